@@ -1,0 +1,295 @@
+# jobsched - GNU make. Targets: deps deps-check all run check check-long bench
+# lint coverage install clean; what each does stands above it.
+#
+#   make V=1                     show the commands
+#   make DEVELOPER=1             warnings are errors
+#   make SAN=address,undefined   a build of its own with sanitizers
+#   make MPICC=... CC=...        other compilers
+#   make ONLY=TAG check-system   only the tests that carry the tag
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+CC ?= cc
+MPICC ?= mpicc
+MPIRUN ?= mpirun
+BATS ?= bats
+CLANG_FORMAT ?= clang-format
+
+VERSION := 0.1.0
+
+# ---------------------------------------------------------------- variants
+# Objects of different flags live in different folders, never in the tree.
+
+VARIANT := $(if $(SAN),san,$(if $(COVERAGE),coverage,release))
+BUILD := build/$(VARIANT)
+# The plain build leaves its program where the README says it is.
+JOBSCHED := $(if $(filter release,$(VARIANT)),jobsched,$(BUILD)/jobsched)
+
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wmissing-prototypes \
+	-Wstrict-prototypes -Wvla -Wwrite-strings -Wformat=2 -Wconversion \
+	-Wno-sign-conversion -Wundef -Werror=deprecated-declarations
+OPTIMIZE := $(if $(SAN)$(COVERAGE),-O1 -g -fno-omit-frame-pointer,-O2 -g)
+INSTRUMENT := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all) \
+	$(if $(COVERAGE),--coverage)
+
+CFLAGS ?=
+LANGUAGE := -std=c11 -D_GNU_SOURCE -Iinclude -Isrc
+JS_CFLAGS := $(LANGUAGE) -DJS_VERSION='"$(VERSION)"' \
+	-include src/base/banned.h $(WARNINGS) \
+	$(if $(filter-out 0,$(DEVELOPER)),-Werror) $(OPTIMIZE) $(INSTRUMENT) $(CFLAGS)
+JS_LDFLAGS := $(INSTRUMENT) $(LDFLAGS)
+# Asked for where they are used: before `make deps` nobody could answer.
+HWLOC_CFLAGS = $(shell pkg-config --cflags hwloc)
+HWLOC_LIBS = $(shell pkg-config --libs hwloc)
+MPI_CFLAGS = $(subst -I,-isystem,$(shell $(MPICC) --showme:compile))
+
+Q := $(if $(filter-out 0,$(V)),,@)
+say = $(if $(filter-out 0,$(V)),,@printf '  %-7s %s\n' '$(1)' '$(2)')
+
+# ---------------------------------------------------------------- sources
+
+PLAIN_SOURCES := $(wildcard src/base/*.c src/core/*.c src/node/*.c \
+	src/record/*.c)
+MPI_SOURCES := $(wildcard src/mpi/*.c) $(wildcard src/jobsched.c)
+CLI_SOURCES := $(wildcard src/cli/*.c)
+UNIT_SOURCES := $(wildcard tests/unit/*.c)
+HELPER_SOURCES := $(wildcard tests/system/helpers/*.c)
+BENCH_SOURCES := $(wildcard tests/bench/*.c)
+
+object = $(patsubst %.c,$(BUILD)/%.o,$(1))
+LIB_OBJECTS := $(call object,$(PLAIN_SOURCES) $(MPI_SOURCES))
+CLI_OBJECTS := $(call object,$(CLI_SOURCES))
+UNIT_OBJECTS := $(call object,$(UNIT_SOURCES))
+HELPERS := $(patsubst tests/system/helpers/%.c,$(BUILD)/helpers/%,\
+	$(HELPER_SOURCES))
+BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(BENCH_SOURCES))
+LIBRARY := $(BUILD)/libjobsched.a
+UNIT := $(BUILD)/unit
+
+# Builds the program and the library.
+all: $(JOBSCHED) $(LIBRARY)
+
+LINTS := lint-format lint-includes lint-headers lint-symbols lint-tidy \
+	lint-shell
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.PHONY: all deps deps-check deps-lint deps-coverage deps-bench run check \
+	check-unit check-system check-long helpers bench lint $(LINTS) \
+	coverage install clean FORCE
+
+# ---------------------------------------------------------------- packages
+# Each as Debian calls it, and what shows that it is there: a program, or a
+# header that the compiler finds.
+
+NEED_BUILD = gcc:$(firstword $(CC)) libc6-dev:stdio.h make:make \
+	openmpi-bin:$(MPIRUN) libopenmpi-dev:mpi.h pkg-config:pkg-config \
+	libhwloc-dev:hwloc.h
+NEED_CHECK = libcunit1-dev:CUnit/CUnit.h bats:bats procps:pgrep \
+	util-linux:taskset mount:mount strace:strace
+NEED_LINT = clang-format:$(CLANG_FORMAT) clang-tidy:clang-tidy \
+	shellcheck:shellcheck binutils:nm
+NEED_COVERAGE = gcovr:gcovr
+NEED_BENCH = parallel:parallel findutils:xargs
+
+# Installs what of $(1) is missing; touches nothing if nothing is.
+define install
+@set --; \
+for need in $(1); do \
+	probe=$${need#*:}; \
+	case $$probe in \
+	*.h) for cc in '$(CC)' '$(MPICC)'; do \
+		$$cc $$(pkg-config --cflags hwloc) -include "$$probe" \
+			-E -xc /dev/null && break; \
+	     done ;; \
+	*) command -v "$$probe" ;; \
+	esac >/dev/null 2>&1 || set -- "$$@" "$${need%%:*}"; \
+done; \
+test $$# -gt 0 || exit 0; \
+if ! command -v apt-get >/dev/null; then \
+	echo "make: no apt-get here to install what is missing; these are" \
+		"Debian's names for it: $$*" >&2; \
+	exit 1; \
+fi; \
+sudo=; \
+test "$$(id -u)" -eq 0 || sudo=sudo; \
+if test -n "$$sudo" && ! command -v sudo >/dev/null; then \
+	echo "make: no sudo here; as root: apt-get install $$*" >&2; \
+	exit 1; \
+fi; \
+set -x; \
+$$sudo apt-get update && $$sudo env DEBIAN_FRONTEND=noninteractive \
+	apt-get install --yes --no-install-recommends "$$@"
+endef
+
+# Installs what building and running need (Debian, through sudo).
+deps:
+	$(call install,$(NEED_BUILD))
+# ... what the tests need besides.
+deps-check: deps
+	$(call install,$(NEED_CHECK))
+# ... what lint, coverage and the benchmarks need besides.
+deps-lint: deps-check
+	$(call install,$(NEED_LINT))
+deps-coverage: deps-check
+	$(call install,$(NEED_COVERAGE))
+deps-bench: deps
+	$(call install,$(NEED_BENCH))
+
+# ---------------------------------------------------------------- rules
+
+# Rewritten only when the text changes: $(call stamp,TEXT)
+stamp = @mkdir -p $(@D); printf '%s\n' '$(subst ','\'',$(1))' >$@.new; \
+	cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
+# `make deps run` installs before it does anything else, with -j too.
+$(BUILD)/flags $(LINTS) coverage: | $(filter deps%,$(MAKECMDGOALS))
+
+# Every object depends on the flags, every link on the list of objects.
+$(BUILD)/flags: FORCE
+	$(call stamp,$(CC) $(MPICC) $(JS_CFLAGS) $(JS_LDFLAGS))
+$(BUILD)/objects: FORCE
+	$(call stamp,$(LIB_OBJECTS) $(CLI_OBJECTS) $(UNIT_OBJECTS))
+
+COMPILE = $(Q)mkdir -p $(@D) && $(1) $(JS_CFLAGS) $(2) -MMD -MP -c $< -o $@
+LINK = $(Q)$(MPICC) $(JS_LDFLAGS) $(filter %.o %.a,$^) $(HWLOC_LIBS) $(1) \
+	-o $@
+
+# Layers below src/mpi are compiled without MPI's include path, and all but
+# src/node/topo.c without hwloc's: the compiler guards these lines.
+$(BUILD)/src/node/topo.o: src/node/topo.c $(BUILD)/flags
+	$(call say,CC,$<)
+	$(call COMPILE,$(CC),$(HWLOC_CFLAGS))
+$(BUILD)/src/mpi/%.o: src/mpi/%.c $(BUILD)/flags
+	$(call say,MPICC,$<)
+	$(call COMPILE,$(MPICC))
+$(BUILD)/src/jobsched.o: src/jobsched.c $(BUILD)/flags
+	$(call say,MPICC,$<)
+	$(call COMPILE,$(MPICC))
+$(BUILD)/tests/unit/%.o: tests/unit/%.c $(BUILD)/flags
+	$(call say,MPICC,$<)
+	$(call COMPILE,$(MPICC))
+$(BUILD)/%.o: %.c $(BUILD)/flags
+	$(call say,CC,$<)
+	$(call COMPILE,$(CC))
+
+$(LIBRARY): $(LIB_OBJECTS) $(BUILD)/objects
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
+
+$(JOBSCHED): $(CLI_OBJECTS) $(LIBRARY) $(BUILD)/objects
+	$(call say,LINK,$@)
+	$(call LINK)
+
+$(UNIT): $(UNIT_OBJECTS) $(filter-out %/main.o,$(CLI_OBJECTS)) $(LIBRARY) \
+		$(BUILD)/objects
+	$(call say,LINK,$@)
+	$(call LINK,-lcunit)
+
+# Programs that the system tests run as jobs; mpi_*.c are MPI programs.
+$(BUILD)/helpers/%: tests/system/helpers/%.c $(BUILD)/flags
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D) && $(if $(filter mpi_%,$*),$(MPICC),$(CC)) \
+		-std=c11 -D_GNU_SOURCE $(WARNINGS) -Werror -O1 $< -o $@
+helpers: $(HELPERS)
+
+$(BUILD)/bench/%: tests/bench/%.c $(BUILD)/flags
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D) && $(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) -O2 \
+		$< -o $@
+
+-include $(patsubst %.o,%.d,$(LIB_OBJECTS) $(CLI_OBJECTS) $(UNIT_OBJECTS))
+
+# ---------------------------------------------------------------- running
+
+# Open MPI refuses root unless told twice.
+AS_ROOT = $(if $(filter 0,$(shell id -u)),OMPI_ALLOW_RUN_AS_ROOT=1 \
+	OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1)
+
+# The demonstration: a master and two slaves, 15 seconds. The hostfile says
+# that there is room for three, also on a machine with two cores.
+run: $(JOBSCHED)
+	$(AS_ROOT) $(MPIRUN) --hostfile hostfiles/localhost -np 3 \
+		./$(JOBSCHED)
+
+# ---------------------------------------------------------------- tests
+
+# A sanitizer's complaint must not look like an exit status of our own. Only
+# the slow unwinder sees through Open MPI's plugins, unloaded when it reports.
+SUPPRESSED := $(CURDIR)/tests/system/lsan.supp
+SANITIZER_ENV := $(if $(SAN),ASAN_OPTIONS=exitcode=99:fast_unwind_on_malloc=0 \
+	LSAN_OPTIONS=exitcode=99:print_suppressions=0:suppressions=$(SUPPRESSED) \
+	UBSAN_OPTIONS=exitcode=99:print_stacktrace=1)
+# Jobs of the tests are no part of this make.
+TEST_ENV := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL $(SANITIZER_ENV)
+SYSTEM_ENV = $(TEST_ENV) JOBSCHED='$(abspath $(JOBSCHED))' \
+	JS_HELPERS='$(abspath $(BUILD)/helpers)' \
+	BATS_TEST_TIMEOUT=$${BATS_TEST_TIMEOUT:-$(1)}
+RUN_UNIT = $(TEST_ENV) $(UNIT) </dev/null
+RUN_SYSTEM = $(call SYSTEM_ENV,120) $(BATS) \
+	$(if $(ONLY),--filter-tags $(ONLY)) tests/system/*.bats </dev/null
+
+# Unit tests, then end-to-end tests under mpirun.
+check: $(UNIT) $(JOBSCHED) $(HELPERS)
+	$(Q)$(RUN_UNIT)
+	$(Q)$(RUN_SYSTEM)
+check-unit: $(UNIT)
+	$(Q)$(RUN_UNIT)
+check-system: $(JOBSCHED) $(HELPERS)
+	$(Q)$(RUN_SYSTEM)
+# What takes longer: gigabytes of output, millions of jobs.
+check-long: $(JOBSCHED) $(HELPERS)
+	$(Q)$(call SYSTEM_ENV,1800) $(BATS) tests/system/long/*.bats </dev/null
+
+# The benchmarks behind every figure in the README; minutes.
+bench: $(JOBSCHED) $(BENCHES)
+	$(Q)$(TEST_ENV) JOBSCHED='$(abspath $(JOBSCHED))' \
+		JS_BENCH='$(abspath $(BUILD)/bench)' tests/bench/run
+
+# Which lines the tests reach.
+coverage:
+	$(Q)rm -rf build/coverage
+	$(Q)$(MAKE) SAN= COVERAGE=1 check
+	$(Q)gcovr --root . --object-directory build/coverage \
+		--filter src/ --print-summary
+
+# ---------------------------------------------------------------- lint
+
+TIDY_CFLAGS = $(LANGUAGE) -DJS_VERSION="$(VERSION)" \
+	-include src/base/banned.h $(MPI_CFLAGS) -w
+C_FILES = $(shell find src include tests -name '*.[ch]')
+
+# Format, layers, headers, names, static analysis, shell scripts.
+lint: $(LINTS)
+lint-format:
+	$(call say,LINT,format)
+	$(Q)$(CLANG_FORMAT) --dry-run -Werror $(C_FILES)
+lint-includes:
+	$(call say,LINT,includes)
+	$(Q)tests/lint/includes-selftest.sh
+	$(Q)tests/lint/includes.sh
+lint-headers:
+	$(call say,LINT,headers)
+	$(Q)CC='$(CC)' MPICC='$(MPICC)' CFLAGS='$(LANGUAGE) $(WARNINGS)' \
+		tests/lint/headers.sh
+lint-symbols: $(LIBRARY)
+	$(call say,LINT,symbols)
+	$(Q)tests/lint/symbols.sh $(LIBRARY)
+lint-tidy:
+	$(call say,LINT,tidy)
+	$(Q)CFLAGS='$(TIDY_CFLAGS)' tests/lint/tidy.sh
+lint-shell:
+	$(call say,LINT,shell)
+	$(Q)tests/lint/shell.sh
+
+# ---------------------------------------------------------------- the rest
+
+# Program, library and header below $(DESTDIR)$(PREFIX).
+install: $(JOBSCHED) $(LIBRARY)
+	install -D -m 755 $(JOBSCHED) '$(DESTDIR)$(PREFIX)/bin/jobsched'
+	install -D -m 644 $(LIBRARY) '$(DESTDIR)$(PREFIX)/lib/libjobsched.a'
+	install -D -m 644 include/jobsched.h \
+		'$(DESTDIR)$(PREFIX)/include/jobsched.h'
+
+clean:
+	rm -rf build jobsched

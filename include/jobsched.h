@@ -1,0 +1,114 @@
+/*
+ * jobsched - run a list of jobs on all cores of an allocation.
+ *
+ * The public interface. A program that is started under mpirun or srun fills
+ * in a configuration and calls jobsched_run() once, in every process: the
+ * process of rank 0 becomes the master, all others become slaves.
+ *
+ *     struct jobsched_config config;
+ *     struct jobsched_result result;
+ *     jobsched_config_init(&config);
+ *     config.job_file = "jobs.txt";
+ *     return jobsched_run(&config, &result);
+ *
+ * On the master's stdout and stderr appear the jobs' output, the trace if it is
+ * asked for, and what a person should know while the run is on, in whole lines
+ * that begin with "jobsched: ", never within the output of a job. The slaves'
+ * lines of the trace are on their own stdout, which a launcher merges with the
+ * master's as it likes. Otherwise
+ * nothing here prints, exits or aborts; a call that fails says so in its
+ * result. This header includes no MPI header and needs none.
+ */
+#ifndef JOBSCHED_H
+#define JOBSCHED_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* How a run ended; also the exit status of the program. */
+enum jobsched_status {
+    JOBSCHED_SUCCEEDED = 0,   /* every job succeeded */
+    JOBSCHED_JOBS_FAILED = 1, /* some job failed or was skipped */
+    JOBSCHED_BAD_INPUT = 2,   /* bad usage or input: nothing has run (of a
+                                 stream: nothing more was started) */
+    JOBSCHED_STOPPED = 3,     /* stopped before the end */
+    JOBSCHED_BROKEN = 4,      /* the run itself broke: all slaves lost, a
+                                 record not writable */
+};
+
+/* What becomes of the jobs' output. */
+enum jobsched_output {
+    JOBSCHED_OUTPUT_PASS = 0, /* whole, on the master's stdout and stderr */
+    JOBSCHED_OUTPUT_DIR,      /* output_dir/ID.out and output_dir/ID.err */
+    JOBSCHED_OUTPUT_NONE,     /* dropped */
+};
+
+/* All strings are borrowed until jobsched_run() returns. The master's
+ * configuration counts; a slave's is not looked at. */
+struct jobsched_config {
+    const char *job_file; /* "-": standard input; NULL: the demonstration */
+
+    /* The demonstration: simulated jobs that take their time and do nothing. */
+    uint64_t demo_jobs; /* UINT64_MAX: without end */
+    int64_t demo_duration_ns;
+
+    uint32_t round_size; /* jobs dispatched together, at least 1 */
+    bool barrier;        /* a round begins when the one before has ended */
+    uint32_t slots;      /* jobs at once on each slave; 0: one for each core of
+                            its part of the node */
+    bool bind;           /* bind jobs to cores */
+    bool show_map;       /* message: which slave owns which cores */
+    bool trace;          /* "Dispatch job: N", "Run job: N", "Finished job: N"
+                            on stdout */
+
+    enum jobsched_output output;
+    const char *output_dir;     /* for OUTPUT_DIR; created if missing */
+    const char *tmpdir;         /* for output on its way; NULL: $TMPDIR of each
+                                   host, or /tmp */
+    uint64_t spool_limit_bytes; /* a slave with more output on its way starts
+                                   no further job */
+    const char *joblog;         /* NULL: none */
+    int64_t grace_ns;           /* between SIGTERM and SIGKILL */
+};
+
+struct jobsched_result {
+    enum jobsched_status status;
+    bool is_master;   /* the counts below are those of the run */
+    uint64_t done;    /* jobs that succeeded */
+    uint64_t failed;  /* exit status not 0, killed, or not startable */
+    uint64_t skipped; /* what they depended on failed */
+    uint64_t left;    /* accepted or known, and not run */
+    unsigned slaves;
+    uint64_t slots;
+    int64_t wall_ns;   /* from the first job on */
+    double busy;       /* part of slots x wall_ns in which jobs ran, 0 to 1 */
+    char summary[256]; /* of a run in which jobs ran, else "" */
+    char error[1024];  /* why, where the status is 2 or 4; else "" */
+};
+
+/* The defaults: what `jobsched` without arguments does. */
+void jobsched_config_init(struct jobsched_config *config);
+
+/*
+ * Runs the jobs; called once by every process of MPI_COMM_WORLD, before
+ * MPI_Init (it initialises and finalises MPI itself) and before the process
+ * has threads or children of its own. While it runs it adopts orphans (child
+ * subreaper), ignores SIGPIPE and SIGXFSZ and, in slaves, starts a helper
+ * process. Fills in *result and returns result->status; a slave's is
+ * JOBSCHED_SUCCEEDED unless it could not take part.
+ */
+enum jobsched_status jobsched_run(const struct jobsched_config *config,
+                                  struct jobsched_result *result);
+
+/* "0.1.0" */
+const char *jobsched_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,126 @@
+#include "base/buf.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void js_buf_release(struct js_buf *buf)
+{
+    if (!buf)
+        return;
+    int saved = errno;
+    free(buf->data);
+    *buf = (struct js_buf)JS_BUF_INIT;
+    errno = saved;
+}
+
+int js_buf_reserve(struct js_buf *buf, size_t extra)
+{
+    if (extra <= buf->capacity - buf->len)
+        return 0;
+    if (extra > SIZE_MAX / 2 - buf->len) {
+        errno = ENOMEM;
+        return -1;
+    }
+    size_t capacity = buf->capacity ? buf->capacity : 64;
+    while (capacity - buf->len < extra)
+        capacity *= 2;
+    char *data = realloc(buf->data, capacity);
+    if (!data)
+        return -1;
+    buf->data = data;
+    buf->capacity = capacity;
+    return 0;
+}
+
+int js_buf_append(struct js_buf *buf, const void *bytes, size_t len)
+{
+    if (len == 0)
+        return 0;
+    if (js_buf_reserve(buf, len) < 0)
+        return -1;
+    memcpy(buf->data + buf->len, bytes, len);
+    buf->len += len;
+    return 0;
+}
+
+int js_buf_puts(struct js_buf *buf, const char *text)
+{
+    return js_buf_append(buf, text, strlen(text));
+}
+
+int js_buf_vprintf(struct js_buf *buf, const char *format, va_list args)
+{
+    va_list again;
+    va_copy(again, args);
+    int n = vsnprintf(NULL, 0, format, args);
+    int rc = n < 0 ? -1 : js_buf_reserve(buf, (size_t)n + 1);
+    if (rc == 0) {
+        vsnprintf(buf->data + buf->len, (size_t)n + 1, format, again);
+        buf->len += (size_t)n;
+    }
+    va_end(again);
+    return rc;
+}
+
+int js_buf_printf(struct js_buf *buf, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    int rc = js_buf_vprintf(buf, format, args);
+    va_end(args);
+    return rc;
+}
+
+/* Writes what stands for one byte to `to` (room for 4); returns its length. */
+static size_t escape_byte(unsigned char byte, char *to)
+{
+    static const char hex[] = "0123456789abcdef";
+    static const char plain[] = "\\\t\n\r";
+    static const char letter[] = "\\tnr";
+    const char *found = byte ? strchr(plain, byte) : NULL;
+
+    to[0] = '\\';
+    if (found) {
+        to[1] = letter[found - plain];
+        return 2;
+    }
+    if (byte < 0x20 || byte == 0x7f) {
+        to[1] = 'x';
+        to[2] = hex[byte >> 4];
+        to[3] = hex[byte & 15];
+        return 4;
+    }
+    to[0] = (char)byte;
+    return 1;
+}
+
+int js_buf_escape(struct js_buf *buf, const char *bytes, size_t len)
+{
+    if (len > SIZE_MAX / 8 || js_buf_reserve(buf, 4 * len) < 0)
+        return -1;
+    for (size_t i = 0; i < len; i++)
+        buf->len += escape_byte((unsigned char)bytes[i], buf->data + buf->len);
+    return 0;
+}
+
+const char *js_buf_string(struct js_buf *buf)
+{
+    if (js_buf_reserve(buf, 1) < 0)
+        return NULL;
+    buf->data[buf->len] = '\0';
+    return buf->data;
+}
+
+void js_buf_consume(struct js_buf *buf, size_t count)
+{
+    if (count >= buf->len) {
+        buf->len = 0;
+        return;
+    }
+    memmove(buf->data, buf->data + count, buf->len - count);
+    buf->len -= count;
+}

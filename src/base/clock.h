@@ -1,0 +1,26 @@
+/*
+ * clock - the only calls that ask what time it is.
+ *
+ * Inside the program time is int64_t nanoseconds on the monotonic clock and a
+ * name ends in _ns. Wall-clock time is kept for records alone and its names
+ * end in _unix_ns.
+ */
+#ifndef JS_BASE_CLOCK_H
+#define JS_BASE_CLOCK_H
+
+#include <stdint.h>
+
+#define JS_NS_PER_US INT64_C(1000)
+#define JS_NS_PER_MS INT64_C(1000000)
+#define JS_NS_PER_S INT64_C(1000000000)
+
+/* A deadline that never comes. */
+#define JS_NEVER_NS INT64_MAX
+
+/* Nanoseconds since some moment before this process started. */
+int64_t js_clock_ns(void);
+
+/* Nanoseconds since 1970, as this host's clock has it. */
+int64_t js_clock_unix_ns(void);
+
+#endif

@@ -1,0 +1,43 @@
+/*
+ * cpuset - a set of logical CPUs, by the numbers the kernel gives them.
+ *
+ * A plain value of fixed size, in the layout of sched_setaffinity(2): pass
+ * `word` and sizeof(word) to that call. Larger machines than JS_CPUS_MAX are
+ * refused where a set is read.
+ */
+#ifndef JS_BASE_CPUSET_H
+#define JS_BASE_CPUSET_H
+
+#include "base/buf.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+enum { JS_CPUS_MAX = 8192, JS_CPUS_PER_WORD = 8 * sizeof(unsigned long) };
+
+struct js_cpuset {
+    unsigned long word[JS_CPUS_MAX / JS_CPUS_PER_WORD];
+};
+
+void js_cpuset_clear(struct js_cpuset *set);
+void js_cpuset_add(struct js_cpuset *set, unsigned cpu); /* < JS_CPUS_MAX */
+bool js_cpuset_has(const struct js_cpuset *set, unsigned cpu);
+unsigned js_cpuset_count(const struct js_cpuset *set);
+bool js_cpuset_equal(const struct js_cpuset *a, const struct js_cpuset *b);
+
+/* *set becomes its union, or its intersection, with `other`. */
+void js_cpuset_unite(struct js_cpuset *set, const struct js_cpuset *other);
+void js_cpuset_intersect(struct js_cpuset *set, const struct js_cpuset *other);
+
+/* What /proc calls a list: "0-3,8". "" is the empty set. Returns 0, or -1
+ * with errno EINVAL (not of that form) or ERANGE. */
+int js_cpuset_parse(const char *list, struct js_cpuset *ret);
+
+/* Appends the set as such a list. Returns 0, or -1 with errno ENOMEM. */
+int js_cpuset_format(const struct js_cpuset *set, struct js_buf *buf);
+
+/* The CPUs process `pid` may run on (0: this one). Returns 0, or -1 with
+ * errno from sched_getaffinity(2). */
+int js_cpuset_of_process(pid_t pid, struct js_cpuset *ret);
+
+#endif

@@ -1,0 +1,47 @@
+#include "base/err.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+const char *js_errno_text(int error)
+{
+    return strerror(error);
+}
+
+static size_t write_sentence(struct js_err *err, const char *format,
+                             va_list args)
+{
+    int n = vsnprintf(err->text, sizeof(err->text), format, args);
+    size_t len = n < 0 ? 0 : (size_t)n;
+    return len < sizeof(err->text) ? len : sizeof(err->text) - 1;
+}
+
+int js_err_set(struct js_err *err, const char *format, ...)
+{
+    int saved = errno;
+    if (err) {
+        va_list args;
+        va_start(args, format);
+        write_sentence(err, format, args);
+        va_end(args);
+    }
+    errno = saved;
+    return -1;
+}
+
+int js_err_errno(struct js_err *err, const char *format, ...)
+{
+    int saved = errno;
+    if (err) {
+        va_list args;
+        va_start(args, format);
+        size_t len = write_sentence(err, format, args);
+        va_end(args);
+        snprintf(err->text + len, sizeof(err->text) - len, ": %s",
+                 js_errno_text(saved));
+    }
+    errno = saved;
+    return -1;
+}

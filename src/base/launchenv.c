@@ -1,0 +1,112 @@
+#include "base/launchenv.h"
+
+#include "base/units.h"
+
+#include <limits.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A name that ends in '*' stands for all that begin so. */
+static const char *const launcher_names[] = {
+    "OMPI_UNIVERSE_SIZE",
+    "OMPI_MCA_ess*",
+    "OMPI_MCA_orte_*",
+    "OMPI_MCA_pmix",
+    "OMPI_MCA_initial_wdir",
+    "OMPI_MCA_mpi_oversubscribe",
+    "OMPI_MCA_shmem_RUNTIME*",
+    "OMPI_APP_CTX*",
+    "OMPI_ARGV",
+    "OMPI_COMM*",
+    "OMPI_FILE*",
+    "OMPI_FIRST*",
+    "OMPI_NUM_APP*",
+    "PMIX_*",
+    "PMI_*",
+    "MPI_LOCALRANKID",
+    "MPI_LOCALNRANKS",
+    "HYDI_CONTROL_FD",
+    NULL,
+};
+
+static const char *const host_names[] = {
+    "HOSTNAME",
+    "HOST",
+    "TMPDIR",
+    "XDG_RUNTIME_DIR",
+    "CUDA_VISIBLE_DEVICES",
+    "ROCR_VISIBLE_DEVICES",
+    "GPU_DEVICE_ORDINAL",
+    "SLURMD_NODENAME",
+    "SLURM_NODEID",
+    "SLURM_LOCALID",
+    "SLURM_PROCID",
+    "SLURM_GTIDS",
+    "SLURM_TASK_PID",
+    "SLURM_TOPOLOGY_ADDR",
+    "SLURM_CPUS_ON_NODE",
+    "SLURM_CPU_BIND*",
+    "SLURM_LAUNCH_NODE_IPADDR",
+    NULL,
+};
+
+static bool name_matches(const char *pattern, const char *name, size_t len)
+{
+    size_t fixed = strcspn(pattern, "*");
+    if (pattern[fixed] == '*')
+        return len >= fixed && memcmp(pattern, name, fixed) == 0;
+    return len == fixed && memcmp(pattern, name, fixed) == 0;
+}
+
+static bool is_listed(const char *const *patterns, const char *variable)
+{
+    size_t len = strcspn(variable, "=");
+    for (; *patterns; patterns++) {
+        if (name_matches(*patterns, variable, len))
+            return true;
+    }
+    return false;
+}
+
+bool js_launch_owns(const char *variable)
+{
+    return is_listed(launcher_names, variable);
+}
+
+bool js_launch_host_bound(const char *variable)
+{
+    return is_listed(host_names, variable);
+}
+
+/* The first of these variables that holds a number, or -1. */
+static int first_number(const char *const *names)
+{
+    for (; *names; names++) {
+        const char *text = getenv(*names);
+        uint64_t value;
+        if (text && js_parse_count(text, &value) == 0 && value <= INT_MAX)
+            return (int)value;
+    }
+    return -1;
+}
+
+int js_launch_rank(void)
+{
+    static const char *const names[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK",
+                                        "PMI_RANK", NULL};
+    return first_number(names);
+}
+
+int js_launch_size(void)
+{
+    static const char *const names[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE",
+                                        NULL};
+    return first_number(names);
+}
+
+bool js_launch_bound(void)
+{
+    const char *value = getenv("OMPI_MCA_orte_bound_at_launch");
+    return value && strcmp(value, "1") == 0;
+}

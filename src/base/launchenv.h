@@ -1,0 +1,32 @@
+/*
+ * launchenv - what the launcher of an MPI process has put in its environment.
+ *
+ * Knows the names used by Open MPI (mpirun), PMIx (srun --mpi=pmix) and MPICH.
+ * Sources: observed with Open MPI 4.1.4 and Slurm 22.05.
+ */
+#ifndef JS_BASE_LAUNCHENV_H
+#define JS_BASE_LAUNCHENV_H
+
+#include <stdbool.h>
+
+/* This process's rank as the launcher has it, or -1 when no launcher is seen.
+ * Needs no MPI_Init. */
+int js_launch_rank(void);
+
+/* How many processes the launcher has started, or -1 when it does not say. */
+int js_launch_size(void);
+
+/* True if mpirun itself has bound this process to some CPUs, so that its own
+ * set says nothing of what it may use. */
+bool js_launch_bound(void);
+
+/* True if the variable ("NAME=value" or "NAME") was set by the launcher for
+ * one MPI process. A job must not see it: with it, a job that is an MPI
+ * program fails and a nested mpirun exits 1 without a word. */
+bool js_launch_owns(const char *variable);
+
+/* True if the variable says something about one host (its name, its temporary
+ * folder, its part of an allocation), so that it must not travel to another. */
+bool js_launch_host_bound(const char *variable);
+
+#endif

@@ -1,0 +1,52 @@
+/*
+ * outlet - writes to a descriptor whose reader may be slow, stop or go away.
+ *
+ * Owns: the bytes not yet written. Bytes are taken at once and written when
+ * the reader allows it; no call ever waits. The caller bounds what waits by
+ * looking at js_outlet_pending() before it brings more.
+ *
+ *     OPEN --the reader has gone away (EPIPE, EIO)--> GONE
+ *     OPEN --any other error, such as a full disk---> GONE
+ *
+ * In GONE everything given to it is dropped and js_outlet_error() tells why.
+ * SIGPIPE must be ignored by the process.
+ */
+#ifndef JS_BASE_OUTLET_H
+#define JS_BASE_OUTLET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct js_outlet;
+
+/*
+ * An outlet to the open descriptor `fd`, which stays the caller's and must
+ * outlive it. A pipe or terminal is opened anew where the system allows it, so
+ * that other holders of the descriptor do not find it non-blocking; elsewhere
+ * O_NONBLOCK is set on it until js_outlet_free(). NULL with errno ENOMEM.
+ */
+struct js_outlet *js_outlet_new(int fd);
+
+/* Drops what was not written. NULL is allowed. Keeps errno. */
+void js_outlet_free(struct js_outlet *outlet);
+
+/* Takes a copy of the bytes and writes as much as goes at once. Returns 0, or
+ * -1 with errno ENOMEM (then nothing was taken). */
+int js_outlet_write(struct js_outlet *outlet, const void *bytes, size_t len);
+
+/* Writes as much as goes at once. */
+void js_outlet_flush(struct js_outlet *outlet);
+
+/* Bytes taken and not yet written; 0 in GONE. */
+size_t js_outlet_pending(const struct js_outlet *outlet);
+
+/* True if the last byte taken was a newline, or none was taken yet. */
+bool js_outlet_is_at_line_start(const struct js_outlet *outlet);
+
+/* The descriptor to wait on for POLLOUT while bytes are pending. */
+int js_outlet_fd(const struct js_outlet *outlet);
+
+/* 0 in OPEN; in GONE the errno that ended it. */
+int js_outlet_error(const struct js_outlet *outlet);
+
+#endif

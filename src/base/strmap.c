@@ -1,0 +1,100 @@
+#include "base/strmap.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CAPACITY_MIN = 16 };
+
+void js_strmap_release(struct js_strmap *map)
+{
+    if (!map)
+        return;
+    int saved = errno;
+    free(map->slots);
+    *map = (struct js_strmap)JS_STRMAP_INIT;
+    errno = saved;
+}
+
+/* FNV-1a; its low bits are poor for keys that differ at the end only, so the
+ * finish of MurmurHash3 is put behind it. */
+static uint64_t hash_of(const char *key)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    for (; *key; key++)
+        hash = (hash ^ (unsigned char)*key) * UINT64_C(0x100000001b3);
+    hash = (hash ^ (hash >> 33)) * UINT64_C(0xff51afd7ed558ccd);
+    hash = (hash ^ (hash >> 33)) * UINT64_C(0xc4ceb9fe1a85ec53);
+    return hash ^ (hash >> 33);
+}
+
+/* The slot of the key, or the empty one where it belongs. There is always an
+ * empty one. */
+static struct js_strmap_slot *slot_for(const struct js_strmap *map,
+                                       const char *key, uint64_t hash)
+{
+    size_t mask = map->capacity - 1;
+    for (size_t i = hash & mask;; i = (i + 1) & mask) {
+        struct js_strmap_slot *slot = &map->slots[i];
+        if (!slot->key || (slot->hash == hash && strcmp(slot->key, key) == 0))
+            return slot;
+    }
+}
+
+static int grow(struct js_strmap *map)
+{
+    struct js_strmap larger = {.count = map->count, .capacity = CAPACITY_MIN};
+    if (map->capacity)
+        larger.capacity = map->capacity * 2;
+    larger.slots = calloc(larger.capacity, sizeof(*larger.slots));
+    if (!larger.slots)
+        return -1;
+    for (size_t i = 0; i < map->capacity; i++) {
+        const struct js_strmap_slot *slot = &map->slots[i];
+        if (slot->key)
+            *slot_for(&larger, slot->key, slot->hash) = *slot;
+    }
+    free(map->slots);
+    *map = larger;
+    return 0;
+}
+
+int js_strmap_reserve(struct js_strmap *map)
+{
+    /* At most three quarters full: beyond, searches become long. */
+    if (map->count < map->capacity / 4 * 3)
+        return 0;
+    return grow(map);
+}
+
+int js_strmap_put(struct js_strmap *map, const char *key, void *value)
+{
+    uint64_t hash = hash_of(key);
+    if (map->capacity && slot_for(map, key, hash)->key) {
+        errno = EEXIST;
+        return -1;
+    }
+    if (js_strmap_reserve(map) < 0)
+        return -1;
+    *slot_for(map, key, hash) = (struct js_strmap_slot){key, value, hash};
+    map->count++;
+    return 0;
+}
+
+void *js_strmap_get(const struct js_strmap *map, const char *key)
+{
+    if (!map->capacity)
+        return NULL;
+    const struct js_strmap_slot *slot = slot_for(map, key, hash_of(key));
+    return slot->key ? slot->value : NULL;
+}
+
+const char *js_strmap_next(const struct js_strmap *map, size_t *position)
+{
+    while (*position < map->capacity) {
+        const struct js_strmap_slot *slot = &map->slots[(*position)++];
+        if (slot->key)
+            return slot->key;
+    }
+    return NULL;
+}

@@ -1,0 +1,191 @@
+#include "base/units.h"
+
+#include "base/clock.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+struct unit {
+    const char *name;
+    uint64_t factor;
+};
+
+static const struct unit duration_units[] = {
+    {"", UINT64_C(1000000000)},
+    {"ms", UINT64_C(1000000)},
+    {"s", UINT64_C(1000000000)},
+    {"m", UINT64_C(60000000000)},
+    {"h", UINT64_C(3600000000000)},
+    {"d", UINT64_C(86400000000000)},
+    {NULL, 0},
+};
+
+static const struct unit size_units[] = {
+    {"", 1},
+    {"B", 1},
+    {"K", UINT64_C(1) << 10},
+    {"M", UINT64_C(1) << 20},
+    {"G", UINT64_C(1) << 30},
+    {"T", UINT64_C(1) << 40},
+    {"KB", UINT64_C(1) << 10},
+    {"MB", UINT64_C(1) << 20},
+    {"GB", UINT64_C(1) << 30},
+    {"TB", UINT64_C(1) << 40},
+    {"KiB", UINT64_C(1) << 10},
+    {"MiB", UINT64_C(1) << 20},
+    {"GiB", UINT64_C(1) << 30},
+    {"TiB", UINT64_C(1) << 40},
+    {NULL, 0},
+};
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static int fail(int error)
+{
+    errno = error;
+    return -1;
+}
+
+/* Reads digits from *text on; moves it behind them. */
+static int read_digits(const char **text, uint64_t *ret)
+{
+    uint64_t value = 0;
+    const char *p = *text;
+    if (!is_digit(*p))
+        return fail(EINVAL);
+    for (; is_digit(*p); p++) {
+        if (__builtin_mul_overflow(value, 10, &value) ||
+            __builtin_add_overflow(value, (uint64_t)(*p - '0'), &value))
+            return fail(ERANGE);
+    }
+    *text = p;
+    *ret = value;
+    return 0;
+}
+
+int js_parse_count(const char *text, uint64_t *ret)
+{
+    uint64_t value;
+    if (read_digits(&text, &value) < 0)
+        return -1;
+    if (*text)
+        return fail(EINVAL);
+    *ret = value;
+    return 0;
+}
+
+static int find_unit(const struct unit *units, const char *name,
+                     uint64_t *ret_factor)
+{
+    for (; units->name; units++) {
+        if (strcmp(units->name, name) == 0) {
+            *ret_factor = units->factor;
+            return 0;
+        }
+    }
+    return fail(EINVAL);
+}
+
+/* What the digits behind the point are worth; more than nine are dropped. */
+static uint64_t fraction_of(const char *digits, const char *end,
+                            uint64_t factor)
+{
+    double value = 0;
+    double weight = 0.1;
+    for (int n = 0; digits < end && n < 9; digits++, n++, weight /= 10)
+        value += (*digits - '0') * weight;
+    return (uint64_t)(value * (double)factor + 0.5);
+}
+
+static int parse_scaled(const char *text, const struct unit *units,
+                        uint64_t *ret)
+{
+    uint64_t whole, ignored, factor;
+    const char *point = NULL;
+    const char *end = NULL;
+
+    if (read_digits(&text, &whole) < 0)
+        return -1;
+    if (*text == '.') {
+        point = ++text;
+        /* Too many digits are no error: they only say it more exactly. */
+        if (read_digits(&text, &ignored) < 0 && errno == EINVAL)
+            return -1;
+        while (is_digit(*text))
+            text++;
+        end = text;
+    }
+    if (find_unit(units, text, &factor) < 0)
+        return -1;
+    uint64_t rest = point ? fraction_of(point, end, factor) : 0;
+    if (__builtin_mul_overflow(whole, factor, &whole) ||
+        __builtin_add_overflow(whole, rest, &whole))
+        return fail(ERANGE);
+    *ret = whole;
+    return 0;
+}
+
+int js_parse_duration_ns(const char *text, int64_t *ret_ns)
+{
+    uint64_t ns;
+    if (parse_scaled(text, duration_units, &ns) < 0)
+        return -1;
+    if (ns >= (uint64_t)JS_NEVER_NS)
+        return fail(ERANGE);
+    *ret_ns = (int64_t)ns;
+    return 0;
+}
+
+int js_parse_size_bytes(const char *text, uint64_t *ret_bytes)
+{
+    return parse_scaled(text, size_units, ret_bytes);
+}
+
+enum { WORD_MAX = 32 }; /* longer words are no near miss of anything */
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Levenshtein distance of two words of at most WORD_MAX bytes. */
+static size_t edit_distance(const char *a, const char *b)
+{
+    size_t row[WORD_MAX + 1];
+    size_t len_b = strlen(b);
+    for (size_t j = 0; j <= len_b; j++)
+        row[j] = j;
+    for (size_t i = 1; a[i - 1]; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= len_b; j++) {
+            size_t replace = diagonal + (a[i - 1] != b[j - 1]);
+            diagonal = row[j];
+            row[j] = least(replace, least(row[j], row[j - 1]) + 1);
+        }
+    }
+    return row[len_b];
+}
+
+const char *js_closest_word(const char *word, const char *const *words)
+{
+    const char *best = NULL;
+    size_t best_distance = least(3, strlen(word));
+    if (strlen(word) > WORD_MAX)
+        return NULL;
+    for (; *words; words++) {
+        if (strlen(*words) > WORD_MAX)
+            continue;
+        size_t distance = edit_distance(word, *words);
+        if (distance < best_distance) {
+            best_distance = distance;
+            best = *words;
+        }
+    }
+    return best;
+}

@@ -1,0 +1,29 @@
+/*
+ * units - numbers, durations and sizes as people write them.
+ *
+ * Every call takes a whole NUL-terminated string: blanks, signs and anything
+ * behind the number are refused. Returns 0, or -1 with errno EINVAL (not of
+ * that form) or ERANGE (too large), leaving *ret alone.
+ */
+#ifndef JS_BASE_UNITS_H
+#define JS_BASE_UNITS_H
+
+#include <stdint.h>
+
+/* "0", "42": a decimal number up to 2^64-1. */
+int js_parse_count(const char *text, uint64_t *ret);
+
+/* "90", "1.5", "250ms", "90s", "10m", "2h", "1d"; without a unit, seconds. */
+int js_parse_duration_ns(const char *text, int64_t *ret_ns);
+
+/* "4096", "512K", "2G", "1.5T": powers of 1024; a final "B" or "iB" is
+ * allowed. */
+int js_parse_size_bytes(const char *text, uint64_t *ret_bytes);
+
+/*
+ * The entry of a NULL-terminated list of words that `word` was most likely
+ * meant to be (at most two edits away, fewer than its length), or NULL.
+ */
+const char *js_closest_word(const char *word, const char *const *words);
+
+#endif

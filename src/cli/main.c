@@ -1,0 +1,79 @@
+/* The command: reads the options, runs, says how it ended. */
+#include "base/launchenv.h"
+#include "cli/options.h"
+#include "jobsched.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+
+/*
+ * Every process of an MPI program reads the same command line: the one of rank
+ * 0 speaks for all. The others leave without an error, because the first
+ * process to fail would make the launcher end rank 0 before it has spoken.
+ */
+static int speak_for_all(int status)
+{
+    return js_launch_rank() > 0 ? JOBSCHED_SUCCEEDED : status;
+}
+
+static int usage_error(const struct js_err *err)
+{
+    if (js_launch_rank() <= 0)
+        fprintf(stderr, "jobsched: %s\n", err->text);
+    return speak_for_all(JOBSCHED_BAD_INPUT);
+}
+
+static int show(int rc)
+{
+    if (rc < 0 || fflush(stdout) != 0) {
+        fprintf(stderr, "jobsched: standard output: %s\n",
+                js_errno_text(errno));
+        return speak_for_all(JOBSCHED_BROKEN);
+    }
+    return JOBSCHED_SUCCEEDED;
+}
+
+static int show_help(void)
+{
+    return js_launch_rank() > 0 ? JOBSCHED_SUCCEEDED
+                                : show(js_options_help(stdout));
+}
+
+static int show_version(void)
+{
+    if (js_launch_rank() > 0)
+        return JOBSCHED_SUCCEEDED;
+    return show(printf("jobsched %s\n", jobsched_version()));
+}
+
+static int run(const struct jobsched_config *config)
+{
+    struct jobsched_result result;
+    jobsched_run(config, &result);
+    if (result.summary[0])
+        fprintf(stderr, "jobsched: %s\n", result.summary);
+    if (result.error[0])
+        fprintf(stderr, "jobsched: %s%s\n",
+                result.is_master ? "" : "slave: ", result.error);
+    return result.status;
+}
+
+int main(int argc, char **argv)
+{
+    struct js_options options;
+    struct js_err err;
+    /* A reader that has gone must not change what the exit status says. */
+    signal(SIGPIPE, SIG_IGN);
+    if (js_options_parse(argc, argv, &options, &err) < 0)
+        return usage_error(&err);
+    switch (options.action) {
+    case JS_ACTION_HELP:
+        return show_help();
+    case JS_ACTION_VERSION:
+        return show_version();
+    case JS_ACTION_RUN:
+        break;
+    }
+    return run(&options.config);
+}

@@ -1,0 +1,427 @@
+#include "cli/options.h"
+
+#include "base/buf.h"
+#include "base/units.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <string.h>
+
+struct option_row {
+    const char *name;     /* of the long option; NULL: a heading */
+    char letter;          /* of the short one, or 0 */
+    const char *argument; /* what the help calls its value; NULL: none */
+    /* Takes the value (NULL if there is none). 0, or -1 with *err saying what
+     * is wrong with it: "is no number". */
+    int (*set)(struct js_options *options, const char *value,
+               struct js_err *err);
+    const char
+        *help; /* lines after the first are indented by js_options_help */
+};
+
+/* ---------------------------------------------------------------- values */
+
+static int read_count(const char *value, uint64_t least, uint64_t most,
+                      uint64_t *ret, struct js_err *err)
+{
+    uint64_t count = 0;
+    if (js_parse_count(value, &count) < 0 || count < least || count > most)
+        return js_err_set(err, "wants a whole number from %llu to %llu",
+                          (unsigned long long)least, (unsigned long long)most);
+    *ret = count;
+    return 0;
+}
+
+static int read_count32(const char *value, uint32_t *ret, struct js_err *err)
+{
+    uint64_t count = 0;
+    if (read_count(value, 1, 1000000, &count, err) < 0)
+        return -1;
+    *ret = (uint32_t)count;
+    return 0;
+}
+
+static int read_duration(const char *value, int64_t *ret_ns, struct js_err *err)
+{
+    if (js_parse_duration_ns(value, ret_ns) < 0)
+        return js_err_set(err, "wants a duration such as 0.5, 90s, 10m or 2h");
+    return 0;
+}
+
+static int set_jobs(struct js_options *options, const char *value,
+                    struct js_err *err)
+{
+    options->is_demo_changed = true;
+    return read_count(value, 0, UINT64_MAX - 1, &options->config.demo_jobs,
+                      err);
+}
+
+static int set_duration(struct js_options *options, const char *value,
+                        struct js_err *err)
+{
+    options->is_demo_changed = true;
+    return read_duration(value, &options->config.demo_duration_ns, err);
+}
+
+static int set_forever(struct js_options *options, const char *value,
+                       struct js_err *err)
+{
+    (void)value;
+    (void)err;
+    options->is_demo_changed = true;
+    options->config.demo_jobs = UINT64_MAX;
+    return 0;
+}
+
+static int set_round(struct js_options *options, const char *value,
+                     struct js_err *err)
+{
+    return read_count32(value, &options->config.round_size, err);
+}
+
+static int set_barrier(struct js_options *options, const char *value,
+                       struct js_err *err)
+{
+    (void)value;
+    (void)err;
+    options->config.barrier = true;
+    return 0;
+}
+
+static int set_slots(struct js_options *options, const char *value,
+                     struct js_err *err)
+{
+    uint64_t slots = 0;
+    if (strcmp(value, "all") != 0 && read_count(value, 1, 4096, &slots, NULL))
+        return js_err_set(err, "wants \"all\" or a number from 1 to 4096");
+    options->config.slots = (uint32_t)slots;
+    return 0;
+}
+
+static int set_bind(struct js_options *options, const char *value,
+                    struct js_err *err)
+{
+    bool is_core = strcmp(value, "core") == 0;
+    if (!is_core && strcmp(value, "none") != 0)
+        return js_err_set(err, "wants \"core\" or \"none\"");
+    options->config.bind = is_core;
+    return 0;
+}
+
+static int set_show_map(struct js_options *options, const char *value,
+                        struct js_err *err)
+{
+    (void)value;
+    (void)err;
+    options->config.show_map = true;
+    return 0;
+}
+
+static int set_output(struct js_options *options, const char *value,
+                      struct js_err *err)
+{
+    if (!value[0])
+        return js_err_set(err, "wants a folder, or \"none\"");
+    bool is_none = strcmp(value, "none") == 0;
+    options->config.output =
+        is_none ? JOBSCHED_OUTPUT_NONE : JOBSCHED_OUTPUT_DIR;
+    options->config.output_dir = is_none ? NULL : value;
+    return 0;
+}
+
+static int set_joblog(struct js_options *options, const char *value,
+                      struct js_err *err)
+{
+    if (!value[0])
+        return js_err_set(err, "wants a file");
+    options->config.joblog = value;
+    return 0;
+}
+
+static int set_tmpdir(struct js_options *options, const char *value,
+                      struct js_err *err)
+{
+    if (value[0] != '/')
+        return js_err_set(err, "wants an absolute path, for every host");
+    options->config.tmpdir = value;
+    return 0;
+}
+
+static int set_spool_limit(struct js_options *options, const char *value,
+                           struct js_err *err)
+{
+    uint64_t bytes;
+    if (js_parse_size_bytes(value, &bytes) < 0 || bytes == 0)
+        return js_err_set(err, "wants a size such as 512M or 2G");
+    options->config.spool_limit_bytes = bytes;
+    return 0;
+}
+
+static int set_grace(struct js_options *options, const char *value,
+                     struct js_err *err)
+{
+    return read_duration(value, &options->config.grace_ns, err);
+}
+
+static int set_verbose(struct js_options *options, const char *value,
+                       struct js_err *err)
+{
+    (void)value;
+    (void)err;
+    options->config.trace = true;
+    return 0;
+}
+
+static int set_help(struct js_options *options, const char *value,
+                    struct js_err *err)
+{
+    (void)value;
+    (void)err;
+    options->action = JS_ACTION_HELP;
+    return 0;
+}
+
+static int set_version(struct js_options *options, const char *value,
+                       struct js_err *err)
+{
+    (void)value;
+    (void)err;
+    options->action = JS_ACTION_VERSION;
+    return 0;
+}
+
+/* ---------------------------------------------------------------- the table */
+
+static const struct option_row rows[] = {
+    {NULL, 0, NULL, NULL, "How jobs are given out:"},
+    {"round", 0, "N", set_round, "dispatch N jobs at a time (default 10)"},
+    {"barrier", 0, NULL, set_barrier,
+     "begin a round only when the one before has ended"},
+    {"slots", 0, "N|all", set_slots,
+     "run N jobs at once on each slave (default 1);\n"
+     "all: one for each core of its part of the node"},
+    {"bind", 0, "core|none", set_bind, "bind jobs to cores (default core)"},
+    {"show-map", 0, NULL, set_show_map, "say which slave owns which CPUs"},
+
+    {NULL, 0, NULL, NULL, "What comes back:"},
+    {"output", 'o', "DIR|none", set_output,
+     "write DIR/ID.out and DIR/ID.err instead of passing\n"
+     "each job's output on when it ends; none: drop it"},
+    {"joblog", 0, "FILE", set_joblog,
+     "write a line for each job, in GNU parallel's columns"},
+    {"verbose", 'v', NULL, set_verbose,
+     "say on stdout when jobs are dispatched, run, finished"},
+
+    {NULL, 0, NULL, NULL, "Limits:"},
+    {"tmpdir", 0, "DIR", set_tmpdir,
+     "keep output on its way in DIR on each host\n"
+     "(default $TMPDIR there, or /tmp)"},
+    {"spool-limit", 0, "SIZE", set_spool_limit,
+     "start no job on a slave that holds more output than\n"
+     "this (default 1G)"},
+    {"grace", 0, "TIME", set_grace,
+     "between SIGTERM and SIGKILL for processes that a job\n"
+     "left behind (default 500ms)"},
+
+    {NULL, 0, NULL, NULL, "The demonstration (without a job file):"},
+    {"jobs", 0, "N", set_jobs, "simulate N jobs (default 30)"},
+    {"duration", 0, "TIME", set_duration, "of each (default 1s)"},
+    {"forever", 0, NULL, set_forever, "simulate jobs without end"},
+
+    {NULL, 0, NULL, NULL, "Other:"},
+    {"help", 'h', NULL, set_help, "show this"},
+    {"version", 'V', NULL, set_version, "show the version"},
+};
+
+enum { ROWS = sizeof(rows) / sizeof(rows[0]), FIRST_VALUE = 1000 };
+
+/* ---------------------------------------------------------------- parsing */
+
+/* getopt's two views of the table. */
+struct getopt_view {
+    struct option longs[ROWS + 1];
+    char shorts[2 * ROWS + 2];
+    const char *names[ROWS + 1]; /* with "--", for suggestions */
+};
+
+static void make_view(struct getopt_view *view)
+{
+    size_t n = 0, s = 0;
+    memset(view, 0, sizeof(*view));
+    view->shorts[s++] = ':'; /* a missing argument is told apart */
+    for (int i = 0; i < ROWS; i++) {
+        const struct option_row *row = &rows[i];
+        if (!row->name)
+            continue;
+        view->names[n] = row->name;
+        view->longs[n++] = (struct option){
+            row->name, row->argument ? required_argument : no_argument, NULL,
+            FIRST_VALUE + i};
+        if (!row->letter)
+            continue;
+        view->shorts[s++] = row->letter;
+        if (row->argument)
+            view->shorts[s++] = ':';
+    }
+}
+
+static const struct option_row *row_of(int code)
+{
+    if (code >= FIRST_VALUE && code < FIRST_VALUE + ROWS)
+        return &rows[code - FIRST_VALUE];
+    for (int i = 0; i < ROWS; i++) {
+        if (rows[i].letter == code)
+            return &rows[i];
+    }
+    return NULL;
+}
+
+static int refuse_unknown(const struct getopt_view *view, const char *word,
+                          struct js_err *err)
+{
+    char name[64];
+    const char *start = word + strspn(word, "-");
+    snprintf(name, sizeof(name), "%.*s", (int)strcspn(start, "="), start);
+    const char *closest = js_closest_word(name, view->names);
+    if (word[1] == '-' && closest)
+        return js_err_set(err, "unknown option --%s (did you mean --%s?)", name,
+                          closest);
+    return js_err_set(err, "unknown option %s; --help lists all", word);
+}
+
+static int refuse(const struct getopt_view *view, int code, char **argv,
+                  struct js_err *err)
+{
+    const struct option_row *row = row_of(optopt);
+    if (code == ':' && row)
+        return js_err_set(err, "--%s wants a value: --%s %s", row->name,
+                          row->name, row->argument);
+    if (row && optopt >= FIRST_VALUE)
+        return js_err_set(err, "--%s takes no value", row->name);
+    if (optopt > 0 && optopt < FIRST_VALUE)
+        return js_err_set(err, "unknown option -%c; --help lists all", optopt);
+    return refuse_unknown(view, argv[optind - 1], err);
+}
+
+/* The word in which getopt has found the option. */
+static const char *typed_word(char **argv)
+{
+    bool is_apart = optarg && optarg == argv[optind - 1];
+    return argv[optind - (is_apart ? 2 : 1)];
+}
+
+/* getopt takes "--slot" for "--slots": until there is another that begins so.
+ */
+static bool is_abbreviated(int code, char **argv)
+{
+    const char *word = typed_word(argv);
+    return code >= FIRST_VALUE &&
+           strcspn(word, "=") != strlen(row_of(code)->name) + strlen("--");
+}
+
+static int apply(const struct option_row *row, struct js_options *options,
+                 struct js_err *err)
+{
+    struct js_err problem;
+    if (row->set(options, optarg, &problem) < 0)
+        return js_err_set(err, "--%s %s: %s", row->name, optarg, problem.text);
+    return 0;
+}
+
+/* The words that are no options: at most one, the job file. */
+static int take_words(char **words, struct js_options *options,
+                      struct js_err *err)
+{
+    if (!words[0]) {
+        options->config.trace = true; /* the demonstration is its trace */
+        return 0;
+    }
+    if (words[1])
+        return js_err_set(err, "one job file, please: what is \"%s\"?",
+                          words[1]);
+    if (options->is_demo_changed)
+        return js_err_set(err, "--jobs, --duration and --forever are for the "
+                               "demonstration, which has no job file");
+    options->config.job_file = words[0];
+    return 0;
+}
+
+int js_options_parse(int argc, char **argv, struct js_options *ret,
+                     struct js_err *err)
+{
+    struct getopt_view view;
+    int code;
+    make_view(&view);
+    memset(ret, 0, sizeof(*ret));
+    jobsched_config_init(&ret->config);
+    opterr = 0;
+    optind = 0; /* glibc: forget what an earlier call has left */
+    while ((code = getopt_long(argc, argv, view.shorts, view.longs, NULL)) !=
+           -1) {
+        const struct option_row *row = row_of(code);
+        if (!row)
+            return refuse(&view, code, argv, err);
+        if (is_abbreviated(code, argv))
+            return refuse_unknown(&view, typed_word(argv), err);
+        if (apply(row, ret, err) < 0)
+            return -1;
+        if (ret->action != JS_ACTION_RUN)
+            return 0;
+    }
+    return take_words(argv + optind, ret, err);
+}
+
+/* ---------------------------------------------------------------- help */
+
+enum { HELP_COLUMN = 27 };
+
+static int describe_row(const struct option_row *row, struct js_buf *buf)
+{
+    size_t start = buf->len;
+    char letter[] = "-x, ";
+    letter[1] = row->letter;
+    if (js_buf_printf(buf, "  %s--%s%s%s", row->letter ? letter : "    ",
+                      row->name, row->argument ? " " : "",
+                      row->argument ? row->argument : "") < 0)
+        return -1;
+    int pad = HELP_COLUMN - (int)(buf->len - start);
+    if (js_buf_printf(buf, "%*s", pad > 2 ? pad : 2, "") < 0)
+        return -1;
+    for (const char *line = row->help; *line;) {
+        size_t len = strcspn(line, "\n");
+        if (js_buf_printf(buf, "%.*s\n", (int)len, line) < 0)
+            return -1;
+        line += len + (line[len] == '\n');
+        if (*line && js_buf_printf(buf, "%*s", HELP_COLUMN, "") < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static const char intro[] =
+    "Usage: mpirun -np N jobsched [options] [JOBFILE]\n"
+    "\n"
+    "Runs the shell commands in JOBFILE, one a line, on N-1 slaves to the end\n"
+    "(\"-\": standard input). Without JOBFILE: a demonstration.\n";
+
+static const char outro[] =
+    "\n"
+    "Exit status: 0 every job succeeded; 1 some job failed; 2 bad usage or\n"
+    "input, nothing has run; 4 the run itself broke.\n";
+
+int js_options_help(FILE *to)
+{
+    struct js_buf buf = JS_BUF_INIT;
+    int rc = js_buf_puts(&buf, intro);
+    for (int i = 0; i < ROWS && rc == 0; i++) {
+        rc = rows[i].name ? describe_row(&rows[i], &buf)
+                          : js_buf_printf(&buf, "\n%s\n", rows[i].help);
+    }
+    if (rc == 0)
+        rc = js_buf_puts(&buf, outro);
+    if (rc == 0 && (fwrite(buf.data, 1, buf.len, to) != buf.len || fflush(to)))
+        rc = -1;
+    js_buf_release(&buf);
+    return rc;
+}

@@ -1,0 +1,61 @@
+/*
+ * jobfile - turns the bytes of a job file into jobs.
+ *
+ * Pure: bytes are pushed in as they come, in pieces of any size, and jobs are
+ * taken out. Owns the bytes it has not yet turned into jobs; knows nothing of
+ * files. The rules for lines:
+ *
+ *     one job a line; the newline of the last line may be missing;
+ *     CR LF ends a line as LF does;
+ *     blank lines (blanks and tabs) and lines whose first non-blank character
+ *     is '#' are no jobs;
+ *     a line, not a comment, that ends in an odd number of backslashes goes
+ *     on in the next, whatever that begins with: the last backslash and the
+ *     line end are dropped (at the end of the input the backslash stays); it
+ *     is blank if all of it, joined, is;
+ *     a NUL byte is an error, in a comment too. Any other byte is part of the
+ *     command, whether UTF-8 or not, a CR elsewhere than before LF or at the
+ *     end of the input included; blanks around a command are kept.
+ *
+ * Lines count from 1; columns too, in bytes. A job's line is the one where its
+ * command begins.
+ */
+#ifndef JS_CORE_JOBFILE_H
+#define JS_CORE_JOBFILE_H
+
+#include "base/err.h"
+#include "core/job.h"
+
+#include <stddef.h>
+
+/* A command longer than this many bytes is an error: it keeps a stream that
+ * never ends its line from filling the memory. */
+enum { JS_COMMAND_MAX = 16 * 1024 * 1024 };
+
+struct js_jobfile;
+
+/* `name` is what errors call the input ("jobs.txt", "standard input"); it is
+ * copied. NULL with errno ENOMEM. */
+struct js_jobfile *js_jobfile_new(const char *name);
+
+/* NULL is allowed. Keeps errno. */
+void js_jobfile_free(struct js_jobfile *file);
+
+/* Takes a copy of the next `len` bytes of the input. Returns 0, or -1 with
+ * errno ENOMEM. */
+int js_jobfile_feed(struct js_jobfile *file, const char *bytes, size_t len);
+
+/* The input has ended: what is left is a line, newline or not. */
+void js_jobfile_end(struct js_jobfile *file);
+
+/*
+ * The next job, with ids from 1 on. Returns 1 and a job that the caller owns;
+ * 0 when there is none in the bytes so far (after js_jobfile_end(): none at
+ * all); -1 with *err "NAME:LINE:COLUMN: what" for bad input. After an error
+ * every further call fails in the same way. Time linear in the input, however
+ * it is cut into pieces.
+ */
+int js_jobfile_next(struct js_jobfile *file, struct js_job **ret,
+                    struct js_err *err);
+
+#endif

@@ -1,0 +1,75 @@
+/*
+ * outcome - how one attempt at a job ended.
+ *
+ * A plain value. It is made where the job ran and travels unchanged to the
+ * records.
+ */
+#ifndef JS_CORE_OUTCOME_H
+#define JS_CORE_OUTCOME_H
+
+#include "base/buf.h"
+#include "base/pack.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* The step at which a job could not be started; the numbers travel in
+ * messages. */
+enum js_step {
+    JS_STEP_NONE = 0, /* it was started */
+    JS_STEP_FORK,     /* no process to be had */
+    JS_STEP_OUTPUT,   /* its output file could not be opened */
+    JS_STEP_STDIN,
+    JS_STEP_GROUP, /* its process group */
+    JS_STEP_BIND,  /* its cores */
+    JS_STEP_CHDIR,
+    JS_STEP_EXEC,
+    JS_STEP_COLLECT, /* it ran, but its output is lost */
+    JS_STEP_RUNNER,  /* the process that starts jobs was lost */
+    JS_STEP_COUNT
+};
+
+/* What becomes of a job's output; the numbers travel in messages. */
+enum js_capture {
+    JS_CAPTURE_SPOOL = 0, /* kept on its node until the master fetches it */
+    JS_CAPTURE_DIR,       /* files in a folder */
+    JS_CAPTURE_NONE,      /* /dev/null */
+    JS_CAPTURE_COUNT
+};
+
+struct js_outcome {
+    int64_t start_unix_ns; /* the clock of the host it ran on */
+    int64_t run_ns;        /* from the start to the end of its process */
+    int64_t user_cpu_ns;   /* of it and the children it waited for */
+    int64_t system_cpu_ns;
+    uint64_t max_rss_bytes; /* of the largest of these processes */
+    uint64_t out_bytes;     /* on its standard output, as far as captured */
+    uint64_t err_bytes;
+    uint32_t exit_code; /* 0 to 255; 126 or 127 if it was not started */
+    uint32_t signal;    /* that ended it, or 0 */
+    enum js_step step;  /* not NONE: it was not started, because of ... */
+    int32_t step_errno; /* ... this */
+};
+
+/*
+ * As part of a message (base/pack.h). Packing returns 0, or -1 with errno
+ * ENOMEM; unpacking marks the cursor as bad for a value out of range.
+ */
+int js_outcome_pack(struct js_buf *buf, const struct js_outcome *outcome);
+void js_outcome_unpack(struct js_cursor *cursor, struct js_outcome *ret);
+
+/* True if the job ended with exit status 0. */
+bool js_outcome_succeeded(const struct js_outcome *outcome);
+
+/* What a person can do about a step (a known one) that failed with this errno,
+ * or NULL. */
+const char *js_outcome_hint(enum js_step step, int error);
+
+/*
+ * Appends what to tell a person: "exit 3", "killed by SIGSEGV (signal 11)",
+ * "could not be started: ... : what to do". Returns 0, or -1 with errno
+ * ENOMEM.
+ */
+int js_outcome_describe(const struct js_outcome *outcome, struct js_buf *buf);
+
+#endif

@@ -1,0 +1,331 @@
+#include "core/source.h"
+
+#include "base/buf.h"
+#include "base/fdio.h"
+#include "core/jobfile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* The input goes to the parser in pieces of this size, so that it never holds
+ * a second copy of a large file. */
+enum { PIECE_BYTES = 64 * 1024 };
+
+/* After this many pieces without a job a call returns, or a stream of nothing
+ * but comments would keep the caller from all else. */
+enum { PIECES_MAX = 16 };
+
+enum source_kind {
+    SOURCE_DEMO,
+    SOURCE_TEXT, /* a regular file, in memory */
+    SOURCE_STREAM,
+};
+
+struct js_source {
+    enum source_kind kind;
+    enum js_source_state state; /* END and ERROR are final */
+    uint64_t given;
+    uint64_t total; /* not of a stream */
+
+    int64_t duration_ns; /* of the demonstration's jobs */
+
+    char *name; /* what errors call it */
+    struct js_jobfile *jobs;
+    bool ended; /* the parser has all of the input */
+
+    struct js_buf text;
+    size_t text_at; /* from here on the parser has not seen it */
+
+    int fd;
+    bool owns_fd;
+    struct js_err failure;
+};
+
+static struct js_source *source_new(enum source_kind kind)
+{
+    struct js_source *source = calloc(1, sizeof(*source));
+    if (!source)
+        return NULL;
+    source->kind = kind;
+    source->state = JS_SOURCE_LATER;
+    source->fd = -1;
+    return source;
+}
+
+struct js_source *js_source_new_demo(uint64_t count, int64_t duration_ns)
+{
+    struct js_source *source = source_new(SOURCE_DEMO);
+    if (!source)
+        return NULL;
+    source->total = count;
+    source->duration_ns = duration_ns;
+    return source;
+}
+
+void js_source_free(struct js_source *source)
+{
+    if (!source)
+        return;
+    int saved = errno;
+    if (source->owns_fd)
+        js_fd_close(&source->fd);
+    js_jobfile_free(source->jobs);
+    js_buf_release(&source->text);
+    free(source->name);
+    free(source);
+    errno = saved;
+}
+
+static int fail_errno(const struct js_source *source, struct js_err *err)
+{
+    return js_err_errno(err, "%s", source->name);
+}
+
+/* Opens the input. O_NONBLOCK is for a FIFO, which would wait for its writer;
+ * a regular file takes no notice. */
+static int open_input(struct js_source *source, const char *path)
+{
+    if (strcmp(path, "-") == 0) {
+        source->fd = STDIN_FILENO;
+        return 0;
+    }
+    source->fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    source->owns_fd = true;
+    return source->fd < 0 ? -1 : 0;
+}
+
+static ssize_t read_again(int fd, void *bytes, size_t len)
+{
+    ssize_t n;
+    do {
+        n = read(fd, bytes, len);
+    } while (n < 0 && errno == EINTR);
+    return n;
+}
+
+/* To the end, whatever fstat(2) said its size is: it may be growing, or be a
+ * file of /proc, which has none. */
+static int read_text(struct js_source *source, off_t size_hint)
+{
+    struct js_buf *text = &source->text;
+    /* One byte more, so that the end is seen without growing. */
+    if (js_buf_reserve(text, (size_t)size_hint + 1) < 0)
+        return -1;
+    for (;;) {
+        if (text->len == text->capacity && js_buf_reserve(text, PIECE_BYTES))
+            return -1;
+        ssize_t n = read_again(source->fd, text->data + text->len,
+                               text->capacity - text->len);
+        if (n <= 0)
+            return (int)n;
+        text->len += (size_t)n;
+    }
+}
+
+static int end_of_input(struct js_source *source)
+{
+    js_jobfile_end(source->jobs);
+    source->ended = true;
+    return 1;
+}
+
+/* To give the parser one more piece, or tell it that there is none: 1 when
+ * that is done, 0 if it cannot be done now, -1 with errno. */
+static int feed_text(struct js_source *source)
+{
+    size_t left = source->text.len - source->text_at;
+    if (left == 0)
+        return end_of_input(source);
+    size_t len = left < PIECE_BYTES ? left : PIECE_BYTES;
+    const char *bytes = source->text.data + source->text_at;
+    if (js_jobfile_feed(source->jobs, bytes, len) < 0)
+        return -1;
+    source->text_at += len;
+    return 1;
+}
+
+static int feed_stream_read(struct js_source *source)
+{
+    char piece[PIECE_BYTES];
+    ssize_t n = read(source->fd, piece, sizeof(piece));
+    if (n < 0)
+        return errno == EAGAIN || errno == EINTR ? 0 : -1;
+    if (n == 0)
+        return end_of_input(source);
+    return js_jobfile_feed(source->jobs, piece, (size_t)n) < 0 ? -1 : 1;
+}
+
+/*
+ * Standard input is shared with others and must stay blocking, hence the poll.
+ * It also tells a FIFO that no writer has opened yet (nothing) from one that
+ * its writers have closed (POLLHUP): read(2) returns 0 for both.
+ */
+static int feed_stream(struct js_source *source)
+{
+    struct pollfd input = {.fd = source->fd, .events = POLLIN};
+    int n = poll(&input, 1, 0);
+    if (n < 0)
+        return errno == EINTR ? 0 : -1;
+    if (input.revents & (POLLIN | POLLERR))
+        return feed_stream_read(source);
+    if (input.revents & POLLNVAL) {
+        errno = EBADF;
+        return -1;
+    }
+    return (input.revents & POLLHUP) ? end_of_input(source) : 0;
+}
+
+static int feed(struct js_source *source)
+{
+    return source->kind == SOURCE_TEXT ? feed_text(source)
+                                       : feed_stream(source);
+}
+
+static enum js_source_state next_parsed(struct js_source *source,
+                                        struct js_job **ret, struct js_err *err)
+{
+    for (int pieces = 0;; pieces++) {
+        int rc = js_jobfile_next(source->jobs, ret, err);
+        if (rc != 0)
+            return rc > 0 ? JS_SOURCE_JOB : JS_SOURCE_ERROR;
+        if (source->ended)
+            return JS_SOURCE_END;
+        if (source->kind == SOURCE_STREAM && pieces == PIECES_MAX)
+            return JS_SOURCE_LATER;
+        rc = feed(source);
+        if (rc == 0)
+            return JS_SOURCE_LATER;
+        if (rc < 0) {
+            fail_errno(source, err);
+            return JS_SOURCE_ERROR;
+        }
+    }
+}
+
+static enum js_source_state next_simulated(struct js_source *source,
+                                           struct js_job **ret,
+                                           struct js_err *err)
+{
+    if (source->given == source->total)
+        return JS_SOURCE_END;
+    *ret = js_job_new_simulated(source->given + 1, source->duration_ns);
+    if (*ret)
+        return JS_SOURCE_JOB;
+    js_err_errno(err, "demonstration");
+    return JS_SOURCE_ERROR;
+}
+
+static bool is_final(const struct js_source *source)
+{
+    return source->state == JS_SOURCE_END || source->state == JS_SOURCE_ERROR;
+}
+
+static void advance(struct js_source *source, struct js_job **ret)
+{
+    source->state = source->kind == SOURCE_DEMO
+                        ? next_simulated(source, ret, &source->failure)
+                        : next_parsed(source, ret, &source->failure);
+    if (source->state == JS_SOURCE_JOB)
+        source->given++;
+}
+
+enum js_source_state js_source_next(struct js_source *source,
+                                    struct js_job **ret, struct js_err *err)
+{
+    if (!is_final(source))
+        advance(source, ret);
+    if (source->state == JS_SOURCE_ERROR && err)
+        *err = source->failure;
+    return source->state;
+}
+
+static int rewind_text(struct js_source *source)
+{
+    js_jobfile_free(source->jobs);
+    source->jobs = js_jobfile_new(source->name);
+    source->text_at = 0;
+    source->ended = false;
+    return source->jobs ? 0 : -1;
+}
+
+/* Parses the text to its end and forgets the jobs, all but their number. */
+static int check_text(struct js_source *source, struct js_err *err)
+{
+    struct js_job *job;
+    enum js_source_state state;
+    while ((state = next_parsed(source, &job, err)) == JS_SOURCE_JOB) {
+        js_job_free(job);
+        source->total++;
+    }
+    if (state == JS_SOURCE_ERROR)
+        return -1;
+    return rewind_text(source) < 0 ? fail_errno(source, err) : 0;
+}
+
+static int load_text(struct js_source *source, off_t size_hint,
+                     struct js_err *err)
+{
+    source->kind = SOURCE_TEXT;
+    if (read_text(source, size_hint) < 0)
+        return fail_errno(source, err);
+    js_fd_close(&source->fd);
+    return check_text(source, err);
+}
+
+static int load(struct js_source *source, const char *path, struct js_err *err)
+{
+    struct stat info;
+    source->jobs = js_jobfile_new(source->name);
+    if (!source->jobs || open_input(source, path) < 0 ||
+        fstat(source->fd, &info) < 0)
+        return fail_errno(source, err);
+    if (S_ISDIR(info.st_mode))
+        return js_err_set(err,
+                          "%s: is a directory: give a file with one command a "
+                          "line",
+                          source->name);
+    /* Standard input is a stream even where it is a file. */
+    if (S_ISREG(info.st_mode) && source->owns_fd)
+        return load_text(source, info.st_size, err);
+    return 0;
+}
+
+struct js_source *js_source_new_file(const char *path, struct js_err *err)
+{
+    struct js_source *source = source_new(SOURCE_STREAM);
+    if (!source) {
+        js_err_errno(err, "%s", path);
+        return NULL;
+    }
+    source->name = strdup(strcmp(path, "-") == 0 ? "standard input" : path);
+    if (!source->name) {
+        js_err_errno(err, "%s", path);
+        goto fail;
+    }
+    if (load(source, path, err) < 0)
+        goto fail;
+    return source;
+fail:
+    js_source_free(source);
+    return NULL;
+}
+
+uint64_t js_source_total(const struct js_source *source, bool *ret_known)
+{
+    if (source->kind == SOURCE_STREAM) {
+        *ret_known = source->state == JS_SOURCE_END;
+        return source->given;
+    }
+    *ret_known = source->total != UINT64_MAX;
+    return source->total;
+}
+
+int js_source_fd(const struct js_source *source)
+{
+    return source->kind == SOURCE_STREAM ? source->fd : -1;
+}

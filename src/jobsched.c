@@ -1,0 +1,595 @@
+/* Implements include/jobsched.h: the one place that wires the parts together.
+ */
+#include "jobsched.h"
+
+#include "base/clock.h"
+#include "base/launchenv.h"
+#include "core/source.h"
+#include "mpi/link.h"
+#include "mpi/master.h"
+#include "mpi/slave.h"
+#include "node/runner.h"
+#include "node/topo.h"
+#include "record/console.h"
+#include "record/delivery.h"
+#include "record/joblog.h"
+#include "record/tally.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <mpi.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const int64_t meeting_ns = 60 * JS_NS_PER_S;
+
+/* So many failed jobs are named one by one; the joblog has them all. */
+enum { FAILURES_SHOWN = 20, FILES_WANTED = 4096 };
+
+const char *jobsched_version(void)
+{
+    return JS_VERSION;
+}
+
+void jobsched_config_init(struct jobsched_config *config)
+{
+    *config = (struct jobsched_config){
+        .demo_jobs = 30,
+        .demo_duration_ns = JS_NS_PER_S,
+        .round_size = 10,
+        .slots = 1,
+        .bind = true,
+        .spool_limit_bytes = UINT64_C(1) << 30,
+        .grace_ns = JS_NS_PER_S / 2,
+    };
+}
+
+static enum jobsched_status fail(struct jobsched_result *result,
+                                 enum jobsched_status status,
+                                 const struct js_err *err)
+{
+    result->status = status;
+    snprintf(result->error, sizeof(result->error), "%s", err->text);
+    return status;
+}
+
+/* ---------------------------------------------------------------- this node */
+
+/* The machine since its last boot; 0 where the system does not tell. */
+static uint64_t read_boot_id(void)
+{
+    char text[64] = "";
+    uint64_t id = 0;
+    int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return 0;
+    ssize_t len = read(fd, text, sizeof(text) - 1);
+    close(fd);
+    for (ssize_t i = 0; i < len; i++)
+        id = (id ^ (unsigned char)text[i]) * UINT64_C(1099511628211);
+    return id;
+}
+
+static int describe_node(const struct js_topo *topo, struct js_node *ret,
+                         struct js_err *err)
+{
+    memset(ret, 0, sizeof(*ret));
+    if (gethostname(ret->host, sizeof(ret->host) - 1) < 0)
+        return js_err_errno(err, "this host has no name");
+    ret->boot_id = read_boot_id();
+    return js_topo_inherited(topo, &ret->cpus, err);
+}
+
+/* ---------------------------------------------------------------- master */
+
+struct run {
+    const struct jobsched_config *config;
+    struct js_outlet *out, *err;
+    struct js_console console;
+    struct js_delivery *delivery;
+    struct js_joblog *joblog;
+    struct js_source *source;
+    struct js_master *master;
+    struct js_topo *topo;
+    struct js_tally tally;
+    struct js_buf environ; /* for the jobs, a NUL behind each variable */
+    char *cwd;
+    bool is_joblog_lacking; /* lines were dropped */
+    bool is_joblog_behind;  /* a write failed and has not been made good */
+};
+
+static void show_failure(struct run *run, const struct js_finish *finish)
+{
+    struct js_buf text = JS_BUF_INIT;
+    if (run->tally.failed > FAILURES_SHOWN)
+        return;
+    if (js_tally_describe(finish, &text) == 0)
+        js_log(&run->console.log, "%s", js_buf_string(&text));
+    if (run->tally.failed == FAILURES_SHOWN)
+        js_log(&run->console.log, "more failed jobs are not named here%s",
+               run->joblog ? ": see the joblog" : ": --joblog names them all");
+    js_buf_release(&text);
+}
+
+/* The delivery's hook: the job's output has been written. */
+static void job_finished(void *arg, const struct js_finish *finish)
+{
+    struct run *run = arg;
+    js_tally_add(&run->tally, finish);
+    /* How many are missing is said at the end. */
+    if (run->joblog && js_joblog_add(run->joblog, finish) < 0 &&
+        !run->is_joblog_lacking) {
+        run->is_joblog_lacking = true;
+        js_log(&run->console.log,
+               "joblog: job %llu is not in it, nor are some that follow: %s",
+               (unsigned long long)finish->job->id, js_errno_text(errno));
+    }
+    if (run->config->trace)
+        js_console_trace(&run->console, "Finished job: %llu\n",
+                         (unsigned long long)finish->job->id);
+    if (!js_outcome_succeeded(&finish->outcome))
+        show_failure(run, finish);
+    js_job_free(finish->job);
+}
+
+static void flush_joblog(struct run *run)
+{
+    struct js_err err;
+    if (!run->joblog)
+        return;
+    int rc = js_joblog_flush(run->joblog, &err);
+    if (rc < 0 && !run->is_joblog_behind)
+        js_log(&run->console.log,
+               "%s: the jobs go on, and the lines are kept and tried again",
+               err.text);
+    run->is_joblog_behind = rc < 0;
+}
+
+static void flush_console(struct run *run)
+{
+    if (!js_delivery_is_within_job(run->delivery))
+        js_console_flush(&run->console);
+}
+
+static void job_dispatched(void *arg, const struct js_job *job)
+{
+    struct run *run = arg;
+    if (!run->config->trace)
+        return;
+    js_console_trace(&run->console, "Dispatch job: %llu\n",
+                     (unsigned long long)job->id);
+    /* Now, or a slave might say that it runs the job before this is seen. */
+    flush_console(run);
+}
+
+/* The master's hook, once a turn. */
+static int commit(void *arg, struct js_err *err)
+{
+    struct run *run = arg;
+    (void)err;
+    flush_joblog(run);
+    flush_console(run);
+    return 0;
+}
+
+static size_t unwritten(void *arg)
+{
+    const struct run *run = arg;
+    return js_console_unwritten(&run->console);
+}
+
+static nfds_t wait_for(void *arg, struct pollfd *fds)
+{
+    struct run *run = arg;
+    struct js_outlet *outlets[] = {run->out, run->err};
+    nfds_t count = 0;
+    for (int i = 0; i < 2; i++) {
+        if (js_outlet_pending(outlets[i]) > 0)
+            fds[count++] = (struct pollfd){.fd = js_outlet_fd(outlets[i]),
+                                           .events = POLLOUT};
+    }
+    return count;
+}
+
+/* A job that is an mpirun would bind its ranks to the node's first cores,
+ * whatever cores the job has; told so, they stay on those of the job. */
+static const char nested_binding[] = "OMPI_MCA_hwloc_base_binding_policy";
+
+/* The master's environment, less what belongs to a host or to MPI. */
+static int copy_environ(struct js_buf *buf)
+{
+    for (char **p = environ; *p; p++) {
+        if (js_launch_owns(*p) || js_launch_host_bound(*p))
+            continue;
+        if (js_buf_append(buf, *p, strlen(*p) + 1) < 0)
+            return -1;
+    }
+    if (getenv(nested_binding))
+        return 0;
+    return js_buf_printf(buf, "%s=none%c", nested_binding, '\0');
+}
+
+static mode_t current_umask(void)
+{
+    mode_t mask = umask(0);
+    umask(mask);
+    return mask;
+}
+
+static int open_source(struct run *run, struct js_err *err)
+{
+    const struct jobsched_config *config = run->config;
+    if (config->job_file) {
+        run->source = js_source_new_file(config->job_file, err);
+        return run->source ? 0 : -1;
+    }
+    run->source =
+        js_source_new_demo(config->demo_jobs, config->demo_duration_ns);
+    return run->source ? 0 : js_err_errno(err, "the demonstration");
+}
+
+static int open_output(const struct jobsched_config *config, struct js_err *err)
+{
+    if (config->output != JOBSCHED_OUTPUT_DIR)
+        return 0;
+    if (mkdir(config->output_dir, 0777) < 0 && errno != EEXIST)
+        return js_err_errno(err,
+                            "name another folder with --output: %s cannot be "
+                            "made",
+                            config->output_dir);
+    struct stat st;
+    if (stat(config->output_dir, &st) == 0 && !S_ISDIR(st.st_mode))
+        return js_err_set(err, "the output folder %s is a file",
+                          config->output_dir);
+    if (access(config->output_dir, W_OK | X_OK) < 0)
+        return js_err_errno(err,
+                            "name another folder with --output: %s cannot be "
+                            "written into",
+                            config->output_dir);
+    return 0;
+}
+
+static bool is_same_file(const char *a, const char *b)
+{
+    struct stat st_a, st_b;
+    return stat(a, &st_a) == 0 && stat(b, &st_b) == 0 &&
+           S_ISREG(st_a.st_mode) && st_a.st_dev == st_b.st_dev &&
+           st_a.st_ino == st_b.st_ino;
+}
+
+/* What may fail because of what the user gave. */
+static int open_inputs(struct run *run, struct js_err *err)
+{
+    const char *joblog = run->config->joblog;
+    if (open_source(run, err) < 0 || open_output(run->config, err) < 0)
+        return -1;
+    if (joblog && run->config->job_file &&
+        is_same_file(joblog, run->config->job_file))
+        return js_err_set(err,
+                          "%s is the job list: the joblog would replace "
+                          "it; give another file",
+                          joblog);
+    if (joblog && !(run->joblog = js_joblog_open(joblog, err)))
+        return -1;
+    return 0;
+}
+
+static int open_outlets(struct run *run, struct js_err *err)
+{
+    run->out = js_outlet_new(STDOUT_FILENO);
+    run->err = js_outlet_new(STDERR_FILENO);
+    if (!run->out || !run->err)
+        return js_err_errno(err, "no memory");
+    js_console_init(&run->console, run->out, run->err);
+    run->delivery = js_delivery_new(run->out, run->err, &run->console.log,
+                                    job_finished, run);
+    return run->delivery ? 0 : js_err_errno(err, "no memory");
+}
+
+static struct js_wire_setup setup_of(const struct run *run)
+{
+    static const enum js_capture captures[] = {
+        [JOBSCHED_OUTPUT_PASS] = JS_CAPTURE_SPOOL,
+        [JOBSCHED_OUTPUT_DIR] = JS_CAPTURE_DIR,
+        [JOBSCHED_OUTPUT_NONE] = JS_CAPTURE_NONE,
+    };
+    const struct jobsched_config *config = run->config;
+    return (struct js_wire_setup){
+        .slots = config->slots,
+        .bind = config->bind,
+        .trace = config->trace,
+        .capture = captures[config->output],
+        .umask = current_umask(),
+        .spool_limit_bytes = config->spool_limit_bytes,
+        .grace_ns = config->grace_ns,
+        .cwd = run->cwd,
+        .output_dir = config->output_dir ? config->output_dir : "",
+        .tmpdir = config->tmpdir ? config->tmpdir : "",
+        .environ = run->environ.data,
+        .environ_len = run->environ.len,
+    };
+}
+
+static int open_master(struct run *run, struct js_link *link,
+                       struct js_err *err)
+{
+    struct js_master_config config = {
+        .plan = {.round_size = run->config->round_size,
+                 .barrier = run->config->barrier},
+        .show_map = run->config->show_map,
+        .meeting_ns = meeting_ns,
+        .source = run->source,
+        .delivery = run->delivery,
+        .log = run->console.log,
+        .hooks = {.dispatched = job_dispatched,
+                  .commit = commit,
+                  .unwritten = unwritten,
+                  .wait_for = wait_for,
+                  .arg = run},
+    };
+    run->cwd = get_current_dir_name();
+    if (!run->cwd)
+        return js_err_errno(err, "the working directory cannot be found");
+    if (copy_environ(&run->environ) < 0)
+        return js_err_errno(err, "no memory");
+    config.setup = setup_of(run);
+    run->topo = js_topo_new(err);
+    if (!run->topo || describe_node(run->topo, &config.node, err) < 0)
+        return -1;
+    run->master = js_master_new(&config, link);
+    return run->master ? 0 : js_err_errno(err, "no memory");
+}
+
+static void release_run(struct run *run)
+{
+    js_master_free(run->master);
+    js_delivery_free(run->delivery);
+    js_console_release(&run->console);
+    /* In reverse: the flags of what they share are put back as they were. */
+    js_outlet_free(run->err);
+    js_outlet_free(run->out);
+    js_source_free(run->source);
+    js_topo_free(run->topo);
+    js_buf_release(&run->environ);
+    free(run->cwd);
+}
+
+static void count_result(const struct run *run,
+                         const struct js_master_result *ran,
+                         struct jobsched_result *result)
+{
+    struct js_buf text = JS_BUF_INIT;
+    result->done = run->tally.done;
+    result->failed = run->tally.failed;
+    result->skipped = run->tally.skipped;
+    result->left = ran->left;
+    result->slaves = ran->slaves;
+    result->slots = ran->slots;
+    result->wall_ns = ran->wall_ns;
+    result->busy = js_tally_busy(&run->tally, ran->wall_ns, ran->slots);
+    uint64_t left = ran->is_left_known ? ran->left : UINT64_MAX;
+    if (js_tally_summary(&run->tally, left, ran->wall_ns, ran->slots, &text) ==
+        0)
+        snprintf(result->summary, sizeof(result->summary), "%s",
+                 js_buf_string(&text));
+    js_buf_release(&text);
+}
+
+/* A reader that goes away has had enough; a disk that is full has not. */
+static int check_outlet(const struct js_outlet *outlet, const char *name,
+                        struct js_err *err)
+{
+    int error = js_outlet_error(outlet);
+    struct stat st;
+    /* Of a terminal EIO says that it was closed; of a file, that it is lost. */
+    bool is_terminal =
+        fstat(js_outlet_fd(outlet), &st) == 0 && S_ISCHR(st.st_mode);
+    if (error == 0 || error == EPIPE || (error == EIO && is_terminal))
+        return 0;
+    return js_err_set(err, "%s: %s: output of jobs is lost", name,
+                      js_errno_text(error));
+}
+
+static int check_records(struct run *run, struct js_err *err)
+{
+    int rc = js_joblog_close(run->joblog, err);
+    run->joblog = NULL;
+    if (rc < 0 || check_outlet(run->out, "standard output", err) < 0)
+        return -1;
+    return check_outlet(run->err, "standard error", err);
+}
+
+static enum jobsched_status work_as_master(struct run *run,
+                                           struct jobsched_result *result)
+{
+    struct js_err err = {""};
+    struct js_master_result ran;
+    js_master_run(run->master, &ran, &err);
+    js_console_flush(&run->console);
+    js_console_end_line(&run->console);
+    count_result(run, &ran, result);
+    struct js_err records_err;
+    int rc = check_records(run, &records_err);
+    if (ran.end == JS_MASTER_BROKEN)
+        return fail(result, JOBSCHED_BROKEN, &err);
+    if (ran.end == JS_MASTER_BAD_INPUT)
+        return fail(result, JOBSCHED_BAD_INPUT, &err);
+    if (rc < 0)
+        return fail(result, JOBSCHED_BROKEN, &records_err);
+    result->status = result->failed + result->skipped > 0 ? JOBSCHED_JOBS_FAILED
+                                                          : JOBSCHED_SUCCEEDED;
+    return result->status;
+}
+
+/* Nothing has run, nor will. */
+static void send_home(struct js_link *link)
+{
+    struct js_buf empty = JS_BUF_INIT;
+    for (int i = 1; i < link->size; i++)
+        js_link_post(link, i, JS_TAG_STOP, &empty, NULL);
+}
+
+static enum jobsched_status run_master(const struct jobsched_config *config,
+                                       struct js_link *link,
+                                       struct jobsched_result *result)
+{
+    struct js_err err = {""};
+    struct run run = {.config = config};
+    enum jobsched_status status;
+    result->is_master = true;
+    if (open_inputs(&run, &err) < 0) {
+        send_home(link);
+        status = fail(result, JOBSCHED_BAD_INPUT, &err);
+    } else if (open_outlets(&run, &err) < 0 ||
+               open_master(&run, link, &err) < 0) {
+        send_home(link);
+        status = fail(result, JOBSCHED_BROKEN, &err);
+    } else {
+        status = work_as_master(&run, result);
+    }
+    js_joblog_close(run.joblog, NULL);
+    release_run(&run);
+    return status;
+}
+
+/* ---------------------------------------------------------------- slave */
+
+/* Output that waits for the master may hold some hundred files. */
+static void raise_file_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= FILES_WANTED)
+        return;
+    limit.rlim_cur =
+        limit.rlim_max < FILES_WANTED ? limit.rlim_max : FILES_WANTED;
+    setrlimit(RLIMIT_NOFILE, &limit); /* if not: fewer will do */
+}
+
+static int run_slave(struct js_link *link, struct js_runner *runner,
+                     struct js_err *err)
+{
+    const char *tmpdir = getenv("TMPDIR");
+    struct js_slave_config config = {
+        .runner = runner,
+        .environ = (const char *const *)environ,
+        .tmpdir = tmpdir && tmpdir[0] ? tmpdir : "/tmp",
+    };
+    struct js_topo *topo = js_topo_new(err);
+    struct js_outlet *trace = js_outlet_new(STDOUT_FILENO);
+    struct js_slave *slave = NULL;
+    int rc = -1;
+    raise_file_limit();
+    config.topo = topo;
+    config.trace = trace;
+    if (topo && describe_node(topo, &config.node, err) == 0) {
+        slave = js_slave_new(&config, link);
+        rc = slave ? js_slave_run(slave, err) : js_err_errno(err, "no memory");
+    }
+    js_slave_free(slave);
+    js_outlet_free(trace);
+    js_topo_free(topo);
+    return rc;
+}
+
+/* ---------------------------------------------------------------- both */
+
+static enum jobsched_status refuse_alone(struct jobsched_result *result)
+{
+    struct js_err err;
+    js_err_set(&err, "one process alone cannot run jobs: start a master and "
+                     "some slaves with `mpirun -np N jobsched ...`, N being "
+                     "one more than the slaves");
+    return fail(result, JOBSCHED_BAD_INPUT, &err);
+}
+
+/* What the command line cannot give, but a program can. */
+static int check_config(const struct jobsched_config *config,
+                        struct js_err *err)
+{
+    if (config->round_size == 0)
+        return js_err_set(err, "round_size: a round has at least one job");
+    if (config->output == JOBSCHED_OUTPUT_DIR &&
+        (!config->output_dir || !config->output_dir[0]))
+        return js_err_set(err, "output_dir: output to a folder needs one");
+    if (config->grace_ns < 0 || config->demo_duration_ns < 0)
+        return js_err_set(err, "grace_ns, demo_duration_ns: a time is not "
+                               "negative");
+    return 0;
+}
+
+static int init_mpi(struct js_link *link, struct js_err *err)
+{
+    int is_initialized = 0;
+    /* Without a launcher MPI_Init would start a daemon of its own. */
+    if (js_launch_rank() < 0)
+        setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);
+    MPI_Initialized(&is_initialized);
+    if (is_initialized)
+        return js_err_set(err, "MPI was initialised before jobsched_run()");
+    if (MPI_Init(NULL, NULL) != MPI_SUCCESS)
+        return js_err_set(err, "MPI_Init failed");
+    return js_link_open(link, err);
+}
+
+static enum jobsched_status run_rank(const struct jobsched_config *config,
+                                     struct js_runner **runner,
+                                     struct jobsched_result *result)
+{
+    struct js_err err = {""};
+    struct js_link link = {0};
+    if (init_mpi(&link, &err) < 0)
+        return fail(result, JOBSCHED_BROKEN, &err);
+    enum jobsched_status status = JOBSCHED_SUCCEEDED;
+    int rc = 0;
+    if (link.size == 1)
+        status = refuse_alone(result);
+    else if (link.rank > 0 && !*runner)
+        rc = js_err_set(&err,
+                        "rank %d was told by its environment that it is "
+                        "rank 0 (PMIX_RANK?): start jobsched with mpirun "
+                        "or srun --mpi=pmix",
+                        link.rank);
+    else if (link.rank == 0)
+        status = run_master(config, &link, result);
+    else
+        rc = run_slave(&link, *runner, &err);
+    js_runner_free(*runner);
+    *runner = NULL;
+    js_link_close(&link);
+    /* A slave that cannot go on leaves without MPI_Finalize, which would wait
+     * for the others: so its launcher learns of it. */
+    if (rc < 0)
+        return fail(result, JOBSCHED_BROKEN, &err);
+    MPI_Finalize();
+    return status;
+}
+
+enum jobsched_status jobsched_run(const struct jobsched_config *config,
+                                  struct jobsched_result *result)
+{
+    struct js_err err = {""};
+    struct js_runner *runner = NULL;
+    memset(result, 0, sizeof(*result));
+    result->is_master = js_launch_rank() <= 0;
+    if (check_config(config, &err) < 0)
+        return fail(result, JOBSCHED_BAD_INPUT, &err);
+    if (js_launch_size() == 1)
+        return refuse_alone(result);
+    /* Before MPI_Init: the process is small and has no threads yet. */
+    if (js_launch_rank() != 0 && !(runner = js_runner_start(&err)))
+        return fail(result, JOBSCHED_BROKEN, &err);
+    /* A reader that has gone, or a file at its limit, is an error of the write
+     * that meets it. */
+    void (*old_pipe)(int) = signal(SIGPIPE, SIG_IGN);
+    void (*old_size)(int) = signal(SIGXFSZ, SIG_IGN);
+    enum jobsched_status status = run_rank(config, &runner, result);
+    js_runner_free(runner);
+    signal(SIGPIPE, old_pipe);
+    signal(SIGXFSZ, old_size);
+    return status;
+}

@@ -1,0 +1,437 @@
+#include "mpi/link.h"
+
+#include "base/clock.h"
+
+#include <errno.h>
+#include <mpi.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+enum {
+    /* A message up to this size has arrived whole when it is probed, with
+     * every transport; a longer one needs its sender's help and is received
+     * in the background. */
+    SHORT = 1024,
+    /* Messages that may be on their way in at once. */
+    IN_MAX = 1024,
+    /* Probes before the first sleep, at most: about 40 us. */
+    PROBES = 256,
+};
+
+/* Messages closer together than this are worth probing for; further apart,
+ * probes only take time from the jobs (each gives up the core, and gets it
+ * back, once). */
+static const int64_t worth_probing_ns = 60 * JS_NS_PER_US;
+
+/* A message on its way, in or out. */
+struct transfer {
+    MPI_Request request;
+    int peer;
+    int tag;
+    char *bytes; /* owned */
+    int len;
+};
+
+struct transfers {
+    struct transfer *items;
+    int count, capacity;
+};
+
+struct mpi_link {
+    MPI_Comm comm;
+    MPI_Datatype job_type;
+    struct transfers out;
+    struct transfers in;
+    char *received;    /* what the last receive returned; owned */
+    int64_t active_ns; /* when a message last came or went */
+    int64_t came_ns;   /* when one last came */
+    int probes;        /* before the next sleep: as the gaps have taught */
+};
+
+/* ---------------------------------------------------------------- errors */
+
+static int mpi_failed(int code, const char *what, struct js_err *err)
+{
+    char text[MPI_MAX_ERROR_STRING] = "unknown error";
+    int len;
+    MPI_Error_string(code, text, &len);
+    return js_err_set(err, "%s: %s", what, text);
+}
+
+/* ---------------------------------------------------------------- transfers */
+
+static struct transfer *add_transfer(struct transfers *list, int peer, int tag,
+                                     int len)
+{
+    if (list->count == list->capacity) {
+        int capacity = list->capacity ? 2 * list->capacity : 16;
+        struct transfer *items =
+            realloc(list->items, (size_t)capacity * sizeof(*items));
+        if (!items)
+            return NULL;
+        list->items = items;
+        list->capacity = capacity;
+    }
+    char *bytes = malloc(len > 0 ? (size_t)len : 1);
+    if (!bytes)
+        return NULL;
+    struct transfer *transfer = &list->items[list->count++];
+    *transfer = (struct transfer){MPI_REQUEST_NULL, peer, tag, bytes, len};
+    return transfer;
+}
+
+/* Forgets item `i`, whose bytes are not freed. */
+static void remove_transfer(struct transfers *list, int i)
+{
+    memmove(&list->items[i], &list->items[i + 1],
+            (size_t)(list->count - i - 1) * sizeof(*list->items));
+    list->count--;
+}
+
+static void release_transfers(struct transfers *list)
+{
+    for (int i = 0; i < list->count; i++)
+        free(list->items[i].bytes);
+    free(list->items);
+    *list = (struct transfers){0};
+}
+
+/* 1 if the item has come to its end, 0 if not, -1 with *err. */
+static int test_transfer(struct transfer *transfer, struct js_err *err)
+{
+    int done = 0;
+    int rc = MPI_Test(&transfer->request, &done, MPI_STATUS_IGNORE);
+    return rc == MPI_SUCCESS
+               ? done
+               : mpi_failed(rc, "a message could not be transferred", err);
+}
+
+/* ---------------------------------------------------------------- sending */
+
+static int send_job(void *self, int peer, const struct js_wire_job *job,
+                    struct js_err *err)
+{
+    struct mpi_link *link = self;
+    int rc = MPI_Send(job, 1, link->job_type, peer, JS_TAG_JOB, link->comm);
+    if (rc != MPI_SUCCESS)
+        return mpi_failed(rc, "a job could not be sent", err);
+    link->active_ns = js_clock_ns();
+    return 0;
+}
+
+static int post(void *self, int peer, enum js_tag tag, const void *bytes,
+                size_t len, struct js_err *err)
+{
+    struct mpi_link *link = self;
+    if (len > JS_WIRE_MAX)
+        return js_err_set(err, "a %s message of %zu bytes is too long",
+                          js_tag_name(tag), len);
+    struct transfer *transfer = add_transfer(&link->out, peer, tag, (int)len);
+    if (!transfer)
+        return js_err_errno(err, "no memory for a message");
+    if (len > 0)
+        memcpy(transfer->bytes, bytes, len);
+    int rc = MPI_Isend(transfer->bytes, (int)len, MPI_BYTE, peer, tag,
+                       link->comm, &transfer->request);
+    if (rc != MPI_SUCCESS)
+        return mpi_failed(rc, "a message could not be sent", err);
+    link->active_ns = js_clock_ns();
+    return 0;
+}
+
+static int reap_sent(struct mpi_link *link, struct js_err *err)
+{
+    for (int i = 0; i < link->out.count;) {
+        int done = test_transfer(&link->out.items[i], err);
+        if (done < 0)
+            return -1;
+        if (!done) {
+            i++;
+            continue;
+        }
+        free(link->out.items[i].bytes);
+        remove_transfer(&link->out, i);
+        link->active_ns = js_clock_ns();
+    }
+    return 0;
+}
+
+/* ---------------------------------------------------------------- receiving */
+
+/* A message has come. */
+static void learn_gap(struct mpi_link *link)
+{
+    int64_t now_ns = js_clock_ns();
+    bool is_close = now_ns - link->came_ns < worth_probing_ns;
+    link->active_ns = link->came_ns = now_ns;
+    if (is_close && link->probes < PROBES)
+        link->probes *= 2;
+    else if (!is_close && link->probes > 1)
+        link->probes /= 2;
+}
+
+/* Hands the bytes to the caller, and to the link what was there before. */
+static int deliver(struct mpi_link *link, struct transfer transfer,
+                   struct js_message *ret)
+{
+    free(link->received);
+    link->received = transfer.bytes;
+    *ret = (struct js_message){transfer.peer, (enum js_tag)transfer.tag,
+                               transfer.bytes, (size_t)transfer.len};
+    learn_gap(link);
+    return 1;
+}
+
+static int check_probed(const MPI_Status *status, int *ret_len,
+                        struct js_err *err)
+{
+    int len;
+    int tag = status->MPI_TAG;
+    MPI_Get_count(status, MPI_BYTE, &len);
+    if (tag <= 0 || tag >= JS_TAG_COUNT || len < 0 || len > JS_WIRE_MAX)
+        return js_err_set(err,
+                          "rank %d sent a message of tag %d, %d bytes: "
+                          "is it another program?",
+                          status->MPI_SOURCE, tag, len);
+    if (tag == JS_TAG_JOB && len != JS_WIRE_JOB_SIZE)
+        return js_err_set(err, "rank %d sent a job of %d bytes",
+                          status->MPI_SOURCE, len);
+    *ret_len = len;
+    return 0;
+}
+
+/* Receives what was probed, at once if it is short, else in the background. */
+static int receive_probed(struct mpi_link *link, const MPI_Status *status,
+                          struct js_err *err)
+{
+    int len = 0;
+    if (check_probed(status, &len, err) < 0)
+        return -1;
+    int peer = status->MPI_SOURCE;
+    int tag = status->MPI_TAG;
+    struct transfer *transfer = add_transfer(&link->in, peer, tag, len);
+    if (!transfer)
+        return js_err_errno(err, "no memory for a message");
+    int count = tag == JS_TAG_JOB ? 1 : len;
+    MPI_Datatype type = tag == JS_TAG_JOB ? link->job_type : MPI_BYTE;
+    int rc;
+    if (len > SHORT)
+        rc = MPI_Irecv(transfer->bytes, count, type, peer, tag, link->comm,
+                       &transfer->request);
+    else
+        rc = MPI_Recv(transfer->bytes, count, type, peer, tag, link->comm,
+                      MPI_STATUS_IGNORE);
+    if (rc != MPI_SUCCESS)
+        return mpi_failed(rc, "a message could not be received", err);
+    link->active_ns = js_clock_ns();
+    return 0;
+}
+
+/* True if an earlier message of the same peer is still on its way. */
+static bool must_wait(const struct transfers *in, int i)
+{
+    for (int j = 0; j < i; j++) {
+        if (in->items[j].peer == in->items[i].peer)
+            return true;
+    }
+    return false;
+}
+
+/* Delivers the first message that is whole and whose turn it is: 1; 0 if there
+ * is none, -1 with *err. */
+static int deliver_first(struct mpi_link *link, struct js_message *ret,
+                         struct js_err *err)
+{
+    for (int i = 0; i < link->in.count; i++) {
+        if (must_wait(&link->in, i))
+            continue;
+        int done = test_transfer(&link->in.items[i], err);
+        if (done < 0)
+            return -1;
+        if (!done)
+            continue;
+        struct transfer whole = link->in.items[i];
+        remove_transfer(&link->in, i);
+        return deliver(link, whole, ret);
+    }
+    return 0;
+}
+
+static int probe(struct mpi_link *link, int *ret_flag, MPI_Status *ret_status,
+                 struct js_err *err)
+{
+    int rc = MPI_Iprobe(MPI_ANY_SOURCE, MPI_ANY_TAG, link->comm, ret_flag,
+                        ret_status);
+    return rc == MPI_SUCCESS ? 0 : mpi_failed(rc, "MPI_Iprobe", err);
+}
+
+static int receive(void *self, struct js_message *ret, struct js_err *err)
+{
+    struct mpi_link *link = self;
+    int rc = reap_sent(link, err);
+    while (rc == 0 && (rc = deliver_first(link, ret, err)) == 0) {
+        int flag;
+        MPI_Status status;
+        if (link->in.count >= IN_MAX)
+            return 0;
+        rc = probe(link, &flag, &status, err);
+        if (rc < 0 || !flag)
+            return rc;
+        rc = receive_probed(link, &status, err);
+    }
+    return rc;
+}
+
+/* ---------------------------------------------------------------- waiting */
+
+int64_t js_backoff_ns(int64_t idle_ns)
+{
+    int64_t pause_ns = idle_ns / 4;
+    int64_t limit_ns = idle_ns / 1000;
+    if (limit_ns < JS_NS_PER_MS)
+        limit_ns = JS_NS_PER_MS;
+    if (limit_ns > 5 * JS_NS_PER_MS)
+        limit_ns = 5 * JS_NS_PER_MS;
+    if (pause_ns > limit_ns)
+        pause_ns = limit_ns;
+    return pause_ns < 20 * JS_NS_PER_US ? 20 * JS_NS_PER_US : pause_ns;
+}
+
+/* 1 if there is something for receive() to do, 0 if not, or -1. */
+static int is_busy(struct mpi_link *link, int probes, struct js_err *err)
+{
+    int flag = 0;
+    for (int i = 0; i < probes && !flag; i++) {
+        if (probe(link, &flag, MPI_STATUS_IGNORE, err) < 0)
+            return -1;
+    }
+    return flag;
+}
+
+static int sleep_on(struct pollfd *fds, nfds_t count, int64_t sleep_ns,
+                    struct js_err *err)
+{
+    struct timespec pause = {.tv_sec = sleep_ns / JS_NS_PER_S,
+                             .tv_nsec = sleep_ns % JS_NS_PER_S};
+    if (ppoll(fds, count, &pause, NULL) < 0 && errno != EINTR)
+        return js_err_errno(err, "cannot wait for events");
+    return 0;
+}
+
+static int64_t pause_ns(const struct mpi_link *link, int64_t until_ns,
+                        int64_t patience_ns)
+{
+    int64_t now_ns = js_clock_ns();
+    int64_t pause = js_backoff_ns(now_ns - link->active_ns);
+    if (pause < patience_ns)
+        pause = patience_ns;
+    return until_ns - now_ns < pause ? until_ns - now_ns : pause;
+}
+
+static int wait_link(void *self, struct pollfd *fds, nfds_t count,
+                     int64_t until_ns, int64_t patience_ns, struct js_err *err)
+{
+    struct mpi_link *link = self;
+    for (nfds_t i = 0; i < count; i++)
+        fds[i].revents = 0;
+    bool is_fresh = js_clock_ns() - link->active_ns < worth_probing_ns;
+    int probes = is_fresh && patience_ns == 0 ? link->probes : 1;
+    int busy = is_busy(link, probes, err);
+    if (busy != 0)
+        return busy < 0 ? -1 : 0;
+    int64_t sleep_ns = pause_ns(link, until_ns, patience_ns);
+    return sleep_ns > 0 ? sleep_on(fds, count, sleep_ns, err) : 0;
+}
+
+static int64_t now_ns(void *self)
+{
+    (void)self;
+    return js_clock_ns();
+}
+
+/* ---------------------------------------------------------------- opening */
+
+static const struct js_link_ops mpi_ops = {
+    .send_job = send_job,
+    .post = post,
+    .receive = receive,
+    .wait = wait_link,
+    .now_ns = now_ns,
+};
+
+/* The datatype of struct js_wire_job. */
+static int make_job_type(MPI_Datatype *ret)
+{
+    static const int lengths[] = {3, 1, 6, JS_WIRE_JOB_TEXT};
+    const MPI_Aint offsets[] = {
+        offsetof(struct js_wire_job, id),
+        offsetof(struct js_wire_job, duration_ns),
+        offsetof(struct js_wire_job, kind),
+        offsetof(struct js_wire_job, text),
+    };
+    const MPI_Datatype types[] = {MPI_UINT64_T, MPI_INT64_T, MPI_UINT32_T,
+                                  MPI_CHAR};
+    MPI_Datatype packed;
+    int rc = MPI_Type_create_struct(4, lengths, offsets, types, &packed);
+    if (rc != MPI_SUCCESS)
+        return rc;
+    rc = MPI_Type_create_resized(packed, 0, sizeof(struct js_wire_job), ret);
+    MPI_Type_free(&packed);
+    return rc == MPI_SUCCESS ? MPI_Type_commit(ret) : rc;
+}
+
+static int open_mpi(struct mpi_link *link, struct js_link *ret)
+{
+    int rc = MPI_Comm_dup(MPI_COMM_WORLD, &link->comm);
+    if (rc == MPI_SUCCESS)
+        rc = MPI_Comm_set_errhandler(link->comm, MPI_ERRORS_RETURN);
+    if (rc == MPI_SUCCESS)
+        rc = MPI_Comm_rank(link->comm, &ret->rank);
+    if (rc == MPI_SUCCESS)
+        rc = MPI_Comm_size(link->comm, &ret->size);
+    if (rc == MPI_SUCCESS)
+        rc = make_job_type(&link->job_type);
+    return rc;
+}
+
+int js_link_open(struct js_link *ret, struct js_err *err)
+{
+    struct mpi_link *link = calloc(1, sizeof(*link));
+    if (!link)
+        return js_err_errno(err, "no memory");
+    link->comm = MPI_COMM_NULL;
+    link->job_type = MPI_DATATYPE_NULL;
+    *ret = (struct js_link){.ops = &mpi_ops, .self = link};
+    int rc = open_mpi(link, ret);
+    if (rc != MPI_SUCCESS) {
+        js_link_close(ret);
+        return mpi_failed(rc, "MPI cannot be used", err);
+    }
+    link->active_ns = link->came_ns = js_clock_ns();
+    link->probes = 1;
+    /* The kernel would make 70 us of a sleep of 20. */
+    prctl(PR_SET_TIMERSLACK, 1000UL);
+    return 0;
+}
+
+void js_link_close(struct js_link *link)
+{
+    struct mpi_link *self = link->self;
+    if (!self)
+        return;
+    reap_sent(self, NULL);
+    if (self->job_type != MPI_DATATYPE_NULL)
+        MPI_Type_free(&self->job_type);
+    /* MPI may still read from, or write to, what is on its way: that is left
+     * to the end of the process. */
+    if (self->out.count + self->in.count == 0) {
+        if (self->comm != MPI_COMM_NULL)
+            MPI_Comm_free(&self->comm);
+        release_transfers(&self->out);
+        release_transfers(&self->in);
+    }
+    free(self->received);
+    free(self);
+    link->self = NULL;
+}

@@ -1,0 +1,563 @@
+#include "mpi/master.h"
+
+#include "base/clock.h"
+#include "mpi/peer.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    UNWRITTEN_MAX = 16 * 1024 * 1024, /* bytes */
+    LOOKS_A_JOB = 4,
+};
+
+static const int64_t patience_most_ns = JS_NS_PER_MS / 2;
+
+struct js_master {
+    struct js_master_config config;
+    struct js_link *link;
+    struct js_plan *plan;
+    struct js_pool *pool;
+    struct js_peer *peers; /* by rank; 0 is unused */
+    int64_t now_ns;
+    int64_t meeting_end_ns;
+    int64_t first_assignment_ns; /* JS_NEVER_NS: none yet */
+    bool is_meeting;             /* slaves are still awaited */
+    bool has_input;              /* the source may have more jobs */
+    bool is_source_later;        /* it has none at the moment */
+    bool is_input_bad;
+    struct js_err input_error;
+    uint64_t accepted; /* jobs taken from the source */
+    uint64_t ended;
+    unsigned slaves;
+    uint64_t slots;
+};
+
+/* ---------------------------------------------------------------- life */
+
+struct js_master *js_master_new(const struct js_master_config *config,
+                                struct js_link *link)
+{
+    struct js_master *master = calloc(1, sizeof(*master));
+    if (!master)
+        return NULL;
+    master->config = *config;
+    master->link = link;
+    master->is_meeting = true;
+    master->has_input = true;
+    master->first_assignment_ns = JS_NEVER_NS;
+    master->now_ns = js_link_now_ns(link);
+    master->meeting_end_ns = master->now_ns + config->meeting_ns;
+    master->plan = js_plan_new(&config->plan);
+    master->pool = js_pool_new();
+    master->peers = calloc((size_t)link->size, sizeof(*master->peers));
+    for (int i = 0; master->peers && i < link->size; i++)
+        js_peer_init(&master->peers[i], link, i);
+    if (!master->plan || !master->pool || !master->peers ||
+        js_pool_add(master->pool, 0, &config->node, false) < 0) {
+        js_master_free(master);
+        return NULL;
+    }
+    return master;
+}
+
+void js_master_free(struct js_master *master)
+{
+    if (!master)
+        return;
+    int saved = errno;
+    for (int i = 0; master->peers && i < master->link->size; i++)
+        js_peer_release(&master->peers[i]);
+    free(master->peers);
+    js_pool_free(master->pool);
+    js_plan_free(master->plan);
+    free(master);
+    errno = saved;
+}
+
+const char *js_master_host(const struct js_master *master, unsigned slave)
+{
+    return master->peers[slave].node.host;
+}
+
+static int no_memory(struct js_err *err)
+{
+    return js_err_set(err, "the master has no memory left");
+}
+
+/* Sends the slave what can be sent now. */
+static int pump(struct js_master *master, struct js_peer *peer,
+                struct js_err *err)
+{
+    bool is_behind = js_delivery_is_behind(master->config.delivery);
+    return js_peer_pump(peer, is_behind ? 0 : JS_WIRE_INLINE, err);
+}
+
+/* ---------------------------------------------------------------- meeting */
+
+static void part_from(struct js_master *master, unsigned slave)
+{
+    struct js_peer *peer = &master->peers[slave];
+    js_plan_lost(master->plan, slave);
+    js_peer_take_away(peer);
+    peer->state = JS_PEER_GONE;
+}
+
+static int take_hello(struct js_master *master,
+                      const struct js_message *message, struct js_err *err)
+{
+    struct js_peer *peer = &master->peers[message->peer];
+    struct js_wire_hello hello;
+    if (peer->state != JS_PEER_AWAITED)
+        return js_peer_stop(peer, err);
+    if (js_wire_unpack_hello(message->bytes, message->len, &hello) < 0)
+        return js_err_set(err, "rank %d does not speak as a slave of jobsched",
+                          message->peer);
+    if (hello.version != JS_WIRE_VERSION) {
+        js_log(&master->config.log,
+               "slave %d is another version of jobsched (messages of version "
+               "%u, here %d) and is left out: install the same one everywhere",
+               message->peer, hello.version, JS_WIRE_VERSION);
+        peer->state = JS_PEER_GONE;
+        return js_peer_stop(peer, err);
+    }
+    peer->state = JS_PEER_MET;
+    peer->node = hello.node;
+    if (js_pool_add(master->pool, (unsigned)message->peer, &hello.node, true))
+        return no_memory(err);
+    return 0;
+}
+
+static int begin_setup(struct js_master *master, int slave, struct js_err *err)
+{
+    struct js_peer *peer = &master->peers[slave];
+    struct js_wire_setup setup = master->config.setup;
+    struct js_place place;
+    if (js_pool_place(master->pool, (unsigned)slave, &place) < 0)
+        return js_err_set(err, "slave %d has no place", slave);
+    setup.index = place.index;
+    setup.slaves = place.slaves;
+    setup.pool = place.node->cpus;
+    return js_peer_set_up(peer, &setup, err);
+}
+
+static void leave_out(struct js_master *master, int slave)
+{
+    js_log(&master->config.log,
+           "slave %d has not shown up in %d s and is left out", slave,
+           (int)(master->config.meeting_ns / JS_NS_PER_S));
+    master->peers[slave].state = JS_PEER_GONE;
+}
+
+/* Once all have said where they are, each can be told its share. */
+static int end_meeting(struct js_master *master, struct js_err *err)
+{
+    bool is_late = master->now_ns >= master->meeting_end_ns;
+    for (int i = 1; i < master->link->size; i++) {
+        if (master->peers[i].state == JS_PEER_AWAITED && !is_late)
+            return 0;
+    }
+    master->is_meeting = false;
+    for (int i = 1; i < master->link->size; i++) {
+        if (master->peers[i].state == JS_PEER_AWAITED)
+            leave_out(master, i);
+        if (master->peers[i].state == JS_PEER_MET &&
+            begin_setup(master, i, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static void show_slave(const struct js_master *master, int slave)
+{
+    const struct js_peer *peer = &master->peers[slave];
+    struct js_buf cpus = JS_BUF_INIT;
+    js_cpuset_format(&peer->home, &cpus);
+    const char *list = js_buf_string(&cpus);
+    js_log(&master->config.log, "slave %d on %s: %u slot%s on CPUs %s", slave,
+           peer->node.host, peer->slots, peer->slots == 1 ? "" : "s",
+           list ? list : "?");
+    js_buf_release(&cpus);
+}
+
+static bool is_setting_up(const struct js_master *master)
+{
+    for (int i = 1; i < master->link->size; i++) {
+        if (master->peers[i].state < JS_PEER_WORKING)
+            return true;
+    }
+    return false;
+}
+
+/* Once, in one go. */
+static void show_map(struct js_master *master)
+{
+    if (!master->config.show_map)
+        return;
+    master->config.show_map = false;
+    for (int i = 1; i < master->link->size; i++) {
+        if (master->peers[i].state == JS_PEER_WORKING)
+            show_slave(master, i);
+    }
+}
+
+/* Said by the first slave of a node, for all on it. */
+static void warn_of_sharing(struct js_master *master, int slave,
+                            const struct js_wire_ready *ready)
+{
+    struct js_place place;
+    if (js_pool_place(master->pool, (unsigned)slave, &place) < 0 ||
+        place.index > 0)
+        return;
+    uint64_t slots = (uint64_t)place.slaves * ready->slots;
+    if (slots > ready->pool_cores)
+        js_log(&master->config.log,
+               "%" PRIu64 " slots on %s share %u core%s: jobs will slow each "
+               "other; start no more slaves than cores (and one rank more for "
+               "the master, which needs none)",
+               slots, place.node->host, ready->pool_cores,
+               ready->pool_cores == 1 ? "" : "s");
+}
+
+static int take_ready(struct js_master *master,
+                      const struct js_message *message, struct js_err *err)
+{
+    int slave = message->peer;
+    struct js_wire_ready ready;
+    /* It said BYE before it took in its set-up. */
+    if (master->peers[slave].state == JS_PEER_GONE)
+        return 0;
+    if (js_wire_unpack_ready(message->bytes, message->len, &ready) < 0 ||
+        master->peers[slave].state != JS_PEER_SET_UP)
+        return js_err_set(err, "slave %d sent a bad READY", slave);
+    if (ready.error[0]) {
+        js_log(&master->config.log, "slave %d on %s is left out: %s", slave,
+               js_master_host(master, (unsigned)slave), ready.error);
+        master->peers[slave].state = JS_PEER_GONE;
+        return 0;
+    }
+    if (js_plan_add_slave(master->plan, (unsigned)slave, ready.slots) < 0)
+        return no_memory(err);
+    master->peers[slave].state = JS_PEER_WORKING;
+    master->slaves++;
+    master->slots += ready.slots;
+    master->peers[slave].slots = ready.slots;
+    master->peers[slave].home = ready.home;
+    warn_of_sharing(master, slave, &ready);
+    return 0;
+}
+
+/* ---------------------------------------------------------------- news */
+
+static int take_ack(struct js_master *master, const struct js_message *message,
+                    struct js_err *err)
+{
+    struct js_wire_ack ack;
+    struct js_peer *peer = &master->peers[message->peer];
+    if (js_wire_unpack_ack(message->bytes, message->len, &ack) < 0)
+        return js_err_set(err, "slave %d sent a bad ACK", message->peer);
+    js_plan_acknowledged(master->plan, (unsigned)message->peer,
+                         js_peer_acknowledge(peer, &ack));
+    return 0;
+}
+
+static int take_done(struct js_master *master, const struct js_message *message,
+                     struct js_err *err)
+{
+    struct js_wire_done done;
+    unsigned slave = (unsigned)message->peer;
+    if (js_wire_unpack_done(message->bytes, message->len, &done) < 0)
+        return js_err_set(err, "slave %u sent a bad DONE", slave);
+    js_plan_acknowledged(
+        master->plan, slave,
+        js_peer_acknowledge_jobs(&master->peers[slave], done.jobs));
+    struct js_job *job =
+        js_plan_ended(master->plan, slave, done.ticket, done.outcome.run_ns);
+    if (!job)
+        return 0; /* its job was given to another */
+    master->ended++;
+    struct js_finish finish = {.job = job,
+                               .outcome = done.outcome,
+                               .slave = slave,
+                               .cores = 1,
+                               .host = js_master_host(master, slave)};
+    if (js_delivery_add(master->config.delivery, &finish, done.ticket,
+                        done.captured, done.inlined) < 0)
+        return no_memory(err);
+    return 0;
+}
+
+static int take_back(struct js_master *master, const struct js_message *message,
+                     struct js_err *err)
+{
+    uint64_t ticket;
+    if (js_wire_unpack_number(message->bytes, message->len, &ticket) < 0)
+        return js_err_set(err, "slave %d sent a bad BACK", message->peer);
+    js_plan_returned(master->plan, (unsigned)message->peer, ticket);
+    return 0;
+}
+
+static int take_output(struct js_master *master,
+                       const struct js_message *message, struct js_err *err)
+{
+    struct js_wire_output output;
+    if (js_wire_unpack_output(message->bytes, message->len, &output) < 0)
+        return js_err_set(err, "slave %d sent a bad OUTPUT", message->peer);
+    if (js_delivery_fetched(master->config.delivery, (unsigned)message->peer,
+                            output.ticket, output.stream, output.offset,
+                            output.bytes, output.len, output.error) < 0)
+        return js_err_errno(err, "output from slave %d", message->peer);
+    return 0;
+}
+
+static int take_note(struct js_master *master, const struct js_message *message,
+                     struct js_err *err)
+{
+    (void)err;
+    js_log(&master->config.log, "slave %d on %s: %.*s", message->peer,
+           js_master_host(master, (unsigned)message->peer), (int)message->len,
+           message->bytes);
+    return 0;
+}
+
+static int take_bye(struct js_master *master, const struct js_message *message,
+                    struct js_err *err)
+{
+    (void)err;
+    part_from(master, (unsigned)message->peer);
+    return 0;
+}
+
+typedef int (*take_fn)(struct js_master *master,
+                       const struct js_message *message, struct js_err *err);
+
+static const take_fn takers[JS_TAG_COUNT] = {
+    [JS_TAG_HELLO] = take_hello, [JS_TAG_READY] = take_ready,
+    [JS_TAG_ACK] = take_ack,     [JS_TAG_DONE] = take_done,
+    [JS_TAG_BACK] = take_back,   [JS_TAG_OUTPUT] = take_output,
+    [JS_TAG_NOTE] = take_note,   [JS_TAG_BYE] = take_bye,
+};
+
+static int take_message(struct js_master *master,
+                        const struct js_message *message, struct js_err *err)
+{
+    bool is_slave = message->peer > 0 && message->peer < master->link->size;
+    take_fn take = takers[message->tag];
+    if (!is_slave || !take)
+        return js_err_set(err, "rank %d sent a %s message, which no slave does",
+                          message->peer, js_tag_name(message->tag));
+    return take(master, message, err);
+}
+
+/* ---------------------------------------------------------------- a turn */
+
+/* Some at a time, so that a flood of them does not keep output waiting. */
+static int take_messages(struct js_master *master, struct js_err *err)
+{
+    enum { AT_ONCE = 256 };
+    for (int i = 0; i < AT_ONCE; i++) {
+        struct js_message message;
+        int rc = js_link_receive(master->link, &message, err);
+        if (rc <= 0)
+            return rc;
+        if (take_message(master, &message, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static void take_jobs(struct js_master *master)
+{
+    master->is_source_later = false;
+    while (master->has_input && js_plan_wants_jobs(master->plan)) {
+        struct js_job *job;
+        enum js_source_state state =
+            js_source_next(master->config.source, &job, &master->input_error);
+        if (state == JS_SOURCE_LATER) {
+            master->is_source_later = true;
+            return;
+        }
+        if (state != JS_SOURCE_JOB) {
+            master->has_input = false;
+            master->is_input_bad = state == JS_SOURCE_ERROR;
+            return;
+        }
+        master->accepted++;
+        js_plan_add(master->plan, job);
+    }
+}
+
+/* True when so much waits for the readers of stdout and stderr that more jobs
+ * would only add to it. */
+static bool is_choked(const struct js_master *master)
+{
+    const struct js_master_hooks *hooks = &master->config.hooks;
+    return js_delivery_waiting(master->config.delivery) >
+               JS_DELIVERY_MAX_WAITING ||
+           hooks->unwritten(hooks->arg) > UNWRITTEN_MAX;
+}
+
+static int assign_jobs(struct js_master *master, struct js_err *err)
+{
+    if (is_choked(master))
+        return 0;
+    for (;;) {
+        struct js_plan_decision next = js_plan_next(master->plan);
+        if (next.step == JS_PLAN_NOTHING)
+            return 0;
+        if (next.step == JS_PLAN_DISPATCH) {
+            master->config.hooks.dispatched(master->config.hooks.arg, next.job);
+            continue;
+        }
+        struct js_peer *peer = &master->peers[next.slave];
+        js_peer_give(peer, next.job, next.ticket);
+        if (master->first_assignment_ns == JS_NEVER_NS)
+            master->first_assignment_ns = master->now_ns;
+        if (pump(master, peer, err) < 0)
+            return -1;
+    }
+}
+
+static int fetch_output(struct js_master *master, struct js_err *err)
+{
+    struct js_fetch fetch;
+    while (js_delivery_next_fetch(master->config.delivery, &fetch)) {
+        struct js_peer *peer = &master->peers[fetch.slave];
+        struct js_wire_fetch wire = {.ticket = fetch.ticket,
+                                     .offset = fetch.offset,
+                                     .stream = fetch.stream,
+                                     .length = fetch.length};
+        int rc = fetch.length > 0
+                     ? js_peer_fetch(peer, &wire, err)
+                     : js_peer_release_output(peer, fetch.ticket, err);
+        if (rc < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int pump_all(struct js_master *master, struct js_err *err)
+{
+    for (int i = 1; i < master->link->size; i++) {
+        struct js_peer *peer = &master->peers[i];
+        if (js_peer_has_waiting(peer) && pump(master, peer, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static bool is_over(const struct js_master *master)
+{
+    return !master->has_input && js_plan_held(master->plan) == 0 &&
+           js_delivery_waiting(master->config.delivery) == 0 &&
+           master->config.hooks.unwritten(master->config.hooks.arg) == 0;
+}
+
+/* There are jobs to run and nobody is left to run them, nor will be; and what
+ * has ended is on record. */
+static bool is_deserted(const struct js_master *master)
+{
+    bool has_jobs = master->has_input || js_plan_held(master->plan) > 0;
+    if (!has_jobs || js_plan_slaves(master->plan) > 0 || master->is_meeting ||
+        js_delivery_waiting(master->config.delivery) > 0)
+        return false;
+    return !is_setting_up(master);
+}
+
+int js_master_turn(struct js_master *master, struct js_err *err)
+{
+    const struct js_master_hooks *hooks = &master->config.hooks;
+    master->now_ns = js_link_now_ns(master->link);
+    if (take_messages(master, err) < 0)
+        return -1;
+    if (master->is_meeting && end_meeting(master, err) < 0)
+        return -1;
+    if (master->config.show_map && !is_setting_up(master))
+        show_map(master);
+    take_jobs(master);
+    js_delivery_step(master->config.delivery);
+    /* What has finished is on record before anything new is sent out. */
+    if (hooks->commit(hooks->arg, err) < 0)
+        return -1;
+    if (assign_jobs(master, err) < 0 || fetch_output(master, err) < 0 ||
+        pump_all(master, err) < 0)
+        return -1;
+    if (is_over(master))
+        return 1;
+    if (is_deserted(master))
+        return js_err_set(err, "no slave is left to run jobs");
+    return 0;
+}
+
+/* ---------------------------------------------------------------- the run */
+
+/* While jobs are short the slaves have some ahead, so that the master may look
+ * a few times a job; while they are long, as its link does by itself. */
+static int64_t patience_ns(const struct js_master *master)
+{
+    int64_t patience = js_plan_run_ns(master->plan) / LOOKS_A_JOB;
+    return patience < patience_most_ns ? patience : patience_most_ns;
+}
+
+static int wait_for_news(struct js_master *master, struct js_err *err)
+{
+    struct pollfd fds[3];
+    nfds_t count = master->config.hooks.wait_for(master->config.hooks.arg, fds);
+    if (master->is_source_later)
+        fds[count++] = (struct pollfd){
+            .fd = js_source_fd(master->config.source), .events = POLLIN};
+    int64_t until_ns =
+        master->is_meeting ? master->meeting_end_ns : JS_NEVER_NS;
+    return js_link_wait(master->link, fds, count, until_ns, patience_ns(master),
+                        err);
+}
+
+static void stop_slaves(struct js_master *master)
+{
+    for (int i = 1; i < master->link->size; i++)
+        js_peer_stop(&master->peers[i], NULL);
+}
+
+static uint64_t jobs_left(const struct js_master *master, bool *ret_known)
+{
+    uint64_t on_record =
+        master->ended - js_delivery_waiting(master->config.delivery);
+    uint64_t total = js_source_total(master->config.source, ret_known);
+    if (*ret_known)
+        return total - on_record;
+    *ret_known = !master->has_input && !master->is_input_bad;
+    return master->accepted - on_record;
+}
+
+static void report(const struct js_master *master, struct js_master_result *ret)
+{
+    ret->left = jobs_left(master, &ret->is_left_known);
+    ret->slaves = master->slaves;
+    ret->slots = master->slots;
+    ret->wall_ns =
+        master->first_assignment_ns == JS_NEVER_NS
+            ? 0
+            : js_link_now_ns(master->link) - master->first_assignment_ns;
+}
+
+void js_master_run(struct js_master *master, struct js_master_result *ret,
+                   struct js_err *err)
+{
+    int rc;
+    while ((rc = js_master_turn(master, err)) == 0) {
+        if (wait_for_news(master, err) < 0) {
+            rc = -1;
+            break;
+        }
+    }
+    show_map(master); /* if the run was over before all were set up */
+    stop_slaves(master);
+    report(master, ret);
+    ret->end = rc < 0 ? JS_MASTER_BROKEN : JS_MASTER_DONE;
+    if (rc >= 0 && master->is_input_bad) {
+        ret->end = JS_MASTER_BAD_INPUT;
+        js_err_set(err, "%s", master->input_error.text);
+    }
+}

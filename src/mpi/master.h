@@ -1,0 +1,78 @@
+/*
+ * master - rank 0: gives out the jobs and collects what became of them.
+ *
+ * A loop over four things that do not know each other: the source (where jobs
+ * come from), the plan (which job where), the delivery (their output) and the
+ * link (the slaves). It holds no lock, forks nothing, prints nothing, and
+ * never waits for a slave or a reader.
+ */
+#ifndef JS_MPI_MASTER_H
+#define JS_MPI_MASTER_H
+
+#include "base/log.h"
+#include "core/plan.h"
+#include "core/source.h"
+#include "mpi/link.h"
+#include "record/delivery.h"
+
+struct js_master_hooks {
+    /* A round opens; told job by job. */
+    void (*dispatched)(void *arg, const struct js_job *job);
+    /* Once a turn, before new jobs are sent: what was told must be safe. -1
+     * with *err ends the run. */
+    int (*commit)(void *arg, struct js_err *err);
+    /* Bytes of stdout and stderr that still wait for their readers. */
+    size_t (*unwritten)(void *arg);
+    /* Fills in descriptors to wait for (at most two); returns how many. */
+    nfds_t (*wait_for)(void *arg, struct pollfd *fds);
+    void *arg;
+};
+
+/* All borrowed while the master exists. */
+struct js_master_config {
+    struct js_plan_config plan;
+    struct js_wire_setup setup; /* for every slave, less its place and pool */
+    bool show_map;
+    int64_t meeting_ns;  /* how long to wait for slaves to show up */
+    struct js_node node; /* the master's own */
+    struct js_source *source;
+    struct js_delivery *delivery;
+    struct js_log log;
+    struct js_master_hooks hooks;
+};
+
+enum js_master_end {
+    JS_MASTER_DONE,      /* every job has ended */
+    JS_MASTER_BAD_INPUT, /* the source had an error; all jobs before it ended */
+    JS_MASTER_BROKEN,    /* the run could not go on */
+};
+
+struct js_master_result {
+    enum js_master_end end;
+    uint64_t left;      /* jobs known and not run */
+    bool is_left_known; /* false: a stream was not read to its end */
+    unsigned slaves;    /* that took part */
+    uint64_t slots;
+    int64_t wall_ns; /* from the first assignment on */
+};
+
+struct js_master;
+
+/* NULL with errno ENOMEM. */
+struct js_master *js_master_new(const struct js_master_config *config,
+                                struct js_link *link);
+void js_master_free(struct js_master *master); /* NULL allowed; keeps errno */
+
+/* One turn without waiting: 1 when the run is over, 0 when not, -1 with *err
+ * when it cannot go on. For tests; js_master_run() is a loop around it. */
+int js_master_turn(struct js_master *master, struct js_err *err);
+
+/* Runs to the end and tells the slaves to stop. *err is set unless the end is
+ * JS_MASTER_DONE. */
+void js_master_run(struct js_master *master, struct js_master_result *ret,
+                   struct js_err *err);
+
+/* The host of a slave, "" if it has not said; lives as long as the master. */
+const char *js_master_host(const struct js_master *master, unsigned slave);
+
+#endif

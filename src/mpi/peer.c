@@ -1,0 +1,196 @@
+#include "mpi/peer.h"
+
+#include <string.h>
+
+void js_peer_init(struct js_peer *peer, struct js_link *link, int rank)
+{
+    memset(peer, 0, sizeof(*peer));
+    peer->link = link;
+    peer->rank = rank;
+}
+
+void js_peer_release(struct js_peer *peer)
+{
+    js_buf_release(&peer->out);
+    js_buf_release(&peer->setup);
+    js_buf_release(&peer->releases);
+}
+
+static int no_memory(struct js_err *err)
+{
+    return js_err_set(err, "the master has no memory left");
+}
+
+/* Sends what was packed into peer->out; `packed` is what packing it said. */
+static int send_packed(struct js_peer *peer, enum js_tag tag, int packed,
+                       struct js_err *err)
+{
+    int rc = packed < 0
+                 ? no_memory(err)
+                 : js_link_post(peer->link, peer->rank, tag, &peer->out, err);
+    peer->out.len = 0;
+    return rc;
+}
+
+int js_peer_stop(struct js_peer *peer, struct js_err *err)
+{
+    return send_packed(peer, JS_TAG_STOP, 0, err);
+}
+
+int js_peer_fetch(struct js_peer *peer, const struct js_wire_fetch *fetch,
+                  struct js_err *err)
+{
+    return send_packed(peer, JS_TAG_FETCH,
+                       js_wire_pack_fetch(&peer->out, fetch), err);
+}
+
+/* ---------------------------------------------------------------- texts */
+
+static void begin_text(struct js_peer *peer, const char *text, size_t len)
+{
+    peer->text = text;
+    peer->text_len = len;
+    peer->text_sent = 0;
+}
+
+/* Sends the next piece of the text, if the last one was acknowledged. Returns
+ * 1 when all of it has been taken in, 0 when not, -1 with *err. */
+static int send_text(struct js_peer *peer, struct js_err *err)
+{
+    if (peer->acknowledged.text_bytes < peer->text_total)
+        return 0;
+    if (peer->text_sent == peer->text_len)
+        return 1;
+    size_t len = peer->text_len - peer->text_sent;
+    if (len > JS_WIRE_CHUNK)
+        len = JS_WIRE_CHUNK;
+    int packed = js_buf_append(&peer->out, peer->text + peer->text_sent, len);
+    if (send_packed(peer, JS_TAG_TEXT, packed, err) < 0)
+        return -1;
+    peer->text_sent += len;
+    peer->text_total += len;
+    return 0;
+}
+
+int js_peer_set_up(struct js_peer *peer, const struct js_wire_setup *setup,
+                   struct js_err *err)
+{
+    if (js_wire_pack_setup(&peer->setup, setup) < 0)
+        return no_memory(err);
+    begin_text(peer, peer->setup.data, peer->setup.len);
+    return 0;
+}
+
+/* Its text has gone before. */
+static int send_setup(struct js_peer *peer, struct js_err *err)
+{
+    int packed = js_wire_pack_number(&peer->out, peer->text_len);
+    js_buf_release(&peer->setup);
+    peer->text = NULL;
+    peer->state = JS_PEER_SET_UP;
+    return send_packed(peer, JS_TAG_SETUP, packed, err);
+}
+
+/* ---------------------------------------------------------------- jobs */
+
+void js_peer_give(struct js_peer *peer, const struct js_job *job,
+                  uint64_t ticket)
+{
+    peer->parcels[peer->parcel_count++] = (struct js_parcel){job, ticket};
+}
+
+void js_peer_take_away(struct js_peer *peer)
+{
+    peer->parcel_count = 0;
+    peer->text = NULL;
+}
+
+/* Sends the first parcel; its text, if that is long, has gone before. */
+static int send_parcel(struct js_peer *peer, uint32_t inline_max,
+                       struct js_err *err)
+{
+    struct js_parcel parcel = peer->parcels[0];
+    struct js_wire_job wire;
+    js_wire_job_of(&wire, parcel.job, parcel.ticket);
+    wire.inline_max = inline_max;
+    memmove(&peer->parcels[0], &peer->parcels[1],
+            --peer->parcel_count * sizeof(parcel));
+    peer->text = NULL;
+    return js_link_send_job(peer->link, peer->rank, &wire, err);
+}
+
+/* ---------------------------------------------------------------- releases */
+
+int js_peer_release_output(struct js_peer *peer, uint64_t ticket,
+                           struct js_err *err)
+{
+    if (js_buf_append(&peer->releases, &ticket, sizeof(ticket)) < 0)
+        return no_memory(err);
+    return 0;
+}
+
+static int send_release(struct js_peer *peer, struct js_err *err)
+{
+    struct js_wire_fetch fetch = {0};
+    if (peer->releases.len == 0 ||
+        peer->releases_total > peer->acknowledged.releases)
+        return 0;
+    memcpy(&fetch.ticket, peer->releases.data, sizeof(fetch.ticket));
+    js_buf_consume(&peer->releases, sizeof(fetch.ticket));
+    peer->releases_total++;
+    return js_peer_fetch(peer, &fetch, err);
+}
+
+/* ---------------------------------------------------------------- all */
+
+bool js_peer_has_waiting(const struct js_peer *peer)
+{
+    return peer->text || peer->releases.len > 0;
+}
+
+/* The text of the next parcel, if it is too long for its struct. */
+static void begin_next_text(struct js_peer *peer)
+{
+    if (peer->text || peer->parcel_count == 0)
+        return;
+    const struct js_job *job = peer->parcels[0].job;
+    if (job->command_len > JS_WIRE_JOB_TEXT)
+        begin_text(peer, job->command, job->command_len);
+}
+
+int js_peer_pump(struct js_peer *peer, uint32_t inline_max, struct js_err *err)
+{
+    int rc = send_release(peer, err);
+    while (rc == 0) {
+        begin_next_text(peer);
+        int sent = peer->text ? send_text(peer, err) : 1;
+        if (sent <= 0)
+            return sent;
+        if (peer->state == JS_PEER_MET && peer->text)
+            rc = send_setup(peer, err);
+        else if (peer->parcel_count > 0)
+            rc = send_parcel(peer, inline_max, err);
+        else
+            return 0;
+    }
+    return rc;
+}
+
+uint32_t js_peer_acknowledge_jobs(struct js_peer *peer, uint64_t jobs)
+{
+    uint64_t known = peer->acknowledged.jobs;
+    if (jobs <= known)
+        return 0;
+    peer->acknowledged.jobs = jobs;
+    return (uint32_t)(jobs - known);
+}
+
+uint32_t js_peer_acknowledge(struct js_peer *peer,
+                             const struct js_wire_ack *ack)
+{
+    if (ack->text_bytes > peer->acknowledged.text_bytes)
+        peer->acknowledged.text_bytes = ack->text_bytes;
+    if (ack->releases > peer->acknowledged.releases)
+        peer->acknowledged.releases = ack->releases;
+    return js_peer_acknowledge_jobs(peer, ack->jobs);
+}

@@ -1,0 +1,93 @@
+/*
+ * peer - what the master knows of one slave, and what is on its way to it.
+ *
+ * Owns: the order of what is sent, so that nothing waits for a slave that does
+ * not read. Of jobs there are at most JS_PLAN_CREDIT unacknowledged (the plan
+ * sees to that); of a long text one piece at a time; of releases one.
+ *
+ *     AWAITED --HELLO--> MET --all met, SETUP sent--> SET_UP --READY--> WORKING
+ *     any --BYE, or cannot work--> GONE (it still answers for its output)
+ */
+#ifndef JS_MPI_PEER_H
+#define JS_MPI_PEER_H
+
+#include "core/plan.h"
+#include "mpi/link.h"
+#include "mpi/wire.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum js_peer_state {
+    JS_PEER_AWAITED = 0,
+    JS_PEER_MET,
+    JS_PEER_SET_UP,
+    JS_PEER_WORKING,
+    JS_PEER_GONE,
+};
+
+/* A job on its way; the job is the plan's. */
+struct js_parcel {
+    const struct js_job *job;
+    uint64_t ticket;
+};
+
+struct js_peer {
+    enum js_peer_state state; /* the master's to set, but for SET_UP */
+    int rank;
+    struct js_link *link;  /* borrowed */
+    struct js_node node;   /* from MET on */
+    uint32_t slots;        /* from WORKING on, as the next */
+    struct js_cpuset home; /* what its jobs are bound to */
+
+    /* Private from here on. */
+    struct js_buf out; /* a message being packed */
+    struct js_parcel parcels[JS_PLAN_CREDIT];
+    unsigned parcel_count;
+    const char *text; /* the setup's or the command's bytes; NULL: none */
+    size_t text_len, text_sent;
+    struct js_buf setup;                 /* packed; until it is sent */
+    struct js_buf releases;              /* tickets, as uint64_t */
+    uint64_t text_total, releases_total; /* sent since the start */
+    struct js_wire_ack acknowledged;     /* by it, since the start */
+};
+
+void js_peer_init(struct js_peer *peer, struct js_link *link, int rank);
+void js_peer_release(struct js_peer *peer);
+
+/* Every call below that sends returns 0, or -1 with *err: no memory, or the
+ * link has failed. */
+
+/* The slave is to work in this way; sent by js_peer_pump(). */
+int js_peer_set_up(struct js_peer *peer, const struct js_wire_setup *setup,
+                   struct js_err *err);
+
+/* A job for it; sent by js_peer_pump(). */
+void js_peer_give(struct js_peer *peer, const struct js_job *job,
+                  uint64_t ticket);
+
+/* Its jobs are no longer its own: what was not sent is forgotten. */
+void js_peer_take_away(struct js_peer *peer);
+
+/* It may forget the output under this ticket; sent by js_peer_pump(). */
+int js_peer_release_output(struct js_peer *peer, uint64_t ticket,
+                           struct js_err *err);
+
+/* True if js_peer_pump() has something that waits for an acknowledgement. */
+bool js_peer_has_waiting(const struct js_peer *peer);
+
+/* Sends what can be sent now. Jobs may bring up to inline_max bytes of output
+ * with their completion. */
+int js_peer_pump(struct js_peer *peer, uint32_t inline_max, struct js_err *err);
+
+int js_peer_fetch(struct js_peer *peer, const struct js_wire_fetch *fetch,
+                  struct js_err *err);
+int js_peer_stop(struct js_peer *peer, struct js_err *err);
+
+/* It has taken in so many jobs since the start, or so much of everything.
+ * Returns how many jobs that is more than was known. */
+uint32_t js_peer_acknowledge_jobs(struct js_peer *peer, uint64_t jobs);
+uint32_t js_peer_acknowledge(struct js_peer *peer,
+                             const struct js_wire_ack *ack);
+
+#endif

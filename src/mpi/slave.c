@@ -1,0 +1,723 @@
+#include "mpi/slave.h"
+
+#include "base/clock.h"
+#include "base/fdio.h"
+#include "base/launchenv.h"
+#include "core/plan.h"
+#include "node/spool.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Jobs given ahead of time go back when none of them could be started for
+ * longer than they were thought to have to wait: somebody else may have room.
+ */
+static const int64_t give_back_ns = JS_PLAN_AHEAD_NS + 10 * JS_NS_PER_MS;
+
+/* How long a message may lie unseen while all slots are at work. */
+static const int64_t patience_busy_ns = JS_NS_PER_MS / 2;
+
+/* How long a passing lack of processes, descriptors or disk may last. */
+static const int64_t retry_ns = 30 * JS_NS_PER_S;
+
+enum {
+    AHEAD_MAX = 4 * JS_PLAN_CREDIT, /* beyond its slots; more than a master
+                                       ever sends */
+    ACK_EVERY = JS_PLAN_CREDIT / 2,
+    TRACE_MAX = 1024 * 1024, /* bytes that wait for a reader; more is dropped */
+};
+
+/* A job that waits for a slot. */
+struct order {
+    struct js_wire_job wire;
+    char *text; /* owned; the command, with a NUL, if wire.text has no room */
+};
+
+struct slot {
+    bool is_busy;
+    bool is_simulated;
+    uint64_t ticket;
+    uint32_t inline_max;
+    int64_t end_ns;            /* of a simulated job */
+    struct js_outcome outcome; /* of a simulated job */
+};
+
+struct js_slave {
+    struct js_slave_config config;
+    struct js_link *link;
+    struct js_spool *spool;
+    struct slot *slots;
+    struct js_cpuset *slot_cpus;
+    uint32_t slot_count, busy_count, simulated_count;
+    uint32_t pool_cores;
+    struct order *queue; /* a ring */
+    unsigned queue_size, queue_head, queue_count;
+    int64_t freed_ns; /* when a slot was last free: since then they wait */
+    uint64_t jobs_taken, jobs_acknowledged; /* since the start */
+    uint64_t text_taken, releases_taken;
+    bool must_acknowledge; /* at the end of this turn */
+    bool is_set_up, is_retired, is_stopped;
+    bool is_traced;
+    bool is_captured;    /* the runner hands over output */
+    struct js_buf text;  /* pieces so far */
+    struct js_buf out;   /* a message being packed */
+    struct js_buf chunk; /* output being read */
+    int64_t now_ns;
+};
+
+/* ---------------------------------------------------------------- life */
+
+struct js_slave *js_slave_new(const struct js_slave_config *config,
+                              struct js_link *link)
+{
+    struct js_slave *slave = calloc(1, sizeof(*slave));
+    if (!slave)
+        return NULL;
+    slave->config = *config;
+    slave->link = link;
+    return slave;
+}
+
+static struct order *queue_at(struct js_slave *slave, unsigned i)
+{
+    return &slave->queue[(slave->queue_head + i) % slave->queue_size];
+}
+
+void js_slave_free(struct js_slave *slave)
+{
+    if (!slave)
+        return;
+    int saved = errno;
+    for (unsigned i = 0; i < slave->queue_count; i++)
+        free(queue_at(slave, i)->text);
+    js_spool_free(slave->spool);
+    free(slave->queue);
+    free(slave->slots);
+    free(slave->slot_cpus);
+    js_buf_release(&slave->text);
+    js_buf_release(&slave->out);
+    js_buf_release(&slave->chunk);
+    free(slave);
+    errno = saved;
+}
+
+static int no_memory(struct js_err *err)
+{
+    return js_err_set(err, "the slave has no memory left");
+}
+
+/* Sends what was packed into slave->out; `packed` is what packing it said. */
+static int send_packed(struct js_slave *slave, enum js_tag tag, int packed,
+                       struct js_err *err)
+{
+    int rc = packed < 0 ? no_memory(err)
+                        : js_link_post(slave->link, 0, tag, &slave->out, err);
+    slave->out.len = 0;
+    return rc;
+}
+
+static int send_note(struct js_slave *slave, const char *text,
+                     struct js_err *err)
+{
+    return send_packed(slave, JS_TAG_NOTE, js_buf_puts(&slave->out, text), err);
+}
+
+/* ---------------------------------------------------------------- set-up */
+
+static int say_hello(struct js_slave *slave, struct js_err *err)
+{
+    struct js_wire_hello hello = {.version = JS_WIRE_VERSION,
+                                  .node = slave->config.node};
+    return send_packed(slave, JS_TAG_HELLO,
+                       js_wire_pack_hello(&slave->out, &hello), err);
+}
+
+/* What the jobs of each slot are bound to. */
+static int share_cpus(struct js_slave *slave, const struct js_wire_setup *setup,
+                      struct js_err *err)
+{
+    const struct js_topo *topo = slave->config.topo;
+    struct js_cpuset part;
+    if (js_topo_part(topo, &setup->pool, setup->slaves, setup->index, &part,
+                     err) < 0)
+        return -1;
+    slave->pool_cores = js_topo_cores(topo, &setup->pool);
+    slave->slot_count =
+        setup->slots ? setup->slots : js_topo_cores(topo, &part);
+    slave->slots = calloc(slave->slot_count, sizeof(*slave->slots));
+    slave->slot_cpus = calloc(slave->slot_count, sizeof(*slave->slot_cpus));
+    slave->queue_size = slave->slot_count + AHEAD_MAX;
+    slave->queue = calloc(slave->queue_size, sizeof(*slave->queue));
+    if (!slave->slots || !slave->slot_cpus || !slave->queue)
+        return no_memory(err);
+    for (uint32_t i = 0; i < slave->slot_count; i++) {
+        struct js_cpuset *cpus = &slave->slot_cpus[i];
+        struct js_cpuset share;
+        *cpus = setup->pool;
+        if (!setup->bind)
+            continue;
+        if (js_topo_part(topo, &part, slave->slot_count, i, &share, err) < 0 ||
+            js_topo_first_core(topo, &share, cpus, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* The jobs' environment: the master's, and what this host says of itself.
+ * The pointers are to be freed, the strings are borrowed. */
+static const char **merge_environ(const struct js_slave *slave,
+                                  const struct js_wire_setup *setup)
+{
+    size_t count = 1;
+    for (size_t i = 0; i < setup->environ_len; i++)
+        count += setup->environ[i] == '\0';
+    for (const char *const *p = slave->config.environ; *p; p++)
+        count += js_launch_host_bound(*p);
+    const char **env = calloc(count, sizeof(*env));
+    if (!env)
+        return NULL;
+    size_t n = 0;
+    const char *end = setup->environ + setup->environ_len;
+    for (const char *p = setup->environ; p < end; p += strlen(p) + 1)
+        env[n++] = p;
+    for (const char *const *p = slave->config.environ; *p; p++) {
+        if (js_launch_host_bound(*p))
+            env[n++] = *p;
+    }
+    return env;
+}
+
+static int configure_runner(struct js_slave *slave,
+                            const struct js_wire_setup *setup,
+                            const char *tmpdir, struct js_err *err)
+{
+    const char **env = merge_environ(slave, setup);
+    if (!env)
+        return no_memory(err);
+    struct js_runner_config config = {
+        .cwd = setup->cwd,
+        .umask = (mode_t)setup->umask,
+        .env = env,
+        .capture = (enum js_capture)setup->capture,
+        .output_dir = setup->output_dir,
+        .tmpdir = tmpdir,
+        .host = slave->config.node.host,
+        .slave = (unsigned)slave->link->rank,
+        .slots = slave->slot_count,
+        .slot_cpus = slave->slot_cpus,
+        .grace_ns = setup->grace_ns,
+        .retry_ns = retry_ns,
+    };
+    int rc = js_runner_configure(slave->config.runner, &config);
+    free(env);
+    return rc < 0 ? js_err_errno(err, "the runner cannot be set up") : 0;
+}
+
+static int send_ready(struct js_slave *slave, const char *problem,
+                      struct js_err *err)
+{
+    struct js_wire_ready ready = {.slots = slave->slot_count,
+                                  .pool_cores = slave->pool_cores};
+    for (uint32_t i = 0; slave->slot_cpus && i < slave->slot_count; i++)
+        js_cpuset_unite(&ready.home, &slave->slot_cpus[i]);
+    size_t len = strnlen(problem, sizeof(ready.error) - 1);
+    memcpy(ready.error, problem, len);
+    return send_packed(slave, JS_TAG_READY,
+                       js_wire_pack_ready(&slave->out, &ready), err);
+}
+
+static int set_up(struct js_slave *slave, const struct js_wire_setup *setup,
+                  struct js_err *err)
+{
+    const char *tmpdir =
+        setup->tmpdir[0] ? setup->tmpdir : slave->config.tmpdir;
+    slave->is_traced = setup->trace;
+    slave->is_captured = setup->capture == JS_CAPTURE_SPOOL;
+    slave->spool = js_spool_new(tmpdir, setup->spool_limit_bytes);
+    if (!slave->spool)
+        return no_memory(err);
+    if (share_cpus(slave, setup, err) < 0)
+        return -1;
+    return configure_runner(slave, setup, tmpdir, err);
+}
+
+static int take_setup(struct js_slave *slave, const struct js_message *message,
+                      struct js_err *err)
+{
+    struct js_wire_setup setup;
+    struct js_err problem;
+    uint64_t len;
+    if (slave->is_set_up ||
+        js_wire_unpack_number(message->bytes, message->len, &len) < 0 ||
+        len != slave->text.len ||
+        js_wire_unpack_setup(slave->text.data, slave->text.len, &setup) < 0)
+        return js_err_set(err, "the master sent a bad SETUP");
+    slave->is_set_up = true;
+    if (slave->is_retired) {
+        js_buf_release(&slave->text);
+        return 0;
+    }
+    int rc = set_up(slave, &setup, &problem);
+    js_buf_release(&slave->text);
+    /* What this host lacks is for the master to know, not a reason to die. */
+    return rc < 0 ? send_ready(slave, problem.text, err) : 0;
+}
+
+/* ---------------------------------------------------------------- orders */
+
+static int take_text(struct js_slave *slave, const struct js_message *message,
+                     struct js_err *err)
+{
+    if (slave->text.len + message->len > JS_WIRE_TEXT_MAX)
+        return js_err_set(err, "the master sent a text that does not end");
+    if (js_buf_append(&slave->text, message->bytes, message->len) < 0)
+        return no_memory(err);
+    slave->text_taken += message->len;
+    slave->must_acknowledge = true;
+    return 0;
+}
+
+/* The command of a job too long for its struct: it has come before. */
+static int take_long_command(struct js_slave *slave, struct order *order,
+                             struct js_err *err)
+{
+    if (order->wire.text_len != slave->text.len)
+        return js_err_set(err, "the master sent a job without its command");
+    if (!js_buf_string(&slave->text))
+        return no_memory(err);
+    order->text = slave->text.data;
+    slave->text = (struct js_buf)JS_BUF_INIT;
+    return 0;
+}
+
+static int take_job(struct js_slave *slave, const struct js_message *message,
+                    struct js_err *err)
+{
+    if (!slave->queue || slave->queue_count == slave->queue_size ||
+        message->len != sizeof(struct js_wire_job))
+        return js_err_set(err, "the master sent a job nobody expects");
+    struct order *order = queue_at(slave, slave->queue_count);
+    memcpy(&order->wire, message->bytes, sizeof(order->wire));
+    order->text = NULL;
+    if (js_wire_job_check(&order->wire) < 0)
+        return js_err_set(err, "the master sent a bad job");
+    if (order->wire.text_len > JS_WIRE_JOB_TEXT &&
+        take_long_command(slave, order, err) < 0)
+        return -1;
+    if (slave->queue_count++ == 0)
+        slave->freed_ns = slave->now_ns;
+    slave->jobs_taken++;
+    if (slave->jobs_taken - slave->jobs_acknowledged >= ACK_EVERY)
+        slave->must_acknowledge = true;
+    return 0;
+}
+
+static void drop_first_order(struct js_slave *slave)
+{
+    free(queue_at(slave, 0)->text);
+    slave->queue_head = (slave->queue_head + 1) % slave->queue_size;
+    slave->queue_count--;
+}
+
+static int return_last_order(struct js_slave *slave, struct js_err *err)
+{
+    struct order *order = queue_at(slave, slave->queue_count - 1);
+    int packed = js_wire_pack_number(&slave->out, order->wire.ticket);
+    free(order->text);
+    slave->queue_count--;
+    return send_packed(slave, JS_TAG_BACK, packed, err);
+}
+
+/* True if jobs wait behind running ones (and not for the reader of output:
+ * then they would have to wait elsewhere as well). */
+static bool is_queued_up(const struct js_slave *slave)
+{
+    return slave->queue_count > 0 && slave->busy_count == slave->slot_count;
+}
+
+static int give_back(struct js_slave *slave, struct js_err *err)
+{
+    if (!is_queued_up(slave) ||
+        (!slave->is_retired && slave->now_ns - slave->freed_ns < give_back_ns))
+        return 0;
+    slave->must_acknowledge = true;
+    while (slave->queue_count > 0) {
+        if (return_last_order(slave, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* ---------------------------------------------------------------- jobs */
+
+static void print_trace(struct js_slave *slave, uint64_t id)
+{
+    struct js_buf line = JS_BUF_INIT;
+    if (slave->is_traced && slave->config.trace &&
+        js_outlet_pending(slave->config.trace) < TRACE_MAX &&
+        js_buf_printf(&line, "Run job: %llu\n", (unsigned long long)id) == 0)
+        js_outlet_write(slave->config.trace, line.data, line.len);
+    js_buf_release(&line);
+}
+
+static int run_command(struct js_slave *slave, uint32_t index,
+                       const struct order *order, struct js_err *err)
+{
+    char text[JS_WIRE_JOB_TEXT + 1] = "";
+    const char *command = order->text;
+    if (!command) {
+        memcpy(text, order->wire.text, order->wire.text_len);
+        command = text;
+    }
+    struct js_runner_job job = {.slot = index,
+                                .id = order->wire.id,
+                                .attempt = order->wire.attempt,
+                                .cores = order->wire.cores,
+                                .name = "",
+                                .command = command,
+                                .len = (size_t)order->wire.text_len};
+    if (js_runner_run(slave->config.runner, &job) == 0 || errno == EPIPE)
+        return 0; /* a lost runner is noticed where its events are taken */
+    return no_memory(err);
+}
+
+static void begin_simulated(struct js_slave *slave, struct slot *slot,
+                            int64_t duration_ns)
+{
+    slot->is_simulated = true;
+    if (__builtin_add_overflow(slave->now_ns, duration_ns, &slot->end_ns))
+        slot->end_ns = JS_NEVER_NS;
+    slot->outcome = (struct js_outcome){.start_unix_ns = js_clock_unix_ns(),
+                                        .run_ns = duration_ns};
+    slave->simulated_count++;
+}
+
+static int start_first_order(struct js_slave *slave, uint32_t index,
+                             struct js_err *err)
+{
+    const struct order *order = queue_at(slave, 0);
+    struct slot *slot = &slave->slots[index];
+    int rc = 0;
+    *slot = (struct slot){.is_busy = true,
+                          .ticket = order->wire.ticket,
+                          .inline_max = order->wire.inline_max};
+    slave->busy_count++;
+    print_trace(slave, order->wire.id);
+    if (order->wire.kind == JS_JOB_SIMULATED)
+        begin_simulated(slave, slot, order->wire.duration_ns);
+    else
+        rc = run_command(slave, index, order, err);
+    drop_first_order(slave);
+    slave->freed_ns = slave->now_ns;
+    return rc;
+}
+
+static int start_jobs(struct js_slave *slave, struct js_err *err)
+{
+    uint32_t i = 0;
+    while (slave->queue_count > 0 && slave->busy_count < slave->slot_count &&
+           !js_spool_full(slave->spool)) {
+        while (slave->slots[i].is_busy)
+            i++;
+        if (start_first_order(slave, i, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int send_done(struct js_slave *slave, struct js_wire_done *done,
+                     struct js_err *err)
+{
+    done->jobs = slave->jobs_acknowledged = slave->jobs_taken;
+    return send_packed(slave, JS_TAG_DONE, js_wire_pack_done(&slave->out, done),
+                       err);
+}
+
+static void free_slot(struct js_slave *slave, struct slot *slot)
+{
+    slave->simulated_count -= slot->is_simulated;
+    slot->is_busy = false;
+    slave->busy_count--;
+    slave->freed_ns = slave->now_ns;
+}
+
+static int end_simulated_jobs(struct js_slave *slave, struct js_err *err)
+{
+    for (uint32_t i = 0; slave->simulated_count > 0 && i < slave->slot_count;
+         i++) {
+        struct slot *slot = &slave->slots[i];
+        if (!slot->is_busy || !slot->is_simulated ||
+            slot->end_ns > slave->now_ns)
+            continue;
+        struct js_wire_done done = {.ticket = slot->ticket,
+                                    .outcome = slot->outcome};
+        free_slot(slave, slot);
+        if (send_done(slave, &done, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* ---------------------------------------------------------------- output */
+
+/* Reads the small output of a job into slave->chunk. Returns 0, or -1 if it
+ * cannot be read: then it is kept, and the error comes when it is fetched. */
+static int read_inline(struct js_slave *slave,
+                       const struct js_runner_event *event)
+{
+    const int fds[] = {event->out_fd, event->err_fd};
+    const uint64_t sizes[] = {event->outcome.out_bytes,
+                              event->outcome.err_bytes};
+    slave->chunk.len = 0;
+    for (int i = 0; i < 2; i++) {
+        size_t size = (size_t)sizes[i];
+        if (js_buf_reserve(&slave->chunk, size + 1) < 0)
+            return -1;
+        char *to = slave->chunk.data + slave->chunk.len;
+        if (size > 0 && js_pread_full(fds[i], to, size, 0) != (ssize_t)size)
+            return -1;
+        slave->chunk.len += size;
+    }
+    return 0;
+}
+
+/* Puts the output of an ended job into its DONE, or into the spool. */
+static int keep_output(struct js_slave *slave, const struct slot *slot,
+                       struct js_runner_event *event, struct js_wire_done *done,
+                       struct js_err *err)
+{
+    const uint64_t bytes[] = {event->outcome.out_bytes,
+                              event->outcome.err_bytes};
+    const int fds[] = {event->out_fd, event->err_fd};
+    done->captured = slave->is_captured && bytes[0] + bytes[1] > 0;
+    if (done->captured && bytes[0] <= slot->inline_max &&
+        bytes[1] <= slot->inline_max - bytes[0] &&
+        read_inline(slave, event) == 0) {
+        done->inlined = slave->chunk.data;
+        done->inlined_len = slave->chunk.len;
+    }
+    if (done->captured && !done->inlined) {
+        if (js_spool_put(slave->spool, slot->ticket, fds, bytes) < 0)
+            return no_memory(err);
+        return 0;
+    }
+    js_fd_close(&event->out_fd);
+    js_fd_close(&event->err_fd);
+    return 0;
+}
+
+static int take_ended(struct js_slave *slave, struct js_runner_event *event,
+                      struct js_err *err)
+{
+    if (event->slot >= slave->slot_count || !slave->slots[event->slot].is_busy)
+        return js_err_set(err, "the runner ended a job that did not run");
+    struct slot *slot = &slave->slots[event->slot];
+    struct js_wire_done done = {.ticket = slot->ticket,
+                                .outcome = event->outcome};
+    free_slot(slave, slot);
+    if (keep_output(slave, slot, event, &done, err) < 0)
+        return -1;
+    return send_done(slave, &done, err);
+}
+
+/* The runner is gone, and every job with it: nothing more is run here. */
+static int retire(struct js_slave *slave, struct js_err *err)
+{
+    slave->is_retired = true;
+    slave->slot_count = slave->busy_count = slave->simulated_count = 0;
+    if (send_note(slave,
+                  "the process that starts its jobs was killed; they were "
+                  "ended, and run again if a slave is left",
+                  err) < 0 ||
+        give_back(slave, err) < 0)
+        return -1;
+    return send_packed(slave, JS_TAG_BYE, 0, err);
+}
+
+static int take_event(struct js_slave *slave, struct js_runner_event *event,
+                      struct js_err *err)
+{
+    switch (event->kind) {
+    case JS_RUNNER_READY:
+        return send_ready(slave, event->text, err);
+    case JS_RUNNER_NOTE:
+        return send_note(slave, event->text, err);
+    case JS_RUNNER_ENDED:
+        return take_ended(slave, event, err);
+    }
+    return 0;
+}
+
+static int take_events(struct js_slave *slave, struct js_err *err)
+{
+    int rc = 0;
+    while (!slave->is_retired) {
+        struct js_runner_event event;
+        rc = js_runner_next(slave->config.runner, &event);
+        if (rc == 0)
+            return 0;
+        if (rc < 0)
+            return retire(slave, err);
+        if (take_event(slave, &event, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int send_output(struct js_slave *slave,
+                       const struct js_wire_fetch *fetch, struct js_err *err)
+{
+    slave->chunk.len = 0;
+    if (js_buf_reserve(&slave->chunk, fetch->length) < 0)
+        return no_memory(err);
+    ssize_t n = js_spool_read(slave->spool, fetch->ticket,
+                              (enum js_stream)fetch->stream, fetch->offset,
+                              slave->chunk.data, fetch->length);
+    struct js_wire_output output = {.ticket = fetch->ticket,
+                                    .offset = fetch->offset,
+                                    .stream = fetch->stream,
+                                    .error = n < 0 ? errno : 0,
+                                    .bytes = slave->chunk.data,
+                                    .len = n < 0 ? 0 : (size_t)n};
+    return send_packed(slave, JS_TAG_OUTPUT,
+                       js_wire_pack_output(&slave->out, &output), err);
+}
+
+static int take_fetch(struct js_slave *slave, const struct js_message *message,
+                      struct js_err *err)
+{
+    struct js_wire_fetch fetch;
+    if (!slave->spool ||
+        js_wire_unpack_fetch(message->bytes, message->len, &fetch) < 0)
+        return js_err_set(err, "the master sent a bad FETCH");
+    if (fetch.length > 0)
+        return send_output(slave, &fetch, err);
+    js_spool_drop(slave->spool, fetch.ticket);
+    slave->releases_taken++;
+    slave->must_acknowledge = true;
+    return 0;
+}
+
+/* ---------------------------------------------------------------- a turn */
+
+static int take_message(struct js_slave *slave,
+                        const struct js_message *message, struct js_err *err)
+{
+    if (message->peer != 0)
+        return js_err_set(err, "rank %d is not the master", message->peer);
+    switch (message->tag) {
+    case JS_TAG_SETUP:
+        return take_setup(slave, message, err);
+    case JS_TAG_TEXT:
+        return take_text(slave, message, err);
+    case JS_TAG_JOB:
+        return take_job(slave, message, err);
+    case JS_TAG_FETCH:
+        return take_fetch(slave, message, err);
+    case JS_TAG_STOP:
+        slave->is_stopped = true;
+        return 0;
+    default:
+        return js_err_set(err, "the master sent a %s message",
+                          js_tag_name(message->tag));
+    }
+}
+
+static int take_messages(struct js_slave *slave, struct js_err *err)
+{
+    int rc;
+    struct js_message message;
+    while (!slave->is_stopped &&
+           (rc = js_link_receive(slave->link, &message, err)) != 0) {
+        if (rc < 0 || take_message(slave, &message, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int acknowledge(struct js_slave *slave, struct js_err *err)
+{
+    if (!slave->must_acknowledge)
+        return 0;
+    struct js_wire_ack ack = {.jobs = slave->jobs_taken,
+                              .text_bytes = slave->text_taken,
+                              .releases = slave->releases_taken};
+    slave->must_acknowledge = false;
+    slave->jobs_acknowledged = slave->jobs_taken;
+    return send_packed(slave, JS_TAG_ACK, js_wire_pack_ack(&slave->out, &ack),
+                       err);
+}
+
+int js_slave_turn(struct js_slave *slave, struct js_err *err)
+{
+    slave->now_ns = js_link_now_ns(slave->link);
+    if (slave->config.trace)
+        js_outlet_flush(slave->config.trace);
+    if (take_messages(slave, err) < 0)
+        return -1;
+    if (slave->is_stopped)
+        return 1;
+    if (take_events(slave, err) < 0 || end_simulated_jobs(slave, err) < 0 ||
+        start_jobs(slave, err) < 0 || give_back(slave, err) < 0 ||
+        acknowledge(slave, err) < 0)
+        return -1;
+    return 0;
+}
+
+/* When something is to be done though nothing happens. */
+static int64_t next_deadline_ns(const struct js_slave *slave)
+{
+    int64_t until_ns = JS_NEVER_NS;
+    if (is_queued_up(slave))
+        until_ns = slave->freed_ns + give_back_ns;
+    for (uint32_t i = 0; slave->simulated_count > 0 && i < slave->slot_count;
+         i++) {
+        const struct slot *slot = &slave->slots[i];
+        if (slot->is_busy && slot->is_simulated && slot->end_ns < until_ns)
+            until_ns = slot->end_ns;
+    }
+    return until_ns;
+}
+
+/* With every slot at work nobody waits for the master's next message, and the
+ * end of a job is an event of its own. */
+static int64_t patience_ns(const struct js_slave *slave)
+{
+    bool is_busy = slave->busy_count > 0 &&
+                   slave->busy_count == slave->slot_count &&
+                   slave->simulated_count == 0;
+    return is_busy ? patience_busy_ns : 0;
+}
+
+static int wait_for_news(struct js_slave *slave, struct js_err *err)
+{
+    struct pollfd fds[2];
+    nfds_t count = 0;
+    struct js_outlet *trace = slave->config.trace;
+    if (!slave->is_retired) {
+        short events = POLLIN;
+        if (js_runner_wants_write(slave->config.runner))
+            events |= POLLOUT;
+        fds[count++] = (struct pollfd){.fd = js_runner_fd(slave->config.runner),
+                                       .events = events};
+    }
+    if (trace && js_outlet_pending(trace) > 0)
+        fds[count++] =
+            (struct pollfd){.fd = js_outlet_fd(trace), .events = POLLOUT};
+    return js_link_wait(slave->link, fds, count, next_deadline_ns(slave),
+                        patience_ns(slave), err);
+}
+
+int js_slave_run(struct js_slave *slave, struct js_err *err)
+{
+    int rc = say_hello(slave, err);
+    while (rc == 0) {
+        rc = js_slave_turn(slave, err);
+        if (rc == 0)
+            rc = wait_for_news(slave, err);
+    }
+    return rc < 0 ? -1 : 0;
+}

@@ -1,0 +1,47 @@
+/*
+ * slave - every rank but 0: runs the jobs it is sent, and says how they ended.
+ *
+ * A loop between the link (the master) and the runner (the jobs). It keeps the
+ * jobs that were given ahead of time, and gives them back when what it runs
+ * turns out to take long; and the output that the master has not fetched.
+ *
+ *     HELLO sent -> SETUP taken -> runner configured -> READY sent -> working
+ *     working --STOP--> stopped: what still runs is ended
+ *     working --the runner is lost--> BYE sent: runs nothing, still answers
+ *                                     for its output, until STOP
+ */
+#ifndef JS_MPI_SLAVE_H
+#define JS_MPI_SLAVE_H
+
+#include "base/log.h"
+#include "base/outlet.h"
+#include "core/pool.h"
+#include "mpi/link.h"
+#include "node/runner.h"
+#include "node/topo.h"
+
+/* All borrowed while the slave exists. */
+struct js_slave_config {
+    struct js_node node;
+    const struct js_topo *topo;
+    struct js_runner *runner;
+    struct js_outlet *trace;    /* "Run job: N" where the master wants it */
+    const char *const *environ; /* of this process: for what is host-bound */
+    const char *tmpdir;         /* this host's, unless the master names one */
+};
+
+struct js_slave;
+
+/* NULL with errno ENOMEM. */
+struct js_slave *js_slave_new(const struct js_slave_config *config,
+                              struct js_link *link);
+void js_slave_free(struct js_slave *slave); /* NULL is allowed; keeps errno */
+
+/* One turn without waiting: 1 when the master has said STOP, 0 when not, -1
+ * with *err when it cannot go on. For tests; js_slave_run() loops around it. */
+int js_slave_turn(struct js_slave *slave, struct js_err *err);
+
+/* Works until the master says STOP. Returns 0, or -1 with *err. */
+int js_slave_run(struct js_slave *slave, struct js_err *err);
+
+#endif

@@ -1,0 +1,313 @@
+#include "mpi/wire.h"
+
+#include "base/pack.h"
+
+#include <errno.h>
+#include <string.h>
+
+static const char *const tag_names[] = {
+    [JS_TAG_HELLO] = "HELLO", [JS_TAG_SETUP] = "SETUP",
+    [JS_TAG_READY] = "READY", [JS_TAG_TEXT] = "TEXT",
+    [JS_TAG_ACK] = "ACK",     [JS_TAG_JOB] = "JOB",
+    [JS_TAG_DONE] = "DONE",   [JS_TAG_BACK] = "BACK",
+    [JS_TAG_FETCH] = "FETCH", [JS_TAG_OUTPUT] = "OUTPUT",
+    [JS_TAG_NOTE] = "NOTE",   [JS_TAG_STOP] = "STOP",
+    [JS_TAG_BYE] = "BYE",
+};
+_Static_assert(sizeof(tag_names) / sizeof(tag_names[0]) == JS_TAG_COUNT,
+               "every tag has a name");
+
+const char *js_tag_name(int tag)
+{
+    return tag > 0 && tag < JS_TAG_COUNT ? tag_names[tag] : "?";
+}
+
+static int bad_message(void)
+{
+    errno = EBADMSG;
+    return -1;
+}
+
+/* ---------------------------------------------------------------- jobs */
+
+void js_wire_job_of(struct js_wire_job *wire, const struct js_job *job,
+                    uint64_t ticket)
+{
+    memset(wire, 0, sizeof(*wire));
+    wire->id = job->id;
+    wire->ticket = ticket;
+    wire->text_len = job->command_len;
+    wire->duration_ns = job->duration_ns;
+    wire->kind = job->kind;
+    wire->attempt = job->attempt;
+    wire->cores = 1;
+    if (job->command_len <= JS_WIRE_JOB_TEXT)
+        memcpy(wire->text, job->command, job->command_len);
+}
+
+int js_wire_job_check(const struct js_wire_job *wire)
+{
+    bool is_known =
+        wire->kind == JS_JOB_COMMAND || wire->kind == JS_JOB_SIMULATED;
+    bool is_text_clean = wire->text_len > JS_WIRE_JOB_TEXT ||
+                         !memchr(wire->text, '\0', wire->text_len);
+    if (!is_known || !is_text_clean || wire->text_len > JS_WIRE_TEXT_MAX ||
+        wire->inline_max > JS_WIRE_INLINE || wire->duration_ns < 0)
+        return bad_message();
+    return 0;
+}
+
+/* ---------------------------------------------------------------- CPU sets */
+
+/* Of a list of pack calls joined by ||, each 0 or -1, done in that order. */
+static int all_packed(bool failed)
+{
+    return failed ? -1 : 0;
+}
+
+static int pack_cpus(struct js_buf *buf, const struct js_cpuset *cpus)
+{
+    struct js_buf list = JS_BUF_INIT;
+    int rc = js_cpuset_format(cpus, &list);
+    if (rc == 0)
+        rc = js_pack_bytes(buf, list.data, list.len);
+    js_buf_release(&list);
+    return rc;
+}
+
+static void unpack_cpus(struct js_cursor *cursor, struct js_cpuset *ret)
+{
+    /* The longest list is that of pairs with gaps: "1000-1001,1003-1004,". */
+    char list[JS_CPUS_MAX / 3 * 10 + 32];
+    js_cpuset_clear(ret);
+    js_unpack_string(cursor, list, sizeof(list));
+    if (js_cpuset_parse(list, ret) < 0)
+        cursor->bad = true;
+}
+
+/* ---------------------------------------------------------------- HELLO */
+
+/* So that a stray message of another program is told from an old version. */
+enum { HELLO_MAGIC = 0x4a534844 };
+
+int js_wire_pack_hello(struct js_buf *buf, const struct js_wire_hello *hello)
+{
+    const struct js_node *node = &hello->node;
+    return all_packed(
+        js_pack_u32(buf, HELLO_MAGIC) || js_pack_u32(buf, hello->version) ||
+        js_pack_bytes(buf, node->host, strlen(node->host)) ||
+        js_pack_u64(buf, node->boot_id) || pack_cpus(buf, &node->cpus));
+}
+
+int js_wire_unpack_hello(const void *bytes, size_t len,
+                         struct js_wire_hello *ret)
+{
+    struct js_cursor cursor = js_cursor_of(bytes, len);
+    memset(ret, 0, sizeof(*ret));
+    if (js_unpack_u32(&cursor) != HELLO_MAGIC)
+        return bad_message();
+    ret->version = js_unpack_u32(&cursor);
+    /* What another version says behind this is not known. */
+    if (!cursor.bad && ret->version != JS_WIRE_VERSION)
+        return 0;
+    js_unpack_string(&cursor, ret->node.host, sizeof(ret->node.host));
+    ret->node.boot_id = js_unpack_u64(&cursor);
+    unpack_cpus(&cursor, &ret->node.cpus);
+    return js_cursor_end(&cursor);
+}
+
+/* ---------------------------------------------------------------- SETUP */
+
+static int pack_text(struct js_buf *buf, const char *text)
+{
+    return js_pack_bytes(buf, text, strlen(text) + 1);
+}
+
+/* A string with its NUL, left where it is. */
+static const char *unpack_text(struct js_cursor *cursor)
+{
+    size_t len;
+    const char *text = js_unpack_bytes(cursor, &len);
+    if (len == 0 || memchr(text, '\0', len) != text + len - 1) {
+        cursor->bad = true;
+        return "";
+    }
+    return text;
+}
+
+int js_wire_pack_setup(struct js_buf *buf, const struct js_wire_setup *setup)
+{
+    return all_packed(
+        js_pack_u32(buf, setup->slots) || js_pack_u32(buf, setup->index) ||
+        js_pack_u32(buf, setup->slaves) || js_pack_u8(buf, setup->bind) ||
+        js_pack_u8(buf, setup->trace) || js_pack_u32(buf, setup->capture) ||
+        js_pack_u32(buf, setup->umask) ||
+        js_pack_u64(buf, setup->spool_limit_bytes) ||
+        js_pack_i64(buf, setup->grace_ns) || pack_cpus(buf, &setup->pool) ||
+        pack_text(buf, setup->cwd) || pack_text(buf, setup->output_dir) ||
+        pack_text(buf, setup->tmpdir) ||
+        js_pack_bytes(buf, setup->environ, setup->environ_len));
+}
+
+int js_wire_unpack_setup(const void *bytes, size_t len,
+                         struct js_wire_setup *ret)
+{
+    struct js_cursor cursor = js_cursor_of(bytes, len);
+    ret->slots = js_unpack_u32(&cursor);
+    ret->index = js_unpack_u32(&cursor);
+    ret->slaves = js_unpack_u32(&cursor);
+    ret->bind = js_unpack_u8(&cursor);
+    ret->trace = js_unpack_u8(&cursor);
+    ret->capture = js_unpack_u32(&cursor);
+    ret->umask = js_unpack_u32(&cursor);
+    ret->spool_limit_bytes = js_unpack_u64(&cursor);
+    ret->grace_ns = js_unpack_i64(&cursor);
+    unpack_cpus(&cursor, &ret->pool);
+    ret->cwd = unpack_text(&cursor);
+    ret->output_dir = unpack_text(&cursor);
+    ret->tmpdir = unpack_text(&cursor);
+    ret->environ = js_unpack_bytes(&cursor, &ret->environ_len);
+    if (js_cursor_end(&cursor) < 0)
+        return -1;
+    if (ret->capture >= JS_CAPTURE_COUNT || ret->slots > JS_CPUS_MAX)
+        return bad_message();
+    bool is_terminated =
+        ret->environ_len == 0 || ret->environ[ret->environ_len - 1] == '\0';
+    if (ret->index >= ret->slaves || !is_terminated || ret->grace_ns < 0)
+        return bad_message();
+    return 0;
+}
+
+/* ---------------------------------------------------------------- READY */
+
+int js_wire_pack_ready(struct js_buf *buf, const struct js_wire_ready *ready)
+{
+    return all_packed(js_pack_u32(buf, ready->slots) ||
+                      js_pack_u32(buf, ready->pool_cores) ||
+                      pack_cpus(buf, &ready->home) ||
+                      js_pack_bytes(buf, ready->error, strlen(ready->error)));
+}
+
+int js_wire_unpack_ready(const void *bytes, size_t len,
+                         struct js_wire_ready *ret)
+{
+    struct js_cursor cursor = js_cursor_of(bytes, len);
+    ret->slots = js_unpack_u32(&cursor);
+    ret->pool_cores = js_unpack_u32(&cursor);
+    unpack_cpus(&cursor, &ret->home);
+    js_unpack_string(&cursor, ret->error, sizeof(ret->error));
+    if (js_cursor_end(&cursor) < 0)
+        return -1;
+    bool is_useless = ret->slots == 0 && !ret->error[0];
+    return is_useless || ret->slots > JS_CPUS_MAX ? bad_message() : 0;
+}
+
+/* ---------------------------------------------------------------- ACK */
+
+int js_wire_pack_ack(struct js_buf *buf, const struct js_wire_ack *ack)
+{
+    return all_packed(js_pack_u64(buf, ack->jobs) ||
+                      js_pack_u64(buf, ack->text_bytes) ||
+                      js_pack_u64(buf, ack->releases));
+}
+
+int js_wire_unpack_ack(const void *bytes, size_t len, struct js_wire_ack *ret)
+{
+    struct js_cursor cursor = js_cursor_of(bytes, len);
+    ret->jobs = js_unpack_u64(&cursor);
+    ret->text_bytes = js_unpack_u64(&cursor);
+    ret->releases = js_unpack_u64(&cursor);
+    return js_cursor_end(&cursor);
+}
+
+/* ---------------------------------------------------------------- DONE */
+
+int js_wire_pack_done(struct js_buf *buf, const struct js_wire_done *done)
+{
+    return all_packed(js_pack_u64(buf, done->ticket) ||
+                      js_pack_u64(buf, done->jobs) ||
+                      js_outcome_pack(buf, &done->outcome) ||
+                      js_pack_u8(buf, done->captured) ||
+                      js_pack_u8(buf, done->inlined != NULL) ||
+                      js_pack_bytes(buf, done->inlined, done->inlined_len));
+}
+
+int js_wire_unpack_done(const void *bytes, size_t len, struct js_wire_done *ret)
+{
+    struct js_cursor cursor = js_cursor_of(bytes, len);
+    ret->ticket = js_unpack_u64(&cursor);
+    ret->jobs = js_unpack_u64(&cursor);
+    js_outcome_unpack(&cursor, &ret->outcome);
+    ret->captured = js_unpack_u8(&cursor);
+    bool has_inlined = js_unpack_u8(&cursor);
+    ret->inlined = js_unpack_bytes(&cursor, &ret->inlined_len);
+    if (js_cursor_end(&cursor) < 0)
+        return -1;
+    const struct js_outcome *outcome = &ret->outcome;
+    if (has_inlined &&
+        (outcome->out_bytes > ret->inlined_len ||
+         outcome->err_bytes != ret->inlined_len - outcome->out_bytes))
+        return bad_message();
+    if (!has_inlined)
+        ret->inlined = NULL;
+    return 0;
+}
+
+/* ---------------------------------------------------------------- output */
+
+int js_wire_pack_fetch(struct js_buf *buf, const struct js_wire_fetch *fetch)
+{
+    return all_packed(
+        js_pack_u64(buf, fetch->ticket) || js_pack_u64(buf, fetch->offset) ||
+        js_pack_u32(buf, fetch->stream) || js_pack_u32(buf, fetch->length));
+}
+
+int js_wire_unpack_fetch(const void *bytes, size_t len,
+                         struct js_wire_fetch *ret)
+{
+    struct js_cursor cursor = js_cursor_of(bytes, len);
+    ret->ticket = js_unpack_u64(&cursor);
+    ret->offset = js_unpack_u64(&cursor);
+    ret->stream = js_unpack_u32(&cursor);
+    ret->length = js_unpack_u32(&cursor);
+    if (js_cursor_end(&cursor) < 0)
+        return -1;
+    if (ret->stream > 1 || ret->length > JS_WIRE_CHUNK)
+        return bad_message();
+    return 0;
+}
+
+int js_wire_pack_output(struct js_buf *buf, const struct js_wire_output *output)
+{
+    return all_packed(js_pack_u64(buf, output->ticket) ||
+                      js_pack_u64(buf, output->offset) ||
+                      js_pack_u32(buf, output->stream) ||
+                      js_pack_u32(buf, (uint32_t)output->error) ||
+                      js_pack_bytes(buf, output->bytes, output->len));
+}
+
+int js_wire_unpack_output(const void *bytes, size_t len,
+                          struct js_wire_output *ret)
+{
+    struct js_cursor cursor = js_cursor_of(bytes, len);
+    ret->ticket = js_unpack_u64(&cursor);
+    ret->offset = js_unpack_u64(&cursor);
+    ret->stream = js_unpack_u32(&cursor);
+    ret->error = (int32_t)js_unpack_u32(&cursor);
+    ret->bytes = js_unpack_bytes(&cursor, &ret->len);
+    if (js_cursor_end(&cursor) < 0)
+        return -1;
+    return ret->stream > 1 ? bad_message() : 0;
+}
+
+int js_wire_pack_number(struct js_buf *buf, uint64_t number)
+{
+    return js_pack_u64(buf, number);
+}
+
+int js_wire_unpack_number(const void *bytes, size_t len, uint64_t *ret)
+{
+    struct js_cursor cursor = js_cursor_of(bytes, len);
+    *ret = js_unpack_u64(&cursor);
+    return js_cursor_end(&cursor);
+}

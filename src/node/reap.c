@@ -1,0 +1,183 @@
+#include "node/reap.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/fdio.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+int js_reap_adopt(void)
+{
+    return prctl(PR_SET_CHILD_SUBREAPER, 1);
+}
+
+/* Appends what can be read from the file. */
+static int read_file(const char *path, struct js_buf *buf)
+{
+    ssize_t n = -1;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    do {
+        if (js_buf_reserve(buf, 4096) < 0) {
+            n = -1;
+            break;
+        }
+        n = read(fd, buf->data + buf->len, buf->capacity - buf->len);
+        if (n > 0)
+            buf->len += (size_t)n;
+    } while (n > 0 || (n < 0 && errno == EINTR));
+    js_fd_close(&fd);
+    return n < 0 ? -1 : 0;
+}
+
+/* Calls `add` for each entry of `dir` that is a number, until one fails. */
+static int each_number(const char *dir,
+                       int (*add)(const char *name, struct js_buf *list),
+                       struct js_buf *list)
+{
+    int rc = 0;
+    DIR *stream = opendir(dir);
+    if (!stream)
+        return -1;
+    for (struct dirent *entry; rc == 0 && (entry = readdir(stream));) {
+        if (isdigit((unsigned char)entry->d_name[0]))
+            rc = add(entry->d_name, list);
+    }
+    int saved = errno;
+    closedir(stream);
+    errno = saved;
+    return rc;
+}
+
+static int add_thread(const char *tid, struct js_buf *list)
+{
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/self/task/%.16s/children", tid);
+    return read_file(path, list);
+}
+
+/* Adds the process if it is a child of this one. */
+static int add_process(const char *pid, struct js_buf *list)
+{
+    char path[64];
+    struct js_buf stat = JS_BUF_INIT;
+    int rc = 0;
+    snprintf(path, sizeof(path), "/proc/%.16s/stat", pid);
+    /* It may be gone by now. */
+    const char *text =
+        read_file(path, &stat) == 0 ? js_buf_string(&stat) : NULL;
+    /* PID (NAME) STATE PPID, where NAME may hold anything. */
+    const char *state = text ? strrchr(text, ')') : NULL;
+    if (state && strlen(state) > 4 &&
+        strtol(state + 4, NULL, 10) == (long)getpid())
+        rc = js_buf_printf(list, "%s ", pid);
+    js_buf_release(&stat);
+    return rc;
+}
+
+/* The pids, each followed by a blank. */
+static int list_children(struct js_buf *list)
+{
+    if (each_number("/proc/self/task", add_thread, list) == 0)
+        return 0;
+    if (errno != ENOENT)
+        return -1;
+    /* A kernel without CONFIG_PROC_CHILDREN, or a thread that has ended. */
+    list->len = 0;
+    return each_number("/proc", add_process, list);
+}
+
+int js_reap_each_child(void (*visit)(pid_t pid, void *arg), void *arg)
+{
+    struct js_buf list = JS_BUF_INIT;
+    int count = -1;
+    /* First the whole list: a child that ends shifts the file's offsets. */
+    if (list_children(&list) < 0 || !js_buf_string(&list))
+        goto done;
+    count = 0;
+    for (char *at = list.data, *end; (at += strspn(at, " "), *at); at = end) {
+        pid_t pid = (pid_t)strtol(at, &end, 10);
+        if (end == at || pid <= 0)
+            break;
+        visit(pid, arg);
+        count++;
+    }
+done:
+    js_buf_release(&list);
+    return count;
+}
+
+/* True if a child is left when all that have ended are reaped. */
+static bool reap_ended(void)
+{
+    pid_t pid;
+    do
+        pid = waitpid(-1, NULL, WNOHANG);
+    while (pid > 0 || (pid < 0 && errno == EINTR));
+    return pid == 0;
+}
+
+static void kill_child(pid_t pid, void *arg)
+{
+    (void)arg;
+    kill(pid, SIGKILL); /* not reaped yet, so the pid is still its own */
+}
+
+int js_reap_all(int64_t limit_ns)
+{
+    int64_t deadline_ns = js_clock_ns() + limit_ns;
+    int64_t pause_ns = JS_NS_PER_MS / 10;
+    while (reap_ended()) {
+        if (js_clock_ns() >= deadline_ns) {
+            errno = ETIMEDOUT;
+            return -1;
+        }
+        js_reap_each_child(kill_child, NULL); /* on failure: the next time */
+        nanosleep(&(struct timespec){.tv_nsec = (long)pause_ns}, NULL);
+        if (pause_ns < 10 * JS_NS_PER_MS)
+            pause_ns *= 2;
+    }
+    return 0;
+}
+
+/* The value behind "NAME=" among the strings in `buf`, or NULL. */
+static const char *find_value(const struct js_buf *buf, const char *name)
+{
+    size_t len = strlen(name);
+    const char *end = buf->data + buf->len;
+    for (const char *at = buf->data; at < end; at += strlen(at) + 1) {
+        if (strncmp(at, name, len) == 0 && at[len] == '=')
+            return at + len + 1;
+    }
+    return NULL;
+}
+
+bool js_process_variable(pid_t pid, const char *name, char *to, size_t size)
+{
+    char path[64];
+    struct js_buf environ = JS_BUF_INIT;
+    const char *value = NULL;
+    bool found = false;
+
+    snprintf(path, sizeof(path), "/proc/%d/environ", (int)pid);
+    if (read_file(path, &environ) == 0 && js_buf_string(&environ))
+        value = find_value(&environ, name);
+    if (value && strlen(value) < size) {
+        memcpy(to, value, strlen(value) + 1);
+        found = true;
+    }
+    js_buf_release(&environ);
+    return found;
+}

@@ -1,0 +1,214 @@
+#include "node/runner.h"
+
+#include "base/clock.h"
+#include "base/fdio.h"
+#include "node/reap.h"
+#include "node/runner_channel.h"
+#include "node/runner_proc.h"
+#include "node/runner_wire.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static const int64_t last_kill_ns = 10 * JS_NS_PER_S;
+
+struct js_runner {
+    pid_t pid;
+    bool lost;
+    struct js_channel channel;
+    struct js_buf scratch;
+};
+
+static pid_t fork_runner(const int ends[2])
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        close(ends[0]);
+        js_runner_proc(ends[1]);
+    }
+    return pid;
+}
+
+struct js_runner *js_runner_start(struct js_err *err)
+{
+    int ends[2] = {-1, -1};
+    struct js_runner *runner = calloc(1, sizeof(*runner));
+    if (!runner)
+        goto fail;
+    js_channel_init(&runner->channel, -1);
+    /* First: what a dying runner leaves must find its way here. */
+    if (js_reap_adopt() < 0 ||
+        socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
+                   ends) < 0)
+        goto fail;
+    runner->pid = fork_runner(ends);
+    if (runner->pid < 0)
+        goto fail;
+    js_fd_close(&ends[1]);
+    js_channel_init(&runner->channel, ends[0]);
+    return runner;
+fail:
+    js_err_errno(err, "cannot start the process that starts jobs");
+    js_fd_close(&ends[0]);
+    js_fd_close(&ends[1]);
+    js_runner_free(runner);
+    return NULL;
+}
+
+/* Ends it and what is left of everything that it had started. */
+static void end_all(struct js_runner *runner)
+{
+    if (runner->lost || runner->pid <= 0)
+        return;
+    runner->lost = true;
+    kill(runner->pid, SIGKILL);
+    js_channel_release(&runner->channel); /* /proc may need the descriptor */
+    js_reap_all(last_kill_ns);
+}
+
+void js_runner_free(struct js_runner *runner)
+{
+    if (!runner)
+        return;
+    int saved = errno;
+    end_all(runner);
+    js_channel_release(&runner->channel);
+    js_buf_release(&runner->scratch);
+    free(runner);
+    errno = saved;
+}
+
+int js_runner_fd(const struct js_runner *runner)
+{
+    return runner->channel.fd;
+}
+
+bool js_runner_wants_write(const struct js_runner *runner)
+{
+    return js_channel_wants_write(&runner->channel);
+}
+
+pid_t js_runner_pid(const struct js_runner *runner)
+{
+    return runner->pid;
+}
+
+/* Sends what was put into the scratch buffer. */
+static int send_scratch(struct js_runner *runner, enum js_runner_message type)
+{
+    if (js_channel_send(&runner->channel, (uint8_t)type, runner->scratch.data,
+                        runner->scratch.len, NULL) < 0)
+        return -1;
+    return js_channel_flush(&runner->channel);
+}
+
+static int check_not_lost(const struct js_runner *runner)
+{
+    if (!runner->lost)
+        return 0;
+    errno = EPIPE;
+    return -1;
+}
+
+int js_runner_configure(struct js_runner *runner,
+                        const struct js_runner_config *config)
+{
+    runner->scratch.len = 0;
+    if (check_not_lost(runner) < 0 ||
+        js_runner_put_config(&runner->scratch, config) < 0)
+        return -1;
+    return send_scratch(runner, JS_MESSAGE_CONFIGURE);
+}
+
+int js_runner_run(struct js_runner *runner, const struct js_runner_job *job)
+{
+    runner->scratch.len = 0;
+    if (check_not_lost(runner) < 0 ||
+        js_runner_put_job(&runner->scratch, job) < 0)
+        return -1;
+    return send_scratch(runner, JS_MESSAGE_RUN);
+}
+
+static void set_text(struct js_runner_event *event,
+                     const struct js_packet *message)
+{
+    size_t len = message->len;
+    if (len >= sizeof(event->text))
+        len = sizeof(event->text) - 1;
+    memcpy(event->text, message->body, len);
+    event->text[len] = '\0';
+}
+
+/* Output that did not arrive must not pass for a job that wrote nothing. */
+static void mark_lost_output(struct js_runner_event *event)
+{
+    struct js_outcome *outcome = &event->outcome;
+    outcome->step = JS_STEP_COLLECT;
+    outcome->step_errno = EMFILE;
+    outcome->exit_code = 126;
+    outcome->signal = 0;
+    if (event->out_fd < 0)
+        outcome->out_bytes = 0;
+    if (event->err_fd < 0)
+        outcome->err_bytes = 0;
+}
+
+static int decode(struct js_packet *message, struct js_runner_event *ret)
+{
+    *ret = (struct js_runner_event){.out_fd = -1, .err_fd = -1};
+    switch (message->type) {
+    case JS_MESSAGE_READY:
+    case JS_MESSAGE_NOTE:
+        ret->kind = message->type == JS_MESSAGE_READY ? JS_RUNNER_READY
+                                                      : JS_RUNNER_NOTE;
+        set_text(ret, message);
+        return 0;
+    case JS_MESSAGE_ENDED:
+        ret->kind = JS_RUNNER_ENDED;
+        ret->out_fd = message->fds[0];
+        ret->err_fd = message->fds[1];
+        if (js_runner_get_ended(message->body, message->len, &ret->slot,
+                                &ret->outcome) < 0)
+            return -1;
+        if (message->fds_lost)
+            mark_lost_output(ret);
+        return 0;
+    default:
+        return -1;
+    }
+}
+
+/* Takes the next message. Returns 1, 0 for none now, -1 at the end of all. */
+static int next_message(struct js_runner *runner, struct js_packet *ret)
+{
+    int got = 1;
+    while (js_channel_next(&runner->channel, ret) == 0) {
+        got = js_channel_receive(&runner->channel);
+        if (got <= 0)
+            break;
+    }
+    return got;
+}
+
+int js_runner_next(struct js_runner *runner, struct js_runner_event *ret)
+{
+    struct js_packet message;
+    if (check_not_lost(runner) < 0)
+        return -1;
+    js_channel_flush(&runner->channel); /* a failure shows when reading */
+    int got = next_message(runner, &message);
+    if (got > 0 && decode(&message, ret) < 0) {
+        js_fd_close(&message.fds[0]);
+        js_fd_close(&message.fds[1]);
+        got = -1;
+    }
+    if (got >= 0)
+        return got;
+    end_all(runner);
+    errno = EPIPE;
+    return -1;
+}

@@ -1,0 +1,122 @@
+/*
+ * runner - the small process beside a slave that starts and watches its jobs.
+ *
+ * The rank forks it before MPI_Init; it has its own session, no MPI, none of
+ * the rank's descriptors but its end of a socket, and is a child subreaper. Two
+ * processes instead of one, because then
+ *  - a hung exec, a fork from a big process or a stopped rank is nobody's
+ *    trouble;
+ *  - when either of them dies, the other ends every job and every descendant
+ *    of a job: the runner when its socket closes, the rank in
+ *    js_runner_next(). So the rank must have no other children.
+ *
+ * This header is the rank's end. No call waits, except where it says so.
+ *
+ *     STARTED --configure--> CONFIGURED --run/ended ...--> STOPPED
+ *     any --the runner dies--> LOST
+ *
+ * What happens to a job in the runner:
+ *  - stdin is /dev/null; stdout and stderr are as the configuration says;
+ *    its own process group; default signals; bound to its slot's CPUs;
+ *    JOBSCHED_JOB_ID, _JOB_NAME, _ATTEMPT, _SLAVE, _SLOT, _NODE, _CORES, _CPUS
+ *    and, unless the environment has it, OMP_NUM_THREADS are set;
+ *  - a spawn refused for a passing reason (EAGAIN, ENOMEM, EMFILE, ENFILE) or
+ *    an output file refused for one (also ENOSPC) is tried again, from 10 ms
+ *    up to 1 s apart, for at most retry_ns, with one note about it; only then
+ *    is it the job's failure;
+ *  - when its process has ended, whatever it left behind (in its group or
+ *    daemonised under it) gets SIGTERM and, grace_ns later, SIGKILL, and only
+ *    when nothing is left is the job reported as ended. With one slot every
+ *    adopted child is that job's; with several, JOBSCHED_JOB_ID and _ATTEMPT
+ *    in its environment tell; one that cannot be told is ended when no job
+ *    runs;
+ *  - its usage is that of wait4(2): it and all that it waited for.
+ */
+#ifndef JS_NODE_RUNNER_H
+#define JS_NODE_RUNNER_H
+
+#include "base/cpuset.h"
+#include "base/err.h"
+#include "core/outcome.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct js_runner;
+
+struct js_runner_config {
+    const char *cwd;         /* absolute */
+    mode_t umask;            /* of the jobs */
+    const char *const *env;  /* of the jobs, "NAME=value", NULL-terminated */
+    enum js_capture capture; /* SPOOL: unlinked files in tmpdir, handed to the
+                                rank; DIR: output_dir/ID.out and ID.err */
+    const char *output_dir;  /* for CAPTURE_DIR; may be relative to cwd */
+    const char *tmpdir;      /* for CAPTURE_SPOOL */
+    const char *host;
+    unsigned slave;
+    uint32_t slots;                    /* at least 1 */
+    const struct js_cpuset *slot_cpus; /* one a slot: what its job is bound
+                                          to; empty: not bound */
+    int64_t grace_ns;
+    int64_t retry_ns;
+};
+
+struct js_runner_job {
+    uint32_t slot;
+    uint64_t id;
+    uint32_t attempt;
+    uint32_t cores;      /* what JOBSCHED_CORES and OMP_NUM_THREADS say */
+    const char *name;    /* "" if it has none */
+    const char *command; /* len bytes and a NUL */
+    size_t len;
+};
+
+enum js_runner_event_kind {
+    JS_RUNNER_READY, /* configured; text is "", or why that failed: then no
+                        job can be run */
+    JS_RUNNER_ENDED, /* slot is free, outcome says how the job ended */
+    JS_RUNNER_NOTE,  /* text is something a person should know */
+};
+
+struct js_runner_event {
+    enum js_runner_event_kind kind;
+    uint32_t slot;
+    struct js_outcome outcome;
+    int out_fd; /* what the job wrote (outcome.out_bytes > 0), from offset 0 */
+    int err_fd; /* on; the caller's to close. -1 otherwise */
+    char text[1024];
+};
+
+/* Forks the runner. Call it before MPI_Init and before there are threads. The
+ * calling process becomes a child subreaper. NULL with *err set. */
+struct js_runner *js_runner_start(struct js_err *err);
+
+/* Ends the runner and everything below it at once (SIGKILL), waits until they
+ * are gone (bounded: 10 s) and frees. NULL is allowed. Keeps errno. */
+void js_runner_free(struct js_runner *runner);
+
+/* What to poll for POLLIN; and for POLLOUT while js_runner_wants_write(). */
+int js_runner_fd(const struct js_runner *runner);
+bool js_runner_wants_write(const struct js_runner *runner);
+
+pid_t js_runner_pid(const struct js_runner *runner);
+
+/* Once, before the first job. Answered by an event READY. Returns 0, or -1
+ * with errno (ENOMEM; EPIPE when the runner is lost). */
+int js_runner_configure(struct js_runner *runner,
+                        const struct js_runner_config *config);
+
+/* Starts a job in a slot that is free. The command is copied. Same failures.
+ * Answered by an event ENDED, also when it cannot be started. */
+int js_runner_run(struct js_runner *runner, const struct js_runner_job *job);
+
+/*
+ * Sends what waits, then takes the next event. Returns 1 and an event; 0 when
+ * there is none now; -1 with errno EPIPE when the runner is lost: before that
+ * is returned for the first time, everything that it had started has been
+ * ended (this may wait, 10 s at most).
+ */
+int js_runner_next(struct js_runner *runner, struct js_runner_event *ret);
+
+#endif

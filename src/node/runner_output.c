@@ -1,0 +1,135 @@
+#include "node/runner_output.h"
+
+#include "base/fdio.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+void js_output_init(struct js_output *output)
+{
+    for (int i = 0; i < JS_STREAM_COUNT; i++)
+        output->file[i] = (struct js_output_file){.fd = -1};
+}
+
+void js_output_release(struct js_output *output)
+{
+    for (int i = 0; i < JS_STREAM_COUNT; i++)
+        js_fd_close(&output->file[i].fd);
+}
+
+/* DIR/ID.out or DIR/ID.err. O_APPEND, as the spooled files have it: a stream
+ * that the job opens anew does not overwrite itself. */
+static int open_named(const char *dir, uint64_t id, enum js_stream stream)
+{
+    char path[PATH_MAX];
+    int n =
+        snprintf(path, sizeof(path), "%s/%llu.%s", dir, (unsigned long long)id,
+                 stream == JS_STREAM_OUT ? "out" : "err");
+    if (n < 0 || (size_t)n >= sizeof(path)) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    /* O_NONBLOCK only for the open: a FIFO of that name must not hang it. */
+    int fd = open(path,
+                  O_CREAT | O_TRUNC | O_WRONLY | O_APPEND | O_NOFOLLOW |
+                      O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
+                  0666);
+    if (fd >= 0 && fcntl(fd, F_SETFL, O_APPEND) < 0)
+        js_fd_close(&fd);
+    return fd;
+}
+
+int js_output_open(struct js_output *output,
+                   const struct js_runner_config *config, uint64_t id)
+{
+    if (config->capture == JS_CAPTURE_NONE)
+        return 0;
+    for (int i = 0; i < JS_STREAM_COUNT; i++) {
+        struct js_output_file *file = &output->file[i];
+        if (file->fd >= 0)
+            continue;
+        file->fd = config->capture == JS_CAPTURE_DIR
+                       ? open_named(config->output_dir, id, i)
+                       : js_open_unlinked(config->tmpdir);
+        if (file->fd < 0)
+            return -1;
+        file->flags = fcntl(file->fd, F_GETFL);
+    }
+    return 0;
+}
+
+/* True if the next job would find the file as this one did. */
+static bool is_pristine(const struct js_output_file *file,
+                        const struct stat *st)
+{
+    return st->st_size == 0 && st->st_nlink == 0 &&
+           fcntl(file->fd, F_GETFL) == file->flags;
+}
+
+void js_output_finish(struct js_output *output,
+                      const struct js_runner_config *config, bool reuse,
+                      uint64_t ret_bytes[JS_STREAM_COUNT],
+                      int ret_fds[JS_STREAM_COUNT])
+{
+    bool spooled = config->capture == JS_CAPTURE_SPOOL;
+    for (int i = 0; i < JS_STREAM_COUNT; i++) {
+        struct js_output_file *file = &output->file[i];
+        struct stat st = {0};
+        ret_fds[i] = -1;
+        if (file->fd >= 0 && fstat(file->fd, &st) < 0)
+            st = (struct stat){0};
+        ret_bytes[i] = (uint64_t)st.st_size;
+        if (spooled && st.st_size > 0) {
+            ret_fds[i] = file->fd;
+            file->fd = -1;
+        } else if (!spooled || !reuse || !is_pristine(file, &st)) {
+            js_fd_close(&file->fd);
+        }
+    }
+}
+
+static int try_dir(const struct js_runner_config *config, struct js_err *err)
+{
+    struct stat st;
+    int rc = stat(config->output_dir, &st);
+    if (rc == 0 && !S_ISDIR(st.st_mode)) {
+        errno = ENOTDIR;
+        rc = -1;
+    }
+    if (rc < 0 || access(config->output_dir, W_OK | X_OK) < 0)
+        return js_err_errno(err,
+                            "cannot write to the output folder %s on "
+                            "node %s",
+                            config->output_dir, config->host);
+    return 0;
+}
+
+bool js_output_is_disk_full(const struct js_output *output,
+                            const struct js_runner_config *config)
+{
+    struct statvfs st;
+    int fd = output->file[JS_STREAM_OUT].fd;
+    return config->capture != JS_CAPTURE_NONE && fd >= 0 &&
+           fstatvfs(fd, &st) == 0 && st.f_blocks > 0 && st.f_bavail == 0;
+}
+
+int js_output_try(const struct js_runner_config *config, struct js_err *err)
+{
+    if (config->capture == JS_CAPTURE_DIR)
+        return try_dir(config, err);
+    if (config->capture == JS_CAPTURE_NONE)
+        return 0;
+    int fd = js_open_unlinked(config->tmpdir);
+    if (fd < 0)
+        return js_err_set(err,
+                          "cannot keep output in %s on node %s: %s; --tmpdir "
+                          "names another folder",
+                          config->tmpdir, config->host, js_errno_text(errno));
+    js_fd_close(&fd);
+    return 0;
+}

@@ -1,0 +1,49 @@
+/*
+ * runner_output - where the jobs of one slot write to.
+ *
+ * Owns: the files of the job that runs, and empty ones that the next can use.
+ */
+#ifndef JS_NODE_RUNNER_OUTPUT_H
+#define JS_NODE_RUNNER_OUTPUT_H
+
+#include "node/runner.h"
+#include "node/spool.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct js_output_file {
+    int fd;    /* -1: none */
+    int flags; /* of its open file description, as it was made */
+};
+
+struct js_output {
+    struct js_output_file file[JS_STREAM_COUNT];
+};
+
+void js_output_init(struct js_output *output);
+void js_output_release(struct js_output *output);
+
+/* Opens what is not open yet; nothing for JS_CAPTURE_NONE. Returns 0, or -1
+ * with errno; a later call goes on where this one stopped. */
+int js_output_open(struct js_output *output,
+                   const struct js_runner_config *config, uint64_t id);
+
+/*
+ * The job has ended. Says how much it wrote; hands out the spooled files that
+ * have something in them (-1: none), the caller's to close. A spooled file
+ * in which nothing was changed is kept if `reuse`. Everything else is closed.
+ */
+void js_output_finish(struct js_output *output,
+                      const struct js_runner_config *config, bool reuse,
+                      uint64_t ret_bytes[JS_STREAM_COUNT],
+                      int ret_fds[JS_STREAM_COUNT]);
+
+/* True if there is no room left where the job's output went. */
+bool js_output_is_disk_full(const struct js_output *output,
+                            const struct js_runner_config *config);
+
+/* Tries whether jobs can be given files. Returns 0, or -1 with *err. */
+int js_output_try(const struct js_runner_config *config, struct js_err *err);
+
+#endif

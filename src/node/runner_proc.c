@@ -1,0 +1,297 @@
+#include "node/runner_proc.h"
+
+#include "base/clock.h"
+#include "base/fdio.h"
+#include "node/reap.h"
+#include "node/runner_channel.h"
+#include "node/runner_jobs.h"
+#include "node/runner_output.h"
+#include "node/runner_wire.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+/* How long to go on killing when the rank is gone. */
+static const int64_t last_kill_ns = 30 * JS_NS_PER_S;
+static const int64_t stall_ns = 10 * JS_NS_PER_MS;
+
+enum { FIRST_FD = STDERR_FILENO + 1 };
+
+struct runner {
+    struct js_channel channel;
+    int signal_fd;
+    int null_in;
+    int null_out;
+    struct js_runner_config config;
+    struct js_jobs *jobs; /* NULL: not configured, or in vain */
+};
+
+/* Every signal is blocked for good: those sent to a whole job step are for the
+ * rank to act on. */
+static void set_signals(void)
+{
+    sigset_t all;
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, NULL);
+    for (int signo = 1; signo < NSIG; signo++)
+        signal(signo, SIG_DFL); /* fails for the two that cannot be set */
+}
+
+static void close_listed(int keep)
+{
+    DIR *stream = opendir("/proc/self/fd");
+    if (!stream)
+        return;
+    for (struct dirent *entry; (entry = readdir(stream));) {
+        int fd = (int)strtol(entry->d_name, NULL, 10);
+        if (isdigit((unsigned char)entry->d_name[0]) && fd >= FIRST_FD &&
+            fd != keep && fd != dirfd(stream))
+            close(fd);
+    }
+    closedir(stream);
+}
+
+static int close_range_of(unsigned first, unsigned last)
+{
+#ifdef SYS_close_range
+    return first > last ? 0 : (int)syscall(SYS_close_range, first, last, 0);
+#else
+    (void)first;
+    (void)last;
+    errno = ENOSYS;
+    return -1;
+#endif
+}
+
+/* What the rank had open is not for the jobs. */
+static void close_others(int keep)
+{
+    if (close_range_of(FIRST_FD, (unsigned)keep - 1) < 0 ||
+        close_range_of((unsigned)keep + 1, ~0U) < 0)
+        close_listed(keep);
+}
+
+/* A descriptor above stdio for the same thing. */
+static int move_up(int fd)
+{
+    int moved = fd < FIRST_FD ? fcntl(fd, F_DUPFD_CLOEXEC, FIRST_FD) : fd;
+    if (moved != fd && fd >= 0)
+        close(fd);
+    return moved;
+}
+
+static int open_null(int mode)
+{
+    return move_up(open("/dev/null", mode | O_CLOEXEC));
+}
+
+static int set_stdio(const struct runner *runner)
+{
+    if (dup2(runner->null_in, STDIN_FILENO) < 0 ||
+        dup2(runner->null_out, STDOUT_FILENO) < 0 ||
+        dup2(runner->null_out, STDERR_FILENO) < 0)
+        return -1;
+    return 0;
+}
+
+static int open_signal_fd(void)
+{
+    sigset_t children;
+    sigemptyset(&children);
+    sigaddset(&children, SIGCHLD);
+    return signalfd(-1, &children, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
+static int set_up(struct runner *runner, int socket)
+{
+    set_signals();
+    setsid(); /* cannot fail: a forked child leads no group */
+    prctl(PR_SET_NAME, "jobsched-runner");
+    socket = move_up(socket);
+    if (socket < 0)
+        return -1;
+    js_channel_init(&runner->channel, socket);
+    close_others(socket);
+    runner->null_in = open_null(O_RDONLY);
+    runner->null_out = open_null(O_WRONLY);
+    if (runner->null_in < 0 || runner->null_out < 0 || set_stdio(runner) < 0)
+        return -1;
+    runner->signal_fd = open_signal_fd();
+    return runner->signal_fd < 0 ? -1 : js_reap_adopt();
+}
+
+/* Where all jobs run on the same CPUs, so does the runner: its children inherit
+ * them, and need not move to another core between clone and exec. */
+static void bind_once(const struct js_runner_config *config)
+{
+    const struct js_cpuset *cpus = &config->slot_cpus[0];
+    for (uint32_t i = 1; i < config->slots; i++) {
+        if (!js_cpuset_equal(&config->slot_cpus[i], cpus))
+            return;
+    }
+    if (js_cpuset_count(cpus) > 0) /* if not: each child says what is wrong */
+        sched_setaffinity(0, sizeof(cpus->word), (const cpu_set_t *)cpus->word);
+}
+
+/* Makes the configuration true. Returns 0, or -1 with *err. */
+static int apply(struct runner *runner, struct js_err *err)
+{
+    const struct js_runner_config *config = &runner->config;
+    if (chdir(config->cwd) < 0)
+        return js_err_errno(err, "cannot enter %s on node %s", config->cwd,
+                            config->host);
+    umask(config->umask);
+    bind_once(config);
+    if (js_output_try(config, err) < 0)
+        return -1;
+    runner->jobs = js_jobs_new(&(struct js_jobs_means){
+        config, &runner->channel, runner->null_in, runner->null_out});
+    if (!runner->jobs)
+        return js_err_errno(err, "cannot prepare for jobs on node %s",
+                            config->host);
+    return 0;
+}
+
+static int configure(struct runner *runner, const struct js_packet *message)
+{
+    struct js_err err = {""};
+    if (runner->config.cwd) {
+        errno = EBADMSG;
+        return -1;
+    }
+    if (js_runner_get_config(message->body, message->len, &runner->config) < 0)
+        return -1;
+    apply(runner, &err);
+    return js_channel_send(&runner->channel, JS_MESSAGE_READY, err.text,
+                           strlen(err.text), NULL);
+}
+
+/* Without a working configuration every job fails. */
+static int refuse(struct runner *runner, const struct js_runner_job *job)
+{
+    struct js_buf body = JS_BUF_INIT;
+    struct js_outcome outcome = {.start_unix_ns = js_clock_unix_ns(),
+                                 .exit_code = 126,
+                                 .step = JS_STEP_RUNNER,
+                                 .step_errno = EINVAL};
+    int rc = js_runner_put_ended(&body, job->slot, &outcome);
+    if (rc == 0)
+        rc = js_channel_send(&runner->channel, JS_MESSAGE_ENDED, body.data,
+                             body.len, NULL);
+    js_buf_release(&body);
+    return rc;
+}
+
+static int run(struct runner *runner, const struct js_packet *message)
+{
+    struct js_runner_job job;
+    if (js_runner_get_job(message->body, message->len, &job) < 0)
+        return -1;
+    return runner->jobs ? js_jobs_start(runner->jobs, &job)
+                        : refuse(runner, &job);
+}
+
+static int take_messages(struct runner *runner)
+{
+    struct js_packet message;
+    int rc = js_channel_receive(&runner->channel) < 0 ? -1 : 0;
+    while (rc == 0 && js_channel_next(&runner->channel, &message) == 1) {
+        if (message.type == JS_MESSAGE_CONFIGURE)
+            rc = configure(runner, &message);
+        else
+            rc = message.type == JS_MESSAGE_RUN ? run(runner, &message) : -1;
+    }
+    return rc;
+}
+
+static int take_signals(struct runner *runner)
+{
+    /* SIGCHLD is pending at most once. */
+    struct signalfd_siginfo info;
+    if (read(runner->signal_fd, &info, sizeof(info)) < 0 && errno != EAGAIN)
+        return -1;
+    return runner->jobs ? js_jobs_reap(runner->jobs) : 0;
+}
+
+static int64_t next_wake_ns(const struct runner *runner)
+{
+    int64_t wake_ns =
+        runner->jobs ? js_jobs_wake_ns(runner->jobs) : JS_NEVER_NS;
+    if (js_channel_stalled(&runner->channel)) {
+        int64_t again_ns = js_clock_ns() + stall_ns;
+        wake_ns = again_ns < wake_ns ? again_ns : wake_ns;
+    }
+    return wake_ns;
+}
+
+static int wait_until(struct pollfd *fds, nfds_t count, int64_t wake_ns)
+{
+    struct timespec pause = {0, 0};
+    int64_t ns = wake_ns == JS_NEVER_NS ? 0 : wake_ns - js_clock_ns();
+    if (ns > 0) {
+        pause.tv_sec = (time_t)(ns / JS_NS_PER_S);
+        pause.tv_nsec = (long)(ns % JS_NS_PER_S);
+    }
+    if (ppoll(fds, count, wake_ns == JS_NEVER_NS ? NULL : &pause, NULL) >= 0)
+        return 0;
+    for (nfds_t i = 0; i < count; i++)
+        fds[i].revents = 0;
+    return errno == EINTR || errno == ENOMEM ? 0 : -1;
+}
+
+/* One turn of the loop; -1 when it is over. */
+static int turn(struct runner *runner)
+{
+    bool wants_write = js_channel_wants_write(&runner->channel);
+    struct pollfd fds[2] = {
+        {runner->channel.fd, (short)(POLLIN | (wants_write ? POLLOUT : 0)), 0},
+        {runner->signal_fd, POLLIN, 0},
+    };
+    if (wait_until(fds, 2, next_wake_ns(runner)) < 0)
+        return -1;
+    if (fds[1].revents && take_signals(runner) < 0)
+        return -1;
+    if ((fds[0].revents & ~POLLOUT) && take_messages(runner) < 0)
+        return -1;
+    if (runner->jobs && js_jobs_tick(runner->jobs) < 0)
+        return -1;
+    return js_channel_flush(&runner->channel);
+}
+
+/* Nobody is told what goes wrong from here on. */
+noreturn static void end(struct runner *runner, int status)
+{
+    js_channel_release(&runner->channel);
+    js_jobs_free(runner->jobs);
+    js_reap_all(last_kill_ns);
+    _exit(status);
+}
+
+noreturn void js_runner_proc(int socket)
+{
+    struct runner runner = {.channel = {.fd = -1}, .signal_fd = -1};
+    struct js_err err;
+    if (set_up(&runner, socket) < 0) {
+        js_err_errno(&err, "the process that starts jobs cannot be set up");
+        js_channel_send(&runner.channel, JS_MESSAGE_NOTE, err.text,
+                        strlen(err.text), NULL);
+        js_channel_flush(&runner.channel);
+        end(&runner, EXIT_FAILURE);
+    }
+    while (turn(&runner) == 0)
+        continue;
+    end(&runner, EXIT_SUCCESS);
+}

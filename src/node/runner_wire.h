@@ -1,0 +1,44 @@
+/*
+ * runner_wire - what the messages between a rank and its runner say.
+ *
+ * A pair of calls for each layout: one appends it to a buffer (0, or -1 with
+ * errno ENOMEM), one reads it back, checked (0, or -1 with errno EBADMSG). Both
+ * ends are the same program, so there is no version.
+ */
+#ifndef JS_NODE_RUNNER_WIRE_H
+#define JS_NODE_RUNNER_WIRE_H
+
+#include "base/buf.h"
+#include "node/runner.h"
+
+#include <stddef.h>
+
+enum js_runner_message {
+    JS_MESSAGE_CONFIGURE = 1, /* to the runner */
+    JS_MESSAGE_RUN,
+    JS_MESSAGE_READY, /* from it: a text */
+    JS_MESSAGE_ENDED, /* with the descriptors of stdout and stderr */
+    JS_MESSAGE_NOTE,  /* a text */
+};
+
+int js_runner_put_config(struct js_buf *buf,
+                         const struct js_runner_config *config);
+
+/* The result owns copies of everything. Also -1 with errno ENOMEM. */
+int js_runner_get_config(const void *body, size_t len,
+                         struct js_runner_config *ret);
+
+/* Frees what js_runner_get_config() made; all zero is allowed. */
+void js_runner_release_config(struct js_runner_config *config);
+
+int js_runner_put_job(struct js_buf *buf, const struct js_runner_job *job);
+
+/* The strings point into `body`. */
+int js_runner_get_job(const void *body, size_t len, struct js_runner_job *ret);
+
+int js_runner_put_ended(struct js_buf *buf, uint32_t slot,
+                        const struct js_outcome *outcome);
+int js_runner_get_ended(const void *body, size_t len, uint32_t *ret_slot,
+                        struct js_outcome *ret);
+
+#endif

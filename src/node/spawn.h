@@ -1,0 +1,54 @@
+/*
+ * spawn - starts one process, with everything prepared beforehand.
+ *
+ * The child shares the parent's memory until it execs (clone with CLONE_VM and
+ * CLONE_VFORK, on a stack of its own), so the cost does not grow with the
+ * parent and a failure comes back as data. Between clone and exec there are
+ * only async-signal-safe system calls. The caller must have no signal
+ * handlers installed (it takes its signals from a signalfd): a handler would
+ * run in the shared memory.
+ */
+#ifndef JS_NODE_SPAWN_H
+#define JS_NODE_SPAWN_H
+
+#include "base/cpuset.h"
+#include "core/outcome.h"
+
+#include <signal.h>
+#include <sys/types.h>
+
+struct js_spawn_spec {
+    /* Tried in turn, as execvp does: the next one on ENOENT, ENOTDIR, EACCES
+     * and the like. NULL-terminated; NULL or empty: only the shell. */
+    const char *const *programs;
+    const char *const *argv;       /* for these */
+    const char *const *shell_argv; /* for /bin/sh, when none of them could be
+                                      executed, whatever the reason */
+    const char *const *envp;
+    const char *dir; /* NULL: stay */
+    int stdin_fd;    /* become 0, 1 and 2; none of them may be 0 to 2 */
+    int stdout_fd;
+    int stderr_fd;
+    const struct js_cpuset *cpus; /* NULL: as inherited */
+    const uint64_t *ignored;      /* what js_spawn_ignored() said; NULL: it is
+                                     asked, at the cost of a call a signal */
+};
+
+/* The step at which it failed (JS_STEP_NONE: it did not) and why. */
+struct js_spawn_failure {
+    enum js_step step;
+    int error;
+};
+
+/* The signals that this process ignores: bit N-1 for signal N. */
+uint64_t js_spawn_ignored(void);
+
+/*
+ * The child gets its own process group, the default action for every signal,
+ * an empty signal mask, and SIGKILL when its parent dies. Returns 0 and its
+ * pid; or -1 with *ret_failure set and no child left.
+ */
+int js_spawn(const struct js_spawn_spec *spec, pid_t *ret_pid,
+             struct js_spawn_failure *ret_failure);
+
+#endif

@@ -1,0 +1,290 @@
+#include "node/topo.h"
+
+#include "base/launchenv.h"
+
+#include <errno.h>
+#include <hwloc.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { WORDS = JS_CPUS_MAX / JS_CPUS_PER_WORD };
+
+struct js_topo {
+    hwloc_topology_t machine; /* NULL until hwloc_topology_init() */
+};
+
+/*
+ * Only what says which cores are neighbours (and so orders them, however the
+ * system numbers its CPUs), and no I/O devices: with the flags below the load
+ * takes a third of the time. What adds no level of its own is left out
+ * (KEEP_STRUCTURE), but cores stay even where each has a single thread.
+ */
+static int filter_types(hwloc_topology_t machine)
+{
+    static const hwloc_obj_type_t levels[] = {
+        HWLOC_OBJ_PACKAGE, HWLOC_OBJ_DIE,     HWLOC_OBJ_GROUP,
+        HWLOC_OBJ_L3CACHE, HWLOC_OBJ_L2CACHE,
+    };
+    if (hwloc_topology_set_all_types_filter(machine,
+                                            HWLOC_TYPE_FILTER_KEEP_NONE) < 0)
+        return -1;
+    for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++) {
+        if (hwloc_topology_set_type_filter(
+                machine, levels[i], HWLOC_TYPE_FILTER_KEEP_STRUCTURE) < 0)
+            return -1;
+    }
+    return hwloc_topology_set_type_filter(machine, HWLOC_OBJ_CORE,
+                                          HWLOC_TYPE_FILTER_KEEP_ALL);
+}
+
+/*
+ * Without DONT_CHANGE_BINDING hwloc moves this process over every CPU in turn
+ * to ask each its identity: on a busy machine that waits for all of them.
+ */
+static int set_flags(hwloc_topology_t machine)
+{
+    unsigned long flags = 0;
+#if HWLOC_API_VERSION >= 0x00020500
+    flags |= HWLOC_TOPOLOGY_FLAG_DONT_CHANGE_BINDING;
+#endif
+#if HWLOC_API_VERSION >= 0x00020800
+    flags |= HWLOC_TOPOLOGY_FLAG_NO_DISTANCES |
+             HWLOC_TOPOLOGY_FLAG_NO_MEMATTRS | HWLOC_TOPOLOGY_FLAG_NO_CPUKINDS;
+#endif
+    return hwloc_topology_set_flags(machine, flags);
+}
+
+static struct js_topo *topo_unloaded(void)
+{
+    struct js_topo *topo = calloc(1, sizeof(*topo));
+    if (!topo)
+        return NULL;
+    if (hwloc_topology_init(&topo->machine) < 0) {
+        topo->machine = NULL;
+        goto fail;
+    }
+    if (filter_types(topo->machine) < 0 || set_flags(topo->machine) < 0)
+        goto fail;
+    return topo;
+fail:
+    js_topo_free(topo);
+    return NULL;
+}
+
+static int load(const struct js_topo *topo, struct js_err *err)
+{
+    errno = 0;
+    if (hwloc_topology_load(topo->machine) < 0) {
+        if (errno == 0) /* a description that contradicts itself */
+            errno = EINVAL;
+        return js_err_errno(err, "hwloc cannot make out this machine's cores");
+    }
+    hwloc_const_bitmap_t cpus =
+        hwloc_topology_get_topology_cpuset(topo->machine);
+    if (hwloc_bitmap_last(cpus) >= JS_CPUS_MAX)
+        return js_err_set(err,
+                          "this machine has a CPU %d; up to %d can be used",
+                          hwloc_bitmap_last(cpus), JS_CPUS_MAX - 1);
+    return 0;
+}
+
+/* `topo` if it can be loaded, else NULL and it is freed. */
+static struct js_topo *loaded(struct js_topo *topo, struct js_err *err)
+{
+    if (load(topo, err) == 0)
+        return topo;
+    js_topo_free(topo);
+    return NULL;
+}
+
+struct js_topo *js_topo_new(struct js_err *err)
+{
+    struct js_topo *topo = topo_unloaded();
+    if (!topo) {
+        js_err_errno(err, "cannot start hwloc");
+        return NULL;
+    }
+    return loaded(topo, err);
+}
+
+struct js_topo *js_topo_new_synthetic(const char *description,
+                                      struct js_err *err)
+{
+    struct js_topo *topo = topo_unloaded();
+    if (!topo || hwloc_topology_set_synthetic(topo->machine, description) < 0) {
+        js_err_errno(err, "cannot use the machine description \"%s\"",
+                     description);
+        js_topo_free(topo);
+        return NULL;
+    }
+    return loaded(topo, err);
+}
+
+struct js_topo *js_topo_new_xml(const char *path, struct js_err *err)
+{
+    struct js_topo *topo = topo_unloaded();
+    if (!topo || hwloc_topology_set_xml(topo->machine, path) < 0) {
+        js_err_errno(err, "cannot read a machine in hwloc's XML from %s", path);
+        js_topo_free(topo);
+        return NULL;
+    }
+    return loaded(topo, err);
+}
+
+void js_topo_free(struct js_topo *topo)
+{
+    int saved = errno;
+    if (topo && topo->machine)
+        hwloc_topology_destroy(topo->machine);
+    free(topo);
+    errno = saved;
+}
+
+void js_topo_all(const struct js_topo *topo, struct js_cpuset *ret)
+{
+    js_cpuset_clear(ret);
+    hwloc_bitmap_to_ulongs(hwloc_topology_get_allowed_cpuset(topo->machine),
+                           WORDS, ret->word);
+}
+
+static int no_usable_cpu(const struct js_cpuset *set,
+                         const struct js_cpuset *all, struct js_err *err)
+{
+    struct js_buf text = JS_BUF_INIT;
+    const char *sentence = NULL;
+    if (js_buf_puts(&text, "none of the CPUs ") == 0 &&
+        js_cpuset_format(set, &text) == 0 &&
+        js_buf_puts(&text, " can be used on this machine, which allows ") ==
+            0 &&
+        js_cpuset_format(all, &text) == 0)
+        sentence = js_buf_string(&text);
+    if (js_cpuset_count(set) == 0)
+        sentence = "the set of CPUs to use is empty";
+    js_err_set(err, "%s", sentence ? sentence : "no CPU can be used");
+    js_buf_release(&text);
+    errno = EINVAL;
+    return -1;
+}
+
+/* What of the set the machine has and allows. */
+static int find_usable(const struct js_topo *topo, const struct js_cpuset *set,
+                       struct js_cpuset *ret, struct js_err *err)
+{
+    struct js_cpuset usable;
+    js_topo_all(topo, &usable);
+    js_cpuset_intersect(&usable, set);
+    if (js_cpuset_count(&usable) == 0) {
+        js_topo_all(topo, &usable);
+        return no_usable_cpu(set, &usable, err);
+    }
+    *ret = usable;
+    return 0;
+}
+
+int js_topo_inherited(const struct js_topo *topo, struct js_cpuset *ret,
+                      struct js_err *err)
+{
+    struct js_cpuset cpus;
+    if (js_launch_bound() && js_cpuset_of_process(getppid(), &cpus) == 0)
+        return find_usable(topo, &cpus, ret, err);
+    if (js_cpuset_of_process(0, &cpus) < 0)
+        return js_err_errno(err, "cannot read the CPU set of this process");
+    return find_usable(topo, &cpus, ret, err);
+}
+
+/* The next hardware thread in the set, in hwloc's order (neighbours follow
+ * each other), or NULL. */
+static hwloc_obj_t next_thread(const struct js_topo *topo,
+                               const struct js_cpuset *set, hwloc_obj_t thread)
+{
+    do {
+        thread =
+            hwloc_get_next_obj_by_type(topo->machine, HWLOC_OBJ_PU, thread);
+    } while (thread && !js_cpuset_has(set, thread->os_index));
+    return thread;
+}
+
+/* Where the system does not tell cores, each hardware thread counts as one. */
+static hwloc_obj_t core_of(const struct js_topo *topo, hwloc_obj_t thread)
+{
+    hwloc_obj_t core =
+        hwloc_get_ancestor_obj_by_type(topo->machine, HWLOC_OBJ_CORE, thread);
+    return core ? core : thread;
+}
+
+unsigned js_topo_cores(const struct js_topo *topo, const struct js_cpuset *set)
+{
+    unsigned count = 0;
+    hwloc_obj_t thread = NULL, last = NULL;
+    while ((thread = next_thread(topo, set, thread))) {
+        hwloc_obj_t core = core_of(topo, thread);
+        count += core != last;
+        last = core;
+    }
+    return count;
+}
+
+/* The threads in the set of its cores number `first` to `end` - 1. */
+static void take_cores(const struct js_topo *topo, const struct js_cpuset *set,
+                       uint64_t first, uint64_t end, struct js_cpuset *ret)
+{
+    uint64_t seen = 0; /* cores, the current one included */
+    hwloc_obj_t thread = NULL, last = NULL;
+    js_cpuset_clear(ret);
+    while ((thread = next_thread(topo, set, thread))) {
+        hwloc_obj_t core = core_of(topo, thread);
+        seen += core != last;
+        last = core;
+        if (seen > first && seen <= end)
+            js_cpuset_add(ret, thread->os_index);
+    }
+}
+
+int js_topo_first_core(const struct js_topo *topo, const struct js_cpuset *set,
+                       struct js_cpuset *ret, struct js_err *err)
+{
+    struct js_cpuset usable;
+    if (find_usable(topo, set, &usable, err) < 0)
+        return -1;
+    take_cores(topo, &usable, 0, 1, ret);
+    return 0;
+}
+
+/* The number of the core with which a part begins. */
+static uint64_t part_start(unsigned cores, unsigned count, unsigned index)
+{
+    uint64_t scaled = (uint64_t)index * cores;
+    return count > cores ? scaled / count : (scaled + count - 1) / count;
+}
+
+/*
+ * The cores in hwloc's order, in which those of a cache, a NUMA node and a
+ * package follow each other, cut into runs of equal length. So at every level
+ * at once the parts that begin in an object are its share, rounded up or down;
+ * rounding the starts up moves them into the next package where it is close.
+ *
+ * Not hwloc_distrib(), though it serves the same end: it weighs by hardware
+ * threads, so that where cores have unequal numbers of them in the pool (half
+ * of a core excluded, hybrid processors) two parts get the same core while
+ * another has two; and as it rounds level by level, three parts of two
+ * packages of 64 cores are of 32, 32 and 64.
+ */
+int js_topo_part(const struct js_topo *topo, const struct js_cpuset *pool,
+                 unsigned count, unsigned index, struct js_cpuset *ret,
+                 struct js_err *err)
+{
+    struct js_cpuset usable;
+    if (index >= count) {
+        errno = EINVAL;
+        return js_err_set(err, "there is no part %u of %u", index, count);
+    }
+    if (find_usable(topo, pool, &usable, err) < 0)
+        return -1;
+    unsigned cores = js_topo_cores(topo, &usable);
+    uint64_t first = part_start(cores, count, index);
+    uint64_t end =
+        count > cores ? first + 1 : part_start(cores, count, index + 1);
+    take_cores(topo, &usable, first, end, ret);
+    return 0;
+}

@@ -1,0 +1,54 @@
+/*
+ * topo - the cores of this machine; the only module that knows hwloc.
+ *
+ * Everything comes out as a js_cpuset, because hwloc's own binding call
+ * allocates and so may not run in a process about to exec.
+ */
+#ifndef JS_NODE_TOPO_H
+#define JS_NODE_TOPO_H
+
+#include "base/cpuset.h"
+#include "base/err.h"
+
+struct js_topo;
+
+/* This machine; a machine described to hwloc ("pack:2 core:4 pu:2"); one
+ * saved as XML. NULL with *err set. */
+struct js_topo *js_topo_new(struct js_err *err);
+struct js_topo *js_topo_new_synthetic(const char *description,
+                                      struct js_err *err);
+struct js_topo *js_topo_new_xml(const char *path, struct js_err *err);
+
+void js_topo_free(struct js_topo *topo); /* NULL is allowed; keeps errno */
+
+/* What this process may use of the machine: the CPUs it inherited, or its
+ * parent's where the launcher bound it (see base/launchenv.h). Never more
+ * than the machine's allowed set. Returns 0, or -1 with *err. */
+int js_topo_inherited(const struct js_topo *topo, struct js_cpuset *ret,
+                      struct js_err *err);
+
+/* All CPUs of the machine that may be used. */
+void js_topo_all(const struct js_topo *topo, struct js_cpuset *ret);
+
+/* How many cores the set touches. */
+unsigned js_topo_cores(const struct js_topo *topo, const struct js_cpuset *set);
+
+/*
+ * Part `index` (from 0) of `pool` divided among `count`: runs of neighbouring
+ * cores, whose numbers of cores differ by one at most, and which every
+ * package, NUMA node and cache has its share of. Together they cover what the
+ * machine has of the pool, and share nothing. Where count exceeds the cores,
+ * each is one core, and several get the same. A part has all hardware threads
+ * of its cores that are in the pool, and is never empty. Returns 0, or -1 with
+ * *err (a pool without CPUs of this machine).
+ */
+int js_topo_part(const struct js_topo *topo, const struct js_cpuset *pool,
+                 unsigned count, unsigned index, struct js_cpuset *ret,
+                 struct js_err *err);
+
+/* The first core of the set (its hardware threads that are in the set). Same
+ * failure as above. */
+int js_topo_first_core(const struct js_topo *topo, const struct js_cpuset *set,
+                       struct js_cpuset *ret, struct js_err *err);
+
+#endif

@@ -1,0 +1,506 @@
+#include "record/delivery.h"
+
+#include "base/err.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { STREAMS = 2, MANY_JOBS = 64 };
+
+/*
+ * One of the two outlets, and how far our bytes in it have come. Others write
+ * to the same outlet and it does not tell how much, so their bytes are counted
+ * only as far as they are seen to have made it fuller. Thus `taken` may grow
+ * too slowly, never too fast, and no byte is thought to be written before it
+ * is.
+ */
+struct lane {
+    struct js_outlet *outlet; /* borrowed */
+    const char *name;
+    const char *content;
+    uint64_t taken; /* bytes that went into the outlet, as far as known */
+    size_t seen;    /* what was pending when this was last looked at */
+    uint64_t mark;  /* `taken` behind the last byte of ours */
+    bool told;      /* that its reader is gone */
+};
+
+/* To be sent to the holder of an output that is no longer needed. */
+struct release {
+    struct release *next;
+    unsigned slave;
+    uint64_t ticket;
+};
+
+struct entry {
+    struct entry *next;
+    struct js_finish finish; /* owns its job */
+    uint64_t ticket;
+    uint64_t left[STREAMS];  /* bytes not yet handed to the outlets */
+    uint64_t mark[STREAMS];  /* of the lanes, when all was handed over */
+    struct release *release; /* made beforehand, so that it cannot fail */
+    const char *at;          /* inlined: the next byte; held: NULL */
+    bool given_up;           /* its holder is gone */
+    char bytes[];            /* room for what was inlined */
+};
+
+struct entry_list {
+    struct entry *head;
+    struct entry **tail; /* NULL when empty */
+};
+
+struct js_delivery {
+    struct lane lane[STREAMS];
+    const struct js_log *log;
+    js_finished_fn finished;
+    void *arg;
+    struct entry_list queue;  /* not all is handed over: the head's turn */
+    struct entry_list handed; /* all is handed over, not all is written */
+    struct release *releases;
+    uint64_t waiting;      /* entries in both lists */
+    uint64_t unhanded;     /* bytes left in the queue */
+    struct js_fetch asked; /* always for the head of the queue */
+    bool is_asked;
+};
+
+static void list_push(struct entry_list *list, struct entry *entry)
+{
+    entry->next = NULL;
+    if (!list->tail)
+        list->tail = &list->head;
+    *list->tail = entry;
+    list->tail = &entry->next;
+}
+
+static struct entry *list_pop(struct entry_list *list)
+{
+    struct entry *entry = list->head;
+    if (!entry)
+        return NULL;
+    list->head = entry->next;
+    if (!list->head)
+        list->tail = NULL;
+    return entry;
+}
+
+/* ------------------------------------------------------------------ lanes */
+
+/* Where in the lane everything before is known to be written. */
+static uint64_t lane_written(struct lane *lane)
+{
+    size_t pending = js_outlet_pending(lane->outlet);
+    if (pending > lane->seen)
+        lane->taken += pending - lane->seen;
+    lane->seen = pending;
+    return lane->taken - pending;
+}
+
+static bool lane_is_gone(const struct lane *lane)
+{
+    return js_outlet_error(lane->outlet) != 0;
+}
+
+static int lane_write(struct lane *lane, const void *bytes, size_t len)
+{
+    lane_written(lane);
+    if (js_outlet_write(lane->outlet, bytes, len) < 0)
+        return -1;
+    lane->taken += len;
+    lane->seen = js_outlet_pending(lane->outlet);
+    lane->mark = lane->taken;
+    return 0;
+}
+
+static void note_gone_lanes(struct js_delivery *delivery)
+{
+    for (int i = 0; i < STREAMS; i++) {
+        struct lane *lane = &delivery->lane[i];
+        if (lane->told || !lane_is_gone(lane))
+            continue;
+        lane->told = true;
+        js_log(delivery->log,
+               "%s: %s: the jobs go on, but the %s of the remaining jobs is "
+               "dropped; use --output DIR to keep it",
+               lane->name, js_errno_text(js_outlet_error(lane->outlet)),
+               lane->content);
+    }
+}
+
+/* Both outlets may lead to one file, where a job is whole only if what went to
+ * the one is written before anything goes to the other. */
+static bool may_write(struct js_delivery *delivery, unsigned stream)
+{
+    struct lane *other = &delivery->lane[1 - stream];
+    return lane_written(other) >= other->mark &&
+           js_outlet_pending(delivery->lane[stream].outlet) <=
+               JS_DELIVERY_WINDOW;
+}
+
+/* ---------------------------------------------------------------- entries */
+
+static void entry_free(struct entry *entry)
+{
+    if (!entry)
+        return;
+    js_job_free(entry->finish.job);
+    free(entry->release);
+    free(entry);
+}
+
+static struct release *release_new(unsigned slave, uint64_t ticket)
+{
+    struct release *release = malloc(sizeof(*release));
+    if (release)
+        *release = (struct release){NULL, slave, ticket};
+    return release;
+}
+
+/* Takes the job, unless it fails. */
+static struct entry *entry_new(const struct js_finish *finish, uint64_t ticket,
+                               const char *inlined)
+{
+    const struct js_outcome *outcome = &finish->outcome;
+    size_t room = inlined ? outcome->out_bytes + outcome->err_bytes : 0;
+    struct entry *entry = malloc(sizeof(*entry) + room);
+    if (!entry)
+        return NULL;
+    *entry = (struct entry){.finish = *finish, .ticket = ticket, .at = inlined};
+    entry->left[0] = outcome->out_bytes;
+    entry->left[1] = outcome->err_bytes;
+    if (inlined)
+        return entry;
+    entry->release = release_new(finish->slave, ticket);
+    if (!entry->release) {
+        free(entry);
+        return NULL;
+    }
+    return entry;
+}
+
+static bool is_held(const struct entry *entry)
+{
+    return !entry->at;
+}
+
+static uint64_t bytes_of(const struct entry *entry, unsigned stream)
+{
+    const struct js_outcome *outcome = &entry->finish.outcome;
+    return stream == 0 ? outcome->out_bytes : outcome->err_bytes;
+}
+
+/* The bytes given to js_delivery_add() are gone when it returns. */
+static void keep_inlined(struct entry *entry)
+{
+    memcpy(entry->bytes, entry->at, entry->left[0] + entry->left[1]);
+    entry->at = entry->bytes;
+}
+
+/* ------------------------------------------------------------- handing over */
+
+/* The next `len` bytes of the stream are dealt with. */
+static void pass(struct js_delivery *delivery, struct entry *entry,
+                 unsigned stream, uint64_t len)
+{
+    entry->left[stream] -= len;
+    delivery->unhanded -= len;
+    if (entry->at)
+        entry->at += len;
+}
+
+/* True when nothing of the stream is left to hand over. */
+static bool hand_stream(struct js_delivery *delivery, struct entry *entry,
+                        unsigned stream)
+{
+    struct lane *lane = &delivery->lane[stream];
+    uint64_t left = entry->left[stream];
+    if (left == 0)
+        return true;
+    if (is_held(entry) && delivery->is_asked)
+        return false;
+    if (!entry->given_up && !lane_is_gone(lane)) {
+        if (is_held(entry) || !may_write(delivery, stream))
+            return false;
+        /* No memory: tried again at the next step. */
+        if (lane_write(lane, entry->at, left) < 0)
+            return false;
+    }
+    pass(delivery, entry, stream, left);
+    return true;
+}
+
+static void release_output(struct js_delivery *delivery, struct entry *entry)
+{
+    struct release *release = entry->release;
+    entry->release = NULL;
+    if (!release)
+        return;
+    release->next = delivery->releases;
+    delivery->releases = release;
+}
+
+static void hand_over(struct js_delivery *delivery)
+{
+    struct entry *head;
+    while ((head = delivery->queue.head)) {
+        if (!hand_stream(delivery, head, 0) || !hand_stream(delivery, head, 1))
+            return;
+        list_pop(&delivery->queue);
+        release_output(delivery, head);
+        for (int i = 0; i < STREAMS; i++)
+            head->mark[i] = delivery->lane[i].mark;
+        list_push(&delivery->handed, head);
+    }
+}
+
+static bool is_written(struct js_delivery *delivery, const struct entry *entry)
+{
+    return lane_written(&delivery->lane[0]) >= entry->mark[0] &&
+           lane_written(&delivery->lane[1]) >= entry->mark[1];
+}
+
+static void finish_written(struct js_delivery *delivery)
+{
+    struct entry *head;
+    while ((head = delivery->handed.head) && is_written(delivery, head)) {
+        list_pop(&delivery->handed);
+        delivery->waiting--;
+        delivery->finished(delivery->arg, &head->finish);
+        head->finish.job = NULL;
+        entry_free(head);
+    }
+}
+
+static void settle(struct js_delivery *delivery)
+{
+    hand_over(delivery);
+    note_gone_lanes(delivery);
+    finish_written(delivery);
+}
+
+/* ------------------------------------------------------------ the interface */
+
+struct js_delivery *js_delivery_new(struct js_outlet *out,
+                                    struct js_outlet *err,
+                                    const struct js_log *log,
+                                    js_finished_fn finished, void *arg)
+{
+    struct js_delivery *delivery = calloc(1, sizeof(*delivery));
+    if (!delivery)
+        return NULL;
+    delivery->lane[0] = (struct lane){
+        .outlet = out, .name = "standard output", .content = "output"};
+    delivery->lane[1] = (struct lane){
+        .outlet = err, .name = "standard error", .content = "error output"};
+    delivery->log = log;
+    delivery->finished = finished;
+    delivery->arg = arg;
+    return delivery;
+}
+
+static void free_list(struct entry_list *list)
+{
+    struct entry *entry;
+    while ((entry = list_pop(list)))
+        entry_free(entry);
+}
+
+void js_delivery_free(struct js_delivery *delivery)
+{
+    if (!delivery)
+        return;
+    int saved = errno;
+    free_list(&delivery->queue);
+    free_list(&delivery->handed);
+    struct release *release;
+    while ((release = delivery->releases)) {
+        delivery->releases = release->next;
+        free(release);
+    }
+    free(delivery);
+    errno = saved;
+}
+
+int js_delivery_add(struct js_delivery *delivery,
+                    const struct js_finish *finish, uint64_t ticket,
+                    bool captured, const char *inlined)
+{
+    const struct js_outcome *outcome = &finish->outcome;
+    if (!captured || (outcome->out_bytes == 0 && outcome->err_bytes == 0)) {
+        delivery->finished(delivery->arg, finish);
+        return 0;
+    }
+    struct entry *entry = entry_new(finish, ticket, inlined);
+    if (!entry) {
+        js_job_free(finish->job);
+        return -1;
+    }
+    list_push(&delivery->queue, entry);
+    delivery->waiting++;
+    delivery->unhanded += outcome->out_bytes + outcome->err_bytes;
+    hand_over(delivery);
+    if (!is_held(entry))
+        keep_inlined(entry);
+    settle(delivery);
+    return 0;
+}
+
+static bool next_release(struct js_delivery *delivery, struct js_fetch *ret)
+{
+    struct release *release = delivery->releases;
+    if (!release)
+        return false;
+    *ret =
+        (struct js_fetch){.slave = release->slave, .ticket = release->ticket};
+    delivery->releases = release->next;
+    free(release);
+    return true;
+}
+
+bool js_delivery_next_fetch(struct js_delivery *delivery, struct js_fetch *ret)
+{
+    if (next_release(delivery, ret))
+        return true;
+    const struct entry *head = delivery->queue.head;
+    if (!head || !is_held(head) || delivery->is_asked)
+        return false;
+    unsigned stream = head->left[0] > 0 ? 0 : 1;
+    uint64_t left = head->left[stream];
+    if (lane_is_gone(&delivery->lane[stream]) || !may_write(delivery, stream))
+        return false;
+    delivery->asked = (struct js_fetch){
+        .slave = head->finish.slave,
+        .ticket = head->ticket,
+        .stream = stream,
+        .offset = bytes_of(head, stream) - left,
+        .length = left < JS_DELIVERY_CHUNK ? (uint32_t)left : JS_DELIVERY_CHUNK,
+    };
+    delivery->is_asked = true;
+    *ret = delivery->asked;
+    return true;
+}
+
+static bool was_asked(const struct js_delivery *delivery, unsigned slave,
+                      uint64_t ticket, uint32_t stream, uint64_t offset,
+                      size_t len)
+{
+    const struct js_fetch *asked = &delivery->asked;
+    return delivery->is_asked && asked->slave == slave &&
+           asked->ticket == ticket && asked->stream == stream &&
+           asked->offset == offset && len <= asked->length;
+}
+
+static void give_up_stream(struct js_delivery *delivery, struct entry *entry,
+                           unsigned stream, int error)
+{
+    uint64_t left = entry->left[stream];
+    uint64_t bytes = bytes_of(entry, stream);
+    js_log(delivery->log,
+           "job %" PRIu64 ": its %s ends after %" PRIu64 " of %" PRIu64
+           " bytes: the rest cannot be read on %s: %s",
+           entry->finish.job->id, delivery->lane[stream].name, bytes - left,
+           bytes, entry->finish.host, js_errno_text(error));
+    pass(delivery, entry, stream, left);
+}
+
+int js_delivery_fetched(struct js_delivery *delivery, unsigned slave,
+                        uint64_t ticket, uint32_t stream, uint64_t offset,
+                        const void *bytes, size_t len, int error)
+{
+    if (!was_asked(delivery, slave, ticket, stream, offset, len)) {
+        errno = EPROTO;
+        return -1;
+    }
+    struct entry *head = delivery->queue.head;
+    struct lane *lane = &delivery->lane[stream];
+    delivery->is_asked = false;
+    if (!lane_is_gone(lane)) {
+        /* Not counted as passed, it will be asked for again. */
+        if (len > 0 && lane_write(lane, bytes, len) < 0)
+            return -1;
+        pass(delivery, head, stream, len);
+        if (len == 0 || error)
+            give_up_stream(delivery, head, stream, error ? error : EIO);
+    }
+    settle(delivery);
+    return 0;
+}
+
+static void forget_releases(struct js_delivery *delivery, unsigned slave)
+{
+    struct release **at = &delivery->releases;
+    while (*at) {
+        struct release *release = *at;
+        if (release->slave != slave) {
+            at = &release->next;
+            continue;
+        }
+        *at = release->next;
+        free(release);
+    }
+}
+
+/* Returns how many jobs lose their output; *ret_first is one of them. */
+static uint64_t give_up_slave(struct js_delivery *delivery, unsigned slave,
+                              const struct entry **ret_first)
+{
+    uint64_t count = 0;
+    for (struct entry *e = delivery->queue.head; e; e = e->next) {
+        if (!is_held(e) || e->given_up || e->finish.slave != slave)
+            continue;
+        e->given_up = true;
+        free(e->release);
+        e->release = NULL;
+        if (count++ == 0)
+            *ret_first = e;
+    }
+    return count;
+}
+
+void js_delivery_lost(struct js_delivery *delivery, unsigned slave)
+{
+    const struct entry *first = NULL;
+    forget_releases(delivery, slave);
+    if (delivery->is_asked && delivery->asked.slave == slave)
+        delivery->is_asked = false;
+    uint64_t count = give_up_slave(delivery, slave, &first);
+    if (count == 1) {
+        js_log(delivery->log,
+               "job %" PRIu64 " has ended, but its output is lost with slave "
+               "%u on %s",
+               first->finish.job->id, slave, first->finish.host);
+    } else if (count > 1) {
+        js_log(delivery->log,
+               "%" PRIu64 " jobs, job %" PRIu64 " the first of them, have "
+               "ended, but their output is lost with slave %u on %s",
+               count, first->finish.job->id, slave, first->finish.host);
+    }
+    settle(delivery);
+}
+
+void js_delivery_step(struct js_delivery *delivery)
+{
+    for (int i = 0; i < STREAMS; i++)
+        js_outlet_flush(delivery->lane[i].outlet);
+    settle(delivery);
+}
+
+uint64_t js_delivery_waiting(const struct js_delivery *delivery)
+{
+    return delivery->waiting;
+}
+
+bool js_delivery_is_within_job(const struct js_delivery *delivery)
+{
+    const struct entry *head = delivery->queue.head;
+    return head && head->left[0] + head->left[1] <
+                       bytes_of(head, 0) + bytes_of(head, 1);
+}
+
+bool js_delivery_is_behind(const struct js_delivery *delivery)
+{
+    uint64_t bytes = delivery->unhanded;
+    for (int i = 0; i < STREAMS; i++)
+        bytes += js_outlet_pending(delivery->lane[i].outlet);
+    return bytes > JS_DELIVERY_WINDOW || delivery->waiting > MANY_JOBS;
+}

@@ -1,0 +1,255 @@
+#include "record/joblog.h"
+
+#include "base/clock.h"
+#include "base/fdio.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* How long the end of a run waits for the reader of a FIFO to take more. */
+enum { LAST_WAIT_MS = 5000 };
+
+struct js_joblog {
+    int fd;
+    char *path;
+    bool must_empty; /* a regular file that was not emptied yet */
+    bool has_begun;  /* a line was added, or it was flushed */
+    uint64_t refused;
+    size_t start; /* bytes of `lines` already written */
+    struct js_buf lines;
+};
+
+static const char header[] =
+    "Seq\tHost\tStarttime\tJobRuntime\tSend\tReceive\tExitval\tSignal\t"
+    "Command\tName\tAttempt\tSlave\tCores\tUserCPU\tSystemCPU\tMaxRSS\n";
+
+static void joblog_free(struct js_joblog *joblog)
+{
+    if (!joblog)
+        return;
+    int saved = errno;
+    js_fd_close(&joblog->fd);
+    js_buf_release(&joblog->lines);
+    free(joblog->path);
+    free(joblog);
+    errno = saved;
+}
+
+static const char *open_hint(int error)
+{
+    switch (error) {
+    case ENOENT:
+        return "; does its folder exist?";
+    case EACCES:
+    case EPERM:
+    case EROFS:
+        return "; name a file that you may write to";
+    case ENXIO:
+        return "; a FIFO needs a reader before the run starts";
+    default:
+        return "";
+    }
+}
+
+/* Never waits, not even for the reader of a FIFO. */
+static int open_file(struct js_joblog *joblog)
+{
+    struct stat st;
+    joblog->fd =
+        open(joblog->path,
+             O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
+             0666);
+    if (joblog->fd < 0 || fstat(joblog->fd, &st) < 0)
+        return -1;
+    joblog->must_empty = S_ISREG(st.st_mode);
+    return 0;
+}
+
+struct js_joblog *js_joblog_open(const char *path, struct js_err *err)
+{
+    struct js_joblog *joblog = calloc(1, sizeof(*joblog));
+    if (!joblog)
+        goto fail;
+    joblog->fd = -1;
+    joblog->path = strdup(path);
+    if (!joblog->path || js_buf_puts(&joblog->lines, header) < 0 ||
+        open_file(joblog) < 0)
+        goto fail;
+    return joblog;
+fail:
+    js_err_set(err, "cannot write the joblog %s: %s%s", path,
+               js_errno_text(errno), open_hint(errno));
+    joblog_free(joblog);
+    return NULL;
+}
+
+static int add_seconds(struct js_buf *buf, int64_t ns)
+{
+    int64_t ms = ns > 0 ? ns / JS_NS_PER_MS : 0;
+    return js_buf_printf(buf, "\t%" PRId64 ".%03d", ms / 1000,
+                         (int)(ms % 1000));
+}
+
+static int add_command(struct js_buf *buf, const struct js_job *job)
+{
+    if (job->kind == JS_JOB_SIMULATED)
+        return js_buf_puts(buf, "(simulated)");
+    return js_buf_escape(buf, job->command, job->command_len);
+}
+
+static int add_parallel_columns(struct js_buf *buf,
+                                const struct js_finish *finish)
+{
+    const struct js_outcome *outcome = &finish->outcome;
+    if (js_buf_printf(buf, "%" PRIu64 "\t", finish->job->id) < 0 ||
+        js_buf_escape(buf, finish->host, strlen(finish->host)) < 0 ||
+        add_seconds(buf, outcome->start_unix_ns) < 0 ||
+        add_seconds(buf, outcome->run_ns) < 0 ||
+        js_buf_printf(buf, "\t0\t%" PRIu64 "\t%" PRIu32 "\t%" PRIu32 "\t",
+                      outcome->out_bytes, outcome->exit_code,
+                      outcome->signal) < 0)
+        return -1;
+    return add_command(buf, finish->job);
+}
+
+static int add_own_columns(struct js_buf *buf, const struct js_finish *finish)
+{
+    const struct js_outcome *outcome = &finish->outcome;
+    const char *name = "";
+    if (js_buf_printf(buf, "\t%s\t%" PRIu32 "\t%u\t%" PRIu32, name,
+                      finish->job->attempt, finish->slave, finish->cores) < 0 ||
+        add_seconds(buf, outcome->user_cpu_ns) < 0 ||
+        add_seconds(buf, outcome->system_cpu_ns) < 0)
+        return -1;
+    return js_buf_printf(buf, "\t%" PRIu64 "\n", outcome->max_rss_bytes / 1024);
+}
+
+static size_t waiting_bytes(const struct js_joblog *joblog)
+{
+    return joblog->lines.len - joblog->start;
+}
+
+int js_joblog_add(struct js_joblog *joblog, const struct js_finish *finish)
+{
+    struct js_buf *lines = &joblog->lines;
+    size_t before = lines->len;
+    joblog->has_begun = true;
+    if (add_parallel_columns(lines, finish) == 0 &&
+        add_own_columns(lines, finish) == 0) {
+        if (waiting_bytes(joblog) <= JS_JOBLOG_MAX_WAITING)
+            return 0;
+        errno = ENOBUFS;
+    }
+    lines->len = before;
+    joblog->refused++;
+    return -1;
+}
+
+/* Writes until nothing is left, or the file takes no more now: then -1. */
+static int write_lines(struct js_joblog *joblog)
+{
+    if (joblog->must_empty && ftruncate(joblog->fd, 0) < 0)
+        return -1;
+    joblog->must_empty = false;
+    while (waiting_bytes(joblog) > 0) {
+        ssize_t n = write(joblog->fd, joblog->lines.data + joblog->start,
+                          waiting_bytes(joblog));
+        if (n < 0 && errno != EINTR)
+            return -1;
+        if (n > 0)
+            joblog->start += (size_t)n;
+    }
+    return 0;
+}
+
+/* Gives back the room of what is written, not at every few bytes. */
+static void tidy(struct js_joblog *joblog)
+{
+    if (joblog->start <= joblog->lines.len / 2)
+        return;
+    js_buf_consume(&joblog->lines, joblog->start);
+    joblog->start = 0;
+}
+
+int js_joblog_flush(struct js_joblog *joblog, struct js_err *err)
+{
+    joblog->has_begun = true;
+    int written = write_lines(joblog);
+    int error = errno;
+    tidy(joblog);
+    /* The reader of a FIFO is slow: that is no trouble yet. */
+    if (written == 0 || error == EAGAIN)
+        return 0;
+    errno = error;
+    return js_err_errno(err, "cannot write to the joblog %s", joblog->path);
+}
+
+/* As write_lines(), but waits for a slow reader while it reads at all. */
+static int write_last_lines(struct js_joblog *joblog)
+{
+    struct pollfd writable = {.fd = joblog->fd, .events = POLLOUT};
+    while (write_lines(joblog) < 0) {
+        if (errno != EAGAIN)
+            return -1;
+        int n = poll(&writable, 1, LAST_WAIT_MS);
+        if (n == 0)
+            errno = ETIMEDOUT;
+        if (n == 0 || (n < 0 && errno != EINTR))
+            return -1;
+    }
+    return 0;
+}
+
+/* A line that was written in part is lost as a line. */
+static uint64_t lost_lines(const struct js_joblog *joblog)
+{
+    uint64_t lost = joblog->refused;
+    for (size_t i = joblog->start; i < joblog->lines.len; i++)
+        lost += joblog->lines.data[i] == '\n';
+    return lost;
+}
+
+static int finish_file(struct js_joblog *joblog)
+{
+    int written = write_last_lines(joblog);
+    int error = errno;
+    /* Some file systems tell only now that there is no room. */
+    int closed = close(joblog->fd);
+    joblog->fd = -1;
+    if (written < 0)
+        errno = error;
+    return written < 0 || closed < 0 ? -1 : 0;
+}
+
+/* Why lines are missing: the errno of the last write, or 0. Returns -1. */
+static int tell_lost(const struct js_joblog *joblog, int error,
+                     struct js_err *err)
+{
+    uint64_t lost = lost_lines(joblog);
+    const char *why =
+        error ? js_errno_text(error) : "too much waited to be written";
+    if (lost == 0)
+        return js_err_set(err, "cannot write to the joblog %s: %s",
+                          joblog->path, why);
+    return js_err_set(err, "the joblog %s lacks %" PRIu64 " line%s: %s",
+                      joblog->path, lost, lost == 1 ? "" : "s", why);
+}
+
+int js_joblog_close(struct js_joblog *joblog, struct js_err *err)
+{
+    int result = 0;
+    if (!joblog)
+        return 0;
+    if (joblog->has_begun && finish_file(joblog) < 0)
+        result = tell_lost(joblog, errno, err);
+    else if (joblog->refused > 0)
+        result = tell_lost(joblog, 0, err);
+    joblog_free(joblog);
+    return result;
+}

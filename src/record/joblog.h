@@ -1,0 +1,49 @@
+/*
+ * joblog - one line a finished job, in GNU parallel's columns plus ours.
+ *
+ * Tab-separated, with a header line:
+ *
+ *     Seq Host Starttime JobRuntime Send Receive Exitval Signal Command
+ *     Name Attempt Slave Cores UserCPU SystemCPU MaxRSS
+ *
+ * Starttime is seconds since 1970 and JobRuntime, UserCPU and SystemCPU are
+ * seconds, all with three decimals; Send is 0, Receive the bytes of stdout;
+ * MaxRSS is in KiB (at the least that of the process that started the job);
+ * Name is empty for a job without one. Tabs, newlines, backslashes and control
+ * bytes in a command are escaped (js_buf_escape), so that a line is always a
+ * job. Columns are only ever added at the end.
+ *
+ * Lines are gathered and written in one go. A write that fails (a full disk)
+ * is tried again at each flush and at the end; nothing is lost before
+ * JS_JOBLOG_MAX_WAITING bytes wait. No call but js_joblog_close() waits for
+ * the reader of a FIFO or terminal.
+ */
+#ifndef JS_RECORD_JOBLOG_H
+#define JS_RECORD_JOBLOG_H
+
+#include "base/err.h"
+#include "record/finish.h"
+
+enum { JS_JOBLOG_MAX_WAITING = 64 * 1024 * 1024 };
+
+struct js_joblog;
+
+/* Opens or creates the file, which is left as it is until the first flush;
+ * then it is emptied, if it is a regular file. NULL with *err set. */
+struct js_joblog *js_joblog_open(const char *path, struct js_err *err);
+
+/* Adds a line. Returns 0, or -1 with errno ENOMEM or ENOBUFS. */
+int js_joblog_add(struct js_joblog *joblog, const struct js_finish *finish);
+
+/* Writes what has gathered, from the header line on: flush once when the run
+ * begins. Returns 0, or -1 with *err: what is not written is kept. A reader
+ * that is slow is no failure. */
+int js_joblog_flush(struct js_joblog *joblog, struct js_err *err);
+
+/* Flushes, closes and frees; a joblog without lines that was never flushed
+ * leaves the file as it was. Returns 0, or -1 with *err if lines were lost
+ * (freed all the same). A FIFO whose reader takes nothing for 5 s is given up.
+ * NULL is allowed. */
+int js_joblog_close(struct js_joblog *joblog, struct js_err *err);
+
+#endif

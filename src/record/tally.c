@@ -1,0 +1,152 @@
+#include "record/tally.h"
+
+#include "base/clock.h"
+
+#include <inttypes.h>
+#include <stdbool.h>
+#include <string.h>
+
+/* As much of a command as a person wants to see in a sentence. */
+enum { COMMAND_SHOWN = 100 };
+
+void js_tally_add(struct js_tally *tally, const struct js_finish *finish)
+{
+    if (js_outcome_succeeded(&finish->outcome))
+        tally->done++;
+    else
+        tally->failed++;
+    if (finish->job->attempt > 1)
+        tally->retried += finish->job->attempt - 1;
+    if (finish->outcome.run_ns > 0)
+        tally->busy_ns += finish->outcome.run_ns;
+}
+
+static bool is_continuation(char byte)
+{
+    return ((unsigned char)byte & 0xc0) == 0x80;
+}
+
+/* The text was cut before text[end]: takes back what there is of a UTF-8
+ * character that goes on there. */
+static void drop_partial_character(struct js_buf *buf, const char *text,
+                                   size_t end)
+{
+    for (int i = 0; i < 3 && end > 0 && is_continuation(text[end]); i++) {
+        end--;
+        if ((unsigned char)text[end] < 0x80)
+            return;
+        buf->len--;
+    }
+}
+
+static int append_cut(struct js_buf *buf, const char *text, size_t len)
+{
+    size_t begin = buf->len;
+    for (size_t i = 0; i < len; i++) {
+        size_t before = buf->len;
+        if (js_buf_escape(buf, text + i, 1) < 0)
+            return -1;
+        if (buf->len - begin <= COMMAND_SHOWN)
+            continue;
+        buf->len = before;
+        drop_partial_character(buf, text, i);
+        return js_buf_puts(buf, "...");
+    }
+    return 0;
+}
+
+static int append_command(struct js_buf *buf, const struct js_job *job)
+{
+    if (job->kind == JS_JOB_SIMULATED)
+        return js_buf_puts(buf, "(simulated)");
+    return append_cut(buf, job->command, job->command_len);
+}
+
+int js_tally_describe(const struct js_finish *finish, struct js_buf *buf)
+{
+    const struct js_job *job = finish->job;
+    if (js_buf_printf(buf, "job %" PRIu64, job->id) < 0)
+        return -1;
+    if (job->line > 0 &&
+        js_buf_printf(buf, " (line %" PRIu64 ")", job->line) < 0)
+        return -1;
+    if (js_buf_puts(buf, " failed on ") < 0 ||
+        js_buf_escape(buf, finish->host, strlen(finish->host)) < 0 ||
+        js_buf_puts(buf, ": ") < 0 ||
+        js_outcome_describe(&finish->outcome, buf) < 0 ||
+        js_buf_puts(buf, ": ") < 0)
+        return -1;
+    return append_command(buf, job);
+}
+
+static int64_t divide_rounded(int64_t ns, int64_t unit_ns)
+{
+    return ns / unit_ns + (ns % unit_ns >= unit_ns / 2);
+}
+
+static int append_duration(struct js_buf *buf, int64_t ns)
+{
+    if (ns < 0)
+        ns = 0;
+    int64_t tenths = divide_rounded(ns, JS_NS_PER_S / 10);
+    if (tenths < 600)
+        return js_buf_printf(buf, "%d.%d s", (int)tenths / 10,
+                             (int)tenths % 10);
+    int64_t seconds = divide_rounded(ns, JS_NS_PER_S);
+    if (seconds < 3600)
+        return js_buf_printf(buf, "%d min %d s", (int)seconds / 60,
+                             (int)seconds % 60);
+    int64_t minutes = divide_rounded(ns, 60 * JS_NS_PER_S);
+    return js_buf_printf(buf, "%" PRId64 " h %02d min", minutes / 60,
+                         (int)(minutes % 60));
+}
+
+static const char *plural(uint64_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
+static int append_counts(struct js_buf *buf, const struct js_tally *tally,
+                         uint64_t left)
+{
+    bool known = left != UINT64_MAX;
+    uint64_t ended = tally->done + tally->failed + tally->skipped;
+    uint64_t jobs = known ? ended + left : ended;
+    if (js_buf_printf(buf,
+                      "%" PRIu64 " job%s%s: %" PRIu64 " done, %" PRIu64
+                      " failed, %" PRIu64 " skipped, ",
+                      jobs, plural(jobs), known ? "" : " ended", tally->done,
+                      tally->failed, tally->skipped) < 0)
+        return -1;
+    if (known)
+        return js_buf_printf(buf, "%" PRIu64 " left", left);
+    return js_buf_puts(buf, "an unknown number left");
+}
+
+int js_tally_summary(const struct js_tally *tally, uint64_t left,
+                     int64_t wall_ns, uint64_t slots, struct js_buf *buf)
+{
+    uint64_t retried = tally->retried;
+    if (append_counts(buf, tally, left) < 0)
+        return -1;
+    if (retried > 0 &&
+        js_buf_printf(buf, " (%" PRIu64 " attempt%s lost and run again)",
+                      retried, plural(retried)) < 0)
+        return -1;
+    if (js_buf_puts(buf, "; ") < 0 || append_duration(buf, wall_ns) < 0)
+        return -1;
+    if (slots == 0)
+        return 0;
+    return js_buf_printf(buf, ", %" PRIu64 " slot%s %.0f %% busy", slots,
+                         plural(slots),
+                         100 * js_tally_busy(tally, wall_ns, slots));
+}
+
+double js_tally_busy(const struct js_tally *tally, int64_t wall_ns,
+                     uint64_t slots)
+{
+    if (slots == 0 || wall_ns <= 0)
+        return 0;
+    double busy = (double)tally->busy_ns / ((double)wall_ns * (double)slots);
+    return busy < 1 ? busy : 1;
+}

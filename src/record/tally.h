@@ -1,0 +1,45 @@
+/*
+ * tally - counts of a run, and the sentences made of them.
+ *
+ * Owns counters only. Times are parameters.
+ */
+#ifndef JS_RECORD_TALLY_H
+#define JS_RECORD_TALLY_H
+
+#include "base/buf.h"
+#include "record/finish.h"
+
+#include <stdint.h>
+
+struct js_tally {
+    uint64_t done; /* succeeded */
+    uint64_t failed;
+    uint64_t skipped;
+    uint64_t retried; /* attempts that were lost and run again */
+    int64_t busy_ns;  /* run times of all attempts together */
+};
+
+/* Counts the job. */
+void js_tally_add(struct js_tally *tally, const struct js_finish *finish);
+
+/* Appends what to tell a person about a job that failed:
+ *     job 7 (line 9) failed on n1: exit 3: ./solve.sh 7
+ * with the command escaped and cut to a readable length. 0, or -1 and errno
+ * ENOMEM. */
+int js_tally_describe(const struct js_finish *finish, struct js_buf *buf);
+
+/*
+ * Appends the summary of a run:
+ *     30 jobs: 28 done, 2 failed, 0 skipped, 0 left; 15.0 s, 2 slots 99 % busy
+ * with "(3 attempts lost and run again)" behind the counts if there were any.
+ * `left` is how many jobs were not run, UINT64_MAX if unknown. 0, or -1 and
+ * errno ENOMEM.
+ */
+int js_tally_summary(const struct js_tally *tally, uint64_t left,
+                     int64_t wall_ns, uint64_t slots, struct js_buf *buf);
+
+/* The part of slots x wall_ns that was busy, from 0 to 1. */
+double js_tally_busy(const struct js_tally *tally, int64_t wall_ns,
+                     uint64_t slots);
+
+#endif

@@ -1,0 +1,281 @@
+# shellcheck shell=bash
+# What the system tests share: farms (mpirun and all below it), their
+# processes, and waiting for a condition. Each test works in a folder of its
+# own. A farm's stdout and stderr are in the files `out` and `err` there.
+
+bats_require_minimum_version 1.5.0
+
+ROOT=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd)
+: "${JOBSCHED:=$ROOT/jobsched}"
+: "${JS_HELPERS:=$ROOT/build/release/helpers}"
+export JOBSCHED JS_HELPERS
+
+# Whatever the caller may be part of is not the farm's business.
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+export LC_ALL=C
+unset OMP_NUM_THREADS TMPDIR
+
+# "Hung", for anything that is waited for; sanitizers are slow.
+PATIENCE=40
+
+# A job's way to wait until the test says `touch go`.
+export HOLD='until test -e go; do sleep 0.02; done'
+
+setup() {
+    cd "$BATS_TEST_TMPDIR" || return
+    exec </dev/null
+    LAUNCH=(--oversubscribe --quiet --mca odls_base_sigkill_timeout 0)
+    # Every process of a farm has this in its environment; what clears that
+    # is given it as an argument.
+    MARK=js-mark-$$-$RANDOM$RANDOM
+    FARM=
+    MOUNTS=()
+    HOME_OF_TEST=
+    echo "$MARK" >mark
+}
+
+teardown() {
+    if [[ -z ${BATS_TEST_COMPLETED-} ]]; then
+        show_file out
+        show_file err
+    fi
+    if [[ -n $FARM ]]; then
+        kill "$FARM" 2>/dev/null || true
+        wait_until 20 is_gone "$FARM" || true
+    fi
+    local pid
+    for pid in $(marked); do
+        kill -KILL "$pid" 2>/dev/null || true
+    done
+    local folder
+    for folder in "${MOUNTS[@]}"; do
+        umount --lazy "$folder" || true
+    done
+    if [[ -n $HOME_OF_TEST ]]; then
+        cd / && rm -rf "$HOME_OF_TEST"
+    fi
+}
+
+show_file() {
+    test -s "$1" || return 0
+    echo "--- $1 ($(wc -c <"$1") bytes), its end:"
+    tail -c 3000 "$1" | tail -n 40 | cat -v | cut -c 1-200
+}
+
+# ---------------------------------------------------------------- farms
+
+# Sets COMMAND: a master and $1 slaves with the arguments that follow.
+farm_command() {
+    local slaves=$1
+    shift
+    COMMAND=(env "JS_MARK=$MARK" timeout --kill-after=10 "${LIMIT:-60}" mpirun
+        "${LAUNCH[@]}" -np $((slaves + 1)) "$JOBSCHED" "$@")
+}
+
+# The same, with the master's own files redirected by the shell: what goes
+# through mpirun keeps no order between stdout and stderr, and mpirun itself
+# ends a run whose reader has gone.
+farm_command_redirected() { # '>FILE ...' N ARGUMENT...
+    local redirection=$1 slaves=$2
+    shift 2
+    COMMAND=(env "JS_MARK=$MARK" timeout --kill-after=10 "${LIMIT:-60}" mpirun
+        "${LAUNCH[@]}" -np 1 sh -c "exec \"\$0\" \"\$@\" $redirection"
+        "$JOBSCHED" "$@" : -np "$slaves" "$JOBSCHED" "$@")
+}
+
+# The same, with the standard output of all ranks appended to one file.
+farm_command_appending() { # FILE N ARGUMENT...
+    local file=$1 slaves=$2
+    shift 2
+    COMMAND=(env "JS_MARK=$MARK" timeout --kill-after=10 "${LIMIT:-60}" mpirun
+        "${LAUNCH[@]}" -np $((slaves + 1)) sh -c "exec \"\$0\" \"\$@\" >>$file"
+        "$JOBSCHED" "$@")
+}
+
+# farm N ARGUMENT...: runs to its end; the exit status goes to $status.
+farm() {
+    farm_command "$@"
+    farm_run
+}
+
+farm_run() {
+    status=0
+    "${COMMAND[@]}" >out 2>err 3>&- || status=$?
+}
+
+# farm_start N ARGUMENT...: in the background; its process is $FARM. Standard
+# input is that of the caller; descriptor 7 stays with the test, which may hold
+# the writing end of a FIFO there.
+farm_start() {
+    farm_command "$@"
+    farm_run_in_background
+}
+
+farm_run_in_background() {
+    "${COMMAND[@]}" <&0 >out 2>err 3>&- 7>&- &
+    FARM=$!
+}
+
+# Waits for the end of the farm in the background.
+farm_end() {
+    wait_until "${1:-$PATIENCE}" is_gone "$FARM"
+    status=0
+    wait "$FARM" || status=$?
+    FARM=
+}
+
+mpirun_pid() {
+    pgrep -P "$FARM" -x mpirun
+}
+
+# The process of rank $1.
+rank_pid() {
+    local pid mpirun
+    mpirun=$(mpirun_pid) || return
+    for pid in $(pgrep -P "$mpirun"); do
+        if has_variable "$pid" "OMPI_COMM_WORLD_RANK=$1"; then
+            echo "$pid"
+            return
+        fi
+    done
+    return 1
+}
+
+# The process that starts the jobs of slave $1.
+runner_pid() {
+    local rank
+    rank=$(rank_pid "$1") && pgrep -P "$rank" -x jobsched-runner
+}
+
+has_variable() { # PID NAME=VALUE
+    tr '\0' '\n' <"/proc/$1/environ" 2>/dev/null | grep -qxF -- "$2"
+}
+
+# ---------------------------------------------------------------- waiting
+
+# wait_until SECONDS COMMAND...: until the command succeeds. The time is only
+# an upper bound that means "hung".
+wait_until() {
+    local end=$((SECONDS + $1))
+    shift
+    until "$@" >/dev/null; do
+        if ((SECONDS >= end)); then
+            echo "in vain waited for: $*"
+            return 1
+        fi
+        sleep 0.02
+    done
+}
+
+exists() {
+    test -e "$1"
+}
+
+# A zombie is gone: its parent has not looked yet.
+is_gone() {
+    local state
+    state=$(sed -n 's/^State:[[:space:]]*\(.\).*/\1/p' "/proc/$1/status" \
+        2>/dev/null) || return 0
+    [[ -z $state || $state == Z ]]
+}
+
+# True if there are at least $2 lines in file $1 that match $3.
+has_lines() {
+    (($(grep -cE -- "$3" "$1") >= $2))
+}
+
+# Processes that carry the mark in their arguments or environment. The search
+# itself must not carry it.
+marked() {
+    env -i PATH="$PATH" grep -slaF -f "$BATS_TEST_TMPDIR/mark" \
+        /proc/[0-9]*/cmdline /proc/[0-9]*/environ |
+        cut -d / -f 3 | sort -un
+}
+
+none_marked() {
+    test -z "$(marked)"
+}
+
+# Nothing that the farm or its jobs have started is there any more.
+nothing_left() {
+    wait_until "${1:-20}" none_marked || {
+        local pid
+        for pid in $(marked); do
+            ps -o pid,ppid,pgid,sid,stat,args -p "$pid" | tail -n +2
+        done
+        return 1
+    }
+}
+
+# ---------------------------------------------------------------- claims
+
+# claim COMMAND...: fails with a word about it. (A failing [[ or (( in the
+# middle of a test says nothing of what it saw.)
+claim() {
+    "$@" || {
+        echo "not so: $*"
+        return 1
+    }
+}
+
+status_is() {
+    [[ $status -eq $1 ]] || {
+        echo "exit status $status, not $1"
+        return 1
+    }
+}
+
+equal() {
+    [[ $1 == "$2" ]] || {
+        printf 'got:  %q\nwant: %q\n' "$1" "$2"
+        return 1
+    }
+}
+
+# contains FILE REGEX
+contains() {
+    grep -qaE -- "$2" "$1" || {
+        echo "$1 has no line that matches: $2"
+        return 1
+    }
+}
+
+lacks() {
+    ! grep -aE -- "$2" "$1" || {
+        echo "$1 has a line that matches: $2"
+        return 1
+    }
+}
+
+# between NUMBER LEAST MOST
+between() {
+    awk -v x="$1" -v a="$2" -v b="$3" 'BEGIN { exit !(x >= a && x <= b) }' || {
+        echo "$1 is not between $2 and $3"
+        return 1
+    }
+}
+
+# field FILE JOB COLUMN: of a joblog.
+field() {
+    awk -F '\t' -v id="$2" -v name="$3" '
+        NR == 1 { for (i = 1; i <= NF; i++) if ($i == name) at = i; next }
+        $1 == id { print $at }' "$1"
+}
+
+# A number of /proc/PID/status, in its unit.
+proc_status() {
+    sed -n "s/^$2:[[:space:]]*\([0-9]*\).*/\1/p" "/proc/$1/status"
+}
+
+need_root() {
+    [[ $(id -u) -eq 0 ]] || skip "only root can $1"
+}
+
+# A file system of its own, with these mount options, at $1.
+mount_tmpfs() {
+    need_root "mount a small file system to fill it up"
+    mkdir -p "$1"
+    mount -t tmpfs -o "$2" none "$1" 2>mount.err ||
+        skip "this machine lets root mount nothing: $(cat mount.err)"
+    MOUNTS+=("$PWD/$1")
+}

@@ -1,0 +1,24 @@
+/* A program of one's own around jobsched: needs the public header alone. */
+#include <jobsched.h>
+
+#include <stdio.h>
+
+int main(int argc, char **argv)
+{
+    struct jobsched_config config;
+    struct jobsched_result result;
+
+    jobsched_config_init(&config);
+    config.job_file = argc > 1 ? argv[1] : NULL;
+    jobsched_run(&config, &result);
+    if (result.is_master) {
+        printf("example: status %d, %llu done, %llu failed, %llu left, "
+               "%u slaves\n",
+               (int)result.status, (unsigned long long)result.done,
+               (unsigned long long)result.failed,
+               (unsigned long long)result.left, result.slaves);
+        printf("example: summary: %s\n", result.summary);
+        printf("example: error: %s\n", result.error);
+    }
+    return result.status;
+}

@@ -1,0 +1,162 @@
+#!/usr/bin/env bats
+# A rank or a runner that is killed leaves nothing behind, whatever its jobs
+# had started.
+
+load common
+
+# Jobs whose descendants hide in all ways, and that do not end.
+write_stubborn_jobs() {
+    local how i=0
+    for how in setsid,stubborn double,stubborn setsid,double,stubborn stubborn; do
+        echo "$JS_HELPERS/leave $how,stay $MARK left.$((++i))"
+    done >jobs.txt
+    # The usual ways, from a shell.
+    cat >>jobs.txt <<JOBS
+(nohup $JS_HELPERS/leave setsid,stubborn,stay $MARK left.5 >nohup.out 2>&1 &) ; trap '' TERM HUP; exec $JS_HELPERS/leave stubborn,stay $MARK left.6
+JOBS
+}
+
+all_left() {
+    local i
+    for i in 1 2 3 4 5 6; do
+        test -s "left.$i" || return
+    done
+}
+
+start_stubborn_jobs() {
+    write_stubborn_jobs
+    farm_start 2 jobs.txt --slots 3
+    wait_until "$PATIENCE" all_left
+    local i
+    for i in 1 2 3 4 5 6; do
+        claim kill -0 "$(cat "left.$i")"
+    done
+}
+
+left_are_gone() {
+    local i
+    for i in 1 2 3 4 5 6; do
+        wait_until 20 is_gone "$(cat "left.$i")"
+    done
+}
+
+# bats test_tags=sanitize
+@test "killed: a slave with SIGKILL, and no descendant of a job outlives it" {
+    start_stubborn_jobs
+    kill -KILL "$(rank_pid 1)"
+    farm_end
+    claim test "$status" -ne 0
+    left_are_gone
+    nothing_left
+}
+
+# bats test_tags=sanitize
+@test "killed: a runner with SIGKILL, and no descendant of its jobs outlives it" {
+    start_stubborn_jobs
+    kill -KILL "$(runner_pid 1)"
+    wait_until 20 runner_is_gone 1
+    kill -KILL "$(runner_pid 2)"
+    farm_end
+    left_are_gone
+    nothing_left
+    status_is 4
+    contains err 'slave'
+}
+
+runner_is_gone() {
+    ! runner_pid "$1"
+}
+
+@test "killed: jobs of a lost runner are ended, and run by the other slave" {
+    local left="left.\$JOBSCHED_SLAVE.\$JOBSCHED_ATTEMPT"
+    {
+        yes "$JS_HELPERS/leave setsid,double,stubborn $MARK $left; $HOLD; \
+echo \$JOBSCHED_ATTEMPT" | head -n 2
+        yes 'echo job' | head -n 28
+    } >jobs.txt
+    farm_start 2 jobs.txt --joblog log
+    wait_until "$PATIENCE" exists left.1.1
+    wait_until "$PATIENCE" exists left.2.1
+    kill -KILL "$(runner_pid 1)"
+    wait_until "$PATIENCE" has_lines err 1 'slave 1 .*killed'
+    wait_until "$PATIENCE" is_gone "$(cat left.1.1)"
+    claim kill -0 "$(cat left.2.1)"
+    touch go
+    farm_end
+    contains err '30 jobs: 30 done'
+    contains err '1 attempt lost'
+    equal "$(grep -c job out)" 28
+    equal "$(grep -v job out | sort | xargs)" '1 2'
+    equal "$(cut -f 1 log | sort -n | xargs)" "Seq $(seq 30 | xargs)"
+    nothing_left
+}
+
+@test "killed: the master with SIGKILL, and nothing is left" {
+    start_stubborn_jobs
+    kill -KILL "$(rank_pid 0)"
+    farm_end
+    claim test "$status" -ne 0
+    left_are_gone
+    nothing_left
+}
+
+@test "killed: mpirun with SIGKILL, and nothing is left" {
+    start_stubborn_jobs
+    kill -KILL "$(mpirun_pid)"
+    farm_end
+    left_are_gone
+    nothing_left 40
+}
+
+@test "killed: mpirun with SIGTERM, and nothing is left" {
+    start_stubborn_jobs
+    kill -TERM "$(mpirun_pid)"
+    farm_end
+    claim test "$status" -ne 0
+    left_are_gone
+    nothing_left
+}
+
+@test "killed: all ranks with SIGKILL at once, and nothing is left" {
+    start_stubborn_jobs
+    kill -KILL "$(rank_pid 0)" "$(rank_pid 1)" "$(rank_pid 2)"
+    farm_end
+    left_are_gone
+    nothing_left
+}
+
+@test "killed: what a job leaves behind ends with it, SIGTERM ignored or not" {
+    # The next job begins when the one before is all gone.
+    cat >jobs.txt <<JOBS
+$JS_HELPERS/leave double $MARK left.1
+kill -0 \$(cat left.1)
+$JS_HELPERS/leave setsid,double,stubborn $MARK left.2
+kill -0 \$(cat left.2)
+sh -c 'trap "echo bye >bye; exit" TERM; touch trapped; while :; do sleep 0.02; done' & until test -e trapped; do sleep 0.02; done
+nohup sleep 1000 >/dev/null 2>&1 & echo \$! >left.3
+kill -0 \$(cat left.3)
+JOBS
+    farm 1 jobs.txt --grace 0.2
+    status_is 1
+    contains err '7 jobs: 4 done, 3 failed'
+    equal "$(cat bye)" bye
+    contains err 'job 2 '
+    contains err 'job 4 '
+    contains err 'job 7 '
+    nothing_left
+}
+
+@test "killed: with several slots, what a job leaves behind is told apart" {
+    cat >jobs.txt <<JOBS
+sleep 1000 & echo \$! >mine; $HOLD; kill -0 \$(cat mine) && echo alive
+sh -c 'setsid sleep 1000 & echo \$! >left'
+JOBS
+    farm_start 1 jobs.txt --slots 2
+    wait_until "$PATIENCE" exists left
+    wait_until "$PATIENCE" is_gone "$(cat left)"
+    touch go
+    farm_end
+    status_is 0
+    equal "$(cat out)" alive
+    nothing_left
+}

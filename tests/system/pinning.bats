@@ -1,0 +1,168 @@
+#!/usr/bin/env bats
+# Pinning: what a job may use, seen from within the job.
+
+load common
+
+# The kernel's word for it, e.g. "0-1".
+ALLOWED="grep Cpus_allowed_list /proc/self/status | cut -f 2"
+
+allowed_here() {
+    grep Cpus_allowed_list /proc/self/status | cut -f 2
+}
+
+# How many CPUs there are in lists such as "0-2,5".
+count_cpus() {
+    tr ',' '\n' | awk -F - '{ n += $NF - $1 + 1 } END { print n }'
+}
+
+cores_here() {
+    local cpu
+    for cpu in $(allowed_here | tr ',' '\n' |
+        awk -F - '{ for (i = $1; i <= $NF; i++) print i }'); do
+        cat "/sys/devices/system/cpu/cpu$cpu/topology/core_cpus_list" \
+            2>/dev/null || echo "$cpu"
+    done | sort -u | wc -l
+}
+
+need_two_cores() {
+    [[ $(cores_here) -ge 2 ]] || skip "this machine has only one core"
+}
+
+# One job for each of $1 slaves: it waits until all of them have begun.
+one_each() {
+    local n=$1
+    shift
+    printf "touch at.\$JOBSCHED_SLAVE.\$JOBSCHED_SLOT; \
+until test \$(ls at.* | wc -l) -eq $n; do sleep 0.02; done; $*\n%.0s" \
+        $(seq "$n")
+}
+
+# bats test_tags=sanitize
+@test "pinning: two slaves have a core each, and their jobs know it" {
+    need_two_cores
+    one_each 2 "echo \$(($ALLOWED)) is \$JOBSCHED_CPUS" |
+        sed 's/((\(.*\)))/(\1)/' >jobs.txt
+    farm 2 jobs.txt
+    status_is 0
+    equal "$(wc -l <out)" 2
+    equal "$(sort -u out | wc -l)" 2
+    awk '$1 != $3 { exit 1 }' out
+    # Neither has a CPU of the other's.
+    equal "$(cut -d ' ' -f 1 out | tr ',' '\n' |
+        awk -F - '{ for (i = $1; i <= $NF; i++) print i }' | sort | uniq -d)" ''
+    claim test "$(cut -d ' ' -f 1 out | count_cpus)" -le \
+        "$(allowed_here | count_cpus)"
+}
+
+@test "pinning: --bind none gives a job all of the node's CPUs" {
+    one_each 2 "$ALLOWED" >jobs.txt
+    farm 2 jobs.txt --bind none
+    status_is 0
+    equal "$(sort -u out)" "$(allowed_here)"
+}
+
+@test "pinning: only the CPUs that jobsched was given are used" {
+    local only
+    only=$(allowed_here | tr ',' '\n' | tail -n 1)
+    only=${only##*-}
+    one_each 2 "$ALLOWED" >jobs.txt
+    farm_command 2 jobs.txt
+    status=0
+    taskset -c "$only" "${COMMAND[@]}" >out 2>err || status=$?
+    status_is 0
+    equal "$(sort -u out)" "$only"
+}
+
+@test "pinning: --slots 2 runs two jobs at once on one slave" {
+    one_each 2 "echo \$JOBSCHED_SLAVE \$JOBSCHED_SLOT" >jobs.txt
+    farm 1 jobs.txt --slots 2
+    status_is 0
+    equal "$(sort out | xargs -d '\n')" '1 0 1 1'
+    contains err '2 slots'
+}
+
+@test "pinning: --slots 2 on one slave binds its jobs to different cores" {
+    need_two_cores
+    one_each 2 "$ALLOWED" >jobs.txt
+    farm 1 jobs.txt --slots 2
+    status_is 0
+    equal "$(sort -u out | wc -l)" 2
+}
+
+@test "pinning: --slots all is a slot for each core of the slave's part" {
+    local cores
+    cores=$(cores_here)
+    one_each "$cores" "$ALLOWED" >jobs.txt
+    farm 1 jobs.txt --slots all
+    status_is 0
+    contains err "[^0-9]$cores slots?[^0-9]"
+    equal "$(sort -u out | wc -l)" "$cores"
+}
+
+@test "pinning: --show-map says which slave owns what" {
+    need_two_cores
+    one_each 2 "echo slave \$JOBSCHED_SLAVE: \$JOBSCHED_CPUS" >jobs.txt
+    farm 2 jobs.txt --show-map
+    status_is 0
+    local slave
+    for slave in 1 2; do
+        contains err "slave $slave on $(hostname): 1 slot on CPUs $(sed -n \
+            "s/^slave $slave: //p" out)\$"
+    done
+}
+
+# bats test_tags=sanitize
+@test "pinning: more slaves than cores work, share cores, and it is said once" {
+    local slaves=$(($(cores_here) + 1))
+    one_each "$slaves" "$ALLOWED" >jobs.txt
+    farm "$slaves" jobs.txt
+    status_is 0
+    equal "$(wc -l <out)" "$slaves"
+    equal "$(grep -c ' share .*cores' err)" 1
+}
+
+@test "pinning: as many slaves as cores share nothing, and nothing is said" {
+    echo true >jobs.txt
+    farm "$(cores_here)" jobs.txt
+    status_is 0
+    lacks err 'share'
+}
+
+@test "pinning: where mpirun binds the ranks itself, the node is whole" {
+    need_two_cores
+    LAUNCH=(--quiet --bind-to core --host localhost:2)
+    # What this test is about:
+    timeout 30 mpirun "${LAUNCH[@]}" -np 2 cat /proc/self/status >bound
+    claim test "$(grep Cpus_allowed_list bound | head -n 1 | cut -f 2 |
+        tr -d '\r' | count_cpus)" -lt "$(allowed_here | count_cpus)"
+    one_each "$(cores_here)" "$ALLOWED" >jobs.txt
+    farm 1 jobs.txt --slots all
+    status_is 0
+    equal "$(sort -u out | wc -l)" "$(cores_here)"
+    echo "$ALLOWED" >jobs.txt
+    farm 1 jobs.txt --bind none
+    status_is 0
+    equal "$(cat out)" "$(allowed_here)"
+}
+
+@test "pinning: the master and the slaves are not bound" {
+    echo "touch started; $HOLD" >jobs.txt
+    farm_start 2 jobs.txt
+    wait_until "$PATIENCE" exists started
+    local rank
+    for rank in 0 1 2; do
+        equal "$(grep Cpus_allowed_list "/proc/$(rank_pid $rank)/status" |
+            cut -f 2)" "$(allowed_here)"
+    done
+    touch go
+    farm_end
+    status_is 0
+}
+
+@test "pinning: --show-map lists the slaves in their order" {
+    echo true >jobs.txt
+    farm 6 jobs.txt --show-map
+    status_is 0
+    equal "$(sed -n 's/^jobsched: slave \([0-9]*\) on .*/\1/p' err | xargs)" \
+        '1 2 3 4 5 6'
+}

@@ -1,0 +1,150 @@
+#!/usr/bin/env bats
+# What a job finds around it.
+
+# What is quoted is for the shell of a job.
+# shellcheck disable=SC2016
+
+load common
+
+# bats test_tags=sanitize
+@test "surroundings: descriptors, signals, process group, stdin, umask" {
+    umask 026
+    echo "exec $JS_HELPERS/surroundings" >jobs.txt
+    farm 1 jobs.txt
+    status_is 0
+    contains out '^open 0 1 2$'
+    contains out '^stdin /dev/null$'
+    contains out '^leader yes$'
+    contains out '^umask 026$'
+    contains out "^dir $PWD\$"
+    lacks out '^ignored'
+    lacks out '^blocked'
+}
+
+@test "surroundings: the same without the shell, and beside other jobs" {
+    printf '%s\n' "$JS_HELPERS/surroundings" "$JS_HELPERS/surroundings" \
+        >jobs.txt
+    farm 1 jobs.txt --slots 2
+    status_is 0
+    equal "$(grep -c '^open 0 1 2$' out)" 2
+    equal "$(grep -c '^leader yes$' out)" 2
+    equal "$(grep -c '^stdin /dev/null$' out)" 2
+    lacks out '^(ignored|blocked)'
+}
+
+@test "surroundings: signals that the caller ignores are at default too" {
+    echo "$JS_HELPERS/surroundings" >jobs.txt
+    farm_command 1 jobs.txt
+    status=0
+    (trap '' PIPE USR1 HUP && exec "${COMMAND[@]}") >out 2>err || status=$?
+    status_is 0
+    lacks out '^ignored'
+}
+
+# bats test_tags=sanitize
+@test "surroundings: JOBSCHED_* tell a job which it is" {
+    cat >jobs.txt <<'JOBS'
+true
+env | grep ^JOBSCHED_ | sort
+JOBS
+    farm 1 jobs.txt
+    status_is 0
+    cat >want <<WANT
+JOBSCHED_ATTEMPT=1
+JOBSCHED_CORES=1
+JOBSCHED_CPUS=$(sed -n 's/^JOBSCHED_CPUS=//p' out)
+JOBSCHED_JOB_ID=2
+JOBSCHED_JOB_NAME=
+JOBSCHED_NODE=$(hostname)
+JOBSCHED_SLAVE=1
+JOBSCHED_SLOT=0
+WANT
+    diff want out
+    contains out '^JOBSCHED_CPUS=[0-9,-]+$'
+}
+
+@test "surroundings: JOBSCHED_* of a jobsched around this one do not get in" {
+    echo 'env | grep ^JOBSCHED_JOB_ID; env | grep ^JOBSCHED_X' >jobs.txt
+    JOBSCHED_JOB_ID=77 JOBSCHED_X=1 farm 1 jobs.txt
+    equal "$(cat out)" 'JOBSCHED_JOB_ID=1'
+}
+
+@test "surroundings: OMP_NUM_THREADS is the job's cores, or the user's word" {
+    echo 'echo $OMP_NUM_THREADS' >jobs.txt
+    farm 1 jobs.txt
+    equal "$(cat out)" 1
+    OMP_NUM_THREADS=17 farm 1 jobs.txt
+    equal "$(cat out)" 17
+}
+
+@test "surroundings: the user's environment arrives as it was" {
+    echo 'printenv -0 A_TEXT A_EMPTY OMPI_MCA_btl_base_verbose TMPDIR' >jobs.txt
+    mkdir tmp
+    export A_TEXT=$'two\nlines = "x" \377' A_EMPTY='' OMPI_MCA_btl_base_verbose=0
+    TMPDIR=$PWD/tmp farm 1 jobs.txt
+    status_is 0
+    printf '%s\0' "$A_TEXT" '' 0 "$PWD/tmp" | cmp - out
+}
+
+@test "surroundings: PWD is where the job is" {
+    echo 'echo "$PWD"; printenv PWD' >jobs.txt
+    farm 1 jobs.txt
+    equal "$(xargs <out)" "$PWD $PWD"
+}
+
+@test "surroundings: what the launcher set for the slave is removed" {
+    echo 'env' >jobs.txt
+    farm 1 jobs.txt
+    status_is 0
+    contains out '^JOBSCHED_JOB_ID=1$'
+    lacks out '^(PMIX_|OMPI_COMM_WORLD|OMPI_UNIVERSE|OMPI_MCA_ess|OMPI_MCA_orte_|OMPI_ARGV|OMPI_APP_CTX|OMPI_FILE|OMPI_FIRST|OMPI_NUM_APP|OMPI_MCA_initial_wdir|OMPI_MCA_pmix=)'
+}
+
+@test "surroundings: a job that reads its standard input sees its end" {
+    echo 'cat; echo end' >jobs.txt
+    echo 'not for jobs' | farm 1 jobs.txt
+    equal "$(cat out)" end
+}
+
+@test "surroundings: a job's group is its own: a signal to it ends nobody else" {
+    printf '%s\n' 'kill -KILL 0' 'echo after' >jobs.txt
+    farm 1 jobs.txt
+    status_is 1
+    equal "$(cat out)" after
+    contains err 'job 1 .*SIGKILL'
+}
+
+# bats test_tags=sanitize
+@test "surroundings: a job may be an MPI program" {
+    echo "$JS_HELPERS/mpi_hello" >jobs.txt
+    farm 2 jobs.txt
+    status_is 0
+    equal "$(cat out)" 'hello from 1, sum 1'
+}
+
+@test "surroundings: a job may be mpirun -np 2 of an MPI program" {
+    echo "mpirun --oversubscribe -np 2 $JS_HELPERS/mpi_hello" >jobs.txt
+    farm 2 jobs.txt
+    status_is 0
+    equal "$(cat out)" 'hello from 2, sum 3'
+}
+
+@test "surroundings: an mpirun stays on the cores of its job" {
+    # Both at once, so that each slave has one.
+    for i in 1 2; do
+        echo "touch here.$i; until test -e here.$((3 - i)); do sleep 0.05; done;" \
+            "mpirun --oversubscribe -np 2 grep Cpus_allowed_list" \
+            "/proc/self/status | sort -u | cut -f 2; echo \$JOBSCHED_CPUS"
+    done >jobs.txt
+    farm 2 jobs.txt
+    status_is 0
+    equal "$(sort out)" $'0\n0\n1\n1'
+}
+
+@test "surroundings: a job may be a jobsched of its own" {
+    echo 'echo inner' >inner.txt
+    echo "mpirun --oversubscribe -q -np 2 $JOBSCHED inner.txt" >jobs.txt
+    farm 1 jobs.txt
+    status_is 0
+    equal "$(cat out)" inner
+}

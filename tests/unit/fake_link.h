@@ -1,0 +1,80 @@
+/*
+ * fake_link - the messages of a whole run in memory, on a simulated clock.
+ *
+ * Links as in mpi/link.h for a master and its slaves in one process and one
+ * thread. The master runs as it is, with js_master_run(): its wait() lets the
+ * simulation go on until there is something for it. Every other process is a
+ * function that makes one turn; its own wait() only notes until when.
+ *
+ * Time stands still within a turn. A message takes a random time, a long one
+ * more of it; those from one process to another keep their order, as link.h
+ * says. A process is woken by a message, by fake_net_wake() or by the end of
+ * its wait, and by nothing else: one that counts on being woken for no reason
+ * stands still here, and one that never waits is found.
+ *
+ * What breaks a rule of the transport is a complaint, and so is a run that
+ * does not go on. The same seed gives the same run.
+ */
+#ifndef JS_TESTS_FAKE_LINK_H
+#define JS_TESTS_FAKE_LINK_H
+
+#include "mpi/link.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* The simulated clock begins here: a host that is up for eleven days. */
+#define FAKE_START_NS INT64_C(1000000000000000)
+
+/* From so many unread messages on MPI_Send would wait for the receiver. */
+enum { FAKE_UNREAD_MAX = 15 };
+
+struct fake_net_config {
+    int size;             /* ranks */
+    int extras;           /* processes without rank, numbered behind them */
+    uint64_t seed;        /* of all that is random */
+    int64_t delay_max_ns; /* of a short message */
+    bool is_restless;     /* waits end early now and then, as link.h allows */
+};
+
+struct fake_net;
+
+struct fake_net *fake_net_new(const struct fake_net_config *config);
+void fake_net_free(struct fake_net *net); /* NULL is allowed */
+
+struct js_link fake_net_link(struct fake_net *net, int rank);
+
+/* One turn of a process: 1 when it has left, 0 when not, -1 when it broke. */
+typedef int (*fake_turn_fn)(void *arg);
+
+/* Process `number` (not 0, the master's) begins at `start_ns`. */
+void fake_net_add(struct fake_net *net, int number, int64_t start_ns,
+                  fake_turn_fn turn, void *arg);
+
+/* Makes no turn between these times, as if by SIGSTOP and SIGCONT. */
+void fake_net_stop(struct fake_net *net, int number, int64_t from_ns,
+                   int64_t until_ns);
+
+/* Something other than a message happens to the process then. */
+void fake_net_wake(struct fake_net *net, int number, int64_t at_ns);
+
+/* Once the master has left: lets the others go on until nothing happens. */
+void fake_net_finish(struct fake_net *net);
+
+int64_t fake_net_now_ns(const struct fake_net *net);
+
+/* Waits of the master, turns of another; messages of a tag sent by anyone. */
+uint64_t fake_net_turns(const struct fake_net *net, int number);
+uint64_t fake_net_sent(const struct fake_net *net, enum js_tag tag);
+size_t fake_net_longest(const struct fake_net *net,
+                        enum js_tag tag); /* bytes */
+
+/* When it left, JS_NEVER_NS while it is there. */
+int64_t fake_net_left_ns(const struct fake_net *net, int number);
+bool fake_net_has_left(const struct fake_net *net, int number);
+
+/* The first complaint, or NULL. */
+const char *fake_net_complaint(const struct fake_net *net);
+void fake_net_complain(struct fake_net *net, const char *what);
+
+#endif

@@ -1,0 +1,199 @@
+#include "fake_runner.h"
+
+#include "base/clock.h"
+#include "base/fdio.h"
+#include "base/units.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct fake_job {
+    bool is_busy;
+    uint64_t id;
+    int64_t run_ns, end_ns;
+    uint64_t bytes[2];
+    uint32_t exit_code;
+};
+
+void fake_runner_init(struct js_runner *runner, struct fake_net *net, int rank)
+{
+    *runner = (struct js_runner){.net = net,
+                                 .rank = rank,
+                                 .dies_ns = JS_NEVER_NS,
+                                 .ready_text = "",
+                                 .ready_ns = JS_NEVER_NS};
+}
+
+void fake_runner_release(struct js_runner *runner)
+{
+    free(runner->jobs);
+    runner->jobs = NULL;
+}
+
+void fake_runner_die_at(struct js_runner *runner, int64_t at_ns)
+{
+    runner->dies_ns = at_ns;
+    fake_net_wake(runner->net, runner->rank, at_ns);
+}
+
+char fake_runner_byte(uint64_t id, unsigned stream, uint64_t at)
+{
+    return (char)((stream ? 'A' : 'a') + (int)((id * 7 + at) % 26));
+}
+
+int js_runner_fd(const struct js_runner *runner)
+{
+    (void)runner;
+    return -1;
+}
+
+bool js_runner_wants_write(const struct js_runner *runner)
+{
+    (void)runner;
+    return false;
+}
+
+static bool is_dead(const struct js_runner *runner)
+{
+    return runner->dies_ns <= fake_net_now_ns(runner->net);
+}
+
+static int lost(void)
+{
+    errno = EPIPE;
+    return -1;
+}
+
+int js_runner_configure(struct js_runner *runner,
+                        const struct js_runner_config *config)
+{
+    if (runner->jobs || config->slots == 0) {
+        fake_net_complain(runner->net, "a runner is configured wrongly");
+        return lost();
+    }
+    if (is_dead(runner))
+        return lost();
+    runner->jobs = calloc(config->slots, sizeof(*runner->jobs));
+    if (!runner->jobs)
+        return -1;
+    runner->slots = config->slots;
+    runner->capture = config->capture;
+    if (runner->configured)
+        runner->configured(runner->arg, runner, config);
+    runner->ready_ns = fake_net_now_ns(runner->net) + JS_NS_PER_MS;
+    fake_net_wake(runner->net, runner->rank, runner->ready_ns);
+    return 0;
+}
+
+/* ---------------------------------------------------------------- jobs */
+
+/* The number behind `key` in the command, 0 if there is none. */
+static uint64_t number_of(const char *command, const char *key)
+{
+    const char *at = strstr(command, key);
+    return at ? strtoull(at + strlen(key), NULL, 10) : 0;
+}
+
+static int64_t duration_of(const struct js_runner *runner, const char *command)
+{
+    char word[32];
+    int64_t ns = 0;
+    snprintf(word, sizeof(word), "%.*s", (int)strcspn(command, " "), command);
+    if (js_parse_duration_ns(word, &ns) < 0)
+        fake_net_complain(runner->net, "a command without a duration");
+    return ns;
+}
+
+int js_runner_run(struct js_runner *runner, const struct js_runner_job *job)
+{
+    if (is_dead(runner))
+        return lost();
+    if (job->slot >= runner->slots || runner->jobs[job->slot].is_busy) {
+        fake_net_complain(runner->net, "a job for a slot that is not free");
+        return 0;
+    }
+    struct fake_job *fake = &runner->jobs[job->slot];
+    bool is_captured = runner->capture == JS_CAPTURE_SPOOL;
+    *fake = (struct fake_job){.is_busy = true, .id = job->id};
+    fake->run_ns = duration_of(runner, job->command);
+    fake->end_ns = fake_net_now_ns(runner->net) + fake->run_ns;
+    fake->exit_code = (uint32_t)number_of(job->command, "exit=");
+    if (is_captured) {
+        fake->bytes[0] = number_of(job->command, "out=");
+        fake->bytes[1] = number_of(job->command, "err=");
+    }
+    fake_net_wake(runner->net, runner->rank, fake->end_ns);
+    if (runner->started)
+        runner->started(runner->arg, runner, job);
+    return 0;
+}
+
+/* A file with what the job wrote, or -1 if that is nothing. */
+static int output_of(const struct js_runner *runner, const struct fake_job *job,
+                     unsigned stream)
+{
+    uint64_t len = job->bytes[stream];
+    char *bytes = malloc(len + 1);
+    int fd = -1;
+    if (bytes && len > 0)
+        fd = js_open_unlinked("/tmp");
+    for (uint64_t i = 0; fd >= 0 && i < len; i++)
+        bytes[i] = fake_runner_byte(job->id, stream, i);
+    if (len > 0 && (fd < 0 || js_write_full(fd, bytes, len) < 0))
+        fake_net_complain(runner->net, "/tmp cannot be written");
+    free(bytes);
+    return fd;
+}
+
+static void end_job(struct js_runner *runner, uint32_t slot,
+                    struct js_runner_event *ret)
+{
+    struct fake_job *job = &runner->jobs[slot];
+    ret->kind = JS_RUNNER_ENDED;
+    ret->slot = slot;
+    ret->outcome = (struct js_outcome){.run_ns = job->run_ns,
+                                       .out_bytes = job->bytes[0],
+                                       .err_bytes = job->bytes[1],
+                                       .exit_code = job->exit_code};
+    ret->out_fd = output_of(runner, job, 0);
+    ret->err_fd = output_of(runner, job, 1);
+    job->is_busy = false;
+    if (runner->ended)
+        runner->ended(runner->arg, runner, job->id);
+}
+
+/* With it all its jobs have ended. */
+static int die(struct js_runner *runner)
+{
+    for (uint32_t i = 0; i < runner->slots; i++) {
+        if (runner->jobs[i].is_busy && runner->ended)
+            runner->ended(runner->arg, runner, runner->jobs[i].id);
+    }
+    runner->slots = 0;
+    return lost();
+}
+
+int js_runner_next(struct js_runner *runner, struct js_runner_event *ret)
+{
+    int64_t now_ns = fake_net_now_ns(runner->net);
+    memset(ret, 0, sizeof(*ret));
+    ret->out_fd = ret->err_fd = -1;
+    if (is_dead(runner))
+        return die(runner);
+    if (runner->ready_ns <= now_ns) {
+        runner->ready_ns = JS_NEVER_NS;
+        ret->kind = JS_RUNNER_READY;
+        snprintf(ret->text, sizeof(ret->text), "%s", runner->ready_text);
+        return 1;
+    }
+    for (uint32_t i = 0; i < runner->slots; i++) {
+        if (runner->jobs[i].is_busy && runner->jobs[i].end_ns <= now_ns) {
+            end_job(runner, i, ret);
+            return 1;
+        }
+    }
+    return 0;
+}

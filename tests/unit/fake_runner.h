@@ -1,0 +1,62 @@
+/*
+ * fake_runner - a runner whose jobs take simulated time, and a slave on it.
+ *
+ * Include it instead of mpi/slave.h and node/runner.h: the calls of both keep
+ * their contracts but get names of their own, because the library has the real
+ * ones. (loop_slave.c is src/mpi/slave.c, compiled once more in this way.)
+ *
+ * A job's command says what becomes of it:
+ *
+ *     DURATION [out=BYTES] [err=BYTES] [exit=STATUS] [anything]
+ */
+#ifndef JS_TESTS_FAKE_RUNNER_H
+#define JS_TESTS_FAKE_RUNNER_H
+
+#define js_runner_configure fake_runner_configure
+#define js_runner_run fake_runner_run
+#define js_runner_next fake_runner_next
+#define js_runner_fd fake_runner_fd
+#define js_runner_wants_write fake_runner_wants_write
+#define js_slave_new loop_slave_new
+#define js_slave_free loop_slave_free
+#define js_slave_turn loop_slave_turn
+#define js_slave_run loop_slave_run
+
+#include "fake_link.h"
+#include "mpi/slave.h"
+#include "node/runner.h"
+
+struct fake_job; /* in a slot */
+
+struct js_runner {
+    struct fake_net *net;
+    int rank;
+    int64_t dies_ns;        /* JS_NEVER_NS: it does not */
+    const char *ready_text; /* why it cannot work, or "" */
+    int64_t ready_ns;       /* when READY is said, JS_NEVER_NS: not */
+    enum js_capture capture;
+    uint32_t slots;
+    struct fake_job *jobs; /* by slot; owned */
+    /* Told of what the slave asks for; NULL: nobody is. */
+    void (*configured)(void *arg, const struct js_runner *runner,
+                       const struct js_runner_config *config);
+    void (*started)(void *arg, const struct js_runner *runner,
+                    const struct js_runner_job *job);
+    void (*ended)(void *arg, const struct js_runner *runner, uint64_t id);
+    void *arg;
+};
+
+void fake_runner_init(struct js_runner *runner, struct fake_net *net, int rank);
+void fake_runner_release(struct js_runner *runner);
+
+/* It and all it runs is gone from then on. */
+void fake_runner_die_at(struct js_runner *runner, int64_t at_ns);
+
+/* Byte `at` of what job `id` writes to stream 0 or 1. */
+char fake_runner_byte(uint64_t id, unsigned stream, uint64_t at);
+
+/* What js_slave_run() does around its turns. */
+int loop_slave_greet(struct js_slave *slave, struct js_err *err);
+int loop_slave_wait(struct js_slave *slave, struct js_err *err);
+
+#endif

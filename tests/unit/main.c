@@ -1,0 +1,85 @@
+/* Runs all suites, or those named on the command line. */
+#include "unit.h"
+
+#include <CUnit/Basic.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SUITES(_)                                                              \
+    _(base)                                                                    \
+    _(strmap)                                                                  \
+    _(jobfile)                                                                 \
+    _(attributes)                                                              \
+    _(graph)                                                                   \
+    _(source)                                                                  \
+    _(outcome)                                                                 \
+    _(topo)                                                                    \
+    _(spool)                                                                   \
+    _(command)                                                                 \
+    _(spawn)                                                                   \
+    _(reap)                                                                    \
+    _(runner)                                                                  \
+    _(plan)                                                                    \
+    _(pool)                                                                    \
+    _(wire)                                                                    \
+    _(console)                                                                 \
+    _(options)                                                                 \
+    _(jobsched)                                                                \
+    _(loop)                                                                    \
+    _(delivery)                                                                \
+    _(joblog)                                                                  \
+    _(tally)
+
+#define DECLARE(name) extern const struct unit_suite suite_##name;
+SUITES(DECLARE)
+
+#define POINT(name) &suite_##name,
+static const struct unit_suite *const suites[] = {SUITES(POINT) NULL};
+
+static int is_wanted(const char *name, int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], name) == 0)
+            return 1;
+    }
+    return argc == 1;
+}
+
+static int add_suite(const struct unit_suite *suite)
+{
+    CU_pSuite added = CU_add_suite(suite->name, NULL, NULL);
+    if (!added)
+        return -1;
+    for (const struct unit_test *test = suite->tests; test->name; test++) {
+        if (!CU_add_test(added, test->name, test->run))
+            return -1;
+    }
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    int added = 0;
+    signal(SIGPIPE, SIG_IGN);
+    if (CU_initialize_registry() != CUE_SUCCESS)
+        return 2;
+    for (int i = 0; suites[i]; i++) {
+        if (!is_wanted(suites[i]->name, argc, argv))
+            continue;
+        if (add_suite(suites[i]) < 0) {
+            fprintf(stderr, "unit: %s: %s\n", suites[i]->name,
+                    CU_get_error_msg());
+            return 2;
+        }
+        added++;
+    }
+    CU_basic_set_mode(CU_BRM_VERBOSE);
+    /* The run call returns 0 when a test fails: only the count tells. */
+    CU_ErrorCode ran = CU_basic_run_tests();
+    unsigned failures = CU_get_number_of_failures();
+    unsigned asserts = CU_get_number_of_asserts();
+    CU_cleanup_registry();
+    return ran != CUE_SUCCESS || failures || !asserts || !added;
+}

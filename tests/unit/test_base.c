@@ -1,0 +1,346 @@
+/* buf, pack, units, cpuset, outlet, launchenv: the lowest layer. */
+#include "unit.h"
+
+#include "base/buf.h"
+#include "base/cpuset.h"
+#include "base/err.h"
+#include "base/fdio.h"
+#include "base/launchenv.h"
+#include "base/log.h"
+#include "base/outlet.h"
+#include "base/pack.h"
+#include "base/units.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void test_err_cuts_and_returns_minus_one(void)
+{
+    struct js_err err;
+    char big[3000];
+    memset(big, 'x', sizeof(big));
+    big[sizeof(big) - 1] = '\0';
+    errno = ENOENT;
+    CU_ASSERT_EQUAL(js_err_errno(&err, "%s", "file"), -1);
+    CU_ASSERT_STRING_EQUAL(err.text, "file: No such file or directory");
+    CU_ASSERT_EQUAL(errno, ENOENT);
+    CU_ASSERT_EQUAL(js_err_set(&err, "%s", big), -1);
+    CU_ASSERT_EQUAL(strlen(err.text), sizeof(err.text) - 1);
+    CU_ASSERT_EQUAL(js_err_errno(&err, "%s", big), -1);
+    CU_ASSERT_EQUAL(strlen(err.text), sizeof(err.text) - 1);
+    CU_ASSERT_EQUAL(js_err_set(NULL, "nobody reads this"), -1);
+}
+
+static void test_buf_grows_escapes_and_consumes(void)
+{
+    struct js_buf buf = JS_BUF_INIT;
+    CU_ASSERT_EQUAL(js_buf_printf(&buf, "%d-%s", 7, "seven"), 0);
+    CU_ASSERT_STRING_EQUAL(js_buf_string(&buf), "7-seven");
+    js_buf_consume(&buf, 2);
+    CU_ASSERT_STRING_EQUAL(js_buf_string(&buf), "seven");
+    js_buf_consume(&buf, 100);
+    CU_ASSERT_EQUAL(buf.len, 0);
+    js_buf_escape(&buf, "a\tb\nc\\d\r\x01\xff\0", 11);
+    CU_ASSERT_STRING_EQUAL(js_buf_string(&buf),
+                           "a\\tb\\nc\\\\d\\r\\x01\xff\\x00");
+    js_buf_release(&buf);
+    js_buf_release(NULL);
+}
+
+static void test_pack_refuses_every_truncation(void)
+{
+    struct js_buf buf = JS_BUF_INIT;
+    js_pack_u8(&buf, 200);
+    js_pack_u32(&buf, 4000000000U);
+    js_pack_i64(&buf, -5);
+    js_pack_bytes(&buf, "hello", 5);
+    for (size_t len = 0; len <= buf.len; len++) {
+        char text[6];
+        struct js_cursor cursor = js_cursor_of(buf.data, len);
+        unsigned a = js_unpack_u8(&cursor);
+        uint32_t b = js_unpack_u32(&cursor);
+        int64_t c = js_unpack_i64(&cursor);
+        js_unpack_string(&cursor, text, sizeof(text));
+        CU_ASSERT_EQUAL(js_cursor_end(&cursor), len == buf.len ? 0 : -1);
+        if (len < buf.len)
+            continue;
+        CU_ASSERT_EQUAL(a, 200);
+        CU_ASSERT_EQUAL(b, 4000000000U);
+        CU_ASSERT_EQUAL(c, -5);
+        CU_ASSERT_STRING_EQUAL(text, "hello");
+    }
+    js_buf_release(&buf);
+}
+
+static void test_pack_refuses_bad_strings_and_rests(void)
+{
+    struct js_buf buf = JS_BUF_INIT;
+    char text[5];
+    js_pack_bytes(&buf, "hello", 5);
+    struct js_cursor cursor = js_cursor_of(buf.data, buf.len);
+    js_unpack_string(&cursor, text, sizeof(text)); /* no room for the NUL */
+    CU_ASSERT_EQUAL(js_cursor_end(&cursor), -1);
+    CU_ASSERT_STRING_EQUAL(text, "");
+
+    buf.len = 0;
+    js_pack_bytes(&buf, "a\0b", 3);
+    cursor = js_cursor_of(buf.data, buf.len);
+    js_unpack_string(&cursor, text, sizeof(text));
+    CU_ASSERT_EQUAL(js_cursor_end(&cursor), -1);
+
+    buf.len = 0;
+    js_pack_u64(&buf, UINT64_MAX); /* a length that would wrap */
+    cursor = js_cursor_of(buf.data, buf.len);
+    size_t len;
+    js_unpack_bytes(&cursor, &len);
+    CU_ASSERT_EQUAL(len, 0);
+    CU_ASSERT_EQUAL(js_cursor_end(&cursor), -1);
+
+    cursor = js_cursor_of(buf.data, buf.len);
+    js_unpack_u32(&cursor);
+    CU_ASSERT_EQUAL(js_cursor_end(&cursor), -1);
+    CU_ASSERT_EQUAL(errno, EBADMSG);
+    js_buf_release(&buf);
+}
+
+static void test_units_durations(void)
+{
+    static const struct {
+        const char *text;
+        int64_t ns;
+    } good[] = {
+        {"0", 0},
+        {"90", 90000000000},
+        {"1.5", 1500000000},
+        {"250ms", 250000000},
+        {"90s", 90000000000},
+        {"10m", 600000000000},
+        {"2h", 7200000000000},
+        {"1d", 86400000000000},
+        {"0.1234567891234567891234567891", 123456789},
+    };
+    static const char *const bad[] = {"",   "s",   "-1",  " 1", "1 ", "1x",
+                                      "1.", "1e9", "1hh", ".5", "+3"};
+    int64_t ns = 0;
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        CU_ASSERT_EQUAL(js_parse_duration_ns(good[i].text, &ns), 0);
+        CU_ASSERT_EQUAL(ns, good[i].ns);
+    }
+    ns = 77;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        CU_ASSERT_EQUAL(js_parse_duration_ns(bad[i], &ns), -1);
+        CU_ASSERT_EQUAL(errno, EINVAL);
+    }
+    CU_ASSERT_EQUAL(js_parse_duration_ns("99999999999999999999", &ns), -1);
+    CU_ASSERT_EQUAL(errno, ERANGE);
+    CU_ASSERT_EQUAL(js_parse_duration_ns("99999999999d", &ns), -1);
+    CU_ASSERT_EQUAL(errno, ERANGE);
+    CU_ASSERT_EQUAL(ns, 77);
+}
+
+static void test_units_sizes_and_counts(void)
+{
+    uint64_t n = 0;
+    CU_ASSERT_EQUAL(js_parse_size_bytes("4096", &n), 0);
+    CU_ASSERT_EQUAL(n, 4096);
+    CU_ASSERT_EQUAL(js_parse_size_bytes("40G", &n), 0);
+    CU_ASSERT_EQUAL(n, UINT64_C(42949672960));
+    CU_ASSERT_EQUAL(js_parse_size_bytes("1.5KiB", &n), 0);
+    CU_ASSERT_EQUAL(n, 1536);
+    CU_ASSERT_EQUAL(js_parse_size_bytes("1k", &n), -1);
+    CU_ASSERT_EQUAL(js_parse_size_bytes("99999999999T", &n), -1);
+    CU_ASSERT_EQUAL(errno, ERANGE);
+    CU_ASSERT_EQUAL(js_parse_count("18446744073709551615", &n), 0);
+    CU_ASSERT_EQUAL(n, UINT64_MAX);
+    CU_ASSERT_EQUAL(js_parse_count("18446744073709551616", &n), -1);
+    CU_ASSERT_EQUAL(errno, ERANGE);
+    CU_ASSERT_EQUAL(js_parse_count("1.0", &n), -1);
+    CU_ASSERT_EQUAL(js_parse_count("-1", &n), -1);
+}
+
+static void test_units_closest_word(void)
+{
+    static const char *const words[] = {"cores", "slots", "round", NULL};
+    CU_ASSERT_STRING_EQUAL(js_closest_word("core", words), "cores");
+    CU_ASSERT_STRING_EQUAL(js_closest_word("slosts", words), "slots");
+    CU_ASSERT_PTR_NULL(js_closest_word("banana", words));
+    CU_ASSERT_PTR_NULL(js_closest_word("", words));
+    CU_ASSERT_PTR_NULL(
+        js_closest_word("a-word-of-more-than-thirty-two-characters", words));
+}
+
+static void test_cpuset_lists(void)
+{
+    static const char *const good[] = {"", "0", "0-3,8", "8191", "1,3,5-7"};
+    static const char *const bad[] = {"-1", "1-",  "3-1",  "1,",          ",1",
+                                      "a",  "1 2", "8192", "0-9999999999"};
+    struct js_cpuset set;
+    struct js_buf buf = JS_BUF_INIT;
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        buf.len = 0;
+        CU_ASSERT_EQUAL(js_cpuset_parse(good[i], &set), 0);
+        CU_ASSERT_EQUAL(js_cpuset_format(&set, &buf), 0);
+        CU_ASSERT_STRING_EQUAL(js_buf_string(&buf), good[i]);
+    }
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        CU_ASSERT_EQUAL(js_cpuset_parse(bad[i], &set), -1);
+    js_buf_release(&buf);
+}
+
+static void test_cpuset_algebra(void)
+{
+    struct js_cpuset a, b, c;
+    js_cpuset_parse("0-3", &a);
+    js_cpuset_parse("2-5", &b);
+    c = a;
+    js_cpuset_unite(&c, &b);
+    CU_ASSERT_EQUAL(js_cpuset_count(&c), 6);
+    c = a;
+    js_cpuset_intersect(&c, &b);
+    CU_ASSERT_EQUAL(js_cpuset_count(&c), 2);
+    CU_ASSERT_TRUE(js_cpuset_has(&c, 3));
+    CU_ASSERT_FALSE(js_cpuset_has(&c, 4));
+    CU_ASSERT_FALSE(js_cpuset_equal(&a, &b));
+    CU_ASSERT_EQUAL(js_cpuset_of_process(0, &c), 0);
+    CU_ASSERT_TRUE(js_cpuset_count(&c) > 0);
+}
+
+static void read_all(int fd, size_t len, char byte)
+{
+    char bytes[4096];
+    while (len > 0) {
+        size_t part = len < sizeof(bytes) ? len : sizeof(bytes);
+        ssize_t n = read(fd, bytes, part);
+        CU_ASSERT_FATAL(n > 0);
+        for (ssize_t i = 0; i < n; i++) {
+            if (bytes[i] != byte)
+                CU_FAIL_FATAL("a wrong byte");
+        }
+        len -= (size_t)n;
+    }
+}
+
+static void test_outlet_never_waits_for_its_reader(void)
+{
+    enum { SIZE = 300000 };
+    static char bytes[SIZE];
+    int ends[2];
+    memset(bytes, 'o', SIZE);
+    CU_ASSERT_EQUAL_FATAL(pipe2(ends, O_CLOEXEC), 0);
+    struct js_outlet *outlet = js_outlet_new(ends[1]);
+    CU_ASSERT_EQUAL(js_outlet_write(outlet, bytes, SIZE), 0);
+    CU_ASSERT_EQUAL(js_outlet_write(outlet, bytes, SIZE), 0);
+    CU_ASSERT_TRUE(js_outlet_pending(outlet) > SIZE);
+    CU_ASSERT_EQUAL(fcntl(ends[1], F_GETFL) & O_NONBLOCK, 0);
+    size_t left = 2 * SIZE;
+    while (left > 0) {
+        size_t part = left < 50000 ? left : 50000;
+        read_all(ends[0], part, 'o');
+        left -= part;
+        js_outlet_flush(outlet);
+    }
+    CU_ASSERT_EQUAL(js_outlet_pending(outlet), 0);
+    js_outlet_free(outlet);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+static void test_outlet_tells_that_its_reader_is_gone(void)
+{
+    int ends[2];
+    CU_ASSERT_EQUAL_FATAL(pipe2(ends, O_CLOEXEC), 0);
+    struct js_outlet *outlet = js_outlet_new(ends[1]);
+    CU_ASSERT_EQUAL(js_outlet_error(outlet), 0);
+    close(ends[0]);
+    CU_ASSERT_EQUAL(js_outlet_write(outlet, "x", 1), 0);
+    CU_ASSERT_EQUAL(js_outlet_error(outlet), EPIPE);
+    CU_ASSERT_EQUAL(js_outlet_write(outlet, "x", 1), 0);
+    CU_ASSERT_EQUAL(js_outlet_pending(outlet), 0);
+    js_outlet_free(outlet);
+    close(ends[1]);
+}
+
+static void test_outlet_knows_where_lines_begin(void)
+{
+    int ends[2];
+    CU_ASSERT_EQUAL_FATAL(pipe2(ends, O_CLOEXEC), 0);
+    struct js_outlet *outlet = js_outlet_new(ends[1]);
+    CU_ASSERT_TRUE(js_outlet_is_at_line_start(outlet));
+    js_outlet_write(outlet, "a\nb", 3);
+    CU_ASSERT_FALSE(js_outlet_is_at_line_start(outlet));
+    js_outlet_write(outlet, "", 0);
+    CU_ASSERT_FALSE(js_outlet_is_at_line_start(outlet));
+    js_outlet_write(outlet, "c\n", 2);
+    CU_ASSERT_TRUE(js_outlet_is_at_line_start(outlet));
+    js_outlet_free(outlet);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+static void test_fdio_unlinked(void)
+{
+    char bytes[8] = {0};
+    int fd = js_open_unlinked("/tmp");
+    CU_ASSERT_FATAL(fd >= 0);
+    CU_ASSERT_EQUAL(js_write_full(fd, "abcdef", 6), 0);
+    CU_ASSERT_EQUAL(js_pread_full(fd, bytes, 8, 2), 4);
+    CU_ASSERT_STRING_EQUAL(bytes, "cdef");
+    CU_ASSERT_TRUE(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+    js_fd_close(&fd);
+    CU_ASSERT_EQUAL(fd, -1);
+    js_fd_close(&fd);
+    CU_ASSERT_EQUAL(js_open_unlinked("/no/such/folder"), -1);
+    CU_ASSERT_EQUAL(errno, ENOENT);
+}
+
+static void test_launchenv_names(void)
+{
+    CU_ASSERT_TRUE(js_launch_owns("PMIX_RANK=1"));
+    CU_ASSERT_TRUE(js_launch_owns("OMPI_MCA_ess=pmi"));
+    CU_ASSERT_TRUE(js_launch_owns("OMPI_COMM_WORLD_RANK"));
+    CU_ASSERT_FALSE(js_launch_owns("OMPI_MCA_btl=tcp,self"));
+    CU_ASSERT_FALSE(js_launch_owns("OMPI_ALLOW_RUN_AS_ROOT=1"));
+    CU_ASSERT_FALSE(js_launch_owns("OMPI_MCA_pmixer=1"));
+    CU_ASSERT_FALSE(js_launch_owns("PATH=PMIX_"));
+    CU_ASSERT_TRUE(js_launch_host_bound("TMPDIR=/scratch/1"));
+    CU_ASSERT_FALSE(js_launch_host_bound("TMPDIRECTORY=/scratch/1"));
+}
+
+static void keep_line(void *arg, const char *text)
+{
+    js_buf_puts(arg, text);
+}
+
+static void test_log_hides_control_bytes(void)
+{
+    struct js_buf buf = JS_BUF_INIT;
+    struct js_log log = {keep_line, &buf};
+    js_log(&log, "a%sb", "\033[2J\n");
+    CU_ASSERT_STRING_EQUAL(js_buf_string(&buf), "a?[2J?b");
+    js_log(NULL, "nobody");
+    js_buf_release(&buf);
+}
+
+static const struct unit_test tests[] = {
+    {"err cuts and returns -1", test_err_cuts_and_returns_minus_one},
+    {"buf grows, escapes, consumes", test_buf_grows_escapes_and_consumes},
+    {"pack refuses every truncation", test_pack_refuses_every_truncation},
+    {"pack refuses bad strings", test_pack_refuses_bad_strings_and_rests},
+    {"durations", test_units_durations},
+    {"sizes and counts", test_units_sizes_and_counts},
+    {"closest word", test_units_closest_word},
+    {"cpuset lists", test_cpuset_lists},
+    {"cpuset algebra", test_cpuset_algebra},
+    {"outlet never waits", test_outlet_never_waits_for_its_reader},
+    {"outlet whose reader is gone", test_outlet_tells_that_its_reader_is_gone},
+    {"outlet knows where lines begin", test_outlet_knows_where_lines_begin},
+    {"unlinked files", test_fdio_unlinked},
+    {"launcher's variables", test_launchenv_names},
+    {"log hides control bytes", test_log_hides_control_bytes},
+    {NULL, NULL},
+};
+
+const struct unit_suite suite_base = {"base", tests};

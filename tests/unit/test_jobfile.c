@@ -1,0 +1,600 @@
+/* jobfile: the rules for lines, whatever pieces the input comes in. */
+#include "unit.h"
+
+#include "base/buf.h"
+#include "core/jobfile.h"
+
+#include <inttypes.h>
+#include <malloc.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* One parse as text, a line a job ("ID@LINE=COMMAND;"), escaped, with the
+ * error behind it. */
+static int take_jobs(struct js_jobfile *file, struct js_buf *log,
+                     struct js_err *err)
+{
+    struct js_job *job;
+    int rc;
+    while ((rc = js_jobfile_next(file, &job, err)) > 0) {
+        CU_ASSERT_EQUAL(job->kind, JS_JOB_COMMAND);
+        CU_ASSERT_EQUAL(job->attempt, 1);
+        CU_ASSERT_EQUAL(job->command[job->command_len], '\0');
+        js_buf_printf(log, "%" PRIu64 "@%" PRIu64 "=", job->id, job->line);
+        js_buf_escape(log, job->command, job->command_len);
+        js_buf_puts(log, ";");
+        js_job_free(job);
+    }
+    return rc;
+}
+
+static void log_error(struct js_jobfile *file, const struct js_err *err,
+                      struct js_buf *log)
+{
+    struct js_err again;
+    struct js_job *job;
+    js_buf_printf(log, "!%s", err->text);
+    for (int i = 0; i < 2; i++) {
+        memset(&again, 0, sizeof(again));
+        CU_ASSERT_EQUAL(js_jobfile_next(file, &job, &again), -1);
+        CU_ASSERT_STRING_EQUAL(again.text, err->text);
+    }
+    CU_ASSERT_EQUAL(js_jobfile_next(file, &job, NULL), -1);
+}
+
+/* Where to cut: the length of the next piece, given how much is left. */
+struct cutter {
+    size_t (*next)(struct cutter *cutter, size_t left);
+    size_t arg;
+};
+
+static size_t cut_nowhere(struct cutter *cutter, size_t left)
+{
+    (void)cutter;
+    return left;
+}
+
+static size_t cut_every(struct cutter *cutter, size_t left)
+{
+    return cutter->arg < left ? cutter->arg : left;
+}
+
+static size_t cut_once(struct cutter *cutter, size_t left)
+{
+    size_t piece = cutter->arg < left ? cutter->arg : left;
+    cutter->arg = left;
+    return piece;
+}
+
+static unsigned next_random(unsigned *seed)
+{
+    *seed = *seed * 1103515245 + 12345;
+    return *seed >> 16 & 0x7fff;
+}
+
+static size_t cut_anywhere(struct cutter *cutter, size_t left)
+{
+    unsigned seed = (unsigned)cutter->arg;
+    size_t piece = next_random(&seed) % 7;
+    cutter->arg = seed;
+    return piece < left ? piece : left;
+}
+
+/* Feeds `input` in pieces; takes jobs after each, or only in the end. */
+static void parse(const char *input, size_t len, struct cutter cutter,
+                  bool eager, struct js_buf *log)
+{
+    struct js_err err = {""};
+    int rc = 0;
+    struct js_jobfile *file = js_jobfile_new("f");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+    for (size_t at = 0; at < len && rc == 0;) {
+        size_t piece = cutter.next(&cutter, len - at);
+        /* A copy of its own: reading past it shows under a sanitizer. */
+        char *copy = malloc(piece + 1);
+        memcpy(copy, input + at, piece);
+        CU_ASSERT_EQUAL(js_jobfile_feed(file, copy, piece), 0);
+        free(copy);
+        at += piece;
+        if (eager)
+            rc = take_jobs(file, log, &err);
+    }
+    if (rc == 0) {
+        js_jobfile_end(file);
+        rc = take_jobs(file, log, &err);
+    }
+    if (rc < 0)
+        log_error(file, &err, log);
+    else
+        CU_ASSERT_EQUAL(take_jobs(file, log, &err), 0);
+    js_jobfile_free(file);
+}
+
+static bool parses_to(const char *input, size_t len, struct cutter cutter,
+                      bool eager, const char *expected)
+{
+    struct js_buf log = JS_BUF_INIT;
+    parse(input, len, cutter, eager, &log);
+    bool same = strcmp(js_buf_string(&log), expected) == 0;
+    if (!same)
+        fprintf(stderr, "\n    is  %s\n    not %s\n", log.data, expected);
+    js_buf_release(&log);
+    return same;
+}
+
+/* The same for the whole, byte by byte, and every cut into two. */
+static bool always_parses_to(const char *input, size_t len,
+                             const char *expected)
+{
+    struct cutter whole = {cut_nowhere, 0};
+    struct cutter bytes = {cut_every, 1};
+    bool same = parses_to(input, len, whole, true, expected) &&
+                parses_to(input, len, bytes, true, expected) &&
+                parses_to(input, len, bytes, false, expected);
+    for (size_t at = 0; at <= len && same; at++) {
+        struct cutter two = {cut_once, at};
+        same = parses_to(input, len, two, true, expected);
+    }
+    return same;
+}
+
+struct line_case {
+    const char *input;
+    const char *expected;
+};
+
+static void check_cases(const struct line_case *cases)
+{
+    for (; cases->input; cases++)
+        CU_ASSERT_TRUE(always_parses_to(cases->input, strlen(cases->input),
+                                        cases->expected));
+}
+
+static void test_lines(void)
+{
+    static const struct line_case cases[] = {
+        {"", ""},
+        {"\n", ""},
+        {"a\n", "1@1=a;"},
+        {"a", "1@1=a;"},
+        {"abc\nls\n:", "1@1=abc;2@2=ls;3@3=:;"},
+        {"a\n\nb\n", "1@1=a;2@3=b;"},
+        {"a\n \t \nb\n\n\n", "1@1=a;2@3=b;"},
+        {"\t  a  b \t\n", "1@1=\\t  a  b \\t;"},
+        {"  ", ""},
+        {"a\xff\xfe\x80\n\xc3\xa4\x01", "1@1=a\xff\xfe\x80;2@2=\xc3\xa4\\x01;"},
+        {"[name=x] cmd\nwait\n", "1@1=[name=x] cmd;2@2=wait;"},
+        {NULL, NULL},
+    };
+    check_cases(cases);
+}
+
+static void test_comments(void)
+{
+    static const struct line_case cases[] = {
+        {"#", ""},
+        {"# a\nb\n", "1@2=b;"},
+        {" \t# a\n#b\nc", "1@3=c;"},
+        {"a # b\n", "1@1=a # b;"},
+        {"# a\\\nb\n", "1@2=b;"}, /* a comment never goes on */
+        {"# a\\\r\nb\n", "1@2=b;"},
+        {"#\r\nb", "1@2=b;"},
+        {"\r#a\n", "1@1=\\r#a;"}, /* a CR is no blank */
+        {NULL, NULL},
+    };
+    check_cases(cases);
+}
+
+static void test_carriage_returns(void)
+{
+    static const struct line_case cases[] = {
+        {"a\r\nb\r\n", "1@1=a;2@2=b;"},
+        {"\r\n \r\na", "1@3=a;"},
+        {"a\r", "1@1=a;"},
+        {"\r", ""},
+        {"a\rb\n", "1@1=a\\rb;"},
+        {"a\r\r\n", "1@1=a\\r;"},
+        {"a\r\r", "1@1=a\\r;"},
+        {"a \r\n", "1@1=a ;"},
+        {NULL, NULL},
+    };
+    check_cases(cases);
+}
+
+static void test_continuations(void)
+{
+    static const struct line_case cases[] = {
+        {"a\\\nb\nc\n", "1@1=ab;2@3=c;"},
+        {"a \\\r\n  b\r\nc\r\n", "1@1=a   b;2@3=c;"},
+        {"a\\\\\nb\n", "1@1=a\\\\\\\\;2@2=b;"}, /* even: as it is */
+        {"a\\\\\\\nb\n", "1@1=a\\\\\\\\b;"},
+        {"a\\\\\\\n\\\nb", "1@1=a\\\\\\\\b;"},
+        {"\n\na\\\n\\\n\\\nb\nc", "1@3=ab;2@7=c;"},
+        {"a\\\n# b\nc\n", "1@1=a# b;2@3=c;"},
+        {"a\\\n\nb\n", "1@1=a;2@3=b;"},
+        {"a\\\n   \nb\n", "1@1=a   ;2@3=b;"},
+        {"\\\na\n", "1@1=a;"},
+        {"\\\n#a\n", "1@1=#a;"},
+        {"\\\n  \\\n\t\nb", "1@4=b;"}, /* blank, joined */
+        {"a\\ \nb\n", "1@1=a\\\\ ;2@2=b;"},
+        {"a\\b\n", "1@1=a\\\\b;"},
+        {"a\r\\\n\nb", "1@1=a\\r;2@3=b;"}, /* this CR ends no line */
+        {"a\r\\\n", "1@1=a\\r;"},
+        {NULL, NULL},
+    };
+    check_cases(cases);
+}
+
+static void test_backslash_at_the_end_of_the_input(void)
+{
+    static const struct line_case cases[] = {
+        {"a\\", "1@1=a\\\\;"}, {"a\\\r", "1@1=a\\\\;"},   {"\\", "1@1=\\\\;"},
+        {"a\\\n", "1@1=a;"},   {"a\\\n\\", "1@1=a\\\\;"}, {"\\\n", ""},
+        {NULL, NULL},
+    };
+    check_cases(cases);
+}
+
+#define NUL_IN(what)                                                           \
+    "NUL byte in a " what ": a job file is text, one command a line"
+
+static void test_nul_bytes_are_refused_with_their_place(void)
+{
+    static const struct {
+        const char *input;
+        size_t len;
+        const char *expected;
+    } cases[] = {
+        {"\0", 1, "!f:1:1: " NUL_IN("command")},
+        {"a\n\n  b\0c\nd", 10, "1@1=a;!f:3:4: " NUL_IN("command")},
+        {"a\\\r\nbcd\\\nef\0", 12, "!f:3:3: " NUL_IN("command")},
+        {"\n # a\0", 7, "!f:2:5: " NUL_IN("comment")},
+        {"a\n\0\n\0", 5, "1@1=a;!f:2:1: " NUL_IN("command")},
+        {"\xff\xfe"
+         "a\0\n\0",
+         6, "!f:1:4: " NUL_IN("command")}, /* UTF-16 */
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        CU_ASSERT_TRUE(
+            always_parses_to(cases[i].input, cases[i].len, cases[i].expected));
+}
+
+static void test_errors_carry_the_name(void)
+{
+    struct js_err err;
+    struct js_job *job = NULL;
+    struct js_jobfile *file = js_jobfile_new("jobs.txt");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+    for (int i = 1; i < 57; i++)
+        js_jobfile_feed(file, "# a\n", 4);
+    js_jobfile_feed(file, "12345678\0", 9);
+    CU_ASSERT_EQUAL(js_jobfile_next(file, &job, &err), -1);
+    CU_ASSERT_STRING_EQUAL(err.text,
+                           "jobs.txt:57:9: NUL byte in a command: a job "
+                           "file is text, one command a line");
+    CU_ASSERT_PTR_NULL(job);
+    js_jobfile_free(file);
+    js_jobfile_free(NULL);
+}
+
+/*
+ * The rules once more, in the plainest way: on the whole input, line by line,
+ * as if it were short. For inputs without NUL.
+ */
+static size_t physical_line(const char *input, size_t len, size_t *ret_next)
+{
+    size_t end = 0;
+    while (end < len && input[end] != '\n')
+        end++;
+    *ret_next = end < len ? end + 1 : end;
+    return end > 0 && input[end - 1] == '\r' ? end - 1 : end;
+}
+
+static void expect_jobs(const char *input, size_t len, struct js_buf *log)
+{
+    unsigned line = 1;
+    unsigned id = 1;
+    for (size_t at = 0; at < len;) {
+        struct js_buf command = JS_BUF_INIT;
+        unsigned first = line;
+        size_t next;
+        size_t blanks = strspn(input + at, " \t");
+        bool is_comment = input[at + blanks] == '#';
+        for (bool goes_on = true; goes_on; line++) {
+            size_t end = physical_line(input + at, len - at, &next);
+            bool has_newline = next > 0 && input[at + next - 1] == '\n';
+            size_t slashes = 0;
+            while (slashes < end && input[at + end - 1 - slashes] == '\\')
+                slashes++;
+            goes_on = slashes % 2 && has_newline && !is_comment;
+            js_buf_append(&command, input + at, goes_on ? end - 1 : end);
+            at += next;
+        }
+        const char *text = js_buf_string(&command);
+        if (!is_comment && strspn(text, " \t") != command.len) {
+            js_buf_printf(log, "%u@%u=", id++, first);
+            js_buf_escape(log, text, command.len);
+            js_buf_puts(log, ";");
+        }
+        js_buf_release(&command);
+    }
+}
+
+static void test_random_inputs_against_the_plain_rules(void)
+{
+    static const char letters[] = "ab  \t#\\\\\\\r\r\n\n\n";
+    unsigned seed = 4711;
+    int wrong = 0;
+    for (int round = 0; round < 20000; round++) {
+        char input[41];
+        size_t len = next_random(&seed) % sizeof(input);
+        for (size_t i = 0; i < len; i++)
+            input[i] = letters[next_random(&seed) % (sizeof(letters) - 1)];
+        input[len] = '\0';
+        struct js_buf expected = JS_BUF_INIT;
+        expect_jobs(input, len, &expected);
+        const char *text = js_buf_string(&expected);
+        struct cutter whole = {cut_nowhere, 0};
+        struct cutter bytes = {cut_every, 1};
+        struct cutter any = {cut_anywhere, seed};
+        wrong += !parses_to(input, len, whole, true, text) ||
+                 !parses_to(input, len, bytes, true, text) ||
+                 !parses_to(input, len, any, round % 2, text);
+        js_buf_release(&expected);
+    }
+    CU_ASSERT_EQUAL(wrong, 0);
+}
+
+/* With NUL bytes there are errors too: the same ones however it is cut. */
+static void test_random_cuts_change_nothing(void)
+{
+    unsigned seed = 815;
+    int wrong = 0;
+    for (int round = 0; round < 3000; round++) {
+        char input[300];
+        size_t len = next_random(&seed) % sizeof(input);
+        for (size_t i = 0; i < len; i++)
+            input[i] = "abcd \t#\\\\\r\n\n"[next_random(&seed) % 12];
+        if (round % 3 == 0 && len > 0)
+            input[next_random(&seed) % len] = '\0';
+        struct js_buf expected = JS_BUF_INIT;
+        struct cutter whole = {cut_nowhere, 0};
+        struct cutter bytes = {cut_every, 1};
+        struct cutter any = {cut_anywhere, seed};
+        parse(input, len, whole, false, &expected);
+        const char *text = js_buf_string(&expected);
+        wrong += !parses_to(input, len, bytes, true, text) ||
+                 !parses_to(input, len, any, round % 2, text);
+        js_buf_release(&expected);
+    }
+    CU_ASSERT_EQUAL(wrong, 0);
+}
+
+/* ---- long lines: "x" times `len`, then `tail`, cut every `piece` bytes; a
+ * '@' stands for NUL */
+
+static struct js_job *parse_long(size_t len, const char *tail, size_t piece,
+                                 struct js_err *err)
+{
+    struct js_job *job = NULL;
+    struct js_job *none = NULL;
+    size_t total = len + strlen(tail);
+    char *input = malloc(total + 1);
+    memset(input, 'x', len);
+    for (size_t i = len; i < total; i++)
+        input[i] = tail[i - len] == '@' ? '\0' : tail[i - len];
+    struct js_jobfile *file = js_jobfile_new("f");
+    int rc = 0;
+    for (size_t at = 0; at < total && rc == 0; at += piece) {
+        size_t part = piece < total - at ? piece : total - at;
+        js_jobfile_feed(file, input + at, part);
+        rc = js_jobfile_next(file, &job, err);
+    }
+    js_jobfile_end(file);
+    if (rc == 0)
+        rc = js_jobfile_next(file, &job, err);
+    CU_ASSERT_EQUAL(js_jobfile_next(file, &none, err), rc > 0 ? 0 : -1);
+    js_jobfile_free(file);
+    free(input);
+    return job;
+}
+
+static void check_long(size_t len, const char *tail, size_t expected_len)
+{
+    static const size_t pieces[] = {SIZE_MAX / 2, 1000003, 4096};
+    for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
+        struct js_err err = {""};
+        struct js_job *job = parse_long(len, tail, pieces[i], &err);
+        CU_ASSERT_EQUAL(job ? job->command_len : 0, expected_len);
+        if (job)
+            CU_ASSERT_EQUAL(strspn(job->command, "x\\"), expected_len);
+        CU_ASSERT_STRING_EQUAL(
+            err.text, job ? ""
+                          : "f:1:1: command longer than 16 MiB (16777216 "
+                            "bytes): put it in a script");
+        js_job_free(job);
+    }
+}
+
+static void test_long_lines_up_to_the_limit(void)
+{
+    check_long(100000, "\n", 100000);
+    check_long(JS_COMMAND_MAX, "", JS_COMMAND_MAX);
+    check_long(JS_COMMAND_MAX, "\r\n", JS_COMMAND_MAX);
+    check_long(JS_COMMAND_MAX, "\\\r\n\r\n", JS_COMMAND_MAX);
+    check_long(JS_COMMAND_MAX - 1, "\\\nx\n", JS_COMMAND_MAX);
+}
+
+static void test_too_long_lines_are_refused(void)
+{
+    check_long(JS_COMMAND_MAX + 1, "", 0);
+    check_long(JS_COMMAND_MAX + 1, "\r\n", 0);
+    check_long(JS_COMMAND_MAX, "\\\nx\n", 0);
+    check_long(JS_COMMAND_MAX, "\\", 0);
+    check_long(JS_COMMAND_MAX + 2, "\\\n", 0);
+    check_long(JS_COMMAND_MAX * 2, "\n", 0);
+    check_long(JS_COMMAND_MAX + 3, "@", 0); /* what comes first counts */
+}
+
+/* 64 MiB of a line that has no end and the little that came before it. */
+static bool feed_without_end(const char *start, char fill, struct js_err *err)
+{
+    char piece[4096];
+    struct js_job *job;
+    int rc = 0;
+    struct js_jobfile *file = js_jobfile_new("f");
+    size_t before = mallinfo2().uordblks + mallinfo2().hblkhd;
+    js_jobfile_feed(file, start, strlen(start));
+    memset(piece, fill, sizeof(piece));
+    for (int i = 0; i < 16384 && rc == 0; i++) {
+        js_jobfile_feed(file, piece, sizeof(piece));
+        rc = js_jobfile_next(file, &job, err);
+    }
+    size_t after = mallinfo2().uordblks + mallinfo2().hblkhd;
+    CU_ASSERT_TRUE(after <= before + (rc ? 40 : 1) * (1 << 20));
+    js_jobfile_free(file);
+    return rc == 0;
+}
+
+static void test_lines_without_end_do_not_fill_the_memory(void)
+{
+    struct js_err err;
+    CU_ASSERT_TRUE(feed_without_end("\n #", 'c', &err));
+    CU_ASSERT_TRUE(feed_without_end("", '\n', &err));
+    CU_ASSERT_FALSE(feed_without_end("\n\nb\\\nc", 'b', &err));
+    CU_ASSERT_EQUAL(strncmp(err.text, "f:3:1: command longer", 21), 0);
+    CU_ASSERT_FALSE(feed_without_end("", ' ', &err));
+}
+
+/* Bytes wait in the parser while jobs are taken slowly, and keep their order.
+ * It also walks through the moving of what waits. */
+static void test_jobs_taken_more_slowly_than_fed(void)
+{
+    struct js_buf all = JS_BUF_INIT;
+    struct js_jobfile *file = js_jobfile_new("f");
+    uint64_t taken = 0;
+    struct js_job *job;
+    for (unsigned i = 1; i <= 3000; i++)
+        js_buf_printf(&all, "command %u of many\n", i);
+    for (size_t at = 0; at < all.len || taken < 3000;) {
+        size_t piece = all.len - at < 31 ? all.len - at : 31;
+        js_jobfile_feed(file, all.data + at, piece);
+        at += piece;
+        if (at == all.len)
+            js_jobfile_end(file);
+        if (js_jobfile_next(file, &job, NULL) == 0)
+            continue;
+        char expected[40];
+        taken++;
+        snprintf(expected, sizeof(expected), "command %u of many",
+                 (unsigned)taken);
+        CU_ASSERT_STRING_EQUAL(job->command, expected);
+        CU_ASSERT_EQUAL(job->id, taken);
+        CU_ASSERT_EQUAL(job->line, taken);
+        js_job_free(job);
+    }
+    CU_ASSERT_EQUAL(js_jobfile_next(file, &job, NULL), 0);
+    js_jobfile_free(file);
+    js_buf_release(&all);
+}
+
+/*
+ * Nothing is looked at or moved more often than a few times. Were it not so,
+ * each of these would take many minutes: the alarm ends them.
+ */
+static void test_time_does_not_grow_with_what_waits(void)
+{
+    struct js_buf all = JS_BUF_INIT;
+    struct js_jobfile *file = js_jobfile_new("f");
+    struct js_job *job;
+    int rc;
+    uint64_t jobs = 0;
+    alarm(60);
+    for (int i = 0; i < 2000000; i++)
+        js_buf_puts(&all, "ab\n");
+    js_jobfile_feed(file, all.data, all.len);
+    for (; (rc = js_jobfile_next(file, &job, NULL)) > 0; jobs++) {
+        js_job_free(job);
+        js_jobfile_feed(file, "\n", 1);
+    }
+    CU_ASSERT_EQUAL(rc, 0);
+    CU_ASSERT_EQUAL(jobs, 2000000);
+    js_jobfile_free(file);
+    js_buf_release(&all);
+    alarm(0);
+}
+
+static void test_time_does_not_grow_with_the_line(void)
+{
+    struct js_jobfile *file = js_jobfile_new("f");
+    struct js_job *job = NULL;
+    alarm(60);
+    for (int i = 0; i < 2000000; i++) { /* joins to four million '\\' */
+        js_jobfile_feed(file, "\\\\\\\n", 4);
+        CU_ASSERT_EQUAL(js_jobfile_next(file, &job, NULL), 0);
+    }
+    for (int i = 0; i < 4000000; i++) {
+        js_jobfile_feed(file, "x", 1);
+        CU_ASSERT_EQUAL(js_jobfile_next(file, &job, NULL), 0);
+    }
+    js_jobfile_end(file);
+    CU_ASSERT_EQUAL_FATAL(js_jobfile_next(file, &job, NULL), 1);
+    CU_ASSERT_EQUAL(job->command_len, 8000000);
+    CU_ASSERT_EQUAL(strspn(job->command, "\\"), 4000000);
+    js_job_free(job);
+    js_jobfile_free(file);
+    alarm(0);
+}
+
+/* What was taken is let go of although the input is never all taken. */
+static void test_memory_does_not_grow_behind_what_waits(void)
+{
+    char piece[4096];
+    struct js_job *job;
+    uint64_t jobs = 0;
+    struct js_jobfile *file = js_jobfile_new("f");
+    memset(piece, 'x', sizeof(piece));
+    piece[sizeof(piece) - 1] = '\n';
+    js_jobfile_feed(file, piece, sizeof(piece));
+    size_t before = mallinfo2().uordblks + mallinfo2().hblkhd;
+    for (int i = 0; i < 16384; i++) { /* 64 MiB; one line always waits */
+        js_jobfile_feed(file, piece, sizeof(piece));
+        jobs += js_jobfile_next(file, &job, NULL) == 1 &&
+                job->command_len == sizeof(piece) - 1;
+        js_job_free(job);
+    }
+    size_t after = mallinfo2().uordblks + mallinfo2().hblkhd;
+    CU_ASSERT_EQUAL(jobs, 16384);
+    CU_ASSERT_TRUE(after <= before + (1 << 20));
+    js_jobfile_free(file);
+}
+
+static const struct unit_test tests[] = {
+    {"lines", test_lines},
+    {"comments", test_comments},
+    {"carriage returns", test_carriage_returns},
+    {"continuations", test_continuations},
+    {"backslash at the end of the input",
+     test_backslash_at_the_end_of_the_input},
+    {"NUL bytes are refused with their place",
+     test_nul_bytes_are_refused_with_their_place},
+    {"errors carry the name", test_errors_carry_the_name},
+    {"random inputs against the plain rules",
+     test_random_inputs_against_the_plain_rules},
+    {"random cuts change nothing", test_random_cuts_change_nothing},
+    {"long lines up to the limit", test_long_lines_up_to_the_limit},
+    {"too long lines are refused", test_too_long_lines_are_refused},
+    {"lines without end do not fill the memory",
+     test_lines_without_end_do_not_fill_the_memory},
+    {"jobs taken more slowly than fed", test_jobs_taken_more_slowly_than_fed},
+    {"time does not grow with what waits",
+     test_time_does_not_grow_with_what_waits},
+    {"time does not grow with the line", test_time_does_not_grow_with_the_line},
+    {"memory does not grow behind what waits",
+     test_memory_does_not_grow_behind_what_waits},
+    {NULL, NULL},
+};
+const struct unit_suite suite_jobfile = {"jobfile", tests};

@@ -1,0 +1,997 @@
+/* plan: which job goes where and when; and job: the queue below it. */
+#include "unit.h"
+
+#include "base/clock.h"
+#include "core/job.h"
+#include "core/plan.h"
+#include "rng.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const int64_t short_ns = JS_NS_PER_MS;
+static const int64_t long_ns = 10 * JS_NS_PER_S;
+
+/* ---------------------------------------------------------------- helpers */
+
+/* The analyzer does not know that CUnit's fatal assertions do not return. */
+static void *not_null(void *pointer)
+{
+    CU_ASSERT_PTR_NOT_NULL_FATAL(pointer);
+    if (!pointer)
+        abort();
+    return pointer;
+}
+
+static struct js_plan *plan_of(uint32_t round_size, bool barrier)
+{
+    struct js_plan_config config = {.round_size = round_size,
+                                    .barrier = barrier};
+    struct js_plan *plan = js_plan_new(&config);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(plan);
+    return plan;
+}
+
+static void add_jobs(struct js_plan *plan, uint64_t first, uint64_t last)
+{
+    for (uint64_t id = first; id <= last; id++) {
+        js_plan_add(plan, not_null(js_job_new_simulated(id, 1)));
+    }
+}
+
+static void add_slaves(struct js_plan *plan, unsigned count, uint32_t slots)
+{
+    for (unsigned i = 1; i <= count; i++)
+        CU_ASSERT_EQUAL(js_plan_add_slave(plan, i, slots), 0);
+}
+
+static void expect_nothing(struct js_plan *plan)
+{
+    CU_ASSERT_EQUAL(js_plan_next(plan).step, JS_PLAN_NOTHING);
+}
+
+/* The next decisions announce these jobs. */
+static void expect_round(struct js_plan *plan, uint64_t first, uint64_t last)
+{
+    for (uint64_t id = first; id <= last; id++) {
+        struct js_plan_decision next = js_plan_next(plan);
+        CU_ASSERT_EQUAL_FATAL(next.step, JS_PLAN_DISPATCH);
+        CU_ASSERT_EQUAL(next.job->id, id);
+    }
+}
+
+/* The next decision gives this job to that slave. Returns the ticket. */
+static uint64_t expect_assigned(struct js_plan *plan, uint64_t id,
+                                unsigned slave)
+{
+    struct js_plan_decision next = js_plan_next(plan);
+    CU_ASSERT_EQUAL_FATAL(next.step, JS_PLAN_ASSIGN);
+    CU_ASSERT_EQUAL(next.job->id, id);
+    CU_ASSERT_EQUAL(next.slave, slave);
+    return next.ticket;
+}
+
+/* The job has been taken in and has ended. */
+static void end_job(struct js_plan *plan, unsigned slave, uint64_t ticket,
+                    uint64_t id, int64_t run_ns)
+{
+    js_plan_acknowledged(plan, slave, 1);
+    struct js_job *job = not_null(js_plan_ended(plan, slave, ticket, run_ns));
+    CU_ASSERT_EQUAL(job->id, id);
+    js_job_free(job);
+}
+
+/* Lets the plan see one job of `run_ns`, which has the id `id`. */
+static void teach(struct js_plan *plan, uint64_t id, int64_t run_ns)
+{
+    add_jobs(plan, id, id);
+    expect_round(plan, id, id);
+    end_job(plan, 1, expect_assigned(plan, id, 1), id, run_ns);
+}
+
+/* Takes all assignments there are now; returns how many. */
+static unsigned assign_all(struct js_plan *plan, uint64_t *tickets,
+                           unsigned room)
+{
+    unsigned count = 0;
+    for (;;) {
+        struct js_plan_decision next = js_plan_next(plan);
+        if (next.step == JS_PLAN_NOTHING)
+            return count;
+        if (next.step == JS_PLAN_DISPATCH)
+            continue;
+        CU_ASSERT_FATAL(count < room);
+        tickets[count++] = next.ticket;
+    }
+}
+
+/* ---------------------------------------------------------------- jobs */
+
+static void test_job_holds_its_command(void)
+{
+    struct js_job *job = not_null(js_job_new(7, "echo \xff x", 8));
+    CU_ASSERT_EQUAL(job->id, 7);
+    CU_ASSERT_EQUAL(job->kind, JS_JOB_COMMAND);
+    CU_ASSERT_EQUAL(job->attempt, 1);
+    CU_ASSERT_EQUAL(job->command_len, 8);
+    CU_ASSERT_STRING_EQUAL(job->command, "echo \xff x");
+    js_job_free(job);
+    job = not_null(js_job_new_simulated(8, 42));
+    CU_ASSERT_EQUAL(job->kind, JS_JOB_SIMULATED);
+    CU_ASSERT_EQUAL(job->duration_ns, 42);
+    CU_ASSERT_EQUAL(job->attempt, 1);
+    CU_ASSERT_EQUAL(job->command_len, 0);
+    errno = EDOM;
+    js_job_free(job);
+    js_job_free(NULL);
+    CU_ASSERT_EQUAL(errno, EDOM);
+}
+
+static void pop_expecting(struct js_job_queue *queue, uint64_t id)
+{
+    struct js_job *job = not_null(js_job_queue_pop(queue));
+    CU_ASSERT_EQUAL(job->id, id);
+    js_job_free(job);
+}
+
+static void test_queue_is_first_in_first_out(void)
+{
+    struct js_job_queue queue = {0};
+    CU_ASSERT_PTR_NULL(js_job_queue_pop(&queue));
+    js_job_queue_push_front(&queue, js_job_new_simulated(2, 0));
+    js_job_queue_push(&queue, js_job_new_simulated(3, 0));
+    js_job_queue_push_front(&queue, js_job_new_simulated(1, 0));
+    CU_ASSERT_EQUAL(queue.count, 3);
+    pop_expecting(&queue, 1);
+    pop_expecting(&queue, 2);
+    pop_expecting(&queue, 3);
+    CU_ASSERT_PTR_NULL(js_job_queue_pop(&queue));
+    CU_ASSERT_EQUAL(queue.count, 0);
+    js_job_queue_push(&queue, js_job_new_simulated(4, 0));
+    js_job_queue_push(&queue, js_job_new_simulated(5, 0));
+    pop_expecting(&queue, 4);
+    js_job_queue_release(&queue);
+    CU_ASSERT_EQUAL(queue.count, 0);
+}
+
+/* ---------------------------------------------------------------- rounds */
+
+static void test_rounds_of_ten(void)
+{
+    struct js_plan *plan = plan_of(10, false);
+    add_jobs(plan, 1, 25);
+    expect_nothing(plan); /* nobody to run them */
+    add_slaves(plan, 1, 1);
+    for (uint64_t id = 1; id <= 25; id++) {
+        if (id % 10 == 1)
+            expect_round(plan, id, id + 9 < 25 ? id + 9 : 25);
+        uint64_t ticket = expect_assigned(plan, id, 1);
+        expect_nothing(plan);
+        CU_ASSERT_EQUAL(js_plan_assigned(plan), 1);
+        CU_ASSERT_EQUAL(js_plan_held(plan), 26 - id);
+        end_job(plan, 1, ticket, id, long_ns);
+    }
+    expect_nothing(plan);
+    CU_ASSERT_EQUAL(js_plan_held(plan), 0);
+    js_plan_free(plan);
+}
+
+static void test_stream_gives_few_jobs(void)
+{
+    struct js_plan *plan = plan_of(10, false);
+    add_slaves(plan, 1, 1);
+    expect_nothing(plan);
+    add_jobs(plan, 1, 3);
+    expect_round(plan, 1, 3);
+    add_jobs(plan, 4, 4); /* too late for this round */
+    uint64_t ticket = expect_assigned(plan, 1, 1);
+    expect_nothing(plan);
+    end_job(plan, 1, ticket, 1, long_ns);
+    end_job(plan, 1, expect_assigned(plan, 2, 1), 2, long_ns);
+    end_job(plan, 1, expect_assigned(plan, 3, 1), 3, long_ns);
+    expect_round(plan, 4, 4);
+    end_job(plan, 1, expect_assigned(plan, 4, 1), 4, long_ns);
+    expect_nothing(plan);
+    js_plan_free(plan);
+}
+
+/* Jobs that come in while a round is being announced are not part of it. */
+static void test_round_is_closed_when_it_opens(void)
+{
+    struct js_plan *plan = plan_of(10, false);
+    add_slaves(plan, 1, 1);
+    add_jobs(plan, 1, 2);
+    expect_round(plan, 1, 1);
+    add_jobs(plan, 3, 9);
+    expect_round(plan, 2, 2);
+    end_job(plan, 1, expect_assigned(plan, 1, 1), 1, long_ns);
+    end_job(plan, 1, expect_assigned(plan, 2, 1), 2, long_ns);
+    expect_round(plan, 3, 9);
+    js_plan_free(plan);
+}
+
+/* Nobody waits for the slowest of a round ... */
+static void test_uneven_run_times(void)
+{
+    struct js_plan *plan = plan_of(3, false);
+    add_slaves(plan, 2, 1);
+    add_jobs(plan, 1, 9);
+    expect_round(plan, 1, 3);
+    uint64_t slow = expect_assigned(plan, 1, 1);
+    for (uint64_t id = 2; id <= 9; id++) {
+        if (id % 3 == 1)
+            expect_round(plan, id, id + 2);
+        uint64_t ticket = expect_assigned(plan, id, 2);
+        expect_nothing(plan);
+        end_job(plan, 2, ticket, id, long_ns);
+    }
+    expect_nothing(plan);
+    end_job(plan, 1, slow, 1, long_ns);
+    CU_ASSERT_EQUAL(js_plan_held(plan), 0);
+    js_plan_free(plan);
+}
+
+/* ... but with a barrier all do. */
+static void test_barrier(void)
+{
+    struct js_plan *plan = plan_of(3, true);
+    add_slaves(plan, 2, 1);
+    add_jobs(plan, 1, 6);
+    expect_round(plan, 1, 3);
+    uint64_t slow = expect_assigned(plan, 1, 1);
+    end_job(plan, 2, expect_assigned(plan, 2, 2), 2, long_ns);
+    end_job(plan, 2, expect_assigned(plan, 3, 2), 3, long_ns);
+    expect_nothing(plan);
+    end_job(plan, 1, slow, 1, long_ns);
+    expect_round(plan, 4, 6);
+    CU_ASSERT_EQUAL(js_plan_next(plan).step, JS_PLAN_ASSIGN);
+    js_plan_free(plan);
+}
+
+/* What goes back or is lost has not ended. */
+static void test_barrier_waits_for_what_came_back(void)
+{
+    struct js_plan *plan = plan_of(2, true);
+    add_slaves(plan, 2, 1);
+    add_jobs(plan, 1, 4);
+    expect_round(plan, 1, 2);
+    uint64_t first = expect_assigned(plan, 1, 1);
+    uint64_t second = expect_assigned(plan, 2, 2);
+    js_plan_acknowledged(plan, 1, 1);
+    js_plan_returned(plan, 1, first);
+    expect_assigned(plan, 1, 1);
+    end_job(plan, 2, second, 2, long_ns);
+    expect_nothing(plan);
+    js_plan_lost(plan, 1);
+    first = expect_assigned(plan, 1, 2);
+    expect_nothing(plan);
+    end_job(plan, 2, first, 1, long_ns);
+    expect_round(plan, 3, 4);
+    js_plan_free(plan);
+}
+
+/* ---------------------------------------------------------------- room */
+
+static void test_nothing_ahead_before_a_run_time_is_known(void)
+{
+    struct js_plan *plan = plan_of(10, false);
+    uint64_t tickets[32];
+    add_slaves(plan, 2, 3);
+    add_jobs(plan, 1, 30);
+    CU_ASSERT_EQUAL(assign_all(plan, tickets, 32), 6);
+    CU_ASSERT_EQUAL(js_plan_slaves(plan), 2);
+    CU_ASSERT_EQUAL(js_plan_slots(plan), 6);
+    js_plan_free(plan);
+}
+
+static void test_ahead_for_short_jobs_only(void)
+{
+    uint64_t tickets[32];
+    struct js_plan *plan = plan_of(10, false);
+    add_slaves(plan, 1, 1);
+    teach(plan, 1, short_ns);
+    add_jobs(plan, 2, 40);
+    unsigned count = assign_all(plan, tickets, 32);
+    CU_ASSERT(count > 1 && count <= JS_PLAN_CREDIT);
+    js_plan_free(plan);
+
+    plan = plan_of(10, false);
+    add_slaves(plan, 1, 1);
+    teach(plan, 1, long_ns);
+    add_jobs(plan, 2, 40);
+    CU_ASSERT_EQUAL(assign_all(plan, tickets, 32), 1);
+    js_plan_free(plan);
+}
+
+/* The measure follows what is seen: long jobs end the giving ahead. */
+static void test_ahead_ends_when_jobs_become_long(void)
+{
+    uint64_t tickets[32];
+    struct js_plan *plan = plan_of(10, false);
+    add_slaves(plan, 1, 1);
+    teach(plan, 1, short_ns);
+    teach(plan, 2, long_ns);
+    add_jobs(plan, 3, 40);
+    CU_ASSERT_EQUAL(assign_all(plan, tickets, 32), 1);
+    js_plan_free(plan);
+}
+
+static void test_free_slots_come_before_jobs_ahead(void)
+{
+    struct js_plan *plan = plan_of(10, false);
+    add_slaves(plan, 3, 1);
+    teach(plan, 1, short_ns);
+    add_jobs(plan, 2, 10);
+    expect_round(plan, 2, 10);
+    unsigned given[4] = {0};
+    for (int i = 0; i < 9; i++) {
+        struct js_plan_decision next = js_plan_next(plan);
+        CU_ASSERT_EQUAL_FATAL(next.step, JS_PLAN_ASSIGN);
+        given[next.slave]++;
+        /* Nobody has two more than another. */
+        for (int a = 1; a <= 3; a++) {
+            for (int b = 1; b <= 3; b++)
+                CU_ASSERT(given[a] <= given[b] + 1);
+        }
+    }
+    js_plan_free(plan);
+}
+
+static void test_never_above_credit(void)
+{
+    uint64_t tickets[64];
+    struct js_plan *plan = plan_of(10, false);
+    add_slaves(plan, 1, 32);
+    add_jobs(plan, 1, 200);
+    CU_ASSERT_EQUAL(assign_all(plan, tickets, 64), JS_PLAN_CREDIT);
+    js_plan_acknowledged(plan, 1, 3);
+    CU_ASSERT_EQUAL(assign_all(plan, tickets, 64), 3);
+    js_plan_acknowledged(plan, 1, 1000); /* more than was sent */
+    CU_ASSERT_EQUAL(assign_all(plan, tickets, 64), JS_PLAN_CREDIT);
+    js_plan_acknowledged(plan, 1, JS_PLAN_CREDIT);
+    CU_ASSERT_EQUAL(assign_all(plan, tickets, 64), 32 - 23);
+    js_plan_acknowledged(plan, 2, 1); /* nobody */
+    js_plan_acknowledged(plan, UINT32_MAX, 1);
+    CU_ASSERT_EQUAL(js_plan_assigned(plan), 32);
+    js_plan_free(plan);
+}
+
+static void test_run_times_at_the_ends_of_their_range(void)
+{
+    uint64_t tickets[32];
+    static const int64_t run_ns[] = {0, INT64_MAX, 1, INT64_MAX, 0};
+    struct js_plan *plan = plan_of(1, false);
+    add_slaves(plan, 1, 1);
+    for (uint64_t i = 0; i < 5; i++)
+        teach(plan, i + 1, run_ns[i]);
+    add_jobs(plan, 6, 20);
+    CU_ASSERT_EQUAL(assign_all(plan, tickets, 32), 1);
+    js_plan_free(plan);
+    plan = plan_of(1, false);
+    add_slaves(plan, 1, 1);
+    teach(plan, 1, INT64_MAX);
+    teach(plan, 2, INT64_MAX);
+    js_plan_free(plan);
+}
+
+static void test_wants_jobs_is_bounded(void)
+{
+    uint64_t tickets[64];
+    struct js_plan *plan = plan_of(10, false);
+    uint64_t added = 0;
+    CU_ASSERT_TRUE(js_plan_wants_jobs(plan)); /* before anybody is there */
+    for (; js_plan_wants_jobs(plan) && added < 1000; added++)
+        add_jobs(plan, added + 1, added + 1);
+    CU_ASSERT(added >= 10 && added < 100);
+    add_slaves(plan, 2, 5);
+    CU_ASSERT_TRUE(js_plan_wants_jobs(plan));
+    for (; js_plan_wants_jobs(plan) && added < 1000; added++)
+        add_jobs(plan, added + 1, added + 1);
+    CU_ASSERT(added >= 10 && added < 200);
+    CU_ASSERT_EQUAL(assign_all(plan, tickets, 64), 10);
+    CU_ASSERT_TRUE(js_plan_wants_jobs(plan));
+    js_plan_free(plan);
+}
+
+/* ---------------------------------------------------------------- news */
+
+static void test_returned_goes_to_the_next_with_room(void)
+{
+    struct js_plan *plan = plan_of(10, false);
+    add_slaves(plan, 2, 1);
+    teach(plan, 1, short_ns);
+    add_jobs(plan, 2, 5);
+    expect_round(plan, 2, 5);
+    uint64_t tickets[4];
+    unsigned slaves[4];
+    for (int i = 0; i < 4; i++) {
+        struct js_plan_decision next = js_plan_next(plan);
+        CU_ASSERT_EQUAL_FATAL(next.step, JS_PLAN_ASSIGN);
+        tickets[i] = next.ticket;
+        slaves[i] = next.slave;
+    }
+    /* Each runs one and has one ahead; the one who has 2 gives 4 back. */
+    CU_ASSERT_EQUAL(slaves[0], slaves[2]);
+    CU_ASSERT_EQUAL(slaves[1], slaves[3]);
+    js_plan_acknowledged(plan, slaves[0], 2);
+    js_plan_returned(plan, slaves[0], tickets[2]);
+    CU_ASSERT_EQUAL(js_plan_assigned(plan), 3);
+    uint64_t again = expect_assigned(plan, 4, slaves[1]);
+    CU_ASSERT_NOT_EQUAL(again, tickets[2]);
+    /* The old ticket means nothing any more. */
+    js_plan_returned(plan, slaves[0], tickets[2]);
+    CU_ASSERT_PTR_NULL(js_plan_ended(plan, slaves[0], tickets[2], 1));
+    CU_ASSERT_PTR_NULL(js_plan_ended(plan, slaves[0], again, 1));
+    end_job(plan, slaves[1], again, 4, short_ns);
+    end_job(plan, slaves[0], tickets[0], 2, short_ns);
+    end_job(plan, slaves[1], tickets[1], 3, short_ns);
+    end_job(plan, slaves[1], tickets[3], 5, short_ns);
+    CU_ASSERT_EQUAL(js_plan_held(plan), 0);
+    js_plan_free(plan);
+}
+
+/* Whoever gave jobs back gets none ahead until one of its own has ended. */
+static void test_returned_stops_giving_ahead(void)
+{
+    struct js_plan *plan = plan_of(10, false);
+    add_slaves(plan, 1, 1);
+    teach(plan, 1, short_ns);
+    add_jobs(plan, 2, 3);
+    expect_round(plan, 2, 3);
+    uint64_t runs = expect_assigned(plan, 2, 1);
+    uint64_t ahead = expect_assigned(plan, 3, 1);
+    js_plan_acknowledged(plan, 1, 2);
+    js_plan_returned(plan, 1, ahead);
+    expect_nothing(plan);
+    end_job(plan, 1, runs, 2, short_ns);
+    expect_assigned(plan, 3, 1);
+    js_plan_free(plan);
+}
+
+/* Returned last job first, as a slave does: they keep their order. */
+static void test_returned_jobs_keep_their_order(void)
+{
+    struct js_plan *plan = plan_of(10, false);
+    add_slaves(plan, 1, 1);
+    teach(plan, 1, short_ns);
+    add_jobs(plan, 2, 6);
+    expect_round(plan, 2, 6);
+    uint64_t tickets[5];
+    for (uint64_t id = 2; id <= 6; id++)
+        tickets[id - 2] = expect_assigned(plan, id, 1);
+    js_plan_acknowledged(plan, 1, 5);
+    for (int i = 4; i >= 1; i--)
+        js_plan_returned(plan, 1, tickets[i]);
+    end_job(plan, 1, tickets[0], 2, short_ns);
+    for (uint64_t id = 3; id <= 6; id++)
+        expect_assigned(plan, id, 1);
+    js_plan_free(plan);
+}
+
+static void test_lost_jobs_run_again(void)
+{
+    struct js_plan *plan = plan_of(10, false);
+    add_slaves(plan, 2, 2);
+    add_jobs(plan, 1, 10);
+    expect_round(plan, 1, 10);
+    uint64_t tickets[4];
+    unsigned slaves[4];
+    for (int i = 0; i < 4; i++) {
+        struct js_plan_decision next = js_plan_next(plan);
+        CU_ASSERT_EQUAL_FATAL(next.step, JS_PLAN_ASSIGN);
+        tickets[i] = next.ticket;
+        slaves[i] = next.slave;
+    }
+    js_plan_lost(plan, 1);
+    CU_ASSERT_EQUAL(js_plan_slaves(plan), 1);
+    CU_ASSERT_EQUAL(js_plan_slots(plan), 2);
+    CU_ASSERT_EQUAL(js_plan_assigned(plan), 2);
+    CU_ASSERT_EQUAL(js_plan_held(plan), 10);
+    js_plan_lost(plan, 1); /* once more: nothing */
+    js_plan_lost(plan, 77);
+    CU_ASSERT_EQUAL(js_plan_slaves(plan), 1);
+    expect_nothing(plan);
+    uint64_t expected = 0;
+    for (int i = 0; i < 4; i++) {
+        if (slaves[i] == 1) {
+            CU_ASSERT_PTR_NULL(js_plan_ended(plan, 1, tickets[i], 1));
+            CU_ASSERT_PTR_NULL(js_plan_ended(plan, 2, tickets[i], 1));
+            js_plan_returned(plan, 1, tickets[i]);
+            expected = expected ? expected : (uint64_t)i + 1;
+            continue;
+        }
+        end_job(plan, 2, tickets[i], (uint64_t)i + 1, long_ns);
+    }
+    /* In order, before any other, as their second attempt. */
+    for (int n = 0; n < 2; n++) {
+        struct js_plan_decision next = js_plan_next(plan);
+        CU_ASSERT_EQUAL_FATAL(next.step, JS_PLAN_ASSIGN);
+        CU_ASSERT(next.job->id <= 4 && slaves[next.job->id - 1] == 1);
+        CU_ASSERT_EQUAL(next.job->attempt, 2);
+        CU_ASSERT(n == 1 || next.job->id == expected);
+    }
+    expect_nothing(plan);
+    js_plan_free(plan);
+}
+
+static void test_all_lost_keeps_the_jobs(void)
+{
+    struct js_plan *plan = plan_of(10, false);
+    add_slaves(plan, 1, 1);
+    add_jobs(plan, 1, 5);
+    expect_round(plan, 1, 5);
+    expect_assigned(plan, 1, 1);
+    js_plan_lost(plan, 1);
+    expect_nothing(plan);
+    CU_ASSERT_EQUAL(js_plan_held(plan), 5);
+    CU_ASSERT_EQUAL(js_plan_slaves(plan), 0);
+    CU_ASSERT_EQUAL(js_plan_add_slave(plan, 2, 1), 0);
+    expect_assigned(plan, 1, 2);
+    js_plan_free(plan);
+}
+
+static void test_slaves_have_any_number_once(void)
+{
+    struct js_plan *plan = plan_of(10, false);
+    CU_ASSERT_EQUAL(js_plan_add_slave(plan, 40000, 2), 0);
+    CU_ASSERT_EQUAL(js_plan_add_slave(plan, 3, 1), 0);
+    errno = 0;
+    CU_ASSERT_EQUAL(js_plan_add_slave(plan, 3, 1), -1);
+    CU_ASSERT_EQUAL(errno, EEXIST);
+    CU_ASSERT_EQUAL(js_plan_slaves(plan), 2);
+    CU_ASSERT_EQUAL(js_plan_slots(plan), 3);
+    js_plan_lost(plan, 3);
+    CU_ASSERT_EQUAL(js_plan_add_slave(plan, 3, 1), -1);
+    errno = EDOM;
+    js_plan_free(plan);
+    js_plan_free(NULL);
+    CU_ASSERT_EQUAL(errno, EDOM);
+}
+
+/* ---------------------------------------------------------------- any run */
+
+/*
+ * Random runs against a model that knows the rules, not how they are kept:
+ * after each decision and each piece of news it says what may be.
+ */
+enum { JOBS_MAX = 120, SLAVES_MAX = 40, TICKETS_MAX = 20000, AHEAD_MAX = 8 };
+
+struct model_job {
+    bool is_dispatched, is_ended;
+    unsigned holder; /* 0: nobody */
+    uint64_t ticket;
+    uint32_t attempt;
+};
+
+struct model_slave {
+    bool is_live;
+    uint32_t slots, held, unacknowledged;
+};
+
+struct model {
+    struct rng rng;
+    struct js_plan *plan;
+    struct js_plan_config config;
+    struct model_job jobs[JOBS_MAX + 1]; /* by id */
+    struct model_slave slaves[SLAVES_MAX + 1];
+    uint64_t total, added, dispatched, ended, assigned;
+    unsigned slave_count, live;
+    uint64_t slots;
+    uint64_t last_assigned; /* id */
+    bool is_disturbed;      /* something went back or was lost */
+    uint64_t round_left;    /* jobs of the open round still to be told */
+    uint64_t tickets[TICKETS_MAX];
+    unsigned ticket_count;
+    const char *complaint; /* the first */
+};
+
+static void demand(struct model *model, bool is_so, const char *what)
+{
+    if (!is_so && !model->complaint)
+        model->complaint = what;
+}
+
+/* A job that was dispatched and that nobody has. */
+static bool is_loose(const struct model_job *job)
+{
+    return job->is_dispatched && !job->is_ended && job->holder == 0;
+}
+
+static uint64_t loose_jobs(const struct model *model)
+{
+    uint64_t count = 0;
+    for (uint64_t id = 1; id <= model->added; id++)
+        count += is_loose(&model->jobs[id]);
+    return count;
+}
+
+static void see_dispatch(struct model *model, const struct js_job *job)
+{
+    uint64_t waiting = model->added - model->dispatched;
+    demand(model, job->id == model->dispatched + 1, "dispatched out of order");
+    if (model->round_left == 0) {
+        demand(model, loose_jobs(model) == 0, "a round opened too early");
+        demand(model, !model->config.barrier || model->assigned == 0,
+               "a round opened before the barrier");
+        model->round_left = waiting < model->config.round_size
+                                ? waiting
+                                : model->config.round_size;
+    }
+    if (model->complaint)
+        return;
+    model->round_left--;
+    model->dispatched++;
+    model->jobs[job->id].is_dispatched = true;
+}
+
+static void see_assignment(struct model *model,
+                           const struct js_plan_decision *next)
+{
+    struct model_job *job = &model->jobs[next->job->id];
+    struct model_slave *slave = &model->slaves[next->slave];
+    demand(model, model->round_left == 0, "assigned before all was told");
+    demand(model, next->slave <= model->slave_count && slave->is_live,
+           "assigned to nobody");
+    demand(model, is_loose(job), "a job assigned twice, or too early");
+    demand(model, next->job->attempt == job->attempt, "wrong attempt");
+    demand(model, slave->unacknowledged < JS_PLAN_CREDIT, "above credit");
+    demand(model, slave->held < slave->slots + AHEAD_MAX, "too much ahead");
+    demand(model, model->is_disturbed || next->job->id > model->last_assigned,
+           "assigned out of order");
+    demand(model, model->ticket_count < TICKETS_MAX, "assigned without end");
+    if (model->complaint)
+        return;
+    model->last_assigned = next->job->id;
+    model->tickets[model->ticket_count++] = next->ticket;
+    job->holder = next->slave;
+    job->ticket = next->ticket;
+    slave->held++;
+    slave->unacknowledged++;
+    model->assigned++;
+}
+
+/* With nothing to do, nobody who is free waits for a job that is there. */
+static void see_nothing(struct model *model)
+{
+    demand(model, model->round_left == 0, "a round half told");
+    bool may_open = model->added > model->dispatched &&
+                    (!model->config.barrier || model->assigned == 0);
+    bool has_job = may_open || loose_jobs(model) > 0;
+    for (unsigned i = 1; i <= model->slave_count; i++) {
+        const struct model_slave *slave = &model->slaves[i];
+        bool is_free = slave->is_live && slave->held < slave->slots &&
+                       slave->unacknowledged < JS_PLAN_CREDIT;
+        demand(model, !is_free || !has_job, "a free slave gets nothing");
+    }
+}
+
+static void see_counts(struct model *model)
+{
+    struct js_plan *plan = model->plan;
+    demand(model, js_plan_held(plan) == model->added - model->ended,
+           "wrong count of jobs held");
+    demand(model, js_plan_assigned(plan) == model->assigned,
+           "wrong count of jobs assigned");
+    demand(model, js_plan_slaves(plan) == model->live, "wrong slaves");
+    demand(model, js_plan_slots(plan) == model->slots, "wrong slots");
+}
+
+static void see_decisions(struct model *model)
+{
+    for (int i = 0; i < 3 * JOBS_MAX && !model->complaint; i++) {
+        struct js_plan_decision next = js_plan_next(model->plan);
+        if (next.step == JS_PLAN_NOTHING) {
+            see_nothing(model);
+            see_counts(model);
+            return;
+        }
+        if (next.step == JS_PLAN_DISPATCH)
+            see_dispatch(model, next.job);
+        else
+            see_assignment(model, &next);
+        /* Now and then news come between two decisions. */
+        if (rng_chance(&model->rng, 5))
+            return;
+    }
+    demand(model, false, "decisions without end");
+}
+
+static void model_add_job(struct model *model)
+{
+    struct js_job *job = js_job_new_simulated(++model->added, 1);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(job);
+    model->jobs[model->added].attempt = 1;
+    js_plan_add(model->plan, job);
+}
+
+static void model_add_slave(struct model *model)
+{
+    struct model_slave *slave = &model->slaves[++model->slave_count];
+    slave->slots = 1 + (uint32_t)rng_below(&model->rng, 5);
+    slave->is_live = true;
+    model->live++;
+    model->slots += slave->slots;
+    demand(model,
+           js_plan_add_slave(model->plan, model->slave_count, slave->slots) ==
+               0,
+           "a slave is refused");
+}
+
+/* A job that somebody has, or NULL; its id in *ret_id. */
+static struct model_job *pick_held(struct model *model, uint64_t *ret_id)
+{
+    uint64_t start = rng_below(&model->rng, model->added);
+    for (uint64_t i = 0; i < model->added; i++) {
+        uint64_t id = 1 + (start + i) % model->added;
+        if (model->jobs[id].holder) {
+            *ret_id = id;
+            return &model->jobs[id];
+        }
+    }
+    return NULL;
+}
+
+static void take_from_holder(struct model *model, struct model_job *job)
+{
+    model->slaves[job->holder].held--;
+    model->assigned--;
+    job->holder = 0;
+}
+
+static int64_t random_run_ns(struct model *model)
+{
+    return rng_chance(&model->rng, 70)
+               ? (int64_t)rng_below(&model->rng, 20 * JS_NS_PER_MS)
+               : (int64_t)rng_below(&model->rng, 10 * JS_NS_PER_S);
+}
+
+static void model_end(struct model *model)
+{
+    uint64_t id;
+    struct model_job *held = pick_held(model, &id);
+    if (!held)
+        return;
+    unsigned other = 1 + held->holder % model->slave_count;
+    if (other != held->holder)
+        demand(model,
+               !js_plan_ended(model->plan, other, held->ticket, short_ns),
+               "ended where it was not");
+    struct js_job *job = js_plan_ended(model->plan, held->holder, held->ticket,
+                                       random_run_ns(model));
+    demand(model, job && job->id == id, "the wrong job ended");
+    js_job_free(job);
+    demand(model,
+           !js_plan_ended(model->plan, held->holder, held->ticket, short_ns),
+           "ended twice");
+    take_from_holder(model, held);
+    held->is_ended = true;
+    model->ended++;
+}
+
+static void model_return(struct model *model)
+{
+    uint64_t id;
+    struct model_job *held = pick_held(model, &id);
+    if (!held)
+        return;
+    unsigned holder = held->holder;
+    uint64_t ticket = held->ticket;
+    js_plan_returned(model->plan, holder, ticket);
+    take_from_holder(model, held);
+    model->is_disturbed = true;
+    js_plan_returned(model->plan, holder, ticket); /* stale by now */
+}
+
+static void model_lose(struct model *model)
+{
+    unsigned number = 1 + (unsigned)rng_below(&model->rng, model->slave_count);
+    struct model_slave *slave = &model->slaves[number];
+    bool has_successor = model->slave_count < SLAVES_MAX;
+    if (!slave->is_live || (model->live == 1 && !has_successor))
+        return;
+    js_plan_lost(model->plan, number);
+    slave->is_live = false;
+    model->live--;
+    model->slots -= slave->slots;
+    model->is_disturbed = true;
+    for (uint64_t id = 1; id <= model->added; id++) {
+        struct model_job *job = &model->jobs[id];
+        if (job->holder != number)
+            continue;
+        take_from_holder(model, job);
+        job->attempt++;
+        demand(model, !js_plan_ended(model->plan, number, job->ticket, 1),
+               "a lost slave ended a job");
+    }
+}
+
+static void model_acknowledge(struct model *model)
+{
+    unsigned number = 1 + (unsigned)rng_below(&model->rng, model->slave_count);
+    struct model_slave *slave = &model->slaves[number];
+    uint32_t count =
+        (uint32_t)rng_below(&model->rng, slave->unacknowledged + 1);
+    js_plan_acknowledged(model->plan, number, count);
+    slave->unacknowledged -= count;
+}
+
+static void something_happens(struct model *model)
+{
+    uint64_t dice = rng_below(&model->rng, 100);
+    if (dice < 40)
+        model_end(model);
+    else if (dice < 70)
+        model_acknowledge(model);
+    else if (dice < 88 && model->added < model->total)
+        model_add_job(model);
+    else if (dice < 94)
+        model_return(model);
+    else if (dice < 96)
+        model_lose(model);
+    else if (model->slave_count < SLAVES_MAX && rng_chance(&model->rng, 10))
+        model_add_slave(model);
+    if (model->live == 0 && model->slave_count < SLAVES_MAX)
+        model_add_slave(model);
+}
+
+static int compare_tickets(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a;
+    uint64_t y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static void see_tickets(struct model *model)
+{
+    qsort(model->tickets, model->ticket_count, sizeof(model->tickets[0]),
+          compare_tickets);
+    for (unsigned i = 1; i < model->ticket_count; i++)
+        demand(model, model->tickets[i] != model->tickets[i - 1],
+               "a ticket used twice");
+}
+
+static void begin_model(struct model *model, uint64_t seed)
+{
+    memset(model, 0, sizeof(*model));
+    model->rng.state = seed;
+    model->config.round_size = 1 + (uint32_t)rng_below(&model->rng, 15);
+    model->config.barrier = rng_chance(&model->rng, 30);
+    model->total = 1 + rng_below(&model->rng, JOBS_MAX);
+    model->plan = js_plan_new(&model->config);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(model->plan);
+    uint64_t slaves = 1 + rng_below(&model->rng, SLAVES_MAX);
+    for (uint64_t i = 0; i < slaves; i++)
+        model_add_slave(model);
+    uint64_t at_once = rng_below(&model->rng, model->total + 1);
+    for (uint64_t i = 0; i < at_once; i++)
+        model_add_job(model);
+}
+
+static bool run_model(struct model *model, uint64_t seed)
+{
+    begin_model(model, seed);
+    for (int i = 0; i < 100000 && !model->complaint; i++) {
+        if (model->ended == model->total)
+            break;
+        see_decisions(model);
+        something_happens(model);
+    }
+    demand(model, model->ended == model->total, "the run does not end");
+    see_tickets(model);
+    js_plan_free(model->plan);
+    if (model->complaint)
+        fprintf(stderr, "\nplan, seed %llu: %s\n", (unsigned long long)seed,
+                model->complaint);
+    return !model->complaint;
+}
+
+static void test_random_runs(void)
+{
+    struct model *model = not_null(malloc(sizeof(*model)));
+    bool is_good = true;
+    for (uint64_t seed = 1; seed <= 3000 && is_good; seed++)
+        is_good = run_model(model, seed);
+    CU_ASSERT_TRUE(is_good);
+    free(model);
+}
+
+/* ---------------------------------------------------------------- cost */
+
+enum { MANY = 1000000, CROWD = 64 };
+
+/* The oldest assignment of each slave ends, round after round. */
+struct ring {
+    uint64_t tickets[32];
+    unsigned first, count;
+};
+
+static uint64_t take_decisions(struct js_plan *plan, struct ring *rings)
+{
+    uint64_t calls = 1;
+    struct js_plan_decision next;
+    while ((next = js_plan_next(plan)).step != JS_PLAN_NOTHING) {
+        calls++;
+        if (next.step != JS_PLAN_ASSIGN)
+            continue;
+        struct ring *ring = &rings[next.slave];
+        CU_ASSERT_FATAL(ring->count < 32);
+        ring->tickets[(ring->first + ring->count++) % 32] = next.ticket;
+    }
+    return calls;
+}
+
+static uint64_t end_oldest(struct js_plan *plan, unsigned slave,
+                           struct ring *ring)
+{
+    if (ring->count == 0)
+        return 0;
+    js_plan_acknowledged(plan, slave, 1);
+    struct js_job *job =
+        js_plan_ended(plan, slave, ring->tickets[ring->first % 32], short_ns);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(job);
+    js_job_free(job);
+    ring->first++;
+    ring->count--;
+    return 1;
+}
+
+/* Many jobs, few in memory, a handful of calls each. */
+static void test_a_million_jobs(void)
+{
+    struct js_plan *plan = plan_of(10, false);
+    struct ring rings[CROWD + 1];
+    memset(rings, 0, sizeof(rings));
+    add_slaves(plan, CROWD, 1);
+    uint64_t added = 0, ended = 0, calls = 0, most_held = 0;
+    while (ended < MANY) {
+        uint64_t before = ended;
+        for (unsigned i = 1; i <= CROWD; i++) {
+            for (; added < MANY && js_plan_wants_jobs(plan); added++)
+                js_plan_add(plan, js_job_new_simulated(added + 1, 1));
+            if (js_plan_held(plan) > most_held)
+                most_held = js_plan_held(plan);
+            calls += take_decisions(plan, rings);
+            ended += end_oldest(plan, i, &rings[i]);
+        }
+        CU_ASSERT_FATAL(ended > before);
+    }
+    CU_ASSERT_EQUAL(js_plan_held(plan), 0);
+    CU_ASSERT(most_held < 2000);
+    CU_ASSERT(calls < 4 * (uint64_t)MANY);
+    js_plan_free(plan);
+}
+
+static const struct unit_test tests[] = {
+    {"job: holds its command", test_job_holds_its_command},
+    {"job: queue is first in, first out", test_queue_is_first_in_first_out},
+    {"rounds of ten", test_rounds_of_ten},
+    {"stream gives few jobs", test_stream_gives_few_jobs},
+    {"round is closed when it opens", test_round_is_closed_when_it_opens},
+    {"uneven run times", test_uneven_run_times},
+    {"barrier", test_barrier},
+    {"barrier waits for what came back", test_barrier_waits_for_what_came_back},
+    {"nothing ahead before a run time is known",
+     test_nothing_ahead_before_a_run_time_is_known},
+    {"ahead for short jobs only", test_ahead_for_short_jobs_only},
+    {"ahead ends when jobs become long", test_ahead_ends_when_jobs_become_long},
+    {"free slots come before jobs ahead",
+     test_free_slots_come_before_jobs_ahead},
+    {"never above credit", test_never_above_credit},
+    {"run times at the ends of their range",
+     test_run_times_at_the_ends_of_their_range},
+    {"wants_jobs is bounded", test_wants_jobs_is_bounded},
+    {"returned goes to the next with room",
+     test_returned_goes_to_the_next_with_room},
+    {"returned stops giving ahead", test_returned_stops_giving_ahead},
+    {"returned jobs keep their order", test_returned_jobs_keep_their_order},
+    {"lost jobs run again", test_lost_jobs_run_again},
+    {"all lost keeps the jobs", test_all_lost_keeps_the_jobs},
+    {"slaves have any number, once", test_slaves_have_any_number_once},
+    {"random runs", test_random_runs},
+    {"a million jobs", test_a_million_jobs},
+    {NULL, NULL},
+};
+
+const struct unit_suite suite_plan = {"plan", tests};

@@ -1,0 +1,529 @@
+/* source: the demonstration, files, and streams that come as they please. */
+#include "unit.h"
+
+#include "base/buf.h"
+#include "base/fdio.h"
+#include "core/source.h"
+
+#include <fcntl.h>
+#include <malloc.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* A folder of its own, and in it the path of the one file of a test. */
+struct place {
+    char dir[64];
+    char path[80];
+};
+
+static struct place make_place(void)
+{
+    struct place place = {"/tmp/jobsched-unit-XXXXXX", ""};
+    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(place.dir));
+    snprintf(place.path, sizeof(place.path), "%s/jobs.txt", place.dir);
+    return place;
+}
+
+static void remove_place(struct place *place)
+{
+    unlink(place->path);
+    CU_ASSERT_EQUAL(rmdir(place->dir), 0);
+}
+
+static void write_file(const struct place *place, const char *text, size_t len)
+{
+    int fd = open(place->path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    CU_ASSERT_EQUAL(js_write_full(fd, text, len), 0);
+    js_fd_close(&fd);
+}
+
+/* The command must be the next; "" in its place: there is none now; NULL: none
+ * will come. Endings are final. */
+static bool gives(struct js_source *source, uint64_t id, const char *command)
+{
+    struct js_job *job = NULL;
+    struct js_err err = {""};
+    enum js_source_state state = js_source_next(source, &job, &err);
+    if (!command)
+        return state == JS_SOURCE_END &&
+               js_source_next(source, &job, &err) == JS_SOURCE_END;
+    if (!*command)
+        return state == JS_SOURCE_LATER;
+    bool same = state == JS_SOURCE_JOB && job->id == id &&
+                strcmp(job->command, command) == 0;
+    js_job_free(job);
+    return same;
+}
+
+static bool fails(struct js_source *source, const char *expected)
+{
+    for (int i = 0; i < 2; i++) {
+        struct js_job *job = NULL;
+        struct js_err err = {""};
+        if (js_source_next(source, &job, &err) != JS_SOURCE_ERROR)
+            return false;
+        CU_ASSERT_STRING_EQUAL(err.text, expected);
+    }
+    return true;
+}
+
+static void check_refused(const char *path, const char *expected)
+{
+    struct js_err err = {""};
+    CU_ASSERT_PTR_NULL(js_source_new_file(path, &err));
+    CU_ASSERT_STRING_EQUAL(err.text, expected);
+    CU_ASSERT_PTR_NULL(js_source_new_file(path, NULL));
+}
+
+static void check_total(const struct js_source *source, uint64_t expected)
+{
+    bool known = false;
+    CU_ASSERT_EQUAL(js_source_total(source, &known), expected);
+    CU_ASSERT_TRUE(known);
+}
+
+static int open_descriptors(void)
+{
+    int count = 0;
+    for (int fd = 0; fd < 256; fd++)
+        count += fcntl(fd, F_GETFD) >= 0;
+    return count;
+}
+
+static void test_demo_counts_and_ends(void)
+{
+    struct js_source *source = js_source_new_demo(3, 250);
+    struct js_job *job = NULL;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(source);
+    check_total(source, 3);
+    CU_ASSERT_EQUAL(js_source_fd(source), -1);
+    for (uint64_t id = 1; id <= 3; id++) {
+        CU_ASSERT_EQUAL(js_source_next(source, &job, NULL), JS_SOURCE_JOB);
+        CU_ASSERT_EQUAL(job->id, id);
+        CU_ASSERT_EQUAL(job->kind, JS_JOB_SIMULATED);
+        CU_ASSERT_EQUAL(job->duration_ns, 250);
+        js_job_free(job);
+    }
+    CU_ASSERT_TRUE(gives(source, 0, NULL));
+    check_total(source, 3);
+    js_source_free(source);
+    js_source_free(NULL);
+
+    source = js_source_new_demo(0, 1);
+    CU_ASSERT_TRUE(gives(source, 0, NULL));
+    js_source_free(source);
+}
+
+static void test_demo_without_end(void)
+{
+    struct js_source *source = js_source_new_demo(UINT64_MAX, 1);
+    struct js_job *job = NULL;
+    bool known = true;
+    js_source_total(source, &known);
+    CU_ASSERT_FALSE(known);
+    for (int i = 0; i < 100000; i++) {
+        CU_ASSERT_EQUAL_FATAL(js_source_next(source, &job, NULL),
+                              JS_SOURCE_JOB);
+        js_job_free(job);
+    }
+    js_source_free(source);
+}
+
+static void test_file_is_counted_then_given_out(void)
+{
+    struct place place = make_place();
+    struct js_err err;
+    int before = open_descriptors();
+    write_file(&place, "a\n# no\n\nb\\\nc\r\nlast", 18);
+    struct js_source *source = js_source_new_file(place.path, &err);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(source);
+    /* It is read: what happens to the file now is of no concern. */
+    write_file(&place, "other\n", 6);
+    check_total(source, 3);
+    CU_ASSERT_EQUAL(js_source_fd(source), -1);
+    CU_ASSERT_EQUAL(open_descriptors(), before);
+    CU_ASSERT_TRUE(gives(source, 1, "a"));
+    CU_ASSERT_TRUE(gives(source, 2, "bc"));
+    CU_ASSERT_TRUE(gives(source, 3, "last"));
+    CU_ASSERT_TRUE(gives(source, 0, NULL));
+    check_total(source, 3);
+    js_source_free(source);
+    remove_place(&place);
+}
+
+static void test_empty_files(void)
+{
+    static const char *const texts[] = {"", "\n", "# only a comment"};
+    struct place place = make_place();
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        write_file(&place, texts[i], strlen(texts[i]));
+        struct js_source *source = js_source_new_file(place.path, NULL);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(source);
+        check_total(source, 0);
+        CU_ASSERT_TRUE(gives(source, 0, NULL));
+        js_source_free(source);
+    }
+    remove_place(&place);
+}
+
+/* Larger than any piece in which it is read and parsed. */
+static void test_large_file(void)
+{
+    struct place place = make_place();
+    struct js_buf text = JS_BUF_INIT;
+    for (int i = 1; i <= 100000; i++)
+        js_buf_printf(&text, "echo %d\n", i);
+    write_file(&place, text.data, text.len);
+    js_buf_release(&text);
+    struct js_source *source = js_source_new_file(place.path, NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(source);
+    check_total(source, 100000);
+    int wrong = 0;
+    for (unsigned i = 1; i <= 100000; i++) {
+        char expected[32];
+        snprintf(expected, sizeof(expected), "echo %u", i);
+        wrong += !gives(source, i, expected);
+    }
+    CU_ASSERT_EQUAL(wrong, 0);
+    CU_ASSERT_TRUE(gives(source, 0, NULL));
+    js_source_free(source);
+    remove_place(&place);
+}
+
+/* fstat(2) says that it is empty. */
+static void test_file_without_a_size(void)
+{
+    struct js_source *source = js_source_new_file("/proc/self/status", NULL);
+    struct js_job *job = NULL;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(source);
+    CU_ASSERT_EQUAL(js_source_next(source, &job, NULL), JS_SOURCE_JOB);
+    CU_ASSERT_EQUAL(strncmp(job->command, "Name:", 5), 0);
+    js_job_free(job);
+    js_source_free(source);
+}
+
+static void test_errors_are_found_before_the_first_job(void)
+{
+    struct place place = make_place();
+    char expected[200];
+    int before = open_descriptors();
+    write_file(&place, "good\ngood\nab\0\n", 14);
+    snprintf(expected, sizeof(expected),
+             "%s:3:3: NUL byte in a command: a job file is text, one command "
+             "a line",
+             place.path);
+    check_refused(place.path, expected);
+    CU_ASSERT_EQUAL(open_descriptors(), before);
+    remove_place(&place);
+}
+
+static void test_what_is_no_file_is_refused(void)
+{
+    struct place place = make_place();
+    char expected[200];
+    int before = open_descriptors();
+    snprintf(expected, sizeof(expected), "%s: No such file or directory",
+             place.path);
+    check_refused(place.path, expected);
+    snprintf(expected, sizeof(expected),
+             "%s: is a directory: give a file with one command a line",
+             place.dir);
+    check_refused(place.dir, expected);
+    check_refused("/proc/self/mem", "/proc/self/mem: Input/output error");
+    if (geteuid() != 0) {
+        write_file(&place, "a\n", 2);
+        chmod(place.path, 0);
+        snprintf(expected, sizeof(expected), "%s: Permission denied",
+                 place.path);
+        check_refused(place.path, expected);
+    }
+    CU_ASSERT_EQUAL(open_descriptors(), before);
+    remove_place(&place);
+}
+
+static void write_to(int fd, const char *text)
+{
+    CU_ASSERT_EQUAL(js_write_full(fd, text, strlen(text)), 0);
+}
+
+static bool can_be_read(const struct js_source *source)
+{
+    struct pollfd input = {.fd = js_source_fd(source), .events = POLLIN};
+    return poll(&input, 1, 0) == 1;
+}
+
+/* From here on a call that waits would wait for ever: the alarm ends it. */
+static void test_fifo_waits_for_its_writer(void)
+{
+    struct place place = make_place();
+    struct js_err err;
+    bool known = true;
+    alarm(60);
+    CU_ASSERT_EQUAL(mkfifo(place.path, 0600), 0);
+    struct js_source *source = js_source_new_file(place.path, &err);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(source);
+    js_source_total(source, &known);
+    CU_ASSERT_FALSE(known);
+    CU_ASSERT_TRUE(gives(source, 0, "")); /* nobody has opened it: no end */
+    CU_ASSERT_TRUE(gives(source, 0, ""));
+    CU_ASSERT_FALSE(can_be_read(source));
+    int writer = open(place.path, O_WRONLY | O_CLOEXEC);
+    CU_ASSERT_TRUE(gives(source, 0, ""));
+    write_to(writer, "on");
+    CU_ASSERT_TRUE(can_be_read(source));
+    CU_ASSERT_TRUE(gives(source, 0, ""));
+    write_to(writer, "e\ntwo\n");
+    CU_ASSERT_TRUE(gives(source, 1, "one"));
+    CU_ASSERT_TRUE(gives(source, 2, "two"));
+    CU_ASSERT_TRUE(gives(source, 0, ""));
+    write_to(writer, "last");
+    js_fd_close(&writer);
+    CU_ASSERT_TRUE(can_be_read(source)); /* the end wakes the caller too */
+    CU_ASSERT_TRUE(gives(source, 3, "last"));
+    CU_ASSERT_TRUE(gives(source, 0, NULL));
+    writer = open(place.path, O_WRONLY | O_CLOEXEC);
+    write_to(writer, "too late\n");
+    CU_ASSERT_TRUE(gives(source, 0, NULL)); /* an end is an end */
+    js_fd_close(&writer);
+    check_total(source, 3);
+    js_source_free(source);
+    remove_place(&place);
+    alarm(0);
+}
+
+static void test_fifo_closed_without_a_word(void)
+{
+    struct place place = make_place();
+    alarm(60);
+    CU_ASSERT_EQUAL(mkfifo(place.path, 0600), 0);
+    struct js_source *source = js_source_new_file(place.path, NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(source);
+    int writer = open(place.path, O_WRONLY | O_CLOEXEC);
+    js_fd_close(&writer);
+    CU_ASSERT_TRUE(gives(source, 0, NULL));
+    js_source_free(source);
+    remove_place(&place);
+    alarm(0);
+}
+
+static void test_devices_are_streams(void)
+{
+    struct js_source *source = js_source_new_file("/dev/null", NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(source);
+    CU_ASSERT_TRUE(gives(source, 0, NULL));
+    js_source_free(source);
+    source = js_source_new_file("/dev/zero", NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(source);
+    CU_ASSERT_TRUE(fails(source, "/dev/zero:1:1: NUL byte in a command: a job "
+                                 "file is text, one command a line"));
+    js_source_free(source);
+}
+
+/* ---- standard input: another one put in its place for the length of a test */
+
+static int put_as_stdin(int fd)
+{
+    int saved = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 10);
+    close(STDIN_FILENO);
+    if (fd >= 0)
+        CU_ASSERT_EQUAL(dup2(fd, STDIN_FILENO), STDIN_FILENO);
+    return saved;
+}
+
+static void put_stdin_back(int saved)
+{
+    if (saved >= 0) {
+        dup2(saved, STDIN_FILENO);
+        close(saved);
+    } else {
+        close(STDIN_FILENO);
+    }
+}
+
+static void test_stdin_pipe_is_left_as_it_was(void)
+{
+    int ends[2];
+    alarm(60);
+    CU_ASSERT_EQUAL(pipe2(ends, O_CLOEXEC), 0);
+    int saved = put_as_stdin(ends[0]);
+    int flags = fcntl(STDIN_FILENO, F_GETFL);
+    struct js_source *source = js_source_new_file("-", NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(source);
+    CU_ASSERT_TRUE(gives(source, 0, "")); /* a read would wait here */
+    CU_ASSERT_EQUAL(fcntl(STDIN_FILENO, F_GETFL), flags);
+    CU_ASSERT_FALSE(flags & O_NONBLOCK);
+    CU_ASSERT_EQUAL(js_source_fd(source), STDIN_FILENO);
+    write_to(ends[1], "a\nb\n");
+    CU_ASSERT_TRUE(gives(source, 1, "a"));
+    CU_ASSERT_TRUE(gives(source, 2, "b"));
+    CU_ASSERT_EQUAL(write(ends[1], "x\0", 2), 2);
+    CU_ASSERT_TRUE(fails(source,
+                         "standard input:3:2: NUL byte in a command: a job "
+                         "file is text, one command a line"));
+    js_source_free(source);
+    CU_ASSERT_EQUAL(fcntl(STDIN_FILENO, F_GETFL), flags); /* not closed */
+    put_stdin_back(saved);
+    js_fd_close(&ends[0]);
+    js_fd_close(&ends[1]);
+    alarm(0);
+}
+
+static void test_stdin_may_be_a_file(void)
+{
+    struct place place = make_place();
+    write_file(&place, "a\nb", 3);
+    int fd = open(place.path, O_RDONLY | O_CLOEXEC);
+    int saved = put_as_stdin(fd);
+    struct js_source *source = js_source_new_file("-", NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(source);
+    CU_ASSERT_TRUE(gives(source, 1, "a"));
+    CU_ASSERT_TRUE(gives(source, 2, "b"));
+    CU_ASSERT_TRUE(gives(source, 0, NULL));
+    js_source_free(source);
+    put_stdin_back(saved);
+    js_fd_close(&fd);
+    remove_place(&place);
+}
+
+static void test_stdin_that_cannot_be_read(void)
+{
+    int saved = put_as_stdin(-1);
+    check_refused("-", "standard input: Bad file descriptor");
+    put_stdin_back(saved);
+
+    int fd = open("/", O_RDONLY | O_CLOEXEC);
+    saved = put_as_stdin(fd);
+    check_refused("-", "standard input: is a directory: give a file with one "
+                       "command a line");
+    put_stdin_back(saved);
+    js_fd_close(&fd);
+
+    fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    saved = put_as_stdin(fd);
+    struct js_source *source = js_source_new_file("-", NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(source);
+    CU_ASSERT_TRUE(fails(source, "standard input: Bad file descriptor"));
+    js_source_free(source);
+    put_stdin_back(saved);
+    js_fd_close(&fd);
+}
+
+/* A child that writes `text` over and over, `bytes` in all or until killed. */
+static pid_t start_writer(const char *text, size_t bytes, int *ret_fd)
+{
+    int ends[2];
+    CU_ASSERT_EQUAL_FATAL(pipe2(ends, O_CLOEXEC), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        char block[8192];
+        size_t len = strlen(text);
+        for (size_t i = 0; i < sizeof(block); i++)
+            block[i] = text[i % len];
+        close(ends[0]);
+        while (bytes > 0 && write(ends[1], block, sizeof(block)) > 0)
+            bytes -= sizeof(block) < bytes ? sizeof(block) : bytes;
+        _exit(0);
+    }
+    js_fd_close(&ends[1]);
+    *ret_fd = ends[0];
+    return pid;
+}
+
+static void stop_writer(pid_t pid)
+{
+    kill(pid, SIGKILL);
+    CU_ASSERT_EQUAL(waitpid(pid, NULL, 0), pid);
+}
+
+static enum js_source_state next_waiting(struct js_source *source,
+                                         struct js_job **ret)
+{
+    for (;;) {
+        enum js_source_state state = js_source_next(source, ret, NULL);
+        struct pollfd input = {.fd = js_source_fd(source), .events = POLLIN};
+        if (state != JS_SOURCE_LATER || poll(&input, 1, 20000) != 1)
+            return state;
+    }
+}
+
+static void test_stream_needs_no_more_memory_as_it_goes_on(void)
+{
+    int fd;
+    size_t jobs = 0;
+    struct js_job *job;
+    alarm(120);
+    pid_t writer = start_writer(
+        "true # 64 bytes a line, so that blocks of them end at a linexxx\n",
+        64 << 20, &fd);
+    int saved = put_as_stdin(fd);
+    js_fd_close(&fd);
+    struct js_source *source = js_source_new_file("-", NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(source);
+    size_t before = mallinfo2().uordblks + mallinfo2().hblkhd;
+    for (; next_waiting(source, &job) == JS_SOURCE_JOB; jobs++)
+        js_job_free(job);
+    size_t after = mallinfo2().uordblks + mallinfo2().hblkhd;
+    CU_ASSERT_EQUAL(jobs, 1 << 20);
+    CU_ASSERT_TRUE(gives(source, 0, NULL));
+    CU_ASSERT_TRUE(after <= before + (1 << 20));
+    js_source_free(source);
+    put_stdin_back(saved);
+    stop_writer(writer);
+    alarm(0);
+}
+
+/* A call must come back although there is more to read. */
+static void test_stream_of_comments_does_not_keep_the_caller(void)
+{
+    struct place place = make_place();
+    struct js_buf text = JS_BUF_INIT;
+    for (int i = 0; i < 4 << 20; i += 16)
+        js_buf_puts(&text, "# sixteen bytes\n");
+    write_file(&place, text.data, text.len);
+    js_buf_release(&text);
+    int fd = open(place.path, O_RDONLY | O_CLOEXEC);
+    int saved = put_as_stdin(fd);
+    struct js_source *source = js_source_new_file("-", NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(source);
+    for (int mib = 1; mib <= 3; mib++) {
+        CU_ASSERT_TRUE(gives(source, 0, ""));
+        CU_ASSERT_EQUAL(lseek(STDIN_FILENO, 0, SEEK_CUR), mib << 20);
+        CU_ASSERT_TRUE(can_be_read(source));
+    }
+    CU_ASSERT_EQUAL(next_waiting(source, &(struct js_job *){NULL}),
+                    JS_SOURCE_END);
+    js_source_free(source);
+    put_stdin_back(saved);
+    js_fd_close(&fd);
+    remove_place(&place);
+}
+
+static const struct unit_test tests[] = {
+    {"demo counts and ends", test_demo_counts_and_ends},
+    {"demo without end", test_demo_without_end},
+    {"file is counted, then given out", test_file_is_counted_then_given_out},
+    {"empty files", test_empty_files},
+    {"large file", test_large_file},
+    {"file without a size", test_file_without_a_size},
+    {"errors are found before the first job",
+     test_errors_are_found_before_the_first_job},
+    {"what is no file is refused", test_what_is_no_file_is_refused},
+    {"FIFO waits for its writer", test_fifo_waits_for_its_writer},
+    {"FIFO closed without a word", test_fifo_closed_without_a_word},
+    {"devices are streams", test_devices_are_streams},
+    {"stdin pipe is left as it was", test_stdin_pipe_is_left_as_it_was},
+    {"stdin may be a file", test_stdin_may_be_a_file},
+    {"stdin that cannot be read", test_stdin_that_cannot_be_read},
+    {"stream needs no more memory as it goes on",
+     test_stream_needs_no_more_memory_as_it_goes_on},
+    {"stream of comments does not keep the caller",
+     test_stream_of_comments_does_not_keep_the_caller},
+    {NULL, NULL},
+};
+const struct unit_suite suite_source = {"source", tests};
