@@ -15,6 +15,14 @@ enum {
 
 static const int64_t patience_most_ns = JS_NS_PER_MS / 2;
 
+/* Nothing runs before it is known what every slave can do: whether a job fits
+ * anywhere must not depend on who came first. */
+enum phase {
+    PHASE_MEETING,    /* slaves are awaited */
+    PHASE_SETTING_UP, /* they have been told their share */
+    PHASE_WORKING,
+};
+
 struct js_master {
     struct js_master_config config;
     struct js_link *link;
@@ -22,11 +30,11 @@ struct js_master {
     struct js_pool *pool;
     struct js_peer *peers; /* by rank; 0 is unused */
     int64_t now_ns;
-    int64_t meeting_end_ns;
+    int64_t phase_end_ns;        /* who is not there by then is left out */
     int64_t first_assignment_ns; /* JS_NEVER_NS: none yet */
-    bool is_meeting;             /* slaves are still awaited */
-    bool has_input;              /* the source may have more jobs */
-    bool is_source_later;        /* it has none at the moment */
+    enum phase phase;
+    bool has_input;       /* the source may have more jobs */
+    bool is_source_later; /* it has none at the moment */
     bool is_input_bad;
     struct js_err input_error;
     uint64_t accepted; /* jobs taken from the source */
@@ -45,11 +53,11 @@ struct js_master *js_master_new(const struct js_master_config *config,
         return NULL;
     master->config = *config;
     master->link = link;
-    master->is_meeting = true;
+    master->phase = PHASE_MEETING;
     master->has_input = true;
     master->first_assignment_ns = JS_NEVER_NS;
     master->now_ns = js_link_now_ns(link);
-    master->meeting_end_ns = master->now_ns + config->meeting_ns;
+    master->phase_end_ns = master->now_ns + config->meeting_ns;
     master->plan = js_plan_new(&config->plan);
     master->pool = js_pool_new();
     master->peers = calloc((size_t)link->size, sizeof(*master->peers));
@@ -145,28 +153,49 @@ static int begin_setup(struct js_master *master, int slave, struct js_err *err)
 
 static void leave_out(struct js_master *master, int slave)
 {
-    js_log(&master->config.log,
-           "slave %d has not shown up in %d s and is left out", slave,
-           (int)(master->config.meeting_ns / JS_NS_PER_S));
-    master->peers[slave].state = JS_PEER_GONE;
+    struct js_peer *peer = &master->peers[slave];
+    int seconds = (int)(master->config.meeting_ns / JS_NS_PER_S);
+    if (peer->state == JS_PEER_AWAITED)
+        js_log(&master->config.log,
+               "slave %d has not shown up in %d s and is left out", slave,
+               seconds);
+    else
+        js_log(&master->config.log,
+               "slave %d on %s has not got ready in %d s and is left out",
+               slave, peer->node.host, seconds);
+    peer->state = JS_PEER_GONE;
+}
+
+/* True while slaves are in a state before this one, and there is time. */
+static bool is_awaiting(struct js_master *master, enum js_peer_state state)
+{
+    bool is_late = master->now_ns >= master->phase_end_ns;
+    for (int i = 1; i < master->link->size; i++) {
+        if (master->peers[i].state < state && !is_late)
+            return true;
+    }
+    return false;
+}
+
+static void leave_out_before(struct js_master *master, enum js_peer_state state)
+{
+    for (int i = 1; i < master->link->size; i++) {
+        if (master->peers[i].state < state)
+            leave_out(master, i);
+    }
 }
 
 /* Once all have said where they are, each can be told its share. */
 static int end_meeting(struct js_master *master, struct js_err *err)
 {
-    bool is_late = master->now_ns >= master->meeting_end_ns;
+    leave_out_before(master, JS_PEER_MET);
     for (int i = 1; i < master->link->size; i++) {
-        if (master->peers[i].state == JS_PEER_AWAITED && !is_late)
-            return 0;
-    }
-    master->is_meeting = false;
-    for (int i = 1; i < master->link->size; i++) {
-        if (master->peers[i].state == JS_PEER_AWAITED)
-            leave_out(master, i);
         if (master->peers[i].state == JS_PEER_MET &&
             begin_setup(master, i, err) < 0)
             return -1;
     }
+    master->phase = PHASE_SETTING_UP;
+    master->phase_end_ns = master->now_ns + master->config.meeting_ns;
     return 0;
 }
 
@@ -182,25 +211,25 @@ static void show_slave(const struct js_master *master, int slave)
     js_buf_release(&cpus);
 }
 
-static bool is_setting_up(const struct js_master *master)
+static void end_setup(struct js_master *master)
 {
-    for (int i = 1; i < master->link->size; i++) {
-        if (master->peers[i].state < JS_PEER_WORKING)
-            return true;
-    }
-    return false;
-}
-
-/* Once, in one go. */
-static void show_map(struct js_master *master)
-{
-    if (!master->config.show_map)
-        return;
-    master->config.show_map = false;
-    for (int i = 1; i < master->link->size; i++) {
+    leave_out_before(master, JS_PEER_WORKING);
+    for (int i = 1; master->config.show_map && i < master->link->size; i++) {
         if (master->peers[i].state == JS_PEER_WORKING)
             show_slave(master, i);
     }
+    master->phase = PHASE_WORKING;
+}
+
+static int get_going(struct js_master *master, struct js_err *err)
+{
+    if (master->phase == PHASE_MEETING && !is_awaiting(master, JS_PEER_MET) &&
+        end_meeting(master, err) < 0)
+        return -1;
+    if (master->phase == PHASE_SETTING_UP &&
+        !is_awaiting(master, JS_PEER_WORKING))
+        end_setup(master);
+    return 0;
 }
 
 /* Said by the first slave of a node, for all on it. */
@@ -401,7 +430,7 @@ static bool is_choked(const struct js_master *master)
 
 static int assign_jobs(struct js_master *master, struct js_err *err)
 {
-    if (is_choked(master))
+    if (master->phase != PHASE_WORKING || is_choked(master))
         return 0;
     for (;;) {
         struct js_plan_decision next = js_plan_next(master->plan);
@@ -450,7 +479,8 @@ static int pump_all(struct js_master *master, struct js_err *err)
 
 static bool is_over(const struct js_master *master)
 {
-    return !master->has_input && js_plan_held(master->plan) == 0 &&
+    return master->phase == PHASE_WORKING && !master->has_input &&
+           js_plan_held(master->plan) == 0 &&
            js_delivery_waiting(master->config.delivery) == 0 &&
            master->config.hooks.unwritten(master->config.hooks.arg) == 0;
 }
@@ -460,10 +490,9 @@ static bool is_over(const struct js_master *master)
 static bool is_deserted(const struct js_master *master)
 {
     bool has_jobs = master->has_input || js_plan_held(master->plan) > 0;
-    if (!has_jobs || js_plan_slaves(master->plan) > 0 || master->is_meeting ||
-        js_delivery_waiting(master->config.delivery) > 0)
-        return false;
-    return !is_setting_up(master);
+    return has_jobs && js_plan_slaves(master->plan) == 0 &&
+           master->phase == PHASE_WORKING &&
+           js_delivery_waiting(master->config.delivery) == 0;
 }
 
 int js_master_turn(struct js_master *master, struct js_err *err)
@@ -472,10 +501,8 @@ int js_master_turn(struct js_master *master, struct js_err *err)
     master->now_ns = js_link_now_ns(master->link);
     if (take_messages(master, err) < 0)
         return -1;
-    if (master->is_meeting && end_meeting(master, err) < 0)
+    if (get_going(master, err) < 0)
         return -1;
-    if (master->config.show_map && !is_setting_up(master))
-        show_map(master);
     take_jobs(master);
     js_delivery_step(master->config.delivery);
     /* What has finished is on record before anything new is sent out. */
@@ -509,7 +536,7 @@ static int wait_for_news(struct js_master *master, struct js_err *err)
         fds[count++] = (struct pollfd){
             .fd = js_source_fd(master->config.source), .events = POLLIN};
     int64_t until_ns =
-        master->is_meeting ? master->meeting_end_ns : JS_NEVER_NS;
+        master->phase == PHASE_WORKING ? JS_NEVER_NS : master->phase_end_ns;
     return js_link_wait(master->link, fds, count, until_ns, patience_ns(master),
                         err);
 }
@@ -552,7 +579,6 @@ void js_master_run(struct js_master *master, struct js_master_result *ret,
             break;
         }
     }
-    show_map(master); /* if the run was over before all were set up */
     stop_slaves(master);
     report(master, ret);
     ret->end = rc < 0 ? JS_MASTER_BROKEN : JS_MASTER_DONE;

@@ -33,7 +33,8 @@ struct js_master_config {
     struct js_plan_config plan;
     struct js_wire_setup setup; /* for every slave, less its place and pool */
     bool show_map;
-    int64_t meeting_ns;  /* how long to wait for slaves to show up */
+    int64_t meeting_ns;  /* how long to wait for slaves to show up, and then for
+                            them to get ready */
     struct js_node node; /* the master's own */
     struct js_source *source;
     struct js_delivery *delivery;

@@ -904,6 +904,21 @@ static void test_late_slaves(void)
     run_free(run);
 }
 
+/* It has said where it is, and is stopped before it can say what it can do. */
+static void test_a_slave_that_never_gets_ready(void)
+{
+    struct run_config config = {
+        .slaves = 3, .demo_jobs = 20, .demo_duration_ns = JS_NS_PER_S};
+    struct run *run = run_new(&config);
+    fake_net_stop(run->net, 2, FAKE_START_NS + 60 * JS_NS_PER_US,
+                  FAKE_START_NS + 70 * JS_NS_PER_S);
+    run_go(run);
+    expect_all_done(run, 20);
+    CU_ASSERT_EQUAL(run->result.slaves, 2);
+    CU_ASSERT_TRUE(was_said(run, "slave 2 on n1 has not got ready in 60 s"));
+    run_free(run);
+}
+
 static void test_nobody_shows_up(void)
 {
     struct run_config config = {.slaves = 2, .demo_jobs = 10};
@@ -1511,6 +1526,7 @@ static const struct unit_test tests[] = {
     {"a slave stopped within a text", test_a_slave_stopped_within_a_text},
     {"another version is left out", test_another_version_is_left_out},
     {"a slave that never shows up", test_a_slave_that_never_shows_up},
+    {"a slave that never gets ready", test_a_slave_that_never_gets_ready},
     {"late slaves", test_late_slaves},
     {"nobody shows up", test_nobody_shows_up},
     {"a slave that cannot work", test_a_slave_that_cannot_work},
