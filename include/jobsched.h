@@ -47,10 +47,25 @@ enum jobsched_output {
     JOBSCHED_OUTPUT_NONE,     /* dropped */
 };
 
+/* What is to be done with the jobs. */
+enum jobsched_action {
+    JOBSCHED_RUN = 0,
+    JOBSCHED_CHECK,   /* only read the job file, and say on stdout how many
+                         jobs there are, how they depend on each other, and on
+                         stderr which could never run here */
+    JOBSCHED_DRY_RUN, /* say on stdout what would run where */
+};
+
+#define JOBSCHED_GPUS_FOUND UINT32_MAX
+
 /* All strings are borrowed until jobsched_run() returns. The master's
  * configuration counts; a slave's is not looked at. */
 struct jobsched_config {
     const char *job_file; /* "-": standard input; NULL: the demonstration */
+
+    /* CHECK and DRY_RUN of a process that no launcher has started are for this
+     * machine, with a slave for each core. */
+    enum jobsched_action action;
 
     /* The demonstration: simulated jobs that take their time and do nothing. */
     uint64_t demo_jobs; /* UINT64_MAX: without end */
@@ -61,9 +76,14 @@ struct jobsched_config {
     uint32_t slots;      /* jobs at once on each slave; 0: one for each core of
                             its part of the node */
     bool bind;           /* bind jobs to cores */
-    bool show_map;       /* message: which slave owns which cores */
-    bool trace;          /* "Dispatch job: N", "Run job: N", "Finished job: N"
-                            on stdout */
+    uint32_t gpus;       /* of each node; JOBSCHED_GPUS_FOUND: as found there */
+    bool strict_mem;     /* what a job asks for with mem= is also the limit of
+                            the data of each of its processes */
+    const char *longest_first; /* joblog of an earlier run: jobs that took
+                                  longest go first; NULL: none */
+    bool show_map;             /* message: which slave owns which cores */
+    bool trace; /* "Dispatch job: N", "Run job: N", "Finished job: N"
+                   on stdout */
 
     enum jobsched_output output;
     const char *output_dir;     /* for OUTPUT_DIR; created if missing */
@@ -72,7 +92,20 @@ struct jobsched_config {
     uint64_t spool_limit_bytes; /* a slave with more output on its way starts
                                    no further job */
     const char *joblog;         /* NULL: none */
-    int64_t grace_ns;           /* between SIGTERM and SIGKILL */
+    int64_t grace_ns;           /* between SIGTERM and SIGKILL; of processes
+                                   left behind by a job 500 ms at most */
+
+    /* Failure. What a job says itself counts more. */
+    uint32_t retries;         /* how often a job that failed runs again */
+    int64_t timeout_ns;       /* of each attempt; 0: none */
+    uint32_t timeout_percent; /* the same, of the median of the run times of
+                                 jobs that succeeded so far (three at least) */
+    uint64_t max_failures;    /* so many failed jobs: no more are started; 0:
+                                 all are run */
+    bool fail_fast;           /* after the first (or max_failures) what runs is
+                                 ended as well */
+    bool allow_leftovers;     /* processes that a job left behind go on until
+                                 the end of the run */
 };
 
 struct jobsched_result {

@@ -4,20 +4,26 @@
 
 #include "base/clock.h"
 #include "base/launchenv.h"
+#include "base/strmap.h"
+#include "core/fit.h"
+#include "core/rehearsal.h"
 #include "core/source.h"
 #include "mpi/link.h"
 #include "mpi/master.h"
 #include "mpi/slave.h"
+#include "mpi/slave_setup.h"
 #include "node/runner.h"
 #include "node/topo.h"
 #include "record/console.h"
 #include "record/delivery.h"
 #include "record/joblog.h"
+#include "record/runtimes.h"
 #include "record/tally.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <mpi.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,7 +51,8 @@ void jobsched_config_init(struct jobsched_config *config)
         .slots = 1,
         .bind = true,
         .spool_limit_bytes = UINT64_C(1) << 30,
-        .grace_ns = JS_NS_PER_S / 2,
+        .grace_ns = 5 * JS_NS_PER_S,
+        .gpus = JOBSCHED_GPUS_FOUND,
     };
 }
 
@@ -95,25 +102,76 @@ struct run {
     struct js_joblog *joblog;
     struct js_source *source;
     struct js_master *master;
+    struct js_runtimes *runtimes; /* NULL: none are known */
+    struct js_strmap mishaps; /* of named jobs: what happened to them; owned */
     struct js_topo *topo;
     struct js_tally tally;
     struct js_buf environ; /* for the jobs, a NUL behind each variable */
     char *cwd;
+    unsigned failures_shown;
     bool is_joblog_lacking; /* lines were dropped */
     bool is_joblog_behind;  /* a write failed and has not been made good */
 };
 
+/* What the jobs that come after a named one are told of its end. */
+static void keep_mishap(struct run *run, const struct js_finish *finish)
+{
+    struct js_buf text = JS_BUF_INIT;
+    const char *name = js_job_name(finish->job);
+    if (!name[0])
+        return;
+    int rc = js_buf_printf(&text, "%s%cafter %s, which ", name, '\0', name);
+    if (rc == 0 && finish->fate == JS_FATE_SKIPPED)
+        rc = js_buf_puts(&text, "was skipped");
+    else if (rc == 0)
+        rc = js_tally_mishap(&finish->outcome, &text);
+    /* Without memory for it the reason is shorter. */
+    char *key = rc == 0 ? (char *)js_buf_string(&text) : NULL;
+    if (!key || js_strmap_put(&run->mishaps, key, key + strlen(key) + 1) < 0)
+        js_buf_release(&text);
+}
+
+static void free_mishaps(struct run *run)
+{
+    size_t position = 0;
+    const char *key;
+    while ((key = js_strmap_next(&run->mishaps, &position)))
+        free((char *)key);
+    js_strmap_release(&run->mishaps);
+}
+
+static const char *mishap_of(const struct run *run,
+                             const struct js_finish *finish)
+{
+    const struct js_graph *graph = js_source_graph(run->source);
+    const char *name = finish->fate == JS_FATE_SKIPPED
+                           ? js_graph_name(graph, finish->parent)
+                           : NULL;
+    return name ? js_strmap_get(&run->mishaps, name) : NULL;
+}
+
 static void show_failure(struct run *run, const struct js_finish *finish)
 {
     struct js_buf text = JS_BUF_INIT;
-    if (run->tally.failed > FAILURES_SHOWN)
+    if (run->failures_shown > FAILURES_SHOWN)
         return;
-    if (js_tally_describe(finish, &text) == 0)
-        js_log(&run->console.log, "%s", js_buf_string(&text));
-    if (run->tally.failed == FAILURES_SHOWN)
+    if (run->failures_shown++ == FAILURES_SHOWN)
         js_log(&run->console.log, "more failed jobs are not named here%s",
                run->joblog ? ": see the joblog" : ": --joblog names them all");
+    else if (js_tally_describe(finish, mishap_of(run, finish), &text) == 0)
+        js_log(&run->console.log, "%s", js_buf_string(&text));
     js_buf_release(&text);
+}
+
+static void record_job(struct run *run, const struct js_finish *finish)
+{
+    /* How many are missing is said at the end. */
+    if (js_joblog_add(run->joblog, finish) == 0 || run->is_joblog_lacking)
+        return;
+    run->is_joblog_lacking = true;
+    js_log(&run->console.log,
+           "joblog: job %llu is not in it, nor are some that follow: %s",
+           (unsigned long long)finish->job->id, js_errno_text(errno));
 }
 
 /* The delivery's hook: the job's output has been written. */
@@ -121,20 +179,27 @@ static void job_finished(void *arg, const struct js_finish *finish)
 {
     struct run *run = arg;
     js_tally_add(&run->tally, finish);
-    /* How many are missing is said at the end. */
-    if (run->joblog && js_joblog_add(run->joblog, finish) < 0 &&
-        !run->is_joblog_lacking) {
-        run->is_joblog_lacking = true;
-        js_log(&run->console.log,
-               "joblog: job %llu is not in it, nor are some that follow: %s",
-               (unsigned long long)finish->job->id, js_errno_text(errno));
-    }
-    if (run->config->trace)
+    bool is_run = finish->fate != JS_FATE_SKIPPED;
+    if (run->joblog && is_run)
+        record_job(run, finish);
+    if (run->config->trace && is_run)
         js_console_trace(&run->console, "Finished job: %llu\n",
                          (unsigned long long)finish->job->id);
-    if (!js_outcome_succeeded(&finish->outcome))
+    if (!is_run || !js_outcome_succeeded(&finish->outcome)) {
+        if (finish->fate != JS_FATE_RETRIED)
+            keep_mishap(run, finish);
         show_failure(run, finish);
+    }
     js_job_free(finish->job);
+}
+
+/* The master's hook: for --longest-first. */
+static void job_accepted(void *arg, struct js_job *job)
+{
+    const struct run *run = arg;
+    if (run->runtimes)
+        job->expected_ns =
+            js_runtimes_find(run->runtimes, job->command, job->command_len);
 }
 
 static void flush_joblog(struct run *run)
@@ -221,11 +286,19 @@ static mode_t current_umask(void)
     return mask;
 }
 
+/* The console is not open yet: nothing else is written now. */
+static void tell_error(void *arg, const char *text)
+{
+    (void)arg;
+    dprintf(STDERR_FILENO, "jobsched: %s\n", text);
+}
+
 static int open_source(struct run *run, struct js_err *err)
 {
     const struct jobsched_config *config = run->config;
     if (config->job_file) {
-        run->source = js_source_new_file(config->job_file, err);
+        run->source =
+            js_source_new_file(config->job_file, tell_error, NULL, err);
         return run->source ? 0 : -1;
     }
     run->source =
@@ -262,11 +335,26 @@ static bool is_same_file(const char *a, const char *b)
            st_a.st_ino == st_b.st_ino;
 }
 
+static int check_rehearsal(const struct run *run, struct js_err *err)
+{
+    if (js_source_fd(run->source) < 0)
+        return 0;
+    return js_err_set(err, "--check and --dry-run want a file: a stream is "
+                           "read as its jobs are run");
+}
+
 /* What may fail because of what the user gave. */
 static int open_inputs(struct run *run, struct js_err *err)
 {
     const char *joblog = run->config->joblog;
-    if (open_source(run, err) < 0 || open_output(run->config, err) < 0)
+    const char *earlier = run->config->longest_first;
+    if (open_source(run, err) < 0)
+        return -1;
+    if (earlier && !(run->runtimes = js_runtimes_load(earlier, err)))
+        return -1;
+    if (run->config->action != JOBSCHED_RUN)
+        return check_rehearsal(run, err);
+    if (open_output(run->config, err) < 0)
         return -1;
     if (joblog && run->config->job_file &&
         is_same_file(joblog, run->config->job_file))
@@ -303,6 +391,9 @@ static struct js_wire_setup setup_of(const struct run *run)
         .slots = config->slots,
         .bind = config->bind,
         .trace = config->trace,
+        .allow_leftovers = config->allow_leftovers,
+        .gpus = config->gpus,
+        .timeout_ns = config->timeout_ns,
         .capture = captures[config->output],
         .umask = current_umask(),
         .spool_limit_bytes = config->spool_limit_bytes,
@@ -315,18 +406,34 @@ static struct js_wire_setup setup_of(const struct run *run)
     };
 }
 
+static struct js_plan_config plan_of(const struct jobsched_config *config)
+{
+    uint64_t failures = config->max_failures;
+    if (config->fail_fast && failures == 0)
+        failures = 1;
+    return (struct js_plan_config){.round_size = config->round_size,
+                                   .barrier = config->barrier,
+                                   .longest_first = config->longest_first,
+                                   .retries = config->retries,
+                                   .failures = failures};
+}
+
 static int open_master(struct run *run, struct js_link *link,
                        struct js_err *err)
 {
     struct js_master_config config = {
-        .plan = {.round_size = run->config->round_size,
-                 .barrier = run->config->barrier},
+        .plan = plan_of(run->config),
+        .timeout_percent = run->config->timeout_percent,
+        .strict_mem = run->config->strict_mem,
+        .fail_fast = run->config->fail_fast,
+        .is_rehearsal = run->config->action != JOBSCHED_RUN,
         .show_map = run->config->show_map,
         .meeting_ns = meeting_ns,
         .source = run->source,
         .delivery = run->delivery,
         .log = run->console.log,
-        .hooks = {.dispatched = job_dispatched,
+        .hooks = {.accepted = job_accepted,
+                  .dispatched = job_dispatched,
                   .commit = commit,
                   .unwritten = unwritten,
                   .wait_for = wait_for,
@@ -353,6 +460,8 @@ static void release_run(struct run *run)
     /* In reverse: the flags of what they share are put back as they were. */
     js_outlet_free(run->err);
     js_outlet_free(run->out);
+    free_mishaps(run);
+    js_runtimes_free(run->runtimes);
     js_source_free(run->source);
     js_topo_free(run->topo);
     js_buf_release(&run->environ);
@@ -404,12 +513,165 @@ static int check_records(struct run *run, struct js_err *err)
     return check_outlet(run->err, "standard error", err);
 }
 
+/* ---------------------------------------------------------------- rehearsal */
+
+static void show_shape(struct run *run)
+{
+    struct js_source_survey survey;
+    js_source_survey(run->source, &survey);
+    const struct js_graph_shape *shape = &survey.shape;
+    js_console_trace(&run->console,
+                     "%s: %llu job%s; longest chain %llu, widest level %llu\n",
+                     run->config->job_file, (unsigned long long)shape->jobs,
+                     shape->jobs == 1 ? "" : "s",
+                     (unsigned long long)shape->longest_chain,
+                     (unsigned long long)shape->width);
+}
+
+/* Waits for the reader. */
+static void drain(struct js_outlet *outlet)
+{
+    while (js_outlet_pending(outlet) > 0) {
+        struct pollfd fd = {.fd = js_outlet_fd(outlet), .events = POLLOUT};
+        poll(&fd, 1, -1);
+        js_outlet_flush(outlet);
+    }
+}
+
+struct showing {
+    struct run *run;
+    const struct js_pool *pool;
+};
+
+static int describe_place(const struct showing *showing,
+                          const struct js_plan_decision *assigned,
+                          struct js_buf *buf)
+{
+    struct js_place place;
+    struct js_cpuset cpus;
+    const struct js_grant *grant = assigned->grant;
+    if (js_pool_place(showing->pool, assigned->slave, &place) < 0)
+        return -1;
+    js_grant_cpus(showing->pool, grant, &cpus);
+    if (js_buf_printf(buf, "slave %u on %s, CPUs ", assigned->slave,
+                      place.node->host) < 0 ||
+        js_cpuset_format(&cpus, buf) < 0)
+        return -1;
+    if (grant->gpu_count == 0)
+        return 0;
+    return js_buf_puts(buf, ", GPUs ") < 0
+               ? -1
+               : js_grant_gpus(showing->pool, grant, buf);
+}
+
+static void show_start(void *arg, const struct js_plan_decision *assigned)
+{
+    struct showing *showing = arg;
+    struct js_buf text = JS_BUF_INIT;
+    if (describe_place(showing, assigned, &text) == 0 &&
+        js_buf_puts(&text, ": ") == 0 &&
+        js_buf_escape(&text, assigned->job->command,
+                      assigned->job->command_len) == 0)
+        js_console_trace(&showing->run->console, "job %llu: %s\n",
+                         (unsigned long long)assigned->job->id,
+                         js_buf_string(&text));
+    js_buf_release(&text);
+    js_console_flush(&showing->run->console);
+    drain(showing->run->out);
+}
+
+static enum jobsched_status rehearse(struct run *run, struct js_plan *plan,
+                                     const struct js_pool *pool,
+                                     struct jobsched_result *result)
+{
+    struct js_err err;
+    struct showing showing = {run, pool};
+    int rc = 0;
+    if (run->config->action == JOBSCHED_CHECK)
+        show_shape(run);
+    else
+        rc = js_rehearse(plan, run->source, show_start, &showing, &err);
+    js_console_flush(&run->console);
+    drain(run->out);
+    return rc < 0 ? fail(result, JOBSCHED_BAD_INPUT, &err) : JOBSCHED_SUCCEEDED;
+}
+
+/* As many slaves as this machine has cores. */
+static int equip_here(struct run *run, struct js_pool *pool,
+                      struct js_plan *plan, struct js_err *err)
+{
+    struct js_node node;
+    struct js_equipment equipment = {0};
+    run->topo = js_topo_new(err);
+    if (!run->topo || describe_node(run->topo, &node, err) < 0 ||
+        js_slave_equipment(run->topo, &node.cpus, run->config->gpus,
+                           (const char *const *)environ, &equipment, err) < 0)
+        return -1;
+    int rc = 0;
+    for (uint32_t i = 0; rc == 0 && i < equipment.core_count; i++) {
+        unsigned rank = i + 1;
+        if (js_pool_add(pool, rank, &node, true) < 0 ||
+            js_pool_equip(pool, rank, &equipment, &i, 1) < 0 ||
+            js_plan_add_slave(plan, rank, 1) < 0)
+            rc = js_err_errno(err, "this machine");
+    }
+    js_equipment_release(&equipment);
+    return rc;
+}
+
+static enum jobsched_status rehearse_on(struct run *run, struct js_pool *pool,
+                                        struct js_plan *plan,
+                                        struct jobsched_result *result)
+{
+    struct js_err err;
+    if (equip_here(run, pool, plan, &err) < 0)
+        return fail(result, JOBSCHED_BROKEN, &err);
+    if (js_fit_check(pool, run->source, &run->console.log) > 0) {
+        js_err_set(&err, "jobs are larger than this machine");
+        return fail(result, JOBSCHED_BAD_INPUT, &err);
+    }
+    return rehearse(run, plan, pool, result);
+}
+
+/* Without MPI: started alone. */
+static enum jobsched_status rehearse_here(const struct jobsched_config *config,
+                                          struct jobsched_result *result)
+{
+    struct js_err err;
+    struct run run = {.config = config};
+    enum jobsched_status status;
+    result->is_master = true;
+    if (open_inputs(&run, &err) < 0) {
+        status = fail(result, JOBSCHED_BAD_INPUT, &err);
+    } else if (open_outlets(&run, &err) < 0) {
+        status = fail(result, JOBSCHED_BROKEN, &err);
+    } else {
+        struct js_plan_config plan_config = plan_of(config);
+        struct js_pool *pool = js_pool_new();
+        struct js_plan *plan =
+            pool ? js_plan_new(&plan_config, js_source_graph(run.source), pool)
+                 : NULL;
+        js_err_set(&err, "no memory");
+        status = plan ? rehearse_on(&run, pool, plan, result)
+                      : fail(result, JOBSCHED_BROKEN, &err);
+        js_plan_free(plan);
+        js_pool_free(pool);
+    }
+    release_run(&run);
+    return status;
+}
+
+/* ---------------------------------------------------------------- the run */
+
 static enum jobsched_status work_as_master(struct run *run,
                                            struct jobsched_result *result)
 {
     struct js_err err = {""};
     struct js_master_result ran;
     js_master_run(run->master, &ran, &err);
+    if (ran.end == JS_MASTER_REHEARSED)
+        return rehearse(run, js_master_plan(run->master),
+                        js_master_pool(run->master), result);
     js_console_flush(&run->console);
     js_console_end_line(&run->console);
     count_result(run, &ran, result);
@@ -516,9 +778,12 @@ static int check_config(const struct jobsched_config *config,
     if (config->output == JOBSCHED_OUTPUT_DIR &&
         (!config->output_dir || !config->output_dir[0]))
         return js_err_set(err, "output_dir: output to a folder needs one");
-    if (config->grace_ns < 0 || config->demo_duration_ns < 0)
-        return js_err_set(err, "grace_ns, demo_duration_ns: a time is not "
-                               "negative");
+    if (config->grace_ns < 0 || config->demo_duration_ns < 0 ||
+        config->timeout_ns < 0)
+        return js_err_set(err, "grace_ns, demo_duration_ns, timeout_ns: a time "
+                               "is not negative");
+    if (config->gpus > JS_GPUS_MAX && config->gpus != JOBSCHED_GPUS_FOUND)
+        return js_err_set(err, "gpus: at most %d", JS_GPUS_MAX);
     return 0;
 }
 
@@ -578,6 +843,9 @@ enum jobsched_status jobsched_run(const struct jobsched_config *config,
     result->is_master = js_launch_rank() <= 0;
     if (check_config(config, &err) < 0)
         return fail(result, JOBSCHED_BAD_INPUT, &err);
+    bool is_alone = js_launch_rank() < 0 || js_launch_size() == 1;
+    if (config->action != JOBSCHED_RUN && is_alone)
+        return rehearse_here(config, result);
     if (js_launch_size() == 1)
         return refuse_alone(result);
     /* Before MPI_Init: the process is small and has no threads yet. */

@@ -164,6 +164,119 @@ static int set_grace(struct js_options *options, const char *value,
     return read_duration(value, &options->config.grace_ns, err);
 }
 
+static int set_gpus(struct js_options *options, const char *value,
+                    struct js_err *err)
+{
+    uint64_t gpus = 0;
+    if (read_count(value, 0, 1000, &gpus, err) < 0)
+        return -1;
+    options->config.gpus = (uint32_t)gpus;
+    return 0;
+}
+
+static int set_strict_mem(struct js_options *options, const char *value,
+                          struct js_err *err)
+{
+    (void)value;
+    (void)err;
+    options->config.strict_mem = true;
+    return 0;
+}
+
+static int set_longest_first(struct js_options *options, const char *value,
+                             struct js_err *err)
+{
+    if (!value[0])
+        return js_err_set(err, "wants the joblog of an earlier run");
+    options->config.longest_first = value;
+    return 0;
+}
+
+static int set_retries(struct js_options *options, const char *value,
+                       struct js_err *err)
+{
+    uint64_t count = 0;
+    if (read_count(value, 0, 1000000, &count, err) < 0)
+        return -1;
+    options->config.retries = (uint32_t)count;
+    return 0;
+}
+
+/* "300%": of the median. */
+static int read_percent(const char *value, uint32_t *ret)
+{
+    char digits[16];
+    uint64_t percent;
+    size_t len = strlen(value);
+    if (len < 2 || len > sizeof(digits) || value[len - 1] != '%')
+        return -1;
+    memcpy(digits, value, len - 1);
+    digits[len - 1] = '\0';
+    if (js_parse_count(digits, &percent) < 0 || percent < 100 ||
+        percent > 1000000)
+        return -1;
+    *ret = (uint32_t)percent;
+    return 0;
+}
+
+static int set_timeout(struct js_options *options, const char *value,
+                       struct js_err *err)
+{
+    struct jobsched_config *config = &options->config;
+    config->timeout_ns = 0;
+    config->timeout_percent = 0;
+    if (read_percent(value, &config->timeout_percent) == 0)
+        return 0;
+    if (js_parse_duration_ns(value, &config->timeout_ns) == 0 &&
+        config->timeout_ns > 0)
+        return 0;
+    return js_err_set(err, "wants a duration such as 90s, 10m or 2h, or a "
+                           "percentage of the median from 100%% on, such as "
+                           "300%%");
+}
+
+static int set_max_failures(struct js_options *options, const char *value,
+                            struct js_err *err)
+{
+    return read_count(value, 1, UINT64_MAX, &options->config.max_failures, err);
+}
+
+static int set_fail_fast(struct js_options *options, const char *value,
+                         struct js_err *err)
+{
+    (void)value;
+    (void)err;
+    options->config.fail_fast = true;
+    return 0;
+}
+
+static int set_allow_leftovers(struct js_options *options, const char *value,
+                               struct js_err *err)
+{
+    (void)value;
+    (void)err;
+    options->config.allow_leftovers = true;
+    return 0;
+}
+
+static int set_check(struct js_options *options, const char *value,
+                     struct js_err *err)
+{
+    (void)value;
+    (void)err;
+    options->config.action = JOBSCHED_CHECK;
+    return 0;
+}
+
+static int set_dry_run(struct js_options *options, const char *value,
+                       struct js_err *err)
+{
+    (void)value;
+    (void)err;
+    options->config.action = JOBSCHED_DRY_RUN;
+    return 0;
+}
+
 static int set_verbose(struct js_options *options, const char *value,
                        struct js_err *err)
 {
@@ -204,6 +317,30 @@ static const struct option_row rows[] = {
     {"bind", 0, "core|none", set_bind, "bind jobs to cores (default core)"},
     {"show-map", 0, NULL, set_show_map, "say which slave owns which CPUs"},
 
+    {"gpus", 0, "N", set_gpus, "GPUs of each node (default: those found)"},
+    {"strict-mem", 0, NULL, set_strict_mem,
+     "what a job asks for with mem= is its limit as well"},
+    {"longest-first", 0, "FILE", set_longest_first,
+     "start first what took longest in an earlier run,\n"
+     "whose joblog FILE is"},
+
+    {NULL, 0, NULL, NULL, "When jobs fail or hang:"},
+    {"retries", 0, "N", set_retries,
+     "run a job that failed up to N times more, on another\n"
+     "slave where there is one (default 0)"},
+    {"timeout", 0, "TIME|P%", set_timeout,
+     "end a job that runs longer; P%: of the median so far"},
+    {"max-failures", 0, "N", set_max_failures,
+     "start no more jobs once N have failed"},
+    {"fail-fast", 0, NULL, set_fail_fast,
+     "the same with N = 1 unless given, and end what runs"},
+    {"allow-leftovers", 0, NULL, set_allow_leftovers,
+     "let processes that a job left behind go on until the\n"
+     "end of the run"},
+    {"grace", 0, "TIME", set_grace,
+     "between SIGTERM and SIGKILL (default 5s; of processes\n"
+     "left behind 500ms at most)"},
+
     {NULL, 0, NULL, NULL, "What comes back:"},
     {"output", 'o', "DIR|none", set_output,
      "write DIR/ID.out and DIR/ID.err instead of passing\n"
@@ -220,9 +357,6 @@ static const struct option_row rows[] = {
     {"spool-limit", 0, "SIZE", set_spool_limit,
      "start no job on a slave that holds more output than\n"
      "this (default 1G)"},
-    {"grace", 0, "TIME", set_grace,
-     "between SIGTERM and SIGKILL for processes that a job\n"
-     "left behind (default 500ms)"},
 
     {NULL, 0, NULL, NULL, "The demonstration (without a job file):"},
     {"jobs", 0, "N", set_jobs, "simulate N jobs (default 30)"},
@@ -230,6 +364,9 @@ static const struct option_row rows[] = {
     {"forever", 0, NULL, set_forever, "simulate jobs without end"},
 
     {NULL, 0, NULL, NULL, "Other:"},
+    {"check", 0, NULL, set_check,
+     "only check the job file, and say what is in it"},
+    {"dry-run", 0, NULL, set_dry_run, "only say what would run where"},
     {"help", 'h', NULL, set_help, "show this"},
     {"version", 'V', NULL, set_version, "show the version"},
 };
@@ -333,6 +470,8 @@ static int apply(const struct option_row *row, struct js_options *options,
 static int take_words(char **words, struct js_options *options,
                       struct js_err *err)
 {
+    if (!words[0] && options->config.action != JOBSCHED_RUN)
+        return js_err_set(err, "--check and --dry-run want a job file");
     if (!words[0]) {
         options->config.trace = true; /* the demonstration is its trace */
         return 0;
@@ -407,8 +546,9 @@ static const char intro[] =
 
 static const char outro[] =
     "\n"
-    "Exit status: 0 every job succeeded; 1 some job failed; 2 bad usage or\n"
-    "input, nothing has run; 4 the run itself broke.\n";
+    "Exit status: 0 every job succeeded; 1 some job failed or was skipped; 2 "
+    "bad\n"
+    "usage or input, nothing has run; 4 the run itself broke.\n";
 
 int js_options_help(FILE *to)
 {

@@ -33,6 +33,11 @@ struct reader {
     struct js_attributes *attributes;
     size_t *ret_at;
     struct js_err *err;
+
+    /* Of js_attributes_find(): what is looked for, and where it was. */
+    const struct row *wanted;
+    size_t wanted_index;
+    size_t found_at;
 };
 
 struct row {
@@ -214,6 +219,12 @@ static int take_job_name(struct reader *reader, const struct row *row)
     return take_string(reader, row);
 }
 
+static int take_retries(struct reader *reader, const struct row *row)
+{
+    reader->attributes->is_retries_set = true;
+    return take_number(reader, row);
+}
+
 static int take_job_names(struct reader *reader, const struct row *row)
 {
     const char *name = reader->value;
@@ -258,7 +269,7 @@ static const struct row rows[] = {
     {"mem", take_size, AT(mem_bytes)},
     {"gpus", take_number, AT(gpus), .most = 1000},
     {"timeout", take_duration, AT(timeout_ns)},
-    {"retries", take_number, AT(retries), .most = 1000000},
+    {"retries", take_retries, AT(retries), .most = 1000000},
     {"priority", take_number, AT(priority), .least = -1000000, .most = 1000000},
     {"dir", take_path, AT(dir)},
     {"env", take_env, AT(env), .repeatable = true},
@@ -449,6 +460,27 @@ static int read_value(struct reader *reader)
     return 0;
 }
 
+/* Of several names in a value each counts. Where quotes stand between them the
+ * place is that of the value. */
+static void look_for_wanted(struct reader *reader, const struct row *row)
+{
+    if (row != reader->wanted || reader->found_at > 0)
+        return;
+    bool is_quoted = reader->at - reader->value_at != strlen(reader->value);
+    const char *part = reader->value;
+    for (;;) {
+        if (reader->wanted_index-- == 0) {
+            size_t offset = is_quoted ? 0 : (size_t)(part - reader->value);
+            reader->found_at = reader->value_at + offset;
+            return;
+        }
+        part = strchr(part, ',');
+        if (!row->job_only || !part)
+            return;
+        part++;
+    }
+}
+
 static int read_pair(struct reader *reader)
 {
     const char *text = reader->text;
@@ -466,6 +498,7 @@ static int read_pair(struct reader *reader)
     reader->at = end + 1;
     if (check_row(reader, row, at) < 0 || read_value(reader) < 0)
         return -1;
+    look_for_wanted(reader, row);
     return row->take(reader, row);
 }
 
@@ -535,6 +568,31 @@ int js_defaults_read(const char *text, size_t len,
     return rc;
 }
 
+size_t js_attributes_find(const char *line, size_t len, const char *attribute,
+                          size_t index)
+{
+    struct js_attributes scratch;
+    struct js_err err;
+    size_t at;
+    js_attributes_init(&scratch);
+    struct reader reader = {
+        .text = line,
+        .len = len,
+        .at = skip_blanks(line, len, 0) + 1,
+        .braced = true,
+        .attributes = &scratch,
+        .ret_at = &at,
+        .err = &err,
+        .wanted = find_row(attribute, strlen(attribute)),
+        .wanted_index = index,
+    };
+    if (js_attributes_present(line, len))
+        read_pairs(&reader);
+    js_buf_release(&reader.value_buf);
+    js_attributes_release(&scratch);
+    return reader.found_at;
+}
+
 /* ------------------------------------------------- the struct */
 
 void js_attributes_init(struct js_attributes *attributes)
@@ -572,6 +630,7 @@ int js_attributes_copy(struct js_attributes *to,
         .cores = from->cores,
         .gpus = from->gpus,
         .retries = from->retries,
+        .is_retries_set = from->is_retries_set,
         .priority = from->priority,
         .mem_bytes = from->mem_bytes,
         .timeout_ns = from->timeout_ns,

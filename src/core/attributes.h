@@ -51,6 +51,7 @@ struct js_attributes {
     uint32_t cores;
     uint32_t gpus;
     uint32_t retries;
+    bool is_retries_set; /* retries= was given */
     int32_t priority;
     uint64_t mem_bytes; /* 0: not asked for */
     int64_t timeout_ns; /* 0: none */
@@ -116,5 +117,14 @@ ptrdiff_t js_attributes_read(const char *line, size_t len,
 int js_defaults_read(const char *text, size_t len,
                      struct js_attributes *attributes, size_t *ret_at,
                      struct js_err *err);
+
+/*
+ * Where in `line` the value number `index` (from 0, over all that are there of
+ * this attribute in the list; of "after" each name counts) of the attribute
+ * stands: for errors that show only when the jobs are put together. 0 if it is
+ * not there (it may come from elsewhere).
+ */
+size_t js_attributes_find(const char *line, size_t len, const char *attribute,
+                          size_t index);
 
 #endif

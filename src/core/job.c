@@ -1,19 +1,37 @@
 #include "core/job.h"
 
+#include "core/details.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct js_job *js_job_new(uint64_t id, const char *command, size_t len)
+/* With room for the details in front of the command. */
+static struct js_job *job_new(uint64_t id, const struct js_buf *details,
+                              const char *command, size_t len)
 {
-    struct js_job *job = malloc(sizeof(*job) + len + 1);
+    struct js_job *job = malloc(sizeof(*job) + details->len + len + 1);
     if (!job)
         return NULL;
-    *job = (struct js_job){
-        .id = id, .kind = JS_JOB_COMMAND, .attempt = 1, .command_len = len};
-    memcpy(job->command, command, len);
-    job->command[len] = '\0';
+    *job = (struct js_job){.id = id,
+                           .kind = JS_JOB_COMMAND,
+                           .need = {.cores = 1},
+                           .attempt = 1,
+                           .expected_ns = -1,
+                           .command = job->text + details->len,
+                           .command_len = len,
+                           .details_len = details->len};
+    if (details->len > 0)
+        memcpy(job->text, details->data, details->len);
+    memcpy(job->text + details->len, command, len);
+    job->text[details->len + len] = '\0';
     return job;
+}
+
+struct js_job *js_job_new(uint64_t id, const char *command, size_t len)
+{
+    static const struct js_buf none = JS_BUF_INIT;
+    return job_new(id, &none, command, len);
 }
 
 struct js_job *js_job_new_simulated(uint64_t id, int64_t duration_ns)
@@ -24,6 +42,50 @@ struct js_job *js_job_new_simulated(uint64_t id, int64_t duration_ns)
     job->kind = JS_JOB_SIMULATED;
     job->duration_ns = duration_ns;
     return job;
+}
+
+struct js_job *js_job_new_with(uint64_t id,
+                               const struct js_attributes *attributes,
+                               const char *command, size_t len)
+{
+    struct js_buf details = JS_BUF_INIT;
+    struct js_job *job = NULL;
+    if (js_details_pack(&details, attributes) == 0)
+        job = job_new(id, &details, command, len);
+    js_buf_release(&details);
+    if (!job)
+        return NULL;
+    job->need = (struct js_need){.cores = attributes->cores,
+                                 .gpus = attributes->gpus,
+                                 .mem_bytes = attributes->mem_bytes};
+    job->timeout_ns = attributes->timeout_ns;
+    job->retries = attributes->retries;
+    job->is_retries_set = attributes->is_retries_set;
+    job->priority = attributes->priority;
+    return job;
+}
+
+struct js_job *js_job_copy(const struct js_job *job)
+{
+    size_t size = sizeof(*job) + job->details_len + job->command_len + 1;
+    struct js_job *copy = malloc(size);
+    if (!copy)
+        return NULL;
+    memcpy(copy, job, size);
+    copy->next = NULL;
+    copy->command = copy->text + copy->details_len;
+    return copy;
+}
+
+const char *js_job_name(const struct js_job *job)
+{
+    return job->details_len > 0 && job->text[0] == 'n' ? job->text + 1 : "";
+}
+
+bool js_job_is_plain(const struct js_job *job)
+{
+    return job->need.cores == 1 && job->need.gpus == 0 &&
+           job->need.mem_bytes == 0;
 }
 
 void js_job_free(struct js_job *job)
@@ -60,6 +122,20 @@ struct js_job *js_job_queue_pop(struct js_job_queue *queue)
     queue->head = job->next;
     if (!queue->head)
         queue->tail = NULL;
+    queue->count--;
+    job->next = NULL;
+    return job;
+}
+
+struct js_job *js_job_queue_take(struct js_job_queue *queue,
+                                 struct js_job **link)
+{
+    struct js_job *job = *link;
+    if (!job)
+        return NULL;
+    *link = job->next;
+    if (!job->next)
+        queue->tail = link;
     queue->count--;
     job->next = NULL;
     return job;

@@ -8,6 +8,9 @@
 #ifndef JS_CORE_JOB_H
 #define JS_CORE_JOB_H
 
+#include "core/attributes.h"
+
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,20 +19,52 @@ enum js_job_kind {
     JS_JOB_SIMULATED = 2, /* takes duration_ns and does nothing */
 };
 
+/* What a job must have of a node while it runs. */
+struct js_need {
+    uint32_t cores; /* at least 1 */
+    uint32_t gpus;
+    uint64_t mem_bytes; /* 0: not counted */
+};
+
 struct js_job {
     struct js_job *next; /* for the queue that holds it */
     uint64_t id;         /* 1, 2, 3 ... in the order of the input */
     uint64_t line;       /* where it begins in the input, 0: nowhere */
     int64_t duration_ns; /* of a simulated job */
+    struct js_need need;
+    int64_t timeout_ns;  /* 0: the run's default */
+    int64_t expected_ns; /* how long it ran in an earlier run; -1: unknown */
     enum js_job_kind kind;
-    uint32_t attempt;   /* 1 when it runs for the first time */
-    size_t command_len; /* bytes, without the NUL behind them */
-    char command[];     /* any bytes but NUL */
+    uint32_t attempt;    /* 1 when it runs for the first time */
+    uint32_t retries;    /* how often it may run again when it failed */
+    bool is_retries_set; /* by the job; else the run's default counts */
+    int32_t priority;    /* higher goes first */
+    unsigned avoid;      /* the slave on which it failed last; 0: none */
+    bool is_waiting;     /* for others, when it was read */
+    const char *command; /* in `text`, behind the details; any bytes but NUL,
+                            and a NUL behind them */
+    size_t command_len;  /* bytes */
+    size_t details_len;  /* bytes of core/details.h, at the front of `text` */
+    char text[];         /* what travels to the slave */
 };
 
-/* A job of attempt 1. The command is copied. NULL with errno ENOMEM. */
+/* A job of attempt 1 that needs one core. The command is copied. NULL with
+ * errno ENOMEM. */
 struct js_job *js_job_new(uint64_t id, const char *command, size_t len);
 struct js_job *js_job_new_simulated(uint64_t id, int64_t duration_ns);
+
+/* The same with what its attributes say (all but after and after-any). */
+struct js_job *js_job_new_with(uint64_t id,
+                               const struct js_attributes *attributes,
+                               const char *command, size_t len);
+
+struct js_job *js_job_copy(const struct js_job *job); /* NULL: ENOMEM */
+
+/* Its name, or "". */
+const char *js_job_name(const struct js_job *job);
+
+/* True if it needs one core and nothing else. */
+bool js_job_is_plain(const struct js_job *job);
 
 /* NULL is allowed. Keeps errno. */
 void js_job_free(struct js_job *job);
@@ -44,6 +79,9 @@ struct js_job_queue {
 void js_job_queue_push(struct js_job_queue *queue, struct js_job *job);
 void js_job_queue_push_front(struct js_job_queue *queue, struct js_job *job);
 struct js_job *js_job_queue_pop(struct js_job_queue *queue); /* or NULL */
-void js_job_queue_release(struct js_job_queue *queue);       /* frees all */
+/* Out of the middle: `link` is &queue->head or &previous->next. */
+struct js_job *js_job_queue_take(struct js_job_queue *queue,
+                                 struct js_job **link);
+void js_job_queue_release(struct js_job_queue *queue); /* frees all */
 
 #endif

@@ -17,7 +17,8 @@ enum { TEXT_MAX = JS_COMMAND_MAX + 2 };
 enum line_kind {
     LINE_BLANK, /* nothing, or blanks */
     LINE_COMMENT,
-    LINE_COMMAND, /* a CR counts until the line ends: see end_command() */
+    LINE_DEFAULTS, /* a comment that begins like "#JOBSCHED ", so far */
+    LINE_COMMAND,  /* a CR counts until the line ends: see end_command() */
 };
 
 /*
@@ -37,13 +38,20 @@ struct js_jobfile {
     struct js_buf text;  /* of the command so far, its lines joined */
     size_t text_line_at; /* where the last of these lines begins in it */
     uint64_t first_line; /* where the first of them is in the input */
+    struct js_buf lines; /* where the others begin in it: a size_t each */
+
+    struct js_graph *graph;
+    struct js_attributes defaults;
+    bool has_defaults;
+    struct js_buf edges; /* of the job being made: struct js_graph_edge */
 
     uint64_t jobs; /* given out */
     bool failed;
+    int errnum; /* of the failure */
     struct js_err failure;
 };
 
-struct js_jobfile *js_jobfile_new(const char *name)
+struct js_jobfile *js_jobfile_new(const char *name, struct js_graph *graph)
 {
     struct js_jobfile *file = calloc(1, sizeof(*file));
     if (!file)
@@ -51,6 +59,8 @@ struct js_jobfile *js_jobfile_new(const char *name)
     file->line = 1;
     file->column = 1;
     file->first_line = 1;
+    file->graph = graph;
+    js_attributes_init(&file->defaults);
     file->name = strdup(name);
     if (!file->name)
         goto fail;
@@ -67,6 +77,9 @@ void js_jobfile_free(struct js_jobfile *file)
     int saved = errno;
     js_buf_release(&file->input);
     js_buf_release(&file->text);
+    js_buf_release(&file->lines);
+    js_buf_release(&file->edges);
+    js_attributes_release(&file->defaults);
     free(file->name);
     free(file);
     errno = saved;
@@ -97,6 +110,7 @@ static int fail_at(struct js_jobfile *file, uint64_t line, uint64_t column,
                    const char *what)
 {
     file->failed = true;
+    file->errnum = EBADMSG;
     return js_err_set(&file->failure, "%s:%" PRIu64 ":%" PRIu64 ": %s",
                       file->name, line, column, what);
 }
@@ -112,6 +126,7 @@ static int fail_too_long(struct js_jobfile *file)
 static int fail_errno(struct js_jobfile *file)
 {
     file->failed = true;
+    file->errnum = errno;
     return js_err_errno(&file->failure, "%s:%" PRIu64, file->name, file->line);
 }
 
@@ -121,7 +136,7 @@ static int refuse_nul(struct js_jobfile *file, const char *bytes, size_t len)
     if (!nul)
         return 0;
     return fail_at(file, file->line, file->column + (uint64_t)(nul - bytes),
-                   file->kind == LINE_COMMENT
+                   file->kind != LINE_COMMAND
                        ? "NUL byte in a comment: a job file is text, one "
                          "command a line"
                        : "NUL byte in a command: a job file is text, one "
@@ -147,6 +162,7 @@ static void begin_line(struct js_jobfile *file)
     file->kind = LINE_BLANK;
     file->text.len = 0;
     file->text_line_at = 0;
+    file->lines.len = 0;
     file->first_line = file->line;
 }
 
@@ -186,11 +202,199 @@ static bool drop_continuation(struct js_jobfile *file)
     return true;
 }
 
+/* ---------------------------------------------------------------- a job */
+
+/* Where in the input the byte at `at` of the text stands. */
+static void place_of(const struct js_jobfile *file, size_t at,
+                     uint64_t *ret_line, uint64_t *ret_column)
+{
+    const char *starts = file->lines.data;
+    size_t begin = 0;
+    *ret_line = file->first_line;
+    for (size_t i = 0; i < file->lines.len; i += sizeof(begin)) {
+        size_t next;
+        memcpy(&next, starts + i, sizeof(next));
+        if (next > at)
+            break;
+        begin = next;
+        (*ret_line)++;
+    }
+    *ret_column = at - begin + 1;
+}
+
+/* An error of this line alone: what comes behind it can be read. */
+static int refuse_at(struct js_jobfile *file, size_t at,
+                     const struct js_err *why)
+{
+    uint64_t line, column;
+    struct js_buf text = JS_BUF_INIT;
+    place_of(file, at, &line, &column);
+    if (js_buf_escape(&text, why->text, strlen(why->text)) < 0 ||
+        !js_buf_string(&text)) {
+        js_buf_release(&text);
+        return fail_errno(file);
+    }
+    file->errnum = EINVAL;
+    js_err_set(&file->failure, "%s:%" PRIu64 ":%" PRIu64 ": %s", file->name,
+               line, column, js_buf_string(&text));
+    js_buf_release(&text);
+    return -1;
+}
+
+static int gather_edges(struct js_jobfile *file, const struct js_strings *names,
+                        bool any)
+{
+    struct js_graph_edge edge = {.any = any};
+    while ((edge.name = js_strings_next(names, edge.name))) {
+        if (js_buf_append(&file->edges, &edge, sizeof(edge)) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static void forget_edge(struct js_jobfile *file, size_t index)
+{
+    size_t at = index * sizeof(struct js_graph_edge);
+    size_t rest = file->edges.len - at - sizeof(struct js_graph_edge);
+    char *hole = file->edges.data + at;
+    memmove(hole, hole + sizeof(struct js_graph_edge), rest);
+    file->edges.len -= sizeof(struct js_graph_edge);
+}
+
+static int add_to_graph(struct js_jobfile *file, uint64_t id, const char *name,
+                        size_t *ret_bad, struct js_err *err)
+{
+    return js_graph_add(
+        file->graph, id, name, (const struct js_graph_edge *)file->edges.data,
+        file->edges.len / sizeof(struct js_graph_edge), ret_bad, err);
+}
+
+/* So that nothing else is wrong because of this mistake. */
+static int add_mistaken(struct js_jobfile *file, uint64_t id, const char *name,
+                        size_t bad)
+{
+    struct js_err err;
+    if (bad == SIZE_MAX)
+        name = NULL;
+    else
+        forget_edge(file, bad);
+    return add_to_graph(file, id, name, &bad, &err);
+}
+
+/* Where what the graph refused stands in the line. */
+static size_t place_of_edge(const struct js_jobfile *file,
+                            const struct js_attributes *attributes, size_t bad)
+{
+    const char *line = file->text.data;
+    size_t len = file->text.len;
+    if (bad == SIZE_MAX)
+        return js_attributes_find(line, len, "name", 0);
+    if (bad < attributes->after.count)
+        return js_attributes_find(line, len, "after", bad);
+    return js_attributes_find(line, len, "after-any",
+                              bad - attributes->after.count);
+}
+
+/* Tells the graph: 1 if the job is READY, 0 if it waits, -1. */
+static int join_graph(struct js_jobfile *file, uint64_t id,
+                      const struct js_attributes *attributes)
+{
+    struct js_err err;
+    size_t bad = SIZE_MAX;
+    file->edges.len = 0;
+    if (attributes && (gather_edges(file, &attributes->after, false) < 0 ||
+                       gather_edges(file, &attributes->after_any, true) < 0))
+        return fail_errno(file);
+    const char *name = attributes ? attributes->name : NULL;
+    int rc = add_to_graph(file, id, name, &bad, &err);
+    if (rc >= 0)
+        return rc;
+    if (errno == ENOMEM)
+        return fail_errno(file);
+    size_t at = attributes ? place_of_edge(file, attributes, bad) : 0;
+    if (add_mistaken(file, id, name, bad) < 0 && errno == ENOMEM)
+        return fail_errno(file);
+    return refuse_at(file, at, &err);
+}
+
+static int finish_job(struct js_jobfile *file, struct js_job *job,
+                      const struct js_attributes *attributes,
+                      struct js_job **ret)
+{
+    if (!job)
+        return fail_errno(file);
+    file->jobs++;
+    int rc = join_graph(file, job->id, attributes);
+    if (rc < 0) {
+        js_job_free(job);
+        return -1;
+    }
+    job->line = file->first_line;
+    job->is_waiting = rc == 0;
+    *ret = job;
+    return 1;
+}
+
+/* It would have been a job: those that follow keep their numbers. */
+static int refuse_job(struct js_jobfile *file, size_t at,
+                      const struct js_err *why)
+{
+    file->jobs++;
+    return refuse_at(file, at, why);
+}
+
+/* A line that begins with a list, or one for which there are defaults. */
+static int job_with_attributes(struct js_jobfile *file,
+                               struct js_attributes *attributes,
+                               struct js_job **ret)
+{
+    const struct js_buf *text = &file->text;
+    struct js_err err;
+    size_t at = 0;
+    ptrdiff_t start =
+        js_attributes_read(text->data, text->len, attributes, &at, &err);
+    if (start < 0)
+        return errno == ENOMEM ? fail_errno(file) : refuse_job(file, at, &err);
+    size_t begin = (size_t)start;
+    if (begin == text->len) {
+        js_err_set(&err, "attributes without a command");
+        return refuse_job(file, begin - 1, &err);
+    }
+    return finish_job(file,
+                      js_job_new_with(file->jobs + 1, attributes,
+                                      text->data + begin, text->len - begin),
+                      attributes, ret);
+}
+
+static int job_of_line(struct js_jobfile *file, struct js_job **ret)
+{
+    const struct js_buf *text = &file->text;
+    struct js_attributes attributes;
+    if (!file->has_defaults && !js_attributes_present(text->data, text->len))
+        return finish_job(
+            file, js_job_new(file->jobs + 1, text->data, text->len), NULL, ret);
+    if (js_attributes_copy(&attributes, &file->defaults) < 0)
+        return fail_errno(file);
+    int rc = job_with_attributes(file, &attributes, ret);
+    js_attributes_release(&attributes);
+    return rc;
+}
+
+static bool is_wait(const struct js_buf *text)
+{
+    static const char word[] = "wait";
+    size_t from = 0, to = text->len;
+    while (from < to && is_blank(text->data[from]))
+        from++;
+    while (to > from && is_blank(text->data[to - 1]))
+        to--;
+    return to - from == strlen(word) &&
+           memcmp(text->data + from, word, strlen(word)) == 0;
+}
+
 /*
  * The one place where the text of a whole line, joined and without its line
- * end, becomes a job. What may stand before the command in it ("[name=x] ")
- * or in place of one ("wait") is to be recognised here. Returns as
- * js_jobfile_next() does.
+ * end, becomes a job. Returns as js_jobfile_next() does.
  */
 static int job_of_text(struct js_jobfile *file, struct js_job **ret)
 {
@@ -198,23 +402,84 @@ static int job_of_text(struct js_jobfile *file, struct js_job **ret)
         return 0;
     if (file->text.len > JS_COMMAND_MAX)
         return fail_too_long(file);
-    struct js_job *job =
-        js_job_new(file->jobs + 1, file->text.data, file->text.len);
-    if (!job)
-        return fail_errno(file);
-    job->line = file->first_line;
-    file->jobs++;
-    *ret = job;
-    return 1;
+    if (is_wait(&file->text)) {
+        js_graph_barrier(file->graph);
+        return 0;
+    }
+    return job_of_line(file, ret);
+}
+
+static bool is_over(const struct js_jobfile *file, int rc)
+{
+    return rc >= 0 || file->errnum == EINVAL;
 }
 
 static int end_command(struct js_jobfile *file, struct js_job **ret)
 {
     int rc = job_of_text(file, ret);
-    if (rc >= 0)
+    if (is_over(file, rc))
         begin_line(file);
     return rc;
 }
+
+/* ---------------------------------------------------------------- defaults */
+
+static const char defaults_word[] = "#JOBSCHED";
+
+static size_t skip_blank_bytes(const struct js_buf *text)
+{
+    size_t at = 0;
+    while (at < text->len && is_blank(text->data[at]))
+        at++;
+    return at;
+}
+
+/* Of a comment so far: it may still be one that sets defaults. */
+static bool may_be_defaults(const struct js_buf *text)
+{
+    size_t word = strlen(defaults_word);
+    size_t at = skip_blank_bytes(text);
+    size_t len = text->len - at < word ? text->len - at : word;
+    if (memcmp(text->data + at, defaults_word, len) != 0)
+        return false;
+    return text->len - at <= word || is_blank(text->data[at + word]);
+}
+
+static int set_defaults(struct js_jobfile *file)
+{
+    struct js_attributes defaults;
+    struct js_err err;
+    const struct js_buf *text = &file->text;
+    size_t from = skip_blank_bytes(text) + strlen(defaults_word);
+    size_t at = 0;
+    if (from > text->len) /* the input ended in the word */
+        return 0;
+    if (js_attributes_copy(&defaults, &file->defaults) < 0)
+        return fail_errno(file);
+    if (js_defaults_read(text->data + from, text->len - from, &defaults, &at,
+                         &err) < 0) {
+        js_attributes_release(&defaults);
+        return errno == ENOMEM ? fail_errno(file)
+                               : refuse_at(file, from + at, &err);
+    }
+    js_attributes_release(&file->defaults);
+    file->defaults = defaults;
+    file->has_defaults = true;
+    return 0;
+}
+
+static int end_defaults(struct js_jobfile *file)
+{
+    drop_carriage_return(file);
+    if (file->text.len > JS_COMMAND_MAX)
+        return fail_too_long(file);
+    int rc = may_be_defaults(&file->text) ? set_defaults(file) : 0;
+    if (is_over(file, rc))
+        begin_line(file);
+    return rc;
+}
+
+/* ---------------------------------------------------------------- lines */
 
 /* The next bytes belong to the command; the first `len` unread at most, and no
  * more than make it too long, so that where the input was cut shows nowhere. */
@@ -245,7 +510,7 @@ static int read_blank(struct js_jobfile *file)
     while (len < window && is_blank(bytes[len]))
         len++;
     if (len < window)
-        file->kind = bytes[len] == '#' ? LINE_COMMENT : LINE_COMMAND;
+        file->kind = bytes[len] == '#' ? LINE_DEFAULTS : LINE_COMMAND;
     return take_text(file, len);
 }
 
@@ -264,6 +529,28 @@ static int read_comment(struct js_jobfile *file)
     return 0;
 }
 
+/* Up to where it shows that the comment is of no concern. */
+static int read_defaults(struct js_jobfile *file)
+{
+    const char *bytes = file->input.data + file->at;
+    size_t window = text_window(file);
+    size_t word_end = skip_blank_bytes(&file->text) + sizeof(defaults_word);
+    if (file->text.len < word_end && window > word_end - file->text.len)
+        window = word_end - file->text.len;
+    const char *newline = memchr(bytes, '\n', window);
+    if (take_text(file, newline ? (size_t)(newline - bytes) : window) < 0)
+        return -1;
+    if (newline) {
+        advance_newline(file);
+        return end_defaults(file);
+    }
+    if (!may_be_defaults(&file->text)) {
+        file->kind = LINE_COMMENT;
+        file->text.len = 0;
+    }
+    return 0;
+}
+
 static int read_command(struct js_jobfile *file, struct js_job **ret)
 {
     const char *bytes = file->input.data + file->at;
@@ -276,7 +563,10 @@ static int read_command(struct js_jobfile *file, struct js_job **ret)
     advance_newline(file);
     drop_carriage_return(file);
     if (drop_continuation(file))
-        return 0;
+        return js_buf_append(&file->lines, &file->text_line_at,
+                             sizeof(file->text_line_at)) < 0
+                   ? fail_errno(file)
+                   : 0;
     return end_command(file, ret);
 }
 
@@ -288,6 +578,8 @@ static int read_some(struct js_jobfile *file, struct js_job **ret)
         return read_blank(file);
     case LINE_COMMENT:
         return read_comment(file);
+    case LINE_DEFAULTS:
+        return read_defaults(file);
     case LINE_COMMAND:
         break;
     }
@@ -297,6 +589,8 @@ static int read_some(struct js_jobfile *file, struct js_job **ret)
 /* The last line, if it had no newline. A backslash at its end stays. */
 static int end_of_input(struct js_jobfile *file, struct js_job **ret)
 {
+    if (file->kind == LINE_DEFAULTS)
+        return end_defaults(file);
     drop_carriage_return(file);
     return end_command(file, ret);
 }
@@ -311,5 +605,7 @@ int js_jobfile_next(struct js_jobfile *file, struct js_job **ret,
         rc = end_of_input(file, ret);
     if (rc < 0 && err)
         *err = file->failure;
+    if (rc < 0)
+        errno = file->errnum;
     return rc;
 }

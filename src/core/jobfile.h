@@ -13,6 +13,11 @@
  *     on in the next, whatever that begins with: the last backslash and the
  *     line end are dropped (at the end of the input the backslash stays); it
  *     is blank if all of it, joined, is;
+ *     a line that begins with an attribute list (core/attributes.h) has its
+ *     command behind it; one without a command is an error;
+ *     a comment that begins with "#JOBSCHED" and a blank sets defaults for all
+ *     jobs below it, what an earlier one set and this does not stays;
+ *     the word "wait" alone in a line (blanks around it allowed) is a barrier;
  *     a NUL byte is an error, in a comment too. Any other byte is part of the
  *     command, whether UTF-8 or not, a CR elsewhere than before LF or at the
  *     end of the input included; blanks around a command are kept.
@@ -24,6 +29,7 @@
 #define JS_CORE_JOBFILE_H
 
 #include "base/err.h"
+#include "core/graph.h"
 #include "core/job.h"
 
 #include <stddef.h>
@@ -35,8 +41,9 @@ enum { JS_COMMAND_MAX = 16 * 1024 * 1024 };
 struct js_jobfile;
 
 /* `name` is what errors call the input ("jobs.txt", "standard input"); it is
- * copied. NULL with errno ENOMEM. */
-struct js_jobfile *js_jobfile_new(const char *name);
+ * copied. The jobs are added to the graph, which is borrowed, as they are read.
+ * NULL with errno ENOMEM. */
+struct js_jobfile *js_jobfile_new(const char *name, struct js_graph *graph);
 
 /* NULL is allowed. Keeps errno. */
 void js_jobfile_free(struct js_jobfile *file);
@@ -49,11 +56,17 @@ int js_jobfile_feed(struct js_jobfile *file, const char *bytes, size_t len);
 void js_jobfile_end(struct js_jobfile *file);
 
 /*
- * The next job, with ids from 1 on. Returns 1 and a job that the caller owns;
- * 0 when there is none in the bytes so far (after js_jobfile_end(): none at
- * all); -1 with *err "NAME:LINE:COLUMN: what" for bad input. After an error
- * every further call fails in the same way. Time linear in the input, however
- * it is cut into pieces.
+ * The next job, with ids from 1 on; is_waiting says whether the graph will tell
+ * when it is READY. Returns 1 and a job that the caller owns; 0 when there is
+ * none in the bytes so far (after js_jobfile_end(): none at all); -1 with *err
+ * "NAME:LINE:COLUMN: what" for bad input.
+ *
+ * An error in the attributes of a line (also of one of defaults) has errno
+ * EINVAL: to find more of them the caller may go on with the next line; a job
+ * whose `after` was bad is in the graph, without that edge, so that nothing
+ * follows from it. After any other error (EBADMSG; ENOMEM) every further call
+ * fails in the same way. Time linear in the input, however it is cut into
+ * pieces.
  */
 int js_jobfile_next(struct js_jobfile *file, struct js_job **ret,
                     struct js_err *err);

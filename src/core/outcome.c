@@ -31,6 +31,9 @@ static const struct {
     [JS_STEP_RUNNER] = {"the process that starts jobs on this slave was lost",
                         "look for what killed it (out of memory?) in the "
                         "system log of the host, or run fewer slots"},
+    [JS_STEP_LIMIT] = {"its memory cannot be limited",
+                       "leave out --strict-mem, or ask for no more than "
+                       "`ulimit -d` allows"},
 };
 _Static_assert(sizeof(steps) / sizeof(steps[0]) == JS_STEP_COUNT,
                "a sentence for every step");
@@ -54,7 +57,7 @@ static const struct {
     {JS_STEP_OUTPUT, EROFS,
      "give a folder you may write to with --output or --tmpdir"},
     {JS_STEP_OUTPUT, ENOENT,
-     "the folder of --output or --tmpdir must exist on every host"},
+     "the folder of stdout=, --output or --tmpdir must exist on every host"},
     {JS_STEP_OUTPUT, ENOTDIR,
      "what --output or --tmpdir names must be a folder on every host"},
     {JS_STEP_OUTPUT, EISDIR,
@@ -106,7 +109,8 @@ int js_outcome_pack(struct js_buf *buf, const struct js_outcome *outcome)
         js_pack_u32(buf, outcome->exit_code) < 0 ||
         js_pack_u32(buf, outcome->signal) < 0 ||
         js_pack_u32(buf, (uint32_t)outcome->step) < 0 ||
-        js_pack_u32(buf, (uint32_t)outcome->step_errno) < 0)
+        js_pack_u32(buf, (uint32_t)outcome->step_errno) < 0 ||
+        js_pack_u32(buf, (uint32_t)outcome->cause) < 0)
         return -1;
     return 0;
 }
@@ -124,15 +128,18 @@ void js_outcome_unpack(struct js_cursor *cursor, struct js_outcome *ret)
     ret->signal = js_unpack_u32(cursor);
     uint32_t step = js_unpack_u32(cursor);
     ret->step_errno = (int32_t)js_unpack_u32(cursor);
+    uint32_t cause = js_unpack_u32(cursor);
     ret->step = (enum js_step)step;
-    if (step >= JS_STEP_COUNT || ret->run_ns < 0 || ret->exit_code > 255)
+    ret->cause = (enum js_cause)cause;
+    if (step >= JS_STEP_COUNT || cause >= JS_CAUSE_COUNT || ret->run_ns < 0 ||
+        ret->exit_code > 255)
         cursor->bad = true;
 }
 
 bool js_outcome_succeeded(const struct js_outcome *outcome)
 {
-    return outcome->step == JS_STEP_NONE && outcome->signal == 0 &&
-           outcome->exit_code == 0;
+    return outcome->step == JS_STEP_NONE && outcome->cause == JS_CAUSE_NONE &&
+           outcome->signal == 0 && outcome->exit_code == 0;
 }
 
 static int describe_signal(uint32_t number, struct js_buf *buf)
@@ -171,10 +178,30 @@ static int describe_step(enum js_step step, int error, struct js_buf *buf)
                          hint ? ": " : "", hint ? hint : "");
 }
 
+static int describe_cause(const struct js_outcome *outcome, struct js_buf *buf)
+{
+    const double seconds = (double)outcome->run_ns / 1e9;
+    switch (outcome->cause) {
+    case JS_CAUSE_TIMEOUT:
+        return js_buf_printf(buf, "timed out after %.1f s", seconds);
+    case JS_CAUSE_STOPPED:
+        return js_buf_printf(buf, "stopped after %.1f s", seconds);
+    case JS_CAUSE_MEMORY:
+        return js_buf_puts(buf, "killed for lack of memory: ask for more with "
+                                "mem=, or run fewer jobs on a node");
+    case JS_CAUSE_NONE:
+    case JS_CAUSE_COUNT:
+        break;
+    }
+    return js_buf_printf(buf, "ended by cause %u", (unsigned)outcome->cause);
+}
+
 int js_outcome_describe(const struct js_outcome *outcome, struct js_buf *buf)
 {
     if (outcome->step != JS_STEP_NONE)
         return describe_step(outcome->step, outcome->step_errno, buf);
+    if (outcome->cause != JS_CAUSE_NONE)
+        return describe_cause(outcome, buf);
     if (outcome->signal)
         return describe_signal(outcome->signal, buf);
     return js_buf_printf(buf, "exit %u", outcome->exit_code);

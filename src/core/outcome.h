@@ -26,7 +26,17 @@ enum js_step {
     JS_STEP_EXEC,
     JS_STEP_COLLECT, /* it ran, but its output is lost */
     JS_STEP_RUNNER,  /* the process that starts jobs was lost */
+    JS_STEP_LIMIT,   /* its limit of memory */
     JS_STEP_COUNT
+};
+
+/* Why a job that was started ended; the numbers travel in messages. */
+enum js_cause {
+    JS_CAUSE_NONE = 0, /* of itself, or by a signal from elsewhere */
+    JS_CAUSE_TIMEOUT,  /* it ran longer than it may */
+    JS_CAUSE_STOPPED,  /* the run wanted it to end: it is not finished */
+    JS_CAUSE_MEMORY,   /* its node or cgroup ran out of memory */
+    JS_CAUSE_COUNT
 };
 
 /* What becomes of a job's output; the numbers travel in messages. */
@@ -49,6 +59,7 @@ struct js_outcome {
     uint32_t signal;    /* that ended it, or 0 */
     enum js_step step;  /* not NONE: it was not started, because of ... */
     int32_t step_errno; /* ... this */
+    enum js_cause cause;
 };
 
 /*
@@ -58,7 +69,7 @@ struct js_outcome {
 int js_outcome_pack(struct js_buf *buf, const struct js_outcome *outcome);
 void js_outcome_unpack(struct js_cursor *cursor, struct js_outcome *ret);
 
-/* True if the job ended with exit status 0. */
+/* True if the job ended with exit status 0 (and was not ended by us). */
 bool js_outcome_succeeded(const struct js_outcome *outcome);
 
 /* What a person can do about a step (a known one) that failed with this errno,
@@ -67,7 +78,9 @@ const char *js_outcome_hint(enum js_step step, int error);
 
 /*
  * Appends what to tell a person: "exit 3", "killed by SIGSEGV (signal 11)",
- * "could not be started: ... : what to do". Returns 0, or -1 with errno
+ * "could not be started: ... : what to do", "timed out after 10.0 s", "stopped
+ * after 3.2 s", "killed for lack of memory". A timeout is never told as a
+ * signal. Returns 0, or -1 with errno
  * ENOMEM.
  */
 int js_outcome_describe(const struct js_outcome *outcome, struct js_buf *buf);

@@ -1,17 +1,24 @@
 #include "core/plan.h"
 
+#include "core/median.h"
+#include "core/ready.h"
+
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum {
     AHEAD_MAX = 8,          /* jobs given ahead of time, at most */
     LEVELS = AHEAD_MAX + 1, /* 0: has a free slot; n: n-1 jobs ahead */
     RUN_TIME_WEIGHT = 8,    /* the average follows the last eight or so */
+    MEDIAN_LEAST = 3,       /* run times before there is a median */
+    REFUSED_MAX = 8,        /* needs remembered within one look */
 };
 
 struct assignment {
     uint64_t ticket;
-    struct js_job *job; /* owned */
+    struct js_job *job;    /* owned */
+    struct js_grant grant; /* rank 0: none yet, it was given ahead */
 };
 
 struct slave {
@@ -19,9 +26,11 @@ struct slave {
     uint32_t slots;
     uint32_t unacknowledged;
     bool is_lost;
-    bool is_stuck;  /* gave jobs back: nothing ahead before its next end */
-    uint32_t count; /* of assignments; room for slots + AHEAD_MAX */
-    struct assignment *assignments;
+    bool is_stuck;    /* gave jobs back: nothing ahead before its next end */
+    uint32_t special; /* of its jobs: those that are not plain */
+    uint32_t count;   /* of assignments; room for slots + AHEAD_MAX */
+    uint32_t slotted; /* of these: with a grant */
+    struct assignment *assignments; /* by ticket */
     /* In the list of its level, if it has room and credit. */
     int level; /* -1: in none */
     struct slave *next, *prev;
@@ -33,12 +42,20 @@ struct level {
 
 struct js_plan {
     struct js_plan_config config;
-    struct js_job_queue waiting;
-    struct js_job_queue dispatched;
+    struct js_graph *graph; /* NULL: no job waits for another */
+    struct js_pool *pool;
+    struct js_held held;   /* jobs that wait for others */
+    struct js_ready ready; /* jobs that wait for a round */
     struct js_job_queue opened;
+    struct js_job_queue dispatched;
+    const struct js_job *favoured; /* for which the pool has a reservation */
+    bool is_dry; /* nothing can be done until something is told */
+    bool is_stopped;
+    uint64_t failures;
     uint64_t assigned;
     uint64_t next_ticket;
-    int64_t run_ns;        /* a moving average; -1: none has ended yet */
+    int64_t run_ns; /* a moving average; -1: none has ended yet */
+    struct js_median median;
     struct slave **slaves; /* by number; NULL where there is none */
     unsigned slave_end;    /* one more than the highest number */
     unsigned live_slaves;
@@ -46,12 +63,16 @@ struct js_plan {
     struct level levels[LEVELS];
 };
 
-struct js_plan *js_plan_new(const struct js_plan_config *config)
+struct js_plan *js_plan_new(const struct js_plan_config *config,
+                            struct js_graph *graph, struct js_pool *pool)
 {
     struct js_plan *plan = calloc(1, sizeof(*plan));
     if (!plan)
         return NULL;
     plan->config = *config;
+    plan->graph = graph;
+    plan->pool = pool;
+    plan->ready.longest_first = config->longest_first;
     plan->next_ticket = 1;
     plan->run_ns = -1;
     return plan;
@@ -61,8 +82,10 @@ static void free_slave(struct slave *slave)
 {
     if (!slave)
         return;
-    for (uint32_t i = 0; i < slave->count; i++)
+    for (uint32_t i = 0; i < slave->count; i++) {
         js_job_free(slave->assignments[i].job);
+        free(slave->assignments[i].grant.cores);
+    }
     free(slave->assignments);
     free(slave);
 }
@@ -75,7 +98,8 @@ void js_plan_free(struct js_plan *plan)
     for (unsigned i = 0; i < plan->slave_end; i++)
         free_slave(plan->slaves[i]);
     free(plan->slaves);
-    js_job_queue_release(&plan->waiting);
+    js_held_release(&plan->held);
+    js_ready_release(&plan->ready);
     js_job_queue_release(&plan->opened);
     js_job_queue_release(&plan->dispatched);
     free(plan);
@@ -95,21 +119,27 @@ static void leave_level(struct js_plan *plan, struct slave *slave)
     slave->level = -1;
 }
 
-static int level_of(const struct slave *slave)
+/* Ahead of time only where every slot runs a plain job: so it is known which
+ * slot a job given ahead takes over. */
+static int level_of(const struct js_plan *plan, const struct slave *slave)
 {
     if (slave->is_lost || slave->unacknowledged >= JS_PLAN_CREDIT)
         return -1;
-    if (slave->count < slave->slots)
-        return 0;
-    uint32_t ahead = slave->count - slave->slots;
-    return ahead < AHEAD_MAX && !slave->is_stuck ? (int)ahead + 1 : -1;
+    if (slave->slotted < slave->slots)
+        return js_pool_free_slots(plan->pool, slave->number) > 0 ? 0 : -1;
+    uint32_t ahead = slave->count - slave->slotted;
+    if (ahead >= AHEAD_MAX || slave->is_stuck || slave->special > 0 ||
+        js_pool_is_reserved(plan->pool, slave->number))
+        return -1;
+    return (int)ahead + 1;
 }
 
 /* Puts the slave where it belongs after a change, behind its equals. */
 static void place_slave(struct js_plan *plan, struct slave *slave)
 {
     leave_level(plan, slave);
-    slave->level = level_of(slave);
+    slave->level = level_of(plan, slave);
+    plan->is_dry = false;
     if (slave->level < 0)
         return;
     struct level *level = &plan->levels[slave->level];
@@ -121,21 +151,25 @@ static void place_slave(struct js_plan *plan, struct slave *slave)
 /* How many jobs a slave may have ahead of time. */
 static int ahead_allowed(const struct js_plan *plan)
 {
-    if (plan->run_ns < 0)
+    /* With a limit of failures the end of each job decides about the next. */
+    if (plan->run_ns < 0 || plan->config.failures > 0)
         return 0;
     if (plan->run_ns <= JS_PLAN_AHEAD_NS / AHEAD_MAX)
         return AHEAD_MAX;
     return (int)(JS_PLAN_AHEAD_NS / plan->run_ns);
 }
 
-/* The slave to give the next job to: one with a free slot, else the one with
- * the fewest ahead, else NULL. */
-static struct slave *slave_with_room(const struct js_plan *plan)
+/* The slave to give the next plain job to: one with a free slot, else the one
+ * with the fewest ahead, else NULL. */
+static struct slave *slave_with_room(const struct js_plan *plan, unsigned avoid)
 {
     int levels = ahead_allowed(plan) + 1;
     for (int i = 0; i < levels; i++) {
-        if (plan->levels[i].first)
-            return plan->levels[i].first;
+        struct slave *slave = plan->levels[i].first;
+        if (slave && slave->number == avoid)
+            slave = slave->next;
+        if (slave)
+            return slave;
     }
     return NULL;
 }
@@ -143,6 +177,26 @@ static struct slave *slave_with_room(const struct js_plan *plan)
 static struct slave *find_slave(const struct js_plan *plan, unsigned number)
 {
     return number < plan->slave_end ? plan->slaves[number] : NULL;
+}
+
+/* Something has changed for all slaves of its node. */
+static void place_neighbours(struct js_plan *plan, unsigned number)
+{
+    const unsigned *ranks;
+    size_t count = js_pool_neighbours(plan->pool, number, &ranks);
+    for (size_t i = 0; i < count; i++) {
+        struct slave *slave = find_slave(plan, ranks[i]);
+        if (slave)
+            place_slave(plan, slave);
+    }
+}
+
+static void place_all(struct js_plan *plan)
+{
+    for (unsigned i = 0; i < plan->slave_end; i++) {
+        if (plan->slaves[i])
+            place_slave(plan, plan->slaves[i]);
+    }
 }
 
 static int make_room_for(struct js_plan *plan, unsigned number)
@@ -187,68 +241,247 @@ int js_plan_add_slave(struct js_plan *plan, unsigned number, uint32_t slots)
     return 0;
 }
 
-/* ------------------------------------------------- decisions */
+/* ------------------------------------------------- jobs that come in */
 
-void js_plan_add(struct js_plan *plan, struct js_job *job)
+int js_plan_add(struct js_plan *plan, struct js_job *job)
 {
-    js_job_queue_push(&plan->waiting, job);
+    plan->is_dry = false;
+    int rc = job->is_waiting ? js_held_put(&plan->held, job)
+                             : js_ready_push(&plan->ready, job);
+    if (rc < 0)
+        js_job_free(job);
+    return rc;
 }
 
 bool js_plan_wants_jobs(const struct js_plan *plan)
 {
+    if (js_plan_is_stopped(plan) ||
+        (plan->config.is_stream && plan->held.count >= JS_PLAN_HELD_MAX))
+        return false;
+    if (plan->config.is_ordered && !plan->config.is_stream)
+        return true;
     /* Enough for every slave to be filled between two turns of the master. */
-    return plan->waiting.count < plan->config.round_size + plan->live_slots +
-                                     (uint64_t)AHEAD_MAX * plan->live_slaves;
+    return plan->ready.count < plan->config.round_size + plan->live_slots +
+                                   (uint64_t)AHEAD_MAX * plan->live_slaves;
 }
+
+/* ------------------------------------------------- what the graph says */
+
+/* The next job that will never run. */
+static bool skip_next(struct js_plan *plan, struct js_plan_decision *ret)
+{
+    uint64_t id;
+    if (!plan->graph ||
+        !(id = js_graph_next_skipped(plan->graph, &ret->parent)))
+        return false;
+    ret->skipped = js_held_take(&plan->held, id);
+    ret->step = JS_PLAN_SKIP;
+    return ret->skipped != NULL;
+}
+
+static int take_ready(struct js_plan *plan)
+{
+    uint64_t id;
+    while (plan->graph && (id = js_graph_next_ready(plan->graph))) {
+        struct js_job *job = js_held_take(&plan->held, id);
+        if (job && js_ready_push(&plan->ready, job) < 0) {
+            js_job_free(job);
+            return -1;
+        }
+        plan->is_dry = false;
+    }
+    return 0;
+}
+
+/* ------------------------------------------------- rounds */
 
 static void open_round(struct js_plan *plan)
 {
-    while (plan->opened.count < plan->config.round_size && plan->waiting.head)
-        js_job_queue_push(&plan->opened, js_job_queue_pop(&plan->waiting));
+    while (plan->opened.count < plan->config.round_size &&
+           plan->ready.count > 0)
+        js_job_queue_push(&plan->opened, js_ready_pop(&plan->ready));
 }
 
 static bool may_open_round(const struct js_plan *plan)
 {
-    if (!plan->waiting.head || plan->dispatched.head)
+    if (plan->ready.count == 0 || plan->dispatched.count >= JS_PLAN_WINDOW ||
+        !slave_with_room(plan, 0))
         return false;
-    return !plan->config.barrier || plan->assigned == 0;
+    return !plan->config.barrier ||
+           (plan->assigned == 0 && !plan->dispatched.head);
 }
 
 static struct js_plan_decision announce(struct js_plan *plan)
 {
     struct js_job *job = js_job_queue_pop(&plan->opened);
     js_job_queue_push(&plan->dispatched, job);
+    plan->is_dry = false;
     return (struct js_plan_decision){.step = JS_PLAN_DISPATCH, .job = job};
 }
 
-static struct js_plan_decision assign(struct js_plan *plan, struct slave *slave)
+/* ------------------------------------------------- assigning */
+
+static struct js_plan_decision assign(struct js_plan *plan, struct slave *slave,
+                                      struct js_job *job,
+                                      const struct js_grant *grant)
 {
-    struct js_job *job = js_job_queue_pop(&plan->dispatched);
-    uint64_t ticket = plan->next_ticket++;
-    slave->assignments[slave->count++] = (struct assignment){ticket, job};
+    struct assignment *own = &slave->assignments[slave->count++];
+    *own = (struct assignment){plan->next_ticket++, job, *grant};
     slave->unacknowledged++;
+    slave->special += !js_job_is_plain(job);
+    slave->slotted += grant->rank > 0;
     plan->assigned++;
     place_slave(plan, slave);
-    return (struct js_plan_decision){.step = JS_PLAN_ASSIGN,
-                                     .job = job,
-                                     .slave = slave->number,
-                                     .ticket = ticket};
+    if (!js_job_is_plain(job))
+        place_neighbours(plan, slave->number);
+    return (struct js_plan_decision){
+        .step = JS_PLAN_ASSIGN,
+        .job = job,
+        .slave = slave->number,
+        .ticket = own->ticket,
+        .slot = grant->rank > 0 ? grant->slot : JS_PLAN_SLOT_NEXT,
+        .grant = grant->rank > 0 ? &own->grant : NULL};
+}
+
+static unsigned whom_to_avoid(const struct js_plan *plan,
+                              const struct js_job *job)
+{
+    return plan->live_slaves > 1 ? job->avoid : 0;
+}
+
+/* The needs that were refused during one look at the dispatched jobs. */
+struct refused {
+    struct js_need needs[REFUSED_MAX];
+    unsigned avoid[REFUSED_MAX];
+    unsigned count;
+    bool is_plain; /* no slave has room for any plain job */
+};
+
+static bool was_refused(const struct refused *refused, const struct js_job *job)
+{
+    for (unsigned i = 0; i < refused->count; i++) {
+        const struct js_need *need = &refused->needs[i];
+        if (refused->avoid[i] == job->avoid && job->need.cores >= need->cores &&
+            job->need.gpus >= need->gpus &&
+            job->need.mem_bytes >= need->mem_bytes)
+            return true;
+    }
+    return false;
+}
+
+static void remember(struct refused *refused, const struct js_job *job)
+{
+    if (refused->count == REFUSED_MAX)
+        return;
+    refused->avoid[refused->count] = job->avoid;
+    refused->needs[refused->count++] = job->need;
+}
+
+/* A slave that can be sent a job. */
+static bool is_usable(void *arg, unsigned rank)
+{
+    const struct slave *slave = find_slave(arg, rank);
+    return slave && !slave->is_lost && slave->unacknowledged < JS_PLAN_CREDIT &&
+           slave->slotted < slave->slots;
+}
+
+/* Room for a job that is not plain: 1, 0 or -1. */
+static int take_grant(struct js_plan *plan, const struct js_job *job,
+                      struct js_grant *ret)
+{
+    int rc = js_pool_take(plan->pool, &job->need, whom_to_avoid(plan, job),
+                          is_usable, plan, ret);
+    bool is_favoured = plan->favoured == job;
+    if (rc == 0 && is_favoured)
+        rc = js_pool_take_reserved(plan->pool, is_usable, plan, ret);
+    if (rc <= 0 || !is_favoured)
+        return rc;
+    js_pool_unreserve(plan->pool);
+    plan->favoured = NULL;
+    place_all(plan);
+    return rc;
+}
+
+/* It waits at the head: what runs on some cores is to end for it. */
+static void favour(struct js_plan *plan, const struct js_job *job)
+{
+    if (plan->favoured && js_pool_has_reservation(plan->pool))
+        return;
+    if (!js_pool_reserve(plan->pool, &job->need, whom_to_avoid(plan, job)))
+        return;
+    plan->favoured = job;
+    place_all(plan);
+}
+
+/* The slave and what it grants: 1; 0 if the job cannot be assigned now; -1. */
+static int find_place(struct js_plan *plan, const struct js_job *job,
+                      struct refused *refused, struct slave **ret_slave,
+                      struct js_grant *ret)
+{
+    memset(ret, 0, sizeof(*ret));
+    if (js_job_is_plain(job)) {
+        if (refused->is_plain)
+            return 0;
+        *ret_slave = slave_with_room(plan, whom_to_avoid(plan, job));
+        refused->is_plain = !*ret_slave && !whom_to_avoid(plan, job);
+        if (*ret_slave)
+            js_pool_take_slot(plan->pool, (*ret_slave)->number, ret);
+        return *ret_slave != NULL;
+    }
+    if (plan->favoured != job && was_refused(refused, job))
+        return 0;
+    int rc = take_grant(plan, job, ret);
+    if (rc > 0)
+        *ret_slave = find_slave(plan, ret->rank);
+    if (rc == 0) {
+        remember(refused, job);
+        favour(plan, job);
+    }
+    return rc;
+}
+
+/* The first dispatched job for which there is room. */
+static struct js_plan_decision assign_next(struct js_plan *plan)
+{
+    struct refused refused = {.count = 0};
+    struct js_job **link = &plan->dispatched.head;
+    for (; *link; link = &(*link)->next) {
+        struct js_grant grant;
+        struct slave *slave;
+        int rc = find_place(plan, *link, &refused, &slave, &grant);
+        if (rc < 0)
+            return (struct js_plan_decision){.step = JS_PLAN_NO_MEMORY};
+        if (rc == 0)
+            continue;
+        struct js_job *job = js_job_queue_take(&plan->dispatched, link);
+        return assign(plan, slave, job, &grant);
+    }
+    return (struct js_plan_decision){.step = JS_PLAN_NOTHING};
 }
 
 struct js_plan_decision js_plan_next(struct js_plan *plan)
 {
-    struct js_plan_decision nothing = {.step = JS_PLAN_NOTHING};
+    struct js_plan_decision next = {.step = JS_PLAN_NOTHING};
+    if (skip_next(plan, &next))
+        return next;
+    if (take_ready(plan) < 0)
+        return (struct js_plan_decision){.step = JS_PLAN_NO_MEMORY};
+    if (js_plan_is_stopped(plan))
+        return next;
     if (plan->opened.head)
         return announce(plan);
-    struct slave *slave = slave_with_room(plan);
-    if (!slave)
-        return nothing;
+    if (plan->is_dry)
+        return next;
     if (plan->dispatched.head)
-        return assign(plan, slave);
-    if (!may_open_round(plan))
-        return nothing;
-    open_round(plan);
-    return announce(plan);
+        next = assign_next(plan);
+    if (next.step != JS_PLAN_NOTHING)
+        return next;
+    if (may_open_round(plan)) {
+        open_round(plan);
+        return announce(plan);
+    }
+    plan->is_dry = true;
+    return next;
 }
 
 /* ------------------------------------------------- news */
@@ -263,49 +496,121 @@ void js_plan_acknowledged(struct js_plan *plan, unsigned number, uint32_t count)
     place_slave(plan, slave);
 }
 
-/* Takes the job under that ticket out of the slave's hands, or NULL. */
-static struct js_job *take_back(struct js_plan *plan, struct slave *slave,
-                                uint64_t ticket)
+/* Takes the assignment with that ticket out of the slave's hands: false if it
+ * is not there. */
+static bool take_back(struct js_plan *plan, struct slave *slave,
+                      uint64_t ticket, struct assignment *ret)
 {
     for (uint32_t i = 0; i < slave->count; i++) {
         if (slave->assignments[i].ticket != ticket)
             continue;
-        struct js_job *job = slave->assignments[i].job;
-        slave->assignments[i] = slave->assignments[--slave->count];
+        *ret = slave->assignments[i];
+        slave->count--;
+        memmove(&slave->assignments[i], &slave->assignments[i + 1],
+                (slave->count - i) * sizeof(*ret));
+        slave->slotted -= ret->grant.rank > 0;
+        slave->special -= !js_job_is_plain(ret->job);
         plan->assigned--;
-        return job;
+        return true;
     }
-    return NULL;
+    return false;
 }
 
-static void learn_run_time(struct js_plan *plan, int64_t run_ns)
+static void release(struct js_plan *plan, const struct slave *slave,
+                    struct assignment *assignment)
+{
+    bool is_wide = !js_job_is_plain(assignment->job);
+    if (assignment->grant.rank > 0)
+        js_pool_release(plan->pool, &assignment->grant);
+    if (is_wide || js_pool_has_reservation(plan->pool))
+        place_neighbours(plan, slave->number);
+}
+
+/* The slot goes to the first job that was given ahead, as the slave does it;
+ * or back to the pool. */
+static void hand_on(struct js_plan *plan, struct slave *slave,
+                    struct assignment *ended)
+{
+    bool is_plain = js_job_is_plain(ended->job) && ended->grant.rank > 0;
+    for (uint32_t i = 0; i < slave->count && is_plain; i++) {
+        struct assignment *next = &slave->assignments[i];
+        if (next->grant.rank > 0)
+            continue;
+        next->grant = ended->grant;
+        slave->slotted++;
+        return;
+    }
+    release(plan, slave, ended);
+}
+
+static void learn_run_time(struct js_plan *plan,
+                           const struct js_outcome *outcome)
 {
     if (plan->run_ns < 0)
-        plan->run_ns = run_ns;
+        plan->run_ns = outcome->run_ns;
     else
-        plan->run_ns += (run_ns - plan->run_ns) / RUN_TIME_WEIGHT;
+        plan->run_ns += (outcome->run_ns - plan->run_ns) / RUN_TIME_WEIGHT;
+    if (js_outcome_succeeded(outcome))
+        js_median_add(&plan->median, outcome->run_ns);
 }
 
-struct js_job *js_plan_ended(struct js_plan *plan, unsigned number,
-                             uint64_t ticket, int64_t run_ns)
+/* Puts a copy in front that runs it again: false if that is not to be. */
+static bool retry(struct js_plan *plan, const struct js_job *job,
+                  unsigned number)
+{
+    uint32_t retries =
+        job->is_retries_set ? job->retries : plan->config.retries;
+    if (job->attempt > retries || js_plan_is_stopped(plan))
+        return false;
+    struct js_job *copy = js_job_copy(job);
+    if (!copy)
+        return false;
+    copy->attempt++;
+    copy->avoid = number;
+    js_job_queue_push_front(&plan->dispatched, copy);
+    return true;
+}
+
+static enum js_plan_verdict judge(struct js_plan *plan,
+                                  const struct js_job *job, unsigned number,
+                                  const struct js_outcome *outcome)
+{
+    bool is_success = js_outcome_succeeded(outcome);
+    if (outcome->cause == JS_CAUSE_STOPPED)
+        return JS_PLAN_ENDED;
+    if (!is_success && retry(plan, job, number))
+        return JS_PLAN_RETRIED;
+    plan->failures += !is_success;
+    if (plan->graph)
+        js_graph_ended(plan->graph, job->id, is_success);
+    return JS_PLAN_ENDED;
+}
+
+enum js_plan_verdict js_plan_ended(struct js_plan *plan, unsigned number,
+                                   uint64_t ticket,
+                                   const struct js_outcome *outcome,
+                                   struct js_job **ret_job)
 {
     struct slave *slave = find_slave(plan, number);
-    struct js_job *job = slave ? take_back(plan, slave, ticket) : NULL;
-    if (!job)
-        return NULL;
+    struct assignment ended;
+    if (!slave || !take_back(plan, slave, ticket, &ended))
+        return JS_PLAN_STALE;
+    hand_on(plan, slave, &ended);
     slave->is_stuck = false;
-    learn_run_time(plan, run_ns);
+    learn_run_time(plan, outcome);
     place_slave(plan, slave);
-    return job;
+    *ret_job = ended.job;
+    return judge(plan, ended.job, number, outcome);
 }
 
 void js_plan_returned(struct js_plan *plan, unsigned number, uint64_t ticket)
 {
     struct slave *slave = find_slave(plan, number);
-    struct js_job *job = slave ? take_back(plan, slave, ticket) : NULL;
-    if (!job)
+    struct assignment back;
+    if (!slave || !take_back(plan, slave, ticket, &back))
         return;
-    js_job_queue_push_front(&plan->dispatched, job);
+    release(plan, slave, &back);
+    js_job_queue_push_front(&plan->dispatched, back.job);
     /* What it runs takes longer than the others' did. */
     slave->is_stuck = true;
     place_slave(plan, slave);
@@ -316,22 +621,52 @@ void js_plan_lost(struct js_plan *plan, unsigned number)
     struct slave *slave = find_slave(plan, number);
     if (!slave || slave->is_lost)
         return;
-    while (slave->count > 0) {
-        struct js_job *job = slave->assignments[--slave->count].job;
-        job->attempt++;
-        js_job_queue_push_front(&plan->dispatched, job);
-        plan->assigned--;
-    }
     slave->is_lost = true;
+    while (slave->count > 0) {
+        struct assignment lost;
+        uint64_t last = slave->assignments[slave->count - 1].ticket;
+        if (!take_back(plan, slave, last, &lost))
+            break;
+        release(plan, slave, &lost);
+        lost.job->attempt++;
+        js_job_queue_push_front(&plan->dispatched, lost.job);
+    }
     plan->live_slaves--;
     plan->live_slots -= slave->slots;
-    place_slave(plan, slave);
+    js_pool_drop(plan->pool, number);
+    place_all(plan);
+}
+
+/* ------------------------------------------------- the state of things */
+
+void js_plan_stop(struct js_plan *plan)
+{
+    plan->is_stopped = true;
+}
+
+bool js_plan_is_stopped(const struct js_plan *plan)
+{
+    return plan->is_stopped || (plan->config.failures > 0 &&
+                                plan->failures >= plan->config.failures);
+}
+
+bool js_plan_is_stuck(const struct js_plan *plan, const struct js_job **ret_job)
+{
+    *ret_job = plan->dispatched.head;
+    return plan->is_dry && plan->assigned == 0 && plan->live_slaves > 0 &&
+           plan->dispatched.head && !plan->opened.head &&
+           !js_pool_could(plan->pool, &plan->dispatched.head->need, 0);
+}
+
+int64_t js_plan_median_ns(const struct js_plan *plan)
+{
+    return plan->median.count < MEDIAN_LEAST ? -1 : js_median_ns(&plan->median);
 }
 
 uint64_t js_plan_held(const struct js_plan *plan)
 {
-    return plan->waiting.count + plan->opened.count + plan->dispatched.count +
-           plan->assigned;
+    return plan->held.count + plan->ready.count + plan->opened.count +
+           plan->dispatched.count + plan->assigned;
 }
 
 uint64_t js_plan_assigned(const struct js_plan *plan)

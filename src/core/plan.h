@@ -2,33 +2,54 @@
  * plan - which job goes to which slave, and when.
  *
  * Owns: every job from js_plan_add() until it is handed back by
- * js_plan_ended(). Knows nothing of messages, processes, files or the clock.
- * A whole run is a sequence of calls, so a test can be one too.
+ * js_plan_ended() or a JS_PLAN_SKIP. Borrows the graph (who waits for whom) and
+ * the pool (who holds what). Knows nothing of messages, processes, files or the
+ * clock. A whole run is a sequence of calls, so a test can be one too.
  *
- *     WAITING --its round opens--> DISPATCHED --a slave has room--> ASSIGNED
- *     ASSIGNED --ended--> handed back to the caller
+ *     HELD --what it comes after has ended as it must--> READY
+ *     HELD --what it comes after failed--> handed back (JS_PLAN_SKIP)
+ *     READY --its round opens--> DISPATCHED --there is room--> ASSIGNED
+ *     ASSIGNED --ended--> handed back; and a copy DISPATCHED, if it failed and
+ *         has retries left
  *     ASSIGNED --returned unstarted--> DISPATCHED
  *     ASSIGNED --its slave is lost--> DISPATCHED, with the next attempt
  *
- * A round is the next round_size waiting jobs (fewer when no more have come
- * in). It opens when some slave has room and no dispatched job is there for
- * it; with a barrier, only when every job dispatched before has ended.
+ * Order: higher priority first; then, with longest_first, the longest known
+ * run time first (unknown ones before all known); then input order.
  *
- * Room. A slave runs `slots` jobs at once. While jobs are short it may be
- * given a few more ahead of time, so that it need not wait for the master
- * between two of them; how many follows from the run times seen so far. Never
- * are there more than JS_PLAN_CREDIT jobs sent to a slave that it has not yet
- * acknowledged: that is what keeps MPI_Send from waiting for it.
+ * A round is the next round_size READY jobs (fewer when there are no more). It
+ * opens when some slave has room and no dispatched job can use it; with a
+ * barrier, only when every job dispatched before has ended, retries included.
+ *
+ * Room. A plain job (one core, nothing else) goes to any slave with a free
+ * slot. While jobs are short a slave whose slots all run plain jobs may be
+ * given a few plain ones ahead of time, so that it need not wait for the master
+ * between two of them; how many follows from the run times seen so far. A job
+ * given ahead takes over the slot of that slave's plain job that ends next,
+ * first given, first served: master and slave conclude the same from the order
+ * of messages. Any other job is given a grant by the pool, never ahead of time.
+ * The first dispatched job that does not fit gets the pool's reservation until
+ * it runs, so that it is not starved; those behind it fill in where they cannot
+ * delay it. At most JS_PLAN_WINDOW dispatched jobs wait for room.
+ *
+ * Never are there more than JS_PLAN_CREDIT jobs sent to a slave that it has not
+ * yet acknowledged: that is what keeps MPI_Send from waiting for it.
+ *
+ * A job that failed runs again on another slave, as long as there is another
+ * that could run it.
  */
 #ifndef JS_CORE_PLAN_H
 #define JS_CORE_PLAN_H
 
+#include "core/graph.h"
 #include "core/job.h"
+#include "core/outcome.h"
+#include "core/pool.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { JS_PLAN_CREDIT = 10 };
+enum { JS_PLAN_CREDIT = 10, JS_PLAN_WINDOW = 1000 };
 
 /*
  * How much work, by the run times seen so far, a slave may have at hand beyond
@@ -40,32 +61,51 @@ enum { JS_PLAN_CREDIT = 10 };
 struct js_plan_config {
     uint32_t round_size; /* jobs, at least 1 */
     bool barrier;
+    bool longest_first;
+    bool is_ordered;   /* priorities or run times count over the whole input:
+                          all jobs are wanted at once */
+    bool is_stream;    /* the input may have no end: no more than
+                          JS_PLAN_HELD_MAX jobs are wanted beyond READY ones */
+    uint32_t retries;  /* of jobs that do not say themselves */
+    uint64_t failures; /* so many failed jobs (for good) stop the run; 0: none
+                          do */
 };
+
+enum { JS_PLAN_HELD_MAX = 100000 };
 
 struct js_plan;
 
-/* A plan without jobs and slaves. NULL with errno ENOMEM. */
-struct js_plan *js_plan_new(const struct js_plan_config *config);
+/* A plan without jobs and slaves. The graph may be NULL: then no job waits.
+ * NULL with errno ENOMEM. */
+struct js_plan *js_plan_new(const struct js_plan_config *config,
+                            struct js_graph *graph, struct js_pool *pool);
 
 /* Frees the plan and every job in it. NULL is allowed. Keeps errno. */
 void js_plan_free(struct js_plan *plan);
 
 /* Slave `number` (a rank, any number from 1 on) can run `slots` (at least 1)
- * jobs at once. Returns 0, or -1 with errno ENOMEM, or EEXIST for one that was
- * added before. */
+ * jobs at once; it is equipped in the pool. Returns 0, or -1 with errno ENOMEM,
+ * or EEXIST for one that was added before. */
 int js_plan_add_slave(struct js_plan *plan, unsigned number, uint32_t slots);
 
-/* Takes the job, which waits behind all others. */
-void js_plan_add(struct js_plan *plan, struct js_job *job);
+/* Takes the job, also on failure. One that is_waiting is HELD until the graph
+ * tells. Returns 0, or -1 with errno ENOMEM. */
+int js_plan_add(struct js_plan *plan, struct js_job *job);
 
-/* True while fewer jobs wait than the slaves could take at once. */
+/* True while fewer jobs are READY than the slaves could take at once (or the
+ * order wants all of them), and the run has not been stopped. */
 bool js_plan_wants_jobs(const struct js_plan *plan);
+
+#define JS_PLAN_SLOT_NEXT UINT32_MAX
 
 enum js_plan_step {
     JS_PLAN_NOTHING,  /* until something else is told to the plan */
     JS_PLAN_DISPATCH, /* a round opens: *ret.job is one of it (told one by one,
                          all of a round before any of it is assigned) */
     JS_PLAN_ASSIGN,   /* send ret.job to ret.slave under ret.ticket */
+    JS_PLAN_SKIP,     /* ret.skipped will never run, because ret.parent failed
+                         or was skipped; the caller owns it */
+    JS_PLAN_NO_MEMORY,
 };
 
 struct js_plan_decision {
@@ -73,6 +113,12 @@ struct js_plan_decision {
     const struct js_job *job; /* borrowed, valid until it is handed back */
     unsigned slave;
     uint64_t ticket; /* names this assignment: never used twice */
+    uint32_t slot;   /* of the slave; JS_PLAN_SLOT_NEXT: that of its plain job
+                        that ends next */
+    const struct js_grant *grant; /* NULL: not known yet (SLOT_NEXT); borrowed
+                                     until the next call */
+    struct js_job *skipped;
+    uint64_t parent;
 };
 
 /* The next thing to do. Call it until it says JS_PLAN_NOTHING. */
@@ -82,13 +128,39 @@ struct js_plan_decision js_plan_next(struct js_plan *plan);
 void js_plan_acknowledged(struct js_plan *plan, unsigned number,
                           uint32_t count);
 
+enum js_plan_verdict {
+    JS_PLAN_STALE,   /* the slave does not hold this ticket: its job was given
+                        to another */
+    JS_PLAN_ENDED,   /* for good */
+    JS_PLAN_RETRIED, /* it failed, and will run again */
+};
+
 /*
- * The job under this ticket has ended after `run_ns`. Returns the job, which
- * the caller owns from here on, or NULL for a ticket that this slave does not
- * hold (stale: its job was given to another).
+ * The job under this ticket has ended. Unless STALE the caller owns *ret_job
+ * from here on (of a RETRIED one it is a copy of what will run again; without
+ * memory for that it has ENDED). A job that was stopped (JS_CAUSE_STOPPED) is
+ * not retried, does not count as a failure, and what comes after it stays HELD.
  */
-struct js_job *js_plan_ended(struct js_plan *plan, unsigned number,
-                             uint64_t ticket, int64_t run_ns);
+enum js_plan_verdict js_plan_ended(struct js_plan *plan, unsigned number,
+                                   uint64_t ticket,
+                                   const struct js_outcome *outcome,
+                                   struct js_job **ret_job);
+
+/* Starts no more; what runs goes on. Retries are not run. */
+void js_plan_stop(struct js_plan *plan);
+
+/* True after js_plan_stop(), or when too many jobs have failed. */
+bool js_plan_is_stopped(const struct js_plan *plan);
+
+/* True if nothing is assigned, nothing can be, and nothing that may still come
+ * (but more jobs, or another slave) will change that: the jobs left need more
+ * than any slave that is left has. *ret_job is one of them, borrowed. */
+bool js_plan_is_stuck(const struct js_plan *plan,
+                      const struct js_job **ret_job);
+
+/* The median run time of the jobs that succeeded so far, within a percent; -1
+ * while fewer than three have. */
+int64_t js_plan_median_ns(const struct js_plan *plan);
 
 /* The slave gives the job back unstarted: it goes to the next with room. A
  * stale ticket is ignored. */
@@ -98,7 +170,8 @@ void js_plan_returned(struct js_plan *plan, unsigned number, uint64_t ticket);
  * An unknown slave is ignored. */
 void js_plan_lost(struct js_plan *plan, unsigned number);
 
-/* Jobs in the plan: waiting, dispatched and assigned; and the last alone. */
+/* Jobs in the plan: held, ready, dispatched and assigned; and the last
+ * alone. */
 uint64_t js_plan_held(const struct js_plan *plan);
 uint64_t js_plan_assigned(const struct js_plan *plan);
 

@@ -1,14 +1,30 @@
 /*
- * pool - the nodes of a run: which slaves share one, and what CPUs it has.
+ * pool - the nodes of a run, and who holds what of them.
  *
  * Pure bookkeeping of what the processes say about the machine they are on.
  * A node's pool is the union of the CPU sets of all processes on it, the
  * master's among them (nothing is set aside for the master).
+ *
+ * Counting. A slave has slots; each slot has a home core. A core has room for
+ * as many jobs at once as slots have their home there, and for one at the
+ * least: so no core is held twice unless slaves outnumber cores. A grant is
+ * what one running job holds: a slot of a slave, as many cores as it needs (the
+ * slot's home among them), GPUs and memory of that node. A slot is free when
+ * no grant has it and its home core has room; so a job of four cores leaves the
+ * slots at home on its other three cores with nothing to run.
+ *
+ * One reservation at a time keeps big jobs from being starved by small ones:
+ * a node is chosen on which the big job could run, and cores of it. Nobody
+ * else is granted these cores from then on, nor so much of the node's memory
+ * and GPUs that less than it needs would be left of what is free. As what runs
+ * there ends, the reservation can be taken.
  */
 #ifndef JS_CORE_POOL_H
 #define JS_CORE_POOL_H
 
 #include "base/cpuset.h"
+#include "core/equipment.h"
+#include "core/job.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -44,5 +60,96 @@ struct js_place {
 /* Returns 0, or -1 with errno ENOENT for a rank that is no slave here. */
 int js_pool_place(const struct js_pool *pool, unsigned rank,
                   struct js_place *ret);
+
+/* ---------------------------------------------------------------- grants */
+
+/*
+ * What a slave said when it was ready: what its node has (the first slave of a
+ * node counts; equipment is copied), and the home core of each of its slots as
+ * an index into these cores (below core_count). 0, or -1 with errno ENOMEM,
+ * ENOENT (no slave here), EEXIST (it was equipped before) or EINVAL (a home
+ * that is no core).
+ */
+int js_pool_equip(struct js_pool *pool, unsigned rank,
+                  const struct js_equipment *equipment, const uint32_t *homes,
+                  uint32_t slots);
+
+/* The slave is lost; its grants must have been released. Its slots are gone;
+ * a node without slaves can run nothing. Unknown ones are ignored. */
+void js_pool_drop(struct js_pool *pool, unsigned rank);
+
+struct js_grant {
+    unsigned rank; /* 0: none */
+    uint32_t slot;
+    uint32_t core_count;
+    uint32_t gpu_count;
+    uint32_t core;   /* of one core: which */
+    uint32_t *cores; /* owned: of more, in ascending order, then the GPUs; NULL
+                        for one core without GPUs */
+    uint64_t mem_bytes;
+};
+
+/* The CPUs and the GPUs ("0,1", "" for none) of a grant. The list is appended;
+ * 0, or -1 with errno ENOMEM. */
+void js_grant_cpus(const struct js_pool *pool, const struct js_grant *grant,
+                   struct js_cpuset *ret);
+int js_grant_gpus(const struct js_pool *pool, const struct js_grant *grant,
+                  struct js_buf *buf);
+
+/* A free slot of this slave, for a job that needs one core and nothing else:
+ * true and the grant, or false. The lowest one. Cannot fail otherwise. */
+bool js_pool_take_slot(struct js_pool *pool, unsigned rank,
+                       struct js_grant *ret);
+
+/* How many of its slots are free. */
+uint32_t js_pool_free_slots(const struct js_pool *pool, unsigned rank);
+
+/*
+ * Room for a job with these needs anywhere, but not on slave `avoid` while
+ * there is another that could ever run it (0: anywhere); and where `usable`
+ * says no for a slave (NULL: all are). Of the places that fit, one within a
+ * cache, else within a NUMA node; of these the one that leaves the fewest cores
+ * free there; cores are neighbours where that is possible; GPUs near the cores
+ * are preferred. Returns 1 and the grant, 0 if there is none now, -1 with
+ * errno ENOMEM.
+ */
+typedef bool (*js_pool_usable_fn)(void *arg, unsigned rank);
+int js_pool_take(struct js_pool *pool, const struct js_need *need,
+                 unsigned avoid, js_pool_usable_fn usable, void *arg,
+                 struct js_grant *ret);
+
+/* Gives back what the grant holds, and frees it: it is all zero then. */
+void js_pool_release(struct js_pool *pool, struct js_grant *grant);
+
+/* True if some node, with nothing else on it, could run it. */
+bool js_pool_could(const struct js_pool *pool, const struct js_need *need,
+                   unsigned avoid);
+
+/*
+ * Sets cores aside for a job that does not fit now; false, and nothing, if no
+ * node could ever run it. Where the least has to end for it: the node with the
+ * fewest busy ones among the cores to be had. There must be no reservation.
+ */
+bool js_pool_reserve(struct js_pool *pool, const struct js_need *need,
+                     unsigned avoid);
+void js_pool_unreserve(struct js_pool *pool); /* there may be none */
+bool js_pool_has_reservation(const struct js_pool *pool);
+
+/* True if a home core of this slave is set aside: it should be given nothing
+ * ahead of time. */
+bool js_pool_is_reserved(const struct js_pool *pool, unsigned rank);
+
+/* The grant of the reservation, which is over then, once all of it is free.
+ * Returns as js_pool_take(). */
+int js_pool_take_reserved(struct js_pool *pool, js_pool_usable_fn usable,
+                          void *arg, struct js_grant *ret);
+
+/* Slaves on the same node as this one, by ascending rank; for telling all of
+ * them that something has changed. Returns how many; *ret is the pool's. */
+size_t js_pool_neighbours(const struct js_pool *pool, unsigned rank,
+                          const unsigned **ret);
+
+/* For messages: of each count the largest that a node has. */
+struct js_need js_pool_largest(const struct js_pool *pool);
 
 #endif

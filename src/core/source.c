@@ -26,6 +26,12 @@ enum source_kind {
     SOURCE_STREAM,
 };
 
+/* A job that needs more than a core, as the last one like it did not. */
+struct special {
+    uint64_t id, line;
+    struct js_need need;
+};
+
 struct js_source {
     enum source_kind kind;
     enum js_source_state state; /* END and ERROR are final */
@@ -36,10 +42,14 @@ struct js_source {
 
     char *name; /* what errors call it */
     struct js_jobfile *jobs;
-    bool ended; /* the parser has all of the input */
+    struct js_graph *graph; /* of the jobs given out */
+    bool ended;             /* the parser has all of the input */
 
     struct js_buf text;
     size_t text_at; /* from here on the parser has not seen it */
+
+    struct js_buf needs; /* struct special; of a regular file */
+    struct js_source_survey survey;
 
     int fd;
     bool owns_fd;
@@ -51,6 +61,11 @@ static struct js_source *source_new(enum source_kind kind)
     struct js_source *source = calloc(1, sizeof(*source));
     if (!source)
         return NULL;
+    source->graph = js_graph_new();
+    if (!source->graph) {
+        free(source);
+        return NULL;
+    }
     source->kind = kind;
     source->state = JS_SOURCE_LATER;
     source->fd = -1;
@@ -75,7 +90,9 @@ void js_source_free(struct js_source *source)
     if (source->owns_fd)
         js_fd_close(&source->fd);
     js_jobfile_free(source->jobs);
+    js_graph_free(source->graph);
     js_buf_release(&source->text);
+    js_buf_release(&source->needs);
     free(source->name);
     free(source);
     errno = saved;
@@ -244,43 +261,129 @@ enum js_source_state js_source_next(struct js_source *source,
     return source->state;
 }
 
+/* ---------------------------------------------------------------- checking */
+
+/* From the beginning, with no job known. */
 static int rewind_text(struct js_source *source)
 {
+    struct js_graph *graph = js_graph_new();
     js_jobfile_free(source->jobs);
-    source->jobs = js_jobfile_new(source->name);
+    source->jobs = graph ? js_jobfile_new(source->name, graph) : NULL;
+    if (!source->jobs) {
+        js_graph_free(graph);
+        return -1;
+    }
+    js_graph_free(source->graph);
+    source->graph = graph;
     source->text_at = 0;
     source->ended = false;
-    return source->jobs ? 0 : -1;
+    return 0;
 }
 
-/* Parses the text to its end and forgets the jobs, all but their number. */
-static int check_text(struct js_source *source, struct js_err *err)
+static bool is_same_need(const struct js_need *a, const struct js_need *b)
 {
-    struct js_job *job;
-    enum js_source_state state;
-    while ((state = next_parsed(source, &job, err)) == JS_SOURCE_JOB) {
-        js_job_free(job);
-        source->total++;
+    return a->cores == b->cores && a->gpus == b->gpus &&
+           a->mem_bytes == b->mem_bytes;
+}
+
+static int keep_need(struct js_source *source, const struct js_job *job)
+{
+    struct special special = {job->id, job->line, job->need};
+    struct js_buf *needs = &source->needs;
+    const struct special *last =
+        needs->len > 0 ? (const struct special *)(needs->data + needs->len) - 1
+                       : NULL;
+    if (js_job_is_plain(job) || (last && is_same_need(&last->need, &job->need)))
+        return 0;
+    return js_buf_append(needs, &special, sizeof(special));
+}
+
+static int survey_job(struct js_source *source, struct js_job *job)
+{
+    int rc = keep_need(source, job);
+    source->survey.is_ordered |= job->priority != 0;
+    js_job_free(job);
+    source->total++;
+    return rc;
+}
+
+struct errors {
+    js_source_error_fn tell;
+    void *arg;
+    unsigned count;
+    struct js_err first;
+};
+
+/* The first is told when there is a second: one alone is the error itself. */
+static void add_error(struct errors *errors, const struct js_err *err)
+{
+    if (errors->count++ == 0) {
+        errors->first = *err;
+        return;
     }
-    if (state == JS_SOURCE_ERROR)
-        return -1;
+    if (!errors->tell)
+        return;
+    if (errors->count == 2)
+        errors->tell(errors->arg, errors->first.text);
+    errors->tell(errors->arg, err->text);
+}
+
+static int sum_up(const struct js_source *source, const struct errors *errors,
+                  struct js_err *err)
+{
+    if (errors->count == 0)
+        return 0;
+    if (errors->count == 1)
+        return js_err_set(err, "%s", errors->first.text);
+    return js_err_set(err, "%s: %u errors%s", source->name, errors->count,
+                      errors->count == JS_SOURCE_ERRORS ? " or more" : "");
+}
+
+/* Parses the text to its end and forgets the jobs, all but what a survey says.
+ * Goes on after errors in attributes, to tell more of them. */
+static int check_text(struct js_source *source, struct errors *errors,
+                      struct js_err *err)
+{
+    while (errors->count < JS_SOURCE_ERRORS) {
+        struct js_job *job;
+        struct js_err why;
+        enum js_source_state state = next_parsed(source, &job, &why);
+        if (state == JS_SOURCE_END)
+            break;
+        if (state == JS_SOURCE_JOB) {
+            if (survey_job(source, job) < 0)
+                return fail_errno(source, err);
+            continue;
+        }
+        bool is_final = errno != EINVAL;
+        add_error(errors, &why);
+        if (is_final)
+            break;
+    }
+    if (errors->count > 0)
+        return sum_up(source, errors, err);
+    source->survey.is_known = true;
+    js_graph_shape(source->graph, &source->survey.shape);
     return rewind_text(source) < 0 ? fail_errno(source, err) : 0;
 }
 
+/* ---------------------------------------------------------------- opening */
+
 static int load_text(struct js_source *source, off_t size_hint,
-                     struct js_err *err)
+                     struct errors *errors, struct js_err *err)
 {
     source->kind = SOURCE_TEXT;
     if (read_text(source, size_hint) < 0)
         return fail_errno(source, err);
     js_fd_close(&source->fd);
-    return check_text(source, err);
+    return check_text(source, errors, err);
 }
 
-static int load(struct js_source *source, const char *path, struct js_err *err)
+static int load(struct js_source *source, const char *path,
+                struct errors *errors, struct js_err *err)
 {
     struct stat info;
-    source->jobs = js_jobfile_new(source->name);
+    source->jobs = js_jobfile_new(source->name, source->graph);
     if (!source->jobs || open_input(source, path) < 0 ||
         fstat(source->fd, &info) < 0)
         return fail_errno(source, err);
@@ -291,12 +394,14 @@ static int load(struct js_source *source, const char *path, struct js_err *err)
                           source->name);
     /* Standard input is a stream even where it is a file. */
     if (S_ISREG(info.st_mode) && source->owns_fd)
-        return load_text(source, info.st_size, err);
+        return load_text(source, info.st_size, errors, err);
     return 0;
 }
 
-struct js_source *js_source_new_file(const char *path, struct js_err *err)
+struct js_source *js_source_new_file(const char *path, js_source_error_fn error,
+                                     void *arg, struct js_err *err)
 {
+    struct errors errors = {.tell = error, .arg = arg};
     struct js_source *source = source_new(SOURCE_STREAM);
     if (!source) {
         js_err_errno(err, "%s", path);
@@ -307,7 +412,7 @@ struct js_source *js_source_new_file(const char *path, struct js_err *err)
         js_err_errno(err, "%s", path);
         goto fail;
     }
-    if (load(source, path, err) < 0)
+    if (load(source, path, &errors, err) < 0)
         goto fail;
     return source;
 fail:
@@ -323,6 +428,28 @@ uint64_t js_source_total(const struct js_source *source, bool *ret_known)
     }
     *ret_known = source->total != UINT64_MAX;
     return source->total;
+}
+
+struct js_graph *js_source_graph(const struct js_source *source)
+{
+    return source->graph;
+}
+
+void js_source_survey(const struct js_source *source,
+                      struct js_source_survey *ret)
+{
+    *ret = source->survey;
+}
+
+void js_source_each_need(const struct js_source *source,
+                         void (*visit)(void *arg, uint64_t id, uint64_t line,
+                                       const struct js_need *need),
+                         void *arg)
+{
+    const struct special *specials = (const struct special *)source->needs.data;
+    size_t count = source->needs.len / sizeof(*specials);
+    for (size_t i = 0; i < count; i++)
+        visit(arg, specials[i].id, specials[i].line, &specials[i].need);
 }
 
 int js_source_fd(const struct js_source *source)

@@ -11,6 +11,7 @@
 #define JS_CORE_SOURCE_H
 
 #include "base/err.h"
+#include "core/graph.h"
 #include "core/job.h"
 
 #include <stdbool.h>
@@ -30,13 +31,21 @@ struct js_source;
  * NULL with errno ENOMEM. */
 struct js_source *js_source_new_demo(uint64_t count, int64_t duration_ns);
 
+/* One of several errors. */
+typedef void (*js_source_error_fn)(void *arg, const char *text);
+
+/* So many errors of a file are told; more are not looked for. */
+enum { JS_SOURCE_ERRORS = 20 };
+
 /*
  * The job list at `path`; "-" is standard input. A regular file is read and
  * checked here. NULL with *err set: it cannot be opened or read, is a
- * directory, or holds an error (as file:line:column). Standard input is not
- * closed by js_source_free().
+ * directory, or holds errors. If it holds one, *err is that one; if several,
+ * each is told to `error` and *err is "NAME: 3 errors" (or "NAME: 20 errors or
+ * more"). Standard input is not closed by js_source_free().
  */
-struct js_source *js_source_new_file(const char *path, struct js_err *err);
+struct js_source *js_source_new_file(const char *path, js_source_error_fn error,
+                                     void *arg, struct js_err *err);
 
 /* NULL is allowed. Keeps errno. */
 void js_source_free(struct js_source *source);
@@ -47,6 +56,29 @@ enum js_source_state js_source_next(struct js_source *source,
 
 /* How many jobs there are in all, if that is known (*ret_known). */
 uint64_t js_source_total(const struct js_source *source, bool *ret_known);
+
+/* The graph of the jobs given out so far; the source's own. Never NULL (of the
+ * demonstration it is empty and stays so). */
+struct js_graph *js_source_graph(const struct js_source *source);
+
+/* Of a regular file, known before its first job is given out. */
+struct js_source_survey {
+    bool is_known;   /* false: a stream, or the demonstration; all else is 0 */
+    bool is_ordered; /* some job has a priority */
+    struct js_graph_shape shape;
+};
+void js_source_survey(const struct js_source *source,
+                      struct js_source_survey *ret);
+
+/*
+ * Calls `visit` for the jobs of a regular file that need more than one core or
+ * anything else; of several in a row with equal needs only for the first. Of
+ * other sources for none.
+ */
+void js_source_each_need(const struct js_source *source,
+                         void (*visit)(void *arg, uint64_t id, uint64_t line,
+                                       const struct js_need *need),
+                         void *arg);
 
 /* What to poll for POLLIN after JS_SOURCE_LATER; -1 if it is no stream. */
 int js_source_fd(const struct js_source *source);

@@ -363,11 +363,11 @@ static const struct js_link_ops mpi_ops = {
 /* The datatype of struct js_wire_job. */
 static int make_job_type(MPI_Datatype *ret)
 {
-    static const int lengths[] = {3, 1, 6, JS_WIRE_JOB_TEXT};
+    static const int lengths[] = {3, 2, 8, JS_WIRE_JOB_TEXT};
     const MPI_Aint offsets[] = {
         offsetof(struct js_wire_job, id),
         offsetof(struct js_wire_job, duration_ns),
-        offsetof(struct js_wire_job, kind),
+        offsetof(struct js_wire_job, text_len),
         offsetof(struct js_wire_job, text),
     };
     const MPI_Datatype types[] = {MPI_UINT64_T, MPI_INT64_T, MPI_UINT32_T,

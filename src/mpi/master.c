@@ -1,6 +1,7 @@
 #include "mpi/master.h"
 
 #include "base/clock.h"
+#include "core/fit.h"
 #include "mpi/peer.h"
 
 #include <errno.h>
@@ -37,13 +38,26 @@ struct js_master {
     bool is_source_later; /* it has none at the moment */
     bool is_input_bad;
     struct js_err input_error;
-    uint64_t accepted; /* jobs taken from the source */
+    bool has_ended_jobs; /* the slaves were told to */
+    int64_t limit_ns;    /* that the slaves know of, from the median */
+    uint64_t accepted;   /* jobs taken from the source */
     uint64_t ended;
     unsigned slaves;
     uint64_t slots;
 };
 
 /* ---------------------------------------------------------------- life */
+
+static struct js_plan *new_plan(const struct js_master_config *config,
+                                struct js_pool *pool)
+{
+    struct js_plan_config plan = config->plan;
+    struct js_source_survey survey;
+    js_source_survey(config->source, &survey);
+    plan.is_ordered = survey.is_ordered || plan.longest_first;
+    plan.is_stream = js_source_fd(config->source) >= 0;
+    return js_plan_new(&plan, js_source_graph(config->source), pool);
+}
 
 struct js_master *js_master_new(const struct js_master_config *config,
                                 struct js_link *link)
@@ -58,8 +72,9 @@ struct js_master *js_master_new(const struct js_master_config *config,
     master->first_assignment_ns = JS_NEVER_NS;
     master->now_ns = js_link_now_ns(link);
     master->phase_end_ns = master->now_ns + config->meeting_ns;
-    master->plan = js_plan_new(&config->plan);
     master->pool = js_pool_new();
+    if (master->pool)
+        master->plan = new_plan(config, master->pool);
     master->peers = calloc((size_t)link->size, sizeof(*master->peers));
     for (int i = 0; master->peers && i < link->size; i++)
         js_peer_init(&master->peers[i], link, i);
@@ -79,8 +94,8 @@ void js_master_free(struct js_master *master)
     for (int i = 0; master->peers && i < master->link->size; i++)
         js_peer_release(&master->peers[i]);
     free(master->peers);
-    js_pool_free(master->pool);
     js_plan_free(master->plan);
+    js_pool_free(master->pool);
     free(master);
     errno = saved;
 }
@@ -221,14 +236,29 @@ static void end_setup(struct js_master *master)
     master->phase = PHASE_WORKING;
 }
 
+/* A job that no node could run is an error of the list. */
+static void check_needs(struct js_master *master)
+{
+    if (js_plan_slaves(master->plan) == 0 ||
+        js_fit_check(master->pool, master->config.source,
+                     &master->config.log) == 0)
+        return;
+    js_err_set(&master->input_error,
+               "jobs are larger than any node: nothing has run");
+    master->is_input_bad = true;
+    master->has_input = false;
+}
+
 static int get_going(struct js_master *master, struct js_err *err)
 {
     if (master->phase == PHASE_MEETING && !is_awaiting(master, JS_PEER_MET) &&
         end_meeting(master, err) < 0)
         return -1;
     if (master->phase == PHASE_SETTING_UP &&
-        !is_awaiting(master, JS_PEER_WORKING))
+        !is_awaiting(master, JS_PEER_WORKING)) {
         end_setup(master);
+        check_needs(master);
+    }
     return 0;
 }
 
@@ -237,17 +267,35 @@ static void warn_of_sharing(struct js_master *master, int slave,
                             const struct js_wire_ready *ready)
 {
     struct js_place place;
+    unsigned cores = ready->equipment.core_count;
     if (js_pool_place(master->pool, (unsigned)slave, &place) < 0 ||
         place.index > 0)
         return;
     uint64_t slots = (uint64_t)place.slaves * ready->slots;
-    if (slots > ready->pool_cores)
+    if (slots > cores)
         js_log(&master->config.log,
                "%" PRIu64 " slots on %s share %u core%s: jobs will slow each "
                "other; start no more slaves than cores (and one rank more for "
                "the master, which needs none)",
-               slots, place.node->host, ready->pool_cores,
-               ready->pool_cores == 1 ? "" : "s");
+               slots, place.node->host, cores, cores == 1 ? "" : "s");
+}
+
+static int enlist(struct js_master *master, int slave,
+                  const struct js_wire_ready *ready, struct js_err *err)
+{
+    struct js_peer *peer = &master->peers[slave];
+    if (js_pool_equip(master->pool, (unsigned)slave, &ready->equipment,
+                      ready->homes, ready->slots) < 0)
+        return js_err_errno(err, "slave %d", slave);
+    if (js_plan_add_slave(master->plan, (unsigned)slave, ready->slots) < 0)
+        return no_memory(err);
+    peer->state = JS_PEER_WORKING;
+    peer->slots = ready->slots;
+    peer->home = ready->home;
+    master->slaves++;
+    master->slots += ready->slots;
+    warn_of_sharing(master, slave, ready);
+    return 0;
 }
 
 static int take_ready(struct js_master *master,
@@ -255,27 +303,23 @@ static int take_ready(struct js_master *master,
 {
     int slave = message->peer;
     struct js_wire_ready ready;
+    int rc = 0;
     /* It said BYE before it took in its set-up. */
     if (master->peers[slave].state == JS_PEER_GONE)
         return 0;
-    if (js_wire_unpack_ready(message->bytes, message->len, &ready) < 0 ||
-        master->peers[slave].state != JS_PEER_SET_UP)
+    if (js_wire_unpack_ready(message->bytes, message->len, &ready) < 0)
         return js_err_set(err, "slave %d sent a bad READY", slave);
-    if (ready.error[0]) {
+    if (master->peers[slave].state != JS_PEER_SET_UP) {
+        rc = js_err_set(err, "slave %d sent a READY nobody expects", slave);
+    } else if (ready.error[0]) {
         js_log(&master->config.log, "slave %d on %s is left out: %s", slave,
                js_master_host(master, (unsigned)slave), ready.error);
         master->peers[slave].state = JS_PEER_GONE;
-        return 0;
+    } else {
+        rc = enlist(master, slave, &ready, err);
     }
-    if (js_plan_add_slave(master->plan, (unsigned)slave, ready.slots) < 0)
-        return no_memory(err);
-    master->peers[slave].state = JS_PEER_WORKING;
-    master->slaves++;
-    master->slots += ready.slots;
-    master->peers[slave].slots = ready.slots;
-    master->peers[slave].home = ready.home;
-    warn_of_sharing(master, slave, &ready);
-    return 0;
+    js_wire_release_ready(&ready);
+    return rc;
 }
 
 /* ---------------------------------------------------------------- news */
@@ -302,15 +346,21 @@ static int take_done(struct js_master *master, const struct js_message *message,
     js_plan_acknowledged(
         master->plan, slave,
         js_peer_acknowledge_jobs(&master->peers[slave], done.jobs));
-    struct js_job *job =
-        js_plan_ended(master->plan, slave, done.ticket, done.outcome.run_ns);
-    if (!job)
+    struct js_job *job;
+    enum js_plan_verdict verdict =
+        js_plan_ended(master->plan, slave, done.ticket, &done.outcome, &job);
+    if (verdict == JS_PLAN_STALE)
         return 0; /* its job was given to another */
-    master->ended++;
+    bool is_retried = verdict == JS_PLAN_RETRIED;
+    /* One that was stopped is left, as it was before. */
+    bool is_over = !is_retried && done.outcome.cause != JS_CAUSE_STOPPED;
+    master->ended += is_over;
     struct js_finish finish = {.job = job,
                                .outcome = done.outcome,
+                               .fate =
+                                   is_retried ? JS_FATE_RETRIED : JS_FATE_ENDED,
                                .slave = slave,
-                               .cores = 1,
+                               .cores = job->need.cores,
                                .host = js_master_host(master, slave)};
     if (js_delivery_add(master->config.delivery, &finish, done.ticket,
                         done.captured, done.inlined) < 0)
@@ -397,25 +447,58 @@ static int take_messages(struct js_master *master, struct js_err *err)
     return 0;
 }
 
-static void take_jobs(struct js_master *master)
+/* Of a stream, whose jobs are not known before. */
+static bool is_too_large(struct js_master *master, const struct js_job *job)
+{
+    struct js_buf text = JS_BUF_INIT;
+    if (js_pool_could(master->pool, &job->need, 0))
+        return false;
+    if (js_fit_describe(master->pool, job->id, job->line, &job->need, &text))
+        js_err_errno(&master->input_error, "job %" PRIu64, job->id);
+    else
+        js_err_set(&master->input_error, "%s", js_buf_string(&text));
+    js_buf_release(&text);
+    return true;
+}
+
+static int take_job(struct js_master *master, struct js_job *job,
+                    struct js_err *err)
+{
+    const struct js_master_hooks *hooks = &master->config.hooks;
+    if (!js_job_is_plain(job) && js_plan_slaves(master->plan) > 0 &&
+        is_too_large(master, job)) {
+        master->has_input = false;
+        master->is_input_bad = true;
+        js_job_free(job);
+        return 0;
+    }
+    if (hooks->accepted)
+        hooks->accepted(hooks->arg, job);
+    master->accepted++;
+    return js_plan_add(master->plan, job) < 0 ? no_memory(err) : 0;
+}
+
+static int take_jobs(struct js_master *master, struct js_err *err)
 {
     master->is_source_later = false;
-    while (master->has_input && js_plan_wants_jobs(master->plan)) {
+    while (master->phase == PHASE_WORKING && master->has_input &&
+           js_plan_wants_jobs(master->plan)) {
         struct js_job *job;
         enum js_source_state state =
             js_source_next(master->config.source, &job, &master->input_error);
         if (state == JS_SOURCE_LATER) {
             master->is_source_later = true;
-            return;
+            return 0;
         }
         if (state != JS_SOURCE_JOB) {
             master->has_input = false;
             master->is_input_bad = state == JS_SOURCE_ERROR;
-            return;
+            return 0;
         }
-        master->accepted++;
-        js_plan_add(master->plan, job);
+        if (take_job(master, job, err) < 0)
+            return -1;
     }
+    return 0;
 }
 
 /* True when so much waits for the readers of stdout and stderr that more jobs
@@ -428,6 +511,70 @@ static bool is_choked(const struct js_master *master)
            hooks->unwritten(hooks->arg) > UNWRITTEN_MAX;
 }
 
+/* The grant as it stands in front of a job's text. */
+static int pack_grant(const struct js_master *master,
+                      const struct js_grant *grant, struct js_buf *buf)
+{
+    struct js_cpuset cpus;
+    js_grant_cpus(master->pool, grant, &cpus);
+    if (js_cpuset_format(&cpus, buf) < 0 || js_buf_append(buf, "", 1) < 0 ||
+        js_grant_gpus(master->pool, grant, buf) < 0 ||
+        js_buf_append(buf, "", 1) < 0)
+        return -1;
+    return 0;
+}
+
+static int assign_job(struct js_master *master,
+                      const struct js_plan_decision *next, struct js_err *err)
+{
+    struct js_peer *peer = &master->peers[next->slave];
+    struct js_parcel parcel = {
+        .job = next->job, .ticket = next->ticket, .slot = next->slot};
+    if (master->config.strict_mem)
+        parcel.data_limit_bytes = next->job->need.mem_bytes;
+    if (!js_job_is_plain(next->job) &&
+        pack_grant(master, next->grant, &parcel.grant) < 0) {
+        js_buf_release(&parcel.grant);
+        return no_memory(err);
+    }
+    if (js_peer_give(peer, &parcel) < 0)
+        return no_memory(err);
+    if (master->first_assignment_ns == JS_NEVER_NS)
+        master->first_assignment_ns = master->now_ns;
+    return pump(master, peer, err);
+}
+
+static int skip_job(struct js_master *master,
+                    const struct js_plan_decision *next, struct js_err *err)
+{
+    struct js_finish finish = {.job = next->skipped,
+                               .fate = JS_FATE_SKIPPED,
+                               .parent = next->parent,
+                               .host = ""};
+    master->ended++;
+    if (js_delivery_add(master->config.delivery, &finish, 0, false, NULL) < 0)
+        return no_memory(err);
+    return 0;
+}
+
+static int follow(struct js_master *master, const struct js_plan_decision *next,
+                  struct js_err *err)
+{
+    switch (next->step) {
+    case JS_PLAN_DISPATCH:
+        master->config.hooks.dispatched(master->config.hooks.arg, next->job);
+        return 0;
+    case JS_PLAN_ASSIGN:
+        return assign_job(master, next, err);
+    case JS_PLAN_SKIP:
+        return skip_job(master, next, err);
+    case JS_PLAN_NOTHING:
+    case JS_PLAN_NO_MEMORY:
+        break;
+    }
+    return no_memory(err);
+}
+
 static int assign_jobs(struct js_master *master, struct js_err *err)
 {
     if (master->phase != PHASE_WORKING || is_choked(master))
@@ -436,17 +583,46 @@ static int assign_jobs(struct js_master *master, struct js_err *err)
         struct js_plan_decision next = js_plan_next(master->plan);
         if (next.step == JS_PLAN_NOTHING)
             return 0;
-        if (next.step == JS_PLAN_DISPATCH) {
-            master->config.hooks.dispatched(master->config.hooks.arg, next.job);
-            continue;
-        }
-        struct js_peer *peer = &master->peers[next.slave];
-        js_peer_give(peer, next.job, next.ticket);
-        if (master->first_assignment_ns == JS_NEVER_NS)
-            master->first_assignment_ns = master->now_ns;
-        if (pump(master, peer, err) < 0)
+        if (follow(master, &next, err) < 0)
             return -1;
     }
+}
+
+/* Those that run are told of it once the run stops. */
+static int end_jobs(struct js_master *master, struct js_err *err)
+{
+    if (!master->config.fail_fast || master->has_ended_jobs ||
+        !js_plan_is_stopped(master->plan))
+        return 0;
+    master->has_ended_jobs = true;
+    for (int i = 1; i < master->link->size; i++) {
+        if (master->peers[i].state == JS_PEER_WORKING &&
+            js_peer_end_jobs(&master->peers[i], err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* The slaves learn of it when it has changed by a twentieth. */
+static int follow_median(struct js_master *master, struct js_err *err)
+{
+    enum { TWENTIETH = 20 };
+    int64_t median_ns = js_plan_median_ns(master->plan);
+    if (master->config.timeout_percent == 0 || median_ns < 0)
+        return 0;
+    int64_t limit_ns = median_ns / 100 * master->config.timeout_percent + 1;
+    int64_t change_ns = limit_ns - master->limit_ns;
+    if (change_ns < 0)
+        change_ns = -change_ns;
+    if (change_ns <= master->limit_ns / TWENTIETH)
+        return 0;
+    master->limit_ns = limit_ns;
+    for (int i = 1; i < master->link->size; i++) {
+        if (master->peers[i].state == JS_PEER_WORKING &&
+            js_peer_limit(&master->peers[i], limit_ns, err) < 0)
+            return -1;
+    }
+    return 0;
 }
 
 static int fetch_output(struct js_master *master, struct js_err *err)
@@ -477,10 +653,17 @@ static int pump_all(struct js_master *master, struct js_err *err)
     return 0;
 }
 
+/* No more jobs will be started. */
+static bool is_played_out(const struct js_master *master)
+{
+    if (js_plan_is_stopped(master->plan))
+        return js_plan_assigned(master->plan) == 0;
+    return !master->has_input && js_plan_held(master->plan) == 0;
+}
+
 static bool is_over(const struct js_master *master)
 {
-    return master->phase == PHASE_WORKING && !master->has_input &&
-           js_plan_held(master->plan) == 0 &&
+    return master->phase == PHASE_WORKING && is_played_out(master) &&
            js_delivery_waiting(master->config.delivery) == 0 &&
            master->config.hooks.unwritten(master->config.hooks.arg) == 0;
 }
@@ -495,6 +678,20 @@ static bool is_deserted(const struct js_master *master)
            js_delivery_waiting(master->config.delivery) == 0;
 }
 
+static int check_progress(struct js_master *master, struct js_err *err)
+{
+    const struct js_job *job;
+    if (is_deserted(master))
+        return js_err_set(err, "no slave is left to run jobs");
+    if (!master->has_input && js_plan_is_stuck(master->plan, &job) &&
+        js_delivery_waiting(master->config.delivery) == 0)
+        return js_err_set(err,
+                          "job %" PRIu64 " (line %" PRIu64 ") needs more than "
+                          "any slave that is left has",
+                          job->id, job->line);
+    return 0;
+}
+
 int js_master_turn(struct js_master *master, struct js_err *err)
 {
     const struct js_master_hooks *hooks = &master->config.hooks;
@@ -503,19 +700,19 @@ int js_master_turn(struct js_master *master, struct js_err *err)
         return -1;
     if (get_going(master, err) < 0)
         return -1;
-    take_jobs(master);
+    if (master->config.is_rehearsal && master->phase == PHASE_WORKING)
+        return 1;
+    if (take_jobs(master, err) < 0)
+        return -1;
     js_delivery_step(master->config.delivery);
     /* What has finished is on record before anything new is sent out. */
     if (hooks->commit(hooks->arg, err) < 0)
         return -1;
-    if (assign_jobs(master, err) < 0 || fetch_output(master, err) < 0 ||
+    if (assign_jobs(master, err) < 0 || end_jobs(master, err) < 0 ||
+        follow_median(master, err) < 0 || fetch_output(master, err) < 0 ||
         pump_all(master, err) < 0)
         return -1;
-    if (is_over(master))
-        return 1;
-    if (is_deserted(master))
-        return js_err_set(err, "no slave is left to run jobs");
-    return 0;
+    return is_over(master) ? 1 : check_progress(master, err);
 }
 
 /* ---------------------------------------------------------------- the run */
@@ -569,6 +766,16 @@ static void report(const struct js_master *master, struct js_master_result *ret)
             : js_link_now_ns(master->link) - master->first_assignment_ns;
 }
 
+static enum js_master_end end_of(const struct js_master *master)
+{
+    if (master->is_input_bad)
+        return JS_MASTER_BAD_INPUT;
+    if (master->config.is_rehearsal)
+        return JS_MASTER_REHEARSED;
+    return js_plan_is_stopped(master->plan) ? JS_MASTER_STOPPED
+                                            : JS_MASTER_DONE;
+}
+
 void js_master_run(struct js_master *master, struct js_master_result *ret,
                    struct js_err *err)
 {
@@ -581,9 +788,17 @@ void js_master_run(struct js_master *master, struct js_master_result *ret,
     }
     stop_slaves(master);
     report(master, ret);
-    ret->end = rc < 0 ? JS_MASTER_BROKEN : JS_MASTER_DONE;
-    if (rc >= 0 && master->is_input_bad) {
-        ret->end = JS_MASTER_BAD_INPUT;
+    ret->end = rc < 0 ? JS_MASTER_BROKEN : end_of(master);
+    if (ret->end == JS_MASTER_BAD_INPUT)
         js_err_set(err, "%s", master->input_error.text);
-    }
+}
+
+struct js_plan *js_master_plan(struct js_master *master)
+{
+    return master->plan;
+}
+
+struct js_pool *js_master_pool(struct js_master *master)
+{
+    return master->pool;
 }

@@ -16,6 +16,8 @@
 #include "record/delivery.h"
 
 struct js_master_hooks {
+    /* The job was read; its expected_ns may be set. May be NULL. */
+    void (*accepted)(void *arg, struct js_job *job);
     /* A round opens; told job by job. */
     void (*dispatched)(void *arg, const struct js_job *job);
     /* Once a turn, before new jobs are sent: what was told must be safe. -1
@@ -30,7 +32,11 @@ struct js_master_hooks {
 
 /* All borrowed while the master exists. */
 struct js_master_config {
-    struct js_plan_config plan;
+    struct js_plan_config plan; /* is_ordered, is_stream: by the source */
+    uint32_t timeout_percent;   /* of the median run time; 0: no such limit */
+    bool strict_mem;            /* what a job asks for is also its limit */
+    bool fail_fast;             /* when the run stops, what runs is ended */
+    bool is_rehearsal;          /* end when all is known and nothing has run */
     struct js_wire_setup setup; /* for every slave, less its place and pool */
     bool show_map;
     int64_t meeting_ns;  /* how long to wait for slaves to show up, and then for
@@ -44,7 +50,10 @@ struct js_master_config {
 
 enum js_master_end {
     JS_MASTER_DONE,      /* every job has ended */
-    JS_MASTER_BAD_INPUT, /* the source had an error; all jobs before it ended */
+    JS_MASTER_BAD_INPUT, /* the source had an error; all jobs before it ended;
+                            or a job is larger than any node: none ran */
+    JS_MASTER_STOPPED,   /* too many jobs failed: not all were run */
+    JS_MASTER_REHEARSED, /* the plan and the pool are those of a real run */
     JS_MASTER_BROKEN,    /* the run could not go on */
 };
 
@@ -72,6 +81,10 @@ int js_master_turn(struct js_master *master, struct js_err *err);
  * JS_MASTER_DONE. */
 void js_master_run(struct js_master *master, struct js_master_result *ret,
                    struct js_err *err);
+
+/* For a rehearsal; the master's. */
+struct js_plan *js_master_plan(struct js_master *master);
+struct js_pool *js_master_pool(struct js_master *master);
 
 /* The host of a slave, "" if it has not said; lives as long as the master. */
 const char *js_master_host(const struct js_master *master, unsigned slave);

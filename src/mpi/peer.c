@@ -11,6 +11,7 @@ void js_peer_init(struct js_peer *peer, struct js_link *link, int rank)
 
 void js_peer_release(struct js_peer *peer)
 {
+    js_peer_take_away(peer);
     js_buf_release(&peer->out);
     js_buf_release(&peer->setup);
     js_buf_release(&peer->releases);
@@ -42,6 +43,17 @@ int js_peer_fetch(struct js_peer *peer, const struct js_wire_fetch *fetch,
 {
     return send_packed(peer, JS_TAG_FETCH,
                        js_wire_pack_fetch(&peer->out, fetch), err);
+}
+
+int js_peer_limit(struct js_peer *peer, int64_t timeout_ns, struct js_err *err)
+{
+    int packed = js_wire_pack_number(&peer->out, (uint64_t)timeout_ns);
+    return send_packed(peer, JS_TAG_LIMIT, packed, err);
+}
+
+int js_peer_end_jobs(struct js_peer *peer, struct js_err *err)
+{
+    return send_packed(peer, JS_TAG_END, 0, err);
 }
 
 /* ---------------------------------------------------------------- texts */
@@ -93,16 +105,36 @@ static int send_setup(struct js_peer *peer, struct js_err *err)
 
 /* ---------------------------------------------------------------- jobs */
 
-void js_peer_give(struct js_peer *peer, const struct js_job *job,
-                  uint64_t ticket)
+int js_peer_give(struct js_peer *peer, const struct js_parcel *parcel)
 {
-    peer->parcels[peer->parcel_count++] = (struct js_parcel){job, ticket};
+    struct js_parcel *own = &peer->parcels[peer->parcel_count];
+    const struct js_job *job = parcel->job;
+    *own = *parcel;
+    own->grant_len = (uint32_t)own->grant.len;
+    if (own->grant_len > 0 &&
+        js_buf_append(&own->grant, job->text,
+                      job->details_len + job->command_len) < 0) {
+        js_buf_release(&own->grant);
+        return -1;
+    }
+    peer->parcel_count++;
+    return 0;
 }
 
 void js_peer_take_away(struct js_peer *peer)
 {
+    for (unsigned i = 0; i < peer->parcel_count; i++)
+        js_buf_release(&peer->parcels[i].grant);
     peer->parcel_count = 0;
     peer->text = NULL;
+}
+
+static const char *text_of(const struct js_parcel *parcel, size_t *ret_len)
+{
+    const struct js_job *job = parcel->job;
+    *ret_len = parcel->grant_len > 0 ? parcel->grant.len
+                                     : job->details_len + job->command_len;
+    return parcel->grant_len > 0 ? parcel->grant.data : job->text;
 }
 
 /* Sends the first parcel; its text, if that is long, has gone before. */
@@ -111,11 +143,19 @@ static int send_parcel(struct js_peer *peer, uint32_t inline_max,
 {
     struct js_parcel parcel = peer->parcels[0];
     struct js_wire_job wire;
-    js_wire_job_of(&wire, parcel.job, parcel.ticket);
+    size_t len;
+    const char *text = text_of(&parcel, &len);
+    js_wire_job_of(&wire, parcel.job, parcel.ticket, parcel.slot);
+    wire.text_len = (uint32_t)len;
+    wire.grant_len = parcel.grant_len;
+    wire.data_limit_bytes = parcel.data_limit_bytes;
     wire.inline_max = inline_max;
+    if (len <= JS_WIRE_JOB_TEXT)
+        memcpy(wire.text, text, len);
     memmove(&peer->parcels[0], &peer->parcels[1],
             --peer->parcel_count * sizeof(parcel));
     peer->text = NULL;
+    js_buf_release(&parcel.grant);
     return js_link_send_job(peer->link, peer->rank, &wire, err);
 }
 
@@ -153,9 +193,10 @@ static void begin_next_text(struct js_peer *peer)
 {
     if (peer->text || peer->parcel_count == 0)
         return;
-    const struct js_job *job = peer->parcels[0].job;
-    if (job->command_len > JS_WIRE_JOB_TEXT)
-        begin_text(peer, job->command, job->command_len);
+    size_t len;
+    const char *text = text_of(&peer->parcels[0], &len);
+    if (len > JS_WIRE_JOB_TEXT)
+        begin_text(peer, text, len);
 }
 
 int js_peer_pump(struct js_peer *peer, uint32_t inline_max, struct js_err *err)

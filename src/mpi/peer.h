@@ -30,6 +30,11 @@ enum js_peer_state {
 struct js_parcel {
     const struct js_job *job;
     uint64_t ticket;
+    uint32_t slot;
+    uint64_t data_limit_bytes;
+    struct js_buf grant; /* as in the text of a struct js_wire_job */
+    uint32_t grant_len;  /* of these; behind it js_peer_give() puts the job's
+                            own text, so that all of it is in one piece */
 };
 
 struct js_peer {
@@ -62,9 +67,10 @@ void js_peer_release(struct js_peer *peer);
 int js_peer_set_up(struct js_peer *peer, const struct js_wire_setup *setup,
                    struct js_err *err);
 
-/* A job for it; sent by js_peer_pump(). */
-void js_peer_give(struct js_peer *peer, const struct js_job *job,
-                  uint64_t ticket);
+/* A job for it; sent by js_peer_pump(). Of the parcel the grant is taken over
+ * (in a struct js_wire_job's form); also on failure: 0, or -1 and errno ENOMEM.
+ */
+int js_peer_give(struct js_peer *peer, const struct js_parcel *parcel);
 
 /* Its jobs are no longer its own: what was not sent is forgotten. */
 void js_peer_take_away(struct js_peer *peer);
@@ -82,6 +88,12 @@ int js_peer_pump(struct js_peer *peer, uint32_t inline_max, struct js_err *err);
 
 int js_peer_fetch(struct js_peer *peer, const struct js_wire_fetch *fetch,
                   struct js_err *err);
+/* Jobs without a timeout of their own may run this long (0: without end). */
+int js_peer_limit(struct js_peer *peer, int64_t timeout_ns, struct js_err *err);
+
+/* What it runs is to end, and what it has ahead to come back. */
+int js_peer_end_jobs(struct js_peer *peer, struct js_err *err);
+
 int js_peer_stop(struct js_peer *peer, struct js_err *err);
 
 /* It has taken in so many jobs since the start, or so much of everything.

@@ -2,8 +2,8 @@
 
 #include "base/clock.h"
 #include "base/fdio.h"
-#include "base/launchenv.h"
 #include "core/plan.h"
+#include "mpi/slave_setup.h"
 #include "node/spool.h"
 
 #include <errno.h>
@@ -30,13 +30,14 @@ enum {
     TRACE_MAX = 1024 * 1024, /* bytes that wait for a reader; more is dropped */
 };
 
-/* A job that waits for a slot. */
+/* A job that waits to be started. */
 struct order {
-    struct js_wire_job wire;
-    char *text; /* owned; the command, with a NUL, if wire.text has no room */
+    struct js_wire_job wire; /* slot: JS_PLAN_SLOT_NEXT until one is free */
+    char *text; /* owned; its text, with a NUL, if wire.text has no room */
 };
 
 struct slot {
+    bool is_taken; /* by an order, or the job that runs */
     bool is_busy;
     bool is_simulated;
     uint64_t ticket;
@@ -49,10 +50,13 @@ struct js_slave {
     struct js_slave_config config;
     struct js_link *link;
     struct js_spool *spool;
+    struct js_slave_share share;
     struct slot *slots;
-    struct js_cpuset *slot_cpus;
     uint32_t slot_count, busy_count, simulated_count;
-    uint32_t pool_cores;
+    /* Slots that became free, in that order: jobs without a slot of their own
+     * take them over (core/plan.h). */
+    uint32_t *freed;
+    uint32_t freed_count;
     struct order *queue; /* a ring */
     unsigned queue_size, queue_head, queue_count;
     int64_t freed_ns; /* when a slot was last free: since then they wait */
@@ -61,6 +65,7 @@ struct js_slave {
     bool must_acknowledge; /* at the end of this turn */
     bool is_set_up, is_retired, is_stopped;
     bool is_traced;
+    bool is_bound;
     bool is_captured;    /* the runner hands over output */
     struct js_buf text;  /* pieces so far */
     struct js_buf out;   /* a message being packed */
@@ -96,7 +101,8 @@ void js_slave_free(struct js_slave *slave)
     js_spool_free(slave->spool);
     free(slave->queue);
     free(slave->slots);
-    free(slave->slot_cpus);
+    free(slave->freed);
+    js_slave_share_release(&slave->share);
     js_buf_release(&slave->text);
     js_buf_release(&slave->out);
     js_buf_release(&slave->chunk);
@@ -135,66 +141,23 @@ static int say_hello(struct js_slave *slave, struct js_err *err)
                        js_wire_pack_hello(&slave->out, &hello), err);
 }
 
-/* What the jobs of each slot are bound to. */
-static int share_cpus(struct js_slave *slave, const struct js_wire_setup *setup,
-                      struct js_err *err)
+static int make_slots(struct js_slave *slave, struct js_err *err)
 {
-    const struct js_topo *topo = slave->config.topo;
-    struct js_cpuset part;
-    if (js_topo_part(topo, &setup->pool, setup->slaves, setup->index, &part,
-                     err) < 0)
-        return -1;
-    slave->pool_cores = js_topo_cores(topo, &setup->pool);
-    slave->slot_count =
-        setup->slots ? setup->slots : js_topo_cores(topo, &part);
+    slave->slot_count = slave->share.slots;
     slave->slots = calloc(slave->slot_count, sizeof(*slave->slots));
-    slave->slot_cpus = calloc(slave->slot_count, sizeof(*slave->slot_cpus));
+    slave->freed = calloc(slave->slot_count, sizeof(*slave->freed));
     slave->queue_size = slave->slot_count + AHEAD_MAX;
     slave->queue = calloc(slave->queue_size, sizeof(*slave->queue));
-    if (!slave->slots || !slave->slot_cpus || !slave->queue)
+    if (!slave->slots || !slave->freed || !slave->queue)
         return no_memory(err);
-    for (uint32_t i = 0; i < slave->slot_count; i++) {
-        struct js_cpuset *cpus = &slave->slot_cpus[i];
-        struct js_cpuset share;
-        *cpus = setup->pool;
-        if (!setup->bind)
-            continue;
-        if (js_topo_part(topo, &part, slave->slot_count, i, &share, err) < 0 ||
-            js_topo_first_core(topo, &share, cpus, err) < 0)
-            return -1;
-    }
     return 0;
-}
-
-/* The jobs' environment: the master's, and what this host says of itself.
- * The pointers are to be freed, the strings are borrowed. */
-static const char **merge_environ(const struct js_slave *slave,
-                                  const struct js_wire_setup *setup)
-{
-    size_t count = 1;
-    for (size_t i = 0; i < setup->environ_len; i++)
-        count += setup->environ[i] == '\0';
-    for (const char *const *p = slave->config.environ; *p; p++)
-        count += js_launch_host_bound(*p);
-    const char **env = calloc(count, sizeof(*env));
-    if (!env)
-        return NULL;
-    size_t n = 0;
-    const char *end = setup->environ + setup->environ_len;
-    for (const char *p = setup->environ; p < end; p += strlen(p) + 1)
-        env[n++] = p;
-    for (const char *const *p = slave->config.environ; *p; p++) {
-        if (js_launch_host_bound(*p))
-            env[n++] = *p;
-    }
-    return env;
 }
 
 static int configure_runner(struct js_slave *slave,
                             const struct js_wire_setup *setup,
                             const char *tmpdir, struct js_err *err)
 {
-    const char **env = merge_environ(slave, setup);
+    const char **env = js_slave_environ(setup, slave->config.environ);
     if (!env)
         return no_memory(err);
     struct js_runner_config config = {
@@ -207,11 +170,14 @@ static int configure_runner(struct js_slave *slave,
         .host = slave->config.node.host,
         .slave = (unsigned)slave->link->rank,
         .slots = slave->slot_count,
-        .slot_cpus = slave->slot_cpus,
+        .slot_cpus = slave->share.slot_cpus,
         .grace_ns = setup->grace_ns,
         .retry_ns = retry_ns,
+        .allow_leftovers = setup->allow_leftovers,
     };
     int rc = js_runner_configure(slave->config.runner, &config);
+    if (rc == 0 && setup->timeout_ns > 0)
+        rc = js_runner_limit(slave->config.runner, setup->timeout_ns);
     free(env);
     return rc < 0 ? js_err_errno(err, "the runner cannot be set up") : 0;
 }
@@ -220,9 +186,9 @@ static int send_ready(struct js_slave *slave, const char *problem,
                       struct js_err *err)
 {
     struct js_wire_ready ready = {.slots = slave->slot_count,
-                                  .pool_cores = slave->pool_cores};
-    for (uint32_t i = 0; slave->slot_cpus && i < slave->slot_count; i++)
-        js_cpuset_unite(&ready.home, &slave->slot_cpus[i]);
+                                  .homes = slave->share.homes,
+                                  .home = slave->share.home,
+                                  .equipment = slave->share.equipment};
     size_t len = strnlen(problem, sizeof(ready.error) - 1);
     memcpy(ready.error, problem, len);
     return send_packed(slave, JS_TAG_READY,
@@ -239,7 +205,10 @@ static int set_up(struct js_slave *slave, const struct js_wire_setup *setup,
     slave->spool = js_spool_new(tmpdir, setup->spool_limit_bytes);
     if (!slave->spool)
         return no_memory(err);
-    if (share_cpus(slave, setup, err) < 0)
+    slave->is_bound = setup->bind;
+    if (js_slave_share_init(&slave->share, slave->config.topo, setup,
+                            slave->config.environ, err) < 0 ||
+        make_slots(slave, err) < 0)
         return -1;
     return configure_runner(slave, setup, tmpdir, err);
 }
@@ -280,16 +249,58 @@ static int take_text(struct js_slave *slave, const struct js_message *message,
     return 0;
 }
 
-/* The command of a job too long for its struct: it has come before. */
-static int take_long_command(struct js_slave *slave, struct order *order,
-                             struct js_err *err)
+/* The text of a job too long for its struct: it has come before. */
+static int take_long_text(struct js_slave *slave, struct order *order,
+                          struct js_err *err)
 {
     if (order->wire.text_len != slave->text.len)
-        return js_err_set(err, "the master sent a job without its command");
+        return js_err_set(err, "the master sent a job without its text");
     if (!js_buf_string(&slave->text))
         return no_memory(err);
     order->text = slave->text.data;
     slave->text = (struct js_buf)JS_BUF_INIT;
+    return 0;
+}
+
+static void take_slot(struct js_slave *slave, uint32_t index)
+{
+    uint32_t at = 0;
+    slave->slots[index].is_taken = true;
+    while (at < slave->freed_count && slave->freed[at] != index)
+        at++;
+    if (at == slave->freed_count)
+        return;
+    slave->freed_count--;
+    memmove(&slave->freed[at], &slave->freed[at + 1],
+            (slave->freed_count - at) * sizeof(*slave->freed));
+}
+
+/* First come, first served. */
+static void hand_on_slots(struct js_slave *slave)
+{
+    for (unsigned i = 0; i < slave->queue_count && slave->freed_count > 0;
+         i++) {
+        struct js_wire_job *wire = &queue_at(slave, i)->wire;
+        if (wire->slot != JS_PLAN_SLOT_NEXT)
+            continue;
+        wire->slot = slave->freed[0];
+        take_slot(slave, wire->slot);
+    }
+}
+
+static int enter_slot(struct js_slave *slave, uint32_t index,
+                      struct js_err *err)
+{
+    if (index == JS_PLAN_SLOT_NEXT) {
+        hand_on_slots(slave);
+        return 0;
+    }
+    /* After a lost runner there are no slots: the job goes back. */
+    if (slave->is_retired)
+        return 0;
+    if (index >= slave->slot_count || slave->slots[index].is_taken)
+        return js_err_set(err, "the master sent a job for a slot in use");
+    take_slot(slave, index);
     return 0;
 }
 
@@ -305,14 +316,14 @@ static int take_job(struct js_slave *slave, const struct js_message *message,
     if (js_wire_job_check(&order->wire) < 0)
         return js_err_set(err, "the master sent a bad job");
     if (order->wire.text_len > JS_WIRE_JOB_TEXT &&
-        take_long_command(slave, order, err) < 0)
+        take_long_text(slave, order, err) < 0)
         return -1;
     if (slave->queue_count++ == 0)
         slave->freed_ns = slave->now_ns;
     slave->jobs_taken++;
     if (slave->jobs_taken - slave->jobs_acknowledged >= ACK_EVERY)
         slave->must_acknowledge = true;
-    return 0;
+    return enter_slot(slave, order->wire.slot, err);
 }
 
 static void drop_first_order(struct js_slave *slave)
@@ -326,6 +337,9 @@ static int return_last_order(struct js_slave *slave, struct js_err *err)
 {
     struct order *order = queue_at(slave, slave->queue_count - 1);
     int packed = js_wire_pack_number(&slave->out, order->wire.ticket);
+    uint32_t slot = order->wire.slot;
+    if (slot != JS_PLAN_SLOT_NEXT && !slave->is_retired)
+        slave->slots[slot].is_taken = false;
     free(order->text);
     slave->queue_count--;
     return send_packed(slave, JS_TAG_BACK, packed, err);
@@ -338,17 +352,22 @@ static bool is_queued_up(const struct js_slave *slave)
     return slave->queue_count > 0 && slave->busy_count == slave->slot_count;
 }
 
-static int give_back(struct js_slave *slave, struct js_err *err)
+static int give_back_all(struct js_slave *slave, struct js_err *err)
 {
-    if (!is_queued_up(slave) ||
-        (!slave->is_retired && slave->now_ns - slave->freed_ns < give_back_ns))
-        return 0;
     slave->must_acknowledge = true;
     while (slave->queue_count > 0) {
         if (return_last_order(slave, err) < 0)
             return -1;
     }
     return 0;
+}
+
+static int give_back(struct js_slave *slave, struct js_err *err)
+{
+    if (!is_queued_up(slave) ||
+        (!slave->is_retired && slave->now_ns - slave->freed_ns < give_back_ns))
+        return 0;
+    return give_back_all(slave, err);
 }
 
 /* ---------------------------------------------------------------- jobs */
@@ -363,22 +382,50 @@ static void print_trace(struct js_slave *slave, uint64_t id)
     js_buf_release(&line);
 }
 
+/* What the job is bound to where that is not its slot's own. */
+struct binding {
+    struct js_cpuset cpus, numa;
+};
+
+static void bind_to_grant(const struct js_slave *slave,
+                          const struct js_wire_text *text,
+                          struct binding *binding, struct js_runner_job *job)
+{
+    if (!text->has_grant)
+        return;
+    job->gpus = text->gpus[0] ? text->gpus : NULL;
+    if (!slave->is_bound)
+        return;
+    binding->cpus = text->cpus;
+    job->cpus = &binding->cpus;
+    if (js_topo_numa_count(slave->config.topo) < 2)
+        return;
+    js_topo_numa(slave->config.topo, &text->cpus, &binding->numa);
+    job->numa = &binding->numa;
+}
+
 static int run_command(struct js_slave *slave, uint32_t index,
                        const struct order *order, struct js_err *err)
 {
-    char text[JS_WIRE_JOB_TEXT + 1] = "";
-    const char *command = order->text;
-    if (!command) {
-        memcpy(text, order->wire.text, order->wire.text_len);
-        command = text;
-    }
+    const struct js_wire_job *wire = &order->wire;
+    char bytes[JS_WIRE_JOB_TEXT + 1] = "";
+    struct js_wire_text text;
+    struct binding binding;
+    if (!order->text)
+        memcpy(bytes, wire->text, wire->text_len);
+    if (js_wire_job_text(wire, order->text ? order->text : bytes, &text) < 0)
+        return js_err_set(err, "the master sent a bad job");
     struct js_runner_job job = {.slot = index,
-                                .id = order->wire.id,
-                                .attempt = order->wire.attempt,
-                                .cores = order->wire.cores,
-                                .name = "",
-                                .command = command,
-                                .len = (size_t)order->wire.text_len};
+                                .id = wire->id,
+                                .attempt = wire->attempt,
+                                .cores = wire->cores,
+                                .timeout_ns = wire->timeout_ns,
+                                .data_limit_bytes = wire->data_limit_bytes,
+                                .details = text.details,
+                                .details_len = text.details_len,
+                                .command = text.command,
+                                .len = text.command_len};
+    bind_to_grant(slave, &text, &binding, &job);
     if (js_runner_run(slave->config.runner, &job) == 0 || errno == EPIPE)
         return 0; /* a lost runner is noticed where its events are taken */
     return no_memory(err);
@@ -395,13 +442,14 @@ static void begin_simulated(struct js_slave *slave, struct slot *slot,
     slave->simulated_count++;
 }
 
-static int start_first_order(struct js_slave *slave, uint32_t index,
-                             struct js_err *err)
+static int start_first_order(struct js_slave *slave, struct js_err *err)
 {
     const struct order *order = queue_at(slave, 0);
+    uint32_t index = order->wire.slot;
     struct slot *slot = &slave->slots[index];
     int rc = 0;
-    *slot = (struct slot){.is_busy = true,
+    *slot = (struct slot){.is_taken = true,
+                          .is_busy = true,
                           .ticket = order->wire.ticket,
                           .inline_max = order->wire.inline_max};
     slave->busy_count++;
@@ -417,12 +465,10 @@ static int start_first_order(struct js_slave *slave, uint32_t index,
 
 static int start_jobs(struct js_slave *slave, struct js_err *err)
 {
-    uint32_t i = 0;
-    while (slave->queue_count > 0 && slave->busy_count < slave->slot_count &&
+    while (!slave->is_retired && slave->queue_count > 0 &&
+           queue_at(slave, 0)->wire.slot != JS_PLAN_SLOT_NEXT &&
            !js_spool_full(slave->spool)) {
-        while (slave->slots[i].is_busy)
-            i++;
-        if (start_first_order(slave, i, err) < 0)
+        if (start_first_order(slave, err) < 0)
             return -1;
     }
     return 0;
@@ -439,9 +485,11 @@ static int send_done(struct js_slave *slave, struct js_wire_done *done,
 static void free_slot(struct js_slave *slave, struct slot *slot)
 {
     slave->simulated_count -= slot->is_simulated;
-    slot->is_busy = false;
+    slot->is_busy = slot->is_taken = false;
     slave->busy_count--;
     slave->freed_ns = slave->now_ns;
+    slave->freed[slave->freed_count++] = (uint32_t)(slot - slave->slots);
+    hand_on_slots(slave);
 }
 
 static int end_simulated_jobs(struct js_slave *slave, struct js_err *err)
@@ -528,6 +576,7 @@ static int retire(struct js_slave *slave, struct js_err *err)
 {
     slave->is_retired = true;
     slave->slot_count = slave->busy_count = slave->simulated_count = 0;
+    slave->freed_count = 0;
     if (send_note(slave,
                   "the process that starts its jobs was killed; they were "
                   "ended, and run again if a slave is left",
@@ -601,6 +650,45 @@ static int take_fetch(struct js_slave *slave, const struct js_message *message,
     return 0;
 }
 
+/* ---------------------------------------------------------------- ending */
+
+static int take_limit(struct js_slave *slave, const struct js_message *message,
+                      struct js_err *err)
+{
+    uint64_t timeout_ns;
+    if (!slave->is_set_up ||
+        js_wire_unpack_number(message->bytes, message->len, &timeout_ns) < 0 ||
+        timeout_ns > INT64_MAX)
+        return js_err_set(err, "the master sent a bad LIMIT");
+    if (js_runner_limit(slave->config.runner, (int64_t)timeout_ns) == 0 ||
+        errno == EPIPE)
+        return 0;
+    return no_memory(err);
+}
+
+static int end_job(struct js_slave *slave, uint32_t index, struct js_err *err)
+{
+    struct slot *slot = &slave->slots[index];
+    if (slot->is_simulated) {
+        slot->outcome.run_ns -= slot->end_ns - slave->now_ns;
+        slot->outcome.cause = JS_CAUSE_STOPPED;
+        slot->end_ns = slave->now_ns;
+        return 0;
+    }
+    if (js_runner_end(slave->config.runner, index) == 0 || errno == EPIPE)
+        return 0;
+    return no_memory(err);
+}
+
+static int take_end(struct js_slave *slave, struct js_err *err)
+{
+    for (uint32_t i = 0; i < slave->slot_count; i++) {
+        if (slave->slots[i].is_busy && end_job(slave, i, err) < 0)
+            return -1;
+    }
+    return give_back_all(slave, err);
+}
+
 /* ---------------------------------------------------------------- a turn */
 
 static int take_message(struct js_slave *slave,
@@ -617,6 +705,10 @@ static int take_message(struct js_slave *slave,
         return take_job(slave, message, err);
     case JS_TAG_FETCH:
         return take_fetch(slave, message, err);
+    case JS_TAG_LIMIT:
+        return take_limit(slave, message, err);
+    case JS_TAG_END:
+        return take_end(slave, err);
     case JS_TAG_STOP:
         slave->is_stopped = true;
         return 0;

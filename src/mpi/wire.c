@@ -1,8 +1,10 @@
 #include "mpi/wire.h"
 
 #include "base/pack.h"
+#include "core/plan.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char *const tag_names[] = {
@@ -11,7 +13,8 @@ static const char *const tag_names[] = {
     [JS_TAG_ACK] = "ACK",     [JS_TAG_JOB] = "JOB",
     [JS_TAG_DONE] = "DONE",   [JS_TAG_BACK] = "BACK",
     [JS_TAG_FETCH] = "FETCH", [JS_TAG_OUTPUT] = "OUTPUT",
-    [JS_TAG_NOTE] = "NOTE",   [JS_TAG_STOP] = "STOP",
+    [JS_TAG_NOTE] = "NOTE",   [JS_TAG_LIMIT] = "LIMIT",
+    [JS_TAG_END] = "END",     [JS_TAG_STOP] = "STOP",
     [JS_TAG_BYE] = "BYE",
 };
 _Static_assert(sizeof(tag_names) / sizeof(tag_names[0]) == JS_TAG_COUNT,
@@ -31,30 +34,60 @@ static int bad_message(void)
 /* ---------------------------------------------------------------- jobs */
 
 void js_wire_job_of(struct js_wire_job *wire, const struct js_job *job,
-                    uint64_t ticket)
+                    uint64_t ticket, uint32_t slot)
 {
     memset(wire, 0, sizeof(*wire));
     wire->id = job->id;
     wire->ticket = ticket;
-    wire->text_len = job->command_len;
     wire->duration_ns = job->duration_ns;
+    wire->timeout_ns = job->timeout_ns;
+    wire->text_len = (uint32_t)(job->details_len + job->command_len);
+    wire->details_len = (uint32_t)job->details_len;
     wire->kind = job->kind;
     wire->attempt = job->attempt;
-    wire->cores = 1;
-    if (job->command_len <= JS_WIRE_JOB_TEXT)
-        memcpy(wire->text, job->command, job->command_len);
+    wire->cores = job->need.cores;
+    wire->slot = slot;
 }
 
 int js_wire_job_check(const struct js_wire_job *wire)
 {
     bool is_known =
         wire->kind == JS_JOB_COMMAND || wire->kind == JS_JOB_SIMULATED;
-    bool is_text_clean = wire->text_len > JS_WIRE_JOB_TEXT ||
-                         !memchr(wire->text, '\0', wire->text_len);
-    if (!is_known || !is_text_clean || wire->text_len > JS_WIRE_TEXT_MAX ||
-        wire->inline_max > JS_WIRE_INLINE || wire->duration_ns < 0)
+    uint64_t fronts = (uint64_t)wire->grant_len + wire->details_len;
+    bool is_slot = wire->slot < JS_CPUS_MAX || wire->slot == JS_PLAN_SLOT_NEXT;
+    if (!is_known || !is_slot || wire->text_len > JS_WIRE_TEXT_MAX ||
+        fronts > wire->text_len || wire->inline_max > JS_WIRE_INLINE ||
+        wire->duration_ns < 0 || wire->timeout_ns < 0 || wire->cores == 0)
         return bad_message();
     return 0;
+}
+
+/* Two strings: a list of CPUs and one of GPUs. */
+static int read_grant(const char *bytes, size_t len, struct js_wire_text *ret)
+{
+    const char *end = memchr(bytes, '\0', len);
+    if (!end || bytes[len - 1] != '\0')
+        return bad_message();
+    ret->gpus = end + 1;
+    size_t rest = len - (size_t)(ret->gpus - bytes);
+    if (rest == 0 || strlen(ret->gpus) + 1 != rest ||
+        js_cpuset_parse(bytes, &ret->cpus) < 0)
+        return bad_message();
+    return 0;
+}
+
+int js_wire_job_text(const struct js_wire_job *wire, const char *text,
+                     struct js_wire_text *ret)
+{
+    ret->has_grant = wire->grant_len > 0;
+    ret->gpus = "";
+    ret->details = text + wire->grant_len;
+    ret->details_len = wire->details_len;
+    ret->command = ret->details + wire->details_len;
+    ret->command_len = wire->text_len - wire->grant_len - wire->details_len;
+    if (memchr(ret->command, '\0', ret->command_len))
+        return bad_message();
+    return ret->has_grant ? read_grant(text, wire->grant_len, ret) : 0;
 }
 
 /* ---------------------------------------------------------------- CPU sets */
@@ -140,10 +173,13 @@ int js_wire_pack_setup(struct js_buf *buf, const struct js_wire_setup *setup)
     return all_packed(
         js_pack_u32(buf, setup->slots) || js_pack_u32(buf, setup->index) ||
         js_pack_u32(buf, setup->slaves) || js_pack_u8(buf, setup->bind) ||
-        js_pack_u8(buf, setup->trace) || js_pack_u32(buf, setup->capture) ||
+        js_pack_u8(buf, setup->trace) ||
+        js_pack_u8(buf, setup->allow_leftovers) ||
+        js_pack_u32(buf, setup->gpus) || js_pack_u32(buf, setup->capture) ||
         js_pack_u32(buf, setup->umask) ||
         js_pack_u64(buf, setup->spool_limit_bytes) ||
-        js_pack_i64(buf, setup->grace_ns) || pack_cpus(buf, &setup->pool) ||
+        js_pack_i64(buf, setup->grace_ns) ||
+        js_pack_i64(buf, setup->timeout_ns) || pack_cpus(buf, &setup->pool) ||
         pack_text(buf, setup->cwd) || pack_text(buf, setup->output_dir) ||
         pack_text(buf, setup->tmpdir) ||
         js_pack_bytes(buf, setup->environ, setup->environ_len));
@@ -158,10 +194,13 @@ int js_wire_unpack_setup(const void *bytes, size_t len,
     ret->slaves = js_unpack_u32(&cursor);
     ret->bind = js_unpack_u8(&cursor);
     ret->trace = js_unpack_u8(&cursor);
+    ret->allow_leftovers = js_unpack_u8(&cursor);
+    ret->gpus = js_unpack_u32(&cursor);
     ret->capture = js_unpack_u32(&cursor);
     ret->umask = js_unpack_u32(&cursor);
     ret->spool_limit_bytes = js_unpack_u64(&cursor);
     ret->grace_ns = js_unpack_i64(&cursor);
+    ret->timeout_ns = js_unpack_i64(&cursor);
     unpack_cpus(&cursor, &ret->pool);
     ret->cwd = unpack_text(&cursor);
     ret->output_dir = unpack_text(&cursor);
@@ -173,18 +212,42 @@ int js_wire_unpack_setup(const void *bytes, size_t len,
         return bad_message();
     bool is_terminated =
         ret->environ_len == 0 || ret->environ[ret->environ_len - 1] == '\0';
-    if (ret->index >= ret->slaves || !is_terminated || ret->grace_ns < 0)
+    bool is_counted =
+        ret->gpus <= JS_GPUS_MAX || ret->gpus == JS_WIRE_GPUS_FOUND;
+    if (ret->index >= ret->slaves || !is_terminated || !is_counted ||
+        ret->grace_ns < 0 || ret->timeout_ns < 0)
         return bad_message();
     return 0;
 }
 
 /* ---------------------------------------------------------------- READY */
 
+static int pack_homes(struct js_buf *buf, const struct js_wire_ready *ready)
+{
+    int rc = js_pack_u32(buf, ready->slots);
+    for (uint32_t i = 0; rc == 0 && i < ready->slots; i++)
+        rc = js_pack_u32(buf, ready->homes[i]);
+    return rc;
+}
+
+static void unpack_homes(struct js_cursor *cursor, struct js_wire_ready *ret)
+{
+    ret->slots = js_unpack_u32(cursor);
+    if (ret->slots > JS_CPUS_MAX)
+        cursor->bad = true;
+    ret->homes = cursor->bad ? NULL : calloc(ret->slots + 1, sizeof(uint32_t));
+    if (!ret->homes) {
+        cursor->bad = true;
+        return;
+    }
+    for (uint32_t i = 0; i < ret->slots; i++)
+        ret->homes[i] = js_unpack_u32(cursor);
+}
+
 int js_wire_pack_ready(struct js_buf *buf, const struct js_wire_ready *ready)
 {
-    return all_packed(js_pack_u32(buf, ready->slots) ||
-                      js_pack_u32(buf, ready->pool_cores) ||
-                      pack_cpus(buf, &ready->home) ||
+    return all_packed(pack_homes(buf, ready) || pack_cpus(buf, &ready->home) ||
+                      js_equipment_pack(buf, &ready->equipment) ||
                       js_pack_bytes(buf, ready->error, strlen(ready->error)));
 }
 
@@ -192,14 +255,23 @@ int js_wire_unpack_ready(const void *bytes, size_t len,
                          struct js_wire_ready *ret)
 {
     struct js_cursor cursor = js_cursor_of(bytes, len);
-    ret->slots = js_unpack_u32(&cursor);
-    ret->pool_cores = js_unpack_u32(&cursor);
+    memset(ret, 0, sizeof(*ret));
+    unpack_homes(&cursor, ret);
     unpack_cpus(&cursor, &ret->home);
+    js_equipment_unpack(&cursor, &ret->equipment);
     js_unpack_string(&cursor, ret->error, sizeof(ret->error));
-    if (js_cursor_end(&cursor) < 0)
-        return -1;
     bool is_useless = ret->slots == 0 && !ret->error[0];
-    return is_useless || ret->slots > JS_CPUS_MAX ? bad_message() : 0;
+    if (js_cursor_end(&cursor) == 0 && !is_useless)
+        return 0;
+    js_wire_release_ready(ret);
+    return bad_message();
+}
+
+void js_wire_release_ready(struct js_wire_ready *ready)
+{
+    free(ready->homes);
+    ready->homes = NULL;
+    js_equipment_release(&ready->equipment);
 }
 
 /* ---------------------------------------------------------------- ACK */

@@ -8,13 +8,15 @@
  *     slave                      master
  *     HELLO (version, node)  -->
  *                            <-- TEXT... SETUP   where it stands, environment
- *     READY (slots, cores)   -->
+ *     READY (slots, cores, GPUs, memory) -->
  *                            <-- JOB             at most ten unacknowledged
- *                            <-- TEXT... JOB     a command too long for it
+ *                            <-- TEXT... JOB     a text too long for it
  *     ACK                    -->                 jobs, text ... taken in
  *     DONE (outcome, output) -->                 or BACK: given back unstarted
  *                            <-- FETCH           output that did not fit
  *     OUTPUT                 -->
+ *                            <-- LIMIT           how long jobs may run
+ *                            <-- END             what runs is to end
  *                            <-- STOP
  *     BYE                    -->
  *     NOTE                   -->                 for a person, any time
@@ -26,6 +28,7 @@
 #define JS_MPI_WIRE_H
 
 #include "base/buf.h"
+#include "core/equipment.h"
 #include "core/job.h"
 #include "core/outcome.h"
 #include "core/pool.h"
@@ -35,7 +38,7 @@
 #include <stdint.h>
 
 /* Changed with any layout below; a slave of another version is refused. */
-enum { JS_WIRE_VERSION = 1 };
+enum { JS_WIRE_VERSION = 2 };
 
 enum js_tag {
     JS_TAG_HELLO = 1,
@@ -49,6 +52,8 @@ enum js_tag {
     JS_TAG_FETCH,
     JS_TAG_OUTPUT,
     JS_TAG_NOTE,
+    JS_TAG_LIMIT,
+    JS_TAG_END,
     JS_TAG_STOP,
     JS_TAG_BYE,
     JS_TAG_COUNT
@@ -62,42 +67,70 @@ enum {
      * pair); from 300 bytes on it waits for the receiver.
      */
     JS_WIRE_JOB_SIZE = 256,
-    JS_WIRE_JOB_TEXT = 200,
+    JS_WIRE_JOB_TEXT = 184,
     JS_WIRE_CHUNK = 256 * 1024, /* bytes of TEXT or OUTPUT in a message */
     JS_WIRE_INLINE = 16 * 1024, /* bytes of output that ride with DONE */
     JS_WIRE_MAX = 512 * 1024,   /* no message is longer */
-    JS_WIRE_TEXT_MAX = 64 * 1024 * 1024, /* of a SETUP or a command */
+    JS_WIRE_TEXT_MAX = 64 * 1024 * 1024, /* of a SETUP or a job */
 };
 
-/* One job, as MPI sends it (js_link builds its datatype from this layout:
- * three groups of fields). Largest fields first, no padding. */
+/*
+ * One job, as MPI sends it (js_link builds its datatype from this layout: four
+ * groups of fields). Largest fields first, no padding.
+ *
+ * The text is the grant (grant_len bytes: the list of CPUs, a NUL, the list of
+ * GPUs, a NUL; nothing where the slot's own CPUs are meant and no GPU), the
+ * details (core/details.h), and the command.
+ */
 struct js_wire_job {
     uint64_t id;
     uint64_t ticket;
-    uint64_t text_len; /* bytes of the command; more than JS_WIRE_JOB_TEXT: in
-                          the TEXT before it, and `text` is unused */
+    uint64_t data_limit_bytes; /* 0: none */
     int64_t duration_ns;
+    int64_t timeout_ns; /* 0: the default */
+    uint32_t text_len;  /* in all; more than JS_WIRE_JOB_TEXT: it is in the TEXT
+                           before it, and `text` is unused */
+    uint32_t grant_len;
+    uint32_t details_len;
     uint32_t kind; /* enum js_job_kind */
     uint32_t attempt;
     uint32_t cores;
     uint32_t inline_max; /* bytes of output that may ride with DONE */
-    uint32_t reserved[2];
+    uint32_t slot;       /* core/plan.h: JS_PLAN_SLOT_NEXT is one */
     char text[JS_WIRE_JOB_TEXT];
 };
 _Static_assert(sizeof(struct js_wire_job) == JS_WIRE_JOB_SIZE,
                "a job must fit what MPI_Send takes without waiting");
 
-/* Fills in a job; a command that fits is copied into it. */
+/* Fills in all but grant_len, the text (text_len is that of the job's own) and
+ * what is the sender's to decide (data_limit_bytes, inline_max). */
 void js_wire_job_of(struct js_wire_job *wire, const struct js_job *job,
-                    uint64_t ticket);
+                    uint64_t ticket, uint32_t slot);
 
 /* 0, or -1 with errno EBADMSG for values that no master sends. */
 int js_wire_job_check(const struct js_wire_job *wire);
+
+/* The parts of a job's text; pointers into it, but for the CPUs. */
+struct js_wire_text {
+    bool has_grant;
+    struct js_cpuset cpus;
+    const char *gpus; /* "": none */
+    const char *details;
+    size_t details_len;
+    const char *command;
+    size_t command_len;
+};
+
+/* Checked. Returns 0, or -1 with errno EBADMSG. */
+int js_wire_job_text(const struct js_wire_job *wire, const char *text,
+                     struct js_wire_text *ret);
 
 struct js_wire_hello {
     uint32_t version;
     struct js_node node;
 };
+
+#define JS_WIRE_GPUS_FOUND UINT32_MAX
 
 /* How a slave is to work. Strings of a decoded one point into the message. */
 struct js_wire_setup {
@@ -106,10 +139,13 @@ struct js_wire_setup {
     uint32_t slaves;
     bool bind;
     bool trace;
+    bool allow_leftovers;
+    uint32_t gpus; /* of its node; JS_WIRE_GPUS_FOUND: those that are found */
     uint32_t capture; /* enum js_capture */
     uint32_t umask;
     uint64_t spool_limit_bytes;
     int64_t grace_ns;
+    int64_t timeout_ns; /* of jobs without one of their own; 0: none */
     struct js_cpuset pool;
     const char *cwd;
     const char *output_dir;
@@ -120,9 +156,11 @@ struct js_wire_setup {
 
 struct js_wire_ready {
     uint32_t slots;
-    uint32_t pool_cores;   /* of its node, for all slaves on it */
-    struct js_cpuset home; /* the cores its jobs are bound to, all slots */
-    char error[1024];      /* why it cannot work, or "" */
+    uint32_t *homes;       /* the core of each slot; an unpacked one's are to be
+                              freed by js_wire_release_ready(), as equipment */
+    struct js_cpuset home; /* the CPUs its jobs are bound to, all slots */
+    struct js_equipment equipment; /* of its node, for all slaves on it */
+    char error[1024];              /* why it cannot work, or "" */
 };
 
 /* Counts since the start, so that a lost or late one does no harm. */
@@ -174,6 +212,8 @@ int js_wire_pack_ready(struct js_buf *buf, const struct js_wire_ready *ready);
 int js_wire_unpack_ready(const void *bytes, size_t len,
                          struct js_wire_ready *ret);
 
+void js_wire_release_ready(struct js_wire_ready *ready);
+
 int js_wire_pack_ack(struct js_buf *buf, const struct js_wire_ack *ack);
 int js_wire_unpack_ack(const void *bytes, size_t len, struct js_wire_ack *ret);
 
@@ -190,7 +230,7 @@ int js_wire_pack_output(struct js_buf *buf,
 int js_wire_unpack_output(const void *bytes, size_t len,
                           struct js_wire_output *ret);
 
-/* BACK, SETUP and the length of a text: one number. */
+/* BACK, LIMIT, SETUP and the length of a text: one number. */
 int js_wire_pack_number(struct js_buf *buf, uint64_t number);
 int js_wire_unpack_number(const void *bytes, size_t len, uint64_t *ret);
 

@@ -133,6 +133,26 @@ int js_runner_run(struct js_runner *runner, const struct js_runner_job *job)
     return send_scratch(runner, JS_MESSAGE_RUN);
 }
 
+static int send_number(struct js_runner *runner, enum js_runner_message type,
+                       int64_t number)
+{
+    runner->scratch.len = 0;
+    if (check_not_lost(runner) < 0 ||
+        js_runner_put_number(&runner->scratch, number) < 0)
+        return -1;
+    return send_scratch(runner, type);
+}
+
+int js_runner_end(struct js_runner *runner, uint32_t slot)
+{
+    return send_number(runner, JS_MESSAGE_END, slot);
+}
+
+int js_runner_limit(struct js_runner *runner, int64_t timeout_ns)
+{
+    return send_number(runner, JS_MESSAGE_LIMIT, timeout_ns);
+}
+
 static void set_text(struct js_runner_event *event,
                      const struct js_packet *message)
 {

@@ -24,6 +24,17 @@
  *    an output file refused for one (also ENOSPC) is tried again, from 10 ms
  *    up to 1 s apart, for at most retry_ns, with one note about it; only then
  *    is it the job's failure;
+ *  - its details count: `dir` (relative to cwd) is where it runs; stdin,
+ *    stdout and stderr are files, relative to that folder, the latter two
+ *    created or emptied (the same path for both is opened once); env is set,
+ *    the last of a name wins, over all else but the JOBSCHED_ variables. What
+ *    of it cannot be had is the job's failure (JS_STEP_CHDIR, _STDIN, _OUTPUT);
+ *  - with GPUs, CUDA_VISIBLE_DEVICES and ROCR_VISIBLE_DEVICES are set, and
+ *    CUDA_DEVICE_ORDER=PCI_BUS_ID unless the environment has it;
+ *  - one that runs longer than it may gets SIGTERM (its whole group), grace_ns
+ *    later SIGKILL, and is reported with JS_CAUSE_TIMEOUT however it ended;
+ *  - one killed by SIGKILL that was not ours (also exit 137), while the count
+ * of out-of-memory kills of its cgroup grew, is reported with JS_CAUSE_MEMORY;
  *  - when its process has ended, whatever it left behind (in its group or
  *    daemonised under it) gets SIGTERM and, grace_ns later, SIGKILL, and only
  *    when nothing is left is the job reported as ended. With one slot every
@@ -37,6 +48,7 @@
 
 #include "base/cpuset.h"
 #include "base/err.h"
+#include "core/details.h"
 #include "core/outcome.h"
 
 #include <stdbool.h>
@@ -58,16 +70,24 @@ struct js_runner_config {
     uint32_t slots;                    /* at least 1 */
     const struct js_cpuset *slot_cpus; /* one a slot: what its job is bound
                                           to; empty: not bound */
-    int64_t grace_ns;
+    int64_t grace_ns; /* between SIGTERM and SIGKILL; of what a job left behind
+                         500 ms at most */
     int64_t retry_ns;
+    bool allow_leftovers; /* what jobs leave behind goes on until the end */
 };
 
 struct js_runner_job {
     uint32_t slot;
     uint64_t id;
     uint32_t attempt;
-    uint32_t cores;      /* what JOBSCHED_CORES and OMP_NUM_THREADS say */
-    const char *name;    /* "" if it has none */
+    uint32_t cores;            /* what JOBSCHED_CORES and OMP_NUM_THREADS say */
+    int64_t timeout_ns;        /* 0: the default of js_runner_limit() */
+    uint64_t data_limit_bytes; /* 0: none */
+    const struct js_cpuset *cpus; /* NULL: those of the slot */
+    const struct js_cpuset *numa; /* NUMA nodes of its memory; NULL: any */
+    const char *gpus;             /* "0,1"; NULL: it asked for none */
+    const char *details;          /* core/details.h, details_len bytes */
+    size_t details_len;
     const char *command; /* len bytes and a NUL */
     size_t len;
 };
@@ -110,6 +130,15 @@ int js_runner_configure(struct js_runner *runner,
 /* Starts a job in a slot that is free. The command is copied. Same failures.
  * Answered by an event ENDED, also when it cannot be started. */
 int js_runner_run(struct js_runner *runner, const struct js_runner_job *job);
+
+/* Ends the job in this slot, if there is one: SIGTERM to its group, grace_ns
+ * later SIGKILL; reported with JS_CAUSE_STOPPED (one that waits to be tried
+ * again at once). Same failures. */
+int js_runner_end(struct js_runner *runner, uint32_t slot);
+
+/* From now on a job without a timeout of its own may run this long (0: without
+ * end), those that run already included. Same failures. */
+int js_runner_limit(struct js_runner *runner, int64_t timeout_ns);
 
 /*
  * Sends what waits, then takes the next event. Returns 1 and an event; 0 when

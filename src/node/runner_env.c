@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OWN_MAX = 10 };
+/* Room for what is set here, in front of the rest. */
+enum { OWN_MAX = 16 };
 
 static const char function_prefix[] = "BASH_FUNC_";
 
@@ -73,16 +74,86 @@ void js_job_env_release(struct js_job_env *env)
         free(env->cpus[i]);
     free(env->cpus);
     free(env->list);
+    free(env->own_list);
     free(env->functions);
     free(env->pwd);
     js_buf_release(&env->values);
     *env = (struct js_job_env){0};
 }
 
+/* The last value that the details give this variable, or NULL. */
+static const char *own_value(const struct js_details *details, const char *name)
+{
+    const char *found = NULL, *entry = NULL;
+    size_t len = strlen(name);
+    while (details->env_count > 0 && (entry = js_details_env(details, entry))) {
+        if (strncmp(entry, name, len) == 0 && entry[len] == '=')
+            found = entry + len + 1;
+    }
+    return found;
+}
+
+const char *js_job_env_path(const struct js_job_env *env,
+                            const struct js_details *details)
+{
+    const char *path = own_value(details, "PATH");
+    return path ? path : env->path;
+}
+
+static int format_cpu_list(struct js_buf *to, const struct js_job_env *env,
+                           const struct js_runner_job *job)
+{
+    if (js_buf_puts(to, "JOBSCHED_CPUS=") < 0)
+        return -1;
+    int rc = job->cpus ? js_cpuset_format(job->cpus, to)
+                       : js_buf_puts(to, env->cpus[job->slot]);
+    return rc < 0 ? -1 : js_buf_append(to, "", 1);
+}
+
+/* Whether the details or the configuration say something of this variable. */
+static bool is_set(const struct js_job_env *env,
+                   const struct js_details *details, const char *name)
+{
+    size_t len = strlen(name);
+    if (own_value(details, name))
+        return true;
+    for (const char **p = env->list + OWN_MAX; *p; p++) {
+        if (strncmp(*p, name, len) == 0 && (*p)[len] == '=')
+            return true;
+    }
+    return false;
+}
+
+static int format_gpus(struct js_buf *to, const struct js_job_env *env,
+                       const struct js_runner_job *job,
+                       const struct js_details *details)
+{
+    if (!job->gpus)
+        return 0;
+    if (js_buf_printf(to, "CUDA_VISIBLE_DEVICES=%s%cROCR_VISIBLE_DEVICES=%s%c",
+                      job->gpus, 0, job->gpus, 0) < 0)
+        return -1;
+    /* The numbers are in this order. */
+    return is_set(env, details, "CUDA_DEVICE_ORDER")
+               ? 0
+               : js_buf_printf(to, "CUDA_DEVICE_ORDER=PCI_BUS_ID%c", 0);
+}
+
+static int format_pwd(struct js_buf *to, const struct js_runner_config *config,
+                      const char *dir)
+{
+    if (!dir)
+        return 0;
+    bool is_absolute = dir[0] == '/';
+    return js_buf_printf(to, "PWD=%s%s%s%c", is_absolute ? "" : config->cwd,
+                         is_absolute ? "" : "/", dir, 0);
+}
+
 /* The values, each with a NUL behind it. */
 static int format_values(struct js_job_env *env,
                          const struct js_runner_config *config,
-                         const struct js_runner_job *job)
+                         const struct js_runner_job *job,
+                         const struct js_details *details)
 {
     struct js_buf *to = &env->values;
     to->len = 0;
@@ -90,31 +161,96 @@ static int format_values(struct js_job_env *env,
                       "JOBSCHED_JOB_ID=%llu%cJOBSCHED_ATTEMPT=%u%c"
                       "JOBSCHED_JOB_NAME=%s%cJOBSCHED_SLAVE=%u%c",
                       (unsigned long long)job->id, 0, job->attempt, 0,
-                      job->name, 0, config->slave, 0) < 0)
+                      details->name ? details->name : "", 0, config->slave,
+                      0) < 0)
         return -1;
     if (js_buf_printf(to,
                       "JOBSCHED_SLOT=%u%cJOBSCHED_NODE=%s%c"
-                      "JOBSCHED_CORES=%u%cJOBSCHED_CPUS=%s%c",
-                      job->slot, 0, config->host, 0, job->cores, 0,
-                      env->cpus[job->slot], 0) < 0)
+                      "JOBSCHED_CORES=%u%c",
+                      job->slot, 0, config->host, 0, job->cores, 0) < 0 ||
+        format_cpu_list(to, env, job) < 0 ||
+        format_gpus(to, env, job, details) < 0 ||
+        format_pwd(to, config, details->dir) < 0)
         return -1;
-    if (env->sets_omp)
+    if (env->sets_omp && !own_value(details, "OMP_NUM_THREADS"))
         return js_buf_printf(to, "OMP_NUM_THREADS=%u%c", job->cores, 0);
     return 0;
 }
 
+static bool has_same_name(const char *a, const char *b)
+{
+    size_t len = strcspn(a, "=");
+    return strncmp(a, b, len) == 0 && b[len] == '=';
+}
+
+static bool is_in(const char *const *list, size_t count, const char *entry)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (has_same_name(list[i], entry))
+            return true;
+    }
+    return false;
+}
+
+/* Of the details' variables each name once, with its last value. Returns how
+ * many. */
+static size_t take_own(const char **list, size_t at,
+                       const struct js_details *details)
+{
+    size_t first = at;
+    const char *entry = NULL;
+    while ((entry = js_details_env(details, entry))) {
+        size_t i = first;
+        while (i < at && !has_same_name(list[i], entry))
+            i++;
+        if (begins(entry, "JOBSCHED_"))
+            continue;
+        list[i] = entry;
+        at += i == at;
+    }
+    return at;
+}
+
+/* What is set here, then the details', then what is left of the configuration's
+ * environment. NULL with errno ENOMEM. */
+static const char **merge(struct js_job_env *env, const char *const *first,
+                          size_t count, const struct js_details *details)
+{
+    size_t size = count + details->env_count + 1;
+    for (const char **p = env->list + OWN_MAX; *p; p++)
+        size++;
+    free(env->own_list);
+    env->own_list = calloc(size, sizeof(*env->own_list));
+    if (!env->own_list)
+        return NULL;
+    const char **list = env->own_list;
+    memcpy(list, first, count * sizeof(*list));
+    size_t at = take_own(list, count, details);
+    size_t own = at;
+    for (const char **p = env->list + OWN_MAX; *p; p++) {
+        if (!is_in(list, own, *p))
+            list[at++] = *p;
+    }
+    list[at] = NULL;
+    return list;
+}
+
 const char *const *js_job_env_of(struct js_job_env *env,
                                  const struct js_runner_config *config,
-                                 const struct js_runner_job *job)
+                                 const struct js_runner_job *job,
+                                 const struct js_details *details)
 {
     size_t count = 0;
     const char *entries[OWN_MAX];
-    if (format_values(env, config, job) < 0)
+    if (format_values(env, config, job, details) < 0)
         return NULL;
     const char *end = env->values.data + env->values.len;
     for (const char *at = env->values.data; at < end; at += strlen(at) + 1)
         entries[count++] = at;
-    entries[count++] = env->pwd;
+    if (!details->dir)
+        entries[count++] = env->pwd;
+    if (details->env_count > 0 || job->gpus)
+        return merge(env, entries, count, details);
     /* They end where the configuration's begin. */
     const char **list = env->list + OWN_MAX - count;
     memcpy(list, entries, count * sizeof(*entries));

@@ -8,6 +8,7 @@
 #define JS_NODE_RUNNER_ENV_H
 
 #include "base/buf.h"
+#include "core/details.h"
 #include "node/runner.h"
 
 #include <stdbool.h>
@@ -23,6 +24,7 @@ struct js_job_env {
     const char **functions; /* entries by which bash hands on functions */
     size_t function_count;
     uint32_t slots;
+    const char **own_list; /* of a job with an environment of its own */
 };
 
 /* Returns 0, or -1 with errno ENOMEM. */
@@ -31,10 +33,15 @@ int js_job_env_init(struct js_job_env *env,
 void js_job_env_release(struct js_job_env *env); /* all zero is allowed */
 
 /* The job's environment, NULL-terminated, valid until the next call; or NULL
- * with errno ENOMEM. */
+ * with errno ENOMEM. The details' strings are borrowed. */
 const char *const *js_job_env_of(struct js_job_env *env,
                                  const struct js_runner_config *config,
-                                 const struct js_runner_job *job);
+                                 const struct js_runner_job *job,
+                                 const struct js_details *details);
+
+/* The value of PATH that the job has, or NULL. */
+const char *js_job_env_path(const struct js_job_env *env,
+                            const struct js_details *details);
 
 /* True if a bash that is /bin/sh would take the word for a function. */
 bool js_job_env_has_function(const struct js_job_env *env, const char *word);

@@ -2,7 +2,9 @@
 
 #include "base/clock.h"
 #include "node/command.h"
+#include "node/memory.h"
 #include "node/runner_env.h"
+#include "node/runner_files.h"
 #include "node/runner_output.h"
 #include "node/runner_sweep.h"
 #include "node/runner_wire.h"
@@ -20,6 +22,7 @@ static const int64_t retry_first_ns = 10 * JS_NS_PER_MS;
 static const int64_t retry_longest_ns = JS_NS_PER_S;
 /* Between two SIGKILLs, and until one that has no effect is given up. */
 static const int64_t kill_again_ns = 50 * JS_NS_PER_MS;
+static const int64_t leftover_grace_most_ns = 500 * JS_NS_PER_MS;
 static const int64_t unkillable_ns = 10 * JS_NS_PER_S;
 /* Until those that could not be told are looked at again. */
 static const int64_t look_again_ns = 20 * JS_NS_PER_MS;
@@ -28,15 +31,20 @@ enum slot_state { SLOT_FREE = 0, SLOT_WAITING, SLOT_RUNNING, SLOT_ENDING };
 
 struct slot {
     enum slot_state state;
-    struct js_runner_job job; /* its strings are in `name` and `text` */
-    struct js_buf name;
+    struct js_runner_job job; /* its strings and sets are in the next four */
     struct js_buf text;
+    struct js_buf details_bytes;
+    struct js_buf gpus;
+    struct js_cpuset cpus, numa;
+    struct js_details details;
     struct js_command command;
     struct js_output output;
     struct js_outcome outcome;
     pid_t pid; /* its process, and its group */
     int64_t started_ns;
-    int64_t wake_ns;  /* WAITING, ENDING: when to do something */
+    enum js_cause cause; /* RUNNING: why it was told to end, if it was */
+    int64_t wake_ns;  /* WAITING, ENDING: when to do something; RUNNING and told
+                         to end: when to kill it, JS_NEVER_NS: that is done */
     int64_t limit_ns; /* WAITING: of trying; ENDING: of killing. 0: not set */
     int64_t delay_ns; /* WAITING */
     bool fresh;       /* ENDING: nobody was told yet */
@@ -54,6 +62,9 @@ struct js_jobs {
     struct js_pids abandoned; /* children that SIGKILL did not end */
     bool has_children;        /* when they were reaped last */
     uint64_t ignored;
+    int64_t limit_ns; /* of jobs without a timeout of their own; 0: none */
+    struct js_oom_counter oom;
+    uint64_t ooms; /* that were seen */
     struct js_buf scratch;
 };
 
@@ -66,8 +77,9 @@ static void release_slot(struct slot *slot)
 {
     js_output_release(&slot->output);
     js_command_release(&slot->command);
-    js_buf_release(&slot->name);
     js_buf_release(&slot->text);
+    js_buf_release(&slot->details_bytes);
+    js_buf_release(&slot->gpus);
     js_buf_release(&slot->found.list);
 }
 
@@ -77,6 +89,8 @@ struct js_jobs *js_jobs_new(const struct js_jobs_means *means)
     if (!jobs)
         return NULL;
     jobs->means = *means;
+    js_oom_counter_open(&jobs->oom, "");
+    jobs->ooms = js_oom_counter_read(&jobs->oom);
     jobs->slots = calloc(means->config->slots, sizeof(*jobs->slots));
     if (!jobs->slots || js_job_env_init(&jobs->env, means->config) < 0) {
         js_jobs_free(jobs);
@@ -101,6 +115,7 @@ void js_jobs_free(struct js_jobs *jobs)
     js_buf_release(&jobs->abandoned.list);
     js_buf_release(&jobs->scratch);
     js_job_env_release(&jobs->env);
+    js_oom_counter_close(&jobs->oom);
     free(jobs->slots);
     free(jobs);
     errno = saved;
@@ -142,6 +157,7 @@ static void free_slot(struct slot *slot)
     slot->state = SLOT_FREE;
     slot->fresh = false;
     slot->limit_ns = 0;
+    slot->cause = JS_CAUSE_NONE;
     slot->found.list.len = 0;
 }
 
@@ -186,8 +202,15 @@ static int report(struct js_jobs *jobs, struct slot *slot, bool reuse)
     return rc;
 }
 
-static bool is_passing(int error)
+/* A passing lack of something, so that the start may be tried again. */
+static bool is_passing(const struct slot *slot,
+                       const struct js_spawn_failure *failure)
 {
+    int error = failure->error;
+    bool is_own_limit = failure->step == JS_STEP_EXEC && error == ENOMEM &&
+                        slot->job.data_limit_bytes > 0;
+    if (is_own_limit)
+        return false;
     return error == EAGAIN || error == ENOMEM || error == EMFILE ||
            error == ENFILE || error == ENOSPC;
 }
@@ -234,41 +257,80 @@ static int wait_and_retry(struct js_jobs *jobs, struct slot *slot,
     return rc;
 }
 
-/* Opens, prepares and spawns. Returns 0, or -1 with *failure. */
-static int launch(struct js_jobs *jobs, struct slot *slot,
-                  struct js_spawn_failure *failure)
+/* What the job is bound to, or NULL. */
+static const struct js_cpuset *cpus_of(const struct js_jobs *jobs,
+                                       const struct slot *slot)
 {
-    const struct js_runner_config *config = jobs->means.config;
-    struct js_command *command = &slot->command;
-    const struct js_cpuset *cpus = &config->slot_cpus[slot->job.slot];
+    const struct js_cpuset *cpus =
+        slot->job.cpus ? slot->job.cpus
+                       : &jobs->means.config->slot_cpus[slot->job.slot];
+    return js_cpuset_count(cpus) > 0 ? cpus : NULL;
+}
 
-    *failure = (struct js_spawn_failure){JS_STEP_OUTPUT, 0};
-    if (js_output_open(&slot->output, config, slot->job.id) < 0)
-        goto fail;
-    failure->step = JS_STEP_FORK;
-    const char *const *envp = js_job_env_of(&jobs->env, config, &slot->job);
-    if (!envp ||
-        js_command_prepare(command, slot->job.command, jobs->env.path) < 0)
-        goto fail;
+static int fd_or(int fd, int other)
+{
+    return fd >= 0 ? fd : other;
+}
+
+static void set_stdio(const struct js_jobs *jobs, const struct slot *slot,
+                      const struct js_job_files *files,
+                      struct js_spawn_spec *spec)
+{
+    const struct js_output_file *file = slot->output.file;
+    bool is_dropped = jobs->means.config->capture == JS_CAPTURE_NONE;
+    int out = is_dropped ? jobs->means.null_out : file[JS_STREAM_OUT].fd;
+    int err = is_dropped ? jobs->means.null_out : file[JS_STREAM_ERR].fd;
+    spec->stdin_fd = fd_or(files->fd[0], jobs->means.null_in);
+    spec->stdout_fd = fd_or(files->fd[1], out);
+    spec->stderr_fd = fd_or(files->fd[2], err);
+}
+
+static int spawn(struct js_jobs *jobs, struct slot *slot,
+                 const struct js_job_files *files, const char *const *envp,
+                 struct js_spawn_failure *failure)
+{
+    struct js_command *command = &slot->command;
     bool shell = command->argv[0] &&
                  js_job_env_has_function(&jobs->env, command->argv[0]);
-    const struct js_output_file *file = slot->output.file;
     struct js_spawn_spec spec = {
         .programs = shell ? NULL : command->programs,
         .argv = command->argv,
         .shell_argv = command->shell,
         .envp = envp,
-        .stdin_fd = jobs->means.null_in,
-        .stdout_fd = file[JS_STREAM_OUT].fd,
-        .stderr_fd = file[JS_STREAM_ERR].fd,
-        .cpus = js_cpuset_count(cpus) > 0 ? cpus : NULL,
+        .dir = slot->details.dir,
+        .cpus = cpus_of(jobs, slot),
+        .numa = slot->job.numa,
+        .data_limit_bytes = slot->job.data_limit_bytes,
         .ignored = &jobs->ignored,
     };
-    if (config->capture == JS_CAPTURE_NONE)
-        spec.stdout_fd = spec.stderr_fd = jobs->means.null_out;
+    set_stdio(jobs, slot, files, &spec);
     slot->outcome = (struct js_outcome){.start_unix_ns = js_clock_unix_ns()};
     slot->started_ns = js_clock_ns();
     return js_spawn(&spec, &slot->pid, failure);
+}
+
+/* Opens, prepares and spawns. Returns 0, or -1 with *failure. */
+static int launch(struct js_jobs *jobs, struct slot *slot,
+                  struct js_spawn_failure *failure)
+{
+    const struct js_runner_config *config = jobs->means.config;
+    struct js_job_files files;
+
+    *failure = (struct js_spawn_failure){JS_STEP_OUTPUT, 0};
+    if (js_output_open(&slot->output, config, slot->job.id) < 0)
+        goto fail;
+    failure->step = JS_STEP_FORK;
+    const char *const *envp =
+        js_job_env_of(&jobs->env, config, &slot->job, &slot->details);
+    if (!envp ||
+        js_command_prepare(&slot->command, slot->job.command,
+                           js_job_env_path(&jobs->env, &slot->details)) < 0)
+        goto fail;
+    if (js_job_files_open(&files, &slot->details, failure) < 0)
+        return -1;
+    int rc = spawn(jobs, slot, &files, envp, failure);
+    js_job_files_close(&files);
+    return rc;
 fail:
     failure->error = errno;
     return -1;
@@ -280,12 +342,13 @@ static int try_to_start(struct js_jobs *jobs, struct slot *slot)
     if (launch(jobs, slot, &failure) == 0) {
         slot->state = SLOT_RUNNING;
         slot->limit_ns = 0;
+        slot->wake_ns = JS_NEVER_NS;
         jobs->has_children = true;
         return 0;
     }
     int64_t now_ns = js_clock_ns();
     bool late = slot->state == SLOT_WAITING && now_ns >= slot->limit_ns;
-    if (is_passing(failure.error) && !late && jobs->means.config->retry_ns > 0)
+    if (is_passing(slot, &failure) && !late && jobs->means.config->retry_ns > 0)
         return wait_and_retry(jobs, slot, &failure, now_ns);
     slot->outcome = (struct js_outcome){
         .start_unix_ns = js_clock_unix_ns(),
@@ -296,18 +359,32 @@ static int try_to_start(struct js_jobs *jobs, struct slot *slot)
     return report(jobs, slot, true);
 }
 
-/* Keeps its own copy of the strings. */
+static const struct js_cpuset *copy_set(struct js_cpuset *to,
+                                        const struct js_cpuset *from)
+{
+    if (from)
+        *to = *from;
+    return from ? to : NULL;
+}
+
+/* Keeps its own copy of the strings and sets. */
 static int copy_job(struct slot *slot, const struct js_runner_job *job)
 {
-    slot->name.len = 0;
-    slot->text.len = 0;
-    if (js_buf_puts(&slot->name, job->name) < 0 ||
-        js_buf_append(&slot->text, job->command, job->len) < 0)
+    slot->text.len = slot->details_bytes.len = slot->gpus.len = 0;
+    if (js_buf_append(&slot->text, job->command, job->len) < 0 ||
+        js_buf_append(&slot->details_bytes, job->details, job->details_len) <
+            0 ||
+        (job->gpus && js_buf_puts(&slot->gpus, job->gpus) < 0))
         return -1;
     slot->job = *job;
-    slot->job.name = js_buf_string(&slot->name);
     slot->job.command = js_buf_string(&slot->text);
-    return slot->job.name && slot->job.command ? 0 : -1;
+    slot->job.gpus = job->gpus ? js_buf_string(&slot->gpus) : NULL;
+    slot->job.cpus = copy_set(&slot->cpus, job->cpus);
+    slot->job.numa = copy_set(&slot->numa, job->numa);
+    if (!slot->job.command || (job->gpus && !slot->job.gpus))
+        return -1;
+    return js_details_unpack(slot->details_bytes.data, job->details_len,
+                             &slot->details);
 }
 
 int js_jobs_start(struct js_jobs *jobs, const struct js_runner_job *job)
@@ -337,10 +414,25 @@ static void set_outcome(struct slot *slot, int status,
     outcome->user_cpu_ns = ns_of(&usage->ru_utime);
     outcome->system_cpu_ns = ns_of(&usage->ru_stime);
     outcome->max_rss_bytes = (uint64_t)usage->ru_maxrss * 1024;
+    outcome->cause = slot->cause;
     if (WIFSIGNALED(status))
         outcome->signal = (uint32_t)WTERMSIG(status);
     else
         outcome->exit_code = (uint32_t)WEXITSTATUS(status);
+}
+
+/* The count is of all in our cgroup, so the first job that was killed since it
+ * grew is taken for the one that was meant. Read only after such an end. */
+static void look_for_oom(struct js_jobs *jobs, struct js_outcome *outcome)
+{
+    enum { SHELL_SAYS_KILLED = 128 + SIGKILL };
+    if (outcome->cause != JS_CAUSE_NONE ||
+        (outcome->signal != SIGKILL && outcome->exit_code != SHELL_SAYS_KILLED))
+        return;
+    uint64_t ooms = js_oom_counter_read(&jobs->oom);
+    if (ooms > jobs->ooms)
+        outcome->cause = JS_CAUSE_MEMORY;
+    jobs->ooms = ooms;
 }
 
 static bool is_spared(pid_t pid, void *arg)
@@ -370,6 +462,14 @@ static bool sweep(struct js_jobs *jobs, struct slot *slot,
     return run.left > 0;
 }
 
+/* Shorter than that of a job that is to end in good order: its slot waits. */
+static int64_t leftover_grace_ns(const struct js_jobs *jobs)
+{
+    int64_t grace_ns = jobs->means.config->grace_ns;
+    return grace_ns < leftover_grace_most_ns ? grace_ns
+                                             : leftover_grace_most_ns;
+}
+
 static void start_ending(struct js_jobs *jobs, struct slot *slot)
 {
     int64_t now_ns = js_clock_ns();
@@ -377,7 +477,7 @@ static void start_ending(struct js_jobs *jobs, struct slot *slot)
     slot->fresh = false;
     slot->killing = false;
     slot->looked = false;
-    slot->wake_ns = now_ns + jobs->means.config->grace_ns;
+    slot->wake_ns = now_ns + leftover_grace_ns(jobs);
     slot->limit_ns = slot->wake_ns + unkillable_ns;
     if (slot->pid > 0) {
         /* Its leader was reaped only now, so the number is not used again. */
@@ -400,6 +500,8 @@ static int settle(struct js_jobs *jobs, struct slot *slot)
     bool clean = false;
     if (!jobs->has_children)
         return finish_ending(jobs, slot, true);
+    if (jobs->means.config->allow_leftovers)
+        return finish_ending(jobs, slot, false);
     if (slot->fresh)
         start_ending(jobs, slot);
     if (sweep(jobs, slot, &slot->found, &clean))
@@ -442,8 +544,8 @@ static int wake_ending(struct js_jobs *jobs, struct slot *slot, int64_t now_ns)
 static int start_strays(struct js_jobs *jobs)
 {
     struct slot *strays = &jobs->strays;
-    if (jobs->count == 1 || strays->state != SLOT_FREE || !jobs->has_children ||
-        !is_idle(jobs))
+    if (jobs->count == 1 || jobs->means.config->allow_leftovers ||
+        strays->state != SLOT_FREE || !jobs->has_children || !is_idle(jobs))
         return 0;
     strays->state = SLOT_ENDING;
     strays->fresh = true;
@@ -461,6 +563,7 @@ static bool reap_children(struct js_jobs *jobs)
         struct slot *slot = slot_of(jobs, pid);
         if (slot) {
             set_outcome(slot, status, &usage);
+            look_for_oom(jobs, &slot->outcome);
             slot->state = SLOT_ENDING;
             slot->fresh = true;
             slot->wake_ns = JS_NEVER_NS;
@@ -485,12 +588,77 @@ int js_jobs_reap(struct js_jobs *jobs)
     return start_strays(jobs);
 }
 
+/* ---------------------------------------------------------------- ending */
+
+static void tell_to_end(struct js_jobs *jobs, struct slot *slot,
+                        enum js_cause cause)
+{
+    if (slot->cause != JS_CAUSE_NONE)
+        return;
+    slot->cause = cause;
+    slot->wake_ns = js_clock_ns() + jobs->means.config->grace_ns;
+    kill(-slot->pid, SIGTERM);
+    kill(-slot->pid, SIGCONT); /* a stopped one hears nothing else */
+}
+
+static int end_slot(struct js_jobs *jobs, struct slot *slot)
+{
+    if (slot->state == SLOT_RUNNING)
+        tell_to_end(jobs, slot, JS_CAUSE_STOPPED);
+    if (slot->state != SLOT_WAITING)
+        return 0;
+    slot->outcome = (struct js_outcome){.start_unix_ns = js_clock_unix_ns(),
+                                        .cause = JS_CAUSE_STOPPED};
+    return report(jobs, slot, true);
+}
+
+int js_jobs_end(struct js_jobs *jobs, uint32_t slot)
+{
+    return slot < jobs->count ? end_slot(jobs, &jobs->slots[slot]) : 0;
+}
+
+void js_jobs_limit(struct js_jobs *jobs, int64_t timeout_ns)
+{
+    jobs->limit_ns = timeout_ns;
+}
+
+/* When the job has run for as long as it may. */
+static int64_t deadline_ns(const struct js_jobs *jobs, const struct slot *slot)
+{
+    int64_t timeout_ns =
+        slot->job.timeout_ns > 0 ? slot->job.timeout_ns : jobs->limit_ns;
+    int64_t at_ns;
+    if (timeout_ns <= 0 ||
+        __builtin_add_overflow(slot->started_ns, timeout_ns, &at_ns))
+        return JS_NEVER_NS;
+    return at_ns;
+}
+
+static int64_t running_wake_ns(const struct js_jobs *jobs,
+                               const struct slot *slot)
+{
+    return slot->cause == JS_CAUSE_NONE ? deadline_ns(jobs, slot)
+                                        : slot->wake_ns;
+}
+
+static void wake_running(struct js_jobs *jobs, struct slot *slot)
+{
+    if (slot->cause == JS_CAUSE_NONE) {
+        tell_to_end(jobs, slot, JS_CAUSE_TIMEOUT);
+        return;
+    }
+    slot->wake_ns = JS_NEVER_NS;
+    kill(-slot->pid, SIGKILL);
+}
+
 static int wake(struct js_jobs *jobs, struct slot *slot, int64_t now_ns)
 {
     if (slot->state == SLOT_WAITING && now_ns >= slot->wake_ns)
         return try_to_start(jobs, slot);
     if (slot->state == SLOT_ENDING && now_ns >= slot->wake_ns)
         return wake_ending(jobs, slot, now_ns);
+    if (slot->state == SLOT_RUNNING && now_ns >= running_wake_ns(jobs, slot))
+        wake_running(jobs, slot);
     return 0;
 }
 
@@ -506,15 +674,27 @@ int js_jobs_tick(struct js_jobs *jobs)
     return start_strays(jobs);
 }
 
+static int64_t slot_wake_ns(const struct js_jobs *jobs, const struct slot *slot)
+{
+    switch (slot->state) {
+    case SLOT_WAITING:
+    case SLOT_ENDING:
+        return slot->wake_ns;
+    case SLOT_RUNNING:
+        return running_wake_ns(jobs, slot);
+    case SLOT_FREE:
+        break;
+    }
+    return JS_NEVER_NS;
+}
+
 int64_t js_jobs_wake_ns(const struct js_jobs *jobs)
 {
-    int64_t first_ns = JS_NEVER_NS;
-    for (uint32_t i = 0; i <= jobs->count; i++) {
-        const struct slot *slot =
-            i < jobs->count ? &jobs->slots[i] : &jobs->strays;
-        bool waits = slot->state == SLOT_WAITING || slot->state == SLOT_ENDING;
-        if (waits && slot->wake_ns < first_ns)
-            first_ns = slot->wake_ns;
+    int64_t first_ns = slot_wake_ns(jobs, &jobs->strays);
+    for (uint32_t i = 0; i < jobs->count; i++) {
+        int64_t wake_ns = slot_wake_ns(jobs, &jobs->slots[i]);
+        if (wake_ns < first_ns)
+            first_ns = wake_ns;
     }
     return first_ns;
 }

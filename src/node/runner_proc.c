@@ -198,22 +198,54 @@ static int refuse(struct runner *runner, const struct js_runner_job *job)
 static int run(struct runner *runner, const struct js_packet *message)
 {
     struct js_runner_job job;
-    if (js_runner_get_job(message->body, message->len, &job) < 0)
+    struct js_runner_sets sets;
+    if (js_runner_get_job(message->body, message->len, &sets, &job) < 0)
         return -1;
     return runner->jobs ? js_jobs_start(runner->jobs, &job)
                         : refuse(runner, &job);
+}
+
+static int end_job(struct runner *runner, const struct js_packet *message)
+{
+    int64_t slot;
+    if (js_runner_get_number(message->body, message->len, &slot) < 0)
+        return -1;
+    return runner->jobs ? js_jobs_end(runner->jobs, (uint32_t)slot) : 0;
+}
+
+static int set_limit(struct runner *runner, const struct js_packet *message)
+{
+    int64_t timeout_ns;
+    if (js_runner_get_number(message->body, message->len, &timeout_ns) < 0)
+        return -1;
+    if (runner->jobs)
+        js_jobs_limit(runner->jobs, timeout_ns);
+    return 0;
+}
+
+static int take_message(struct runner *runner, const struct js_packet *message)
+{
+    switch (message->type) {
+    case JS_MESSAGE_CONFIGURE:
+        return configure(runner, message);
+    case JS_MESSAGE_RUN:
+        return run(runner, message);
+    case JS_MESSAGE_END:
+        return end_job(runner, message);
+    case JS_MESSAGE_LIMIT:
+        return set_limit(runner, message);
+    default:
+        errno = EBADMSG;
+        return -1;
+    }
 }
 
 static int take_messages(struct runner *runner)
 {
     struct js_packet message;
     int rc = js_channel_receive(&runner->channel) < 0 ? -1 : 0;
-    while (rc == 0 && js_channel_next(&runner->channel, &message) == 1) {
-        if (message.type == JS_MESSAGE_CONFIGURE)
-            rc = configure(runner, &message);
-        else
-            rc = message.type == JS_MESSAGE_RUN ? run(runner, &message) : -1;
-    }
+    while (rc == 0 && js_channel_next(&runner->channel, &message) == 1)
+        rc = take_message(runner, &message);
     return rc;
 }
 

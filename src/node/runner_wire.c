@@ -106,7 +106,8 @@ int js_runner_put_config(struct js_buf *buf,
         put_string(buf, config->host) < 0 ||
         js_pack_u32(buf, (uint32_t)config->slave) < 0 ||
         put_cpus(buf, config) < 0 || js_pack_i64(buf, config->grace_ns) < 0 ||
-        js_pack_i64(buf, config->retry_ns) < 0)
+        js_pack_i64(buf, config->retry_ns) < 0 ||
+        js_pack_u8(buf, config->allow_leftovers) < 0)
         return -1;
     return 0;
 }
@@ -135,6 +136,7 @@ int js_runner_get_config(const void *body, size_t len,
     config.slot_cpus = get_cpus(&cursor, config.slots);
     config.grace_ns = js_unpack_i64(&cursor);
     config.retry_ns = js_unpack_i64(&cursor);
+    config.allow_leftovers = js_unpack_u8(&cursor);
     if (js_cursor_end(&cursor) == 0 && config_is_whole(&config)) {
         *ret = config;
         return 0;
@@ -156,26 +158,73 @@ void js_runner_release_config(struct js_runner_config *config)
     *config = (struct js_runner_config){0};
 }
 
+/* Nothing for a set that is not there. */
+static int put_set(struct js_buf *buf, const struct js_cpuset *set)
+{
+    return js_pack_bytes(buf, set ? set->word : NULL,
+                         set ? sizeof(set->word) : 0);
+}
+
+static const struct js_cpuset *get_set(struct js_cursor *cursor,
+                                       struct js_cpuset *to)
+{
+    size_t len;
+    const char *words = js_unpack_bytes(cursor, &len);
+    if (len == 0)
+        return NULL;
+    if (len != sizeof(to->word)) {
+        cursor->bad = true;
+        return NULL;
+    }
+    memcpy(to->word, words, len);
+    return to;
+}
+
 int js_runner_put_job(struct js_buf *buf, const struct js_runner_job *job)
 {
     if (js_pack_u32(buf, job->slot) < 0 || js_pack_u64(buf, job->id) < 0 ||
         js_pack_u32(buf, job->attempt) < 0 ||
-        js_pack_u32(buf, job->cores) < 0 || put_string(buf, job->name) < 0 ||
+        js_pack_u32(buf, job->cores) < 0 ||
+        js_pack_i64(buf, job->timeout_ns) < 0 ||
+        js_pack_u64(buf, job->data_limit_bytes) < 0 ||
+        put_set(buf, job->cpus) < 0 || put_set(buf, job->numa) < 0 ||
+        put_string(buf, job->gpus) < 0 ||
+        js_pack_bytes(buf, job->details, job->details_len) < 0 ||
         js_pack_bytes(buf, job->command, job->len + 1) < 0)
         return -1;
     return 0;
 }
 
-int js_runner_get_job(const void *body, size_t len, struct js_runner_job *ret)
+int js_runner_get_job(const void *body, size_t len, struct js_runner_sets *sets,
+                      struct js_runner_job *ret)
 {
     struct js_cursor cursor = js_cursor_of(body, len);
     ret->slot = js_unpack_u32(&cursor);
     ret->id = js_unpack_u64(&cursor);
     ret->attempt = js_unpack_u32(&cursor);
     ret->cores = js_unpack_u32(&cursor);
-    ret->name = get_string(&cursor);
+    ret->timeout_ns = js_unpack_i64(&cursor);
+    ret->data_limit_bytes = js_unpack_u64(&cursor);
+    ret->cpus = get_set(&cursor, &sets->cpus);
+    ret->numa = get_set(&cursor, &sets->numa);
+    ret->gpus = get_string(&cursor);
+    if (!ret->gpus[0])
+        ret->gpus = NULL;
+    ret->details = js_unpack_bytes(&cursor, &ret->details_len);
     ret->command = get_string(&cursor);
     ret->len = strlen(ret->command);
+    return js_cursor_end(&cursor);
+}
+
+int js_runner_put_number(struct js_buf *buf, int64_t number)
+{
+    return js_pack_i64(buf, number);
+}
+
+int js_runner_get_number(const void *body, size_t len, int64_t *ret)
+{
+    struct js_cursor cursor = js_cursor_of(body, len);
+    *ret = js_unpack_i64(&cursor);
     return js_cursor_end(&cursor);
 }
 

@@ -16,6 +16,8 @@
 enum js_runner_message {
     JS_MESSAGE_CONFIGURE = 1, /* to the runner */
     JS_MESSAGE_RUN,
+    JS_MESSAGE_END,   /* a slot */
+    JS_MESSAGE_LIMIT, /* a time */
     JS_MESSAGE_READY, /* from it: a text */
     JS_MESSAGE_ENDED, /* with the descriptors of stdout and stderr */
     JS_MESSAGE_NOTE,  /* a text */
@@ -33,8 +35,16 @@ void js_runner_release_config(struct js_runner_config *config);
 
 int js_runner_put_job(struct js_buf *buf, const struct js_runner_job *job);
 
-/* The strings point into `body`. */
-int js_runner_get_job(const void *body, size_t len, struct js_runner_job *ret);
+/* The strings point into `body`, the sets into *sets. */
+struct js_runner_sets {
+    struct js_cpuset cpus, numa;
+};
+int js_runner_get_job(const void *body, size_t len, struct js_runner_sets *sets,
+                      struct js_runner_job *ret);
+
+/* END and LIMIT. */
+int js_runner_put_number(struct js_buf *buf, int64_t number);
+int js_runner_get_number(const void *body, size_t len, int64_t *ret);
 
 int js_runner_put_ended(struct js_buf *buf, uint32_t slot,
                         const struct js_outcome *outcome);

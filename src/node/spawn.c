@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -68,6 +69,27 @@ BARE static int set_stdio(struct child *child)
     return 0;
 }
 
+/* Where the kernel does not know how, memory comes from where the job runs, as
+ * by default; so a failure is none of the job's. (MPOL_BIND would kill a job
+ * that needs more than these nodes have.) */
+BARE static void prefer_memory(const struct js_cpuset *nodes)
+{
+    enum { PREFERRED = 1, PREFERRED_MANY = 5 };
+    if (syscall(SYS_set_mempolicy, PREFERRED_MANY, nodes->word,
+                (unsigned long)JS_CPUS_MAX / 8) < 0)
+        syscall(SYS_set_mempolicy, PREFERRED, nodes->word,
+                (unsigned long)JS_CPUS_MAX / 8);
+}
+
+BARE static int limit_data(struct child *child)
+{
+    uint64_t bytes = child->spec->data_limit_bytes;
+    struct rlimit limit = {bytes, bytes};
+    if (bytes > 0 && setrlimit(RLIMIT_DATA, &limit) < 0)
+        return failed(child, JS_STEP_LIMIT);
+    return 0;
+}
+
 BARE static int set_surroundings(struct child *child)
 {
     const struct js_spawn_spec *spec = child->spec;
@@ -77,9 +99,13 @@ BARE static int set_surroundings(struct child *child)
         sched_setaffinity(0, sizeof(spec->cpus->word),
                           (const cpu_set_t *)spec->cpus->word) < 0)
         return failed(child, JS_STEP_BIND);
+    if (spec->numa)
+        prefer_memory(spec->numa);
     if (spec->dir && chdir(spec->dir) < 0)
         return failed(child, JS_STEP_CHDIR);
-    return set_stdio(child);
+    if (set_stdio(child) < 0)
+        return -1;
+    return limit_data(child);
 }
 
 /* True where execvp would try the next folder of PATH. */

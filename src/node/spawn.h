@@ -30,6 +30,9 @@ struct js_spawn_spec {
     int stdout_fd;
     int stderr_fd;
     const struct js_cpuset *cpus; /* NULL: as inherited */
+    const struct js_cpuset *numa; /* NUMA nodes to take memory from where it
+                                     can be had; NULL: as inherited */
+    uint64_t data_limit_bytes;    /* RLIMIT_DATA; 0: as inherited */
     const uint64_t *ignored;      /* what js_spawn_ignored() said; NULL: it is
                                      asked, at the cost of a call a signal */
 };

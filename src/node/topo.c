@@ -4,7 +4,9 @@
 
 #include <errno.h>
 #include <hwloc.h>
+#include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -16,9 +18,10 @@ struct js_topo {
 
 /*
  * Only what says which cores are neighbours (and so orders them, however the
- * system numbers its CPUs), and no I/O devices: with the flags below the load
- * takes a third of the time. What adds no level of its own is left out
- * (KEEP_STRUCTURE), but cores stay even where each has a single thread.
+ * system numbers its CPUs), and of I/O only devices that matter (GPUs): with
+ * the flags below the load takes a third of the time. What adds no level of its
+ * own is left out (KEEP_STRUCTURE), but cores stay even where each has a single
+ * thread.
  */
 static int filter_types(hwloc_topology_t machine)
 {
@@ -34,6 +37,9 @@ static int filter_types(hwloc_topology_t machine)
                 machine, levels[i], HWLOC_TYPE_FILTER_KEEP_STRUCTURE) < 0)
             return -1;
     }
+    if (hwloc_topology_set_type_filter(machine, HWLOC_OBJ_PCI_DEVICE,
+                                       HWLOC_TYPE_FILTER_KEEP_IMPORTANT) < 0)
+        return -1;
     return hwloc_topology_set_type_filter(machine, HWLOC_OBJ_CORE,
                                           HWLOC_TYPE_FILTER_KEEP_ALL);
 }
@@ -287,4 +293,115 @@ int js_topo_part(const struct js_topo *topo, const struct js_cpuset *pool,
         count > cores ? first + 1 : part_start(cores, count, index + 1);
     take_cores(topo, &usable, first, end, ret);
     return 0;
+}
+
+/* ---------------------------------------------------------------- equipment */
+
+/* The index of the first NUMA node near to the object, or 0. */
+static uint16_t numa_of(const struct js_topo *topo, hwloc_obj_t object)
+{
+    hwloc_obj_t node = NULL;
+    while ((node = hwloc_get_next_obj_by_type(topo->machine, HWLOC_OBJ_NUMANODE,
+                                              node))) {
+        if (object->cpuset && node->cpuset &&
+            hwloc_bitmap_intersects(node->cpuset, object->cpuset))
+            return (uint16_t)node->logical_index;
+    }
+    return 0;
+}
+
+/* What the core shares with its nearest neighbours: its L3 cache; where the
+ * machine has none of its own for some, their L2, or package. */
+static uint16_t cache_of(const struct js_topo *topo, hwloc_obj_t core)
+{
+    static const hwloc_obj_type_t types[] = {
+        HWLOC_OBJ_L3CACHE, HWLOC_OBJ_L2CACHE, HWLOC_OBJ_PACKAGE};
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        hwloc_obj_t shared =
+            hwloc_get_ancestor_obj_by_type(topo->machine, types[i], core);
+        if (shared)
+            return (uint16_t)shared->logical_index;
+    }
+    return 0;
+}
+
+static int add_cores(const struct js_topo *topo, const struct js_cpuset *pool,
+                     struct js_equipment *ret)
+{
+    struct js_cpuset cpus;
+    hwloc_obj_t thread = next_thread(topo, pool, NULL);
+    while (thread) {
+        hwloc_obj_t core = core_of(topo, thread);
+        js_cpuset_clear(&cpus);
+        while (thread && core_of(topo, thread) == core) {
+            js_cpuset_add(&cpus, thread->os_index);
+            thread = next_thread(topo, pool, thread);
+        }
+        if (js_equipment_add_core(ret, &cpus, cache_of(topo, core),
+                                  numa_of(topo, core)) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+enum { VENDOR_NVIDIA = 0x10de, VENDOR_AMD = 0x1002 };
+
+/* A display controller of any kind ("VGA", "3D", other) of that vendor. */
+static bool is_gpu(hwloc_obj_t device, unsigned vendor)
+{
+    enum { DISPLAY_CONTROLLER = 0x03 };
+    const struct hwloc_pcidev_attr_s *pci = &device->attr->pcidev;
+    return pci->class_id >> 8 == DISPLAY_CONTROLLER && pci->vendor_id == vendor;
+}
+
+/* hwloc has them in the order of their addresses. Returns how many. */
+static int add_gpus(const struct js_topo *topo, unsigned vendor,
+                    struct js_equipment *ret)
+{
+    hwloc_obj_t device = NULL;
+    int count = 0;
+    while ((device = hwloc_get_next_pcidev(topo->machine, device))) {
+        char name[JS_GPU_NAME_SIZE];
+        if (!is_gpu(device, vendor) || count == JS_GPUS_MAX)
+            continue;
+        hwloc_obj_t near = hwloc_get_non_io_ancestor_obj(topo->machine, device);
+        snprintf(name, sizeof(name), "%d", count++);
+        if (js_equipment_add_gpu(ret, name,
+                                 near ? numa_of(topo, near) : UINT16_MAX) < 0)
+            return -1;
+    }
+    return count;
+}
+
+int js_topo_equipment(const struct js_topo *topo, const struct js_cpuset *pool,
+                      struct js_equipment *ret, struct js_err *err)
+{
+    struct js_cpuset usable;
+    if (find_usable(topo, pool, &usable, err) < 0)
+        return -1;
+    int gpus = add_cores(topo, &usable, ret);
+    if (gpus == 0)
+        gpus = add_gpus(topo, VENDOR_NVIDIA, ret);
+    if (gpus == 0)
+        gpus = add_gpus(topo, VENDOR_AMD, ret);
+    return gpus < 0 ? js_err_errno(err, "cannot list this machine's cores") : 0;
+}
+
+void js_topo_numa(const struct js_topo *topo, const struct js_cpuset *cpus,
+                  struct js_cpuset *ret_nodes)
+{
+    hwloc_obj_t thread = NULL;
+    js_cpuset_clear(ret_nodes);
+    while ((thread = next_thread(topo, cpus, thread))) {
+        hwloc_obj_t node = hwloc_get_obj_by_type(
+            topo->machine, HWLOC_OBJ_NUMANODE, numa_of(topo, thread));
+        if (node && node->os_index < JS_CPUS_MAX)
+            js_cpuset_add(ret_nodes, node->os_index);
+    }
+}
+
+unsigned js_topo_numa_count(const struct js_topo *topo)
+{
+    int count = hwloc_get_nbobjs_by_type(topo->machine, HWLOC_OBJ_NUMANODE);
+    return count > 0 ? (unsigned)count : 1;
 }

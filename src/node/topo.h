@@ -9,6 +9,7 @@
 
 #include "base/cpuset.h"
 #include "base/err.h"
+#include "core/equipment.h"
 
 struct js_topo;
 
@@ -50,5 +51,22 @@ int js_topo_part(const struct js_topo *topo, const struct js_cpuset *pool,
  * failure as above. */
 int js_topo_first_core(const struct js_topo *topo, const struct js_cpuset *set,
                        struct js_cpuset *ret, struct js_err *err);
+
+/*
+ * The cores of `pool` in their order, each with its threads that are in the
+ * pool, and the GPUs of the machine (not their memory): PCI display and 3D
+ * controllers of NVIDIA and AMD, in the order of their PCI addresses, named
+ * "0", "1" ... in that order (a vendor's counts from 0; where both are there
+ * NVIDIA's are taken). Empty *ret; 0, or -1 with *err.
+ */
+int js_topo_equipment(const struct js_topo *topo, const struct js_cpuset *pool,
+                      struct js_equipment *ret, struct js_err *err);
+
+/* The NUMA nodes (by the kernel's numbers) nearest to the CPUs, as a set. */
+void js_topo_numa(const struct js_topo *topo, const struct js_cpuset *cpus,
+                  struct js_cpuset *ret_nodes);
+
+/* How many NUMA nodes the machine has. */
+unsigned js_topo_numa_count(const struct js_topo *topo);
 
 #endif

@@ -9,10 +9,19 @@
 #include "core/job.h"
 #include "core/outcome.h"
 
+/* What follows from an attempt. */
+enum js_fate {
+    JS_FATE_ENDED = 0, /* as the outcome says, for good */
+    JS_FATE_RETRIED,   /* it failed and runs again */
+    JS_FATE_SKIPPED,   /* it never ran: what it comes after failed */
+};
+
 struct js_finish {
     struct js_job *job;
     struct js_outcome outcome;
-    unsigned slave;
+    enum js_fate fate;
+    uint64_t parent; /* of a skipped job: the job that failed or was skipped */
+    unsigned slave;  /* 0 of a skipped job, whose host is "" */
     uint32_t cores;
     const char *host; /* borrowed, lives as long as the run */
 };

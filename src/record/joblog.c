@@ -15,6 +15,9 @@
 /* How long the end of a run waits for the reader of a FIFO to take more. */
 enum { LAST_WAIT_MS = 5000 };
 
+/* As timeout(1) has it. */
+enum { TIMEOUT_EXIT = 124 };
+
 struct js_joblog {
     int fd;
     char *path;
@@ -107,13 +110,15 @@ static int add_parallel_columns(struct js_buf *buf,
                                 const struct js_finish *finish)
 {
     const struct js_outcome *outcome = &finish->outcome;
+    bool is_timeout = outcome->cause == JS_CAUSE_TIMEOUT;
     if (js_buf_printf(buf, "%" PRIu64 "\t", finish->job->id) < 0 ||
         js_buf_escape(buf, finish->host, strlen(finish->host)) < 0 ||
         add_seconds(buf, outcome->start_unix_ns) < 0 ||
         add_seconds(buf, outcome->run_ns) < 0 ||
         js_buf_printf(buf, "\t0\t%" PRIu64 "\t%" PRIu32 "\t%" PRIu32 "\t",
-                      outcome->out_bytes, outcome->exit_code,
-                      outcome->signal) < 0)
+                      outcome->out_bytes,
+                      is_timeout ? TIMEOUT_EXIT : outcome->exit_code,
+                      is_timeout ? 0 : outcome->signal) < 0)
         return -1;
     return add_command(buf, finish->job);
 }
@@ -121,7 +126,7 @@ static int add_parallel_columns(struct js_buf *buf,
 static int add_own_columns(struct js_buf *buf, const struct js_finish *finish)
 {
     const struct js_outcome *outcome = &finish->outcome;
-    const char *name = "";
+    const char *name = js_job_name(finish->job);
     if (js_buf_printf(buf, "\t%s\t%" PRIu32 "\t%u\t%" PRIu32, name,
                       finish->job->attempt, finish->slave, finish->cores) < 0 ||
         add_seconds(buf, outcome->user_cpu_ns) < 0 ||

@@ -9,9 +9,11 @@
  * Starttime is seconds since 1970 and JobRuntime, UserCPU and SystemCPU are
  * seconds, all with three decimals; Send is 0, Receive the bytes of stdout;
  * MaxRSS is in KiB (at the least that of the process that started the job);
- * Name is empty for a job without one. Tabs, newlines, backslashes and control
- * bytes in a command are escaped (js_buf_escape), so that a line is always a
- * job. Columns are only ever added at the end.
+ * Name is empty for a job without one. Each attempt has its line; one that
+ * timed out has Exitval 124 and Signal 0; a skipped job has none. Tabs,
+ * newlines, backslashes and control bytes in a command are escaped
+ * (js_buf_escape), so that a line is always a job. Columns are only ever added
+ * at the end.
  *
  * Lines are gathered and written in one go. A write that fails (a full disk)
  * is tried again at each flush and at the end; nothing is lost before

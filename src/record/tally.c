@@ -9,14 +9,26 @@
 /* As much of a command as a person wants to see in a sentence. */
 enum { COMMAND_SHOWN = 100 };
 
-void js_tally_add(struct js_tally *tally, const struct js_finish *finish)
+static void count_end(struct js_tally *tally, const struct js_finish *finish)
 {
-    if (js_outcome_succeeded(&finish->outcome))
+    if (finish->outcome.cause == JS_CAUSE_STOPPED)
+        tally->stopped++;
+    else if (js_outcome_succeeded(&finish->outcome))
         tally->done++;
     else
         tally->failed++;
     if (finish->job->attempt > 1)
         tally->retried += finish->job->attempt - 1;
+}
+
+void js_tally_add(struct js_tally *tally, const struct js_finish *finish)
+{
+    if (finish->fate == JS_FATE_SKIPPED) {
+        tally->skipped++;
+        return;
+    }
+    if (finish->fate == JS_FATE_ENDED)
+        count_end(tally, finish);
     if (finish->outcome.run_ns > 0)
         tally->busy_ns += finish->outcome.run_ns;
 }
@@ -62,21 +74,61 @@ static int append_command(struct js_buf *buf, const struct js_job *job)
     return append_cut(buf, job->command, job->command_len);
 }
 
-int js_tally_describe(const struct js_finish *finish, struct js_buf *buf)
+static int append_who(struct js_buf *buf, const struct js_job *job)
 {
-    const struct js_job *job = finish->job;
+    const char *name = js_job_name(job);
     if (js_buf_printf(buf, "job %" PRIu64, job->id) < 0)
         return -1;
-    if (job->line > 0 &&
-        js_buf_printf(buf, " (line %" PRIu64 ")", job->line) < 0)
+    if (name[0] && js_buf_printf(buf, " \"%s\"", name) < 0)
         return -1;
-    if (js_buf_puts(buf, " failed on ") < 0 ||
-        js_buf_escape(buf, finish->host, strlen(finish->host)) < 0 ||
-        js_buf_puts(buf, ": ") < 0 ||
+    return job->line == 0
+               ? 0
+               : js_buf_printf(buf, " (line %" PRIu64 ")", job->line);
+}
+
+static int append_skipped(struct js_buf *buf, const char *reason)
+{
+    return js_buf_printf(buf, " skipped: %s",
+                         reason ? reason : "what it comes after failed");
+}
+
+static int append_where(struct js_buf *buf, const struct js_finish *finish)
+{
+    bool is_stopped = finish->outcome.cause == JS_CAUSE_STOPPED;
+    if (js_buf_puts(buf, is_stopped ? " ended on " : " failed on ") < 0 ||
+        js_buf_escape(buf, finish->host, strlen(finish->host)) < 0)
+        return -1;
+    if (finish->fate != JS_FATE_RETRIED)
+        return 0;
+    return js_buf_printf(buf, ", attempt %" PRIu32, finish->job->attempt);
+}
+
+int js_tally_describe(const struct js_finish *finish, const char *reason,
+                      struct js_buf *buf)
+{
+    bool is_retried = finish->fate == JS_FATE_RETRIED;
+    if (append_who(buf, finish->job) < 0)
+        return -1;
+    if (finish->fate == JS_FATE_SKIPPED)
+        return append_skipped(buf, reason);
+    if (append_where(buf, finish) < 0 || js_buf_puts(buf, ": ") < 0 ||
         js_outcome_describe(&finish->outcome, buf) < 0 ||
-        js_buf_puts(buf, ": ") < 0)
+        js_buf_puts(buf, is_retried ? "; it runs again: " : ": ") < 0)
         return -1;
-    return append_command(buf, job);
+    return append_command(buf, finish->job);
+}
+
+int js_tally_mishap(const struct js_outcome *outcome, struct js_buf *buf)
+{
+    bool is_exit = outcome->step == JS_STEP_NONE &&
+                   outcome->cause == JS_CAUSE_NONE && outcome->signal == 0;
+    bool is_signal = outcome->step == JS_STEP_NONE && !is_exit &&
+                     outcome->cause != JS_CAUSE_TIMEOUT;
+    if (js_buf_puts(buf, is_exit     ? "failed with "
+                         : is_signal ? "was "
+                                     : "") < 0)
+        return -1;
+    return js_outcome_describe(outcome, buf);
 }
 
 static int64_t divide_rounded(int64_t ns, int64_t unit_ns)
@@ -130,7 +182,7 @@ int js_tally_summary(const struct js_tally *tally, uint64_t left,
     if (append_counts(buf, tally, left) < 0)
         return -1;
     if (retried > 0 &&
-        js_buf_printf(buf, " (%" PRIu64 " attempt%s lost and run again)",
+        js_buf_printf(buf, " (%" PRIu64 " attempt%s failed and run again)",
                       retried, plural(retried)) < 0)
         return -1;
     if (js_buf_puts(buf, "; ") < 0 || append_duration(buf, wall_ns) < 0)

@@ -21,6 +21,7 @@ BEGIN {
     # Two of mpi see more than their folder does; what they see goes no
     # further than to each itself and to the place that wires all together.
     more["src/mpi/slave.c"] = more["src/mpi/slave.h"] = " node "
+    more["src/mpi/slave_setup.c"] = more["src/mpi/slave_setup.h"] = " node "
     more["src/mpi/master.c"] = more["src/mpi/master.h"] = " record "
     inner["mpi/slave.h"] = "^src/mpi/slave[.]c$|^src/jobsched[.]c$"
     inner["mpi/master.h"] = "^src/mpi/master[.]c$|^src/jobsched[.]c$"

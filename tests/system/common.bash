@@ -207,6 +207,33 @@ nothing_left() {
     }
 }
 
+# ---------------------------------------------------------------- cores
+
+# The kernel's word for it, e.g. "0-1".
+export ALLOWED="grep Cpus_allowed_list /proc/self/status | cut -f 2"
+
+allowed_here() {
+    grep Cpus_allowed_list /proc/self/status | cut -f 2
+}
+
+# How many CPUs there are in lists such as "0-2,5".
+count_cpus() {
+    tr ',' '\n' | awk -F - '{ n += $NF - $1 + 1 } END { print n }'
+}
+
+cores_here() {
+    local cpu
+    for cpu in $(allowed_here | tr ',' '\n' |
+        awk -F - '{ for (i = $1; i <= $NF; i++) print i }'); do
+        cat "/sys/devices/system/cpu/cpu$cpu/topology/core_cpus_list" \
+            2>/dev/null || echo "$cpu"
+    done | sort -u | wc -l
+}
+
+need_two_cores() {
+    [[ $(cores_here) -ge 2 ]] || skip "this machine has only one core"
+}
+
 # ---------------------------------------------------------------- claims
 
 # claim COMMAND...: fails with a word about it. (A failing [[ or (( in the

@@ -84,7 +84,7 @@ echo \$JOBSCHED_ATTEMPT" | head -n 2
     touch go
     farm_end
     contains err '30 jobs: 30 done'
-    contains err '1 attempt lost'
+    contains err '1 attempt failed'
     equal "$(grep -c job out)" 28
     equal "$(grep -v job out | sort | xargs)" '1 2'
     equal "$(cut -f 1 log | sort -n | xargs)" "Seq $(seq 30 | xargs)"

@@ -13,7 +13,9 @@
 struct fake_job {
     bool is_busy;
     uint64_t id;
-    int64_t run_ns, end_ns;
+    int64_t start_ns, run_ns, end_ns;
+    int64_t timeout_ns; /* 0: the default */
+    enum js_cause cause;
     uint64_t bytes[2];
     uint32_t exit_code;
 };
@@ -107,6 +109,51 @@ static int64_t duration_of(const struct js_runner *runner, const char *command)
     return ns;
 }
 
+static void end_at(struct fake_job *job, int64_t at_ns, enum js_cause cause)
+{
+    if (at_ns >= job->end_ns)
+        return;
+    job->end_ns = at_ns;
+    job->run_ns = at_ns - job->start_ns;
+    job->cause = cause;
+}
+
+/* It runs no longer than it may. */
+static void cut_short(const struct js_runner *runner, struct fake_job *job)
+{
+    int64_t limit_ns = job->timeout_ns ? job->timeout_ns : runner->limit_ns;
+    int64_t now_ns = fake_net_now_ns(runner->net);
+    if (limit_ns == 0)
+        return;
+    int64_t at_ns = job->start_ns + limit_ns;
+    end_at(job, at_ns > now_ns ? at_ns : now_ns, JS_CAUSE_TIMEOUT);
+}
+
+int js_runner_limit(struct js_runner *runner, int64_t timeout_ns)
+{
+    if (is_dead(runner))
+        return lost();
+    runner->limit_ns = timeout_ns;
+    for (uint32_t i = 0; i < runner->slots; i++) {
+        if (!runner->jobs[i].is_busy)
+            continue;
+        cut_short(runner, &runner->jobs[i]);
+        fake_net_wake(runner->net, runner->rank, runner->jobs[i].end_ns);
+    }
+    return 0;
+}
+
+int js_runner_end(struct js_runner *runner, uint32_t slot)
+{
+    int64_t now_ns = fake_net_now_ns(runner->net);
+    if (is_dead(runner))
+        return lost();
+    if (slot < runner->slots && runner->jobs[slot].is_busy)
+        end_at(&runner->jobs[slot], now_ns, JS_CAUSE_STOPPED);
+    fake_net_wake(runner->net, runner->rank, now_ns);
+    return 0;
+}
+
 int js_runner_run(struct js_runner *runner, const struct js_runner_job *job)
 {
     if (is_dead(runner))
@@ -118,13 +165,16 @@ int js_runner_run(struct js_runner *runner, const struct js_runner_job *job)
     struct fake_job *fake = &runner->jobs[job->slot];
     bool is_captured = runner->capture == JS_CAPTURE_SPOOL;
     *fake = (struct fake_job){.is_busy = true, .id = job->id};
+    fake->timeout_ns = job->timeout_ns;
+    fake->start_ns = fake_net_now_ns(runner->net);
     fake->run_ns = duration_of(runner, job->command);
-    fake->end_ns = fake_net_now_ns(runner->net) + fake->run_ns;
+    fake->end_ns = fake->start_ns + fake->run_ns;
     fake->exit_code = (uint32_t)number_of(job->command, "exit=");
     if (is_captured) {
         fake->bytes[0] = number_of(job->command, "out=");
         fake->bytes[1] = number_of(job->command, "err=");
     }
+    cut_short(runner, fake);
     fake_net_wake(runner->net, runner->rank, fake->end_ns);
     if (runner->started)
         runner->started(runner->arg, runner, job);
@@ -157,7 +207,8 @@ static void end_job(struct js_runner *runner, uint32_t slot,
     ret->outcome = (struct js_outcome){.run_ns = job->run_ns,
                                        .out_bytes = job->bytes[0],
                                        .err_bytes = job->bytes[1],
-                                       .exit_code = job->exit_code};
+                                       .exit_code = job->exit_code,
+                                       .cause = job->cause};
     ret->out_fd = output_of(runner, job, 0);
     ret->err_fd = output_of(runner, job, 1);
     job->is_busy = false;

@@ -15,6 +15,8 @@
 #define js_runner_configure fake_runner_configure
 #define js_runner_run fake_runner_run
 #define js_runner_next fake_runner_next
+#define js_runner_end fake_runner_end
+#define js_runner_limit fake_runner_limit
 #define js_runner_fd fake_runner_fd
 #define js_runner_wants_write fake_runner_wants_write
 #define js_slave_new loop_slave_new
@@ -36,6 +38,7 @@ struct js_runner {
     int64_t ready_ns;       /* when READY is said, JS_NEVER_NS: not */
     enum js_capture capture;
     uint32_t slots;
+    int64_t limit_ns;      /* of jobs without a timeout of their own; 0: none */
     struct fake_job *jobs; /* by slot; owned */
     /* Told of what the slave asks for; NULL: nobody is. */
     void (*configured)(void *arg, const struct js_runner *runner,

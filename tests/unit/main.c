@@ -12,6 +12,12 @@
     _(strmap)                                                                  \
     _(jobfile)                                                                 \
     _(attributes)                                                              \
+    _(details)                                                                 \
+    _(job)                                                                     \
+    _(median)                                                                  \
+    _(equipment)                                                               \
+    _(memory)                                                                  \
+    _(runtimes)                                                                \
     _(graph)                                                                   \
     _(source)                                                                  \
     _(outcome)                                                                 \

@@ -281,7 +281,7 @@ static void open_source(struct run *run)
     run->source_fd = -1;
     if (run->config.stream_fd) {
         snprintf(path, sizeof(path), "/proc/self/fd/%d", run->config.stream_fd);
-        run->source = not_null(js_source_new_file(path, &run->err));
+        run->source = not_null(js_source_new_file(path, NULL, NULL, &run->err));
         return;
     }
     if (!jobs) {
@@ -294,7 +294,7 @@ static void open_source(struct run *run)
     CU_ASSERT_EQUAL_FATAL(write(run->source_fd, jobs, strlen(jobs)),
                           (ssize_t)strlen(jobs));
     snprintf(path, sizeof(path), "/proc/self/fd/%d", run->source_fd);
-    run->source = not_null(js_source_new_file(path, &run->err));
+    run->source = not_null(js_source_new_file(path, NULL, NULL, &run->err));
 }
 
 static int open_file(void)
@@ -1457,7 +1457,7 @@ static void expect_broken_slave(struct run *run, const char *text)
     run_free(run);
 }
 
-static void post_job(struct run *run, uint64_t ticket, uint64_t text_len)
+static void post_job(struct run *run, uint64_t ticket, uint32_t text_len)
 {
     struct js_wire_job wire;
     memset(&wire, 0, sizeof(wire));
@@ -1484,18 +1484,19 @@ static void test_a_slave_believes_nothing(void)
     /* A command that has not come, or is of another length. */
     struct run *run = ready_run(1);
     post_job(run, 2, 1000);
-    expect_broken_slave(run, "a job without its command");
+    expect_broken_slave(run, "a job without its text");
     run = ready_run(2);
     post_text(run, 999);
     post_job(run, 2, 1000);
-    expect_broken_slave(run, "a job without its command");
+    expect_broken_slave(run, "a job without its text");
     /* More jobs than one that keeps to its credit has under way. */
     run = ready_run(3);
     for (uint64_t ticket = 2; ticket < 102; ticket++) {
         struct js_job *job = not_null(js_job_new(1, "1", 1));
         struct js_wire_job wire;
         job->attempt = 200;
-        js_wire_job_of(&wire, job, ticket);
+        js_wire_job_of(&wire, job, ticket, JS_PLAN_SLOT_NEXT);
+        wire.text[0] = '1';
         struct js_buf buf = {(char *)&wire, sizeof(wire), 0};
         js_link_post(&run->link, 1, JS_TAG_JOB, &buf, NULL);
         js_job_free(job);

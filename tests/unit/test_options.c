@@ -85,7 +85,7 @@ static void test_defaults(void)
     CU_ASSERT_PTR_NULL(config->joblog);
     CU_ASSERT_PTR_NULL(config->tmpdir);
     CU_ASSERT_EQUAL(config->spool_limit_bytes, UINT64_C(1) << 30);
-    CU_ASSERT_EQUAL(config->grace_ns, JS_NS_PER_S / 2);
+    CU_ASSERT_EQUAL(config->grace_ns, 5 * JS_NS_PER_S);
     CU_ASSERT_TRUE(config->trace); /* it is all there is to see */
 }
 

@@ -25,11 +25,97 @@ static void *not_null(void *pointer)
     return pointer;
 }
 
+/* The pool of each plan that there is. */
+static struct {
+    struct js_plan *plan;
+    struct js_pool *pool;
+} pools[4];
+
+enum { POOLS = sizeof(pools) / sizeof(pools[0]) };
+
+static int index_of(const struct js_plan *plan)
+{
+    for (int i = 0; i < POOLS; i++) {
+        if (pools[i].plan == plan)
+            return i;
+    }
+    abort();
+}
+
+static struct js_plan *new_plan_of(const struct js_plan_config *config,
+                                   struct js_graph *graph)
+{
+    int i = index_of(NULL);
+    pools[i].pool = not_null(js_pool_new());
+    pools[i].plan = not_null(js_plan_new(config, graph, pools[i].pool));
+    return pools[i].plan;
+}
+
+static struct js_plan *new_plan(const struct js_plan_config *config)
+{
+    return new_plan_of(config, NULL);
+}
+
+static void free_plan(struct js_plan *plan)
+{
+    if (!plan)
+        return;
+    int i = index_of(plan);
+    js_plan_free(plan);
+    js_pool_free(pools[i].pool);
+    pools[i].plan = NULL;
+}
+
+/* On the node of that number, with `cores` cores, the slots at home on those
+ * from `first` on. */
+static int add_slave_on(struct js_plan *plan, unsigned number, uint32_t slots,
+                        unsigned node, uint32_t cores, uint32_t first)
+{
+    struct js_pool *pool = pools[index_of(plan)].pool;
+    struct js_node about = {.boot_id = node + 1};
+    struct js_equipment equipment = {.mem_bytes = 1000};
+    uint32_t *homes = not_null(calloc(slots, sizeof(*homes)));
+    for (unsigned i = 0; i < cores; i++) {
+        struct js_cpuset cpus = {{0}};
+        js_cpuset_add(&cpus, i);
+        CU_ASSERT_EQUAL(js_equipment_add_core(&equipment, &cpus, 0, 0), 0);
+    }
+    for (uint32_t i = 0; i < slots; i++)
+        homes[i] = (first + i) % cores;
+    js_pool_add(pool, number, &about, true);
+    int rc = js_pool_equip(pool, number, &equipment, homes, slots);
+    if (rc == 0)
+        rc = js_plan_add_slave(plan, number, slots);
+    js_equipment_release(&equipment);
+    free(homes);
+    return rc;
+}
+
+/* On a node of its own, a core for each slot. */
+static int add_slave(struct js_plan *plan, unsigned number, uint32_t slots)
+{
+    struct js_place place;
+    struct js_pool *pool = pools[index_of(plan)].pool;
+    if (js_pool_place(pool, number, &place) == 0)
+        return js_plan_add_slave(plan, number, slots);
+    return add_slave_on(plan, number, slots, number, slots, 0);
+}
+
+static struct js_job *ended(struct js_plan *plan, unsigned number,
+                            uint64_t ticket, int64_t run_ns)
+{
+    struct js_outcome outcome = {.run_ns = run_ns};
+    struct js_job *job = NULL;
+    enum js_plan_verdict verdict =
+        js_plan_ended(plan, number, ticket, &outcome, &job);
+    return verdict == JS_PLAN_STALE ? NULL : job;
+}
+
 static struct js_plan *plan_of(uint32_t round_size, bool barrier)
 {
     struct js_plan_config config = {.round_size = round_size,
                                     .barrier = barrier};
-    struct js_plan *plan = js_plan_new(&config);
+    struct js_plan *plan = new_plan(&config);
     CU_ASSERT_PTR_NOT_NULL_FATAL(plan);
     return plan;
 }
@@ -44,7 +130,7 @@ static void add_jobs(struct js_plan *plan, uint64_t first, uint64_t last)
 static void add_slaves(struct js_plan *plan, unsigned count, uint32_t slots)
 {
     for (unsigned i = 1; i <= count; i++)
-        CU_ASSERT_EQUAL(js_plan_add_slave(plan, i, slots), 0);
+        CU_ASSERT_EQUAL(add_slave(plan, i, slots), 0);
 }
 
 static void expect_nothing(struct js_plan *plan)
@@ -78,7 +164,7 @@ static void end_job(struct js_plan *plan, unsigned slave, uint64_t ticket,
                     uint64_t id, int64_t run_ns)
 {
     js_plan_acknowledged(plan, slave, 1);
-    struct js_job *job = not_null(js_plan_ended(plan, slave, ticket, run_ns));
+    struct js_job *job = not_null(ended(plan, slave, ticket, run_ns));
     CU_ASSERT_EQUAL(job->id, id);
     js_job_free(job);
 }
@@ -175,7 +261,7 @@ static void test_rounds_of_ten(void)
     }
     expect_nothing(plan);
     CU_ASSERT_EQUAL(js_plan_held(plan), 0);
-    js_plan_free(plan);
+    free_plan(plan);
 }
 
 static void test_stream_gives_few_jobs(void)
@@ -194,7 +280,7 @@ static void test_stream_gives_few_jobs(void)
     expect_round(plan, 4, 4);
     end_job(plan, 1, expect_assigned(plan, 4, 1), 4, long_ns);
     expect_nothing(plan);
-    js_plan_free(plan);
+    free_plan(plan);
 }
 
 /* Jobs that come in while a round is being announced are not part of it. */
@@ -209,7 +295,7 @@ static void test_round_is_closed_when_it_opens(void)
     end_job(plan, 1, expect_assigned(plan, 1, 1), 1, long_ns);
     end_job(plan, 1, expect_assigned(plan, 2, 1), 2, long_ns);
     expect_round(plan, 3, 9);
-    js_plan_free(plan);
+    free_plan(plan);
 }
 
 /* Nobody waits for the slowest of a round ... */
@@ -230,7 +316,7 @@ static void test_uneven_run_times(void)
     expect_nothing(plan);
     end_job(plan, 1, slow, 1, long_ns);
     CU_ASSERT_EQUAL(js_plan_held(plan), 0);
-    js_plan_free(plan);
+    free_plan(plan);
 }
 
 /* ... but with a barrier all do. */
@@ -247,7 +333,7 @@ static void test_barrier(void)
     end_job(plan, 1, slow, 1, long_ns);
     expect_round(plan, 4, 6);
     CU_ASSERT_EQUAL(js_plan_next(plan).step, JS_PLAN_ASSIGN);
-    js_plan_free(plan);
+    free_plan(plan);
 }
 
 /* What goes back or is lost has not ended. */
@@ -269,7 +355,7 @@ static void test_barrier_waits_for_what_came_back(void)
     expect_nothing(plan);
     end_job(plan, 2, first, 1, long_ns);
     expect_round(plan, 3, 4);
-    js_plan_free(plan);
+    free_plan(plan);
 }
 
 /* ---------------------------------------------------------------- room */
@@ -283,7 +369,7 @@ static void test_nothing_ahead_before_a_run_time_is_known(void)
     CU_ASSERT_EQUAL(assign_all(plan, tickets, 32), 6);
     CU_ASSERT_EQUAL(js_plan_slaves(plan), 2);
     CU_ASSERT_EQUAL(js_plan_slots(plan), 6);
-    js_plan_free(plan);
+    free_plan(plan);
 }
 
 static void test_ahead_for_short_jobs_only(void)
@@ -295,14 +381,14 @@ static void test_ahead_for_short_jobs_only(void)
     add_jobs(plan, 2, 40);
     unsigned count = assign_all(plan, tickets, 32);
     CU_ASSERT(count > 1 && count <= JS_PLAN_CREDIT);
-    js_plan_free(plan);
+    free_plan(plan);
 
     plan = plan_of(10, false);
     add_slaves(plan, 1, 1);
     teach(plan, 1, long_ns);
     add_jobs(plan, 2, 40);
     CU_ASSERT_EQUAL(assign_all(plan, tickets, 32), 1);
-    js_plan_free(plan);
+    free_plan(plan);
 }
 
 /* The measure follows what is seen: long jobs end the giving ahead. */
@@ -315,7 +401,7 @@ static void test_ahead_ends_when_jobs_become_long(void)
     teach(plan, 2, long_ns);
     add_jobs(plan, 3, 40);
     CU_ASSERT_EQUAL(assign_all(plan, tickets, 32), 1);
-    js_plan_free(plan);
+    free_plan(plan);
 }
 
 static void test_free_slots_come_before_jobs_ahead(void)
@@ -336,7 +422,7 @@ static void test_free_slots_come_before_jobs_ahead(void)
                 CU_ASSERT(given[a] <= given[b] + 1);
         }
     }
-    js_plan_free(plan);
+    free_plan(plan);
 }
 
 static void test_never_above_credit(void)
@@ -355,7 +441,7 @@ static void test_never_above_credit(void)
     js_plan_acknowledged(plan, 2, 1); /* nobody */
     js_plan_acknowledged(plan, UINT32_MAX, 1);
     CU_ASSERT_EQUAL(js_plan_assigned(plan), 32);
-    js_plan_free(plan);
+    free_plan(plan);
 }
 
 static void test_run_times_at_the_ends_of_their_range(void)
@@ -368,12 +454,12 @@ static void test_run_times_at_the_ends_of_their_range(void)
         teach(plan, i + 1, run_ns[i]);
     add_jobs(plan, 6, 20);
     CU_ASSERT_EQUAL(assign_all(plan, tickets, 32), 1);
-    js_plan_free(plan);
+    free_plan(plan);
     plan = plan_of(1, false);
     add_slaves(plan, 1, 1);
     teach(plan, 1, INT64_MAX);
     teach(plan, 2, INT64_MAX);
-    js_plan_free(plan);
+    free_plan(plan);
 }
 
 static void test_wants_jobs_is_bounded(void)
@@ -392,7 +478,7 @@ static void test_wants_jobs_is_bounded(void)
     CU_ASSERT(added >= 10 && added < 200);
     CU_ASSERT_EQUAL(assign_all(plan, tickets, 64), 10);
     CU_ASSERT_TRUE(js_plan_wants_jobs(plan));
-    js_plan_free(plan);
+    free_plan(plan);
 }
 
 /* ---------------------------------------------------------------- news */
@@ -422,14 +508,14 @@ static void test_returned_goes_to_the_next_with_room(void)
     CU_ASSERT_NOT_EQUAL(again, tickets[2]);
     /* The old ticket means nothing any more. */
     js_plan_returned(plan, slaves[0], tickets[2]);
-    CU_ASSERT_PTR_NULL(js_plan_ended(plan, slaves[0], tickets[2], 1));
-    CU_ASSERT_PTR_NULL(js_plan_ended(plan, slaves[0], again, 1));
+    CU_ASSERT_PTR_NULL(ended(plan, slaves[0], tickets[2], 1));
+    CU_ASSERT_PTR_NULL(ended(plan, slaves[0], again, 1));
     end_job(plan, slaves[1], again, 4, short_ns);
     end_job(plan, slaves[0], tickets[0], 2, short_ns);
     end_job(plan, slaves[1], tickets[1], 3, short_ns);
     end_job(plan, slaves[1], tickets[3], 5, short_ns);
     CU_ASSERT_EQUAL(js_plan_held(plan), 0);
-    js_plan_free(plan);
+    free_plan(plan);
 }
 
 /* Whoever gave jobs back gets none ahead until one of its own has ended. */
@@ -447,7 +533,7 @@ static void test_returned_stops_giving_ahead(void)
     expect_nothing(plan);
     end_job(plan, 1, runs, 2, short_ns);
     expect_assigned(plan, 3, 1);
-    js_plan_free(plan);
+    free_plan(plan);
 }
 
 /* Returned last job first, as a slave does: they keep their order. */
@@ -467,7 +553,7 @@ static void test_returned_jobs_keep_their_order(void)
     end_job(plan, 1, tickets[0], 2, short_ns);
     for (uint64_t id = 3; id <= 6; id++)
         expect_assigned(plan, id, 1);
-    js_plan_free(plan);
+    free_plan(plan);
 }
 
 static void test_lost_jobs_run_again(void)
@@ -496,8 +582,8 @@ static void test_lost_jobs_run_again(void)
     uint64_t expected = 0;
     for (int i = 0; i < 4; i++) {
         if (slaves[i] == 1) {
-            CU_ASSERT_PTR_NULL(js_plan_ended(plan, 1, tickets[i], 1));
-            CU_ASSERT_PTR_NULL(js_plan_ended(plan, 2, tickets[i], 1));
+            CU_ASSERT_PTR_NULL(ended(plan, 1, tickets[i], 1));
+            CU_ASSERT_PTR_NULL(ended(plan, 2, tickets[i], 1));
             js_plan_returned(plan, 1, tickets[i]);
             expected = expected ? expected : (uint64_t)i + 1;
             continue;
@@ -513,7 +599,7 @@ static void test_lost_jobs_run_again(void)
         CU_ASSERT(n == 1 || next.job->id == expected);
     }
     expect_nothing(plan);
-    js_plan_free(plan);
+    free_plan(plan);
 }
 
 static void test_all_lost_keeps_the_jobs(void)
@@ -527,26 +613,26 @@ static void test_all_lost_keeps_the_jobs(void)
     expect_nothing(plan);
     CU_ASSERT_EQUAL(js_plan_held(plan), 5);
     CU_ASSERT_EQUAL(js_plan_slaves(plan), 0);
-    CU_ASSERT_EQUAL(js_plan_add_slave(plan, 2, 1), 0);
+    CU_ASSERT_EQUAL(add_slave(plan, 2, 1), 0);
     expect_assigned(plan, 1, 2);
-    js_plan_free(plan);
+    free_plan(plan);
 }
 
 static void test_slaves_have_any_number_once(void)
 {
     struct js_plan *plan = plan_of(10, false);
-    CU_ASSERT_EQUAL(js_plan_add_slave(plan, 40000, 2), 0);
-    CU_ASSERT_EQUAL(js_plan_add_slave(plan, 3, 1), 0);
+    CU_ASSERT_EQUAL(add_slave(plan, 40000, 2), 0);
+    CU_ASSERT_EQUAL(add_slave(plan, 3, 1), 0);
     errno = 0;
-    CU_ASSERT_EQUAL(js_plan_add_slave(plan, 3, 1), -1);
+    CU_ASSERT_EQUAL(add_slave(plan, 3, 1), -1);
     CU_ASSERT_EQUAL(errno, EEXIST);
     CU_ASSERT_EQUAL(js_plan_slaves(plan), 2);
     CU_ASSERT_EQUAL(js_plan_slots(plan), 3);
     js_plan_lost(plan, 3);
-    CU_ASSERT_EQUAL(js_plan_add_slave(plan, 3, 1), -1);
+    CU_ASSERT_EQUAL(add_slave(plan, 3, 1), -1);
     errno = EDOM;
-    js_plan_free(plan);
-    js_plan_free(NULL);
+    free_plan(plan);
+    free_plan(NULL);
     CU_ASSERT_EQUAL(errno, EDOM);
 }
 
@@ -713,9 +799,7 @@ static void model_add_slave(struct model *model)
     slave->is_live = true;
     model->live++;
     model->slots += slave->slots;
-    demand(model,
-           js_plan_add_slave(model->plan, model->slave_count, slave->slots) ==
-               0,
+    demand(model, add_slave(model->plan, model->slave_count, slave->slots) == 0,
            "a slave is refused");
 }
 
@@ -755,15 +839,13 @@ static void model_end(struct model *model)
         return;
     unsigned other = 1 + held->holder % model->slave_count;
     if (other != held->holder)
-        demand(model,
-               !js_plan_ended(model->plan, other, held->ticket, short_ns),
+        demand(model, !ended(model->plan, other, held->ticket, short_ns),
                "ended where it was not");
-    struct js_job *job = js_plan_ended(model->plan, held->holder, held->ticket,
-                                       random_run_ns(model));
+    struct js_job *job =
+        ended(model->plan, held->holder, held->ticket, random_run_ns(model));
     demand(model, job && job->id == id, "the wrong job ended");
     js_job_free(job);
-    demand(model,
-           !js_plan_ended(model->plan, held->holder, held->ticket, short_ns),
+    demand(model, !ended(model->plan, held->holder, held->ticket, short_ns),
            "ended twice");
     take_from_holder(model, held);
     held->is_ended = true;
@@ -802,7 +884,7 @@ static void model_lose(struct model *model)
             continue;
         take_from_holder(model, job);
         job->attempt++;
-        demand(model, !js_plan_ended(model->plan, number, job->ticket, 1),
+        demand(model, !ended(model->plan, number, job->ticket, 1),
                "a lost slave ended a job");
     }
 }
@@ -859,7 +941,7 @@ static void begin_model(struct model *model, uint64_t seed)
     model->config.round_size = 1 + (uint32_t)rng_below(&model->rng, 15);
     model->config.barrier = rng_chance(&model->rng, 30);
     model->total = 1 + rng_below(&model->rng, JOBS_MAX);
-    model->plan = js_plan_new(&model->config);
+    model->plan = new_plan(&model->config);
     CU_ASSERT_PTR_NOT_NULL_FATAL(model->plan);
     uint64_t slaves = 1 + rng_below(&model->rng, SLAVES_MAX);
     for (uint64_t i = 0; i < slaves; i++)
@@ -880,7 +962,7 @@ static bool run_model(struct model *model, uint64_t seed)
     }
     demand(model, model->ended == model->total, "the run does not end");
     see_tickets(model);
-    js_plan_free(model->plan);
+    free_plan(model->plan);
     if (model->complaint)
         fprintf(stderr, "\nplan, seed %llu: %s\n", (unsigned long long)seed,
                 model->complaint);
@@ -929,7 +1011,7 @@ static uint64_t end_oldest(struct js_plan *plan, unsigned slave,
         return 0;
     js_plan_acknowledged(plan, slave, 1);
     struct js_job *job =
-        js_plan_ended(plan, slave, ring->tickets[ring->first % 32], short_ns);
+        ended(plan, slave, ring->tickets[ring->first % 32], short_ns);
     CU_ASSERT_PTR_NOT_NULL_FATAL(job);
     js_job_free(job);
     ring->first++;
@@ -960,7 +1042,7 @@ static void test_a_million_jobs(void)
     CU_ASSERT_EQUAL(js_plan_held(plan), 0);
     CU_ASSERT(most_held < 2000);
     CU_ASSERT(calls < 4 * (uint64_t)MANY);
-    js_plan_free(plan);
+    free_plan(plan);
 }
 
 static const struct unit_test tests[] = {

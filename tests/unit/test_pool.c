@@ -159,6 +159,352 @@ static void test_the_order_of_arrival_does_not_matter(void)
     }
 }
 
+/* ---------------------------------------------------------------- grants */
+
+enum { NODES_MAX = 4, CORES_MAX = 16, GRANTS_MAX = 256 };
+
+/* A cluster, and a second account of who holds what of it. */
+struct world {
+    struct js_pool *pool;
+    struct rng rng;
+    unsigned nodes, ranks;
+    struct js_equipment equipment[NODES_MAX];
+    unsigned node_of[64];
+    unsigned room[NODES_MAX][CORES_MAX];
+    unsigned used[NODES_MAX][CORES_MAX];
+    bool gpu_used[NODES_MAX][4];
+    uint64_t mem_used[NODES_MAX];
+    struct js_grant grants[GRANTS_MAX];
+    unsigned grant_count;
+};
+
+static void make_node(struct world *world, unsigned node)
+{
+    struct js_equipment *equipment = &world->equipment[node];
+    unsigned cores = 1 + (unsigned)rng_below(&world->rng, CORES_MAX);
+    unsigned cache = 1 + (unsigned)rng_below(&world->rng, 4);
+    unsigned numa = cache * (1 + (unsigned)rng_below(&world->rng, 3));
+    *equipment = (struct js_equipment){.mem_bytes = 1000};
+    for (unsigned i = 0; i < cores; i++) {
+        struct js_cpuset cpus = {{0}};
+        js_cpuset_add(&cpus, i);
+        CU_ASSERT_EQUAL(js_equipment_add_core(equipment, &cpus,
+                                              (uint16_t)(i / cache),
+                                              (uint16_t)(i / numa)),
+                        0);
+    }
+    for (uint64_t i = rng_below(&world->rng, 4); i > 0; i--)
+        CU_ASSERT_EQUAL(js_equipment_add_gpu(equipment, "g", (uint16_t)i), 0);
+}
+
+static void make_slave(struct world *world, unsigned node, uint32_t first)
+{
+    struct js_node about = {.boot_id = node + 1};
+    uint32_t slots = 1 + (uint32_t)rng_below(&world->rng, 3);
+    uint32_t homes[3];
+    unsigned rank = ++world->ranks;
+    uint32_t cores = world->equipment[node].core_count;
+    for (uint32_t i = 0; i < slots; i++)
+        homes[i] = (first + i) % cores;
+    world->node_of[rank] = node;
+    CU_ASSERT_EQUAL(js_pool_add(world->pool, rank, &about, true), 0);
+    CU_ASSERT_EQUAL(
+        js_pool_equip(world->pool, rank, &world->equipment[node], homes, slots),
+        0);
+    for (uint32_t i = 0; i < slots; i++)
+        world->room[node][homes[i]]++;
+}
+
+static void world_init(struct world *world, uint64_t seed)
+{
+    memset(world, 0, sizeof(*world));
+    world->rng = (struct rng){seed};
+    world->pool = js_pool_new();
+    CU_ASSERT_PTR_NOT_NULL_FATAL(world->pool);
+    world->nodes = 1 + (unsigned)rng_below(&world->rng, NODES_MAX);
+    for (unsigned node = 0; node < world->nodes; node++) {
+        make_node(world, node);
+        unsigned slaves = 1 + (unsigned)rng_below(&world->rng, 8);
+        for (unsigned i = 0; i < slaves; i++)
+            make_slave(world, node, 3 * i);
+        for (unsigned i = 0; i < CORES_MAX; i++)
+            world->room[node][i] += world->room[node][i] == 0;
+    }
+}
+
+/* Enters or removes a grant; false if somebody would hold what another has. */
+static bool account(struct world *world, const struct js_grant *grant, int sign)
+{
+    unsigned node = world->node_of[grant->rank];
+    const uint32_t *cores = grant->cores ? grant->cores : &grant->core;
+    bool is_right = true;
+    for (uint32_t i = 0; i < grant->core_count; i++) {
+        world->used[node][cores[i]] += (unsigned)sign;
+        is_right &= world->used[node][cores[i]] <= world->room[node][cores[i]];
+        is_right &= i == 0 || cores[i] > cores[i - 1];
+    }
+    for (uint32_t i = 0; i < grant->gpu_count; i++) {
+        bool *used = &world->gpu_used[node][cores[grant->core_count + i]];
+        is_right &= *used == (sign < 0);
+        *used = sign > 0;
+    }
+    world->mem_used[node] += grant->mem_bytes * (uint64_t)(int64_t)sign;
+    return is_right && world->mem_used[node] <= 1000;
+}
+
+static void keep(struct world *world, const struct js_grant *grant)
+{
+    CU_ASSERT_FATAL(world->grant_count < GRANTS_MAX);
+    CU_ASSERT_TRUE(account(world, grant, 1));
+    world->grants[world->grant_count++] = *grant;
+}
+
+static void release_any(struct world *world)
+{
+    if (world->grant_count == 0)
+        return;
+    size_t at = rng_below(&world->rng, world->grant_count);
+    struct js_grant grant = world->grants[at];
+    CU_ASSERT_TRUE(account(world, &grant, -1));
+    world->grants[at] = world->grants[--world->grant_count];
+    js_pool_release(world->pool, &grant);
+    CU_ASSERT_PTR_NULL(grant.cores);
+}
+
+static struct js_need any_need(struct world *world)
+{
+    struct js_need need = {.cores = 1};
+    if (rng_chance(&world->rng, 60))
+        need.cores += (uint32_t)rng_below(&world->rng, 6);
+    if (rng_chance(&world->rng, 20))
+        need.gpus = (uint32_t)rng_below(&world->rng, 3);
+    if (rng_chance(&world->rng, 40))
+        need.mem_bytes = rng_below(&world->rng, 1001);
+    return need;
+}
+
+static void take_any(struct world *world)
+{
+    struct js_grant grant;
+    struct js_need need = any_need(world);
+    unsigned rank = 1 + (unsigned)rng_below(&world->rng, world->ranks);
+    if (rng_chance(&world->rng, 40)) {
+        uint32_t free_slots = js_pool_free_slots(world->pool, rank);
+        bool is_taken = js_pool_take_slot(world->pool, rank, &grant);
+        CU_ASSERT_EQUAL(is_taken, free_slots > 0);
+        if (is_taken) {
+            CU_ASSERT_EQUAL(grant.rank, rank);
+            keep(world, &grant);
+        }
+        return;
+    }
+    int rc = js_pool_take(world->pool, &need, 0, NULL, NULL, &grant);
+    CU_ASSERT(rc >= 0);
+    if (rc > 0) {
+        CU_ASSERT_EQUAL(grant.core_count, need.cores);
+        CU_ASSERT_EQUAL(grant.gpu_count, need.gpus);
+        CU_ASSERT_EQUAL(grant.mem_bytes, need.mem_bytes);
+        keep(world, &grant);
+    }
+}
+
+static void world_release(struct world *world)
+{
+    while (world->grant_count > 0)
+        release_any(world);
+    for (unsigned node = 0; node < world->nodes; node++)
+        js_equipment_release(&world->equipment[node]);
+    js_pool_free(world->pool);
+}
+
+static void test_nothing_is_held_twice(void)
+{
+    for (uint64_t seed = 1; seed <= 300; seed++) {
+        struct world world;
+        world_init(&world, seed);
+        for (int step = 0; step < 300; step++) {
+            if (rng_chance(&world.rng, 55))
+                take_any(&world);
+            else
+                release_any(&world);
+        }
+        world_release(&world);
+    }
+}
+
+/* What fits on an idle cluster is granted there, and only that. */
+static void test_what_fits_is_granted(void)
+{
+    for (uint64_t seed = 1; seed <= 300; seed++) {
+        struct world world;
+        world_init(&world, seed);
+        for (int step = 0; step < 20; step++) {
+            struct js_grant grant;
+            struct js_need need = any_need(&world);
+            bool could = js_pool_could(world.pool, &need, 0);
+            int rc = js_pool_take(world.pool, &need, 0, NULL, NULL, &grant);
+            CU_ASSERT_EQUAL(rc, could);
+            if (rc > 0)
+                js_pool_release(world.pool, &grant);
+        }
+        world_release(&world);
+    }
+}
+
+/* However many small jobs come and go: once what ran on its node at the time of
+ * the reservation has ended, the big job has its turn. */
+static void test_no_starvation(void)
+{
+    unsigned reservations = 0;
+    for (uint64_t seed = 1; seed <= 400; seed++) {
+        struct world world;
+        struct js_grant big;
+        world_init(&world, seed);
+        struct js_need need = any_need(&world);
+        for (int i = 0; i < 200; i++)
+            take_any(&world);
+        if (js_pool_take(world.pool, &need, 0, NULL, NULL, &big) > 0) {
+            js_pool_release(world.pool, &big);
+        } else if (js_pool_reserve(world.pool, &need, 0)) {
+            unsigned before = world.grant_count;
+            reservations++;
+            /* Small ones begin all the time, and the old ones end. */
+            while (before > 0) {
+                struct js_grant grant = world.grants[--before];
+                CU_ASSERT_TRUE(account(&world, &grant, -1));
+                world.grants[before] = world.grants[--world.grant_count];
+                js_pool_release(world.pool, &grant);
+                take_any(&world);
+            }
+            int rc = js_pool_take_reserved(world.pool, NULL, NULL, &big);
+            CU_ASSERT_EQUAL_FATAL(rc, 1);
+            CU_ASSERT_FALSE(js_pool_has_reservation(world.pool));
+            keep(&world, &big);
+        }
+        world_release(&world);
+    }
+    CU_ASSERT(reservations > 100);
+}
+
+/* One node of `cores` cores, two to a cache, four to a NUMA node, a slave with
+ * a slot on each. */
+static struct js_pool *even_pool(unsigned cores)
+{
+    struct js_pool *pool = js_pool_new();
+    struct js_equipment equipment = {.mem_bytes = 1000};
+    struct js_node about = {.boot_id = 1};
+    CU_ASSERT_PTR_NOT_NULL_FATAL(pool);
+    for (uint32_t i = 0; i < cores; i++) {
+        struct js_cpuset cpus = {{0}};
+        js_cpuset_add(&cpus, i);
+        js_equipment_add_core(&equipment, &cpus, (uint16_t)(i / 2),
+                              (uint16_t)(i / 4));
+    }
+    js_equipment_add_gpu(&equipment, "0", 0);
+    js_equipment_add_gpu(&equipment, "1", 1);
+    for (uint32_t i = 0; i < cores; i++) {
+        CU_ASSERT_EQUAL(js_pool_add(pool, i + 1, &about, true), 0);
+        CU_ASSERT_EQUAL(js_pool_equip(pool, i + 1, &equipment, &i, 1), 0);
+    }
+    js_equipment_release(&equipment);
+    return pool;
+}
+
+static void expect_cpus(const struct js_pool *pool,
+                        const struct js_grant *grant, const char *list)
+{
+    struct js_cpuset cpus;
+    struct js_buf buf = JS_BUF_INIT;
+    js_grant_cpus(pool, grant, &cpus);
+    CU_ASSERT_EQUAL(js_cpuset_format(&cpus, &buf), 0);
+    CU_ASSERT_STRING_EQUAL(js_buf_string(&buf), list);
+    js_buf_release(&buf);
+}
+
+static void test_neighbours_are_granted(void)
+{
+    struct js_pool *pool = even_pool(8);
+    struct js_grant slot, pair, four;
+    struct js_need need = {.cores = 2};
+    CU_ASSERT_TRUE(js_pool_take_slot(pool, 1, &slot));
+    CU_ASSERT_EQUAL(js_pool_take(pool, &need, 0, NULL, NULL, &pair), 1);
+    expect_cpus(pool, &pair, "2-3"); /* not 1-2: one cache */
+    CU_ASSERT_EQUAL(js_pool_free_slots(pool, 4), 0);
+    need.cores = 4;
+    CU_ASSERT_EQUAL(js_pool_take(pool, &need, 0, NULL, NULL, &four), 1);
+    expect_cpus(pool, &four, "4-7");
+    CU_ASSERT_EQUAL(js_pool_free_slots(pool, 8), 0);
+    CU_ASSERT_EQUAL(js_pool_free_slots(pool, 2), 1);
+    js_pool_release(pool, &four);
+    CU_ASSERT_EQUAL(js_pool_free_slots(pool, 8), 1);
+    js_pool_release(pool, &pair);
+    js_pool_release(pool, &slot);
+    js_pool_free(pool);
+}
+
+static void test_gpus_near_the_cores(void)
+{
+    struct js_pool *pool = even_pool(8);
+    struct js_grant grants[3];
+    struct js_buf buf = JS_BUF_INIT;
+    struct js_need need = {.cores = 4};
+    CU_ASSERT_EQUAL(js_pool_take(pool, &need, 0, NULL, NULL, &grants[0]), 1);
+    need = (struct js_need){.cores = 1, .gpus = 1};
+    CU_ASSERT_EQUAL(js_pool_take(pool, &need, 0, NULL, NULL, &grants[1]), 1);
+    js_grant_gpus(pool, &grants[1], &buf);
+    CU_ASSERT_STRING_EQUAL(js_buf_string(&buf), "1");
+    CU_ASSERT_EQUAL(js_pool_take(pool, &need, 0, NULL, NULL, &grants[2]), 1);
+    buf.len = 0;
+    js_grant_gpus(pool, &grants[2], &buf);
+    CU_ASSERT_STRING_EQUAL(js_buf_string(&buf), "0");
+    struct js_grant none;
+    CU_ASSERT_EQUAL(js_pool_take(pool, &need, 0, NULL, NULL, &none), 0);
+    for (int i = 0; i < 3; i++)
+        js_pool_release(pool, &grants[i]);
+    js_buf_release(&buf);
+    js_pool_free(pool);
+}
+
+static void test_another_slave_where_there_is_one(void)
+{
+    struct js_pool *pool = even_pool(2);
+    struct js_grant slot, grant;
+    struct js_need need = {.cores = 1, .mem_bytes = 5};
+    CU_ASSERT_TRUE(js_pool_take_slot(pool, 2, &slot));
+    CU_ASSERT_EQUAL(js_pool_take(pool, &need, 1, NULL, NULL, &grant), 0);
+    js_pool_release(pool, &slot);
+    js_pool_drop(pool, 2);
+    CU_ASSERT_EQUAL(js_pool_take(pool, &need, 1, NULL, NULL, &grant), 1);
+    CU_ASSERT_EQUAL(grant.rank, 1);
+    js_pool_release(pool, &grant);
+    js_pool_drop(pool, 1);
+    CU_ASSERT_FALSE(js_pool_could(pool, &need, 0));
+    CU_ASSERT_FALSE(js_pool_reserve(pool, &need, 0));
+    js_pool_free(pool);
+}
+
+static void test_small_ones_fill_in_around(void)
+{
+    struct js_pool *pool = even_pool(8);
+    struct js_grant slot, big, other;
+    struct js_need need = {.cores = 8};
+    CU_ASSERT_TRUE(js_pool_take_slot(pool, 8, &slot));
+    need.cores = 4;
+    CU_ASSERT_EQUAL(js_pool_take(pool, &need, 0, NULL, NULL, &other), 1);
+    expect_cpus(pool, &other, "0-3");
+    CU_ASSERT_TRUE(js_pool_reserve(pool, &need, 0));
+    /* One of 5-8 has to end (its core), or all of the four. */
+    CU_ASSERT_TRUE(js_pool_is_reserved(pool, 5));
+    CU_ASSERT_EQUAL(js_pool_free_slots(pool, 5), 0);
+    CU_ASSERT_EQUAL(js_pool_take_reserved(pool, NULL, NULL, &big), 0);
+    js_pool_release(pool, &slot);
+    CU_ASSERT_EQUAL_FATAL(js_pool_take_reserved(pool, NULL, NULL, &big), 1);
+    expect_cpus(pool, &big, "4-7");
+    js_pool_release(pool, &big);
+    js_pool_release(pool, &other);
+    js_pool_free(pool);
+}
+
 static const struct unit_test tests[] = {
     {"master gives CPUs and takes no share",
      test_master_gives_cpus_and_takes_no_share},
@@ -167,6 +513,13 @@ static const struct unit_test tests[] = {
     {"who is no slave has no place", test_who_is_no_slave_has_no_place},
     {"the order of arrival does not matter",
      test_the_order_of_arrival_does_not_matter},
+    {"nothing is held twice", test_nothing_is_held_twice},
+    {"what fits is granted", test_what_fits_is_granted},
+    {"no starvation", test_no_starvation},
+    {"neighbours are granted", test_neighbours_are_granted},
+    {"GPUs near the cores", test_gpus_near_the_cores},
+    {"another slave where there is one", test_another_slave_where_there_is_one},
+    {"small ones fill in around a reservation", test_small_ones_fill_in_around},
     {NULL, NULL},
 };
 

@@ -134,7 +134,8 @@ static void submit(struct fixture *fx, uint32_t slot, uint64_t id,
                                 .id = id,
                                 .attempt = 2,
                                 .cores = 3,
-                                .name = "a name",
+                                .details = "na name",
+                                .details_len = sizeof("na name"),
                                 .command = command,
                                 .len = strlen(command)};
     CU_ASSERT_EQUAL(js_runner_run(fx->runner, &job), 0);
@@ -763,7 +764,7 @@ static void grow_tree(struct fixture *fx)
 static void test_a_killed_runner_leaves_nothing(void)
 {
     struct fixture fx;
-    struct js_runner_job job = {.name = "", .command = "x", .len = 1};
+    struct js_runner_job job = {.command = "x", .len = 1};
     prepare(&fx);
     start_well(&fx);
     grow_tree(&fx);

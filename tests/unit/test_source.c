@@ -76,9 +76,9 @@ static bool fails(struct js_source *source, const char *expected)
 static void check_refused(const char *path, const char *expected)
 {
     struct js_err err = {""};
-    CU_ASSERT_PTR_NULL(js_source_new_file(path, &err));
+    CU_ASSERT_PTR_NULL(js_source_new_file(path, NULL, NULL, &err));
     CU_ASSERT_STRING_EQUAL(err.text, expected);
-    CU_ASSERT_PTR_NULL(js_source_new_file(path, NULL));
+    CU_ASSERT_PTR_NULL(js_source_new_file(path, NULL, NULL, NULL));
 }
 
 static void check_total(const struct js_source *source, uint64_t expected)
@@ -141,7 +141,7 @@ static void test_file_is_counted_then_given_out(void)
     struct js_err err;
     int before = open_descriptors();
     write_file(&place, "a\n# no\n\nb\\\nc\r\nlast", 18);
-    struct js_source *source = js_source_new_file(place.path, &err);
+    struct js_source *source = js_source_new_file(place.path, NULL, NULL, &err);
     CU_ASSERT_PTR_NOT_NULL_FATAL(source);
     /* It is read: what happens to the file now is of no concern. */
     write_file(&place, "other\n", 6);
@@ -163,7 +163,8 @@ static void test_empty_files(void)
     struct place place = make_place();
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         write_file(&place, texts[i], strlen(texts[i]));
-        struct js_source *source = js_source_new_file(place.path, NULL);
+        struct js_source *source =
+            js_source_new_file(place.path, NULL, NULL, NULL);
         CU_ASSERT_PTR_NOT_NULL_FATAL(source);
         check_total(source, 0);
         CU_ASSERT_TRUE(gives(source, 0, NULL));
@@ -181,7 +182,7 @@ static void test_large_file(void)
         js_buf_printf(&text, "echo %d\n", i);
     write_file(&place, text.data, text.len);
     js_buf_release(&text);
-    struct js_source *source = js_source_new_file(place.path, NULL);
+    struct js_source *source = js_source_new_file(place.path, NULL, NULL, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(source);
     check_total(source, 100000);
     int wrong = 0;
@@ -199,7 +200,8 @@ static void test_large_file(void)
 /* fstat(2) says that it is empty. */
 static void test_file_without_a_size(void)
 {
-    struct js_source *source = js_source_new_file("/proc/self/status", NULL);
+    struct js_source *source =
+        js_source_new_file("/proc/self/status", NULL, NULL, NULL);
     struct js_job *job = NULL;
     CU_ASSERT_PTR_NOT_NULL_FATAL(source);
     CU_ASSERT_EQUAL(js_source_next(source, &job, NULL), JS_SOURCE_JOB);
@@ -266,7 +268,7 @@ static void test_fifo_waits_for_its_writer(void)
     bool known = true;
     alarm(60);
     CU_ASSERT_EQUAL(mkfifo(place.path, 0600), 0);
-    struct js_source *source = js_source_new_file(place.path, &err);
+    struct js_source *source = js_source_new_file(place.path, NULL, NULL, &err);
     CU_ASSERT_PTR_NOT_NULL_FATAL(source);
     js_source_total(source, &known);
     CU_ASSERT_FALSE(known);
@@ -302,7 +304,7 @@ static void test_fifo_closed_without_a_word(void)
     struct place place = make_place();
     alarm(60);
     CU_ASSERT_EQUAL(mkfifo(place.path, 0600), 0);
-    struct js_source *source = js_source_new_file(place.path, NULL);
+    struct js_source *source = js_source_new_file(place.path, NULL, NULL, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(source);
     int writer = open(place.path, O_WRONLY | O_CLOEXEC);
     js_fd_close(&writer);
@@ -314,11 +316,12 @@ static void test_fifo_closed_without_a_word(void)
 
 static void test_devices_are_streams(void)
 {
-    struct js_source *source = js_source_new_file("/dev/null", NULL);
+    struct js_source *source =
+        js_source_new_file("/dev/null", NULL, NULL, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(source);
     CU_ASSERT_TRUE(gives(source, 0, NULL));
     js_source_free(source);
-    source = js_source_new_file("/dev/zero", NULL);
+    source = js_source_new_file("/dev/zero", NULL, NULL, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(source);
     CU_ASSERT_TRUE(fails(source, "/dev/zero:1:1: NUL byte in a command: a job "
                                  "file is text, one command a line"));
@@ -353,7 +356,7 @@ static void test_stdin_pipe_is_left_as_it_was(void)
     CU_ASSERT_EQUAL(pipe2(ends, O_CLOEXEC), 0);
     int saved = put_as_stdin(ends[0]);
     int flags = fcntl(STDIN_FILENO, F_GETFL);
-    struct js_source *source = js_source_new_file("-", NULL);
+    struct js_source *source = js_source_new_file("-", NULL, NULL, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(source);
     CU_ASSERT_TRUE(gives(source, 0, "")); /* a read would wait here */
     CU_ASSERT_EQUAL(fcntl(STDIN_FILENO, F_GETFL), flags);
@@ -380,7 +383,7 @@ static void test_stdin_may_be_a_file(void)
     write_file(&place, "a\nb", 3);
     int fd = open(place.path, O_RDONLY | O_CLOEXEC);
     int saved = put_as_stdin(fd);
-    struct js_source *source = js_source_new_file("-", NULL);
+    struct js_source *source = js_source_new_file("-", NULL, NULL, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(source);
     CU_ASSERT_TRUE(gives(source, 1, "a"));
     CU_ASSERT_TRUE(gives(source, 2, "b"));
@@ -406,7 +409,7 @@ static void test_stdin_that_cannot_be_read(void)
 
     fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
     saved = put_as_stdin(fd);
-    struct js_source *source = js_source_new_file("-", NULL);
+    struct js_source *source = js_source_new_file("-", NULL, NULL, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(source);
     CU_ASSERT_TRUE(fails(source, "standard input: Bad file descriptor"));
     js_source_free(source);
@@ -463,7 +466,7 @@ static void test_stream_needs_no_more_memory_as_it_goes_on(void)
         64 << 20, &fd);
     int saved = put_as_stdin(fd);
     js_fd_close(&fd);
-    struct js_source *source = js_source_new_file("-", NULL);
+    struct js_source *source = js_source_new_file("-", NULL, NULL, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(source);
     size_t before = mallinfo2().uordblks + mallinfo2().hblkhd;
     for (; next_waiting(source, &job) == JS_SOURCE_JOB; jobs++)
@@ -489,7 +492,7 @@ static void test_stream_of_comments_does_not_keep_the_caller(void)
     js_buf_release(&text);
     int fd = open(place.path, O_RDONLY | O_CLOEXEC);
     int saved = put_as_stdin(fd);
-    struct js_source *source = js_source_new_file("-", NULL);
+    struct js_source *source = js_source_new_file("-", NULL, NULL, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(source);
     for (int mib = 1; mib <= 3; mib++) {
         CU_ASSERT_TRUE(gives(source, 0, ""));

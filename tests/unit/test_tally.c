@@ -52,7 +52,7 @@ static void test_counts(void)
 static void assert_described(const struct js_finish *finish, const char *wanted)
 {
     struct js_buf buf = JS_BUF_INIT;
-    CU_ASSERT_EQUAL(js_tally_describe(finish, &buf), 0);
+    CU_ASSERT_EQUAL(js_tally_describe(finish, NULL, &buf), 0);
     CU_ASSERT_STRING_EQUAL(js_buf_string(&buf), wanted);
     js_buf_release(&buf);
 }
@@ -82,7 +82,7 @@ static const char *shown(const char *command, size_t len, struct js_buf *buf)
 {
     struct js_finish finish = finish_of(command, len, 1);
     buf->len = 0;
-    CU_ASSERT_EQUAL(js_tally_describe(&finish, buf), 0);
+    CU_ASSERT_EQUAL(js_tally_describe(&finish, NULL, buf), 0);
     js_job_free(finish.job);
     return strstr(js_buf_string(buf), "exit 1: ") + strlen("exit 1: ");
 }
@@ -158,13 +158,14 @@ static void test_summary(void)
                    "30 jobs ended: 28 done, 2 failed, 0 skipped, an unknown "
                    "number left; 15.0 s, 2 slots 99 % busy");
     tally = (struct js_tally){.done = 1, .retried = 1};
-    assert_summary(&tally, 0, 0, 1,
-                   "1 job: 1 done, 0 failed, 0 skipped, 0 left (1 attempt lost "
-                   "and run again); 0.0 s, 1 slot 0 % busy");
+    assert_summary(
+        &tally, 0, 0, 1,
+        "1 job: 1 done, 0 failed, 0 skipped, 0 left (1 attempt failed "
+        "and run again); 0.0 s, 1 slot 0 % busy");
     tally = (struct js_tally){.skipped = 3, .retried = 2};
     assert_summary(&tally, 0, 0, 0,
                    "3 jobs: 0 done, 0 failed, 3 skipped, 0 left (2 attempts "
-                   "lost and run again); 0.0 s");
+                   "failed and run again); 0.0 s");
 }
 
 static void test_durations(void)

@@ -60,10 +60,19 @@ static struct js_wire_setup sample_setup(void)
     };
 }
 
+/* What it has is to be released. */
 static struct js_wire_ready sample_ready(void)
 {
-    return (struct js_wire_ready){
-        .slots = 2, .home = cpus_of("4-5"), .error = ""};
+    static uint32_t homes[] = {0, 1};
+    struct js_wire_ready ready = {
+        .slots = 2, .homes = homes, .home = cpus_of("4-5"), .error = ""};
+    struct js_cpuset core = cpus_of("4");
+    CU_ASSERT_EQUAL(js_equipment_add_core(&ready.equipment, &core, 0, 0), 0);
+    core = cpus_of("5");
+    CU_ASSERT_EQUAL(js_equipment_add_core(&ready.equipment, &core, 1, 0), 0);
+    CU_ASSERT_EQUAL(js_equipment_add_gpu(&ready.equipment, "GPU-1", 0), 0);
+    ready.equipment.mem_bytes = UINT64_C(40) << 30;
+    return ready;
 }
 
 static struct js_wire_done sample_done(void)
@@ -121,7 +130,9 @@ static int pack_sample_setup(struct js_buf *buf)
 static int pack_sample_ready(struct js_buf *buf)
 {
     struct js_wire_ready ready = sample_ready();
-    return js_wire_pack_ready(buf, &ready);
+    int rc = js_wire_pack_ready(buf, &ready);
+    js_equipment_release(&ready.equipment);
+    return rc;
 }
 
 static int pack_sample_ack(struct js_buf *buf)
@@ -203,6 +214,7 @@ static int read_ready(const void *bytes, size_t len)
     if (js_wire_unpack_ready(bytes, len, &ready) < 0)
         return -1;
     CU_ASSERT_PTR_NOT_NULL(memchr(ready.error, '\0', sizeof(ready.error)));
+    js_wire_release_ready(&ready);
     return 0;
 }
 
@@ -410,15 +422,23 @@ static void test_ready(void)
     CU_ASSERT_EQUAL(js_wire_pack_ready(&buf, &in), 0);
     CU_ASSERT_EQUAL_FATAL(js_wire_unpack_ready(buf.data, buf.len, &out), 0);
     CU_ASSERT_EQUAL(out.slots, 2);
+    CU_ASSERT_EQUAL(out.homes[1], 1);
     CU_ASSERT_TRUE(js_cpuset_equal(&out.home, &in.home));
+    CU_ASSERT_EQUAL(out.equipment.core_count, 2);
+    CU_ASSERT_EQUAL(out.equipment.cores[1].cache, 1);
+    CU_ASSERT_EQUAL(out.equipment.mem_bytes, UINT64_C(40) << 30);
+    CU_ASSERT_STRING_EQUAL(out.equipment.gpus[0].name, "GPU-1");
     CU_ASSERT_STRING_EQUAL(out.error, "");
-    buf.len = 0;
-    in.slots = UINT32_MAX;
-    CU_ASSERT_EQUAL(js_wire_pack_ready(&buf, &in), 0);
-    CU_ASSERT_EQUAL(js_wire_unpack_ready(buf.data, buf.len, &out), -1);
-    /* Ready for nothing, without a reason: no. */
-    buf.len = 0;
-    in.slots = 0;
+    js_wire_release_ready(&out);
+    js_equipment_release(&in.equipment);
+    js_buf_release(&buf);
+}
+
+/* Ready for nothing: not without a reason. */
+static void test_ready_for_nothing(void)
+{
+    struct js_buf buf = JS_BUF_INIT;
+    struct js_wire_ready in = {.slots = 0}, out;
     CU_ASSERT_EQUAL(js_wire_pack_ready(&buf, &in), 0);
     CU_ASSERT_EQUAL(js_wire_unpack_ready(buf.data, buf.len, &out), -1);
     CU_ASSERT_EQUAL(errno, EBADMSG);
@@ -427,6 +447,19 @@ static void test_ready(void)
     CU_ASSERT_EQUAL(js_wire_pack_ready(&buf, &in), 0);
     CU_ASSERT_EQUAL_FATAL(js_wire_unpack_ready(buf.data, buf.len, &out), 0);
     CU_ASSERT_EQUAL(strlen(out.error), sizeof(out.error) - 1);
+    js_wire_release_ready(&out);
+    js_buf_release(&buf);
+}
+
+static void test_ready_with_slots_that_are_not_there(void)
+{
+    struct js_buf buf = JS_BUF_INIT;
+    struct js_wire_ready out;
+    js_pack_u32(&buf, UINT32_MAX);
+    CU_ASSERT_EQUAL(js_wire_unpack_ready(buf.data, buf.len, &out), -1);
+    buf.len = 0;
+    js_pack_u32(&buf, 7);
+    CU_ASSERT_EQUAL(js_wire_unpack_ready(buf.data, buf.len, &out), -1);
     js_buf_release(&buf);
 }
 
@@ -600,41 +633,94 @@ static void test_tag_names(void)
 static struct js_wire_job wire_of(size_t len)
 {
     struct js_wire_job wire;
-    char *text = not_null(malloc(len + 1));
-    for (size_t i = 0; i < len; i++)
-        text[i] = (char)('a' + i % 26);
+    char *text = not_null(calloc(len + 1, 1));
+    memset(text, 'a', len);
     struct js_job *job = js_job_new(3, text, len);
     CU_ASSERT_PTR_NOT_NULL_FATAL(job);
     job->attempt = 2;
     memset(&wire, 0xee, sizeof(wire));
-    js_wire_job_of(&wire, job, 99);
+    js_wire_job_of(&wire, job, 99, 5);
     js_job_free(job);
     free(text);
     return wire;
 }
 
-static void test_job_up_to_what_fits(void)
+static void test_job(void)
 {
-    static const size_t lengths[] = {0, 1, JS_WIRE_JOB_TEXT - 1,
-                                     JS_WIRE_JOB_TEXT, JS_WIRE_JOB_TEXT + 1};
+    struct js_wire_job wire = wire_of(1000);
     CU_ASSERT_EQUAL(sizeof(struct js_wire_job), 256);
-    for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
-        struct js_wire_job wire = wire_of(lengths[i]);
-        CU_ASSERT_EQUAL(wire.id, 3);
-        CU_ASSERT_EQUAL(wire.ticket, 99);
-        CU_ASSERT_EQUAL(wire.attempt, 2);
-        CU_ASSERT_EQUAL(wire.cores, 1);
-        CU_ASSERT_EQUAL(wire.kind, JS_JOB_COMMAND);
-        CU_ASSERT_EQUAL(wire.text_len, lengths[i]);
-        CU_ASSERT_EQUAL(wire.inline_max, 0);
-        CU_ASSERT_EQUAL(js_wire_job_check(&wire), 0);
-        for (size_t at = 0; at < JS_WIRE_JOB_TEXT; at++) {
-            bool has_text = lengths[i] <= JS_WIRE_JOB_TEXT && at < lengths[i];
-            /* Nothing of what was in memory before leaves the process. */
-            CU_ASSERT_EQUAL(wire.text[at],
-                            has_text ? (char)('a' + at % 26) : '\0');
-        }
-    }
+    CU_ASSERT_EQUAL(wire.id, 3);
+    CU_ASSERT_EQUAL(wire.ticket, 99);
+    CU_ASSERT_EQUAL(wire.slot, 5);
+    CU_ASSERT_EQUAL(wire.attempt, 2);
+    CU_ASSERT_EQUAL(wire.cores, 1);
+    CU_ASSERT_EQUAL(wire.kind, JS_JOB_COMMAND);
+    CU_ASSERT_EQUAL(wire.text_len, 1000);
+    CU_ASSERT_EQUAL(wire.grant_len + wire.details_len, 0);
+    CU_ASSERT_EQUAL(wire.inline_max, 0);
+    CU_ASSERT_EQUAL(js_wire_job_check(&wire), 0);
+    /* Nothing of what was in memory before leaves the process. */
+    for (size_t at = 0; at < JS_WIRE_JOB_TEXT; at++)
+        CU_ASSERT_EQUAL(wire.text[at], '\0');
+}
+
+static struct js_wire_job parted_job(uint32_t grant, uint32_t details,
+                                     uint32_t command)
+{
+    struct js_wire_job wire = wire_of(0);
+    wire.grant_len = grant;
+    wire.details_len = details;
+    wire.text_len = grant + details + command;
+    return wire;
+}
+
+static void test_job_text(void)
+{
+    struct js_wire_text text;
+    struct js_wire_job wire = parted_job(0, 0, 4);
+    CU_ASSERT_EQUAL_FATAL(js_wire_job_text(&wire, "true", &text), 0);
+    CU_ASSERT_FALSE(text.has_grant);
+    CU_ASSERT_EQUAL(text.command_len, 4);
+    CU_ASSERT_EQUAL(text.details_len, 0);
+    wire = parted_job(8, 3, 4);
+    CU_ASSERT_EQUAL_FATAL(js_wire_job_text(&wire,
+                                           "0-3\0"
+                                           "1,2\0"
+                                           "nx\0"
+                                           "true",
+                                           &text),
+                          0);
+    CU_ASSERT_TRUE(text.has_grant);
+    CU_ASSERT_EQUAL(js_cpuset_count(&text.cpus), 4);
+    CU_ASSERT_STRING_EQUAL(text.gpus, "1,2");
+    CU_ASSERT_STRING_EQUAL(text.details, "nx");
+    CU_ASSERT_STRING_EQUAL(text.command, "true");
+    wire = parted_job(5, 0, 1);
+    CU_ASSERT_EQUAL(js_wire_job_text(&wire, "0-3\0\0x", &text), 0);
+    CU_ASSERT_STRING_EQUAL(text.gpus, "");
+}
+
+static void expect_bad_text(const struct js_wire_job *wire, const char *text)
+{
+    struct js_wire_text out;
+    errno = 0;
+    CU_ASSERT_EQUAL(js_wire_job_text(wire, text, &out), -1);
+    CU_ASSERT_EQUAL(errno, EBADMSG);
+}
+
+static void test_bad_job_text(void)
+{
+    struct js_wire_job wire = parted_job(0, 0, 3);
+    expect_bad_text(&wire, "a\0b");
+    wire = parted_job(4, 0, 1); /* no GPUs, not even none */
+    expect_bad_text(&wire, "0-3\0x");
+    wire = parted_job(6, 0, 1); /* three strings */
+    expect_bad_text(&wire, "0-3\0\0\0x");
+    wire = parted_job(5, 0, 1); /* without an end */
+    expect_bad_text(&wire, "0-3\0"
+                           "1x");
+    wire = parted_job(5, 0, 1);
+    expect_bad_text(&wire, "0+3\0\0x");
 }
 
 static void test_simulated_job(void)
@@ -642,7 +728,7 @@ static void test_simulated_job(void)
     struct js_job *job = js_job_new_simulated(9, 123456789);
     struct js_wire_job wire;
     CU_ASSERT_PTR_NOT_NULL_FATAL(job);
-    js_wire_job_of(&wire, job, 1);
+    js_wire_job_of(&wire, job, 1, 0);
     CU_ASSERT_EQUAL(wire.kind, JS_JOB_SIMULATED);
     CU_ASSERT_EQUAL(wire.duration_ns, 123456789);
     CU_ASSERT_EQUAL(js_wire_job_check(&wire), 0);
@@ -667,17 +753,26 @@ static void test_job_values(void)
     wire.duration_ns = -1;
     expect_bad_job(&wire);
     wire = wire_of(10);
-    wire.text[5] = '\0';
+    wire.timeout_ns = -1;
     expect_bad_job(&wire);
-    wire = wire_of(JS_WIRE_JOB_TEXT);
-    wire.text[JS_WIRE_JOB_TEXT - 1] = '\0';
+    wire = wire_of(10);
+    wire.slot = JS_CPUS_MAX;
+    expect_bad_job(&wire);
+    wire = wire_of(10);
+    wire.cores = 0;
+    expect_bad_job(&wire);
+    wire = wire_of(10);
+    wire.grant_len = 6;
+    wire.details_len = 5;
+    expect_bad_job(&wire);
+    wire.grant_len = UINT32_MAX; /* the sum must not wrap */
     expect_bad_job(&wire);
     wire = wire_of(JS_WIRE_JOB_TEXT + 1);
     wire.text_len = JS_WIRE_TEXT_MAX;
     CU_ASSERT_EQUAL(js_wire_job_check(&wire), 0);
     wire.text_len++;
     expect_bad_job(&wire);
-    wire.text_len = UINT64_MAX;
+    wire.text_len = UINT32_MAX;
     expect_bad_job(&wire);
     /* More than may ride would make a DONE that is too long to be sent. */
     wire = wire_of(10);
@@ -775,6 +870,9 @@ static const struct unit_test tests[] = {
     {"SETUP", test_setup},
     {"SETUP: values out of range", test_setup_values},
     {"READY", test_ready},
+    {"READY for nothing", test_ready_for_nothing},
+    {"READY with slots that are not there",
+     test_ready_with_slots_that_are_not_there},
     {"ACK", test_ack},
     {"DONE", test_done},
     {"DONE: values out of range", test_done_values},
@@ -783,7 +881,9 @@ static const struct unit_test tests[] = {
     {"OUTPUT", test_output},
     {"numbers", test_number},
     {"names of tags", test_tag_names},
-    {"JOB up to what fits", test_job_up_to_what_fits},
+    {"a job", test_job},
+    {"the text of a job", test_job_text},
+    {"a bad text of a job", test_bad_job_text},
     {"JOB simulated", test_simulated_job},
     {"JOB: values out of range", test_job_values},
     {"every truncation", test_every_truncation},

@@ -1,0 +1,22 @@
+/*
+ * fit - says which jobs are larger than every node.
+ */
+#ifndef JS_CORE_FIT_H
+#define JS_CORE_FIT_H
+
+#include "base/buf.h"
+#include "base/log.h"
+#include "core/pool.h"
+#include "core/source.h"
+
+/* Appends "job 12 (line 14) can never run here: it needs 99 cores; the most
+ * that a node has: 8 cores, 62.7 GiB of memory". 0, or -1 with errno ENOMEM. */
+int js_fit_describe(const struct js_pool *pool, uint64_t id, uint64_t line,
+                    const struct js_need *need, struct js_buf *buf);
+
+/* Looks at all jobs of a regular file, tells the first twenty such, and
+ * returns how many there are (of several in a row with equal needs one). */
+uint64_t js_fit_check(const struct js_pool *pool,
+                      const struct js_source *source, const struct js_log *log);
+
+#endif

@@ -1,0 +1,177 @@
+#include "mpi/slave_setup.h"
+
+#include "base/launchenv.h"
+#include "node/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int no_memory(struct js_err *err)
+{
+    return js_err_set(err, "the slave has no memory left");
+}
+
+/* ---------------------------------------------------------------- GPUs */
+
+static const char *value_of(const char *const *environ, const char *name)
+{
+    size_t len = strlen(name);
+    for (; *environ; environ++) {
+        if (strncmp(*environ, name, len) == 0 && (*environ)[len] == '=')
+            return *environ + len + 1;
+    }
+    return NULL;
+}
+
+static int name_gpu(struct js_buf *name, uint32_t number)
+{
+    name->len = 0;
+    return js_buf_printf(name, "%u", number);
+}
+
+/* So many, whatever the machine shows; where they are is not known. */
+static int pretend_gpus(struct js_equipment *equipment, uint32_t count)
+{
+    struct js_buf name = JS_BUF_INIT;
+    int rc = 0;
+    for (uint32_t i = 0; rc == 0 && i < count; i++) {
+        rc = name_gpu(&name, i);
+        if (rc == 0)
+            rc = js_equipment_add_gpu(equipment, js_buf_string(&name),
+                                      UINT16_MAX);
+    }
+    js_buf_release(&name);
+    return rc;
+}
+
+/* NUMA node of the GPU of that name among those found, or UINT16_MAX. */
+static uint16_t numa_of(const struct js_equipment *found, const char *name)
+{
+    for (uint32_t i = 0; i < found->gpu_count; i++) {
+        if (strcmp(found->gpus[i].name, name) == 0)
+            return found->gpus[i].numa;
+    }
+    return UINT16_MAX;
+}
+
+/* The batch system has given us these: "0,2", or names of its driver's. */
+static int take_visible(struct js_equipment *equipment, const char *visible)
+{
+    struct js_equipment found = *equipment;
+    int rc = 0;
+    equipment->gpus = NULL;
+    equipment->gpu_count = 0;
+    while (rc == 0 && *visible) {
+        char name[JS_GPU_NAME_SIZE] = "";
+        size_t len = strcspn(visible, ",");
+        if (len > 0 && len < sizeof(name)) {
+            memcpy(name, visible, len);
+            rc = js_equipment_add_gpu(equipment, name, numa_of(&found, name));
+        }
+        visible += len + (visible[len] == ',');
+    }
+    free(found.gpus);
+    return rc;
+}
+
+static int find_gpus(struct js_equipment *equipment, uint32_t wanted,
+                     const char *const *environ)
+{
+    const char *visible = value_of(environ, "CUDA_VISIBLE_DEVICES");
+    if (!visible)
+        visible = value_of(environ, "ROCR_VISIBLE_DEVICES");
+    if (wanted == JS_WIRE_GPUS_FOUND)
+        return visible ? take_visible(equipment, visible) : 0;
+    free(equipment->gpus);
+    equipment->gpus = NULL;
+    equipment->gpu_count = 0;
+    return pretend_gpus(equipment, wanted);
+}
+
+/* ---------------------------------------------------------------- cores */
+
+static int share_slot(struct js_slave_share *share, uint32_t slot,
+                      const struct js_topo *topo, const struct js_cpuset *part,
+                      const struct js_wire_setup *setup, struct js_err *err)
+{
+    struct js_cpuset run, core;
+    if (js_topo_part(topo, part, share->slots, slot, &run, err) < 0 ||
+        js_topo_first_core(topo, &run, &core, err) < 0)
+        return -1;
+    share->homes[slot] = js_equipment_find(&share->equipment, &core);
+    share->slot_cpus[slot] = setup->bind ? core : setup->pool;
+    js_cpuset_unite(&share->home, &share->slot_cpus[slot]);
+    return 0;
+}
+
+static int share_cores(struct js_slave_share *share, const struct js_topo *topo,
+                       const struct js_wire_setup *setup, struct js_err *err)
+{
+    struct js_cpuset part;
+    if (js_topo_part(topo, &setup->pool, setup->slaves, setup->index, &part,
+                     err) < 0)
+        return -1;
+    share->slots = setup->slots ? setup->slots : js_topo_cores(topo, &part);
+    share->slot_cpus = calloc(share->slots, sizeof(*share->slot_cpus));
+    share->homes = calloc(share->slots, sizeof(*share->homes));
+    if (!share->slot_cpus || !share->homes)
+        return no_memory(err);
+    for (uint32_t i = 0; i < share->slots; i++) {
+        if (share_slot(share, i, topo, &part, setup, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int js_slave_equipment(const struct js_topo *topo, const struct js_cpuset *pool,
+                       uint32_t gpus, const char *const *environ,
+                       struct js_equipment *ret, struct js_err *err)
+{
+    if (js_topo_equipment(topo, pool, ret, err) < 0)
+        return -1;
+    ret->mem_bytes = js_memory_limit_bytes("");
+    return find_gpus(ret, gpus, environ) < 0 ? no_memory(err) : 0;
+}
+
+int js_slave_share_init(struct js_slave_share *ret, const struct js_topo *topo,
+                        const struct js_wire_setup *setup,
+                        const char *const *environ, struct js_err *err)
+{
+    memset(ret, 0, sizeof(*ret));
+    if (js_slave_equipment(topo, &setup->pool, setup->gpus, environ,
+                           &ret->equipment, err) < 0)
+        return -1;
+    return share_cores(ret, topo, setup, err);
+}
+
+void js_slave_share_release(struct js_slave_share *share)
+{
+    free(share->slot_cpus);
+    free(share->homes);
+    js_equipment_release(&share->equipment);
+    memset(share, 0, sizeof(*share));
+}
+
+/* ---------------------------------------------------------------- environ */
+
+const char **js_slave_environ(const struct js_wire_setup *setup,
+                              const char *const *environ)
+{
+    size_t count = 1;
+    for (size_t i = 0; i < setup->environ_len; i++)
+        count += setup->environ[i] == '\0';
+    for (const char *const *p = environ; *p; p++)
+        count += js_launch_host_bound(*p);
+    const char **env = calloc(count, sizeof(*env));
+    if (!env)
+        return NULL;
+    size_t n = 0;
+    const char *end = setup->environ + setup->environ_len;
+    for (const char *p = setup->environ; p < end; p += strlen(p) + 1)
+        env[n++] = p;
+    for (const char *const *p = environ; *p; p++) {
+        if (js_launch_host_bound(*p))
+            env[n++] = *p;
+    }
+    return env;
+}

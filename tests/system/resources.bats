@@ -1,0 +1,111 @@
+#!/usr/bin/env bats
+# Cores, memory and GPUs of a node, and the order of jobs.
+
+load common
+
+@test "resources: cores=2 has two cores, and its neighbour's slave is idle" {
+    need_two_cores
+    cat >jobs.txt <<JOBS
+[cores=2] echo "\$JOBSCHED_CORES \$OMP_NUM_THREADS \$JOBSCHED_CPUS"; $ALLOWED; date +%s%N >>wide; sleep 0.5; date +%s%N >>wide
+date +%s%N >>narrow
+date +%s%N >>narrow
+JOBS
+    farm 2 jobs.txt
+    status_is 0
+    contains out '^2 2 '
+    equal "$(sed -n 2p out | count_cpus)" 2
+    # Nobody else ran while it did.
+    claim test "$(tail -n 1 wide)" -le "$(sort -n narrow | head -n 1)"
+}
+
+# bats test_tags=sanitize
+@test "resources: a job larger than any node is an error before anything runs" {
+    printf '%s\n' 'touch ran' '[cores=5000] true' '[mem=100000T] true' \
+        '[gpus=7] true' >jobs.txt
+    farm 2 jobs.txt --gpus 2
+    status_is 2
+    claim test ! -e ran
+    contains err 'job 2 \(line 2\) can never run here: it needs 5000 cores; the most that a node has'
+    contains err 'job 3 \(line 3\) can never run here'
+    contains err 'job 4 \(line 4\) can never run here: it needs 1 core, 7 GPUs'
+}
+
+@test "resources: mem=4G and mem=40G are 64 bits wide" {
+    local have
+    have=$(awk '/^MemTotal/ { print int($2 / 1048576) }' /proc/meminfo)
+    printf '%s\n' '[mem=4G] echo four' '[mem=40G] echo forty' >jobs.txt
+    farm 2 jobs.txt
+    if ((have > 45)); then
+        status_is 0
+        equal "$(sort out)" $'forty\nfour'
+    else
+        status_is 2
+        contains err 'job 2 .*40960.0 MiB'
+        lacks err 'job 1 '
+    fi
+}
+
+@test "resources: mem= keeps jobs apart that do not fit together" {
+    local most
+    most=$(awk '/^MemTotal/ { print int($2 * 0.6 / 1024) }' /proc/meminfo)
+    [[ ! -s /sys/fs/cgroup/memory.max ]] ||
+        grep -q max /sys/fs/cgroup/memory.max || skip 'memory is limited here'
+    local job="date +%s%N >>times; sleep 0.3; date +%s%N >>times"
+    printf '%s\n' "[mem=${most}M] $job" "[mem=${most}M] $job" >jobs.txt
+    farm 2 jobs.txt
+    status_is 0
+    # The second began after the first had ended.
+    equal "$(sort -n times)" "$(cat times)"
+    equal "$(grep -c '' times)" 4
+}
+
+@test "resources: --strict-mem makes mem= a limit" {
+    echo '[mem=64M] exec perl -e '\''$x = "a" x (256 << 20); print "had it\n"'\' \
+        >jobs.txt
+    farm 1 jobs.txt
+    status_is 0
+    equal "$(cat out)" 'had it'
+    farm 1 jobs.txt --strict-mem
+    status_is 1
+    equal "$(cat out)" ''
+}
+
+# bats test_tags=sanitize
+@test "resources: gpus=1 jobs have different devices" {
+    local job="echo \$CUDA_VISIBLE_DEVICES \$ROCR_VISIBLE_DEVICES; $HOLD"
+    printf '%s\n' "[gpus=1] $job" "[gpus=1] $job" "[gpus=2] echo \$CUDA_VISIBLE_DEVICES" \
+        'echo "none:$CUDA_VISIBLE_DEVICES"' >jobs.txt
+    farm_start 2 jobs.txt --gpus 2 -v
+    wait_until "$PATIENCE" has_lines out 2 'Run job'
+    touch go
+    farm_end
+    status_is 0
+    equal "$(grep -v job: out | sort)" $'0 0\n0,1\n1 1\nnone:'
+}
+
+@test "resources: priority first, then the order of the file" {
+    cat >jobs.txt <<'JOBS'
+sleep 0.3
+echo a
+[priority=5] echo b
+[priority=-1] echo c
+[priority=5] echo d
+echo e
+JOBS
+    farm 1 jobs.txt
+    status_is 0
+    equal "$(xargs <out)" 'b d a e c'
+}
+
+@test "resources: --longest-first" {
+    printf '%s\n' 'sleep 0.02; echo a' 'sleep 0.4; echo b' 'sleep 0.2; echo c' \
+        >jobs.txt
+    farm 1 jobs.txt --joblog log
+    status_is 0
+    farm 1 jobs.txt --longest-first log
+    status_is 0
+    equal "$(xargs <out)" 'b c a'
+    farm 1 jobs.txt --longest-first jobs.txt
+    status_is 2
+    contains err 'jobs.txt'
+}

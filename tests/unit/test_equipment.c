@@ -1,0 +1,101 @@
+/* equipment: cores, GPUs and memory of a node, and on their way. */
+#include "unit.h"
+
+#include "core/equipment.h"
+#include "rng.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static struct js_cpuset cpus_of(const char *list)
+{
+    struct js_cpuset set;
+    CU_ASSERT_EQUAL(js_cpuset_parse(list, &set), 0);
+    return set;
+}
+
+static struct js_equipment sample(void)
+{
+    struct js_equipment equipment = {.mem_bytes = UINT64_C(40) << 30};
+    static const char *const cores[] = {"0,8", "1,9", "4", "8191"};
+    for (uint16_t i = 0; i < 4; i++) {
+        struct js_cpuset cpus = cpus_of(cores[i]);
+        CU_ASSERT_EQUAL(
+            js_equipment_add_core(&equipment, &cpus, i, (uint16_t)(i / 2)), 0);
+    }
+    CU_ASSERT_EQUAL(js_equipment_add_gpu(&equipment, "0", 1), 0);
+    CU_ASSERT_EQUAL(js_equipment_add_gpu(&equipment, "GPU-x", UINT16_MAX), 0);
+    return equipment;
+}
+
+static void test_cores(void)
+{
+    struct js_equipment equipment = sample();
+    struct js_cpuset set = cpus_of(""), wanted = cpus_of("1,9");
+    js_equipment_core(&equipment, 1, &set);
+    CU_ASSERT_TRUE(js_cpuset_equal(&set, &wanted));
+    wanted = cpus_of("9");
+    CU_ASSERT_EQUAL(js_equipment_find(&equipment, &wanted), 1);
+    wanted = cpus_of("7");
+    CU_ASSERT_EQUAL(js_equipment_find(&equipment, &wanted), UINT32_MAX);
+    js_equipment_release(&equipment);
+    CU_ASSERT_EQUAL(equipment.core_count, 0);
+    js_equipment_release(NULL);
+}
+
+static void test_there_and_back(void)
+{
+    struct js_equipment in = sample(), out;
+    struct js_buf buf = JS_BUF_INIT;
+    CU_ASSERT_EQUAL(js_equipment_pack(&buf, &in), 0);
+    struct js_cursor cursor = js_cursor_of(buf.data, buf.len);
+    js_equipment_unpack(&cursor, &out);
+    CU_ASSERT_EQUAL_FATAL(js_cursor_end(&cursor), 0);
+    CU_ASSERT_EQUAL(out.mem_bytes, in.mem_bytes);
+    CU_ASSERT_EQUAL(out.core_count, 4);
+    CU_ASSERT_EQUAL(out.cpu_count, 6);
+    CU_ASSERT_EQUAL(memcmp(out.cores, in.cores, 4 * sizeof(*in.cores)), 0);
+    CU_ASSERT_EQUAL(memcmp(out.cpus, in.cpus, 6 * sizeof(*in.cpus)), 0);
+    CU_ASSERT_EQUAL(out.gpu_count, 2);
+    CU_ASSERT_STRING_EQUAL(out.gpus[1].name, "GPU-x");
+    CU_ASSERT_EQUAL(out.gpus[1].numa, UINT16_MAX);
+    js_equipment_release(&in);
+    js_equipment_release(&out);
+    js_buf_release(&buf);
+}
+
+static void test_damaged(void)
+{
+    struct js_equipment in = sample(), out;
+    struct js_buf buf = JS_BUF_INIT;
+    struct rng rng = {5};
+    CU_ASSERT_EQUAL(js_equipment_pack(&buf, &in), 0);
+    for (size_t len = 0; len < buf.len; len++) {
+        struct js_cursor cursor = js_cursor_of(buf.data, len);
+        js_equipment_unpack(&cursor, &out);
+        CU_ASSERT_TRUE(cursor.bad);
+        CU_ASSERT_EQUAL(out.core_count, 0);
+    }
+    for (int round = 0; round < 3000; round++) {
+        char *copy = malloc(buf.len);
+        memcpy(copy, buf.data, buf.len);
+        copy[rng_below(&rng, buf.len)] = (char)rng_next(&rng);
+        struct js_cursor cursor = js_cursor_of(copy, buf.len);
+        js_equipment_unpack(&cursor, &out);
+        for (uint32_t i = 0; i < out.core_count; i++)
+            CU_ASSERT(out.cores[i].cpu_count > 0);
+        js_equipment_release(&out);
+        free(copy);
+    }
+    js_equipment_release(&in);
+    js_buf_release(&buf);
+}
+
+static const struct unit_test tests[] = {
+    {"cores", test_cores},
+    {"there and back", test_there_and_back},
+    {"damaged", test_damaged},
+    {NULL, NULL},
+};
+
+const struct unit_suite suite_equipment = {"equipment", tests};
