@@ -654,6 +654,8 @@ static enum jobsched_status rehearse_here(const struct jobsched_config *config,
         js_err_set(&err, "no memory");
         status = plan ? rehearse_on(&run, pool, plan, result)
                       : fail(result, JOBSCHED_BROKEN, &err);
+        js_console_flush(&run.console);
+        drain(run.err);
         js_plan_free(plan);
         js_pool_free(pool);
     }

@@ -64,6 +64,7 @@ struct js_slave {
     uint64_t text_taken, releases_taken;
     bool must_acknowledge; /* at the end of this turn */
     bool is_set_up, is_retired, is_stopped;
+    bool is_ending; /* nothing more is started: what comes goes back */
     bool is_traced;
     bool is_bound;
     bool is_captured;    /* the runner hands over output */
@@ -465,6 +466,8 @@ static int start_first_order(struct js_slave *slave, struct js_err *err)
 
 static int start_jobs(struct js_slave *slave, struct js_err *err)
 {
+    if (slave->is_ending)
+        return slave->queue_count > 0 ? give_back_all(slave, err) : 0;
     while (!slave->is_retired && slave->queue_count > 0 &&
            queue_at(slave, 0)->wire.slot != JS_PLAN_SLOT_NEXT &&
            !js_spool_full(slave->spool)) {
@@ -686,7 +689,8 @@ static int take_end(struct js_slave *slave, struct js_err *err)
         if (slave->slots[i].is_busy && end_job(slave, i, err) < 0)
             return -1;
     }
-    return give_back_all(slave, err);
+    slave->is_ending = true;
+    return 0;
 }
 
 /* ---------------------------------------------------------------- a turn */

@@ -64,8 +64,10 @@ static int take_visible(struct js_equipment *equipment, const char *visible)
     while (rc == 0 && *visible) {
         char name[JS_GPU_NAME_SIZE] = "";
         size_t len = strcspn(visible, ",");
-        if (len > 0 && len < sizeof(name)) {
+        if (len > 0 && len < sizeof(name))
             memcpy(name, visible, len);
+        /* Slurm's word for none. */
+        if (name[0] && strcmp(name, "NoDevFiles") != 0) {
             rc = js_equipment_add_gpu(equipment, name, numa_of(&found, name));
         }
         visible += len + (visible[len] == ',');

@@ -589,6 +589,130 @@ static void test_memory_does_not_grow_behind_what_waits(void)
     free_file(file);
 }
 
+/* ---------------------------------------------------------------- lists */
+
+/* What comes of a whole input: its jobs as "name:command;", its errors. */
+static void read_all(const char *input, struct js_buf *log)
+{
+    struct js_jobfile *file = new_file("f");
+    struct js_job *job;
+    struct js_err err;
+    int rc;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+    CU_ASSERT_EQUAL(js_jobfile_feed(file, input, strlen(input)), 0);
+    js_jobfile_end(file);
+    while ((rc = js_jobfile_next(file, &job, &err)) != 0) {
+        if (rc < 0) {
+            js_buf_printf(log, "!%s;", err.text);
+            CU_ASSERT_EQUAL_FATAL(errno, EINVAL);
+            continue;
+        }
+        js_buf_printf(log, "%u%s:%s:%s;", (unsigned)job->id,
+                      job->is_waiting ? "w" : "", js_job_name(job),
+                      job->command);
+        js_job_free(job);
+    }
+    free_file(file);
+}
+
+static void check_lists(const struct line_case *cases)
+{
+    for (; cases->input; cases++) {
+        struct js_buf log = JS_BUF_INIT;
+        read_all(cases->input, &log);
+        CU_ASSERT_STRING_EQUAL(js_buf_string(&log), cases->expected);
+        if (strcmp(log.data, cases->expected) != 0)
+            fprintf(stderr, "\n    is  %s\n    not %s\n", log.data,
+                    cases->expected);
+        js_buf_release(&log);
+    }
+}
+
+static void test_lists(void)
+{
+    static const struct line_case cases[] = {
+        {"[name=a] x\n[after=a] y\n[after-any=a name=b] z",
+         "1:a:x;2w::y;3w:b:z;"},
+        {"[ -f x ] && y\n[a-z]*.sh\n[]\n[=]",
+         "1::[ -f x ] && y;2::[a-z]*.sh;3::[];4::[=];"},
+        {"wait\nx\n wait \ny\nwait 5\nwaits\n",
+         "1::x;2w::y;3w::wait 5;4w::waits;"},
+        {"# [cores=0] x\n#[cores=0]\nx", "1::x;"},
+        {"[cores=1\\\n name=a] x\n", "1:a:x;"},
+        {NULL, NULL},
+    };
+    check_lists(cases);
+}
+
+static void test_mistakes_and_their_places(void)
+{
+    static const struct line_case cases[] = {
+        {"[core=4] x\ny", "!f:1:2: unknown attribute \"core\" (did you mean "
+                          "\"cores\"?);2::y;"},
+        {"[name=a] x\n[cores=1 name=a] y\n[after=a] z",
+         "1:a:x;!f:2:15: name=a: job 1 has that name already;3w::z;"},
+        {"[name=mesh] x\n[after=mash] y",
+         "1:mesh:x;!f:2:8: after=mash: no job before this one has that name "
+         "(did you mean \"mesh\"?);"},
+        {"[name=a after=a] x",
+         "!f:1:15: after=a: a job cannot wait for itself;"},
+        {"[after=b] x\n[name=b] y",
+         "!f:1:8: after=b: no job before this one has that name;2:b:y;"},
+        {"[name=a] x\n[after=a,c after-any=d] y",
+         "1:a:x;!f:2:10: after=c: no job before this one has that name;"},
+        {"[after=\"two words\"] x",
+         "!f:1:8: after=\"two words\": a name has only letters, digits and _ - "
+         ". : /;"},
+        {"[cores=0] x", "!f:1:8: cores=0: wants a whole number from 1 to "
+                        "1000000;"},
+        {"[timeout=1e9x] x", "!f:1:10: timeout=1e9x: wants a duration such as "
+                             "90s, 10m, 2h or 1d;"},
+        {"[env=X] x", "!f:1:6: env=X: wants NAME=VALUE;"},
+        {"[cores=1 x", "!f:1:1: this list has no closing \"]\";"},
+        {"[cores=1", "!f:1:1: this list has no closing \"]\";"},
+        {"[cores=1]  ", "!f:1:11: attributes without a command;"},
+        {"[cores=1 \\\n   core=2] x",
+         "!f:2:4: unknown attribute \"core\" (did you mean \"cores\"?);"},
+        {NULL, NULL},
+    };
+    check_lists(cases);
+}
+
+static void test_defaults(void)
+{
+    static const struct line_case cases[] = {
+        {"#JOBSCHED name=a\nx",
+         "!f:1:11: name= is for a single job, not for defaults;"
+         "1::x;"},
+        {"#JOBSCHED\nx", "1::x;"},
+        {"#JOBSCHED", ""},
+        {"#JOBSCHEDULE cores=0\nx", "1::x;"},
+        {"\t #JOBSCHED cores=0\nx",
+         "!f:1:19: cores=0: wants a whole number from 1 to 1000000;1::x;"},
+        {"#JOBSCHED env=A=1\r\nx\n", "1::x;"},
+        {NULL, NULL},
+    };
+    check_lists(cases);
+}
+
+static void test_defaults_hold_below(void)
+{
+    static const char input[] = "a\n#JOBSCHED cores=2 timeout=3s\nb\n"
+                                "[cores=4] c\n#JOBSCHED priority=1\nd\n";
+    static const uint32_t cores[] = {1, 2, 4, 2};
+    struct js_jobfile *file = new_file("f");
+    struct js_job *job;
+    js_jobfile_feed(file, input, strlen(input));
+    for (int i = 0; i < 4; i++) {
+        CU_ASSERT_EQUAL_FATAL(js_jobfile_next(file, &job, NULL), 1);
+        CU_ASSERT_EQUAL(job->need.cores, cores[i]);
+        CU_ASSERT_EQUAL(job->timeout_ns, i > 0 ? INT64_C(3000000000) : 0);
+        CU_ASSERT_EQUAL(job->priority, i > 2);
+        js_job_free(job);
+    }
+    free_file(file);
+}
+
 static const struct unit_test tests[] = {
     {"lines", test_lines},
     {"comments", test_comments},
@@ -612,6 +736,10 @@ static const struct unit_test tests[] = {
     {"time does not grow with the line", test_time_does_not_grow_with_the_line},
     {"memory does not grow behind what waits",
      test_memory_does_not_grow_behind_what_waits},
+    {"attribute lists", test_lists},
+    {"mistakes and their places", test_mistakes_and_their_places},
+    {"lines of defaults", test_defaults},
+    {"defaults hold below", test_defaults_hold_below},
     {NULL, NULL},
 };
 const struct unit_suite suite_jobfile = {"jobfile", tests};

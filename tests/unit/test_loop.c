@@ -1511,6 +1511,95 @@ static void test_a_slave_believes_nothing(void)
     expect_broken_slave(run, "a text that does not end");
 }
 
+/* ---------------------------------------------------------------- lists */
+
+/* On node n1 (cores 0-3) are slaves 2 and 3, on n0 slave 1. */
+static struct run *run_list(const char *jobs, int slaves, uint64_t seed)
+{
+    struct run_config config = {
+        .slaves = slaves, .jobs = jobs, .slots = 1, .seed = seed};
+    struct run *run = run_new(&config);
+    run_go(run);
+    expect_no_complaint(run);
+    return run;
+}
+
+static void test_dependencies(void)
+{
+    struct run *run = run_list("[name=a] 1\n[name=b after=a] 1 exit=3\n"
+                               "[after=b] 1\n[after-any=b] 1\nwait\n1\n",
+                               3, 1);
+    CU_ASSERT_EQUAL(run->result.end, JS_MASTER_DONE);
+    CU_ASSERT_EQUAL(run->fates[3].started, 0);
+    CU_ASSERT_EQUAL(run->fates[3].finished, 1);
+    CU_ASSERT(run->fates[2].finish_ns >= run->fates[1].finish_ns + JS_NS_PER_S);
+    CU_ASSERT(run->fates[4].finish_ns >= run->fates[2].finish_ns + JS_NS_PER_S);
+    CU_ASSERT(run->fates[5].finish_ns >= run->fates[4].finish_ns + JS_NS_PER_S);
+    run_free(run);
+}
+
+static void test_a_timeout(void)
+{
+    struct run *run = run_list("[timeout=2s] 100\n1\n", 1, 1);
+    CU_ASSERT_EQUAL(run->result.end, JS_MASTER_DONE);
+    CU_ASSERT(run->fates[1].finish_ns < 3 * JS_NS_PER_S);
+    run_free(run);
+}
+
+/* Larger than any node (of four cores): nothing has run. */
+static void test_too_large(void)
+{
+    struct run *run = run_list("1\n[cores=5] 1\n", 2, 1);
+    CU_ASSERT_EQUAL(run->result.end, JS_MASTER_BAD_INPUT);
+    CU_ASSERT_EQUAL(run->started, 0);
+    CU_ASSERT_TRUE(was_said(run, "job 2 (line 2) can never run here: it needs "
+                                 "5 cores"));
+    run_free(run);
+}
+
+static char *mixed_list(struct rng *rng, unsigned count)
+{
+    struct js_buf text = JS_BUF_INIT;
+    for (unsigned i = 0; i < count; i++) {
+        if (rng_chance(rng, 30))
+            js_buf_printf(&text, "[cores=%u] ",
+                          1 + (unsigned)rng_below(rng, 4));
+        else if (rng_chance(rng, 10))
+            js_buf_printf(&text, "[mem=1M timeout=1s] ");
+        else if (rng_chance(rng, 5))
+            js_buf_puts(&text, "[env=A=1 dir=/tmp] ");
+        js_buf_printf(&text, "0.00%u\n", (unsigned)rng_below(rng, 10));
+    }
+    return (char *)not_null((void *)js_buf_string(&text));
+}
+
+/* Wide and plain jobs, several slots, jobs given ahead, lost runners: master
+ * and slaves always agree on who runs in which slot. */
+static void test_mixed_lists(void)
+{
+    for (uint64_t seed = 1; seed <= 60; seed++) {
+        struct rng rng = {seed};
+        char *jobs = mixed_list(&rng, 150);
+        struct run_config config = {.slaves = 1 + (int)rng_below(&rng, 5),
+                                    .jobs = jobs,
+                                    .slots = 1 + (uint32_t)rng_below(&rng, 3),
+                                    .seed = seed,
+                                    .is_restless = rng_chance(&rng, 30)};
+        struct run *run = run_new(&config);
+        if (config.slaves > 2 && rng_chance(&rng, 50))
+            fake_runner_die_at(&run->seats[2].runner,
+                               FAKE_START_NS + (int64_t)rng_below(&rng, 100) *
+                                                   JS_NS_PER_MS);
+        run_go(run);
+        expect_no_complaint(run);
+        CU_ASSERT_EQUAL(run->result.end, JS_MASTER_DONE);
+        CU_ASSERT_EQUAL(run->finished, 150);
+        CU_ASSERT_STRING_EQUAL(run->err.text, "");
+        run_free(run);
+        free(jobs);
+    }
+}
+
 static const struct unit_test tests[] = {
     {"the demonstration", test_the_demonstration},
     {"no jobs at all", test_no_jobs_at_all},
@@ -1549,6 +1638,10 @@ static const struct unit_test tests[] = {
     {"the master hears nonsense", test_the_master_hears_nonsense},
     {"a slave hears nonsense", test_a_slave_hears_nonsense},
     {"a slave believes nothing", test_a_slave_believes_nothing},
+    {"dependencies", test_dependencies},
+    {"a timeout", test_a_timeout},
+    {"a job larger than any node", test_too_large},
+    {"mixed lists", test_mixed_lists},
     {NULL, NULL},
 };
 

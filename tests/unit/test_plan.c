@@ -1045,6 +1045,357 @@ static void test_a_million_jobs(void)
     free_plan(plan);
 }
 
+/* ---------------------------------------------------------------- graphs */
+
+enum { FEW_MAX = 12, HOLDING_MAX = 64 };
+
+enum fate { FATE_NONE, FATE_DONE, FATE_FAILED, FATE_SKIPPED };
+
+/* A small graph of jobs of which some fail, and what has become of them. */
+struct few {
+    struct js_graph *graph;
+    struct js_plan *plan;
+    struct rng rng;
+    unsigned count;
+    bool fails[FEW_MAX + 1];
+    unsigned retries[FEW_MAX + 1];
+    bool after[FEW_MAX + 1][FEW_MAX + 1];
+    bool after_any[FEW_MAX + 1][FEW_MAX + 1];
+    unsigned epoch[FEW_MAX + 1]; /* `wait` lines above it */
+    enum fate fate[FEW_MAX + 1];
+    unsigned runs[FEW_MAX + 1];
+    /* What runs. */
+    unsigned slaves[HOLDING_MAX];
+    uint64_t tickets[HOLDING_MAX];
+    uint64_t ids[HOLDING_MAX];
+    unsigned running;
+};
+
+static void add_few(struct few *few, uint64_t id)
+{
+    struct js_graph_edge edges[2 * FEW_MAX];
+    char names[FEW_MAX + 1][8];
+    size_t count = 0, bad;
+    struct js_err err;
+    for (unsigned other = 1; other < id; other++) {
+        snprintf(names[other], sizeof(names[other]), "%u", other);
+        few->after[id][other] = rng_chance(&few->rng, 20);
+        few->after_any[id][other] = rng_chance(&few->rng, 10);
+        if (few->after[id][other])
+            edges[count++] = (struct js_graph_edge){names[other], false};
+        if (few->after_any[id][other])
+            edges[count++] = (struct js_graph_edge){names[other], true};
+    }
+    snprintf(names[0], sizeof(names[0]), "%u", (unsigned)id);
+    few->epoch[id] = few->epoch[id - 1];
+    if (rng_chance(&few->rng, 10)) {
+        js_graph_barrier(few->graph);
+        few->epoch[id]++;
+    }
+    few->fails[id] = rng_chance(&few->rng, 25);
+    few->retries[id] = (unsigned)rng_below(&few->rng, 3);
+    int rc = js_graph_add(few->graph, id, names[0], edges, count, &bad, &err);
+    CU_ASSERT_FATAL(rc >= 0);
+    struct js_job *job = not_null(js_job_new(id, "x", 1));
+    job->is_waiting = rc == 0;
+    job->is_retries_set = true;
+    job->retries = few->retries[id];
+    job->need.cores = 1 + (uint32_t)rng_below(&few->rng, 3);
+    job->priority = (int32_t)rng_below(&few->rng, 3);
+    CU_ASSERT_EQUAL(js_plan_add(few->plan, job), 0);
+}
+
+/* The rules once more: true if all it waits for has ended as it must. */
+static bool may_run(const struct few *few, uint64_t id)
+{
+    for (unsigned other = 1; other <= few->count; other++) {
+        bool has_ended = few->fate[other] != FATE_NONE;
+        if ((few->after[id][other] && few->fate[other] != FATE_DONE) ||
+            (few->after_any[id][other] && !has_ended) ||
+            (few->epoch[other] < few->epoch[id] && !has_ended))
+            return false;
+    }
+    return true;
+}
+
+static void follow_few(struct few *few)
+{
+    for (;;) {
+        struct js_plan_decision next = js_plan_next(few->plan);
+        if (next.step == JS_PLAN_NOTHING)
+            return;
+        if (next.step == JS_PLAN_SKIP) {
+            uint64_t id = next.skipped->id;
+            CU_ASSERT_EQUAL(few->fate[id], FATE_NONE);
+            CU_ASSERT_TRUE(few->after[id][next.parent]);
+            CU_ASSERT(few->fate[next.parent] == FATE_FAILED ||
+                      few->fate[next.parent] == FATE_SKIPPED);
+            few->fate[id] = FATE_SKIPPED;
+            js_job_free(next.skipped);
+        }
+        if (next.step != JS_PLAN_ASSIGN)
+            continue;
+        CU_ASSERT_TRUE(may_run(few, next.job->id));
+        CU_ASSERT_EQUAL(next.job->attempt, few->runs[next.job->id] + 1);
+        few->runs[next.job->id]++;
+        few->slaves[few->running] = next.slave;
+        few->ids[few->running] = next.job->id;
+        few->tickets[few->running++] = next.ticket;
+        js_plan_acknowledged(few->plan, next.slave, 1);
+    }
+}
+
+static void end_any(struct few *few)
+{
+    size_t at = rng_below(&few->rng, few->running);
+    struct js_job *job = NULL;
+    struct js_outcome outcome = {.run_ns = long_ns};
+    unsigned slave = few->slaves[at];
+    uint64_t ticket = few->tickets[at], id = few->ids[at];
+    few->running--;
+    few->ids[at] = few->ids[few->running];
+    few->slaves[at] = few->slaves[few->running];
+    few->tickets[at] = few->tickets[few->running];
+    outcome.exit_code = few->fails[id];
+    enum js_plan_verdict verdict =
+        js_plan_ended(few->plan, slave, ticket, &outcome, &job);
+    CU_ASSERT_EQUAL(job->id, id);
+    bool is_last = few->runs[id] > few->retries[id];
+    CU_ASSERT_EQUAL(verdict, few->fails[id] && !is_last ? JS_PLAN_RETRIED
+                                                        : JS_PLAN_ENDED);
+    if (verdict == JS_PLAN_ENDED)
+        few->fate[id] = few->fails[id] ? FATE_FAILED : FATE_DONE;
+    js_job_free(job);
+}
+
+/* Who is skipped, by brute force. */
+static bool must_be_skipped(const struct few *few, uint64_t id)
+{
+    for (unsigned other = 1; other < id; other++) {
+        if (few->after[id][other] &&
+            (few->fails[other] || must_be_skipped(few, other)))
+            return true;
+    }
+    return false;
+}
+
+static void check_fates(const struct few *few)
+{
+    for (uint64_t id = 1; id <= few->count; id++) {
+        enum fate wanted = must_be_skipped(few, id) ? FATE_SKIPPED
+                           : few->fails[id]         ? FATE_FAILED
+                                                    : FATE_DONE;
+        CU_ASSERT_EQUAL(few->fate[id], wanted);
+        unsigned runs = wanted == FATE_SKIPPED  ? 0
+                        : wanted == FATE_FAILED ? few->retries[id] + 1
+                                                : 1;
+        CU_ASSERT_EQUAL(few->runs[id], runs);
+    }
+    CU_ASSERT_EQUAL(js_plan_held(few->plan), 0);
+}
+
+static void test_random_graphs(void)
+{
+    for (uint64_t seed = 1; seed <= 10000; seed++) {
+        struct few few = {.rng = {seed}};
+        few.graph = not_null(js_graph_new());
+        struct js_plan_config config = {
+            .round_size = 1 + (uint32_t)rng_below(&few.rng, 4),
+            .barrier = rng_chance(&few.rng, 20)};
+        few.plan = new_plan_of(&config, few.graph);
+        for (unsigned i = 0; i < 3; i++)
+            add_slave_on(few.plan, i + 1, 1, 0, 3, i);
+        few.count = 1 + (unsigned)rng_below(&few.rng, FEW_MAX);
+        for (uint64_t id = 1; id <= few.count; id++)
+            add_few(&few, id);
+        follow_few(&few);
+        while (few.running > 0) {
+            end_any(&few);
+            follow_few(&few);
+        }
+        check_fates(&few);
+        free_plan(few.plan);
+        js_graph_free(few.graph);
+    }
+}
+
+/* ---------------------------------------------------------------- big jobs */
+
+static void add_job(struct js_plan *plan, uint64_t id, uint32_t cores,
+                    int32_t priority)
+{
+    struct js_job *job = not_null(js_job_new(id, "x", 1));
+    job->need.cores = cores;
+    job->priority = priority;
+    CU_ASSERT_EQUAL(js_plan_add(plan, job), 0);
+}
+
+static struct js_plan *plan_of_node(uint32_t cores)
+{
+    struct js_plan *plan = plan_of(10, false);
+    for (uint32_t i = 0; i < cores; i++)
+        CU_ASSERT_EQUAL(add_slave_on(plan, i + 1, 1, 0, cores, i), 0);
+    return plan;
+}
+
+/* Two slaves work off short jobs without end; one for both their cores comes in
+ * between and has its turn when what ran has ended. */
+static void test_a_big_job_is_not_starved(void)
+{
+    struct js_plan *plan = plan_of_node(2);
+    uint64_t tickets[64];
+    unsigned slaves[64];
+    unsigned running = 0, begun = 0;
+    uint64_t next_id = 1;
+    bool has_run = false;
+    for (int step = 0; step < 400 && !has_run; step++) {
+        while (js_plan_wants_jobs(plan)) {
+            add_job(plan, next_id, next_id == 50 ? 2 : 1, 0);
+            next_id++;
+        }
+        struct js_plan_decision next;
+        while ((next = js_plan_next(plan)).step != JS_PLAN_NOTHING) {
+            if (next.step != JS_PLAN_ASSIGN)
+                continue;
+            has_run |= next.job->id == 50;
+            begun += next.job->id > 50;
+            slaves[running] = next.slave;
+            tickets[running++] = next.ticket;
+            js_plan_acknowledged(plan, next.slave, 1);
+        }
+        CU_ASSERT_FATAL(running > 0);
+        js_job_free(ended(plan, slaves[0], tickets[0], short_ns));
+        running--;
+        memmove(slaves, slaves + 1, running * sizeof(*slaves));
+        memmove(tickets, tickets + 1, running * sizeof(*tickets));
+    }
+    CU_ASSERT_TRUE(has_run);
+    /* No more were let past it than had been given out when it came. */
+    CU_ASSERT(begun <= 20);
+    free_plan(plan);
+}
+
+/* On a node of three cores two are at work when a job for all three comes: the
+ * third core is kept for it; a small job that comes later has to use the node
+ * beside, and the next one waits. */
+static void test_small_jobs_fill_in(void)
+{
+    struct js_plan *plan = plan_of_node(3);
+    CU_ASSERT_EQUAL(add_slave_on(plan, 4, 1, 1, 1, 0), 0);
+    for (uint64_t id = 1; id <= 2; id++)
+        add_job(plan, id, 1, 0);
+    expect_round(plan, 1, 2);
+    uint64_t first = expect_assigned(plan, 1, 1);
+    expect_assigned(plan, 2, 2);
+    add_job(plan, 3, 3, 0);
+    add_job(plan, 4, 1, 0);
+    add_job(plan, 5, 1, 0);
+    expect_round(plan, 3, 5);
+    /* Core 3 is kept for the big one; the other node is not. */
+    expect_assigned(plan, 4, 4);
+    expect_nothing(plan);
+    end_job(plan, 1, first, 1, long_ns);
+    expect_nothing(plan);
+    free_plan(plan);
+}
+
+static void test_priority_before_order(void)
+{
+    struct js_plan *plan = plan_of(10, false);
+    static const int32_t priorities[] = {0, 5, -1, 5, 0};
+    static const uint64_t order[] = {2, 4, 1, 5, 3};
+    for (uint64_t id = 1; id <= 5; id++)
+        add_job(plan, id, 1, priorities[id - 1]);
+    add_slaves(plan, 5, 1);
+    for (int i = 0; i < 5; i++) {
+        struct js_plan_decision next = js_plan_next(plan);
+        CU_ASSERT_EQUAL(next.step, JS_PLAN_DISPATCH);
+        CU_ASSERT_EQUAL(next.job->id, order[i]);
+    }
+    free_plan(plan);
+}
+
+static void test_longest_first(void)
+{
+    struct js_plan_config config = {.round_size = 10, .longest_first = true};
+    struct js_plan *plan = new_plan(&config);
+    static const int64_t expected[] = {5, -1, 9, 5};
+    static const uint64_t order[] = {2, 3, 1, 4};
+    for (uint64_t id = 1; id <= 4; id++) {
+        struct js_job *job = not_null(js_job_new(id, "x", 1));
+        job->expected_ns = expected[id - 1];
+        CU_ASSERT_EQUAL(js_plan_add(plan, job), 0);
+    }
+    add_slaves(plan, 4, 1);
+    for (int i = 0; i < 4; i++)
+        CU_ASSERT_EQUAL(js_plan_next(plan).job->id, order[i]);
+    free_plan(plan);
+}
+
+static void fail_job(struct js_plan *plan, unsigned slave, uint64_t ticket,
+                     enum js_plan_verdict wanted)
+{
+    struct js_outcome outcome = {.run_ns = long_ns, .exit_code = 1};
+    struct js_job *job = NULL;
+    js_plan_acknowledged(plan, slave, 1);
+    CU_ASSERT_EQUAL(js_plan_ended(plan, slave, ticket, &outcome, &job), wanted);
+    js_job_free(job);
+}
+
+static void test_a_retry_goes_elsewhere(void)
+{
+    struct js_plan_config config = {.round_size = 10, .retries = 2};
+    struct js_plan *plan = new_plan(&config);
+    add_slaves(plan, 2, 1);
+    add_jobs(plan, 1, 2);
+    expect_round(plan, 1, 2);
+    uint64_t one = expect_assigned(plan, 1, 1);
+    uint64_t two = expect_assigned(plan, 2, 2);
+    fail_job(plan, 1, one, JS_PLAN_RETRIED);
+    expect_nothing(plan); /* slave 1 is free, but failed it */
+    end_job(plan, 2, two, 2, long_ns);
+    one = expect_assigned(plan, 1, 2);
+    fail_job(plan, 2, one, JS_PLAN_RETRIED);
+    /* There is no other any more. */
+    js_plan_lost(plan, 1);
+    one = expect_assigned(plan, 1, 2);
+    fail_job(plan, 2, one, JS_PLAN_ENDED);
+    CU_ASSERT_EQUAL(js_plan_held(plan), 0);
+    free_plan(plan);
+}
+
+static void test_too_many_failures(void)
+{
+    struct js_plan_config config = {.round_size = 10, .failures = 2};
+    struct js_plan *plan = new_plan(&config);
+    add_slaves(plan, 1, 1);
+    add_jobs(plan, 1, 5);
+    expect_round(plan, 1, 5);
+    fail_job(plan, 1, expect_assigned(plan, 1, 1), JS_PLAN_ENDED);
+    CU_ASSERT_FALSE(js_plan_is_stopped(plan));
+    fail_job(plan, 1, expect_assigned(plan, 2, 1), JS_PLAN_ENDED);
+    CU_ASSERT_TRUE(js_plan_is_stopped(plan));
+    expect_nothing(plan);
+    CU_ASSERT_FALSE(js_plan_wants_jobs(plan));
+    CU_ASSERT_EQUAL(js_plan_held(plan), 3);
+    free_plan(plan);
+}
+
+static void test_stuck(void)
+{
+    struct js_plan *plan = plan_of(10, false);
+    const struct js_job *job;
+    CU_ASSERT_EQUAL(add_slave_on(plan, 1, 1, 0, 4, 0), 0);
+    CU_ASSERT_EQUAL(add_slave_on(plan, 2, 1, 1, 1, 0), 0);
+    add_job(plan, 7, 4, 0);
+    js_plan_lost(plan, 1);
+    expect_round(plan, 7, 7);
+    expect_nothing(plan);
+    CU_ASSERT_TRUE(js_plan_is_stuck(plan, &job));
+    CU_ASSERT_EQUAL(job->id, 7);
+    free_plan(plan);
+}
+
 static const struct unit_test tests[] = {
     {"job: holds its command", test_job_holds_its_command},
     {"job: queue is first in, first out", test_queue_is_first_in_first_out},
@@ -1073,6 +1424,14 @@ static const struct unit_test tests[] = {
     {"slaves have any number, once", test_slaves_have_any_number_once},
     {"random runs", test_random_runs},
     {"a million jobs", test_a_million_jobs},
+    {"random graphs against brute force", test_random_graphs},
+    {"a big job is not starved", test_a_big_job_is_not_starved},
+    {"small jobs fill in", test_small_jobs_fill_in},
+    {"priority before order", test_priority_before_order},
+    {"longest first", test_longest_first},
+    {"a retry goes elsewhere", test_a_retry_goes_elsewhere},
+    {"too many failures", test_too_many_failures},
+    {"stuck", test_stuck},
     {NULL, NULL},
 };
 

@@ -1017,6 +1017,228 @@ static void test_waiting_costs_nothing(void)
     finish(&fx);
 }
 
+/* --- details, limits and ends ---------------------------------------- */
+
+/* Runs a job that has more to it than a command. */
+static void run_job(struct fixture *fx, const struct js_runner_job *with,
+                    const char *command)
+{
+    struct js_runner_job job = *with;
+    job.id = 7;
+    job.attempt = 1;
+    job.cores = 1;
+    job.command = command;
+    job.len = strlen(command);
+    CU_ASSERT_EQUAL(js_runner_run(fx->runner, &job), 0);
+    CU_ASSERT_EQUAL(next_event(fx), 1);
+    CU_ASSERT_EQUAL(fx->event.kind, JS_RUNNER_ENDED);
+}
+
+#define DETAILS(text)                                                          \
+    {                                                                          \
+        .details = (text), .details_len = sizeof(text) - 1                     \
+    }
+
+static void expect_detailed(struct fixture *fx,
+                            const struct js_runner_job *with,
+                            const char *command, const char *out)
+{
+    struct js_buf buf = JS_BUF_INIT;
+    run_job(fx, with, command);
+    CU_ASSERT_STRING_EQUAL(out_of(fx, &buf), out);
+    drop_output(fx);
+    js_buf_release(&buf);
+}
+
+static void test_details(void)
+{
+    struct fixture fx;
+    struct js_runner_job env =
+        DETAILS("eA=1\0eMARK=x\0eA=two\0"
+                "eJOBSCHED_SLAVE=9\0eOMP_NUM_THREADS=7\0");
+    struct js_runner_job path = DETAILS("ePATH=/nowhere\0");
+    struct js_runner_job dir = DETAILS("d/tmp\0");
+    struct js_runner_job files = DETAILS("iin\0oboth\0rboth\0");
+    prepare(&fx);
+    start_well(&fx);
+    expect_detailed(&fx, &env, "echo $A $MARK $JOBSCHED_SLAVE $OMP_NUM_THREADS",
+                    "two x 4 7\n");
+    expect_detailed(&fx, &path, "ls", "");
+    CU_ASSERT_EQUAL(fx.event.outcome.exit_code, 127);
+    expect_detailed(&fx, &dir, "pwd; echo $PWD", "/tmp\n/tmp\n");
+    make_script(&fx, "in", "hello\n");
+    expect_detailed(&fx, &files, "cat; echo bad >&2", "");
+    CU_ASSERT_EQUAL(fx.event.outcome.out_bytes, 0);
+    expect_output(&fx, "cat both; rm both in", "hello\nbad\n", "");
+    finish(&fx);
+}
+
+static void expect_step(struct fixture *fx, const struct js_runner_job *with,
+                        enum js_step step, int error)
+{
+    run_job(fx, with, "true");
+    CU_ASSERT_EQUAL(fx->event.outcome.step, step);
+    CU_ASSERT_EQUAL(fx->event.outcome.step_errno, error);
+    CU_ASSERT_EQUAL(fx->notes, 0);
+    drop_output(fx);
+}
+
+static void test_details_that_are_not_there(void)
+{
+    struct fixture fx;
+    struct js_runner_job dir = DETAILS("dnowhere\0");
+    struct js_runner_job in = DETAILS("inothing\0");
+    struct js_runner_job out = DETAILS("onowhere/out\0");
+    struct js_runner_job both = DETAILS("dnowhere\0oout\0");
+    struct js_runner_job fifo = DETAILS("offf\0");
+    char path[128];
+    prepare(&fx);
+    start_well(&fx);
+    snprintf(path, sizeof(path), "%s/fff", fx.dir);
+    CU_ASSERT_EQUAL(mkfifo(path, 0666), 0);
+    expect_step(&fx, &dir, JS_STEP_CHDIR, ENOENT);
+    expect_step(&fx, &in, JS_STEP_STDIN, ENOENT);
+    expect_step(&fx, &out, JS_STEP_OUTPUT, ENOENT);
+    expect_step(&fx, &both, JS_STEP_CHDIR, ENOENT);
+    expect_step(&fx, &fifo, JS_STEP_OUTPUT, ENXIO); /* nobody reads it */
+    finish(&fx);
+}
+
+static void test_gpus_and_cpus(void)
+{
+    struct fixture fx;
+    struct js_runner_job job = {.gpus = "1,3"};
+    struct js_cpuset one = {{0}};
+    char expected[64];
+    unsigned cpu = 0;
+    prepare(&fx);
+    while (!js_cpuset_has(&fx.cpus[0], cpu))
+        cpu++;
+    js_cpuset_add(&one, cpu);
+    job.cpus = &one;
+    start_well(&fx);
+    snprintf(expected, sizeof(expected), "1,3 1,3 PCI_BUS_ID %u\n%u\n", cpu,
+             cpu);
+    expect_detailed(&fx, &job,
+                    "echo $CUDA_VISIBLE_DEVICES $ROCR_VISIBLE_DEVICES "
+                    "$CUDA_DEVICE_ORDER $JOBSCHED_CPUS; grep "
+                    "Cpus_allowed_list /proc/self/status | cut -f 2",
+                    expected);
+    /* The next one has none of it. */
+    expect_output(&fx, "echo \"<$CUDA_VISIBLE_DEVICES>\"", "<>\n", "");
+    finish(&fx);
+}
+
+static void test_a_data_limit(void)
+{
+    struct fixture fx;
+    struct js_runner_job job = {.data_limit_bytes = 64 << 20};
+    prepare(&fx);
+    start_well(&fx);
+    expect_detailed(&fx, &job, "ulimit -d", "65536\n");
+    finish(&fx);
+}
+
+static void test_memory_policy(void)
+{
+    struct fixture fx;
+    struct js_cpuset numa = {{1}};
+    struct js_runner_job job = {.numa = &numa};
+    struct js_buf buf = JS_BUF_INIT;
+    prepare(&fx);
+    start_well(&fx);
+    run_job(&fx, &job, "cat /proc/self/numa_maps 2>&1 | head -n 1");
+    CU_ASSERT_EQUAL(fx.event.outcome.exit_code, 0);
+    const char *text = out_of(&fx, &buf);
+    /* A kernel without NUMA has no such file, one that is closed no policy. */
+    CU_ASSERT(strstr(text, "prefer") || strstr(text, "default") ||
+              strstr(text, "No such file"));
+    drop_output(&fx);
+    js_buf_release(&buf);
+    finish(&fx);
+}
+
+static void expect_timeout(struct fixture *fx)
+{
+    CU_ASSERT_EQUAL(fx->event.outcome.cause, JS_CAUSE_TIMEOUT);
+    CU_ASSERT_FALSE(js_outcome_succeeded(&fx->event.outcome));
+    drop_output(fx);
+}
+
+static void test_timeouts(void)
+{
+    struct fixture fx;
+    struct js_runner_job job = {.timeout_ns = 100 * JS_NS_PER_MS};
+    prepare(&fx);
+    start_well(&fx);
+    run_job(&fx, &job, "sleep 1000");
+    expect_timeout(&fx);
+    run_job(&fx, &job, "trap 'exit 0' TERM; sleep 1000 & wait");
+    expect_timeout(&fx);
+    run_job(&fx, &job, "trap '' TERM; while :; do sleep 1; done");
+    expect_timeout(&fx);
+    CU_ASSERT_EQUAL(fx.event.outcome.signal, SIGKILL);
+    run_job(&fx, &job, "kill -STOP $$");
+    expect_timeout(&fx);
+    run_job(&fx, &job, "sleep 1000 | sleep 1000");
+    expect_timeout(&fx);
+    expect_output(&fx, "echo fine", "fine\n", "");
+    CU_ASSERT_EQUAL(fx.event.outcome.cause, JS_CAUSE_NONE);
+    finish(&fx);
+}
+
+/* It holds for what runs already, but not for a job with its own. */
+static void test_a_limit_for_all(void)
+{
+    struct fixture fx;
+    struct js_runner_job own = {.timeout_ns = 100 * JS_NS_PER_S};
+    prepare(&fx);
+    start_well(&fx);
+    submit(&fx, 0, 7, "sleep 1000");
+    CU_ASSERT_EQUAL(js_runner_limit(fx.runner, 50 * JS_NS_PER_MS), 0);
+    CU_ASSERT_EQUAL(next_event(&fx), 1);
+    expect_timeout(&fx);
+    run_job(&fx, &own, "sleep 0.2");
+    CU_ASSERT_TRUE(js_outcome_succeeded(&fx.event.outcome));
+    CU_ASSERT_EQUAL(js_runner_limit(fx.runner, 0), 0);
+    run(&fx, "sleep 0.2");
+    CU_ASSERT_TRUE(js_outcome_succeeded(&fx.event.outcome));
+    finish(&fx);
+}
+
+static void test_a_job_is_told_to_end(void)
+{
+    struct fixture fx;
+    prepare(&fx);
+    start_well(&fx);
+    submit(&fx, 0, 7, "trap 'exit 0' TERM; touch go; sleep 1000 & wait");
+    wait_for_file(&fx, "go");
+    CU_ASSERT_EQUAL(js_runner_end(fx.runner, 0), 0);
+    CU_ASSERT_EQUAL(js_runner_end(fx.runner, 0), 0);
+    CU_ASSERT_EQUAL(js_runner_end(fx.runner, 17), 0);
+    CU_ASSERT_EQUAL(next_event(&fx), 1);
+    CU_ASSERT_EQUAL(fx.event.outcome.cause, JS_CAUSE_STOPPED);
+    drop_output(&fx);
+    /* An empty slot hears nothing, nor does the next job in it. */
+    CU_ASSERT_EQUAL(js_runner_end(fx.runner, 0), 0);
+    expect_output(&fx, "rm go; echo fine", "fine\n", "");
+    finish(&fx);
+}
+
+static void test_leftovers_may_be_allowed(void)
+{
+    struct fixture fx;
+    prepare(&fx);
+    fx.config.allow_leftovers = true;
+    start_well(&fx);
+    run(&fx, "(setsid sh -c 'sleep 0.3; touch late; sleep 1000' &)");
+    drop_output(&fx);
+    wait_for_file(&fx, "late");
+    expect_output(&fx, "rm late; echo fine", "fine\n", "");
+    finish(&fx);
+    CU_ASSERT_EQUAL(count_marked(&fx, 0), 0);
+}
+
 static const struct unit_test tests[] = {
     {"many jobs in one slot", test_many_jobs_in_one_slot},
     {"how jobs end", test_how_jobs_end},
@@ -1051,6 +1273,15 @@ static const struct unit_test tests[] = {
     {"an odd rank", test_an_odd_rank},
     {"signals do not end the runner", test_signals_do_not_end_the_runner},
     {"waiting costs nothing", test_waiting_costs_nothing},
+    {"details", test_details},
+    {"details that are not there", test_details_that_are_not_there},
+    {"GPUs and CPUs", test_gpus_and_cpus},
+    {"a data limit", test_a_data_limit},
+    {"memory policy", test_memory_policy},
+    {"timeouts", test_timeouts},
+    {"a limit for all", test_a_limit_for_all},
+    {"a job is told to end", test_a_job_is_told_to_end},
+    {"leftovers may be allowed", test_leftovers_may_be_allowed},
     {NULL, NULL},
 };
 

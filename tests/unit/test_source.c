@@ -507,6 +507,85 @@ static void test_stream_of_comments_does_not_keep_the_caller(void)
     remove_place(&place);
 }
 
+struct told {
+    unsigned count;
+    char last[200];
+};
+
+static void tell(void *arg, const char *text)
+{
+    struct told *told = arg;
+    told->count++;
+    snprintf(told->last, sizeof(told->last), "%s", text);
+}
+
+/* `count` lines with a mistake, and one without. */
+static void check_errors(const struct place *place, unsigned count,
+                         unsigned told_count, const char *expected)
+{
+    struct js_buf text = JS_BUF_INIT;
+    struct told told = {0};
+    struct js_err err = {""};
+    for (unsigned i = 0; i < count; i++)
+        js_buf_puts(&text, "[core=1] x\n");
+    js_buf_puts(&text, "true\n");
+    write_file(place, text.data, text.len);
+    CU_ASSERT_PTR_NULL(js_source_new_file(place->path, tell, &told, &err));
+    CU_ASSERT_EQUAL(told.count, told_count);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, expected));
+    js_buf_release(&text);
+}
+
+static void test_errors_are_told(void)
+{
+    struct place place = make_place();
+    check_errors(&place, 1, 0, ":1:2: unknown attribute \"core\"");
+    check_errors(&place, 2, 2, ": 2 errors");
+    check_errors(&place, 19, 19, ": 19 errors");
+    check_errors(&place, 25, 20, ": 20 errors or more");
+    remove_place(&place);
+}
+
+static void count_need(void *arg, uint64_t id, uint64_t line,
+                       const struct js_need *need)
+{
+    struct js_buf *log = arg;
+    js_buf_printf(log, "%u@%u:%u;", (unsigned)id, (unsigned)line, need->cores);
+}
+
+static void test_survey(void)
+{
+    static const char text[] = "a\n\n[cores=2 name=x] b\n[cores=2] c\n"
+                               "[cores=3 after=x] d\n[cores=2] e\n";
+    struct place place = make_place();
+    struct js_source_survey survey;
+    struct js_buf log = JS_BUF_INIT;
+    write_file(&place, text, strlen(text));
+    struct js_source *source = js_source_new_file(place.path, NULL, NULL, NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(source);
+    js_source_survey(source, &survey);
+    CU_ASSERT_TRUE(survey.is_known);
+    CU_ASSERT_FALSE(survey.is_ordered);
+    CU_ASSERT_EQUAL(survey.shape.jobs, 5);
+    CU_ASSERT_EQUAL(survey.shape.longest_chain, 2);
+    CU_ASSERT_EQUAL(survey.shape.width, 4);
+    js_source_each_need(source, count_need, &log);
+    CU_ASSERT_STRING_EQUAL(js_buf_string(&log), "2@3:2;4@5:3;5@6:2;");
+    /* The graph begins anew: it has the jobs as they are given out. */
+    CU_ASSERT_EQUAL(js_graph_find(js_source_graph(source), "x"), 0);
+    CU_ASSERT_TRUE(gives(source, 1, "a"));
+    CU_ASSERT_TRUE(gives(source, 2, "b"));
+    CU_ASSERT_EQUAL(js_graph_find(js_source_graph(source), "x"), 2);
+    js_source_free(source);
+    write_file(&place, "[priority=1] a\n", 15);
+    source = js_source_new_file(place.path, NULL, NULL, NULL);
+    js_source_survey(source, &survey);
+    CU_ASSERT_TRUE(survey.is_ordered);
+    js_source_free(source);
+    js_buf_release(&log);
+    remove_place(&place);
+}
+
 static const struct unit_test tests[] = {
     {"demo counts and ends", test_demo_counts_and_ends},
     {"demo without end", test_demo_without_end},
@@ -527,6 +606,8 @@ static const struct unit_test tests[] = {
      test_stream_needs_no_more_memory_as_it_goes_on},
     {"stream of comments does not keep the caller",
      test_stream_of_comments_does_not_keep_the_caller},
+    {"errors are told, up to twenty", test_errors_are_told},
+    {"a survey of a file", test_survey},
     {NULL, NULL},
 };
 const struct unit_suite suite_source = {"source", tests};
