@@ -577,6 +577,74 @@ static void test_inherited_cpus_of_another_machine_are_refused(void)
     js_topo_free(topo);
 }
 
+/* ---------------------------------------------------------------- equipment */
+
+static void equip(const char *machine, const char *pool,
+                  struct js_equipment *ret)
+{
+    struct js_topo *topo = machine_of(machine);
+    struct js_cpuset cpus;
+    struct js_err err = {""};
+    memset(ret, 0, sizeof(*ret));
+    CU_ASSERT_EQUAL(js_cpuset_parse(pool, &cpus), 0);
+    CU_ASSERT_EQUAL(js_topo_equipment(topo, &cpus, ret, &err), 0);
+    CU_ASSERT_STRING_EQUAL(err.text, "");
+    js_topo_free(topo);
+}
+
+/* Two NUMA nodes of two caches of two cores of two threads. */
+static void test_cores_in_their_order(void)
+{
+    struct js_equipment equipment;
+    equip("numa:2 l3:2 core:2 pu:2", "0-15", &equipment);
+    CU_ASSERT_EQUAL_FATAL(equipment.core_count, 8);
+    for (uint32_t i = 0; i < 8; i++) {
+        CU_ASSERT_EQUAL(equipment.cores[i].cpu_count, 2);
+        CU_ASSERT_EQUAL(equipment.cores[i].cache, i / 2);
+        CU_ASSERT_EQUAL(equipment.cores[i].numa, i / 4);
+        CU_ASSERT_EQUAL(equipment.cpus[equipment.cores[i].first_cpu], 2 * i);
+    }
+    CU_ASSERT_EQUAL(equipment.gpu_count, 0);
+    js_equipment_release(&equipment);
+    /* Only what is in the pool: half a core, and one of the other node. */
+    equip("numa:2 l3:2 core:2 pu:2", "3,8-9", &equipment);
+    CU_ASSERT_EQUAL_FATAL(equipment.core_count, 2);
+    CU_ASSERT_EQUAL(equipment.cores[0].cpu_count, 1);
+    CU_ASSERT_EQUAL(equipment.cores[1].numa, 1);
+    js_equipment_release(&equipment);
+}
+
+/* One GPU at the first NUMA node, two at the second; a network card and another
+ * vendor's display are none. */
+static void test_gpus(void)
+{
+    static const uint16_t numa[] = {0, 1, 1};
+    struct js_equipment equipment;
+    equip("gpus.xml", "0-15", &equipment);
+    CU_ASSERT_EQUAL_FATAL(equipment.gpu_count, 3);
+    for (uint32_t i = 0; i < 3; i++) {
+        CU_ASSERT_EQUAL(equipment.gpus[i].name[0], (char)('0' + i));
+        CU_ASSERT_EQUAL(equipment.gpus[i].numa, numa[i]);
+    }
+    js_equipment_release(&equipment);
+}
+
+static void test_numa_nodes(void)
+{
+    struct js_topo *topo = machine_of("numa:2 core:2 pu:1");
+    struct js_cpuset cpus, nodes, wanted;
+    CU_ASSERT_EQUAL(js_topo_numa_count(topo), 2);
+    js_cpuset_parse("2-3", &cpus);
+    js_cpuset_parse("1", &wanted);
+    js_topo_numa(topo, &cpus, &nodes);
+    CU_ASSERT_TRUE(js_cpuset_equal(&nodes, &wanted));
+    js_cpuset_parse("1-2", &cpus);
+    js_cpuset_parse("0-1", &wanted);
+    js_topo_numa(topo, &cpus, &nodes);
+    CU_ASSERT_TRUE(js_cpuset_equal(&nodes, &wanted));
+    js_topo_free(topo);
+}
+
 static const struct unit_test tests[] = {
     {"known machines are divided as expected",
      test_known_machines_are_divided_as_expected},
@@ -596,6 +664,9 @@ static const struct unit_test tests[] = {
      test_a_rank_bound_by_the_launcher_asks_its_parent},
     {"inherited CPUs of another machine are refused",
      test_inherited_cpus_of_another_machine_are_refused},
+    {"cores in their order", test_cores_in_their_order},
+    {"GPUs", test_gpus},
+    {"NUMA nodes", test_numa_nodes},
     {NULL, NULL},
 };
 
