@@ -98,7 +98,7 @@ JOBS
 }
 
 @test "resources: --longest-first" {
-    printf '%s\n' 'sleep 0.02; echo a' 'sleep 0.4; echo b' 'sleep 0.2; echo c' \
+    printf '%s\n' 'echo a' 'sleep 1; echo b' 'sleep 0.4; echo c' \
         >jobs.txt
     farm 1 jobs.txt --joblog log
     status_is 0
