@@ -1,5 +1,5 @@
-# jobsched - GNU make. Targets: deps deps-check all run check check-long bench
-# lint coverage install clean; what each does stands above it.
+# jobsched - GNU make. Targets: deps deps-check all run check check-long chaos
+# fuzz bench lint coverage install clean; what each does stands above it.
 #
 #   make V=1                     show the commands
 #   make DEVELOPER=1             warnings are errors
@@ -74,8 +74,8 @@ LINTS := lint-format lint-includes lint-headers lint-symbols lint-tidy \
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all deps deps-check deps-lint deps-coverage deps-bench run check \
-	check-unit check-system check-long helpers bench lint $(LINTS) \
+.PHONY: all deps deps-check deps-lint deps-coverage deps-fuzz deps-bench \
+	run check check-unit check-system check-long chaos fuzz helpers bench lint $(LINTS) \
 	coverage install clean FORCE
 
 # ---------------------------------------------------------------- packages
@@ -90,6 +90,11 @@ NEED_CHECK = libcunit1-dev:CUnit/CUnit.h bats:bats procps:pgrep \
 NEED_LINT = clang-format:$(CLANG_FORMAT) clang-tidy:clang-tidy \
 	shellcheck:shellcheck binutils:nm
 NEED_COVERAGE = gcovr:gcovr
+# A name without a blank, be the library there or not.
+FUZZ_LIBRARY = $(shell $(FUZZ_CC) \
+	-print-file-name=libclang_rt.fuzzer-$$(uname -m).a 2>/dev/null)
+NEED_FUZZ = clang:$(FUZZ_CC) \
+	libclang-rt-dev:$(if $(wildcard $(FUZZ_LIBRARY)),true,no-fuzzer)
 NEED_BENCH = parallel:parallel findutils:xargs
 
 # Installs what of $(1) is missing; touches nothing if nothing is.
@@ -128,11 +133,13 @@ deps:
 # ... what the tests need besides.
 deps-check: deps
 	$(call install,$(NEED_CHECK))
-# ... what lint, coverage and the benchmarks need besides.
+# ... what lint, coverage, fuzzing and the benchmarks need besides.
 deps-lint: deps-check
 	$(call install,$(NEED_LINT))
 deps-coverage: deps-check
 	$(call install,$(NEED_COVERAGE))
+deps-fuzz: deps
+	$(call install,$(NEED_FUZZ))
 deps-bench: deps
 	$(call install,$(NEED_BENCH))
 
@@ -240,6 +247,39 @@ check-system: $(JOBSCHED) $(HELPERS)
 # What takes longer: gigabytes of output, millions of jobs.
 check-long: $(JOBSCHED) $(HELPERS)
 	$(Q)$(call SYSTEM_ENV,1800) $(BATS) tests/system/long/*.bats </dev/null
+
+# Runs killed and gone on with, at random: RUNS of them, from SEED on.
+RUNS ?= 1000
+SEED ?= 1
+chaos: $(JOBSCHED)
+	$(Q)$(TEST_ENV) JOBSCHED='$(abspath $(JOBSCHED))' \
+		tests/system/chaos $(RUNS) $(SEED)
+
+# Any bytes as a job list, a journal, a message: FUZZ_TIME seconds each, from
+# the corpus in tests/fuzz. What is found new is kept in build/fuzz/corpus.
+FUZZ_CC ?= clang
+FUZZ_TIME ?= 60
+FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/*.c))
+FUZZ_SANITIZE := address,undefined
+FUZZ_CFLAGS := $(LANGUAGE) -include src/base/banned.h -O1 -g \
+	-fno-sanitize-recover=all
+FUZZ_OBJECTS := $(patsubst %.c,build/fuzz/%.o,$(wildcard src/base/*.c \
+	src/core/*.c src/record/*.c) src/mpi/wire.c)
+build/fuzz/%.o: %.c
+	$(call say,FUZZ_CC,$<)
+	$(Q)mkdir -p $(@D) && $(FUZZ_CC) $(FUZZ_CFLAGS) \
+		-fsanitize=fuzzer-no-link,$(FUZZ_SANITIZE) -MMD -MP -c $< -o $@
+build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_OBJECTS)
+	$(call say,LINK,$@)
+	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer,$(FUZZ_SANITIZE) $^ \
+		-o $@
+-include $(FUZZ_OBJECTS:.o=.d)
+fuzz-%: build/fuzz/fuzz_% | $(filter deps%,$(MAKECMDGOALS))
+	$(Q)mkdir -p build/fuzz/corpus/$*
+	$(Q)cd build/fuzz && ./fuzz_$* -max_total_time=$(FUZZ_TIME) -timeout=10 \
+		-rss_limit_mb=1024 -print_final_stats=1 -verbosity=0 \
+		corpus/$* $(CURDIR)/tests/fuzz/corpus/$*
+fuzz: $(FUZZERS:%=fuzz-%)
 
 # The benchmarks behind every figure in the README; minutes.
 bench: $(JOBSCHED) $(BENCHES)

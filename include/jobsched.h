@@ -35,7 +35,8 @@ enum jobsched_status {
     JOBSCHED_JOBS_FAILED = 1, /* some job failed or was skipped */
     JOBSCHED_BAD_INPUT = 2,   /* bad usage or input: nothing has run (of a
                                  stream: nothing more was started) */
-    JOBSCHED_STOPPED = 3,     /* stopped before the end */
+    JOBSCHED_STOPPED = 3,     /* stopped before the end: the same command goes
+                                 on where this one stopped */
     JOBSCHED_BROKEN = 4,      /* the run itself broke: all slaves lost, a
                                  record not writable */
 };
@@ -56,7 +57,16 @@ enum jobsched_action {
     JOBSCHED_DRY_RUN, /* say on stdout what would run where */
 };
 
+/* Which jobs run when an earlier run has been through the list. Those that
+ * succeeded do not, unless what they come after runs again. */
+enum jobsched_retry {
+    JOBSCHED_RETRY_ALL = 0,     /* all others */
+    JOBSCHED_RETRY_ONLY_FAILED, /* those that failed or were skipped */
+    JOBSCHED_RETRY_NOT_FAILED,  /* all others but those that failed */
+};
+
 #define JOBSCHED_GPUS_FOUND UINT32_MAX
+#define JOBSCHED_NO_SYNC INT64_MAX
 
 /* All strings are borrowed until jobsched_run() returns. The master's
  * configuration counts; a slave's is not looked at. */
@@ -95,6 +105,24 @@ struct jobsched_config {
     int64_t grace_ns;           /* between SIGTERM and SIGKILL; of processes
                                    left behind by a job 500 ms at most */
 
+    /* The journal: what makes it possible to go on after a stop. */
+    const char *journal; /* NULL: JOBFILE.journal for a regular file, none for a
+                            stream or the demonstration */
+    int64_t sync_ns;     /* at most so much finished work is lost with the power
+                            (fdatasync); 0: none; JOBSCHED_NO_SYNC: not bounded */
+    enum jobsched_retry retry; /* of what an earlier run did not bring to a good
+                                  end */
+    bool no_journal;
+    bool fresh;      /* what an earlier run has done does not count; its journal
+                        is kept as JOURNAL.old */
+    bool force_lock; /* the run that holds the journal, elsewhere, is gone */
+
+    int64_t time_limit_ns;    /* from the call of jobsched_run() on; what still
+                                 runs shortly before is ended; 0: none */
+    int64_t slave_timeout_ns; /* a slave that is silent for so long is given up,
+                                 and one that does not hear of the master ends
+                                 its jobs; 0: never */
+
     /* Failure. What a job says itself counts more. */
     uint32_t retries;         /* how often a job that failed runs again */
     int64_t timeout_ns;       /* of each attempt; 0: none */
@@ -120,7 +148,10 @@ struct jobsched_result {
     int64_t wall_ns;   /* from the first job on */
     double busy;       /* part of slots x wall_ns in which jobs ran, 0 to 1 */
     char summary[256]; /* of a run in which jobs ran, else "" */
-    char error[1024];  /* why, where the status is 2 or 4; else "" */
+    char error[1024];  /* why, where the status is 2, 3 or 4; else "" */
+    bool is_abrupt;    /* MPI_Finalize() was not called, because some process
+                          would not have come to it: jobsched_leave() */
+    unsigned lost;     /* slaves that had ceased to answer */
 };
 
 /* The defaults: what `jobsched` without arguments does. */
@@ -130,12 +161,22 @@ void jobsched_config_init(struct jobsched_config *config);
  * Runs the jobs; called once by every process of MPI_COMM_WORLD, before
  * MPI_Init (it initialises and finalises MPI itself) and before the process
  * has threads or children of its own. While it runs it adopts orphans (child
- * subreaper), ignores SIGPIPE and SIGXFSZ and, in slaves, starts a helper
- * process. Fills in *result and returns result->status; a slave's is
- * JOBSCHED_SUCCEEDED unless it could not take part.
+ * subreaper), ignores SIGPIPE and SIGXFSZ, starts a helper process in slaves,
+ * and stops on signals: on SIGUSR1 and SIGUSR2 no more jobs are started; on
+ * SIGTERM, SIGINT and SIGHUP those that run are ended within a second. Fills in
+ * *result and returns result->status; a slave's is JOBSCHED_SUCCEEDED unless it
+ * could not take part.
  */
 enum jobsched_status jobsched_run(const struct jobsched_config *config,
                                   struct jobsched_result *result);
+
+/*
+ * For a result that is_abrupt: ends this process with its status, without
+ * calling exit handlers; and the launcher, should it wait for a slave that is
+ * lost.
+ */
+__attribute__((noreturn)) void
+jobsched_leave(const struct jobsched_result *result);
 
 /* "0.1.0" */
 const char *jobsched_version(void);

@@ -4,19 +4,23 @@
 
 #include "base/clock.h"
 #include "base/launchenv.h"
-#include "base/strmap.h"
 #include "core/fit.h"
+#include "core/ledger.h"
 #include "core/rehearsal.h"
+#include "core/resume.h"
 #include "core/source.h"
 #include "mpi/link.h"
 #include "mpi/master.h"
 #include "mpi/slave.h"
 #include "mpi/slave_setup.h"
 #include "node/runner.h"
+#include "node/sig.h"
 #include "node/topo.h"
 #include "record/console.h"
 #include "record/delivery.h"
 #include "record/joblog.h"
+#include "record/journal.h"
+#include "record/records.h"
 #include "record/runtimes.h"
 #include "record/tally.h"
 
@@ -24,18 +28,28 @@
 #include <fcntl.h>
 #include <mpi.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 static const int64_t meeting_ns = 60 * JS_NS_PER_S;
 
-/* So many failed jobs are named one by one; the joblog has them all. */
-enum { FAILURES_SHOWN = 20, FILES_WANTED = 4096 };
+enum { FILES_WANTED = 4096 };
+
+/* What MPI_Abort is given before the launcher is ended instead; and what the
+ * other processes are given to leave by themselves. */
+static const int64_t abort_most_ns = 5 * JS_NS_PER_S;
+static const int64_t farewell_ns = 200 * JS_NS_PER_MS;
+
+/* Before a time limit: what is kept for the end of the run itself, at most. */
+static const int64_t limit_margin_ns = 2 * JS_NS_PER_S;
+enum { LIMIT_MARGIN_PART = 10 };
 
 const char *jobsched_version(void)
 {
@@ -53,6 +67,8 @@ void jobsched_config_init(struct jobsched_config *config)
         .spool_limit_bytes = UINT64_C(1) << 30,
         .grace_ns = 5 * JS_NS_PER_S,
         .gpus = JOBSCHED_GPUS_FOUND,
+        .sync_ns = JS_NS_PER_S,
+        .slave_timeout_ns = 30 * JS_NS_PER_S,
     };
 }
 
@@ -100,98 +116,23 @@ struct run {
     struct js_console console;
     struct js_delivery *delivery;
     struct js_joblog *joblog;
+    struct js_journal *journal; /* NULL: there is none */
+    struct js_ledger *ledger;   /* what it said; NULL: there is none */
+    struct js_resume resume;
+    struct js_records records;
     struct js_source *source;
     struct js_master *master;
     struct js_runtimes *runtimes; /* NULL: none are known */
-    struct js_strmap mishaps; /* of named jobs: what happened to them; owned */
     struct js_topo *topo;
-    struct js_tally tally;
     struct js_buf environ; /* for the jobs, a NUL behind each variable */
+    struct js_node node;   /* this one, once topo is there */
     char *cwd;
-    unsigned failures_shown;
-    bool is_joblog_lacking; /* lines were dropped */
-    bool is_joblog_behind;  /* a write failed and has not been made good */
+    int64_t begun_ns;
+    bool is_safe; /* the journal was made so when we were told to end */
+    bool is_drain_told;
+    bool is_abrupt; /* somebody will not come to MPI_Finalize */
+    unsigned lost;  /* slaves */
 };
-
-/* What the jobs that come after a named one are told of its end. */
-static void keep_mishap(struct run *run, const struct js_finish *finish)
-{
-    struct js_buf text = JS_BUF_INIT;
-    const char *name = js_job_name(finish->job);
-    if (!name[0])
-        return;
-    int rc = js_buf_printf(&text, "%s%cafter %s, which ", name, '\0', name);
-    if (rc == 0 && finish->fate == JS_FATE_SKIPPED)
-        rc = js_buf_puts(&text, "was skipped");
-    else if (rc == 0)
-        rc = js_tally_mishap(&finish->outcome, &text);
-    /* Without memory for it the reason is shorter. */
-    char *key = rc == 0 ? (char *)js_buf_string(&text) : NULL;
-    if (!key || js_strmap_put(&run->mishaps, key, key + strlen(key) + 1) < 0)
-        js_buf_release(&text);
-}
-
-static void free_mishaps(struct run *run)
-{
-    size_t position = 0;
-    const char *key;
-    while ((key = js_strmap_next(&run->mishaps, &position)))
-        free((char *)key);
-    js_strmap_release(&run->mishaps);
-}
-
-static const char *mishap_of(const struct run *run,
-                             const struct js_finish *finish)
-{
-    const struct js_graph *graph = js_source_graph(run->source);
-    const char *name = finish->fate == JS_FATE_SKIPPED
-                           ? js_graph_name(graph, finish->parent)
-                           : NULL;
-    return name ? js_strmap_get(&run->mishaps, name) : NULL;
-}
-
-static void show_failure(struct run *run, const struct js_finish *finish)
-{
-    struct js_buf text = JS_BUF_INIT;
-    if (run->failures_shown > FAILURES_SHOWN)
-        return;
-    if (run->failures_shown++ == FAILURES_SHOWN)
-        js_log(&run->console.log, "more failed jobs are not named here%s",
-               run->joblog ? ": see the joblog" : ": --joblog names them all");
-    else if (js_tally_describe(finish, mishap_of(run, finish), &text) == 0)
-        js_log(&run->console.log, "%s", js_buf_string(&text));
-    js_buf_release(&text);
-}
-
-static void record_job(struct run *run, const struct js_finish *finish)
-{
-    /* How many are missing is said at the end. */
-    if (js_joblog_add(run->joblog, finish) == 0 || run->is_joblog_lacking)
-        return;
-    run->is_joblog_lacking = true;
-    js_log(&run->console.log,
-           "joblog: job %llu is not in it, nor are some that follow: %s",
-           (unsigned long long)finish->job->id, js_errno_text(errno));
-}
-
-/* The delivery's hook: the job's output has been written. */
-static void job_finished(void *arg, const struct js_finish *finish)
-{
-    struct run *run = arg;
-    js_tally_add(&run->tally, finish);
-    bool is_run = finish->fate != JS_FATE_SKIPPED;
-    if (run->joblog && is_run)
-        record_job(run, finish);
-    if (run->config->trace && is_run)
-        js_console_trace(&run->console, "Finished job: %llu\n",
-                         (unsigned long long)finish->job->id);
-    if (!is_run || !js_outcome_succeeded(&finish->outcome)) {
-        if (finish->fate != JS_FATE_RETRIED)
-            keep_mishap(run, finish);
-        show_failure(run, finish);
-    }
-    js_job_free(finish->job);
-}
 
 /* The master's hook: for --longest-first. */
 static void job_accepted(void *arg, struct js_job *job)
@@ -202,44 +143,61 @@ static void job_accepted(void *arg, struct js_job *job)
             js_runtimes_find(run->runtimes, job->command, job->command_len);
 }
 
-static void flush_joblog(struct run *run)
-{
-    struct js_err err;
-    if (!run->joblog)
-        return;
-    int rc = js_joblog_flush(run->joblog, &err);
-    if (rc < 0 && !run->is_joblog_behind)
-        js_log(&run->console.log,
-               "%s: the jobs go on, and the lines are kept and tried again",
-               err.text);
-    run->is_joblog_behind = rc < 0;
-}
-
-static void flush_console(struct run *run)
-{
-    if (!js_delivery_is_within_job(run->delivery))
-        js_console_flush(&run->console);
-}
-
 static void job_dispatched(void *arg, const struct js_job *job)
 {
     struct run *run = arg;
-    if (!run->config->trace)
-        return;
-    js_console_trace(&run->console, "Dispatch job: %llu\n",
-                     (unsigned long long)job->id);
+    js_records_dispatched(&run->records, job);
     /* Now, or a slave might say that it runs the job before this is seen. */
-    flush_console(run);
+    if (run->config->trace && !js_delivery_is_within_job(run->delivery))
+        js_console_flush(&run->console);
+}
+
+static void slave_enlisted(void *arg, unsigned slave, uint32_t slots,
+                           const char *host)
+{
+    struct run *run = arg;
+    struct js_journal *journal = run->records.journal;
+    if (journal && js_journal_add_slave(journal, slave, slots, host) < 0)
+        js_err_errno(&run->records.journal_error, "the journal");
 }
 
 /* The master's hook, once a turn. */
-static int commit(void *arg, struct js_err *err)
+static void commit(void *arg, int64_t now_ns)
 {
     struct run *run = arg;
-    (void)err;
-    flush_joblog(run);
-    flush_console(run);
-    return 0;
+    js_records_commit(&run->records, now_ns,
+                      js_delivery_is_within_job(run->delivery));
+    bool is_warned = js_sig_take_warning() ||
+                     (js_sig_request() >= JS_REQUEST_HURRY && !run->is_safe);
+    struct js_journal *journal = run->records.journal;
+    if (!is_warned || !journal)
+        return;
+    run->is_safe = js_sig_request() >= JS_REQUEST_HURRY;
+    js_journal_make_safe(journal, &run->records.journal_error);
+}
+
+/* The master's hook. A run that cannot be recorded does not go on either. */
+static enum js_request request(void *arg)
+{
+    struct run *run = arg;
+    enum js_request request = js_sig_request();
+    if (request == JS_REQUEST_DRAIN && !run->is_drain_told) {
+        run->is_drain_told = true;
+        js_log(&run->console.log,
+               "%s: no more jobs are started, and those that run go on to "
+               "their end",
+               js_sig_name());
+    }
+    if (request == JS_REQUEST_NONE && run->records.journal_error.text[0])
+        return JS_REQUEST_DRAIN;
+    return request;
+}
+
+static int64_t deadline_ns(void *arg)
+{
+    const struct run *run = arg;
+    const struct js_journal *journal = run->records.journal;
+    return journal ? js_journal_deadline_ns(journal) : JS_NEVER_NS;
 }
 
 static size_t unwritten(void *arg)
@@ -296,13 +254,14 @@ static void tell_error(void *arg, const char *text)
 static int open_source(struct run *run, struct js_err *err)
 {
     const struct jobsched_config *config = run->config;
+    struct js_resume *resume = run->journal ? &run->resume : NULL;
     if (config->job_file) {
         run->source =
-            js_source_new_file(config->job_file, tell_error, NULL, err);
+            js_source_new_file(config->job_file, resume, tell_error, NULL, err);
         return run->source ? 0 : -1;
     }
     run->source =
-        js_source_new_demo(config->demo_jobs, config->demo_duration_ns);
+        js_source_new_demo(config->demo_jobs, config->demo_duration_ns, resume);
     return run->source ? 0 : js_err_errno(err, "the demonstration");
 }
 
@@ -335,6 +294,136 @@ static bool is_same_file(const char *a, const char *b)
            st_a.st_ino == st_b.st_ino;
 }
 
+/* ---------------------------------------------------------------- journal */
+
+static int tell_news(void *arg, const struct js_resume_news *news)
+{
+    struct run *run = arg;
+    return js_journal_add_news(run->journal, news);
+}
+
+/* Where the journal is, owned by *ret; NULL: there is to be none. */
+static int journal_path(const struct jobsched_config *config, char **ret)
+{
+    struct stat st;
+    *ret = NULL;
+    if (config->journal) {
+        *ret = strdup(config->journal);
+        return *ret ? 0 : -1;
+    }
+    if (config->no_journal || !config->job_file ||
+        strcmp(config->job_file, "-") == 0 || stat(config->job_file, &st) < 0 ||
+        !S_ISREG(st.st_mode))
+        return 0;
+    struct js_buf path = JS_BUF_INIT;
+    if (js_buf_printf(&path, "%s.journal", config->job_file) < 0 ||
+        !js_buf_string(&path)) {
+        js_buf_release(&path);
+        return -1;
+    }
+    *ret = path.data;
+    return 0;
+}
+
+static enum js_resume_what what_of(const struct jobsched_config *config)
+{
+    switch (config->retry) {
+    case JOBSCHED_RETRY_ONLY_FAILED:
+        return JS_RESUME_ONLY_FAILED;
+    case JOBSCHED_RETRY_NOT_FAILED:
+        return JS_RESUME_NOT_FAILED;
+    case JOBSCHED_RETRY_ALL:
+        break;
+    }
+    return JS_RESUME_ALL;
+}
+
+static void tell_line(void *arg, const char *text)
+{
+    tell_error(arg, text);
+}
+
+static enum jobsched_status open_journal_at(struct run *run, const char *path,
+                                            struct js_err *err)
+{
+    const struct jobsched_config *config = run->config;
+    char host[JS_HOST_SIZE] = "";
+    if (config->job_file && is_same_file(path, config->job_file)) {
+        js_err_set(err, "%s is the job list: name another journal", path);
+        return JOBSCHED_BAD_INPUT;
+    }
+    run->ledger = js_ledger_new();
+    if (!run->ledger || gethostname(host, sizeof(host) - 1) < 0) {
+        js_err_errno(err, "the journal");
+        return JOBSCHED_BROKEN;
+    }
+    struct js_journal_config journal = {
+        .path = path,
+        .host = host,
+        .is_fresh = config->fresh,
+        .is_forced = config->force_lock,
+        .is_read_only = config->action != JOBSCHED_RUN,
+        .sync_ns = config->sync_ns,
+        .log = {tell_line, NULL},
+    };
+    int rc = js_journal_open(&journal, run->ledger, &run->journal, err);
+    if (rc == JS_JOURNAL_REFUSED)
+        return JOBSCHED_BAD_INPUT;
+    if (rc < 0)
+        return JOBSCHED_BROKEN;
+    js_resume_init(&run->resume, run->ledger, what_of(config), tell_news, run);
+    return JOBSCHED_SUCCEEDED;
+}
+
+static enum jobsched_status open_journal(struct run *run, struct js_err *err)
+{
+    char *path;
+    if (journal_path(run->config, &path) < 0) {
+        js_err_errno(err, "the journal");
+        return JOBSCHED_BROKEN;
+    }
+    if (!path && run->config->retry == JOBSCHED_RETRY_ONLY_FAILED) {
+        js_err_set(err, "without a journal nothing is known of failed jobs");
+        return JOBSCHED_BAD_INPUT;
+    }
+    enum jobsched_status status =
+        path ? open_journal_at(run, path, err) : JOBSCHED_SUCCEEDED;
+    free(path);
+    return status;
+}
+
+/* What an earlier run has done, and what is left of it. */
+static void tell_standing(struct run *run)
+{
+    struct js_buf text = JS_BUF_INIT;
+    struct js_source_survey survey;
+    js_source_survey(run->source, &survey);
+    const struct js_resume_counts *counts = &survey.resume;
+    const struct js_log *log = &run->console.log;
+    if (!run->journal || !js_journal_has_jobs(run->journal))
+        return;
+    if (!survey.is_known)
+        js_log(log, "going on: what the journal says succeeded is not run "
+                    "again");
+    else if (js_resume_describe(counts, &text) == 0)
+        js_log(log, "%s%s", js_buf_string(&text),
+               counts->runs == 0 && counts->aside == 0
+                   ? " (--fresh starts over)"
+                   : "");
+    js_buf_release(&text);
+}
+
+static enum jobsched_status begin_journal(struct run *run, struct js_err *err)
+{
+    int rc = js_journal_begin(run->journal, err);
+    if (rc < 0)
+        return rc == JS_JOURNAL_REFUSED ? JOBSCHED_BAD_INPUT : JOBSCHED_BROKEN;
+    run->records.journal = run->journal;
+    return JOBSCHED_SUCCEEDED;
+}
+
+/* ---------------------------------------------------------------- inputs */
+
 static int check_rehearsal(const struct run *run, struct js_err *err)
 {
     if (js_source_fd(run->source) < 0)
@@ -362,9 +451,21 @@ static int open_inputs(struct run *run, struct js_err *err)
                           "%s is the job list: the joblog would replace "
                           "it; give another file",
                           joblog);
-    if (joblog && !(run->joblog = js_joblog_open(joblog, err)))
+    bool goes_on = run->journal && js_journal_has_jobs(run->journal);
+    if (joblog && !(run->joblog = js_joblog_open(joblog, goes_on, err)))
         return -1;
     return 0;
+}
+
+static void init_records(struct run *run)
+{
+    run->records = (struct js_records){
+        .joblog = run->joblog,
+        .console = &run->console,
+        .graph = js_source_graph(run->source),
+        .ledger = run->ledger,
+        .is_traced = run->config->trace,
+    };
 }
 
 static int open_outlets(struct run *run, struct js_err *err)
@@ -375,7 +476,7 @@ static int open_outlets(struct run *run, struct js_err *err)
         return js_err_errno(err, "no memory");
     js_console_init(&run->console, run->out, run->err);
     run->delivery = js_delivery_new(run->out, run->err, &run->console.log,
-                                    job_finished, run);
+                                    js_records_finished, &run->records);
     return run->delivery ? 0 : js_err_errno(err, "no memory");
 }
 
@@ -398,6 +499,7 @@ static struct js_wire_setup setup_of(const struct run *run)
         .umask = current_umask(),
         .spool_limit_bytes = config->spool_limit_bytes,
         .grace_ns = config->grace_ns,
+        .lease_ns = config->slave_timeout_ns,
         .cwd = run->cwd,
         .output_dir = config->output_dir ? config->output_dir : "",
         .tmpdir = config->tmpdir ? config->tmpdir : "",
@@ -415,7 +517,22 @@ static struct js_plan_config plan_of(const struct jobsched_config *config)
                                    .barrier = config->barrier,
                                    .longest_first = config->longest_first,
                                    .retries = config->retries,
-                                   .failures = failures};
+                                   .failures = failures,
+                                   .timeout_ns = config->timeout_ns};
+}
+
+/* When what runs must be told to end, to be gone at the limit. */
+static int64_t stop_of(const struct run *run)
+{
+    int64_t limit_ns = run->config->time_limit_ns;
+    int64_t margin_ns = limit_ns / LIMIT_MARGIN_PART;
+    int64_t stop_ns;
+    if (margin_ns > limit_margin_ns)
+        margin_ns = limit_margin_ns;
+    if (limit_ns == 0 ||
+        __builtin_add_overflow(run->begun_ns, limit_ns, &stop_ns))
+        return JS_NEVER_NS;
+    return stop_ns - margin_ns - run->config->grace_ns;
 }
 
 static int open_master(struct run *run, struct js_link *link,
@@ -432,9 +549,13 @@ static int open_master(struct run *run, struct js_link *link,
         .source = run->source,
         .delivery = run->delivery,
         .log = run->console.log,
+        .stop_ns = stop_of(run),
         .hooks = {.accepted = job_accepted,
                   .dispatched = job_dispatched,
+                  .enlisted = slave_enlisted,
                   .commit = commit,
+                  .request = request,
+                  .deadline_ns = deadline_ns,
                   .unwritten = unwritten,
                   .wait_for = wait_for,
                   .arg = run},
@@ -460,7 +581,9 @@ static void release_run(struct run *run)
     /* In reverse: the flags of what they share are put back as they were. */
     js_outlet_free(run->err);
     js_outlet_free(run->out);
-    free_mishaps(run);
+    js_records_release(&run->records);
+    js_journal_close(run->journal, -1, NULL, NULL);
+    js_ledger_free(run->ledger);
     js_runtimes_free(run->runtimes);
     js_source_free(run->source);
     js_topo_free(run->topo);
@@ -473,17 +596,17 @@ static void count_result(const struct run *run,
                          struct jobsched_result *result)
 {
     struct js_buf text = JS_BUF_INIT;
-    result->done = run->tally.done;
-    result->failed = run->tally.failed;
-    result->skipped = run->tally.skipped;
+    result->done = run->records.tally.done;
+    result->failed = run->records.tally.failed;
+    result->skipped = run->records.tally.skipped;
     result->left = ran->left;
     result->slaves = ran->slaves;
     result->slots = ran->slots;
     result->wall_ns = ran->wall_ns;
-    result->busy = js_tally_busy(&run->tally, ran->wall_ns, ran->slots);
+    result->busy = js_tally_busy(&run->records.tally, ran->wall_ns, ran->slots);
     uint64_t left = ran->is_left_known ? ran->left : UINT64_MAX;
-    if (js_tally_summary(&run->tally, left, ran->wall_ns, ran->slots, &text) ==
-        0)
+    if (js_tally_summary(&run->records.tally, left, ran->wall_ns, ran->slots,
+                         &text) == 0)
         snprintf(result->summary, sizeof(result->summary), "%s",
                  js_buf_string(&text));
     js_buf_release(&text);
@@ -641,7 +764,10 @@ static enum jobsched_status rehearse_here(const struct jobsched_config *config,
     struct run run = {.config = config};
     enum jobsched_status status;
     result->is_master = true;
-    if (open_inputs(&run, &err) < 0) {
+    status = open_journal(&run, &err);
+    if (status != JOBSCHED_SUCCEEDED) {
+        fail(result, status, &err);
+    } else if (open_inputs(&run, &err) < 0) {
         status = fail(result, JOBSCHED_BAD_INPUT, &err);
     } else if (open_outlets(&run, &err) < 0) {
         status = fail(result, JOBSCHED_BROKEN, &err);
@@ -665,57 +791,153 @@ static enum jobsched_status rehearse_here(const struct jobsched_config *config,
 
 /* ---------------------------------------------------------------- the run */
 
+/* The journal's last record. What could not be put into it is run again. */
+static enum jobsched_status
+end_journal(struct run *run, enum jobsched_status status, struct js_err *err)
+{
+    struct js_err why = run->records.journal_error;
+    uint64_t unwritten = 0;
+    if (!run->records.journal)
+        return status;
+    if (why.text[0])
+        status = JOBSCHED_BROKEN;
+    if (js_journal_close(run->journal, (int)status, &why, &unwritten) < 0)
+        status = JOBSCHED_BROKEN;
+    run->journal = run->records.journal = NULL;
+    if (!why.text[0])
+        return status;
+    if (unwritten > 0)
+        js_err_set(err,
+                   "%s; finished jobs that are not in it: %llu, which will run "
+                   "again",
+                   why.text, (unsigned long long)unwritten);
+    else
+        js_err_set(err,
+                   "%s; all that has finished is in it: the same command goes "
+                   "on when it can be written again",
+                   why.text);
+    return status;
+}
+
+static void tell_interrupted(const struct run *run,
+                             const struct js_master_result *ran,
+                             struct js_err *err)
+{
+    const char *why = js_sig_name()[0] ? js_sig_name() : "the time limit";
+    const char *next = run->journal ? "the same command goes on from here"
+                                    : "without a journal the same command "
+                                      "starts over";
+    if (ran->is_left_known)
+        js_err_set(err, "stopped by %s, %llu job%s left: %s", why,
+                   (unsigned long long)ran->left, ran->left == 1 ? "" : "s",
+                   next);
+    else
+        js_err_set(err, "stopped by %s: %s", why, next);
+}
+
+static enum jobsched_status judge(const struct run *run,
+                                  const struct js_master_result *ran,
+                                  const struct jobsched_result *result,
+                                  struct js_err *err)
+{
+    struct js_source_survey survey;
+    switch (ran->end) {
+    case JS_MASTER_BROKEN:
+        return JOBSCHED_BROKEN;
+    case JS_MASTER_BAD_INPUT:
+        return JOBSCHED_BAD_INPUT;
+    case JS_MASTER_INTERRUPTED:
+        tell_interrupted(run, ran, err);
+        return JOBSCHED_STOPPED;
+    case JS_MASTER_DONE:
+    case JS_MASTER_STOPPED:
+    case JS_MASTER_REHEARSED:
+        break;
+    }
+    js_source_survey(run->source, &survey);
+    return result->failed + result->skipped + survey.resume.stand > 0
+               ? JOBSCHED_JOBS_FAILED
+               : JOBSCHED_SUCCEEDED;
+}
+
+/* The slaves have nothing more to do. */
+static void send_home(struct js_link *link, enum js_leaving leaving)
+{
+    struct js_buf message = JS_BUF_INIT;
+    js_wire_pack_number(&message, (uint64_t)leaving);
+    for (int i = 1; i < link->size; i++)
+        js_link_post(link, i, JS_TAG_STOP, &message, NULL);
+    js_buf_release(&message);
+}
+
 static enum jobsched_status work_as_master(struct run *run,
+                                           struct js_link *link,
                                            struct jobsched_result *result)
 {
     struct js_err err = {""};
+    struct js_err records_err;
     struct js_master_result ran;
     js_master_run(run->master, &ran, &err);
     if (ran.end == JS_MASTER_REHEARSED)
         return rehearse(run, js_master_plan(run->master),
                         js_master_pool(run->master), result);
+    run->is_abrupt = ran.is_hurried || ran.lost > 0;
+    run->lost = ran.lost;
+    /* What is slow from here on is none of their business; but a launcher that
+     * sees one of them leave at once would not wait for us. */
+    if (!run->is_abrupt)
+        send_home(link, JS_LEAVE_TOGETHER);
+    count_result(run, &ran, result);
+    enum jobsched_status status = judge(run, &ran, result, &err);
+    status = end_journal(run, status, &err);
     js_console_flush(&run->console);
     js_console_end_line(&run->console);
-    count_result(run, &ran, result);
-    struct js_err records_err;
-    int rc = check_records(run, &records_err);
-    if (ran.end == JS_MASTER_BROKEN)
-        return fail(result, JOBSCHED_BROKEN, &err);
-    if (ran.end == JS_MASTER_BAD_INPUT)
-        return fail(result, JOBSCHED_BAD_INPUT, &err);
-    if (rc < 0)
-        return fail(result, JOBSCHED_BROKEN, &records_err);
-    result->status = result->failed + result->skipped > 0 ? JOBSCHED_JOBS_FAILED
-                                                          : JOBSCHED_SUCCEEDED;
-    return result->status;
+    if (check_records(run, &records_err) == 0 || status == JOBSCHED_BROKEN ||
+        status == JOBSCHED_BAD_INPUT)
+        return fail(result, status, &err);
+    return fail(result, JOBSCHED_BROKEN, &records_err);
 }
 
-/* Nothing has run, nor will. */
-static void send_home(struct js_link *link)
+/* Opens all that is needed, and says to whom it may concern what is wrong. */
+static enum jobsched_status
+prepare_master(struct run *run, struct js_link *link, struct js_err *err)
 {
-    struct js_buf empty = JS_BUF_INIT;
-    for (int i = 1; i < link->size; i++)
-        js_link_post(link, i, JS_TAG_STOP, &empty, NULL);
+    enum jobsched_status status = open_journal(run, err);
+    if (status != JOBSCHED_SUCCEEDED)
+        return status;
+    if (open_inputs(run, err) < 0)
+        return JOBSCHED_BAD_INPUT;
+    if (open_outlets(run, err) < 0)
+        return JOBSCHED_BROKEN;
+    init_records(run);
+    tell_standing(run);
+    if (run->config->action == JOBSCHED_RUN && run->journal)
+        status = begin_journal(run, err);
+    if (status != JOBSCHED_SUCCEEDED)
+        return status;
+    return open_master(run, link, err) < 0 ? JOBSCHED_BROKEN
+                                           : JOBSCHED_SUCCEEDED;
 }
 
 static enum jobsched_status run_master(const struct jobsched_config *config,
-                                       struct js_link *link,
+                                       struct js_link *link, int64_t begun_ns,
                                        struct jobsched_result *result)
 {
     struct js_err err = {""};
-    struct run run = {.config = config};
-    enum jobsched_status status;
+    struct run run = {.config = config, .begun_ns = begun_ns};
     result->is_master = true;
-    if (open_inputs(&run, &err) < 0) {
-        send_home(link);
-        status = fail(result, JOBSCHED_BAD_INPUT, &err);
-    } else if (open_outlets(&run, &err) < 0 ||
-               open_master(&run, link, &err) < 0) {
-        send_home(link);
-        status = fail(result, JOBSCHED_BROKEN, &err);
-    } else {
-        status = work_as_master(&run, result);
-    }
+    enum jobsched_status status = prepare_master(&run, link, &err);
+    bool is_prepared = status == JOBSCHED_SUCCEEDED;
+    if (is_prepared)
+        status = work_as_master(&run, link, result);
+    else
+        fail(result, status, &err);
+    result->is_abrupt = run.is_abrupt;
+    result->lost = run.lost;
+    if (run.is_abrupt)
+        send_home(link, JS_LEAVE_AT_ONCE);
+    else if (!is_prepared || config->action != JOBSCHED_RUN)
+        send_home(link, JS_LEAVE_TOGETHER);
     js_joblog_close(run.joblog, NULL);
     release_run(&run);
     return status;
@@ -735,13 +957,14 @@ static void raise_file_limit(void)
 }
 
 static int run_slave(struct js_link *link, struct js_runner *runner,
-                     struct js_err *err)
+                     enum js_leaving *ret, struct js_err *err)
 {
     const char *tmpdir = getenv("TMPDIR");
     struct js_slave_config config = {
         .runner = runner,
         .environ = (const char *const *)environ,
         .tmpdir = tmpdir && tmpdir[0] ? tmpdir : "/tmp",
+        .request = js_sig_request,
     };
     struct js_topo *topo = js_topo_new(err);
     struct js_outlet *trace = js_outlet_new(STDOUT_FILENO);
@@ -752,7 +975,8 @@ static int run_slave(struct js_link *link, struct js_runner *runner,
     config.trace = trace;
     if (topo && describe_node(topo, &config.node, err) == 0) {
         slave = js_slave_new(&config, link);
-        rc = slave ? js_slave_run(slave, err) : js_err_errno(err, "no memory");
+        rc = slave ? js_slave_run(slave, ret, err)
+                   : js_err_errno(err, "no memory");
     }
     js_slave_free(slave);
     js_outlet_free(trace);
@@ -784,6 +1008,10 @@ static int check_config(const struct jobsched_config *config,
         config->timeout_ns < 0)
         return js_err_set(err, "grace_ns, demo_duration_ns, timeout_ns: a time "
                                "is not negative");
+    if (config->sync_ns < 0 || config->time_limit_ns < 0 ||
+        config->slave_timeout_ns < 0)
+        return js_err_set(err, "sync_ns, time_limit_ns, slave_timeout_ns: a "
+                               "time is not negative");
     if (config->gpus > JS_GPUS_MAX && config->gpus != JOBSCHED_GPUS_FOUND)
         return js_err_set(err, "gpus: at most %d", JS_GPUS_MAX);
     return 0;
@@ -803,36 +1031,65 @@ static int init_mpi(struct js_link *link, struct js_err *err)
     return js_link_open(link, err);
 }
 
-static enum jobsched_status run_rank(const struct jobsched_config *config,
-                                     struct js_runner **runner,
-                                     struct jobsched_result *result)
+/* A slave that cannot go on leaves without MPI_Finalize, which would wait for
+ * the others: so its launcher learns of it. */
+static enum jobsched_status run_as_slave(struct js_link *link,
+                                         struct js_runner *runner,
+                                         struct jobsched_result *result)
 {
     struct js_err err = {""};
-    struct js_link link = {0};
-    if (init_mpi(&link, &err) < 0)
-        return fail(result, JOBSCHED_BROKEN, &err);
-    enum jobsched_status status = JOBSCHED_SUCCEEDED;
-    int rc = 0;
-    if (link.size == 1)
-        status = refuse_alone(result);
-    else if (link.rank > 0 && !*runner)
+    enum js_leaving leaving = JS_LEAVE_TOGETHER;
+    int rc;
+    if (runner)
+        rc = run_slave(link, runner, &leaving, &err);
+    else
         rc = js_err_set(&err,
                         "rank %d was told by its environment that it is "
                         "rank 0 (PMIX_RANK?): start jobsched with mpirun "
                         "or srun --mpi=pmix",
-                        link.rank);
+                        link->rank);
+    result->is_abrupt = rc < 0 || leaving == JS_LEAVE_AT_ONCE;
+    return rc < 0 ? fail(result, JOBSCHED_BROKEN, &err) : JOBSCHED_SUCCEEDED;
+}
+
+static enum jobsched_status run_rank(const struct jobsched_config *config,
+                                     struct js_runner **runner,
+                                     int64_t begun_ns,
+                                     struct jobsched_result *result)
+{
+    struct js_err err = {""};
+    struct js_link link = {0};
+    enum jobsched_status status;
+    if (init_mpi(&link, &err) < 0)
+        return fail(result, JOBSCHED_BROKEN, &err);
+    if (link.size == 1)
+        status = refuse_alone(result);
     else if (link.rank == 0)
-        status = run_master(config, &link, result);
+        status = run_master(config, &link, begun_ns, result);
     else
-        rc = run_slave(&link, *runner, &err);
+        status = run_as_slave(&link, *runner, result);
     js_runner_free(*runner);
     *runner = NULL;
     js_link_close(&link);
-    /* A slave that cannot go on leaves without MPI_Finalize, which would wait
-     * for the others: so its launcher learns of it. */
-    if (rc < 0)
-        return fail(result, JOBSCHED_BROKEN, &err);
-    MPI_Finalize();
+    if (!result->is_abrupt)
+        MPI_Finalize();
+    return status;
+}
+
+static enum jobsched_status run_caught(const struct jobsched_config *config,
+                                       struct js_runner **runner,
+                                       int64_t begun_ns,
+                                       struct jobsched_result *result)
+{
+    /* A reader that has gone, or a file at its limit, is an error of the write
+     * that meets it. */
+    void (*old_pipe)(int) = signal(SIGPIPE, SIG_IGN);
+    void (*old_size)(int) = signal(SIGXFSZ, SIG_IGN);
+    js_sig_catch();
+    enum jobsched_status status = run_rank(config, runner, begun_ns, result);
+    js_sig_restore();
+    signal(SIGPIPE, old_pipe);
+    signal(SIGXFSZ, old_size);
     return status;
 }
 
@@ -841,6 +1098,7 @@ enum jobsched_status jobsched_run(const struct jobsched_config *config,
 {
     struct js_err err = {""};
     struct js_runner *runner = NULL;
+    int64_t begun_ns = js_clock_ns();
     memset(result, 0, sizeof(*result));
     result->is_master = js_launch_rank() <= 0;
     if (check_config(config, &err) < 0)
@@ -853,13 +1111,46 @@ enum jobsched_status jobsched_run(const struct jobsched_config *config,
     /* Before MPI_Init: the process is small and has no threads yet. */
     if (js_launch_rank() != 0 && !(runner = js_runner_start(&err)))
         return fail(result, JOBSCHED_BROKEN, &err);
-    /* A reader that has gone, or a file at its limit, is an error of the write
-     * that meets it. */
-    void (*old_pipe)(int) = signal(SIGPIPE, SIG_IGN);
-    void (*old_size)(int) = signal(SIGXFSZ, SIG_IGN);
-    enum jobsched_status status = run_rank(config, &runner, result);
+    enum jobsched_status status = run_caught(config, &runner, begun_ns, result);
     js_runner_free(runner);
-    signal(SIGPIPE, old_pipe);
-    signal(SIGXFSZ, old_size);
     return status;
+}
+
+/* ---------------------------------------------------------------- leaving */
+
+static void sleep_ns(int64_t ns)
+{
+    struct timespec pause = {.tv_sec = ns / JS_NS_PER_S,
+                             .tv_nsec = ns % JS_NS_PER_S};
+    while (nanosleep(&pause, &pause) < 0 && errno == EINTR)
+        continue;
+}
+
+/* MPI_Abort hangs where a whole host is lost; its launcher ends on a SIGTERM
+ * then. Both were measured with Open MPI 4.1.4. */
+static void *end_launcher(void *arg)
+{
+    const struct jobsched_result *result = arg;
+    sleep_ns(abort_most_ns);
+    pid_t parent = getppid();
+    if (js_launch_is_launcher(parent))
+        kill(parent, SIGTERM);
+    sleep_ns(abort_most_ns);
+    _exit((int)result->status);
+}
+
+/* Our last words to the slaves are on their way; and the launcher takes the
+ * status of the first that leaves for that of all, which is to be the
+ * master's. */
+void jobsched_leave(const struct jobsched_result *result)
+{
+    pthread_t watchdog;
+    if (result->is_master && result->lost > 0 &&
+        pthread_create(&watchdog, NULL, end_launcher, (void *)result) == 0) {
+        sleep_ns(farewell_ns);
+        MPI_Abort(MPI_COMM_WORLD, (int)result->status);
+    }
+    if (!result->is_master && result->status == JOBSCHED_SUCCEEDED)
+        sleep_ns(farewell_ns);
+    _exit((int)result->status);
 }

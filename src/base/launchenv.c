@@ -2,10 +2,13 @@
 
 #include "base/units.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* A name that ends in '*' stands for all that begin so. */
 static const char *const launcher_names[] = {
@@ -109,4 +112,19 @@ bool js_launch_bound(void)
 {
     const char *value = getenv("OMPI_MCA_orte_bound_at_launch");
     return value && strcmp(value, "1") == 0;
+}
+
+bool js_launch_is_launcher(pid_t pid)
+{
+    static const char *const names[] = {"mpirun", "mpiexec", "orterun", "prte",
+                                        NULL};
+    char path[64], name[32];
+    snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    ssize_t len = read(fd, name, sizeof(name) - 1);
+    close(fd);
+    name[len > 0 ? len - 1 : 0] = '\0'; /* less its newline */
+    return is_listed(names, name);
 }

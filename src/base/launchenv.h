@@ -8,6 +8,7 @@
 #define JS_BASE_LAUNCHENV_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 /* This process's rank as the launcher has it, or -1 when no launcher is seen.
  * Needs no MPI_Init. */
@@ -15,6 +16,9 @@ int js_launch_rank(void);
 
 /* How many processes the launcher has started, or -1 when it does not say. */
 int js_launch_size(void);
+
+/* True if that process is an mpirun, which has started this one. */
+bool js_launch_is_launcher(pid_t pid);
 
 /* True if mpirun itself has bound this process to some CPUs, so that its own
  * set says nothing of what it may use. */

@@ -4,8 +4,11 @@
 #include "jobsched.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <unistd.h>
 
 /*
  * Every process of an MPI program reads the same command line: the one of rank
@@ -47,15 +50,25 @@ static int show_version(void)
     return show(printf("jobsched %s\n", jobsched_version()));
 }
 
+/* A launcher that is about to kill us reads nothing more. */
+static bool can_write(void)
+{
+    struct pollfd fd = {.fd = STDERR_FILENO, .events = POLLOUT};
+    return poll(&fd, 1, 0) == 1 && (fd.revents & POLLOUT);
+}
+
 static int run(const struct jobsched_config *config)
 {
     struct jobsched_result result;
     jobsched_run(config, &result);
-    if (result.summary[0])
+    bool is_heard = !result.is_abrupt || can_write();
+    if (result.summary[0] && is_heard)
         fprintf(stderr, "jobsched: %s\n", result.summary);
-    if (result.error[0])
+    if (result.error[0] && is_heard)
         fprintf(stderr, "jobsched: %s%s\n",
                 result.is_master ? "" : "slave: ", result.error);
+    if (result.is_abrupt)
+        jobsched_leave(&result);
     return result.status;
 }
 

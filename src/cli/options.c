@@ -259,6 +259,85 @@ static int set_allow_leftovers(struct js_options *options, const char *value,
     return 0;
 }
 
+static int set_journal(struct js_options *options, const char *value,
+                       struct js_err *err)
+{
+    if (!value[0])
+        return js_err_set(err, "wants the name of a file");
+    options->config.journal = value;
+    return 0;
+}
+
+static int set_no_journal(struct js_options *options, const char *value,
+                          struct js_err *err)
+{
+    (void)value;
+    (void)err;
+    options->config.no_journal = true;
+    return 0;
+}
+
+static int set_fresh(struct js_options *options, const char *value,
+                     struct js_err *err)
+{
+    (void)value;
+    (void)err;
+    options->config.fresh = true;
+    return 0;
+}
+
+static int set_retry_failed(struct js_options *options, const char *value,
+                            struct js_err *err)
+{
+    (void)value;
+    (void)err;
+    options->config.retry = JOBSCHED_RETRY_ONLY_FAILED;
+    return 0;
+}
+
+static int set_no_retry_failed(struct js_options *options, const char *value,
+                               struct js_err *err)
+{
+    (void)value;
+    (void)err;
+    options->config.retry = JOBSCHED_RETRY_NOT_FAILED;
+    return 0;
+}
+
+static int set_force_lock(struct js_options *options, const char *value,
+                          struct js_err *err)
+{
+    (void)value;
+    (void)err;
+    options->config.force_lock = true;
+    return 0;
+}
+
+static int set_sync(struct js_options *options, const char *value,
+                    struct js_err *err)
+{
+    if (strcmp(value, "off") != 0)
+        return read_duration(value, &options->config.sync_ns, err);
+    options->config.sync_ns = JOBSCHED_NO_SYNC;
+    return 0;
+}
+
+static int set_time_limit(struct js_options *options, const char *value,
+                          struct js_err *err)
+{
+    if (read_duration(value, &options->config.time_limit_ns, err) < 0)
+        return -1;
+    if (options->config.time_limit_ns == 0)
+        return js_err_set(err, "leaves no time for any job");
+    return 0;
+}
+
+static int set_slave_timeout(struct js_options *options, const char *value,
+                             struct js_err *err)
+{
+    return read_duration(value, &options->config.slave_timeout_ns, err);
+}
+
 static int set_check(struct js_options *options, const char *value,
                      struct js_err *err)
 {
@@ -323,6 +402,26 @@ static const struct option_row rows[] = {
     {"longest-first", 0, "FILE", set_longest_first,
      "start first what took longest in an earlier run,\n"
      "whose joblog FILE is"},
+
+    {NULL, 0, NULL, NULL, "Going on after a stop:"},
+    {"journal", 0, "FILE", set_journal,
+     "where the run is recorded (default JOBFILE.journal)"},
+    {"no-journal", 0, NULL, set_no_journal, "do not record it"},
+    {"fresh", 0, NULL, set_fresh,
+     "start over; what was recorded is kept as FILE.old"},
+    {"retry-failed", 0, NULL, set_retry_failed,
+     "run only the jobs that failed or were skipped"},
+    {"no-retry-failed", 0, NULL, set_no_retry_failed,
+     "do not run again the jobs that failed"},
+    {"force-lock", 0, NULL, set_force_lock,
+     "the run that holds the journal is gone"},
+    {"sync", 0, "TIME|off", set_sync,
+     "what may be lost with a node's power (default 1s)"},
+    {"time-limit", 0, "TIME", set_time_limit,
+     "stop in time to be gone after TIME"},
+    {"slave-timeout", 0, "TIME", set_slave_timeout,
+     "give up a slave that is silent for TIME (default\n"
+     "30s; 0: never)"},
 
     {NULL, 0, NULL, NULL, "When jobs fail or hang:"},
     {"retries", 0, "N", set_retries,
@@ -486,6 +585,19 @@ static int take_words(char **words, struct js_options *options,
     return 0;
 }
 
+/* Options that exclude each other. */
+static int check_options(const struct js_options *options, struct js_err *err)
+{
+    const struct jobsched_config *config = &options->config;
+    if (config->no_journal && (config->journal || config->fresh ||
+                               config->retry != JOBSCHED_RETRY_ALL))
+        return js_err_set(err, "--no-journal: without one there is nothing to "
+                               "go on with, or to start over from");
+    if (config->fresh && config->retry == JOBSCHED_RETRY_ONLY_FAILED)
+        return js_err_set(err, "--fresh forgets what --retry-failed asks for");
+    return 0;
+}
+
 int js_options_parse(int argc, char **argv, struct js_options *ret,
                      struct js_err *err)
 {
@@ -508,7 +620,9 @@ int js_options_parse(int argc, char **argv, struct js_options *ret,
         if (ret->action != JS_ACTION_RUN)
             return 0;
     }
-    return take_words(argv + optind, ret, err);
+    if (take_words(argv + optind, ret, err) < 0)
+        return -1;
+    return check_options(ret, err);
 }
 
 /* ---------------------------------------------------------------- help */
@@ -548,7 +662,9 @@ static const char outro[] =
     "\n"
     "Exit status: 0 every job succeeded; 1 some job failed or was skipped; 2 "
     "bad\n"
-    "usage or input, nothing has run; 4 the run itself broke.\n";
+    "usage or input, nothing has run; 3 stopped before the end, the same "
+    "command\n"
+    "goes on; 4 the run itself broke.\n";
 
 int js_options_help(FILE *to)
 {

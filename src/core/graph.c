@@ -37,6 +37,7 @@ struct node {
     uint64_t parent; /* of a skipped job: why */
     size_t unmet;    /* edges whose parents have not ended */
     enum state state;
+    int mark;
     bool is_named;
     bool is_held;   /* in a run of an epoch, or one that was let go */
     bool is_queued; /* to be told */
@@ -88,6 +89,8 @@ struct js_graph {
                                it yet */
     uint64_t jobs;
     struct depths depths;
+    int highest_mark;   /* of all jobs so far */
+    int mark_of_before; /* of those before the last barrier */
     uint64_t steps;
 };
 
@@ -542,10 +545,38 @@ void js_graph_barrier(struct js_graph *graph)
 {
     struct depths *depths = &graph->depths;
     graph->at_barrier = true;
+    graph->mark_of_before = graph->highest_mark;
     size_t used = depths->deepest - depths->floor;
     if (used)
         memset(depths->counts, 0, used * sizeof(*depths->counts));
     depths->floor = depths->deepest;
+}
+
+/* ---------------------------------------------------------------- marks */
+
+void js_graph_mark(struct js_graph *graph, uint64_t id, int mark)
+{
+    struct node *node = find_node(graph, id, &graph->steps);
+    if (node)
+        node->mark = mark;
+    if (mark > graph->highest_mark)
+        graph->highest_mark = mark;
+}
+
+int js_graph_mark_before(const struct js_graph *graph,
+                         const struct js_graph_edge *edges, size_t count)
+{
+    int highest = graph->mark_of_before;
+    for (size_t i = 0; i < count; i++) {
+        const struct node *node = js_strmap_get(&graph->names, edges[i].name);
+        if (!node) {
+            errno = ENOENT;
+            return -1;
+        }
+        if (node->mark > highest)
+            highest = node->mark;
+    }
+    return highest;
 }
 
 /* ------------------------------------------------------------ a job's end */

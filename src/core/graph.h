@@ -70,6 +70,16 @@ int js_graph_add(struct js_graph *graph, uint64_t id, const char *name,
 void js_graph_barrier(struct js_graph *graph);
 
 /*
+ * Marks, for whoever asks what a job comes after: the job just added carries
+ * this number (from 0 on; 0 without being told). js_graph_mark_before() is the
+ * highest of all that a job with these edges would come after, those before
+ * the last barrier included; -1 with errno ENOENT if one of them is not there.
+ */
+void js_graph_mark(struct js_graph *graph, uint64_t id, int mark);
+int js_graph_mark_before(const struct js_graph *graph,
+                         const struct js_graph_edge *edges, size_t count);
+
+/*
  * The job, which js_graph_add() or js_graph_next_ready() has told to be READY,
  * has ended for good (retries included). Cannot fail. Call the next two then,
  * until each says that there is no more.

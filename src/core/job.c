@@ -7,13 +7,14 @@
 #include <string.h>
 
 /* With room for the details in front of the command. */
-static struct js_job *job_new(uint64_t id, const struct js_buf *details,
+static struct js_job *job_new(uint64_t seq, const struct js_buf *details,
                               const char *command, size_t len)
 {
     struct js_job *job = malloc(sizeof(*job) + details->len + len + 1);
     if (!job)
         return NULL;
-    *job = (struct js_job){.id = id,
+    *job = (struct js_job){.id = seq,
+                           .seq = seq,
                            .kind = JS_JOB_COMMAND,
                            .need = {.cores = 1},
                            .attempt = 1,
@@ -28,15 +29,15 @@ static struct js_job *job_new(uint64_t id, const struct js_buf *details,
     return job;
 }
 
-struct js_job *js_job_new(uint64_t id, const char *command, size_t len)
+struct js_job *js_job_new(uint64_t seq, const char *command, size_t len)
 {
     static const struct js_buf none = JS_BUF_INIT;
-    return job_new(id, &none, command, len);
+    return job_new(seq, &none, command, len);
 }
 
-struct js_job *js_job_new_simulated(uint64_t id, int64_t duration_ns)
+struct js_job *js_job_new_simulated(uint64_t seq, int64_t duration_ns)
 {
-    struct js_job *job = js_job_new(id, "", 0);
+    struct js_job *job = js_job_new(seq, "", 0);
     if (!job)
         return NULL;
     job->kind = JS_JOB_SIMULATED;
@@ -44,14 +45,14 @@ struct js_job *js_job_new_simulated(uint64_t id, int64_t duration_ns)
     return job;
 }
 
-struct js_job *js_job_new_with(uint64_t id,
+struct js_job *js_job_new_with(uint64_t seq,
                                const struct js_attributes *attributes,
                                const char *command, size_t len)
 {
     struct js_buf details = JS_BUF_INIT;
     struct js_job *job = NULL;
     if (js_details_pack(&details, attributes) == 0)
-        job = job_new(id, &details, command, len);
+        job = job_new(seq, &details, command, len);
     js_buf_release(&details);
     if (!job)
         return NULL;

@@ -28,7 +28,8 @@ struct js_need {
 
 struct js_job {
     struct js_job *next; /* for the queue that holds it */
-    uint64_t id;         /* 1, 2, 3 ... in the order of the input */
+    uint64_t id;         /* what it is called; kept when a run goes on */
+    uint64_t seq;        /* 1, 2, 3 ... in the order of the input */
     uint64_t line;       /* where it begins in the input, 0: nowhere */
     int64_t duration_ns; /* of a simulated job */
     struct js_need need;
@@ -36,6 +37,7 @@ struct js_job {
     int64_t expected_ns; /* how long it ran in an earlier run; -1: unknown */
     enum js_job_kind kind;
     uint32_t attempt;    /* 1 when it runs for the first time */
+    uint32_t lost;       /* earlier attempts that were no fault of its own */
     uint32_t retries;    /* how often it may run again when it failed */
     bool is_retries_set; /* by the job; else the run's default counts */
     int32_t priority;    /* higher goes first */
@@ -48,13 +50,13 @@ struct js_job {
     char text[];         /* what travels to the slave */
 };
 
-/* A job of attempt 1 that needs one core. The command is copied. NULL with
- * errno ENOMEM. */
-struct js_job *js_job_new(uint64_t id, const char *command, size_t len);
-struct js_job *js_job_new_simulated(uint64_t id, int64_t duration_ns);
+/* A job of attempt 1 that needs one core, whose id is its place in the input
+ * until it is set otherwise. The command is copied. NULL with errno ENOMEM. */
+struct js_job *js_job_new(uint64_t seq, const char *command, size_t len);
+struct js_job *js_job_new_simulated(uint64_t seq, int64_t duration_ns);
 
 /* The same with what its attributes say (all but after and after-any). */
-struct js_job *js_job_new_with(uint64_t id,
+struct js_job *js_job_new_with(uint64_t seq,
                                const struct js_attributes *attributes,
                                const char *command, size_t len);
 

@@ -41,6 +41,7 @@ struct js_jobfile {
     struct js_buf lines; /* where the others begin in it: a size_t each */
 
     struct js_graph *graph;
+    struct js_resume *resume; /* NULL: all jobs run */
     struct js_attributes defaults;
     bool has_defaults;
     struct js_buf edges; /* of the job being made: struct js_graph_edge */
@@ -83,6 +84,11 @@ void js_jobfile_free(struct js_jobfile *file)
     free(file->name);
     free(file);
     errno = saved;
+}
+
+void js_jobfile_set_resume(struct js_jobfile *file, struct js_resume *resume)
+{
+    file->resume = resume;
 }
 
 static size_t unread(const struct js_jobfile *file)
@@ -296,25 +302,70 @@ static size_t place_of_edge(const struct js_jobfile *file,
 }
 
 /* Tells the graph: 1 if the job is READY, 0 if it waits, -1. */
-static int join_graph(struct js_jobfile *file, uint64_t id,
+static int join_graph(struct js_jobfile *file, uint64_t seq,
                       const struct js_attributes *attributes)
 {
     struct js_err err;
     size_t bad = SIZE_MAX;
-    file->edges.len = 0;
-    if (attributes && (gather_edges(file, &attributes->after, false) < 0 ||
-                       gather_edges(file, &attributes->after_any, true) < 0))
-        return fail_errno(file);
     const char *name = attributes ? attributes->name : NULL;
-    int rc = add_to_graph(file, id, name, &bad, &err);
+    int rc = add_to_graph(file, seq, name, &bad, &err);
     if (rc >= 0)
         return rc;
     if (errno == ENOMEM)
         return fail_errno(file);
     size_t at = attributes ? place_of_edge(file, attributes, bad) : 0;
-    if (add_mistaken(file, id, name, bad) < 0 && errno == ENOMEM)
+    if (add_mistaken(file, seq, name, bad) < 0 && errno == ENOMEM)
         return fail_errno(file);
     return refuse_at(file, at, &err);
+}
+
+static int find_edges(struct js_jobfile *file,
+                      const struct js_attributes *attributes)
+{
+    file->edges.len = 0;
+    if (attributes && (gather_edges(file, &attributes->after, false) < 0 ||
+                       gather_edges(file, &attributes->after_any, true) < 0))
+        return fail_errno(file);
+    return 0;
+}
+
+/* What becomes of it in this run. With a name that is not there it runs: then
+ * the graph will say what is wrong. */
+static int judge(struct js_jobfile *file, struct js_job *job,
+                 enum js_verdict *ret)
+{
+    *ret = JS_VERDICT_RUN;
+    if (!file->resume)
+        return 0;
+    int after = js_graph_mark_before(
+        file->graph, (const struct js_graph_edge *)file->edges.data,
+        file->edges.len / sizeof(struct js_graph_edge));
+    if (after < 0)
+        return 0;
+    if (js_resume_judge(file->resume, job, (enum js_verdict)after, ret) < 0)
+        return fail_errno(file);
+    /* It has ended, whatever became of those it comes after. */
+    if (*ret == JS_VERDICT_DONE || *ret == JS_VERDICT_FAILED)
+        file->edges.len = 0;
+    return 0;
+}
+
+/* 1 if the job is to be run; 0 if it is not; -1. */
+static int admit(struct js_jobfile *file, struct js_job *job,
+                 const struct js_attributes *attributes)
+{
+    enum js_verdict verdict;
+    if (find_edges(file, attributes) < 0 || judge(file, job, &verdict) < 0)
+        return -1;
+    int rc = join_graph(file, job->seq, attributes);
+    if (rc < 0)
+        return -1;
+    js_graph_mark(file->graph, job->seq, (int)verdict);
+    if (verdict == JS_VERDICT_DONE || verdict == JS_VERDICT_FAILED)
+        js_graph_ended(file->graph, job->seq, verdict == JS_VERDICT_DONE);
+    job->line = file->first_line;
+    job->is_waiting = rc == 0;
+    return verdict == JS_VERDICT_RUN;
 }
 
 static int finish_job(struct js_jobfile *file, struct js_job *job,
@@ -324,15 +375,12 @@ static int finish_job(struct js_jobfile *file, struct js_job *job,
     if (!job)
         return fail_errno(file);
     file->jobs++;
-    int rc = join_graph(file, job->id, attributes);
-    if (rc < 0) {
+    int rc = admit(file, job, attributes);
+    if (rc > 0)
+        *ret = job;
+    else
         js_job_free(job);
-        return -1;
-    }
-    job->line = file->first_line;
-    job->is_waiting = rc == 0;
-    *ret = job;
-    return 1;
+    return rc;
 }
 
 /* It would have been a job: those that follow keep their numbers. */

@@ -31,6 +31,7 @@
 #include "base/err.h"
 #include "core/graph.h"
 #include "core/job.h"
+#include "core/resume.h"
 
 #include <stddef.h>
 
@@ -45,6 +46,10 @@ struct js_jobfile;
  * NULL with errno ENOMEM. */
 struct js_jobfile *js_jobfile_new(const char *name, struct js_graph *graph);
 
+/* From now on (before the first job) this decides on each job's id, and whether
+ * it runs. Borrowed. Without it all run. */
+void js_jobfile_set_resume(struct js_jobfile *file, struct js_resume *resume);
+
 /* NULL is allowed. Keeps errno. */
 void js_jobfile_free(struct js_jobfile *file);
 
@@ -56,10 +61,11 @@ int js_jobfile_feed(struct js_jobfile *file, const char *bytes, size_t len);
 void js_jobfile_end(struct js_jobfile *file);
 
 /*
- * The next job, with ids from 1 on; is_waiting says whether the graph will tell
- * when it is READY. Returns 1 and a job that the caller owns; 0 when there is
- * none in the bytes so far (after js_jobfile_end(): none at all); -1 with *err
- * "NAME:LINE:COLUMN: what" for bad input.
+ * The next job that runs, seq counting all from 1 on; is_waiting says whether
+ * the graph will tell when it is READY. Of those that do not run the graph is
+ * told how they ended in an earlier run. Returns 1 and a job that the caller
+ * owns; 0 when there is none in the bytes so far (after js_jobfile_end(): none
+ * at all); -1 with *err "NAME:LINE:COLUMN: what" for bad input.
  *
  * An error in the attributes of a line (also of one of defaults) has errno
  * EINVAL: to find more of them the caller may go on with the next line; a job

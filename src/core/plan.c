@@ -48,6 +48,8 @@ struct js_plan {
     struct js_ready ready; /* jobs that wait for a round */
     struct js_job_queue opened;
     struct js_job_queue dispatched;
+    struct js_job_queue late; /* there is no time left for them */
+    int64_t left_ns;
     const struct js_job *favoured; /* for which the pool has a reservation */
     bool is_dry; /* nothing can be done until something is told */
     bool is_stopped;
@@ -75,6 +77,7 @@ struct js_plan *js_plan_new(const struct js_plan_config *config,
     plan->ready.longest_first = config->longest_first;
     plan->next_ticket = 1;
     plan->run_ns = -1;
+    plan->left_ns = INT64_MAX;
     return plan;
 }
 
@@ -102,6 +105,7 @@ void js_plan_free(struct js_plan *plan)
     js_ready_release(&plan->ready);
     js_job_queue_release(&plan->opened);
     js_job_queue_release(&plan->dispatched);
+    js_job_queue_release(&plan->late);
     free(plan);
     errno = saved;
 }
@@ -440,19 +444,65 @@ static int find_place(struct js_plan *plan, const struct js_job *job,
     return rc;
 }
 
+/* ------------------------------------------------- time */
+
+static bool is_in_time(const struct js_plan *plan, const struct js_job *job)
+{
+    int64_t timeout_ns =
+        job->timeout_ns > 0 ? job->timeout_ns : plan->config.timeout_ns;
+    if (plan->left_ns == INT64_MAX)
+        return true;
+    if (plan->left_ns <= 0 || timeout_ns > plan->left_ns ||
+        job->expected_ns > plan->left_ns)
+        return false;
+    bool is_known = timeout_ns > 0 || job->expected_ns >= 0;
+    return is_known || plan->run_ns <= plan->left_ns;
+}
+
+/* Of a stream that goes on and on only so many are kept. */
+static void put_aside(struct js_plan *plan, struct js_job *job)
+{
+    js_job_queue_push(&plan->late, job);
+    if (plan->favoured == job) {
+        js_pool_unreserve(plan->pool);
+        plan->favoured = NULL;
+        place_all(plan);
+    }
+    if (plan->config.is_stream && plan->late.count >= JS_PLAN_HELD_MAX)
+        plan->is_stopped = true;
+}
+
+void js_plan_set_time_left(struct js_plan *plan, int64_t left_ns)
+{
+    plan->left_ns = left_ns;
+}
+
+bool js_plan_is_out_of_time(const struct js_plan *plan)
+{
+    return plan->late.count > 0 && plan->assigned == 0 &&
+           plan->ready.count == 0 && !plan->opened.head &&
+           !plan->dispatched.head;
+}
+
 /* The first dispatched job for which there is room. */
 static struct js_plan_decision assign_next(struct js_plan *plan)
 {
     struct refused refused = {.count = 0};
     struct js_job **link = &plan->dispatched.head;
-    for (; *link; link = &(*link)->next) {
+    while (*link) {
         struct js_grant grant;
         struct slave *slave;
+        if (!is_in_time(plan, *link)) {
+            put_aside(plan, js_job_queue_take(&plan->dispatched, link));
+            continue;
+        }
         int rc = find_place(plan, *link, &refused, &slave, &grant);
         if (rc < 0)
             return (struct js_plan_decision){.step = JS_PLAN_NO_MEMORY};
-        if (rc == 0)
+        if (rc == 0) {
+            link = &(*link)->next;
             continue;
+        }
         struct js_job *job = js_job_queue_take(&plan->dispatched, link);
         return assign(plan, slave, job, &grant);
     }
@@ -556,16 +606,18 @@ static void learn_run_time(struct js_plan *plan,
 
 /* Puts a copy in front that runs it again: false if that is not to be. */
 static bool retry(struct js_plan *plan, const struct js_job *job,
-                  unsigned number)
+                  unsigned number, bool is_lost)
 {
     uint32_t retries =
         job->is_retries_set ? job->retries : plan->config.retries;
-    if (job->attempt > retries || js_plan_is_stopped(plan))
+    if (js_plan_is_stopped(plan) ||
+        (!is_lost && job->attempt - job->lost > retries))
         return false;
     struct js_job *copy = js_job_copy(job);
     if (!copy)
         return false;
     copy->attempt++;
+    copy->lost += is_lost;
     copy->avoid = number;
     js_job_queue_push_front(&plan->dispatched, copy);
     return true;
@@ -577,12 +629,12 @@ static enum js_plan_verdict judge(struct js_plan *plan,
 {
     bool is_success = js_outcome_succeeded(outcome);
     if (outcome->cause == JS_CAUSE_STOPPED)
-        return JS_PLAN_ENDED;
-    if (!is_success && retry(plan, job, number))
+        return retry(plan, job, number, true) ? JS_PLAN_RETRIED : JS_PLAN_ENDED;
+    if (!is_success && retry(plan, job, number, false))
         return JS_PLAN_RETRIED;
     plan->failures += !is_success;
     if (plan->graph)
-        js_graph_ended(plan->graph, job->id, is_success);
+        js_graph_ended(plan->graph, job->seq, is_success);
     return JS_PLAN_ENDED;
 }
 
@@ -629,6 +681,7 @@ void js_plan_lost(struct js_plan *plan, unsigned number)
             break;
         release(plan, slave, &lost);
         lost.job->attempt++;
+        lost.job->lost++;
         js_job_queue_push_front(&plan->dispatched, lost.job);
     }
     plan->live_slaves--;
@@ -666,7 +719,7 @@ int64_t js_plan_median_ns(const struct js_plan *plan)
 uint64_t js_plan_held(const struct js_plan *plan)
 {
     return plan->held.count + plan->ready.count + plan->opened.count +
-           plan->dispatched.count + plan->assigned;
+           plan->dispatched.count + plan->late.count + plan->assigned;
 }
 
 uint64_t js_plan_assigned(const struct js_plan *plan)

@@ -62,13 +62,14 @@ struct js_plan_config {
     uint32_t round_size; /* jobs, at least 1 */
     bool barrier;
     bool longest_first;
-    bool is_ordered;   /* priorities or run times count over the whole input:
-                          all jobs are wanted at once */
-    bool is_stream;    /* the input may have no end: no more than
-                          JS_PLAN_HELD_MAX jobs are wanted beyond READY ones */
-    uint32_t retries;  /* of jobs that do not say themselves */
-    uint64_t failures; /* so many failed jobs (for good) stop the run; 0: none
-                          do */
+    bool is_ordered;    /* priorities or run times count over the whole input:
+                           all jobs are wanted at once */
+    bool is_stream;     /* the input may have no end: no more than
+                           JS_PLAN_HELD_MAX jobs are wanted beyond READY ones */
+    uint32_t retries;   /* of jobs that do not say themselves */
+    uint64_t failures;  /* so many failed jobs (for good) stop the run; 0: none
+                           do */
+    int64_t timeout_ns; /* of jobs that do not say themselves; 0: none */
 };
 
 enum { JS_PLAN_HELD_MAX = 100000 };
@@ -118,7 +119,7 @@ struct js_plan_decision {
     const struct js_grant *grant; /* NULL: not known yet (SLOT_NEXT); borrowed
                                      until the next call */
     struct js_job *skipped;
-    uint64_t parent;
+    uint64_t parent; /* as the graph calls it */
 };
 
 /* The next thing to do. Call it until it says JS_PLAN_NOTHING. */
@@ -139,7 +140,8 @@ enum js_plan_verdict {
  * The job under this ticket has ended. Unless STALE the caller owns *ret_job
  * from here on (of a RETRIED one it is a copy of what will run again; without
  * memory for that it has ENDED). A job that was stopped (JS_CAUSE_STOPPED) is
- * not retried, does not count as a failure, and what comes after it stays HELD.
+ * no failure: while the run goes on it runs again, whatever its retries; else
+ * what comes after it stays HELD.
  */
 enum js_plan_verdict js_plan_ended(struct js_plan *plan, unsigned number,
                                    uint64_t ticket,
@@ -151,6 +153,16 @@ void js_plan_stop(struct js_plan *plan);
 
 /* True after js_plan_stop(), or when too many jobs have failed. */
 bool js_plan_is_stopped(const struct js_plan *plan);
+
+/*
+ * So much time is left for jobs: one whose timeout, known run time, or else the
+ * average run time so far, is longer is not started any more. Only ever less.
+ */
+void js_plan_set_time_left(struct js_plan *plan, int64_t left_ns);
+
+/* True if nothing runs, and all that is left was put aside for lack of time, or
+ * comes after such a job. */
+bool js_plan_is_out_of_time(const struct js_plan *plan);
 
 /* True if nothing is assigned, nothing can be, and nothing that may still come
  * (but more jobs, or another slave) will change that: the jobs left need more

@@ -21,7 +21,7 @@ static bool goes_before(const struct js_ready *ready, const struct js_job *a,
         return a->priority > b->priority;
     if (ready->longest_first && length_of(a) != length_of(b))
         return length_of(a) > length_of(b);
-    return a->id < b->id;
+    return a->seq < b->seq;
 }
 
 /* ------------------------------------------------- the heap */
@@ -112,14 +112,14 @@ void js_ready_release(struct js_ready *ready)
 
 /* ------------------------------------------------- held */
 
-static struct js_job **bucket_of(const struct js_held *held, uint64_t id)
+static struct js_job **bucket_of(const struct js_held *held, uint64_t seq)
 {
-    return &held->buckets[id & (held->bucket_count - 1)];
+    return &held->buckets[seq & (held->bucket_count - 1)];
 }
 
 static void put_in_bucket(struct js_held *held, struct js_job *job)
 {
-    struct js_job **bucket = bucket_of(held, job->id);
+    struct js_job **bucket = bucket_of(held, job->seq);
     job->next = *bucket;
     *bucket = job;
 }
@@ -155,12 +155,12 @@ int js_held_put(struct js_held *held, struct js_job *job)
     return 0;
 }
 
-struct js_job *js_held_take(struct js_held *held, uint64_t id)
+struct js_job *js_held_take(struct js_held *held, uint64_t seq)
 {
     if (held->bucket_count == 0)
         return NULL;
-    struct js_job **link = bucket_of(held, id);
-    while (*link && (*link)->id != id)
+    struct js_job **link = bucket_of(held, seq);
+    while (*link && (*link)->seq != seq)
         link = &(*link)->next;
     struct js_job *job = *link;
     if (!job)

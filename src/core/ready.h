@@ -1,6 +1,6 @@
 /*
  * ready - jobs that wait: those that may run, by their order, and those that
- * are held until others have ended, by their id.
+ * are held until others have ended, by their place in the input.
  *
  * Both own the jobs in them and start as all zero.
  */
@@ -13,8 +13,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A queue by priority (higher first), run time and id: see core/plan.h. What
- * comes in its order, as a job file mostly does, costs constant time. */
+/* A queue by priority (higher first), run time and place in the input: see
+ * core/plan.h. What comes in its order, as a job file mostly does, costs
+ * constant time. */
 struct js_ready {
     bool longest_first;
     size_t count;
@@ -29,7 +30,7 @@ int js_ready_push(struct js_ready *ready, struct js_job *job);
 struct js_job *js_ready_pop(struct js_ready *ready); /* or NULL */
 void js_ready_release(struct js_ready *ready);
 
-/* A table by id. */
+/* A table by seq. */
 struct js_held {
     size_t count;
     struct js_job **buckets; /* lists through `next` */
@@ -38,7 +39,7 @@ struct js_held {
 
 int js_held_put(struct js_held *held,
                 struct js_job *job); /* as js_ready_push */
-struct js_job *js_held_take(struct js_held *held, uint64_t id); /* or NULL */
+struct js_job *js_held_take(struct js_held *held, uint64_t seq); /* or NULL */
 void js_held_release(struct js_held *held);
 
 #endif

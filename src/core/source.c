@@ -35,8 +35,10 @@ struct special {
 struct js_source {
     enum source_kind kind;
     enum js_source_state state; /* END and ERROR are final */
-    uint64_t given;
-    uint64_t total; /* not of a stream */
+    uint64_t given; /* of the demonstration: whether they ran or not */
+    uint64_t total; /* not of a stream; of a file: without what has ended */
+
+    struct js_resume *resume; /* NULL: all jobs run */
 
     int64_t duration_ns; /* of the demonstration's jobs */
 
@@ -50,7 +52,6 @@ struct js_source {
 
     struct js_buf needs; /* struct special; of a regular file */
     struct js_source_survey survey;
-
     int fd;
     bool owns_fd;
     struct js_err failure;
@@ -72,13 +73,17 @@ static struct js_source *source_new(enum source_kind kind)
     return source;
 }
 
-struct js_source *js_source_new_demo(uint64_t count, int64_t duration_ns)
+struct js_source *js_source_new_demo(uint64_t count, int64_t duration_ns,
+                                     struct js_resume *resume)
 {
     struct js_source *source = source_new(SOURCE_DEMO);
     if (!source)
         return NULL;
     source->total = count;
     source->duration_ns = duration_ns;
+    source->resume = resume;
+    if (resume)
+        resume->is_stream = true;
     return source;
 }
 
@@ -224,17 +229,39 @@ static enum js_source_state next_parsed(struct js_source *source,
     }
 }
 
+/* 1 and the job if it runs, 0 if it does not, -1 with errno. */
+static int simulate_next(struct js_source *source, struct js_job **ret)
+{
+    enum js_verdict verdict = JS_VERDICT_RUN;
+    struct js_job *job =
+        js_job_new_simulated(++source->given, source->duration_ns);
+    if (!job)
+        return -1;
+    int rc = source->resume ? js_resume_judge(source->resume, job,
+                                              JS_VERDICT_DONE, &verdict)
+                            : 0;
+    if (rc == 0 && verdict == JS_VERDICT_RUN) {
+        *ret = job;
+        return 1;
+    }
+    js_job_free(job);
+    return rc;
+}
+
 static enum js_source_state next_simulated(struct js_source *source,
                                            struct js_job **ret,
                                            struct js_err *err)
 {
-    if (source->given == source->total)
-        return JS_SOURCE_END;
-    *ret = js_job_new_simulated(source->given + 1, source->duration_ns);
-    if (*ret)
-        return JS_SOURCE_JOB;
-    js_err_errno(err, "demonstration");
-    return JS_SOURCE_ERROR;
+    while (source->given < source->total) {
+        int rc = simulate_next(source, ret);
+        if (rc > 0)
+            return JS_SOURCE_JOB;
+        if (rc == 0)
+            continue;
+        js_err_errno(err, "demonstration");
+        return JS_SOURCE_ERROR;
+    }
+    return JS_SOURCE_END;
 }
 
 static bool is_final(const struct js_source *source)
@@ -247,7 +274,7 @@ static void advance(struct js_source *source, struct js_job **ret)
     source->state = source->kind == SOURCE_DEMO
                         ? next_simulated(source, ret, &source->failure)
                         : next_parsed(source, ret, &source->failure);
-    if (source->state == JS_SOURCE_JOB)
+    if (source->state == JS_SOURCE_JOB && source->kind != SOURCE_DEMO)
         source->given++;
 }
 
@@ -277,6 +304,9 @@ static int rewind_text(struct js_source *source)
     source->graph = graph;
     source->text_at = 0;
     source->ended = false;
+    js_jobfile_set_resume(source->jobs, source->resume);
+    if (source->resume)
+        js_resume_rewind(source->resume);
     return 0;
 }
 
@@ -339,6 +369,16 @@ static int sum_up(const struct js_source *source, const struct errors *errors,
                       errors->count == JS_SOURCE_ERRORS ? " or more" : "");
 }
 
+/* What an earlier run has done, and what this one puts aside. */
+static int count_rest(struct js_source *source)
+{
+    if (js_resume_end(source->resume) < 0)
+        return -1;
+    source->survey.resume = source->resume->counts;
+    source->total += source->resume->counts.aside;
+    return 0;
+}
+
 /* Parses the text to its end and forgets the jobs, all but what a survey says.
  * Goes on after errors in attributes, to tell more of them. */
 static int check_text(struct js_source *source, struct errors *errors,
@@ -362,6 +402,8 @@ static int check_text(struct js_source *source, struct errors *errors,
     }
     if (errors->count > 0)
         return sum_up(source, errors, err);
+    if (source->resume && count_rest(source) < 0)
+        return fail_errno(source, err);
     source->survey.is_known = true;
     js_graph_shape(source->graph, &source->survey.shape);
     return rewind_text(source) < 0 ? fail_errno(source, err) : 0;
@@ -384,6 +426,8 @@ static int load(struct js_source *source, const char *path,
 {
     struct stat info;
     source->jobs = js_jobfile_new(source->name, source->graph);
+    if (source->jobs)
+        js_jobfile_set_resume(source->jobs, source->resume);
     if (!source->jobs || open_input(source, path) < 0 ||
         fstat(source->fd, &info) < 0)
         return fail_errno(source, err);
@@ -393,13 +437,15 @@ static int load(struct js_source *source, const char *path,
                           "line",
                           source->name);
     /* Standard input is a stream even where it is a file. */
-    if (S_ISREG(info.st_mode) && source->owns_fd)
-        return load_text(source, info.st_size, errors, err);
-    return 0;
+    bool is_file = S_ISREG(info.st_mode) && source->owns_fd;
+    if (source->resume)
+        source->resume->is_stream = !is_file;
+    return is_file ? load_text(source, info.st_size, errors, err) : 0;
 }
 
-struct js_source *js_source_new_file(const char *path, js_source_error_fn error,
-                                     void *arg, struct js_err *err)
+struct js_source *js_source_new_file(const char *path, struct js_resume *resume,
+                                     js_source_error_fn error, void *arg,
+                                     struct js_err *err)
 {
     struct errors errors = {.tell = error, .arg = arg};
     struct js_source *source = source_new(SOURCE_STREAM);
@@ -407,6 +453,7 @@ struct js_source *js_source_new_file(const char *path, js_source_error_fn error,
         js_err_errno(err, "%s", path);
         return NULL;
     }
+    source->resume = resume;
     source->name = strdup(strcmp(path, "-") == 0 ? "standard input" : path);
     if (!source->name) {
         js_err_errno(err, "%s", path);

@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "core/graph.h"
 #include "core/job.h"
+#include "core/resume.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -27,9 +28,13 @@ enum js_source_state {
 
 struct js_source;
 
-/* `count` simulated jobs of `duration_ns` each; UINT64_MAX: without end.
- * NULL with errno ENOMEM. */
-struct js_source *js_source_new_demo(uint64_t count, int64_t duration_ns);
+/*
+ * `count` simulated jobs of `duration_ns` each; UINT64_MAX: without end. As
+ * with the others `resume`, which is borrowed (NULL: all run), decides which
+ * jobs are given out; its is_stream is set here. NULL with errno ENOMEM.
+ */
+struct js_source *js_source_new_demo(uint64_t count, int64_t duration_ns,
+                                     struct js_resume *resume);
 
 /* One of several errors. */
 typedef void (*js_source_error_fn)(void *arg, const char *text);
@@ -39,13 +44,15 @@ enum { JS_SOURCE_ERRORS = 20 };
 
 /*
  * The job list at `path`; "-" is standard input. A regular file is read and
- * checked here. NULL with *err set: it cannot be opened or read, is a
- * directory, or holds errors. If it holds one, *err is that one; if several,
- * each is told to `error` and *err is "NAME: 3 errors" (or "NAME: 20 errors or
- * more"). Standard input is not closed by js_source_free().
+ * checked here, and resume knows what it counts. NULL with *err set: it cannot
+ * be opened or read, is a directory, or holds errors. If it holds one, *err is
+ * that one; if several, each is told to `error` and *err is "NAME: 3 errors"
+ * (or "NAME: 20 errors or more"). Standard input is not closed by
+ * js_source_free().
  */
-struct js_source *js_source_new_file(const char *path, js_source_error_fn error,
-                                     void *arg, struct js_err *err);
+struct js_source *js_source_new_file(const char *path, struct js_resume *resume,
+                                     js_source_error_fn error, void *arg,
+                                     struct js_err *err);
 
 /* NULL is allowed. Keeps errno. */
 void js_source_free(struct js_source *source);
@@ -54,7 +61,8 @@ void js_source_free(struct js_source *source);
 enum js_source_state js_source_next(struct js_source *source,
                                     struct js_job **ret, struct js_err *err);
 
-/* How many jobs there are in all, if that is known (*ret_known). */
+/* How many jobs there are in all that have not ended in an earlier run, if that
+ * is known (*ret_known). */
 uint64_t js_source_total(const struct js_source *source, bool *ret_known);
 
 /* The graph of the jobs given out so far; the source's own. Never NULL (of the
@@ -65,7 +73,8 @@ struct js_graph *js_source_graph(const struct js_source *source);
 struct js_source_survey {
     bool is_known;   /* false: a stream, or the demonstration; all else is 0 */
     bool is_ordered; /* some job has a priority */
-    struct js_graph_shape shape;
+    struct js_graph_shape shape; /* of all jobs, whether they run or not */
+    struct js_resume_counts resume;
 };
 void js_source_survey(const struct js_source *source,
                       struct js_source_survey *ret);

@@ -16,6 +16,17 @@ enum {
 
 static const int64_t patience_most_ns = JS_NS_PER_MS / 2;
 
+/* A turn that took longer was not spent listening. */
+static const int64_t listening_most_ns = 100 * JS_NS_PER_MS;
+
+/* How often silence is looked for, and how much longer than lease and grace it
+ * may last: the jobs' end takes its time. */
+static const int64_t watch_every_ns = 100 * JS_NS_PER_MS;
+static const int64_t silence_margin_ns = JS_NS_PER_S;
+
+/* When there is no grace left. */
+static const int64_t now_ns_most = 300 * JS_NS_PER_MS;
+
 /* Nothing runs before it is known what every slave can do: whether a job fits
  * anywhere must not depend on who came first. */
 enum phase {
@@ -38,9 +49,16 @@ struct js_master {
     bool is_source_later; /* it has none at the moment */
     bool is_input_bad;
     struct js_err input_error;
-    bool has_ended_jobs; /* the slaves were told to */
-    int64_t limit_ns;    /* that the slaves know of, from the median */
-    uint64_t accepted;   /* jobs taken from the source */
+    enum js_request request; /* that the slaves were told of */
+    bool is_interrupted;     /* ... and not because of failures */
+    bool was_asked;          /* slaves were told to end by a signal */
+    int64_t leave_ns;        /* whatever runs then: the run is over */
+    int64_t listened_ns;     /* time in which a slave could have been heard */
+    int64_t turn_ns;         /* when the last turn began */
+    int64_t watch_ns;        /* when to look for silence again */
+    unsigned lost;
+    int64_t limit_ns;  /* that the slaves know of, from the median */
+    uint64_t accepted; /* jobs taken from the source */
     uint64_t ended;
     unsigned slaves;
     uint64_t slots;
@@ -72,6 +90,8 @@ struct js_master *js_master_new(const struct js_master_config *config,
     master->first_assignment_ns = JS_NEVER_NS;
     master->now_ns = js_link_now_ns(link);
     master->phase_end_ns = master->now_ns + config->meeting_ns;
+    master->turn_ns = master->now_ns;
+    master->leave_ns = JS_NEVER_NS;
     master->pool = js_pool_new();
     if (master->pool)
         master->plan = new_plan(config, master->pool);
@@ -134,7 +154,7 @@ static int take_hello(struct js_master *master,
     struct js_peer *peer = &master->peers[message->peer];
     struct js_wire_hello hello;
     if (peer->state != JS_PEER_AWAITED)
-        return js_peer_stop(peer, err);
+        return js_peer_stop(peer, JS_LEAVE_TOGETHER, err);
     if (js_wire_unpack_hello(message->bytes, message->len, &hello) < 0)
         return js_err_set(err, "rank %d does not speak as a slave of jobsched",
                           message->peer);
@@ -144,7 +164,7 @@ static int take_hello(struct js_master *master,
                "%u, here %d) and is left out: install the same one everywhere",
                message->peer, hello.version, JS_WIRE_VERSION);
         peer->state = JS_PEER_GONE;
-        return js_peer_stop(peer, err);
+        return js_peer_stop(peer, JS_LEAVE_TOGETHER, err);
     }
     peer->state = JS_PEER_MET;
     peer->node = hello.node;
@@ -294,6 +314,11 @@ static int enlist(struct js_master *master, int slave,
     peer->home = ready->home;
     master->slaves++;
     master->slots += ready->slots;
+    peer->is_watched = master->config.setup.lease_ns > 0;
+    peer->answered_ns = master->listened_ns;
+    if (master->config.hooks.enlisted)
+        master->config.hooks.enlisted(master->config.hooks.arg, (unsigned)slave,
+                                      ready->slots, peer->node.host);
     warn_of_sharing(master, slave, ready);
     return 0;
 }
@@ -404,9 +429,25 @@ static int take_note(struct js_master *master, const struct js_message *message,
 static int take_bye(struct js_master *master, const struct js_message *message,
                     struct js_err *err)
 {
-    (void)err;
+    uint64_t why;
+    if (js_wire_unpack_number(message->bytes, message->len, &why) < 0 ||
+        why >= JS_PARTING_COUNT)
+        return js_err_set(err, "slave %d sent a bad BYE", message->peer);
+    master->was_asked |= why == JS_PARTING_ASKED;
     part_from(master, (unsigned)message->peer);
     return 0;
+}
+
+/* One that has said BYE is still needed for its output. */
+static int take_beat(struct js_master *master, const struct js_message *message,
+                     struct js_err *err)
+{
+    struct js_peer *peer = &master->peers[message->peer];
+    uint64_t number;
+    if (js_wire_unpack_number(message->bytes, message->len, &number) < 0)
+        return js_err_set(err, "slave %d sent a bad BEAT", message->peer);
+    peer->answered_ns = master->listened_ns;
+    return js_peer_answer_beat(peer, number, err);
 }
 
 typedef int (*take_fn)(struct js_master *master,
@@ -417,6 +458,7 @@ static const take_fn takers[JS_TAG_COUNT] = {
     [JS_TAG_ACK] = take_ack,     [JS_TAG_DONE] = take_done,
     [JS_TAG_BACK] = take_back,   [JS_TAG_OUTPUT] = take_output,
     [JS_TAG_NOTE] = take_note,   [JS_TAG_BYE] = take_bye,
+    [JS_TAG_BEAT] = take_beat,
 };
 
 static int take_message(struct js_master *master,
@@ -427,7 +469,54 @@ static int take_message(struct js_master *master,
     if (!is_slave || !take)
         return js_err_set(err, "rank %d sent a %s message, which no slave does",
                           message->peer, js_tag_name(message->tag));
-    return take(master, message, err);
+    return master->peers[message->peer].is_lost ? 0
+                                                : take(master, message, err);
+}
+
+/* ---------------------------------------------------------------- silence */
+
+static int lose(struct js_master *master, int slave, struct js_err *err)
+{
+    struct js_peer *peer = &master->peers[slave];
+    bool had_left = peer->state == JS_PEER_GONE;
+    js_log(&master->config.log,
+           "slave %d on %s has not been heard of for %d s and is given up%s",
+           slave, peer->node.host,
+           (int)((master->listened_ns - peer->answered_ns) / JS_NS_PER_S),
+           had_left ? "" : ": its jobs run again elsewhere");
+    peer->is_lost = true;
+    master->lost++;
+    part_from(master, (unsigned)slave);
+    js_delivery_lost(master->config.delivery, (unsigned)slave);
+    /* Should it only have been asleep. */
+    return js_peer_stop(peer, JS_LEAVE_AT_ONCE, err);
+}
+
+/* Of the time since the last turn only so much counts: in a longer one the disk
+ * was slow, or this process was stopped, and what was said lies unread. */
+static void listen(struct js_master *master)
+{
+    int64_t turn_ns = master->now_ns - master->turn_ns;
+    master->turn_ns = master->now_ns;
+    master->listened_ns +=
+        turn_ns < listening_most_ns ? turn_ns : listening_most_ns;
+}
+
+static int watch(struct js_master *master, struct js_err *err)
+{
+    const struct js_wire_setup *setup = &master->config.setup;
+    int64_t most_ns = setup->lease_ns + setup->grace_ns + silence_margin_ns;
+    if (master->listened_ns < master->watch_ns)
+        return 0;
+    master->watch_ns = master->listened_ns + watch_every_ns;
+    for (int i = 1; i < master->link->size; i++) {
+        struct js_peer *peer = &master->peers[i];
+        if (peer->is_watched && !peer->is_lost &&
+            master->listened_ns - peer->answered_ns > most_ns &&
+            lose(master, i, err) < 0)
+            return -1;
+    }
+    return 0;
 }
 
 /* ---------------------------------------------------------------- a turn */
@@ -588,16 +677,55 @@ static int assign_jobs(struct js_master *master, struct js_err *err)
     }
 }
 
-/* Those that run are told of it once the run stops. */
-static int end_jobs(struct js_master *master, struct js_err *err)
+/* ---------------------------------------------------------------- stopping */
+
+static enum js_request wanted(const struct js_master *master)
 {
-    if (!master->config.fail_fast || master->has_ended_jobs ||
-        !js_plan_is_stopped(master->plan))
+    const struct js_master_hooks *hooks = &master->config.hooks;
+    enum js_request request = hooks->request(hooks->arg);
+    bool is_late = master->now_ns >= master->config.stop_ns;
+    bool has_failed =
+        master->config.fail_fast && js_plan_is_stopped(master->plan);
+    if (request < JS_REQUEST_END && (is_late || has_failed))
+        return JS_REQUEST_END;
+    return request;
+}
+
+static int64_t grace_of(const struct js_master *master, enum js_request request)
+{
+    int64_t grace_ns = master->config.setup.grace_ns;
+    switch (request) {
+    case JS_REQUEST_END:
+        return grace_ns;
+    case JS_REQUEST_HURRY:
+        return grace_ns < JS_HURRY_GRACE_NS ? grace_ns : JS_HURRY_GRACE_NS;
+    case JS_REQUEST_NOW:
         return 0;
-    master->has_ended_jobs = true;
+    case JS_REQUEST_NONE:
+    case JS_REQUEST_DRAIN:
+        break;
+    }
+    return JS_WIRE_LET_RUN;
+}
+
+static int follow_request(struct js_master *master, struct js_err *err)
+{
+    enum js_request request = wanted(master);
+    if (request <= master->request)
+        return 0;
+    /* What stops because of failures is no interruption. */
+    master->is_interrupted |= !js_plan_is_stopped(master->plan);
+    master->request = request;
+    js_plan_stop(master->plan);
+    if (request == JS_REQUEST_HURRY)
+        master->leave_ns = master->now_ns + JS_HURRY_NS;
+    else if (request == JS_REQUEST_NOW &&
+             master->leave_ns > master->now_ns + now_ns_most)
+        master->leave_ns = master->now_ns + now_ns_most;
+    int64_t grace_ns = grace_of(master, request);
     for (int i = 1; i < master->link->size; i++) {
         if (master->peers[i].state == JS_PEER_WORKING &&
-            js_peer_end_jobs(&master->peers[i], err) < 0)
+            js_peer_end_jobs(&master->peers[i], grace_ns, err) < 0)
             return -1;
     }
     return 0;
@@ -658,12 +786,17 @@ static bool is_played_out(const struct js_master *master)
 {
     if (js_plan_is_stopped(master->plan))
         return js_plan_assigned(master->plan) == 0;
-    return !master->has_input && js_plan_held(master->plan) == 0;
+    if (master->phase != PHASE_WORKING || master->has_input)
+        return false;
+    return js_plan_held(master->plan) == 0 ||
+           js_plan_is_out_of_time(master->plan);
 }
 
 static bool is_over(const struct js_master *master)
 {
-    return master->phase == PHASE_WORKING && is_played_out(master) &&
+    if (master->now_ns >= master->leave_ns)
+        return true;
+    return is_played_out(master) &&
            js_delivery_waiting(master->config.delivery) == 0 &&
            master->config.hooks.unwritten(master->config.hooks.arg) == 0;
 }
@@ -678,10 +811,17 @@ static bool is_deserted(const struct js_master *master)
            js_delivery_waiting(master->config.delivery) == 0;
 }
 
+/* 0, 1 if the run is over, or -1. */
 static int check_progress(struct js_master *master, struct js_err *err)
 {
     const struct js_job *job;
-    if (is_deserted(master))
+    bool is_alone = is_deserted(master);
+    /* Somebody has ended them all: the same word for us is on its way. */
+    if (is_alone && master->was_asked) {
+        master->is_interrupted = true;
+        return 1;
+    }
+    if (is_alone)
         return js_err_set(err, "no slave is left to run jobs");
     if (!master->has_input && js_plan_is_stuck(master->plan, &job) &&
         js_delivery_waiting(master->config.delivery) == 0)
@@ -696,9 +836,10 @@ int js_master_turn(struct js_master *master, struct js_err *err)
 {
     const struct js_master_hooks *hooks = &master->config.hooks;
     master->now_ns = js_link_now_ns(master->link);
+    listen(master);
     if (take_messages(master, err) < 0)
         return -1;
-    if (get_going(master, err) < 0)
+    if (watch(master, err) < 0 || get_going(master, err) < 0)
         return -1;
     if (master->config.is_rehearsal && master->phase == PHASE_WORKING)
         return 1;
@@ -706,9 +847,11 @@ int js_master_turn(struct js_master *master, struct js_err *err)
         return -1;
     js_delivery_step(master->config.delivery);
     /* What has finished is on record before anything new is sent out. */
-    if (hooks->commit(hooks->arg, err) < 0)
-        return -1;
-    if (assign_jobs(master, err) < 0 || end_jobs(master, err) < 0 ||
+    hooks->commit(hooks->arg, master->now_ns);
+    if (master->config.stop_ns != JS_NEVER_NS)
+        js_plan_set_time_left(master->plan,
+                              master->config.stop_ns - master->now_ns);
+    if (follow_request(master, err) < 0 || assign_jobs(master, err) < 0 ||
         follow_median(master, err) < 0 || fetch_output(master, err) < 0 ||
         pump_all(master, err) < 0)
         return -1;
@@ -725,23 +868,42 @@ static int64_t patience_ns(const struct js_master *master)
     return patience < patience_most_ns ? patience : patience_most_ns;
 }
 
+/* There are jobs to be read that nobody has to be waited for. */
+static bool has_more_to_read(const struct js_master *master)
+{
+    return master->phase == PHASE_WORKING && master->has_input &&
+           !master->is_source_later && js_plan_wants_jobs(master->plan);
+}
+
 static int wait_for_news(struct js_master *master, struct js_err *err)
 {
     struct pollfd fds[3];
-    nfds_t count = master->config.hooks.wait_for(master->config.hooks.arg, fds);
+    const struct js_master_hooks *hooks = &master->config.hooks;
+    nfds_t count = hooks->wait_for(hooks->arg, fds);
     if (master->is_source_later)
         fds[count++] = (struct pollfd){
             .fd = js_source_fd(master->config.source), .events = POLLIN};
-    int64_t until_ns =
-        master->phase == PHASE_WORKING ? JS_NEVER_NS : master->phase_end_ns;
+    int64_t until_ns = hooks->deadline_ns(hooks->arg);
+    if (master->phase != PHASE_WORKING && master->phase_end_ns < until_ns)
+        until_ns = master->phase_end_ns;
+    if (master->leave_ns < until_ns)
+        until_ns = master->leave_ns;
+    /* A longer wait would not count as listening. */
+    if (master->config.setup.lease_ns > 0 &&
+        master->now_ns + listening_most_ns < until_ns)
+        until_ns = master->now_ns + listening_most_ns;
+    if (master->config.stop_ns < until_ns && master->request < JS_REQUEST_END)
+        until_ns = master->config.stop_ns;
+    if (has_more_to_read(master))
+        until_ns = master->now_ns;
     return js_link_wait(master->link, fds, count, until_ns, patience_ns(master),
                         err);
 }
 
-static void stop_slaves(struct js_master *master)
+void js_master_dismiss(struct js_master *master, enum js_leaving leaving)
 {
     for (int i = 1; i < master->link->size; i++)
-        js_peer_stop(&master->peers[i], NULL);
+        js_peer_stop(&master->peers[i], leaving, NULL);
 }
 
 static uint64_t jobs_left(const struct js_master *master, bool *ret_known)
@@ -760,6 +922,8 @@ static void report(const struct js_master *master, struct js_master_result *ret)
     ret->left = jobs_left(master, &ret->is_left_known);
     ret->slaves = master->slaves;
     ret->slots = master->slots;
+    ret->lost = master->lost;
+    ret->is_hurried = master->request >= JS_REQUEST_HURRY;
     ret->wall_ns =
         master->first_assignment_ns == JS_NEVER_NS
             ? 0
@@ -772,6 +936,11 @@ static enum js_master_end end_of(const struct js_master *master)
         return JS_MASTER_BAD_INPUT;
     if (master->config.is_rehearsal)
         return JS_MASTER_REHEARSED;
+    bool is_left_known;
+    if (jobs_left(master, &is_left_known) == 0 && is_left_known)
+        return JS_MASTER_DONE;
+    if (master->is_interrupted || js_plan_is_out_of_time(master->plan))
+        return JS_MASTER_INTERRUPTED;
     return js_plan_is_stopped(master->plan) ? JS_MASTER_STOPPED
                                             : JS_MASTER_DONE;
 }
@@ -786,7 +955,6 @@ void js_master_run(struct js_master *master, struct js_master_result *ret,
             break;
         }
     }
-    stop_slaves(master);
     report(master, ret);
     ret->end = rc < 0 ? JS_MASTER_BROKEN : end_of(master);
     if (ret->end == JS_MASTER_BAD_INPUT)

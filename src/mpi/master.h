@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "core/plan.h"
+#include "core/request.h"
 #include "core/source.h"
 #include "mpi/link.h"
 #include "record/delivery.h"
@@ -20,9 +21,16 @@ struct js_master_hooks {
     void (*accepted)(void *arg, struct js_job *job);
     /* A round opens; told job by job. */
     void (*dispatched)(void *arg, const struct js_job *job);
-    /* Once a turn, before new jobs are sent: what was told must be safe. -1
-     * with *err ends the run. */
-    int (*commit)(void *arg, struct js_err *err);
+    /* The slave takes part. May be NULL. */
+    void (*enlisted)(void *arg, unsigned slave, uint32_t slots,
+                     const char *host);
+    /* Once a turn, before new jobs are sent: what was told is to be on
+     * record. */
+    void (*commit)(void *arg, int64_t now_ns);
+    /* What is wanted of the run; asked after each commit. */
+    enum js_request (*request)(void *arg);
+    /* When commit wants to be called though nothing happens. */
+    int64_t (*deadline_ns)(void *arg);
     /* Bytes of stdout and stderr that still wait for their readers. */
     size_t (*unwritten)(void *arg);
     /* Fills in descriptors to wait for (at most two); returns how many. */
@@ -37,6 +45,8 @@ struct js_master_config {
     bool strict_mem;            /* what a job asks for is also its limit */
     bool fail_fast;             /* when the run stops, what runs is ended */
     bool is_rehearsal;          /* end when all is known and nothing has run */
+    int64_t stop_ns;            /* when what still runs is to be ended, by the
+                                   link's clock; JS_NEVER_NS: never */
     struct js_wire_setup setup; /* for every slave, less its place and pool */
     bool show_map;
     int64_t meeting_ns;  /* how long to wait for slaves to show up, and then for
@@ -49,18 +59,21 @@ struct js_master_config {
 };
 
 enum js_master_end {
-    JS_MASTER_DONE,      /* every job has ended */
-    JS_MASTER_BAD_INPUT, /* the source had an error; all jobs before it ended;
-                            or a job is larger than any node: none ran */
-    JS_MASTER_STOPPED,   /* too many jobs failed: not all were run */
-    JS_MASTER_REHEARSED, /* the plan and the pool are those of a real run */
-    JS_MASTER_BROKEN,    /* the run could not go on */
+    JS_MASTER_DONE,        /* every job has ended */
+    JS_MASTER_BAD_INPUT,   /* the source had an error; all jobs before it ended;
+                              or a job is larger than any node: none ran */
+    JS_MASTER_STOPPED,     /* too many jobs failed: not all were run */
+    JS_MASTER_INTERRUPTED, /* a request, or no time left: not all were run */
+    JS_MASTER_REHEARSED,   /* the plan and the pool are those of a real run */
+    JS_MASTER_BROKEN,      /* the run could not go on */
 };
 
 struct js_master_result {
     enum js_master_end end;
     uint64_t left;      /* jobs known and not run */
     bool is_left_known; /* false: a stream was not read to its end */
+    bool is_hurried;    /* there was no time to wait for anybody */
+    unsigned lost;      /* slaves that have ceased to answer */
     unsigned slaves;    /* that took part */
     uint64_t slots;
     int64_t wall_ns; /* from the first assignment on */
@@ -77,10 +90,12 @@ void js_master_free(struct js_master *master); /* NULL allowed; keeps errno */
  * when it cannot go on. For tests; js_master_run() is a loop around it. */
 int js_master_turn(struct js_master *master, struct js_err *err);
 
-/* Runs to the end and tells the slaves to stop. *err is set unless the end is
- * JS_MASTER_DONE. */
+/* Runs to the end. *err is set if it is JS_MASTER_BAD_INPUT or _BROKEN. */
 void js_master_run(struct js_master *master, struct js_master_result *ret,
                    struct js_err *err);
+
+/* Tells the slaves that it is over, and how to leave. */
+void js_master_dismiss(struct js_master *master, enum js_leaving leaving);
 
 /* For a rehearsal; the master's. */
 struct js_plan *js_master_plan(struct js_master *master);

@@ -33,9 +33,22 @@ static int send_packed(struct js_peer *peer, enum js_tag tag, int packed,
     return rc;
 }
 
-int js_peer_stop(struct js_peer *peer, struct js_err *err)
+static int send_number(struct js_peer *peer, enum js_tag tag, uint64_t number,
+                       struct js_err *err)
 {
-    return send_packed(peer, JS_TAG_STOP, 0, err);
+    return send_packed(peer, tag, js_wire_pack_number(&peer->out, number), err);
+}
+
+int js_peer_stop(struct js_peer *peer, enum js_leaving leaving,
+                 struct js_err *err)
+{
+    return send_number(peer, JS_TAG_STOP, (uint64_t)leaving, err);
+}
+
+int js_peer_answer_beat(struct js_peer *peer, uint64_t number,
+                        struct js_err *err)
+{
+    return send_number(peer, JS_TAG_BEAT, number, err);
 }
 
 int js_peer_fetch(struct js_peer *peer, const struct js_wire_fetch *fetch,
@@ -47,13 +60,12 @@ int js_peer_fetch(struct js_peer *peer, const struct js_wire_fetch *fetch,
 
 int js_peer_limit(struct js_peer *peer, int64_t timeout_ns, struct js_err *err)
 {
-    int packed = js_wire_pack_number(&peer->out, (uint64_t)timeout_ns);
-    return send_packed(peer, JS_TAG_LIMIT, packed, err);
+    return send_number(peer, JS_TAG_LIMIT, (uint64_t)timeout_ns, err);
 }
 
-int js_peer_end_jobs(struct js_peer *peer, struct js_err *err)
+int js_peer_end_jobs(struct js_peer *peer, int64_t grace_ns, struct js_err *err)
 {
-    return send_packed(peer, JS_TAG_END, 0, err);
+    return send_number(peer, JS_TAG_END, (uint64_t)grace_ns, err);
 }
 
 /* ---------------------------------------------------------------- texts */

@@ -44,6 +44,9 @@ struct js_peer {
     struct js_node node;   /* from MET on */
     uint32_t slots;        /* from WORKING on, as the next */
     struct js_cpuset home; /* what its jobs are bound to */
+    bool is_watched;       /* it beats, and is lost when it ceases to; */
+    int64_t answered_ns; /* answered last, by the master's time of listening */
+    bool is_lost;        /* whatever it still says is too late */
 
     /* Private from here on. */
     struct js_buf out; /* a message being packed */
@@ -91,10 +94,15 @@ int js_peer_fetch(struct js_peer *peer, const struct js_wire_fetch *fetch,
 /* Jobs without a timeout of their own may run this long (0: without end). */
 int js_peer_limit(struct js_peer *peer, int64_t timeout_ns, struct js_err *err);
 
-/* What it runs is to end, and what it has ahead to come back. */
-int js_peer_end_jobs(struct js_peer *peer, struct js_err *err);
+/* What it has not started is to come back; what runs is to end, with this grace
+ * (JS_WIRE_LET_RUN: of itself). */
+int js_peer_end_jobs(struct js_peer *peer, int64_t grace_ns,
+                     struct js_err *err);
 
-int js_peer_stop(struct js_peer *peer, struct js_err *err);
+int js_peer_answer_beat(struct js_peer *peer, uint64_t number,
+                        struct js_err *err);
+int js_peer_stop(struct js_peer *peer, enum js_leaving leaving,
+                 struct js_err *err);
 
 /* It has taken in so many jobs since the start, or so much of everything.
  * Returns how many jobs that is more than was known. */

@@ -23,6 +23,12 @@ static const int64_t patience_busy_ns = JS_NS_PER_MS / 2;
 /* How long a passing lack of processes, descriptors or disk may last. */
 static const int64_t retry_ns = 30 * JS_NS_PER_S;
 
+/* Beats in a lease. */
+enum { BEATS = 6 };
+
+/* A turn that took longer was not spent listening. */
+static const int64_t listening_most_ns = 100 * JS_NS_PER_MS;
+
 enum {
     AHEAD_MAX = 4 * JS_PLAN_CREDIT, /* beyond its slots; more than a master
                                        ever sends */
@@ -64,7 +70,16 @@ struct js_slave {
     uint64_t text_taken, releases_taken;
     bool must_acknowledge; /* at the end of this turn */
     bool is_set_up, is_retired, is_stopped;
-    bool is_ending; /* nothing more is started: what comes goes back */
+    bool is_ending;          /* nothing more is started: what comes goes back */
+    enum js_request request; /* that was followed */
+    enum js_leaving leaving; /* as STOP has said */
+    int64_t grace_ns;        /* of its jobs */
+    int64_t lease_ns;        /* 0: none */
+    int64_t beat_ns;         /* when the last beat was sent (READY is one) */
+    uint64_t beat;           /* its number; 0: READY was not sent */
+    bool is_beat_unanswered;
+    int64_t silence_ns; /* of the master, while this one listened */
+    int64_t turn_ns;    /* when the last turn began */
     bool is_traced;
     bool is_bound;
     bool is_captured;    /* the runner hands over output */
@@ -132,6 +147,81 @@ static int send_note(struct js_slave *slave, const char *text,
     return send_packed(slave, JS_TAG_NOTE, js_buf_puts(&slave->out, text), err);
 }
 
+static int send_bye(struct js_slave *slave, enum js_parting why,
+                    struct js_err *err)
+{
+    return send_packed(slave, JS_TAG_BYE,
+                       js_wire_pack_number(&slave->out, (uint64_t)why), err);
+}
+
+/* ---------------------------------------------------------------- the lease */
+
+/* The master knows that this slave was there at `from_ns`. */
+static void renew_lease(struct js_slave *slave, int64_t from_ns)
+{
+    slave->silence_ns = 0;
+    slave->is_beat_unanswered = false;
+    /* A runner that is gone is found out when it is asked for news. */
+    if (!slave->is_retired)
+        js_runner_lease(slave->config.runner, from_ns + slave->lease_ns);
+}
+
+/* READY has been sent. */
+static void begin_lease(struct js_slave *slave)
+{
+    slave->beat = 1;
+    slave->beat_ns = slave->now_ns;
+    if (slave->lease_ns > 0)
+        renew_lease(slave, slave->now_ns);
+}
+
+static int64_t next_beat_ns(const struct js_slave *slave)
+{
+    bool is_due =
+        slave->lease_ns > 0 && slave->beat > 0 && !slave->is_beat_unanswered;
+    return is_due ? slave->beat_ns + slave->lease_ns / BEATS : JS_NEVER_NS;
+}
+
+static int send_beat(struct js_slave *slave, struct js_err *err)
+{
+    if (slave->now_ns < next_beat_ns(slave))
+        return 0;
+    slave->beat++;
+    slave->beat_ns = slave->now_ns;
+    slave->is_beat_unanswered = true;
+    return send_packed(slave, JS_TAG_BEAT,
+                       js_wire_pack_number(&slave->out, slave->beat), err);
+}
+
+static int take_beat(struct js_slave *slave, const struct js_message *message,
+                     struct js_err *err)
+{
+    uint64_t number;
+    if (js_wire_unpack_number(message->bytes, message->len, &number) < 0)
+        return js_err_set(err, "the master sent a bad BEAT");
+    if (number == slave->beat && slave->is_beat_unanswered)
+        renew_lease(slave, slave->beat_ns);
+    return 0;
+}
+
+/* Its jobs have been ended by then. The silence counts only as far as this
+ * process could have heard anything. */
+static int check_silence(struct js_slave *slave, struct js_err *err)
+{
+    int64_t turn_ns = slave->now_ns - slave->turn_ns;
+    slave->turn_ns = slave->now_ns;
+    if (!slave->is_beat_unanswered)
+        return 0;
+    slave->silence_ns +=
+        turn_ns < listening_most_ns ? turn_ns : listening_most_ns;
+    if (slave->silence_ns < slave->lease_ns + slave->grace_ns)
+        return 0;
+    return js_err_set(err,
+                      "the master has not been heard of for %d s: its jobs "
+                      "here were ended",
+                      (int)(slave->silence_ns / JS_NS_PER_S));
+}
+
 /* ---------------------------------------------------------------- set-up */
 
 static int say_hello(struct js_slave *slave, struct js_err *err)
@@ -192,6 +282,8 @@ static int send_ready(struct js_slave *slave, const char *problem,
                                   .equipment = slave->share.equipment};
     size_t len = strnlen(problem, sizeof(ready.error) - 1);
     memcpy(ready.error, problem, len);
+    if (len == 0)
+        begin_lease(slave);
     return send_packed(slave, JS_TAG_READY,
                        js_wire_pack_ready(&slave->out, &ready), err);
 }
@@ -202,6 +294,8 @@ static int set_up(struct js_slave *slave, const struct js_wire_setup *setup,
     const char *tmpdir =
         setup->tmpdir[0] ? setup->tmpdir : slave->config.tmpdir;
     slave->is_traced = setup->trace;
+    slave->grace_ns = setup->grace_ns;
+    slave->lease_ns = setup->lease_ns;
     slave->is_captured = setup->capture == JS_CAPTURE_SPOOL;
     slave->spool = js_spool_new(tmpdir, setup->spool_limit_bytes);
     if (!slave->spool)
@@ -586,7 +680,7 @@ static int retire(struct js_slave *slave, struct js_err *err)
                   err) < 0 ||
         give_back(slave, err) < 0)
         return -1;
-    return send_packed(slave, JS_TAG_BYE, 0, err);
+    return send_bye(slave, JS_PARTING_BROKEN, err);
 }
 
 static int take_event(struct js_slave *slave, struct js_runner_event *event,
@@ -669,7 +763,8 @@ static int take_limit(struct js_slave *slave, const struct js_message *message,
     return no_memory(err);
 }
 
-static int end_job(struct js_slave *slave, uint32_t index, struct js_err *err)
+static int end_job(struct js_slave *slave, uint32_t index, int64_t grace_ns,
+                   struct js_err *err)
 {
     struct slot *slot = &slave->slots[index];
     if (slot->is_simulated) {
@@ -678,19 +773,68 @@ static int end_job(struct js_slave *slave, uint32_t index, struct js_err *err)
         slot->end_ns = slave->now_ns;
         return 0;
     }
-    if (js_runner_end(slave->config.runner, index) == 0 || errno == EPIPE)
+    if (js_runner_end(slave->config.runner, index, grace_ns) == 0 ||
+        errno == EPIPE)
         return 0;
     return no_memory(err);
 }
 
-static int take_end(struct js_slave *slave, struct js_err *err)
+static int end_jobs(struct js_slave *slave, int64_t grace_ns,
+                    struct js_err *err)
 {
-    for (uint32_t i = 0; i < slave->slot_count; i++) {
-        if (slave->slots[i].is_busy && end_job(slave, i, err) < 0)
+    slave->is_ending = true;
+    for (uint32_t i = 0; grace_ns != JS_WIRE_LET_RUN && i < slave->slot_count;
+         i++) {
+        if (slave->slots[i].is_busy && end_job(slave, i, grace_ns, err) < 0)
             return -1;
     }
-    slave->is_ending = true;
     return 0;
+}
+
+static int take_end(struct js_slave *slave, const struct js_message *message,
+                    struct js_err *err)
+{
+    uint64_t grace_ns;
+    if (js_wire_unpack_number(message->bytes, message->len, &grace_ns) < 0 ||
+        grace_ns > JS_WIRE_LET_RUN)
+        return js_err_set(err, "the master sent a bad END");
+    return end_jobs(slave, (int64_t)grace_ns, err);
+}
+
+static int take_stop(struct js_slave *slave, const struct js_message *message,
+                     struct js_err *err)
+{
+    uint64_t leaving;
+    if (js_wire_unpack_number(message->bytes, message->len, &leaving) < 0 ||
+        leaving >= JS_LEAVE_COUNT)
+        return js_err_set(err, "the master sent a bad STOP");
+    slave->leaving = (enum js_leaving)leaving;
+    slave->is_stopped = true;
+    return 0;
+}
+
+/* A signal may be for this process alone: then its jobs run again elsewhere;
+ * or for all of them, and then there is no time to lose. */
+static int follow_signals(struct js_slave *slave, struct js_err *err)
+{
+    enum js_request request =
+        slave->config.request ? slave->config.request() : JS_REQUEST_NONE;
+    if (request < JS_REQUEST_HURRY || request <= slave->request)
+        return 0;
+    slave->request = request;
+    return end_jobs(slave, request == JS_REQUEST_HURRY ? JS_HURRY_GRACE_NS : 0,
+                    err);
+}
+
+/* Once the last of them has ended, the master need not count on this slave. */
+static int say_bye(struct js_slave *slave, struct js_err *err)
+{
+    if (slave->request < JS_REQUEST_HURRY || slave->is_retired ||
+        slave->busy_count > 0 || slave->queue_count > 0)
+        return 0;
+    slave->is_retired = true;
+    slave->slot_count = 0;
+    return send_bye(slave, JS_PARTING_ASKED, err);
 }
 
 /* ---------------------------------------------------------------- a turn */
@@ -712,10 +856,11 @@ static int take_message(struct js_slave *slave,
     case JS_TAG_LIMIT:
         return take_limit(slave, message, err);
     case JS_TAG_END:
-        return take_end(slave, err);
+        return take_end(slave, message, err);
+    case JS_TAG_BEAT:
+        return take_beat(slave, message, err);
     case JS_TAG_STOP:
-        slave->is_stopped = true;
-        return 0;
+        return take_stop(slave, message, err);
     default:
         return js_err_set(err, "the master sent a %s message",
                           js_tag_name(message->tag));
@@ -756,18 +901,22 @@ int js_slave_turn(struct js_slave *slave, struct js_err *err)
         return -1;
     if (slave->is_stopped)
         return 1;
-    if (take_events(slave, err) < 0 || end_simulated_jobs(slave, err) < 0 ||
+    if (check_silence(slave, err) < 0 || follow_signals(slave, err) < 0 ||
+        take_events(slave, err) < 0 || end_simulated_jobs(slave, err) < 0 ||
         start_jobs(slave, err) < 0 || give_back(slave, err) < 0 ||
-        acknowledge(slave, err) < 0)
+        acknowledge(slave, err) < 0 || say_bye(slave, err) < 0)
         return -1;
-    return 0;
+    return send_beat(slave, err);
 }
 
 /* When something is to be done though nothing happens. */
 static int64_t next_deadline_ns(const struct js_slave *slave)
 {
-    int64_t until_ns = JS_NEVER_NS;
-    if (is_queued_up(slave))
+    int64_t until_ns = next_beat_ns(slave);
+    /* A longer wait would not count as listening. */
+    if (slave->is_beat_unanswered)
+        until_ns = slave->now_ns + listening_most_ns;
+    if (is_queued_up(slave) && slave->freed_ns + give_back_ns < until_ns)
         until_ns = slave->freed_ns + give_back_ns;
     for (uint32_t i = 0; slave->simulated_count > 0 && i < slave->slot_count;
          i++) {
@@ -807,13 +956,16 @@ static int wait_for_news(struct js_slave *slave, struct js_err *err)
                         patience_ns(slave), err);
 }
 
-int js_slave_run(struct js_slave *slave, struct js_err *err)
+int js_slave_run(struct js_slave *slave, enum js_leaving *ret,
+                 struct js_err *err)
 {
+    slave->turn_ns = js_link_now_ns(slave->link);
     int rc = say_hello(slave, err);
     while (rc == 0) {
         rc = js_slave_turn(slave, err);
         if (rc == 0)
             rc = wait_for_news(slave, err);
     }
+    *ret = slave->leaving;
     return rc < 0 ? -1 : 0;
 }

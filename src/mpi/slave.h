@@ -7,6 +7,10 @@
  *
  *     HELLO sent -> SETUP taken -> runner configured -> READY sent -> working
  *     working --STOP--> stopped: what still runs is ended
+ *     working --it is told to hurry by a signal--> ends its jobs, says BYE, and
+ *                                     answers for their output until STOP
+ *     any --the master is silent for too long--> cannot go on (its runner has
+ *                                     ended the jobs when their lease ran out)
  *     working --the runner is lost--> BYE sent: runs nothing, still answers
  *                                     for its output, until STOP
  */
@@ -16,6 +20,7 @@
 #include "base/log.h"
 #include "base/outlet.h"
 #include "core/pool.h"
+#include "core/request.h"
 #include "mpi/link.h"
 #include "node/runner.h"
 #include "node/topo.h"
@@ -28,6 +33,7 @@ struct js_slave_config {
     struct js_outlet *trace;    /* "Run job: N" where the master wants it */
     const char *const *environ; /* of this process: for what is host-bound */
     const char *tmpdir;         /* this host's, unless the master names one */
+    enum js_request (*request)(void); /* of this process; NULL: none ever */
 };
 
 struct js_slave;
@@ -41,7 +47,8 @@ void js_slave_free(struct js_slave *slave); /* NULL is allowed; keeps errno */
  * with *err when it cannot go on. For tests; js_slave_run() loops around it. */
 int js_slave_turn(struct js_slave *slave, struct js_err *err);
 
-/* Works until the master says STOP. Returns 0, or -1 with *err. */
-int js_slave_run(struct js_slave *slave, struct js_err *err);
+/* Works until the master says STOP, and how to leave. 0, or -1 with *err. */
+int js_slave_run(struct js_slave *slave, enum js_leaving *ret,
+                 struct js_err *err);
 
 #endif

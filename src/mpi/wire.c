@@ -14,8 +14,8 @@ static const char *const tag_names[] = {
     [JS_TAG_DONE] = "DONE",   [JS_TAG_BACK] = "BACK",
     [JS_TAG_FETCH] = "FETCH", [JS_TAG_OUTPUT] = "OUTPUT",
     [JS_TAG_NOTE] = "NOTE",   [JS_TAG_LIMIT] = "LIMIT",
-    [JS_TAG_END] = "END",     [JS_TAG_STOP] = "STOP",
-    [JS_TAG_BYE] = "BYE",
+    [JS_TAG_END] = "END",     [JS_TAG_BEAT] = "BEAT",
+    [JS_TAG_STOP] = "STOP",   [JS_TAG_BYE] = "BYE",
 };
 _Static_assert(sizeof(tag_names) / sizeof(tag_names[0]) == JS_TAG_COUNT,
                "every tag has a name");
@@ -179,7 +179,8 @@ int js_wire_pack_setup(struct js_buf *buf, const struct js_wire_setup *setup)
         js_pack_u32(buf, setup->umask) ||
         js_pack_u64(buf, setup->spool_limit_bytes) ||
         js_pack_i64(buf, setup->grace_ns) ||
-        js_pack_i64(buf, setup->timeout_ns) || pack_cpus(buf, &setup->pool) ||
+        js_pack_i64(buf, setup->timeout_ns) ||
+        js_pack_i64(buf, setup->lease_ns) || pack_cpus(buf, &setup->pool) ||
         pack_text(buf, setup->cwd) || pack_text(buf, setup->output_dir) ||
         pack_text(buf, setup->tmpdir) ||
         js_pack_bytes(buf, setup->environ, setup->environ_len));
@@ -201,6 +202,7 @@ int js_wire_unpack_setup(const void *bytes, size_t len,
     ret->spool_limit_bytes = js_unpack_u64(&cursor);
     ret->grace_ns = js_unpack_i64(&cursor);
     ret->timeout_ns = js_unpack_i64(&cursor);
+    ret->lease_ns = js_unpack_i64(&cursor);
     unpack_cpus(&cursor, &ret->pool);
     ret->cwd = unpack_text(&cursor);
     ret->output_dir = unpack_text(&cursor);
@@ -215,7 +217,7 @@ int js_wire_unpack_setup(const void *bytes, size_t len,
     bool is_counted =
         ret->gpus <= JS_GPUS_MAX || ret->gpus == JS_WIRE_GPUS_FOUND;
     if (ret->index >= ret->slaves || !is_terminated || !is_counted ||
-        ret->grace_ns < 0 || ret->timeout_ns < 0)
+        ret->grace_ns < 0 || ret->timeout_ns < 0 || ret->lease_ns < 0)
         return bad_message();
     return 0;
 }

@@ -16,10 +16,17 @@
  *                            <-- FETCH           output that did not fit
  *     OUTPUT                 -->
  *                            <-- LIMIT           how long jobs may run
- *                            <-- END             what runs is to end
+ *                            <-- END             start no more; end what runs
+ *     BEAT                   --> BEAT            the same number back
  *                            <-- STOP
  *     BYE                    -->
  *     NOTE                   -->                 for a person, any time
+ *
+ * A lease. From READY on the slave sends a BEAT, and the next when it has been
+ * answered. Its jobs may run until lease_ns after it sent the last one that was
+ * answered (or READY); the master counts from its own last answer (or the
+ * arrival of READY), which is later. So when the master gives the slave up
+ * after lease and grace, its jobs have ended, whatever was late or lost.
  *
  * TEXT is a byte string in pieces, each sent when the one before has been
  * acknowledged; the SETUP or JOB that follows says how long it is in all.
@@ -38,7 +45,7 @@
 #include <stdint.h>
 
 /* Changed with any layout below; a slave of another version is refused. */
-enum { JS_WIRE_VERSION = 2 };
+enum { JS_WIRE_VERSION = 3 };
 
 enum js_tag {
     JS_TAG_HELLO = 1,
@@ -54,6 +61,7 @@ enum js_tag {
     JS_TAG_NOTE,
     JS_TAG_LIMIT,
     JS_TAG_END,
+    JS_TAG_BEAT,
     JS_TAG_STOP,
     JS_TAG_BYE,
     JS_TAG_COUNT
@@ -146,6 +154,7 @@ struct js_wire_setup {
     uint64_t spool_limit_bytes;
     int64_t grace_ns;
     int64_t timeout_ns; /* of jobs without one of their own; 0: none */
+    int64_t lease_ns;   /* 0: none */
     struct js_cpuset pool;
     const char *cwd;
     const char *output_dir;
@@ -230,7 +239,25 @@ int js_wire_pack_output(struct js_buf *buf,
 int js_wire_unpack_output(const void *bytes, size_t len,
                           struct js_wire_output *ret);
 
-/* BACK, LIMIT, SETUP and the length of a text: one number. */
+/* In an END: what runs is not to be ended. */
+#define JS_WIRE_LET_RUN INT64_MAX
+
+/* In a STOP: how to leave. */
+enum js_leaving {
+    JS_LEAVE_TOGETHER = 0, /* by MPI_Finalize, as all others */
+    JS_LEAVE_AT_ONCE,      /* by _exit(2): somebody will not come */
+    JS_LEAVE_COUNT
+};
+
+/* In a BYE: why. */
+enum js_parting {
+    JS_PARTING_BROKEN = 0, /* it cannot start jobs any more */
+    JS_PARTING_ASKED,      /* a signal has told it to end */
+    JS_PARTING_COUNT
+};
+
+/* BACK, LIMIT, SETUP (the length of a text), BEAT, END (the grace of what runs,
+ * ns), STOP, BYE: one number. */
 int js_wire_pack_number(struct js_buf *buf, uint64_t number);
 int js_wire_unpack_number(const void *bytes, size_t len, uint64_t *ret);
 

@@ -143,9 +143,18 @@ static int send_number(struct js_runner *runner, enum js_runner_message type,
     return send_scratch(runner, type);
 }
 
-int js_runner_end(struct js_runner *runner, uint32_t slot)
+int js_runner_end(struct js_runner *runner, uint32_t slot, int64_t grace_ns)
 {
-    return send_number(runner, JS_MESSAGE_END, slot);
+    runner->scratch.len = 0;
+    if (check_not_lost(runner) < 0 ||
+        js_runner_put_end(&runner->scratch, slot, grace_ns) < 0)
+        return -1;
+    return send_scratch(runner, JS_MESSAGE_END);
+}
+
+int js_runner_lease(struct js_runner *runner, int64_t until_ns)
+{
+    return send_number(runner, JS_MESSAGE_LEASE, until_ns);
 }
 
 int js_runner_limit(struct js_runner *runner, int64_t timeout_ns)

@@ -55,6 +55,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#define JS_LEASE_EXTRA_NS (2 * INT64_C(1000000000))
+
 struct js_runner;
 
 struct js_runner_config {
@@ -132,9 +134,18 @@ int js_runner_configure(struct js_runner *runner,
 int js_runner_run(struct js_runner *runner, const struct js_runner_job *job);
 
 /* Ends the job in this slot, if there is one: SIGTERM to its group, grace_ns
- * later SIGKILL; reported with JS_CAUSE_STOPPED (one that waits to be tried
- * again at once). Same failures. */
-int js_runner_end(struct js_runner *runner, uint32_t slot);
+ * later (that of the configuration at most) SIGKILL; reported with
+ * JS_CAUSE_STOPPED (one that waits to be tried again at once). May be called
+ * again, for less grace. Same failures. */
+int js_runner_end(struct js_runner *runner, uint32_t slot, int64_t grace_ns);
+
+/*
+ * Jobs may run until this time of js_clock_ns(), and are ended then as by
+ * js_runner_end(): whoever gave them to us may take us for dead. To be called
+ * again in time; before the first call there is no such end. A runner that was
+ * itself stopped over that time waits JS_LEASE_EXTRA_NS more. Same failures.
+ */
+int js_runner_lease(struct js_runner *runner, int64_t until_ns);
 
 /* From now on a job without a timeout of its own may run this long (0: without
  * end), those that run already included. Same failures. */

@@ -591,20 +591,26 @@ int js_jobs_reap(struct js_jobs *jobs)
 /* ---------------------------------------------------------------- ending */
 
 static void tell_to_end(struct js_jobs *jobs, struct slot *slot,
-                        enum js_cause cause)
+                        enum js_cause cause, int64_t grace_ns)
 {
-    if (slot->cause != JS_CAUSE_NONE)
+    if (grace_ns > jobs->means.config->grace_ns)
+        grace_ns = jobs->means.config->grace_ns;
+    int64_t kill_ns = js_clock_ns() + grace_ns;
+    if (slot->cause != JS_CAUSE_NONE) {
+        if (kill_ns < slot->wake_ns && slot->wake_ns != JS_NEVER_NS)
+            slot->wake_ns = kill_ns;
         return;
+    }
     slot->cause = cause;
-    slot->wake_ns = js_clock_ns() + jobs->means.config->grace_ns;
+    slot->wake_ns = kill_ns;
     kill(-slot->pid, SIGTERM);
     kill(-slot->pid, SIGCONT); /* a stopped one hears nothing else */
 }
 
-static int end_slot(struct js_jobs *jobs, struct slot *slot)
+static int end_slot(struct js_jobs *jobs, struct slot *slot, int64_t grace_ns)
 {
     if (slot->state == SLOT_RUNNING)
-        tell_to_end(jobs, slot, JS_CAUSE_STOPPED);
+        tell_to_end(jobs, slot, JS_CAUSE_STOPPED, grace_ns);
     if (slot->state != SLOT_WAITING)
         return 0;
     slot->outcome = (struct js_outcome){.start_unix_ns = js_clock_unix_ns(),
@@ -612,9 +618,10 @@ static int end_slot(struct js_jobs *jobs, struct slot *slot)
     return report(jobs, slot, true);
 }
 
-int js_jobs_end(struct js_jobs *jobs, uint32_t slot)
+int js_jobs_end(struct js_jobs *jobs, uint32_t slot, int64_t grace_ns)
 {
-    return slot < jobs->count ? end_slot(jobs, &jobs->slots[slot]) : 0;
+    return slot < jobs->count ? end_slot(jobs, &jobs->slots[slot], grace_ns)
+                              : 0;
 }
 
 void js_jobs_limit(struct js_jobs *jobs, int64_t timeout_ns)
@@ -644,7 +651,7 @@ static int64_t running_wake_ns(const struct js_jobs *jobs,
 static void wake_running(struct js_jobs *jobs, struct slot *slot)
 {
     if (slot->cause == JS_CAUSE_NONE) {
-        tell_to_end(jobs, slot, JS_CAUSE_TIMEOUT);
+        tell_to_end(jobs, slot, JS_CAUSE_TIMEOUT, jobs->means.config->grace_ns);
         return;
     }
     slot->wake_ns = JS_NEVER_NS;

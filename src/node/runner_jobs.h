@@ -34,7 +34,7 @@ void js_jobs_free(struct js_jobs *jobs); /* leaves processes alone */
 int js_jobs_start(struct js_jobs *jobs, const struct js_runner_job *job);
 
 /* Ends the job of the slot, if there is one: with JS_CAUSE_STOPPED. */
-int js_jobs_end(struct js_jobs *jobs, uint32_t slot);
+int js_jobs_end(struct js_jobs *jobs, uint32_t slot, int64_t grace_ns);
 
 /* How long a job without a timeout of its own may run; 0: without end. */
 void js_jobs_limit(struct js_jobs *jobs, int64_t timeout_ns);

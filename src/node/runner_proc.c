@@ -26,6 +26,8 @@
 
 /* How long to go on killing when the rank is gone. */
 static const int64_t last_kill_ns = 30 * JS_NS_PER_S;
+/* So late a process is only when it was stopped. */
+static const int64_t stopped_ns = JS_NS_PER_S;
 static const int64_t stall_ns = 10 * JS_NS_PER_MS;
 
 enum { FIRST_FD = STDERR_FILENO + 1 };
@@ -37,6 +39,8 @@ struct runner {
     int null_out;
     struct js_runner_config config;
     struct js_jobs *jobs; /* NULL: not configured, or in vain */
+    int64_t lease_ns;     /* jobs may run until then */
+    bool has_extra;       /* ... and a little more, if we were stopped */
 };
 
 /* Every signal is blocked for good: those sent to a whole job step are for the
@@ -207,10 +211,42 @@ static int run(struct runner *runner, const struct js_packet *message)
 
 static int end_job(struct runner *runner, const struct js_packet *message)
 {
-    int64_t slot;
-    if (js_runner_get_number(message->body, message->len, &slot) < 0)
+    uint32_t slot;
+    int64_t grace_ns;
+    if (js_runner_get_end(message->body, message->len, &slot, &grace_ns) < 0)
         return -1;
-    return runner->jobs ? js_jobs_end(runner->jobs, (uint32_t)slot) : 0;
+    return runner->jobs ? js_jobs_end(runner->jobs, slot, grace_ns) : 0;
+}
+
+static int set_lease(struct runner *runner, const struct js_packet *message)
+{
+    int64_t until_ns;
+    if (js_runner_get_number(message->body, message->len, &until_ns) < 0)
+        return -1;
+    runner->lease_ns = until_ns;
+    runner->has_extra = true;
+    return 0;
+}
+
+/* The loop should have looked at the end of the lease at once: if it did so
+ * much later, this process was stopped (with its jobs, most likely), and the
+ * rank may need a moment to find out that all is well. */
+static int check_lease(struct runner *runner)
+{
+    int64_t late_ns = js_clock_ns() - runner->lease_ns;
+    if (late_ns < 0)
+        return 0;
+    if (late_ns > stopped_ns && runner->has_extra) {
+        runner->has_extra = false;
+        runner->lease_ns += late_ns + JS_LEASE_EXTRA_NS;
+        return 0;
+    }
+    runner->lease_ns = JS_NEVER_NS;
+    for (uint32_t i = 0; runner->jobs && i < runner->config.slots; i++) {
+        if (js_jobs_end(runner->jobs, i, runner->config.grace_ns) < 0)
+            return -1;
+    }
+    return 0;
 }
 
 static int set_limit(struct runner *runner, const struct js_packet *message)
@@ -234,6 +270,8 @@ static int take_message(struct runner *runner, const struct js_packet *message)
         return end_job(runner, message);
     case JS_MESSAGE_LIMIT:
         return set_limit(runner, message);
+    case JS_MESSAGE_LEASE:
+        return set_lease(runner, message);
     default:
         errno = EBADMSG;
         return -1;
@@ -266,7 +304,7 @@ static int64_t next_wake_ns(const struct runner *runner)
         int64_t again_ns = js_clock_ns() + stall_ns;
         wake_ns = again_ns < wake_ns ? again_ns : wake_ns;
     }
-    return wake_ns;
+    return runner->lease_ns < wake_ns ? runner->lease_ns : wake_ns;
 }
 
 static int wait_until(struct pollfd *fds, nfds_t count, int64_t wake_ns)
@@ -298,6 +336,8 @@ static int turn(struct runner *runner)
         return -1;
     if ((fds[0].revents & ~POLLOUT) && take_messages(runner) < 0)
         return -1;
+    if (check_lease(runner) < 0)
+        return -1;
     if (runner->jobs && js_jobs_tick(runner->jobs) < 0)
         return -1;
     return js_channel_flush(&runner->channel);
@@ -314,7 +354,8 @@ noreturn static void end(struct runner *runner, int status)
 
 noreturn void js_runner_proc(int socket)
 {
-    struct runner runner = {.channel = {.fd = -1}, .signal_fd = -1};
+    struct runner runner = {
+        .channel = {.fd = -1}, .signal_fd = -1, .lease_ns = JS_NEVER_NS};
     struct js_err err;
     if (set_up(&runner, socket) < 0) {
         js_err_errno(&err, "the process that starts jobs cannot be set up");

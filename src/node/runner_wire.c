@@ -216,6 +216,20 @@ int js_runner_get_job(const void *body, size_t len, struct js_runner_sets *sets,
     return js_cursor_end(&cursor);
 }
 
+int js_runner_put_end(struct js_buf *buf, uint32_t slot, int64_t grace_ns)
+{
+    return js_pack_u32(buf, slot) < 0 ? -1 : js_pack_i64(buf, grace_ns);
+}
+
+int js_runner_get_end(const void *body, size_t len, uint32_t *ret_slot,
+                      int64_t *ret_grace_ns)
+{
+    struct js_cursor cursor = js_cursor_of(body, len);
+    *ret_slot = js_unpack_u32(&cursor);
+    *ret_grace_ns = js_unpack_i64(&cursor);
+    return js_cursor_end(&cursor);
+}
+
 int js_runner_put_number(struct js_buf *buf, int64_t number)
 {
     return js_pack_i64(buf, number);

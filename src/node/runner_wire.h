@@ -16,8 +16,9 @@
 enum js_runner_message {
     JS_MESSAGE_CONFIGURE = 1, /* to the runner */
     JS_MESSAGE_RUN,
-    JS_MESSAGE_END,   /* a slot */
+    JS_MESSAGE_END,   /* a slot, and the grace it has */
     JS_MESSAGE_LIMIT, /* a time */
+    JS_MESSAGE_LEASE, /* a time */
     JS_MESSAGE_READY, /* from it: a text */
     JS_MESSAGE_ENDED, /* with the descriptors of stdout and stderr */
     JS_MESSAGE_NOTE,  /* a text */
@@ -42,7 +43,11 @@ struct js_runner_sets {
 int js_runner_get_job(const void *body, size_t len, struct js_runner_sets *sets,
                       struct js_runner_job *ret);
 
-/* END and LIMIT. */
+int js_runner_put_end(struct js_buf *buf, uint32_t slot, int64_t grace_ns);
+int js_runner_get_end(const void *body, size_t len, uint32_t *ret_slot,
+                      int64_t *ret_grace_ns);
+
+/* LIMIT and LEASE. */
 int js_runner_put_number(struct js_buf *buf, int64_t number);
 int js_runner_get_number(const void *body, size_t len, int64_t *ret);
 

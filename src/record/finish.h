@@ -20,7 +20,8 @@ struct js_finish {
     struct js_job *job;
     struct js_outcome outcome;
     enum js_fate fate;
-    uint64_t parent; /* of a skipped job: the job that failed or was skipped */
+    uint64_t parent; /* of a skipped job: the job that failed or was skipped, as
+                        the graph calls it */
     unsigned slave;  /* 0 of a skipped job, whose host is "" */
     uint32_t cores;
     const char *host; /* borrowed, lives as long as the run */

@@ -60,8 +60,23 @@ static const char *open_hint(int error)
     }
 }
 
+/* There are lines already: no header, and the last of them may be cut. */
+static int go_on(struct js_joblog *joblog, off_t size)
+{
+    char last;
+    if (size == 0)
+        return 0;
+    joblog->lines.len = 0;
+    int fd = open(joblog->path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : js_pread_full(fd, &last, 1, size - 1);
+    js_fd_close(&fd);
+    if (n == 1 && last == '\n')
+        return 0;
+    return n < 0 ? -1 : js_buf_puts(&joblog->lines, "\n");
+}
+
 /* Never waits, not even for the reader of a FIFO. */
-static int open_file(struct js_joblog *joblog)
+static int open_file(struct js_joblog *joblog, bool goes_on)
 {
     struct stat st;
     joblog->fd =
@@ -70,11 +85,12 @@ static int open_file(struct js_joblog *joblog)
              0666);
     if (joblog->fd < 0 || fstat(joblog->fd, &st) < 0)
         return -1;
-    joblog->must_empty = S_ISREG(st.st_mode);
-    return 0;
+    joblog->must_empty = S_ISREG(st.st_mode) && !goes_on;
+    return S_ISREG(st.st_mode) && goes_on ? go_on(joblog, st.st_size) : 0;
 }
 
-struct js_joblog *js_joblog_open(const char *path, struct js_err *err)
+struct js_joblog *js_joblog_open(const char *path, bool goes_on,
+                                 struct js_err *err)
 {
     struct js_joblog *joblog = calloc(1, sizeof(*joblog));
     if (!joblog)
@@ -82,7 +98,7 @@ struct js_joblog *js_joblog_open(const char *path, struct js_err *err)
     joblog->fd = -1;
     joblog->path = strdup(path);
     if (!joblog->path || js_buf_puts(&joblog->lines, header) < 0 ||
-        open_file(joblog) < 0)
+        open_file(joblog, goes_on) < 0)
         goto fail;
     return joblog;
 fail:

@@ -26,13 +26,17 @@
 #include "base/err.h"
 #include "record/finish.h"
 
+#include <stdbool.h>
+
 enum { JS_JOBLOG_MAX_WAITING = 64 * 1024 * 1024 };
 
 struct js_joblog;
 
 /* Opens or creates the file, which is left as it is until the first flush;
- * then it is emptied, if it is a regular file. NULL with *err set. */
-struct js_joblog *js_joblog_open(const char *path, struct js_err *err);
+ * then it is emptied, if it is a regular file and the run does not go on with
+ * an earlier one. NULL with *err set. */
+struct js_joblog *js_joblog_open(const char *path, bool goes_on,
+                                 struct js_err *err);
 
 /* Adds a line. Returns 0, or -1 with errno ENOMEM or ENOBUFS. */
 int js_joblog_add(struct js_joblog *joblog, const struct js_finish *finish);

@@ -306,3 +306,7 @@ mount_tmpfs() {
         skip "this machine lets root mount nothing: $(cat mount.err)"
     MOUNTS+=("$PWD/$1")
 }
+
+need_ptrace() {
+    strace -o /dev/null true 2>/dev/null || skip "strace may trace nothing here"
+}

@@ -104,7 +104,7 @@ $JS_HELPERS/print_lines out& 30|" >jobs.txt
     status_is 0
     cmp want out
     sed -i 's/$/ >\&2/' jobs.txt
-    farm 1 jobs.txt
+    farm 1 jobs.txt --no-journal
     status_is 0
     head -c "$(wc -c <want)" err | cmp want -
 }

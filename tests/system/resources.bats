@@ -65,7 +65,7 @@ JOBS
     farm 1 jobs.txt
     status_is 0
     equal "$(cat out)" 'had it'
-    farm 1 jobs.txt --strict-mem
+    farm 1 jobs.txt --strict-mem --fresh
     status_is 1
     equal "$(cat out)" ''
 }
@@ -102,7 +102,7 @@ JOBS
         >jobs.txt
     farm 1 jobs.txt --joblog log
     status_is 0
-    farm 1 jobs.txt --longest-first log
+    farm 1 jobs.txt --longest-first log --fresh
     status_is 0
     equal "$(xargs <out)" 'b c a'
     farm 1 jobs.txt --longest-first jobs.txt

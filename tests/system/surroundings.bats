@@ -73,7 +73,7 @@ WANT
     echo 'echo $OMP_NUM_THREADS' >jobs.txt
     farm 1 jobs.txt
     equal "$(cat out)" 1
-    OMP_NUM_THREADS=17 farm 1 jobs.txt
+    OMP_NUM_THREADS=17 farm 1 jobs.txt --fresh
     equal "$(cat out)" 17
 }
 

@@ -99,12 +99,28 @@ JOBS
         "$(date -d '+1 minute' +%s)"
 }
 
-@test "truth: the joblog of a second run replaces the first" {
+@test "truth: the joblog of a run that starts over replaces the first" {
     printf 'true\ntrue\n' >jobs.txt
     farm 1 jobs.txt --joblog log
     echo 'echo new' >jobs.txt
-    farm 1 jobs.txt --joblog log
+    farm 1 jobs.txt --joblog log --fresh
     equal "$(cut -f 9 log | xargs)" 'Command echo new'
+    farm 1 jobs.txt --joblog log --no-journal
+    equal "$(cut -f 9 log | xargs)" 'Command echo new'
+}
+
+@test "truth: the joblog of a run that goes on is added to" {
+    printf 'true\nfalse\n' >jobs.txt
+    farm 1 jobs.txt --joblog log
+    status_is 1
+    echo 'echo new' >>jobs.txt
+    farm 1 jobs.txt --joblog log
+    equal "$(cut -f 9 log | xargs)" 'Command true false false echo new'
+    equal "$(cut -f 1 log | xargs)" 'Seq 1 2 2 3'
+    # A line that was cut (a full disk) does not swallow the next.
+    printf '9\tcut' >>log
+    farm 1 jobs.txt --joblog log
+    equal "$(cut -f 1 log | xargs)" 'Seq 1 2 2 3 9 2'
 }
 
 @test "truth: the joblog's CPU time and memory are those of the job" {

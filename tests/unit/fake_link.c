@@ -30,6 +30,7 @@ struct process {
     int64_t until_ns; /* when its wait ends */
     int64_t deaf_ns;  /* until then a message does not wake it */
     int64_t stop_ns, cont_ns;
+    int64_t cut_ns;
     struct envelope *inbox;   /* in the order of arrival */
     struct envelope *taken;   /* what receive() returned last */
     int64_t *last_arrival_ns; /* at this one, by sender */
@@ -87,7 +88,7 @@ struct fake_net *fake_net_new(const struct fake_net_config *config)
         process->net = net;
         process->number = i;
         process->until_ns = JS_NEVER_NS;
-        process->stop_ns = process->cont_ns = JS_NEVER_NS;
+        process->stop_ns = process->cont_ns = process->cut_ns = JS_NEVER_NS;
         process->last_arrival_ns =
             not_null(calloc(count, sizeof(*process->last_arrival_ns)));
         process->unread = not_null(calloc(count, sizeof(*process->unread)));
@@ -135,6 +136,11 @@ void fake_net_stop(struct fake_net *net, int number, int64_t from_ns,
 {
     net->processes[number].stop_ns = from_ns;
     net->processes[number].cont_ns = until_ns;
+}
+
+void fake_net_cut(struct fake_net *net, int number, int64_t from_ns)
+{
+    net->processes[number].cut_ns = from_ns;
 }
 
 void fake_net_wake(struct fake_net *net, int number, int64_t at_ns)
@@ -207,7 +213,8 @@ static void post_envelope(struct process *from, struct process *to,
     net->sent[tag]++;
     if (len > net->longest[tag])
         net->longest[tag] = len;
-    if (to->has_left)
+    if (to->has_left || net->now_ns >= from->cut_ns ||
+        net->now_ns >= to->cut_ns)
         return;
     struct envelope *envelope = not_null(malloc(sizeof(*envelope) + len));
     int64_t arrival_ns = net->now_ns + random_delay_ns(net, len);
@@ -360,7 +367,8 @@ static void take_turn(struct process *process)
     int rc = process->turn(process->arg);
     if (rc == 0)
         return;
-    if (rc < 0)
+    /* One that is cut off may well. */
+    if (rc < 0 && process->net->now_ns < process->cut_ns)
         fake_net_complain(process->net, "a process broke");
     process->has_left = true;
     process->left_ns = process->net->now_ns;

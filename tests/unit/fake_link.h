@@ -55,6 +55,9 @@ void fake_net_add(struct fake_net *net, int number, int64_t start_ns,
 void fake_net_stop(struct fake_net *net, int number, int64_t from_ns,
                    int64_t until_ns);
 
+/* From then on no message of the process arrives, and none gets there. */
+void fake_net_cut(struct fake_net *net, int number, int64_t from_ns);
+
 /* Something other than a message happens to the process then. */
 void fake_net_wake(struct fake_net *net, int number, int64_t at_ns);
 

@@ -25,6 +25,7 @@ void fake_runner_init(struct js_runner *runner, struct fake_net *net, int rank)
     *runner = (struct js_runner){.net = net,
                                  .rank = rank,
                                  .dies_ns = JS_NEVER_NS,
+                                 .lease_ns = JS_NEVER_NS,
                                  .ready_text = "",
                                  .ready_ns = JS_NEVER_NS};
 }
@@ -143,15 +144,51 @@ int js_runner_limit(struct js_runner *runner, int64_t timeout_ns)
     return 0;
 }
 
-int js_runner_end(struct js_runner *runner, uint32_t slot)
+int js_runner_end(struct js_runner *runner, uint32_t slot, int64_t grace_ns)
 {
     int64_t now_ns = fake_net_now_ns(runner->net);
+    (void)grace_ns;
     if (is_dead(runner))
         return lost();
     if (slot < runner->slots && runner->jobs[slot].is_busy)
         end_at(&runner->jobs[slot], now_ns, JS_CAUSE_STOPPED);
     fake_net_wake(runner->net, runner->rank, now_ns);
     return 0;
+}
+
+/* The real one ends them by itself, whatever the rank does. */
+static void end_lease(struct js_runner *runner)
+{
+    if (runner->lease_ns > fake_net_now_ns(runner->net))
+        return;
+    for (uint32_t i = 0; i < runner->slots; i++) {
+        if (runner->jobs[i].is_busy)
+            end_at(&runner->jobs[i], runner->lease_ns, JS_CAUSE_STOPPED);
+    }
+    runner->lease_ns = JS_NEVER_NS;
+}
+
+int js_runner_lease(struct js_runner *runner, int64_t until_ns)
+{
+    if (is_dead(runner))
+        return lost();
+    end_lease(runner);
+    runner->lease_ns = until_ns;
+    fake_net_wake(runner->net, runner->rank, until_ns);
+    return 0;
+}
+
+bool fake_runner_is_running(const struct js_runner *runner, uint64_t id)
+{
+    int64_t now_ns = fake_net_now_ns(runner->net);
+    if (is_dead(runner) || runner->lease_ns <= now_ns)
+        return false;
+    for (uint32_t i = 0; i < runner->slots; i++) {
+        const struct fake_job *job = &runner->jobs[i];
+        if (job->is_busy && job->id == id && job->end_ns > now_ns)
+            return true;
+    }
+    return false;
 }
 
 int js_runner_run(struct js_runner *runner, const struct js_runner_job *job)
@@ -234,6 +271,7 @@ int js_runner_next(struct js_runner *runner, struct js_runner_event *ret)
     ret->out_fd = ret->err_fd = -1;
     if (is_dead(runner))
         return die(runner);
+    end_lease(runner);
     if (runner->ready_ns <= now_ns) {
         runner->ready_ns = JS_NEVER_NS;
         ret->kind = JS_RUNNER_READY;

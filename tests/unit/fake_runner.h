@@ -17,6 +17,7 @@
 #define js_runner_next fake_runner_next
 #define js_runner_end fake_runner_end
 #define js_runner_limit fake_runner_limit
+#define js_runner_lease fake_runner_lease
 #define js_runner_fd fake_runner_fd
 #define js_runner_wants_write fake_runner_wants_write
 #define js_slave_new loop_slave_new
@@ -39,6 +40,7 @@ struct js_runner {
     enum js_capture capture;
     uint32_t slots;
     int64_t limit_ns;      /* of jobs without a timeout of their own; 0: none */
+    int64_t lease_ns;      /* jobs end then, JS_NEVER_NS: they need not */
     struct fake_job *jobs; /* by slot; owned */
     /* Told of what the slave asks for; NULL: nobody is. */
     void (*configured)(void *arg, const struct js_runner *runner,
@@ -54,6 +56,10 @@ void fake_runner_release(struct js_runner *runner);
 
 /* It and all it runs is gone from then on. */
 void fake_runner_die_at(struct js_runner *runner, int64_t at_ns);
+
+/* True while the process of that job is there, whether the slave has been told
+ * of its end or not. */
+bool fake_runner_is_running(const struct js_runner *runner, uint64_t id);
 
 /* Byte `at` of what job `id` writes to stream 0 or 1. */
 char fake_runner_byte(uint64_t id, unsigned stream, uint64_t at);

@@ -19,9 +19,12 @@
     _(memory)                                                                  \
     _(runtimes)                                                                \
     _(graph)                                                                   \
+    _(resume)                                                                  \
+    _(journal)                                                                 \
     _(source)                                                                  \
     _(outcome)                                                                 \
     _(topo)                                                                    \
+    _(sig)                                                                     \
     _(spool)                                                                   \
     _(command)                                                                 \
     _(spawn)                                                                   \

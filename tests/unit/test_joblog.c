@@ -79,7 +79,7 @@ static void spit(const char *path, const char *text)
 static struct js_joblog *open_ok(const char *path)
 {
     struct js_err err = {"?"};
-    struct js_joblog *joblog = js_joblog_open(path, &err);
+    struct js_joblog *joblog = js_joblog_open(path, false, &err);
     if (!joblog)
         CU_FAIL(err.text);
     return not_null(joblog);
@@ -202,7 +202,7 @@ static void test_created_as_the_umask_has_it(void)
 static void assert_refused(const char *path, const char *wanted)
 {
     struct js_err err = {""};
-    CU_ASSERT_PTR_NULL(js_joblog_open(path, &err));
+    CU_ASSERT_PTR_NULL(js_joblog_open(path, false, &err));
     if (!strstr(err.text, wanted))
         CU_FAIL(err.text);
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, path));

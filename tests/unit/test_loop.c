@@ -35,13 +35,18 @@ struct run_config {
     int64_t delay_max_ns; /* 0: 100 us */
     uint64_t seed;
     bool is_restless;
-    int out_fd; /* where stdout goes; 0: a file */
+    int out_fd;              /* where stdout goes; 0: a file */
+    int64_t lease_ns;        /* 0: none */
+    int64_t stop_ns;         /* from the start; 0: never */
+    int64_t request_ns;      /* from the start; 0: never */
+    enum js_request request; /* ... what is wanted then */
 };
 
 /* What became of a job. */
 struct fate {
     unsigned started, finished;
     bool is_running;
+    int seat;          /* where it was started last */
     int64_t finish_ns; /* from the start of the simulation */
     unsigned slave;
     uint32_t attempt; /* it finished in */
@@ -80,6 +85,7 @@ struct run {
     struct fate fates[JOBS_MAX + 1]; /* by id */
     uint64_t started;
     uint64_t finished;
+    uint64_t succeeded;
     uint64_t order[JOBS_MAX]; /* ids, as they finished */
     uint64_t longest_command;
     uint64_t command_sum; /* of the bytes of all commands */
@@ -137,7 +143,12 @@ static void job_finished(void *arg, const struct js_finish *finish)
 {
     struct run *run = arg;
     struct fate *fate = fate_of(run, finish->job->id);
+    if (finish->fate == JS_FATE_RETRIED) {
+        js_job_free(finish->job);
+        return;
+    }
     fate->finished++;
+    run->succeeded += js_outcome_succeeded(&finish->outcome);
     fate->finish_ns = since_start_ns(run);
     fate->slave = finish->slave;
     fate->attempt = finish->job->attempt;
@@ -150,11 +161,26 @@ static void job_finished(void *arg, const struct js_finish *finish)
     js_job_free(finish->job);
 }
 
-static int commit(void *arg, struct js_err *err)
+static void commit(void *arg, int64_t now_ns)
 {
     (void)arg;
-    (void)err;
-    return 0;
+    (void)now_ns;
+}
+
+static enum js_request request(void *arg)
+{
+    const struct run *run = arg;
+    bool is_due = run->config.request_ns > 0 &&
+                  since_start_ns(run) >= run->config.request_ns;
+    return is_due ? run->config.request : JS_REQUEST_NONE;
+}
+
+/* So that the master looks when the request comes. */
+static int64_t deadline_ns(void *arg)
+{
+    const struct run *run = arg;
+    int64_t at_ns = run->config.request_ns;
+    return at_ns > since_start_ns(run) ? FAKE_START_NS + at_ns : JS_NEVER_NS;
 }
 
 static size_t unwritten(void *arg)
@@ -195,8 +221,10 @@ static void job_started(void *arg, const struct js_runner *runner,
     struct run *run = seat->run;
     struct fate *fate = fate_of(run, job->id);
     (void)runner;
-    if (fate->is_running)
+    if (fate->is_running &&
+        fake_runner_is_running(&run->seats[fate->seat].runner, job->id))
         fake_net_complain(run->net, "a job runs twice at a time");
+    fate->seat = seat->rank;
     if (fate->finished)
         fake_net_complain(run->net, "a job runs again after its end");
     if (strlen(job->command) != job->len)
@@ -219,7 +247,9 @@ static void job_ended(void *arg, const struct js_runner *runner, uint64_t id)
 {
     struct seat *seat = arg;
     (void)runner;
-    fate_of(seat->run, id)->is_running = false;
+    struct fate *fate = fate_of(seat->run, id);
+    if (fate->seat == seat->rank)
+        fate->is_running = false;
     seat->running--;
 }
 
@@ -281,12 +311,13 @@ static void open_source(struct run *run)
     run->source_fd = -1;
     if (run->config.stream_fd) {
         snprintf(path, sizeof(path), "/proc/self/fd/%d", run->config.stream_fd);
-        run->source = not_null(js_source_new_file(path, NULL, NULL, &run->err));
+        run->source =
+            not_null(js_source_new_file(path, NULL, NULL, NULL, &run->err));
         return;
     }
     if (!jobs) {
         run->source = not_null(js_source_new_demo(
-            run->config.demo_jobs, run->config.demo_duration_ns));
+            run->config.demo_jobs, run->config.demo_duration_ns, NULL));
         return;
     }
     run->source_fd = memfd_create("jobs", MFD_CLOEXEC);
@@ -294,7 +325,8 @@ static void open_source(struct run *run)
     CU_ASSERT_EQUAL_FATAL(write(run->source_fd, jobs, strlen(jobs)),
                           (ssize_t)strlen(jobs));
     snprintf(path, sizeof(path), "/proc/self/fd/%d", run->source_fd);
-    run->source = not_null(js_source_new_file(path, NULL, NULL, &run->err));
+    run->source =
+        not_null(js_source_new_file(path, NULL, NULL, NULL, &run->err));
 }
 
 static int open_file(void)
@@ -329,11 +361,14 @@ static void open_master(struct run *run)
                   .umask = 022,
                   .spool_limit_bytes = run->config.spool_limit_bytes,
                   .grace_ns = JS_NS_PER_S,
+                  .lease_ns = run->config.lease_ns,
                   .cwd = "/",
                   .output_dir = "",
                   .tmpdir = "",
                   .environ = "A=1\0B=2",
                   .environ_len = sizeof("A=1\0B=2")},
+        .stop_ns = run->config.stop_ns > 0 ? FAKE_START_NS + run->config.stop_ns
+                                           : JS_NEVER_NS,
         .show_map = true,
         .meeting_ns = 60 * JS_NS_PER_S,
         .node = node_of(0),
@@ -342,6 +377,8 @@ static void open_master(struct run *run)
         .log = run->log,
         .hooks = {.dispatched = job_dispatched,
                   .commit = commit,
+                  .request = request,
+                  .deadline_ns = deadline_ns,
                   .unwritten = unwritten,
                   .wait_for = wait_for,
                   .arg = run},
@@ -404,6 +441,7 @@ static void run_free(struct run *run)
 static void run_go(struct run *run)
 {
     js_master_run(run->master, &run->result, &run->err);
+    js_master_dismiss(run->master, JS_LEAVE_TOGETHER);
     fake_net_finish(run->net);
 }
 
@@ -1600,7 +1638,284 @@ static void test_mixed_lists(void)
     }
 }
 
+/* ---------------------------------------------------------------- stopping */
+
+/* Jobs of a second each, without end. */
+static struct run *endless_run(const struct run_config *config)
+{
+    struct run_config own = *config;
+    struct js_buf list = JS_BUF_INIT;
+    for (int i = 0; i < JOBS_MAX; i++)
+        js_buf_puts(&list, "1\n");
+    own.jobs = js_buf_string(&list);
+    struct run *run = run_new(&own);
+    js_buf_release(&list);
+    run_go(run);
+    expect_no_complaint(run);
+    return run;
+}
+
+/* What was started has ended, and the rest is left. */
+static void expect_rest_left(const struct run *run)
+{
+    uint64_t ended = 0;
+    for (uint64_t id = 1; id <= JOBS_MAX; id++)
+        ended += run->fates[id].finished;
+    CU_ASSERT_EQUAL(run->result.end, JS_MASTER_INTERRUPTED);
+    CU_ASSERT_EQUAL(run->started, ended);
+    CU_ASSERT_EQUAL(run->result.left, JOBS_MAX - run->succeeded);
+    for (int i = 1; i <= run->config.slaves; i++)
+        CU_ASSERT_TRUE(fake_net_has_left(run->net, i));
+}
+
+static void test_drain(void)
+{
+    struct run *run =
+        endless_run(&(struct run_config){.slaves = 3,
+                                         .request_ns = 3500 * JS_NS_PER_MS,
+                                         .request = JS_REQUEST_DRAIN});
+    expect_rest_left(run);
+    CU_ASSERT_FALSE(run->result.is_hurried);
+    CU_ASSERT_EQUAL(run->succeeded, run->started);
+    CU_ASSERT(run->succeeded >= 9 && run->succeeded <= 12);
+    /* The jobs that ran were let to their end, and none was begun after. */
+    CU_ASSERT(since_start_ns(run) < 4600 * JS_NS_PER_MS);
+    run_free(run);
+}
+
+static void test_hurry(void)
+{
+    struct run *run =
+        endless_run(&(struct run_config){.slaves = 3,
+                                         .request_ns = 3500 * JS_NS_PER_MS,
+                                         .request = JS_REQUEST_HURRY});
+    expect_rest_left(run);
+    CU_ASSERT_TRUE(run->result.is_hurried);
+    CU_ASSERT(run->succeeded < run->started);
+    CU_ASSERT(since_start_ns(run) < 4400 * JS_NS_PER_MS);
+    run_free(run);
+}
+
+/* Nobody answers any more: we leave all the same. */
+static void test_hurry_without_slaves(void)
+{
+    struct run_config config = {.slaves = 2,
+                                .demo_jobs = JOBS_MAX,
+                                .demo_duration_ns = JS_NS_PER_S,
+                                .request_ns = 3500 * JS_NS_PER_MS,
+                                .request = JS_REQUEST_HURRY};
+    struct run *run = run_new(&config);
+    fake_net_stop(run->net, 1, FAKE_START_NS + 3 * JS_NS_PER_S, JS_NEVER_NS);
+    fake_net_stop(run->net, 2, FAKE_START_NS + 3 * JS_NS_PER_S, JS_NEVER_NS);
+    js_master_run(run->master, &run->result, &run->err);
+    CU_ASSERT_EQUAL(run->result.end, JS_MASTER_INTERRUPTED);
+    CU_ASSERT(since_start_ns(run) <= 3500 * JS_NS_PER_MS + JS_HURRY_NS);
+    run_free(run);
+}
+
+static void test_a_request_before_anything_runs(void)
+{
+    struct run *run = endless_run(&(struct run_config){
+        .slaves = 2, .request_ns = 1, .request = JS_REQUEST_DRAIN});
+    expect_rest_left(run);
+    CU_ASSERT_EQUAL(run->started, 0);
+    run_free(run);
+}
+
+static void test_a_time_limit(void)
+{
+    struct run *run = endless_run(
+        &(struct run_config){.slaves = 2, .stop_ns = 4500 * JS_NS_PER_MS});
+    expect_rest_left(run);
+    /* None was begun that could not be done: none was ended. */
+    CU_ASSERT_EQUAL(run->succeeded, run->started);
+    CU_ASSERT(run->succeeded >= 6 && run->succeeded <= 8);
+    CU_ASSERT(since_start_ns(run) <= 4500 * JS_NS_PER_MS);
+    run_free(run);
+}
+
+/* By their timeouts; the others go on. */
+static void test_jobs_that_do_not_fit_before_a_limit(void)
+{
+    struct run_config config = {.slaves = 1,
+                                .jobs = "[timeout=100s] 1\n1\n"
+                                        "[timeout=5s name=a] 1\n"
+                                        "[after=a timeout=60s] 1\n1\n1\n",
+                                .stop_ns = 20 * JS_NS_PER_S};
+    struct run *run = run_new(&config);
+    run_go(run);
+    expect_no_complaint(run);
+    CU_ASSERT_EQUAL(run->result.end, JS_MASTER_INTERRUPTED);
+    CU_ASSERT_EQUAL(run->result.left, 2);
+    CU_ASSERT_EQUAL(run->fates[1].started + run->fates[4].started, 0);
+    CU_ASSERT_EQUAL(run->succeeded, 4);
+    CU_ASSERT(since_start_ns(run) < 5 * JS_NS_PER_S);
+    run_free(run);
+}
+
+/* ---------------------------------------------------------------- leases */
+
+static const int64_t lease_ns = 2 * JS_NS_PER_S;
+
+static struct run *leased_run(int slaves, uint64_t jobs, uint64_t seed)
+{
+    struct run_config config = {
+        .slaves = slaves, .demo_jobs = 0, .seed = seed, .lease_ns = lease_ns};
+    struct js_buf list = JS_BUF_INIT;
+    for (uint64_t i = 0; i < jobs; i++)
+        js_buf_puts(&list, "0.4\n");
+    config.jobs = js_buf_string(&list);
+    struct run *run = run_new(&config);
+    js_buf_release(&list);
+    return run;
+}
+
+static void test_beats_keep_slaves(void)
+{
+    struct run *run = leased_run(3, 60, 1);
+    run_go(run);
+    expect_all_done(run, 60);
+    CU_ASSERT_EQUAL(run->result.lost, 0);
+    /* Six in a lease; and an answer to each. */
+    uint64_t beats = fake_net_sent(run->net, JS_TAG_BEAT);
+    CU_ASSERT(beats >= 2 * 3 * 18 && beats <= 2 * 3 * 30);
+    run_free(run);
+}
+
+/* Stopped for good: its job runs again elsewhere, once its own has ended. */
+static void test_a_silent_slave_is_given_up(void)
+{
+    struct run *run = leased_run(2, 20, 1);
+    fake_net_stop(run->net, 1, FAKE_START_NS + JS_NS_PER_S, JS_NEVER_NS);
+    js_master_run(run->master, &run->result, &run->err);
+    expect_no_complaint(run);
+    CU_ASSERT_EQUAL(run->result.end, JS_MASTER_DONE);
+    CU_ASSERT_EQUAL(run->result.lost, 1);
+    CU_ASSERT_EQUAL(run->finished, 20);
+    CU_ASSERT_EQUAL(attempts_lost(run), 1);
+    CU_ASSERT_TRUE(was_said(run, "slave 1 on n0 has not been heard of"));
+    run_free(run);
+}
+
+/* It is given up, and then it goes on: nothing it says counts any more. */
+static void test_a_slave_that_comes_back_late(void)
+{
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct run *run = leased_run(3, 80, seed);
+        fake_net_stop(run->net, 1,
+                      FAKE_START_NS + 700 * JS_NS_PER_MS +
+                          (int64_t)seed * 17 * JS_NS_PER_MS,
+                      FAKE_START_NS + (5 + (int64_t)seed / 4) * JS_NS_PER_S);
+        js_master_run(run->master, &run->result, &run->err);
+        js_master_dismiss(run->master, JS_LEAVE_AT_ONCE);
+        fake_net_finish(run->net);
+        expect_all_done(run, 80);
+        run_free(run);
+    }
+}
+
+/* Shorter than its lease: it costs nothing but time. */
+static void test_a_short_stop_costs_nothing(void)
+{
+    struct run *run = leased_run(2, 20, 1);
+    fake_net_stop(run->net, 1, FAKE_START_NS + JS_NS_PER_S,
+                  FAKE_START_NS + JS_NS_PER_S + lease_ns / 2);
+    run_go(run);
+    expect_all_done(run, 20);
+    CU_ASSERT_EQUAL(attempts_lost(run), 0);
+    run_free(run);
+}
+
+/* Its lease has run out, but it was not given up yet: what it ran has been
+ * ended and runs again, and it works on. */
+static void test_a_stop_longer_than_the_lease(void)
+{
+    struct run *run = leased_run(2, 60, 1);
+    fake_net_stop(run->net, 1, FAKE_START_NS + 900 * JS_NS_PER_MS,
+                  FAKE_START_NS + 900 * JS_NS_PER_MS + lease_ns +
+                      JS_NS_PER_S / 2);
+    run_go(run);
+    expect_all_done(run, 60);
+    CU_ASSERT_EQUAL(run->result.lost, 0);
+    CU_ASSERT(run->fates[run->order[59]].finish_ns < 16 * JS_NS_PER_S);
+    run_free(run);
+}
+
+/* No message in either direction from then on. */
+static void test_a_slave_that_is_cut_off(void)
+{
+    struct run *run = leased_run(3, 60, 1);
+    fake_net_cut(run->net, 2, FAKE_START_NS + 1300 * JS_NS_PER_MS);
+    js_master_run(run->master, &run->result, &run->err);
+    js_master_dismiss(run->master, JS_LEAVE_AT_ONCE);
+    fake_net_finish(run->net);
+    expect_no_complaint(run);
+    CU_ASSERT_EQUAL(run->result.end, JS_MASTER_DONE);
+    CU_ASSERT_EQUAL(run->result.lost, 1);
+    CU_ASSERT_EQUAL(run->finished, 60);
+    /* It has found out by itself. */
+    CU_ASSERT_TRUE(fake_net_has_left(run->net, 2));
+    CU_ASSERT_PTR_NOT_NULL(
+        strstr(run->seats[2].err.text, "has not been heard of"));
+    run_free(run);
+}
+
+static void test_all_slaves_cut_off(void)
+{
+    struct run *run = leased_run(2, 60, 1);
+    fake_net_cut(run->net, 1, FAKE_START_NS + 1300 * JS_NS_PER_MS);
+    fake_net_cut(run->net, 2, FAKE_START_NS + 1500 * JS_NS_PER_MS);
+    js_master_run(run->master, &run->result, &run->err);
+    CU_ASSERT_EQUAL(run->result.end, JS_MASTER_BROKEN);
+    CU_ASSERT_EQUAL(run->result.lost, 2);
+    CU_ASSERT_PTR_NOT_NULL(strstr(run->err.text, "no slave is left"));
+    run_free(run);
+}
+
+/* Stops, cuts and delays as they come: every job finishes once, and never runs
+ * twice at a time. */
+static void test_random_losses(void)
+{
+    for (uint64_t seed = 1; seed <= 100; seed++) {
+        struct rng rng = {seed};
+        struct run *run = leased_run(5, 60, seed);
+        for (int i = 1; i <= 4; i++) {
+            int64_t from_ns =
+                FAKE_START_NS + (int64_t)rng_below(&rng, 6000) * JS_NS_PER_MS;
+            int64_t length_ns = (int64_t)rng_below(&rng, 8000) * JS_NS_PER_MS;
+            if (rng_chance(&rng, 50))
+                fake_net_stop(run->net, i, from_ns, from_ns + length_ns);
+            else if (rng_chance(&rng, 30))
+                fake_net_cut(run->net, i, from_ns);
+        }
+        js_master_run(run->master, &run->result, &run->err);
+        js_master_dismiss(run->master, JS_LEAVE_AT_ONCE);
+        fake_net_finish(run->net);
+        expect_no_complaint(run);
+        CU_ASSERT_EQUAL(run->result.end, JS_MASTER_DONE);
+        CU_ASSERT_EQUAL(run->finished, 60);
+        for (uint64_t id = 1; id <= 60; id++)
+            CU_ASSERT_EQUAL(run->fates[id].finished, 1);
+        run_free(run);
+    }
+}
+
 static const struct unit_test tests[] = {
+    {"drain", test_drain},
+    {"hurry", test_hurry},
+    {"hurry without slaves", test_hurry_without_slaves},
+    {"a request before anything runs", test_a_request_before_anything_runs},
+    {"a time limit", test_a_time_limit},
+    {"jobs that do not fit before a limit",
+     test_jobs_that_do_not_fit_before_a_limit},
+    {"beats keep slaves", test_beats_keep_slaves},
+    {"a silent slave is given up", test_a_silent_slave_is_given_up},
+    {"a slave that comes back late", test_a_slave_that_comes_back_late},
+    {"a short stop costs nothing", test_a_short_stop_costs_nothing},
+    {"a stop longer than the lease", test_a_stop_longer_than_the_lease},
+    {"a slave that is cut off", test_a_slave_that_is_cut_off},
+    {"all slaves cut off", test_all_slaves_cut_off},
+    {"random losses", test_random_losses},
     {"the demonstration", test_the_demonstration},
     {"no jobs at all", test_no_jobs_at_all},
     {"barrier", test_barrier},

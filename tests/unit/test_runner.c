@@ -1209,18 +1209,19 @@ static void test_a_limit_for_all(void)
 static void test_a_job_is_told_to_end(void)
 {
     struct fixture fx;
+    static const int64_t grace_ns = 5 * JS_NS_PER_S;
     prepare(&fx);
     start_well(&fx);
     submit(&fx, 0, 7, "trap 'exit 0' TERM; touch go; sleep 1000 & wait");
     wait_for_file(&fx, "go");
-    CU_ASSERT_EQUAL(js_runner_end(fx.runner, 0), 0);
-    CU_ASSERT_EQUAL(js_runner_end(fx.runner, 0), 0);
-    CU_ASSERT_EQUAL(js_runner_end(fx.runner, 17), 0);
+    CU_ASSERT_EQUAL(js_runner_end(fx.runner, 0, grace_ns), 0);
+    CU_ASSERT_EQUAL(js_runner_end(fx.runner, 0, grace_ns), 0);
+    CU_ASSERT_EQUAL(js_runner_end(fx.runner, 17, grace_ns), 0);
     CU_ASSERT_EQUAL(next_event(&fx), 1);
     CU_ASSERT_EQUAL(fx.event.outcome.cause, JS_CAUSE_STOPPED);
     drop_output(&fx);
     /* An empty slot hears nothing, nor does the next job in it. */
-    CU_ASSERT_EQUAL(js_runner_end(fx.runner, 0), 0);
+    CU_ASSERT_EQUAL(js_runner_end(fx.runner, 0, grace_ns), 0);
     expect_output(&fx, "rm go; echo fine", "fine\n", "");
     finish(&fx);
 }

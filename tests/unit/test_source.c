@@ -76,9 +76,9 @@ static bool fails(struct js_source *source, const char *expected)
 static void check_refused(const char *path, const char *expected)
 {
     struct js_err err = {""};
-    CU_ASSERT_PTR_NULL(js_source_new_file(path, NULL, NULL, &err));
+    CU_ASSERT_PTR_NULL(js_source_new_file(path, NULL, NULL, NULL, &err));
     CU_ASSERT_STRING_EQUAL(err.text, expected);
-    CU_ASSERT_PTR_NULL(js_source_new_file(path, NULL, NULL, NULL));
+    CU_ASSERT_PTR_NULL(js_source_new_file(path, NULL, NULL, NULL, NULL));
 }
 
 static void check_total(const struct js_source *source, uint64_t expected)
@@ -98,7 +98,7 @@ static int open_descriptors(void)
 
 static void test_demo_counts_and_ends(void)
 {
-    struct js_source *source = js_source_new_demo(3, 250);
+    struct js_source *source = js_source_new_demo(3, 250, NULL);
     struct js_job *job = NULL;
     CU_ASSERT_PTR_NOT_NULL_FATAL(source);
     check_total(source, 3);
@@ -115,14 +115,14 @@ static void test_demo_counts_and_ends(void)
     js_source_free(source);
     js_source_free(NULL);
 
-    source = js_source_new_demo(0, 1);
+    source = js_source_new_demo(0, 1, NULL);
     CU_ASSERT_TRUE(gives(source, 0, NULL));
     js_source_free(source);
 }
 
 static void test_demo_without_end(void)
 {
-    struct js_source *source = js_source_new_demo(UINT64_MAX, 1);
+    struct js_source *source = js_source_new_demo(UINT64_MAX, 1, NULL);
     struct js_job *job = NULL;
     bool known = true;
     js_source_total(source, &known);
@@ -141,7 +141,8 @@ static void test_file_is_counted_then_given_out(void)
     struct js_err err;
     int before = open_descriptors();
     write_file(&place, "a\n# no\n\nb\\\nc\r\nlast", 18);
-    struct js_source *source = js_source_new_file(place.path, NULL, NULL, &err);
+    struct js_source *source =
+        js_source_new_file(place.path, NULL, NULL, NULL, &err);
     CU_ASSERT_PTR_NOT_NULL_FATAL(source);
     /* It is read: what happens to the file now is of no concern. */
     write_file(&place, "other\n", 6);
@@ -164,7 +165,7 @@ static void test_empty_files(void)
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         write_file(&place, texts[i], strlen(texts[i]));
         struct js_source *source =
-            js_source_new_file(place.path, NULL, NULL, NULL);
+            js_source_new_file(place.path, NULL, NULL, NULL, NULL);
         CU_ASSERT_PTR_NOT_NULL_FATAL(source);
         check_total(source, 0);
         CU_ASSERT_TRUE(gives(source, 0, NULL));
@@ -182,7 +183,8 @@ static void test_large_file(void)
         js_buf_printf(&text, "echo %d\n", i);
     write_file(&place, text.data, text.len);
     js_buf_release(&text);
-    struct js_source *source = js_source_new_file(place.path, NULL, NULL, NULL);
+    struct js_source *source =
+        js_source_new_file(place.path, NULL, NULL, NULL, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(source);
     check_total(source, 100000);
     int wrong = 0;
@@ -201,7 +203,7 @@ static void test_large_file(void)
 static void test_file_without_a_size(void)
 {
     struct js_source *source =
-        js_source_new_file("/proc/self/status", NULL, NULL, NULL);
+        js_source_new_file("/proc/self/status", NULL, NULL, NULL, NULL);
     struct js_job *job = NULL;
     CU_ASSERT_PTR_NOT_NULL_FATAL(source);
     CU_ASSERT_EQUAL(js_source_next(source, &job, NULL), JS_SOURCE_JOB);
@@ -268,7 +270,8 @@ static void test_fifo_waits_for_its_writer(void)
     bool known = true;
     alarm(60);
     CU_ASSERT_EQUAL(mkfifo(place.path, 0600), 0);
-    struct js_source *source = js_source_new_file(place.path, NULL, NULL, &err);
+    struct js_source *source =
+        js_source_new_file(place.path, NULL, NULL, NULL, &err);
     CU_ASSERT_PTR_NOT_NULL_FATAL(source);
     js_source_total(source, &known);
     CU_ASSERT_FALSE(known);
@@ -304,7 +307,8 @@ static void test_fifo_closed_without_a_word(void)
     struct place place = make_place();
     alarm(60);
     CU_ASSERT_EQUAL(mkfifo(place.path, 0600), 0);
-    struct js_source *source = js_source_new_file(place.path, NULL, NULL, NULL);
+    struct js_source *source =
+        js_source_new_file(place.path, NULL, NULL, NULL, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(source);
     int writer = open(place.path, O_WRONLY | O_CLOEXEC);
     js_fd_close(&writer);
@@ -317,11 +321,11 @@ static void test_fifo_closed_without_a_word(void)
 static void test_devices_are_streams(void)
 {
     struct js_source *source =
-        js_source_new_file("/dev/null", NULL, NULL, NULL);
+        js_source_new_file("/dev/null", NULL, NULL, NULL, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(source);
     CU_ASSERT_TRUE(gives(source, 0, NULL));
     js_source_free(source);
-    source = js_source_new_file("/dev/zero", NULL, NULL, NULL);
+    source = js_source_new_file("/dev/zero", NULL, NULL, NULL, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(source);
     CU_ASSERT_TRUE(fails(source, "/dev/zero:1:1: NUL byte in a command: a job "
                                  "file is text, one command a line"));
@@ -356,7 +360,7 @@ static void test_stdin_pipe_is_left_as_it_was(void)
     CU_ASSERT_EQUAL(pipe2(ends, O_CLOEXEC), 0);
     int saved = put_as_stdin(ends[0]);
     int flags = fcntl(STDIN_FILENO, F_GETFL);
-    struct js_source *source = js_source_new_file("-", NULL, NULL, NULL);
+    struct js_source *source = js_source_new_file("-", NULL, NULL, NULL, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(source);
     CU_ASSERT_TRUE(gives(source, 0, "")); /* a read would wait here */
     CU_ASSERT_EQUAL(fcntl(STDIN_FILENO, F_GETFL), flags);
@@ -383,7 +387,7 @@ static void test_stdin_may_be_a_file(void)
     write_file(&place, "a\nb", 3);
     int fd = open(place.path, O_RDONLY | O_CLOEXEC);
     int saved = put_as_stdin(fd);
-    struct js_source *source = js_source_new_file("-", NULL, NULL, NULL);
+    struct js_source *source = js_source_new_file("-", NULL, NULL, NULL, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(source);
     CU_ASSERT_TRUE(gives(source, 1, "a"));
     CU_ASSERT_TRUE(gives(source, 2, "b"));
@@ -409,7 +413,7 @@ static void test_stdin_that_cannot_be_read(void)
 
     fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
     saved = put_as_stdin(fd);
-    struct js_source *source = js_source_new_file("-", NULL, NULL, NULL);
+    struct js_source *source = js_source_new_file("-", NULL, NULL, NULL, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(source);
     CU_ASSERT_TRUE(fails(source, "standard input: Bad file descriptor"));
     js_source_free(source);
@@ -466,7 +470,7 @@ static void test_stream_needs_no_more_memory_as_it_goes_on(void)
         64 << 20, &fd);
     int saved = put_as_stdin(fd);
     js_fd_close(&fd);
-    struct js_source *source = js_source_new_file("-", NULL, NULL, NULL);
+    struct js_source *source = js_source_new_file("-", NULL, NULL, NULL, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(source);
     size_t before = mallinfo2().uordblks + mallinfo2().hblkhd;
     for (; next_waiting(source, &job) == JS_SOURCE_JOB; jobs++)
@@ -492,7 +496,7 @@ static void test_stream_of_comments_does_not_keep_the_caller(void)
     js_buf_release(&text);
     int fd = open(place.path, O_RDONLY | O_CLOEXEC);
     int saved = put_as_stdin(fd);
-    struct js_source *source = js_source_new_file("-", NULL, NULL, NULL);
+    struct js_source *source = js_source_new_file("-", NULL, NULL, NULL, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(source);
     for (int mib = 1; mib <= 3; mib++) {
         CU_ASSERT_TRUE(gives(source, 0, ""));
@@ -530,7 +534,8 @@ static void check_errors(const struct place *place, unsigned count,
         js_buf_puts(&text, "[core=1] x\n");
     js_buf_puts(&text, "true\n");
     write_file(place, text.data, text.len);
-    CU_ASSERT_PTR_NULL(js_source_new_file(place->path, tell, &told, &err));
+    CU_ASSERT_PTR_NULL(
+        js_source_new_file(place->path, NULL, tell, &told, &err));
     CU_ASSERT_EQUAL(told.count, told_count);
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, expected));
     js_buf_release(&text);
@@ -561,7 +566,8 @@ static void test_survey(void)
     struct js_source_survey survey;
     struct js_buf log = JS_BUF_INIT;
     write_file(&place, text, strlen(text));
-    struct js_source *source = js_source_new_file(place.path, NULL, NULL, NULL);
+    struct js_source *source =
+        js_source_new_file(place.path, NULL, NULL, NULL, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(source);
     js_source_survey(source, &survey);
     CU_ASSERT_TRUE(survey.is_known);
@@ -578,7 +584,7 @@ static void test_survey(void)
     CU_ASSERT_EQUAL(js_graph_find(js_source_graph(source), "x"), 2);
     js_source_free(source);
     write_file(&place, "[priority=1] a\n", 15);
-    source = js_source_new_file(place.path, NULL, NULL, NULL);
+    source = js_source_new_file(place.path, NULL, NULL, NULL, NULL);
     js_source_survey(source, &survey);
     CU_ASSERT_TRUE(survey.is_ordered);
     js_source_free(source);

@@ -1,0 +1,186 @@
+#include "core/resume.h"
+
+#include <inttypes.h>
+
+void js_resume_init(struct js_resume *resume, struct js_ledger *ledger,
+                    enum js_resume_what what, js_resume_fn tell, void *arg)
+{
+    *resume = (struct js_resume){
+        .ledger = ledger, .what = what, .tell = tell, .arg = arg};
+    if (!ledger)
+        return;
+    resume->known = js_ledger_count(ledger);
+    js_ledger_rewind(ledger);
+}
+
+void js_resume_rewind(struct js_resume *resume)
+{
+    resume->counts = (struct js_resume_counts){0};
+    if (resume->ledger)
+        js_ledger_rewind(resume->ledger);
+}
+
+/* ---------------------------------------------------------------- one job */
+
+static int tell(const struct js_resume *resume, enum js_resume_change change,
+                uint64_t id)
+{
+    struct js_resume_news news = {.change = change, .id = id};
+    return resume->tell(resume->arg, &news);
+}
+
+static int tell_name(struct js_resume *resume, uint64_t id, const char *name)
+{
+    struct js_resume_news news = {JS_RESUME_NAMED, id, NULL, name};
+    if (!name[0] || js_ledger_find_name(resume->ledger, name) == id)
+        return 0;
+    /* Of a stream the name is put on record, and need not be known here. */
+    if (id <= js_ledger_count(resume->ledger) &&
+        js_ledger_name(resume->ledger, id, name) < 0)
+        return -1;
+    return resume->tell(resume->arg, &news);
+}
+
+/* Its name is another's now. (Should it stand elsewhere in the list without
+ * that name it comes back.) */
+static int replace(struct js_resume *resume, uint64_t id)
+{
+    if (js_ledger_is_matched(resume->ledger, id) ||
+        js_ledger_is_gone(resume->ledger, id))
+        return 0;
+    js_ledger_set_gone(resume->ledger, id, true);
+    return tell(resume, JS_RESUME_GONE, id);
+}
+
+/* It was never heard of. */
+static int accept_job(struct js_resume *resume, struct js_job *job,
+                      const struct js_identity *identity)
+{
+    struct js_resume_news news = {.change = JS_RESUME_ACCEPTED,
+                                  .identity = identity};
+    const char *name = js_job_name(job);
+    uint64_t namesake = js_ledger_find_name(resume->ledger, name);
+    bool is_changed = namesake > 0 && namesake <= resume->known;
+    resume->counts.changed += is_changed;
+    resume->counts.added += !is_changed;
+    if (is_changed && replace(resume, namesake) < 0)
+        return -1;
+    if (resume->is_stream)
+        job->id = resume->known + ++resume->streamed;
+    else
+        job->id = js_ledger_add(resume->ledger, identity);
+    news.id = job->id;
+    if (job->id == 0 || resume->tell(resume->arg, &news) < 0)
+        return -1;
+    return tell_name(resume, job->id, name);
+}
+
+static enum js_verdict verdict_of(const struct js_resume *resume,
+                                  enum js_standing standing,
+                                  enum js_verdict after)
+{
+    bool has_failed = standing == JS_STANDING_FAILED;
+    bool was_skipped = standing == JS_STANDING_SKIPPED;
+    if (after == JS_VERDICT_ASIDE)
+        return JS_VERDICT_ASIDE;
+    if (standing == JS_STANDING_SUCCEEDED)
+        return after == JS_VERDICT_RUN ? JS_VERDICT_RUN : JS_VERDICT_DONE;
+    if (resume->what == JS_RESUME_NOT_FAILED && has_failed)
+        return after == JS_VERDICT_RUN ? JS_VERDICT_RUN : JS_VERDICT_FAILED;
+    if (resume->what == JS_RESUME_ONLY_FAILED && !has_failed && !was_skipped)
+        return JS_VERDICT_ASIDE;
+    return JS_VERDICT_RUN;
+}
+
+static void count(struct js_resume *resume, bool is_new,
+                  enum js_standing standing, enum js_verdict verdict)
+{
+    struct js_resume_counts *counts = &resume->counts;
+    counts->runs += verdict == JS_VERDICT_RUN;
+    counts->aside += verdict == JS_VERDICT_ASIDE;
+    counts->stand += verdict == JS_VERDICT_FAILED;
+    if (is_new)
+        return;
+    if (standing == JS_STANDING_SUCCEEDED)
+        *(verdict == JS_VERDICT_RUN ? &counts->again : &counts->done) += 1;
+    else if (standing == JS_STANDING_LEFT)
+        counts->left++;
+    else
+        counts->failed++;
+}
+
+/* It is in the ledger. */
+static int renew(struct js_resume *resume, const struct js_job *job,
+                 enum js_standing standing, enum js_verdict verdict)
+{
+    if (js_ledger_is_gone(resume->ledger, job->id)) {
+        js_ledger_set_gone(resume->ledger, job->id, false);
+        if (tell(resume, JS_RESUME_BACK, job->id) < 0)
+            return -1;
+    }
+    if (standing == JS_STANDING_SUCCEEDED && verdict == JS_VERDICT_RUN) {
+        js_ledger_set(resume->ledger, job->id, JS_STANDING_LEFT);
+        if (tell(resume, JS_RESUME_AGAIN, job->id) < 0)
+            return -1;
+    }
+    return tell_name(resume, job->id, js_job_name(job));
+}
+
+int js_resume_judge(struct js_resume *resume, struct js_job *job,
+                    enum js_verdict after, enum js_verdict *ret)
+{
+    enum js_standing standing = JS_STANDING_LEFT;
+    *ret = JS_VERDICT_RUN;
+    if (!resume->ledger) {
+        resume->counts.added++;
+        resume->counts.runs++;
+        return 0;
+    }
+    struct js_identity identity = js_identity_of(job);
+    uint64_t id = js_ledger_match(resume->ledger, &identity);
+    if (id > 0) {
+        job->id = id;
+        standing = js_ledger_standing(resume->ledger, id);
+    }
+    *ret = verdict_of(resume, standing, after);
+    count(resume, id == 0, standing, *ret);
+    return id == 0 ? accept_job(resume, job, &identity)
+                   : renew(resume, job, standing, *ret);
+}
+
+/* ---------------------------------------------------------------- the list */
+
+int js_resume_end(struct js_resume *resume)
+{
+    struct js_ledger *ledger = resume->ledger;
+    for (uint64_t id = 1; ledger && id <= resume->known; id++) {
+        if (js_ledger_is_matched(ledger, id) || js_ledger_is_gone(ledger, id))
+            continue;
+        resume->counts.gone++;
+        js_ledger_set_gone(ledger, id, true);
+        if (tell(resume, JS_RESUME_GONE, id) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int add_count(struct js_buf *buf, uint64_t count, const char *what)
+{
+    if (count == 0)
+        return 0;
+    return js_buf_printf(buf, ", %" PRIu64 " %s", count, what);
+}
+
+int js_resume_describe(const struct js_resume_counts *counts,
+                       struct js_buf *buf)
+{
+    if (js_buf_printf(buf, "%" PRIu64 " done", counts->done) < 0 ||
+        add_count(buf, counts->failed, "failed") < 0 ||
+        add_count(buf, counts->left, "left") < 0 ||
+        add_count(buf, counts->again, "again") < 0 ||
+        add_count(buf, counts->changed, "changed") < 0 ||
+        add_count(buf, counts->added, "new") < 0 ||
+        add_count(buf, counts->gone, "gone") < 0)
+        return -1;
+    return js_buf_printf(buf, ": %" PRIu64 " to run", counts->runs);
+}

@@ -1,0 +1,87 @@
+#include "node/sig.h"
+
+#include <signal.h>
+#include <stddef.h>
+
+static const int caught[] = {SIGUSR1, SIGUSR2, SIGTERM,
+                             SIGINT,  SIGHUP,  SIGCONT};
+enum { CAUGHT = sizeof(caught) / sizeof(caught[0]) };
+
+/* Set by the handler. */
+static volatile sig_atomic_t request, request_signal, warned;
+
+static struct sigaction old[CAUGHT];
+
+static void ask(enum js_request wanted, int signo)
+{
+    if (wanted <= (enum js_request)request)
+        return;
+    request = (sig_atomic_t)wanted;
+    request_signal = signo;
+}
+
+static void on_signal(int signo)
+{
+    switch (signo) {
+    case SIGUSR1:
+    case SIGUSR2:
+        ask(JS_REQUEST_DRAIN, signo);
+        break;
+    case SIGCONT:
+        warned = 1;
+        break;
+    default:
+        ask(request >= JS_REQUEST_HURRY ? JS_REQUEST_NOW : JS_REQUEST_HURRY,
+            signo);
+        break;
+    }
+}
+
+void js_sig_catch(void)
+{
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    request = JS_REQUEST_NONE;
+    request_signal = warned = 0;
+    sigfillset(&action.sa_mask);
+    for (int i = 0; i < CAUGHT; i++) {
+        sigaction(caught[i], NULL, &old[i]);
+        if (old[i].sa_handler != SIG_IGN)
+            sigaction(caught[i], &action, NULL);
+    }
+}
+
+void js_sig_restore(void)
+{
+    for (int i = 0; i < CAUGHT; i++)
+        sigaction(caught[i], &old[i], NULL);
+}
+
+enum js_request js_sig_request(void)
+{
+    return (enum js_request)request;
+}
+
+const char *js_sig_name(void)
+{
+    switch (request_signal) {
+    case SIGUSR1:
+        return "SIGUSR1";
+    case SIGUSR2:
+        return "SIGUSR2";
+    case SIGTERM:
+        return "SIGTERM";
+    case SIGINT:
+        return "SIGINT";
+    case SIGHUP:
+        return "SIGHUP";
+    default:
+        return "";
+    }
+}
+
+bool js_sig_take_warning(void)
+{
+    bool was_warned = warned;
+    warned = 0;
+    return was_warned;
+}

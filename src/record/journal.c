@@ -1,0 +1,732 @@
+#include "record/journal.h"
+
+#include "base/clock.h"
+#include "base/fdio.h"
+#include "base/syncer.h"
+#include "record/journal_load.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <libgen.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    VERSION = 1,
+    /* Behind the end of the file so much is reserved, and again when less than
+     * half of it is left: some thousand records. */
+    ROOM = 1024 * 1024,
+    RETRIES = 10, /* of opening a file that is being replaced */
+};
+
+/* How soon to look again at a sync that is late. */
+static const int64_t look_again_ns = 20 * JS_NS_PER_MS;
+
+struct js_journal {
+    struct js_journal_config config;
+    char *path; /* owned, as is the next */
+    char *host;
+    int fd; /* -1: there is no file yet */
+    bool has_jobs;
+    bool has_begun;
+    bool is_locked; /* by flock(2) */
+    off_t size;     /* of the file, as far as it is whole */
+    off_t room_end; /* up to here it is reserved */
+    bool has_room;  /* the file system can reserve */
+
+    struct js_line *line; /* JOBS, AGAIN ... being gathered, if count > 0; and
+                             room to format others */
+    struct js_buf buf;    /* records that wait to be written */
+    size_t written;       /* of these */
+    uint64_t finishes;    /* among them */
+
+    struct js_syncer syncer;
+    bool is_dirty;       /* written, and no sync has begun since */
+    int64_t sync_due_ns; /* while it is dirty or one is running */
+    int64_t synced_ns;   /* when the last has begun */
+    int sync_error;      /* kept: what was lost does not come back */
+};
+
+static void journal_free(struct js_journal *journal)
+{
+    if (!journal)
+        return;
+    int saved = errno;
+    js_syncer_end(&journal->syncer, true);
+    js_fd_close(&journal->fd);
+    js_buf_release(&journal->buf);
+    free(journal->line);
+    free(journal->path);
+    free(journal->host);
+    free(journal);
+    errno = saved;
+}
+
+static struct js_journal *journal_new(const struct js_journal_config *config)
+{
+    struct js_journal *journal = calloc(1, sizeof(*journal));
+    if (!journal)
+        return NULL;
+    journal->config = *config;
+    journal->fd = -1;
+    journal->sync_due_ns = JS_NEVER_NS;
+    journal->has_room = true;
+    journal->path = strdup(config->path);
+    journal->host = strdup(config->host);
+    journal->line = calloc(1, sizeof(*journal->line));
+    if (journal->path && journal->host && journal->line)
+        return journal;
+    journal_free(journal);
+    return NULL;
+}
+
+/* ---------------------------------------------------------------- the lock */
+
+/* When the process started, as the kernel counts it; 0: there is none. */
+static uint64_t start_of(uint64_t pid)
+{
+    char path[64], text[1024];
+    uint64_t started = 0;
+    snprintf(path, sizeof(path), "/proc/%" PRIu64 "/stat", pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return 0;
+    ssize_t len = js_pread_full(fd, text, sizeof(text) - 1, 0);
+    js_fd_close(&fd);
+    text[len > 0 ? len : 0] = '\0';
+    /* Field 22; the second may hold blanks, and ends with the last ')'. */
+    const char *at = strrchr(text, ')');
+    for (int field = 2; at && field < 22; field++)
+        at = strchr(at + 1, ' ');
+    if (at)
+        started = strtoull(at + 1, NULL, 10);
+    return started;
+}
+
+/* The machine since its last boot; 0 where the system does not tell. */
+static uint64_t boot_of_host(void)
+{
+    char text[40] = "";
+    int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+    if (fd >= 0 && js_pread_full(fd, text, 8, 0) < 0)
+        text[0] = '\0';
+    js_fd_close(&fd);
+    return strtoull(text, NULL, 16);
+}
+
+static int refuse_in_use(const struct js_journal *journal,
+                         const struct js_journal_holder *holder,
+                         struct js_err *err)
+{
+    if (!holder->is_known)
+        js_err_set(err, "%s is in use by another run", journal->path);
+    else
+        js_err_set(err,
+                   "%s is in use by a run on %s, process %" PRIu64
+                   ": wait until it has ended, or end it",
+                   journal->path, holder->host, holder->pid);
+    return JS_JOURNAL_REFUSED;
+}
+
+/* Who holds it is in the file, as far as it can be read. */
+static int refuse_locked(const struct js_journal *journal, struct js_err *err)
+{
+    struct js_journal_contents contents;
+    struct js_ledger *ledger = js_ledger_new();
+    struct js_err ignored;
+    memset(&contents, 0, sizeof(contents));
+    if (ledger)
+        js_journal_load(journal->fd, journal->path, ledger, &contents,
+                        &ignored);
+    js_ledger_free(ledger);
+    return refuse_in_use(journal, &contents.holder, err);
+}
+
+/* Where flock(2) may not tell: the last run has not said that it ended. */
+static int check_holder(const struct js_journal *journal,
+                        const struct js_journal_holder *holder,
+                        struct js_err *err)
+{
+    if (!holder->is_known || holder->has_ended || journal->config.is_forced)
+        return 0;
+    if (strcmp(holder->host, journal->host) == 0) {
+        bool is_alive = holder->boot == boot_of_host() &&
+                        start_of(holder->pid) == holder->started;
+        return journal->is_locked || !is_alive
+                   ? 0
+                   : refuse_in_use(journal, holder, err);
+    }
+    js_err_set(err,
+               "%s was begun by a run on %s, process %" PRIu64 ", that has not "
+               "said that it ended: if it is gone, add --force-lock",
+               journal->path, holder->host, holder->pid);
+    return JS_JOURNAL_REFUSED;
+}
+
+static bool is_still_there(const struct js_journal *journal)
+{
+    struct stat ours, theirs;
+    return fstat(journal->fd, &ours) == 0 &&
+           stat(journal->path, &theirs) == 0 && ours.st_dev == theirs.st_dev &&
+           ours.st_ino == theirs.st_ino;
+}
+
+/* 0; 1 if somebody else has it; or -1 with errno. */
+static int lock_file(struct js_journal *journal)
+{
+    if (flock(journal->fd, LOCK_EX | LOCK_NB) == 0) {
+        journal->is_locked = true;
+        return 0;
+    }
+    return errno == EWOULDBLOCK ? 1 : errno == EINTR ? -1 : 0;
+}
+
+/* ---------------------------------------------------------------- opening */
+
+static int cannot(const struct js_journal *journal, const char *what,
+                  struct js_err *err)
+{
+    const char *hint = "";
+    if (errno == EACCES || errno == EPERM || errno == EROFS || errno == ENOENT)
+        hint = "; name another file with --journal, or use --no-journal";
+    if (errno == ELOOP)
+        hint = "; it is a symbolic link: name its target with --journal";
+    js_err_set(err, "cannot %s the journal %s: %s%s", what, journal->path,
+               js_errno_text(errno), hint);
+    return JS_JOURNAL_CANNOT;
+}
+
+static int check_kind(const struct js_journal *journal, struct js_err *err)
+{
+    struct stat st;
+    if (fstat(journal->fd, &st) < 0)
+        return cannot(journal, "open", err);
+    if (S_ISREG(st.st_mode))
+        return 0;
+    js_err_set(err,
+               "the journal %s is not a regular file: name another with "
+               "--journal",
+               journal->path);
+    return JS_JOURNAL_REFUSED;
+}
+
+/* Opens the file, if it is there. */
+static int open_file(struct js_journal *journal, struct js_err *err)
+{
+    int mode = journal->config.is_read_only ? O_RDONLY : O_RDWR;
+    journal->fd = open(journal->path, mode | O_APPEND | O_NOFOLLOW | O_CLOEXEC |
+                                          O_NOCTTY | O_NONBLOCK);
+    if (journal->fd < 0)
+        return errno == ENOENT ? 0 : cannot(journal, "open", err);
+    return check_kind(journal, err);
+}
+
+/* Until the file that is locked is the one of that name. */
+static int open_locked(struct js_journal *journal, struct js_err *err)
+{
+    for (int i = 0; i < RETRIES; i++) {
+        int rc = open_file(journal, err);
+        if (rc < 0 || journal->fd < 0 || journal->config.is_read_only)
+            return rc;
+        rc = lock_file(journal);
+        if (rc > 0)
+            return refuse_locked(journal, err);
+        if (rc == 0 && is_still_there(journal))
+            return 0;
+        js_fd_close(&journal->fd);
+    }
+    return cannot(journal, "lock", err);
+}
+
+/* Appends the torn tail to FILE.torn. */
+static int save_tail(const struct js_journal *journal, const char *path,
+                     const struct js_journal_contents *contents)
+{
+    struct js_buf tail = JS_BUF_INIT;
+    size_t size = (size_t)(contents->size - contents->valid);
+    int rc = -1;
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC,
+                  0600);
+    if (fd >= 0 && js_buf_reserve(&tail, size) == 0 &&
+        js_pread_full(journal->fd, tail.data, size, (off_t)contents->valid) ==
+            (ssize_t)size &&
+        js_write_full(fd, tail.data, size) == 0)
+        rc = fsync(fd);
+    js_fd_close(&fd);
+    js_buf_release(&tail);
+    return rc;
+}
+
+static int cut_tail(struct js_journal *journal,
+                    const struct js_journal_contents *contents,
+                    struct js_err *err)
+{
+    struct js_buf path = JS_BUF_INIT;
+    int rc = -1;
+    if (js_buf_printf(&path, "%s.torn", journal->path) == 0 &&
+        js_buf_string(&path))
+        rc = save_tail(journal, path.data, contents);
+    if (rc == 0)
+        rc = ftruncate(journal->fd, (off_t)contents->valid);
+    if (rc == 0)
+        js_log(&journal->config.log,
+               "%s: the last %" PRIu64 " bytes, from offset %" PRIu64
+               ", are no whole record: they are kept in %s and cut off; what "
+               "they may have said is run again",
+               journal->path, contents->size - contents->valid, contents->valid,
+               path.data);
+    else
+        rc = cannot(journal, "cut the torn end of", err);
+    js_buf_release(&path);
+    return rc;
+}
+
+static int load(struct js_journal *journal, struct js_ledger *ledger,
+                struct js_err *err)
+{
+    struct js_journal_contents contents;
+    if (js_journal_load(journal->fd, journal->path, ledger, &contents, err) < 0)
+        return errno == EBADMSG ? JS_JOURNAL_REFUSED : JS_JOURNAL_CANNOT;
+    journal->size = (off_t)contents.valid;
+    journal->has_jobs = js_ledger_count(ledger) > 0;
+    if (journal->config.is_read_only)
+        return 0;
+    int rc = check_holder(journal, &contents.holder, err);
+    if (rc == 0 && contents.size > contents.valid)
+        rc = cut_tail(journal, &contents, err);
+    return rc;
+}
+
+/* What is there is no longer of this name; it is closed when that is done. */
+static int set_aside(struct js_journal *journal, struct js_err *err)
+{
+    struct js_buf path = JS_BUF_INIT;
+    int rc = -1;
+    if (js_buf_printf(&path, "%s.old", journal->path) == 0 &&
+        js_buf_string(&path))
+        rc = rename(journal->path, path.data);
+    js_buf_release(&path);
+    js_fd_close(&journal->fd);
+    return rc < 0 ? cannot(journal, "set aside", err) : 0;
+}
+
+/* What it says does not matter, be it damaged; but who holds it does. */
+static int look_at_holder(struct js_journal *journal, struct js_err *err)
+{
+    struct js_journal_contents contents = {0};
+    struct js_ledger *ignored = js_ledger_new();
+    if (!ignored)
+        return cannot(journal, "read", err);
+    js_journal_load(journal->fd, journal->path, ignored, &contents, err);
+    js_ledger_free(ignored);
+    return check_holder(journal, &contents.holder, err);
+}
+
+static int open_journal(struct js_journal *journal, struct js_ledger *ledger,
+                        struct js_err *err)
+{
+    int rc = open_locked(journal, err);
+    if (rc < 0 || journal->fd < 0)
+        return rc;
+    if (!journal->config.is_fresh)
+        return load(journal, ledger, err);
+    return journal->config.is_read_only ? 0 : look_at_holder(journal, err);
+}
+
+int js_journal_open(const struct js_journal_config *config,
+                    struct js_ledger *ledger, struct js_journal **ret,
+                    struct js_err *err)
+{
+    struct js_journal *journal = journal_new(config);
+    if (!journal) {
+        js_err_errno(err, "the journal %s", config->path);
+        return JS_JOURNAL_CANNOT;
+    }
+    int rc = open_journal(journal, ledger, err);
+    if (rc == 0)
+        *ret = journal;
+    else
+        journal_free(journal);
+    return rc;
+}
+
+bool js_journal_has_jobs(const struct js_journal *journal)
+{
+    return journal->has_jobs;
+}
+
+/* ---------------------------------------------------------------- writing */
+
+static int add_line(struct js_journal *journal, const struct js_line *line)
+{
+    return js_line_format(&journal->buf, line);
+}
+
+/* What has been gathered becomes a record. */
+static int end_gathering(struct js_journal *journal)
+{
+    if (journal->line->count == 0)
+        return 0;
+    if (add_line(journal, journal->line) < 0)
+        return -1;
+    journal->line->count = 0;
+    return 0;
+}
+
+static size_t waiting_bytes(const struct js_journal *journal)
+{
+    return journal->buf.len - journal->written;
+}
+
+/* All of it, or -1 with errno. */
+static int write_waiting(struct js_journal *journal)
+{
+    while (waiting_bytes(journal) > 0) {
+        ssize_t n = write(journal->fd, journal->buf.data + journal->written,
+                          waiting_bytes(journal));
+        if (n < 0 && errno != EINTR)
+            return -1;
+        if (n <= 0)
+            continue;
+        journal->written += (size_t)n;
+        journal->size += n;
+        journal->is_dirty = true;
+    }
+    journal->buf.len = journal->written = 0;
+    journal->finishes = 0;
+    return 0;
+}
+
+/* Keeps room behind the end: for what runs when the disk is full. */
+static int reserve_room(struct js_journal *journal)
+{
+    if (!journal->has_room || journal->room_end - journal->size >= ROOM / 2)
+        return 0;
+    off_t end = journal->size + ROOM;
+    if (fallocate(journal->fd, FALLOC_FL_KEEP_SIZE, journal->size, ROOM) == 0)
+        journal->room_end = end;
+    else if (errno != ENOSPC && errno != EDQUOT && errno != EINTR)
+        journal->has_room = false; /* not here */
+    else if (errno != EINTR)
+        return -1;
+    return 0;
+}
+
+static int start_sync(struct js_journal *journal, int64_t now_ns)
+{
+    if (!is_still_there(journal)) {
+        errno = ENOENT;
+        return -1;
+    }
+    journal->is_dirty = false;
+    journal->synced_ns = now_ns;
+    return js_syncer_start(&journal->syncer, journal->fd);
+}
+
+/* Takes the end of a sync; a failure is one for good. */
+static int end_sync(struct js_journal *journal, bool wait)
+{
+    if (js_syncer_end(&journal->syncer, wait) < 0)
+        journal->sync_error = errno;
+    errno = journal->sync_error;
+    return errno ? -1 : 0;
+}
+
+static int64_t sync_due_ns(const struct js_journal *journal, int64_t now_ns)
+{
+    if (journal->config.sync_ns == JS_JOURNAL_NO_SYNC ||
+        (!journal->is_dirty && !journal->syncer.is_running))
+        return JS_NEVER_NS;
+    if (journal->syncer.is_running)
+        return now_ns + look_again_ns;
+    return journal->synced_ns + journal->config.sync_ns;
+}
+
+static int sync_if_due(struct js_journal *journal, int64_t now_ns)
+{
+    bool is_each = journal->config.sync_ns == 0;
+    if (end_sync(journal, false) < 0)
+        return -1;
+    journal->sync_due_ns = sync_due_ns(journal, now_ns);
+    if (!journal->is_dirty || journal->syncer.is_running ||
+        journal->sync_due_ns > now_ns)
+        return 0;
+    if (start_sync(journal, now_ns) < 0 || end_sync(journal, is_each) < 0)
+        return -1;
+    journal->sync_due_ns = sync_due_ns(journal, now_ns);
+    return 0;
+}
+
+static int write_error(const struct js_journal *journal, struct js_err *err)
+{
+    return js_err_set(err, "cannot write to the journal %s: %s", journal->path,
+                      errno == ENOENT ? "it is no longer there"
+                                      : js_errno_text(errno));
+}
+
+int js_journal_commit(struct js_journal *journal, int64_t now_ns,
+                      struct js_err *err)
+{
+    if (end_gathering(journal) < 0)
+        return js_err_errno(err, "the journal %s", journal->path);
+    if (write_waiting(journal) < 0 || reserve_room(journal) < 0 ||
+        sync_if_due(journal, now_ns) < 0)
+        return write_error(journal, err);
+    return 0;
+}
+
+int js_journal_make_safe(struct js_journal *journal, struct js_err *err)
+{
+    if (end_gathering(journal) < 0)
+        return js_err_errno(err, "the journal %s", journal->path);
+    if (write_waiting(journal) < 0 || end_sync(journal, true) < 0)
+        return write_error(journal, err);
+    if (!journal->is_dirty || journal->config.sync_ns == JS_JOURNAL_NO_SYNC)
+        return 0;
+    journal->is_dirty = false;
+    if (!is_still_there(journal))
+        errno = ENOENT;
+    else if (fdatasync(journal->fd) == 0)
+        return 0;
+    return write_error(journal, err);
+}
+
+int64_t js_journal_deadline_ns(const struct js_journal *journal)
+{
+    return journal->sync_due_ns;
+}
+
+/* ---------------------------------------------------------------- beginning */
+
+static int sync_folder(const char *path)
+{
+    char *copy = strdup(path);
+    int fd =
+        copy ? open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    /* Some file systems cannot: then the file's own sync must do. */
+    int rc = fd < 0 || (fsync(fd) < 0 && errno == EIO) ? -1 : 0;
+    js_fd_close(&fd);
+    free(copy);
+    return rc;
+}
+
+static int make_file(struct js_journal *journal, struct js_err *err)
+{
+    journal->fd = open(
+        journal->path,
+        O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (journal->fd < 0 && errno == EEXIST) {
+        js_err_set(err, "%s is in use by another run, which has just begun",
+                   journal->path);
+        return JS_JOURNAL_REFUSED;
+    }
+    if (journal->fd < 0)
+        return cannot(journal, "make", err);
+    if (lock_file(journal) > 0)
+        return refuse_in_use(journal, &(struct js_journal_holder){0}, err);
+    return sync_folder(journal->path) < 0 ? cannot(journal, "make", err) : 0;
+}
+
+/* The records that stand in front of what was gathered. */
+static int put_beginning(struct js_journal *journal, struct js_buf *buf)
+{
+    uint64_t pid = (uint64_t)getpid();
+    struct js_line *line = journal->line;
+    *line = (struct js_line){.kind = JS_LINE_HEAD, .id = VERSION};
+    if (journal->size == 0 && js_line_format(buf, line) < 0)
+        return -1;
+    *line = (struct js_line){.kind = JS_LINE_RUN,
+                             .pid = pid,
+                             .started = start_of(pid),
+                             .boot = boot_of_host(),
+                             .unix_us =
+                                 (uint64_t)(js_clock_unix_ns() / JS_NS_PER_US)};
+    snprintf(line->text, sizeof(line->text), "%s", journal->host);
+    int rc = js_line_format(buf, line);
+    *line = (struct js_line){.kind = JS_LINE_UNKNOWN};
+    return rc;
+}
+
+static int begin(struct js_journal *journal, struct js_err *err)
+{
+    struct js_buf first = JS_BUF_INIT;
+    if (end_gathering(journal) < 0 || put_beginning(journal, &first) < 0 ||
+        js_buf_append(&first, journal->buf.data, journal->buf.len) < 0) {
+        js_buf_release(&first);
+        js_err_errno(err, "the journal %s", journal->path);
+        return JS_JOURNAL_CANNOT;
+    }
+    js_buf_release(&journal->buf);
+    journal->buf = first;
+    journal->has_begun = true;
+    if (write_waiting(journal) < 0 || reserve_room(journal) < 0 ||
+        (journal->config.sync_ns != JS_JOURNAL_NO_SYNC &&
+         fdatasync(journal->fd) < 0))
+        return cannot(journal, "write to", err);
+    journal->is_dirty = false;
+    return 0;
+}
+
+int js_journal_begin(struct js_journal *journal, struct js_err *err)
+{
+    int rc = 0;
+    if (journal->config.is_fresh && journal->fd >= 0)
+        rc = set_aside(journal, err);
+    if (rc == 0 && journal->fd < 0)
+        rc = make_file(journal, err);
+    return rc < 0 ? rc : begin(journal, err);
+}
+
+/* ---------------------------------------------------------------- records */
+
+/* Room for one more of this kind in the record being gathered. */
+static struct js_line *gather(struct js_journal *journal,
+                              enum js_line_kind kind, uint64_t id)
+{
+    struct js_line *line = journal->line;
+    bool follows = kind != JS_LINE_JOBS || id == line->id + line->count;
+    if (line->count > 0 &&
+        (line->kind != kind || line->count == JS_LINE_LIST || !follows) &&
+        end_gathering(journal) < 0)
+        return NULL;
+    if (line->count == 0) {
+        line->kind = kind;
+        line->id = id;
+    }
+    return line;
+}
+
+static int gather_id(struct js_journal *journal, enum js_line_kind kind,
+                     uint64_t id)
+{
+    struct js_line *line = gather(journal, kind, 0);
+    if (!line)
+        return -1;
+    line->ids[line->count++] = id;
+    return 0;
+}
+
+static int gather_job(struct js_journal *journal,
+                      const struct js_resume_news *news)
+{
+    struct js_line *line = gather(journal, JS_LINE_JOBS, news->id);
+    if (!line)
+        return -1;
+    line->identities[line->count++] = *news->identity;
+    return 0;
+}
+
+/* One that would not fit is left out: nothing but "changed" depends on it. */
+static int add_name(struct js_journal *journal, uint64_t id, const char *name)
+{
+    struct js_line *line = journal->line;
+    if (strlen(name) >= sizeof(line->text))
+        return 0;
+    if (end_gathering(journal) < 0)
+        return -1;
+    line->kind = JS_LINE_NAME;
+    line->id = id;
+    snprintf(line->text, sizeof(line->text), "%s", name);
+    return add_line(journal, line);
+}
+
+int js_journal_add_news(struct js_journal *journal,
+                        const struct js_resume_news *news)
+{
+    switch (news->change) {
+    case JS_RESUME_ACCEPTED:
+        return gather_job(journal, news);
+    case JS_RESUME_NAMED:
+        return add_name(journal, news->id, news->name);
+    case JS_RESUME_AGAIN:
+        return gather_id(journal, JS_LINE_AGAIN, news->id);
+    case JS_RESUME_GONE:
+        return gather_id(journal, JS_LINE_GONE, news->id);
+    case JS_RESUME_BACK:
+        return gather_id(journal, JS_LINE_BACK, news->id);
+    }
+    return 0;
+}
+
+int js_journal_add_slave(struct js_journal *journal, unsigned slave,
+                         uint32_t slots, const char *host)
+{
+    struct js_line *line = journal->line;
+    if (end_gathering(journal) < 0)
+        return -1;
+    line->kind = JS_LINE_SLAVE;
+    line->id = slave;
+    line->slots = slots;
+    snprintf(line->text, sizeof(line->text), "%s", host);
+    return add_line(journal, line);
+}
+
+static enum js_line_kind kind_of(const struct js_finish *finish)
+{
+    if (finish->fate == JS_FATE_SKIPPED)
+        return JS_LINE_SKIPPED;
+    if (finish->outcome.cause == JS_CAUSE_STOPPED)
+        return JS_LINE_STOPPED;
+    if (finish->fate == JS_FATE_RETRIED)
+        return JS_LINE_RETRIED;
+    return js_outcome_succeeded(&finish->outcome) ? JS_LINE_OK : JS_LINE_FAILED;
+}
+
+int js_journal_add_finish(struct js_journal *journal,
+                          const struct js_finish *finish, uint64_t parent_id)
+{
+    struct js_line *line = journal->line;
+    if (end_gathering(journal) < 0)
+        return -1;
+    line->kind = kind_of(finish);
+    line->id = finish->job->id;
+    line->parent = parent_id;
+    line->attempt = finish->job->attempt;
+    line->slave = finish->slave;
+    line->cores = finish->cores;
+    line->outcome = finish->outcome;
+    journal->finishes++;
+    return add_line(journal, line);
+}
+
+/* ---------------------------------------------------------------- the end */
+
+static int finish_file(struct js_journal *journal, int status,
+                       struct js_err *err)
+{
+    struct js_line *line = journal->line;
+    if (end_gathering(journal) < 0)
+        return js_err_errno(err, "the journal %s", journal->path);
+    line->kind = JS_LINE_END;
+    line->status = (uint64_t)status;
+    line->unix_us = (uint64_t)(js_clock_unix_ns() / JS_NS_PER_US);
+    if (add_line(journal, line) < 0)
+        return js_err_errno(err, "the journal %s", journal->path);
+    int rc = js_journal_make_safe(journal, err);
+    /* Gives back the room behind the end; not worth a word if it cannot. */
+    if (rc == 0 && journal->room_end > journal->size)
+        rc = ftruncate(journal->fd, journal->size) < 0
+                 ? write_error(journal, err)
+                 : 0;
+    return rc;
+}
+
+int js_journal_close(struct js_journal *journal, int status, struct js_err *err,
+                     uint64_t *ret_unwritten)
+{
+    int rc = 0;
+    if (!journal)
+        return 0;
+    if (journal->has_begun && status >= 0)
+        rc = finish_file(journal, status, err);
+    if (ret_unwritten)
+        *ret_unwritten = journal->finishes;
+    journal_free(journal);
+    return rc;
+}

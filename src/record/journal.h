@@ -1,0 +1,146 @@
+/*
+ * journal - the crash-safe record of what became of every job.
+ *
+ * The only thing that a later run needs to go on. Owns the file, its format
+ * and its lock. Filled into a ledger (core/ledger.h) when it is opened; what
+ * happens from then on is appended. Nothing is ever overwritten.
+ *
+ * THE FORMAT, version 1
+ *
+ * Text, one record a line, which ends in a newline. A record is the checksum of
+ * the rest (CRC-32, base/crc32.h; eight lower-case hexadecimal digits), a
+ * blank, and the rest: a word and its fields, separated by single blanks.
+ * Numbers are decimal without sign; times are microseconds (_us); a final field
+ * in capitals takes the rest of the line and is escaped as js_buf_escape()
+ * does. The first record, and no other, is
+ *
+ *     jobsched-journal 1
+ *
+ * and the others are
+ *
+ *     run pid started boot unix_us HOST   a run begins: the process that holds
+ *                                   the journal, when it started (field 22 of
+ *                                   /proc/PID/stat), the boot of its host
+ *     jobs first identity ...       accepted under the ids first, first + 1 ...
+ *                                   which follow on the highest so far;
+ *                                   an identity (core/identity.h) is 32
+ *                                   hexadecimal digits
+ *     name id NAME                  of a job; the last of a name has it
+ *     again id ...                  their success counts no more: what they
+ *                                   come after runs again
+ *     gone id ...                   no longer in the list
+ *     back id ...                   in the list again
+ *     slave slave slots HOST        takes part in this run
+ *     ok id ATTEMPT                 an attempt that succeeded, and likewise:
+ *     failed id ATTEMPT             it failed for good
+ *     retried id ATTEMPT            it failed, and runs again in this run
+ *     stopped id ATTEMPT            it was ended because the run stopped, or
+ *                                   its slave was lost: it is not finished
+ *     skipped id parent             it was not run; parent (0: unknown) failed
+ *                                   or was skipped
+ *     end status unix_us            the run has ended, with this exit status
+ *
+ * where ATTEMPT is: attempt slave cores exit signal cause step errno start_us
+ * run_us user_us system_us max_rss_kib out_bytes err_bytes; cause and step are
+ * numbers of core/outcome.h, start_us is since 1970 by the slave's clock.
+ *
+ * Of a job the last record wins; one without any is not finished. A run that
+ * has not written its `end` was killed. A record whose word is not known is
+ * skipped, so that later versions may add some; a change of those above is
+ * another version.
+ *
+ * DAMAGE. Bytes that are no valid record, with none behind them, are a torn
+ * tail: they are appended to FILE.torn and cut off, with a warning. With a
+ * valid record behind them the file is refused, and so are records that make no
+ * sense together (an id that was not accepted).
+ *
+ * LOCK. flock(2) on the file, held until js_journal_close(). Where that is not
+ * supported, or may be local to each host, the last `run` without an `end`
+ * counts: if its process is alive here, or it was on another host, the journal
+ * is refused.
+ *
+ * ROOM is reserved behind the end of the file where the file system can do so:
+ * when that fails for lack of space, what runs can still be recorded.
+ */
+#ifndef JS_RECORD_JOURNAL_H
+#define JS_RECORD_JOURNAL_H
+
+#include "base/err.h"
+#include "base/log.h"
+#include "core/ledger.h"
+#include "core/resume.h"
+#include "record/finish.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define JS_JOURNAL_NO_SYNC INT64_MAX
+
+struct js_journal_config {
+    const char *path;
+    const char *host;
+    bool is_fresh;     /* what is there is set aside as FILE.old */
+    bool is_forced;    /* a holder on another host is gone */
+    bool is_read_only; /* nothing is locked, cut or written */
+    int64_t sync_ns;   /* at most so much time between fdatasync(2)s that are
+                          due; 0: at each commit, which waits for it;
+                          JS_JOURNAL_NO_SYNC: none */
+    struct js_log log; /* a warning about a torn tail */
+};
+
+enum js_journal_refusal {
+    JS_JOURNAL_CANNOT = -1,  /* the system refuses: *err says what */
+    JS_JOURNAL_REFUSED = -2, /* in use, damaged, not a journal */
+};
+
+struct js_journal;
+
+/*
+ * Reads what is there into the ledger, which is empty, and locks it. A file
+ * that is not there is not made before js_journal_begin(). Returns 0 and
+ * *ret, or one of the above with *err.
+ */
+int js_journal_open(const struct js_journal_config *config,
+                    struct js_ledger *ledger, struct js_journal **ret,
+                    struct js_err *err);
+
+/* True if jobs were on record when it was opened. */
+bool js_journal_has_jobs(const struct js_journal *journal);
+
+/* Makes the file if need be, and writes that a run begins, before all that was
+ * added so far. 0, or as js_journal_open(). */
+int js_journal_begin(struct js_journal *journal, struct js_err *err);
+
+/* These gather, until the next commit. 0, or -1 with errno ENOMEM. */
+int js_journal_add_news(struct js_journal *journal,
+                        const struct js_resume_news *news);
+int js_journal_add_slave(struct js_journal *journal, unsigned slave,
+                         uint32_t slots, const char *host);
+/* parent_id: of a skipped job. */
+int js_journal_add_finish(struct js_journal *journal,
+                          const struct js_finish *finish, uint64_t parent_id);
+
+/*
+ * Writes what has gathered, and starts a sync when one is due. Returns 0, or -1
+ * with *err: what is not written is kept and tried again by the next call, and
+ * so is a sync. After a failure nothing new should be started.
+ */
+int js_journal_commit(struct js_journal *journal, int64_t now_ns,
+                      struct js_err *err);
+
+/* The same, and waits until all is on disk. */
+int js_journal_make_safe(struct js_journal *journal, struct js_err *err);
+
+/* When js_journal_commit() has something to do though nothing was added;
+ * JS_NEVER_NS: not by itself. */
+int64_t js_journal_deadline_ns(const struct js_journal *journal);
+
+/*
+ * Writes that the run has ended with this status (-1: writes nothing), makes it
+ * safe, unlocks and frees. 0, or -1 with *err; *ret_unwritten (NULL allowed) is
+ * then how many finished jobs are not in the file. NULL is allowed.
+ */
+int js_journal_close(struct js_journal *journal, int status, struct js_err *err,
+                     uint64_t *ret_unwritten);
+
+#endif

@@ -1,0 +1,67 @@
+/*
+ * journal_line - one record of the journal: to and from a line of text.
+ *
+ * Pure. The format is that of record/journal.h.
+ */
+#ifndef JS_RECORD_JOURNAL_LINE_H
+#define JS_RECORD_JOURNAL_LINE_H
+
+#include "base/buf.h"
+#include "core/identity.h"
+#include "core/outcome.h"
+#include "record/finish.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum js_line_kind {
+    JS_LINE_UNKNOWN = 0, /* valid, of a word that this version does not know */
+    JS_LINE_HEAD,
+    JS_LINE_RUN,
+    JS_LINE_JOBS,
+    JS_LINE_NAME,
+    JS_LINE_AGAIN,
+    JS_LINE_GONE,
+    JS_LINE_BACK,
+    JS_LINE_SLAVE,
+    JS_LINE_OK,
+    JS_LINE_FAILED,
+    JS_LINE_RETRIED,
+    JS_LINE_STOPPED,
+    JS_LINE_SKIPPED,
+    JS_LINE_END,
+};
+
+enum {
+    JS_LINE_LIST = 256,      /* numbers or identities in one record */
+    JS_LINE_MAX = 16 * 1024, /* bytes, the newline included */
+    JS_LINE_TEXT = 1024,     /* bytes of a HOST or NAME, with its NUL */
+};
+
+struct js_line {
+    enum js_line_kind kind;
+    uint64_t id; /* NAME, the attempts, SKIPPED; the first of JOBS; the
+                    version of HEAD; the slave of SLAVE */
+    uint64_t pid, started, boot;    /* RUN */
+    uint64_t unix_us;               /* RUN, END */
+    uint64_t parent;                /* SKIPPED */
+    uint64_t status;                /* END */
+    uint64_t slots;                 /* SLAVE */
+    uint32_t attempt, slave, cores; /* the attempts */
+    struct js_outcome outcome;      /* the attempts */
+    size_t count;                   /* JOBS, AGAIN, GONE, BACK */
+    uint64_t ids[JS_LINE_LIST];
+    struct js_identity identities[JS_LINE_LIST]; /* JOBS */
+    char text[JS_LINE_TEXT];                     /* NAME, HOST */
+};
+
+/* Appends the record with its checksum and newline. 0, or -1 with errno ENOMEM.
+ */
+int js_line_format(struct js_buf *buf, const struct js_line *line);
+
+/* `len` bytes without the newline. 0, or -1 with errno EBADMSG: no valid record
+ * (then *ret is not defined). */
+int js_line_parse(const char *bytes, size_t len, struct js_line *ret);
+
+#endif

@@ -1,0 +1,283 @@
+#include "record/journal_load.h"
+
+#include "base/fdio.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { PIECE = 1024 * 1024, VERSION = 1 };
+
+struct loading {
+    const char *name;
+    struct js_ledger *ledger;
+    struct js_journal_contents *contents;
+    struct js_line *line; /* large */
+    bool has_head;
+    struct js_err *err;
+};
+
+/* ---------------------------------------------------------------- records */
+
+/* Returns -1. */
+static int refuse(const struct loading *loading, const char *what)
+{
+    errno = EBADMSG;
+    return js_err_set(loading->err,
+                      "%s makes no sense at offset %" PRIu64
+                      ": %s; restore it, or start over with --fresh, which "
+                      "keeps it as %s.old",
+                      loading->name, loading->contents->valid, what,
+                      loading->name);
+}
+
+static int unknown_job(const struct loading *loading)
+{
+    if (errno != ENOENT)
+        return js_err_errno(loading->err, "cannot read %s", loading->name);
+    return refuse(loading, "it names a job that was not accepted");
+}
+
+static int take_jobs(struct loading *loading)
+{
+    const struct js_line *line = loading->line;
+    if (line->id != js_ledger_count(loading->ledger) + 1)
+        return refuse(loading, "the number of its jobs does not follow");
+    for (size_t i = 0; i < line->count; i++) {
+        if (js_ledger_add(loading->ledger, &line->identities[i]) == 0)
+            return js_err_errno(loading->err, "cannot read %s", loading->name);
+    }
+    return 0;
+}
+
+static int take_ids(struct loading *loading)
+{
+    const struct js_line *line = loading->line;
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < line->count; i++) {
+        if (line->kind == JS_LINE_AGAIN)
+            rc = js_ledger_set(loading->ledger, line->ids[i], JS_STANDING_LEFT);
+        else
+            rc = js_ledger_set_gone(loading->ledger, line->ids[i],
+                                    line->kind == JS_LINE_GONE);
+    }
+    return rc < 0 ? unknown_job(loading) : 0;
+}
+
+static int stand(struct loading *loading, enum js_standing standing)
+{
+    return js_ledger_set(loading->ledger, loading->line->id, standing) < 0
+               ? unknown_job(loading)
+               : 0;
+}
+
+static int take_run(struct loading *loading)
+{
+    const struct js_line *line = loading->line;
+    struct js_journal_holder *holder = &loading->contents->holder;
+    *holder = (struct js_journal_holder){.is_known = true,
+                                         .pid = line->pid,
+                                         .started = line->started,
+                                         .boot = line->boot};
+    memcpy(holder->host, line->text, sizeof(holder->host));
+    return 0;
+}
+
+static int take_end(struct loading *loading)
+{
+    loading->contents->holder.has_ended = true;
+    loading->contents->holder.status = loading->line->status;
+    return 0;
+}
+
+static int take_head(struct loading *loading)
+{
+    uint64_t version = loading->line->id;
+    if (loading->has_head)
+        return refuse(loading, "a journal begins in another");
+    loading->has_head = true;
+    if (version == VERSION)
+        return 0;
+    errno = EBADMSG;
+    return js_err_set(loading->err,
+                      "%s is of version %" PRIu64 ", and this jobsched knows "
+                      "version %d: use the one that wrote it, or --fresh",
+                      loading->name, version, VERSION);
+}
+
+static int take_name(struct loading *loading)
+{
+    const struct js_line *line = loading->line;
+    return js_ledger_name(loading->ledger, line->id, line->text) < 0
+               ? unknown_job(loading)
+               : 0;
+}
+
+static int take_line(struct loading *loading)
+{
+    enum js_line_kind kind = loading->line->kind;
+    if (!loading->has_head && kind != JS_LINE_HEAD)
+        return refuse(loading, "its first record is missing");
+    switch (kind) {
+    case JS_LINE_HEAD:
+        return take_head(loading);
+    case JS_LINE_RUN:
+        return take_run(loading);
+    case JS_LINE_JOBS:
+        return take_jobs(loading);
+    case JS_LINE_NAME:
+        return take_name(loading);
+    case JS_LINE_AGAIN:
+    case JS_LINE_GONE:
+    case JS_LINE_BACK:
+        return take_ids(loading);
+    case JS_LINE_OK:
+        return stand(loading, JS_STANDING_SUCCEEDED);
+    case JS_LINE_FAILED:
+        return stand(loading, JS_STANDING_FAILED);
+    case JS_LINE_SKIPPED:
+        return stand(loading, JS_STANDING_SKIPPED);
+    case JS_LINE_RETRIED:
+    case JS_LINE_STOPPED:
+        return stand(loading, JS_STANDING_LEFT);
+    case JS_LINE_END:
+        return take_end(loading);
+    case JS_LINE_SLAVE:
+    case JS_LINE_UNKNOWN:
+        break;
+    }
+    return 0;
+}
+
+/* ---------------------------------------------------------------- the tail */
+
+/* Whether a valid record begins at `at`. */
+static bool has_record(struct loading *loading, const char *at, size_t left)
+{
+    /* Most places are told from a record at a glance. */
+    if (left < 10 || at[8] != ' ' || !isxdigit((unsigned char)at[0]) ||
+        !isxdigit((unsigned char)at[7]))
+        return false;
+    const char *newline =
+        memchr(at, '\n', left < JS_LINE_MAX ? left : JS_LINE_MAX);
+    return newline &&
+           js_line_parse(at, (size_t)(newline - at), loading->line) == 0;
+}
+
+/* Whether the bytes may be what is left of the first record of a journal; if
+ * not they are somebody else's, and not to be cut. */
+static bool may_be_begun(const struct js_buf *tail)
+{
+    struct js_buf head = JS_BUF_INIT;
+    struct js_line line = {.kind = JS_LINE_HEAD, .id = VERSION};
+    size_t zeros = 0;
+    while (zeros < tail->len && tail->data[zeros] == '\0')
+        zeros++;
+    bool is_begun = js_line_format(&head, &line) == 0 && tail->len < head.len &&
+                    memcmp(tail->data, head.data, tail->len) == 0;
+    js_buf_release(&head);
+    return is_begun || zeros == tail->len;
+}
+
+/* Bytes that are no record, up to the end of the file. */
+static int judge_tail(struct loading *loading, const struct js_buf *tail)
+{
+    uint64_t offset = loading->contents->valid;
+    for (size_t i = 1; i < tail->len; i++) {
+        if (!has_record(loading, tail->data + i, tail->len - i))
+            continue;
+        errno = EBADMSG;
+        return js_err_set(loading->err,
+                          "%s is damaged at offset %" PRIu64 " (%zu bytes; "
+                          "valid records follow): restore it, or start over "
+                          "with --fresh, which keeps it as %s.old",
+                          loading->name, offset, i, loading->name);
+    }
+    if (loading->has_head || may_be_begun(tail))
+        return 0;
+    errno = EBADMSG;
+    return js_err_set(loading->err,
+                      "%s is not a journal of jobsched: name another file with "
+                      "--journal",
+                      loading->name);
+}
+
+static int read_tail(struct loading *loading, int fd)
+{
+    struct js_buf tail = JS_BUF_INIT;
+    uint64_t at = loading->contents->valid;
+    size_t size = (size_t)(loading->contents->size - at);
+    int rc = -1;
+    if (js_buf_reserve(&tail, size + 1) == 0) {
+        ssize_t n = js_pread_full(fd, tail.data, size, (off_t)at);
+        tail.len = n < 0 ? 0 : (size_t)n;
+        rc = n < 0 ? -1 : 0;
+    }
+    rc = rc < 0 ? js_err_errno(loading->err, "cannot read %s", loading->name)
+                : judge_tail(loading, &tail);
+    js_buf_release(&tail);
+    return rc;
+}
+
+/* ---------------------------------------------------------------- the file */
+
+/* The whole records at the front of the piece. Returns how many bytes they
+ * are, and -1 when they are refused. */
+static ssize_t take_piece(struct loading *loading, const char *bytes,
+                          size_t len)
+{
+    size_t at = 0;
+    const char *newline;
+    while ((newline = memchr(bytes + at, '\n', len - at))) {
+        size_t line_len = (size_t)(newline - (bytes + at));
+        if (js_line_parse(bytes + at, line_len, loading->line) < 0)
+            break;
+        if (take_line(loading) < 0)
+            return -1;
+        at += line_len + 1;
+        loading->contents->valid += line_len + 1;
+    }
+    return (ssize_t)at;
+}
+
+static int load(struct loading *loading, int fd, char *piece)
+{
+    struct js_journal_contents *contents = loading->contents;
+    for (;;) {
+        ssize_t n = js_pread_full(fd, piece, PIECE, (off_t)contents->valid);
+        if (n < 0)
+            return js_err_errno(loading->err, "cannot read %s", loading->name);
+        contents->size = contents->valid + (uint64_t)n;
+        ssize_t taken = take_piece(loading, piece, (size_t)n);
+        if (taken < 0)
+            return -1;
+        if (taken == 0)
+            return 0;
+    }
+}
+
+int js_journal_load(int fd, const char *name, struct js_ledger *ledger,
+                    struct js_journal_contents *ret, struct js_err *err)
+{
+    struct loading loading = {
+        .name = name, .ledger = ledger, .contents = ret, .err = err};
+    char *piece = malloc(PIECE);
+    int rc = -1;
+    *ret = (struct js_journal_contents){0};
+    loading.line = malloc(sizeof(*loading.line));
+    if (piece && loading.line)
+        rc = load(&loading, fd, piece);
+    else
+        js_err_errno(err, "cannot read %s", name);
+    off_t end = rc < 0 ? 0 : lseek(fd, 0, SEEK_END);
+    if (end > 0 && (uint64_t)end > ret->valid) {
+        ret->size = (uint64_t)end;
+        rc = read_tail(&loading, fd);
+    }
+    free(loading.line);
+    free(piece);
+    return rc;
+}

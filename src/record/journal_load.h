@@ -1,0 +1,41 @@
+/*
+ * journal_load - what a journal says, as a ledger.
+ *
+ * Pure but for the read callback; the format is that of record/journal.h.
+ */
+#ifndef JS_RECORD_JOURNAL_LOAD_H
+#define JS_RECORD_JOURNAL_LOAD_H
+
+#include "base/err.h"
+#include "core/ledger.h"
+#include "record/journal_line.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Who has begun the last run. */
+struct js_journal_holder {
+    bool is_known;
+    bool has_ended;
+    uint64_t pid, started, boot;
+    uint64_t status; /* if it has ended */
+    char host[JS_LINE_TEXT];
+};
+
+struct js_journal_contents {
+    uint64_t valid; /* bytes up to the end of the last valid record */
+    uint64_t size;  /* more than valid: behind it is a torn tail */
+    struct js_journal_holder holder;
+};
+
+/*
+ * Reads the file from its beginning into the ledger, which is empty. `name` is
+ * what errors call it. Returns 0, or -1 with *err and errno: EBADMSG when it is
+ * no journal, damaged, of a later version, or makes no sense; else what the
+ * system or memory refused.
+ */
+int js_journal_load(int fd, const char *name, struct js_ledger *ledger,
+                    struct js_journal_contents *ret, struct js_err *err);
+
+#endif

@@ -1,0 +1,214 @@
+#include "record/records.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* So many failed jobs are named one by one; the joblog has them all. */
+enum { FAILURES_SHOWN = 20 };
+
+/* What the jobs that come after a named one are told of its end. */
+struct mishap {
+    uint64_t id;
+    const char *reason; /* "after NAME, which ..." */
+    char name[];        /* and the reason behind it */
+};
+
+void js_records_release(struct js_records *records)
+{
+    size_t position = 0;
+    const char *name;
+    while ((name = js_strmap_next(&records->mishaps, &position)))
+        free(js_strmap_get(&records->mishaps, name));
+    js_strmap_release(&records->mishaps);
+}
+
+/* ---------------------------------------------------------------- mishaps */
+
+static int describe_mishap(const struct js_finish *finish, struct js_buf *text)
+{
+    if (js_buf_printf(text, "after %s, which ", js_job_name(finish->job)) < 0)
+        return -1;
+    return finish->fate == JS_FATE_SKIPPED
+               ? js_buf_puts(text, "was skipped")
+               : js_tally_mishap(&finish->outcome, text);
+}
+
+static struct mishap *mishap_new(uint64_t id, const char *name,
+                                 const char *reason)
+{
+    size_t name_size = strlen(name) + 1, reason_size = strlen(reason) + 1;
+    struct mishap *mishap = malloc(sizeof(*mishap) + name_size + reason_size);
+    if (!mishap)
+        return NULL;
+    memcpy(mishap->name, name, name_size);
+    memcpy(mishap->name + name_size, reason, reason_size);
+    mishap->id = id;
+    mishap->reason = mishap->name + name_size;
+    return mishap;
+}
+
+/* Without memory for it the reason is shorter. */
+static void keep_mishap(struct js_records *records,
+                        const struct js_finish *finish)
+{
+    struct js_buf text = JS_BUF_INIT;
+    const char *name = js_job_name(finish->job);
+    struct mishap *mishap = NULL;
+    if (!name[0])
+        return;
+    if (describe_mishap(finish, &text) == 0 && js_buf_string(&text))
+        mishap = mishap_new(finish->job->id, name, text.data);
+    if (mishap && js_strmap_put(&records->mishaps, mishap->name, mishap) < 0)
+        free(mishap);
+    js_buf_release(&text);
+}
+
+/* Of the job because of which this one is skipped; or NULL. */
+static const struct mishap *mishap_of(const struct js_records *records,
+                                      const char *parent)
+{
+    return parent ? js_strmap_get(&records->mishaps, parent) : NULL;
+}
+
+static const char *parent_of(const struct js_records *records,
+                             const struct js_finish *finish)
+{
+    return finish->fate == JS_FATE_SKIPPED
+               ? js_graph_name(records->graph, finish->parent)
+               : NULL;
+}
+
+static uint64_t parent_id(const struct js_records *records, const char *parent)
+{
+    const struct mishap *mishap = mishap_of(records, parent);
+    if (mishap)
+        return mishap->id;
+    return parent && records->ledger
+               ? js_ledger_find_name(records->ledger, parent)
+               : 0;
+}
+
+/* ---------------------------------------------------------------- a failure */
+
+static int describe_failure(const struct js_records *records,
+                            const struct js_finish *finish, struct js_buf *text)
+{
+    struct js_buf earlier = JS_BUF_INIT;
+    const char *parent = parent_of(records, finish);
+    const struct mishap *mishap = mishap_of(records, parent);
+    const char *reason = mishap ? mishap->reason : NULL;
+    if (!reason && parent &&
+        js_buf_printf(&earlier, "after %s, which failed in an earlier run",
+                      parent) == 0)
+        reason = js_buf_string(&earlier);
+    int rc = js_tally_describe(finish, reason, text);
+    js_buf_release(&earlier);
+    return rc;
+}
+
+static void show_failure(struct js_records *records,
+                         const struct js_finish *finish)
+{
+    struct js_buf text = JS_BUF_INIT;
+    const struct js_log *log = &records->console->log;
+    if (records->failures_shown > FAILURES_SHOWN)
+        return;
+    if (records->failures_shown++ == FAILURES_SHOWN)
+        js_log(log, "more failed jobs are not named here%s",
+               records->joblog ? ": see the joblog"
+                               : ": --joblog names them all");
+    else if (describe_failure(records, finish, &text) == 0)
+        js_log(log, "%s", js_buf_string(&text));
+    js_buf_release(&text);
+}
+
+/* ---------------------------------------------------------------- a job */
+
+static void add_to_joblog(struct js_records *records,
+                          const struct js_finish *finish)
+{
+    /* How many are missing is said at the end. */
+    if (js_joblog_add(records->joblog, finish) == 0 ||
+        records->is_joblog_lacking)
+        return;
+    records->is_joblog_lacking = true;
+    js_log(&records->console->log,
+           "joblog: job %" PRIu64 " is not in it, nor are some that follow: %s",
+           finish->job->id, js_errno_text(errno));
+}
+
+static void add_to_journal(struct js_records *records,
+                           const struct js_finish *finish)
+{
+    uint64_t parent = parent_id(records, parent_of(records, finish));
+    if (js_journal_add_finish(records->journal, finish, parent) < 0)
+        js_err_errno(&records->journal_error, "the journal lacks job %" PRIu64,
+                     finish->job->id);
+}
+
+void js_records_finished(void *arg, const struct js_finish *finish)
+{
+    struct js_records *records = arg;
+    bool is_run = finish->fate != JS_FATE_SKIPPED;
+    bool is_success = is_run && js_outcome_succeeded(&finish->outcome);
+    js_tally_add(&records->tally, finish);
+    if (records->journal)
+        add_to_journal(records, finish);
+    if (records->joblog && is_run)
+        add_to_joblog(records, finish);
+    if (records->is_traced && is_run)
+        js_console_trace(records->console, "Finished job: %" PRIu64 "\n",
+                         finish->job->id);
+    if (!is_success && finish->fate != JS_FATE_RETRIED)
+        keep_mishap(records, finish);
+    if (!is_success)
+        show_failure(records, finish);
+    js_job_free(finish->job);
+}
+
+void js_records_dispatched(struct js_records *records, const struct js_job *job)
+{
+    if (!records->is_traced)
+        return;
+    js_console_trace(records->console, "Dispatch job: %" PRIu64 "\n", job->id);
+}
+
+/* ---------------------------------------------------------------- a turn */
+
+static void commit_journal(struct js_records *records, int64_t now_ns)
+{
+    if (!records->journal || js_journal_commit(records->journal, now_ns,
+                                               &records->journal_error) == 0)
+        return;
+    if (records->is_journal_told)
+        return;
+    records->is_journal_told = true;
+    js_log(&records->console->log,
+           "%s: no more jobs are started, and those that run go on to their "
+           "end",
+           records->journal_error.text);
+}
+
+static void flush_joblog(struct js_records *records)
+{
+    struct js_err err;
+    if (!records->joblog)
+        return;
+    int rc = js_joblog_flush(records->joblog, &err);
+    if (rc < 0 && !records->is_joblog_behind)
+        js_log(&records->console->log,
+               "%s: the jobs go on, and the lines are kept and tried again",
+               err.text);
+    records->is_joblog_behind = rc < 0;
+}
+
+void js_records_commit(struct js_records *records, int64_t now_ns,
+                       bool is_within_job)
+{
+    commit_journal(records, now_ns);
+    flush_joblog(records);
+    if (!is_within_job)
+        js_console_flush(records->console);
+}

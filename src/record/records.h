@@ -1,0 +1,55 @@
+/*
+ * records - everything that is written down about a job when it has ended.
+ *
+ * Owns the counts and what has happened to named jobs; borrows the journal, the
+ * joblog and the console (NULL journal, joblog: there is none). A job that has
+ * finished is first put into the journal, then into the joblog and the trace:
+ * what a reader sees is always safe already.
+ */
+#ifndef JS_RECORD_RECORDS_H
+#define JS_RECORD_RECORDS_H
+
+#include "base/strmap.h"
+#include "core/graph.h"
+#include "record/console.h"
+#include "record/finish.h"
+#include "record/joblog.h"
+#include "record/journal.h"
+#include "record/tally.h"
+
+#include <stdbool.h>
+
+struct js_records {
+    struct js_journal *journal;
+    struct js_joblog *joblog;
+    struct js_console *console;
+    const struct js_graph *graph;   /* for the names of parents */
+    const struct js_ledger *ledger; /* NULL: no earlier run */
+    bool is_traced;
+    struct js_tally tally;
+    struct js_err journal_error; /* "" unless the journal cannot be written */
+
+    /* Private from here on. */
+    struct js_strmap mishaps; /* of named jobs: what happened to them; owned */
+    unsigned failures_shown;
+    bool is_joblog_lacking; /* lines were dropped */
+    bool is_joblog_behind;  /* a write failed and has not been made good */
+    bool is_journal_told;   /* that it cannot be written */
+};
+
+void js_records_release(struct js_records *records);
+
+/* js_finished_fn of the delivery; arg is the records. Frees the job. */
+void js_records_finished(void *arg, const struct js_finish *finish);
+
+/* "Dispatch job: N", if it is traced. */
+void js_records_dispatched(struct js_records *records,
+                           const struct js_job *job);
+
+/* Brings to disk and to the readers what can be; while `is_within_job`, when
+ * output of a job is under way, nothing to the console. A journal that cannot
+ * be written shows in journal_error: no more should be started then. */
+void js_records_commit(struct js_records *records, int64_t now_ns,
+                       bool is_within_job);
+
+#endif

@@ -1,0 +1,64 @@
+/*
+ * Any bytes as a job list: no crash, no leak, and the same jobs however the
+ * input is cut into pieces.
+ */
+#include "core/jobfile.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct sum {
+    uint64_t jobs, bytes, errors;
+};
+
+static void take(struct sum *sum, struct js_jobfile *file)
+{
+    struct js_job *job;
+    struct js_err err;
+    int rc;
+    while ((rc = js_jobfile_next(file, &job, &err)) != 0) {
+        if (rc < 0) {
+            sum->errors++;
+            if (errno != EINVAL)
+                return;
+            continue;
+        }
+        sum->jobs++;
+        for (size_t i = 0; i < job->command_len; i++)
+            sum->bytes = 31 * sum->bytes + (unsigned char)job->command[i];
+        js_job_free(job);
+    }
+}
+
+static struct sum read_in(const uint8_t *data, size_t size, size_t piece)
+{
+    struct sum sum = {0};
+    struct js_graph *graph = js_graph_new();
+    struct js_jobfile *file = graph ? js_jobfile_new("f", graph) : NULL;
+    if (!file)
+        abort();
+    for (size_t at = 0; at < size; at += piece) {
+        size_t len = size - at < piece ? size - at : piece;
+        if (js_jobfile_feed(file, (const char *)data + at, len) < 0)
+            abort();
+        take(&sum, file);
+    }
+    js_jobfile_end(file);
+    take(&sum, file);
+    js_jobfile_free(file);
+    js_graph_free(graph);
+    return sum;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct sum whole = read_in(data, size, size ? size : 1);
+    struct sum cut = read_in(data, size, 7);
+    if (whole.jobs != cut.jobs || whole.bytes != cut.bytes)
+        abort();
+    return 0;
+}

@@ -1,0 +1,462 @@
+#!/usr/bin/env bats
+# The journal: what is recorded, and how a later run goes on from it.
+
+load common
+
+# Ids of the jobs whose last record in the journal says $1.
+recorded() {
+    awk -v want="$1" '/^[0-9a-f]+ (ok|failed|stopped|skipped|retried) / {
+        last[$3] = $2 } END { for (id in last) if (last[id] == want) print id
+    }' jobs.txt.journal | sort -n | xargs
+}
+
+# The exit status that the journal ends with.
+end_status() {
+    tail -n 1 "${1:-jobs.txt.journal}" | awk '$2 == "end" { print $3 }'
+}
+
+# Jobs 1 to $1, each of which appends a line to a file of its own.
+write_counting_jobs() {
+    local i
+    for ((i = 1; i <= $1; i++)); do
+        echo "echo x >>ran.$i"
+    done >jobs.txt
+}
+
+# Each of the jobs 1 to $1 has run once.
+each_ran_once() {
+    local i
+    for ((i = 1; i <= $1; i++)); do
+        equal "$i $(cat "ran.$i")" "$i x"
+    done
+}
+
+# bats test_tags=sanitize
+@test "journal: what succeeded is not run again, what failed is" {
+    printf '%s\n' 'echo a >>ran' 'echo b >>ran; test -e go' 'echo c >>ran' >jobs.txt
+    farm 2 jobs.txt
+    status_is 1
+    equal "$(sort ran | xargs)" 'a b c'
+    equal "$(recorded ok)/$(recorded failed)/$(end_status)" '1 3/2/1'
+    equal "$(stat -c %a jobs.txt.journal)" 600
+    touch go
+    farm 2 jobs.txt
+    status_is 0
+    contains err '^jobsched: 2 done, 1 failed: 1 to run$'
+    equal "$(sort ran | xargs)" 'a b b c'
+    equal "$(recorded ok)/$(end_status)" '1 2 3/0'
+    farm 2 jobs.txt
+    status_is 0
+    contains err '^jobsched: 3 done: 0 to run'
+    equal "$(sort ran | xargs)" 'a b b c'
+}
+
+@test "journal: a list that was edited keeps its ids" {
+    cat >jobs.txt <<'JOBS'
+echo a $JOBSCHED_JOB_ID
+echo b $JOBSCHED_JOB_ID
+[name=x] echo x $JOBSCHED_JOB_ID
+echo d $JOBSCHED_JOB_ID; test -e go
+echo e $JOBSCHED_JOB_ID
+JOBS
+    farm 1 jobs.txt
+    status_is 1
+    cat >jobs.txt <<'JOBS'
+echo new $JOBSCHED_JOB_ID
+[timeout=1m] echo d $JOBSCHED_JOB_ID; test -e go
+[name=x] echo xx $JOBSCHED_JOB_ID
+
+echo a $JOBSCHED_JOB_ID
+JOBS
+    touch go
+    farm 1 jobs.txt
+    status_is 0
+    contains err '^jobsched: 1 done, 1 failed, 1 changed, 1 new, 2 gone: 3 to run$'
+    equal "$(xargs <out)" 'new 6 d 4 xx 7'
+}
+
+@test "journal: what comes after a job that runs again runs again" {
+    cat >jobs.txt <<'JOBS'
+[name=a] echo a; test -e go
+[name=b after-any=a] echo b
+[after=b] echo c
+echo d
+wait
+echo merge
+JOBS
+    farm 1 jobs.txt
+    status_is 1
+    touch go
+    farm 1 jobs.txt
+    status_is 0
+    contains err '1 done, 1 failed, 3 again: 4 to run'
+    equal "$(xargs <out)" 'a b c merge'
+    farm 1 jobs.txt
+    contains err '5 done: 0 to run'
+}
+
+@test "journal: --retry-failed alone, and --no-retry-failed" {
+    printf '%s\n' 'echo a >>ran; false' 'echo b >>ran' >jobs.txt
+    farm 1 jobs.txt
+    status_is 1
+    echo 'echo c >>ran' >>jobs.txt
+    farm 1 jobs.txt --retry-failed
+    status_is 1
+    equal "$(xargs <ran)" 'a b a'
+    contains err '1 left'
+    farm 1 jobs.txt --no-retry-failed
+    status_is 1
+    equal "$(xargs <ran)" 'a b a c'
+    farm 1 jobs.txt --no-retry-failed
+    status_is 1
+    equal "$(xargs <ran)" 'a b a c'
+    contains err '0 to run'
+    farm 1 jobs.txt --retry-failed --no-journal
+    status_is 2
+}
+
+@test "journal: what follows a failure that stands is skipped" {
+    printf '%s\n' '[name=a] false' '[after=a] echo b' 'true' >jobs.txt
+    farm 1 jobs.txt
+    status_is 1
+    farm 1 jobs.txt --no-retry-failed
+    status_is 1
+    contains err 'job 2 .*skipped: after a, which failed in an earlier run'
+    equal "$(cat out)" ''
+}
+
+@test "journal: --fresh starts over and keeps what was" {
+    echo 'echo a >>ran' >jobs.txt
+    farm 1 jobs.txt
+    cp jobs.txt.journal before
+    farm 1 jobs.txt --fresh
+    status_is 0
+    equal "$(xargs <ran)" 'a a'
+    claim cmp before jobs.txt.journal.old
+    equal "$(recorded ok)" 1
+}
+
+@test "journal: none with --no-journal, for a stream, for the demonstration" {
+    echo 'echo a >>ran' >jobs.txt
+    farm 1 jobs.txt --no-journal
+    farm 1 - <jobs.txt
+    farm 1 --jobs 1 --duration 0
+    equal "$(ls)" "$(printf 'err\njobs.txt\nmark\nout\nran')"
+    equal "$(xargs <ran)" 'a a'
+}
+
+@test "journal: a stream goes on with one" {
+    printf 'echo %d >>ran\n' 1 2 3 >jobs.txt
+    farm 1 - --journal j <jobs.txt
+    status_is 0
+    printf 'echo %d >>ran\n' 1 9 2 3 1 >jobs.txt
+    farm 1 - --journal j <jobs.txt
+    status_is 0
+    contains err 'going on'
+    equal "$(xargs <ran)" '1 2 3 9 1'
+    equal "$(end_status j)" 0
+}
+
+@test "journal: the demonstration goes on with one" {
+    farm 1 --jobs 3 --duration 0 --journal j
+    equal "$(grep -c Finished out)" 3
+    farm 1 --jobs 5 --duration 0 --journal j
+    equal "$(sed -n 's/Finished job: //p' out | xargs)" '4 5'
+}
+
+@test "journal: a dry run shows what is left, and touches nothing" {
+    printf 'echo %d\n' 1 2 >jobs.txt
+    farm 1 jobs.txt --dry-run
+    status_is 0
+    claim test ! -e jobs.txt.journal
+    farm 1 jobs.txt
+    echo 'echo 3' >>jobs.txt
+    cp jobs.txt.journal before
+    "$JOBSCHED" --dry-run jobs.txt >out
+    equal "$(grep -c '' out)" 1
+    contains out '^job 3: .*echo 3'
+    claim cmp before jobs.txt.journal
+}
+
+@test "journal: a bad list makes none" {
+    echo '[core=1] x' >jobs.txt
+    farm 1 jobs.txt
+    status_is 2
+    claim test ! -e jobs.txt.journal
+}
+
+# ---------------------------------------------------------------- killed
+
+# bats test_tags=sanitize
+@test "journal: after the master was killed nothing is lost, or run twice" {
+    write_counting_jobs 30
+    sed -i '16,$s/$/; sleep 0.2/' jobs.txt
+    farm_start 2 jobs.txt
+    wait_until "$PATIENCE" exists ran.20
+    kill -KILL "$(rank_pid 0)"
+    farm_end
+    nothing_left
+    local finished
+    finished=$(recorded ok)
+    claim test "$(wc -w <<<"$finished")" -ge 15
+    farm 2 jobs.txt
+    status_is 0
+    local id
+    for id in $finished; do
+        equal "$id $(cat "ran.$id")" "$id x"
+    done
+    equal "$(recorded ok)" "$(seq 30 | xargs)"
+}
+
+@test "journal: a job that succeeded and was not reported runs again" {
+    # Its output was not taken, so it was not finished.
+    echo 'echo x >>ran; head -c 300000 /dev/zero' >jobs.txt
+    mkfifo slow
+    exec 7<>slow
+    farm_command_redirected '>slow' 1 jobs.txt
+    farm_run_in_background
+    wait_until "$PATIENCE" exists ran
+    sleep 0.5
+    equal "$(recorded ok)" ''
+    kill -KILL "$(rank_pid 0)"
+    farm_end
+    exec 7>&-
+    farm 1 jobs.txt --output none
+    equal "$(xargs <ran)" 'x x'
+}
+
+# ---------------------------------------------------------------- one at a time
+
+# bats test_tags=sanitize
+@test "journal: a second run is told who has it" {
+    echo "$HOLD" >jobs.txt
+    farm_start 1 jobs.txt
+    wait_until "$PATIENCE" exists jobs.txt.journal
+    local first=$FARM master
+    master=$(rank_pid 0)
+    farm_command 1 jobs.txt
+    "${COMMAND[@]}" >out2 2>err2 && status=0 || status=$?
+    status_is 2
+    contains err2 "jobs.txt.journal is in use by a run on $(hostname), process $master"
+    FARM=$first
+    touch go
+    farm_end
+    status_is 0
+}
+
+@test "journal: a run on another host that has not ended it is asked about" {
+    echo true >jobs.txt
+    unshare --uts true 2>/dev/null || skip "this machine lets nobody have a host name of its own"
+    echo "$HOLD" >jobs.txt
+    farm_command 1 jobs.txt
+    COMMAND=(unshare --uts sh -c 'hostname elsewhere && exec "$@"' - "${COMMAND[@]}")
+    farm_run_in_background
+    wait_until "$PATIENCE" has_lines jobs.txt.journal 1 ' slave 1 '
+    kill -KILL "$(pgrep -f "$JOBSCHED jobs.txt" -P "$(pgrep -f 'mpirun.*jobs.txt' | tail -n 1)" | head -n 1)"
+    farm_end
+    touch go
+    farm 1 jobs.txt
+    status_is 2
+    contains err 'on elsewhere, process [0-9]+, .*--force-lock'
+    farm 1 jobs.txt --force-lock
+    status_is 0
+}
+
+# ---------------------------------------------------------------- damage
+
+@test "journal: a torn end is cut off, kept, and run again" {
+    write_counting_jobs 3
+    farm 1 jobs.txt
+    # The last record, of the end, and half of the one before.
+    head -n -1 jobs.txt.journal | head -c -20 >torn
+    cat torn >jobs.txt.journal
+    head -c 100 /dev/zero >>jobs.txt.journal
+    farm 1 jobs.txt
+    status_is 0
+    contains err 'jobs.txt.journal: the last [0-9]+ bytes, from offset [0-9]+,'
+    claim test -s jobs.txt.journal.torn
+    equal "$(cat ran.1 ran.2 ran.3 | xargs)" 'x x x x'
+    farm 1 jobs.txt
+    contains err '3 done: 0 to run'
+}
+
+@test "journal: damage in the middle is refused, with the place" {
+    write_counting_jobs 3
+    farm 1 jobs.txt
+    sed -i '3s/./#/12' jobs.txt.journal
+    cp jobs.txt.journal before
+    farm 1 jobs.txt
+    status_is 2
+    contains err "jobs.txt.journal is damaged at offset $(head -n 2 before | wc -c) .*--fresh"
+    claim cmp before jobs.txt.journal
+    farm 1 jobs.txt --fresh
+    status_is 0
+}
+
+@test "journal: another file is not taken for one" {
+    echo 'echo a' >jobs.txt
+    echo 'dear diary' >diary
+    farm 1 jobs.txt --journal diary
+    status_is 2
+    contains err 'diary is not a journal'
+    equal "$(cat diary)" 'dear diary'
+    farm 1 jobs.txt --journal jobs.txt
+    status_is 2
+    contains err 'jobs.txt is the job list'
+    ln -s diary jobs.txt.journal
+    farm 1 jobs.txt
+    status_is 4
+    contains err 'symbolic link'
+    equal "$(cat diary)" 'dear diary'
+}
+
+# ---------------------------------------------------------------- no room
+
+# bats test_tags=sanitize
+@test "journal: a full disk stops the run, and loses nothing" {
+    mount_tmpfs disk size=1400k
+    # More than what is reserved for records holds.
+    seq 9000 | sed "s,.*,exec 9>>ran; echo & >\&9," >jobs.txt
+    farm_start 2 jobs.txt --journal disk/jobs.txt.journal
+    wait_until "$PATIENCE" exists ran
+    cat /dev/zero >disk/fill 2>/dev/null || true
+    farm_end
+    status_is 4
+    contains err 'cannot write to the journal .*: No space left on device: no more jobs are started'
+    contains err 'all that has finished is in it'
+    # What has run is on record: nothing that was finished is lost.
+    cp disk/jobs.txt.journal .
+    equal "$(recorded ok | tr ' ' '\n')" "$(sort -n ran)"
+    claim test "$(wc -l <ran)" -lt 9000
+    rm disk/fill
+    mount -o remount,size=8m disk
+    farm 2 jobs.txt --journal disk/jobs.txt.journal
+    status_is 0
+    equal "$(sort -n ran)" "$(seq 9000)"
+}
+
+@test "journal: a read-only disk is an error before anything runs" {
+    mount_tmpfs disk size=1m
+    echo 'echo a >ran' >disk/jobs.txt
+    mount -o remount,ro disk
+    farm 1 disk/jobs.txt
+    status_is 4
+    contains err 'cannot make the journal disk/jobs.txt.journal: Read-only'
+    contains err '--no-journal'
+    claim test ! -e ran
+    farm 1 disk/jobs.txt --no-journal
+    status_is 0
+}
+
+@test "journal: taken away in the middle, the run stops with 4" {
+    write_counting_jobs 200
+    sed -i 's/$/; sleep 0.05/' jobs.txt
+    farm_start 2 jobs.txt
+    wait_until "$PATIENCE" exists ran.10
+    rm jobs.txt.journal
+    farm_end
+    status_is 4
+    contains err 'no longer there'
+    claim test ! -e ran.190
+}
+
+# From now on a call of the master on its journal has this fault.
+inject() { # FAULT
+    strace -f -o trace -P "$PWD/jobs.txt.journal" -e "inject=$1" \
+        -p "$(rank_pid 0)" 2>strace.err 3>&- &
+    wait_until "$PATIENCE" has_lines strace.err 1 attached
+}
+
+start_long_jobs() {
+    need_ptrace
+    write_counting_jobs 60
+    sed -i 's/$/; sleep 0.1/' jobs.txt
+    farm_start 2 jobs.txt --sync 0.1s --slave-timeout 2 --grace 0.1
+    wait_until "$PATIENCE" exists ran.5
+}
+
+@test "journal: a failing write stops the run, and loses nothing" {
+    start_long_jobs
+    inject write:error=EIO
+    farm_end
+    status_is 4
+    contains err 'cannot write to the journal jobs.txt.journal: Input/output error: no more jobs are started'
+    contains err 'finished jobs that are not in it: [0-9]+, which will run again'
+    claim test ! -e ran.50
+    farm 2 jobs.txt
+    status_is 0
+    equal "$(recorded ok)" "$(seq 60 | xargs)"
+}
+
+@test "journal: a failing fdatasync stops the run" {
+    start_long_jobs
+    inject fdatasync:error=EIO
+    farm_end
+    status_is 4
+    contains err 'Input/output error: no more jobs are started'
+    claim test ! -e ran.50
+    farm 2 jobs.txt
+    status_is 0
+    each_ran_once 60
+}
+
+# The thread alone waits, and no slave is thought lost.
+@test "journal: an fdatasync that takes its time holds up nobody" {
+    start_long_jobs
+    inject fdatasync:delay_enter=8000000
+    wait_until 6 exists ran.60
+    farm_end
+    status_is 0
+    lacks err 'not been heard of'
+    each_ran_once 60
+}
+
+@test "journal: one that cannot be opened" {
+    echo 'echo a >ran' >jobs.txt
+    farm 1 jobs.txt --journal no/such/folder
+    status_is 4
+    contains err 'cannot make the journal no/such/folder: No such file'
+    mkdir jobs.txt.journal
+    farm 1 jobs.txt
+    contains err 'jobs.txt.journal'
+    claim test ! -e ran
+}
+
+# ---------------------------------------------------------------- the peers
+
+# Pegasus MPI Cluster: a torn record of job 10 counted as one of job 1.
+@test "journal: a torn record is none of another job" {
+    write_counting_jobs 12
+    farm 1 jobs.txt
+    local n
+    n=$(grep -n ' ok 10 ' jobs.txt.journal | cut -d : -f 1)
+    head -n "$n" jobs.txt.journal | head -c -60 >torn
+    cat torn >jobs.txt.journal
+    farm 1 jobs.txt
+    status_is 0
+    equal "$(cat ran.1 | xargs)" x
+    equal "$(cat ran.10 | xargs)" 'x x'
+    equal "$(recorded ok)" "$(seq 12 | xargs)"
+}
+
+# Pegasus MPI Cluster: a finished task removed from the list stops the restart.
+@test "journal: a finished job may be removed from the list" {
+    printf '%s\n' '[name=a] true' '[after=a] echo b; test -e go' >jobs.txt
+    farm 1 jobs.txt
+    status_is 1
+    echo 'echo b; test -e go' >jobs.txt
+    touch go
+    farm 1 jobs.txt
+    status_is 0
+    contains err '0 done, 1 failed, 1 gone: 1 to run'
+}
+
+# GNU parallel resumes by number: an edited list runs the wrong commands.
+@test "journal: a line inserted at the top runs, and only that" {
+    write_counting_jobs 5
+    farm 1 jobs.txt
+    sed -i '1iecho x >>ran.new' jobs.txt
+    farm 1 jobs.txt
+    each_ran_once 5
+    equal "$(cat ran.new)" x
+}

@@ -1,0 +1,167 @@
+#!/usr/bin/env bats
+# A slave that is lost costs no more than its running jobs.
+
+load common
+
+end_status() {
+    tail -n 1 jobs.txt.journal | awk '$2 == "end" { print $3 }'
+}
+
+# Under recovery mpirun's own status is always 0: the journal has the truth.
+start_losing_jobs() { # OPTION OF MPIRUN...
+    LAUNCH+=("$@")
+    {
+        yes "touch \$JOBSCHED_SLAVE.\$JOBSCHED_ATTEMPT; $HOLD; echo \$JOBSCHED_ATTEMPT" |
+            head -n 2
+        yes 'echo 1; sleep 0.01' | head -n 20
+    } >jobs.txt
+    farm_start 2 jobs.txt --slave-timeout 2 --grace 0.3 --joblog log
+    wait_until "$PATIENCE" exists 1.1
+    wait_until "$PATIENCE" exists 2.1
+}
+
+# Slave 1 is lost: its job has run again on slave 2, and no job twice at once.
+expect_gone_on() {
+    wait_until "$PATIENCE" has_lines err 1 'slave 1 .*has not been heard of .*given up'
+    touch go
+    farm_end
+    contains err '22 jobs: 22 done, 0 failed, 0 skipped, 0 left'
+    equal "$(sort out | uniq -c | xargs)" '21 1 1 2'
+    equal "$(end_status)" 0
+    claim test ! -e 1.2
+    equal "$(cut -f 1 log | sort -n | xargs)" "Seq $(seq 22 | xargs)"
+    nothing_left
+}
+
+# bats test_tags=sanitize
+@test "losing: a slave killed with SIGKILL under recovery" {
+    start_losing_jobs --enable-recovery
+    kill -KILL "$(rank_pid 1)"
+    expect_gone_on
+}
+
+@test "losing: a slave stopped with SIGSTOP under recovery" {
+    start_losing_jobs --enable-recovery
+    kill -STOP "$(rank_pid 1)"
+    expect_gone_on
+}
+
+@test "losing: a slave stopped with SIGSTOP without recovery" {
+    start_losing_jobs
+    kill -STOP "$(rank_pid 1)"
+    expect_gone_on
+}
+
+@test "losing: a stopped slave's job ends before it runs again elsewhere" {
+    LAUNCH+=(--enable-recovery)
+    echo "echo \$\$ >>pids; while :; do date +%s.%N >alive.\$JOBSCHED_ATTEMPT; test -e go && exit; sleep 0.02; done" >jobs.txt
+    farm_start 2 jobs.txt --slave-timeout 2 --grace 0.3
+    wait_until "$PATIENCE" exists alive.1
+    local slave
+    for slave in 1 2; do
+        pgrep -P "$(runner_pid $slave)" >/dev/null && break
+    done
+    kill -STOP "$(rank_pid $slave)"
+    wait_until "$PATIENCE" exists alive.2
+    claim is_gone "$(head -n 1 pids)"
+    touch go
+    farm_end
+    contains err '1 job: 1 done'
+    nothing_left
+}
+
+@test "losing: a slave that comes back late is sent home" {
+    start_losing_jobs --enable-recovery
+    local slave
+    slave=$(rank_pid 1)
+    kill -STOP "$slave"
+    wait_until "$PATIENCE" has_lines err 1 'given up'
+    kill -CONT "$slave"
+    wait_until "$PATIENCE" is_gone "$slave"
+    touch go
+    farm_end
+    contains err '22 jobs: 22 done'
+    equal "$(end_status)" 0
+    equal "$(sort out | uniq -c | xargs)" '21 1 1 2'
+    nothing_left
+}
+
+@test "losing: a short stop costs nothing" {
+    start_losing_jobs
+    local slave
+    slave=$(rank_pid 1)
+    kill -STOP "$slave"
+    sleep 0.7
+    kill -CONT "$slave"
+    touch go
+    farm_end
+    status_is 0
+    equal "$(sort out | uniq -c | xargs)" '22 1'
+    lacks err 'given up'
+}
+
+@test "losing: a runner that is killed under recovery" {
+    start_losing_jobs --enable-recovery
+    kill -KILL "$(runner_pid 1)"
+    wait_until "$PATIENCE" has_lines err 1 'slave 1 .*was killed'
+    touch go
+    farm_end
+    contains err '22 jobs: 22 done'
+    equal "$(sort out | uniq -c | xargs)" '21 1 1 2'
+    nothing_left
+}
+
+# bats test_tags=sanitize
+@test "losing: all slaves; what has finished is on record" {
+    start_losing_jobs --enable-recovery
+    wait_until "$PATIENCE" has_lines jobs.txt.journal 1 ' run '
+    kill -KILL "$(rank_pid 1)" "$(rank_pid 2)"
+    farm_end
+    contains err 'no slave is left to run jobs'
+    equal "$(end_status)" 4
+    nothing_left
+    touch go
+    LAUNCH=(--oversubscribe --quiet)
+    farm 2 jobs.txt
+    status_is 0
+    contains err '22 left: 22 to run'
+}
+
+@test "losing: the master killed under recovery leaves no slave behind" {
+    start_losing_jobs --enable-recovery
+    kill -KILL "$(rank_pid 0)"
+    farm_end
+    nothing_left
+    touch go
+    LAUNCH=(--oversubscribe --quiet)
+    farm 2 jobs.txt
+    status_is 0
+}
+
+@test "losing: the master stopped for longer than the lease: its slaves end their jobs" {
+    start_losing_jobs --enable-recovery
+    local master
+    master=$(rank_pid 0)
+    kill -STOP "$master"
+    wait_until "$PATIENCE" is_gone "$(pgrep -P "$(runner_pid 1)" | head -n 1)"
+    kill -KILL "$master"
+    farm_end
+    nothing_left
+}
+
+@test "losing: a reader that has stopped is no lost slave" {
+    printf '%s\n' 'head -c 3000000 /dev/zero' "touch a; $HOLD" >jobs.txt
+    mkfifo slow
+    exec 7<>slow
+    farm_command_redirected '>slow' 2 jobs.txt --slave-timeout 1 --grace 0.1
+    farm_run_in_background
+    wait_until "$PATIENCE" exists a
+    sleep 3
+    touch go
+    head -c 3000000 <&7 >/dev/null
+    farm_end
+    exec 7>&-
+    status_is 0
+    contains err '2 jobs: 2 done'
+    lacks err 'given up'
+}

@@ -1,0 +1,207 @@
+#!/usr/bin/env bats
+# Signals and time limits: the run stops in good order, and can go on.
+
+load common
+
+# Two jobs that wait for the test, two that do not run before it is over.
+start_waiting_jobs() { # OPTION...
+    printf '%s\n' "touch a; $HOLD" "touch b; $HOLD" 'echo c' 'echo d' >jobs.txt
+    farm_start 2 jobs.txt "$@"
+    wait_until "$PATIENCE" exists a
+    wait_until "$PATIENCE" exists b
+}
+
+end_status() {
+    tail -n 1 "${1:-jobs.txt.journal}" | awk '$2 == "end" { print $3 }'
+}
+
+goes_on_well() { # DONE LEFT
+    touch go
+    farm 2 jobs.txt
+    status_is 0
+    contains err "^jobsched: $1 done, $2 left: $2 to run"
+}
+
+# bats test_tags=sanitize
+@test "stopping: SIGUSR1 and SIGUSR2 let end what runs, and start no more" {
+    local signal
+    for signal in USR1 USR2; do
+        rm -f a b go jobs.txt.journal
+        start_waiting_jobs
+        kill "-$signal" "$(mpirun_pid)"
+        wait_until "$PATIENCE" has_lines err 1 "SIG$signal: no more jobs are started"
+        touch go
+        farm_end
+        status_is 3
+        contains err '2 done, 0 failed, 0 skipped, 2 left'
+        contains err "stopped by SIG$signal, 2 jobs left: the same command goes on"
+        equal "$(end_status)" 3
+        nothing_left
+        goes_on_well 2 2
+        equal "$(sort out | xargs)" 'c d'
+    done
+}
+
+@test "stopping: what was given ahead of time is not started either" {
+    yes 'echo x >>ran; sleep 0.001' | head -n 100000 >jobs.txt
+    farm_start 2 jobs.txt
+    wait_until "$PATIENCE" exists ran
+    sleep 1
+    kill -USR1 "$(mpirun_pid)"
+    farm_end
+    status_is 3
+    local ran
+    ran=$(wc -l <ran)
+    contains err "$ran done, 0 failed, 0 skipped, $((100000 - ran)) left"
+}
+
+@test "stopping: the last jobs have ended before: nothing is left to go on with" {
+    printf 'echo %d\n' 1 2 >jobs.txt
+    farm 2 jobs.txt
+    status_is 0
+    echo "touch a; $HOLD" >>jobs.txt
+    farm_start 2 jobs.txt
+    wait_until "$PATIENCE" exists a
+    kill -USR1 "$(mpirun_pid)"
+    touch go
+    farm_end
+    status_is 0
+    equal "$(end_status)" 0
+}
+
+# Open MPI itself answers 1 after these, and kills its ranks 2 s after.
+# bats test_tags=sanitize
+@test "stopping: SIGTERM, SIGINT and SIGHUP end what runs within a second" {
+    local signal
+    # shellcheck disable=SC2034 # of farm_command
+    LAUNCH=(--oversubscribe --quiet)
+    for signal in TERM INT HUP; do
+        rm -f a b go jobs.txt.journal
+        printf '%s\n' "trap '' TERM; touch a; sleep 1000 & sleep 1001" \
+            "touch b; sleep 1002" 'echo c' 'echo d' >jobs.txt
+        farm_command 2 jobs.txt
+        # The shell has background commands ignore SIGINT.
+        COMMAND=(env --default-signal=INT "${COMMAND[@]}")
+        farm_run_in_background
+        wait_until "$PATIENCE" exists a
+        wait_until "$PATIENCE" exists b
+        kill "-$signal" "$(mpirun_pid)"
+        farm_end
+        claim test "$status" -ne 0
+        nothing_left
+        contains jobs.txt.journal ' stopped 1 '
+        contains jobs.txt.journal ' stopped 2 '
+        equal "$(end_status)" 3
+        contains err 'stopped by SIG[A-Z]+, 4 jobs left: the same command goes on'
+    done
+}
+
+@test "stopping: SIGTERM to the master alone" {
+    start_waiting_jobs
+    kill -TERM "$(rank_pid 0)"
+    farm_end
+    status_is 3
+    contains err 'stopped by SIGTERM, 4 jobs left'
+    nothing_left
+    goes_on_well 0 4
+}
+
+@test "stopping: a slave that is told to end gives its job to another" {
+    cat >jobs.txt <<JOBS
+touch \$JOBSCHED_SLAVE.\$JOBSCHED_ATTEMPT; $HOLD; echo \$JOBSCHED_ATTEMPT
+touch \$JOBSCHED_SLAVE.\$JOBSCHED_ATTEMPT; $HOLD; echo \$JOBSCHED_ATTEMPT
+JOBS
+    farm_start 2 jobs.txt
+    wait_until "$PATIENCE" exists 1.1
+    wait_until "$PATIENCE" exists 2.1
+    kill -TERM "$(rank_pid 1)"
+    wait_until "$PATIENCE" has_lines jobs.txt.journal 1 ' stopped '
+    touch go
+    farm_end
+    status_is 0
+    equal "$(sort out | xargs)" '1 2'
+    claim test ! -e 1.2
+}
+
+@test "stopping: a second signal leaves no grace" {
+    echo "trap '' TERM; touch a; while :; do sleep 1; done" >jobs.txt
+    farm_start 1 jobs.txt
+    wait_until "$PATIENCE" exists a
+    kill -TERM "$(rank_pid 0)"
+    kill -INT "$(rank_pid 0)"
+    farm_end
+    status_is 3
+    nothing_left
+}
+
+@test "stopping: without a journal it says that the same command starts over" {
+    start_waiting_jobs --no-journal
+    kill -USR1 "$(mpirun_pid)"
+    touch go
+    farm_end
+    status_is 3
+    contains err 'without a journal the same command starts over'
+}
+
+@test "stopping: an endless stream, and the endless demonstration" {
+    mkfifo fifo
+    exec 7<>fifo
+    (while echo 'echo x >>ran'; do sleep 0.01; done) >fifo 2>/dev/null 3>&- &
+    local feeder=$!
+    farm_start 2 fifo
+    wait_until "$PATIENCE" exists ran
+    kill -USR1 "$(mpirun_pid)"
+    farm_end
+    kill "$feeder" 2>/dev/null || true
+    exec 7>&-
+    status_is 3
+    contains err 'stopped by SIGUSR1: without a journal'
+    farm_start 2 --forever --duration 10ms
+    wait_until "$PATIENCE" has_lines out 10 Finished
+    kill -USR1 "$(mpirun_pid)"
+    farm_end
+    status_is 3
+}
+
+# ---------------------------------------------------------------- time limits
+
+# bats test_tags=sanitize
+@test "stopping: at a time limit what runs is ended, and exit 3 says how to go on" {
+    printf '%s\n' "touch a; $HOLD; echo a" 'echo b' 'echo c' >jobs.txt
+    farm 1 jobs.txt --time-limit 4s --grace 1s
+    status_is 3
+    contains err 'stopped by the time limit, 3 jobs left: the same command goes on'
+    contains jobs.txt.journal ' stopped 1 '
+    nothing_left
+    touch go
+    farm 1 jobs.txt --time-limit 1h
+    status_is 0
+    equal "$(xargs <out)" 'a b c'
+}
+
+@test "stopping: a job whose timeout no longer fits is not started" {
+    printf '%s\n' '[timeout=1h] echo a' 'echo b' '[timeout=5s] echo c' >jobs.txt
+    farm 1 jobs.txt --time-limit 60s
+    status_is 3
+    equal "$(xargs <out)" 'b c'
+    contains err '1 job left'
+    farm 1 jobs.txt
+    status_is 0
+    equal "$(xargs <out)" 'a'
+}
+
+@test "stopping: a job whose known run time no longer fits is not started" {
+    printf '%s\n' 'echo a; sleep 3' 'echo b' >jobs.txt
+    farm 2 jobs.txt --joblog log
+    status_is 0
+    farm 2 jobs.txt --longest-first log --fresh --time-limit 4s --grace 1s
+    status_is 3
+    equal "$(xargs <out)" 'b'
+}
+
+@test "stopping: nobody stops where there is time" {
+    yes 'true' | head -n 200 >jobs.txt
+    farm 2 jobs.txt --time-limit 1h --timeout 10m
+    status_is 0
+    contains err '200 done'
+}

@@ -1,0 +1,849 @@
+/* journal: what is written can be read, whatever happens to the file. */
+#include "unit.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/crc32.h"
+#include "base/fdio.h"
+#include "record/journal.h"
+#include "record/journal_line.h"
+#include "rng.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void *not_null(void *pointer)
+{
+    CU_ASSERT_PTR_NOT_NULL_FATAL(pointer);
+    if (!pointer)
+        abort();
+    return pointer;
+}
+
+/* ---------------------------------------------------------------- the place */
+
+struct place {
+    char dir[64];
+    char path[128], torn[128], old[128];
+    struct js_buf warnings;
+};
+
+static void place_init(struct place *place)
+{
+    memset(place, 0, sizeof(*place));
+    strncpy(place->dir, "/tmp/jobsched-journal-XXXXXX", sizeof(place->dir) - 1);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(place->dir));
+    snprintf(place->path, sizeof(place->path), "%s/j", place->dir);
+    snprintf(place->torn, sizeof(place->torn), "%s/j.torn", place->dir);
+    snprintf(place->old, sizeof(place->old), "%s/j.old", place->dir);
+}
+
+static void place_release(struct place *place)
+{
+    unlink(place->path);
+    unlink(place->torn);
+    unlink(place->old);
+    rmdir(place->dir);
+    js_buf_release(&place->warnings);
+}
+
+static void slurp(const char *path, struct js_buf *ret)
+{
+    struct stat st;
+    ret->len = 0;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    CU_ASSERT_FATAL(fd >= 0);
+    CU_ASSERT_EQUAL(fstat(fd, &st), 0);
+    CU_ASSERT_EQUAL_FATAL(js_buf_reserve(ret, (size_t)st.st_size + 1), 0);
+    ret->len = (size_t)js_pread_full(fd, ret->data, (size_t)st.st_size, 0);
+    close(fd);
+}
+
+static void spit(const char *path, const void *bytes, size_t len)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    CU_ASSERT_FATAL(fd >= 0);
+    CU_ASSERT_EQUAL(js_write_full(fd, bytes, len), 0);
+    close(fd);
+}
+
+static void keep_warning(void *arg, const char *text)
+{
+    struct place *place = arg;
+    js_buf_printf(&place->warnings, "%s\n", text);
+}
+
+static struct js_journal_config config_of(struct place *place)
+{
+    return (struct js_journal_config){
+        .path = place->path,
+        .host = "here",
+        .sync_ns = JS_JOURNAL_NO_SYNC,
+        .log = {keep_warning, place},
+    };
+}
+
+/* ---------------------------------------------------------------- lines */
+
+static void parse_back(const struct js_line *line, struct js_line *ret)
+{
+    struct js_buf buf = JS_BUF_INIT;
+    CU_ASSERT_EQUAL_FATAL(js_line_format(&buf, line), 0);
+    CU_ASSERT_FATAL(buf.len > 10 && buf.len < JS_LINE_MAX);
+    CU_ASSERT_EQUAL(buf.data[buf.len - 1], '\n');
+    CU_ASSERT_EQUAL_FATAL(js_line_parse(buf.data, buf.len - 1, ret), 0);
+    CU_ASSERT_EQUAL(ret->kind, line->kind);
+    js_buf_release(&buf);
+}
+
+static void test_an_attempt_there_and_back(void)
+{
+    static struct js_line line, back;
+    line = (struct js_line){
+        .kind = JS_LINE_FAILED,
+        .id = UINT64_MAX,
+        .attempt = UINT32_MAX,
+        .slave = 12,
+        .cores = 4,
+        .outcome = {.start_unix_ns = INT64_C(1795494098976767000),
+                    .run_ns = 1368000,
+                    .user_cpu_ns = 1000,
+                    .system_cpu_ns = 2000,
+                    .max_rss_bytes = 40 * UINT64_C(1073741824),
+                    .out_bytes = UINT64_MAX,
+                    .err_bytes = 3,
+                    .exit_code = 255,
+                    .signal = 15,
+                    .step = JS_STEP_EXEC,
+                    .step_errno = ENOENT,
+                    .cause = JS_CAUSE_MEMORY},
+    };
+    parse_back(&line, &back);
+    CU_ASSERT_EQUAL(back.id, line.id);
+    CU_ASSERT_EQUAL(back.attempt, line.attempt);
+    CU_ASSERT_EQUAL(back.slave, 12);
+    CU_ASSERT_EQUAL(back.cores, 4);
+    CU_ASSERT_EQUAL(memcmp(&back.outcome, &line.outcome, sizeof(line.outcome)),
+                    0);
+}
+
+static void test_lists_there_and_back(void)
+{
+    static struct js_line line, back;
+    line = (struct js_line){.kind = JS_LINE_JOBS, .id = 1000000};
+    for (; line.count < JS_LINE_LIST; line.count++)
+        line.identities[line.count] =
+            (struct js_identity){line.count << 60, ~line.count};
+    parse_back(&line, &back);
+    CU_ASSERT_EQUAL(back.count, JS_LINE_LIST);
+    CU_ASSERT_EQUAL(back.id, 1000000);
+    CU_ASSERT_EQUAL(
+        memcmp(back.identities, line.identities, sizeof(line.identities)), 0);
+    line = (struct js_line){.kind = JS_LINE_GONE, .count = JS_LINE_LIST};
+    for (size_t i = 0; i < line.count; i++)
+        line.ids[i] = UINT64_MAX - i;
+    parse_back(&line, &back);
+    CU_ASSERT_EQUAL(memcmp(back.ids, line.ids, sizeof(line.ids)), 0);
+}
+
+static void test_texts_there_and_back(void)
+{
+    static struct js_line line, back;
+    line = (struct js_line){.kind = JS_LINE_RUN, .pid = 1, .boot = 3};
+    snprintf(line.text, sizeof(line.text), "a host\n\t\\ \x01\xff");
+    parse_back(&line, &back);
+    CU_ASSERT_STRING_EQUAL(back.text, line.text);
+    line.text[0] = '\0';
+    parse_back(&line, &back);
+    CU_ASSERT_STRING_EQUAL(back.text, "");
+}
+
+/* With a right checksum, all the same. */
+static void expect_no_record(const char *rest)
+{
+    static struct js_line line;
+    char text[256];
+    int len = snprintf(text, sizeof(text), "%08" PRIx32 " %s",
+                       js_crc32(rest, strlen(rest)), rest);
+    CU_ASSERT_EQUAL(js_line_parse(text, (size_t)len, &line), -1);
+}
+
+static void test_lines_that_are_no_records(void)
+{
+    static struct js_line line;
+    expect_no_record("run");
+    expect_no_record("run 1 2 3");
+    expect_no_record("run 1 2 3 4");
+    expect_no_record("run 1 2 3 4 a\\");
+    expect_no_record("run 1 2 3 4 a\\q");
+    expect_no_record("run 1 2 3 4 a\\x0");
+    expect_no_record("run 1 2 3 4 a\\x00");
+    expect_no_record("jobs x");
+    expect_no_record("jobs 1 0123");
+    expect_no_record("jobs 1 0123456789abcdef0123456789abcdeg");
+    expect_no_record("jobs 1  0123456789abcdef0123456789abcdef");
+    expect_no_record("gone -1");
+    expect_no_record("gone 1 ");
+    expect_no_record("gone 18446744073709551616");
+    expect_no_record("ok 1 1 1 1 256 0 0 0 0 1 1 1 1 1 1 1");
+    expect_no_record("ok 1 1 1 1 0 0 99 0 0 1 1 1 1 1 1 1");
+    expect_no_record("ok 1 1 1 1 0 0 0 0 0 1 1 1 1 1 1");
+    expect_no_record("ok 1 1 1 1 0 0 0 0 0 1 1 1 1 1 1 1 1");
+    expect_no_record("skipped 1");
+    expect_no_record("end 0 1 2");
+    CU_ASSERT_EQUAL(js_line_parse("", 0, &line), -1);
+    CU_ASSERT_EQUAL(js_line_parse("00000000", 8, &line), -1);
+    CU_ASSERT_EQUAL(js_line_parse("00000000 x", 10, &line), -1);
+}
+
+static void test_words_of_later_versions_are_skipped(void)
+{
+    static struct js_line line;
+    const char *rest = "nonsense 1 2 \xff";
+    char text[256];
+    int len = snprintf(text, sizeof(text), "%08" PRIx32 " %s",
+                       js_crc32(rest, strlen(rest)), rest);
+    CU_ASSERT_EQUAL(js_line_parse(text, (size_t)len, &line), 0);
+    CU_ASSERT_EQUAL(line.kind, JS_LINE_UNKNOWN);
+}
+
+static void test_the_checksum_is_that_of_zlib(void)
+{
+    CU_ASSERT_EQUAL(js_crc32("123456789", 9), 0xcbf43926);
+    CU_ASSERT_EQUAL(js_crc32("", 0), 0);
+}
+
+/* ---------------------------------------------------------------- a journal */
+
+/* Opens, and fails the test if that is refused. */
+static struct js_journal *open_ok(const struct js_journal_config *config,
+                                  struct js_ledger *ledger)
+{
+    struct js_err err = {""};
+    struct js_journal *journal = NULL;
+    int rc = js_journal_open(config, ledger, &journal, &err);
+    CU_ASSERT_STRING_EQUAL(err.text, "");
+    CU_ASSERT_EQUAL(rc, 0);
+    return not_null(journal);
+}
+
+static void begin_ok(struct js_journal *journal)
+{
+    struct js_err err = {""};
+    CU_ASSERT_EQUAL(js_journal_begin(journal, &err), 0);
+    CU_ASSERT_STRING_EQUAL(err.text, "");
+}
+
+static void accept(struct js_journal *journal, uint64_t id)
+{
+    struct js_identity identity = {id, id};
+    struct js_resume_news news = {JS_RESUME_ACCEPTED, id, &identity, NULL};
+    CU_ASSERT_EQUAL(js_journal_add_news(journal, &news), 0);
+}
+
+static void tell(struct js_journal *journal, enum js_resume_change change,
+                 uint64_t id, const char *name)
+{
+    struct js_resume_news news = {change, id, NULL, name};
+    CU_ASSERT_EQUAL(js_journal_add_news(journal, &news), 0);
+}
+
+static void finish(struct js_journal *journal, uint64_t id, uint32_t exit_code)
+{
+    struct js_job *job = not_null(js_job_new(id, "x", 1));
+    struct js_finish finish = {.job = job,
+                               .outcome = {.exit_code = exit_code},
+                               .slave = 1,
+                               .cores = 1,
+                               .host = "n1"};
+    CU_ASSERT_EQUAL(js_journal_add_finish(journal, &finish, 0), 0);
+    js_job_free(job);
+}
+
+static void commit(struct js_journal *journal)
+{
+    struct js_err err = {""};
+    CU_ASSERT_EQUAL(js_journal_commit(journal, js_clock_ns(), &err), 0);
+    CU_ASSERT_STRING_EQUAL(err.text, "");
+}
+
+static void close_ok(struct js_journal *journal, int status)
+{
+    struct js_err err = {""};
+    uint64_t unwritten = 77;
+    CU_ASSERT_EQUAL(js_journal_close(journal, status, &err, &unwritten), 0);
+    CU_ASSERT_EQUAL(unwritten, 0);
+    CU_ASSERT_STRING_EQUAL(err.text, "");
+}
+
+/* Six jobs: 1 and 2 ok, 3 failed, 4 ok and again, 5 ok, 6 left. */
+static void write_journal(struct place *place)
+{
+    struct js_journal_config config = config_of(place);
+    struct js_ledger *ledger = not_null(js_ledger_new());
+    struct js_journal *journal = open_ok(&config, ledger);
+    CU_ASSERT_FALSE(js_journal_has_jobs(journal));
+    for (uint64_t id = 1; id <= 6; id++)
+        accept(journal, id);
+    tell(journal, JS_RESUME_NAMED, 3, "three");
+    begin_ok(journal);
+    CU_ASSERT_EQUAL(js_journal_add_slave(journal, 1, 1, "n1"), 0);
+    finish(journal, 2, 0);
+    commit(journal);
+    finish(journal, 1, 0);
+    finish(journal, 3, 7);
+    finish(journal, 4, 0);
+    tell(journal, JS_RESUME_AGAIN, 4, NULL);
+    commit(journal);
+    finish(journal, 5, 0);
+    close_ok(journal, 3);
+    js_ledger_free(ledger);
+}
+
+static void expect_standings(const struct js_ledger *ledger, const char *want)
+{
+    static const char letters[] = "lsfk";
+    char got[16] = "";
+    for (uint64_t id = 1; id <= js_ledger_count(ledger) && id < 16; id++)
+        got[id - 1] = letters[js_ledger_standing(ledger, id)];
+    CU_ASSERT_STRING_EQUAL(got, want);
+}
+
+static void test_what_is_written_is_read(void)
+{
+    struct place place;
+    struct stat st;
+    place_init(&place);
+    write_journal(&place);
+    CU_ASSERT_EQUAL(stat(place.path, &st), 0);
+    CU_ASSERT_EQUAL(st.st_mode & 0777, 0600);
+    struct js_journal_config config = config_of(&place);
+    struct js_ledger *ledger = not_null(js_ledger_new());
+    struct js_journal *journal = open_ok(&config, ledger);
+    CU_ASSERT_TRUE(js_journal_has_jobs(journal));
+    expect_standings(ledger, "ssflsl");
+    CU_ASSERT_EQUAL(js_ledger_find_name(ledger, "three"), 3);
+    CU_ASSERT_EQUAL(place.warnings.len, 0);
+    /* Going on: the last record of a job wins. */
+    tell(journal, JS_RESUME_GONE, 6, NULL);
+    accept(journal, 7);
+    begin_ok(journal);
+    finish(journal, 3, 0);
+    finish(journal, 5, 1);
+    close_ok(journal, 0);
+    js_ledger_free(ledger);
+    ledger = not_null(js_ledger_new());
+    journal = open_ok(&config, ledger);
+    expect_standings(ledger, "ssslfll");
+    CU_ASSERT_TRUE(js_ledger_is_gone(ledger, 6));
+    js_journal_close(journal, -1, NULL, NULL);
+    js_ledger_free(ledger);
+    place_release(&place);
+}
+
+static void test_nothing_is_made_before_it_begins(void)
+{
+    struct place place;
+    place_init(&place);
+    struct js_journal_config config = config_of(&place);
+    struct js_ledger *ledger = not_null(js_ledger_new());
+    struct js_journal *journal = open_ok(&config, ledger);
+    accept(journal, 1);
+    CU_ASSERT_EQUAL(js_journal_close(journal, 2, NULL, NULL), 0);
+    CU_ASSERT_EQUAL(access(place.path, F_OK), -1);
+    js_ledger_free(ledger);
+    place_release(&place);
+}
+
+/* ---------------------------------------------------------------- damage */
+
+/* How many of the first `len` bytes are whole lines. */
+static size_t whole(const struct js_buf *file, size_t len)
+{
+    while (len > 0 && file->data[len - 1] != '\n')
+        len--;
+    return len;
+}
+
+/* What six jobs stand like after the first `len` bytes, which are lines. */
+static void standings_after(const struct js_buf *file, size_t len, char *ret)
+{
+    static struct js_line line;
+    memset(ret, 0, 8);
+    for (size_t at = 0; at < len;) {
+        const char *newline = memchr(file->data + at, '\n', len - at);
+        size_t line_len = (size_t)(newline - (file->data + at));
+        CU_ASSERT_EQUAL(js_line_parse(file->data + at, line_len, &line), 0);
+        if (line.kind == JS_LINE_JOBS)
+            memset(ret, 'l', line.count);
+        else if (line.kind == JS_LINE_OK)
+            ret[line.id - 1] = 's';
+        else if (line.kind == JS_LINE_FAILED)
+            ret[line.id - 1] = 'f';
+        else if (line.kind == JS_LINE_AGAIN)
+            ret[line.ids[0] - 1] = 'l';
+        at += line_len + 1;
+    }
+}
+
+/* The torn file is mended, and can be gone on with. */
+static void expect_mended(struct place *place, const struct js_buf *file,
+                          size_t valid, const struct js_buf *torn)
+{
+    struct js_journal_config config = config_of(place);
+    struct js_ledger *ledger = not_null(js_ledger_new());
+    struct js_buf now = JS_BUF_INIT;
+    char want[8];
+    place->warnings.len = 0;
+    struct js_journal *journal = open_ok(&config, ledger);
+    standings_after(file, valid, want);
+    expect_standings(ledger, want);
+    CU_ASSERT_EQUAL(place->warnings.len > 0, torn->len > 0);
+    slurp(place->path, &now);
+    CU_ASSERT_EQUAL(now.len, valid);
+    if (torn->len > 0) {
+        slurp(place->torn, &now);
+        CU_ASSERT_EQUAL(now.len, torn->len);
+        CU_ASSERT_EQUAL(memcmp(now.data, torn->data, torn->len), 0);
+        unlink(place->torn);
+    }
+    accept(journal, js_ledger_count(ledger) + 1);
+    begin_ok(journal);
+    close_ok(journal, 0);
+    js_ledger_free(ledger);
+    ledger = not_null(js_ledger_new());
+    js_journal_close(open_ok(&config, ledger), -1, NULL, NULL);
+    CU_ASSERT_EQUAL(js_ledger_count(ledger), strlen(want) + 1);
+    js_ledger_free(ledger);
+    js_buf_release(&now);
+}
+
+static void test_cut_at_every_byte(void)
+{
+    struct place place;
+    struct js_buf file = JS_BUF_INIT;
+    place_init(&place);
+    write_journal(&place);
+    slurp(place.path, &file);
+    CU_ASSERT_FATAL(file.len > 500);
+    for (size_t len = 0; len <= file.len; len++) {
+        size_t valid = whole(&file, len);
+        struct js_buf torn = {file.data + valid, len - valid, 0};
+        spit(place.path, file.data, len);
+        expect_mended(&place, &file, valid, &torn);
+    }
+    js_buf_release(&file);
+    place_release(&place);
+}
+
+/* After a power cut: NUL bytes where records were to come. */
+static void test_tails_of_nothing(void)
+{
+    struct place place;
+    struct js_buf file = JS_BUF_INIT, cut = JS_BUF_INIT;
+    place_init(&place);
+    write_journal(&place);
+    slurp(place.path, &file);
+    for (size_t len = 0; len <= file.len; len += 13) {
+        size_t valid = whole(&file, len);
+        cut.len = 0;
+        js_buf_append(&cut, file.data, len);
+        for (int i = 0; i < 5000; i++)
+            js_buf_append(&cut, "", 1);
+        /* What is torn begins behind the last whole record. */
+        struct js_buf torn = {cut.data + valid, cut.len - valid, 0};
+        /* A piece of a first record with anything behind it is no journal. */
+        if (valid == 0 && len > 0)
+            continue;
+        spit(place.path, cut.data, cut.len);
+        expect_mended(&place, &file, valid, &torn);
+    }
+    js_buf_release(&cut);
+    js_buf_release(&file);
+    place_release(&place);
+}
+
+static void expect_refused(const struct js_journal_config *config,
+                           const char *why)
+{
+    struct js_err err = {""};
+    struct js_journal *journal = NULL;
+    struct js_ledger *ledger = not_null(js_ledger_new());
+    CU_ASSERT_EQUAL(js_journal_open(config, ledger, &journal, &err),
+                    JS_JOURNAL_REFUSED);
+    if (!strstr(err.text, why))
+        CU_FAIL(err.text);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, why));
+    js_ledger_free(ledger);
+}
+
+/* A flipped byte is a torn tail in the last record, and refused anywhere
+ * else: never is it taken for something else. */
+static void test_flipped_at_every_byte(void)
+{
+    static const unsigned char flips[] = {0x01, 0x20, 0x80, 0xff};
+    struct place place;
+    struct js_buf file = JS_BUF_INIT, now = JS_BUF_INIT;
+    place_init(&place);
+    write_journal(&place);
+    slurp(place.path, &file);
+    size_t last = whole(&file, file.len - 1);
+    for (size_t at = 0; at < file.len; at++) {
+        struct js_journal_config config = config_of(&place);
+        unsigned char byte = (unsigned char)file.data[at];
+        file.data[at] = (char)(byte ^ flips[at % sizeof(flips)]);
+        spit(place.path, file.data, file.len);
+        struct js_buf torn = {file.data + last, file.len - last, 0};
+        if (at < last)
+            expect_refused(&config, "damaged at offset");
+        else
+            expect_mended(&place, &file, last, &torn);
+        if (at < last) {
+            /* Nothing of it was touched. */
+            slurp(place.path, &now);
+            CU_ASSERT_EQUAL(now.len, file.len);
+            CU_ASSERT_EQUAL(memcmp(now.data, file.data, file.len), 0);
+        }
+        file.data[at] = (char)byte;
+    }
+    js_buf_release(&now);
+    js_buf_release(&file);
+    place_release(&place);
+}
+
+/* Any bytes at all: refused, mended, never a crash or an endless loop. */
+static void test_random_damage(void)
+{
+    struct rng rng = {99};
+    struct place place;
+    struct js_buf file = JS_BUF_INIT, bad = JS_BUF_INIT;
+    place_init(&place);
+    write_journal(&place);
+    slurp(place.path, &file);
+    for (int round = 0; round < 1000; round++) {
+        struct js_journal_config config = config_of(&place);
+        struct js_journal *journal = NULL;
+        struct js_err err = {""};
+        bad.len = 0;
+        js_buf_append(&bad, file.data, file.len);
+        for (uint64_t i = 0, n = 1 + rng_below(&rng, 20); i < n; i++) {
+            size_t at = (size_t)rng_below(&rng, bad.len);
+            size_t from = (size_t)rng_below(&rng, bad.len);
+            size_t len = (size_t)rng_below(&rng, 60);
+            for (size_t k = 0; k < len && at + k < bad.len; k++)
+                bad.data[at + k] = rng_chance(&rng, 50)
+                                       ? file.data[(from + k) % file.len]
+                                       : (char)rng_below(&rng, 256);
+        }
+        spit(place.path, bad.data, (size_t)rng_below(&rng, bad.len + 1));
+        struct js_ledger *ledger = not_null(js_ledger_new());
+        int rc = js_journal_open(&config, ledger, &journal, &err);
+        CU_ASSERT_EQUAL(rc < 0, err.text[0] != '\0');
+        js_journal_close(rc == 0 ? journal : NULL, -1, NULL, NULL);
+        js_ledger_free(ledger);
+    }
+    js_buf_release(&bad);
+    js_buf_release(&file);
+    place_release(&place);
+}
+
+static void test_files_that_are_no_journals(void)
+{
+    struct place place;
+    place_init(&place);
+    struct js_journal_config config = config_of(&place);
+    spit(place.path, "echo my precious list\n", 22);
+    expect_refused(&config, "is not a journal");
+    spit(place.path, "x", 1);
+    expect_refused(&config, "is not a journal");
+    /* Records without the first. */
+    spit(place.path, "2a2a40d5 slave 2 1 vm\n", 22);
+    expect_refused(&config, "first record is missing");
+    unlink(place.path);
+    CU_ASSERT_EQUAL(symlink("/nonexistent", place.path), 0);
+    struct js_err err = {""};
+    struct js_journal *journal;
+    struct js_ledger *ledger = not_null(js_ledger_new());
+    CU_ASSERT_EQUAL(js_journal_open(&config, ledger, &journal, &err),
+                    JS_JOURNAL_CANNOT);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "symbolic link"));
+    unlink(place.path);
+    CU_ASSERT_EQUAL(mkfifo(place.path, 0600), 0);
+    expect_refused(&config, "not a regular file");
+    js_ledger_free(ledger);
+    place_release(&place);
+}
+
+static void put_line(struct js_buf *file, const char *rest)
+{
+    js_buf_printf(file, "%08" PRIx32 " %s\n", js_crc32(rest, strlen(rest)),
+                  rest);
+}
+
+static void expect_nonsense(struct place *place, const char *rest,
+                            const char *why)
+{
+    struct js_buf file = JS_BUF_INIT;
+    struct js_journal_config config = config_of(place);
+    put_line(&file, "jobsched-journal 1");
+    put_line(&file, "jobs 1 0123456789abcdef0123456789abcdef");
+    put_line(&file, rest);
+    spit(place->path, file.data, file.len);
+    expect_refused(&config, why);
+    js_buf_release(&file);
+}
+
+static void test_records_that_make_no_sense(void)
+{
+    struct place place;
+    struct js_buf file = JS_BUF_INIT;
+    place_init(&place);
+    expect_nonsense(&place, "ok 2 1 1 1 0 0 0 0 0 1 1 1 1 1 1 1",
+                    "was not accepted");
+    expect_nonsense(&place, "skipped 0 1", "was not accepted");
+    expect_nonsense(&place, "name 9 x", "was not accepted");
+    expect_nonsense(&place, "gone 1 2", "was not accepted");
+    expect_nonsense(&place, "jobs 3 0123456789abcdef0123456789abcdef",
+                    "does not follow");
+    expect_nonsense(&place, "jobsched-journal 1", "begins in another");
+    put_line(&file, "jobsched-journal 2");
+    spit(place.path, file.data, file.len);
+    struct js_journal_config config = config_of(&place);
+    expect_refused(&config, "of version 2");
+    js_buf_release(&file);
+    place_release(&place);
+}
+
+/* ---------------------------------------------------------------- locks */
+
+static void test_a_second_holder_is_refused(void)
+{
+    struct place place;
+    char pid[32];
+    place_init(&place);
+    struct js_journal_config config = config_of(&place);
+    struct js_ledger *ledger = not_null(js_ledger_new());
+    struct js_journal *journal = open_ok(&config, ledger);
+    begin_ok(journal);
+    snprintf(pid, sizeof(pid), "process %d", (int)getpid());
+    expect_refused(&config, pid);
+    expect_refused(&config, "run on here");
+    config.is_fresh = true;
+    expect_refused(&config, "in use");
+    config.is_forced = true;
+    expect_refused(&config, "in use");
+    close_ok(journal, 0);
+    js_ledger_free(ledger);
+    place_release(&place);
+}
+
+static void test_two_that_begin_at_once(void)
+{
+    struct place place;
+    struct js_err err = {""};
+    place_init(&place);
+    struct js_journal_config config = config_of(&place);
+    struct js_ledger *ledgers[2] = {not_null(js_ledger_new()),
+                                    not_null(js_ledger_new())};
+    struct js_journal *first = open_ok(&config, ledgers[0]);
+    struct js_journal *second = open_ok(&config, ledgers[1]);
+    begin_ok(first);
+    CU_ASSERT_EQUAL(js_journal_begin(second, &err), JS_JOURNAL_REFUSED);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "in use"));
+    js_journal_close(second, 2, NULL, NULL);
+    close_ok(first, 0);
+    js_ledger_free(ledgers[0]);
+    js_ledger_free(ledgers[1]);
+    place_release(&place);
+}
+
+/* A journal that its holder has not ended. */
+static void leave_unended(struct place *place, const char *host)
+{
+    struct js_journal_config config = config_of(place);
+    struct js_ledger *ledger = not_null(js_ledger_new());
+    config.host = host;
+    unlink(place->path);
+    struct js_journal *journal = open_ok(&config, ledger);
+    begin_ok(journal);
+    js_journal_close(journal, -1, NULL, NULL);
+    js_ledger_free(ledger);
+}
+
+static void test_a_holder_elsewhere(void)
+{
+    struct place place;
+    place_init(&place);
+    struct js_journal_config config = config_of(&place);
+    struct js_ledger *ledger = not_null(js_ledger_new());
+    /* On this host the lock tells that it is gone. */
+    leave_unended(&place, "here");
+    js_journal_close(open_ok(&config, ledger), -1, NULL, NULL);
+    leave_unended(&place, "there");
+    expect_refused(&config, "--force-lock");
+    expect_refused(&config, "a run on there");
+    config.is_fresh = true;
+    expect_refused(&config, "--force-lock");
+    config.is_forced = true;
+    js_journal_close(open_ok(&config, ledger), -1, NULL, NULL);
+    js_ledger_free(ledger);
+    place_release(&place);
+}
+
+static void test_a_fresh_start_keeps_the_old_file(void)
+{
+    struct place place;
+    struct js_buf before = JS_BUF_INIT, old = JS_BUF_INIT;
+    place_init(&place);
+    write_journal(&place);
+    slurp(place.path, &before);
+    struct js_journal_config config = config_of(&place);
+    config.is_fresh = true;
+    struct js_ledger *ledger = not_null(js_ledger_new());
+    struct js_journal *journal = open_ok(&config, ledger);
+    CU_ASSERT_FALSE(js_journal_has_jobs(journal));
+    CU_ASSERT_EQUAL(js_ledger_count(ledger), 0);
+    accept(journal, 1);
+    begin_ok(journal);
+    close_ok(journal, 0);
+    slurp(place.old, &old);
+    CU_ASSERT_EQUAL(old.len, before.len);
+    CU_ASSERT_EQUAL(memcmp(old.data, before.data, old.len), 0);
+    js_ledger_free(ledger);
+    js_buf_release(&before);
+    js_buf_release(&old);
+    place_release(&place);
+}
+
+/* ---------------------------------------------------------------- trouble */
+
+/* The file may not grow: each commit says so, nothing is forgotten, and when it
+ * may again all of it is there. */
+static void test_a_file_at_its_limit(void)
+{
+    struct place place;
+    struct rlimit old, low;
+    struct stat st;
+    struct js_err err = {""};
+    place_init(&place);
+    void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+    struct js_journal_config config = config_of(&place);
+    struct js_ledger *ledger = not_null(js_ledger_new());
+    struct js_journal *journal = open_ok(&config, ledger);
+    for (uint64_t id = 1; id <= 50; id++)
+        accept(journal, id);
+    begin_ok(journal);
+    CU_ASSERT_EQUAL(stat(place.path, &st), 0);
+    CU_ASSERT_EQUAL(getrlimit(RLIMIT_FSIZE, &old), 0);
+    low = old;
+    low.rlim_cur = (rlim_t)st.st_size + 100; /* in the middle of a record */
+    CU_ASSERT_EQUAL(setrlimit(RLIMIT_FSIZE, &low), 0);
+    for (uint64_t id = 1; id <= 50; id++)
+        finish(journal, id, 0);
+    CU_ASSERT_EQUAL(js_journal_commit(journal, 1, &err), -1);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "too large"));
+    CU_ASSERT_EQUAL(js_journal_commit(journal, 2, &err), -1);
+    CU_ASSERT_EQUAL(setrlimit(RLIMIT_FSIZE, &old), 0);
+    commit(journal);
+    close_ok(journal, 0);
+    js_ledger_free(ledger);
+    ledger = not_null(js_ledger_new());
+    js_journal_close(open_ok(&config, ledger), -1, NULL, NULL);
+    CU_ASSERT_EQUAL(js_ledger_standing(ledger, 50), JS_STANDING_SUCCEEDED);
+    signal(SIGXFSZ, handler);
+    js_ledger_free(ledger);
+    place_release(&place);
+}
+
+static void test_a_file_that_is_taken_away(void)
+{
+    struct place place;
+    struct js_err err = {""};
+    uint64_t unwritten = 0;
+    place_init(&place);
+    struct js_journal_config config = config_of(&place);
+    config.sync_ns = 0;
+    struct js_ledger *ledger = not_null(js_ledger_new());
+    struct js_journal *journal = open_ok(&config, ledger);
+    accept(journal, 1);
+    begin_ok(journal);
+    commit(journal);
+    unlink(place.path);
+    finish(journal, 1, 0);
+    CU_ASSERT_EQUAL(js_journal_commit(journal, js_clock_ns(), &err), -1);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "no longer there"));
+    CU_ASSERT_EQUAL(js_journal_close(journal, 0, &err, &unwritten), -1);
+    js_ledger_free(ledger);
+    place_release(&place);
+}
+
+static void test_syncs_come_when_they_are_due(void)
+{
+    struct place place;
+    int64_t second = JS_NS_PER_S;
+    struct js_err err = {""};
+    place_init(&place);
+    struct js_journal_config config = config_of(&place);
+    config.sync_ns = second;
+    struct js_ledger *ledger = not_null(js_ledger_new());
+    struct js_journal *journal = open_ok(&config, ledger);
+    accept(journal, 1);
+    begin_ok(journal);
+    int64_t now_ns = js_clock_ns();
+    commit(journal);
+    CU_ASSERT_EQUAL(js_journal_deadline_ns(journal), JS_NEVER_NS);
+    finish(journal, 1, 0);
+    CU_ASSERT_EQUAL(js_journal_commit(journal, now_ns, &err), 0);
+    /* One has begun: it is looked for soon. */
+    CU_ASSERT(js_journal_deadline_ns(journal) < now_ns + second);
+    for (int i = 0; i < 2000 && js_journal_deadline_ns(journal) != JS_NEVER_NS;
+         i++) {
+        usleep(1000);
+        CU_ASSERT_EQUAL(js_journal_commit(journal, now_ns, &err), 0);
+    }
+    CU_ASSERT_EQUAL(js_journal_deadline_ns(journal), JS_NEVER_NS);
+    finish(journal, 1, 0);
+    CU_ASSERT_EQUAL(js_journal_commit(journal, now_ns + 1, &err), 0);
+    CU_ASSERT_EQUAL(js_journal_deadline_ns(journal), now_ns + second);
+    CU_ASSERT_EQUAL(js_journal_make_safe(journal, &err), 0);
+    close_ok(journal, 0);
+    js_ledger_free(ledger);
+    place_release(&place);
+}
+
+static const struct unit_test tests[] = {
+    {"an attempt there and back", test_an_attempt_there_and_back},
+    {"lists there and back", test_lists_there_and_back},
+    {"texts there and back", test_texts_there_and_back},
+    {"lines that are no records", test_lines_that_are_no_records},
+    {"words of later versions are skipped",
+     test_words_of_later_versions_are_skipped},
+    {"the checksum is that of zlib", test_the_checksum_is_that_of_zlib},
+    {"what is written is read", test_what_is_written_is_read},
+    {"nothing is made before it begins", test_nothing_is_made_before_it_begins},
+    {"cut at every byte", test_cut_at_every_byte},
+    {"tails of nothing", test_tails_of_nothing},
+    {"flipped at every byte", test_flipped_at_every_byte},
+    {"random damage", test_random_damage},
+    {"files that are no journals", test_files_that_are_no_journals},
+    {"records that make no sense", test_records_that_make_no_sense},
+    {"a second holder is refused", test_a_second_holder_is_refused},
+    {"two that begin at once", test_two_that_begin_at_once},
+    {"a holder elsewhere", test_a_holder_elsewhere},
+    {"a fresh start keeps the old file", test_a_fresh_start_keeps_the_old_file},
+    {"a file at its limit", test_a_file_at_its_limit},
+    {"a file that is taken away", test_a_file_that_is_taken_away},
+    {"syncs come when they are due", test_syncs_come_when_they_are_due},
+    {NULL, NULL},
+};
+
+const struct unit_suite suite_journal = {"journal", tests};

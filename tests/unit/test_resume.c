@@ -1,0 +1,492 @@
+/* identity, ledger, resume: what runs again, and under which id. */
+#include "unit.h"
+
+#include "base/buf.h"
+#include "core/jobfile.h"
+#include "core/resume.h"
+#include "core/source.h"
+#include "rng.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static void *not_null(void *pointer)
+{
+    CU_ASSERT_PTR_NOT_NULL_FATAL(pointer);
+    if (!pointer)
+        abort();
+    return pointer;
+}
+
+/* ---------------------------------------------------------------- identity */
+
+/* The identity of the first job of a list. */
+static struct js_identity identity_of(const char *list)
+{
+    struct js_graph *graph = not_null(js_graph_new());
+    struct js_jobfile *file = not_null(js_jobfile_new("list", graph));
+    struct js_job *job = NULL;
+    CU_ASSERT_EQUAL(js_jobfile_feed(file, list, strlen(list)), 0);
+    js_jobfile_end(file);
+    CU_ASSERT_EQUAL_FATAL(js_jobfile_next(file, &job, NULL), 1);
+    struct js_identity identity = js_identity_of(job);
+    js_job_free(job);
+    js_jobfile_free(file);
+    js_graph_free(graph);
+    return identity;
+}
+
+static bool is_same(const char *a, const char *b)
+{
+    struct js_identity of_a = identity_of(a), of_b = identity_of(b);
+    return js_identity_equal(&of_a, &of_b);
+}
+
+static void test_identity(void)
+{
+    struct js_identity known = identity_of("a");
+    /* It is on disk: it must never change. */
+    CU_ASSERT_EQUAL(known.high, UINT64_C(0x8809458baab1be9));
+    CU_ASSERT_EQUAL(known.low, UINT64_C(0x5aa0733055258e87));
+    CU_ASSERT_TRUE(is_same("echo a", "\n# comment\necho a"));
+    CU_ASSERT_TRUE(is_same("echo a", "[name=x cores=2 mem=1G gpus=1 timeout=5 "
+                                     "retries=3 priority=2] echo a"));
+    CU_ASSERT_TRUE(is_same("[dir=d env=A=1] x", "#JOBSCHED dir=d env=A=1\nx"));
+    CU_ASSERT_FALSE(is_same("echo a", "echo b"));
+    CU_ASSERT_FALSE(is_same("echo a", "echo a "));
+    CU_ASSERT_FALSE(is_same("echo a", "[dir=d] echo a"));
+    CU_ASSERT_FALSE(is_same("[dir=d] x", "[dir=e] x"));
+    CU_ASSERT_FALSE(is_same("[env=A=1] x", "[env=A=2] x"));
+    CU_ASSERT_FALSE(is_same("[env=A=1 env=B=2] x", "[env=B=2 env=A=1] x"));
+    CU_ASSERT_FALSE(is_same("[stdin=f] x", "[stdout=f] x"));
+    CU_ASSERT_FALSE(is_same("[stdout=f] x", "[stderr=f] x"));
+    CU_ASSERT_FALSE(is_same("[name=n stdout=f] x", "[name=n] x"));
+}
+
+static void test_simulated_jobs_have_one(void)
+{
+    struct js_job *a = not_null(js_job_new_simulated(1, 250));
+    struct js_job *b = not_null(js_job_new_simulated(2, 250));
+    struct js_job *c = not_null(js_job_new_simulated(3, 251));
+    struct js_identity of_a = js_identity_of(a), of_b = js_identity_of(b),
+                       of_c = js_identity_of(c);
+    CU_ASSERT_TRUE(js_identity_equal(&of_a, &of_b));
+    CU_ASSERT_FALSE(js_identity_equal(&of_a, &of_c));
+    js_job_free(a);
+    js_job_free(b);
+    js_job_free(c);
+}
+
+/* ---------------------------------------------------------------- walking */
+
+/* A list read by a run: which jobs run, and what is to be recorded. */
+struct walk {
+    struct js_buf ran;  /* " ID" each */
+    struct js_buf news; /* " +3" " @3=name" " again3" ... */
+    struct js_buf told; /* the sentence */
+    struct js_resume_counts counts;
+};
+
+static int note_news(void *arg, const struct js_resume_news *news)
+{
+    static const char *const signs[] = {[JS_RESUME_ACCEPTED] = "+",
+                                        [JS_RESUME_NAMED] = "@",
+                                        [JS_RESUME_AGAIN] = "again",
+                                        [JS_RESUME_GONE] = "gone",
+                                        [JS_RESUME_BACK] = "back"};
+    struct walk *walk = arg;
+    CU_ASSERT_EQUAL(news->identity != NULL, news->change == JS_RESUME_ACCEPTED);
+    return js_buf_printf(&walk->news, " %s%" PRIu64 "%s%s", signs[news->change],
+                         news->id, news->name ? "=" : "",
+                         news->name ? news->name : "");
+}
+
+static void walk_release(struct walk *walk)
+{
+    js_buf_release(&walk->ran);
+    js_buf_release(&walk->news);
+    js_buf_release(&walk->told);
+}
+
+static void read_all(struct walk *walk, struct js_source *source)
+{
+    struct js_job *job;
+    while (js_source_next(source, &job, NULL) == JS_SOURCE_JOB) {
+        js_buf_printf(&walk->ran, " %" PRIu64, job->id);
+        /* Whatever it comes after has ended. */
+        js_graph_ended(js_source_graph(source), job->seq, true);
+        while (js_graph_next_ready(js_source_graph(source)))
+            continue;
+        js_job_free(job);
+    }
+}
+
+static void walk_list(struct walk *walk, const char *list,
+                      struct js_ledger *ledger, enum js_resume_what what)
+{
+    struct js_resume resume;
+    struct js_source_survey survey;
+    struct js_err err = {""};
+    char path[64];
+    int fd = memfd_create("list", MFD_CLOEXEC);
+    CU_ASSERT_FATAL(fd >= 0);
+    CU_ASSERT_EQUAL(write(fd, list, strlen(list)), (ssize_t)strlen(list));
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    memset(walk, 0, sizeof(*walk));
+    js_resume_init(&resume, ledger, what, note_news, walk);
+    struct js_source *source =
+        js_source_new_file(path, &resume, NULL, NULL, &err);
+    CU_ASSERT_STRING_EQUAL(err.text, "");
+    source = not_null(source);
+    js_source_survey(source, &survey);
+    walk->counts = survey.resume;
+    CU_ASSERT_EQUAL(js_resume_describe(&walk->counts, &walk->told), 0);
+    size_t told = walk->news.len;
+    read_all(walk, source);
+    /* The second reading changes nothing. */
+    CU_ASSERT_EQUAL(walk->news.len, told);
+    js_source_free(source);
+    close(fd);
+}
+
+static void expect_buf(struct js_buf *buf, const char *want, int line)
+{
+    const char *text = not_null((void *)js_buf_string(buf));
+    if (strcmp(text, want) != 0)
+        fprintf(stderr, "\nline %d: got \"%s\", want \"%s\"\n", line, text,
+                want);
+    CU_ASSERT_STRING_EQUAL(text, want);
+}
+
+/* Which jobs of the list run, and what is told of it. */
+static void expect_walk(struct js_ledger *ledger, enum js_resume_what what,
+                        const char *list, const char *want_ran,
+                        const char *want_told, int line)
+{
+    struct walk walk;
+    walk_list(&walk, list, ledger, what);
+    expect_buf(&walk.ran, want_ran, line);
+    expect_buf(&walk.told, want_told, line);
+    walk_release(&walk);
+}
+
+static void expect_news(struct js_ledger *ledger, const char *list,
+                        const char *want_news, int line)
+{
+    struct walk walk;
+    walk_list(&walk, list, ledger, JS_RESUME_ALL);
+    expect_buf(&walk.news, want_news, line);
+    walk_release(&walk);
+}
+
+#define EXPECT(ledger, what, list, want_ran, want_told)                        \
+    expect_walk(ledger, what, list, want_ran, want_told, __LINE__)
+#define EXPECT_NEWS(ledger, list, want_news)                                   \
+    expect_news(ledger, list, want_news, __LINE__)
+
+static void succeed(struct js_ledger *ledger, uint64_t id)
+{
+    CU_ASSERT_EQUAL(js_ledger_set(ledger, id, JS_STANDING_SUCCEEDED), 0);
+}
+
+static void succeed_all(struct js_ledger *ledger)
+{
+    for (uint64_t id = 1; id <= js_ledger_count(ledger); id++)
+        succeed(ledger, id);
+}
+
+/* ---------------------------------------------------------------- resuming */
+
+static void test_edited_lists(void)
+{
+    struct js_ledger *ledger = not_null(js_ledger_new());
+    EXPECT(ledger, JS_RESUME_ALL, "a\nb\nc\nd\n", " 1 2 3 4",
+           "0 done, 4 new: 4 to run");
+    succeed(ledger, 1);
+    succeed(ledger, 3);
+    CU_ASSERT_EQUAL(js_ledger_set(ledger, 4, JS_STANDING_FAILED), 0);
+    EXPECT(ledger, JS_RESUME_ALL, "a\nb\nc\nd\n", " 2 4",
+           "2 done, 1 failed, 1 left: 2 to run");
+    /* Reordered, one inserted, one removed: they keep their ids. */
+    EXPECT(ledger, JS_RESUME_ALL, "new\nd\nc\na\n", " 5 4",
+           "2 done, 1 failed, 1 new, 1 gone: 2 to run");
+    /* It was told once. */
+    EXPECT(ledger, JS_RESUME_ALL, "new\nd\nc\na\n", " 5 4",
+           "2 done, 1 failed, 1 left: 2 to run");
+    EXPECT_NEWS(ledger, "new\nd\nc\na\nb\n", " back2");
+    succeed_all(ledger);
+    EXPECT(ledger, JS_RESUME_ALL, "new\nd\nc\na\nb\n", "", "5 done: 0 to run");
+    js_ledger_free(ledger);
+}
+
+static void test_equal_jobs_are_told_by_their_number(void)
+{
+    struct js_ledger *ledger = not_null(js_ledger_new());
+    EXPECT(ledger, JS_RESUME_ALL, "a\na\nb\na\n", " 1 2 3 4",
+           "0 done, 4 new: 4 to run");
+    succeed(ledger, 2);
+    EXPECT(ledger, JS_RESUME_ALL, "a\na\nb\na\na\n", " 1 3 4 5",
+           "1 done, 3 left, 1 new: 4 to run");
+    EXPECT(ledger, JS_RESUME_ALL, "a\n", " 1",
+           "0 done, 1 left, 4 gone: 1 to run");
+    js_ledger_free(ledger);
+}
+
+static void test_changed_jobs(void)
+{
+    struct js_ledger *ledger = not_null(js_ledger_new());
+    EXPECT_NEWS(ledger, "[name=x] a\nb\n", " +1 @1=x +2");
+    succeed_all(ledger);
+    EXPECT(ledger, JS_RESUME_ALL, "[name=x] a2\nb\n", " 3",
+           "1 done, 1 changed: 1 to run");
+    succeed_all(ledger);
+    /* As it was before: it is known, and its name is its own again. */
+    EXPECT_NEWS(ledger, "[name=x] a\nb\n", " back1 @1=x gone3");
+    EXPECT(ledger, JS_RESUME_ALL, "[name=x] a\nb\n", "", "2 done: 0 to run");
+    /* Names that change hands change nothing. */
+    EXPECT(ledger, JS_RESUME_ALL, "a\n[name=x] b\n", "", "2 done: 0 to run");
+    js_ledger_free(ledger);
+}
+
+static void test_what_comes_after_runs_again(void)
+{
+    static const char list[] = "[name=a] a\n[name=b after=a] b\n"
+                               "[name=c after-any=b] c\nd\n";
+    struct js_ledger *ledger = not_null(js_ledger_new());
+    EXPECT(ledger, JS_RESUME_ALL, list, " 1 2 3 4", "0 done, 4 new: 4 to run");
+    succeed_all(ledger);
+    EXPECT(ledger, JS_RESUME_ALL, list, "", "4 done: 0 to run");
+    CU_ASSERT_EQUAL(js_ledger_set(ledger, 1, JS_STANDING_FAILED), 0);
+    EXPECT(ledger, JS_RESUME_ALL, list, " 1 2 3",
+           "1 done, 1 failed, 2 again: 3 to run");
+    /* Killed when a had run: b and c must not be forgotten. */
+    succeed(ledger, 1);
+    EXPECT(ledger, JS_RESUME_ALL, list, " 2 3", "2 done, 2 left: 2 to run");
+    js_ledger_free(ledger);
+}
+
+static void test_what_stands_below_a_wait_runs_again(void)
+{
+    struct js_ledger *ledger = not_null(js_ledger_new());
+    EXPECT_NEWS(ledger, "a\nb\nwait\nc\n", " +1 +2 +3");
+    succeed_all(ledger);
+    EXPECT(ledger, JS_RESUME_ALL, "a\nb2\nwait\nc\n", " 4 3",
+           "1 done, 1 again, 1 new, 1 gone: 2 to run");
+    js_ledger_free(ledger);
+}
+
+static void test_only_failed(void)
+{
+    static const char list[] =
+        "a\nb\n[name=c] c\n[after=c] d\n[after=c] e\nf\n";
+    struct js_ledger *ledger = not_null(js_ledger_new());
+    EXPECT_NEWS(ledger, list, " +1 +2 +3 @3=c +4 +5 +6");
+    succeed(ledger, 1);
+    js_ledger_set(ledger, 3, JS_STANDING_FAILED);
+    js_ledger_set(ledger, 4, JS_STANDING_SKIPPED);
+    /* 2 and 6 never ran; 5 is new to the graph but left as well. */
+    struct walk walk;
+    walk_list(&walk, list, ledger, JS_RESUME_ONLY_FAILED);
+    expect_buf(&walk.ran, " 3 4", __LINE__);
+    CU_ASSERT_EQUAL(walk.counts.aside, 3);
+    walk_release(&walk);
+    /* What comes after a job that is put aside is put aside. */
+    js_ledger_set(ledger, 3, JS_STANDING_LEFT);
+    EXPECT(ledger, JS_RESUME_ONLY_FAILED, list, "",
+           "1 done, 1 failed, 4 left: 0 to run");
+    js_ledger_free(ledger);
+}
+
+static void test_not_failed(void)
+{
+    static const char list[] = "[name=a] a\nb\n[after=a] c\n[after-any=a] d\n";
+    struct js_ledger *ledger = not_null(js_ledger_new());
+    EXPECT_NEWS(ledger, list, " +1 @1=a +2 +3 +4");
+    succeed_all(ledger);
+    js_ledger_set(ledger, 1, JS_STANDING_FAILED);
+    js_ledger_set(ledger, 3, JS_STANDING_SKIPPED);
+    struct walk walk;
+    walk_list(&walk, list, ledger, JS_RESUME_NOT_FAILED);
+    /* It is given out, for the graph to skip it. */
+    expect_buf(&walk.ran, " 3", __LINE__);
+    CU_ASSERT_EQUAL(walk.counts.stand, 1);
+    walk_release(&walk);
+    js_ledger_free(ledger);
+}
+
+static void test_streams(void)
+{
+    struct js_ledger *ledger = not_null(js_ledger_new());
+    struct walk walk = {0};
+    struct js_resume resume;
+    struct js_job *job;
+    EXPECT_NEWS(ledger, "a\nb\na\n", " +1 +2 +3");
+    succeed(ledger, 1);
+    int ends[2];
+    char path[64];
+    CU_ASSERT_EQUAL_FATAL(pipe(ends), 0);
+    CU_ASSERT_EQUAL(write(ends[1], "a\na\n[name=n] x\nx\n", 17), 17);
+    close(ends[1]);
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", ends[0]);
+    js_resume_init(&resume, ledger, JS_RESUME_ALL, note_news, &walk);
+    struct js_source *source =
+        not_null(js_source_new_file(path, &resume, NULL, NULL, NULL));
+    enum js_source_state state;
+    while ((state = js_source_next(source, &job, NULL)) != JS_SOURCE_END) {
+        CU_ASSERT_EQUAL(state, JS_SOURCE_JOB);
+        js_buf_printf(&walk.ran, " %" PRIu64, job->id);
+        js_job_free(job);
+    }
+    expect_buf(&walk.ran, " 3 4 5", __LINE__);
+    expect_buf(&walk.news, " +4 @4=n +5", __LINE__);
+    /* Its memory does not grow with the stream. */
+    CU_ASSERT_EQUAL(js_ledger_count(ledger), 3);
+    walk_release(&walk);
+    js_source_free(source);
+    close(ends[0]);
+    js_ledger_free(ledger);
+}
+
+static void test_ledger_refuses_unknown_ids(void)
+{
+    struct js_ledger *ledger = not_null(js_ledger_new());
+    struct js_identity identity = {1, 2};
+    CU_ASSERT_EQUAL(js_ledger_match(ledger, &identity), 0);
+    CU_ASSERT_EQUAL(js_ledger_add(ledger, &identity), 1);
+    CU_ASSERT_EQUAL(js_ledger_set(ledger, 2, JS_STANDING_FAILED), -1);
+    CU_ASSERT_EQUAL(js_ledger_set(ledger, 0, JS_STANDING_FAILED), -1);
+    CU_ASSERT_EQUAL(js_ledger_set_gone(ledger, UINT64_MAX, true), -1);
+    CU_ASSERT_EQUAL(js_ledger_name(ledger, 2, "x"), -1);
+    CU_ASSERT_EQUAL(js_ledger_find_name(ledger, "x"), 0);
+    js_ledger_free(ledger);
+    js_ledger_free(NULL);
+}
+
+/* ---------------------------------------------------------------- at random */
+
+enum { MODEL_JOBS = 40, MODEL_RUNS = 6 };
+
+struct model_job {
+    unsigned content;
+    int after; /* the index of an earlier job; -1: none */
+    bool is_behind_wait;
+};
+
+/* As make would have it, by brute force. */
+static void expect_model(const struct model_job *jobs, size_t count,
+                         const bool *succeeded, const char *ran)
+{
+    bool runs[MODEL_JOBS], any = false, before_wait = false;
+    unsigned n = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (jobs[i].is_behind_wait)
+            before_wait = any;
+        runs[i] = !succeeded[i] || before_wait ||
+                  (jobs[i].after >= 0 && runs[jobs[i].after]);
+        any |= runs[i];
+        n += runs[i];
+    }
+    unsigned given = 0;
+    for (const char *at = ran; (at = strchr(at, ' ')); at++)
+        given++;
+    CU_ASSERT_EQUAL(given, n);
+}
+
+static void put_model(struct js_buf *list, const struct model_job *jobs,
+                      size_t count)
+{
+    list->len = 0;
+    for (size_t i = 0; i < count; i++) {
+        js_buf_printf(list, "%s[name=n%zu",
+                      jobs[i].is_behind_wait ? "wait\n" : "", i);
+        if (jobs[i].after >= 0)
+            js_buf_printf(list, " after-any=n%d", jobs[i].after);
+        js_buf_printf(list, "] c%u\n", jobs[i].content);
+    }
+}
+
+/* What is succeeded is told by content and how many of it there were before. */
+static void test_random_edits(void)
+{
+    struct rng rng = {4711};
+    for (int round = 0; round < 300; round++) {
+        struct js_ledger *ledger = not_null(js_ledger_new());
+        struct js_buf list = JS_BUF_INIT;
+        for (int run = 0; run < MODEL_RUNS; run++) {
+            struct model_job jobs[MODEL_JOBS];
+            bool succeeded[MODEL_JOBS];
+            size_t count = 1 + rng_below(&rng, MODEL_JOBS);
+            for (size_t i = 0; i < count; i++) {
+                jobs[i] = (struct model_job){(unsigned)rng_below(&rng, 30),
+                                             i > 0 && rng_chance(&rng, 30)
+                                                 ? (int)rng_below(&rng, i)
+                                                 : -1,
+                                             rng_chance(&rng, 5)};
+            }
+            put_model(&list, jobs, count);
+            /* How each stands, found by a walk of its own. */
+            js_ledger_rewind(ledger);
+            for (size_t i = 0; i < count; i++) {
+                char content[16];
+                snprintf(content, sizeof(content), "c%u", jobs[i].content);
+                struct js_identity identity = identity_of(content);
+                uint64_t id = js_ledger_match(ledger, &identity);
+                succeeded[i] = id > 0 && js_ledger_standing(ledger, id) ==
+                                             JS_STANDING_SUCCEEDED;
+            }
+            struct walk walk;
+            walk_list(&walk, js_buf_string(&list), ledger, JS_RESUME_ALL);
+            expect_model(jobs, count, succeeded,
+                         not_null((void *)js_buf_string(&walk.ran)));
+            CU_ASSERT_EQUAL(walk.counts.done + walk.counts.runs, count);
+            walk_release(&walk);
+            for (uint64_t id = 1; id <= js_ledger_count(ledger); id++) {
+                if (rng_chance(&rng, 60))
+                    succeed(ledger, id);
+            }
+        }
+        js_buf_release(&list);
+        js_ledger_free(ledger);
+    }
+}
+
+/* A million equal jobs are no chain to be walked. */
+static void test_many_equal_jobs(void)
+{
+    struct js_ledger *ledger = not_null(js_ledger_new());
+    struct js_identity identity = {7, 7};
+    for (int i = 0; i < 1000000; i++)
+        js_ledger_add(ledger, &identity);
+    js_ledger_rewind(ledger);
+    for (uint64_t id = 1; id <= 1000000; id++) {
+        if (js_ledger_match(ledger, &identity) != id)
+            CU_FAIL_FATAL("out of order");
+    }
+    CU_ASSERT_EQUAL(js_ledger_match(ledger, &identity), 0);
+    js_ledger_free(ledger);
+}
+
+static const struct unit_test tests[] = {
+    {"what a job does is its identity", test_identity},
+    {"simulated jobs have one", test_simulated_jobs_have_one},
+    {"edited lists", test_edited_lists},
+    {"equal jobs are told by their number",
+     test_equal_jobs_are_told_by_their_number},
+    {"changed jobs", test_changed_jobs},
+    {"what comes after runs again", test_what_comes_after_runs_again},
+    {"what stands below a wait runs again",
+     test_what_stands_below_a_wait_runs_again},
+    {"only failed", test_only_failed},
+    {"not failed", test_not_failed},
+    {"streams", test_streams},
+    {"ledger refuses unknown ids", test_ledger_refuses_unknown_ids},
+    {"random edits", test_random_edits},
+    {"many equal jobs", test_many_equal_jobs},
+    {NULL, NULL},
+};
+
+const struct unit_suite suite_resume = {"resume", tests};
