@@ -86,7 +86,7 @@ NEED_BUILD = gcc:$(firstword $(CC)) libc6-dev:stdio.h make:make \
 	openmpi-bin:$(MPIRUN) libopenmpi-dev:mpi.h pkg-config:pkg-config \
 	libhwloc-dev:hwloc.h
 NEED_CHECK = libcunit1-dev:CUnit/CUnit.h bats:bats procps:pgrep \
-	util-linux:taskset mount:mount strace:strace
+	util-linux:taskset mount:mount strace:strace iproute2:ip
 NEED_LINT = clang-format:$(CLANG_FORMAT) clang-tidy:clang-tidy \
 	shellcheck:shellcheck binutils:nm
 NEED_COVERAGE = gcovr:gcovr

@@ -117,6 +117,10 @@ struct jobsched_config {
                         is kept as JOURNAL.old */
     bool force_lock; /* the run that holds the journal, elsewhere, is gone */
 
+    int64_t start_timeout_ns; /* MPI, and then the slaves, have to be there
+                                 within it: else the process ends with status
+                                 4, as MPI_Init() has no other end, or the
+                                 slave is left out (after 60 s at most) */
     int64_t time_limit_ns;    /* from the call of jobsched_run() on; what still
                                  runs shortly before is ended; 0: none */
     int64_t slave_timeout_ns; /* a slave that is silent for so long is given up,

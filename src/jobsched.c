@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/launchenv.h"
+#include "base/watchdog.h"
 #include "core/fit.h"
 #include "core/ledger.h"
 #include "core/rehearsal.h"
@@ -28,7 +29,6 @@
 #include <fcntl.h>
 #include <mpi.h>
 #include <poll.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,14 +38,20 @@
 #include <time.h>
 #include <unistd.h>
 
-static const int64_t meeting_ns = 60 * JS_NS_PER_S;
+/* How long the slaves are awaited, at most. */
+static const int64_t meeting_most_ns = 60 * JS_NS_PER_S;
 
 enum { FILES_WANTED = 4096 };
 
-/* What MPI_Abort is given before the launcher is ended instead; and what the
- * other processes are given to leave by themselves. */
+/* What the launcher is given to end by itself; and what the other processes are
+ * given to leave. */
 static const int64_t abort_most_ns = 5 * JS_NS_PER_S;
 static const int64_t farewell_ns = 200 * JS_NS_PER_MS;
+
+/* What MPI_Finalize is given: slaves wait in it for a master that has to bring
+ * its records to disk. */
+static const int64_t master_end_ns = 30 * JS_NS_PER_S;
+static const int64_t slave_end_ns = 600 * JS_NS_PER_S;
 
 /* Before a time limit: what is kept for the end of the run itself, at most. */
 static const int64_t limit_margin_ns = 2 * JS_NS_PER_S;
@@ -69,6 +75,7 @@ void jobsched_config_init(struct jobsched_config *config)
         .gpus = JOBSCHED_GPUS_FOUND,
         .sync_ns = JS_NS_PER_S,
         .slave_timeout_ns = 30 * JS_NS_PER_S,
+        .start_timeout_ns = 300 * JS_NS_PER_S,
     };
 }
 
@@ -535,6 +542,12 @@ static int64_t stop_of(const struct run *run)
     return stop_ns - margin_ns - run->config->grace_ns;
 }
 
+static int64_t meeting_of(const struct jobsched_config *config)
+{
+    return config->start_timeout_ns < meeting_most_ns ? config->start_timeout_ns
+                                                      : meeting_most_ns;
+}
+
 static int open_master(struct run *run, struct js_link *link,
                        struct js_err *err)
 {
@@ -545,7 +558,7 @@ static int open_master(struct run *run, struct js_link *link,
         .fail_fast = run->config->fail_fast,
         .is_rehearsal = run->config->action != JOBSCHED_RUN,
         .show_map = run->config->show_map,
-        .meeting_ns = meeting_ns,
+        .meeting_ns = meeting_of(run->config),
         .source = run->source,
         .delivery = run->delivery,
         .log = run->console.log,
@@ -956,8 +969,9 @@ static void raise_file_limit(void)
     setrlimit(RLIMIT_NOFILE, &limit); /* if not: fewer will do */
 }
 
-static int run_slave(struct js_link *link, struct js_runner *runner,
-                     enum js_leaving *ret, struct js_err *err)
+static int run_slave(const struct jobsched_config *own, struct js_link *link,
+                     struct js_runner *runner, enum js_leaving *ret,
+                     struct js_err *err)
 {
     const char *tmpdir = getenv("TMPDIR");
     struct js_slave_config config = {
@@ -965,6 +979,7 @@ static int run_slave(struct js_link *link, struct js_runner *runner,
         .environ = (const char *const *)environ,
         .tmpdir = tmpdir && tmpdir[0] ? tmpdir : "/tmp",
         .request = js_sig_request,
+        .start_ns = own->start_timeout_ns + meeting_of(own),
     };
     struct js_topo *topo = js_topo_new(err);
     struct js_outlet *trace = js_outlet_new(STDOUT_FILENO);
@@ -1008,6 +1023,8 @@ static int check_config(const struct jobsched_config *config,
         config->timeout_ns < 0)
         return js_err_set(err, "grace_ns, demo_duration_ns, timeout_ns: a time "
                                "is not negative");
+    if (config->start_timeout_ns <= 0)
+        return js_err_set(err, "start_timeout_ns: a start takes some time");
     if (config->sync_ns < 0 || config->time_limit_ns < 0 ||
         config->slave_timeout_ns < 0)
         return js_err_set(err, "sync_ns, time_limit_ns, slave_timeout_ns: a "
@@ -1015,6 +1032,43 @@ static int check_config(const struct jobsched_config *config,
     if (config->gpus > JS_GPUS_MAX && config->gpus != JOBSCHED_GPUS_FOUND)
         return js_err_set(err, "gpus: at most %d", JS_GPUS_MAX);
     return 0;
+}
+
+struct awaited {
+    struct jobsched_result *result;
+    int64_t limit_ns;
+};
+
+/* There is no other way out of MPI_Init. */
+static void give_up_start(void *arg)
+{
+    const struct awaited *awaited = arg;
+    dprintf(STDERR_FILENO,
+            "jobsched: MPI has not come up within %d s: is a process or a host "
+            "of the run gone? Nothing has run\n",
+            (int)(awaited->limit_ns / JS_NS_PER_S));
+    _exit(JOBSCHED_BROKEN);
+}
+
+/* All is done and on record; somebody will not come. */
+static void give_up_end(void *arg)
+{
+    const struct awaited *awaited = arg;
+    awaited->result->lost += awaited->result->is_master;
+    jobsched_leave(awaited->result);
+}
+
+static void finalize(struct awaited *awaited)
+{
+    struct js_watchdog dog;
+    bool is_master = awaited->result->is_master;
+    if (!is_master)
+        awaited->limit_ns = slave_end_ns;
+    else if (awaited->limit_ns > master_end_ns)
+        awaited->limit_ns = master_end_ns;
+    js_watchdog_start(&dog, awaited->limit_ns, give_up_end, awaited);
+    MPI_Finalize();
+    js_watchdog_stop(&dog);
 }
 
 static int init_mpi(struct js_link *link, struct js_err *err)
@@ -1033,7 +1087,8 @@ static int init_mpi(struct js_link *link, struct js_err *err)
 
 /* A slave that cannot go on leaves without MPI_Finalize, which would wait for
  * the others: so its launcher learns of it. */
-static enum jobsched_status run_as_slave(struct js_link *link,
+static enum jobsched_status run_as_slave(const struct jobsched_config *config,
+                                         struct js_link *link,
                                          struct js_runner *runner,
                                          struct jobsched_result *result)
 {
@@ -1041,7 +1096,7 @@ static enum jobsched_status run_as_slave(struct js_link *link,
     enum js_leaving leaving = JS_LEAVE_TOGETHER;
     int rc;
     if (runner)
-        rc = run_slave(link, runner, &leaving, &err);
+        rc = run_slave(config, link, runner, &leaving, &err);
     else
         rc = js_err_set(&err,
                         "rank %d was told by its environment that it is "
@@ -1059,20 +1114,25 @@ static enum jobsched_status run_rank(const struct jobsched_config *config,
 {
     struct js_err err = {""};
     struct js_link link = {0};
+    struct js_watchdog dog;
+    struct awaited awaited = {result, config->start_timeout_ns};
     enum jobsched_status status;
-    if (init_mpi(&link, &err) < 0)
+    js_watchdog_start(&dog, awaited.limit_ns, give_up_start, &awaited);
+    int rc = init_mpi(&link, &err);
+    js_watchdog_stop(&dog);
+    if (rc < 0)
         return fail(result, JOBSCHED_BROKEN, &err);
     if (link.size == 1)
         status = refuse_alone(result);
     else if (link.rank == 0)
         status = run_master(config, &link, begun_ns, result);
     else
-        status = run_as_slave(&link, *runner, result);
+        status = run_as_slave(config, &link, *runner, result);
     js_runner_free(*runner);
     *runner = NULL;
     js_link_close(&link);
     if (!result->is_abrupt)
-        MPI_Finalize();
+        finalize(&awaited);
     return status;
 }
 
@@ -1126,17 +1186,34 @@ static void sleep_ns(int64_t ns)
         continue;
 }
 
-/* MPI_Abort hangs where a whole host is lost; its launcher ends on a SIGTERM
- * then. Both were measured with Open MPI 4.1.4. */
-static void *end_launcher(void *arg)
+/* Until the launcher has gone, or for that long. */
+static bool is_gone_within(pid_t launcher, int64_t ns)
 {
-    const struct jobsched_result *result = arg;
-    sleep_ns(abort_most_ns);
-    pid_t parent = getppid();
-    if (js_launch_is_launcher(parent))
-        kill(parent, SIGTERM);
-    sleep_ns(abort_most_ns);
-    _exit((int)result->status);
+    static const int64_t look_ns = 50 * JS_NS_PER_MS;
+    for (; ns > 0 && js_launch_is_launcher(launcher); ns -= look_ns)
+        sleep_ns(look_ns);
+    return !js_launch_is_launcher(launcher);
+}
+
+/*
+ * MPI_Abort takes this process with it, and then the launcher may wait for ever
+ * for a host that is lost; it ends on a SIGTERM. (Measured with Open MPI 4.1.4:
+ * an abort takes 1 to 4 s, and so does the end after a SIGTERM.) So a process
+ * of its own sees to that, without the descriptors that would hold it up as
+ * well.
+ */
+static void watch_launcher(pid_t launcher)
+{
+    if (!js_launch_is_launcher(launcher) || fork() != 0)
+        return;
+    setsid();
+    for (int fd = 0; fd < FILES_WANTED; fd++)
+        close(fd);
+    if (!is_gone_within(launcher, abort_most_ns))
+        kill(launcher, SIGTERM);
+    if (!is_gone_within(launcher, 2 * abort_most_ns))
+        kill(launcher, SIGKILL);
+    _exit(EXIT_SUCCESS);
 }
 
 /* Our last words to the slaves are on their way; and the launcher takes the
@@ -1144,13 +1221,12 @@ static void *end_launcher(void *arg)
  * master's. */
 void jobsched_leave(const struct jobsched_result *result)
 {
-    pthread_t watchdog;
-    if (result->is_master && result->lost > 0 &&
-        pthread_create(&watchdog, NULL, end_launcher, (void *)result) == 0) {
+    bool is_last = !result->is_master && result->status == JOBSCHED_SUCCEEDED;
+    if (result->lost > 0 || is_last)
         sleep_ns(farewell_ns);
+    if (result->lost > 0) {
+        watch_launcher(getppid());
         MPI_Abort(MPI_COMM_WORLD, (int)result->status);
     }
-    if (!result->is_master && result->status == JOBSCHED_SUCCEEDED)
-        sleep_ns(farewell_ns);
     _exit((int)result->status);
 }

@@ -332,6 +332,16 @@ static int set_time_limit(struct js_options *options, const char *value,
     return 0;
 }
 
+static int set_start_timeout(struct js_options *options, const char *value,
+                             struct js_err *err)
+{
+    if (read_duration(value, &options->config.start_timeout_ns, err) < 0)
+        return -1;
+    if (options->config.start_timeout_ns == 0)
+        return js_err_set(err, "leaves no time to start");
+    return 0;
+}
+
 static int set_slave_timeout(struct js_options *options, const char *value,
                              struct js_err *err)
 {
@@ -419,6 +429,8 @@ static const struct option_row rows[] = {
      "what may be lost with a node's power (default 1s)"},
     {"time-limit", 0, "TIME", set_time_limit,
      "stop in time to be gone after TIME"},
+    {"start-timeout", 0, "TIME", set_start_timeout,
+     "give up if MPI is not there within TIME (default 5m)"},
     {"slave-timeout", 0, "TIME", set_slave_timeout,
      "give up a slave that is silent for TIME (default\n"
      "30s; 0: never)"},

@@ -210,16 +210,18 @@ static int check_silence(struct js_slave *slave, struct js_err *err)
 {
     int64_t turn_ns = slave->now_ns - slave->turn_ns;
     slave->turn_ns = slave->now_ns;
-    if (!slave->is_beat_unanswered)
+    int64_t most_ns = slave->lease_ns + slave->grace_ns;
+    if (!slave->is_set_up)
+        most_ns = slave->config.start_ns;
+    if (most_ns == 0 || (slave->is_set_up && !slave->is_beat_unanswered))
         return 0;
     slave->silence_ns +=
         turn_ns < listening_most_ns ? turn_ns : listening_most_ns;
-    if (slave->silence_ns < slave->lease_ns + slave->grace_ns)
+    if (slave->silence_ns < most_ns)
         return 0;
-    return js_err_set(err,
-                      "the master has not been heard of for %d s: its jobs "
-                      "here were ended",
-                      (int)(slave->silence_ns / JS_NS_PER_S));
+    return js_err_set(err, "the master has not been heard of for %d s%s",
+                      (int)(slave->silence_ns / JS_NS_PER_S),
+                      slave->is_set_up ? ": its jobs here were ended" : "");
 }
 
 /* ---------------------------------------------------------------- set-up */
@@ -320,6 +322,7 @@ static int take_setup(struct js_slave *slave, const struct js_message *message,
         js_wire_unpack_setup(slave->text.data, slave->text.len, &setup) < 0)
         return js_err_set(err, "the master sent a bad SETUP");
     slave->is_set_up = true;
+    slave->silence_ns = 0;
     if (slave->is_retired) {
         js_buf_release(&slave->text);
         return 0;
@@ -914,7 +917,7 @@ static int64_t next_deadline_ns(const struct js_slave *slave)
 {
     int64_t until_ns = next_beat_ns(slave);
     /* A longer wait would not count as listening. */
-    if (slave->is_beat_unanswered)
+    if (slave->is_beat_unanswered || !slave->is_set_up)
         until_ns = slave->now_ns + listening_most_ns;
     if (is_queued_up(slave) && slave->freed_ns + give_back_ns < until_ns)
         until_ns = slave->freed_ns + give_back_ns;

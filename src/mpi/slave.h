@@ -34,6 +34,8 @@ struct js_slave_config {
     const char *const *environ; /* of this process: for what is host-bound */
     const char *tmpdir;         /* this host's, unless the master names one */
     enum js_request (*request)(void); /* of this process; NULL: none ever */
+    int64_t start_ns; /* the master is given up that has not said within it how
+                         to work; 0: never */
 };
 
 struct js_slave;

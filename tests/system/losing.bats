@@ -149,6 +149,19 @@ expect_gone_on() {
     nothing_left
 }
 
+# MPI_Init would wait for it for ever.
+@test "losing: a rank that is killed while MPI comes up" {
+    echo true >jobs.txt
+    LAUNCH+=(--enable-recovery)
+    farm_start 2 jobs.txt --start-timeout 2
+    wait_until "$PATIENCE" rank_pid 1
+    kill -KILL "$(rank_pid 1)"
+    farm_end
+    nothing_left
+    farm 2 jobs.txt
+    status_is 0
+}
+
 @test "losing: a reader that has stopped is no lost slave" {
     printf '%s\n' 'head -c 3000000 /dev/zero' "touch a; $HOLD" >jobs.txt
     mkfifo slow

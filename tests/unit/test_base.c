@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/cpuset.h"
 #include "base/err.h"
 #include "base/fdio.h"
@@ -9,7 +10,9 @@
 #include "base/log.h"
 #include "base/outlet.h"
 #include "base/pack.h"
+#include "base/syncer.h"
 #include "base/units.h"
+#include "base/watchdog.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -324,7 +327,47 @@ static void test_log_hides_control_bytes(void)
     js_buf_release(&buf);
 }
 
+static void bark(void *arg)
+{
+    *(volatile int *)arg = 1;
+}
+
+static void test_watchdog(void)
+{
+    struct js_watchdog dog;
+    volatile int has_barked = 0;
+    CU_ASSERT_EQUAL(
+        js_watchdog_start(&dog, 60 * JS_NS_PER_S, bark, (void *)&has_barked),
+        0);
+    js_watchdog_stop(&dog);
+    CU_ASSERT_EQUAL(has_barked, 0);
+    CU_ASSERT_EQUAL(
+        js_watchdog_start(&dog, JS_NS_PER_MS, bark, (void *)&has_barked), 0);
+    while (!has_barked)
+        usleep(1000);
+    js_watchdog_stop(&dog);
+    CU_ASSERT_EQUAL(has_barked, 1);
+}
+
+static void test_syncer(void)
+{
+    struct js_syncer syncer = {0};
+    int fd = js_open_unlinked("/tmp");
+    CU_ASSERT_FATAL(fd >= 0);
+    CU_ASSERT_EQUAL(js_syncer_end(&syncer, true), 0);
+    CU_ASSERT_EQUAL(js_syncer_start(&syncer, fd), 0);
+    CU_ASSERT_EQUAL(js_syncer_start(&syncer, fd), 0);
+    CU_ASSERT_EQUAL(js_syncer_end(&syncer, true), 1);
+    CU_ASSERT_EQUAL(js_syncer_end(&syncer, false), 0);
+    close(fd);
+    CU_ASSERT_EQUAL(js_syncer_start(&syncer, -1), 0);
+    CU_ASSERT_EQUAL(js_syncer_end(&syncer, true), -1);
+    CU_ASSERT_EQUAL(errno, EBADF);
+}
+
 static const struct unit_test tests[] = {
+    {"watchdog", test_watchdog},
+    {"syncer", test_syncer},
     {"err cuts and returns -1", test_err_cuts_and_returns_minus_one},
     {"buf grows, escapes, consumes", test_buf_grows_escapes_and_consumes},
     {"pack refuses every truncation", test_pack_refuses_every_truncation},

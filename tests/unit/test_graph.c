@@ -985,7 +985,32 @@ static void test_without_memory_nothing_is_changed(void)
 }
 #endif
 
+static void test_marks(void)
+{
+    struct js_graph *graph = graph_new();
+    const struct js_graph_edge edges[] = {{"a", false}, {"b", true}};
+    const struct js_graph_edge unknown[] = {{"z", false}};
+    CU_ASSERT_EQUAL(js_graph_mark_before(graph, NULL, 0), 0);
+    CU_ASSERT_EQUAL(js_graph_mark_before(graph, unknown, 1), -1);
+    size_t bad;
+    CU_ASSERT_EQUAL(js_graph_add(graph, 1, "a", NULL, 0, &bad, NULL), 1);
+    CU_ASSERT_EQUAL(js_graph_add(graph, 2, "b", NULL, 0, &bad, NULL), 1);
+    js_graph_mark(graph, 1, 1);
+    js_graph_mark(graph, 2, 2);
+    CU_ASSERT_EQUAL(js_graph_mark_before(graph, edges, 1), 1);
+    CU_ASSERT_EQUAL(js_graph_mark_before(graph, edges, 2), 2);
+    CU_ASSERT_EQUAL(js_graph_mark_before(graph, NULL, 0), 0);
+    /* Below a barrier all above counts, with names and without. */
+    CU_ASSERT_EQUAL(js_graph_add(graph, 3, NULL, NULL, 0, &bad, NULL), 1);
+    js_graph_mark(graph, 3, 3);
+    CU_ASSERT_EQUAL(js_graph_mark_before(graph, NULL, 0), 0);
+    js_graph_barrier(graph);
+    CU_ASSERT_EQUAL(js_graph_mark_before(graph, NULL, 0), 3);
+    js_graph_free(graph);
+}
+
 static const struct unit_test tests[] = {
+    {"marks", test_marks},
     {"nothing to wait for", test_nothing_to_wait_for},
     {"after waits for success of all", test_after_waits_for_success_of_all},
     {"after-any waits for the end", test_after_any_waits_for_the_end},

@@ -1381,6 +1381,127 @@ static void test_too_many_failures(void)
     free_plan(plan);
 }
 
+static void stop_job(struct js_plan *plan, unsigned slave, uint64_t ticket,
+                     enum js_plan_verdict wanted)
+{
+    struct js_outcome outcome = {
+        .run_ns = long_ns, .signal = 15, .cause = JS_CAUSE_STOPPED};
+    struct js_job *job = NULL;
+    js_plan_acknowledged(plan, slave, 1);
+    CU_ASSERT_EQUAL(js_plan_ended(plan, slave, ticket, &outcome, &job), wanted);
+    js_job_free(job);
+}
+
+/* It was no fault of its own, and costs it no retry. */
+static void test_a_stopped_job_runs_again(void)
+{
+    struct js_plan_config config = {
+        .round_size = 10, .retries = 1, .failures = 1};
+    struct js_plan *plan = new_plan(&config);
+    add_slaves(plan, 2, 1);
+    add_jobs(plan, 1, 1);
+    expect_round(plan, 1, 1);
+    stop_job(plan, 1, expect_assigned(plan, 1, 1), JS_PLAN_RETRIED);
+    stop_job(plan, 2, expect_assigned(plan, 1, 2), JS_PLAN_RETRIED);
+    uint64_t ticket = expect_assigned(plan, 1, 1);
+    js_plan_lost(plan, 1);
+    stop_job(plan, 1, ticket, JS_PLAN_STALE);
+    fail_job(plan, 2, expect_assigned(plan, 1, 2), JS_PLAN_RETRIED);
+    fail_job(plan, 2, expect_assigned(plan, 1, 2), JS_PLAN_ENDED);
+    CU_ASSERT_TRUE(js_plan_is_stopped(plan));
+    free_plan(plan);
+}
+
+static void test_nothing_runs_again_once_it_is_stopped(void)
+{
+    struct js_plan *plan = plan_of(10, false);
+    add_slaves(plan, 2, 1);
+    add_jobs(plan, 1, 2);
+    expect_round(plan, 1, 2);
+    uint64_t one = expect_assigned(plan, 1, 1);
+    uint64_t two = expect_assigned(plan, 2, 2);
+    js_plan_stop(plan);
+    stop_job(plan, 1, one, JS_PLAN_ENDED);
+    stop_job(plan, 2, two, JS_PLAN_ENDED);
+    CU_ASSERT_EQUAL(js_plan_held(plan), 0);
+    free_plan(plan);
+}
+
+static void add_timed(struct js_plan *plan, uint64_t id, int64_t timeout_ns,
+                      int64_t expected_ns)
+{
+    struct js_job *job = not_null(js_job_new(id, "x", 1));
+    job->timeout_ns = timeout_ns;
+    job->expected_ns = expected_ns;
+    CU_ASSERT_EQUAL(js_plan_add(plan, job), 0);
+}
+
+static void test_what_does_not_fit_is_not_started(void)
+{
+    struct js_plan *plan = plan_of(10, false);
+    add_slaves(plan, 3, 1);
+    add_timed(plan, 1, 101, -1);
+    add_timed(plan, 2, 0, 101);
+    add_timed(plan, 3, 100, -1);
+    add_timed(plan, 4, 0, 100);
+    add_timed(plan, 5, 0, -1);
+    js_plan_set_time_left(plan, 100);
+    expect_round(plan, 1, 5);
+    uint64_t three = expect_assigned(plan, 3, 1);
+    uint64_t four = expect_assigned(plan, 4, 2);
+    uint64_t five = expect_assigned(plan, 5, 3);
+    expect_nothing(plan);
+    CU_ASSERT_FALSE(js_plan_is_out_of_time(plan));
+    end_job(plan, 1, three, 3, 50);
+    end_job(plan, 2, four, 4, 50);
+    end_job(plan, 3, five, 5, 50);
+    expect_nothing(plan);
+    CU_ASSERT_TRUE(js_plan_is_out_of_time(plan));
+    CU_ASSERT_EQUAL(js_plan_held(plan), 2);
+    /* Of the others the average so far is what counts. */
+    js_plan_set_time_left(plan, 49);
+    add_jobs(plan, 6, 6);
+    expect_round(plan, 6, 6);
+    expect_nothing(plan);
+    CU_ASSERT_TRUE(js_plan_is_out_of_time(plan));
+    CU_ASSERT_EQUAL(js_plan_held(plan), 3);
+    free_plan(plan);
+}
+
+/* A big job that waits for room gives up what was set aside for it. */
+static void test_a_reservation_ends_with_the_time(void)
+{
+    struct js_plan *plan = plan_of_node(2);
+    add_job(plan, 1, 1, 0);
+    add_job(plan, 2, 2, 0);
+    expect_round(plan, 1, 2);
+    uint64_t one = expect_assigned(plan, 1, 1);
+    expect_nothing(plan);
+    js_plan_set_time_left(plan, 0);
+    end_job(plan, 1, one, 1, 50);
+    expect_nothing(plan);
+    CU_ASSERT_TRUE(js_plan_is_out_of_time(plan));
+    free_plan(plan);
+}
+
+static void test_a_stream_out_of_time_is_not_read_for_ever(void)
+{
+    struct js_plan_config config = {.round_size = 10, .is_stream = true};
+    struct js_plan *plan = new_plan(&config);
+    uint64_t id = 0;
+    add_slaves(plan, 1, 1);
+    js_plan_set_time_left(plan, 0);
+    while (js_plan_wants_jobs(plan) && id < 2 * JS_PLAN_HELD_MAX) {
+        id++;
+        add_jobs(plan, id, id);
+        while (js_plan_next(plan).step == JS_PLAN_DISPATCH)
+            continue;
+    }
+    CU_ASSERT_TRUE(js_plan_is_stopped(plan));
+    CU_ASSERT(id <= JS_PLAN_HELD_MAX + 100);
+    free_plan(plan);
+}
+
 static void test_stuck(void)
 {
     struct js_plan *plan = plan_of(10, false);
@@ -1431,6 +1552,13 @@ static const struct unit_test tests[] = {
     {"longest first", test_longest_first},
     {"a retry goes elsewhere", test_a_retry_goes_elsewhere},
     {"too many failures", test_too_many_failures},
+    {"a stopped job runs again", test_a_stopped_job_runs_again},
+    {"nothing runs again once it is stopped",
+     test_nothing_runs_again_once_it_is_stopped},
+    {"what does not fit is not started", test_what_does_not_fit_is_not_started},
+    {"a reservation ends with the time", test_a_reservation_ends_with_the_time},
+    {"a stream out of time is not read for ever",
+     test_a_stream_out_of_time_is_not_read_for_ever},
     {"stuck", test_stuck},
     {NULL, NULL},
 };

@@ -1226,6 +1226,67 @@ static void test_a_job_is_told_to_end(void)
     finish(&fx);
 }
 
+/* The second word leaves it less time than the first. */
+static void test_less_grace_than_before(void)
+{
+    struct fixture fx;
+    prepare(&fx);
+    fx.config.grace_ns = 50 * JS_NS_PER_S;
+    start_well(&fx);
+    submit(&fx, 0, 7, "trap '' TERM; touch go; while :; do sleep 1; done");
+    wait_for_file(&fx, "go");
+    CU_ASSERT_EQUAL(js_runner_end(fx.runner, 0, 1000 * JS_NS_PER_S), 0);
+    CU_ASSERT_EQUAL(js_runner_end(fx.runner, 0, 0), 0);
+    CU_ASSERT_EQUAL(next_event(&fx), 1);
+    CU_ASSERT_EQUAL(fx.event.outcome.cause, JS_CAUSE_STOPPED);
+    CU_ASSERT_EQUAL(fx.event.outcome.signal, SIGKILL);
+    drop_output(&fx);
+    finish(&fx);
+}
+
+static void test_a_lease_that_runs_out(void)
+{
+    struct fixture fx;
+    prepare(&fx);
+    start_well(&fx);
+    CU_ASSERT_EQUAL(
+        js_runner_lease(fx.runner, js_clock_ns() + 100 * JS_NS_PER_S), 0);
+    submit(&fx, 0, 7, "touch go; sleep 1000");
+    wait_for_file(&fx, "go");
+    CU_ASSERT_EQUAL(
+        js_runner_lease(fx.runner, js_clock_ns() + 50 * JS_NS_PER_MS), 0);
+    CU_ASSERT_EQUAL(next_event(&fx), 1);
+    CU_ASSERT_EQUAL(fx.event.outcome.cause, JS_CAUSE_STOPPED);
+    drop_output(&fx);
+    /* With another it works on. */
+    CU_ASSERT_EQUAL(
+        js_runner_lease(fx.runner, js_clock_ns() + 100 * JS_NS_PER_S), 0);
+    expect_output(&fx, "rm go; echo fine", "fine\n", "");
+    finish(&fx);
+}
+
+/* Stopped with its jobs over the end of the lease, it does not end them before
+ * the rank has had its chance to renew it. */
+static void test_a_runner_that_was_asleep(void)
+{
+    struct fixture fx;
+    prepare(&fx);
+    start_well(&fx);
+    submit(&fx, 0, 7, "touch go; sleep 1.6; echo fine");
+    wait_for_file(&fx, "go");
+    CU_ASSERT_EQUAL(
+        js_runner_lease(fx.runner, js_clock_ns() + 200 * JS_NS_PER_MS), 0);
+    usleep(50000);
+    kill(js_runner_pid(fx.runner), SIGSTOP);
+    usleep(1500000);
+    kill(js_runner_pid(fx.runner), SIGCONT);
+    CU_ASSERT_EQUAL(next_event(&fx), 1);
+    CU_ASSERT_TRUE(js_outcome_succeeded(&fx.event.outcome));
+    drop_output(&fx);
+    expect_output(&fx, "rm go", "", "");
+    finish(&fx);
+}
+
 static void test_leftovers_may_be_allowed(void)
 {
     struct fixture fx;
@@ -1282,6 +1343,9 @@ static const struct unit_test tests[] = {
     {"timeouts", test_timeouts},
     {"a limit for all", test_a_limit_for_all},
     {"a job is told to end", test_a_job_is_told_to_end},
+    {"less grace than before", test_less_grace_than_before},
+    {"a lease that runs out", test_a_lease_that_runs_out},
+    {"a runner that was asleep", test_a_runner_that_was_asleep},
     {"leftovers may be allowed", test_leftovers_may_be_allowed},
     {NULL, NULL},
 };

@@ -51,6 +51,7 @@ static struct js_wire_setup sample_setup(void)
         .umask = 027,
         .spool_limit_bytes = UINT64_C(1) << 40,
         .grace_ns = 500000000,
+        .lease_ns = 30000000000,
         .pool = cpus_of("1,3,5"),
         .cwd = "/home/u",
         .output_dir = "out",
@@ -368,6 +369,7 @@ static void test_setup(void)
     CU_ASSERT_EQUAL(out.umask, 027);
     CU_ASSERT_EQUAL(out.spool_limit_bytes, UINT64_C(1) << 40);
     CU_ASSERT_EQUAL(out.grace_ns, 500000000);
+    CU_ASSERT_EQUAL(out.lease_ns, 30000000000);
     CU_ASSERT_TRUE(js_cpuset_equal(&out.pool, &in.pool));
     CU_ASSERT_STRING_EQUAL(out.cwd, "/home/u");
     CU_ASSERT_STRING_EQUAL(out.output_dir, "out");

@@ -1,0 +1,67 @@
+#include "base/watchdog.h"
+
+#include "base/clock.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+
+static void *watch(void *arg)
+{
+    struct js_watchdog *dog = arg;
+    const struct timespec deadline = {
+        .tv_sec = (time_t)(dog->deadline_ns / JS_NS_PER_S),
+        .tv_nsec = (long)(dog->deadline_ns % JS_NS_PER_S)};
+    int rc = 0;
+    pthread_mutex_lock(&dog->mutex);
+    while (!dog->is_stopped && rc == 0)
+        rc = pthread_cond_timedwait(&dog->stopped, &dog->mutex, &deadline);
+    bool is_late = !dog->is_stopped;
+    pthread_mutex_unlock(&dog->mutex);
+    if (is_late)
+        dog->bark(dog->arg);
+    return NULL;
+}
+
+static void init_condition(pthread_cond_t *condition)
+{
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(condition, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
+int js_watchdog_start(struct js_watchdog *dog, int64_t ns,
+                      void (*bark)(void *arg), void *arg)
+{
+    sigset_t all, old;
+    memset(dog, 0, sizeof(*dog));
+    dog->bark = bark;
+    dog->arg = arg;
+    if (__builtin_add_overflow(js_clock_ns(), ns, &dog->deadline_ns))
+        dog->deadline_ns = JS_NEVER_NS;
+    pthread_mutex_init(&dog->mutex, NULL);
+    init_condition(&dog->stopped);
+    /* Signals are for the others. */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    errno = pthread_create(&dog->thread, NULL, watch, dog);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    dog->is_running = errno == 0;
+    return dog->is_running ? 0 : -1;
+}
+
+void js_watchdog_stop(struct js_watchdog *dog)
+{
+    pthread_mutex_lock(&dog->mutex);
+    dog->is_stopped = true;
+    pthread_cond_signal(&dog->stopped);
+    pthread_mutex_unlock(&dog->mutex);
+    if (dog->is_running)
+        pthread_join(dog->thread, NULL);
+    dog->is_running = false;
+    pthread_cond_destroy(&dog->stopped);
+    pthread_mutex_destroy(&dog->mutex);
+}

@@ -1,0 +1,116 @@
+# shellcheck shell=bash
+# Hosts on one machine: each has its own network, host name, /dev/shm and
+# folder for temporary files. They share the process ids, so that a test sees
+# everything. Needs root.
+
+# hosts_up N: HOSTS is their names; stands until hosts_down.
+hosts_up() {
+    need_root "make hosts of network namespaces"
+    command -v ip >/dev/null || skip "no ip here (iproute2) to make hosts with"
+    HOSTS_DIR=$BATS_TEST_TMPDIR/hosts
+    HOSTS_ID=$((BASHPID % 10000))
+    BRIDGE=js$HOSTS_ID
+    HOSTS=()
+    mkdir -p "$HOSTS_DIR"
+    ip link add "$BRIDGE" type bridge 2>"$HOSTS_DIR/err" ||
+        skip "this machine makes no networks: $(cat "$HOSTS_DIR/err")"
+    ip link set "$BRIDGE" up
+    echo '127.0.0.1 localhost' >"$HOSTS_DIR/hosts"
+    local i
+    for ((i = 1; i <= $1; i++)); do
+        HOSTS+=("h$i")
+        echo "10.77.0.$((10 + i)) h$i" >>"$HOSTS_DIR/hosts"
+    done
+    for ((i = 1; i <= $1; i++)); do
+        host_up "$i"
+    done
+    write_rsh
+}
+
+# A process without end keeps the namespaces that are not the network's.
+host_up() { # NUMBER
+    local ns=$BRIDGE-h$1 veth=js${HOSTS_ID}v$1
+    ip netns add "$ns"
+    ip link add "$veth" type veth peer name eth0 netns "$ns"
+    ip link set "$veth" master "$BRIDGE" up
+    ip -n "$ns" addr add "10.77.0.$((10 + $1))/24" dev eth0
+    ip -n "$ns" link set lo up
+    ip -n "$ns" link set eth0 up
+    mkdir -p "$HOSTS_DIR/tmp.h$1"
+    ip netns exec "$ns" unshare --uts --mount --propagation private sh -c "
+        hostname h$1 && mount -t tmpfs none /dev/shm &&
+        mount --bind '$HOSTS_DIR/hosts' /etc/hosts && echo \$\$ >'$HOSTS_DIR/h$1.pid'
+        exec sleep infinity" </dev/null >/dev/null 2>&1 3>&- &
+    wait_until 20 test -s "$HOSTS_DIR/h$1.pid"
+}
+
+hosts_down() {
+    local i
+    [[ -n ${BRIDGE-} ]] || return 0
+    for ((i = 1; i <= ${#HOSTS[@]}; i++)); do
+        [[ -s $HOSTS_DIR/h$i.pid ]] && kill -KILL "$(cat "$HOSTS_DIR/h$i.pid")"
+        ip link del "js${HOSTS_ID}v$i"
+        ip netns del "$BRIDGE-h$i"
+    done
+    ip link del "$BRIDGE"
+    BRIDGE=
+}
+
+# The program by which mpirun starts what it needs on a host: as ssh, with
+# options, then the host, then a command for its shell.
+write_rsh() {
+    cat >"$HOSTS_DIR/rsh" <<RSH
+#!/bin/sh
+while [ "\${1#-}" != "\$1" ]; do shift; done
+host=\$1
+shift
+exec nsenter -t "\$(cat '$HOSTS_DIR'/"\$host".pid)" --net --uts --mount \\
+    --wd="\$PWD" env TMPDIR='$HOSTS_DIR'/tmp."\$host" sh -c "\$*"
+RSH
+    chmod +x "$HOSTS_DIR/rsh"
+}
+
+# on_host HOST COMMAND...: becomes COMMAND there.
+on_host() {
+    local host=$1
+    shift
+    # shellcheck disable=SC2034 # of farm_run_in_background
+    COMMAND=(nsenter -t "$(cat "$HOSTS_DIR/$host.pid")" --net --uts --mount
+        "--wd=$PWD" env "TMPDIR=$HOSTS_DIR/tmp.$host" "$@")
+}
+
+# As farm_command, with mpirun on h1 and the ranks as in the file `hostfile`:
+# the master on h1, SLOTS slaves on each host.
+hosts_command() { # SLOTS ARGUMENT...
+    local slots=$1 slaves=$(($1 * ${#HOSTS[@]})) host
+    shift
+    : >hostfile
+    for host in "${HOSTS[@]}"; do
+        # The master's place is on the first.
+        [[ $host == h1 ]] && echo "$host slots=$((slots + 1))" >>hostfile ||
+            echo "$host slots=$slots" >>hostfile
+    done
+    on_host h1 env "JS_MARK=$MARK" timeout --kill-after=10 "${LIMIT:-60}" \
+        mpirun "${LAUNCH[@]}" --hostfile hostfile \
+        --mca plm_rsh_agent "$HOSTS_DIR/rsh" \
+        --mca btl_tcp_if_include 10.77.0.0/24 \
+        --mca oob_tcp_if_include 10.77.0.0/24 \
+        -np $((slaves + 1)) "$JOBSCHED" "$@"
+}
+
+# The link of a host goes down.
+cut_off() { # HOST
+    ip link set "js${HOSTS_ID}v${1#h}" down
+}
+
+# The processes of the program on that host that are ranks.
+ranks_on() { # HOST
+    local pid
+    for pid in $(marked); do
+        [[ $(cat "/proc/$pid/comm" 2>/dev/null) == jobsched &&
+            $(readlink "/proc/$pid/ns/uts") == \
+                "$(readlink "/proc/$(cat "$HOSTS_DIR/$1.pid")/ns/uts")" ]] &&
+            echo "$pid"
+    done
+    return 0
+}

@@ -1,0 +1,125 @@
+#!/usr/bin/env bats
+# Several hosts: slaves that are lost on another one, and a host cut off.
+
+load common
+load hosts
+
+teardown() {
+    hosts_teardown_jobs
+    hosts_down
+}
+
+hosts_teardown_jobs() {
+    if [[ -z ${BATS_TEST_COMPLETED-} ]]; then
+        show_file out
+        show_file err
+    fi
+    local pid
+    for pid in $(marked); do
+        kill -KILL "$pid" 2>/dev/null || true
+    done
+}
+
+end_status() {
+    tail -n 1 jobs.txt.journal | awk '$2 == "end" { print $3 }'
+}
+
+# On each host a job that waits for the test, then short ones.
+start_on_hosts() { # HOSTS OPTION OF MPIRUN...
+    local count=$1
+    shift
+    hosts_up "$count"
+    LAUNCH+=("$@")
+    {
+        yes "echo \$JOBSCHED_NODE.\$JOBSCHED_ATTEMPT; touch \$JOBSCHED_NODE.\$JOBSCHED_ATTEMPT; $HOLD" |
+            head -n "$count"
+        yes 'echo short; sleep 0.01' | head -n 20
+    } >jobs.txt
+    hosts_command 1 jobs.txt --slave-timeout 2 --grace 0.3
+    farm_run_in_background
+    local host
+    for host in "${HOSTS[@]}"; do
+        wait_until "$PATIENCE" exists "$host.1"
+    done
+}
+
+# The daemon of Open MPI on a host that is cut off cannot know that all is over.
+none_of_ours() {
+    local pid
+    for pid in $(marked); do
+        tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null |
+            grep -qE '^(sh -c +)?orted ' || return
+    done
+}
+
+nothing_of_ours_left() {
+    wait_until 30 none_of_ours
+}
+
+expect_done_elsewhere() { # HOST OF THE LOST SLAVE, JOBS
+    wait_until "$PATIENCE" has_lines err 1 "slave [0-9]+ on $1 has not been heard of .*given up"
+    touch go
+    farm_end 60
+    contains err "$2 jobs: $2 done, 0 failed, 0 skipped, 0 left"
+    equal "$(grep -c short out)" 20
+    equal "$(end_status)" 0
+    nothing_of_ours_left
+}
+
+@test "hosts: jobs run on each, with its name" {
+    start_on_hosts 3
+    touch go
+    farm_end
+    status_is 0
+    equal "$(grep -v short out | sort | xargs)" 'h1.1 h2.1 h3.1'
+    nothing_left
+}
+
+@test "hosts: a slave killed on another one, under recovery" {
+    start_on_hosts 2 --enable-recovery
+    kill -KILL "$(ranks_on h2)"
+    expect_done_elsewhere h2 22
+    equal "$(grep -v short out | sort | xargs)" 'h1.1 h1.2'
+}
+
+@test "hosts: a slave stopped on another one, under recovery" {
+    start_on_hosts 2 --enable-recovery
+    kill -STOP "$(ranks_on h2)"
+    expect_done_elsewhere h2 22
+}
+
+@test "hosts: one that is cut off ends its jobs, and they run again elsewhere" {
+    start_on_hosts 3 --enable-recovery
+    cut_off h3
+    expect_done_elsewhere h3 23
+    equal "$(grep -v short out | cut -d . -f 2 | sort | xargs)" '1 1 2'
+}
+
+@test "hosts: cut off without recovery, the next run goes on" {
+    start_on_hosts 2
+    cut_off h2
+    wait_until "$PATIENCE" has_lines err 1 'has not been heard of'
+    touch go
+    farm_end 60
+    nothing_of_ours_left
+    claim test "$(grep -c ' ok ' jobs.txt.journal)" -ge 20
+    LAUNCH=(--oversubscribe --quiet)
+    farm 2 jobs.txt
+    status_is 0
+}
+
+@test "hosts: SIGTERM to mpirun, and nothing is left on any of them" {
+    LAUNCH=(--oversubscribe --quiet)
+    start_on_hosts 3
+    kill -TERM "$(pgrep -f "^mpirun.*$JOBSCHED jobs.txt" | head -n 1)"
+    farm_end
+    nothing_left
+    claim test "$(grep -c ' ok ' jobs.txt.journal)" -eq 0
+}
+
+@test "hosts: mpirun killed, and nothing is left on any of them" {
+    start_on_hosts 3
+    kill -KILL "$(pgrep -f "^mpirun.*$JOBSCHED jobs.txt" | head -n 1)"
+    farm_end
+    nothing_left 30
+}
