@@ -189,6 +189,17 @@ static uint64_t bytes_of(const struct entry *entry, unsigned stream)
     return stream == 0 ? outcome->out_bytes : outcome->err_bytes;
 }
 
+/* Some of its output will never be written: it is not what it was taken for. */
+static void lose_output(struct entry *entry, int error)
+{
+    struct js_outcome *outcome = &entry->finish.outcome;
+    if (!js_outcome_succeeded(outcome))
+        return;
+    outcome->step = JS_STEP_COLLECT;
+    outcome->step_errno = error;
+    outcome->exit_code = 126;
+}
+
 /* The bytes given to js_delivery_add() are gone when it returns. */
 static void keep_inlined(struct entry *entry)
 {
@@ -400,6 +411,7 @@ static void give_up_stream(struct js_delivery *delivery, struct entry *entry,
            " bytes: the rest cannot be read on %s: %s",
            entry->finish.job->id, delivery->lane[stream].name, bytes - left,
            bytes, entry->finish.host, js_errno_text(error));
+    lose_output(entry, error);
     pass(delivery, entry, stream, left);
 }
 
@@ -440,6 +452,17 @@ static void forget_releases(struct js_delivery *delivery, unsigned slave)
     }
 }
 
+/* Somebody is there to read what is left of it. */
+static bool is_wanted(const struct js_delivery *delivery,
+                      const struct entry *entry)
+{
+    for (int i = 0; i < STREAMS; i++) {
+        if (entry->left[i] > 0 && !lane_is_gone(&delivery->lane[i]))
+            return true;
+    }
+    return false;
+}
+
 /* Returns how many jobs lose their output; *ret_first is one of them. */
 static uint64_t give_up_slave(struct js_delivery *delivery, unsigned slave,
                               const struct entry **ret_first)
@@ -449,6 +472,8 @@ static uint64_t give_up_slave(struct js_delivery *delivery, unsigned slave,
         if (!is_held(e) || e->given_up || e->finish.slave != slave)
             continue;
         e->given_up = true;
+        if (is_wanted(delivery, e))
+            lose_output(e, EHOSTDOWN);
         free(e->release);
         e->release = NULL;
         if (count++ == 0)

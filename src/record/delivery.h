@@ -12,7 +12,8 @@
  * one while bytes of jobs wait in the other. Others may write to them as well;
  * what they write between two pieces of a fetched output splits it. If the
  * reader of an outlet has gone away, what was meant for it is dropped, no more
- * of it is fetched, and jobs finish without it.
+ * of it is fetched, and jobs finish without it. A job that succeeded and whose
+ * output cannot be had is told as one that failed (JS_STEP_COLLECT).
  */
 #ifndef JS_RECORD_DELIVERY_H
 #define JS_RECORD_DELIVERY_H

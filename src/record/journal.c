@@ -426,6 +426,8 @@ static int start_sync(struct js_journal *journal, int64_t now_ns)
     }
     journal->is_dirty = false;
     journal->synced_ns = now_ns;
+    if (journal->config.sync_ns == JS_JOURNAL_NO_SYNC)
+        return 0;
     return js_syncer_start(&journal->syncer, journal->fd);
 }
 
@@ -440,12 +442,14 @@ static int end_sync(struct js_journal *journal, bool wait)
 
 static int64_t sync_due_ns(const struct js_journal *journal, int64_t now_ns)
 {
-    if (journal->config.sync_ns == JS_JOURNAL_NO_SYNC ||
-        (!journal->is_dirty && !journal->syncer.is_running))
+    int64_t sync_ns = journal->config.sync_ns;
+    if (!journal->is_dirty && !journal->syncer.is_running)
         return JS_NEVER_NS;
     if (journal->syncer.is_running)
         return now_ns + look_again_ns;
-    return journal->synced_ns + journal->config.sync_ns;
+    /* Without syncs it is looked whether the file is still there. */
+    return journal->synced_ns +
+           (sync_ns == JS_JOURNAL_NO_SYNC ? JS_NS_PER_S : sync_ns);
 }
 
 static int sync_if_due(struct js_journal *journal, int64_t now_ns)

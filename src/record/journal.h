@@ -35,7 +35,7 @@
  *     failed id ATTEMPT             it failed for good
  *     retried id ATTEMPT            it failed, and runs again in this run
  *     stopped id ATTEMPT            it was ended because the run stopped, or
- *                                   its slave was lost: it is not finished
+ *                                   its slave had to: it is not finished
  *     skipped id parent             it was not run; parent (0: unknown) failed
  *                                   or was skipped
  *     end status unix_us            the run has ended, with this exit status

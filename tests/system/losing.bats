@@ -100,6 +100,45 @@ expect_gone_on() {
     lacks err 'given up'
 }
 
+# A suspended allocation: all stand still at once, for longer than the lease.
+@test "losing: all stopped and continued together" {
+    start_losing_jobs
+    local all
+    mapfile -t all < <(marked)
+    kill -STOP "${all[@]}"
+    sleep 4
+    kill -CONT "${all[@]}"
+    sleep 1
+    touch go
+    farm_end
+    status_is 0
+    lacks err 'given up|not been heard of'
+    equal "$(sort out | uniq -c | xargs)" '22 1'
+}
+
+@test "losing: output that was still on a lost slave is a failure of its job" {
+    LAUNCH+=(--enable-recovery)
+    printf '%s\n' "touch \$JOBSCHED_SLAVE.a; $HOLD" 'head -c 3000000 /dev/zero' >jobs.txt
+    mkfifo slow
+    exec 7<>slow
+    farm_command_redirected '>slow' 2 jobs.txt --slave-timeout 1 --grace 0.1
+    farm_run_in_background
+    wait_until "$PATIENCE" exists 1.a || true
+    sleep 1
+    local loser=2
+    test -e 1.a || loser=1
+    kill -KILL "$(rank_pid "$loser")"
+    wait_until "$PATIENCE" has_lines err 1 'its output is lost with slave'
+    touch go
+    cat <&7 >/dev/null &
+    farm_end
+    kill %% 2>/dev/null || true
+    exec 7>&-
+    contains err 'job 2 .*failed .*its output could not be collected'
+    contains jobs.txt.journal ' failed 2 '
+    equal "$(end_status)" 1
+}
+
 @test "losing: a runner that is killed under recovery" {
     start_losing_jobs --enable-recovery
     kill -KILL "$(runner_pid 1)"
