@@ -1226,7 +1226,8 @@ void jobsched_leave(const struct jobsched_result *result)
         sleep_ns(farewell_ns);
     if (result->lost > 0) {
         watch_launcher(getppid());
-        MPI_Abort(MPI_COMM_WORLD, (int)result->status);
+        if (js_link_failed_peers() < result->lost)
+            MPI_Abort(MPI_COMM_WORLD, (int)result->status);
     }
     _exit((int)result->status);
 }

@@ -116,8 +116,8 @@ bool js_launch_bound(void)
 
 bool js_launch_is_launcher(pid_t pid)
 {
-    static const char *const names[] = {"mpirun", "mpiexec", "orterun", "prte",
-                                        NULL};
+    static const char *const names[] = {"mpirun", "mpiexec", "orterun",
+                                        "prterun", NULL};
     char path[64], name[32];
     snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
     int fd = open(path, O_RDONLY | O_CLOEXEC);

@@ -8,6 +8,10 @@
 #include <string.h>
 #include <sys/prctl.h>
 
+#ifdef MPI_ERR_PROC_FAILED
+#include <mpi-ext.h>
+#endif
+
 enum {
     /* A message up to this size has arrived whole when it is probed, with
      * every transport; a longer one needs its sender's help and is received
@@ -59,6 +63,34 @@ static int mpi_failed(int code, const char *what, struct js_err *err)
     return js_err_set(err, "%s: %s", what, text);
 }
 
+/* Of an MPI that says when a peer has failed (ULFM), and goes on. Its messages
+ * are dropped, and that is all: that it is lost shows by its silence, after
+ * which its jobs have ended for certain. */
+static bool is_peer_failure(int code)
+{
+#ifdef MPI_ERR_PROC_FAILED
+    int class = MPI_SUCCESS;
+    MPI_Error_class(code, &class);
+    return class == MPI_ERR_PROC_FAILED || class == MPI_ERR_PROC_FAILED_PENDING;
+#else
+    (void)code;
+    return false;
+#endif
+}
+
+unsigned js_link_failed_peers(void)
+{
+    int count = 0;
+#ifdef MPI_ERR_PROC_FAILED
+    MPI_Group failed;
+    if (MPIX_Comm_get_failed(MPI_COMM_WORLD, &failed) != MPI_SUCCESS)
+        return 0;
+    MPI_Group_size(failed, &count);
+    MPI_Group_free(&failed);
+#endif
+    return (unsigned)count;
+}
+
 /* ---------------------------------------------------------------- transfers */
 
 static struct transfer *add_transfer(struct transfers *list, int peer, int tag,
@@ -89,6 +121,12 @@ static void remove_transfer(struct transfers *list, int i)
     list->count--;
 }
 
+static void drop_transfer(struct transfers *list, int i)
+{
+    free(list->items[i].bytes);
+    remove_transfer(list, i);
+}
+
 static void release_transfers(struct transfers *list)
 {
     for (int i = 0; i < list->count; i++)
@@ -97,13 +135,17 @@ static void release_transfers(struct transfers *list)
     *list = (struct transfers){0};
 }
 
-/* 1 if the item has come to its end, 0 if not, -1 with *err. */
+enum progress { UNDER_WAY = 0, DONE, PEER_FAILED };
+
+/* -1 with *err. */
 static int test_transfer(struct transfer *transfer, struct js_err *err)
 {
     int done = 0;
     int rc = MPI_Test(&transfer->request, &done, MPI_STATUS_IGNORE);
-    return rc == MPI_SUCCESS
-               ? done
+    if (rc == MPI_SUCCESS)
+        return done ? DONE : UNDER_WAY;
+    return is_peer_failure(rc)
+               ? PEER_FAILED
                : mpi_failed(rc, "a message could not be transferred", err);
 }
 
@@ -114,7 +156,7 @@ static int send_job(void *self, int peer, const struct js_wire_job *job,
 {
     struct mpi_link *link = self;
     int rc = MPI_Send(job, 1, link->job_type, peer, JS_TAG_JOB, link->comm);
-    if (rc != MPI_SUCCESS)
+    if (rc != MPI_SUCCESS && !is_peer_failure(rc))
         return mpi_failed(rc, "a job could not be sent", err);
     link->active_ns = js_clock_ns();
     return 0;
@@ -134,8 +176,10 @@ static int post(void *self, int peer, enum js_tag tag, const void *bytes,
         memcpy(transfer->bytes, bytes, len);
     int rc = MPI_Isend(transfer->bytes, (int)len, MPI_BYTE, peer, tag,
                        link->comm, &transfer->request);
-    if (rc != MPI_SUCCESS)
+    if (rc != MPI_SUCCESS && !is_peer_failure(rc))
         return mpi_failed(rc, "a message could not be sent", err);
+    if (rc != MPI_SUCCESS)
+        drop_transfer(&link->out, link->out.count - 1);
     link->active_ns = js_clock_ns();
     return 0;
 }
@@ -150,8 +194,7 @@ static int reap_sent(struct mpi_link *link, struct js_err *err)
             i++;
             continue;
         }
-        free(link->out.items[i].bytes);
-        remove_transfer(&link->out, i);
+        drop_transfer(&link->out, i);
         link->active_ns = js_clock_ns();
     }
     return 0;
@@ -222,8 +265,10 @@ static int receive_probed(struct mpi_link *link, const MPI_Status *status,
     else
         rc = MPI_Recv(transfer->bytes, count, type, peer, tag, link->comm,
                       MPI_STATUS_IGNORE);
-    if (rc != MPI_SUCCESS)
+    if (rc != MPI_SUCCESS && !is_peer_failure(rc))
         return mpi_failed(rc, "a message could not be received", err);
+    if (rc != MPI_SUCCESS)
+        drop_transfer(&link->in, link->in.count - 1);
     link->active_ns = js_clock_ns();
     return 0;
 }
@@ -249,7 +294,9 @@ static int deliver_first(struct mpi_link *link, struct js_message *ret,
         int done = test_transfer(&link->in.items[i], err);
         if (done < 0)
             return -1;
-        if (!done)
+        if (done == PEER_FAILED)
+            drop_transfer(&link->in, i--);
+        if (done != DONE)
             continue;
         struct transfer whole = link->in.items[i];
         remove_transfer(&link->in, i);
@@ -263,7 +310,10 @@ static int probe(struct mpi_link *link, int *ret_flag, MPI_Status *ret_status,
 {
     int rc = MPI_Iprobe(MPI_ANY_SOURCE, MPI_ANY_TAG, link->comm, ret_flag,
                         ret_status);
-    return rc == MPI_SUCCESS ? 0 : mpi_failed(rc, "MPI_Iprobe", err);
+    if (rc == MPI_SUCCESS)
+        return 0;
+    *ret_flag = 0;
+    return is_peer_failure(rc) ? 0 : mpi_failed(rc, "MPI_Iprobe", err);
 }
 
 static int receive(void *self, struct js_message *ret, struct js_err *err)

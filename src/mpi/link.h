@@ -102,6 +102,11 @@ int js_link_open(struct js_link *ret, struct js_err *err);
 /* Frees it; messages not yet taken are given up. NULL self is allowed. */
 void js_link_close(struct js_link *link);
 
+/* Processes that MPI knows to have failed (Open MPI 5, mpirun --with-ft ulfm;
+ * else 0). When those that are left have all ended by _exit(2), so does the
+ * launcher, with the master's status. Measured with Open MPI 5.0.7. */
+unsigned js_link_failed_peers(void);
+
 /*
  * How long to sleep when nothing has happened for `idle_ns`: a quarter of it,
  * from 20 us to 1 ms; after a second of silence up to a thousandth of it, 5 ms
