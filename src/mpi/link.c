@@ -123,8 +123,9 @@ static void remove_transfer(struct transfers *list, int i)
 
 static void drop_transfer(struct transfers *list, int i)
 {
-    free(list->items[i].bytes);
+    struct transfer dropped = list->items[i];
     remove_transfer(list, i);
+    free(dropped.bytes);
 }
 
 static void release_transfers(struct transfers *list)
