@@ -3,7 +3,9 @@
 #include "jobsched.h"
 
 #include "base/clock.h"
+#include "base/fdio.h"
 #include "base/launchenv.h"
+#include "base/paths.h"
 #include "base/watchdog.h"
 #include "core/fit.h"
 #include "core/ledger.h"
@@ -293,12 +295,42 @@ static int open_output(const struct jobsched_config *config, struct js_err *err)
     return 0;
 }
 
-static bool is_same_file(const char *a, const char *b)
+/* No job's output may take the place of something else. */
+static int check_output_names(const struct run *run, struct js_err *err)
 {
-    struct stat st_a, st_b;
-    return stat(a, &st_a) == 0 && stat(b, &st_b) == 0 &&
-           S_ISREG(st_a.st_mode) && st_a.st_dev == st_b.st_dev &&
-           st_a.st_ino == st_b.st_ino;
+    const struct jobsched_config *config = run->config;
+    const char *paths[] = {config->job_file, config->joblog,
+                           run->journal ? js_journal_path(run->journal) : NULL,
+                           config->longest_first};
+    if (config->output != JOBSCHED_OUTPUT_DIR)
+        return 0;
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+        if (paths[i] && js_is_output_of(config->output_dir, paths[i]))
+            return js_err_set(err,
+                              "name another folder with --output: a job's "
+                              "output in %s could replace %s",
+                              config->output_dir, paths[i]);
+    }
+    return 0;
+}
+
+/* ... nor may the joblog. */
+static int check_joblog_name(const struct run *run, struct js_err *err)
+{
+    const char *joblog = run->config->joblog;
+    const char *list = run->config->job_file;
+    if (joblog && list && js_same_file(joblog, list))
+        return js_err_set(err,
+                          "%s is the job list: the joblog would replace "
+                          "it; give another file",
+                          joblog);
+    if (joblog && run->journal &&
+        js_same_file(joblog, js_journal_path(run->journal)))
+        return js_err_set(err,
+                          "%s is the journal: the joblog would damage it; give "
+                          "another file",
+                          joblog);
+    return 0;
 }
 
 /* ---------------------------------------------------------------- journal */
@@ -355,7 +387,7 @@ static enum jobsched_status open_journal_at(struct run *run, const char *path,
 {
     const struct jobsched_config *config = run->config;
     char host[JS_HOST_SIZE] = "";
-    if (config->job_file && is_same_file(path, config->job_file)) {
+    if (config->job_file && js_same_file(path, config->job_file)) {
         js_err_set(err, "%s is the job list: name another journal", path);
         return JOBSCHED_BAD_INPUT;
     }
@@ -450,14 +482,9 @@ static int open_inputs(struct run *run, struct js_err *err)
         return -1;
     if (run->config->action != JOBSCHED_RUN)
         return check_rehearsal(run, err);
-    if (open_output(run->config, err) < 0)
+    if (open_output(run->config, err) < 0 || check_output_names(run, err) < 0 ||
+        check_joblog_name(run, err) < 0)
         return -1;
-    if (joblog && run->config->job_file &&
-        is_same_file(joblog, run->config->job_file))
-        return js_err_set(err,
-                          "%s is the job list: the joblog would replace "
-                          "it; give another file",
-                          joblog);
     bool goes_on = run->journal && js_journal_has_jobs(run->journal);
     if (joblog && !(run->joblog = js_joblog_open(joblog, goes_on, err)))
         return -1;
@@ -1160,6 +1187,10 @@ enum jobsched_status jobsched_run(const struct jobsched_config *config,
     struct js_runner *runner = NULL;
     int64_t begun_ns = js_clock_ns();
     memset(result, 0, sizeof(*result));
+    if (js_reserve_stdio() < 0) {
+        js_err_errno(&err, "/dev/null");
+        return fail(result, JOBSCHED_BROKEN, &err);
+    }
     result->is_master = js_launch_rank() <= 0;
     if (check_config(config, &err) < 0)
         return fail(result, JOBSCHED_BAD_INPUT, &err);

@@ -1,5 +1,7 @@
 #include "base/err.h"
 
+#include "base/show.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,6 +16,8 @@ static size_t write_sentence(struct js_err *err, const char *format,
                              va_list args)
 {
     int n = vsnprintf(err->text, sizeof(err->text), format, args);
+    if (n >= 0)
+        js_show_plainly(err->text);
     size_t len = n < 0 ? 0 : (size_t)n;
     return len < sizeof(err->text) ? len : sizeof(err->text) - 1;
 }

@@ -61,6 +61,19 @@ int js_open_unlinked(const char *dir)
     return fd;
 }
 
+int js_reserve_stdio(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        int mode = fd == STDIN_FILENO ? O_WRONLY : O_RDONLY;
+        if (fcntl(fd, F_GETFD) >= 0)
+            continue;
+        /* The lowest that is free: this one. */
+        if (open("/dev/null", mode) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 void js_fd_close(int *fd)
 {
     if (*fd < 0)

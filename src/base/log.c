@@ -1,5 +1,7 @@
 #include "base/log.h"
 
+#include "base/show.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -14,10 +16,6 @@ void js_log(const struct js_log *log, const char *format, ...)
     va_end(args);
     if (n < 0)
         return;
-    /* What a user or a job supplied must not steer the terminal. */
-    for (char *p = text; *p; p++) {
-        if ((unsigned char)*p < 0x20 || *p == 0x7f)
-            *p = '?';
-    }
+    js_show_plainly(text);
     log->line(log->arg, text);
 }

@@ -36,6 +36,14 @@ struct js_outlet *js_outlet_new(int fd)
     if (!outlet)
         return NULL;
     outlet->saved_flags = -1;
+    outlet->reopened = -1;
+    outlet->fd = fd;
+    /* Opened anew, what may only be read could be written. */
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY) {
+        outlet->error = EBADF;
+        return outlet;
+    }
     outlet->reopened = reopen_nonblocking(fd);
     outlet->fd = outlet->reopened >= 0 ? outlet->reopened : fd;
     if (outlet->reopened < 0) {

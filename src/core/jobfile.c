@@ -29,6 +29,7 @@ struct js_jobfile {
     char *name;
     struct js_buf input;
     size_t at;  /* where the unread part of the input begins */
+    bool begun; /* there is, or was, no byte order mark at the front */
     bool ended; /* no more input will come */
 
     uint64_t line; /* of input.data[at], and its column; from 1 on */
@@ -643,10 +644,28 @@ static int end_of_input(struct js_jobfile *file, struct js_job **ret)
     return end_command(file, ret);
 }
 
+/* What some editors put in front of a text. False until it is known whether it
+ * is there. */
+static bool skip_mark(struct js_jobfile *file)
+{
+    static const char mark[] = "\xef\xbb\xbf";
+    size_t size = sizeof(mark) - 1;
+    size_t len = unread(file) < size ? unread(file) : size;
+    bool may_be = len == 0 || memcmp(file->input.data, mark, len) == 0;
+    if (may_be && len < size)
+        return file->ended;
+    if (may_be)
+        file->at += size;
+    file->begun = true;
+    return true;
+}
+
 int js_jobfile_next(struct js_jobfile *file, struct js_job **ret,
                     struct js_err *err)
 {
     int rc = file->failed ? -1 : 0;
+    if (rc == 0 && !file->begun && !skip_mark(file))
+        return 0;
     while (rc == 0 && unread(file) > 0)
         rc = read_some(file, ret);
     if (rc == 0 && file->ended)

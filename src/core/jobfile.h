@@ -6,6 +6,7 @@
  * files. The rules for lines:
  *
  *     one job a line; the newline of the last line may be missing;
+ *     a byte order mark (UTF-8) in front of the first line is no part of it;
  *     CR LF ends a line as LF does;
  *     blank lines (blanks and tabs) and lines whose first non-blank character
  *     is '#' are no jobs;

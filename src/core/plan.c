@@ -48,6 +48,7 @@ struct js_plan {
     struct js_ready ready; /* jobs that wait for a round */
     struct js_job_queue opened;
     struct js_job_queue dispatched;
+    uint64_t special;         /* of these: those that are not plain */
     struct js_job_queue late; /* there is no time left for them */
     int64_t left_ns;
     const struct js_job *favoured; /* for which the pool has a reservation */
@@ -63,6 +64,7 @@ struct js_plan {
     unsigned live_slaves;
     uint64_t live_slots;
     struct level levels[LEVELS];
+    uint64_t steps;
 };
 
 struct js_plan *js_plan_new(const struct js_plan_config *config,
@@ -319,8 +321,24 @@ static struct js_plan_decision announce(struct js_plan *plan)
 {
     struct js_job *job = js_job_queue_pop(&plan->opened);
     js_job_queue_push(&plan->dispatched, job);
+    plan->special += !js_job_is_plain(job);
     plan->is_dry = false;
     return (struct js_plan_decision){.step = JS_PLAN_DISPATCH, .job = job};
+}
+
+/* It goes before all others. */
+static void dispatch_again(struct js_plan *plan, struct js_job *job)
+{
+    js_job_queue_push_front(&plan->dispatched, job);
+    plan->special += !js_job_is_plain(job);
+}
+
+static struct js_job *take_dispatched(struct js_plan *plan,
+                                      struct js_job **link)
+{
+    struct js_job *job = js_job_queue_take(&plan->dispatched, link);
+    plan->special -= !js_job_is_plain(job);
+    return job;
 }
 
 /* ------------------------------------------------- assigning */
@@ -492,18 +510,21 @@ static struct js_plan_decision assign_next(struct js_plan *plan)
     while (*link) {
         struct js_grant grant;
         struct slave *slave;
+        plan->steps++;
         if (!is_in_time(plan, *link)) {
-            put_aside(plan, js_job_queue_take(&plan->dispatched, link));
+            put_aside(plan, take_dispatched(plan, link));
             continue;
         }
         int rc = find_place(plan, *link, &refused, &slave, &grant);
         if (rc < 0)
             return (struct js_plan_decision){.step = JS_PLAN_NO_MEMORY};
+        if (rc == 0 && refused.is_plain && plan->special == 0)
+            break;
         if (rc == 0) {
             link = &(*link)->next;
             continue;
         }
-        struct js_job *job = js_job_queue_take(&plan->dispatched, link);
+        struct js_job *job = take_dispatched(plan, link);
         return assign(plan, slave, job, &grant);
     }
     return (struct js_plan_decision){.step = JS_PLAN_NOTHING};
@@ -619,7 +640,7 @@ static bool retry(struct js_plan *plan, const struct js_job *job,
     copy->attempt++;
     copy->lost += is_lost;
     copy->avoid = number;
-    js_job_queue_push_front(&plan->dispatched, copy);
+    dispatch_again(plan, copy);
     return true;
 }
 
@@ -662,7 +683,7 @@ void js_plan_returned(struct js_plan *plan, unsigned number, uint64_t ticket)
     if (!slave || !take_back(plan, slave, ticket, &back))
         return;
     release(plan, slave, &back);
-    js_job_queue_push_front(&plan->dispatched, back.job);
+    dispatch_again(plan, back.job);
     /* What it runs takes longer than the others' did. */
     slave->is_stuck = true;
     place_slave(plan, slave);
@@ -682,7 +703,7 @@ void js_plan_lost(struct js_plan *plan, unsigned number)
         release(plan, slave, &lost);
         lost.job->attempt++;
         lost.job->lost++;
-        js_job_queue_push_front(&plan->dispatched, lost.job);
+        dispatch_again(plan, lost.job);
     }
     plan->live_slaves--;
     plan->live_slots -= slave->slots;
@@ -730,6 +751,11 @@ uint64_t js_plan_assigned(const struct js_plan *plan)
 int64_t js_plan_run_ns(const struct js_plan *plan)
 {
     return plan->run_ns;
+}
+
+uint64_t js_plan_steps(const struct js_plan *plan)
+{
+    return plan->steps;
 }
 
 unsigned js_plan_slaves(const struct js_plan *plan)

@@ -190,6 +190,10 @@ uint64_t js_plan_assigned(const struct js_plan *plan);
 /* How long jobs ran lately, on average; -1 before the first has ended. */
 int64_t js_plan_run_ns(const struct js_plan *plan);
 
+/* How many dispatched jobs all calls so far have looked at to find one for
+ * which there is room. For tests. */
+uint64_t js_plan_steps(const struct js_plan *plan);
+
 /* Slaves added and not lost; and the slots of these together. */
 unsigned js_plan_slaves(const struct js_plan *plan);
 uint64_t js_plan_slots(const struct js_plan *plan);

@@ -356,6 +356,11 @@ int js_journal_open(const struct js_journal_config *config,
     return rc;
 }
 
+const char *js_journal_path(const struct js_journal *journal)
+{
+    return journal->path;
+}
+
 bool js_journal_has_jobs(const struct js_journal *journal)
 {
     return journal->has_jobs;

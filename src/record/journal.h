@@ -104,6 +104,9 @@ int js_journal_open(const struct js_journal_config *config,
                     struct js_ledger *ledger, struct js_journal **ret,
                     struct js_err *err);
 
+/* As it was given. */
+const char *js_journal_path(const struct js_journal *journal);
+
 /* True if jobs were on record when it was opened. */
 bool js_journal_has_jobs(const struct js_journal *journal);
 

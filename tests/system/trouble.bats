@@ -295,3 +295,58 @@ JOBS
     contains err 'slave 2 .*killed'
     nothing_left
 }
+
+# ---------------------------------------------------------------- stdio
+
+# Their numbers must not become those of something else.
+@test "trouble: a standard output that is closed is not written to another file" {
+    printf '%s\n' 'seq 100000' 'echo >ran' >jobs.txt
+    farm_command_redirected '>&-' 1 jobs.txt
+    farm_run
+    status_is 4
+    contains err 'standard output: Bad file descriptor'
+    claim exists ran
+}
+
+@test "trouble: a standard error that is closed holds up nobody" {
+    printf '%s\n' 'seq 600000 >&2' 'echo done' >jobs.txt
+    farm_command_redirected '2>&-' 1 jobs.txt
+    farm_run
+    status_is 4
+    contains out done
+}
+
+@test "trouble: a standard input that is closed is an error" {
+    farm_command_redirected '<&-' 1 -
+    farm_run
+    status_is 2
+    contains err 'standard input: Bad file descriptor'
+}
+
+# ---------------------------------------------------------------- one file
+
+@test "trouble: a joblog that is the journal is refused" {
+    echo true >jobs.txt
+    farm 1 jobs.txt
+    status_is 0
+    cp jobs.txt.journal before
+    farm 1 jobs.txt --joblog jobs.txt.journal
+    status_is 2
+    contains err 'jobs.txt.journal is the journal'
+    cmp before jobs.txt.journal
+    farm 1 jobs.txt --joblog new --journal new
+    status_is 2
+    contains err 'new is the journal'
+    claim test ! -e new
+}
+
+@test "trouble: output that could replace the job list or the joblog is refused" {
+    echo 'echo replaced' >1.out
+    farm 1 1.out --output .
+    status_is 2
+    contains err 'could replace 1.out'
+    equal "$(cat 1.out)" 'echo replaced'
+    farm 1 1.out --output files --joblog files/2.err
+    status_is 2
+    contains err 'could replace files/2.err'
+}

@@ -10,12 +10,15 @@
 #include "base/log.h"
 #include "base/outlet.h"
 #include "base/pack.h"
+#include "base/paths.h"
+#include "base/show.h"
 #include "base/syncer.h"
 #include "base/units.h"
 #include "base/watchdog.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -327,6 +330,83 @@ static void test_log_hides_control_bytes(void)
     js_buf_release(&buf);
 }
 
+static void expect_shown(const char *text, const char *expected)
+{
+    char shown[64];
+    snprintf(shown, sizeof(shown), "%s", text);
+    js_show_plainly(shown);
+    CU_ASSERT_STRING_EQUAL(shown, expected);
+}
+
+static void test_shown_plainly(void)
+{
+    expect_shown("", "");
+    expect_shown("a\x1b[2J\t\x7f", "a?[2J??");
+    /* C1 as UTF-8 and as a byte; what is UTF-8 otherwise; Latin 1. */
+    expect_shown("\xc2\x9b"
+                 "31m",
+                 "??31m");
+    expect_shown("\x9b"
+                 "31m",
+                 "?31m");
+    expect_shown("\xc3\x80 \xe2\x82\xac \xf0\x9f\x98\x80",
+                 "\xc3\x80 \xe2\x82\xac \xf0\x9f\x98\x80");
+    expect_shown("\xe4\xf6 \xc3", "\xe4\xf6 \xc3");
+    expect_shown("\xe2\x82\x9b \xe2\x9b", "\xe2\x82\x9b \xe2?");
+}
+
+/* What is closed cannot be opened by accident, nor read or written. */
+static void test_stdio_is_reserved(void)
+{
+    int saved[3];
+    char byte;
+    for (int fd = 0; fd < 3; fd++)
+        saved[fd] = fcntl(fd, F_DUPFD_CLOEXEC, 10);
+    for (int fd = 0; fd < 3; fd++)
+        close(fd);
+    int rc = js_reserve_stdio();
+    bool is_taken = fcntl(0, F_GETFD) >= 0 && fcntl(1, F_GETFD) >= 0 &&
+                    fcntl(2, F_GETFD) >= 0;
+    int read_error = read(0, &byte, 1) < 0 ? errno : 0;
+    struct js_outlet *outlet = js_outlet_new(1);
+    int rc_write = js_outlet_write(outlet, "x", 1);
+    int write_error = js_outlet_error(outlet);
+    js_outlet_free(outlet);
+    for (int fd = 0; fd < 3; fd++) {
+        dup2(saved[fd], fd);
+        close(saved[fd]);
+    }
+    CU_ASSERT_EQUAL(rc, 0);
+    CU_ASSERT_TRUE(is_taken);
+    CU_ASSERT_EQUAL(read_error, EBADF);
+    CU_ASSERT_EQUAL(rc_write, 0);
+    CU_ASSERT_EQUAL(write_error, EBADF);
+}
+
+static void test_paths(void)
+{
+    char dir[] = "/tmp/js-paths-XXXXXX";
+    char path[64], other[64];
+    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(dir));
+    snprintf(path, sizeof(path), "%s/12.out", dir);
+    snprintf(other, sizeof(other), "%s/./12.out", dir);
+    CU_ASSERT_TRUE(js_same_file("not there", "not there"));
+    CU_ASSERT_FALSE(js_same_file(path, other));
+    CU_ASSERT_TRUE(js_is_output_of(dir, path)); /* it need not be there */
+    CU_ASSERT_FALSE(js_is_output_of("/tmp", path));
+    CU_ASSERT_FALSE(js_is_output_of("no such folder", "12.out"));
+    close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+    CU_ASSERT_TRUE(js_same_file(path, other));
+    CU_ASSERT_FALSE(js_same_file(dir, path));
+    unlink(path);
+    rmdir(dir);
+    CU_ASSERT_TRUE(js_is_output_of(".", "1.err"));
+    CU_ASSERT_TRUE(js_is_output_of("/", "/1.err"));
+    CU_ASSERT_FALSE(js_is_output_of(".", ".err"));
+    CU_ASSERT_FALSE(js_is_output_of(".", "1.errs"));
+    CU_ASSERT_FALSE(js_is_output_of(".", "a1.out"));
+}
+
 static void bark(void *arg)
 {
     *(volatile int *)arg = 1;
@@ -383,6 +463,9 @@ static const struct unit_test tests[] = {
     {"unlinked files", test_fdio_unlinked},
     {"launcher's variables", test_launchenv_names},
     {"log hides control bytes", test_log_hides_control_bytes},
+    {"shown plainly", test_shown_plainly},
+    {"closed stdio is reserved", test_stdio_is_reserved},
+    {"paths", test_paths},
     {NULL, NULL},
 };
 

@@ -245,6 +245,28 @@ static void test_continuations(void)
     check_cases(cases);
 }
 
+static void test_byte_order_mark(void)
+{
+    static const struct line_case cases[] = {
+        {"\xef\xbb\xbf"
+         "a\nb\n",
+         "1@1=a;2@2=b;"},
+        {"\xef\xbb\xbf# a\nb\n", "1@2=b;"},
+        {"\xef\xbb\xbf", ""},
+        {"\xef\xbb", "1@1=\xef\xbb;"}, /* half of one is none */
+        {"\xef\xbb"
+         "a\n",
+         "1@1=\xef\xbb"
+         "a;"},
+        {"a\n\xef\xbb\xbf"
+         "b\n",
+         "1@1=a;2@2=\xef\xbb\xbf"
+         "b;"},
+        {NULL, NULL},
+    };
+    check_cases(cases);
+}
+
 static void test_backslash_at_the_end_of_the_input(void)
 {
     static const struct line_case cases[] = {
@@ -717,6 +739,7 @@ static const struct unit_test tests[] = {
     {"lines", test_lines},
     {"comments", test_comments},
     {"carriage returns", test_carriage_returns},
+    {"byte order mark", test_byte_order_mark},
     {"continuations", test_continuations},
     {"backslash at the end of the input",
      test_backslash_at_the_end_of_the_input},

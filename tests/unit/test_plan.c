@@ -1045,6 +1045,24 @@ static void test_a_million_jobs(void)
     free_plan(plan);
 }
 
+/* A job that cannot run now is not looked at again with each that can. */
+static void test_a_large_round(void)
+{
+    enum { JOBS = 20000 };
+    struct js_plan *plan = plan_of(JOBS, false);
+    uint64_t ticket;
+    add_slaves(plan, 1, 1);
+    add_jobs(plan, 1, JOBS);
+    expect_round(plan, 1, JOBS);
+    for (uint64_t id = 1; id <= JOBS; id++) {
+        ticket = expect_assigned(plan, id, 1);
+        expect_nothing(plan);
+        end_job(plan, 1, ticket, id, long_ns);
+    }
+    CU_ASSERT(js_plan_steps(plan) < 3 * JOBS);
+    free_plan(plan);
+}
+
 /* ---------------------------------------------------------------- graphs */
 
 enum { FEW_MAX = 12, HOLDING_MAX = 64 };
@@ -1545,6 +1563,7 @@ static const struct unit_test tests[] = {
     {"slaves have any number, once", test_slaves_have_any_number_once},
     {"random runs", test_random_runs},
     {"a million jobs", test_a_million_jobs},
+    {"a large round", test_a_large_round},
     {"random graphs against brute force", test_random_graphs},
     {"a big job is not starved", test_a_big_job_is_not_starved},
     {"small jobs fill in", test_small_jobs_fill_in},
