@@ -152,6 +152,14 @@ static void job_accepted(void *arg, struct js_job *job)
             js_runtimes_find(run->runtimes, job->command, job->command_len);
 }
 
+/* Told by the delivery. */
+static void job_finished(void *arg, const struct js_finish *finish)
+{
+    struct run *run = arg;
+    js_master_finished(run->master, finish);
+    js_records_finished(&run->records, finish);
+}
+
 static void job_dispatched(void *arg, const struct js_job *job)
 {
     struct run *run = arg;
@@ -510,7 +518,7 @@ static int open_outlets(struct run *run, struct js_err *err)
         return js_err_errno(err, "no memory");
     js_console_init(&run->console, run->out, run->err);
     run->delivery = js_delivery_new(run->out, run->err, &run->console.log,
-                                    js_records_finished, &run->records);
+                                    job_finished, run);
     return run->delivery ? 0 : js_err_errno(err, "no memory");
 }
 

@@ -654,9 +654,15 @@ static enum js_plan_verdict judge(struct js_plan *plan,
     if (!is_success && retry(plan, job, number, false))
         return JS_PLAN_RETRIED;
     plan->failures += !is_success;
+    return JS_PLAN_ENDED;
+}
+
+void js_plan_finished(struct js_plan *plan, const struct js_job *job,
+                      bool is_success)
+{
     if (plan->graph)
         js_graph_ended(plan->graph, job->seq, is_success);
-    return JS_PLAN_ENDED;
+    plan->is_dry = false;
 }
 
 enum js_plan_verdict js_plan_ended(struct js_plan *plan, unsigned number,

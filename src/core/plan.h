@@ -6,7 +6,7 @@
  * the pool (who holds what). Knows nothing of messages, processes, files or the
  * clock. A whole run is a sequence of calls, so a test can be one too.
  *
- *     HELD --what it comes after has ended as it must--> READY
+ *     HELD --what it comes after is finished as it must--> READY
  *     HELD --what it comes after failed--> handed back (JS_PLAN_SKIP)
  *     READY --its round opens--> DISPATCHED --there is room--> ASSIGNED
  *     ASSIGNED --ended--> handed back; and a copy DISPATCHED, if it failed and
@@ -147,6 +147,14 @@ enum js_plan_verdict js_plan_ended(struct js_plan *plan, unsigned number,
                                    uint64_t ticket,
                                    const struct js_outcome *outcome,
                                    struct js_job **ret_job);
+
+/*
+ * A job that has ENDED, and was not stopped, is on record now, as one that
+ * succeeded or not: only now do others come after it. Else one of them could be
+ * recorded before it, and run a second time when it is not recorded at all.
+ */
+void js_plan_finished(struct js_plan *plan, const struct js_job *job,
+                      bool is_success);
 
 /* Starts no more; what runs goes on. Retries are not run. */
 void js_plan_stop(struct js_plan *plan);

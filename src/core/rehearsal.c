@@ -79,6 +79,7 @@ static void end_first(struct rehearsal *rehearsal, size_t *at)
     struct js_job *job = NULL;
     *at += sizeof(*begun);
     js_plan_ended(rehearsal->plan, begun->slave, begun->ticket, &outcome, &job);
+    js_plan_finished(rehearsal->plan, job, true);
     js_job_free(job);
 }
 

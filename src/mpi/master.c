@@ -393,6 +393,16 @@ static int take_done(struct js_master *master, const struct js_message *message,
     return 0;
 }
 
+/* A job that was stopped is not finished: nothing comes after it. */
+void js_master_finished(struct js_master *master,
+                        const struct js_finish *finish)
+{
+    const struct js_outcome *outcome = &finish->outcome;
+    if (finish->fate == JS_FATE_ENDED && outcome->cause != JS_CAUSE_STOPPED)
+        js_plan_finished(master->plan, finish->job,
+                         js_outcome_succeeded(outcome));
+}
+
 static int take_back(struct js_master *master, const struct js_message *message,
                      struct js_err *err)
 {

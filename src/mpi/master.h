@@ -94,6 +94,11 @@ int js_master_turn(struct js_master *master, struct js_err *err);
 void js_master_run(struct js_master *master, struct js_master_result *ret,
                    struct js_err *err);
 
+/* To be told by the delivery of every job that is finished, before its record
+ * is made (which is brought to disk before anything new is sent). */
+void js_master_finished(struct js_master *master,
+                        const struct js_finish *finish);
+
 /* Tells the slaves that it is over, and how to leave. */
 void js_master_dismiss(struct js_master *master, enum js_leaving leaving);
 

@@ -147,6 +147,7 @@ static void job_finished(void *arg, const struct js_finish *finish)
         js_job_free(finish->job);
         return;
     }
+    js_master_finished(run->master, finish);
     fate->finished++;
     run->succeeded += js_outcome_succeeded(&finish->outcome);
     fate->finish_ns = since_start_ns(run);
@@ -1142,6 +1143,32 @@ static int reader_turn(void *arg)
     return 0;
 }
 
+/* A job that is not finished, because its output has not found its reader, has
+ * none that come after it: the run may end before it is. */
+static void test_nothing_comes_after_an_unread_job(void)
+{
+    int pipe_fds[2];
+    CU_ASSERT_EQUAL_FATAL(pipe2(pipe_fds, O_CLOEXEC | O_NONBLOCK), 0);
+    struct run_config config = {
+        .slaves = 2,
+        .jobs = "[name=a] 0.1 out=3000000\n[after=a] 0.1\n0.1\n"
+                "[after-any=a] 0.1 out=10\nwait\n0.1\n",
+        .out_fd = pipe_fds[1]};
+    struct run *run = run_new(&config);
+    struct reader reader = {.run = run, .number = 3, .fd = pipe_fds[0]};
+    fake_net_add(run->net, 3, FAKE_START_NS + 10 * JS_NS_PER_S, reader_turn,
+                 &reader);
+    run_go(run);
+    expect_all_done(run, 5);
+    CU_ASSERT_EQUAL(reader.started, 2);
+    for (uint64_t id = 2; id <= 5; id++)
+        CU_ASSERT(id == 3 ||
+                  run->fates[id].finish_ns > run->fates[1].finish_ns);
+    CU_ASSERT_EQUAL(reader.bytes, 3000010);
+    run_free(run);
+    close(pipe_fds[0]);
+}
+
 /* A reader that takes nothing for a while, and slaves with many slots whose
  * spools are full: jobs wait on the slave, and all goes on later. */
 static void test_a_reader_that_stops_for_a_while(void)
@@ -1942,6 +1969,8 @@ static const struct unit_test tests[] = {
     {"all runners lost", test_all_runners_lost},
     {"output of every size", test_output_of_every_size},
     {"output of a lost runner", test_output_of_a_lost_runner},
+    {"nothing comes after an unread job",
+     test_nothing_comes_after_an_unread_job},
     {"a reader that stops for a while", test_a_reader_that_stops_for_a_while},
     {"long commands", test_long_commands},
     {"the runner gets the setup", test_the_runner_gets_the_setup},

@@ -108,6 +108,8 @@ static struct js_job *ended(struct js_plan *plan, unsigned number,
     struct js_job *job = NULL;
     enum js_plan_verdict verdict =
         js_plan_ended(plan, number, ticket, &outcome, &job);
+    if (verdict == JS_PLAN_ENDED)
+        js_plan_finished(plan, job, true);
     return verdict == JS_PLAN_STALE ? NULL : job;
 }
 
@@ -1181,8 +1183,10 @@ static void end_any(struct few *few)
     bool is_last = few->runs[id] > few->retries[id];
     CU_ASSERT_EQUAL(verdict, few->fails[id] && !is_last ? JS_PLAN_RETRIED
                                                         : JS_PLAN_ENDED);
-    if (verdict == JS_PLAN_ENDED)
+    if (verdict == JS_PLAN_ENDED) {
         few->fate[id] = few->fails[id] ? FATE_FAILED : FATE_DONE;
+        js_plan_finished(few->plan, job, !few->fails[id]);
+    }
     js_job_free(job);
 }
 
@@ -1357,6 +1361,8 @@ static void fail_job(struct js_plan *plan, unsigned slave, uint64_t ticket,
     struct js_job *job = NULL;
     js_plan_acknowledged(plan, slave, 1);
     CU_ASSERT_EQUAL(js_plan_ended(plan, slave, ticket, &outcome, &job), wanted);
+    if (wanted == JS_PLAN_ENDED)
+        js_plan_finished(plan, job, false);
     js_job_free(job);
 }
 
