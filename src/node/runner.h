@@ -143,7 +143,9 @@ int js_runner_end(struct js_runner *runner, uint32_t slot, int64_t grace_ns);
  * Jobs may run until this time of js_clock_ns(), and are ended then as by
  * js_runner_end(): whoever gave them to us may take us for dead. To be called
  * again in time; before the first call there is no such end. A runner that was
- * itself stopped over that time waits JS_LEASE_EXTRA_NS more. Same failures.
+ * itself stopped over that time waits JS_LEASE_EXTRA_NS more. A job given after
+ * that end, and before it is moved, is not started: JS_CAUSE_STOPPED. Same
+ * failures.
  */
 int js_runner_lease(struct js_runner *runner, int64_t until_ns);
 

@@ -41,6 +41,7 @@ struct runner {
     struct js_jobs *jobs; /* NULL: not configured, or in vain */
     int64_t lease_ns;     /* jobs may run until then */
     bool has_extra;       /* ... and a little more, if we were stopped */
+    bool has_expired;     /* that has come, and nothing has been heard since */
 };
 
 /* Every signal is blocked for good: those sent to a whole job step are for the
@@ -123,6 +124,9 @@ static int set_up(struct runner *runner, int socket)
 {
     set_signals();
     setsid(); /* cannot fail: a forked child leads no group */
+    /* Should we be stopped when the rank dies: there is something to be done.
+     */
+    prctl(PR_SET_PDEATHSIG, SIGCONT);
     prctl(PR_SET_NAME, "jobsched-runner");
     socket = move_up(socket);
     if (socket < 0)
@@ -183,15 +187,12 @@ static int configure(struct runner *runner, const struct js_packet *message)
                            strlen(err.text), NULL);
 }
 
-/* Without a working configuration every job fails. */
-static int refuse(struct runner *runner, const struct js_runner_job *job)
+/* It is not started. */
+static int refuse(struct runner *runner, const struct js_runner_job *job,
+                  const struct js_outcome *outcome)
 {
     struct js_buf body = JS_BUF_INIT;
-    struct js_outcome outcome = {.start_unix_ns = js_clock_unix_ns(),
-                                 .exit_code = 126,
-                                 .step = JS_STEP_RUNNER,
-                                 .step_errno = EINVAL};
-    int rc = js_runner_put_ended(&body, job->slot, &outcome);
+    int rc = js_runner_put_ended(&body, job->slot, outcome);
     if (rc == 0)
         rc = js_channel_send(&runner->channel, JS_MESSAGE_ENDED, body.data,
                              body.len, NULL);
@@ -205,8 +206,18 @@ static int run(struct runner *runner, const struct js_packet *message)
     struct js_runner_sets sets;
     if (js_runner_get_job(message->body, message->len, &sets, &job) < 0)
         return -1;
-    return runner->jobs ? js_jobs_start(runner->jobs, &job)
-                        : refuse(runner, &job);
+    struct js_outcome outcome = {.start_unix_ns = js_clock_unix_ns()};
+    if (runner->has_expired) {
+        outcome.cause = JS_CAUSE_STOPPED;
+        return refuse(runner, &job, &outcome);
+    }
+    if (runner->jobs)
+        return js_jobs_start(runner->jobs, &job);
+    /* Without a working configuration every job fails. */
+    outcome.exit_code = 126;
+    outcome.step = JS_STEP_RUNNER;
+    outcome.step_errno = EINVAL;
+    return refuse(runner, &job, &outcome);
 }
 
 static int end_job(struct runner *runner, const struct js_packet *message)
@@ -225,6 +236,7 @@ static int set_lease(struct runner *runner, const struct js_packet *message)
         return -1;
     runner->lease_ns = until_ns;
     runner->has_extra = true;
+    runner->has_expired = until_ns <= js_clock_ns();
     return 0;
 }
 
@@ -242,6 +254,7 @@ static int check_lease(struct runner *runner)
         return 0;
     }
     runner->lease_ns = JS_NEVER_NS;
+    runner->has_expired = true;
     for (uint32_t i = 0; runner->jobs && i < runner->config.slots; i++) {
         if (js_jobs_end(runner->jobs, i, runner->config.grace_ns) < 0)
             return -1;

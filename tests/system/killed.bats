@@ -50,6 +50,16 @@ left_are_gone() {
     nothing_left
 }
 
+@test "killed: a slave with SIGKILL while its runner is stopped" {
+    start_stubborn_jobs
+    kill -STOP "$(runner_pid 1)"
+    kill -KILL "$(rank_pid 1)"
+    farm_end
+    claim test "$status" -ne 0
+    left_are_gone
+    nothing_left
+}
+
 # bats test_tags=sanitize
 @test "killed: a runner with SIGKILL, and no descendant of its jobs outlives it" {
     start_stubborn_jobs

@@ -1258,10 +1258,13 @@ static void test_a_lease_that_runs_out(void)
     CU_ASSERT_EQUAL(next_event(&fx), 1);
     CU_ASSERT_EQUAL(fx.event.outcome.cause, JS_CAUSE_STOPPED);
     drop_output(&fx);
+    /* What is given now has no lease. */
+    CU_ASSERT_EQUAL(run(&fx, "touch late")->cause, JS_CAUSE_STOPPED);
     /* With another it works on. */
     CU_ASSERT_EQUAL(
         js_runner_lease(fx.runner, js_clock_ns() + 100 * JS_NS_PER_S), 0);
-    expect_output(&fx, "rm go; echo fine", "fine\n", "");
+    expect_output(&fx, "rm go; ls late; echo fine", "fine\n",
+                  "ls: cannot access 'late': No such file or directory\n");
     finish(&fx);
 }
 
