@@ -74,6 +74,9 @@ static const struct {
      "put the command in a script"},
     {JS_STEP_EXEC, ENOENT, "/bin/sh is missing on this host"},
     {JS_STEP_EXEC, EACCES, "/bin/sh may not be executed on this host"},
+    {JS_STEP_COLLECT, EHOSTDOWN,
+     "its slave was lost with it: --output DIR, in a folder that all hosts "
+     "share, keeps what jobs write"},
     {JS_STEP_NONE, EMFILE, "raise `ulimit -n`, or run fewer slots"},
     {JS_STEP_NONE, ENFILE,
      "the host has too many files open: run fewer slots, or have its limit "

@@ -134,7 +134,8 @@ expect_gone_on() {
     farm_end
     kill %% 2>/dev/null || true
     exec 7>&-
-    contains err 'job 2 .*failed .*its output could not be collected'
+    contains err 'job 2 .*failed .*its output could not be collected: .*its slave was lost'
+    lacks err 'run fewer slots'
     contains jobs.txt.journal ' failed 2 '
     equal "$(end_status)" 1
 }

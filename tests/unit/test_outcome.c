@@ -120,6 +120,8 @@ static void test_hints_follow_step_and_errno(void)
     check_hint(JS_STEP_BIND, EINVAL, "--bind none");
     check_hint(JS_STEP_EXEC, ENOENT, "/bin/sh is missing");
     check_hint(JS_STEP_STDIN, ENOENT, "be readable");
+    check_hint(JS_STEP_COLLECT, EHOSTDOWN, "its slave was lost");
+    check_hint(JS_STEP_COLLECT, EMFILE, "`ulimit -n`");
     for (int step = JS_STEP_FORK; step <= JS_STEP_EXEC; step++) {
         check_hint(step, EMFILE, "`ulimit -n`");
         check_hint(step, ENFILE, "fs.file-max");
