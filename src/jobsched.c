@@ -563,18 +563,21 @@ static struct js_plan_config plan_of(const struct jobsched_config *config)
                                    .timeout_ns = config->timeout_ns};
 }
 
+static int64_t margin_of(const struct jobsched_config *config)
+{
+    int64_t margin_ns = config->time_limit_ns / LIMIT_MARGIN_PART;
+    return margin_ns < limit_margin_ns ? margin_ns : limit_margin_ns;
+}
+
 /* When what runs must be told to end, to be gone at the limit. */
 static int64_t stop_of(const struct run *run)
 {
     int64_t limit_ns = run->config->time_limit_ns;
-    int64_t margin_ns = limit_ns / LIMIT_MARGIN_PART;
     int64_t stop_ns;
-    if (margin_ns > limit_margin_ns)
-        margin_ns = limit_margin_ns;
     if (limit_ns == 0 ||
         __builtin_add_overflow(run->begun_ns, limit_ns, &stop_ns))
         return JS_NEVER_NS;
-    return stop_ns - margin_ns - run->config->grace_ns;
+    return stop_ns - margin_of(run->config) - run->config->grace_ns;
 }
 
 static int64_t meeting_of(const struct jobsched_config *config)
@@ -1045,7 +1048,27 @@ static enum jobsched_status refuse_alone(struct jobsched_result *result)
     return fail(result, JOBSCHED_BAD_INPUT, &err);
 }
 
-/* What the command line cannot give, but a program can. */
+/* One that is used up by what comes off it would start nothing, however often
+ * the same command is given. */
+static int check_time_limit(const struct jobsched_config *config,
+                            struct js_err *err)
+{
+    const double second = JS_NS_PER_S;
+    int64_t margin_ns = margin_of(config);
+    if (config->time_limit_ns == 0 ||
+        config->time_limit_ns - margin_ns > config->grace_ns)
+        return 0;
+    return js_err_set(err,
+                      "a time limit of %g s leaves no time to run anything: "
+                      "%g s of it are for jobs to end in (--grace) and %g s "
+                      "for the run itself; give a longer --time-limit or a "
+                      "shorter --grace",
+                      (double)config->time_limit_ns / second,
+                      (double)config->grace_ns / second,
+                      (double)margin_ns / second);
+}
+
+/* Most of it the command line cannot give, but a program can. */
 static int check_config(const struct jobsched_config *config,
                         struct js_err *err)
 {
@@ -1066,7 +1089,7 @@ static int check_config(const struct jobsched_config *config,
                                "time is not negative");
     if (config->gpus > JS_GPUS_MAX && config->gpus != JOBSCHED_GPUS_FOUND)
         return js_err_set(err, "gpus: at most %d", JS_GPUS_MAX);
-    return 0;
+    return check_time_limit(config, err);
 }
 
 struct awaited {

@@ -179,6 +179,18 @@ JOBS
     equal "$(xargs <out)" 'a b c'
 }
 
+@test "stopping: a time limit that the grace period uses up is refused" {
+    echo 'echo a >ran' >jobs.txt
+    farm 1 jobs.txt --time-limit 5s
+    status_is 2
+    contains err 'a time limit of 5 s leaves no time .*give a longer --time-limit or a shorter --grace'
+    equal "$(grep -c '^jobsched: ' err)" 1
+    claim test ! -e jobs.txt.journal
+    farm 1 jobs.txt --time-limit 5s --grace 1s
+    status_is 0
+    claim test -e ran
+}
+
 @test "stopping: a job whose timeout no longer fits is not started" {
     printf '%s\n' '[timeout=1h] echo a' 'echo b' '[timeout=5s] echo c' >jobs.txt
     farm 1 jobs.txt --time-limit 60s

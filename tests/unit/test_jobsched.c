@@ -29,6 +29,23 @@ static void test_configurations_that_cannot_work(void)
     expect_refused(&config, "grace_ns");
 }
 
+/* What would start nothing, and then say that the same command goes on. */
+static void test_time_limits_that_leave_no_time(void)
+{
+    const int64_t second_ns = 1000000000;
+    struct jobsched_config config;
+    jobsched_config_init(&config);
+    config.time_limit_ns = 5 * second_ns;
+    expect_refused(&config, "a time limit of 5 s leaves no time");
+    config.time_limit_ns = 50 * second_ns;
+    config.grace_ns = 48 * second_ns;
+    expect_refused(&config, "give a longer --time-limit or a shorter --grace");
+    config.grace_ns--;
+    setenv("OMPI_COMM_WORLD_SIZE", "1", 1);
+    expect_refused(&config, "one process alone"); /* the next that is wrong */
+    unsetenv("OMPI_COMM_WORLD_SIZE");
+}
+
 static void test_one_process_alone(void)
 {
     struct jobsched_config config;
@@ -40,6 +57,7 @@ static void test_one_process_alone(void)
 
 static const struct unit_test tests[] = {
     {"configurations that cannot work", test_configurations_that_cannot_work},
+    {"time limits that leave no time", test_time_limits_that_leave_no_time},
     {"one process alone", test_one_process_alone},
     {NULL, NULL},
 };
