@@ -217,10 +217,14 @@ static int64_t deadline_ns(void *arg)
     return journal ? js_journal_deadline_ns(journal) : JS_NEVER_NS;
 }
 
+/* Lines still to come count as well, unless nobody knows whether they do. */
 static size_t unwritten(void *arg)
 {
     const struct run *run = arg;
-    return js_console_unwritten(&run->console);
+    const struct js_records *records = &run->records;
+    size_t to_come =
+        records->journal_error.text[0] ? 0 : js_records_unreported(records);
+    return js_console_unwritten(&run->console) + to_come;
 }
 
 static nfds_t wait_for(void *arg, struct pollfd *fds)
@@ -633,7 +637,7 @@ static void release_run(struct run *run)
     js_outlet_free(run->err);
     js_outlet_free(run->out);
     js_records_release(&run->records);
-    js_journal_close(run->journal, -1, NULL, NULL);
+    js_journal_close(run->journal);
     js_ledger_free(run->ledger);
     js_runtimes_free(run->runtimes);
     js_source_free(run->source);
@@ -847,21 +851,23 @@ static enum jobsched_status
 end_journal(struct run *run, enum jobsched_status status, struct js_err *err)
 {
     struct js_err why = run->records.journal_error;
-    uint64_t unwritten = 0;
     if (!run->records.journal)
         return status;
     if (why.text[0])
         status = JOBSCHED_BROKEN;
-    if (js_journal_close(run->journal, (int)status, &why, &unwritten) < 0)
+    if (js_journal_end(run->journal, (int)status, &why) < 0)
         status = JOBSCHED_BROKEN;
+    js_records_report(&run->records);
+    uint64_t lost = js_records_lost(&run->records);
+    js_journal_close(run->journal);
     run->journal = run->records.journal = NULL;
     if (!why.text[0])
         return status;
-    if (unwritten > 0)
+    if (lost > 0)
         js_err_set(err,
-                   "%s; finished jobs that are not in it: %llu, which will run "
-                   "again",
-                   why.text, (unsigned long long)unwritten);
+                   "%s; finished jobs that are not in it: %llu, which were not "
+                   "reported and will run again",
+                   why.text, (unsigned long long)lost);
     else
         js_err_set(err,
                    "%s; all that has finished is in it: the same command goes "

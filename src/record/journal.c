@@ -44,7 +44,8 @@ struct js_journal {
                              room to format others */
     struct js_buf buf;    /* records that wait to be written */
     size_t written;       /* of these */
-    uint64_t finishes;    /* among them */
+    uint64_t added;       /* finishes */
+    uint64_t in_file;     /* of these: the first so many, whole */
 
     struct js_syncer syncer;
     bool is_dirty;       /* written, and no sync has begun since */
@@ -389,14 +390,45 @@ static size_t waiting_bytes(const struct js_journal *journal)
     return journal->buf.len - journal->written;
 }
 
+static bool is_finish(const struct js_line *line)
+{
+    return line->kind == JS_LINE_OK || line->kind == JS_LINE_FAILED ||
+           line->kind == JS_LINE_RETRIED || line->kind == JS_LINE_STOPPED ||
+           line->kind == JS_LINE_SKIPPED;
+}
+
+/* A write has failed on the way: the records that are whole in the file wait no
+ * more. */
+static void drop_written(struct js_journal *journal)
+{
+    struct js_line *line = journal->line;
+    size_t start = 0;
+    const char *newline;
+    while ((newline = memchr(journal->buf.data + start, '\n',
+                             journal->written - start))) {
+        size_t end = (size_t)(newline - journal->buf.data);
+        if (js_line_parse(journal->buf.data + start, end - start, line) == 0 &&
+            is_finish(line))
+            journal->in_file++;
+        start = end + 1;
+    }
+    *line = (struct js_line){.kind = JS_LINE_UNKNOWN};
+    js_buf_consume(&journal->buf, start);
+    journal->written -= start;
+}
+
 /* All of it, or -1 with errno. */
 static int write_waiting(struct js_journal *journal)
 {
     while (waiting_bytes(journal) > 0) {
         ssize_t n = write(journal->fd, journal->buf.data + journal->written,
                           waiting_bytes(journal));
-        if (n < 0 && errno != EINTR)
+        if (n < 0 && errno != EINTR) {
+            int error = errno;
+            drop_written(journal);
+            errno = error;
             return -1;
+        }
         if (n <= 0)
             continue;
         journal->written += (size_t)n;
@@ -404,7 +436,7 @@ static int write_waiting(struct js_journal *journal)
         journal->is_dirty = true;
     }
     journal->buf.len = journal->written = 0;
-    journal->finishes = 0;
+    journal->in_file = journal->added;
     return 0;
 }
 
@@ -700,8 +732,20 @@ int js_journal_add_finish(struct js_journal *journal,
     line->slave = finish->slave;
     line->cores = finish->cores;
     line->outcome = finish->outcome;
-    journal->finishes++;
-    return add_line(journal, line);
+    if (add_line(journal, line) < 0)
+        return -1;
+    journal->added++;
+    return 0;
+}
+
+uint64_t js_journal_recorded(const struct js_journal *journal)
+{
+    return journal->in_file;
+}
+
+uint64_t js_journal_unwritten(const struct js_journal *journal)
+{
+    return journal->added - journal->in_file;
 }
 
 /* ---------------------------------------------------------------- the end */
@@ -726,16 +770,12 @@ static int finish_file(struct js_journal *journal, int status,
     return rc;
 }
 
-int js_journal_close(struct js_journal *journal, int status, struct js_err *err,
-                     uint64_t *ret_unwritten)
+int js_journal_end(struct js_journal *journal, int status, struct js_err *err)
 {
-    int rc = 0;
-    if (!journal)
-        return 0;
-    if (journal->has_begun && status >= 0)
-        rc = finish_file(journal, status, err);
-    if (ret_unwritten)
-        *ret_unwritten = journal->finishes;
+    return journal->has_begun ? finish_file(journal, status, err) : 0;
+}
+
+void js_journal_close(struct js_journal *journal)
+{
     journal_free(journal);
-    return rc;
 }

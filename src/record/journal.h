@@ -138,12 +138,19 @@ int js_journal_make_safe(struct js_journal *journal, struct js_err *err);
  * JS_NEVER_NS: not by itself. */
 int64_t js_journal_deadline_ns(const struct js_journal *journal);
 
-/*
- * Writes that the run has ended with this status (-1: writes nothing), makes it
- * safe, unlocks and frees. 0, or -1 with *err; *ret_unwritten (NULL allowed) is
- * then how many finished jobs are not in the file. NULL is allowed.
- */
-int js_journal_close(struct js_journal *journal, int status, struct js_err *err,
-                     uint64_t *ret_unwritten);
+/* How many of the finishes that were added, in their order, are on record: a
+ * later run knows of them, whatever becomes of this process. Look after each
+ * commit, failed or not. */
+uint64_t js_journal_recorded(const struct js_journal *journal);
+
+/* How many are not in the file. */
+uint64_t js_journal_unwritten(const struct js_journal *journal);
+
+/* Writes that the run has ended with this status, if it has begun, and makes
+ * all safe. 0, or -1 with *err. */
+int js_journal_end(struct js_journal *journal, int status, struct js_err *err);
+
+/* Unlocks and frees; what was not written is dropped. NULL is allowed. */
+void js_journal_close(struct js_journal *journal);
 
 #endif

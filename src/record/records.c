@@ -15,10 +15,34 @@ struct mishap {
     char name[];        /* and the reason behind it */
 };
 
+/* A job that has finished and may not be on record yet. */
+struct js_unreported {
+    struct js_unreported *next;
+    uint64_t number; /* among the finishes of the journal */
+    struct js_finish finish;
+};
+
+/* NULL when there is none. */
+static struct js_unreported *take_unreported(struct js_records *records)
+{
+    struct js_unreported *first = records->unreported;
+    if (!first)
+        return NULL;
+    records->unreported = first->next;
+    if (!first->next)
+        records->unreported_end = NULL;
+    return first;
+}
+
 void js_records_release(struct js_records *records)
 {
     size_t position = 0;
     const char *name;
+    struct js_unreported *unreported;
+    while ((unreported = take_unreported(records))) {
+        js_job_free(unreported->finish.job);
+        free(unreported);
+    }
     while ((name = js_strmap_next(&records->mishaps, &position)))
         free(js_strmap_get(&records->mishaps, name));
     js_strmap_release(&records->mishaps);
@@ -139,33 +163,79 @@ static void add_to_joblog(struct js_records *records,
            finish->job->id, js_errno_text(errno));
 }
 
-static void add_to_journal(struct js_records *records,
-                           const struct js_finish *finish)
+static void report(struct js_records *records, const struct js_finish *finish)
 {
-    uint64_t parent = parent_id(records, parent_of(records, finish));
-    if (js_journal_add_finish(records->journal, finish, parent) < 0)
-        js_err_errno(&records->journal_error, "the journal lacks job %" PRIu64,
-                     finish->job->id);
-}
-
-void js_records_finished(void *arg, const struct js_finish *finish)
-{
-    struct js_records *records = arg;
     bool is_run = finish->fate != JS_FATE_SKIPPED;
-    bool is_success = is_run && js_outcome_succeeded(&finish->outcome);
-    js_tally_add(&records->tally, finish);
-    if (records->journal)
-        add_to_journal(records, finish);
     if (records->joblog && is_run)
         add_to_joblog(records, finish);
     if (records->is_traced && is_run)
         js_console_trace(records->console, "Finished job: %" PRIu64 "\n",
                          finish->job->id);
+    if (!is_run || !js_outcome_succeeded(&finish->outcome))
+        show_failure(records, finish);
+}
+
+static int add_to_journal(struct js_records *records,
+                          const struct js_finish *finish)
+{
+    uint64_t parent = parent_id(records, parent_of(records, finish));
+    struct js_unreported *unreported = malloc(sizeof(*unreported));
+    if (!unreported ||
+        js_journal_add_finish(records->journal, finish, parent) < 0) {
+        free(unreported);
+        return -1;
+    }
+    *unreported = (struct js_unreported){.number = ++records->recorded,
+                                         .finish = *finish};
+    if (!records->unreported_end)
+        records->unreported_end = &records->unreported;
+    *records->unreported_end = unreported;
+    records->unreported_end = &unreported->next;
+    return 0;
+}
+
+void js_records_finished(void *arg, const struct js_finish *finish)
+{
+    struct js_records *records = arg;
+    bool is_success = finish->fate != JS_FATE_SKIPPED &&
+                      js_outcome_succeeded(&finish->outcome);
+    js_tally_add(&records->tally, finish);
     if (!is_success && finish->fate != JS_FATE_RETRIED)
         keep_mishap(records, finish);
-    if (!is_success)
-        show_failure(records, finish);
+    if (records->journal && add_to_journal(records, finish) == 0)
+        return;
+    if (records->journal) {
+        js_err_errno(&records->journal_error, "the journal lacks job %" PRIu64,
+                     finish->job->id);
+        records->lacking++;
+    } else {
+        report(records, finish);
+    }
     js_job_free(finish->job);
+}
+
+void js_records_report(struct js_records *records)
+{
+    uint64_t recorded =
+        records->journal ? js_journal_recorded(records->journal) : 0;
+    while (records->unreported && records->unreported->number <= recorded) {
+        struct js_unreported *unreported = take_unreported(records);
+        report(records, &unreported->finish);
+        js_job_free(unreported->finish.job);
+        free(unreported);
+        records->reported++;
+    }
+}
+
+uint64_t js_records_unreported(const struct js_records *records)
+{
+    return records->recorded - records->reported;
+}
+
+uint64_t js_records_lost(const struct js_records *records)
+{
+    return records->lacking +
+           (records->journal ? js_journal_unwritten(records->journal) : 0);
 }
 
 void js_records_dispatched(struct js_records *records, const struct js_job *job)
@@ -208,6 +278,7 @@ void js_records_commit(struct js_records *records, int64_t now_ns,
                        bool is_within_job)
 {
     commit_journal(records, now_ns);
+    js_records_report(records);
     flush_joblog(records);
     if (!is_within_job)
         js_console_flush(records->console);

@@ -1,10 +1,12 @@
 /*
  * records - everything that is written down about a job when it has ended.
  *
- * Owns the counts and what has happened to named jobs; borrows the journal, the
- * joblog and the console (NULL journal, joblog: there is none). A job that has
- * finished is first put into the journal, then into the joblog and the trace:
- * what a reader sees is always safe already.
+ * Owns the counts, what has happened to named jobs, and jobs that have finished
+ * and are not reported yet; borrows the journal, the joblog and the console
+ * (NULL journal, joblog: there is none). A job that has finished is first put
+ * into the journal; once it is on record there, and only then, it is told in
+ * the joblog, the trace and the messages: what a reader sees is always safe
+ * already, and what is not on record and runs again was never reported.
  */
 #ifndef JS_RECORD_RECORDS_H
 #define JS_RECORD_RECORDS_H
@@ -19,6 +21,8 @@
 
 #include <stdbool.h>
 
+struct js_unreported;
+
 struct js_records {
     struct js_journal *journal;
     struct js_joblog *joblog;
@@ -31,6 +35,11 @@ struct js_records {
 
     /* Private from here on. */
     struct js_strmap mishaps; /* of named jobs: what happened to them; owned */
+    struct js_unreported *unreported;      /* the first of them; owned */
+    struct js_unreported **unreported_end; /* NULL: there is none */
+    uint64_t recorded;                     /* finishes given to the journal */
+    uint64_t reported;                     /* of these */
+    uint64_t lacking;                      /* for which there was no memory */
     unsigned failures_shown;
     bool is_joblog_lacking; /* lines were dropped */
     bool is_joblog_behind;  /* a write failed and has not been made good */
@@ -39,7 +48,7 @@ struct js_records {
 
 void js_records_release(struct js_records *records);
 
-/* js_finished_fn of the delivery; arg is the records. Frees the job. */
+/* js_finished_fn of the delivery; arg is the records. Takes the job. */
 void js_records_finished(void *arg, const struct js_finish *finish);
 
 /* "Dispatch job: N", if it is traced. */
@@ -51,5 +60,15 @@ void js_records_dispatched(struct js_records *records,
  * be written shows in journal_error: no more should be started then. */
 void js_records_commit(struct js_records *records, int64_t now_ns,
                        bool is_within_job);
+
+/* Tells what is on record by now into the joblog and the console; for the end,
+ * js_records_commit() does it by itself. */
+void js_records_report(struct js_records *records);
+
+/* Finished jobs that wait to be on record. */
+uint64_t js_records_unreported(const struct js_records *records);
+
+/* Finished jobs that the journal lacks: they run again. */
+uint64_t js_records_lost(const struct js_records *records);
 
 #endif

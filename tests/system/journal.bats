@@ -367,25 +367,44 @@ inject() { # FAULT
     wait_until "$PATIENCE" has_lines strace.err 1 attached
 }
 
-start_long_jobs() {
+start_long_jobs() { # OPTION...
     need_ptrace
     write_counting_jobs 60
     sed -i 's/$/; sleep 0.1/' jobs.txt
-    farm_start 2 jobs.txt --sync 0.1s --slave-timeout 2 --grace 0.1
+    farm_start 2 jobs.txt --sync 0.1s --slave-timeout 2 --grace 0.1 "$@"
     wait_until "$PATIENCE" exists ran.5
 }
 
-@test "journal: a failing write stops the run, and loses nothing" {
-    start_long_jobs
+# Ids of the jobs that the trace, and the joblog, say have finished.
+reported() {
+    sed -n 's/^Finished job: //p' out | sort -n | xargs
+}
+
+in_joblog() {
+    tail -n +2 log | cut -f 1 | sort -n | xargs
+}
+
+@test "journal: a failing write stops the run; who is not on record was not reported" {
+    start_long_jobs -v --joblog log
     inject write:error=EIO
     farm_end
     status_is 4
     contains err 'cannot write to the journal jobs.txt.journal: Input/output error: no more jobs are started'
-    contains err 'finished jobs that are not in it: [0-9]+, which will run again'
+    contains err 'finished jobs that are not in it: [0-9]+, which were not reported and will run again'
     claim test ! -e ran.50
-    farm 2 jobs.txt
+    local on_record job
+    on_record=$(recorded ok)
+    equal "$(reported)" "$on_record"
+    equal "$(in_joblog)" "$on_record"
+    farm 2 jobs.txt -v --joblog log
     status_is 0
     equal "$(recorded ok)" "$(seq 60 | xargs)"
+    # None that was reported ran again, and each was reported once.
+    for job in $on_record; do
+        equal "$job $(cat "ran.$job")" "$job x"
+    done
+    equal "$on_record $(reported)" "$(seq 60 | xargs)"
+    equal "$(in_joblog)" "$(seq 60 | xargs)"
 }
 
 @test "journal: a failing fdatasync stops the run" {

@@ -39,6 +39,7 @@
     _(loop)                                                                    \
     _(delivery)                                                                \
     _(joblog)                                                                  \
+    _(records)                                                                 \
     _(tally)
 
 #define DECLARE(name) extern const struct unit_suite suite_##name;

@@ -279,10 +279,10 @@ static void commit(struct js_journal *journal)
 static void close_ok(struct js_journal *journal, int status)
 {
     struct js_err err = {""};
-    uint64_t unwritten = 77;
-    CU_ASSERT_EQUAL(js_journal_close(journal, status, &err, &unwritten), 0);
-    CU_ASSERT_EQUAL(unwritten, 0);
+    CU_ASSERT_EQUAL(js_journal_end(journal, status, &err), 0);
+    CU_ASSERT_EQUAL(js_journal_unwritten(journal), 0);
     CU_ASSERT_STRING_EQUAL(err.text, "");
+    js_journal_close(journal);
 }
 
 /* Six jobs: 1 and 2 ok, 3 failed, 4 ok and again, 5 ok, 6 left. */
@@ -345,7 +345,7 @@ static void test_what_is_written_is_read(void)
     journal = open_ok(&config, ledger);
     expect_standings(ledger, "ssslfll");
     CU_ASSERT_TRUE(js_ledger_is_gone(ledger, 6));
-    js_journal_close(journal, -1, NULL, NULL);
+    js_journal_close(journal);
     js_ledger_free(ledger);
     place_release(&place);
 }
@@ -358,7 +358,8 @@ static void test_nothing_is_made_before_it_begins(void)
     struct js_ledger *ledger = not_null(js_ledger_new());
     struct js_journal *journal = open_ok(&config, ledger);
     accept(journal, 1);
-    CU_ASSERT_EQUAL(js_journal_close(journal, 2, NULL, NULL), 0);
+    CU_ASSERT_EQUAL(js_journal_end(journal, 2, NULL), 0);
+    js_journal_close(journal);
     CU_ASSERT_EQUAL(access(place.path, F_OK), -1);
     js_ledger_free(ledger);
     place_release(&place);
@@ -421,7 +422,7 @@ static void expect_mended(struct place *place, const struct js_buf *file,
     close_ok(journal, 0);
     js_ledger_free(ledger);
     ledger = not_null(js_ledger_new());
-    js_journal_close(open_ok(&config, ledger), -1, NULL, NULL);
+    js_journal_close(open_ok(&config, ledger));
     CU_ASSERT_EQUAL(js_ledger_count(ledger), strlen(want) + 1);
     js_ledger_free(ledger);
     js_buf_release(&now);
@@ -548,7 +549,7 @@ static void test_random_damage(void)
         struct js_ledger *ledger = not_null(js_ledger_new());
         int rc = js_journal_open(&config, ledger, &journal, &err);
         CU_ASSERT_EQUAL(rc < 0, err.text[0] != '\0');
-        js_journal_close(rc == 0 ? journal : NULL, -1, NULL, NULL);
+        js_journal_close(rc == 0 ? journal : NULL);
         js_ledger_free(ledger);
     }
     js_buf_release(&bad);
@@ -659,7 +660,7 @@ static void test_two_that_begin_at_once(void)
     begin_ok(first);
     CU_ASSERT_EQUAL(js_journal_begin(second, &err), JS_JOURNAL_REFUSED);
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "in use"));
-    js_journal_close(second, 2, NULL, NULL);
+    js_journal_close(second);
     close_ok(first, 0);
     js_ledger_free(ledgers[0]);
     js_ledger_free(ledgers[1]);
@@ -675,7 +676,7 @@ static void leave_unended(struct place *place, const char *host)
     unlink(place->path);
     struct js_journal *journal = open_ok(&config, ledger);
     begin_ok(journal);
-    js_journal_close(journal, -1, NULL, NULL);
+    js_journal_close(journal);
     js_ledger_free(ledger);
 }
 
@@ -687,14 +688,14 @@ static void test_a_holder_elsewhere(void)
     struct js_ledger *ledger = not_null(js_ledger_new());
     /* On this host the lock tells that it is gone. */
     leave_unended(&place, "here");
-    js_journal_close(open_ok(&config, ledger), -1, NULL, NULL);
+    js_journal_close(open_ok(&config, ledger));
     leave_unended(&place, "there");
     expect_refused(&config, "--force-lock");
     expect_refused(&config, "a run on there");
     config.is_fresh = true;
     expect_refused(&config, "--force-lock");
     config.is_forced = true;
-    js_journal_close(open_ok(&config, ledger), -1, NULL, NULL);
+    js_journal_close(open_ok(&config, ledger));
     js_ledger_free(ledger);
     place_release(&place);
 }
@@ -757,7 +758,7 @@ static void test_a_file_at_its_limit(void)
     close_ok(journal, 0);
     js_ledger_free(ledger);
     ledger = not_null(js_ledger_new());
-    js_journal_close(open_ok(&config, ledger), -1, NULL, NULL);
+    js_journal_close(open_ok(&config, ledger));
     CU_ASSERT_EQUAL(js_ledger_standing(ledger, 50), JS_STANDING_SUCCEEDED);
     signal(SIGXFSZ, handler);
     js_ledger_free(ledger);
@@ -768,7 +769,6 @@ static void test_a_file_that_is_taken_away(void)
 {
     struct place place;
     struct js_err err = {""};
-    uint64_t unwritten = 0;
     place_init(&place);
     struct js_journal_config config = config_of(&place);
     config.sync_ns = 0;
@@ -781,7 +781,8 @@ static void test_a_file_that_is_taken_away(void)
     finish(journal, 1, 0);
     CU_ASSERT_EQUAL(js_journal_commit(journal, js_clock_ns(), &err), -1);
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "no longer there"));
-    CU_ASSERT_EQUAL(js_journal_close(journal, 0, &err, &unwritten), -1);
+    CU_ASSERT_EQUAL(js_journal_end(journal, 0, &err), -1);
+    js_journal_close(journal);
     js_ledger_free(ledger);
     place_release(&place);
 }

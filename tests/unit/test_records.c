@@ -1,0 +1,246 @@
+/* records: nobody is told of a job that is not on record. */
+#include "unit.h"
+
+#include "base/clock.h"
+#include "base/fdio.h"
+#include "record/records.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void *not_null(void *pointer)
+{
+    CU_ASSERT_PTR_NOT_NULL_FATAL(pointer);
+    if (!pointer)
+        abort();
+    return pointer;
+}
+
+/* A journal, a joblog, and two files to which the console leads. */
+struct scene {
+    char dir[64];
+    char journal[128], joblog[128];
+    int fds[2];
+    struct js_outlet *outlets[2];
+    struct js_console console;
+    struct js_ledger *ledger;
+    struct js_records records;
+    char text[4096]; /* what was read last */
+};
+
+static int open_file(void)
+{
+    int fd = js_open_unlinked("/tmp");
+    CU_ASSERT_FATAL(fd >= 0);
+    return fd;
+}
+
+static void open_journal(struct scene *scene, int64_t sync_ns)
+{
+    struct js_journal_config config = {
+        .path = scene->journal, .host = "here", .sync_ns = sync_ns};
+    struct js_err err = {""};
+    scene->ledger = not_null(js_ledger_new());
+    CU_ASSERT_EQUAL_FATAL(
+        js_journal_open(&config, scene->ledger, &scene->records.journal, &err),
+        0);
+    /* So that the joblog, which is to be smaller, has room when it has not. */
+    for (uint64_t id = 1; id <= 100; id++) {
+        struct js_identity identity = {id, id};
+        struct js_resume_news news = {JS_RESUME_ACCEPTED, id, &identity, NULL};
+        CU_ASSERT_EQUAL(js_journal_add_news(scene->records.journal, &news), 0);
+    }
+    CU_ASSERT_EQUAL(js_journal_begin(scene->records.journal, &err), 0);
+}
+
+static struct scene *scene_new(int64_t sync_ns)
+{
+    struct scene *scene = not_null(calloc(1, sizeof(*scene)));
+    struct js_err err = {""};
+    strncpy(scene->dir, "/tmp/jobsched-records-XXXXXX", sizeof(scene->dir) - 1);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(scene->dir));
+    snprintf(scene->journal, sizeof(scene->journal), "%s/j", scene->dir);
+    snprintf(scene->joblog, sizeof(scene->joblog), "%s/log", scene->dir);
+    for (int i = 0; i < 2; i++) {
+        scene->fds[i] = open_file();
+        scene->outlets[i] = not_null(js_outlet_new(scene->fds[i]));
+    }
+    js_console_init(&scene->console, scene->outlets[0], scene->outlets[1]);
+    scene->records =
+        (struct js_records){.console = &scene->console, .is_traced = true};
+    scene->records.joblog =
+        not_null(js_joblog_open(scene->joblog, false, &err));
+    open_journal(scene, sync_ns);
+    return scene;
+}
+
+static void scene_free(struct scene *scene)
+{
+    js_records_release(&scene->records);
+    js_journal_close(scene->records.journal);
+    js_joblog_close(scene->records.joblog, NULL);
+    js_ledger_free(scene->ledger);
+    js_console_release(&scene->console);
+    for (int i = 0; i < 2; i++) {
+        js_outlet_free(scene->outlets[i]);
+        close(scene->fds[i]);
+    }
+    unlink(scene->journal);
+    unlink(scene->joblog);
+    rmdir(scene->dir);
+    free(scene);
+}
+
+static void finish(struct scene *scene, uint64_t id, uint32_t exit_code)
+{
+    struct js_finish finish = {.job = not_null(js_job_new(id, "x", 1)),
+                               .outcome = {.exit_code = exit_code},
+                               .slave = 1,
+                               .cores = 1,
+                               .host = "n1"};
+    js_records_finished(&scene->records, &finish);
+}
+
+static void commit(struct scene *scene)
+{
+    js_records_commit(&scene->records, js_clock_ns(), false);
+}
+
+static const char *read_file(struct scene *scene, int fd)
+{
+    ssize_t n = js_pread_full(fd, scene->text, sizeof(scene->text) - 1, 0);
+    scene->text[n > 0 ? n : 0] = '\0';
+    return scene->text;
+}
+
+static const char *trace(struct scene *scene)
+{
+    return read_file(scene, scene->fds[0]);
+}
+
+static const char *messages(struct scene *scene)
+{
+    return read_file(scene, scene->fds[1]);
+}
+
+/* Lines of jobs. */
+static size_t joblog_lines(struct scene *scene)
+{
+    size_t lines = 0;
+    int fd = open(scene->joblog, O_RDONLY | O_CLOEXEC);
+    CU_ASSERT_FATAL(fd >= 0);
+    for (const char *at = read_file(scene, fd); (at = strchr(at, '\n')); at++)
+        lines++;
+    close(fd);
+    return lines ? lines - 1 : 0;
+}
+
+/* The journal may grow by so many bytes; returns how much it could before. */
+static struct rlimit limit_journal(struct scene *scene, rlim_t bytes)
+{
+    struct rlimit old, low;
+    struct stat st;
+    CU_ASSERT_EQUAL(stat(scene->journal, &st), 0);
+    CU_ASSERT_EQUAL(getrlimit(RLIMIT_FSIZE, &old), 0);
+    low = old;
+    low.rlim_cur = (rlim_t)st.st_size + bytes;
+    CU_ASSERT_EQUAL(setrlimit(RLIMIT_FSIZE, &low), 0);
+    return old;
+}
+
+static void test_reported_when_on_record(void)
+{
+    struct scene *scene = scene_new(JS_NS_PER_S);
+    finish(scene, 1, 0);
+    finish(scene, 2, 3);
+    CU_ASSERT_STRING_EQUAL(trace(scene), "");
+    CU_ASSERT_EQUAL(js_records_unreported(&scene->records), 2);
+    commit(scene);
+    CU_ASSERT_EQUAL(js_records_unreported(&scene->records), 0);
+    CU_ASSERT_STRING_EQUAL(trace(scene), "Finished job: 1\nFinished job: 2\n");
+    CU_ASSERT_PTR_NOT_NULL(strstr(messages(scene), "job 2 failed"));
+    CU_ASSERT_EQUAL(joblog_lines(scene), 2);
+    CU_ASSERT_EQUAL(js_records_lost(&scene->records), 0);
+    scene_free(scene);
+}
+
+/* What was whole when the file could take no more is told, the rest is not:
+ * neither while the journal cannot be written nor when the run ends so. */
+static void test_not_reported_when_not_on_record(void)
+{
+    struct js_err err = {""};
+    void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+    struct scene *scene = scene_new(JS_JOURNAL_NO_SYNC);
+    commit(scene);
+    /* One record and a half. */
+    struct rlimit old = limit_journal(scene, 70);
+    for (uint64_t id = 1; id <= 5; id++)
+        finish(scene, id, 1);
+    commit(scene);
+    CU_ASSERT_PTR_NOT_NULL(
+        strstr(scene->records.journal_error.text, "too large"));
+    CU_ASSERT_STRING_EQUAL(trace(scene), "Finished job: 1\n");
+    CU_ASSERT_PTR_NOT_NULL(strstr(messages(scene), "job 1 failed"));
+    CU_ASSERT_PTR_NULL(strstr(messages(scene), "job 2 failed"));
+    CU_ASSERT_EQUAL(joblog_lines(scene), 1);
+    finish(scene, 6, 0);
+    commit(scene);
+    CU_ASSERT_EQUAL(js_journal_end(scene->records.journal, 4, &err), -1);
+    js_records_report(&scene->records);
+    js_console_flush(&scene->console);
+    CU_ASSERT_STRING_EQUAL(trace(scene), "Finished job: 1\n");
+    CU_ASSERT_EQUAL(joblog_lines(scene), 1);
+    CU_ASSERT_EQUAL(js_records_lost(&scene->records), 5);
+    CU_ASSERT_EQUAL(setrlimit(RLIMIT_FSIZE, &old), 0);
+    scene_free(scene);
+    signal(SIGXFSZ, handler);
+}
+
+static void test_reported_when_there_is_room_again(void)
+{
+    void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+    struct scene *scene = scene_new(JS_JOURNAL_NO_SYNC);
+    commit(scene);
+    struct rlimit old = limit_journal(scene, 70);
+    for (uint64_t id = 1; id <= 3; id++)
+        finish(scene, id, 0);
+    commit(scene);
+    CU_ASSERT_STRING_EQUAL(trace(scene), "Finished job: 1\n");
+    CU_ASSERT_EQUAL(setrlimit(RLIMIT_FSIZE, &old), 0);
+    commit(scene);
+    CU_ASSERT_STRING_EQUAL(
+        trace(scene), "Finished job: 1\nFinished job: 2\nFinished job: 3\n");
+    CU_ASSERT_EQUAL(joblog_lines(scene), 3);
+    CU_ASSERT_EQUAL(js_records_lost(&scene->records), 0);
+    scene_free(scene);
+    signal(SIGXFSZ, handler);
+}
+
+static void test_without_a_journal(void)
+{
+    struct scene *scene = scene_new(JS_JOURNAL_NO_SYNC);
+    js_journal_close(scene->records.journal);
+    scene->records.journal = NULL;
+    finish(scene, 1, 0);
+    commit(scene);
+    CU_ASSERT_STRING_EQUAL(trace(scene), "Finished job: 1\n");
+    CU_ASSERT_EQUAL(joblog_lines(scene), 1);
+    CU_ASSERT_EQUAL(js_records_lost(&scene->records), 0);
+    scene_free(scene);
+}
+
+static const struct unit_test tests[] = {
+    {"reported when on record", test_reported_when_on_record},
+    {"not reported when not on record", test_not_reported_when_not_on_record},
+    {"reported when there is room again",
+     test_reported_when_there_is_room_again},
+    {"without a journal", test_without_a_journal},
+    {NULL, NULL},
+};
+
+const struct unit_suite suite_records = {"records", tests};
