@@ -137,7 +137,7 @@ struct run {
     struct js_node node;   /* this one, once topo is there */
     char *cwd;
     int64_t begun_ns;
-    bool is_safe; /* the journal was made so when we were told to end */
+    bool is_hurried; /* seen that we were told to end */
     bool is_drain_told;
     bool is_abrupt; /* somebody will not come to MPI_Finalize */
     unsigned lost;  /* slaves */
@@ -178,19 +178,18 @@ static void slave_enlisted(void *arg, unsigned slave, uint32_t slots,
         js_err_errno(&run->records.journal_error, "the journal");
 }
 
-/* The master's hook, once a turn. */
-static void commit(void *arg, int64_t now_ns)
+/* The master's hook, once a turn. Who is warned, or told to end, has little
+ * time: what is not on disk yet is brought there now. */
+static bool commit(void *arg, int64_t now_ns)
 {
     struct run *run = arg;
-    js_records_commit(&run->records, now_ns,
-                      js_delivery_is_within_job(run->delivery));
-    bool is_warned = js_sig_take_warning() ||
-                     (js_sig_request() >= JS_REQUEST_HURRY && !run->is_safe);
-    struct js_journal *journal = run->records.journal;
-    if (!is_warned || !journal)
-        return;
-    run->is_safe = js_sig_request() >= JS_REQUEST_HURRY;
-    js_journal_make_safe(journal, &run->records.journal_error);
+    bool is_hurried = js_sig_request() >= JS_REQUEST_HURRY;
+    bool is_warned = js_sig_take_warning() || (is_hurried && !run->is_hurried);
+    run->is_hurried = is_hurried;
+    if (is_warned && run->records.journal)
+        js_journal_sync_soon(run->records.journal);
+    return js_records_commit(&run->records, now_ns,
+                             js_delivery_is_within_job(run->delivery));
 }
 
 /* The master's hook. A run that cannot be recorded does not go on either. */

@@ -857,11 +857,12 @@ int js_master_turn(struct js_master *master, struct js_err *err)
         return -1;
     js_delivery_step(master->config.delivery);
     /* What has finished is on record before anything new is sent out. */
-    hooks->commit(hooks->arg, master->now_ns);
+    bool is_on_record = hooks->commit(hooks->arg, master->now_ns);
     if (master->config.stop_ns != JS_NEVER_NS)
         js_plan_set_time_left(master->plan,
                               master->config.stop_ns - master->now_ns);
-    if (follow_request(master, err) < 0 || assign_jobs(master, err) < 0 ||
+    if (follow_request(master, err) < 0 ||
+        (is_on_record && assign_jobs(master, err) < 0) ||
         follow_median(master, err) < 0 || fetch_output(master, err) < 0 ||
         pump_all(master, err) < 0)
         return -1;

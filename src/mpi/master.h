@@ -25,8 +25,8 @@ struct js_master_hooks {
     void (*enlisted)(void *arg, unsigned slave, uint32_t slots,
                      const char *host);
     /* Once a turn, before new jobs are sent: what was told is to be on
-     * record. */
-    void (*commit)(void *arg, int64_t now_ns);
+     * record. False: it is not there yet, and no new job may be sent. */
+    bool (*commit)(void *arg, int64_t now_ns);
     /* What is wanted of the run; asked after each commit. */
     enum js_request (*request)(void *arg);
     /* When commit wants to be called though nothing happens. */

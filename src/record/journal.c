@@ -46,9 +46,13 @@ struct js_journal {
     size_t written;       /* of these */
     uint64_t added;       /* finishes */
     uint64_t in_file;     /* of these: the first so many, whole */
+    uint64_t syncing;     /* ... that the sync under way is about */
+    uint64_t on_disk;     /* ... that a sync has brought there */
 
     struct js_syncer syncer;
     bool is_dirty;       /* written, and no sync has begun since */
+    bool is_urgent;      /* the next sync is due at once */
+    bool has_ended;      /* nobody waits for a sync any more */
     int64_t sync_due_ns; /* while it is dirty or one is running */
     int64_t synced_ns;   /* when the last has begun */
     int sync_error;      /* kept: what was lost does not come back */
@@ -461,8 +465,9 @@ static int start_sync(struct js_journal *journal, int64_t now_ns)
         errno = ENOENT;
         return -1;
     }
-    journal->is_dirty = false;
+    journal->is_dirty = journal->is_urgent = false;
     journal->synced_ns = now_ns;
+    journal->syncing = journal->in_file;
     if (journal->config.sync_ns == JS_JOURNAL_NO_SYNC)
         return 0;
     return js_syncer_start(&journal->syncer, journal->fd);
@@ -471,8 +476,11 @@ static int start_sync(struct js_journal *journal, int64_t now_ns)
 /* Takes the end of a sync; a failure is one for good. */
 static int end_sync(struct js_journal *journal, bool wait)
 {
-    if (js_syncer_end(&journal->syncer, wait) < 0)
+    int rc = js_syncer_end(&journal->syncer, wait);
+    if (rc < 0)
         journal->sync_error = errno;
+    if (rc > 0)
+        journal->on_disk = journal->syncing;
     errno = journal->sync_error;
     return errno ? -1 : 0;
 }
@@ -484,6 +492,8 @@ static int64_t sync_due_ns(const struct js_journal *journal, int64_t now_ns)
         return JS_NEVER_NS;
     if (journal->syncer.is_running)
         return now_ns + look_again_ns;
+    if (journal->is_urgent)
+        return now_ns;
     /* Without syncs it is looked whether the file is still there. */
     return journal->synced_ns +
            (sync_ns == JS_JOURNAL_NO_SYNC ? JS_NS_PER_S : sync_ns);
@@ -491,14 +501,16 @@ static int64_t sync_due_ns(const struct js_journal *journal, int64_t now_ns)
 
 static int sync_if_due(struct js_journal *journal, int64_t now_ns)
 {
-    bool is_each = journal->config.sync_ns == 0;
     if (end_sync(journal, false) < 0)
         return -1;
+    /* A sync that runs is about all there is. */
+    if (!journal->is_dirty)
+        journal->is_urgent = false;
     journal->sync_due_ns = sync_due_ns(journal, now_ns);
     if (!journal->is_dirty || journal->syncer.is_running ||
         journal->sync_due_ns > now_ns)
         return 0;
-    if (start_sync(journal, now_ns) < 0 || end_sync(journal, is_each) < 0)
+    if (start_sync(journal, now_ns) < 0)
         return -1;
     journal->sync_due_ns = sync_due_ns(journal, now_ns);
     return 0;
@@ -522,20 +534,16 @@ int js_journal_commit(struct js_journal *journal, int64_t now_ns,
     return 0;
 }
 
-int js_journal_make_safe(struct js_journal *journal, struct js_err *err)
+void js_journal_sync_soon(struct js_journal *journal)
 {
-    if (end_gathering(journal) < 0)
-        return js_err_errno(err, "the journal %s", journal->path);
-    if (write_waiting(journal) < 0 || end_sync(journal, true) < 0)
-        return write_error(journal, err);
-    if (!journal->is_dirty || journal->config.sync_ns == JS_JOURNAL_NO_SYNC)
-        return 0;
-    journal->is_dirty = false;
-    if (!is_still_there(journal))
-        errno = ENOENT;
-    else if (fdatasync(journal->fd) == 0)
-        return 0;
-    return write_error(journal, err);
+    journal->is_urgent = true;
+}
+
+bool js_journal_is_settled(const struct js_journal *journal)
+{
+    return journal->config.sync_ns > 0 ||
+           (waiting_bytes(journal) == 0 && !journal->is_dirty &&
+            !journal->syncer.is_running);
 }
 
 int64_t js_journal_deadline_ns(const struct js_journal *journal)
@@ -740,7 +748,8 @@ int js_journal_add_finish(struct js_journal *journal,
 
 uint64_t js_journal_recorded(const struct js_journal *journal)
 {
-    return journal->in_file;
+    bool is_each = journal->config.sync_ns == 0 && !journal->has_ended;
+    return is_each ? journal->on_disk : journal->in_file;
 }
 
 uint64_t js_journal_unwritten(const struct js_journal *journal)
@@ -749,6 +758,23 @@ uint64_t js_journal_unwritten(const struct js_journal *journal)
 }
 
 /* ---------------------------------------------------------------- the end */
+
+/* Writes what is left, and waits until all is on disk. */
+static int make_safe(struct js_journal *journal, struct js_err *err)
+{
+    if (end_gathering(journal) < 0)
+        return js_err_errno(err, "the journal %s", journal->path);
+    if (write_waiting(journal) < 0 || end_sync(journal, true) < 0)
+        return write_error(journal, err);
+    if (!journal->is_dirty || journal->config.sync_ns == JS_JOURNAL_NO_SYNC)
+        return 0;
+    journal->is_dirty = false;
+    if (!is_still_there(journal))
+        errno = ENOENT;
+    else if (fdatasync(journal->fd) == 0)
+        return 0;
+    return write_error(journal, err);
+}
 
 static int finish_file(struct js_journal *journal, int status,
                        struct js_err *err)
@@ -761,7 +787,7 @@ static int finish_file(struct js_journal *journal, int status,
     line->unix_us = (uint64_t)(js_clock_unix_ns() / JS_NS_PER_US);
     if (add_line(journal, line) < 0)
         return js_err_errno(err, "the journal %s", journal->path);
-    int rc = js_journal_make_safe(journal, err);
+    int rc = make_safe(journal, err);
     /* Gives back the room behind the end; not worth a word if it cannot. */
     if (rc == 0 && journal->room_end > journal->size)
         rc = ftruncate(journal->fd, journal->size) < 0
@@ -772,6 +798,7 @@ static int finish_file(struct js_journal *journal, int status,
 
 int js_journal_end(struct js_journal *journal, int status, struct js_err *err)
 {
+    journal->has_ended = true;
     return journal->has_begun ? finish_file(journal, status, err) : 0;
 }
 

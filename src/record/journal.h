@@ -83,7 +83,7 @@ struct js_journal_config {
     bool is_forced;    /* a holder on another host is gone */
     bool is_read_only; /* nothing is locked, cut or written */
     int64_t sync_ns;   /* at most so much time between fdatasync(2)s that are
-                          due; 0: at each commit, which waits for it;
+                          due; 0: after each commit;
                           JS_JOURNAL_NO_SYNC: none */
     struct js_log log; /* a warning about a torn tail */
 };
@@ -124,30 +124,39 @@ int js_journal_add_finish(struct js_journal *journal,
                           const struct js_finish *finish, uint64_t parent_id);
 
 /*
- * Writes what has gathered, and starts a sync when one is due. Returns 0, or -1
- * with *err: what is not written is kept and tried again by the next call, and
- * so is a sync. After a failure nothing new should be started.
+ * Writes what has gathered, and starts a sync when one is due; that runs beside
+ * the caller, who never waits for it. (The write itself is waited for: a file
+ * system that does not even take that, as one on a server that is away, holds
+ * up whoever calls.) Returns 0, or -1 with *err: what is not written is kept
+ * and tried again by the next call, and so is a sync. After a failure nothing
+ * new should be started.
  */
 int js_journal_commit(struct js_journal *journal, int64_t now_ns,
                       struct js_err *err);
 
-/* The same, and waits until all is on disk. */
-int js_journal_make_safe(struct js_journal *journal, struct js_err *err);
+/* The next commit starts a sync, or if one is running the first one after it,
+ * whether it is due or not (but none with JS_JOURNAL_NO_SYNC). */
+void js_journal_sync_soon(struct js_journal *journal);
+
+/* False while, with sync_ns 0, not all that was committed is on disk: nothing
+ * new should be started before it is. */
+bool js_journal_is_settled(const struct js_journal *journal);
 
 /* When js_journal_commit() has something to do though nothing was added;
  * JS_NEVER_NS: not by itself. */
 int64_t js_journal_deadline_ns(const struct js_journal *journal);
 
 /* How many of the finishes that were added, in their order, are on record: a
- * later run knows of them, whatever becomes of this process. Look after each
- * commit, failed or not. */
+ * later run knows of them, whatever becomes of this process; with sync_ns 0,
+ * and before the end, whatever becomes of this host. Look after each commit,
+ * failed or not. */
 uint64_t js_journal_recorded(const struct js_journal *journal);
 
 /* How many are not in the file. */
 uint64_t js_journal_unwritten(const struct js_journal *journal);
 
-/* Writes that the run has ended with this status, if it has begun, and makes
- * all safe. 0, or -1 with *err. */
+/* Writes that the run has ended with this status, if it has begun, and waits
+ * until all is on disk. 0, or -1 with *err. */
 int js_journal_end(struct js_journal *journal, int status, struct js_err *err);
 
 /* Unlocks and frees; what was not written is dropped. NULL is allowed. */

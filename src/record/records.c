@@ -274,7 +274,7 @@ static void flush_joblog(struct js_records *records)
     records->is_joblog_behind = rc < 0;
 }
 
-void js_records_commit(struct js_records *records, int64_t now_ns,
+bool js_records_commit(struct js_records *records, int64_t now_ns,
                        bool is_within_job)
 {
     commit_journal(records, now_ns);
@@ -282,4 +282,5 @@ void js_records_commit(struct js_records *records, int64_t now_ns,
     flush_joblog(records);
     if (!is_within_job)
         js_console_flush(records->console);
+    return !records->journal || js_journal_is_settled(records->journal);
 }

@@ -57,8 +57,9 @@ void js_records_dispatched(struct js_records *records,
 
 /* Brings to disk and to the readers what can be; while `is_within_job`, when
  * output of a job is under way, nothing to the console. A journal that cannot
- * be written shows in journal_error: no more should be started then. */
-void js_records_commit(struct js_records *records, int64_t now_ns,
+ * be written shows in journal_error: no more should be started then, nor while
+ * this returns false (js_journal_is_settled()). */
+bool js_records_commit(struct js_records *records, int64_t now_ns,
                        bool is_within_job);
 
 /* Tells what is on record by now into the joblog and the console; for the end,

@@ -362,6 +362,7 @@ JOBS
 
 # From now on a call of the master on its journal has this fault.
 inject() { # FAULT
+    : >strace.err
     strace -f -o trace -P "$PWD/jobs.txt.journal" -e "inject=$1" \
         -p "$(rank_pid 0)" 2>strace.err 3>&- &
     wait_until "$PATIENCE" has_lines strace.err 1 attached
@@ -427,6 +428,42 @@ in_joblog() {
     farm_end
     status_is 0
     lacks err 'not been heard of'
+    each_ran_once 60
+}
+
+# The same where each commit is brought to disk: only what depends on it waits.
+@test "journal: with --sync 0 a slow disk holds up new jobs, and no slave" {
+    need_ptrace
+    {
+        printf "touch %s.run; $HOLD; echo x >>ran.%d\n" a 1 b 2
+        printf 'echo x >>ran.%d\n' 3 4
+    } >jobs.txt
+    farm_start 2 jobs.txt --sync 0 -v --slave-timeout 1 --grace 0.1
+    wait_until "$PATIENCE" exists a.run
+    wait_until "$PATIENCE" exists b.run
+    inject fdatasync:delay_enter=5000000
+    touch go
+    wait_until "$PATIENCE" exists ran.1
+    wait_until "$PATIENCE" exists ran.2
+    sleep 2
+    claim test ! -e ran.3
+    lacks out Finished
+    farm_end
+    status_is 0
+    lacks err 'not been heard of|no slave is left'
+    each_ran_once 4
+    equal "$(grep -c Finished out)" 4
+}
+
+@test "journal: SIGCONT on a slow disk holds up nobody" {
+    start_long_jobs --sync 1d
+    inject fdatasync:delay_enter=6000000
+    kill -CONT "$(rank_pid 0)"
+    wait_until 5 exists ran.60
+    contains trace 'fdatasync\('
+    farm_end
+    status_is 0
+    lacks err 'not been heard of|no slave is left'
     each_ran_once 60
 }
 

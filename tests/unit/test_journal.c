@@ -815,7 +815,82 @@ static void test_syncs_come_when_they_are_due(void)
     finish(journal, 1, 0);
     CU_ASSERT_EQUAL(js_journal_commit(journal, now_ns + 1, &err), 0);
     CU_ASSERT_EQUAL(js_journal_deadline_ns(journal), now_ns + second);
-    CU_ASSERT_EQUAL(js_journal_make_safe(journal, &err), 0);
+    close_ok(journal, 0);
+    js_ledger_free(ledger);
+    place_release(&place);
+}
+
+/* Until the sync that runs has come to its end. */
+static void await_sync(struct js_journal *journal)
+{
+    struct js_err err = {""};
+    for (int i = 0; i < 2000 && js_journal_deadline_ns(journal) != JS_NEVER_NS;
+         i++) {
+        usleep(1000);
+        CU_ASSERT_EQUAL(js_journal_commit(journal, js_clock_ns(), &err), 0);
+    }
+    CU_ASSERT_EQUAL(js_journal_deadline_ns(journal), JS_NEVER_NS);
+}
+
+/* With a sync after each commit nothing is on record before it is on disk. */
+static void test_a_sync_after_each_commit(void)
+{
+    struct place place;
+    place_init(&place);
+    struct js_journal_config config = config_of(&place);
+    config.sync_ns = 0;
+    struct js_ledger *ledger = not_null(js_ledger_new());
+    struct js_journal *journal = open_ok(&config, ledger);
+    accept(journal, 1);
+    begin_ok(journal);
+    CU_ASSERT_TRUE(js_journal_is_settled(journal));
+    finish(journal, 1, 0);
+    CU_ASSERT_FALSE(js_journal_is_settled(journal));
+    commit(journal);
+    CU_ASSERT_EQUAL(js_journal_unwritten(journal), 0);
+    CU_ASSERT_FALSE(js_journal_is_settled(journal));
+    CU_ASSERT_EQUAL(js_journal_recorded(journal), 0);
+    await_sync(journal);
+    CU_ASSERT_TRUE(js_journal_is_settled(journal));
+    CU_ASSERT_EQUAL(js_journal_recorded(journal), 1);
+    close_ok(journal, 0);
+    js_ledger_free(ledger);
+    place_release(&place);
+}
+
+static void test_a_sync_that_is_wanted_soon(void)
+{
+    struct place place;
+    place_init(&place);
+    struct js_journal_config config = config_of(&place);
+    config.sync_ns = 1000 * JS_NS_PER_S;
+    struct js_ledger *ledger = not_null(js_ledger_new());
+    struct js_journal *journal = open_ok(&config, ledger);
+    accept(journal, 1);
+    begin_ok(journal);
+    finish(journal, 1, 0);
+    commit(journal);
+    await_sync(journal);
+    finish(journal, 1, 0);
+    commit(journal);
+    CU_ASSERT(js_journal_deadline_ns(journal) >
+              js_clock_ns() + 900 * JS_NS_PER_S);
+    CU_ASSERT_TRUE(js_journal_is_settled(journal));
+    CU_ASSERT_EQUAL(js_journal_recorded(journal), 2);
+    js_journal_sync_soon(journal);
+    commit(journal);
+    CU_ASSERT(js_journal_deadline_ns(journal) < js_clock_ns() + JS_NS_PER_S);
+    /* What comes while it runs waits for its turn, as ever. */
+    finish(journal, 1, 0);
+    commit(journal);
+    for (int i = 0; i < 2000 && js_journal_deadline_ns(journal) <
+                                    js_clock_ns() + JS_NS_PER_S;
+         i++) {
+        usleep(1000);
+        commit(journal);
+    }
+    CU_ASSERT(js_journal_deadline_ns(journal) >
+              js_clock_ns() + 900 * JS_NS_PER_S);
     close_ok(journal, 0);
     js_ledger_free(ledger);
     place_release(&place);
@@ -844,6 +919,8 @@ static const struct unit_test tests[] = {
     {"a file at its limit", test_a_file_at_its_limit},
     {"a file that is taken away", test_a_file_that_is_taken_away},
     {"syncs come when they are due", test_syncs_come_when_they_are_due},
+    {"a sync after each commit", test_a_sync_after_each_commit},
+    {"a sync that is wanted soon", test_a_sync_that_is_wanted_soon},
     {NULL, NULL},
 };
 

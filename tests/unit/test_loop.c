@@ -40,6 +40,7 @@ struct run_config {
     int64_t stop_ns;         /* from the start; 0: never */
     int64_t request_ns;      /* from the start; 0: never */
     enum js_request request; /* ... what is wanted then */
+    int64_t commit_ns;       /* how long one takes; 0: it is done at once */
 };
 
 /* What became of a job. */
@@ -85,6 +86,10 @@ struct run {
     struct fate fates[JOBS_MAX + 1]; /* by id */
     uint64_t started;
     uint64_t finished;
+    uint64_t committed; /* of these */
+    int64_t commit_end_ns;
+    bool is_behind; /* with what has finished: not all is on record */
+    uint64_t sent;  /* jobs, when that was told */
     uint64_t succeeded;
     uint64_t order[JOBS_MAX]; /* ids, as they finished */
     uint64_t longest_command;
@@ -162,10 +167,20 @@ static void job_finished(void *arg, const struct js_finish *finish)
     js_job_free(finish->job);
 }
 
-static void commit(void *arg, int64_t now_ns)
+/* A slow journal is done with a commit only so long after something new. */
+static bool commit(void *arg, int64_t now_ns)
 {
-    (void)arg;
-    (void)now_ns;
+    struct run *run = arg;
+    uint64_t sent = fake_net_sent(run->net, JS_TAG_JOB);
+    if (run->is_behind && sent > run->sent)
+        fake_net_complain(run->net, "a job was sent before all is on record");
+    run->sent = sent;
+    if (run->config.commit_ns > 0 && run->finished > run->committed) {
+        run->committed = run->finished;
+        run->commit_end_ns = now_ns + run->config.commit_ns;
+    }
+    run->is_behind = now_ns < run->commit_end_ns;
+    return !run->is_behind;
 }
 
 static enum js_request request(void *arg)
@@ -1809,6 +1824,23 @@ static void test_beats_keep_slaves(void)
     run_free(run);
 }
 
+/* A disk that takes longer than the lease: nothing new is sent before it is
+ * done, and the slaves hear of the master all the same. */
+static void test_a_slow_journal_keeps_slaves(void)
+{
+    struct run_config config = {.slaves = 3,
+                                .jobs = "0.4\n0.4\n0.4\n0.4\n0.4\n0.4\n0.4\n",
+                                .lease_ns = lease_ns,
+                                .commit_ns = 5 * lease_ns};
+    struct run *run = run_new(&config);
+    run_go(run);
+    expect_all_done(run, 7);
+    CU_ASSERT_EQUAL(run->result.lost, 0);
+    CU_ASSERT_EQUAL(attempts_lost(run), 0);
+    CU_ASSERT(since_start_ns(run) > 5 * lease_ns);
+    run_free(run);
+}
+
 /* Stopped for good: its job runs again elsewhere, once its own has ended. */
 static void test_a_silent_slave_is_given_up(void)
 {
@@ -1936,6 +1968,7 @@ static const struct unit_test tests[] = {
     {"jobs that do not fit before a limit",
      test_jobs_that_do_not_fit_before_a_limit},
     {"beats keep slaves", test_beats_keep_slaves},
+    {"a slow journal keeps slaves", test_a_slow_journal_keeps_slaves},
     {"a silent slave is given up", test_a_silent_slave_is_given_up},
     {"a slave that comes back late", test_a_slave_that_comes_back_late},
     {"a short stop costs nothing", test_a_short_stop_costs_nothing},

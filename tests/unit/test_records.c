@@ -221,6 +221,22 @@ static void test_reported_when_there_is_room_again(void)
     signal(SIGXFSZ, handler);
 }
 
+/* With a sync after each commit it is on record when it is on disk. */
+static void test_reported_when_on_disk(void)
+{
+    struct scene *scene = scene_new(0);
+    finish(scene, 1, 0);
+    CU_ASSERT_FALSE(js_records_commit(&scene->records, js_clock_ns(), false));
+    CU_ASSERT_STRING_EQUAL(trace(scene), "");
+    for (int i = 0;
+         i < 2000 && !js_records_commit(&scene->records, js_clock_ns(), false);
+         i++)
+        usleep(1000);
+    CU_ASSERT_STRING_EQUAL(trace(scene), "Finished job: 1\n");
+    CU_ASSERT_EQUAL(joblog_lines(scene), 1);
+    scene_free(scene);
+}
+
 static void test_without_a_journal(void)
 {
     struct scene *scene = scene_new(JS_JOURNAL_NO_SYNC);
@@ -239,6 +255,7 @@ static const struct unit_test tests[] = {
     {"not reported when not on record", test_not_reported_when_not_on_record},
     {"reported when there is room again",
      test_reported_when_there_is_room_again},
+    {"reported when on disk", test_reported_when_on_disk},
     {"without a journal", test_without_a_journal},
     {NULL, NULL},
 };
