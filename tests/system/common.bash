@@ -298,6 +298,25 @@ need_root() {
     [[ $(id -u) -eq 0 ]] || skip "only root can $1"
 }
 
+# What root may do anyway shows with another user: USER_COMMAND, in front of a
+# command, makes it that user's, in a folder that is that user's.
+as_ordinary_user() {
+    if [[ $(id -u) -eq 0 ]]; then
+        # It must reach the program and its own folder.
+        HOME_OF_TEST=$(mktemp -d /tmp/jobsched-test.XXXXXX)
+        cp "$JOBSCHED" "$HOME_OF_TEST/jobsched"
+        chown -R nobody "$HOME_OF_TEST"
+        chmod 755 "$HOME_OF_TEST" "$HOME_OF_TEST/jobsched"
+        JOBSCHED=$HOME_OF_TEST/jobsched
+        cd "$HOME_OF_TEST" || return
+        USER_COMMAND=(setpriv --reuid nobody --clear-groups --no-new-privs
+            env "HOME=$HOME_OF_TEST")
+    else
+        # shellcheck disable=SC2034 # for the tests
+        USER_COMMAND=()
+    fi
+}
+
 # A file system of its own, with these mount options, at $1.
 mount_tmpfs() {
     need_root "mount a small file system to fill it up"

@@ -348,6 +348,20 @@ JOBS
     status_is 0
 }
 
+@test "journal: one that may only be read is an error before anything runs" {
+    as_ordinary_user
+    echo 'echo a >>ran' >jobs.txt
+    "${USER_COMMAND[@]}" touch jobs.txt.journal
+    chmod 444 jobs.txt.journal
+    farm_command 1 jobs.txt
+    COMMAND=("${USER_COMMAND[@]}" "${COMMAND[@]}")
+    farm_run
+    status_is 4
+    contains err 'cannot open the journal jobs.txt.journal: Permission denied; .*--no-journal'
+    claim test ! -e ran
+    claim test ! -s jobs.txt.journal
+}
+
 @test "journal: taken away in the middle, the run stops with 4" {
     write_counting_jobs 200
     sed -i 's/$/; sleep 0.05/' jobs.txt
@@ -465,6 +479,91 @@ in_joblog() {
     status_is 0
     lacks err 'not been heard of|no slave is left'
     each_ran_once 60
+}
+
+# The first thing that a signal brings about, be there a reader or not; what is
+# still to be written comes later.
+@test "journal: SIGCONT and SIGTERM bring it to disk at once" {
+    need_ptrace
+    {
+        echo 'head -c 3000000 /dev/zero'
+        printf 'until test -e %s; do sleep 0.02; done\n' one two never
+    } >jobs.txt
+    mkfifo slow
+    exec 7<>slow
+    farm_command_redirected '>slow' 2 jobs.txt --sync 1d
+    farm_run_in_background
+    wait_until "$PATIENCE" has_lines jobs.txt.journal 1 ' slave 2 '
+    touch one
+    wait_until "$PATIENCE" has_lines jobs.txt.journal 1 ' ok 2 '
+    : >strace.err
+    strace -f -s 100000 -o trace -P "$PWD/jobs.txt.journal" \
+        -e trace=fdatasync,write -p "$(rank_pid 0)" 2>strace.err 3>&- 7>&- &
+    wait_until "$PATIENCE" has_lines strace.err 1 attached
+    kill -CONT "$(rank_pid 0)"
+    wait_until "$PATIENCE" has_lines trace 1 'fdatasync.*= 0'
+    touch two
+    wait_until "$PATIENCE" has_lines jobs.txt.journal 1 ' ok 3 '
+    equal "$(grep -c 'fdatasync(' trace)" 1
+    kill -TERM "$(rank_pid 0)"
+    farm_end
+    exec 7>&-
+    contains jobs.txt.journal ' end 3 '
+    # Sync, record and end in the order in which they happened.
+    equal "$(sed -nE 's/.*--- (SIGCONT|SIGTERM) .*/\1/p
+        s/.*fdatasync\(.*/sync/p; s/.*write\(.* ok 3 .*/ok/p
+        s/.*write\(.* end 3 .*/end/p' trace | xargs)" \
+        'SIGCONT sync ok SIGTERM sync end sync'
+}
+
+# The master's own calls go to the file `trace`.
+trace_master() { # N ARGUMENT...
+    local slaves=$1
+    shift
+    need_ptrace
+    COMMAND=(env "JS_MARK=$MARK" timeout --kill-after=10 60 mpirun
+        "${LAUNCH[@]}" -np 1 strace -f -s 100000 -o trace
+        -e 'trace=fdatasync,write' "$JOBSCHED" "$@" :
+        -np "$slaves" "$JOBSCHED" "$@")
+    farm_run
+}
+
+@test "journal: --sync off brings nothing to disk by itself" {
+    write_counting_jobs 10
+    trace_master 1 jobs.txt --sync off
+    status_is 0
+    each_ran_once 10
+    equal "$(grep -c 'fdatasync(' trace)" 0
+}
+
+@test "journal: with --sync 0 what is reported is on disk" {
+    write_counting_jobs 10
+    trace_master 1 jobs.txt --sync 0 -v
+    status_is 0
+    each_ran_once 10
+    claim test "$(grep -c 'fdatasync(' trace)" -ge 3
+    equal "$(grep -c 'Finished job' out)" 10
+    # A sync is about what was written when it began.
+    awk '
+        / write\(.* ok / {
+            text = $0
+            while (match(text, / ok [0-9]+ /)) {
+                written = substr(text, RSTART + 4, RLENGTH - 5) + 0
+                text = substr(text, RSTART + RLENGTH)
+            }
+        }
+        /fdatasync\(/ { begun = written }
+        /fdatasync.* = 0$/ { safe = begun }
+        / write\(.*Finished job: / {
+            text = $0
+            while (match(text, /Finished job: [0-9]+/)) {
+                id = substr(text, RSTART + 14, RLENGTH - 14) + 0
+                if (id > safe) { print id " was not on disk: " $0; bad = 1 }
+                seen++
+                text = substr(text, RSTART + RLENGTH)
+            }
+        }
+        END { exit bad || seen != 10 }' trace
 }
 
 @test "journal: one that cannot be opened" {

@@ -34,22 +34,6 @@ start_two_jobs() {
 }
 
 # Processes are counted by user, and root may have any number.
-as_ordinary_user() {
-    if [[ $(id -u) -eq 0 ]]; then
-        # It must reach the program and its own folder.
-        HOME_OF_TEST=$(mktemp -d /tmp/jobsched-test.XXXXXX)
-        cp "$JOBSCHED" "$HOME_OF_TEST/jobsched"
-        chown -R nobody "$HOME_OF_TEST"
-        chmod 755 "$HOME_OF_TEST" "$HOME_OF_TEST/jobsched"
-        JOBSCHED=$HOME_OF_TEST/jobsched
-        cd "$HOME_OF_TEST" || return
-        USER_COMMAND=(setpriv --reuid nobody --clear-groups --no-new-privs
-            env "HOME=$HOME_OF_TEST")
-    else
-        USER_COMMAND=()
-    fi
-}
-
 @test "trouble: no processes (EAGAIN) is waited for, and charged to no job" {
     as_ordinary_user
     printf '%s\n' "touch started; $HOLD; echo one" 'echo two' >jobs.txt
