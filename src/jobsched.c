@@ -388,9 +388,14 @@ static enum js_resume_what what_of(const struct jobsched_config *config)
     return JS_RESUME_ALL;
 }
 
+/* The journal's. */
 static void tell_line(void *arg, const char *text)
 {
-    tell_error(arg, text);
+    const struct run *run = arg;
+    if (run->console.log.line)
+        js_log(&run->console.log, "%s", text);
+    else
+        tell_error(NULL, text);
 }
 
 static enum jobsched_status open_journal_at(struct run *run, const char *path,
@@ -414,7 +419,7 @@ static enum jobsched_status open_journal_at(struct run *run, const char *path,
         .is_forced = config->force_lock,
         .is_read_only = config->action != JOBSCHED_RUN,
         .sync_ns = config->sync_ns,
-        .log = {tell_line, NULL},
+        .log = {tell_line, run},
     };
     int rc = js_journal_open(&journal, run->ledger, &run->journal, err);
     if (rc == JS_JOURNAL_REFUSED)
@@ -845,6 +850,29 @@ static enum jobsched_status rehearse_here(const struct jobsched_config *config,
 
 /* ---------------------------------------------------------------- the run */
 
+/* What the next run will know, now that the journal has its end or not. */
+static void tell_journal(const struct run *run, const char *why, bool is_well,
+                         struct js_err *err)
+{
+    uint64_t lost = js_records_lost(&run->records);
+    if (js_journal_is_gone(run->journal))
+        js_err_set(err,
+                   "%s; all that has finished was in it: if it was moved, move "
+                   "it back, or else all of that will run again",
+                   why);
+    else if (lost > 0)
+        js_err_set(err,
+                   "%s; finished jobs that are not in it: %llu, which were not "
+                   "reported and will run again",
+                   why, (unsigned long long)lost);
+    else
+        js_err_set(err,
+                   "%s; %sall that has finished is in it: the same command "
+                   "goes on%s",
+                   why, is_well ? "in the end it could be written again: " : "",
+                   is_well ? "" : " when it can be written again");
+}
+
 /* The journal's last record. What could not be put into it is run again. */
 static enum jobsched_status
 end_journal(struct run *run, enum jobsched_status status, struct js_err *err)
@@ -854,24 +882,14 @@ end_journal(struct run *run, enum jobsched_status status, struct js_err *err)
         return status;
     if (why.text[0])
         status = JOBSCHED_BROKEN;
-    if (js_journal_end(run->journal, (int)status, &why) < 0)
+    bool is_well = js_journal_end(run->journal, (int)status, &why) == 0;
+    if (!is_well)
         status = JOBSCHED_BROKEN;
     js_records_report(&run->records);
-    uint64_t lost = js_records_lost(&run->records);
+    if (why.text[0])
+        tell_journal(run, why.text, is_well, err);
     js_journal_close(run->journal);
     run->journal = run->records.journal = NULL;
-    if (!why.text[0])
-        return status;
-    if (lost > 0)
-        js_err_set(err,
-                   "%s; finished jobs that are not in it: %llu, which were not "
-                   "reported and will run again",
-                   why.text, (unsigned long long)lost);
-    else
-        js_err_set(err,
-                   "%s; all that has finished is in it: the same command goes "
-                   "on when it can be written again",
-                   why.text);
     return status;
 }
 

@@ -48,6 +48,8 @@ struct js_journal {
     uint64_t in_file;     /* of these: the first so many, whole */
     uint64_t syncing;     /* ... that the sync under way is about */
     uint64_t on_disk;     /* ... that a sync has brought there */
+    uint64_t recorded;    /* ... that may be told to be on record */
+    bool is_gone;         /* the file, and there is no other of its name */
 
     struct js_syncer syncer;
     bool is_dirty;       /* written, and no sync has begun since */
@@ -174,12 +176,16 @@ static int check_holder(const struct js_journal *journal,
     return JS_JOURNAL_REFUSED;
 }
 
-static bool is_still_there(const struct js_journal *journal)
+/* 1 if the file is the one of its name; 0 if it is not; -1 with errno where
+ * that cannot be told. */
+static int is_still_there(const struct js_journal *journal)
 {
     struct stat ours, theirs;
-    return fstat(journal->fd, &ours) == 0 &&
-           stat(journal->path, &theirs) == 0 && ours.st_dev == theirs.st_dev &&
-           ours.st_ino == theirs.st_ino;
+    if (fstat(journal->fd, &ours) < 0)
+        return -1;
+    if (stat(journal->path, &theirs) < 0)
+        return errno == ENOENT || errno == ENOTDIR ? 0 : -1;
+    return ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
 }
 
 /* 0; 1 if somebody else has it; or -1 with errno. */
@@ -242,7 +248,7 @@ static int open_locked(struct js_journal *journal, struct js_err *err)
         rc = lock_file(journal);
         if (rc > 0)
             return refuse_locked(journal, err);
-        if (rc == 0 && is_still_there(journal))
+        if (rc == 0 && is_still_there(journal) > 0)
             return 0;
         js_fd_close(&journal->fd);
     }
@@ -459,12 +465,98 @@ static int reserve_room(struct js_journal *journal)
     return 0;
 }
 
-static int start_sync(struct js_journal *journal, int64_t now_ns)
+/* ---------------------------------------------------------------- gone */
+
+static int create(const char *path)
 {
-    if (!is_still_there(journal)) {
-        errno = ENOENT;
+    return open(path,
+                O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW | O_CLOEXEC,
+                0600);
+}
+
+static int sync_folder(const char *path)
+{
+    char *copy = strdup(path);
+    int fd =
+        copy ? open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    /* Some file systems cannot: then the file's own sync must do. */
+    int rc = fd < 0 || (fsync(fd) < 0 && errno == EIO) ? -1 : 0;
+    js_fd_close(&fd);
+    free(copy);
+    return rc;
+}
+
+static int copy_file(int from, int to, off_t size)
+{
+    char bytes[64 * 1024];
+    for (off_t at = 0; at < size;) {
+        off_t left = size - at;
+        size_t len = left < (off_t)sizeof(bytes) ? (size_t)left : sizeof(bytes);
+        ssize_t n = js_pread_full(from, bytes, len, at);
+        if (n == 0)
+            errno = EIO;
+        if (n <= 0 || js_write_full(to, bytes, (size_t)n) < 0)
+            return -1;
+        at += n;
+    }
+    return 0;
+}
+
+/* Locks the new file, and fills it from the old one. What is only half there
+ * goes again; what somebody else has locked is theirs. */
+static int fill_anew(struct js_journal *journal, int old)
+{
+    int rc = lock_file(journal);
+    if (rc > 0) {
+        errno = EEXIST;
         return -1;
     }
+    if (rc == 0 && copy_file(old, journal->fd, journal->size) == 0 &&
+        sync_folder(journal->path) == 0)
+        return 0;
+    int error = errno;
+    unlink(journal->path);
+    errno = error;
+    return -1;
+}
+
+/* What is written stays in the file that we hold, also when it has no name any
+ * more: all of it goes to a new one. That is waited for; it is rare. */
+static int write_anew(struct js_journal *journal)
+{
+    int old = journal->fd;
+    journal->fd = create(journal->path);
+    if (journal->fd < 0 || fill_anew(journal, old) < 0) {
+        js_fd_close(&journal->fd);
+        journal->fd = old;
+        return -1;
+    }
+    js_fd_close(&old);
+    journal->is_dirty = true;
+    journal->room_end = 0;
+    js_log(&journal->config.log,
+           "%s was no longer there: it has been written anew, with all that "
+           "was in it",
+           journal->path);
+    return 0;
+}
+
+/* What is in the file is of use only under its name. 0, or -1 with errno. */
+static int keep_name(struct js_journal *journal)
+{
+    int there = is_still_there(journal);
+    if (there < 0)
+        return -1;
+    journal->is_gone = there == 0 && write_anew(journal) < 0;
+    return journal->is_gone ? -1 : 0;
+}
+
+/* ---------------------------------------------------------------- syncs */
+
+static int start_sync(struct js_journal *journal, int64_t now_ns)
+{
+    if (keep_name(journal) < 0)
+        return -1;
     journal->is_dirty = journal->is_urgent = false;
     journal->synced_ns = now_ns;
     journal->syncing = journal->in_file;
@@ -518,9 +610,21 @@ static int sync_if_due(struct js_journal *journal, int64_t now_ns)
 
 static int write_error(const struct js_journal *journal, struct js_err *err)
 {
-    return js_err_set(err, "cannot write to the journal %s: %s", journal->path,
-                      errno == ENOENT ? "it is no longer there"
-                                      : js_errno_text(errno));
+    if (!journal->is_gone)
+        return js_err_errno(err, "cannot write to the journal %s",
+                            journal->path);
+    return js_err_set(
+        err, "the journal %s is no longer there, and cannot be made anew: %s",
+        journal->path,
+        errno == EEXIST ? "another file has its name" : js_errno_text(errno));
+}
+
+/* Where the file is gone nobody can know what has come to be in it since. */
+static void note_recorded(struct js_journal *journal)
+{
+    bool is_each = journal->config.sync_ns == 0 && !journal->has_ended;
+    if (!journal->is_gone)
+        journal->recorded = is_each ? journal->on_disk : journal->in_file;
 }
 
 int js_journal_commit(struct js_journal *journal, int64_t now_ns,
@@ -528,10 +632,10 @@ int js_journal_commit(struct js_journal *journal, int64_t now_ns,
 {
     if (end_gathering(journal) < 0)
         return js_err_errno(err, "the journal %s", journal->path);
-    if (write_waiting(journal) < 0 || reserve_room(journal) < 0 ||
-        sync_if_due(journal, now_ns) < 0)
-        return write_error(journal, err);
-    return 0;
+    bool is_well = write_waiting(journal) == 0 && reserve_room(journal) == 0 &&
+                   sync_if_due(journal, now_ns) == 0;
+    note_recorded(journal);
+    return is_well ? 0 : write_error(journal, err);
 }
 
 void js_journal_sync_soon(struct js_journal *journal)
@@ -553,23 +657,9 @@ int64_t js_journal_deadline_ns(const struct js_journal *journal)
 
 /* ---------------------------------------------------------------- beginning */
 
-static int sync_folder(const char *path)
-{
-    char *copy = strdup(path);
-    int fd =
-        copy ? open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    /* Some file systems cannot: then the file's own sync must do. */
-    int rc = fd < 0 || (fsync(fd) < 0 && errno == EIO) ? -1 : 0;
-    js_fd_close(&fd);
-    free(copy);
-    return rc;
-}
-
 static int make_file(struct js_journal *journal, struct js_err *err)
 {
-    journal->fd = open(
-        journal->path,
-        O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
+    journal->fd = create(journal->path);
     if (journal->fd < 0 && errno == EEXIST) {
         js_err_set(err, "%s is in use by another run, which has just begun",
                    journal->path);
@@ -748,8 +838,7 @@ int js_journal_add_finish(struct js_journal *journal,
 
 uint64_t js_journal_recorded(const struct js_journal *journal)
 {
-    bool is_each = journal->config.sync_ns == 0 && !journal->has_ended;
-    return is_each ? journal->on_disk : journal->in_file;
+    return journal->recorded;
 }
 
 uint64_t js_journal_unwritten(const struct js_journal *journal)
@@ -757,23 +846,26 @@ uint64_t js_journal_unwritten(const struct js_journal *journal)
     return journal->added - journal->in_file;
 }
 
+bool js_journal_is_gone(const struct js_journal *journal)
+{
+    return journal->is_gone;
+}
+
 /* ---------------------------------------------------------------- the end */
 
-/* Writes what is left, and waits until all is on disk. */
+/* Writes what is left, and waits until all is on disk, under its name. */
 static int make_safe(struct js_journal *journal, struct js_err *err)
 {
-    if (end_gathering(journal) < 0)
-        return js_err_errno(err, "the journal %s", journal->path);
-    if (write_waiting(journal) < 0 || end_sync(journal, true) < 0)
+    bool is_written =
+        write_waiting(journal) == 0 && end_sync(journal, true) == 0;
+    int error = errno;
+    if (keep_name(journal) < 0)
         return write_error(journal, err);
-    if (!journal->is_dirty || journal->config.sync_ns == JS_JOURNAL_NO_SYNC)
-        return 0;
-    journal->is_dirty = false;
-    if (!is_still_there(journal))
-        errno = ENOENT;
-    else if (fdatasync(journal->fd) == 0)
-        return 0;
-    return write_error(journal, err);
+    errno = error;
+    if (!is_written || (journal->config.sync_ns != JS_JOURNAL_NO_SYNC &&
+                        fdatasync(journal->fd) < 0))
+        return write_error(journal, err);
+    return 0;
 }
 
 static int finish_file(struct js_journal *journal, int status,
@@ -798,8 +890,10 @@ static int finish_file(struct js_journal *journal, int status,
 
 int js_journal_end(struct js_journal *journal, int status, struct js_err *err)
 {
+    int rc = journal->has_begun ? finish_file(journal, status, err) : 0;
     journal->has_ended = true;
-    return journal->has_begun ? finish_file(journal, status, err) : 0;
+    note_recorded(journal);
+    return rc;
 }
 
 void js_journal_close(struct js_journal *journal)

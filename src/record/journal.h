@@ -61,6 +61,12 @@
  *
  * ROOM is reserved behind the end of the file where the file system can do so:
  * when that fails for lack of space, what runs can still be recorded.
+ *
+ * GONE. Before each sync, and at the end, it is looked whether the file is
+ * still the one of its name. If it was removed or moved, all that it holds is
+ * written to a new one of that name, which is said in the log. Where that
+ * cannot be (its folder is gone as well, another file has the name) each commit
+ * fails, until it can; what is added meanwhile is not on record.
  */
 #ifndef JS_RECORD_JOURNAL_H
 #define JS_RECORD_JOURNAL_H
@@ -85,7 +91,7 @@ struct js_journal_config {
     int64_t sync_ns;   /* at most so much time between fdatasync(2)s that are
                           due; 0: after each commit;
                           JS_JOURNAL_NO_SYNC: none */
-    struct js_log log; /* a warning about a torn tail */
+    struct js_log log; /* a torn tail, a file that was written anew */
 };
 
 enum js_journal_refusal {
@@ -154,6 +160,10 @@ uint64_t js_journal_recorded(const struct js_journal *journal);
 
 /* How many are not in the file. */
 uint64_t js_journal_unwritten(const struct js_journal *journal);
+
+/* The file was taken away, and there is none in its place (yet): a later run
+ * would find nothing of what was in it. */
+bool js_journal_is_gone(const struct js_journal *journal);
 
 /* Writes that the run has ended with this status, if it has begun, and waits
  * until all is on disk. 0, or -1 with *err. */

@@ -257,8 +257,11 @@ static void commit_journal(struct js_records *records, int64_t now_ns)
     records->is_journal_told = true;
     js_log(&records->console->log,
            "%s: no more jobs are started, and those that run go on to their "
-           "end",
-           records->journal_error.text);
+           "end%s",
+           records->journal_error.text,
+           js_journal_is_gone(records->journal)
+               ? "; if it can be made until then, nothing is lost"
+               : "");
 }
 
 static void flush_joblog(struct js_records *records)

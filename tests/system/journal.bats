@@ -362,16 +362,62 @@ JOBS
     claim test ! -s jobs.txt.journal
 }
 
-@test "journal: taken away in the middle, the run stops with 4" {
-    write_counting_jobs 200
-    sed -i 's/$/; sleep 0.05/' jobs.txt
-    farm_start 2 jobs.txt
-    wait_until "$PATIENCE" exists ran.10
-    rm jobs.txt.journal
+@test "journal: taken away in the middle, it is written anew and nothing is lost" {
+    local sync
+    for sync in 0 1s off; do
+        rm -f ran.* jobs.txt.journal
+        write_counting_jobs 60
+        sed -i 's/$/; sleep 0.1/' jobs.txt
+        farm_start 2 jobs.txt --sync "$sync"
+        wait_until "$PATIENCE" exists ran.10
+        rm jobs.txt.journal
+        farm_end
+        status_is 0
+        contains err 'jobs.txt.journal was no longer there: it has been written anew'
+        equal "$(stat -c %a jobs.txt.journal)" 600
+        equal "$(recorded ok)/$(end_status)" "$(seq 60 | xargs)/0"
+        farm 2 jobs.txt
+        status_is 0
+        contains err '^jobsched: 60 done: 0 to run'
+        each_ran_once 60
+    done
+}
+
+# A run in whose middle, at job 11, the folder of the journal goes away.
+start_without_folder() {
+    mkdir d
+    write_counting_jobs 60
+    sed -i "11s/^/touch held; $HOLD; /; 12,\$s/\$/; sleep 0.1/" jobs.txt
+    farm_start 2 jobs.txt --journal d/j -v
+    wait_until "$PATIENCE" exists held
+    rm -r d
+    wait_until "$PATIENCE" has_lines err 1 \
+        'the journal d/j is no longer there, and cannot be made anew: No such file or directory: no more jobs are started, .*; if it can be made until then, nothing is lost'
+}
+
+@test "journal: without its folder the run stops, and says what that means" {
+    start_without_folder
+    touch go
     farm_end
     status_is 4
-    contains err 'no longer there'
-    claim test ! -e ran.190
+    contains err 'd/j is no longer there, .*; all that has finished was in it: .* or else all of that will run again$'
+    lacks err 'goes on|is in it'
+    claim test ! -e ran.60
+}
+
+@test "journal: with its folder back in time nothing is lost" {
+    start_without_folder
+    mkdir d
+    touch go
+    farm_end
+    status_is 4
+    contains err 'd/j was no longer there: it has been written anew'
+    contains err 'all that has finished is in it: the same command goes on$'
+    cp d/j jobs.txt.journal
+    equal "$(recorded ok)" "$(reported)"
+    farm 2 jobs.txt --journal d/j
+    status_is 0
+    each_ran_once 60
 }
 
 # From now on a call of the master on its journal has this fault.

@@ -765,24 +765,153 @@ static void test_a_file_at_its_limit(void)
     place_release(&place);
 }
 
+/* Until the sync that runs has come to its end. */
+static void await_sync(struct js_journal *journal)
+{
+    struct js_err err = {""};
+    for (int i = 0; i < 2000 && js_journal_deadline_ns(journal) != JS_NEVER_NS;
+         i++) {
+        usleep(1000);
+        CU_ASSERT_EQUAL(js_journal_commit(journal, js_clock_ns(), &err), 0);
+    }
+    CU_ASSERT_EQUAL(js_journal_deadline_ns(journal), JS_NEVER_NS);
+}
+
+/* A journal with one job that is done, and one that has not been committed. */
+static struct js_journal *begin_two(const struct js_journal_config *config,
+                                    struct js_ledger *ledger)
+{
+    struct js_journal *journal = open_ok(config, ledger);
+    accept(journal, 1);
+    accept(journal, 2);
+    begin_ok(journal);
+    finish(journal, 1, 0);
+    commit(journal);
+    finish(journal, 2, 0);
+    return journal;
+}
+
+static void expect_file(struct place *place, const char *standings)
+{
+    struct js_journal_config config = config_of(place);
+    struct js_ledger *ledger = not_null(js_ledger_new());
+    js_journal_close(open_ok(&config, ledger));
+    expect_standings(ledger, standings);
+    js_ledger_free(ledger);
+}
+
+/* All that it held goes to a new one, which is as much ours. */
+static void take_away_and_go_on(int64_t sync_ns)
+{
+    struct place place;
+    struct stat st;
+    place_init(&place);
+    struct js_journal_config config = config_of(&place);
+    config.sync_ns = sync_ns;
+    struct js_ledger *ledger = not_null(js_ledger_new());
+    struct js_journal *journal = begin_two(&config, ledger);
+    for (int i = 0; i < 2; i++) {
+        CU_ASSERT_EQUAL(unlink(place.path), 0);
+        finish(journal, 2, 0);
+        js_journal_sync_soon(journal);
+        for (int n = 0; n < 2000 && access(place.path, F_OK) < 0; n++) {
+            commit(journal);
+            usleep(1000);
+        }
+    }
+    CU_ASSERT_EQUAL(stat(place.path, &st), 0);
+    CU_ASSERT_EQUAL(st.st_mode & 0777, 0600);
+    CU_ASSERT_PTR_NOT_NULL(
+        strstr(js_buf_string(&place.warnings), "has been written anew"));
+    struct js_err err = {""};
+    struct js_journal *second = NULL;
+    struct js_ledger *other = not_null(js_ledger_new());
+    CU_ASSERT_EQUAL(js_journal_open(&config, other, &second, &err),
+                    JS_JOURNAL_REFUSED);
+    close_ok(journal, 0);
+    expect_file(&place, "ss");
+    js_ledger_free(other);
+    js_ledger_free(ledger);
+    place_release(&place);
+}
+
 static void test_a_file_that_is_taken_away(void)
+{
+    take_away_and_go_on(0);
+    take_away_and_go_on(JS_NS_PER_S);
+    take_away_and_go_on(JS_JOURNAL_NO_SYNC);
+}
+
+static void test_a_file_that_is_taken_away_at_the_end(void)
+{
+    struct place place;
+    place_init(&place);
+    struct js_journal_config config = config_of(&place);
+    struct js_ledger *ledger = not_null(js_ledger_new());
+    struct js_journal *journal = begin_two(&config, ledger);
+    commit(journal);
+    CU_ASSERT_EQUAL(unlink(place.path), 0);
+    CU_ASSERT_FALSE(js_journal_is_gone(journal));
+    close_ok(journal, 0);
+    expect_file(&place, "ss");
+    js_ledger_free(ledger);
+    place_release(&place);
+}
+
+/* Nothing more is on record until the folder is there again. */
+static void test_a_folder_that_is_taken_away(void)
 {
     struct place place;
     struct js_err err = {""};
     place_init(&place);
     struct js_journal_config config = config_of(&place);
-    config.sync_ns = 0;
+    config.sync_ns = 1;
     struct js_ledger *ledger = not_null(js_ledger_new());
-    struct js_journal *journal = open_ok(&config, ledger);
-    accept(journal, 1);
-    begin_ok(journal);
+    struct js_journal *journal = begin_two(&config, ledger);
+    await_sync(journal);
+    CU_ASSERT_EQUAL(js_journal_recorded(journal), 2);
+    finish(journal, 2, 0);
+    CU_ASSERT_EQUAL(unlink(place.path), 0);
+    CU_ASSERT_EQUAL(rmdir(place.dir), 0);
+    for (int i = 0; i < 3; i++) {
+        CU_ASSERT_EQUAL(js_journal_commit(journal, js_clock_ns(), &err), -1);
+        CU_ASSERT_PTR_NOT_NULL(
+            strstr(err.text, "cannot be made anew: No such"));
+    }
+    CU_ASSERT_TRUE(js_journal_is_gone(journal));
+    CU_ASSERT_EQUAL(js_journal_recorded(journal), 2);
+    CU_ASSERT_EQUAL(mkdir(place.dir, 0700), 0);
     commit(journal);
-    unlink(place.path);
-    finish(journal, 1, 0);
-    CU_ASSERT_EQUAL(js_journal_commit(journal, js_clock_ns(), &err), -1);
-    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "no longer there"));
-    CU_ASSERT_EQUAL(js_journal_end(journal, 0, &err), -1);
+    CU_ASSERT_FALSE(js_journal_is_gone(journal));
+    CU_ASSERT_EQUAL(js_journal_recorded(journal), 3);
+    close_ok(journal, 0);
+    expect_file(&place, "ss");
+    js_ledger_free(ledger);
+    place_release(&place);
+}
+
+/* It is left alone; with the old one back in its place all is well. */
+static void test_a_file_with_another_in_its_place(void)
+{
+    struct place place;
+    struct js_err err = {""};
+    struct js_buf text = JS_BUF_INIT;
+    place_init(&place);
+    struct js_journal_config config = config_of(&place);
+    struct js_ledger *ledger = not_null(js_ledger_new());
+    struct js_journal *journal = begin_two(&config, ledger);
+    CU_ASSERT_EQUAL(rename(place.path, place.old), 0);
+    spit(place.path, "dear diary\n", 11);
+    CU_ASSERT_EQUAL(js_journal_end(journal, 4, &err), -1);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "another file has its name"));
+    CU_ASSERT_TRUE(js_journal_is_gone(journal));
+    CU_ASSERT_EQUAL(js_journal_recorded(journal), 1);
+    slurp(place.path, &text);
+    CU_ASSERT_EQUAL(text.len, 11);
     js_journal_close(journal);
+    CU_ASSERT_EQUAL(rename(place.old, place.path), 0);
+    expect_file(&place, "ss");
+    js_buf_release(&text);
     js_ledger_free(ledger);
     place_release(&place);
 }
@@ -818,18 +947,6 @@ static void test_syncs_come_when_they_are_due(void)
     close_ok(journal, 0);
     js_ledger_free(ledger);
     place_release(&place);
-}
-
-/* Until the sync that runs has come to its end. */
-static void await_sync(struct js_journal *journal)
-{
-    struct js_err err = {""};
-    for (int i = 0; i < 2000 && js_journal_deadline_ns(journal) != JS_NEVER_NS;
-         i++) {
-        usleep(1000);
-        CU_ASSERT_EQUAL(js_journal_commit(journal, js_clock_ns(), &err), 0);
-    }
-    CU_ASSERT_EQUAL(js_journal_deadline_ns(journal), JS_NEVER_NS);
 }
 
 /* With a sync after each commit nothing is on record before it is on disk. */
@@ -918,6 +1035,10 @@ static const struct unit_test tests[] = {
     {"a fresh start keeps the old file", test_a_fresh_start_keeps_the_old_file},
     {"a file at its limit", test_a_file_at_its_limit},
     {"a file that is taken away", test_a_file_that_is_taken_away},
+    {"a file that is taken away at the end",
+     test_a_file_that_is_taken_away_at_the_end},
+    {"a folder that is taken away", test_a_folder_that_is_taken_away},
+    {"a file with another in its place", test_a_file_with_another_in_its_place},
     {"syncs come when they are due", test_syncs_come_when_they_are_due},
     {"a sync after each commit", test_a_sync_after_each_commit},
     {"a sync that is wanted soon", test_a_sync_that_is_wanted_soon},
