@@ -265,16 +265,17 @@ FUZZ_CFLAGS := $(LANGUAGE) -include src/base/banned.h -O1 -g \
 	-fno-sanitize-recover=all
 FUZZ_OBJECTS := $(patsubst %.c,build/fuzz/%.o,$(wildcard src/base/*.c \
 	src/core/*.c src/record/*.c) src/mpi/wire.c)
-build/fuzz/%.o: %.c
+build/fuzz/%.o: %.c | $(filter deps%,$(MAKECMDGOALS))
 	$(call say,FUZZ_CC,$<)
 	$(Q)mkdir -p $(@D) && $(FUZZ_CC) $(FUZZ_CFLAGS) \
 		-fsanitize=fuzzer-no-link,$(FUZZ_SANITIZE) -MMD -MP -c $< -o $@
-build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_OBJECTS)
+build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_OBJECTS) \
+		| $(filter deps%,$(MAKECMDGOALS))
 	$(call say,LINK,$@)
 	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer,$(FUZZ_SANITIZE) $^ \
 		-o $@
 -include $(FUZZ_OBJECTS:.o=.d)
-fuzz-%: build/fuzz/fuzz_% | $(filter deps%,$(MAKECMDGOALS))
+fuzz-%: build/fuzz/fuzz_%
 	$(Q)mkdir -p build/fuzz/corpus/$*
 	$(Q)cd build/fuzz && ./fuzz_$* -max_total_time=$(FUZZ_TIME) -timeout=10 \
 		-rss_limit_mb=1024 -print_final_stats=1 -verbosity=0 \
