@@ -6,6 +6,7 @@
 #   make SAN=address,undefined   a build of its own with sanitizers
 #   make MPICC=... CC=...        other compilers
 #   make ONLY=TAG check-system   only the tests that carry the tag
+#   make run ARGS='...'          arguments of jobsched
 
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -215,9 +216,10 @@ AS_ROOT = $(if $(filter 0,$(shell id -u)),OMPI_ALLOW_RUN_AS_ROOT=1 \
 
 # The demonstration: a master and two slaves, 15 seconds. The hostfile says
 # that there is room for three, also on a machine with two cores.
+ARGS ?=
 run: $(JOBSCHED)
 	$(AS_ROOT) $(MPIRUN) --hostfile hostfiles/localhost -np 3 \
-		./$(JOBSCHED)
+		./$(JOBSCHED) $(ARGS)
 
 # ---------------------------------------------------------------- tests
 

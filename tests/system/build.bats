@@ -12,6 +12,42 @@ TREE=$BATS_TEST_DIRNAME/../..
     [[ $output == *"4 jobs: 4 done"*"2 slots"* ]]
 }
 
+# With the program and the library under test; nothing is built.
+make_with() { # ARGUMENT...
+    local program library
+    program=$(realpath --relative-to="$TREE" "$JOBSCHED")
+    library=$(realpath --relative-to="$TREE" \
+        "${JS_HELPERS%/helpers}/libjobsched.a")
+    env -i PATH="$PATH" HOME="$HOME" JS_MARK="$MARK" make -C "$TREE" \
+        --no-print-directory JOBSCHED="$program" LIBRARY="$library" \
+        -o "$program" -o "$library" "$@" >out 2>err 3>&-
+}
+
+# As root, too, whatever the caller has set for Open MPI.
+@test "build: make run ARGS=... is a short demonstration" {
+    make_with run ARGS='--jobs 4 --duration 0.1s'
+    equal "$(grep -c '^Finished job: ' out)" 4
+    contains err '4 jobs: 4 done, 0 failed, .*2 slots'
+    nothing_left
+}
+
+@test "build: make install puts program, library and header below DESTDIR" {
+    make_with install DESTDIR="$PWD/dest" PREFIX=/usr
+    equal "$(cd dest && find . -type f -printf '%m %P\n' | sort | xargs)" \
+        '644 usr/include/jobsched.h 644 usr/lib/libjobsched.a 755 usr/bin/jobsched'
+    cmp dest/usr/bin/jobsched "$JOBSCHED"
+    cmp dest/usr/include/jobsched.h "$ROOT/include/jobsched.h"
+    contains <(dest/usr/bin/jobsched --version) '^jobsched [0-9]'
+    # What is there is enough to build a program with.
+    local flags
+    flags=$(grep -oE -- '-fsanitize=[^ ]*|--coverage' \
+        "${JS_HELPERS%/helpers}/flags") || true
+    # shellcheck disable=SC2046,SC2086
+    mpicc -std=c11 -Idest/usr/include $flags \
+        "$ROOT/tests/system/helpers/embed/example.c" -Ldest/usr/lib \
+        -ljobsched $(pkg-config --libs hwloc) -o example
+}
+
 @test "build: make deps on another system names the packages and stops" {
     mkdir bin
     find /usr/bin/ -maxdepth 1 ! -type d -exec ln -s -t bin {} +
