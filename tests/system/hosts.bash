@@ -41,6 +41,7 @@ host_up() { # NUMBER
         hostname h$1 && mount -t tmpfs none /dev/shm &&
         mount --bind '$HOSTS_DIR/hosts' /etc/hosts && echo \$\$ >'$HOSTS_DIR/h$1.pid'
         exec sleep infinity" </dev/null >/dev/null 2>&1 3>&- &
+    disown # its end is no news
     wait_until 20 test -s "$HOSTS_DIR/h$1.pid"
 }
 
@@ -103,14 +104,27 @@ cut_off() { # HOST
     ip link set "js${HOSTS_ID}v${1#h}" down
 }
 
-# The processes of the program on that host that are ranks.
-ranks_on() { # HOST
+is_on_host() { # PID HOST
+    [[ $(readlink "/proc/$1/ns/uts") == \
+        "$(readlink "/proc/$(cat "$HOSTS_DIR/$2.pid")/ns/uts")" ]]
+}
+
+# The processes of that name on a host.
+named_on() { # NAME HOST
     local pid
     for pid in $(marked); do
-        [[ $(cat "/proc/$pid/comm" 2>/dev/null) == jobsched &&
-            $(readlink "/proc/$pid/ns/uts") == \
-                "$(readlink "/proc/$(cat "$HOSTS_DIR/$1.pid")/ns/uts")" ]] &&
-            echo "$pid"
+        [[ $(cat "/proc/$pid/comm" 2>/dev/null) == "$1" ]] &&
+            is_on_host "$pid" "$2" && echo "$pid"
     done
     return 0
+}
+
+# Those of the program that are ranks.
+ranks_on() { # HOST
+    named_on jobsched "$1"
+}
+
+# Open MPI's daemon, without which nobody there is reached.
+orted_on() { # HOST
+    named_on orted "$1"
 }

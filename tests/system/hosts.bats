@@ -24,22 +24,24 @@ end_status() {
     tail -n 1 jobs.txt.journal | awk '$2 == "end" { print $3 }'
 }
 
-# On each host a job that waits for the test, then short ones.
+# On each host a job that waits for the test, with its process id in the file
+# HOST.ATTEMPT, then short ones; and EARLY short ones before.
 start_on_hosts() { # HOSTS OPTION OF MPIRUN...
     local count=$1
     shift
     hosts_up "$count"
     LAUNCH+=("$@")
     {
-        yes "echo \$JOBSCHED_NODE.\$JOBSCHED_ATTEMPT; touch \$JOBSCHED_NODE.\$JOBSCHED_ATTEMPT; $HOLD" |
+        yes 'echo early' | head -n "${EARLY:-0}"
+        yes "echo \$JOBSCHED_NODE.\$JOBSCHED_ATTEMPT; echo \$\$ >\$JOBSCHED_NODE.\$JOBSCHED_ATTEMPT; $HOLD" |
             head -n "$count"
         yes 'echo short; sleep 0.01' | head -n 20
     } >jobs.txt
-    hosts_command 1 jobs.txt --slave-timeout 2 --grace 0.3
+    hosts_command 1 jobs.txt --slave-timeout 2 --grace "${GRACE:-0.3}"
     farm_run_in_background
     local host
     for host in "${HOSTS[@]}"; do
-        wait_until "$PATIENCE" exists "$host.1"
+        wait_until "$PATIENCE" test -s "$host.1"
     done
 }
 
@@ -58,6 +60,8 @@ nothing_of_ours_left() {
 
 expect_done_elsewhere() { # HOST OF THE LOST SLAVE, JOBS
     wait_until "$PATIENCE" has_lines err 1 "slave [0-9]+ on $1 has not been heard of .*given up"
+    # No job runs twice at once.
+    claim is_gone "$(cat "$1.1")"
     touch go
     farm_end 60
     contains err "$2 jobs: $2 done, 0 failed, 0 skipped, 0 left"
@@ -89,8 +93,13 @@ expect_done_elsewhere() { # HOST OF THE LOST SLAVE, JOBS
 }
 
 @test "hosts: one that is cut off ends its jobs, and they run again elsewhere" {
-    start_on_hosts 3 --enable-recovery
+    # The slave itself leaves the grace period after its jobs.
+    GRACE=5 start_on_hosts 3 --enable-recovery
+    local slave
+    slave=$(ranks_on h3)
     cut_off h3
+    wait_until "$PATIENCE" is_gone "$(cat h3.1)"
+    claim kill -0 "$slave"
     expect_done_elsewhere h3 23
     equal "$(grep -v short out | cut -d . -f 2 | sort | xargs)" '1 1 2'
 }
@@ -111,7 +120,7 @@ expect_done_elsewhere() { # HOST OF THE LOST SLAVE, JOBS
 @test "hosts: SIGTERM to mpirun, and nothing is left on any of them" {
     LAUNCH=(--oversubscribe --quiet)
     start_on_hosts 3
-    kill -TERM "$(pgrep -f "^mpirun.*$JOBSCHED jobs.txt" | head -n 1)"
+    kill -TERM "$(mpirun_pid)"
     farm_end
     nothing_left
     claim test "$(grep -c ' ok ' jobs.txt.journal)" -eq 0
@@ -119,7 +128,62 @@ expect_done_elsewhere() { # HOST OF THE LOST SLAVE, JOBS
 
 @test "hosts: mpirun killed, and nothing is left on any of them" {
     start_on_hosts 3
-    kill -KILL "$(pgrep -f "^mpirun.*$JOBSCHED jobs.txt" | head -n 1)"
+    kill -KILL "$(mpirun_pid)"
     farm_end
     nothing_left 30
+}
+
+# What has finished is on record, and the next run does the rest.
+expect_to_go_on() {
+    local finished
+    finished=$(grep -c ' ok ' jobs.txt.journal)
+    claim test "$finished" -ge 20
+    touch go
+    hosts_command 1 jobs.txt
+    farm_run
+    status_is 0
+    contains err "$finished done, .*: $((42 - finished)) to run"
+    lacks err 'damaged|torn'
+    equal "$(awk '$2 == "ok" { print $3 }' jobs.txt.journal | sort -n | xargs)" \
+        "$(seq 42 | xargs)"
+}
+
+@test "hosts: the master killed, and the next run goes on" {
+    EARLY=20 start_on_hosts 2
+    kill -KILL "$(rank_pid 0)"
+    farm_end 30
+    nothing_left 30
+    expect_to_go_on
+}
+
+@test "hosts: the master killed under recovery, and the next run goes on" {
+    EARLY=20 start_on_hosts 2 --enable-recovery
+    kill -KILL "$(rank_pid 0)"
+    farm_end 30
+    nothing_left 30
+    expect_to_go_on
+}
+
+@test "hosts: all slaves killed under recovery, and the next run goes on" {
+    EARLY=20 start_on_hosts 2 --enable-recovery
+    kill -KILL "$(rank_pid 1)" "$(ranks_on h2)"
+    farm_end 30
+    contains err 'no slave is left to run jobs'
+    equal "$(end_status)" 4
+    nothing_left 30
+    expect_to_go_on
+}
+
+@test "hosts: a daemon of Open MPI killed, and the next run goes on" {
+    EARLY=20 start_on_hosts 2
+    kill -KILL "$(orted_on h2)"
+    farm_end 30
+    nothing_left 30
+    expect_to_go_on
+}
+
+@test "hosts: a daemon of Open MPI killed under recovery, and the others go on" {
+    EARLY=20 start_on_hosts 2 --enable-recovery
+    kill -KILL "$(orted_on h2)"
+    expect_done_elsewhere h2 42
 }

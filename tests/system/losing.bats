@@ -15,7 +15,7 @@ start_losing_jobs() { # OPTION OF MPIRUN...
             head -n 2
         yes 'echo 1; sleep 0.01' | head -n 20
     } >jobs.txt
-    farm_start 2 jobs.txt --slave-timeout 2 --grace 0.3 --joblog log
+    farm_start 2 jobs.txt --slave-timeout 2 --grace "${GRACE:-0.3}" --joblog log
     wait_until "$PATIENCE" exists 1.1
     wait_until "$PATIENCE" exists 2.1
 }
@@ -179,11 +179,17 @@ expect_gone_on() {
 }
 
 @test "losing: the master stopped for longer than the lease: its slaves end their jobs" {
-    start_losing_jobs --enable-recovery
-    local master
+    # The slaves themselves leave the grace period later.
+    GRACE=6 start_losing_jobs --enable-recovery
+    local master slave job
     master=$(rank_pid 0)
+    slave=$(rank_pid 1)
+    job=$(pgrep -P "$(runner_pid 1)" | head -n 1)
     kill -STOP "$master"
-    wait_until "$PATIENCE" is_gone "$(pgrep -P "$(runner_pid 1)" | head -n 1)"
+    wait_until "$PATIENCE" is_gone "$job"
+    claim kill -0 "$slave"
+    lacks err 'has not been heard of'
+    wait_until "$PATIENCE" is_gone "$slave"
     kill -KILL "$master"
     farm_end
     nothing_left
