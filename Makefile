@@ -1,5 +1,6 @@
 # jobsched - GNU make. Targets: deps deps-check all run check check-long chaos
-# fuzz bench lint coverage install clean; what each does stands above it.
+# valgrind fuzz bench lint coverage install clean; what each does stands above
+# it.
 #
 #   make V=1                     show the commands
 #   make DEVELOPER=1             warnings are errors
@@ -75,8 +76,10 @@ LINTS := lint-format lint-includes lint-headers lint-symbols lint-tidy \
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all deps deps-check deps-lint deps-coverage deps-fuzz deps-bench \
-	run check check-unit check-system check-long chaos fuzz helpers bench lint $(LINTS) \
+.PHONY: all deps deps-check deps-lint deps-coverage deps-valgrind deps-fuzz \
+	deps-bench \
+	run check check-unit check-system check-long chaos valgrind fuzz helpers \
+	bench lint $(LINTS) \
 	coverage install clean FORCE
 
 # ---------------------------------------------------------------- packages
@@ -91,6 +94,7 @@ NEED_CHECK = libcunit1-dev:CUnit/CUnit.h bats:bats procps:pgrep \
 NEED_LINT = clang-format:$(CLANG_FORMAT) clang-tidy:clang-tidy \
 	shellcheck:shellcheck binutils:nm
 NEED_COVERAGE = gcovr:gcovr
+NEED_VALGRIND = valgrind:$(VALGRIND)
 # A name without a blank, be the library there or not.
 FUZZ_LIBRARY = $(shell $(FUZZ_CC) \
 	-print-file-name=libclang_rt.fuzzer-$$(uname -m).a 2>/dev/null)
@@ -134,11 +138,13 @@ deps:
 # ... what the tests need besides.
 deps-check: deps
 	$(call install,$(NEED_CHECK))
-# ... what lint, coverage, fuzzing and the benchmarks need besides.
+# ... what lint, coverage, valgrind, fuzzing and the benchmarks need besides.
 deps-lint: deps-check
 	$(call install,$(NEED_LINT))
 deps-coverage: deps-check
 	$(call install,$(NEED_COVERAGE))
+deps-valgrind: deps-check
+	$(call install,$(NEED_VALGRIND))
 deps-fuzz: deps
 	$(call install,$(NEED_FUZZ))
 deps-bench: deps
@@ -249,6 +255,16 @@ check-system: $(JOBSCHED) $(HELPERS)
 # What takes longer: gigabytes of output, millions of jobs.
 check-long: $(JOBSCHED) $(HELPERS)
 	$(Q)$(call SYSTEM_ENV,1800) $(BATS) tests/system/long/*.bats </dev/null
+
+# Unit tests under valgrind, a suite each, in parallel with -j.
+VALGRIND ?= valgrind
+VALGRIND_SUITES := $(patsubst tests/unit/test_%.c,%,\
+	$(filter tests/unit/test_%.c,$(UNIT_SOURCES)))
+valgrind: $(VALGRIND_SUITES:%=valgrind-%)
+valgrind-%: $(UNIT)
+	$(call say,VALGRIND,$*)
+	$(Q)$(TEST_ENV) JS_UNIT_TRACED=1 VALGRIND='$(VALGRIND)' \
+		tests/unit/valgrind $(UNIT) $* build/valgrind/$*
 
 # Runs killed and gone on with, at random: RUNS of them, from SEED on.
 RUNS ?= 1000

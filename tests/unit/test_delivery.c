@@ -394,19 +394,19 @@ static void run_at_random(uint64_t seed, bool shared, bool others_write)
 
 static void test_random_runs_come_out_whole(void)
 {
-    for (uint64_t seed = 1; seed <= 60; seed++)
+    for (uint64_t seed = 1; seed <= unit_rounds(60); seed++)
         run_at_random(seed, false, false);
 }
 
 static void test_random_runs_into_one_pipe(void)
 {
-    for (uint64_t seed = 1; seed <= 60; seed++)
+    for (uint64_t seed = 1; seed <= unit_rounds(60); seed++)
         run_at_random(seed, true, false);
 }
 
 static void test_random_runs_while_others_write(void)
 {
-    for (uint64_t seed = 1; seed <= 60; seed++)
+    for (uint64_t seed = 1; seed <= unit_rounds(60); seed++)
         run_at_random(seed, seed % 2, true);
 }
 

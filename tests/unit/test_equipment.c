@@ -43,6 +43,13 @@ static void test_cores(void)
     js_equipment_release(NULL);
 }
 
+/* Not by memcmp(): between the fields is room without a value. */
+static bool same_core(const struct js_core *a, const struct js_core *b)
+{
+    return a->first_cpu == b->first_cpu && a->cpu_count == b->cpu_count &&
+           a->cache == b->cache && a->numa == b->numa;
+}
+
 static void test_there_and_back(void)
 {
     struct js_equipment in = sample(), out;
@@ -54,7 +61,8 @@ static void test_there_and_back(void)
     CU_ASSERT_EQUAL(out.mem_bytes, in.mem_bytes);
     CU_ASSERT_EQUAL(out.core_count, 4);
     CU_ASSERT_EQUAL(out.cpu_count, 6);
-    CU_ASSERT_EQUAL(memcmp(out.cores, in.cores, 4 * sizeof(*in.cores)), 0);
+    for (uint32_t i = 0; i < 4; i++)
+        CU_ASSERT_TRUE(same_core(&out.cores[i], &in.cores[i]));
     CU_ASSERT_EQUAL(memcmp(out.cpus, in.cpus, 6 * sizeof(*in.cpus)), 0);
     CU_ASSERT_EQUAL(out.gpu_count, 2);
     CU_ASSERT_STRING_EQUAL(out.gpus[1].name, "GPU-x");

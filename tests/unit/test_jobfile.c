@@ -367,7 +367,7 @@ static void test_random_inputs_against_the_plain_rules(void)
     static const char letters[] = "ab  \t#\\\\\\\r\r\n\n\n";
     unsigned seed = 4711;
     int wrong = 0;
-    for (int round = 0; round < 20000; round++) {
+    for (int round = 0; round < (int)unit_rounds(20000); round++) {
         char input[41];
         size_t len = next_random(&seed) % sizeof(input);
         for (size_t i = 0; i < len; i++)
@@ -392,7 +392,7 @@ static void test_random_cuts_change_nothing(void)
 {
     unsigned seed = 815;
     int wrong = 0;
-    for (int round = 0; round < 3000; round++) {
+    for (int round = 0; round < (int)unit_rounds(3000); round++) {
         char input[300];
         size_t len = next_random(&seed) % sizeof(input);
         for (size_t i = 0; i < len; i++)
@@ -500,6 +500,8 @@ static bool feed_without_end(const char *start, char fill, struct js_err *err)
 
 static void test_lines_without_end_do_not_fill_the_memory(void)
 {
+    if (unit_is_traced())
+        return;
     struct js_err err;
     CU_ASSERT_TRUE(feed_without_end("\n #", 'c', &err));
     CU_ASSERT_TRUE(feed_without_end("", '\n', &err));
@@ -546,6 +548,8 @@ static void test_jobs_taken_more_slowly_than_fed(void)
  */
 static void test_time_does_not_grow_with_what_waits(void)
 {
+    if (unit_is_traced())
+        return;
     struct js_buf all = JS_BUF_INIT;
     struct js_jobfile *file = new_file("f");
     struct js_job *job;
@@ -568,6 +572,8 @@ static void test_time_does_not_grow_with_what_waits(void)
 
 static void test_time_does_not_grow_with_the_line(void)
 {
+    if (unit_is_traced())
+        return;
     struct js_jobfile *file = new_file("f");
     struct js_job *job = NULL;
     alarm(60);
@@ -591,6 +597,8 @@ static void test_time_does_not_grow_with_the_line(void)
 /* What was taken is let go of although the input is never all taken. */
 static void test_memory_does_not_grow_behind_what_waits(void)
 {
+    if (unit_is_traced())
+        return;
     char piece[4096];
     struct js_job *job;
     uint64_t jobs = 0;

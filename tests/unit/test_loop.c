@@ -1409,7 +1409,7 @@ static bool run_at_random(uint64_t seed)
 static void test_random_runs(void)
 {
     bool is_good = true;
-    for (uint64_t seed = 1; seed <= 1000 && is_good; seed++)
+    for (uint64_t seed = 1; seed <= unit_rounds(1000) && is_good; seed++)
         is_good = run_at_random(seed);
 }
 
@@ -1467,7 +1467,7 @@ static int babbler_turn(void *arg)
 /* A slave that talks nonsense may end the run, with a sentence. */
 static void test_the_master_hears_nonsense(void)
 {
-    for (uint64_t seed = 1; seed <= 300; seed++) {
+    for (uint64_t seed = 1; seed <= unit_rounds(300); seed++) {
         struct run_config config = {
             .slaves = 1, .jobs = "0.1\n0.1\n", .seed = seed};
         struct run *run = run_new(&config);
@@ -1513,7 +1513,7 @@ static struct run *ready_run(uint64_t seed)
 /* And so may a master to its slave, before and after it is set up. */
 static void test_a_slave_hears_nonsense(void)
 {
-    for (uint64_t seed = 1; seed <= 300; seed++) {
+    for (uint64_t seed = 1; seed <= unit_rounds(300); seed++) {
         struct run_config config = {.slaves = 1, .seed = seed};
         struct run *run = seed % 2 ? ready_run(seed) : run_new(&config);
         struct babbler babbler = {
@@ -1935,7 +1935,7 @@ static void test_all_slaves_cut_off(void)
  * twice at a time. */
 static void test_random_losses(void)
 {
-    for (uint64_t seed = 1; seed <= 100; seed++) {
+    for (uint64_t seed = 1; seed <= unit_rounds(100); seed++) {
         struct rng rng = {seed};
         struct run *run = leased_run(5, 60, seed);
         for (int i = 1; i <= 4; i++) {

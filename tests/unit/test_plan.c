@@ -975,7 +975,7 @@ static void test_random_runs(void)
 {
     struct model *model = not_null(malloc(sizeof(*model)));
     bool is_good = true;
-    for (uint64_t seed = 1; seed <= 3000 && is_good; seed++)
+    for (uint64_t seed = 1; seed <= unit_rounds(3000) && is_good; seed++)
         is_good = run_model(model, seed);
     CU_ASSERT_TRUE(is_good);
     free(model);
@@ -1024,6 +1024,8 @@ static uint64_t end_oldest(struct js_plan *plan, unsigned slave,
 /* Many jobs, few in memory, a handful of calls each. */
 static void test_a_million_jobs(void)
 {
+    if (unit_is_traced())
+        return;
     struct js_plan *plan = plan_of(10, false);
     struct ring rings[CROWD + 1];
     memset(rings, 0, sizeof(rings));
@@ -1218,7 +1220,7 @@ static void check_fates(const struct few *few)
 
 static void test_random_graphs(void)
 {
-    for (uint64_t seed = 1; seed <= 10000; seed++) {
+    for (uint64_t seed = 1; seed <= unit_rounds(10000); seed++) {
         struct few few = {.rng = {seed}};
         few.graph = not_null(js_graph_new());
         struct js_plan_config config = {

@@ -319,7 +319,7 @@ static void world_release(struct world *world)
 
 static void test_nothing_is_held_twice(void)
 {
-    for (uint64_t seed = 1; seed <= 300; seed++) {
+    for (uint64_t seed = 1; seed <= unit_rounds(300); seed++) {
         struct world world;
         world_init(&world, seed);
         for (int step = 0; step < 300; step++) {
@@ -335,7 +335,7 @@ static void test_nothing_is_held_twice(void)
 /* What fits on an idle cluster is granted there, and only that. */
 static void test_what_fits_is_granted(void)
 {
-    for (uint64_t seed = 1; seed <= 300; seed++) {
+    for (uint64_t seed = 1; seed <= unit_rounds(300); seed++) {
         struct world world;
         world_init(&world, seed);
         for (int step = 0; step < 20; step++) {
@@ -356,7 +356,7 @@ static void test_what_fits_is_granted(void)
 static void test_no_starvation(void)
 {
     unsigned reservations = 0;
-    for (uint64_t seed = 1; seed <= 400; seed++) {
+    for (uint64_t seed = 1; seed <= unit_rounds(400); seed++) {
         struct world world;
         struct js_grant big;
         world_init(&world, seed);
@@ -383,7 +383,7 @@ static void test_no_starvation(void)
         }
         world_release(&world);
     }
-    CU_ASSERT(reservations > 100);
+    CU_ASSERT(reservations > unit_rounds(400) / 4);
 }
 
 /* One node of `cores` cores, two to a cache, four to a NUMA node, a slave with

@@ -413,7 +413,7 @@ static void put_model(struct js_buf *list, const struct model_job *jobs,
 static void test_random_edits(void)
 {
     struct rng rng = {4711};
-    for (int round = 0; round < 300; round++) {
+    for (int round = 0; round < (int)unit_rounds(300); round++) {
         struct js_ledger *ledger = not_null(js_ledger_new());
         struct js_buf list = JS_BUF_INIT;
         for (int run = 0; run < MODEL_RUNS; run++) {

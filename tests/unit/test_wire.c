@@ -833,7 +833,7 @@ static void test_every_changed_byte(void)
 static void test_random_bytes(void)
 {
     struct rng rng = {7};
-    for (int round = 0; round < 100000; round++) {
+    for (int round = 0; round < (int)unit_rounds(100000); round++) {
         char bytes[300];
         size_t len = (size_t)rng_below(&rng, sizeof(bytes) + 1);
         for (size_t i = 0; i < len; i++)
@@ -847,7 +847,7 @@ static void test_random_bytes(void)
 static void test_random_damage(void)
 {
     struct rng rng = {8};
-    for (int round = 0; round < 100000; round++) {
+    for (int round = 0; round < (int)unit_rounds(100000); round++) {
         const struct kind *kind = &kinds[rng_below(&rng, KINDS)];
         struct js_buf buf = JS_BUF_INIT;
         CU_ASSERT_EQUAL_FATAL(kind->pack(&buf), 0);
