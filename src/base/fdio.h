@@ -21,9 +21,9 @@ ssize_t js_pread_full(int fd, void *bytes, size_t len, off_t offset);
 /* A file without a name in the folder `dir`, open for reading and appending. */
 int js_open_unlinked(const char *dir);
 
-/* Where standard input, output or error is closed, something that can be neither
- * read nor written (EBADF) takes its number: else the next file that is opened
- * would. Returns 0. */
+/* Where standard input, output or error is closed, something that can be
+ * neither read nor written (EBADF) takes its number: else the next file that is
+ * opened would. Returns 0. */
 int js_reserve_stdio(void);
 
 /* Closes *fd unless it is -1, and makes it -1. Keeps errno. */
