@@ -297,7 +297,7 @@ JOBS
     farm_command_redirected '2>&-' 1 jobs.txt
     farm_run
     status_is 4
-    contains out done
+    contains out "done"
 }
 
 @test "trouble: a standard input that is closed is an error" {
