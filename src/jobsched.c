@@ -398,6 +398,17 @@ static void tell_line(void *arg, const char *text)
         tell_error(NULL, text);
 }
 
+/* When the master has not been heard of for so long, all jobs have ended. */
+static int64_t lease_of(const struct jobsched_config *config)
+{
+    int64_t lease_ns;
+    if (config->slave_timeout_ns == 0 ||
+        __builtin_add_overflow(config->slave_timeout_ns,
+                               config->grace_ns + JS_NS_PER_S, &lease_ns))
+        return 0;
+    return lease_ns;
+}
+
 static enum jobsched_status open_journal_at(struct run *run, const char *path,
                                             struct js_err *err)
 {
@@ -419,6 +430,8 @@ static enum jobsched_status open_journal_at(struct run *run, const char *path,
         .is_forced = config->force_lock,
         .is_read_only = config->action != JOBSCHED_RUN,
         .sync_ns = config->sync_ns,
+        .lease_ns = lease_of(config),
+        .outlives = js_launch_recovers(),
         .log = {tell_line, run},
     };
     int rc = js_journal_open(&journal, run->ledger, &run->journal, err);
@@ -605,6 +618,7 @@ static int open_master(struct run *run, struct js_link *link,
         .is_rehearsal = run->config->action != JOBSCHED_RUN,
         .show_map = run->config->show_map,
         .meeting_ns = meeting_of(run->config),
+        .quiet_ns = run->journal ? js_journal_quiet_ns(run->journal) : 0,
         .source = run->source,
         .delivery = run->delivery,
         .log = run->console.log,

@@ -114,6 +114,20 @@ bool js_launch_bound(void)
     return value && strcmp(value, "1") == 0;
 }
 
+static bool is_switched_on(const char *name)
+{
+    const char *value = getenv(name);
+    return value && value[0] && strcmp(value, "0") != 0 &&
+           strcmp(value, "false") != 0;
+}
+
+bool js_launch_recovers(void)
+{
+    return is_switched_on("OMPI_MCA_orte_enable_recovery") ||
+           is_switched_on("OMPI_MCA_mpi_ft_enable") ||
+           is_switched_on("OMPI_MCA_prte_enable_recovery");
+}
+
 bool js_launch_is_launcher(pid_t pid)
 {
     static const char *const names[] = {"mpirun", "mpiexec", "orterun",

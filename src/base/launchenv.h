@@ -24,6 +24,10 @@ bool js_launch_is_launcher(pid_t pid);
  * set says nothing of what it may use. */
 bool js_launch_bound(void);
 
+/* True if the launcher lets the other processes go on when one is lost, rank 0
+ * included (mpirun --enable-recovery, --with-ft ulfm). */
+bool js_launch_recovers(void);
+
 /* True if the variable ("NAME=value" or "NAME") was set by the launcher for
  * one MPI process. A job must not see it: with it, a job that is an MPI
  * program fails and a nested mpirun exits 1 without a word. */

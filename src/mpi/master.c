@@ -32,6 +32,7 @@ static const int64_t now_ns_most = 300 * JS_NS_PER_MS;
 enum phase {
     PHASE_MEETING,    /* slaves are awaited */
     PHASE_SETTING_UP, /* they have been told their share */
+    PHASE_QUIET,      /* jobs of an earlier run are to have ended */
     PHASE_WORKING,
 };
 
@@ -42,6 +43,7 @@ struct js_master {
     struct js_pool *pool;
     struct js_peer *peers; /* by rank; 0 is unused */
     int64_t now_ns;
+    int64_t quiet_end_ns;
     int64_t phase_end_ns;        /* who is not there by then is left out */
     int64_t first_assignment_ns; /* JS_NEVER_NS: none yet */
     enum phase phase;
@@ -90,6 +92,7 @@ struct js_master *js_master_new(const struct js_master_config *config,
     master->first_assignment_ns = JS_NEVER_NS;
     master->now_ns = js_link_now_ns(link);
     master->phase_end_ns = master->now_ns + config->meeting_ns;
+    master->quiet_end_ns = master->now_ns + config->quiet_ns;
     master->turn_ns = master->now_ns;
     master->leave_ns = JS_NEVER_NS;
     master->pool = js_pool_new();
@@ -253,7 +256,14 @@ static void end_setup(struct js_master *master)
         if (master->peers[i].state == JS_PEER_WORKING)
             show_slave(master, i);
     }
-    master->phase = PHASE_WORKING;
+    master->phase = PHASE_QUIET;
+    master->phase_end_ns = master->quiet_end_ns;
+    int64_t left_ns = master->quiet_end_ns - master->now_ns;
+    if (left_ns > 0)
+        js_log(&master->config.log,
+               "the run before this one was killed, and its slaves may still "
+               "be ending their jobs: starting in %d s",
+               (int)(left_ns / JS_NS_PER_S + 1));
 }
 
 /* A job that no node could run is an error of the list. */
@@ -275,8 +285,11 @@ static int get_going(struct js_master *master, struct js_err *err)
         end_meeting(master, err) < 0)
         return -1;
     if (master->phase == PHASE_SETTING_UP &&
-        !is_awaiting(master, JS_PEER_WORKING)) {
+        !is_awaiting(master, JS_PEER_WORKING))
         end_setup(master);
+    if (master->phase == PHASE_QUIET &&
+        master->now_ns >= master->phase_end_ns) {
+        master->phase = PHASE_WORKING;
         check_needs(master);
     }
     return 0;

@@ -51,6 +51,8 @@ struct js_master_config {
     bool show_map;
     int64_t meeting_ns;  /* how long to wait for slaves to show up, and then for
                             them to get ready */
+    int64_t quiet_ns;    /* jobs of an earlier run may still go on for so long:
+                            none is started before */
     struct js_node node; /* the master's own */
     struct js_source *source;
     struct js_delivery *delivery;

@@ -23,6 +23,7 @@ enum {
      * half of it is left: some thousand records. */
     ROOM = 1024 * 1024,
     RETRIES = 10, /* of opening a file that is being replaced */
+    TOUCHES = 10, /* in a lease */
 };
 
 /* How soon to look again at a sync that is late. */
@@ -35,10 +36,14 @@ struct js_journal {
     int fd; /* -1: there is no file yet */
     bool has_jobs;
     bool has_begun;
-    bool is_locked; /* by flock(2) */
-    off_t size;     /* of the file, as far as it is whole */
-    off_t room_end; /* up to here it is reserved */
-    bool has_room;  /* the file system can reserve */
+    bool is_locked;       /* by flock(2) */
+    off_t size;           /* of the file, as far as it is whole */
+    off_t room_end;       /* up to here it is reserved */
+    int64_t old_lease_ns; /* of a run that has not ended; 0: none is to fear */
+    struct timespec old_time; /* when that was last there */
+    int64_t quiet_ns;
+    int64_t touched_ns;
+    bool has_room; /* the file system can reserve */
 
     struct js_line *line; /* JOBS, AGAIN ... being gathered, if count > 0; and
                              room to format others */
@@ -198,6 +203,54 @@ static int lock_file(struct js_journal *journal)
     return errno == EWOULDBLOCK ? 1 : errno == EINTR ? -1 : 0;
 }
 
+/* ---------------------------------------------------------------- the quiet */
+
+static int64_t ns_between(const struct timespec *from,
+                          const struct timespec *to)
+{
+    return (to->tv_sec - from->tv_sec) * JS_NS_PER_S +
+           (to->tv_nsec - from->tv_nsec);
+}
+
+static void note_old_run(struct js_journal *journal,
+                         const struct js_journal_holder *holder)
+{
+    struct stat st;
+    if (!holder->is_known || holder->has_ended || !holder->outlives ||
+        fstat(journal->fd, &st) < 0)
+        return;
+    journal->old_lease_ns = holder->lease_ns;
+    journal->old_time = st.st_mtim;
+}
+
+/* Both times are by the clock of the file system, wherever that is. */
+static void find_quiet(struct js_journal *journal)
+{
+    struct stat st;
+    if (journal->old_lease_ns == 0 || fstat(journal->fd, &st) < 0)
+        return;
+    int64_t left_ns =
+        journal->old_lease_ns - ns_between(&journal->old_time, &st.st_mtim);
+    if (left_ns > journal->old_lease_ns) /* the clock was put back */
+        left_ns = journal->old_lease_ns;
+    journal->quiet_ns = left_ns > 0 ? left_ns : 0;
+}
+
+int64_t js_journal_quiet_ns(const struct js_journal *journal)
+{
+    return journal->quiet_ns;
+}
+
+/* So that a run that finds the file knows how long ago we were there. */
+static void touch(struct js_journal *journal, int64_t now_ns)
+{
+    if (journal->config.lease_ns == 0 ||
+        now_ns - journal->touched_ns < journal->config.lease_ns / TOUCHES)
+        return;
+    journal->touched_ns = now_ns;
+    futimens(journal->fd, NULL); /* if it cannot: they wait longer */
+}
+
 /* ---------------------------------------------------------------- opening */
 
 static int cannot(const struct js_journal *journal, const char *what,
@@ -309,6 +362,7 @@ static int load(struct js_journal *journal, struct js_ledger *ledger,
     if (journal->config.is_read_only)
         return 0;
     int rc = check_holder(journal, &contents.holder, err);
+    note_old_run(journal, &contents.holder);
     if (rc == 0 && contents.size > contents.valid)
         rc = cut_tail(journal, &contents, err);
     return rc;
@@ -336,6 +390,7 @@ static int look_at_holder(struct js_journal *journal, struct js_err *err)
         return cannot(journal, "read", err);
     js_journal_load(journal->fd, journal->path, ignored, &contents, err);
     js_ledger_free(ignored);
+    note_old_run(journal, &contents.holder);
     return check_holder(journal, &contents.holder, err);
 }
 
@@ -632,6 +687,7 @@ int js_journal_commit(struct js_journal *journal, int64_t now_ns,
 {
     if (end_gathering(journal) < 0)
         return js_err_errno(err, "the journal %s", journal->path);
+    touch(journal, now_ns);
     bool is_well = write_waiting(journal) == 0 && reserve_room(journal) == 0 &&
                    sync_if_due(journal, now_ns) == 0;
     note_recorded(journal);
@@ -652,7 +708,10 @@ bool js_journal_is_settled(const struct js_journal *journal)
 
 int64_t js_journal_deadline_ns(const struct js_journal *journal)
 {
-    return journal->sync_due_ns;
+    int64_t touch_ns = journal->touched_ns + journal->config.lease_ns / TOUCHES;
+    bool is_touched = journal->config.lease_ns > 0;
+    return is_touched && touch_ns < journal->sync_due_ns ? touch_ns
+                                                         : journal->sync_due_ns;
 }
 
 /* ---------------------------------------------------------------- beginning */
@@ -688,6 +747,12 @@ static int put_beginning(struct js_journal *journal, struct js_buf *buf)
                                  (uint64_t)(js_clock_unix_ns() / JS_NS_PER_US)};
     snprintf(line->text, sizeof(line->text), "%s", journal->host);
     int rc = js_line_format(buf, line);
+    *line = (struct js_line){
+        .kind = JS_LINE_LEASE,
+        .lease_us = (uint64_t)(journal->config.lease_ns / JS_NS_PER_US),
+        .outlives = journal->config.outlives};
+    if (rc == 0 && journal->config.lease_ns > 0)
+        rc = js_line_format(buf, line);
     *line = (struct js_line){.kind = JS_LINE_UNKNOWN};
     return rc;
 }
@@ -709,6 +774,7 @@ static int begin(struct js_journal *journal, struct js_err *err)
          fdatasync(journal->fd) < 0))
         return cannot(journal, "write to", err);
     journal->is_dirty = false;
+    find_quiet(journal);
     return 0;
 }
 

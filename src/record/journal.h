@@ -21,6 +21,9 @@
  *     run pid started boot unix_us HOST   a run begins: the process that holds
  *                                   the journal, when it started (field 22 of
  *                                   /proc/PID/stat), the boot of its host
+ *     lease lease_us outlives       of this run: when nothing was written for
+ * so long, all of its jobs have ended; before that, should its master be
+ * killed, some may go on if its slaves outlive it (1), or were on other hosts
  *     jobs first identity ...       accepted under the ids first, first + 1 ...
  *                                   which follow on the highest so far;
  *                                   an identity (core/identity.h) is 32
@@ -59,6 +62,11 @@
  * counts: if its process is alive here, or it was on another host, the journal
  * is refused.
  *
+ * QUIET. While a run is on, the file is touched often enough for its time of
+ * modification to tell when the master was last there. Where the last run has
+ * not said that it ended, and its slaves may be left, the next is told how long
+ * it has to wait before it starts jobs.
+ *
  * ROOM is reserved behind the end of the file where the file system can do so:
  * when that fails for lack of space, what runs can still be recorded.
  *
@@ -91,6 +99,8 @@ struct js_journal_config {
     int64_t sync_ns;   /* at most so much time between fdatasync(2)s that are
                           due; 0: after each commit;
                           JS_JOURNAL_NO_SYNC: none */
+    int64_t lease_ns;  /* as in the record above; 0: its slaves have none */
+    bool outlives;
     struct js_log log; /* a torn tail, a file that was written anew */
 };
 
@@ -119,6 +129,9 @@ bool js_journal_has_jobs(const struct js_journal *journal);
 /* Makes the file if need be, and writes that a run begins, before all that was
  * added so far. 0, or as js_journal_open(). */
 int js_journal_begin(struct js_journal *journal, struct js_err *err);
+
+/* From then on: how long jobs of an earlier run may still go on; mostly 0. */
+int64_t js_journal_quiet_ns(const struct js_journal *journal);
 
 /* These gather, until the next commit. 0, or -1 with errno ENOMEM. */
 int js_journal_add_news(struct js_journal *journal,

@@ -25,6 +25,7 @@ enum js_line_kind {
     JS_LINE_GONE,
     JS_LINE_BACK,
     JS_LINE_SLAVE,
+    JS_LINE_LEASE,
     JS_LINE_OK,
     JS_LINE_FAILED,
     JS_LINE_RETRIED,
@@ -48,6 +49,7 @@ struct js_line {
     uint64_t parent;                /* SKIPPED */
     uint64_t status;                /* END */
     uint64_t slots;                 /* SLAVE */
+    uint64_t lease_us, outlives;    /* LEASE */
     uint32_t attempt, slave, cores; /* the attempts */
     struct js_outcome outcome;      /* the attempts */
     size_t count;                   /* JOBS, AGAIN, GONE, BACK */

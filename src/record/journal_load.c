@@ -1,5 +1,6 @@
 #include "record/journal_load.h"
 
+#include "base/clock.h"
 #include "base/fdio.h"
 
 #include <ctype.h>
@@ -93,6 +94,21 @@ static int take_end(struct loading *loading)
     return 0;
 }
 
+static int take_lease(struct loading *loading)
+{
+    struct js_journal_holder *holder = &loading->contents->holder;
+    holder->lease_ns = (int64_t)loading->line->lease_us * JS_NS_PER_US;
+    holder->outlives = loading->line->outlives != 0;
+    return 0;
+}
+
+static int take_slave(struct loading *loading)
+{
+    struct js_journal_holder *holder = &loading->contents->holder;
+    holder->outlives |= strcmp(holder->host, loading->line->text) != 0;
+    return 0;
+}
+
 static int take_head(struct loading *loading)
 {
     uint64_t version = loading->line->id;
@@ -145,7 +161,10 @@ static int take_line(struct loading *loading)
         return stand(loading, JS_STANDING_LEFT);
     case JS_LINE_END:
         return take_end(loading);
+    case JS_LINE_LEASE:
+        return take_lease(loading);
     case JS_LINE_SLAVE:
+        return take_slave(loading);
     case JS_LINE_UNKNOWN:
         break;
     }

@@ -19,7 +19,9 @@ struct js_journal_holder {
     bool is_known;
     bool has_ended;
     uint64_t pid, started, boot;
-    uint64_t status; /* if it has ended */
+    uint64_t status;  /* if it has ended */
+    int64_t lease_ns; /* as in the record; 0: there is none */
+    bool outlives;    /* likewise; or some slave was on another host */
     char host[JS_LINE_TEXT];
 };
 

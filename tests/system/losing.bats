@@ -224,3 +224,29 @@ expect_gone_on() {
     contains err '2 jobs: 2 done'
     lacks err 'given up'
 }
+
+# Its slaves have a lease, and end their jobs when that is over.
+@test "losing: the master killed under recovery, and the same command at once" {
+    LAUNCH+=(--enable-recovery)
+    for i in 1 2; do
+        echo "exec 8>lock.$i; flock -n 8 || echo twice >>twice; echo \$\$ >>pids.$i; $HOLD; echo done"
+    done >jobs.txt
+    farm_start 2 jobs.txt --slave-timeout 3 --grace 0.3
+    wait_until "$PATIENCE" exists pids.1
+    wait_until "$PATIENCE" exists pids.2
+    kill -KILL "$(rank_pid 0)"
+    local first=$FARM
+    farm_command 2 jobs.txt --slave-timeout 3 --grace 0.3
+    "${COMMAND[@]}" >out2 2>err2 3>&- &
+    FARM=$!
+    wait_until "$PATIENCE" has_lines err2 1 'may still be ending their jobs: starting in'
+    wait_until "$PATIENCE" has_lines pids.1 2 .
+    wait_until "$PATIENCE" has_lines pids.2 2 .
+    touch go
+    farm_end
+    status_is 0
+    claim test ! -e twice
+    equal "$(cat out2)" $'done\ndone'
+    wait_until "$PATIENCE" is_gone "$first"
+    nothing_left
+}

@@ -318,6 +318,57 @@ static void expect_standings(const struct js_ledger *ledger, const char *want)
     CU_ASSERT_STRING_EQUAL(got, want);
 }
 
+/* A run with this lease, of a slave on `host`, which is killed (status -1) or
+ * ends; its last word was `ago_s` seconds ago. Returns how long the next waits.
+ */
+static int64_t quiet_after(bool outlives, const char *host, int status,
+                           int ago_s)
+{
+    struct place place;
+    place_init(&place);
+    struct js_journal_config config = config_of(&place);
+    struct js_ledger *ledger = not_null(js_ledger_new());
+    config.lease_ns = 5 * JS_NS_PER_S;
+    config.outlives = outlives;
+    struct js_journal *journal = open_ok(&config, ledger);
+    begin_ok(journal);
+    CU_ASSERT_EQUAL(js_journal_quiet_ns(journal), 0);
+    CU_ASSERT_EQUAL(js_journal_add_slave(journal, 1, 1, host), 0);
+    commit(journal);
+    if (status >= 0)
+        close_ok(journal, status);
+    else
+        js_journal_close(journal);
+    js_ledger_free(ledger);
+    struct timespec times[2] = {{0, UTIME_OMIT}, {time(NULL) - ago_s, 0}};
+    CU_ASSERT_EQUAL(utimensat(AT_FDCWD, place.path, times, 0), 0);
+    ledger = not_null(js_ledger_new());
+    journal = open_ok(&config, ledger);
+    begin_ok(journal);
+    int64_t quiet_ns = js_journal_quiet_ns(journal);
+    js_journal_close(journal);
+    js_ledger_free(ledger);
+    place_release(&place);
+    return quiet_ns;
+}
+
+/* Its slaves may still be ending their jobs. */
+static void test_quiet_after_a_run_that_was_killed(void)
+{
+    struct place place;
+    place_init(&place);
+    const char *here = config_of(&place).host;
+    int64_t quiet_ns = quiet_after(true, here, -1, 1);
+    CU_ASSERT(quiet_ns > 0 && quiet_ns <= 4 * JS_NS_PER_S);
+    CU_ASSERT(quiet_after(false, "elsewhere", -1, 1) > 0);
+    CU_ASSERT_EQUAL(quiet_after(false, here, -1, 1), 0);
+    CU_ASSERT_EQUAL(quiet_after(true, here, 3, 1), 0);
+    CU_ASSERT_EQUAL(quiet_after(true, here, -1, 6), 0);
+    /* A clock that was put back is no reason to wait longer. */
+    CU_ASSERT_EQUAL(quiet_after(true, here, -1, -1000), 5 * JS_NS_PER_S);
+    place_release(&place);
+}
+
 static void test_what_is_written_is_read(void)
 {
     struct place place;
@@ -1021,6 +1072,8 @@ static const struct unit_test tests[] = {
     {"words of later versions are skipped",
      test_words_of_later_versions_are_skipped},
     {"the checksum is that of zlib", test_the_checksum_is_that_of_zlib},
+    {"quiet after a run that was killed",
+     test_quiet_after_a_run_that_was_killed},
     {"what is written is read", test_what_is_written_is_read},
     {"nothing is made before it begins", test_nothing_is_made_before_it_begins},
     {"cut at every byte", test_cut_at_every_byte},
