@@ -88,7 +88,8 @@ LINTS := lint-format lint-includes lint-headers lint-symbols lint-tidy \
 
 NEED_BUILD = gcc:$(firstword $(CC)) libc6-dev:stdio.h make:make \
 	openmpi-bin:$(MPIRUN) libopenmpi-dev:mpi.h pkg-config:pkg-config \
-	libhwloc-dev:hwloc.h
+	libhwloc-dev:hwloc.h zlib1g-dev:zlib.h \
+	libxxhash-dev:xxhash.h
 NEED_CHECK = libcunit1-dev:CUnit/CUnit.h bats:bats procps:pgrep \
 	util-linux:taskset mount:mount strace:strace iproute2:ip
 NEED_LINT = clang-format:$(CLANG_FORMAT) clang-tidy:clang-tidy \
@@ -100,7 +101,7 @@ FUZZ_LIBRARY = $(shell $(FUZZ_CC) \
 	-print-file-name=libclang_rt.fuzzer-$$(uname -m).a 2>/dev/null)
 NEED_FUZZ = clang:$(FUZZ_CC) \
 	libclang-rt-dev:$(if $(wildcard $(FUZZ_LIBRARY)),true,no-fuzzer)
-NEED_BENCH = parallel:parallel findutils:xargs
+NEED_BENCH = parallel:parallel findutils:xargs time:time
 
 # Installs what of $(1) is missing; touches nothing if nothing is.
 define install
@@ -166,7 +167,7 @@ $(BUILD)/objects: FORCE
 	$(call stamp,$(LIB_OBJECTS) $(CLI_OBJECTS) $(UNIT_OBJECTS))
 
 COMPILE = $(Q)mkdir -p $(@D) && $(1) $(JS_CFLAGS) $(2) -MMD -MP -c $< -o $@
-LINK = $(Q)$(MPICC) $(JS_LDFLAGS) $(filter %.o %.a,$^) $(HWLOC_LIBS) $(1) \
+LINK = $(Q)$(MPICC) $(JS_LDFLAGS) $(filter %.o %.a,$^) $(HWLOC_LIBS) -lz $(1) \
 	-o $@
 
 # Layers below src/mpi are compiled without MPI's include path, and all but
@@ -207,10 +208,16 @@ $(BUILD)/helpers/%: tests/system/helpers/%.c $(BUILD)/flags
 		-std=c11 -D_GNU_SOURCE $(WARNINGS) -Werror -O1 $< -o $@
 helpers: $(HELPERS)
 
+# lib_*.c are programs on the library, mpi_*.c MPI programs.
+$(filter %/lib_master,$(BENCHES)): $(BUILD)/bench/%: \
+		$(BUILD)/tests/bench/%.o $(LIBRARY)
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D)
+	$(call LINK)
 $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/flags
 	$(call say,CC,$<)
-	$(Q)mkdir -p $(@D) && $(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) -O2 \
-		$< -o $@
+	$(Q)mkdir -p $(@D) && $(if $(filter mpi_%,$*),$(MPICC),$(CC)) \
+		-std=c11 -D_GNU_SOURCE $(WARNINGS) -O2 $< -o $@
 
 -include $(patsubst %.o,%.d,$(LIB_OBJECTS) $(CLI_OBJECTS) $(UNIT_OBJECTS))
 
@@ -291,7 +298,7 @@ build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_OBJECTS) \
 		| $(filter deps%,$(MAKECMDGOALS))
 	$(call say,LINK,$@)
 	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer,$(FUZZ_SANITIZE) $^ \
-		-o $@
+		-lz -o $@
 -include $(FUZZ_OBJECTS:.o=.d)
 fuzz-%: build/fuzz/fuzz_%
 	$(Q)mkdir -p build/fuzz/corpus/$*
@@ -343,12 +350,19 @@ lint-shell:
 
 # ---------------------------------------------------------------- the rest
 
-# Program, library and header below $(DESTDIR)$(PREFIX).
+# Program, library, header and what pkg-config is to know, below
+# $(DESTDIR)$(PREFIX).
 install: $(JOBSCHED) $(LIBRARY)
 	install -D -m 755 $(JOBSCHED) '$(DESTDIR)$(PREFIX)/bin/jobsched'
 	install -D -m 644 $(LIBRARY) '$(DESTDIR)$(PREFIX)/lib/libjobsched.a'
 	install -D -m 644 include/jobsched.h \
 		'$(DESTDIR)$(PREFIX)/include/jobsched.h'
+	install -d '$(DESTDIR)$(PREFIX)/lib/pkgconfig'
+	printf '%s\n' 'Name: jobsched' 'Version: $(VERSION)' \
+		'Description: runs lists of jobs on a cluster allocation' \
+		'Cflags: -I$(PREFIX)/include' 'Requires: hwloc zlib' \
+		'Libs: -L$(PREFIX)/lib -ljobsched' \
+		>'$(DESTDIR)$(PREFIX)/lib/pkgconfig/jobsched.pc'
 
 clean:
 	rm -rf build jobsched

@@ -36,6 +36,14 @@ int js_buf_reserve(struct js_buf *buf, size_t extra)
     return 0;
 }
 
+char *js_buf_extend(struct js_buf *buf, size_t extra)
+{
+    if (js_buf_reserve(buf, extra) < 0)
+        return NULL;
+    buf->len += extra;
+    return buf->data + buf->len - extra;
+}
+
 int js_buf_append(struct js_buf *buf, const void *bytes, size_t len)
 {
     if (len == 0)

@@ -28,6 +28,9 @@ void js_buf_release(struct js_buf *buf);
 /* Makes room for `extra` more bytes behind len. */
 int js_buf_reserve(struct js_buf *buf, size_t extra);
 
+/* Makes them part of it, undefined for now: where they begin, or NULL. */
+char *js_buf_extend(struct js_buf *buf, size_t extra);
+
 int js_buf_append(struct js_buf *buf, const void *bytes, size_t len);
 int js_buf_puts(struct js_buf *buf, const char *text);
 int js_buf_printf(struct js_buf *buf, const char *format, ...)

@@ -3,32 +3,32 @@
 #include <errno.h>
 #include <string.h>
 
-static int pack_number(struct js_buf *buf, uint64_t value, size_t width)
-{
-    char bytes[8];
-    for (size_t i = 0; i < width; i++)
-        bytes[i] = (char)(value >> (8 * i));
-    return js_buf_append(buf, bytes, width);
-}
-
 int js_pack_u8(struct js_buf *buf, uint8_t value)
 {
-    return pack_number(buf, value, 1);
+    return js_buf_append(buf, &value, sizeof(value));
 }
 
 int js_pack_u32(struct js_buf *buf, uint32_t value)
 {
-    return pack_number(buf, value, 4);
+    char *at = js_buf_extend(buf, sizeof(value));
+    if (!at)
+        return -1;
+    js_put_u32(at, value);
+    return 0;
 }
 
 int js_pack_u64(struct js_buf *buf, uint64_t value)
 {
-    return pack_number(buf, value, 8);
+    char *at = js_buf_extend(buf, sizeof(value));
+    if (!at)
+        return -1;
+    js_put_u64(at, value);
+    return 0;
 }
 
 int js_pack_i64(struct js_buf *buf, int64_t value)
 {
-    return pack_number(buf, (uint64_t)value, 8);
+    return js_pack_u64(buf, (uint64_t)value);
 }
 
 int js_pack_bytes(struct js_buf *buf, const void *bytes, size_t len)
@@ -44,48 +44,10 @@ struct js_cursor js_cursor_of(const void *bytes, size_t len)
     return (struct js_cursor){bytes, len, false};
 }
 
-/* The next `len` bytes, or NULL and a bad cursor. */
-static const char *take(struct js_cursor *cursor, size_t len)
+const char *js_unpack_raw(struct js_cursor *cursor, size_t len)
 {
-    if (cursor->bad || len > cursor->left) {
-        cursor->bad = true;
-        return NULL;
-    }
-    const char *bytes = cursor->at;
-    cursor->at += len;
-    cursor->left -= len;
-    return bytes;
-}
-
-static uint64_t unpack_number(struct js_cursor *cursor, size_t width)
-{
-    const char *bytes = take(cursor, width);
-    uint64_t value = 0;
-    if (!bytes)
-        return 0;
-    for (size_t i = 0; i < width; i++)
-        value |= (uint64_t)(unsigned char)bytes[i] << (8 * i);
-    return value;
-}
-
-uint8_t js_unpack_u8(struct js_cursor *cursor)
-{
-    return (uint8_t)unpack_number(cursor, 1);
-}
-
-uint32_t js_unpack_u32(struct js_cursor *cursor)
-{
-    return (uint32_t)unpack_number(cursor, 4);
-}
-
-uint64_t js_unpack_u64(struct js_cursor *cursor)
-{
-    return unpack_number(cursor, 8);
-}
-
-int64_t js_unpack_i64(struct js_cursor *cursor)
-{
-    return (int64_t)unpack_number(cursor, 8);
+    const char *bytes = js_take(cursor, len);
+    return bytes ? bytes : "";
 }
 
 const char *js_unpack_bytes(struct js_cursor *cursor, size_t *ret_len)
@@ -95,7 +57,7 @@ const char *js_unpack_bytes(struct js_cursor *cursor, size_t *ret_len)
     if (len > cursor->left)
         cursor->bad = true;
     else
-        bytes = take(cursor, (size_t)len);
+        bytes = js_take(cursor, (size_t)len);
     *ret_len = bytes ? (size_t)len : 0;
     return bytes ? bytes : "";
 }

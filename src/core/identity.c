@@ -1,46 +1,39 @@
 #include "core/identity.h"
 
+#include "base/pack.h"
+
 #include <string.h>
 
-__extension__ typedef unsigned __int128 uint128;
+#define XXH_INLINE_ALL
+#include <xxhash.h>
 
-/* http://www.isthe.com/chongo/tech/comp/fnv/: 2^88 + 2^8 + 0x3b */
-static const uint128 prime = ((uint128)1 << 88) + 0x13b;
-static const uint128 basis = ((uint128)UINT64_C(0x6c62272e07bb0142) << 64) +
-                             UINT64_C(0x62b821756295c58d);
-
-static uint128 add(uint128 hash, const void *bytes, size_t len)
-{
-    const unsigned char *at = bytes;
-    for (size_t i = 0; i < len; i++)
-        hash = (hash ^ at[i]) * prime;
-    return hash;
-}
-
-/* The details without the name, which stands at the front of them. */
-static const char *details_of(const struct js_job *job, size_t *ret_len)
+/* The details without the name, which stands at the front of them, and the
+ * command. No two jobs have the same bytes here: the command has no NUL in it,
+ * and each of the details ends with one. */
+static const char *doing_of(const struct js_job *job, size_t *ret_len)
 {
     const char *name = js_job_name(job);
     size_t skipped = name[0] ? 1 + strlen(name) + 1 : 0;
-    *ret_len = job->details_len - skipped;
+    *ret_len = job->details_len + job->command_len - skipped;
     return job->text + skipped;
 }
 
-/* No two jobs give the same bytes: the command has no NUL in it, and each of
- * the details ends with one. */
+static XXH128_hash_t hash_of(const struct js_job *job)
+{
+    size_t len;
+    char duration[sizeof(uint64_t)];
+    const char *doing = doing_of(job, &len);
+    if (job->kind == JS_JOB_COMMAND)
+        return XXH3_128bits_withSeed(doing, len, (XXH64_hash_t)job->kind);
+    js_put_i64(duration, job->duration_ns);
+    return XXH3_128bits_withSeed(duration, sizeof(duration),
+                                 (XXH64_hash_t)job->kind);
+}
+
 struct js_identity js_identity_of(const struct js_job *job)
 {
-    unsigned char kind = (unsigned char)job->kind;
-    size_t len;
-    const char *details = details_of(job, &len);
-    uint128 hash = add(basis, &kind, 1);
-    hash = add(hash, details, len);
-    hash = add(hash, job->command, job->command_len);
-    for (int i = 0; i < 8 && job->kind == JS_JOB_SIMULATED; i++) {
-        unsigned char byte = (unsigned char)(job->duration_ns >> (8 * i));
-        hash = add(hash, &byte, 1);
-    }
-    return (struct js_identity){(uint64_t)(hash >> 64), (uint64_t)hash};
+    XXH128_hash_t hash = hash_of(job);
+    return (struct js_identity){hash.high64, hash.low64};
 }
 
 bool js_identity_equal(const struct js_identity *a, const struct js_identity *b)

@@ -3,8 +3,8 @@
  *
  * What it does: its command, dir, env, stdin, stdout and stderr, defaults
  * included; not its name, its line, its limits or what it comes after. 128 bits
- * of it (FNV-1a): among ten million different jobs the chance that two are
- * taken for one is below 10^-24.
+ * of it (XXH3, whose result is fixed since xxhash 0.8.0): among ten million
+ * different jobs the chance that two are taken for one is below 10^-24.
  */
 #ifndef JS_CORE_IDENTITY_H
 #define JS_CORE_IDENTITY_H

@@ -9,28 +9,25 @@
 /* 2^64 divided by the golden ratio: spreads what is alike. */
 #define GOLDEN UINT64_C(0x9e3779b97f4a7c15)
 
-enum { KEYS_MIN = 64, ENTRIES_MIN = 64 };
+enum { PLACES_MIN = 64, ENTRIES_MIN = 64 };
 
+/* Ids of 32 bits keep a list of millions small. The entries of an identity are
+ * a list by id; only the first of them knows the last, and which is the first
+ * that is not matched. */
 struct entry {
-    uint64_t next; /* id of the next with the same identity, or 0 */
+    struct js_identity identity;
+    uint32_t next, last, unmatched; /* ids, or 0 */
     uint8_t standing;
     bool is_gone;
     bool is_matched;
 };
 
-/* All entries of an identity, by id. */
-struct key {
-    struct js_identity identity;
-    uint64_t first, last; /* ids; first 0: the place is empty */
-    uint64_t next;        /* the first that is not matched, or 0 */
-};
-
 struct js_ledger {
     struct entry *entries; /* by id - 1 */
     uint64_t count, capacity;
-    struct key *keys; /* open addressing */
-    size_t key_count;
-    size_t key_capacity;    /* a power of two, or 0 */
+    uint32_t *places; /* the first id of each identity, or 0; open addressing */
+    size_t identities;
+    size_t place_count;     /* a power of two, or 0 */
     struct js_strmap names; /* to struct name; owned */
 };
 
@@ -54,7 +51,7 @@ void js_ledger_free(struct js_ledger *ledger)
         free(js_strmap_get(&ledger->names, text));
     js_strmap_release(&ledger->names);
     free(ledger->entries);
-    free(ledger->keys);
+    free(ledger->places);
     free(ledger);
 }
 
@@ -67,33 +64,35 @@ uint64_t js_ledger_count(const struct js_ledger *ledger)
  */
 
 /* Where it is, or the empty place where it belongs. */
-static struct key *find_key(struct key *keys, size_t capacity,
-                            const struct js_identity *identity)
+static uint32_t *find_place(const struct js_ledger *ledger, uint32_t *places,
+                            size_t count, const struct js_identity *identity)
 {
     uint64_t hash = (identity->low ^ identity->high) * GOLDEN;
-    size_t at = (size_t)(hash >> 32) & (capacity - 1);
-    while (keys[at].first && !js_identity_equal(&keys[at].identity, identity))
-        at = (at + 1) & (capacity - 1);
-    return &keys[at];
+    size_t at = (size_t)(hash >> 32) & (count - 1);
+    while (places[at] &&
+           !js_identity_equal(&ledger->entries[places[at] - 1].identity,
+                              identity))
+        at = (at + 1) & (count - 1);
+    return &places[at];
 }
 
-static int grow_keys(struct js_ledger *ledger)
+static int grow_places(struct js_ledger *ledger)
 {
-    if (4 * (ledger->key_count + 1) <= 3 * ledger->key_capacity)
+    if (4 * (ledger->identities + 1) <= 3 * ledger->place_count)
         return 0;
-    size_t capacity =
-        ledger->key_capacity ? 2 * ledger->key_capacity : KEYS_MIN;
-    struct key *keys = calloc(capacity, sizeof(*keys));
-    if (!keys)
+    size_t count = ledger->place_count ? 2 * ledger->place_count : PLACES_MIN;
+    uint32_t *places = calloc(count, sizeof(*places));
+    if (!places)
         return -1;
-    for (size_t i = 0; i < ledger->key_capacity; i++) {
-        const struct key *key = &ledger->keys[i];
-        if (key->first)
-            *find_key(keys, capacity, &key->identity) = *key;
+    for (size_t i = 0; i < ledger->place_count; i++) {
+        uint32_t id = ledger->places[i];
+        if (id)
+            *find_place(ledger, places, count,
+                        &ledger->entries[id - 1].identity) = id;
     }
-    free(ledger->keys);
-    ledger->keys = keys;
-    ledger->key_capacity = capacity;
+    free(ledger->places);
+    ledger->places = places;
+    ledger->place_count = count;
     return 0;
 }
 
@@ -114,41 +113,50 @@ static int grow_entries(struct js_ledger *ledger)
 uint64_t js_ledger_add(struct js_ledger *ledger,
                        const struct js_identity *identity)
 {
-    if (grow_keys(ledger) < 0 || grow_entries(ledger) < 0)
+    if (ledger->count == UINT32_MAX) {
+        errno = ENOMEM;
         return 0;
-    struct key *key = find_key(ledger->keys, ledger->key_capacity, identity);
-    uint64_t id = ++ledger->count;
-    ledger->entries[id - 1] = (struct entry){.is_matched = true};
-    if (key->first) {
-        ledger->entries[key->last - 1].next = id;
-    } else {
-        key->identity = *identity;
-        key->first = id;
-        ledger->key_count++;
     }
-    key->last = id;
+    if (grow_places(ledger) < 0 || grow_entries(ledger) < 0)
+        return 0;
+    uint32_t *first =
+        find_place(ledger, ledger->places, ledger->place_count, identity);
+    uint32_t id = (uint32_t)++ledger->count;
+    ledger->entries[id - 1] =
+        (struct entry){.identity = *identity, .is_matched = true};
+    if (*first) {
+        struct entry *head = &ledger->entries[*first - 1];
+        ledger->entries[head->last - 1].next = id;
+    } else {
+        *first = id;
+        ledger->identities++;
+    }
+    ledger->entries[*first - 1].last = id;
     return id;
 }
 
 void js_ledger_rewind(struct js_ledger *ledger)
 {
-    for (uint64_t i = 0; i < ledger->count; i++)
+    for (uint64_t i = 0; i < ledger->count; i++) {
         ledger->entries[i].is_matched = false;
-    for (size_t i = 0; i < ledger->key_capacity; i++)
-        ledger->keys[i].next = ledger->keys[i].first;
+        ledger->entries[i].unmatched = (uint32_t)(i + 1);
+    }
 }
 
 uint64_t js_ledger_match(struct js_ledger *ledger,
                          const struct js_identity *identity)
 {
-    if (ledger->key_capacity == 0)
+    if (ledger->place_count == 0)
         return 0;
-    struct key *key = find_key(ledger->keys, ledger->key_capacity, identity);
-    uint64_t id = key->next;
+    uint32_t first =
+        *find_place(ledger, ledger->places, ledger->place_count, identity);
+    struct entry *head = first ? &ledger->entries[first - 1] : NULL;
+    uint32_t id = head ? head->unmatched : 0;
     if (!id)
         return 0;
-    ledger->entries[id - 1].is_matched = true;
-    key->next = ledger->entries[id - 1].next;
+    struct entry *entry = &ledger->entries[id - 1];
+    entry->is_matched = true;
+    head->unmatched = entry->next;
     return id;
 }
 

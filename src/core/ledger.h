@@ -34,8 +34,8 @@ void js_ledger_free(struct js_ledger *ledger); /* NULL is allowed */
 /* How many jobs there are, which is the highest id. */
 uint64_t js_ledger_count(const struct js_ledger *ledger);
 
-/* A job more, LEFT, under the next id, which is returned; 0 with errno ENOMEM.
- * It counts as matched. */
+/* A job more, LEFT, under the next id, which is returned; 0 with errno ENOMEM
+ * (also when there are 2^32 - 1 of them). It counts as matched. */
 uint64_t js_ledger_add(struct js_ledger *ledger,
                        const struct js_identity *identity);
 

@@ -102,19 +102,21 @@ static const char *const signal_names[] = {
 
 int js_outcome_pack(struct js_buf *buf, const struct js_outcome *outcome)
 {
-    if (js_pack_i64(buf, outcome->start_unix_ns) < 0 ||
-        js_pack_i64(buf, outcome->run_ns) < 0 ||
-        js_pack_i64(buf, outcome->user_cpu_ns) < 0 ||
-        js_pack_i64(buf, outcome->system_cpu_ns) < 0 ||
-        js_pack_u64(buf, outcome->max_rss_bytes) < 0 ||
-        js_pack_u64(buf, outcome->out_bytes) < 0 ||
-        js_pack_u64(buf, outcome->err_bytes) < 0 ||
-        js_pack_u32(buf, outcome->exit_code) < 0 ||
-        js_pack_u32(buf, outcome->signal) < 0 ||
-        js_pack_u32(buf, (uint32_t)outcome->step) < 0 ||
-        js_pack_u32(buf, (uint32_t)outcome->step_errno) < 0 ||
-        js_pack_u32(buf, (uint32_t)outcome->cause) < 0)
+    char *at = js_buf_extend(buf, 7 * sizeof(uint64_t) + 5 * sizeof(uint32_t));
+    if (!at)
         return -1;
+    at = js_put_i64(at, outcome->start_unix_ns);
+    at = js_put_i64(at, outcome->run_ns);
+    at = js_put_i64(at, outcome->user_cpu_ns);
+    at = js_put_i64(at, outcome->system_cpu_ns);
+    at = js_put_u64(at, outcome->max_rss_bytes);
+    at = js_put_u64(at, outcome->out_bytes);
+    at = js_put_u64(at, outcome->err_bytes);
+    at = js_put_u32(at, outcome->exit_code);
+    at = js_put_u32(at, outcome->signal);
+    at = js_put_u32(at, (uint32_t)outcome->step);
+    at = js_put_u32(at, (uint32_t)outcome->step_errno);
+    js_put_u32(at, (uint32_t)outcome->cause);
     return 0;
 }
 

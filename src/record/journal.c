@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 enum {
-    VERSION = 1,
+    VERSION = 2,
     /* Behind the end of the file so much is reserved, and again when less than
      * half of it is left: some thousand records. */
     ROOM = 1024 * 1024,
@@ -844,6 +844,8 @@ static int add_name(struct js_journal *journal, uint64_t id, const char *name)
 int js_journal_add_news(struct js_journal *journal,
                         const struct js_resume_news *news)
 {
+    if (journal->config.is_read_only)
+        return 0;
     switch (news->change) {
     case JS_RESUME_ACCEPTED:
         return gather_job(journal, news);

@@ -5,16 +5,16 @@
  * and its lock. Filled into a ledger (core/ledger.h) when it is opened; what
  * happens from then on is appended. Nothing is ever overwritten.
  *
- * THE FORMAT, version 1
+ * THE FORMAT, version 2
  *
  * Text, one record a line, which ends in a newline. A record is the checksum of
- * the rest (CRC-32, base/crc32.h; eight lower-case hexadecimal digits), a
+ * the rest (CRC-32 as zlib has it; eight lower-case hexadecimal digits), a
  * blank, and the rest: a word and its fields, separated by single blanks.
  * Numbers are decimal without sign; times are microseconds (_us); a final field
  * in capitals takes the rest of the line and is escaped as js_buf_escape()
  * does. The first record, and no other, is
  *
- *     jobsched-journal 1
+ *     jobsched-journal 2
  *
  * and the others are
  *

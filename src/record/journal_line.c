@@ -1,11 +1,11 @@
 #include "record/journal_line.h"
 
 #include "base/clock.h"
-#include "base/crc32.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
+#include <zlib.h>
 
 enum { CRC_DIGITS = 8, IDENTITY_DIGITS = 32 };
 
@@ -31,23 +31,38 @@ enum { WORDS = sizeof(words) / sizeof(words[0]) };
 
 /* ---------------------------------------------------------------- writing */
 
-/* Numbers are most of a journal, and printf is slow at them. */
-static int put_number(struct js_buf *buf, uint64_t number)
+static uint32_t checksum(const char *bytes, size_t len)
 {
-    char digits[24];
+    return (uint32_t)crc32_z(0, (const unsigned char *)bytes, len);
+}
+
+enum { NUMBER_MAX = 21 }; /* bytes: a blank and the digits */
+
+/* Numbers are most of a journal, and printf is slow at them. Returns what comes
+ * behind. */
+static char *write_number(char *to, uint64_t number)
+{
+    static const char pairs[] =
+        "00010203040506070809101112131415161718192021222324"
+        "25262728293031323334353637383940414243444546474849"
+        "50515253545556575859606162636465666768697071727374"
+        "75767778798081828384858687888990919293949596979899";
+    char digits[NUMBER_MAX];
     size_t at = sizeof(digits);
-    do {
-        digits[--at] = (char)('0' + number % 10);
-        number /= 10;
-    } while (number > 0);
+    for (; number >= 10; number /= 100)
+        memcpy(&digits[at -= 2], &pairs[number % 100 * 2], 2);
+    if (number > 0 || at == sizeof(digits))
+        digits[--at] = (char)('0' + number);
     digits[--at] = ' ';
-    return js_buf_append(buf, digits + at, sizeof(digits) - at);
+    memcpy(to, digits + at, sizeof(digits) - at);
+    return to + sizeof(digits) - at;
 }
 
 static void put_hex(char *to, uint64_t number, int digits)
 {
+    static const char hex[] = "0123456789abcdef";
     for (int i = digits - 1; i >= 0; i--, number >>= 4)
-        to[i] = "0123456789abcdef"[number & 0xf];
+        to[i] = hex[number & 0xf];
 }
 
 static int put_identity(struct js_buf *buf, const struct js_identity *identity)
@@ -73,11 +88,18 @@ static uint64_t us_of(int64_t ns)
 static int put_numbers(struct js_buf *buf, const uint64_t *numbers,
                        size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (put_number(buf, numbers[i]) < 0)
-            return -1;
-    }
+    if (js_buf_reserve(buf, count * NUMBER_MAX) < 0)
+        return -1;
+    char *end = buf->data + buf->len;
+    for (size_t i = 0; i < count; i++)
+        end = write_number(end, numbers[i]);
+    buf->len = (size_t)(end - buf->data);
     return 0;
+}
+
+static int put_number(struct js_buf *buf, uint64_t number)
+{
+    return put_numbers(buf, &number, 1);
 }
 
 static int put_attempt(struct js_buf *buf, const struct js_line *line)
@@ -167,7 +189,7 @@ int js_line_format(struct js_buf *buf, const struct js_line *line)
     }
     const char *rest = buf->data + start + CRC_DIGITS + 1;
     size_t len = (size_t)(buf->data + buf->len - rest);
-    put_hex(buf->data + start, js_crc32(rest, len), CRC_DIGITS);
+    put_hex(buf->data + start, checksum(rest, len), CRC_DIGITS);
     buf->data[buf->len++] = '\n';
     return 0;
 }
@@ -406,7 +428,7 @@ int js_line_parse(const char *bytes, size_t len, struct js_line *ret)
     uint32_t crc = (uint32_t)get_hex(&reader, CRC_DIGITS);
     get_blank(&reader);
     if (!reader.is_bad &&
-        js_crc32(reader.at, (size_t)(reader.end - reader.at)) == crc) {
+        checksum(reader.at, (size_t)(reader.end - reader.at)) == crc) {
         enum js_line_kind kind = get_word(&reader);
         /* Not the lists, which are long. */
         memset(ret, 0, offsetof(struct js_line, ids));

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PIECE = 1024 * 1024, VERSION = 1 };
+enum { PIECE = 1024 * 1024, VERSION = 2 };
 
 struct loading {
     const char *name;

@@ -33,8 +33,9 @@ make_with() { # ARGUMENT...
 
 @test "build: make install puts program, library and header below DESTDIR" {
     make_with install DESTDIR="$PWD/dest" PREFIX=/usr
-    equal "$(cd dest && find . -type f -printf '%m %P\n' | sort | xargs)" \
-        '644 usr/include/jobsched.h 644 usr/lib/libjobsched.a 755 usr/bin/jobsched'
+    local want='644 usr/include/jobsched.h 644 usr/lib/libjobsched.a'
+    want+=' 644 usr/lib/pkgconfig/jobsched.pc 755 usr/bin/jobsched'
+    equal "$(cd dest && find . -type f -printf '%m %P\n' | sort | xargs)" "$want"
     cmp dest/usr/bin/jobsched "$JOBSCHED"
     cmp dest/usr/include/jobsched.h "$ROOT/include/jobsched.h"
     contains <(dest/usr/bin/jobsched --version) '^jobsched [0-9]'
@@ -43,9 +44,10 @@ make_with() { # ARGUMENT...
     flags=$(grep -oE -- '-fsanitize=[^ ]*|--coverage' \
         "${JS_HELPERS%/helpers}/flags") || true
     # shellcheck disable=SC2046,SC2086
-    mpicc -std=c11 -Idest/usr/include $flags \
-        "$ROOT/tests/system/helpers/embed/example.c" -Ldest/usr/lib \
-        -ljobsched $(pkg-config --libs hwloc) -o example
+    mpicc -std=c11 $flags "$ROOT/tests/system/helpers/embed/example.c" \
+        $(PKG_CONFIG_PATH=$PWD/dest/usr/lib/pkgconfig PKG_CONFIG_SYSROOT_DIR=$PWD/dest \
+            PKG_CONFIG_ALLOW_SYSTEM_LIBS=1 PKG_CONFIG_ALLOW_SYSTEM_CFLAGS=1 \
+            pkg-config --cflags --libs jobsched) -o example
 }
 
 @test "build: make deps on another system names the packages and stops" {

@@ -14,7 +14,7 @@ build_example() {
     # shellcheck disable=SC2046,SC2086
     mpicc -std=c11 -Wall -Wextra -Wpedantic -Werror -Iinclude $flags \
         "$ROOT/tests/system/helpers/embed/example.c" \
-        "$build/libjobsched.a" $(pkg-config --libs hwloc) -o example
+        "$build/libjobsched.a" $(pkg-config --libs hwloc zlib) -o example
     JOBSCHED=$PWD/example
 }
 
