@@ -57,12 +57,13 @@ static bool can_write(void)
     return poll(&fd, 1, 0) == 1 && (fd.revents & POLLOUT);
 }
 
-static int run(const struct jobsched_config *config)
+static int run(const struct js_options *options)
 {
     struct jobsched_result result;
-    jobsched_run(config, &result);
+    jobsched_run(&options->config, &result);
     bool is_heard = !result.is_abrupt || can_write();
-    if (result.summary[0] && is_heard)
+    bool is_told = !options->is_quiet || result.status != JOBSCHED_SUCCEEDED;
+    if (result.summary[0] && is_heard && is_told)
         fprintf(stderr, "jobsched: %s\n", result.summary);
     if (result.error[0] && is_heard)
         fprintf(stderr, "jobsched: %s%s\n",
@@ -88,5 +89,5 @@ int main(int argc, char **argv)
     case JS_ACTION_RUN:
         break;
     }
-    return run(&options.config);
+    return run(&options);
 }

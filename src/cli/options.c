@@ -375,6 +375,15 @@ static int set_verbose(struct js_options *options, const char *value,
     return 0;
 }
 
+static int set_quiet(struct js_options *options, const char *value,
+                     struct js_err *err)
+{
+    (void)value;
+    (void)err;
+    options->is_quiet = true;
+    return 0;
+}
+
 static int set_help(struct js_options *options, const char *value,
                     struct js_err *err)
 {
@@ -460,6 +469,9 @@ static const struct option_row rows[] = {
      "write a line for each job, in GNU parallel's columns"},
     {"verbose", 'v', NULL, set_verbose,
      "say on stdout when jobs are dispatched, run, finished"},
+    {"quiet", 'q', NULL, set_quiet,
+     "no summary of a run that succeeds, and no such lines\n"
+     "of the demonstration"},
 
     {NULL, 0, NULL, NULL, "Limits:"},
     {"tmpdir", 0, "DIR", set_tmpdir,
@@ -584,7 +596,8 @@ static int take_words(char **words, struct js_options *options,
     if (!words[0] && options->config.action != JOBSCHED_RUN)
         return js_err_set(err, "--check and --dry-run want a job file");
     if (!words[0]) {
-        options->config.trace = true; /* the demonstration is its trace */
+        /* The demonstration is its trace. */
+        options->config.trace |= !options->is_quiet;
         return 0;
     }
     if (words[1])

@@ -19,6 +19,7 @@ struct js_options {
     enum js_action action;
     struct jobsched_config config; /* strings borrowed from argv */
     bool is_demo_changed;          /* an option for the demonstration alone */
+    bool is_quiet;                 /* no summary of a run that succeeded */
 };
 
 /*

@@ -8,12 +8,12 @@
 #include <string.h>
 
 enum {
-    AHEAD_MAX = 8,          /* jobs given ahead of time, at most */
-    LEVELS = AHEAD_MAX + 1, /* 0: has a free slot; n: n-1 jobs ahead */
-    RUN_TIME_WEIGHT = 8,    /* the average follows the last eight or so */
-    MEDIAN_LEAST = 3,       /* run times before there is a median */
-    REFUSED_MAX = 8,        /* needs remembered within one look */
+    LEVELS = JS_PLAN_AHEAD_MAX + 1, /* 0: has a free slot; n: n-1 jobs ahead */
+    RUN_TIME_WEIGHT = 8, /* the average follows the last eight or so */
+    MEDIAN_LEAST = 3,    /* run times before there is a median */
+    REFUSED_MAX = 8,     /* needs remembered within one look */
 };
+_Static_assert(LEVELS <= 64, "struct js_plan has a bit for each");
 
 struct assignment {
     uint64_t ticket;
@@ -27,8 +27,9 @@ struct slave {
     uint32_t unacknowledged;
     bool is_lost;
     bool is_stuck;    /* gave jobs back: nothing ahead before its next end */
+    bool is_recalled; /* ... and has not yet answered */
     uint32_t special; /* of its jobs: those that are not plain */
-    uint32_t count;   /* of assignments; room for slots + AHEAD_MAX */
+    uint32_t count;   /* of assignments; room for slots + JS_PLAN_AHEAD_MAX */
     uint32_t slotted; /* of these: with a grant */
     struct assignment *assignments; /* by ticket */
     /* In the list of its level, if it has room and credit. */
@@ -56,14 +57,19 @@ struct js_plan {
     bool is_stopped;
     uint64_t failures;
     uint64_t assigned;
+    uint64_t ahead; /* of these: without a grant */
     uint64_t next_ticket;
-    int64_t run_ns; /* a moving average; -1: none has ended yet */
+    int64_t run_ns;   /* a moving average; -1: none has ended yet */
+    int64_t short_ns; /* the same, of the shortest; 0: none has ended yet */
     struct js_median median;
     struct slave **slaves; /* by number; NULL where there is none */
     unsigned slave_end;    /* one more than the highest number */
     unsigned live_slaves;
     uint64_t live_slots;
     struct level levels[LEVELS];
+    uint64_t filled;  /* a bit for each level that has a slave */
+    unsigned idle;    /* slaves in level 0 */
+    unsigned recalls; /* unanswered */
     uint64_t steps;
 };
 
@@ -121,8 +127,16 @@ static void leave_level(struct js_plan *plan, struct slave *slave)
     struct level *level = &plan->levels[slave->level];
     *(slave->prev ? &slave->prev->next : &level->first) = slave->next;
     *(slave->next ? &slave->next->prev : &level->last) = slave->prev;
+    if (!level->first)
+        plan->filled &= ~(UINT64_C(1) << slave->level);
+    plan->idle -= slave->level == 0;
     slave->next = slave->prev = NULL;
     slave->level = -1;
+}
+
+static uint32_t ahead_of(const struct slave *slave)
+{
+    return slave->count - slave->slotted;
 }
 
 /* Ahead of time only where every slot runs a plain job: so it is known which
@@ -133,9 +147,9 @@ static int level_of(const struct js_plan *plan, const struct slave *slave)
         return -1;
     if (slave->slotted < slave->slots)
         return js_pool_free_slots(plan->pool, slave->number) > 0 ? 0 : -1;
-    uint32_t ahead = slave->count - slave->slotted;
-    if (ahead >= AHEAD_MAX || slave->is_stuck || slave->special > 0 ||
-        js_pool_is_reserved(plan->pool, slave->number))
+    uint32_t ahead = ahead_of(slave);
+    if (ahead >= JS_PLAN_AHEAD_MAX || slave->is_stuck || slave->is_recalled ||
+        slave->special > 0 || js_pool_is_reserved(plan->pool, slave->number))
         return -1;
     return (int)ahead + 1;
 }
@@ -152,6 +166,8 @@ static void place_slave(struct js_plan *plan, struct slave *slave)
     slave->prev = level->last;
     *(level->last ? &level->last->next : &level->first) = slave;
     level->last = slave;
+    plan->filled |= UINT64_C(1) << slave->level;
+    plan->idle += slave->level == 0;
 }
 
 /* How many jobs a slave may have ahead of time. */
@@ -160,8 +176,8 @@ static int ahead_allowed(const struct js_plan *plan)
     /* With a limit of failures the end of each job decides about the next. */
     if (plan->run_ns < 0 || plan->config.failures > 0)
         return 0;
-    if (plan->run_ns <= JS_PLAN_AHEAD_NS / AHEAD_MAX)
-        return AHEAD_MAX;
+    if (plan->run_ns <= JS_PLAN_AHEAD_NS / JS_PLAN_AHEAD_MAX)
+        return JS_PLAN_AHEAD_MAX;
     return (int)(JS_PLAN_AHEAD_NS / plan->run_ns);
 }
 
@@ -169,10 +185,13 @@ static int ahead_allowed(const struct js_plan *plan)
  * with the fewest ahead, else NULL. */
 static struct slave *slave_with_room(const struct js_plan *plan, unsigned avoid)
 {
-    int levels = ahead_allowed(plan) + 1;
-    for (int i = 0; i < levels; i++) {
-        struct slave *slave = plan->levels[i].first;
-        if (slave && slave->number == avoid)
+    int highest = ahead_allowed(plan);
+    for (uint64_t left = plan->filled; left; left &= left - 1) {
+        int level = __builtin_ctzll(left);
+        if (level > highest)
+            break;
+        struct slave *slave = plan->levels[level].first;
+        if (slave->number == avoid)
             slave = slave->next;
         if (slave)
             return slave;
@@ -232,7 +251,7 @@ int js_plan_add_slave(struct js_plan *plan, unsigned number, uint32_t slots)
     if (!slave)
         return -1;
     slave->assignments =
-        calloc((size_t)slots + AHEAD_MAX, sizeof(*slave->assignments));
+        calloc((size_t)slots + JS_PLAN_AHEAD_MAX, sizeof(*slave->assignments));
     if (!slave->assignments) {
         free_slave(slave);
         return -1;
@@ -267,8 +286,9 @@ bool js_plan_wants_jobs(const struct js_plan *plan)
     if (plan->config.is_ordered && !plan->config.is_stream)
         return true;
     /* Enough for every slave to be filled between two turns of the master. */
-    return plan->ready.count < plan->config.round_size + plan->live_slots +
-                                   (uint64_t)AHEAD_MAX * plan->live_slaves;
+    return plan->ready.count <
+           plan->config.round_size + plan->live_slots +
+               (uint64_t)JS_PLAN_AHEAD_MAX * plan->live_slaves;
 }
 
 /* ------------------------------------------------- what the graph says */
@@ -353,6 +373,7 @@ static struct js_plan_decision assign(struct js_plan *plan, struct slave *slave,
     slave->special += !js_job_is_plain(job);
     slave->slotted += grant->rank > 0;
     plan->assigned++;
+    plan->ahead += grant->rank == 0;
     place_slave(plan, slave);
     if (!js_job_is_plain(job))
         place_neighbours(plan, slave->number);
@@ -530,6 +551,36 @@ static struct js_plan_decision assign_next(struct js_plan *plan)
     return (struct js_plan_decision){.step = JS_PLAN_NOTHING};
 }
 
+/* ------------------------------------------------- recalling */
+
+/* The one with the most ahead, NULL if nobody has. */
+static struct slave *most_ahead(const struct js_plan *plan)
+{
+    struct slave *most = NULL;
+    for (unsigned i = 0; plan->ahead > 0 && i < plan->slave_end; i++) {
+        struct slave *slave = plan->slaves[i];
+        if (slave && !slave->is_lost && !slave->is_recalled &&
+            ahead_of(slave) > (most ? ahead_of(most) : 0))
+            most = slave;
+    }
+    return most;
+}
+
+/* Work for a free slot: half of what the slave with the most has ahead. */
+static struct js_plan_decision recall(struct js_plan *plan)
+{
+    bool is_wanted = plan->recalls < plan->idle && !plan->dispatched.head;
+    struct slave *slave = is_wanted ? most_ahead(plan) : NULL;
+    if (!slave)
+        return (struct js_plan_decision){.step = JS_PLAN_NOTHING};
+    uint32_t count = (ahead_of(slave) + 1) / 2;
+    slave->is_recalled = true;
+    plan->recalls++;
+    place_slave(plan, slave);
+    return (struct js_plan_decision){
+        .step = JS_PLAN_RECALL, .slave = slave->number, .count = count};
+}
+
 struct js_plan_decision js_plan_next(struct js_plan *plan)
 {
     struct js_plan_decision next = {.step = JS_PLAN_NOTHING};
@@ -552,7 +603,7 @@ struct js_plan_decision js_plan_next(struct js_plan *plan)
         return announce(plan);
     }
     plan->is_dry = true;
-    return next;
+    return recall(plan);
 }
 
 /* ------------------------------------------------- news */
@@ -582,6 +633,7 @@ static bool take_back(struct js_plan *plan, struct slave *slave,
         slave->slotted -= ret->grant.rank > 0;
         slave->special -= !js_job_is_plain(ret->job);
         plan->assigned--;
+        plan->ahead -= ret->grant.rank == 0;
         return true;
     }
     return false;
@@ -609,6 +661,7 @@ static void hand_on(struct js_plan *plan, struct slave *slave,
             continue;
         next->grant = ended->grant;
         slave->slotted++;
+        plan->ahead--;
         return;
     }
     release(plan, slave, ended);
@@ -618,9 +671,12 @@ static void learn_run_time(struct js_plan *plan,
                            const struct js_outcome *outcome)
 {
     if (plan->run_ns < 0)
-        plan->run_ns = outcome->run_ns;
+        plan->run_ns = plan->short_ns = outcome->run_ns;
     else
         plan->run_ns += (outcome->run_ns - plan->run_ns) / RUN_TIME_WEIGHT;
+    plan->short_ns += (outcome->run_ns - plan->short_ns) / RUN_TIME_WEIGHT;
+    if (plan->short_ns > outcome->run_ns)
+        plan->short_ns = outcome->run_ns;
     if (js_outcome_succeeded(outcome))
         js_median_add(&plan->median, outcome->run_ns);
 }
@@ -695,6 +751,16 @@ void js_plan_returned(struct js_plan *plan, unsigned number, uint64_t ticket)
     place_slave(plan, slave);
 }
 
+void js_plan_recalled(struct js_plan *plan, unsigned number)
+{
+    struct slave *slave = find_slave(plan, number);
+    if (!slave || !slave->is_recalled)
+        return;
+    slave->is_recalled = false;
+    plan->recalls--;
+    place_slave(plan, slave);
+}
+
 void js_plan_lost(struct js_plan *plan, unsigned number)
 {
     struct slave *slave = find_slave(plan, number);
@@ -711,6 +777,7 @@ void js_plan_lost(struct js_plan *plan, unsigned number)
         lost.job->lost++;
         dispatch_again(plan, lost.job);
     }
+    js_plan_recalled(plan, number);
     plan->live_slaves--;
     plan->live_slots -= slave->slots;
     js_pool_drop(plan->pool, number);
@@ -754,9 +821,25 @@ uint64_t js_plan_assigned(const struct js_plan *plan)
     return plan->assigned;
 }
 
-int64_t js_plan_run_ns(const struct js_plan *plan)
+int64_t js_plan_lead_ns(const struct js_plan *plan)
 {
-    return plan->run_ns;
+    int64_t least_ns = INT64_MAX;
+    for (unsigned i = 0; i < plan->slave_end; i++) {
+        const struct slave *slave = plan->slaves[i];
+        if (!slave || slave->is_lost)
+            continue;
+        if (ahead_of(slave) == 0)
+            return 0;
+        int64_t lead_ns = ahead_of(slave) * plan->run_ns / slave->slots;
+        if (lead_ns < least_ns)
+            least_ns = lead_ns;
+    }
+    return least_ns == INT64_MAX ? 0 : least_ns;
+}
+
+int64_t js_plan_short_ns(const struct js_plan *plan)
+{
+    return plan->short_ns;
 }
 
 uint64_t js_plan_steps(const struct js_plan *plan)

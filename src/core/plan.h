@@ -11,7 +11,7 @@
  *     READY --its round opens--> DISPATCHED --there is room--> ASSIGNED
  *     ASSIGNED --ended--> handed back; and a copy DISPATCHED, if it failed and
  *         has retries left
- *     ASSIGNED --returned unstarted--> DISPATCHED
+ *     ASSIGNED --returned unstarted, recalled or not--> DISPATCHED
  *     ASSIGNED --its slave is lost--> DISPATCHED, with the next attempt
  *
  * Order: higher priority first; then, with longest_first, the longest known
@@ -27,13 +27,15 @@
  * between two of them; how many follows from the run times seen so far. A job
  * given ahead takes over the slot of that slave's plain job that ends next,
  * first given, first served: master and slave conclude the same from the order
- * of messages. Any other job is given a grant by the pool, never ahead of time.
+ * of messages. When a slot is free and there is nothing else for it, jobs that
+ * another slave has ahead are recalled for it: so no core waits at the end.
+ * Any other job is given a grant by the pool, never ahead of time.
  * The first dispatched job that does not fit gets the pool's reservation until
  * it runs, so that it is not starved; those behind it fill in where they cannot
  * delay it. At most JS_PLAN_WINDOW dispatched jobs wait for room.
  *
- * Never are there more than JS_PLAN_CREDIT jobs sent to a slave that it has not
- * yet acknowledged: that is what keeps MPI_Send from waiting for it.
+ * Never are there more than JS_PLAN_CREDIT jobs given to a slave that it has
+ * not yet acknowledged.
  *
  * A job that failed runs again on another slave, as long as there is another
  * that could run it.
@@ -49,14 +51,19 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { JS_PLAN_CREDIT = 10, JS_PLAN_WINDOW = 1000 };
+enum {
+    JS_PLAN_CREDIT = 64,
+    JS_PLAN_AHEAD_MAX = 63, /* jobs that a slave may have ahead of time */
+    JS_PLAN_WINDOW = 1000,
+};
 
 /*
  * How much work, by the run times seen so far, a slave may have at hand beyond
- * what it runs. It covers the time until the master has heard of an end and
- * answered; more would only be in the wrong place when a job turns out long.
+ * what it runs. It covers many times what it takes until the master has heard
+ * of an end and answered, so that it need not be told of each; what is in the
+ * wrong place when a job turns out long is recalled.
  */
-#define JS_PLAN_AHEAD_NS (50 * INT64_C(1000000))
+#define JS_PLAN_AHEAD_NS (200 * INT64_C(1000000))
 
 struct js_plan_config {
     uint32_t round_size; /* jobs, at least 1 */
@@ -104,6 +111,9 @@ enum js_plan_step {
     JS_PLAN_DISPATCH, /* a round opens: *ret.job is one of it (told one by one,
                          all of a round before any of it is assigned) */
     JS_PLAN_ASSIGN,   /* send ret.job to ret.slave under ret.ticket */
+    JS_PLAN_RECALL,   /* ret.slave is to return up to ret.count jobs that it has
+                         not begun, and then to be told by
+                         js_plan_recalled() */
     JS_PLAN_SKIP,     /* ret.skipped will never run, because ret.parent failed
                          or was skipped; the caller owns it */
     JS_PLAN_NO_MEMORY,
@@ -120,6 +130,7 @@ struct js_plan_decision {
                                      until the next call */
     struct js_job *skipped;
     uint64_t parent; /* as the graph calls it */
+    uint32_t count;
 };
 
 /* The next thing to do. Call it until it says JS_PLAN_NOTHING. */
@@ -186,6 +197,9 @@ int64_t js_plan_median_ns(const struct js_plan *plan);
  * stale ticket is ignored. */
 void js_plan_returned(struct js_plan *plan, unsigned number, uint64_t ticket);
 
+/* The slave has returned what it could of what was recalled. */
+void js_plan_recalled(struct js_plan *plan, unsigned number);
+
 /* The slave is gone: its jobs run again elsewhere, as their next attempt.
  * An unknown slave is ignored. */
 void js_plan_lost(struct js_plan *plan, unsigned number);
@@ -195,8 +209,13 @@ void js_plan_lost(struct js_plan *plan, unsigned number);
 uint64_t js_plan_held(const struct js_plan *plan);
 uint64_t js_plan_assigned(const struct js_plan *plan);
 
-/* How long jobs ran lately, on average; -1 before the first has ended. */
-int64_t js_plan_run_ns(const struct js_plan *plan);
+/* How long every slave still has work without hearing from the master, by the
+ * run times seen so far; 0 if one of them has none ahead. */
+int64_t js_plan_lead_ns(const struct js_plan *plan);
+
+/* How short a job may be, by the run times lately: quick to become less, slow
+ * to become more. 0 before the first has ended. */
+int64_t js_plan_short_ns(const struct js_plan *plan);
 
 /* How many dispatched jobs all calls so far have looked at to find one for
  * which there is room. For tests. */

@@ -339,11 +339,11 @@ static int receive(void *self, struct js_message *ret, struct js_err *err)
 int64_t js_backoff_ns(int64_t idle_ns)
 {
     int64_t pause_ns = idle_ns / 4;
-    int64_t limit_ns = idle_ns / 1000;
+    int64_t limit_ns = idle_ns / 2000;
     if (limit_ns < JS_NS_PER_MS)
         limit_ns = JS_NS_PER_MS;
-    if (limit_ns > 5 * JS_NS_PER_MS)
-        limit_ns = 5 * JS_NS_PER_MS;
+    if (limit_ns > JS_LINK_PAUSE_NS)
+        limit_ns = JS_LINK_PAUSE_NS;
     if (pause_ns > limit_ns)
         pause_ns = limit_ns;
     return pause_ns < 20 * JS_NS_PER_US ? 20 * JS_NS_PER_US : pause_ns;

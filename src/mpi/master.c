@@ -11,10 +11,11 @@
 
 enum {
     UNWRITTEN_MAX = 16 * 1024 * 1024, /* bytes */
-    LOOKS_A_JOB = 4,
+    LOOKS = 4,     /* in the time for which all slaves have work */
+    PAUSES = 2000, /* in the time that jobs take */
 };
 
-static const int64_t patience_most_ns = JS_NS_PER_MS / 2;
+static const int64_t patience_most_ns = 5 * JS_NS_PER_MS;
 
 /* A turn that took longer was not spent listening. */
 static const int64_t listening_most_ns = 100 * JS_NS_PER_MS;
@@ -374,35 +375,46 @@ static int take_ack(struct js_master *master, const struct js_message *message,
     return 0;
 }
 
-static int take_done(struct js_master *master, const struct js_message *message,
-                     struct js_err *err)
+/* An attempt of a job has ended. */
+static int take_end(struct js_master *master, unsigned slave,
+                    const struct js_wire_done *done, struct js_err *err)
 {
-    struct js_wire_done done;
-    unsigned slave = (unsigned)message->peer;
-    if (js_wire_unpack_done(message->bytes, message->len, &done) < 0)
-        return js_err_set(err, "slave %u sent a bad DONE", slave);
-    js_plan_acknowledged(
-        master->plan, slave,
-        js_peer_acknowledge_jobs(&master->peers[slave], done.jobs));
     struct js_job *job;
     enum js_plan_verdict verdict =
-        js_plan_ended(master->plan, slave, done.ticket, &done.outcome, &job);
+        js_plan_ended(master->plan, slave, done->ticket, &done->outcome, &job);
     if (verdict == JS_PLAN_STALE)
         return 0; /* its job was given to another */
     bool is_retried = verdict == JS_PLAN_RETRIED;
     /* One that was stopped is left, as it was before. */
-    bool is_over = !is_retried && done.outcome.cause != JS_CAUSE_STOPPED;
+    bool is_over = !is_retried && done->outcome.cause != JS_CAUSE_STOPPED;
     master->ended += is_over;
     struct js_finish finish = {.job = job,
-                               .outcome = done.outcome,
+                               .outcome = done->outcome,
                                .fate =
                                    is_retried ? JS_FATE_RETRIED : JS_FATE_ENDED,
                                .slave = slave,
                                .cores = job->need.cores,
                                .host = js_master_host(master, slave)};
-    if (js_delivery_add(master->config.delivery, &finish, done.ticket,
-                        done.captured, done.inlined) < 0)
+    if (js_delivery_add(master->config.delivery, &finish, done->ticket,
+                        done->captured, done->inlined) < 0)
         return no_memory(err);
+    return 0;
+}
+
+static int take_done(struct js_master *master, const struct js_message *message,
+                     struct js_err *err)
+{
+    struct js_peer *peer = &master->peers[message->peer];
+    struct js_cursor cursor = js_cursor_of(message->bytes, message->len);
+    while (cursor.left > 0) {
+        struct js_wire_done done;
+        if (js_wire_unpack_done(&cursor, &done) < 0)
+            return js_err_set(err, "slave %d sent a bad DONE", message->peer);
+        js_plan_acknowledged(master->plan, (unsigned)message->peer,
+                             js_peer_acknowledge_jobs(peer, done.jobs));
+        if (take_end(master, (unsigned)message->peer, &done, err) < 0)
+            return -1;
+    }
     return 0;
 }
 
@@ -419,10 +431,14 @@ void js_master_finished(struct js_master *master,
 static int take_back(struct js_master *master, const struct js_message *message,
                      struct js_err *err)
 {
-    uint64_t ticket;
-    if (js_wire_unpack_number(message->bytes, message->len, &ticket) < 0)
-        return js_err_set(err, "slave %d sent a bad BACK", message->peer);
-    js_plan_returned(master->plan, (unsigned)message->peer, ticket);
+    unsigned slave = (unsigned)message->peer;
+    struct js_wire_back back;
+    if (js_wire_unpack_back(message->bytes, message->len, &back) < 0)
+        return js_err_set(err, "slave %u sent a bad BACK", slave);
+    for (size_t i = 0; i < back.count; i++)
+        js_plan_returned(master->plan, slave, js_wire_back_ticket(&back, i));
+    if (back.is_answer)
+        js_plan_recalled(master->plan, slave);
     return 0;
 }
 
@@ -653,7 +669,7 @@ static int assign_job(struct js_master *master,
         return no_memory(err);
     if (master->first_assignment_ns == JS_NEVER_NS)
         master->first_assignment_ns = master->now_ns;
-    return pump(master, peer, err);
+    return 0;
 }
 
 static int skip_job(struct js_master *master,
@@ -680,6 +696,8 @@ static int follow(struct js_master *master, const struct js_plan_decision *next,
         return assign_job(master, next, err);
     case JS_PLAN_SKIP:
         return skip_job(master, next, err);
+    case JS_PLAN_RECALL:
+        return js_peer_recall(&master->peers[next->slave], next->count, err);
     case JS_PLAN_NOTHING:
     case JS_PLAN_NO_MEMORY:
         break;
@@ -884,12 +902,20 @@ int js_master_turn(struct js_master *master, struct js_err *err)
 
 /* ---------------------------------------------------------------- the run */
 
-/* While jobs are short the slaves have some ahead, so that the master may look
- * a few times a job; while they are long, as its link does by itself. */
+/* While all slaves have work ahead nobody waits for the master; and while jobs
+ * are long, not for a two-thousandth of that. */
 static int64_t patience_ns(const struct js_master *master)
 {
-    int64_t patience = js_plan_run_ns(master->plan) / LOOKS_A_JOB;
-    return patience < patience_most_ns ? patience : patience_most_ns;
+    int64_t patience = js_plan_lead_ns(master->plan) / LOOKS;
+    int64_t long_ns = js_plan_short_ns(master->plan) / PAUSES;
+    if (js_delivery_is_fetching(master->config.delivery))
+        return 0;
+    if (patience > patience_most_ns)
+        patience = patience_most_ns;
+    if (long_ns > JS_LINK_PAUSE_NS)
+        long_ns = JS_LINK_PAUSE_NS;
+    /* Less than that is what the link does by itself. */
+    return long_ns > patience && long_ns > JS_NS_PER_MS ? long_ns : patience;
 }
 
 /* There are jobs to be read that nobody has to be waited for. */

@@ -58,6 +58,11 @@ int js_peer_fetch(struct js_peer *peer, const struct js_wire_fetch *fetch,
                        js_wire_pack_fetch(&peer->out, fetch), err);
 }
 
+int js_peer_recall(struct js_peer *peer, uint32_t count, struct js_err *err)
+{
+    return send_number(peer, JS_TAG_RECALL, count, err);
+}
+
 int js_peer_limit(struct js_peer *peer, int64_t timeout_ns, struct js_err *err)
 {
     return send_number(peer, JS_TAG_LIMIT, (uint64_t)timeout_ns, err);
@@ -149,26 +154,67 @@ static const char *text_of(const struct js_parcel *parcel, size_t *ret_len)
     return parcel->grant_len > 0 ? parcel->grant.data : job->text;
 }
 
+/* All but its text; which is returned. */
+static const char *write_head(const struct js_parcel *parcel,
+                              uint32_t inline_max, struct js_wire_job *ret)
+{
+    size_t len;
+    const char *text = text_of(parcel, &len);
+    js_wire_job_of(ret, parcel->job, parcel->ticket, parcel->slot);
+    ret->text_len = (uint32_t)len;
+    ret->grant_len = parcel->grant_len;
+    ret->data_limit_bytes = parcel->data_limit_bytes;
+    ret->inline_max = inline_max;
+    return text;
+}
+
+static void drop_parcels(struct js_peer *peer, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        js_buf_release(&peer->parcels[i].grant);
+    peer->parcel_count -= count;
+    memmove(&peer->parcels[0], &peer->parcels[count],
+            peer->parcel_count * sizeof(peer->parcels[0]));
+    peer->jobs_sent += count;
+    peer->text = NULL;
+}
+
 /* Sends the first parcel; its text, if that is long, has gone before. */
 static int send_parcel(struct js_peer *peer, uint32_t inline_max,
                        struct js_err *err)
 {
-    struct js_parcel parcel = peer->parcels[0];
     struct js_wire_job wire;
-    size_t len;
-    const char *text = text_of(&parcel, &len);
-    js_wire_job_of(&wire, parcel.job, parcel.ticket, parcel.slot);
-    wire.text_len = (uint32_t)len;
-    wire.grant_len = parcel.grant_len;
-    wire.data_limit_bytes = parcel.data_limit_bytes;
-    wire.inline_max = inline_max;
-    if (len <= JS_WIRE_JOB_TEXT)
-        memcpy(wire.text, text, len);
-    memmove(&peer->parcels[0], &peer->parcels[1],
-            --peer->parcel_count * sizeof(parcel));
-    peer->text = NULL;
-    js_buf_release(&parcel.grant);
+    const char *text = write_head(&peer->parcels[0], inline_max, &wire);
+    if (wire.text_len <= JS_WIRE_JOB_TEXT)
+        memcpy(wire.text, text, wire.text_len);
+    drop_parcels(peer, 1);
     return js_link_send_job(peer->link, peer->rank, &wire, err);
+}
+
+static size_t length_of(const struct js_parcel *parcel)
+{
+    size_t len;
+    text_of(parcel, &len);
+    return len;
+}
+
+/* As many as are enough for one message, up to one whose text goes alone. */
+static int send_batch(struct js_peer *peer, uint32_t inline_max,
+                      struct js_err *err)
+{
+    unsigned count = 0;
+    int rc = 0;
+    while (rc == 0 && count < peer->parcel_count &&
+           peer->out.len < JS_WIRE_BATCH &&
+           length_of(&peer->parcels[count]) <= JS_WIRE_BATCH_TEXT) {
+        struct js_wire_job wire;
+        const char *text =
+            write_head(&peer->parcels[count++], inline_max, &wire);
+        rc = js_wire_pack_job(&peer->out, &wire, text);
+    }
+    drop_parcels(peer, count);
+    peer->batch_ends[peer->batches_sent++ % JS_PEER_BATCHES] = peer->jobs_sent;
+    return send_packed(peer, JS_TAG_JOBS, rc, err);
 }
 
 /* ---------------------------------------------------------------- releases */
@@ -197,7 +243,7 @@ static int send_release(struct js_peer *peer, struct js_err *err)
 
 bool js_peer_has_waiting(const struct js_peer *peer)
 {
-    return peer->text || peer->releases.len > 0;
+    return peer->text || peer->parcel_count > 0 || peer->releases.len > 0;
 }
 
 /* The text of the next parcel, if it is too long for its struct. */
@@ -207,8 +253,38 @@ static void begin_next_text(struct js_peer *peer)
         return;
     size_t len;
     const char *text = text_of(&peer->parcels[0], &len);
-    if (len > JS_WIRE_JOB_TEXT)
+    if (len > JS_WIRE_BATCH_TEXT)
         begin_text(peer, text, len);
+}
+
+static bool is_for_send(const struct js_peer *peer)
+{
+    return peer->parcel_count == 1 &&
+           length_of(&peer->parcels[0]) <= JS_WIRE_JOB_TEXT &&
+           peer->jobs_sent - peer->acknowledged.jobs < JS_WIRE_JOBS_SENT;
+}
+
+/* The one before the last must have been taken in. */
+static bool may_send_batch(const struct js_peer *peer)
+{
+    return peer->acknowledged.jobs >=
+           peer->batch_ends[peer->batches_sent % JS_PEER_BATCHES];
+}
+
+/* What the slave can be sent now: 1 if there may be more; 0 if not, or -1. */
+static int send_jobs(struct js_peer *peer, uint32_t inline_max,
+                     struct js_err *err)
+{
+    int rc;
+    if (peer->parcel_count == 0)
+        return 0;
+    if (is_for_send(peer))
+        rc = send_parcel(peer, inline_max, err);
+    else if (may_send_batch(peer))
+        rc = send_batch(peer, inline_max, err);
+    else
+        return 0;
+    return rc < 0 ? -1 : 1;
 }
 
 int js_peer_pump(struct js_peer *peer, uint32_t inline_max, struct js_err *err)
@@ -216,14 +292,15 @@ int js_peer_pump(struct js_peer *peer, uint32_t inline_max, struct js_err *err)
     int rc = send_release(peer, err);
     while (rc == 0) {
         begin_next_text(peer);
-        int sent = peer->text ? send_text(peer, err) : 1;
+        int sent = peer->text ? send_text(peer, err)
+                              : send_jobs(peer, inline_max, err);
         if (sent <= 0)
             return sent;
-        if (peer->state == JS_PEER_MET && peer->text)
+        if (peer->text && peer->state == JS_PEER_MET)
             rc = send_setup(peer, err);
-        else if (peer->parcel_count > 0)
+        else if (peer->text && peer->parcel_count > 0)
             rc = send_parcel(peer, inline_max, err);
-        else
+        else if (peer->text)
             return 0;
     }
     return rc;

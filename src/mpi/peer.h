@@ -2,8 +2,10 @@
  * peer - what the master knows of one slave, and what is on its way to it.
  *
  * Owns: the order of what is sent, so that nothing waits for a slave that does
- * not read. Of jobs there are at most JS_PLAN_CREDIT unacknowledged (the plan
- * sees to that); of a long text one piece at a time; of releases one.
+ * not read. A job alone is sent by MPI_Send as long as no more than
+ * JS_WIRE_JOBS_SENT are unacknowledged; several together, or one of a longer
+ * text, as a JOBS, of which two at most are unacknowledged; of a text too long
+ * for that, one piece; of releases one.
  *
  *     AWAITED --HELLO--> MET --all met, SETUP sent--> SET_UP --READY--> WORKING
  *     any --BYE, or cannot work--> GONE (it still answers for its output)
@@ -25,6 +27,8 @@ enum js_peer_state {
     JS_PEER_WORKING,
     JS_PEER_GONE,
 };
+
+enum { JS_PEER_BATCHES = 2 };
 
 /* A job on its way; the job is the plan's. */
 struct js_parcel {
@@ -52,6 +56,9 @@ struct js_peer {
     struct js_buf out; /* a message being packed */
     struct js_parcel parcels[JS_PLAN_CREDIT];
     unsigned parcel_count;
+    uint64_t jobs_sent; /* since the start */
+    uint64_t batches_sent;
+    uint64_t batch_ends[JS_PEER_BATCHES]; /* jobs_sent behind the last ones */
     const char *text; /* the setup's or the command's bytes; NULL: none */
     size_t text_len, text_sent;
     struct js_buf setup;                 /* packed; until it is sent */
@@ -98,6 +105,9 @@ int js_peer_limit(struct js_peer *peer, int64_t timeout_ns, struct js_err *err);
  * (JS_WIRE_LET_RUN: of itself). */
 int js_peer_end_jobs(struct js_peer *peer, int64_t grace_ns,
                      struct js_err *err);
+
+/* Up to so many jobs that it has not begun are to come back. */
+int js_peer_recall(struct js_peer *peer, uint32_t count, struct js_err *err);
 
 int js_peer_answer_beat(struct js_peer *peer, uint64_t number,
                         struct js_err *err);

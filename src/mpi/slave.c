@@ -17,8 +17,11 @@
  */
 static const int64_t give_back_ns = JS_PLAN_AHEAD_NS + 10 * JS_NS_PER_MS;
 
-/* How long a message may lie unseen while all slots are at work. */
-static const int64_t patience_busy_ns = JS_NS_PER_MS / 2;
+/* How long a message may lie unseen while all slots are at work: LOOKS in the
+ * time for which there is work ahead, between these two. */
+static const int64_t patience_least_ns = JS_NS_PER_MS / 2;
+static const int64_t patience_most_ns = 5 * JS_NS_PER_MS;
+enum { LOOKS = 4, RUN_TIME_WEIGHT = 8 };
 
 /* How long a passing lack of processes, descriptors or disk may last. */
 static const int64_t retry_ns = 30 * JS_NS_PER_S;
@@ -30,14 +33,15 @@ enum { BEATS = 6 };
 static const int64_t listening_most_ns = 100 * JS_NS_PER_MS;
 
 enum {
-    AHEAD_MAX = 4 * JS_PLAN_CREDIT, /* beyond its slots; more than a master
+    AHEAD_MAX = 2 * JS_PLAN_CREDIT, /* beyond its slots; more than a master
                                        ever sends */
-    ACK_EVERY = JS_PLAN_CREDIT / 2,
+    ACK_EVERY = JS_WIRE_JOBS_SENT / 2,
     TRACE_MAX = 1024 * 1024, /* bytes that wait for a reader; more is dropped */
 };
 
 /* A job that waits to be started. */
 struct order {
+    bool is_handed; /* the runner has it, and starts it when a slot is free */
     struct js_wire_job wire; /* slot: JS_PLAN_SLOT_NEXT until one is free */
     char *text; /* owned; its text, with a NUL, if wire.text has no room */
 };
@@ -65,10 +69,16 @@ struct js_slave {
     uint32_t freed_count;
     struct order *queue; /* a ring */
     unsigned queue_size, queue_head, queue_count;
-    int64_t freed_ns; /* when a slot was last free: since then they wait */
+    unsigned handed;       /* the first so many of them */
+    bool is_recalling;     /* the runner is asked to hand them back */
+    bool has_recall;       /* ... as the master has asked for jobs, */
+    uint64_t recall_count; /* so many at most */
+    int64_t run_ns;        /* how long jobs ran lately, on average */
+    int64_t freed_ns;      /* when a slot was last free: since then they wait */
     uint64_t jobs_taken, jobs_acknowledged; /* since the start */
     uint64_t text_taken, releases_taken;
-    bool must_acknowledge; /* at the end of this turn */
+    bool must_acknowledge;      /* at the end of this turn: texts, releases */
+    bool must_acknowledge_jobs; /* ... jobs, unless a DONE has done so */
     bool is_set_up, is_retired, is_stopped;
     bool is_ending;          /* nothing more is started: what comes goes back */
     enum js_request request; /* that was followed */
@@ -83,8 +93,12 @@ struct js_slave {
     bool is_traced;
     bool is_bound;
     bool is_captured;    /* the runner hands over output */
+    bool has_events;     /* the runner has something to tell */
+    int64_t asked_ns;    /* when it was asked last */
     struct js_buf text;  /* pieces so far */
     struct js_buf out;   /* a message being packed */
+    struct js_buf done;  /* a DONE that waits for the end of the turn */
+    struct js_buf back;  /* uint64_t tickets of a BACK */
     struct js_buf chunk; /* output being read */
     int64_t now_ns;
 };
@@ -121,6 +135,8 @@ void js_slave_free(struct js_slave *slave)
     js_slave_share_release(&slave->share);
     js_buf_release(&slave->text);
     js_buf_release(&slave->out);
+    js_buf_release(&slave->done);
+    js_buf_release(&slave->back);
     js_buf_release(&slave->chunk);
     free(slave);
     errno = saved;
@@ -131,12 +147,24 @@ static int no_memory(struct js_err *err)
     return js_err_set(err, "the slave has no memory left");
 }
 
-/* Sends what was packed into slave->out; `packed` is what packing it said. */
+/* What has ended in this turn. */
+static int flush_done(struct js_slave *slave, struct js_err *err)
+{
+    if (slave->done.len == 0)
+        return 0;
+    int rc = js_link_post(slave->link, 0, JS_TAG_DONE, &slave->done, err);
+    slave->done.len = 0;
+    return rc;
+}
+
+/* Sends what was packed into slave->out; `packed` is what packing it said. What
+ * has happened before is told before. */
 static int send_packed(struct js_slave *slave, enum js_tag tag, int packed,
                        struct js_err *err)
 {
-    int rc = packed < 0 ? no_memory(err)
-                        : js_link_post(slave->link, 0, tag, &slave->out, err);
+    int rc = packed < 0 ? no_memory(err) : flush_done(slave, err);
+    if (rc == 0)
+        rc = js_link_post(slave->link, 0, tag, &slave->out, err);
     slave->out.len = 0;
     return rc;
 }
@@ -347,7 +375,7 @@ static int take_text(struct js_slave *slave, const struct js_message *message,
     return 0;
 }
 
-/* The text of a job too long for its struct: it has come before. */
+/* The text of a job too long for any message: it has come before. */
 static int take_long_text(struct js_slave *slave, struct order *order,
                           struct js_err *err)
 {
@@ -402,30 +430,85 @@ static int enter_slot(struct js_slave *slave, uint32_t index,
     return 0;
 }
 
+/* Room for one more, or NULL with *err. */
+static struct order *next_order(struct js_slave *slave, struct js_err *err)
+{
+    if (!slave->queue || slave->queue_count == slave->queue_size) {
+        js_err_set(err, "the master sent a job nobody expects");
+        return NULL;
+    }
+    struct order *order = queue_at(slave, slave->queue_count);
+    order->is_handed = false;
+    order->text = NULL;
+    return order;
+}
+
+static int accept_order(struct js_slave *slave, const struct order *order,
+                        struct js_err *err)
+{
+    if (slave->queue_count++ == 0)
+        slave->freed_ns = slave->now_ns;
+    slave->jobs_taken++;
+    if (slave->jobs_taken - slave->jobs_acknowledged >= ACK_EVERY)
+        slave->must_acknowledge_jobs = true;
+    return enter_slot(slave, order->wire.slot, err);
+}
+
 static int take_job(struct js_slave *slave, const struct js_message *message,
                     struct js_err *err)
 {
-    if (!slave->queue || slave->queue_count == slave->queue_size ||
-        message->len != sizeof(struct js_wire_job))
-        return js_err_set(err, "the master sent a job nobody expects");
-    struct order *order = queue_at(slave, slave->queue_count);
+    struct order *order = next_order(slave, err);
+    if (!order)
+        return -1;
+    if (message->len != sizeof(order->wire))
+        return js_err_set(err, "the master sent a bad job");
     memcpy(&order->wire, message->bytes, sizeof(order->wire));
-    order->text = NULL;
     if (js_wire_job_check(&order->wire) < 0)
         return js_err_set(err, "the master sent a bad job");
     if (order->wire.text_len > JS_WIRE_JOB_TEXT &&
         take_long_text(slave, order, err) < 0)
         return -1;
-    if (slave->queue_count++ == 0)
-        slave->freed_ns = slave->now_ns;
-    slave->jobs_taken++;
-    if (slave->jobs_taken - slave->jobs_acknowledged >= ACK_EVERY)
-        slave->must_acknowledge = true;
-    return enter_slot(slave, order->wire.slot, err);
+    return accept_order(slave, order, err);
+}
+
+/* Short ones lie in the order itself. */
+static int keep_text(struct order *order, const char *text, struct js_err *err)
+{
+    size_t len = order->wire.text_len;
+    if (len <= JS_WIRE_JOB_TEXT) {
+        memcpy(order->wire.text, text, len);
+        return 0;
+    }
+    order->text = malloc(len + 1);
+    if (!order->text)
+        return no_memory(err);
+    memcpy(order->text, text, len);
+    order->text[len] = '\0';
+    return 0;
+}
+
+static int take_jobs(struct js_slave *slave, const struct js_message *message,
+                     struct js_err *err)
+{
+    struct js_cursor cursor = js_cursor_of(message->bytes, message->len);
+    slave->must_acknowledge_jobs = true;
+    while (cursor.left > 0) {
+        const char *text;
+        struct order *order = next_order(slave, err);
+        if (!order)
+            return -1;
+        if (js_wire_unpack_job(&cursor, &order->wire, &text) < 0)
+            return js_err_set(err, "the master sent a bad job");
+        if (keep_text(order, text, err) < 0 ||
+            accept_order(slave, order, err) < 0)
+            return -1;
+    }
+    return 0;
 }
 
 static void drop_first_order(struct js_slave *slave)
 {
+    slave->handed -= queue_at(slave, 0)->is_handed;
     free(queue_at(slave, 0)->text);
     slave->queue_head = (slave->queue_head + 1) % slave->queue_size;
     slave->queue_count--;
@@ -434,13 +517,54 @@ static void drop_first_order(struct js_slave *slave)
 static int return_last_order(struct js_slave *slave, struct js_err *err)
 {
     struct order *order = queue_at(slave, slave->queue_count - 1);
-    int packed = js_wire_pack_number(&slave->out, order->wire.ticket);
     uint32_t slot = order->wire.slot;
     if (slot != JS_PLAN_SLOT_NEXT && !slave->is_retired)
         slave->slots[slot].is_taken = false;
     free(order->text);
     slave->queue_count--;
+    return js_buf_append(&slave->back, &order->wire.ticket,
+                         sizeof(order->wire.ticket)) < 0
+               ? no_memory(err)
+               : 0;
+}
+
+/* The last `count` of them, which the runner does not have. */
+static int return_orders(struct js_slave *slave, unsigned count, bool is_answer,
+                         struct js_err *err)
+{
+    slave->back.len = 0;
+    for (unsigned i = 0; i < count; i++) {
+        if (return_last_order(slave, err) < 0)
+            return -1;
+    }
+    int packed = js_wire_pack_back(&slave->out, is_answer,
+                                   (const uint64_t *)(void *)slave->back.data,
+                                   slave->back.len / sizeof(uint64_t));
     return send_packed(slave, JS_TAG_BACK, packed, err);
+}
+
+/* What the runner has not begun of what it was handed. */
+static int take_from_runner(struct js_slave *slave, struct js_err *err)
+{
+    if (slave->is_recalling)
+        return 0;
+    slave->is_recalling = true;
+    if (js_runner_recall(slave->config.runner) == 0 || errno == EPIPE)
+        return 0;
+    return no_memory(err);
+}
+
+static int take_recalled(struct js_slave *slave,
+                         const struct js_runner_event *event,
+                         struct js_err *err)
+{
+    if (event->count != slave->handed)
+        return js_err_set(err, "the runner has lost a job");
+    for (unsigned i = 0; i < slave->handed; i++)
+        queue_at(slave, i)->is_handed = false;
+    slave->handed = 0;
+    slave->is_recalling = false;
+    return 0;
 }
 
 /* True if jobs wait behind running ones (and not for the reader of output:
@@ -452,12 +576,10 @@ static bool is_queued_up(const struct js_slave *slave)
 
 static int give_back_all(struct js_slave *slave, struct js_err *err)
 {
-    slave->must_acknowledge = true;
-    while (slave->queue_count > 0) {
-        if (return_last_order(slave, err) < 0)
-            return -1;
-    }
-    return 0;
+    slave->must_acknowledge_jobs = true;
+    return slave->handed > 0
+               ? take_from_runner(slave, err)
+               : return_orders(slave, slave->queue_count, false, err);
 }
 
 static int give_back(struct js_slave *slave, struct js_err *err)
@@ -466,6 +588,30 @@ static int give_back(struct js_slave *slave, struct js_err *err)
         (!slave->is_retired && slave->now_ns - slave->freed_ns < give_back_ns))
         return 0;
     return give_back_all(slave, err);
+}
+
+static int take_recall(struct js_slave *slave, const struct js_message *message,
+                       struct js_err *err)
+{
+    if (js_wire_unpack_number(message->bytes, message->len,
+                              &slave->recall_count) < 0)
+        return js_err_set(err, "the master sent a bad RECALL");
+    slave->has_recall = true;
+    return 0;
+}
+
+/* The master has a free slot for jobs that wait here. */
+static int answer_recall(struct js_slave *slave, struct js_err *err)
+{
+    if (!slave->has_recall)
+        return 0;
+    unsigned count = slave->queue_count;
+    if (count > slave->recall_count)
+        count = (unsigned)slave->recall_count;
+    if (count > slave->queue_count - slave->handed)
+        return take_from_runner(slave, err);
+    slave->has_recall = false;
+    return return_orders(slave, count, true, err);
 }
 
 /* ---------------------------------------------------------------- jobs */
@@ -502,6 +648,7 @@ static void bind_to_grant(const struct js_slave *slave,
     job->numa = &binding->numa;
 }
 
+/* In this slot, or in the next that is free. */
 static int run_command(struct js_slave *slave, uint32_t index,
                        const struct order *order, struct js_err *err)
 {
@@ -554,32 +701,67 @@ static int start_first_order(struct js_slave *slave, struct js_err *err)
     print_trace(slave, order->wire.id);
     if (order->wire.kind == JS_JOB_SIMULATED)
         begin_simulated(slave, slot, order->wire.duration_ns);
-    else
+    else if (!order->is_handed)
         rc = run_command(slave, index, order, err);
     drop_first_order(slave);
     slave->freed_ns = slave->now_ns;
     return rc;
 }
 
-static int start_jobs(struct js_slave *slave, struct js_err *err)
+/* The runner has done so when it found a slot free. */
+static int enter_started(struct js_slave *slave, struct js_err *err)
 {
-    if (slave->is_ending)
-        return slave->queue_count > 0 ? give_back_all(slave, err) : 0;
-    while (!slave->is_retired && slave->queue_count > 0 &&
-           queue_at(slave, 0)->wire.slot != JS_PLAN_SLOT_NEXT &&
-           !js_spool_full(slave->spool)) {
+    while (slave->handed > 0 &&
+           queue_at(slave, 0)->wire.slot != JS_PLAN_SLOT_NEXT) {
         if (start_first_order(slave, err) < 0)
             return -1;
     }
     return 0;
 }
 
+/* Jobs for slots that are not free yet, so that the runner need not wait for
+ * this process. Traced ones are started when that is said. */
+static int hand_over(struct js_slave *slave, struct js_err *err)
+{
+    while (!slave->is_traced && !slave->is_recalling && !slave->has_recall &&
+           slave->handed < slave->queue_count) {
+        struct order *order = queue_at(slave, slave->handed);
+        if (order->wire.kind != JS_JOB_COMMAND ||
+            order->wire.slot != JS_PLAN_SLOT_NEXT)
+            return 0;
+        if (run_command(slave, JS_RUNNER_SLOT_NEXT, order, err) < 0)
+            return -1;
+        order->is_handed = true;
+        slave->handed++;
+    }
+    return 0;
+}
+
+static int start_jobs(struct js_slave *slave, struct js_err *err)
+{
+    if (slave->is_retired || slave->queue_count == 0)
+        return 0;
+    if (slave->is_ending)
+        return give_back_all(slave, err);
+    if (js_spool_full(slave->spool))
+        return slave->handed > 0 ? take_from_runner(slave, err) : 0;
+    while (slave->queue_count > 0 &&
+           queue_at(slave, 0)->wire.slot != JS_PLAN_SLOT_NEXT) {
+        if (start_first_order(slave, err) < 0)
+            return -1;
+    }
+    return hand_over(slave, err);
+}
+
 static int send_done(struct js_slave *slave, struct js_wire_done *done,
                      struct js_err *err)
 {
     done->jobs = slave->jobs_acknowledged = slave->jobs_taken;
-    return send_packed(slave, JS_TAG_DONE, js_wire_pack_done(&slave->out, done),
-                       err);
+    slave->must_acknowledge_jobs = false;
+    slave->run_ns += (done->outcome.run_ns - slave->run_ns) / RUN_TIME_WEIGHT;
+    if (js_wire_pack_done(&slave->done, done) < 0)
+        return no_memory(err);
+    return slave->done.len >= JS_WIRE_DONE_BATCH ? flush_done(slave, err) : 0;
 }
 
 static void free_slot(struct js_slave *slave, struct slot *slot)
@@ -592,7 +774,7 @@ static void free_slot(struct js_slave *slave, struct slot *slot)
     hand_on_slots(slave);
 }
 
-static int end_simulated_jobs(struct js_slave *slave, struct js_err *err)
+static int end_simulated(struct js_slave *slave, struct js_err *err)
 {
     for (uint32_t i = 0; slave->simulated_count > 0 && i < slave->slot_count;
          i++) {
@@ -606,6 +788,18 @@ static int end_simulated_jobs(struct js_slave *slave, struct js_err *err)
         if (send_done(slave, &done, err) < 0)
             return -1;
     }
+    return 0;
+}
+
+/* Those that take no time make room for one another within a turn. */
+static int run_jobs(struct js_slave *slave, struct js_err *err)
+{
+    unsigned before;
+    do {
+        before = slave->queue_count;
+        if (end_simulated(slave, err) < 0 || start_jobs(slave, err) < 0)
+            return -1;
+    } while (slave->simulated_count > 0 && slave->queue_count < before);
     return 0;
 }
 
@@ -665,10 +859,12 @@ static int take_ended(struct js_slave *slave, struct js_runner_event *event,
     struct slot *slot = &slave->slots[event->slot];
     struct js_wire_done done = {.ticket = slot->ticket,
                                 .outcome = event->outcome};
+    struct slot ended = *slot;
     free_slot(slave, slot);
-    if (keep_output(slave, slot, event, &done, err) < 0)
+    if (keep_output(slave, &ended, event, &done, err) < 0 ||
+        send_done(slave, &done, err) < 0)
         return -1;
-    return send_done(slave, &done, err);
+    return enter_started(slave, err);
 }
 
 /* The runner is gone, and every job with it: nothing more is run here. */
@@ -677,6 +873,10 @@ static int retire(struct js_slave *slave, struct js_err *err)
     slave->is_retired = true;
     slave->slot_count = slave->busy_count = slave->simulated_count = 0;
     slave->freed_count = 0;
+    /* What it was handed it may have begun: that is not given back. */
+    while (slave->handed > 0)
+        drop_first_order(slave);
+    slave->is_recalling = false;
     if (send_note(slave,
                   "the process that starts its jobs was killed; they were "
                   "ended, and run again if a slave is left",
@@ -696,13 +896,30 @@ static int take_event(struct js_slave *slave, struct js_runner_event *event,
         return send_note(slave, event->text, err);
     case JS_RUNNER_ENDED:
         return take_ended(slave, event, err);
+    case JS_RUNNER_RECALLED:
+        return take_recalled(slave, event, err);
     }
     return 0;
+}
+
+/* To ask costs a system call a turn, and turns are many where simulated jobs
+ * take no time. */
+static bool may_have_events(struct js_slave *slave)
+{
+    bool is_working = !slave->queue || slave->handed > 0 ||
+                      slave->busy_count > slave->simulated_count;
+    if (!is_working && !slave->has_events &&
+        slave->now_ns - slave->asked_ns < JS_NS_PER_MS)
+        return false;
+    slave->asked_ns = slave->now_ns;
+    return true;
 }
 
 static int take_events(struct js_slave *slave, struct js_err *err)
 {
     int rc = 0;
+    if (!may_have_events(slave))
+        return 0;
     while (!slave->is_retired) {
         struct js_runner_event event;
         rc = js_runner_next(slave->config.runner, &event);
@@ -786,6 +1003,8 @@ static int end_jobs(struct js_slave *slave, int64_t grace_ns,
                     struct js_err *err)
 {
     slave->is_ending = true;
+    if (slave->handed > 0 && take_from_runner(slave, err) < 0)
+        return -1;
     for (uint32_t i = 0; grace_ns != JS_WIRE_LET_RUN && i < slave->slot_count;
          i++) {
         if (slave->slots[i].is_busy && end_job(slave, i, grace_ns, err) < 0)
@@ -854,6 +1073,10 @@ static int take_message(struct js_slave *slave,
         return take_text(slave, message, err);
     case JS_TAG_JOB:
         return take_job(slave, message, err);
+    case JS_TAG_JOBS:
+        return take_jobs(slave, message, err);
+    case JS_TAG_RECALL:
+        return take_recall(slave, message, err);
     case JS_TAG_FETCH:
         return take_fetch(slave, message, err);
     case JS_TAG_LIMIT:
@@ -884,12 +1107,12 @@ static int take_messages(struct js_slave *slave, struct js_err *err)
 
 static int acknowledge(struct js_slave *slave, struct js_err *err)
 {
-    if (!slave->must_acknowledge)
+    if (!slave->must_acknowledge && !slave->must_acknowledge_jobs)
         return 0;
     struct js_wire_ack ack = {.jobs = slave->jobs_taken,
                               .text_bytes = slave->text_taken,
                               .releases = slave->releases_taken};
-    slave->must_acknowledge = false;
+    slave->must_acknowledge = slave->must_acknowledge_jobs = false;
     slave->jobs_acknowledged = slave->jobs_taken;
     return send_packed(slave, JS_TAG_ACK, js_wire_pack_ack(&slave->out, &ack),
                        err);
@@ -905,10 +1128,12 @@ int js_slave_turn(struct js_slave *slave, struct js_err *err)
     if (slave->is_stopped)
         return 1;
     if (check_silence(slave, err) < 0 || follow_signals(slave, err) < 0 ||
-        take_events(slave, err) < 0 || end_simulated_jobs(slave, err) < 0 ||
-        start_jobs(slave, err) < 0 || give_back(slave, err) < 0 ||
-        acknowledge(slave, err) < 0 || say_bye(slave, err) < 0)
+        take_events(slave, err) < 0 || answer_recall(slave, err) < 0 ||
+        give_back(slave, err) < 0 || run_jobs(slave, err) < 0 ||
+        flush_done(slave, err) < 0 || acknowledge(slave, err) < 0 ||
+        say_bye(slave, err) < 0)
         return -1;
+    js_runner_flush(slave->config.runner);
     return send_beat(slave, err);
 }
 
@@ -919,7 +1144,8 @@ static int64_t next_deadline_ns(const struct js_slave *slave)
     /* A longer wait would not count as listening. */
     if (slave->is_beat_unanswered || !slave->is_set_up)
         until_ns = slave->now_ns + listening_most_ns;
-    if (is_queued_up(slave) && slave->freed_ns + give_back_ns < until_ns)
+    if (is_queued_up(slave) && !slave->is_recalling &&
+        slave->freed_ns + give_back_ns < until_ns)
         until_ns = slave->freed_ns + give_back_ns;
     for (uint32_t i = 0; slave->simulated_count > 0 && i < slave->slot_count;
          i++) {
@@ -937,7 +1163,16 @@ static int64_t patience_ns(const struct js_slave *slave)
     bool is_busy = slave->busy_count > 0 &&
                    slave->busy_count == slave->slot_count &&
                    slave->simulated_count == 0;
-    return is_busy ? patience_busy_ns : 0;
+    if (!is_busy)
+        return 0;
+    /* Nothing but the order to end can come, which is in no such hurry. */
+    if (slave->queue_count == 0 && js_spool_jobs(slave->spool) == 0)
+        return JS_LINK_PAUSE_NS;
+    int64_t patience_ns =
+        slave->queue_count * slave->run_ns / slave->slot_count / LOOKS;
+    if (patience_ns < patience_least_ns || js_spool_jobs(slave->spool) > 0)
+        return patience_least_ns;
+    return patience_ns < patience_most_ns ? patience_ns : patience_most_ns;
 }
 
 static int wait_for_news(struct js_slave *slave, struct js_err *err)
@@ -955,8 +1190,10 @@ static int wait_for_news(struct js_slave *slave, struct js_err *err)
     if (trace && js_outlet_pending(trace) > 0)
         fds[count++] =
             (struct pollfd){.fd = js_outlet_fd(trace), .events = POLLOUT};
-    return js_link_wait(slave->link, fds, count, next_deadline_ns(slave),
-                        patience_ns(slave), err);
+    int rc = js_link_wait(slave->link, fds, count, next_deadline_ns(slave),
+                          patience_ns(slave), err);
+    slave->has_events = !slave->is_retired && fds[0].revents != 0;
+    return rc;
 }
 
 int js_slave_run(struct js_slave *slave, enum js_leaving *ret,

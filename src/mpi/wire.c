@@ -11,7 +11,8 @@ static const char *const tag_names[] = {
     [JS_TAG_HELLO] = "HELLO", [JS_TAG_SETUP] = "SETUP",
     [JS_TAG_READY] = "READY", [JS_TAG_TEXT] = "TEXT",
     [JS_TAG_ACK] = "ACK",     [JS_TAG_JOB] = "JOB",
-    [JS_TAG_DONE] = "DONE",   [JS_TAG_BACK] = "BACK",
+    [JS_TAG_JOBS] = "JOBS",   [JS_TAG_DONE] = "DONE",
+    [JS_TAG_BACK] = "BACK",   [JS_TAG_RECALL] = "RECALL",
     [JS_TAG_FETCH] = "FETCH", [JS_TAG_OUTPUT] = "OUTPUT",
     [JS_TAG_NOTE] = "NOTE",   [JS_TAG_LIMIT] = "LIMIT",
     [JS_TAG_END] = "END",     [JS_TAG_BEAT] = "BEAT",
@@ -88,6 +89,54 @@ int js_wire_job_text(const struct js_wire_job *wire, const char *text,
     if (memchr(ret->command, '\0', ret->command_len))
         return bad_message();
     return ret->has_grant ? read_grant(text, wire->grant_len, ret) : 0;
+}
+
+/* What js_wire_pack_job() puts in front of the text. */
+enum { JOB_HEAD = 5 * sizeof(uint64_t) + 8 * sizeof(uint32_t) };
+_Static_assert(JOB_HEAD == offsetof(struct js_wire_job, text),
+               "all fields are packed");
+
+int js_wire_pack_job(struct js_buf *buf, const struct js_wire_job *wire,
+                     const char *text)
+{
+    char *at = js_buf_extend(buf, JOB_HEAD + wire->text_len);
+    if (!at)
+        return -1;
+    at = js_put_u64(at, wire->id);
+    at = js_put_u64(at, wire->ticket);
+    at = js_put_u64(at, wire->data_limit_bytes);
+    at = js_put_i64(at, wire->duration_ns);
+    at = js_put_i64(at, wire->timeout_ns);
+    at = js_put_u32(at, wire->text_len);
+    at = js_put_u32(at, wire->grant_len);
+    at = js_put_u32(at, wire->details_len);
+    at = js_put_u32(at, wire->kind);
+    at = js_put_u32(at, wire->attempt);
+    at = js_put_u32(at, wire->cores);
+    at = js_put_u32(at, wire->inline_max);
+    at = js_put_u32(at, wire->slot);
+    memcpy(at, text, wire->text_len);
+    return 0;
+}
+
+int js_wire_unpack_job(struct js_cursor *cursor, struct js_wire_job *ret,
+                       const char **ret_text)
+{
+    ret->id = js_unpack_u64(cursor);
+    ret->ticket = js_unpack_u64(cursor);
+    ret->data_limit_bytes = js_unpack_u64(cursor);
+    ret->duration_ns = js_unpack_i64(cursor);
+    ret->timeout_ns = js_unpack_i64(cursor);
+    ret->text_len = js_unpack_u32(cursor);
+    ret->grant_len = js_unpack_u32(cursor);
+    ret->details_len = js_unpack_u32(cursor);
+    ret->kind = js_unpack_u32(cursor);
+    ret->attempt = js_unpack_u32(cursor);
+    ret->cores = js_unpack_u32(cursor);
+    ret->inline_max = js_unpack_u32(cursor);
+    ret->slot = js_unpack_u32(cursor);
+    *ret_text = js_unpack_raw(cursor, ret->text_len);
+    return cursor->bad ? bad_message() : js_wire_job_check(ret);
 }
 
 /* ---------------------------------------------------------------- CPU sets */
@@ -306,17 +355,16 @@ int js_wire_pack_done(struct js_buf *buf, const struct js_wire_done *done)
                       js_pack_bytes(buf, done->inlined, done->inlined_len));
 }
 
-int js_wire_unpack_done(const void *bytes, size_t len, struct js_wire_done *ret)
+int js_wire_unpack_done(struct js_cursor *cursor, struct js_wire_done *ret)
 {
-    struct js_cursor cursor = js_cursor_of(bytes, len);
-    ret->ticket = js_unpack_u64(&cursor);
-    ret->jobs = js_unpack_u64(&cursor);
-    js_outcome_unpack(&cursor, &ret->outcome);
-    ret->captured = js_unpack_u8(&cursor);
-    bool has_inlined = js_unpack_u8(&cursor);
-    ret->inlined = js_unpack_bytes(&cursor, &ret->inlined_len);
-    if (js_cursor_end(&cursor) < 0)
-        return -1;
+    ret->ticket = js_unpack_u64(cursor);
+    ret->jobs = js_unpack_u64(cursor);
+    js_outcome_unpack(cursor, &ret->outcome);
+    ret->captured = js_unpack_u8(cursor);
+    bool has_inlined = js_unpack_u8(cursor);
+    ret->inlined = js_unpack_bytes(cursor, &ret->inlined_len);
+    if (cursor->bad)
+        return bad_message();
     const struct js_outcome *outcome = &ret->outcome;
     if (has_inlined &&
         (outcome->out_bytes > ret->inlined_len ||
@@ -325,6 +373,34 @@ int js_wire_unpack_done(const void *bytes, size_t len, struct js_wire_done *ret)
     if (!has_inlined)
         ret->inlined = NULL;
     return 0;
+}
+
+/* ---------------------------------------------------------------- BACK */
+
+int js_wire_pack_back(struct js_buf *buf, bool is_answer,
+                      const uint64_t *tickets, size_t count)
+{
+    int rc = js_pack_u8(buf, is_answer);
+    for (size_t i = 0; rc == 0 && i < count; i++)
+        rc = js_pack_u64(buf, tickets[i]);
+    return rc;
+}
+
+int js_wire_unpack_back(const void *bytes, size_t len, struct js_wire_back *ret)
+{
+    struct js_cursor cursor = js_cursor_of(bytes, len);
+    ret->is_answer = js_unpack_u8(&cursor);
+    ret->tickets = cursor.at;
+    ret->count = cursor.left / sizeof(uint64_t);
+    return cursor.bad || cursor.left % sizeof(uint64_t) != 0 ? bad_message()
+                                                             : 0;
+}
+
+uint64_t js_wire_back_ticket(const struct js_wire_back *back, size_t i)
+{
+    struct js_cursor cursor =
+        js_cursor_of(back->tickets + i * sizeof(uint64_t), sizeof(uint64_t));
+    return js_unpack_u64(&cursor);
 }
 
 /* ---------------------------------------------------------------- output */

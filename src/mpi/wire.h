@@ -9,10 +9,13 @@
  *     HELLO (version, node)  -->
  *                            <-- TEXT... SETUP   where it stands, environment
  *     READY (slots, cores, GPUs, memory) -->
- *                            <-- JOB             at most ten unacknowledged
- *                            <-- TEXT... JOB     a text too long for it
+ *                            <-- JOB             one, that MPI_Send takes at once
+ *                            <-- JOBS            several, or of longer text
+ *                            <-- TEXT... JOB     a text too long for those
  *     ACK                    -->                 jobs, text ... taken in
- *     DONE (outcome, output) -->                 or BACK: given back unstarted
+ *     DONE (outcome, output) -->                 of one job or several
+ *                            <-- RECALL          give back what is not begun
+ *     BACK                   -->                 jobs given back unstarted
  *                            <-- FETCH           output that did not fit
  *     OUTPUT                 -->
  *                            <-- LIMIT           how long jobs may run
@@ -45,7 +48,7 @@
 #include <stdint.h>
 
 /* Changed with any layout below; a slave of another version is refused. */
-enum { JS_WIRE_VERSION = 3 };
+enum { JS_WIRE_VERSION = 4 };
 
 enum js_tag {
     JS_TAG_HELLO = 1,
@@ -64,6 +67,8 @@ enum js_tag {
     JS_TAG_BEAT,
     JS_TAG_STOP,
     JS_TAG_BYE,
+    JS_TAG_JOBS,
+    JS_TAG_RECALL,
     JS_TAG_COUNT
 };
 
@@ -76,7 +81,14 @@ enum {
      */
     JS_WIRE_JOB_SIZE = 256,
     JS_WIRE_JOB_TEXT = 184,
+    /* So many of them unread by the receiver are safe. */
+    JS_WIRE_JOBS_SENT = 10,
     JS_WIRE_CHUNK = 256 * 1024, /* bytes of TEXT or OUTPUT in a message */
+    /* Bytes of a JOBS, unless it is of one job; and of the text of a job that
+     * may travel in one. */
+    JS_WIRE_BATCH = 16 * 1024,
+    JS_WIRE_BATCH_TEXT = 64 * 1024,
+    JS_WIRE_DONE_BATCH = 64 * 1024, /* bytes of a DONE that wait for more */
     JS_WIRE_INLINE = 16 * 1024, /* bytes of output that ride with DONE */
     JS_WIRE_MAX = 512 * 1024,   /* no message is longer */
     JS_WIRE_TEXT_MAX = 64 * 1024 * 1024, /* of a SETUP or a job */
@@ -226,9 +238,30 @@ void js_wire_release_ready(struct js_wire_ready *ready);
 int js_wire_pack_ack(struct js_buf *buf, const struct js_wire_ack *ack);
 int js_wire_unpack_ack(const void *bytes, size_t len, struct js_wire_ack *ret);
 
+/* A JOBS is one of these behind the other, the text (text_len bytes) of each
+ * behind its fixed part; taken from a cursor until nothing is left of it. What
+ * comes out is checked as by js_wire_job_check(); its text is where the cursor
+ * was, not in ret->text. */
+int js_wire_pack_job(struct js_buf *buf, const struct js_wire_job *wire,
+                     const char *text);
+int js_wire_unpack_job(struct js_cursor *cursor, struct js_wire_job *ret,
+                       const char **ret_text);
+
+/* A DONE is one of these behind the other. */
 int js_wire_pack_done(struct js_buf *buf, const struct js_wire_done *done);
-int js_wire_unpack_done(const void *bytes, size_t len,
-                        struct js_wire_done *ret);
+int js_wire_unpack_done(struct js_cursor *cursor, struct js_wire_done *ret);
+
+/* A BACK: tickets, and whether it answers a RECALL. */
+struct js_wire_back {
+    bool is_answer;
+    const char *tickets; /* for js_wire_back_ticket() */
+    size_t count;
+};
+int js_wire_pack_back(struct js_buf *buf, bool is_answer,
+                      const uint64_t *tickets, size_t count);
+int js_wire_unpack_back(const void *bytes, size_t len,
+                        struct js_wire_back *ret);
+uint64_t js_wire_back_ticket(const struct js_wire_back *back, size_t i);
 
 int js_wire_pack_fetch(struct js_buf *buf, const struct js_wire_fetch *fetch);
 int js_wire_unpack_fetch(const void *bytes, size_t len,
@@ -256,8 +289,8 @@ enum js_parting {
     JS_PARTING_COUNT
 };
 
-/* BACK, LIMIT, SETUP (the length of a text), BEAT, END (the grace of what runs,
- * ns), STOP, BYE: one number. */
+/* RECALL (jobs, at most), LIMIT, SETUP (the length of a text), BEAT, END (the
+ * grace of what runs, ns), STOP, BYE: one number. */
 int js_wire_pack_number(struct js_buf *buf, uint64_t number);
 int js_wire_unpack_number(const void *bytes, size_t len, uint64_t *ret);
 

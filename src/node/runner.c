@@ -130,7 +130,22 @@ int js_runner_run(struct js_runner *runner, const struct js_runner_job *job)
     if (check_not_lost(runner) < 0 ||
         js_runner_put_job(&runner->scratch, job) < 0)
         return -1;
-    return send_scratch(runner, JS_MESSAGE_RUN);
+    return js_channel_send(&runner->channel, JS_MESSAGE_RUN,
+                           runner->scratch.data, runner->scratch.len, NULL);
+}
+
+void js_runner_flush(struct js_runner *runner)
+{
+    if (!runner->lost)
+        js_channel_flush(&runner->channel); /* a failure shows when reading */
+}
+
+int js_runner_recall(struct js_runner *runner)
+{
+    runner->scratch.len = 0;
+    return check_not_lost(runner) < 0
+               ? -1
+               : send_scratch(runner, JS_MESSAGE_RECALL);
 }
 
 static int send_number(struct js_runner *runner, enum js_runner_message type,
@@ -188,6 +203,7 @@ static void mark_lost_output(struct js_runner_event *event)
 
 static int decode(struct js_packet *message, struct js_runner_event *ret)
 {
+    int64_t count;
     *ret = (struct js_runner_event){.out_fd = -1, .err_fd = -1};
     switch (message->type) {
     case JS_MESSAGE_READY:
@@ -195,6 +211,12 @@ static int decode(struct js_packet *message, struct js_runner_event *ret)
         ret->kind = message->type == JS_MESSAGE_READY ? JS_RUNNER_READY
                                                       : JS_RUNNER_NOTE;
         set_text(ret, message);
+        return 0;
+    case JS_MESSAGE_RECALLED:
+        ret->kind = JS_RUNNER_RECALLED;
+        if (js_runner_get_number(message->body, message->len, &count) < 0)
+            return -1;
+        ret->count = (uint32_t)count;
         return 0;
     case JS_MESSAGE_ENDED:
         ret->kind = JS_RUNNER_ENDED;
@@ -228,7 +250,7 @@ int js_runner_next(struct js_runner *runner, struct js_runner_event *ret)
     struct js_packet message;
     if (check_not_lost(runner) < 0)
         return -1;
-    js_channel_flush(&runner->channel); /* a failure shows when reading */
+    js_runner_flush(runner);
     int got = next_message(runner, &message);
     if (got > 0 && decode(&message, ret) < 0) {
         js_fd_close(&message.fds[0]);

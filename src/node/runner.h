@@ -78,6 +78,9 @@ struct js_runner_config {
     bool allow_leftovers; /* what jobs leave behind goes on until the end */
 };
 
+/* The slot that becomes free next. */
+#define JS_RUNNER_SLOT_NEXT UINT32_MAX
+
 struct js_runner_job {
     uint32_t slot;
     uint64_t id;
@@ -99,11 +102,13 @@ enum js_runner_event_kind {
                         job can be run */
     JS_RUNNER_ENDED, /* slot is free, outcome says how the job ended */
     JS_RUNNER_NOTE,  /* text is something a person should know */
+    JS_RUNNER_RECALLED, /* `count` jobs for SLOT_NEXT will not be started */
 };
 
 struct js_runner_event {
     enum js_runner_event_kind kind;
     uint32_t slot;
+    uint32_t count;
     struct js_outcome outcome;
     int out_fd; /* what the job wrote (outcome.out_bytes > 0), from offset 0 */
     int err_fd; /* on; the caller's to close. -1 otherwise */
@@ -129,9 +134,21 @@ pid_t js_runner_pid(const struct js_runner *runner);
 int js_runner_configure(struct js_runner *runner,
                         const struct js_runner_config *config);
 
-/* Starts a job in a slot that is free. The command is copied. Same failures.
- * Answered by an event ENDED, also when it cannot be started. */
+/*
+ * Starts a job in a slot that is free; or, given for SLOT_NEXT while no slot
+ * is known to be free, ahead of time: first given, first served as events ENDED
+ * tell of slots that are free. So its job begins before that is told. While
+ * there are such jobs, events ENDED may be told later, and several at once. The
+ * command is copied. Same failures. Answered by an event ENDED, also when it
+ * cannot be started. Goes out with js_runner_flush(), or the next event.
+ */
 int js_runner_run(struct js_runner *runner, const struct js_runner_job *job);
+void js_runner_flush(struct js_runner *runner);
+
+/* The jobs given for SLOT_NEXT that have not begun are not to be started.
+ * Answered by an event RECALLED; until it comes none may be given. Same
+ * failures. */
+int js_runner_recall(struct js_runner *runner);
 
 /* Ends the job in this slot, if there is one: SIGTERM to its group, grace_ns
  * later (that of the configuration at most) SIGKILL; reported with
@@ -144,8 +161,8 @@ int js_runner_end(struct js_runner *runner, uint32_t slot, int64_t grace_ns);
  * js_runner_end(): whoever gave them to us may take us for dead. To be called
  * again in time; before the first call there is no such end. A runner that was
  * itself stopped over that time waits JS_LEASE_EXTRA_NS more. A job given after
- * that end, and before it is moved, is not started: JS_CAUSE_STOPPED. Same
- * failures.
+ * that end, and before it is moved, is not started: JS_CAUSE_STOPPED; one that
+ * was given for SLOT_NEXT waits until then. Same failures.
  */
 int js_runner_lease(struct js_runner *runner, int64_t until_ns);
 

@@ -29,8 +29,11 @@ static const int64_t look_again_ns = 20 * JS_NS_PER_MS;
 
 enum slot_state { SLOT_FREE = 0, SLOT_WAITING, SLOT_RUNNING, SLOT_ENDING };
 
+enum { RUN_TIME_WEIGHT = 8 }; /* the average follows the last eight or so */
+
 struct slot {
     enum slot_state state;
+    uint64_t freed; /* FREE: how many slots had been freed before it */
     struct js_runner_job job; /* its strings and sets are in the next four */
     struct js_buf text;
     struct js_buf details_bytes;
@@ -63,6 +66,8 @@ struct js_jobs {
     bool has_children;        /* when they were reaped last */
     uint64_t ignored;
     int64_t limit_ns; /* of jobs without a timeout of their own; 0: none */
+    int64_t run_ns;   /* a moving average */
+    uint64_t freed;   /* slots, so far */
     struct js_oom_counter oom;
     uint64_t ooms; /* that were seen */
     struct js_buf scratch;
@@ -192,6 +197,7 @@ static int report(struct js_jobs *jobs, struct slot *slot, bool reuse)
     slot->outcome.out_bytes = bytes[JS_STREAM_OUT];
     slot->outcome.err_bytes = bytes[JS_STREAM_ERR];
     free_slot(slot);
+    slot->freed = jobs->freed++;
     jobs->scratch.len = 0;
     int rc =
         js_runner_put_ended(&jobs->scratch, slot->job.slot, &slot->outcome);
@@ -400,6 +406,24 @@ int js_jobs_start(struct js_jobs *jobs, const struct js_runner_job *job)
     return try_to_start(jobs, &jobs->slots[job->slot]);
 }
 
+bool js_jobs_free_slot(const struct js_jobs *jobs, uint32_t *ret)
+{
+    const struct slot *first = NULL;
+    for (uint32_t i = 0; i < jobs->count; i++) {
+        const struct slot *slot = &jobs->slots[i];
+        if (slot->state == SLOT_FREE && (!first || slot->freed < first->freed))
+            first = slot;
+    }
+    if (first)
+        *ret = (uint32_t)(first - jobs->slots);
+    return first != NULL;
+}
+
+int64_t js_jobs_run_ns(const struct js_jobs *jobs)
+{
+    return jobs->run_ns;
+}
+
 static int64_t ns_of(const struct timeval *time)
 {
     return (int64_t)time->tv_sec * JS_NS_PER_S +
@@ -563,6 +587,8 @@ static bool reap_children(struct js_jobs *jobs)
         struct slot *slot = slot_of(jobs, pid);
         if (slot) {
             set_outcome(slot, status, &usage);
+            jobs->run_ns +=
+                (slot->outcome.run_ns - jobs->run_ns) / RUN_TIME_WEIGHT;
             look_for_oom(jobs, &slot->outcome);
             slot->state = SLOT_ENDING;
             slot->fresh = true;

@@ -15,6 +15,7 @@
 #include "node/runner.h"
 #include "node/runner_channel.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct js_jobs;
@@ -32,6 +33,12 @@ void js_jobs_free(struct js_jobs *jobs); /* leaves processes alone */
 
 /* errno EBADMSG: there is no such free slot. */
 int js_jobs_start(struct js_jobs *jobs, const struct js_runner_job *job);
+
+/* A free slot, of several the one that was freed first; false: there is none. */
+bool js_jobs_free_slot(const struct js_jobs *jobs, uint32_t *ret);
+
+/* How long jobs ran lately, on average; 0 before the first has ended. */
+int64_t js_jobs_run_ns(const struct js_jobs *jobs);
 
 /* Ends the job of the slot, if there is one: with JS_CAUSE_STOPPED. */
 int js_jobs_end(struct js_jobs *jobs, uint32_t slot, int64_t grace_ns);

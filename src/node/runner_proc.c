@@ -6,6 +6,7 @@
 #include "node/runner_channel.h"
 #include "node/runner_jobs.h"
 #include "node/runner_output.h"
+#include "node/runner_queue.h"
 #include "node/runner_wire.h"
 
 #include <ctype.h>
@@ -30,6 +31,11 @@ static const int64_t last_kill_ns = 30 * JS_NS_PER_S;
 static const int64_t stopped_ns = JS_NS_PER_S;
 static const int64_t stall_ns = 10 * JS_NS_PER_MS;
 
+/* The end of a job is reported within that time; or sooner, so that the rank
+ * hears of it a few times while there is work here. */
+static const int64_t report_most_ns = 5 * JS_NS_PER_MS;
+enum { REPORTS = 4 };
+
 enum { FIRST_FD = STDERR_FILENO + 1 };
 
 struct runner {
@@ -39,6 +45,9 @@ struct runner {
     int null_out;
     struct js_runner_config config;
     struct js_jobs *jobs; /* NULL: not configured, or in vain */
+    struct js_runner_queue queue; /* jobs for the next free slot */
+    int64_t report_ns; /* when what waits to be sent is; JS_NEVER_NS: nothing
+                          waits, or it is on its way */
     int64_t lease_ns;     /* jobs may run until then */
     bool has_extra;       /* ... and a little more, if we were stopped */
     bool has_expired;     /* that has come, and nothing has been heard since */
@@ -207,6 +216,10 @@ static int run(struct runner *runner, const struct js_packet *message)
     if (js_runner_get_job(message->body, message->len, &sets, &job) < 0)
         return -1;
     struct js_outcome outcome = {.start_unix_ns = js_clock_unix_ns()};
+    bool is_ahead = job.slot == JS_RUNNER_SLOT_NEXT;
+    if (runner->jobs && is_ahead)
+        return js_runner_queue_push(&runner->queue, message->body,
+                                    message->len);
     if (runner->has_expired) {
         outcome.cause = JS_CAUSE_STOPPED;
         return refuse(runner, &job, &outcome);
@@ -218,6 +231,36 @@ static int run(struct runner *runner, const struct js_packet *message)
     outcome.step = JS_STEP_RUNNER;
     outcome.step_errno = EINVAL;
     return refuse(runner, &job, &outcome);
+}
+
+/* Starts what waits for a slot. */
+static int start_queued(struct runner *runner)
+{
+    uint32_t slot;
+    while (!runner->has_expired && runner->queue.count > 0 &&
+           js_jobs_free_slot(runner->jobs, &slot)) {
+        struct js_runner_job job;
+        struct js_runner_sets sets;
+        const struct js_buf *message = js_runner_queue_pop(&runner->queue);
+        if (js_runner_get_job(message->data, message->len, &sets, &job) < 0)
+            return -1;
+        job.slot = slot;
+        if (js_jobs_start(runner->jobs, &job) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int recall(struct runner *runner)
+{
+    struct js_buf body = JS_BUF_INIT;
+    size_t count = js_runner_queue_clear(&runner->queue);
+    int rc = js_runner_put_number(&body, (int64_t)count);
+    if (rc == 0)
+        rc = js_channel_send(&runner->channel, JS_MESSAGE_RECALLED, body.data,
+                             body.len, NULL);
+    js_buf_release(&body);
+    return rc;
 }
 
 static int end_job(struct runner *runner, const struct js_packet *message)
@@ -279,6 +322,8 @@ static int take_message(struct runner *runner, const struct js_packet *message)
         return configure(runner, message);
     case JS_MESSAGE_RUN:
         return run(runner, message);
+    case JS_MESSAGE_RECALL:
+        return recall(runner);
     case JS_MESSAGE_END:
         return end_job(runner, message);
     case JS_MESSAGE_LIMIT:
@@ -317,7 +362,35 @@ static int64_t next_wake_ns(const struct runner *runner)
         int64_t again_ns = js_clock_ns() + stall_ns;
         wake_ns = again_ns < wake_ns ? again_ns : wake_ns;
     }
+    if (runner->report_ns < wake_ns)
+        wake_ns = runner->report_ns;
     return runner->lease_ns < wake_ns ? runner->lease_ns : wake_ns;
+}
+
+/* While there is other work, what is to be told may wait, and be told
+ * together: the rank's turn would only take time from the jobs. */
+static int64_t report_delay_ns(const struct runner *runner)
+{
+    if (runner->queue.count == 0)
+        return 0;
+    int64_t lead_ns = (int64_t)runner->queue.count *
+                      js_jobs_run_ns(runner->jobs) / runner->config.slots;
+    return lead_ns / REPORTS < report_most_ns ? lead_ns / REPORTS
+                                              : report_most_ns;
+}
+
+static int report(struct runner *runner)
+{
+    if (runner->channel.out.bytes.len == 0)
+        return 0;
+    int64_t now_ns = js_clock_ns();
+    int64_t due_ns = now_ns + report_delay_ns(runner);
+    if (due_ns < runner->report_ns)
+        runner->report_ns = due_ns;
+    if (now_ns < runner->report_ns)
+        return 0;
+    runner->report_ns = JS_NEVER_NS;
+    return js_channel_flush(&runner->channel);
 }
 
 static int wait_until(struct pollfd *fds, nfds_t count, int64_t wake_ns)
@@ -338,7 +411,8 @@ static int wait_until(struct pollfd *fds, nfds_t count, int64_t wake_ns)
 /* One turn of the loop; -1 when it is over. */
 static int turn(struct runner *runner)
 {
-    bool wants_write = js_channel_wants_write(&runner->channel);
+    bool wants_write = js_channel_wants_write(&runner->channel) &&
+                       runner->report_ns == JS_NEVER_NS;
     struct pollfd fds[2] = {
         {runner->channel.fd, (short)(POLLIN | (wants_write ? POLLOUT : 0)), 0},
         {runner->signal_fd, POLLIN, 0},
@@ -351,15 +425,17 @@ static int turn(struct runner *runner)
         return -1;
     if (check_lease(runner) < 0)
         return -1;
-    if (runner->jobs && js_jobs_tick(runner->jobs) < 0)
+    if (runner->jobs &&
+        (js_jobs_tick(runner->jobs) < 0 || start_queued(runner) < 0))
         return -1;
-    return js_channel_flush(&runner->channel);
+    return report(runner);
 }
 
 /* Nobody is told what goes wrong from here on. */
 noreturn static void end(struct runner *runner, int status)
 {
     js_channel_release(&runner->channel);
+    js_runner_queue_release(&runner->queue);
     js_jobs_free(runner->jobs);
     js_reap_all(last_kill_ns);
     _exit(status);
@@ -368,7 +444,11 @@ noreturn static void end(struct runner *runner, int status)
 noreturn void js_runner_proc(int socket)
 {
     struct runner runner = {
-        .channel = {.fd = -1}, .signal_fd = -1, .lease_ns = JS_NEVER_NS};
+        .channel = {.fd = -1},
+        .signal_fd = -1,
+        .lease_ns = JS_NEVER_NS,
+        .report_ns = JS_NEVER_NS,
+    };
     struct js_err err;
     if (set_up(&runner, socket) < 0) {
         js_err_errno(&err, "the process that starts jobs cannot be set up");

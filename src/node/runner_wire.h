@@ -16,12 +16,14 @@
 enum js_runner_message {
     JS_MESSAGE_CONFIGURE = 1, /* to the runner */
     JS_MESSAGE_RUN,
+    JS_MESSAGE_RECALL,
     JS_MESSAGE_END,   /* a slot, and the grace it has */
     JS_MESSAGE_LIMIT, /* a time */
     JS_MESSAGE_LEASE, /* a time */
     JS_MESSAGE_READY, /* from it: a text */
     JS_MESSAGE_ENDED, /* with the descriptors of stdout and stderr */
     JS_MESSAGE_NOTE,  /* a text */
+    JS_MESSAGE_RECALLED, /* how many jobs */
 };
 
 int js_runner_put_config(struct js_buf *buf,
@@ -47,7 +49,7 @@ int js_runner_put_end(struct js_buf *buf, uint32_t slot, int64_t grace_ns);
 int js_runner_get_end(const void *body, size_t len, uint32_t *ret_slot,
                       int64_t *ret_grace_ns);
 
-/* LIMIT and LEASE. */
+/* LIMIT, LEASE and RECALLED. */
 int js_runner_put_number(struct js_buf *buf, int64_t number);
 int js_runner_get_number(const void *body, size_t len, int64_t *ret);
 

@@ -510,6 +510,11 @@ void js_delivery_step(struct js_delivery *delivery)
     settle(delivery);
 }
 
+bool js_delivery_is_fetching(const struct js_delivery *delivery)
+{
+    return delivery->is_asked;
+}
+
 uint64_t js_delivery_waiting(const struct js_delivery *delivery)
 {
     return delivery->waiting;

@@ -93,6 +93,9 @@ void js_delivery_lost(struct js_delivery *delivery, unsigned slave);
 /* Writes what the readers take now, and finishes jobs. */
 void js_delivery_step(struct js_delivery *delivery);
 
+/* True if an answer to js_delivery_next_fetch() is awaited. */
+bool js_delivery_is_fetching(const struct js_delivery *delivery);
+
 /* Jobs that are not finished. */
 uint64_t js_delivery_waiting(const struct js_delivery *delivery);
 

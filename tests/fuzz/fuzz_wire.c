@@ -38,11 +38,26 @@ static void take_ready(const char *bytes, size_t len)
     js_wire_release_ready(&ready);
 }
 
+static void look_at_text(const struct js_wire_job *job, const char *bytes)
+{
+    struct js_wire_text text;
+    /* The slave has put a NUL behind it. */
+    char *copy = calloc(1, job->text_len + 1);
+    if (!copy)
+        abort();
+    memcpy(copy, bytes, job->text_len);
+    if (js_wire_job_text(job, copy, &text) == 0) {
+        look(text.gpus, strlen(text.gpus));
+        look(text.details, text.details_len);
+        look(text.command, text.command_len);
+    }
+    free(copy);
+}
+
 /* As the slave does: the struct, then its text. */
 static void take_job(const char *bytes, size_t len)
 {
     struct js_wire_job job;
-    struct js_wire_text text;
     if (len < sizeof(job))
         return;
     memcpy(&job, bytes, sizeof(job));
@@ -51,24 +66,35 @@ static void take_job(const char *bytes, size_t len)
     bool is_long = job.text_len > JS_WIRE_JOB_TEXT;
     if (is_long && job.text_len != len - sizeof(job))
         return;
-    /* The slave has put a NUL behind it. */
-    char *copy = calloc(1, job.text_len + 1);
-    if (!copy)
-        abort();
-    memcpy(copy, is_long ? bytes + sizeof(job) : job.text, job.text_len);
-    if (js_wire_job_text(&job, copy, &text) == 0) {
-        look(text.gpus, strlen(text.gpus));
-        look(text.details, text.details_len);
-        look(text.command, text.command_len);
-    }
-    free(copy);
+    look_at_text(&job, is_long ? bytes + sizeof(job) : job.text);
+}
+
+static void take_jobs(const char *bytes, size_t len)
+{
+    struct js_cursor cursor = js_cursor_of(bytes, len);
+    struct js_wire_job job;
+    const char *text;
+    while (cursor.left > 0 && js_wire_unpack_job(&cursor, &job, &text) == 0)
+        look_at_text(&job, text);
 }
 
 static void take_done(const char *bytes, size_t len)
 {
+    struct js_cursor cursor = js_cursor_of(bytes, len);
     struct js_wire_done done;
-    if (js_wire_unpack_done(bytes, len, &done) == 0 && done.inlined)
-        look(done.inlined, done.inlined_len);
+    while (cursor.left > 0 && js_wire_unpack_done(&cursor, &done) == 0) {
+        if (done.inlined)
+            look(done.inlined, done.inlined_len);
+    }
+}
+
+static void take_back(const char *bytes, size_t len)
+{
+    struct js_wire_back back;
+    if (js_wire_unpack_back(bytes, len, &back) < 0)
+        return;
+    for (size_t i = 0; i < back.count; i++)
+        seen += js_wire_back_ticket(&back, i);
 }
 
 static void take_others(int tag, const char *bytes, size_t len)
@@ -106,8 +132,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         take_ready(bytes, len);
     else if (tag == JS_TAG_JOB)
         take_job(bytes, len);
+    else if (tag == JS_TAG_JOBS)
+        take_jobs(bytes, len);
     else if (tag == JS_TAG_DONE)
         take_done(bytes, len);
+    else if (tag == JS_TAG_BACK)
+        take_back(bytes, len);
     else
         take_others(tag, bytes, len);
     return 0;

@@ -35,6 +35,7 @@ struct process {
     struct envelope *taken;   /* what receive() returned last */
     int64_t *last_arrival_ns; /* at this one, by sender */
     int *unread;              /* sent to this one, by sender */
+    int unread_of[JS_TAG_COUNT];
     int64_t *timers;
     size_t timer_count, timer_room;
     bool has_left;
@@ -50,6 +51,7 @@ struct fake_net {
     int count;
     uint64_t sent[JS_TAG_COUNT];
     size_t longest[JS_TAG_COUNT];
+    int most_unread[JS_TAG_COUNT];
     uint64_t turns, turns_at_once;
     const char *complaint;
 };
@@ -169,6 +171,11 @@ uint64_t fake_net_sent(const struct fake_net *net, enum js_tag tag)
     return net->sent[tag];
 }
 
+int fake_net_most_unread(const struct fake_net *net, enum js_tag tag)
+{
+    return net->most_unread[tag];
+}
+
 size_t fake_net_longest(const struct fake_net *net, enum js_tag tag)
 {
     return net->longest[tag];
@@ -222,6 +229,8 @@ static void post_envelope(struct process *from, struct process *to,
         arrival_ns = to->last_arrival_ns[from->number];
     to->last_arrival_ns[from->number] = arrival_ns;
     to->unread[from->number]++;
+    if (++to->unread_of[tag] > net->most_unread[tag])
+        net->most_unread[tag] = to->unread_of[tag];
     *envelope = (struct envelope){
         .arrival_ns = arrival_ns, .from = from->number, .tag = tag, .len = len};
     if (len > 0)
@@ -276,6 +285,7 @@ static int receive(void *self, struct js_message *ret, struct js_err *err)
         return 0;
     to->inbox = envelope->next;
     to->unread[envelope->from]--;
+    to->unread_of[envelope->tag]--;
     to->taken = envelope;
     *ret = (struct js_message){envelope->from, envelope->tag, envelope->bytes,
                                envelope->len};

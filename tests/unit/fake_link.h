@@ -69,6 +69,8 @@ int64_t fake_net_now_ns(const struct fake_net *net);
 /* Waits of the master, turns of another; messages of a tag sent by anyone. */
 uint64_t fake_net_turns(const struct fake_net *net, int number);
 uint64_t fake_net_sent(const struct fake_net *net, enum js_tag tag);
+/* How many of a tag one process had not received at the same time, at most. */
+int fake_net_most_unread(const struct fake_net *net, enum js_tag tag);
 size_t fake_net_longest(const struct fake_net *net,
                         enum js_tag tag); /* bytes */
 

@@ -12,7 +12,9 @@
 
 struct fake_job {
     bool is_busy;
+    char command[64]; /* of one that waits for a slot */
     uint64_t id;
+    uint32_t attempt;
     int64_t start_ns, run_ns, end_ns;
     int64_t timeout_ns; /* 0: the default */
     enum js_cause cause;
@@ -33,7 +35,8 @@ void fake_runner_init(struct js_runner *runner, struct fake_net *net, int rank)
 void fake_runner_release(struct js_runner *runner)
 {
     free(runner->jobs);
-    runner->jobs = NULL;
+    free(runner->ahead);
+    runner->jobs = runner->ahead = NULL;
 }
 
 void fake_runner_die_at(struct js_runner *runner, int64_t at_ns)
@@ -166,7 +169,11 @@ static void end_lease(struct js_runner *runner)
             end_at(&runner->jobs[i], runner->lease_ns, JS_CAUSE_STOPPED);
     }
     runner->lease_ns = JS_NEVER_NS;
+    runner->has_expired = true;
 }
+
+static void start_ahead(struct js_runner *runner, uint32_t slot,
+                        int64_t start_ns);
 
 int js_runner_lease(struct js_runner *runner, int64_t until_ns)
 {
@@ -174,6 +181,11 @@ int js_runner_lease(struct js_runner *runner, int64_t until_ns)
         return lost();
     end_lease(runner);
     runner->lease_ns = until_ns;
+    runner->has_expired = false;
+    for (uint32_t i = 0; i < runner->slots; i++) {
+        if (!runner->jobs[i].is_busy)
+            start_ahead(runner, i, fake_net_now_ns(runner->net));
+    }
     fake_net_wake(runner->net, runner->rank, until_ns);
     return 0;
 }
@@ -191,19 +203,14 @@ bool fake_runner_is_running(const struct js_runner *runner, uint64_t id)
     return false;
 }
 
-int js_runner_run(struct js_runner *runner, const struct js_runner_job *job)
+static void start_at(struct js_runner *runner, const struct js_runner_job *job,
+                     int64_t start_ns)
 {
-    if (is_dead(runner))
-        return lost();
-    if (job->slot >= runner->slots || runner->jobs[job->slot].is_busy) {
-        fake_net_complain(runner->net, "a job for a slot that is not free");
-        return 0;
-    }
     struct fake_job *fake = &runner->jobs[job->slot];
     bool is_captured = runner->capture == JS_CAPTURE_SPOOL;
     *fake = (struct fake_job){.is_busy = true, .id = job->id};
     fake->timeout_ns = job->timeout_ns;
-    fake->start_ns = fake_net_now_ns(runner->net);
+    fake->start_ns = start_ns;
     fake->run_ns = duration_of(runner, job->command);
     fake->end_ns = fake->start_ns + fake->run_ns;
     fake->exit_code = (uint32_t)number_of(job->command, "exit=");
@@ -215,6 +222,73 @@ int js_runner_run(struct js_runner *runner, const struct js_runner_job *job)
     fake_net_wake(runner->net, runner->rank, fake->end_ns);
     if (runner->started)
         runner->started(runner->arg, runner, job);
+}
+
+static void keep_ahead(struct js_runner *runner,
+                       const struct js_runner_job *job)
+{
+    if (runner->ahead_count == runner->ahead_room) {
+        runner->ahead_room = 2 * runner->ahead_room + 8;
+        runner->ahead = realloc(runner->ahead, runner->ahead_room *
+                                                   sizeof(*runner->ahead));
+        if (!runner->ahead)
+            abort();
+    }
+    struct fake_job *ahead = &runner->ahead[runner->ahead_count++];
+    *ahead = (struct fake_job){
+        .id = job->id, .attempt = job->attempt, .timeout_ns = job->timeout_ns};
+    if (job->len >= sizeof(ahead->command))
+        fake_net_complain(runner->net, "a long command given ahead");
+    snprintf(ahead->command, sizeof(ahead->command), "%s", job->command);
+}
+
+int js_runner_run(struct js_runner *runner, const struct js_runner_job *job)
+{
+    if (is_dead(runner))
+        return lost();
+    if (job->slot == JS_RUNNER_SLOT_NEXT) {
+        keep_ahead(runner, job);
+        return 0;
+    }
+    if (job->slot >= runner->slots || runner->jobs[job->slot].is_busy) {
+        fake_net_complain(runner->net, "a job for a slot that is not free");
+        return 0;
+    }
+    start_at(runner, job, fake_net_now_ns(runner->net));
+    return 0;
+}
+
+/* The next that was given ahead begins as the one before it has ended. */
+static void start_ahead(struct js_runner *runner, uint32_t slot,
+                        int64_t start_ns)
+{
+    if (runner->ahead_count == 0 || runner->has_expired)
+        return;
+    struct fake_job first = runner->ahead[0];
+    memmove(&runner->ahead[0], &runner->ahead[1],
+            --runner->ahead_count * sizeof(first));
+    struct js_runner_job job = {.slot = slot,
+                                .id = first.id,
+                                .attempt = first.attempt,
+                                .timeout_ns = first.timeout_ns,
+                                .command = first.command,
+                                .len = strlen(first.command)};
+    start_at(runner, &job, start_ns);
+}
+
+void js_runner_flush(struct js_runner *runner)
+{
+    (void)runner;
+}
+
+int js_runner_recall(struct js_runner *runner)
+{
+    if (is_dead(runner))
+        return lost();
+    runner->is_recalled = true;
+    runner->recalled = runner->ahead_count;
+    runner->ahead_count = 0;
+    fake_net_wake(runner->net, runner->rank, fake_net_now_ns(runner->net));
     return 0;
 }
 
@@ -251,6 +325,20 @@ static void end_job(struct js_runner *runner, uint32_t slot,
     job->is_busy = false;
     if (runner->ended)
         runner->ended(runner->arg, runner, job->id);
+    start_ahead(runner, slot, job->end_ns);
+}
+
+/* The job that ends first: its slot goes to the first that was given ahead. */
+static uint32_t first_to_end(const struct js_runner *runner)
+{
+    uint32_t first = runner->slots;
+    for (uint32_t i = 0; i < runner->slots; i++) {
+        const struct fake_job *job = &runner->jobs[i];
+        if (job->is_busy && (first == runner->slots ||
+                             job->end_ns < runner->jobs[first].end_ns))
+            first = i;
+    }
+    return first;
 }
 
 /* With it all its jobs have ended. */
@@ -278,11 +366,15 @@ int js_runner_next(struct js_runner *runner, struct js_runner_event *ret)
         snprintf(ret->text, sizeof(ret->text), "%s", runner->ready_text);
         return 1;
     }
-    for (uint32_t i = 0; i < runner->slots; i++) {
-        if (runner->jobs[i].is_busy && runner->jobs[i].end_ns <= now_ns) {
-            end_job(runner, i, ret);
-            return 1;
-        }
+    uint32_t slot = first_to_end(runner);
+    if (slot < runner->slots && runner->jobs[slot].end_ns <= now_ns) {
+        end_job(runner, slot, ret);
+        return 1;
     }
-    return 0;
+    if (!runner->is_recalled)
+        return 0;
+    runner->is_recalled = false;
+    ret->kind = JS_RUNNER_RECALLED;
+    ret->count = runner->recalled;
+    return 1;
 }

@@ -15,6 +15,8 @@
 #define js_runner_configure fake_runner_configure
 #define js_runner_run fake_runner_run
 #define js_runner_next fake_runner_next
+#define js_runner_flush fake_runner_flush
+#define js_runner_recall fake_runner_recall
 #define js_runner_end fake_runner_end
 #define js_runner_limit fake_runner_limit
 #define js_runner_lease fake_runner_lease
@@ -42,6 +44,11 @@ struct js_runner {
     int64_t limit_ns;      /* of jobs without a timeout of their own; 0: none */
     int64_t lease_ns;      /* jobs end then, JS_NEVER_NS: they need not */
     struct fake_job *jobs; /* by slot; owned */
+    struct fake_job *ahead; /* for the next free slot, in order; owned */
+    uint32_t ahead_count, ahead_room;
+    bool has_expired; /* the lease has, and was not renewed */
+    bool is_recalled; /* to be answered */
+    uint32_t recalled;
     /* Told of what the slave asks for; NULL: nobody is. */
     void (*configured)(void *arg, const struct js_runner *runner,
                        const struct js_runner_config *config);

@@ -1212,12 +1212,53 @@ static void test_a_reader_that_stops_for_a_while(void)
     free(jobs);
 }
 
+/* Goes away, and is no reader any more. */
+static int leaver_turn(void *arg)
+{
+    struct reader *reader = arg;
+    close(reader->fd);
+    return 1;
+}
+
+/* When the reader goes away while a slave that holds much output is stopped,
+ * all of it is released at once: but one by one, each when the slave has taken
+ * in the one before, so that nothing piles up on the way to it. (The master is
+ * restless, so it has many turns in which it might send one.) */
+static void test_releases_go_out_one_by_one(void)
+{
+    int pipe_fds[2];
+    CU_ASSERT_EQUAL_FATAL(pipe2(pipe_fds, O_CLOEXEC | O_NONBLOCK), 0);
+    struct js_buf jobs = JS_BUF_INIT;
+    js_buf_puts(&jobs, "30\n");
+    for (int i = 1; i < 200; i++)
+        js_buf_puts(&jobs, "0.001 out=100000\n");
+    struct run_config config = {.slaves = 1,
+                                .slots = 64,
+                                .jobs = js_buf_string(&jobs),
+                                .is_restless = true,
+                                .out_fd = pipe_fds[1]};
+    struct run *run = run_new(&config);
+    struct reader reader = {.run = run, .number = 2, .fd = pipe_fds[0]};
+    int64_t leave_ns = FAKE_START_NS + 10 * JS_NS_PER_S;
+    fake_net_add(run->net, 2, leave_ns, leaver_turn, &reader);
+    fake_net_stop(run->net, 1, leave_ns - JS_NS_PER_S, leave_ns + JS_NS_PER_S);
+    run_go(run);
+    CU_ASSERT_TRUE(expect_no_complaint(run));
+    CU_ASSERT_EQUAL(run->started, 200);
+    CU_ASSERT_EQUAL(run->finished, 200);
+    /* One beside it asks for output. */
+    CU_ASSERT(fake_net_sent(run->net, JS_TAG_FETCH) >= 100);
+    CU_ASSERT(fake_net_most_unread(run->net, JS_TAG_FETCH) <= 2);
+    run_free(run);
+    js_buf_release(&jobs);
+}
+
 /* ---------------------------------------------------------------- commands */
 
 static void test_long_commands(void)
 {
-    static const int lengths[] = {199,    200,    201,     262143,
-                                  262144, 262145, 1048576, 200};
+    static const int lengths[] = {199,    200,    201,    65535,   65536, 65537,
+                                  262143, 262144, 262145, 1048576, 200};
     struct js_buf jobs = JS_BUF_INIT;
     uint64_t sum = 0;
     for (size_t n = 0; n < sizeof(lengths) / sizeof(lengths[0]); n++) {
@@ -1232,11 +1273,11 @@ static void test_long_commands(void)
     struct run_config config = {.slaves = 2, .jobs = js_buf_string(&jobs)};
     struct run *run = run_new(&config);
     run_go(run);
-    expect_all_done(run, 8);
+    expect_all_done(run, 11);
     CU_ASSERT_EQUAL(run->longest_command, 1048576);
     CU_ASSERT_EQUAL(run->command_sum, sum);
-    /* The setups, one piece each; then 2 x 1, 2, 1 and 4 pieces at least. */
-    CU_ASSERT(fake_net_sent(run->net, JS_TAG_TEXT) >= 2 + 1 + 2 + 2 + 4);
+    /* The setups, one piece each; then 3 x 1, 2 and 4 pieces. */
+    CU_ASSERT_EQUAL(fake_net_sent(run->net, JS_TAG_TEXT), 2 + 3 + 2 + 4);
     run_free(run);
     js_buf_release(&jobs);
 }
@@ -1318,25 +1359,25 @@ static void test_turns_for_a_job_are_few(void)
 static void test_backoff(void)
 {
     int64_t before_ns = 0;
-    for (int64_t idle_ns = 0; idle_ns < 20 * JS_NS_PER_S;
+    for (int64_t idle_ns = 0; idle_ns < 60 * JS_NS_PER_S;
          idle_ns += idle_ns / 50 + 1000) {
         int64_t pause_ns = js_backoff_ns(idle_ns);
         CU_ASSERT_FATAL(pause_ns >= before_ns);
         CU_ASSERT_FATAL(pause_ns >= 20 * JS_NS_PER_US);
-        CU_ASSERT_FATAL(pause_ns <= 5 * JS_NS_PER_MS);
-        if (idle_ns <= JS_NS_PER_S)
+        CU_ASSERT_FATAL(pause_ns <= JS_LINK_PAUSE_NS);
+        if (idle_ns <= 2 * JS_NS_PER_S)
             CU_ASSERT_FATAL(pause_ns <= JS_NS_PER_MS);
         before_ns = pause_ns;
     }
-    CU_ASSERT_EQUAL(before_ns, 5 * JS_NS_PER_MS);
-    CU_ASSERT_EQUAL(js_backoff_ns(INT64_MAX), 5 * JS_NS_PER_MS);
+    CU_ASSERT_EQUAL(before_ns, JS_LINK_PAUSE_NS);
+    CU_ASSERT_EQUAL(js_backoff_ns(INT64_MAX), JS_LINK_PAUSE_NS);
     CU_ASSERT_EQUAL(js_backoff_ns(-1), 20 * JS_NS_PER_US);
     /* A minute of silence. */
     int64_t idle_ns = 0;
     unsigned pauses = 0;
     for (; idle_ns < 60 * JS_NS_PER_S && pauses < 1000000; pauses++)
         idle_ns += js_backoff_ns(idle_ns);
-    CU_ASSERT(pauses < 15000);
+    CU_ASSERT(pauses < 10000);
 }
 
 /* ---------------------------------------------------------------- any run */
@@ -1571,7 +1612,7 @@ static void test_a_slave_believes_nothing(void)
     expect_broken_slave(run, "a job without its text");
     /* More jobs than one that keeps to its credit has under way. */
     run = ready_run(3);
-    for (uint64_t ticket = 2; ticket < 102; ticket++) {
+    for (uint64_t ticket = 2; ticket < 3 * JS_PLAN_CREDIT; ticket++) {
         struct js_job *job = not_null(js_job_new(1, "1", 1));
         struct js_wire_job wire;
         job->attempt = 200;
@@ -2005,6 +2046,7 @@ static const struct unit_test tests[] = {
     {"nothing comes after an unread job",
      test_nothing_comes_after_an_unread_job},
     {"a reader that stops for a while", test_a_reader_that_stops_for_a_while},
+    {"releases go out one by one", test_releases_go_out_one_by_one},
     {"long commands", test_long_commands},
     {"the runner gets the setup", test_the_runner_gets_the_setup},
     {"failed jobs", test_failed_jobs},

@@ -376,20 +376,29 @@ static void test_nothing_ahead_before_a_run_time_is_known(void)
 
 static void test_ahead_for_short_jobs_only(void)
 {
-    uint64_t tickets[32];
+    uint64_t tickets[128];
     struct js_plan *plan = plan_of(10, false);
     add_slaves(plan, 1, 1);
     teach(plan, 1, short_ns);
-    add_jobs(plan, 2, 40);
-    unsigned count = assign_all(plan, tickets, 32);
+    add_jobs(plan, 2, 100);
+    unsigned count = assign_all(plan, tickets, 128);
     CU_ASSERT(count > 1 && count <= JS_PLAN_CREDIT);
+    CU_ASSERT_EQUAL(js_plan_lead_ns(plan), (count - 1) * short_ns);
     free_plan(plan);
 
     plan = plan_of(10, false);
     add_slaves(plan, 1, 1);
-    teach(plan, 1, long_ns);
+    teach(plan, 1, JS_PLAN_AHEAD_NS / 3);
     add_jobs(plan, 2, 40);
-    CU_ASSERT_EQUAL(assign_all(plan, tickets, 32), 1);
+    CU_ASSERT_EQUAL(assign_all(plan, tickets, 128), 4);
+    free_plan(plan);
+
+    plan = plan_of(10, false);
+    add_slaves(plan, 1, 1);
+    teach(plan, 1, JS_PLAN_AHEAD_NS + 1);
+    add_jobs(plan, 2, 40);
+    CU_ASSERT_EQUAL(assign_all(plan, tickets, 128), 1);
+    CU_ASSERT_EQUAL(js_plan_lead_ns(plan), 0);
     free_plan(plan);
 }
 
@@ -429,20 +438,75 @@ static void test_free_slots_come_before_jobs_ahead(void)
 
 static void test_never_above_credit(void)
 {
-    uint64_t tickets[64];
+    enum { SLOTS = 2 * JS_PLAN_CREDIT + 12 };
+    uint64_t tickets[SLOTS];
     struct js_plan *plan = plan_of(10, false);
-    add_slaves(plan, 1, 32);
-    add_jobs(plan, 1, 200);
-    CU_ASSERT_EQUAL(assign_all(plan, tickets, 64), JS_PLAN_CREDIT);
+    add_slaves(plan, 1, SLOTS);
+    add_jobs(plan, 1, 400);
+    CU_ASSERT_EQUAL(assign_all(plan, tickets, SLOTS), JS_PLAN_CREDIT);
     js_plan_acknowledged(plan, 1, 3);
-    CU_ASSERT_EQUAL(assign_all(plan, tickets, 64), 3);
+    CU_ASSERT_EQUAL(assign_all(plan, tickets, SLOTS), 3);
     js_plan_acknowledged(plan, 1, 1000); /* more than was sent */
-    CU_ASSERT_EQUAL(assign_all(plan, tickets, 64), JS_PLAN_CREDIT);
+    CU_ASSERT_EQUAL(assign_all(plan, tickets, SLOTS), JS_PLAN_CREDIT);
     js_plan_acknowledged(plan, 1, JS_PLAN_CREDIT);
-    CU_ASSERT_EQUAL(assign_all(plan, tickets, 64), 32 - 23);
+    CU_ASSERT_EQUAL(assign_all(plan, tickets, SLOTS), 12 - 3);
     js_plan_acknowledged(plan, 2, 1); /* nobody */
     js_plan_acknowledged(plan, UINT32_MAX, 1);
-    CU_ASSERT_EQUAL(js_plan_assigned(plan), 32);
+    CU_ASSERT_EQUAL(js_plan_assigned(plan), SLOTS);
+    free_plan(plan);
+}
+
+/* ---------------------------------------------------------------- recall */
+
+static struct js_plan_decision expect_recall(struct js_plan *plan,
+                                             unsigned slave, uint32_t count)
+{
+    struct js_plan_decision next = js_plan_next(plan);
+    CU_ASSERT_EQUAL(next.step, JS_PLAN_RECALL);
+    CU_ASSERT_EQUAL(next.slave, slave);
+    CU_ASSERT_EQUAL(next.count, count);
+    return next;
+}
+
+/* One slave has jobs ahead, the other comes to have none at all. */
+static void test_a_free_slot_gets_what_another_has_ahead(void)
+{
+    uint64_t tickets[32];
+    struct js_plan *plan = plan_of(10, false);
+    add_slaves(plan, 1, 1);
+    teach(plan, 1, short_ns);
+    add_jobs(plan, 2, 9);
+    CU_ASSERT_EQUAL(assign_all(plan, tickets, 32), 8);
+    CU_ASSERT_EQUAL(add_slave(plan, 2, 1), 0);
+    expect_recall(plan, 1, 4);
+    expect_nothing(plan); /* asked for once */
+    js_plan_returned(plan, 1, tickets[7]);
+    js_plan_returned(plan, 1, tickets[6]);
+    expect_assigned(plan, 8, 2);
+    expect_assigned(plan, 9, 2);
+    js_plan_recalled(plan, 1);
+    expect_nothing(plan);
+    free_plan(plan);
+}
+
+/* It had begun all of them: nothing is lost, and it may be asked again. */
+static void test_a_recall_in_vain(void)
+{
+    uint64_t tickets[32];
+    struct js_plan *plan = plan_of(10, false);
+    add_slaves(plan, 1, 1);
+    teach(plan, 1, short_ns);
+    add_jobs(plan, 2, 5);
+    CU_ASSERT_EQUAL(assign_all(plan, tickets, 32), 4);
+    CU_ASSERT_EQUAL(add_slave(plan, 2, 1), 0);
+    expect_recall(plan, 1, 2);
+    end_job(plan, 1, tickets[0], 2, short_ns);
+    end_job(plan, 1, tickets[1], 3, short_ns);
+    js_plan_recalled(plan, 1);
+    expect_recall(plan, 1, 1);
+    js_plan_lost(plan, 1);
+    js_plan_recalled(plan, 1); /* too late */
+    expect_assigned(plan, 4, 2);
     free_plan(plan);
 }
 
@@ -644,7 +708,7 @@ static void test_slaves_have_any_number_once(void)
  * Random runs against a model that knows the rules, not how they are kept:
  * after each decision and each piece of news it says what may be.
  */
-enum { JOBS_MAX = 120, SLAVES_MAX = 40, TICKETS_MAX = 20000, AHEAD_MAX = 8 };
+enum { JOBS_MAX = 120, SLAVES_MAX = 40, TICKETS_MAX = 20000 };
 
 struct model_job {
     bool is_dispatched, is_ended;
@@ -654,8 +718,9 @@ struct model_job {
 };
 
 struct model_slave {
-    bool is_live;
+    bool is_live, is_recalled;
     uint32_t slots, held, unacknowledged;
+    uint32_t recall; /* jobs, at most */
 };
 
 struct model {
@@ -725,7 +790,8 @@ static void see_assignment(struct model *model,
     demand(model, is_loose(job), "a job assigned twice, or too early");
     demand(model, next->job->attempt == job->attempt, "wrong attempt");
     demand(model, slave->unacknowledged < JS_PLAN_CREDIT, "above credit");
-    demand(model, slave->held < slave->slots + AHEAD_MAX, "too much ahead");
+    demand(model, slave->held < slave->slots + JS_PLAN_AHEAD_MAX,
+           "too much ahead");
     demand(model, model->is_disturbed || next->job->id > model->last_assigned,
            "assigned out of order");
     demand(model, model->ticket_count < TICKETS_MAX, "assigned without end");
@@ -755,6 +821,18 @@ static void see_nothing(struct model *model)
     }
 }
 
+/* Only for a slot that is free, from one that has more than it runs. */
+static void see_recall(struct model *model, const struct js_plan_decision *next)
+{
+    struct model_slave *slave = &model->slaves[next->slave];
+    demand(model, slave->is_live && !slave->is_recalled, "a wrong recall");
+    demand(model, loose_jobs(model) == 0, "a recall with jobs to give");
+    demand(model, next->count > 0 && next->count <= slave->held,
+           "too much recalled");
+    slave->is_recalled = true;
+    slave->recall = next->count;
+}
+
 static void see_counts(struct model *model)
 {
     struct js_plan *plan = model->plan;
@@ -777,6 +855,8 @@ static void see_decisions(struct model *model)
         }
         if (next.step == JS_PLAN_DISPATCH)
             see_dispatch(model, next.job);
+        else if (next.step == JS_PLAN_RECALL)
+            see_recall(model, &next);
         else
             see_assignment(model, &next);
         /* Now and then news come between two decisions. */
@@ -868,6 +948,27 @@ static void model_return(struct model *model)
     js_plan_returned(model->plan, holder, ticket); /* stale by now */
 }
 
+/* With some of what was asked for: the rest it has begun by now. */
+static void model_answer(struct model *model)
+{
+    unsigned number = 1 + (unsigned)rng_below(&model->rng, model->slave_count);
+    struct model_slave *slave = &model->slaves[number];
+    if (!slave->is_recalled)
+        return;
+    for (uint64_t id = model->added; id > 0 && slave->recall > 0; id--) {
+        struct model_job *job = &model->jobs[id];
+        if (job->holder != number || slave->held <= slave->slots)
+            continue;
+        js_plan_returned(model->plan, number, job->ticket);
+        take_from_holder(model, job);
+        slave->recall--;
+        model->is_disturbed = true;
+    }
+    js_plan_recalled(model->plan, number);
+    js_plan_recalled(model->plan, number); /* stale by now */
+    slave->is_recalled = false;
+}
+
 static void model_lose(struct model *model)
 {
     unsigned number = 1 + (unsigned)rng_below(&model->rng, model->slave_count);
@@ -876,7 +977,7 @@ static void model_lose(struct model *model)
     if (!slave->is_live || (model->live == 1 && !has_successor))
         return;
     js_plan_lost(model->plan, number);
-    slave->is_live = false;
+    slave->is_live = slave->is_recalled = false;
     model->live--;
     model->slots -= slave->slots;
     model->is_disturbed = true;
@@ -910,8 +1011,10 @@ static void something_happens(struct model *model)
         model_acknowledge(model);
     else if (dice < 88 && model->added < model->total)
         model_add_job(model);
-    else if (dice < 94)
+    else if (dice < 92)
         model_return(model);
+    else if (dice < 94)
+        model_answer(model);
     else if (dice < 96)
         model_lose(model);
     else if (model->slave_count < SLAVES_MAX && rng_chance(&model->rng, 10))
@@ -983,11 +1086,11 @@ static void test_random_runs(void)
 
 /* ---------------------------------------------------------------- cost */
 
-enum { MANY = 1000000, CROWD = 64 };
+enum { MANY = 1000000, CROWD = 64, RING = 2 * JS_PLAN_AHEAD_MAX };
 
 /* The oldest assignment of each slave ends, round after round. */
 struct ring {
-    uint64_t tickets[32];
+    uint64_t tickets[RING];
     unsigned first, count;
 };
 
@@ -1000,8 +1103,8 @@ static uint64_t take_decisions(struct js_plan *plan, struct ring *rings)
         if (next.step != JS_PLAN_ASSIGN)
             continue;
         struct ring *ring = &rings[next.slave];
-        CU_ASSERT_FATAL(ring->count < 32);
-        ring->tickets[(ring->first + ring->count++) % 32] = next.ticket;
+        CU_ASSERT_FATAL(ring->count < RING);
+        ring->tickets[(ring->first + ring->count++) % RING] = next.ticket;
     }
     return calls;
 }
@@ -1013,7 +1116,7 @@ static uint64_t end_oldest(struct js_plan *plan, unsigned slave,
         return 0;
     js_plan_acknowledged(plan, slave, 1);
     struct js_job *job =
-        ended(plan, slave, ring->tickets[ring->first % 32], short_ns);
+        ended(plan, slave, ring->tickets[ring->first % RING], short_ns);
     CU_ASSERT_PTR_NOT_NULL_FATAL(job);
     js_job_free(job);
     ring->first++;
@@ -1044,7 +1147,7 @@ static void test_a_million_jobs(void)
         CU_ASSERT_FATAL(ended > before);
     }
     CU_ASSERT_EQUAL(js_plan_held(plan), 0);
-    CU_ASSERT(most_held < 2000);
+    CU_ASSERT(most_held < 3 * CROWD * JS_PLAN_AHEAD_MAX);
     CU_ASSERT(calls < 4 * (uint64_t)MANY);
     free_plan(plan);
 }
@@ -1559,6 +1662,9 @@ static const struct unit_test tests[] = {
     {"free slots come before jobs ahead",
      test_free_slots_come_before_jobs_ahead},
     {"never above credit", test_never_above_credit},
+    {"a free slot gets what another has ahead",
+     test_a_free_slot_gets_what_another_has_ahead},
+    {"a recall in vain", test_a_recall_in_vain},
     {"run times at the ends of their range",
      test_run_times_at_the_ends_of_their_range},
     {"wants_jobs is bounded", test_wants_jobs_is_bounded},

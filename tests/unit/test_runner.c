@@ -139,6 +139,7 @@ static void submit(struct fixture *fx, uint32_t slot, uint64_t id,
                                 .command = command,
                                 .len = strlen(command)};
     CU_ASSERT_EQUAL(js_runner_run(fx->runner, &job), 0);
+    js_runner_flush(fx->runner);
 }
 
 /* Runs one job to its end. */
