@@ -1,0 +1,259 @@
+/*
+ * lib_master N [SLAVES] - a master that has N jobs of no time run by slaves that
+ * take none: what is left is the master's own cost. For tools that count
+ * instructions; a link in memory answers each message at once.
+ */
+#include "base/clock.h"
+#include "base/outlet.h"
+#include "core/source.h"
+#include "mpi/master.h"
+#include "record/delivery.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* What the slaves have said, a queue of whole messages. */
+struct answer {
+    struct answer *next;
+    int peer;
+    enum js_tag tag;
+    struct js_buf body;
+};
+
+struct loopback {
+    struct answer *first, **last;
+    struct answer *taken;
+    uint64_t *jobs; /* taken in, by peer */
+    int64_t now_ns;
+};
+
+struct run {
+    struct js_master *master;
+};
+
+static void *not_null(void *memory)
+{
+    if (!memory)
+        abort();
+    return memory;
+}
+
+static struct js_buf *answer(struct loopback *link, int peer, enum js_tag tag)
+{
+    struct answer *said = not_null(calloc(1, sizeof(*said)));
+    said->peer = peer;
+    said->tag = tag;
+    *link->last = said;
+    link->last = &said->next;
+    return &said->body;
+}
+
+static void end_job(struct loopback *link, struct js_buf *done, int peer,
+                    const struct js_wire_job *job)
+{
+    struct js_wire_done ended = {.ticket = job->ticket,
+                                 .jobs = ++link->jobs[peer]};
+    js_wire_pack_done(done, &ended);
+}
+
+static int send_job(void *self, int peer, const struct js_wire_job *job,
+                    struct js_err *err)
+{
+    (void)err;
+    end_job(self, answer(self, peer, JS_TAG_DONE), peer, job);
+    return 0;
+}
+
+static void end_jobs(struct loopback *link, int peer, const void *bytes,
+                     size_t len)
+{
+    struct js_cursor cursor = js_cursor_of(bytes, len);
+    struct js_buf *done = answer(link, peer, JS_TAG_DONE);
+    struct js_wire_job job;
+    const char *text;
+    while (cursor.left > 0 && js_wire_unpack_job(&cursor, &job, &text) == 0)
+        end_job(link, done, peer, &job);
+}
+
+static void get_ready(struct loopback *link, int peer)
+{
+    uint32_t home = 0;
+    struct js_wire_ready ready = {.slots = 1, .homes = &home};
+    js_cpuset_add(&ready.home, 0);
+    js_equipment_add_core(&ready.equipment, &ready.home, 0, 0);
+    js_wire_pack_ready(answer(link, peer, JS_TAG_READY), &ready);
+    js_equipment_release(&ready.equipment);
+}
+
+static int post(void *self, int peer, enum js_tag tag, const void *bytes,
+                size_t len, struct js_err *err)
+{
+    struct loopback *link = self;
+    (void)err;
+    if (tag == JS_TAG_JOBS)
+        end_jobs(link, peer, bytes, len);
+    if (tag == JS_TAG_SETUP)
+        get_ready(link, peer);
+    if (tag == JS_TAG_TEXT) {
+        struct js_wire_ack ack = {.text_bytes = len};
+        js_wire_pack_ack(answer(link, peer, JS_TAG_ACK), &ack);
+    }
+    return 0;
+}
+
+static void drop(struct answer *said)
+{
+    if (!said)
+        return;
+    js_buf_release(&said->body);
+    free(said);
+}
+
+static int receive(void *self, struct js_message *ret, struct js_err *err)
+{
+    struct loopback *link = self;
+    struct answer *said = link->first;
+    (void)err;
+    drop(link->taken);
+    link->taken = said;
+    if (!said)
+        return 0;
+    link->first = said->next;
+    if (!link->first)
+        link->last = &link->first;
+    *ret = (struct js_message){said->peer, said->tag, said->body.data,
+                               said->body.len};
+    return 1;
+}
+
+static int wait_link(void *self, struct pollfd *fds, nfds_t count,
+                     int64_t until_ns, int64_t patience_ns, struct js_err *err)
+{
+    struct loopback *link = self;
+    (void)fds;
+    (void)count;
+    (void)until_ns;
+    (void)patience_ns;
+    (void)err;
+    link->now_ns += JS_NS_PER_MS;
+    return 0;
+}
+
+static int64_t now_ns(void *self)
+{
+    return ((struct loopback *)self)->now_ns;
+}
+
+static const struct js_link_ops ops = {send_job, post, receive, wait_link,
+                                       now_ns};
+
+static void job_finished(void *arg, const struct js_finish *finish)
+{
+    struct run *run = arg;
+    js_master_finished(run->master, finish);
+    js_job_free(finish->job);
+}
+
+static void nothing_dispatched(void *arg, const struct js_job *job)
+{
+    (void)arg;
+    (void)job;
+}
+
+static void nothing_committed(void *arg, int64_t at_ns)
+{
+    (void)arg;
+    (void)at_ns;
+}
+
+static enum js_request nothing_requested(void *arg)
+{
+    (void)arg;
+    return JS_REQUEST_NONE;
+}
+
+static int64_t never(void *arg)
+{
+    (void)arg;
+    return JS_NEVER_NS;
+}
+
+static size_t nothing_unwritten(void *arg)
+{
+    (void)arg;
+    return 0;
+}
+
+static nfds_t nothing_awaited(void *arg, struct pollfd *fds)
+{
+    (void)arg;
+    (void)fds;
+    return 0;
+}
+
+static void say_hello(struct loopback *link, int peer)
+{
+    struct js_wire_hello hello = {.version = JS_WIRE_VERSION};
+    snprintf(hello.node.host, sizeof(hello.node.host), "n%d", peer);
+    hello.node.boot_id = (uint64_t)peer;
+    js_cpuset_add(&hello.node.cpus, 0);
+    js_wire_pack_hello(answer(link, peer, JS_TAG_HELLO), &hello);
+}
+
+static void ignore_line(void *arg, const char *line)
+{
+    (void)arg;
+    fprintf(stderr, "%s\n", line);
+}
+
+static int run_jobs(uint64_t count, int slaves)
+{
+    struct run run = {0};
+    struct js_err err = {""};
+    struct js_master_result result;
+    struct loopback loopback = {.last = &loopback.first, .now_ns = JS_NS_PER_S};
+    struct js_log log = {ignore_line, NULL};
+    struct js_link link = {&ops, &loopback, 0, slaves + 1};
+    struct js_outlet *out = not_null(js_outlet_new(STDOUT_FILENO));
+    struct js_outlet *err_out = not_null(js_outlet_new(STDERR_FILENO));
+    struct js_master_config config = {
+        .plan = {.round_size = 10},
+        .setup = {.slots = 1, .cwd = "/", .output_dir = "", .tmpdir = ""},
+        .meeting_ns = JS_NS_PER_S,
+        .stop_ns = JS_NEVER_NS,
+        .source = not_null(js_source_new_demo(count, 0, NULL)),
+        .delivery = not_null(
+            js_delivery_new(out, err_out, &log, job_finished, &run)),
+        .log = log,
+        .hooks = {.dispatched = nothing_dispatched,
+                  .commit = nothing_committed,
+                  .request = nothing_requested,
+                  .deadline_ns = never,
+                  .unwritten = nothing_unwritten,
+                  .wait_for = nothing_awaited},
+    };
+    loopback.jobs = not_null(calloc((size_t)slaves + 1, sizeof(uint64_t)));
+    for (int i = 1; i <= slaves; i++)
+        say_hello(&loopback, i);
+    run.master = not_null(js_master_new(&config, &link));
+    js_master_run(run.master, &result, &err);
+    if (err.text[0])
+        fprintf(stderr, "%s\n", err.text);
+    js_master_free(run.master);
+    js_delivery_free(config.delivery);
+    js_source_free(config.source);
+    js_outlet_free(err_out);
+    js_outlet_free(out);
+    return result.end == JS_MASTER_DONE && result.left == 0 ? 0 : 1;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2)
+        return 2;
+    return run_jobs(strtoull(argv[1], NULL, 10),
+                    argc > 2 ? (int)strtol(argv[2], NULL, 10) : 2);
+}
