@@ -65,6 +65,8 @@ UNIT_OBJECTS := $(call object,$(UNIT_SOURCES))
 HELPERS := $(patsubst tests/system/helpers/%.c,$(BUILD)/helpers/%,\
 	$(HELPER_SOURCES))
 BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(BENCH_SOURCES))
+# What tests count the instructions of.
+COST := $(BUILD)/bench/lib_master
 LIBRARY := $(BUILD)/libjobsched.a
 UNIT := $(BUILD)/unit
 
@@ -91,7 +93,8 @@ NEED_BUILD = gcc:$(firstword $(CC)) libc6-dev:stdio.h make:make \
 	libhwloc-dev:hwloc.h zlib1g-dev:zlib.h \
 	libxxhash-dev:xxhash.h
 NEED_CHECK = libcunit1-dev:CUnit/CUnit.h bats:bats procps:pgrep \
-	util-linux:taskset mount:mount strace:strace iproute2:ip
+	util-linux:taskset mount:mount strace:strace iproute2:ip \
+	valgrind:$(VALGRIND)
 NEED_LINT = clang-format:$(CLANG_FORMAT) clang-tidy:clang-tidy \
 	shellcheck:shellcheck binutils:nm
 NEED_COVERAGE = gcovr:gcovr
@@ -206,10 +209,10 @@ $(BUILD)/helpers/%: tests/system/helpers/%.c $(BUILD)/flags
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D) && $(if $(filter mpi_%,$*),$(MPICC),$(CC)) \
 		-std=c11 -D_GNU_SOURCE $(WARNINGS) -Werror -O1 $< -o $@
-helpers: $(HELPERS)
+helpers: $(HELPERS) $(COST)
 
 # lib_*.c are programs on the library, mpi_*.c MPI programs.
-$(filter %/lib_master,$(BENCHES)): $(BUILD)/bench/%: \
+$(COST): $(BUILD)/bench/%: \
 		$(BUILD)/tests/bench/%.o $(LIBRARY)
 	$(call say,LINK,$@)
 	$(Q)mkdir -p $(@D)
@@ -246,18 +249,19 @@ SANITIZER_ENV := $(if $(SAN),ASAN_OPTIONS=exitcode=99:fast_unwind_on_malloc=0 \
 TEST_ENV := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL $(SANITIZER_ENV)
 SYSTEM_ENV = $(TEST_ENV) JOBSCHED='$(abspath $(JOBSCHED))' \
 	JS_HELPERS='$(abspath $(BUILD)/helpers)' \
+	JS_BENCH='$(abspath $(BUILD)/bench)' \
 	BATS_TEST_TIMEOUT=$${BATS_TEST_TIMEOUT:-$(1)}
 RUN_UNIT = $(TEST_ENV) $(UNIT) </dev/null
 RUN_SYSTEM = $(call SYSTEM_ENV,120) $(BATS) \
 	$(if $(ONLY),--filter-tags $(ONLY)) tests/system/*.bats </dev/null
 
 # Unit tests, then end-to-end tests under mpirun.
-check: $(UNIT) $(JOBSCHED) $(HELPERS)
+check: $(UNIT) $(JOBSCHED) $(HELPERS) $(COST)
 	$(Q)$(RUN_UNIT)
 	$(Q)$(RUN_SYSTEM)
 check-unit: $(UNIT)
 	$(Q)$(RUN_UNIT)
-check-system: $(JOBSCHED) $(HELPERS)
+check-system: $(JOBSCHED) $(HELPERS) $(COST)
 	$(Q)$(RUN_SYSTEM)
 # What takes longer: gigabytes of output, millions of jobs.
 check-long: $(JOBSCHED) $(HELPERS)

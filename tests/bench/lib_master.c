@@ -1,6 +1,6 @@
 /*
- * lib_master N [SLAVES] - a master that has N jobs of no time run by slaves that
- * take none: what is left is the master's own cost. For tools that count
+ * lib_master N [SLAVES] - a master that has N jobs of no time run by slaves
+ * that take none: what is left is the master's own cost. For tools that count
  * instructions; a link in memory answers each message at once.
  */
 #include "base/clock.h"
@@ -163,10 +163,11 @@ static void nothing_dispatched(void *arg, const struct js_job *job)
     (void)job;
 }
 
-static void nothing_committed(void *arg, int64_t at_ns)
+static bool all_committed(void *arg, int64_t at_ns)
 {
     (void)arg;
     (void)at_ns;
+    return true;
 }
 
 static enum js_request nothing_requested(void *arg)
@@ -225,11 +226,11 @@ static int run_jobs(uint64_t count, int slaves)
         .meeting_ns = JS_NS_PER_S,
         .stop_ns = JS_NEVER_NS,
         .source = not_null(js_source_new_demo(count, 0, NULL)),
-        .delivery = not_null(
-            js_delivery_new(out, err_out, &log, job_finished, &run)),
+        .delivery =
+            not_null(js_delivery_new(out, err_out, &log, job_finished, &run)),
         .log = log,
         .hooks = {.dispatched = nothing_dispatched,
-                  .commit = nothing_committed,
+                  .commit = all_committed,
                   .request = nothing_requested,
                   .deadline_ns = never,
                   .unwritten = nothing_unwritten,

@@ -8,7 +8,8 @@ bats_require_minimum_version 1.5.0
 ROOT=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd)
 : "${JOBSCHED:=$ROOT/jobsched}"
 : "${JS_HELPERS:=$ROOT/build/release/helpers}"
-export JOBSCHED JS_HELPERS
+: "${JS_BENCH:=$ROOT/build/release/bench}"
+export JOBSCHED JS_HELPERS JS_BENCH
 
 # Whatever the caller may be part of is not the farm's business.
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1

@@ -252,7 +252,7 @@ JOBS
     COMMAND=(unshare --uts sh -c 'hostname elsewhere && exec "$@"' - "${COMMAND[@]}")
     farm_run_in_background
     wait_until "$PATIENCE" has_lines jobs.txt.journal 1 ' slave 1 '
-    kill -KILL "$(pgrep -f "$JOBSCHED jobs.txt" -P "$(pgrep -f 'mpirun.*jobs.txt' | tail -n 1)" | head -n 1)"
+    kill -KILL "$(rank_pid 0)"
     farm_end
     touch go
     farm 1 jobs.txt

@@ -1,0 +1,74 @@
+#!/usr/bin/env bats
+# What the speed rests on, counted: system calls and instructions, not time.
+
+load common
+
+# Runs 400 jobs on one slave whose runner is traced; sets CALLS to its system
+# calls a job in the middle of the run, and AT_ONCE to the part of the jobs that
+# it started as soon as it had reaped the one before, without waiting for word.
+trace_slave() { # ARGUMENT...
+    need_ptrace
+    seq 400 | sed 's,.*,/bin/true,' >jobs.txt
+    cat >wrapped <<'WRAPPED'
+#!/bin/sh
+test "$OMPI_COMM_WORLD_RANK" = 1 || exec "$JOBSCHED" "$@"
+exec strace -f -qq -e signal=none -o trace "$JOBSCHED" "$@"
+WRAPPED
+    chmod +x wrapped
+    # shellcheck disable=SC2034 # farm_run runs it
+    COMMAND=(env "JS_MARK=$MARK" timeout --kill-after=10 100 mpirun
+        "${LAUNCH[@]}" -np 2 ./wrapped jobs.txt --no-journal "$@")
+    farm_run
+    status_is 0
+    local runner
+    runner=$(awk '/clone\(.*CLONE_VFORK/ { print $1; exit }' trace)
+    # From the start of the hundredth job to that of the three hundredth.
+    awk -v runner="$runner" '
+        $1 != runner { next }
+        /wait4.* = [1-9]/ { reaped = 1 }
+        /resumed>/ { next } # the end of a line before
+        /ppoll/ { reaped = 0 }
+        /clone\(/ { started++ }
+        started < 100 || started >= 300 { next }
+        /clone\(/ { at_once += reaped }
+        { calls++ }
+        END { printf "%.2f %.2f\n", calls / 200, at_once / 200 }' trace >counted
+    read -r CALLS AT_ONCE <counted
+}
+
+@test "cost: a dozen system calls start and end a job in the runner" {
+    trace_slave --output none
+    between "$CALLS" 5 15
+}
+
+@test "cost: a runner that has work ahead starts it without a word from the rank" {
+    trace_slave --output none
+    between "$AT_ONCE" 0.9 1
+}
+
+@test "cost: output that is empty costs a job four more" {
+    trace_slave
+    between "$CALLS" 5 20
+}
+
+instructions() { # N SLAVES
+    valgrind --tool=callgrind --callgrind-out-file=/dev/null \
+        "$JS_BENCH/lib_master" "$@" 2>counted
+    awk '/Collected/ { print $NF }' counted
+}
+
+# Of the master, its graph, plan, pool and messages: a job, at sizes that grow.
+@test "cost: the master's instructions a job do not grow with their number" {
+    local a b c small large crowd
+    a=$(instructions 1000)
+    b=$(instructions 11000)
+    c=$(instructions 111000)
+    small=$(((b - a) / 10000))
+    large=$(((c - b) / 100000))
+    between "$small" 1000 4000
+    between "$large" $((small * 9 / 10)) $((small * 11 / 10))
+    a=$(instructions 10000 64)
+    b=$(instructions 30000 64)
+    crowd=$(((b - a) / 20000))
+    between "$crowd" 1000 $((small * 3 / 2))
+}
