@@ -69,9 +69,9 @@ static uint32_t *find_place(const struct js_ledger *ledger, uint32_t *places,
 {
     uint64_t hash = (identity->low ^ identity->high) * GOLDEN;
     size_t at = (size_t)(hash >> 32) & (count - 1);
-    while (places[at] &&
-           !js_identity_equal(&ledger->entries[places[at] - 1].identity,
-                              identity))
+    while (
+        places[at] &&
+        !js_identity_equal(&ledger->entries[places[at] - 1].identity, identity))
         at = (at + 1) & (count - 1);
     return &places[at];
 }

@@ -25,6 +25,8 @@ struct slave {
     unsigned number;
     uint32_t slots;
     uint32_t unacknowledged;
+    uint32_t credit;       /* for these */
+    uint32_t acknowledged; /* since it was changed */
     bool is_lost;
     bool is_stuck;    /* gave jobs back: nothing ahead before its next end */
     bool is_recalled; /* ... and has not yet answered */
@@ -143,7 +145,7 @@ static uint32_t ahead_of(const struct slave *slave)
  * slot a job given ahead takes over. */
 static int level_of(const struct js_plan *plan, const struct slave *slave)
 {
-    if (slave->is_lost || slave->unacknowledged >= JS_PLAN_CREDIT)
+    if (slave->is_lost || slave->unacknowledged >= slave->credit)
         return -1;
     if (slave->slotted < slave->slots)
         return js_pool_free_slots(plan->pool, slave->number) > 0 ? 0 : -1;
@@ -258,6 +260,7 @@ int js_plan_add_slave(struct js_plan *plan, unsigned number, uint32_t slots)
     }
     slave->number = number;
     slave->slots = slots;
+    slave->credit = JS_PLAN_CREDIT_FIRST;
     slave->level = -1;
     plan->slaves[number] = slave;
     plan->live_slaves++;
@@ -424,7 +427,7 @@ static void remember(struct refused *refused, const struct js_job *job)
 static bool is_usable(void *arg, unsigned rank)
 {
     const struct slave *slave = find_slave(arg, rank);
-    return slave && !slave->is_lost && slave->unacknowledged < JS_PLAN_CREDIT &&
+    return slave && !slave->is_lost && slave->unacknowledged < slave->credit &&
            slave->slotted < slave->slots;
 }
 
@@ -613,8 +616,15 @@ void js_plan_acknowledged(struct js_plan *plan, unsigned number, uint32_t count)
     struct slave *slave = find_slave(plan, number);
     if (!slave)
         return;
-    slave->unacknowledged -=
-        count < slave->unacknowledged ? count : slave->unacknowledged;
+    if (count > slave->unacknowledged)
+        count = slave->unacknowledged;
+    slave->unacknowledged -= count;
+    slave->acknowledged += count;
+    if (slave->acknowledged >= slave->credit) {
+        slave->acknowledged = 0;
+        slave->credit = slave->credit < JS_PLAN_CREDIT / 2 ? 2 * slave->credit
+                                                           : JS_PLAN_CREDIT;
+    }
     place_slave(plan, slave);
 }
 

@@ -34,8 +34,10 @@
  * it runs, so that it is not starved; those behind it fill in where they cannot
  * delay it. At most JS_PLAN_WINDOW dispatched jobs wait for room.
  *
- * Never are there more than JS_PLAN_CREDIT jobs given to a slave that it has
- * not yet acknowledged.
+ * Never are there more than JS_PLAN_CREDIT_FIRST jobs given to a slave that it
+ * has not yet acknowledged, and twice as many each time that it has
+ * acknowledged as many, up to JS_PLAN_CREDIT: one that is stopped keeps few to
+ * itself.
  *
  * A job that failed runs again on another slave, as long as there is another
  * that could run it.
@@ -53,6 +55,7 @@
 
 enum {
     JS_PLAN_CREDIT = 64,
+    JS_PLAN_CREDIT_FIRST = 10,
     JS_PLAN_AHEAD_MAX = 63, /* jobs that a slave may have ahead of time */
     JS_PLAN_WINDOW = 1000,
 };

@@ -110,7 +110,8 @@ unsigned js_link_failed_peers(void);
 /*
  * How long to sleep when nothing has happened for `idle_ns`: a quarter of it,
  * from 20 us to 1 ms; after two seconds of silence a two-thousandth of it,
- * JS_LINK_PAUSE_NS at most. Measured: 1 ms costs 1 to 2 % of a core, 5 ms 0.3 %.
+ * JS_LINK_PAUSE_NS at most. Measured: 1 ms costs 1 to 2 % of a core, 5 ms 0.3
+ * %.
  */
 #define JS_LINK_PAUSE_NS (20 * INT64_C(1000000))
 int64_t js_backoff_ns(int64_t idle_ns);

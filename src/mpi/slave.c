@@ -36,6 +36,7 @@ enum {
     AHEAD_MAX = 2 * JS_PLAN_CREDIT, /* beyond its slots; more than a master
                                        ever sends */
     ACK_EVERY = JS_WIRE_JOBS_SENT / 2,
+    HANDED_MAX = 10, /* to the runner ahead of time; or its slots, if more */
     TRACE_MAX = 1024 * 1024, /* bytes that wait for a reader; more is dropped */
 };
 
@@ -576,10 +577,12 @@ static bool is_queued_up(const struct js_slave *slave)
 
 static int give_back_all(struct js_slave *slave, struct js_err *err)
 {
+    unsigned count = slave->queue_count - slave->handed;
     slave->must_acknowledge_jobs = true;
-    return slave->handed > 0
-               ? take_from_runner(slave, err)
-               : return_orders(slave, slave->queue_count, false, err);
+    if (count > 0 && return_orders(slave, count, false, err) < 0)
+        return -1;
+    /* A runner that is stopped keeps no more than it was handed. */
+    return slave->handed > 0 ? take_from_runner(slave, err) : 0;
 }
 
 static int give_back(struct js_slave *slave, struct js_err *err)
@@ -600,16 +603,31 @@ static int take_recall(struct js_slave *slave, const struct js_message *message,
     return 0;
 }
 
+/* Orders at the end of the queue that nobody has begun, nor has a slot for:
+ * what has one is as good as begun, and the master counts on that. */
+static unsigned count_returnable(const struct js_slave *slave)
+{
+    unsigned count = 0;
+    unsigned most = slave->queue_count - slave->handed;
+    while (count < most) {
+        unsigned at = slave->queue_head + slave->queue_count - count - 1;
+        if (slave->queue[at % slave->queue_size].wire.slot != JS_PLAN_SLOT_NEXT)
+            break;
+        count++;
+    }
+    return count;
+}
+
 /* The master has a free slot for jobs that wait here. */
 static int answer_recall(struct js_slave *slave, struct js_err *err)
 {
     if (!slave->has_recall)
         return 0;
-    unsigned count = slave->queue_count;
+    unsigned count = count_returnable(slave);
+    if (count == 0 && slave->handed > 0)
+        return take_from_runner(slave, err);
     if (count > slave->recall_count)
         count = (unsigned)slave->recall_count;
-    if (count > slave->queue_count - slave->handed)
-        return take_from_runner(slave, err);
     slave->has_recall = false;
     return return_orders(slave, count, true, err);
 }
@@ -723,8 +741,10 @@ static int enter_started(struct js_slave *slave, struct js_err *err)
  * this process. Traced ones are started when that is said. */
 static int hand_over(struct js_slave *slave, struct js_err *err)
 {
+    unsigned most =
+        slave->slot_count > HANDED_MAX ? slave->slot_count : HANDED_MAX;
     while (!slave->is_traced && !slave->is_recalling && !slave->has_recall &&
-           slave->handed < slave->queue_count) {
+           slave->handed < slave->queue_count && slave->handed < most) {
         struct order *order = queue_at(slave, slave->handed);
         if (order->wire.kind != JS_JOB_COMMAND ||
             order->wire.slot != JS_PLAN_SLOT_NEXT)

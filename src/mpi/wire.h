@@ -9,7 +9,8 @@
  *     HELLO (version, node)  -->
  *                            <-- TEXT... SETUP   where it stands, environment
  *     READY (slots, cores, GPUs, memory) -->
- *                            <-- JOB             one, that MPI_Send takes at once
+ *                            <-- JOB             one, that MPI_Send takes at
+ * once
  *                            <-- JOBS            several, or of longer text
  *                            <-- TEXT... JOB     a text too long for those
  *     ACK                    -->                 jobs, text ... taken in
@@ -89,8 +90,8 @@ enum {
     JS_WIRE_BATCH = 16 * 1024,
     JS_WIRE_BATCH_TEXT = 64 * 1024,
     JS_WIRE_DONE_BATCH = 64 * 1024, /* bytes of a DONE that wait for more */
-    JS_WIRE_INLINE = 16 * 1024, /* bytes of output that ride with DONE */
-    JS_WIRE_MAX = 512 * 1024,   /* no message is longer */
+    JS_WIRE_INLINE = 16 * 1024,     /* bytes of output that ride with DONE */
+    JS_WIRE_MAX = 512 * 1024,       /* no message is longer */
     JS_WIRE_TEXT_MAX = 64 * 1024 * 1024, /* of a SETUP or a job */
 };
 

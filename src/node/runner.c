@@ -143,9 +143,8 @@ void js_runner_flush(struct js_runner *runner)
 int js_runner_recall(struct js_runner *runner)
 {
     runner->scratch.len = 0;
-    return check_not_lost(runner) < 0
-               ? -1
-               : send_scratch(runner, JS_MESSAGE_RECALL);
+    return check_not_lost(runner) < 0 ? -1
+                                      : send_scratch(runner, JS_MESSAGE_RECALL);
 }
 
 static int send_number(struct js_runner *runner, enum js_runner_message type,

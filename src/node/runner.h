@@ -98,10 +98,10 @@ struct js_runner_job {
 };
 
 enum js_runner_event_kind {
-    JS_RUNNER_READY, /* configured; text is "", or why that failed: then no
-                        job can be run */
-    JS_RUNNER_ENDED, /* slot is free, outcome says how the job ended */
-    JS_RUNNER_NOTE,  /* text is something a person should know */
+    JS_RUNNER_READY,    /* configured; text is "", or why that failed: then no
+                           job can be run */
+    JS_RUNNER_ENDED,    /* slot is free, outcome says how the job ended */
+    JS_RUNNER_NOTE,     /* text is something a person should know */
     JS_RUNNER_RECALLED, /* `count` jobs for SLOT_NEXT will not be started */
 };
 
@@ -161,8 +161,8 @@ int js_runner_end(struct js_runner *runner, uint32_t slot, int64_t grace_ns);
  * js_runner_end(): whoever gave them to us may take us for dead. To be called
  * again in time; before the first call there is no such end. A runner that was
  * itself stopped over that time waits JS_LEASE_EXTRA_NS more. A job given after
- * that end, and before it is moved, is not started: JS_CAUSE_STOPPED; one that
- * was given for SLOT_NEXT waits until then. Same failures.
+ * that end, and before it is moved, is not started: JS_CAUSE_STOPPED; nor is
+ * one whose turn comes then. Same failures.
  */
 int js_runner_lease(struct js_runner *runner, int64_t until_ns);
 

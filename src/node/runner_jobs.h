@@ -34,7 +34,8 @@ void js_jobs_free(struct js_jobs *jobs); /* leaves processes alone */
 /* errno EBADMSG: there is no such free slot. */
 int js_jobs_start(struct js_jobs *jobs, const struct js_runner_job *job);
 
-/* A free slot, of several the one that was freed first; false: there is none. */
+/* A free slot, of several the one that was freed first; false: there is none.
+ */
 bool js_jobs_free_slot(const struct js_jobs *jobs, uint32_t *ret);
 
 /* How long jobs ran lately, on average; 0 before the first has ended. */

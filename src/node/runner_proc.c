@@ -44,13 +44,13 @@ struct runner {
     int null_in;
     int null_out;
     struct js_runner_config config;
-    struct js_jobs *jobs; /* NULL: not configured, or in vain */
+    struct js_jobs *jobs;         /* NULL: not configured, or in vain */
     struct js_runner_queue queue; /* jobs for the next free slot */
     int64_t report_ns; /* when what waits to be sent is; JS_NEVER_NS: nothing
                           waits, or it is on its way */
-    int64_t lease_ns;     /* jobs may run until then */
-    bool has_extra;       /* ... and a little more, if we were stopped */
-    bool has_expired;     /* that has come, and nothing has been heard since */
+    int64_t lease_ns;  /* jobs may run until then */
+    bool has_extra;    /* ... and a little more, if we were stopped */
+    bool has_expired;  /* that has come, and nothing has been heard since */
 };
 
 /* Every signal is blocked for good: those sent to a whole job step are for the
@@ -209,43 +209,47 @@ static int refuse(struct runner *runner, const struct js_runner_job *job,
     return rc;
 }
 
+static int start(struct runner *runner, const struct js_runner_job *job)
+{
+    struct js_outcome outcome = {.start_unix_ns = js_clock_unix_ns()};
+    if (runner->has_expired) {
+        outcome.cause = JS_CAUSE_STOPPED;
+        return refuse(runner, job, &outcome);
+    }
+    if (runner->jobs)
+        return js_jobs_start(runner->jobs, job);
+    /* Without a working configuration every job fails. */
+    outcome.exit_code = 126;
+    outcome.step = JS_STEP_RUNNER;
+    outcome.step_errno = EINVAL;
+    return refuse(runner, job, &outcome);
+}
+
 static int run(struct runner *runner, const struct js_packet *message)
 {
     struct js_runner_job job;
     struct js_runner_sets sets;
     if (js_runner_get_job(message->body, message->len, &sets, &job) < 0)
         return -1;
-    struct js_outcome outcome = {.start_unix_ns = js_clock_unix_ns()};
-    bool is_ahead = job.slot == JS_RUNNER_SLOT_NEXT;
-    if (runner->jobs && is_ahead)
-        return js_runner_queue_push(&runner->queue, message->body,
-                                    message->len);
-    if (runner->has_expired) {
-        outcome.cause = JS_CAUSE_STOPPED;
-        return refuse(runner, &job, &outcome);
-    }
-    if (runner->jobs)
-        return js_jobs_start(runner->jobs, &job);
-    /* Without a working configuration every job fails. */
-    outcome.exit_code = 126;
-    outcome.step = JS_STEP_RUNNER;
-    outcome.step_errno = EINVAL;
-    return refuse(runner, &job, &outcome);
+    return runner->jobs && job.slot == JS_RUNNER_SLOT_NEXT
+               ? js_runner_queue_push(&runner->queue, message->body,
+                                      message->len)
+               : start(runner, &job);
 }
 
-/* Starts what waits for a slot. */
+/* Starts what waits for a slot: whenever one is free, before anything else is
+ * done, as the rank takes it for started when it hears of that slot. */
 static int start_queued(struct runner *runner)
 {
     uint32_t slot;
-    while (!runner->has_expired && runner->queue.count > 0 &&
-           js_jobs_free_slot(runner->jobs, &slot)) {
+    while (runner->queue.count > 0 && js_jobs_free_slot(runner->jobs, &slot)) {
         struct js_runner_job job;
         struct js_runner_sets sets;
         const struct js_buf *message = js_runner_queue_pop(&runner->queue);
         if (js_runner_get_job(message->data, message->len, &sets, &job) < 0)
             return -1;
         job.slot = slot;
-        if (js_jobs_start(runner->jobs, &job) < 0)
+        if (start(runner, &job) < 0)
             return -1;
     }
     return 0;
@@ -254,6 +258,8 @@ static int start_queued(struct runner *runner)
 static int recall(struct runner *runner)
 {
     struct js_buf body = JS_BUF_INIT;
+    if (runner->jobs && start_queued(runner) < 0)
+        return -1;
     size_t count = js_runner_queue_clear(&runner->queue);
     int rc = js_runner_put_number(&body, (int64_t)count);
     if (rc == 0)

@@ -17,12 +17,12 @@ enum js_runner_message {
     JS_MESSAGE_CONFIGURE = 1, /* to the runner */
     JS_MESSAGE_RUN,
     JS_MESSAGE_RECALL,
-    JS_MESSAGE_END,   /* a slot, and the grace it has */
-    JS_MESSAGE_LIMIT, /* a time */
-    JS_MESSAGE_LEASE, /* a time */
-    JS_MESSAGE_READY, /* from it: a text */
-    JS_MESSAGE_ENDED, /* with the descriptors of stdout and stderr */
-    JS_MESSAGE_NOTE,  /* a text */
+    JS_MESSAGE_END,      /* a slot, and the grace it has */
+    JS_MESSAGE_LIMIT,    /* a time */
+    JS_MESSAGE_LEASE,    /* a time */
+    JS_MESSAGE_READY,    /* from it: a text */
+    JS_MESSAGE_ENDED,    /* with the descriptors of stdout and stderr */
+    JS_MESSAGE_NOTE,     /* a text */
     JS_MESSAGE_RECALLED, /* how many jobs */
 };
 

@@ -28,6 +28,7 @@ void fake_runner_init(struct js_runner *runner, struct fake_net *net, int rank)
                                  .rank = rank,
                                  .dies_ns = JS_NEVER_NS,
                                  .lease_ns = JS_NEVER_NS,
+                                 .recall_ns = JS_NEVER_NS,
                                  .ready_text = "",
                                  .ready_ns = JS_NEVER_NS};
 }
@@ -172,9 +173,6 @@ static void end_lease(struct js_runner *runner)
     runner->has_expired = true;
 }
 
-static void start_ahead(struct js_runner *runner, uint32_t slot,
-                        int64_t start_ns);
-
 int js_runner_lease(struct js_runner *runner, int64_t until_ns)
 {
     if (is_dead(runner))
@@ -182,10 +180,6 @@ int js_runner_lease(struct js_runner *runner, int64_t until_ns)
     end_lease(runner);
     runner->lease_ns = until_ns;
     runner->has_expired = false;
-    for (uint32_t i = 0; i < runner->slots; i++) {
-        if (!runner->jobs[i].is_busy)
-            start_ahead(runner, i, fake_net_now_ns(runner->net));
-    }
     fake_net_wake(runner->net, runner->rank, until_ns);
     return 0;
 }
@@ -219,26 +213,30 @@ static void start_at(struct js_runner *runner, const struct js_runner_job *job,
         fake->bytes[1] = number_of(job->command, "err=");
     }
     cut_short(runner, fake);
+    if (runner->has_expired)
+        end_at(fake, start_ns, JS_CAUSE_STOPPED);
     fake_net_wake(runner->net, runner->rank, fake->end_ns);
     if (runner->started)
         runner->started(runner->arg, runner, job);
 }
+
+static void start_ahead(struct js_runner *runner, uint32_t slot,
+                        int64_t start_ns);
 
 static void keep_ahead(struct js_runner *runner,
                        const struct js_runner_job *job)
 {
     if (runner->ahead_count == runner->ahead_room) {
         runner->ahead_room = 2 * runner->ahead_room + 8;
-        runner->ahead = realloc(runner->ahead, runner->ahead_room *
-                                                   sizeof(*runner->ahead));
+        runner->ahead =
+            realloc(runner->ahead, runner->ahead_room * sizeof(*runner->ahead));
         if (!runner->ahead)
             abort();
     }
     struct fake_job *ahead = &runner->ahead[runner->ahead_count++];
     *ahead = (struct fake_job){
         .id = job->id, .attempt = job->attempt, .timeout_ns = job->timeout_ns};
-    if (job->len >= sizeof(ahead->command))
-        fake_net_complain(runner->net, "a long command given ahead");
+    /* What counts stands at the front. */
     snprintf(ahead->command, sizeof(ahead->command), "%s", job->command);
 }
 
@@ -248,6 +246,11 @@ int js_runner_run(struct js_runner *runner, const struct js_runner_job *job)
         return lost();
     if (job->slot == JS_RUNNER_SLOT_NEXT) {
         keep_ahead(runner, job);
+        /* One may be free, as far as it knows. */
+        for (uint32_t i = 0; i < runner->slots; i++) {
+            if (!runner->jobs[i].is_busy)
+                start_ahead(runner, i, fake_net_now_ns(runner->net));
+        }
         return 0;
     }
     if (job->slot >= runner->slots || runner->jobs[job->slot].is_busy) {
@@ -262,7 +265,7 @@ int js_runner_run(struct js_runner *runner, const struct js_runner_job *job)
 static void start_ahead(struct js_runner *runner, uint32_t slot,
                         int64_t start_ns)
 {
-    if (runner->ahead_count == 0 || runner->has_expired)
+    if (runner->ahead_count == 0)
         return;
     struct fake_job first = runner->ahead[0];
     memmove(&runner->ahead[0], &runner->ahead[1],
@@ -285,10 +288,10 @@ int js_runner_recall(struct js_runner *runner)
 {
     if (is_dead(runner))
         return lost();
-    runner->is_recalled = true;
-    runner->recalled = runner->ahead_count;
-    runner->ahead_count = 0;
-    fake_net_wake(runner->net, runner->rank, fake_net_now_ns(runner->net));
+    if (runner->recall_ns != JS_NEVER_NS)
+        fake_net_complain(runner->net, "a second recall before the answer");
+    runner->recall_ns = fake_net_now_ns(runner->net) + 2 * JS_NS_PER_MS;
+    fake_net_wake(runner->net, runner->rank, runner->recall_ns);
     return 0;
 }
 
@@ -366,15 +369,18 @@ int js_runner_next(struct js_runner *runner, struct js_runner_event *ret)
         snprintf(ret->text, sizeof(ret->text), "%s", runner->ready_text);
         return 1;
     }
+    /* What ended before the recall came has made room before it. */
     uint32_t slot = first_to_end(runner);
-    if (slot < runner->slots && runner->jobs[slot].end_ns <= now_ns) {
+    int64_t until_ns = runner->recall_ns < now_ns ? runner->recall_ns : now_ns;
+    if (slot < runner->slots && runner->jobs[slot].end_ns <= until_ns) {
         end_job(runner, slot, ret);
         return 1;
     }
-    if (!runner->is_recalled)
+    if (runner->recall_ns > now_ns)
         return 0;
-    runner->is_recalled = false;
+    runner->recall_ns = JS_NEVER_NS;
     ret->kind = JS_RUNNER_RECALLED;
-    ret->count = runner->recalled;
+    ret->count = runner->ahead_count;
+    runner->ahead_count = 0;
     return 1;
 }

@@ -46,9 +46,8 @@ struct js_runner {
     struct fake_job *jobs; /* by slot; owned */
     struct fake_job *ahead; /* for the next free slot, in order; owned */
     uint32_t ahead_count, ahead_room;
-    bool has_expired; /* the lease has, and was not renewed */
-    bool is_recalled; /* to be answered */
-    uint32_t recalled;
+    bool has_expired;  /* the lease has, and was not renewed */
+    int64_t recall_ns; /* when a recall is answered; JS_NEVER_NS: none is */
     /* Told of what the slave asks for; NULL: nobody is. */
     void (*configured)(void *arg, const struct js_runner *runner,
                        const struct js_runner_config *config);

@@ -1356,6 +1356,74 @@ static void test_turns_for_a_job_are_few(void)
     free(jobs);
 }
 
+/* What the speed of short jobs rests on: several to a message, and several ends
+ * of them; and nobody is asked for what he has not. */
+static void test_messages_for_short_jobs_are_few(void)
+{
+    enum { JOBS = 1000 };
+    char *jobs = lines_of("0.0005", JOBS);
+    struct run_config config = {.slaves = 2, .jobs = jobs};
+    struct run *run = run_new(&config);
+    run_go(run);
+    expect_all_done(run, JOBS);
+    uint64_t given = fake_net_sent(run->net, JS_TAG_JOB) +
+                     fake_net_sent(run->net, JS_TAG_JOBS);
+    CU_ASSERT(given < JOBS / 4);
+    CU_ASSERT(fake_net_sent(run->net, JS_TAG_ACK) < JOBS / 10);
+    CU_ASSERT(fake_net_sent(run->net, JS_TAG_BACK) <= 10);
+    CU_ASSERT(fake_net_turns(run->net, 0) < JOBS / 2);
+    run_free(run);
+    free(jobs);
+}
+
+/* A slave that has nothing more to do is given what the other has ahead: short
+ * and long jobs alternate, and nobody sits on the rest. */
+static void test_no_core_waits_at_the_end(void)
+{
+    struct js_buf jobs = JS_BUF_INIT;
+    int64_t sum_ns = 0;
+    for (int i = 0; i < 120; i++) {
+        int ms = i % 12 == 11 ? 300 : 2;
+        js_buf_printf(&jobs, "0.%03d\n", ms);
+        sum_ns += ms * JS_NS_PER_MS;
+    }
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct run_config config = {
+            .slaves = 2, .jobs = js_buf_string(&jobs), .seed = seed};
+        struct run *run = run_new(&config);
+        run_go(run);
+        expect_all_done(run, 120);
+        /* At the most one long job is all that is left for one of them. */
+        CU_ASSERT(since_start_ns(run) <
+                  sum_ns / 2 + 150 * JS_NS_PER_MS + 50 * JS_NS_PER_MS);
+        run_free(run);
+    }
+    js_buf_release(&jobs);
+}
+
+/* A rank that is stopped for a while, whose runner goes on, and which is asked
+ * for jobs meanwhile: what it then gives back has no slot yet. */
+static void test_recalled_from_a_stopped_slave(void)
+{
+    /* Long ones are still being sent when the recall overtakes them. */
+    struct js_buf line = JS_BUF_INIT;
+    js_buf_puts(&line, "0.005 ");
+    for (int i = 0; i < 2000; i++)
+        js_buf_puts(&line, "ten bytes ");
+    char *jobs = lines_of(js_buf_string(&line), 70);
+    js_buf_release(&line);
+    for (uint64_t seed = 1; seed <= 60; seed++) {
+        struct run_config config = {.slaves = 2, .jobs = jobs, .seed = seed};
+        struct run *run = run_new(&config);
+        int64_t from_ns = FAKE_START_NS + (int64_t)seed * 2 * JS_NS_PER_MS;
+        fake_net_stop(run->net, 1, from_ns, from_ns + 700 * JS_NS_PER_MS);
+        run_go(run);
+        expect_all_done(run, 70);
+        run_free(run);
+    }
+    free(jobs);
+}
+
 static void test_backoff(void)
 {
     int64_t before_ns = 0;
@@ -2052,6 +2120,9 @@ static const struct unit_test tests[] = {
     {"failed jobs", test_failed_jobs},
     {"nobody is awake for nothing", test_nobody_is_awake_for_nothing},
     {"turns for a job are few", test_turns_for_a_job_are_few},
+    {"messages for short jobs are few", test_messages_for_short_jobs_are_few},
+    {"no core waits at the end", test_no_core_waits_at_the_end},
+    {"recalled from a stopped slave", test_recalled_from_a_stopped_slave},
     {"back-off", test_backoff},
     {"random runs", test_random_runs},
     {"the master hears nonsense", test_the_master_hears_nonsense},

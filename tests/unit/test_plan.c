@@ -382,7 +382,7 @@ static void test_ahead_for_short_jobs_only(void)
     teach(plan, 1, short_ns);
     add_jobs(plan, 2, 100);
     unsigned count = assign_all(plan, tickets, 128);
-    CU_ASSERT(count > 1 && count <= JS_PLAN_CREDIT);
+    CU_ASSERT_EQUAL(count, JS_PLAN_CREDIT_FIRST);
     CU_ASSERT_EQUAL(js_plan_lead_ns(plan), (count - 1) * short_ns);
     free_plan(plan);
 
@@ -438,18 +438,24 @@ static void test_free_slots_come_before_jobs_ahead(void)
 
 static void test_never_above_credit(void)
 {
-    enum { SLOTS = 2 * JS_PLAN_CREDIT + 12 };
+    enum { SLOTS = 3 * JS_PLAN_CREDIT };
     uint64_t tickets[SLOTS];
     struct js_plan *plan = plan_of(10, false);
     add_slaves(plan, 1, SLOTS);
     add_jobs(plan, 1, 400);
-    CU_ASSERT_EQUAL(assign_all(plan, tickets, SLOTS), JS_PLAN_CREDIT);
+    uint32_t credit = JS_PLAN_CREDIT_FIRST, given = credit;
+    CU_ASSERT_EQUAL(assign_all(plan, tickets, SLOTS), credit);
     js_plan_acknowledged(plan, 1, 3);
     CU_ASSERT_EQUAL(assign_all(plan, tickets, SLOTS), 3);
-    js_plan_acknowledged(plan, 1, 1000); /* more than was sent */
-    CU_ASSERT_EQUAL(assign_all(plan, tickets, SLOTS), JS_PLAN_CREDIT);
-    js_plan_acknowledged(plan, 1, JS_PLAN_CREDIT);
-    CU_ASSERT_EQUAL(assign_all(plan, tickets, SLOTS), 12 - 3);
+    given += 3;
+    /* It grows with what was acknowledged; never with more than was sent. */
+    js_plan_acknowledged(plan, 1, 1000);
+    for (; credit < JS_PLAN_CREDIT; given += credit) {
+        credit = 2 * credit < JS_PLAN_CREDIT ? 2 * credit : JS_PLAN_CREDIT;
+        CU_ASSERT_EQUAL(assign_all(plan, tickets, SLOTS), credit);
+        js_plan_acknowledged(plan, 1, credit);
+    }
+    CU_ASSERT_EQUAL(assign_all(plan, tickets, SLOTS), SLOTS - given);
     js_plan_acknowledged(plan, 2, 1); /* nobody */
     js_plan_acknowledged(plan, UINT32_MAX, 1);
     CU_ASSERT_EQUAL(js_plan_assigned(plan), SLOTS);
@@ -816,7 +822,7 @@ static void see_nothing(struct model *model)
     for (unsigned i = 1; i <= model->slave_count; i++) {
         const struct model_slave *slave = &model->slaves[i];
         bool is_free = slave->is_live && slave->held < slave->slots &&
-                       slave->unacknowledged < JS_PLAN_CREDIT;
+                       slave->unacknowledged < JS_PLAN_CREDIT_FIRST;
         demand(model, !is_free || !has_job, "a free slave gets nothing");
     }
 }
