@@ -2,7 +2,6 @@
  * Any bytes as a journal: refused, mended or read. What is read can be read
  * again, and says the same.
  */
-#include "base/crc32.h"
 #include "base/fdio.h"
 #include "record/journal_load.h"
 
@@ -12,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include <zlib.h>
 
 /* The checksums are made right, or hardly anything would come through: what
  * stands before the first blank of a line is replaced. One that begins with
@@ -24,7 +24,8 @@ static void mend(char *data, size_t size)
         if (stop - at > 9 && at[0] != '!' && at[8] == ' ') {
             char digits[9];
             snprintf(digits, sizeof(digits), "%08x",
-                     js_crc32(at + 9, (size_t)(stop - at) - 9));
+                     (unsigned)crc32_z(0, (const unsigned char *)at + 9,
+                                       (size_t)(stop - at) - 9));
             memcpy(at, digits, 8);
         }
         at = stop + 1;
