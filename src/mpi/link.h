@@ -29,7 +29,7 @@ struct js_message {
 };
 
 struct js_link_ops {
-    /* MPI_Send of one job struct. The caller keeps at most JS_PLAN_CREDIT of
+    /* MPI_Send of one job struct. The caller keeps at most JS_WIRE_JOBS_SENT of
      * them unacknowledged; then it returns at once. */
     int (*send_job)(void *link, int peer, const struct js_wire_job *job,
                     struct js_err *err);
@@ -110,8 +110,8 @@ unsigned js_link_failed_peers(void);
 /*
  * How long to sleep when nothing has happened for `idle_ns`: a quarter of it,
  * from 20 us to 1 ms; after two seconds of silence a two-thousandth of it,
- * JS_LINK_PAUSE_NS at most. Measured: 1 ms costs 1 to 2 % of a core, 5 ms 0.3
- * %.
+ * JS_LINK_PAUSE_NS at most. Measured: 1 ms costs 1 to 2 % of a core, and 5 ms
+ * 0.3 %.
  */
 #define JS_LINK_PAUSE_NS (20 * INT64_C(1000000))
 int64_t js_backoff_ns(int64_t idle_ns);

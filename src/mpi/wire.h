@@ -9,8 +9,7 @@
  *     HELLO (version, node)  -->
  *                            <-- TEXT... SETUP   where it stands, environment
  *     READY (slots, cores, GPUs, memory) -->
- *                            <-- JOB             one, that MPI_Send takes at
- * once
+ *                            <-- JOB             one, by MPI_Send
  *                            <-- JOBS            several, or of longer text
  *                            <-- TEXT... JOB     a text too long for those
  *     ACK                    -->                 jobs, text ... taken in

@@ -9,10 +9,8 @@
 #include "mpi/master.h"
 #include "record/delivery.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 /* What the slaves have said, a queue of whole messages. */
@@ -204,7 +202,7 @@ static void say_hello(struct loopback *link, int peer)
     js_wire_pack_hello(answer(link, peer, JS_TAG_HELLO), &hello);
 }
 
-static void ignore_line(void *arg, const char *line)
+static void print_line(void *arg, const char *line)
 {
     (void)arg;
     fprintf(stderr, "%s\n", line);
@@ -216,7 +214,7 @@ static int run_jobs(uint64_t count, int slaves)
     struct js_err err = {""};
     struct js_master_result result;
     struct loopback loopback = {.last = &loopback.first, .now_ns = JS_NS_PER_S};
-    struct js_log log = {ignore_line, NULL};
+    struct js_log log = {print_line, NULL};
     struct js_link link = {&ops, &loopback, 0, slaves + 1};
     struct js_outlet *out = not_null(js_outlet_new(STDOUT_FILENO));
     struct js_outlet *err_out = not_null(js_outlet_new(STDERR_FILENO));
