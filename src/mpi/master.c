@@ -15,7 +15,7 @@ enum {
     PAUSES = 2000, /* in the time that jobs take */
 };
 
-static const int64_t patience_most_ns = 5 * JS_NS_PER_MS;
+static const int64_t patience_most_ns = JS_LINK_PAUSE_NS;
 
 /* A turn that took longer was not spent listening. */
 static const int64_t listening_most_ns = 100 * JS_NS_PER_MS;
@@ -44,6 +44,7 @@ struct js_master {
     struct js_pool *pool;
     struct js_peer *peers; /* by rank; 0 is unused */
     int64_t now_ns;
+    int64_t event_ns; /* when a job was last given to a slave, or ended */
     int64_t quiet_end_ns;
     int64_t phase_end_ns;        /* who is not there by then is left out */
     int64_t first_assignment_ns; /* JS_NEVER_NS: none yet */
@@ -91,7 +92,7 @@ struct js_master *js_master_new(const struct js_master_config *config,
     master->phase = PHASE_MEETING;
     master->has_input = true;
     master->first_assignment_ns = JS_NEVER_NS;
-    master->now_ns = js_link_now_ns(link);
+    master->now_ns = master->event_ns = js_link_now_ns(link);
     master->phase_end_ns = master->now_ns + config->meeting_ns;
     master->quiet_end_ns = master->now_ns + config->quiet_ns;
     master->turn_ns = master->now_ns;
@@ -406,6 +407,7 @@ static int take_done(struct js_master *master, const struct js_message *message,
 {
     struct js_peer *peer = &master->peers[message->peer];
     struct js_cursor cursor = js_cursor_of(message->bytes, message->len);
+    master->event_ns = master->now_ns;
     while (cursor.left > 0) {
         struct js_wire_done done;
         if (js_wire_unpack_done(&cursor, &done) < 0)
@@ -667,6 +669,7 @@ static int assign_job(struct js_master *master,
     }
     if (js_peer_give(peer, &parcel) < 0)
         return no_memory(err);
+    master->event_ns = master->now_ns;
     if (master->first_assignment_ns == JS_NEVER_NS)
         master->first_assignment_ns = master->now_ns;
     return 0;
@@ -903,15 +906,20 @@ int js_master_turn(struct js_master *master, struct js_err *err)
 /* ---------------------------------------------------------------- the run */
 
 /* While all slaves have work ahead nobody waits for the master; and while jobs
- * are long, not for a two-thousandth of that. */
+ * are long, not for a two-thousandth of that: what ends next has run for as
+ * long as nothing was begun or ended, or was begun before. (Beats do not count,
+ * which the link cannot tell from other messages.) */
 static int64_t patience_ns(const struct js_master *master)
 {
     int64_t patience = js_plan_lead_ns(master->plan) / LOOKS;
-    int64_t long_ns = js_plan_short_ns(master->plan) / PAUSES;
+    int64_t long_ns = master->now_ns - master->event_ns;
     if (js_delivery_is_fetching(master->config.delivery))
         return 0;
     if (patience > patience_most_ns)
         patience = patience_most_ns;
+    if (js_plan_short_ns(master->plan) > long_ns)
+        long_ns = js_plan_short_ns(master->plan);
+    long_ns /= PAUSES;
     if (long_ns > JS_LINK_PAUSE_NS)
         long_ns = JS_LINK_PAUSE_NS;
     /* Less than that is what the link does by itself. */

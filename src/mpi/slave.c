@@ -20,8 +20,13 @@ static const int64_t give_back_ns = JS_PLAN_AHEAD_NS + 10 * JS_NS_PER_MS;
 /* How long a message may lie unseen while all slots are at work: LOOKS in the
  * time for which there is work ahead, between these two. */
 static const int64_t patience_least_ns = JS_NS_PER_MS / 2;
-static const int64_t patience_most_ns = 5 * JS_NS_PER_MS;
+static const int64_t patience_most_ns = JS_LINK_PAUSE_NS;
 enum { LOOKS = 4, RUN_TIME_WEIGHT = 8 };
+
+/* The same while there is none ahead: LONG_LOOKS in the time that they have
+ * been at work, up to this. */
+static const int64_t patience_alone_ns = 100 * JS_NS_PER_MS;
+enum { LONG_LOOKS = 400 };
 
 /* How long a passing lack of processes, descriptors or disk may last. */
 static const int64_t retry_ns = 30 * JS_NS_PER_S;
@@ -1176,6 +1181,16 @@ static int64_t next_deadline_ns(const struct js_slave *slave)
     return until_ns;
 }
 
+/* With no work ahead nothing can come but such work, or the order to end, which
+ * is in no such hurry. */
+static int64_t patience_alone(const struct js_slave *slave)
+{
+    int64_t patience_ns = (slave->now_ns - slave->freed_ns) / LONG_LOOKS;
+    if (patience_ns < JS_LINK_PAUSE_NS)
+        return JS_LINK_PAUSE_NS;
+    return patience_ns < patience_alone_ns ? patience_ns : patience_alone_ns;
+}
+
 /* With every slot at work nobody waits for the master's next message, and the
  * end of a job is an event of its own. */
 static int64_t patience_ns(const struct js_slave *slave)
@@ -1185,9 +1200,8 @@ static int64_t patience_ns(const struct js_slave *slave)
                    slave->simulated_count == 0;
     if (!is_busy)
         return 0;
-    /* Nothing but the order to end can come, which is in no such hurry. */
     if (slave->queue_count == 0 && js_spool_jobs(slave->spool) == 0)
-        return JS_LINK_PAUSE_NS;
+        return patience_alone(slave);
     int64_t patience_ns =
         slave->queue_count * slave->run_ns / slave->slot_count / LOOKS;
     if (patience_ns < patience_least_ns || js_spool_jobs(slave->spool) > 0)

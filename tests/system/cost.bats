@@ -72,3 +72,25 @@ instructions() { # N SLAVES
     crowd=$(((b - a) / 20000))
     between "$crowd" 1000 $((small * 3 / 2))
 }
+
+sleeps_of() { # RANK: how often it has gone to sleep
+    proc_status "$(rank_pid "$1")" voluntary_ctxt_switches
+}
+
+# Beats go to and fro all the time, and must not keep anybody awake: after ten
+# seconds a look every five milliseconds is enough.
+@test "cost: nobody looks often for the end of a job that runs long" {
+    local rank
+    local -a before=()
+    printf 'echo >began.%d; sleep 14\n' 1 2 >jobs.txt
+    farm_start 2 jobs.txt
+    wait_until 10 exists began.2
+    sleep 10
+    for rank in 0 1 2; do before[rank]=$(sleeps_of "$rank"); done
+    sleep 2
+    for rank in 0 1 2; do
+        between $(($(sleeps_of "$rank") - before[rank])) 1 600
+    done
+    farm_end
+    status_is 0
+}
