@@ -185,6 +185,12 @@ jobsched_leave(const struct jobsched_result *result);
 /* "0.1.0" */
 const char *jobsched_version(void);
 
+/* What it was built with: "Open MPI 4.1.4", "MPICH 4.0.2"; "hwloc 2.9.0". A
+ * launcher has to be of the same MPI, and may take other options where it is
+ * another one. Neither needs MPI_Init. */
+const char *jobsched_mpi(void);
+const char *jobsched_hwloc(void);
+
 #ifdef __cplusplus
 }
 #endif

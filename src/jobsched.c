@@ -64,6 +64,16 @@ const char *jobsched_version(void)
     return JS_VERSION;
 }
 
+const char *jobsched_mpi(void)
+{
+    return js_link_library();
+}
+
+const char *jobsched_hwloc(void)
+{
+    return js_topo_library();
+}
+
 void jobsched_config_init(struct jobsched_config *config)
 {
     *config = (struct jobsched_config){

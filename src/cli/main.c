@@ -47,7 +47,8 @@ static int show_version(void)
 {
     if (js_launch_rank() > 0)
         return JOBSCHED_SUCCEEDED;
-    return show(printf("jobsched %s\n", jobsched_version()));
+    return show(printf("jobsched %s\n%s\n%s\n", jobsched_version(),
+                       jobsched_mpi(), jobsched_hwloc()));
 }
 
 /* A launcher that is about to kill us reads nothing more. */

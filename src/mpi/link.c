@@ -54,6 +54,26 @@ struct mpi_link {
     bool is_empty;     /* the last probe found nothing */
 };
 
+/* ---------------------------------------------------------------- library */
+
+#define TEXT_OF(x) #x
+#define NUMBER(x) TEXT_OF(x)
+
+#if defined(OPEN_MPI)
+#define LIBRARY                                                                \
+    "Open MPI " NUMBER(OMPI_MAJOR_VERSION) "." NUMBER(                         \
+        OMPI_MINOR_VERSION) "." NUMBER(OMPI_RELEASE_VERSION)
+#elif defined(MPICH_VERSION)
+#define LIBRARY "MPICH " MPICH_VERSION
+#else
+#define LIBRARY "MPI " NUMBER(MPI_VERSION) "." NUMBER(MPI_SUBVERSION)
+#endif
+
+const char *js_link_library(void)
+{
+    return LIBRARY;
+}
+
 /* ---------------------------------------------------------------- errors */
 
 static int mpi_failed(int code, const char *what, struct js_err *err)

@@ -93,6 +93,10 @@ static inline int64_t js_link_now_ns(const struct js_link *link)
     return link->ops->now_ns(link->self);
 }
 
+/* The MPI library that this was built with: "Open MPI 4.1.4", "MPICH 4.0.2"; of
+ * one that it does not know the standard, "MPI 3.1". Needs no MPI_Init. */
+const char *js_link_library(void);
+
 /*
  * The link over MPI, on a duplicate of MPI_COMM_WORLD; MPI must have been
  * initialised. Collective. Returns 0, or -1 with *err.

@@ -16,6 +16,11 @@ struct js_topo {
     hwloc_topology_t machine; /* NULL until hwloc_topology_init() */
 };
 
+const char *js_topo_library(void)
+{
+    return "hwloc " HWLOC_VERSION;
+}
+
 /*
  * Only what says which cores are neighbours (and so orders them, however the
  * system numbers its CPUs), and of I/O only devices that matter (GPUs): with

@@ -13,6 +13,9 @@
 
 struct js_topo;
 
+/* "hwloc 2.9.0", as it was built with. */
+const char *js_topo_library(void);
+
 /* This machine; a machine described to hwloc ("pack:2 core:4 pu:2"); one
  * saved as XML. NULL with *err set. */
 struct js_topo *js_topo_new(struct js_err *err);

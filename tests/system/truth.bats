@@ -197,6 +197,14 @@ run_traced() {
     done
 }
 
+@test "truth: --version says with which MPI and hwloc" {
+    "$JOBSCHED" --version >out
+    equal "$(wc -l <out)" 3
+    contains <(sed -n 1p out) '^jobsched [0-9]+\.[0-9]+\.[0-9]+$'
+    contains <(sed -n 2p out) '^(Open MPI|MPICH) [0-9]+\.[0-9]'
+    equal "$(sed -n 3p out)" "hwloc $(pkg-config --modversion hwloc)"
+}
+
 # bats test_tags=sanitize
 @test "truth: --help, --version and usage errors say it once for all ranks" {
     farm 2 --help

@@ -3,6 +3,8 @@
 
 #include "jobsched.h"
 
+#include <mpi.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,10 +57,26 @@ static void test_one_process_alone(void)
     unsetenv("OMPI_COMM_WORLD_SIZE");
 }
 
+/* "Open MPI 4.1.4" is "Open MPI v4.1.4, ..." in the library's own words, and
+ * "MPICH 4.0.2" "MPICH Version:\t4.0.2". */
+static void test_mpi_is_the_one_that_is_linked(void)
+{
+    char library[MPI_MAX_LIBRARY_VERSION_STRING], name[64];
+    int len;
+    MPI_Get_library_version(library, &len);
+    snprintf(name, sizeof(name), "%s", jobsched_mpi());
+    char *version = strrchr(name, ' ');
+    CU_ASSERT_PTR_NOT_NULL_FATAL(version);
+    *version++ = '\0';
+    CU_ASSERT_TRUE(strncmp(library, name, strlen(name)) == 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(library, version));
+}
+
 static const struct unit_test tests[] = {
     {"configurations that cannot work", test_configurations_that_cannot_work},
     {"time limits that leave no time", test_time_limits_that_leave_no_time},
     {"one process alone", test_one_process_alone},
+    {"MPI is the one that is linked", test_mpi_is_the_one_that_is_linked},
     {NULL, NULL},
 };
 
