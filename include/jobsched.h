@@ -117,6 +117,9 @@ struct jobsched_config {
                         is kept as JOURNAL.old */
     bool force_lock; /* the run that holds the journal, elsewhere, is gone */
 
+    const char *status_file; /* the master writes there how the run stands, for
+                                whoever has started it; NULL: none */
+
     int64_t start_timeout_ns; /* MPI, and then the slaves, have to be there
                                  within it: else the process ends with status
                                  4, as MPI_Init() has no other end, or the
@@ -190,6 +193,10 @@ const char *jobsched_version(void);
  * another one. Neither needs MPI_Init. */
 const char *jobsched_mpi(void);
 const char *jobsched_hwloc(void);
+
+/* The cores that this process may use: as many slaves make sense here. At least
+ * 1. */
+unsigned jobsched_cores(void);
 
 #ifdef __cplusplus
 }

@@ -24,6 +24,7 @@
 #include "record/joblog.h"
 #include "record/journal.h"
 #include "record/records.h"
+#include "record/run_status.h"
 #include "record/runtimes.h"
 #include "record/tally.h"
 
@@ -58,6 +59,18 @@ static const int64_t slave_end_ns = 600 * JS_NS_PER_S;
 /* Before a time limit: what is kept for the end of the run itself, at most. */
 static const int64_t limit_margin_ns = 2 * JS_NS_PER_S;
 enum { LIMIT_MARGIN_PART = 10 };
+
+unsigned jobsched_cores(void)
+{
+    struct js_err err;
+    struct js_cpuset cpus;
+    unsigned cores = 0;
+    struct js_topo *topo = js_topo_new(&err);
+    if (topo && js_topo_inherited(topo, &cpus, &err) == 0)
+        cores = js_topo_cores(topo, &cpus);
+    js_topo_free(topo);
+    return cores > 0 ? cores : 1;
+}
 
 const char *jobsched_version(void)
 {
@@ -1017,6 +1030,15 @@ prepare_master(struct run *run, struct js_link *link, struct js_err *err)
                                            : JOBSCHED_SUCCEEDED;
 }
 
+/* A launcher that is not told can only guess, and that is all. */
+static void tell_status(const struct run *run, enum js_run_phase phase,
+                        enum jobsched_status status)
+{
+    struct js_run_status said = {phase, (int)status, run->lost};
+    if (run->config->status_file)
+        js_run_status_write(run->config->status_file, &said);
+}
+
 static enum jobsched_status run_master(const struct jobsched_config *config,
                                        struct js_link *link, int64_t begun_ns,
                                        struct jobsched_result *result)
@@ -1024,6 +1046,7 @@ static enum jobsched_status run_master(const struct jobsched_config *config,
     struct js_err err = {""};
     struct run run = {.config = config, .begun_ns = begun_ns};
     result->is_master = true;
+    tell_status(&run, JS_RUN_BEGUN, JOBSCHED_SUCCEEDED);
     enum jobsched_status status = prepare_master(&run, link, &err);
     bool is_prepared = status == JOBSCHED_SUCCEEDED;
     if (is_prepared)
@@ -1037,6 +1060,7 @@ static enum jobsched_status run_master(const struct jobsched_config *config,
     else if (!is_prepared || config->action != JOBSCHED_RUN)
         send_home(link, JS_LEAVE_TOGETHER);
     js_joblog_close(run.joblog, NULL);
+    tell_status(&run, JS_RUN_ENDED, status);
     release_run(&run);
     return status;
 }

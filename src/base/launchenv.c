@@ -30,6 +30,7 @@ static const char *const launcher_names[] = {
     "MPI_LOCALRANKID",
     "MPI_LOCALNRANKS",
     "HYDI_CONTROL_FD",
+    "JOBSCHED_STATUS_FILE",
     NULL,
 };
 
@@ -103,8 +104,9 @@ int js_launch_rank(void)
 
 int js_launch_size(void)
 {
+    /* The last is of srun, where PMIx has none. */
     static const char *const names[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE",
-                                        NULL};
+                                        "SLURM_STEP_NUM_TASKS", NULL};
     return first_number(names);
 }
 

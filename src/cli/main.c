@@ -1,5 +1,6 @@
 /* The command: reads the options, runs, says how it ended. */
 #include "base/launchenv.h"
+#include "cli/launch.h"
 #include "cli/options.h"
 #include "jobsched.h"
 
@@ -8,6 +9,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 /*
@@ -71,7 +73,26 @@ static int run(const struct js_options *options)
                 result.is_master ? "" : "slave: ", result.error);
     if (result.is_abrupt)
         jobsched_leave(&result);
-    return result.status;
+    /* The status is where the launcher looks for it; and an mpirun that sees
+     * another than 0 ends the others and complains. */
+    return options->config.status_file ? JOBSCHED_SUCCEEDED : result.status;
+}
+
+static int start(struct js_options *options, int argc, char **argv)
+{
+    struct js_err err;
+    bool is_alone = js_launch_is_alone();
+    if (is_alone && options->config.action == JOBSCHED_RUN)
+        return js_launch(options, argc, argv);
+    options->config.status_file =
+        is_alone ? NULL : getenv(JS_LAUNCH_STATUS_NAME);
+    if (options->is_launch_told && !is_alone && !options->config.status_file) {
+        js_err_set(&err, "-n, --hostfile, --restarts and --show-mpirun are for "
+                         "a start without mpirun: give them to mpirun in its "
+                         "own way");
+        return usage_error(&err);
+    }
+    return run(options);
 }
 
 int main(int argc, char **argv)
@@ -90,5 +111,5 @@ int main(int argc, char **argv)
     case JS_ACTION_RUN:
         break;
     }
-    return run(&options);
+    return start(&options, argc, argv);
 }

@@ -366,6 +366,44 @@ static int set_dry_run(struct js_options *options, const char *value,
     return 0;
 }
 
+static int set_slaves(struct js_options *options, const char *value,
+                      struct js_err *err)
+{
+    options->is_launch_told = true;
+    return read_count32(value, &options->slaves, err);
+}
+
+static int set_hostfile(struct js_options *options, const char *value,
+                        struct js_err *err)
+{
+    if (!value[0])
+        return js_err_set(err, "wants the name of a file");
+    options->is_launch_told = true;
+    options->hostfile = value;
+    return 0;
+}
+
+static int set_restarts(struct js_options *options, const char *value,
+                        struct js_err *err)
+{
+    uint64_t count = 0;
+    if (read_count(value, 0, 1000, &count, err) < 0)
+        return -1;
+    options->is_launch_told = true;
+    options->restarts = (uint32_t)count;
+    return 0;
+}
+
+static int set_show_mpirun(struct js_options *options, const char *value,
+                           struct js_err *err)
+{
+    (void)value;
+    (void)err;
+    options->is_launch_told = true;
+    options->is_mpirun_shown = true;
+    return 0;
+}
+
 static int set_verbose(struct js_options *options, const char *value,
                        struct js_err *err)
 {
@@ -405,6 +443,18 @@ static int set_version(struct js_options *options, const char *value,
 /* ---------------------------------------------------------------- the table */
 
 static const struct option_row rows[] = {
+    {NULL, 0, NULL, NULL, "Where to (not under mpirun, which says it itself):"},
+    {"slaves", 'n', "N", set_slaves,
+     "start N slaves (default: one for each core of this\n"
+     "machine, slot of the hostfile or task of the Slurm\n"
+     "job)"},
+    {"hostfile", 0, "FILE", set_hostfile, "on the hosts in FILE"},
+    {"restarts", 0, "N", set_restarts,
+     "when a host is lost and the run with it, go on with\n"
+     "those that are left, up to N times (default 3)"},
+    {"show-mpirun", 0, NULL, set_show_mpirun,
+     "only show how mpirun would be called"},
+
     {NULL, 0, NULL, NULL, "How jobs are given out:"},
     {"round", 0, "N", set_round, "dispatch N jobs at a time (default 10)"},
     {"barrier", 0, NULL, set_barrier,
@@ -631,6 +681,7 @@ int js_options_parse(int argc, char **argv, struct js_options *ret,
     make_view(&view);
     memset(ret, 0, sizeof(*ret));
     jobsched_config_init(&ret->config);
+    ret->restarts = 3;
     opterr = 0;
     optind = 0; /* glibc: forget what an earlier call has left */
     while ((code = getopt_long(argc, argv, view.shorts, view.longs, NULL)) !=
@@ -648,6 +699,35 @@ int js_options_parse(int argc, char **argv, struct js_options *ret,
     if (take_words(argv + optind, ret, err) < 0)
         return -1;
     return check_options(ret, err);
+}
+
+static bool is_for_ranks(const struct option_row *row, bool is_going_on)
+{
+    if (row->set == set_slaves || row->set == set_hostfile ||
+        row->set == set_restarts || row->set == set_show_mpirun)
+        return false;
+    return row->set != set_fresh || !is_going_on;
+}
+
+void js_options_command(int argc, char **argv, bool is_going_on,
+                        struct js_words *ret)
+{
+    struct getopt_view view;
+    int code;
+    make_view(&view);
+    opterr = 0;
+    optind = 0;
+    while ((code = getopt_long(argc, argv, view.shorts, view.longs, NULL)) !=
+           -1) {
+        const struct option_row *row = row_of(code);
+        if (row && is_for_ranks(row, is_going_on))
+            js_words_addf(ret, "--%s%s%s", row->name, optarg ? "=" : "",
+                          optarg ? optarg : "");
+    }
+    if (argv[optind] && argv[optind][0] == '-' && argv[optind][1])
+        js_words_add(ret, "--");
+    if (argv[optind])
+        js_words_add(ret, argv[optind]);
 }
 
 /* ---------------------------------------------------------------- help */
@@ -677,11 +757,13 @@ static int describe_row(const struct option_row *row, struct js_buf *buf)
     return 0;
 }
 
-static const char intro[] =
-    "Usage: mpirun -np N jobsched [options] [JOBFILE]\n"
-    "\n"
-    "Runs the shell commands in JOBFILE, one a line, on N-1 slaves to the end\n"
-    "(\"-\": standard input). Without JOBFILE: a demonstration.\n";
+static const char intro[] = "Usage: jobsched [options] [JOBFILE]\n"
+                            "       mpirun -np N jobsched [options] [JOBFILE]\n"
+                            "\n"
+                            "Runs the shell commands in JOBFILE, one a line, "
+                            "to the end (\"-\": standard\n"
+                            "input): on all cores, or on N-1 slaves. Without "
+                            "JOBFILE: a demonstration.\n";
 
 static const char outro[] =
     "\n"

@@ -5,6 +5,7 @@
 #define JS_CLI_OPTIONS_H
 
 #include "base/err.h"
+#include "base/words.h"
 #include "jobsched.h"
 
 #include <stdio.h>
@@ -20,6 +21,12 @@ struct js_options {
     struct jobsched_config config; /* strings borrowed from argv */
     bool is_demo_changed;          /* an option for the demonstration alone */
     bool is_quiet;                 /* no summary of a run that succeeded */
+    /* Of a start without mpirun. */
+    uint32_t slaves;      /* 0: one for each core, or slot, or task */
+    const char *hostfile; /* NULL: this machine, or what Slurm has granted */
+    uint32_t restarts;    /* how often to go on after a host was lost */
+    bool is_mpirun_shown; /* instead of being started */
+    bool is_launch_told;  /* one of these was given */
 };
 
 /*
@@ -28,6 +35,14 @@ struct js_options {
  */
 int js_options_parse(int argc, char **argv, struct js_options *ret,
                      struct js_err *err);
+
+/*
+ * Appends the words of a command line that was read without an error, less what
+ * is said of a start without mpirun: what each rank is to be given. Without
+ * --fresh too, if the run goes on.
+ */
+void js_options_command(int argc, char **argv, bool is_going_on,
+                        struct js_words *ret);
 
 /* Writes the help, made from the same table. Returns 0, or -1 with errno. */
 int js_options_help(FILE *to);

@@ -36,6 +36,10 @@ setup() {
 }
 
 teardown() {
+    farm_teardown
+}
+
+farm_teardown() {
     if [[ -z ${BATS_TEST_COMPLETED-} ]]; then
         show_file out
         show_file err

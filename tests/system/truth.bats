@@ -150,19 +150,6 @@ JOBS
     status_is 0
 }
 
-# bats test_tags=sanitize
-@test "truth: one rank alone is exit 2 and a clear sentence" {
-    echo 'touch ran' >jobs.txt
-    farm 0 jobs.txt
-    status_is 2
-    equal "$(grep -c '' err)" 1
-    contains err '^jobsched: .*mpirun -np'
-    run -2 timeout 30 "$JOBSCHED" jobs.txt
-    equal "${#lines[@]}" 1
-    [[ $output == 'jobsched: '*'mpirun -np'* ]]
-    claim test ! -e ran
-}
-
 # Runs jobsched without mpirun, and counts in $components which components of
 # Open MPI it opens: any real start opens dozens.
 run_traced() {

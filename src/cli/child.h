@@ -1,0 +1,24 @@
+/*
+ * child - starts a program that is not to outlive this one.
+ */
+#ifndef JS_CLI_CHILD_H
+#define JS_CLI_CHILD_H
+
+#include "base/words.h"
+
+#include <sys/types.h>
+
+enum {
+    JS_CHILD_DEAF = 1, /* its standard input is empty */
+    JS_CHILD_MUTE = 2, /* what it says goes nowhere */
+};
+
+/*
+ * Starts words->items[0], looked for in PATH, in a process group of its own, so
+ * that a terminal's ^C is for this process alone; all signals are as a program
+ * expects them. It gets a SIGTERM when this process dies. Returns its pid, or
+ * -1 with errno; a program that cannot be started says so and ends with 127.
+ */
+pid_t js_child_start(const struct js_words *words, int flags);
+
+#endif

@@ -1,0 +1,566 @@
+#include "cli/launch.h"
+
+#include "base/clock.h"
+#include "base/cpuset.h"
+#include "base/fdio.h"
+#include "base/launchenv.h"
+#include "base/words.h"
+#include "cli/child.h"
+#include "cli/hostfile.h"
+#include "cli/mpirun.h"
+#include "cli/slurm.h"
+#include "cli/trial.h"
+#include "record/run_status.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* How long mpirun may stay when the run is over: MPI_Finalize has an end of its
+ * own; but none after a slave was lost on another host. */
+static const int64_t end_most_ns = 45 * JS_NS_PER_S;
+static const int64_t end_lost_ns = 5 * JS_NS_PER_S;
+
+/* ... and after a SIGTERM (Open MPI 4.1.4 takes up to four seconds). */
+static const int64_t kill_after_ns = 15 * JS_NS_PER_S;
+
+/* How often to look at what the run has said. */
+enum { LOOK_MS = 500 };
+
+struct launch {
+    const struct js_options *options;
+    int argc;
+    char **argv;
+    struct js_mpirun mpirun;
+    struct js_hosts hosts;        /* none: this machine, or all of Slurm's */
+    char program[PATH_MAX];       /* this one, as every host finds it */
+    char folder[PATH_MAX - 16];   /* "": there is none yet */
+    char status_path[PATH_MAX];   /* in it */
+    char hostfile_path[PATH_MAX]; /* in it: the hosts that are left */
+    struct js_words command;
+    bool is_restarted;
+
+    int signals;                /* signalfd */
+    pid_t child;                /* mpirun; 0: it has ended */
+    int wait_status;            /* of the child that has ended */
+    unsigned interrupts;        /* ^C so far */
+    bool is_stopped;            /* told to stop, in whatever way */
+    int64_t over_ns, termed_ns; /* when it was; or JS_NEVER_NS */
+    struct js_run_status run;
+};
+
+bool js_launch_is_alone(void)
+{
+    return js_launch_rank() < 0 || js_launch_size() == 1;
+}
+
+static int complain(const struct js_err *err, int status)
+{
+    fprintf(stderr, "jobsched: %s\n", err->text);
+    return status;
+}
+
+/* ---------------------------------------------------------------- where to */
+
+/* The hosts, if they are told, and how many slaves they are good for. */
+static int count_slaves(struct launch *launch, uint64_t *ret,
+                        struct js_err *err)
+{
+    const struct js_options *options = launch->options;
+    *ret = options->slaves;
+    if (options->hostfile) {
+        if (js_hostfile_read(options->hostfile, &launch->hosts, err) < 0)
+            return -1;
+        if (*ret == 0)
+            *ret = js_hosts_slots(&launch->hosts);
+        if (*ret == 0)
+            return js_err_set(err,
+                              "%s does not say of every host how many slots "
+                              "it has: write \"%s slots=4\" there, or say "
+                              "with -n how many slaves are wanted",
+                              options->hostfile, launch->hosts.items[0].name);
+        return 0;
+    }
+    if (*ret == 0 && js_slurm_is_here())
+        return js_slurm_tasks(ret, err);
+    if (*ret == 0)
+        *ret = jobsched_cores();
+    return 0;
+}
+
+static int find_program(struct launch *launch, struct js_err *err)
+{
+    ssize_t len = readlink("/proc/self/exe", launch->program,
+                           sizeof(launch->program) - 1);
+    if (len < 0)
+        return js_err_errno(err, "/proc/self/exe");
+    launch->program[len] = '\0';
+    return 0;
+}
+
+/* Slurm ends the job at its time limit: what comes before is the run's. One
+ * that the user gave comes behind it, and wins. */
+static void add_time_limit(struct js_words *words)
+{
+    int64_t left_ns = js_slurm_time_left_ns();
+    if (left_ns == JS_NEVER_NS || left_ns <= 0)
+        return;
+    js_words_add(words, "--time-limit");
+    js_words_addf(words, "%" PRId64 "s", left_ns / JS_NS_PER_S);
+}
+
+/* What each rank is to run. A start over is for the first time only. */
+static int make_command(struct launch *launch)
+{
+    struct js_words *words = &launch->command;
+    js_words_release(words);
+    js_words_add(words, launch->program);
+    if (js_slurm_is_here())
+        add_time_limit(words);
+    js_options_command(launch->argc, launch->argv, launch->is_restarted, words);
+    launch->mpirun.command = words->items;
+    return js_words_check(words);
+}
+
+static int prepare(struct launch *launch, struct js_err *err)
+{
+    uint64_t slaves = 0;
+    const char *program = getenv("JOBSCHED_MPIRUN");
+    if (count_slaves(launch, &slaves, err) < 0 || find_program(launch, err) < 0)
+        return -1;
+    launch->mpirun.mpi = js_mpi_of(jobsched_mpi());
+    launch->mpirun.program = program && program[0] ? program : "mpirun";
+    launch->mpirun.ranks = slaves + 1;
+    launch->mpirun.hostfile = launch->options->hostfile;
+    if (make_command(launch) < 0)
+        return js_err_errno(err, "the command line");
+    return 0;
+}
+
+/* ---------------------------------------------------------------- folder */
+
+/*
+ * Rank 0 may be on another host, where only the folder of the jobs is the same
+ * as here: if the first host of a list is not this one, or the first node of
+ * the allocation.
+ */
+static bool is_rank_0_elsewhere(const struct launch *launch)
+{
+    char name[256] = "";
+    const char *node = getenv("SLURM_NODEID");
+    if (launch->hosts.count > 0) {
+        const char *first = launch->hosts.items[0].name;
+        gethostname(name, sizeof(name) - 1);
+        return strcmp(first, name) != 0 && strcmp(first, "localhost") != 0;
+    }
+    return js_slurm_is_here() && (!node || strcmp(node, "0") != 0);
+}
+
+static int make_folder(struct launch *launch, struct js_err *err)
+{
+    char here[PATH_MAX];
+    const char *tmp = getenv("TMPDIR");
+    bool is_elsewhere = is_rank_0_elsewhere(launch);
+    if (is_elsewhere && !getcwd(here, sizeof(here)))
+        return js_err_errno(err, "the current folder");
+    const char *in = is_elsewhere ? here : tmp && tmp[0] == '/' ? tmp : "/tmp";
+    const size_t size = sizeof(launch->folder);
+    int len = snprintf(launch->folder, size, "%s/.jobsched-XXXXXX", in);
+    if (len < 0 || (size_t)len >= size || !mkdtemp(launch->folder)) {
+        launch->folder[0] = '\0';
+        return js_err_errno(err, "a folder for the status of the run in %s",
+                            in);
+    }
+    snprintf(launch->status_path, sizeof(launch->status_path), "%s/status",
+             launch->folder);
+    snprintf(launch->hostfile_path, sizeof(launch->hostfile_path), "%s/hosts",
+             launch->folder);
+    return 0;
+}
+
+static void remove_folder(const struct launch *launch)
+{
+    if (!launch->folder[0])
+        return;
+    unlink(launch->status_path);
+    unlink(launch->hostfile_path);
+    rmdir(launch->folder);
+}
+
+/* ---------------------------------------------------------------- starting */
+
+/* In a world of one the launcher of that world has left its marks, and may have
+ * bound this process to a core. */
+static void forget_launcher(void)
+{
+    extern char **environ;
+    struct js_words names = JS_WORDS_INIT;
+    struct js_cpuset cpus;
+    if (js_launch_bound() && js_cpuset_of_process(getppid(), &cpus) == 0)
+        sched_setaffinity(0, sizeof(cpus.word), (const cpu_set_t *)cpus.word);
+    for (char **variable = environ; *variable; variable++) {
+        if (js_launch_owns(*variable))
+            js_words_addf(&names, "%.*s", (int)strcspn(*variable, "="),
+                          *variable);
+    }
+    for (size_t i = 0; i < names.count; i++)
+        unsetenv(names.items[i]);
+    js_words_release(&names);
+}
+
+/* Open MPI refuses root unless told twice; whoever is root here knows it. And
+ * within Slurm it starts its daemons by srun, which in a step would wait for
+ * that step to end. */
+static void tell_launcher(struct launch *launch)
+{
+    const char *counts = getenv("SLURM_JOB_CPUS_PER_NODE");
+    const char *nodes = getenv("SLURM_JOB_NODELIST");
+    launch->mpirun.status_name = JS_LAUNCH_STATUS_NAME;
+    setenv(JS_LAUNCH_STATUS_NAME, launch->status_path, 1);
+    if (geteuid() == 0) {
+        setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 1);
+        setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 1);
+    }
+    if (!js_slurm_is_in_step() || !counts || !nodes)
+        return;
+    setenv("SLURM_OVERLAP", "1", 1);
+    setenv("SLURM_TASKS_PER_NODE", counts, 1);
+    setenv("SLURM_NODELIST", nodes, 1);
+}
+
+/* ---------------------------------------------------------------- watching */
+
+static void tell_child(const struct launch *launch, int number)
+{
+    if (launch->child > 0)
+        kill(launch->child, number);
+}
+
+/* Jobs may still be in the middle of something: asks them to be ended. */
+static void end_run(struct launch *launch)
+{
+    tell_child(launch, SIGTERM);
+    if (launch->termed_ns == JS_NEVER_NS)
+        launch->termed_ns = js_clock_ns();
+    launch->is_stopped = true;
+}
+
+/* No more jobs are to be started. Before the master is there that is the end;
+ * and the ranks might not be prepared for anything else. */
+static void drain_run(struct launch *launch)
+{
+    launch->is_stopped = true;
+    if (launch->run.phase == JS_RUN_UNKNOWN)
+        end_run(launch);
+    else
+        tell_child(launch, SIGUSR1);
+}
+
+static void interrupt(struct launch *launch)
+{
+    switch (launch->interrupts++) {
+    case 0:
+        fputs("jobsched: no more jobs are started; those that run go on to "
+              "their end, or until a second ^C\n",
+              stderr);
+        drain_run(launch);
+        break;
+    case 1:
+        end_run(launch);
+        break;
+    default:
+        tell_child(launch, SIGKILL);
+    }
+}
+
+static void follow_signal(struct launch *launch, uint32_t number)
+{
+    js_run_status_read(launch->status_path, &launch->run);
+    switch (number) {
+    case SIGINT:
+        interrupt(launch);
+        break;
+    case SIGTERM:
+    case SIGHUP:
+        end_run(launch);
+        break;
+    case SIGUSR1:
+    case SIGUSR2:
+        drain_run(launch);
+        break;
+    default:
+        break;
+    }
+}
+
+static void follow_signals(struct launch *launch)
+{
+    struct signalfd_siginfo info;
+    while (read(launch->signals, &info, sizeof(info)) == sizeof(info))
+        follow_signal(launch, info.ssi_signo);
+}
+
+static void reap(struct launch *launch)
+{
+    if (waitpid(launch->child, &launch->wait_status, WNOHANG) == launch->child)
+        launch->child = 0;
+}
+
+/* An mpirun that stays when all is over, or in spite of a SIGTERM, hangs. */
+static void look_at_end(struct launch *launch)
+{
+    int64_t now_ns = js_clock_ns();
+    js_run_status_read(launch->status_path, &launch->run);
+    if (launch->run.phase == JS_RUN_ENDED && launch->over_ns == JS_NEVER_NS)
+        launch->over_ns = now_ns;
+    int64_t most_ns = launch->run.lost > 0 ? end_lost_ns : end_most_ns;
+    if (launch->over_ns != JS_NEVER_NS && launch->termed_ns == JS_NEVER_NS &&
+        now_ns - launch->over_ns > most_ns) {
+        launch->termed_ns = now_ns;
+        tell_child(launch, SIGTERM);
+    }
+    if (launch->termed_ns != JS_NEVER_NS &&
+        now_ns - launch->termed_ns > kill_after_ns)
+        tell_child(launch, SIGKILL);
+}
+
+static void wait_for_event(const struct launch *launch)
+{
+    struct pollfd fd = {.fd = launch->signals, .events = POLLIN};
+    poll(&fd, 1, LOOK_MS);
+}
+
+static void watch(struct launch *launch)
+{
+    launch->over_ns = launch->termed_ns = JS_NEVER_NS;
+    memset(&launch->run, 0, sizeof(launch->run));
+    for (reap(launch); launch->child > 0; reap(launch)) {
+        wait_for_event(launch);
+        follow_signals(launch);
+        look_at_end(launch);
+    }
+    js_run_status_read(launch->status_path, &launch->run);
+}
+
+/* ---------------------------------------------------------------- hosts */
+
+static bool is_to_stop(void *arg)
+{
+    struct launch *launch = arg;
+    follow_signals(launch);
+    return launch->is_stopped;
+}
+
+/* Takes out the hosts that do not answer, by name. Returns 0, or -1 with *err.
+ */
+static int drop_silent_hosts(struct launch *launch, struct js_err *err)
+{
+    size_t count = launch->hosts.count;
+    bool *are_well = calloc(count + 1, sizeof(*are_well));
+    if (!are_well)
+        return js_err_errno(err, "the hosts");
+    js_try_hosts(&launch->mpirun, &launch->hosts, is_to_stop, launch, are_well);
+    for (size_t i = count; i-- > 0 && !launch->is_stopped;) {
+        if (are_well[i])
+            continue;
+        fprintf(stderr, "jobsched: host %s cannot be reached by %s\n",
+                launch->hosts.items[i].name, launch->mpirun.program);
+        js_hosts_drop(&launch->hosts, i);
+    }
+    free(are_well);
+    return 0;
+}
+
+/* ---------------------------------------------------------------- restarts */
+
+/* A run that broke off in the middle, or with slaves lost, goes on from its
+ * journal. */
+static bool is_worth_restart(const struct launch *launch, unsigned restarts)
+{
+    const struct jobsched_config *config = &launch->options->config;
+    const struct js_run_status *run = &launch->run;
+    bool has_journal =
+        !config->no_journal &&
+        (config->journal ||
+         (config->job_file && strcmp(config->job_file, "-") != 0));
+    bool is_broken = run->phase == JS_RUN_BEGUN ||
+                     (run->phase == JS_RUN_ENDED &&
+                      run->status == JOBSCHED_BROKEN && run->lost > 0);
+    return is_broken && has_journal && !launch->is_stopped &&
+           restarts < launch->options->restarts;
+}
+
+/* The hosts that are left, and as many slaves as they are good for. */
+static int prepare_restart(struct launch *launch, unsigned restarts,
+                           struct js_err *err)
+{
+    if (launch->hosts.count == 0 && js_slurm_is_here() &&
+        js_slurm_hosts(&launch->hosts, err) < 0)
+        return -1;
+    if (launch->hosts.count > 0) {
+        if (drop_silent_hosts(launch, err) < 0)
+            return -1;
+        if (launch->is_stopped)
+            return js_err_set(err, "stopped before a restart");
+        if (launch->hosts.count == 0)
+            return js_err_set(err, "no host is left to go on with");
+        if (js_hostfile_write(launch->hostfile_path, &launch->hosts) < 0)
+            return js_err_errno(err, "%s", launch->hostfile_path);
+        uint64_t slots = js_hosts_slots(&launch->hosts);
+        if (slots > 0 && slots + 1 < launch->mpirun.ranks)
+            launch->mpirun.ranks = slots + 1;
+        launch->mpirun.hostfile = launch->hostfile_path;
+    }
+    fprintf(stderr,
+            "jobsched: the run broke off; it goes on from its journal with "
+            "%" PRIu64 " slaves (restart %u of %u)\n",
+            launch->mpirun.ranks - 1, restarts + 1, launch->options->restarts);
+    launch->is_restarted = true;
+    unlink(launch->status_path);
+    return make_command(launch) < 0 ? js_err_errno(err, "the command line") : 0;
+}
+
+/* ---------------------------------------------------------------- the end */
+
+/* mpirun has come to no master: by whose fault? */
+static int judge_no_start(struct launch *launch)
+{
+    struct js_err err;
+    int status = launch->wait_status;
+    if (launch->is_stopped)
+        return JOBSCHED_STOPPED;
+    if (launch->hosts.count > 0)
+        drop_silent_hosts(launch, &err);
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 127)
+        fprintf(stderr,
+                "jobsched: %s has not come to a start (its %s is %d): nothing "
+                "has run\n",
+                launch->mpirun.program,
+                WIFEXITED(status) ? "exit status" : "signal",
+                WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
+    return JOBSCHED_BROKEN;
+}
+
+static int judge(struct launch *launch)
+{
+    switch (launch->run.phase) {
+    case JS_RUN_ENDED:
+        return launch->run.status;
+    case JS_RUN_BEGUN:
+        fputs("jobsched: the run broke off without a word of its end; the same "
+              "command goes on\n",
+              stderr);
+        return JOBSCHED_BROKEN;
+    case JS_RUN_UNKNOWN:
+        break;
+    }
+    return judge_no_start(launch);
+}
+
+static int run_once(struct launch *launch, struct js_err *err)
+{
+    struct js_words words = JS_WORDS_INIT;
+    const char *jobs = launch->options->config.job_file;
+    bool reads_input = jobs && strcmp(jobs, "-") == 0;
+    launch->child = js_mpirun_words(&launch->mpirun, &words);
+    if (launch->child == 0)
+        launch->child = js_child_start(&words, reads_input ? 0 : JS_CHILD_DEAF);
+    js_words_release(&words);
+    if (launch->child < 0)
+        return js_err_errno(err, "%s", launch->mpirun.program);
+    watch(launch);
+    return 0;
+}
+
+static int run_to_the_end(struct launch *launch)
+{
+    struct js_err err;
+    for (unsigned restarts = 0;; restarts++) {
+        if (run_once(launch, &err) < 0)
+            return complain(&err, JOBSCHED_BROKEN);
+        if (!is_worth_restart(launch, restarts))
+            return judge(launch);
+        if (prepare_restart(launch, restarts, &err) < 0)
+            return complain(&err, launch->is_stopped ? JOBSCHED_STOPPED
+                                                     : JOBSCHED_BROKEN);
+    }
+}
+
+/* ---------------------------------------------------------------- all of it */
+
+static int show_command(const struct launch *launch)
+{
+    struct js_words words = JS_WORDS_INIT;
+    struct js_buf line = JS_BUF_INIT;
+    int rc = js_mpirun_words(&launch->mpirun, &words);
+    if (rc == 0)
+        rc = js_words_quote(&words, &line);
+    if (rc == 0)
+        rc = printf("%.*s\n", (int)line.len, line.data) < 0 || fflush(stdout);
+    js_buf_release(&line);
+    js_words_release(&words);
+    return rc == 0 ? JOBSCHED_SUCCEEDED : JOBSCHED_BROKEN;
+}
+
+/* From here on signals are read, and wait for that. */
+static int catch_signals(struct launch *launch, struct js_err *err)
+{
+    static const int numbers[] = {SIGINT,  SIGTERM, SIGHUP,
+                                  SIGUSR1, SIGUSR2, SIGCHLD};
+    sigset_t set;
+    sigemptyset(&set);
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+        sigaddset(&set, numbers[i]);
+    /* Else ended children would leave nothing to be seen. */
+    signal(SIGCHLD, SIG_DFL);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    launch->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    return launch->signals < 0 ? js_err_errno(err, "signals") : 0;
+}
+
+static int check_terminal(const struct js_options *options, struct js_err *err)
+{
+    const char *jobs = options->config.job_file;
+    if (!jobs || strcmp(jobs, "-") != 0 || !isatty(STDIN_FILENO))
+        return 0;
+    return js_err_set(err, "the jobs are to come from standard input, which is "
+                           "a terminal: type `cat | jobsched -`");
+}
+
+int js_launch(const struct js_options *options, int argc, char **argv)
+{
+    struct js_err err;
+    struct launch launch = {
+        .options = options, .argc = argc, .argv = argv, .signals = -1};
+    int status;
+    if (js_reserve_stdio() < 0) {
+        js_err_errno(&err, "/dev/null");
+        return complain(&err, JOBSCHED_BROKEN);
+    }
+    if (check_terminal(options, &err) < 0 || prepare(&launch, &err) < 0) {
+        status = complain(&err, JOBSCHED_BAD_INPUT);
+    } else if (options->is_mpirun_shown) {
+        status = show_command(&launch);
+    } else if (make_folder(&launch, &err) < 0 ||
+               catch_signals(&launch, &err) < 0) {
+        status = complain(&err, JOBSCHED_BROKEN);
+    } else {
+        forget_launcher();
+        tell_launcher(&launch);
+        status = run_to_the_end(&launch);
+    }
+    remove_folder(&launch);
+    js_fd_close(&launch.signals);
+    js_words_release(&launch.command);
+    js_hosts_release(&launch.hosts);
+    return status;
+}

@@ -1,0 +1,41 @@
+/*
+ * mpirun - the command line that starts a run.
+ *
+ * Each MPI has options of its own for the same wishes; here they are.
+ */
+#ifndef JS_CLI_MPIRUN_H
+#define JS_CLI_MPIRUN_H
+
+#include "base/words.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum js_mpi {
+    JS_OPEN_MPI_4, /* and older */
+    JS_OPEN_MPI_5, /* and newer */
+    JS_MPICH,
+};
+
+struct js_mpirun {
+    enum js_mpi mpi;
+    const char *program;     /* mpirun */
+    uint64_t ranks;          /* the master and the slaves */
+    const char *hostfile;    /* NULL: this machine, or what the batch system
+                                has granted */
+    const char *status_name; /* variable to be handed on to rank 0 on its host;
+                                NULL: none */
+    char *const *command;    /* what each rank runs; ends in NULL */
+};
+
+/* Which MPI jobsched was built with, from a name like "Open MPI 4.1.4". */
+enum js_mpi js_mpi_of(const char *name);
+
+/* The whole command line. Returns 0, or -1 with errno ENOMEM. */
+int js_mpirun_words(const struct js_mpirun *mpirun, struct js_words *ret);
+
+/* The command line that tries whether a host can be reached. */
+int js_mpirun_trial(const struct js_mpirun *mpirun, const char *host,
+                    struct js_words *ret);
+
+#endif

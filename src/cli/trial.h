@@ -1,0 +1,21 @@
+/*
+ * trial - whether hosts can be reached, as mpirun reaches them.
+ */
+#ifndef JS_CLI_TRIAL_H
+#define JS_CLI_TRIAL_H
+
+#include "cli/hostfile.h"
+#include "cli/mpirun.h"
+
+#include <stdbool.h>
+
+/*
+ * Starts a program that does nothing on each host, on all at once, and writes
+ * to are_well[0 ... hosts->count - 1] where that came to a good end within
+ * twenty seconds. It looks at is_to_stop() between; if that is true all is over
+ * soon, and the answer of no use.
+ */
+void js_try_hosts(const struct js_mpirun *mpirun, const struct js_hosts *hosts,
+                  bool (*is_to_stop)(void *arg), void *arg, bool *are_well);
+
+#endif

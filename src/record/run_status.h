@@ -1,0 +1,29 @@
+/*
+ * run_status - how a run stands, in a file for whoever has started it.
+ *
+ * A launcher has its own mind on exit statuses; so the master says in a file
+ * that the run has begun, and how it has ended. Replaced as a whole, so that a
+ * reader sees the one or the other.
+ */
+#ifndef JS_RECORD_RUN_STATUS_H
+#define JS_RECORD_RUN_STATUS_H
+
+enum js_run_phase {
+    JS_RUN_UNKNOWN, /* nothing was said: no master has come so far */
+    JS_RUN_BEGUN,
+    JS_RUN_ENDED,
+};
+
+struct js_run_status {
+    enum js_run_phase phase;
+    int status;    /* once it has ended: enum jobsched_status */
+    unsigned lost; /* ... slaves that had ceased to answer */
+};
+
+/* Returns 0, or -1 with errno. */
+int js_run_status_write(const char *path, const struct js_run_status *status);
+
+/* A file that is not there, or says something else, is JS_RUN_UNKNOWN. */
+void js_run_status_read(const char *path, struct js_run_status *ret);
+
+#endif

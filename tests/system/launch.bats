@@ -1,0 +1,263 @@
+#!/usr/bin/env bats
+# Started without mpirun: jobsched starts it, and stays as its parent.
+
+load common
+load hosts
+
+teardown() {
+    farm_teardown
+    hosts_down
+}
+
+# jobsched alone; its process is $FARM. launch_run waits for the end.
+launch_command() { # ARGUMENT...
+    COMMAND=(env "JS_MARK=$MARK" TMPDIR="$PWD/tmp"
+        timeout --kill-after=10 "${LIMIT:-100}" "$JOBSCHED" "$@")
+    mkdir -p tmp
+}
+
+launch_run() {
+    launch_command "$@"
+    farm_run
+}
+
+# Without timeout(1) between, which would hand on signals in its own way.
+launch_start() {
+    launch_command "$@"
+    COMMAND=("${COMMAND[@]:0:3}" "${COMMAND[@]:6}")
+    farm_run_in_background
+}
+
+# The process of rank $1.
+launched_rank() {
+    local pid
+    for pid in $(marked); do
+        if has_variable "$pid" "OMPI_COMM_WORLD_RANK=$1" &&
+            [[ $(cat "/proc/$pid/comm") == jobsched ]]; then
+            echo "$pid"
+            return
+        fi
+    done
+    return 1
+}
+
+@test "launch: jobsched alone runs the list, and its status is that of the run" {
+    unset OMPI_ALLOW_RUN_AS_ROOT OMPI_ALLOW_RUN_AS_ROOT_CONFIRM
+    printf 'echo %s\n' one two three 'four; exit 3' >jobs.txt
+    launch_run -n 3 --show-map jobs.txt
+    status_is 1
+    equal "$(sort out | xargs)" 'four one three two'
+    contains err '^jobsched: slave 3 on '
+    contains err '^jobsched: 4 jobs: 3 done, 1 failed'
+    lacks err 'slave 4|mpirun'
+    equal "$(ls -A tmp)" ''
+    # Again, with an option whose value has a blank.
+    sed -i 's/; exit 3//' jobs.txt
+    launch_run -n 1 jobs.txt --joblog 'a log'
+    status_is 0
+    contains err '^jobsched: 3 done, 1 changed|^jobsched: 3 done, 1 new'
+    equal "$(grep -c four 'a log')" 1
+}
+
+@test "launch: one slave for each core, and a demonstration" {
+    launch_run --jobs 3 --duration 0 --show-map
+    status_is 0
+    contains out '^Finished job: 3$'
+    equal "$(grep -c '^jobsched: slave' err)" "$(cores_here)"
+}
+
+@test "launch: a list from standard input" {
+    launch_command -n 1 -
+    status=0
+    printf 'echo %s\n' a b | "${COMMAND[@]}" >out 2>err || status=$?
+    status_is 0
+    equal "$(xargs <out)" 'a b'
+}
+
+@test "launch: --show-mpirun shows a command line that does the same" {
+    echo 'echo "it ran"' >'a list'
+    launch_run --show-mpirun -n 1 --retries=2 'a list'
+    status_is 0
+    claim test ! -s err
+    equal "$(wc -l <out)" 1
+    contains out "^mpirun .* -np 2 [^ ]*jobsched --retries=2 'a list'\$"
+    run -0 --separate-stderr sh -c "$(cat out)"
+    equal "$output" 'it ran'
+}
+
+@test "launch: in a world of one" {
+    echo 'echo "$JOBSCHED_SLAVE"' | sed p >jobs.txt
+    farm 0 jobs.txt -n 2 --show-map
+    status_is 0
+    contains err 'slave 2 on .* CPUs'
+    # The world of one was bound to a core; its run is not.
+    equal "$(sed -n 's/.*CPUs //p' err | sort -u | wc -l)" \
+        "$(($(cores_here) > 1 ? 2 : 1))"
+}
+
+@test "launch: what is for mpirun is refused under it, and a bad hostfile by its line" {
+    echo true >jobs.txt
+    farm 1 jobs.txt -n 2
+    status_is 2
+    contains err '^jobsched: -n, --hostfile.* without mpirun'
+    printf '# mine\nlocalhost slots=many\n' >hosts
+    launch_run --hostfile hosts jobs.txt
+    status_is 2
+    contains err '^jobsched: hosts:2: of host "localhost"'
+    echo here >hosts
+    launch_run --hostfile hosts jobs.txt
+    status_is 2
+    contains err '"here slots=4" there, or say with -n'
+    launch_run --hostfile nowhere jobs.txt
+    status_is 2
+    contains err '^jobsched: nowhere: No such file'
+    JOBSCHED_MPIRUN=/no/mpirun launch_run jobs.txt
+    status_is 4
+    contains err '^jobsched: cannot start /no/mpirun: No such file.*JOBSCHED_MPIRUN'
+    equal "$(wc -l <err)" 1
+}
+
+@test "launch: a hostfile's slots are slaves, and the master is one rank more" {
+    echo 'echo "$JOBSCHED_SLAVE"' >jobs.txt
+    echo 'localhost slots=2 # cores' >hosts
+    launch_run --hostfile hosts --show-map jobs.txt
+    status_is 0
+    equal "$(grep -c '^jobsched: slave' err)" 2
+}
+
+@test "launch: the first ^C lets jobs end, the second ends them" {
+    printf 'echo >began.%d; %s; echo %d\n' 1 "$HOLD" 1 2 "sleep 1000" 2 \
+        3 true 3 >jobs.txt
+    # A group of its own, as a shell with a terminal makes for it.
+    set -m
+    launch_start -n 2 jobs.txt
+    set +m
+    wait_until "$PATIENCE" exists began.1
+    wait_until "$PATIENCE" exists began.2
+    kill -INT -- "-$FARM"
+    wait_until "$PATIENCE" contains err '^jobsched: no more jobs are started'
+    touch go
+    wait_until "$PATIENCE" grep -q 1 out
+    claim test ! -e began.3
+    kill -INT -- "-$FARM"
+    farm_end
+    status_is 3
+    wait_until "$PATIENCE" none_marked
+    equal "$(ls -A tmp)" ''
+    # What was ended runs again.
+    sed -i 's/sleep 1000/true/' jobs.txt
+    launch_run -n 2 jobs.txt
+    status_is 0
+    equal "$(sort out | xargs)" '2 3'
+}
+
+@test "launch: SIGTERM stops the run, and SIGUSR1 lets what runs end" {
+    printf 'echo >began; %s\ntrue\n' "$HOLD" >jobs.txt
+    launch_start -n 1 jobs.txt
+    wait_until "$PATIENCE" exists began
+    kill -TERM "$FARM"
+    farm_end
+    status_is 3
+    none_marked
+    rm began
+    launch_start -n 1 jobs.txt
+    wait_until "$PATIENCE" exists began
+    kill -USR1 "$FARM"
+    touch go
+    farm_end
+    status_is 3
+    contains err ' 1 done, .* 1 left'
+}
+
+@test "launch: nothing outlives a launcher that is killed" {
+    echo 'echo >began; sleep 1000' >jobs.txt
+    launch_start -n 1 jobs.txt
+    wait_until "$PATIENCE" exists began
+    kill -KILL "$FARM"
+    wait_until "$PATIENCE" none_marked
+    wait "$FARM" || true
+    FARM=
+}
+
+@test "launch: a slave that is killed costs its job, and mpirun may hang then" {
+    cat >hanging <<'HANGING'
+#!/bin/sh
+mpirun "$@"
+exec sleep 1000
+HANGING
+    chmod +x hanging
+    printf 'echo >>began.%d; %s; echo %d\n' 1 "$HOLD" 1 2 "$HOLD" 2 3 true 3 \
+        >jobs.txt
+    export JOBSCHED_MPIRUN=$PWD/hanging
+    launch_start -n 2 --slave-timeout 2 --grace 0.2 jobs.txt
+    wait_until "$PATIENCE" exists began.1
+    wait_until "$PATIENCE" exists began.2
+    kill -KILL "$(launched_rank 1)"
+    touch go
+    farm_end
+    status_is 0
+    equal "$(sort out | xargs)" '1 2 3'
+}
+
+@test "launch: a run whose master is killed goes on, and not more often than told" {
+    printf 'echo >>began.%d; %s; echo %d\n' 1 "$HOLD" 1 2 true 2 >jobs.txt
+    launch_start -n 1 --restarts 1 --slave-timeout 2 --grace 0.2 jobs.txt
+    wait_until "$PATIENCE" exists began.1
+    kill -KILL "$(launched_rank 0)"
+    wait_until 60 has_lines began.1 2 ''
+    contains err 'goes on from its journal with 1 slaves? \(restart 1 of 1\)'
+    touch go
+    farm_end
+    status_is 0
+    equal "$(sort out | xargs)" '1 2'
+    rm go began.1
+    launch_start -n 1 --restarts 0 --fresh --slave-timeout 2 --grace 0.2 jobs.txt
+    wait_until "$PATIENCE" exists began.1
+    kill -KILL "$(launched_rank 0)"
+    farm_end
+    status_is 4
+    contains err '^jobsched: the run broke off.*the same command goes on'
+}
+
+# On h1, with an agent that reaches the other hosts.
+launch_on_hosts() { # ARGUMENT...
+    on_host h1 env "JS_MARK=$MARK" \
+        "OMPI_MCA_plm_rsh_agent=$HOSTS_DIR/rsh" \
+        OMPI_MCA_btl_tcp_if_include=10.77.0.0/24 \
+        OMPI_MCA_oob_tcp_if_include=10.77.0.0/24 \
+        timeout --kill-after=10 "${LIMIT:-100}" "$JOBSCHED" "$@"
+}
+
+@test "launch: over hosts, one of which is cut off in the middle" {
+    hosts_up 3
+    printf '%s slots=1\n' h1 h2 h3 >hostlist
+    for i in 1 2 3 4 5; do
+        echo "echo >>began.$i; $HOLD; echo $i \"\$(hostname)\""
+    done >jobs.txt
+    launch_on_hosts --hostfile hostlist --slave-timeout 3 --grace 0.5 \
+        --show-map jobs.txt
+    farm_run_in_background
+    for i in 1 2 3; do wait_until "$PATIENCE" exists "began.$i"; done
+    cut_off h3
+    touch go
+    farm_end 90
+    status_is 0
+    equal "$(cut -d ' ' -f 1 out | sort -u | xargs)" '1 2 3 4 5'
+    contains out 'h1$'
+    contains out 'h2$'
+}
+
+@test "launch: a host that cannot be reached is named, and nothing has run" {
+    hosts_up 2
+    printf '%s slots=1\n' h1 h2 >hostlist
+    ip link set "js${HOSTS_ID}v2" down
+    kill -KILL "$(cat "$HOSTS_DIR/h2.pid")"
+    echo 'echo ran' >jobs.txt
+    launch_on_hosts --hostfile hostlist jobs.txt
+    farm_run
+    status_is 4
+    contains err '^jobsched: host h2 cannot be reached by mpirun$'
+    lacks err 'host h1'
+    contains err 'nothing has run$'
+    lacks out ran
+}
