@@ -30,7 +30,7 @@ static const char *const launcher_names[] = {
     "MPI_LOCALRANKID",
     "MPI_LOCALNRANKS",
     "HYDI_CONTROL_FD",
-    "JOBSCHED_STATUS_FILE",
+    JS_LAUNCH_STATUS_NAME,
     NULL,
 };
 

@@ -10,6 +10,10 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+/* With which jobsched, as a launcher of itself, tells rank 0 where to write how
+ * the run stands (record/run_status.h). */
+#define JS_LAUNCH_STATUS_NAME "JOBSCHED_STATUS_FILE"
+
 /* This process's rank as the launcher has it, or -1 when no launcher is seen.
  * Needs no MPI_Init. */
 int js_launch_rank(void);

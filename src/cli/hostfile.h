@@ -9,6 +9,7 @@
 #define JS_CLI_HOSTFILE_H
 
 #include "base/err.h"
+#include "cli/mpirun.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -41,7 +42,8 @@ uint64_t js_hosts_slots(const struct js_hosts *hosts);
 int js_hostfile_read(const char *path, struct js_hosts *ret,
                      struct js_err *err);
 
-/* Writes them as such a file of the MPI in use. Returns 0, or -1 with errno. */
-int js_hostfile_write(const char *path, const struct js_hosts *hosts);
+/* Writes them as that MPI reads it. Returns 0, or -1 with errno. */
+int js_hostfile_write(const char *path, enum js_mpi mpi,
+                      const struct js_hosts *hosts);
 
 #endif

@@ -413,7 +413,8 @@ static int prepare_restart(struct launch *launch, unsigned restarts,
             return js_err_set(err, "stopped before a restart");
         if (launch->hosts.count == 0)
             return js_err_set(err, "no host is left to go on with");
-        if (js_hostfile_write(launch->hostfile_path, &launch->hosts) < 0)
+        if (js_hostfile_write(launch->hostfile_path, launch->mpirun.mpi,
+                              &launch->hosts) < 0)
             return js_err_errno(err, "%s", launch->hostfile_path);
         uint64_t slots = js_hosts_slots(&launch->hosts);
         if (slots > 0 && slots + 1 < launch->mpirun.ranks)

@@ -12,10 +12,6 @@
 
 #include <stdbool.h>
 
-/* The variable that tells rank 0 where it is to write how the run stands
- * (record/run_status.h). */
-#define JS_LAUNCH_STATUS_NAME "JOBSCHED_STATUS_FILE"
-
 /* True in a process that is alone: started without a launcher, or in a world of
  * one. */
 bool js_launch_is_alone(void);

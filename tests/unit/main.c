@@ -35,6 +35,7 @@
     _(wire)                                                                    \
     _(console)                                                                 \
     _(options)                                                                 \
+    _(launch)                                                                  \
     _(jobsched)                                                                \
     _(loop)                                                                    \
     _(delivery)                                                                \

@@ -1,0 +1,328 @@
+/* launch: hostfiles, what Slurm says, and the command lines of mpiruns. The
+ * launcher itself is in tests/system/launch.bats. */
+#include "unit.h"
+
+#include "base/words.h"
+#include "cli/hostfile.h"
+#include "cli/mpirun.h"
+#include "cli/options.h"
+#include "cli/slurm.h"
+#include "record/run_status.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---------------------------------------------------------------- words */
+
+static void test_words_are_quoted_for_a_shell(void)
+{
+    struct js_words words = JS_WORDS_INIT;
+    struct js_buf buf = JS_BUF_INIT;
+    js_words_add(&words, "/bin/x");
+    js_words_add(&words, "");
+    js_words_add(&words, "it's");
+    js_words_addf(&words, "%d $HOME", 7);
+    js_words_add(&words, "--a=b,c:d+e@f%g_h");
+    CU_ASSERT_EQUAL(js_words_check(&words), 0);
+    CU_ASSERT_EQUAL(words.count, 5);
+    CU_ASSERT_PTR_NULL(words.items[5]);
+    CU_ASSERT_EQUAL(js_words_quote(&words, &buf), 0);
+    CU_ASSERT_STRING_EQUAL(js_buf_string(&buf),
+                           "/bin/x '' 'it'\\''s' '7 $HOME' --a=b,c:d+e@f%g_h");
+    js_buf_release(&buf);
+    js_words_release(&words);
+}
+
+static void test_words_grow(void)
+{
+    struct js_words words = JS_WORDS_INIT;
+    for (int i = 0; i < 1000; i++)
+        js_words_addf(&words, "%d", i);
+    CU_ASSERT_EQUAL(words.count, 1000);
+    CU_ASSERT_STRING_EQUAL(words.items[999], "999");
+    CU_ASSERT_PTR_NULL(words.items[1000]);
+    js_words_release(&words);
+}
+
+/* ---------------------------------------------------------------- hosts */
+
+/* A file with that text; removed by forget(). */
+struct file {
+    char path[64];
+    struct js_hosts hosts;
+    struct js_err err;
+    int rc;
+};
+
+static void read_text(struct file *file, const char *text)
+{
+    memset(file, 0, sizeof(*file));
+    snprintf(file->path, sizeof(file->path), "/tmp/js-hosts-XXXXXX");
+    int fd = mkstemp(file->path);
+    CU_ASSERT_FATAL(fd >= 0);
+    CU_ASSERT_EQUAL(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+    close(fd);
+    file->rc = js_hostfile_read(file->path, &file->hosts, &file->err);
+}
+
+static void forget(struct file *file)
+{
+    js_hosts_release(&file->hosts);
+    unlink(file->path);
+}
+
+static void expect_host(const struct file *file, size_t i, const char *name,
+                        uint32_t slots)
+{
+    CU_ASSERT_FATAL(i < file->hosts.count);
+    CU_ASSERT_STRING_EQUAL(file->hosts.items[i].name, name);
+    CU_ASSERT_EQUAL(file->hosts.items[i].slots, slots);
+}
+
+static void test_hostfile_is_read(void)
+{
+    struct file file;
+    read_text(&file, "# all\n\n n1 slots=4 max_slots=8 # fast\r\nn2:2\n"
+                     "n3 slots=1\nn3 slots=2");
+    CU_ASSERT_EQUAL(file.rc, 0);
+    CU_ASSERT_EQUAL(file.hosts.count, 3);
+    expect_host(&file, 0, "n1", 4);
+    expect_host(&file, 1, "n2", 2);
+    expect_host(&file, 2, "n3", 3);
+    CU_ASSERT_EQUAL(js_hosts_slots(&file.hosts), 9);
+    js_hosts_drop(&file.hosts, 1);
+    expect_host(&file, 1, "n3", 3);
+    CU_ASSERT_EQUAL(js_hosts_slots(&file.hosts), 7);
+    forget(&file);
+}
+
+/* As PBS has it: a line for each slot. */
+static void test_hostfile_of_repeated_names(void)
+{
+    struct file file;
+    read_text(&file, "n1\nn1\nn1\nn2\n");
+    CU_ASSERT_EQUAL(file.hosts.count, 2);
+    expect_host(&file, 0, "n1", 3);
+    expect_host(&file, 1, "n2", 0);
+    CU_ASSERT_EQUAL(js_hosts_slots(&file.hosts), 0); /* n2: who knows */
+    forget(&file);
+}
+
+static void expect_bad(const char *text, const char *part)
+{
+    struct file file;
+    read_text(&file, text);
+    CU_ASSERT_EQUAL(file.rc, -1);
+    CU_ASSERT_PTR_NOT_NULL(strstr(file.err.text, part));
+    if (!strstr(file.err.text, part))
+        fprintf(stderr, "\nlaunch: %s: %s\n", text, file.err.text);
+    forget(&file);
+}
+
+static void test_hostfile_mistakes(void)
+{
+    expect_bad("n1 slots=2\nn2 slots=0\n", ":2: of host \"n2\"");
+    expect_bad("n1:\n", ":1: of host \"n1\"");
+    expect_bad("n1 slots=-1\n", "write \"n1 slots=4\"");
+    expect_bad("n1 slots=99999999999\n", ":1:");
+    expect_bad("# nobody\n\n", "names no host");
+}
+
+static void test_hostfile_is_written(void)
+{
+    struct file file, copy;
+    read_text(&file, "n1 slots=4\nn2\n");
+    memset(&copy, 0, sizeof(copy));
+    CU_ASSERT_EQUAL(js_hostfile_write(file.path, JS_OPEN_MPI_4, &file.hosts),
+                    0);
+    CU_ASSERT_EQUAL(js_hostfile_read(file.path, &copy.hosts, &copy.err), 0);
+    expect_host(&copy, 0, "n1", 4);
+    expect_host(&copy, 1, "n2", 0);
+    js_hosts_release(&copy.hosts);
+    CU_ASSERT_EQUAL(js_hostfile_write(file.path, JS_MPICH, &file.hosts), 0);
+    CU_ASSERT_EQUAL(js_hostfile_read(file.path, &copy.hosts, &copy.err), 0);
+    expect_host(&copy, 0, "n1", 4);
+    js_hosts_release(&copy.hosts);
+    forget(&file);
+}
+
+/* ---------------------------------------------------------------- Slurm */
+
+struct counts {
+    uint32_t items[16];
+    int count;
+};
+
+static void note(void *arg, uint32_t n)
+{
+    struct counts *counts = arg;
+    CU_ASSERT_FATAL(counts->count < 16);
+    counts->items[counts->count++] = n;
+}
+
+static void test_slurm_counts(void)
+{
+    struct counts counts = {.count = 0};
+    CU_ASSERT_EQUAL(js_slurm_each_count("4(x2),1,12(x1)", note, &counts), 0);
+    CU_ASSERT_EQUAL(counts.count, 4);
+    CU_ASSERT_EQUAL(counts.items[0], 4);
+    CU_ASSERT_EQUAL(counts.items[1], 4);
+    CU_ASSERT_EQUAL(counts.items[2], 1);
+    CU_ASSERT_EQUAL(counts.items[3], 12);
+}
+
+static void test_slurm_counts_that_are_none(void)
+{
+    static const char *const bad[] = {
+        "",      "x",    "4,", "4(2)",   "4(x)", "4(x2", "0",     "-1",
+        "4(x0)", "4 ,1", "+4", "4(x2)1", ",4",   "1e3",  "4(x-1)"};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        struct counts counts = {.count = 0};
+        CU_ASSERT_EQUAL(js_slurm_each_count(bad[i], note, &counts), -1);
+    }
+}
+
+/* The job's counts; in a step, whose own are of the step, the CPUs. */
+static void test_slurm_tasks(void)
+{
+    uint64_t tasks = 0;
+    struct js_err err;
+    setenv("SLURM_JOB_ID", "7", 1);
+    setenv("SLURM_TASKS_PER_NODE", "4(x2),1", 1);
+    setenv("SLURM_JOB_CPUS_PER_NODE", "8(x3)", 1);
+    CU_ASSERT_EQUAL(js_slurm_tasks(&tasks, &err), 0);
+    CU_ASSERT_EQUAL(tasks, 9);
+    setenv("SLURM_STEP_ID", "0", 1);
+    CU_ASSERT_EQUAL(js_slurm_tasks(&tasks, &err), 0);
+    CU_ASSERT_EQUAL(tasks, 24);
+    unsetenv("SLURM_JOB_CPUS_PER_NODE");
+    CU_ASSERT_EQUAL(js_slurm_tasks(&tasks, &err), -1);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "say with -n"));
+    unsetenv("SLURM_STEP_ID");
+    setenv("SLURM_TASKS_PER_NODE", "many", 1);
+    CU_ASSERT_EQUAL(js_slurm_tasks(&tasks, &err), -1);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "SLURM_TASKS_PER_NODE=many"));
+    unsetenv("SLURM_TASKS_PER_NODE");
+    unsetenv("SLURM_JOB_ID");
+}
+
+/* ---------------------------------------------------------------- mpirun */
+
+static void expect_line(const struct js_mpirun *mpirun, const char *line)
+{
+    struct js_words words = JS_WORDS_INIT;
+    struct js_buf buf = JS_BUF_INIT;
+    CU_ASSERT_EQUAL(js_mpirun_words(mpirun, &words), 0);
+    CU_ASSERT_EQUAL(js_words_quote(&words, &buf), 0);
+    CU_ASSERT_STRING_EQUAL(js_buf_string(&buf), line);
+    if (strcmp(js_buf_string(&buf), line) != 0)
+        fprintf(stderr, "\nlaunch: %s\n", js_buf_string(&buf));
+    js_buf_release(&buf);
+    js_words_release(&words);
+}
+
+static void test_command_lines(void)
+{
+    char program[] = "/bin/jobsched", list[] = "a b";
+    char *command[] = {program, list, NULL};
+    struct js_mpirun mpirun = {.program = "mpirun",
+                               .ranks = 3,
+                               .hostfile = "hosts",
+                               .status_name = "NAME",
+                               .command = command};
+    mpirun.mpi = js_mpi_of("Open MPI 4.1.4");
+    expect_line(&mpirun, "mpirun --oversubscribe --bind-to none "
+                         "--enable-recovery --hostfile hosts -x NAME -np 3 "
+                         "/bin/jobsched 'a b'");
+    mpirun.mpi = js_mpi_of("Open MPI 5.0.7");
+    expect_line(&mpirun, "mpirun --map-by :OVERSUBSCRIBE --bind-to none "
+                         "--with-ft ulfm --hostfile hosts -x NAME -np 3 "
+                         "/bin/jobsched 'a b'");
+    mpirun.mpi = js_mpi_of("MPICH 4.0.2");
+    expect_line(&mpirun, "mpirun -bind-to none -disable-auto-cleanup -f hosts "
+                         "-np 3 /bin/jobsched 'a b'");
+    mpirun.hostfile = NULL;
+    mpirun.status_name = NULL;
+    mpirun.mpi = js_mpi_of("Open MPI 4.0.0");
+    expect_line(&mpirun, "mpirun --oversubscribe --bind-to none "
+                         "--enable-recovery -np 3 /bin/jobsched 'a b'");
+}
+
+/* ---------------------------------------------------------------- options */
+
+static void expect_command(const char *line, bool is_going_on, const char *want)
+{
+    char text[256], *words[16] = {NULL}, *rest = NULL;
+    int count = 0;
+    struct js_options options;
+    struct js_err err;
+    struct js_words command = JS_WORDS_INIT;
+    struct js_buf buf = JS_BUF_INIT;
+    snprintf(text, sizeof(text), "jobsched %s", line);
+    for (char *word = strtok_r(text, " ", &rest); word && count < 15;
+         word = strtok_r(NULL, " ", &rest))
+        words[count++] = word;
+    CU_ASSERT_EQUAL(js_options_parse(count, words, &options, &err), 0);
+    js_options_command(count, words, is_going_on, &command);
+    CU_ASSERT_EQUAL(js_words_quote(&command, &buf), 0);
+    CU_ASSERT_STRING_EQUAL(js_buf_string(&buf), want);
+    js_buf_release(&buf);
+    js_words_release(&command);
+}
+
+static void test_what_the_ranks_are_given(void)
+{
+    expect_command("-n 3 -v list --joblog log", false,
+                   "--verbose --joblog=log list");
+    expect_command("--fresh --hostfile h --restarts 2 -o out list", false,
+                   "--fresh --output=out list");
+    expect_command("--fresh -n3 --joblog --fresh list", true,
+                   "--joblog=--fresh list");
+    expect_command("--show-mpirun -- -list", false, "-- -list");
+    expect_command("-", false, "-");
+    expect_command("--jobs 3", false, "--jobs=3");
+}
+
+/* ---------------------------------------------------------------- status */
+
+static void test_run_status(void)
+{
+    struct file file;
+    struct js_run_status said = {JS_RUN_BEGUN, 0, 0}, read;
+    read_text(&file, "something else\n");
+    js_run_status_read(file.path, &read);
+    CU_ASSERT_EQUAL(read.phase, JS_RUN_UNKNOWN);
+    CU_ASSERT_EQUAL(js_run_status_write(file.path, &said), 0);
+    js_run_status_read(file.path, &read);
+    CU_ASSERT_EQUAL(read.phase, JS_RUN_BEGUN);
+    said = (struct js_run_status){JS_RUN_ENDED, 3, 2};
+    CU_ASSERT_EQUAL(js_run_status_write(file.path, &said), 0);
+    js_run_status_read(file.path, &read);
+    CU_ASSERT_EQUAL(read.phase, JS_RUN_ENDED);
+    CU_ASSERT_EQUAL(read.status, 3);
+    CU_ASSERT_EQUAL(read.lost, 2);
+    forget(&file);
+    js_run_status_read(file.path, &read);
+    CU_ASSERT_EQUAL(read.phase, JS_RUN_UNKNOWN);
+    CU_ASSERT_EQUAL(js_run_status_write("/nowhere/at/all", &said), -1);
+}
+
+static const struct unit_test tests[] = {
+    {"words are quoted for a shell", test_words_are_quoted_for_a_shell},
+    {"words grow", test_words_grow},
+    {"a hostfile is read", test_hostfile_is_read},
+    {"a hostfile of repeated names", test_hostfile_of_repeated_names},
+    {"mistakes of a hostfile", test_hostfile_mistakes},
+    {"a hostfile is written", test_hostfile_is_written},
+    {"counts of Slurm", test_slurm_counts},
+    {"counts that are none", test_slurm_counts_that_are_none},
+    {"tasks of a Slurm job", test_slurm_tasks},
+    {"command lines", test_command_lines},
+    {"what the ranks are given", test_what_the_ranks_are_given},
+    {"how a run stands", test_run_status},
+    {NULL, NULL},
+};
+
+const struct unit_suite suite_launch = {"launch", tests};
