@@ -1,18 +1,29 @@
 #include "cli/child.h"
 
+#include "base/clock.h"
 #include "base/err.h"
+#include "base/fdio.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-enum { NOT_STARTED = 127 }; /* as a shell has it */
+enum {
+    NOT_STARTED = 127, /* as a shell has it */
+    READ_BYTES = 4096,
+};
 
-static void redirect(int flags)
+/* In which a program that is only asked has to answer. */
+static const int64_t answer_ns = 30 * JS_NS_PER_S;
+
+/* `out` is its standard output, unless that is -1. */
+static void redirect(int flags, int out)
 {
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (null < 0)
@@ -23,6 +34,8 @@ static void redirect(int flags)
         dup2(null, STDOUT_FILENO);
         dup2(null, STDERR_FILENO);
     }
+    if (out >= 0)
+        dup2(out, STDOUT_FILENO);
 }
 
 static void reset_signals(void)
@@ -36,13 +49,13 @@ static void reset_signals(void)
 }
 
 __attribute__((noreturn)) static void become(const struct js_words *words,
-                                             int flags, pid_t parent)
+                                             int flags, int out, pid_t parent)
 {
     setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != parent) /* it has gone before that */
         _exit(NOT_STARTED);
-    redirect(flags);
+    redirect(flags, out);
     reset_signals();
     execvp(words->items[0], words->items);
     dprintf(STDERR_FILENO,
@@ -52,11 +65,53 @@ __attribute__((noreturn)) static void become(const struct js_words *words,
     _exit(NOT_STARTED);
 }
 
-pid_t js_child_start(const struct js_words *words, int flags)
+static pid_t start(const struct js_words *words, int flags, int out)
 {
     pid_t parent = getpid();
     pid_t pid = fork();
     if (pid == 0)
-        become(words, flags, parent);
+        become(words, flags, out, parent);
     return pid;
+}
+
+pid_t js_child_start(const struct js_words *words, int flags)
+{
+    return start(words, flags, -1);
+}
+
+/* Up to its end, or to that time: 0, or -1. */
+static int read_all(int fd, int64_t until_ns, struct js_buf *ret)
+{
+    for (;;) {
+        struct pollfd event = {.fd = fd, .events = POLLIN};
+        int64_t left_ns = until_ns - js_clock_ns();
+        if (left_ns <= 0 || js_buf_reserve(ret, READ_BYTES) < 0)
+            return -1;
+        if (poll(&event, 1, (int)(left_ns / JS_NS_PER_MS) + 1) <= 0)
+            continue;
+        ssize_t n = read(fd, ret->data + ret->len, READ_BYTES);
+        if (n == 0)
+            return 0;
+        if (n < 0 && errno != EINTR)
+            return -1;
+        ret->len += n > 0 ? (size_t)n : 0;
+    }
+}
+
+int js_child_output(const struct js_words *words, struct js_buf *ret)
+{
+    int ends[2], status = 0;
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return -1;
+    pid_t pid = start(words, JS_CHILD_DEAF | JS_CHILD_MUTE, ends[1]);
+    js_fd_close(&ends[1]);
+    int rc = pid < 0 ? -1 : read_all(ends[0], js_clock_ns() + answer_ns, ret);
+    js_fd_close(&ends[0]);
+    if (pid < 0)
+        return -1;
+    if (rc < 0)
+        kill(pid, SIGKILL);
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        continue;
+    return rc == 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -1;
 }

@@ -4,6 +4,7 @@
 #ifndef JS_CLI_CHILD_H
 #define JS_CLI_CHILD_H
 
+#include "base/buf.h"
 #include "base/words.h"
 
 #include <sys/types.h>
@@ -20,5 +21,12 @@ enum {
  * -1 with errno; a program that cannot be started says so and ends with 127.
  */
 pid_t js_child_start(const struct js_words *words, int flags);
+
+/*
+ * Runs it to its end, and appends to *ret what it writes to its standard
+ * output; what it complains of goes nowhere. Returns 0 if it ended with status
+ * 0 within half a minute (after that it is killed), else -1.
+ */
+int js_child_output(const struct js_words *words, struct js_buf *ret);
 
 #endif

@@ -1,7 +1,9 @@
 #include "cli/slurm.h"
 
+#include "base/buf.h"
 #include "base/clock.h"
-#include "base/units.h"
+#include "base/words.h"
+#include "cli/child.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -9,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-enum { LINE_MAX_BYTES = 64 * 1024 };
 
 bool js_slurm_is_here(void)
 {
@@ -104,22 +104,23 @@ int js_slurm_tasks(uint64_t *ret, struct js_err *err)
 
 /* ---------------------------------------------------------------- scontrol */
 
-/* What a command says, up to a limit; the caller frees it. NULL if it fails. */
-static char *output_of(const char *command)
+/* What `scontrol OPTION show WHAT NAME` says, the name being that of a variable
+ * of this job: a string in *ret, or NULL. */
+static char *ask(const char *option, const char *what, const char *variable,
+                 struct js_buf *ret)
 {
-    char *text = malloc(LINE_MAX_BYTES);
-    FILE *pipe = text ? popen(command, "re") : NULL;
-    if (!pipe) {
-        free(text);
-        return NULL;
-    }
-    size_t len = fread(text, 1, LINE_MAX_BYTES - 1, pipe);
-    text[len] = '\0';
-    if (pclose(pipe) != 0) {
-        free(text);
-        return NULL;
-    }
-    return text;
+    struct js_words words = JS_WORDS_INIT;
+    const char *name = getenv(variable);
+    js_words_add(&words, "scontrol");
+    js_words_add(&words, option);
+    js_words_add(&words, "show");
+    js_words_add(&words, what);
+    js_words_add(&words, name ? name : "");
+    int rc = js_words_check(&words);
+    if (rc == 0)
+        rc = js_child_output(&words, ret);
+    js_words_release(&words);
+    return rc == 0 && js_buf_string(ret) ? ret->data : NULL;
 }
 
 /* The next host without slots takes the count. */
@@ -138,17 +139,19 @@ static void fill(void *arg, uint32_t n)
 int js_slurm_hosts(struct js_hosts *ret, struct js_err *err)
 {
     struct filling filling = {ret, ret->count};
-    char *names = output_of("scontrol show hostnames \"$SLURM_JOB_NODELIST\" "
-                            "2>/dev/null");
+    struct js_buf buf = JS_BUF_INIT;
+    char *names = ask("--oneliner", "hostnames", "SLURM_JOB_NODELIST", &buf);
     char *rest = NULL;
-    if (!names)
+    int rc = 0;
+    if (!names) {
+        js_buf_release(&buf);
         return js_err_set(err, "scontrol does not say which nodes this Slurm "
                                "job has");
-    int rc = 0;
-    for (char *name = strtok_r(names, "\n", &rest); name && rc == 0;
-         name = strtok_r(NULL, "\n", &rest))
+    }
+    for (char *name = strtok_r(names, " \n", &rest); name && rc == 0;
+         name = strtok_r(NULL, " \n", &rest))
         rc = js_hosts_add(ret, name, 0);
-    free(names);
+    js_buf_release(&buf);
     if (rc < 0)
         return js_err_errno(err, "the nodes of this Slurm job");
     return each_count(fill, &filling, err);
@@ -167,9 +170,9 @@ static int64_t end_unix_ns(const char *text)
 
 int64_t js_slurm_time_left_ns(void)
 {
-    char *text = output_of("scontrol --oneliner show job \"$SLURM_JOB_ID\" "
-                           "2>/dev/null");
+    struct js_buf buf = JS_BUF_INIT;
+    const char *text = ask("--oneliner", "job", "SLURM_JOB_ID", &buf);
     int64_t end_ns = text ? end_unix_ns(text) : JS_NEVER_NS;
-    free(text);
+    js_buf_release(&buf);
     return end_ns == JS_NEVER_NS ? JS_NEVER_NS : end_ns - js_clock_unix_ns();
 }
