@@ -44,7 +44,10 @@
 /* How long the slaves are awaited, at most. */
 static const int64_t meeting_most_ns = 60 * JS_NS_PER_S;
 
-enum { FILES_WANTED = 4096 };
+enum {
+    FILES_WANTED = 4096,
+    BATCH_SIZE = 256, /* bytes of a batch job's name */
+};
 
 /* What the launcher is given to end by itself; and what the other processes are
  * given to leave. */
@@ -436,7 +439,8 @@ static enum jobsched_status open_journal_at(struct run *run, const char *path,
                                             struct js_err *err)
 {
     const struct jobsched_config *config = run->config;
-    char host[JS_HOST_SIZE] = "";
+    char host[JS_HOST_SIZE] = "", batch[BATCH_SIZE];
+    uint64_t restarts = 0;
     if (config->job_file && js_same_file(path, config->job_file)) {
         js_err_set(err, "%s is the job list: name another journal", path);
         return JOBSCHED_BAD_INPUT;
@@ -446,9 +450,12 @@ static enum jobsched_status open_journal_at(struct run *run, const char *path,
         js_err_errno(err, "the journal");
         return JOBSCHED_BROKEN;
     }
+    bool is_batch = js_launch_batch(batch, sizeof(batch), &restarts);
     struct js_journal_config journal = {
         .path = path,
         .host = host,
+        .batch = is_batch ? batch : NULL,
+        .restarts = restarts,
         .is_fresh = config->fresh,
         .is_forced = config->force_lock,
         .is_read_only = config->action != JOBSCHED_RUN,

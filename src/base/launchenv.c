@@ -130,6 +130,19 @@ bool js_launch_recovers(void)
            is_switched_on("OMPI_MCA_prte_enable_recovery");
 }
 
+bool js_launch_batch(char *name, size_t size, uint64_t *restarts)
+{
+    const char *cluster = getenv("SLURM_CLUSTER_NAME");
+    const char *id = getenv("SLURM_JOB_ID");
+    const char *count = getenv("SLURM_RESTART_COUNT"); /* not at first */
+    if (!id || !id[0])
+        return false;
+    int len = snprintf(name, size, "slurm %s %s", cluster ? cluster : "", id);
+    if (!count || js_parse_count(count, restarts) < 0)
+        *restarts = 0;
+    return len > 0 && (size_t)len < size;
+}
+
 bool js_launch_is_launcher(pid_t pid)
 {
     static const char *const names[] = {"mpirun", "mpiexec", "orterun",

@@ -8,6 +8,8 @@
 #define JS_BASE_LAUNCHENV_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 /* With which jobsched, as a launcher of itself, tells rank 0 where to write how
@@ -31,6 +33,11 @@ bool js_launch_bound(void);
 /* True if the launcher lets the other processes go on when one is lost, rank 0
  * included (mpirun --enable-recovery, --with-ft ulfm). */
 bool js_launch_recovers(void);
+
+/* The job of a batch system (Slurm) that this process is part of, as text that
+ * names no other one, and how often it was started again before. False: there
+ * is none, or its name does not fit. */
+bool js_launch_batch(char *name, size_t size, uint64_t *restarts);
 
 /* True if the variable ("NAME=value" or "NAME") was set by the launcher for
  * one MPI process. A job must not see it: with it, a job that is an MPI

@@ -876,6 +876,21 @@ static int keep_output(struct js_slave *slave, const struct slot *slot,
     return 0;
 }
 
+static enum js_request request_of(const struct js_slave *slave)
+{
+    return slave->config.request ? slave->config.request() : JS_REQUEST_NONE;
+}
+
+/* Who tells this process to end may tell its jobs as well, as Slurm does with
+ * all processes of an allocation: one that fails of it was stopped. */
+static bool was_told_to_end(const struct js_slave *slave,
+                            const struct js_outcome *outcome)
+{
+    return outcome->cause == JS_CAUSE_NONE && outcome->step == JS_STEP_NONE &&
+           !js_outcome_succeeded(outcome) &&
+           request_of(slave) >= JS_REQUEST_HURRY;
+}
+
 static int take_ended(struct js_slave *slave, struct js_runner_event *event,
                       struct js_err *err)
 {
@@ -884,6 +899,8 @@ static int take_ended(struct js_slave *slave, struct js_runner_event *event,
     struct slot *slot = &slave->slots[event->slot];
     struct js_wire_done done = {.ticket = slot->ticket,
                                 .outcome = event->outcome};
+    if (was_told_to_end(slave, &done.outcome))
+        done.outcome.cause = JS_CAUSE_STOPPED;
     struct slot ended = *slot;
     free_slot(slave, slot);
     if (keep_output(slave, &ended, event, &done, err) < 0 ||
@@ -1064,8 +1081,7 @@ static int take_stop(struct js_slave *slave, const struct js_message *message,
  * or for all of them, and then there is no time to lose. */
 static int follow_signals(struct js_slave *slave, struct js_err *err)
 {
-    enum js_request request =
-        slave->config.request ? slave->config.request() : JS_REQUEST_NONE;
+    enum js_request request = request_of(slave);
     if (request < JS_REQUEST_HURRY || request <= slave->request)
         return 0;
     slave->request = request;

@@ -31,9 +31,10 @@ static const int64_t look_again_ns = 20 * JS_NS_PER_MS;
 
 struct js_journal {
     struct js_journal_config config;
-    char *path; /* owned, as is the next */
+    char *path; /* owned, as are the next two */
     char *host;
-    int fd; /* -1: there is no file yet */
+    char *batch; /* "": none */
+    int fd;      /* -1: there is no file yet */
     bool has_jobs;
     bool has_begun;
     bool is_locked;       /* by flock(2) */
@@ -76,6 +77,7 @@ static void journal_free(struct js_journal *journal)
     free(journal->line);
     free(journal->path);
     free(journal->host);
+    free(journal->batch);
     free(journal);
     errno = saved;
 }
@@ -91,8 +93,9 @@ static struct js_journal *journal_new(const struct js_journal_config *config)
     journal->has_room = true;
     journal->path = strdup(config->path);
     journal->host = strdup(config->host);
+    journal->batch = strdup(config->batch ? config->batch : "");
     journal->line = calloc(1, sizeof(*journal->line));
-    if (journal->path && journal->host && journal->line)
+    if (journal->path && journal->host && journal->batch && journal->line)
         return journal;
     journal_free(journal);
     return NULL;
@@ -160,6 +163,14 @@ static int refuse_locked(const struct js_journal *journal, struct js_err *err)
     return refuse_in_use(journal, &contents.holder, err);
 }
 
+/* It was part of an earlier start of the batch job that this is part of. */
+static bool is_earlier_start(const struct js_journal *journal,
+                             const struct js_journal_holder *holder)
+{
+    return journal->batch[0] && strcmp(journal->batch, holder->batch) == 0 &&
+           holder->restarts < journal->config.restarts;
+}
+
 /* Where flock(2) may not tell: the last run has not said that it ended. */
 static int check_holder(const struct js_journal *journal,
                         const struct js_journal_holder *holder,
@@ -174,6 +185,8 @@ static int check_holder(const struct js_journal *journal,
                    ? 0
                    : refuse_in_use(journal, holder, err);
     }
+    if (is_earlier_start(journal, holder))
+        return 0;
     js_err_set(err,
                "%s was begun by a run on %s, process %" PRIu64 ", that has not "
                "said that it ended: if it is gone, add --force-lock",
@@ -752,6 +765,11 @@ static int put_beginning(struct js_journal *journal, struct js_buf *buf)
         .lease_us = (uint64_t)(journal->config.lease_ns / JS_NS_PER_US),
         .outlives = journal->config.outlives};
     if (rc == 0 && journal->config.lease_ns > 0)
+        rc = js_line_format(buf, line);
+    *line = (struct js_line){.kind = JS_LINE_BATCH,
+                             .restarts = journal->config.restarts};
+    snprintf(line->text, sizeof(line->text), "%s", journal->batch);
+    if (rc == 0 && journal->batch[0])
         rc = js_line_format(buf, line);
     *line = (struct js_line){.kind = JS_LINE_UNKNOWN};
     return rc;

@@ -24,6 +24,9 @@
  *     lease lease_us outlives       of this run: when nothing was written for
  * so long, all of its jobs have ended; before that, should its master be
  * killed, some may go on if its slaves outlive it (1), or were on other hosts
+ *     batch restarts BATCH          of this run: it is part of that job of a
+ *                                   batch system, which was started again so
+ *                                   often before
  *     jobs first identity ...       accepted under the ids first, first + 1 ...
  *                                   which follow on the highest so far;
  *                                   an identity (core/identity.h) is 32
@@ -60,7 +63,9 @@
  * LOCK. flock(2) on the file, held until js_journal_close(). Where that is not
  * supported, or may be local to each host, the last `run` without an `end`
  * counts: if its process is alive here, or it was on another host, the journal
- * is refused.
+ * is refused. It is not where that run was part of the same batch job as this
+ * one, at an earlier start of it: a batch system starts a job again only when
+ * it has ended the processes of the start before, or the node is down.
  *
  * QUIET. While a run is on, the file is touched often enough for its time of
  * modification to tell when the master was last there. Where the last run has
@@ -93,6 +98,9 @@
 struct js_journal_config {
     const char *path;
     const char *host;
+    const char *batch; /* the job of a batch system that this is part of, less
+                          than JS_LINE_TEXT bytes; NULL: none */
+    uint64_t restarts; /* of that job, so far */
     bool is_fresh;     /* what is there is set aside as FILE.old */
     bool is_forced;    /* a holder on another host is gone */
     bool is_read_only; /* nothing is locked, cut or written */

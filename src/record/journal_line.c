@@ -19,6 +19,7 @@ static const char *const words[] = {
     [JS_LINE_BACK] = "back",
     [JS_LINE_SLAVE] = "slave",
     [JS_LINE_LEASE] = "lease",
+    [JS_LINE_BATCH] = "batch",
     [JS_LINE_OK] = "ok",
     [JS_LINE_FAILED] = "failed",
     [JS_LINE_RETRIED] = "retried",
@@ -162,6 +163,9 @@ static int put_fields(struct js_buf *buf, const struct js_line *line)
     case JS_LINE_LEASE:
         return put_numbers(
             buf, (const uint64_t[]){line->lease_us, line->outlives}, 2);
+    case JS_LINE_BATCH:
+        return put_number(buf, line->restarts) < 0 ? -1
+                                                   : put_text(buf, line->text);
     case JS_LINE_OK:
     case JS_LINE_FAILED:
     case JS_LINE_RETRIED:
@@ -388,6 +392,10 @@ static void get_fields(struct reader *reader, struct js_line *ret)
     case JS_LINE_LEASE:
         ret->lease_us = get_limited(reader, INT64_MAX / JS_NS_PER_US);
         ret->outlives = get_limited(reader, 1);
+        break;
+    case JS_LINE_BATCH:
+        ret->restarts = get_number(reader);
+        get_text(reader, ret->text, sizeof(ret->text));
         break;
     case JS_LINE_OK:
     case JS_LINE_FAILED:

@@ -26,6 +26,7 @@ enum js_line_kind {
     JS_LINE_BACK,
     JS_LINE_SLAVE,
     JS_LINE_LEASE,
+    JS_LINE_BATCH,
     JS_LINE_OK,
     JS_LINE_FAILED,
     JS_LINE_RETRIED,
@@ -37,7 +38,7 @@ enum js_line_kind {
 enum {
     JS_LINE_LIST = 256,      /* numbers or identities in one record */
     JS_LINE_MAX = 16 * 1024, /* bytes, the newline included */
-    JS_LINE_TEXT = 1024,     /* bytes of a HOST or NAME, with its NUL */
+    JS_LINE_TEXT = 1024,     /* bytes of a HOST, NAME or BATCH, with its NUL */
 };
 
 struct js_line {
@@ -50,12 +51,13 @@ struct js_line {
     uint64_t status;                /* END */
     uint64_t slots;                 /* SLAVE */
     uint64_t lease_us, outlives;    /* LEASE */
+    uint64_t restarts;              /* BATCH */
     uint32_t attempt, slave, cores; /* the attempts */
     struct js_outcome outcome;      /* the attempts */
     size_t count;                   /* JOBS, AGAIN, GONE, BACK */
     uint64_t ids[JS_LINE_LIST];
     struct js_identity identities[JS_LINE_LIST]; /* JOBS */
-    char text[JS_LINE_TEXT];                     /* NAME, HOST */
+    char text[JS_LINE_TEXT];                     /* NAME, HOST, BATCH */
 };
 
 /* Appends the record with its checksum and newline. 0, or -1 with errno ENOMEM.

@@ -102,6 +102,14 @@ static int take_lease(struct loading *loading)
     return 0;
 }
 
+static int take_batch(struct loading *loading)
+{
+    struct js_journal_holder *holder = &loading->contents->holder;
+    holder->restarts = loading->line->restarts;
+    memcpy(holder->batch, loading->line->text, sizeof(holder->batch));
+    return 0;
+}
+
 static int take_slave(struct loading *loading)
 {
     struct js_journal_holder *holder = &loading->contents->holder;
@@ -163,6 +171,8 @@ static int take_line(struct loading *loading)
         return take_end(loading);
     case JS_LINE_LEASE:
         return take_lease(loading);
+    case JS_LINE_BATCH:
+        return take_batch(loading);
     case JS_LINE_SLAVE:
         return take_slave(loading);
     case JS_LINE_UNKNOWN:

@@ -19,9 +19,11 @@ struct js_journal_holder {
     bool is_known;
     bool has_ended;
     uint64_t pid, started, boot;
-    uint64_t status;  /* if it has ended */
-    int64_t lease_ns; /* as in the record; 0: there is none */
-    bool outlives;    /* likewise; or some slave was on another host */
+    uint64_t status;   /* if it has ended */
+    int64_t lease_ns;  /* as in the record; 0: there is none */
+    bool outlives;     /* likewise; or some slave was on another host */
+    uint64_t restarts; /* as in the record of its batch job, if it has one */
+    char batch[JS_LINE_TEXT]; /* likewise; or "" */
     char host[JS_LINE_TEXT];
 };
 

@@ -1,30 +1,214 @@
 #!/usr/bin/env bats
-# What the batch script makes of what Slurm tells it.
+# The batch script, and srun, in a real Slurm: two nodes of four CPUs.
 
 load common
+load slurm
 
-# The script, in a job of two tasks of which scontrol says $1; the arguments
-# that jobsched would get are in `out`.
-submit() {
-    mkdir -p bin
-    printf '#!/bin/sh\necho "%s"\n' "$1" >bin/scontrol
-    printf '#!/bin/sh\necho "$@"\n' >bin/mpirun
-    chmod +x bin/*
-    shift
-    PATH=$PWD/bin:$PATH SLURM_JOB_ID=7 SLURM_TASKS_PER_NODE=2 \
-        bash "$ROOT/slurm/jobsched.sbatch" "$@" >out 2>err
+setup_file() {
+    cluster_up 2 4
 }
 
-@test "slurm: the time limit is that of the job" {
-    local end
-    end=$(date -d '+1 hour' +%Y-%m-%dT%H:%M:%S)
-    submit "JobId=7 StartTime=2020-01-01T00:00:00 EndTime=$end Deadline=N/A" jobs.txt -v
-    contains out "-np 3 $JOBSCHED --time-limit 3(600|59[0-9])s jobs.txt -v$"
+# Jobs that write a line into `started`.
+have_begun() { # COUNT
+    test -e started && has_lines started "$1" .
 }
 
-@test "slurm: no time limit where the job has none" {
-    submit 'JobId=7 EndTime=Unknown Deadline=N/A' jobs.txt
-    contains out "-np 3 $JOBSCHED jobs.txt$"
-    submit '' jobs.txt
-    contains out "-np 3 $JOBSCHED jobs.txt$"
+# A job that says where it runs, once $1 jobs run at once.
+where_of() { # JOBS
+    printf 'touch at.$JOBSCHED_JOB_ID; until test $(ls at.* | wc -l) -ge %d; do sleep 0.05; done; echo "$JOBSCHED_NODE $(%s) $JOBSCHED_CPUS $(id -un)"\n' \
+        "$1" "$ALLOWED"
+}
+
+# Four tasks: four slaves on two nodes, each on a core of its own, run four jobs
+# at once; the master besides.
+pinned_on_both_nodes() { # USER
+    local i
+    for i in 1 2 3 4; do
+        where_of 4
+    done >'the jobs.txt'
+    submit -N2 --ntasks-per-node=2 slurm/jobsched.sbatch 'the jobs.txt' --joblog 'the log'
+    job_end
+    ended_with COMPLETED 0:0
+    contains batch '4 jobs: 4 done, 0 failed'
+    equal "$(grep -cE "^n1 .* $1$" batch) $(grep -cE "^n2 .* $1$" batch)" '2 2'
+    equal "$(grep -c '' 'the log')" 5
+    # Bound to what it is told it has.
+    grep '^n[12] ' batch | while read -r _ allowed told _; do
+        equal "$allowed" "$told"
+    done
+    [[ $(cores_here) -lt 2 ]] ||
+        equal "$(grep '^n[12] ' batch | sort -u | grep -c '')" 4
+}
+
+@test "slurm: slaves on both nodes, each pinned, and the master besides" {
+    pinned_on_both_nodes root
+}
+
+@test "slurm: the same for an ordinary user" {
+    as_tester
+    pinned_on_both_nodes tester
+    equal "$(stat -c %U 'the log' batch | sort -u)" UNKNOWN
+}
+
+# How many slaves with how many slots there are on each node: "4x1 4x1".
+map_in() { # FILE
+    sed -n 's/^jobsched: slave [0-9]* on \(n[12]\): \([0-9]*\) slot.*/\1 \2/p' "$1" |
+        sort | uniq -c | awk '{ printf "%s%dx%d", (NR > 1 ? " " : ""), $1, $3 }'
+}
+
+# Every sbatch of jobs.txt in that chapter of the README, each in a folder of its own.
+@test "slurm: a slave for each task; as many slots as CPUs a task" {
+    local want=('4x1 4x1' '4x1 1x1' '4x1 4x1' '2x2 2x2'
+        "1x$(cores_here) 1x$(cores_here)")
+    local i=0 arguments jobs=()
+    while read -r arguments; do
+        mkdir "$i"
+        cp -r jobsched slurm "$i"
+        echo true >"$i/jobs.txt"
+        cd "$i"
+        # shellcheck disable=SC2086 # as a shell splits them
+        submit $arguments --show-map
+        cd ..
+        jobs+=("$JOB")
+        i=$((i + 1))
+    done < <(sed -n '/^### Slurm/,/^## /s/^    sbatch \(.* jobs\.txt\( .*\)\?\)$/\1/p' "$ROOT/README.md")
+    equal "$i" ${#want[@]}
+    for i in "${!want[@]}"; do
+        JOB=${jobs[i]}
+        job_end
+        ended_with COMPLETED 0:0
+        equal "$(map_in "$i/batch")" "${want[i]}"
+    done
+    claim test -s 0/jobs.log
+}
+
+@test "slurm: the list's end is that of the Slurm job" {
+    printf 'echo fine\nexit 7\n' >jobs.txt
+    echo '[core=2] true' >bad.txt
+    local failing
+    submit slurm/jobsched.sbatch jobs.txt
+    failing=$JOB
+    submit --output=bad slurm/jobsched.sbatch bad.txt
+    job_end
+    ended_with FAILED 2:0
+    contains bad 'bad.txt:1:2: unknown attribute "core"'
+    JOB=$failing
+    job_end
+    ended_with FAILED 1:0
+    equal "$(job_field Restarts)" 0
+    contains batch '^fine$'
+    contains batch '2 jobs: 1 done, 1 failed'
+}
+
+# The job of an array whose number is that of the whole, too, is requeued alone.
+@test "slurm: an array of lists" {
+    local i
+    for i in 1 2 3; do
+        echo "echo list $i; echo $i >>started" >"jobs.$i.txt"
+    done
+    printf '%s\n' "$HOLD" 'true' >>jobs.3.txt
+    contains "$ROOT/README.md" '^    sbatch --array=1-3 slurm/jobsched.sbatch jobs.%a.txt --joblog log.%a$'
+    submit --output=batch.%a --array=1-3 slurm/jobsched.sbatch jobs.%a.txt --joblog log.%a
+    wait_until 60 test -s jobs.3.txt.journal
+    wait_until 60 eval 'grep -q " ok 1 " jobs.1.txt.journal && grep -q " ok 1 " jobs.2.txt.journal && grep -q " ok 1 " jobs.3.txt.journal'
+    slurm scancel --batch --signal=USR1 "${JOB}_3"
+    wait_until 60 contains batch.3 'no more jobs are started'
+    touch go
+    job_end
+    for i in 1 2 3; do
+        contains "batch.$i" "list $i"
+    done
+    contains batch.3 'requeued to go on \(1 of'
+    equal "$(sort started)" $'1\n2\n3'
+    equal "$(grep -cE ' ok [123] ' jobs.3.txt.journal)" 3
+    equal "$(cat log.[123] | grep -c true)" 1
+}
+
+# As many tasks as granted and one more: the master's, on the first node.
+@test "slurm: srun --mpi=pmix" {
+    local i
+    for i in 1 2 3 4; do
+        where_of 4
+    done >jobs.txt
+    cat >own.sbatch <<'SBATCH'
+#!/bin/bash
+SBATCH
+    sed -n 's/^    \(srun .*\)/\1/p' "$ROOT/README.md" >>own.sbatch
+    submit -n 4 -N 2 --ntasks-per-node=2 own.sbatch
+    job_end
+    ended_with COMPLETED 0:0
+    contains batch '4 jobs: 4 done'
+    equal "$(grep -cE '^n1 ' batch) $(grep -cE '^n2 ' batch)" '2 2'
+    echo 'exit 1' >jobs.txt
+    submit -n 1 own.sbatch
+    job_end
+    ended_with FAILED 1:0
+}
+
+# Jobs 1 and 2 end before the warning, the second with a failure; 3 and 4 run
+# then, and go on to their end; 5 and 6 are for the second start. The run was
+# to start over: that counts once.
+@test "slurm: a warning is a pause" {
+    local i
+    for i in 1 2 3 4 5 6; do
+        echo "echo $i >>started; $([[ $i -lt 3 || $i -gt 4 ]] || echo "$HOLD;") test $i != 2"
+    done >jobs.txt
+    as_tester
+    submit -N2 --ntasks-per-node=1 slurm/jobsched.sbatch jobs.txt --fresh
+    wait_until 60 have_begun 4
+    slurm scancel --batch --signal=USR1 "$JOB"
+    wait_until 60 contains batch 'no more jobs are started'
+    touch go
+    job_end
+    ended_with FAILED 1:0
+    equal "$(job_field Restarts)" 1
+    equal "$(sort started)" $'1\n2\n3\n4\n5\n6'
+    contains batch 'requeued to go on \(1 of at most 100 times\)'
+    contains batch '3 done, 1 failed, 0 skipped, 2 left'
+    contains batch '3 done, 1 failed, 2 left: 2 to run'
+}
+
+@test "slurm: a pause without a requeue; scancel is the end" {
+    printf '%s\n' 'touch begun' "$HOLD" 'echo third' >jobs.txt
+    JOBSCHED_REQUEUES=0 submit -n1 slurm/jobsched.sbatch jobs.txt
+    wait_until 60 exists begun
+    slurm scancel --batch --signal=USR1 "$JOB"
+    wait_until 60 contains batch 'no more jobs are started'
+    touch go
+    job_end
+    ended_with FAILED 3:0
+    contains batch 'the same sbatch goes on'
+    lacks batch '^third$'
+    rm go
+    echo "$HOLD" >>jobs.txt
+    submit -n1 slurm/jobsched.sbatch jobs.txt
+    wait_until 60 contains batch '^third$'
+    slurm scancel "$JOB"
+    job_end
+    ended_with CANCELLED 3:0
+    equal "$(job_field Restarts)" 0
+    contains jobs.txt.journal ' stopped 4 '
+    contains jobs.txt.journal ' end 3 '
+    nothing_left
+}
+
+# The Slurm job loses its node in mid-run, and goes on on the other.
+@test "slurm: requeued from outside, on another node" {
+    local i other
+    for i in 1 2 3; do
+        echo "echo $i \$JOBSCHED_NODE >>started; $([[ $i -lt 2 ]] || echo "$HOLD")"
+    done >jobs.txt
+    submit -n1 slurm/jobsched.sbatch jobs.txt
+    wait_until 60 have_begun 2
+    other=$(job_field NodeList)
+    slurm scontrol update NodeName="$other" State=drain Reason=test
+    slurm scontrol requeue "$JOB"
+    wait_until 90 have_begun 3
+    touch go
+    job_end
+    ended_with COMPLETED 0:0
+    slurm scontrol update NodeName="$other" State=resume
+    equal "$(cut -d ' ' -f 1 started | sort | tr '\n' ' ')" '1 2 2 3 '
+    equal "$(grep -vc " $other" started)" 2
+    equal "$(grep -cE ' ok [123] ' jobs.txt.journal)" 3
 }

@@ -123,6 +123,26 @@ JOBS
     claim test ! -e 1.2
 }
 
+# As Slurm does it: all processes of an allocation get the signal.
+@test "stopping: a job that is told to end together with its slave was stopped" {
+    local job rank
+    yes "echo \$\$ >\$JOBSCHED_SLAVE.\$JOBSCHED_ATTEMPT; $HOLD" | head -n 2 >jobs.txt
+    farm_start 2 jobs.txt
+    wait_until "$PATIENCE" test -s 1.1
+    wait_until "$PATIENCE" test -s 2.1
+    rank=$(rank_pid 1) job=$(cat 1.1)
+    # The slave learns of both at once.
+    kill -STOP "$rank"
+    kill -TERM "$rank" "$job"
+    wait_until "$PATIENCE" test ! -e "/proc/$job"
+    kill -CONT "$rank"
+    wait_until "$PATIENCE" has_lines jobs.txt.journal 1 ' stopped '
+    touch go
+    farm_end
+    status_is 0
+    lacks jobs.txt.journal ' (failed|retried) '
+}
+
 @test "stopping: a second signal leaves no grace" {
     echo "trap '' TERM; touch a; while :; do sleep 1; done" >jobs.txt
     farm_start 1 jobs.txt

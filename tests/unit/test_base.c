@@ -315,6 +315,29 @@ static void test_launchenv_names(void)
     CU_ASSERT_FALSE(js_launch_host_bound("TMPDIRECTORY=/scratch/1"));
 }
 
+static void test_launchenv_batch(void)
+{
+    char name[32];
+    uint64_t restarts = 7;
+    unsetenv("SLURM_JOB_ID");
+    CU_ASSERT_FALSE(js_launch_batch(name, sizeof(name), &restarts));
+    setenv("SLURM_JOB_ID", "12", 1);
+    setenv("SLURM_CLUSTER_NAME", "north", 1);
+    unsetenv("SLURM_RESTART_COUNT");
+    CU_ASSERT_TRUE(js_launch_batch(name, sizeof(name), &restarts));
+    CU_ASSERT_STRING_EQUAL(name, "slurm north 12");
+    CU_ASSERT_EQUAL(restarts, 0);
+    setenv("SLURM_RESTART_COUNT", "3", 1);
+    CU_ASSERT_TRUE(js_launch_batch(name, sizeof(name), &restarts));
+    CU_ASSERT_EQUAL(restarts, 3);
+    CU_ASSERT_FALSE(js_launch_batch(name, 10, &restarts));
+    unsetenv("SLURM_CLUSTER_NAME");
+    CU_ASSERT_TRUE(js_launch_batch(name, sizeof(name), &restarts));
+    CU_ASSERT_STRING_EQUAL(name, "slurm  12");
+    unsetenv("SLURM_JOB_ID");
+    unsetenv("SLURM_RESTART_COUNT");
+}
+
 static void keep_line(void *arg, const char *text)
 {
     js_buf_puts(arg, text);
@@ -462,6 +485,7 @@ static const struct unit_test tests[] = {
     {"outlet knows where lines begin", test_outlet_knows_where_lines_begin},
     {"unlinked files", test_fdio_unlinked},
     {"launcher's variables", test_launchenv_names},
+    {"the batch job", test_launchenv_batch},
     {"log hides control bytes", test_log_hides_control_bytes},
     {"shown plainly", test_shown_plainly},
     {"closed stdio is reserved", test_stdio_is_reserved},

@@ -717,17 +717,26 @@ static void test_two_that_begin_at_once(void)
     place_release(&place);
 }
 
-/* A journal that its holder has not ended. */
-static void leave_unended(struct place *place, const char *host)
+/* A journal that its holder, in the second start of this batch job, has not
+ * ended. */
+static void leave_unended_in(struct place *place, const char *host,
+                             const char *batch)
 {
     struct js_journal_config config = config_of(place);
     struct js_ledger *ledger = not_null(js_ledger_new());
     config.host = host;
+    config.batch = batch;
+    config.restarts = batch ? 1 : 0;
     unlink(place->path);
     struct js_journal *journal = open_ok(&config, ledger);
     begin_ok(journal);
     js_journal_close(journal);
     js_ledger_free(ledger);
+}
+
+static void leave_unended(struct place *place, const char *host)
+{
+    leave_unended_in(place, host, NULL);
 }
 
 static void test_a_holder_elsewhere(void)
@@ -746,6 +755,29 @@ static void test_a_holder_elsewhere(void)
     expect_refused(&config, "--force-lock");
     config.is_forced = true;
     js_journal_close(open_ok(&config, ledger));
+    js_ledger_free(ledger);
+    place_release(&place);
+}
+
+/* A batch system has ended it before it starts the job again. */
+static void test_a_holder_elsewhere_in_an_earlier_start(void)
+{
+    struct place place;
+    place_init(&place);
+    struct js_journal_config config = config_of(&place);
+    struct js_ledger *ledger = not_null(js_ledger_new());
+    leave_unended_in(&place, "there", "slurm test 7");
+    config.restarts = 2;
+    expect_refused(&config, "--force-lock");
+    config.batch = "slurm test 8";
+    expect_refused(&config, "--force-lock");
+    config.batch = "slurm test 7";
+    config.restarts = 1;
+    expect_refused(&config, "--force-lock");
+    config.restarts = 2;
+    js_journal_close(open_ok(&config, ledger));
+    leave_unended(&place, "there");
+    expect_refused(&config, "--force-lock");
     js_ledger_free(ledger);
     place_release(&place);
 }
@@ -1083,6 +1115,8 @@ static const struct unit_test tests[] = {
     {"a second holder is refused", test_a_second_holder_is_refused},
     {"two that begin at once", test_two_that_begin_at_once},
     {"a holder elsewhere", test_a_holder_elsewhere},
+    {"a holder elsewhere, in an earlier start of the batch job",
+     test_a_holder_elsewhere_in_an_earlier_start},
     {"a fresh start keeps the old file", test_a_fresh_start_keeps_the_old_file},
     {"a file at its limit", test_a_file_at_its_limit},
     {"a file that is taken away", test_a_file_that_is_taken_away},
