@@ -139,6 +139,15 @@ static int format_gpus(struct js_buf *to, const struct js_job_env *env,
                : js_buf_printf(to, "CUDA_DEVICE_ORDER=PCI_BUS_ID%c", 0);
 }
 
+static int format_hosts(struct js_buf *to, const struct js_runner_job *job,
+                        const char *hostfile)
+{
+    if (!job->hosts)
+        return 0;
+    return js_buf_printf(to, "JOBSCHED_NODELIST=%s%cJOBSCHED_HOSTFILE=%s%c",
+                         job->hosts, 0, hostfile, 0);
+}
+
 static int format_pwd(struct js_buf *to, const struct js_runner_config *config,
                       const char *dir)
 {
@@ -153,7 +162,7 @@ static int format_pwd(struct js_buf *to, const struct js_runner_config *config,
 static int format_values(struct js_job_env *env,
                          const struct js_runner_config *config,
                          const struct js_runner_job *job,
-                         const struct js_details *details)
+                         const struct js_details *details, const char *hostfile)
 {
     struct js_buf *to = &env->values;
     to->len = 0;
@@ -170,6 +179,7 @@ static int format_values(struct js_job_env *env,
                       job->slot, 0, config->host, 0, job->cores, 0) < 0 ||
         format_cpu_list(to, env, job) < 0 ||
         format_gpus(to, env, job, details) < 0 ||
+        format_hosts(to, job, hostfile) < 0 ||
         format_pwd(to, config, details->dir) < 0)
         return -1;
     if (env->sets_omp && !own_value(details, "OMP_NUM_THREADS"))
@@ -238,11 +248,12 @@ static const char **merge(struct js_job_env *env, const char *const *first,
 const char *const *js_job_env_of(struct js_job_env *env,
                                  const struct js_runner_config *config,
                                  const struct js_runner_job *job,
-                                 const struct js_details *details)
+                                 const struct js_details *details,
+                                 const char *hostfile)
 {
     size_t count = 0;
     const char *entries[OWN_MAX];
-    if (format_values(env, config, job, details) < 0)
+    if (format_values(env, config, job, details, hostfile) < 0)
         return NULL;
     const char *end = env->values.data + env->values.len;
     for (const char *at = env->values.data; at < end; at += strlen(at) + 1)
