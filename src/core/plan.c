@@ -395,7 +395,7 @@ static struct js_plan_decision assign(struct js_plan *plan, struct slave *slave,
     plan->assigned++;
     plan->ahead += grant->rank == 0;
     place_slave(plan, slave);
-    if (!js_job_is_plain(job))
+    if (!js_job_is_plain(job) || js_pool_is_shared(plan->pool, slave->number))
         place_holders(plan, grant);
     return (struct js_plan_decision){
         .step = JS_PLAN_ASSIGN,
@@ -701,7 +701,8 @@ static void release(struct js_plan *plan, const struct slave *slave,
         js_pool_release(plan->pool, &assignment->grant);
     if (is_on_others)
         place_all(plan);
-    else if (is_wide || js_pool_has_reservation(plan->pool))
+    else if (is_wide || js_pool_has_reservation(plan->pool) ||
+             js_pool_is_shared(plan->pool, slave->number))
         place_neighbours(plan, slave->number);
 }
 

@@ -34,6 +34,7 @@ struct node {
     unsigned *ranks; /* of its slaves, ascending */
     size_t rank_count;
     size_t equipped;   /* slaves that have slots */
+    bool is_shared;    /* a core has room for several jobs at once */
     bool is_set_aside; /* cores of it are */
 };
 
@@ -272,6 +273,7 @@ static void set_room(const struct js_pool *pool, struct node *node,
     uint32_t slots = slots_at_home(pool, node, index);
     node->free_cores -= has_room(core);
     core->room = slots > 1 ? slots : 1;
+    node->is_shared |= core->room > 1;
     node->free_cores += has_room(core);
 }
 
@@ -457,6 +459,12 @@ bool js_pool_take_slot(struct js_pool *pool, unsigned rank,
         return true;
     }
     return false;
+}
+
+bool js_pool_is_shared(const struct js_pool *pool, unsigned rank)
+{
+    const struct member *slave = find_slave(pool, rank);
+    return slave && pool->nodes[slave->node]->is_shared;
 }
 
 uint32_t js_pool_free_slots(const struct js_pool *pool, unsigned rank)

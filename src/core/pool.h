@@ -117,6 +117,10 @@ int js_grant_hosts(const struct js_pool *pool, const struct js_grant *grant,
 bool js_pool_take_slot(struct js_pool *pool, unsigned rank,
                        struct js_grant *ret);
 
+/* True if slots of its node share a core: then whether one is free depends on
+ * what other slaves there are given, be it a plain job. */
+bool js_pool_is_shared(const struct js_pool *pool, unsigned rank);
+
 /* How many of its slots are free. */
 uint32_t js_pool_free_slots(const struct js_pool *pool, unsigned rank);
 

@@ -1432,6 +1432,30 @@ static void test_small_jobs_fill_in(void)
     free_plan(plan);
 }
 
+/* Four slaves on two cores. A job for both leaves each core room for one more:
+ * the slots of the other two slaves are not free, though nobody has them. */
+static void test_slots_that_share_a_core(void)
+{
+    struct js_plan *plan = plan_of(10, false);
+    for (unsigned i = 0; i < 4; i++)
+        CU_ASSERT_EQUAL(add_slave_on(plan, i + 1, 1, 0, 2, i % 2), 0);
+    add_job(plan, 1, 2, 0);
+    for (uint64_t id = 2; id <= 5; id++)
+        add_job(plan, id, 1, 0);
+    expect_round(plan, 1, 5);
+    uint64_t wide = expect_assigned(plan, 1, 1);
+    expect_assigned(plan, 2, 2);
+    expect_assigned(plan, 3, 3);
+    expect_nothing(plan);
+    end_job(plan, 1, wide, 1, long_ns);
+    struct js_plan_decision next = js_plan_next(plan);
+    CU_ASSERT_EQUAL_FATAL(next.step, JS_PLAN_ASSIGN);
+    CU_ASSERT_NOT_EQUAL(next.slot, JS_PLAN_SLOT_NEXT);
+    CU_ASSERT_EQUAL(js_plan_next(plan).step, JS_PLAN_ASSIGN);
+    expect_nothing(plan);
+    free_plan(plan);
+}
+
 static void test_priority_before_order(void)
 {
     struct js_plan *plan = plan_of(10, false);
@@ -2006,6 +2030,7 @@ static const struct unit_test tests[] = {
     {"random graphs against brute force", test_random_graphs},
     {"a big job is not starved", test_a_big_job_is_not_starved},
     {"small jobs fill in", test_small_jobs_fill_in},
+    {"slots that share a core", test_slots_that_share_a_core},
     {"priority before order", test_priority_before_order},
     {"longest first", test_longest_first},
     {"a retry goes elsewhere", test_a_retry_goes_elsewhere},
