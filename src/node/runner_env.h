@@ -17,6 +17,7 @@
 struct js_job_env {
     const char **list;      /* room for what is set here, then the rest */
     bool sets_omp;          /* OMP_NUM_THREADS is set here */
+    bool is_in_slurm;       /* ... as part of an allocation */
     struct js_buf values;   /* their text */
     char *pwd;              /* "PWD=..." */
     char **cpus;            /* of each slot, as a list */

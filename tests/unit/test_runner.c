@@ -1159,6 +1159,27 @@ static void test_hosts(void)
     finish(&fx);
 }
 
+/* An mpirun in a job takes neither the allocation nor waits for it. */
+static void test_within_slurm(void)
+{
+    static const char show[] = "echo \"$OMPI_MCA_ras:$SLURM_OVERLAP\"";
+    struct fixture fx;
+    struct js_runner_job hosts = {.hosts = "n1,n2"};
+    struct js_runner_job own = DETAILS("eOMPI_MCA_ras=simulator\0");
+    prepare(&fx);
+    fx.env[4] = "SLURM_JOB_ID=7";
+    start_well(&fx);
+    expect_output(&fx, show, "^slurm:\n", "");
+    expect_detailed(&fx, &hosts, show, ":1\n");
+    expect_detailed(&fx, &own, show, "simulator:\n");
+    finish(&fx);
+    prepare(&fx);
+    start_well(&fx);
+    expect_output(&fx, show, ":\n", "");
+    expect_detailed(&fx, &hosts, show, ":\n");
+    finish(&fx);
+}
+
 /* What it cannot be told is the job's failure. */
 static void test_hosts_without_a_folder(void)
 {
@@ -1386,6 +1407,7 @@ static const struct unit_test tests[] = {
     {"GPUs and CPUs", test_gpus_and_cpus},
     {"hosts", test_hosts},
     {"hosts without a folder", test_hosts_without_a_folder},
+    {"within Slurm", test_within_slurm},
     {"a data limit", test_a_data_limit},
     {"memory policy", test_memory_policy},
     {"timeouts", test_timeouts},
