@@ -149,7 +149,7 @@ JOBS
     no_hostfile_left
 }
 
-@test "hosts: one of a job's hosts is cut off: it ends, and runs again with others" {
+@test "hosts: a slave on one of a job's hosts is killed: it ends, and runs again" {
     hosts_up 3
     LAUNCH+=(--enable-recovery)
     echo "[nodes=2] echo \$\$ \$JOBSCHED_NODELIST >pid.\$JOBSCHED_ATTEMPT; $HOLD; echo done" >jobs.txt
@@ -160,7 +160,7 @@ JOBS
     local pid other left
     IFS=' ,' read -r pid _ other <pid.1
     left=h$((5 - ${other#h}))
-    cut_off "$other"
+    kill -KILL "$(ranks_on "$other")"
     wait_until "$PATIENCE" test -s pid.2
     claim is_gone "$pid"
     contains pid.2 " h1,$left\$"
