@@ -2,10 +2,10 @@
 
 #include "base/clock.h"
 #include "node/command.h"
-#include "node/hostfile.h"
 #include "node/memory.h"
 #include "node/runner_env.h"
 #include "node/runner_files.h"
+#include "node/runner_hostfile.h"
 #include "node/runner_output.h"
 #include "node/runner_sweep.h"
 #include "node/runner_wire.h"
@@ -83,7 +83,7 @@ static void init_slot(struct slot *slot)
 static void release_slot(struct slot *slot)
 {
     js_output_release(&slot->output);
-    js_hostfile_remove(&slot->hostfile);
+    js_job_hostfile_remove(&slot->hostfile);
     js_command_release(&slot->command);
     js_buf_release(&slot->text);
     js_buf_release(&slot->details_bytes);
@@ -200,7 +200,7 @@ static int report(struct js_jobs *jobs, struct slot *slot, bool reuse)
     js_output_finish(&slot->output, jobs->means.config, reuse, bytes, fds);
     slot->outcome.out_bytes = bytes[JS_STREAM_OUT];
     slot->outcome.err_bytes = bytes[JS_STREAM_ERR];
-    js_hostfile_remove(&slot->hostfile);
+    js_job_hostfile_remove(&slot->hostfile);
     free_slot(slot);
     slot->freed = jobs->freed++;
     jobs->scratch.len = 0;
@@ -324,8 +324,8 @@ static int spawn(struct js_jobs *jobs, struct slot *slot,
 static int write_hostfile(const struct js_jobs *jobs, struct slot *slot)
 {
     if (slot->job.hosts && !slot->hostfile)
-        slot->hostfile = js_hostfile_write(jobs->means.config->tmpdir,
-                                           slot->job.hosts, slot->job.cores);
+        slot->hostfile = js_job_hostfile_write(
+            jobs->means.config->tmpdir, slot->job.hosts, slot->job.cores);
     return slot->job.hosts && !slot->hostfile ? -1 : 0;
 }
 

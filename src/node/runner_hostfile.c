@@ -1,4 +1,4 @@
-#include "node/hostfile.h"
+#include "node/runner_hostfile.h"
 
 #include "base/buf.h"
 #include "base/fdio.h"
@@ -38,7 +38,7 @@ static char *fill(int fd, const char *path, const char *hosts, uint32_t slots)
     return absolute;
 }
 
-char *js_hostfile_write(const char *dir, const char *hosts, uint32_t slots)
+char *js_job_hostfile_write(const char *dir, const char *hosts, uint32_t slots)
 {
     struct js_buf path = JS_BUF_INIT;
     char *absolute = NULL;
@@ -55,7 +55,7 @@ char *js_hostfile_write(const char *dir, const char *hosts, uint32_t slots)
     return absolute;
 }
 
-void js_hostfile_remove(char **path)
+void js_job_hostfile_remove(char **path)
 {
     int saved = errno;
     if (*path)
