@@ -769,32 +769,42 @@ struct showing {
     const struct js_pool *pool;
 };
 
-static int describe_place(const struct showing *showing,
-                          const struct js_plan_decision *assigned,
-                          struct js_buf *buf)
+/* What is held of one node. */
+static int describe_part(const struct js_pool *pool,
+                         const struct js_grant *grant, struct js_buf *buf)
 {
     struct js_place place;
     struct js_cpuset cpus;
-    const struct js_grant *grant = assigned->grant;
-    if (js_pool_place(showing->pool, assigned->slave, &place) < 0)
+    if (js_pool_place(pool, grant->rank, &place) < 0)
         return -1;
-    js_grant_cpus(showing->pool, grant, &cpus);
-    if (js_buf_printf(buf, "slave %u on %s, CPUs ", assigned->slave,
+    js_grant_cpus(pool, grant, &cpus);
+    if (js_buf_printf(buf, "slave %u on %s, CPUs ", grant->rank,
                       place.node->host) < 0 ||
         js_cpuset_format(&cpus, buf) < 0)
         return -1;
     if (grant->gpu_count == 0)
         return 0;
-    return js_buf_puts(buf, ", GPUs ") < 0
-               ? -1
-               : js_grant_gpus(showing->pool, grant, buf);
+    return js_buf_puts(buf, ", GPUs ") < 0 ? -1
+                                           : js_grant_gpus(pool, grant, buf);
+}
+
+static int describe_grant(const struct js_pool *pool,
+                          const struct js_grant *grant, struct js_buf *buf)
+{
+    int rc = describe_part(pool, grant, buf);
+    for (uint32_t i = 0; rc == 0 && i < grant->other_count; i++) {
+        rc = js_buf_puts(buf, " and ");
+        if (rc == 0)
+            rc = describe_part(pool, &grant->others[i], buf);
+    }
+    return rc;
 }
 
 static void show_start(void *arg, const struct js_plan_decision *assigned)
 {
     struct showing *showing = arg;
     struct js_buf text = JS_BUF_INIT;
-    if (describe_place(showing, assigned, &text) == 0 &&
+    if (describe_grant(showing->pool, assigned->grant, &text) == 0 &&
         js_buf_puts(&text, ": ") == 0 &&
         js_buf_escape(&text, assigned->job->command,
                       assigned->job->command_len) == 0)
@@ -853,7 +863,7 @@ static enum jobsched_status rehearse_on(struct run *run, struct js_pool *pool,
     if (equip_here(run, pool, plan, &err) < 0)
         return fail(result, JOBSCHED_BROKEN, &err);
     if (js_fit_check(pool, run->source, &run->console.log) > 0) {
-        js_err_set(&err, "jobs are larger than this machine");
+        js_err_set(&err, "jobs need more than this machine has");
         return fail(result, JOBSCHED_BAD_INPUT, &err);
     }
     return rehearse(run, plan, pool, result);

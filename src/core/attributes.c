@@ -265,6 +265,7 @@ static const struct row rows[] = {
     {"after", take_job_names, AT(after), .repeatable = true, .job_only = true},
     {"after-any", take_job_names, AT(after_any), .repeatable = true,
      .job_only = true},
+    {"nodes", take_number, AT(nodes), .least = 1, .most = 1000000},
     {"cores", take_number, AT(cores), .least = 1, .most = 1000000},
     {"mem", take_size, AT(mem_bytes)},
     {"gpus", take_number, AT(gpus), .most = 1000},
@@ -597,7 +598,7 @@ size_t js_attributes_find(const char *line, size_t len, const char *attribute,
 
 void js_attributes_init(struct js_attributes *attributes)
 {
-    *attributes = (struct js_attributes){.cores = 1};
+    *attributes = (struct js_attributes){.nodes = 1, .cores = 1};
 }
 
 void js_attributes_release(struct js_attributes *attributes)
@@ -627,6 +628,7 @@ int js_attributes_copy(struct js_attributes *to,
                        const struct js_attributes *from)
 {
     *to = (struct js_attributes){
+        .nodes = from->nodes,
         .cores = from->cores,
         .gpus = from->gpus,
         .retries = from->retries,

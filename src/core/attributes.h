@@ -18,6 +18,7 @@
  *     name=WORD          letters, digits and _ - . : / only; for after=
  *     after=A,B          names of earlier jobs, which must succeed
  *     after-any=A,B      ... which must end
+ *     nodes=N            1 to 1,000,000; cores, mem and gpus are of each
  *     cores=N            1 to 1,000,000
  *     mem=SIZE           "512M"; base/units.h
  *     gpus=N             0 to 1,000
@@ -48,7 +49,8 @@ struct js_strings {
 };
 
 struct js_attributes {
-    uint32_t cores;
+    uint32_t nodes;
+    uint32_t cores; /* of each node, as the next and mem_bytes */
     uint32_t gpus;
     uint32_t retries;
     bool is_retries_set; /* retries= was given */
@@ -65,7 +67,7 @@ struct js_attributes {
     struct js_strings after_any;
 };
 
-/* One core, nothing else asked for. Allocates nothing. */
+/* One core of one node, nothing else asked for. Allocates nothing. */
 void js_attributes_init(struct js_attributes *attributes);
 
 /* Frees the strings; the struct is as initialised. NULL is allowed. Keeps

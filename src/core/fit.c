@@ -16,7 +16,8 @@ static int put_count(struct js_buf *buf, uint32_t count, const char *what)
                          count == 1 ? "" : "s");
 }
 
-static int put_need(struct js_buf *buf, const struct js_need *need)
+/* Of one node. */
+static int put_share(struct js_buf *buf, const struct js_need *need)
 {
     const double mib = 1024 * 1024;
     int rc = put_count(buf, need->cores, "core");
@@ -31,6 +32,22 @@ static int put_need(struct js_buf *buf, const struct js_need *need)
     return rc;
 }
 
+static int put_need(struct js_buf *buf, const struct js_pool *pool,
+                    const struct js_need *need)
+{
+    uint32_t nodes = js_need_nodes(need);
+    if (put_share(buf, need) < 0)
+        return -1;
+    if (nodes == 1)
+        return 0;
+    return js_buf_printf(
+        buf,
+        " on each of %" PRIu32 " nodes, and %" PRIu32 " of %" PRIu32
+        " could give that",
+        nodes, js_pool_count_nodes(pool, need, 0),
+        js_pool_count_nodes(pool, &(struct js_need){.nodes = 1}, 0));
+}
+
 int js_fit_describe(const struct js_pool *pool, uint64_t id, uint64_t line,
                     const struct js_need *need, struct js_buf *buf)
 {
@@ -39,10 +56,10 @@ int js_fit_describe(const struct js_pool *pool, uint64_t id, uint64_t line,
                       "job %" PRIu64 " (line %" PRIu64
                       ") can never run here: it needs ",
                       id, line) < 0 ||
-        put_need(buf, need) < 0 ||
+        put_need(buf, pool, need) < 0 ||
         js_buf_puts(buf, "; the most that a node has: ") < 0)
         return -1;
-    return put_need(buf, &most);
+    return put_share(buf, &most);
 }
 
 static void visit(void *arg, uint64_t id, uint64_t line,

@@ -1,5 +1,5 @@
 /*
- * fit - says which jobs are larger than every node.
+ * fit - says which jobs are larger than every node, or want too many of them.
  */
 #ifndef JS_CORE_FIT_H
 #define JS_CORE_FIT_H
@@ -10,7 +10,9 @@
 #include "core/source.h"
 
 /* Appends "job 12 (line 14) can never run here: it needs 99 cores; the most
- * that a node has: 8 cores, 62.7 GiB of memory". 0, or -1 with errno ENOMEM. */
+ * that a node has: 8 cores, 62.7 GiB of memory"; of several nodes "... it needs
+ * 4 cores on each of 3 nodes, and 1 of 2 could give that; the most ...". 0, or
+ * -1 with errno ENOMEM. */
 int js_fit_describe(const struct js_pool *pool, uint64_t id, uint64_t line,
                     const struct js_need *need, struct js_buf *buf);
 

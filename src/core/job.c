@@ -56,7 +56,8 @@ struct js_job *js_job_new_with(uint64_t seq,
     js_buf_release(&details);
     if (!job)
         return NULL;
-    job->need = (struct js_need){.cores = attributes->cores,
+    job->need = (struct js_need){.nodes = attributes->nodes,
+                                 .cores = attributes->cores,
                                  .gpus = attributes->gpus,
                                  .mem_bytes = attributes->mem_bytes};
     job->timeout_ns = attributes->timeout_ns;
@@ -83,10 +84,15 @@ const char *js_job_name(const struct js_job *job)
     return job->details_len > 0 && job->text[0] == 'n' ? job->text + 1 : "";
 }
 
+uint32_t js_need_nodes(const struct js_need *need)
+{
+    return need->nodes > 1 ? need->nodes : 1;
+}
+
 bool js_job_is_plain(const struct js_job *job)
 {
     return job->need.cores == 1 && job->need.gpus == 0 &&
-           job->need.mem_bytes == 0;
+           job->need.mem_bytes == 0 && js_need_nodes(&job->need) == 1;
 }
 
 void js_job_free(struct js_job *job)

@@ -19,8 +19,10 @@ enum js_job_kind {
     JS_JOB_SIMULATED = 2, /* takes duration_ns and does nothing */
 };
 
-/* What a job must have of a node while it runs. */
+/* What a job must have while it runs: all that follows `nodes`, of each of so
+ * many different nodes. */
 struct js_need {
+    uint32_t nodes; /* 0 is 1 */
     uint32_t cores; /* at least 1 */
     uint32_t gpus;
     uint64_t mem_bytes; /* 0: not counted */
@@ -64,6 +66,9 @@ struct js_job *js_job_copy(const struct js_job *job); /* NULL: ENOMEM */
 
 /* Its name, or "". */
 const char *js_job_name(const struct js_job *job);
+
+/* On how many nodes it needs what it needs: at least 1. */
+uint32_t js_need_nodes(const struct js_need *need);
 
 /* True if it needs one core and nothing else. */
 bool js_job_is_plain(const struct js_job *job);

@@ -34,6 +34,8 @@ static const struct {
     [JS_STEP_LIMIT] = {"its memory cannot be limited",
                        "leave out --strict-mem, or ask for no more than "
                        "`ulimit -d` allows"},
+    [JS_STEP_HOSTFILE] = {"the file that names its hosts cannot be written",
+                          "give another folder with --tmpdir"},
 };
 _Static_assert(sizeof(steps) / sizeof(steps[0]) == JS_STEP_COUNT,
                "a sentence for every step");

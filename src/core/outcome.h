@@ -24,9 +24,10 @@ enum js_step {
     JS_STEP_BIND,  /* its cores */
     JS_STEP_CHDIR,
     JS_STEP_EXEC,
-    JS_STEP_COLLECT, /* it ran, but its output is lost */
-    JS_STEP_RUNNER,  /* the process that starts jobs was lost */
-    JS_STEP_LIMIT,   /* its limit of memory */
+    JS_STEP_COLLECT,  /* it ran, but its output is lost */
+    JS_STEP_RUNNER,   /* the process that starts jobs was lost */
+    JS_STEP_LIMIT,    /* its limit of memory */
+    JS_STEP_HOSTFILE, /* the file that names its hosts */
     JS_STEP_COUNT
 };
 

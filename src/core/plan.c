@@ -15,10 +15,17 @@ enum {
 };
 _Static_assert(LEVELS <= 64, "struct js_plan has a bit for each");
 
+enum wholeness {
+    WHOLE = 0,
+    BROKEN,      /* a slave on another of its nodes is lost */
+    TOLD_TO_END, /* ... and it is to end for that */
+};
+
 struct assignment {
     uint64_t ticket;
     struct js_job *job;    /* owned */
     struct js_grant grant; /* rank 0: none yet, it was given ahead */
+    enum wholeness wholeness;
 };
 
 struct slave {
@@ -59,7 +66,8 @@ struct js_plan {
     bool is_stopped;
     uint64_t failures;
     uint64_t assigned;
-    uint64_t ahead; /* of these: without a grant */
+    uint64_t ahead;  /* of these: without a grant */
+    uint64_t broken; /* ... : BROKEN */
     uint64_t next_ticket;
     int64_t run_ns;   /* a moving average; -1: none has ended yet */
     int64_t short_ns; /* the same, of the shortest; 0: none has ended yet */
@@ -97,7 +105,7 @@ static void free_slave(struct slave *slave)
         return;
     for (uint32_t i = 0; i < slave->count; i++) {
         js_job_free(slave->assignments[i].job);
-        free(slave->assignments[i].grant.cores);
+        js_grant_free(&slave->assignments[i].grant);
     }
     free(slave->assignments);
     free(slave);
@@ -216,6 +224,14 @@ static void place_neighbours(struct js_plan *plan, unsigned number)
         if (slave)
             place_slave(plan, slave);
     }
+}
+
+/* The same on all nodes of a grant. */
+static void place_holders(struct js_plan *plan, const struct js_grant *grant)
+{
+    place_neighbours(plan, grant->rank);
+    for (uint32_t i = 0; i < grant->other_count; i++)
+        place_neighbours(plan, grant->others[i].rank);
 }
 
 static void place_all(struct js_plan *plan)
@@ -371,15 +387,16 @@ static struct js_plan_decision assign(struct js_plan *plan, struct slave *slave,
                                       const struct js_grant *grant)
 {
     struct assignment *own = &slave->assignments[slave->count++];
-    *own = (struct assignment){plan->next_ticket++, job, *grant};
+    *own = (struct assignment){
+        .ticket = plan->next_ticket++, .job = job, .grant = *grant};
     slave->unacknowledged++;
     slave->special += !js_job_is_plain(job);
     slave->slotted += grant->rank > 0;
     plan->assigned++;
     plan->ahead += grant->rank == 0;
     place_slave(plan, slave);
-    if (!js_job_is_plain(job))
-        place_neighbours(plan, slave->number);
+    if (!js_job_is_plain(job) || js_pool_is_shared(plan->pool, slave->number))
+        place_holders(plan, grant);
     return (struct js_plan_decision){
         .step = JS_PLAN_ASSIGN,
         .job = job,
@@ -407,8 +424,9 @@ static bool was_refused(const struct refused *refused, const struct js_job *job)
 {
     for (unsigned i = 0; i < refused->count; i++) {
         const struct js_need *need = &refused->needs[i];
-        if (refused->avoid[i] == job->avoid && job->need.cores >= need->cores &&
-            job->need.gpus >= need->gpus &&
+        if (refused->avoid[i] == job->avoid &&
+            js_need_nodes(&job->need) >= js_need_nodes(need) &&
+            job->need.cores >= need->cores && job->need.gpus >= need->gpus &&
             job->need.mem_bytes >= need->mem_bytes)
             return true;
     }
@@ -584,6 +602,28 @@ static struct js_plan_decision recall(struct js_plan *plan)
         .step = JS_PLAN_RECALL, .slave = slave->number, .count = count};
 }
 
+/* ------------------------------------------------- ending */
+
+/* The first that is BROKEN. */
+static struct js_plan_decision end_broken(struct js_plan *plan)
+{
+    for (unsigned i = 0; i < plan->slave_end; i++) {
+        struct slave *slave = plan->slaves[i];
+        for (uint32_t k = 0; slave && k < slave->count; k++) {
+            struct assignment *own = &slave->assignments[k];
+            if (own->wholeness != BROKEN)
+                continue;
+            own->wholeness = TOLD_TO_END;
+            plan->broken--;
+            return (struct js_plan_decision){.step = JS_PLAN_END,
+                                             .job = own->job,
+                                             .slave = slave->number,
+                                             .ticket = own->ticket};
+        }
+    }
+    return (struct js_plan_decision){.step = JS_PLAN_NOTHING};
+}
+
 struct js_plan_decision js_plan_next(struct js_plan *plan)
 {
     struct js_plan_decision next = {.step = JS_PLAN_NOTHING};
@@ -591,6 +631,8 @@ struct js_plan_decision js_plan_next(struct js_plan *plan)
         return next;
     if (take_ready(plan) < 0)
         return (struct js_plan_decision){.step = JS_PLAN_NO_MEMORY};
+    if (plan->broken > 0)
+        return end_broken(plan);
     if (js_plan_is_stopped(plan))
         return next;
     if (plan->opened.head)
@@ -644,6 +686,7 @@ static bool take_back(struct js_plan *plan, struct slave *slave,
         slave->special -= !js_job_is_plain(ret->job);
         plan->assigned--;
         plan->ahead -= ret->grant.rank == 0;
+        plan->broken -= ret->wholeness == BROKEN;
         return true;
     }
     return false;
@@ -653,9 +696,13 @@ static void release(struct js_plan *plan, const struct slave *slave,
                     struct assignment *assignment)
 {
     bool is_wide = !js_job_is_plain(assignment->job);
+    bool is_on_others = assignment->grant.other_count > 0;
     if (assignment->grant.rank > 0)
         js_pool_release(plan->pool, &assignment->grant);
-    if (is_wide || js_pool_has_reservation(plan->pool))
+    if (is_on_others)
+        place_all(plan);
+    else if (is_wide || js_pool_has_reservation(plan->pool) ||
+             js_pool_is_shared(plan->pool, slave->number))
         place_neighbours(plan, slave->number);
 }
 
@@ -712,10 +759,11 @@ static bool retry(struct js_plan *plan, const struct js_job *job,
 
 static enum js_plan_verdict judge(struct js_plan *plan,
                                   const struct js_job *job, unsigned number,
-                                  const struct js_outcome *outcome)
+                                  const struct js_outcome *outcome,
+                                  bool is_broken)
 {
     bool is_success = js_outcome_succeeded(outcome);
-    if (outcome->cause == JS_CAUSE_STOPPED)
+    if (outcome->cause == JS_CAUSE_STOPPED || (is_broken && !is_success))
         return retry(plan, job, number, true) ? JS_PLAN_RETRIED : JS_PLAN_ENDED;
     if (!is_success && retry(plan, job, number, false))
         return JS_PLAN_RETRIED;
@@ -745,7 +793,7 @@ enum js_plan_verdict js_plan_ended(struct js_plan *plan, unsigned number,
     learn_run_time(plan, outcome);
     place_slave(plan, slave);
     *ret_job = ended.job;
-    return judge(plan, ended.job, number, outcome);
+    return judge(plan, ended.job, number, outcome, ended.wholeness != WHOLE);
 }
 
 void js_plan_returned(struct js_plan *plan, unsigned number, uint64_t ticket)
@@ -771,6 +819,22 @@ void js_plan_recalled(struct js_plan *plan, unsigned number)
     place_slave(plan, slave);
 }
 
+/* What others run on its node as well cannot go on. */
+static void break_jobs_on(struct js_plan *plan, unsigned number)
+{
+    for (unsigned i = 0; i < plan->slave_end; i++) {
+        struct slave *slave = plan->slaves[i];
+        for (uint32_t k = 0; slave && k < slave->count; k++) {
+            struct assignment *own = &slave->assignments[k];
+            if (own->wholeness != WHOLE || own->grant.other_count == 0 ||
+                !js_grant_is_on(&own->grant, number))
+                continue;
+            own->wholeness = BROKEN;
+            plan->broken++;
+        }
+    }
+}
+
 void js_plan_lost(struct js_plan *plan, unsigned number)
 {
     struct slave *slave = find_slave(plan, number);
@@ -787,6 +851,7 @@ void js_plan_lost(struct js_plan *plan, unsigned number)
         lost.job->lost++;
         dispatch_again(plan, lost.job);
     }
+    break_jobs_on(plan, number);
     js_plan_recalled(plan, number);
     plan->live_slaves--;
     plan->live_slots -= slave->slots;

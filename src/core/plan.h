@@ -13,6 +13,8 @@
  *         has retries left
  *     ASSIGNED --returned unstarted, recalled or not--> DISPATCHED
  *     ASSIGNED --its slave is lost--> DISPATCHED, with the next attempt
+ *     ASSIGNED --a slave on another of its nodes is lost--> its own slave is to
+ *         end it (JS_PLAN_END); then DISPATCHED, with the next attempt
  *
  * Order: higher priority first; then, with longest_first, the longest known
  * run time first (unknown ones before all known); then input order.
@@ -117,6 +119,7 @@ enum js_plan_step {
     JS_PLAN_RECALL,   /* ret.slave is to return up to ret.count jobs that it has
                          not begun, and then to be told by
                          js_plan_recalled() */
+    JS_PLAN_END,      /* ret.slave is to end what it has under ret.ticket */
     JS_PLAN_SKIP,     /* ret.skipped will never run, because ret.parent failed
                          or was skipped; the caller owns it */
     JS_PLAN_NO_MEMORY,
@@ -155,7 +158,8 @@ enum js_plan_verdict {
  * from here on (of a RETRIED one it is a copy of what will run again; without
  * memory for that it has ENDED). A job that was stopped (JS_CAUSE_STOPPED) is
  * no failure: while the run goes on it runs again, whatever its retries; else
- * what comes after it stays HELD.
+ * what comes after it stays HELD. Nor is one that failed when a slave on
+ * another of its nodes was lost.
  */
 enum js_plan_verdict js_plan_ended(struct js_plan *plan, unsigned number,
                                    uint64_t ticket,
@@ -203,8 +207,9 @@ void js_plan_returned(struct js_plan *plan, unsigned number, uint64_t ticket);
 /* The slave has returned what it could of what was recalled. */
 void js_plan_recalled(struct js_plan *plan, unsigned number);
 
-/* The slave is gone: its jobs run again elsewhere, as their next attempt.
- * An unknown slave is ignored. */
+/* The slave is gone: its jobs run again elsewhere, as their next attempt; those
+ * of other slaves that hold something of it do so once they have ended. An
+ * unknown slave is ignored. */
 void js_plan_lost(struct js_plan *plan, unsigned number);
 
 /* Jobs in the plan: held, ready, dispatched and assigned; and the last

@@ -33,15 +33,23 @@ struct node {
     uint64_t free_mem_bytes;
     unsigned *ranks; /* of its slaves, ascending */
     size_t rank_count;
-    size_t equipped; /* slaves that have slots */
+    size_t equipped;   /* slaves that have slots */
+    bool is_shared;    /* a core has room for several jobs at once */
+    bool is_set_aside; /* cores of it are */
+};
+
+/* Neighbouring cores of a node. */
+struct place {
+    size_t node;
+    uint32_t first, end; /* cores */
+    uint64_t cost;       /* of several places the lowest is the best */
 };
 
 struct reservation {
     bool is_made;
-    size_t node;
     struct js_need need;
     unsigned avoid;
-    uint32_t *cores; /* set aside; need.cores of them */
+    struct place *places; /* owned; set aside: one on each node */
 };
 
 struct js_pool {
@@ -82,7 +90,7 @@ void js_pool_free(struct js_pool *pool)
     }
     free(pool->nodes);
     free(pool->members);
-    free(pool->reservation.cores);
+    free(pool->reservation.places);
     free(pool);
     errno = saved;
 }
@@ -265,6 +273,7 @@ static void set_room(const struct js_pool *pool, struct node *node,
     uint32_t slots = slots_at_home(pool, node, index);
     node->free_cores -= has_room(core);
     core->room = slots > 1 ? slots : 1;
+    node->is_shared |= core->room > 1;
     node->free_cores += has_room(core);
 }
 
@@ -310,7 +319,7 @@ void js_pool_drop(struct js_pool *pool, unsigned rank)
         set_room(pool, node, slave->slots[i].home);
     node->equipped--;
     /* The cores that are set aside may have no slot left. */
-    if (pool->reservation.is_made && pool->reservation.node == slave->node)
+    if (node->is_set_aside)
         js_pool_unreserve(pool);
 }
 
@@ -354,7 +363,7 @@ static void hold(struct js_pool *pool, const struct js_grant *grant)
         node->free_mem_bytes -= grant->mem_bytes;
 }
 
-void js_pool_release(struct js_pool *pool, struct js_grant *grant)
+static void let_go(struct js_pool *pool, const struct js_grant *grant)
 {
     struct member *slave = pool->members[grant->rank];
     struct node *node = pool->nodes[slave->node];
@@ -366,8 +375,31 @@ void js_pool_release(struct js_pool *pool, struct js_grant *grant)
     node->free_gpus += grant->gpu_count;
     if (node->equipment.mem_bytes > 0)
         node->free_mem_bytes += grant->mem_bytes;
+}
+
+void js_pool_release(struct js_pool *pool, struct js_grant *grant)
+{
+    let_go(pool, grant);
+    for (uint32_t i = 0; i < grant->other_count; i++)
+        let_go(pool, &grant->others[i]);
+    js_grant_free(grant);
+}
+
+void js_grant_free(struct js_grant *grant)
+{
+    for (uint32_t i = 0; i < grant->other_count; i++)
+        free(grant->others[i].cores);
+    free(grant->others);
     free(grant->cores);
     memset(grant, 0, sizeof(*grant));
+}
+
+bool js_grant_is_on(const struct js_grant *grant, unsigned rank)
+{
+    bool is_on = grant->rank == rank;
+    for (uint32_t i = 0; i < grant->other_count; i++)
+        is_on |= grant->others[i].rank == rank;
+    return is_on;
 }
 
 void js_grant_cpus(const struct js_pool *pool, const struct js_grant *grant,
@@ -389,6 +421,20 @@ int js_grant_gpus(const struct js_pool *pool, const struct js_grant *grant,
             return -1;
     }
     return 0;
+}
+
+static const char *host_of(const struct js_pool *pool, unsigned rank)
+{
+    return pool->nodes[pool->members[rank]->node]->about.host;
+}
+
+int js_grant_hosts(const struct js_pool *pool, const struct js_grant *grant,
+                   struct js_buf *buf)
+{
+    int rc = js_buf_puts(buf, host_of(pool, grant->rank));
+    for (uint32_t i = 0; rc == 0 && i < grant->other_count; i++)
+        rc = js_buf_printf(buf, ",%s", host_of(pool, grant->others[i].rank));
+    return rc;
 }
 
 /* ---------------------------------------------------------------- slots */
@@ -413,6 +459,12 @@ bool js_pool_take_slot(struct js_pool *pool, unsigned rank,
         return true;
     }
     return false;
+}
+
+bool js_pool_is_shared(const struct js_pool *pool, unsigned rank)
+{
+    const struct member *slave = find_slave(pool, rank);
+    return slave && pool->nodes[slave->node]->is_shared;
 }
 
 uint32_t js_pool_free_slots(const struct js_pool *pool, unsigned rank)
@@ -444,15 +496,21 @@ static bool has_other(const struct js_pool *pool, const struct node *node,
     return node->equipped > (is_here ? 1 : 0);
 }
 
+uint32_t js_pool_count_nodes(const struct js_pool *pool,
+                             const struct js_need *need, unsigned avoid)
+{
+    uint32_t count = 0;
+    for (size_t i = 0; i < pool->node_count; i++) {
+        const struct node *node = pool->nodes[i];
+        count += could_node(node, need) && has_other(pool, node, avoid);
+    }
+    return count;
+}
+
 bool js_pool_could(const struct js_pool *pool, const struct js_need *need,
                    unsigned avoid)
 {
-    for (size_t i = 0; i < pool->node_count; i++) {
-        const struct node *node = pool->nodes[i];
-        if (could_node(node, need) && has_other(pool, node, avoid))
-            return true;
-    }
-    return false;
+    return js_pool_count_nodes(pool, need, avoid) >= js_need_nodes(need);
 }
 
 struct js_need js_pool_largest(const struct js_pool *pool)
@@ -473,15 +531,13 @@ struct js_need js_pool_largest(const struct js_pool *pool)
 }
 
 /* Beside the cores. What is free and not set aside for a reservation here. */
-static bool has_rest(const struct js_pool *pool, size_t index,
+static bool has_rest(const struct js_pool *pool, const struct node *node,
                      const struct js_need *need, bool is_reserved)
 {
-    const struct node *node = pool->nodes[index];
-    const struct reservation *reservation = &pool->reservation;
     uint64_t mem = node->free_mem_bytes;
     uint32_t gpus = node->free_gpus;
-    if (!is_reserved && reservation->is_made && reservation->node == index) {
-        const struct js_need *kept = &reservation->need;
+    if (!is_reserved && node->is_set_aside) {
+        const struct js_need *kept = &pool->reservation.need;
         mem -= kept->mem_bytes < mem ? kept->mem_bytes : mem;
         gpus -= kept->gpus < gpus ? kept->gpus : gpus;
     }
@@ -491,7 +547,7 @@ static bool has_rest(const struct js_pool *pool, size_t index,
 
 /* ---------------------------------------------------------------- choosing */
 
-/* One search for a place. */
+/* One search for places. */
 struct search {
     const struct js_pool *pool;
     const struct js_need *need;
@@ -499,14 +555,11 @@ struct search {
     js_pool_usable_fn usable;
     void *arg;
     bool is_for_all; /* what is held now does not matter */
-};
-
-/* Neighbouring cores that belong together, on one level. */
-struct container {
-    size_t node;
-    uint32_t first, end; /* cores; of these, those of this group */
-    uint32_t group;
-    uint32_t free;
+    bool *homes; /* owned, as the next; of a node: the cores at which a grant
+                    could have its home */
+    struct place *places; /* the best so far, of different nodes, the best
+                             first; as many as are needed at most */
+    uint32_t count;
 };
 
 enum level { LEVEL_CACHE, LEVEL_NUMA, LEVEL_NODE, LEVEL_COUNT };
@@ -552,10 +605,9 @@ static bool find_slot(const struct search *search, const struct node *node,
     return false;
 }
 
-/* Marks the cores at which a grant could have its home. */
-static void mark_homes(const struct search *search, const struct node *node,
-                       bool *homes)
+static void mark_homes(struct search *search, const struct node *node)
 {
+    bool *homes = search->homes;
     memset(homes, 0, node->equipment.core_count * sizeof(*homes));
     for (size_t i = 0; i < node->rank_count; i++) {
         const struct member *slave = search->pool->members[node->ranks[i]];
@@ -570,36 +622,45 @@ static void mark_homes(const struct search *search, const struct node *node,
     }
 }
 
-/* Takes the container into account: fewest free cores, first come. */
-static void consider(const struct search *search,
-                     const struct container *container, bool has_home,
-                     struct container *best)
+/* Of those with a home and enough free cores the one with the fewest, first
+ * come. */
+static void look_through(const struct search *search, const struct node *node,
+                         enum level level, struct place *best)
 {
-    if (has_home && container->free >= search->need->cores &&
-        (best->free == 0 || container->free < best->free))
-        *best = *container;
+    uint32_t count = node->equipment.core_count;
+    uint32_t first = 0, i = 0, free_cores = 0;
+    bool has_home = false;
+    /* Groups are runs of cores: they are numbered as they lie. */
+    while (i < count) {
+        free_cores += is_core_free(search, node, i);
+        has_home |= search->homes[i];
+        i++;
+        if (i < count &&
+            group_of(node, i, level) == group_of(node, first, level))
+            continue;
+        if (has_home && free_cores >= search->need->cores &&
+            free_cores < best->cost) {
+            best->first = first;
+            best->end = i;
+            best->cost = free_cores;
+        }
+        first = i;
+        free_cores = 0;
+        has_home = false;
+    }
 }
 
-/* Groups are runs of cores: they are numbered as they lie. */
-static void look_through(const struct search *search, size_t index,
-                         enum level level, const bool *homes,
-                         struct container *best)
+/* Keeps as many as are needed; of equals, first come. */
+static void keep_best(struct search *search, const struct place *place)
 {
-    const struct node *node = search->pool->nodes[index];
-    uint32_t count = node->equipment.core_count;
-    for (uint32_t first = 0; first < count;) {
-        struct container container = {.node = index,
-                                      .first = first,
-                                      .group = group_of(node, first, level)};
-        bool has_home = false;
-        uint32_t i = first;
-        for (; i < count && group_of(node, i, level) == container.group; i++) {
-            container.free += is_core_free(search, node, i);
-            has_home |= homes[i];
-        }
-        container.end = first = i;
-        consider(search, &container, has_home, best);
+    uint32_t wanted = js_need_nodes(search->need);
+    uint32_t at = search->count < wanted ? search->count++ : wanted;
+    for (; at > 0 && place->cost < search->places[at - 1].cost; at--) {
+        if (at < wanted)
+            search->places[at] = search->places[at - 1];
     }
+    if (at < wanted)
+        search->places[at] = *place;
 }
 
 /* Takes `count` free cores from `from` on into the grant, until `end`. */
@@ -616,13 +677,13 @@ static void gather(const struct search *search, const struct node *node,
 
 /* A run of free cores, neighbours, with a home; or end. */
 static uint32_t find_run(const struct search *search, const struct node *node,
-                         const struct container *in, const bool *homes)
+                         const struct place *in)
 {
     uint32_t wanted = search->need->cores;
     uint32_t length = 0, last_home = UINT32_MAX;
     for (uint32_t i = in->first; i < in->end; i++) {
         length = is_core_free(search, node, i) ? length + 1 : 0;
-        if (homes[i])
+        if (search->homes[i])
             last_home = i;
         if (length >= wanted && last_home != UINT32_MAX &&
             last_home + wanted > i)
@@ -631,51 +692,47 @@ static uint32_t find_run(const struct search *search, const struct node *node,
     return in->end;
 }
 
-/* Which cores of the container: neighbours if there are such, else the first,
- * one of them a home. */
+/* Which cores of the place: neighbours if there are such, else the first, one
+ * of them a home. */
 static void pick_cores(const struct search *search, const struct node *node,
-                       const struct container *in, const bool *homes,
-                       uint32_t *to)
+                       const struct place *in, uint32_t *to)
 {
     uint32_t count = search->need->cores;
-    uint32_t run = find_run(search, node, in, homes);
+    uint32_t run = find_run(search, node, in);
     if (run < in->end) {
         gather(search, node, run, in->end, count, to);
         return;
     }
     gather(search, node, in->first, in->end, count, to);
     for (uint32_t i = 0; i < count; i++) {
-        if (homes[to[i]])
+        if (search->homes[to[i]])
             return;
     }
     /* All of them lie before the first home. */
     uint32_t home = to[count - 1];
-    while (!homes[home])
+    while (!search->homes[home])
         home++;
     to[count - 1] = home;
 }
 
-/* The best place; false if there is none. homes has room for the cores of any
- * node. */
-static bool find_container(const struct search *search, bool *homes,
-                           struct container *ret)
+/* The best place of the node, if it has one now. */
+static void look_at_node(struct search *search, size_t index)
 {
-    const struct js_pool *pool = search->pool;
-    memset(ret, 0, sizeof(*ret));
-    for (int level = LEVEL_CACHE; level < LEVEL_COUNT && ret->free == 0;
-         level++) {
-        for (size_t i = 0; i < pool->node_count; i++) {
-            const struct node *node = pool->nodes[i];
-            if (!could_node(node, search->need) ||
-                (!search->is_for_all &&
-                 (node->free_cores < search->need->cores ||
-                  !has_rest(pool, i, search->need, false))))
-                continue;
-            mark_homes(search, node, homes);
-            look_through(search, i, (enum level)level, homes, ret);
-        }
+    const struct node *node = search->pool->nodes[index];
+    const struct js_need *need = search->need;
+    if (!could_node(node, need) || node->free_cores < need->cores ||
+        !has_rest(search->pool, node, need, false))
+        return;
+    mark_homes(search, node);
+    for (int level = LEVEL_CACHE; level < LEVEL_COUNT; level++) {
+        struct place place = {.node = index, .cost = UINT64_MAX};
+        look_through(search, node, (enum level)level, &place);
+        if (place.cost == UINT64_MAX)
+            continue;
+        place.cost |= (uint64_t)level << 32;
+        keep_best(search, &place);
+        return;
     }
-    return ret->free > 0;
 }
 
 static size_t most_cores(const struct js_pool *pool)
@@ -686,6 +743,24 @@ static size_t most_cores(const struct js_pool *pool)
             most = pool->nodes[i]->equipment.core_count;
     }
     return most;
+}
+
+static void end_search(struct search *search)
+{
+    free(search->homes);
+    free(search->places);
+}
+
+/* 0, or -1 with errno ENOMEM. No more nodes are needed than there are. */
+static int begin_search(struct search *search)
+{
+    search->homes = calloc(most_cores(search->pool), sizeof(bool));
+    search->places =
+        calloc(js_need_nodes(search->need), sizeof(*search->places));
+    if (search->homes && search->places)
+        return 0;
+    end_search(search);
+    return -1;
 }
 
 /* ---------------------------------------------------------------- granting */
@@ -706,24 +781,47 @@ static void pick_gpus(const struct node *node, uint32_t core, uint32_t count,
     }
 }
 
-/* Makes the grant of these cores, a home among them; takes over `cores`, which
- * has room for the GPUs. */
+/* Makes it a grant of its cores, a home among them. */
 static void grant_cores(struct js_pool *pool, const struct search *search,
-                        size_t index, uint32_t *cores, struct js_grant *ret)
+                        size_t index, struct js_grant *grant)
 {
     const struct js_need *need = search->need;
-    struct node *node = pool->nodes[index];
-    *ret = (struct js_grant){.core_count = need->cores,
-                             .gpu_count = need->gpus,
-                             .core = cores[0],
-                             .cores = cores,
-                             .mem_bytes = need->mem_bytes};
+    const struct node *node = pool->nodes[index];
+    grant->core_count = need->cores;
+    grant->gpu_count = need->gpus;
+    grant->core = grant->cores[0];
+    grant->mem_bytes = need->mem_bytes;
     for (uint32_t i = 0; i < need->cores; i++) {
-        if (find_slot(search, node, cores[i], ret))
+        if (find_slot(search, node, grant->cores[i], grant))
             break;
     }
-    pick_gpus(node, cores[0], need->gpus, cores + need->cores);
-    hold(pool, ret);
+    pick_gpus(node, grant->core, need->gpus, grant->cores + need->cores);
+    hold(pool, grant);
+}
+
+/* Room for what such a grant owns: 0, or -1 with errno ENOMEM. */
+static int make_grant(struct js_grant *grant, const struct js_need *need)
+{
+    uint32_t others = js_need_nodes(need) - 1;
+    size_t size = (size_t)need->cores + need->gpus;
+    bool is_made = true;
+    grant->cores = calloc(size, sizeof(*grant->cores));
+    grant->others = others ? calloc(others, sizeof(*grant->others)) : NULL;
+    grant->other_count = grant->others ? others : 0;
+    for (uint32_t i = 0; i < grant->other_count; i++) {
+        grant->others[i].cores = calloc(size, sizeof(*grant->cores));
+        is_made &= grant->others[i].cores != NULL;
+    }
+    if (is_made && grant->cores && grant->other_count == others)
+        return 0;
+    js_grant_free(grant);
+    return -1;
+}
+
+/* What it holds of its node number `i`. */
+static struct js_grant *part_of(struct js_grant *grant, uint32_t i)
+{
+    return i == 0 ? grant : &grant->others[i - 1];
 }
 
 static unsigned whom_to_avoid(const struct js_pool *pool,
@@ -732,18 +830,20 @@ static unsigned whom_to_avoid(const struct js_pool *pool,
     return avoid > 0 && js_pool_could(pool, need, avoid) ? avoid : 0;
 }
 
-/* Allocates for the search: marks of homes, and the cores of a grant. */
-static int begin_search(const struct search *search, bool **ret_homes,
-                        uint32_t **ret_cores)
+/* The places that were found: 1, or -1 with errno ENOMEM. */
+static int take_places(struct js_pool *pool, struct search *search,
+                       struct js_grant *ret)
 {
-    const struct js_need *need = search->need;
-    *ret_homes = calloc(most_cores(search->pool), sizeof(bool));
-    *ret_cores = calloc((size_t)need->cores + need->gpus, sizeof(uint32_t));
-    if (*ret_homes && *ret_cores)
-        return 0;
-    free(*ret_homes);
-    free(*ret_cores);
-    return -1;
+    if (make_grant(ret, search->need) < 0)
+        return -1;
+    for (uint32_t i = 0; i < search->count; i++) {
+        const struct place *place = &search->places[i];
+        struct js_grant *part = part_of(ret, i);
+        mark_homes(search, pool->nodes[place->node]);
+        pick_cores(search, pool->nodes[place->node], place, part->cores);
+        grant_cores(pool, search, place->node, part);
+    }
+    return 1;
 }
 
 int js_pool_take(struct js_pool *pool, const struct js_need *need,
@@ -755,36 +855,28 @@ int js_pool_take(struct js_pool *pool, const struct js_need *need,
                             .avoid = whom_to_avoid(pool, need, avoid),
                             .usable = usable,
                             .arg = arg};
-    struct container place;
-    bool *homes;
-    uint32_t *cores;
     memset(ret, 0, sizeof(*ret));
     if (!js_pool_could(pool, need, 0))
         return 0;
-    if (begin_search(&search, &homes, &cores) < 0)
+    if (begin_search(&search) < 0)
         return -1;
-    bool is_found = find_container(&search, homes, &place);
-    if (is_found) {
-        const struct node *node = pool->nodes[place.node];
-        mark_homes(&search, node, homes);
-        pick_cores(&search, node, &place, homes, cores);
-        grant_cores(pool, &search, place.node, cores, ret);
-    } else {
-        free(cores);
-    }
-    free(homes);
-    return is_found;
+    for (size_t i = 0; i < pool->node_count; i++)
+        look_at_node(&search, i);
+    int rc = 0;
+    if (search.count == js_need_nodes(need))
+        rc = take_places(pool, &search, ret);
+    end_search(&search);
+    return rc;
 }
 
 /* ---------------------------------------------------------------- reserving */
 
-/* How many of the cores from `first` on are held. */
-static uint32_t count_held(const struct node *node, const uint32_t *cores,
-                           uint32_t count)
+/* How many of the cores of the place are held. */
+static uint32_t count_held(const struct node *node, const struct place *place)
 {
     uint32_t held = 0;
-    for (uint32_t i = 0; i < count; i++)
-        held += !has_room(&node->cores[cores[i]]);
+    for (uint32_t i = place->first; i < place->end; i++)
+        held += !has_room(&node->cores[i]);
     return held;
 }
 
@@ -803,27 +895,45 @@ static uint32_t count_borders(const struct node *node, uint32_t first,
 }
 
 /* Neighbouring cores of the node, one of them a home, of which the fewest are
- * held, and then with the fewest borders: how many are held, or UINT32_MAX;
- * *ret_first is the first. */
-static uint32_t find_quiet_run(const struct node *node, uint32_t count,
-                               const bool *homes, uint32_t *ret_first)
+ * held, and then with the fewest borders. */
+static void look_for_quiet_run(struct search *search, size_t index)
 {
-    uint32_t best = UINT32_MAX, best_borders = 0;
+    const struct node *node = search->pool->nodes[index];
+    uint32_t count = search->need->cores;
+    uint32_t best_borders = 0;
+    struct place best = {.node = index, .cost = UINT64_MAX};
+    if (!could_node(node, search->need))
+        return;
+    mark_homes(search, node);
     for (uint32_t at = 0; at + count <= node->equipment.core_count; at++) {
-        uint32_t held = 0, homes_in = 0;
-        for (uint32_t i = at; i < at + count; i++) {
-            held += !has_room(&node->cores[i]);
-            homes_in += homes[i];
-        }
+        struct place run = {.node = index, .first = at, .end = at + count};
+        uint32_t homes_in = 0;
+        for (uint32_t i = at; i < run.end; i++)
+            homes_in += search->homes[i];
         uint32_t borders = count_borders(node, at, count);
-        if (homes_in == 0 || held > best ||
-            (held == best && borders >= best_borders))
+        run.cost = count_held(node, &run);
+        if (homes_in == 0 || run.cost > best.cost ||
+            (run.cost == best.cost && borders >= best_borders))
             continue;
-        best = held;
+        best = run;
         best_borders = borders;
-        *ret_first = at;
     }
-    return best;
+    if (best.cost != UINT64_MAX)
+        keep_best(search, &best);
+}
+
+/* Marks what is reserved, or no longer is. */
+static void set_aside(struct js_pool *pool, bool is_set_aside)
+{
+    const struct reservation *reservation = &pool->reservation;
+    uint32_t count = js_need_nodes(&reservation->need);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct place *place = &reservation->places[i];
+        struct node *node = pool->nodes[place->node];
+        node->is_set_aside = is_set_aside;
+        for (uint32_t k = place->first; k < place->end; k++)
+            node->cores[k].is_set_aside = is_set_aside;
+    }
 }
 
 bool js_pool_reserve(struct js_pool *pool, const struct js_need *need,
@@ -833,49 +943,30 @@ bool js_pool_reserve(struct js_pool *pool, const struct js_need *need,
                             .need = need,
                             .avoid = whom_to_avoid(pool, need, avoid),
                             .is_for_all = true};
-    struct reservation made = {.need = *need, .avoid = search.avoid};
-    uint32_t best = UINT32_MAX, first = 0;
-    bool *homes;
-    if (!js_pool_could(pool, need, 0) ||
-        begin_search(&search, &homes, &made.cores) < 0)
+    if (!js_pool_could(pool, need, 0) || begin_search(&search) < 0)
         return false;
-    for (size_t i = 0; i < pool->node_count; i++) {
-        const struct node *node = pool->nodes[i];
-        uint32_t at = 0;
-        if (!could_node(node, need))
-            continue;
-        mark_homes(&search, node, homes);
-        uint32_t held = find_quiet_run(node, need->cores, homes, &at);
-        if (held >= best)
-            continue;
-        best = held;
-        made.node = i;
-        first = at;
+    for (size_t i = 0; i < pool->node_count; i++)
+        look_for_quiet_run(&search, i);
+    bool is_made = search.count == js_need_nodes(need);
+    if (is_made) {
+        pool->reservation = (struct reservation){.is_made = true,
+                                                 .need = *need,
+                                                 .avoid = search.avoid,
+                                                 .places = search.places};
+        search.places = NULL;
+        set_aside(pool, true);
     }
-    free(homes);
-    made.is_made = best != UINT32_MAX;
-    if (!made.is_made) {
-        free(made.cores);
-        return false;
-    }
-    for (uint32_t i = 0; i < need->cores; i++) {
-        made.cores[i] = first + i;
-        pool->nodes[made.node]->cores[first + i].is_set_aside = true;
-    }
-    pool->reservation = made;
-    return true;
+    end_search(&search);
+    return is_made;
 }
 
 void js_pool_unreserve(struct js_pool *pool)
 {
-    struct reservation *reservation = &pool->reservation;
-    if (!reservation->is_made)
+    if (!pool->reservation.is_made)
         return;
-    struct node *node = pool->nodes[reservation->node];
-    for (uint32_t i = 0; i < reservation->need.cores; i++)
-        node->cores[reservation->cores[i]].is_set_aside = false;
-    free(reservation->cores);
-    memset(reservation, 0, sizeof(*reservation));
+    set_aside(pool, false);
+    free(pool->reservation.places);
+    memset(&pool->reservation, 0, sizeof(pool->reservation));
 }
 
 bool js_pool_has_reservation(const struct js_pool *pool)
@@ -886,8 +977,7 @@ bool js_pool_has_reservation(const struct js_pool *pool)
 bool js_pool_is_reserved(const struct js_pool *pool, unsigned rank)
 {
     const struct member *slave = find_slave(pool, rank);
-    if (!slave || !pool->reservation.is_made ||
-        pool->reservation.node != slave->node)
+    if (!slave || !pool->nodes[slave->node]->is_set_aside)
         return false;
     for (uint32_t i = 0; i < slave->slot_count; i++) {
         if (pool->nodes[slave->node]->cores[slave->slots[i].home].is_set_aside)
@@ -896,40 +986,56 @@ bool js_pool_is_reserved(const struct js_pool *pool, unsigned rank)
     return false;
 }
 
-/* True if a slot can be had for the cores that are set aside. */
-static bool can_begin(const struct search *search,
-                      const struct reservation *reservation)
+/* True if all of this place is free, and a slot can be had for it. */
+static bool can_begin_at(const struct search *search, const struct place *place)
 {
     struct js_grant unused;
-    const struct node *node = search->pool->nodes[reservation->node];
-    if (count_held(node, reservation->cores, reservation->need.cores) > 0 ||
-        !has_rest(search->pool, reservation->node, &reservation->need, true))
+    const struct node *node = search->pool->nodes[place->node];
+    if (count_held(node, place) > 0 ||
+        !has_rest(search->pool, node, search->need, true))
         return false;
-    for (uint32_t i = 0; i < reservation->need.cores; i++) {
-        if (find_slot(search, node, reservation->cores[i], &unused))
+    for (uint32_t i = place->first; i < place->end; i++) {
+        if (find_slot(search, node, i, &unused))
             return true;
     }
     return false;
 }
 
+static bool can_begin(const struct search *search)
+{
+    for (uint32_t i = 0; i < search->count; i++) {
+        if (!can_begin_at(search, &search->places[i]))
+            return false;
+    }
+    return search->count > 0;
+}
+
 int js_pool_take_reserved(struct js_pool *pool, js_pool_usable_fn usable,
                           void *arg, struct js_grant *ret)
 {
-    const struct js_need need = pool->reservation.need;
+    const struct reservation made = pool->reservation;
     struct search search = {.pool = pool,
-                            .need = &need,
-                            .avoid = pool->reservation.avoid,
+                            .need = &made.need,
+                            .avoid = made.avoid,
                             .usable = usable,
-                            .arg = arg};
+                            .arg = arg,
+                            .places = made.places,
+                            .count =
+                                made.is_made ? js_need_nodes(&made.need) : 0};
     memset(ret, 0, sizeof(*ret));
-    if (!pool->reservation.is_made || !can_begin(&search, &pool->reservation))
+    if (!can_begin(&search))
         return 0;
-    size_t node = pool->reservation.node;
-    uint32_t *cores = calloc((size_t)need.cores + need.gpus, sizeof(uint32_t));
-    if (!cores)
+    if (make_grant(ret, &made.need) < 0)
         return -1;
-    memcpy(cores, pool->reservation.cores, need.cores * sizeof(*cores));
-    js_pool_unreserve(pool);
-    grant_cores(pool, &search, node, cores, ret);
+    set_aside(pool, false);
+    memset(&pool->reservation, 0, sizeof(pool->reservation));
+    for (uint32_t i = 0; i < search.count; i++) {
+        const struct place *place = &made.places[i];
+        struct js_grant *part = part_of(ret, i);
+        for (uint32_t k = place->first; k < place->end; k++)
+            part->cores[k - place->first] = k;
+        grant_cores(pool, &search, place->node, part);
+    }
+    free(made.places);
     return 1;
 }

@@ -13,9 +13,12 @@
  * no grant has it and its home core has room; so a job of four cores leaves the
  * slots at home on its other three cores with nothing to run.
  *
+ * A job of several nodes is granted as much of each of them, all at once or
+ * nothing: no job holds one node while it waits for another.
+ *
  * One reservation at a time keeps big jobs from being starved by small ones:
- * a node is chosen on which the big job could run, and cores of it. Nobody
- * else is granted these cores from then on, nor so much of the node's memory
+ * nodes are chosen on which the big job could run, and cores of them. Nobody
+ * else is granted these cores from then on, nor so much of a node's memory
  * and GPUs that less than it needs would be left of what is free. As what runs
  * there ends, the reservation can be taken.
  */
@@ -74,10 +77,12 @@ int js_pool_equip(struct js_pool *pool, unsigned rank,
                   const struct js_equipment *equipment, const uint32_t *homes,
                   uint32_t slots);
 
-/* The slave is lost; its grants must have been released. Its slots are gone;
- * a node without slaves can run nothing. Unknown ones are ignored. */
+/* The slave is lost. Its slots are gone; a node without slaves can run nothing.
+ * What grants hold of it they hold until they are released. Unknown ones are
+ * ignored. */
 void js_pool_drop(struct js_pool *pool, unsigned rank);
 
+/* What a job holds: of one node, and as much of each of the others. */
 struct js_grant {
     unsigned rank; /* 0: none */
     uint32_t slot;
@@ -87,19 +92,34 @@ struct js_grant {
     uint32_t *cores; /* owned: of more, in ascending order, then the GPUs; NULL
                         for one core without GPUs */
     uint64_t mem_bytes;
+    uint32_t other_count;
+    struct js_grant *others; /* owned; they have no others themselves */
 };
 
-/* The CPUs and the GPUs ("0,1", "" for none) of a grant. The list is appended;
- * 0, or -1 with errno ENOMEM. */
+/* Frees what it owns and gives nothing back; it is all zero then. */
+void js_grant_free(struct js_grant *grant);
+
+/* True if it holds a slot of this slave. */
+bool js_grant_is_on(const struct js_grant *grant, unsigned rank);
+
+/* The CPUs and the GPUs ("0,1", "" for none) that a grant holds of its first
+ * node; and the names of all its hosts ("n1,n2"), the first node's first. The
+ * lists are appended; 0, or -1 with errno ENOMEM. */
 void js_grant_cpus(const struct js_pool *pool, const struct js_grant *grant,
                    struct js_cpuset *ret);
 int js_grant_gpus(const struct js_pool *pool, const struct js_grant *grant,
                   struct js_buf *buf);
+int js_grant_hosts(const struct js_pool *pool, const struct js_grant *grant,
+                   struct js_buf *buf);
 
 /* A free slot of this slave, for a job that needs one core and nothing else:
  * true and the grant, or false. The lowest one. Cannot fail otherwise. */
 bool js_pool_take_slot(struct js_pool *pool, unsigned rank,
                        struct js_grant *ret);
+
+/* True if slots of its node share a core: then whether one is free depends on
+ * what other slaves there are given, be it a plain job. */
+bool js_pool_is_shared(const struct js_pool *pool, unsigned rank);
 
 /* How many of its slots are free. */
 uint32_t js_pool_free_slots(const struct js_pool *pool, unsigned rank);
@@ -110,8 +130,8 @@ uint32_t js_pool_free_slots(const struct js_pool *pool, unsigned rank);
  * says no for a slave (NULL: all are). Of the places that fit, one within a
  * cache, else within a NUMA node; of these the one that leaves the fewest cores
  * free there; cores are neighbours where that is possible; GPUs near the cores
- * are preferred. Returns 1 and the grant, 0 if there is none now, -1 with
- * errno ENOMEM.
+ * are preferred. Of several nodes the ones with the best places. Returns 1 and
+ * the grant, 0 if there is none now, -1 with errno ENOMEM.
  */
 typedef bool (*js_pool_usable_fn)(void *arg, unsigned rank);
 int js_pool_take(struct js_pool *pool, const struct js_need *need,
@@ -121,13 +141,16 @@ int js_pool_take(struct js_pool *pool, const struct js_need *need,
 /* Gives back what the grant holds, and frees it: it is all zero then. */
 void js_pool_release(struct js_pool *pool, struct js_grant *grant);
 
-/* True if some node, with nothing else on it, could run it. */
+/* True if as many nodes as it needs, with nothing else on them, could run it;
+ * and how many could, beside slave `avoid`. */
 bool js_pool_could(const struct js_pool *pool, const struct js_need *need,
                    unsigned avoid);
+uint32_t js_pool_count_nodes(const struct js_pool *pool,
+                             const struct js_need *need, unsigned avoid);
 
 /*
- * Sets cores aside for a job that does not fit now; false, and nothing, if no
- * node could ever run it. Where the least has to end for it: the node with the
+ * Sets cores aside for a job that does not fit now; false, and nothing, if it
+ * could never run. Where the least has to end for it: on the nodes with the
  * fewest busy ones among the cores to be had. There must be no reservation.
  */
 bool js_pool_reserve(struct js_pool *pool, const struct js_need *need,

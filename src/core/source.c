@@ -312,8 +312,8 @@ static int rewind_text(struct js_source *source)
 
 static bool is_same_need(const struct js_need *a, const struct js_need *b)
 {
-    return a->cores == b->cores && a->gpus == b->gpus &&
-           a->mem_bytes == b->mem_bytes;
+    return js_need_nodes(a) == js_need_nodes(b) && a->cores == b->cores &&
+           a->gpus == b->gpus && a->mem_bytes == b->mem_bytes;
 }
 
 static int keep_need(struct js_source *source, const struct js_job *job)

@@ -251,6 +251,17 @@ static void show_slave(const struct js_master *master, int slave)
     js_buf_release(&cpus);
 }
 
+static void show_nodes(const struct js_master *master)
+{
+    const struct js_need nothing = {.nodes = 1};
+    uint32_t count = js_pool_count_nodes(master->pool, &nothing, 0);
+    if (count > 1)
+        js_log(&master->config.log,
+               "%" PRIu32 " nodes: nodes=%" PRIu32
+               " is the most that a job can ask for",
+               count, count);
+}
+
 static void end_setup(struct js_master *master)
 {
     leave_out_before(master, JS_PEER_WORKING);
@@ -258,6 +269,8 @@ static void end_setup(struct js_master *master)
         if (master->peers[i].state == JS_PEER_WORKING)
             show_slave(master, i);
     }
+    if (master->config.show_map)
+        show_nodes(master);
     master->phase = PHASE_QUIET;
     master->phase_end_ns = master->quiet_end_ns;
     int64_t left_ns = master->quiet_end_ns - master->now_ns;
@@ -276,7 +289,7 @@ static void check_needs(struct js_master *master)
                      &master->config.log) == 0)
         return;
     js_err_set(&master->input_error,
-               "jobs are larger than any node: nothing has run");
+               "jobs need more than there is: nothing has run");
     master->is_input_bad = true;
     master->has_input = false;
 }
@@ -389,13 +402,13 @@ static int take_end(struct js_master *master, unsigned slave,
     /* One that was stopped is left, as it was before. */
     bool is_over = !is_retried && done->outcome.cause != JS_CAUSE_STOPPED;
     master->ended += is_over;
-    struct js_finish finish = {.job = job,
-                               .outcome = done->outcome,
-                               .fate =
-                                   is_retried ? JS_FATE_RETRIED : JS_FATE_ENDED,
-                               .slave = slave,
-                               .cores = job->need.cores,
-                               .host = js_master_host(master, slave)};
+    struct js_finish finish = {
+        .job = job,
+        .outcome = done->outcome,
+        .fate = is_retried ? JS_FATE_RETRIED : JS_FATE_ENDED,
+        .slave = slave,
+        .cores = job->need.cores * js_need_nodes(&job->need),
+        .host = js_master_host(master, slave)};
     if (js_delivery_add(master->config.delivery, &finish, done->ticket,
                         done->captured, done->inlined) < 0)
         return no_memory(err);
@@ -649,6 +662,9 @@ static int pack_grant(const struct js_master *master,
     js_grant_cpus(master->pool, grant, &cpus);
     if (js_cpuset_format(&cpus, buf) < 0 || js_buf_append(buf, "", 1) < 0 ||
         js_grant_gpus(master->pool, grant, buf) < 0 ||
+        js_buf_append(buf, "", 1) < 0 ||
+        (grant->other_count > 0 &&
+         js_grant_hosts(master->pool, grant, buf) < 0) ||
         js_buf_append(buf, "", 1) < 0)
         return -1;
     return 0;
@@ -697,6 +713,8 @@ static int follow(struct js_master *master, const struct js_plan_decision *next,
         return 0;
     case JS_PLAN_ASSIGN:
         return assign_job(master, next, err);
+    case JS_PLAN_END:
+        return js_peer_end_job(&master->peers[next->slave], next->ticket, err);
     case JS_PLAN_SKIP:
         return skip_job(master, next, err);
     case JS_PLAN_RECALL:

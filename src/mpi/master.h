@@ -63,7 +63,7 @@ struct js_master_config {
 enum js_master_end {
     JS_MASTER_DONE,        /* every job has ended */
     JS_MASTER_BAD_INPUT,   /* the source had an error; all jobs before it ended;
-                              or a job is larger than any node: none ran */
+                              or a job needs more than there is: none ran */
     JS_MASTER_STOPPED,     /* too many jobs failed: not all were run */
     JS_MASTER_INTERRUPTED, /* a request, or no time left: not all were run */
     JS_MASTER_REHEARSED,   /* the plan and the pool are those of a real run */

@@ -15,6 +15,7 @@ void js_peer_release(struct js_peer *peer)
     js_buf_release(&peer->out);
     js_buf_release(&peer->setup);
     js_buf_release(&peer->releases);
+    js_buf_release(&peer->ends);
 }
 
 static int no_memory(struct js_err *err)
@@ -143,6 +144,7 @@ void js_peer_take_away(struct js_peer *peer)
     for (unsigned i = 0; i < peer->parcel_count; i++)
         js_buf_release(&peer->parcels[i].grant);
     peer->parcel_count = 0;
+    peer->ends.len = 0;
     peer->text = NULL;
 }
 
@@ -217,6 +219,42 @@ static int send_batch(struct js_peer *peer, uint32_t inline_max,
     return send_packed(peer, JS_TAG_JOBS, rc, err);
 }
 
+/* ---------------------------------------------------------------- ends */
+
+int js_peer_end_job(struct js_peer *peer, uint64_t ticket, struct js_err *err)
+{
+    if (js_buf_append(&peer->ends, &ticket, sizeof(ticket)) < 0)
+        return no_memory(err);
+    return 0;
+}
+
+static bool has_parcel(const struct js_peer *peer, uint64_t ticket)
+{
+    for (unsigned i = 0; i < peer->parcel_count; i++) {
+        if (peer->parcels[i].ticket == ticket)
+            return true;
+    }
+    return false;
+}
+
+/* Those of jobs that it has been sent. */
+static int send_ends(struct js_peer *peer, struct js_err *err)
+{
+    size_t kept = 0;
+    uint64_t ticket;
+    for (size_t at = 0; at < peer->ends.len; at += sizeof(ticket)) {
+        memcpy(&ticket, peer->ends.data + at, sizeof(ticket));
+        if (has_parcel(peer, ticket)) {
+            memcpy(peer->ends.data + kept, &ticket, sizeof(ticket));
+            kept += sizeof(ticket);
+        } else if (send_number(peer, JS_TAG_END_JOB, ticket, err) < 0) {
+            return -1;
+        }
+    }
+    peer->ends.len = kept;
+    return 0;
+}
+
 /* ---------------------------------------------------------------- releases */
 
 int js_peer_release_output(struct js_peer *peer, uint64_t ticket,
@@ -243,7 +281,8 @@ static int send_release(struct js_peer *peer, struct js_err *err)
 
 bool js_peer_has_waiting(const struct js_peer *peer)
 {
-    return peer->text || peer->parcel_count > 0 || peer->releases.len > 0;
+    return peer->text || peer->parcel_count > 0 || peer->releases.len > 0 ||
+           peer->ends.len > 0;
 }
 
 /* The text of the next parcel, if it is too long for its struct. */
@@ -290,6 +329,8 @@ static int send_jobs(struct js_peer *peer, uint32_t inline_max,
 int js_peer_pump(struct js_peer *peer, uint32_t inline_max, struct js_err *err)
 {
     int rc = send_release(peer, err);
+    if (rc == 0)
+        rc = send_ends(peer, err);
     while (rc == 0) {
         begin_next_text(peer);
         int sent = peer->text ? send_text(peer, err)

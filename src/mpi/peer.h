@@ -63,6 +63,7 @@ struct js_peer {
     size_t text_len, text_sent;
     struct js_buf setup;                 /* packed; until it is sent */
     struct js_buf releases;              /* tickets, as uint64_t */
+    struct js_buf ends;                  /* the same, of jobs to be ended */
     uint64_t text_total, releases_total; /* sent since the start */
     struct js_wire_ack acknowledged;     /* by it, since the start */
 };
@@ -81,6 +82,10 @@ int js_peer_set_up(struct js_peer *peer, const struct js_wire_setup *setup,
  * (in a struct js_wire_job's form); also on failure: 0, or -1 and errno ENOMEM.
  */
 int js_peer_give(struct js_peer *peer, const struct js_parcel *parcel);
+
+/* The job under this ticket is to end, with the grace of the run; sent by
+ * js_peer_pump() behind the job itself. */
+int js_peer_end_job(struct js_peer *peer, uint64_t ticket, struct js_err *err);
 
 /* Its jobs are no longer its own: what was not sent is forgotten. */
 void js_peer_take_away(struct js_peer *peer);

@@ -48,6 +48,7 @@ enum {
 /* A job that waits to be started. */
 struct order {
     bool is_handed; /* the runner has it, and starts it when a slot is free */
+    bool is_ended;  /* the master wants it to end: it is not started */
     struct js_wire_job wire; /* slot: JS_PLAN_SLOT_NEXT until one is free */
     char *text; /* owned; its text, with a NUL, if wire.text has no room */
 };
@@ -444,7 +445,7 @@ static struct order *next_order(struct js_slave *slave, struct js_err *err)
         return NULL;
     }
     struct order *order = queue_at(slave, slave->queue_count);
-    order->is_handed = false;
+    order->is_handed = order->is_ended = false;
     order->text = NULL;
     return order;
 }
@@ -661,6 +662,7 @@ static void bind_to_grant(const struct js_slave *slave,
     if (!text->has_grant)
         return;
     job->gpus = text->gpus[0] ? text->gpus : NULL;
+    job->hosts = text->hosts[0] ? text->hosts : NULL;
     if (!slave->is_bound)
         return;
     binding->cpus = text->cpus;
@@ -710,6 +712,13 @@ static void begin_simulated(struct js_slave *slave, struct slot *slot,
     slave->simulated_count++;
 }
 
+/* It takes no time, and has been stopped. */
+static void skip_order(struct js_slave *slave, struct slot *slot)
+{
+    begin_simulated(slave, slot, 0);
+    slot->outcome.cause = JS_CAUSE_STOPPED;
+}
+
 static int start_first_order(struct js_slave *slave, struct js_err *err)
 {
     const struct order *order = queue_at(slave, 0);
@@ -721,8 +730,11 @@ static int start_first_order(struct js_slave *slave, struct js_err *err)
                           .ticket = order->wire.ticket,
                           .inline_max = order->wire.inline_max};
     slave->busy_count++;
-    print_trace(slave, order->wire.id);
-    if (order->wire.kind == JS_JOB_SIMULATED)
+    if (!order->is_ended)
+        print_trace(slave, order->wire.id);
+    if (order->is_ended)
+        skip_order(slave, slot);
+    else if (order->wire.kind == JS_JOB_SIMULATED)
         begin_simulated(slave, slot, order->wire.duration_ns);
     else if (!order->is_handed)
         rc = run_command(slave, index, order, err);
@@ -1041,6 +1053,24 @@ static int end_job(struct js_slave *slave, uint32_t index, int64_t grace_ns,
     return no_memory(err);
 }
 
+/* One that has ended by now is none of ours. */
+static int take_end_job(struct js_slave *slave,
+                        const struct js_message *message, struct js_err *err)
+{
+    uint64_t ticket;
+    if (js_wire_unpack_number(message->bytes, message->len, &ticket) < 0)
+        return js_err_set(err, "the master sent a bad END_JOB");
+    for (unsigned i = 0; i < slave->queue_count; i++) {
+        struct order *order = queue_at(slave, i);
+        order->is_ended |= order->wire.ticket == ticket;
+    }
+    for (uint32_t i = 0; i < slave->slot_count; i++) {
+        if (slave->slots[i].is_busy && slave->slots[i].ticket == ticket)
+            return end_job(slave, i, slave->grace_ns, err);
+    }
+    return 0;
+}
+
 static int end_jobs(struct js_slave *slave, int64_t grace_ns,
                     struct js_err *err)
 {
@@ -1122,6 +1152,8 @@ static int take_message(struct js_slave *slave,
         return take_fetch(slave, message, err);
     case JS_TAG_LIMIT:
         return take_limit(slave, message, err);
+    case JS_TAG_END_JOB:
+        return take_end_job(slave, message, err);
     case JS_TAG_END:
         return take_end(slave, message, err);
     case JS_TAG_BEAT:

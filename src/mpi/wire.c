@@ -8,15 +8,16 @@
 #include <string.h>
 
 static const char *const tag_names[] = {
-    [JS_TAG_HELLO] = "HELLO", [JS_TAG_SETUP] = "SETUP",
-    [JS_TAG_READY] = "READY", [JS_TAG_TEXT] = "TEXT",
-    [JS_TAG_ACK] = "ACK",     [JS_TAG_JOB] = "JOB",
-    [JS_TAG_JOBS] = "JOBS",   [JS_TAG_DONE] = "DONE",
-    [JS_TAG_BACK] = "BACK",   [JS_TAG_RECALL] = "RECALL",
-    [JS_TAG_FETCH] = "FETCH", [JS_TAG_OUTPUT] = "OUTPUT",
-    [JS_TAG_NOTE] = "NOTE",   [JS_TAG_LIMIT] = "LIMIT",
-    [JS_TAG_END] = "END",     [JS_TAG_BEAT] = "BEAT",
-    [JS_TAG_STOP] = "STOP",   [JS_TAG_BYE] = "BYE",
+    [JS_TAG_HELLO] = "HELLO",     [JS_TAG_SETUP] = "SETUP",
+    [JS_TAG_READY] = "READY",     [JS_TAG_TEXT] = "TEXT",
+    [JS_TAG_ACK] = "ACK",         [JS_TAG_JOB] = "JOB",
+    [JS_TAG_JOBS] = "JOBS",       [JS_TAG_DONE] = "DONE",
+    [JS_TAG_BACK] = "BACK",       [JS_TAG_RECALL] = "RECALL",
+    [JS_TAG_FETCH] = "FETCH",     [JS_TAG_OUTPUT] = "OUTPUT",
+    [JS_TAG_NOTE] = "NOTE",       [JS_TAG_LIMIT] = "LIMIT",
+    [JS_TAG_END] = "END",         [JS_TAG_BEAT] = "BEAT",
+    [JS_TAG_STOP] = "STOP",       [JS_TAG_BYE] = "BYE",
+    [JS_TAG_END_JOB] = "END_JOB",
 };
 _Static_assert(sizeof(tag_names) / sizeof(tag_names[0]) == JS_TAG_COUNT,
                "every tag has a name");
@@ -63,16 +64,25 @@ int js_wire_job_check(const struct js_wire_job *wire)
     return 0;
 }
 
-/* Two strings: a list of CPUs and one of GPUs. */
+/* The next of the strings, which must end before `end`; or NULL. */
+static const char *next_string(const char **at, const char *end)
+{
+    const char *text = *at;
+    const char *nul = memchr(text, '\0', (size_t)(end - text));
+    if (!nul)
+        return NULL;
+    *at = nul + 1;
+    return text;
+}
+
+/* Three strings: a list of CPUs, one of GPUs and one of hosts. */
 static int read_grant(const char *bytes, size_t len, struct js_wire_text *ret)
 {
-    const char *end = memchr(bytes, '\0', len);
-    if (!end || bytes[len - 1] != '\0')
-        return bad_message();
-    ret->gpus = end + 1;
-    size_t rest = len - (size_t)(ret->gpus - bytes);
-    if (rest == 0 || strlen(ret->gpus) + 1 != rest ||
-        js_cpuset_parse(bytes, &ret->cpus) < 0)
+    const char *end = bytes + len;
+    const char *cpus = next_string(&bytes, end);
+    ret->gpus = cpus ? next_string(&bytes, end) : NULL;
+    ret->hosts = ret->gpus ? next_string(&bytes, end) : NULL;
+    if (!ret->hosts || bytes != end || js_cpuset_parse(cpus, &ret->cpus) < 0)
         return bad_message();
     return 0;
 }
@@ -81,7 +91,7 @@ int js_wire_job_text(const struct js_wire_job *wire, const char *text,
                      struct js_wire_text *ret)
 {
     ret->has_grant = wire->grant_len > 0;
-    ret->gpus = "";
+    ret->gpus = ret->hosts = "";
     ret->details = text + wire->grant_len;
     ret->details_len = wire->details_len;
     ret->command = ret->details + wire->details_len;

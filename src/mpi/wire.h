@@ -19,6 +19,7 @@
  *                            <-- FETCH           output that did not fit
  *     OUTPUT                 -->
  *                            <-- LIMIT           how long jobs may run
+ *                            <-- END_JOB         end this one
  *                            <-- END             start no more; end what runs
  *     BEAT                   --> BEAT            the same number back
  *                            <-- STOP
@@ -48,7 +49,7 @@
 #include <stdint.h>
 
 /* Changed with any layout below; a slave of another version is refused. */
-enum { JS_WIRE_VERSION = 4 };
+enum { JS_WIRE_VERSION = 5 };
 
 enum js_tag {
     JS_TAG_HELLO = 1,
@@ -69,6 +70,7 @@ enum js_tag {
     JS_TAG_BYE,
     JS_TAG_JOBS,
     JS_TAG_RECALL,
+    JS_TAG_END_JOB,
     JS_TAG_COUNT
 };
 
@@ -98,9 +100,10 @@ enum {
  * One job, as MPI sends it (js_link builds its datatype from this layout: four
  * groups of fields). Largest fields first, no padding.
  *
- * The text is the grant (grant_len bytes: the list of CPUs, a NUL, the list of
- * GPUs, a NUL; nothing where the slot's own CPUs are meant and no GPU), the
- * details (core/details.h), and the command.
+ * The text is the grant (grant_len bytes: the list of CPUs, that of GPUs, and
+ * that of its hosts if they are several, with a NUL behind each; nothing where
+ * the slot's own CPUs are meant and no GPU), the details (core/details.h), and
+ * the command.
  */
 struct js_wire_job {
     uint64_t id;
@@ -134,7 +137,8 @@ int js_wire_job_check(const struct js_wire_job *wire);
 struct js_wire_text {
     bool has_grant;
     struct js_cpuset cpus;
-    const char *gpus; /* "": none */
+    const char *gpus;  /* "": none */
+    const char *hosts; /* "n1,n2"; "": this one alone */
     const char *details;
     size_t details_len;
     const char *command;
@@ -289,8 +293,8 @@ enum js_parting {
     JS_PARTING_COUNT
 };
 
-/* RECALL (jobs, at most), LIMIT, SETUP (the length of a text), BEAT, END (the
- * grace of what runs, ns), STOP, BYE: one number. */
+/* RECALL (jobs, at most), LIMIT, SETUP (the length of a text), BEAT, END_JOB (a
+ * ticket), END (the grace of what runs, ns), STOP, BYE: one number. */
 int js_wire_pack_number(struct js_buf *buf, uint64_t number);
 int js_wire_unpack_number(const void *bytes, size_t len, uint64_t *ret);
 

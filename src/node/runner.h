@@ -29,6 +29,9 @@
  *    created or emptied (the same path for both is opened once); env is set,
  *    the last of a name wins, over all else but the JOBSCHED_ variables. What
  *    of it cannot be had is the job's failure (JS_STEP_CHDIR, _STDIN, _OUTPUT);
+ *  - with several hosts, JOBSCHED_NODELIST is set, and JOBSCHED_HOSTFILE: a
+ *    file in tmpdir (node/runner_hostfile.h) with `cores` slots for each of
+ * them, which is there until the job has ended;
  *  - with GPUs, CUDA_VISIBLE_DEVICES and ROCR_VISIBLE_DEVICES are set, and
  *    CUDA_DEVICE_ORDER=PCI_BUS_ID unless the environment has it;
  *  - one that runs longer than it may gets SIGTERM (its whole group), grace_ns
@@ -91,7 +94,8 @@ struct js_runner_job {
     const struct js_cpuset *cpus; /* NULL: those of the slot */
     const struct js_cpuset *numa; /* NUMA nodes of its memory; NULL: any */
     const char *gpus;             /* "0,1"; NULL: it asked for none */
-    const char *details;          /* core/details.h, details_len bytes */
+    const char *hosts;   /* "n1,n2": of several nodes, this one's first; NULL */
+    const char *details; /* core/details.h, details_len bytes */
     size_t details_len;
     const char *command; /* len bytes and a NUL */
     size_t len;

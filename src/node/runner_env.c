@@ -5,7 +5,7 @@
 #include <string.h>
 
 /* Room for what is set here, in front of the rest. */
-enum { OWN_MAX = 16 };
+enum { OWN_MAX = 20 };
 
 static const char function_prefix[] = "BASH_FUNC_";
 
@@ -21,6 +21,8 @@ static void take(struct js_job_env *env, const char *variable, size_t *at)
         return;
     if (begins(variable, "OMP_NUM_THREADS="))
         env->sets_omp = false;
+    if (begins(variable, "SLURM_JOB_ID="))
+        env->is_in_slurm = true;
     if (begins(variable, "PATH=") && !env->path)
         env->path = variable + strlen("PATH=");
     if (begins(variable, function_prefix))
@@ -139,6 +141,32 @@ static int format_gpus(struct js_buf *to, const struct js_job_env *env,
                : js_buf_printf(to, "CUDA_DEVICE_ORDER=PCI_BUS_ID%c", 0);
 }
 
+static int format_hosts(struct js_buf *to, const struct js_runner_job *job,
+                        const char *hostfile)
+{
+    if (!job->hosts)
+        return 0;
+    return js_buf_printf(to, "JOBSCHED_NODELIST=%s%cJOBSCHED_HOSTFILE=%s%c",
+                         job->hosts, 0, hostfile, 0);
+}
+
+/*
+ * An mpirun that knows of Slurm takes the whole allocation, whatever the job
+ * has of it, and waits for ever for Slurm to start something where the run
+ * itself is (measured with Open MPI 4.1.4 and Slurm 22.05). For one host it
+ * needs no Slurm; for several it is told which by a hostfile, and Slurm must
+ * not mind the run.
+ */
+static int format_slurm(struct js_buf *to, const struct js_job_env *env,
+                        const struct js_runner_job *job,
+                        const struct js_details *details)
+{
+    const char *name = job->hosts ? "SLURM_OVERLAP" : "OMPI_MCA_ras";
+    if (!env->is_in_slurm || is_set(env, details, name))
+        return 0;
+    return js_buf_printf(to, "%s=%s%c", name, job->hosts ? "1" : "^slurm", 0);
+}
+
 static int format_pwd(struct js_buf *to, const struct js_runner_config *config,
                       const char *dir)
 {
@@ -153,7 +181,7 @@ static int format_pwd(struct js_buf *to, const struct js_runner_config *config,
 static int format_values(struct js_job_env *env,
                          const struct js_runner_config *config,
                          const struct js_runner_job *job,
-                         const struct js_details *details)
+                         const struct js_details *details, const char *hostfile)
 {
     struct js_buf *to = &env->values;
     to->len = 0;
@@ -170,6 +198,8 @@ static int format_values(struct js_job_env *env,
                       job->slot, 0, config->host, 0, job->cores, 0) < 0 ||
         format_cpu_list(to, env, job) < 0 ||
         format_gpus(to, env, job, details) < 0 ||
+        format_hosts(to, job, hostfile) < 0 ||
+        format_slurm(to, env, job, details) < 0 ||
         format_pwd(to, config, details->dir) < 0)
         return -1;
     if (env->sets_omp && !own_value(details, "OMP_NUM_THREADS"))
@@ -238,11 +268,12 @@ static const char **merge(struct js_job_env *env, const char *const *first,
 const char *const *js_job_env_of(struct js_job_env *env,
                                  const struct js_runner_config *config,
                                  const struct js_runner_job *job,
-                                 const struct js_details *details)
+                                 const struct js_details *details,
+                                 const char *hostfile)
 {
     size_t count = 0;
     const char *entries[OWN_MAX];
-    if (format_values(env, config, job, details) < 0)
+    if (format_values(env, config, job, details, hostfile) < 0)
         return NULL;
     const char *end = env->values.data + env->values.len;
     for (const char *at = env->values.data; at < end; at += strlen(at) + 1)

@@ -17,6 +17,7 @@
 struct js_job_env {
     const char **list;      /* room for what is set here, then the rest */
     bool sets_omp;          /* OMP_NUM_THREADS is set here */
+    bool is_in_slurm;       /* ... as part of an allocation */
     struct js_buf values;   /* their text */
     char *pwd;              /* "PWD=..." */
     char **cpus;            /* of each slot, as a list */
@@ -33,11 +34,13 @@ int js_job_env_init(struct js_job_env *env,
 void js_job_env_release(struct js_job_env *env); /* all zero is allowed */
 
 /* The job's environment, NULL-terminated, valid until the next call; or NULL
- * with errno ENOMEM. The details' strings are borrowed. */
+ * with errno ENOMEM. The details' strings are borrowed; the hostfile's path is
+ * that of a job of several hosts. */
 const char *const *js_job_env_of(struct js_job_env *env,
                                  const struct js_runner_config *config,
                                  const struct js_runner_job *job,
-                                 const struct js_details *details);
+                                 const struct js_details *details,
+                                 const char *hostfile);
 
 /* The value of PATH that the job has, or NULL. */
 const char *js_job_env_path(const struct js_job_env *env,

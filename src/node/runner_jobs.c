@@ -5,6 +5,7 @@
 #include "node/memory.h"
 #include "node/runner_env.h"
 #include "node/runner_files.h"
+#include "node/runner_hostfile.h"
 #include "node/runner_output.h"
 #include "node/runner_sweep.h"
 #include "node/runner_wire.h"
@@ -34,14 +35,15 @@ enum { RUN_TIME_WEIGHT = 8 }; /* the average follows the last eight or so */
 struct slot {
     enum slot_state state;
     uint64_t freed; /* FREE: how many slots had been freed before it */
-    struct js_runner_job job; /* its strings and sets are in the next four */
+    struct js_runner_job job; /* its strings and sets are in the next five */
     struct js_buf text;
     struct js_buf details_bytes;
-    struct js_buf gpus;
+    struct js_buf gpus, hosts;
     struct js_cpuset cpus, numa;
     struct js_details details;
     struct js_command command;
     struct js_output output;
+    char *hostfile; /* its path; NULL: none */
     struct js_outcome outcome;
     pid_t pid; /* its process, and its group */
     int64_t started_ns;
@@ -81,10 +83,12 @@ static void init_slot(struct slot *slot)
 static void release_slot(struct slot *slot)
 {
     js_output_release(&slot->output);
+    js_job_hostfile_remove(&slot->hostfile);
     js_command_release(&slot->command);
     js_buf_release(&slot->text);
     js_buf_release(&slot->details_bytes);
     js_buf_release(&slot->gpus);
+    js_buf_release(&slot->hosts);
     js_buf_release(&slot->found.list);
 }
 
@@ -196,6 +200,7 @@ static int report(struct js_jobs *jobs, struct slot *slot, bool reuse)
     js_output_finish(&slot->output, jobs->means.config, reuse, bytes, fds);
     slot->outcome.out_bytes = bytes[JS_STREAM_OUT];
     slot->outcome.err_bytes = bytes[JS_STREAM_ERR];
+    js_job_hostfile_remove(&slot->hostfile);
     free_slot(slot);
     slot->freed = jobs->freed++;
     jobs->scratch.len = 0;
@@ -315,6 +320,15 @@ static int spawn(struct js_jobs *jobs, struct slot *slot,
     return js_spawn(&spec, &slot->pid, failure);
 }
 
+/* A job that is tried again may have it from the time before. */
+static int write_hostfile(const struct js_jobs *jobs, struct slot *slot)
+{
+    if (slot->job.hosts && !slot->hostfile)
+        slot->hostfile = js_job_hostfile_write(
+            jobs->means.config->tmpdir, slot->job.hosts, slot->job.cores);
+    return slot->job.hosts && !slot->hostfile ? -1 : 0;
+}
+
 /* Opens, prepares and spawns. Returns 0, or -1 with *failure. */
 static int launch(struct js_jobs *jobs, struct slot *slot,
                   struct js_spawn_failure *failure)
@@ -325,9 +339,12 @@ static int launch(struct js_jobs *jobs, struct slot *slot,
     *failure = (struct js_spawn_failure){JS_STEP_OUTPUT, 0};
     if (js_output_open(&slot->output, config, slot->job.id) < 0)
         goto fail;
+    failure->step = JS_STEP_HOSTFILE;
+    if (write_hostfile(jobs, slot) < 0)
+        goto fail;
     failure->step = JS_STEP_FORK;
-    const char *const *envp =
-        js_job_env_of(&jobs->env, config, &slot->job, &slot->details);
+    const char *const *envp = js_job_env_of(&jobs->env, config, &slot->job,
+                                            &slot->details, slot->hostfile);
     if (!envp ||
         js_command_prepare(&slot->command, slot->job.command,
                            js_job_env_path(&jobs->env, &slot->details)) < 0)
@@ -373,21 +390,28 @@ static const struct js_cpuset *copy_set(struct js_cpuset *to,
     return from ? to : NULL;
 }
 
+/* NULL for NULL, and when there is no memory. */
+static const char *copy_string(struct js_buf *to, const char *from)
+{
+    to->len = 0;
+    return from && js_buf_puts(to, from) == 0 ? js_buf_string(to) : NULL;
+}
+
 /* Keeps its own copy of the strings and sets. */
 static int copy_job(struct slot *slot, const struct js_runner_job *job)
 {
-    slot->text.len = slot->details_bytes.len = slot->gpus.len = 0;
+    slot->text.len = slot->details_bytes.len = 0;
     if (js_buf_append(&slot->text, job->command, job->len) < 0 ||
-        js_buf_append(&slot->details_bytes, job->details, job->details_len) <
-            0 ||
-        (job->gpus && js_buf_puts(&slot->gpus, job->gpus) < 0))
+        js_buf_append(&slot->details_bytes, job->details, job->details_len) < 0)
         return -1;
     slot->job = *job;
     slot->job.command = js_buf_string(&slot->text);
-    slot->job.gpus = job->gpus ? js_buf_string(&slot->gpus) : NULL;
+    slot->job.gpus = copy_string(&slot->gpus, job->gpus);
+    slot->job.hosts = copy_string(&slot->hosts, job->hosts);
     slot->job.cpus = copy_set(&slot->cpus, job->cpus);
     slot->job.numa = copy_set(&slot->numa, job->numa);
-    if (!slot->job.command || (job->gpus && !slot->job.gpus))
+    if (!slot->job.command || (job->gpus && !slot->job.gpus) ||
+        (job->hosts && !slot->job.hosts))
         return -1;
     return js_details_unpack(slot->details_bytes.data, job->details_len,
                              &slot->details);

@@ -22,6 +22,13 @@ static const char *get_string(struct js_cursor *cursor)
     return "";
 }
 
+/* "" is what put_string() makes of NULL. */
+static const char *get_string_or_null(struct js_cursor *cursor)
+{
+    const char *text = get_string(cursor);
+    return text[0] ? text : NULL;
+}
+
 static char *copy_string(struct js_cursor *cursor)
 {
     return strdup(get_string(cursor));
@@ -188,7 +195,7 @@ int js_runner_put_job(struct js_buf *buf, const struct js_runner_job *job)
         js_pack_i64(buf, job->timeout_ns) < 0 ||
         js_pack_u64(buf, job->data_limit_bytes) < 0 ||
         put_set(buf, job->cpus) < 0 || put_set(buf, job->numa) < 0 ||
-        put_string(buf, job->gpus) < 0 ||
+        put_string(buf, job->gpus) < 0 || put_string(buf, job->hosts) < 0 ||
         js_pack_bytes(buf, job->details, job->details_len) < 0 ||
         js_pack_bytes(buf, job->command, job->len + 1) < 0)
         return -1;
@@ -207,9 +214,8 @@ int js_runner_get_job(const void *body, size_t len, struct js_runner_sets *sets,
     ret->data_limit_bytes = js_unpack_u64(&cursor);
     ret->cpus = get_set(&cursor, &sets->cpus);
     ret->numa = get_set(&cursor, &sets->numa);
-    ret->gpus = get_string(&cursor);
-    if (!ret->gpus[0])
-        ret->gpus = NULL;
+    ret->gpus = get_string_or_null(&cursor);
+    ret->hosts = get_string_or_null(&cursor);
     ret->details = js_unpack_bytes(&cursor, &ret->details_len);
     ret->command = get_string(&cursor);
     ret->len = strlen(ret->command);

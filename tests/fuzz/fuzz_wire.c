@@ -48,6 +48,7 @@ static void look_at_text(const struct js_wire_job *job, const char *bytes)
     memcpy(copy, bytes, job->text_len);
     if (js_wire_job_text(job, copy, &text) == 0) {
         look(text.gpus, strlen(text.gpus));
+        look(text.hosts, strlen(text.hosts));
         look(text.details, text.details_len);
         look(text.command, text.command_len);
     }

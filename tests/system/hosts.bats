@@ -79,6 +79,99 @@ expect_done_elsewhere() { # HOST OF THE LOST SLAVE, JOBS
     nothing_left
 }
 
+# In the folders for temporary files of all hosts.
+no_hostfile_left() {
+    claim test -z "$(find "$HOSTS_DIR" -name 'jobsched-hosts-*')"
+}
+
+@test "hosts: jobs of several hosts, an mpirun in them, and others between" {
+    hosts_up 3
+    {
+        # shellcheck disable=SC2016 # for the job's shell
+        sed -n 's/^    \(\[nodes=.*\)/\1/p' "$ROOT/README.md"
+        echo '[nodes=3] echo "$JOBSCHED_NODELIST"; cat "$JOBSCHED_HOSTFILE"'
+        echo '[nodes=1] echo "none:$JOBSCHED_NODELIST$JOBSCHED_HOSTFILE"'
+        local i
+        for i in {1..30}; do
+            echo "[nodes=$((1 + i % 3))] echo job"
+            echo 'echo job'
+        done
+    } >jobs.txt
+    cp "$JS_HELPERS/mpi_hosts" mpi_program
+    hosts_command 1 jobs.txt --joblog log --output DIR
+    farm_run
+    status_is 0
+    contains err '63 jobs: 63 done, 0 failed'
+    equal "$(cat DIR/*.out | grep -c '^job$')" 60
+    # As many ranks on each of the two as it has cores there; the first is on
+    # the host where mpirun is.
+    equal "$(cut -d ' ' -f 1 DIR/1.out | xargs)" '0 1'
+    equal "$(cut -d ' ' -f 2 DIR/1.out | sort -u | grep -c .)" 2
+    equal "$(sed -n 's/^0 //p' DIR/1.out)" "$(field log 1 Host)"
+    equal "$(field log 1 Cores) $(field log 2 Cores) $(field log 3 Cores)" '2 3 1'
+    equal "$(head -n 1 DIR/2.out | tr ',' '\n' | sort | xargs)" 'h1 h2 h3'
+    equal "$(tail -n +2 DIR/2.out)" \
+        "$(head -n 1 DIR/2.out | tr ',' '\n' | sed 's/$/ slots=1/')"
+    equal "$(cat DIR/3.out)" 'none:'
+    no_hostfile_left
+    nothing_left
+}
+
+@test "hosts: what would run where; more hosts than there are" {
+    hosts_up 2
+    echo '[nodes=2] echo both' >jobs.txt
+    hosts_command 1 jobs.txt --dry-run --show-map
+    farm_run
+    status_is 0
+    contains out '^job 1: slave 1 on h1, CPUs [0-9]+ and slave 2 on h2, CPUs [0-9]+: echo both$'
+    contains err '2 nodes: nodes=2 is the most that a job can ask for'
+    printf '%s\n' 'touch ran' '[nodes=3 cores=1] true' >jobs.txt
+    hosts_command 1 jobs.txt
+    farm_run
+    status_is 2
+    contains err 'job 2 \(line 2\) can never run here: it needs 1 core on each of 3 nodes, and 2 of 2 could give that; the most that a node has'
+    claim test ! -e ran
+    "$JOBSCHED" --check jobs.txt 2>err && return 1
+    contains err 'job 2 .* 1 core on each of 3 nodes, and 1 of 1 could give that'
+}
+
+@test "hosts: the end of a job of two hosts ends its mpirun, there as well" {
+    hosts_up 3
+    cat >jobs.txt <<'JOBS'
+[nodes=2] mpirun --hostfile "$JOBSCHED_HOSTFILE" sh -c 'echo $$ >pid.$(hostname); exec sleep 1000'
+until [ "$(cat pid.* 2>/dev/null | grep -c .)" -eq 2 ]; do sleep 0.05; done; exit 1
+JOBS
+    hosts_command 1 jobs.txt --fail-fast
+    farm_run
+    status_is 1
+    contains err '2 jobs: 0 done, 1 failed, 0 skipped, 1 left'
+    nothing_left
+    no_hostfile_left
+}
+
+@test "hosts: a slave on one of a job's hosts is killed: it ends, and runs again" {
+    hosts_up 3
+    LAUNCH+=(--enable-recovery)
+    echo "[nodes=2] echo \$\$ \$JOBSCHED_NODELIST >pid.\$JOBSCHED_ATTEMPT; $HOLD; echo done" >jobs.txt
+    hosts_command 1 jobs.txt --slave-timeout 2 --grace 0.3
+    farm_run_in_background
+    wait_until "$PATIENCE" test -s pid.1
+    # The master is on the first.
+    local pid other left
+    IFS=' ,' read -r pid _ other <pid.1
+    left=h$((5 - ${other#h}))
+    kill -KILL "$(ranks_on "$other")"
+    wait_until "$PATIENCE" test -s pid.2
+    claim is_gone "$pid"
+    contains pid.2 " h1,$left\$"
+    touch go
+    farm_end 60
+    contains err '1 job: 1 done, 0 failed'
+    equal "$(cat out)" 'done'
+    equal "$(end_status)" 0
+    nothing_of_ours_left
+}
+
 @test "hosts: a slave killed on another one, under recovery" {
     start_on_hosts 2 --enable-recovery
     kill -KILL "$(ranks_on h2)"

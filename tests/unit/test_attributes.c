@@ -16,13 +16,15 @@
 #include <unistd.h>
 
 static const char *const names[] = {
-    "name",    "after",    "after-any", "cores", "mem",   "gpus",   "timeout",
-    "retries", "priority", "dir",       "env",   "stdin", "stdout", "stderr",
+    "name", "after", "after-any", "nodes",   "cores",
+    "mem",  "gpus",  "timeout",   "retries", "priority",
+    "dir",  "env",   "stdin",     "stdout",  "stderr",
 };
 enum {
     NAME,
     AFTER,
     AFTER_ANY,
+    NODES,
     CORES,
     MEM,
     GPUS,
@@ -90,6 +92,7 @@ static void describe(const struct js_attributes *a, struct js_buf *log)
     say_string(log, NAME, a->name);
     say_strings(log, AFTER, &a->after);
     say_strings(log, AFTER_ANY, &a->after_any);
+    say_number(log, NODES, a->nodes, 1);
     say_number(log, CORES, a->cores, 1);
     say_number(log, MEM, (int64_t)a->mem_bytes, 0);
     say_number(log, GPUS, a->gpus, 0);
@@ -289,6 +292,10 @@ static void test_values(void)
     CU_ASSERT_TRUE(
         reads_list_as("[cores=1 gpus=0 retries=0 priority=-0]x", "x", ""));
     CU_ASSERT_TRUE(
+        reads_list_as("[nodes=2 cores=4]x", "x", "nodes=2|cores=4|"));
+    CU_ASSERT_TRUE(reads_list_as("[nodes=1]x", "x", ""));
+    CU_ASSERT_TRUE(reads_list_as("[nodes=1000000]x", "x", "nodes=1000000|"));
+    CU_ASSERT_TRUE(
         reads_list_as("[priority=1000000]x", "x", "priority=1000000|"));
     CU_ASSERT_TRUE(reads_list_as("[mem=4G]x", "x", "mem=4294967296|"));
     CU_ASSERT_TRUE(reads_list_as("[mem=40G]x", "x", "mem=42949672960|"));
@@ -369,6 +376,10 @@ static void test_bad_numbers(void)
         {"[cores=^\"4 \"] x", "cores=\"4 \": " RANGE("1", "1000000")},
         {"[cores=^0x4] x", "cores=0x4: " RANGE("1", "1000000")},
         {"[cores=^+4] x", "cores=+4: " RANGE("1", "1000000")},
+        {"[nodes=^0] x", "nodes=0: " RANGE("1", "1000000")},
+        {"[nodes=^1000001] x", "nodes=1000001: " RANGE("1", "1000000")},
+        {"[nodes=^two] x", "nodes=two: " RANGE("1", "1000000")},
+        {"[^node=2] x", "unknown attribute \"node\" (did you mean \"nodes\"?)"},
         {"[gpus=^1001] x", "gpus=1001: " RANGE("0", "1000")},
         {"[gpus=^-0] x", "gpus=-0: " RANGE("0", "1000")},
         {"[retries=^many] x", "retries=many: " RANGE("0", "1000000")},
@@ -608,10 +619,10 @@ static void test_nul_bytes(void)
 /* ------------------------------------------------- copies */
 
 static const char everything[] =
-    "[name=n after=a,b after-any=c cores=2 mem=2K gpus=3 timeout=1s retries=4 "
-    "priority=-5 dir=d env=A=1 env=B= stdin=i stdout=o stderr=e] x";
+    "[name=n after=a,b after-any=c nodes=6 cores=2 mem=2K gpus=3 timeout=1s "
+    "retries=4 priority=-5 dir=d env=A=1 env=B= stdin=i stdout=o stderr=e] x";
 static const char everything_described[] =
-    "name=n|after=a|after=b|after-any=c|cores=2|mem=2048|gpus=3|"
+    "name=n|after=a|after=b|after-any=c|nodes=6|cores=2|mem=2048|gpus=3|"
     "timeout=1000000000|retries=4|priority=-5|dir=d|env=A=1|env=B=|stdin=i|"
     "stdout=o|stderr=e|";
 
@@ -757,9 +768,15 @@ static const char *plain_job_names(const char *value)
     return NULL;
 }
 
+/* What is 1 where nothing is said of it, and never less. */
+static bool is_of_one(int name)
+{
+    return name == NODES || name == CORES;
+}
+
 static const char *plain_number(int name, const char *value, long long *ret)
 {
-    long long least = name == CORES ? 1 : name == PRIORITY ? -1000000 : 0;
+    long long least = is_of_one(name) ? 1 : name == PRIORITY ? -1000000 : 0;
     long long most = name == GPUS ? 1000 : 1000000;
     if (!matches(name == PRIORITY ? "^-?0*[0-9]{1,18}$" : "^0*[0-9]{1,18}$",
                  value))
@@ -809,11 +826,11 @@ static const char *plain_value(struct plain *plain, int name, const char *value)
     struct js_buf *said = &plain->said[name];
     long long number = 0;
     const char *error;
-    if (name >= CORES && name <= PRIORITY) {
+    if (name >= NODES && name <= PRIORITY) {
         error = name == MEM || name == TIMEOUT
                     ? plain_measure(name, value, &number)
                     : plain_number(name, value, &number);
-        if (!error && number != (name == CORES))
+        if (!error && number != is_of_one(name))
             js_buf_printf(said, "%s=%lld|", names[name], number);
         return error;
     }
@@ -1018,7 +1035,7 @@ static const char *random_value(struct rng *rng, int name)
         return ANY(sizes);
     if (name == TIMEOUT)
         return ANY(durations);
-    if (name >= CORES && name <= PRIORITY)
+    if (name >= NODES && name <= PRIORITY)
         return rng_chance(rng, 90) ? numbers[rng_below(rng, 4)] : ANY(numbers);
     if (name == ENV)
         return words[2 + rng_below(rng, 2)];

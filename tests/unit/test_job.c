@@ -46,11 +46,25 @@ static void test_with_attributes(void)
     CU_ASSERT_EQUAL(job->need.cores, 4);
     CU_ASSERT_EQUAL(job->need.mem_bytes, UINT64_C(40) << 30);
     CU_ASSERT_EQUAL(job->need.gpus, 2);
+    CU_ASSERT_EQUAL(job->need.nodes, 1);
     CU_ASSERT_EQUAL(job->timeout_ns, INT64_C(3000000000));
     CU_ASSERT_EQUAL(job->retries, 5);
     CU_ASSERT_TRUE(job->is_retries_set);
     CU_ASSERT_EQUAL(job->priority, -7);
     js_job_free(job);
+}
+
+/* One node is what every job has; several make it another matter. */
+static void test_nodes(void)
+{
+    struct js_job *one = job_of("[nodes=1] x");
+    struct js_job *two = job_of("[nodes=2] x");
+    CU_ASSERT_TRUE(js_job_is_plain(one));
+    CU_ASSERT_FALSE(js_job_is_plain(two));
+    CU_ASSERT_EQUAL(js_need_nodes(&two->need), 2);
+    CU_ASSERT_EQUAL(js_need_nodes(&(struct js_need){.cores = 1}), 1);
+    js_job_free(one);
+    js_job_free(two);
 }
 
 static void test_copy(void)
@@ -90,6 +104,7 @@ static void test_out_of_the_middle(void)
 static const struct unit_test tests[] = {
     {"a plain one", test_plain},
     {"with attributes", test_with_attributes},
+    {"nodes", test_nodes},
     {"a copy", test_copy},
     {"out of the middle of a queue", test_out_of_the_middle},
     {NULL, NULL},

@@ -1746,11 +1746,28 @@ static void test_too_large(void)
     run_free(run);
 }
 
-static char *mixed_list(struct rng *rng, unsigned count)
+static void test_too_many_nodes(void)
+{
+    struct run *run = run_list("1\n[nodes=3 cores=2] 1\n", 2, 1);
+    CU_ASSERT_EQUAL(run->result.end, JS_MASTER_BAD_INPUT);
+    CU_ASSERT_EQUAL(run->started, 0);
+    CU_ASSERT_TRUE(was_said(run, "job 2 (line 2) can never run here: it needs "
+                                 "2 cores on each of 3 nodes, and 2 of 2 "
+                                 "could give that; the most that a node has: "
+                                 "4 cores"));
+    run_free(run);
+}
+
+static char *mixed_list(struct rng *rng, unsigned count, int slaves)
 {
     struct js_buf text = JS_BUF_INIT;
+    unsigned nodes = 1 + (unsigned)slaves / 2; /* node_of() */
     for (unsigned i = 0; i < count; i++) {
-        if (rng_chance(rng, 30))
+        if (rng_chance(rng, 15))
+            js_buf_printf(&text, "[nodes=%u cores=%u] ",
+                          1 + (unsigned)rng_below(rng, nodes),
+                          1 + (unsigned)rng_below(rng, 4));
+        else if (rng_chance(rng, 30))
             js_buf_printf(&text, "[cores=%u] ",
                           1 + (unsigned)rng_below(rng, 4));
         else if (rng_chance(rng, 10))
@@ -1768,8 +1785,9 @@ static void test_mixed_lists(void)
 {
     for (uint64_t seed = 1; seed <= 60; seed++) {
         struct rng rng = {seed};
-        char *jobs = mixed_list(&rng, 150);
-        struct run_config config = {.slaves = 1 + (int)rng_below(&rng, 5),
+        int slaves = 1 + (int)rng_below(&rng, 5);
+        char *jobs = mixed_list(&rng, 150, slaves);
+        struct run_config config = {.slaves = slaves,
                                     .jobs = jobs,
                                     .slots = 1 + (uint32_t)rng_below(&rng, 3),
                                     .seed = seed,
@@ -2040,6 +2058,73 @@ static void test_all_slaves_cut_off(void)
     run_free(run);
 }
 
+/* Two nodes each; at any time slave 3 or 5, and so two nodes, are left. */
+static struct run *wide_run(uint64_t jobs, uint64_t seed)
+{
+    struct run_config config = {
+        .slaves = 5, .seed = seed, .lease_ns = lease_ns};
+    struct js_buf list = JS_BUF_INIT;
+    for (uint64_t i = 0; i < jobs; i++)
+        js_buf_puts(&list, i % 3 == 0 ? "[nodes=2] 0.4\n" : "0.4\n");
+    config.jobs = js_buf_string(&list);
+    struct run *run = run_new(&config);
+    js_buf_release(&list);
+    return run;
+}
+
+/* A host of a job is lost while it runs on another: it is ended there, and runs
+ * again. */
+static void test_a_host_of_a_job_is_lost(void)
+{
+    struct run_config config = {
+        .slaves = 4, .jobs = "[nodes=3 cores=4] 60\n", .lease_ns = lease_ns};
+    struct run *run = run_new(&config);
+    fake_net_cut(run->net, 2, FAKE_START_NS + JS_NS_PER_S);
+    js_master_run(run->master, &run->result, &run->err);
+    js_master_dismiss(run->master, JS_LEAVE_AT_ONCE);
+    fake_net_finish(run->net);
+    expect_no_complaint(run);
+    CU_ASSERT_EQUAL(run->result.end, JS_MASTER_DONE);
+    CU_ASSERT_EQUAL(run->finished, 1);
+    CU_ASSERT_EQUAL(run->fates[1].attempt, 2);
+    CU_ASSERT_EQUAL(fake_net_sent(run->net, JS_TAG_END_JOB), 1);
+    CU_ASSERT(run->fates[1].finish_ns < 90 * JS_NS_PER_S);
+    CU_ASSERT_EQUAL(run->fates[1].exit_code, 0);
+    run_free(run);
+}
+
+static void test_random_losses_of_hosts(void)
+{
+    uint64_t ends = 0;
+    for (uint64_t seed = 1; seed <= unit_rounds(100); seed++) {
+        static const int losable[] = {1, 2, 4};
+        struct rng rng = {seed};
+        struct run *run = wide_run(60, seed);
+        for (int i = 0; i < 3; i++) {
+            int64_t from_ns =
+                FAKE_START_NS + (int64_t)rng_below(&rng, 6000) * JS_NS_PER_MS;
+            int64_t length_ns = (int64_t)rng_below(&rng, 8000) * JS_NS_PER_MS;
+            if (rng_chance(&rng, 50))
+                fake_net_stop(run->net, losable[i], from_ns,
+                              from_ns + length_ns);
+            else if (rng_chance(&rng, 30))
+                fake_net_cut(run->net, losable[i], from_ns);
+        }
+        js_master_run(run->master, &run->result, &run->err);
+        js_master_dismiss(run->master, JS_LEAVE_AT_ONCE);
+        fake_net_finish(run->net);
+        expect_no_complaint(run);
+        CU_ASSERT_EQUAL(run->result.end, JS_MASTER_DONE);
+        CU_ASSERT_EQUAL(run->finished, 60);
+        for (uint64_t id = 1; id <= 60; id++)
+            CU_ASSERT_EQUAL(run->fates[id].finished, 1);
+        ends += fake_net_sent(run->net, JS_TAG_END_JOB);
+        run_free(run);
+    }
+    /* It is about something. */
+    CU_ASSERT(ends > 0);
+}
+
 /* Stops, cuts and delays as they come: every job finishes once, and never runs
  * twice at a time. */
 static void test_random_losses(void)
@@ -2085,6 +2170,8 @@ static const struct unit_test tests[] = {
     {"a slave that is cut off", test_a_slave_that_is_cut_off},
     {"all slaves cut off", test_all_slaves_cut_off},
     {"random losses", test_random_losses},
+    {"a host of a job is lost", test_a_host_of_a_job_is_lost},
+    {"random losses of hosts", test_random_losses_of_hosts},
     {"the demonstration", test_the_demonstration},
     {"no jobs at all", test_no_jobs_at_all},
     {"barrier", test_barrier},
@@ -2131,6 +2218,7 @@ static const struct unit_test tests[] = {
     {"dependencies", test_dependencies},
     {"a timeout", test_a_timeout},
     {"a job larger than any node", test_too_large},
+    {"a job of too many nodes", test_too_many_nodes},
     {"mixed lists", test_mixed_lists},
     {NULL, NULL},
 };

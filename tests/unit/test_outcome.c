@@ -132,7 +132,7 @@ static void test_hints_follow_step_and_errno(void)
 static void test_unknown_steps_do_no_harm(void)
 {
     check_step((enum js_step)JS_STEP_COUNT, EIO,
-               "could not be started: step 11 failed: Input/output error");
+               "could not be started: step 12 failed: Input/output error");
     check_step((enum js_step)1000, EIO,
                "could not be started: step 1000 failed: Input/output error");
 }

@@ -1432,6 +1432,30 @@ static void test_small_jobs_fill_in(void)
     free_plan(plan);
 }
 
+/* Four slaves on two cores. A job for both leaves each core room for one more:
+ * the slots of the other two slaves are not free, though nobody has them. */
+static void test_slots_that_share_a_core(void)
+{
+    struct js_plan *plan = plan_of(10, false);
+    for (unsigned i = 0; i < 4; i++)
+        CU_ASSERT_EQUAL(add_slave_on(plan, i + 1, 1, 0, 2, i % 2), 0);
+    add_job(plan, 1, 2, 0);
+    for (uint64_t id = 2; id <= 5; id++)
+        add_job(plan, id, 1, 0);
+    expect_round(plan, 1, 5);
+    uint64_t wide = expect_assigned(plan, 1, 1);
+    expect_assigned(plan, 2, 2);
+    expect_assigned(plan, 3, 3);
+    expect_nothing(plan);
+    end_job(plan, 1, wide, 1, long_ns);
+    struct js_plan_decision next = js_plan_next(plan);
+    CU_ASSERT_EQUAL_FATAL(next.step, JS_PLAN_ASSIGN);
+    CU_ASSERT_NOT_EQUAL(next.slot, JS_PLAN_SLOT_NEXT);
+    CU_ASSERT_EQUAL(js_plan_next(plan).step, JS_PLAN_ASSIGN);
+    expect_nothing(plan);
+    free_plan(plan);
+}
+
 static void test_priority_before_order(void)
 {
     struct js_plan *plan = plan_of(10, false);
@@ -1652,6 +1676,325 @@ static void test_stuck(void)
     free_plan(plan);
 }
 
+/* ---------------------------------------------------------------- nodes */
+
+static void add_wide_job(struct js_plan *plan, uint64_t id, uint32_t nodes,
+                         uint32_t cores)
+{
+    struct js_job *job = not_null(js_job_new(id, "x", 1));
+    job->need.nodes = nodes;
+    job->need.cores = cores;
+    CU_ASSERT_EQUAL(js_plan_add(plan, job), 0);
+}
+
+/* Slaves 1, 2 ... in the order of nodes 0, 1 ..., one for each core. */
+static struct js_plan *plan_of_nodes(unsigned nodes, uint32_t cores)
+{
+    struct js_plan *plan = plan_of(10, false);
+    for (unsigned i = 0; i < nodes * cores; i++)
+        CU_ASSERT_EQUAL(
+            add_slave_on(plan, i + 1, 1, i / cores, cores, i % cores), 0);
+    return plan;
+}
+
+/* One on each of two nodes of two cores: then the other two are free. */
+static void test_a_job_of_two_nodes(void)
+{
+    struct js_plan *plan = plan_of_nodes(2, 2);
+    add_wide_job(plan, 1, 2, 1);
+    add_wide_job(plan, 2, 2, 2);
+    add_wide_job(plan, 3, 1, 1);
+    expect_round(plan, 1, 3);
+    struct js_plan_decision next = js_plan_next(plan);
+    CU_ASSERT_EQUAL_FATAL(next.step, JS_PLAN_ASSIGN);
+    CU_ASSERT_EQUAL(next.job->id, 1);
+    CU_ASSERT_EQUAL(next.slave, 1);
+    CU_ASSERT_EQUAL_FATAL(next.grant->other_count, 1);
+    CU_ASSERT_EQUAL(next.grant->others[0].rank, 3);
+    /* The cores that are left are kept for the second. */
+    expect_nothing(plan);
+    end_job(plan, 1, next.ticket, 1, long_ns);
+    uint64_t ticket = expect_assigned(plan, 2, 1);
+    expect_nothing(plan);
+    end_job(plan, 1, ticket, 2, long_ns);
+    CU_ASSERT_EQUAL(js_plan_next(plan).step, JS_PLAN_ASSIGN);
+    free_plan(plan);
+}
+
+/* Four slaves work off short jobs without end, also ahead of time; one that
+ * needs all cores of both nodes comes in between and has its turn. */
+static void test_a_job_of_two_nodes_is_not_starved(void)
+{
+    struct js_plan *plan = plan_of_nodes(2, 2);
+    struct ring rings[5];
+    unsigned running = 0;
+    uint64_t next_id = 1, begun = 0;
+    bool has_run = false;
+    memset(rings, 0, sizeof(rings));
+    for (unsigned step = 0; step < 2000 && !has_run; step++) {
+        for (; js_plan_wants_jobs(plan); next_id++)
+            add_wide_job(plan, next_id, next_id == 50 ? 2 : 1,
+                         next_id == 50 ? 2 : 1);
+        struct js_plan_decision next;
+        while ((next = js_plan_next(plan)).step != JS_PLAN_NOTHING) {
+            if (next.step != JS_PLAN_ASSIGN)
+                continue;
+            has_run |= next.job->id == 50;
+            begun += next.job->id > 50;
+            struct ring *ring = &rings[next.slave];
+            ring->tickets[(ring->first + ring->count++) % RING] = next.ticket;
+            running++;
+        }
+        CU_ASSERT_FATAL(running > 0);
+        running -=
+            (unsigned)end_oldest(plan, 1 + step % 4, &rings[1 + step % 4]);
+    }
+    CU_ASSERT_TRUE(has_run);
+    /* No more went past it than could be given ahead before it came. */
+    CU_ASSERT(begun <= 4 * (JS_PLAN_AHEAD_MAX + 1));
+    free_plan(plan);
+}
+
+/* A slave on the other node is lost: the job is ended where it was started, and
+ * that it fails is no fault of its own. */
+static void test_a_lost_node_breaks_the_job(void)
+{
+    struct js_plan *plan = plan_of_nodes(3, 1);
+    const struct js_job *job;
+    add_wide_job(plan, 1, 2, 1);
+    add_wide_job(plan, 2, 1, 1);
+    expect_round(plan, 1, 2);
+    uint64_t wide = expect_assigned(plan, 1, 1);
+    uint64_t plain = expect_assigned(plan, 2, 3);
+    js_plan_lost(plan, 2);
+    struct js_plan_decision next = js_plan_next(plan);
+    CU_ASSERT_EQUAL_FATAL(next.step, JS_PLAN_END);
+    CU_ASSERT_EQUAL(next.slave, 1);
+    CU_ASSERT_EQUAL(next.ticket, wide);
+    expect_nothing(plan);
+    end_job(plan, 3, plain, 2, long_ns);
+    expect_nothing(plan); /* it is not elsewhere before it has ended here */
+    fail_job(plan, 1, wide, JS_PLAN_RETRIED);
+    next = js_plan_next(plan);
+    CU_ASSERT_EQUAL_FATAL(next.step, JS_PLAN_ASSIGN);
+    CU_ASSERT_EQUAL(next.job->attempt, 2);
+    CU_ASSERT_EQUAL(next.job->lost, 1);
+    /* Its own slave: all of it is free at once; and now one node is left. */
+    js_plan_lost(plan, next.slave);
+    expect_nothing(plan);
+    CU_ASSERT_TRUE(js_plan_is_stuck(plan, &job));
+    CU_ASSERT_EQUAL(job->id, 1);
+    CU_ASSERT_EQUAL(js_plan_held(plan), 1);
+    free_plan(plan);
+}
+
+/* What succeeded all the same has succeeded. */
+static void test_a_broken_job_that_succeeds(void)
+{
+    struct js_plan *plan = plan_of_nodes(2, 1);
+    add_wide_job(plan, 1, 2, 1);
+    expect_round(plan, 1, 1);
+    uint64_t ticket = expect_assigned(plan, 1, 1);
+    js_plan_lost(plan, 2);
+    end_job(plan, 1, ticket, 1, long_ns);
+    expect_nothing(plan); /* nothing is left to be ended */
+    CU_ASSERT_EQUAL(js_plan_held(plan), 0);
+    free_plan(plan);
+}
+
+/*
+ * Jobs of one node to all of them, in any mix, with slaves that are lost: no
+ * core is held twice, whatever can run does, and all end.
+ */
+enum { MIX_NODES = 4, MIX_CORES = 4, MIX_JOBS = 60, MIX_RUNNING = 64 };
+
+struct mix_job {
+    unsigned slave;
+    uint64_t ticket, id;
+    struct js_need need;
+    unsigned ranks[MIX_NODES]; /* that hold something of it */
+    uint64_t cores[MIX_NODES]; /* by node: a bit each */
+    bool is_broken, is_told;
+};
+
+struct mix {
+    struct rng rng;
+    struct js_plan *plan;
+    unsigned nodes;
+    uint32_t cores[MIX_NODES];
+    unsigned live[MIX_NODES]; /* slaves */
+    unsigned slaves;
+    unsigned node_of[MIX_NODES * MIX_CORES + 1];
+    bool is_lost[MIX_NODES * MIX_CORES + 1];
+    uint64_t held[MIX_NODES]; /* cores: a bit each */
+    struct mix_job running[MIX_RUNNING];
+    unsigned count;
+    unsigned done[MIX_JOBS + 1];
+    bool is_wrong;
+};
+
+static void mix_demand(struct mix *mix, bool is_so)
+{
+    mix->is_wrong |= !is_so;
+}
+
+static void mix_hold(struct mix *mix, struct mix_job *job, unsigned part,
+                     const struct js_grant *grant)
+{
+    unsigned node = mix->node_of[grant->rank];
+    const uint32_t *cores = grant->cores ? grant->cores : &grant->core;
+    mix_demand(mix, job->cores[node] == 0 && !mix->is_lost[grant->rank]);
+    mix_demand(mix, grant->core_count == job->need.cores);
+    for (uint32_t i = 0; i < grant->core_count; i++)
+        job->cores[node] |= UINT64_C(1) << cores[i];
+    mix_demand(mix, (mix->held[node] & job->cores[node]) == 0);
+    mix->held[node] |= job->cores[node];
+    job->ranks[part] = grant->rank;
+}
+
+static void mix_begin(struct mix *mix, const struct js_plan_decision *next)
+{
+    struct mix_job *job = &mix->running[mix->count++];
+    *job = (struct mix_job){.slave = next->slave,
+                            .ticket = next->ticket,
+                            .id = next->job->id,
+                            .need = next->job->need};
+    js_plan_acknowledged(mix->plan, next->slave, 1);
+    mix_demand(mix,
+               next->grant->rank == next->slave &&
+                   next->grant->other_count + 1 == js_need_nodes(&job->need));
+    mix_hold(mix, job, 0, next->grant);
+    for (uint32_t i = 0; i < next->grant->other_count; i++)
+        mix_hold(mix, job, i + 1, &next->grant->others[i]);
+}
+
+/* Its cores are free; the last takes its place. */
+static void mix_remove(struct mix *mix, unsigned at)
+{
+    for (unsigned node = 0; node < mix->nodes; node++)
+        mix->held[node] &= ~mix->running[at].cores[node];
+    mix->running[at] = mix->running[--mix->count];
+}
+
+static void mix_tell(struct mix *mix, const struct js_plan_decision *next)
+{
+    bool is_found = false;
+    for (unsigned i = 0; i < mix->count; i++) {
+        struct mix_job *job = &mix->running[i];
+        if (job->ticket != next->ticket)
+            continue;
+        is_found = job->slave == next->slave && job->is_broken && !job->is_told;
+        job->is_told = true;
+    }
+    mix_demand(mix, is_found);
+}
+
+static void mix_follow(struct mix *mix)
+{
+    struct js_plan_decision next;
+    while ((next = js_plan_next(mix->plan)).step != JS_PLAN_NOTHING) {
+        if (next.step == JS_PLAN_ASSIGN)
+            mix_begin(mix, &next);
+        else if (next.step == JS_PLAN_END)
+            mix_tell(mix, &next);
+    }
+    for (unsigned i = 0; i < mix->count; i++)
+        mix_demand(mix, mix->running[i].is_broken == mix->running[i].is_told);
+}
+
+static void mix_end(struct mix *mix)
+{
+    unsigned at = (unsigned)rng_below(&mix->rng, mix->count);
+    const struct mix_job job = mix->running[at];
+    mix_remove(mix, at);
+    if (job.is_told && rng_chance(&mix->rng, 80)) {
+        if (rng_chance(&mix->rng, 50))
+            stop_job(mix->plan, job.slave, job.ticket, JS_PLAN_RETRIED);
+        else
+            fail_job(mix->plan, job.slave, job.ticket, JS_PLAN_RETRIED);
+        return;
+    }
+    end_job(mix->plan, job.slave, job.ticket, job.id, long_ns);
+    mix->done[job.id]++;
+}
+
+/* One that is not the last of its node. */
+static void mix_lose(struct mix *mix)
+{
+    unsigned rank = 1 + (unsigned)rng_below(&mix->rng, mix->slaves);
+    if (mix->is_lost[rank] || mix->live[mix->node_of[rank]] < 2)
+        return;
+    mix->is_lost[rank] = true;
+    mix->live[mix->node_of[rank]]--;
+    js_plan_lost(mix->plan, rank);
+    for (unsigned i = mix->count; i-- > 0;) {
+        struct mix_job *job = &mix->running[i];
+        for (unsigned k = 1; k < js_need_nodes(&job->need); k++)
+            job->is_broken |= job->ranks[k] == rank;
+        if (job->slave == rank)
+            mix_remove(mix, i);
+    }
+}
+
+/* Of so many nodes, in the order of their sizes, the smallest decides. */
+static uint32_t mix_most_cores(const struct mix *mix, uint32_t nodes)
+{
+    for (uint32_t cores = MIX_CORES; cores > 1; cores--) {
+        uint32_t count = 0;
+        for (unsigned i = 0; i < mix->nodes; i++)
+            count += mix->cores[i] >= cores;
+        if (count >= nodes)
+            return cores;
+    }
+    return 1;
+}
+
+static void mix_init(struct mix *mix, uint64_t seed)
+{
+    *mix = (struct mix){.rng = {seed}};
+    mix->plan = plan_of(1 + (uint32_t)rng_below(&mix->rng, 12),
+                        rng_chance(&mix->rng, 20));
+    mix->nodes = 1 + (unsigned)rng_below(&mix->rng, MIX_NODES);
+    for (unsigned node = 0; node < mix->nodes; node++) {
+        mix->cores[node] = 1 + (uint32_t)rng_below(&mix->rng, MIX_CORES);
+        for (uint32_t i = 0; i < mix->cores[node]; i++) {
+            mix->node_of[++mix->slaves] = node;
+            mix->live[node]++;
+            CU_ASSERT_EQUAL(add_slave_on(mix->plan, mix->slaves, 1, node,
+                                         mix->cores[node], i),
+                            0);
+        }
+    }
+    for (uint64_t id = 1; id <= MIX_JOBS; id++) {
+        uint32_t nodes = 1 + (uint32_t)rng_below(&mix->rng, mix->nodes);
+        uint32_t most = mix_most_cores(mix, nodes);
+        add_wide_job(mix->plan, id, rng_chance(&mix->rng, 50) ? nodes : 1,
+                     1 + (uint32_t)rng_below(&mix->rng, most));
+    }
+}
+
+static void test_random_mixes_of_nodes(void)
+{
+    for (uint64_t seed = 1; seed <= unit_rounds(2000); seed++) {
+        struct mix mix;
+        mix_init(&mix, seed);
+        mix_follow(&mix);
+        while (mix.count > 0) {
+            if (rng_chance(&mix.rng, 3))
+                mix_lose(&mix);
+            else
+                mix_end(&mix);
+            mix_follow(&mix);
+        }
+        /* Nothing runs: then nothing is left. */
+        CU_ASSERT_EQUAL(js_plan_held(mix.plan), 0);
+        for (uint64_t id = 1; id <= MIX_JOBS; id++)
+            CU_ASSERT_EQUAL(mix.done[id], 1);
+        CU_ASSERT_FALSE(mix.is_wrong);
+        free_plan(mix.plan);
+    }
+}
+
 static const struct unit_test tests[] = {
     {"job: holds its command", test_job_holds_its_command},
     {"job: queue is first in, first out", test_queue_is_first_in_first_out},
@@ -1687,6 +2030,7 @@ static const struct unit_test tests[] = {
     {"random graphs against brute force", test_random_graphs},
     {"a big job is not starved", test_a_big_job_is_not_starved},
     {"small jobs fill in", test_small_jobs_fill_in},
+    {"slots that share a core", test_slots_that_share_a_core},
     {"priority before order", test_priority_before_order},
     {"longest first", test_longest_first},
     {"a retry goes elsewhere", test_a_retry_goes_elsewhere},
@@ -1699,6 +2043,12 @@ static const struct unit_test tests[] = {
     {"a stream out of time is not read for ever",
      test_a_stream_out_of_time_is_not_read_for_ever},
     {"stuck", test_stuck},
+    {"a job of two nodes", test_a_job_of_two_nodes},
+    {"a job of two nodes is not starved",
+     test_a_job_of_two_nodes_is_not_starved},
+    {"a lost node breaks the job", test_a_lost_node_breaks_the_job},
+    {"a broken job that succeeds", test_a_broken_job_that_succeeds},
+    {"random mixes of nodes", test_random_mixes_of_nodes},
     {NULL, NULL},
 };
 

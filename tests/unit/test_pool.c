@@ -232,8 +232,10 @@ static void world_init(struct world *world, uint64_t seed)
     }
 }
 
-/* Enters or removes a grant; false if somebody would hold what another has. */
-static bool account(struct world *world, const struct js_grant *grant, int sign)
+/* Enters or removes what is held of a node; false if somebody would hold what
+ * another has. */
+static bool account_part(struct world *world, const struct js_grant *grant,
+                         int sign)
 {
     unsigned node = world->node_of[grant->rank];
     const uint32_t *cores = grant->cores ? grant->cores : &grant->core;
@@ -250,6 +252,24 @@ static bool account(struct world *world, const struct js_grant *grant, int sign)
     }
     world->mem_used[node] += grant->mem_bytes * (uint64_t)(int64_t)sign;
     return is_right && world->mem_used[node] <= 1000;
+}
+
+/* The same for a grant, each part of which is on another node. */
+static bool account(struct world *world, const struct js_grant *grant, int sign)
+{
+    unsigned seen = 1U << world->node_of[grant->rank];
+    bool is_right = account_part(world, grant, sign);
+    for (uint32_t i = 0; i < grant->other_count; i++) {
+        const struct js_grant *other = &grant->others[i];
+        unsigned bit = 1U << world->node_of[other->rank];
+        is_right &= !(seen & bit) && js_grant_is_on(grant, other->rank);
+        is_right &= other->core_count == grant->core_count &&
+                    other->gpu_count == grant->gpu_count &&
+                    other->mem_bytes == grant->mem_bytes;
+        is_right &= account_part(world, other, sign);
+        seen |= bit;
+    }
+    return is_right;
 }
 
 static void keep(struct world *world, const struct js_grant *grant)
@@ -280,6 +300,8 @@ static struct js_need any_need(struct world *world)
         need.gpus = (uint32_t)rng_below(&world->rng, 3);
     if (rng_chance(&world->rng, 40))
         need.mem_bytes = rng_below(&world->rng, 1001);
+    if (rng_chance(&world->rng, 40))
+        need.nodes = (uint32_t)rng_below(&world->rng, NODES_MAX + 1);
     return need;
 }
 
@@ -304,6 +326,7 @@ static void take_any(struct world *world)
         CU_ASSERT_EQUAL(grant.core_count, need.cores);
         CU_ASSERT_EQUAL(grant.gpu_count, need.gpus);
         CU_ASSERT_EQUAL(grant.mem_bytes, need.mem_bytes);
+        CU_ASSERT_EQUAL(grant.other_count + 1, js_need_nodes(&need));
         keep(world, &grant);
     }
 }
@@ -505,6 +528,109 @@ static void test_small_ones_fill_in_around(void)
     js_pool_free(pool);
 }
 
+/* Two nodes of `cores` cores, a slave with a slot on each. */
+static struct js_pool *two_nodes(unsigned cores)
+{
+    struct js_pool *pool = js_pool_new();
+    CU_ASSERT_PTR_NOT_NULL_FATAL(pool);
+    for (uint32_t i = 0; i < 2 * cores; i++) {
+        struct js_equipment equipment = {0};
+        struct js_node about = {.boot_id = 1 + i / cores};
+        uint32_t home = i % cores;
+        snprintf(about.host, sizeof(about.host), "n%u", 1 + i / cores);
+        for (uint32_t k = 0; k < cores; k++) {
+            struct js_cpuset cpus = {{0}};
+            js_cpuset_add(&cpus, k);
+            js_equipment_add_core(&equipment, &cpus, 0, 0);
+        }
+        CU_ASSERT_EQUAL(js_pool_add(pool, i + 1, &about, true), 0);
+        CU_ASSERT_EQUAL(js_pool_equip(pool, i + 1, &equipment, &home, 1), 0);
+        js_equipment_release(&equipment);
+    }
+    return pool;
+}
+
+static void expect_hosts(const struct js_pool *pool,
+                         const struct js_grant *grant, const char *hosts)
+{
+    struct js_buf buf = JS_BUF_INIT;
+    CU_ASSERT_EQUAL(js_grant_hosts(pool, grant, &buf), 0);
+    CU_ASSERT_STRING_EQUAL(js_buf_string(&buf), hosts);
+    js_buf_release(&buf);
+}
+
+static void test_two_nodes_at_once(void)
+{
+    struct js_pool *pool = two_nodes(3);
+    struct js_grant slot, both, third;
+    struct js_need need = {.nodes = 2, .cores = 2};
+    CU_ASSERT_TRUE(js_pool_take_slot(pool, 1, &slot));
+    expect_hosts(pool, &slot, "n1");
+    CU_ASSERT_EQUAL_FATAL(js_pool_take(pool, &need, 0, NULL, NULL, &both), 1);
+    /* The fullest first; its own slaves are held on each. */
+    expect_hosts(pool, &both, "n1,n2");
+    expect_cpus(pool, &both, "1-2");
+    expect_cpus(pool, &both.others[0], "0-1");
+    CU_ASSERT_TRUE(js_grant_is_on(&both, 2));
+    CU_ASSERT_TRUE(js_grant_is_on(&both, 4));
+    CU_ASSERT_FALSE(js_grant_is_on(&both, 1));
+    for (unsigned rank = 1; rank <= 6; rank++)
+        CU_ASSERT_EQUAL(js_pool_free_slots(pool, rank), rank == 6);
+    /* Only one of them has a core left: nothing is held meanwhile. */
+    need.cores = 1;
+    CU_ASSERT_EQUAL(js_pool_take(pool, &need, 0, NULL, NULL, &third), 0);
+    CU_ASSERT_EQUAL(js_pool_free_slots(pool, 6), 1);
+    js_pool_release(pool, &slot);
+    CU_ASSERT_EQUAL_FATAL(js_pool_take(pool, &need, 0, NULL, NULL, &third), 1);
+    js_pool_release(pool, &third);
+    js_pool_release(pool, &both);
+    CU_ASSERT_PTR_NULL(both.others);
+    for (unsigned rank = 1; rank <= 6; rank++)
+        CU_ASSERT_EQUAL(js_pool_free_slots(pool, rank), 1);
+    js_pool_free(pool);
+}
+
+static void test_more_nodes_than_there_are(void)
+{
+    struct js_pool *pool = two_nodes(2);
+    struct js_grant grant;
+    struct js_need need = {.nodes = 3, .cores = 1};
+    CU_ASSERT_FALSE(js_pool_could(pool, &need, 0));
+    CU_ASSERT_EQUAL(js_pool_count_nodes(pool, &need, 0), 2);
+    CU_ASSERT_EQUAL(js_pool_take(pool, &need, 0, NULL, NULL, &grant), 0);
+    CU_ASSERT_FALSE(js_pool_reserve(pool, &need, 0));
+    need = (struct js_need){.nodes = 2, .cores = 3};
+    CU_ASSERT_FALSE(js_pool_could(pool, &need, 0));
+    need.cores = 2;
+    CU_ASSERT_TRUE(js_pool_could(pool, &need, 0));
+    /* Without slaves a node is none. */
+    js_pool_drop(pool, 3);
+    CU_ASSERT_TRUE(js_pool_could(pool, &need, 0));
+    CU_ASSERT_FALSE(js_pool_could(pool, &need, 4));
+    js_pool_drop(pool, 4);
+    CU_ASSERT_FALSE(js_pool_could(pool, &need, 0));
+    js_pool_free(pool);
+}
+
+/* What is held of a lost slave's node stays held until it is given back. */
+static void test_a_share_of_a_lost_slave(void)
+{
+    struct js_pool *pool = two_nodes(2);
+    struct js_grant both, one;
+    struct js_need need = {.nodes = 2, .cores = 1};
+    CU_ASSERT_EQUAL_FATAL(js_pool_take(pool, &need, 0, NULL, NULL, &both), 1);
+    js_pool_drop(pool, both.others[0].rank);
+    CU_ASSERT_TRUE(js_pool_take_slot(pool, 4, &one));
+    js_pool_release(pool, &one);
+    need = (struct js_need){.cores = 2};
+    CU_ASSERT_EQUAL(js_pool_take(pool, &need, 0, NULL, NULL, &one), 0);
+    js_pool_release(pool, &both);
+    need.nodes = 2;
+    CU_ASSERT_EQUAL_FATAL(js_pool_take(pool, &need, 0, NULL, NULL, &one), 1);
+    js_pool_release(pool, &one);
+    js_pool_free(pool);
+}
+
 static const struct unit_test tests[] = {
     {"master gives CPUs and takes no share",
      test_master_gives_cpus_and_takes_no_share},
@@ -520,6 +646,9 @@ static const struct unit_test tests[] = {
     {"GPUs near the cores", test_gpus_near_the_cores},
     {"another slave where there is one", test_another_slave_where_there_is_one},
     {"small ones fill in around a reservation", test_small_ones_fill_in_around},
+    {"two nodes at once", test_two_nodes_at_once},
+    {"more nodes than there are", test_more_nodes_than_there_are},
+    {"a share of a lost slave", test_a_share_of_a_lost_slave},
     {NULL, NULL},
 };
 

@@ -53,6 +53,7 @@ static void test_identity(void)
     CU_ASSERT_EQUAL(known.high, UINT64_C(0xfdd9b77fdcaf3221));
     CU_ASSERT_EQUAL(known.low, UINT64_C(0xd2f6d0996f37a720));
     CU_ASSERT_TRUE(is_same("echo a", "\n# comment\necho a"));
+    CU_ASSERT_TRUE(is_same("echo a", "[nodes=3] echo a"));
     CU_ASSERT_TRUE(is_same("echo a", "[name=x cores=2 mem=1G gpus=1 timeout=5 "
                                      "retries=3 priority=2] echo a"));
     CU_ASSERT_TRUE(is_same("[dir=d env=A=1] x", "#JOBSCHED dir=d env=A=1\nx"));

@@ -1029,7 +1029,7 @@ static void run_job(struct fixture *fx, const struct js_runner_job *with,
     struct js_runner_job job = *with;
     job.id = 7;
     job.attempt = 1;
-    job.cores = 1;
+    job.cores = with->cores ? with->cores : 1;
     job.command = command;
     job.len = strlen(command);
     CU_ASSERT_EQUAL(js_runner_run(fx->runner, &job), 0);
@@ -1129,6 +1129,67 @@ static void test_gpus_and_cpus(void)
                     expected);
     /* The next one has none of it. */
     expect_output(&fx, "echo \"<$CUDA_VISIBLE_DEVICES>\"", "<>\n", "");
+    finish(&fx);
+}
+
+/* The file is there while the job runs, and has gone before its end is told. */
+static void test_hosts(void)
+{
+    struct fixture fx;
+    struct js_runner_job job = {.hosts = "n1,n2.example", .cores = 3};
+    struct js_buf path = JS_BUF_INIT;
+    prepare(&fx);
+    start_well(&fx);
+    expect_detailed(&fx, &job,
+                    "echo $JOBSCHED_NODELIST; cat $JOBSCHED_HOSTFILE; stat "
+                    "--format=%a $JOBSCHED_HOSTFILE",
+                    "n1,n2.example\nn1 slots=3\nn2.example slots=3\n600\n");
+    run_job(&fx, &job,
+            "cd /; echo -n $JOBSCHED_HOSTFILE; cat <$JOBSCHED_HOSTFILE >&2");
+    const char *name = out_of(&fx, &path);
+    CU_ASSERT_EQUAL(name[0], '/');
+    CU_ASSERT_TRUE(fx.event.outcome.err_bytes > 0);
+    errno = 0;
+    CU_ASSERT_EQUAL(access(name, F_OK), -1);
+    CU_ASSERT_EQUAL(errno, ENOENT);
+    js_buf_release(&path);
+    drop_output(&fx);
+    expect_output(&fx, "echo \"<$JOBSCHED_NODELIST$JOBSCHED_HOSTFILE>\"",
+                  "<>\n", "");
+    finish(&fx);
+}
+
+/* An mpirun in a job takes neither the allocation nor waits for it. */
+static void test_within_slurm(void)
+{
+    static const char show[] = "echo \"$OMPI_MCA_ras:$SLURM_OVERLAP\"";
+    struct fixture fx;
+    struct js_runner_job hosts = {.hosts = "n1,n2"};
+    struct js_runner_job own = DETAILS("eOMPI_MCA_ras=simulator\0");
+    prepare(&fx);
+    fx.env[4] = "SLURM_JOB_ID=7";
+    start_well(&fx);
+    expect_output(&fx, show, "^slurm:\n", "");
+    expect_detailed(&fx, &hosts, show, ":1\n");
+    expect_detailed(&fx, &own, show, "simulator:\n");
+    finish(&fx);
+    prepare(&fx);
+    start_well(&fx);
+    expect_output(&fx, show, ":\n", "");
+    expect_detailed(&fx, &hosts, show, ":\n");
+    finish(&fx);
+}
+
+/* What it cannot be told is the job's failure. */
+static void test_hosts_without_a_folder(void)
+{
+    struct fixture fx;
+    struct js_runner_job job = {.hosts = "n1,n2"};
+    prepare(&fx);
+    fx.config.tmpdir = "/nowhere";
+    fx.config.capture = JS_CAPTURE_NONE;
+    start_well(&fx);
+    expect_step(&fx, &job, JS_STEP_HOSTFILE, ENOENT);
     finish(&fx);
 }
 
@@ -1344,6 +1405,9 @@ static const struct unit_test tests[] = {
     {"details", test_details},
     {"details that are not there", test_details_that_are_not_there},
     {"GPUs and CPUs", test_gpus_and_cpus},
+    {"hosts", test_hosts},
+    {"hosts without a folder", test_hosts_without_a_folder},
+    {"within Slurm", test_within_slurm},
     {"a data limit", test_a_data_limit},
     {"memory policy", test_memory_policy},
     {"timeouts", test_timeouts},

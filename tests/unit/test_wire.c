@@ -691,10 +691,11 @@ static void test_job_text(void)
     CU_ASSERT_FALSE(text.has_grant);
     CU_ASSERT_EQUAL(text.command_len, 4);
     CU_ASSERT_EQUAL(text.details_len, 0);
-    wire = parted_job(8, 3, 4);
+    wire = parted_job(14, 3, 4);
     CU_ASSERT_EQUAL_FATAL(js_wire_job_text(&wire,
                                            "0-3\0"
                                            "1,2\0"
+                                           "n1,n2\0"
                                            "nx\0"
                                            "true",
                                            &text),
@@ -702,11 +703,14 @@ static void test_job_text(void)
     CU_ASSERT_TRUE(text.has_grant);
     CU_ASSERT_EQUAL(js_cpuset_count(&text.cpus), 4);
     CU_ASSERT_STRING_EQUAL(text.gpus, "1,2");
+    CU_ASSERT_STRING_EQUAL(text.hosts, "n1,n2");
     CU_ASSERT_STRING_EQUAL(text.details, "nx");
     CU_ASSERT_STRING_EQUAL(text.command, "true");
-    wire = parted_job(5, 0, 1);
-    CU_ASSERT_EQUAL(js_wire_job_text(&wire, "0-3\0\0x", &text), 0);
+    wire = parted_job(6, 0, 1);
+    CU_ASSERT_EQUAL(js_wire_job_text(&wire, "0-3\0\0\0x", &text), 0);
     CU_ASSERT_STRING_EQUAL(text.gpus, "");
+    CU_ASSERT_STRING_EQUAL(text.hosts, "");
+    CU_ASSERT_STRING_EQUAL(text.command, "x");
 }
 
 static void expect_bad_text(const struct js_wire_job *wire, const char *text)
@@ -723,13 +727,15 @@ static void test_bad_job_text(void)
     expect_bad_text(&wire, "a\0b");
     wire = parted_job(4, 0, 1); /* no GPUs, not even none */
     expect_bad_text(&wire, "0-3\0x");
-    wire = parted_job(6, 0, 1); /* three strings */
-    expect_bad_text(&wire, "0-3\0\0\0x");
-    wire = parted_job(5, 0, 1); /* without an end */
-    expect_bad_text(&wire, "0-3\0"
+    wire = parted_job(5, 0, 1); /* no hosts, not even none */
+    expect_bad_text(&wire, "0-3\0\0x");
+    wire = parted_job(7, 0, 1); /* four strings */
+    expect_bad_text(&wire, "0-3\0\0\0\0x");
+    wire = parted_job(6, 0, 1); /* without an end */
+    expect_bad_text(&wire, "0-3\0\0"
                            "1x");
-    wire = parted_job(5, 0, 1);
-    expect_bad_text(&wire, "0+3\0\0x");
+    wire = parted_job(6, 0, 1);
+    expect_bad_text(&wire, "0+3\0\0\0x");
 }
 
 static void test_simulated_job(void)
