@@ -5,11 +5,21 @@ load common
 TREE=$BATS_TEST_DIRNAME/../..
 
 @test "build: hostfiles/localhost lets three ranks run on any machine" {
-    COMMAND=(mpirun --hostfile "$TREE/hostfiles/localhost"
-        -np 3 "$JOBSCHED" --jobs 4 --duration 0)
-    run timeout 60 "${COMMAND[@]}"
-    [[ $status -eq 0 ]]
-    [[ $output == *"4 jobs: 4 done"*"2 slots"* ]]
+    make_tree localhost localhost
+    printf 'echo %d\n' 1 2 >jobs.txt
+    local command
+    command=$(documented localhost)
+    COMMAND=(env "JS_MARK=$MARK" timeout 60 sh -c "$command")
+    farm_run
+    status_is 0
+    equal "$(sort out | xargs)" '1 2'
+    contains err '2 jobs: 2 done, .*2 slots'
+    # Without -np as many ranks as slots.
+    COMMAND=(env "JS_MARK=$MARK" timeout 60
+        sh -c "${command/ -np 3/} --fresh")
+    farm_run
+    status_is 0
+    contains err '2 jobs: 2 done, .*2 slots'
 }
 
 # With the program and the library under test; nothing is built.

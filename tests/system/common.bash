@@ -97,6 +97,20 @@ farm_command_appending() { # FILE N ARGUMENT...
         "$JOBSCHED" "$@")
 }
 
+# The command in the comment of a hostfile, which the README shows as well.
+documented() { # HOSTFILE
+    local command
+    command=$(sed -n 's/^#     \(mpirun .*\)$/\1/p' "$ROOT/hostfiles/$1")
+    grep -qxF "    $command" "$ROOT/README.md" && echo "$command"
+}
+
+# What a user has there: ./jobsched, and a hostfile under this name.
+make_tree() { # HOSTFILE NAME
+    mkdir hostfiles
+    cp "$ROOT/hostfiles/$1" "hostfiles/$2"
+    ln -s "$JOBSCHED" jobsched
+}
+
 # farm N ARGUMENT...: runs to its end; the exit status goes to $status.
 farm() {
     farm_command "$@"

@@ -3,8 +3,9 @@
 # folder for temporary files. They share the process ids, so that a test sees
 # everything. Needs root.
 
-# hosts_up N: HOSTS is their names; stands until hosts_down.
+# hosts_up N [LETTER]: HOSTS is their names, h1 h2 ...; stands until hosts_down.
 hosts_up() {
+    local letter=${2:-h}
     need_root "make hosts of network namespaces"
     command -v ip >/dev/null || skip "no ip here (iproute2) to make hosts with"
     HOSTS_DIR=$BATS_TEST_TMPDIR/hosts
@@ -18,53 +19,57 @@ hosts_up() {
     echo '127.0.0.1 localhost' >"$HOSTS_DIR/hosts"
     local i
     for ((i = 1; i <= $1; i++)); do
-        HOSTS+=("h$i")
-        echo "10.77.0.$((10 + i)) h$i" >>"$HOSTS_DIR/hosts"
+        HOSTS+=("$letter$i")
+        echo "10.77.0.$((10 + i)) $letter$i" >>"$HOSTS_DIR/hosts"
     done
     for ((i = 1; i <= $1; i++)); do
-        host_up "$i"
+        host_up "$i" "$letter$i"
     done
     write_rsh
 }
 
 # A process without end keeps the namespaces that are not the network's.
-host_up() { # NUMBER
-    local ns=$BRIDGE-h$1 veth=js${HOSTS_ID}v$1
+host_up() { # NUMBER NAME
+    local ns=$BRIDGE-$1 veth=js${HOSTS_ID}v$1 name=$2
     ip netns add "$ns"
     ip link add "$veth" type veth peer name eth0 netns "$ns"
     ip link set "$veth" master "$BRIDGE" up
     ip -n "$ns" addr add "10.77.0.$((10 + $1))/24" dev eth0
     ip -n "$ns" link set lo up
     ip -n "$ns" link set eth0 up
-    mkdir -p "$HOSTS_DIR/tmp.h$1"
+    mkdir -p "$HOSTS_DIR/tmp.$name"
     ip netns exec "$ns" unshare --uts --mount --propagation private sh -c "
-        hostname h$1 && mount -t tmpfs none /dev/shm &&
-        mount --bind '$HOSTS_DIR/hosts' /etc/hosts && echo \$\$ >'$HOSTS_DIR/h$1.pid'
+        hostname $name && mount -t tmpfs none /dev/shm &&
+        mount --bind '$HOSTS_DIR/hosts' /etc/hosts && echo \$\$ >'$HOSTS_DIR/$name.pid'
         exec sleep infinity" </dev/null >/dev/null 2>&1 3>&- &
     disown # its end is no news
-    wait_until 20 test -s "$HOSTS_DIR/h$1.pid"
+    wait_until 20 test -s "$HOSTS_DIR/$name.pid"
 }
 
 hosts_down() {
     local i
     [[ -n ${BRIDGE-} ]] || return 0
     for ((i = 1; i <= ${#HOSTS[@]}; i++)); do
-        [[ -s $HOSTS_DIR/h$i.pid ]] && kill -KILL "$(cat "$HOSTS_DIR/h$i.pid")"
+        local pid=$HOSTS_DIR/${HOSTS[i - 1]}.pid
+        [[ -s $pid ]] && kill -KILL "$(cat "$pid")"
         ip link del "js${HOSTS_ID}v$i"
-        ip netns del "$BRIDGE-h$i"
+        ip netns del "$BRIDGE-$i"
     done
     ip link del "$BRIDGE"
     BRIDGE=
 }
 
 # The program by which mpirun starts what it needs on a host: as ssh, with
-# options, then the host, then a command for its shell.
+# options, then the host, then a command for its shell. A host has all CPUs, or
+# those in the file HOST.cpus.
 write_rsh() {
     cat >"$HOSTS_DIR/rsh" <<RSH
 #!/bin/sh
 while [ "\${1#-}" != "\$1" ]; do shift; done
 host=\$1
 shift
+[ ! -s '$HOSTS_DIR'/"\$host".cpus ] ||
+    set -- exec taskset -c "\$(cat '$HOSTS_DIR'/"\$host".cpus)" "\$@"
 exec nsenter -t "\$(cat '$HOSTS_DIR'/"\$host".pid)" --net --uts --mount \\
     --wd="\$PWD" env TMPDIR='$HOSTS_DIR'/tmp."\$host" sh -c "\$*"
 RSH
@@ -101,7 +106,7 @@ hosts_command() { # SLOTS ARGUMENT...
 
 # The link of a host goes down.
 cut_off() { # HOST
-    ip link set "js${HOSTS_ID}v${1#h}" down
+    ip link set "js${HOSTS_ID}v${1#?}" down
 }
 
 is_on_host() { # PID HOST

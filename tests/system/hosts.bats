@@ -70,6 +70,88 @@ expect_done_elsewhere() { # HOST OF THE LOST SLAVE, JOBS
     nothing_of_ours_left
 }
 
+run_documented_on() { # HOST COMMAND
+    on_host "$1" env "JS_MARK=$MARK" \
+        "OMPI_MCA_plm_rsh_agent=${AGENT-$HOSTS_DIR/rsh}" \
+        timeout --kill-after=10 60 sh -c "$2"
+    farm_run
+}
+
+@test "hosts: hostfiles/cluster.example as it stands" {
+    hosts_up 2 n
+    make_tree cluster.example cluster
+    # Each waits for all, so each slave has one.
+    yes "touch at.\$JOBSCHED_SLAVE; until test \$(ls at.* | wc -l) -eq 8; do sleep 0.02; done; echo \$JOBSCHED_NODE" |
+        head -n 8 >jobs.txt
+    run_documented_on n1 "$(documented cluster.example)"
+    status_is 0
+    equal "$(sort out | uniq -c | xargs)" '4 n1 4 n2'
+    equal "$(ls at.* | xargs)" 'at.1 at.2 at.3 at.4 at.5 at.6 at.7 at.8'
+    contains err '8 jobs: 8 done, .* 8 slots'
+    nothing_left
+}
+
+@test "hosts: each of three pins its slaves within its own CPUs" {
+    need_two_cores
+    hosts_up 3
+    local first last
+    first=$(allowed_here | sed 's/[^0-9].*//')
+    last=$(allowed_here | sed 's/.*[^0-9]//')
+    echo "$first" >hosts/h2.cpus
+    echo "$last" >hosts/h3.cpus
+    yes "touch at.\$JOBSCHED_SLAVE; until test \$(ls at.* | wc -l) -eq 6; do sleep 0.02; done; echo \$JOBSCHED_NODE \$JOBSCHED_CPUS \$($ALLOWED)" |
+        head -n 6 >jobs.txt
+    hosts_command 2 jobs.txt
+    farm_run
+    status_is 0
+    equal "$(awk '$2 != $3' out)" ''
+    equal "$(grep -c '^h1 ' out) $(grep '^h1 ' out | sort -u | wc -l)" '2 2'
+    equal "$(grep '^h2 ' out | xargs -d '\n')" "h2 $first $first h2 $first $first"
+    equal "$(grep '^h3 ' out | xargs -d '\n')" "h3 $last $last h3 $last $last"
+}
+
+# With the ssh that is here.
+@test "hosts: one that cannot be reached is named, and nothing has run" {
+    hosts_up 2 n
+    make_tree cluster.example cluster
+    cut_off n2
+    echo 'touch ran' >jobs.txt
+    AGENT=ssh run_documented_on n1 "$(documented cluster.example)"
+    claim test "$status" -ne 0
+    contains err '^ssh: .* n2 '
+    claim test ! -e ran
+    claim test ! -e jobs.txt.journal
+    nothing_left
+}
+
+# That host has an empty folder in its place.
+hide_on() { # HOST FOLDER
+    nsenter -t "$(cat "$HOSTS_DIR/$1.pid")" --mount mount -t tmpfs none "$2"
+}
+
+@test "hosts: one without the program, or the jobs' folder, is named" {
+    hosts_up 2
+    mkdir -p there here/below
+    cp "$JOBSCHED" there
+    JOBSCHED=$PWD/there/jobsched
+    cd here/below
+    echo 'echo ran on $JOBSCHED_NODE' >jobs.txt
+    LAUNCH=(--oversubscribe)
+    hosts_command 1 jobs.txt
+    hide_on h2 "${PWD%/*}"
+    farm_run
+    status_is 0
+    contains err "^jobsched: slave 2 on h2 is left out: cannot enter $PWD on node h2: No such file"
+    equal "$(cat out)" 'ran on h1'
+    hide_on h2 "${JOBSCHED%/*}"
+    hosts_command 1 jobs.txt --fresh
+    farm_run
+    claim test "$status" -ne 0
+    contains err '^Node: +h2$'
+    contains err "^Executable: $JOBSCHED$"
+    lacks out ran
+}
+
 @test "hosts: jobs run on each, with its name" {
     start_on_hosts 3
     touch go

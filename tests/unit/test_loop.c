@@ -71,7 +71,6 @@ struct seat {
 struct run {
     struct run_config config;
     struct fake_net *net;
-    struct js_topo *topo;
     struct js_link link;
     struct js_outlet *outlets[2];
     int fds[2];    /* of the outlets */
@@ -113,6 +112,16 @@ static void *not_null(void *pointer)
     if (!pointer)
         abort();
     return pointer;
+}
+
+/* One for all runs: hwloc loads its plugins each time that the first is made,
+ * which would take longer than all else here. */
+static const struct js_topo *machine(void)
+{
+    static struct js_topo *topo;
+    if (!topo)
+        topo = not_null(js_topo_new_synthetic("pack:1 core:4 pu:1", NULL));
+    return topo;
 }
 
 static int64_t since_start_ns(const struct run *run)
@@ -309,7 +318,7 @@ static void take_seat(struct run *run, int rank)
     seat->runner.arg = seat;
     seat->trace = not_null(js_outlet_new(run->trace_fd));
     struct js_slave_config config = {.node = node_of(rank),
-                                     .topo = run->topo,
+                                     .topo = machine(),
                                      .runner = &seat->runner,
                                      .trace = seat->trace,
                                      .environ = environ_of_host,
@@ -421,7 +430,6 @@ static struct run *run_new(const struct run_config *config)
                                   .delay_max_ns = run->config.delay_max_ns,
                                   .is_restless = config->is_restless};
     run->net = not_null(fake_net_new(&net));
-    run->topo = not_null(js_topo_new_synthetic("pack:1 core:4 pu:1", NULL));
     open_source(run);
     open_records(run);
     open_master(run);
@@ -447,7 +455,6 @@ static void run_free(struct run *run)
     close(run->trace_fd);
     if (run->source_fd >= 0)
         close(run->source_fd);
-    js_topo_free(run->topo);
     js_buf_release(&run->log_text);
     fake_net_free(run->net);
     free(run);
