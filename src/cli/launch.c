@@ -30,6 +30,9 @@
 static const int64_t end_most_ns = 45 * JS_NS_PER_S;
 static const int64_t end_lost_ns = 5 * JS_NS_PER_S;
 
+/* Of a time limit, for what comes behind the run. */
+static const int64_t spare_most_ns = 30 * JS_NS_PER_S;
+
 /* ... and after a SIGTERM (Open MPI 4.1.4 takes up to four seconds). */
 static const int64_t kill_after_ns = 15 * JS_NS_PER_S;
 
@@ -107,15 +110,16 @@ static int find_program(struct launch *launch, struct js_err *err)
     return 0;
 }
 
-/* Slurm ends the job at its time limit: what comes before is the run's. One
- * that the user gave comes behind it, and wins. */
+/* Slurm ends the job at its time limit, of which the last part is kept for the
+ * end: what comes before is the run's. A limit that the user gave comes behind
+ * it, and wins. */
 static void add_time_limit(struct js_words *words)
 {
     int64_t left_ns = js_slurm_time_left_ns();
     if (left_ns == JS_NEVER_NS || left_ns <= 0)
         return;
-    js_words_add(words, "--time-limit");
-    js_words_addf(words, "%" PRId64 "s", left_ns / JS_NS_PER_S);
+    left_ns -= left_ns / 10 < spare_most_ns ? left_ns / 10 : spare_most_ns;
+    js_words_addf(words, "--time-limit=%" PRId64 "s", left_ns / JS_NS_PER_S);
 }
 
 /* What each rank is to run. A start over is for the first time only. */

@@ -8,7 +8,7 @@ TREE=$BATS_TEST_DIRNAME/../..
     make_tree localhost localhost
     printf 'echo %d\n' 1 2 >jobs.txt
     local command
-    command=$(documented localhost)
+    command=$(documented localhost mpirun)
     COMMAND=(env "JS_MARK=$MARK" timeout 60 sh -c "$command")
     farm_run
     status_is 0

@@ -97,10 +97,11 @@ farm_command_appending() { # FILE N ARGUMENT...
         "$JOBSCHED" "$@")
 }
 
-# The command in the comment of a hostfile, which the README shows as well.
-documented() { # HOSTFILE
+# The command in the comment of a hostfile that begins so, which the README shows
+# as well.
+documented() { # HOSTFILE BEGIN
     local command
-    command=$(sed -n 's/^#     \(mpirun .*\)$/\1/p' "$ROOT/hostfiles/$1")
+    command=$(sed -n "s|^#     \($2.*\)\$|\1|p" "$ROOT/hostfiles/$1")
     grep -qxF "    $command" "$ROOT/README.md" && echo "$command"
 }
 

@@ -83,11 +83,21 @@ run_documented_on() { # HOST COMMAND
     # Each waits for all, so each slave has one.
     yes "touch at.\$JOBSCHED_SLAVE; until test \$(ls at.* | wc -l) -eq 8; do sleep 0.02; done; echo \$JOBSCHED_NODE" |
         head -n 8 >jobs.txt
-    run_documented_on n1 "$(documented cluster.example)"
-    status_is 0
-    equal "$(sort out | uniq -c | xargs)" '4 n1 4 n2'
-    equal "$(ls at.* | xargs)" 'at.1 at.2 at.3 at.4 at.5 at.6 at.7 at.8'
-    contains err '8 jobs: 8 done, .* 8 slots'
+    local starter
+    for starter in ./jobsched mpirun; do
+        rm -f at.* jobs.txt.journal
+        run_documented_on n1 "$(documented cluster.example "$starter")"
+        status_is 0
+        equal "$(sort out | uniq -c | xargs)" '4 n1 4 n2'
+        equal "$(ls at.* | xargs)" 'at.1 at.2 at.3 at.4 at.5 at.6 at.7 at.8'
+        contains err '8 jobs: 8 done, .* 8 slots'
+    done
+    # One on each of them, for all of its cores (two, the rest is shared).
+    printf '%s slots=1\n' n1 n2 >hostfiles/nodes
+    printf 'true\ntrue\n' >jobs.txt
+    run_documented_on n1 './jobsched --hostfile hostfiles/nodes jobs.txt --slots all --fresh --show-map'
+    contains "$ROOT/README.md" '^    ./jobsched --hostfile hostfiles/nodes jobs.txt --slots all$'
+    equal "$(grep -c "^jobsched: slave [12] on n[12]: $(cores_here) slots" err)" 2
     nothing_left
 }
 
@@ -116,9 +126,10 @@ run_documented_on() { # HOST COMMAND
     make_tree cluster.example cluster
     cut_off n2
     echo 'touch ran' >jobs.txt
-    AGENT=ssh run_documented_on n1 "$(documented cluster.example)"
-    claim test "$status" -ne 0
+    AGENT=ssh run_documented_on n1 "$(documented cluster.example ./jobsched)"
+    status_is 4
     contains err '^ssh: .* n2 '
+    contains err '^jobsched: host n2 cannot be reached'
     claim test ! -e ran
     claim test ! -e jobs.txt.journal
     nothing_left

@@ -85,6 +85,29 @@ launched_rank() {
     equal "$output" 'it ran'
 }
 
+# scontrol is played here; slurm.bats has a real one.
+@test "launch: in a Slurm job a slave for each task, and its time limit less some" {
+    local end
+    mkdir bin
+    printf '#!/bin/sh\ncat scontrol\n' >bin/scontrol
+    chmod +x bin/scontrol
+    export PATH=$PWD/bin:$PATH SLURM_JOB_ID=7 'SLURM_TASKS_PER_NODE=2(x2),1'
+    end=$(date -d '+1 hour' +%Y-%m-%dT%H:%M:%S)
+    echo "JobId=7 StartTime=2020-01-01T00:00:00 EndTime=$end Deadline=N/A" >scontrol
+    launch_run --show-mpirun jobs.txt
+    contains out '-np 6 [^ ]* --time-limit=35(70|6[0-9])s jobs.txt$'
+    end=$(date -d '+100 seconds' +%Y-%m-%dT%H:%M:%S)
+    echo "JobId=7 EndTime=$end Deadline=N/A" >scontrol
+    launch_run --show-mpirun jobs.txt --time-limit 5m
+    contains out '-np 6 [^ ]* --time-limit=(90|8[0-9])s --time-limit=5m jobs.txt$'
+    echo 'JobId=7 EndTime=Unknown Deadline=N/A' >scontrol
+    launch_run --show-mpirun jobs.txt
+    contains out '-np 6 [^ ]*jobsched jobs.txt$'
+    SLURM_TASKS_PER_NODE=many launch_run --show-mpirun jobs.txt
+    status_is 2
+    contains err '^jobsched: SLURM_TASKS_PER_NODE=many '
+}
+
 @test "launch: in a world of one" {
     echo 'echo "$JOBSCHED_SLAVE"' | sed p >jobs.txt
     farm 0 jobs.txt -n 2 --show-map
@@ -123,6 +146,11 @@ launched_rank() {
     launch_run --hostfile hosts --show-map jobs.txt
     status_is 0
     equal "$(grep -c '^jobsched: slave' err)" 2
+    # As PBS has it.
+    printf 'localhost\n' | sed 'p;p' >hosts
+    launch_run --hostfile hosts --show-map --fresh jobs.txt
+    status_is 0
+    equal "$(grep -c '^jobsched: slave' err)" 3
 }
 
 @test "launch: the first ^C lets jobs end, the second ends them" {

@@ -145,6 +145,23 @@ SBATCH
     ended_with FAILED 1:0
 }
 
+# In a script of one's own, and in a shell that srun has started, which is a
+# world of one.
+@test "slurm: jobsched alone, in the job and in a step of it" {
+    local i how
+    for i in 1 2 3 4; do
+        where_of 4
+    done >jobs.txt
+    for how in '' 'srun -N1 -n1'; do
+        rm -f at.* jobs.txt.journal batch
+        printf '#!/bin/bash\n%s ./jobsched jobs.txt\n' "$how" >own.sbatch
+        submit -N 2 --ntasks-per-node=2 own.sbatch
+        job_end
+        ended_with COMPLETED 0:0
+        equal "$(grep -cE '^n1 ' batch) $(grep -cE '^n2 ' batch)" '2 2'
+    done
+}
+
 # Jobs 1 and 2 end before the warning, the second with a failure; 3 and 4 run
 # then, and go on to their end; 5 and 6 are for the second start. The run was
 # to start over: that counts once.
