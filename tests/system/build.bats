@@ -15,6 +15,7 @@ TREE=$BATS_TEST_DIRNAME/../..
     equal "$(sort out | xargs)" '1 2'
     contains err '2 jobs: 2 done, .*2 slots'
     # Without -np as many ranks as slots.
+    # shellcheck disable=SC2034 # of farm_run
     COMMAND=(env "JS_MARK=$MARK" timeout 60
         sh -c "${command/ -np 3/} --fresh")
     farm_run

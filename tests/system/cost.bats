@@ -73,24 +73,27 @@ instructions() { # N SLAVES
     between "$crowd" 1000 $((small * 3 / 2))
 }
 
-sleeps_of() { # RANK: how often it has gone to sleep
-    proc_status "$(rank_pid "$1")" voluntary_ctxt_switches
+sleeps_of() { # PID: how often it has gone to sleep
+    proc_status "$1" voluntary_ctxt_switches
 }
 
 # Beats go to and fro all the time, and must not keep anybody awake: after ten
 # seconds a look every five milliseconds is enough.
 @test "cost: nobody looks often for the end of a job that runs long" {
     local rank
-    local -a before=()
-    printf 'echo >began.%d; sleep 14\n' 1 2 >jobs.txt
+    local -a pids=() before=()
+    printf "echo >began.%d; $HOLD\n" 1 2 >jobs.txt
     farm_start 2 jobs.txt
-    wait_until 10 exists began.2
+    wait_until "$PATIENCE" exists began.1
+    wait_until "$PATIENCE" exists began.2
+    for rank in 0 1 2; do pids[rank]=$(rank_pid "$rank"); done
     sleep 10
-    for rank in 0 1 2; do before[rank]=$(sleeps_of "$rank"); done
+    for rank in 0 1 2; do before[rank]=$(sleeps_of "${pids[rank]}"); done
     sleep 2
     for rank in 0 1 2; do
-        between $(($(sleeps_of "$rank") - before[rank])) 1 600
+        between $(($(sleeps_of "${pids[rank]}") - before[rank])) 1 600
     done
+    touch go
     farm_end
     status_is 0
 }
