@@ -6,6 +6,7 @@
 #   make DEVELOPER=1             warnings are errors
 #   make SAN=address,undefined   a build of its own with sanitizers
 #   make MPICC=... CC=...        other compilers
+#   make check-system-journal    the tests of one file
 #   make ONLY=TAG check-system   only the tests that carry the tag
 #   make run ARGS='...'          arguments of jobsched
 
@@ -40,6 +41,7 @@ JS_CFLAGS := $(LANGUAGE) -DJS_VERSION='"$(VERSION)"' \
 	-include src/base/banned.h $(WARNINGS) \
 	$(if $(filter-out 0,$(DEVELOPER)),-Werror) $(OPTIMIZE) $(INSTRUMENT) $(CFLAGS)
 JS_LDFLAGS := $(INSTRUMENT) $(LDFLAGS)
+, := ,
 # Asked for where they are used: before `make deps` nobody could answer.
 HWLOC_CFLAGS = $(shell pkg-config --cflags hwloc)
 HWLOC_LIBS = $(shell pkg-config --libs hwloc)
@@ -68,6 +70,8 @@ BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(BENCH_SOURCES))
 # What tests count the instructions of.
 COST := $(BUILD)/bench/lib_master
 LIBRARY := $(BUILD)/libjobsched.a
+# With sanitizers, plugins of Open MPI and hwloc stay loaded.
+KEPT := $(if $(SAN),$(BUILD)/tests/sanitize/dlclose.o)
 UNIT := $(BUILD)/unit
 
 # Builds the program and the library.
@@ -168,7 +172,7 @@ $(BUILD)/flags $(LINTS) coverage: | $(filter deps%,$(MAKECMDGOALS))
 $(BUILD)/flags: FORCE
 	$(call stamp,$(CC) $(MPICC) $(JS_CFLAGS) $(JS_LDFLAGS))
 $(BUILD)/objects: FORCE
-	$(call stamp,$(LIB_OBJECTS) $(CLI_OBJECTS) $(UNIT_OBJECTS))
+	$(call stamp,$(LIB_OBJECTS) $(CLI_OBJECTS) $(UNIT_OBJECTS) $(KEPT))
 
 COMPILE = $(Q)mkdir -p $(@D) && $(1) $(JS_CFLAGS) $(2) -MMD -MP -c $< -o $@
 LINK = $(Q)$(MPICC) $(JS_LDFLAGS) $(filter %.o %.a,$^) $(HWLOC_LIBS) -lz $(1) \
@@ -196,14 +200,15 @@ $(LIBRARY): $(LIB_OBJECTS) $(BUILD)/objects
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
 
-$(JOBSCHED): $(CLI_OBJECTS) $(LIBRARY) $(BUILD)/objects
+KEEPING := $(if $(KEPT),-Wl$(,)--export-dynamic-symbol=dlclose)
+$(JOBSCHED): $(CLI_OBJECTS) $(LIBRARY) $(KEPT) $(BUILD)/objects
 	$(call say,LINK,$@)
-	$(call LINK)
+	$(call LINK,$(KEEPING))
 
 $(UNIT): $(UNIT_OBJECTS) $(filter-out %/main.o,$(CLI_OBJECTS)) $(LIBRARY) \
-		$(BUILD)/objects
+		$(KEPT) $(BUILD)/objects
 	$(call say,LINK,$@)
-	$(call LINK,-lcunit)
+	$(call LINK,-lcunit $(KEEPING))
 
 # Programs that the system tests run as jobs; mpi_*.c are MPI programs.
 $(BUILD)/helpers/%: tests/system/helpers/%.c $(BUILD)/flags
@@ -240,30 +245,40 @@ run: $(JOBSCHED)
 
 # ---------------------------------------------------------------- tests
 
-# A sanitizer's complaint must not look like an exit status of our own. Only
-# the slow unwinder sees through Open MPI's plugins, unloaded when it reports.
+# A sanitizer's complaint must not look like an exit status of our own.
 SUPPRESSED := $(CURDIR)/tests/system/lsan.supp
-SANITIZER_ENV := $(if $(SAN),ASAN_OPTIONS=exitcode=99:fast_unwind_on_malloc=0 \
+SANITIZER_ENV := $(if $(SAN),ASAN_OPTIONS=exitcode=99 \
 	LSAN_OPTIONS=exitcode=99:print_suppressions=0:suppressions=$(SUPPRESSED) \
 	UBSAN_OPTIONS=exitcode=99:print_stacktrace=1)
 # Jobs of the tests are no part of this make.
 TEST_ENV := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL $(SANITIZER_ENV)
-SYSTEM_ENV = $(TEST_ENV) JOBSCHED='$(abspath $(JOBSCHED))' \
+# Only the slow unwinder sees whose leak it is through Open MPI's code, which
+# has no frame pointers.
+SYSTEM_ENV = $(TEST_ENV) $(if $(SAN),\
+		ASAN_OPTIONS=exitcode=99:fast_unwind_on_malloc=0) \
+	JOBSCHED='$(abspath $(JOBSCHED))' \
 	JS_HELPERS='$(abspath $(BUILD)/helpers)' \
 	JS_BENCH='$(abspath $(BUILD)/bench)' \
 	BATS_TEST_TIMEOUT=$${BATS_TEST_TIMEOUT:-$(1)}
-RUN_UNIT = $(TEST_ENV) $(UNIT) </dev/null
-RUN_SYSTEM = $(call SYSTEM_ENV,120) $(BATS) \
-	$(if $(ONLY),--filter-tags $(ONLY)) tests/system/*.bats </dev/null
+# $(call RUN_SYSTEM,TAG,FILES): of these the tests with (!: without) the tag.
+RUN_SYSTEM = $(call SYSTEM_ENV,180) $(BATS) \
+	--filter-tags '$(if $(ONLY),$(ONLY)$(,))$(1)' $(2) </dev/null
+SYSTEM_FILES := $(patsubst tests/system/%.bats,%,$(wildcard tests/system/*.bats))
 
-# Unit tests, then end-to-end tests under mpirun.
-check: $(UNIT) $(JOBSCHED) $(HELPERS) $(COST)
-	$(Q)$(RUN_UNIT)
-	$(Q)$(RUN_SYSTEM)
+# Unit tests, and end-to-end tests under mpirun.
+check: check-unit check-system
 check-unit: $(UNIT)
-	$(Q)$(RUN_UNIT)
+	$(Q)$(TEST_ENV) $(UNIT) </dev/null
+# A file each, in parallel with -j; then those that measure, by themselves. One
+# that fails keeps no other from running.
 check-system: $(JOBSCHED) $(HELPERS) $(COST)
-	$(Q)$(RUN_SYSTEM)
+	$(Q)failed=0; \
+	$(MAKE) --no-print-directory --keep-going \
+		$(SYSTEM_FILES:%=check-system-%) || failed=1; \
+	$(call RUN_SYSTEM,alone,tests/system/*.bats) || failed=1; \
+	exit $$failed
+check-system-%: $(JOBSCHED) $(HELPERS) $(COST)
+	$(Q)$(call RUN_SYSTEM,!alone,tests/system/$*.bats)
 # What takes longer: gigabytes of output, millions of jobs.
 check-long: $(JOBSCHED) $(HELPERS)
 	$(Q)$(call SYSTEM_ENV,1800) $(BATS) tests/system/long/*.bats </dev/null

@@ -4,7 +4,7 @@
 load common
 
 some_chaos() { # FROM
-    timeout --kill-after=5 110 "$BATS_TEST_DIRNAME/chaos" 6 "$1" >out 2>err 3>&-
+    timeout --kill-after=5 170 "$BATS_TEST_DIRNAME/chaos" 6 "$1" >out 2>err 3>&-
     contains out '6 runs, every job finished once'
 }
 

@@ -36,16 +36,14 @@ WRAPPED
     read -r CALLS AT_ONCE <counted
 }
 
-@test "cost: a dozen system calls start and end a job in the runner" {
+# bats test_tags=alone
+@test "cost: a dozen system calls a job in the runner, which starts what it has ahead without a word from the rank" {
     trace_slave --output none
     between "$CALLS" 5 15
-}
-
-@test "cost: a runner that has work ahead starts it without a word from the rank" {
-    trace_slave --output none
     between "$AT_ONCE" 0.9 1
 }
 
+# bats test_tags=alone
 @test "cost: output that is empty costs a job four more" {
     trace_slave
     between "$CALLS" 5 20

@@ -20,6 +20,26 @@ line_of() { # FILE LINE
     grep -nxF -m 1 -- "$2" "$1" | cut -d : -f 1
 }
 
+# Of each job the file has the line of each word, one after the other.
+in_order() { # FILE WORD...
+    local file=$1
+    shift
+    awk -v words="$*" '
+        BEGIN { count = split(words, word) }
+        $2 == "job:" {
+            for (i = 1; i <= count; i++)
+                if ($1 == word[i] && ++seen[$3] != i) {
+                    print "not in order: " $0
+                    exit bad = 1
+                }
+        }
+        END {
+            for (id = 1; id <= 30; id++)
+                if (seen[id] != count) { print "not all of job " id; bad = 1 }
+            exit bad
+        }' "$file"
+}
+
 # Dispatch lines $1 to $2 follow each other without a line between them.
 round_is_together() { # FIRST LAST
     local first last
@@ -51,11 +71,8 @@ round_is_together() { # FIRST LAST
     round_is_together 11 20
     round_is_together 21 30
     lacks master '^Run'
-    local id slave
-    for id in $(seq 30); do
-        claim test "$(line_of master "Dispatch job: $id")" -lt \
-            "$(line_of master "Finished job: $id")"
-    done
+    in_order master Dispatch Finished
+    local slave
     for slave in 1 2; do
         said_by $slave >said
         claim test -s said
@@ -70,13 +87,7 @@ round_is_together() { # FIRST LAST
     farm_run
     status_is 0
     equal "$(wc -l <trace)" 90
-    local id
-    for id in $(seq 30); do
-        claim test "$(line_of trace "Dispatch job: $id")" -lt \
-            "$(line_of trace "Run job: $id")"
-        claim test "$(line_of trace "Run job: $id")" -lt \
-            "$(line_of trace "Finished job: $id")"
-    done
+    in_order trace Dispatch Run Finished
 }
 
 @test "demo: --jobs, --duration and --round" {

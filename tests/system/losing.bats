@@ -123,7 +123,7 @@ expect_gone_on() {
     exec 7<>slow
     farm_command_redirected '>slow' 2 jobs.txt --slave-timeout 1 --grace 0.1
     farm_run_in_background
-    wait_until "$PATIENCE" exists 1.a || true
+    wait_until "$PATIENCE" compgen -G '[12].a'
     sleep 1
     local loser=2
     test -e 1.a || loser=1
@@ -199,7 +199,7 @@ expect_gone_on() {
 @test "losing: a rank that is killed while MPI comes up" {
     echo true >jobs.txt
     LAUNCH+=(--enable-recovery)
-    farm_start 2 jobs.txt --start-timeout 2
+    farm_start 2 jobs.txt --start-timeout 5
     wait_until "$PATIENCE" rank_pid 1
     kill -KILL "$(rank_pid 1)"
     farm_end

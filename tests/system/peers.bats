@@ -63,6 +63,7 @@ load common
     lacks out early
 }
 
+# bats test_tags=alone
 @test "peers: a chain of jobs has no delay between them" {
     {
         echo '[name=1] true'

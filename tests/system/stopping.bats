@@ -70,7 +70,7 @@ goes_on_well() { # DONE LEFT
 }
 
 # Open MPI itself answers 1 after these, and kills its ranks 2 s after.
-# bats test_tags=sanitize
+# bats test_tags=sanitize,alone
 @test "stopping: SIGTERM, SIGINT and SIGHUP end what runs within a second" {
     local signal
     # shellcheck disable=SC2034 # of farm_command

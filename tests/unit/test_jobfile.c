@@ -544,7 +544,7 @@ static void test_jobs_taken_more_slowly_than_fed(void)
 
 /*
  * Nothing is looked at or moved more often than a few times. Were it not so,
- * each of these would take many minutes: the alarm ends them.
+ * each of these would take many minutes: the limit ends them.
  */
 static void test_time_does_not_grow_with_what_waits(void)
 {
@@ -555,7 +555,7 @@ static void test_time_does_not_grow_with_what_waits(void)
     struct js_job *job;
     int rc;
     uint64_t jobs = 0;
-    alarm(60);
+    unit_limit_cpu(60);
     for (int i = 0; i < 2000000; i++)
         js_buf_puts(&all, "ab\n");
     js_jobfile_feed(file, all.data, all.len);
@@ -567,7 +567,7 @@ static void test_time_does_not_grow_with_what_waits(void)
     CU_ASSERT_EQUAL(jobs, 2000000);
     free_file(file);
     js_buf_release(&all);
-    alarm(0);
+    unit_limit_cpu(0);
 }
 
 static void test_time_does_not_grow_with_the_line(void)
@@ -576,7 +576,7 @@ static void test_time_does_not_grow_with_the_line(void)
         return;
     struct js_jobfile *file = new_file("f");
     struct js_job *job = NULL;
-    alarm(60);
+    unit_limit_cpu(60);
     for (int i = 0; i < 2000000; i++) { /* joins to four million '\\' */
         js_jobfile_feed(file, "\\\\\\\n", 4);
         CU_ASSERT_EQUAL(js_jobfile_next(file, &job, NULL), 0);
@@ -591,7 +591,7 @@ static void test_time_does_not_grow_with_the_line(void)
     CU_ASSERT_EQUAL(strspn(job->command, "\\"), 4000000);
     js_job_free(job);
     free_file(file);
-    alarm(0);
+    unit_limit_cpu(0);
 }
 
 /* What was taken is let go of although the input is never all taken. */

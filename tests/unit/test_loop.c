@@ -1394,7 +1394,7 @@ static void test_no_core_waits_at_the_end(void)
         js_buf_printf(&jobs, "0.%03d\n", ms);
         sum_ns += ms * JS_NS_PER_MS;
     }
-    for (uint64_t seed = 1; seed <= 20; seed++) {
+    for (uint64_t seed = 1; seed <= unit_rounds(20); seed++) {
         struct run_config config = {
             .slaves = 2, .jobs = js_buf_string(&jobs), .seed = seed};
         struct run *run = run_new(&config);
@@ -1419,7 +1419,7 @@ static void test_recalled_from_a_stopped_slave(void)
         js_buf_puts(&line, "ten bytes ");
     char *jobs = lines_of(js_buf_string(&line), 70);
     js_buf_release(&line);
-    for (uint64_t seed = 1; seed <= 60; seed++) {
+    for (uint64_t seed = 1; seed <= unit_rounds(60); seed++) {
         struct run_config config = {.slaves = 2, .jobs = jobs, .seed = seed};
         struct run *run = run_new(&config);
         int64_t from_ns = FAKE_START_NS + (int64_t)seed * 2 * JS_NS_PER_MS;
@@ -1790,7 +1790,7 @@ static char *mixed_list(struct rng *rng, unsigned count, int slaves)
  * and slaves always agree on who runs in which slot. */
 static void test_mixed_lists(void)
 {
-    for (uint64_t seed = 1; seed <= 60; seed++) {
+    for (uint64_t seed = 1; seed <= unit_rounds(60); seed++) {
         struct rng rng = {seed};
         int slaves = 1 + (int)rng_below(&rng, 5);
         char *jobs = mixed_list(&rng, 150, slaves);
@@ -1993,7 +1993,7 @@ static void test_a_silent_slave_is_given_up(void)
 /* It is given up, and then it goes on: nothing it says counts any more. */
 static void test_a_slave_that_comes_back_late(void)
 {
-    for (uint64_t seed = 1; seed <= 20; seed++) {
+    for (uint64_t seed = 1; seed <= unit_rounds(20); seed++) {
         struct run *run = leased_run(3, 80, seed);
         fake_net_stop(run->net, 1,
                       FAKE_START_NS + 700 * JS_NS_PER_MS +

@@ -14,6 +14,7 @@
 #include <CUnit/CUnit.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/time.h>
 
 struct unit_test {
     const char *name;
@@ -30,10 +31,27 @@ static inline bool unit_is_traced(void)
     return getenv("JS_UNIT_TRACED") != NULL;
 }
 
-/* How often to do what is done at random: there it is a twentieth. */
+#ifdef __SANITIZE_ADDRESS__
+enum { UNIT_IS_SANITIZED = 1 };
+#else
+enum { UNIT_IS_SANITIZED = 0 };
+#endif
+
+/* How often to do what is done at random: there it is a twentieth, and a fifth
+ * with sanitizers. */
 static inline unsigned unit_rounds(unsigned rounds)
 {
-    return unit_is_traced() ? (rounds + 19) / 20 : rounds;
+    unsigned part = unit_is_traced() ? 20 : UNIT_IS_SANITIZED ? 5 : 1;
+    return (rounds + part - 1) / part;
+}
+
+/* Ends the process when it has used up this much time of a core from now on; 0:
+ * no longer. Other than the clock's, it is the same on a machine that is busy
+ * with something else. */
+static inline void unit_limit_cpu(unsigned seconds)
+{
+    struct itimerval limit = {.it_value = {.tv_sec = seconds}};
+    setitimer(ITIMER_PROF, &limit, NULL);
 }
 
 #endif
