@@ -289,3 +289,19 @@ launch_on_hosts() { # ARGUMENT...
     contains err 'nothing has run$'
     lacks out ran
 }
+
+# What it has to say is in the jobs' folder then, which is the same everywhere.
+@test "launch: the master on another host than jobsched itself" {
+    hosts_up 2
+    printf '%s slots=1\n' h2 h1 >hostlist
+    printf "echo >began; $HOLD; exit %d\n" 0 1 >jobs.txt
+    launch_on_hosts --hostfile hostlist jobs.txt
+    farm_run_in_background
+    wait_until "$PATIENCE" exists began
+    is_on_host "$(launched_rank 0)" h2
+    touch go
+    farm_end
+    status_is 1
+    contains err '2 jobs: 1 done, 1 failed'
+    equal "$(find . -maxdepth 1 -name '.jobsched*')" ''
+}
