@@ -293,7 +293,7 @@ launch_on_hosts() { # ARGUMENT...
 # What it has to say is in the jobs' folder then, which is the same everywhere.
 @test "launch: the master on another host than jobsched itself" {
     hosts_up 2
-    printf '%s slots=1\n' h2 h1 >hostlist
+    echo h2 slots=2 >hostlist
     printf "echo >began; $HOLD; exit %d\n" 0 1 >jobs.txt
     launch_on_hosts --hostfile hostlist jobs.txt
     farm_run_in_background
