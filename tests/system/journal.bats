@@ -484,16 +484,16 @@ in_joblog() {
 
 # The thread alone waits, and no slave is thought lost.
 @test "journal: an fdatasync that takes its time holds up nobody" {
-    start_long_jobs 30
-    inject fdatasync:delay_enter=5000000
-    wait_until "$PATIENCE" exists ran.30
+    start_long_jobs 60
+    inject fdatasync:delay_enter=8000000
+    wait_until "$PATIENCE" exists ran.60
     # That of the journal's first second is still on its way.
     lacks trace 'fdatasync.*= 0'
     farm_end
     status_is 0
     contains trace 'fdatasync.*= 0 \(DELAYED\)$'
     lacks err 'not been heard of'
-    each_ran_once 30
+    each_ran_once 60
 }
 
 # The same where each commit is brought to disk: only what depends on it waits.
@@ -521,16 +521,16 @@ in_joblog() {
 }
 
 @test "journal: SIGCONT on a slow disk holds up nobody" {
-    start_long_jobs 30 --sync 1d
-    inject fdatasync:delay_enter=5000000
+    start_long_jobs 60 --sync 1d
+    inject fdatasync:delay_enter=8000000
     kill -CONT "$(rank_pid 0)"
     wait_until "$PATIENCE" has_lines trace 1 'fdatasync\('
-    wait_until "$PATIENCE" exists ran.30
+    wait_until "$PATIENCE" exists ran.60
     lacks trace 'fdatasync.*= 0'
     farm_end
     status_is 0
     lacks err 'not been heard of|no slave is left'
-    each_ran_once 30
+    each_ran_once 60
 }
 
 # The first thing that a signal brings about, be there a reader or not; what is

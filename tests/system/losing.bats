@@ -200,8 +200,8 @@ expect_gone_on() {
     echo true >jobs.txt
     LAUNCH+=(--enable-recovery)
     farm_start 2 jobs.txt --start-timeout 5
-    wait_until "$PATIENCE" rank_pid 1
-    kill -KILL "$(rank_pid 1)"
+    wait_until "$PATIENCE" rank_pid 1 >pid
+    kill -KILL "$(tail -n 1 pid)"
     farm_end
     nothing_left
     farm 2 jobs.txt
@@ -226,6 +226,7 @@ expect_gone_on() {
 }
 
 # Its slaves have a lease, and end their jobs when that is over.
+# bats test_tags=alone
 @test "losing: the master killed under recovery, and the same command at once" {
     LAUNCH+=(--enable-recovery)
     for i in 1 2; do
