@@ -316,6 +316,7 @@ JOBS
 @test "journal: a full disk stops the run, and loses nothing" {
     mount_tmpfs disk size=1400k
     # More than what is reserved for records holds.
+    # shellcheck disable=SC2034 # of farm_command
     LIMIT=150
     seq 9000 | sed "s,.*,exec 9>>ran; echo & >\&9," >jobs.txt
     farm_start 2 jobs.txt --journal disk/jobs.txt.journal
