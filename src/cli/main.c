@@ -64,6 +64,8 @@ static int run(const struct js_options *options)
 {
     struct jobsched_result result;
     jobsched_run(&options->config, &result);
+    if (result.status == JOBSCHED_BAD_INPUT && !result.is_master)
+        return speak_for_all(result.status);
     bool is_heard = !result.is_abrupt || can_write();
     bool is_told = !options->is_quiet || result.status != JOBSCHED_SUCCEEDED;
     if (result.summary[0] && is_heard && is_told)
