@@ -206,6 +206,12 @@ JOBS
     contains err 'a time limit of 5 s leaves no time .*give a longer --time-limit or a shorter --grace'
     equal "$(grep -c '^jobsched: ' err)" 1
     claim test ! -e jobs.txt.journal
+    # Nor once for each rank, where mpirun ends none of them.
+    (
+        LAUNCH+=(--enable-recovery)
+        farm 3 jobs.txt --time-limit 5s
+        equal "$(grep -c '^jobsched: ' err)" 1
+    )
     farm 1 jobs.txt --time-limit 5s --grace 1s
     status_is 0
     claim test -e ran
