@@ -25,13 +25,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* Of a time limit, for what comes behind the run. */
+static const int64_t spare_most_ns = 30 * JS_NS_PER_S;
+
 /* How long mpirun may stay when the run is over: MPI_Finalize has an end of its
  * own; but none after a slave was lost on another host. */
 static const int64_t end_most_ns = 45 * JS_NS_PER_S;
 static const int64_t end_lost_ns = 5 * JS_NS_PER_S;
-
-/* Of a time limit, for what comes behind the run. */
-static const int64_t spare_most_ns = 30 * JS_NS_PER_S;
 
 /* ... and after a SIGTERM (Open MPI 4.1.4 takes up to four seconds). */
 static const int64_t kill_after_ns = 15 * JS_NS_PER_S;
@@ -70,6 +70,12 @@ static int complain(const struct js_err *err, int status)
 {
     fprintf(stderr, "jobsched: %s\n", err->text);
     return status;
+}
+
+static bool reads_input(const struct launch *launch)
+{
+    const char *jobs = launch->options->config.job_file;
+    return jobs && strcmp(jobs, "-") == 0;
 }
 
 /* ---------------------------------------------------------------- where to */
@@ -249,12 +255,17 @@ static void tell_child(const struct launch *launch, int number)
         kill(launch->child, number);
 }
 
-/* Jobs may still be in the middle of something: asks them to be ended. */
-static void end_run(struct launch *launch)
+static void end_child(struct launch *launch)
 {
     tell_child(launch, SIGTERM);
     if (launch->termed_ns == JS_NEVER_NS)
         launch->termed_ns = js_clock_ns();
+}
+
+/* Jobs may still be in the middle of something: asks them to be ended. */
+static void end_run(struct launch *launch)
+{
+    end_child(launch);
     launch->is_stopped = true;
 }
 
@@ -328,10 +339,8 @@ static void look_at_end(struct launch *launch)
         launch->over_ns = now_ns;
     int64_t most_ns = launch->run.lost > 0 ? end_lost_ns : end_most_ns;
     if (launch->over_ns != JS_NEVER_NS && launch->termed_ns == JS_NEVER_NS &&
-        now_ns - launch->over_ns > most_ns) {
-        launch->termed_ns = now_ns;
-        tell_child(launch, SIGTERM);
-    }
+        now_ns - launch->over_ns > most_ns)
+        end_child(launch);
     if (launch->termed_ns != JS_NEVER_NS &&
         now_ns - launch->termed_ns > kill_after_ns)
         tell_child(launch, SIGKILL);
@@ -394,8 +403,7 @@ static bool is_worth_restart(const struct launch *launch, unsigned restarts)
     const struct js_run_status *run = &launch->run;
     bool has_journal =
         !config->no_journal &&
-        (config->journal ||
-         (config->job_file && strcmp(config->job_file, "-") != 0));
+        (config->journal || (config->job_file && !reads_input(launch)));
     bool is_broken = run->phase == JS_RUN_BEGUN ||
                      (run->phase == JS_RUN_ENDED &&
                       run->status == JOBSCHED_BROKEN && run->lost > 0);
@@ -474,11 +482,10 @@ static int judge(struct launch *launch)
 static int run_once(struct launch *launch, struct js_err *err)
 {
     struct js_words words = JS_WORDS_INIT;
-    const char *jobs = launch->options->config.job_file;
-    bool reads_input = jobs && strcmp(jobs, "-") == 0;
     launch->child = js_mpirun_words(&launch->mpirun, &words);
     if (launch->child == 0)
-        launch->child = js_child_start(&words, reads_input ? 0 : JS_CHILD_DEAF);
+        launch->child =
+            js_child_start(&words, reads_input(launch) ? 0 : JS_CHILD_DEAF);
     js_words_release(&words);
     if (launch->child < 0)
         return js_err_errno(err, "%s", launch->mpirun.program);
@@ -532,10 +539,9 @@ static int catch_signals(struct launch *launch, struct js_err *err)
     return launch->signals < 0 ? js_err_errno(err, "signals") : 0;
 }
 
-static int check_terminal(const struct js_options *options, struct js_err *err)
+static int check_terminal(const struct launch *launch, struct js_err *err)
 {
-    const char *jobs = options->config.job_file;
-    if (!jobs || strcmp(jobs, "-") != 0 || !isatty(STDIN_FILENO))
+    if (!reads_input(launch) || !isatty(STDIN_FILENO))
         return 0;
     return js_err_set(err, "the jobs are to come from standard input, which is "
                            "a terminal: type `cat | jobsched -`");
@@ -551,7 +557,7 @@ int js_launch(const struct js_options *options, int argc, char **argv)
         js_err_errno(&err, "/dev/null");
         return complain(&err, JOBSCHED_BROKEN);
     }
-    if (check_terminal(options, &err) < 0 || prepare(&launch, &err) < 0) {
+    if (check_terminal(&launch, &err) < 0 || prepare(&launch, &err) < 0) {
         status = complain(&err, JOBSCHED_BAD_INPUT);
     } else if (options->is_mpirun_shown) {
         status = show_command(&launch);

@@ -369,7 +369,6 @@ static int set_dry_run(struct js_options *options, const char *value,
 static int set_slaves(struct js_options *options, const char *value,
                       struct js_err *err)
 {
-    options->is_launch_told = true;
     return read_count32(value, &options->slaves, err);
 }
 
@@ -378,7 +377,6 @@ static int set_hostfile(struct js_options *options, const char *value,
 {
     if (!value[0])
         return js_err_set(err, "wants the name of a file");
-    options->is_launch_told = true;
     options->hostfile = value;
     return 0;
 }
@@ -389,7 +387,6 @@ static int set_restarts(struct js_options *options, const char *value,
     uint64_t count = 0;
     if (read_count(value, 0, 1000, &count, err) < 0)
         return -1;
-    options->is_launch_told = true;
     options->restarts = (uint32_t)count;
     return 0;
 }
@@ -399,7 +396,6 @@ static int set_show_mpirun(struct js_options *options, const char *value,
 {
     (void)value;
     (void)err;
-    options->is_launch_told = true;
     options->is_mpirun_shown = true;
     return 0;
 }
@@ -450,8 +446,8 @@ static const struct option_row rows[] = {
      "job)"},
     {"hostfile", 0, "FILE", set_hostfile, "on the hosts in FILE"},
     {"restarts", 0, "N", set_restarts,
-     "when a host is lost and the run with it, go on with\n"
-     "those that are left, up to N times (default 3)"},
+     "go on with the hosts left when the run breaks off\n"
+     "without an end, up to N times (default 3)"},
     {"show-mpirun", 0, NULL, set_show_mpirun,
      "only show how mpirun would be called"},
 
@@ -576,6 +572,13 @@ static void make_view(struct getopt_view *view)
     }
 }
 
+/* Of a start without mpirun. */
+static bool is_for_launch(const struct option_row *row)
+{
+    return row->set == set_slaves || row->set == set_hostfile ||
+           row->set == set_restarts || row->set == set_show_mpirun;
+}
+
 static const struct option_row *row_of(int code)
 {
     if (code >= FIRST_VALUE && code < FIRST_VALUE + ROWS)
@@ -693,6 +696,7 @@ int js_options_parse(int argc, char **argv, struct js_options *ret,
             return refuse_unknown(&view, typed_word(argv), err);
         if (apply(row, ret, err) < 0)
             return -1;
+        ret->is_launch_told |= is_for_launch(row);
         if (ret->action != JS_ACTION_RUN)
             return 0;
     }
@@ -703,10 +707,7 @@ int js_options_parse(int argc, char **argv, struct js_options *ret,
 
 static bool is_for_ranks(const struct option_row *row, bool is_going_on)
 {
-    if (row->set == set_slaves || row->set == set_hostfile ||
-        row->set == set_restarts || row->set == set_show_mpirun)
-        return false;
-    return row->set != set_fresh || !is_going_on;
+    return !is_for_launch(row) && (row->set != set_fresh || !is_going_on);
 }
 
 void js_options_command(int argc, char **argv, bool is_going_on,

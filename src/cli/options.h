@@ -24,7 +24,7 @@ struct js_options {
     /* Of a start without mpirun. */
     uint32_t slaves;      /* 0: one for each core, or slot, or task */
     const char *hostfile; /* NULL: this machine, or what Slurm has granted */
-    uint32_t restarts;    /* how often to go on after a host was lost */
+    uint32_t restarts;    /* how often to go on after the run broke off */
     bool is_mpirun_shown; /* instead of being started */
     bool is_launch_told;  /* one of these was given */
 };

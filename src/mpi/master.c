@@ -15,8 +15,6 @@ enum {
     PAUSES = 2000, /* in the time that jobs take */
 };
 
-static const int64_t patience_most_ns = JS_LINK_PAUSE_NS;
-
 /* A turn that took longer was not spent listening. */
 static const int64_t listening_most_ns = 100 * JS_NS_PER_MS;
 
@@ -933,15 +931,13 @@ static int64_t patience_ns(const struct js_master *master)
     int64_t long_ns = master->now_ns - master->event_ns;
     if (js_delivery_is_fetching(master->config.delivery))
         return 0;
-    if (patience > patience_most_ns)
-        patience = patience_most_ns;
     if (js_plan_short_ns(master->plan) > long_ns)
         long_ns = js_plan_short_ns(master->plan);
     long_ns /= PAUSES;
-    if (long_ns > JS_LINK_PAUSE_NS)
-        long_ns = JS_LINK_PAUSE_NS;
     /* Less than that is what the link does by itself. */
-    return long_ns > patience && long_ns > JS_NS_PER_MS ? long_ns : patience;
+    if (long_ns > JS_NS_PER_MS && long_ns > patience)
+        patience = long_ns;
+    return patience < JS_LINK_PAUSE_NS ? patience : JS_LINK_PAUSE_NS;
 }
 
 /* There are jobs to be read that nobody has to be waited for. */

@@ -18,9 +18,8 @@
 static const int64_t give_back_ns = JS_PLAN_AHEAD_NS + 10 * JS_NS_PER_MS;
 
 /* How long a message may lie unseen while all slots are at work: LOOKS in the
- * time for which there is work ahead, between these two. */
+ * time for which there is work ahead, between this and JS_LINK_PAUSE_NS. */
 static const int64_t patience_least_ns = JS_NS_PER_MS / 2;
-static const int64_t patience_most_ns = JS_LINK_PAUSE_NS;
 enum { LOOKS = 4, RUN_TIME_WEIGHT = 8 };
 
 /* The same while there is none ahead: LONG_LOOKS in the time that they have
@@ -1254,7 +1253,7 @@ static int64_t patience_ns(const struct js_slave *slave)
         slave->queue_count * slave->run_ns / slave->slot_count / LOOKS;
     if (patience_ns < patience_least_ns || js_spool_jobs(slave->spool) > 0)
         return patience_least_ns;
-    return patience_ns < patience_most_ns ? patience_ns : patience_most_ns;
+    return patience_ns < JS_LINK_PAUSE_NS ? patience_ns : JS_LINK_PAUSE_NS;
 }
 
 static int wait_for_news(struct js_slave *slave, struct js_err *err)

@@ -30,8 +30,8 @@
  *    the last of a name wins, over all else but the JOBSCHED_ variables. What
  *    of it cannot be had is the job's failure (JS_STEP_CHDIR, _STDIN, _OUTPUT);
  *  - with several hosts, JOBSCHED_NODELIST is set, and JOBSCHED_HOSTFILE: a
- *    file in tmpdir (node/runner_hostfile.h) with `cores` slots for each of
- * them, which is there until the job has ended;
+ *    file in tmpdir (node/runner_hostfile.h) with `cores` slots for each, which
+ *    is there until the job has ended;
  *  - with GPUs, CUDA_VISIBLE_DEVICES and ROCR_VISIBLE_DEVICES are set, and
  *    CUDA_DEVICE_ORDER=PCI_BUS_ID unless the environment has it;
  *  - one that runs longer than it may gets SIGTERM (its whole group), grace_ns

@@ -90,6 +90,8 @@ static struct js_journal *journal_new(const struct js_journal_config *config)
     journal->config = *config;
     journal->fd = -1;
     journal->sync_due_ns = JS_NEVER_NS;
+    /* Never: the clock may have begun with the machine, a moment ago. */
+    journal->synced_ns = INT64_MIN / 2;
     journal->has_room = true;
     journal->path = strdup(config->path);
     journal->host = strdup(config->host);

@@ -5,19 +5,8 @@ load common
 load hosts
 
 teardown() {
-    hosts_teardown_jobs
+    farm_teardown
     hosts_down
-}
-
-hosts_teardown_jobs() {
-    if [[ -z ${BATS_TEST_COMPLETED-} ]]; then
-        show_file out
-        show_file err
-    fi
-    local pid
-    for pid in $(marked); do
-        kill -KILL "$pid" 2>/dev/null || true
-    done
 }
 
 end_status() {

@@ -203,8 +203,10 @@ launched_rank() {
     wait_until "$PATIENCE" exists began
     kill -KILL "$FARM"
     wait_until "$PATIENCE" none_marked
-    wait "$FARM" || true
+    status=0
+    wait "$FARM" || status=$?
     FARM=
+    status_is 137
 }
 
 @test "launch: a slave that is killed costs its job, and mpirun may hang then" {
@@ -304,4 +306,35 @@ launch_on_hosts() { # ARGUMENT...
     status_is 1
     contains err '2 jobs: 1 done, 1 failed'
     equal "$(find . -maxdepth 1 -name '.jobsched*')" ''
+}
+
+# For good: no daemon, no rank, and nobody who lets one in. mpirun of Open MPI
+# 4.1.4 waits for ever then.
+@test "launch: the master's host is lost: ^C ends mpirun, and --force-lock goes on" {
+    hosts_up 3
+    printf '%s slots=2\n' h2 h3 >hostlist
+    for i in 1 2 3 4; do
+        echo "echo >>began.$i; $HOLD; echo $i \"\$JOBSCHED_NODE\""
+    done >jobs.txt
+    launch_on_hosts --hostfile hostlist --slave-timeout 2 --grace 0.3 jobs.txt
+    farm_run_in_background
+    for i in 1 2 3 4; do wait_until "$PATIENCE" exists "began.$i"; done
+    is_on_host "$(launched_rank 0)" h2
+    local gone launcher
+    launcher=$(ranks_on h1)
+    gone=$(orted_on h2; ranks_on h2)
+    # shellcheck disable=SC2086 # one process id a word
+    kill -KILL "$(cat "$HOSTS_DIR/h2.pid")" $gone
+    kill -INT "$launcher"
+    wait_until "$PATIENCE" contains err 'until a second \^C'
+    kill -INT "$launcher"
+    farm_end 60
+    status_is 4
+    contains err '^jobsched: the run broke off.*the same command goes on'
+    echo h3 slots=2 >hostlist
+    touch go
+    launch_on_hosts --hostfile hostlist --force-lock jobs.txt
+    farm_run
+    status_is 0
+    equal "$(sort out | xargs)" '1 h3 2 h3 3 h3 4 h3'
 }

@@ -2100,6 +2100,31 @@ static void test_a_host_of_a_job_is_lost(void)
     run_free(run);
 }
 
+/* Stopped for some time, cut off, or neither. */
+static void lose_perhaps(struct run *run, struct rng *rng, int rank)
+{
+    int64_t from_ns =
+        FAKE_START_NS + (int64_t)rng_below(rng, 6000) * JS_NS_PER_MS;
+    int64_t length_ns = (int64_t)rng_below(rng, 8000) * JS_NS_PER_MS;
+    if (rng_chance(rng, 50))
+        fake_net_stop(run->net, rank, from_ns, from_ns + length_ns);
+    else if (rng_chance(rng, 30))
+        fake_net_cut(run->net, rank, from_ns);
+}
+
+/* Runs to the end, and each of so many jobs finishes once. */
+static void expect_each_finishes(struct run *run, uint64_t jobs)
+{
+    js_master_run(run->master, &run->result, &run->err);
+    js_master_dismiss(run->master, JS_LEAVE_AT_ONCE);
+    fake_net_finish(run->net);
+    expect_no_complaint(run);
+    CU_ASSERT_EQUAL(run->result.end, JS_MASTER_DONE);
+    CU_ASSERT_EQUAL(run->finished, jobs);
+    for (uint64_t id = 1; id <= jobs; id++)
+        CU_ASSERT_EQUAL(run->fates[id].finished, 1);
+}
+
 static void test_random_losses_of_hosts(void)
 {
     uint64_t ends = 0;
@@ -2107,24 +2132,9 @@ static void test_random_losses_of_hosts(void)
         static const int losable[] = {1, 2, 4};
         struct rng rng = {seed};
         struct run *run = wide_run(60, seed);
-        for (int i = 0; i < 3; i++) {
-            int64_t from_ns =
-                FAKE_START_NS + (int64_t)rng_below(&rng, 6000) * JS_NS_PER_MS;
-            int64_t length_ns = (int64_t)rng_below(&rng, 8000) * JS_NS_PER_MS;
-            if (rng_chance(&rng, 50))
-                fake_net_stop(run->net, losable[i], from_ns,
-                              from_ns + length_ns);
-            else if (rng_chance(&rng, 30))
-                fake_net_cut(run->net, losable[i], from_ns);
-        }
-        js_master_run(run->master, &run->result, &run->err);
-        js_master_dismiss(run->master, JS_LEAVE_AT_ONCE);
-        fake_net_finish(run->net);
-        expect_no_complaint(run);
-        CU_ASSERT_EQUAL(run->result.end, JS_MASTER_DONE);
-        CU_ASSERT_EQUAL(run->finished, 60);
-        for (uint64_t id = 1; id <= 60; id++)
-            CU_ASSERT_EQUAL(run->fates[id].finished, 1);
+        for (int i = 0; i < 3; i++)
+            lose_perhaps(run, &rng, losable[i]);
+        expect_each_finishes(run, 60);
         ends += fake_net_sent(run->net, JS_TAG_END_JOB);
         run_free(run);
     }
@@ -2139,23 +2149,9 @@ static void test_random_losses(void)
     for (uint64_t seed = 1; seed <= unit_rounds(100); seed++) {
         struct rng rng = {seed};
         struct run *run = leased_run(5, 60, seed);
-        for (int i = 1; i <= 4; i++) {
-            int64_t from_ns =
-                FAKE_START_NS + (int64_t)rng_below(&rng, 6000) * JS_NS_PER_MS;
-            int64_t length_ns = (int64_t)rng_below(&rng, 8000) * JS_NS_PER_MS;
-            if (rng_chance(&rng, 50))
-                fake_net_stop(run->net, i, from_ns, from_ns + length_ns);
-            else if (rng_chance(&rng, 30))
-                fake_net_cut(run->net, i, from_ns);
-        }
-        js_master_run(run->master, &run->result, &run->err);
-        js_master_dismiss(run->master, JS_LEAVE_AT_ONCE);
-        fake_net_finish(run->net);
-        expect_no_complaint(run);
-        CU_ASSERT_EQUAL(run->result.end, JS_MASTER_DONE);
-        CU_ASSERT_EQUAL(run->finished, 60);
-        for (uint64_t id = 1; id <= 60; id++)
-            CU_ASSERT_EQUAL(run->fates[id].finished, 1);
+        for (int i = 1; i <= 4; i++)
+            lose_perhaps(run, &rng, i);
+        expect_each_finishes(run, 60);
         run_free(run);
     }
 }
