@@ -47,6 +47,7 @@ static const int64_t meeting_most_ns = 60 * JS_NS_PER_S;
 enum {
     FILES_WANTED = 4096,
     BATCH_SIZE = 256, /* bytes of a batch job's name */
+    PRESENT_PART = 4, /* of the lease: so often the master says it is there */
 };
 
 /* What the launcher is given to end by itself; and what the other processes are
@@ -163,7 +164,8 @@ struct run {
     struct js_node node;   /* this one, once topo is there */
     char *cwd;
     int64_t begun_ns;
-    bool is_hurried; /* seen that we were told to end */
+    int64_t present_ns; /* when whoever has started it was last told */
+    bool is_hurried;    /* seen that we were told to end */
     bool is_drain_told;
     bool is_abrupt; /* somebody will not come to MPI_Finalize */
     unsigned lost;  /* slaves */
@@ -204,6 +206,50 @@ static void slave_enlisted(void *arg, unsigned slave, uint32_t slots,
         js_err_errno(&run->records.journal_error, "the journal");
 }
 
+/* A launcher that is not told can only guess, and that is all. */
+static void tell_status(const struct run *run, const struct js_run_status *said)
+{
+    if (run->config->status_file)
+        js_run_status_write(run->config->status_file, said);
+}
+
+/* When the master has not been heard of for so long, all jobs have ended. */
+static int64_t lease_of(const struct jobsched_config *config)
+{
+    int64_t lease_ns;
+    if (config->slave_timeout_ns == 0 ||
+        __builtin_add_overflow(config->slave_timeout_ns,
+                               config->grace_ns + JS_NS_PER_S, &lease_ns))
+        return 0;
+    return lease_ns;
+}
+
+/* Between the start and the end, which may both take longer than the lease. */
+static void tell_presence(struct run *run, int64_t now_ns)
+{
+    struct js_run_status said = {.phase = JS_RUN_BEGUN,
+                                 .lease_ns = lease_of(run->config)};
+    if (said.lease_ns == 0 ||
+        now_ns - run->present_ns < said.lease_ns / PRESENT_PART)
+        return;
+    run->present_ns = now_ns;
+    tell_status(run, &said);
+}
+
+static void tell_begun(struct run *run)
+{
+    struct js_run_status said = {.phase = JS_RUN_BEGUN};
+    run->present_ns = INT64_MIN / 2; /* not so far */
+    tell_status(run, &said);
+}
+
+static void tell_ended(const struct run *run, enum jobsched_status status)
+{
+    struct js_run_status said = {
+        .phase = JS_RUN_ENDED, .status = (int)status, .lost = run->lost};
+    tell_status(run, &said);
+}
+
 /* The master's hook, once a turn. Who is warned, or told to end, has little
  * time: what is not on disk yet is brought there now. */
 static bool commit(void *arg, int64_t now_ns)
@@ -214,6 +260,7 @@ static bool commit(void *arg, int64_t now_ns)
     run->is_hurried = is_hurried;
     if (is_warned && run->records.journal)
         js_journal_sync_soon(run->records.journal);
+    tell_presence(run, now_ns);
     return js_records_commit(&run->records, now_ns,
                              js_delivery_is_within_job(run->delivery));
 }
@@ -422,17 +469,6 @@ static void tell_line(void *arg, const char *text)
         js_log(&run->console.log, "%s", text);
     else
         tell_error(NULL, text);
-}
-
-/* When the master has not been heard of for so long, all jobs have ended. */
-static int64_t lease_of(const struct jobsched_config *config)
-{
-    int64_t lease_ns;
-    if (config->slave_timeout_ns == 0 ||
-        __builtin_add_overflow(config->slave_timeout_ns,
-                               config->grace_ns + JS_NS_PER_S, &lease_ns))
-        return 0;
-    return lease_ns;
 }
 
 static enum jobsched_status open_journal_at(struct run *run, const char *path,
@@ -1006,6 +1042,7 @@ static enum jobsched_status work_as_master(struct run *run,
     struct js_err records_err;
     struct js_master_result ran;
     js_master_run(run->master, &ran, &err);
+    tell_begun(run);
     if (ran.end == JS_MASTER_REHEARSED)
         return rehearse(run, js_master_plan(run->master),
                         js_master_pool(run->master), result);
@@ -1047,15 +1084,6 @@ prepare_master(struct run *run, struct js_link *link, struct js_err *err)
                                            : JOBSCHED_SUCCEEDED;
 }
 
-/* A launcher that is not told can only guess, and that is all. */
-static void tell_status(const struct run *run, enum js_run_phase phase,
-                        enum jobsched_status status)
-{
-    struct js_run_status said = {phase, (int)status, run->lost};
-    if (run->config->status_file)
-        js_run_status_write(run->config->status_file, &said);
-}
-
 static enum jobsched_status run_master(const struct jobsched_config *config,
                                        struct js_link *link, int64_t begun_ns,
                                        struct jobsched_result *result)
@@ -1063,7 +1091,7 @@ static enum jobsched_status run_master(const struct jobsched_config *config,
     struct js_err err = {""};
     struct run run = {.config = config, .begun_ns = begun_ns};
     result->is_master = true;
-    tell_status(&run, JS_RUN_BEGUN, JOBSCHED_SUCCEEDED);
+    tell_begun(&run);
     enum jobsched_status status = prepare_master(&run, link, &err);
     bool is_prepared = status == JOBSCHED_SUCCEEDED;
     if (is_prepared)
@@ -1077,7 +1105,7 @@ static enum jobsched_status run_master(const struct jobsched_config *config,
     else if (!is_prepared || config->action != JOBSCHED_RUN)
         send_home(link, JS_LEAVE_TOGETHER);
     js_joblog_close(run.joblog, NULL);
-    tell_status(&run, JS_RUN_ENDED, status);
+    tell_ended(&run, status);
     release_run(&run);
     return status;
 }
