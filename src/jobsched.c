@@ -369,7 +369,8 @@ static int open_output(const struct jobsched_config *config, struct js_err *err)
                             config->output_dir);
     struct stat st;
     if (stat(config->output_dir, &st) == 0 && !S_ISDIR(st.st_mode))
-        return js_err_set(err, "the output folder %s is a file",
+        return js_err_set(err,
+                          "name another folder with --output: %s is a file",
                           config->output_dir);
     if (access(config->output_dir, W_OK | X_OK) < 0)
         return js_err_errno(err,
@@ -517,7 +518,8 @@ static enum jobsched_status open_journal(struct run *run, struct js_err *err)
         return JOBSCHED_BROKEN;
     }
     if (!path && run->config->retry == JOBSCHED_RETRY_ONLY_FAILED) {
-        js_err_set(err, "without a journal nothing is known of failed jobs");
+        js_err_set(err, "--retry-failed: without a journal nothing is known "
+                        "of failed jobs; name it with --journal");
         return JOBSCHED_BAD_INPUT;
     }
     enum jobsched_status status =
@@ -602,11 +604,13 @@ static int open_outlets(struct run *run, struct js_err *err)
     run->out = js_outlet_new(STDOUT_FILENO);
     run->err = js_outlet_new(STDERR_FILENO);
     if (!run->out || !run->err)
-        return js_err_errno(err, "no memory");
+        return js_err_errno(err, "the output of jobs cannot be set up");
     js_console_init(&run->console, run->out, run->err);
     run->delivery = js_delivery_new(run->out, run->err, &run->console.log,
                                     job_finished, run);
-    return run->delivery ? 0 : js_err_errno(err, "no memory");
+    if (!run->delivery)
+        return js_err_errno(err, "the output of jobs cannot be set up");
+    return 0;
 }
 
 static struct js_wire_setup setup_of(const struct run *run)
@@ -703,13 +707,13 @@ static int open_master(struct run *run, struct js_link *link,
     if (!run->cwd)
         return js_err_errno(err, "the working directory cannot be found");
     if (copy_environ(&run->environ) < 0)
-        return js_err_errno(err, "no memory");
+        return js_err_errno(err, "the environment cannot be kept for the jobs");
     config.setup = setup_of(run);
     run->topo = js_topo_new(err);
     if (!run->topo || describe_node(run->topo, &config.node, err) < 0)
         return -1;
     run->master = js_master_new(&config, link);
-    return run->master ? 0 : js_err_errno(err, "no memory");
+    return run->master ? 0 : js_err_errno(err, "the master cannot be set up");
 }
 
 static void release_run(struct run *run)
@@ -762,8 +766,11 @@ static int check_outlet(const struct js_outlet *outlet, const char *name,
         fstat(js_outlet_fd(outlet), &st) == 0 && S_ISCHR(st.st_mode);
     if (error == 0 || error == EPIPE || (error == EIO && is_terminal))
         return 0;
-    return js_err_set(err, "%s: %s: output of jobs is lost", name,
-                      js_errno_text(error));
+    return js_err_set(
+        err,
+        "%s: %s: output of jobs is lost; --output DIR keeps it in "
+        "files",
+        name, js_errno_text(error));
 }
 
 static int check_records(struct run *run, struct js_err *err)
@@ -926,7 +933,7 @@ static enum jobsched_status rehearse_here(const struct jobsched_config *config,
         struct js_plan *plan =
             pool ? js_plan_new(&plan_config, js_source_graph(run.source), pool)
                  : NULL;
-        js_err_set(&err, "no memory");
+        js_err_errno(&err, "the rehearsal cannot be set up");
         status = plan ? rehearse_on(&run, pool, plan, result)
                       : fail(result, JOBSCHED_BROKEN, &err);
         js_console_flush(&run.console);
@@ -983,20 +990,32 @@ end_journal(struct run *run, enum jobsched_status status, struct js_err *err)
     return status;
 }
 
+static const char *next_step(const struct run *run)
+{
+    return run->journal ? "the same command goes on from here"
+                        : "without a journal the same command starts over";
+}
+
 static void tell_interrupted(const struct run *run,
                              const struct js_master_result *ran,
                              struct js_err *err)
 {
     const char *why = js_sig_name()[0] ? js_sig_name() : "the time limit";
-    const char *next = run->journal ? "the same command goes on from here"
-                                    : "without a journal the same command "
-                                      "starts over";
+    const char *next = next_step(run);
     if (ran->is_left_known)
         js_err_set(err, "stopped by %s, %llu job%s left: %s", why,
                    (unsigned long long)ran->left, ran->left == 1 ? "" : "s",
                    next);
     else
         js_err_set(err, "stopped by %s: %s", why, next);
+}
+
+/* In *err is what broke the run. */
+static void tell_broken(const struct run *run, struct js_err *err)
+{
+    struct js_err why = *err;
+    if (run->config->action == JOBSCHED_RUN)
+        js_err_set(err, "%s: %s", why.text, next_step(run));
 }
 
 static enum jobsched_status judge(const struct run *run,
@@ -1007,6 +1026,7 @@ static enum jobsched_status judge(const struct run *run,
     struct js_source_survey survey;
     switch (ran->end) {
     case JS_MASTER_BROKEN:
+        tell_broken(run, err);
         return JOBSCHED_BROKEN;
     case JS_MASTER_BAD_INPUT:
         return JOBSCHED_BAD_INPUT;
@@ -1145,7 +1165,7 @@ static int run_slave(const struct jobsched_config *own, struct js_link *link,
     if (topo && describe_node(topo, &config.node, err) == 0) {
         slave = js_slave_new(&config, link);
         rc = slave ? js_slave_run(slave, ret, err)
-                   : js_err_errno(err, "no memory");
+                   : js_err_errno(err, "this slave cannot be set up");
     }
     js_slave_free(slave);
     js_outlet_free(trace);

@@ -327,8 +327,10 @@ static int refuse_unknown(struct reader *reader, size_t at, size_t len)
         return js_err_set(err,
                           "unknown attribute \"%.*s\" (did you mean \"%s\"?)",
                           shown, name, closest);
-    return js_err_set(err, "unknown attribute \"%.*s%s\"", shown, name,
-                      dots(len));
+    return js_err_set(err,
+                      "unknown attribute \"%.*s%s\"; `man 5 jobsched` lists "
+                      "all",
+                      shown, name, dots(len));
 }
 
 /* ------------------------------------------------- pairs */

@@ -133,7 +133,7 @@ launched_rank() {
     contains err '"here slots=4" there, or say with -n'
     launch_run --hostfile nowhere jobs.txt
     status_is 2
-    contains err '^jobsched: nowhere: No such file'
+    contains err '^jobsched: cannot read the hostfile nowhere: No such file'
     JOBSCHED_MPIRUN=/no/mpirun launch_run jobs.txt
     status_is 4
     contains err '^jobsched: cannot start /no/mpirun: No such file.*JOBSCHED_MPIRUN'

@@ -128,7 +128,7 @@ static void test_hostfile_mistakes(void)
     expect_bad("n1:\n", ":1: of host \"n1\"");
     expect_bad("n1 slots=-1\n", "write \"n1 slots=4\"");
     expect_bad("n1 slots=99999999999\n", ":1:");
-    expect_bad("# nobody\n\n", "names no host");
+    expect_bad("# nobody\n\n", "names no host: it has one a line");
 }
 
 static void test_hostfile_is_written(void)
@@ -205,6 +205,7 @@ static void test_slurm_tasks(void)
     setenv("SLURM_TASKS_PER_NODE", "many", 1);
     CU_ASSERT_EQUAL(js_slurm_tasks(&tasks, &err), -1);
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "SLURM_TASKS_PER_NODE=many"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "say with -n"));
     unsetenv("SLURM_TASKS_PER_NODE");
     unsetenv("SLURM_JOB_ID");
 }
