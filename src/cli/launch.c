@@ -118,7 +118,7 @@ static int find_program(struct launch *launch, struct js_err *err)
     ssize_t len = readlink("/proc/self/exe", launch->program,
                            sizeof(launch->program) - 1);
     if (len < 0)
-        return js_err_errno(err, "/proc/self/exe");
+        return js_err_errno(err, "the path of this program (/proc/self/exe)");
     launch->program[len] = '\0';
     return 0;
 }
@@ -196,8 +196,12 @@ static int make_folder(struct launch *launch, struct js_err *err)
     int len = snprintf(launch->folder, size, "%s/.jobsched-XXXXXX", in);
     if (len < 0 || (size_t)len >= size || !mkdtemp(launch->folder)) {
         launch->folder[0] = '\0';
-        return js_err_errno(err, "a folder for the status of the run in %s",
-                            in);
+        return js_err_errno(err,
+                            "no folder can be made in %s, where the run is to "
+                            "say how it stands (%s)",
+                            in,
+                            is_elsewhere ? "start it where that can be done"
+                                         : "set TMPDIR to one where it can");
     }
     snprintf(launch->status_path, sizeof(launch->status_path), "%s/status",
              launch->folder);
@@ -462,7 +466,8 @@ static int prepare_restart(struct launch *launch, unsigned restarts,
         if (launch->is_stopped)
             return js_err_set(err, "stopped before a restart");
         if (launch->hosts.count == 0)
-            return js_err_set(err, "no host is left to go on with");
+            return js_err_set(err, "no host is left to go on with; the same "
+                                   "command goes on when there are some");
         if (js_hostfile_write(launch->hostfile_path, launch->mpirun.mpi,
                               &launch->hosts) < 0)
             return js_err_errno(err, "%s", launch->hostfile_path);
@@ -493,8 +498,8 @@ static int judge_no_start(struct launch *launch)
         drop_silent_hosts(launch, &err);
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 127)
         fprintf(stderr,
-                "jobsched: %s has not come to a start (its %s is %d): nothing "
-                "has run\n",
+                "jobsched: %s has not come to a start (its %s is %d, and what "
+                "it said is above): nothing has run\n",
                 launch->mpirun.program,
                 WIFEXITED(status) ? "exit status" : "signal",
                 WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));

@@ -143,7 +143,8 @@ static int refuse_in_use(const struct js_journal *journal,
                          struct js_err *err)
 {
     if (!holder->is_known)
-        js_err_set(err, "%s is in use by another run", journal->path);
+        js_err_set(err, "%s is in use by another run: wait until it has ended",
+                   journal->path);
     else
         js_err_set(err,
                    "%s is in use by a run on %s, process %" PRIu64
@@ -757,7 +758,9 @@ static int make_file(struct js_journal *journal, struct js_err *err)
 {
     journal->fd = create(journal->path);
     if (journal->fd < 0 && errno == EEXIST) {
-        js_err_set(err, "%s is in use by another run, which has just begun",
+        js_err_set(err,
+                   "%s is in use by another run, which has just begun: wait "
+                   "until it has ended",
                    journal->path);
         return JS_JOURNAL_REFUSED;
     }
