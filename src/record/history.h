@@ -35,6 +35,11 @@ struct js_history;
 struct js_history *js_history_load(const char *path, struct js_err *err);
 void js_history_free(struct js_history *history); /* NULL is allowed */
 
+/* The same of an open file, which stays the caller's; `name` is what errors
+ * call it. */
+struct js_history *js_history_read(int fd, const char *name,
+                                   struct js_err *err);
+
 /* ---------------------------------------------------------------- runs */
 
 /* How the last run stands, when the journal was read. */
@@ -114,7 +119,7 @@ struct js_history_tail {
     const char *text;
 };
 
-/* False if there are none. Only of the last attempt of a job. */
+/* False if there are none. */
 bool js_history_tail(const struct js_history *history, size_t attempt,
                      struct js_history_tail *ret);
 
@@ -124,14 +129,12 @@ bool js_history_tail(const struct js_history *history, size_t attempt,
 uint64_t js_history_jobs(const struct js_history *history);
 
 struct js_history_job {
-    struct js_identity identity;
     const char *name; /* "": none */
     enum js_standing standing;
-    bool is_gone;      /* no longer in the list */
-    size_t latest;     /* its last attempt that has ended, or NONE */
-    uint64_t parent;   /* of a skipped one: because of this job; 0: unknown */
-    bool has_begun;    /* an attempt that has not ended is on record: see
-                          js_history_begun() */
+    bool is_gone;    /* no longer in the list */
+    size_t latest;   /* its last attempt that has ended, or NONE */
+    uint64_t parent; /* of a skipped one: because of this job; 0: unknown */
+    size_t begun;    /* where it is among those that have begun, or NONE */
 };
 
 /* Of a job that is there. */
