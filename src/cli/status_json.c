@@ -64,7 +64,10 @@ static void put_counts(struct js_json *json, const struct js_overview *overview)
     js_json_count(json, "added", counts->added);
     js_json_count(json, "gone", counts->gone);
     js_json_close_object(json);
-    js_json_real(json, "jobs_per_second", overview->rate_per_s);
+    if (overview->rate_per_s > 0)
+        js_json_real(json, "jobs_per_second", overview->rate_per_s);
+    else
+        js_json_null(json, "jobs_per_second");
     if (overview->to_come_ns >= 0)
         js_json_seconds(json, "seconds_left", overview->to_come_ns);
     else

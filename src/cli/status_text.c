@@ -35,11 +35,16 @@ __attribute__((format(printf, 2, 3))) static void put(struct sheet *sheet,
     va_end(args);
 }
 
-/* From elsewhere. */
+/* From elsewhere. Backslashes stay as they are: it is read, and not read back.
+ */
 static void put_plainly(struct sheet *sheet, const char *bytes, size_t len)
 {
     size_t before = sheet->buf->len;
-    if (js_buf_escape(sheet->buf, bytes, len) < 0 || !js_buf_string(sheet->buf))
+    int rc = 0;
+    for (size_t i = 0; i < len && rc == 0; i++)
+        rc = bytes[i] == '\\' ? js_buf_append(sheet->buf, "\\", 1)
+                              : js_buf_escape(sheet->buf, bytes + i, 1);
+    if (rc < 0 || !js_buf_string(sheet->buf))
         sheet->has_failed = true;
     else
         js_show_plainly(sheet->buf->data + before);
@@ -103,6 +108,15 @@ static void put_place(struct sheet *sheet, size_t number)
     put(sheet, "  slave %" PRIu64, slave.rank);
 }
 
+/* The same in a sentence. */
+static void put_place_of(struct sheet *sheet, size_t number)
+{
+    struct js_history_slave slave;
+    js_history_slave(sheet->overview->history, number, &slave);
+    put_text(sheet, slave.host[0] ? slave.host : "?");
+    put(sheet, " (slave %" PRIu64 ")", slave.rank);
+}
+
 static void put_age(struct sheet *sheet, int64_t since_unix_ns)
 {
     put_duration(sheet, sheet->overview->now_unix_ns - since_unix_ns);
@@ -155,9 +169,9 @@ static void put_on(struct sheet *sheet)
 static void put_ended(struct sheet *sheet)
 {
     const struct js_history_run *run = &sheet->overview->run;
-    put(sheet, "ended with exit status %d ", run->status);
+    put(sheet, "ended ");
     put_age(sheet, run->end_unix_ns);
-    put(sheet, " ago, on ");
+    put(sheet, " ago with exit status %d, on ", run->status);
     put_text(sheet, run->host);
     put(sheet, " after ");
     put_duration(sheet, run->end_unix_ns - run->begin_unix_ns);
@@ -352,9 +366,7 @@ static void put_list(struct sheet *sheet)
         put(sheet, "\n");
     }
     if (overview->counts.added > 0)
-        put(sheet,
-            "%" PRIu64 " job%s of the list %s new: the next run accepts "
-            "them\n",
+        put(sheet, "%" PRIu64 " job%s of the list %s new, for the next run\n",
             overview->counts.added, plural(overview->counts.added),
             overview->counts.added == 1 ? "is" : "are");
 }
@@ -405,8 +417,8 @@ static void put_standing(struct sheet *sheet, uint64_t id)
     }
     js_history_begun(overview->history, job.begun, &begun);
     put(sheet, is_on(overview) ? "running on " : "not ended: it ran on ");
-    put_place(sheet, begun.slave);
-    put(sheet, is_on(overview) ? "  for " : "  since ");
+    put_place_of(sheet, begun.slave);
+    put(sheet, is_on(overview) ? " for " : " since ");
     if (is_on(overview))
         put_age(sheet, begun.start_unix_ns);
     else

@@ -55,7 +55,7 @@ JOBS
     status_is 1
     tell jobs.txt
     status_is 0
-    contains told '^jobs.txt: ended with exit status 1 [0-9.]+ s ago, on '
+    contains told '^jobs.txt: ended [0-9.]+ s ago with exit status 1, on '
     contains told '^4 jobs: 3 done, 1 failed, 0 left$'
     lacks told '^(running|waiting|left)$'
     tell_json jobs.txt
@@ -98,10 +98,10 @@ JOBS
     wait_until "$PATIENCE" is_gone "$watcher"
     claim wait "$watcher"
     contains watched '^2 jobs: 2 done, 0 failed, 0 left$'
-    contains watched 'ended with exit status 0'
+    contains watched 'with exit status 0, on '
     # Of a run that has ended once is enough.
     claim timeout 20 "$JOBSCHED" --status jobs.txt --watch >once
-    equal "$(grep -c 'ended with' once)" 1
+    equal "$(grep -c 'with exit status' once)" 1
 }
 
 @test "status: --watch on a terminal draws in place, within its width" {
@@ -121,7 +121,7 @@ JOBS
     wait_until "$PATIENCE" screen_has '^over$'
     screen >seen
     equal "$(grep -c 'jobs.txt: ' seen)" 1
-    contains seen 'ended with exit status 0'
+    contains seen 'with exit status 0, on '
     tmux -L "$MARK" kill-server
 }
 
@@ -156,7 +156,7 @@ wait
 JOBS
     farm_start 1 jobs.txt
     wait_until "$PATIENCE" told_running 1
-    contains <(told_state hold) '^job 1 "hold" \(jobs.txt:1\): running on [^ ]+  slave 1  for '
+    contains <(told_state hold) '^job 1 "hold" \(jobs.txt:1\): running on [^ ]+ \(slave 1\) for '
     contains <(told_state next) '^job 3 "next" \(jobs.txt:3\): waiting$'
     contains told '^  echo next$'
     contains told '^  needs 1 core$'
@@ -250,7 +250,7 @@ JOBS
     }
     tell --journal j
     status_is 0
-    contains told '^j: ended with exit status 1 '
+    contains told '^j: ended .* with exit status 1, on '
     contains told '^3 jobs: 2 done, 1 failed, 0 left$'
     contains told '^  2  exit 1  '
     tell --journal j --explain x
