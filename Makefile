@@ -103,7 +103,7 @@ NEED_CHECK = libcunit1-dev:CUnit/CUnit.h bats:bats procps:pgrep \
 	util-linux:taskset mount:mount strace:strace iproute2:ip \
 	valgrind:$(VALGRIND) slurmctld:/usr/sbin/slurmctld \
 	slurmd:/usr/sbin/slurmd slurm-client:sbatch munge:/usr/sbin/munged \
-	man-db:man groff-base:groff mandoc:mandoc bsdutils:script
+	man-db:man groff-base:groff mandoc:mandoc bsdutils:script jq:jq tmux:tmux
 NEED_LINT = clang-format:$(CLANG_FORMAT) clang-tidy:clang-tidy \
 	shellcheck:shellcheck binutils:nm
 NEED_COVERAGE = gcovr:gcovr

@@ -180,12 +180,37 @@ static void job_accepted(void *arg, struct js_job *job)
             js_runtimes_find(run->runtimes, job->command, job->command_len);
 }
 
+/* From the file that the job has written into, where the folder is shared. */
+static bool read_tail(const struct run *run, const struct js_finish *finish,
+                      struct js_tail *ret)
+{
+    const struct js_outcome *outcome = &finish->outcome;
+    bool is_error = outcome->err_bytes > 0;
+    struct js_buf path = JS_BUF_INIT;
+    if (run->config->output != JOBSCHED_OUTPUT_DIR || !run->journal ||
+        js_outcome_succeeded(outcome) || outcome->cause == JS_CAUSE_STOPPED)
+        return false;
+    *ret = (struct js_tail){.stream = is_error ? 2 : 1};
+    bool is_read =
+        js_buf_printf(&path, "%s/%llu.%s", run->config->output_dir,
+                      (unsigned long long)finish->job->id,
+                      is_error ? "err" : "out") == 0 &&
+        js_tail_read(ret, js_buf_string(&path),
+                     is_error ? outcome->err_bytes : outcome->out_bytes);
+    js_buf_release(&path);
+    return is_read;
+}
+
 /* Told by the delivery. */
 static void job_finished(void *arg, const struct js_finish *finish)
 {
     struct run *run = arg;
+    struct js_finish told = *finish;
+    struct js_tail tail;
     js_master_finished(run->master, finish);
-    js_records_finished(&run->records, finish);
+    if (read_tail(run, finish, &tail))
+        told.tail = &tail;
+    js_records_finished(&run->records, &told);
 }
 
 static void job_dispatched(void *arg, const struct js_job *job)
@@ -197,13 +222,35 @@ static void job_dispatched(void *arg, const struct js_job *job)
         js_console_flush(&run->console);
 }
 
+static void note_journal(struct run *run, int rc)
+{
+    if (rc < 0)
+        js_err_errno(&run->records.journal_error, "the journal");
+}
+
 static void slave_enlisted(void *arg, unsigned slave, uint32_t slots,
                            const char *host)
 {
     struct run *run = arg;
-    struct js_journal *journal = run->records.journal;
-    if (journal && js_journal_add_slave(journal, slave, slots, host) < 0)
-        js_err_errno(&run->records.journal_error, "the journal");
+    if (run->records.journal)
+        note_journal(run, js_journal_add_slave(run->records.journal, slave,
+                                               slots, host));
+}
+
+static void slave_parted(void *arg, unsigned slave)
+{
+    struct run *run = arg;
+    if (run->records.journal)
+        note_journal(run, js_journal_add_left(run->records.journal, slave));
+}
+
+static void job_begun(void *arg, const struct js_job *job, unsigned slave,
+                      int64_t age_ns)
+{
+    struct run *run = arg;
+    if (run->records.journal)
+        note_journal(run, js_journal_add_begun(run->records.journal, job, slave,
+                                               js_clock_unix_ns() - age_ns));
 }
 
 /* A launcher that is not told can only guess, and that is all. */
@@ -429,24 +476,12 @@ static int tell_news(void *arg, const struct js_resume_news *news)
 /* Where the journal is, owned by *ret; NULL: there is to be none. */
 static int journal_path(const struct jobsched_config *config, char **ret)
 {
-    struct stat st;
     *ret = NULL;
     if (config->journal) {
         *ret = strdup(config->journal);
         return *ret ? 0 : -1;
     }
-    if (config->no_journal || !config->job_file ||
-        strcmp(config->job_file, "-") == 0 || stat(config->job_file, &st) < 0 ||
-        !S_ISREG(st.st_mode))
-        return 0;
-    struct js_buf path = JS_BUF_INIT;
-    if (js_buf_printf(&path, "%s.journal", config->job_file) < 0 ||
-        !js_buf_string(&path)) {
-        js_buf_release(&path);
-        return -1;
-    }
-    *ret = path.data;
-    return 0;
+    return config->no_journal ? 0 : js_journal_name(config->job_file, ret);
 }
 
 static enum js_resume_what what_of(const struct jobsched_config *config)
@@ -696,6 +731,8 @@ static int open_master(struct run *run, struct js_link *link,
         .hooks = {.accepted = job_accepted,
                   .dispatched = job_dispatched,
                   .enlisted = slave_enlisted,
+                  .parted = slave_parted,
+                  .begun = run->journal ? job_begun : NULL,
                   .commit = commit,
                   .request = request,
                   .deadline_ns = deadline_ns,

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
@@ -144,6 +145,28 @@ int js_parse_duration_ns(const char *text, int64_t *ret_ns)
 int js_parse_size_bytes(const char *text, uint64_t *ret_bytes)
 {
     return parse_scaled(text, size_units, ret_bytes);
+}
+
+static int64_t divide_rounded(int64_t ns, int64_t unit_ns)
+{
+    return ns / unit_ns + (ns % unit_ns >= unit_ns / 2);
+}
+
+int js_show_duration(struct js_buf *buf, int64_t ns)
+{
+    if (ns < 0)
+        ns = 0;
+    int64_t tenths = divide_rounded(ns, JS_NS_PER_S / 10);
+    if (tenths < 600)
+        return js_buf_printf(buf, "%d.%d s", (int)tenths / 10,
+                             (int)tenths % 10);
+    int64_t seconds = divide_rounded(ns, JS_NS_PER_S);
+    if (seconds < 3600)
+        return js_buf_printf(buf, "%d min %d s", (int)seconds / 60,
+                             (int)seconds % 60);
+    int64_t minutes = divide_rounded(ns, 60 * JS_NS_PER_S);
+    return js_buf_printf(buf, "%" PRId64 " h %02d min", minutes / 60,
+                         (int)(minutes % 60));
 }
 
 enum { WORD_MAX = 32 }; /* longer words are no near miss of anything */

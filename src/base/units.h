@@ -1,12 +1,14 @@
 /*
  * units - numbers, durations and sizes as people write them.
  *
- * Every call takes a whole NUL-terminated string: blanks, signs and anything
- * behind the number are refused. Returns 0, or -1 with errno EINVAL (not of
- * that form) or ERANGE (too large), leaving *ret alone.
+ * Every js_parse call takes a whole NUL-terminated string: blanks, signs and
+ * anything behind the number are refused. Returns 0, or -1 with errno EINVAL
+ * (not of that form) or ERANGE (too large), leaving *ret alone.
  */
 #ifndef JS_BASE_UNITS_H
 #define JS_BASE_UNITS_H
+
+#include "base/buf.h"
 
 #include <stdint.h>
 
@@ -19,6 +21,10 @@ int js_parse_duration_ns(const char *text, int64_t *ret_ns);
 /* "4096", "512K", "2G", "1.5T": powers of 1024; a final "B" or "iB" is
  * allowed. */
 int js_parse_size_bytes(const char *text, uint64_t *ret_bytes);
+
+/* Appends "2.1 s", "3 min 5 s" or "1 h 02 min"; less than nothing is nothing.
+ * 0, or -1 with errno ENOMEM. */
+int js_show_duration(struct js_buf *buf, int64_t ns);
 
 /*
  * The entry of a NULL-terminated list of words that `word` was most likely

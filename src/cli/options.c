@@ -418,6 +418,42 @@ static int set_quiet(struct js_options *options, const char *value,
     return 0;
 }
 
+static int set_status(struct js_options *options, const char *value,
+                      struct js_err *err)
+{
+    (void)value;
+    (void)err;
+    options->action = JS_ACTION_STATUS;
+    return 0;
+}
+
+static int set_watch(struct js_options *options, const char *value,
+                     struct js_err *err)
+{
+    (void)value;
+    (void)err;
+    options->is_watched = true;
+    return 0;
+}
+
+static int set_json(struct js_options *options, const char *value,
+                    struct js_err *err)
+{
+    (void)value;
+    (void)err;
+    options->is_json = true;
+    return 0;
+}
+
+static int set_explain(struct js_options *options, const char *value,
+                       struct js_err *err)
+{
+    if (!value[0])
+        return js_err_set(err, "wants the name or the id of a job");
+    options->explained = value;
+    return 0;
+}
+
 static int set_help(struct js_options *options, const char *value,
                     struct js_err *err)
 {
@@ -518,6 +554,18 @@ static const struct option_row rows[] = {
     {"quiet", 'q', NULL, set_quiet,
      "no summary of a run that succeeds, and no such lines\n"
      "of the demonstration"},
+
+    {NULL, 0, NULL, NULL,
+     "How it stands, from another terminal or afterwards:"},
+    {"status", 0, NULL, set_status,
+     "say from the journal what is done, failed, running\n"
+     "and waiting"},
+    {"explain", 0, "NAME|ID", set_explain,
+     "... of one job: how it stands, why it waits, its\n"
+     "attempts"},
+    {"watch", 0, NULL, set_watch,
+     "... again and again until the run has ended"},
+    {"json", 0, NULL, set_json, "... for programs"},
 
     {NULL, 0, NULL, NULL, "Limits:"},
     {"tmpdir", 0, "DIR", set_tmpdir,
@@ -648,6 +696,10 @@ static int take_words(char **words, struct js_options *options,
 {
     if (!words[0] && options->config.action != JOBSCHED_RUN)
         return js_err_set(err, "--check and --dry-run want a job file");
+    if (!words[0] && options->action == JS_ACTION_STATUS &&
+        !options->config.journal)
+        return js_err_set(err, "--status wants a job file, or the journal of a "
+                               "stream with --journal");
     if (!words[0]) {
         /* The demonstration is its trace. */
         options->config.trace |= !options->is_quiet;
@@ -667,6 +719,17 @@ static int take_words(char **words, struct js_options *options,
 static int check_options(const struct js_options *options, struct js_err *err)
 {
     const struct jobsched_config *config = &options->config;
+    bool is_status = options->action == JS_ACTION_STATUS;
+    if (!is_status &&
+        (options->is_watched || options->is_json || options->explained))
+        return js_err_set(err, "--watch, --json and --explain say more about "
+                               "--status: give that as well");
+    if (is_status && config->no_journal)
+        return js_err_set(err, "--status reads the journal: --no-journal "
+                               "leaves it nothing to say");
+    if (options->is_watched && options->is_json)
+        return js_err_set(err, "--json is one document: ask again instead of "
+                               "--watch");
     if (config->no_journal && (config->journal || config->fresh ||
                                config->retry != JOBSCHED_RETRY_ALL))
         return js_err_set(err, "--no-journal: without one there is nothing to "
@@ -697,7 +760,7 @@ int js_options_parse(int argc, char **argv, struct js_options *ret,
         if (apply(row, ret, err) < 0)
             return -1;
         ret->is_launch_told |= is_for_launch(row);
-        if (ret->action != JS_ACTION_RUN)
+        if (ret->action == JS_ACTION_HELP || ret->action == JS_ACTION_VERSION)
             return 0;
     }
     if (take_words(argv + optind, ret, err) < 0)

@@ -14,6 +14,7 @@ enum js_action {
     JS_ACTION_RUN,
     JS_ACTION_HELP,    /* --help */
     JS_ACTION_VERSION, /* --version */
+    JS_ACTION_STATUS,  /* --status */
 };
 
 struct js_options {
@@ -21,6 +22,10 @@ struct js_options {
     struct jobsched_config config; /* strings borrowed from argv */
     bool is_demo_changed;          /* an option for the demonstration alone */
     bool is_quiet;                 /* no summary of a run that succeeded */
+    /* Of --status. */
+    bool is_watched;
+    bool is_json;
+    const char *explained; /* the name or id of a job; NULL: none */
     /* Of a start without mpirun. */
     uint32_t slaves;      /* 0: one for each core, or slot, or task */
     const char *hostfile; /* NULL: this machine, or what Slurm has granted */

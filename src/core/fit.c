@@ -16,8 +16,7 @@ static int put_count(struct js_buf *buf, uint32_t count, const char *what)
                          count == 1 ? "" : "s");
 }
 
-/* Of one node. */
-static int put_share(struct js_buf *buf, const struct js_need *need)
+int js_fit_need(const struct js_need *need, struct js_buf *buf)
 {
     const double mib = 1024 * 1024;
     int rc = put_count(buf, need->cores, "core");
@@ -36,7 +35,7 @@ static int put_need(struct js_buf *buf, const struct js_pool *pool,
                     const struct js_need *need)
 {
     uint32_t nodes = js_need_nodes(need);
-    if (put_share(buf, need) < 0)
+    if (js_fit_need(need, buf) < 0)
         return -1;
     if (nodes == 1)
         return 0;
@@ -59,7 +58,7 @@ int js_fit_describe(const struct js_pool *pool, uint64_t id, uint64_t line,
         put_need(buf, pool, need) < 0 ||
         js_buf_puts(buf, "; the most that a node has: ") < 0)
         return -1;
-    return put_share(buf, &most);
+    return js_fit_need(&most, buf);
 }
 
 static void visit(void *arg, uint64_t id, uint64_t line,

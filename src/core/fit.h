@@ -16,6 +16,10 @@
 int js_fit_describe(const struct js_pool *pool, uint64_t id, uint64_t line,
                     const struct js_need *need, struct js_buf *buf);
 
+/* Appends "4 cores, 1 GPU, 2048.0 MiB of memory": what is needed of each node.
+ * 0, or -1 with errno ENOMEM. */
+int js_fit_need(const struct js_need *need, struct js_buf *buf);
+
 /* Looks at all jobs of a regular file, tells the first twenty such, and
  * returns how many there are (of several in a row with equal needs one). */
 uint64_t js_fit_check(const struct js_pool *pool,

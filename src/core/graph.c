@@ -701,6 +701,55 @@ uint64_t js_graph_next_skipped(struct js_graph *graph, uint64_t *ret_parent)
     return id;
 }
 
+/* ------------------------------------------------------------ questions */
+
+enum js_graph_wait js_graph_wait(const struct js_graph *graph, uint64_t id)
+{
+    const struct node *node = find_node(graph, id, &(uint64_t){0});
+    if (node && node->state == SKIPPED)
+        return JS_GRAPH_SKIPPED;
+    return node && node->unmet ? JS_GRAPH_FOR_JOBS : JS_GRAPH_FOR_BARRIER;
+}
+
+static void visit_awaited(const struct node *parent, uint64_t id,
+                          js_graph_awaited_fn visit, void *arg)
+{
+    for (const struct edge *e = parent->children.first; e; e = e->next) {
+        if (e->child->id == id)
+            visit(arg, parent->id, e->any);
+    }
+}
+
+void js_graph_each_awaited(const struct js_graph *graph, uint64_t id,
+                           js_graph_awaited_fn visit, void *arg)
+{
+    for (size_t i = 0; i < graph->bucket_count; i++) {
+        for (const struct node *node = graph->buckets[i]; node;
+             node = node->next_in_bucket)
+            visit_awaited(node, id, visit, arg);
+    }
+}
+
+static bool is_held_in(const struct epoch *epoch, uint64_t id)
+{
+    for (const struct run *run = epoch->held.first; run; run = run->next) {
+        if (id >= run->first && id <= run->last)
+            return true;
+    }
+    return false;
+}
+
+uint64_t js_graph_pending_above(const struct js_graph *graph, uint64_t id)
+{
+    uint64_t pending = 0;
+    for (const struct epoch *epoch = graph->open; epoch; epoch = epoch->next) {
+        if (is_held_in(epoch, id))
+            return pending;
+        pending += epoch->pending;
+    }
+    return 0;
+}
+
 uint64_t js_graph_find(const struct js_graph *graph, const char *name)
 {
     const struct node *node = js_strmap_get(&graph->names, name);

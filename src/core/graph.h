@@ -101,6 +101,24 @@ uint64_t js_graph_next_ready(struct js_graph *graph);
  */
 uint64_t js_graph_next_skipped(struct js_graph *graph, uint64_t *ret_parent);
 
+/* Why a job that js_graph_add() has told to wait does so now. */
+enum js_graph_wait {
+    JS_GRAPH_FOR_JOBS,    /* jobs of its after and after-any have not ended */
+    JS_GRAPH_FOR_BARRIER, /* only for those above a `wait` line */
+    JS_GRAPH_SKIPPED,     /* no more: it is SKIPPED; ask before that is told */
+};
+enum js_graph_wait js_graph_wait(const struct js_graph *graph, uint64_t id);
+
+/* Calls visit for each job of its after (any: after-any) that has not ended.
+ * Looks at all edges of the graph: for one question. */
+typedef void (*js_graph_awaited_fn)(void *arg, uint64_t id, bool any);
+void js_graph_each_awaited(const struct js_graph *graph, uint64_t id,
+                           js_graph_awaited_fn visit, void *arg);
+
+/* How many jobs above the last `wait` line above the job have not ended; 0: it
+ * is behind none that holds it up. Looks at all runs of jobs behind such. */
+uint64_t js_graph_pending_above(const struct js_graph *graph, uint64_t id);
+
 /* The id of the job of that name, or 0. */
 uint64_t js_graph_find(const struct js_graph *graph, const char *name);
 

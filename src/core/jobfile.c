@@ -356,6 +356,7 @@ static int admit(struct js_jobfile *file, struct js_job *job,
                  const struct js_attributes *attributes)
 {
     enum js_verdict verdict;
+    job->line = file->first_line;
     if (find_edges(file, attributes) < 0 || judge(file, job, &verdict) < 0)
         return -1;
     int rc = join_graph(file, job->seq, attributes);
@@ -364,7 +365,6 @@ static int admit(struct js_jobfile *file, struct js_job *job,
     js_graph_mark(file->graph, job->seq, (int)verdict);
     if (verdict == JS_VERDICT_DONE || verdict == JS_VERDICT_FAILED)
         js_graph_ended(file->graph, job->seq, verdict == JS_VERDICT_DONE);
-    job->line = file->first_line;
     job->is_waiting = rc == 0;
     return verdict == JS_VERDICT_RUN;
 }

@@ -27,6 +27,8 @@ struct assignment {
     struct js_job *job;    /* owned */
     struct js_grant grant; /* rank 0: none yet, it was given ahead */
     enum wholeness wholeness;
+    bool is_told;     /* that it has begun */
+    int64_t begun_ns; /* once it has a grant */
 };
 
 struct slave {
@@ -70,6 +72,9 @@ struct js_plan {
     uint64_t ahead;  /* of these: without a grant */
     uint64_t broken; /* ... : BROKEN */
     uint64_t next_ticket;
+    int64_t now_ns;
+    uint64_t untold;  /* assignments with a grant that are not told of */
+    int64_t look_ns;  /* when to look at them again */
     int64_t run_ns;   /* a moving average; -1: none has ended yet */
     int64_t short_ns; /* the same, of the shortest; 0: none has ended yet */
     struct js_median median;
@@ -383,6 +388,14 @@ static struct js_job *take_dispatched(struct js_plan *plan,
 
 /* ------------------------------------------------- assigning */
 
+/* It has its grant now. */
+static void begin(struct js_plan *plan, struct assignment *own)
+{
+    own->begun_ns = plan->now_ns;
+    if (plan->untold++ == 0)
+        plan->look_ns = plan->now_ns + JS_PLAN_BEGUN_NS;
+}
+
 static struct js_plan_decision assign(struct js_plan *plan, struct slave *slave,
                                       struct js_job *job,
                                       const struct js_grant *grant)
@@ -395,6 +408,8 @@ static struct js_plan_decision assign(struct js_plan *plan, struct slave *slave,
     slave->slotted += grant->rank > 0;
     plan->assigned++;
     plan->ahead += grant->rank == 0;
+    if (grant->rank > 0)
+        begin(plan, own);
     place_slave(plan, slave);
     if (!js_job_is_plain(job) || js_pool_is_shared(plan->pool, slave->number))
         place_holders(plan, grant);
@@ -688,6 +703,7 @@ static bool take_back(struct js_plan *plan, struct slave *slave,
         plan->assigned--;
         plan->ahead -= ret->grant.rank == 0;
         plan->broken -= ret->wholeness == BROKEN;
+        plan->untold -= ret->grant.rank > 0 && !ret->is_told;
         return true;
     }
     return false;
@@ -720,6 +736,7 @@ static void hand_on(struct js_plan *plan, struct slave *slave,
         next->grant = ended->grant;
         slave->slotted++;
         plan->ahead--;
+        begin(plan, next);
         return;
     }
     release(plan, slave, ended);
@@ -858,6 +875,46 @@ void js_plan_lost(struct js_plan *plan, unsigned number)
     plan->live_slots -= slave->slots;
     js_pool_drop(plan->pool, number);
     place_all(plan);
+}
+
+/* ------------------------------------------------- what runs */
+
+void js_plan_set_now(struct js_plan *plan, int64_t now_ns)
+{
+    plan->now_ns = now_ns;
+}
+
+static void tell_begun_of(struct js_plan *plan, struct slave *slave,
+                          js_plan_begun_fn tell, void *arg)
+{
+    uint32_t left = slave->slotted;
+    for (uint32_t i = 0; i < slave->count && left > 0; i++) {
+        struct assignment *own = &slave->assignments[i];
+        if (own->grant.rank == 0)
+            continue;
+        left--;
+        if (own->is_told || plan->now_ns - own->begun_ns < JS_PLAN_BEGUN_NS)
+            continue;
+        own->is_told = true;
+        plan->untold--;
+        tell(arg, own->job, slave->number, own->begun_ns);
+    }
+}
+
+void js_plan_tell_begun(struct js_plan *plan, js_plan_begun_fn tell, void *arg)
+{
+    if (plan->now_ns < js_plan_begun_due_ns(plan))
+        return;
+    plan->look_ns = plan->now_ns + JS_PLAN_BEGUN_NS;
+    for (unsigned i = 0; i < plan->slave_end; i++) {
+        if (plan->slaves[i])
+            tell_begun_of(plan, plan->slaves[i], tell, arg);
+    }
+}
+
+int64_t js_plan_begun_due_ns(const struct js_plan *plan)
+{
+    return plan->untold > 0 ? plan->look_ns : INT64_MAX;
 }
 
 /* ------------------------------------------------- the state of things */

@@ -70,6 +70,9 @@ enum {
  */
 #define JS_PLAN_AHEAD_NS (200 * INT64_C(1000000))
 
+/* A job that has run for so long is told of by js_plan_tell_begun(). */
+#define JS_PLAN_BEGUN_NS (1000 * INT64_C(1000000))
+
 struct js_plan_config {
     uint32_t round_size; /* jobs, at least 1 */
     bool barrier;
@@ -211,6 +214,23 @@ void js_plan_recalled(struct js_plan *plan, unsigned number);
  * of other slaves that hold something of it do so once they have ended. An
  * unknown slave is ignored. */
 void js_plan_lost(struct js_plan *plan, unsigned number);
+
+/* What time it is, by any clock that does not go back: of all that is told to
+ * the plan, and decided by it, from here on. */
+void js_plan_set_now(struct js_plan *plan, int64_t now_ns);
+
+/*
+ * What runs for a while: tells of each job that has had a slot for
+ * JS_PLAN_BEGUN_NS or more, once for each time that it was assigned, and looks
+ * at most that often. begun_ns is when it was given the slot, as far as the
+ * plan knew.
+ */
+typedef void (*js_plan_begun_fn)(void *arg, const struct js_job *job,
+                                 unsigned slave, int64_t begun_ns);
+void js_plan_tell_begun(struct js_plan *plan, js_plan_begun_fn tell, void *arg);
+
+/* When that has something to look at; INT64_MAX: not by itself. */
+int64_t js_plan_begun_due_ns(const struct js_plan *plan);
 
 /* Jobs in the plan: held, ready, dispatched and assigned; and the last
  * alone. */

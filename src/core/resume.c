@@ -126,16 +126,38 @@ static int renew(struct js_resume *resume, const struct js_job *job,
     return tell_name(resume, job->id, js_job_name(job));
 }
 
-int js_resume_judge(struct js_resume *resume, struct js_job *job,
-                    enum js_verdict after, enum js_verdict *ret)
+static enum js_verdict verdict_of_standing(enum js_standing standing)
+{
+    switch (standing) {
+    case JS_STANDING_SUCCEEDED:
+        return JS_VERDICT_DONE;
+    case JS_STANDING_FAILED:
+    case JS_STANDING_SKIPPED:
+        return JS_VERDICT_FAILED;
+    case JS_STANDING_LEFT:
+        break;
+    }
+    return JS_VERDICT_RUN;
+}
+
+static enum js_verdict look(struct js_resume *resume, struct js_job *job)
+{
+    struct js_identity identity = js_identity_of(job);
+    enum js_standing standing = JS_STANDING_LEFT;
+    job->id = js_ledger_match(resume->ledger, &identity);
+    if (job->id > 0)
+        standing = js_ledger_standing(resume->ledger, job->id);
+    else
+        resume->counts.added++;
+    enum js_verdict verdict = verdict_of_standing(standing);
+    count(resume, job->id == 0, standing, verdict);
+    return verdict;
+}
+
+static int judge(struct js_resume *resume, struct js_job *job,
+                 enum js_verdict after, enum js_verdict *ret)
 {
     enum js_standing standing = JS_STANDING_LEFT;
-    *ret = JS_VERDICT_RUN;
-    if (!resume->ledger) {
-        resume->counts.added++;
-        resume->counts.runs++;
-        return 0;
-    }
     struct js_identity identity = js_identity_of(job);
     uint64_t id = js_ledger_match(resume->ledger, &identity);
     if (id > 0) {
@@ -148,6 +170,23 @@ int js_resume_judge(struct js_resume *resume, struct js_job *job,
                    : renew(resume, job, standing, *ret);
 }
 
+int js_resume_judge(struct js_resume *resume, struct js_job *job,
+                    enum js_verdict after, enum js_verdict *ret)
+{
+    *ret = JS_VERDICT_RUN;
+    if (!resume->ledger) {
+        resume->counts.added++;
+        resume->counts.runs++;
+    } else if (resume->what == JS_RESUME_LOOK) {
+        *ret = look(resume, job);
+    } else if (judge(resume, job, after, ret) < 0) {
+        return -1;
+    }
+    if (resume->judged)
+        resume->judged(resume->arg, job, *ret);
+    return 0;
+}
+
 /* ---------------------------------------------------------------- the list */
 
 int js_resume_end(struct js_resume *resume)
@@ -157,6 +196,8 @@ int js_resume_end(struct js_resume *resume)
         if (js_ledger_is_matched(ledger, id) || js_ledger_is_gone(ledger, id))
             continue;
         resume->counts.gone++;
+        if (resume->what == JS_RESUME_LOOK)
+            continue;
         js_ledger_set_gone(ledger, id, true);
         if (tell(resume, JS_RESUME_GONE, id) < 0)
             return -1;

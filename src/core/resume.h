@@ -22,6 +22,9 @@ enum js_resume_what {
     JS_RESUME_ALL = 0,
     JS_RESUME_ONLY_FAILED, /* those that failed or were skipped */
     JS_RESUME_NOT_FAILED,  /* not those that failed */
+    JS_RESUME_LOOK,        /* it is only looked how the jobs stand: nothing
+                              changes, and nothing follows for what comes after
+                              them; the id of one that is not known is 0 */
 };
 
 /* Where a job stands when its list is read; the order is that of strength, for
@@ -52,6 +55,10 @@ struct js_resume_news {
 /* 0, or -1 with errno ENOMEM. */
 typedef int (*js_resume_fn)(void *arg, const struct js_resume_news *news);
 
+/* Where a job stands, its id and line known. */
+typedef void (*js_resume_judged_fn)(void *arg, const struct js_job *job,
+                                    enum js_verdict verdict);
+
 /* Of the jobs so far. */
 struct js_resume_counts {
     uint64_t done;    /* not run again */
@@ -70,7 +77,8 @@ struct js_resume {
     struct js_ledger *ledger; /* borrowed; NULL: there is none */
     enum js_resume_what what;
     bool is_stream; /* the list is read once, and new jobs are not remembered */
-    js_resume_fn tell;
+    js_resume_fn tell;          /* NULL for JS_RESUME_LOOK */
+    js_resume_judged_fn judged; /* NULL: nobody wants to know */
     void *arg;
     struct js_resume_counts counts;
     uint64_t known;    /* jobs that were in the ledger before this run */

@@ -146,6 +146,9 @@ static int pump(struct js_master *master, struct js_peer *peer,
 static void part_from(struct js_master *master, unsigned slave)
 {
     struct js_peer *peer = &master->peers[slave];
+    const struct js_master_hooks *hooks = &master->config.hooks;
+    if (peer->state == JS_PEER_WORKING && hooks->parted)
+        hooks->parted(hooks->arg, slave);
     js_plan_lost(master->plan, slave);
     js_peer_take_away(peer);
     peer->state = JS_PEER_GONE;
@@ -895,10 +898,19 @@ static int check_progress(struct js_master *master, struct js_err *err)
     return 0;
 }
 
+static void tell_begun(void *arg, const struct js_job *job, unsigned slave,
+                       int64_t begun_ns)
+{
+    const struct js_master *master = arg;
+    const struct js_master_hooks *hooks = &master->config.hooks;
+    hooks->begun(hooks->arg, job, slave, master->now_ns - begun_ns);
+}
+
 int js_master_turn(struct js_master *master, struct js_err *err)
 {
     const struct js_master_hooks *hooks = &master->config.hooks;
     master->now_ns = js_link_now_ns(master->link);
+    js_plan_set_now(master->plan, master->now_ns);
     listen(master);
     if (take_messages(master, err) < 0)
         return -1;
@@ -909,6 +921,8 @@ int js_master_turn(struct js_master *master, struct js_err *err)
     if (take_jobs(master, err) < 0)
         return -1;
     js_delivery_step(master->config.delivery);
+    if (hooks->begun)
+        js_plan_tell_begun(master->plan, tell_begun, master);
     /* What has finished is on record before anything new is sent out. */
     bool is_on_record = hooks->commit(hooks->arg, master->now_ns);
     if (master->config.stop_ns != JS_NEVER_NS)
@@ -959,6 +973,8 @@ static int wait_for_news(struct js_master *master, struct js_err *err)
         fds[count++] = (struct pollfd){
             .fd = js_source_fd(master->config.source), .events = POLLIN};
     int64_t until_ns = hooks->deadline_ns(hooks->arg);
+    if (hooks->begun && js_plan_begun_due_ns(master->plan) < until_ns)
+        until_ns = js_plan_begun_due_ns(master->plan);
     if (master->phase != PHASE_WORKING && master->phase_end_ns < until_ns)
         until_ns = master->phase_end_ns;
     if (master->leave_ns < until_ns)

@@ -24,6 +24,13 @@ struct js_master_hooks {
     /* The slave takes part. May be NULL. */
     void (*enlisted)(void *arg, unsigned slave, uint32_t slots,
                      const char *host);
+    /* ... and takes no more part: what it had is given to others. May be NULL.
+     */
+    void (*parted)(void *arg, unsigned slave);
+    /* The job has been running for that long, a second or more; told once.
+     * May be NULL. */
+    void (*begun)(void *arg, const struct js_job *job, unsigned slave,
+                  int64_t age_ns);
     /* Once a turn, before new jobs are sent: what was told is to be on
      * record. False: it is not there yet, and no new job may be sent. */
     bool (*commit)(void *arg, int64_t now_ns);

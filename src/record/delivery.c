@@ -40,6 +40,7 @@ struct entry {
     uint64_t left[STREAMS];  /* bytes not yet handed to the outlets */
     uint64_t mark[STREAMS];  /* of the lanes, when all was handed over */
     struct release *release; /* made beforehand, so that it cannot fail */
+    struct js_tail *tail;    /* of a failed job, for its record; or NULL */
     const char *at;          /* inlined: the next byte; held: NULL */
     bool given_up;           /* its holder is gone */
     char bytes[];            /* room for what was inlined */
@@ -145,6 +146,7 @@ static void entry_free(struct entry *entry)
         return;
     js_job_free(entry->finish.job);
     free(entry->release);
+    free(entry->tail);
     free(entry);
 }
 
@@ -154,6 +156,23 @@ static struct release *release_new(unsigned slave, uint64_t ticket)
     if (release)
         *release = (struct release){NULL, slave, ticket};
     return release;
+}
+
+/* Of a failed attempt; without memory for it the record lacks it. */
+static struct js_tail *tail_new(const struct js_outcome *outcome,
+                                const char *inlined)
+{
+    if (js_outcome_succeeded(outcome) || outcome->cause == JS_CAUSE_STOPPED)
+        return NULL;
+    struct js_tail *tail = calloc(1, sizeof(*tail));
+    bool is_error = outcome->err_bytes > 0;
+    if (!tail)
+        return NULL;
+    tail->stream = is_error ? 2 : 1;
+    if (inlined)
+        js_tail_add(tail, is_error ? inlined + outcome->out_bytes : inlined,
+                    is_error ? outcome->err_bytes : outcome->out_bytes);
+    return tail;
 }
 
 /* Takes the job, unless it fails. */
@@ -168,10 +187,12 @@ static struct entry *entry_new(const struct js_finish *finish, uint64_t ticket,
     *entry = (struct entry){.finish = *finish, .ticket = ticket, .at = inlined};
     entry->left[0] = outcome->out_bytes;
     entry->left[1] = outcome->err_bytes;
+    entry->tail = tail_new(outcome, inlined);
     if (inlined)
         return entry;
     entry->release = release_new(finish->slave, ticket);
     if (!entry->release) {
+        free(entry->tail);
         free(entry);
         return NULL;
     }
@@ -270,14 +291,22 @@ static bool is_written(struct js_delivery *delivery, const struct entry *entry)
            lane_written(&delivery->lane[1]) >= entry->mark[1];
 }
 
+static void tell_finished(struct js_delivery *delivery, struct entry *entry)
+{
+    if (entry->tail)
+        js_tail_trim(entry->tail);
+    entry->finish.tail = entry->tail;
+    delivery->finished(delivery->arg, &entry->finish);
+    entry->finish.job = NULL;
+}
+
 static void finish_written(struct js_delivery *delivery)
 {
     struct entry *head;
     while ((head = delivery->handed.head) && is_written(delivery, head)) {
         list_pop(&delivery->handed);
         delivery->waiting--;
-        delivery->finished(delivery->arg, &head->finish);
-        head->finish.job = NULL;
+        tell_finished(delivery, head);
         entry_free(head);
     }
 }
@@ -431,6 +460,8 @@ int js_delivery_fetched(struct js_delivery *delivery, unsigned slave,
         if (len > 0 && lane_write(lane, bytes, len) < 0)
             return -1;
         pass(delivery, head, stream, len);
+        if (head->tail && head->tail->stream == stream + 1)
+            js_tail_add(head->tail, bytes, len);
         if (len == 0 || error)
             give_up_stream(delivery, head, stream, error ? error : EIO);
     }

@@ -13,7 +13,9 @@
  * what they write between two pieces of a fetched output splits it. If the
  * reader of an outlet has gone away, what was meant for it is dropped, no more
  * of it is fetched, and jobs finish without it. A job that succeeded and whose
- * output cannot be had is told as one that failed (JS_STEP_COLLECT).
+ * output cannot be had is told as one that failed (JS_STEP_COLLECT). One that
+ * failed is told with the tail of what it has written, of its stderr if there
+ * is any, as far as that was brought here.
  */
 #ifndef JS_RECORD_DELIVERY_H
 #define JS_RECORD_DELIVERY_H

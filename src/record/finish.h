@@ -8,6 +8,7 @@
 
 #include "core/job.h"
 #include "core/outcome.h"
+#include "record/tail.h"
 
 /* What follows from an attempt. */
 enum js_fate {
@@ -24,7 +25,10 @@ struct js_finish {
                         the graph calls it */
     unsigned slave;  /* 0 of a skipped job, whose host is "" */
     uint32_t cores;
-    const char *host; /* borrowed, lives as long as the run */
+    const char *host;           /* borrowed, lives as long as the run */
+    const struct js_tail *tail; /* of what a failed attempt has written; NULL:
+                                   not known. Borrowed, gone when the one who
+                                   was told returns */
 };
 
 #endif

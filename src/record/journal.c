@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/fdio.h"
+#include "base/process.h"
 #include "base/syncer.h"
 #include "record/journal_load.h"
 
@@ -15,6 +16,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -22,7 +24,7 @@ enum {
     /* Behind the end of the file so much is reserved, and again when less than
      * half of it is left: some thousand records. */
     ROOM = 1024 * 1024,
-    RETRIES = 10, /* of opening a file that is being replaced */
+    RETRIES = 10, /* of opening a file that is being replaced, or locking it */
     TOUCHES = 10, /* in a lease */
 };
 
@@ -106,38 +108,6 @@ static struct js_journal *journal_new(const struct js_journal_config *config)
 
 /* ---------------------------------------------------------------- the lock */
 
-/* When the process started, as the kernel counts it; 0: there is none. */
-static uint64_t start_of(uint64_t pid)
-{
-    char path[64], text[1024];
-    uint64_t started = 0;
-    snprintf(path, sizeof(path), "/proc/%" PRIu64 "/stat", pid);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return 0;
-    ssize_t len = js_pread_full(fd, text, sizeof(text) - 1, 0);
-    js_fd_close(&fd);
-    text[len > 0 ? len : 0] = '\0';
-    /* Field 22; the second may hold blanks, and ends with the last ')'. */
-    const char *at = strrchr(text, ')');
-    for (int field = 2; at && field < 22; field++)
-        at = strchr(at + 1, ' ');
-    if (at)
-        started = strtoull(at + 1, NULL, 10);
-    return started;
-}
-
-/* The machine since its last boot; 0 where the system does not tell. */
-static uint64_t boot_of_host(void)
-{
-    char text[40] = "";
-    int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-    if (fd >= 0 && js_pread_full(fd, text, 8, 0) < 0)
-        text[0] = '\0';
-    js_fd_close(&fd);
-    return strtoull(text, NULL, 16);
-}
-
 static int refuse_in_use(const struct js_journal *journal,
                          const struct js_journal_holder *holder,
                          struct js_err *err)
@@ -183,8 +153,8 @@ static int check_holder(const struct js_journal *journal,
     if (!holder->is_known || holder->has_ended || journal->config.is_forced)
         return 0;
     if (strcmp(holder->host, journal->host) == 0) {
-        bool is_alive = holder->boot == boot_of_host() &&
-                        start_of(holder->pid) == holder->started;
+        bool is_alive = holder->boot == js_process_boot() &&
+                        js_process_start(holder->pid) == holder->started;
         return journal->is_locked || !is_alive
                    ? 0
                    : refuse_in_use(journal, holder, err);
@@ -210,10 +180,26 @@ static int is_still_there(const struct js_journal *journal)
     return ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
 }
 
+/* Who looks whether the journal is locked (js_history_load()) has it locked for
+ * a moment as well. */
+static bool try_lock(int fd)
+{
+    static const struct timespec moment = {.tv_nsec = 5 * JS_NS_PER_MS};
+    for (int i = 0; i < RETRIES; i++) {
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+            return true;
+        if (errno != EWOULDBLOCK)
+            return false;
+        nanosleep(&moment, NULL);
+        errno = EWOULDBLOCK;
+    }
+    return false;
+}
+
 /* 0; 1 if somebody else has it; or -1 with errno. */
 static int lock_file(struct js_journal *journal)
 {
-    if (flock(journal->fd, LOCK_EX | LOCK_NB) == 0) {
+    if (try_lock(journal->fd)) {
         journal->is_locked = true;
         return 0;
     }
@@ -453,6 +439,23 @@ int js_journal_open(const struct js_journal_config *config,
     else
         journal_free(journal);
     return rc;
+}
+
+int js_journal_name(const char *job_file, char **ret)
+{
+    struct stat st;
+    struct js_buf path = JS_BUF_INIT;
+    *ret = NULL;
+    if (!job_file || strcmp(job_file, "-") == 0 || stat(job_file, &st) < 0 ||
+        !S_ISREG(st.st_mode))
+        return 0;
+    if (js_buf_printf(&path, "%s.journal", job_file) < 0 ||
+        !js_buf_string(&path)) {
+        js_buf_release(&path);
+        return -1;
+    }
+    *ret = path.data;
+    return 0;
 }
 
 const char *js_journal_path(const struct js_journal *journal)
@@ -781,8 +784,8 @@ static int put_beginning(struct js_journal *journal, struct js_buf *buf)
         return -1;
     *line = (struct js_line){.kind = JS_LINE_RUN,
                              .pid = pid,
-                             .started = start_of(pid),
-                             .boot = boot_of_host(),
+                             .started = js_process_start(pid),
+                             .boot = js_process_boot(),
                              .unix_us =
                                  (uint64_t)(js_clock_unix_ns() / JS_NS_PER_US)};
     snprintf(line->text, sizeof(line->text), "%s", journal->host);
@@ -919,6 +922,16 @@ int js_journal_add_slave(struct js_journal *journal, unsigned slave,
     return add_line(journal, line);
 }
 
+int js_journal_add_left(struct js_journal *journal, unsigned slave)
+{
+    struct js_line *line = journal->line;
+    if (end_gathering(journal) < 0)
+        return -1;
+    line->kind = JS_LINE_LEFT;
+    line->id = slave;
+    return add_line(journal, line);
+}
+
 static enum js_line_kind kind_of(const struct js_finish *finish)
 {
     if (finish->fate == JS_FATE_SKIPPED)
@@ -930,12 +943,27 @@ static enum js_line_kind kind_of(const struct js_finish *finish)
     return js_outcome_succeeded(&finish->outcome) ? JS_LINE_OK : JS_LINE_FAILED;
 }
 
-int js_journal_add_finish(struct js_journal *journal,
-                          const struct js_finish *finish, uint64_t parent_id)
+/* A C string has no NUL within. */
+static int add_said(struct js_journal *journal, const struct js_finish *finish)
 {
     struct js_line *line = journal->line;
-    if (end_gathering(journal) < 0)
-        return -1;
+    const struct js_tail *tail = finish->tail;
+    if (!tail || tail->len == 0)
+        return 0;
+    line->kind = JS_LINE_SAID;
+    line->id = finish->job->id;
+    line->attempt = finish->job->attempt;
+    line->stream = tail->stream;
+    for (size_t i = 0; i < tail->len; i++)
+        line->text[i] = tail->bytes[i] ? tail->bytes[i] : '?';
+    line->text[tail->len] = '\0';
+    return add_line(journal, line);
+}
+
+static int add_end(struct js_journal *journal, const struct js_finish *finish,
+                   uint64_t parent_id)
+{
+    struct js_line *line = journal->line;
     line->kind = kind_of(finish);
     line->id = finish->job->id;
     line->parent = parent_id;
@@ -943,10 +971,36 @@ int js_journal_add_finish(struct js_journal *journal,
     line->slave = finish->slave;
     line->cores = finish->cores;
     line->outcome = finish->outcome;
-    if (add_line(journal, line) < 0)
+    return add_line(journal, line);
+}
+
+int js_journal_add_finish(struct js_journal *journal,
+                          const struct js_finish *finish, uint64_t parent_id)
+{
+    if (end_gathering(journal) < 0)
         return -1;
+    size_t before = journal->buf.len;
+    if (add_said(journal, finish) < 0 ||
+        add_end(journal, finish, parent_id) < 0) {
+        journal->buf.len = before;
+        return -1;
+    }
     journal->added++;
     return 0;
+}
+
+int js_journal_add_begun(struct js_journal *journal, const struct js_job *job,
+                         unsigned slave, int64_t start_unix_ns)
+{
+    struct js_line *line = journal->line;
+    if (end_gathering(journal) < 0)
+        return -1;
+    line->kind = JS_LINE_BEGAN;
+    line->id = job->id;
+    line->attempt = job->attempt;
+    line->slave = slave;
+    line->unix_us = (uint64_t)(start_unix_ns / JS_NS_PER_US);
+    return add_line(journal, line);
 }
 
 uint64_t js_journal_recorded(const struct js_journal *journal)

@@ -37,6 +37,16 @@
  *     gone id ...                   no longer in the list
  *     back id ...                   in the list again
  *     slave slave slots HOST        takes part in this run
+ *     left slave                    takes no more part: what it had begun and
+ *                                   has not ended runs again
+ *     began id attempt slave start_us
+ *                                   a job that had been running for a second or
+ *                                   so when this was written; start_us is since
+ *                                   1970 by the master's clock
+ *     said id attempt stream TEXT   the last lines (record/tail.h) of what the
+ *                                   attempt has written whose failed or retried
+ *                                   follows: of its stderr (2), or, if that was
+ *                                   empty, of its stdout (1)
  *     ok id ATTEMPT                 an attempt that succeeded, and likewise:
  *     failed id ATTEMPT             it failed for good
  *     retried id ATTEMPT            it failed, and runs again in this run
@@ -50,10 +60,10 @@
  * run_us user_us system_us max_rss_kib out_bytes err_bytes; cause and step are
  * numbers of core/outcome.h, start_us is since 1970 by the slave's clock.
  *
- * Of a job the last record wins; one without any is not finished. A run that
- * has not written its `end` was killed. A record whose word is not known is
- * skipped, so that later versions may add some; a change of those above is
- * another version.
+ * Of a job the last record wins (began and said do not count); one without any
+ * is not finished. A run that has not written its `end` was killed. A record
+ * whose word is not known is skipped, so that later versions may add some; a
+ * change of those above is another version.
  *
  * DAMAGE. Bytes that are no valid record, with none behind them, are a torn
  * tail: they are appended to FILE.torn and cut off, with a warning. With a
@@ -124,6 +134,10 @@ enum js_journal_refusal {
 
 struct js_journal;
 
+/* Where the journal of a job file is if nobody says otherwise, owned by *ret;
+ * NULL: it has none, as it is no regular file. 0, or -1 with errno ENOMEM. */
+int js_journal_name(const char *job_file, char **ret);
+
 /*
  * Reads what is there into the ledger, which is empty, and locks it. A file
  * that is not there is not made before js_journal_begin(). Returns 0 and
@@ -151,7 +165,10 @@ int js_journal_add_news(struct js_journal *journal,
                         const struct js_resume_news *news);
 int js_journal_add_slave(struct js_journal *journal, unsigned slave,
                          uint32_t slots, const char *host);
-/* parent_id: of a skipped job. */
+int js_journal_add_left(struct js_journal *journal, unsigned slave);
+int js_journal_add_begun(struct js_journal *journal, const struct js_job *job,
+                         unsigned slave, int64_t start_unix_ns);
+/* With its tail. parent_id: of a skipped job. */
 int js_journal_add_finish(struct js_journal *journal,
                           const struct js_finish *finish, uint64_t parent_id);
 

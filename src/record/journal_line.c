@@ -7,7 +7,7 @@
 #include <string.h>
 #include <zlib.h>
 
-enum { CRC_DIGITS = 8, IDENTITY_DIGITS = 32 };
+enum { CRC_DIGITS = 8, IDENTITY_DIGITS = 32, STREAM_MAX = 2 };
 
 static const char *const words[] = {
     [JS_LINE_HEAD] = "jobsched-journal",
@@ -20,6 +20,9 @@ static const char *const words[] = {
     [JS_LINE_SLAVE] = "slave",
     [JS_LINE_LEASE] = "lease",
     [JS_LINE_BATCH] = "batch",
+    [JS_LINE_LEFT] = "left",
+    [JS_LINE_BEGAN] = "began",
+    [JS_LINE_SAID] = "said",
     [JS_LINE_OK] = "ok",
     [JS_LINE_FAILED] = "failed",
     [JS_LINE_RETRIED] = "retried",
@@ -135,6 +138,21 @@ static int put_jobs(struct js_buf *buf, const struct js_line *line)
     return rc;
 }
 
+static int put_began(struct js_buf *buf, const struct js_line *line)
+{
+    const uint64_t numbers[] = {line->id, line->attempt, line->slave,
+                                line->unix_us};
+    return put_numbers(buf, numbers, sizeof(numbers) / sizeof(numbers[0]));
+}
+
+static int put_said(struct js_buf *buf, const struct js_line *line)
+{
+    const uint64_t numbers[] = {line->id, line->attempt, line->stream};
+    if (put_numbers(buf, numbers, sizeof(numbers) / sizeof(numbers[0])) < 0)
+        return -1;
+    return put_text(buf, line->text);
+}
+
 static int put_fields(struct js_buf *buf, const struct js_line *line)
 {
     switch (line->kind) {
@@ -166,6 +184,12 @@ static int put_fields(struct js_buf *buf, const struct js_line *line)
     case JS_LINE_BATCH:
         return put_number(buf, line->restarts) < 0 ? -1
                                                    : put_text(buf, line->text);
+    case JS_LINE_LEFT:
+        return put_number(buf, line->id);
+    case JS_LINE_BEGAN:
+        return put_began(buf, line);
+    case JS_LINE_SAID:
+        return put_said(buf, line);
     case JS_LINE_OK:
     case JS_LINE_FAILED:
     case JS_LINE_RETRIED:
@@ -363,11 +387,34 @@ static void get_run(struct reader *reader, struct js_line *ret)
     get_text(reader, ret->text, sizeof(ret->text));
 }
 
+static void get_began(struct reader *reader, struct js_line *ret)
+{
+    ret->id = get_number(reader);
+    ret->attempt = (uint32_t)get_limited(reader, UINT32_MAX);
+    ret->slave = (uint32_t)get_limited(reader, UINT32_MAX);
+    ret->unix_us = get_limited(reader, INT64_MAX / JS_NS_PER_US);
+}
+
+static void get_said(struct reader *reader, struct js_line *ret)
+{
+    ret->id = get_number(reader);
+    ret->attempt = (uint32_t)get_limited(reader, UINT32_MAX);
+    ret->stream = get_limited(reader, STREAM_MAX);
+    get_text(reader, ret->text, sizeof(ret->text));
+}
+
 static void get_fields(struct reader *reader, struct js_line *ret)
 {
     switch (ret->kind) {
     case JS_LINE_HEAD:
+    case JS_LINE_LEFT:
         ret->id = get_number(reader);
+        break;
+    case JS_LINE_BEGAN:
+        get_began(reader, ret);
+        break;
+    case JS_LINE_SAID:
+        get_said(reader, ret);
         break;
     case JS_LINE_RUN:
         get_run(reader, ret);

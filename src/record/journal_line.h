@@ -27,6 +27,9 @@ enum js_line_kind {
     JS_LINE_SLAVE,
     JS_LINE_LEASE,
     JS_LINE_BATCH,
+    JS_LINE_LEFT,
+    JS_LINE_BEGAN,
+    JS_LINE_SAID,
     JS_LINE_OK,
     JS_LINE_FAILED,
     JS_LINE_RETRIED,
@@ -38,26 +41,29 @@ enum js_line_kind {
 enum {
     JS_LINE_LIST = 256,      /* numbers or identities in one record */
     JS_LINE_MAX = 16 * 1024, /* bytes, the newline included */
-    JS_LINE_TEXT = 1024,     /* bytes of a HOST, NAME or BATCH, with its NUL */
+    JS_LINE_TEXT = 1024,     /* bytes of a TEXT, HOST, NAME or BATCH, with its
+                                NUL */
 };
 
 struct js_line {
     enum js_line_kind kind;
-    uint64_t id; /* NAME, the attempts, SKIPPED; the first of JOBS; the
-                    version of HEAD; the slave of SLAVE */
+    uint64_t id; /* NAME, BEGAN, SAID, the attempts, SKIPPED; the first of JOBS;
+                    the version of HEAD; the slave of SLAVE and LEFT */
     uint64_t pid, started, boot;    /* RUN */
-    uint64_t unix_us;               /* RUN, END */
+    uint64_t unix_us;               /* RUN, END; the start of BEGAN */
     uint64_t parent;                /* SKIPPED */
     uint64_t status;                /* END */
     uint64_t slots;                 /* SLAVE */
     uint64_t lease_us, outlives;    /* LEASE */
     uint64_t restarts;              /* BATCH */
-    uint32_t attempt, slave, cores; /* the attempts */
+    uint64_t stream;                /* SAID */
+    uint32_t attempt, slave, cores; /* the attempts; the first of SAID, the
+                                       first two of BEGAN */
     struct js_outcome outcome;      /* the attempts */
     size_t count;                   /* JOBS, AGAIN, GONE, BACK */
     uint64_t ids[JS_LINE_LIST];
     struct js_identity identities[JS_LINE_LIST]; /* JOBS */
-    char text[JS_LINE_TEXT];                     /* NAME, HOST, BATCH */
+    char text[JS_LINE_TEXT];                     /* NAME, HOST, BATCH, TEXT */
 };
 
 /* Appends the record with its checksum and newline. 0, or -1 with errno ENOMEM.

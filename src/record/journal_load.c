@@ -18,6 +18,8 @@ struct loading {
     struct js_journal_contents *contents;
     struct js_line *line; /* large */
     bool has_head;
+    js_journal_line_fn tell; /* NULL: nobody */
+    void *arg;
     struct js_err *err;
 };
 
@@ -175,10 +177,20 @@ static int take_line(struct loading *loading)
         return take_batch(loading);
     case JS_LINE_SLAVE:
         return take_slave(loading);
+    case JS_LINE_LEFT:
+    case JS_LINE_BEGAN:
+    case JS_LINE_SAID:
     case JS_LINE_UNKNOWN:
         break;
     }
     return 0;
+}
+
+static int tell_line(struct loading *loading)
+{
+    if (!loading->tell || loading->tell(loading->arg, loading->line) == 0)
+        return 0;
+    return js_err_errno(loading->err, "cannot read %s", loading->name);
 }
 
 /* ---------------------------------------------------------------- the tail */
@@ -234,6 +246,8 @@ static int judge_tail(struct loading *loading, const struct js_buf *tail)
                       loading->name);
 }
 
+/* 1 if a valid record is there by now: it was written since the records were
+ * read up to here. */
 static int read_tail(struct loading *loading, int fd)
 {
     struct js_buf tail = JS_BUF_INIT;
@@ -245,8 +259,12 @@ static int read_tail(struct loading *loading, int fd)
         tail.len = n < 0 ? 0 : (size_t)n;
         rc = n < 0 ? -1 : 0;
     }
-    rc = rc < 0 ? js_err_errno(loading->err, "cannot read %s", loading->name)
-                : judge_tail(loading, &tail);
+    if (rc < 0)
+        js_err_errno(loading->err, "cannot read %s", loading->name);
+    else if (has_record(loading, tail.data, tail.len))
+        rc = 1;
+    else
+        rc = judge_tail(loading, &tail);
     js_buf_release(&tail);
     return rc;
 }
@@ -264,7 +282,7 @@ static ssize_t take_piece(struct loading *loading, const char *bytes,
         size_t line_len = (size_t)(newline - (bytes + at));
         if (js_line_parse(bytes + at, line_len, loading->line) < 0)
             break;
-        if (take_line(loading) < 0)
+        if (take_line(loading) < 0 || tell_line(loading) < 0)
             return -1;
         at += line_len + 1;
         loading->contents->valid += line_len + 1;
@@ -288,25 +306,45 @@ static int load(struct loading *loading, int fd, char *piece)
     }
 }
 
-int js_journal_load(int fd, const char *name, struct js_ledger *ledger,
+/* The records, and what is behind them; 1 if there are more by now. */
+static int load_all(struct loading *loading, int fd, char *piece)
+{
+    struct js_journal_contents *contents = loading->contents;
+    if (load(loading, fd, piece) < 0)
+        return -1;
+    off_t end = lseek(fd, 0, SEEK_END);
+    if (end <= 0 || (uint64_t)end <= contents->valid)
+        return 0;
+    contents->size = (uint64_t)end;
+    return read_tail(loading, fd);
+}
+
+int js_journal_read(int fd, const char *name, struct js_ledger *ledger,
+                    js_journal_line_fn tell, void *arg,
                     struct js_journal_contents *ret, struct js_err *err)
 {
-    struct loading loading = {
-        .name = name, .ledger = ledger, .contents = ret, .err = err};
+    struct loading loading = {.name = name,
+                              .ledger = ledger,
+                              .contents = ret,
+                              .tell = tell,
+                              .arg = arg,
+                              .err = err};
     char *piece = malloc(PIECE);
     int rc = -1;
     *ret = (struct js_journal_contents){0};
     loading.line = malloc(sizeof(*loading.line));
-    if (piece && loading.line)
-        rc = load(&loading, fd, piece);
-    else
+    if (!piece || !loading.line)
         js_err_errno(err, "cannot read %s", name);
-    off_t end = rc < 0 ? 0 : lseek(fd, 0, SEEK_END);
-    if (end > 0 && (uint64_t)end > ret->valid) {
-        ret->size = (uint64_t)end;
-        rc = read_tail(&loading, fd);
-    }
+    else
+        while ((rc = load_all(&loading, fd, piece)) > 0)
+            continue;
     free(loading.line);
     free(piece);
     return rc;
+}
+
+int js_journal_load(int fd, const char *name, struct js_ledger *ledger,
+                    struct js_journal_contents *ret, struct js_err *err)
+{
+    return js_journal_read(fd, name, ledger, NULL, NULL, ret, err);
 }

@@ -1,7 +1,8 @@
 /*
  * journal_load - what a journal says, as a ledger.
  *
- * Pure but for the read callback; the format is that of record/journal.h.
+ * Only reads; the file may be written to meanwhile. The format is that of
+ * record/journal.h.
  */
 #ifndef JS_RECORD_JOURNAL_LOAD_H
 #define JS_RECORD_JOURNAL_LOAD_H
@@ -40,6 +41,14 @@ struct js_journal_contents {
  * system or memory refused.
  */
 int js_journal_load(int fd, const char *name, struct js_ledger *ledger,
+                    struct js_journal_contents *ret, struct js_err *err);
+
+/* Told of each record, once it is in the ledger. 0, or -1 with errno. */
+typedef int (*js_journal_line_fn)(void *arg, const struct js_line *line);
+
+/* The same, for who wants to know more than the ledger does. */
+int js_journal_read(int fd, const char *name, struct js_ledger *ledger,
+                    js_journal_line_fn tell, void *arg,
                     struct js_journal_contents *ret, struct js_err *err);
 
 #endif

@@ -187,6 +187,7 @@ static int add_to_journal(struct js_records *records,
     }
     *unreported = (struct js_unreported){.number = ++records->recorded,
                                          .finish = *finish};
+    unreported->finish.tail = NULL;
     if (!records->unreported_end)
         records->unreported_end = &records->unreported;
     *records->unreported_end = unreported;

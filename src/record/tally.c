@@ -1,6 +1,6 @@
 #include "record/tally.h"
 
-#include "base/clock.h"
+#include "base/units.h"
 
 #include <inttypes.h>
 #include <stdbool.h>
@@ -131,28 +131,6 @@ int js_tally_mishap(const struct js_outcome *outcome, struct js_buf *buf)
     return js_outcome_describe(outcome, buf);
 }
 
-static int64_t divide_rounded(int64_t ns, int64_t unit_ns)
-{
-    return ns / unit_ns + (ns % unit_ns >= unit_ns / 2);
-}
-
-static int append_duration(struct js_buf *buf, int64_t ns)
-{
-    if (ns < 0)
-        ns = 0;
-    int64_t tenths = divide_rounded(ns, JS_NS_PER_S / 10);
-    if (tenths < 600)
-        return js_buf_printf(buf, "%d.%d s", (int)tenths / 10,
-                             (int)tenths % 10);
-    int64_t seconds = divide_rounded(ns, JS_NS_PER_S);
-    if (seconds < 3600)
-        return js_buf_printf(buf, "%d min %d s", (int)seconds / 60,
-                             (int)seconds % 60);
-    int64_t minutes = divide_rounded(ns, 60 * JS_NS_PER_S);
-    return js_buf_printf(buf, "%" PRId64 " h %02d min", minutes / 60,
-                         (int)(minutes % 60));
-}
-
 static const char *plural(uint64_t count)
 {
     return count == 1 ? "" : "s";
@@ -185,7 +163,7 @@ int js_tally_summary(const struct js_tally *tally, uint64_t left,
         js_buf_printf(buf, " (%" PRIu64 " attempt%s failed and run again)",
                       retried, plural(retried)) < 0)
         return -1;
-    if (js_buf_puts(buf, "; ") < 0 || append_duration(buf, wall_ns) < 0)
+    if (js_buf_puts(buf, "; ") < 0 || js_show_duration(buf, wall_ns) < 0)
         return -1;
     if (slots == 0)
         return 0;

@@ -1,8 +1,9 @@
 /*
  * Any bytes as a journal: refused, mended or read. What is read can be read
- * again, and says the same.
+ * again, and says the same; a reader finds its way through all of it.
  */
 #include "base/fdio.h"
+#include "record/history.h"
 #include "record/journal_load.h"
 
 #include <stdint.h>
@@ -12,6 +13,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include <zlib.h>
+
+static const size_t size_max = JS_LINE_TEXT;
 
 /* The checksums are made right, or hardly anything would come through: what
  * stands before the first blank of a line is replaced. One that begins with
@@ -53,6 +56,58 @@ static int load(int fd, struct js_journal_contents *contents, uint64_t *ret)
     return rc;
 }
 
+/* Every number that it tells leads somewhere. */
+static void walk_jobs(const struct js_history *history)
+{
+    for (uint64_t id = 1; id <= js_history_jobs(history); id++) {
+        struct js_history_job job;
+        js_history_job(history, id, &job);
+        if ((job.latest != JS_HISTORY_NONE &&
+             job.latest >= js_history_attempts(history)) ||
+            (job.begun != JS_HISTORY_NONE &&
+             job.begun >= js_history_begun_count(history)) ||
+            job.parent > js_history_jobs(history) ||
+            strlen(job.name) > size_max)
+            abort();
+    }
+}
+
+static void walk_attempts(const struct js_history *history)
+{
+    for (size_t i = 0; i < js_history_attempts(history); i++) {
+        struct js_history_attempt attempt;
+        struct js_history_slave slave;
+        struct js_history_tail tail;
+        js_history_attempt(history, i, &attempt);
+        js_history_slave(history, attempt.slave, &slave);
+        bool has_tail = js_history_tail(history, i, &tail);
+        if (slave.run >= js_history_runs(history) || attempt.id == 0 ||
+            attempt.id > js_history_jobs(history) ||
+            (attempt.earlier != JS_HISTORY_NONE && attempt.earlier >= i) ||
+            (has_tail && strlen(tail.text) > size_max))
+            abort();
+    }
+}
+
+static void walk(int fd)
+{
+    struct js_err err;
+    struct js_history *history = js_history_read(fd, "j", &err);
+    if (!history)
+        return;
+    walk_jobs(history);
+    walk_attempts(history);
+    for (size_t i = 0; i < js_history_begun_count(history); i++) {
+        struct js_history_begun begun;
+        struct js_history_job job;
+        js_history_begun(history, i, &begun);
+        js_history_job(history, begun.id, &job);
+        if (job.begun != i || begun.slave >= js_history_slaves(history))
+            abort();
+    }
+    js_history_free(history);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -74,6 +129,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             contents.size != contents.valid)
             abort();
     }
+    walk(fd);
     close(fd);
     free(copy);
     return 0;

@@ -9,6 +9,7 @@
 
 #define SUITES(_)                                                              \
     _(base)                                                                    \
+    _(json)                                                                    \
     _(strmap)                                                                  \
     _(jobfile)                                                                 \
     _(attributes)                                                              \
@@ -20,7 +21,10 @@
     _(runtimes)                                                                \
     _(graph)                                                                   \
     _(resume)                                                                  \
+    _(waits)                                                                   \
+    _(tail)                                                                    \
     _(journal)                                                                 \
+    _(history)                                                                 \
     _(source)                                                                  \
     _(outcome)                                                                 \
     _(topo)                                                                    \

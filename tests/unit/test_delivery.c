@@ -38,6 +38,7 @@ struct scene {
     uint64_t finished;
     bool others_write; /* bytes OTHERS, also from within the hook */
     bool checks_end;   /* each finished only after its last byte */
+    bool checks_tails; /* every third job fails, and is told with its tail */
     uint64_t random;
 };
 
@@ -110,12 +111,43 @@ static bool has_reached(struct scene *scene, int reader, uint64_t end)
     return scene->got[reader].len + unread >= end;
 }
 
+/* Tells any two outputs apart wherever they are cut; never OTHERS. */
+static char byte_of(uint64_t id, unsigned stream, uint64_t offset)
+{
+    uint64_t mix = (id * 2 + stream) * 2654435761U + offset * 40503U;
+    return (char)(0x80 | ((mix >> 7) & 0x7f));
+}
+
+/* It is what the last bytes of the stream are, whole characters (or what might
+ * be) of them. */
+static void check_tail(const struct js_finish *finish)
+{
+    const struct js_outcome *outcome = &finish->outcome;
+    const struct js_tail *tail = finish->tail;
+    unsigned stream = outcome->err_bytes > 0;
+    uint64_t bytes = stream ? outcome->err_bytes : outcome->out_bytes;
+    bool is_due = outcome->exit_code && bytes > 0;
+    bool is_good = !tail == !is_due;
+    if (tail && is_due) {
+        uint64_t most = bytes < JS_TAIL_MAX ? bytes : JS_TAIL_MAX;
+        is_good = tail->stream == stream + 1 && tail->len <= most &&
+                  tail->len + 3 >= most;
+        for (size_t i = 0; i < tail->len && is_good; i++)
+            is_good = tail->bytes[i] ==
+                      byte_of(finish->job->id, stream, bytes - tail->len + i);
+    }
+    if (!is_good)
+        CU_FAIL("not the tail of what it wrote");
+}
+
 static void on_finished(void *arg, const struct js_finish *finish)
 {
     struct scene *scene = arg;
     struct fate *fate = &scene->fate[finish->job->id];
     fate->finished++;
     scene->finished++;
+    if (scene->checks_tails)
+        check_tail(finish);
     for (int i = 0; i < 2 && scene->checks_end; i++) {
         if (!has_reached(scene, reader_of(scene, i), fate->end[i]))
             CU_FAIL("finished before its output was written");
@@ -178,13 +210,6 @@ static void scene_free(struct scene *scene)
 
 /* ------------------------------------------------------------------- jobs */
 
-/* Tells any two outputs apart wherever they are cut; never OTHERS. */
-static char byte_of(uint64_t id, unsigned stream, uint64_t offset)
-{
-    uint64_t mix = (id * 2 + stream) * 2654435761U + offset * 40503U;
-    return (char)(0x80 | ((mix >> 7) & 0x7f));
-}
-
 static void fill(char *to, uint64_t id, unsigned stream, uint64_t offset,
                  size_t len)
 {
@@ -234,6 +259,7 @@ static uint64_t add_job(struct scene *scene, unsigned slave, bool held,
                                .host = "n1"};
     finish.outcome.out_bytes = out_bytes;
     finish.outcome.err_bytes = err_bytes;
+    finish.outcome.exit_code = scene->checks_tails && id % 3 == 0;
     expect(scene, fate, id);
     if (!held)
         add_inlined(scene, &finish, true);
@@ -373,6 +399,7 @@ static void run_at_random(uint64_t seed, bool shared, bool others_write)
     struct scene *scene = scene_new(shared, &log);
     scene->random += seed * 7919;
     scene->others_write = others_write;
+    scene->checks_tails = true;
     struct js_fetch fetch = {0};
     bool is_asked = false;
     uint64_t jobs = 1 + draw(scene, 40);

@@ -167,6 +167,32 @@ static void test_texts_there_and_back(void)
     CU_ASSERT_STRING_EQUAL(back.text, "");
 }
 
+static void test_what_runs_there_and_back(void)
+{
+    static struct js_line line, back;
+    line = (struct js_line){.kind = JS_LINE_BEGAN,
+                            .id = 7,
+                            .attempt = 2,
+                            .slave = 12,
+                            .unix_us = UINT64_C(1795494098976767)};
+    parse_back(&line, &back);
+    CU_ASSERT_EQUAL(back.id, 7);
+    CU_ASSERT_EQUAL(back.attempt, 2);
+    CU_ASSERT_EQUAL(back.slave, 12);
+    CU_ASSERT_EQUAL(back.unix_us, line.unix_us);
+    line = (struct js_line){.kind = JS_LINE_LEFT, .id = 12};
+    parse_back(&line, &back);
+    CU_ASSERT_EQUAL(back.id, 12);
+    line = (struct js_line){
+        .kind = JS_LINE_SAID, .id = 7, .attempt = 2, .stream = 2};
+    memset(line.text, '\x01', JS_TAIL_MAX);
+    parse_back(&line, &back);
+    CU_ASSERT_EQUAL(back.id, 7);
+    CU_ASSERT_EQUAL(back.attempt, 2);
+    CU_ASSERT_EQUAL(back.stream, 2);
+    CU_ASSERT_STRING_EQUAL(back.text, line.text);
+}
+
 static uint32_t checksum(const char *text)
 {
     return (uint32_t)crc32(0, (const unsigned char *)text,
@@ -205,6 +231,11 @@ static void test_lines_that_are_no_records(void)
     expect_no_record("ok 1 1 1 1 0 0 0 0 0 1 1 1 1 1 1");
     expect_no_record("ok 1 1 1 1 0 0 0 0 0 1 1 1 1 1 1 1 1");
     expect_no_record("skipped 1");
+    expect_no_record("began 1 1 1");
+    expect_no_record("began 1 1 1 9223372036854775807");
+    expect_no_record("left");
+    expect_no_record("said 1 1 1");
+    expect_no_record("said 1 1 3 x");
     expect_no_record("end 0 1 2");
     CU_ASSERT_EQUAL(js_line_parse("", 0, &line), -1);
     CU_ASSERT_EQUAL(js_line_parse("00000000", 8, &line), -1);
@@ -257,15 +288,25 @@ static void tell(struct js_journal *journal, enum js_resume_change change,
     CU_ASSERT_EQUAL(js_journal_add_news(journal, &news), 0);
 }
 
+/* Of one that failed it is known what it wrote. */
 static void finish(struct js_journal *journal, uint64_t id, uint32_t exit_code)
 {
     struct js_job *job = not_null(js_job_new(id, "x", 1));
+    struct js_tail tail = {.stream = 2, .len = 7, .bytes = "a\nb\0c\\\n"};
     struct js_finish finish = {.job = job,
                                .outcome = {.exit_code = exit_code},
                                .slave = 1,
                                .cores = 1,
-                               .host = "n1"};
+                               .host = "n1",
+                               .tail = exit_code ? &tail : NULL};
     CU_ASSERT_EQUAL(js_journal_add_finish(journal, &finish, 0), 0);
+    js_job_free(job);
+}
+
+static void begun(struct js_journal *journal, uint64_t id)
+{
+    struct js_job *job = not_null(js_job_new(id, "x", 1));
+    CU_ASSERT_EQUAL(js_journal_add_begun(journal, job, 1, 5000), 0);
     js_job_free(job);
 }
 
@@ -303,8 +344,10 @@ static void write_journal(struct place *place)
     finish(journal, 3, 7);
     finish(journal, 4, 0);
     tell(journal, JS_RESUME_AGAIN, 4, NULL);
+    begun(journal, 6);
     commit(journal);
     finish(journal, 5, 0);
+    CU_ASSERT_EQUAL(js_journal_add_left(journal, 1), 0);
     close_ok(journal, 3);
     js_ledger_free(ledger);
 }
@@ -1134,6 +1177,7 @@ static const struct unit_test tests[] = {
     {"an attempt there and back", test_an_attempt_there_and_back},
     {"lists there and back", test_lists_there_and_back},
     {"texts there and back", test_texts_there_and_back},
+    {"what runs, there and back", test_what_runs_there_and_back},
     {"lines that are no records", test_lines_that_are_no_records},
     {"words of later versions are skipped",
      test_words_of_later_versions_are_skipped},

@@ -46,6 +46,7 @@ struct run_config {
 /* What became of a job. */
 struct fate {
     unsigned started, finished;
+    unsigned begun; /* told to have been running for a while */
     bool is_running;
     int seat;          /* where it was started last */
     int64_t finish_ns; /* from the start of the simulation */
@@ -84,6 +85,7 @@ struct run {
     struct seat seats[SLAVES_MAX + 1];
     struct fate fates[JOBS_MAX + 1]; /* by id */
     uint64_t started;
+    uint64_t parted; /* slaves */
     uint64_t finished;
     uint64_t committed; /* of these */
     int64_t commit_end_ns;
@@ -174,6 +176,24 @@ static void job_finished(void *arg, const struct js_finish *finish)
         run->order[run->finished++] = finish->job->id;
     put_trace(run, 'F', finish->job->id);
     js_job_free(finish->job);
+}
+
+static void slave_parted(void *arg, unsigned slave)
+{
+    struct run *run = arg;
+    if (slave == 0 || slave > (unsigned)run->config.slaves)
+        fake_net_complain(run->net, "nobody has parted");
+    run->parted++;
+}
+
+static void job_begun(void *arg, const struct js_job *job, unsigned slave,
+                      int64_t age_ns)
+{
+    struct run *run = arg;
+    struct fate *fate = fate_of(run, job->id);
+    if (age_ns < JS_PLAN_BEGUN_NS || fate->finished || slave == 0)
+        fake_net_complain(run->net, "a job that does not run has begun");
+    fate->begun++;
 }
 
 /* A slow journal is done with a commit only so long after something new. */
@@ -401,6 +421,8 @@ static void open_master(struct run *run)
         .delivery = run->delivery,
         .log = run->log,
         .hooks = {.dispatched = job_dispatched,
+                  .parted = slave_parted,
+                  .begun = job_begun,
                   .commit = commit,
                   .request = request,
                   .deadline_ns = deadline_ns,
@@ -1347,6 +1369,18 @@ static void test_nobody_is_awake_for_nothing(void)
     run_free(run);
 }
 
+static void test_what_runs_long_is_told(void)
+{
+    struct run_config config = {.slaves = 2, .jobs = "0.5\n3\n3\n0.5\n3\n"};
+    struct run *run = run_new(&config);
+    run_go(run);
+    expect_all_done(run, 5);
+    for (uint64_t id = 1; id <= 5; id++)
+        CU_ASSERT_EQUAL(run->fates[id].begun, id != 1 && id != 4);
+    CU_ASSERT_EQUAL(run->parted, 0);
+    run_free(run);
+}
+
 static void test_turns_for_a_job_are_few(void)
 {
     char *jobs = lines_of("0.1 out=50", 500);
@@ -1984,6 +2018,7 @@ static void test_a_silent_slave_is_given_up(void)
     expect_no_complaint(run);
     CU_ASSERT_EQUAL(run->result.end, JS_MASTER_DONE);
     CU_ASSERT_EQUAL(run->result.lost, 1);
+    CU_ASSERT_EQUAL(run->parted, 1);
     CU_ASSERT_EQUAL(run->finished, 20);
     CU_ASSERT_EQUAL(attempts_lost(run), 1);
     CU_ASSERT_TRUE(was_said(run, "slave 1 on n0 has not been heard of"));
@@ -2209,6 +2244,7 @@ static const struct unit_test tests[] = {
     {"the runner gets the setup", test_the_runner_gets_the_setup},
     {"failed jobs", test_failed_jobs},
     {"nobody is awake for nothing", test_nobody_is_awake_for_nothing},
+    {"what runs long is told", test_what_runs_long_is_told},
     {"turns for a job are few", test_turns_for_a_job_are_few},
     {"messages for short jobs are few", test_messages_for_short_jobs_are_few},
     {"no core waits at the end", test_no_core_waits_at_the_end},

@@ -330,6 +330,29 @@ static void test_help_says_when_it_cannot_be_written(void)
     fclose(full);
 }
 
+static void test_status(void)
+{
+    struct line line;
+    const struct jobsched_config *config = good(&line, "--status j.txt");
+    CU_ASSERT_EQUAL(line.options.action, JS_ACTION_STATUS);
+    CU_ASSERT_STRING_EQUAL(config->job_file, "j.txt");
+    CU_ASSERT_FALSE(line.options.is_watched || line.options.is_json);
+    CU_ASSERT_PTR_NULL(line.options.explained);
+    good(&line, "j.txt --status --watch --explain mesh");
+    CU_ASSERT_TRUE(line.options.is_watched);
+    CU_ASSERT_STRING_EQUAL(line.options.explained, "mesh");
+    config = good(&line, "--status --journal j --json");
+    CU_ASSERT_TRUE(line.options.is_json);
+    CU_ASSERT_PTR_NULL(config->job_file);
+    bad("--status", "job file", "--journal");
+    bad("--status j.txt --no-journal", "--no-journal", NULL);
+    bad("--status j.txt --watch --json", "--watch", NULL);
+    bad("--status j.txt --explain ''", "name or the id", NULL);
+    bad("--watch j.txt", "--status", NULL);
+    bad("--json j.txt", "--status", NULL);
+    bad("--explain 3 j.txt", "--status", NULL);
+}
+
 static const struct unit_test tests[] = {
     {"defaults", test_defaults},
     {"job file", test_job_file},
@@ -348,6 +371,7 @@ static const struct unit_test tests[] = {
     {"every option in the help is one", test_every_option_in_the_help_is_one},
     {"help says when it cannot be written",
      test_help_says_when_it_cannot_be_written},
+    {"status", test_status},
     {NULL, NULL},
 };
 

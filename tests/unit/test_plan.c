@@ -2010,6 +2010,130 @@ static void test_random_mixes_of_nodes(void)
     }
 }
 
+/* ---------------------------------------------------------------- begun */
+
+struct heard {
+    unsigned count;
+    uint64_t id;
+    unsigned slave;
+    int64_t begun_ns;
+};
+
+static void hear(void *arg, const struct js_job *job, unsigned slave,
+                 int64_t begun_ns)
+{
+    struct heard *heard = arg;
+    heard->count++;
+    heard->id = job->id;
+    heard->slave = slave;
+    heard->begun_ns = begun_ns;
+}
+
+/* How many are told of at that time; *ret is the last. */
+static unsigned hear_at(struct js_plan *plan, int64_t now_ns, struct heard *ret)
+{
+    *ret = (struct heard){0};
+    js_plan_set_now(plan, now_ns);
+    js_plan_tell_begun(plan, hear, ret);
+    return ret->count;
+}
+
+static void test_what_runs_long_is_told_once(void)
+{
+    const int64_t second = JS_PLAN_BEGUN_NS;
+    struct js_plan *plan = plan_of(10, false);
+    struct heard heard;
+    add_slaves(plan, 2, 1);
+    CU_ASSERT_EQUAL(js_plan_begun_due_ns(plan), INT64_MAX);
+    js_plan_set_now(plan, 5 * second);
+    add_jobs(plan, 1, 2);
+    expect_round(plan, 1, 2);
+    uint64_t first = expect_assigned(plan, 1, 1);
+    CU_ASSERT_EQUAL(js_plan_begun_due_ns(plan), 6 * second);
+    CU_ASSERT_EQUAL(hear_at(plan, 6 * second - 1, &heard), 0);
+    expect_assigned(plan, 2, 2);
+    CU_ASSERT_EQUAL(hear_at(plan, 6 * second, &heard), 1);
+    CU_ASSERT_EQUAL(heard.id, 1);
+    CU_ASSERT_EQUAL(heard.slave, 1);
+    CU_ASSERT_EQUAL(heard.begun_ns, 5 * second);
+    /* No more often than that. */
+    CU_ASSERT_EQUAL(js_plan_begun_due_ns(plan), 7 * second);
+    CU_ASSERT_EQUAL(hear_at(plan, 7 * second - 1, &heard), 0);
+    CU_ASSERT_EQUAL(hear_at(plan, 7 * second, &heard), 1);
+    CU_ASSERT_EQUAL(heard.id, 2);
+    CU_ASSERT_EQUAL(heard.begun_ns, 6 * second - 1);
+    /* Then nobody has to look. */
+    CU_ASSERT_EQUAL(js_plan_begun_due_ns(plan), INT64_MAX);
+    CU_ASSERT_EQUAL(hear_at(plan, 100 * second, &heard), 0);
+    end_job(plan, 1, first, 1, long_ns);
+    CU_ASSERT_EQUAL(js_plan_begun_due_ns(plan), INT64_MAX);
+    free_plan(plan);
+}
+
+static void test_what_is_short_is_not_told(void)
+{
+    struct js_plan *plan = plan_of(10, false);
+    struct heard heard;
+    int64_t now_ns = 0;
+    add_slaves(plan, 1, 1);
+    for (uint64_t id = 1; id <= 3000; id++) {
+        now_ns += short_ns;
+        CU_ASSERT_EQUAL(hear_at(plan, now_ns, &heard), 0);
+        teach(plan, id, short_ns);
+    }
+    CU_ASSERT_EQUAL(js_plan_begun_due_ns(plan), INT64_MAX);
+    free_plan(plan);
+}
+
+/* One given ahead begins when the one before it ends. */
+static void test_what_was_given_ahead_begins_later(void)
+{
+    const int64_t second = JS_PLAN_BEGUN_NS;
+    struct js_plan *plan = plan_of(10, false);
+    struct heard heard;
+    add_slaves(plan, 1, 1);
+    teach(plan, 1, short_ns);
+    js_plan_set_now(plan, second);
+    add_jobs(plan, 2, 3);
+    expect_round(plan, 2, 3);
+    uint64_t first = expect_assigned(plan, 2, 1);
+    uint64_t ahead = expect_assigned(plan, 3, 1);
+    CU_ASSERT_EQUAL(hear_at(plan, 2 * second, &heard), 1);
+    CU_ASSERT_EQUAL(heard.id, 2);
+    CU_ASSERT_EQUAL(js_plan_begun_due_ns(plan), INT64_MAX);
+    js_plan_set_now(plan, 4 * second);
+    end_job(plan, 1, first, 2, 3 * second);
+    CU_ASSERT_EQUAL(js_plan_begun_due_ns(plan), 5 * second);
+    CU_ASSERT_EQUAL(hear_at(plan, 5 * second, &heard), 1);
+    CU_ASSERT_EQUAL(heard.id, 3);
+    CU_ASSERT_EQUAL(heard.begun_ns, 4 * second);
+    end_job(plan, 1, ahead, 3, second);
+    free_plan(plan);
+}
+
+static void test_what_is_lost_begins_again(void)
+{
+    const int64_t second = JS_PLAN_BEGUN_NS;
+    struct js_plan *plan = plan_of(10, false);
+    struct heard heard;
+    add_slaves(plan, 2, 1);
+    add_jobs(plan, 1, 2);
+    expect_round(plan, 1, 2);
+    expect_assigned(plan, 1, 1);
+    uint64_t other = expect_assigned(plan, 2, 2);
+    CU_ASSERT_EQUAL(hear_at(plan, second, &heard), 2);
+    js_plan_lost(plan, 1);
+    CU_ASSERT_EQUAL(js_plan_begun_due_ns(plan), INT64_MAX);
+    end_job(plan, 2, other, 2, second);
+    expect_assigned(plan, 1, 2);
+    CU_ASSERT_EQUAL(hear_at(plan, 2 * second, &heard), 1);
+    CU_ASSERT_EQUAL(heard.id, 1);
+    CU_ASSERT_EQUAL(heard.slave, 2);
+    js_plan_lost(plan, 2);
+    CU_ASSERT_EQUAL(js_plan_begun_due_ns(plan), INT64_MAX);
+    free_plan(plan);
+}
+
 static const struct unit_test tests[] = {
     {"job: holds its command", test_job_holds_its_command},
     {"job: queue is first in, first out", test_queue_is_first_in_first_out},
@@ -2065,6 +2189,11 @@ static const struct unit_test tests[] = {
     {"a lost node breaks the job", test_a_lost_node_breaks_the_job},
     {"a broken job that succeeds", test_a_broken_job_that_succeeds},
     {"random mixes of nodes", test_random_mixes_of_nodes},
+    {"what runs long is told once", test_what_runs_long_is_told_once},
+    {"what is short is not told", test_what_is_short_is_not_told},
+    {"what was given ahead begins later",
+     test_what_was_given_ahead_begins_later},
+    {"what is lost begins again", test_what_is_lost_begins_again},
     {NULL, NULL},
 };
 

@@ -1,0 +1,188 @@
+#include "base/json.h"
+
+#include "base/clock.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+static void note(struct js_json *json, int rc)
+{
+    json->has_failed |= rc < 0;
+}
+
+static void put(struct js_json *json, const char *text)
+{
+    note(json, js_buf_puts(&json->buf, text));
+}
+
+static bool is_continuation(unsigned char byte)
+{
+    return (byte & 0xc0) == 0x80;
+}
+
+/* What may follow a byte that begins a character of several: else it would be a
+ * longer form of a shorter one, half of a pair, or beyond U+10FFFF. */
+static bool is_second(unsigned char first, unsigned char second)
+{
+    unsigned char least = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
+    unsigned char most = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
+    return second >= least && second <= most;
+}
+
+/* Of the UTF-8 character at the front; 0 if there is none. */
+static size_t length_of_character(const unsigned char *at, size_t left)
+{
+    size_t len = at[0] < 0x80                     ? 1
+                 : at[0] >= 0xc2 && at[0] <= 0xdf ? 2
+                 : at[0] >= 0xe0 && at[0] <= 0xef ? 3
+                 : at[0] >= 0xf0 && at[0] <= 0xf4 ? 4
+                                                  : 0;
+    if (len > left || (len > 1 && !is_second(at[0], at[1])))
+        return 0;
+    for (size_t i = 2; i < len; i++) {
+        if (!is_continuation(at[i]))
+            return 0;
+    }
+    return len;
+}
+
+static void put_character(struct js_json *json, const unsigned char *at,
+                          size_t len)
+{
+    if (len == 0)
+        put(json, "\\ufffd");
+    else if (*at == '"' || *at == '\\')
+        note(json, js_buf_printf(&json->buf, "\\%c", *at));
+    else if (*at == '\n')
+        put(json, "\\n");
+    else if (*at == '\t')
+        put(json, "\\t");
+    else if (*at < 0x20 || *at == 0x7f || *at == '<')
+        note(json, js_buf_printf(&json->buf, "\\u%04x", *at));
+    else
+        note(json, js_buf_append(&json->buf, at, len));
+}
+
+static void put_bytes(struct js_json *json, const char *bytes, size_t len)
+{
+    const unsigned char *at = (const unsigned char *)bytes;
+    put(json, "\"");
+    while (len > 0) {
+        size_t n = length_of_character(at, len);
+        put_character(json, at, n);
+        at += n ? n : 1;
+        len -= n ? n : 1;
+    }
+    put(json, "\"");
+}
+
+/* What stands before a value. */
+static void begin(struct js_json *json, const char *key)
+{
+    if (json->is_behind)
+        put(json, ",");
+    json->is_behind = true;
+    if (!key)
+        return;
+    put_bytes(json, key, strlen(key));
+    put(json, ":");
+}
+
+static void open_with(struct js_json *json, const char *key,
+                      const char *bracket)
+{
+    begin(json, key);
+    put(json, bracket);
+    json->is_behind = false;
+}
+
+static void close_with(struct js_json *json, const char *bracket)
+{
+    put(json, bracket);
+    json->is_behind = true;
+}
+
+void js_json_open_object(struct js_json *json, const char *key)
+{
+    open_with(json, key, "{");
+}
+
+void js_json_close_object(struct js_json *json)
+{
+    close_with(json, "}");
+}
+
+void js_json_open_array(struct js_json *json, const char *key)
+{
+    open_with(json, key, "[");
+}
+
+void js_json_close_array(struct js_json *json)
+{
+    close_with(json, "]");
+}
+
+void js_json_string(struct js_json *json, const char *key, const char *text)
+{
+    js_json_bytes(json, key, text, strlen(text));
+}
+
+void js_json_bytes(struct js_json *json, const char *key, const char *bytes,
+                   size_t len)
+{
+    begin(json, key);
+    put_bytes(json, bytes, len);
+}
+
+void js_json_count(struct js_json *json, const char *key, uint64_t count)
+{
+    begin(json, key);
+    note(json, js_buf_printf(&json->buf, "%" PRIu64, count));
+}
+
+void js_json_int(struct js_json *json, const char *key, int64_t number)
+{
+    begin(json, key);
+    note(json, js_buf_printf(&json->buf, "%" PRId64, number));
+}
+
+void js_json_bool(struct js_json *json, const char *key, bool is_true)
+{
+    begin(json, key);
+    put(json, is_true ? "true" : "false");
+}
+
+void js_json_null(struct js_json *json, const char *key)
+{
+    begin(json, key);
+    put(json, "null");
+}
+
+void js_json_real(struct js_json *json, const char *key, double number)
+{
+    if (!isfinite(number)) {
+        js_json_null(json, key);
+        return;
+    }
+    begin(json, key);
+    note(json, js_buf_printf(&json->buf, "%.3f", number));
+}
+
+void js_json_seconds(struct js_json *json, const char *key, int64_t ns)
+{
+    const char *sign = ns < 0 ? "-" : "";
+    uint64_t us = (ns < 0 ? -(uint64_t)ns : (uint64_t)ns) / JS_NS_PER_US;
+    begin(json, key);
+    note(json, js_buf_printf(&json->buf, "%s%" PRIu64 ".%06" PRIu64, sign,
+                             us / 1000000, us % 1000000));
+}
+
+int js_json_check(const struct js_json *json)
+{
+    if (!json->has_failed)
+        return 0;
+    errno = ENOMEM;
+    return -1;
+}

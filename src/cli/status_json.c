@@ -1,0 +1,344 @@
+#include "cli/status_json.h"
+
+#include "base/json.h"
+
+/* ---------------------------------------------------------------- the run */
+
+static void put_or_null(struct js_json *json, const char *key, const char *text)
+{
+    if (text && text[0])
+        js_json_string(json, key, text);
+    else
+        js_json_null(json, key);
+}
+
+static const char *life_of(const struct js_overview *overview)
+{
+    switch (overview->life) {
+    case JS_HISTORY_NO_RUN:
+        break;
+    case JS_HISTORY_ENDED:
+        return "ended";
+    case JS_HISTORY_ON:
+        return "running";
+    case JS_HISTORY_BROKEN:
+        return "broken";
+    case JS_HISTORY_UNKNOWN:
+        return "unknown";
+    }
+    return "none";
+}
+
+static void put_run(struct js_json *json, const struct js_overview *overview)
+{
+    const struct js_history_run *run = &overview->run;
+    js_json_open_object(json, "run");
+    js_json_string(json, "state", life_of(overview));
+    if (run->has_ended)
+        js_json_int(json, "status", run->status);
+    else
+        js_json_null(json, "status");
+    if (overview->has_run) {
+        js_json_string(json, "host", run->host);
+        js_json_count(json, "pid", run->pid);
+        js_json_seconds(json, "begin", run->begin_unix_ns);
+        js_json_seconds(json, "seen", run->seen_unix_ns);
+    }
+    if (run->has_ended)
+        js_json_seconds(json, "end", run->end_unix_ns);
+    js_json_count(json, "slaves", run->slaves);
+    js_json_count(json, "slots", run->slots);
+    js_json_close_object(json);
+}
+
+static void put_counts(struct js_json *json, const struct js_overview *overview)
+{
+    const struct js_overview_counts *counts = &overview->counts;
+    js_json_open_object(json, "jobs");
+    js_json_count(json, "total", counts->jobs);
+    js_json_count(json, "done", counts->done);
+    js_json_count(json, "failed", counts->failed);
+    js_json_count(json, "skipped", counts->skipped);
+    js_json_count(json, "left", counts->left);
+    js_json_count(json, "running", counts->running);
+    js_json_count(json, "added", counts->added);
+    js_json_count(json, "gone", counts->gone);
+    js_json_close_object(json);
+    if (overview->rate_per_s > 0)
+        js_json_real(json, "jobs_per_second", overview->rate_per_s);
+    else
+        js_json_null(json, "jobs_per_second");
+    if (overview->to_come_ns >= 0)
+        js_json_seconds(json, "seconds_left", overview->to_come_ns);
+    else
+        js_json_null(json, "seconds_left");
+}
+
+static void put_waiting(struct js_json *json,
+                        const struct js_overview *overview)
+{
+    const uint64_t *waiting = overview->counts.waiting;
+    if (!overview->waits) {
+        js_json_null(json, "waiting");
+        return;
+    }
+    js_json_open_object(json, "waiting");
+    js_json_count(json, "for_room", waiting[JS_WAIT_FOR_ROOM]);
+    js_json_count(json, "for_jobs", waiting[JS_WAIT_FOR_JOBS]);
+    js_json_count(json, "behind_wait", waiting[JS_WAIT_BEHIND_WAIT]);
+    js_json_count(json, "after_failed", waiting[JS_WAIT_TO_SKIP]);
+    js_json_close_object(json);
+}
+
+/* ---------------------------------------------------------------- jobs */
+
+/* Who it is. */
+static void put_identity(struct js_json *json,
+                         const struct js_overview *overview, uint64_t id,
+                         const struct js_job *listed)
+{
+    struct js_history_job job = {.name = ""};
+    if (id > 0)
+        js_history_job(overview->history, id, &job);
+    js_json_count(json, "id", id);
+    put_or_null(json, "name", listed ? js_job_name(listed) : job.name);
+    if (listed)
+        js_json_bytes(json, "command", listed->command, listed->command_len);
+    else
+        js_json_null(json, "command");
+}
+
+static void put_place(struct js_json *json, const struct js_overview *overview,
+                      size_t number)
+{
+    struct js_history_slave slave;
+    js_history_slave(overview->history, number, &slave);
+    js_json_count(json, "slave", slave.rank);
+    js_json_string(json, "host", slave.host);
+}
+
+static void put_begun(struct js_json *json, const struct js_overview *overview,
+                      size_t index)
+{
+    struct js_history_begun begun;
+    js_history_begun(overview->history, index, &begun);
+    js_json_count(json, "attempt", begun.attempt);
+    put_place(json, overview, begun.slave);
+    js_json_seconds(json, "begin", begun.start_unix_ns);
+    js_json_seconds(json, "seconds",
+                    overview->now_unix_ns - begun.start_unix_ns);
+}
+
+static void put_running(struct js_json *json,
+                        const struct js_overview *overview)
+{
+    size_t count = js_history_begun_count(overview->history);
+    js_json_open_array(json, "running");
+    for (size_t i = 0; i < count; i++) {
+        struct js_history_begun begun;
+        js_history_begun(overview->history, i, &begun);
+        js_json_open_object(json, NULL);
+        put_identity(json, overview, begun.id,
+                     js_overview_find(overview, begun.id));
+        put_begun(json, overview, i);
+        js_json_close_object(json);
+    }
+    js_json_close_array(json);
+}
+
+static const char *kind_of(enum js_history_kind kind)
+{
+    static const char *const words[JS_HISTORY_KINDS] = {
+        [JS_HISTORY_OK] = "ok",
+        [JS_HISTORY_FAILED] = "failed",
+        [JS_HISTORY_RETRIED] = "retried",
+        [JS_HISTORY_STOPPED] = "stopped",
+    };
+    return words[kind];
+}
+
+static void put_tail(struct js_json *json, const struct js_overview *overview,
+                     size_t number)
+{
+    struct js_history_tail tail;
+    if (!js_history_tail(overview->history, number, &tail)) {
+        js_json_null(json, "tail");
+        return;
+    }
+    js_json_open_object(json, "tail");
+    js_json_string(json, "stream", tail.stream == 2 ? "stderr" : "stdout");
+    js_json_string(json, "text", tail.text);
+    js_json_close_object(json);
+}
+
+static void put_reason(struct js_json *json, const struct js_outcome *outcome)
+{
+    struct js_buf text = JS_BUF_INIT;
+    if (js_outcome_describe(outcome, &text) < 0)
+        json->has_failed = true;
+    else
+        js_json_bytes(json, "outcome", text.data, text.len);
+    js_buf_release(&text);
+}
+
+static void put_attempt(struct js_json *json,
+                        const struct js_overview *overview, size_t number)
+{
+    struct js_history_attempt attempt;
+    js_history_attempt(overview->history, number, &attempt);
+    const struct js_outcome *outcome = &attempt.outcome;
+    js_json_string(json, "result", kind_of(attempt.kind));
+    js_json_count(json, "attempt", attempt.attempt);
+    put_place(json, overview, attempt.slave);
+    js_json_count(json, "cores", attempt.cores);
+    js_json_seconds(json, "begin", outcome->start_unix_ns);
+    js_json_seconds(json, "seconds", outcome->run_ns);
+    js_json_seconds(json, "user_seconds", outcome->user_cpu_ns);
+    js_json_seconds(json, "system_seconds", outcome->system_cpu_ns);
+    js_json_count(json, "max_rss_bytes", outcome->max_rss_bytes);
+    js_json_count(json, "exit", outcome->exit_code);
+    js_json_count(json, "signal", outcome->signal);
+    put_reason(json, outcome);
+    put_tail(json, overview, number);
+}
+
+static void put_failed(struct js_json *json, const struct js_overview *overview)
+{
+    struct js_history_attempt attempt;
+    size_t at = JS_HISTORY_NONE;
+    js_json_open_array(json, "failed");
+    while (js_overview_next_failed(overview, &at, &attempt)) {
+        js_json_open_object(json, NULL);
+        put_identity(json, overview, attempt.id,
+                     js_overview_find(overview, attempt.id));
+        put_attempt(json, overview, at);
+        js_json_close_object(json);
+    }
+    js_json_close_array(json);
+}
+
+/* ---------------------------------------------------------------- one job */
+
+static const char *state_of(const struct js_history_job *job)
+{
+    static const char *const words[] = {
+        [JS_STANDING_LEFT] = "left",
+        [JS_STANDING_SUCCEEDED] = "done",
+        [JS_STANDING_FAILED] = "failed",
+        [JS_STANDING_SKIPPED] = "skipped",
+    };
+    return job->begun != JS_HISTORY_NONE ? "running" : words[job->standing];
+}
+
+struct listing {
+    struct js_json *json;
+    const struct js_overview *overview;
+};
+
+static void put_awaited(void *arg, const struct js_awaited *awaited)
+{
+    const struct listing *listing = arg;
+    struct js_json *json = listing->json;
+    struct js_history_job job = {.begun = JS_HISTORY_NONE};
+    if (awaited->id > 0)
+        js_history_job(listing->overview->history, awaited->id, &job);
+    js_json_open_object(json, NULL);
+    js_json_count(json, "id", awaited->id);
+    put_or_null(json, "name", awaited->name);
+    js_json_string(json, "state", state_of(&job));
+    js_json_bool(json, "any", awaited->any);
+    js_json_close_object(json);
+}
+
+static void put_waits(struct js_json *json, const struct js_overview *overview)
+{
+    static const char *const words[JS_WAIT_COUNT] = {
+        [JS_WAIT_FOR_ROOM] = "for_room",
+        [JS_WAIT_FOR_JOBS] = "for_jobs",
+        [JS_WAIT_BEHIND_WAIT] = "behind_wait",
+        [JS_WAIT_TO_SKIP] = "after_failed",
+    };
+    const struct js_overview_job *it = &overview->explained;
+    struct listing listing = {json, overview};
+    js_json_string(json, "waits", words[it->wait]);
+    js_json_open_array(json, "comes_after");
+    js_waits_each(overview->waits, it->job->seq, put_awaited, &listing);
+    js_json_close_array(json);
+    js_json_count(json, "above_wait",
+                  js_waits_above(overview->waits, it->job->seq));
+}
+
+static void put_need(struct js_json *json, const struct js_job *job)
+{
+    js_json_count(json, "line", job->line);
+    js_json_open_object(json, "needs");
+    js_json_count(json, "nodes", js_need_nodes(&job->need));
+    js_json_count(json, "cores", job->need.cores);
+    js_json_count(json, "gpus", job->need.gpus);
+    js_json_count(json, "mem_bytes", job->need.mem_bytes);
+    js_json_close_object(json);
+}
+
+/* The latest first. */
+static void put_attempts(struct js_json *json,
+                         const struct js_overview *overview, size_t number)
+{
+    js_json_open_array(json, "attempts");
+    while (number != JS_HISTORY_NONE) {
+        struct js_history_attempt attempt;
+        js_json_open_object(json, NULL);
+        put_attempt(json, overview, number);
+        js_json_close_object(json);
+        js_history_attempt(overview->history, number, &attempt);
+        number = attempt.earlier;
+    }
+    js_json_close_array(json);
+}
+
+static void put_explained(struct js_json *json,
+                          const struct js_overview *overview)
+{
+    const struct js_overview_job *it = &overview->explained;
+    struct js_history_job job = {.latest = JS_HISTORY_NONE,
+                                 .begun = JS_HISTORY_NONE};
+    if (it->id > 0)
+        js_history_job(overview->history, it->id, &job);
+    js_json_open_object(json, "job");
+    put_identity(json, overview, it->id, it->job);
+    js_json_string(json, "state", it->id > 0 ? state_of(&job) : "new");
+    if (it->job)
+        put_need(json, it->job);
+    if (it->job && it->wait != JS_WAIT_NOT && job.begun == JS_HISTORY_NONE)
+        put_waits(json, overview);
+    if (job.standing == JS_STANDING_SKIPPED)
+        js_json_count(json, "skipped_because_of", job.parent);
+    if (job.begun != JS_HISTORY_NONE) {
+        js_json_open_object(json, "running");
+        put_begun(json, overview, job.begun);
+        js_json_close_object(json);
+    }
+    put_attempts(json, overview, job.latest);
+    js_json_close_object(json);
+}
+
+int js_status_json(const struct js_overview *overview, struct js_buf *buf)
+{
+    struct js_json json = {.buf = *buf};
+    js_json_open_object(&json, NULL);
+    put_or_null(&json, "list", overview->config.job_file);
+    js_json_string(&json, "journal", overview->config.journal);
+    js_json_seconds(&json, "now", overview->now_unix_ns);
+    put_run(&json, overview);
+    put_counts(&json, overview);
+    put_waiting(&json, overview);
+    put_or_null(&json, "list_error", overview->list_error.text);
+    put_running(&json, overview);
+    put_failed(&json, overview);
+    if (overview->is_explained)
+        put_explained(&json, overview);
+    js_json_close_object(&json);
+    *buf = json.buf;
+    if (js_json_check(&json) < 0)
+        return -1;
+    return js_buf_append(buf, "\n", 1);
+}

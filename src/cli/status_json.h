@@ -1,0 +1,16 @@
+/*
+ * status_json - an overview as JSON, for programs.
+ *
+ * Which members there are is said in the README, and stays: some may be added.
+ */
+#ifndef JS_CLI_STATUS_JSON_H
+#define JS_CLI_STATUS_JSON_H
+
+#include "base/buf.h"
+#include "cli/overview.h"
+
+/* Appends one document in one line. If a job is to be explained it is in there
+ * as well. 0, or -1 with errno ENOMEM. */
+int js_status_json(const struct js_overview *overview, struct js_buf *buf);
+
+#endif

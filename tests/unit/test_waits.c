@@ -1,0 +1,214 @@
+/* waits: how the jobs of a list stand, and what they wait for. */
+#include "unit.h"
+
+#include "base/fdio.h"
+#include "core/identity.h"
+#include "core/waits.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void *not_null(void *pointer)
+{
+    CU_ASSERT_PTR_NOT_NULL_FATAL(pointer);
+    if (!pointer)
+        abort();
+    return pointer;
+}
+
+enum { JOBS_MAX = 16 };
+
+struct scene {
+    char path[64];
+    struct js_ledger *ledger;
+    struct js_waits *waits;
+    struct js_err err;
+    char got[JOBS_MAX + 1]; /* a letter a job, see letters */
+    uint64_t ids[JOBS_MAX]; /* as told */
+    char asked[256];        /* about what one waits for */
+    size_t fail_at;         /* this visit, from 1 on; 0: none */
+    size_t count;
+};
+
+static const char letters[] = "-rjws";
+
+static int visit(void *arg, const struct js_job *job, enum js_wait wait)
+{
+    struct scene *scene = arg;
+    CU_ASSERT(job->line >= job->seq);
+    scene->got[scene->count] = letters[wait];
+    scene->ids[scene->count++] = job->id;
+    errno = ENOMEM;
+    return scene->count == scene->fail_at ? -1 : 0;
+}
+
+/* A job a line; what the ledger says of each: 'l'eft, 's'ucceeded, 'f'ailed,
+ * s'k'ipped; '-': nothing. */
+static void scene_init(struct scene *scene, const char *list,
+                       const char *standings)
+{
+    static const char of[] = "lsfk";
+    memset(scene, 0, sizeof(*scene));
+    snprintf(scene->path, sizeof(scene->path), "/tmp/jobsched-waits-XXXXXX");
+    int fd = mkstemp(scene->path);
+    CU_ASSERT_FATAL(fd >= 0);
+    CU_ASSERT_EQUAL(js_write_full(fd, list, strlen(list)), 0);
+    close(fd);
+    scene->ledger = not_null(js_ledger_new());
+    for (size_t i = 0; standings[i] && standings[i] != '-'; i++) {
+        char command[16];
+        int len = snprintf(command, sizeof(command), "job %zu", i + 1);
+        struct js_job *job = not_null(js_job_new(i, command, (size_t)len));
+        struct js_identity identity = js_identity_of(job);
+        uint64_t id = js_ledger_add(scene->ledger, &identity);
+        js_ledger_set(scene->ledger, id,
+                      (enum js_standing)(strchr(of, standings[i]) - of));
+        js_job_free(job);
+    }
+}
+
+static void scene_release(struct scene *scene)
+{
+    js_waits_free(scene->waits);
+    js_ledger_free(scene->ledger);
+    unlink(scene->path);
+}
+
+static void read_scene(struct scene *scene)
+{
+    scene->waits =
+        js_waits_new(scene->path, scene->ledger, visit, scene, &scene->err);
+}
+
+static void expect(const char *list, const char *standings, const char *want)
+{
+    struct scene scene;
+    scene_init(&scene, list, standings);
+    read_scene(&scene);
+    CU_ASSERT_PTR_NOT_NULL(scene.waits);
+    CU_ASSERT_STRING_EQUAL(scene.got, want);
+    scene_release(&scene);
+}
+
+static void test_what_they_wait_for(void)
+{
+    static const char list[] = "[name=a] job 1\n"
+                               "[name=b after=a] job 2\n"
+                               "[name=c after-any=a] job 3\n"
+                               "[after=b] job 4\n"
+                               "job 5\n";
+    expect(list, "lllll", "rjjjr");
+    expect(list, "sllll", "-rrjr");
+    expect(list, "fklll", "--rsr");
+    expect(list, "sslll", "--rrr");
+    expect(list, "sfflk", "---s-");
+    expect(list, "fllll", "-srsr");
+}
+
+static void test_behind_a_wait_line(void)
+{
+    static const char list[] = "job 1\njob 2\nwait\n[name=x] job 3\n"
+                               "[after=x] job 4\nwait\njob 5\n";
+    struct scene scene;
+    expect(list, "sslll", "--rjw");
+    expect(list, "sssll", "---rw");
+    expect(list, "ssssl", "----r");
+    scene_init(&scene, list, "sllll");
+    read_scene(&scene);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(scene.waits);
+    CU_ASSERT_STRING_EQUAL(scene.got, "-rwjw");
+    CU_ASSERT_EQUAL(js_waits_above(scene.waits, 2), 0);
+    CU_ASSERT_EQUAL(js_waits_above(scene.waits, 3), 1);
+    CU_ASSERT_EQUAL(js_waits_above(scene.waits, 4), 1);
+    CU_ASSERT_EQUAL(js_waits_above(scene.waits, 5), 3);
+    scene_release(&scene);
+}
+
+static void test_jobs_that_are_new(void)
+{
+    struct scene scene;
+    scene_init(&scene, "job 2\njob 9\njob 1\njob 1\n", "sl");
+    read_scene(&scene);
+    CU_ASSERT_PTR_NOT_NULL(scene.waits);
+    CU_ASSERT_STRING_EQUAL(scene.got, "rr-r");
+    CU_ASSERT_EQUAL(scene.ids[0], 2);
+    CU_ASSERT_EQUAL(scene.ids[1], 0);
+    CU_ASSERT_EQUAL(scene.ids[2], 1);
+    CU_ASSERT_EQUAL(scene.ids[3], 0);
+    /* It was only looked at. */
+    CU_ASSERT_EQUAL(js_ledger_count(scene.ledger), 2);
+    CU_ASSERT_FALSE(js_ledger_is_gone(scene.ledger, 2));
+    scene_release(&scene);
+}
+
+static void note_awaited(void *arg, const struct js_awaited *awaited)
+{
+    struct scene *scene = arg;
+    size_t len = strlen(scene->asked);
+    snprintf(scene->asked + len, sizeof(scene->asked) - len, "%s%s %d;",
+             awaited->name, awaited->any ? "?" : "", (int)awaited->id);
+}
+
+static void test_asked_about_one(void)
+{
+    struct scene scene;
+    scene_init(&scene,
+               "[name=a] job 1\n[name=b] job 2\n[name=c] job 3\n"
+               "[after=a,b after-any=c] job 4\njob 5\n",
+               "lslll");
+    read_scene(&scene);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(scene.waits);
+    js_waits_each(scene.waits, 4, note_awaited, &scene);
+    CU_ASSERT_PTR_NOT_NULL(strstr(scene.asked, "a 1;"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(scene.asked, "c? 3;"));
+    CU_ASSERT_PTR_NULL(strstr(scene.asked, "b"));
+    scene.asked[0] = '\0';
+    js_waits_each(scene.waits, 5, note_awaited, &scene);
+    CU_ASSERT_STRING_EQUAL(scene.asked, "");
+    CU_ASSERT_EQUAL(js_waits_above(scene.waits, 5), 0);
+    scene_release(&scene);
+}
+
+static void test_lists_that_cannot_be_read(void)
+{
+    struct scene scene;
+    scene_init(&scene, "job 1\n[core=1] job 2\n", "ll");
+    read_scene(&scene);
+    CU_ASSERT_PTR_NULL(scene.waits);
+    CU_ASSERT_PTR_NOT_NULL(strstr(scene.err.text, "did you mean"));
+    CU_ASSERT_EQUAL(scene.count, 0);
+    unlink(scene.path);
+    read_scene(&scene);
+    CU_ASSERT_PTR_NULL(scene.waits);
+    CU_ASSERT_PTR_NOT_NULL(strstr(scene.err.text, "No such file"));
+    scene_release(&scene);
+}
+
+static void test_a_visit_that_fails(void)
+{
+    for (size_t at = 1; at <= 3; at++) {
+        struct scene scene;
+        scene_init(&scene, "job 1\njob 2\njob 3\n", "lsl");
+        scene.fail_at = at;
+        read_scene(&scene);
+        CU_ASSERT_PTR_NULL(scene.waits);
+        CU_ASSERT_PTR_NOT_NULL(strstr(scene.err.text, "memory"));
+        CU_ASSERT_EQUAL(scene.count, at);
+        scene_release(&scene);
+    }
+}
+
+static const struct unit_test tests[] = {
+    {"what they wait for", test_what_they_wait_for},
+    {"behind a wait line", test_behind_a_wait_line},
+    {"jobs that are new", test_jobs_that_are_new},
+    {"asked about one", test_asked_about_one},
+    {"lists that cannot be read", test_lists_that_cannot_be_read},
+    {"a visit that fails", test_a_visit_that_fails},
+    {NULL, NULL},
+};
+
+const struct unit_suite suite_waits = {"waits", tests};
