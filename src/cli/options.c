@@ -720,10 +720,6 @@ static int check_options(const struct js_options *options, struct js_err *err)
 {
     const struct jobsched_config *config = &options->config;
     bool is_status = options->action == JS_ACTION_STATUS;
-    if (!is_status &&
-        (options->is_watched || options->is_json || options->explained))
-        return js_err_set(err, "--watch, --json and --explain say more about "
-                               "--status: give that as well");
     if (is_status && config->no_journal)
         return js_err_set(err, "--status reads the journal: --no-journal "
                                "leaves it nothing to say");
@@ -763,6 +759,10 @@ int js_options_parse(int argc, char **argv, struct js_options *ret,
         if (ret->action == JS_ACTION_HELP || ret->action == JS_ACTION_VERSION)
             return 0;
     }
+    /* Who asks for more of it asks for it. */
+    if (ret->action == JS_ACTION_RUN &&
+        (ret->is_watched || ret->is_json || ret->explained))
+        ret->action = JS_ACTION_STATUS;
     if (take_words(argv + optind, ret, err) < 0)
         return -1;
     return check_options(ret, err);

@@ -348,9 +348,12 @@ static void test_status(void)
     bad("--status j.txt --no-journal", "--no-journal", NULL);
     bad("--status j.txt --watch --json", "--watch", NULL);
     bad("--status j.txt --explain ''", "name or the id", NULL);
-    bad("--watch j.txt", "--status", NULL);
-    bad("--json j.txt", "--status", NULL);
-    bad("--explain 3 j.txt", "--status", NULL);
+    good(&line, "--watch j.txt");
+    CU_ASSERT_EQUAL(line.options.action, JS_ACTION_STATUS);
+    good(&line, "--json j.txt");
+    CU_ASSERT_EQUAL(line.options.action, JS_ACTION_STATUS);
+    good(&line, "--explain 3 j.txt");
+    CU_ASSERT_EQUAL(line.options.action, JS_ACTION_STATUS);
 }
 
 static const struct unit_test tests[] = {
