@@ -212,10 +212,11 @@ void js_plan_recalled(struct js_plan *plan, unsigned number);
  * unknown slave is ignored. */
 void js_plan_lost(struct js_plan *plan, unsigned number);
 
-/* Jobs in the plan: held, ready, dispatched and assigned; and the last
- * alone. */
+/* Jobs in the plan: held, ready, dispatched and assigned; the last alone; and
+ * of these those that are not given ahead of time. */
 uint64_t js_plan_held(const struct js_plan *plan);
 uint64_t js_plan_assigned(const struct js_plan *plan);
+uint64_t js_plan_running(const struct js_plan *plan);
 
 /* How long every slave still has work without hearing from the master, by the
  * run times seen so far; 0 if one of them has none ahead. */
