@@ -21,6 +21,7 @@ struct js_options {
     struct jobsched_config config; /* strings borrowed from argv */
     bool is_demo_changed;          /* an option for the demonstration alone */
     bool is_quiet;                 /* no summary of a run that succeeded */
+    bool is_progress_told;         /* and so not implied by that */
     /* Of a start without mpirun. */
     uint32_t slaves;      /* 0: one for each core, or slot, or task */
     const char *hostfile; /* NULL: this machine, or what Slurm has granted */
