@@ -100,7 +100,7 @@ NEED_BUILD = gcc:$(firstword $(CC)) libc6-dev:stdio.h make:make \
 	libhwloc-dev:hwloc.h zlib1g-dev:zlib.h \
 	libxxhash-dev:xxhash.h
 NEED_CHECK = libcunit1-dev:CUnit/CUnit.h bats:bats procps:pgrep \
-	util-linux:taskset mount:mount strace:strace iproute2:ip \
+	util-linux:taskset mount:mount strace:strace iproute2:ip tmux:tmux \
 	valgrind:$(VALGRIND) slurmctld:/usr/sbin/slurmctld \
 	slurmd:/usr/sbin/slurmd slurm-client:sbatch munge:/usr/sbin/munged \
 	man-db:man groff-base:groff mandoc:mandoc bsdutils:script jq:jq tmux:tmux

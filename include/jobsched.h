@@ -13,11 +13,12 @@
  *
  * On the master's stdout and stderr appear the jobs' output, the trace if it is
  * asked for, and what a person should know while the run is on, in whole lines
- * that begin with "jobsched: ", never within the output of a job. The slaves'
- * lines of the trace are on their own stdout, which a launcher merges with the
- * master's as it likes. Otherwise
- * nothing here prints, exits or aborts; a call that fails says so in its
- * result. This header includes no MPI header and needs none.
+ * that begin with "jobsched: ", never within the output of a job; and, on a
+ * terminal, how far the run has come, in a line that is gone at its end. The
+ * slaves' lines of the trace are on their own stdout, which a launcher merges
+ * with the master's as it likes. Otherwise nothing here prints, exits or
+ * aborts; a call that fails says so in its result. This header includes no MPI
+ * header and needs none.
  */
 #ifndef JOBSCHED_H
 #define JOBSCHED_H
@@ -48,6 +49,19 @@ enum jobsched_output {
     JOBSCHED_OUTPUT_NONE,     /* dropped */
 };
 
+/* How to show on stderr how far the run has come. A bar is drawn where stderr
+ * is a terminal, be it that of an mpirun on the master's host, and stdout no
+ * pipe; jobs' output is then passed on through stderr where stdout is the same
+ * terminal. Else it is a line every so often. */
+enum jobsched_progress {
+    JOBSCHED_PROGRESS_AUTO = 0, /* as a bar; or as lines: the first after 30 s,
+                                   each after as long again, 10 min at most; not
+                                   with a trace */
+    JOBSCHED_PROGRESS_ALWAYS, /* as a bar on any terminal; or as lines, every 10
+                                 s at least */
+    JOBSCHED_PROGRESS_NEVER,
+};
+
 /* What is to be done with the jobs. */
 enum jobsched_action {
     JOBSCHED_RUN = 0,
@@ -76,6 +90,7 @@ struct jobsched_config {
     /* CHECK and DRY_RUN of a process that no launcher has started are for this
      * machine, with a slave for each core. */
     enum jobsched_action action;
+    enum jobsched_progress progress;
 
     /* The demonstration: simulated jobs that take their time and do nothing. */
     uint64_t demo_jobs; /* UINT64_MAX: without end */

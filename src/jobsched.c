@@ -6,6 +6,7 @@
 #include "base/fdio.h"
 #include "base/launchenv.h"
 #include "base/paths.h"
+#include "base/terminal.h"
 #include "base/watchdog.h"
 #include "core/fit.h"
 #include "core/ledger.h"
@@ -21,6 +22,7 @@
 #include "node/topo.h"
 #include "record/console.h"
 #include "record/delivery.h"
+#include "record/display.h"
 #include "record/joblog.h"
 #include "record/journal.h"
 #include "record/records.h"
@@ -40,6 +42,11 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+
+/* Lines of progress where nobody may be looking; and where they are wanted. */
+static const int64_t line_first_ns = 30 * JS_NS_PER_S;
+static const int64_t line_most_ns = 600 * JS_NS_PER_S;
+static const int64_t line_wanted_ns = 10 * JS_NS_PER_S;
 
 /* How long the slaves are awaited, at most. */
 static const int64_t meeting_most_ns = 60 * JS_NS_PER_S;
@@ -148,8 +155,10 @@ static int describe_node(const struct js_topo *topo, struct js_node *ret,
 
 struct run {
     const struct jobsched_config *config;
-    struct js_outlet *out, *err;
+    struct js_outlet *out, *err; /* one and the same on a terminal with a bar */
+    struct js_terminal *terminal; /* NULL: none, or of no interest */
     struct js_console console;
+    struct js_display display;
     struct js_delivery *delivery;
     struct js_joblog *joblog;
     struct js_journal *journal; /* NULL: there is none */
@@ -333,7 +342,44 @@ static int64_t deadline_ns(void *arg)
 {
     const struct run *run = arg;
     const struct js_journal *journal = run->records.journal;
-    return journal ? js_journal_deadline_ns(journal) : JS_NEVER_NS;
+    int64_t display_ns = js_display_deadline_ns(&run->display);
+    int64_t journal_ns =
+        journal ? js_journal_deadline_ns(journal) : JS_NEVER_NS;
+    return display_ns < journal_ns ? display_ns : journal_ns;
+}
+
+static struct js_progress progress_of(const struct run *run,
+                                      const struct js_master_standing *standing)
+{
+    const struct js_tally *tally = &run->records.tally;
+    uint64_t ended = tally->done + tally->failed + tally->skipped;
+    bool is_known;
+    uint64_t total = js_source_total(run->source, &is_known);
+    return (struct js_progress){
+        .done = tally->done,
+        .failed = tally->failed,
+        .skipped = tally->skipped,
+        .running = standing->running,
+        .left = is_known ? total - ended : UINT64_MAX,
+        .slots = standing->slots,
+        .busy_slots = standing->busy_slots,
+        .is_stopping = standing->is_stopping,
+        .elapsed_ns = standing->wall_ns,
+    };
+}
+
+/* The master's hook. */
+static void turned(void *arg, int64_t now_ns)
+{
+    struct run *run = arg;
+    struct js_master_standing standing;
+    if (!js_display_is_due(&run->display, now_ns))
+        return;
+    js_master_standing(run->master, &standing);
+    if (standing.wall_ns >= 0)
+        js_display_show(&run->display, now_ns, progress_of(run, &standing),
+                        run->records.tally.busy_ns,
+                        js_delivery_is_within_job(run->delivery));
 }
 
 /* Lines still to come count as well, unless nobody knows whether they do. */
@@ -351,7 +397,7 @@ static nfds_t wait_for(void *arg, struct pollfd *fds)
     struct run *run = arg;
     struct js_outlet *outlets[] = {run->out, run->err};
     nfds_t count = 0;
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < (run->out == run->err ? 1 : 2); i++) {
         if (js_outlet_pending(outlets[i]) > 0)
             fds[count++] = (struct pollfd){.fd = js_outlet_fd(outlets[i]),
                                            .events = POLLOUT};
@@ -634,13 +680,48 @@ static void init_records(struct run *run)
     };
 }
 
+/* Not into a trace, unless it is asked for, and then no bar: slaves write lines
+ * of it that it would not give way to. Nor would it to what a reader of stdout
+ * writes to the same terminal. */
+static enum js_display_kind display_kind(const struct run *run)
+{
+    const struct jobsched_config *config = run->config;
+    bool is_wanted = config->progress == JOBSCHED_PROGRESS_ALWAYS;
+    if (config->action != JOBSCHED_RUN ||
+        config->progress == JOBSCHED_PROGRESS_NEVER ||
+        (config->trace && !is_wanted))
+        return JS_DISPLAY_OFF;
+    return !config->trace && run->terminal &&
+                   js_terminal_takes_bar(run->terminal, is_wanted)
+               ? JS_DISPLAY_BAR
+               : JS_DISPLAY_LINES;
+}
+
+static void open_display(struct run *run)
+{
+    bool is_wanted = run->config->progress == JOBSCHED_PROGRESS_ALWAYS;
+    struct js_display_config display = {
+        .kind = display_kind(run),
+        .terminal = run->terminal,
+        .console = &run->console,
+        .line_first_ns = is_wanted ? JS_NS_PER_S : line_first_ns,
+        .line_most_ns = is_wanted ? line_wanted_ns : line_most_ns,
+    };
+    js_display_init(&run->display, &display);
+}
+
+/* What is drawn on stderr can give way only to what comes the same way. */
 static int open_outlets(struct run *run, struct js_err *err)
 {
-    run->out = js_outlet_new(STDOUT_FILENO);
+    run->terminal = js_terminal_new(run->config->status_file);
+    bool is_one_way = display_kind(run) == JS_DISPLAY_BAR &&
+                      run->terminal->out == JS_STDOUT_SAME;
     run->err = js_outlet_new(STDERR_FILENO);
+    run->out = is_one_way ? run->err : js_outlet_new(STDOUT_FILENO);
     if (!run->out || !run->err)
         return js_err_errno(err, "the output of jobs cannot be set up");
     js_console_init(&run->console, run->out, run->err);
+    open_display(run);
     run->delivery = js_delivery_new(run->out, run->err, &run->console.log,
                                     job_finished, run);
     if (!run->delivery)
@@ -735,6 +816,7 @@ static int open_master(struct run *run, struct js_link *link,
                   .begun = run->journal ? job_begun : NULL,
                   .commit = commit,
                   .request = request,
+                  .turned = turned,
                   .deadline_ns = deadline_ns,
                   .unwritten = unwritten,
                   .wait_for = wait_for,
@@ -759,8 +841,10 @@ static void release_run(struct run *run)
     js_delivery_free(run->delivery);
     js_console_release(&run->console);
     /* In reverse: the flags of what they share are put back as they were. */
-    js_outlet_free(run->err);
+    if (run->err != run->out)
+        js_outlet_free(run->err);
     js_outlet_free(run->out);
+    js_terminal_free(run->terminal);
     js_records_release(&run->records);
     js_journal_close(run->journal);
     js_ledger_free(run->ledger);
@@ -1099,6 +1183,7 @@ static enum jobsched_status work_as_master(struct run *run,
     struct js_err records_err;
     struct js_master_result ran;
     js_master_run(run->master, &ran, &err);
+    js_display_end(&run->display);
     tell_begun(run);
     if (ran.end == JS_MASTER_REHEARSED)
         return rehearse(run, js_master_plan(run->master),

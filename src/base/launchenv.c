@@ -130,6 +130,14 @@ bool js_launch_recovers(void)
            is_switched_on("OMPI_MCA_prte_enable_recovery");
 }
 
+bool js_launch_marks_output(void)
+{
+    return is_switched_on("OMPI_MCA_orte_tag_output") ||
+           is_switched_on("OMPI_MCA_orte_timestamp_output") ||
+           is_switched_on("OMPI_MCA_orte_xml_output") ||
+           is_switched_on("OMPI_MCA_orte_output_filename");
+}
+
 bool js_launch_batch(char *name, size_t size, uint64_t *restarts)
 {
     const char *cluster = getenv("SLURM_CLUSTER_NAME");

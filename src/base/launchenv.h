@@ -34,6 +34,10 @@ bool js_launch_bound(void);
  * included (mpirun --enable-recovery, --with-ft ulfm). */
 bool js_launch_recovers(void);
 
+/* True if mpirun puts marks into what it passes on of its processes' output, or
+ * writes it to files as well (--tag-output, --output-filename). */
+bool js_launch_marks_output(void);
+
 /* The job of a batch system (Slurm) that this process is part of, as text that
  * names no other one, and how often it was started again before. False: there
  * is none, or its name does not fit. */

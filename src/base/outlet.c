@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,7 +17,8 @@ struct js_outlet {
     int saved_flags; /* to be put back on fd, or -1 */
     int error;
     bool is_within_line;
-    size_t start; /* bytes of `waiting` already written */
+    const char *undo; /* of what is shown; NULL: nothing is */
+    size_t start;     /* bytes of `waiting` already written */
     struct js_buf waiting;
 };
 
@@ -99,7 +101,8 @@ void js_outlet_flush(struct js_outlet *outlet)
     }
 }
 
-int js_outlet_write(struct js_outlet *outlet, const void *bytes, size_t len)
+/* All of it is taken, or, without memory, nothing. */
+static int put(struct js_outlet *outlet, const void *bytes, size_t len)
 {
     js_outlet_flush(outlet);
     if (outlet->error || len == 0)
@@ -108,10 +111,9 @@ int js_outlet_write(struct js_outlet *outlet, const void *bytes, size_t len)
         js_buf_consume(&outlet->waiting, outlet->start);
         outlet->start = 0;
     }
-    /* Before anything is written: all of it is taken, or nothing. */
+    /* Before anything is written. */
     if (js_buf_reserve(&outlet->waiting, len) < 0)
         return -1;
-    outlet->is_within_line = ((const char *)bytes)[len - 1] != '\n';
     size_t direct = 0;
     /* What fits now need not be copied. */
     if (outlet->waiting.len == 0)
@@ -121,6 +123,44 @@ int js_outlet_write(struct js_outlet *outlet, const void *bytes, size_t len)
     js_buf_append(&outlet->waiting, (const char *)bytes + direct, len - direct);
     js_outlet_flush(outlet);
     return 0;
+}
+
+static int take_away(struct js_outlet *outlet)
+{
+    if (outlet->undo && put(outlet, outlet->undo, strlen(outlet->undo)) < 0)
+        return -1;
+    outlet->undo = NULL;
+    return 0;
+}
+
+int js_outlet_write(struct js_outlet *outlet, const void *bytes, size_t len)
+{
+    if (len == 0)
+        return 0;
+    if (take_away(outlet) < 0 || put(outlet, bytes, len) < 0)
+        return -1;
+    outlet->is_within_line = ((const char *)bytes)[len - 1] != '\n';
+    return 0;
+}
+
+bool js_outlet_show(struct js_outlet *outlet, const void *bytes, size_t len,
+                    const char *undo)
+{
+    if (outlet->error || js_outlet_pending(outlet) > 0 ||
+        put(outlet, bytes, len) < 0)
+        return false;
+    outlet->undo = undo;
+    return true;
+}
+
+bool js_outlet_is_showing(const struct js_outlet *outlet)
+{
+    return outlet->undo;
+}
+
+void js_outlet_hide(struct js_outlet *outlet)
+{
+    take_away(outlet);
 }
 
 size_t js_outlet_pending(const struct js_outlet *outlet)

@@ -10,6 +10,10 @@
  *
  * In GONE everything given to it is dropped and js_outlet_error() tells why.
  * SIGPIPE must be ignored by the process.
+ *
+ * On a terminal something may be shown for the moment, such as how far a run
+ * has come. It is no part of what is written: it is there only while nothing
+ * else waits, and whatever is written next takes it away first.
  */
 #ifndef JS_BASE_OUTLET_H
 #define JS_BASE_OUTLET_H
@@ -42,6 +46,20 @@ size_t js_outlet_pending(const struct js_outlet *outlet);
 
 /* True if the last byte taken was a newline, or none was taken yet. */
 bool js_outlet_is_at_line_start(const struct js_outlet *outlet);
+
+/*
+ * Shows these bytes for the moment, in the place of those shown before; `undo`,
+ * borrowed for as long, takes them away. Returns false, and does nothing, while
+ * other bytes wait, in GONE and without memory.
+ */
+bool js_outlet_show(struct js_outlet *outlet, const void *bytes, size_t len,
+                    const char *undo);
+
+/* True if something is shown. */
+bool js_outlet_is_showing(const struct js_outlet *outlet);
+
+/* Takes away what is shown, if anything is. */
+void js_outlet_hide(struct js_outlet *outlet);
 
 /* The descriptor to wait on for POLLOUT while bytes are pending. */
 int js_outlet_fd(const struct js_outlet *outlet);

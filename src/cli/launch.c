@@ -4,6 +4,7 @@
 #include "base/cpuset.h"
 #include "base/fdio.h"
 #include "base/launchenv.h"
+#include "base/terminal.h"
 #include "base/words.h"
 #include "cli/child.h"
 #include "cli/hostfile.h"
@@ -303,10 +304,24 @@ static void drain_run(struct launch *launch)
         tell_child(launch, SIGUSR1);
 }
 
+/* The master may have drawn a bar where something else is to stand now. */
+static void erase_bar(const struct launch *launch)
+{
+    const struct jobsched_config *config = &launch->options->config;
+    bool is_wanted = config->progress == JOBSCHED_PROGRESS_ALWAYS;
+    if (config->trace || config->progress == JOBSCHED_PROGRESS_NEVER)
+        return;
+    struct js_terminal *terminal = js_terminal_new(false);
+    if (terminal && js_terminal_takes_bar(terminal, is_wanted))
+        fputs(JS_TERMINAL_ERASE, stderr);
+    js_terminal_free(terminal);
+}
+
 static void interrupt(struct launch *launch)
 {
     switch (launch->interrupts++) {
     case 0:
+        erase_bar(launch);
         fputs("jobsched: no more jobs are started; those that run go on to "
               "their end, or until a second ^C\n",
               stderr);
@@ -404,6 +419,8 @@ static void watch(struct launch *launch)
         look_at_end(launch);
     }
     js_run_status_read(launch->status_path, &launch->run);
+    if (launch->run.phase == JS_RUN_BEGUN)
+        erase_bar(launch);
 }
 
 /* ---------------------------------------------------------------- hosts */

@@ -409,6 +409,24 @@ static int set_verbose(struct js_options *options, const char *value,
     return 0;
 }
 
+static int set_progress(struct js_options *options, const char *value,
+                        struct js_err *err)
+{
+    static const char *const names[] = {
+        [JOBSCHED_PROGRESS_AUTO] = "auto",
+        [JOBSCHED_PROGRESS_ALWAYS] = "always",
+        [JOBSCHED_PROGRESS_NEVER] = "never",
+    };
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcmp(value, names[i]) != 0)
+            continue;
+        options->config.progress = (enum jobsched_progress)i;
+        options->is_progress_told = true;
+        return 0;
+    }
+    return js_err_set(err, "wants \"auto\", \"always\" or \"never\"");
+}
+
 static int set_quiet(struct js_options *options, const char *value,
                      struct js_err *err)
 {
@@ -549,11 +567,15 @@ static const struct option_row rows[] = {
      "each job's output on when it ends; none: drop it"},
     {"joblog", 0, "FILE", set_joblog,
      "write a line for each job, in GNU parallel's columns"},
+    {"progress", 0, "auto|always|never", set_progress,
+     "show on stderr how far the run is\n"
+     "(default auto: a bar on a terminal, else a line now\n"
+     "and then; always: else a line every 10 s)"},
     {"verbose", 'v', NULL, set_verbose,
      "say on stdout when jobs are dispatched, run, finished"},
     {"quiet", 'q', NULL, set_quiet,
-     "no summary of a run that succeeds, and no such lines\n"
-     "of the demonstration"},
+     "no summary of a run that succeeds, no such lines of\n"
+     "the demonstration, and no progress unless asked for"},
 
     {NULL, 0, NULL, NULL,
      "How it stands, from another terminal or afterwards:"},
@@ -763,6 +785,8 @@ int js_options_parse(int argc, char **argv, struct js_options *ret,
     if (ret->action == JS_ACTION_RUN &&
         (ret->is_watched || ret->is_json || ret->explained))
         ret->action = JS_ACTION_STATUS;
+    if (ret->is_quiet && !ret->is_progress_told)
+        ret->config.progress = JOBSCHED_PROGRESS_NEVER;
     if (take_words(argv + optind, ret, err) < 0)
         return -1;
     return check_options(ret, err);

@@ -22,6 +22,7 @@ struct js_options {
     struct jobsched_config config; /* strings borrowed from argv */
     bool is_demo_changed;          /* an option for the demonstration alone */
     bool is_quiet;                 /* no summary of a run that succeeded */
+    bool is_progress_told;         /* and so not implied by that */
     /* Of --status. */
     bool is_watched;
     bool is_json;

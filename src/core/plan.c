@@ -954,6 +954,11 @@ uint64_t js_plan_assigned(const struct js_plan *plan)
     return plan->assigned;
 }
 
+uint64_t js_plan_running(const struct js_plan *plan)
+{
+    return plan->assigned - plan->ahead;
+}
+
 int64_t js_plan_lead_ns(const struct js_plan *plan)
 {
     int64_t least_ns = INT64_MAX;

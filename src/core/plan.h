@@ -232,10 +232,11 @@ void js_plan_tell_begun(struct js_plan *plan, js_plan_begun_fn tell, void *arg);
 /* When that has something to look at; INT64_MAX: not by itself. */
 int64_t js_plan_begun_due_ns(const struct js_plan *plan);
 
-/* Jobs in the plan: held, ready, dispatched and assigned; and the last
- * alone. */
+/* Jobs in the plan: held, ready, dispatched and assigned; the last alone; and
+ * of these those that are not given ahead of time. */
 uint64_t js_plan_held(const struct js_plan *plan);
 uint64_t js_plan_assigned(const struct js_plan *plan);
+uint64_t js_plan_running(const struct js_plan *plan);
 
 /* How long every slave still has work without hearing from the master, if all
  * of it is as short as the next says; 0 if one of them has none ahead. */

@@ -476,6 +476,20 @@ uint32_t js_pool_free_slots(const struct js_pool *pool, unsigned rank)
     return count;
 }
 
+uint64_t js_pool_busy_slots(const struct js_pool *pool)
+{
+    uint64_t count = 0;
+    for (size_t rank = 0; rank < pool->member_end; rank++) {
+        const struct member *slave = pool->members[rank];
+        for (uint32_t i = 0; slave && i < slave->slot_count; i++) {
+            const struct slot *slot = &slave->slots[i];
+            count += slot->is_taken ||
+                     !has_room(&pool->nodes[slave->node]->cores[slot->home]);
+        }
+    }
+    return count;
+}
+
 /* ---------------------------------------------------------------- fitting */
 
 static bool could_node(const struct node *node, const struct js_need *need)

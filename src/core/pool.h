@@ -124,6 +124,10 @@ bool js_pool_is_shared(const struct js_pool *pool, unsigned rank);
 /* How many of its slots are free. */
 uint32_t js_pool_free_slots(const struct js_pool *pool, unsigned rank);
 
+/* How many slots of all slaves have a job, or none because other jobs hold
+ * their cores. One that is set aside is not busy. */
+uint64_t js_pool_busy_slots(const struct js_pool *pool);
+
 /*
  * Room for a job with these needs anywhere, but not on slave `avoid` while
  * there is another that could ever run it (0: anywhere); and where `usable`

@@ -933,6 +933,8 @@ int js_master_turn(struct js_master *master, struct js_err *err)
         follow_median(master, err) < 0 || fetch_output(master, err) < 0 ||
         pump_all(master, err) < 0)
         return -1;
+    if (hooks->turned)
+        hooks->turned(hooks->arg, master->now_ns);
     return is_over(master) ? 1 : check_progress(master, err);
 }
 
@@ -1050,6 +1052,20 @@ void js_master_run(struct js_master *master, struct js_master_result *ret,
     ret->end = rc < 0 ? JS_MASTER_BROKEN : end_of(master);
     if (ret->end == JS_MASTER_BAD_INPUT)
         js_err_set(err, "%s", master->input_error.text);
+}
+
+void js_master_standing(const struct js_master *master,
+                        struct js_master_standing *ret)
+{
+    bool has_begun = master->first_assignment_ns != JS_NEVER_NS;
+    *ret = (struct js_master_standing){
+        .running = js_plan_running(master->plan),
+        .slots = js_plan_slots(master->plan),
+        .busy_slots = js_pool_busy_slots(master->pool),
+        .is_stopping = js_plan_is_stopped(master->plan),
+        .wall_ns =
+            has_begun ? master->now_ns - master->first_assignment_ns : -1,
+    };
 }
 
 struct js_plan *js_master_plan(struct js_master *master)

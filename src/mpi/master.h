@@ -36,8 +36,11 @@ struct js_master_hooks {
     bool (*commit)(void *arg, int64_t now_ns);
     /* What is wanted of the run; asked after each commit. */
     enum js_request (*request)(void *arg);
-    /* When commit wants to be called though nothing happens. */
+    /* When commit or turned want to be called though nothing happens. */
     int64_t (*deadline_ns)(void *arg);
+    /* At the end of each turn, when new jobs have been sent: a time to look at
+     * js_master_standing(). May be NULL. */
+    void (*turned)(void *arg, int64_t now_ns);
     /* Bytes of stdout and stderr that still wait for their readers. */
     size_t (*unwritten)(void *arg);
     /* Fills in descriptors to wait for (at most two); returns how many. */
@@ -88,6 +91,15 @@ struct js_master_result {
     int64_t wall_ns; /* from the first assignment on */
 };
 
+/* How a run stands that goes on. */
+struct js_master_standing {
+    uint64_t running; /* jobs that have a slot */
+    uint64_t slots;   /* of the slaves that are there */
+    uint64_t busy_slots;
+    bool is_stopping; /* no more jobs are started */
+    int64_t wall_ns;  /* from the first assignment on; -1: there was none yet */
+};
+
 struct js_master;
 
 /* NULL with errno ENOMEM. */
@@ -110,6 +122,9 @@ void js_master_finished(struct js_master *master,
 
 /* Tells the slaves that it is over, and how to leave. */
 void js_master_dismiss(struct js_master *master, enum js_leaving leaving);
+
+void js_master_standing(const struct js_master *master,
+                        struct js_master_standing *ret);
 
 /* For a rehearsal; the master's. */
 struct js_plan *js_master_plan(struct js_master *master);

@@ -45,6 +45,10 @@
     _(delivery)                                                                \
     _(joblog)                                                                  \
     _(records)                                                                 \
+    _(terminal)                                                                \
+    _(pace)                                                                    \
+    _(progress)                                                                \
+    _(display)                                                                 \
     _(tally)
 
 #define DECLARE(name) extern const struct unit_suite suite_##name;

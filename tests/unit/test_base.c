@@ -286,6 +286,41 @@ static void test_outlet_knows_where_lines_begin(void)
     close(ends[1]);
 }
 
+/* What is shown is no part of what is written, and never waits. */
+static void test_outlet_shows_for_the_moment(void)
+{
+    int ends[2];
+    char text[64];
+    CU_ASSERT_EQUAL_FATAL(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+    struct js_outlet *outlet = js_outlet_new(ends[1]);
+    CU_ASSERT_TRUE(js_outlet_show(outlet, "<one>", 5, "<away>"));
+    CU_ASSERT_TRUE(js_outlet_show(outlet, "<two>", 5, "<away>"));
+    CU_ASSERT_TRUE(js_outlet_is_showing(outlet));
+    CU_ASSERT_TRUE(js_outlet_is_at_line_start(outlet));
+    js_outlet_write(outlet, "", 0);
+    CU_ASSERT_TRUE(js_outlet_is_showing(outlet));
+    js_outlet_write(outlet, "x\n", 2);
+    CU_ASSERT_FALSE(js_outlet_is_showing(outlet));
+    js_outlet_write(outlet, "y\n", 2);
+    CU_ASSERT_TRUE(js_outlet_show(outlet, "<three>", 7, "<gone>"));
+    js_outlet_hide(outlet);
+    js_outlet_hide(outlet);
+    ssize_t len = read(ends[0], text, sizeof(text) - 1);
+    text[len > 0 ? len : 0] = '\0';
+    CU_ASSERT_STRING_EQUAL(text, "<one><two><away>x\ny\n<three><gone>");
+    while (js_outlet_pending(outlet) == 0)
+        js_outlet_write(outlet, text, sizeof(text));
+    size_t pending = js_outlet_pending(outlet);
+    CU_ASSERT_FALSE(js_outlet_show(outlet, "<four>", 6, "<away>"));
+    CU_ASSERT_EQUAL(js_outlet_pending(outlet), pending);
+    CU_ASSERT_FALSE(js_outlet_is_showing(outlet));
+    close(ends[0]);
+    js_outlet_flush(outlet);
+    CU_ASSERT_FALSE(js_outlet_show(outlet, "<five>", 6, "<away>"));
+    js_outlet_free(outlet);
+    close(ends[1]);
+}
+
 static void test_fdio_unlinked(void)
 {
     char bytes[8] = {0};
@@ -483,6 +518,7 @@ static const struct unit_test tests[] = {
     {"outlet never waits", test_outlet_never_waits_for_its_reader},
     {"outlet whose reader is gone", test_outlet_tells_that_its_reader_is_gone},
     {"outlet knows where lines begin", test_outlet_knows_where_lines_begin},
+    {"outlet shows for the moment", test_outlet_shows_for_the_moment},
     {"unlinked files", test_fdio_unlinked},
     {"launcher's variables", test_launchenv_names},
     {"the batch job", test_launchenv_batch},

@@ -95,6 +95,7 @@ struct run {
     uint64_t order[JOBS_MAX]; /* ids, as they finished */
     uint64_t longest_command;
     uint64_t command_sum; /* of the bytes of all commands */
+    uint64_t most_busy;   /* slots at once */
     struct js_master_result result;
     struct js_err err;
 };
@@ -210,6 +211,23 @@ static bool commit(void *arg, int64_t now_ns)
     }
     run->is_behind = now_ns < run->commit_end_ns;
     return !run->is_behind;
+}
+
+/* What is told of the run fits together, at the end of every turn. */
+static void turned(void *arg, int64_t now_ns)
+{
+    struct run *run = arg;
+    struct js_master_standing standing;
+    js_master_standing(run->master, &standing);
+    if (standing.running > standing.busy_slots ||
+        standing.busy_slots > standing.slots)
+        fake_net_complain(run->net, "more jobs run than there are slots");
+    if (standing.wall_ns < 0 && standing.running > 0)
+        fake_net_complain(run->net, "jobs run before the run has begun");
+    if (now_ns < FAKE_START_NS)
+        fake_net_complain(run->net, "a turn at no time");
+    if (standing.busy_slots > run->most_busy)
+        run->most_busy = standing.busy_slots;
 }
 
 static enum js_request request(void *arg)
@@ -425,6 +443,7 @@ static void open_master(struct run *run)
                   .begun = job_begun,
                   .commit = commit,
                   .request = request,
+                  .turned = turned,
                   .deadline_ns = deadline_ns,
                   .unwritten = unwritten,
                   .wait_for = wait_for,

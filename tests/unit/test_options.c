@@ -158,6 +158,26 @@ static void test_what_comes_back(void)
     bad("--joblog '' f", "--joblog", "file");
 }
 
+static void test_progress(void)
+{
+    struct line line;
+    CU_ASSERT_EQUAL(good(&line, "f")->progress, JOBSCHED_PROGRESS_AUTO);
+    CU_ASSERT_EQUAL(good(&line, "--progress auto f")->progress,
+                    JOBSCHED_PROGRESS_AUTO);
+    CU_ASSERT_EQUAL(good(&line, "--progress=always f")->progress,
+                    JOBSCHED_PROGRESS_ALWAYS);
+    CU_ASSERT_EQUAL(good(&line, "--progress never f")->progress,
+                    JOBSCHED_PROGRESS_NEVER);
+    /* --quiet implies it, unless told otherwise, before or behind. */
+    CU_ASSERT_EQUAL(good(&line, "-q f")->progress, JOBSCHED_PROGRESS_NEVER);
+    CU_ASSERT_EQUAL(good(&line, "-q --progress always f")->progress,
+                    JOBSCHED_PROGRESS_ALWAYS);
+    CU_ASSERT_EQUAL(good(&line, "--progress auto -q f")->progress,
+                    JOBSCHED_PROGRESS_AUTO);
+    bad("--progress often f", "--progress often", "\"never\"");
+    bad("--progress '' f", "--progress", "\"auto\"");
+}
+
 static void test_limits(void)
 {
     struct line line;
@@ -362,6 +382,7 @@ static const struct unit_test tests[] = {
     {"options behind the file", test_options_behind_the_file},
     {"how jobs are given out", test_how_jobs_are_given_out},
     {"what comes back", test_what_comes_back},
+    {"progress", test_progress},
     {"limits", test_limits},
     {"the demonstration", test_the_demonstration},
     {"other actions", test_other_actions},

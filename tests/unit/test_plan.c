@@ -861,6 +861,10 @@ static void see_counts(struct model *model)
            "wrong count of jobs held");
     demand(model, js_plan_assigned(plan) == model->assigned,
            "wrong count of jobs assigned");
+    demand(model,
+           js_plan_running(plan) ==
+               js_pool_busy_slots(pools[index_of(plan)].pool),
+           "wrong count of jobs running");
     demand(model, js_plan_slaves(plan) == model->live, "wrong slaves");
     demand(model, js_plan_slots(plan) == model->slots, "wrong slots");
 }

@@ -449,8 +449,11 @@ static void test_neighbours_are_granted(void)
     struct js_pool *pool = even_pool(8);
     struct js_grant slot, pair, four;
     struct js_need need = {.cores = 2};
+    CU_ASSERT_EQUAL(js_pool_busy_slots(pool), 0);
     CU_ASSERT_TRUE(js_pool_take_slot(pool, 1, &slot));
+    CU_ASSERT_EQUAL(js_pool_busy_slots(pool), 1);
     CU_ASSERT_EQUAL(js_pool_take(pool, &need, 0, NULL, NULL, &pair), 1);
+    CU_ASSERT_EQUAL(js_pool_busy_slots(pool), 3);
     expect_cpus(pool, &pair, "2-3"); /* not 1-2: one cache */
     CU_ASSERT_EQUAL(js_pool_free_slots(pool, 4), 0);
     need.cores = 4;
@@ -519,6 +522,7 @@ static void test_small_ones_fill_in_around(void)
     /* One of 5-8 has to end (its core), or all of the four. */
     CU_ASSERT_TRUE(js_pool_is_reserved(pool, 5));
     CU_ASSERT_EQUAL(js_pool_free_slots(pool, 5), 0);
+    CU_ASSERT_EQUAL(js_pool_busy_slots(pool), 5); /* set aside is not busy */
     CU_ASSERT_EQUAL(js_pool_take_reserved(pool, NULL, NULL, &big), 0);
     js_pool_release(pool, &slot);
     CU_ASSERT_EQUAL_FATAL(js_pool_take_reserved(pool, NULL, NULL, &big), 1);

@@ -1,0 +1,155 @@
+#include "base/terminal.h"
+
+#include "base/fdio.h"
+#include "base/launchenv.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Of one that does not say. */
+enum { COLUMNS = 80 };
+
+static void name_fd(char *path, size_t size, pid_t pid, int fd)
+{
+    snprintf(path, size, "/proc/%d/fd/%d", (int)pid, fd);
+}
+
+/* A terminal at this descriptor of the process, or -1. */
+static int open_terminal(pid_t pid, int number)
+{
+    char path[64];
+    struct stat st;
+    name_fd(path, sizeof(path), pid, number);
+    if (stat(path, &st) < 0 || !S_ISCHR(st.st_mode))
+        return -1;
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (fd >= 0 && !isatty(fd))
+        js_fd_close(&fd);
+    return fd;
+}
+
+static enum js_stdout find_stdout(pid_t pid, int fd)
+{
+    char path[64];
+    struct stat out, terminal;
+    name_fd(path, sizeof(path), pid, STDOUT_FILENO);
+    if (stat(path, &out) < 0 || fstat(fd, &terminal) < 0 ||
+        S_ISFIFO(out.st_mode) || S_ISSOCK(out.st_mode))
+        return JS_STDOUT_PIPE;
+    return S_ISCHR(out.st_mode) && out.st_rdev == terminal.st_rdev
+               ? JS_STDOUT_SAME
+               : JS_STDOUT_OTHER;
+}
+
+/* Whose stderr it is, or -1. */
+static pid_t find_owner(int *ret_fd)
+{
+    pid_t pids[] = {getpid(), getppid()};
+    for (int i = 0; i < 2; i++) {
+        if (i > 0 &&
+            (!js_launch_is_launcher(pids[i]) || js_launch_marks_output()))
+            break;
+        *ret_fd = open_terminal(pids[i], STDERR_FILENO);
+        if (*ret_fd >= 0)
+            return pids[i];
+    }
+    return -1;
+}
+
+struct js_terminal *js_terminal_new(bool is_launched)
+{
+    const char *term = getenv("TERM"), *no_colour = getenv("NO_COLOR");
+    int fd;
+    pid_t owner = find_owner(&fd);
+    if (owner < 0)
+        return NULL;
+    struct js_terminal *terminal = calloc(1, sizeof(*terminal));
+    if (!terminal) {
+        js_fd_close(&fd);
+        return NULL;
+    }
+    terminal->fd = fd;
+    terminal->owner = owner;
+    terminal->is_owner_a_child = is_launched && owner != getpid();
+    terminal->out = find_stdout(owner, fd);
+    terminal->can_draw = term && term[0] && strcmp(term, "dumb") != 0;
+    terminal->has_colour = terminal->can_draw && !(no_colour && no_colour[0]);
+    return terminal;
+}
+
+void js_terminal_free(struct js_terminal *terminal)
+{
+    if (!terminal)
+        return;
+    js_fd_close(&terminal->fd);
+    free(terminal);
+}
+
+bool js_terminal_takes_bar(const struct js_terminal *terminal, bool is_wanted)
+{
+    return terminal->can_draw && (terminal->out != JS_STDOUT_PIPE || is_wanted);
+}
+
+struct groups {
+    pid_t parent; /* the process */
+    pid_t own;
+    pid_t foreground; /* of its terminal; not above 0: it has none */
+};
+
+/* 0, or -1. */
+static int read_groups(pid_t pid, struct groups *ret)
+{
+    enum { PARENT, OWN, SESSION, TERMINAL, FOREGROUND, NUMBERS };
+    char path[64], text[512];
+    long numbers[NUMBERS];
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    ssize_t len = read(fd, text, sizeof(text) - 1);
+    close(fd);
+    text[len > 0 ? len : 0] = '\0';
+    char *rest = strrchr(text, ')'); /* behind the name; a letter follows */
+    if (!rest)
+        return -1;
+    rest += strcspn(rest, "-0123456789");
+    for (int i = 0; i < NUMBERS; i++) {
+        char *begin = rest;
+        numbers[i] = strtol(begin, &rest, 10);
+        if (rest == begin)
+            return -1;
+    }
+    *ret = (struct groups){(pid_t)numbers[PARENT], (pid_t)numbers[OWN],
+                           (pid_t)numbers[FOREGROUND]};
+    return 0;
+}
+
+/* A shell that waits for a command has its terminal in the foreground, and
+ * what is drawn then would be drawn over what is typed. mpirun has a group of
+ * its own below a jobsched, which is what the shell knows of. */
+static bool is_in_foreground(const struct js_terminal *terminal)
+{
+    struct groups groups;
+    if (read_groups(terminal->owner, &groups) < 0)
+        return false;
+    return groups.foreground <= 0 || groups.foreground == groups.own ||
+           (terminal->is_owner_a_child &&
+            groups.foreground == getpgid(groups.parent));
+}
+
+unsigned js_terminal_columns(const struct js_terminal *terminal)
+{
+    struct winsize size;
+    struct pollfd fd = {.fd = terminal->fd, .events = POLLOUT};
+    if (poll(&fd, 1, 0) != 1 || fd.revents != POLLOUT ||
+        !is_in_foreground(terminal) ||
+        ioctl(terminal->fd, TIOCGWINSZ, &size) < 0)
+        return 0;
+    return size.ws_col > 0 ? size.ws_col : COLUMNS;
+}

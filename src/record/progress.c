@@ -1,0 +1,308 @@
+#include "record/progress.h"
+
+#include "base/clock.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    FIELD_SIZE = 64,
+    CELLS_LEAST = 6, /* of the bar */
+    CELLS_MOST = 30,
+    CELLS_PART = 8, /* of the width */
+    BAR_EXTRA = 3,  /* "[", "]" and a blank */
+};
+
+static bool is_total_known(const struct js_progress *progress)
+{
+    return progress->left != UINT64_MAX;
+}
+
+static uint64_t ended(const struct js_progress *progress)
+{
+    return progress->done + progress->failed + progress->skipped;
+}
+
+/* From 0 to 1, and that only at the end. */
+static double part(const struct js_progress *progress)
+{
+    double count = (double)ended(progress);
+    return progress->left == 0 ? 1 : count / (count + (double)progress->left);
+}
+
+static const char *plural(uint64_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
+/* ---------------------------------------------------------------- times */
+
+static int64_t divide_rounded(int64_t count, int64_t by)
+{
+    return count / by + (count % by >= by / 2 + by % 2);
+}
+
+/* As much of it as one wants to know of a guess. */
+static int print_guess(char *text, int64_t ns)
+{
+    int64_t seconds = divide_rounded(ns, JS_NS_PER_S);
+    int64_t minutes = divide_rounded(seconds, 60);
+    int64_t days = divide_rounded(minutes, 24 * 60);
+    if (seconds < 100)
+        return snprintf(text, FIELD_SIZE, "about %d s to go",
+                        seconds > 0 ? (int)seconds : 1);
+    if (minutes < 100)
+        return snprintf(text, FIELD_SIZE, "about %d min to go", (int)minutes);
+    if (days <= 2)
+        return snprintf(text, FIELD_SIZE, "about %d h %02d min to go",
+                        (int)minutes / 60, (int)minutes % 60);
+    return snprintf(text, FIELD_SIZE, "about %" PRId64 " days to go", days);
+}
+
+static int print_rate(char *text, double a_second)
+{
+    static const struct {
+        double seconds;
+        const char *name;
+    } units[] = {{1, "s"}, {60, "min"}, {3600, "h"}};
+    int i = 0;
+    while (i < 2 && a_second * units[i].seconds < 1)
+        i++;
+    double rate = a_second * units[i].seconds;
+    return snprintf(text, FIELD_SIZE, "%.*f jobs/%s", rate < 100 ? 1 : 0, rate,
+                    units[i].name);
+}
+
+/* ---------------------------------------------------------------- fields */
+
+/* Each prints what stands behind the one before, separator included, and
+ * returns its length: 0 if there is nothing to say. */
+typedef int (*field_fn)(const struct js_progress *progress, char *text);
+
+static int print_percent(const struct js_progress *progress, char *text)
+{
+    return is_total_known(progress)
+               ? snprintf(text, FIELD_SIZE, "%d%%", (int)(100 * part(progress)))
+               : 0;
+}
+
+static int print_count(const struct js_progress *progress, char *text)
+{
+    uint64_t count = ended(progress);
+    if (!is_total_known(progress))
+        return snprintf(text, FIELD_SIZE, "%" PRIu64 " ended", count);
+    return snprintf(text, FIELD_SIZE, " %" PRIu64 "/%" PRIu64, count,
+                    count + progress->left);
+}
+
+static int print_number(char *text, uint64_t count, const char *what)
+{
+    return count == 0
+               ? 0
+               : snprintf(text, FIELD_SIZE, ", %" PRIu64 " %s", count, what);
+}
+
+static int print_failed(const struct js_progress *progress, char *text)
+{
+    return print_number(text, progress->failed, "failed");
+}
+
+static int print_to_go(const struct js_progress *progress, char *text)
+{
+    char guess[FIELD_SIZE];
+    if (progress->is_stopping)
+        return snprintf(text, FIELD_SIZE, ", stopping");
+    if (progress->left_ns < 0)
+        return 0;
+    print_guess(guess, progress->left_ns);
+    return snprintf(text, FIELD_SIZE, ", %s", guess);
+}
+
+static int print_running(const struct js_progress *progress, char *text)
+{
+    return print_number(text, progress->running, "running");
+}
+
+static int print_pace(const struct js_progress *progress, char *text)
+{
+    char rate[FIELD_SIZE];
+    if (!(progress->rate > 0))
+        return 0;
+    print_rate(rate, progress->rate);
+    return snprintf(text, FIELD_SIZE, ", %s", rate);
+}
+
+static int print_left(const struct js_progress *progress, char *text)
+{
+    return is_total_known(progress) ? print_number(text, progress->left, "left")
+                                    : 0;
+}
+
+static int print_done(const struct js_progress *progress, char *text)
+{
+    return print_number(text, progress->done, "done");
+}
+
+static int print_slots(const struct js_progress *progress, char *text)
+{
+    if (progress->slots == 0)
+        return 0;
+    return snprintf(
+        text, FIELD_SIZE, ", %" PRIu64 " of %" PRIu64 " slot%s busy",
+        progress->busy_slots, progress->slots, plural(progress->slots));
+}
+
+static int print_skipped(const struct js_progress *progress, char *text)
+{
+    return print_number(text, progress->skipped, "skipped");
+}
+
+static int print_elapsed(const struct js_progress *progress, char *text)
+{
+    int64_t seconds = progress->elapsed_ns / JS_NS_PER_S;
+    int64_t hours = seconds / 3600;
+    int minutes = (int)(seconds / 60 % 60), rest = (int)(seconds % 60);
+    if (hours == 0)
+        return snprintf(text, FIELD_SIZE, ", %d:%02d", minutes, rest);
+    return snprintf(text, FIELD_SIZE, ", %" PRId64 ":%02d:%02d", hours, minutes,
+                    rest);
+}
+
+/* What matters most comes first. */
+static const field_fn fields[] = {
+    print_percent, print_count,   print_failed,  print_to_go,
+    print_running, print_pace,    print_left,    print_done,
+    print_slots,   print_skipped, print_elapsed,
+};
+
+enum {
+    FIELDS = sizeof(fields) / sizeof(fields[0]),
+    FAILED = 2,
+    BEFORE_BAR = 4, /* so many fields matter more than the bar */
+};
+
+/* ---------------------------------------------------------------- the line */
+
+struct line {
+    char text[FIELDS][FIELD_SIZE];
+    size_t shown; /* fields */
+    size_t columns;
+    unsigned cells; /* of the bar; 0: there is none */
+};
+
+/* The first of the rest, before `end`, that fit. */
+static void add_fields(struct line *line, const struct js_progress *progress,
+                       size_t end, unsigned width)
+{
+    for (; line->shown < end; line->shown++) {
+        int len = fields[line->shown](progress, line->text[line->shown]);
+        if (line->columns + (size_t)len > width)
+            return;
+        line->columns += (size_t)len;
+    }
+}
+
+/* Where there is no room for it, nor is there for what matters less. */
+static bool add_bar(struct line *line, unsigned width)
+{
+    unsigned cells = width / CELLS_PART;
+    if (cells < CELLS_LEAST)
+        cells = CELLS_LEAST;
+    if (cells > CELLS_MOST)
+        cells = CELLS_MOST;
+    if (line->columns + cells + BAR_EXTRA > width)
+        return false;
+    line->cells = cells;
+    line->columns += cells + BAR_EXTRA;
+    return true;
+}
+
+static int append_cells(struct js_buf *buf, char cell, unsigned count)
+{
+    char *bytes = js_buf_extend(buf, count);
+    if (!bytes)
+        return -1;
+    memset(bytes, cell, count);
+    return 0;
+}
+
+static int append_bar(struct js_buf *buf, unsigned cells, double is_ended,
+                      bool has_colour)
+{
+    unsigned full = (unsigned)(is_ended * cells);
+    if (js_buf_puts(buf, has_colour ? "[\033[32m" : "[") < 0 ||
+        append_cells(buf, '#', full) < 0 ||
+        js_buf_puts(buf, has_colour ? "\033[m" : "") < 0 ||
+        append_cells(buf, '.', cells - full) < 0)
+        return -1;
+    return js_buf_puts(buf, "] ");
+}
+
+/* In red, but for its separator. */
+static int append_alarm(struct js_buf *buf, const char *text)
+{
+    return js_buf_printf(buf, ", \033[31m%s\033[m", text + strlen(", "));
+}
+
+static int append_line(struct js_buf *buf, const struct line *line,
+                       double is_ended, bool has_colour)
+{
+    if (line->cells > 0 &&
+        append_bar(buf, line->cells, is_ended, has_colour) < 0)
+        return -1;
+    for (size_t i = 0; i < line->shown; i++) {
+        const char *text = line->text[i];
+        bool is_alarm = has_colour && i == FAILED && text[0];
+        if ((is_alarm ? append_alarm(buf, text) : js_buf_puts(buf, text)) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int js_progress_bar(const struct js_progress *progress, unsigned width,
+                    bool has_colour, struct js_buf *buf)
+{
+    struct line line = {.shown = 0};
+    bool is_known = is_total_known(progress);
+    add_fields(&line, progress, BEFORE_BAR, width);
+    if (line.shown == BEFORE_BAR && (!is_known || add_bar(&line, width)))
+        add_fields(&line, progress, FIELDS, width);
+    return append_line(buf, &line, is_known ? part(progress) : 0, has_colour);
+}
+
+/* ---------------------------------------------------------------- sentence */
+
+static int append_done(const struct js_progress *progress, struct js_buf *buf)
+{
+    uint64_t total = ended(progress) + progress->left;
+    if (!is_total_known(progress))
+        return js_buf_printf(buf, "%" PRIu64 " job%s done", progress->done,
+                             plural(progress->done));
+    return js_buf_printf(buf, "%" PRIu64 " of %" PRIu64 " job%s done",
+                         progress->done, total, plural(total));
+}
+
+int js_progress_sentence(const struct js_progress *progress, struct js_buf *buf)
+{
+    static const field_fn counts[] = {print_failed, print_skipped,
+                                      print_running};
+    static const field_fn times[] = {print_pace, print_to_go};
+    const char *mark = ";";
+    if (append_done(progress, buf) < 0)
+        return -1;
+    for (int i = 0; i < 3; i++) {
+        char text[FIELD_SIZE] = "";
+        if (counts[i](progress, text) > 0 && js_buf_puts(buf, text) < 0)
+            return -1;
+    }
+    for (int i = 0; i < 2; i++) {
+        char text[FIELD_SIZE] = "";
+        if (times[i](progress, text) == 0)
+            continue;
+        if (js_buf_printf(buf, "%s%s", mark, text + 1) < 0)
+            return -1;
+        mark = ",";
+    }
+    return 0;
+}
