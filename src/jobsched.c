@@ -59,6 +59,9 @@ static const int64_t farewell_ns = 200 * JS_NS_PER_MS;
 static const int64_t master_end_ns = 30 * JS_NS_PER_S;
 static const int64_t slave_end_ns = 600 * JS_NS_PER_S;
 
+/* ... and what comes before it: messages that are still on their way. */
+static const int64_t drain_most_ns = 2 * JS_NS_PER_S;
+
 /* Before a time limit: what is kept for the end of the run itself, at most. */
 static const int64_t limit_margin_ns = 2 * JS_NS_PER_S;
 enum { LIMIT_MARGIN_PART = 10 };
@@ -1204,8 +1207,10 @@ static void give_up_end(void *arg)
     jobsched_leave(awaited->result);
 }
 
-static void finalize(struct awaited *awaited)
+/* If messages are left unread, MPI_Finalize may hang, or not. */
+static void finalize(struct js_link *link, struct awaited *awaited)
 {
+    struct js_err err;
     struct js_watchdog dog;
     bool is_master = awaited->result->is_master;
     if (!is_master)
@@ -1213,6 +1218,8 @@ static void finalize(struct awaited *awaited)
     else if (awaited->limit_ns > master_end_ns)
         awaited->limit_ns = master_end_ns;
     js_watchdog_start(&dog, awaited->limit_ns, give_up_end, awaited);
+    js_link_drain(link, js_clock_ns() + drain_most_ns, &err);
+    js_link_close(link);
     MPI_Finalize();
     js_watchdog_stop(&dog);
 }
@@ -1276,9 +1283,10 @@ static enum jobsched_status run_rank(const struct jobsched_config *config,
         status = run_as_slave(config, &link, *runner, result);
     js_runner_free(*runner);
     *runner = NULL;
-    js_link_close(&link);
-    if (!result->is_abrupt)
-        finalize(&awaited);
+    if (result->is_abrupt)
+        js_link_close(&link);
+    else
+        finalize(&link, &awaited);
     return status;
 }
 

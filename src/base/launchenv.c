@@ -145,8 +145,8 @@ bool js_launch_batch(char *name, size_t size, uint64_t *restarts)
 
 bool js_launch_is_launcher(pid_t pid)
 {
-    static const char *const names[] = {"mpirun", "mpiexec", "orterun",
-                                        "prterun", NULL};
+    static const char *const names[] = {"mpirun*", "mpiexec*",        "orterun",
+                                        "prterun", "hydra_pmi_proxy", NULL};
     char path[64], name[32];
     snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
     int fd = open(path, O_RDONLY | O_CLOEXEC);

@@ -148,9 +148,10 @@ static int prepare(struct launch *launch, struct js_err *err)
     if (count_slaves(launch, &slaves, err) < 0 || find_program(launch, err) < 0)
         return -1;
     launch->mpirun.mpi = js_mpi_of(jobsched_mpi());
-    launch->mpirun.program = program && program[0] ? program : "mpirun";
+    launch->mpirun.program = program && program[0] ? program : JS_MPIRUN;
     launch->mpirun.ranks = slaves + 1;
     launch->mpirun.hostfile = launch->options->hostfile;
+    launch->mpirun.hosts = &launch->hosts;
     if (make_command(launch) < 0)
         return js_err_errno(err, "the command line");
     return 0;
@@ -425,8 +426,7 @@ static int prepare_restart(struct launch *launch, unsigned restarts,
             return js_err_set(err, "stopped before a restart");
         if (launch->hosts.count == 0)
             return js_err_set(err, "no host is left to go on with");
-        if (js_hostfile_write(launch->hostfile_path, launch->mpirun.mpi,
-                              &launch->hosts) < 0)
+        if (js_hostfile_write(launch->hostfile_path, &launch->hosts) < 0)
             return js_err_errno(err, "%s", launch->hostfile_path);
         uint64_t slots = js_hosts_slots(&launch->hosts);
         if (slots > 0 && slots + 1 < launch->mpirun.ranks)

@@ -51,6 +51,7 @@ struct mpi_link {
     int64_t active_ns; /* when a message last came or went */
     int64_t came_ns;   /* when one last came */
     int probes;        /* before the next sleep: as the gaps have taught */
+    int parted;        /* peers from which nothing more will come */
     bool is_empty;     /* the last probe found nothing */
 };
 
@@ -339,9 +340,9 @@ static int probe(struct mpi_link *link, int *ret_flag, MPI_Status *ret_status,
     return is_peer_failure(rc) ? 0 : mpi_failed(rc, "MPI_Iprobe", err);
 }
 
-static int receive(void *self, struct js_message *ret, struct js_err *err)
+static int receive_any(struct mpi_link *link, struct js_message *ret,
+                       struct js_err *err)
 {
-    struct mpi_link *link = self;
     int rc = reap_sent(link, err);
     while (rc == 0 && (rc = deliver_first(link, ret, err)) == 0) {
         int flag;
@@ -353,6 +354,16 @@ static int receive(void *self, struct js_message *ret, struct js_err *err)
             return rc;
         rc = receive_probed(link, &status, err);
     }
+    return rc;
+}
+
+/* A last word is for the link itself. */
+static int receive(void *self, struct js_message *ret, struct js_err *err)
+{
+    struct mpi_link *link = self;
+    int rc;
+    while ((rc = receive_any(link, ret, err)) == 1 && ret->tag == JS_TAG_LAST)
+        link->parted++;
     return rc;
 }
 
@@ -422,6 +433,38 @@ static int64_t now_ns(void *self)
 {
     (void)self;
     return js_clock_ns();
+}
+
+/* ---------------------------------------------------------------- draining */
+
+/* Takes in all that is there, for nobody. */
+static int discard(struct mpi_link *link, struct js_err *err)
+{
+    struct js_message message;
+    int rc;
+    do {
+        rc = receive(link, &message, err);
+    } while (rc == 1);
+    return rc;
+}
+
+/* The master's last word to a slave is its STOP. */
+int js_link_drain(struct js_link *link, int64_t until_ns, struct js_err *err)
+{
+    struct mpi_link *self = link->self;
+    bool is_master = link->rank == 0;
+    if (!is_master && post(self, 0, JS_TAG_LAST, NULL, 0, err) < 0)
+        return -1;
+    while (js_clock_ns() < until_ns) {
+        if (discard(self, err) < 0)
+            return -1;
+        if (self->out.count == 0 &&
+            (!is_master || self->parted == link->size - 1))
+            return 0;
+        if (wait_link(self, NULL, 0, until_ns, 0, err) < 0)
+            return -1;
+    }
+    return js_err_set(err, "not all messages have come");
 }
 
 /* ---------------------------------------------------------------- opening */
@@ -498,10 +541,9 @@ void js_link_close(struct js_link *link)
     if (self->job_type != MPI_DATATYPE_NULL)
         MPI_Type_free(&self->job_type);
     /* MPI may still read from, or write to, what is on its way: that is left
-     * to the end of the process. */
+     * to the end of the process. So is the communicator: to free it would take
+     * all of its members, and one of them may be lost. */
     if (self->out.count + self->in.count == 0) {
-        if (self->comm != MPI_COMM_NULL)
-            MPI_Comm_free(&self->comm);
         release_transfers(&self->out);
         release_transfers(&self->in);
     }

@@ -55,7 +55,7 @@ make_with() { # ARGUMENT...
     flags=$(grep -oE -- '-fsanitize=[^ ]*|--coverage' \
         "${JS_HELPERS%/helpers}/flags") || true
     # shellcheck disable=SC2046,SC2086
-    mpicc -std=c11 $flags "$ROOT/tests/system/helpers/embed/example.c" \
+    $MPICC -std=c11 $flags "$ROOT/tests/system/helpers/embed/example.c" \
         $(PKG_CONFIG_PATH=$PWD/dest/usr/lib/pkgconfig PKG_CONFIG_SYSROOT_DIR=$PWD/dest \
             PKG_CONFIG_ALLOW_SYSTEM_LIBS=1 PKG_CONFIG_ALLOW_SYSTEM_CFLAGS=1 \
             pkg-config --cflags --libs jobsched) -o example

@@ -574,7 +574,7 @@ trace_master() { # N ARGUMENT...
     local slaves=$1
     shift
     need_ptrace
-    COMMAND=(env "JS_MARK=$MARK" timeout --kill-after=10 60 mpirun
+    COMMAND=(env "JS_MARK=$MARK" timeout --kill-after=10 60 "$MPIRUN"
         "${LAUNCH[@]}" -np 1 strace -f -s 100000 -o trace
         -e 'trace=fdatasync,write' "$JOBSCHED" "$@" :
         -np "$slaves" "$JOBSCHED" "$@")

@@ -7,9 +7,8 @@ end_status() {
     tail -n 1 jobs.txt.journal | awk '$2 == "end" { print $3 }'
 }
 
-# Under recovery mpirun's own status is always 0: the journal has the truth.
-start_losing_jobs() { # OPTION OF MPIRUN...
-    LAUNCH+=("$@")
+# Under recovery the status of Open MPI 4 is always 0: the journal has the truth.
+start_losing_jobs() {
     {
         yes "touch \$JOBSCHED_SLAVE.\$JOBSCHED_ATTEMPT; $HOLD; echo \$JOBSCHED_ATTEMPT" |
             head -n 2
@@ -35,13 +34,15 @@ expect_gone_on() {
 
 # bats test_tags=sanitize
 @test "losing: a slave killed with SIGKILL under recovery" {
-    start_losing_jobs --enable-recovery
+    recovering
+    start_losing_jobs
     kill -KILL "$(rank_pid 1)"
     expect_gone_on
 }
 
 @test "losing: a slave stopped with SIGSTOP under recovery" {
-    start_losing_jobs --enable-recovery
+    recovering
+    start_losing_jobs
     kill -STOP "$(rank_pid 1)"
     expect_gone_on
 }
@@ -53,7 +54,7 @@ expect_gone_on() {
 }
 
 @test "losing: a stopped slave's job ends before it runs again elsewhere" {
-    LAUNCH+=(--enable-recovery)
+    recovering
     echo "echo \$\$ >>pids; while :; do date +%s.%N >alive.\$JOBSCHED_ATTEMPT; test -e go && exit; sleep 0.02; done" >jobs.txt
     farm_start 2 jobs.txt --slave-timeout 2 --grace 0.3
     wait_until "$PATIENCE" exists alive.1
@@ -71,7 +72,8 @@ expect_gone_on() {
 }
 
 @test "losing: a slave that comes back late is sent home" {
-    start_losing_jobs --enable-recovery
+    recovering
+    start_losing_jobs
     local slave
     slave=$(rank_pid 1)
     kill -STOP "$slave"
@@ -117,7 +119,7 @@ expect_gone_on() {
 }
 
 @test "losing: output that was still on a lost slave is a failure of its job" {
-    LAUNCH+=(--enable-recovery)
+    recovering
     printf '%s\n' "touch \$JOBSCHED_SLAVE.a; $HOLD" 'head -c 3000000 /dev/zero' >jobs.txt
     mkfifo slow
     exec 7<>slow
@@ -141,7 +143,8 @@ expect_gone_on() {
 }
 
 @test "losing: a runner that is killed under recovery" {
-    start_losing_jobs --enable-recovery
+    recovering
+    start_losing_jobs
     kill -KILL "$(runner_pid 1)"
     wait_until "$PATIENCE" has_lines err 1 'slave 1 .*was killed'
     touch go
@@ -153,7 +156,8 @@ expect_gone_on() {
 
 # bats test_tags=sanitize
 @test "losing: all slaves; what has finished is on record" {
-    start_losing_jobs --enable-recovery
+    recovering
+    start_losing_jobs
     wait_until "$PATIENCE" has_lines jobs.txt.journal 1 ' run '
     kill -KILL "$(rank_pid 1)" "$(rank_pid 2)"
     farm_end
@@ -161,26 +165,28 @@ expect_gone_on() {
     equal "$(end_status)" 4
     nothing_left
     touch go
-    LAUNCH=(--oversubscribe --quiet)
+    LAUNCH=("${PLAIN[@]}")
     farm 2 jobs.txt
     status_is 0
     contains err '22 left: 22 to run'
 }
 
 @test "losing: the master killed under recovery leaves no slave behind" {
-    start_losing_jobs --enable-recovery
+    recovering
+    start_losing_jobs
     kill -KILL "$(rank_pid 0)"
     farm_end
     nothing_left
     touch go
-    LAUNCH=(--oversubscribe --quiet)
+    LAUNCH=("${PLAIN[@]}")
     farm 2 jobs.txt
     status_is 0
 }
 
 @test "losing: the master stopped for longer than the lease: its slaves end their jobs" {
+    recovering
     # The slaves themselves leave the grace period later.
-    GRACE=6 start_losing_jobs --enable-recovery
+    GRACE=6 start_losing_jobs
     local master slave job
     master=$(rank_pid 0)
     slave=$(rank_pid 1)
@@ -198,7 +204,7 @@ expect_gone_on() {
 # MPI_Init would wait for it for ever.
 @test "losing: a rank that is killed while MPI comes up" {
     echo true >jobs.txt
-    LAUNCH+=(--enable-recovery)
+    recovering
     farm_start 2 jobs.txt --start-timeout 5
     # A second look might come too late.
     wait_until "$PATIENCE" eval 'rank_pid 1 >pid'
@@ -229,7 +235,7 @@ expect_gone_on() {
 # Its slaves have a lease, and end their jobs when that is over.
 # bats test_tags=alone
 @test "losing: the master killed under recovery, and the same command at once" {
-    LAUNCH+=(--enable-recovery)
+    recovering
     for i in 1 2; do
         echo "exec 8>lock.$i; flock -n 8 || echo twice >>twice; echo \$\$ >>pids.$i; $HOLD; echo done"
     done >jobs.txt

@@ -74,7 +74,7 @@ goes_on_well() { # DONE LEFT
 @test "stopping: SIGTERM, SIGINT and SIGHUP end what runs within a second" {
     local signal
     # shellcheck disable=SC2034 # of farm_command
-    LAUNCH=(--oversubscribe --quiet)
+    LAUNCH=("${PLAIN[@]}")
     for signal in TERM INT HUP; do
         rm -f a b go jobs.txt.journal
         printf '%s\n' "trap '' TERM; touch a; sleep 1000 & sleep 1001" \
@@ -208,7 +208,7 @@ JOBS
     claim test ! -e jobs.txt.journal
     # Nor once for each rank, where mpirun ends none of them.
     (
-        LAUNCH+=(--enable-recovery)
+        LAUNCH+=("${RECOVERING[@]}")
         farm 3 jobs.txt --time-limit 5s
         equal "$(grep -c '^jobsched: ' err)" 1
     )
