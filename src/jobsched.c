@@ -269,8 +269,13 @@ static nfds_t wait_for(void *arg, struct pollfd *fds)
 }
 
 /* A job that is an mpirun would bind its ranks to the node's first cores,
- * whatever cores the job has; told so, they stay on those of the job. */
-static const char nested_binding[] = "OMPI_MCA_hwloc_base_binding_policy";
+ * whatever cores the job has; told so, they stay on those of the job. Of Open
+ * MPI 4 and 5; MPICH does not bind. */
+static const char *const nested_binding[] = {
+    "OMPI_MCA_hwloc_base_binding_policy",
+    "PRTE_MCA_hwloc_default_binding_policy",
+    NULL,
+};
 
 /* The master's environment, less what belongs to a host or to MPI. */
 static int copy_environ(struct js_buf *buf)
@@ -281,9 +286,11 @@ static int copy_environ(struct js_buf *buf)
         if (js_buf_append(buf, *p, strlen(*p) + 1) < 0)
             return -1;
     }
-    if (getenv(nested_binding))
-        return 0;
-    return js_buf_printf(buf, "%s=none%c", nested_binding, '\0');
+    for (const char *const *name = nested_binding; *name; name++) {
+        if (!getenv(*name) && js_buf_printf(buf, "%s=none%c", *name, '\0') < 0)
+            return -1;
+    }
+    return 0;
 }
 
 static mode_t current_umask(void)

@@ -256,9 +256,9 @@ static void tell_child(const struct launch *launch, int number)
         kill(launch->child, number);
 }
 
-static void end_child(struct launch *launch)
+static void end_child(struct launch *launch, int number)
 {
-    tell_child(launch, SIGTERM);
+    tell_child(launch, number);
     if (launch->termed_ns == JS_NEVER_NS)
         launch->termed_ns = js_clock_ns();
 }
@@ -266,7 +266,9 @@ static void end_child(struct launch *launch)
 /* Jobs may still be in the middle of something: asks them to be ended. */
 static void end_run(struct launch *launch)
 {
-    end_child(launch);
+    bool has_begun = launch->run.phase != JS_RUN_UNKNOWN;
+    end_child(launch,
+              has_begun ? js_mpirun_end_signal(launch->mpirun.mpi) : SIGTERM);
     launch->is_stopped = true;
 }
 
@@ -341,7 +343,7 @@ static void look_at_end(struct launch *launch)
     int64_t most_ns = launch->run.lost > 0 ? end_lost_ns : end_most_ns;
     if (launch->over_ns != JS_NEVER_NS && launch->termed_ns == JS_NEVER_NS &&
         now_ns - launch->over_ns > most_ns)
-        end_child(launch);
+        end_child(launch, SIGTERM);
     if (launch->termed_ns != JS_NEVER_NS &&
         now_ns - launch->termed_ns > kill_after_ns)
         tell_child(launch, SIGKILL);

@@ -42,6 +42,10 @@ enum js_mpi js_mpi_of(const char *name);
  */
 int js_mpirun_words(const struct js_mpirun *mpirun, struct js_words *ret);
 
+/* The signal that ends a run through its mpirun, with the time to put on record
+ * what was ended. */
+int js_mpirun_end_signal(enum js_mpi mpi);
+
 /* The command line that tries whether a host can be reached. */
 int js_mpirun_trial(const struct js_mpirun *mpirun, const char *host,
                     struct js_words *ret);

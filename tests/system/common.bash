@@ -81,11 +81,17 @@ farm_command() {
 # through mpirun keeps no order between stdout and stderr, and mpirun itself
 # ends a run whose reader has gone.
 farm_command_redirected() { # '>FILE ...' N ARGUMENT...
-    local redirection=$1 slaves=$2
-    shift 2
+    farm_command_wrapped "exec \"\$0\" \"\$@\" $1" "${@:2}"
+}
+
+# The same, with the master started by a shell command in which "$0" "$@" is its
+# command line.
+farm_command_wrapped() { # COMMAND N ARGUMENT...
+    local slaves=$2
     COMMAND=(env "JS_MARK=$MARK" timeout --kill-after=10 "${LIMIT:-60}" "$MPIRUN"
-        "${LAUNCH[@]}" -np 1 sh -c "exec \"\$0\" \"\$@\" $redirection"
-        "$JOBSCHED" "$@" : -np "$slaves" "$JOBSCHED" "$@")
+        "${LAUNCH[@]}" -np $((slaves + 1))
+        sh -c "test \"\$$RANK_VARIABLE\" != 0 || $1; exec \"\$0\" \"\$@\""
+        "$JOBSCHED" "${@:3}")
 }
 
 # The same, with the standard output of all ranks appended to one file.

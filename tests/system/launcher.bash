@@ -8,6 +8,8 @@
 #     LAUNCH           the same, and no pause before a rank is killed
 #     BOUND            at most two ranks, each bound to a core
 #     RECOVERING       a lost process does not end the others; none: no such MPI
+#     DRAINING         signals to the launcher that let end what runs
+#     ENDING           ... that end it, and leave time to put that on record
 #     LAUNCHER_NAME    what the kernel calls the launcher
 #     RANK_PARENT      ... and the parent of a rank, if that is another
 #     RANK_VARIABLE    in the environment of each rank, its number
@@ -24,15 +26,22 @@ case $MPI in
     LAUNCH=("${PLAIN[@]}" --mca odls_base_sigkill_timeout 0)
     BOUND=(--quiet --bind-to core --host localhost:2)
     RECOVERING=(--enable-recovery)
+    DRAINING=(USR1 USR2)
+    ENDING=(TERM INT HUP)
     LAUNCHER_NAME=${MPIRUN##*/}
     RANK_PARENT=
     RANK_VARIABLE=OMPI_COMM_WORLD_RANK
     ;;
 'Open MPI '*)
-    PLAIN=(--map-by :OVERSUBSCRIBE --quiet)
-    LAUNCH=("${PLAIN[@]}" --prtemca odls_base_sigkill_timeout 0)
-    BOUND=(--quiet --bind-to core --host localhost:2)
+    # It complains of each pair of ranks where the kernel is not to be asked
+    # for routes.
+    export OMPI_MCA_reachable=weighted
+    PLAIN=(--map-by :OVERSUBSCRIBE)
+    LAUNCH=("${PLAIN[@]}")
+    BOUND=(--bind-to core --host localhost:2)
     RECOVERING=(--with-ft ulfm)
+    DRAINING=(USR1 USR2)
+    ENDING=(ALRM)
     LAUNCHER_NAME=prterun
     RANK_PARENT=
     RANK_VARIABLE=OMPI_COMM_WORLD_RANK
@@ -42,6 +51,8 @@ case $MPI in
     LAUNCH=()
     BOUND=(-bind-to core)
     RECOVERING=()
+    DRAINING=(USR1)
+    ENDING=(TERM INT ALRM)
     LAUNCHER_NAME=${MPIRUN##*/}
     RANK_PARENT=hydra_pmi_proxy
     RANK_VARIABLE=PMI_RANK
@@ -53,6 +64,17 @@ recovering() {
     [[ ${#RECOVERING[@]} -gt 0 ]] ||
         skip "with $MPI the loss of a process ends the run"
     LAUNCH+=("${RECOVERING[@]}")
+}
+
+# A rank that is stopped when all others have left: Open MPI 5 leaves it behind,
+# and it leaves when it goes on. The others end it.
+wake_if_left() { # PID
+    [[ -z $1 || $MPI != 'Open MPI 5.'* ]] || kill -CONT "$1" 2>/dev/null || true
+}
+
+# Open MPI 5.0.7 writes what of stdout has no newline at its end to stderr.
+keeps_streams_apart() {
+    [[ $MPI != 'Open MPI 5.'* ]]
 }
 
 # Sets REACH: what has to be in a launcher's environment so that it reaches

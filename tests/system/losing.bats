@@ -20,7 +20,7 @@ start_losing_jobs() {
 }
 
 # Slave 1 is lost: its job has run again on slave 2, and no job twice at once.
-expect_gone_on() {
+expect_gone_on() { # [PROCESS THAT IS STOPPED]
     wait_until "$PATIENCE" has_lines err 1 'slave 1 .*has not been heard of .*given up'
     touch go
     farm_end
@@ -29,6 +29,7 @@ expect_gone_on() {
     equal "$(end_status)" 0
     claim test ! -e 1.2
     equal "$(cut -f 1 log | sort -n | xargs)" "Seq $(seq 22 | xargs)"
+    wake_if_left "${1-}"
     nothing_left
 }
 
@@ -43,14 +44,18 @@ expect_gone_on() {
 @test "losing: a slave stopped with SIGSTOP under recovery" {
     recovering
     start_losing_jobs
-    kill -STOP "$(rank_pid 1)"
-    expect_gone_on
+    local slave
+    slave=$(rank_pid 1)
+    kill -STOP "$slave"
+    expect_gone_on "$slave"
 }
 
 @test "losing: a slave stopped with SIGSTOP without recovery" {
     start_losing_jobs
-    kill -STOP "$(rank_pid 1)"
-    expect_gone_on
+    local slave
+    slave=$(rank_pid 1)
+    kill -STOP "$slave"
+    expect_gone_on "$slave"
 }
 
 @test "losing: a stopped slave's job ends before it runs again elsewhere" {
@@ -62,12 +67,14 @@ expect_gone_on() {
     for slave in 1 2; do
         pgrep -P "$(runner_pid $slave)" >/dev/null && break
     done
-    kill -STOP "$(rank_pid $slave)"
+    slave=$(rank_pid $slave)
+    kill -STOP "$slave"
     wait_until "$PATIENCE" exists alive.2
     claim is_gone "$(head -n 1 pids)"
     touch go
     farm_end
     contains err '1 job: 1 done'
+    wake_if_left "$slave"
     nothing_left
 }
 
@@ -165,6 +172,7 @@ expect_gone_on() {
     equal "$(end_status)" 4
     nothing_left
     touch go
+    # shellcheck disable=SC2034 # of farm
     LAUNCH=("${PLAIN[@]}")
     farm 2 jobs.txt
     status_is 0
@@ -178,6 +186,7 @@ expect_gone_on() {
     farm_end
     nothing_left
     touch go
+    # shellcheck disable=SC2034 # of farm
     LAUNCH=("${PLAIN[@]}")
     farm 2 jobs.txt
     status_is 0

@@ -25,7 +25,7 @@ goes_on_well() { # DONE LEFT
 # bats test_tags=sanitize
 @test "stopping: SIGUSR1 and SIGUSR2 let end what runs, and start no more" {
     local signal
-    for signal in USR1 USR2; do
+    for signal in "${DRAINING[@]}"; do
         rm -f a b go jobs.txt.journal
         start_waiting_jobs
         kill "-$signal" "$(mpirun_pid)"
@@ -75,7 +75,7 @@ goes_on_well() { # DONE LEFT
     local signal
     # shellcheck disable=SC2034 # of farm_command
     LAUNCH=("${PLAIN[@]}")
-    for signal in TERM INT HUP; do
+    for signal in "${ENDING[@]}"; do
         rm -f a b go jobs.txt.journal
         printf '%s\n' "trap '' TERM; touch a; sleep 1000 & sleep 1001" \
             "touch b; sleep 1002" 'echo c' 'echo d' >jobs.txt
