@@ -194,7 +194,7 @@ launched_rank() {
     kill -TERM "$FARM"
     farm_end
     status_is 3
-    none_marked
+    nothing_left
     rm began
     launch_start -n 1 jobs.txt
     wait_until "$PATIENCE" exists began
@@ -224,7 +224,8 @@ launched_rank() {
     chmod +x hanging
     printf 'echo >>began.%d; %s; echo %d\n' 1 "$HOLD" 1 2 "$HOLD" 2 3 true 3 \
         >jobs.txt
-    export JOBSCHED_MPIRUN=$PWD/hanging
+    # Where the loss ends the run, another is started when mpirun has ended.
+    [[ ${#RECOVERING[@]} -eq 0 ]] || export JOBSCHED_MPIRUN=$PWD/hanging
     launch_start -n 2 --slave-timeout 2 --grace 0.2 jobs.txt
     wait_until "$PATIENCE" exists began.1
     wait_until "$PATIENCE" exists began.2
@@ -232,7 +233,7 @@ launched_rank() {
     touch go
     farm_end
     status_is 0
-    equal "$(sort out | xargs)" '1 2 3'
+    equal "$(said_by_jobs out | sort | xargs)" '1 2 3'
 }
 
 # bats test_tags=mpis
@@ -246,7 +247,7 @@ launched_rank() {
     touch go
     farm_end
     status_is 0
-    equal "$(sort out | xargs)" '1 2'
+    equal "$(said_by_jobs out | sort | xargs)" '1 2'
     rm go began.1
     launch_start -n 1 --restarts 0 --fresh --slave-timeout 2 --grace 0.2 jobs.txt
     wait_until "$PATIENCE" exists began.1
@@ -293,7 +294,7 @@ launch_on_hosts() { # ARGUMENT...
     launch_on_hosts --hostfile hostlist jobs.txt
     farm_run
     status_is 4
-    contains err '^jobsched: host h2 cannot be reached by '"$MPIRUN\$"
+    contains err 'jobsched: host h2 cannot be reached by '"$MPIRUN\$"
     lacks err 'host h1'
     contains err 'nothing has run$'
     lacks out ran

@@ -77,6 +77,11 @@ keeps_streams_apart() {
     [[ $MPI != 'Open MPI 5.'* ]]
 }
 
+# FILE less what the launcher says of a lost process: MPICH's says it on stdout.
+said_by_jobs() {
+    grep -vE '^(=.*|YOUR APPLICATION .*|This typically .*|Please see .*|)$' "$1"
+}
+
 # Sets REACH: what has to be in a launcher's environment so that it reaches
 # other hosts by a program like ssh, and its ranks each other over one network.
 reach_by() { # PROGRAM NETWORK

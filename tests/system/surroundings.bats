@@ -103,7 +103,7 @@ WANT
     farm 1 jobs.txt
     status_is 0
     contains out '^JOBSCHED_JOB_ID=1$'
-    lacks out '^(HYD|MPI_LOCAL|PMI|PRTE_|OMPI_COMMAND|OMPI_MCA_mpi_ft|PMIX_|OMPI_COMM_WORLD|OMPI_UNIVERSE|OMPI_MCA_ess|OMPI_MCA_orte_|OMPI_ARGV|OMPI_APP_CTX|OMPI_FILE|OMPI_FIRST|OMPI_NUM_APP|OMPI_MCA_initial_wdir|OMPI_MCA_pmix=)'
+    lacks out '^(HYD|MPI_LOCAL|PMI|PRTE_(LAUNCHED|SHARED_FS)|OMPI_COMMAND|OMPI_MCA_mpi_ft|PMIX_|OMPI_COMM_WORLD|OMPI_UNIVERSE|OMPI_MCA_ess|OMPI_MCA_orte_|OMPI_ARGV|OMPI_APP_CTX|OMPI_FILE|OMPI_FIRST|OMPI_NUM_APP|OMPI_MCA_initial_wdir|OMPI_MCA_pmix=)'
 }
 
 @test "surroundings: a job that reads its standard input sees its end" {
