@@ -284,7 +284,8 @@ check-system-%: $(JOBSCHED) $(HELPERS) $(COST)
 	$(Q)$(call RUN_SYSTEM,!alone,tests/system/$*.bats)
 # With Open MPI 5 and MPICH 4, in a Debian 13 that `make deps-mpis` has made in
 # $MPIS_ROOT (build/mpis): unit tests, and the system tests tagged sanitize or
-# mpis. As root.
+# mpis, and those of lost slaves. As root; some ten minutes, which .ci/run has
+# only where the rest was quick.
 check-mpis:
 	tests/check-mpis run
 # What takes longer: gigabytes of output, millions of jobs.

@@ -307,23 +307,25 @@ static bool must_wait(const struct transfers *in, int i)
 }
 
 /* Delivers the first message that is whole and whose turn it is: 1; 0 if there
- * is none, -1 with *err. */
+ * is none, -1 with *err. A last word is for the link itself. */
 static int deliver_first(struct mpi_link *link, struct js_message *ret,
                          struct js_err *err)
 {
     for (int i = 0; i < link->in.count; i++) {
+        struct transfer transfer = link->in.items[i];
         if (must_wait(&link->in, i))
             continue;
         int done = test_transfer(&link->in.items[i], err);
         if (done < 0)
             return -1;
-        if (done == PEER_FAILED)
+        bool is_last = done == DONE && transfer.tag == JS_TAG_LAST;
+        if (done == DONE && !is_last) {
+            remove_transfer(&link->in, i);
+            return deliver(link, transfer, ret);
+        }
+        link->parted += is_last;
+        if (done != UNDER_WAY)
             drop_transfer(&link->in, i--);
-        if (done != DONE)
-            continue;
-        struct transfer whole = link->in.items[i];
-        remove_transfer(&link->in, i);
-        return deliver(link, whole, ret);
     }
     return 0;
 }
@@ -340,9 +342,9 @@ static int probe(struct mpi_link *link, int *ret_flag, MPI_Status *ret_status,
     return is_peer_failure(rc) ? 0 : mpi_failed(rc, "MPI_Iprobe", err);
 }
 
-static int receive_any(struct mpi_link *link, struct js_message *ret,
-                       struct js_err *err)
+static int receive(void *self, struct js_message *ret, struct js_err *err)
 {
+    struct mpi_link *link = self;
     int rc = reap_sent(link, err);
     while (rc == 0 && (rc = deliver_first(link, ret, err)) == 0) {
         int flag;
@@ -354,16 +356,6 @@ static int receive_any(struct mpi_link *link, struct js_message *ret,
             return rc;
         rc = receive_probed(link, &status, err);
     }
-    return rc;
-}
-
-/* A last word is for the link itself. */
-static int receive(void *self, struct js_message *ret, struct js_err *err)
-{
-    struct mpi_link *link = self;
-    int rc;
-    while ((rc = receive_any(link, ret, err)) == 1 && ret->tag == JS_TAG_LAST)
-        link->parted++;
     return rc;
 }
 

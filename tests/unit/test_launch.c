@@ -9,6 +9,7 @@
 #include "cli/slurm.h"
 #include "record/run_status.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -281,6 +282,13 @@ static void test_command_lines_on_hosts(void)
     js_hosts_release(&started.hosts);
 }
 
+static void test_end_signals(void)
+{
+    CU_ASSERT_EQUAL(js_mpirun_end_signal(JS_OPEN_MPI_4), SIGTERM);
+    CU_ASSERT_EQUAL(js_mpirun_end_signal(JS_OPEN_MPI_5), SIGALRM);
+    CU_ASSERT_EQUAL(js_mpirun_end_signal(JS_MPICH), SIGTERM);
+}
+
 /* What is more than the slots is shared by all; fewer fill them in order. */
 static void test_ranks_are_spread(void)
 {
@@ -372,6 +380,7 @@ static const struct unit_test tests[] = {
     {"command lines for this machine", test_command_lines_here},
     {"command lines for hosts", test_command_lines_on_hosts},
     {"ranks are spread over hosts", test_ranks_are_spread},
+    {"signals that end a run", test_end_signals},
     {"what the ranks are given", test_what_the_ranks_are_given},
     {"how a run stands", test_run_status},
     {NULL, NULL},
