@@ -105,10 +105,10 @@ int js_link_open(struct js_link *ret, struct js_err *err);
 
 /*
  * Before MPI_Finalize, on every rank: takes in what the peers have still sent,
- * and sees what was posted off. MPICH 4 and Open MPI 5 wait for ever, or
- * complain, where MPI ends with messages unread. A slave says with a LAST that
- * nothing follows; the master waits for that of each. Returns 0, or -1 with
- * *err: a peer has not said it by `until_ns`.
+ * and sees what was posted off. MPI wants it so: where messages are unread it
+ * may wait for ever, and MPICH 4.2.1 complains of each. A slave says with a
+ * LAST that nothing follows; the master waits for that of each. Returns 0, or
+ * -1 with *err: a peer has not said it by `until_ns`.
  */
 int js_link_drain(struct js_link *link, int64_t until_ns, struct js_err *err);
 
