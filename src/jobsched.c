@@ -67,6 +67,9 @@ static const int64_t farewell_ns = 200 * JS_NS_PER_MS;
 static const int64_t master_end_ns = 30 * JS_NS_PER_S;
 static const int64_t slave_end_ns = 600 * JS_NS_PER_S;
 
+/* ... and what comes before it: messages that are still on their way. */
+static const int64_t drain_most_ns = 2 * JS_NS_PER_S;
+
 /* Before a time limit: what is kept for the end of the run itself, at most. */
 static const int64_t limit_margin_ns = 2 * JS_NS_PER_S;
 enum { LIMIT_MARGIN_PART = 10 };
@@ -406,8 +409,13 @@ static nfds_t wait_for(void *arg, struct pollfd *fds)
 }
 
 /* A job that is an mpirun would bind its ranks to the node's first cores,
- * whatever cores the job has; told so, they stay on those of the job. */
-static const char nested_binding[] = "OMPI_MCA_hwloc_base_binding_policy";
+ * whatever cores the job has; told so, they stay on those of the job. Of Open
+ * MPI 4 and 5; MPICH does not bind. */
+static const char *const nested_binding[] = {
+    "OMPI_MCA_hwloc_base_binding_policy",
+    "PRTE_MCA_hwloc_default_binding_policy",
+    NULL,
+};
 
 /* The master's environment, less what belongs to a host or to MPI. */
 static int copy_environ(struct js_buf *buf)
@@ -418,9 +426,11 @@ static int copy_environ(struct js_buf *buf)
         if (js_buf_append(buf, *p, strlen(*p) + 1) < 0)
             return -1;
     }
-    if (getenv(nested_binding))
-        return 0;
-    return js_buf_printf(buf, "%s=none%c", nested_binding, '\0');
+    for (const char *const *name = nested_binding; *name; name++) {
+        if (!getenv(*name) && js_buf_printf(buf, "%s=none%c", *name, '\0') < 0)
+            return -1;
+    }
+    return 0;
 }
 
 static mode_t current_umask(void)
@@ -1374,8 +1384,10 @@ static void give_up_end(void *arg)
     jobsched_leave(awaited->result);
 }
 
-static void finalize(struct awaited *awaited)
+/* If messages are left unread, MPI_Finalize may hang, or not. */
+static void finalize(struct js_link *link, struct awaited *awaited)
 {
+    struct js_err err;
     struct js_watchdog dog;
     bool is_master = awaited->result->is_master;
     if (!is_master)
@@ -1383,6 +1395,8 @@ static void finalize(struct awaited *awaited)
     else if (awaited->limit_ns > master_end_ns)
         awaited->limit_ns = master_end_ns;
     js_watchdog_start(&dog, awaited->limit_ns, give_up_end, awaited);
+    js_link_drain(link, js_clock_ns() + drain_most_ns, &err);
+    js_link_close(link);
     MPI_Finalize();
     js_watchdog_stop(&dog);
 }
@@ -1446,9 +1460,10 @@ static enum jobsched_status run_rank(const struct jobsched_config *config,
         status = run_as_slave(config, &link, *runner, result);
     js_runner_free(*runner);
     *runner = NULL;
-    js_link_close(&link);
-    if (!result->is_abrupt)
-        finalize(&awaited);
+    if (result->is_abrupt)
+        js_link_close(&link);
+    else
+        finalize(&link, &awaited);
     return status;
 }
 

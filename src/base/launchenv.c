@@ -25,12 +25,35 @@ static const char *const launcher_names[] = {
     "OMPI_FILE*",
     "OMPI_FIRST*",
     "OMPI_NUM_APP*",
+    "OMPI_WORLD*",
+    "OMPI_LIBDIR_LOC",
+    "OMPI_MCA_PREFIXES",
+    "OMPI_TOOL_NAME",
+    "OMPI_VERSION",
     "PMIX_*",
+    "PRTE_LAUNCHED",
+    "PRTE_SHARED_FS",
     "PMI_*",
     "MPI_LOCALRANKID",
     "MPI_LOCALNRANKS",
     "HYDI_CONTROL_FD",
+    "HYDRA_USER_PROVIDED_BINDING",
     JS_LAUNCH_STATUS_NAME,
+    NULL,
+};
+
+/* Names that a user may have set as well, but not where these launchers, each
+ * known by its mark, have put their own values there. */
+static const char prrte_mark[] = "PRTE_LAUNCHED";
+static const char *const prrte_names[] = {
+    "OMPI_MCA_cpu_type",      "OMPI_MCA_mca_base_component_path",
+    "OMPI_MCA_mpi_ft_enable", "OMPI_MCA_num_procs",
+    "OPAL_USER_PARAMS_GIVEN", NULL,
+};
+static const char hydra_mark[] = "HYDI_CONTROL_FD";
+static const char *const hydra_names[] = {
+    "GFORTRAN_UNBUFFERED_PRECONNECTED",
+    "MPIR_CVAR_CH3_INTERFACE_HOSTNAME",
     NULL,
 };
 
@@ -75,7 +98,9 @@ static bool is_listed(const char *const *patterns, const char *variable)
 
 bool js_launch_owns(const char *variable)
 {
-    return is_listed(launcher_names, variable);
+    return is_listed(launcher_names, variable) ||
+           (getenv(prrte_mark) && is_listed(prrte_names, variable)) ||
+           (getenv(hydra_mark) && is_listed(hydra_names, variable));
 }
 
 bool js_launch_host_bound(const char *variable)
@@ -110,12 +135,6 @@ int js_launch_size(void)
     return first_number(names);
 }
 
-bool js_launch_bound(void)
-{
-    const char *value = getenv("OMPI_MCA_orte_bound_at_launch");
-    return value && strcmp(value, "1") == 0;
-}
-
 static bool is_switched_on(const char *name)
 {
     const char *value = getenv(name);
@@ -123,11 +142,18 @@ static bool is_switched_on(const char *name)
            strcmp(value, "false") != 0;
 }
 
+/* Open MPI 4, Open MPI 5 (which does not say whether it has), MPICH. */
+bool js_launch_bound(void)
+{
+    return is_switched_on("OMPI_MCA_orte_bound_at_launch") ||
+           is_switched_on(prrte_mark) ||
+           is_switched_on("HYDRA_USER_PROVIDED_BINDING");
+}
+
 bool js_launch_recovers(void)
 {
     return is_switched_on("OMPI_MCA_orte_enable_recovery") ||
-           is_switched_on("OMPI_MCA_mpi_ft_enable") ||
-           is_switched_on("OMPI_MCA_prte_enable_recovery");
+           is_switched_on("OMPI_MCA_mpi_ft_enable");
 }
 
 bool js_launch_marks_output(void)
@@ -153,8 +179,8 @@ bool js_launch_batch(char *name, size_t size, uint64_t *restarts)
 
 bool js_launch_is_launcher(pid_t pid)
 {
-    static const char *const names[] = {"mpirun", "mpiexec", "orterun",
-                                        "prterun", NULL};
+    static const char *const names[] = {"mpirun*", "mpiexec*",        "orterun",
+                                        "prterun", "hydra_pmi_proxy", NULL};
     char path[64], name[32];
     snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
     int fd = open(path, O_RDONLY | O_CLOEXEC);

@@ -2,7 +2,7 @@
  * launchenv - what the launcher of an MPI process has put in its environment.
  *
  * Knows the names used by Open MPI (mpirun), PMIx (srun --mpi=pmix) and MPICH.
- * Sources: observed with Open MPI 4.1.4 and Slurm 22.05.
+ * Sources: observed with Open MPI 4.1.4 and 5.0.7, MPICH 4.2.1 and Slurm 22.05.
  */
 #ifndef JS_BASE_LAUNCHENV_H
 #define JS_BASE_LAUNCHENV_H
@@ -26,8 +26,9 @@ int js_launch_size(void);
 /* True if that process is an mpirun, which has started this one. */
 bool js_launch_is_launcher(pid_t pid);
 
-/* True if mpirun itself has bound this process to some CPUs, so that its own
- * set says nothing of what it may use. */
+/* True if mpirun itself has, or may have, bound this process to some CPUs, so
+ * that its own set says nothing of what it may use: that of its parent, which
+ * is of the launcher, does. */
 bool js_launch_bound(void);
 
 /* True if the launcher lets the other processes go on when one is lost, rank 0

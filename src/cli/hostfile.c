@@ -153,8 +153,7 @@ int js_hostfile_read(const char *path, struct js_hosts *ret, struct js_err *err)
     return rc;
 }
 
-int js_hostfile_write(const char *path, enum js_mpi mpi,
-                      const struct js_hosts *hosts)
+int js_hostfile_write(const char *path, const struct js_hosts *hosts)
 {
     FILE *file = fopen(path, "we");
     if (!file)
@@ -163,7 +162,7 @@ int js_hostfile_write(const char *path, enum js_mpi mpi,
         const struct js_host *host = &hosts->items[i];
         fprintf(file, "%s", host->name);
         if (host->slots > 0)
-            fprintf(file, mpi == JS_MPICH ? ":%u" : " slots=%u", host->slots);
+            fprintf(file, " slots=%u", host->slots);
         fputc('\n', file);
     }
     bool has_failed = ferror(file) != 0;

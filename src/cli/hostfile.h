@@ -9,8 +9,8 @@
 #define JS_CLI_HOSTFILE_H
 
 #include "base/err.h"
-#include "cli/mpirun.h"
 
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -42,8 +42,7 @@ uint64_t js_hosts_slots(const struct js_hosts *hosts);
 int js_hostfile_read(const char *path, struct js_hosts *ret,
                      struct js_err *err);
 
-/* Writes them as that MPI reads it. Returns 0, or -1 with errno. */
-int js_hostfile_write(const char *path, enum js_mpi mpi,
-                      const struct js_hosts *hosts);
+/* Writes them as Open MPI reads it. Returns 0, or -1 with errno. */
+int js_hostfile_write(const char *path, const struct js_hosts *hosts);
 
 #endif

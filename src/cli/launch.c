@@ -158,9 +158,10 @@ static int prepare(struct launch *launch, struct js_err *err)
     if (count_slaves(launch, &slaves, err) < 0 || find_program(launch, err) < 0)
         return -1;
     launch->mpirun.mpi = js_mpi_of(jobsched_mpi());
-    launch->mpirun.program = program && program[0] ? program : "mpirun";
+    launch->mpirun.program = program && program[0] ? program : JS_MPIRUN;
     launch->mpirun.ranks = slaves + 1;
     launch->mpirun.hostfile = launch->options->hostfile;
+    launch->mpirun.hosts = &launch->hosts;
     if (make_command(launch) < 0)
         return js_err_errno(err, "the command line");
     return 0;
@@ -279,9 +280,9 @@ static void tell_child(const struct launch *launch, int number)
         kill(launch->child, number);
 }
 
-static void end_child(struct launch *launch)
+static void end_child(struct launch *launch, int number)
 {
-    tell_child(launch, SIGTERM);
+    tell_child(launch, number);
     if (launch->termed_ns == JS_NEVER_NS)
         launch->termed_ns = js_clock_ns();
 }
@@ -289,7 +290,9 @@ static void end_child(struct launch *launch)
 /* Jobs may still be in the middle of something: asks them to be ended. */
 static void end_run(struct launch *launch)
 {
-    end_child(launch);
+    bool has_begun = launch->run.phase != JS_RUN_UNKNOWN;
+    end_child(launch,
+              has_begun ? js_mpirun_end_signal(launch->mpirun.mpi) : SIGTERM);
     launch->is_stopped = true;
 }
 
@@ -382,7 +385,7 @@ static void look_at_silence(struct launch *launch)
             " s: it is given up, and %s is ended\n",
             silence_ns / JS_NS_PER_S, launch->mpirun.program);
     launch->is_master_lost = true;
-    end_child(launch);
+    end_child(launch, SIGTERM);
 }
 
 /* An mpirun that stays when all is over, or in spite of a SIGTERM, hangs. */
@@ -394,7 +397,7 @@ static void look_at_end(struct launch *launch)
     int64_t most_ns = launch->run.lost > 0 ? end_lost_ns : end_most_ns;
     if (launch->over_ns != JS_NEVER_NS && launch->termed_ns == JS_NEVER_NS &&
         now_ns - launch->over_ns > most_ns)
-        end_child(launch);
+        end_child(launch, SIGTERM);
     if (launch->termed_ns != JS_NEVER_NS &&
         now_ns - launch->termed_ns > kill_after_ns)
         tell_child(launch, SIGKILL);
@@ -485,8 +488,7 @@ static int prepare_restart(struct launch *launch, unsigned restarts,
         if (launch->hosts.count == 0)
             return js_err_set(err, "no host is left to go on with; the same "
                                    "command goes on when there are some");
-        if (js_hostfile_write(launch->hostfile_path, launch->mpirun.mpi,
-                              &launch->hosts) < 0)
+        if (js_hostfile_write(launch->hostfile_path, &launch->hosts) < 0)
             return js_err_errno(err, "%s", launch->hostfile_path);
         uint64_t slots = js_hosts_slots(&launch->hosts);
         if (slots > 0 && slots + 1 < launch->mpirun.ranks)

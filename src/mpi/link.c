@@ -54,6 +54,7 @@ struct mpi_link {
     int64_t active_ns; /* when a message last came or went */
     int64_t came_ns;   /* when one last came */
     int probes;        /* before the next sleep: as the gaps have taught */
+    int parted;        /* peers from which nothing more will come */
     bool is_empty;     /* the last probe found nothing */
 };
 
@@ -309,23 +310,25 @@ static bool must_wait(const struct transfers *in, int i)
 }
 
 /* Delivers the first message that is whole and whose turn it is: 1; 0 if there
- * is none, -1 with *err. */
+ * is none, -1 with *err. A last word is for the link itself. */
 static int deliver_first(struct mpi_link *link, struct js_message *ret,
                          struct js_err *err)
 {
     for (int i = 0; i < link->in.count; i++) {
+        struct transfer transfer = link->in.items[i];
         if (must_wait(&link->in, i))
             continue;
         int done = test_transfer(&link->in.items[i], err);
         if (done < 0)
             return -1;
-        if (done == PEER_FAILED)
+        bool is_last = done == DONE && transfer.tag == JS_TAG_LAST;
+        if (done == DONE && !is_last) {
+            remove_transfer(&link->in, i);
+            return deliver(link, transfer, ret);
+        }
+        link->parted += is_last;
+        if (done != UNDER_WAY)
             drop_transfer(&link->in, i--);
-        if (done != DONE)
-            continue;
-        struct transfer whole = link->in.items[i];
-        remove_transfer(&link->in, i);
-        return deliver(link, whole, ret);
     }
     return 0;
 }
@@ -431,6 +434,38 @@ static int64_t now_ns(void *self)
     return js_clock_ns();
 }
 
+/* ---------------------------------------------------------------- draining */
+
+/* Takes in all that is there, for nobody. */
+static int discard(struct mpi_link *link, struct js_err *err)
+{
+    struct js_message message;
+    int rc;
+    do {
+        rc = receive(link, &message, err);
+    } while (rc == 1);
+    return rc;
+}
+
+/* The master's last word to a slave is its STOP. */
+int js_link_drain(struct js_link *link, int64_t until_ns, struct js_err *err)
+{
+    struct mpi_link *self = link->self;
+    bool is_master = link->rank == 0;
+    if (!is_master && post(self, 0, JS_TAG_LAST, NULL, 0, err) < 0)
+        return -1;
+    while (js_clock_ns() < until_ns) {
+        if (discard(self, err) < 0)
+            return -1;
+        if (self->out.count == 0 &&
+            (!is_master || self->parted == link->size - 1))
+            return 0;
+        if (wait_link(self, NULL, 0, until_ns, 0, err) < 0)
+            return -1;
+    }
+    return js_err_set(err, "not all messages have come");
+}
+
 /* ---------------------------------------------------------------- opening */
 
 static const struct js_link_ops mpi_ops = {
@@ -505,10 +540,9 @@ void js_link_close(struct js_link *link)
     if (self->job_type != MPI_DATATYPE_NULL)
         MPI_Type_free(&self->job_type);
     /* MPI may still read from, or write to, what is on its way: that is left
-     * to the end of the process. */
+     * to the end of the process. So is the communicator: to free it would take
+     * all of its members, and one of them may be lost. */
     if (self->out.count + self->in.count == 0) {
-        if (self->comm != MPI_COMM_NULL)
-            MPI_Comm_free(&self->comm);
         release_transfers(&self->out);
         release_transfers(&self->in);
     }

@@ -103,7 +103,17 @@ const char *js_link_library(void);
  */
 int js_link_open(struct js_link *ret, struct js_err *err);
 
-/* Frees it; messages not yet taken are given up. NULL self is allowed. */
+/*
+ * Before MPI_Finalize, on every rank: takes in what the peers have still sent,
+ * and sees what was posted off. MPI wants it so: where messages are unread it
+ * may wait for ever, and MPICH 4.2.1 complains of each. A slave says with a
+ * LAST that nothing follows; the master waits for that of each. Returns 0, or
+ * -1 with *err: a peer has not said it by `until_ns`.
+ */
+int js_link_drain(struct js_link *link, int64_t until_ns, struct js_err *err);
+
+/* Frees it; messages not yet taken are given up. To be called before
+ * MPI_Finalize, if that is called. Never waits. NULL self is allowed. */
 void js_link_close(struct js_link *link);
 
 /* Processes that MPI knows to have failed (Open MPI 5, mpirun --with-ft ulfm;

@@ -17,7 +17,7 @@ static const char *const tag_names[] = {
     [JS_TAG_NOTE] = "NOTE",       [JS_TAG_LIMIT] = "LIMIT",
     [JS_TAG_END] = "END",         [JS_TAG_BEAT] = "BEAT",
     [JS_TAG_STOP] = "STOP",       [JS_TAG_BYE] = "BYE",
-    [JS_TAG_END_JOB] = "END_JOB",
+    [JS_TAG_END_JOB] = "END_JOB", [JS_TAG_LAST] = "LAST",
 };
 _Static_assert(sizeof(tag_names) / sizeof(tag_names[0]) == JS_TAG_COUNT,
                "every tag has a name");

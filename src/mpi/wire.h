@@ -24,6 +24,7 @@
  *     BEAT                   --> BEAT            the same number back
  *                            <-- STOP
  *     BYE                    -->
+ *     LAST                   -->                 nothing follows (link.h)
  *     NOTE                   -->                 for a person, any time
  *
  * A lease. From READY on the slave sends a BEAT, and the next when it has been
@@ -49,7 +50,7 @@
 #include <stdint.h>
 
 /* Changed with any layout below; a slave of another version is refused. */
-enum { JS_WIRE_VERSION = 5 };
+enum { JS_WIRE_VERSION = 6 };
 
 enum js_tag {
     JS_TAG_HELLO = 1,
@@ -71,6 +72,7 @@ enum js_tag {
     JS_TAG_JOBS,
     JS_TAG_RECALL,
     JS_TAG_END_JOB,
+    JS_TAG_LAST,
     JS_TAG_COUNT
 };
 

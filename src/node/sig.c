@@ -3,8 +3,8 @@
 #include <signal.h>
 #include <stddef.h>
 
-static const int caught[] = {SIGUSR1, SIGUSR2, SIGTERM,
-                             SIGINT,  SIGHUP,  SIGCONT};
+static const int caught[] = {SIGUSR1, SIGUSR2, SIGTERM, SIGINT,
+                             SIGHUP,  SIGALRM, SIGCONT};
 enum { CAUGHT = sizeof(caught) / sizeof(caught[0]) };
 
 /* Set by the handler. */
@@ -74,6 +74,8 @@ const char *js_sig_name(void)
         return "SIGINT";
     case SIGHUP:
         return "SIGHUP";
+    case SIGALRM:
+        return "SIGALRM";
     default:
         return "";
     }

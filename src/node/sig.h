@@ -4,6 +4,8 @@
  *     SIGUSR1, SIGUSR2          JS_REQUEST_DRAIN
  *     SIGTERM, SIGINT, SIGHUP   JS_REQUEST_HURRY, the second one
  *                               JS_REQUEST_NOW
+ *     SIGALRM                   the same, for a launcher that hands it on, but
+ *                               kills a quarter of a second after SIGTERM
  *     SIGCONT                   no more than a warning: Open MPI sends one
  *                               about a second before SIGTERM
  *

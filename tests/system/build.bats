@@ -88,7 +88,7 @@ build_installed() {
     flags=$(grep -oE -- '-fsanitize=[^ ]*|--coverage' \
         "${JS_HELPERS%/helpers}/flags") || true
     # shellcheck disable=SC2046,SC2086
-    mpicc -std=c11 $flags "$1" $(PKG_CONFIG_PATH=$3/lib/pkgconfig \
+    $MPICC -std=c11 $flags "$1" $(PKG_CONFIG_PATH=$3/lib/pkgconfig \
         pkg-config --cflags --libs jobsched) -o "$2"
 }
 

@@ -10,6 +10,7 @@ ROOT=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd)
 : "${JS_HELPERS:=$ROOT/build/release/helpers}"
 : "${JS_BENCH:=$ROOT/build/release/bench}"
 export JOBSCHED JS_HELPERS JS_BENCH
+load launcher
 
 # Whatever the caller may be part of is not the farm's business.
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
@@ -25,7 +26,6 @@ export HOLD='until test -e go; do sleep 0.02; done'
 setup() {
     cd "$BATS_TEST_TMPDIR" || return
     exec </dev/null
-    LAUNCH=(--oversubscribe --quiet --mca odls_base_sigkill_timeout 0)
     # Every process of a farm has this in its environment; what clears that
     # is given it as an argument.
     MARK=js-mark-$$-$RANDOM$RANDOM
@@ -73,7 +73,7 @@ show_file() {
 farm_command() {
     local slaves=$1
     shift
-    COMMAND=(env "JS_MARK=$MARK" timeout --kill-after=10 "${LIMIT:-60}" mpirun
+    COMMAND=(env "JS_MARK=$MARK" timeout --kill-after=10 "${LIMIT:-60}" "$MPIRUN"
         "${LAUNCH[@]}" -np $((slaves + 1)) "$JOBSCHED" "$@")
 }
 
@@ -81,18 +81,24 @@ farm_command() {
 # through mpirun keeps no order between stdout and stderr, and mpirun itself
 # ends a run whose reader has gone.
 farm_command_redirected() { # '>FILE ...' N ARGUMENT...
-    local redirection=$1 slaves=$2
-    shift 2
-    COMMAND=(env "JS_MARK=$MARK" timeout --kill-after=10 "${LIMIT:-60}" mpirun
-        "${LAUNCH[@]}" -np 1 sh -c "exec \"\$0\" \"\$@\" $redirection"
-        "$JOBSCHED" "$@" : -np "$slaves" "$JOBSCHED" "$@")
+    farm_command_wrapped "exec \"\$0\" \"\$@\" $1" "${@:2}"
+}
+
+# The same, with the master started by a shell command in which "$0" "$@" is its
+# command line.
+farm_command_wrapped() { # COMMAND N ARGUMENT...
+    local slaves=$2
+    COMMAND=(env "JS_MARK=$MARK" timeout --kill-after=10 "${LIMIT:-60}" "$MPIRUN"
+        "${LAUNCH[@]}" -np $((slaves + 1))
+        sh -c "test \"\$$RANK_VARIABLE\" != 0 || $1; exec \"\$0\" \"\$@\""
+        "$JOBSCHED" "${@:3}")
 }
 
 # The same, with the standard output of all ranks appended to one file.
 farm_command_appending() { # FILE N ARGUMENT...
     local file=$1 slaves=$2
     shift 2
-    COMMAND=(env "JS_MARK=$MARK" timeout --kill-after=10 "${LIMIT:-60}" mpirun
+    COMMAND=(env "JS_MARK=$MARK" timeout --kill-after=10 "${LIMIT:-60}" "$MPIRUN"
         "${LAUNCH[@]}" -np $((slaves + 1)) sh -c "exec \"\$0\" \"\$@\" >>$file"
         "$JOBSCHED" "$@")
 }
@@ -164,15 +170,17 @@ farm_end() {
 }
 
 mpirun_pid() {
-    pgrep -P "$FARM" -x mpirun
+    pgrep -P "$FARM" -x "$LAUNCHER_NAME"
 }
 
 # The process of rank $1.
 rank_pid() {
-    local pid mpirun
-    mpirun=$(mpirun_pid) || return
-    for pid in $(pgrep -P "$mpirun"); do
-        if has_variable "$pid" "OMPI_COMM_WORLD_RANK=$1"; then
+    local pid parent
+    parent=$(mpirun_pid) || return
+    [[ -z $RANK_PARENT ]] ||
+        parent=$(pgrep -P "$parent" -x "$RANK_PARENT") || return
+    for pid in $(pgrep -P "$parent"); do
+        if has_variable "$pid" "$RANK_VARIABLE=$1"; then
             echo "$pid"
             return
         fi

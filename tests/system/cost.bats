@@ -11,12 +11,12 @@ trace_slave() { # ARGUMENT...
     seq 400 | sed 's,.*,/bin/true,' >jobs.txt
     cat >wrapped <<'WRAPPED'
 #!/bin/sh
-test "$OMPI_COMM_WORLD_RANK" = 1 || exec "$JOBSCHED" "$@"
+test "${OMPI_COMM_WORLD_RANK-$PMI_RANK}" = 1 || exec "$JOBSCHED" "$@"
 exec strace -f -qq -e signal=none -o trace "$JOBSCHED" "$@"
 WRAPPED
     chmod +x wrapped
     # shellcheck disable=SC2034 # farm_run runs it
-    COMMAND=(env "JS_MARK=$MARK" timeout --kill-after=10 100 mpirun
+    COMMAND=(env "JS_MARK=$MARK" timeout --kill-after=10 100 "$MPIRUN"
         "${LAUNCH[@]}" -np 2 ./wrapped jobs.txt --no-journal "$@")
     farm_run
     status_is 0

@@ -12,12 +12,13 @@ build_example() {
     mkdir include
     cp "$ROOT/include/jobsched.h" include
     # shellcheck disable=SC2046,SC2086
-    mpicc -std=c11 -Wall -Wextra -Wpedantic -Werror -Iinclude $flags \
+    $MPICC -std=c11 -Wall -Wextra -Wpedantic -Werror -Iinclude $flags \
         "$ROOT/tests/system/helpers/embed/example.c" \
         "$build/libjobsched.a" $(pkg-config --libs hwloc zlib) -o example
     JOBSCHED=$PWD/example
 }
 
+# bats test_tags=mpis
 @test "embed: a program runs jobs with the public header and the library" {
     build_example
     printf '%s\n' 'echo hello' 'exit 3' 'echo hello' >jobs.txt

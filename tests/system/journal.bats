@@ -574,13 +574,9 @@ in_joblog() {
 
 # The master's own calls go to the file `trace`.
 trace_master() { # N ARGUMENT...
-    local slaves=$1
-    shift
     need_ptrace
-    COMMAND=(env "JS_MARK=$MARK" timeout --kill-after=10 60 mpirun
-        "${LAUNCH[@]}" -np 1 strace -f -s 100000 -o trace
-        -e 'trace=fdatasync,write' "$JOBSCHED" "$@" :
-        -np "$slaves" "$JOBSCHED" "$@")
+    farm_command_wrapped "exec strace -f -s 100000 -o trace \
+        -e trace=fdatasync,write \"\$0\" \"\$@\"" "$@"
     farm_run
 }
 

@@ -32,7 +32,7 @@ launch_start() {
 launched_rank() {
     local pid
     for pid in $(marked); do
-        if has_variable "$pid" "OMPI_COMM_WORLD_RANK=$1" &&
+        if has_variable "$pid" "$RANK_VARIABLE=$1" &&
             [[ $(cat "/proc/$pid/comm") == jobsched ]]; then
             echo "$pid"
             return
@@ -41,6 +41,7 @@ launched_rank() {
     return 1
 }
 
+# bats test_tags=mpis
 @test "launch: jobsched alone runs the list, and its status is that of the run" {
     unset OMPI_ALLOW_RUN_AS_ROOT OMPI_ALLOW_RUN_AS_ROOT_CONFIRM
     printf 'echo %s\n' one two three 'four; exit 3' >jobs.txt
@@ -59,6 +60,7 @@ launched_rank() {
     equal "$(grep -c four 'a log')" 1
 }
 
+# bats test_tags=mpis
 @test "launch: one slave for each core, and a demonstration" {
     launch_run --jobs 3 --duration 0 --show-map
     status_is 0
@@ -66,6 +68,7 @@ launched_rank() {
     equal "$(grep -c '^jobsched: slave' err)" "$(cores_here)"
 }
 
+# bats test_tags=mpis
 @test "launch: a list from standard input" {
     launch_command -n 1 -
     status=0
@@ -74,13 +77,14 @@ launched_rank() {
     equal "$(xargs <out)" 'a b'
 }
 
+# bats test_tags=mpis
 @test "launch: --show-mpirun shows a command line that does the same" {
     echo 'echo "it ran"' >'a list'
     launch_run --show-mpirun -n 1 --retries=2 'a list'
     status_is 0
     claim test ! -s err
     equal "$(wc -l <out)" 1
-    contains out "^mpirun .* -np 2 [^ ]*jobsched --retries=2 'a list'\$"
+    contains out "^$MPIRUN .* -np 2 [^ ]*jobsched --retries=2 'a list'\$"
     run -0 --separate-stderr sh -c "$(cat out)"
     equal "$output" 'it ran'
 }
@@ -108,6 +112,7 @@ launched_rank() {
     contains err '^jobsched: SLURM_TASKS_PER_NODE=many '
 }
 
+# bats test_tags=mpis
 @test "launch: in a world of one" {
     echo 'echo "$JOBSCHED_SLAVE"' | sed p >jobs.txt
     farm 0 jobs.txt -n 2 --show-map
@@ -140,6 +145,7 @@ launched_rank() {
     equal "$(wc -l <err)" 1
 }
 
+# bats test_tags=mpis
 @test "launch: a hostfile's slots are slaves, and the master is one rank more" {
     echo 'echo "$JOBSCHED_SLAVE"' >jobs.txt
     echo 'localhost slots=2 # cores' >hosts
@@ -153,6 +159,7 @@ launched_rank() {
     equal "$(grep -c '^jobsched: slave' err)" 3
 }
 
+# bats test_tags=mpis
 @test "launch: the first ^C lets jobs end, the second ends them" {
     printf 'echo >began.%d; %s; echo %d\n' 1 "$HOLD" 1 2 "sleep 1000" 2 \
         3 true 3 >jobs.txt
@@ -179,6 +186,7 @@ launched_rank() {
     equal "$(sort out | xargs)" '2 3'
 }
 
+# bats test_tags=mpis
 @test "launch: SIGTERM stops the run, and SIGUSR1 lets what runs end" {
     printf 'echo >began; %s\ntrue\n' "$HOLD" >jobs.txt
     launch_start -n 1 jobs.txt
@@ -186,7 +194,7 @@ launched_rank() {
     kill -TERM "$FARM"
     farm_end
     status_is 3
-    none_marked
+    nothing_left
     rm began
     launch_start -n 1 jobs.txt
     wait_until "$PATIENCE" exists began
@@ -197,6 +205,7 @@ launched_rank() {
     contains err ' 1 done, .* 1 left'
 }
 
+# bats test_tags=mpis
 @test "launch: nothing outlives a launcher that is killed" {
     echo 'echo >began; sleep 1000' >jobs.txt
     launch_start -n 1 jobs.txt
@@ -209,16 +218,14 @@ launched_rank() {
     status_is 137
 }
 
+# bats test_tags=mpis
 @test "launch: a slave that is killed costs its job, and mpirun may hang then" {
-    cat >hanging <<'HANGING'
-#!/bin/sh
-mpirun "$@"
-exec sleep 1000
-HANGING
+    printf '#!/bin/sh\n%s "$@"\nexec sleep 1000\n' "$MPIRUN" >hanging
     chmod +x hanging
     printf 'echo >>began.%d; %s; echo %d\n' 1 "$HOLD" 1 2 "$HOLD" 2 3 true 3 \
         >jobs.txt
-    export JOBSCHED_MPIRUN=$PWD/hanging
+    # Where the loss ends the run, another is started when mpirun has ended.
+    [[ ${#RECOVERING[@]} -eq 0 ]] || export JOBSCHED_MPIRUN=$PWD/hanging
     launch_start -n 2 --slave-timeout 2 --grace 0.2 jobs.txt
     wait_until "$PATIENCE" exists began.1
     wait_until "$PATIENCE" exists began.2
@@ -226,9 +233,10 @@ HANGING
     touch go
     farm_end
     status_is 0
-    equal "$(sort out | xargs)" '1 2 3'
+    equal "$(said_by_jobs out | sort | xargs)" '1 2 3'
 }
 
+# bats test_tags=mpis
 @test "launch: a run whose master is killed goes on, and not more often than told" {
     printf 'echo >>began.%d; %s; echo %d\n' 1 "$HOLD" 1 2 true 2 >jobs.txt
     launch_start -n 1 --restarts 1 --slave-timeout 2 --grace 0.2 jobs.txt
@@ -239,7 +247,7 @@ HANGING
     touch go
     farm_end
     status_is 0
-    equal "$(sort out | xargs)" '1 2'
+    equal "$(said_by_jobs out | sort | xargs)" '1 2'
     rm go began.1
     launch_start -n 1 --restarts 0 --fresh --slave-timeout 2 --grace 0.2 jobs.txt
     wait_until "$PATIENCE" exists began.1
@@ -251,13 +259,12 @@ HANGING
 
 # On h1, with an agent that reaches the other hosts.
 launch_on_hosts() { # ARGUMENT...
-    on_host h1 env "JS_MARK=$MARK" \
-        "OMPI_MCA_plm_rsh_agent=$HOSTS_DIR/rsh" \
-        OMPI_MCA_btl_tcp_if_include=10.77.0.0/24 \
-        OMPI_MCA_oob_tcp_if_include=10.77.0.0/24 \
+    reach_by "$HOSTS_DIR/rsh" 10.77.0.0/24
+    on_host h1 env "JS_MARK=$MARK" "${REACH[@]}" \
         timeout --kill-after=10 "${LIMIT:-100}" "$JOBSCHED" "$@"
 }
 
+# bats test_tags=mpis
 @test "launch: over hosts, one of which is cut off in the middle" {
     hosts_up 3
     printf '%s slots=1\n' h1 h2 h3 >hostlist
@@ -277,6 +284,7 @@ launch_on_hosts() { # ARGUMENT...
     contains out 'h2$'
 }
 
+# bats test_tags=mpis
 @test "launch: a host that cannot be reached is named, and nothing has run" {
     hosts_up 2
     printf '%s slots=1\n' h1 h2 >hostlist
@@ -286,13 +294,14 @@ launch_on_hosts() { # ARGUMENT...
     launch_on_hosts --hostfile hostlist jobs.txt
     farm_run
     status_is 4
-    contains err '^jobsched: host h2 cannot be reached by mpirun$'
+    contains err 'jobsched: host h2 cannot be reached by '"$MPIRUN\$"
     lacks err 'host h1'
     contains err 'nothing has run$'
     lacks out ran
 }
 
 # What it has to say is in the jobs' folder then, which is the same everywhere.
+# bats test_tags=mpis
 @test "launch: the master on another host than jobsched itself" {
     hosts_up 2
     echo h2 slots=2 >hostlist

@@ -7,9 +7,8 @@ end_status() {
     tail -n 1 jobs.txt.journal | awk '$2 == "end" { print $3 }'
 }
 
-# Under recovery mpirun's own status is always 0: the journal has the truth.
-start_losing_jobs() { # OPTION OF MPIRUN...
-    LAUNCH+=("$@")
+# Under recovery the status of Open MPI 4 is always 0: the journal has the truth.
+start_losing_jobs() {
     {
         yes "touch \$JOBSCHED_SLAVE.\$JOBSCHED_ATTEMPT; $HOLD; echo \$JOBSCHED_ATTEMPT" |
             head -n 2
@@ -21,7 +20,7 @@ start_losing_jobs() { # OPTION OF MPIRUN...
 }
 
 # Slave 1 is lost: its job has run again on slave 2, and no job twice at once.
-expect_gone_on() {
+expect_gone_on() { # [PROCESS THAT IS STOPPED]
     wait_until "$PATIENCE" has_lines err 1 'slave 1 .*has not been heard of .*given up'
     touch go
     farm_end
@@ -30,30 +29,37 @@ expect_gone_on() {
     equal "$(end_status)" 0
     claim test ! -e 1.2
     equal "$(cut -f 1 log | sort -n | xargs)" "Seq $(seq 22 | xargs)"
+    wake_if_left "${1-}"
     nothing_left
 }
 
 # bats test_tags=sanitize
 @test "losing: a slave killed with SIGKILL under recovery" {
-    start_losing_jobs --enable-recovery
+    recovering
+    start_losing_jobs
     kill -KILL "$(rank_pid 1)"
     expect_gone_on
 }
 
 @test "losing: a slave stopped with SIGSTOP under recovery" {
-    start_losing_jobs --enable-recovery
-    kill -STOP "$(rank_pid 1)"
-    expect_gone_on
+    recovering
+    start_losing_jobs
+    local slave
+    slave=$(rank_pid 1)
+    kill -STOP "$slave"
+    expect_gone_on "$slave"
 }
 
 @test "losing: a slave stopped with SIGSTOP without recovery" {
     start_losing_jobs
-    kill -STOP "$(rank_pid 1)"
-    expect_gone_on
+    local slave
+    slave=$(rank_pid 1)
+    kill -STOP "$slave"
+    expect_gone_on "$slave"
 }
 
 @test "losing: a stopped slave's job ends before it runs again elsewhere" {
-    LAUNCH+=(--enable-recovery)
+    recovering
     echo "echo \$\$ >>pids; while :; do date +%s.%N >alive.\$JOBSCHED_ATTEMPT; test -e go && exit; sleep 0.02; done" >jobs.txt
     farm_start 2 jobs.txt --slave-timeout 2 --grace 0.3
     wait_until "$PATIENCE" exists alive.1
@@ -61,17 +67,20 @@ expect_gone_on() {
     for slave in 1 2; do
         pgrep -P "$(runner_pid $slave)" >/dev/null && break
     done
-    kill -STOP "$(rank_pid $slave)"
+    slave=$(rank_pid $slave)
+    kill -STOP "$slave"
     wait_until "$PATIENCE" exists alive.2
     claim is_gone "$(head -n 1 pids)"
     touch go
     farm_end
     contains err '1 job: 1 done'
+    wake_if_left "$slave"
     nothing_left
 }
 
 @test "losing: a slave that comes back late is sent home" {
-    start_losing_jobs --enable-recovery
+    recovering
+    start_losing_jobs
     local slave
     slave=$(rank_pid 1)
     kill -STOP "$slave"
@@ -117,7 +126,7 @@ expect_gone_on() {
 }
 
 @test "losing: output that was still on a lost slave is a failure of its job" {
-    LAUNCH+=(--enable-recovery)
+    recovering
     printf '%s\n' "touch \$JOBSCHED_SLAVE.a; $HOLD" 'head -c 3000000 /dev/zero' >jobs.txt
     mkfifo slow
     exec 7<>slow
@@ -141,7 +150,8 @@ expect_gone_on() {
 }
 
 @test "losing: a runner that is killed under recovery" {
-    start_losing_jobs --enable-recovery
+    recovering
+    start_losing_jobs
     kill -KILL "$(runner_pid 1)"
     wait_until "$PATIENCE" has_lines err 1 'slave 1 .*was killed'
     touch go
@@ -153,7 +163,8 @@ expect_gone_on() {
 
 # bats test_tags=sanitize
 @test "losing: all slaves; what has finished is on record" {
-    start_losing_jobs --enable-recovery
+    recovering
+    start_losing_jobs
     wait_until "$PATIENCE" has_lines jobs.txt.journal 1 ' run '
     kill -KILL "$(rank_pid 1)" "$(rank_pid 2)"
     farm_end
@@ -161,27 +172,31 @@ expect_gone_on() {
     equal "$(end_status)" 4
     nothing_left
     touch go
-    LAUNCH=(--oversubscribe --quiet)
+    # shellcheck disable=SC2034 # of farm
+    LAUNCH=("${PLAIN[@]}")
     farm 2 jobs.txt
     status_is 0
     contains err '22 left: 22 to run'
 }
 
 @test "losing: the master killed under recovery leaves no slave behind" {
-    start_losing_jobs --enable-recovery
+    recovering
+    start_losing_jobs
     kill -KILL "$(rank_pid 0)"
     farm_end
     contains err "^jobsched: slave [12] on $(uname -n): the master has not been heard of"
     nothing_left
     touch go
-    LAUNCH=(--oversubscribe --quiet)
+    # shellcheck disable=SC2034 # of farm
+    LAUNCH=("${PLAIN[@]}")
     farm 2 jobs.txt
     status_is 0
 }
 
 @test "losing: the master stopped for longer than the lease: its slaves end their jobs" {
+    recovering
     # The slaves themselves leave the grace period later.
-    GRACE=6 start_losing_jobs --enable-recovery
+    GRACE=6 start_losing_jobs
     local master slave job
     master=$(rank_pid 0)
     slave=$(rank_pid 1)
@@ -199,7 +214,7 @@ expect_gone_on() {
 # MPI_Init would wait for it for ever.
 @test "losing: a rank that is killed while MPI comes up" {
     echo true >jobs.txt
-    LAUNCH+=(--enable-recovery)
+    recovering
     farm_start 2 jobs.txt --start-timeout 5
     # A second look might come too late.
     wait_until "$PATIENCE" eval 'rank_pid 1 >pid'
@@ -230,7 +245,7 @@ expect_gone_on() {
 # Its slaves have a lease, and end their jobs when that is over.
 # bats test_tags=alone
 @test "losing: the master killed under recovery, and the same command at once" {
-    LAUNCH+=(--enable-recovery)
+    recovering
     for i in 1 2; do
         echo "exec 8>lock.$i; flock -n 8 || echo twice >>twice; echo \$\$ >>pids.$i; $HOLD; echo done"
     done >jobs.txt

@@ -88,10 +88,17 @@ $JS_HELPERS/print_lines out& 30|" >jobs.txt
 @test "output: without a newline at its end, nothing is added" {
     printf '%s\n' 'printf one' 'printf two; printf three >&2' 'printf four' \
         >jobs.txt
-    farm 1 jobs.txt
+    if keeps_streams_apart; then
+        farm 1 jobs.txt
+        cp out whole
+        cp err whole.err
+    else
+        farm_command_redirected '>whole 2>whole.err' 1 jobs.txt
+        farm_run
+    fi
     status_is 0
-    equal "$(cat out)" onetwofour
-    contains err '^three'
+    equal "$(cat whole)" onetwofour
+    contains whole.err '^three'
 }
 
 @test "output: binary, byte for byte, small and large" {

@@ -103,11 +103,12 @@ until test \$(ls at.* | wc -l) -eq $n; do sleep 0.02; done; $*\n%.0s" \
     lacks err 'share'
 }
 
+# bats test_tags=mpis
 @test "pinning: where mpirun binds the ranks itself, the node is whole" {
     need_two_cores
-    LAUNCH=(--quiet --bind-to core --host localhost:2)
+    LAUNCH=("${BOUND[@]}")
     # What this test is about:
-    timeout 30 mpirun "${LAUNCH[@]}" -np 2 cat /proc/self/status >bound
+    timeout 30 "$MPIRUN" "${LAUNCH[@]}" -np 2 cat /proc/self/status >bound
     claim test "$(grep Cpus_allowed_list bound | head -n 1 | cut -f 2 |
         tr -d '\r' | count_cpus)" -lt "$(allowed_here | count_cpus)"
     one_each "$(cores_here)" "$ALLOWED" >jobs.txt

@@ -25,7 +25,7 @@ goes_on_well() { # DONE LEFT
 # bats test_tags=sanitize
 @test "stopping: SIGUSR1 and SIGUSR2 let end what runs, and start no more" {
     local signal
-    for signal in USR1 USR2; do
+    for signal in "${DRAINING[@]}"; do
         rm -f a b go jobs.txt.journal
         start_waiting_jobs
         kill "-$signal" "$(mpirun_pid)"
@@ -74,8 +74,8 @@ goes_on_well() { # DONE LEFT
 @test "stopping: SIGTERM, SIGINT and SIGHUP end what runs within a second" {
     local signal
     # shellcheck disable=SC2034 # of farm_command
-    LAUNCH=(--oversubscribe --quiet)
-    for signal in TERM INT HUP; do
+    LAUNCH=("${PLAIN[@]}")
+    for signal in "${ENDING[@]}"; do
         rm -f a b go jobs.txt.journal
         printf '%s\n' "trap '' TERM; touch a; sleep 1000 & sleep 1001" \
             "touch b; sleep 1002" 'echo c' 'echo d' >jobs.txt
@@ -208,7 +208,7 @@ JOBS
     claim test ! -e jobs.txt.journal
     # Nor once for each rank, where mpirun ends none of them.
     (
-        LAUNCH+=(--enable-recovery)
+        LAUNCH+=("${RECOVERING[@]}")
         farm 3 jobs.txt --time-limit 5s
         equal "$(grep -c '^jobsched: ' err)" 1
     )

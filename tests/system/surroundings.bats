@@ -97,12 +97,13 @@ WANT
     equal "$(xargs <out)" "$PWD $PWD"
 }
 
+# bats test_tags=mpis
 @test "surroundings: what the launcher set for the slave is removed" {
     echo 'env' >jobs.txt
     farm 1 jobs.txt
     status_is 0
     contains out '^JOBSCHED_JOB_ID=1$'
-    lacks out '^(PMIX_|OMPI_COMM_WORLD|OMPI_UNIVERSE|OMPI_MCA_ess|OMPI_MCA_orte_|OMPI_ARGV|OMPI_APP_CTX|OMPI_FILE|OMPI_FIRST|OMPI_NUM_APP|OMPI_MCA_initial_wdir|OMPI_MCA_pmix=)'
+    lacks out '^(HYD|MPI_LOCAL|PMI|PRTE_(LAUNCHED|SHARED_FS)|OMPI_COMMAND|OMPI_MCA_mpi_ft|PMIX_|OMPI_COMM_WORLD|OMPI_UNIVERSE|OMPI_MCA_ess|OMPI_MCA_orte_|OMPI_ARGV|OMPI_APP_CTX|OMPI_FILE|OMPI_FIRST|OMPI_NUM_APP|OMPI_MCA_initial_wdir|OMPI_MCA_pmix=)'
 }
 
 @test "surroundings: a job that reads its standard input sees its end" {
@@ -127,19 +128,21 @@ WANT
     equal "$(cat out)" 'hello from 1, sum 1'
 }
 
+# bats test_tags=mpis
 @test "surroundings: a job may be mpirun -np 2 of an MPI program" {
-    echo "mpirun --oversubscribe -np 2 $JS_HELPERS/mpi_hello" >jobs.txt
+    echo "$MPIRUN ${PLAIN[*]} -np 2 $JS_HELPERS/mpi_hello" >jobs.txt
     farm 2 jobs.txt
     status_is 0
     equal "$(cat out)" 'hello from 2, sum 3'
 }
 
+# bats test_tags=mpis
 @test "surroundings: an mpirun stays on the cores of its job" {
     need_two_cores
     # Both at once, so that each slave has one.
     for i in 1 2; do
         echo "touch here.$i; until test -e here.$((3 - i)); do sleep 0.05; done;" \
-            "mpirun --oversubscribe -np 2 grep Cpus_allowed_list" \
+            "$MPIRUN ${PLAIN[*]} -np 2 grep Cpus_allowed_list" \
             "/proc/self/status | cut -f 2 | sort -u >is.$i;" \
             "echo \$JOBSCHED_CPUS >should.$i"
     done >jobs.txt
@@ -151,9 +154,10 @@ WANT
     claim test "$(cat is.1)" != "$(cat is.2)"
 }
 
+# bats test_tags=mpis
 @test "surroundings: a job may be a jobsched of its own" {
     echo 'echo inner' >inner.txt
-    echo "mpirun --oversubscribe -q -np 2 $JOBSCHED inner.txt" >jobs.txt
+    echo "$MPIRUN ${PLAIN[*]} -np 2 $JOBSCHED inner.txt" >jobs.txt
     farm 1 jobs.txt
     status_is 0
     equal "$(cat out)" inner

@@ -164,7 +164,7 @@ run_traced() {
 @test "truth: --help, --version and usage errors do not start MPI" {
     local argument components
     # What a start looks like.
-    mpirun "${LAUNCH[@]}" -np 2 strace -f -qq -o trace -e trace=openat \
+    "$MPIRUN" "${LAUNCH[@]}" -np 2 strace -f -qq -o trace -e trace=openat \
         "$JOBSCHED" --jobs 0 2>err
     claim test "$(grep -cE 'mca_[a-z_0-9]*\.so' trace)" -gt 0
     for argument in --help -h --version -V; do

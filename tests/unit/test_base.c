@@ -350,6 +350,43 @@ static void test_launchenv_names(void)
     CU_ASSERT_FALSE(js_launch_host_bound("TMPDIRECTORY=/scratch/1"));
 }
 
+/* Open MPI 5 and MPICH; what a user may have set counts only below them. */
+static void test_launchenv_names_of_others(void)
+{
+    CU_ASSERT_TRUE(js_launch_owns("PRTE_LAUNCHED=1"));
+    CU_ASSERT_TRUE(js_launch_owns("PMI_FD=5"));
+    CU_ASSERT_FALSE(js_launch_owns("PRTE_MCA_plm_ssh_agent=rsh"));
+    CU_ASSERT_FALSE(js_launch_owns("HYDRA_LAUNCHER=ssh"));
+    unsetenv("PRTE_LAUNCHED");
+    unsetenv("HYDI_CONTROL_FD");
+    CU_ASSERT_FALSE(js_launch_owns("OMPI_MCA_mca_base_component_path=/x"));
+    CU_ASSERT_FALSE(js_launch_owns("GFORTRAN_UNBUFFERED_PRECONNECTED=y"));
+    setenv("PRTE_LAUNCHED", "1", 1);
+    CU_ASSERT_TRUE(js_launch_owns("OMPI_MCA_mca_base_component_path=/x"));
+    CU_ASSERT_FALSE(js_launch_owns("GFORTRAN_UNBUFFERED_PRECONNECTED=y"));
+    unsetenv("PRTE_LAUNCHED");
+    setenv("HYDI_CONTROL_FD", "7", 1);
+    CU_ASSERT_TRUE(js_launch_owns("GFORTRAN_UNBUFFERED_PRECONNECTED=y"));
+    unsetenv("HYDI_CONTROL_FD");
+}
+
+static void expect_bound(const char *name, const char *value, bool want)
+{
+    setenv(name, value, 1);
+    CU_ASSERT_EQUAL(js_launch_bound(), want);
+    unsetenv(name);
+}
+
+static void test_launchenv_bound(void)
+{
+    unsetenv("OMPI_MCA_orte_bound_at_launch");
+    CU_ASSERT_FALSE(js_launch_bound());
+    expect_bound("OMPI_MCA_orte_bound_at_launch", "1", true);
+    expect_bound("OMPI_MCA_orte_bound_at_launch", "0", false);
+    expect_bound("PRTE_LAUNCHED", "1", true);
+    expect_bound("HYDRA_USER_PROVIDED_BINDING", "1", true);
+}
+
 static void test_launchenv_batch(void)
 {
     char name[32];
@@ -521,6 +558,8 @@ static const struct unit_test tests[] = {
     {"outlet shows for the moment", test_outlet_shows_for_the_moment},
     {"unlinked files", test_fdio_unlinked},
     {"launcher's variables", test_launchenv_names},
+    {"variables of other launchers", test_launchenv_names_of_others},
+    {"ranks that a launcher has bound", test_launchenv_bound},
     {"the batch job", test_launchenv_batch},
     {"log hides control bytes", test_log_hides_control_bytes},
     {"shown plainly", test_shown_plainly},

@@ -10,6 +10,7 @@
 #include "cli/slurm.h"
 #include "record/run_status.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -136,15 +137,10 @@ static void test_hostfile_is_written(void)
     struct file file, copy;
     read_text(&file, "n1 slots=4\nn2\n");
     memset(&copy, 0, sizeof(copy));
-    CU_ASSERT_EQUAL(js_hostfile_write(file.path, JS_OPEN_MPI_4, &file.hosts),
-                    0);
+    CU_ASSERT_EQUAL(js_hostfile_write(file.path, &file.hosts), 0);
     CU_ASSERT_EQUAL(js_hostfile_read(file.path, &copy.hosts, &copy.err), 0);
     expect_host(&copy, 0, "n1", 4);
     expect_host(&copy, 1, "n2", 0);
-    js_hosts_release(&copy.hosts);
-    CU_ASSERT_EQUAL(js_hostfile_write(file.path, JS_MPICH, &file.hosts), 0);
-    CU_ASSERT_EQUAL(js_hostfile_read(file.path, &copy.hosts, &copy.err), 0);
-    expect_host(&copy, 0, "n1", 4);
     js_hosts_release(&copy.hosts);
     forget(&file);
 }
@@ -225,31 +221,93 @@ static void expect_line(const struct js_mpirun *mpirun, const char *line)
     js_words_release(&words);
 }
 
-static void test_command_lines(void)
+/* A run of three ranks, here or on hosts. */
+struct started {
+    char program[16], list[4];
+    char *command[3];
+    struct js_hosts hosts;
+    struct js_mpirun mpirun;
+};
+
+static void start(struct started *started, const char *mpi)
 {
-    char program[] = "/bin/jobsched", list[] = "a b";
-    char *command[] = {program, list, NULL};
-    struct js_mpirun mpirun = {.program = "mpirun",
-                               .ranks = 3,
-                               .hostfile = "hosts",
-                               .status_name = "NAME",
-                               .command = command};
-    mpirun.mpi = js_mpi_of("Open MPI 4.1.4");
-    expect_line(&mpirun, "mpirun --oversubscribe --bind-to none "
-                         "--enable-recovery --hostfile hosts -x NAME -np 3 "
-                         "/bin/jobsched 'a b'");
-    mpirun.mpi = js_mpi_of("Open MPI 5.0.7");
-    expect_line(&mpirun, "mpirun --map-by :OVERSUBSCRIBE --bind-to none "
-                         "--with-ft ulfm --hostfile hosts -x NAME -np 3 "
-                         "/bin/jobsched 'a b'");
-    mpirun.mpi = js_mpi_of("MPICH 4.0.2");
-    expect_line(&mpirun, "mpirun -bind-to none -disable-auto-cleanup -f hosts "
-                         "-np 3 /bin/jobsched 'a b'");
-    mpirun.hostfile = NULL;
-    mpirun.status_name = NULL;
-    mpirun.mpi = js_mpi_of("Open MPI 4.0.0");
-    expect_line(&mpirun, "mpirun --oversubscribe --bind-to none "
-                         "--enable-recovery -np 3 /bin/jobsched 'a b'");
+    *started = (struct started){.program = "/bin/jobsched", .list = "a b"};
+    started->command[0] = started->program;
+    started->command[1] = started->list;
+    started->mpirun = (struct js_mpirun){.mpi = js_mpi_of(mpi),
+                                         .program = "mpirun",
+                                         .ranks = 3,
+                                         .hosts = &started->hosts,
+                                         .command = started->command};
+}
+
+/* As the file `hosts`. */
+static void add_host(struct started *started, const char *name, uint32_t slots)
+{
+    started->mpirun.hostfile = "hosts";
+    CU_ASSERT_EQUAL(js_hosts_add(&started->hosts, name, slots), 0);
+}
+
+static void test_command_lines_here(void)
+{
+    struct started started;
+    start(&started, "Open MPI 4.0.0");
+    expect_line(&started.mpirun,
+                "mpirun --oversubscribe --bind-to none --enable-recovery -np 3 "
+                "/bin/jobsched 'a b'");
+    start(&started, "Open MPI 5.0.7");
+    expect_line(&started.mpirun,
+                "mpirun --bind-to none --with-ft ulfm --map-by :OVERSUBSCRIBE "
+                "-np 3 /bin/jobsched 'a b'");
+    start(&started, "MPICH 4.0.2");
+    expect_line(&started.mpirun,
+                "mpirun -bind-to none -np 3 /bin/jobsched 'a b'");
+}
+
+static void test_command_lines_on_hosts(void)
+{
+    struct started started;
+    start(&started, "Open MPI 4.1.4");
+    started.mpirun.status_name = "NAME";
+    add_host(&started, "n1", 1);
+    add_host(&started, "n2", 1);
+    expect_line(&started.mpirun,
+                "mpirun --oversubscribe --bind-to none --enable-recovery "
+                "--hostfile hosts -x NAME -np 3 /bin/jobsched 'a b'");
+    started.mpirun.mpi = JS_OPEN_MPI_5;
+    expect_line(&started.mpirun,
+                "mpirun --bind-to none --with-ft ulfm --map-by slot "
+                "--host n1:2,n2:1 -x NAME -np 3 /bin/jobsched 'a b'");
+    started.mpirun.mpi = JS_MPICH;
+    expect_line(&started.mpirun, "mpirun -bind-to none -hosts n1:2,n2:1 -np 3 "
+                                 "/bin/jobsched 'a b'");
+    js_hosts_release(&started.hosts);
+}
+
+static void test_end_signals(void)
+{
+    CU_ASSERT_EQUAL(js_mpirun_end_signal(JS_OPEN_MPI_4), SIGTERM);
+    CU_ASSERT_EQUAL(js_mpirun_end_signal(JS_OPEN_MPI_5), SIGALRM);
+    CU_ASSERT_EQUAL(js_mpirun_end_signal(JS_MPICH), SIGTERM);
+}
+
+/* What is more than the slots is shared by all; fewer fill them in order. */
+static void test_ranks_are_spread(void)
+{
+    struct started started;
+    start(&started, "MPICH 4.0.2");
+    add_host(&started, "n1", 4);
+    add_host(&started, "n2", 0);
+    started.mpirun.ranks = 6;
+    expect_line(&started.mpirun, "mpirun -bind-to none -hosts n1:5,n2:1 -np 6 "
+                                 "/bin/jobsched 'a b'");
+    started.mpirun.ranks = 10;
+    expect_line(&started.mpirun, "mpirun -bind-to none -hosts n1:7,n2:3 -np 10 "
+                                 "/bin/jobsched 'a b'");
+    started.mpirun.ranks = 2;
+    expect_line(&started.mpirun, "mpirun -bind-to none -hosts n1:4,n2:1 -np 2 "
+                                 "/bin/jobsched 'a b'");
+    js_hosts_release(&started.hosts);
 }
 
 /* ---------------------------------------------------------------- options */
@@ -329,7 +387,10 @@ static const struct unit_test tests[] = {
     {"counts of Slurm", test_slurm_counts},
     {"counts that are none", test_slurm_counts_that_are_none},
     {"tasks of a Slurm job", test_slurm_tasks},
-    {"command lines", test_command_lines},
+    {"command lines for this machine", test_command_lines_here},
+    {"command lines for hosts", test_command_lines_on_hosts},
+    {"ranks are spread over hosts", test_ranks_are_spread},
+    {"signals that end a run", test_end_signals},
     {"what the ranks are given", test_what_the_ranks_are_given},
     {"how a run stands", test_run_status},
     {NULL, NULL},

@@ -29,6 +29,11 @@ static void test_each_wants_more(void)
     raise(SIGTERM);
     CU_ASSERT_STRING_EQUAL(js_sig_name(), "SIGTERM");
     js_sig_restore();
+    js_sig_catch();
+    raise(SIGALRM);
+    CU_ASSERT_EQUAL(js_sig_request(), JS_REQUEST_HURRY);
+    CU_ASSERT_STRING_EQUAL(js_sig_name(), "SIGALRM");
+    js_sig_restore();
 }
 
 static void test_a_warning_is_no_request(void)

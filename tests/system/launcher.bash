@@ -1,0 +1,107 @@
+# shellcheck shell=bash
+# How each MPI is told the same things; all that the tests know of launchers.
+# $MPIRUN starts a run, and MPI names its library as `jobsched --version` does.
+# Needs $JOBSCHED.
+#
+#     PLAIN            N ranks on this machine, however many cores it has, and
+#                      no more words than needed
+#     LAUNCH           the same, and no pause before a rank is killed
+#     BOUND            at most two ranks, each bound to a core
+#     RECOVERING       a lost process does not end the others; none: no such MPI
+#     DRAINING         signals to the launcher that let end what runs
+#     ENDING           ... that end it, and leave time to put that on record
+#     LAUNCHER_NAME    what the kernel calls the launcher
+#     RANK_PARENT      ... and the parent of a rank, if that is another
+#     RANK_VARIABLE    in the environment of each rank, its number
+
+: "${MPIRUN:=mpirun}"
+: "${MPICC:=mpicc}"
+: "${MPI:=$("$JOBSCHED" --version | sed -n 2p)}"
+export MPIRUN MPICC MPI
+
+# shellcheck disable=SC2034 # for the tests
+case $MPI in
+'Open MPI '[0-4].*)
+    PLAIN=(--oversubscribe --quiet)
+    LAUNCH=("${PLAIN[@]}" --mca odls_base_sigkill_timeout 0)
+    BOUND=(--quiet --bind-to core --host localhost:2)
+    RECOVERING=(--enable-recovery)
+    DRAINING=(USR1 USR2)
+    ENDING=(TERM INT HUP)
+    LAUNCHER_NAME=${MPIRUN##*/}
+    RANK_PARENT=
+    RANK_VARIABLE=OMPI_COMM_WORLD_RANK
+    ;;
+'Open MPI '*)
+    # It complains of each pair of ranks where the kernel is not to be asked
+    # for routes.
+    export OMPI_MCA_reachable=weighted
+    PLAIN=(--map-by :OVERSUBSCRIBE)
+    LAUNCH=("${PLAIN[@]}")
+    BOUND=(--bind-to core --host localhost:2)
+    RECOVERING=(--with-ft ulfm)
+    DRAINING=(USR1 USR2)
+    ENDING=(ALRM)
+    LAUNCHER_NAME=prterun
+    RANK_PARENT=
+    RANK_VARIABLE=OMPI_COMM_WORLD_RANK
+    ;;
+*)
+    PLAIN=()
+    LAUNCH=()
+    BOUND=(-bind-to core)
+    RECOVERING=()
+    DRAINING=(USR1)
+    ENDING=(TERM INT ALRM)
+    LAUNCHER_NAME=${MPIRUN##*/}
+    RANK_PARENT=hydra_pmi_proxy
+    RANK_VARIABLE=PMI_RANK
+    ;;
+esac
+
+# From here on farms of this test go on without a process that is lost.
+recovering() {
+    [[ ${#RECOVERING[@]} -gt 0 ]] ||
+        skip "with $MPI the loss of a process ends the run"
+    LAUNCH+=("${RECOVERING[@]}")
+}
+
+# A rank that is stopped when all others have left: Open MPI 5 leaves it behind,
+# and it leaves when it goes on. The others end it.
+wake_if_left() { # PID
+    [[ -z $1 || $MPI != 'Open MPI 5.'* ]] || kill -CONT "$1" 2>/dev/null || true
+}
+
+# Open MPI 5.0.7 writes what of stdout has no newline at its end to stderr.
+keeps_streams_apart() {
+    [[ $MPI != 'Open MPI 5.'* ]]
+}
+
+# FILE less what the launcher says of a lost process: MPICH's says it on stdout.
+said_by_jobs() {
+    grep -vE '^(=.*|YOUR APPLICATION .*|This typically .*|Please see .*|)$' "$1"
+}
+
+# Sets REACH: what has to be in a launcher's environment so that it reaches
+# other hosts by a program like ssh, and its ranks each other over one network.
+reach_by() { # PROGRAM NETWORK
+    case $MPI in
+    'Open MPI '[0-4].*)
+        REACH=("OMPI_MCA_plm_rsh_agent=$1" "OMPI_MCA_oob_tcp_if_include=$2"
+            "OMPI_MCA_btl_tcp_if_include=$2")
+        ;;
+    'Open MPI '*)
+        REACH=("PRTE_MCA_plm_ssh_agent=$1" "PRTE_MCA_prte_if_include=$2"
+            "OMPI_MCA_btl_tcp_if_include=$2")
+        ;;
+    *)
+        # shellcheck disable=SC2034 # for the tests
+        REACH=(HYDRA_LAUNCHER=ssh "HYDRA_LAUNCHER_EXEC=$1")
+        ;;
+    esac
+}
+
+# For what is about the options or the words of one launcher.
+need_open_mpi_4() {
+    [[ $MPI == 'Open MPI 4.'* ]] || skip "this is about Open MPI 4, here is $MPI"
+}
