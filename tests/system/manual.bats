@@ -91,7 +91,8 @@ examples() {
     # The commands that begin with the program, or lead to it.
     touch hosts jobs.txt
     echo "host slots=2" >hosts
-    echo true >jobs.txt
+    echo '[name=mesh] true' >jobs.txt
+    farm 1 jobs.txt
     examples 1 EXAMPLES | grep -v '^$' >commands
     claim test "$(grep -cE '(^|\| )jobsched ' commands)" -ge 6
     while read -r word; do
