@@ -132,10 +132,12 @@ static bool knows_its_starter(const struct scene *scene)
     if (pid == 0) {
         setpgid(0, 0);
         struct js_terminal *terminal = js_terminal_new(false);
-        if (!terminal || js_terminal_columns(terminal) != 0)
-            _exit(1);
-        terminal->is_owner_a_child = true;
-        _exit(js_terminal_columns(terminal) == 100 ? 0 : 2);
+        bool is_well = terminal && js_terminal_columns(terminal) == 0;
+        if (is_well)
+            terminal->is_owner_a_child = true;
+        is_well = is_well && js_terminal_columns(terminal) == 100;
+        js_terminal_free(terminal);
+        _exit(is_well ? 0 : 1);
     }
     return waitpid(pid, &status, 0) == pid && status == 0;
 }
@@ -236,10 +238,10 @@ static bool finds_it_below(const char *launcher, int out, int err_pipe[2],
         dup2(out, STDOUT_FILENO);
         dup2(err_pipe[1], STDERR_FILENO);
         struct js_terminal *terminal = js_terminal_new(false);
-        _exit(terminal && terminal->out == wanted &&
-                      js_terminal_columns(terminal) == 100
-                  ? 0
-                  : 1);
+        bool is_found = terminal && terminal->out == wanted &&
+                        js_terminal_columns(terminal) == 100;
+        js_terminal_free(terminal);
+        _exit(is_found ? 0 : 1);
     }
     return waitpid(pid, &status, 0) == pid && status == 0;
 }
