@@ -36,7 +36,7 @@ static int open_terminal(pid_t pid, int number)
 }
 
 /* True if the process has this pipe as well. */
-static bool shares_pipe(pid_t pid, const struct stat *pipe)
+static bool shares_pipe(pid_t pid, const struct stat *ours)
 {
     char path[64];
     bool is_there = false;
@@ -47,7 +47,7 @@ static bool shares_pipe(pid_t pid, const struct stat *pipe)
     for (struct dirent *entry; !is_there && (entry = readdir(fds));) {
         struct stat st;
         is_there = fstatat(dirfd(fds), entry->d_name, &st, 0) == 0 &&
-                   st.st_dev == pipe->st_dev && st.st_ino == pipe->st_ino;
+                   st.st_dev == ours->st_dev && st.st_ino == ours->st_ino;
     }
     closedir(fds);
     return is_there;
