@@ -96,6 +96,7 @@ alone() { # N
     done
 }
 
+# bats test_tags=sanitize
 @test "progress: in 200 columns there is all of it" {
     # One that fails, one that is skipped, one that runs, and one that waits.
     printf '[name=a] exit 3\n[after=a] true\ntrue\n%s\ntrue\n' "$HOLD" >jobs.txt
@@ -305,6 +306,7 @@ no_line_is_mixed() { # FILE COUNT
     equal "$(cat out)" two
 }
 
+# bats test_tags=sanitize
 @test "progress: --progress always in a pipe is lines" {
     printf 'true\n%s\nexit 3\n' "$HOLD" >jobs.txt
     farm_start 1 jobs.txt --progress always
