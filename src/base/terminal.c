@@ -3,6 +3,7 @@
 #include "base/fdio.h"
 #include "base/launchenv.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
@@ -34,32 +35,59 @@ static int open_terminal(pid_t pid, int number)
     return fd;
 }
 
-static enum js_stdout find_stdout(pid_t pid, int fd)
+/* True if the process has this pipe as well. */
+static bool shares_pipe(pid_t pid, const struct stat *ours)
+{
+    char path[64];
+    bool is_there = false;
+    snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+    DIR *fds = opendir(path);
+    if (!fds)
+        return false;
+    for (struct dirent *entry; !is_there && (entry = readdir(fds));) {
+        struct stat st;
+        is_there = fstatat(dirfd(fds), entry->d_name, &st, 0) == 0 &&
+                   st.st_dev == ours->st_dev && st.st_ino == ours->st_ino;
+    }
+    closedir(fds);
+    return is_there;
+}
+
+/* Our stderr is what mpirun has made it, and passed on as it is. */
+static bool is_passed_on(pid_t launcher)
+{
+    struct stat st;
+    return js_launch_is_launcher(launcher) && !js_launch_marks_output() &&
+           fstat(STDERR_FILENO, &st) == 0 && S_ISFIFO(st.st_mode) &&
+           shares_pipe(launcher, &st);
+}
+
+/* Whose stderr it is, or -1. */
+static pid_t find_owner(int *ret_fd)
+{
+    pid_t pid = getpid();
+    *ret_fd = open_terminal(pid, STDERR_FILENO);
+    if (*ret_fd < 0 && is_passed_on(getppid())) {
+        pid = getppid();
+        *ret_fd = open_terminal(pid, STDERR_FILENO);
+    }
+    return *ret_fd < 0 ? -1 : pid;
+}
+
+/* mpirun makes it a terminal of its own, unless it was redirected behind that.
+ */
+static enum js_stdout find_stdout(pid_t owner, int fd)
 {
     char path[64];
     struct stat out, terminal;
-    name_fd(path, sizeof(path), pid, STDOUT_FILENO);
+    name_fd(path, sizeof(path), isatty(STDOUT_FILENO) ? owner : getpid(),
+            STDOUT_FILENO);
     if (stat(path, &out) < 0 || fstat(fd, &terminal) < 0 ||
         S_ISFIFO(out.st_mode) || S_ISSOCK(out.st_mode))
         return JS_STDOUT_PIPE;
     return S_ISCHR(out.st_mode) && out.st_rdev == terminal.st_rdev
                ? JS_STDOUT_SAME
                : JS_STDOUT_OTHER;
-}
-
-/* Whose stderr it is, or -1. */
-static pid_t find_owner(int *ret_fd)
-{
-    pid_t pids[] = {getpid(), getppid()};
-    for (int i = 0; i < 2; i++) {
-        if (i > 0 &&
-            (!js_launch_is_launcher(pids[i]) || js_launch_marks_output()))
-            break;
-        *ret_fd = open_terminal(pids[i], STDERR_FILENO);
-        if (*ret_fd >= 0)
-            return pids[i];
-    }
-    return -1;
 }
 
 struct js_terminal *js_terminal_new(bool is_launched)

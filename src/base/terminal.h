@@ -3,9 +3,9 @@
  *
  * Under mpirun a process's own stdout and stderr are a pty and a pipe, whatever
  * mpirun's are. So an mpirun on this host, the parent of rank 0, is asked for
- * its own (through /proc; observed with Open MPI 4.1.4); what it passes on
- * appears there. From elsewhere (another host, srun) nothing can be known: then
- * there is no terminal.
+ * its own (through /proc; observed with Open MPI 4.1.4), if it has the other
+ * end of the pipe and passes on what comes as it is. From elsewhere (another
+ * host, srun) nothing can be known: then there is no terminal.
  *
  * Owns a descriptor that is only asked, never written to. SIGWINCH does not
  * reach a rank, so the width is asked for each time.

@@ -54,8 +54,8 @@ static void estimate(struct js_display *display, int64_t now_ns,
                      struct js_progress *progress, int64_t run_ns)
 {
     struct js_pace *pace = &display->pace;
-    js_pace_note(pace, now_ns,
-                 progress->done + progress->failed + progress->skipped, run_ns,
+    /* To be skipped takes no time. */
+    js_pace_note(pace, now_ns, progress->done + progress->failed, run_ns,
                  progress->running);
     progress->left_ns = -1;
     progress->rate = 0;

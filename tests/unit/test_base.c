@@ -290,7 +290,7 @@ static void test_outlet_knows_where_lines_begin(void)
 static void test_outlet_shows_for_the_moment(void)
 {
     int ends[2];
-    char text[64];
+    char text[64] = "";
     CU_ASSERT_EQUAL_FATAL(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
     struct js_outlet *outlet = js_outlet_new(ends[1]);
     CU_ASSERT_TRUE(js_outlet_show(outlet, "<one>", 5, "<away>"));

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
@@ -131,10 +132,12 @@ static bool knows_its_starter(const struct scene *scene)
     if (pid == 0) {
         setpgid(0, 0);
         struct js_terminal *terminal = js_terminal_new(false);
-        if (!terminal || js_terminal_columns(terminal) != 0)
-            _exit(1);
-        terminal->is_owner_a_child = true;
-        _exit(js_terminal_columns(terminal) == 100 ? 0 : 2);
+        bool is_well = terminal && js_terminal_columns(terminal) == 0;
+        if (is_well)
+            terminal->is_owner_a_child = true;
+        is_well = is_well && js_terminal_columns(terminal) == 100;
+        js_terminal_free(terminal);
+        _exit(is_well ? 0 : 1);
     }
     return waitpid(pid, &status, 0) == pid && status == 0;
 }
@@ -223,6 +226,68 @@ static void test_none(void)
     js_terminal_free(NULL);
 }
 
+/* As a rank below an mpirun that has the terminal: whether it finds that, with
+ * its own stdout at this descriptor and its stderr in the pipe. */
+static bool finds_it_below(const char *launcher, int out, int err_pipe[2],
+                           enum js_stdout wanted)
+{
+    int status = -1;
+    prctl(PR_SET_NAME, launcher);
+    pid_t pid = fork();
+    if (pid == 0) {
+        dup2(out, STDOUT_FILENO);
+        dup2(err_pipe[1], STDERR_FILENO);
+        struct js_terminal *terminal = js_terminal_new(false);
+        bool is_found = terminal && terminal->out == wanted &&
+                        js_terminal_columns(terminal) == 100;
+        js_terminal_free(terminal);
+        _exit(is_found ? 0 : 1);
+    }
+    return waitpid(pid, &status, 0) == pid && status == 0;
+}
+
+static bool finds_that_of_mpirun(const struct scene *scene)
+{
+    int ends[2], others[2];
+    struct scene own;
+    int file = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    (void)scene;
+    if (pipe2(ends, O_CLOEXEC) < 0 || pipe2(others, O_CLOEXEC) < 0 ||
+        !open_pty(&own))
+        return false;
+    bool is_well = finds_it_below("mpirun", own.slave, ends, JS_STDOUT_SAME) &&
+                   !finds_it_below("bash", own.slave, ends, JS_STDOUT_SAME) &&
+                   finds_it_below("mpirun", file, ends, JS_STDOUT_OTHER) &&
+                   finds_it_below("mpirun", others[1], ends, JS_STDOUT_PIPE);
+    setenv("OMPI_MCA_orte_tag_output", "1", 1);
+    is_well =
+        is_well && !finds_it_below("mpirun", own.slave, ends, JS_STDOUT_SAME);
+    unsetenv("OMPI_MCA_orte_tag_output");
+    return is_well;
+}
+
+/* A pipe that is not mpirun's, such as to a tee(1). */
+static bool finds_none_behind_another(const struct scene *scene)
+{
+    int status = -1;
+    (void)scene;
+    prctl(PR_SET_NAME, "mpirun");
+    pid_t pid = fork();
+    if (pid == 0) {
+        int ends[2];
+        if (pipe2(ends, O_CLOEXEC) < 0 || dup2(ends[1], STDERR_FILENO) < 0)
+            _exit(1);
+        _exit(js_terminal_new(false) ? 2 : 0);
+    }
+    return waitpid(pid, &status, 0) == pid && status == 0;
+}
+
+static void test_mpirun(void)
+{
+    assert_holds(finds_that_of_mpirun);
+    assert_holds(finds_none_behind_another);
+}
+
 static bool survives_its_end(const struct scene *scene)
 {
     struct js_terminal *terminal = js_terminal_new(false);
@@ -264,6 +329,7 @@ static const struct unit_test tests[] = {
     {"stdout", test_stdout},
     {"environment", test_environment},
     {"none", test_none},
+    {"mpirun", test_mpirun},
     {"hangup", test_hangup},
     {NULL, NULL},
 };
