@@ -50,7 +50,7 @@ static const char *const prrte_names[] = {
     "OMPI_MCA_mpi_ft_enable", "OMPI_MCA_num_procs",
     "OPAL_USER_PARAMS_GIVEN", NULL,
 };
-static const char hydra_mark[] = "HYDI_CONTROL_FD";
+static const char hydra_mark[] = "MPI_LOCALRANKID";
 static const char *const hydra_names[] = {
     "GFORTRAN_UNBUFFERED_PRECONNECTED",
     "MPIR_CVAR_CH3_INTERFACE_HOSTNAME",
@@ -154,6 +154,11 @@ bool js_launch_recovers(void)
 {
     return is_switched_on("OMPI_MCA_orte_enable_recovery") ||
            is_switched_on("OMPI_MCA_mpi_ft_enable");
+}
+
+bool js_launch_is_patient(void)
+{
+    return getenv(hydra_mark) != NULL;
 }
 
 bool js_launch_batch(char *name, size_t size, uint64_t *restarts)

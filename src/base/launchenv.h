@@ -35,6 +35,10 @@ bool js_launch_bound(void);
  * included (mpirun --enable-recovery, --with-ft ulfm). */
 bool js_launch_recovers(void);
 
+/* True if the launcher, when it is told to end a run, leaves the ranks the time
+ * for MPI_Finalize (MPICH). Open MPI's ends the run before. */
+bool js_launch_is_patient(void);
+
 /* The job of a batch system (Slurm) that this process is part of, as text that
  * names no other one, and how often it was started again before. False: there
  * is none, or its name does not fit. */
