@@ -72,6 +72,7 @@ recovering() {
 
 # Claims it of $status; that of MPICH is 0 now and then.
 says_that_one_was_lost() {
+    # shellcheck disable=SC2154 # of farm_run
     [[ $MPI == MPICH* ]] || claim test "$status" -ne 0
 }
 
