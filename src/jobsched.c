@@ -1198,7 +1198,8 @@ static enum jobsched_status work_as_master(struct run *run,
     if (ran.end == JS_MASTER_REHEARSED)
         return rehearse(run, js_master_plan(run->master),
                         js_master_pool(run->master), result);
-    run->is_abrupt = ran.is_hurried || ran.lost > 0;
+    run->is_abrupt =
+        (ran.is_hurried && !js_launch_is_patient()) || ran.lost > 0;
     run->lost = ran.lost;
     /* What is slow from here on is none of their business; but a launcher that
      * sees one of them leave at once would not wait for us. */

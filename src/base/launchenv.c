@@ -50,7 +50,7 @@ static const char *const prrte_names[] = {
     "OMPI_MCA_mpi_ft_enable", "OMPI_MCA_num_procs",
     "OPAL_USER_PARAMS_GIVEN", NULL,
 };
-static const char hydra_mark[] = "HYDI_CONTROL_FD";
+static const char hydra_mark[] = "MPI_LOCALRANKID";
 static const char *const hydra_names[] = {
     "GFORTRAN_UNBUFFERED_PRECONNECTED",
     "MPIR_CVAR_CH3_INTERFACE_HOSTNAME",
@@ -162,6 +162,11 @@ bool js_launch_marks_output(void)
            is_switched_on("OMPI_MCA_orte_timestamp_output") ||
            is_switched_on("OMPI_MCA_orte_xml_output") ||
            is_switched_on("OMPI_MCA_orte_output_filename");
+}
+
+bool js_launch_is_patient(void)
+{
+    return getenv(hydra_mark) != NULL;
 }
 
 bool js_launch_batch(char *name, size_t size, uint64_t *restarts)

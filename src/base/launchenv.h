@@ -38,6 +38,9 @@ bool js_launch_recovers(void);
 /* True if mpirun puts marks into what it passes on of its processes' output, or
  * writes it to files as well (--tag-output, --output-filename). */
 bool js_launch_marks_output(void);
+/* True if the launcher, when it is told to end a run, leaves the ranks the time
+ * for MPI_Finalize (MPICH). Open MPI's ends the run before. */
+bool js_launch_is_patient(void);
 
 /* The job of a batch system (Slurm) that this process is part of, as text that
  * names no other one, and how often it was started again before. False: there

@@ -1,6 +1,7 @@
 /* The command: reads the options, runs, says how it ended. */
 #include "base/launchenv.h"
 #include "cli/launch.h"
+#include "cli/mpirun.h"
 #include "cli/options.h"
 #include "cli/status.h"
 #include "jobsched.h"
@@ -11,6 +12,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 /*
@@ -73,6 +75,14 @@ static void tell_error(const struct jobsched_result *result)
             result->error);
 }
 
+static void be_heard(void)
+{
+    int64_t pause_ns = js_mpirun_hearing_ns(js_mpi_of(jobsched_mpi()));
+    struct timespec pause = {.tv_nsec = pause_ns};
+    if (js_launch_rank() == 0)
+        nanosleep(&pause, NULL);
+}
+
 static int run(const struct js_options *options)
 {
     struct jobsched_result result;
@@ -89,7 +99,11 @@ static int run(const struct js_options *options)
         jobsched_leave(&result);
     /* The status is where the launcher looks for it; and an mpirun that sees
      * another than 0 ends the others and complains. */
-    return options->config.status_file ? JOBSCHED_SUCCEEDED : result.status;
+    if (options->config.status_file)
+        return JOBSCHED_SUCCEEDED;
+    if (result.status != JOBSCHED_SUCCEEDED)
+        be_heard();
+    return result.status;
 }
 
 static int start(struct js_options *options, int argc, char **argv)

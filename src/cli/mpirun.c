@@ -1,5 +1,7 @@
 #include "cli/mpirun.h"
 
+#include "base/clock.h"
+
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -125,4 +127,11 @@ int js_mpirun_trial(const struct js_mpirun *mpirun, const char *host,
 int js_mpirun_end_signal(enum js_mpi mpi)
 {
     return mpi == JS_OPEN_MPI_5 ? SIGALRM : SIGTERM;
+}
+
+/* Open MPI 5 ends all at such a status, and what it has not read then is lost
+ * (measured with 5.0.7: in one run of sixty). */
+int64_t js_mpirun_hearing_ns(enum js_mpi mpi)
+{
+    return mpi == JS_OPEN_MPI_5 ? 100 * JS_NS_PER_MS : 0;
 }

@@ -46,6 +46,10 @@ int js_mpirun_words(const struct js_mpirun *mpirun, struct js_words *ret);
  * what was ended. */
 int js_mpirun_end_signal(enum js_mpi mpi);
 
+/* How long the first rank that ends with another status than 0 should wait
+ * before, so that its mpirun has read its last words. */
+int64_t js_mpirun_hearing_ns(enum js_mpi mpi);
+
 /* The command line that tries whether a host can be reached. */
 int js_mpirun_trial(const struct js_mpirun *mpirun, const char *host,
                     struct js_words *ret);

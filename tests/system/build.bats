@@ -3,6 +3,7 @@
 load common
 
 @test "build: hostfiles/localhost lets three ranks run on any machine" {
+    need_open_mpi_4
     make_tree localhost localhost
     printf 'echo %d\n' 1 2 >jobs.txt
     local command

@@ -136,6 +136,18 @@ farm() {
     farm_run
 }
 
+# The same; the standard output is in `out` as it was written, whatever the
+# launcher makes of it.
+farm_whole() {
+    if keeps_streams_apart; then
+        farm "$@"
+    else
+        farm_command_redirected '>whole' "$@"
+        farm_run
+        mv whole out
+    fi
+}
+
 farm_run() {
     status=0
     "${COMMAND[@]}" >out 2>err 3>&- || status=$?

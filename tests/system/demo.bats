@@ -6,9 +6,9 @@
 
 load common
 
-# The lines of rank $1 out of `mpirun --tag-output`.
+# The lines of rank $1, with TAGGING.
 said_by() {
-    sed -n "s/^\[1,$1\]<stdout>://p" out | tr -d '\r'
+    sed -n "s/^$(tag_of "$1")//p" out | tr -d '\r'
 }
 
 numbers() { # "Run job" <text
@@ -62,7 +62,7 @@ round_is_together() { # FIRST LAST
 }
 
 @test "demo: rank 0 dispatches rounds of ten, the slaves run, in order" {
-    LAUNCH+=(--tag-output)
+    LAUNCH+=("${TAGGING[@]}")
     farm 2 --duration 0.01
     status_is 0
     said_by 0 >master
@@ -91,7 +91,7 @@ round_is_together() { # FIRST LAST
 }
 
 @test "demo: --jobs, --duration and --round" {
-    LAUNCH+=(--tag-output)
+    LAUNCH+=("${TAGGING[@]}")
     farm 2 --jobs 7 --duration 0.01 --round 3
     status_is 0
     said_by 0 >master
@@ -116,7 +116,7 @@ round_is_together() { # FIRST LAST
 }
 
 @test "demo: --barrier opens a round when the one before has ended" {
-    LAUNCH+=(--tag-output)
+    LAUNCH+=("${TAGGING[@]}")
     farm 2 --jobs 12 --duration 0.02 --round 4 --barrier
     status_is 0
     said_by 0 >master
@@ -131,7 +131,7 @@ round_is_together() { # FIRST LAST
 
 @test "demo: without --barrier no core waits for the slowest of a round" {
     # Seven slots and rounds of two: with a barrier five would stay empty.
-    LAUNCH+=(--tag-output)
+    LAUNCH+=("${TAGGING[@]}")
     farm 1 --slots 7 --jobs 7 --duration 1 --round 2
     status_is 0
     said_by 0 >master

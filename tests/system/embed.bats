@@ -38,7 +38,9 @@ build_example() {
     status_is 2
     contains out 'example: status 2, 0 done'
     contains out 'example: error: cannot read the job list nowhere\.txt.*No such file'
-    equal "$(cat err)" ''
+    # mpirun of Open MPI 5 comments on the status.
+    [[ $MPI == 'Open MPI 5.'* ]] || equal "$(cat err)" ''
+    lacks err 'nowhere'
     run -2 timeout 30 "$JOBSCHED" jobs.txt
     [[ $output == *'example: error: '*'mpirun -np'* ]]
 }

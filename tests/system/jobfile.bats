@@ -40,7 +40,7 @@ JOBS
 
 @test "job file: tabs, and blanks in quotes, stay as they are" {
     printf 'printf "[%%s]" "a\tb"  "c  d"\n' >jobs.txt
-    farm 1 jobs.txt
+    farm_whole 1 jobs.txt
     status_is 0
     equal "$(cat out)" $'[a\tb][c  d]'
 }

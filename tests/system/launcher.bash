@@ -7,6 +7,7 @@
 #                      no more words than needed
 #     LAUNCH           the same, and no pause before a rank is killed
 #     BOUND            at most two ranks, each bound to a core
+#     TAGGING          in front of each line, the rank that has said it
 #     RECOVERING       a lost process does not end the others; none: no such MPI
 #     DRAINING         signals to the launcher that let end what runs
 #     ENDING           ... that end it, and leave time to put that on record
@@ -25,6 +26,7 @@ case $MPI in
     PLAIN=(--oversubscribe --quiet)
     LAUNCH=("${PLAIN[@]}" --mca odls_base_sigkill_timeout 0)
     BOUND=(--quiet --bind-to core --host localhost:2)
+    TAGGING=(--tag-output)
     RECOVERING=(--enable-recovery)
     DRAINING=(USR1 USR2)
     ENDING=(TERM INT HUP)
@@ -39,6 +41,7 @@ case $MPI in
     PLAIN=(--map-by :OVERSUBSCRIBE)
     LAUNCH=("${PLAIN[@]}")
     BOUND=(--bind-to core --host localhost:2)
+    TAGGING=(--tag-output)
     RECOVERING=(--with-ft ulfm)
     DRAINING=(USR1 USR2)
     ENDING=(ALRM)
@@ -50,6 +53,7 @@ case $MPI in
     PLAIN=()
     LAUNCH=()
     BOUND=(-bind-to core)
+    TAGGING=(-prepend-rank)
     RECOVERING=()
     DRAINING=(USR1)
     ENDING=(TERM INT ALRM)
@@ -66,10 +70,25 @@ recovering() {
     LAUNCH+=("${RECOVERING[@]}")
 }
 
+# Claims it of $status; that of MPICH is 0 now and then.
+says_that_one_was_lost() {
+    # shellcheck disable=SC2154 # of farm_run
+    [[ $MPI == MPICH* ]] || claim test "$status" -ne 0
+}
+
 # A rank that is stopped when all others have left: Open MPI 5 leaves it behind,
 # and it leaves when it goes on. The others end it.
 wake_if_left() { # PID
     [[ -z $1 || $MPI != 'Open MPI 5.'* ]] || kill -CONT "$1" 2>/dev/null || true
+}
+
+# A regular expression for what TAGGING puts before the lines of a rank.
+tag_of() { # RANK
+    case $MPI in
+    'Open MPI '[0-4].*) echo "\\[1,$1\\]<stdout>:" ;;
+    'Open MPI '*) echo "\\[1,$1\\]<stdout>: " ;;
+    *) echo "\\[$1\\] " ;;
+    esac
 }
 
 # Open MPI 5.0.7 writes what of stdout has no newline at its end to stderr.

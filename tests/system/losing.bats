@@ -25,7 +25,7 @@ expect_gone_on() { # [PROCESS THAT IS STOPPED]
     touch go
     farm_end
     contains err '22 jobs: 22 done, 0 failed, 0 skipped, 0 left'
-    equal "$(sort out | uniq -c | xargs)" '21 1 1 2'
+    equal "$(said_by_jobs out | sort | uniq -c | xargs)" '21 1 1 2'
     equal "$(end_status)" 0
     claim test ! -e 1.2
     equal "$(cut -f 1 log | sort -n | xargs)" "Seq $(seq 22 | xargs)"

@@ -88,17 +88,10 @@ $JS_HELPERS/print_lines out& 30|" >jobs.txt
 @test "output: without a newline at its end, nothing is added" {
     printf '%s\n' 'printf one' 'printf two; printf three >&2' 'printf four' \
         >jobs.txt
-    if keeps_streams_apart; then
-        farm 1 jobs.txt
-        cp out whole
-        cp err whole.err
-    else
-        farm_command_redirected '>whole 2>whole.err' 1 jobs.txt
-        farm_run
-    fi
+    farm_whole 1 jobs.txt
     status_is 0
-    equal "$(cat whole)" onetwofour
-    contains whole.err '^three'
+    equal "$(cat out)" onetwofour
+    contains err '^three'
 }
 
 @test "output: binary, byte for byte, small and large" {
@@ -107,7 +100,7 @@ $JS_HELPERS/print_lines out& 30|" >jobs.txt
         echo "$JS_HELPERS/spew $bytes $bytes"
     done >jobs.txt
     sh jobs.txt >want
-    farm 1 jobs.txt
+    farm_whole 1 jobs.txt
     status_is 0
     cmp want out
     sed -i 's/$/ >\&2/' jobs.txt

@@ -86,7 +86,7 @@ WANT
     echo 'printenv -0 A_TEXT A_EMPTY OMPI_MCA_btl_base_verbose TMPDIR' >jobs.txt
     mkdir tmp
     export A_TEXT=$'two\nlines = "x" \377' A_EMPTY='' OMPI_MCA_btl_base_verbose=0
-    TMPDIR=$PWD/tmp farm 1 jobs.txt
+    TMPDIR=$PWD/tmp farm_whole 1 jobs.txt
     status_is 0
     printf '%s\0' "$A_TEXT" '' 0 "$PWD/tmp" | cmp - out
 }

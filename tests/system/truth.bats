@@ -163,6 +163,7 @@ run_traced() {
 
 @test "truth: --help, --version and usage errors do not start MPI" {
     local argument components
+    [[ $MPI == 'Open MPI '* ]] || skip "$MPI has no components to count"
     # What a start looks like.
     "$MPIRUN" "${LAUNCH[@]}" -np 2 strace -f -qq -o trace -e trace=openat \
         "$JOBSCHED" --jobs 0 2>err

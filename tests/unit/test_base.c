@@ -358,16 +358,18 @@ static void test_launchenv_names_of_others(void)
     CU_ASSERT_FALSE(js_launch_owns("PRTE_MCA_plm_ssh_agent=rsh"));
     CU_ASSERT_FALSE(js_launch_owns("HYDRA_LAUNCHER=ssh"));
     unsetenv("PRTE_LAUNCHED");
-    unsetenv("HYDI_CONTROL_FD");
+    unsetenv("MPI_LOCALRANKID");
+    CU_ASSERT_FALSE(js_launch_is_patient());
     CU_ASSERT_FALSE(js_launch_owns("OMPI_MCA_mca_base_component_path=/x"));
     CU_ASSERT_FALSE(js_launch_owns("GFORTRAN_UNBUFFERED_PRECONNECTED=y"));
     setenv("PRTE_LAUNCHED", "1", 1);
     CU_ASSERT_TRUE(js_launch_owns("OMPI_MCA_mca_base_component_path=/x"));
     CU_ASSERT_FALSE(js_launch_owns("GFORTRAN_UNBUFFERED_PRECONNECTED=y"));
     unsetenv("PRTE_LAUNCHED");
-    setenv("HYDI_CONTROL_FD", "7", 1);
+    setenv("MPI_LOCALRANKID", "0", 1);
+    CU_ASSERT_TRUE(js_launch_is_patient());
     CU_ASSERT_TRUE(js_launch_owns("GFORTRAN_UNBUFFERED_PRECONNECTED=y"));
-    unsetenv("HYDI_CONTROL_FD");
+    unsetenv("MPI_LOCALRANKID");
 }
 
 static void expect_bound(const char *name, const char *value, bool want)

@@ -289,6 +289,8 @@ static void test_end_signals(void)
     CU_ASSERT_EQUAL(js_mpirun_end_signal(JS_OPEN_MPI_4), SIGTERM);
     CU_ASSERT_EQUAL(js_mpirun_end_signal(JS_OPEN_MPI_5), SIGALRM);
     CU_ASSERT_EQUAL(js_mpirun_end_signal(JS_MPICH), SIGTERM);
+    CU_ASSERT_EQUAL(js_mpirun_hearing_ns(JS_OPEN_MPI_4), 0);
+    CU_ASSERT_TRUE(js_mpirun_hearing_ns(JS_OPEN_MPI_5) > 0);
 }
 
 /* What is more than the slots is shared by all; fewer fill them in order. */
