@@ -98,8 +98,10 @@ NEED_BUILD = gcc:$(firstword $(CC)) libc6-dev:stdio.h make:make \
 	libxxhash-dev:xxhash.h
 NEED_CHECK = libcunit1-dev:CUnit/CUnit.h bats:bats procps:pgrep \
 	util-linux:taskset mount:mount strace:strace iproute2:ip \
-	jq:jq tmux:tmux valgrind:$(VALGRIND) slurmctld:/usr/sbin/slurmctld \
-	slurmd:/usr/sbin/slurmd slurm-client:sbatch munge:/usr/sbin/munged
+	jq:jq tmux:tmux curl:curl chromium:chromium \
+	chromium-driver:chromedriver valgrind:$(VALGRIND) \
+	slurmctld:/usr/sbin/slurmctld slurmd:/usr/sbin/slurmd \
+	slurm-client:sbatch munge:/usr/sbin/munged
 NEED_LINT = clang-format:$(CLANG_FORMAT) clang-tidy:clang-tidy \
 	shellcheck:shellcheck binutils:nm
 NEED_COVERAGE = gcovr:gcovr
@@ -192,6 +194,8 @@ $(BUILD)/src/jobsched.o: src/jobsched.c $(BUILD)/flags
 $(BUILD)/tests/unit/%.o: tests/unit/%.c $(BUILD)/flags
 	$(call say,MPICC,$<)
 	$(call COMPILE,$(MPICC))
+# The compiler does not tell what its assembler has read.
+$(BUILD)/src/cli/report_page.o: $(wildcard src/cli/page/*)
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	$(call say,CC,$<)
 	$(call COMPILE,$(CC))

@@ -70,40 +70,58 @@ static int add_place(struct js_timeline *timeline,
     return js_buf_append(&timeline->places, &place, sizeof(place));
 }
 
-/* `keys` owns the strings that `known` refers to. */
+struct known_place {
+    struct js_buf key; /* rank and host */
+    uint32_t number;
+};
+
+/* The map refers to the list, which has room for all. */
 struct known_places {
-    struct js_strmap map; /* to the number + 1 */
-    char **keys;
+    struct js_strmap map;
+    struct known_place *list;
     size_t count;
 };
+
+static int add_known(struct js_timeline *timeline, struct known_places *known,
+                     const struct js_history_slave *slave)
+{
+    struct known_place *last = &known->list[known->count];
+    if (add_place(timeline, slave, &last->number) < 0 ||
+        js_strmap_put(&known->map, last->key.data, last) < 0)
+        return -1;
+    known->count++;
+    return 0;
+}
 
 static int place_slave(struct js_timeline *timeline, struct known_places *known,
                        const struct js_history_slave *slave, uint32_t *ret)
 {
-    struct js_buf key = JS_BUF_INIT;
-    if (js_buf_printf(&key, "%ju %s", (uintmax_t)slave->rank, slave->host) <
-            0 ||
-        !js_buf_string(&key)) {
-        js_buf_release(&key);
+    struct js_buf *key = &known->list[known->count].key;
+    key->len = 0;
+    if (js_buf_printf(key, "%ju %s", (uintmax_t)slave->rank, slave->host) < 0 ||
+        !js_buf_string(key))
         return -1;
-    }
-    uintptr_t found = (uintptr_t)js_strmap_get(&known->map, key.data);
-    if (found > 0) {
-        *ret = (uint32_t)(found - 1);
-        js_buf_release(&key);
-        return 0;
-    }
-    known->keys[known->count++] = key.data;
-    if (add_place(timeline, slave, ret) < 0)
+    const struct known_place *found = js_strmap_get(&known->map, key->data);
+    if (!found && add_known(timeline, known, slave) < 0)
         return -1;
-    return js_strmap_put(&known->map, key.data, (void *)((uintptr_t)*ret + 1));
+    *ret = found ? found->number : known->list[known->count - 1].number;
+    return 0;
+}
+
+static void forget_known(struct known_places *known)
+{
+    js_strmap_release(&known->map);
+    for (size_t i = 0; known->list && i <= known->count; i++)
+        js_buf_release(&known->list[i].key);
+    free(known->list);
 }
 
 static int place_slaves(struct js_timeline *timeline)
 {
     size_t count = js_history_slaves(timeline->history);
-    struct known_places known = {.keys = calloc(count + 1, sizeof(char *))};
-    int rc = known.keys ? 0 : -1;
+    struct known_places known = {
+        .list = calloc(count + 1, sizeof(struct known_place))};
+    int rc = known.list ? 0 : -1;
     for (size_t i = 0; i < count && rc == 0; i++) {
         struct js_history_slave slave;
         js_history_slave(timeline->history, i, &slave);
@@ -112,10 +130,7 @@ static int place_slaves(struct js_timeline *timeline)
                                              .last_ns = INT64_MIN};
         rc = place_slave(timeline, &known, &slave, &timeline->slaves[i].place);
     }
-    js_strmap_release(&known.map);
-    for (size_t i = 0; i < known.count; i++)
-        free(known.keys[i]);
-    free(known.keys);
+    forget_known(&known);
     return rc;
 }
 
