@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+enum { SLOTS_MAX = 4096 }; /* of a slave; more are no slots */
+
 struct bar {
     uint32_t attempt; /* its number; from all on: of what has begun */
     uint32_t slave;
@@ -125,9 +127,11 @@ static int place_slaves(struct js_timeline *timeline)
     for (size_t i = 0; i < count && rc == 0; i++) {
         struct js_history_slave slave;
         js_history_slave(timeline->history, i, &slave);
-        timeline->slaves[i] = (struct slave){.slots = (uint32_t)slave.slots,
-                                             .first_ns = INT64_MAX,
-                                             .last_ns = INT64_MIN};
+        timeline->slaves[i] = (struct slave){
+            .slots =
+                slave.slots < SLOTS_MAX ? (uint32_t)slave.slots : SLOTS_MAX,
+            .first_ns = INT64_MAX,
+            .last_ns = INT64_MIN};
         rc = place_slave(timeline, &known, &slave, &timeline->slaves[i].place);
     }
     forget_known(&known);
@@ -303,7 +307,7 @@ static uint32_t take_lane(struct lanes *lanes, const struct bar *bar,
         if (free_ns[i] < free_ns[soonest])
             soonest = i;
     }
-    if (lanes->count > 0 && lanes->count >= slots && slots > 0) {
+    if (lanes->count >= (slots > 0 ? slots : SLOTS_MAX)) {
         free_ns[soonest] = bar->end_ns;
         return soonest;
     }

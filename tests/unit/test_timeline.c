@@ -245,7 +245,7 @@ static void test_absurd_times(void)
     struct scene scene;
     scene_init(&scene, 2);
     put_run(&scene, 0);
-    put(&scene, "slave 1 1 n1");
+    put(&scene, "slave 1 %" PRIu64 " n1", UINT64_MAX);
     put_ok(&scene, 1, 1, INT64_MAX / 1000, INT64_MAX / 1000);
     put_ok(&scene, 2, 1, 0, INT64_MAX / 1000);
     put(&scene, "end 0 %" PRId64, INT64_MAX / 1000);
@@ -255,6 +255,7 @@ static void test_absurd_times(void)
         js_timeline_bar(scene.timeline, i, &bar);
         CU_ASSERT_TRUE(bar.start_ns >= 0 && bar.run_ns >= 0);
     }
+    CU_ASSERT_EQUAL(js_timeline_rows(scene.timeline), 4096);
     scene_release(&scene);
 }
 

@@ -450,17 +450,16 @@ function gutterLabel(row) {
 const hasSlots = data.rows.some((row) => row[2] > 1);
 
 function measure() {
-  const width = $('plot').clientWidth;
   const rows = Math.max(1, data.rows.length);
-  layout.width = width;
-  layout.gutter = width < 560 ? 58 : 112;
   layout.lane = Math.max(5, Math.min(24, Math.floor(460 / rows)));
   layout.height = rows * layout.lane;
   layout.visible = Math.min(layout.height, 560) + TOP;
   $('lanes').style.height = `${layout.visible}px`;
   $('spacer').style.height = `${Math.max(0, layout.height + TOP - layout.visible)}px`;
-  sizeCanvas($('chart'), width, layout.visible);
-  sizeCanvas($('overview'), width, OVERVIEW_HEIGHT);
+  layout.width = $('lanes').clientWidth; /* without a bar to scroll with */
+  layout.gutter = layout.width < 560 ? 58 : 112;
+  sizeCanvas($('chart'), layout.width, layout.visible);
+  sizeCanvas($('overview'), layout.width, OVERVIEW_HEIGHT);
 }
 
 function sizeCanvas(canvas, width, height) {
@@ -1043,6 +1042,7 @@ function followChart() {
     if (!was) {
       return;
     }
+    showTip(-1);
     if (!was.isFar) {
       const at = barAt(x, y);
       if (at >= 0) {
@@ -1353,7 +1353,7 @@ function histogram(values, isBad, show, fixed) {
   }
   made.append(shape('line', { class: 'axis', x1: left, x2: width - 6, y1: bottom, y2: bottom }));
   drawScale(made, bins, show, { left, step, bottom });
-  made.append(shape('text', { x: left, y: 11 }, `${plural(most, 'job')} at most`));
+  made.append(shape('text', { x: left, y: 11 }, `highest: ${plural(most, 'job')}`));
   return made;
 }
 
