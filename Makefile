@@ -1,6 +1,6 @@
 # jobsched - GNU make. Targets: deps deps-check all run check check-long chaos
-# valgrind fuzz bench lint coverage install clean; what each does stands above
-# it.
+# valgrind fuzz bench lint coverage docs install uninstall clean; what each does
+# stands above it.
 #
 #   make V=1                     show the commands
 #   make DEVELOPER=1             warnings are errors
@@ -9,6 +9,7 @@
 #   make check-system-journal    the tests of one file
 #   make ONLY=TAG check-system   only the tests that carry the tag
 #   make run ARGS='...'          arguments of jobsched
+#   make install PREFIX=/usr     and DESTDIR=, libdir= and so on, as usual
 
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -73,9 +74,11 @@ LIBRARY := $(BUILD)/libjobsched.a
 # With sanitizers, plugins of Open MPI and hwloc stay loaded.
 KEPT := $(if $(SAN),$(BUILD)/tests/sanitize/dlclose.o)
 UNIT := $(BUILD)/unit
+DOC := $(BUILD)/doc
+DOCS := $(patsubst src/cli/doc/%.in,$(DOC)/%,$(wildcard src/cli/doc/*.in))
 
-# Builds the program and the library.
-all: $(JOBSCHED) $(LIBRARY)
+# Builds the program, the library, the manual and the completion.
+all: $(JOBSCHED) $(LIBRARY) docs
 
 LINTS := lint-format lint-includes lint-headers lint-symbols lint-tidy \
 	lint-shell
@@ -86,7 +89,7 @@ LINTS := lint-format lint-includes lint-headers lint-symbols lint-tidy \
 	deps-bench \
 	run check check-unit check-system check-long chaos valgrind fuzz helpers \
 	bench lint $(LINTS) \
-	coverage install clean FORCE
+	coverage docs install uninstall clean FORCE
 
 # ---------------------------------------------------------------- packages
 # Each as Debian calls it, and what shows that it is there: a program, or a
@@ -98,10 +101,10 @@ NEED_BUILD = gcc:$(firstword $(CC)) libc6-dev:stdio.h make:make \
 	libxxhash-dev:xxhash.h
 NEED_CHECK = libcunit1-dev:CUnit/CUnit.h bats:bats procps:pgrep \
 	util-linux:taskset mount:mount strace:strace iproute2:ip \
-	jq:jq tmux:tmux curl:curl chromium:chromium \
-	chromium-driver:chromedriver valgrind:$(VALGRIND) \
-	slurmctld:/usr/sbin/slurmctld slurmd:/usr/sbin/slurmd \
-	slurm-client:sbatch munge:/usr/sbin/munged
+	valgrind:$(VALGRIND) slurmctld:/usr/sbin/slurmctld \
+	slurmd:/usr/sbin/slurmd slurm-client:sbatch munge:/usr/sbin/munged \
+	man-db:man groff-base:groff mandoc:mandoc bsdutils:script jq:jq tmux:tmux \
+	curl:curl chromium:chromium chromium-driver:chromedriver
 NEED_LINT = clang-format:$(CLANG_FORMAT) clang-tidy:clang-tidy \
 	shellcheck:shellcheck binutils:nm
 NEED_COVERAGE = gcovr:gcovr
@@ -372,21 +375,72 @@ lint-shell:
 	$(call say,LINT,shell)
 	$(Q)tests/lint/shell.sh
 
-# ---------------------------------------------------------------- the rest
+# ---------------------------------------------------------------- docs
 
-# Program, library, header and what pkg-config is to know, below
-# $(DESTDIR)$(PREFIX).
-install: $(JOBSCHED) $(LIBRARY)
-	install -D -m 755 $(JOBSCHED) '$(DESTDIR)$(PREFIX)/bin/jobsched'
-	install -D -m 644 $(LIBRARY) '$(DESTDIR)$(PREFIX)/lib/libjobsched.a'
-	install -D -m 644 include/jobsched.h \
-		'$(DESTDIR)$(PREFIX)/include/jobsched.h'
-	install -d '$(DESTDIR)$(PREFIX)/lib/pkgconfig'
-	printf '%s\n' 'Name: jobsched' 'Version: $(VERSION)' \
+# The manual and the completion of bash. The program itself says which options
+# there are.
+docs: $(DOCS)
+$(DOC)/help: $(JOBSCHED)
+	$(Q)mkdir -p $(@D) && $(TEST_ENV) ./$(JOBSCHED) --help >$@
+$(DOC)/%: src/cli/doc/%.in src/cli/doc/fill.awk $(DOC)/help
+	$(call say,DOC,$@)
+	$(Q)awk -v version='$(VERSION)' -f src/cli/doc/fill.awk $(DOC)/help $< >$@
+
+# ---------------------------------------------------------------- install
+
+# Folders as GNU names them, each to be set by itself; below $(DESTDIR).
+prefix = $(PREFIX)
+exec_prefix = $(prefix)
+bindir = $(exec_prefix)/bin
+libdir = $(exec_prefix)/lib
+pkgconfigdir = $(libdir)/pkgconfig
+includedir = $(prefix)/include
+datarootdir = $(prefix)/share
+datadir = $(datarootdir)
+pkgdatadir = $(datadir)/jobsched
+docdir = $(datarootdir)/doc/jobsched
+mandir = $(datarootdir)/man
+completiondir = $(datarootdir)/bash-completion/completions
+
+# $(call $(1),MODE,FILE,WHERE TO) for each file that is installed.
+define each_file
+$(call $(1),755,$(JOBSCHED),$(bindir)/jobsched)
+$(call $(1),644,$(LIBRARY),$(libdir)/libjobsched.a)
+$(call $(1),644,include/jobsched.h,$(includedir)/jobsched.h)
+$(call $(1),644,$(DOC)/jobsched.1,$(mandir)/man1/jobsched.1)
+$(call $(1),644,$(DOC)/jobsched.5,$(mandir)/man5/jobsched.5)
+$(call $(1),644,$(DOC)/jobsched.bash,$(completiondir)/jobsched)
+$(call $(1),755,slurm/jobsched.sbatch,$(pkgdatadir)/jobsched.sbatch)
+$(call $(1),644,hostfiles/cluster.example,$(pkgdatadir)/cluster.example)
+$(call $(1),644,hostfiles/localhost,$(pkgdatadir)/localhost)
+$(call $(1),644,README.md,$(docdir)/README.md)
+$(call $(1),644,LICENSE,$(docdir)/LICENSE)
+endef
+put = install -D -m $(1) '$(2)' '$(DESTDIR)$(3)'
+remove = rm -f '$(DESTDIR)$(3)'
+
+PC = $(pkgconfigdir)/jobsched.pc
+
+# Program, library, header, what pkg-config is to know, manual, completion, and
+# what a cluster needs: below $(DESTDIR)$(PREFIX).
+install: $(JOBSCHED) $(LIBRARY) $(DOCS)
+	$(call each_file,put)
+	printf '%s\n' 'prefix=$(prefix)' 'Name: jobsched' 'Version: $(VERSION)' \
 		'Description: runs lists of jobs on a cluster allocation' \
-		'Cflags: -I$(PREFIX)/include' 'Requires: hwloc zlib' \
-		'Libs: -L$(PREFIX)/lib -ljobsched' \
-		>'$(DESTDIR)$(PREFIX)/lib/pkgconfig/jobsched.pc'
+		'Cflags: -I$(includedir)' 'Requires: hwloc zlib' \
+		'Libs: -L$(libdir) -ljobsched' | \
+		install -D -m 644 /dev/stdin '$(DESTDIR)$(PC)'
+
+# Removes what install has put there, and the folders that are jobsched's alone.
+uninstall:
+	$(call each_file,remove)
+	rm -f '$(DESTDIR)$(PC)'
+	for folder in '$(DESTDIR)$(pkgdatadir)' '$(DESTDIR)$(docdir)'; do \
+		test ! -d "$$folder" || \
+			rmdir --ignore-fail-on-non-empty "$$folder"; \
+	done
+
+# ---------------------------------------------------------------- the rest
 
 clean:
 	rm -rf build jobsched

@@ -47,6 +47,7 @@ static const int64_t meeting_most_ns = 60 * JS_NS_PER_S;
 enum {
     FILES_WANTED = 4096,
     BATCH_SIZE = 256, /* bytes of a batch job's name */
+    PRESENT_PART = 4, /* of the lease: so often the master says it is there */
 };
 
 /* What the launcher is given to end by itself; and what the other processes are
@@ -163,7 +164,8 @@ struct run {
     struct js_node node;   /* this one, once topo is there */
     char *cwd;
     int64_t begun_ns;
-    bool is_hurried; /* seen that we were told to end */
+    int64_t present_ns; /* when whoever has started it was last told */
+    bool is_hurried;    /* seen that we were told to end */
     bool is_drain_told;
     bool is_abrupt; /* somebody will not come to MPI_Finalize */
     unsigned lost;  /* slaves */
@@ -251,6 +253,50 @@ static void job_begun(void *arg, const struct js_job *job, unsigned slave,
                                                js_clock_unix_ns() - age_ns));
 }
 
+/* A launcher that is not told can only guess, and that is all. */
+static void tell_status(const struct run *run, const struct js_run_status *said)
+{
+    if (run->config->status_file)
+        js_run_status_write(run->config->status_file, said);
+}
+
+/* When the master has not been heard of for so long, all jobs have ended. */
+static int64_t lease_of(const struct jobsched_config *config)
+{
+    int64_t lease_ns;
+    if (config->slave_timeout_ns == 0 ||
+        __builtin_add_overflow(config->slave_timeout_ns,
+                               config->grace_ns + JS_NS_PER_S, &lease_ns))
+        return 0;
+    return lease_ns;
+}
+
+/* Between the start and the end, which may both take longer than the lease. */
+static void tell_presence(struct run *run, int64_t now_ns)
+{
+    struct js_run_status said = {.phase = JS_RUN_BEGUN,
+                                 .lease_ns = lease_of(run->config)};
+    if (said.lease_ns == 0 ||
+        now_ns - run->present_ns < said.lease_ns / PRESENT_PART)
+        return;
+    run->present_ns = now_ns;
+    tell_status(run, &said);
+}
+
+static void tell_begun(struct run *run)
+{
+    struct js_run_status said = {.phase = JS_RUN_BEGUN};
+    run->present_ns = INT64_MIN / 2; /* not so far */
+    tell_status(run, &said);
+}
+
+static void tell_ended(const struct run *run, enum jobsched_status status)
+{
+    struct js_run_status said = {
+        .phase = JS_RUN_ENDED, .status = (int)status, .lost = run->lost};
+    tell_status(run, &said);
+}
+
 /* The master's hook, once a turn. Who is warned, or told to end, has little
  * time: what is not on disk yet is brought there now. */
 static bool commit(void *arg, int64_t now_ns)
@@ -261,6 +307,7 @@ static bool commit(void *arg, int64_t now_ns)
     run->is_hurried = is_hurried;
     if (is_warned && run->records.journal)
         js_journal_sync_soon(run->records.journal);
+    tell_presence(run, now_ns);
     return js_records_commit(&run->records, now_ns,
                              js_delivery_is_within_job(run->delivery));
 }
@@ -369,7 +416,8 @@ static int open_output(const struct jobsched_config *config, struct js_err *err)
                             config->output_dir);
     struct stat st;
     if (stat(config->output_dir, &st) == 0 && !S_ISDIR(st.st_mode))
-        return js_err_set(err, "the output folder %s is a file",
+        return js_err_set(err,
+                          "name another folder with --output: %s is a file",
                           config->output_dir);
     if (access(config->output_dir, W_OK | X_OK) < 0)
         return js_err_errno(err,
@@ -459,17 +507,6 @@ static void tell_line(void *arg, const char *text)
         tell_error(NULL, text);
 }
 
-/* When the master has not been heard of for so long, all jobs have ended. */
-static int64_t lease_of(const struct jobsched_config *config)
-{
-    int64_t lease_ns;
-    if (config->slave_timeout_ns == 0 ||
-        __builtin_add_overflow(config->slave_timeout_ns,
-                               config->grace_ns + JS_NS_PER_S, &lease_ns))
-        return 0;
-    return lease_ns;
-}
-
 static enum jobsched_status open_journal_at(struct run *run, const char *path,
                                             struct js_err *err)
 {
@@ -516,7 +553,8 @@ static enum jobsched_status open_journal(struct run *run, struct js_err *err)
         return JOBSCHED_BROKEN;
     }
     if (!path && run->config->retry == JOBSCHED_RETRY_ONLY_FAILED) {
-        js_err_set(err, "without a journal nothing is known of failed jobs");
+        js_err_set(err, "--retry-failed: without a journal nothing is known "
+                        "of failed jobs; name it with --journal");
         return JOBSCHED_BAD_INPUT;
     }
     enum jobsched_status status =
@@ -601,11 +639,13 @@ static int open_outlets(struct run *run, struct js_err *err)
     run->out = js_outlet_new(STDOUT_FILENO);
     run->err = js_outlet_new(STDERR_FILENO);
     if (!run->out || !run->err)
-        return js_err_errno(err, "no memory");
+        return js_err_errno(err, "the output of jobs cannot be set up");
     js_console_init(&run->console, run->out, run->err);
     run->delivery = js_delivery_new(run->out, run->err, &run->console.log,
                                     job_finished, run);
-    return run->delivery ? 0 : js_err_errno(err, "no memory");
+    if (!run->delivery)
+        return js_err_errno(err, "the output of jobs cannot be set up");
+    return 0;
 }
 
 static struct js_wire_setup setup_of(const struct run *run)
@@ -704,13 +744,13 @@ static int open_master(struct run *run, struct js_link *link,
     if (!run->cwd)
         return js_err_errno(err, "the working directory cannot be found");
     if (copy_environ(&run->environ) < 0)
-        return js_err_errno(err, "no memory");
+        return js_err_errno(err, "the environment cannot be kept for the jobs");
     config.setup = setup_of(run);
     run->topo = js_topo_new(err);
     if (!run->topo || describe_node(run->topo, &config.node, err) < 0)
         return -1;
     run->master = js_master_new(&config, link);
-    return run->master ? 0 : js_err_errno(err, "no memory");
+    return run->master ? 0 : js_err_errno(err, "the master cannot be set up");
 }
 
 static void release_run(struct run *run)
@@ -763,8 +803,11 @@ static int check_outlet(const struct js_outlet *outlet, const char *name,
         fstat(js_outlet_fd(outlet), &st) == 0 && S_ISCHR(st.st_mode);
     if (error == 0 || error == EPIPE || (error == EIO && is_terminal))
         return 0;
-    return js_err_set(err, "%s: %s: output of jobs is lost", name,
-                      js_errno_text(error));
+    return js_err_set(
+        err,
+        "%s: %s: output of jobs is lost; --output DIR keeps it in "
+        "files",
+        name, js_errno_text(error));
 }
 
 static int check_records(struct run *run, struct js_err *err)
@@ -927,7 +970,7 @@ static enum jobsched_status rehearse_here(const struct jobsched_config *config,
         struct js_plan *plan =
             pool ? js_plan_new(&plan_config, js_source_graph(run.source), pool)
                  : NULL;
-        js_err_set(&err, "no memory");
+        js_err_errno(&err, "the rehearsal cannot be set up");
         status = plan ? rehearse_on(&run, pool, plan, result)
                       : fail(result, JOBSCHED_BROKEN, &err);
         js_console_flush(&run.console);
@@ -984,20 +1027,32 @@ end_journal(struct run *run, enum jobsched_status status, struct js_err *err)
     return status;
 }
 
+static const char *next_step(const struct run *run)
+{
+    return run->journal ? "the same command goes on from here"
+                        : "without a journal the same command starts over";
+}
+
 static void tell_interrupted(const struct run *run,
                              const struct js_master_result *ran,
                              struct js_err *err)
 {
     const char *why = js_sig_name()[0] ? js_sig_name() : "the time limit";
-    const char *next = run->journal ? "the same command goes on from here"
-                                    : "without a journal the same command "
-                                      "starts over";
+    const char *next = next_step(run);
     if (ran->is_left_known)
         js_err_set(err, "stopped by %s, %llu job%s left: %s", why,
                    (unsigned long long)ran->left, ran->left == 1 ? "" : "s",
                    next);
     else
         js_err_set(err, "stopped by %s: %s", why, next);
+}
+
+/* In *err is what broke the run. */
+static void tell_broken(const struct run *run, struct js_err *err)
+{
+    struct js_err why = *err;
+    if (run->config->action == JOBSCHED_RUN)
+        js_err_set(err, "%s: %s", why.text, next_step(run));
 }
 
 static enum jobsched_status judge(const struct run *run,
@@ -1008,6 +1063,7 @@ static enum jobsched_status judge(const struct run *run,
     struct js_source_survey survey;
     switch (ran->end) {
     case JS_MASTER_BROKEN:
+        tell_broken(run, err);
         return JOBSCHED_BROKEN;
     case JS_MASTER_BAD_INPUT:
         return JOBSCHED_BAD_INPUT;
@@ -1043,6 +1099,7 @@ static enum jobsched_status work_as_master(struct run *run,
     struct js_err records_err;
     struct js_master_result ran;
     js_master_run(run->master, &ran, &err);
+    tell_begun(run);
     if (ran.end == JS_MASTER_REHEARSED)
         return rehearse(run, js_master_plan(run->master),
                         js_master_pool(run->master), result);
@@ -1084,15 +1141,6 @@ prepare_master(struct run *run, struct js_link *link, struct js_err *err)
                                            : JOBSCHED_SUCCEEDED;
 }
 
-/* A launcher that is not told can only guess, and that is all. */
-static void tell_status(const struct run *run, enum js_run_phase phase,
-                        enum jobsched_status status)
-{
-    struct js_run_status said = {phase, (int)status, run->lost};
-    if (run->config->status_file)
-        js_run_status_write(run->config->status_file, &said);
-}
-
 static enum jobsched_status run_master(const struct jobsched_config *config,
                                        struct js_link *link, int64_t begun_ns,
                                        struct jobsched_result *result)
@@ -1100,7 +1148,7 @@ static enum jobsched_status run_master(const struct jobsched_config *config,
     struct js_err err = {""};
     struct run run = {.config = config, .begun_ns = begun_ns};
     result->is_master = true;
-    tell_status(&run, JS_RUN_BEGUN, JOBSCHED_SUCCEEDED);
+    tell_begun(&run);
     enum jobsched_status status = prepare_master(&run, link, &err);
     bool is_prepared = status == JOBSCHED_SUCCEEDED;
     if (is_prepared)
@@ -1114,7 +1162,7 @@ static enum jobsched_status run_master(const struct jobsched_config *config,
     else if (!is_prepared || config->action != JOBSCHED_RUN)
         send_home(link, JS_LEAVE_TOGETHER);
     js_joblog_close(run.joblog, NULL);
-    tell_status(&run, JS_RUN_ENDED, status);
+    tell_ended(&run, status);
     release_run(&run);
     return status;
 }
@@ -1154,7 +1202,7 @@ static int run_slave(const struct jobsched_config *own, struct js_link *link,
     if (topo && describe_node(topo, &config.node, err) == 0) {
         slave = js_slave_new(&config, link);
         rc = slave ? js_slave_run(slave, ret, err)
-                   : js_err_errno(err, "no memory");
+                   : js_err_errno(err, "this slave cannot be set up");
     }
     js_slave_free(slave);
     js_outlet_free(trace);

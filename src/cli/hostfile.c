@@ -133,7 +133,7 @@ static int read_lines(FILE *file, const char *path, struct js_hosts *ret,
         rc = parse_line(line, ret, place, err);
     }
     if (rc == 0 && ferror(file))
-        rc = js_err_errno(err, "%s", path);
+        rc = js_err_errno(err, "cannot read the hostfile %s", path);
     free(line);
     return rc;
 }
@@ -142,11 +142,14 @@ int js_hostfile_read(const char *path, struct js_hosts *ret, struct js_err *err)
 {
     FILE *file = fopen(path, "re");
     if (!file)
-        return js_err_errno(err, "%s", path);
+        return js_err_errno(err, "cannot read the hostfile %s", path);
     int rc = read_lines(file, path, ret, err);
     fclose(file);
     if (rc == 0 && ret->count == 0)
-        rc = js_err_set(err, "%s names no host", path);
+        rc = js_err_set(err,
+                        "the hostfile %s names no host: it has one a line, "
+                        "such as \"n1 slots=4\"",
+                        path);
     return rc;
 }
 

@@ -39,6 +39,10 @@ static const int64_t kill_after_ns = 15 * JS_NS_PER_S;
 /* How often to look at what the run has said. */
 enum { LOOK_MS = 500 };
 
+/* Behind the master's lease: until what it said is seen here. Whoever has not
+ * looked for so long knows nothing of a silence. */
+static const int64_t hearsay_ns = 3 * JS_NS_PER_S;
+
 struct launch {
     const struct js_options *options;
     int argc;
@@ -51,6 +55,7 @@ struct launch {
     char hostfile_path[PATH_MAX]; /* in it: the hosts that are left */
     struct js_words command;
     bool is_restarted;
+    bool is_master_lost;
 
     int signals;                /* signalfd */
     pid_t child;                /* mpirun; 0: it has ended */
@@ -58,6 +63,8 @@ struct launch {
     unsigned interrupts;        /* ^C so far */
     bool is_stopped;            /* told to stop, in whatever way */
     int64_t over_ns, termed_ns; /* when it was; or JS_NEVER_NS */
+    int64_t heard_ns;           /* when the master last said something new */
+    int64_t looked_ns;
     struct js_run_status run;
 };
 
@@ -111,7 +118,7 @@ static int find_program(struct launch *launch, struct js_err *err)
     ssize_t len = readlink("/proc/self/exe", launch->program,
                            sizeof(launch->program) - 1);
     if (len < 0)
-        return js_err_errno(err, "/proc/self/exe");
+        return js_err_errno(err, "the path of this program (/proc/self/exe)");
     launch->program[len] = '\0';
     return 0;
 }
@@ -136,6 +143,8 @@ static int make_command(struct launch *launch)
     js_words_add(words, launch->program);
     if (js_slurm_is_here())
         add_time_limit(words);
+    if (launch->is_master_lost)
+        js_words_add(words, "--force-lock"); /* it was a run of ours */
     js_options_command(launch->argc, launch->argv, launch->is_restarted, words);
     launch->mpirun.command = words->items;
     return js_words_check(words);
@@ -187,8 +196,12 @@ static int make_folder(struct launch *launch, struct js_err *err)
     int len = snprintf(launch->folder, size, "%s/.jobsched-XXXXXX", in);
     if (len < 0 || (size_t)len >= size || !mkdtemp(launch->folder)) {
         launch->folder[0] = '\0';
-        return js_err_errno(err, "a folder for the status of the run in %s",
-                            in);
+        return js_err_errno(err,
+                            "no folder can be made in %s, where the run is to "
+                            "say how it stands (%s)",
+                            in,
+                            is_elsewhere ? "start it where that can be done"
+                                         : "set TMPDIR to one where it can");
     }
     snprintf(launch->status_path, sizeof(launch->status_path), "%s/status",
              launch->folder);
@@ -249,6 +262,16 @@ static void tell_launcher(struct launch *launch)
 
 /* ---------------------------------------------------------------- watching */
 
+static void listen_to_master(struct launch *launch)
+{
+    int64_t now_ns = js_clock_ns(), before_ns = launch->run.said_ns;
+    bool was_deaf = now_ns - launch->looked_ns > hearsay_ns;
+    js_run_status_read(launch->status_path, &launch->run);
+    if (launch->run.said_ns != before_ns || was_deaf)
+        launch->heard_ns = now_ns;
+    launch->looked_ns = now_ns;
+}
+
 static void tell_child(const struct launch *launch, int number)
 {
     if (launch->child > 0)
@@ -299,7 +322,7 @@ static void interrupt(struct launch *launch)
 
 static void follow_signal(struct launch *launch, uint32_t number)
 {
-    js_run_status_read(launch->status_path, &launch->run);
+    listen_to_master(launch);
     switch (number) {
     case SIGINT:
         interrupt(launch);
@@ -330,11 +353,27 @@ static void reap(struct launch *launch)
         launch->child = 0;
 }
 
+/* Where the master's host is lost, mpirun may wait for it for ever. */
+static void look_at_silence(struct launch *launch)
+{
+    int64_t silence_ns = launch->looked_ns - launch->heard_ns;
+    const struct js_run_status *run = &launch->run;
+    if (run->phase != JS_RUN_BEGUN || run->lease_ns == 0 ||
+        launch->termed_ns != JS_NEVER_NS ||
+        silence_ns <= run->lease_ns + hearsay_ns)
+        return;
+    fprintf(stderr,
+            "jobsched: nothing was heard of the master for %" PRId64
+            " s: it is given up, and %s is ended\n",
+            silence_ns / JS_NS_PER_S, launch->mpirun.program);
+    launch->is_master_lost = true;
+    end_child(launch);
+}
+
 /* An mpirun that stays when all is over, or in spite of a SIGTERM, hangs. */
 static void look_at_end(struct launch *launch)
 {
-    int64_t now_ns = js_clock_ns();
-    js_run_status_read(launch->status_path, &launch->run);
+    int64_t now_ns = launch->looked_ns;
     if (launch->run.phase == JS_RUN_ENDED && launch->over_ns == JS_NEVER_NS)
         launch->over_ns = now_ns;
     int64_t most_ns = launch->run.lost > 0 ? end_lost_ns : end_most_ns;
@@ -356,9 +395,12 @@ static void watch(struct launch *launch)
 {
     launch->over_ns = launch->termed_ns = JS_NEVER_NS;
     memset(&launch->run, 0, sizeof(launch->run));
+    launch->looked_ns = js_clock_ns();
     for (reap(launch); launch->child > 0; reap(launch)) {
         wait_for_event(launch);
         follow_signals(launch);
+        listen_to_master(launch);
+        look_at_silence(launch);
         look_at_end(launch);
     }
     js_run_status_read(launch->status_path, &launch->run);
@@ -424,7 +466,8 @@ static int prepare_restart(struct launch *launch, unsigned restarts,
         if (launch->is_stopped)
             return js_err_set(err, "stopped before a restart");
         if (launch->hosts.count == 0)
-            return js_err_set(err, "no host is left to go on with");
+            return js_err_set(err, "no host is left to go on with; the same "
+                                   "command goes on when there are some");
         if (js_hostfile_write(launch->hostfile_path, launch->mpirun.mpi,
                               &launch->hosts) < 0)
             return js_err_errno(err, "%s", launch->hostfile_path);
@@ -455,8 +498,8 @@ static int judge_no_start(struct launch *launch)
         drop_silent_hosts(launch, &err);
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 127)
         fprintf(stderr,
-                "jobsched: %s has not come to a start (its %s is %d): nothing "
-                "has run\n",
+                "jobsched: %s has not come to a start (its %s is %d, and what "
+                "it said is above): nothing has run\n",
                 launch->mpirun.program,
                 WIFEXITED(status) ? "exit status" : "signal",
                 WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));

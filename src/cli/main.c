@@ -62,6 +62,18 @@ static bool can_write(void)
     return poll(&fd, 1, 0) == 1 && (fd.revents & POLLOUT);
 }
 
+static void tell_error(const struct jobsched_result *result)
+{
+    char host[256] = "";
+    if (result->is_master) {
+        fprintf(stderr, "jobsched: %s\n", result->error);
+        return;
+    }
+    gethostname(host, sizeof(host) - 1);
+    fprintf(stderr, "jobsched: slave %d on %s: %s\n", js_launch_rank(), host,
+            result->error);
+}
+
 static int run(const struct js_options *options)
 {
     struct jobsched_result result;
@@ -73,8 +85,7 @@ static int run(const struct js_options *options)
     if (result.summary[0] && is_heard && is_told)
         fprintf(stderr, "jobsched: %s\n", result.summary);
     if (result.error[0] && is_heard)
-        fprintf(stderr, "jobsched: %s%s\n",
-                result.is_master ? "" : "slave: ", result.error);
+        tell_error(&result);
     if (result.is_abrupt)
         jobsched_leave(&result);
     /* The status is where the launcher looks for it; and an mpirun that sees

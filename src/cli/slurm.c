@@ -85,7 +85,9 @@ static int each_count(void (*each)(void *arg, uint32_t n), void *arg,
                           "how many slaves are wanted",
                           name);
     if (js_slurm_each_count(text, each, arg) < 0)
-        return js_err_set(err, "%s=%s is no list of counts as Slurm makes them",
+        return js_err_set(err,
+                          "%s=%s is no list of counts as Slurm makes them: say "
+                          "with -n how many slaves are wanted",
                           name, text);
     return 0;
 }
@@ -146,7 +148,8 @@ int js_slurm_hosts(struct js_hosts *ret, struct js_err *err)
     if (!names) {
         js_buf_release(&buf);
         return js_err_set(err, "scontrol does not say which nodes this Slurm "
-                               "job has");
+                               "job has, so the run cannot go on without those "
+                               "that are lost: the same command goes on");
     }
     for (char *name = strtok_r(names, " \n", &rest); name && rc == 0;
          name = strtok_r(NULL, " \n", &rest))

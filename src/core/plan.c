@@ -10,6 +10,7 @@
 enum {
     LEVELS = JS_PLAN_AHEAD_MAX + 1, /* 0: has a free slot; n: n-1 jobs ahead */
     RUN_TIME_WEIGHT = 8, /* the average follows the last eight or so */
+    SHORT_WEIGHT = 32,   /* ... the shortest is forgotten more slowly */
     MEDIAN_LEAST = 3,    /* run times before there is a median */
     REFUSED_MAX = 8,     /* needs remembered within one look */
 };
@@ -748,7 +749,7 @@ static void learn_run_time(struct js_plan *plan,
         plan->run_ns = plan->short_ns = outcome->run_ns;
     else
         plan->run_ns += (outcome->run_ns - plan->run_ns) / RUN_TIME_WEIGHT;
-    plan->short_ns += (outcome->run_ns - plan->short_ns) / RUN_TIME_WEIGHT;
+    plan->short_ns += (outcome->run_ns - plan->short_ns) / SHORT_WEIGHT;
     if (plan->short_ns > outcome->run_ns)
         plan->short_ns = outcome->run_ns;
     if (js_outcome_succeeded(outcome))
@@ -962,7 +963,7 @@ int64_t js_plan_lead_ns(const struct js_plan *plan)
             continue;
         if (ahead_of(slave) == 0)
             return 0;
-        int64_t lead_ns = ahead_of(slave) * plan->run_ns / slave->slots;
+        int64_t lead_ns = ahead_of(slave) * plan->short_ns / slave->slots;
         if (lead_ns < least_ns)
             least_ns = lead_ns;
     }

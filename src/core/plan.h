@@ -237,8 +237,8 @@ int64_t js_plan_begun_due_ns(const struct js_plan *plan);
 uint64_t js_plan_held(const struct js_plan *plan);
 uint64_t js_plan_assigned(const struct js_plan *plan);
 
-/* How long every slave still has work without hearing from the master, by the
- * run times seen so far; 0 if one of them has none ahead. */
+/* How long every slave still has work without hearing from the master, if all
+ * of it is as short as the next says; 0 if one of them has none ahead. */
 int64_t js_plan_lead_ns(const struct js_plan *plan);
 
 /* How short a job may be, by the run times lately: quick to become less, slow

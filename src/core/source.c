@@ -105,7 +105,8 @@ void js_source_free(struct js_source *source)
 
 static int fail_errno(const struct js_source *source, struct js_err *err)
 {
-    return js_err_errno(err, "%s", source->name);
+    return js_err_errno(err, "cannot read %s%s",
+                        source->owns_fd ? "the job list " : "", source->name);
 }
 
 /* Opens the input. O_NONBLOCK is for a FIFO, which would wait for its writer;

@@ -28,6 +28,9 @@ enum {
  * back, once). */
 static const int64_t worth_probing_ns = 60 * JS_NS_PER_US;
 
+/* No message for so long: a silence. */
+static const int64_t silent_ns = 500 * JS_NS_PER_MS;
+
 /* A message on its way, in or out. */
 struct transfer {
     MPI_Request request;
@@ -408,13 +411,17 @@ static int wait_link(void *self, struct pollfd *fds, nfds_t count,
     struct mpi_link *link = self;
     for (nfds_t i = 0; i < count; i++)
         fds[i].revents = 0;
-    bool is_fresh = js_clock_ns() - link->active_ns < worth_probing_ns;
+    int64_t silence_ns = js_clock_ns() - link->active_ns;
+    bool is_fresh = silence_ns < worth_probing_ns;
     int probes = is_fresh && patience_ns == 0 ? link->probes : 1;
-    /* In a silence receive() has just looked, and a look is what costs. */
-    int busy = is_fresh || !link->is_empty ? is_busy(link, probes, err) : 0;
+    int64_t sleep_ns = pause_ns(link, until_ns, patience_ns);
+    /* A probe that finds nothing may have taken in what only the next one sees
+     * (Open MPI). But a look costs, and in a silence that one is soon enough.
+     */
+    bool is_silent = silence_ns > silent_ns && sleep_ns > JS_NS_PER_MS;
+    int busy = is_silent && link->is_empty ? 0 : is_busy(link, probes, err);
     if (busy != 0)
         return busy < 0 ? -1 : 0;
-    int64_t sleep_ns = pause_ns(link, until_ns, patience_ns);
     return sleep_ns > 0 ? sleep_on(fds, count, sleep_ns, err) : 0;
 }
 

@@ -162,8 +162,11 @@ static int take_hello(struct js_master *master,
     if (peer->state != JS_PEER_AWAITED)
         return js_peer_stop(peer, JS_LEAVE_TOGETHER, err);
     if (js_wire_unpack_hello(message->bytes, message->len, &hello) < 0)
-        return js_err_set(err, "rank %d does not speak as a slave of jobsched",
-                          message->peer);
+        return js_err_set(
+            err,
+            "rank %d does not speak as a slave of jobsched: start "
+            "the same jobsched in every process",
+            message->peer);
     if (hello.version != JS_WIRE_VERSION) {
         js_log(&master->config.log,
                "slave %d is another version of jobsched (messages of version "

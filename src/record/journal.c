@@ -58,6 +58,7 @@ struct js_journal {
     uint64_t on_disk;     /* ... that a sync has brought there */
     uint64_t recorded;    /* ... that may be told to be on record */
     bool is_gone;         /* the file, and there is no other of its name */
+    bool is_taken;        /* another run goes on from the file */
 
     struct js_syncer syncer;
     bool is_dirty;       /* written, and no sync has begun since */
@@ -112,7 +113,8 @@ static int refuse_in_use(const struct js_journal *journal,
                          struct js_err *err)
 {
     if (!holder->is_known)
-        js_err_set(err, "%s is in use by another run", journal->path);
+        js_err_set(err, "%s is in use by another run: wait until it has ended",
+                   journal->path);
     else
         js_err_set(err,
                    "%s is in use by a run on %s, process %" PRIu64
@@ -242,14 +244,30 @@ int64_t js_journal_quiet_ns(const struct js_journal *journal)
     return journal->quiet_ns;
 }
 
-/* So that a run that finds the file knows how long ago we were there. */
-static void touch(struct js_journal *journal, int64_t now_ns)
+/* Where we stood still, or were cut off, for so long that another run was told
+ * to go on, the file is no longer ours. Returns 0, or -1 with errno. */
+static int check_ours(struct js_journal *journal)
+{
+    struct stat st;
+    if (fstat(journal->fd, &st) < 0)
+        return -1;
+    journal->is_taken = journal->is_taken || st.st_size > journal->size;
+    errno = EBUSY;
+    return journal->is_taken ? -1 : 0;
+}
+
+/* So that a run that finds the file knows how long ago we were there. Returns
+ * 0, or -1 with errno. */
+static int touch(struct js_journal *journal, int64_t now_ns)
 {
     if (journal->config.lease_ns == 0 ||
         now_ns - journal->touched_ns < journal->config.lease_ns / TOUCHES)
-        return;
+        return 0;
+    if (check_ours(journal) < 0)
+        return -1;
     journal->touched_ns = now_ns;
     futimens(journal->fd, NULL); /* if it cannot: they wait longer */
+    return 0;
 }
 
 /* ---------------------------------------------------------------- opening */
@@ -683,6 +701,11 @@ static int sync_if_due(struct js_journal *journal, int64_t now_ns)
 
 static int write_error(const struct js_journal *journal, struct js_err *err)
 {
+    if (journal->is_taken)
+        return js_err_set(err,
+                          "another run has gone on from the journal %s while "
+                          "this one stood still",
+                          journal->path);
     if (!journal->is_gone)
         return js_err_errno(err, "cannot write to the journal %s",
                             journal->path);
@@ -705,8 +728,8 @@ int js_journal_commit(struct js_journal *journal, int64_t now_ns,
 {
     if (end_gathering(journal) < 0)
         return js_err_errno(err, "the journal %s", journal->path);
-    touch(journal, now_ns);
-    bool is_well = write_waiting(journal) == 0 && reserve_room(journal) == 0 &&
+    bool is_well = touch(journal, now_ns) == 0 && write_waiting(journal) == 0 &&
+                   reserve_room(journal) == 0 &&
                    sync_if_due(journal, now_ns) == 0;
     note_recorded(journal);
     return is_well ? 0 : write_error(journal, err);
@@ -738,7 +761,9 @@ static int make_file(struct js_journal *journal, struct js_err *err)
 {
     journal->fd = create(journal->path);
     if (journal->fd < 0 && errno == EEXIST) {
-        js_err_set(err, "%s is in use by another run, which has just begun",
+        js_err_set(err,
+                   "%s is in use by another run, which has just begun: wait "
+                   "until it has ended",
                    journal->path);
         return JS_JOURNAL_REFUSED;
     }
@@ -998,8 +1023,8 @@ bool js_journal_is_gone(const struct js_journal *journal)
 /* Writes what is left, and waits until all is on disk, under its name. */
 static int make_safe(struct js_journal *journal, struct js_err *err)
 {
-    bool is_written =
-        write_waiting(journal) == 0 && end_sync(journal, true) == 0;
+    bool is_written = check_ours(journal) == 0 && write_waiting(journal) == 0 &&
+                      end_sync(journal, true) == 0;
     int error = errno;
     if (keep_name(journal) < 0)
         return write_error(journal, err);

@@ -82,6 +82,11 @@
  * not said that it ended, and its slaves may be left, the next is told how long
  * it has to wait before it starts jobs.
  *
+ * TAKEN. Records that others have added mean that this run was given up, while
+ * it stood still, and another one has gone on (is_forced, a batch job that was
+ * started again): it adds none any more. That is looked for with each touch,
+ * and at the end.
+ *
  * ROOM is reserved behind the end of the file where the file system can do so:
  * when that fails for lack of space, what runs can still be recorded.
  *

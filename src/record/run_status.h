@@ -2,11 +2,13 @@
  * run_status - how a run stands, in a file for whoever has started it.
  *
  * A launcher has its own mind on exit statuses; so the master says in a file
- * that the run has begun, and how it has ended. Replaced as a whole, so that a
- * reader sees the one or the other.
+ * that the run has begun, again and again that it is still there, and how it
+ * has ended. Replaced as a whole, so that a reader sees the one or the other.
  */
 #ifndef JS_RECORD_RUN_STATUS_H
 #define JS_RECORD_RUN_STATUS_H
+
+#include <stdint.h>
 
 enum js_run_phase {
     JS_RUN_UNKNOWN, /* nothing was said: no master has come so far */
@@ -16,8 +18,13 @@ enum js_run_phase {
 
 struct js_run_status {
     enum js_run_phase phase;
-    int status;    /* once it has ended: enum jobsched_status */
-    unsigned lost; /* ... slaves that had ceased to answer */
+    int status;       /* once it has ended: enum jobsched_status */
+    unsigned lost;    /* ... slaves that had ceased to answer */
+    int64_t lease_ns; /* before that: when nothing new was said for so long, the
+                         master is lost, and all jobs have ended; 0: it may have
+                         to be silent for longer */
+    int64_t said_ns;  /* of what was read: when, since 1970 by the clock of the
+                         file system */
 };
 
 /* Returns 0, or -1 with errno. */

@@ -1,10 +1,12 @@
 /*
- * lib_master N [SLAVES] - a master that has N jobs of no time run by slaves
- * that take none: what is left is the master's own cost. For tools that count
- * instructions; a link in memory answers each message at once.
+ * lib_master N|FILE [SLAVES] - a master that has N jobs of no time, or those of
+ * a list, run by slaves that take none: what is left is the master's own cost.
+ * For tools that count instructions; a link in memory answers each message at
+ * once.
  */
 #include "base/clock.h"
 #include "base/outlet.h"
+#include "base/units.h"
 #include "core/source.h"
 #include "mpi/master.h"
 #include "record/delivery.h"
@@ -208,7 +210,20 @@ static void print_line(void *arg, const char *line)
     fprintf(stderr, "%s\n", line);
 }
 
-static int run_jobs(uint64_t count, int slaves)
+static struct js_source *open_source(const char *jobs)
+{
+    struct js_err err = {""};
+    uint64_t count;
+    if (js_parse_count(jobs, &count) == 0)
+        return not_null(js_source_new_demo(count, 0, NULL));
+    struct js_source *source =
+        js_source_new_file(jobs, NULL, print_line, NULL, &err);
+    if (!source)
+        fprintf(stderr, "%s\n", err.text);
+    return not_null(source);
+}
+
+static int run_jobs(const char *jobs, int slaves)
 {
     struct run run = {0};
     struct js_err err = {""};
@@ -223,7 +238,7 @@ static int run_jobs(uint64_t count, int slaves)
         .setup = {.slots = 1, .cwd = "/", .output_dir = "", .tmpdir = ""},
         .meeting_ns = JS_NS_PER_S,
         .stop_ns = JS_NEVER_NS,
-        .source = not_null(js_source_new_demo(count, 0, NULL)),
+        .source = open_source(jobs),
         .delivery =
             not_null(js_delivery_new(out, err_out, &log, job_finished, &run)),
         .log = log,
@@ -253,6 +268,5 @@ int main(int argc, char **argv)
 {
     if (argc < 2)
         return 2;
-    return run_jobs(strtoull(argv[1], NULL, 10),
-                    argc > 2 ? (int)strtol(argv[2], NULL, 10) : 2);
+    return run_jobs(argv[1], argc > 2 ? (int)strtol(argv[2], NULL, 10) : 2);
 }

@@ -2,8 +2,6 @@
 
 load common
 
-TREE=$BATS_TEST_DIRNAME/../..
-
 @test "build: hostfiles/localhost lets three ranks run on any machine" {
     make_tree localhost localhost
     printf 'echo %d\n' 1 2 >jobs.txt
@@ -23,17 +21,6 @@ TREE=$BATS_TEST_DIRNAME/../..
     contains err '2 jobs: 2 done, .*2 slots'
 }
 
-# With the program and the library under test; nothing is built.
-make_with() { # ARGUMENT...
-    local program library
-    program=$(realpath --relative-to="$TREE" "$JOBSCHED")
-    library=$(realpath --relative-to="$TREE" \
-        "${JS_HELPERS%/helpers}/libjobsched.a")
-    env -i PATH="$PATH" HOME="$HOME" JS_MARK="$MARK" make -C "$TREE" \
-        --no-print-directory JOBSCHED="$program" LIBRARY="$library" \
-        -o "$program" -o "$library" "$@" >out 2>err 3>&-
-}
-
 # As root, too, whatever the caller has set for Open MPI.
 @test "build: make run ARGS=... is a short demonstration" {
     make_with run ARGS='--jobs 4 --duration 0.1s'
@@ -42,30 +29,88 @@ make_with() { # ARGUMENT...
     nothing_left
 }
 
-@test "build: make install puts program, library and header below DESTDIR" {
-    make_with install DESTDIR="$PWD/dest" PREFIX=/usr
-    local want='644 usr/include/jobsched.h 644 usr/lib/libjobsched.a'
-    want+=' 644 usr/lib/pkgconfig/jobsched.pc 755 usr/bin/jobsched'
-    equal "$(cd dest && find . -type f -printf '%m %P\n' | sort | xargs)" "$want"
-    cmp dest/usr/bin/jobsched "$JOBSCHED"
-    cmp dest/usr/include/jobsched.h "$ROOT/include/jobsched.h"
-    contains <(dest/usr/bin/jobsched --version) '^jobsched [0-9]'
-    # What is there is enough to build a program with.
+# What make has installed below $1: MODE PATH of each file.
+installed() {
+    (cd "$1" && find . ! -type d -printf '%m %P\n' | LC_ALL=C sort -k 2)
+}
+
+@test "build: make install puts all there is below DESTDIR, whatever the umask" {
+    (umask 077 && make_with install DESTDIR="$PWD/a stage" PREFIX="$PWD/usr")
+    equal "$(installed "a stage$PWD/usr")" "755 bin/jobsched
+644 include/jobsched.h
+644 lib/libjobsched.a
+644 lib/pkgconfig/jobsched.pc
+644 share/bash-completion/completions/jobsched
+644 share/doc/jobsched/LICENSE
+644 share/doc/jobsched/README.md
+644 share/jobsched/cluster.example
+755 share/jobsched/jobsched.sbatch
+644 share/jobsched/localhost
+644 share/man/man1/jobsched.1
+644 share/man/man5/jobsched.5"
+    claim test ! -e usr
+    equal "$(find 'a stage' ! -type d ! -path "a stage$PWD/usr/*")" ''
+    equal "$(find "a stage$PWD/usr" -type d ! -perm -755)" ''
+    cmp "a stage$PWD/usr/bin/jobsched" "$JOBSCHED"
+    cmp "a stage$PWD/usr/include/jobsched.h" "$ROOT/include/jobsched.h"
+    contains <("a stage$PWD/usr/bin/jobsched" --version) '^jobsched [0-9]'
+}
+
+@test "build: make install puts things where GNU's variables say" {
+    make_with install DESTDIR="$PWD/stage" prefix=/opt/js libdir=/opt/js/lib64 \
+        mandir=/man bindir=/programs includedir=/h datadir=/data docdir=/text \
+        completiondir=/bash
+    equal "$(installed stage | cut -d ' ' -f 2 | xargs)" "bash/jobsched \
+data/jobsched/cluster.example data/jobsched/jobsched.sbatch \
+data/jobsched/localhost h/jobsched.h man/man1/jobsched.1 man/man5/jobsched.5 \
+opt/js/lib64/libjobsched.a opt/js/lib64/pkgconfig/jobsched.pc \
+programs/jobsched text/LICENSE text/README.md"
+    contains stage/opt/js/lib64/pkgconfig/jobsched.pc '^Libs: -L/opt/js/lib64 '
+    contains stage/opt/js/lib64/pkgconfig/jobsched.pc '^Cflags: -I/h$'
+}
+
+@test "build: make uninstall leaves what is not its own, and nothing else" {
+    make_with install DESTDIR="$PWD/stage" PREFIX=/usr
+    make_with uninstall DESTDIR="$PWD/stage" PREFIX=/usr
+    equal "$(installed stage)" ''
+    equal "$(find stage -name '*jobsched*')" ''
+    make_with install DESTDIR="$PWD/stage" PREFIX=/usr
+    touch stage/usr/share/jobsched/hosts stage/usr/bin/other
+    make_with uninstall DESTDIR="$PWD/stage" PREFIX=/usr
+    make_with uninstall DESTDIR="$PWD/stage" PREFIX=/usr # there is nothing
+    equal "$(cd stage && find . ! -type d | sort | xargs)" \
+        './usr/bin/other ./usr/share/jobsched/hosts'
+}
+
+# Compiles $1 to $2 with what pkg-config knows below $3.
+build_installed() {
     local flags
     flags=$(grep -oE -- '-fsanitize=[^ ]*|--coverage' \
         "${JS_HELPERS%/helpers}/flags") || true
     # shellcheck disable=SC2046,SC2086
-    mpicc -std=c11 $flags "$ROOT/tests/system/helpers/embed/example.c" \
-        $(PKG_CONFIG_PATH=$PWD/dest/usr/lib/pkgconfig PKG_CONFIG_SYSROOT_DIR=$PWD/dest \
-            PKG_CONFIG_ALLOW_SYSTEM_LIBS=1 PKG_CONFIG_ALLOW_SYSTEM_CFLAGS=1 \
-            pkg-config --cflags --libs jobsched) -o example
+    mpicc -std=c11 $flags "$1" $(PKG_CONFIG_PATH=$3/lib/pkgconfig \
+        pkg-config --cflags --libs jobsched) -o "$2"
+}
+
+@test "build: what is installed builds a program and runs, in its own prefix" {
+    make_with install PREFIX="$PWD/usr"
+    build_installed "$ROOT/tests/system/helpers/embed/example.c" example \
+        "$PWD/usr"
+    printf '%s\n' 'echo hello' 'echo hello' >jobs.txt
+    JOBSCHED=$PWD/example
+    farm 1 jobs.txt
+    status_is 0
+    contains out 'example: status 0, 2 done'
+    # The batch script takes the program from PATH.
+    PATH=$PWD/usr/bin:$PATH run -2 usr/share/jobsched/jobsched.sbatch jobs.txt
+    [[ $output == *'not in a Slurm job'* ]]
 }
 
 @test "build: make deps on another system names the packages and stops" {
     mkdir bin
     find /usr/bin/ -maxdepth 1 ! -type d -exec ln -s -t bin {} +
     rm -f bin/apt-get bin/sudo
-    run env PATH="$PWD/bin" make -C "$TREE" --no-print-directory deps \
+    run env PATH="$PWD/bin" make -C "$ROOT" --no-print-directory deps \
         MPIRUN=no-such-program
     [[ $status -ne 0 ]]
     [[ $output == *"no apt-get"*openmpi-bin* ]]
@@ -74,7 +119,7 @@ make_with() { # ARGUMENT...
 # A tree of its own, so that the build folder is, too.
 link_tree() {
     mkdir tree bin
-    ln -s -t tree "$TREE"/{Makefile,src,include,tests}
+    ln -s -t tree "$ROOT"/{Makefile,src,include,tests}
 }
 
 @test "build: make -j deps-fuzz fuzz installs before it compiles" {

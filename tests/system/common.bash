@@ -112,6 +112,18 @@ make_tree() { # HOSTFILE NAME
     ln -s "$JOBSCHED" jobsched
 }
 
+# make, of the tree, with the program and the library under test: neither is
+# built. What else make builds is below ./doc.
+make_with() { # ARGUMENT...
+    local program library
+    program=$(realpath --relative-to="$ROOT" "$JOBSCHED")
+    library=$(realpath --relative-to="$ROOT" \
+        "${JS_HELPERS%/helpers}/libjobsched.a")
+    env -i PATH="$PATH" HOME="$HOME" JS_MARK="$MARK" make -C "$ROOT" \
+        --no-print-directory JOBSCHED="$program" LIBRARY="$library" \
+        DOC="$PWD/doc" -o "$program" -o "$library" "$@" >out 2>err 3>&-
+}
+
 # farm N ARGUMENT...: runs to its end; the exit status goes to $status.
 farm() {
     farm_command "$@"

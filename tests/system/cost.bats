@@ -71,6 +71,25 @@ instructions() { # N SLAVES
     between "$crowd" 1000 $((small * 3 / 2))
 }
 
+# What is counted is the master at work, less the reading of the list.
+dispatching() { # FILE
+    valgrind --tool=callgrind --callgrind-out-file=/dev/null \
+        --toggle-collect=js_master_run --toggle-collect=js_source_next \
+        "$JS_BENCH/lib_master" "$1" 2>counted
+    awk '/Collected/ { print $NF }' counted
+}
+
+@test "cost: what a hundred thousand dependencies add to the master's work" {
+    local plain after
+    seq 100000 | sed 's/.*/[name=j&] true/' >plain
+    awk -F '[]j]' '$2 > 100 { sub("]", " after=j" $2 - 100 "]") } 1' plain \
+        >after
+    plain=$(dispatching plain)
+    after=$(dispatching after)
+    between "$plain" 100000000 400000000
+    between "$after" "$plain" $((plain * 5 / 4))
+}
+
 sleeps_of() { # PID: how often it has gone to sleep
     proc_status "$1" voluntary_ctxt_switches
 }

@@ -36,7 +36,7 @@ build_example() {
     farm 2 nowhere.txt
     status_is 2
     contains out 'example: status 2, 0 done'
-    contains out 'example: error: nowhere\.txt.*No such file'
+    contains out 'example: error: cannot read the job list nowhere\.txt.*No such file'
     equal "$(cat err)" ''
     run -2 timeout 30 "$JOBSCHED" jobs.txt
     [[ $output == *'example: error: '*'mpirun -np'* ]]

@@ -113,6 +113,9 @@ JOBS
     contains err '0 to run'
     farm 1 jobs.txt --retry-failed --no-journal
     status_is 2
+    farm 1 - --retry-failed
+    status_is 2
+    contains err '^jobsched: --retry-failed: without a journal .*--journal$'
 }
 
 @test "journal: what follows a failure that stands is skipped" {

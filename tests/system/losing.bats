@@ -157,7 +157,7 @@ expect_gone_on() {
     wait_until "$PATIENCE" has_lines jobs.txt.journal 1 ' run '
     kill -KILL "$(rank_pid 1)" "$(rank_pid 2)"
     farm_end
-    contains err 'no slave is left to run jobs'
+    contains err '^jobsched: no slave is left to run jobs: the same command goes on'
     equal "$(end_status)" 4
     nothing_left
     touch go
@@ -171,6 +171,7 @@ expect_gone_on() {
     start_losing_jobs --enable-recovery
     kill -KILL "$(rank_pid 0)"
     farm_end
+    contains err "^jobsched: slave [12] on $(uname -n): the master has not been heard of"
     nothing_left
     touch go
     LAUNCH=(--oversubscribe --quiet)

@@ -133,6 +133,26 @@ screen_has() {
     screen | grep -qE -- "$1"
 }
 
+# What a lost slave ran does not run there any more.
+@test "status: after a slave was lost" {
+    LAUNCH+=(--enable-recovery)
+    echo "touch began.\$JOBSCHED_ATTEMPT; $HOLD" >jobs.txt
+    farm_start 2 jobs.txt --slave-timeout 1 --grace 0.3
+    wait_until "$PATIENCE" told_running 1
+    local slave
+    slave=$(sed -n 's/^  1  .*  slave \([12]\)  .*/\1/p' told)
+    kill -STOP "$(rank_pid "$slave")"
+    wait_until "$PATIENCE" has_lines err 1 'given up'
+    wait_until "$PATIENCE" exists began.2
+    wait_until "$PATIENCE" told_running 1
+    equal "$(sed -n 's/^  1  .*  slave \([12]\)  .*/\1/p' told)" $((3 - slave))
+    contains jobs.txt.journal " left $slave$"
+    touch go
+    farm_end
+    tell_json jobs.txt --explain 1
+    equal "$(asked '.job | .state, .attempts[0].attempt' | xargs)" 'done 2'
+}
+
 # ---------------------------------------------------------------- one job
 
 # told_state NAME: what is said of that job.

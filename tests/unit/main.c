@@ -41,6 +41,7 @@
     _(wire)                                                                    \
     _(console)                                                                 \
     _(options)                                                                 \
+    _(overview)                                                                \
     _(launch)                                                                  \
     _(jobsched)                                                                \
     _(loop)                                                                    \

@@ -348,6 +348,7 @@ static void test_lists_on_top_of_defaults(void)
 
 #define RANGE(least, most) "wants a whole number from " least " to " most
 #define BAD_NAME "a name has only letters, digits and _ - . : /"
+#define LISTED "; `man 5 jobsched` lists all"
 #define NO_PAIR " is no NAME=VALUE (values with blanks are quoted)"
 
 struct bad {
@@ -466,8 +467,8 @@ static void test_bad_lists(void)
         {"[dir=^\"b\\", "this double quote has no closing one"},
         {"[dir=\"b\"^'] x", "this single quote has no closing one"},
         {"[name=it^'s] x", "this single quote has no closing one"},
-        {"[^a=b]*.sh", "unknown attribute \"a\""},
-        {"[cores=1 ^CORES=2] x", "unknown attribute \"CORES\""},
+        {"[^a=b]*.sh", "unknown attribute \"a\"" LISTED},
+        {"[cores=1 ^CORES=2] x", "unknown attribute \"CORES\"" LISTED},
         {"[cores=1 ^[gpus=2] x",
          "unknown attribute \"[gpus\" (did you mean \"gpus\"?)"},
         {"[cores=1 ^name,=2] x",
@@ -511,7 +512,8 @@ static void test_long_words_are_shown_in_part(void)
     char xs[60];
     memset(xs, 'x', sizeof(xs));
     snprintf(text, sizeof(text), "[^%.60s%.60s=1] x", xs, xs);
-    snprintf(sentence, sizeof(sentence), "unknown attribute \"%.60s...\"", xs);
+    snprintf(sentence, sizeof(sentence),
+             "unknown attribute \"%.60s...\"" LISTED, xs);
     CU_ASSERT_TRUE(is_refused(text, true, sentence));
     snprintf(text, sizeof(text), "[mem=^%.60s] x", xs);
     snprintf(sentence, sizeof(sentence),
@@ -582,8 +584,8 @@ static void test_near_misses(void)
                  names[i][0], names[i], names[i]);
         CU_ASSERT_TRUE(is_refused(text, true, sentence));
     }
-    CU_ASSERT_TRUE(
-        is_refused("[^banana=1] x", true, "unknown attribute \"banana\""));
+    CU_ASSERT_TRUE(is_refused("[^banana=1] x", true,
+                              "unknown attribute \"banana\"" LISTED));
 }
 
 static void test_no_error_wanted(void)

@@ -1100,6 +1100,40 @@ static void test_a_sync_after_each_commit(void)
     place_release(&place);
 }
 
+/* A master that was frozen comes back to a journal that another run has. */
+static void test_another_run_has_gone_on(void)
+{
+    static const char theirs[] = "of another run\n";
+    struct place place;
+    place_init(&place);
+    struct js_journal_config config = config_of(&place);
+    config.lease_ns = JS_NS_PER_S;
+    struct js_err err = {""};
+    struct stat before, after;
+    struct js_ledger *ledger = not_null(js_ledger_new());
+    struct js_journal *journal = open_ok(&config, ledger);
+    accept(journal, 1);
+    begin_ok(journal);
+    commit(journal);
+    int fd = open(config.path, O_WRONLY | O_APPEND);
+    CU_ASSERT_EQUAL(write(fd, theirs, strlen(theirs)), strlen(theirs));
+    CU_ASSERT_EQUAL(fstat(fd, &before), 0);
+    finish(journal, 1, 0);
+    int64_t later_ns = js_clock_ns() + JS_NS_PER_S;
+    CU_ASSERT_EQUAL(js_journal_commit(journal, later_ns, &err), -1);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "another run has gone on"));
+    CU_ASSERT_EQUAL(js_journal_recorded(journal), 0);
+    CU_ASSERT_EQUAL(js_journal_commit(journal, later_ns, &err), -1);
+    CU_ASSERT_EQUAL(js_journal_end(journal, 0, &err), -1);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "another run has gone on"));
+    CU_ASSERT_EQUAL(fstat(fd, &after), 0);
+    CU_ASSERT_EQUAL(after.st_size, before.st_size);
+    close(fd);
+    js_journal_close(journal);
+    js_ledger_free(ledger);
+    place_release(&place);
+}
+
 static void test_a_sync_that_is_wanted_soon(void)
 {
     struct place place;
@@ -1171,6 +1205,7 @@ static const struct unit_test tests[] = {
     {"a file with another in its place", test_a_file_with_another_in_its_place},
     {"syncs come when they are due", test_syncs_come_when_they_are_due},
     {"a sync after each commit", test_a_sync_after_each_commit},
+    {"another run has gone on", test_another_run_has_gone_on},
     {"a sync that is wanted soon", test_a_sync_that_is_wanted_soon},
     {NULL, NULL},
 };

@@ -2,6 +2,7 @@
  * launcher itself is in tests/system/launch.bats. */
 #include "unit.h"
 
+#include "base/clock.h"
 #include "base/words.h"
 #include "cli/hostfile.h"
 #include "cli/mpirun.h"
@@ -127,7 +128,7 @@ static void test_hostfile_mistakes(void)
     expect_bad("n1:\n", ":1: of host \"n1\"");
     expect_bad("n1 slots=-1\n", "write \"n1 slots=4\"");
     expect_bad("n1 slots=99999999999\n", ":1:");
-    expect_bad("# nobody\n\n", "names no host");
+    expect_bad("# nobody\n\n", "names no host: it has one a line");
 }
 
 static void test_hostfile_is_written(void)
@@ -204,6 +205,7 @@ static void test_slurm_tasks(void)
     setenv("SLURM_TASKS_PER_NODE", "many", 1);
     CU_ASSERT_EQUAL(js_slurm_tasks(&tasks, &err), -1);
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "SLURM_TASKS_PER_NODE=many"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "say with -n"));
     unsetenv("SLURM_TASKS_PER_NODE");
     unsetenv("SLURM_JOB_ID");
 }
@@ -290,17 +292,25 @@ static void test_what_the_ranks_are_given(void)
 static void test_run_status(void)
 {
     struct file file;
-    struct js_run_status said = {JS_RUN_BEGUN, 0, 0}, read;
+    struct js_run_status said = {.phase = JS_RUN_BEGUN,
+                                 .lease_ns = 7 * JS_NS_PER_S},
+                         read;
     read_text(&file, "something else\n");
     js_run_status_read(file.path, &read);
     CU_ASSERT_EQUAL(read.phase, JS_RUN_UNKNOWN);
     CU_ASSERT_EQUAL(js_run_status_write(file.path, &said), 0);
     js_run_status_read(file.path, &read);
     CU_ASSERT_EQUAL(read.phase, JS_RUN_BEGUN);
-    said = (struct js_run_status){JS_RUN_ENDED, 3, 2};
+    CU_ASSERT_EQUAL(read.lease_ns, 7 * JS_NS_PER_S);
+    int64_t said_ns = read.said_ns;
+    CU_ASSERT(said_ns > 0);
+    usleep(20000); /* the clock of a file system ticks */
+    said =
+        (struct js_run_status){.phase = JS_RUN_ENDED, .status = 3, .lost = 2};
     CU_ASSERT_EQUAL(js_run_status_write(file.path, &said), 0);
     js_run_status_read(file.path, &read);
     CU_ASSERT_EQUAL(read.phase, JS_RUN_ENDED);
+    CU_ASSERT(read.said_ns > said_ns);
     CU_ASSERT_EQUAL(read.status, 3);
     CU_ASSERT_EQUAL(read.lost, 2);
     forget(&file);

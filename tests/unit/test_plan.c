@@ -374,6 +374,21 @@ static void test_nothing_ahead_before_a_run_time_is_known(void)
     free_plan(plan);
 }
 
+/* What is ahead may all be as short as the shortest lately. */
+static void test_lead_of_uneven_jobs(void)
+{
+    uint64_t tickets[128];
+    struct js_plan *plan = plan_of(10, false);
+    add_slaves(plan, 1, 1);
+    teach(plan, 1, short_ns);
+    teach(plan, 2, 20 * short_ns);
+    add_jobs(plan, 3, 100);
+    unsigned count = assign_all(plan, tickets, 128);
+    CU_ASSERT(js_plan_lead_ns(plan) >= (count - 1) * short_ns);
+    CU_ASSERT(js_plan_lead_ns(plan) < (count - 1) * 2 * short_ns);
+    free_plan(plan);
+}
+
 static void test_ahead_for_short_jobs_only(void)
 {
     uint64_t tickets[128];
@@ -2130,6 +2145,7 @@ static const struct unit_test tests[] = {
     {"barrier waits for what came back", test_barrier_waits_for_what_came_back},
     {"nothing ahead before a run time is known",
      test_nothing_ahead_before_a_run_time_is_known},
+    {"the lead of uneven jobs", test_lead_of_uneven_jobs},
     {"ahead for short jobs only", test_ahead_for_short_jobs_only},
     {"ahead ends when jobs become long", test_ahead_ends_when_jobs_become_long},
     {"free slots come before jobs ahead",

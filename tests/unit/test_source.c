@@ -232,19 +232,22 @@ static void test_what_is_no_file_is_refused(void)
     struct place place = make_place();
     char expected[200];
     int before = open_descriptors();
-    snprintf(expected, sizeof(expected), "%s: No such file or directory",
+    snprintf(expected, sizeof(expected),
+             "cannot read the job list %s: No such file or directory",
              place.path);
     check_refused(place.path, expected);
     snprintf(expected, sizeof(expected),
              "%s: is a directory: give a file with one command a line",
              place.dir);
     check_refused(place.dir, expected);
-    check_refused("/proc/self/mem", "/proc/self/mem: Input/output error");
+    check_refused(
+        "/proc/self/mem",
+        "cannot read the job list /proc/self/mem: Input/output error");
     if (geteuid() != 0) {
         write_file(&place, "a\n", 2);
         chmod(place.path, 0);
-        snprintf(expected, sizeof(expected), "%s: Permission denied",
-                 place.path);
+        snprintf(expected, sizeof(expected),
+                 "cannot read the job list %s: Permission denied", place.path);
         check_refused(place.path, expected);
     }
     CU_ASSERT_EQUAL(open_descriptors(), before);
@@ -401,7 +404,7 @@ static void test_stdin_may_be_a_file(void)
 static void test_stdin_that_cannot_be_read(void)
 {
     int saved = put_as_stdin(-1);
-    check_refused("-", "standard input: Bad file descriptor");
+    check_refused("-", "cannot read standard input: Bad file descriptor");
     put_stdin_back(saved);
 
     int fd = open("/", O_RDONLY | O_CLOEXEC);
@@ -415,7 +418,8 @@ static void test_stdin_that_cannot_be_read(void)
     saved = put_as_stdin(fd);
     struct js_source *source = js_source_new_file("-", NULL, NULL, NULL, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(source);
-    CU_ASSERT_TRUE(fails(source, "standard input: Bad file descriptor"));
+    CU_ASSERT_TRUE(
+        fails(source, "cannot read standard input: Bad file descriptor"));
     js_source_free(source);
     put_stdin_back(saved);
     js_fd_close(&fd);

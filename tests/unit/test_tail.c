@@ -1,6 +1,7 @@
 /* tail: the last lines of any stream, whole lines and characters. */
 #include "unit.h"
 
+#include "base/buf.h"
 #include "base/fdio.h"
 #include "record/tail.h"
 
@@ -29,9 +30,11 @@ static void test_little_is_kept_as_it_is(void)
 /* However it comes in pieces. */
 static void test_what_is_cut_begins_with_a_line(void)
 {
-    char text[3000];
+    struct js_buf lines = JS_BUF_INIT;
     for (int i = 0; i < 300; i++)
-        snprintf(text + 10 * i, 11, "line %04d\n", i);
+        CU_ASSERT_EQUAL(js_buf_printf(&lines, "line %04d\n", i), 0);
+    CU_ASSERT_EQUAL_FATAL(lines.len, 3000);
+    const char *text = lines.data;
     for (size_t piece = 1; piece <= 3000; piece += piece / 3 + 1) {
         struct js_tail tail = {.stream = 1};
         for (size_t at = 0; at < 3000; at += piece)
@@ -42,6 +45,7 @@ static void test_what_is_cut_begins_with_a_line(void)
         CU_ASSERT_EQUAL(memcmp(tail.bytes, text + 3000 - tail.len, tail.len),
                         0);
     }
+    js_buf_release(&lines);
 }
 
 static void test_a_long_line_begins_with_a_character(void)

@@ -1,0 +1,245 @@
+#!/usr/bin/env bats
+# The manual and the completion say what the program does.
+
+load common
+
+# In ./doc: as they are installed; their text, without line breaks, in page.1
+# and page.5; what --help says, in help.
+make_manual() {
+    make_with docs
+    "$JOBSCHED" --help >help
+    local page
+    for page in 1 5; do
+        groff -mdoc -Tascii -P-cbou -rLL=2000n "doc/jobsched.$page" \
+            >"page.$page"
+    done
+}
+
+# "-n, --slaves N" and so on, from the lines of $1 that begin so.
+option_lines() {
+    sed -nE 's/^ *((-[A-Za-z], )?--[a-z-]+( [^ ]+)?)(  .*)?$/\1/p' "$1"
+}
+
+# The options as the help names them.
+option_names() {
+    option_lines help | grep -oE -- '(^| )-[^ ,]+' | tr -d ' '
+}
+
+# In small letters, one a line.
+words() {
+    tr 'A-Z' 'a-z' | tr -d '.:' | tr -s ' \n' '\n' | grep .
+}
+
+# The literal blocks of section $2 in page $1, as a reader sees them.
+examples() {
+    awk -v "section=$2" '
+        /^[.]Sh / { is_here = $0 == ".Sh " section }
+        /^[.]Bd -literal/ { is_block = is_here; next }
+        /^[.]Ed/ { is_block = 0 }
+        is_block' "doc/jobsched.$1" |
+        sed -e 's/\\&//g' -e "s/\\\\(aq/'/g" -e 's/\\-/-/g' -e 's/\\e/\\/g'
+}
+
+@test "manual: the pages are without a fault" {
+    make_with docs
+    local page
+    for page in 1 5; do
+        mandoc -T lint -W warning "doc/jobsched.$page" >lint || true
+        equal "$(cat lint)" ''
+        groff -ww -mdoc -Tutf8 "doc/jobsched.$page" >page 2>faults
+        equal "$(cat faults)" ''
+        claim test -s page
+    done
+}
+
+@test "manual: man finds it where it is installed" {
+    make_with install PREFIX="$PWD/usr"
+    MANWIDTH=80 man -M usr/share/man 1 jobsched >page 2>faults
+    contains page '^EXIT STATUS$'
+    MANWIDTH=80 man -M usr/share/man 5 jobsched >>page 2>>faults
+    contains page '^GRAMMAR$'
+    equal "$(cat faults)" ''
+    equal "$(tail -n 1 page | awk '{ print $1, $2 }')" \
+        "$("$JOBSCHED" --version | head -n 1)"
+}
+
+@test "manual: the options are those of --help, in the same words" {
+    make_manual
+    sed -n '/^OPTIONS$/,/^SIGNALS$/p' page.1 >options
+    claim test "$(option_lines help | wc -l)" -gt 30
+    claim diff <(option_lines help) <(option_lines options)
+    local first
+    first=$(grep -m 1 '^[A-Z].*:$' help)
+    claim diff \
+        <(sed -n "/^$first\$/,/^Exit status/p" help | sed '$d' | words) \
+        <(sed -n "/^ *${first%:}\$/,\$p" options | sed '$d' | words)
+}
+
+@test "manual: what its text and its examples use is there" {
+    make_manual
+    local word
+    for word in $(grep -hoE 'Fl -[a-z-]+' "$ROOT"/src/cli/doc/*.[15].in |
+        sed 's/Fl /-/' | sort -u); do
+        case $word in
+        --enable-recovery | --with-ft) continue ;; # mpirun's
+        esac
+        option_names | grep -qxF -- "$word" || {
+            echo "not an option: $word"
+            return 1
+        }
+    done
+    # The commands that begin with the program, or lead to it.
+    touch hosts jobs.txt
+    echo "host slots=2" >hosts
+    echo '[name=mesh] true' >jobs.txt
+    farm 1 jobs.txt
+    examples 1 EXAMPLES | grep -v '^$' >commands
+    claim test "$(grep -cE '(^|\| )jobsched ' commands)" -ge 6
+    while read -r word; do
+        [[ $word != sbatch* ]] || continue
+        run -0 timeout 30 bash -c "jobsched() {
+            \"\$JOBSCHED\" --show-mpirun \"\$@\"; }; $word"
+    done <commands
+}
+
+# The names of the variables in a subsection of jobsched.1.
+variables_of() {
+    sed -n "/^[.]Ss $1\$/,/^[.]S[sh] /p" "$ROOT/src/cli/doc/jobsched.1.in" |
+        sed -n 's/^[.]It Ev //p' | tr ' ,' '\n\n' | grep . | LC_ALL=C sort -u
+}
+
+@test "manual: the variables that a job finds are those that it lists" {
+    env | sed 's/=.*//' | LC_ALL=C sort -u >before
+    echo '[gpus=1] env' >jobs.txt
+    farm 1 jobs.txt --gpus 1
+    status_is 0
+    tr -d '\r' <out | sed -n 's/^\([A-Za-z_]*\)=.*/\1/p' | LC_ALL=C sort -u |
+        LC_ALL=C comm -13 before - | grep -E '^(JOBSCHED|OMP|CUDA|ROCR)_' >set
+    # The others need several hosts, or Slurm.
+    claim diff set <(variables_of 'Set for each job' | grep -vxE \
+        'JOBSCHED_NODELIST|JOBSCHED_HOSTFILE|OMPI_MCA_ras|SLURM_OVERLAP')
+}
+
+# But for those by which a launcher tells a process what it is.
+@test "manual: the variables that are read are those that it lists" {
+    local name
+    for name in $(grep -rhoE 'getenv\("[A-Z_]+"\)' "$ROOT/src" |
+        grep -oE '[A-Z_]+' | grep -vE '^(SLURM|OMPI|PRTE|PMIX?|MPIR?|HYD[A-Z]+)_'); do
+        variables_of Read | grep -qxF "$name" || {
+            echo "read, and not in the manual: $name"
+            return 1
+        }
+    done
+    for name in $(variables_of Read); do
+        claim grep -rqw "$name" "$ROOT/src" "$ROOT/slurm" --include='*.c' \
+            --include='*.sbatch'
+    done
+}
+
+@test "manual: the attributes of a job are those that are known" {
+    sed -n '/^static const struct row rows/,/^};/s/^    {"\([a-z-]*\)".*/\1/p' \
+        "$ROOT/src/core/attributes.c" | sort >known
+    claim test "$(wc -l <known)" -ge 15
+    claim diff known <(sed -n 's/^[.]It Cm \([a-z-]*\) Ns = .*/\1/p' \
+        "$ROOT/src/cli/doc/jobsched.5.in" | sort)
+}
+
+@test "manual: the examples of a job file are without a mistake" {
+    make_with docs
+    examples 5 EXAMPLES >jobs.txt
+    {
+        examples 5 DESCRIPTION
+        cat jobs.txt
+    } >all.txt
+    claim test "$(grep -c '' all.txt)" -ge 15
+    # Not every machine has as much as they ask for.
+    sed -E 's/(cores|mem|nodes)=[0-9]+G? ?//g; s/\[\] //' all.txt >list
+    # It shows each attribute alone, too, with another job of the same name.
+    awk '!/^\[name=/ || !seen[$1]++' list >jobs.txt
+    run -0 timeout 30 "$JOBSCHED" --check jobs.txt
+}
+
+# ---------------------------------------------------------------- completion
+
+# What bash is told for the command line "$@", the last word being completed:
+# the words in $completed, one a line, sorted; what else to look for, in $wanted.
+complete_line() {
+    local COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMPREPLY=()
+    wanted=
+    compopt() {
+        wanted="$*"
+    }
+    _jobsched jobsched "${COMP_WORDS[COMP_CWORD]}" \
+        "${COMP_WORDS[COMP_CWORD - 1]}"
+    unset -f compopt
+    completed=$(printf '%s\n' "${COMPREPLY[@]}" | LC_ALL=C sort)
+}
+
+load_completion() {
+    make_manual
+    . doc/jobsched.bash
+}
+
+@test "completion: the options are those of --help" {
+    load_completion
+    equal "$(complete -p jobsched)" 'complete -F _jobsched jobsched'
+    complete_line jobsched -
+    equal "$completed" "$(option_names | LC_ALL=C sort)"
+    equal "$wanted" ''
+    complete_line jobsched --hostf
+    equal "$completed" --hostfile
+}
+
+@test "completion: values, files and folders behind an option" {
+    load_completion
+    complete_line jobsched --bind ''
+    equal "$completed" $'core\nnone'
+    complete_line jobsched --bind = c
+    equal "$completed" core
+    complete_line jobsched --bind =
+    equal "$completed" $'core\nnone'
+    complete_line jobsched --round ''
+    equal "$completed$wanted" ''
+    complete_line jobsched --joblog jo
+    equal "$completed" ''
+    equal "$wanted" '-o default'
+    complete_line jobsched -o n
+    equal "$completed" none
+    equal "$wanted" '-o plusdirs -o filenames'
+    # The job file, also one whose name begins like an option.
+    complete_line jobsched --barrier jo
+    equal "$completed" ''
+    equal "$wanted" '-o default'
+    complete_line jobsched -- --
+    equal "$completed" ''
+    equal "$wanted" '-o default'
+}
+
+@test "completion: every value that is offered is taken" {
+    load_completion
+    local option value count=0
+    for option in $(option_names); do
+        complete_line jobsched "$option" ''
+        for value in $completed; do
+            count=$((count + 1))
+            run -0 timeout 30 "$JOBSCHED" "$option" "$value" --help
+        done
+    done
+    claim test "$count" -ge 5
+}
+
+@test "completion: in a shell with a terminal" {
+    make_with docs
+    mkdir folder
+    touch jobs.txt hosts
+    {
+        echo 'PS1= PS2='
+        echo 'jobsched() { printf "<%s>" "$@" >>called; echo >>called; }'
+        echo '. doc/jobsched.bash'
+        printf 'jobsched --hostf\t ho\t --bind=n\t -o fo\t jo\t\n'
+        echo exit
+    } >typed
+    TERM=dumb INPUTRC=/dev/null script -qec 'bash --norc --noprofile -i' \
+        /dev/null <typed >screen
+    equal "$(cat called)" '<--hostfile><hosts><--bind=none><-o><folder/><jobs.txt>'
+}

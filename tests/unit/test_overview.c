@@ -1,0 +1,345 @@
+/* overview: what is counted and reckoned from a journal and its list. */
+#include "unit.h"
+
+#include "base/clock.h"
+#include "base/fdio.h"
+#include "base/process.h"
+#include "cli/overview.h"
+#include "cli/status_json.h"
+#include "cli/status_text.h"
+#include "record/journal_line.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A journal that is written record by record, and a list beside it. */
+struct scene {
+    char dir[64], list[128], journal[128];
+    int fd;
+    uint64_t now_us;
+    struct js_overview overview;
+    struct js_err err;
+};
+
+static void put_line(struct scene *scene, const struct js_line *line)
+{
+    struct js_buf buf = JS_BUF_INIT;
+    CU_ASSERT_EQUAL(js_line_format(&buf, line), 0);
+    CU_ASSERT_EQUAL(js_write_full(scene->fd, buf.data, buf.len), 0);
+    js_buf_release(&buf);
+}
+
+/* Of this process, begun so long ago, with one slave. */
+static void put_run(struct scene *scene, uint64_t ago_s, uint64_t slots)
+{
+    static struct js_line line;
+    uint64_t pid = (uint64_t)getpid();
+    line = (struct js_line){.kind = JS_LINE_RUN,
+                            .pid = pid,
+                            .started = js_process_start(pid),
+                            .boot = js_process_boot(),
+                            .unix_us = scene->now_us - ago_s * 1000000};
+    CU_ASSERT_EQUAL(gethostname(line.text, sizeof(line.text) - 1), 0);
+    put_line(scene, &line);
+    line = (struct js_line){
+        .kind = JS_LINE_SLAVE, .id = 1, .slots = slots, .text = "n1"};
+    put_line(scene, &line);
+}
+
+/* Jobs with the commands "job 1", "job 2" ..., in the list as well, each with
+ * what `attributes` say (a string a job; NULL: no more, and none). */
+static void put_jobs(struct scene *scene, uint64_t count,
+                     const char *const *attributes)
+{
+    static struct js_line line;
+    FILE *list = fopen(scene->list, "we");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(list);
+    line = (struct js_line){.kind = JS_LINE_JOBS, .id = 1};
+    CU_ASSERT_FATAL(count <= JS_LINE_LIST);
+    for (uint64_t id = 1; id <= count; id++) {
+        char command[32];
+        int len = snprintf(command, sizeof(command), "job %u", (unsigned)id);
+        struct js_job *job = js_job_new(id, command, (size_t)len);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(job);
+        line.identities[line.count++] = js_identity_of(job);
+        js_job_free(job);
+        fprintf(list, "%s%s\n", attributes && *attributes ? *attributes : "",
+                command);
+        attributes += attributes && *attributes;
+    }
+    fclose(list);
+    put_line(scene, &line);
+}
+
+/* It ended so long ago, having run for so long. */
+static void put_end(struct scene *scene, enum js_line_kind kind, uint64_t id,
+                    int64_t ago_s, int64_t run_s)
+{
+    static struct js_line line;
+    line = (struct js_line){.kind = kind, .id = id, .attempt = 1, .slave = 1};
+    line.outcome.run_ns = run_s * JS_NS_PER_S;
+    line.outcome.start_unix_ns =
+        (int64_t)scene->now_us * JS_NS_PER_US - (ago_s + run_s) * JS_NS_PER_S;
+    line.outcome.exit_code = kind == JS_LINE_FAILED;
+    put_line(scene, &line);
+}
+
+static void put_begun(struct scene *scene, uint64_t id)
+{
+    static struct js_line line;
+    line = (struct js_line){.kind = JS_LINE_BEGAN,
+                            .id = id,
+                            .attempt = 1,
+                            .slave = 1,
+                            .unix_us = scene->now_us};
+    put_line(scene, &line);
+}
+
+static void scene_init(struct scene *scene)
+{
+    static struct js_line line;
+    memset(scene, 0, sizeof(*scene));
+    strncpy(scene->dir, "/tmp/jobsched-overview-XXXXXX",
+            sizeof(scene->dir) - 1);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(scene->dir));
+    snprintf(scene->list, sizeof(scene->list), "%s/l", scene->dir);
+    snprintf(scene->journal, sizeof(scene->journal), "%s/j", scene->dir);
+    scene->fd =
+        open(scene->journal, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    CU_ASSERT_FATAL(scene->fd >= 0);
+    scene->now_us = (uint64_t)(js_clock_unix_ns() / JS_NS_PER_US);
+    line = (struct js_line){.kind = JS_LINE_HEAD, .id = 2};
+    put_line(scene, &line);
+}
+
+static void scene_release(struct scene *scene)
+{
+    js_overview_release(&scene->overview);
+    close(scene->fd);
+    unlink(scene->list);
+    unlink(scene->journal);
+    rmdir(scene->dir);
+}
+
+static int load(struct scene *scene, const char *explained, size_t failed_shown)
+{
+    struct js_overview_config config = {.job_file = scene->list,
+                                        .journal = scene->journal,
+                                        .explained = explained,
+                                        .failed_shown = failed_shown};
+    js_overview_release(&scene->overview);
+    int rc = js_overview_load(&scene->overview, &config, &scene->err);
+    if (rc < 0)
+        scene->overview = (struct js_overview){0};
+    return rc;
+}
+
+static bool is_about(double got, double want)
+{
+    return got > want * 0.95 && got < want * 1.05;
+}
+
+/* ---------------------------------------------------------------- counts */
+
+static void test_counts(void)
+{
+    static const char *const attributes[] = {
+        "", "[name=b] ", "[after=b] ", "[after-any=b] ", "wait\n", NULL};
+    struct scene scene;
+    scene_init(&scene);
+    put_run(&scene, 10, 2);
+    put_jobs(&scene, 7, attributes);
+    put_end(&scene, JS_LINE_OK, 1, 1, 1);
+    put_begun(&scene, 2);
+    CU_ASSERT_EQUAL(load(&scene, NULL, 10), 0);
+    const struct js_overview_counts *counts = &scene.overview.counts;
+    CU_ASSERT_STRING_EQUAL(scene.overview.list_error.text, "");
+    CU_ASSERT_EQUAL(scene.overview.life, JS_HISTORY_ON);
+    CU_ASSERT_EQUAL(counts->jobs, 7);
+    CU_ASSERT_EQUAL(counts->done, 1);
+    CU_ASSERT_EQUAL(counts->left, 6);
+    CU_ASSERT_EQUAL(counts->running, 1);
+    CU_ASSERT_EQUAL(counts->waiting[JS_WAIT_FOR_ROOM], 0);
+    CU_ASSERT_EQUAL(counts->waiting[JS_WAIT_FOR_JOBS], 2);
+    CU_ASSERT_EQUAL(counts->waiting[JS_WAIT_BEHIND_WAIT], 3);
+    put_end(&scene, JS_LINE_FAILED, 2, 0, 1);
+    CU_ASSERT_EQUAL(load(&scene, NULL, 10), 0);
+    CU_ASSERT_EQUAL(counts->failed, 1);
+    CU_ASSERT_EQUAL(counts->running, 0);
+    CU_ASSERT_EQUAL(counts->waiting[JS_WAIT_TO_SKIP], 1);
+    CU_ASSERT_EQUAL(counts->waiting[JS_WAIT_FOR_ROOM], 1);
+    scene_release(&scene);
+}
+
+/* ---------------------------------------------------------------- the rate */
+
+/* Many have ended: what has ended of late counts. */
+static void test_the_rate_of_short_jobs(void)
+{
+    struct scene scene;
+    scene_init(&scene);
+    put_run(&scene, 1000, 1);
+    put_jobs(&scene, 200, NULL);
+    for (uint64_t id = 1; id <= 40; id++)
+        put_end(&scene, JS_LINE_OK, id, 500, 1);
+    for (uint64_t id = 41; id <= 100; id++)
+        put_end(&scene, JS_LINE_OK, id, 30, 1);
+    CU_ASSERT_EQUAL(load(&scene, NULL, 10), 0);
+    CU_ASSERT_TRUE(is_about(scene.overview.rate_per_s, 1));
+    CU_ASSERT_TRUE(is_about((double)scene.overview.to_come_ns / 1e9, 100));
+    scene_release(&scene);
+}
+
+/* Few have ended: how long they ran counts. */
+static void test_the_rate_of_long_jobs(void)
+{
+    struct scene scene;
+    scene_init(&scene);
+    put_run(&scene, 1000, 10);
+    put_jobs(&scene, 101, NULL);
+    put_end(&scene, JS_LINE_OK, 1, 10, 800);
+    CU_ASSERT_EQUAL(load(&scene, NULL, 10), 0);
+    CU_ASSERT_TRUE(is_about(scene.overview.rate_per_s, 0.001));
+    CU_ASSERT_TRUE(is_about((double)scene.overview.to_come_ns / 1e9, 8000));
+    scene_release(&scene);
+}
+
+static void test_no_rate(void)
+{
+    static struct js_line line;
+    struct scene scene;
+    scene_init(&scene);
+    put_run(&scene, 1000, 1);
+    put_jobs(&scene, 2, NULL);
+    CU_ASSERT_EQUAL(load(&scene, NULL, 10), 0);
+    CU_ASSERT(scene.overview.rate_per_s == 0);
+    CU_ASSERT_EQUAL(scene.overview.to_come_ns, -1);
+    /* Nor when nothing runs any more. */
+    put_end(&scene, JS_LINE_OK, 1, 10, 800);
+    line = (struct js_line){.kind = JS_LINE_END, .unix_us = scene.now_us};
+    put_line(&scene, &line);
+    CU_ASSERT_EQUAL(load(&scene, NULL, 10), 0);
+    CU_ASSERT_EQUAL(scene.overview.life, JS_HISTORY_ENDED);
+    CU_ASSERT(scene.overview.rate_per_s == 0);
+    CU_ASSERT_EQUAL(scene.overview.to_come_ns, -1);
+    scene_release(&scene);
+}
+
+/* ---------------------------------------------------------------- failed */
+
+static void test_failed_jobs_the_latest_first(void)
+{
+    struct scene scene;
+    struct js_history_attempt attempt;
+    uint64_t got[4] = {0};
+    size_t at = JS_HISTORY_NONE, count = 0;
+    scene_init(&scene);
+    put_run(&scene, 10, 1);
+    put_jobs(&scene, 5, NULL);
+    for (uint64_t id = 1; id <= 4; id++)
+        put_end(&scene, JS_LINE_FAILED, id, 0, 1);
+    /* It ran again since, and one failed again. */
+    put_end(&scene, JS_LINE_OK, 2, 0, 1);
+    put_end(&scene, JS_LINE_FAILED, 1, 0, 1);
+    CU_ASSERT_EQUAL(load(&scene, NULL, 2), 0);
+    while (js_overview_next_failed(&scene.overview, &at, &attempt) && count < 4)
+        got[count++] = attempt.id;
+    CU_ASSERT_EQUAL(count, 3);
+    CU_ASSERT(got[0] == 1 && got[1] == 4 && got[2] == 3);
+    /* Of the two that are shown the commands are known. */
+    CU_ASSERT_PTR_NOT_NULL(js_overview_find(&scene.overview, 1));
+    CU_ASSERT_PTR_NOT_NULL(js_overview_find(&scene.overview, 4));
+    CU_ASSERT_PTR_NULL(js_overview_find(&scene.overview, 3));
+    CU_ASSERT_EQUAL(load(&scene, NULL, SIZE_MAX), 0);
+    const struct js_job *job = js_overview_find(&scene.overview, 3);
+    CU_ASSERT_PTR_NOT_NULL(job);
+    if (job)
+        CU_ASSERT_STRING_EQUAL(job->command, "job 3");
+    scene_release(&scene);
+}
+
+/* ---------------------------------------------------------------- one job */
+
+static void test_a_name_goes_before_a_number(void)
+{
+    static const char *const attributes[] = {"[name=2] ", "", "[name=x] ",
+                                             NULL};
+    struct scene scene;
+    scene_init(&scene);
+    put_run(&scene, 10, 1);
+    put_jobs(&scene, 3, attributes);
+    CU_ASSERT_EQUAL(load(&scene, "2", 10), 0);
+    CU_ASSERT_TRUE(scene.overview.is_explained);
+    CU_ASSERT_EQUAL(scene.overview.explained.id, 1);
+    CU_ASSERT_EQUAL(load(&scene, "3", 10), 0);
+    CU_ASSERT_EQUAL(scene.overview.explained.id, 3);
+    CU_ASSERT_EQUAL(scene.overview.explained.ahead, 2);
+    CU_ASSERT_EQUAL(load(&scene, "x", 10), 0);
+    CU_ASSERT_EQUAL(scene.overview.explained.id, 3);
+    CU_ASSERT_EQUAL(load(&scene, "4", 10), -1);
+    CU_ASSERT_EQUAL(errno, ENOENT);
+    /* Without the list the journal's numbers are known. */
+    unlink(scene.list);
+    CU_ASSERT_EQUAL(load(&scene, "3", 10), 0);
+    CU_ASSERT_EQUAL(scene.overview.explained.id, 3);
+    CU_ASSERT_PTR_NULL(scene.overview.explained.job);
+    CU_ASSERT(scene.overview.list_error.text[0] != '\0');
+    scene_release(&scene);
+}
+
+/* ---------------------------------------------------------------- shown */
+
+static void expect_shown(struct scene *scene, const char *part)
+{
+    struct js_buf text = JS_BUF_INIT;
+    CU_ASSERT_EQUAL(js_status_text(&scene->overview, &text), 0);
+    const char *shown = js_buf_string(&text);
+    CU_ASSERT_PTR_NOT_NULL(strstr(shown, part));
+    if (!strstr(shown, part))
+        fprintf(stderr, "\noverview: %s", shown);
+    js_buf_release(&text);
+}
+
+/* More than there is room for are counted. */
+static void test_many_are_cut_short(void)
+{
+    struct scene scene;
+    struct js_buf json = JS_BUF_INIT;
+    scene_init(&scene);
+    put_run(&scene, 10, 60);
+    put_jobs(&scene, 100, NULL);
+    for (uint64_t id = 1; id <= 25; id++)
+        put_end(&scene, JS_LINE_FAILED, id, 0, 1);
+    for (uint64_t id = 31; id <= 80; id++)
+        put_begun(&scene, id);
+    CU_ASSERT_EQUAL(load(&scene, NULL, JS_STATUS_FAILED_SHOWN), 0);
+    expect_shown(&scene, "100 jobs: 0 done, 25 failed, 50 running, 25 waiting");
+    expect_shown(&scene, "  job 50\n  and 30 more\n");
+    expect_shown(&scene, "  job 16\n  and 15 more\n");
+    expect_shown(&scene, "waiting\n  25 for room\n");
+    CU_ASSERT_EQUAL(js_status_json(&scene.overview, &json), 0);
+    size_t begun = 0;
+    for (const char *at = js_buf_string(&json); (at = strstr(at, "\"id\":"));
+         at++)
+        begun++;
+    CU_ASSERT_EQUAL(begun, 75);
+    js_buf_release(&json);
+    scene_release(&scene);
+}
+
+static const struct unit_test tests[] = {
+    {"counts", test_counts},
+    {"the rate of short jobs", test_the_rate_of_short_jobs},
+    {"the rate of long jobs", test_the_rate_of_long_jobs},
+    {"no rate", test_no_rate},
+    {"failed jobs, the latest first", test_failed_jobs_the_latest_first},
+    {"a name goes before a number", test_a_name_goes_before_a_number},
+    {"many are cut short", test_many_are_cut_short},
+    {NULL, NULL},
+};
+
+const struct unit_suite suite_overview = {"overview", tests};
