@@ -312,7 +312,8 @@ function fillFigures() {
     ['CPU time', duration(cpu)],
   ];
   if (states[RUNNING] > 0) {
-    figures.splice(5, 0, ['of these running', count(states[RUNNING])]);
+    const word = data.state === 'running' ? 'of these running' : 'of these cut off';
+    figures.splice(5, 0, [word, count(states[RUNNING])]);
   }
   if (data.added > 0) {
     figures.splice(5, 0, ['new in the list', count(data.added)]);
@@ -705,8 +706,10 @@ function drawAxis(pen) {
       pen.fillText(text, x + 4, TOP / 2);
     }
   }
-  pen.fillStyle = colours.text;
   for (const seam of seams) {
+    pen.fillStyle = colours.ground;
+    pen.fillRect(seam.left - 3, 2, seam.right - seam.left + 6, TOP - 4);
+    pen.fillStyle = colours.text;
     pen.fillText(seam.text, seam.left, TOP / 2);
   }
 }
