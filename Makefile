@@ -107,7 +107,8 @@ NEED_CHECK = libcunit1-dev:CUnit/CUnit.h bats:bats procps:pgrep \
 	util-linux:taskset mount:mount strace:strace iproute2:ip tmux:tmux \
 	valgrind:$(VALGRIND) slurmctld:/usr/sbin/slurmctld \
 	slurmd:/usr/sbin/slurmd slurm-client:sbatch munge:/usr/sbin/munged \
-	man-db:man groff-base:groff mandoc:mandoc bsdutils:script jq:jq tmux:tmux
+	man-db:man groff-base:groff mandoc:mandoc bsdutils:script jq:jq tmux:tmux \
+	curl:curl chromium:chromium chromium-driver:chromedriver
 NEED_LINT = clang-format:$(CLANG_FORMAT) clang-tidy:clang-tidy \
 	shellcheck:shellcheck binutils:nm
 NEED_COVERAGE = gcovr:gcovr
@@ -205,6 +206,8 @@ $(BUILD)/src/jobsched.o: src/jobsched.c $(BUILD)/flags
 $(BUILD)/tests/unit/%.o: tests/unit/%.c $(BUILD)/flags
 	$(call say,MPICC,$<)
 	$(call COMPILE,$(MPICC))
+# The compiler does not tell what its assembler has read.
+$(BUILD)/src/cli/report_page.o: $(wildcard src/cli/page/*)
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	$(call say,CC,$<)
 	$(call COMPILE,$(CC))

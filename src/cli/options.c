@@ -472,6 +472,18 @@ static int set_explain(struct js_options *options, const char *value,
     return 0;
 }
 
+static int set_report(struct js_options *options, const char *value,
+                      struct js_err *err)
+{
+    if (!value[0])
+        return js_err_set(err, "wants the name of a file");
+    if (options->action == JS_ACTION_STATUS)
+        return js_err_set(err, "is not for --status: one at a time");
+    options->action = JS_ACTION_REPORT;
+    options->report = value;
+    return 0;
+}
+
 static int set_help(struct js_options *options, const char *value,
                     struct js_err *err)
 {
@@ -588,6 +600,9 @@ static const struct option_row rows[] = {
     {"watch", 0, NULL, set_watch,
      "... again and again until the run has ended"},
     {"json", 0, NULL, set_json, "... for programs"},
+    {"report", 0, "FILE", set_report,
+     "write a page of HTML: a timeline of all jobs, what\n"
+     "failed, what took longest"},
 
     {NULL, 0, NULL, NULL, "Limits:"},
     {"tmpdir", 0, "DIR", set_tmpdir,
@@ -712,16 +727,21 @@ static int apply(const struct option_row *row, struct js_options *options,
     return 0;
 }
 
+static bool reads_journal(const struct js_options *options)
+{
+    return options->action == JS_ACTION_STATUS ||
+           options->action == JS_ACTION_REPORT;
+}
+
 /* The words that are no options: at most one, the job file. */
 static int take_words(char **words, struct js_options *options,
                       struct js_err *err)
 {
     if (!words[0] && options->config.action != JOBSCHED_RUN)
         return js_err_set(err, "--check and --dry-run want a job file");
-    if (!words[0] && options->action == JS_ACTION_STATUS &&
-        !options->config.journal)
-        return js_err_set(err, "--status wants a job file, or the journal of a "
-                               "stream with --journal");
+    if (!words[0] && reads_journal(options) && !options->config.journal)
+        return js_err_set(err, "--status and --report want a job file, or the "
+                               "journal of a stream with --journal");
     if (!words[0]) {
         /* The demonstration is its trace. */
         options->config.trace |= !options->is_quiet;
@@ -742,9 +762,11 @@ static int check_options(const struct js_options *options, struct js_err *err)
 {
     const struct jobsched_config *config = &options->config;
     bool is_status = options->action == JS_ACTION_STATUS;
-    if (is_status && config->no_journal)
-        return js_err_set(err, "--status reads the journal: --no-journal "
-                               "leaves it nothing to say");
+    if (reads_journal(options) && config->no_journal)
+        return js_err_set(err, "--status and --report read the journal: "
+                               "--no-journal leaves them nothing to say");
+    if (is_status && options->report)
+        return js_err_set(err, "--status or --report: one at a time");
     if (options->is_watched && options->is_json)
         return js_err_set(err, "--json is one document: ask again instead of "
                                "--watch");

@@ -15,6 +15,7 @@ enum js_action {
     JS_ACTION_HELP,    /* --help */
     JS_ACTION_VERSION, /* --version */
     JS_ACTION_STATUS,  /* --status */
+    JS_ACTION_REPORT,  /* --report */
 };
 
 struct js_options {
@@ -27,6 +28,7 @@ struct js_options {
     bool is_watched;
     bool is_json;
     const char *explained; /* the name or id of a job; NULL: none */
+    const char *report;    /* where --report writes to */
     /* Of a start without mpirun. */
     uint32_t slaves;      /* 0: one for each core, or slot, or task */
     const char *hostfile; /* NULL: this machine, or what Slurm has granted */

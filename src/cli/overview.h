@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "core/waits.h"
+#include "jobsched.h"
 #include "record/history.h"
 
 #include <stdbool.h>
@@ -59,6 +60,10 @@ struct js_overview {
     struct js_overview_job explained;
     struct js_buf kept; /* struct js_job *, by id; private */
 };
+
+/* Where the journal is that the options mean, to be freed; NULL with *err. */
+char *js_overview_journal(const struct jobsched_config *config,
+                          struct js_err *err);
 
 /* Returns 0, or -1 with *err and errno as js_history_load(); ENOENT also when
  * nobody knows the job that is to be explained. */

@@ -5,7 +5,6 @@
 #include "cli/overview.h"
 #include "cli/status_json.h"
 #include "cli/status_text.h"
-#include "record/journal.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -176,24 +175,12 @@ static int look_once(const struct js_options *options, const char *journal)
     return status;
 }
 
-/* Where the journal is, to be freed; NULL: it was said why there is none. */
-static char *find_journal(const struct jobsched_config *config)
-{
-    char *path = config->journal ? strdup(config->journal) : NULL;
-    if (!config->journal && js_journal_name(config->job_file, &path) == 0 &&
-        !path)
-        fprintf(stderr,
-                "jobsched: %s is no file with a journal beside it: name the "
-                "journal with --journal\n",
-                config->job_file);
-    return path;
-}
-
 int js_status(const struct js_options *options)
 {
-    char *journal = find_journal(&options->config);
+    struct js_err err;
+    char *journal = js_overview_journal(&options->config, &err);
     if (!journal)
-        return JOBSCHED_BAD_INPUT;
+        return fail(err.text, JOBSCHED_BAD_INPUT);
     int status = options->is_watched ? watch(options, journal)
                                      : look_once(options, journal);
     free(journal);

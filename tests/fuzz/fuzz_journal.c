@@ -5,6 +5,7 @@
 #include "base/fdio.h"
 #include "record/history.h"
 #include "record/journal_load.h"
+#include "record/timeline.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -89,6 +90,27 @@ static void walk_attempts(const struct js_history *history)
     }
 }
 
+/* Every attempt has a row, and lies within its run. */
+static void walk_timeline(const struct js_history *history)
+{
+    struct js_timeline *timeline = js_timeline_new(history, 0);
+    if (!timeline)
+        abort();
+    for (size_t i = 0; i < js_timeline_bars(timeline); i++) {
+        struct js_timeline_bar bar;
+        struct js_timeline_run run;
+        struct js_timeline_row row;
+        js_timeline_bar(timeline, i, &bar);
+        js_timeline_run(timeline, bar.run, &run);
+        js_timeline_row(timeline, bar.row, &row);
+        if (bar.row >= js_timeline_rows(timeline) || row.slot == 0 ||
+            bar.start_ns < run.begin_ns || bar.run_ns < 0 ||
+            bar.run_ns > run.length_ns)
+            abort();
+    }
+    js_timeline_free(timeline);
+}
+
 static void walk(int fd)
 {
     struct js_err err;
@@ -105,6 +127,7 @@ static void walk(int fd)
         if (job.begun != i || begun.slave >= js_history_slaves(history))
             abort();
     }
+    walk_timeline(history);
     js_history_free(history);
 }
 

@@ -22,9 +22,11 @@
     _(graph)                                                                   \
     _(resume)                                                                  \
     _(waits)                                                                   \
+    _(replay)                                                                  \
     _(tail)                                                                    \
     _(journal)                                                                 \
     _(history)                                                                 \
+    _(timeline)                                                                \
     _(source)                                                                  \
     _(outcome)                                                                 \
     _(topo)                                                                    \

@@ -376,6 +376,23 @@ static void test_status(void)
     CU_ASSERT_EQUAL(line.options.action, JS_ACTION_STATUS);
 }
 
+static void test_report(void)
+{
+    struct line line;
+    const struct jobsched_config *config = good(&line, "--report r.html j.txt");
+    CU_ASSERT_EQUAL(line.options.action, JS_ACTION_REPORT);
+    CU_ASSERT_STRING_EQUAL(line.options.report, "r.html");
+    CU_ASSERT_STRING_EQUAL(config->job_file, "j.txt");
+    config = good(&line, "--report r.html --journal j");
+    CU_ASSERT_STRING_EQUAL(config->journal, "j");
+    bad("--report r.html", "job file", "--journal");
+    bad("--report '' j.txt", "name of a file", NULL);
+    bad("--report r.html j.txt --no-journal", "--no-journal", NULL);
+    bad("--report r.html j.txt --status", "--status", NULL);
+    bad("--status --report r.html j.txt", "--status", NULL);
+    bad("--report r.html j.txt --json", "--status", NULL);
+}
+
 static const struct unit_test tests[] = {
     {"defaults", test_defaults},
     {"job file", test_job_file},
@@ -396,6 +413,7 @@ static const struct unit_test tests[] = {
     {"help says when it cannot be written",
      test_help_says_when_it_cannot_be_written},
     {"status", test_status},
+    {"report", test_report},
     {NULL, NULL},
 };
 

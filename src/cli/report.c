@@ -1,0 +1,177 @@
+#include "cli/report.h"
+
+#include "base/buf.h"
+#include "base/fdio.h"
+#include "base/paths.h"
+#include "cli/overview.h"
+#include "cli/report_data.h"
+#include "cli/report_page.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { NONCE_BYTES = 16 };
+
+static int fail(enum jobsched_status status, const char *what)
+{
+    fprintf(stderr, "jobsched: %s\n", what);
+    return (int)status;
+}
+
+/* ---------------------------------------------------------------- the page */
+
+/* Style and script carry a number that nobody could know when the jobs were
+ * written: what may have come in with them does not run. */
+static int make_nonce(struct js_buf *ret)
+{
+    unsigned char bytes[NONCE_BYTES];
+    if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
+        return -1;
+    for (size_t i = 0; i < sizeof(bytes); i++) {
+        if (js_buf_printf(ret, "%02x", bytes[i]) < 0)
+            return -1;
+    }
+    return js_buf_string(ret) ? 0 : -1;
+}
+
+static int put_top(struct js_buf *page, const char *nonce)
+{
+    return js_buf_printf(
+        page,
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta "
+        "charset=\"utf-8\">\n"
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src "
+        "'none'; style-src 'nonce-%s'; script-src 'nonce-%s'; img-src data:; "
+        "base-uri 'none'; form-action 'none'\">\n"
+        "<meta name=\"viewport\" content=\"width=device-width, "
+        "initial-scale=1\">\n"
+        "<meta name=\"color-scheme\" content=\"light dark\">\n"
+        "<meta name=\"referrer\" content=\"no-referrer\">\n"
+        "<link rel=\"icon\" href=\"data:,\">\n"
+        "<title>jobsched report</title>\n<style nonce=\"%s\">\n%s</style>\n"
+        "</head>\n<body>\n%s<script type=\"application/json\" id=\"data\">\n",
+        nonce, nonce, nonce, js_report_style, js_report_body);
+}
+
+static int put_bottom(struct js_buf *page, const char *nonce)
+{
+    return js_buf_printf(page,
+                         "\n</script>\n<script nonce=\"%s\">\n%s</script>\n"
+                         "</body>\n</html>\n",
+                         nonce, js_report_script);
+}
+
+static int write_page(int fd, const struct js_report_data *data)
+{
+    struct js_buf nonce = JS_BUF_INIT, top = JS_BUF_INIT, bottom = JS_BUF_INIT;
+    int rc = make_nonce(&nonce);
+    if (rc == 0 &&
+        (put_top(&top, nonce.data) < 0 || put_bottom(&bottom, nonce.data) < 0 ||
+         js_write_full(fd, top.data, top.len) < 0 ||
+         js_report_data_write(data, fd) < 0 ||
+         js_write_full(fd, bottom.data, bottom.len) < 0))
+        rc = -1;
+    js_buf_release(&nonce);
+    js_buf_release(&top);
+    js_buf_release(&bottom);
+    return rc;
+}
+
+/* ---------------------------------------------------------------- the file */
+
+/* 0 if the file may be replaced. */
+static int check_target(const char *path, const struct js_report_config *config,
+                        struct js_err *err)
+{
+    struct stat st;
+    if (config->list && js_same_file(path, config->list))
+        return js_err_set(err, "--report would replace the job list %s", path);
+    if (js_same_file(path, config->journal))
+        return js_err_set(err, "--report would replace the journal %s", path);
+    if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
+        return js_err_set(err, "--report %s: is not a regular file", path);
+    return 0;
+}
+
+static int open_new(const char *path)
+{
+    struct stat st;
+    int fd = open(path,
+                  O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY |
+                      O_CLOEXEC,
+                  0666);
+    if (fd < 0 ||
+        (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && ftruncate(fd, 0) == 0))
+        return fd;
+    js_fd_close(&fd);
+    errno = EEXIST;
+    return -1;
+}
+
+/* On disk before it takes the place of an older one. */
+static int write_new(const char *path, const struct js_report_data *data)
+{
+    int fd = open_new(path);
+    if (fd < 0)
+        return -1;
+    int rc = write_page(fd, data);
+    if (rc == 0)
+        rc = fsync(fd);
+    if (close(fd) < 0)
+        rc = -1;
+    return rc;
+}
+
+static int replace(const char *path, const char *path_new,
+                   const struct js_report_data *data, struct js_err *err)
+{
+    if (write_new(path_new, data) == 0 && rename(path_new, path) == 0)
+        return 0;
+    js_err_errno(err, "cannot write %s", path);
+    unlink(path_new);
+    return -1;
+}
+
+/* An exit status, with *err unless it is 0. */
+static int write_report(const struct js_options *options,
+                        const struct js_report_config *config,
+                        const char *path_new, struct js_err *err)
+{
+    if (check_target(options->report, config, err) < 0 ||
+        check_target(path_new, config, err) < 0)
+        return JOBSCHED_BAD_INPUT;
+    struct js_report_data *data = js_report_data_new(config, err);
+    if (!data)
+        return JOBSCHED_BAD_INPUT;
+    int rc = replace(options->report, path_new, data, err);
+    js_report_data_free(data);
+    return rc < 0 ? JOBSCHED_BROKEN : 0;
+}
+
+int js_report(const struct js_options *options)
+{
+    struct js_err err;
+    struct js_buf path_new = JS_BUF_INIT;
+    const char *list = options->config.job_file;
+    char *journal = js_overview_journal(&options->config, &err);
+    if (!journal)
+        return fail(JOBSCHED_BAD_INPUT, err.text);
+    struct js_report_config config = {
+        .list = list && strcmp(list, "-") != 0 ? list : NULL,
+        .journal = journal};
+    int status = JOBSCHED_BROKEN;
+    if (js_buf_printf(&path_new, "%s.new", options->report) < 0 ||
+        !js_buf_string(&path_new))
+        js_err_errno(&err, "%s", options->report);
+    else
+        status = write_report(options, &config, path_new.data, &err);
+    js_buf_release(&path_new);
+    free(journal);
+    return status == 0 ? 0 : fail((enum jobsched_status)status, err.text);
+}

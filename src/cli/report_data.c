@@ -1,0 +1,646 @@
+#include "cli/report_data.h"
+
+#include "base/clock.h"
+#include "base/fdio.h"
+#include "base/json.h"
+#include "core/replay.h"
+#include "core/waits.h"
+#include "jobsched.h"
+#include "record/history.h"
+#include "record/timeline.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    COMMAND_MAX = 1000,    /* bytes of a command that are shown */
+    TAILS_MAX = 10000,     /* of the latest that failed */
+    PIECE_BYTES = 1 << 20, /* of the document in memory */
+    SLOTS_MAX = 24,        /* numbers of slots that are tried */
+};
+
+/* What the list says of a job that is on record. */
+struct listed {
+    size_t command; /* where it begins in the texts */
+    uint64_t line;
+    uint32_t command_len; /* as far as it is shown */
+    uint32_t cores;       /* of all its nodes together */
+    uint8_t wait;
+    bool is_there;
+};
+
+struct trial {
+    uint64_t slots;
+    int64_t span_ns;
+};
+
+struct js_report_data {
+    struct js_report_config config;
+    struct js_history *history;
+    struct js_timeline *timeline;
+    int64_t now_unix_ns;
+    uint64_t jobs, added;
+    bool has_list;
+    struct js_err list_error; /* if it has none, and was asked for */
+    struct listed *listed;    /* by id - 1 */
+    struct js_buf texts;
+    struct js_buf ids;      /* uint64_t, by seq - 1 */
+    struct js_buf replayed; /* struct js_replay_job, by seq - 1 */
+    struct js_buf chain;    /* uint64_t, seqs */
+    int64_t chain_ns, work_ns;
+    uint32_t widest; /* cores of a job that ran */
+    struct trial trials[SLOTS_MAX];
+    size_t trial_count;
+};
+
+/* ---------------------------------------------------------------- the list */
+
+static int keep_listed(struct js_report_data *data, const struct js_job *job,
+                       enum js_wait wait)
+{
+    size_t len =
+        job->command_len < COMMAND_MAX ? job->command_len : COMMAND_MAX;
+    data->listed[job->id - 1] =
+        (struct listed){.command = data->texts.len,
+                        .command_len = (uint32_t)len,
+                        .line = job->line,
+                        .cores = job->need.cores * js_need_nodes(&job->need),
+                        .wait = (uint8_t)wait,
+                        .is_there = true};
+    return js_buf_append(&data->texts, job->command, len);
+}
+
+static int take_listed(void *arg, const struct js_job *job, enum js_wait wait)
+{
+    struct js_report_data *data = arg;
+    if (js_buf_append(&data->ids, &job->id, sizeof(job->id)) < 0)
+        return -1;
+    if (job->id > 0)
+        return keep_listed(data, job, wait);
+    data->added++;
+    return 0;
+}
+
+/* Without a list the jobs are taken in the order of their ids. */
+static int take_ids(struct js_report_data *data)
+{
+    data->ids.len = 0;
+    for (uint64_t id = 1; id <= data->jobs; id++) {
+        if (js_buf_append(&data->ids, &id, sizeof(id)) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int read_list(struct js_report_data *data)
+{
+    data->listed = calloc(data->jobs + 1, sizeof(*data->listed));
+    if (!data->listed)
+        return -1;
+    if (data->config.list) {
+        struct js_waits *waits =
+            js_waits_new(data->config.list, js_history_ledger(data->history),
+                         take_listed, data, &data->list_error);
+        data->has_list = waits != NULL;
+        js_waits_free(waits);
+    }
+    return data->has_list ? 0 : take_ids(data);
+}
+
+/* ---------------------------------------------------------------- replaying */
+
+static struct js_replay_job as_it_ran(const struct js_report_data *data,
+                                      uint64_t id)
+{
+    struct js_replay_job ran = {.run_ns = -1};
+    struct js_history_job job;
+    struct js_history_attempt attempt;
+    if (id == 0)
+        return ran;
+    js_history_job(data->history, id, &job);
+    if (job.latest == JS_HISTORY_NONE)
+        return ran;
+    js_history_attempt(data->history, job.latest, &attempt);
+    if (attempt.kind != JS_HISTORY_OK && attempt.kind != JS_HISTORY_FAILED)
+        return ran;
+    ran.run_ns = attempt.outcome.run_ns;
+    ran.cores = attempt.cores > 0 ? attempt.cores : 1;
+    return ran;
+}
+
+static void add_work(struct js_report_data *data,
+                     const struct js_replay_job *ran)
+{
+    int64_t work_ns;
+    if (__builtin_mul_overflow(ran->run_ns, ran->cores, &work_ns) ||
+        __builtin_add_overflow(data->work_ns, work_ns, &data->work_ns))
+        data->work_ns = INT64_MAX;
+    if (ran->cores > data->widest)
+        data->widest = ran->cores;
+}
+
+static int take_run_times(struct js_report_data *data)
+{
+    const uint64_t *ids = (const uint64_t *)data->ids.data;
+    for (size_t i = 0; i < data->ids.len / sizeof(*ids); i++) {
+        struct js_replay_job ran = as_it_ran(data, ids[i]);
+        if (js_buf_append(&data->replayed, &ran, sizeof(ran)) < 0)
+            return -1;
+        if (ran.run_ns >= 0)
+            add_work(data, &ran);
+    }
+    return 0;
+}
+
+static uint64_t last_slots(const struct js_report_data *data)
+{
+    struct js_history_run run;
+    size_t count = js_history_runs(data->history);
+    if (count == 0)
+        return 0;
+    js_history_run(data->history, count - 1, &run);
+    return run.slots;
+}
+
+static int try_slots(struct js_report_data *data,
+                     const struct js_replay *replay, uint64_t slots,
+                     struct js_err *err)
+{
+    struct trial trial = {.slots = slots};
+    if (data->trial_count == SLOTS_MAX)
+        return 0;
+    if (js_replay_span(replay, slots, &trial.span_ns, err) < 0)
+        return -1;
+    data->trials[data->trial_count++] = trial;
+    return 0;
+}
+
+/* Powers of two from the widest job on, and the number that there was, as long
+ * as more is faster by a hundredth. */
+static int try_all(struct js_report_data *data, const struct js_replay *replay,
+                   struct js_err *err)
+{
+    uint64_t had = last_slots(data);
+    int64_t least_ns = data->chain_ns + data->chain_ns / 100;
+    int64_t best_ns = INT64_MAX;
+    for (uint64_t slots = 1;
+         slots <= 1 << 20 && (best_ns > least_ns || slots / 2 < had);
+         slots *= 2) {
+        if (slots < data->widest)
+            continue;
+        if (had > slots / 2 && had < slots && had >= data->widest &&
+            try_slots(data, replay, had, err) < 0)
+            return -1;
+        if (try_slots(data, replay, slots, err) < 0)
+            return -1;
+        best_ns = data->trials[data->trial_count - 1].span_ns;
+    }
+    return 0;
+}
+
+/* What cannot be reckoned is left out: the list has changed since it was
+ * read. */
+static void replay_all(struct js_report_data *data)
+{
+    struct js_err err;
+    struct js_replay replay = {
+        .list = data->has_list ? data->config.list : NULL,
+        .jobs = (const struct js_replay_job *)data->replayed.data,
+        .count = data->replayed.len / sizeof(struct js_replay_job)};
+    if (js_replay_chain(&replay, &data->chain, &data->chain_ns, &err) < 0 ||
+        try_all(data, &replay, &err) < 0)
+        data->trial_count = data->chain.len = 0;
+}
+
+/* ---------------------------------------------------------------- loading */
+
+static int gather(struct js_report_data *data)
+{
+    data->jobs = js_history_jobs(data->history);
+    data->timeline = js_timeline_new(data->history, data->now_unix_ns);
+    if (!data->timeline || read_list(data) < 0 || take_run_times(data) < 0)
+        return -1;
+    replay_all(data);
+    return 0;
+}
+
+struct js_report_data *js_report_data_new(const struct js_report_config *config,
+                                          struct js_err *err)
+{
+    struct js_report_data *data = calloc(1, sizeof(*data));
+    if (!data) {
+        js_err_errno(err, "%s", config->journal);
+        return NULL;
+    }
+    data->config = *config;
+    data->history = js_history_load(config->journal, err);
+    data->now_unix_ns = js_clock_unix_ns();
+    if (data->history && gather(data) == 0)
+        return data;
+    if (data->history)
+        js_err_errno(err, "%s", config->journal);
+    js_report_data_free(data);
+    return NULL;
+}
+
+void js_report_data_free(struct js_report_data *data)
+{
+    if (!data)
+        return;
+    int saved = errno;
+    js_timeline_free(data->timeline);
+    js_history_free(data->history);
+    js_buf_release(&data->texts);
+    js_buf_release(&data->ids);
+    js_buf_release(&data->replayed);
+    js_buf_release(&data->chain);
+    free(data->listed);
+    free(data);
+    errno = saved;
+}
+
+/* ---------------------------------------------------------------- writing */
+
+/* A document that is longer than what of it is in memory. */
+struct document {
+    const struct js_report_data *data;
+    struct js_json json;
+    int fd;
+    int error; /* of a write; 0: none */
+};
+
+static void flush(struct document *document, size_t least)
+{
+    struct js_buf *buf = &document->json.buf;
+    if (buf->len < least)
+        return;
+    if (document->error == 0 &&
+        js_write_full(document->fd, buf->data, buf->len) < 0)
+        document->error = errno;
+    buf->len = 0;
+}
+
+static void put_head(struct document *document)
+{
+    static const char *const lives[] = {"none", "ended", "running", "broken",
+                                        "unknown"};
+    const struct js_report_data *data = document->data;
+    struct js_json *json = &document->json;
+    js_json_string(json, "version", jobsched_version());
+    if (data->config.list)
+        js_json_string(json, "list", data->config.list);
+    else
+        js_json_null(json, "list");
+    js_json_string(json, "journal", data->config.journal);
+    js_json_seconds(json, "now", data->now_unix_ns);
+    js_json_string(json, "state", lives[js_history_life(data->history)]);
+    js_json_count(json, "added", data->added);
+    if (data->config.list && !data->has_list)
+        js_json_string(json, "list_error", data->list_error.text);
+    else
+        js_json_null(json, "list_error");
+}
+
+static void put_us(struct js_json *json, const char *key, int64_t ns)
+{
+    js_json_int(json, key, ns / JS_NS_PER_US);
+}
+
+static void put_run(struct document *document, size_t number)
+{
+    struct js_json *json = &document->json;
+    struct js_history_run run;
+    struct js_timeline_run drawn;
+    js_history_run(document->data->history, number, &run);
+    js_timeline_run(document->data->timeline, number, &drawn);
+    js_json_open_object(json, NULL);
+    js_json_string(json, "host", run.host);
+    js_json_seconds(json, "begin", run.begin_unix_ns);
+    js_json_bool(json, "ended", run.has_ended);
+    js_json_int(json, "status", run.status);
+    js_json_count(json, "slaves", run.slaves);
+    js_json_count(json, "slots", run.slots);
+    put_us(json, "from", drawn.begin_ns);
+    put_us(json, "length", drawn.length_ns);
+    js_json_close_object(json);
+}
+
+static void put_runs(struct document *document)
+{
+    js_json_open_array(&document->json, "runs");
+    for (size_t i = 0; i < js_history_runs(document->data->history); i++) {
+        put_run(document, i);
+        flush(document, PIECE_BYTES);
+    }
+    js_json_close_array(&document->json);
+}
+
+static void put_rows(struct document *document)
+{
+    struct js_json *json = &document->json;
+    js_json_open_array(json, "rows");
+    for (size_t i = 0; i < js_timeline_rows(document->data->timeline); i++) {
+        struct js_timeline_row row;
+        js_timeline_row(document->data->timeline, i, &row);
+        js_json_open_array(json, NULL);
+        js_json_string(json, NULL, row.host);
+        js_json_count(json, NULL, row.rank);
+        js_json_count(json, NULL, row.slot);
+        js_json_close_array(json);
+        flush(document, PIECE_BYTES);
+    }
+    js_json_close_array(json);
+}
+
+/* ---------------------------------------------------------------- jobs */
+
+/* One job's entry in a column. */
+typedef void (*job_fn)(struct document *document, uint64_t id);
+
+static void put_name(struct document *document, uint64_t id)
+{
+    struct js_history_job job;
+    js_history_job(document->data->history, id, &job);
+    js_json_string(&document->json, NULL, job.name);
+}
+
+static void put_command(struct document *document, uint64_t id)
+{
+    const struct listed *listed = &document->data->listed[id - 1];
+    if (listed->is_there)
+        js_json_bytes(&document->json, NULL,
+                      document->data->texts.data + listed->command,
+                      listed->command_len);
+    else
+        js_json_null(&document->json, NULL);
+}
+
+static void put_standing(struct document *document, uint64_t id)
+{
+    struct js_history_job job;
+    js_history_job(document->data->history, id, &job);
+    js_json_count(&document->json, NULL, job.standing);
+}
+
+static void put_gone(struct document *document, uint64_t id)
+{
+    struct js_history_job job;
+    js_history_job(document->data->history, id, &job);
+    js_json_count(&document->json, NULL, job.is_gone);
+}
+
+static void put_line(struct document *document, uint64_t id)
+{
+    js_json_count(&document->json, NULL, document->data->listed[id - 1].line);
+}
+
+static void put_parent(struct document *document, uint64_t id)
+{
+    struct js_history_job job;
+    js_history_job(document->data->history, id, &job);
+    js_json_count(&document->json, NULL,
+                  job.standing == JS_STANDING_SKIPPED ? job.parent : 0);
+}
+
+static void put_wait(struct document *document, uint64_t id)
+{
+    js_json_count(&document->json, NULL, document->data->listed[id - 1].wait);
+}
+
+/* A column is an array of all jobs: half the size of an object a job. */
+static void put_job_column(struct document *document, const char *key,
+                           job_fn put)
+{
+    js_json_open_array(&document->json, key);
+    for (uint64_t id = 1; id <= document->data->jobs; id++) {
+        put(document, id);
+        flush(document, PIECE_BYTES);
+    }
+    js_json_close_array(&document->json);
+}
+
+static void put_jobs(struct document *document)
+{
+    js_json_open_object(&document->json, "jobs");
+    put_job_column(document, "name", put_name);
+    put_job_column(document, "command", put_command);
+    put_job_column(document, "standing", put_standing);
+    put_job_column(document, "gone", put_gone);
+    put_job_column(document, "line", put_line);
+    put_job_column(document, "parent", put_parent);
+    put_job_column(document, "wait", put_wait);
+    js_json_close_object(&document->json);
+}
+
+/* ---------------------------------------------------------------- attempts */
+
+/* A bar, and its attempt or what has begun. */
+struct drawn {
+    struct js_timeline_bar bar;
+    struct js_history_attempt attempt; /* of what has begun: in part */
+};
+
+static void get_drawn(const struct js_report_data *data, size_t index,
+                      struct drawn *ret)
+{
+    struct js_history_begun begun;
+    js_timeline_bar(data->timeline, index, &ret->bar);
+    if (ret->bar.attempt != JS_HISTORY_NONE) {
+        js_history_attempt(data->history, ret->bar.attempt, &ret->attempt);
+        return;
+    }
+    js_history_begun(data->history, ret->bar.begun, &begun);
+    ret->attempt = (struct js_history_attempt){
+        .id = begun.id,
+        .kind = JS_HISTORY_KINDS,
+        .attempt = begun.attempt,
+        .cores = data->listed[begun.id - 1].is_there
+                     ? data->listed[begun.id - 1].cores
+                     : 1,
+        .outcome = {.run_ns = ret->bar.run_ns}};
+}
+
+enum column {
+    COLUMN_JOB,
+    COLUMN_KIND,
+    COLUMN_ATTEMPT,
+    COLUMN_RUN,
+    COLUMN_ROW,
+    COLUMN_START,
+    COLUMN_TIME,
+    COLUMN_DRAWN,
+    COLUMN_CORES,
+    COLUMN_USER,
+    COLUMN_SYSTEM,
+    COLUMN_RSS,
+    COLUMNS
+};
+
+static const char *const column_names[COLUMNS] = {
+    [COLUMN_JOB] = "job",   [COLUMN_KIND] = "kind",   [COLUMN_ATTEMPT] = "n",
+    [COLUMN_RUN] = "run",   [COLUMN_ROW] = "row",     [COLUMN_START] = "start",
+    [COLUMN_TIME] = "time", [COLUMN_DRAWN] = "drawn", [COLUMN_CORES] = "cores",
+    [COLUMN_USER] = "user", [COLUMN_SYSTEM] = "sys",  [COLUMN_RSS] = "rss",
+};
+
+static int64_t value_of(const struct drawn *drawn, enum column column)
+{
+    const struct js_history_attempt *attempt = &drawn->attempt;
+    switch (column) {
+    case COLUMN_JOB:
+        return (int64_t)attempt->id;
+    case COLUMN_KIND:
+        return (int64_t)attempt->kind;
+    case COLUMN_ATTEMPT:
+        return attempt->attempt;
+    case COLUMN_RUN:
+        return (int64_t)drawn->bar.run;
+    case COLUMN_ROW:
+        return (int64_t)drawn->bar.row;
+    case COLUMN_START:
+        return drawn->bar.start_ns / JS_NS_PER_US;
+    case COLUMN_TIME:
+        return attempt->outcome.run_ns / JS_NS_PER_US;
+    case COLUMN_DRAWN:
+        return drawn->bar.run_ns / JS_NS_PER_US;
+    case COLUMN_CORES:
+        return attempt->cores > 0 ? attempt->cores : 1;
+    case COLUMN_USER:
+        return attempt->outcome.user_cpu_ns / JS_NS_PER_US;
+    case COLUMN_SYSTEM:
+        return attempt->outcome.system_cpu_ns / JS_NS_PER_US;
+    case COLUMN_RSS:
+        return (int64_t)(attempt->outcome.max_rss_bytes / 1024);
+    case COLUMNS:
+        break;
+    }
+    return 0;
+}
+
+static void put_column(struct document *document, enum column column)
+{
+    js_json_open_array(&document->json, column_names[column]);
+    for (size_t i = 0; i < js_timeline_bars(document->data->timeline); i++) {
+        struct drawn drawn;
+        get_drawn(document->data, i, &drawn);
+        js_json_int(&document->json, NULL, value_of(&drawn, column));
+        flush(document, PIECE_BYTES);
+    }
+    js_json_close_array(&document->json);
+}
+
+/* From this attempt on there are no more tails than wanted. */
+static size_t first_tail(const struct js_report_data *data)
+{
+    struct js_history_tail tail;
+    size_t count = 0, at = js_history_attempts(data->history);
+    while (at > 0 && count < TAILS_MAX)
+        count += js_history_tail(data->history, --at, &tail);
+    return at;
+}
+
+static void put_tail(struct document *document, size_t attempt)
+{
+    struct js_json *json = &document->json;
+    struct js_history_tail tail;
+    if (!js_history_tail(document->data->history, attempt, &tail))
+        return;
+    js_json_count(json, "stream", tail.stream);
+    js_json_string(json, "tail", tail.text);
+}
+
+/* How it ended, in words. */
+static void put_end(struct document *document, const struct drawn *drawn)
+{
+    struct js_buf words = JS_BUF_INIT;
+    if (js_outcome_describe(&drawn->attempt.outcome, &words) < 0)
+        document->json.has_failed = true;
+    js_json_bytes(&document->json, "end", words.data, words.len);
+    js_buf_release(&words);
+}
+
+/* Of attempts that did not succeed, each with its place in the columns. */
+static void put_ends(struct document *document)
+{
+    const struct js_report_data *data = document->data;
+    struct js_json *json = &document->json;
+    size_t first = first_tail(data);
+    js_json_open_array(json, "ends");
+    for (size_t i = 0; i < js_timeline_bars(data->timeline); i++) {
+        struct drawn drawn;
+        get_drawn(data, i, &drawn);
+        if (drawn.bar.attempt == JS_HISTORY_NONE ||
+            drawn.attempt.kind == JS_HISTORY_OK)
+            continue;
+        js_json_open_object(json, NULL);
+        js_json_count(json, "at", i);
+        put_end(document, &drawn);
+        if (drawn.bar.attempt >= first)
+            put_tail(document, drawn.bar.attempt);
+        js_json_close_object(json);
+        flush(document, PIECE_BYTES);
+    }
+    js_json_close_array(json);
+}
+
+static void put_attempts(struct document *document)
+{
+    js_json_open_object(&document->json, "attempts");
+    for (int column = 0; column < COLUMNS; column++)
+        put_column(document, (enum column)column);
+    put_ends(document);
+    js_json_close_object(&document->json);
+}
+
+/* ---------------------------------------------------------------- replays */
+
+static void put_chain(struct document *document)
+{
+    const struct js_report_data *data = document->data;
+    const uint64_t *seqs = (const uint64_t *)data->chain.data;
+    const uint64_t *ids = (const uint64_t *)data->ids.data;
+    put_us(&document->json, "chain_time", data->chain_ns);
+    js_json_open_array(&document->json, "chain");
+    for (size_t i = 0; i < data->chain.len / sizeof(*seqs); i++) {
+        js_json_count(&document->json, NULL, ids[seqs[i] - 1]);
+        flush(document, PIECE_BYTES);
+    }
+    js_json_close_array(&document->json);
+}
+
+static void put_trials(struct document *document)
+{
+    const struct js_report_data *data = document->data;
+    struct js_json *json = &document->json;
+    put_us(json, "work", data->work_ns);
+    js_json_open_array(json, "slots");
+    for (size_t i = 0; i < data->trial_count; i++) {
+        js_json_open_array(json, NULL);
+        js_json_count(json, NULL, data->trials[i].slots);
+        put_us(json, NULL, data->trials[i].span_ns);
+        js_json_close_array(json);
+    }
+    js_json_close_array(json);
+}
+
+int js_report_data_write(const struct js_report_data *data, int fd)
+{
+    struct document document = {.data = data, .fd = fd};
+    js_json_open_object(&document.json, NULL);
+    put_head(&document);
+    put_runs(&document);
+    put_rows(&document);
+    put_jobs(&document);
+    put_attempts(&document);
+    put_chain(&document);
+    put_trials(&document);
+    js_json_close_object(&document.json);
+    flush(&document, 0);
+    int rc = js_json_check(&document.json);
+    js_buf_release(&document.json.buf);
+    if (document.error == 0)
+        return rc;
+    errno = document.error;
+    return -1;
+}

@@ -1,0 +1,480 @@
+#include "record/timeline.h"
+
+#include "base/buf.h"
+#include "base/strmap.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+enum { SLOTS_MAX = 4096 }; /* of a slave; more are no slots */
+
+struct bar {
+    uint32_t attempt; /* its number; from all on: of what has begun */
+    uint32_t slave;
+    uint32_t lane;            /* which of the slave's slots, from 0 on */
+    int64_t start_ns, end_ns; /* from the begin of the run on */
+};
+
+/* Slaves of the same rank on the same host, one a run. */
+struct place {
+    const char *host;
+    uint64_t rank;
+    uint32_t number; /* in the order of appearance */
+    uint32_t lanes;
+    size_t first_row;
+};
+
+struct slave {
+    uint32_t place; /* its number */
+    uint32_t slots;
+    int64_t first_ns, last_ns; /* from the begin of the run, by its own clock */
+    int64_t shift_ns;          /* what its clock is behind */
+};
+
+struct js_timeline {
+    const struct js_history *history;
+    struct js_timeline_run *runs;
+    struct slave *slaves;
+    struct js_buf places;  /* struct place, by number; sorted in the end */
+    size_t *rank_of_place; /* where a number is after that */
+    struct bar *bars;
+    size_t attempts, bar_count, rows;
+};
+
+static size_t place_count(const struct js_timeline *timeline)
+{
+    return timeline->places.len / sizeof(struct place);
+}
+
+static struct place *places_of(const struct js_timeline *timeline)
+{
+    return (struct place *)timeline->places.data;
+}
+
+/* A journal may say what no clock says. */
+static int64_t add(int64_t a, int64_t b)
+{
+    int64_t sum;
+    if (!__builtin_add_overflow(a, b, &sum))
+        return sum;
+    return b < 0 ? INT64_MIN : INT64_MAX;
+}
+
+/* ---------------------------------------------------------------- places */
+
+static int add_place(struct js_timeline *timeline,
+                     const struct js_history_slave *slave, uint32_t *ret)
+{
+    struct place place = {.host = slave->host,
+                          .rank = slave->rank,
+                          .number = (uint32_t)place_count(timeline)};
+    *ret = place.number;
+    return js_buf_append(&timeline->places, &place, sizeof(place));
+}
+
+struct known_place {
+    struct js_buf key; /* rank and host */
+    uint32_t number;
+};
+
+/* The map refers to the list, which has room for all. */
+struct known_places {
+    struct js_strmap map;
+    struct known_place *list;
+    size_t count;
+};
+
+static int add_known(struct js_timeline *timeline, struct known_places *known,
+                     const struct js_history_slave *slave)
+{
+    struct known_place *last = &known->list[known->count];
+    if (add_place(timeline, slave, &last->number) < 0 ||
+        js_strmap_put(&known->map, last->key.data, last) < 0)
+        return -1;
+    known->count++;
+    return 0;
+}
+
+static int place_slave(struct js_timeline *timeline, struct known_places *known,
+                       const struct js_history_slave *slave, uint32_t *ret)
+{
+    struct js_buf *key = &known->list[known->count].key;
+    key->len = 0;
+    if (js_buf_printf(key, "%ju %s", (uintmax_t)slave->rank, slave->host) < 0 ||
+        !js_buf_string(key))
+        return -1;
+    const struct known_place *found = js_strmap_get(&known->map, key->data);
+    if (!found && add_known(timeline, known, slave) < 0)
+        return -1;
+    *ret = found ? found->number : known->list[known->count - 1].number;
+    return 0;
+}
+
+static void forget_known(struct known_places *known)
+{
+    js_strmap_release(&known->map);
+    for (size_t i = 0; known->list && i <= known->count; i++)
+        js_buf_release(&known->list[i].key);
+    free(known->list);
+}
+
+static int place_slaves(struct js_timeline *timeline)
+{
+    size_t count = js_history_slaves(timeline->history);
+    struct known_places known = {
+        .list = calloc(count + 1, sizeof(struct known_place))};
+    int rc = known.list ? 0 : -1;
+    for (size_t i = 0; i < count && rc == 0; i++) {
+        struct js_history_slave slave;
+        js_history_slave(timeline->history, i, &slave);
+        timeline->slaves[i] = (struct slave){
+            .slots =
+                slave.slots < SLOTS_MAX ? (uint32_t)slave.slots : SLOTS_MAX,
+            .first_ns = INT64_MAX,
+            .last_ns = INT64_MIN};
+        rc = place_slave(timeline, &known, &slave, &timeline->slaves[i].place);
+    }
+    forget_known(&known);
+    return rc;
+}
+
+/* ---------------------------------------------------------------- bars */
+
+static size_t run_of(const struct js_timeline *timeline, size_t slave)
+{
+    struct js_history_slave known;
+    js_history_slave(timeline->history, slave, &known);
+    return known.run;
+}
+
+static int64_t begin_of(const struct js_timeline *timeline, size_t slave)
+{
+    struct js_history_run run;
+    js_history_run(timeline->history, run_of(timeline, slave), &run);
+    return run.begin_unix_ns;
+}
+
+static void note_span(struct js_timeline *timeline, const struct bar *bar)
+{
+    struct slave *slave = &timeline->slaves[bar->slave];
+    if (bar->start_ns < slave->first_ns)
+        slave->first_ns = bar->start_ns;
+    if (bar->end_ns > slave->last_ns)
+        slave->last_ns = bar->end_ns;
+}
+
+static void collect_attempts(struct js_timeline *timeline)
+{
+    for (size_t i = 0; i < timeline->attempts; i++) {
+        struct js_history_attempt attempt;
+        js_history_attempt(timeline->history, i, &attempt);
+        int64_t start_ns =
+            attempt.outcome.start_unix_ns - begin_of(timeline, attempt.slave);
+        timeline->bars[i] =
+            (struct bar){.attempt = (uint32_t)i,
+                         .slave = (uint32_t)attempt.slave,
+                         .start_ns = start_ns,
+                         .end_ns = add(start_ns, attempt.outcome.run_ns)};
+        note_span(timeline, &timeline->bars[i]);
+    }
+}
+
+/* These started by the master's clock, and go on to the end of the run. */
+static void collect_begun(struct js_timeline *timeline)
+{
+    for (size_t i = timeline->attempts; i < timeline->bar_count; i++) {
+        struct js_history_begun begun;
+        js_history_begun(timeline->history, i - timeline->attempts, &begun);
+        int64_t start_ns =
+            begun.start_unix_ns - begin_of(timeline, begun.slave);
+        timeline->bars[i] = (struct bar){.attempt = (uint32_t)i,
+                                         .slave = (uint32_t)begun.slave,
+                                         .start_ns = start_ns,
+                                         .end_ns = INT64_MAX};
+    }
+}
+
+/* ---------------------------------------------------------------- the axis */
+
+/* A run that did not say when it ended, and was not the last, is as long as
+ * its jobs. */
+static int64_t last_end(const struct js_timeline *timeline,
+                        const struct js_history_run *run)
+{
+    int64_t last_ns = 0;
+    for (size_t i = 0; i < run->slaves; i++) {
+        const struct slave *slave = &timeline->slaves[run->first_slave + i];
+        if (slave->last_ns > last_ns)
+            last_ns = slave->last_ns;
+    }
+    int64_t most_ns = run->seen_unix_ns - run->begin_unix_ns;
+    return last_ns < most_ns ? last_ns : most_ns;
+}
+
+static int64_t length_of(const struct js_timeline *timeline, size_t number,
+                         int64_t now_unix_ns)
+{
+    struct js_history_run run;
+    bool is_last = number + 1 == js_history_runs(timeline->history);
+    js_history_run(timeline->history, number, &run);
+    int64_t length_ns = run.seen_unix_ns - run.begin_unix_ns;
+    if (run.has_ended)
+        length_ns = run.end_unix_ns - run.begin_unix_ns;
+    else if (!is_last)
+        length_ns = last_end(timeline, &run);
+    else if (js_history_life(timeline->history) == JS_HISTORY_ON)
+        length_ns = now_unix_ns - run.begin_unix_ns;
+    return length_ns > 0 ? length_ns : 0;
+}
+
+static void lay_axis(struct js_timeline *timeline, int64_t now_unix_ns)
+{
+    int64_t begin_ns = 0;
+    for (size_t i = 0; i < js_history_runs(timeline->history); i++) {
+        timeline->runs[i] = (struct js_timeline_run){
+            .begin_ns = begin_ns,
+            .length_ns = length_of(timeline, i, now_unix_ns)};
+        begin_ns = add(begin_ns, timeline->runs[i].length_ns);
+    }
+}
+
+static int64_t clip(int64_t ns, int64_t most_ns)
+{
+    return ns < 0 ? 0 : ns > most_ns ? most_ns : ns;
+}
+
+static void set_clocks_right(struct js_timeline *timeline)
+{
+    for (size_t i = 0; i < js_history_slaves(timeline->history); i++) {
+        struct slave *slave = &timeline->slaves[i];
+        int64_t length_ns = timeline->runs[run_of(timeline, i)].length_ns;
+        if (slave->first_ns > slave->last_ns)
+            continue;
+        if (slave->first_ns < 0)
+            slave->shift_ns = -slave->first_ns;
+        else if (slave->last_ns > length_ns)
+            slave->shift_ns = slave->last_ns - length_ns > slave->first_ns
+                                  ? -slave->first_ns
+                                  : length_ns - slave->last_ns;
+    }
+}
+
+static void fit_bars(struct js_timeline *timeline)
+{
+    for (size_t i = 0; i < timeline->bar_count; i++) {
+        struct bar *bar = &timeline->bars[i];
+        bool has_ended = i < timeline->attempts;
+        int64_t shift_ns =
+            has_ended ? timeline->slaves[bar->slave].shift_ns : 0;
+        int64_t most_ns =
+            timeline->runs[run_of(timeline, bar->slave)].length_ns;
+        bar->start_ns = clip(add(bar->start_ns, shift_ns), most_ns);
+        bar->end_ns =
+            has_ended ? clip(add(bar->end_ns, shift_ns), most_ns) : most_ns;
+    }
+}
+
+/* ---------------------------------------------------------------- lanes */
+
+static int compare_bars(const void *a, const void *b)
+{
+    const struct bar *one = a, *other = b;
+    if (one->slave != other->slave)
+        return one->slave < other->slave ? -1 : 1;
+    if (one->start_ns != other->start_ns)
+        return one->start_ns < other->start_ns ? -1 : 1;
+    return (one->attempt > other->attempt) - (one->attempt < other->attempt);
+}
+
+/* When each lane of a slave is free. */
+struct lanes {
+    struct js_buf free_ns; /* int64_t */
+    uint32_t count;
+};
+
+/* The first that is free; where the clock was set in between and none seems
+ * to be, the one that is free soonest. UINT32_MAX: no memory. */
+static uint32_t take_lane(struct lanes *lanes, const struct bar *bar,
+                          uint32_t slots)
+{
+    int64_t *free_ns = (int64_t *)lanes->free_ns.data;
+    uint32_t soonest = 0;
+    for (uint32_t i = 0; i < lanes->count; i++) {
+        if (free_ns[i] <= bar->start_ns) {
+            free_ns[i] = bar->end_ns;
+            return i;
+        }
+        if (free_ns[i] < free_ns[soonest])
+            soonest = i;
+    }
+    if (lanes->count >= (slots > 0 ? slots : SLOTS_MAX)) {
+        free_ns[soonest] = bar->end_ns;
+        return soonest;
+    }
+    if (js_buf_append(&lanes->free_ns, &bar->end_ns, sizeof(bar->end_ns)) < 0)
+        return UINT32_MAX;
+    return lanes->count++;
+}
+
+static int lay_lanes(struct js_timeline *timeline)
+{
+    struct lanes lanes = {.count = 0};
+    int rc = 0;
+    for (size_t i = 0; i < timeline->bar_count && rc == 0; i++) {
+        struct bar *bar = &timeline->bars[i];
+        const struct slave *slave = &timeline->slaves[bar->slave];
+        struct place *place = &places_of(timeline)[slave->place];
+        if (i == 0 || bar->slave != bar[-1].slave)
+            lanes.count = 0, lanes.free_ns.len = 0;
+        bar->lane = take_lane(&lanes, bar, slave->slots);
+        rc = bar->lane == UINT32_MAX ? -1 : 0;
+        if (lanes.count > place->lanes)
+            place->lanes = lanes.count;
+    }
+    js_buf_release(&lanes.free_ns);
+    return rc;
+}
+
+static void widen_places(struct js_timeline *timeline)
+{
+    for (size_t i = 0; i < js_history_slaves(timeline->history); i++) {
+        const struct slave *slave = &timeline->slaves[i];
+        struct place *place = &places_of(timeline)[slave->place];
+        if (slave->slots > place->lanes)
+            place->lanes = slave->slots;
+    }
+}
+
+static int compare_places(const void *a, const void *b)
+{
+    const struct place *one = a, *other = b;
+    if (one->rank != other->rank)
+        return one->rank < other->rank ? -1 : 1;
+    return (one->number > other->number) - (one->number < other->number);
+}
+
+static int lay_rows(struct js_timeline *timeline)
+{
+    size_t count = place_count(timeline);
+    timeline->rank_of_place = calloc(count + 1, sizeof(size_t));
+    if (!timeline->rank_of_place)
+        return -1;
+    widen_places(timeline);
+    if (count > 0)
+        qsort(timeline->places.data, count, sizeof(struct place),
+              compare_places);
+    for (size_t i = 0; i < count; i++) {
+        struct place *place = &places_of(timeline)[i];
+        place->first_row = timeline->rows;
+        timeline->rows += place->lanes;
+        timeline->rank_of_place[place->number] = i;
+    }
+    return 0;
+}
+
+/* ---------------------------------------------------------------- all of it */
+
+static int allocate(struct js_timeline *timeline)
+{
+    const struct js_history *history = timeline->history;
+    timeline->attempts = js_history_attempts(history);
+    timeline->bar_count = timeline->attempts + js_history_begun_count(history);
+    timeline->runs =
+        calloc(js_history_runs(history) + 1, sizeof(*timeline->runs));
+    timeline->slaves =
+        calloc(js_history_slaves(history) + 1, sizeof(*timeline->slaves));
+    timeline->bars = calloc(timeline->bar_count + 1, sizeof(*timeline->bars));
+    return timeline->runs && timeline->slaves && timeline->bars ? 0 : -1;
+}
+
+static int lay_out(struct js_timeline *timeline, int64_t now_unix_ns)
+{
+    if (allocate(timeline) < 0 || place_slaves(timeline) < 0)
+        return -1;
+    collect_attempts(timeline);
+    collect_begun(timeline);
+    lay_axis(timeline, now_unix_ns);
+    set_clocks_right(timeline);
+    fit_bars(timeline);
+    qsort(timeline->bars, timeline->bar_count, sizeof(struct bar),
+          compare_bars);
+    return lay_lanes(timeline) < 0 ? -1 : lay_rows(timeline);
+}
+
+struct js_timeline *js_timeline_new(const struct js_history *history,
+                                    int64_t now_unix_ns)
+{
+    struct js_timeline *timeline = calloc(1, sizeof(*timeline));
+    if (!timeline)
+        return NULL;
+    timeline->history = history;
+    if (lay_out(timeline, now_unix_ns) == 0)
+        return timeline;
+    js_timeline_free(timeline);
+    return NULL;
+}
+
+void js_timeline_free(struct js_timeline *timeline)
+{
+    if (!timeline)
+        return;
+    int saved = errno;
+    free(timeline->runs);
+    free(timeline->slaves);
+    free(timeline->rank_of_place);
+    free(timeline->bars);
+    js_buf_release(&timeline->places);
+    free(timeline);
+    errno = saved;
+}
+
+/* ---------------------------------------------------------------- telling */
+
+void js_timeline_run(const struct js_timeline *timeline, size_t number,
+                     struct js_timeline_run *ret)
+{
+    *ret = timeline->runs[number];
+}
+
+size_t js_timeline_rows(const struct js_timeline *timeline)
+{
+    return timeline->rows;
+}
+
+void js_timeline_row(const struct js_timeline *timeline, size_t number,
+                     struct js_timeline_row *ret)
+{
+    const struct place *places = places_of(timeline);
+    size_t from = 0, to = place_count(timeline);
+    while (to - from > 1) {
+        size_t middle = from + (to - from) / 2;
+        *(places[middle].first_row <= number ? &from : &to) = middle;
+    }
+    *ret = (struct js_timeline_row){
+        .host = places[from].host,
+        .rank = places[from].rank,
+        .slot = (uint32_t)(number - places[from].first_row) + 1};
+}
+
+size_t js_timeline_bars(const struct js_timeline *timeline)
+{
+    return timeline->bar_count;
+}
+
+void js_timeline_bar(const struct js_timeline *timeline, size_t index,
+                     struct js_timeline_bar *ret)
+{
+    const struct bar *bar = &timeline->bars[index];
+    size_t place = timeline->slaves[bar->slave].place;
+    size_t run = run_of(timeline, bar->slave);
+    bool has_ended = bar->attempt < timeline->attempts;
+    *ret = (struct js_timeline_bar){
+        .attempt = has_ended ? bar->attempt : JS_HISTORY_NONE,
+        .begun =
+            has_ended ? JS_HISTORY_NONE : bar->attempt - timeline->attempts,
+        .run = run,
+        .row = places_of(timeline)[timeline->rank_of_place[place]].first_row +
+               bar->lane,
+        .start_ns = add(timeline->runs[run].begin_ns, bar->start_ns),
+        .run_ns = bar->end_ns - bar->start_ns};
+}

@@ -1,0 +1,63 @@
+/*
+ * timeline - where on a drawing of all runs each attempt stands: which row, and
+ * from when to when.
+ *
+ * A row is a slot of a slave. The journal tells the slave but not the slot, so
+ * within a slave an attempt goes to the first slot that is free at its start.
+ * A slave of the same rank on the same host has the same rows in every run.
+ * Along the axis runs follow each other without the pauses between them.
+ *
+ * Slaves have clocks of their own: one whose attempts lie outside their run is
+ * set right by as much as that takes, and what is still outside is cut off.
+ */
+#ifndef JS_RECORD_TIMELINE_H
+#define JS_RECORD_TIMELINE_H
+
+#include "record/history.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct js_timeline;
+
+/* The history is borrowed. A run that is on goes on to now_unix_ns. NULL with
+ * errno ENOMEM. */
+struct js_timeline *js_timeline_new(const struct js_history *history,
+                                    int64_t now_unix_ns);
+void js_timeline_free(struct js_timeline *timeline); /* NULL is allowed */
+
+struct js_timeline_run {
+    int64_t begin_ns; /* on the axis */
+    int64_t length_ns;
+};
+
+/* Runs are numbered as in the history. */
+void js_timeline_run(const struct js_timeline *timeline, size_t number,
+                     struct js_timeline_run *ret);
+
+struct js_timeline_row {
+    const char *host;
+    uint64_t rank;
+    uint32_t slot; /* 1, 2 ... of this slave */
+};
+
+/* By rank, then by host as it appeared, then by slot. */
+size_t js_timeline_rows(const struct js_timeline *timeline);
+void js_timeline_row(const struct js_timeline *timeline, size_t number,
+                     struct js_timeline_row *ret);
+
+struct js_timeline_bar {
+    size_t attempt; /* its number, or JS_HISTORY_NONE, */
+    size_t begun;   /* then where it is among those that have begun */
+    size_t run;
+    size_t row;
+    int64_t start_ns; /* on the axis */
+    int64_t run_ns;   /* as far as it lies within its run */
+};
+
+/* Those of a row in the order in which they started. */
+size_t js_timeline_bars(const struct js_timeline *timeline);
+void js_timeline_bar(const struct js_timeline *timeline, size_t index,
+                     struct js_timeline_bar *ret);
+
+#endif
