@@ -2,6 +2,7 @@
 #include "base/launchenv.h"
 #include "cli/launch.h"
 #include "cli/options.h"
+#include "cli/planning.h"
 #include "cli/status.h"
 #include "jobsched.h"
 
@@ -124,6 +125,9 @@ int main(int argc, char **argv)
         return show_version();
     case JS_ACTION_STATUS:
         return js_launch_rank() > 0 ? JOBSCHED_SUCCEEDED : js_status(&options);
+    case JS_ACTION_PLAN:
+        return js_launch_rank() > 0 ? JOBSCHED_SUCCEEDED
+                                    : js_planning(&options);
     case JS_ACTION_RUN:
         break;
     }

@@ -427,6 +427,15 @@ static int set_status(struct js_options *options, const char *value,
     return 0;
 }
 
+static int set_plan(struct js_options *options, const char *value,
+                    struct js_err *err)
+{
+    (void)value;
+    (void)err;
+    options->action = JS_ACTION_PLAN;
+    return 0;
+}
+
 static int set_watch(struct js_options *options, const char *value,
                      struct js_err *err)
 {
@@ -584,6 +593,10 @@ static const struct option_row rows[] = {
     {"check", 0, NULL, set_check,
      "only check the job file, and say what is in it"},
     {"dry-run", 0, NULL, set_dry_run, "only say what would run where"},
+    {"plan", 0, NULL, set_plan,
+     "only say how long it would take on 1, 2, 4 ... slots, by\n"
+     "the journal of an earlier run (or --joblog FILE of one;\n"
+     "--json: for programs)"},
     {"help", 'h', NULL, set_help, "show this"},
     {"version", 'V', NULL, set_version, "show the version"},
 };
@@ -700,6 +713,10 @@ static int take_words(char **words, struct js_options *options,
         !options->config.journal)
         return js_err_set(err, "--status wants a job file, or the journal of a "
                                "stream with --journal");
+    if ((!words[0] || strcmp(words[0], "-") == 0) &&
+        options->action == JS_ACTION_PLAN)
+        return js_err_set(err, "--plan wants a job file, for which it looks up "
+                               "how long its jobs ran");
     if (!words[0]) {
         /* The demonstration is its trace. */
         options->config.trace |= !options->is_quiet;
@@ -720,10 +737,14 @@ static int check_options(const struct js_options *options, struct js_err *err)
 {
     const struct jobsched_config *config = &options->config;
     bool is_status = options->action == JS_ACTION_STATUS;
-    if (!is_status &&
-        (options->is_watched || options->is_json || options->explained))
+    bool is_plan = options->action == JS_ACTION_PLAN;
+    if (!is_status && (options->is_watched || options->explained ||
+                       (options->is_json && !is_plan)))
         return js_err_set(err, "--watch, --json and --explain say more about "
                                "--status: give that as well");
+    if (is_plan && config->no_journal && !config->joblog)
+        return js_err_set(err, "--plan reads the journal: --no-journal leaves "
+                               "it a --joblog at best");
     if (is_status && config->no_journal)
         return js_err_set(err, "--status reads the journal: --no-journal "
                                "leaves it nothing to say");

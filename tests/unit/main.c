@@ -35,6 +35,9 @@
     _(reap)                                                                    \
     _(runner)                                                                  \
     _(plan)                                                                    \
+    _(agenda)                                                                  \
+    _(simulation)                                                              \
+    _(chain)                                                                   \
     _(pool)                                                                    \
     _(wire)                                                                    \
     _(console)                                                                 \
