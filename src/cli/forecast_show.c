@@ -178,8 +178,8 @@ static void put_end(struct sheet *sheet)
     else if (last->slots < JS_FORECAST_SLOTS_MAX)
         put(sheet,
             "more slots give nothing: jobs never hold more than %" PRIu64
-            " cores at once\n",
-            last->peak_cores);
+            " core%s at once\n",
+            last->peak_cores, plural(last->peak_cores));
     else
         put(sheet, "more than %" PRIu64 " slots are not looked at\n",
             last->slots);

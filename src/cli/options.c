@@ -594,9 +594,9 @@ static const struct option_row rows[] = {
      "only check the job file, and say what is in it"},
     {"dry-run", 0, NULL, set_dry_run, "only say what would run where"},
     {"plan", 0, NULL, set_plan,
-     "only say how long it would take on 1, 2, 4 ... slots, by\n"
-     "the journal of an earlier run (or --joblog FILE of one;\n"
-     "--json: for programs)"},
+     "only say how long it would take on 1, 2, 4 ... slots,\n"
+     "by the journal of an earlier run, or --joblog FILE\n"
+     "of one (--json: for programs)"},
     {"help", 'h', NULL, set_help, "show this"},
     {"version", 'V', NULL, set_version, "show the version"},
 };

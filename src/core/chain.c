@@ -15,7 +15,7 @@ struct search {
     struct js_agenda ends;
     struct js_buf causes; /* uint64_t by seq - 1: the job that ended when it
                              began, or 0 */
-    struct js_event last; /* that ended */
+    struct js_event last; /* that ended; of several the first */
 };
 
 static uint64_t *cause_of(const struct search *search, uint64_t seq)
@@ -62,7 +62,8 @@ static int begin_others(struct search *search)
     while (js_agenda_take(&search->ends, &end)) {
         uint64_t seq;
         int64_t next_ns;
-        search->last = end;
+        if (end.at_ns > search->last.at_ns || search->last.number == 0)
+            search->last = end;
         js_graph_ended(graph, end.number, true);
         while ((seq = js_graph_next_ready(graph))) {
             *cause_of(search, seq) = end.number;

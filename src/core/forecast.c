@@ -339,7 +339,7 @@ static uint64_t next_slots(const struct study *study, uint64_t slots)
 }
 
 /* More slots would change nothing: nothing is faster than the longest chain, or
- * no more jobs than before ran at once. */
+ * another host, at the least, let no more jobs than before run at once. */
 static bool is_last(const struct study *study)
 {
     size_t count = study->rows.len / sizeof(struct js_forecast_row);
@@ -352,7 +352,8 @@ static bool is_last(const struct study *study)
         (double)last->makespan_ns <=
         chain_reached * (double)study->seen->chain_ns;
     return study->seen->is_chain_reached ||
-           (count > 1 && last->peak_cores <= last[-1].peak_cores);
+           (count > 1 && last[-1].slots >= host_slots_of(study) &&
+            last->peak_cores <= last[-1].peak_cores);
 }
 
 static int try_all(struct study *study)

@@ -25,6 +25,7 @@
     _(tail)                                                                    \
     _(journal)                                                                 \
     _(history)                                                                 \
+    _(earlier)                                                                 \
     _(source)                                                                  \
     _(outcome)                                                                 \
     _(topo)                                                                    \
@@ -38,6 +39,7 @@
     _(agenda)                                                                  \
     _(simulation)                                                              \
     _(chain)                                                                   \
+    _(forecast)                                                                \
     _(pool)                                                                    \
     _(wire)                                                                    \
     _(console)                                                                 \

@@ -353,6 +353,23 @@ static void test_status(void)
     bad("--explain 3 j.txt", "--status", NULL);
 }
 
+static void test_plan(void)
+{
+    struct line line;
+    const struct jobsched_config *config = good(&line, "--plan j.txt");
+    CU_ASSERT_EQUAL(line.options.action, JS_ACTION_PLAN);
+    CU_ASSERT_STRING_EQUAL(config->job_file, "j.txt");
+    config = good(&line, "j.txt --plan --joblog l --json -n 12 --no-journal");
+    CU_ASSERT_STRING_EQUAL(config->joblog, "l");
+    CU_ASSERT_TRUE(line.options.is_json);
+    CU_ASSERT_EQUAL(line.options.slaves, 12);
+    bad("--plan", "job file", NULL);
+    bad("--plan -", "job file", NULL);
+    bad("--plan j.txt --no-journal", "--joblog", NULL);
+    bad("--plan j.txt --watch", "--status", NULL);
+    bad("--plan j.txt --explain 3", "--status", NULL);
+}
+
 static const struct unit_test tests[] = {
     {"defaults", test_defaults},
     {"job file", test_job_file},
@@ -372,6 +389,7 @@ static const struct unit_test tests[] = {
     {"help says when it cannot be written",
      test_help_says_when_it_cannot_be_written},
     {"status", test_status},
+    {"plan", test_plan},
     {NULL, NULL},
 };
 
