@@ -75,9 +75,11 @@ static void put_title(struct sheet *sheet,
                       const struct js_forecast_shown *shown)
 {
     const struct js_forecast *forecast = sheet->forecast;
+    bool is_large = forecast->work_hours >= 1000;
     put_text(sheet, shown->job_file);
-    put(sheet, ": %" PRIu64 " job%s, %.3g core-hours of work by ",
-        forecast->jobs, plural(forecast->jobs), forecast->work_hours);
+    put(sheet, ": %" PRIu64 " job%s, ", forecast->jobs, plural(forecast->jobs));
+    put(sheet, is_large ? "%.0f" : "%.3g", forecast->work_hours);
+    put(sheet, " core-hours of work by ");
     put_text(sheet, shown->origin);
     put(sheet, "\n");
     if (forecast->unknown > 0) {
@@ -173,9 +175,10 @@ static void put_end(struct sheet *sheet)
     const struct js_forecast *forecast = sheet->forecast;
     const struct js_forecast_row *last =
         &forecast->rows[forecast->row_count - 1];
+    put_chain(sheet);
     if (forecast->is_chain_reached)
-        put_chain(sheet);
-    else if (last->slots < JS_FORECAST_SLOTS_MAX)
+        return;
+    if (last->slots < JS_FORECAST_SLOTS_MAX)
         put(sheet,
             "more slots give nothing: jobs never hold more than %" PRIu64
             " core%s at once\n",

@@ -175,20 +175,20 @@ struct trial {
     bool is_refused;
 };
 
+/* At least one, as any job needs a core. */
 static uint32_t host_slots_of(const struct study *study)
 {
     uint32_t slots = study->config->host_slots;
     return slots > study->most.cores ? slots : study->most.cores;
 }
 
-static int equip_host(const struct study *study, uint64_t cores,
+static int equip_host(const struct study *study, uint32_t cores,
                       struct js_equipment *ret)
 {
     static const struct js_cpuset no_cpus;
     uint32_t gpus = study->config->host_gpus;
-    js_equipment_release(ret);
     ret->mem_bytes = study->config->host_mem_bytes;
-    for (uint64_t i = 0; i < cores; i++) {
+    for (uint32_t i = 0; i < cores; i++) {
         if (js_equipment_add_core(ret, &no_cpus, 0, 0) < 0)
             return -1;
     }
@@ -199,27 +199,35 @@ static int equip_host(const struct study *study, uint64_t cores,
     return 0;
 }
 
-static int add_slaves(struct trial *trial)
+/* A slave for each of its slots, from this rank on. */
+static int add_host(struct trial *trial, unsigned first_rank, uint32_t slots)
 {
+    struct js_node node = {.boot_id = first_rank};
     struct js_equipment equipment = {0};
-    uint32_t host_slots = host_slots_of(trial->study);
-    int rc = 0;
-    for (uint64_t i = 0; rc == 0 && i < trial->slots; i++) {
-        struct js_node node = {.boot_id = i / host_slots + 1};
-        unsigned rank = (unsigned)i + 1;
-        uint32_t home = (uint32_t)(i % host_slots);
-        uint64_t left = trial->slots - i;
-        if (home == 0)
-            rc = equip_host(trial->study, left < host_slots ? left : host_slots,
-                            &equipment);
-        if (rc == 0 &&
-            (js_pool_add(trial->pool, rank, &node, true) < 0 ||
-             js_pool_equip(trial->pool, rank, &equipment, &home, 1) < 0 ||
-             js_plan_add_slave(trial->plan, rank, 1) < 0))
+    int rc = equip_host(trial->study, slots, &equipment);
+    for (uint32_t i = 0; rc == 0 && i < slots; i++) {
+        unsigned rank = first_rank + i;
+        if (js_pool_add(trial->pool, rank, &node, true) < 0 ||
+            js_pool_equip(trial->pool, rank, &equipment, &i, 1) < 0 ||
+            js_plan_add_slave(trial->plan, rank, 1) < 0)
             rc = -1;
     }
     js_equipment_release(&equipment);
-    return rc < 0 ? no_memory(trial->study) : 0;
+    return rc;
+}
+
+static int add_hosts(struct trial *trial)
+{
+    uint32_t most = host_slots_of(trial->study);
+    unsigned rank = 1;
+    for (uint64_t left = trial->slots; left > 0;) {
+        uint32_t slots = left < most ? (uint32_t)left : most;
+        if (add_host(trial, rank, slots) < 0)
+            return no_memory(trial->study);
+        rank += slots;
+        left -= slots;
+    }
+    return 0;
 }
 
 static int describe_refusal(struct js_buf *text, uint64_t line,
@@ -274,7 +282,7 @@ static int open_trial(struct trial *trial)
     if (trial->pool)
         trial->plan =
             js_plan_new(&plan, js_source_graph(trial->source), trial->pool);
-    return trial->plan ? add_slaves(trial) : no_memory(study);
+    return trial->plan ? add_hosts(trial) : no_memory(study);
 }
 
 static int keep_row(struct trial *trial, const struct js_simulation *ran)

@@ -39,10 +39,10 @@ struct js_forecast_config {
     js_forecast_fn run_ns;
     js_forecast_fn expected_ns; /* what longest_first goes by; NULL: nothing */
     void *arg;
-    int64_t gap_ns;      /* between two jobs of a slot */
-    uint64_t slots;      /* a number to be tried besides; 0: none */
-    uint32_t host_slots; /* of one host; at least 1, and grown to the most cores
-                            that a job needs */
+    int64_t gap_ns;          /* between two jobs of a slot */
+    uint64_t slots;          /* a number to be tried besides; 0: none */
+    uint32_t host_slots;     /* of one host; grown to the most cores that a
+                                job needs */
     uint64_t host_mem_bytes; /* 0: not known, mem= is not counted */
     uint32_t host_gpus;      /* grown to the most that a job needs */
 };

@@ -588,7 +588,8 @@ static int give_back_all(struct js_slave *slave, struct js_err *err)
 static int give_back(struct js_slave *slave, struct js_err *err)
 {
     if (!is_queued_up(slave) ||
-        (!slave->is_retired && slave->now_ns - slave->freed_ns < JS_PLAN_GIVE_BACK_NS))
+        (!slave->is_retired &&
+         slave->now_ns - slave->freed_ns < JS_PLAN_GIVE_BACK_NS))
         return 0;
     return give_back_all(slave, err);
 }

@@ -63,7 +63,7 @@ static int collect_spans(struct gaps *gaps)
         if (js_buf_append(&gaps->spans, &span, sizeof(span)) < 0)
             return -1;
     }
-    if (count > 0)
+    if (gaps->spans.len > 0)
         qsort(gaps->spans.data, gaps->spans.len / sizeof(struct span),
               sizeof(struct span), compare_spans);
     return 0;
