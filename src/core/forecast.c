@@ -308,19 +308,32 @@ static int keep_row(struct trial *trial, const struct js_simulation *ran)
     return 0;
 }
 
+/* More slots may do it within the years that there are. */
+static int refuse_for_length(struct trial *trial, const struct js_err *why)
+{
+    struct js_forecast *seen = trial->study->seen;
+    if (errno != EOVERFLOW)
+        return js_err_set(trial->study->err, "%s", why->text);
+    seen->refused_slots = trial->slots;
+    js_err_set(&seen->refusal, "it takes longer than 292 years");
+    return 0;
+}
+
 static int play(struct trial *trial)
 {
     struct study *study = trial->study;
     struct js_simulation_config config = {
         .gap_ns = study->config->gap_ns, .accepted = accept, .arg = study};
     struct js_simulation ran;
+    struct js_err err;
     if (open_trial(trial) < 0)
         return -1;
     js_source_each_need(trial->source, refuse, trial);
     if (trial->is_refused)
         return 0;
-    if (js_simulate(trial->plan, trial->source, &config, &ran, study->err) < 0)
-        return -1;
+    errno = 0;
+    if (js_simulate(trial->plan, trial->source, &config, &ran, &err) < 0)
+        return refuse_for_length(trial, &err);
     return keep_row(trial, &ran);
 }
 

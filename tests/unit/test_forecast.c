@@ -230,6 +230,17 @@ static void test_ids(void)
     js_ledger_free(ledger);
 }
 
+/* A century each. */
+static void test_too_long_for_few(void)
+{
+    struct js_forecast forecast;
+    made(config_of(), "run 3.2e9\nrun 3.2e9\nrun 3.2e9\n", &forecast);
+    CU_ASSERT_EQUAL(forecast.row_count, 2);
+    expect_row(&forecast, 0, 2, 6.4e9);
+    CU_ASSERT_PTR_NOT_NULL(strstr(forecast.refusal.text, "years"));
+    js_forecast_release(&forecast);
+}
+
 static void test_failures(void)
 {
     struct js_forecast forecast;
@@ -253,6 +264,7 @@ static const struct unit_test tests[] = {
     {"barrier", test_barrier},
     {"order", test_order},
     {"ids", test_ids},
+    {"too long for few", test_too_long_for_few},
     {"failures", test_failures},
     {NULL, NULL},
 };

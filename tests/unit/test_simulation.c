@@ -5,6 +5,7 @@
 #include "core/simulation.h"
 #include "dag.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 /* ---------------------------------------------------------------- helpers */
@@ -202,6 +203,7 @@ static void test_too_long(void)
     char path[64];
     dag_write(path, "a\nb\n");
     CU_ASSERT_EQUAL(simulate(&scene, path, &ran, &err), -1);
+    CU_ASSERT_EQUAL(errno, EOVERFLOW);
     CU_ASSERT(err.text[0]);
     scene.slaves = 2;
     CU_ASSERT_EQUAL(simulate(&scene, path, &ran, &err), 0);
