@@ -315,7 +315,7 @@ static int refuse_for_length(struct trial *trial, const struct js_err *why)
     if (errno != EOVERFLOW)
         return js_err_set(trial->study->err, "%s", why->text);
     seen->refused_slots = trial->slots;
-    js_err_set(&seen->refusal, "it takes longer than 292 years");
+    js_err_set(&seen->refusal, "it takes longer than 146 years");
     return 0;
 }
 

@@ -6,6 +6,9 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+/* The plan adds to the time as well. */
+static const int64_t end_of_time_ns = INT64_MAX / 2;
+
 enum kind {
     JOB_ENDS,
     PATIENCE_ENDS, /* of a slave that has jobs ahead */
@@ -76,7 +79,8 @@ static int begin(struct play *play, unsigned number, const struct order *order)
         .kind = JOB_ENDS, .slave = number, .number = order->ticket};
     if (__builtin_add_overflow(play->now_ns, play->config->gap_ns,
                                &end.since_ns) ||
-        __builtin_add_overflow(end.since_ns, order->run_ns, &end.at_ns)) {
+        __builtin_add_overflow(end.since_ns, order->run_ns, &end.at_ns) ||
+        end.at_ns > end_of_time_ns) {
         errno = EOVERFLOW;
         return -1;
     }

@@ -31,7 +31,7 @@ struct js_simulation {
  * Gives all jobs of the source to the plan, which is new, and plays until
  * nothing is left. The plan's slaves are numbered from 1 on, without gaps.
  * Returns 0; or -1 with *err: the source had an error, jobs are left that no
- * slave could run, no memory, or it takes longer than 292 years (errno
+ * slave could run, no memory, or it takes longer than 146 years (errno
  * EOVERFLOW).
  */
 int js_simulate(struct js_plan *plan, struct js_source *source,

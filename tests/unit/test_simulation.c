@@ -196,7 +196,7 @@ static void test_too_wide(void)
 
 static void test_too_long(void)
 {
-    static const int64_t run_ns[] = {INT64_MAX - 1, 2};
+    static const int64_t run_ns[] = {INT64_MAX / 2 - 1, 2};
     struct scene scene = scene_of(1, run_ns);
     struct js_simulation ran;
     struct js_err err = {""};
