@@ -213,6 +213,10 @@ const char *jobsched_hwloc(void);
  * 1. */
 unsigned jobsched_cores(void);
 
+/* The bytes of memory that jobs on this machine may use in all; 0: not known.
+ */
+uint64_t jobsched_memory_bytes(void);
+
 #ifdef __cplusplus
 }
 #endif

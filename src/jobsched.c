@@ -17,6 +17,7 @@
 #include "mpi/master.h"
 #include "mpi/slave.h"
 #include "mpi/slave_setup.h"
+#include "node/memory.h"
 #include "node/runner.h"
 #include "node/sig.h"
 #include "node/topo.h"
@@ -84,6 +85,11 @@ unsigned jobsched_cores(void)
         cores = js_topo_cores(topo, &cpus);
     js_topo_free(topo);
     return cores > 0 ? cores : 1;
+}
+
+uint64_t jobsched_memory_bytes(void)
+{
+    return js_memory_limit_bytes("");
 }
 
 const char *jobsched_version(void)

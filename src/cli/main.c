@@ -3,6 +3,7 @@
 #include "cli/launch.h"
 #include "cli/mpirun.h"
 #include "cli/options.h"
+#include "cli/planning.h"
 #include "cli/report.h"
 #include "cli/status.h"
 #include "jobsched.h"
@@ -141,6 +142,9 @@ int main(int argc, char **argv)
         return js_launch_rank() > 0 ? JOBSCHED_SUCCEEDED : js_status(&options);
     case JS_ACTION_REPORT:
         return js_launch_rank() > 0 ? JOBSCHED_SUCCEEDED : js_report(&options);
+    case JS_ACTION_PLAN:
+        return js_launch_rank() > 0 ? JOBSCHED_SUCCEEDED
+                                    : js_planning(&options);
     case JS_ACTION_RUN:
         break;
     }

@@ -436,13 +436,28 @@ static int set_quiet(struct js_options *options, const char *value,
     return 0;
 }
 
+/* What only tells of runs. */
+static int set_telling(struct js_options *options, enum js_action action,
+                       struct js_err *err)
+{
+    if (options->action != JS_ACTION_RUN && options->action != action)
+        return js_err_set(err, "--status, --report or --plan: one at a time");
+    options->action = action;
+    return 0;
+}
+
 static int set_status(struct js_options *options, const char *value,
                       struct js_err *err)
 {
     (void)value;
-    (void)err;
-    options->action = JS_ACTION_STATUS;
-    return 0;
+    return set_telling(options, JS_ACTION_STATUS, err);
+}
+
+static int set_plan(struct js_options *options, const char *value,
+                    struct js_err *err)
+{
+    (void)value;
+    return set_telling(options, JS_ACTION_PLAN, err);
 }
 
 static int set_watch(struct js_options *options, const char *value,
@@ -477,11 +492,8 @@ static int set_report(struct js_options *options, const char *value,
 {
     if (!value[0])
         return js_err_set(err, "wants the name of a file");
-    if (options->action == JS_ACTION_STATUS)
-        return js_err_set(err, "is not for --status: one at a time");
-    options->action = JS_ACTION_REPORT;
     options->report = value;
-    return 0;
+    return set_telling(options, JS_ACTION_REPORT, err);
 }
 
 static int set_help(struct js_options *options, const char *value,
@@ -621,6 +633,10 @@ static const struct option_row rows[] = {
     {"check", 0, NULL, set_check,
      "only check the job file, and say what is in it"},
     {"dry-run", 0, NULL, set_dry_run, "only say what would run where"},
+    {"plan", 0, NULL, set_plan,
+     "only say how long it would take on 1, 2, 4 ... slots,\n"
+     "by the journal of an earlier run, or --joblog FILE\n"
+     "of one (--json: for programs)"},
     {"help", 'h', NULL, set_help, "show this"},
     {"version", 'V', NULL, set_version, "show the version"},
 };
@@ -742,6 +758,10 @@ static int take_words(char **words, struct js_options *options,
     if (!words[0] && reads_journal(options) && !options->config.journal)
         return js_err_set(err, "--status and --report want a job file, or the "
                                "journal of a stream with --journal");
+    if ((!words[0] || strcmp(words[0], "-") == 0) &&
+        options->action == JS_ACTION_PLAN)
+        return js_err_set(err, "--plan wants a job file, for which it looks up "
+                               "how long its jobs ran");
     if (!words[0]) {
         /* The demonstration is its trace. */
         options->config.trace |= !options->is_quiet;
@@ -762,11 +782,19 @@ static int check_options(const struct js_options *options, struct js_err *err)
 {
     const struct jobsched_config *config = &options->config;
     bool is_status = options->action == JS_ACTION_STATUS;
+    if ((options->is_watched || options->explained) && !is_status)
+        return js_err_set(err, "--watch and --explain say more about --status: "
+                               "not with --report or --plan");
+    if (options->is_json && options->action == JS_ACTION_REPORT)
+        return js_err_set(err, "--json is for --status and --plan: not with "
+                               "--report");
+    if (options->action == JS_ACTION_PLAN && config->no_journal &&
+        !config->joblog)
+        return js_err_set(err, "--plan reads the journal: --no-journal leaves "
+                               "it a --joblog at best");
     if (reads_journal(options) && config->no_journal)
         return js_err_set(err, "--status and --report read the journal: "
                                "--no-journal leaves them nothing to say");
-    if (is_status && options->report)
-        return js_err_set(err, "--status or --report: one at a time");
     if (options->is_watched && options->is_json)
         return js_err_set(err, "--json is one document: ask again instead of "
                                "--watch");

@@ -16,6 +16,7 @@ enum js_action {
     JS_ACTION_VERSION, /* --version */
     JS_ACTION_STATUS,  /* --status */
     JS_ACTION_REPORT,  /* --report */
+    JS_ACTION_PLAN,    /* --plan */
 };
 
 struct js_options {
@@ -24,12 +25,12 @@ struct js_options {
     bool is_demo_changed;          /* an option for the demonstration alone */
     bool is_quiet;                 /* no summary of a run that succeeded */
     bool is_progress_told;         /* and so not implied by that */
+    bool is_json;                  /* of --status and --plan */
     /* Of --status. */
     bool is_watched;
-    bool is_json;
     const char *explained; /* the name or id of a job; NULL: none */
     const char *report;    /* where --report writes to */
-    /* Of a start without mpirun. */
+    /* Of a start without mpirun; --plan tries this number as well. */
     uint32_t slaves;      /* 0: one for each core, or slot, or task */
     const char *hostfile; /* NULL: this machine, or what Slurm has granted */
     uint32_t restarts;    /* how often to go on after the run broke off */

@@ -70,6 +70,11 @@ enum {
  */
 #define JS_PLAN_AHEAD_NS (200 * INT64_C(1000000))
 
+/* Jobs given ahead of time come back when none of them could be started for
+ * longer than they were thought to have to wait: somebody else may have room.
+ */
+#define JS_PLAN_GIVE_BACK_NS (JS_PLAN_AHEAD_NS + 10 * INT64_C(1000000))
+
 /* A job that has run for so long is told of by js_plan_tell_begun(). */
 #define JS_PLAN_BEGUN_NS (1000 * INT64_C(1000000))
 

@@ -12,11 +12,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Jobs given ahead of time go back when none of them could be started for
- * longer than they were thought to have to wait: somebody else may have room.
- */
-static const int64_t give_back_ns = JS_PLAN_AHEAD_NS + 10 * JS_NS_PER_MS;
-
 /* How long a message may lie unseen while all slots are at work: LOOKS in the
  * time for which there is work ahead, between this and JS_LINK_PAUSE_NS. */
 static const int64_t patience_least_ns = JS_NS_PER_MS / 2;
@@ -593,7 +588,8 @@ static int give_back_all(struct js_slave *slave, struct js_err *err)
 static int give_back(struct js_slave *slave, struct js_err *err)
 {
     if (!is_queued_up(slave) ||
-        (!slave->is_retired && slave->now_ns - slave->freed_ns < give_back_ns))
+        (!slave->is_retired &&
+         slave->now_ns - slave->freed_ns < JS_PLAN_GIVE_BACK_NS))
         return 0;
     return give_back_all(slave, err);
 }
@@ -1217,8 +1213,8 @@ static int64_t next_deadline_ns(const struct js_slave *slave)
     if (slave->is_beat_unanswered || !slave->is_set_up)
         until_ns = slave->now_ns + listening_most_ns;
     if (is_queued_up(slave) && !slave->is_recalling &&
-        slave->freed_ns + give_back_ns < until_ns)
-        until_ns = slave->freed_ns + give_back_ns;
+        slave->freed_ns + JS_PLAN_GIVE_BACK_NS < until_ns)
+        until_ns = slave->freed_ns + JS_PLAN_GIVE_BACK_NS;
     for (uint32_t i = 0; slave->simulated_count > 0 && i < slave->slot_count;
          i++) {
         const struct slot *slot = &slave->slots[i];

@@ -27,6 +27,7 @@
     _(journal)                                                                 \
     _(history)                                                                 \
     _(timeline)                                                                \
+    _(earlier)                                                                 \
     _(source)                                                                  \
     _(outcome)                                                                 \
     _(topo)                                                                    \
@@ -37,6 +38,10 @@
     _(reap)                                                                    \
     _(runner)                                                                  \
     _(plan)                                                                    \
+    _(agenda)                                                                  \
+    _(simulation)                                                              \
+    _(chain)                                                                   \
+    _(forecast)                                                                \
     _(pool)                                                                    \
     _(wire)                                                                    \
     _(console)                                                                 \

@@ -391,6 +391,26 @@ static void test_report(void)
     bad("--report r.html j.txt --status", "--status", NULL);
     bad("--status --report r.html j.txt", "--status", NULL);
     bad("--report r.html j.txt --json", "--status", NULL);
+    bad("--report r.html j.txt --watch", "--status", NULL);
+}
+
+static void test_plan(void)
+{
+    struct line line;
+    const struct jobsched_config *config = good(&line, "--plan j.txt");
+    CU_ASSERT_EQUAL(line.options.action, JS_ACTION_PLAN);
+    CU_ASSERT_STRING_EQUAL(config->job_file, "j.txt");
+    config = good(&line, "j.txt --plan --joblog l --json -n 12 --no-journal");
+    CU_ASSERT_STRING_EQUAL(config->joblog, "l");
+    CU_ASSERT_TRUE(line.options.is_json);
+    CU_ASSERT_EQUAL(line.options.slaves, 12);
+    bad("--plan", "job file", NULL);
+    bad("--plan -", "job file", NULL);
+    bad("--plan j.txt --no-journal", "--joblog", NULL);
+    bad("--plan j.txt --watch", "--status", NULL);
+    bad("--plan j.txt --explain 3", "--status", NULL);
+    bad("--plan j.txt --report r.html", "one at a time", NULL);
+    bad("--report r.html --plan j.txt", "one at a time", NULL);
 }
 
 static const struct unit_test tests[] = {
@@ -414,6 +434,7 @@ static const struct unit_test tests[] = {
      test_help_says_when_it_cannot_be_written},
     {"status", test_status},
     {"report", test_report},
+    {"plan", test_plan},
     {NULL, NULL},
 };
 

@@ -1,0 +1,32 @@
+/*
+ * chain - the longest chain of jobs of a list, each of which has to wait for
+ * the one before: no number of slots makes the list faster.
+ *
+ * What comes after what is the graph's word, `wait` lines included; how long a
+ * job runs is the caller's. Knows nothing of room.
+ */
+#ifndef JS_CORE_CHAIN_H
+#define JS_CORE_CHAIN_H
+
+#include "base/err.h"
+#include "core/source.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct js_chain {
+    int64_t length_ns; /* from the first start to the last end */
+    uint64_t *seqs;    /* owned: its jobs, ascending */
+    size_t count;
+};
+
+/*
+ * Reads the source to its end. run_ns[seq - 1] is how long a job runs; gap_ns
+ * lies between the end of a job and the start of the next. Returns 0, or -1
+ * with *err: the source had an error, no memory, or more than 292 years.
+ */
+int js_chain_find(struct js_source *source, const int64_t *run_ns,
+                  int64_t gap_ns, struct js_chain *ret, struct js_err *err);
+void js_chain_release(struct js_chain *chain);
+
+#endif

@@ -1,0 +1,180 @@
+#!/usr/bin/env bats
+# --plan: what a list would take on 1, 2, 4 ... slots, by what an earlier run
+# has recorded.
+
+load common
+
+# plan ARGUMENT...: into the file `told`.
+plan() {
+    status=0
+    "$JOBSCHED" --plan "$@" >told 2>told.err 3>&- || status=$?
+    show_file told.err
+}
+
+# The row of N slots, of --json: this member of it.
+planned() { # N MEMBER
+    jq -r ".rows[] | select(.slots == $1).$2" told
+}
+
+# From the first start to the last end, by the joblog.
+makespan() { # JOBLOG
+    awk -F '\t' 'NR > 1 {
+            end = $3 + $4
+            if (NR == 2 || $3 < first) first = $3
+            if (end > last) last = end
+        }
+        END { printf "%.3f\n", last - first }' "$1"
+}
+
+# near NUMBER WANTED: within 3 %.
+near() {
+    between "$1" "$(jq -n "$2 * 0.97")" "$(jq -n "$2 * 1.03")"
+}
+
+# Lognormal run times, 24 s in all and none longer than 2.5 s, the same each
+# time; a few come after others.
+make_sleeps() {
+    awk 'BEGIN {
+        srand(11)
+        for (i = 1; i <= 48; i++) {
+            z = sqrt(-2 * log(1 - rand())) * cos(6.2831853 * rand())
+            t[i] = exp(0.8 * z)
+            if (t[i] > 5) t[i] = 5
+            sum += t[i]
+        }
+        for (i = 1; i <= 48; i++) {
+            after = i % 8 == 0 ? " after=j" i - 5 : ""
+            printf "[name=j%d%s] sleep %.3f\n", i, after, 24 * t[i] / sum
+        }
+    }' >jobs.txt
+}
+
+# What runs takes no core, so that there may be more slots than those.
+# bats test_tags=alone
+@test "plan: within 3 % of real runs" {
+    make_sleeps
+    farm 2 jobs.txt --joblog two
+    status_is 0
+    plan jobs.txt --json
+    status_is 0
+    equal "$(jq .jobs,.unknown told | xargs)" '48 0'
+    near "$(planned 2 makespan)" "$(makespan two)"
+    local four
+    four=$(planned 4 makespan)
+    farm 4 jobs.txt --fresh --joblog four
+    status_is 0
+    near "$four" "$(makespan four)"
+    plan jobs.txt --json
+    near "$(planned 4 makespan)" "$(makespan four)"
+    near "$(planned 2 makespan)" "$(makespan two)"
+}
+
+# ---------------------------------------------------------------- the table
+
+# A joblog as GNU parallel writes it: "SECONDS COMMAND" a line.
+make_joblog() {
+    printf 'Seq\tHost\tStarttime\tJobRuntime\tSend\tReceive\tExitval\tSignal\tCommand\n'
+    awk '{ run = $1; sub(/^[^ ]* /, "")
+        printf "%d\t:\t100.000\t%10.3f\t0\t0\t0\t0\t%s\n", NR, run, $0 }'
+}
+
+# bats test_tags=sanitize
+@test "plan: a table, the longest job and the sensible choice" {
+    seq 1 20 | sed 's/.*/10 work &/' | make_joblog >log
+    { seq 1 20 | sed 's/.*/work &/'; echo new; } >jobs.txt
+    plan jobs.txt --joblog log
+    status_is 0
+    contains told '^jobs.txt: 21 jobs, 0.0583 core-hours of work by log$'
+    contains told '^1 of them is not known: taken as the mean of the others, 10.0 s$'
+    contains told '^  slots      makespan  efficiency  core-hours    gain$'
+    contains told '^ +1 +3 min 30 s +100 % +0.058$'
+    contains told '^ +2 +1 min 50 s +95 % +0.061 +1.91$'
+    contains told '^ +32 +10.0 s +66 % +0.089 +2.00$'
+    equal "$(grep -cE '^ +[0-9]+ ' told)" 6
+    contains told '^no number of slots takes less than 10.0 s: so long takes line 1 alone: work 1$'
+    contains told '^sensible: 8 slots, 30.0 s: the most that keep 80 % of the efficiency of the fewest$'
+    plan jobs.txt --joblog log -n 3
+    contains told '^ +3 +1 min 10 s +100 % '
+    claim test ! -e jobs.txt.journal
+    # A command steers no terminal.
+    printf 'e\033[31mvil\n' >jobs.txt
+    sed 's/^/5 /' jobs.txt | make_joblog >log
+    plan jobs.txt --joblog log
+    contains told 'line 1 alone: e\\x1b\[31mvil$'
+}
+
+@test "plan: the longest chain" {
+    printf '%s\n' '10 work 1' '10 work 2' '10 work 3' | make_joblog >log
+    cat >jobs.txt <<'JOBS'
+[name=a] work 1
+[name=b after=a] work 2
+[after=b] work 3
+JOBS
+    plan jobs.txt --joblog log
+    contains told '^no number of slots takes less than 30.0 s: so long take 3 jobs, each after the one before: a, b, line 3$'
+    plan jobs.txt --joblog log --json
+    equal "$(jq -c '.longest_chain | [.seconds, .jobs[].name]' told)" '[30,"a","b",null]'
+}
+
+@test "plan: --barrier and --longest-first are counted as a run does" {
+    printf '%s\n' '1 a' '1 b' '1 c' '3 d' | make_joblog >log
+    printf '%s\n' a b c d >jobs.txt
+    plan jobs.txt --joblog log --json
+    equal "$(planned 2 makespan)" 4
+    plan jobs.txt --joblog log --json --longest-first log
+    equal "$(planned 2 makespan)" 3
+    plan jobs.txt --joblog log --json --barrier --round 1
+    equal "$(planned 2 makespan)" 6
+    plan jobs.txt --joblog log --barrier --round 1
+    contains told '^more slots give nothing: jobs never hold more than 1 core at once$'
+}
+
+@test "plan: jobs wider than a slot need more of them" {
+    printf '1 a\n' | make_joblog >log
+    printf '[cores=3] a\n[cores=3] a\n' >jobs.txt
+    plan jobs.txt --joblog log
+    status_is 0
+    contains told '^fewer cannot run all of it: the job in line 1 needs 3 cores$'
+    lacks told '^ +2 '
+    contains told '^ +4 +2.0 s '
+    # More than this machine has, which a joblog's hosts are taken to be like.
+    echo '[mem=1000000G] a' >jobs.txt
+    plan jobs.txt --joblog log
+    status_is 2
+    contains told.err '^jobsched: the job in line 1 needs 1 core, [0-9.]+ MiB of memory$'
+}
+
+# What failed and was run again takes the time of both.
+@test "plan: by a journal, also of a run that was killed" {
+    printf '%s\n' 'sleep 0.4' 'sleep 0.2; test -e again || { touch again; false; }' \
+        "$HOLD" >jobs.txt
+    farm_start 1 jobs.txt --retries 1
+    wait_until "$PATIENCE" has_lines jobs.txt.journal 1 ' ok 2 '
+    kill -KILL "$(rank_pid 0)"
+    farm_end
+    plan jobs.txt --json
+    status_is 0
+    equal "$(jq .jobs,.unknown told | xargs)" '3 1'
+    # 0.4 and twice 0.2, and their mean.
+    between "$(planned 1 makespan)" 1.2 3
+    plan jobs.txt
+    contains told '^jobs.txt: 3 jobs, [0-9.e-]+ core-hours of work by jobs.txt.journal$'
+}
+
+@test "plan: there has to be something to go by" {
+    echo true >jobs.txt
+    plan jobs.txt
+    status_is 2
+    contains told.err '^jobsched: there is no journal jobs.txt.journal$'
+    plan jobs.txt --joblog jobs.txt
+    status_is 2
+    contains told.err 'is no joblog'
+    printf '1 false\n' | make_joblog >log
+    plan jobs.txt --joblog log
+    status_is 2
+    contains told.err '^jobsched: of no job in jobs.txt it is known how long it ran$'
+    plan nothing.txt --joblog log
+    status_is 2
+    plan
+    status_is 2
+}

@@ -1,0 +1,129 @@
+/* chain: the longest chain of a list. */
+#include "unit.h"
+
+#include "core/chain.h"
+#include "dag.h"
+
+#include <stdlib.h>
+
+static void find(const char *path, const int64_t *run_ns, int64_t gap_ns,
+                 struct js_chain *ret)
+{
+    struct js_err err = {""};
+    struct js_source *source = js_source_new_file(path, NULL, NULL, NULL, &err);
+    CU_ASSERT_STRING_EQUAL(err.text, "");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(source);
+    CU_ASSERT_EQUAL(js_chain_find(source, run_ns, gap_ns, ret, &err), 0);
+    js_source_free(source);
+}
+
+static void expect(const char *list, const int64_t *run_ns, int64_t gap_ns,
+                   int64_t length_ns, const char *seqs)
+{
+    char path[64], got[64] = "";
+    struct js_chain chain;
+    size_t len = 0;
+    dag_write(path, list);
+    find(path, run_ns, gap_ns, &chain);
+    for (size_t i = 0; i < chain.count; i++)
+        len += (size_t)snprintf(got + len, sizeof(got) - len, "%s%d",
+                                i > 0 ? " " : "", (int)chain.seqs[i]);
+    CU_ASSERT_EQUAL(chain.length_ns, length_ns);
+    CU_ASSERT_STRING_EQUAL(got, seqs);
+    js_chain_release(&chain);
+    unlink(path);
+}
+
+static void test_without_edges(void)
+{
+    expect("", NULL, 5, 0, "");
+    expect("a\nb\nc\n", (const int64_t[]){10, 30, 20}, 5, 30, "2");
+}
+
+static void test_edges(void)
+{
+    static const char list[] = "[name=a] a\n"
+                               "[name=b] b\n"
+                               "[name=c after=a] c\n"
+                               "[after=b,c] d\n"
+                               "e\n";
+    expect(list, (const int64_t[]){10, 15, 10, 7, 26}, 0, 27, "1 3 4");
+    expect(list, (const int64_t[]){10, 15, 4, 7, 20}, 0, 22, "2 4");
+    expect(list, (const int64_t[]){10, 15, 10, 7, 26}, 100, 227, "1 3 4");
+}
+
+static void test_wait_lines(void)
+{
+    expect("a\nb\nwait\nc\nd\nwait\ne\n", (const int64_t[]){10, 20, 7, 3, 1}, 2,
+           32, "2 3 5");
+}
+
+/* By the definition. */
+static int64_t longest_path(const struct dag *dag)
+{
+    int64_t end_ns[DAG_JOBS_MAX] = {0}, longest_ns = 0;
+    for (size_t i = 0; i < dag->count; i++) {
+        for (size_t k = 0; k < i; k++) {
+            if (dag->jobs[i].is_after[k] && end_ns[k] > end_ns[i])
+                end_ns[i] = end_ns[k];
+        }
+        end_ns[i] += dag->jobs[i].run_ns;
+        if (end_ns[i] > longest_ns)
+            longest_ns = end_ns[i];
+    }
+    return longest_ns;
+}
+
+/* Each comes after the one before, and together they are as long. */
+static void expect_path(const struct dag *dag, const struct js_chain *chain)
+{
+    int64_t sum_ns = 0;
+    for (size_t i = 0; i < chain->count; i++) {
+        const struct dag_job *job = &dag->jobs[chain->seqs[i] - 1];
+        sum_ns += job->run_ns;
+        CU_ASSERT(i == 0 || job->is_after[chain->seqs[i - 1] - 1]);
+    }
+    CU_ASSERT_EQUAL(sum_ns, chain->length_ns);
+}
+
+static void test_at_random(void)
+{
+    struct rng rng = {3};
+    for (unsigned round = 0; round < unit_rounds(200); round++) {
+        struct dag dag;
+        struct js_chain chain;
+        int64_t run_ns[DAG_JOBS_MAX];
+        dag_init(&dag, &rng, 1 + rng_below(&rng, DAG_JOBS_MAX), 1000000,
+                 (unsigned)rng_below(&rng, 20), false);
+        for (size_t i = 0; i < dag.count; i++)
+            run_ns[i] = dag.jobs[i].run_ns;
+        find(dag.path, run_ns, 0, &chain);
+        CU_ASSERT_EQUAL(chain.length_ns, longest_path(&dag));
+        expect_path(&dag, &chain);
+        js_chain_release(&chain);
+        dag_release(&dag);
+    }
+}
+
+static void test_too_long(void)
+{
+    static const int64_t run_ns[] = {INT64_MAX, 1};
+    char path[64];
+    struct js_err err = {""};
+    struct js_chain chain = {0};
+    dag_write(path, "[name=a] a\n[after=a] b\n");
+    struct js_source *source = js_source_new_file(path, NULL, NULL, NULL, &err);
+    CU_ASSERT_EQUAL(js_chain_find(source, run_ns, 0, &chain, &err), -1);
+    CU_ASSERT(err.text[0]);
+    js_source_free(source);
+    js_chain_release(&chain);
+    unlink(path);
+}
+
+static const struct unit_test tests[] = {
+    {"without edges", test_without_edges}, {"edges", test_edges},
+    {"wait lines", test_wait_lines},       {"at random", test_at_random},
+    {"too long", test_too_long},           {NULL, NULL},
+};
+
+const struct unit_suite suite_chain = {"chain", tests};
