@@ -15,6 +15,9 @@ enum {
     COMMAND_SHOWN = 60,  /* bytes */
 };
 
+/* Another order is worth a word if it takes no more than this part. */
+static const double worth_a_word = 0.99;
+
 /* What is written; a failure is remembered until the end. */
 struct sheet {
     const struct js_forecast *forecast;
@@ -197,6 +200,12 @@ static void put_choice(struct sheet *sheet)
     put_duration(sheet, choice->makespan_ns);
     put(sheet, ": the most that keep %d %% of the efficiency of the fewest\n",
         JS_FORECAST_PERCENT);
+    if ((double)forecast->longest_first_ns >
+        worth_a_word * (double)choice->makespan_ns)
+        return;
+    put(sheet, "with --longest-first it is ");
+    put_duration(sheet, forecast->longest_first_ns);
+    put(sheet, "\n");
 }
 
 int js_forecast_text(const struct js_forecast_shown *shown, struct js_buf *buf)
@@ -266,6 +275,7 @@ int js_forecast_json(const struct js_forecast_shown *shown, struct js_buf *buf)
     js_json_real(&json, "work_core_hours", forecast->work_hours);
     json_rows(&json, forecast);
     js_json_count(&json, "sensible", forecast->rows[forecast->choice].slots);
+    js_json_seconds(&json, "longest_first", forecast->longest_first_ns);
     json_chain(&json, forecast);
     js_json_close_object(&json);
     *buf = json.buf;

@@ -168,11 +168,13 @@ static int find_chain(struct study *study)
 struct trial {
     struct study *study;
     uint64_t slots;
+    bool is_longest_first; /* whatever the caller's plan says */
     struct js_resume resume;
     struct js_source *source;
     struct js_pool *pool;
     struct js_plan *plan;
     bool is_refused;
+    struct js_simulation ran; /* unless it is */
 };
 
 /* At least one, as any job needs a core. */
@@ -253,7 +255,6 @@ static void refuse(void *arg, uint64_t id, uint64_t line,
     if (trial->is_refused || js_pool_could(trial->pool, need, 0))
         return;
     trial->is_refused = true;
-    seen->refused_slots = trial->slots;
     if (describe_refusal(&text, line, need) == 0)
         js_err_set(&seen->refusal, "%s", js_buf_string(&text));
     js_buf_release(&text);
@@ -263,10 +264,12 @@ static void refuse(void *arg, uint64_t id, uint64_t line,
 
 static void accept(void *arg, struct js_job *job)
 {
-    const struct study *study = arg;
-    const struct js_forecast_config *config = study->config;
-    job->duration_ns = run_ns_of(study)[job->seq - 1];
-    if (config->expected_ns)
+    const struct trial *trial = arg;
+    const struct js_forecast_config *config = trial->study->config;
+    job->duration_ns = run_ns_of(trial->study)[job->seq - 1];
+    if (trial->is_longest_first)
+        job->expected_ns = job->duration_ns;
+    else if (config->expected_ns)
         job->expected_ns = config->expected_ns(config->arg, job);
 }
 
@@ -274,7 +277,8 @@ static int open_trial(struct trial *trial)
 {
     struct study *study = trial->study;
     struct js_plan_config plan = study->config->plan;
-    plan.is_ordered = study->is_ordered;
+    plan.longest_first |= trial->is_longest_first;
+    plan.is_ordered = study->is_ordered || trial->is_longest_first;
     trial->source = open_list(study, &trial->resume);
     if (!trial->source)
         return -1;
@@ -285,9 +289,10 @@ static int open_trial(struct trial *trial)
     return trial->plan ? add_hosts(trial) : no_memory(study);
 }
 
-static int keep_row(struct trial *trial, const struct js_simulation *ran)
+static int keep_row(const struct trial *trial)
 {
     struct study *study = trial->study;
+    const struct js_simulation *ran = &trial->ran;
     double slots_ns = (double)ran->makespan_ns * (double)trial->slots;
     struct js_forecast_row row = {
         .slots = trial->slots,
@@ -314,7 +319,7 @@ static int refuse_for_length(struct trial *trial, const struct js_err *why)
     struct js_forecast *seen = trial->study->seen;
     if (errno != EOVERFLOW)
         return js_err_set(trial->study->err, "%s", why->text);
-    seen->refused_slots = trial->slots;
+    trial->is_refused = true;
     js_err_set(&seen->refusal, "it takes longer than 146 years");
     return 0;
 }
@@ -323,8 +328,7 @@ static int play(struct trial *trial)
 {
     struct study *study = trial->study;
     struct js_simulation_config config = {
-        .gap_ns = study->config->gap_ns, .accepted = accept, .arg = study};
-    struct js_simulation ran;
+        .gap_ns = study->config->gap_ns, .accepted = accept, .arg = trial};
     struct js_err err;
     if (open_trial(trial) < 0)
         return -1;
@@ -332,20 +336,27 @@ static int play(struct trial *trial)
     if (trial->is_refused)
         return 0;
     errno = 0;
-    if (js_simulate(trial->plan, trial->source, &config, &ran, &err) < 0)
+    if (js_simulate(trial->plan, trial->source, &config, &trial->ran, &err) < 0)
         return refuse_for_length(trial, &err);
-    return keep_row(trial, &ran);
+    return 0;
 }
 
-/* A row more, unless some job is too large for so many slots. */
+static int play_to_end(struct trial *trial)
+{
+    int rc = play(trial);
+    js_plan_free(trial->plan);
+    js_pool_free(trial->pool);
+    js_source_free(trial->source);
+    return rc;
+}
+
+/* A row more, unless so many slots cannot do it. */
 static int try_slots(struct study *study, uint64_t slots)
 {
     struct trial trial = {.study = study, .slots = slots};
-    int rc = play(&trial);
-    js_plan_free(trial.plan);
-    js_pool_free(trial.pool);
-    js_source_free(trial.source);
-    return rc;
+    if (play_to_end(&trial) < 0)
+        return -1;
+    return trial.is_refused ? 0 : keep_row(&trial);
 }
 
 /* ---------------------------------------------------------------- the rows */
@@ -391,8 +402,12 @@ static int try_all(struct study *study)
     return js_err_set(study->err, "%s", study->seen->refusal.text);
 }
 
-static void choose(struct js_forecast *forecast)
+/* The rows are the forecast's from here on. */
+static void choose(struct study *study)
 {
+    struct js_forecast *forecast = study->seen;
+    forecast->rows = (struct js_forecast_row *)(void *)study->rows.data;
+    forecast->row_count = study->rows.len / sizeof(*forecast->rows);
     double least = forecast->rows[0].efficiency * JS_FORECAST_PERCENT / 100.0;
     for (size_t i = 0; i < forecast->row_count; i++) {
         if (forecast->rows[i].efficiency >= least)
@@ -400,13 +415,30 @@ static void choose(struct js_forecast *forecast)
     }
 }
 
+/* What an order by the run times would change. */
+static int try_longest_first(struct study *study)
+{
+    struct js_forecast *forecast = study->seen;
+    const struct js_forecast_row *choice = &forecast->rows[forecast->choice];
+    struct trial trial = {
+        .study = study, .slots = choice->slots, .is_longest_first = true};
+    forecast->longest_first_ns = choice->makespan_ns;
+    if (study->config->plan.longest_first)
+        return 0;
+    int rc = play_to_end(&trial);
+    if (rc == 0 && !trial.is_refused)
+        forecast->longest_first_ns = trial.ran.makespan_ns;
+    return rc;
+}
+
 /* ---------------------------------------------------------------- all of it */
 
 static int make(struct study *study)
 {
-    if (survey(study) < 0 || find_chain(study) < 0)
+    if (survey(study) < 0 || find_chain(study) < 0 || try_all(study) < 0)
         return -1;
-    return try_all(study);
+    choose(study);
+    return try_longest_first(study);
 }
 
 int js_forecast_make(const struct js_forecast_config *config,
@@ -416,14 +448,11 @@ int js_forecast_make(const struct js_forecast_config *config,
     struct study study = {.config = config, .seen = ret, .err = err};
     int rc = make(&study);
     ret->rows = (struct js_forecast_row *)(void *)study.rows.data;
-    ret->row_count = study.rows.len / sizeof(*ret->rows);
     ret->chain = (struct js_job **)(void *)study.links.data;
     ret->chain_count = study.links.len / sizeof(struct js_job *);
     js_chain_release(&study.chain);
     js_buf_release(&study.run_ns);
-    if (rc == 0)
-        choose(ret);
-    else
+    if (rc < 0)
         js_forecast_release(ret);
     return rc;
 }

@@ -63,13 +63,14 @@ struct js_forecast {
     bool is_mem_needed;
     struct js_forecast_row *rows; /* owned, as the next two; at least one */
     size_t row_count;
-    int64_t chain_ns;      /* of the longest chain */
-    struct js_job **chain; /* its jobs */
-    size_t chain_count;    /* 0: the list is empty */
-    bool is_chain_reached; /* the last row takes no longer than that */
-    size_t choice;         /* a row */
+    int64_t chain_ns;         /* of the longest chain */
+    struct js_job **chain;    /* its jobs */
+    size_t chain_count;       /* 0: the list is empty */
+    bool is_chain_reached;    /* the last row takes no longer than that */
+    size_t choice;            /* a row, */
+    int64_t longest_first_ns; /* and its makespan if jobs were given out longest
+                                 first, by the same run times */
     struct js_err refusal; /* why the fewest slots cannot do it; "": they can */
-    uint64_t refused_slots; /* ... up to so many */
 };
 
 /*

@@ -117,6 +117,14 @@ JOBS
 }
 
 @test "plan: --barrier and --longest-first are counted as a run does" {
+    { seq 12 | sed 's/^/1 /'; echo 2 long; } | make_joblog >log
+    { seq 12; echo long; } >jobs.txt
+    plan jobs.txt --joblog log
+    contains told '^sensible: 2 slots, 8.0 s: '
+    contains told '^with --longest-first it is 7.0 s$'
+    plan jobs.txt --joblog log --longest-first log
+    contains told '^ +2 +7.0 s '
+    lacks told '^with --longest-first'
     printf '%s\n' '1 a' '1 b' '1 c' '3 d' | make_joblog >log
     printf '%s\n' a b c d >jobs.txt
     plan jobs.txt --joblog log --json

@@ -148,7 +148,6 @@ static void test_hosts(void)
     CU_ASSERT_EQUAL(forecast.row_count, 2);
     expect_row(&forecast, 0, 4, 2);
     expect_row(&forecast, 1, 8, 1);
-    CU_ASSERT_EQUAL(forecast.refused_slots, 2);
     CU_ASSERT_STRING_EQUAL(forecast.refusal.text,
                            "the job in line 1 needs 3 cores");
     js_forecast_release(&forecast);
@@ -192,11 +191,23 @@ static void test_order(void)
     struct js_forecast_config config = config_of();
     made(config, list, &forecast);
     expect_row(&forecast, 1, 2, 4);
+    CU_ASSERT_EQUAL(forecast.choice, 0);
+    CU_ASSERT_EQUAL(forecast.longest_first_ns, 6 * JS_NS_PER_S);
     js_forecast_release(&forecast);
     config.plan.longest_first = true;
     config.expected_ns = run_ns;
     made(config, list, &forecast);
     expect_row(&forecast, 1, 2, 3);
+    CU_ASSERT_EQUAL(forecast.choice, 1);
+    CU_ASSERT_EQUAL(forecast.longest_first_ns, 3 * JS_NS_PER_S);
+    js_forecast_release(&forecast);
+    made(config_of(),
+         "run 1\nrun 1\nrun 1\nrun 1\nrun 1\nrun 1\nrun 1\nrun 1\n"
+         "run 1\nrun 1\nrun 1\nrun 1\nrun 2\n",
+         &forecast);
+    CU_ASSERT_EQUAL(forecast.choice, 1);
+    expect_row(&forecast, 1, 2, 8);
+    CU_ASSERT_EQUAL(forecast.longest_first_ns, 7 * JS_NS_PER_S);
     js_forecast_release(&forecast);
     made(config_of(), "run 1\nrun 1\nrun 1\n[priority=1] run 3\n", &forecast);
     expect_row(&forecast, 1, 2, 3);
