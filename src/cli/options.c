@@ -457,7 +457,7 @@ static int set_explain(struct js_options *options, const char *value,
 static int set_report(struct js_options *options, const char *value,
                       struct js_err *err)
 {
-    if (!value[0])
+    if (!value[0] || strcmp(value, "-") == 0)
         return js_err_set(err, "wants the name of a file");
     if (options->action == JS_ACTION_STATUS)
         return js_err_set(err, "is not for --status: one at a time");
