@@ -205,10 +205,14 @@ function stateMark(state) {
   return element('span', { class: `state ${state.key}` }, state.label);
 }
 
-/* columns: {title, number: true, of: item => text or element, class} */
-function table(columns, items, caption) {
+/* What a table shows: {title, number: true, of: item => text or element, class}.
+ * Without the list there are no commands. */
+const hasCommands = jobs.command.some((command) => command !== null);
+
+function table(wishes, items, caption) {
+  const shown = wishes.filter((column) => column !== columns.command || hasCommands);
   const head = element('tr');
-  for (const column of columns) {
+  for (const column of shown) {
     const cell = element('th', { scope: 'col' });
     cell.append(column.head || column.title);
     if (column.number) {
@@ -222,7 +226,7 @@ function table(columns, items, caption) {
   const body = element('tbody');
   for (const item of items) {
     const row = element('tr');
-    for (const column of columns) {
+    for (const column of shown) {
       const cell = element('td');
       cell.className = column.number ? 'number' : column.class || '';
       cell.append(column.of(item));
@@ -1461,7 +1465,7 @@ function fillFailed() {
     words.push(`${plural(skipped, 'job')} skipped because of them`);
   }
   fill($('failed'), table([columns.job, columns.end, columns.time, columns.host,
-    { title: 'Command, and the end of its output', class: 'command', of: tailOf }],
+    { title: hasCommands ? 'Command, and the end of its output' : 'The end of its output', class: 'command', of: tailOf }],
   shown, words.join('; ')));
 }
 
