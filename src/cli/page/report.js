@@ -161,6 +161,13 @@ function clock(seconds, withDay) {
     : time;
 }
 
+/* Whether a time of day alone would not tell when. */
+function spansDays() {
+  const first = data.runs[0], last = data.runs[data.runs.length - 1];
+  const day = (seconds) => clock(seconds, true).slice(0, 10);
+  return Boolean(first) && day(first.begin) !== day(last.begin + last.length / 1e6);
+}
+
 /* When it was at that place of the axis. */
 function whenAt(run, us) {
   return data.runs[run].begin + (us - data.runs[run].from) / 1e6;
@@ -1412,7 +1419,7 @@ const columns = {
   memory: { title: 'Memory', number: true, of: (id) => hasEnded(id) ? size(attempts.rss[latest[id]]) : '' },
   host: { title: 'Host', class: 'short', of: (id) => latest[id] < 0 ? '' : hostOf(latest[id]) },
   begin: { title: 'Begin', class: 'short', of: (id) => latest[id] < 0 ? ''
-    : clock(whenAt(attempts.run[latest[id]], attempts.start[latest[id]])) },
+    : clock(whenAt(attempts.run[latest[id]], attempts.start[latest[id]]), spansDays()) },
 };
 
 function hasEnded(id) {
