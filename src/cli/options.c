@@ -490,7 +490,7 @@ static int set_explain(struct js_options *options, const char *value,
 static int set_report(struct js_options *options, const char *value,
                       struct js_err *err)
 {
-    if (!value[0])
+    if (!value[0] || strcmp(value, "-") == 0)
         return js_err_set(err, "wants the name of a file");
     options->report = value;
     return set_telling(options, JS_ACTION_REPORT, err);

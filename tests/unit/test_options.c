@@ -387,6 +387,7 @@ static void test_report(void)
     CU_ASSERT_STRING_EQUAL(config->journal, "j");
     bad("--report r.html", "job file", "--journal");
     bad("--report '' j.txt", "name of a file", NULL);
+    bad("--report - j.txt", "name of a file", NULL);
     bad("--report r.html j.txt --no-journal", "--no-journal", NULL);
     bad("--report r.html j.txt --status", "--status", NULL);
     bad("--status --report r.html j.txt", "--status", NULL);

@@ -161,6 +161,13 @@ function clock(seconds, withDay) {
     : time;
 }
 
+/* Whether a time of day alone would not tell when. */
+function spansDays() {
+  const first = data.runs[0], last = data.runs[data.runs.length - 1];
+  const day = (seconds) => clock(seconds, true).slice(0, 10);
+  return Boolean(first) && day(first.begin) !== day(last.begin + last.length / 1e6);
+}
+
 /* When it was at that place of the axis. */
 function whenAt(run, us) {
   return data.runs[run].begin + (us - data.runs[run].from) / 1e6;
@@ -205,10 +212,14 @@ function stateMark(state) {
   return element('span', { class: `state ${state.key}` }, state.label);
 }
 
-/* columns: {title, number: true, of: item => text or element, class} */
-function table(columns, items, caption) {
+/* What a table shows: {title, number: true, of: item => text or element, class}.
+ * Without the list there are no commands. */
+const hasCommands = jobs.command.some((command) => command !== null);
+
+function table(wishes, items, caption) {
+  const shown = wishes.filter((column) => column !== columns.command || hasCommands);
   const head = element('tr');
-  for (const column of columns) {
+  for (const column of shown) {
     const cell = element('th', { scope: 'col' });
     cell.append(column.head || column.title);
     if (column.number) {
@@ -222,7 +233,7 @@ function table(columns, items, caption) {
   const body = element('tbody');
   for (const item of items) {
     const row = element('tr');
-    for (const column of columns) {
+    for (const column of shown) {
       const cell = element('td');
       cell.className = column.number ? 'number' : column.class || '';
       cell.append(column.of(item));
@@ -1408,7 +1419,7 @@ const columns = {
   memory: { title: 'Memory', number: true, of: (id) => hasEnded(id) ? size(attempts.rss[latest[id]]) : '' },
   host: { title: 'Host', class: 'short', of: (id) => latest[id] < 0 ? '' : hostOf(latest[id]) },
   begin: { title: 'Begin', class: 'short', of: (id) => latest[id] < 0 ? ''
-    : clock(whenAt(attempts.run[latest[id]], attempts.start[latest[id]])) },
+    : clock(whenAt(attempts.run[latest[id]], attempts.start[latest[id]]), spansDays()) },
 };
 
 function hasEnded(id) {
@@ -1461,7 +1472,7 @@ function fillFailed() {
     words.push(`${plural(skipped, 'job')} skipped because of them`);
   }
   fill($('failed'), table([columns.job, columns.end, columns.time, columns.host,
-    { title: 'Command, and the end of its output', class: 'command', of: tailOf }],
+    { title: hasCommands ? 'Command, and the end of its output' : 'The end of its output', class: 'command', of: tailOf }],
   shown, words.join('; ')));
 }
 
