@@ -434,6 +434,7 @@ struct refused {
     unsigned avoid[REFUSED_MAX];
     unsigned count;
     bool is_plain; /* no slave has room for any plain job */
+    bool is_any;   /* somebody waits in front */
 };
 
 static bool was_refused(const struct refused *refused, const struct js_job *job)
@@ -515,7 +516,8 @@ static int find_place(struct js_plan *plan, const struct js_job *job,
         *ret_slave = find_slave(plan, ret->rank);
     if (rc == 0) {
         remember(refused, job);
-        favour(plan, job);
+        if (!refused->is_any)
+            favour(plan, job);
     }
     return rc;
 }
@@ -579,6 +581,7 @@ static struct js_plan_decision assign_next(struct js_plan *plan)
         if (rc == 0 && refused.is_plain && plan->special == 0)
             break;
         if (rc == 0) {
+            refused.is_any = true;
             link = &(*link)->next;
             continue;
         }

@@ -1451,6 +1451,43 @@ static void test_small_jobs_fill_in(void)
     free_plan(plan);
 }
 
+/* Slaves 1, 2 ... in the order of nodes 0, 1 ..., one for each core. */
+static struct js_plan *plan_of_nodes(unsigned nodes, uint32_t cores)
+{
+    struct js_plan *plan = plan_of(10, false);
+    for (unsigned i = 0; i < nodes * cores; i++)
+        CU_ASSERT_EQUAL(
+            add_slave_on(plan, i + 1, 1, i / cores, cores, i % cores), 0);
+    return plan;
+}
+
+/* No core is kept for a big one while others wait in front of it. */
+static void test_a_big_one_waits_its_turn(void)
+{
+    struct js_plan *plan = plan_of_nodes(1, 2);
+    add_job(plan, 1, 1, 0);
+    add_job(plan, 2, 1, 0);
+    add_job(plan, 3, 1, 0);
+    add_job(plan, 4, 2, 0);
+    add_job(plan, 5, 1, 0);
+    expect_round(plan, 1, 5);
+    uint64_t first = expect_assigned(plan, 1, 1);
+    uint64_t second = expect_assigned(plan, 2, 2);
+    expect_nothing(plan);
+    end_job(plan, 1, first, 1, long_ns);
+    uint64_t third = expect_assigned(plan, 3, 1);
+    end_job(plan, 2, second, 2, long_ns);
+    expect_nothing(plan); /* kept for the fourth, whose turn it is */
+    end_job(plan, 1, third, 3, long_ns);
+    struct js_plan_decision wide = js_plan_next(plan);
+    CU_ASSERT_EQUAL_FATAL(wide.step, JS_PLAN_ASSIGN);
+    CU_ASSERT_EQUAL(wide.job->id, 4);
+    expect_nothing(plan);
+    end_job(plan, wide.slave, wide.ticket, 4, long_ns);
+    CU_ASSERT_EQUAL(js_plan_next(plan).step, JS_PLAN_ASSIGN);
+    free_plan(plan);
+}
+
 /* Four slaves on two cores. A job for both leaves each core room for one more:
  * the slots of the other two slaves are not free, though nobody has them. */
 static void test_slots_that_share_a_core(void)
@@ -1704,16 +1741,6 @@ static void add_wide_job(struct js_plan *plan, uint64_t id, uint32_t nodes,
     job->need.nodes = nodes;
     job->need.cores = cores;
     CU_ASSERT_EQUAL(js_plan_add(plan, job), 0);
-}
-
-/* Slaves 1, 2 ... in the order of nodes 0, 1 ..., one for each core. */
-static struct js_plan *plan_of_nodes(unsigned nodes, uint32_t cores)
-{
-    struct js_plan *plan = plan_of(10, false);
-    for (unsigned i = 0; i < nodes * cores; i++)
-        CU_ASSERT_EQUAL(
-            add_slave_on(plan, i + 1, 1, i / cores, cores, i % cores), 0);
-    return plan;
 }
 
 /* One on each of two nodes of two cores: then the other two are free. */
@@ -2183,6 +2210,7 @@ static const struct unit_test tests[] = {
     {"nothing runs again once it is stopped",
      test_nothing_runs_again_once_it_is_stopped},
     {"what does not fit is not started", test_what_does_not_fit_is_not_started},
+    {"a big one waits its turn", test_a_big_one_waits_its_turn},
     {"a reservation ends with the time", test_a_reservation_ends_with_the_time},
     {"a stream out of time is not read for ever",
      test_a_stream_out_of_time_is_not_read_for_ever},
