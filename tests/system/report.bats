@@ -49,7 +49,7 @@ is_whole() {
 
 # ---------------------------------------------------------------- the page
 
-# bats test_tags=sanitize
+# bats test_tags=sanitize,browser
 @test "report: a browser shows it, and a click opens a job" {
     cat >jobs.txt <<'JOBS'
 [name=first] true
