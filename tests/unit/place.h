@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PLACE_PATH = 320 };
+enum { PLACE_PATH = 128 };
 
 struct place {
     char dir[64];
