@@ -212,3 +212,8 @@ const char *js_closest_word(const char *word, const char *const *words)
     }
     return best;
 }
+
+const char *js_plural(uint64_t count)
+{
+    return count == 1 ? "" : "s";
+}

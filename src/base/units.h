@@ -26,6 +26,9 @@ int js_parse_size_bytes(const char *text, uint64_t *ret_bytes);
  * 0, or -1 with errno ENOMEM. */
 int js_show_duration(struct js_buf *buf, int64_t ns);
 
+/* What a word ends in that counts so many: "" of one, else "s". */
+const char *js_plural(uint64_t count);
+
 /*
  * The entry of a NULL-terminated list of words that `word` was most likely
  * meant to be (at most two edits away, fewer than its length), or NULL.

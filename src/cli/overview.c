@@ -2,7 +2,6 @@
 
 #include "base/clock.h"
 #include "base/units.h"
-#include "record/journal.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -265,24 +264,6 @@ static int explain(struct gathering *gathering, struct js_err *err)
     return js_err_set(err, "%s knows no job of the name or id \"%s\"%s",
                       overview->config.journal, wanted,
                       overview->waits ? ", nor does the list" : "");
-}
-
-char *js_overview_journal(const struct jobsched_config *config,
-                          struct js_err *err)
-{
-    char *path = NULL;
-    bool is_named = config->journal != NULL;
-    if (is_named)
-        path = strdup(config->journal);
-    if ((is_named && !path) ||
-        (!is_named && js_journal_name(config->job_file, &path) < 0))
-        js_err_errno(err, "the journal");
-    else if (!path)
-        js_err_set(err,
-                   "%s is no file with a journal beside it: name the journal "
-                   "with --journal",
-                   config->job_file);
-    return path;
 }
 
 int js_overview_load(struct js_overview *ret,

@@ -61,10 +61,6 @@ struct js_overview {
     struct js_buf kept; /* struct js_job *, by id; private */
 };
 
-/* Where the journal is that the options mean, to be freed; NULL with *err. */
-char *js_overview_journal(const struct jobsched_config *config,
-                          struct js_err *err);
-
 /* Returns 0, or -1 with *err and errno as js_history_load(); ENOENT also when
  * nobody knows the job that is to be explained. */
 int js_overview_load(struct js_overview *ret,

@@ -2,9 +2,9 @@
 
 #include "base/fdio.h"
 #include "cli/forecast_show.h"
+#include "cli/inputs.h"
 #include "core/forecast.h"
 #include "record/earlier.h"
-#include "record/journal.h"
 #include "record/runtimes.h"
 
 #include <errno.h>
@@ -29,26 +29,15 @@ static void release_past(struct past *past)
     free(past->journal);
 }
 
-static int find_journal(struct past *past, struct js_err *err)
-{
-    const struct jobsched_config *config = past->config;
-    if (config->journal)
-        past->journal = strdup(config->journal);
-    else if (js_journal_name(config->job_file, &past->journal) == 0 &&
-             !past->journal)
-        return js_err_set(err,
-                          "%s is no file with a journal beside it: name the "
-                          "journal with --journal, or a joblog with --joblog",
-                          config->job_file);
-    return past->journal ? 0 : js_err_errno(err, "%s", config->job_file);
-}
-
 static int open_past(struct past *past, struct js_err *err)
 {
     const struct jobsched_config *config = past->config;
     if (config->joblog)
         past->earlier = js_earlier_from_joblog(config->joblog, err);
-    else if (find_journal(past, err) == 0)
+    else
+        past->journal =
+            js_inputs_journal(config, ", or a joblog with --joblog", err);
+    if (past->journal)
         past->earlier = js_earlier_from_journal(past->journal, err);
     if (!past->earlier)
         return -1;

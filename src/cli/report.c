@@ -3,7 +3,7 @@
 #include "base/buf.h"
 #include "base/fdio.h"
 #include "base/paths.h"
-#include "cli/overview.h"
+#include "cli/inputs.h"
 #include "cli/report_data.h"
 #include "cli/report_page.h"
 
@@ -11,7 +11,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -158,13 +157,11 @@ int js_report(const struct js_options *options)
 {
     struct js_err err;
     struct js_buf path_new = JS_BUF_INIT;
-    const char *list = options->config.job_file;
-    char *journal = js_overview_journal(&options->config, &err);
+    char *journal = js_inputs_journal(&options->config, "", &err);
     if (!journal)
         return fail(JOBSCHED_BAD_INPUT, err.text);
-    struct js_report_config config = {
-        .list = list && strcmp(list, "-") != 0 ? list : NULL,
-        .journal = journal};
+    struct js_report_config config = {.list = js_inputs_list(&options->config),
+                                      .journal = journal};
     int status = JOBSCHED_BROKEN;
     if (js_buf_printf(&path_new, "%s.new", options->report) < 0 ||
         !js_buf_string(&path_new))

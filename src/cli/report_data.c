@@ -3,7 +3,9 @@
 #include "base/clock.h"
 #include "base/fdio.h"
 #include "base/json.h"
+#include "core/chain.h"
 #include "core/replay.h"
+#include "core/source.h"
 #include "core/waits.h"
 #include "jobsched.h"
 #include "record/history.h"
@@ -47,7 +49,7 @@ struct js_report_data {
     struct js_buf texts;
     struct js_buf ids;      /* uint64_t, by seq - 1 */
     struct js_buf replayed; /* struct js_replay_job, by seq - 1 */
-    struct js_buf chain;    /* uint64_t, seqs */
+    struct js_buf chain;    /* uint64_t, ids */
     int64_t chain_ns, work_ns;
     uint32_t widest; /* cores of a job that ran */
     struct trial trials[SLOTS_MAX];
@@ -199,17 +201,80 @@ static int try_all(struct js_report_data *data, const struct js_replay *replay,
     return 0;
 }
 
+/* ---------------------------------------------------------------- the chain */
+
+static const struct js_replay_job *
+replayed_of(const struct js_report_data *data, size_t *ret_count)
+{
+    *ret_count = data->replayed.len / sizeof(struct js_replay_job);
+    return (const struct js_replay_job *)data->replayed.data;
+}
+
+/* What has not run is no part of it. */
+static int keep_chain(struct js_report_data *data, const struct js_chain *chain)
+{
+    const uint64_t *ids = (const uint64_t *)data->ids.data;
+    size_t count;
+    const struct js_replay_job *jobs = replayed_of(data, &count);
+    data->chain_ns = chain->length_ns;
+    for (size_t i = 0; i < chain->count; i++) {
+        uint64_t seq = chain->seqs[i];
+        if (seq <= count && jobs[seq - 1].run_ns >= 0 &&
+            js_buf_append(&data->chain, &ids[seq - 1], sizeof(*ids)) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* By the list; what has not run takes no time. */
+static int find_chain(struct js_report_data *data, struct js_err *err)
+{
+    size_t count;
+    const struct js_replay_job *jobs = replayed_of(data, &count);
+    struct js_chain chain = {0};
+    int64_t *run_ns = calloc(count + 1, sizeof(*run_ns));
+    struct js_source *source =
+        run_ns ? js_source_new_regular(data->config.list, NULL, err) : NULL;
+    struct js_chain_config config = {.run_ns = run_ns, .count = count};
+    for (size_t i = 0; run_ns && i < count; i++)
+        run_ns[i] = jobs[i].run_ns > 0 ? jobs[i].run_ns : 0;
+    int rc = source ? js_chain_find(source, &config, &chain, err) : -1;
+    if (rc == 0)
+        rc = keep_chain(data, &chain);
+    js_chain_release(&chain);
+    js_source_free(source);
+    free(run_ns);
+    return rc;
+}
+
+/* Without a list no job waits: it is the longest one. */
+static int find_longest(struct js_report_data *data)
+{
+    size_t count;
+    const struct js_replay_job *jobs = replayed_of(data, &count);
+    uint64_t longest = 0;
+    for (uint64_t seq = 1; seq <= count; seq++) {
+        if (jobs[seq - 1].run_ns >= 0 &&
+            (longest == 0 || jobs[seq - 1].run_ns > jobs[longest - 1].run_ns))
+            longest = seq;
+    }
+    if (longest == 0)
+        return 0;
+    struct js_chain chain = {
+        .length_ns = jobs[longest - 1].run_ns, .seqs = &longest, .count = 1};
+    return keep_chain(data, &chain);
+}
+
 /* What cannot be reckoned is left out: the list has changed since it was
  * read. */
 static void replay_all(struct js_report_data *data)
 {
     struct js_err err;
-    struct js_replay replay = {
-        .list = data->has_list ? data->config.list : NULL,
-        .jobs = (const struct js_replay_job *)data->replayed.data,
-        .count = data->replayed.len / sizeof(struct js_replay_job)};
-    if (js_replay_chain(&replay, &data->chain, &data->chain_ns, &err) < 0 ||
-        try_all(data, &replay, &err) < 0)
+    struct js_replay replay = {.list =
+                                   data->has_list ? data->config.list : NULL};
+    replay.jobs = replayed_of(data, &replay.count);
+    int rc = replay.list ? find_chain(data, &err) : find_longest(data);
+    if (rc < 0 || try_all(data, &replay, &err) < 0)
         data->trial_count = data->chain.len = 0;
 }
 
@@ -598,12 +663,11 @@ static void put_attempts(struct document *document)
 static void put_chain(struct document *document)
 {
     const struct js_report_data *data = document->data;
-    const uint64_t *seqs = (const uint64_t *)data->chain.data;
-    const uint64_t *ids = (const uint64_t *)data->ids.data;
+    const uint64_t *ids = (const uint64_t *)data->chain.data;
     put_us(&document->json, "chain_time", data->chain_ns);
     js_json_open_array(&document->json, "chain");
-    for (size_t i = 0; i < data->chain.len / sizeof(*seqs); i++) {
-        js_json_count(&document->json, NULL, ids[seqs[i] - 1]);
+    for (size_t i = 0; i < data->chain.len / sizeof(*ids); i++) {
+        js_json_count(&document->json, NULL, ids[i]);
         flush(document, PIECE_BYTES);
     }
     js_json_close_array(&document->json);

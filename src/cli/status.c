@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/fdio.h"
+#include "cli/inputs.h"
 #include "cli/overview.h"
 #include "cli/status_json.h"
 #include "cli/status_text.h"
@@ -108,9 +109,8 @@ static int look(const struct js_options *options, const char *journal,
 {
     struct js_err err;
     struct js_overview overview;
-    const char *job_file = options->config.job_file;
     struct js_overview_config config = {
-        .job_file = job_file && strcmp(job_file, "-") != 0 ? job_file : NULL,
+        .job_file = js_inputs_list(&options->config),
         .journal = journal,
         .explained = options->explained,
         .failed_shown = options->is_json ? SIZE_MAX : JS_STATUS_FAILED_SHOWN};
@@ -178,7 +178,7 @@ static int look_once(const struct js_options *options, const char *journal)
 int js_status(const struct js_options *options)
 {
     struct js_err err;
-    char *journal = js_overview_journal(&options->config, &err);
+    char *journal = js_inputs_journal(&options->config, "", &err);
     if (!journal)
         return fail(err.text, JOBSCHED_BAD_INPUT);
     int status = options->is_watched ? watch(options, journal)

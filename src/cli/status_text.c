@@ -1,13 +1,11 @@
 #include "cli/status_text.h"
 
 #include "base/clock.h"
-#include "base/show.h"
 #include "base/units.h"
+#include "cli/sheet.h"
 #include "core/fit.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -17,116 +15,76 @@ enum {
     TAIL_SHOWN = 5, /* lines, in the overview */
 };
 
-/* What is written; a failure is remembered until the end. */
-struct sheet {
+struct page {
     const struct js_overview *overview;
-    struct js_buf *buf;
-    bool has_failed;
+    struct js_sheet sheet;
 };
 
 /* ---------------------------------------------------------------- pieces */
 
-__attribute__((format(printf, 2, 3))) static void put(struct sheet *sheet,
-                                                      const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    sheet->has_failed |= js_buf_vprintf(sheet->buf, format, args) < 0;
-    va_end(args);
-}
-
-/* From elsewhere. Backslashes stay as they are: it is read, and not read back.
- */
-static void put_plainly(struct sheet *sheet, const char *bytes, size_t len)
-{
-    size_t before = sheet->buf->len;
-    int rc = 0;
-    for (size_t i = 0; i < len && rc == 0; i++)
-        rc = bytes[i] == '\\' ? js_buf_append(sheet->buf, "\\", 1)
-                              : js_buf_escape(sheet->buf, bytes + i, 1);
-    if (rc < 0 || !js_buf_string(sheet->buf))
-        sheet->has_failed = true;
-    else
-        js_show_plainly(sheet->buf->data + before);
-}
-
-static void put_text(struct sheet *sheet, const char *text)
-{
-    put_plainly(sheet, text, strlen(text));
-}
-
-static void put_duration(struct sheet *sheet, int64_t ns)
-{
-    sheet->has_failed |= js_show_duration(sheet->buf, ns) < 0;
-}
-
 /* In the time of whoever reads it. */
-static void put_time(struct sheet *sheet, int64_t unix_ns)
+static void put_time(struct page *page, int64_t unix_ns)
 {
     char text[32];
     struct tm fields;
     time_t seconds = (time_t)(unix_ns / JS_NS_PER_S);
     if (localtime_r(&seconds, &fields) &&
         strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &fields) > 0)
-        put(sheet, "%s", text);
+        js_sheet_put(&page->sheet, "%s", text);
     else
-        put(sheet, "%" PRId64, unix_ns / JS_NS_PER_S);
+        js_sheet_put(&page->sheet, "%" PRId64, unix_ns / JS_NS_PER_S);
 }
 
-static const char *plural(uint64_t count)
+static void put_command(struct page *page, const struct js_job *job)
 {
-    return count == 1 ? "" : "s";
-}
-
-static void put_command(struct sheet *sheet, const struct js_job *job)
-{
-    put_plainly(sheet, job->command, job->command_len);
+    js_sheet_put_bytes(&page->sheet, job->command, job->command_len);
 }
 
 /* What there is of its name and command. */
-static void put_what(struct sheet *sheet, uint64_t id)
+static void put_what(struct page *page, uint64_t id)
 {
     struct js_history_job job;
-    const struct js_job *listed = js_overview_find(sheet->overview, id);
-    js_history_job(sheet->overview->history, id, &job);
+    const struct js_job *listed = js_overview_find(page->overview, id);
+    js_history_job(page->overview->history, id, &job);
     if (job.name[0]) {
-        put(sheet, "  [");
-        put_text(sheet, job.name);
-        put(sheet, "]");
+        js_sheet_put(&page->sheet, "  [");
+        js_sheet_put_text(&page->sheet, job.name);
+        js_sheet_put(&page->sheet, "]");
     }
     if (listed) {
-        put(sheet, "  ");
-        put_command(sheet, listed);
+        js_sheet_put(&page->sheet, "  ");
+        put_command(page, listed);
     }
 }
 
-static void put_place(struct sheet *sheet, size_t number)
+static void put_place(struct page *page, size_t number)
 {
     struct js_history_slave slave;
-    js_history_slave(sheet->overview->history, number, &slave);
-    put_text(sheet, slave.host[0] ? slave.host : "?");
-    put(sheet, "  slave %" PRIu64, slave.rank);
+    js_history_slave(page->overview->history, number, &slave);
+    js_sheet_put_text(&page->sheet, slave.host[0] ? slave.host : "?");
+    js_sheet_put(&page->sheet, "  slave %" PRIu64, slave.rank);
 }
 
 /* The same in a sentence. */
-static void put_place_of(struct sheet *sheet, size_t number)
+static void put_place_of(struct page *page, size_t number)
 {
     struct js_history_slave slave;
-    js_history_slave(sheet->overview->history, number, &slave);
-    put_text(sheet, slave.host[0] ? slave.host : "?");
-    put(sheet, " (slave %" PRIu64 ")", slave.rank);
+    js_history_slave(page->overview->history, number, &slave);
+    js_sheet_put_text(&page->sheet, slave.host[0] ? slave.host : "?");
+    js_sheet_put(&page->sheet, " (slave %" PRIu64 ")", slave.rank);
 }
 
-static void put_age(struct sheet *sheet, int64_t since_unix_ns)
+static void put_age(struct page *page, int64_t since_unix_ns)
 {
-    put_duration(sheet, sheet->overview->now_unix_ns - since_unix_ns);
+    js_sheet_put_duration(&page->sheet,
+                          page->overview->now_unix_ns - since_unix_ns);
 }
 
 /* The last `most` lines. */
-static void put_tail(struct sheet *sheet, size_t attempt, unsigned most)
+static void put_tail(struct page *page, size_t attempt, unsigned most)
 {
     struct js_history_tail tail;
-    if (!js_history_tail(sheet->overview->history, attempt, &tail))
+    if (!js_history_tail(page->overview->history, attempt, &tail))
         return;
     size_t end = strlen(tail.text);
     while (end > 0 && tail.text[end - 1] == '\n')
@@ -140,9 +98,9 @@ static void put_tail(struct sheet *sheet, size_t attempt, unsigned most)
         size_t len = strcspn(tail.text + start, "\n");
         if (start + len > end)
             len = end - start;
-        put(sheet, "       | ");
-        put_plainly(sheet, tail.text + start, len);
-        put(sheet, "\n");
+        js_sheet_put(&page->sheet, "       | ");
+        js_sheet_put_bytes(&page->sheet, tail.text + start, len);
+        js_sheet_put(&page->sheet, "\n");
         start += len + 1;
     }
 }
@@ -155,63 +113,65 @@ static const char *name_of(const struct js_overview *overview)
                                      : overview->config.journal;
 }
 
-static void put_on(struct sheet *sheet)
+static void put_on(struct page *page)
 {
-    const struct js_history_run *run = &sheet->overview->run;
-    put(sheet, "running on ");
-    put_text(sheet, run->host);
-    put(sheet, " for ");
-    put_age(sheet, run->begin_unix_ns);
-    put(sheet, " (%zu slave%s, %" PRIu64 " slot%s)", run->slaves,
-        plural(run->slaves), run->slots, plural(run->slots));
+    const struct js_history_run *run = &page->overview->run;
+    js_sheet_put(&page->sheet, "running on ");
+    js_sheet_put_text(&page->sheet, run->host);
+    js_sheet_put(&page->sheet, " for ");
+    put_age(page, run->begin_unix_ns);
+    js_sheet_put(&page->sheet, " (%zu slave%s, %" PRIu64 " slot%s)",
+                 run->slaves, js_plural(run->slaves), run->slots,
+                 js_plural(run->slots));
 }
 
-static void put_ended(struct sheet *sheet)
+static void put_ended(struct page *page)
 {
-    const struct js_history_run *run = &sheet->overview->run;
-    put(sheet, "ended ");
-    put_age(sheet, run->end_unix_ns);
-    put(sheet, " ago with exit status %d, on ", run->status);
-    put_text(sheet, run->host);
-    put(sheet, " after ");
-    put_duration(sheet, run->end_unix_ns - run->begin_unix_ns);
+    const struct js_history_run *run = &page->overview->run;
+    js_sheet_put(&page->sheet, "ended ");
+    put_age(page, run->end_unix_ns);
+    js_sheet_put(&page->sheet, " ago with exit status %d, on ", run->status);
+    js_sheet_put_text(&page->sheet, run->host);
+    js_sheet_put(&page->sheet, " after ");
+    js_sheet_put_duration(&page->sheet, run->end_unix_ns - run->begin_unix_ns);
 }
 
 /* "broke off", or whatever the word is. */
-static void put_silent(struct sheet *sheet, const char *word)
+static void put_silent(struct page *page, const char *word)
 {
-    const struct js_history_run *run = &sheet->overview->run;
-    put(sheet, "%s on ", word);
-    put_text(sheet, run->host);
-    put(sheet, " (process %" PRIu64 "), last heard of ", run->pid);
-    put_age(sheet, run->seen_unix_ns);
-    put(sheet, " ago, after ");
-    put_duration(sheet, run->seen_unix_ns - run->begin_unix_ns);
+    const struct js_history_run *run = &page->overview->run;
+    js_sheet_put(&page->sheet, "%s on ", word);
+    js_sheet_put_text(&page->sheet, run->host);
+    js_sheet_put(&page->sheet, " (process %" PRIu64 "), last heard of ",
+                 run->pid);
+    put_age(page, run->seen_unix_ns);
+    js_sheet_put(&page->sheet, " ago, after ");
+    js_sheet_put_duration(&page->sheet, run->seen_unix_ns - run->begin_unix_ns);
 }
 
-static void put_life(struct sheet *sheet)
+static void put_life(struct page *page)
 {
-    put_text(sheet, name_of(sheet->overview));
-    put(sheet, ": ");
-    switch (sheet->overview->life) {
+    js_sheet_put_text(&page->sheet, name_of(page->overview));
+    js_sheet_put(&page->sheet, ": ");
+    switch (page->overview->life) {
     case JS_HISTORY_NO_RUN:
-        put(sheet, "no run has begun");
+        js_sheet_put(&page->sheet, "no run has begun");
         break;
     case JS_HISTORY_ENDED:
-        put_ended(sheet);
+        put_ended(page);
         break;
     case JS_HISTORY_ON:
-        put_on(sheet);
+        put_on(page);
         break;
     case JS_HISTORY_BROKEN:
-        put_silent(sheet, "broke off");
-        put(sheet, "; the same command goes on");
+        put_silent(page, "broke off");
+        js_sheet_put(&page->sheet, "; the same command goes on");
         break;
     case JS_HISTORY_UNKNOWN:
-        put_silent(sheet, "may be running");
+        put_silent(page, "may be running");
         break;
     }
-    put(sheet, "\n");
+    js_sheet_put(&page->sheet, "\n");
 }
 
 static bool is_on(const struct js_overview *overview)
@@ -220,27 +180,28 @@ static bool is_on(const struct js_overview *overview)
            overview->life == JS_HISTORY_UNKNOWN;
 }
 
-static void put_counts(struct sheet *sheet)
+static void put_counts(struct page *page)
 {
-    const struct js_overview *overview = sheet->overview;
+    const struct js_overview *overview = page->overview;
     const struct js_overview_counts *counts = &overview->counts;
-    put(sheet, "%" PRIu64 " job%s: %" PRIu64 " done, %" PRIu64 " failed",
-        counts->jobs, plural(counts->jobs), counts->done, counts->failed);
+    js_sheet_put(
+        &page->sheet, "%" PRIu64 " job%s: %" PRIu64 " done, %" PRIu64 " failed",
+        counts->jobs, js_plural(counts->jobs), counts->done, counts->failed);
     if (counts->skipped > 0)
-        put(sheet, ", %" PRIu64 " skipped", counts->skipped);
+        js_sheet_put(&page->sheet, ", %" PRIu64 " skipped", counts->skipped);
     if (is_on(overview))
-        put(sheet, ", %" PRIu64 " running, %" PRIu64 " waiting",
-            counts->running, counts->left - counts->running);
+        js_sheet_put(&page->sheet, ", %" PRIu64 " running, %" PRIu64 " waiting",
+                     counts->running, counts->left - counts->running);
     else
-        put(sheet, ", %" PRIu64 " left", counts->left);
+        js_sheet_put(&page->sheet, ", %" PRIu64 " left", counts->left);
     if (overview->rate_per_s > 0)
-        put(sheet, "; %.3g jobs/s", overview->rate_per_s);
+        js_sheet_put(&page->sheet, "; %.3g jobs/s", overview->rate_per_s);
     if (overview->to_come_ns >= 0 && counts->left > 0) {
-        put(sheet, ", ");
-        put_duration(sheet, overview->to_come_ns);
-        put(sheet, " left");
+        js_sheet_put(&page->sheet, ", ");
+        js_sheet_put_duration(&page->sheet, overview->to_come_ns);
+        js_sheet_put(&page->sheet, " left");
     }
-    put(sheet, "\n");
+    js_sheet_put(&page->sheet, "\n");
 }
 
 /* ---------------------------------------------------------------- jobs */
@@ -264,71 +225,72 @@ static struct js_history_begun *sort_begun(const struct js_overview *overview,
     return begun;
 }
 
-static void put_more(struct sheet *sheet, uint64_t all, uint64_t shown)
+static void put_more(struct page *page, uint64_t all, uint64_t shown)
 {
     if (all > shown)
-        put(sheet, "  and %" PRIu64 " more\n", all - shown);
+        js_sheet_put(&page->sheet, "  and %" PRIu64 " more\n", all - shown);
 }
 
-static void put_running(struct sheet *sheet)
+static void put_running(struct page *page)
 {
-    const struct js_overview *overview = sheet->overview;
+    const struct js_overview *overview = page->overview;
     size_t count = js_history_begun_count(overview->history);
     struct js_history_begun *begun =
         count > 0 ? sort_begun(overview, count) : NULL;
-    sheet->has_failed |= count > 0 && !begun;
+    page->sheet.has_failed |= count > 0 && !begun;
     if (!begun)
         return;
-    put(sheet, is_on(overview) ? "running\n" : "ran when it broke off\n");
+    js_sheet_put(&page->sheet,
+                 is_on(overview) ? "running\n" : "ran when it broke off\n");
     for (size_t i = 0; i < count && i < RUNNING_SHOWN; i++) {
-        put(sheet, "  %" PRIu64 "  ", begun[i].id);
-        put_place(sheet, begun[i].slave);
-        put(sheet, is_on(overview) ? "  for " : "  since ");
+        js_sheet_put(&page->sheet, "  %" PRIu64 "  ", begun[i].id);
+        put_place(page, begun[i].slave);
+        js_sheet_put(&page->sheet, is_on(overview) ? "  for " : "  since ");
         if (is_on(overview))
-            put_age(sheet, begun[i].start_unix_ns);
+            put_age(page, begun[i].start_unix_ns);
         else
-            put_time(sheet, begun[i].start_unix_ns);
-        put_what(sheet, begun[i].id);
-        put(sheet, "\n");
+            put_time(page, begun[i].start_unix_ns);
+        put_what(page, begun[i].id);
+        js_sheet_put(&page->sheet, "\n");
     }
-    put_more(sheet, count, RUNNING_SHOWN);
+    put_more(page, count, RUNNING_SHOWN);
     free(begun);
 }
 
-static void put_outcome(struct sheet *sheet,
+static void put_outcome(struct page *page,
                         const struct js_history_attempt *attempt)
 {
     struct js_buf text = JS_BUF_INIT;
     if (js_outcome_describe(&attempt->outcome, &text) < 0 ||
         !js_buf_string(&text))
-        sheet->has_failed = true;
+        page->sheet.has_failed = true;
     else
-        put_text(sheet, text.data);
+        js_sheet_put_text(&page->sheet, text.data);
     js_buf_release(&text);
 }
 
-static void put_failed(struct sheet *sheet)
+static void put_failed(struct page *page)
 {
-    const struct js_overview *overview = sheet->overview;
+    const struct js_overview *overview = page->overview;
     struct js_history_attempt attempt;
     size_t at = JS_HISTORY_NONE;
     uint64_t shown = 0;
     if (overview->counts.failed > 0)
-        put(sheet, "failed (latest first)\n");
+        js_sheet_put(&page->sheet, "failed (latest first)\n");
     while (shown < JS_STATUS_FAILED_SHOWN &&
            js_overview_next_failed(overview, &at, &attempt)) {
-        put(sheet, "  %" PRIu64 "  ", attempt.id);
-        put_outcome(sheet, &attempt);
-        put(sheet, "  ");
-        put_place(sheet, attempt.slave);
-        put(sheet, "  after ");
-        put_duration(sheet, attempt.outcome.run_ns);
-        put_what(sheet, attempt.id);
-        put(sheet, "\n");
-        put_tail(sheet, at, TAIL_SHOWN);
+        js_sheet_put(&page->sheet, "  %" PRIu64 "  ", attempt.id);
+        put_outcome(page, &attempt);
+        js_sheet_put(&page->sheet, "  ");
+        put_place(page, attempt.slave);
+        js_sheet_put(&page->sheet, "  after ");
+        js_sheet_put_duration(&page->sheet, attempt.outcome.run_ns);
+        put_what(page, attempt.id);
+        js_sheet_put(&page->sheet, "\n");
+        put_tail(page, at, TAIL_SHOWN);
         shown++;
     }
-    put_more(sheet, overview->counts.failed, shown);
+    put_more(page, overview->counts.failed, shown);
 }
 
 static const char *const waits[JS_WAIT_COUNT] = {
@@ -338,69 +300,63 @@ static const char *const waits[JS_WAIT_COUNT] = {
     [JS_WAIT_TO_SKIP] = "after jobs that failed",
 };
 
-static void put_waiting(struct sheet *sheet)
+static void put_waiting(struct page *page)
 {
-    const struct js_overview *overview = sheet->overview;
+    const struct js_overview *overview = page->overview;
     const struct js_overview_counts *counts = &overview->counts;
     const char *between = "  ";
     if (!overview->waits || counts->left <= counts->running)
         return;
-    put(sheet, is_on(overview) ? "waiting\n" : "left\n");
+    js_sheet_put(&page->sheet, is_on(overview) ? "waiting\n" : "left\n");
     for (int i = JS_WAIT_FOR_ROOM; i < JS_WAIT_COUNT; i++) {
         bool is_idle = i == JS_WAIT_FOR_ROOM && !is_on(overview);
         if (counts->waiting[i] == 0)
             continue;
-        put(sheet, "%s%" PRIu64 " %s", between, counts->waiting[i],
-            is_idle ? "to be run" : waits[i]);
+        js_sheet_put(&page->sheet, "%s%" PRIu64 " %s", between,
+                     counts->waiting[i], is_idle ? "to be run" : waits[i]);
         between = "; ";
     }
-    put(sheet, "\n");
+    js_sheet_put(&page->sheet, "\n");
 }
 
-static void put_list(struct sheet *sheet)
+static void put_list(struct page *page)
 {
-    const struct js_overview *overview = sheet->overview;
+    const struct js_overview *overview = page->overview;
     if (overview->list_error.text[0]) {
-        put(sheet, "the list cannot be read, so there are no commands: ");
-        put_text(sheet, overview->list_error.text);
-        put(sheet, "\n");
+        js_sheet_put(&page->sheet,
+                     "the list cannot be read, so there are no commands: ");
+        js_sheet_put_text(&page->sheet, overview->list_error.text);
+        js_sheet_put(&page->sheet, "\n");
     }
     if (overview->counts.added > 0)
-        put(sheet, "%" PRIu64 " job%s of the list %s new, for the next run\n",
-            overview->counts.added, plural(overview->counts.added),
-            overview->counts.added == 1 ? "is" : "are");
-}
-
-static int finish(const struct sheet *sheet)
-{
-    if (!sheet->has_failed)
-        return 0;
-    errno = ENOMEM;
-    return -1;
+        js_sheet_put(&page->sheet,
+                     "%" PRIu64 " job%s of the list %s new, for the next run\n",
+                     overview->counts.added, js_plural(overview->counts.added),
+                     overview->counts.added == 1 ? "is" : "are");
 }
 
 int js_status_text(const struct js_overview *overview, struct js_buf *buf)
 {
-    struct sheet sheet = {overview, buf, false};
-    put_life(&sheet);
-    put_counts(&sheet);
-    put_running(&sheet);
-    put_failed(&sheet);
-    put_waiting(&sheet);
-    put_list(&sheet);
-    return finish(&sheet);
+    struct page page = {overview, {.buf = buf, .keeps_backslashes = true}};
+    put_life(&page);
+    put_counts(&page);
+    put_running(&page);
+    put_failed(&page);
+    put_waiting(&page);
+    put_list(&page);
+    return js_sheet_check(&page.sheet);
 }
 
 /* ---------------------------------------------------------------- one job */
 
 /* How a job stands, in some words: of one that another comes after. */
-static void put_standing(struct sheet *sheet, uint64_t id)
+static void put_standing(struct page *page, uint64_t id)
 {
-    const struct js_overview *overview = sheet->overview;
+    const struct js_overview *overview = page->overview;
     struct js_history_job job;
     struct js_history_begun begun;
     if (id == 0) {
-        put(sheet, "new, and accepted by the next run");
+        js_sheet_put(&page->sheet, "new, and accepted by the next run");
         return;
     }
     js_history_job(overview->history, id, &job);
@@ -412,125 +368,132 @@ static void put_standing(struct sheet *sheet, uint64_t id)
             [JS_STANDING_SKIPPED] = "skipped",
         };
         bool is_left = job.standing == JS_STANDING_LEFT && !is_on(overview);
-        put(sheet, "%s", is_left ? "left" : words[job.standing]);
+        js_sheet_put(&page->sheet, "%s",
+                     is_left ? "left" : words[job.standing]);
         return;
     }
     js_history_begun(overview->history, job.begun, &begun);
-    put(sheet, is_on(overview) ? "running on " : "not ended: it ran on ");
-    put_place_of(sheet, begun.slave);
-    put(sheet, is_on(overview) ? " for " : " since ");
+    js_sheet_put(&page->sheet,
+                 is_on(overview) ? "running on " : "not ended: it ran on ");
+    put_place_of(page, begun.slave);
+    js_sheet_put(&page->sheet, is_on(overview) ? " for " : " since ");
     if (is_on(overview))
-        put_age(sheet, begun.start_unix_ns);
+        put_age(page, begun.start_unix_ns);
     else
-        put_time(sheet, begun.start_unix_ns);
+        put_time(page, begun.start_unix_ns);
 }
 
-static void put_title(struct sheet *sheet)
+static void put_title(struct page *page)
 {
-    const struct js_overview *overview = sheet->overview;
+    const struct js_overview *overview = page->overview;
     const struct js_overview_job *it = &overview->explained;
     struct js_history_job job = {.name = ""};
     if (it->id > 0)
         js_history_job(overview->history, it->id, &job);
     const char *name = it->job ? js_job_name(it->job) : job.name;
     if (it->id > 0)
-        put(sheet, "job %" PRIu64, it->id);
+        js_sheet_put(&page->sheet, "job %" PRIu64, it->id);
     else
-        put(sheet, "a job");
+        js_sheet_put(&page->sheet, "a job");
     if (name[0]) {
-        put(sheet, " \"");
-        put_text(sheet, name);
-        put(sheet, "\"");
+        js_sheet_put(&page->sheet, " \"");
+        js_sheet_put_text(&page->sheet, name);
+        js_sheet_put(&page->sheet, "\"");
     }
     if (it->job) {
-        put(sheet, " (");
-        put_text(sheet, overview->config.job_file);
-        put(sheet, ":%" PRIu64 ")", it->job->line);
+        js_sheet_put(&page->sheet, " (");
+        js_sheet_put_text(&page->sheet, overview->config.job_file);
+        js_sheet_put(&page->sheet, ":%" PRIu64 ")", it->job->line);
     }
-    put(sheet, ": ");
-    put_standing(sheet, it->id);
+    js_sheet_put(&page->sheet, ": ");
+    put_standing(page, it->id);
     if (job.is_gone)
-        put(sheet, "; it is no longer in the list");
-    put(sheet, "\n");
+        js_sheet_put(&page->sheet, "; it is no longer in the list");
+    js_sheet_put(&page->sheet, "\n");
 }
 
-static void put_need(struct sheet *sheet, const struct js_need *need)
+static void put_need(struct page *page, const struct js_need *need)
 {
-    put(sheet, "  needs ");
-    sheet->has_failed |= js_fit_need(need, sheet->buf) < 0;
+    js_sheet_put(&page->sheet, "  needs ");
+    page->sheet.has_failed |= js_fit_need(need, page->sheet.buf) < 0;
     if (js_need_nodes(need) > 1)
-        put(sheet, " on each of %" PRIu32 " hosts", js_need_nodes(need));
-    put(sheet, "\n");
+        js_sheet_put(&page->sheet, " on each of %" PRIu32 " hosts",
+                     js_need_nodes(need));
+    js_sheet_put(&page->sheet, "\n");
 }
 
 static void put_awaited(void *arg, const struct js_awaited *awaited)
 {
-    struct sheet *sheet = arg;
-    put(sheet, "  comes after%s ", awaited->any ? " the end of" : "");
-    put_text(sheet, awaited->name);
+    struct page *page = arg;
+    js_sheet_put(&page->sheet, "  comes after%s ",
+                 awaited->any ? " the end of" : "");
+    js_sheet_put_text(&page->sheet, awaited->name);
     if (awaited->id > 0)
-        put(sheet, " (job %" PRIu64 ")", awaited->id);
-    put(sheet, ", which is ");
-    put_standing(sheet, awaited->id);
-    put(sheet, "\n");
+        js_sheet_put(&page->sheet, " (job %" PRIu64 ")", awaited->id);
+    js_sheet_put(&page->sheet, ", which is ");
+    put_standing(page, awaited->id);
+    js_sheet_put(&page->sheet, "\n");
 }
 
-static void put_room(struct sheet *sheet)
+static void put_room(struct page *page)
 {
-    const struct js_overview *overview = sheet->overview;
+    const struct js_overview *overview = page->overview;
     const struct js_overview_counts *counts = &overview->counts;
     uint64_t slots = overview->run.slots;
     if (!is_on(overview)) {
-        put(sheet, "  the next start of the run runs it\n");
+        js_sheet_put(&page->sheet, "  the next start of the run runs it\n");
         return;
     }
-    put(sheet,
+    js_sheet_put(
+        &page->sheet,
         "  waits for room: %" PRIu64 " slot%s, %" PRIu64 " of them busy with "
         "jobs of a second or more; %" PRIu64 " job%s above it wait%s for room "
         "as well\n",
-        slots, plural(slots), counts->running, overview->explained.ahead,
-        plural(overview->explained.ahead),
+        slots, js_plural(slots), counts->running, overview->explained.ahead,
+        js_plural(overview->explained.ahead),
         overview->explained.ahead == 1 ? "s" : "");
 }
 
-static void put_reason(struct sheet *sheet)
+static void put_reason(struct page *page)
 {
-    const struct js_overview *overview = sheet->overview;
+    const struct js_overview *overview = page->overview;
     const struct js_overview_job *it = &overview->explained;
     uint64_t above = js_waits_above(overview->waits, it->job->seq);
-    js_waits_each(overview->waits, it->job->seq, put_awaited, sheet);
+    js_waits_each(overview->waits, it->job->seq, put_awaited, page);
     if (above > 0)
-        put(sheet,
-            "  is behind a wait line: %" PRIu64 " job%s above it %s not "
-            "ended\n",
-            above, plural(above), above == 1 ? "has" : "have");
+        js_sheet_put(&page->sheet,
+                     "  is behind a wait line: %" PRIu64
+                     " job%s above it %s not "
+                     "ended\n",
+                     above, js_plural(above), above == 1 ? "has" : "have");
     if (it->wait == JS_WAIT_FOR_ROOM)
-        put_room(sheet);
+        put_room(page);
     if (it->wait == JS_WAIT_TO_SKIP)
-        put(sheet, "  a job that it comes after has failed%s\n",
-            is_on(overview) ? ": it is not run"
-                            : ": both run with the next start");
+        js_sheet_put(&page->sheet, "  a job that it comes after has failed%s\n",
+                     is_on(overview) ? ": it is not run"
+                                     : ": both run with the next start");
 }
 
 /* Of a skipped job. */
-static void put_parent(struct sheet *sheet, uint64_t id)
+static void put_parent(struct page *page, uint64_t id)
 {
     struct js_history_job parent;
     if (id == 0)
         return;
-    js_history_job(sheet->overview->history, id, &parent);
-    put(sheet, "  comes after ");
+    js_history_job(page->overview->history, id, &parent);
+    js_sheet_put(&page->sheet, "  comes after ");
     if (parent.name[0]) {
-        put_text(sheet, parent.name);
-        put(sheet, " (job %" PRIu64 ")", id);
+        js_sheet_put_text(&page->sheet, parent.name);
+        js_sheet_put(&page->sheet, " (job %" PRIu64 ")", id);
     } else {
-        put(sheet, "job %" PRIu64, id);
+        js_sheet_put(&page->sheet, "job %" PRIu64, id);
     }
-    put(sheet, ", which %s\n",
-        parent.standing == JS_STANDING_SKIPPED ? "was skipped" : "failed");
+    js_sheet_put(&page->sheet, ", which %s\n",
+                 parent.standing == JS_STANDING_SKIPPED ? "was skipped"
+                                                        : "failed");
 }
 
-static void put_attempt(struct sheet *sheet, size_t number)
+static void put_attempt(struct page *page, size_t number)
 {
     static const char *const words[JS_HISTORY_KINDS] = {
         [JS_HISTORY_OK] = "done",
@@ -539,59 +502,60 @@ static void put_attempt(struct sheet *sheet, size_t number)
         [JS_HISTORY_STOPPED] = "stopped",
     };
     struct js_history_attempt attempt;
-    js_history_attempt(sheet->overview->history, number, &attempt);
-    put(sheet, "  %" PRIu32 "  %s: ", attempt.attempt, words[attempt.kind]);
-    put_outcome(sheet, &attempt);
-    put(sheet, "  ");
-    put_place(sheet, attempt.slave);
-    put(sheet, "  ");
-    put_time(sheet, attempt.outcome.start_unix_ns);
-    put(sheet, "  for ");
-    put_duration(sheet, attempt.outcome.run_ns);
-    put(sheet, ", CPU ");
-    put_duration(sheet,
-                 attempt.outcome.user_cpu_ns + attempt.outcome.system_cpu_ns);
-    put(sheet, ", %" PRIu64 " MiB\n",
-        attempt.outcome.max_rss_bytes / (1024 * 1024));
-    put_tail(sheet, number, UINT32_MAX);
+    js_history_attempt(page->overview->history, number, &attempt);
+    js_sheet_put(&page->sheet, "  %" PRIu32 "  %s: ", attempt.attempt,
+                 words[attempt.kind]);
+    put_outcome(page, &attempt);
+    js_sheet_put(&page->sheet, "  ");
+    put_place(page, attempt.slave);
+    js_sheet_put(&page->sheet, "  ");
+    put_time(page, attempt.outcome.start_unix_ns);
+    js_sheet_put(&page->sheet, "  for ");
+    js_sheet_put_duration(&page->sheet, attempt.outcome.run_ns);
+    js_sheet_put(&page->sheet, ", CPU ");
+    js_sheet_put_duration(&page->sheet, attempt.outcome.user_cpu_ns +
+                                            attempt.outcome.system_cpu_ns);
+    js_sheet_put(&page->sheet, ", %" PRIu64 " MiB\n",
+                 attempt.outcome.max_rss_bytes / (1024 * 1024));
+    put_tail(page, number, UINT32_MAX);
 }
 
 /* The latest first, of all runs. */
-static void put_attempts(struct sheet *sheet, size_t number)
+static void put_attempts(struct page *page, size_t number)
 {
     if (number != JS_HISTORY_NONE)
-        put(sheet, "attempts (latest first)\n");
+        js_sheet_put(&page->sheet, "attempts (latest first)\n");
     while (number != JS_HISTORY_NONE) {
         struct js_history_attempt attempt;
-        put_attempt(sheet, number);
-        js_history_attempt(sheet->overview->history, number, &attempt);
+        put_attempt(page, number);
+        js_history_attempt(page->overview->history, number, &attempt);
         number = attempt.earlier;
     }
 }
 
 int js_status_explain(const struct js_overview *overview, struct js_buf *buf)
 {
-    struct sheet sheet = {overview, buf, false};
+    struct page page = {overview, {.buf = buf, .keeps_backslashes = true}};
     const struct js_overview_job *it = &overview->explained;
     struct js_history_job job = {.latest = JS_HISTORY_NONE,
                                  .begun = JS_HISTORY_NONE};
     if (it->id > 0)
         js_history_job(overview->history, it->id, &job);
-    put_life(&sheet);
-    put_title(&sheet);
+    put_life(&page);
+    put_title(&page);
     if (it->job) {
-        put(&sheet, "  ");
-        put_command(&sheet, it->job);
-        put(&sheet, "\n");
-        put_need(&sheet, &it->job->need);
+        js_sheet_put(&page.sheet, "  ");
+        put_command(&page, it->job);
+        js_sheet_put(&page.sheet, "\n");
+        put_need(&page, &it->job->need);
     }
     bool is_left =
         job.standing == JS_STANDING_LEFT && job.begun == JS_HISTORY_NONE;
     if (it->job && it->id > 0 && is_left)
-        put_reason(&sheet);
+        put_reason(&page);
     if (job.standing == JS_STANDING_SKIPPED)
-        put_parent(&sheet, job.parent);
-    put_attempts(&sheet, job.latest);
-    put_list(&sheet);
-    return finish(&sheet);
+        put_parent(&page, job.parent);
+    put_attempts(&page, job.latest);
+    put_list(&page);
+    return js_sheet_check(&page.sheet);
 }

@@ -10,8 +10,7 @@
 
 struct search {
     struct js_source *source;
-    const int64_t *run_ns;
-    int64_t gap_ns;
+    const struct js_chain_config *config;
     struct js_agenda ends;
     struct js_buf causes; /* uint64_t by seq - 1: the job that ended when it
                              began, or 0 */
@@ -25,8 +24,10 @@ static uint64_t *cause_of(const struct search *search, uint64_t seq)
 
 static int begin(struct search *search, uint64_t seq, int64_t at_ns)
 {
+    const struct js_chain_config *config = search->config;
+    int64_t run_ns = seq <= config->count ? config->run_ns[seq - 1] : 0;
     struct js_event end = {.number = seq};
-    if (__builtin_add_overflow(at_ns, search->run_ns[seq - 1], &end.at_ns)) {
+    if (__builtin_add_overflow(at_ns, run_ns, &end.at_ns)) {
         errno = EOVERFLOW;
         return -1;
     }
@@ -67,7 +68,8 @@ static int begin_others(struct search *search)
         js_graph_ended(graph, end.number, true);
         while ((seq = js_graph_next_ready(graph))) {
             *cause_of(search, seq) = end.number;
-            if (__builtin_add_overflow(end.at_ns, search->gap_ns, &next_ns)) {
+            if (__builtin_add_overflow(end.at_ns, search->config->gap_ns,
+                                       &next_ns)) {
                 errno = EOVERFLOW;
                 return -1;
             }
@@ -94,11 +96,11 @@ static int collect(const struct search *search, struct js_chain *ret)
     return 0;
 }
 
-int js_chain_find(struct js_source *source, const int64_t *run_ns,
-                  int64_t gap_ns, struct js_chain *ret, struct js_err *err)
+int js_chain_find(struct js_source *source,
+                  const struct js_chain_config *config, struct js_chain *ret,
+                  struct js_err *err)
 {
-    struct search search = {
-        .source = source, .run_ns = run_ns, .gap_ns = gap_ns};
+    struct search search = {.source = source, .config = config};
     int rc = begin_first(&search, err);
     if (rc == 0 && (begin_others(&search) < 0 || collect(&search, ret) < 0))
         rc = js_err_errno(err, "the longest chain");

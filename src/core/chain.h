@@ -20,13 +20,20 @@ struct js_chain {
     size_t count;
 };
 
+struct js_chain_config {
+    const int64_t *run_ns; /* borrowed: by seq - 1, how long a job runs */
+    size_t count;          /* jobs beyond, which the list has grown by since,
+                              take no time */
+    int64_t gap_ns;        /* from the end of a job to the start of the next */
+};
+
 /*
- * Reads the source to its end. run_ns[seq - 1] is how long a job runs; gap_ns
- * lies between the end of a job and the start of the next. Returns 0, or -1
- * with *err: the source had an error, no memory, or more than 292 years.
+ * Reads the source to its end. Returns 0, or -1 with *err: the source had an
+ * error, no memory, or more than 292 years.
  */
-int js_chain_find(struct js_source *source, const int64_t *run_ns,
-                  int64_t gap_ns, struct js_chain *ret, struct js_err *err);
+int js_chain_find(struct js_source *source,
+                  const struct js_chain_config *config, struct js_chain *ret,
+                  struct js_err *err);
 void js_chain_release(struct js_chain *chain);
 
 #endif

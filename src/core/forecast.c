@@ -42,15 +42,8 @@ static int no_memory(const struct study *study)
 static struct js_source *open_list(struct study *study,
                                    struct js_resume *resume)
 {
-    const char *path = study->config->job_file;
     js_resume_init(resume, study->config->ledger, JS_RESUME_LOOK, NULL, NULL);
-    struct js_source *source =
-        js_source_new_file(path, resume, NULL, NULL, study->err);
-    if (!source || js_source_fd(source) < 0)
-        return source;
-    js_source_free(source);
-    js_err_set(study->err, "%s is no regular file: it is not read again", path);
-    return NULL;
+    return js_source_new_regular(study->config->job_file, resume, study->err);
 }
 
 /* 0, or -1 with errno. */
@@ -153,10 +146,11 @@ static int find_chain(struct study *study)
 {
     struct js_resume resume;
     struct js_source *source = open_list(study, &resume);
+    struct js_chain_config config = {.run_ns = run_ns_of(study),
+                                     .count = study->seen->jobs,
+                                     .gap_ns = study->config->gap_ns};
     int rc =
-        source ? js_chain_find(source, run_ns_of(study), study->config->gap_ns,
-                               &study->chain, study->err)
-               : -1;
+        source ? js_chain_find(source, &config, &study->chain, study->err) : -1;
     js_source_free(source);
     study->seen->chain_ns = study->chain.length_ns;
     return rc == 0 ? each_job(study, keep_link) : -1;

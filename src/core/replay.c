@@ -1,10 +1,11 @@
 #include "core/replay.h"
 
+#include "base/buf.h"
+#include "core/agenda.h"
 #include "core/graph.h"
 #include "core/source.h"
 
 #include <errno.h>
-#include <stdbool.h>
 
 /* Ready jobs of one width, the first that became ready first. */
 struct lane {
@@ -18,13 +19,6 @@ struct ready {
     uint64_t seq;
 };
 
-/* What has started, the next to end at the root of a heap. */
-struct running {
-    int64_t end_ns;
-    uint64_t seq;
-    uint32_t cores;
-};
-
 struct schedule {
     const struct js_replay *replay;
     struct js_source *source; /* NULL: no job waits */
@@ -32,12 +26,7 @@ struct schedule {
     uint64_t order;
     int64_t now_ns;
     struct js_buf lanes;   /* struct lane */
-    struct js_buf running; /* struct running */
-    bool is_traced;
-    struct js_buf released_by; /* uint64_t, by seq - 1, if it is traced: whose
-                                  end made it ready; 0: it did not wait */
-    uint64_t ending;           /* the job that ends now; 0: none */
-    uint64_t last;             /* the one that ended last */
+    struct js_agenda ends; /* of what has started: number is the seq */
 };
 
 /* ---------------------------------------------------------------- jobs */
@@ -81,24 +70,10 @@ static struct lane *get_lane(struct schedule *schedule, uint32_t cores)
     return &lanes_of(schedule)[lane_count(schedule) - 1];
 }
 
-static int note_release(struct schedule *schedule, uint64_t seq)
-{
-    static const uint64_t none = 0;
-    struct js_buf *list = &schedule->released_by;
-    while (list->len / sizeof(none) < seq) {
-        if (js_buf_append(list, &none, sizeof(none)) < 0)
-            return -1;
-    }
-    ((uint64_t *)list->data)[seq - 1] = schedule->ending;
-    return 0;
-}
-
 static int make_ready(struct schedule *schedule, uint64_t seq)
 {
     struct ready ready = {.order = schedule->order++, .seq = seq};
     struct lane *lane = get_lane(schedule, job_of(schedule, seq).cores);
-    if (schedule->is_traced && note_release(schedule, seq) < 0)
-        return -1;
     return lane ? js_buf_append(&lane->ready, &ready, sizeof(ready)) : -1;
 }
 
@@ -122,54 +97,6 @@ static struct lane *pick(const struct schedule *schedule)
             best = lane;
     }
     return best;
-}
-
-/* ---------------------------------------------------------------- the heap */
-
-static struct running *heap_of(const struct schedule *schedule)
-{
-    return (struct running *)schedule->running.data;
-}
-
-static bool is_before(const struct running *a, const struct running *b)
-{
-    return a->end_ns < b->end_ns || (a->end_ns == b->end_ns && a->seq < b->seq);
-}
-
-static void swap(struct running *a, struct running *b)
-{
-    struct running kept = *a;
-    *a = *b;
-    *b = kept;
-}
-
-static int push(struct schedule *schedule, struct running running)
-{
-    size_t at = schedule->running.len / sizeof(running);
-    if (js_buf_append(&schedule->running, &running, sizeof(running)) < 0)
-        return -1;
-    struct running *heap = heap_of(schedule);
-    for (; at > 0 && is_before(&heap[at], &heap[(at - 1) / 2]);
-         at = (at - 1) / 2)
-        swap(&heap[at], &heap[(at - 1) / 2]);
-    return 0;
-}
-
-static struct running pop(struct schedule *schedule)
-{
-    struct running *heap = heap_of(schedule);
-    struct running first = heap[0];
-    schedule->running.len -= sizeof(first);
-    size_t count = schedule->running.len / sizeof(first);
-    heap[0] = heap[count];
-    for (size_t at = 0, child; (child = 2 * at + 1) < count; at = child) {
-        if (child + 1 < count && is_before(&heap[child + 1], &heap[child]))
-            child++;
-        if (!is_before(&heap[child], &heap[at]))
-            break;
-        swap(&heap[at], &heap[child]);
-    }
-    return first;
 }
 
 /* ---------------------------------------------------------------- the list */
@@ -202,13 +129,8 @@ static int open_list(struct schedule *schedule, struct js_err *err)
     const char *list = schedule->replay->list;
     if (!list)
         return take_all(schedule, err);
-    schedule->source = js_source_new_file(list, NULL, NULL, NULL, err);
-    if (!schedule->source)
-        return -1;
-    if (js_source_fd(schedule->source) >= 0)
-        return js_err_set(err, "%s is no regular file: it is not read again",
-                          list);
-    return take_source(schedule, err);
+    schedule->source = js_source_new_regular(list, NULL, err);
+    return schedule->source ? take_source(schedule, err) : -1;
 }
 
 /* ---------------------------------------------------------------- running */
@@ -226,27 +148,24 @@ static int start_what_fits(struct schedule *schedule)
     struct lane *lane;
     while ((lane = pick(schedule))) {
         uint64_t seq = front_of(lane)->seq;
-        struct running running = {
-            .end_ns = end_of(schedule, seq), .seq = seq, .cores = lane->cores};
+        struct js_event end = {.at_ns = end_of(schedule, seq), .number = seq};
         lane->next++;
-        schedule->free -= running.cores;
-        if (push(schedule, running) < 0)
+        schedule->free -= lane->cores;
+        if (js_agenda_put(&schedule->ends, &end) < 0)
             return -1;
     }
     return 0;
 }
 
-static int end_next(struct schedule *schedule)
+static int end_one(struct schedule *schedule, const struct js_event *end)
 {
-    struct running ended = pop(schedule);
     uint64_t seq;
-    schedule->now_ns = ended.end_ns;
-    schedule->free += ended.cores;
-    schedule->ending = schedule->last = ended.seq;
+    schedule->now_ns = end->at_ns;
+    schedule->free += job_of(schedule, end->number).cores;
     if (!schedule->source)
         return 0;
     struct js_graph *graph = js_source_graph(schedule->source);
-    js_graph_ended(graph, ended.seq, true);
+    js_graph_ended(graph, end->number, true);
     while ((seq = js_graph_next_ready(graph)) != 0) {
         if (make_ready(schedule, seq) < 0)
             return -1;
@@ -256,10 +175,11 @@ static int end_next(struct schedule *schedule)
 
 static int run_all(struct schedule *schedule)
 {
+    struct js_event end;
     if (start_what_fits(schedule) < 0)
         return -1;
-    while (schedule->running.len > 0) {
-        if (end_next(schedule) < 0 || start_what_fits(schedule) < 0)
+    while (js_agenda_take(&schedule->ends, &end)) {
+        if (end_one(schedule, &end) < 0 || start_what_fits(schedule) < 0)
             return -1;
     }
     return 0;
@@ -278,9 +198,8 @@ static void release(struct schedule *schedule)
     for (size_t i = 0; i < lane_count(schedule); i++)
         js_buf_release(&lanes_of(schedule)[i].ready);
     js_buf_release(&schedule->lanes);
-    js_buf_release(&schedule->running);
+    js_agenda_release(&schedule->ends);
     js_source_free(schedule->source);
-    js_buf_release(&schedule->released_by);
     errno = saved;
 }
 
@@ -290,50 +209,6 @@ int js_replay_span(const struct js_replay *replay, uint64_t slots,
     struct schedule schedule = {
         .replay = replay, .slots = slots, .free = slots};
     int rc = run_schedule(&schedule, err);
-    if (rc == 0)
-        *ret_ns = schedule.now_ns;
-    release(&schedule);
-    return rc;
-}
-
-/* ---------------------------------------------------------------- the chain */
-
-static void reverse(uint64_t *seqs, size_t count)
-{
-    for (size_t i = 0; i < count / 2; i++) {
-        uint64_t kept = seqs[i];
-        seqs[i] = seqs[count - 1 - i];
-        seqs[count - 1 - i] = kept;
-    }
-}
-
-/* From the last job back; what has not run is no part of it. */
-static int trace_back(const struct schedule *schedule, struct js_buf *ret)
-{
-    const struct js_replay *replay = schedule->replay;
-    const uint64_t *released_by = (const uint64_t *)schedule->released_by.data;
-    size_t begin = ret->len;
-    for (uint64_t seq = schedule->last; seq > 0; seq = released_by[seq - 1]) {
-        if (seq <= replay->count && replay->jobs[seq - 1].run_ns >= 0 &&
-            js_buf_append(ret, &seq, sizeof(seq)) < 0)
-            return -1;
-    }
-    size_t count = (ret->len - begin) / sizeof(uint64_t);
-    if (count > 0)
-        reverse((uint64_t *)(ret->data + begin), count);
-    return 0;
-}
-
-int js_replay_chain(const struct js_replay *replay, struct js_buf *ret,
-                    int64_t *ret_ns, struct js_err *err)
-{
-    struct schedule schedule = {.replay = replay,
-                                .slots = UINT64_MAX,
-                                .free = UINT64_MAX,
-                                .is_traced = true};
-    int rc = run_schedule(&schedule, err);
-    if (rc == 0 && (rc = trace_back(&schedule, ret)) < 0)
-        js_err_errno(err, "the run times");
     if (rc == 0)
         *ret_ns = schedule.now_ns;
     release(&schedule);

@@ -1,6 +1,6 @@
 /*
  * replay - how long jobs whose run times are known would have taken with
- * another number of slots, and which chain of them no number makes shorter.
+ * another number of slots.
  *
  * List scheduling on paper: whenever room is free, the first ready job that
  * fits starts. A job becomes ready as the list says, which is the graph's word,
@@ -11,7 +11,6 @@
 #ifndef JS_CORE_REPLAY_H
 #define JS_CORE_REPLAY_H
 
-#include "base/buf.h"
 #include "base/err.h"
 
 #include <stddef.h>
@@ -36,13 +35,5 @@ struct js_replay {
  */
 int js_replay_span(const struct js_replay *replay, uint64_t slots,
                    int64_t *ret_ns, struct js_err *err);
-
-/*
- * The chain of jobs, each of which could only start when the one before had
- * ended, that takes longest: appends their seqs (uint64_t), the first first.
- * Without dependencies it is the longest job. Same failure.
- */
-int js_replay_chain(const struct js_replay *replay, struct js_buf *ret,
-                    int64_t *ret_ns, struct js_err *err);
 
 #endif

@@ -468,6 +468,19 @@ fail:
     return NULL;
 }
 
+struct js_source *js_source_new_regular(const char *path,
+                                        struct js_resume *resume,
+                                        struct js_err *err)
+{
+    struct js_source *source =
+        js_source_new_file(path, resume, NULL, NULL, err);
+    if (!source || js_source_fd(source) < 0)
+        return source;
+    js_source_free(source);
+    js_err_set(err, "%s is no regular file: it is not read again", path);
+    return NULL;
+}
+
 uint64_t js_source_total(const struct js_source *source, bool *ret_known)
 {
     if (source->kind == SOURCE_STREAM) {

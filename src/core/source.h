@@ -54,6 +54,12 @@ struct js_source *js_source_new_file(const char *path, struct js_resume *resume,
                                      js_source_error_fn error, void *arg,
                                      struct js_err *err);
 
+/* The same of a list that can be read again: a regular file. Anything else is
+ * refused before a byte of it is read. */
+struct js_source *js_source_new_regular(const char *path,
+                                        struct js_resume *resume,
+                                        struct js_err *err);
+
 /* NULL is allowed. Keeps errno. */
 void js_source_free(struct js_source *source);
 

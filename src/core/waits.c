@@ -75,12 +75,9 @@ static int read_list(struct js_waits *waits, struct js_err *err)
 static int open_list(struct js_waits *waits, const char *path,
                      struct js_err *err)
 {
-    waits->source = js_source_new_file(path, &waits->resume, NULL, NULL, err);
+    waits->source = js_source_new_regular(path, &waits->resume, err);
     if (!waits->source)
         return -1;
-    if (js_source_fd(waits->source) >= 0)
-        return js_err_set(err, "%s is no regular file: it is not read again",
-                          path);
     waits->resume.judged = note_judged;
     if (read_list(waits, err) == 0)
         return 0;

@@ -1,6 +1,7 @@
 #include "record/progress.h"
 
 #include "base/clock.h"
+#include "base/units.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -29,11 +30,6 @@ static double part(const struct js_progress *progress)
 {
     double count = (double)ended(progress);
     return progress->left == 0 ? 1 : count / (count + (double)progress->left);
-}
-
-static const char *plural(uint64_t count)
-{
-    return count == 1 ? "" : "s";
 }
 
 /* ---------------------------------------------------------------- times */
@@ -150,7 +146,7 @@ static int print_slots(const struct js_progress *progress, char *text)
         return 0;
     return snprintf(
         text, FIELD_SIZE, ", %" PRIu64 " of %" PRIu64 " slot%s busy",
-        progress->busy_slots, progress->slots, plural(progress->slots));
+        progress->busy_slots, progress->slots, js_plural(progress->slots));
 }
 
 static int print_skipped(const struct js_progress *progress, char *text)
@@ -278,9 +274,9 @@ static int append_done(const struct js_progress *progress, struct js_buf *buf)
     uint64_t total = ended(progress) + progress->left;
     if (!is_total_known(progress))
         return js_buf_printf(buf, "%" PRIu64 " job%s done", progress->done,
-                             plural(progress->done));
+                             js_plural(progress->done));
     return js_buf_printf(buf, "%" PRIu64 " of %" PRIu64 " job%s done",
-                         progress->done, total, plural(total));
+                         progress->done, total, js_plural(total));
 }
 
 int js_progress_sentence(const struct js_progress *progress, struct js_buf *buf)

@@ -131,11 +131,6 @@ int js_tally_mishap(const struct js_outcome *outcome, struct js_buf *buf)
     return js_outcome_describe(outcome, buf);
 }
 
-static const char *plural(uint64_t count)
-{
-    return count == 1 ? "" : "s";
-}
-
 static int append_counts(struct js_buf *buf, const struct js_tally *tally,
                          uint64_t left)
 {
@@ -145,7 +140,7 @@ static int append_counts(struct js_buf *buf, const struct js_tally *tally,
     if (js_buf_printf(buf,
                       "%" PRIu64 " job%s%s: %" PRIu64 " done, %" PRIu64
                       " failed, %" PRIu64 " skipped, ",
-                      jobs, plural(jobs), known ? "" : " ended", tally->done,
+                      jobs, js_plural(jobs), known ? "" : " ended", tally->done,
                       tally->failed, tally->skipped) < 0)
         return -1;
     if (known)
@@ -161,14 +156,14 @@ int js_tally_summary(const struct js_tally *tally, uint64_t left,
         return -1;
     if (retried > 0 &&
         js_buf_printf(buf, " (%" PRIu64 " attempt%s failed and run again)",
-                      retried, plural(retried)) < 0)
+                      retried, js_plural(retried)) < 0)
         return -1;
     if (js_buf_puts(buf, "; ") < 0 || js_show_duration(buf, wall_ns) < 0)
         return -1;
     if (slots == 0)
         return 0;
     return js_buf_printf(buf, ", %" PRIu64 " slot%s %.0f %% busy", slots,
-                         plural(slots),
+                         js_plural(slots),
                          100 * js_tally_busy(tally, wall_ns, slots));
 }
 

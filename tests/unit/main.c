@@ -47,6 +47,7 @@
     _(console)                                                                 \
     _(options)                                                                 \
     _(overview)                                                                \
+    _(sheet)                                                                   \
     _(launch)                                                                  \
     _(jobsched)                                                                \
     _(loop)                                                                    \

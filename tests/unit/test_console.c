@@ -17,15 +17,6 @@ struct scene {
     char text[256 * 1024]; /* what was read last */
 };
 
-/* The analyzer does not know that CUnit's fatal assertions do not return. */
-static void *not_null(void *pointer)
-{
-    CU_ASSERT_PTR_NOT_NULL_FATAL(pointer);
-    if (!pointer)
-        abort();
-    return pointer;
-}
-
 static void begin(struct scene *scene)
 {
     CU_ASSERT_EQUAL_FATAL(pipe2(scene->out, O_CLOEXEC), 0);

@@ -42,15 +42,6 @@ struct scene {
     uint64_t random;
 };
 
-/* The analyzer does not know that CUnit's fatal assertions do not return. */
-static void *not_null(void *pointer)
-{
-    CU_ASSERT_PTR_NOT_NULL_FATAL(pointer);
-    if (!pointer)
-        abort();
-    return pointer;
-}
-
 static uint64_t draw(struct scene *scene, uint64_t below)
 {
     scene->random ^= scene->random << 13;

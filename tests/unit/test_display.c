@@ -38,15 +38,6 @@ struct scene {
     struct screen screen;
 };
 
-/* The analyzer does not know that CUnit's fatal assertions do not return. */
-static void *not_null(void *pointer)
-{
-    CU_ASSERT_PTR_NOT_NULL_FATAL(pointer);
-    if (!pointer)
-        abort();
-    return pointer;
-}
-
 /* ---------------------------------------------------------------- the screen
  */
 

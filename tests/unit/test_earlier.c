@@ -2,28 +2,18 @@
 #include "unit.h"
 
 #include "base/clock.h"
-#include "base/fdio.h"
+#include "place.h"
 #include "record/earlier.h"
 #include "record/journal.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-static void *not_null(void *pointer)
-{
-    CU_ASSERT_PTR_NOT_NULL_FATAL(pointer);
-    if (!pointer)
-        abort();
-    return pointer;
-}
 
 /* ---------------------------------------------------------------- a journal */
 
 /* Runs as their masters record them. */
 struct scene {
-    char dir[64], path[128];
+    struct place place;
     struct js_ledger *ledger;
     struct js_journal *journal;
     struct js_earlier *earlier;
@@ -32,9 +22,7 @@ struct scene {
 static void scene_init(struct scene *scene)
 {
     memset(scene, 0, sizeof(*scene));
-    strncpy(scene->dir, "/tmp/jobsched-earlier-XXXXXX", sizeof(scene->dir) - 1);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(scene->dir));
-    snprintf(scene->path, sizeof(scene->path), "%s/j", scene->dir);
+    place_init(&scene->place, "j");
 }
 
 static void scene_release(struct scene *scene)
@@ -42,8 +30,7 @@ static void scene_release(struct scene *scene)
     js_earlier_free(scene->earlier);
     js_journal_close(scene->journal);
     js_ledger_free(scene->ledger);
-    unlink(scene->path);
-    rmdir(scene->dir);
+    place_release(&scene->place);
 }
 
 /* The command of the job of that id. */
@@ -60,7 +47,7 @@ static struct js_job *job_of(uint64_t id, uint32_t attempt)
 static void begin(struct scene *scene, uint64_t jobs)
 {
     struct js_err err = {""};
-    struct js_journal_config config = {.path = scene->path,
+    struct js_journal_config config = {.path = scene->place.path,
                                        .host = "n1",
                                        .sync_ns = JS_JOURNAL_NO_SYNC,
                                        .is_forced = true};
@@ -117,7 +104,7 @@ static struct js_earlier *load(struct scene *scene)
 {
     struct js_err err = {""};
     js_earlier_free(scene->earlier);
-    scene->earlier = js_earlier_from_journal(scene->path, &err);
+    scene->earlier = js_earlier_from_journal(scene->place.path, &err);
     CU_ASSERT_STRING_EQUAL(err.text, "");
     return not_null(scene->earlier);
 }
@@ -305,11 +292,8 @@ static void test_joblog(void)
     struct scene scene;
     struct js_err err = {""};
     scene_init(&scene);
-    FILE *to = fopen(scene.path, "we");
-    CU_ASSERT_PTR_NOT_NULL_FATAL(to);
-    CU_ASSERT(fputs(log, to) >= 0);
-    CU_ASSERT_EQUAL(fclose(to), 0);
-    scene.earlier = js_earlier_from_joblog(scene.path, &err);
+    spit(scene.place.path, log, strlen(log));
+    scene.earlier = js_earlier_from_joblog(scene.place.path, &err);
     CU_ASSERT_STRING_EQUAL(err.text, "");
     CU_ASSERT_PTR_NOT_NULL_FATAL(scene.earlier);
     expect_near(run_s(&scene, 1), 2.5);
@@ -319,8 +303,8 @@ static void test_joblog(void)
     CU_ASSERT_PTR_NULL(js_earlier_ledger(scene.earlier));
     CU_ASSERT_PTR_NULL(js_earlier_only_host(scene.earlier));
     /* Each is told apart from the other. */
-    CU_ASSERT_PTR_NULL(js_earlier_from_journal(scene.path, &err));
-    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, scene.path));
+    CU_ASSERT_PTR_NULL(js_earlier_from_journal(scene.place.path, &err));
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, scene.place.path));
     scene_release(&scene);
 }
 

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/fdio.h"
 #include "base/process.h"
+#include "place.h"
 #include "record/history.h"
 #include "record/journal.h"
 #include "record/journal_line.h"
@@ -20,19 +21,11 @@
 #include <time.h>
 #include <unistd.h>
 
-static void *not_null(void *pointer)
-{
-    CU_ASSERT_PTR_NOT_NULL_FATAL(pointer);
-    if (!pointer)
-        abort();
-    return pointer;
-}
-
 /* ---------------------------------------------------------------- a journal */
 
 /* A run as its master writes it, and who reads it. */
 struct scene {
-    char dir[64], path[128];
+    struct place place;
     char host[JS_LINE_TEXT];
     struct js_ledger *ledger;
     struct js_journal *journal;
@@ -42,9 +35,7 @@ struct scene {
 static void scene_init(struct scene *scene)
 {
     memset(scene, 0, sizeof(*scene));
-    strncpy(scene->dir, "/tmp/jobsched-history-XXXXXX", sizeof(scene->dir) - 1);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(scene->dir));
-    snprintf(scene->path, sizeof(scene->path), "%s/j", scene->dir);
+    place_init(&scene->place, "j");
     CU_ASSERT_EQUAL(gethostname(scene->host, sizeof(scene->host) - 1), 0);
 }
 
@@ -53,15 +44,14 @@ static void scene_release(struct scene *scene)
     js_history_free(scene->history);
     js_journal_close(scene->journal);
     js_ledger_free(scene->ledger);
-    unlink(scene->path);
-    rmdir(scene->dir);
+    place_release(&scene->place);
 }
 
 /* A run begins, with two slaves, and accepts so many jobs more. */
 static void begin(struct scene *scene, uint64_t jobs)
 {
     struct js_err err = {""};
-    struct js_journal_config config = {.path = scene->path,
+    struct js_journal_config config = {.path = scene->place.path,
                                        .host = scene->host,
                                        .sync_ns = JS_JOURNAL_NO_SYNC,
                                        .lease_ns = 36 * JS_NS_PER_S,
@@ -126,7 +116,7 @@ static const struct js_history *load(struct scene *scene)
 {
     struct js_err err = {""};
     js_history_free(scene->history);
-    scene->history = js_history_load(scene->path, &err);
+    scene->history = js_history_load(scene->place.path, &err);
     CU_ASSERT_STRING_EQUAL(err.text, "");
     return not_null(scene->history);
 }
@@ -329,7 +319,8 @@ static void write_run(struct scene *scene, const char *host, uint64_t started,
                       uint64_t lease_us, int ago_s)
 {
     static struct js_line line;
-    int fd = open(scene->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    int fd =
+        open(scene->place.path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     CU_ASSERT_FATAL(fd >= 0);
     line = (struct js_line){.kind = JS_LINE_HEAD, .id = 2};
     put_line(fd, &line);
@@ -368,7 +359,7 @@ static void test_whether_the_run_is_on(void)
     CU_ASSERT_EQUAL(life(&scene), JS_HISTORY_ON);
     write_run(&scene, "elsewhere", started, 36000000, 60);
     CU_ASSERT_EQUAL(life(&scene), JS_HISTORY_BROKEN);
-    int fd = open(scene.path, O_RDONLY | O_CLOEXEC);
+    int fd = open(scene.place.path, O_RDONLY | O_CLOEXEC);
     CU_ASSERT_EQUAL(flock(fd, LOCK_EX), 0);
     CU_ASSERT_EQUAL(life(&scene), JS_HISTORY_ON);
     close(fd);
@@ -382,7 +373,7 @@ static void test_a_look_is_no_holder(void)
     struct scene scene;
     scene_init(&scene);
     write_run(&scene, scene.host, 1, 0, 0);
-    int fd = open(scene.path, O_RDONLY | O_CLOEXEC);
+    int fd = open(scene.place.path, O_RDONLY | O_CLOEXEC);
     CU_ASSERT_EQUAL(flock(fd, LOCK_SH), 0);
     pid_t pid = fork();
     if (pid == 0) {
@@ -412,13 +403,13 @@ static void test_files_that_are_none(void)
 {
     struct scene scene;
     scene_init(&scene);
-    refuse(scene.path, ENOENT, "there is no journal");
-    refuse(scene.dir, EBADMSG, "not a regular file");
-    int fd = open(scene.path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-    refuse(scene.path, ENOENT, "no run has begun");
+    refuse(scene.place.path, ENOENT, "there is no journal");
+    refuse(scene.place.dir, EBADMSG, "not a regular file");
+    int fd = open(scene.place.path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    refuse(scene.place.path, ENOENT, "no run has begun");
     CU_ASSERT_EQUAL(js_write_full(fd, "echo 1\n", 7), 0);
     close(fd);
-    refuse(scene.path, EBADMSG, "not a journal");
+    refuse(scene.place.path, EBADMSG, "not a journal");
     scene_release(&scene);
 }
 
@@ -436,14 +427,14 @@ static void test_cut_at_every_byte(void)
                .slave = 2, .outcome = {.exit_code = 1}, .tail = &said},
            1, 1);
     end(&scene, 1);
-    int fd = open(scene.path, O_RDWR | O_CLOEXEC);
+    int fd = open(scene.place.path, O_RDWR | O_CLOEXEC);
     ssize_t len = js_pread_full(fd, bytes, sizeof(bytes), 0);
     CU_ASSERT_FATAL(len > 200 && len < (ssize_t)sizeof(bytes));
     for (ssize_t at = len - 1; at > 0; at--) {
         struct stat st;
         struct js_err err = {""};
         CU_ASSERT_EQUAL(ftruncate(fd, at), 0);
-        struct js_history *history = js_history_load(scene.path, &err);
+        struct js_history *history = js_history_load(scene.place.path, &err);
         const char *first = memchr(bytes, '\n', (size_t)len);
         CU_ASSERT_EQUAL(history != NULL, at > first - bytes);
         CU_ASSERT_EQUAL(fstat(fd, &st), 0);

@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "place.h"
 #include "record/joblog.h"
 
 #include <errno.h>
@@ -20,61 +21,6 @@ enum { LONGEST_S = 60 };
 static const char header[] =
     "Seq\tHost\tStarttime\tJobRuntime\tSend\tReceive\tExitval\tSignal\tCommand"
     "\tName\tAttempt\tSlave\tCores\tUserCPU\tSystemCPU\tMaxRSS\n";
-
-/* The analyzer does not know that CUnit's fatal assertions do not return. */
-static void *not_null(void *pointer)
-{
-    CU_ASSERT_PTR_NOT_NULL_FATAL(pointer);
-    if (!pointer)
-        abort();
-    return pointer;
-}
-
-/* A folder of the test's own, with a path in it. */
-struct place {
-    char dir[64];
-    char path[128];
-};
-
-static void place_init(struct place *place)
-{
-    strncpy(place->dir, "/tmp/jobsched-joblog-XXXXXX", sizeof(place->dir));
-    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(place->dir));
-    snprintf(place->path, sizeof(place->path), "%s/log", place->dir);
-}
-
-static void place_release(struct place *place)
-{
-    unlink(place->path);
-    rmdir(place->dir);
-}
-
-static void read_fd(int fd, struct js_buf *ret)
-{
-    char bytes[4096];
-    ssize_t n;
-    while ((n = read(fd, bytes, sizeof(bytes))) > 0)
-        js_buf_append(ret, bytes, (size_t)n);
-}
-
-/* The file's content as a string; the buf is the caller's. */
-static const char *slurp(const char *path, struct js_buf *ret)
-{
-    ret->len = 0;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    CU_ASSERT_FATAL(fd >= 0);
-    read_fd(fd, ret);
-    close(fd);
-    return js_buf_string(ret);
-}
-
-static void spit(const char *path, const char *text)
-{
-    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-    CU_ASSERT_FATAL(fd >= 0);
-    CU_ASSERT_EQUAL(write(fd, text, strlen(text)), (ssize_t)strlen(text));
-    close(fd);
-}
 
 static struct js_joblog *open_ok(const char *path)
 {
@@ -115,7 +61,7 @@ static void assert_line(const struct js_finish *finish, const char *wanted)
 {
     struct place place;
     struct js_buf text = JS_BUF_INIT;
-    place_init(&place);
+    place_init(&place, "log");
     struct js_joblog *joblog = open_ok(place.path);
     CU_ASSERT_EQUAL(js_joblog_add(joblog, finish), 0);
     CU_ASSERT_EQUAL(js_joblog_close(joblog, NULL), 0);
@@ -162,8 +108,8 @@ static void test_file_is_emptied_at_the_first_flush(void)
 {
     struct place place;
     struct js_buf text = JS_BUF_INIT;
-    place_init(&place);
-    spit(place.path, "what an earlier run has left\n");
+    place_init(&place, "log");
+    spit(place.path, "what an earlier run has left\n", 29);
     struct js_joblog *joblog = open_ok(place.path);
     CU_ASSERT_EQUAL(js_joblog_close(joblog, NULL), 0);
     CU_ASSERT_STRING_EQUAL(slurp(place.path, &text),
@@ -189,7 +135,7 @@ static void test_created_as_the_umask_has_it(void)
 {
     struct place place;
     struct stat st;
-    place_init(&place);
+    place_init(&place, "log");
     mode_t before = umask(027);
     struct js_joblog *joblog = open_ok(place.path);
     umask(before);
@@ -212,7 +158,7 @@ static void test_refused_when_opened(void)
 {
     struct place place;
     char path[192];
-    place_init(&place);
+    place_init(&place, "log");
     assert_refused(place.dir, "Is a directory");
     snprintf(path, sizeof(path), "%s/no/log", place.dir);
     assert_refused(path, "No such file or directory; does its folder exist?");
@@ -227,8 +173,8 @@ static void test_refused_when_opened(void)
 static void test_refused_without_permission(void)
 {
     struct place place;
-    place_init(&place);
-    spit(place.path, "x");
+    place_init(&place, "log");
+    spit(place.path, "x", 1);
     CU_ASSERT_EQUAL(chmod(place.path, 0444), 0);
     CU_ASSERT_EQUAL(chmod(place.dir, 0755), 0);
     bool is_root = geteuid() == 0;
@@ -265,7 +211,7 @@ static void test_no_room_for_a_while_loses_nothing(void)
     struct place place;
     struct js_err err = {""};
     struct js_buf text = JS_BUF_INIT, whole = JS_BUF_INIT;
-    place_init(&place);
+    place_init(&place, "log");
     void (*before)(int) = signal(SIGXFSZ, SIG_IGN);
     struct js_joblog *joblog = open_ok(place.path);
     for (unsigned i = 1; i <= 50; i++)
@@ -352,7 +298,7 @@ static void test_fifo_with_a_slow_reader(void)
     struct place place;
     struct js_buf got = JS_BUF_INIT;
     struct js_err err = {""};
-    place_init(&place);
+    place_init(&place, "log");
     CU_ASSERT_EQUAL(mkfifo(place.path, 0600), 0);
     int reader = open(place.path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     CU_ASSERT_FATAL(reader >= 0);
@@ -367,13 +313,13 @@ static void test_fifo_with_a_slow_reader(void)
     size_t seen = 0;
     for (int i = 0; i < 1000 && js_joblog_flush(joblog, &err) == 0; i++) {
         seen = got.len;
-        read_fd(reader, &got);
+        read_all(reader, &got);
         if (got.len == seen)
             break;
     }
     CU_ASSERT_EQUAL(js_joblog_close(joblog, &err), 0);
     alarm(0);
-    read_fd(reader, &got);
+    read_all(reader, &got);
     unsigned newlines = 0;
     for (size_t i = 0; i < got.len; i++)
         newlines += got.data[i] == '\n';
@@ -387,7 +333,7 @@ static void test_fifo_whose_reader_is_gone(void)
 {
     struct place place;
     struct js_err err = {""};
-    place_init(&place);
+    place_init(&place, "log");
     CU_ASSERT_EQUAL(mkfifo(place.path, 0600), 0);
     int reader = open(place.path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     CU_ASSERT_FATAL(reader >= 0);

@@ -3,7 +3,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
-#include "base/fdio.h"
+#include "place.h"
 #include "record/journal.h"
 #include "record/journal_line.h"
 #include "rng.h"
@@ -12,7 +12,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/resource.h>
@@ -21,74 +20,42 @@
 #include <unistd.h>
 #include <zlib.h>
 
-static void *not_null(void *pointer)
-{
-    CU_ASSERT_PTR_NOT_NULL_FATAL(pointer);
-    if (!pointer)
-        abort();
-    return pointer;
-}
+/* ---------------------------------------------------------------- the scene */
 
-/* ---------------------------------------------------------------- the place */
-
-struct place {
-    char dir[64];
-    char path[128], torn[128], old[128];
+/* A journal, what is put beside it, and what was said. */
+struct scene {
+    struct place place;
+    char torn[PLACE_PATH], old[PLACE_PATH];
     struct js_buf warnings;
 };
 
-static void place_init(struct place *place)
+static void scene_init(struct scene *scene)
 {
-    memset(place, 0, sizeof(*place));
-    strncpy(place->dir, "/tmp/jobsched-journal-XXXXXX", sizeof(place->dir) - 1);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(place->dir));
-    snprintf(place->path, sizeof(place->path), "%s/j", place->dir);
-    snprintf(place->torn, sizeof(place->torn), "%s/j.torn", place->dir);
-    snprintf(place->old, sizeof(place->old), "%s/j.old", place->dir);
+    memset(scene, 0, sizeof(*scene));
+    place_init(&scene->place, "j");
+    place_name(&scene->place, "j.torn", scene->torn);
+    place_name(&scene->place, "j.old", scene->old);
 }
 
-static void place_release(struct place *place)
+static void scene_release(struct scene *scene)
 {
-    unlink(place->path);
-    unlink(place->torn);
-    unlink(place->old);
-    rmdir(place->dir);
-    js_buf_release(&place->warnings);
-}
-
-static void slurp(const char *path, struct js_buf *ret)
-{
-    struct stat st;
-    ret->len = 0;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    CU_ASSERT_FATAL(fd >= 0);
-    CU_ASSERT_EQUAL(fstat(fd, &st), 0);
-    CU_ASSERT_EQUAL_FATAL(js_buf_reserve(ret, (size_t)st.st_size + 1), 0);
-    ret->len = (size_t)js_pread_full(fd, ret->data, (size_t)st.st_size, 0);
-    close(fd);
-}
-
-static void spit(const char *path, const void *bytes, size_t len)
-{
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    CU_ASSERT_FATAL(fd >= 0);
-    CU_ASSERT_EQUAL(js_write_full(fd, bytes, len), 0);
-    close(fd);
+    place_release(&scene->place);
+    js_buf_release(&scene->warnings);
 }
 
 static void keep_warning(void *arg, const char *text)
 {
-    struct place *place = arg;
-    js_buf_printf(&place->warnings, "%s\n", text);
+    struct scene *scene = arg;
+    js_buf_printf(&scene->warnings, "%s\n", text);
 }
 
-static struct js_journal_config config_of(struct place *place)
+static struct js_journal_config config_of(struct scene *scene)
 {
     return (struct js_journal_config){
-        .path = place->path,
+        .path = scene->place.path,
         .host = "here",
         .sync_ns = JS_JOURNAL_NO_SYNC,
-        .log = {keep_warning, place},
+        .log = {keep_warning, scene},
     };
 }
 
@@ -327,9 +294,9 @@ static void close_ok(struct js_journal *journal, int status)
 }
 
 /* Six jobs: 1 and 2 ok, 3 failed, 4 ok and again, 5 ok, 6 left. */
-static void write_journal(struct place *place)
+static void write_journal(struct scene *scene)
 {
-    struct js_journal_config config = config_of(place);
+    struct js_journal_config config = config_of(scene);
     struct js_ledger *ledger = not_null(js_ledger_new());
     struct js_journal *journal = open_ok(&config, ledger);
     CU_ASSERT_FALSE(js_journal_has_jobs(journal));
@@ -367,9 +334,9 @@ static void expect_standings(const struct js_ledger *ledger, const char *want)
 static int64_t quiet_after(bool outlives, const char *host, int status,
                            int ago_s)
 {
-    struct place place;
-    place_init(&place);
-    struct js_journal_config config = config_of(&place);
+    struct scene scene;
+    scene_init(&scene);
+    struct js_journal_config config = config_of(&scene);
     struct js_ledger *ledger = not_null(js_ledger_new());
     config.lease_ns = 5 * JS_NS_PER_S;
     config.outlives = outlives;
@@ -384,23 +351,23 @@ static int64_t quiet_after(bool outlives, const char *host, int status,
         js_journal_close(journal);
     js_ledger_free(ledger);
     struct timespec times[2] = {{0, UTIME_OMIT}, {time(NULL) - ago_s, 0}};
-    CU_ASSERT_EQUAL(utimensat(AT_FDCWD, place.path, times, 0), 0);
+    CU_ASSERT_EQUAL(utimensat(AT_FDCWD, scene.place.path, times, 0), 0);
     ledger = not_null(js_ledger_new());
     journal = open_ok(&config, ledger);
     begin_ok(journal);
     int64_t quiet_ns = js_journal_quiet_ns(journal);
     js_journal_close(journal);
     js_ledger_free(ledger);
-    place_release(&place);
+    scene_release(&scene);
     return quiet_ns;
 }
 
 /* Its slaves may still be ending their jobs. */
 static void test_quiet_after_a_run_that_was_killed(void)
 {
-    struct place place;
-    place_init(&place);
-    const char *here = config_of(&place).host;
+    struct scene scene;
+    scene_init(&scene);
+    const char *here = config_of(&scene).host;
     int64_t quiet_ns = quiet_after(true, here, -1, 1);
     CU_ASSERT(quiet_ns > 0 && quiet_ns <= 4 * JS_NS_PER_S);
     CU_ASSERT(quiet_after(false, "elsewhere", -1, 1) > 0);
@@ -409,24 +376,24 @@ static void test_quiet_after_a_run_that_was_killed(void)
     CU_ASSERT_EQUAL(quiet_after(true, here, -1, 6), 0);
     /* A clock that was put back is no reason to wait longer. */
     CU_ASSERT_EQUAL(quiet_after(true, here, -1, -1000), 5 * JS_NS_PER_S);
-    place_release(&place);
+    scene_release(&scene);
 }
 
 static void test_what_is_written_is_read(void)
 {
-    struct place place;
+    struct scene scene;
     struct stat st;
-    place_init(&place);
-    write_journal(&place);
-    CU_ASSERT_EQUAL(stat(place.path, &st), 0);
+    scene_init(&scene);
+    write_journal(&scene);
+    CU_ASSERT_EQUAL(stat(scene.place.path, &st), 0);
     CU_ASSERT_EQUAL(st.st_mode & 0777, 0600);
-    struct js_journal_config config = config_of(&place);
+    struct js_journal_config config = config_of(&scene);
     struct js_ledger *ledger = not_null(js_ledger_new());
     struct js_journal *journal = open_ok(&config, ledger);
     CU_ASSERT_TRUE(js_journal_has_jobs(journal));
     expect_standings(ledger, "ssflsl");
     CU_ASSERT_EQUAL(js_ledger_find_name(ledger, "three"), 3);
-    CU_ASSERT_EQUAL(place.warnings.len, 0);
+    CU_ASSERT_EQUAL(scene.warnings.len, 0);
     /* Going on: the last record of a job wins. */
     tell(journal, JS_RESUME_GONE, 6, NULL);
     accept(journal, 7);
@@ -441,22 +408,22 @@ static void test_what_is_written_is_read(void)
     CU_ASSERT_TRUE(js_ledger_is_gone(ledger, 6));
     js_journal_close(journal);
     js_ledger_free(ledger);
-    place_release(&place);
+    scene_release(&scene);
 }
 
 static void test_nothing_is_made_before_it_begins(void)
 {
-    struct place place;
-    place_init(&place);
-    struct js_journal_config config = config_of(&place);
+    struct scene scene;
+    scene_init(&scene);
+    struct js_journal_config config = config_of(&scene);
     struct js_ledger *ledger = not_null(js_ledger_new());
     struct js_journal *journal = open_ok(&config, ledger);
     accept(journal, 1);
     CU_ASSERT_EQUAL(js_journal_end(journal, 2, NULL), 0);
     js_journal_close(journal);
-    CU_ASSERT_EQUAL(access(place.path, F_OK), -1);
+    CU_ASSERT_EQUAL(access(scene.place.path, F_OK), -1);
     js_ledger_free(ledger);
-    place_release(&place);
+    scene_release(&scene);
 }
 
 /* ---------------------------------------------------------------- damage */
@@ -491,25 +458,25 @@ static void standings_after(const struct js_buf *file, size_t len, char *ret)
 }
 
 /* The torn file is mended, and can be gone on with. */
-static void expect_mended(struct place *place, const struct js_buf *file,
+static void expect_mended(struct scene *scene, const struct js_buf *file,
                           size_t valid, const struct js_buf *torn)
 {
-    struct js_journal_config config = config_of(place);
+    struct js_journal_config config = config_of(scene);
     struct js_ledger *ledger = not_null(js_ledger_new());
     struct js_buf now = JS_BUF_INIT;
     char want[8];
-    place->warnings.len = 0;
+    scene->warnings.len = 0;
     struct js_journal *journal = open_ok(&config, ledger);
     standings_after(file, valid, want);
     expect_standings(ledger, want);
-    CU_ASSERT_EQUAL(place->warnings.len > 0, torn->len > 0);
-    slurp(place->path, &now);
+    CU_ASSERT_EQUAL(scene->warnings.len > 0, torn->len > 0);
+    slurp(scene->place.path, &now);
     CU_ASSERT_EQUAL(now.len, valid);
     if (torn->len > 0) {
-        slurp(place->torn, &now);
+        slurp(scene->torn, &now);
         CU_ASSERT_EQUAL(now.len, torn->len);
         CU_ASSERT_EQUAL(memcmp(now.data, torn->data, torn->len), 0);
-        unlink(place->torn);
+        unlink(scene->torn);
     }
     accept(journal, js_ledger_count(ledger) + 1);
     begin_ok(journal);
@@ -524,30 +491,30 @@ static void expect_mended(struct place *place, const struct js_buf *file,
 
 static void test_cut_at_every_byte(void)
 {
-    struct place place;
+    struct scene scene;
     struct js_buf file = JS_BUF_INIT;
-    place_init(&place);
-    write_journal(&place);
-    slurp(place.path, &file);
+    scene_init(&scene);
+    write_journal(&scene);
+    slurp(scene.place.path, &file);
     CU_ASSERT_FATAL(file.len > 500);
     for (size_t len = 0; len <= file.len; len++) {
         size_t valid = whole(&file, len);
         struct js_buf torn = {file.data + valid, len - valid, 0};
-        spit(place.path, file.data, len);
-        expect_mended(&place, &file, valid, &torn);
+        spit(scene.place.path, file.data, len);
+        expect_mended(&scene, &file, valid, &torn);
     }
     js_buf_release(&file);
-    place_release(&place);
+    scene_release(&scene);
 }
 
 /* After a power cut: NUL bytes where records were to come. */
 static void test_tails_of_nothing(void)
 {
-    struct place place;
+    struct scene scene;
     struct js_buf file = JS_BUF_INIT, cut = JS_BUF_INIT;
-    place_init(&place);
-    write_journal(&place);
-    slurp(place.path, &file);
+    scene_init(&scene);
+    write_journal(&scene);
+    slurp(scene.place.path, &file);
     for (size_t len = 0; len <= file.len; len += 13) {
         size_t valid = whole(&file, len);
         cut.len = 0;
@@ -559,12 +526,12 @@ static void test_tails_of_nothing(void)
         /* A piece of a first record with anything behind it is no journal. */
         if (valid == 0 && len > 0)
             continue;
-        spit(place.path, cut.data, cut.len);
-        expect_mended(&place, &file, valid, &torn);
+        spit(scene.place.path, cut.data, cut.len);
+        expect_mended(&scene, &file, valid, &torn);
     }
     js_buf_release(&cut);
     js_buf_release(&file);
-    place_release(&place);
+    scene_release(&scene);
 }
 
 static void expect_refused(const struct js_journal_config *config,
@@ -586,25 +553,25 @@ static void expect_refused(const struct js_journal_config *config,
 static void test_flipped_at_every_byte(void)
 {
     static const unsigned char flips[] = {0x01, 0x20, 0x80, 0xff};
-    struct place place;
+    struct scene scene;
     struct js_buf file = JS_BUF_INIT, now = JS_BUF_INIT;
-    place_init(&place);
-    write_journal(&place);
-    slurp(place.path, &file);
+    scene_init(&scene);
+    write_journal(&scene);
+    slurp(scene.place.path, &file);
     size_t last = whole(&file, file.len - 1);
     for (size_t at = 0; at < file.len; at++) {
-        struct js_journal_config config = config_of(&place);
+        struct js_journal_config config = config_of(&scene);
         unsigned char byte = (unsigned char)file.data[at];
         file.data[at] = (char)(byte ^ flips[at % sizeof(flips)]);
-        spit(place.path, file.data, file.len);
+        spit(scene.place.path, file.data, file.len);
         struct js_buf torn = {file.data + last, file.len - last, 0};
         if (at < last)
             expect_refused(&config, "damaged at offset");
         else
-            expect_mended(&place, &file, last, &torn);
+            expect_mended(&scene, &file, last, &torn);
         if (at < last) {
             /* Nothing of it was touched. */
-            slurp(place.path, &now);
+            slurp(scene.place.path, &now);
             CU_ASSERT_EQUAL(now.len, file.len);
             CU_ASSERT_EQUAL(memcmp(now.data, file.data, file.len), 0);
         }
@@ -612,20 +579,20 @@ static void test_flipped_at_every_byte(void)
     }
     js_buf_release(&now);
     js_buf_release(&file);
-    place_release(&place);
+    scene_release(&scene);
 }
 
 /* Any bytes at all: refused, mended, never a crash or an endless loop. */
 static void test_random_damage(void)
 {
     struct rng rng = {99};
-    struct place place;
+    struct scene scene;
     struct js_buf file = JS_BUF_INIT, bad = JS_BUF_INIT;
-    place_init(&place);
-    write_journal(&place);
-    slurp(place.path, &file);
+    scene_init(&scene);
+    write_journal(&scene);
+    slurp(scene.place.path, &file);
     for (int round = 0; round < 1000; round++) {
-        struct js_journal_config config = config_of(&place);
+        struct js_journal_config config = config_of(&scene);
         struct js_journal *journal = NULL;
         struct js_err err = {""};
         bad.len = 0;
@@ -639,7 +606,7 @@ static void test_random_damage(void)
                                        ? file.data[(from + k) % file.len]
                                        : (char)rng_below(&rng, 256);
         }
-        spit(place.path, bad.data, (size_t)rng_below(&rng, bad.len + 1));
+        spit(scene.place.path, bad.data, (size_t)rng_below(&rng, bad.len + 1));
         struct js_ledger *ledger = not_null(js_ledger_new());
         int rc = js_journal_open(&config, ledger, &journal, &err);
         CU_ASSERT_EQUAL(rc < 0, err.text[0] != '\0');
@@ -648,34 +615,34 @@ static void test_random_damage(void)
     }
     js_buf_release(&bad);
     js_buf_release(&file);
-    place_release(&place);
+    scene_release(&scene);
 }
 
 static void test_files_that_are_no_journals(void)
 {
-    struct place place;
-    place_init(&place);
-    struct js_journal_config config = config_of(&place);
-    spit(place.path, "echo my precious list\n", 22);
+    struct scene scene;
+    scene_init(&scene);
+    struct js_journal_config config = config_of(&scene);
+    spit(scene.place.path, "echo my precious list\n", 22);
     expect_refused(&config, "is not a journal");
-    spit(place.path, "x", 1);
+    spit(scene.place.path, "x", 1);
     expect_refused(&config, "is not a journal");
     /* Records without the first. */
-    spit(place.path, "2a2a40d5 slave 2 1 vm\n", 22);
+    spit(scene.place.path, "2a2a40d5 slave 2 1 vm\n", 22);
     expect_refused(&config, "first record is missing");
-    unlink(place.path);
-    CU_ASSERT_EQUAL(symlink("/nonexistent", place.path), 0);
+    unlink(scene.place.path);
+    CU_ASSERT_EQUAL(symlink("/nonexistent", scene.place.path), 0);
     struct js_err err = {""};
     struct js_journal *journal;
     struct js_ledger *ledger = not_null(js_ledger_new());
     CU_ASSERT_EQUAL(js_journal_open(&config, ledger, &journal, &err),
                     JS_JOURNAL_CANNOT);
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "symbolic link"));
-    unlink(place.path);
-    CU_ASSERT_EQUAL(mkfifo(place.path, 0600), 0);
+    unlink(scene.place.path);
+    CU_ASSERT_EQUAL(mkfifo(scene.place.path, 0600), 0);
     expect_refused(&config, "not a regular file");
     js_ledger_free(ledger);
-    place_release(&place);
+    scene_release(&scene);
 }
 
 static void put_line(struct js_buf *file, const char *rest)
@@ -683,48 +650,48 @@ static void put_line(struct js_buf *file, const char *rest)
     js_buf_printf(file, "%08" PRIx32 " %s\n", checksum(rest), rest);
 }
 
-static void expect_nonsense(struct place *place, const char *rest,
+static void expect_nonsense(struct scene *scene, const char *rest,
                             const char *why)
 {
     struct js_buf file = JS_BUF_INIT;
-    struct js_journal_config config = config_of(place);
+    struct js_journal_config config = config_of(scene);
     put_line(&file, "jobsched-journal 2");
     put_line(&file, "jobs 1 0123456789abcdef0123456789abcdef");
     put_line(&file, rest);
-    spit(place->path, file.data, file.len);
+    spit(scene->place.path, file.data, file.len);
     expect_refused(&config, why);
     js_buf_release(&file);
 }
 
 static void test_records_that_make_no_sense(void)
 {
-    struct place place;
+    struct scene scene;
     struct js_buf file = JS_BUF_INIT;
-    place_init(&place);
-    expect_nonsense(&place, "ok 2 1 1 1 0 0 0 0 0 1 1 1 1 1 1 1",
+    scene_init(&scene);
+    expect_nonsense(&scene, "ok 2 1 1 1 0 0 0 0 0 1 1 1 1 1 1 1",
                     "was not accepted");
-    expect_nonsense(&place, "skipped 0 1", "was not accepted");
-    expect_nonsense(&place, "name 9 x", "was not accepted");
-    expect_nonsense(&place, "gone 1 2", "was not accepted");
-    expect_nonsense(&place, "jobs 3 0123456789abcdef0123456789abcdef",
+    expect_nonsense(&scene, "skipped 0 1", "was not accepted");
+    expect_nonsense(&scene, "name 9 x", "was not accepted");
+    expect_nonsense(&scene, "gone 1 2", "was not accepted");
+    expect_nonsense(&scene, "jobs 3 0123456789abcdef0123456789abcdef",
                     "does not follow");
-    expect_nonsense(&place, "jobsched-journal 2", "begins in another");
+    expect_nonsense(&scene, "jobsched-journal 2", "begins in another");
     put_line(&file, "jobsched-journal 1");
-    spit(place.path, file.data, file.len);
-    struct js_journal_config config = config_of(&place);
+    spit(scene.place.path, file.data, file.len);
+    struct js_journal_config config = config_of(&scene);
     expect_refused(&config, "of version 1");
     js_buf_release(&file);
-    place_release(&place);
+    scene_release(&scene);
 }
 
 /* ---------------------------------------------------------------- locks */
 
 static void test_a_second_holder_is_refused(void)
 {
-    struct place place;
+    struct scene scene;
     char pid[32];
-    place_init(&place);
-    struct js_journal_config config = config_of(&place);
+    scene_init(&scene);
+    struct js_journal_config config = config_of(&scene);
     struct js_ledger *ledger = not_null(js_ledger_new());
     struct js_journal *journal = open_ok(&config, ledger);
     begin_ok(journal);
@@ -737,15 +704,15 @@ static void test_a_second_holder_is_refused(void)
     expect_refused(&config, "in use");
     close_ok(journal, 0);
     js_ledger_free(ledger);
-    place_release(&place);
+    scene_release(&scene);
 }
 
 static void test_two_that_begin_at_once(void)
 {
-    struct place place;
+    struct scene scene;
     struct js_err err = {""};
-    place_init(&place);
-    struct js_journal_config config = config_of(&place);
+    scene_init(&scene);
+    struct js_journal_config config = config_of(&scene);
     struct js_ledger *ledgers[2] = {not_null(js_ledger_new()),
                                     not_null(js_ledger_new())};
     struct js_journal *first = open_ok(&config, ledgers[0]);
@@ -757,41 +724,41 @@ static void test_two_that_begin_at_once(void)
     close_ok(first, 0);
     js_ledger_free(ledgers[0]);
     js_ledger_free(ledgers[1]);
-    place_release(&place);
+    scene_release(&scene);
 }
 
 /* A journal that its holder, in the second start of this batch job, has not
  * ended. */
-static void leave_unended_in(struct place *place, const char *host,
+static void leave_unended_in(struct scene *scene, const char *host,
                              const char *batch)
 {
-    struct js_journal_config config = config_of(place);
+    struct js_journal_config config = config_of(scene);
     struct js_ledger *ledger = not_null(js_ledger_new());
     config.host = host;
     config.batch = batch;
     config.restarts = batch ? 1 : 0;
-    unlink(place->path);
+    unlink(scene->place.path);
     struct js_journal *journal = open_ok(&config, ledger);
     begin_ok(journal);
     js_journal_close(journal);
     js_ledger_free(ledger);
 }
 
-static void leave_unended(struct place *place, const char *host)
+static void leave_unended(struct scene *scene, const char *host)
 {
-    leave_unended_in(place, host, NULL);
+    leave_unended_in(scene, host, NULL);
 }
 
 static void test_a_holder_elsewhere(void)
 {
-    struct place place;
-    place_init(&place);
-    struct js_journal_config config = config_of(&place);
+    struct scene scene;
+    scene_init(&scene);
+    struct js_journal_config config = config_of(&scene);
     struct js_ledger *ledger = not_null(js_ledger_new());
     /* On this host the lock tells that it is gone. */
-    leave_unended(&place, "here");
+    leave_unended(&scene, "here");
     js_journal_close(open_ok(&config, ledger));
-    leave_unended(&place, "there");
+    leave_unended(&scene, "there");
     expect_refused(&config, "--force-lock");
     expect_refused(&config, "a run on there");
     config.is_fresh = true;
@@ -799,17 +766,17 @@ static void test_a_holder_elsewhere(void)
     config.is_forced = true;
     js_journal_close(open_ok(&config, ledger));
     js_ledger_free(ledger);
-    place_release(&place);
+    scene_release(&scene);
 }
 
 /* A batch system has ended it before it starts the job again. */
 static void test_a_holder_elsewhere_in_an_earlier_start(void)
 {
-    struct place place;
-    place_init(&place);
-    struct js_journal_config config = config_of(&place);
+    struct scene scene;
+    scene_init(&scene);
+    struct js_journal_config config = config_of(&scene);
     struct js_ledger *ledger = not_null(js_ledger_new());
-    leave_unended_in(&place, "there", "slurm test 7");
+    leave_unended_in(&scene, "there", "slurm test 7");
     config.restarts = 2;
     expect_refused(&config, "--force-lock");
     config.batch = "slurm test 8";
@@ -819,20 +786,20 @@ static void test_a_holder_elsewhere_in_an_earlier_start(void)
     expect_refused(&config, "--force-lock");
     config.restarts = 2;
     js_journal_close(open_ok(&config, ledger));
-    leave_unended(&place, "there");
+    leave_unended(&scene, "there");
     expect_refused(&config, "--force-lock");
     js_ledger_free(ledger);
-    place_release(&place);
+    scene_release(&scene);
 }
 
 static void test_a_fresh_start_keeps_the_old_file(void)
 {
-    struct place place;
+    struct scene scene;
     struct js_buf before = JS_BUF_INIT, old = JS_BUF_INIT;
-    place_init(&place);
-    write_journal(&place);
-    slurp(place.path, &before);
-    struct js_journal_config config = config_of(&place);
+    scene_init(&scene);
+    write_journal(&scene);
+    slurp(scene.place.path, &before);
+    struct js_journal_config config = config_of(&scene);
     config.is_fresh = true;
     struct js_ledger *ledger = not_null(js_ledger_new());
     struct js_journal *journal = open_ok(&config, ledger);
@@ -841,13 +808,13 @@ static void test_a_fresh_start_keeps_the_old_file(void)
     accept(journal, 1);
     begin_ok(journal);
     close_ok(journal, 0);
-    slurp(place.old, &old);
+    slurp(scene.old, &old);
     CU_ASSERT_EQUAL(old.len, before.len);
     CU_ASSERT_EQUAL(memcmp(old.data, before.data, old.len), 0);
     js_ledger_free(ledger);
     js_buf_release(&before);
     js_buf_release(&old);
-    place_release(&place);
+    scene_release(&scene);
 }
 
 /* ---------------------------------------------------------------- trouble */
@@ -856,19 +823,19 @@ static void test_a_fresh_start_keeps_the_old_file(void)
  * may again all of it is there. */
 static void test_a_file_at_its_limit(void)
 {
-    struct place place;
+    struct scene scene;
     struct rlimit old, low;
     struct stat st;
     struct js_err err = {""};
-    place_init(&place);
+    scene_init(&scene);
     void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
-    struct js_journal_config config = config_of(&place);
+    struct js_journal_config config = config_of(&scene);
     struct js_ledger *ledger = not_null(js_ledger_new());
     struct js_journal *journal = open_ok(&config, ledger);
     for (uint64_t id = 1; id <= 50; id++)
         accept(journal, id);
     begin_ok(journal);
-    CU_ASSERT_EQUAL(stat(place.path, &st), 0);
+    CU_ASSERT_EQUAL(stat(scene.place.path, &st), 0);
     CU_ASSERT_EQUAL(getrlimit(RLIMIT_FSIZE, &old), 0);
     low = old;
     low.rlim_cur = (rlim_t)st.st_size + 100; /* in the middle of a record */
@@ -887,7 +854,7 @@ static void test_a_file_at_its_limit(void)
     CU_ASSERT_EQUAL(js_ledger_standing(ledger, 50), JS_STANDING_SUCCEEDED);
     signal(SIGXFSZ, handler);
     js_ledger_free(ledger);
-    place_release(&place);
+    scene_release(&scene);
 }
 
 /* Until the sync that runs has come to its end. */
@@ -916,9 +883,9 @@ static struct js_journal *begin_two(const struct js_journal_config *config,
     return journal;
 }
 
-static void expect_file(struct place *place, const char *standings)
+static void expect_file(struct scene *scene, const char *standings)
 {
-    struct js_journal_config config = config_of(place);
+    struct js_journal_config config = config_of(scene);
     struct js_ledger *ledger = not_null(js_ledger_new());
     js_journal_close(open_ok(&config, ledger));
     expect_standings(ledger, standings);
@@ -928,36 +895,36 @@ static void expect_file(struct place *place, const char *standings)
 /* All that it held goes to a new one, which is as much ours. */
 static void take_away_and_go_on(int64_t sync_ns)
 {
-    struct place place;
+    struct scene scene;
     struct stat st;
-    place_init(&place);
-    struct js_journal_config config = config_of(&place);
+    scene_init(&scene);
+    struct js_journal_config config = config_of(&scene);
     config.sync_ns = sync_ns;
     struct js_ledger *ledger = not_null(js_ledger_new());
     struct js_journal *journal = begin_two(&config, ledger);
     for (int i = 0; i < 2; i++) {
-        CU_ASSERT_EQUAL(unlink(place.path), 0);
+        CU_ASSERT_EQUAL(unlink(scene.place.path), 0);
         finish(journal, 2, 0);
         js_journal_sync_soon(journal);
-        for (int n = 0; n < 2000 && access(place.path, F_OK) < 0; n++) {
+        for (int n = 0; n < 2000 && access(scene.place.path, F_OK) < 0; n++) {
             commit(journal);
             usleep(1000);
         }
     }
-    CU_ASSERT_EQUAL(stat(place.path, &st), 0);
+    CU_ASSERT_EQUAL(stat(scene.place.path, &st), 0);
     CU_ASSERT_EQUAL(st.st_mode & 0777, 0600);
     CU_ASSERT_PTR_NOT_NULL(
-        strstr(js_buf_string(&place.warnings), "has been written anew"));
+        strstr(js_buf_string(&scene.warnings), "has been written anew"));
     struct js_err err = {""};
     struct js_journal *second = NULL;
     struct js_ledger *other = not_null(js_ledger_new());
     CU_ASSERT_EQUAL(js_journal_open(&config, other, &second, &err),
                     JS_JOURNAL_REFUSED);
     close_ok(journal, 0);
-    expect_file(&place, "ss");
+    expect_file(&scene, "ss");
     js_ledger_free(other);
     js_ledger_free(ledger);
-    place_release(&place);
+    scene_release(&scene);
 }
 
 static void test_a_file_that_is_taken_away(void)
@@ -969,35 +936,35 @@ static void test_a_file_that_is_taken_away(void)
 
 static void test_a_file_that_is_taken_away_at_the_end(void)
 {
-    struct place place;
-    place_init(&place);
-    struct js_journal_config config = config_of(&place);
+    struct scene scene;
+    scene_init(&scene);
+    struct js_journal_config config = config_of(&scene);
     struct js_ledger *ledger = not_null(js_ledger_new());
     struct js_journal *journal = begin_two(&config, ledger);
     commit(journal);
-    CU_ASSERT_EQUAL(unlink(place.path), 0);
+    CU_ASSERT_EQUAL(unlink(scene.place.path), 0);
     CU_ASSERT_FALSE(js_journal_is_gone(journal));
     close_ok(journal, 0);
-    expect_file(&place, "ss");
+    expect_file(&scene, "ss");
     js_ledger_free(ledger);
-    place_release(&place);
+    scene_release(&scene);
 }
 
 /* Nothing more is on record until the folder is there again. */
 static void test_a_folder_that_is_taken_away(void)
 {
-    struct place place;
+    struct scene scene;
     struct js_err err = {""};
-    place_init(&place);
-    struct js_journal_config config = config_of(&place);
+    scene_init(&scene);
+    struct js_journal_config config = config_of(&scene);
     config.sync_ns = 1;
     struct js_ledger *ledger = not_null(js_ledger_new());
     struct js_journal *journal = begin_two(&config, ledger);
     await_sync(journal);
     CU_ASSERT_EQUAL(js_journal_recorded(journal), 2);
     finish(journal, 2, 0);
-    CU_ASSERT_EQUAL(unlink(place.path), 0);
-    CU_ASSERT_EQUAL(rmdir(place.dir), 0);
+    CU_ASSERT_EQUAL(unlink(scene.place.path), 0);
+    CU_ASSERT_EQUAL(rmdir(scene.place.dir), 0);
     for (int i = 0; i < 3; i++) {
         CU_ASSERT_EQUAL(js_journal_commit(journal, js_clock_ns(), &err), -1);
         CU_ASSERT_PTR_NOT_NULL(
@@ -1005,49 +972,49 @@ static void test_a_folder_that_is_taken_away(void)
     }
     CU_ASSERT_TRUE(js_journal_is_gone(journal));
     CU_ASSERT_EQUAL(js_journal_recorded(journal), 2);
-    CU_ASSERT_EQUAL(mkdir(place.dir, 0700), 0);
+    CU_ASSERT_EQUAL(mkdir(scene.place.dir, 0700), 0);
     commit(journal);
     CU_ASSERT_FALSE(js_journal_is_gone(journal));
     CU_ASSERT_EQUAL(js_journal_recorded(journal), 3);
     close_ok(journal, 0);
-    expect_file(&place, "ss");
+    expect_file(&scene, "ss");
     js_ledger_free(ledger);
-    place_release(&place);
+    scene_release(&scene);
 }
 
 /* It is left alone; with the old one back in its place all is well. */
 static void test_a_file_with_another_in_its_place(void)
 {
-    struct place place;
+    struct scene scene;
     struct js_err err = {""};
     struct js_buf text = JS_BUF_INIT;
-    place_init(&place);
-    struct js_journal_config config = config_of(&place);
+    scene_init(&scene);
+    struct js_journal_config config = config_of(&scene);
     struct js_ledger *ledger = not_null(js_ledger_new());
     struct js_journal *journal = begin_two(&config, ledger);
-    CU_ASSERT_EQUAL(rename(place.path, place.old), 0);
-    spit(place.path, "dear diary\n", 11);
+    CU_ASSERT_EQUAL(rename(scene.place.path, scene.old), 0);
+    spit(scene.place.path, "dear diary\n", 11);
     CU_ASSERT_EQUAL(js_journal_end(journal, 4, &err), -1);
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "another file has its name"));
     CU_ASSERT_TRUE(js_journal_is_gone(journal));
     CU_ASSERT_EQUAL(js_journal_recorded(journal), 1);
-    slurp(place.path, &text);
+    slurp(scene.place.path, &text);
     CU_ASSERT_EQUAL(text.len, 11);
     js_journal_close(journal);
-    CU_ASSERT_EQUAL(rename(place.old, place.path), 0);
-    expect_file(&place, "ss");
+    CU_ASSERT_EQUAL(rename(scene.old, scene.place.path), 0);
+    expect_file(&scene, "ss");
     js_buf_release(&text);
     js_ledger_free(ledger);
-    place_release(&place);
+    scene_release(&scene);
 }
 
 static void test_syncs_come_when_they_are_due(void)
 {
-    struct place place;
+    struct scene scene;
     int64_t second = JS_NS_PER_S;
     struct js_err err = {""};
-    place_init(&place);
-    struct js_journal_config config = config_of(&place);
+    scene_init(&scene);
+    struct js_journal_config config = config_of(&scene);
     config.sync_ns = second;
     struct js_ledger *ledger = not_null(js_ledger_new());
     struct js_journal *journal = open_ok(&config, ledger);
@@ -1071,15 +1038,15 @@ static void test_syncs_come_when_they_are_due(void)
     CU_ASSERT_EQUAL(js_journal_deadline_ns(journal), now_ns + second);
     close_ok(journal, 0);
     js_ledger_free(ledger);
-    place_release(&place);
+    scene_release(&scene);
 }
 
 /* With a sync after each commit nothing is on record before it is on disk. */
 static void test_a_sync_after_each_commit(void)
 {
-    struct place place;
-    place_init(&place);
-    struct js_journal_config config = config_of(&place);
+    struct scene scene;
+    scene_init(&scene);
+    struct js_journal_config config = config_of(&scene);
     config.sync_ns = 0;
     struct js_ledger *ledger = not_null(js_ledger_new());
     struct js_journal *journal = open_ok(&config, ledger);
@@ -1097,16 +1064,16 @@ static void test_a_sync_after_each_commit(void)
     CU_ASSERT_EQUAL(js_journal_recorded(journal), 1);
     close_ok(journal, 0);
     js_ledger_free(ledger);
-    place_release(&place);
+    scene_release(&scene);
 }
 
 /* A master that was frozen comes back to a journal that another run has. */
 static void test_another_run_has_gone_on(void)
 {
     static const char theirs[] = "of another run\n";
-    struct place place;
-    place_init(&place);
-    struct js_journal_config config = config_of(&place);
+    struct scene scene;
+    scene_init(&scene);
+    struct js_journal_config config = config_of(&scene);
     config.lease_ns = JS_NS_PER_S;
     struct js_err err = {""};
     struct stat before, after;
@@ -1131,14 +1098,14 @@ static void test_another_run_has_gone_on(void)
     close(fd);
     js_journal_close(journal);
     js_ledger_free(ledger);
-    place_release(&place);
+    scene_release(&scene);
 }
 
 static void test_a_sync_that_is_wanted_soon(void)
 {
-    struct place place;
-    place_init(&place);
-    struct js_journal_config config = config_of(&place);
+    struct scene scene;
+    scene_init(&scene);
+    struct js_journal_config config = config_of(&scene);
     /* Longer than any machine has been up: the first sync does not wait. */
     config.sync_ns = 1000000000 * JS_NS_PER_S;
     struct js_ledger *ledger = not_null(js_ledger_new());
@@ -1170,7 +1137,7 @@ static void test_a_sync_that_is_wanted_soon(void)
               js_clock_ns() + 900 * JS_NS_PER_S);
     close_ok(journal, 0);
     js_ledger_free(ledger);
-    place_release(&place);
+    scene_release(&scene);
 }
 
 static const struct unit_test tests[] = {

@@ -109,14 +109,6 @@ static uint64_t attempts_lost(const struct run *run)
     return lost;
 }
 
-static void *not_null(void *pointer)
-{
-    CU_ASSERT_PTR_NOT_NULL_FATAL(pointer);
-    if (!pointer)
-        abort();
-    return pointer;
-}
-
 /* One for all runs: hwloc loads its plugins each time that the first is made,
  * which would take longer than all else here. */
 static const struct js_topo *machine(void)

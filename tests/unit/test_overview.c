@@ -7,6 +7,7 @@
 #include "cli/overview.h"
 #include "cli/status_json.h"
 #include "cli/status_text.h"
+#include "place.h"
 #include "record/journal_line.h"
 
 #include <errno.h>
@@ -18,7 +19,8 @@
 
 /* A journal that is written record by record, and a list beside it. */
 struct scene {
-    char dir[64], list[128], journal[128];
+    struct place place; /* of the journal */
+    char list[PLACE_PATH];
     int fd;
     uint64_t now_us;
     struct js_overview overview;
@@ -103,13 +105,10 @@ static void scene_init(struct scene *scene)
 {
     static struct js_line line;
     memset(scene, 0, sizeof(*scene));
-    strncpy(scene->dir, "/tmp/jobsched-overview-XXXXXX",
-            sizeof(scene->dir) - 1);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(scene->dir));
-    snprintf(scene->list, sizeof(scene->list), "%s/l", scene->dir);
-    snprintf(scene->journal, sizeof(scene->journal), "%s/j", scene->dir);
-    scene->fd =
-        open(scene->journal, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    place_init(&scene->place, "j");
+    place_name(&scene->place, "l", scene->list);
+    scene->fd = open(scene->place.path,
+                     O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     CU_ASSERT_FATAL(scene->fd >= 0);
     scene->now_us = (uint64_t)(js_clock_unix_ns() / JS_NS_PER_US);
     line = (struct js_line){.kind = JS_LINE_HEAD, .id = 2};
@@ -120,15 +119,13 @@ static void scene_release(struct scene *scene)
 {
     js_overview_release(&scene->overview);
     close(scene->fd);
-    unlink(scene->list);
-    unlink(scene->journal);
-    rmdir(scene->dir);
+    place_release(&scene->place);
 }
 
 static int load(struct scene *scene, const char *explained, size_t failed_shown)
 {
     struct js_overview_config config = {.job_file = scene->list,
-                                        .journal = scene->journal,
+                                        .journal = scene->place.path,
                                         .explained = explained,
                                         .failed_shown = failed_shown};
     js_overview_release(&scene->overview);

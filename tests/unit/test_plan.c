@@ -16,15 +16,6 @@ static const int64_t long_ns = 10 * JS_NS_PER_S;
 
 /* ---------------------------------------------------------------- helpers */
 
-/* The analyzer does not know that CUnit's fatal assertions do not return. */
-static void *not_null(void *pointer)
-{
-    CU_ASSERT_PTR_NOT_NULL_FATAL(pointer);
-    if (!pointer)
-        abort();
-    return pointer;
-}
-
 /* The pool of each plan that there is. */
 static struct {
     struct js_plan *plan;

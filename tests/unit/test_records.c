@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/fdio.h"
+#include "place.h"
 #include "record/records.h"
 
 #include <fcntl.h>
@@ -13,18 +14,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static void *not_null(void *pointer)
-{
-    CU_ASSERT_PTR_NOT_NULL_FATAL(pointer);
-    if (!pointer)
-        abort();
-    return pointer;
-}
-
 /* A journal, a joblog, and two files to which the console leads. */
 struct scene {
-    char dir[64];
-    char journal[128], joblog[128];
+    struct place place; /* of the journal */
+    char joblog[PLACE_PATH];
     int fds[2];
     struct js_outlet *outlets[2];
     struct js_console console;
@@ -43,7 +36,7 @@ static int open_file(void)
 static void open_journal(struct scene *scene, int64_t sync_ns)
 {
     struct js_journal_config config = {
-        .path = scene->journal, .host = "here", .sync_ns = sync_ns};
+        .path = scene->place.path, .host = "here", .sync_ns = sync_ns};
     struct js_err err = {""};
     scene->ledger = not_null(js_ledger_new());
     CU_ASSERT_EQUAL_FATAL(
@@ -62,10 +55,8 @@ static struct scene *scene_new(int64_t sync_ns)
 {
     struct scene *scene = not_null(calloc(1, sizeof(*scene)));
     struct js_err err = {""};
-    strncpy(scene->dir, "/tmp/jobsched-records-XXXXXX", sizeof(scene->dir) - 1);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(scene->dir));
-    snprintf(scene->journal, sizeof(scene->journal), "%s/j", scene->dir);
-    snprintf(scene->joblog, sizeof(scene->joblog), "%s/log", scene->dir);
+    place_init(&scene->place, "j");
+    place_name(&scene->place, "log", scene->joblog);
     for (int i = 0; i < 2; i++) {
         scene->fds[i] = open_file();
         scene->outlets[i] = not_null(js_outlet_new(scene->fds[i]));
@@ -90,9 +81,7 @@ static void scene_free(struct scene *scene)
         js_outlet_free(scene->outlets[i]);
         close(scene->fds[i]);
     }
-    unlink(scene->journal);
-    unlink(scene->joblog);
-    rmdir(scene->dir);
+    place_release(&scene->place);
     free(scene);
 }
 
@@ -145,7 +134,7 @@ static struct rlimit limit_journal(struct scene *scene, rlim_t bytes)
 {
     struct rlimit old, low;
     struct stat st;
-    CU_ASSERT_EQUAL(stat(scene->journal, &st), 0);
+    CU_ASSERT_EQUAL(stat(scene->place.path, &st), 0);
     CU_ASSERT_EQUAL(getrlimit(RLIMIT_FSIZE, &old), 0);
     low = old;
     low.rlim_cur = (rlim_t)st.st_size + bytes;

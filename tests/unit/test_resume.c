@@ -14,14 +14,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-static void *not_null(void *pointer)
-{
-    CU_ASSERT_PTR_NOT_NULL_FATAL(pointer);
-    if (!pointer)
-        abort();
-    return pointer;
-}
-
 /* ---------------------------------------------------------------- identity */
 
 /* The identity of the first job of a list. */

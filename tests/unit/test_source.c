@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/fdio.h"
 #include "core/source.h"
+#include "place.h"
 
 #include <fcntl.h>
 #include <malloc.h>
@@ -15,33 +16,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-/* A folder of its own, and in it the path of the one file of a test. */
-struct place {
-    char dir[64];
-    char path[80];
-};
-
-static struct place make_place(void)
-{
-    struct place place = {"/tmp/jobsched-unit-XXXXXX", ""};
-    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(place.dir));
-    snprintf(place.path, sizeof(place.path), "%s/jobs.txt", place.dir);
-    return place;
-}
-
-static void remove_place(struct place *place)
-{
-    unlink(place->path);
-    CU_ASSERT_EQUAL(rmdir(place->dir), 0);
-}
-
-static void write_file(const struct place *place, const char *text, size_t len)
-{
-    int fd = open(place->path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    CU_ASSERT_EQUAL(js_write_full(fd, text, len), 0);
-    js_fd_close(&fd);
-}
 
 /* The command must be the next; "" in its place: there is none now; NULL: none
  * will come. Endings are final. */
@@ -137,15 +111,16 @@ static void test_demo_without_end(void)
 
 static void test_file_is_counted_then_given_out(void)
 {
-    struct place place = make_place();
+    struct place place;
+    place_init(&place, "jobs.txt");
     struct js_err err;
     int before = open_descriptors();
-    write_file(&place, "a\n# no\n\nb\\\nc\r\nlast", 18);
+    spit(place.path, "a\n# no\n\nb\\\nc\r\nlast", 18);
     struct js_source *source =
         js_source_new_file(place.path, NULL, NULL, NULL, &err);
     CU_ASSERT_PTR_NOT_NULL_FATAL(source);
     /* It is read: what happens to the file now is of no concern. */
-    write_file(&place, "other\n", 6);
+    spit(place.path, "other\n", 6);
     check_total(source, 3);
     CU_ASSERT_EQUAL(js_source_fd(source), -1);
     CU_ASSERT_EQUAL(open_descriptors(), before);
@@ -155,15 +130,16 @@ static void test_file_is_counted_then_given_out(void)
     CU_ASSERT_TRUE(gives(source, 0, NULL));
     check_total(source, 3);
     js_source_free(source);
-    remove_place(&place);
+    place_release(&place);
 }
 
 static void test_empty_files(void)
 {
     static const char *const texts[] = {"", "\n", "# only a comment"};
-    struct place place = make_place();
+    struct place place;
+    place_init(&place, "jobs.txt");
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-        write_file(&place, texts[i], strlen(texts[i]));
+        spit(place.path, texts[i], strlen(texts[i]));
         struct js_source *source =
             js_source_new_file(place.path, NULL, NULL, NULL, NULL);
         CU_ASSERT_PTR_NOT_NULL_FATAL(source);
@@ -171,17 +147,18 @@ static void test_empty_files(void)
         CU_ASSERT_TRUE(gives(source, 0, NULL));
         js_source_free(source);
     }
-    remove_place(&place);
+    place_release(&place);
 }
 
 /* Larger than any piece in which it is read and parsed. */
 static void test_large_file(void)
 {
-    struct place place = make_place();
+    struct place place;
+    place_init(&place, "jobs.txt");
     struct js_buf text = JS_BUF_INIT;
     for (int i = 1; i <= 100000; i++)
         js_buf_printf(&text, "echo %d\n", i);
-    write_file(&place, text.data, text.len);
+    spit(place.path, text.data, text.len);
     js_buf_release(&text);
     struct js_source *source =
         js_source_new_file(place.path, NULL, NULL, NULL, NULL);
@@ -196,7 +173,7 @@ static void test_large_file(void)
     CU_ASSERT_EQUAL(wrong, 0);
     CU_ASSERT_TRUE(gives(source, 0, NULL));
     js_source_free(source);
-    remove_place(&place);
+    place_release(&place);
 }
 
 /* fstat(2) says that it is empty. */
@@ -214,22 +191,24 @@ static void test_file_without_a_size(void)
 
 static void test_errors_are_found_before_the_first_job(void)
 {
-    struct place place = make_place();
+    struct place place;
+    place_init(&place, "jobs.txt");
     char expected[200];
     int before = open_descriptors();
-    write_file(&place, "good\ngood\nab\0\n", 14);
+    spit(place.path, "good\ngood\nab\0\n", 14);
     snprintf(expected, sizeof(expected),
              "%s:3:3: NUL byte in a command: a job file is text, one command "
              "a line",
              place.path);
     check_refused(place.path, expected);
     CU_ASSERT_EQUAL(open_descriptors(), before);
-    remove_place(&place);
+    place_release(&place);
 }
 
 static void test_what_is_no_file_is_refused(void)
 {
-    struct place place = make_place();
+    struct place place;
+    place_init(&place, "jobs.txt");
     char expected[200];
     int before = open_descriptors();
     snprintf(expected, sizeof(expected),
@@ -244,14 +223,14 @@ static void test_what_is_no_file_is_refused(void)
         "/proc/self/mem",
         "cannot read the job list /proc/self/mem: Input/output error");
     if (geteuid() != 0) {
-        write_file(&place, "a\n", 2);
+        spit(place.path, "a\n", 2);
         chmod(place.path, 0);
         snprintf(expected, sizeof(expected),
                  "cannot read the job list %s: Permission denied", place.path);
         check_refused(place.path, expected);
     }
     CU_ASSERT_EQUAL(open_descriptors(), before);
-    remove_place(&place);
+    place_release(&place);
 }
 
 static void write_to(int fd, const char *text)
@@ -268,7 +247,8 @@ static bool can_be_read(const struct js_source *source)
 /* From here on a call that waits would wait for ever: the alarm ends it. */
 static void test_fifo_waits_for_its_writer(void)
 {
-    struct place place = make_place();
+    struct place place;
+    place_init(&place, "jobs.txt");
     struct js_err err;
     bool known = true;
     alarm(60);
@@ -301,13 +281,14 @@ static void test_fifo_waits_for_its_writer(void)
     js_fd_close(&writer);
     check_total(source, 3);
     js_source_free(source);
-    remove_place(&place);
+    place_release(&place);
     alarm(0);
 }
 
 static void test_fifo_closed_without_a_word(void)
 {
-    struct place place = make_place();
+    struct place place;
+    place_init(&place, "jobs.txt");
     alarm(60);
     CU_ASSERT_EQUAL(mkfifo(place.path, 0600), 0);
     struct js_source *source =
@@ -317,7 +298,7 @@ static void test_fifo_closed_without_a_word(void)
     js_fd_close(&writer);
     CU_ASSERT_TRUE(gives(source, 0, NULL));
     js_source_free(source);
-    remove_place(&place);
+    place_release(&place);
     alarm(0);
 }
 
@@ -386,8 +367,9 @@ static void test_stdin_pipe_is_left_as_it_was(void)
 
 static void test_stdin_may_be_a_file(void)
 {
-    struct place place = make_place();
-    write_file(&place, "a\nb", 3);
+    struct place place;
+    place_init(&place, "jobs.txt");
+    spit(place.path, "a\nb", 3);
     int fd = open(place.path, O_RDONLY | O_CLOEXEC);
     int saved = put_as_stdin(fd);
     struct js_source *source = js_source_new_file("-", NULL, NULL, NULL, NULL);
@@ -398,7 +380,7 @@ static void test_stdin_may_be_a_file(void)
     js_source_free(source);
     put_stdin_back(saved);
     js_fd_close(&fd);
-    remove_place(&place);
+    place_release(&place);
 }
 
 static void test_stdin_that_cannot_be_read(void)
@@ -492,11 +474,12 @@ static void test_stream_needs_no_more_memory_as_it_goes_on(void)
 /* A call must come back although there is more to read. */
 static void test_stream_of_comments_does_not_keep_the_caller(void)
 {
-    struct place place = make_place();
+    struct place place;
+    place_init(&place, "jobs.txt");
     struct js_buf text = JS_BUF_INIT;
     for (int i = 0; i < 4 << 20; i += 16)
         js_buf_puts(&text, "# sixteen bytes\n");
-    write_file(&place, text.data, text.len);
+    spit(place.path, text.data, text.len);
     js_buf_release(&text);
     int fd = open(place.path, O_RDONLY | O_CLOEXEC);
     int saved = put_as_stdin(fd);
@@ -512,7 +495,7 @@ static void test_stream_of_comments_does_not_keep_the_caller(void)
     js_source_free(source);
     put_stdin_back(saved);
     js_fd_close(&fd);
-    remove_place(&place);
+    place_release(&place);
 }
 
 struct told {
@@ -537,7 +520,7 @@ static void check_errors(const struct place *place, unsigned count,
     for (unsigned i = 0; i < count; i++)
         js_buf_puts(&text, "[core=1] x\n");
     js_buf_puts(&text, "true\n");
-    write_file(place, text.data, text.len);
+    spit(place->path, text.data, text.len);
     CU_ASSERT_PTR_NULL(
         js_source_new_file(place->path, NULL, tell, &told, &err));
     CU_ASSERT_EQUAL(told.count, told_count);
@@ -547,12 +530,13 @@ static void check_errors(const struct place *place, unsigned count,
 
 static void test_errors_are_told(void)
 {
-    struct place place = make_place();
+    struct place place;
+    place_init(&place, "jobs.txt");
     check_errors(&place, 1, 0, ":1:2: unknown attribute \"core\"");
     check_errors(&place, 2, 2, ": 2 errors");
     check_errors(&place, 19, 19, ": 19 errors");
     check_errors(&place, 25, 20, ": 20 errors or more");
-    remove_place(&place);
+    place_release(&place);
 }
 
 static void count_need(void *arg, uint64_t id, uint64_t line,
@@ -566,10 +550,11 @@ static void test_survey(void)
 {
     static const char text[] = "a\n\n[cores=2 name=x] b\n[cores=2] c\n"
                                "[cores=3 after=x] d\n[cores=2] e\n";
-    struct place place = make_place();
+    struct place place;
+    place_init(&place, "jobs.txt");
     struct js_source_survey survey;
     struct js_buf log = JS_BUF_INIT;
-    write_file(&place, text, strlen(text));
+    spit(place.path, text, strlen(text));
     struct js_source *source =
         js_source_new_file(place.path, NULL, NULL, NULL, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(source);
@@ -587,16 +572,32 @@ static void test_survey(void)
     CU_ASSERT_TRUE(gives(source, 2, "b"));
     CU_ASSERT_EQUAL(js_graph_find(js_source_graph(source), "x"), 2);
     js_source_free(source);
-    write_file(&place, "[priority=1] a\n", 15);
+    spit(place.path, "[priority=1] a\n", 15);
     source = js_source_new_file(place.path, NULL, NULL, NULL, NULL);
     js_source_survey(source, &survey);
     CU_ASSERT_TRUE(survey.is_ordered);
     js_source_free(source);
     js_buf_release(&log);
-    remove_place(&place);
+    place_release(&place);
+}
+
+static void test_what_cannot_be_read_again(void)
+{
+    struct place place;
+    struct js_err err = {""};
+    place_init(&place, "jobs.txt");
+    spit(place.path, "a\n", 2);
+    struct js_source *source = js_source_new_regular(place.path, NULL, &err);
+    CU_ASSERT_TRUE(gives(source, 1, "a"));
+    js_source_free(source);
+    CU_ASSERT_PTR_NULL(js_source_new_regular("/dev/null", NULL, &err));
+    CU_ASSERT_STRING_EQUAL(
+        err.text, "/dev/null is no regular file: it is not read again");
+    place_release(&place);
 }
 
 static const struct unit_test tests[] = {
+    {"what cannot be read again", test_what_cannot_be_read_again},
     {"demo counts and ends", test_demo_counts_and_ends},
     {"demo without end", test_demo_without_end},
     {"file is counted, then given out", test_file_is_counted_then_given_out},

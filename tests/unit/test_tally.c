@@ -7,15 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The analyzer does not know that CUnit's fatal assertions do not return. */
-static void *not_null(void *pointer)
-{
-    CU_ASSERT_PTR_NOT_NULL_FATAL(pointer);
-    if (!pointer)
-        abort();
-    return pointer;
-}
-
 static struct js_finish finish_of(const char *command, size_t len,
                                   uint32_t exit_code)
 {

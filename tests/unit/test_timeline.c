@@ -22,14 +22,6 @@ struct scene {
 
 #define S INT64_C(1000000) /* in us, as journals have it */
 
-static void *not_null(void *pointer)
-{
-    CU_ASSERT_PTR_NOT_NULL_FATAL(pointer);
-    if (!pointer)
-        abort();
-    return pointer;
-}
-
 static void put(struct scene *scene, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

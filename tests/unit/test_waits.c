@@ -11,14 +11,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static void *not_null(void *pointer)
-{
-    CU_ASSERT_PTR_NOT_NULL_FATAL(pointer);
-    if (!pointer)
-        abort();
-    return pointer;
-}
-
 enum { JOBS_MAX = 16 };
 
 struct scene {

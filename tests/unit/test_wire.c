@@ -12,15 +12,6 @@
 
 /* ---------------------------------------------------------------- samples */
 
-/* The analyzer does not know that CUnit's fatal assertions do not return. */
-static void *not_null(void *pointer)
-{
-    CU_ASSERT_PTR_NOT_NULL_FATAL(pointer);
-    if (!pointer)
-        abort();
-    return pointer;
-}
-
 static struct js_cpuset cpus_of(const char *list)
 {
     struct js_cpuset set;

@@ -26,6 +26,15 @@ struct unit_suite {
     const struct unit_test *tests; /* ends with a NULL name */
 };
 
+/* The analyzer does not know that CUnit's fatal assertions do not return. */
+static inline void *not_null(void *pointer)
+{
+    CU_ASSERT_PTR_NOT_NULL_FATAL(pointer);
+    if (!pointer)
+        abort();
+    return pointer;
+}
+
 static inline bool unit_is_traced(void)
 {
     return getenv("JS_UNIT_TRACED") != NULL;
