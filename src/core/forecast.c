@@ -256,11 +256,16 @@ static void refuse(void *arg, uint64_t id, uint64_t line,
 
 /* ---------------------------------------------------------------- a trial */
 
+/* The list is read anew each time, and may have grown: what is new in it is not
+ * known. */
 static void accept(void *arg, struct js_job *job)
 {
     const struct trial *trial = arg;
     const struct js_forecast_config *config = trial->study->config;
-    job->duration_ns = run_ns_of(trial->study)[job->seq - 1];
+    const struct js_forecast *seen = trial->study->seen;
+    job->duration_ns = job->seq <= seen->jobs
+                           ? run_ns_of(trial->study)[job->seq - 1]
+                           : seen->mean_ns;
     if (trial->is_longest_first)
         job->expected_ns = job->duration_ns;
     else if (config->expected_ns)

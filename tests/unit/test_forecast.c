@@ -7,6 +7,7 @@
 #include "dag.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* ---------------------------------------------------------------- helpers */
@@ -266,6 +267,32 @@ static void test_failures(void)
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "/no/such"));
 }
 
+/* Somebody adds a job while the list is looked at. */
+static int64_t run_ns_of_growing(void *arg, const struct js_job *job)
+{
+    FILE *file = job->seq == 2 ? fopen(arg, "a") : NULL;
+    if (file) {
+        fputs("run 9\n", file);
+        fclose(file);
+    }
+    return run_ns(NULL, job);
+}
+
+static void test_a_list_that_grows(void)
+{
+    struct js_forecast forecast;
+    struct js_err err = {""};
+    char path[64];
+    struct js_forecast_config config = config_of();
+    dag_write(path, "run 2\nrun 4\n");
+    config.job_file = config.arg = path;
+    config.run_ns = run_ns_of_growing;
+    CU_ASSERT_EQUAL_FATAL(js_forecast_make(&config, &forecast, &err), 0);
+    unlink(path);
+    expect_row(&forecast, 0, 1, 9); /* the third as long as the mean */
+    js_forecast_release(&forecast);
+}
+
 static const struct unit_test tests[] = {
     {"rows", test_rows},
     {"longest chain", test_longest_chain},
@@ -277,6 +304,7 @@ static const struct unit_test tests[] = {
     {"ids", test_ids},
     {"too long for few", test_too_long_for_few},
     {"failures", test_failures},
+    {"a list that grows", test_a_list_that_grows},
     {NULL, NULL},
 };
 
