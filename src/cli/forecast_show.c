@@ -27,7 +27,9 @@ struct page {
 static void put_cell(struct page *page, int width, int64_t ns)
 {
     struct js_buf cell = JS_BUF_INIT;
-    if (js_show_duration(&cell, ns) < 0 || !js_buf_string(&cell))
+    struct js_sheet sheet = {.buf = &cell};
+    js_sheet_put_duration(&sheet, ns);
+    if (js_sheet_check(&sheet) < 0 || !js_buf_string(&cell))
         page->sheet.has_failed = true;
     else
         js_sheet_put(&page->sheet, "%*s", width, cell.data);

@@ -1,5 +1,6 @@
 #include "cli/sheet.h"
 
+#include "base/clock.h"
 #include "base/show.h"
 #include "base/units.h"
 
@@ -40,9 +41,13 @@ void js_sheet_put_text(struct js_sheet *sheet, const char *text)
     js_sheet_put_bytes(sheet, text, strlen(text));
 }
 
+/* Of what is shorter than a tenth of a second the tenths say nothing. */
 void js_sheet_put_duration(struct js_sheet *sheet, int64_t ns)
 {
-    sheet->has_failed |= js_show_duration(sheet->buf, ns) < 0;
+    if (ns >= JS_NS_PER_MS && ns < 100 * JS_NS_PER_MS)
+        js_sheet_put(sheet, "%d ms", (int)(ns / JS_NS_PER_MS));
+    else
+        sheet->has_failed |= js_show_duration(sheet->buf, ns) < 0;
 }
 
 int js_sheet_check(const struct js_sheet *sheet)

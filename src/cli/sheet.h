@@ -27,7 +27,7 @@ js_sheet_put(struct js_sheet *sheet, const char *format, ...);
 void js_sheet_put_bytes(struct js_sheet *sheet, const char *bytes, size_t len);
 void js_sheet_put_text(struct js_sheet *sheet, const char *text);
 
-/* As js_show_duration(). */
+/* "34 ms"; from a tenth of a second on as js_show_duration(). */
 void js_sheet_put_duration(struct js_sheet *sheet, int64_t ns);
 
 /* 0, or -1 with errno ENOMEM if any piece is missing. */

@@ -38,10 +38,10 @@ JOBS
     farm_start 1 jobs.txt
     wait_until "$PATIENCE" told_running 1
     status_is 0
-    contains told '^jobs.txt: running on [^ ]+ for [0-9.]+ s \(1 slave, 1 slot\)$'
+    contains told '^jobs.txt: running on [^ ]+ for [0-9.]+ m?s \(1 slave, 1 slot\)$'
     contains told '^4 jobs: 1 done, 1 failed, 1 running, 1 waiting; .* jobs/s'
-    contains told '^  3  [^ ]+  slave 1  for [0-9.]+ s  \[mesh\]  until test -e go'
-    contains told '^  2  exit 3  [^ ]+  slave 1  after [0-9.]+ s  echo begin;'
+    contains told '^  3  [^ ]+  slave 1  for [0-9.]+ m?s  \[mesh\]  until test -e go'
+    contains told '^  2  exit 3  [^ ]+  slave 1  after [0-9.]+ m?s  echo begin;'
     equal "$(grep -c '^       | ' told)" 2
     contains told '^       \| two$'
     contains told '^  1 after jobs that have not ended$'
@@ -55,7 +55,7 @@ JOBS
     status_is 1
     tell jobs.txt
     status_is 0
-    contains told '^jobs.txt: ended [0-9.]+ s ago with exit status 1, on '
+    contains told '^jobs.txt: ended [0-9.]+ m?s ago with exit status 1, on '
     contains told '^4 jobs: 3 done, 1 failed, 0 left$'
     lacks told '^(running|waiting|left)$'
     tell_json jobs.txt
@@ -72,7 +72,7 @@ JOBS
     nothing_left
     tell jobs.txt
     status_is 0
-    contains told '^jobs.txt: broke off on .*, last heard of [0-9.]+ s ago, .*; the same command goes on$'
+    contains told '^jobs.txt: broke off on .*, last heard of [0-9.]+ m?s ago, .*; the same command goes on$'
     contains told '^3 jobs: 1 done, 0 failed, 2 left$'
     contains told '^ran when it broke off$'
     contains told '^  2  [^ ]+  slave 1  since [-0-9]+ [:0-9]+  until'

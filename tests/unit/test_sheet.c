@@ -23,6 +23,12 @@ static void test_pieces(void)
     js_sheet_put(&sheet, " ");
     js_sheet_put_duration(&sheet, INT64_C(2100000000));
     expect(&sheet, "7 abc 2.1 s");
+    js_sheet_put_duration(&sheet, INT64_C(34900000));
+    js_sheet_put(&sheet, ", ");
+    js_sheet_put_duration(&sheet, INT64_C(100000000));
+    js_sheet_put(&sheet, ", ");
+    js_sheet_put_duration(&sheet, 0);
+    expect(&sheet, "34 ms, 0.1 s, 0.0 s");
 }
 
 static void test_what_steers_a_terminal(void)
