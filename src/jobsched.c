@@ -203,12 +203,11 @@ static bool read_tail(const struct run *run, const struct js_finish *finish,
                       struct js_tail *ret)
 {
     const struct js_outcome *outcome = &finish->outcome;
-    bool is_error = outcome->err_bytes > 0;
     struct js_buf path = JS_BUF_INIT;
     if (run->config->output != JOBSCHED_OUTPUT_DIR || !run->journal ||
-        js_outcome_succeeded(outcome) || outcome->cause == JS_CAUSE_STOPPED)
+        !js_tail_begin(ret, outcome))
         return false;
-    *ret = (struct js_tail){.stream = is_error ? 2 : 1};
+    bool is_error = ret->stream == 2;
     bool is_read =
         js_buf_printf(&path, "%s/%llu.%s", run->config->output_dir,
                       (unsigned long long)finish->job->id,
@@ -289,7 +288,7 @@ static int64_t lease_of(const struct jobsched_config *config)
     return lease_ns;
 }
 
-/* Between the start and the end, which may both take longer than the lease. */
+/* Once a turn of the master. */
 static void tell_presence(struct run *run, int64_t now_ns)
 {
     struct js_run_status said = {.phase = JS_RUN_BEGUN,
@@ -301,6 +300,8 @@ static void tell_presence(struct run *run, int64_t now_ns)
     tell_status(run, &said);
 }
 
+/* Without a lease: before its first turn and after its last the master may be
+ * silent for longer. */
 static void tell_begun(struct run *run)
 {
     struct js_run_status said = {.phase = JS_RUN_BEGUN};
@@ -1391,7 +1392,8 @@ static void give_up_end(void *arg)
     jobsched_leave(awaited->result);
 }
 
-/* If messages are left unread, MPI_Finalize may hang, or not. */
+/* MPI_Finalize wants all messages read (MPICH complains of each that is not).
+ */
 static void finalize(struct js_link *link, struct awaited *awaited)
 {
     struct js_err err;

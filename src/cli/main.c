@@ -44,16 +44,8 @@ static int show(int rc)
     return JOBSCHED_SUCCEEDED;
 }
 
-static int show_help(void)
-{
-    return js_launch_rank() > 0 ? JOBSCHED_SUCCEEDED
-                                : show(js_options_help(stdout));
-}
-
 static int show_version(void)
 {
-    if (js_launch_rank() > 0)
-        return JOBSCHED_SUCCEEDED;
     return show(printf("jobsched %s\n%s\n%s\n", jobsched_version(),
                        jobsched_mpi(), jobsched_hwloc()));
 }
@@ -77,6 +69,7 @@ static void tell_error(const struct jobsched_result *result)
             result->error);
 }
 
+/* Some mpiruns read no more once a rank has left with a status of its own. */
 static void be_heard(void)
 {
     int64_t pause_ns = js_mpirun_hearing_ns(js_mpi_of(jobsched_mpi()));
@@ -133,18 +126,20 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     if (js_options_parse(argc, argv, &options, &err) < 0)
         return usage_error(&err);
+    /* What takes no run is told by one rank for all. */
+    if (options.action != JS_ACTION_RUN && js_launch_rank() > 0)
+        return JOBSCHED_SUCCEEDED;
     switch (options.action) {
     case JS_ACTION_HELP:
-        return show_help();
+        return show(js_options_help(stdout));
     case JS_ACTION_VERSION:
         return show_version();
     case JS_ACTION_STATUS:
-        return js_launch_rank() > 0 ? JOBSCHED_SUCCEEDED : js_status(&options);
+        return js_status(&options);
     case JS_ACTION_REPORT:
-        return js_launch_rank() > 0 ? JOBSCHED_SUCCEEDED : js_report(&options);
+        return js_report(&options);
     case JS_ACTION_PLAN:
-        return js_launch_rank() > 0 ? JOBSCHED_SUCCEEDED
-                                    : js_planning(&options);
+        return js_planning(&options);
     case JS_ACTION_RUN:
         break;
     }

@@ -162,13 +162,13 @@ static struct release *release_new(unsigned slave, uint64_t ticket)
 static struct js_tail *tail_new(const struct js_outcome *outcome,
                                 const char *inlined)
 {
-    if (js_outcome_succeeded(outcome) || outcome->cause == JS_CAUSE_STOPPED)
-        return NULL;
-    struct js_tail *tail = calloc(1, sizeof(*tail));
-    bool is_error = outcome->err_bytes > 0;
+    struct js_tail begun;
+    struct js_tail *tail =
+        js_tail_begin(&begun, outcome) ? malloc(sizeof(*tail)) : NULL;
     if (!tail)
         return NULL;
-    tail->stream = is_error ? 2 : 1;
+    *tail = begun;
+    bool is_error = tail->stream == 2;
     if (inlined)
         js_tail_add(tail, is_error ? inlined + outcome->out_bytes : inlined,
                     is_error ? outcome->err_bytes : outcome->out_bytes);

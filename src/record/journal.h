@@ -22,8 +22,10 @@
  *                                   the journal, when it started (field 22 of
  *                                   /proc/PID/stat), the boot of its host
  *     lease lease_us outlives       of this run: when nothing was written for
- * so long, all of its jobs have ended; before that, should its master be
- * killed, some may go on if its slaves outlive it (1), or were on other hosts
+ *                                   so long, all of its jobs have ended; before
+ *                                   that, should its master be killed, some may
+ *                                   go on if its slaves outlive it (1), or were
+ *                                   on other hosts
  *     batch restarts BATCH          of this run: it is part of that job of a
  *                                   batch system, which was started again so
  *                                   often before

@@ -9,6 +9,14 @@
 /* Bytes of a UTF-8 character behind its first, at most. */
 enum { CHARACTER_REST = 3 };
 
+bool js_tail_begin(struct js_tail *tail, const struct js_outcome *outcome)
+{
+    if (js_outcome_succeeded(outcome) || outcome->cause == JS_CAUSE_STOPPED)
+        return false;
+    *tail = (struct js_tail){.stream = outcome->err_bytes > 0 ? 2 : 1};
+    return true;
+}
+
 static void drop_front(struct js_tail *tail, size_t count)
 {
     tail->len -= count;

@@ -7,6 +7,8 @@
 #ifndef JS_RECORD_TAIL_H
 #define JS_RECORD_TAIL_H
 
+#include "core/outcome.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -19,6 +21,10 @@ struct js_tail {
     size_t len;
     char bytes[JS_TAIL_MAX]; /* any */
 };
+
+/* Of an attempt that ended so: of its stderr, or, if that is empty, of its
+ * stdout. False if none is kept: it succeeded, or only the run stopped. */
+bool js_tail_begin(struct js_tail *tail, const struct js_outcome *outcome);
 
 /* The next bytes of the stream: the last JS_TAIL_MAX of all are kept. */
 void js_tail_add(struct js_tail *tail, const char *bytes, size_t len);
