@@ -134,6 +134,8 @@ struct jobsched_config {
 
     const char *status_file; /* the master writes there how the run stands, for
                                 whoever has started it; NULL: none */
+    const char *launcher;    /* folder of the launcher that has started this
+                                process; NULL: none */
 
     int64_t start_timeout_ns; /* MPI, and then the slaves, have to be there
                                  within it: else the process ends with status

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/fdio.h"
 #include "base/launchenv.h"
+#include "base/lifeline.h"
 #include "base/paths.h"
 #include "base/terminal.h"
 #include "base/watchdog.h"
@@ -160,10 +161,21 @@ static int describe_node(const struct js_topo *topo, struct js_node *ret,
     return js_topo_inherited(topo, &ret->cpus, err);
 }
 
+/* ---------------------------------------------------------------- a rank */
+
+/* What a process has before MPI comes up. */
+struct rank {
+    const struct jobsched_config *config;
+    struct js_runner *runner;     /* of a slave; else NULL */
+    struct js_lifeline *lifeline; /* NULL: no launcher of ours on this host */
+    int64_t begun_ns;
+};
+
 /* ---------------------------------------------------------------- master */
 
 struct run {
     const struct jobsched_config *config;
+    struct js_lifeline *lifeline; /* borrowed; NULL: there is none */
     struct js_outlet *out, *err; /* one and the same on a terminal with a bar */
     struct js_terminal *terminal; /* NULL: none, or of no interest */
     struct js_console console;
@@ -273,6 +285,14 @@ static void job_begun(void *arg, const struct js_job *job, unsigned slave,
 /* A launcher that is not told can only guess, and that is all. */
 static void tell_status(const struct run *run, const struct js_run_status *said)
 {
+    const struct js_lifeline_news news = {
+        .stage = said->phase == JS_RUN_ENDED ? JS_STAGE_ENDED : JS_STAGE_BEGUN,
+        .status = said->status,
+        .lost = said->lost,
+        .lease_ns = said->lease_ns,
+    };
+    if (run->lifeline)
+        js_lifeline_report(run->lifeline, &news);
     if (run->config->status_file)
         js_run_status_write(run->config->status_file, said);
 }
@@ -1244,12 +1264,15 @@ prepare_master(struct run *run, struct js_link *link, struct js_err *err)
                                            : JOBSCHED_SUCCEEDED;
 }
 
-static enum jobsched_status run_master(const struct jobsched_config *config,
-                                       struct js_link *link, int64_t begun_ns,
+static enum jobsched_status run_master(const struct rank *rank,
+                                       struct js_link *link,
                                        struct jobsched_result *result)
 {
+    const struct jobsched_config *config = rank->config;
     struct js_err err = {""};
-    struct run run = {.config = config, .begun_ns = begun_ns};
+    struct run run = {.config = config,
+                      .lifeline = rank->lifeline,
+                      .begun_ns = rank->begun_ns};
     result->is_master = true;
     tell_begun(&run);
     enum jobsched_status status = prepare_master(&run, link, &err);
@@ -1446,11 +1469,10 @@ static enum jobsched_status run_as_slave(const struct jobsched_config *config,
     return rc < 0 ? fail(result, JOBSCHED_BROKEN, &err) : JOBSCHED_SUCCEEDED;
 }
 
-static enum jobsched_status run_rank(const struct jobsched_config *config,
-                                     struct js_runner **runner,
-                                     int64_t begun_ns,
+static enum jobsched_status run_rank(struct rank *rank,
                                      struct jobsched_result *result)
 {
+    const struct jobsched_config *config = rank->config;
     struct js_err err = {""};
     struct js_link link = {0};
     struct js_watchdog dog;
@@ -1464,11 +1486,11 @@ static enum jobsched_status run_rank(const struct jobsched_config *config,
     if (link.size == 1)
         status = refuse_alone(result);
     else if (link.rank == 0)
-        status = run_master(config, &link, begun_ns, result);
+        status = run_master(rank, &link, result);
     else
-        status = run_as_slave(config, &link, *runner, result);
-    js_runner_free(*runner);
-    *runner = NULL;
+        status = run_as_slave(config, &link, rank->runner, result);
+    js_runner_free(rank->runner);
+    rank->runner = NULL;
     if (result->is_abrupt)
         js_link_close(&link);
     else
@@ -1476,9 +1498,7 @@ static enum jobsched_status run_rank(const struct jobsched_config *config,
     return status;
 }
 
-static enum jobsched_status run_caught(const struct jobsched_config *config,
-                                       struct js_runner **runner,
-                                       int64_t begun_ns,
+static enum jobsched_status run_caught(struct rank *rank,
                                        struct jobsched_result *result)
 {
     /* A reader that has gone, or a file at its limit, is an error of the write
@@ -1486,19 +1506,31 @@ static enum jobsched_status run_caught(const struct jobsched_config *config,
     void (*old_pipe)(int) = signal(SIGPIPE, SIG_IGN);
     void (*old_size)(int) = signal(SIGXFSZ, SIG_IGN);
     js_sig_catch();
-    enum jobsched_status status = run_rank(config, runner, begun_ns, result);
+    enum jobsched_status status = run_rank(rank, result);
     js_sig_restore();
     signal(SIGPIPE, old_pipe);
     signal(SIGXFSZ, old_size);
     return status;
 }
 
+/* Before MPI_Init: the process is small and has no threads yet. */
+static int prepare_rank(struct rank *rank, struct js_err *err)
+{
+    const struct jobsched_config *config = rank->config;
+    int number = js_launch_rank();
+    if (number != 0 && !(rank->runner = js_runner_start(err)))
+        return -1;
+    if (!config->launcher)
+        return 0;
+    return js_lifeline_connect(config->launcher, number,
+                               config->start_timeout_ns, &rank->lifeline, err);
+}
+
 enum jobsched_status jobsched_run(const struct jobsched_config *config,
                                   struct jobsched_result *result)
 {
     struct js_err err = {""};
-    struct js_runner *runner = NULL;
-    int64_t begun_ns = js_clock_ns();
+    struct rank rank = {.config = config, .begun_ns = js_clock_ns()};
     memset(result, 0, sizeof(*result));
     if (js_reserve_stdio() < 0) {
         js_err_errno(&err, "/dev/null");
@@ -1512,11 +1544,11 @@ enum jobsched_status jobsched_run(const struct jobsched_config *config,
         return rehearse_here(config, result);
     if (js_launch_size() == 1)
         return refuse_alone(result);
-    /* Before MPI_Init: the process is small and has no threads yet. */
-    if (js_launch_rank() != 0 && !(runner = js_runner_start(&err)))
-        return fail(result, JOBSCHED_BROKEN, &err);
-    enum jobsched_status status = run_caught(config, &runner, begun_ns, result);
-    js_runner_free(runner);
+    enum jobsched_status status = prepare_rank(&rank, &err) < 0
+                                      ? fail(result, JOBSCHED_BROKEN, &err)
+                                      : run_caught(&rank, result);
+    js_runner_free(rank.runner);
+    js_lifeline_free(rank.lifeline);
     return status;
 }
 

@@ -1,5 +1,6 @@
 #include "base/launchenv.h"
 
+#include "base/lifeline.h"
 #include "base/units.h"
 
 #include <fcntl.h>
@@ -39,6 +40,7 @@ static const char *const launcher_names[] = {
     "HYDI_CONTROL_FD",
     "HYDRA_USER_PROVIDED_BINDING",
     JS_LAUNCH_STATUS_NAME,
+    JS_LIFELINE_NAME,
     NULL,
 };
 

@@ -4,6 +4,7 @@
 #include "base/cpuset.h"
 #include "base/fdio.h"
 #include "base/launchenv.h"
+#include "base/lifeline.h"
 #include "base/terminal.h"
 #include "base/words.h"
 #include "cli/child.h"
@@ -54,6 +55,7 @@ struct launch {
     char folder[PATH_MAX - 16];   /* "": there is none yet */
     char status_path[PATH_MAX];   /* in it */
     char hostfile_path[PATH_MAX]; /* in it: the hosts that are left */
+    struct js_lifeline_host *lifeline;
     struct js_words command;
     bool is_restarted;
     bool is_master_lost;
@@ -212,10 +214,24 @@ static int make_folder(struct launch *launch, struct js_err *err)
     return 0;
 }
 
+/* Before anything is added to the environment. */
+static int open_lifeline(struct launch *launch, struct js_err *err)
+{
+    const struct js_lifeline_gift gift = {
+        .lock = -1,
+        .environ = environ,
+        .stdio = {reads_input(launch) ? STDIN_FILENO : -1, STDOUT_FILENO,
+                  STDERR_FILENO},
+    };
+    launch->lifeline = js_lifeline_listen(launch->folder, &gift);
+    return launch->lifeline ? 0 : js_err_errno(err, "%s", launch->folder);
+}
+
 static void remove_folder(const struct launch *launch)
 {
     if (!launch->folder[0])
         return;
+    js_lifeline_close(launch->lifeline);
     unlink(launch->status_path);
     unlink(launch->hostfile_path);
     rmdir(launch->folder);
@@ -227,7 +243,6 @@ static void remove_folder(const struct launch *launch)
  * bound this process to a core. */
 static void forget_launcher(void)
 {
-    extern char **environ;
     struct js_words names = JS_WORDS_INIT;
     struct js_cpuset cpus;
     if (js_launch_bound() && js_cpuset_of_process(getppid(), &cpus) == 0)
@@ -251,6 +266,7 @@ static void tell_launcher(struct launch *launch)
     const char *nodes = getenv("SLURM_JOB_NODELIST");
     launch->mpirun.status_name = JS_LAUNCH_STATUS_NAME;
     setenv(JS_LAUNCH_STATUS_NAME, launch->status_path, 1);
+    setenv(JS_LIFELINE_NAME, launch->folder, 1);
     if (geteuid() == 0) {
         setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 1);
         setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 1);
@@ -264,11 +280,30 @@ static void tell_launcher(struct launch *launch)
 
 /* ---------------------------------------------------------------- watching */
 
+/* Past the file by the lifeline, where rank 0 is on this host. */
+static void read_status(struct launch *launch)
+{
+    struct js_lifeline_news news;
+    js_lifeline_serve(launch->lifeline);
+    js_lifeline_news(launch->lifeline, &news);
+    if (news.stage < JS_STAGE_BEGUN) {
+        js_run_status_read(launch->status_path, &launch->run);
+        return;
+    }
+    launch->run.phase =
+        news.stage == JS_STAGE_ENDED ? JS_RUN_ENDED : JS_RUN_BEGUN;
+    launch->run.status = news.status;
+    launch->run.lost = news.lost;
+    launch->run.lease_ns = news.lease_ns;
+    if (!js_lifeline_is_cut(launch->lifeline))
+        launch->run.said_ns = js_clock_ns();
+}
+
 static void listen_to_master(struct launch *launch)
 {
     int64_t now_ns = js_clock_ns(), before_ns = launch->run.said_ns;
     bool was_deaf = now_ns - launch->looked_ns > hearsay_ns;
-    js_run_status_read(launch->status_path, &launch->run);
+    read_status(launch);
     if (launch->run.said_ns != before_ns || was_deaf)
         launch->heard_ns = now_ns;
     launch->looked_ns = now_ns;
@@ -405,14 +440,19 @@ static void look_at_end(struct launch *launch)
 
 static void wait_for_event(const struct launch *launch)
 {
-    struct pollfd fd = {.fd = launch->signals, .events = POLLIN};
-    poll(&fd, 1, LOOK_MS);
+    nfds_t count = 0;
+    struct pollfd *fds = js_lifeline_fds(launch->lifeline, 1, &count);
+    struct pollfd alone = {.fd = launch->signals, .events = POLLIN};
+    if (fds)
+        fds[0] = alone;
+    poll(fds ? fds : &alone, fds ? count : 1, LOOK_MS);
 }
 
 static void watch(struct launch *launch)
 {
     launch->over_ns = launch->termed_ns = JS_NEVER_NS;
     memset(&launch->run, 0, sizeof(launch->run));
+    js_lifeline_reset(launch->lifeline);
     launch->looked_ns = js_clock_ns();
     for (reap(launch); launch->child > 0; reap(launch)) {
         wait_for_event(launch);
@@ -421,7 +461,7 @@ static void watch(struct launch *launch)
         look_at_silence(launch);
         look_at_end(launch);
     }
-    js_run_status_read(launch->status_path, &launch->run);
+    read_status(launch);
     if (launch->run.phase == JS_RUN_BEGUN)
         erase_bar(launch);
 }
@@ -624,6 +664,7 @@ int js_launch(const struct js_options *options, int argc, char **argv)
     } else if (options->is_mpirun_shown) {
         status = show_command(&launch);
     } else if (make_folder(&launch, &err) < 0 ||
+               open_lifeline(&launch, &err) < 0 ||
                catch_signals(&launch, &err) < 0) {
         status = complain(&err, JOBSCHED_BROKEN);
     } else {

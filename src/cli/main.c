@@ -1,5 +1,6 @@
 /* The command: reads the options, runs, says how it ended. */
 #include "base/launchenv.h"
+#include "base/lifeline.h"
 #include "cli/launch.h"
 #include "cli/mpirun.h"
 #include "cli/options.h"
@@ -109,6 +110,7 @@ static int start(struct js_options *options, int argc, char **argv)
         return js_launch(options, argc, argv);
     options->config.status_file =
         is_alone ? NULL : getenv(JS_LAUNCH_STATUS_NAME);
+    options->config.launcher = is_alone ? NULL : getenv(JS_LIFELINE_NAME);
     if (options->is_launch_told && !is_alone && !options->config.status_file) {
         js_err_set(&err, "-n, --hostfile, --restarts and --show-mpirun are for "
                          "a start without mpirun: give them to mpirun in its "

@@ -49,6 +49,7 @@
     _(overview)                                                                \
     _(sheet)                                                                   \
     _(launch)                                                                  \
+    _(lifeline)                                                                \
     _(jobsched)                                                                \
     _(loop)                                                                    \
     _(delivery)                                                                \

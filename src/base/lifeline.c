@@ -1,0 +1,493 @@
+#include "base/lifeline.h"
+
+#include "base/clock.h"
+#include "base/fdio.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static const char socket_name[] = "line";
+
+enum {
+    BACKLOG = 4096, /* ranks of one host that start together */
+    FDS_MOST = 5,   /* lock, environment, 0 to 2 */
+    LOCK = 0,
+    ENVIRON = 1,
+    STDIO = 2,
+};
+
+enum message_kind {
+    HELLO,   /* rank to launcher: number is its rank */
+    WELCOME, /* back: number has a bit for each descriptor that comes along */
+    NEWS,    /* rank 0 to launcher */
+    SIGNAL,  /* launcher to rank 0: number is the signal's */
+};
+
+/* As it is in memory: both ends are one program. */
+struct message {
+    enum message_kind kind;
+    int number;
+    struct js_lifeline_news news;
+};
+
+union control {
+    struct cmsghdr align;
+    char bytes[CMSG_SPACE(FDS_MOST * sizeof(int))];
+};
+
+/* ---------------------------------------------------------------- messages */
+
+/* Those of `fds` that are not -1 go along. Returns 0, or -1 with errno. */
+static int message_send(int fd, const struct message *message, const int *fds,
+                        int count)
+{
+    union control control;
+    struct iovec part = {.iov_base = (void *)message,
+                         .iov_len = sizeof(*message)};
+    struct msghdr head = {.msg_iov = &part, .msg_iovlen = 1};
+    if (count > 0) {
+        memset(&control, 0, sizeof(control));
+        head.msg_control = control.bytes;
+        head.msg_controllen = CMSG_SPACE((size_t)count * sizeof(int));
+        struct cmsghdr *cmsg = CMSG_FIRSTHDR(&head);
+        cmsg->cmsg_level = SOL_SOCKET;
+        cmsg->cmsg_type = SCM_RIGHTS;
+        cmsg->cmsg_len = CMSG_LEN((size_t)count * sizeof(int));
+        memcpy(CMSG_DATA(cmsg), fds, (size_t)count * sizeof(int));
+    }
+    ssize_t n;
+    do {
+        n = sendmsg(fd, &head, MSG_DONTWAIT | MSG_NOSIGNAL);
+    } while (n < 0 && errno == EINTR);
+    return n < 0 ? -1 : 0;
+}
+
+static int take_fds(struct msghdr *head, int *fds)
+{
+    int count = 0;
+    for (struct cmsghdr *cmsg = CMSG_FIRSTHDR(head); cmsg;
+         cmsg = CMSG_NXTHDR(head, cmsg)) {
+        if (cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_RIGHTS)
+            continue;
+        count = (int)((cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+        memcpy(fds, CMSG_DATA(cmsg), (size_t)count * sizeof(int));
+    }
+    return count;
+}
+
+/* 1 with a message and *count descriptors, 0: the other end has gone, -1 with
+ * errno: EAGAIN if there is nothing now. */
+static int message_take(int fd, struct message *ret, int *fds, int *count)
+{
+    union control control;
+    struct iovec part = {.iov_base = ret, .iov_len = sizeof(*ret)};
+    struct msghdr head = {.msg_iov = &part,
+                          .msg_iovlen = 1,
+                          .msg_control = control.bytes,
+                          .msg_controllen = sizeof(control.bytes)};
+    ssize_t n;
+    do {
+        n = recvmsg(fd, &head, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    } while (n < 0 && errno == EINTR);
+    *count = n >= 0 ? take_fds(&head, fds) : 0;
+    if (n < 0)
+        return errno == ECONNRESET ? 0 : -1;
+    if (n == (ssize_t)sizeof(*ret))
+        return 1;
+    for (int i = 0; i < *count; i++)
+        js_fd_close(&fds[i]);
+    *count = 0;
+    errno = EPROTO;
+    return n == 0 ? 0 : -1;
+}
+
+/* The folder's path may be longer than a socket's address has room for: so it
+ * is opened, and named by its descriptor. */
+static void make_address(int folder, struct sockaddr_un *ret)
+{
+    *ret = (struct sockaddr_un){.sun_family = AF_UNIX};
+    snprintf(ret->sun_path, sizeof(ret->sun_path), "/proc/self/fd/%d/%s",
+             folder, socket_name);
+}
+
+/* ---------------------------------------------------------------- a rank */
+
+struct js_lifeline {
+    int fd;
+    int fds[FDS_MOST]; /* -1: not handed over */
+    struct js_buf environ;
+    bool is_cut;
+};
+
+static int read_environ(struct js_lifeline *lifeline)
+{
+    int fd = lifeline->fds[ENVIRON];
+    struct stat st;
+    if (fd < 0)
+        return 0;
+    if (fstat(fd, &st) < 0 ||
+        js_buf_reserve(&lifeline->environ, (size_t)st.st_size + 1) < 0)
+        return -1;
+    ssize_t len =
+        js_pread_full(fd, lifeline->environ.data, (size_t)st.st_size, 0);
+    if (len != st.st_size)
+        return -1;
+    lifeline->environ.len = (size_t)len;
+    js_fd_close(&lifeline->fds[ENVIRON]);
+    return 0;
+}
+
+static int await_welcome(struct js_lifeline *lifeline, int64_t until_ns)
+{
+    struct message message;
+    int fds[FDS_MOST], count = 0, next = 0;
+    for (;;) {
+        int rc = message_take(lifeline->fd, &message, fds, &count);
+        if (rc > 0)
+            break;
+        if (rc == 0)
+            errno = ECONNRESET;
+        int64_t left_ns = until_ns - js_clock_ns();
+        if (rc == 0 || errno != EAGAIN)
+            return -1;
+        if (left_ns <= 0) {
+            errno = ETIMEDOUT;
+            return -1;
+        }
+        struct pollfd event = {.fd = lifeline->fd, .events = POLLIN};
+        poll(&event, 1, (int)(left_ns / JS_NS_PER_MS) + 1);
+    }
+    for (int i = 0; i < FDS_MOST; i++) {
+        if ((message.number & 1 << i) && next < count)
+            lifeline->fds[i] = fds[next++];
+    }
+    return read_environ(lifeline);
+}
+
+static int connect_to(const char *folder, int fd)
+{
+    struct sockaddr_un address;
+    int folder_fd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (folder_fd < 0)
+        return -1;
+    make_address(folder_fd, &address);
+    int rc = connect(fd, (struct sockaddr *)&address, sizeof(address));
+    js_fd_close(&folder_fd);
+    return rc;
+}
+
+int js_lifeline_connect(const char *folder, int rank, int64_t timeout_ns,
+                        struct js_lifeline **ret, struct js_err *err)
+{
+    const struct message hello = {.kind = HELLO, .number = rank};
+    int64_t until_ns = js_clock_ns() + timeout_ns;
+    struct js_lifeline *lifeline = calloc(1, sizeof(*lifeline));
+    *ret = NULL;
+    if (!lifeline)
+        return js_err_errno(err, "the socket to the launcher");
+    for (int i = 0; i < FDS_MOST; i++)
+        lifeline->fds[i] = -1;
+    lifeline->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    if (lifeline->fd < 0) {
+        js_err_errno(err, "the socket to the launcher");
+        js_lifeline_free(lifeline);
+        return -1;
+    }
+    if (connect_to(folder, lifeline->fd) < 0) {
+        js_lifeline_free(lifeline); /* it is on another host, or has gone */
+        return 0;
+    }
+    if (message_send(lifeline->fd, &hello, NULL, 0) < 0 ||
+        await_welcome(lifeline, until_ns) < 0) {
+        js_err_errno(err, "the launcher of this run does not answer");
+        js_lifeline_free(lifeline);
+        return -1;
+    }
+    *ret = lifeline;
+    return 0;
+}
+
+void js_lifeline_free(struct js_lifeline *lifeline)
+{
+    if (!lifeline)
+        return;
+    for (int i = 0; i < FDS_MOST; i++)
+        js_fd_close(&lifeline->fds[i]);
+    js_fd_close(&lifeline->fd);
+    js_buf_release(&lifeline->environ);
+    free(lifeline);
+}
+
+int js_lifeline_stdio(const struct js_lifeline *lifeline, int number)
+{
+    return lifeline->fds[STDIO + number];
+}
+
+const struct js_buf *js_lifeline_environ(const struct js_lifeline *lifeline)
+{
+    return &lifeline->environ;
+}
+
+void js_lifeline_report(struct js_lifeline *lifeline,
+                        const struct js_lifeline_news *news)
+{
+    struct message message;
+    memset(&message, 0, sizeof(message));
+    message.kind = NEWS;
+    message.news = *news;
+    message_send(lifeline->fd, &message, NULL, 0);
+}
+
+int js_lifeline_take(struct js_lifeline *lifeline)
+{
+    struct message message;
+    int fds[FDS_MOST], count;
+    if (lifeline->is_cut)
+        return SIGKILL;
+    int rc = message_take(lifeline->fd, &message, fds, &count);
+    if (rc > 0)
+        return message.kind == SIGNAL ? message.number : 0;
+    lifeline->is_cut = rc == 0;
+    return lifeline->is_cut ? SIGKILL : 0;
+}
+
+int js_lifeline_fd(const struct js_lifeline *lifeline)
+{
+    return lifeline->fd;
+}
+
+/* ---------------------------------------------------------------- launcher */
+
+struct rank_end {
+    int fd;
+    int rank; /* -1: it has not said hello */
+    pid_t pid;
+};
+
+struct js_lifeline_host {
+    int folder;
+    int listener;
+    int environ; /* a file in memory */
+    struct js_lifeline_gift gift;
+    struct rank_end *ends; /* of ranks that are connected */
+    size_t count, capacity;
+    struct pollfd *fds; /* one for each, behind the listener's */
+    size_t fds_capacity;
+    struct js_lifeline_news news;
+    bool is_cut;
+};
+
+static int write_environ(char *const *environ)
+{
+    int fd = memfd_create("environ", MFD_CLOEXEC);
+    for (; fd >= 0 && *environ; environ++) {
+        if (js_write_full(fd, *environ, strlen(*environ) + 1) < 0)
+            js_fd_close(&fd);
+    }
+    return fd;
+}
+
+static int listen_in(struct js_lifeline_host *host, const char *folder)
+{
+    struct sockaddr_un address;
+    host->folder = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (host->folder < 0)
+        return -1;
+    make_address(host->folder, &address);
+    host->listener =
+        socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (host->listener < 0 ||
+        bind(host->listener, (struct sockaddr *)&address, sizeof(address)) < 0)
+        return -1;
+    return listen(host->listener, BACKLOG);
+}
+
+struct js_lifeline_host *js_lifeline_listen(const char *folder,
+                                            const struct js_lifeline_gift *gift)
+{
+    struct js_lifeline_host *host = calloc(1, sizeof(*host));
+    if (!host)
+        return NULL;
+    host->folder = host->listener = -1;
+    host->gift = *gift;
+    host->environ = write_environ(gift->environ);
+    if (host->environ < 0 || listen_in(host, folder) < 0) {
+        js_lifeline_close(host);
+        return NULL;
+    }
+    return host;
+}
+
+void js_lifeline_close(struct js_lifeline_host *host)
+{
+    if (!host)
+        return;
+    int saved = errno;
+    js_lifeline_reset(host);
+    if (host->listener >= 0)
+        unlinkat(host->folder, socket_name, 0);
+    js_fd_close(&host->listener);
+    js_fd_close(&host->folder);
+    js_fd_close(&host->environ);
+    free(host->ends);
+    free(host->fds);
+    free(host);
+    errno = saved;
+}
+
+void js_lifeline_reset(struct js_lifeline_host *host)
+{
+    for (size_t i = 0; i < host->count; i++)
+        js_fd_close(&host->ends[i].fd);
+    host->count = 0;
+    host->is_cut = false;
+    memset(&host->news, 0, sizeof(host->news));
+}
+
+struct pollfd *js_lifeline_fds(struct js_lifeline_host *host, nfds_t before,
+                               nfds_t *count)
+{
+    size_t needed = before + 1 + host->count;
+    if (needed > host->fds_capacity) {
+        struct pollfd *fds = realloc(host->fds, 2 * needed * sizeof(*fds));
+        if (!fds)
+            return NULL;
+        host->fds = fds;
+        host->fds_capacity = 2 * needed;
+    }
+    struct pollfd *next = host->fds + before;
+    *next++ = (struct pollfd){.fd = host->listener, .events = POLLIN};
+    for (size_t i = 0; i < host->count; i++)
+        *next++ = (struct pollfd){.fd = host->ends[i].fd, .events = POLLIN};
+    *count = needed;
+    return host->fds;
+}
+
+/* Only this user can reach the socket; root can as well. */
+static void add_end(struct js_lifeline_host *host, int fd)
+{
+    struct ucred peer = {.pid = 0};
+    socklen_t len = sizeof(peer);
+    bool is_ours = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
+                   peer.uid == geteuid();
+    if (is_ours && host->count == host->capacity) {
+        size_t capacity = 2 * host->capacity + 8;
+        struct rank_end *ends = realloc(host->ends, capacity * sizeof(*ends));
+        is_ours = ends != NULL;
+        host->ends = ends ? ends : host->ends;
+        host->capacity = ends ? capacity : host->capacity;
+    }
+    if (!is_ours) {
+        js_fd_close(&fd);
+        return;
+    }
+    host->ends[host->count++] = (struct rank_end){fd, -1, peer.pid};
+}
+
+static void accept_ranks(struct js_lifeline_host *host)
+{
+    int fd;
+    while ((fd = accept4(host->listener, NULL, NULL,
+                         SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0)
+        add_end(host, fd);
+}
+
+static int welcome(const struct js_lifeline_host *host, struct rank_end *end,
+                   int rank)
+{
+    const struct js_lifeline_gift *gift = &host->gift;
+    const int all[FDS_MOST] = {gift->lock, host->environ, gift->stdio[0],
+                               gift->stdio[1], gift->stdio[2]};
+    struct message message = {.kind = WELCOME};
+    int fds[FDS_MOST], count = 0;
+    end->rank = rank;
+    for (int i = 0; i < (rank == 0 ? FDS_MOST : STDIO); i++) {
+        if (all[i] < 0)
+            continue;
+        message.number |= 1 << i;
+        fds[count++] = all[i];
+    }
+    return message_send(end->fd, &message, fds, count);
+}
+
+/* False: it has gone. */
+static bool serve_end(struct js_lifeline_host *host, struct rank_end *end)
+{
+    struct message message;
+    int fds[FDS_MOST], count, rc;
+    while ((rc = message_take(end->fd, &message, fds, &count)) > 0) {
+        if (message.kind == HELLO) {
+            if (welcome(host, end, message.number) < 0)
+                return false;
+            if (message.number == 0)
+                host->news.stage = JS_STAGE_STARTING;
+        } else if (message.kind == NEWS && end->rank == 0) {
+            host->news = message.news;
+        }
+    }
+    return rc < 0 && errno == EAGAIN;
+}
+
+void js_lifeline_serve(struct js_lifeline_host *host)
+{
+    size_t kept = 0;
+    accept_ranks(host);
+    for (size_t i = 0; i < host->count; i++) {
+        struct rank_end *end = &host->ends[i];
+        if (serve_end(host, end)) {
+            host->ends[kept++] = *end;
+            continue;
+        }
+        host->is_cut |= end->rank == 0;
+        js_fd_close(&end->fd);
+    }
+    host->count = kept;
+}
+
+void js_lifeline_news(const struct js_lifeline_host *host,
+                      struct js_lifeline_news *ret)
+{
+    *ret = host->news;
+}
+
+bool js_lifeline_is_cut(const struct js_lifeline_host *host)
+{
+    return host->is_cut;
+}
+
+static const struct rank_end *find_end(const struct js_lifeline_host *host,
+                                       int rank)
+{
+    for (size_t i = 0; i < host->count; i++) {
+        if (host->ends[i].rank == rank)
+            return &host->ends[i];
+    }
+    return NULL;
+}
+
+bool js_lifeline_pass(struct js_lifeline_host *host, int number)
+{
+    const struct message message = {.kind = SIGNAL, .number = number};
+    const struct rank_end *end = find_end(host, 0);
+    return end && message_send(end->fd, &message, NULL, 0) == 0;
+}
+
+pid_t js_lifeline_pid(const struct js_lifeline_host *host, int rank)
+{
+    const struct rank_end *end = find_end(host, rank);
+    return end ? end->pid : 0;
+}
+
+size_t js_lifeline_count(const struct js_lifeline_host *host)
+{
+    return host->count;
+}
