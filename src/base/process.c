@@ -1,31 +1,73 @@
 #include "base/process.h"
 
+#include "base/clock.h"
 #include "base/fdio.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <unistd.h>
 
-uint64_t js_process_start(uint64_t pid)
+/* Fields of /proc/PID/stat. */
+enum { FIELD_STATE = 3, FIELD_THREADS = 20, FIELD_STARTED = 22 };
+
+/* False if it cannot be read. */
+static bool read_stat(uint64_t pid, char *text, size_t size)
 {
-    char path[64], text[1024];
-    uint64_t started = 0;
+    char path[64];
     snprintf(path, sizeof(path), "/proc/%" PRIu64 "/stat", pid);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return 0;
-    ssize_t len = js_pread_full(fd, text, sizeof(text) - 1, 0);
+        return false;
+    ssize_t len = js_pread_full(fd, text, size - 1, 0);
     js_fd_close(&fd);
     text[len > 0 ? len : 0] = '\0';
-    /* Field 22; the second may hold blanks, and ends with the last ')'. */
+    return len > 0;
+}
+
+/* Where the field begins, from the third on, or NULL; the second may hold
+ * blanks, and ends with the last ')'. */
+static const char *find_field(const char *text, int number)
+{
     const char *at = strrchr(text, ')');
-    for (int field = 2; at && field < 22; field++)
+    for (int field = 2; at && field < number; field++)
         at = strchr(at + 1, ' ');
-    if (at)
-        started = strtoull(at + 1, NULL, 10);
-    return started;
+    return at ? at + 1 : NULL;
+}
+
+static uint64_t number_of_field(const char *text, int number)
+{
+    const char *at = find_field(text, number);
+    return at ? strtoull(at, NULL, 10) : 0;
+}
+
+uint64_t js_process_start(uint64_t pid)
+{
+    char text[1024];
+    return read_stat(pid, text, sizeof(text))
+               ? number_of_field(text, FIELD_STARTED)
+               : 0;
+}
+
+bool js_process_may_live(uint64_t pid, uint64_t started)
+{
+    char text[1024];
+    /* /proc may hide what is another user's. */
+    if (!read_stat(pid, text, sizeof(text)))
+        return pid > INT32_MAX || kill((pid_t)pid, 0) == 0 || errno != ESRCH;
+    if (number_of_field(text, FIELD_STARTED) != started)
+        return false;
+    const char *state = find_field(text, FIELD_STATE);
+    bool is_dead = state && (*state == 'Z' || *state == 'X');
+    /* Threads of it may still be held up in the kernel. */
+    return !is_dead || number_of_field(text, FIELD_THREADS) > 1;
 }
 
 uint64_t js_process_boot(void)
@@ -36,4 +78,19 @@ uint64_t js_process_boot(void)
         text[0] = '\0';
     js_fd_close(&fd);
     return strtoull(text, NULL, 16);
+}
+
+uint64_t js_process_space(void)
+{
+    struct stat st;
+    return stat("/proc/self/ns/pid", &st) == 0 ? (uint64_t)st.st_ino : 0;
+}
+
+uint64_t js_process_new_id(void)
+{
+    uint64_t id = 0;
+    if (getrandom(&id, sizeof(id), GRND_NONBLOCK) != (ssize_t)sizeof(id))
+        id = (uint64_t)js_clock_unix_ns() * UINT64_C(0x9e3779b97f4a7c15) ^
+             (uint64_t)getpid();
+    return id ? id : 1;
 }

@@ -4,13 +4,24 @@
 #ifndef JS_BASE_PROCESS_H
 #define JS_BASE_PROCESS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* When the process started, as the kernel counts it (field 22 of
  * /proc/PID/stat); 0: there is none. */
 uint64_t js_process_start(uint64_t pid);
 
+/* False if that process has certainly ended; one that is dead and waits for its
+ * parent has. */
+bool js_process_may_live(uint64_t pid, uint64_t started);
+
 /* The machine since its last boot; 0 where the system does not tell. */
 uint64_t js_process_boot(void);
+
+/* Within which process ids like ours mean the same process; 0: not known. */
+uint64_t js_process_space(void);
+
+/* 64 random bits, not 0. */
+uint64_t js_process_new_id(void);
 
 #endif

@@ -4,7 +4,6 @@
 #include "base/fdio.h"
 #include "base/process.h"
 #include "base/syncer.h"
-#include "record/journal_load.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -43,6 +42,9 @@ struct js_journal {
     off_t size;           /* of the file, as far as it is whole */
     off_t room_end;       /* up to here it is reserved */
     int64_t old_lease_ns; /* of a run that has not ended; 0: none is to fear */
+    uint64_t run_id;
+    size_t dead_count;
+    struct js_journal_dead dead[JS_JOURNAL_DEAD];
     struct timespec old_time; /* when that was last there */
     int64_t quiet_ns;
     int64_t touched_ns;
@@ -96,6 +98,7 @@ static struct js_journal *journal_new(const struct js_journal_config *config)
     /* Never: the clock may have begun with the machine, a moment ago. */
     journal->synced_ns = INT64_MIN / 2;
     journal->has_room = true;
+    journal->run_id = js_process_new_id();
     journal->path = strdup(config->path);
     journal->host = strdup(config->host);
     journal->batch = strdup(config->batch ? config->batch : "");
@@ -216,9 +219,12 @@ static int64_t ns_between(const struct timespec *from,
 }
 
 static void note_old_run(struct js_journal *journal,
-                         const struct js_journal_holder *holder)
+                         const struct js_journal_contents *contents)
 {
+    const struct js_journal_holder *holder = &contents->holder;
     struct stat st;
+    journal->dead_count = contents->dead_count;
+    memcpy(journal->dead, contents->dead, sizeof(journal->dead));
     if (!holder->is_known || holder->has_ended || !holder->outlives ||
         fstat(journal->fd, &st) < 0)
         return;
@@ -242,6 +248,18 @@ static void find_quiet(struct js_journal *journal)
 int64_t js_journal_quiet_ns(const struct js_journal *journal)
 {
     return journal->quiet_ns;
+}
+
+uint64_t js_journal_run_id(const struct js_journal *journal)
+{
+    return journal->run_id;
+}
+
+const struct js_journal_dead *
+js_journal_dead_runs(const struct js_journal *journal, size_t *count)
+{
+    *count = journal->dead_count;
+    return journal->dead;
 }
 
 /* Where we stood still, or were cut off, for so long that another run was told
@@ -381,7 +399,7 @@ static int load(struct js_journal *journal, struct js_ledger *ledger,
     if (journal->config.is_read_only)
         return 0;
     int rc = check_holder(journal, &contents.holder, err);
-    note_old_run(journal, &contents.holder);
+    note_old_run(journal, &contents);
     if (rc == 0 && contents.size > contents.valid)
         rc = cut_tail(journal, &contents, err);
     return rc;
@@ -409,7 +427,7 @@ static int look_at_holder(struct js_journal *journal, struct js_err *err)
         return cannot(journal, "read", err);
     js_journal_load(journal->fd, journal->path, ignored, &contents, err);
     js_ledger_free(ignored);
-    note_old_run(journal, &contents.holder);
+    note_old_run(journal, &contents);
     return check_holder(journal, &contents.holder, err);
 }
 
@@ -800,6 +818,11 @@ static int put_beginning(struct js_journal *journal, struct js_buf *buf)
                              .restarts = journal->config.restarts};
     snprintf(line->text, sizeof(line->text), "%s", journal->batch);
     if (rc == 0 && journal->batch[0])
+        rc = js_line_format(buf, line);
+    *line = (struct js_line){.kind = JS_LINE_MARK,
+                             .mark = journal->run_id,
+                             .space = js_process_space()};
+    if (rc == 0)
         rc = js_line_format(buf, line);
     *line = (struct js_line){.kind = JS_LINE_UNKNOWN};
     return rc;

@@ -29,6 +29,9 @@
  *     batch restarts BATCH          of this run: it is part of that job of a
  *                                   batch system, which was started again so
  *                                   often before
+ *     mark id space                 of this run: 64 random bits, sixteen
+ *                                   hexadecimal digits, which its jobs carry;
+ *                                   and the pid namespace of its master
  *     jobs first identity ...       accepted under the ids first, first + 1 ...
  *                                   which follow on the highest so far;
  *                                   an identity (core/identity.h) is 32
@@ -106,6 +109,7 @@
 #include "core/ledger.h"
 #include "core/resume.h"
 #include "record/finish.h"
+#include "record/journal_load.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -161,6 +165,17 @@ int js_journal_begin(struct js_journal *journal, struct js_err *err);
 
 /* From then on: how long jobs of an earlier run may still go on; mostly 0. */
 int64_t js_journal_quiet_ns(const struct js_journal *journal);
+
+/* Of this run, known from js_journal_open() on; not 0. */
+uint64_t js_journal_run_id(const struct js_journal *journal);
+
+/*
+ * The runs of this journal before this one that have not said that they ended,
+ * the newest last; owned by the journal. All are over once the quiet is: until
+ * then only those that are known to be gone.
+ */
+const struct js_journal_dead *
+js_journal_dead_runs(const struct js_journal *journal, size_t *count);
 
 /* These gather, until the next commit. 0, or -1 with errno ENOMEM. */
 int js_journal_add_news(struct js_journal *journal,

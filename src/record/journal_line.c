@@ -7,7 +7,7 @@
 #include <string.h>
 #include <zlib.h>
 
-enum { CRC_DIGITS = 8, IDENTITY_DIGITS = 32, STREAM_MAX = 2 };
+enum { CRC_DIGITS = 8, MARK_DIGITS = 16, IDENTITY_DIGITS = 32, STREAM_MAX = 2 };
 
 static const char *const words[] = {
     [JS_LINE_HEAD] = "jobsched-journal",
@@ -20,6 +20,7 @@ static const char *const words[] = {
     [JS_LINE_SLAVE] = "slave",
     [JS_LINE_LEASE] = "lease",
     [JS_LINE_BATCH] = "batch",
+    [JS_LINE_MARK] = "mark",
     [JS_LINE_LEFT] = "left",
     [JS_LINE_BEGAN] = "began",
     [JS_LINE_SAID] = "said",
@@ -153,6 +154,15 @@ static int put_said(struct js_buf *buf, const struct js_line *line)
     return put_text(buf, line->text);
 }
 
+static int put_mark(struct js_buf *buf, const struct js_line *line)
+{
+    char text[1 + MARK_DIGITS] = {' '};
+    put_hex(text + 1, line->mark, MARK_DIGITS);
+    if (js_buf_append(buf, text, sizeof(text)) < 0)
+        return -1;
+    return put_number(buf, line->space);
+}
+
 static int put_fields(struct js_buf *buf, const struct js_line *line)
 {
     switch (line->kind) {
@@ -184,6 +194,8 @@ static int put_fields(struct js_buf *buf, const struct js_line *line)
     case JS_LINE_BATCH:
         return put_number(buf, line->restarts) < 0 ? -1
                                                    : put_text(buf, line->text);
+    case JS_LINE_MARK:
+        return put_mark(buf, line);
     case JS_LINE_LEFT:
         return put_number(buf, line->id);
     case JS_LINE_BEGAN:
@@ -443,6 +455,11 @@ static void get_fields(struct reader *reader, struct js_line *ret)
     case JS_LINE_BATCH:
         ret->restarts = get_number(reader);
         get_text(reader, ret->text, sizeof(ret->text));
+        break;
+    case JS_LINE_MARK:
+        get_blank(reader);
+        ret->mark = get_hex(reader, MARK_DIGITS);
+        ret->space = get_number(reader);
         break;
     case JS_LINE_OK:
     case JS_LINE_FAILED:

@@ -27,6 +27,7 @@ enum js_line_kind {
     JS_LINE_SLAVE,
     JS_LINE_LEASE,
     JS_LINE_BATCH,
+    JS_LINE_MARK,
     JS_LINE_LEFT,
     JS_LINE_BEGAN,
     JS_LINE_SAID,
@@ -56,6 +57,7 @@ struct js_line {
     uint64_t slots;                 /* SLAVE */
     uint64_t lease_us, outlives;    /* LEASE */
     uint64_t restarts;              /* BATCH */
+    uint64_t mark, space;           /* MARK */
     uint64_t stream;                /* SAID */
     uint32_t attempt, slave, cores; /* the attempts; the first of SAID, the
                                        first two of BEGAN */

@@ -77,14 +77,33 @@ static int stand(struct loading *loading, enum js_standing standing)
                : 0;
 }
 
+/* The last run, if it has not ended, is one of those. */
+static void keep_dead(struct js_journal_contents *contents)
+{
+    const struct js_journal_holder *holder = &contents->holder;
+    struct js_journal_dead *dead = contents->dead;
+    if (!holder->is_known || holder->has_ended || holder->mark == 0)
+        return;
+    if (contents->dead_count == JS_JOURNAL_DEAD)
+        memmove(dead, dead + 1, --contents->dead_count * sizeof(*dead));
+    dead[contents->dead_count++] = (struct js_journal_dead){
+        .id = holder->mark, .begin_unix_ns = holder->begin_unix_ns};
+}
+
 static int take_run(struct loading *loading)
 {
     const struct js_line *line = loading->line;
     struct js_journal_holder *holder = &loading->contents->holder;
-    *holder = (struct js_journal_holder){.is_known = true,
-                                         .pid = line->pid,
-                                         .started = line->started,
-                                         .boot = line->boot};
+    uint64_t most_us = INT64_MAX / JS_NS_PER_US;
+    keep_dead(loading->contents);
+    *holder = (struct js_journal_holder){
+        .is_known = true,
+        .pid = line->pid,
+        .started = line->started,
+        .boot = line->boot,
+        .begin_unix_ns =
+            (int64_t)(line->unix_us < most_us ? line->unix_us : most_us) *
+            JS_NS_PER_US};
     memcpy(holder->host, line->text, sizeof(holder->host));
     return 0;
 }
@@ -175,6 +194,10 @@ static int take_line(struct loading *loading)
         return take_lease(loading);
     case JS_LINE_BATCH:
         return take_batch(loading);
+    case JS_LINE_MARK:
+        loading->contents->holder.mark = loading->line->mark;
+        loading->contents->holder.space = loading->line->space;
+        return 0;
     case JS_LINE_SLAVE:
         return take_slave(loading);
     case JS_LINE_LEFT:
@@ -338,6 +361,7 @@ int js_journal_read(int fd, const char *name, struct js_ledger *ledger,
     else
         while ((rc = load_all(&loading, fd, piece)) > 0)
             continue;
+    keep_dead(ret);
     free(loading.line);
     free(piece);
     return rc;

@@ -20,18 +20,31 @@ struct js_journal_holder {
     bool is_known;
     bool has_ended;
     uint64_t pid, started, boot;
-    uint64_t status;   /* if it has ended */
-    int64_t lease_ns;  /* as in the record; 0: there is none */
-    bool outlives;     /* likewise; or some slave was on another host */
+    uint64_t mark, space;  /* as in the record; 0: there is none */
+    int64_t begin_unix_ns; /* by its master's clock */
+    uint64_t status;       /* if it has ended */
+    int64_t lease_ns;      /* as in the record; 0: there is none */
+    bool outlives;         /* likewise; or some slave was on another host */
     uint64_t restarts; /* as in the record of its batch job, if it has one */
     char batch[JS_LINE_TEXT]; /* likewise; or "" */
     char host[JS_LINE_TEXT];
 };
 
+/* A run that has not said that it ended. */
+struct js_journal_dead {
+    uint64_t id;           /* as in the record of its mark */
+    int64_t begin_unix_ns; /* by its master's clock */
+    bool is_gone; /* it is known that none of its ranks and runners lives */
+};
+
+enum { JS_JOURNAL_DEAD = 64 }; /* of these the last so many are kept */
+
 struct js_journal_contents {
     uint64_t valid; /* bytes up to the end of the last valid record */
     uint64_t size;  /* more than valid: behind it is a torn tail */
     struct js_journal_holder holder;
+    size_t dead_count;
+    struct js_journal_dead dead[JS_JOURNAL_DEAD]; /* the last run included */
 };
 
 /*

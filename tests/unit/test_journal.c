@@ -220,6 +220,17 @@ static void test_words_of_later_versions_are_skipped(void)
     CU_ASSERT_EQUAL(line.kind, JS_LINE_UNKNOWN);
 }
 
+static void test_a_mark_there_and_back(void)
+{
+    static struct js_line line, back;
+    line = (struct js_line){.kind = JS_LINE_MARK,
+                            .mark = UINT64_C(0x0123456789abcdef),
+                            .space = 4026531836};
+    parse_back(&line, &back);
+    CU_ASSERT_EQUAL(back.mark, line.mark);
+    CU_ASSERT_EQUAL(back.space, line.space);
+}
+
 /* ---------------------------------------------------------------- a journal */
 
 /* Opens, and fails the test if that is refused. */
@@ -376,6 +387,64 @@ static void test_quiet_after_a_run_that_was_killed(void)
     CU_ASSERT_EQUAL(quiet_after(true, here, -1, 6), 0);
     /* A clock that was put back is no reason to wait longer. */
     CU_ASSERT_EQUAL(quiet_after(true, here, -1, -1000), 5 * JS_NS_PER_S);
+    scene_release(&scene);
+}
+
+/* A run of the journal; status -1: it is killed. Returns its id. */
+static uint64_t run_once(struct scene *scene, bool is_fresh, int status)
+{
+    struct js_journal_config config = config_of(scene);
+    struct js_ledger *ledger = not_null(js_ledger_new());
+    config.is_fresh = is_fresh;
+    struct js_journal *journal = open_ok(&config, ledger);
+    uint64_t id = js_journal_run_id(journal);
+    begin_ok(journal);
+    commit(journal);
+    if (status < 0)
+        js_journal_close(journal);
+    else
+        close_ok(journal, status);
+    js_ledger_free(ledger);
+    return id;
+}
+
+static void test_runs_that_were_killed(void)
+{
+    struct scene scene;
+    size_t count = 0;
+    scene_init(&scene);
+    struct js_journal_config config = config_of(&scene);
+    int64_t before_ns = js_clock_unix_ns();
+    uint64_t first = run_once(&scene, false, -1);
+    uint64_t second = run_once(&scene, false, 3);
+    uint64_t third = run_once(&scene, false, -1);
+    CU_ASSERT(first && second && third && first != second && first != third);
+    for (int i = 0; i < 2; i++) {
+        struct js_ledger *ledger = not_null(js_ledger_new());
+        /* Those of a journal that is set aside as well. */
+        config.is_fresh = i == 1;
+        struct js_journal *journal = open_ok(&config, ledger);
+        const struct js_journal_dead *dead =
+            js_journal_dead_runs(journal, &count);
+        CU_ASSERT_EQUAL_FATAL(count, 2);
+        CU_ASSERT_EQUAL(dead[0].id, first);
+        CU_ASSERT_EQUAL(dead[1].id, third);
+        CU_ASSERT(dead[0].begin_unix_ns >= before_ns - 1000);
+        CU_ASSERT(dead[1].begin_unix_ns >= dead[0].begin_unix_ns);
+        js_journal_close(journal);
+        js_ledger_free(ledger);
+    }
+    /* The last ones of many. */
+    for (int i = 0; i < JS_JOURNAL_DEAD; i++)
+        first = run_once(&scene, false, -1);
+    struct js_ledger *ledger = not_null(js_ledger_new());
+    config.is_fresh = false;
+    struct js_journal *journal = open_ok(&config, ledger);
+    const struct js_journal_dead *dead = js_journal_dead_runs(journal, &count);
+    CU_ASSERT_EQUAL(count, JS_JOURNAL_DEAD);
+    CU_ASSERT_EQUAL(dead[count - 1].id, first);
+    js_journal_close(journal);
+    js_ledger_free(ledger);
     scene_release(&scene);
 }
 
@@ -1145,11 +1214,13 @@ static const struct unit_test tests[] = {
     {"lists there and back", test_lists_there_and_back},
     {"texts there and back", test_texts_there_and_back},
     {"what runs, there and back", test_what_runs_there_and_back},
+    {"a mark there and back", test_a_mark_there_and_back},
     {"lines that are no records", test_lines_that_are_no_records},
     {"words of later versions are skipped",
      test_words_of_later_versions_are_skipped},
     {"quiet after a run that was killed",
      test_quiet_after_a_run_that_was_killed},
+    {"runs that were killed", test_runs_that_were_killed},
     {"what is written is read", test_what_is_written_is_read},
     {"nothing is made before it begins", test_nothing_is_made_before_it_begins},
     {"cut at every byte", test_cut_at_every_byte},
