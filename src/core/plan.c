@@ -470,24 +470,25 @@ static bool is_usable(void *arg, unsigned rank)
 static int take_grant(struct js_plan *plan, const struct js_job *job,
                       struct js_grant *ret)
 {
-    int rc = js_pool_take(plan->pool, &job->need, whom_to_avoid(plan, job),
-                          is_usable, plan, ret);
-    bool is_favoured = plan->favoured == job;
-    if (rc == 0 && is_favoured)
-        rc = js_pool_take_reserved(plan->pool, is_usable, plan, ret);
-    if (rc <= 0 || !is_favoured)
+    if (plan->favoured != job || !js_pool_has_reservation(plan->pool))
+        return js_pool_take(plan->pool, &job->need, whom_to_avoid(plan, job),
+                            is_usable, plan, ret);
+    int rc = js_pool_take_reserved(plan->pool, is_usable, plan, ret);
+    if (rc <= 0)
         return rc;
-    js_pool_unreserve(plan->pool);
     plan->favoured = NULL;
     place_all(plan);
     return rc;
 }
 
-/* It waits at the head: what runs on some cores is to end for it. */
+/* It waits at the head: what runs somewhere is to end for it. */
 static void favour(struct js_plan *plan, const struct js_job *job)
 {
-    if (plan->favoured && js_pool_has_reservation(plan->pool))
+    if (plan->favoured && js_pool_has_reservation(plan->pool)) {
+        if (plan->favoured == job && js_pool_reserve_more(plan->pool))
+            place_all(plan);
         return;
+    }
     if (!js_pool_reserve(plan->pool, &job->need, whom_to_avoid(plan, job)))
         return;
     plan->favoured = job;
@@ -516,7 +517,7 @@ static int find_place(struct js_plan *plan, const struct js_job *job,
         *ret_slave = find_slave(plan, ret->rank);
     if (rc == 0) {
         remember(refused, job);
-        if (!refused->is_any)
+        if (!refused->is_any || plan->favoured == job)
             favour(plan, job);
     }
     return rc;

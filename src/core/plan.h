@@ -33,8 +33,9 @@
  * another slave has ahead are recalled for it: so no core waits at the end.
  * Any other job is given a grant by the pool, never ahead of time.
  * The first dispatched job that does not fit gets the pool's reservation until
- * it runs, so that it is not starved; those behind it fill in where they cannot
- * delay it. At most JS_PLAN_WINDOW dispatched jobs wait for room.
+ * it runs, so that it is not starved; those behind it fill in where they need
+ * nothing of what is set aside for it (cores are only once it lacks nothing
+ * else). At most JS_PLAN_WINDOW dispatched jobs wait for room.
  *
  * Never are there more than JS_PLAN_CREDIT_FIRST jobs given to a slave that it
  * has not yet acknowledged, and twice as many each time that it has

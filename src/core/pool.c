@@ -33,9 +33,11 @@ struct node {
     uint64_t free_mem_bytes;
     unsigned *ranks; /* of its slaves, ascending */
     size_t rank_count;
-    size_t equipped;   /* slaves that have slots */
-    bool is_shared;    /* a core has room for several jobs at once */
-    bool is_set_aside; /* cores of it are */
+    size_t equipped;    /* slaves that have slots */
+    bool is_shared;     /* a core has room for several jobs at once */
+    bool is_set_aside;  /* the reservation is on it; and keeps of it: */
+    uint32_t kept_gpus; /* 0: as many as there are */
+    uint64_t kept_mem_bytes;
 };
 
 /* Neighbouring cores of a node. */
@@ -47,9 +49,11 @@ struct place {
 
 struct reservation {
     bool is_made;
+    bool has_cores; /* they are set aside, as it lacks nothing else */
     struct js_need need;
     unsigned avoid;
-    struct place *places; /* owned; set aside: one on each node */
+    struct place *places; /* owned; on each of its nodes the cores that are set
+                             aside, or were to be when it was made */
 };
 
 struct js_pool {
@@ -544,17 +548,25 @@ struct js_need js_pool_largest(const struct js_pool *pool)
     return most;
 }
 
-/* Beside the cores. What is free and not set aside for a reservation here. */
-static bool has_rest(const struct js_pool *pool, const struct node *node,
-                     const struct js_need *need, bool is_reserved)
+static bool lacks_gpus(const struct node *node, const struct js_need *need)
 {
-    uint64_t mem = node->free_mem_bytes;
+    return need->gpus > node->free_gpus;
+}
+
+static bool lacks_mem(const struct node *node, const struct js_need *need)
+{
+    return node->equipment.mem_bytes > 0 &&
+           need->mem_bytes > node->free_mem_bytes;
+}
+
+/* Of what the reservation leaves to others; a job that needs none of what is
+ * kept goes on. */
+static bool has_unkept(const struct node *node, const struct js_need *need)
+{
     uint32_t gpus = node->free_gpus;
-    if (!is_reserved && node->is_set_aside) {
-        const struct js_need *kept = &pool->reservation.need;
-        mem -= kept->mem_bytes < mem ? kept->mem_bytes : mem;
-        gpus -= kept->gpus < gpus ? kept->gpus : gpus;
-    }
+    uint64_t mem = node->free_mem_bytes;
+    gpus -= node->kept_gpus < gpus ? node->kept_gpus : gpus;
+    mem -= node->kept_mem_bytes < mem ? node->kept_mem_bytes : mem;
     return need->gpus <= gpus &&
            (node->equipment.mem_bytes == 0 || need->mem_bytes <= mem);
 }
@@ -569,6 +581,7 @@ struct search {
     js_pool_usable_fn usable;
     void *arg;
     bool is_for_all; /* what is held now does not matter */
+    bool is_owner;   /* of the reservation: what is set aside is for it */
     bool *homes; /* owned, as the next; of a node: the cores at which a grant
                     could have its home */
     struct place *places; /* the best so far, of different nodes, the best
@@ -591,7 +604,8 @@ static bool is_core_free(const struct search *search, const struct node *node,
                          uint32_t core)
 {
     return search->is_for_all ||
-           (has_room(&node->cores[core]) && !node->cores[core].is_set_aside);
+           (has_room(&node->cores[core]) &&
+            (search->is_owner || !node->cores[core].is_set_aside));
 }
 
 static bool is_usable(const struct search *search, unsigned rank)
@@ -735,7 +749,8 @@ static void look_at_node(struct search *search, size_t index)
     const struct node *node = search->pool->nodes[index];
     const struct js_need *need = search->need;
     if (!could_node(node, need) || node->free_cores < need->cores ||
-        !has_rest(search->pool, node, need, false))
+        lacks_gpus(node, need) || lacks_mem(node, need) ||
+        (!search->is_owner && !has_unkept(node, need)))
         return;
     mark_homes(search, node);
     for (int level = LEVEL_CACHE; level < LEVEL_COUNT; level++) {
@@ -860,6 +875,24 @@ static int take_places(struct js_pool *pool, struct search *search,
     return 1;
 }
 
+/* What the search is for, on the best places: 1, 0 or -1. */
+static int take_best(struct js_pool *pool, struct search *search,
+                     struct js_grant *ret)
+{
+    memset(ret, 0, sizeof(*ret));
+    if (!js_pool_could(pool, search->need, 0))
+        return 0;
+    if (begin_search(search) < 0)
+        return -1;
+    for (size_t i = 0; i < pool->node_count; i++)
+        look_at_node(search, i);
+    int rc = 0;
+    if (search->count == js_need_nodes(search->need))
+        rc = take_places(pool, search, ret);
+    end_search(search);
+    return rc;
+}
+
 int js_pool_take(struct js_pool *pool, const struct js_need *need,
                  unsigned avoid, js_pool_usable_fn usable, void *arg,
                  struct js_grant *ret)
@@ -869,18 +902,7 @@ int js_pool_take(struct js_pool *pool, const struct js_need *need,
                             .avoid = whom_to_avoid(pool, need, avoid),
                             .usable = usable,
                             .arg = arg};
-    memset(ret, 0, sizeof(*ret));
-    if (!js_pool_could(pool, need, 0))
-        return 0;
-    if (begin_search(&search) < 0)
-        return -1;
-    for (size_t i = 0; i < pool->node_count; i++)
-        look_at_node(&search, i);
-    int rc = 0;
-    if (search.count == js_need_nodes(need))
-        rc = take_places(pool, &search, ret);
-    end_search(&search);
-    return rc;
+    return take_best(pool, &search, ret);
 }
 
 /* ---------------------------------------------------------------- reserving */
@@ -909,15 +931,14 @@ static uint32_t count_borders(const struct node *node, uint32_t first,
 }
 
 /* Neighbouring cores of the node, one of them a home, of which the fewest are
- * held, and then with the fewest borders. */
-static void look_for_quiet_run(struct search *search, size_t index)
+ * held, and then with the fewest borders; its cost is how many are held, or
+ * UINT64_MAX if there are no such cores. */
+static struct place find_quiet_run(struct search *search, size_t index)
 {
     const struct node *node = search->pool->nodes[index];
     uint32_t count = search->need->cores;
     uint32_t best_borders = 0;
     struct place best = {.node = index, .cost = UINT64_MAX};
-    if (!could_node(node, search->need))
-        return;
     mark_homes(search, node);
     for (uint32_t at = 0; at + count <= node->equipment.core_count; at++) {
         struct place run = {.node = index, .first = at, .end = at + count};
@@ -932,35 +953,92 @@ static void look_for_quiet_run(struct search *search, size_t index)
         best = run;
         best_borders = borders;
     }
-    if (best.cost != UINT64_MAX)
-        keep_best(search, &best);
+    return best;
 }
 
-/* Marks what is reserved, or no longer is. */
-static void set_aside(struct js_pool *pool, bool is_set_aside)
+/* A node that lacks only cores comes before others: jobs that hold nothing else
+ * are the ones that end soon. */
+static void consider_node(struct search *search, size_t index)
+{
+    const struct node *node = search->pool->nodes[index];
+    const struct js_need *need = search->need;
+    if (!could_node(node, need))
+        return;
+    struct place place = find_quiet_run(search, index);
+    if (place.cost == UINT64_MAX)
+        return;
+    uint64_t lacking = lacks_gpus(node, need) + lacks_mem(node, need);
+    place.cost |= lacking << 32;
+    keep_best(search, &place);
+}
+
+/* Marks the cores that are reserved, or no longer are. */
+static void set_cores_aside(struct js_pool *pool, bool is_set_aside)
 {
     const struct reservation *reservation = &pool->reservation;
     uint32_t count = js_need_nodes(&reservation->need);
     for (uint32_t i = 0; i < count; i++) {
         const struct place *place = &reservation->places[i];
-        struct node *node = pool->nodes[place->node];
-        node->is_set_aside = is_set_aside;
         for (uint32_t k = place->first; k < place->end; k++)
-            node->cores[k].is_set_aside = is_set_aside;
+            pool->nodes[place->node]->cores[k].is_set_aside = is_set_aside;
     }
+}
+
+/* Sets aside what the job lacks beside cores; true if it lacks any of it. */
+static bool keep_lacking(struct js_pool *pool)
+{
+    const struct reservation *reservation = &pool->reservation;
+    const struct js_need *need = &reservation->need;
+    uint32_t count = js_need_nodes(need);
+    bool is_lacking = false;
+    for (uint32_t i = 0; i < count; i++) {
+        struct node *node = pool->nodes[reservation->places[i].node];
+        node->is_set_aside = true;
+        if (lacks_gpus(node, need))
+            node->kept_gpus = need->gpus;
+        if (lacks_mem(node, need))
+            node->kept_mem_bytes = need->mem_bytes;
+        is_lacking |= lacks_gpus(node, need) || lacks_mem(node, need);
+    }
+    return is_lacking;
+}
+
+/* It lacks nothing but cores: all that it needs is its own from here on. Which
+ * cores is best may have changed since the nodes were chosen. */
+static void keep_all(struct js_pool *pool, struct search *search)
+{
+    struct reservation *reservation = &pool->reservation;
+    uint32_t count = js_need_nodes(&reservation->need);
+    for (uint32_t i = 0; i < count; i++) {
+        struct place *place = &reservation->places[i];
+        struct place quiet = find_quiet_run(search, place->node);
+        if (quiet.cost != UINT64_MAX)
+            *place = quiet;
+        pool->nodes[place->node]->kept_gpus = reservation->need.gpus;
+        pool->nodes[place->node]->kept_mem_bytes = reservation->need.mem_bytes;
+    }
+    reservation->has_cores = true;
+    set_cores_aside(pool, true);
+}
+
+static struct search search_to_reserve(const struct js_pool *pool,
+                                       const struct js_need *need,
+                                       unsigned avoid)
+{
+    return (struct search){.pool = pool,
+                           .need = need,
+                           .avoid = whom_to_avoid(pool, need, avoid),
+                           .is_for_all = true};
 }
 
 bool js_pool_reserve(struct js_pool *pool, const struct js_need *need,
                      unsigned avoid)
 {
-    struct search search = {.pool = pool,
-                            .need = need,
-                            .avoid = whom_to_avoid(pool, need, avoid),
-                            .is_for_all = true};
+    struct search search = search_to_reserve(pool, need, avoid);
     if (!js_pool_could(pool, need, 0) || begin_search(&search) < 0)
         return false;
     for (size_t i = 0; i < pool->node_count; i++)
-        look_for_quiet_run(&search, i);
+        consider_node(&search, i);
     bool is_made = search.count == js_need_nodes(need);
     if (is_made) {
         pool->reservation = (struct reservation){.is_made = true,
@@ -968,19 +1046,42 @@ bool js_pool_reserve(struct js_pool *pool, const struct js_need *need,
                                                  .avoid = search.avoid,
                                                  .places = search.places};
         search.places = NULL;
-        set_aside(pool, true);
+        if (!keep_lacking(pool))
+            keep_all(pool, &search);
     }
     end_search(&search);
     return is_made;
 }
 
+bool js_pool_reserve_more(struct js_pool *pool)
+{
+    const struct reservation *made = &pool->reservation;
+    if (!made->is_made || made->has_cores || keep_lacking(pool))
+        return false;
+    struct search search = search_to_reserve(pool, &made->need, made->avoid);
+    if (begin_search(&search) < 0)
+        return false;
+    keep_all(pool, &search);
+    end_search(&search);
+    return true;
+}
+
 void js_pool_unreserve(struct js_pool *pool)
 {
-    if (!pool->reservation.is_made)
+    struct reservation *made = &pool->reservation;
+    if (!made->is_made)
         return;
-    set_aside(pool, false);
-    free(pool->reservation.places);
-    memset(&pool->reservation, 0, sizeof(pool->reservation));
+    if (made->has_cores)
+        set_cores_aside(pool, false);
+    uint32_t count = js_need_nodes(&made->need);
+    for (uint32_t i = 0; i < count; i++) {
+        struct node *node = pool->nodes[made->places[i].node];
+        node->is_set_aside = false;
+        node->kept_gpus = 0;
+        node->kept_mem_bytes = 0;
+    }
+    free(made->places);
+    memset(made, 0, sizeof(*made));
 }
 
 bool js_pool_has_reservation(const struct js_pool *pool)
@@ -1000,56 +1101,21 @@ bool js_pool_is_reserved(const struct js_pool *pool, unsigned rank)
     return false;
 }
 
-/* True if all of this place is free, and a slot can be had for it. */
-static bool can_begin_at(const struct search *search, const struct place *place)
-{
-    struct js_grant unused;
-    const struct node *node = search->pool->nodes[place->node];
-    if (count_held(node, place) > 0 ||
-        !has_rest(search->pool, node, search->need, true))
-        return false;
-    for (uint32_t i = place->first; i < place->end; i++) {
-        if (find_slot(search, node, i, &unused))
-            return true;
-    }
-    return false;
-}
-
-static bool can_begin(const struct search *search)
-{
-    for (uint32_t i = 0; i < search->count; i++) {
-        if (!can_begin_at(search, &search->places[i]))
-            return false;
-    }
-    return search->count > 0;
-}
-
 int js_pool_take_reserved(struct js_pool *pool, js_pool_usable_fn usable,
                           void *arg, struct js_grant *ret)
 {
-    const struct reservation made = pool->reservation;
+    const struct js_need need = pool->reservation.need;
     struct search search = {.pool = pool,
-                            .need = &made.need,
-                            .avoid = made.avoid,
+                            .need = &need,
+                            .avoid = pool->reservation.avoid,
                             .usable = usable,
                             .arg = arg,
-                            .places = made.places,
-                            .count =
-                                made.is_made ? js_need_nodes(&made.need) : 0};
+                            .is_owner = true};
     memset(ret, 0, sizeof(*ret));
-    if (!can_begin(&search))
+    if (!pool->reservation.is_made)
         return 0;
-    if (make_grant(ret, &made.need) < 0)
-        return -1;
-    set_aside(pool, false);
-    memset(&pool->reservation, 0, sizeof(pool->reservation));
-    for (uint32_t i = 0; i < search.count; i++) {
-        const struct place *place = &made.places[i];
-        struct js_grant *part = part_of(ret, i);
-        for (uint32_t k = place->first; k < place->end; k++)
-            part->cores[k - place->first] = k;
-        grant_cores(pool, &search, place->node, part);
-    }
-    free(made.places);
-    return 1;
+    int rc = take_best(pool, &search, ret);
+    if (rc > 0)
+        js_pool_unreserve(pool);
+    return rc;
 }

@@ -17,10 +17,12 @@
  * nothing: no job holds one node while it waits for another.
  *
  * One reservation at a time keeps big jobs from being starved by small ones:
- * nodes are chosen on which the big job could run, and cores of them. Nobody
- * else is granted these cores from then on, nor so much of a node's memory
- * and GPUs that less than it needs would be left of what is free. As what runs
- * there ends, the reservation can be taken.
+ * nodes are chosen on which the big job could run. What it lacks there is set
+ * aside: nobody else is granted so many of a node's GPUs, or so much of its
+ * memory, that less than it needs would be left of what is free. Only when it
+ * lacks neither on any of its nodes are cores set aside as well, and all else
+ * that it needs: until then they would be idle. What was set aside once stays
+ * so; thus each in its turn is free in the end, and the job begins.
  */
 #ifndef JS_CORE_POOL_H
 #define JS_CORE_POOL_H
@@ -153,12 +155,17 @@ uint32_t js_pool_count_nodes(const struct js_pool *pool,
                              const struct js_need *need, unsigned avoid);
 
 /*
- * Sets cores aside for a job that does not fit now; false, and nothing, if it
- * could never run. Where the least has to end for it: on the nodes with the
- * fewest busy ones among the cores to be had. There must be no reservation.
+ * Sets aside what a job lacks that does not fit now; false, and nothing, if it
+ * could never run. Where the least has to end for it: on the nodes that lack
+ * only cores, if there are such, and of these on those with the fewest busy
+ * ones among the cores to be had. There must be no reservation.
  */
 bool js_pool_reserve(struct js_pool *pool, const struct js_need *need,
                      unsigned avoid);
+
+/* It still does not fit: sets aside what else it lacks by now. True if these
+ * are cores. */
+bool js_pool_reserve_more(struct js_pool *pool);
 void js_pool_unreserve(struct js_pool *pool); /* there may be none */
 bool js_pool_has_reservation(const struct js_pool *pool);
 
@@ -166,8 +173,8 @@ bool js_pool_has_reservation(const struct js_pool *pool);
  * ahead of time. */
 bool js_pool_is_reserved(const struct js_pool *pool, unsigned rank);
 
-/* The grant of the reservation, which is over then, once all of it is free.
- * Returns as js_pool_take(). */
+/* Room for the job of the reservation, which is over then, there or anywhere
+ * else. Returns as js_pool_take(); 0 also if there is no reservation. */
 int js_pool_take_reserved(struct js_pool *pool, js_pool_usable_fn usable,
                           void *arg, struct js_grant *ret);
 

@@ -83,6 +83,25 @@ JOBS
     equal "$(grep -v job: out | sort)" $'0 0\n0,1\n1 1\nnone:'
 }
 
+# Each GPU job waits until a plain one has begun after it: they do only if no core
+# is kept idle for the GPU jobs that wait.
+@test "resources: cores go on while jobs wait for a GPU, or for memory" {
+    need_two_cores
+    local most scarce
+    most=$(awk '/^MemTotal/ { print int($2 * 0.6 / 1024) }' /proc/meminfo)
+    for scarce in gpus=1 "mem=${most}M"; do
+        rm -f begun.*
+        {
+            printf "[$scarce] touch scarce.%d; until test -e begun.%d; do sleep 0.02; done\n" \
+                1 1 2 2 3 3
+            printf "echo begun >begun.%d\n" 1 2 3
+        } >jobs.txt
+        LIMIT=$PATIENCE farm 2 jobs.txt --gpus 1 --fresh
+        status_is 0
+        contains err '6 jobs: 6 done'
+    done
+}
+
 @test "resources: priority first, then the order of the file" {
     cat >jobs.txt <<'JOBS'
 sleep 0.3

@@ -65,6 +65,7 @@ static int add_slave_on(struct js_plan *plan, unsigned number, uint32_t slots,
     struct js_pool *pool = pools[index_of(plan)].pool;
     struct js_node about = {.boot_id = node + 1};
     struct js_equipment equipment = {.mem_bytes = 1000};
+    CU_ASSERT_EQUAL(js_equipment_add_gpu(&equipment, "0", 0), 0);
     uint32_t *homes = not_null(calloc(slots, sizeof(*homes)));
     for (unsigned i = 0; i < cores; i++) {
         struct js_cpuset cpus = {{0}};
@@ -1479,6 +1480,80 @@ static void test_a_big_one_waits_its_turn(void)
     free_plan(plan);
 }
 
+/*
+ * Jobs of one core each, of which some need the GPU of their node, or more than
+ * half of its memory, in any order: no slot is idle while a plain job waits,
+ * and all end.
+ */
+enum { SCARCE_JOBS = 60, SCARCE_SLOTS = 16 };
+
+struct scarce {
+    struct rng rng;
+    struct js_plan *plan;
+    unsigned slots, running, plain_left;
+    struct {
+        uint64_t ticket, id;
+        unsigned slave;
+    } run[SCARCE_SLOTS];
+};
+
+static void scarce_add_jobs(struct scarce *scarce)
+{
+    for (uint64_t id = 1; id <= SCARCE_JOBS; id++) {
+        struct js_job *job = not_null(js_job_new(id, "x", 1));
+        job->need.gpus = (uint32_t)rng_chance(&scarce->rng, 40);
+        if (rng_chance(&scarce->rng, 40))
+            job->need.mem_bytes = 300 + rng_below(&scarce->rng, 701);
+        scarce->plain_left += js_job_is_plain(job);
+        CU_ASSERT_EQUAL(js_plan_add(scarce->plan, job), 0);
+    }
+}
+
+static void scarce_follow(struct scarce *scarce)
+{
+    struct js_plan_decision next;
+    while ((next = js_plan_next(scarce->plan)).step != JS_PLAN_NOTHING) {
+        if (next.step != JS_PLAN_ASSIGN)
+            continue;
+        scarce->plain_left -= js_job_is_plain(next.job);
+        CU_ASSERT_FATAL(scarce->running < scarce->slots);
+        scarce->run[scarce->running].ticket = next.ticket;
+        scarce->run[scarce->running].id = next.job->id;
+        scarce->run[scarce->running++].slave = next.slave;
+        js_plan_acknowledged(scarce->plan, next.slave, 1);
+    }
+}
+
+static void test_no_core_is_idle_for_what_is_scarce(void)
+{
+    unsigned idle = 0;
+    for (uint64_t seed = 1; seed <= unit_rounds(1000); seed++) {
+        struct scarce scarce = {.rng = {seed}};
+        uint32_t cores = 1 + (uint32_t)rng_below(&scarce.rng, 4);
+        unsigned nodes = 1 + (unsigned)rng_below(&scarce.rng, 3);
+        scarce.plan = plan_of(1 + (uint32_t)rng_below(&scarce.rng, 12), false);
+        scarce.slots = nodes * cores;
+        for (unsigned i = 0; i < scarce.slots; i++)
+            CU_ASSERT_EQUAL(add_slave_on(scarce.plan, i + 1, 1, i / cores,
+                                         cores, i % cores),
+                            0);
+        scarce_add_jobs(&scarce);
+        scarce_follow(&scarce);
+        for (uint64_t done = 0; done < SCARCE_JOBS; done++) {
+            idle += scarce.running < scarce.slots && scarce.plain_left > 0;
+            CU_ASSERT_FATAL(scarce.running > 0);
+            size_t at = rng_below(&scarce.rng, scarce.running);
+            end_job(scarce.plan, scarce.run[at].slave, scarce.run[at].ticket,
+                    scarce.run[at].id, long_ns);
+            scarce.run[at] = scarce.run[--scarce.running];
+            scarce_follow(&scarce);
+        }
+        CU_ASSERT_EQUAL(js_plan_held(scarce.plan), 0);
+        free_plan(scarce.plan);
+    }
+    CU_ASSERT_EQUAL(idle, 0);
+}
+
 /* Four slaves on two cores. A job for both leaves each core room for one more:
  * the slots of the other two slaves are not free, though nobody has them. */
 static void test_slots_that_share_a_core(void)
@@ -2202,6 +2277,8 @@ static const struct unit_test tests[] = {
      test_nothing_runs_again_once_it_is_stopped},
     {"what does not fit is not started", test_what_does_not_fit_is_not_started},
     {"a big one waits its turn", test_a_big_one_waits_its_turn},
+    {"no core is idle for what is scarce",
+     test_no_core_is_idle_for_what_is_scarce},
     {"a reservation ends with the time", test_a_reservation_ends_with_the_time},
     {"a stream out of time is not read for ever",
      test_a_stream_out_of_time_is_not_read_for_ever},

@@ -374,11 +374,32 @@ static void test_what_fits_is_granted(void)
     }
 }
 
-/* However many small jobs come and go: once what ran on its node at the time of
- * the reservation has ended, the big job has its turn. */
+/* What runs now ends, and others begin all the time. True once the job of the
+ * reservation has its turn. */
+static bool begins_in_one_generation(struct world *world, struct js_grant *big)
+{
+    unsigned before = world->grant_count;
+    while (before > 0) {
+        struct js_grant grant = world->grants[--before];
+        CU_ASSERT_TRUE(account(world, &grant, -1));
+        world->grants[before] = world->grants[--world->grant_count];
+        js_pool_release(world->pool, &grant);
+        int rc = js_pool_take_reserved(world->pool, NULL, NULL, big);
+        CU_ASSERT(rc >= 0);
+        if (rc > 0)
+            return true;
+        js_pool_reserve_more(world->pool);
+        take_any(world);
+    }
+    return false;
+}
+
+/* However many small jobs come and go: once what ran at the time of the
+ * reservation has ended, and what ran when something else became scarce, the
+ * big job has its turn: GPUs or memory, the other of them, cores. */
 static void test_no_starvation(void)
 {
-    unsigned reservations = 0;
+    unsigned reservations = 0, generations = 0;
     for (uint64_t seed = 1; seed <= unit_rounds(400); seed++) {
         struct world world;
         struct js_grant big;
@@ -389,24 +410,64 @@ static void test_no_starvation(void)
         if (js_pool_take(world.pool, &need, 0, NULL, NULL, &big) > 0) {
             js_pool_release(world.pool, &big);
         } else if (js_pool_reserve(world.pool, &need, 0)) {
-            unsigned before = world.grant_count;
+            bool has_begun = false;
             reservations++;
-            /* Small ones begin all the time, and the old ones end. */
-            while (before > 0) {
-                struct js_grant grant = world.grants[--before];
-                CU_ASSERT_TRUE(account(&world, &grant, -1));
-                world.grants[before] = world.grants[--world.grant_count];
-                js_pool_release(world.pool, &grant);
-                take_any(&world);
+            for (int i = 0; i < 3 && !has_begun; i++) {
+                has_begun = begins_in_one_generation(&world, &big);
+                generations++;
             }
-            int rc = js_pool_take_reserved(world.pool, NULL, NULL, &big);
-            CU_ASSERT_EQUAL_FATAL(rc, 1);
+            CU_ASSERT_TRUE_FATAL(has_begun);
             CU_ASSERT_FALSE(js_pool_has_reservation(world.pool));
             keep(&world, &big);
         }
         world_release(&world);
     }
     CU_ASSERT(reservations > unit_rounds(400) / 4);
+    CU_ASSERT(generations > reservations); /* some had to wait twice */
+}
+
+static uint32_t all_free_slots(const struct world *world)
+{
+    uint32_t count = 0;
+    for (unsigned rank = 1; rank <= world->ranks; rank++)
+        count += js_pool_free_slots(world->pool, rank);
+    return count;
+}
+
+/* A job lacks GPUs or memory on a single node: every core there goes on with
+ * jobs that need neither. When it lacks only cores, these are set aside. */
+static void test_cores_are_set_aside_last(void)
+{
+    unsigned waits[2] = {0, 0};
+    for (uint64_t seed = 1; seed <= unit_rounds(1000); seed++) {
+        struct world world;
+        struct js_grant big;
+        world_init(&world, seed);
+        struct js_need need = any_need(&world);
+        need.nodes = 0;
+        for (int i = 0; i < 30; i++)
+            take_any(&world);
+        uint32_t before = all_free_slots(&world);
+        if (world.nodes == 1 &&
+            js_pool_take(world.pool, &need, 0, NULL, NULL, &big) == 0 &&
+            js_pool_reserve(world.pool, &need, 0)) {
+            uint32_t gpus = 0;
+            for (unsigned i = 0; i < world.equipment[0].gpu_count; i++)
+                gpus += !world.gpu_used[0][i];
+            bool is_lacking =
+                need.gpus > gpus || need.mem_bytes > 1000 - world.mem_used[0];
+            waits[is_lacking]++;
+            if (is_lacking)
+                CU_ASSERT_EQUAL(all_free_slots(&world), before);
+            CU_ASSERT_EQUAL(js_pool_reserve_more(world.pool), false);
+            js_pool_unreserve(world.pool);
+            CU_ASSERT_EQUAL(all_free_slots(&world), before);
+        } else if (big.rank > 0) {
+            js_pool_release(world.pool, &big);
+        }
+        world_release(&world);
+    }
+    CU_ASSERT(waits[0] > 0 && waits[1] > unit_rounds(1000) / 100);
 }
 
 /* One node of `cores` cores, two to a cache, four to a NUMA node, a slave with
@@ -442,6 +503,48 @@ static void expect_cpus(const struct js_pool *pool,
     CU_ASSERT_EQUAL(js_cpuset_format(&cpus, &buf), 0);
     CU_ASSERT_STRING_EQUAL(js_buf_string(&buf), list);
     js_buf_release(&buf);
+}
+
+/* One GPU, and memory for two of three: what is set aside grows. */
+static void test_what_is_scarce_is_set_aside_first(void)
+{
+    struct js_pool *pool = even_pool(4);
+    struct js_grant gpus, half, slot, none, big;
+    struct js_need need = {.cores = 1, .gpus = 2};
+    CU_ASSERT_EQUAL_FATAL(js_pool_take(pool, &need, 0, NULL, NULL, &gpus), 1);
+    need = (struct js_need){.cores = 4, .gpus = 1, .mem_bytes = 600};
+    CU_ASSERT_TRUE_FATAL(js_pool_reserve(pool, &need, 0));
+    /* Cores and memory are for anyone, GPUs for nobody else. */
+    need = (struct js_need){.cores = 2, .mem_bytes = 500};
+    CU_ASSERT_EQUAL_FATAL(js_pool_take(pool, &need, 0, NULL, NULL, &half), 1);
+    CU_ASSERT_FALSE(js_pool_reserve_more(pool));
+    js_pool_release(pool, &gpus);
+    need = (struct js_need){.cores = 1, .gpus = 2};
+    CU_ASSERT_EQUAL(js_pool_take(pool, &need, 0, NULL, NULL, &none), 0);
+    CU_ASSERT_FALSE(js_pool_reserve_more(pool));
+    /* The GPU stays its own while it waits for memory. */
+    need = (struct js_need){.cores = 1, .mem_bytes = 500};
+    CU_ASSERT_EQUAL(js_pool_take(pool, &need, 0, NULL, NULL, &none), 0);
+    need = (struct js_need){.cores = 1, .gpus = 1};
+    CU_ASSERT_EQUAL_FATAL(js_pool_take(pool, &need, 0, NULL, NULL, &gpus), 1);
+    unsigned rank = 1;
+    while (rank <= 4 && !js_pool_take_slot(pool, rank, &slot))
+        rank++;
+    CU_ASSERT_FATAL(rank <= 4); /* the last core is not idle */
+    js_pool_release(pool, &half);
+    /* Now only cores are lacking. */
+    CU_ASSERT_TRUE(js_pool_reserve_more(pool));
+    CU_ASSERT_FALSE(js_pool_reserve_more(pool));
+    for (rank = 1; rank <= 4; rank++)
+        CU_ASSERT_FALSE(js_pool_take_slot(pool, rank, &none));
+    js_pool_release(pool, &slot);
+    CU_ASSERT_EQUAL(js_pool_take_reserved(pool, NULL, NULL, &big), 0);
+    js_pool_release(pool, &gpus);
+    CU_ASSERT_EQUAL_FATAL(js_pool_take_reserved(pool, NULL, NULL, &big), 1);
+    js_pool_release(pool, &big);
+    CU_ASSERT_TRUE(js_pool_take_slot(pool, 1, &slot));
+    js_pool_release(pool, &slot);
+    js_pool_free(pool);
 }
 
 static void test_neighbours_are_granted(void)
@@ -646,6 +749,9 @@ static const struct unit_test tests[] = {
     {"nothing is held twice", test_nothing_is_held_twice},
     {"what fits is granted", test_what_fits_is_granted},
     {"no starvation", test_no_starvation},
+    {"cores are set aside last", test_cores_are_set_aside_last},
+    {"what is scarce is set aside first",
+     test_what_is_scarce_is_set_aside_first},
     {"neighbours are granted", test_neighbours_are_granted},
     {"GPUs near the cores", test_gpus_near_the_cores},
     {"another slave where there is one", test_another_slave_where_there_is_one},
