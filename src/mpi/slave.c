@@ -1072,6 +1072,10 @@ static int end_jobs(struct js_slave *slave, int64_t grace_ns,
     slave->is_ending = true;
     if (slave->handed > 0 && take_from_runner(slave, err) < 0)
         return -1;
+    if (slave->slot_count > 0 &&
+        js_runner_end(slave->config.runner, 0, JS_RUNNER_LET_RUN) < 0 &&
+        errno != EPIPE)
+        return no_memory(err);
     for (uint32_t i = 0; grace_ns != JS_WIRE_LET_RUN && i < slave->slot_count;
          i++) {
         if (slave->slots[i].is_busy && end_job(slave, i, grace_ns, err) < 0)

@@ -24,6 +24,10 @@
  *    an output file refused for one (also ENOSPC) is tried again, from 10 ms
  *    up to 1 s apart, for at most retry_ns, with one note about it; only then
  *    is it the job's failure;
+ *  - output_dir or tmpdir that was there when it was configured, and is gone,
+ * is made anew, with a note; where that cannot be the job waits until it is
+ *    there, with one note for all, or until it is ended. Named output that was
+ *    removed with its folder while a job ran is written anew at its end;
  *  - its details count: `dir` (relative to cwd) is where it runs; stdin,
  *    stdout and stderr are files, relative to that folder, the latter two
  *    created or emptied (the same path for both is opened once); env is set,
@@ -154,10 +158,15 @@ void js_runner_flush(struct js_runner *runner);
  * failures. */
 int js_runner_recall(struct js_runner *runner);
 
+/* As a grace: what runs goes on. */
+#define JS_RUNNER_LET_RUN INT64_MAX
+
 /* Ends the job in this slot, if there is one: SIGTERM to its group, grace_ns
  * later (that of the configuration at most) SIGKILL; reported with
  * JS_CAUSE_STOPPED (one that waits to be tried again at once). May be called
- * again, for less grace. Same failures. */
+ * again, for less grace. With JS_RUNNER_LET_RUN, whatever the slot, no job
+ * waits to be tried again from then on, and what runs goes on. Same failures.
+ */
 int js_runner_end(struct js_runner *runner, uint32_t slot, int64_t grace_ns);
 
 /*

@@ -5,6 +5,7 @@
 #include "node/memory.h"
 #include "node/runner_env.h"
 #include "node/runner_files.h"
+#include "node/runner_folder.h"
 #include "node/runner_hostfile.h"
 #include "node/runner_output.h"
 #include "node/runner_sweep.h"
@@ -52,9 +53,11 @@ struct slot {
                          to end: when to kill it, JS_NEVER_NS: that is done */
     int64_t limit_ns; /* WAITING: of trying; ENDING: of killing. 0: not set */
     int64_t delay_ns; /* WAITING */
-    bool fresh;       /* ENDING: nobody was told yet */
-    bool killing;     /* ENDING: the grace period is over */
-    bool looked;      /* ENDING: strangers were seen once before */
+    bool is_homeless; /* WAITING: for a folder that is gone */
+    const struct js_folder *opening; /* own: in which it is to get a file */
+    bool fresh;                      /* ENDING: nobody was told yet */
+    bool killing;                    /* ENDING: the grace period is over */
+    bool looked; /* ENDING: strangers were seen once before */
     struct js_pids found;
 };
 
@@ -63,9 +66,11 @@ struct js_jobs {
     struct js_job_env env;
     struct slot *slots;
     uint32_t count;
+    struct js_folder output_folder, tmpdir;
     struct slot strays; /* ENDING while children of unknown jobs are ended */
     struct js_pids abandoned; /* children that SIGKILL did not end */
     bool has_children;        /* when they were reaped last */
+    bool is_draining;         /* nobody waits to be started any more */
     uint64_t ignored;
     int64_t limit_ns; /* of jobs without a timeout of their own; 0: none */
     int64_t run_ns;   /* a moving average */
@@ -74,6 +79,12 @@ struct js_jobs {
     uint64_t ooms; /* that were seen */
     struct js_buf scratch;
 };
+
+static const char *output_folder(const struct js_runner_config *config)
+{
+    return config->capture == JS_CAPTURE_DIR ? config->output_dir
+                                             : config->tmpdir;
+}
 
 static void init_slot(struct slot *slot)
 {
@@ -110,6 +121,8 @@ struct js_jobs *js_jobs_new(const struct js_jobs_means *means)
         init_slot(&jobs->slots[i]);
     init_slot(&jobs->strays);
     jobs->ignored = js_spawn_ignored();
+    js_folder_note(&jobs->output_folder, output_folder(means->config));
+    js_folder_note(&jobs->tmpdir, means->config->tmpdir);
     return jobs;
 }
 
@@ -166,14 +179,9 @@ static void free_slot(struct slot *slot)
     slot->state = SLOT_FREE;
     slot->fresh = false;
     slot->limit_ns = 0;
+    slot->is_homeless = false;
     slot->cause = JS_CAUSE_NONE;
     slot->found.list.len = 0;
-}
-
-static const char *output_folder(const struct js_runner_config *config)
-{
-    return config->capture == JS_CAPTURE_DIR ? config->output_dir
-                                             : config->tmpdir;
 }
 
 /* The job could not say so itself: its stderr is on the same disk. */
@@ -190,12 +198,27 @@ static int tell_full_disk(struct js_jobs *jobs, const struct slot *slot)
                 config->capture == JS_CAPTURE_DIR ? "--output" : "--tmpdir");
 }
 
+static int rescue_output(struct js_jobs *jobs, struct slot *slot)
+{
+    const struct js_runner_config *config = jobs->means.config;
+    int rc = js_output_rescue(&slot->output, config, &jobs->output_folder,
+                              slot->job.id);
+    if (rc == 0)
+        return 0;
+    return note(
+        jobs, "node %s: the folder %s was removed while job %llu ran: %s%s",
+        config->host, config->output_dir, (unsigned long long)slot->job.id,
+        rc > 0 ? "what it has written stands in a new one"
+               : "what it has written is lost: ",
+        rc > 0 ? "" : js_errno_text(errno));
+}
+
 /* The slot's job is over. `reuse`: nobody can still hold its files. */
 static int report(struct js_jobs *jobs, struct slot *slot, bool reuse)
 {
     uint64_t bytes[JS_STREAM_COUNT];
     int fds[JS_STREAM_COUNT];
-    if (tell_full_disk(jobs, slot) < 0)
+    if (tell_full_disk(jobs, slot) < 0 || rescue_output(jobs, slot) < 0)
         return -1;
     js_output_finish(&slot->output, jobs->means.config, reuse, bytes, fds);
     slot->outcome.out_bytes = bytes[JS_STREAM_OUT];
@@ -248,17 +271,50 @@ static int tell_refusal(struct js_jobs *jobs, const struct slot *slot,
                 hint ? hint : "", (long long)(config->retry_ns / JS_NS_PER_S));
 }
 
+static bool is_any_homeless(const struct js_jobs *jobs)
+{
+    for (uint32_t i = 0; i < jobs->count; i++) {
+        if (jobs->slots[i].is_homeless)
+            return true;
+    }
+    return false;
+}
+
+/* Once for all jobs that wait for it here. */
+static int tell_homeless(struct js_jobs *jobs, const struct slot *slot,
+                         const struct js_spawn_failure *failure)
+{
+    if (is_any_homeless(jobs))
+        return 0;
+    return note(jobs,
+                "node %s: the folder %s is gone, and cannot be made anew: %s; "
+                "job %llu, and whatever needs it, waits until it is there",
+                jobs->means.config->host, slot->opening->path,
+                js_errno_text(failure->error),
+                (unsigned long long)slot->job.id);
+}
+
+static int begin_wait(struct js_jobs *jobs, struct slot *slot,
+                      const struct js_spawn_failure *failure, bool is_homeless,
+                      int64_t now_ns)
+{
+    int rc = is_homeless ? tell_homeless(jobs, slot, failure)
+                         : tell_refusal(jobs, slot, failure);
+    slot->state = SLOT_WAITING;
+    slot->is_homeless = is_homeless;
+    slot->delay_ns = retry_first_ns;
+    slot->limit_ns =
+        is_homeless ? JS_NEVER_NS : now_ns + jobs->means.config->retry_ns;
+    return rc;
+}
+
 static int wait_and_retry(struct js_jobs *jobs, struct slot *slot,
                           const struct js_spawn_failure *failure,
-                          int64_t now_ns)
+                          bool is_homeless, int64_t now_ns)
 {
     int rc = 0;
-    if (slot->state != SLOT_WAITING) {
-        slot->state = SLOT_WAITING;
-        slot->delay_ns = retry_first_ns;
-        slot->limit_ns = now_ns + jobs->means.config->retry_ns;
-        rc = tell_refusal(jobs, slot, failure);
-    }
+    if (slot->state != SLOT_WAITING || slot->is_homeless != is_homeless)
+        rc = begin_wait(jobs, slot, failure, is_homeless, now_ns);
     slot->wake_ns = now_ns + slot->delay_ns;
     if (slot->wake_ns > slot->limit_ns)
         slot->wake_ns = slot->limit_ns;
@@ -337,12 +393,15 @@ static int launch(struct js_jobs *jobs, struct slot *slot,
     struct js_job_files files;
 
     *failure = (struct js_spawn_failure){JS_STEP_OUTPUT, 0};
+    slot->opening = &jobs->output_folder;
     if (js_output_open(&slot->output, config, slot->job.id) < 0)
         goto fail;
     failure->step = JS_STEP_HOSTFILE;
+    slot->opening = &jobs->tmpdir;
     if (write_hostfile(jobs, slot) < 0)
         goto fail;
     failure->step = JS_STEP_FORK;
+    slot->opening = NULL;
     const char *const *envp = js_job_env_of(&jobs->env, config, &slot->job,
                                             &slot->details, slot->hostfile);
     if (!envp ||
@@ -359,20 +418,69 @@ fail:
     return -1;
 }
 
+/* It has not been started, and will not be. */
+static int give_up_start(struct js_jobs *jobs, struct slot *slot)
+{
+    slot->outcome = (struct js_outcome){.start_unix_ns = js_clock_unix_ns(),
+                                        .cause = JS_CAUSE_STOPPED};
+    return report(jobs, slot, true);
+}
+
+/* Where a file of ours could not be made: makes its folder anew if that is
+ * gone. */
+static enum js_folder_state look_at_folder(const struct slot *slot,
+                                           struct js_spawn_failure *failure)
+{
+    if (!slot->opening || is_passing(slot, failure))
+        return JS_FOLDER_FINE;
+    enum js_folder_state state = js_folder_restore(slot->opening);
+    if (state == JS_FOLDER_GONE)
+        failure->error = errno;
+    return state;
+}
+
+/* The same, and once more if there is a new folder. A folder of ours that went
+ * is no fault of the job's. 0, or -1 with *failure. */
+static int launch_somewhere(struct js_jobs *jobs, struct slot *slot,
+                            struct js_spawn_failure *failure,
+                            bool *ret_is_homeless)
+{
+    enum js_folder_state state = JS_FOLDER_FINE;
+    int rc = launch(jobs, slot, failure);
+    if (rc < 0)
+        state = look_at_folder(slot, failure);
+    if (state == JS_FOLDER_THERE &&
+        note(jobs, "node %s: the folder %s was gone, and has been made anew",
+             jobs->means.config->host, slot->opening->path) < 0)
+        return -1;
+    /* Another slave, or slot, may have made it in between. */
+    if (rc < 0 && slot->opening && state != JS_FOLDER_GONE &&
+        failure->error == ENOENT)
+        rc = launch(jobs, slot, failure);
+    *ret_is_homeless = state == JS_FOLDER_GONE;
+    return rc;
+}
+
 static int try_to_start(struct js_jobs *jobs, struct slot *slot)
 {
     struct js_spawn_failure failure;
-    if (launch(jobs, slot, &failure) == 0) {
+    bool is_homeless = false;
+    if (launch_somewhere(jobs, slot, &failure, &is_homeless) == 0) {
         slot->state = SLOT_RUNNING;
         slot->limit_ns = 0;
+        slot->is_homeless = false;
         slot->wake_ns = JS_NEVER_NS;
         jobs->has_children = true;
         return 0;
     }
     int64_t now_ns = js_clock_ns();
     bool late = slot->state == SLOT_WAITING && now_ns >= slot->limit_ns;
-    if (is_passing(slot, &failure) && !late && jobs->means.config->retry_ns > 0)
-        return wait_and_retry(jobs, slot, &failure, now_ns);
+    bool is_retried = is_homeless || (is_passing(slot, &failure) && !late &&
+                                      jobs->means.config->retry_ns > 0);
+    if (is_retried && jobs->is_draining)
+        return give_up_start(jobs, slot);
+    if (is_retried)
+        return wait_and_retry(jobs, slot, &failure, is_homeless, now_ns);
     slot->outcome = (struct js_outcome){
         .start_unix_ns = js_clock_unix_ns(),
         .exit_code = exit_code_of(&failure),
@@ -661,15 +769,24 @@ static int end_slot(struct js_jobs *jobs, struct slot *slot, int64_t grace_ns)
 {
     if (slot->state == SLOT_RUNNING)
         tell_to_end(jobs, slot, JS_CAUSE_STOPPED, grace_ns);
-    if (slot->state != SLOT_WAITING)
-        return 0;
-    slot->outcome = (struct js_outcome){.start_unix_ns = js_clock_unix_ns(),
-                                        .cause = JS_CAUSE_STOPPED};
-    return report(jobs, slot, true);
+    return slot->state == SLOT_WAITING ? give_up_start(jobs, slot) : 0;
+}
+
+static int drain(struct js_jobs *jobs)
+{
+    jobs->is_draining = true;
+    for (uint32_t i = 0; i < jobs->count; i++) {
+        if (jobs->slots[i].state == SLOT_WAITING &&
+            give_up_start(jobs, &jobs->slots[i]) < 0)
+            return -1;
+    }
+    return 0;
 }
 
 int js_jobs_end(struct js_jobs *jobs, uint32_t slot, int64_t grace_ns)
 {
+    if (grace_ns == JS_RUNNER_LET_RUN)
+        return drain(jobs);
     return slot < jobs->count ? end_slot(jobs, &jobs->slots[slot], grace_ns)
                               : 0;
 }

@@ -41,7 +41,8 @@ bool js_jobs_free_slot(const struct js_jobs *jobs, uint32_t *ret);
 /* How long jobs ran lately, on average; 0 before the first has ended. */
 int64_t js_jobs_run_ns(const struct js_jobs *jobs);
 
-/* Ends the job of the slot, if there is one: with JS_CAUSE_STOPPED. */
+/* Ends the job of the slot, if there is one: with JS_CAUSE_STOPPED; or, with
+ * JS_RUNNER_LET_RUN, whatever waits to be started, from then on. */
 int js_jobs_end(struct js_jobs *jobs, uint32_t slot, int64_t grace_ns);
 
 /* How long a job without a timeout of its own may run; 0: without end. */

@@ -10,16 +10,20 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+enum { COPY_BYTES = 64 * 1024 };
+
 void js_output_init(struct js_output *output)
 {
     for (int i = 0; i < JS_STREAM_COUNT; i++)
         output->file[i] = (struct js_output_file){.fd = -1};
+    output->folder = -1;
 }
 
 void js_output_release(struct js_output *output)
 {
     for (int i = 0; i < JS_STREAM_COUNT; i++)
         js_fd_close(&output->file[i].fd);
+    js_fd_close(&output->folder);
 }
 
 /* DIR/ID.out or DIR/ID.err. O_APPEND, as the spooled files have it: a stream
@@ -44,11 +48,20 @@ static int open_named(const char *dir, uint64_t id, enum js_stream stream)
     return fd;
 }
 
+/* Held, so that it can be told whether it has been removed. */
+static void hold_folder(struct js_output *output, const char *dir)
+{
+    js_fd_close(&output->folder);
+    output->folder = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
 int js_output_open(struct js_output *output,
                    const struct js_runner_config *config, uint64_t id)
 {
     if (config->capture == JS_CAPTURE_NONE)
         return 0;
+    if (config->capture == JS_CAPTURE_DIR)
+        hold_folder(output, config->output_dir);
     for (int i = 0; i < JS_STREAM_COUNT; i++) {
         struct js_output_file *file = &output->file[i];
         if (file->fd >= 0)
@@ -62,6 +75,71 @@ int js_output_open(struct js_output *output,
     }
     return 0;
 }
+
+/* ---------------------------------------------------------------- rescue */
+
+/* It is open for writing alone. */
+static int open_again(int fd)
+{
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+static int copy_all(int from, int to)
+{
+    char bytes[COPY_BYTES];
+    ssize_t n;
+    while ((n = read(from, bytes, sizeof(bytes))) != 0) {
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 || js_write_full(to, bytes, (size_t)n) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int write_anew(struct js_output_file *file, const char *dir, uint64_t id,
+                      enum js_stream stream)
+{
+    int from = open_again(file->fd);
+    int to = from < 0 ? -1 : open_named(dir, id, stream);
+    int rc = to < 0 ? -1 : copy_all(from, to);
+    js_fd_close(&from);
+    if (rc < 0) {
+        js_fd_close(&to);
+        return -1;
+    }
+    js_fd_close(&file->fd);
+    file->fd = to;
+    return 1;
+}
+
+static bool is_removed(int fd)
+{
+    struct stat st;
+    return fd >= 0 && fstat(fd, &st) == 0 && st.st_nlink == 0;
+}
+
+int js_output_rescue(struct js_output *output,
+                     const struct js_runner_config *config,
+                     const struct js_folder *folder, uint64_t id)
+{
+    int rc = 0;
+    /* A job may remove its own files; but then the folder is still there. */
+    if (config->capture != JS_CAPTURE_DIR || !is_removed(output->folder))
+        return 0;
+    for (int i = 0; rc >= 0 && i < JS_STREAM_COUNT; i++) {
+        struct js_output_file *file = &output->file[i];
+        if (!is_removed(file->fd))
+            continue;
+        js_folder_restore(folder); /* in vain: the next says why */
+        rc = write_anew(file, config->output_dir, id, i);
+    }
+    return rc;
+}
+
+/* ---------------------------------------------------------------- the end */
 
 /* True if the next job would find the file as this one did. */
 static bool is_pristine(const struct js_output_file *file,

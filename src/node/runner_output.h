@@ -7,6 +7,7 @@
 #define JS_NODE_RUNNER_OUTPUT_H
 
 #include "node/runner.h"
+#include "node/runner_folder.h"
 #include "node/spool.h"
 
 #include <stdbool.h>
@@ -19,6 +20,7 @@ struct js_output_file {
 
 struct js_output {
     struct js_output_file file[JS_STREAM_COUNT];
+    int folder; /* in which named ones were made; -1: none */
 };
 
 void js_output_init(struct js_output *output);
@@ -38,6 +40,16 @@ void js_output_finish(struct js_output *output,
                       const struct js_runner_config *config, bool reuse,
                       uint64_t ret_bytes[JS_STREAM_COUNT],
                       int ret_fds[JS_STREAM_COUNT]);
+
+/*
+ * To be called before js_output_finish(). Named files that went with their
+ * folder while the job ran are written anew, in a folder that is made anew.
+ * Returns 1 if that was done, 0 if there was no need, or -1 with errno when it
+ * cannot be: then what the job wrote is lost.
+ */
+int js_output_rescue(struct js_output *output,
+                     const struct js_runner_config *config,
+                     const struct js_folder *folder, uint64_t id);
 
 /* True if there is no room left where the job's output went. */
 bool js_output_is_disk_full(const struct js_output *output,

@@ -117,6 +117,78 @@ start_two_jobs() {
 }
 
 # bats test_tags=sanitize
+@test "trouble: an output folder that is removed is made anew, and charged to no job" {
+    {
+        seq 5 | sed 's/.*/echo &/'
+        echo 'echo before; rm -r OUT; echo after'
+        seq 7 12 | sed 's/.*/echo &/'
+    } >jobs.txt
+    farm 1 jobs.txt --output OUT --retries 3 --joblog log
+    status_is 0
+    contains err '12 jobs: 12 done'
+    contains err 'folder OUT was removed while job 6 ran: what it has written stands in a new one'
+    equal "$(cat OUT/6.out)" $'before\nafter'
+    equal "$(cat OUT/12.out)" 12
+    equal "$(wc -l <log)" 13
+}
+
+@test "trouble: a --tmpdir that is removed is made anew, and charged to no job" {
+    mkdir -m 700 tmp
+    printf '%s\n' 'echo 1; rmdir tmp' 'echo 2' "head -c 1000000 /dev/zero | tr '\\0' 'a'" 'echo 4' >jobs.txt
+    farm 1 jobs.txt --tmpdir "$PWD/tmp"
+    status_is 0
+    contains err '4 jobs: 4 done'
+    contains err "folder $PWD/tmp was gone, and has been made anew"
+    equal "$(stat -c %a tmp)" 700
+    equal "$(wc -c <out)" 1000006
+}
+
+# The second job, and whatever follows, waits for its folder.
+start_homeless_jobs() { # ARGUMENT...
+    mkdir a
+    printf '%s\n' 'mv a aside; touch a' 'echo two' 'echo three' >jobs.txt
+    farm_start 1 jobs.txt --output a/OUT --retries 2 "$@"
+    wait_until "$PATIENCE" has_lines err 1 'folder a/OUT is gone, and cannot be made anew: Not a directory'
+}
+
+end_status() {
+    tail -n 1 jobs.txt.journal | awk '$2 == "end" { print $3 }'
+}
+
+# bats test_tags=sanitize
+@test "trouble: an output folder that cannot be made anew is waited for" {
+    start_homeless_jobs
+    rm a
+    mv aside a
+    farm_end
+    status_is 0
+    contains err '3 jobs: 3 done'
+    equal "$(cat a/OUT/2.out a/OUT/3.out)" $'two\nthree'
+    equal "$(grep -c 'is gone' err)" 1
+}
+
+@test "trouble: a signal ends the wait for a folder" {
+    local signal
+    # shellcheck disable=SC2034 # of farm
+    LAUNCH=("${PLAIN[@]}")
+    for signal in "${DRAINING[0]}" "${ENDING[0]}"; do
+        start_homeless_jobs
+        kill "-$signal" "$(mpirun_pid)"
+        farm_end
+        equal "$(end_status)" 3
+        contains err '3 jobs: 1 done, 0 failed, 0 skipped, 2 left'
+        rm -r a aside jobs.txt.journal
+    done
+}
+
+@test "trouble: --time-limit ends the wait for a folder" {
+    start_homeless_jobs --time-limit 6 --grace 0.2
+    farm_end
+    equal "$(end_status)" 3
+    contains err '3 jobs: 1 done, 0 failed, 0 skipped, 2 left'
+}
+
+# bats test_tags=sanitize
 @test "trouble: a joblog that cannot be written is exit 2, nothing has run" {
     echo 'touch ran' >jobs.txt
     mkdir folder

@@ -151,9 +151,10 @@ int js_runner_limit(struct js_runner *runner, int64_t timeout_ns)
 int js_runner_end(struct js_runner *runner, uint32_t slot, int64_t grace_ns)
 {
     int64_t now_ns = fake_net_now_ns(runner->net);
-    (void)grace_ns;
     if (is_dead(runner))
         return lost();
+    if (grace_ns == JS_RUNNER_LET_RUN)
+        return 0;
     if (slot < runner->slots && runner->jobs[slot].is_busy)
         end_at(&runner->jobs[slot], now_ns, JS_CAUSE_STOPPED);
     fake_net_wake(runner->net, runner->rank, now_ns);

@@ -554,6 +554,167 @@ static void test_output_file_refused(void)
     finish(&fx);
 }
 
+static void wait_for_file(const struct fixture *fx, const char *name)
+{
+    char path[128];
+    int64_t deadline_ns = js_clock_ns() + patience_ns;
+    snprintf(path, sizeof(path), "%s/%s", fx->dir, name);
+    while (access(path, F_OK) < 0 && js_clock_ns() < deadline_ns)
+        pause_ms(10);
+    CU_ASSERT_EQUAL(access(path, F_OK), 0);
+}
+
+static void touch(const struct fixture *fx, const char *name)
+{
+    char path[128];
+    snprintf(path, sizeof(path), "%s/%s", fx->dir, name);
+    int fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+    CU_ASSERT_TRUE(fd >= 0);
+    js_fd_close(&fd);
+}
+
+/* No other event is expected. */
+static void wait_for_note(struct fixture *fx)
+{
+    int64_t deadline_ns = js_clock_ns() + patience_ns;
+    while (js_runner_next(fx->runner, &fx->event) == 0 &&
+           js_clock_ns() < deadline_ns)
+        pause_ms(1);
+    CU_ASSERT_EQUAL(fx->event.kind, JS_RUNNER_NOTE);
+    fx->notes++;
+    memcpy(fx->note, fx->event.text, sizeof(fx->note));
+}
+
+/* ... which is in the fixture's folder. */
+static void use_own_folder(struct fixture *fx, char *path, size_t size,
+                           enum js_capture capture)
+{
+    snprintf(path, size, "%s/own", fx->dir);
+    CU_ASSERT_EQUAL(mkdir(path, 0750), 0);
+    fx->config.capture = capture;
+    fx->config.output_dir = fx->config.tmpdir = path;
+}
+
+static mode_t mode_of(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 ? st.st_mode & 07777 : 0;
+}
+
+static void test_own_folder_is_made_anew(void)
+{
+    static const enum js_capture captures[] = {JS_CAPTURE_DIR,
+                                               JS_CAPTURE_SPOOL};
+    for (int i = 0; i < 2; i++) {
+        struct fixture fx;
+        char path[128];
+        prepare(&fx);
+        use_own_folder(&fx, path, sizeof(path), captures[i]);
+        start_well(&fx);
+        remove_dir(path);
+        run(&fx, "echo one");
+        CU_ASSERT_EQUAL(fx.event.outcome.step, JS_STEP_NONE);
+        CU_ASSERT_EQUAL(fx.event.outcome.out_bytes, 4);
+        CU_ASSERT_EQUAL(mode_of(path), 0750);
+        CU_ASSERT_EQUAL(fx.notes, 1);
+        CU_ASSERT_PTR_NOT_NULL(strstr(fx.note, "made anew"));
+        drop_output(&fx);
+        remove_dir(path);
+        finish(&fx);
+    }
+}
+
+/* Its parent is gone as well, or something else has its name. */
+static void test_own_folder_is_waited_for(void)
+{
+    for (int is_file = 0; is_file < 2; is_file++) {
+        struct fixture fx;
+        char path[128], aside[136];
+        prepare(&fx);
+        use_own_folder(&fx, path, sizeof(path), JS_CAPTURE_DIR);
+        snprintf(aside, sizeof(aside), "%s-aside", path);
+        fx.config.slots = 2;
+        /* No retry, nor any other limit, counts here. */
+        fx.config.retry_ns = 0;
+        start_well(&fx);
+        CU_ASSERT_EQUAL(rename(path, aside), 0);
+        CU_ASSERT_EQUAL(symlink(is_file ? "/dev/null" : "/nowhere/own", path),
+                        0);
+        submit(&fx, 0, 7, "echo one");
+        submit(&fx, 1, 8, "echo two");
+        wait_for_note(&fx);
+        CU_ASSERT_PTR_NOT_NULL(strstr(fx.note, "is gone"));
+        CU_ASSERT_PTR_NOT_NULL(strstr(fx.note, path));
+        /* One is ended by hand, the other runs. */
+        CU_ASSERT_EQUAL(js_runner_end(fx.runner, 1, 0), 0);
+        CU_ASSERT_EQUAL(next_event(&fx), 1);
+        CU_ASSERT_EQUAL(fx.event.slot, 1);
+        CU_ASSERT_EQUAL(fx.event.outcome.cause, JS_CAUSE_STOPPED);
+        unlink(path);
+        CU_ASSERT_EQUAL(rename(aside, path), 0);
+        CU_ASSERT_EQUAL(next_event(&fx), 1);
+        CU_ASSERT_EQUAL(fx.event.slot, 0);
+        CU_ASSERT_EQUAL(fx.event.outcome.step, JS_STEP_NONE);
+        CU_ASSERT_EQUAL(fx.event.outcome.out_bytes, 4);
+        CU_ASSERT_EQUAL(fx.notes, 1);
+        remove_dir(path);
+        finish(&fx);
+    }
+}
+
+/* Nothing is started any more: what runs goes on, what waits does not. */
+static void test_a_drain_ends_the_wait_for_a_folder(void)
+{
+    struct fixture fx;
+    char path[128];
+    prepare(&fx);
+    use_own_folder(&fx, path, sizeof(path), JS_CAPTURE_DIR);
+    fx.config.slots = 2;
+    start_well(&fx);
+    submit(&fx, 0, 7, "until test -e go; do sleep 0.01; done");
+    wait_for_file(&fx, "own/7.err");
+    remove_dir(path);
+    CU_ASSERT_EQUAL(symlink("/nowhere/own", path), 0);
+    submit(&fx, 1, 8, "echo two");
+    CU_ASSERT_EQUAL(js_runner_end(fx.runner, 0, JS_RUNNER_LET_RUN), 0);
+    CU_ASSERT_EQUAL(next_event(&fx), 1);
+    CU_ASSERT_EQUAL(fx.event.slot, 1);
+    CU_ASSERT_EQUAL(fx.event.outcome.cause, JS_CAUSE_STOPPED);
+    unlink(path);
+    touch(&fx, "go");
+    CU_ASSERT_EQUAL(next_event(&fx), 1);
+    CU_ASSERT_EQUAL(fx.event.slot, 0);
+    CU_ASSERT_EQUAL(fx.event.outcome.exit_code, 0);
+    remove_dir(path);
+    finish(&fx);
+}
+
+/* What a job has written is not lost with the folder; a file that the job
+ * itself removes is its own business. */
+static void test_output_outlives_its_folder(void)
+{
+    struct fixture fx;
+    char path[128];
+    prepare(&fx);
+    use_own_folder(&fx, path, sizeof(path), JS_CAPTURE_DIR);
+    start_well(&fx);
+    run(&fx, "echo before; rm -r own; echo after; echo error >&2");
+    CU_ASSERT_EQUAL(fx.event.outcome.exit_code, 0);
+    CU_ASSERT_EQUAL(fx.event.outcome.out_bytes, sizeof("before\nafter\n") - 1);
+    expect_file(&fx, "own/7.out", "before\nafter\n", 0644);
+    expect_file(&fx, "own/7.err", "error\n", 0644);
+    CU_ASSERT_EQUAL(fx.notes, 1);
+    run(&fx, "echo one; rm own/7.out");
+    CU_ASSERT_EQUAL(fx.event.outcome.exit_code, 0);
+    CU_ASSERT_EQUAL(fx.notes, 1);
+    /* Another has made it anew by then. */
+    run(&fx, "echo two; rm -r own; mkdir own");
+    expect_file(&fx, "own/7.out", "two\n", 0644);
+    CU_ASSERT_EQUAL(fx.notes, 2);
+    remove_dir(path);
+    finish(&fx);
+}
+
 static void test_output_to_nowhere(void)
 {
     struct fixture fx;
@@ -687,16 +848,6 @@ static void test_what_is_left_behind_may_tidy_up(void)
     CU_ASSERT_STRING_EQUAL(out_of(&fx, &buf), "set\ntidy\ndone\n");
     js_buf_release(&buf);
     finish(&fx);
-}
-
-static void wait_for_file(const struct fixture *fx, const char *name)
-{
-    char path[128];
-    int64_t deadline_ns = js_clock_ns() + patience_ns;
-    snprintf(path, sizeof(path), "%s/%s", fx->dir, name);
-    while (access(path, F_OK) < 0 && js_clock_ns() < deadline_ns)
-        pause_ms(10);
-    CU_ASSERT_EQUAL(access(path, F_OK), 0);
 }
 
 /* What one job leaves is ended, the others' is not. */
@@ -1383,6 +1534,11 @@ static const struct unit_test tests[] = {
     {"no job sees another's file", test_no_job_sees_anothers_file},
     {"output to a folder", test_output_to_a_folder},
     {"output file refused", test_output_file_refused},
+    {"own folder is made anew", test_own_folder_is_made_anew},
+    {"own folder is waited for", test_own_folder_is_waited_for},
+    {"a drain ends the wait for a folder",
+     test_a_drain_ends_the_wait_for_a_folder},
+    {"output outlives its folder", test_output_outlives_its_folder},
     {"output to nowhere", test_output_to_nowhere},
     {"bad configurations", test_bad_configurations},
     {"long commands", test_long_commands},
