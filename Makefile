@@ -251,7 +251,7 @@ $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/flags
 # The demonstration: a master and two slaves, 15 seconds.
 ARGS ?=
 run: $(JOBSCHED)
-	./$(JOBSCHED) -n 2 $(ARGS)
+	./$(JOBSCHED) -n 2 --demo $(ARGS)
 
 # ---------------------------------------------------------------- tests
 

@@ -1371,6 +1371,8 @@ static int check_time_limit(const struct jobsched_config *config,
 static int check_config(const struct jobsched_config *config,
                         struct js_err *err)
 {
+    if (config->job_file && !config->job_file[0])
+        return js_err_set(err, "job_file: the name of the job list is empty");
     if (config->round_size == 0)
         return js_err_set(err, "round_size: a round has at least one job");
     if (config->output == JOBSCHED_OUTPUT_DIR &&

@@ -184,10 +184,9 @@ bool js_launch_batch(char *name, size_t size, uint64_t *restarts)
     return len > 0 && (size_t)len < size;
 }
 
-bool js_launch_is_launcher(pid_t pid)
+/* True if the kernel calls the process by one of these names. */
+static bool is_called(pid_t pid, const char *const *names)
 {
-    static const char *const names[] = {"mpirun*", "mpiexec*",        "orterun",
-                                        "prterun", "hydra_pmi_proxy", NULL};
     char path[64], name[32];
     snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -197,4 +196,19 @@ bool js_launch_is_launcher(pid_t pid)
     close(fd);
     name[len > 0 ? len - 1 : 0] = '\0'; /* less its newline */
     return is_listed(names, name);
+}
+
+bool js_launch_is_launcher(pid_t pid)
+{
+    static const char *const names[] = {"mpirun*", "mpiexec*",        "orterun",
+                                        "prterun", "hydra_pmi_proxy", NULL};
+    return is_called(pid, names);
+}
+
+bool js_launch_is_direct(void)
+{
+    static const char *const names[] = {"orted", "prted", "slurmstepd", NULL};
+    pid_t parent = getppid();
+    return js_launch_rank() >= 0 &&
+           (js_launch_is_launcher(parent) || is_called(parent, names));
 }

@@ -26,6 +26,11 @@ int js_launch_size(void);
 /* True if that process is an mpirun, which has started this one. */
 bool js_launch_is_launcher(pid_t pid);
 
+/* True if a launcher is the parent of this process, so that its standard input
+ * is what that passes on, whatever the user gave. A shell in a step of one
+ * process passes the launcher's marks on, but not that. */
+bool js_launch_is_direct(void);
+
 /* True if mpirun itself has, or may have, bound this process to some CPUs, so
  * that its own set says nothing of what it may use: that of its parent, which
  * is of the launcher, does. */

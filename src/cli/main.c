@@ -15,6 +15,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -79,9 +81,70 @@ static void be_heard(void)
         nanosleep(&pause, NULL);
 }
 
+/* ---------------------------------------------------------------- the list */
+
+static bool is_demonstration(const struct js_options *options)
+{
+    return !options->config.job_file && options->config.action == JOBSCHED_RUN;
+}
+
+/* Whoever has asked for it, and for silence, knows. */
+static bool is_demonstration_told(const struct js_options *options)
+{
+    return is_demonstration(options) && js_launch_rank() <= 0 &&
+           !(options->is_quiet && options->is_demo);
+}
+
+static void tell_demonstration(const struct js_options *options)
+{
+    unsigned long long jobs = options->config.demo_jobs;
+    const char *why = options->is_demo ? "" : "no job file: ";
+    if (!is_demonstration_told(options))
+        return;
+    if (options->config.demo_jobs == UINT64_MAX)
+        fprintf(stderr, "jobsched: %sa demonstration of simulated jobs\n", why);
+    else
+        fprintf(stderr, "jobsched: %sa demonstration of %llu simulated job%s\n",
+                why, jobs, jobs == 1 ? "" : "s");
+}
+
+static void tell_way_on(const struct js_options *options, int status)
+{
+    if (is_demonstration_told(options) && status != JOBSCHED_BAD_INPUT)
+        fputs("jobsched: this was a demonstration; to run commands of your "
+              "own, write one a line into a file: jobsched FILE\n",
+              stderr);
+}
+
+/* What a shell, xargs or parallel would read; not a terminal or /dev/null. */
+static bool is_list_piped_in(const struct js_options *options)
+{
+    struct stat st;
+    return is_demonstration(options) && !options->is_demo &&
+           !js_launch_is_direct() && fstat(STDIN_FILENO, &st) == 0 &&
+           (S_ISFIFO(st.st_mode) || S_ISREG(st.st_mode) ||
+            S_ISSOCK(st.st_mode));
+}
+
+/* As if "-" had been typed as well. */
+static int take_piped_list(struct js_options *options, int argc, char **words,
+                           struct js_err *err)
+{
+    static char dash[] = "-";
+    words[argc] = dash;
+    if (js_options_parse(argc + 1, words, options, err) < 0)
+        return -1;
+    fputs("jobsched: no job file: the list is read from standard input\n",
+          stderr);
+    return 0;
+}
+
 static int run(const struct js_options *options)
 {
     struct jobsched_result result;
+    bool is_launched = options->config.status_file != NULL;
+    if (!is_launched)
+        tell_demonstration(options);
     jobsched_run(&options->config, &result);
     if (result.status == JOBSCHED_BAD_INPUT && !result.is_master)
         return speak_for_all(result.status);
@@ -91,6 +154,8 @@ static int run(const struct js_options *options)
         fprintf(stderr, "jobsched: %s\n", result.summary);
     if (result.error[0] && is_heard)
         tell_error(&result);
+    if (result.is_master && is_heard && !is_launched)
+        tell_way_on(options, result.status);
     if (result.is_abrupt)
         jobsched_leave(&result);
     /* The status is where the launcher looks for it; and an mpirun that sees
@@ -102,12 +167,40 @@ static int run(const struct js_options *options)
     return result.status;
 }
 
+static int launch(const struct js_options *options, int argc, char **argv)
+{
+    tell_demonstration(options);
+    int status = js_launch(options, argc, argv);
+    tell_way_on(options, status);
+    return status;
+}
+
+static int launch_piped_list(struct js_options *options, int argc, char **argv)
+{
+    struct js_err err;
+    char **words = calloc((size_t)argc + 2, sizeof(*words));
+    int status = JOBSCHED_BROKEN;
+    if (!words) {
+        js_err_errno(&err, "the command line");
+        return usage_error(&err);
+    }
+    memcpy(words, argv, (size_t)argc * sizeof(*words));
+    if (take_piped_list(options, argc, words, &err) < 0)
+        status = usage_error(&err);
+    else
+        status = js_launch(options, argc + 1, words);
+    free(words);
+    return status;
+}
+
 static int start(struct js_options *options, int argc, char **argv)
 {
     struct js_err err;
     bool is_alone = js_launch_is_alone();
+    if (is_alone && is_list_piped_in(options))
+        return launch_piped_list(options, argc, argv);
     if (is_alone && options->config.action == JOBSCHED_RUN)
-        return js_launch(options, argc, argv);
+        return launch(options, argc, argv);
     options->config.status_file =
         is_alone ? NULL : getenv(JS_LAUNCH_STATUS_NAME);
     options->config.launcher = is_alone ? NULL : getenv(JS_LIFELINE_NAME);

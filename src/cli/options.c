@@ -74,6 +74,15 @@ static int set_forever(struct js_options *options, const char *value,
     return 0;
 }
 
+static int set_demo(struct js_options *options, const char *value,
+                    struct js_err *err)
+{
+    (void)value;
+    (void)err;
+    options->is_demo = true;
+    return 0;
+}
+
 static int set_round(struct js_options *options, const char *value,
                      struct js_err *err)
 {
@@ -624,7 +633,8 @@ static const struct option_row rows[] = {
      "start no job on a slave that holds more output than\n"
      "this (default 1G)"},
 
-    {NULL, 0, NULL, NULL, "The demonstration (without a job file):"},
+    {NULL, 0, NULL, NULL, "The demonstration (without a list):"},
+    {"demo", 0, NULL, set_demo, "simulate jobs, whatever standard input is"},
     {"jobs", 0, "N", set_jobs, "simulate N jobs (default 30)"},
     {"duration", 0, "TIME", set_duration, "of each (default 1s)"},
     {"forever", 0, NULL, set_forever, "simulate jobs without end"},
@@ -691,16 +701,140 @@ static const struct option_row *row_of(int code)
     return NULL;
 }
 
+/* ---------------------------------------------------------------- refusals */
+
+/* Words of other tools. Each means something else here, or nothing yet: taken
+ * for a synonym it would hide that, so whoever types it is told what to write.
+ */
+struct foreign_word {
+    const char *word;
+    const char *instead;
+    bool is_number; /* its value is that of -n, with which `instead` ends */
+};
+
+static const struct foreign_word foreign_words[] = {
+    {"-j", "write -n", true},
+    {"-P", "write -n", true},
+    {"-np", "write -n", true},
+    {"--np", "write -n", true},
+    {"--ntasks", "write -n", true},
+    {"--workers", "write -n", true},
+    {"--max-procs", "write -n", true},
+    {"--halt",
+     "write --fail-fast to stop at the first failure, or --max-failures N",
+     false},
+    {"--halt-on-error",
+     "write --fail-fast to stop at the first failure, or --max-failures N",
+     false},
+    {"--retry",
+     "write --retries N, so that a job that fails runs up to N times more",
+     false},
+    {"--resume", "the same command goes on by itself", false},
+    {"--resume-failed",
+     "the same command goes on by itself, and runs again what has failed",
+     false},
+    {"--log", "write --joblog FILE", false},
+    {"--results", "write --output DIR", false},
+    {"--sshloginfile", "write --hostfile FILE", false},
+    {"--bar", "write --progress always", false},
+    {"--eta", "write --progress always", false},
+    {"--tag", "--output DIR keeps the output of each job in files of its own",
+     false},
+    {"-k", "output comes as jobs end; --output DIR keeps it in files by number",
+     false},
+    {"--keep-order",
+     "output comes as jobs end; --output DIR keeps it in files by number",
+     false},
+    {":::", "write a file with one command a line, or pipe such lines in",
+     false},
+    {"::::", "write a file with one command a line, or pipe such lines in",
+     false},
+};
+
+static const struct foreign_word *find_foreign(const char *word, size_t len)
+{
+    for (size_t i = 0; i < sizeof(foreign_words) / sizeof(*foreign_words);
+         i++) {
+        const char *known = foreign_words[i].word;
+        if (strlen(known) == len && memcmp(known, word, len) == 0)
+            return &foreign_words[i];
+    }
+    return NULL;
+}
+
+static bool is_number(const char *text)
+{
+    return text && text[0] && text[strspn(text, "0123456789")] == '\0';
+}
+
+/* What was given with the word: behind it, or as the next one. */
+static const char *number_of(const char *word, const char *next)
+{
+    const char *digits = word + strcspn(word, "0123456789");
+    if (is_number(digits))
+        return digits;
+    if (next && next[0] == '-') /* getopt is still within the word: -j4 */
+        next += strcspn(next, "0123456789");
+    return is_number(next) ? next : "N";
+}
+
+static int refuse_foreign(const struct foreign_word *foreign, const char *word,
+                          const char *next, struct js_err *err)
+{
+    if (foreign->is_number)
+        return js_err_set(err, "%s is not there: %s %s", foreign->word,
+                          foreign->instead, number_of(word, next));
+    return js_err_set(err, "%s is not there: %s", foreign->word,
+                      foreign->instead);
+}
+
+/* The word of another tool that this one is, less its value: "-np4",
+ * "--workers=4"; or NULL. */
+static const struct foreign_word *foreign_of(const char *word)
+{
+    size_t len = strcspn(word, "=");
+    if (word[0] == '-' && word[1] != '-')
+        len = strcspn(word, "=0123456789");
+    return find_foreign(word, len);
+}
+
+/* How many of the names begin so; *ret lists them. */
+static int list_matches(const struct getopt_view *view, const char *name,
+                        struct js_buf *ret)
+{
+    int count = 0;
+    for (size_t i = 0; view->names[i]; i++) {
+        if (strncmp(view->names[i], name, strlen(name)) == 0)
+            js_buf_printf(ret, "%s--%s", count++ ? ", " : "", view->names[i]);
+    }
+    return count;
+}
+
 static int refuse_unknown(const struct getopt_view *view, const char *word,
                           struct js_err *err)
 {
     char name[64];
+    struct js_buf matches = JS_BUF_INIT;
     const char *start = word + strspn(word, "-");
     snprintf(name, sizeof(name), "%.*s", (int)strcspn(start, "="), start);
     const char *closest = js_closest_word(name, view->names);
-    if (word[1] == '-' && closest)
-        return js_err_set(err, "unknown option --%s (did you mean --%s?)", name,
-                          closest);
+    if (list_matches(view, name, &matches) > 1 && js_buf_string(&matches))
+        js_err_set(err, "--%s may be one of %s", name, matches.data);
+    else if (word[1] == '-' && closest)
+        js_err_set(err, "unknown option --%s (did you mean --%s?)", name,
+                   closest);
+    else
+        js_err_set(err, "unknown option %s; --help lists all", word);
+    js_buf_release(&matches);
+    return -1;
+}
+
+static int refuse_letter(char letter, const char *next, struct js_err *err)
+{
+    const char word[] = {'-', letter, '\0'};
+    const struct foreign_word *foreign = find_foreign(word, strlen(word));
+    if (foreign)
+        return refuse_foreign(foreign, word, next, err);
     return js_err_set(err, "unknown option %s; --help lists all", word);
 }
 
@@ -708,14 +842,19 @@ static int refuse(const struct getopt_view *view, int code, char **argv,
                   struct js_err *err)
 {
     const struct option_row *row = row_of(optopt);
+    bool is_long = optopt == 0 || optopt >= FIRST_VALUE;
+    const char *word = argv[optind - 1];
+    const struct foreign_word *foreign = is_long ? foreign_of(word) : NULL;
+    if (foreign)
+        return refuse_foreign(foreign, word, argv[optind], err);
     if (code == ':' && row)
         return js_err_set(err, "--%s wants a value: --%s %s", row->name,
                           row->name, row->argument);
     if (row && optopt >= FIRST_VALUE)
         return js_err_set(err, "--%s takes no value", row->name);
-    if (optopt > 0 && optopt < FIRST_VALUE)
-        return js_err_set(err, "unknown option -%c; --help lists all", optopt);
-    return refuse_unknown(view, argv[optind - 1], err);
+    if (!is_long)
+        return refuse_letter((char)optopt, argv[optind], err);
+    return refuse_unknown(view, word, err);
 }
 
 /* The word in which getopt has found the option. */
@@ -725,13 +864,14 @@ static const char *typed_word(char **argv)
     return argv[optind - (is_apart ? 2 : 1)];
 }
 
-/* getopt takes "--slot" for "--slots": until there is another that begins so.
- */
-static bool is_abbreviated(int code, char **argv)
+/* getopt takes "--retry" for the one option that begins so, and "-np" for -n
+ * with a value; within a word of several letters it has not come to its end. */
+static const struct foreign_word *taken_for_own(int code, char **argv)
 {
+    const struct option_row *row = row_of(code);
     const char *word = typed_word(argv);
-    return code >= FIRST_VALUE &&
-           strcspn(word, "=") != strlen(row_of(code)->name) + strlen("--");
+    bool is_whole = code >= FIRST_VALUE || (row->argument && optarg);
+    return is_whole ? foreign_of(word) : NULL;
 }
 
 static int apply(const struct option_row *row, struct js_options *options,
@@ -749,10 +889,41 @@ static bool reads_journal(const struct js_options *options)
            options->action == JS_ACTION_REPORT;
 }
 
+/* Whatever is asked for: a word that nobody means. */
+static int check_words(char **words, struct js_err *err)
+{
+    for (; *words; words++) {
+        const struct foreign_word *foreign = foreign_of(*words);
+        if (foreign && words[0][0] == ':')
+            return refuse_foreign(foreign, *words, NULL, err);
+        if (!words[0][0])
+            return js_err_set(err, "an argument is empty (is a variable not "
+                                   "set?): give the name of a job file");
+    }
+    return 0;
+}
+
+static int check_demo(const char *job_file, const struct js_options *options,
+                      struct js_err *err)
+{
+    if (options->is_demo)
+        return js_err_set(err,
+                          "--demo is the demonstration, which has no job file: "
+                          "what is \"%s\"?",
+                          job_file);
+    if (options->is_demo_changed)
+        return js_err_set(err, "--jobs, --duration and --forever are for the "
+                               "demonstration, which has no job file: write "
+                               "-n N, for N slaves, or --demo without a list");
+    return 0;
+}
+
 /* The words that are no options: at most one, the job file. */
 static int take_words(char **words, struct js_options *options,
                       struct js_err *err)
 {
+    if (check_words(words, err) < 0)
+        return -1;
     if (!words[0] && options->config.action != JOBSCHED_RUN)
         return js_err_set(err, "--check and --dry-run want a job file");
     if (!words[0] && reads_journal(options) && !options->config.journal)
@@ -770,11 +941,8 @@ static int take_words(char **words, struct js_options *options,
     if (words[1])
         return js_err_set(err, "one job file, please: what is \"%s\"?",
                           words[1]);
-    if (options->is_demo_changed)
-        return js_err_set(err, "--jobs, --duration and --forever are for the "
-                               "demonstration, which has no job file");
     options->config.job_file = words[0];
-    return 0;
+    return check_demo(words[0], options, err);
 }
 
 /* Options that exclude each other. */
@@ -823,8 +991,9 @@ int js_options_parse(int argc, char **argv, struct js_options *ret,
         const struct option_row *row = row_of(code);
         if (!row)
             return refuse(&view, code, argv, err);
-        if (is_abbreviated(code, argv))
-            return refuse_unknown(&view, typed_word(argv), err);
+        const struct foreign_word *foreign = taken_for_own(code, argv);
+        if (foreign)
+            return refuse_foreign(foreign, typed_word(argv), argv[optind], err);
         if (apply(row, ret, err) < 0)
             return -1;
         ret->is_launch_told |= is_for_launch(row);
@@ -899,9 +1068,10 @@ static const char intro[] = "Usage: jobsched [options] [JOBFILE]\n"
                             "       mpirun -np N jobsched [options] [JOBFILE]\n"
                             "\n"
                             "Runs the shell commands in JOBFILE, one a line, "
-                            "to the end (\"-\": standard\n"
-                            "input): on all cores, or on N-1 slaves. Without "
-                            "JOBFILE: a demonstration.\n";
+                            "to the end: on all cores, or on\nN-1 slaves. "
+                            "\"-\" is standard input, and so is no JOBFILE "
+                            "where that is a pipe or\na file; else there is a "
+                            "demonstration.\n";
 
 static const char outro[] =
     "\n"

@@ -22,6 +22,7 @@ enum js_action {
 struct js_options {
     enum js_action action;
     struct jobsched_config config; /* strings borrowed from argv */
+    bool is_demo;                  /* --demo: whatever standard input is */
     bool is_demo_changed;          /* an option for the demonstration alone */
     bool is_quiet;                 /* no summary of a run that succeeded */
     bool is_progress_told;         /* and so not implied by that */

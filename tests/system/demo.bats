@@ -147,3 +147,116 @@ round_is_together() { # FIRST LAST
     claim test "$status" -ne 0
     nothing_left
 }
+
+# ---------------------------------------------------------------- or a list
+
+# jobsched alone, on one slave, reading what the caller gives it.
+alone() { # ARGUMENT...
+    status=0
+    env "JS_MARK=$MARK" timeout --kill-after=10 "${LIMIT:-60}" \
+        "$JOBSCHED" -n 1 "$@" >out 2>err 3>&- || status=$?
+}
+
+WAY_ON='^jobsched: this was a demonstration; to run commands of your own, write one a line into a file: jobsched FILE$'
+
+is_demonstration() { # JOBS
+    status_is 0
+    equal "$(grep -v '^\[' err | head -n 1)" \
+        "jobsched: no job file: a demonstration of $1 simulated jobs"
+    contains <(tail -n 1 err) "$WAY_ON"
+    equal "$(grep -cvE '^(Dispatch|Run|Finished) job: [0-9]+.?$' out)" 0
+    equal "$(grep -c '^Finished' out)" "$1"
+}
+
+is_list() {
+    status_is 0
+    equal "$(sort out | xargs)" 'one two'
+    equal "$(head -n 1 err)" \
+        'jobsched: no job file: the list is read from standard input'
+    lacks err demonstration
+    claim test ! -e list.journal
+}
+
+# bats test_tags=mpis
+@test "demo: without a list it says what it is, first and last, on stderr" {
+    alone --jobs 3 --duration 0 </dev/null
+    is_demonstration 3
+    alone --jobs 2 --duration 0 <&-
+    is_demonstration 2
+    # Asked for, it needs no reason; and with --quiet no word.
+    alone --demo --jobs 1 --duration 0
+    status_is 0
+    equal "$(head -n 1 err)" 'jobsched: a demonstration of 1 simulated job'
+    contains <(tail -n 1 err) "$WAY_ON"
+    alone --demo --jobs 3 --duration 0 --quiet
+    status_is 0
+    equal "$(cat out err)" ''
+    # Whoever has not asked may have meant a list.
+    alone --jobs 2 --duration 0 --quiet
+    status_is 0
+    equal "$(cat out)" ''
+    equal "$(grep -c demonstration err)" 2
+}
+
+# bats test_tags=mpis
+@test "demo: under mpirun stdin says nothing: the same words, once" {
+    printf 'echo %s\n' one two >list
+    farm 2 --jobs 4 --duration 0 <list
+    is_demonstration 4
+    equal "$(grep -c demonstration err)" 2
+    printf 'echo %s\n' one two | "$MPIRUN" "${LAUNCH[@]}" -np 1 "$JOBSCHED" \
+        -n 1 --jobs 2 --duration 0 >out 2>err
+    is_demonstration 2
+}
+
+# bats test_tags=mpis
+@test "demo: a pipe, a FIFO or a file on stdin is the list" {
+    printf 'echo %s\n' one two >list
+    alone <list
+    is_list
+    # shellcheck disable=SC2002 # what users type
+    cat list | alone
+    is_list
+    mkfifo fifo
+    cat list >fifo &
+    alone <fifo
+    is_list
+    # A shell in a step of one process passes its marks on, but not its stdin.
+    PMIX_RANK=0 OMPI_COMM_WORLD_RANK=0 OMPI_COMM_WORLD_SIZE=1 alone <list
+    is_list
+    alone --joblog log -- <list
+    is_list
+    equal "$(wc -l <log)" 3
+}
+
+@test "demo: --demo is one whatever stdin is; its options alone are refused" {
+    printf 'echo %s\n' one two >list
+    alone --demo --jobs 3 --duration 0 <list
+    status_is 0
+    equal "$(grep -c '^Finished' out)" 3
+    local option
+    for option in '--jobs 3' '--duration 1' --forever; do
+        # shellcheck disable=SC2086
+        alone $option <list
+        status_is 2
+        equal "$(cat out)" ''
+        contains err '^jobsched: .*-n N.*--demo'
+    done
+    alone --demo list
+    status_is 2
+    contains err 'what is "list"'
+}
+
+@test "demo: an argument that is empty is refused everywhere" {
+    local arguments
+    for arguments in '' 'list|' '|--check' '--status|' '--demo|'; do
+        IFS='|' read -ra words <<<"$arguments|"
+        alone "${words[@]:-}" </dev/null
+        echo "with: $arguments"
+        status_is 2
+        contains err '^jobsched: an argument is empty'
+    done
+    farm 1 ''
+    status_is 2
+    contains err 'jobsched: an argument is empty'
+}

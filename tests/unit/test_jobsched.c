@@ -21,6 +21,9 @@ static void test_configurations_that_cannot_work(void)
 {
     struct jobsched_config config;
     jobsched_config_init(&config);
+    config.job_file = "";
+    expect_refused(&config, "the name of the job list is empty");
+    jobsched_config_init(&config);
     config.round_size = 0;
     expect_refused(&config, "round_size");
     jobsched_config_init(&config);

@@ -205,6 +205,17 @@ static void test_the_demonstration(void)
     CU_ASSERT_TRUE(line.options.is_demo_changed);
     CU_ASSERT_EQUAL(good(&line, "--round 5 --barrier")->round_size, 5);
     CU_ASSERT_FALSE(line.options.is_demo_changed);
+    CU_ASSERT_FALSE(line.options.is_demo);
+    CU_ASSERT_EQUAL(good(&line, "--demo --jobs 3")->demo_jobs, 3);
+    CU_ASSERT_TRUE(line.options.is_demo);
+    CU_ASSERT_TRUE(line.options.config.trace);
+    CU_ASSERT_PTR_NULL(line.options.config.job_file);
+    bad("--demo f", "--demo", "what is \"f\"?");
+    bad("f --demo --jobs 3", "--demo", "no job file");
+    bad("''", "empty", "job file");
+    bad("f ''", "empty", NULL);
+    bad("--status ''", "empty", NULL);
+    bad("--demo ''", "empty", NULL);
     bad("--jobs 18446744073709551615", "--jobs", NULL); /* --forever's */
     bad("--jobs 1.5", "--jobs 1.5", "whole number");
     bad("--duration fast", "--duration fast", "duration");
@@ -242,15 +253,56 @@ static void test_unknown_options(void)
     bad("f --nonsense", "unknown option --nonsense", "--help");
 }
 
-/* Nothing but the whole name: an abbreviation may mean another option in the
- * next version, and a script would not notice. */
-static void test_no_abbreviations(void)
+/* As getopt_long has it: what only one option begins with. */
+static void test_abbreviations(void)
 {
-    bad("--slot 4 f", "unknown option --slot", "did you mean --slots?");
-    bad("--verbos f", "unknown option --verbos", "did you mean --verbose?");
-    bad("--joblo=x f", "unknown option --joblo", "did you mean --joblog?");
-    bad("--s 3 f", "unknown option --s", NULL);
-    bad("--spool 3 f", "unknown option --spool", NULL);
+    struct line line;
+    CU_ASSERT_EQUAL(good(&line, "--slot 4 f")->slots, 4);
+    CU_ASSERT_EQUAL(good(&line, "--slot=4 f")->slots, 4);
+    CU_ASSERT_TRUE(good(&line, "--verbos f")->trace);
+    CU_ASSERT_STRING_EQUAL(good(&line, "--joblo=x f")->joblog, "x");
+    CU_ASSERT_EQUAL(good(&line, "--retry-f f")->retry,
+                    JOBSCHED_RETRY_ONLY_FAILED);
+    CU_ASSERT_STRING_EQUAL(good(&line, "--lo x f")->longest_first, "x");
+    bad("--s 3 f", "--s may be one of", "--slots");
+    bad("--job 3", "--job may be one of", "--joblog, --jobs");
+    bad("--ret f", "--ret may be one of", "--retry-failed, --retries");
+    bad("--verbose-x f", "unknown option --verbose-x", NULL);
+}
+
+/* Also where getopt would take them for something of our own. */
+static void test_words_of_other_tools(void)
+{
+    bad("-j 4 f", "-j is not there", "write -n 4");
+    bad("-j4 f", "-j is not there", "write -n 4");
+    bad("-vj 4 f", "-j is not there", "write -n 4");
+    bad("f -j", "-j is not there", "write -n N");
+    bad("-P8 f", "-P is not there", "write -n 8");
+    bad("-np 4 f", "-np is not there", "write -n 4");
+    bad("-np4 f", "-np is not there", "write -n 4");
+    bad("--np=4 f", "--np is not there", "write -n 4");
+    bad("--workers 4 f", "--workers is not there", "write -n 4");
+    bad("--workers all f", "--workers is not there", "write -n N");
+    bad("--halt now,fail=1 f", "--halt is not there", "--fail-fast");
+    bad("--halt now,fail=1 f", "--max-failures", NULL);
+    bad("--retry 3 f", "--retry is not there", "--retries");
+    bad("--retry=3 f", "--retry is not there", "--retries");
+    bad("--retry f", "--retry is not there", "--retries");
+    bad("--resume f", "the same command goes on by itself", NULL);
+    bad("--log x f", "--log is not there", "--joblog");
+    bad("--log=x f", "--log is not there", "--joblog");
+    bad("--tag f", "--tag is not there", NULL);
+    bad("-k f", "-k is not there", NULL);
+    bad("-vk f", "-k is not there", NULL);
+    bad("echo ::: a b", "::: is not there", "one command a line");
+    bad(":::", "::: is not there", NULL);
+    bad("--jobs 4 f", "-n N", "--demo");
+    /* As values they are nobody's words. */
+    struct line line;
+    CU_ASSERT_STRING_EQUAL(good(&line, "--joblog -k f")->joblog, "-k");
+    CU_ASSERT_STRING_EQUAL(good(&line, "--joblog --retry f")->joblog,
+                           "--retry");
+    CU_ASSERT_STRING_EQUAL(good(&line, "-- -np")->job_file, "-np");
 }
 
 static void test_missing_and_needless_values(void)
@@ -313,8 +365,8 @@ static void test_help_names_every_option(void)
         "--show-map",    "--bind core|none",   "-o, --output DIR|none",
         "--joblog FILE", "-v, --verbose",      "--tmpdir DIR",
         "--grace TIME",  "--spool-limit SIZE", "--jobs N",
-        "--forever",     "--duration TIME",    "-h, --help",
-        "-V, --version",
+        "--demo",        "--forever",          "--duration TIME",
+        "-h, --help",    "-V, --version",
     };
     char *text = help_text();
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -425,7 +477,8 @@ static const struct unit_test tests[] = {
     {"the demonstration", test_the_demonstration},
     {"other actions", test_other_actions},
     {"unknown options", test_unknown_options},
-    {"no abbreviations", test_no_abbreviations},
+    {"abbreviations", test_abbreviations},
+    {"words of other tools", test_words_of_other_tools},
     {"missing and needless values", test_missing_and_needless_values},
     {"calls do not know each other", test_calls_do_not_know_each_other},
     {"help fits the screen", test_help_fits_the_screen},
