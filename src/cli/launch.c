@@ -5,45 +5,27 @@
 #include "base/fdio.h"
 #include "base/launchenv.h"
 #include "base/lifeline.h"
-#include "base/terminal.h"
 #include "base/words.h"
 #include "cli/child.h"
 #include "cli/hostfile.h"
 #include "cli/mpirun.h"
 #include "cli/slurm.h"
 #include "cli/trial.h"
-#include "record/run_status.h"
+#include "cli/watch.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 /* Of a time limit, for what comes behind the run. */
 static const int64_t spare_most_ns = 30 * JS_NS_PER_S;
-
-/* How long mpirun may stay when the run is over: MPI_Finalize has an end of its
- * own; but none after a slave was lost on another host. */
-static const int64_t end_most_ns = 45 * JS_NS_PER_S;
-static const int64_t end_lost_ns = 5 * JS_NS_PER_S;
-
-/* ... and after a SIGTERM (Open MPI 4.1.4 takes up to four seconds). */
-static const int64_t kill_after_ns = 15 * JS_NS_PER_S;
-
-/* How often to look at what the run has said. */
-enum { LOOK_MS = 500 };
-
-/* Behind the master's lease: until what it said is seen here. Whoever has not
- * looked for so long knows nothing of a silence. */
-static const int64_t hearsay_ns = 3 * JS_NS_PER_S;
 
 struct launch {
     const struct js_options *options;
@@ -58,17 +40,8 @@ struct launch {
     struct js_lifeline_host *lifeline;
     struct js_words command;
     bool is_restarted;
-    bool is_master_lost;
 
-    int signals;                /* signalfd */
-    pid_t child;                /* mpirun; 0: it has ended */
-    int wait_status;            /* of the child that has ended */
-    unsigned interrupts;        /* ^C so far */
-    bool is_stopped;            /* told to stop, in whatever way */
-    int64_t over_ns, termed_ns; /* when it was; or JS_NEVER_NS */
-    int64_t heard_ns;           /* when the master last said something new */
-    int64_t looked_ns;
-    struct js_run_status run;
+    struct js_watch watch;
 };
 
 bool js_launch_is_alone(void)
@@ -146,7 +119,7 @@ static int make_command(struct launch *launch)
     js_words_add(words, launch->program);
     if (js_slurm_is_here())
         add_time_limit(words);
-    if (launch->is_master_lost)
+    if (launch->watch.is_master_lost)
         js_words_add(words, "--force-lock"); /* it was a run of ours */
     js_options_command(launch->argc, launch->argv, launch->is_restarted, words);
     launch->mpirun.command = words->items;
@@ -278,202 +251,7 @@ static void tell_launcher(struct launch *launch)
     setenv("SLURM_NODELIST", nodes, 1);
 }
 
-/* ---------------------------------------------------------------- watching */
-
-/* Past the file by the lifeline, where rank 0 is on this host. */
-static void read_status(struct launch *launch)
-{
-    struct js_lifeline_news news;
-    js_lifeline_serve(launch->lifeline);
-    js_lifeline_news(launch->lifeline, &news);
-    if (news.stage < JS_STAGE_BEGUN) {
-        js_run_status_read(launch->status_path, &launch->run);
-        return;
-    }
-    launch->run.phase =
-        news.stage == JS_STAGE_ENDED ? JS_RUN_ENDED : JS_RUN_BEGUN;
-    launch->run.status = news.status;
-    launch->run.lost = news.lost;
-    launch->run.lease_ns = news.lease_ns;
-    if (!js_lifeline_is_cut(launch->lifeline))
-        launch->run.said_ns = js_clock_ns();
-}
-
-static void listen_to_master(struct launch *launch)
-{
-    int64_t now_ns = js_clock_ns(), before_ns = launch->run.said_ns;
-    bool was_deaf = now_ns - launch->looked_ns > hearsay_ns;
-    read_status(launch);
-    if (launch->run.said_ns != before_ns || was_deaf)
-        launch->heard_ns = now_ns;
-    launch->looked_ns = now_ns;
-}
-
-static void tell_child(const struct launch *launch, int number)
-{
-    if (launch->child > 0)
-        kill(launch->child, number);
-}
-
-static void end_child(struct launch *launch, int number)
-{
-    tell_child(launch, number);
-    if (launch->termed_ns == JS_NEVER_NS)
-        launch->termed_ns = js_clock_ns();
-}
-
-/* Jobs may still be in the middle of something: asks them to be ended. */
-static void end_run(struct launch *launch)
-{
-    bool has_begun = launch->run.phase != JS_RUN_UNKNOWN;
-    end_child(launch,
-              has_begun ? js_mpirun_end_signal(launch->mpirun.mpi) : SIGTERM);
-    launch->is_stopped = true;
-}
-
-/* No more jobs are to be started. Before the master is there that is the end;
- * and the ranks might not be prepared for anything else. */
-static void drain_run(struct launch *launch)
-{
-    launch->is_stopped = true;
-    if (launch->run.phase == JS_RUN_UNKNOWN)
-        end_run(launch);
-    else
-        tell_child(launch, SIGUSR1);
-}
-
-/* The master may have drawn a bar where something else is to stand now. */
-static void erase_bar(const struct launch *launch)
-{
-    const struct jobsched_config *config = &launch->options->config;
-    bool is_wanted = config->progress == JOBSCHED_PROGRESS_ALWAYS;
-    if (config->trace || config->progress == JOBSCHED_PROGRESS_NEVER)
-        return;
-    struct js_terminal *terminal = js_terminal_new(false);
-    if (terminal && js_terminal_takes_bar(terminal, is_wanted))
-        fputs(JS_TERMINAL_ERASE, stderr);
-    js_terminal_free(terminal);
-}
-
-static void interrupt(struct launch *launch)
-{
-    switch (launch->interrupts++) {
-    case 0:
-        erase_bar(launch);
-        fputs("jobsched: no more jobs are started; those that run go on to "
-              "their end, or until a second ^C\n",
-              stderr);
-        drain_run(launch);
-        break;
-    case 1:
-        end_run(launch);
-        break;
-    default:
-        tell_child(launch, SIGKILL);
-    }
-}
-
-static void follow_signal(struct launch *launch, uint32_t number)
-{
-    listen_to_master(launch);
-    switch (number) {
-    case SIGINT:
-        interrupt(launch);
-        break;
-    case SIGTERM:
-    case SIGHUP:
-        end_run(launch);
-        break;
-    case SIGUSR1:
-    case SIGUSR2:
-        drain_run(launch);
-        break;
-    default:
-        break;
-    }
-}
-
-static void follow_signals(struct launch *launch)
-{
-    struct signalfd_siginfo info;
-    while (read(launch->signals, &info, sizeof(info)) == sizeof(info))
-        follow_signal(launch, info.ssi_signo);
-}
-
-static void reap(struct launch *launch)
-{
-    if (waitpid(launch->child, &launch->wait_status, WNOHANG) == launch->child)
-        launch->child = 0;
-}
-
-/* Where the master's host is lost, mpirun may wait for it for ever. */
-static void look_at_silence(struct launch *launch)
-{
-    int64_t silence_ns = launch->looked_ns - launch->heard_ns;
-    const struct js_run_status *run = &launch->run;
-    if (run->phase != JS_RUN_BEGUN || run->lease_ns == 0 ||
-        launch->termed_ns != JS_NEVER_NS ||
-        silence_ns <= run->lease_ns + hearsay_ns)
-        return;
-    fprintf(stderr,
-            "jobsched: nothing was heard of the master for %" PRId64
-            " s: it is given up, and %s is ended\n",
-            silence_ns / JS_NS_PER_S, launch->mpirun.program);
-    launch->is_master_lost = true;
-    end_child(launch, SIGTERM);
-}
-
-/* An mpirun that stays when all is over, or in spite of a SIGTERM, hangs. */
-static void look_at_end(struct launch *launch)
-{
-    int64_t now_ns = launch->looked_ns;
-    if (launch->run.phase == JS_RUN_ENDED && launch->over_ns == JS_NEVER_NS)
-        launch->over_ns = now_ns;
-    int64_t most_ns = launch->run.lost > 0 ? end_lost_ns : end_most_ns;
-    if (launch->over_ns != JS_NEVER_NS && launch->termed_ns == JS_NEVER_NS &&
-        now_ns - launch->over_ns > most_ns)
-        end_child(launch, SIGTERM);
-    if (launch->termed_ns != JS_NEVER_NS &&
-        now_ns - launch->termed_ns > kill_after_ns)
-        tell_child(launch, SIGKILL);
-}
-
-static void wait_for_event(const struct launch *launch)
-{
-    nfds_t count = 0;
-    struct pollfd *fds = js_lifeline_fds(launch->lifeline, 1, &count);
-    struct pollfd alone = {.fd = launch->signals, .events = POLLIN};
-    if (fds)
-        fds[0] = alone;
-    poll(fds ? fds : &alone, fds ? count : 1, LOOK_MS);
-}
-
-static void watch(struct launch *launch)
-{
-    launch->over_ns = launch->termed_ns = JS_NEVER_NS;
-    memset(&launch->run, 0, sizeof(launch->run));
-    js_lifeline_reset(launch->lifeline);
-    launch->looked_ns = js_clock_ns();
-    for (reap(launch); launch->child > 0; reap(launch)) {
-        wait_for_event(launch);
-        follow_signals(launch);
-        listen_to_master(launch);
-        look_at_silence(launch);
-        look_at_end(launch);
-    }
-    read_status(launch);
-    if (launch->run.phase == JS_RUN_BEGUN)
-        erase_bar(launch);
-}
-
 /* ---------------------------------------------------------------- hosts */
-
-static bool is_to_stop(void *arg)
-{
-    struct launch *launch = arg;
-    follow_signals(launch);
-    return launch->is_stopped;
-}
 
 /* Takes out the hosts that do not answer, by name. Returns 0, or -1 with *err.
  */
@@ -483,8 +261,9 @@ static int drop_silent_hosts(struct launch *launch, struct js_err *err)
     bool *are_well = calloc(count + 1, sizeof(*are_well));
     if (!are_well)
         return js_err_errno(err, "the hosts");
-    js_try_hosts(&launch->mpirun, &launch->hosts, is_to_stop, launch, are_well);
-    for (size_t i = count; i-- > 0 && !launch->is_stopped;) {
+    js_try_hosts(&launch->mpirun, &launch->hosts, js_watch_is_to_stop,
+                 &launch->watch, are_well);
+    for (size_t i = count; i-- > 0 && !launch->watch.is_stopped;) {
         if (are_well[i])
             continue;
         fprintf(stderr, "jobsched: host %s cannot be reached by %s\n",
@@ -502,14 +281,14 @@ static int drop_silent_hosts(struct launch *launch, struct js_err *err)
 static bool is_worth_restart(const struct launch *launch, unsigned restarts)
 {
     const struct jobsched_config *config = &launch->options->config;
-    const struct js_run_status *run = &launch->run;
+    const struct js_run_status *run = &launch->watch.run;
     bool has_journal =
         !config->no_journal &&
         (config->journal || (config->job_file && !reads_input(launch)));
     bool is_broken = run->phase == JS_RUN_BEGUN ||
                      (run->phase == JS_RUN_ENDED &&
                       run->status == JOBSCHED_BROKEN && run->lost > 0);
-    return is_broken && has_journal && !launch->is_stopped &&
+    return is_broken && has_journal && !launch->watch.is_stopped &&
            restarts < launch->options->restarts;
 }
 
@@ -523,7 +302,7 @@ static int prepare_restart(struct launch *launch, unsigned restarts,
     if (launch->hosts.count > 0) {
         if (drop_silent_hosts(launch, err) < 0)
             return -1;
-        if (launch->is_stopped)
+        if (launch->watch.is_stopped)
             return js_err_set(err, "stopped before a restart");
         if (launch->hosts.count == 0)
             return js_err_set(err, "no host is left to go on with; the same "
@@ -550,8 +329,8 @@ static int prepare_restart(struct launch *launch, unsigned restarts,
 static int judge_no_start(struct launch *launch)
 {
     struct js_err err;
-    int status = launch->wait_status;
-    if (launch->is_stopped)
+    int status = launch->watch.wait_status;
+    if (launch->watch.is_stopped)
         return JOBSCHED_STOPPED;
     if (launch->hosts.count > 0)
         drop_silent_hosts(launch, &err);
@@ -567,9 +346,9 @@ static int judge_no_start(struct launch *launch)
 
 static int judge(struct launch *launch)
 {
-    switch (launch->run.phase) {
+    switch (launch->watch.run.phase) {
     case JS_RUN_ENDED:
-        return launch->run.status;
+        return launch->watch.run.status;
     case JS_RUN_BEGUN:
         fputs("jobsched: the run broke off without a word of its end; the same "
               "command goes on\n",
@@ -584,14 +363,13 @@ static int judge(struct launch *launch)
 static int run_once(struct launch *launch, struct js_err *err)
 {
     struct js_words words = JS_WORDS_INIT;
-    launch->child = js_mpirun_words(&launch->mpirun, &words);
-    if (launch->child == 0)
-        launch->child =
-            js_child_start(&words, reads_input(launch) ? 0 : JS_CHILD_DEAF);
+    pid_t child = js_mpirun_words(&launch->mpirun, &words);
+    if (child == 0)
+        child = js_child_start(&words, reads_input(launch) ? 0 : JS_CHILD_DEAF);
     js_words_release(&words);
-    if (launch->child < 0)
+    if (child < 0)
         return js_err_errno(err, "%s", launch->mpirun.program);
-    watch(launch);
+    js_watch_run(&launch->watch, child);
     return 0;
 }
 
@@ -604,8 +382,8 @@ static int run_to_the_end(struct launch *launch)
         if (!is_worth_restart(launch, restarts))
             return judge(launch);
         if (prepare_restart(launch, restarts, &err) < 0)
-            return complain(&err, launch->is_stopped ? JOBSCHED_STOPPED
-                                                     : JOBSCHED_BROKEN);
+            return complain(&err, launch->watch.is_stopped ? JOBSCHED_STOPPED
+                                                           : JOBSCHED_BROKEN);
     }
 }
 
@@ -625,20 +403,13 @@ static int show_command(const struct launch *launch)
     return rc == 0 ? JOBSCHED_SUCCEEDED : JOBSCHED_BROKEN;
 }
 
-/* From here on signals are read, and wait for that. */
-static int catch_signals(struct launch *launch, struct js_err *err)
+static int open_watch(struct launch *launch, struct js_err *err)
 {
-    static const int numbers[] = {SIGINT,  SIGTERM, SIGHUP,
-                                  SIGUSR1, SIGUSR2, SIGCHLD};
-    sigset_t set;
-    sigemptyset(&set);
-    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-        sigaddset(&set, numbers[i]);
-    /* Else ended children would leave nothing to be seen. */
-    signal(SIGCHLD, SIG_DFL);
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    launch->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    return launch->signals < 0 ? js_err_errno(err, "signals") : 0;
+    launch->watch.config = &launch->options->config;
+    launch->watch.mpirun = &launch->mpirun;
+    launch->watch.lifeline = launch->lifeline;
+    launch->watch.status_path = launch->status_path;
+    return js_watch_open(&launch->watch, err);
 }
 
 static int check_terminal(const struct launch *launch, struct js_err *err)
@@ -652,8 +423,10 @@ static int check_terminal(const struct launch *launch, struct js_err *err)
 int js_launch(const struct js_options *options, int argc, char **argv)
 {
     struct js_err err;
-    struct launch launch = {
-        .options = options, .argc = argc, .argv = argv, .signals = -1};
+    struct launch launch = {.options = options,
+                            .argc = argc,
+                            .argv = argv,
+                            .watch = {.signals = -1}};
     int status;
     if (js_reserve_stdio() < 0) {
         js_err_errno(&err, "/dev/null");
@@ -665,7 +438,7 @@ int js_launch(const struct js_options *options, int argc, char **argv)
         status = show_command(&launch);
     } else if (make_folder(&launch, &err) < 0 ||
                open_lifeline(&launch, &err) < 0 ||
-               catch_signals(&launch, &err) < 0) {
+               open_watch(&launch, &err) < 0) {
         status = complain(&err, JOBSCHED_BROKEN);
     } else {
         forget_launcher();
@@ -673,7 +446,7 @@ int js_launch(const struct js_options *options, int argc, char **argv)
         status = run_to_the_end(&launch);
     }
     remove_folder(&launch);
-    js_fd_close(&launch.signals);
+    js_watch_close(&launch.watch);
     js_words_release(&launch.command);
     js_hosts_release(&launch.hosts);
     return status;
