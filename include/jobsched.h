@@ -169,13 +169,15 @@ struct jobsched_result {
     uint64_t left;    /* accepted or known, and not run */
     unsigned slaves;
     uint64_t slots;
-    int64_t wall_ns;   /* from the first job on */
-    double busy;       /* part of slots x wall_ns in which jobs ran, 0 to 1 */
-    char summary[256]; /* of a run in which jobs ran, else "" */
-    char error[1024];  /* why, where the status is 2, 3 or 4; else "" */
-    bool is_abrupt;    /* MPI_Finalize() was not called, because some process
-                          would not have come to it: jobsched_leave() */
-    unsigned lost;     /* slaves that had ceased to answer */
+    int64_t wall_ns;     /* from the first job on */
+    double busy;         /* part of slots x wall_ns in which jobs ran, 0 to 1 */
+    char summary[256];   /* of a run in which jobs ran, else "" */
+    char failures[1024]; /* which jobs failed for good, the first few by name,
+                            and how to see them all; else "" */
+    char error[1024];    /* why, where the status is 2, 3 or 4; else "" */
+    bool is_abrupt;      /* MPI_Finalize() was not called, because some process
+                            would not have come to it: jobsched_leave() */
+    unsigned lost;       /* slaves that had ceased to answer */
 };
 
 /* The defaults: what `jobsched` without arguments does. */

@@ -7,8 +7,10 @@
 #include "base/launchenv.h"
 #include "base/lifeline.h"
 #include "base/paths.h"
+#include "base/show.h"
 #include "base/terminal.h"
 #include "base/watchdog.h"
+#include "base/words.h"
 #include "core/fit.h"
 #include "core/ledger.h"
 #include "core/rehearsal.h"
@@ -892,6 +894,43 @@ static void release_run(struct run *run)
     free(run->cwd);
 }
 
+/* A command, or the joblog. */
+static int append_where_to_look(const struct run *run, struct js_buf *text)
+{
+    const struct jobsched_config *config = run->config;
+    struct js_words words = JS_WORDS_INIT;
+    struct stat st;
+    if (!run->journal)
+        return js_buf_printf(text, ": %s",
+                             config->joblog ? "see the joblog"
+                                            : "--joblog FILE keeps a line of "
+                                              "each attempt");
+    js_words_add(&words, "jobsched");
+    js_words_add(&words, "--status");
+    if (config->journal) {
+        js_words_add(&words, "--journal");
+        js_words_add(&words, config->journal);
+    }
+    if (config->job_file && stat(config->job_file, &st) == 0 &&
+        S_ISREG(st.st_mode))
+        js_words_add(&words, config->job_file);
+    int rc = js_buf_puts(text, "; to see more: ");
+    if (rc == 0)
+        rc = js_words_check(&words) < 0 ? -1 : js_words_quote(&words, text);
+    js_words_release(&words);
+    return rc;
+}
+
+static void describe_failures(const struct run *run,
+                              struct jobsched_result *result)
+{
+    struct js_buf text = JS_BUF_INIT;
+    if (js_records_describe_failed(&run->records, &text) == 0 && text.len > 0 &&
+        append_where_to_look(run, &text) == 0 && js_buf_string(&text))
+        snprintf(result->failures, sizeof(result->failures), "%s", text.data);
+    js_buf_release(&text);
+}
+
 static void count_result(const struct run *run,
                          const struct js_master_result *ran,
                          struct jobsched_result *result)
@@ -906,6 +945,7 @@ static void count_result(const struct run *run,
     result->wall_ns = ran->wall_ns;
     result->busy = js_tally_busy(&run->records.tally, ran->wall_ns, ran->slots);
     uint64_t left = ran->is_left_known ? ran->left : UINT64_MAX;
+    describe_failures(run, result);
     if (js_tally_summary(&run->records.tally, left, ran->wall_ns, ran->slots,
                          &text) == 0)
         snprintf(result->summary, sizeof(result->summary), "%s",
@@ -1001,14 +1041,24 @@ static int describe_grant(const struct js_pool *pool,
     return rc;
 }
 
+/* The command as it is: but it can steer no terminal. */
+static int append_plainly(struct js_buf *buf, const struct js_job *job)
+{
+    size_t before = buf->len;
+    if (js_buf_append(buf, job->command, job->command_len) < 0 ||
+        !js_buf_string(buf))
+        return -1;
+    js_show_plainly(buf->data + before);
+    return 0;
+}
+
 static void show_start(void *arg, const struct js_plan_decision *assigned)
 {
     struct showing *showing = arg;
     struct js_buf text = JS_BUF_INIT;
     if (describe_grant(showing->pool, assigned->grant, &text) == 0 &&
         js_buf_puts(&text, ": ") == 0 &&
-        js_buf_escape(&text, assigned->job->command,
-                      assigned->job->command_len) == 0)
+        append_plainly(&text, assigned->job) == 0)
         js_console_trace(&showing->run->console, "job %llu: %s\n",
                          (unsigned long long)assigned->job->id,
                          js_buf_string(&text));

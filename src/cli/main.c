@@ -152,6 +152,8 @@ static int run(const struct js_options *options)
     bool is_told = !options->is_quiet || result.status != JOBSCHED_SUCCEEDED;
     if (result.summary[0] && is_heard && is_told)
         fprintf(stderr, "jobsched: %s\n", result.summary);
+    if (result.failures[0] && is_heard)
+        fprintf(stderr, "jobsched: %s\n", result.failures);
     if (result.error[0] && is_heard)
         tell_error(&result);
     if (result.is_master && is_heard && !is_launched)

@@ -10,6 +10,9 @@
 /* What has ended within so much time is "of late". */
 static const int64_t late_ns = 60 * JS_NS_PER_S;
 
+/* Over which the number of jobs that run for less than a second is taken. */
+static const int64_t brief_ns = 5 * JS_NS_PER_S;
+
 enum { LATE_LEAST = 10 }; /* jobs; with fewer the whole run counts */
 
 struct gathering {
@@ -61,8 +64,21 @@ static void count_jobs(struct js_overview *overview)
 /* What has ended in this run. */
 struct pace {
     uint64_t ended, late;
-    int64_t run_ns; /* of these together */
+    int64_t run_ns;   /* of these together */
+    int64_t brief_ns; /* what short ones ran within the last seconds */
 };
+
+/* What of an attempt lies within the last brief_ns, if it was a short one. */
+static int64_t brief_part(const struct js_outcome *outcome, int64_t now_ns)
+{
+    int64_t begin_ns = outcome->start_unix_ns;
+    int64_t end_ns = begin_ns + outcome->run_ns;
+    if (outcome->run_ns >= JS_NS_PER_S || end_ns > now_ns)
+        return 0;
+    if (begin_ns < now_ns - brief_ns)
+        begin_ns = now_ns - brief_ns;
+    return end_ns > begin_ns ? end_ns - begin_ns : 0;
+}
 
 static void measure(const struct js_overview *overview, struct pace *ret)
 {
@@ -73,6 +89,7 @@ static void measure(const struct js_overview *overview, struct pace *ret)
         js_history_attempt(history, i, &attempt);
         if (attempt.slave < overview->run.first_slave)
             break;
+        ret->brief_ns += brief_part(&attempt.outcome, overview->now_unix_ns);
         if (attempt.kind != JS_HISTORY_OK && attempt.kind != JS_HISTORY_FAILED)
             continue;
         int64_t end_ns = attempt.outcome.start_unix_ns + attempt.outcome.run_ns;
@@ -80,6 +97,24 @@ static void measure(const struct js_overview *overview, struct pace *ret)
         ret->late += end_ns >= overview->now_unix_ns - late_ns;
         ret->run_ns += attempt.outcome.run_ns / JS_NS_PER_US;
     }
+}
+
+/* The journal knows a job that runs only after a second; of shorter ones it has
+ * those that have ended. */
+static void count_brief(struct js_overview *overview, const struct pace *pace,
+                        int64_t elapsed_ns)
+{
+    struct js_overview_counts *counts = &overview->counts;
+    int64_t time_ns = elapsed_ns < brief_ns ? elapsed_ns : brief_ns;
+    uint64_t most = overview->run.slots, waiting = counts->left;
+    double mean = (double)pace->brief_ns / (double)time_ns;
+    most -= counts->running < most ? counts->running : most;
+    waiting -= counts->running;
+    if (waiting < most)
+        most = waiting;
+    counts->brief = (uint64_t)(mean + 0.5);
+    if (counts->brief > most)
+        counts->brief = most;
 }
 
 /* Of short jobs the rate tells how long the rest takes, as it has all that is
@@ -93,6 +128,8 @@ static void reckon(struct js_overview *overview)
         return;
     int64_t elapsed_ns = overview->now_unix_ns - overview->run.begin_unix_ns;
     measure(overview, &pace);
+    if (elapsed_ns > 0)
+        count_brief(overview, &pace, elapsed_ns);
     if (pace.ended == 0 || elapsed_ns <= 0 || slots == 0)
         return;
     bool is_late = pace.late >= LATE_LEAST && elapsed_ns > late_ns;
@@ -105,6 +142,34 @@ static void reckon(struct js_overview *overview)
         overview->to_come_ns = (int64_t)((double)left * (double)pace.run_ns *
                                          (double)JS_NS_PER_US /
                                          ((double)pace.ended * (double)slots));
+}
+
+/* A run that found nothing to do says less than the one before. */
+static void find_worked(struct js_overview *overview)
+{
+    const struct js_history *history = overview->history;
+    size_t attempts = js_history_attempts(history);
+    struct js_history_attempt attempt;
+    struct js_history_slave slave;
+    if (overview->life != JS_HISTORY_ENDED || attempts == 0 ||
+        overview->run.status == JOBSCHED_STOPPED ||
+        overview->run.status == JOBSCHED_BROKEN)
+        return;
+    js_history_attempt(history, attempts - 1, &attempt);
+    js_history_slave(history, attempt.slave, &slave);
+    overview->is_idle = slave.run + 1 < js_history_runs(history);
+    if (overview->is_idle)
+        js_history_run(history, slave.run, &overview->worked);
+}
+
+int js_overview_describe(const struct js_overview *overview,
+                         const struct js_history_attempt *attempt,
+                         struct js_buf *buf)
+{
+    const struct js_job *job = js_overview_find(overview, attempt->id);
+    const struct js_outcome *outcome = &attempt->outcome;
+    return js_outcome_describe(
+        outcome, job ? js_job_path(job, outcome->step) : NULL, buf);
 }
 
 /* ---------------------------------------------------------------- the list */
@@ -283,6 +348,7 @@ int js_overview_load(struct js_overview *ret,
                        &ret->run);
     count_jobs(ret);
     reckon(ret);
+    find_worked(ret);
     gathering.explained_id = find_explained(ret);
     gathering.first_failed = find_first_failed(ret);
     read_list(&gathering);

@@ -28,8 +28,10 @@ struct js_overview_config { /* strings borrowed while the overview is there */
 struct js_overview_counts {
     uint64_t jobs; /* in the list, as far as a run has accepted them */
     uint64_t done, failed, skipped;
-    uint64_t left;                   /* all others; of these */
-    uint64_t running;                /* ... have been for a second or more */
+    uint64_t left;    /* all others; of these */
+    uint64_t running; /* ... have been for a second or more */
+    uint64_t brief;   /* ... run besides: jobs shorter than that, on the average
+                         of the last seconds */
     uint64_t waiting[JS_WAIT_COUNT]; /* ... wait for this, if the list is known
                                       */
     uint64_t added; /* jobs in the list that no run has accepted */
@@ -53,6 +55,8 @@ struct js_overview {
     enum js_history_life life;
     bool has_run;
     struct js_history_run run; /* the last */
+    bool is_idle;              /* it found nothing to do; before that was: */
+    struct js_history_run worked;
     struct js_overview_counts counts;
     double rate_per_s;  /* of jobs that end, of late; 0: none has */
     int64_t to_come_ns; /* until all have ended; -1: nobody can tell */
@@ -71,6 +75,12 @@ void js_overview_release(struct js_overview *overview);
 /* The job of that id, if it is one that was asked for and the list is known. */
 const struct js_job *js_overview_find(const struct js_overview *overview,
                                       uint64_t id);
+
+/* Appends how the attempt ended, as js_outcome_describe(), with the file or
+ * folder where the list tells it. 0, or -1 with errno ENOMEM. */
+int js_overview_describe(const struct js_overview *overview,
+                         const struct js_history_attempt *attempt,
+                         struct js_buf *buf);
 
 /* Jobs that have failed, the latest first: start with *at JS_HISTORY_NONE.
  * False when there are no more. */

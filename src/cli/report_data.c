@@ -619,7 +619,7 @@ static void put_tail(struct document *document, size_t attempt)
 static void put_end(struct document *document, const struct drawn *drawn)
 {
     struct js_buf words = JS_BUF_INIT;
-    if (js_outcome_describe(&drawn->attempt.outcome, &words) < 0)
+    if (js_outcome_describe(&drawn->attempt.outcome, NULL, &words) < 0)
         document->json.has_failed = true;
     js_json_bytes(&document->json, "end", words.data, words.len);
     js_buf_release(&words);

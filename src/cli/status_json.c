@@ -61,6 +61,7 @@ static void put_counts(struct js_json *json, const struct js_overview *overview)
     js_json_count(json, "skipped", counts->skipped);
     js_json_count(json, "left", counts->left);
     js_json_count(json, "running", counts->running);
+    js_json_count(json, "running_briefly", counts->brief);
     js_json_count(json, "added", counts->added);
     js_json_count(json, "gone", counts->gone);
     js_json_close_object(json);
@@ -171,10 +172,11 @@ static void put_tail(struct js_json *json, const struct js_overview *overview,
     js_json_close_object(json);
 }
 
-static void put_reason(struct js_json *json, const struct js_outcome *outcome)
+static void put_reason(struct js_json *json, const struct js_overview *overview,
+                       const struct js_history_attempt *attempt)
 {
     struct js_buf text = JS_BUF_INIT;
-    if (js_outcome_describe(outcome, &text) < 0)
+    if (js_overview_describe(overview, attempt, &text) < 0)
         json->has_failed = true;
     else
         js_json_bytes(json, "outcome", text.data, text.len);
@@ -198,7 +200,7 @@ static void put_attempt(struct js_json *json,
     js_json_count(json, "max_rss_bytes", outcome->max_rss_bytes);
     js_json_count(json, "exit", outcome->exit_code);
     js_json_count(json, "signal", outcome->signal);
-    put_reason(json, outcome);
+    put_reason(json, overview, &attempt);
     put_tail(json, overview, number);
 }
 

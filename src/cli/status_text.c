@@ -127,13 +127,20 @@ static void put_on(struct page *page)
 
 static void put_ended(struct page *page)
 {
-    const struct js_history_run *run = &page->overview->run;
+    const struct js_overview *overview = page->overview;
+    const struct js_history_run *run =
+        overview->is_idle ? &overview->worked : &overview->run;
     js_sheet_put(&page->sheet, "ended ");
     put_age(page, run->end_unix_ns);
     js_sheet_put(&page->sheet, " ago with exit status %d, on ", run->status);
     js_sheet_put_text(&page->sheet, run->host);
     js_sheet_put(&page->sheet, " after ");
     js_sheet_put_duration(&page->sheet, run->end_unix_ns - run->begin_unix_ns);
+    if (!overview->is_idle)
+        return;
+    js_sheet_put(&page->sheet, "; started again ");
+    put_age(page, overview->run.begin_unix_ns);
+    js_sheet_put(&page->sheet, " ago, with nothing to run");
 }
 
 /* "broke off", or whatever the word is. */
@@ -191,7 +198,8 @@ static void put_counts(struct page *page)
         js_sheet_put(&page->sheet, ", %" PRIu64 " skipped", counts->skipped);
     if (is_on(overview))
         js_sheet_put(&page->sheet, ", %" PRIu64 " running, %" PRIu64 " waiting",
-                     counts->running, counts->left - counts->running);
+                     counts->running + counts->brief,
+                     counts->left - counts->running - counts->brief);
     else
         js_sheet_put(&page->sheet, ", %" PRIu64 " left", counts->left);
     if (overview->rate_per_s > 0)
@@ -261,7 +269,7 @@ static void put_outcome(struct page *page,
                         const struct js_history_attempt *attempt)
 {
     struct js_buf text = JS_BUF_INIT;
-    if (js_outcome_describe(&attempt->outcome, &text) < 0 ||
+    if (js_overview_describe(page->overview, attempt, &text) < 0 ||
         !js_buf_string(&text))
         page->sheet.has_failed = true;
     else

@@ -84,6 +84,25 @@ const char *js_job_name(const struct js_job *job)
     return job->details_len > 0 && job->text[0] == 'n' ? job->text + 1 : "";
 }
 
+const char *js_job_path(const struct js_job *job, enum js_step step)
+{
+    struct js_details details;
+    if (js_details_unpack(job->text, job->details_len, &details) < 0)
+        return NULL;
+    switch (step) {
+    case JS_STEP_CHDIR:
+        return details.dir;
+    case JS_STEP_STDIN:
+        return details.stdin_path;
+    case JS_STEP_OUTPUT:
+        return details.stdout_path;
+    case JS_STEP_STDERR:
+        return details.stderr_path;
+    default:
+        return NULL;
+    }
+}
+
 uint32_t js_need_nodes(const struct js_need *need)
 {
     return need->nodes > 1 ? need->nodes : 1;

@@ -9,6 +9,7 @@
 #define JS_CORE_JOB_H
 
 #include "core/attributes.h"
+#include "core/outcome.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -66,6 +67,10 @@ struct js_job *js_job_copy(const struct js_job *job); /* NULL: ENOMEM */
 
 /* Its name, or "". */
 const char *js_job_name(const struct js_job *job);
+
+/* The file or folder that the job itself names for this step of its start
+ * (dir=, stdin=, stdout=, stderr=); NULL: it names none. */
+const char *js_job_path(const struct js_job *job, enum js_step step);
 
 /* On how many nodes it needs what it needs: at least 1. */
 uint32_t js_need_nodes(const struct js_need *need);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stddef.h>
+#include <string.h>
 
 /* What a person must know: what failed, and, for want of a rule in hints[],
  * what to do about it. */
@@ -36,6 +37,9 @@ static const struct {
                        "`ulimit -d` allows"},
     [JS_STEP_HOSTFILE] = {"the file that names its hosts cannot be written",
                           "give another folder with --tmpdir"},
+    [JS_STEP_STDERR] = {"the file for its standard error cannot be opened",
+                        "its folder must exist on every host, and you must be "
+                        "allowed to write there"},
 };
 _Static_assert(sizeof(steps) / sizeof(steps[0]) == JS_STEP_COUNT,
                "a sentence for every step");
@@ -171,8 +175,11 @@ const char *js_outcome_hint(enum js_step step, int error)
     return steps[step].hint;
 }
 
-static int describe_step(enum js_step step, int error, struct js_buf *buf)
+static int describe_step(const struct js_outcome *outcome, const char *path,
+                         struct js_buf *buf)
 {
+    enum js_step step = outcome->step;
+    int error = outcome->step_errno;
     /* It comes out of a message: another program's numbers may differ. */
     if ((unsigned)step >= JS_STEP_COUNT)
         return js_buf_printf(buf, "could not be started: step %u failed: %s",
@@ -180,9 +187,14 @@ static int describe_step(enum js_step step, int error, struct js_buf *buf)
     const char *hint = js_outcome_hint(step, error);
     const char *how =
         step == JS_STEP_COLLECT ? "failed" : "could not be started";
-    return js_buf_printf(buf, "%s: %s%s%s%s%s", how, steps[step].what,
-                         error ? ": " : "", error ? js_errno_text(error) : "",
-                         hint ? ": " : "", hint ? hint : "");
+    if (js_buf_printf(buf, "%s: %s", how, steps[step].what) < 0)
+        return -1;
+    if (path && (js_buf_puts(buf, ": ") < 0 ||
+                 js_buf_escape(buf, path, strlen(path)) < 0))
+        return -1;
+    return js_buf_printf(buf, "%s%s%s%s", error ? ": " : "",
+                         error ? js_errno_text(error) : "", hint ? ": " : "",
+                         hint ? hint : "");
 }
 
 static int describe_cause(const struct js_outcome *outcome, struct js_buf *buf)
@@ -203,10 +215,11 @@ static int describe_cause(const struct js_outcome *outcome, struct js_buf *buf)
     return js_buf_printf(buf, "ended by cause %u", (unsigned)outcome->cause);
 }
 
-int js_outcome_describe(const struct js_outcome *outcome, struct js_buf *buf)
+int js_outcome_describe(const struct js_outcome *outcome, const char *path,
+                        struct js_buf *buf)
 {
     if (outcome->step != JS_STEP_NONE)
-        return describe_step(outcome->step, outcome->step_errno, buf);
+        return describe_step(outcome, path, buf);
     if (outcome->cause != JS_CAUSE_NONE)
         return describe_cause(outcome, buf);
     if (outcome->signal)

@@ -28,6 +28,7 @@ enum js_step {
     JS_STEP_RUNNER,   /* the process that starts jobs was lost */
     JS_STEP_LIMIT,    /* its limit of memory */
     JS_STEP_HOSTFILE, /* the file that names its hosts */
+    JS_STEP_STDERR,   /* the file of its own for standard error */
     JS_STEP_COUNT
 };
 
@@ -78,12 +79,14 @@ bool js_outcome_succeeded(const struct js_outcome *outcome);
 const char *js_outcome_hint(enum js_step step, int error);
 
 /*
- * Appends what to tell a person: "exit 3", "killed by SIGSEGV (signal 11)",
+ * Appends what to say to a person: "exit 3", "killed by SIGSEGV (signal 11)",
  * "could not be started: ... : what to do", "timed out after 10.0 s", "stopped
  * after 3.2 s", "killed for lack of memory". A timeout is never told as a
- * signal. Returns 0, or -1 with errno
- * ENOMEM.
+ * signal. `path` is the
+ * file or folder of the step that failed; NULL: none is known. Returns 0, or -1
+ * with errno ENOMEM.
  */
-int js_outcome_describe(const struct js_outcome *outcome, struct js_buf *buf);
+int js_outcome_describe(const struct js_outcome *outcome, const char *path,
+                        struct js_buf *buf);
 
 #endif

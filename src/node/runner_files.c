@@ -28,12 +28,15 @@ static int fail(struct js_job_files *files, enum js_step step,
     return -1;
 }
 
+/* Sets *step to the one that fails. */
 static int open_outputs(struct js_job_files *files, int dir,
-                        const struct js_details *details)
+                        const struct js_details *details, enum js_step *step)
 {
     const char *out = details->stdout_path, *err = details->stderr_path;
+    *step = JS_STEP_OUTPUT;
     if (out && (files->fd[1] = open_output(dir, out)) < 0)
         return -1;
+    *step = JS_STEP_STDERR;
     files->is_shared = out && err && strcmp(out, err) == 0;
     if (files->is_shared)
         files->fd[2] = files->fd[1];
@@ -49,8 +52,9 @@ static int open_all(struct js_job_files *files, int dir,
     const char *in = details->stdin_path;
     if (in && (files->fd[0] = open_file(dir, in, O_RDONLY)) < 0)
         return fail(files, JS_STEP_STDIN, failure);
-    if (open_outputs(files, dir, details) < 0)
-        return fail(files, JS_STEP_OUTPUT, failure);
+    enum js_step step;
+    if (open_outputs(files, dir, details, &step) < 0)
+        return fail(files, step, failure);
     return 0;
 }
 

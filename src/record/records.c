@@ -5,8 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* So many failed jobs are named one by one; the joblog has them all. */
-enum { FAILURES_SHOWN = 20 };
+/* So many jobs are named one by one as they fail for good or are skipped, so
+ * many attempts that failed and run again, and so many failed jobs at the end.
+ */
+enum { FAILURES_SHOWN = 20, RETRIES_SHOWN = 10, FAILED_NAMED = 5 };
 
 /* What the jobs that come after a named one are told of its end. */
 struct mishap {
@@ -46,6 +48,7 @@ void js_records_release(struct js_records *records)
     while ((name = js_strmap_next(&records->mishaps, &position)))
         free(js_strmap_get(&records->mishaps, name));
     js_strmap_release(&records->mishaps);
+    js_buf_release(&records->failed_names);
 }
 
 /* ---------------------------------------------------------------- mishaps */
@@ -54,9 +57,8 @@ static int describe_mishap(const struct js_finish *finish, struct js_buf *text)
 {
     if (js_buf_printf(text, "after %s, which ", js_job_name(finish->job)) < 0)
         return -1;
-    return finish->fate == JS_FATE_SKIPPED
-               ? js_buf_puts(text, "was skipped")
-               : js_tally_mishap(&finish->outcome, text);
+    return finish->fate == JS_FATE_SKIPPED ? js_buf_puts(text, "was skipped")
+                                           : js_tally_mishap(finish, text);
 }
 
 static struct mishap *mishap_new(uint64_t id, const char *name,
@@ -132,20 +134,59 @@ static int describe_failure(const struct js_records *records,
     return rc;
 }
 
+/* Attempts that run again must not use up the places of what failed for good.
+ */
 static void show_failure(struct js_records *records,
                          const struct js_finish *finish)
 {
     struct js_buf text = JS_BUF_INIT;
     const struct js_log *log = &records->console->log;
-    if (records->failures_shown > FAILURES_SHOWN)
+    bool is_retried = finish->fate == JS_FATE_RETRIED;
+    unsigned *shown =
+        is_retried ? &records->retries_shown : &records->failures_shown;
+    unsigned most = is_retried ? RETRIES_SHOWN : FAILURES_SHOWN;
+    if (*shown > most)
         return;
-    if (records->failures_shown++ == FAILURES_SHOWN)
-        js_log(log, "more failed jobs are not named here%s",
+    if ((*shown)++ == most)
+        js_log(log, "more %s are not named here%s",
+               is_retried ? "attempts that failed and run again"
+                          : "failed or skipped jobs",
                records->joblog ? ": see the joblog"
                                : ": --joblog names them all");
     else if (describe_failure(records, finish, &text) == 0)
         js_log(log, "%s", js_buf_string(&text));
     js_buf_release(&text);
+}
+
+/* For the end; without memory for it fewer are named. */
+static void keep_name(struct js_records *records, const struct js_job *job)
+{
+    struct js_buf *names = &records->failed_names;
+    size_t before = names->len;
+    if (records->failed_named == FAILED_NAMED)
+        return;
+    if ((before > 0 && js_buf_puts(names, ", ") < 0) ||
+        js_tally_who(job, names) < 0)
+        names->len = before;
+    else
+        records->failed_named++;
+}
+
+int js_records_describe_failed(const struct js_records *records,
+                               struct js_buf *ret)
+{
+    uint64_t failed = records->tally.failed, named = records->failed_named;
+    if (failed == 0)
+        return 0;
+    if (js_buf_puts(ret, "failed: ") < 0 ||
+        js_buf_append(ret, records->failed_names.data,
+                      records->failed_names.len) < 0)
+        return -1;
+    return failed == named
+               ? 0
+               : js_buf_printf(ret, "%s%" PRIu64 " %s",
+                               named > 0 ? " and " : "", failed - named,
+                               named > 0 ? "more" : "jobs");
 }
 
 /* ---------------------------------------------------------------- a job */
@@ -203,6 +244,9 @@ void js_records_finished(void *arg, const struct js_finish *finish)
     js_tally_add(&records->tally, finish);
     if (!is_success && finish->fate != JS_FATE_RETRIED)
         keep_mishap(records, finish);
+    if (!is_success && finish->fate == JS_FATE_ENDED &&
+        finish->outcome.cause != JS_CAUSE_STOPPED)
+        keep_name(records, finish->job);
     if (records->journal && add_to_journal(records, finish) == 0)
         return;
     if (records->journal) {

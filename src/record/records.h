@@ -40,10 +40,13 @@ struct js_records {
     uint64_t recorded;                     /* finishes given to the journal */
     uint64_t reported;                     /* of these */
     uint64_t lacking;                      /* for which there was no memory */
-    unsigned failures_shown;
-    bool is_joblog_lacking; /* lines were dropped */
-    bool is_joblog_behind;  /* a write failed and has not been made good */
-    bool is_journal_told;   /* that it cannot be written */
+    unsigned failures_shown;               /* messages so far */
+    unsigned retries_shown;
+    struct js_buf failed_names; /* of the first that failed for good */
+    uint64_t failed_named;      /* how many these are */
+    bool is_joblog_lacking;     /* lines were dropped */
+    bool is_joblog_behind;      /* a write failed and has not been made good */
+    bool is_journal_told;       /* that it cannot be written */
 };
 
 void js_records_release(struct js_records *records);
@@ -65,6 +68,11 @@ bool js_records_commit(struct js_records *records, int64_t now_ns,
 /* Tells what is on record by now into the joblog and the console; for the end,
  * js_records_commit() does it by itself. */
 void js_records_report(struct js_records *records);
+
+/* Appends "failed: job 7 "mesh" (line 9), job 12 and 3 more": those that failed
+ * for good in this run; nothing if none did. 0, or -1 with errno ENOMEM. */
+int js_records_describe_failed(const struct js_records *records,
+                               struct js_buf *ret);
 
 /* Finished jobs that wait to be on record. */
 uint64_t js_records_unreported(const struct js_records *records);

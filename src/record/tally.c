@@ -74,7 +74,7 @@ static int append_command(struct js_buf *buf, const struct js_job *job)
     return append_cut(buf, job->command, job->command_len);
 }
 
-static int append_who(struct js_buf *buf, const struct js_job *job)
+int js_tally_who(const struct js_job *job, struct js_buf *buf)
 {
     const char *name = js_job_name(job);
     if (js_buf_printf(buf, "job %" PRIu64, job->id) < 0)
@@ -103,23 +103,31 @@ static int append_where(struct js_buf *buf, const struct js_finish *finish)
     return js_buf_printf(buf, ", attempt %" PRIu32, finish->job->attempt);
 }
 
+static int describe_outcome(const struct js_finish *finish, struct js_buf *buf)
+{
+    const struct js_outcome *outcome = &finish->outcome;
+    return js_outcome_describe(outcome, js_job_path(finish->job, outcome->step),
+                               buf);
+}
+
 int js_tally_describe(const struct js_finish *finish, const char *reason,
                       struct js_buf *buf)
 {
     bool is_retried = finish->fate == JS_FATE_RETRIED;
-    if (append_who(buf, finish->job) < 0)
+    if (js_tally_who(finish->job, buf) < 0)
         return -1;
     if (finish->fate == JS_FATE_SKIPPED)
         return append_skipped(buf, reason);
     if (append_where(buf, finish) < 0 || js_buf_puts(buf, ": ") < 0 ||
-        js_outcome_describe(&finish->outcome, buf) < 0 ||
+        describe_outcome(finish, buf) < 0 ||
         js_buf_puts(buf, is_retried ? "; it runs again: " : ": ") < 0)
         return -1;
     return append_command(buf, finish->job);
 }
 
-int js_tally_mishap(const struct js_outcome *outcome, struct js_buf *buf)
+int js_tally_mishap(const struct js_finish *finish, struct js_buf *buf)
 {
+    const struct js_outcome *outcome = &finish->outcome;
     bool is_exit = outcome->step == JS_STEP_NONE &&
                    outcome->cause == JS_CAUSE_NONE && outcome->signal == 0;
     bool is_signal = outcome->step == JS_STEP_NONE && !is_exit &&
@@ -128,7 +136,7 @@ int js_tally_mishap(const struct js_outcome *outcome, struct js_buf *buf)
                          : is_signal ? "was "
                                      : "") < 0)
         return -1;
-    return js_outcome_describe(outcome, buf);
+    return describe_outcome(finish, buf);
 }
 
 static int append_counts(struct js_buf *buf, const struct js_tally *tally,

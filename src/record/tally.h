@@ -34,9 +34,13 @@ void js_tally_add(struct js_tally *tally, const struct js_finish *finish);
 int js_tally_describe(const struct js_finish *finish, const char *reason,
                       struct js_buf *buf);
 
+/* Appends how that sentence calls the job: job 7 "mesh" (line 9). 0, or -1 and
+ * errno ENOMEM. */
+int js_tally_who(const struct js_job *job, struct js_buf *buf);
+
 /* Appends what follows "which": "failed with exit 3", "was killed by SIGSEGV
  * (signal 11)". 0, or -1 and errno ENOMEM. */
-int js_tally_mishap(const struct js_outcome *outcome, struct js_buf *buf);
+int js_tally_mishap(const struct js_finish *finish, struct js_buf *buf);
 
 /*
  * Appends the summary of a run:

@@ -186,4 +186,8 @@ JOBS
     contains out '^job 3: slave 1 on .*, CPUs [0-9]+, GPUs 0: touch ran 3$'
     equal "$(grep -c '' out)" 3
     equal "$("$JOBSCHED" --dry-run --gpus 2 jobs.txt | grep -c '^job')" 3
+    # As it is in the list, but for what could steer a terminal.
+    printf '%s\n' "printf 'a\\tb\\n' \"\$HOME\" \\\\ $(printf '\033[31m')" >jobs.txt
+    "$JOBSCHED" --dry-run jobs.txt >out
+    contains out ': printf .a\\tb\\n. "\$HOME" \\\\ \?\[31m$'
 }

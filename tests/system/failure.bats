@@ -19,6 +19,30 @@ JOBS
     equal "$(grep -c '' log)" 5
 }
 
+@test "failure: what failed for good is named, however many attempts did" {
+    {
+        printf '%s\n' '[name=odd] exit 7' '[stdin=missing/in] true'
+        for _ in {1..30}; do
+            echo '[retries=1] test "$JOBSCHED_ATTEMPT" = 2'
+        done
+        echo '[dir=nowhere] true'
+    } >jobs.txt
+    farm 2 jobs.txt
+    status_is 1
+    contains err 'job 1 "odd" \(line 1\) failed on .*: exit 7: exit 7'
+    contains err 'job 2 .*could not be started: .*: missing/in: No such file'
+    contains err 'job 33 .*could not be started: .*: nowhere: No such file'
+    contains err 'more attempts that failed and run again are not named here'
+    equal "$(grep -c 'it runs again' err)" 10
+    contains err '^jobsched: failed: job [0-9]+ .*, job [0-9]+ .*; to see more: jobsched --status jobs.txt$'
+    contains <(tail -n 1 err) '"odd" \(line 1\)'
+    "$JOBSCHED" --status jobs.txt >told
+    contains told 'cannot be opened: missing/in: No such file'
+    rm jobs.txt.journal
+    farm 2 jobs.txt --no-journal
+    contains err '^jobsched: failed: .*: --joblog FILE keeps a line of each attempt$'
+}
+
 @test "failure: --retries is for all, retries=0 is one that does not want it" {
     printf '%s\n' 'echo a; false' '[retries=0] echo b; false' >jobs.txt
     farm 1 jobs.txt --retries 1

@@ -11,7 +11,7 @@ static void check_text(const struct js_outcome *outcome, const char *expected)
 {
     struct js_buf buf = JS_BUF_INIT;
     js_buf_puts(&buf, "> ");
-    CU_ASSERT_EQUAL_FATAL(js_outcome_describe(outcome, &buf), 0);
+    CU_ASSERT_EQUAL_FATAL(js_outcome_describe(outcome, NULL, &buf), 0);
     CU_ASSERT_STRING_EQUAL(js_buf_string(&buf) + 2, expected);
     CU_ASSERT_EQUAL(strncmp(buf.data, "> ", 2), 0);
     js_buf_release(&buf);
@@ -102,7 +102,7 @@ static void check_hint(enum js_step step, int error, const char *part)
 {
     struct js_outcome outcome = {.step = step, .step_errno = error};
     struct js_buf buf = JS_BUF_INIT;
-    CU_ASSERT_EQUAL_FATAL(js_outcome_describe(&outcome, &buf), 0);
+    CU_ASSERT_EQUAL_FATAL(js_outcome_describe(&outcome, NULL, &buf), 0);
     CU_ASSERT_PTR_NOT_NULL(strstr(js_buf_string(&buf), strerror(error)));
     CU_ASSERT_PTR_NOT_NULL(strstr(js_buf_string(&buf), part));
     js_buf_release(&buf);
@@ -129,10 +129,23 @@ static void test_hints_follow_step_and_errno(void)
     }
 }
 
+static void test_the_file_is_named(void)
+{
+    struct js_outcome outcome = {.step = JS_STEP_STDIN, .step_errno = ENOENT};
+    struct js_buf buf = JS_BUF_INIT;
+    CU_ASSERT_EQUAL_FATAL(js_outcome_describe(&outcome, "a\tb/in.7", &buf), 0);
+    CU_ASSERT_STRING_EQUAL(
+        js_buf_string(&buf),
+        "could not be started: its standard input cannot be opened: "
+        "a\\tb/in.7: No such file or directory: it must exist on this host and "
+        "be readable");
+    js_buf_release(&buf);
+}
+
 static void test_unknown_steps_do_no_harm(void)
 {
     check_step((enum js_step)JS_STEP_COUNT, EIO,
-               "could not be started: step 12 failed: Input/output error");
+               "could not be started: step 13 failed: Input/output error");
     check_step((enum js_step)1000, EIO,
                "could not be started: step 1000 failed: Input/output error");
 }
@@ -146,6 +159,7 @@ static const struct unit_test tests[] = {
      test_signal_names_are_those_of_the_system},
     {"steps say what to do", test_steps_say_what_to_do},
     {"hints follow step and errno", test_hints_follow_step_and_errno},
+    {"the file is named", test_the_file_is_named},
     {"unknown steps do no harm", test_unknown_steps_do_no_harm},
     {NULL, NULL},
 };

@@ -172,6 +172,67 @@ static void test_counts(void)
     scene_release(&scene);
 }
 
+/* A journal knows what runs only after a second. */
+static void test_short_jobs_run_as_well(void)
+{
+    static struct js_line line;
+    struct scene scene;
+    scene_init(&scene);
+    put_run(&scene, 100, 4);
+    put_jobs(&scene, 200, NULL);
+    for (uint64_t id = 1; id <= 100; id++) {
+        line = (struct js_line){
+            .kind = JS_LINE_OK, .id = id, .attempt = 1, .slave = 1};
+        line.outcome.run_ns = 200 * JS_NS_PER_MS;
+        /* Three at a time, until now. */
+        line.outcome.start_unix_ns =
+            (int64_t)scene.now_us * JS_NS_PER_US -
+            (int64_t)(id + 2) / 3 * line.outcome.run_ns;
+        put_line(&scene, &line);
+    }
+    CU_ASSERT_EQUAL(load(&scene, NULL, 10), 0);
+    CU_ASSERT_EQUAL(scene.overview.counts.running, 0);
+    CU_ASSERT_EQUAL(scene.overview.counts.brief, 3);
+    put_begun(&scene, 101);
+    put_begun(&scene, 102);
+    CU_ASSERT_EQUAL(load(&scene, NULL, 10), 0);
+    CU_ASSERT_EQUAL(scene.overview.counts.running, 2);
+    CU_ASSERT_EQUAL(scene.overview.counts.brief, 2); /* of four slots */
+    scene_release(&scene);
+}
+
+static void put_run_end(struct scene *scene, uint64_t status, uint64_t ago_s)
+{
+    static struct js_line line;
+    line = (struct js_line){.kind = JS_LINE_END,
+                            .status = status,
+                            .unix_us = scene->now_us - ago_s * 1000000};
+    put_line(scene, &line);
+}
+
+static void test_a_run_with_nothing_to_do_hides_no_other(void)
+{
+    struct scene scene;
+    scene_init(&scene);
+    put_run(&scene, 100, 2);
+    put_jobs(&scene, 1, NULL);
+    put_end(&scene, JS_LINE_OK, 1, 60, 1);
+    put_run_end(&scene, 0, 50);
+    CU_ASSERT_EQUAL(load(&scene, NULL, 10), 0);
+    CU_ASSERT_FALSE(scene.overview.is_idle);
+    put_run(&scene, 10, 2);
+    put_run_end(&scene, 0, 10);
+    CU_ASSERT_EQUAL(load(&scene, NULL, 10), 0);
+    CU_ASSERT_TRUE(scene.overview.is_idle);
+    CU_ASSERT_EQUAL(scene.overview.worked.begin_unix_ns,
+                    (int64_t)(scene.now_us - 100000000) * JS_NS_PER_US);
+    put_run(&scene, 5, 2);
+    put_run_end(&scene, JOBSCHED_BROKEN, 5);
+    CU_ASSERT_EQUAL(load(&scene, NULL, 10), 0);
+    CU_ASSERT_FALSE(scene.overview.is_idle);
+    scene_release(&scene);
+}
+
 /* ---------------------------------------------------------------- the rate */
 
 /* Many have ended: what has ended of late counts. */
@@ -330,6 +391,9 @@ static void test_many_are_cut_short(void)
 
 static const struct unit_test tests[] = {
     {"counts", test_counts},
+    {"short jobs run as well", test_short_jobs_run_as_well},
+    {"a run with nothing to do hides no other",
+     test_a_run_with_nothing_to_do_hides_no_other},
     {"the rate of short jobs", test_the_rate_of_short_jobs},
     {"the rate of long jobs", test_the_rate_of_long_jobs},
     {"no rate", test_no_rate},

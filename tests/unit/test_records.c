@@ -239,6 +239,48 @@ static void test_without_a_journal(void)
     scene_free(scene);
 }
 
+static void fail(struct scene *scene, uint64_t id, enum js_fate fate)
+{
+    struct js_finish finish = {.job = not_null(js_job_new(id, "x", 1)),
+                               .outcome = {.exit_code = 1},
+                               .fate = fate,
+                               .slave = 1,
+                               .cores = 1,
+                               .host = "n1"};
+    js_records_finished(&scene->records, &finish);
+}
+
+static void assert_failed_names(struct scene *scene, const char *wanted)
+{
+    struct js_buf text = JS_BUF_INIT;
+    CU_ASSERT_EQUAL(js_records_describe_failed(&scene->records, &text), 0);
+    CU_ASSERT_STRING_EQUAL(js_buf_string(&text), wanted);
+    js_buf_release(&text);
+}
+
+/* However many attempts run again, what fails for good is named. */
+static void test_retries_leave_room_for_failures(void)
+{
+    struct scene *scene = scene_new(JS_JOURNAL_NO_SYNC);
+    assert_failed_names(scene, "");
+    for (uint64_t id = 1; id <= 90; id++)
+        fail(scene, id, JS_FATE_RETRIED);
+    assert_failed_names(scene, "");
+    fail(scene, 7, JS_FATE_ENDED);
+    commit(scene);
+    const char *text = messages(scene);
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "job 7 failed on n1: exit 1: x\n"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "more attempts that failed and run "
+                                        "again are not named here"));
+    CU_ASSERT_PTR_NULL(strstr(text, "more failed or skipped"));
+    assert_failed_names(scene, "failed: job 7");
+    for (uint64_t id = 11; id <= 20; id++)
+        fail(scene, id, JS_FATE_ENDED);
+    assert_failed_names(
+        scene, "failed: job 7, job 11, job 12, job 13, job 14 and 6 more");
+    scene_free(scene);
+}
+
 static const struct unit_test tests[] = {
     {"reported when on record", test_reported_when_on_record},
     {"not reported when not on record", test_not_reported_when_not_on_record},
@@ -246,6 +288,7 @@ static const struct unit_test tests[] = {
      test_reported_when_there_is_room_again},
     {"reported when on disk", test_reported_when_on_disk},
     {"without a journal", test_without_a_journal},
+    {"retries leave room for failures", test_retries_leave_room_for_failures},
     {NULL, NULL},
 };
 
