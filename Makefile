@@ -309,12 +309,15 @@ valgrind-%: $(UNIT)
 	$(Q)$(TEST_ENV) JS_UNIT_TRACED=1 VALGRIND='$(VALGRIND)' \
 		tests/unit/valgrind $(UNIT) $* build/valgrind/$*
 
-# Runs killed and gone on with, at random: RUNS of them, from SEED on.
+# Runs killed and gone on with, at random: RUNS of them, from SEED on, of a KIND:
+# inside (ranks, runners and jobs) or edges (mpirun and the launcher, with a look
+# at what comes in and goes out).
+KIND ?= inside
 RUNS ?= 1000
 SEED ?= 1
 chaos: $(JOBSCHED)
 	$(Q)$(TEST_ENV) JOBSCHED='$(abspath $(JOBSCHED))' \
-		tests/system/chaos $(RUNS) $(SEED)
+		tests/system/chaos $(KIND) $(RUNS) $(SEED)
 
 # Any bytes as a job list, a journal, a message: FUZZ_TIME seconds each, from
 # the corpus in tests/fuzz. What is found new is kept in build/fuzz/corpus.

@@ -3,23 +3,23 @@
 
 load common
 
-some_chaos() { # FROM
-    timeout --kill-after=5 170 "$BATS_TEST_DIRNAME/chaos" 6 "$1" >out 2>err 3>&-
+some_chaos() { # KIND FROM
+    timeout --kill-after=5 170 "$BATS_TEST_DIRNAME/chaos" "$1" 6 "$2" >out 2>err 3>&-
     contains out '6 runs, every job finished once'
 }
 
 @test "chaos: six runs" {
-    some_chaos 100
+    some_chaos inside 100
 }
 
 @test "chaos: six more" {
-    some_chaos 200
+    some_chaos inside 200
 }
 
 @test "chaos: and six" {
-    some_chaos 300
+    some_chaos inside 300
 }
 
 @test "chaos: and the last six" {
-    some_chaos 400
+    some_chaos inside 400
 }
