@@ -455,9 +455,9 @@ run_once() { # TRY
     wait_until "$HANGS" is_over || fail "hang: try $1 did not end"
     wait "$farm" 2>/dev/null || status=$?
     date +%s%6N >"ended.$1"
-    [[ -z $feeder ]] || end_feeder
     # What stays of jobs whose runners are killed as well is for the next run.
     [[ $struck == all ]] || none_left "$LEFT" || fail "left: processes, after try $1"
+    [[ -z $feeder ]] || end_feeder
     [[ -z $reader || $struck == all ]] || wait_until "$LEFT" is_gone "$reader" ||
         fail "hang: stdout stays open after try $1"
     echo "try $1: status $status, $(end_status) on record, struck $struck" >>strikes
@@ -557,7 +557,6 @@ claim_success() { # TRY
     ran_well | sort -nu >well
     (($(awk -v n="$lines" '$1 <= n' well | wc -l) == lines)) ||
         fail "lost: success after $(wc -l <well) of $lines jobs"
-    [[ $starts != launcher && $output == stdout ]] || claim_output
     [[ $special != joblog || $1 -gt 0 ]] ||
         (($(grep -c $'\t' full/log) > $(added | grep -cE '^[0-9a-f]+ ok '))) ||
         fail "status: success, and a joblog that lacks lines"
@@ -603,8 +602,9 @@ outputs_there() {
 }
 
 claim_output() {
-    [[ $output != none ]] || return 0
-    [[ $recorded == yes ]] || return 0
+    [[ $output != none && $recorded == yes ]] || return 0
+    # By hand mpirun takes with it what it has not passed on.
+    [[ $starts == launcher || $output == dir ]] || return 0
     on_record | cut -d ' ' -f 1,2 | sort -u >recorded
     outputs_there | sort -u >there
     comm -23 recorded there >missing
@@ -654,12 +654,10 @@ claim_all() { # TRY
     claim_whole "$1"
     [[ $special != failures ]] || claim_failures "$1"
     [[ $special != limit ]] || claim_limit "$1"
-    if [[ $recorded == yes ]]; then
-        [[ $special == fresh && ! -e begun_anew ]] || claim_no_second_run
-        # By hand mpirun takes with it what it has not passed on.
-        [[ $starts != launcher && $output == stdout ]] || claim_output
-    fi
+    [[ $recorded == no ]] || [[ $special == fresh && ! -e begun_anew ]] ||
+        claim_no_second_run
     claim_status "$1"
+    claim_output
 }
 
 # In the end: once each, all of them, and no trace of us.
