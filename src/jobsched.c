@@ -6,6 +6,7 @@
 #include "base/fdio.h"
 #include "base/launchenv.h"
 #include "base/lifeline.h"
+#include "base/mca.h"
 #include "base/paths.h"
 #include "base/show.h"
 #include "base/terminal.h"
@@ -1485,16 +1486,27 @@ static void finalize(struct js_link *link, struct awaited *awaited)
     js_watchdog_stop(&dog);
 }
 
+/* Without a launcher MPI_Init would start a daemon of its own. */
+static int set_mpi(struct js_mca *mca)
+{
+    if (js_launch_rank() < 0 &&
+        js_mca_set(mca, "OMPI_MCA_ess_singleton_isolated", "1") < 0)
+        return -1;
+    return js_mca_set_for_rank(mca, js_mpi_of(js_link_library()));
+}
+
 static int init_mpi(struct js_link *link, struct js_err *err)
 {
     int is_initialized = 0;
-    /* Without a launcher MPI_Init would start a daemon of its own. */
-    if (js_launch_rank() < 0)
-        setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);
+    struct js_mca mca = {0};
     MPI_Initialized(&is_initialized);
     if (is_initialized)
         return js_err_set(err, "MPI was initialised before jobsched_run()");
-    if (MPI_Init(NULL, NULL) != MPI_SUCCESS)
+    if (set_mpi(&mca) < 0)
+        return js_err_errno(err, "the settings of MPI");
+    int rc = MPI_Init(NULL, NULL);
+    js_mca_take_back(&mca);
+    if (rc != MPI_SUCCESS)
         return js_err_set(err, "MPI_Init failed");
     return js_link_open(link, err);
 }

@@ -3,17 +3,6 @@
 #include "base/clock.h"
 
 #include <signal.h>
-#include <stdlib.h>
-#include <string.h>
-
-enum js_mpi js_mpi_of(const char *name)
-{
-    static const char open_mpi[] = "Open MPI ";
-    if (strncmp(name, open_mpi, strlen(open_mpi)) != 0)
-        return JS_MPICH;
-    return strtoul(name + strlen(open_mpi), NULL, 10) >= 5 ? JS_OPEN_MPI_5
-                                                           : JS_OPEN_MPI_4;
-}
 
 static void add_all(struct js_words *words, const char *const *options)
 {

@@ -8,17 +8,12 @@
 #ifndef JS_CLI_MPIRUN_H
 #define JS_CLI_MPIRUN_H
 
+#include "base/mca.h"
 #include "base/words.h"
 #include "cli/hostfile.h"
 
 #include <stdbool.h>
 #include <stdint.h>
-
-enum js_mpi {
-    JS_OPEN_MPI_4, /* and older */
-    JS_OPEN_MPI_5, /* and newer */
-    JS_MPICH,
-};
 
 struct js_mpirun {
     enum js_mpi mpi;
@@ -31,9 +26,6 @@ struct js_mpirun {
                                 NULL: none */
     char *const *command;    /* what each rank runs; ends in NULL */
 };
-
-/* Which MPI jobsched was built with, from a name like "Open MPI 4.1.4". */
-enum js_mpi js_mpi_of(const char *name);
 
 /*
  * The whole command line. The first host has the master besides its slots; if

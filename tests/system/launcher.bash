@@ -35,9 +35,6 @@ case $MPI in
     RANK_VARIABLE=OMPI_COMM_WORLD_RANK
     ;;
 'Open MPI '*)
-    # It complains of each pair of ranks where the kernel is not to be asked
-    # for routes.
-    export OMPI_MCA_reachable=weighted
     PLAIN=(--map-by :OVERSUBSCRIBE)
     LAUNCH=("${PLAIN[@]}")
     BOUND=(--bind-to core --host localhost:2)

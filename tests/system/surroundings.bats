@@ -97,6 +97,20 @@ WANT
     equal "$(xargs <out)" "$PWD $PWD"
 }
 
+# Whatever this machine's networks are; and no job sees what keeps it so.
+# bats test_tags=mpis
+@test "surroundings: a start says nothing of MPI's own, and sets nothing for jobs" {
+    echo 'env' >jobs.txt
+    farm 2 jobs.txt --no-journal
+    status_is 0
+    lacks out '^OMPI_MCA_reachable='
+    equal "$(grep -vc '^jobsched: ' err)" 0
+    run -0 --separate-stderr "$JOBSCHED" -n 2 jobs.txt --no-journal
+    lacks <(echo "$output") '^OMPI_MCA_reachable='
+    # shellcheck disable=SC2154 # of run
+    equal "$(grep -vc '^jobsched: ' <<<"$stderr")" 0
+}
+
 # bats test_tags=mpis
 @test "surroundings: what the launcher set for the slave is removed" {
     echo 'env' >jobs.txt

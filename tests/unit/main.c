@@ -9,6 +9,7 @@
 
 #define SUITES(_)                                                              \
     _(base)                                                                    \
+    _(mca)                                                                     \
     _(json)                                                                    \
     _(strmap)                                                                  \
     _(jobfile)                                                                 \
