@@ -132,6 +132,13 @@ struct jobsched_config {
                         is kept as JOURNAL.old */
     bool force_lock; /* the run that holds the journal, elsewhere, is gone */
 
+    /* Whoever starts the same run again after it broke off gives it a number of
+     * its own, the same each time (0: nobody does), and how often it was
+     * started before: then it goes on where it was, and does not start over,
+     * nor does what failed in it run again. */
+    uint64_t command;
+    uint32_t command_restarts;
+
     const char *status_file; /* the master writes there how the run stands, for
                                 whoever has started it; NULL: none */
     const char *launcher;    /* folder of the launcher that has started this
@@ -195,6 +202,11 @@ void jobsched_config_init(struct jobsched_config *config);
  */
 enum jobsched_status jobsched_run(const struct jobsched_config *config,
                                   struct jobsched_result *result);
+
+/* Looks at the numbers of the configuration alone, as jobsched_run() does
+ * first: JOBSCHED_BAD_INPUT and result->error, or JOBSCHED_SUCCEEDED. */
+enum jobsched_status jobsched_check(const struct jobsched_config *config,
+                                    struct jobsched_result *result);
 
 /*
  * For a result that is_abrupt: ends this process with its status, without

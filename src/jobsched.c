@@ -58,7 +58,6 @@ static const int64_t meeting_most_ns = 60 * JS_NS_PER_S;
 
 enum {
     FILES_WANTED = 4096,
-    BATCH_SIZE = 256, /* bytes of a batch job's name */
     PRESENT_PART = 4, /* of the lease: so often the master says it is there */
 };
 
@@ -261,12 +260,13 @@ static void note_journal(struct run *run, int rc)
 }
 
 static void slave_enlisted(void *arg, unsigned slave, uint32_t slots,
-                           const char *host)
+                           const char *host,
+                           const struct js_process_pair *processes)
 {
     struct run *run = arg;
     if (run->records.journal)
         note_journal(run, js_journal_add_slave(run->records.journal, slave,
-                                               slots, host));
+                                               slots, host, processes));
 }
 
 static void slave_parted(void *arg, unsigned slave)
@@ -352,6 +352,13 @@ static bool commit(void *arg, int64_t now_ns)
     tell_presence(run, now_ns);
     return js_records_commit(&run->records, now_ns,
                              js_delivery_is_within_job(run->delivery));
+}
+
+/* The master's hook. */
+static bool is_quiet(void *arg)
+{
+    const struct run *run = arg;
+    return !run->journal || js_journal_is_quiet(run->journal);
 }
 
 /* The master's hook. A run that cannot be recorded does not go on either. */
@@ -593,12 +600,18 @@ static void tell_line(void *arg, const char *text)
         tell_error(NULL, text);
 }
 
+static bool is_told_to_end(void)
+{
+    return js_sig_request() != JS_REQUEST_NONE;
+}
+
 static enum jobsched_status open_journal_at(struct run *run, const char *path,
                                             struct js_err *err)
 {
     const struct jobsched_config *config = run->config;
-    char host[JS_HOST_SIZE] = "", batch[BATCH_SIZE];
-    uint64_t restarts = 0;
+    char host[JS_HOST_SIZE] = "";
+    struct js_journal_part part = {.command = config->command,
+                                   .restarts = config->command_restarts};
     if (config->job_file && js_same_file(path, config->job_file)) {
         js_err_set(err, "%s is the job list: name another journal", path);
         return JOBSCHED_BAD_INPUT;
@@ -608,18 +621,19 @@ static enum jobsched_status open_journal_at(struct run *run, const char *path,
         js_err_errno(err, "the journal");
         return JOBSCHED_BROKEN;
     }
-    bool is_batch = js_launch_batch(batch, sizeof(batch), &restarts);
+    if (!js_launch_batch(part.batch, sizeof(part.batch), &part.batch_restarts))
+        part.batch[0] = '\0';
     struct js_journal_config journal = {
         .path = path,
         .host = host,
-        .batch = is_batch ? batch : NULL,
-        .restarts = restarts,
+        .part = &part,
         .is_fresh = config->fresh,
         .is_forced = config->force_lock,
         .is_read_only = config->action != JOBSCHED_RUN,
         .sync_ns = config->sync_ns,
         .lease_ns = lease_of(config),
         .outlives = js_launch_recovers(),
+        .is_cancelled = is_told_to_end,
         .log = {tell_line, run},
     };
     int rc = js_journal_open(&journal, run->ledger, &run->journal, err);
@@ -668,6 +682,12 @@ static void tell_standing(struct run *run)
                    ? " (--fresh starts over)"
                    : "");
     js_buf_release(&text);
+    if (counts->held > 0)
+        js_log(log,
+               "%llu that --retry-failed asks for come%s after jobs that it "
+               "does not: %s",
+               (unsigned long long)counts->held, counts->held == 1 ? "s" : "",
+               "without it they run");
 }
 
 static enum jobsched_status begin_journal(struct run *run, struct js_err *err)
@@ -797,8 +817,10 @@ static struct js_wire_setup setup_of(const struct run *run)
     };
 }
 
-static struct js_plan_config plan_of(const struct jobsched_config *config)
+static struct js_plan_config plan_of(const struct run *run)
 {
+    const struct jobsched_config *config = run->config;
+    uint64_t failed_before = run->ledger ? js_ledger_settled(run->ledger) : 0;
     uint64_t failures = config->max_failures;
     if (config->fail_fast && failures == 0)
         failures = 1;
@@ -807,6 +829,7 @@ static struct js_plan_config plan_of(const struct jobsched_config *config)
                                    .longest_first = config->longest_first,
                                    .retries = config->retries,
                                    .failures = failures,
+                                   .failed_before = failed_before,
                                    .timeout_ns = config->timeout_ns};
 }
 
@@ -837,7 +860,7 @@ static int open_master(struct run *run, struct js_link *link,
                        struct js_err *err)
 {
     struct js_master_config config = {
-        .plan = plan_of(run->config),
+        .plan = plan_of(run),
         .timeout_percent = run->config->timeout_percent,
         .strict_mem = run->config->strict_mem,
         .fail_fast = run->config->fail_fast,
@@ -854,6 +877,7 @@ static int open_master(struct run *run, struct js_link *link,
                   .enlisted = slave_enlisted,
                   .parted = slave_parted,
                   .begun = run->journal ? job_begun : NULL,
+                  .is_quiet = is_quiet,
                   .commit = commit,
                   .request = request,
                   .turned = turned,
@@ -1137,7 +1161,7 @@ static enum jobsched_status rehearse_here(const struct jobsched_config *config,
     } else if (open_outlets(&run, &err) < 0) {
         status = fail(result, JOBSCHED_BROKEN, &err);
     } else {
-        struct js_plan_config plan_config = plan_of(config);
+        struct js_plan_config plan_config = plan_of(&run);
         struct js_pool *pool = js_pool_new();
         struct js_plan *plan =
             pool ? js_plan_new(&plan_config, js_source_graph(run.source), pool)
@@ -1227,6 +1251,12 @@ static void tell_broken(const struct run *run, struct js_err *err)
         js_err_set(err, "%s: %s", why.text, next_step(run));
 }
 
+/* Jobs that failed, and do not run in this run. */
+static bool has_kept_failures(const struct js_resume_counts *counts)
+{
+    return counts->stand + counts->held > 0;
+}
+
 static enum jobsched_status judge(const struct run *run,
                                   const struct js_master_result *ran,
                                   const struct jobsched_result *result,
@@ -1248,7 +1278,9 @@ static enum jobsched_status judge(const struct run *run,
         break;
     }
     js_source_survey(run->source, &survey);
-    return result->failed + result->skipped + survey.resume.stand > 0
+    return result->failed + result->skipped > 0 ||
+                   has_kept_failures(&survey.resume) ||
+                   has_kept_failures(&run->resume.counts)
                ? JOBSCHED_JOBS_FAILED
                : JOBSCHED_SUCCEEDED;
 }
@@ -1364,6 +1396,7 @@ static int run_slave(const struct jobsched_config *own, struct js_link *link,
     const char *tmpdir = getenv("TMPDIR");
     struct js_slave_config config = {
         .runner = runner,
+        .processes = js_process_pair_of((uint64_t)js_runner_pid(runner)),
         .environ = (const char *const *)environ,
         .tmpdir = tmpdir && tmpdir[0] ? tmpdir : "/tmp",
         .request = js_sig_request,
@@ -1588,6 +1621,16 @@ static int prepare_rank(struct rank *rank, struct js_err *err)
         return 0;
     return js_lifeline_connect(config->launcher, number,
                                config->start_timeout_ns, &rank->lifeline, err);
+}
+
+enum jobsched_status jobsched_check(const struct jobsched_config *config,
+                                    struct jobsched_result *result)
+{
+    struct js_err err;
+    memset(result, 0, sizeof(*result));
+    return check_config(config, &err) < 0
+               ? fail(result, JOBSCHED_BAD_INPUT, &err)
+               : JOBSCHED_SUCCEEDED;
 }
 
 enum jobsched_status jobsched_run(const struct jobsched_config *config,

@@ -86,6 +86,17 @@ uint64_t js_process_space(void)
     return stat("/proc/self/ns/pid", &st) == 0 ? (uint64_t)st.st_ino : 0;
 }
 
+struct js_process_pair js_process_pair_of(uint64_t runner)
+{
+    uint64_t pid = (uint64_t)getpid();
+    return (struct js_process_pair){.boot = js_process_boot(),
+                                    .space = js_process_space(),
+                                    .pid = pid,
+                                    .started = js_process_start(pid),
+                                    .runner = runner,
+                                    .runner_started = js_process_start(runner)};
+}
+
 uint64_t js_process_new_id(void)
 {
     uint64_t id = 0;

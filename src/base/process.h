@@ -21,6 +21,16 @@ uint64_t js_process_boot(void);
 /* Within which process ids like ours mean the same process; 0: not known. */
 uint64_t js_process_space(void);
 
+/* A rank and the process that starts its jobs; all zero: not known. */
+struct js_process_pair {
+    uint64_t boot, space;
+    uint64_t pid, started;
+    uint64_t runner, runner_started;
+};
+
+/* This process, and its runner. */
+struct js_process_pair js_process_pair_of(uint64_t runner);
+
 /* 64 random bits, not 0. */
 uint64_t js_process_new_id(void);
 

@@ -5,6 +5,7 @@
 #include "base/fdio.h"
 #include "base/launchenv.h"
 #include "base/lifeline.h"
+#include "base/process.h"
 #include "base/words.h"
 #include "cli/child.h"
 #include "cli/hostfile.h"
@@ -39,7 +40,10 @@ struct launch {
     char hostfile_path[PATH_MAX]; /* in it: the hosts that are left */
     struct js_lifeline_host *lifeline;
     struct js_words command;
-    bool is_restarted;
+    uint64_t command_id; /* the same for all starts */
+    uint32_t restarts;   /* so far */
+    int64_t begun_ns;    /* the first of these */
+    bool is_out_of_time;
 
     struct js_watch watch;
 };
@@ -111,7 +115,23 @@ static void add_time_limit(struct js_words *words)
     js_words_addf(words, "--time-limit=%" PRId64 "s", left_ns / JS_NS_PER_S);
 }
 
-/* What each rank is to run. A start over is for the first time only. */
+/* What is left of the time limit that the user has given, which counts from the
+ * first start on. */
+static int64_t time_left_ns(const struct launch *launch)
+{
+    return launch->options->config.time_limit_ns -
+           (js_clock_ns() - launch->begun_ns);
+}
+
+static void add_time_left(const struct launch *launch, struct js_words *words)
+{
+    int64_t left_ms = time_left_ns(launch) / JS_NS_PER_MS;
+    if (launch->restarts > 0 && launch->options->config.time_limit_ns > 0)
+        js_words_addf(words, "--time-limit=%" PRId64 ".%03ds", left_ms / 1000,
+                      (int)(left_ms % 1000));
+}
+
+/* What each rank is to run. It knows itself whether it goes on. */
 static int make_command(struct launch *launch)
 {
     struct js_words *words = &launch->command;
@@ -119,9 +139,10 @@ static int make_command(struct launch *launch)
     js_words_add(words, launch->program);
     if (js_slurm_is_here())
         add_time_limit(words);
-    if (launch->watch.is_master_lost)
-        js_words_add(words, "--force-lock"); /* it was a run of ours */
-    js_options_command(launch->argc, launch->argv, launch->is_restarted, words);
+    add_time_left(launch, words);
+    if (!launch->options->is_mpirun_shown)
+        js_options_part(launch->command_id, launch->restarts, words);
+    js_options_command(launch->argc, launch->argv, launch->restarts > 0, words);
     launch->mpirun.command = words->items;
     return js_words_check(words);
 }
@@ -277,8 +298,8 @@ static int drop_silent_hosts(struct launch *launch, struct js_err *err)
 /* ---------------------------------------------------------------- restarts */
 
 /* A run that broke off in the middle, or with slaves lost, goes on from its
- * journal. */
-static bool is_worth_restart(const struct launch *launch, unsigned restarts)
+ * journal. Not one whose jobs nobody ends: they may run. */
+static bool is_worth_restart(const struct launch *launch)
 {
     const struct jobsched_config *config = &launch->options->config;
     const struct js_run_status *run = &launch->watch.run;
@@ -289,13 +310,30 @@ static bool is_worth_restart(const struct launch *launch, unsigned restarts)
                      (run->phase == JS_RUN_ENDED &&
                       run->status == JOBSCHED_BROKEN && run->lost > 0);
     return is_broken && has_journal && !launch->watch.is_stopped &&
-           restarts < launch->options->restarts;
+           config->slave_timeout_ns > 0 &&
+           launch->restarts < launch->options->restarts;
+}
+
+/* True if no job could be started in what is left of the time limit. */
+static bool is_out_of_time(const struct launch *launch)
+{
+    struct jobsched_config config = launch->options->config;
+    struct jobsched_result result;
+    if (config.time_limit_ns == 0)
+        return false;
+    config.time_limit_ns = time_left_ns(launch);
+    return config.time_limit_ns <= 0 ||
+           jobsched_check(&config, &result) != JOBSCHED_SUCCEEDED;
 }
 
 /* The hosts that are left, and as many slaves as they are good for. */
-static int prepare_restart(struct launch *launch, unsigned restarts,
-                           struct js_err *err)
+static int prepare_restart(struct launch *launch, struct js_err *err)
 {
+    launch->is_out_of_time = is_out_of_time(launch);
+    if (launch->is_out_of_time)
+        return js_err_set(err, "the run broke off, and its time limit leaves "
+                               "no time for a restart: the same command goes "
+                               "on");
     if (launch->hosts.count == 0 && js_slurm_is_here() &&
         js_slurm_hosts(&launch->hosts, err) < 0)
         return -1;
@@ -317,8 +355,9 @@ static int prepare_restart(struct launch *launch, unsigned restarts,
     fprintf(stderr,
             "jobsched: the run broke off; it goes on from its journal with "
             "%" PRIu64 " slaves (restart %u of %u)\n",
-            launch->mpirun.ranks - 1, restarts + 1, launch->options->restarts);
-    launch->is_restarted = true;
+            launch->mpirun.ranks - 1, launch->restarts + 1,
+            launch->options->restarts);
+    launch->restarts++;
     unlink(launch->status_path);
     return make_command(launch) < 0 ? js_err_errno(err, "the command line") : 0;
 }
@@ -376,14 +415,16 @@ static int run_once(struct launch *launch, struct js_err *err)
 static int run_to_the_end(struct launch *launch)
 {
     struct js_err err;
-    for (unsigned restarts = 0;; restarts++) {
+    for (;;) {
         if (run_once(launch, &err) < 0)
             return complain(&err, JOBSCHED_BROKEN);
-        if (!is_worth_restart(launch, restarts))
+        if (!is_worth_restart(launch))
             return judge(launch);
-        if (prepare_restart(launch, restarts, &err) < 0)
-            return complain(&err, launch->watch.is_stopped ? JOBSCHED_STOPPED
-                                                           : JOBSCHED_BROKEN);
+        if (prepare_restart(launch, &err) < 0)
+            return complain(&err,
+                            launch->watch.is_stopped || launch->is_out_of_time
+                                ? JOBSCHED_STOPPED
+                                : JOBSCHED_BROKEN);
     }
 }
 
@@ -426,6 +467,8 @@ int js_launch(const struct js_options *options, int argc, char **argv)
     struct launch launch = {.options = options,
                             .argc = argc,
                             .argv = argv,
+                            .command_id = js_process_new_id(),
+                            .begun_ns = js_clock_ns(),
                             .watch = {.signals = -1}};
     int status;
     if (js_reserve_stdio() < 0) {

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <string.h>
 
@@ -16,8 +17,8 @@ struct option_row {
      * is wrong with it: "is no number". */
     int (*set)(struct js_options *options, const char *value,
                struct js_err *err);
-    const char
-        *help; /* lines after the first are indented by js_options_help */
+    const char *help; /* lines after the first are indented by js_options_help;
+                         NULL: of no concern to a person */
 };
 
 /* ---------------------------------------------------------------- values */
@@ -400,6 +401,22 @@ static int set_restarts(struct js_options *options, const char *value,
     return 0;
 }
 
+/* "ID:N", as js_options_part() writes it. */
+static int set_part_of(struct js_options *options, const char *value,
+                       struct js_err *err)
+{
+    char id[24];
+    uint64_t restarts = 0;
+    size_t len = strcspn(value, ":");
+    snprintf(id, sizeof(id), "%.*s", (int)len, value);
+    if (len >= sizeof(id) || value[len] != ':' ||
+        js_parse_count(id, &options->config.command) < 0 ||
+        js_parse_count(value + len + 1, &restarts) < 0 || restarts > UINT32_MAX)
+        return js_err_set(err, "is for jobsched itself");
+    options->config.command_restarts = (uint32_t)restarts;
+    return 0;
+}
+
 static int set_show_mpirun(struct js_options *options, const char *value,
                            struct js_err *err)
 {
@@ -649,6 +666,7 @@ static const struct option_row rows[] = {
      "of one (--json: for programs)"},
     {"help", 'h', NULL, set_help, "show this"},
     {"version", 'V', NULL, set_version, "show the version"},
+    {"part-of", 0, "ID:N", set_part_of, NULL},
 };
 
 enum { ROWS = sizeof(rows) / sizeof(rows[0]), FIRST_VALUE = 1000 };
@@ -664,14 +682,15 @@ struct getopt_view {
 
 static void make_view(struct getopt_view *view)
 {
-    size_t n = 0, s = 0;
+    size_t n = 0, s = 0, names = 0;
     memset(view, 0, sizeof(*view));
     view->shorts[s++] = ':'; /* a missing argument is told apart */
     for (int i = 0; i < ROWS; i++) {
         const struct option_row *row = &rows[i];
         if (!row->name)
             continue;
-        view->names[n] = row->name;
+        if (row->help)
+            view->names[names++] = row->name;
         view->longs[n++] = (struct option){
             row->name, row->argument ? required_argument : no_argument, NULL,
             FIRST_VALUE + i};
@@ -864,6 +883,11 @@ static const char *typed_word(char **argv)
     return argv[optind - (is_apart ? 2 : 1)];
 }
 
+static bool is_written_out(const struct option_row *row, char **argv)
+{
+    return strcspn(typed_word(argv), "=") == strlen("--") + strlen(row->name);
+}
+
 /* getopt takes "--retry" for the one option that begins so, and "-np" for -n
  * with a value; within a word of several letters it has not come to its end. */
 static const struct foreign_word *taken_for_own(int code, char **argv)
@@ -994,6 +1018,8 @@ int js_options_parse(int argc, char **argv, struct js_options *ret,
         const struct foreign_word *foreign = taken_for_own(code, argv);
         if (foreign)
             return refuse_foreign(foreign, typed_word(argv), argv[optind], err);
+        if (!row->help && !is_written_out(row, argv))
+            return refuse_unknown(&view, typed_word(argv), err);
         if (apply(row, ret, err) < 0)
             return -1;
         ret->is_launch_told |= is_for_launch(row);
@@ -1013,7 +1039,12 @@ int js_options_parse(int argc, char **argv, struct js_options *ret,
 
 static bool is_for_ranks(const struct option_row *row, bool is_going_on)
 {
-    return !is_for_launch(row) && (row->set != set_fresh || !is_going_on);
+    return !is_for_launch(row) && (row->set != set_time_limit || !is_going_on);
+}
+
+void js_options_part(uint64_t command, uint32_t restarts, struct js_words *ret)
+{
+    js_words_addf(ret, "--part-of=%" PRIu64 ":%" PRIu32, command, restarts);
 }
 
 void js_options_command(int argc, char **argv, bool is_going_on,
@@ -1086,6 +1117,8 @@ int js_options_help(FILE *to)
     struct js_buf buf = JS_BUF_INIT;
     int rc = js_buf_puts(&buf, intro);
     for (int i = 0; i < ROWS && rc == 0; i++) {
+        if (!rows[i].help)
+            continue;
         rc = rows[i].name ? describe_row(&rows[i], &buf)
                           : js_buf_printf(&buf, "\n%s\n", rows[i].help);
     }

@@ -49,10 +49,14 @@ int js_options_parse(int argc, char **argv, struct js_options *ret,
 /*
  * Appends the words of a command line that was read without an error, less what
  * is said of a start without mpirun: what each rank is to be given. Without
- * --fresh too, if the run goes on.
+ * --time-limit too, if the run goes on: of that some has passed.
  */
 void js_options_command(int argc, char **argv, bool is_going_on,
                         struct js_words *ret);
+
+/* Appends that the run is part of this command (not 0), which has started it so
+ * often before. */
+void js_options_part(uint64_t command, uint32_t restarts, struct js_words *ret);
 
 /* Writes the help, made from the same table. Returns 0, or -1 with errno. */
 int js_options_help(FILE *to);

@@ -18,13 +18,16 @@ struct entry {
     struct js_identity identity;
     uint32_t next, last, unmatched; /* ids, or 0 */
     uint8_t standing;
-    bool is_gone;
-    bool is_matched;
+    bool is_gone : 1;
+    bool is_matched : 1;
+    bool is_settled : 1;
+    bool is_owed : 1;
 };
 
 struct js_ledger {
     struct entry *entries; /* by id - 1 */
     uint64_t count, capacity;
+    uint64_t settled; /* how many are */
     uint32_t *places; /* the first id of each identity, or 0; open addressing */
     size_t identities;
     size_t place_count;     /* a power of two, or 0 */
@@ -206,8 +209,34 @@ int js_ledger_set(struct js_ledger *ledger, uint64_t id,
     struct entry *entry = entry_of(ledger, id);
     if (!entry)
         return -1;
+    entry->is_owed = standing == JS_STANDING_LEFT &&
+                     (entry->is_owed || entry->standing != JS_STANDING_LEFT);
     entry->standing = (uint8_t)standing;
+    ledger->settled -= entry->is_settled;
+    entry->is_settled = false;
     return 0;
+}
+
+int js_ledger_settle(struct js_ledger *ledger, uint64_t id)
+{
+    if (js_ledger_set(ledger, id, JS_STANDING_FAILED) < 0)
+        return -1;
+    ledger->entries[id - 1].is_settled = true;
+    ledger->settled++;
+    return 0;
+}
+
+void js_ledger_unsettle(struct js_ledger *ledger)
+{
+    for (uint64_t i = 0; ledger->settled > 0 && i < ledger->count; i++) {
+        ledger->settled -= ledger->entries[i].is_settled;
+        ledger->entries[i].is_settled = false;
+    }
+}
+
+uint64_t js_ledger_settled(const struct js_ledger *ledger)
+{
+    return ledger->settled;
 }
 
 int js_ledger_set_gone(struct js_ledger *ledger, uint64_t id, bool is_gone)
@@ -222,6 +251,16 @@ int js_ledger_set_gone(struct js_ledger *ledger, uint64_t id, bool is_gone)
 enum js_standing js_ledger_standing(const struct js_ledger *ledger, uint64_t id)
 {
     return (enum js_standing)ledger->entries[id - 1].standing;
+}
+
+bool js_ledger_is_settled(const struct js_ledger *ledger, uint64_t id)
+{
+    return ledger->entries[id - 1].is_settled;
+}
+
+bool js_ledger_is_owed(const struct js_ledger *ledger, uint64_t id)
+{
+    return ledger->entries[id - 1].is_owed;
 }
 
 bool js_ledger_is_gone(const struct js_ledger *ledger, uint64_t id)

@@ -47,14 +47,27 @@ int js_ledger_name(struct js_ledger *ledger, uint64_t id, const char *name);
 int js_ledger_set(struct js_ledger *ledger, uint64_t id,
                   enum js_standing standing);
 
+/* The job has failed, and that in an earlier start of this very run: it does
+ * not run again. Holds until its standing is set again. Same failure. */
+int js_ledger_settle(struct js_ledger *ledger, uint64_t id);
+
+/* That holds of none any more. */
+void js_ledger_unsettle(struct js_ledger *ledger);
+
 /* Whether the job was in the list of the last run. Same failure. */
 int js_ledger_set_gone(struct js_ledger *ledger, uint64_t id, bool is_gone);
 
 /* Of a job that is there. */
 enum js_standing js_ledger_standing(const struct js_ledger *ledger,
                                     uint64_t id);
+bool js_ledger_is_settled(const struct js_ledger *ledger, uint64_t id);
+/* It had come to an end, was to run again, and has not come to one since. */
+bool js_ledger_is_owed(const struct js_ledger *ledger, uint64_t id);
 bool js_ledger_is_gone(const struct js_ledger *ledger, uint64_t id);
 bool js_ledger_is_matched(const struct js_ledger *ledger, uint64_t id);
+
+/* How many are settled. */
+uint64_t js_ledger_settled(const struct js_ledger *ledger);
 
 /* Whose name this is, or 0. */
 uint64_t js_ledger_find_name(const struct js_ledger *ledger, const char *name);

@@ -96,6 +96,7 @@ struct js_plan *js_plan_new(const struct js_plan_config *config,
     if (!plan)
         return NULL;
     plan->config = *config;
+    plan->failures = config->failed_before;
     plan->graph = graph;
     plan->pool = pool;
     plan->ready.longest_first = config->longest_first;

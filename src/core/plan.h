@@ -83,14 +83,15 @@ struct js_plan_config {
     uint32_t round_size; /* jobs, at least 1 */
     bool barrier;
     bool longest_first;
-    bool is_ordered;    /* priorities or run times count over the whole input:
-                           all jobs are wanted at once */
-    bool is_stream;     /* the input may have no end: no more than
-                           JS_PLAN_HELD_MAX jobs are wanted beyond READY ones */
-    uint32_t retries;   /* of jobs that do not say themselves */
-    uint64_t failures;  /* so many failed jobs (for good) stop the run; 0: none
-                           do */
-    int64_t timeout_ns; /* of jobs that do not say themselves; 0: none */
+    bool is_ordered;   /* priorities or run times count over the whole input:
+                          all jobs are wanted at once */
+    bool is_stream;    /* the input may have no end: no more than
+                          JS_PLAN_HELD_MAX jobs are wanted beyond READY ones */
+    uint32_t retries;  /* of jobs that do not say themselves */
+    uint64_t failures; /* so many failed jobs (for good) stop the run; 0: none
+                          do */
+    uint64_t failed_before; /* ... of which so many did before this plan */
+    int64_t timeout_ns;     /* of jobs that do not say themselves; 0: none */
 };
 
 enum { JS_PLAN_HELD_MAX = 100000 };

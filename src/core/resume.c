@@ -75,29 +75,61 @@ static int accept_job(struct js_resume *resume, struct js_job *job,
     return tell_name(resume, job->id, name);
 }
 
+/* As the ledger has it; of a new job all is false. */
+struct stand {
+    enum js_standing standing;
+    bool is_new, is_settled, is_owed;
+};
+
+static struct stand stand_of(const struct js_resume *resume, uint64_t id)
+{
+    if (id == 0)
+        return (struct stand){.is_new = true};
+    return (struct stand){
+        .standing = js_ledger_standing(resume->ledger, id),
+        /* A list is read twice: first to look at it. */
+        .is_new = id > resume->known,
+        .is_settled = js_ledger_is_settled(resume->ledger, id),
+        .is_owed = js_ledger_is_owed(resume->ledger, id),
+    };
+}
+
+static bool has_gone_wrong(const struct stand *stand)
+{
+    return stand->standing == JS_STANDING_FAILED ||
+           stand->standing == JS_STANDING_SKIPPED || stand->is_owed;
+}
+
 static enum js_verdict verdict_of(const struct js_resume *resume,
-                                  enum js_standing standing,
+                                  const struct stand *stand,
                                   enum js_verdict after)
 {
-    bool has_failed = standing == JS_STANDING_FAILED;
-    bool was_skipped = standing == JS_STANDING_SKIPPED;
+    bool is_only_failed = resume->what == JS_RESUME_ONLY_FAILED;
+    bool is_failure_kept =
+        stand->is_settled || resume->what == JS_RESUME_NOT_FAILED;
     if (after == JS_VERDICT_ASIDE)
         return JS_VERDICT_ASIDE;
-    if (standing == JS_STANDING_SUCCEEDED)
-        return after == JS_VERDICT_RUN ? JS_VERDICT_RUN : JS_VERDICT_DONE;
-    if (resume->what == JS_RESUME_NOT_FAILED && has_failed)
-        return after == JS_VERDICT_RUN ? JS_VERDICT_RUN : JS_VERDICT_FAILED;
-    if (resume->what == JS_RESUME_ONLY_FAILED && !has_failed && !was_skipped)
+    if (is_only_failed && stand->is_new)
+        return JS_VERDICT_ASIDE;
+    if (after == JS_VERDICT_RUN)
+        return JS_VERDICT_RUN;
+    if (stand->standing == JS_STANDING_SUCCEEDED)
+        return JS_VERDICT_DONE;
+    if (is_failure_kept && stand->standing == JS_STANDING_FAILED)
+        return JS_VERDICT_FAILED;
+    if (is_only_failed && !has_gone_wrong(stand))
         return JS_VERDICT_ASIDE;
     return JS_VERDICT_RUN;
 }
 
-static void count(struct js_resume *resume, bool is_new,
-                  enum js_standing standing, enum js_verdict verdict)
+static void count(struct js_resume *resume, const struct stand *stand,
+                  bool is_new, enum js_verdict verdict)
 {
     struct js_resume_counts *counts = &resume->counts;
+    enum js_standing standing = stand->standing;
     counts->runs += verdict == JS_VERDICT_RUN;
     counts->aside += verdict == JS_VERDICT_ASIDE;
+    counts->held += verdict == JS_VERDICT_ASIDE && has_gone_wrong(stand);
     counts->stand += verdict == JS_VERDICT_FAILED;
     if (is_new)
         return;
@@ -143,31 +175,26 @@ static enum js_verdict verdict_of_standing(enum js_standing standing)
 static enum js_verdict look(struct js_resume *resume, struct js_job *job)
 {
     struct js_identity identity = js_identity_of(job);
-    enum js_standing standing = JS_STANDING_LEFT;
     job->id = js_ledger_match(resume->ledger, &identity);
-    if (job->id > 0)
-        standing = js_ledger_standing(resume->ledger, job->id);
-    else
-        resume->counts.added++;
-    enum js_verdict verdict = verdict_of_standing(standing);
-    count(resume, job->id == 0, standing, verdict);
+    struct stand stand = stand_of(resume, job->id);
+    resume->counts.added += job->id == 0;
+    enum js_verdict verdict = verdict_of_standing(stand.standing);
+    count(resume, &stand, job->id == 0, verdict);
     return verdict;
 }
 
 static int judge(struct js_resume *resume, struct js_job *job,
                  enum js_verdict after, enum js_verdict *ret)
 {
-    enum js_standing standing = JS_STANDING_LEFT;
     struct js_identity identity = js_identity_of(job);
     uint64_t id = js_ledger_match(resume->ledger, &identity);
-    if (id > 0) {
+    struct stand stand = stand_of(resume, id);
+    if (id > 0)
         job->id = id;
-        standing = js_ledger_standing(resume->ledger, id);
-    }
-    *ret = verdict_of(resume, standing, after);
-    count(resume, id == 0, standing, *ret);
+    *ret = verdict_of(resume, &stand, after);
+    count(resume, &stand, id == 0, *ret);
     return id == 0 ? accept_job(resume, job, &identity)
-                   : renew(resume, job, standing, *ret);
+                   : renew(resume, job, stand.standing, *ret);
 }
 
 int js_resume_judge(struct js_resume *resume, struct js_job *job,

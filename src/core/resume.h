@@ -3,9 +3,10 @@
  *
  * Goes through the list in its order, job by job, and gives each its id and a
  * verdict. Works as make does: what succeeded is not run again, unless it comes
- * after something that runs. Borrows the ledger, and keeps it up to date; what
- * changes in it is told, so that it can be put on record. Without a ledger
- * every job runs, and its id is its place in the list.
+ * after something that runs. What failed in an earlier start of this very run
+ * (js_ledger_settle()) is not run again either. Borrows the ledger, and keeps
+ * it up to date; what changes in it is told, so that it can be put on record.
+ * Without a ledger every job runs, and its id is its place in the list.
  */
 #ifndef JS_CORE_RESUME_H
 #define JS_CORE_RESUME_H
@@ -20,7 +21,9 @@
 /* Which of the jobs that have not succeeded run. */
 enum js_resume_what {
     JS_RESUME_ALL = 0,
-    JS_RESUME_ONLY_FAILED, /* those that failed or were skipped */
+    JS_RESUME_ONLY_FAILED, /* those that failed or were skipped, or were to run
+                              again because of such and did not; and what comes
+                              after these, new jobs excepted */
     JS_RESUME_NOT_FAILED,  /* not those that failed */
     JS_RESUME_LOOK,        /* it is only looked how the jobs stand: nothing
                               changes, and nothing follows for what comes after
@@ -70,6 +73,8 @@ struct js_resume_counts {
     uint64_t gone;    /* known, and no longer in the list */
     uint64_t runs;    /* of all these: those that run in this run, */
     uint64_t aside;   /* those that do not, though they have not ended, */
+    uint64_t held;    /* ... of these: failed ones that ONLY_FAILED asks for,
+                         but that come after something which does not run, */
     uint64_t stand;   /* and those that failed and are not run again */
 };
 

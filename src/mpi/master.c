@@ -23,6 +23,9 @@ static const int64_t listening_most_ns = 100 * JS_NS_PER_MS;
 static const int64_t watch_every_ns = 100 * JS_NS_PER_MS;
 static const int64_t silence_margin_ns = JS_NS_PER_S;
 
+/* How often it is looked whether an earlier run is known to be gone. */
+static const int64_t look_for_quiet_ns = 50 * JS_NS_PER_MS;
+
 /* When there is no grace left. */
 static const int64_t now_ns_most = 300 * JS_NS_PER_MS;
 
@@ -43,7 +46,7 @@ struct js_master {
     struct js_peer *peers; /* by rank; 0 is unused */
     int64_t now_ns;
     int64_t event_ns; /* when a job was last given to a slave, or ended */
-    int64_t quiet_end_ns;
+    int64_t quiet_end_ns, quiet_look_ns;
     int64_t phase_end_ns;        /* who is not there by then is left out */
     int64_t first_assignment_ns; /* JS_NEVER_NS: none yet */
     enum phase phase;
@@ -177,6 +180,7 @@ static int take_hello(struct js_master *master,
     }
     peer->state = JS_PEER_MET;
     peer->node = hello.node;
+    peer->processes = hello.processes;
     if (js_pool_add(master->pool, (unsigned)message->peer, &hello.node, true))
         return no_memory(err);
     return 0;
@@ -266,6 +270,22 @@ static void show_nodes(const struct js_master *master)
                count, count);
 }
 
+/* What an earlier run has left is known to be gone, or must be by now. */
+static bool is_quiet(struct js_master *master)
+{
+    const struct js_master_hooks *hooks = &master->config.hooks;
+    if (master->now_ns >= master->phase_end_ns)
+        return true;
+    if (!hooks->is_quiet) {
+        master->quiet_look_ns = master->phase_end_ns;
+        return false;
+    }
+    if (master->now_ns < master->quiet_look_ns)
+        return false;
+    master->quiet_look_ns = master->now_ns + look_for_quiet_ns;
+    return hooks->is_quiet(hooks->arg);
+}
+
 static void end_setup(struct js_master *master)
 {
     leave_out_before(master, JS_PEER_WORKING);
@@ -278,10 +298,12 @@ static void end_setup(struct js_master *master)
     master->phase = PHASE_QUIET;
     master->phase_end_ns = master->quiet_end_ns;
     int64_t left_ns = master->quiet_end_ns - master->now_ns;
-    if (left_ns > 0)
+    if (is_quiet(master))
+        master->phase_end_ns = master->now_ns;
+    else
         js_log(&master->config.log,
                "the run before this one was killed, and its slaves may still "
-               "be ending their jobs: starting in %d s",
+               "be ending their jobs: starting in %d s at most",
                (int)(left_ns / JS_NS_PER_S + 1));
 }
 
@@ -306,8 +328,7 @@ static int get_going(struct js_master *master, struct js_err *err)
     if (master->phase == PHASE_SETTING_UP &&
         !is_awaiting(master, JS_PEER_WORKING))
         end_setup(master);
-    if (master->phase == PHASE_QUIET &&
-        master->now_ns >= master->phase_end_ns) {
+    if (master->phase == PHASE_QUIET && is_quiet(master)) {
         master->phase = PHASE_WORKING;
         check_needs(master);
     }
@@ -350,7 +371,8 @@ static int enlist(struct js_master *master, int slave,
     peer->answered_ns = master->listened_ns;
     if (master->config.hooks.enlisted)
         master->config.hooks.enlisted(master->config.hooks.arg, (unsigned)slave,
-                                      ready->slots, peer->node.host);
+                                      ready->slots, peer->node.host,
+                                      &peer->processes);
     warn_of_sharing(master, slave, ready);
     return 0;
 }
@@ -979,6 +1001,8 @@ static int wait_for_news(struct js_master *master, struct js_err *err)
         until_ns = js_plan_begun_due_ns(master->plan);
     if (master->phase != PHASE_WORKING && master->phase_end_ns < until_ns)
         until_ns = master->phase_end_ns;
+    if (master->phase == PHASE_QUIET && master->quiet_look_ns < until_ns)
+        until_ns = master->quiet_look_ns;
     if (master->leave_ns < until_ns)
         until_ns = master->leave_ns;
     /* A longer wait would not count as listening. */

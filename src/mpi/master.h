@@ -23,7 +23,7 @@ struct js_master_hooks {
     void (*dispatched)(void *arg, const struct js_job *job);
     /* The slave takes part. May be NULL. */
     void (*enlisted)(void *arg, unsigned slave, uint32_t slots,
-                     const char *host);
+                     const char *host, const struct js_process_pair *processes);
     /* ... and takes no more part: what it had is given to others. May be NULL.
      */
     void (*parted)(void *arg, unsigned slave);
@@ -31,6 +31,9 @@ struct js_master_hooks {
      * May be NULL. */
     void (*begun)(void *arg, const struct js_job *job, unsigned slave,
                   int64_t age_ns);
+    /* Whether the jobs of earlier runs are known to have ended, before quiet_ns
+     * is over. May be NULL: nobody knows. */
+    bool (*is_quiet)(void *arg);
     /* Once a turn, before new jobs are sent: what was told is to be on
      * record. False: it is not there yet, and no new job may be sent. */
     bool (*commit)(void *arg, int64_t now_ns);
@@ -62,7 +65,7 @@ struct js_master_config {
     int64_t meeting_ns;  /* how long to wait for slaves to show up, and then for
                             them to get ready */
     int64_t quiet_ns;    /* jobs of an earlier run may still go on for so long:
-                            none is started before */
+                            none is started before, unless is_quiet says so */
     struct js_node node; /* the master's own */
     struct js_source *source;
     struct js_delivery *delivery;

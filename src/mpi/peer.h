@@ -44,11 +44,12 @@ struct js_parcel {
 struct js_peer {
     enum js_peer_state state; /* the master's to set, but for SET_UP */
     int rank;
-    struct js_link *link;  /* borrowed */
-    struct js_node node;   /* from MET on */
-    uint32_t slots;        /* from WORKING on, as the next */
-    struct js_cpuset home; /* what its jobs are bound to */
-    bool is_watched;       /* it beats, and is lost when it ceases to; */
+    struct js_link *link;             /* borrowed */
+    struct js_node node;              /* from MET on */
+    struct js_process_pair processes; /* likewise */
+    uint32_t slots;                   /* from WORKING on, as the next */
+    struct js_cpuset home;            /* what its jobs are bound to */
+    bool is_watched;     /* it beats, and is lost when it ceases to; */
     int64_t answered_ns; /* answered last, by the master's time of listening */
     bool is_lost;        /* whatever it still says is too late */
 

@@ -258,7 +258,8 @@ static int check_silence(struct js_slave *slave, struct js_err *err)
 static int say_hello(struct js_slave *slave, struct js_err *err)
 {
     struct js_wire_hello hello = {.version = JS_WIRE_VERSION,
-                                  .node = slave->config.node};
+                                  .node = slave->config.node,
+                                  .processes = slave->config.processes};
     return send_packed(slave, JS_TAG_HELLO,
                        js_wire_pack_hello(&slave->out, &hello), err);
 }

@@ -28,6 +28,7 @@
 /* All borrowed while the slave exists. */
 struct js_slave_config {
     struct js_node node;
+    struct js_process_pair processes; /* this one and its runner */
     const struct js_topo *topo;
     struct js_runner *runner;
     struct js_outlet *trace;    /* "Run job: N" where the master wants it */

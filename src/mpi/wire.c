@@ -182,13 +182,36 @@ static void unpack_cpus(struct js_cursor *cursor, struct js_cpuset *ret)
 /* So that a stray message of another program is told from an old version. */
 enum { HELLO_MAGIC = 0x4a534844 };
 
+static int pack_processes(struct js_buf *buf,
+                          const struct js_process_pair *processes)
+{
+    return js_pack_u64(buf, processes->boot) ||
+           js_pack_u64(buf, processes->space) ||
+           js_pack_u64(buf, processes->pid) ||
+           js_pack_u64(buf, processes->started) ||
+           js_pack_u64(buf, processes->runner) ||
+           js_pack_u64(buf, processes->runner_started);
+}
+
+static void unpack_processes(struct js_cursor *cursor,
+                             struct js_process_pair *ret)
+{
+    ret->boot = js_unpack_u64(cursor);
+    ret->space = js_unpack_u64(cursor);
+    ret->pid = js_unpack_u64(cursor);
+    ret->started = js_unpack_u64(cursor);
+    ret->runner = js_unpack_u64(cursor);
+    ret->runner_started = js_unpack_u64(cursor);
+}
+
 int js_wire_pack_hello(struct js_buf *buf, const struct js_wire_hello *hello)
 {
     const struct js_node *node = &hello->node;
     return all_packed(
         js_pack_u32(buf, HELLO_MAGIC) || js_pack_u32(buf, hello->version) ||
         js_pack_bytes(buf, node->host, strlen(node->host)) ||
-        js_pack_u64(buf, node->boot_id) || pack_cpus(buf, &node->cpus));
+        js_pack_u64(buf, node->boot_id) || pack_cpus(buf, &node->cpus) ||
+        pack_processes(buf, &hello->processes));
 }
 
 int js_wire_unpack_hello(const void *bytes, size_t len,
@@ -205,6 +228,7 @@ int js_wire_unpack_hello(const void *bytes, size_t len,
     js_unpack_string(&cursor, ret->node.host, sizeof(ret->node.host));
     ret->node.boot_id = js_unpack_u64(&cursor);
     unpack_cpus(&cursor, &ret->node.cpus);
+    unpack_processes(&cursor, &ret->processes);
     return js_cursor_end(&cursor);
 }
 

@@ -40,6 +40,7 @@
 #define JS_MPI_WIRE_H
 
 #include "base/buf.h"
+#include "base/process.h"
 #include "core/equipment.h"
 #include "core/job.h"
 #include "core/outcome.h"
@@ -50,7 +51,7 @@
 #include <stdint.h>
 
 /* Changed with any layout below; a slave of another version is refused. */
-enum { JS_WIRE_VERSION = 6 };
+enum { JS_WIRE_VERSION = 7 };
 
 enum js_tag {
     JS_TAG_HELLO = 1,
@@ -154,6 +155,7 @@ int js_wire_job_text(const struct js_wire_job *wire, const char *text,
 struct js_wire_hello {
     uint32_t version;
     struct js_node node;
+    struct js_process_pair processes;
 };
 
 #define JS_WIRE_GPUS_FOUND UINT32_MAX

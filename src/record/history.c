@@ -428,7 +428,8 @@ static bool is_of_this_host(const struct js_journal_holder *holder)
 {
     char host[JS_LINE_TEXT] = "";
     return gethostname(host, sizeof(host) - 1) == 0 &&
-           strcmp(host, holder->host) == 0;
+           strcmp(host, holder->host) == 0 &&
+           (holder->space == 0 || holder->space == js_process_space());
 }
 
 static enum js_history_life life_of(const struct js_history *history, int fd)
@@ -440,7 +441,7 @@ static enum js_history_life life_of(const struct js_history *history, int fd)
         return JS_HISTORY_ENDED;
     if (is_of_this_host(holder)) {
         bool is_alive = holder->boot == js_process_boot() &&
-                        js_process_start(holder->pid) == holder->started;
+                        js_process_may_live(holder->pid, holder->started);
         return is_alive || is_locked(fd) ? JS_HISTORY_ON : JS_HISTORY_BROKEN;
     }
     if (is_locked(fd))
@@ -484,6 +485,7 @@ void js_history_free(struct js_history *history)
     js_buf_release(&history->tails);
     js_buf_release(&history->names);
     js_buf_release(&history->texts);
+    js_journal_contents_release(&history->contents);
     free(history);
     errno = saved;
 }
@@ -492,7 +494,8 @@ static int load(struct js_history *history, int fd, const char *name,
                 struct js_err *err)
 {
     struct stat st;
-    if (js_journal_read(fd, name, history->ledger, take_line, history,
+    const struct js_journal_reader reader = {.host = ""};
+    if (js_journal_read(fd, name, &reader, history->ledger, take_line, history,
                         &history->contents, err) < 0)
         return -1;
     if (fstat(fd, &st) < 0)

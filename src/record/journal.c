@@ -32,20 +32,21 @@ static const int64_t look_again_ns = 20 * JS_NS_PER_MS;
 
 struct js_journal {
     struct js_journal_config config;
-    char *path; /* owned, as are the next two */
+    char *path; /* owned, as is the next */
     char *host;
-    char *batch; /* "": none */
-    int fd;      /* -1: there is no file yet */
+    struct js_journal_part part; /* of which this run is one */
+    int fd;                      /* -1: there is no file yet */
     bool has_jobs;
     bool has_begun;
-    bool is_locked;       /* by flock(2) */
-    off_t size;           /* of the file, as far as it is whole */
-    off_t room_end;       /* up to here it is reserved */
-    int64_t old_lease_ns; /* of a run that has not ended; 0: none is to fear */
+    bool is_locked;                 /* by flock(2) */
+    off_t size;                     /* of the file, as far as it is whole */
+    off_t room_end;                 /* up to here it is reserved */
+    struct js_journal_contents old; /* what was found, */
+    bool is_old_whole;              /* and that it could be read to its end */
+    struct timespec old_time;       /* when that was last written to */
     uint64_t run_id;
-    size_t dead_count;
-    struct js_journal_dead dead[JS_JOURNAL_DEAD];
-    struct timespec old_time; /* when that was last there */
+    size_t dead_count; /* of the runs in it that have not ended those that */
+    struct js_journal_dead dead[JS_JOURNAL_DEAD]; /* are over in the end */
     int64_t quiet_ns;
     int64_t touched_ns;
     bool has_room; /* the file system can reserve */
@@ -82,7 +83,7 @@ static void journal_free(struct js_journal *journal)
     free(journal->line);
     free(journal->path);
     free(journal->host);
-    free(journal->batch);
+    js_journal_contents_release(&journal->old);
     free(journal);
     errno = saved;
 }
@@ -101,9 +102,10 @@ static struct js_journal *journal_new(const struct js_journal_config *config)
     journal->run_id = js_process_new_id();
     journal->path = strdup(config->path);
     journal->host = strdup(config->host);
-    journal->batch = strdup(config->batch ? config->batch : "");
+    if (config->part)
+        journal->part = *config->part;
     journal->line = calloc(1, sizeof(*journal->line));
-    if (journal->path && journal->host && journal->batch && journal->line)
+    if (journal->path && journal->host && journal->line)
         return journal;
     journal_free(journal);
     return NULL;
@@ -126,49 +128,105 @@ static int refuse_in_use(const struct js_journal *journal,
     return JS_JOURNAL_REFUSED;
 }
 
-/* Who holds it is in the file, as far as it can be read. */
-static int refuse_locked(const struct js_journal *journal, struct js_err *err)
+static int read_file(const struct js_journal *journal, struct js_ledger *ledger,
+                     struct js_journal_contents *ret, struct js_err *err)
 {
-    struct js_journal_contents contents;
-    struct js_ledger *ledger = js_ledger_new();
-    struct js_err ignored;
-    memset(&contents, 0, sizeof(contents));
-    if (ledger)
-        js_journal_load(journal->fd, journal->path, ledger, &contents,
-                        &ignored);
-    js_ledger_free(ledger);
-    return refuse_in_use(journal, &contents.holder, err);
+    struct js_journal_reader reader = {.host = journal->host,
+                                       .part = &journal->part};
+    return js_journal_load(journal->fd, journal->path, &reader, ledger, ret,
+                           err);
 }
 
-/* It was part of an earlier start of the batch job that this is part of. */
+/* Who has begun the last run, as far as the file can be read. */
+static void read_holder(const struct js_journal *journal,
+                        struct js_journal_holder *ret)
+{
+    struct js_journal_contents contents = {0};
+    struct js_ledger *ledger = js_ledger_new();
+    struct js_err ignored;
+    if (ledger)
+        read_file(journal, ledger, &contents, &ignored);
+    *ret = contents.holder;
+    js_journal_contents_release(&contents);
+    js_ledger_free(ledger);
+}
+
 static bool is_earlier_start(const struct js_journal *journal,
                              const struct js_journal_holder *holder)
 {
-    return journal->batch[0] && strcmp(journal->batch, holder->batch) == 0 &&
-           holder->restarts < journal->config.restarts;
+    return holder->is_known &&
+           js_journal_is_earlier(&holder->part, &journal->part);
 }
 
-/* Where flock(2) may not tell: the last run has not said that it ended. */
-static int check_holder(const struct js_journal *journal,
-                        const struct js_journal_holder *holder,
-                        struct js_err *err)
+/* Of the last run, which has not ended. */
+static bool is_known_gone(const struct js_journal *journal)
 {
-    if (!holder->is_known || holder->has_ended || journal->config.is_forced)
-        return 0;
-    if (strcmp(holder->host, journal->host) == 0) {
-        bool is_alive = holder->boot == js_process_boot() &&
-                        js_process_start(holder->pid) == holder->started;
-        return journal->is_locked || !is_alive
-                   ? 0
-                   : refuse_in_use(journal, holder, err);
-    }
-    if (is_earlier_start(journal, holder))
-        return 0;
+    const struct js_journal_contents *old = &journal->old;
+    return old->dead_count > 0 &&
+           js_journal_is_known_gone(&old->dead[old->dead_count - 1],
+                                    &old->processes);
+}
+
+/* Nothing says when its jobs end, or that they have. */
+static int refuse_endless(const struct js_journal *journal,
+                          const struct js_journal_holder *holder,
+                          struct js_err *err)
+{
+    js_err_set(err,
+               "%s was begun by a run on %s, process %" PRIu64 ", that has not "
+               "said that it ended, and its jobs may go on (--slave-timeout "
+               "0): if none does, add --force-lock",
+               journal->path, holder->host, holder->pid);
+    return JS_JOURNAL_REFUSED;
+}
+
+static int refuse_elsewhere(const struct js_journal *journal,
+                            const struct js_journal_holder *holder,
+                            struct js_err *err)
+{
     js_err_set(err,
                "%s was begun by a run on %s, process %" PRIu64 ", that has not "
                "said that it ended: if it is gone, add --force-lock",
                journal->path, holder->host, holder->pid);
     return JS_JOURNAL_REFUSED;
+}
+
+/* Whether ids of its processes mean the same here. */
+static bool is_holder_here(const struct js_journal *journal,
+                           const struct js_journal_holder *holder)
+{
+    return strcmp(holder->host, journal->host) == 0 &&
+           (holder->space == 0 || holder->space == js_process_space());
+}
+
+/* A batch system has ended the start before; the same command has seen that
+ * start break off, and the lease tells when its jobs have ended. */
+static bool may_follow(const struct js_journal *journal,
+                       const struct js_journal_holder *holder)
+{
+    struct js_journal_part batch = journal->part;
+    batch.command = 0;
+    return js_journal_is_earlier(&holder->part, &batch) ||
+           (holder->lease_ns > 0 && is_earlier_start(journal, holder));
+}
+
+/* Where flock(2) may not tell: the last run has not said that it ended. */
+static int check_holder(const struct js_journal *journal, struct js_err *err)
+{
+    const struct js_journal_holder *holder = &journal->old.holder;
+    if (!holder->is_known || holder->has_ended || journal->config.is_forced ||
+        is_known_gone(journal) || may_follow(journal, holder))
+        return 0;
+    if (!is_holder_here(journal, holder))
+        return refuse_elsewhere(journal, holder, err);
+    bool is_alive = holder->boot == js_process_boot() &&
+                    js_process_may_live(holder->pid, holder->started);
+    if (is_alive && !journal->is_locked)
+        return refuse_in_use(journal, holder, err);
+    /* What is damaged may have had a lease, or an end. */
+    return holder->lease_ns == 0 && journal->is_old_whole
+               ? refuse_endless(journal, holder, err)
+               : 0;
 }
 
 /* 1 if the file is the one of its name; 0 if it is not; -1 with errno where
@@ -209,6 +267,25 @@ static int lock_file(struct js_journal *journal)
     return errno == EWOULDBLOCK ? 1 : errno == EINTR ? -1 : 0;
 }
 
+/* As lock_file(), but what is left of an earlier start of this run is about to
+ * end; its lease includes the grace of its jobs. */
+static int wait_for_lock(struct js_journal *journal,
+                         struct js_journal_holder *holder)
+{
+    bool (*is_cancelled)(void) = journal->config.is_cancelled;
+    int rc = lock_file(journal);
+    if (rc <= 0)
+        return rc;
+    read_holder(journal, holder);
+    if (!is_earlier_start(journal, holder))
+        return rc;
+    int64_t end_ns = js_clock_ns() + holder->lease_ns;
+    while (rc > 0 && js_clock_ns() < end_ns &&
+           !(is_cancelled && is_cancelled()))
+        rc = lock_file(journal);
+    return rc;
+}
+
 /* ---------------------------------------------------------------- the quiet */
 
 static int64_t ns_between(const struct timespec *from,
@@ -218,31 +295,60 @@ static int64_t ns_between(const struct timespec *from,
            (to->tv_nsec - from->tv_nsec);
 }
 
-static void note_old_run(struct js_journal *journal,
-                         const struct js_journal_contents *contents)
+/* What was found is kept, to be looked at again. */
+static void note_old_runs(struct js_journal *journal)
 {
-    const struct js_journal_holder *holder = &contents->holder;
+    const struct js_journal_contents *old = &journal->old;
     struct stat st;
-    journal->dead_count = contents->dead_count;
-    memcpy(journal->dead, contents->dead, sizeof(journal->dead));
-    if (!holder->is_known || holder->has_ended || !holder->outlives ||
-        fstat(journal->fd, &st) < 0)
-        return;
-    journal->old_lease_ns = holder->lease_ns;
-    journal->old_time = st.st_mtim;
+    if (fstat(journal->fd, &st) == 0)
+        journal->old_time = st.st_mtim;
+    for (size_t i = 0; i < old->dead_count; i++) {
+        const struct js_journal_dead *dead = &old->dead[i];
+        if (dead->id != 0 && (dead->lease_ns > 0 ||
+                              js_journal_is_known_gone(dead, &old->processes)))
+            journal->dead[journal->dead_count++] = *dead;
+    }
 }
 
-/* Both times are by the clock of the file system, wherever that is. */
+/* How long its jobs may go on; `new_time` is of the file now. The times of the
+ * last run are by the clock of the file system, wherever that is. */
+static int64_t left_of(const struct js_journal *journal,
+                       const struct js_journal_dead *dead,
+                       const struct timespec *new_time)
+{
+    if (dead->lease_ns == 0 || (!dead->outlives && !dead->is_here) ||
+        js_journal_is_known_gone(dead, &journal->old.processes))
+        return 0;
+    int64_t ago_ns = dead->until_unix_ns > 0
+                         ? js_clock_unix_ns() - dead->until_unix_ns
+                         : ns_between(&journal->old_time, new_time);
+    if (ago_ns < 0) /* the clock was put back */
+        ago_ns = 0;
+    return ago_ns < dead->lease_ns ? dead->lease_ns - ago_ns : 0;
+}
+
 static void find_quiet(struct js_journal *journal)
 {
     struct stat st;
-    if (journal->old_lease_ns == 0 || fstat(journal->fd, &st) < 0)
+    if (fstat(journal->fd, &st) < 0)
         return;
-    int64_t left_ns =
-        journal->old_lease_ns - ns_between(&journal->old_time, &st.st_mtim);
-    if (left_ns > journal->old_lease_ns) /* the clock was put back */
-        left_ns = journal->old_lease_ns;
-    journal->quiet_ns = left_ns > 0 ? left_ns : 0;
+    for (size_t i = 0; i < journal->old.dead_count; i++) {
+        int64_t left_ns = left_of(journal, &journal->old.dead[i], &st.st_mtim);
+        if (left_ns > journal->quiet_ns)
+            journal->quiet_ns = left_ns;
+    }
+}
+
+bool js_journal_is_quiet(const struct js_journal *journal)
+{
+    const struct js_journal_contents *old = &journal->old;
+    for (size_t i = 0; i < old->dead_count; i++) {
+        const struct js_journal_dead *dead = &old->dead[i];
+        if (dead->lease_ns > 0 && (dead->outlives || dead->is_here) &&
+            !js_journal_is_known_gone(dead, &old->processes))
+            return false;
+    }
+    return true;
 }
 
 int64_t js_journal_quiet_ns(const struct js_journal *journal)
@@ -335,9 +441,10 @@ static int open_locked(struct js_journal *journal, struct js_err *err)
         int rc = open_file(journal, err);
         if (rc < 0 || journal->fd < 0 || journal->config.is_read_only)
             return rc;
-        rc = lock_file(journal);
+        struct js_journal_holder holder = {0};
+        rc = wait_for_lock(journal, &holder);
         if (rc > 0)
-            return refuse_locked(journal, err);
+            return refuse_in_use(journal, &holder, err);
         if (rc == 0 && is_still_there(journal) > 0)
             return 0;
         js_fd_close(&journal->fd);
@@ -391,17 +498,18 @@ static int cut_tail(struct js_journal *journal,
 static int load(struct js_journal *journal, struct js_ledger *ledger,
                 struct js_err *err)
 {
-    struct js_journal_contents contents;
-    if (js_journal_load(journal->fd, journal->path, ledger, &contents, err) < 0)
+    struct js_journal_contents *old = &journal->old;
+    if (read_file(journal, ledger, old, err) < 0)
         return errno == EBADMSG ? JS_JOURNAL_REFUSED : JS_JOURNAL_CANNOT;
-    journal->size = (off_t)contents.valid;
+    journal->is_old_whole = true;
+    journal->size = (off_t)old->valid;
     journal->has_jobs = js_ledger_count(ledger) > 0;
     if (journal->config.is_read_only)
         return 0;
-    int rc = check_holder(journal, &contents.holder, err);
-    note_old_run(journal, &contents);
-    if (rc == 0 && contents.size > contents.valid)
-        rc = cut_tail(journal, &contents, err);
+    int rc = check_holder(journal, err);
+    note_old_runs(journal);
+    if (rc == 0 && old->size > old->valid)
+        rc = cut_tail(journal, old, err);
     return rc;
 }
 
@@ -421,14 +529,24 @@ static int set_aside(struct js_journal *journal, struct js_err *err)
 /* What it says does not matter, be it damaged; but who holds it does. */
 static int look_at_holder(struct js_journal *journal, struct js_err *err)
 {
-    struct js_journal_contents contents = {0};
     struct js_ledger *ignored = js_ledger_new();
     if (!ignored)
         return cannot(journal, "read", err);
-    js_journal_load(journal->fd, journal->path, ignored, &contents, err);
+    journal->is_old_whole =
+        read_file(journal, ignored, &journal->old, err) == 0;
     js_ledger_free(ignored);
-    note_old_run(journal, &contents);
-    return check_holder(journal, &contents.holder, err);
+    note_old_runs(journal);
+    return check_holder(journal, err);
+}
+
+/* A run that starts over, and is started again, goes on once what was there is
+ * aside. */
+static void judge_fresh(struct js_journal *journal)
+{
+    struct js_journal_holder holder;
+    read_holder(journal, &holder);
+    if (is_earlier_start(journal, &holder))
+        journal->config.is_fresh = false;
 }
 
 static int open_journal(struct js_journal *journal, struct js_ledger *ledger,
@@ -437,6 +555,8 @@ static int open_journal(struct js_journal *journal, struct js_ledger *ledger,
     int rc = open_locked(journal, err);
     if (rc < 0 || journal->fd < 0)
         return rc;
+    if (journal->config.is_fresh)
+        judge_fresh(journal);
     if (!journal->config.is_fresh)
         return load(journal, ledger, err);
     return journal->config.is_read_only ? 0 : look_at_holder(journal, err);
@@ -792,6 +912,25 @@ static int make_file(struct js_journal *journal, struct js_err *err)
     return sync_folder(journal->path) < 0 ? cannot(journal, "make", err) : 0;
 }
 
+/* What this run is part of. */
+static int put_part(struct js_journal *journal, struct js_buf *buf)
+{
+    const struct js_journal_part *part = &journal->part;
+    struct js_line *line = journal->line;
+    int rc = 0;
+    *line = (struct js_line){.kind = JS_LINE_BATCH,
+                             .restarts = part->batch_restarts};
+    snprintf(line->text, sizeof(line->text), "%s", part->batch);
+    if (part->batch[0])
+        rc = js_line_format(buf, line);
+    *line = (struct js_line){.kind = JS_LINE_PART,
+                             .mark = part->command,
+                             .restarts = part->restarts};
+    if (rc == 0 && part->command != 0)
+        rc = js_line_format(buf, line);
+    return rc;
+}
+
 /* The records that stand in front of what was gathered. */
 static int put_beginning(struct js_journal *journal, struct js_buf *buf)
 {
@@ -814,11 +953,8 @@ static int put_beginning(struct js_journal *journal, struct js_buf *buf)
         .outlives = journal->config.outlives};
     if (rc == 0 && journal->config.lease_ns > 0)
         rc = js_line_format(buf, line);
-    *line = (struct js_line){.kind = JS_LINE_BATCH,
-                             .restarts = journal->config.restarts};
-    snprintf(line->text, sizeof(line->text), "%s", journal->batch);
-    if (rc == 0 && journal->batch[0])
-        rc = js_line_format(buf, line);
+    if (rc == 0)
+        rc = put_part(journal, buf);
     *line = (struct js_line){.kind = JS_LINE_MARK,
                              .mark = journal->run_id,
                              .space = js_process_space()};
@@ -932,14 +1068,22 @@ int js_journal_add_news(struct js_journal *journal,
     return 0;
 }
 
+/* Processes first: where the end is torn off none is thought to be complete. */
 int js_journal_add_slave(struct js_journal *journal, unsigned slave,
-                         uint32_t slots, const char *host)
+                         uint32_t slots, const char *host,
+                         const struct js_process_pair *processes)
 {
     struct js_line *line = journal->line;
     if (end_gathering(journal) < 0)
         return -1;
-    line->kind = JS_LINE_SLAVE;
     line->id = slave;
+    if (processes) {
+        line->kind = JS_LINE_PROCESS;
+        line->processes = *processes;
+        if (add_line(journal, line) < 0)
+            return -1;
+    }
+    line->kind = JS_LINE_SLAVE;
     line->slots = slots;
     snprintf(line->text, sizeof(line->text), "%s", host);
     return add_line(journal, line);

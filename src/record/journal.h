@@ -32,6 +32,9 @@
  *     mark id space                 of this run: 64 random bits, sixteen
  *                                   hexadecimal digits, which its jobs carry;
  *                                   and the pid namespace of its master
+ *     part command restarts         of this run: it is part of that command (64
+ *                                   bits, as above), which restarted it so
+ *                                   often before, as it broke off
  *     jobs first identity ...       accepted under the ids first, first + 1 ...
  *                                   which follow on the highest so far;
  *                                   an identity (core/identity.h) is 32
@@ -41,6 +44,9 @@
  *                                   come after runs again
  *     gone id ...                   no longer in the list
  *     back id ...                   in the list again
+ *     process slave boot space pid started runner runner_started
+ *                                   of the slave whose record is the next: its
+ *                                   rank, and what starts its jobs
  *     slave slave slots HOST        takes part in this run
  *     left slave                    takes no more part: what it had begun and
  *                                   has not ended runs again
@@ -78,14 +84,21 @@
  * LOCK. flock(2) on the file, held until js_journal_close(). Where that is not
  * supported, or may be local to each host, the last `run` without an `end`
  * counts: if its process is alive here, or it was on another host, the journal
- * is refused. It is not where that run was part of the same batch job as this
- * one, at an earlier start of it: a batch system starts a job again only when
- * it has ended the processes of the start before, or the node is down.
+ * is refused; and so it is where that run has no lease, as its jobs may go on
+ * for ever. It is not if that run is known to be gone, nor if it was an earlier
+ * start of the same batch job: a batch system starts a job again only when it
+ * has ended the processes of the start before, or the node is down; nor, if
+ * it has a lease, an earlier start by the same command. While such an earlier
+ * start has the lock it is waited for, as long as its lease is.
+ *
+ * KNOWN TO BE GONE is a run of which all ranks and runners are on record and
+ * were in this boot and this pid namespace of this host, and none lives.
  *
  * QUIET. While a run is on, the file is touched often enough for its time of
- * modification to tell when the master was last there. Where the last run has
- * not said that it ended, and its slaves may be left, the next is told how long
- * it has to wait before it starts jobs.
+ * modification to tell when the master was last there. Where runs before this
+ * one have not said that they ended, and their slaves may be left, the next is
+ * told how long it has to wait before it starts jobs, unless they are known to
+ * be gone before.
  *
  * TAKEN. Records that others have added mean that this run was given up, while
  * it stood still, and another one has gone on (is_forced, a batch job that was
@@ -119,10 +132,9 @@
 struct js_journal_config {
     const char *path;
     const char *host;
-    const char *batch; /* the job of a batch system that this is part of, less
-                          than JS_LINE_TEXT bytes; NULL: none */
-    uint64_t restarts; /* of that job, so far */
-    bool is_fresh;     /* what is there is set aside as FILE.old */
+    const struct js_journal_part *part; /* that this run is; NULL: of nothing */
+    bool is_fresh;     /* what is there is set aside as FILE.old; unless the
+                          last run was an earlier start of this one */
     bool is_forced;    /* a holder on another host is gone */
     bool is_read_only; /* nothing is locked, cut or written */
     int64_t sync_ns;   /* at most so much time between fdatasync(2)s that are
@@ -130,7 +142,8 @@ struct js_journal_config {
                           JS_JOURNAL_NO_SYNC: none */
     int64_t lease_ns;  /* as in the record above; 0: its slaves have none */
     bool outlives;
-    struct js_log log; /* a torn tail, a file that was written anew */
+    bool (*is_cancelled)(void); /* so that nothing is waited for; NULL: never */
+    struct js_log log;          /* a torn tail, a file that was written anew */
 };
 
 enum js_journal_refusal {
@@ -163,16 +176,19 @@ bool js_journal_has_jobs(const struct js_journal *journal);
  * added so far. 0, or as js_journal_open(). */
 int js_journal_begin(struct js_journal *journal, struct js_err *err);
 
-/* From then on: how long jobs of an earlier run may still go on; mostly 0. */
+/* From then on: how long jobs of earlier runs may still go on; mostly 0. */
 int64_t js_journal_quiet_ns(const struct js_journal *journal);
+
+/* ... and whether these runs are known to be gone by now. */
+bool js_journal_is_quiet(const struct js_journal *journal);
 
 /* Of this run, known from js_journal_open() on; not 0. */
 uint64_t js_journal_run_id(const struct js_journal *journal);
 
 /*
  * The runs of this journal before this one that have not said that they ended,
- * the newest last; owned by the journal. All are over once the quiet is: until
- * then only those that are known to be gone.
+ * have a mark, and are over once the quiet is; the newest last; owned by the
+ * journal.
  */
 const struct js_journal_dead *
 js_journal_dead_runs(const struct js_journal *journal, size_t *count);
@@ -181,7 +197,8 @@ js_journal_dead_runs(const struct js_journal *journal, size_t *count);
 int js_journal_add_news(struct js_journal *journal,
                         const struct js_resume_news *news);
 int js_journal_add_slave(struct js_journal *journal, unsigned slave,
-                         uint32_t slots, const char *host);
+                         uint32_t slots, const char *host,
+                         const struct js_process_pair *processes);
 int js_journal_add_left(struct js_journal *journal, unsigned slave);
 int js_journal_add_begun(struct js_journal *journal, const struct js_job *job,
                          unsigned slave, int64_t start_unix_ns);

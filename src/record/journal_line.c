@@ -18,8 +18,10 @@ static const char *const words[] = {
     [JS_LINE_GONE] = "gone",
     [JS_LINE_BACK] = "back",
     [JS_LINE_SLAVE] = "slave",
+    [JS_LINE_PROCESS] = "process",
     [JS_LINE_LEASE] = "lease",
     [JS_LINE_BATCH] = "batch",
+    [JS_LINE_PART] = "part",
     [JS_LINE_MARK] = "mark",
     [JS_LINE_LEFT] = "left",
     [JS_LINE_BEGAN] = "began",
@@ -154,13 +156,27 @@ static int put_said(struct js_buf *buf, const struct js_line *line)
     return put_text(buf, line->text);
 }
 
+static int put_process(struct js_buf *buf, const struct js_line *line)
+{
+    const struct js_process_pair *processes = &line->processes;
+    const uint64_t numbers[] = {line->id,
+                                processes->boot,
+                                processes->space,
+                                processes->pid,
+                                processes->started,
+                                processes->runner,
+                                processes->runner_started};
+    return put_numbers(buf, numbers, sizeof(numbers) / sizeof(numbers[0]));
+}
+
 static int put_mark(struct js_buf *buf, const struct js_line *line)
 {
     char text[1 + MARK_DIGITS] = {' '};
     put_hex(text + 1, line->mark, MARK_DIGITS);
     if (js_buf_append(buf, text, sizeof(text)) < 0)
         return -1;
-    return put_number(buf, line->space);
+    return put_number(buf, line->kind == JS_LINE_PART ? line->restarts
+                                                      : line->space);
 }
 
 static int put_fields(struct js_buf *buf, const struct js_line *line)
@@ -195,7 +211,10 @@ static int put_fields(struct js_buf *buf, const struct js_line *line)
         return put_number(buf, line->restarts) < 0 ? -1
                                                    : put_text(buf, line->text);
     case JS_LINE_MARK:
+    case JS_LINE_PART:
         return put_mark(buf, line);
+    case JS_LINE_PROCESS:
+        return put_process(buf, line);
     case JS_LINE_LEFT:
         return put_number(buf, line->id);
     case JS_LINE_BEGAN:
@@ -415,6 +434,18 @@ static void get_said(struct reader *reader, struct js_line *ret)
     get_text(reader, ret->text, sizeof(ret->text));
 }
 
+static void get_process(struct reader *reader, struct js_line *ret)
+{
+    struct js_process_pair *processes = &ret->processes;
+    ret->id = get_number(reader);
+    processes->boot = get_number(reader);
+    processes->space = get_number(reader);
+    processes->pid = get_number(reader);
+    processes->started = get_number(reader);
+    processes->runner = get_number(reader);
+    processes->runner_started = get_number(reader);
+}
+
 static void get_fields(struct reader *reader, struct js_line *ret)
 {
     switch (ret->kind) {
@@ -448,6 +479,9 @@ static void get_fields(struct reader *reader, struct js_line *ret)
         ret->slots = get_number(reader);
         get_text(reader, ret->text, sizeof(ret->text));
         break;
+    case JS_LINE_PROCESS:
+        get_process(reader, ret);
+        break;
     case JS_LINE_LEASE:
         ret->lease_us = get_limited(reader, INT64_MAX / JS_NS_PER_US);
         ret->outlives = get_limited(reader, 1);
@@ -457,9 +491,11 @@ static void get_fields(struct reader *reader, struct js_line *ret)
         get_text(reader, ret->text, sizeof(ret->text));
         break;
     case JS_LINE_MARK:
+    case JS_LINE_PART:
         get_blank(reader);
         ret->mark = get_hex(reader, MARK_DIGITS);
-        ret->space = get_number(reader);
+        *(ret->kind == JS_LINE_PART ? &ret->restarts : &ret->space) =
+            get_number(reader);
         break;
     case JS_LINE_OK:
     case JS_LINE_FAILED:

@@ -7,6 +7,7 @@
 #define JS_RECORD_JOURNAL_LINE_H
 
 #include "base/buf.h"
+#include "base/process.h"
 #include "core/identity.h"
 #include "core/outcome.h"
 #include "record/finish.h"
@@ -25,8 +26,10 @@ enum js_line_kind {
     JS_LINE_GONE,
     JS_LINE_BACK,
     JS_LINE_SLAVE,
+    JS_LINE_PROCESS,
     JS_LINE_LEASE,
     JS_LINE_BATCH,
+    JS_LINE_PART,
     JS_LINE_MARK,
     JS_LINE_LEFT,
     JS_LINE_BEGAN,
@@ -49,20 +52,22 @@ enum {
 struct js_line {
     enum js_line_kind kind;
     uint64_t id; /* NAME, BEGAN, SAID, the attempts, SKIPPED; the first of JOBS;
-                    the version of HEAD; the slave of SLAVE and LEFT */
-    uint64_t pid, started, boot;    /* RUN */
-    uint64_t unix_us;               /* RUN, END; the start of BEGAN */
-    uint64_t parent;                /* SKIPPED */
-    uint64_t status;                /* END */
-    uint64_t slots;                 /* SLAVE */
-    uint64_t lease_us, outlives;    /* LEASE */
-    uint64_t restarts;              /* BATCH */
-    uint64_t mark, space;           /* MARK */
-    uint64_t stream;                /* SAID */
-    uint32_t attempt, slave, cores; /* the attempts; the first of SAID, the
-                                       first two of BEGAN */
-    struct js_outcome outcome;      /* the attempts */
-    size_t count;                   /* JOBS, AGAIN, GONE, BACK */
+                    the version of HEAD; the slave of SLAVE, PROCESS and LEFT */
+    uint64_t pid, started, boot;      /* RUN */
+    uint64_t unix_us;                 /* RUN, END; the start of BEGAN */
+    uint64_t parent;                  /* SKIPPED */
+    uint64_t status;                  /* END */
+    uint64_t slots;                   /* SLAVE */
+    uint64_t lease_us, outlives;      /* LEASE */
+    uint64_t restarts;                /* BATCH, PART */
+    uint64_t mark;                    /* MARK; the command of PART */
+    uint64_t space;                   /* MARK */
+    uint64_t stream;                  /* SAID */
+    uint32_t attempt, slave, cores;   /* the attempts; the first of SAID, the
+                                         first two of BEGAN */
+    struct js_process_pair processes; /* PROCESS */
+    struct js_outcome outcome;        /* the attempts */
+    size_t count;                     /* JOBS, AGAIN, GONE, BACK */
     uint64_t ids[JS_LINE_LIST];
     struct js_identity identities[JS_LINE_LIST]; /* JOBS */
     char text[JS_LINE_TEXT];                     /* NAME, HOST, BATCH, TEXT */

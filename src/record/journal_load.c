@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/fdio.h"
+#include "base/process.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -10,13 +11,22 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PIECE = 1024 * 1024, VERSION = 2 };
+enum {
+    PIECE = 1024 * 1024,
+    VERSION = 2,
+    STOPPED = 3, /* an exit status: from here on it was not at its end */
+};
 
 struct loading {
     const char *name;
     struct js_ledger *ledger;
     struct js_journal_contents *contents;
+    const struct js_journal_reader *reader;
+    uint64_t boot, space; /* of this process */
     struct js_line *line; /* large */
+    size_t first_process; /* of the run that is being read */
+    uint64_t slaves_here; /* of it: with processes that would be here */
+    bool lacks_processes; /* of it: there was no memory for them */
     bool has_head;
     js_journal_line_fn tell; /* NULL: nobody */
     void *arg;
@@ -77,41 +87,120 @@ static int stand(struct loading *loading, enum js_standing standing)
                : 0;
 }
 
-/* The last run, if it has not ended, is one of those. */
-static void keep_dead(struct js_journal_contents *contents)
+static void add_process(struct loading *loading, uint64_t pid, uint64_t started)
 {
+    struct js_journal_process process = {pid, started};
+    loading->lacks_processes |= js_buf_append(&loading->contents->processes,
+                                              &process, sizeof(process)) < 0;
+}
+
+static bool is_in_this_space(const struct loading *loading, uint64_t boot,
+                             uint64_t space)
+{
+    return boot != 0 && space != 0 && boot == loading->boot &&
+           space == loading->space;
+}
+
+/* Whether all processes of the run that has been read are on record, and would
+ * be here. Each slave has two. */
+static bool is_run_here(const struct loading *loading)
+{
+    const struct js_journal_holder *holder = &loading->contents->holder;
+    return !loading->lacks_processes &&
+           loading->slaves_here == holder->slaves &&
+           strcmp(holder->host, loading->reader->host) == 0 &&
+           is_in_this_space(loading, holder->boot, holder->space);
+}
+
+/* The run that has been read; if it has not ended it is one of those. */
+static void end_of_run(struct loading *loading, int64_t until_unix_ns)
+{
+    struct js_journal_contents *contents = loading->contents;
     const struct js_journal_holder *holder = &contents->holder;
     struct js_journal_dead *dead = contents->dead;
-    if (!holder->is_known || holder->has_ended || holder->mark == 0)
+    bool is_here = is_run_here(loading);
+    size_t first = loading->first_process;
+    size_t end = contents->processes.len / sizeof(struct js_journal_process);
+    if (!holder->is_known || holder->has_ended || !is_here)
+        contents->processes.len = first * sizeof(struct js_journal_process);
+    if (!holder->is_known || holder->has_ended)
         return;
     if (contents->dead_count == JS_JOURNAL_DEAD)
         memmove(dead, dead + 1, --contents->dead_count * sizeof(*dead));
     dead[contents->dead_count++] = (struct js_journal_dead){
-        .id = holder->mark, .begin_unix_ns = holder->begin_unix_ns};
+        .id = holder->mark,
+        .begin_unix_ns = holder->begin_unix_ns,
+        .until_unix_ns = until_unix_ns,
+        .lease_ns = holder->lease_ns,
+        .outlives = holder->outlives,
+        .is_here = is_here,
+        .first = first,
+        .count = is_here ? end - first : 0,
+    };
+}
+
+static int64_t ns_of_us(uint64_t us)
+{
+    const uint64_t most = INT64_MAX / JS_NS_PER_US;
+    return (int64_t)(us < most ? us : most) * JS_NS_PER_US;
 }
 
 static int take_run(struct loading *loading)
 {
     const struct js_line *line = loading->line;
     struct js_journal_holder *holder = &loading->contents->holder;
-    uint64_t most_us = INT64_MAX / JS_NS_PER_US;
-    keep_dead(loading->contents);
-    *holder = (struct js_journal_holder){
-        .is_known = true,
-        .pid = line->pid,
-        .started = line->started,
-        .boot = line->boot,
-        .begin_unix_ns =
-            (int64_t)(line->unix_us < most_us ? line->unix_us : most_us) *
-            JS_NS_PER_US};
+    int64_t begin_unix_ns = ns_of_us(line->unix_us);
+    end_of_run(loading, begin_unix_ns);
+    *holder = (struct js_journal_holder){.is_known = true,
+                                         .pid = line->pid,
+                                         .started = line->started,
+                                         .boot = line->boot,
+                                         .begin_unix_ns = begin_unix_ns};
     memcpy(holder->host, line->text, sizeof(holder->host));
+    loading->first_process =
+        loading->contents->processes.len / sizeof(struct js_journal_process);
+    loading->slaves_here = 0;
+    loading->lacks_processes = false;
+    add_process(loading, line->pid, line->started);
     return 0;
+}
+
+static int take_process(struct loading *loading)
+{
+    const struct js_process_pair *pair = &loading->line->processes;
+    if (!is_in_this_space(loading, pair->boot, pair->space) || pair->pid == 0 ||
+        pair->runner == 0)
+        return 0;
+    loading->slaves_here++;
+    add_process(loading, pair->pid, pair->started);
+    add_process(loading, pair->runner, pair->runner_started);
+    return 0;
+}
+
+/* Of an earlier start of what the reader is part of. */
+static bool is_own(const struct loading *loading)
+{
+    return loading->reader->part &&
+           js_journal_is_earlier(&loading->contents->holder.part,
+                                 loading->reader->part);
+}
+
+static int take_failed(struct loading *loading)
+{
+    if (!is_own(loading))
+        return stand(loading, JS_STANDING_FAILED);
+    return js_ledger_settle(loading->ledger, loading->line->id) < 0
+               ? unknown_job(loading)
+               : 0;
 }
 
 static int take_end(struct loading *loading)
 {
     loading->contents->holder.has_ended = true;
     loading->contents->holder.status = loading->line->status;
+    /* It was not broken off: what is started after it is another run. */
+    if (loading->line->status < STOPPED)
+        js_ledger_unsettle(loading->ledger);
     return 0;
 }
 
@@ -126,8 +215,16 @@ static int take_lease(struct loading *loading)
 static int take_batch(struct loading *loading)
 {
     struct js_journal_holder *holder = &loading->contents->holder;
-    holder->restarts = loading->line->restarts;
-    memcpy(holder->batch, loading->line->text, sizeof(holder->batch));
+    holder->part.batch_restarts = loading->line->restarts;
+    memcpy(holder->part.batch, loading->line->text, sizeof(holder->part.batch));
+    return 0;
+}
+
+static int take_part(struct loading *loading)
+{
+    struct js_journal_holder *holder = &loading->contents->holder;
+    holder->part.command = loading->line->mark;
+    holder->part.restarts = loading->line->restarts;
     return 0;
 }
 
@@ -135,6 +232,7 @@ static int take_slave(struct loading *loading)
 {
     struct js_journal_holder *holder = &loading->contents->holder;
     holder->outlives |= strcmp(holder->host, loading->line->text) != 0;
+    holder->slaves++;
     return 0;
 }
 
@@ -182,7 +280,7 @@ static int take_line(struct loading *loading)
     case JS_LINE_OK:
         return stand(loading, JS_STANDING_SUCCEEDED);
     case JS_LINE_FAILED:
-        return stand(loading, JS_STANDING_FAILED);
+        return take_failed(loading);
     case JS_LINE_SKIPPED:
         return stand(loading, JS_STANDING_SKIPPED);
     case JS_LINE_RETRIED:
@@ -194,6 +292,10 @@ static int take_line(struct loading *loading)
         return take_lease(loading);
     case JS_LINE_BATCH:
         return take_batch(loading);
+    case JS_LINE_PART:
+        return take_part(loading);
+    case JS_LINE_PROCESS:
+        return take_process(loading);
     case JS_LINE_MARK:
         loading->contents->holder.mark = loading->line->mark;
         loading->contents->holder.space = loading->line->space;
@@ -342,12 +444,17 @@ static int load_all(struct loading *loading, int fd, char *piece)
     return read_tail(loading, fd);
 }
 
-int js_journal_read(int fd, const char *name, struct js_ledger *ledger,
-                    js_journal_line_fn tell, void *arg,
-                    struct js_journal_contents *ret, struct js_err *err)
+int js_journal_read(int fd, const char *name,
+                    const struct js_journal_reader *reader,
+                    struct js_ledger *ledger, js_journal_line_fn tell,
+                    void *arg, struct js_journal_contents *ret,
+                    struct js_err *err)
 {
     struct loading loading = {.name = name,
                               .ledger = ledger,
+                              .reader = reader,
+                              .boot = js_process_boot(),
+                              .space = js_process_space(),
                               .contents = ret,
                               .tell = tell,
                               .arg = arg,
@@ -361,14 +468,46 @@ int js_journal_read(int fd, const char *name, struct js_ledger *ledger,
     else
         while ((rc = load_all(&loading, fd, piece)) > 0)
             continue;
-    keep_dead(ret);
+    end_of_run(&loading, 0);
     free(loading.line);
     free(piece);
     return rc;
 }
 
-int js_journal_load(int fd, const char *name, struct js_ledger *ledger,
-                    struct js_journal_contents *ret, struct js_err *err)
+int js_journal_load(int fd, const char *name,
+                    const struct js_journal_reader *reader,
+                    struct js_ledger *ledger, struct js_journal_contents *ret,
+                    struct js_err *err)
 {
-    return js_journal_read(fd, name, ledger, NULL, NULL, ret, err);
+    return js_journal_read(fd, name, reader, ledger, NULL, NULL, ret, err);
+}
+
+/* ---------------------------------------------------------------- of runs */
+
+void js_journal_contents_release(struct js_journal_contents *contents)
+{
+    js_buf_release(&contents->processes);
+}
+
+bool js_journal_is_earlier(const struct js_journal_part *earlier,
+                           const struct js_journal_part *part)
+{
+    bool is_command = part->command != 0 && earlier->command == part->command &&
+                      earlier->restarts < part->restarts;
+    return is_command ||
+           (part->batch[0] && strcmp(earlier->batch, part->batch) == 0 &&
+            earlier->batch_restarts < part->batch_restarts);
+}
+
+bool js_journal_is_known_gone(const struct js_journal_dead *dead,
+                              const struct js_buf *processes)
+{
+    const struct js_journal_process *all =
+        (const struct js_journal_process *)processes->data;
+    for (size_t i = dead->first; dead->is_here && i < dead->first + dead->count;
+         i++) {
+        if (js_process_may_live(all[i].pid, all[i].started))
+            return false;
+    }
+    return dead->is_here;
 }

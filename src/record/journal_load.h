@@ -15,6 +15,22 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/* A run may be part of something that is started again when it has broken off,
+ * or was stopped: of a job of a batch system, and of a command that restarts
+ * it. */
+struct js_journal_part {
+    char batch[JS_LINE_TEXT]; /* "": none */
+    uint64_t batch_restarts;  /* of that job, so far */
+    uint64_t command;         /* 0: none */
+    uint64_t restarts;        /* of that command, so far */
+};
+
+/* Who reads. */
+struct js_journal_reader {
+    const char *host;
+    const struct js_journal_part *part; /* NULL: of nothing */
+};
+
 /* Who has begun the last run. */
 struct js_journal_holder {
     bool is_known;
@@ -25,16 +41,22 @@ struct js_journal_holder {
     uint64_t status;       /* if it has ended */
     int64_t lease_ns;      /* as in the record; 0: there is none */
     bool outlives;         /* likewise; or some slave was on another host */
-    uint64_t restarts; /* as in the record of its batch job, if it has one */
-    char batch[JS_LINE_TEXT]; /* likewise; or "" */
+    uint64_t slaves;       /* how many are on record */
+    struct js_journal_part part;
     char host[JS_LINE_TEXT];
 };
 
 /* A run that has not said that it ended. */
 struct js_journal_dead {
-    uint64_t id;           /* as in the record of its mark */
+    uint64_t id;           /* as in the record of its mark; 0: it has none */
     int64_t begin_unix_ns; /* by its master's clock */
-    bool is_gone; /* it is known that none of its ranks and runners lives */
+    int64_t until_unix_ns; /* when the next run began, by that one's clock; of
+                              the last run 0 */
+    int64_t lease_ns;      /* as of a holder, and so the next */
+    bool outlives;
+    bool is_here; /* all of its ranks and runners are on record and were in this
+                     boot and pid namespace of this host: */
+    size_t first, count; /* among all that are kept; else count is 0 */
 };
 
 enum { JS_JOURNAL_DEAD = 64 }; /* of these the last so many are kept */
@@ -45,23 +67,46 @@ struct js_journal_contents {
     struct js_journal_holder holder;
     size_t dead_count;
     struct js_journal_dead dead[JS_JOURNAL_DEAD]; /* the last run included */
+    struct js_buf processes; /* struct js_journal_process; owned */
 };
 
+/* A rank, or what starts the jobs of one. */
+struct js_journal_process {
+    uint64_t pid, started;
+};
+
+void js_journal_contents_release(struct js_journal_contents *contents);
+
+/* Whether the part of an earlier run is an earlier start of the other one. */
+bool js_journal_is_earlier(const struct js_journal_part *earlier,
+                           const struct js_journal_part *part);
+
+/* True if it is known that no rank and no runner of that run lives any more;
+ * `processes` are those of its contents. */
+bool js_journal_is_known_gone(const struct js_journal_dead *dead,
+                              const struct js_buf *processes);
+
 /*
- * Reads the file from its beginning into the ledger, which is empty. `name` is
- * what errors call it. Returns 0, or -1 with *err and errno: EBADMSG when it is
- * no journal, damaged, of a later version, or makes no sense; else what the
- * system or memory refused.
+ * Reads the file from its beginning into the ledger, which is empty; what
+ * failed in an earlier start of what the reader is part of is settled there.
+ * `name` is what errors call it. *ret is to be released, also on failure.
+ * Returns 0, or -1 with *err and errno: EBADMSG when it is no journal, damaged,
+ * of a later version, or makes no sense; else what the system or memory
+ * refused.
  */
-int js_journal_load(int fd, const char *name, struct js_ledger *ledger,
-                    struct js_journal_contents *ret, struct js_err *err);
+int js_journal_load(int fd, const char *name,
+                    const struct js_journal_reader *reader,
+                    struct js_ledger *ledger, struct js_journal_contents *ret,
+                    struct js_err *err);
 
 /* Told of each record, once it is in the ledger. 0, or -1 with errno. */
 typedef int (*js_journal_line_fn)(void *arg, const struct js_line *line);
 
 /* The same, for who wants to know more than the ledger does. */
-int js_journal_read(int fd, const char *name, struct js_ledger *ledger,
-                    js_journal_line_fn tell, void *arg,
-                    struct js_journal_contents *ret, struct js_err *err);
+int js_journal_read(int fd, const char *name,
+                    const struct js_journal_reader *reader,
+                    struct js_ledger *ledger, js_journal_line_fn tell,
+                    void *arg, struct js_journal_contents *ret,
+                    struct js_err *err);
 
 #endif

@@ -51,7 +51,10 @@ static int load(int fd, struct js_journal_contents *contents, uint64_t *ret)
     struct js_ledger *ledger = js_ledger_new();
     if (!ledger)
         abort();
-    int rc = js_journal_load(fd, "j", ledger, contents, &err);
+    const struct js_journal_part part = {.batch = "b", .batch_restarts = 1};
+    const struct js_journal_reader reader = {.host = "here", .part = &part};
+    int rc = js_journal_load(fd, "j", &reader, ledger, contents, &err);
+    js_journal_contents_release(contents);
     *ret = sum_of(ledger);
     js_ledger_free(ledger);
     return rc;

@@ -71,7 +71,8 @@ static void begin(struct scene *scene, uint64_t jobs)
 static void add_slave(struct scene *scene, unsigned rank, uint32_t slots,
                       const char *host)
 {
-    CU_ASSERT_EQUAL(js_journal_add_slave(scene->journal, rank, slots, host), 0);
+    CU_ASSERT_EQUAL(
+        js_journal_add_slave(scene->journal, rank, slots, host, NULL), 0);
 }
 
 /* From start_s on for run_s seconds. */

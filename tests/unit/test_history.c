@@ -68,8 +68,8 @@ static void begin(struct scene *scene, uint64_t jobs)
         CU_ASSERT_EQUAL(js_journal_add_news(scene->journal, &news), 0);
     }
     CU_ASSERT_EQUAL(js_journal_begin(scene->journal, &err), 0);
-    CU_ASSERT_EQUAL(js_journal_add_slave(scene->journal, 1, 2, "n1"), 0);
-    CU_ASSERT_EQUAL(js_journal_add_slave(scene->journal, 2, 1, "n2"), 0);
+    CU_ASSERT_EQUAL(js_journal_add_slave(scene->journal, 1, 2, "n1", NULL), 0);
+    CU_ASSERT_EQUAL(js_journal_add_slave(scene->journal, 2, 1, "n2", NULL), 0);
     CU_ASSERT_STRING_EQUAL(err.text, "");
 }
 

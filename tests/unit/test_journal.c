@@ -220,7 +220,7 @@ static void test_words_of_later_versions_are_skipped(void)
     CU_ASSERT_EQUAL(line.kind, JS_LINE_UNKNOWN);
 }
 
-static void test_a_mark_there_and_back(void)
+static void test_marks_there_and_back(void)
 {
     static struct js_line line, back;
     line = (struct js_line){.kind = JS_LINE_MARK,
@@ -229,6 +229,18 @@ static void test_a_mark_there_and_back(void)
     parse_back(&line, &back);
     CU_ASSERT_EQUAL(back.mark, line.mark);
     CU_ASSERT_EQUAL(back.space, line.space);
+    line = (struct js_line){
+        .kind = JS_LINE_PART, .mark = UINT64_MAX, .restarts = 3};
+    parse_back(&line, &back);
+    CU_ASSERT_EQUAL(back.mark, line.mark);
+    CU_ASSERT_EQUAL(back.restarts, line.restarts);
+    line = (struct js_line){.kind = JS_LINE_PROCESS,
+                            .id = 2,
+                            .processes = {1, 2, 3, 4, 5, UINT64_MAX}};
+    parse_back(&line, &back);
+    CU_ASSERT_EQUAL(back.id, 2);
+    CU_ASSERT_EQUAL(
+        memcmp(&back.processes, &line.processes, sizeof(line.processes)), 0);
 }
 
 /* ---------------------------------------------------------------- a journal */
@@ -315,7 +327,7 @@ static void write_journal(struct scene *scene)
         accept(journal, id);
     tell(journal, JS_RESUME_NAMED, 3, "three");
     begin_ok(journal);
-    CU_ASSERT_EQUAL(js_journal_add_slave(journal, 1, 1, "n1"), 0);
+    CU_ASSERT_EQUAL(js_journal_add_slave(journal, 1, 1, "n1", NULL), 0);
     finish(journal, 2, 0);
     commit(journal);
     finish(journal, 1, 0);
@@ -354,7 +366,7 @@ static int64_t quiet_after(bool outlives, const char *host, int status,
     struct js_journal *journal = open_ok(&config, ledger);
     begin_ok(journal);
     CU_ASSERT_EQUAL(js_journal_quiet_ns(journal), 0);
-    CU_ASSERT_EQUAL(js_journal_add_slave(journal, 1, 1, host), 0);
+    CU_ASSERT_EQUAL(js_journal_add_slave(journal, 1, 1, host, NULL), 0);
     commit(journal);
     if (status >= 0)
         close_ok(journal, status);
@@ -395,6 +407,7 @@ static uint64_t run_once(struct scene *scene, bool is_fresh, int status)
 {
     struct js_journal_config config = config_of(scene);
     struct js_ledger *ledger = not_null(js_ledger_new());
+    config.lease_ns = JS_NS_PER_S;
     config.is_fresh = is_fresh;
     struct js_journal *journal = open_ok(&config, ledger);
     uint64_t id = js_journal_run_id(journal);
@@ -535,6 +548,7 @@ static void expect_mended(struct scene *scene, const struct js_buf *file,
     struct js_buf now = JS_BUF_INIT;
     char want[8];
     scene->warnings.len = 0;
+    config.is_forced = true; /* its end may be torn off */
     struct js_journal *journal = open_ok(&config, ledger);
     standings_after(file, valid, want);
     expect_standings(ledger, want);
@@ -796,26 +810,91 @@ static void test_two_that_begin_at_once(void)
     scene_release(&scene);
 }
 
-/* A journal that its holder, in the second start of this batch job, has not
- * ended. */
-static void leave_unended_in(struct scene *scene, const char *host,
-                             const char *batch)
+/* A process that waits until it is killed. */
+static pid_t start_idler(void)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        for (;;)
+            pause();
+    }
+    CU_ASSERT(pid > 0);
+    return pid;
+}
+
+static void end_idler(pid_t pid)
+{
+    CU_ASSERT_EQUAL(kill(pid, SIGKILL), 0);
+    CU_ASSERT_EQUAL(waitpid(pid, NULL, 0), pid);
+}
+
+/* What a run that is killed leaves in a new journal. */
+struct killed {
+    const char *host;
+    const struct js_journal_part *part; /* NULL: of nothing */
+    int64_t lease_ns;
+    bool has_slave;        /* on `host`, */
+    bool is_slave_known;   /* with its processes */
+    pid_t rank, runner;    /* which are these; 0: of the run itself */
+    uint64_t failed, done; /* jobs, or 0 */
+};
+
+static void run_as_killed(struct scene *scene, const struct killed *killed)
 {
     struct js_journal_config config = config_of(scene);
     struct js_ledger *ledger = not_null(js_ledger_new());
-    config.host = host;
-    config.batch = batch;
-    config.restarts = batch ? 1 : 0;
-    unlink(scene->place.path);
+    struct js_process_pair pair = js_process_pair_of((uint64_t)getpid());
+    config.host = killed->host;
+    config.part = killed->part;
+    config.lease_ns = killed->lease_ns;
     struct js_journal *journal = open_ok(&config, ledger);
+    if (killed->rank > 0) {
+        pair.pid = (uint64_t)killed->rank;
+        pair.started = js_process_start(pair.pid);
+    }
+    if (killed->runner > 0) {
+        pair.runner = (uint64_t)killed->runner;
+        pair.runner_started = js_process_start(pair.runner);
+    }
+    for (uint64_t id = js_ledger_count(ledger) + 1;
+         id <= killed->failed || id <= killed->done; id++)
+        accept(journal, id);
     begin_ok(journal);
-    js_journal_close(journal);
-    js_ledger_free(ledger);
+    if (killed->has_slave)
+        js_journal_add_slave(journal, 1, 1, killed->host,
+                             killed->is_slave_known ? &pair : NULL);
+    if (killed->failed)
+        finish(journal, killed->failed, 1);
+    if (killed->done)
+        finish(journal, killed->done, 0);
+    commit(journal);
 }
 
-static void leave_unended(struct scene *scene, const char *host)
+/* By a process of its own, of which nothing is left. */
+static void leave_killed_in(struct scene *scene, const struct killed *killed)
 {
-    leave_unended_in(scene, host, NULL);
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0) {
+        run_as_killed(scene, killed);
+        _exit(0);
+    }
+    int status = -1;
+    CU_ASSERT_EQUAL(waitpid(pid, &status, 0), pid);
+    CU_ASSERT_EQUAL(status, 0);
+}
+
+static void leave_killed(struct scene *scene, struct killed killed)
+{
+    unlink(scene->place.path);
+    leave_killed_in(scene, &killed);
+}
+
+static void expect_opened(const struct js_journal_config *config)
+{
+    struct js_ledger *ledger = not_null(js_ledger_new());
+    js_journal_close(open_ok(config, ledger));
+    js_ledger_free(ledger);
 }
 
 static void test_a_holder_elsewhere(void)
@@ -823,17 +902,104 @@ static void test_a_holder_elsewhere(void)
     struct scene scene;
     scene_init(&scene);
     struct js_journal_config config = config_of(&scene);
-    struct js_ledger *ledger = not_null(js_ledger_new());
-    /* On this host the lock tells that it is gone. */
-    leave_unended(&scene, "here");
-    js_journal_close(open_ok(&config, ledger));
-    leave_unended(&scene, "there");
+    /* On this host its processes tell that it is gone. */
+    leave_killed(&scene, (struct killed){.host = "here"});
+    expect_opened(&config);
+    leave_killed(&scene, (struct killed){.host = "there"});
     expect_refused(&config, "--force-lock");
     expect_refused(&config, "a run on there");
     config.is_fresh = true;
     expect_refused(&config, "--force-lock");
     config.is_forced = true;
-    js_journal_close(open_ok(&config, ledger));
+    expect_opened(&config);
+    scene_release(&scene);
+}
+
+/* Nothing else says that its jobs have ended. */
+static void test_a_run_without_lease(void)
+{
+    struct scene scene;
+    scene_init(&scene);
+    struct js_journal_config config = config_of(&scene);
+    struct killed killed = {.host = "here", .has_slave = true};
+    leave_killed(&scene, killed);
+    expect_refused(&config, "its jobs may go on");
+    expect_refused(&config, "--force-lock");
+    config.is_fresh = true;
+    expect_refused(&config, "--force-lock");
+    config.is_forced = true;
+    expect_opened(&config);
+    config.is_forced = config.is_fresh = false;
+    killed.is_slave_known = true;
+    leave_killed(&scene, killed);
+    expect_opened(&config);
+    /* Of both processes of the slave it must be known. */
+    for (int i = 0; i < 2; i++) {
+        pid_t idler = start_idler();
+        killed.rank = i == 0 ? idler : 0;
+        killed.runner = i == 1 ? idler : 0;
+        leave_killed(&scene, killed);
+        expect_refused(&config, "--force-lock");
+        end_idler(idler);
+        expect_opened(&config);
+    }
+    scene_release(&scene);
+}
+
+/* With a lease nobody is refused, and nobody waits once it is known that the
+ * run is gone. */
+static void test_a_run_that_is_known_to_be_gone(void)
+{
+    struct scene scene;
+    scene_init(&scene);
+    struct js_journal_config config = config_of(&scene);
+    struct killed killed = {.host = "here",
+                            .lease_ns = 1000 * JS_NS_PER_S,
+                            .has_slave = true,
+                            .is_slave_known = true};
+    for (int i = 0; i < 2; i++) {
+        pid_t idler = i == 0 ? start_idler() : 0;
+        struct js_ledger *ledger = not_null(js_ledger_new());
+        killed.runner = idler;
+        leave_killed(&scene, killed);
+        struct js_journal *journal = open_ok(&config, ledger);
+        begin_ok(journal);
+        CU_ASSERT_EQUAL(js_journal_quiet_ns(journal) > 0, i == 0);
+        CU_ASSERT_EQUAL(js_journal_is_quiet(journal), i == 1);
+        if (idler)
+            end_idler(idler);
+        CU_ASSERT_TRUE(js_journal_is_quiet(journal));
+        js_journal_close(journal);
+        js_ledger_free(ledger);
+    }
+    scene_release(&scene);
+}
+
+/* The wait that a killed run has begun is not over with it. */
+static void test_quiet_after_two_that_were_killed(void)
+{
+    struct scene scene;
+    scene_init(&scene);
+    struct js_journal_config config = config_of(&scene);
+    struct js_ledger *ledger = not_null(js_ledger_new());
+    pid_t idler = start_idler();
+    struct killed killed = {.host = "here",
+                            .lease_ns = 1000 * JS_NS_PER_S,
+                            .has_slave = true,
+                            .is_slave_known = true,
+                            .rank = idler};
+    leave_killed(&scene, killed);
+    killed.rank = 0;
+    killed.lease_ns = JS_NS_PER_S;
+    leave_killed_in(&scene, &killed);
+    struct js_journal *journal = open_ok(&config, ledger);
+    begin_ok(journal);
+    int64_t quiet_ns = js_journal_quiet_ns(journal);
+    CU_ASSERT(quiet_ns > 0 && quiet_ns <= 1000 * JS_NS_PER_S);
+    CU_ASSERT_FALSE(js_journal_is_quiet(journal));
+    end_idler(idler);
+    CU_ASSERT_TRUE(js_journal_is_quiet(journal));
+    js_journal_close(journal);
     js_ledger_free(ledger);
     scene_release(&scene);
 }
@@ -842,22 +1008,143 @@ static void test_a_holder_elsewhere(void)
 static void test_a_holder_elsewhere_in_an_earlier_start(void)
 {
     struct scene scene;
+    struct js_journal_part then = {.batch = "slurm test 7",
+                                   .batch_restarts = 1};
+    struct js_journal_part now = {.batch = "", .batch_restarts = 2};
     scene_init(&scene);
     struct js_journal_config config = config_of(&scene);
+    config.part = &now;
+    leave_killed(&scene, (struct killed){.host = "there", .part = &then});
+    expect_refused(&config, "--force-lock");
+    snprintf(now.batch, sizeof(now.batch), "slurm test 8");
+    expect_refused(&config, "--force-lock");
+    snprintf(now.batch, sizeof(now.batch), "slurm test 7");
+    now.batch_restarts = 1;
+    expect_refused(&config, "--force-lock");
+    now.batch_restarts = 2;
+    expect_opened(&config);
+    leave_killed(&scene, (struct killed){.host = "there"});
+    expect_refused(&config, "--force-lock");
+    scene_release(&scene);
+}
+
+/* So has a command that starts its run again, if that has a lease. */
+static void test_a_holder_elsewhere_of_the_same_command(void)
+{
+    struct scene scene;
+    struct js_journal_part then = {.command = 77, .restarts = 1};
+    struct js_journal_part now = {.command = 77, .restarts = 2};
+    scene_init(&scene);
+    struct js_journal_config config = config_of(&scene);
+    config.part = &now;
+    struct killed killed = {
+        .host = "there", .part = &then, .lease_ns = JS_NS_PER_S};
+    leave_killed(&scene, killed);
+    expect_opened(&config);
+    now.restarts = 1;
+    expect_refused(&config, "--force-lock");
+    now = (struct js_journal_part){.command = 78, .restarts = 2};
+    expect_refused(&config, "--force-lock");
+    now.command = 77;
+    killed.lease_ns = 0;
+    leave_killed(&scene, killed);
+    expect_refused(&config, "--force-lock");
+    scene_release(&scene);
+}
+
+static void expect_count(const struct js_journal_config *config, uint64_t jobs,
+                         uint64_t settled)
+{
     struct js_ledger *ledger = not_null(js_ledger_new());
-    leave_unended_in(&scene, "there", "slurm test 7");
-    config.restarts = 2;
-    expect_refused(&config, "--force-lock");
-    config.batch = "slurm test 8";
-    expect_refused(&config, "--force-lock");
-    config.batch = "slurm test 7";
-    config.restarts = 1;
-    expect_refused(&config, "--force-lock");
-    config.restarts = 2;
-    js_journal_close(open_ok(&config, ledger));
-    leave_unended(&scene, "there");
-    expect_refused(&config, "--force-lock");
+    js_journal_close(open_ok(config, ledger));
+    CU_ASSERT_EQUAL(js_ledger_count(ledger), jobs);
+    CU_ASSERT_EQUAL(js_ledger_settled(ledger), settled);
     js_ledger_free(ledger);
+}
+
+/* It does not start over twice, and what failed in it has failed. */
+static void test_earlier_starts_of_this_run(void)
+{
+    struct scene scene;
+    struct js_journal_part then[] = {
+        {.command = 77, .restarts = 0},
+        {.batch = "slurm test 7", .batch_restarts = 0, .command = 1}};
+    struct js_journal_part now[] = {
+        {.command = 77, .restarts = 1},
+        {.batch = "slurm test 7", .batch_restarts = 1, .command = 2}};
+    for (int i = 0; i < 2; i++) {
+        scene_init(&scene);
+        struct js_journal_config config = config_of(&scene);
+        struct killed killed = {.host = "here", .failed = 1, .done = 2};
+        /* This failure is another run's. */
+        leave_killed_in(&scene, &killed);
+        killed = (struct killed){
+            .host = "here", .part = &then[i], .failed = 3, .done = 4};
+        leave_killed_in(&scene, &killed);
+        expect_count(&config, 4, 0);
+        config.part = &now[i];
+        expect_count(&config, 4, 1);
+        config.is_fresh = true;
+        expect_count(&config, 4, 1);
+        config.part = &then[i];
+        expect_count(&config, 0, 0);
+        /* One that has come to its end is not what goes on. */
+        struct js_ledger *ledger = not_null(js_ledger_new());
+        config.is_fresh = false;
+        struct js_journal *journal = open_ok(&config, ledger);
+        begin_ok(journal);
+        close_ok(journal, 1);
+        js_ledger_free(ledger);
+        config.part = &now[i];
+        expect_count(&config, 4, 0);
+        scene_release(&scene);
+    }
+}
+
+/* Holds the journal for a while. */
+static pid_t hold(struct scene *scene, const struct killed *killed,
+                  int64_t hold_ns)
+{
+    int ends[2];
+    char byte;
+    CU_ASSERT_EQUAL_FATAL(pipe(ends), 0);
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0) {
+        close(ends[0]);
+        run_as_killed(scene, killed);
+        if (write(ends[1], "x", 1) == 1)
+            usleep((useconds_t)(hold_ns / JS_NS_PER_US));
+        _exit(0);
+    }
+    close(ends[1]);
+    CU_ASSERT_EQUAL(read(ends[0], &byte, 1), 1);
+    close(ends[0]);
+    return pid;
+}
+
+/* What is left of it is about to end. */
+static void test_the_lock_of_an_earlier_start_is_waited_for(void)
+{
+    struct scene scene;
+    struct js_journal_part then = {.command = 77, .restarts = 0};
+    struct js_journal_part now = {.command = 77, .restarts = 1};
+    scene_init(&scene);
+    struct js_journal_config config = config_of(&scene);
+    struct killed killed = {
+        .host = "here", .part = &then, .lease_ns = 1000 * JS_NS_PER_S};
+    pid_t holder = hold(&scene, &killed, 300 * JS_NS_PER_MS);
+    config.part = NULL;
+    expect_refused(&config, "in use by a run on here");
+    config.part = &now;
+    expect_opened(&config);
+    CU_ASSERT_EQUAL(waitpid(holder, NULL, 0), holder);
+    /* But not for ever. */
+    unlink(scene.place.path);
+    killed.lease_ns = 100 * JS_NS_PER_MS;
+    holder = hold(&scene, &killed, 1000 * JS_NS_PER_S);
+    expect_refused(&config, "in use by a run on here");
+    end_idler(holder);
     scene_release(&scene);
 }
 
@@ -1214,7 +1501,7 @@ static const struct unit_test tests[] = {
     {"lists there and back", test_lists_there_and_back},
     {"texts there and back", test_texts_there_and_back},
     {"what runs, there and back", test_what_runs_there_and_back},
-    {"a mark there and back", test_a_mark_there_and_back},
+    {"marks there and back", test_marks_there_and_back},
     {"lines that are no records", test_lines_that_are_no_records},
     {"words of later versions are skipped",
      test_words_of_later_versions_are_skipped},
@@ -1234,6 +1521,14 @@ static const struct unit_test tests[] = {
     {"a holder elsewhere", test_a_holder_elsewhere},
     {"a holder elsewhere, in an earlier start of the batch job",
      test_a_holder_elsewhere_in_an_earlier_start},
+    {"a holder elsewhere, of the same command",
+     test_a_holder_elsewhere_of_the_same_command},
+    {"a run without lease", test_a_run_without_lease},
+    {"a run that is known to be gone", test_a_run_that_is_known_to_be_gone},
+    {"quiet after two that were killed", test_quiet_after_two_that_were_killed},
+    {"earlier starts of this run", test_earlier_starts_of_this_run},
+    {"the lock of an earlier start is waited for",
+     test_the_lock_of_an_earlier_start_is_waited_for},
     {"a fresh start keeps the old file", test_a_fresh_start_keeps_the_old_file},
     {"a file at its limit", test_a_file_at_its_limit},
     {"a file that is taken away", test_a_file_that_is_taken_away},

@@ -340,11 +340,34 @@ static void test_what_the_ranks_are_given(void)
                    "--verbose --joblog=log list");
     expect_command("--fresh --hostfile h --restarts 2 -o out list", false,
                    "--fresh --output=out list");
-    expect_command("--fresh -n3 --joblog --fresh list", true,
-                   "--joblog=--fresh list");
+    /* It starts over until that is done; but some of its time has passed. */
+    expect_command("--fresh -n3 --time-limit 5m --joblog --fresh list", true,
+                   "--fresh --joblog=--fresh list");
+    expect_command("--time-limit 5m list", false, "--time-limit=5m list");
     expect_command("--show-mpirun -- -list", false, "-- -list");
     expect_command("-", false, "-");
     expect_command("--jobs 3", false, "--jobs=3");
+}
+
+/* What the ranks are told of their start they understand; a person is not. */
+static void test_the_command_that_a_run_is_part_of(void)
+{
+    struct js_words words = JS_WORDS_INIT;
+    struct js_options options;
+    struct js_err err;
+    char name[] = "jobsched", bad[] = "--part-of=7", half[] = "--part=7:1";
+    char *lines[][3] = {{name, bad, NULL}, {name, half, NULL}};
+    js_words_add(&words, "jobsched");
+    js_options_part(UINT64_MAX, 3, &words);
+    CU_ASSERT_EQUAL_FATAL(js_words_check(&words), 0);
+    CU_ASSERT_EQUAL(
+        js_options_parse((int)words.count, words.items, &options, &err), 0);
+    CU_ASSERT_EQUAL(options.config.command, UINT64_MAX);
+    CU_ASSERT_EQUAL(options.config.command_restarts, 3);
+    CU_ASSERT_EQUAL(js_options_parse(2, lines[0], &options, &err), -1);
+    CU_ASSERT_EQUAL(js_options_parse(2, lines[1], &options, &err), -1);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "unknown option"));
+    js_words_release(&words);
 }
 
 /* ---------------------------------------------------------------- status */
@@ -393,6 +416,8 @@ static const struct unit_test tests[] = {
     {"command lines for hosts", test_command_lines_on_hosts},
     {"ranks are spread over hosts", test_ranks_are_spread},
     {"signals that end a run", test_end_signals},
+    {"the command that a run is part of",
+     test_the_command_that_a_run_is_part_of},
     {"what the ranks are given", test_what_the_ranks_are_given},
     {"how a run stands", test_run_status},
     {NULL, NULL},

@@ -281,17 +281,97 @@ static void test_only_failed(void)
     succeed(ledger, 1);
     js_ledger_set(ledger, 3, JS_STANDING_FAILED);
     js_ledger_set(ledger, 4, JS_STANDING_SKIPPED);
-    /* 2 and 6 never ran; 5 is new to the graph but left as well. */
+    /* 2 and 6 never ran, nor did 5, but that comes after one that failed. */
     struct walk walk;
     walk_list(&walk, list, ledger, JS_RESUME_ONLY_FAILED);
-    expect_buf(&walk.ran, " 3 4", __LINE__);
-    CU_ASSERT_EQUAL(walk.counts.aside, 3);
+    expect_buf(&walk.ran, " 3 4 5", __LINE__);
+    CU_ASSERT_EQUAL(walk.counts.aside, 2);
+    CU_ASSERT_EQUAL(walk.counts.held, 0);
     walk_release(&walk);
-    /* What comes after a job that is put aside is put aside. */
-    js_ledger_set(ledger, 3, JS_STANDING_LEFT);
-    EXPECT(ledger, JS_RESUME_ONLY_FAILED, list, "",
-           "1 done, 1 failed, 4 left: 0 to run");
     js_ledger_free(ledger);
+}
+
+/* Also what was done before; and once more, when it was stopped in between. */
+static void test_only_failed_and_what_comes_after(void)
+{
+    static const char list[] =
+        "[name=a] a\n[name=b after-any=a] b\n[after=b] c\nd\n";
+    struct js_ledger *ledger = not_null(js_ledger_new());
+    EXPECT_NEWS(ledger, list, " +1 @1=a +2 @2=b +3 +4");
+    succeed_all(ledger);
+    js_ledger_set(ledger, 1, JS_STANDING_FAILED);
+    EXPECT(ledger, JS_RESUME_ONLY_FAILED, list, " 1 2 3",
+           "1 done, 1 failed, 2 again: 3 to run");
+    /* a was stopped, then it succeeded, then b failed. */
+    js_ledger_set(ledger, 1, JS_STANDING_LEFT);
+    EXPECT(ledger, JS_RESUME_ONLY_FAILED, list, " 1 2 3",
+           "1 done, 3 left: 3 to run");
+    succeed(ledger, 1);
+    EXPECT(ledger, JS_RESUME_ONLY_FAILED, list, " 2 3",
+           "2 done, 2 left: 2 to run");
+    js_ledger_set(ledger, 2, JS_STANDING_LEFT);
+    js_ledger_set(ledger, 2, JS_STANDING_FAILED);
+    EXPECT(ledger, JS_RESUME_ONLY_FAILED, list, " 2 3",
+           "2 done, 1 failed, 1 left: 2 to run");
+    succeed(ledger, 2);
+    succeed(ledger, 3);
+    EXPECT(ledger, JS_RESUME_ONLY_FAILED, list, "", "4 done: 0 to run");
+    js_ledger_free(ledger);
+}
+
+static void test_only_failed_and_new_lines(void)
+{
+    struct js_ledger *ledger = not_null(js_ledger_new());
+    struct walk walk;
+    EXPECT_NEWS(ledger, "[name=a] a\nb\n", " +1 @1=a +2");
+    js_ledger_set(ledger, 1, JS_STANDING_FAILED);
+    succeed(ledger, 2);
+    /* Neither of the new ones is selected; nor what comes after them, be it
+     * done, or failed: of the latter somebody must hear. */
+    walk_list(&walk, "[name=a] a\n[after=a] n\nwait\nb\n", ledger,
+              JS_RESUME_ONLY_FAILED);
+    expect_buf(&walk.ran, " 1", __LINE__);
+    expect_buf(&walk.told, "1 done, 1 failed, 1 new: 1 to run", __LINE__);
+    CU_ASSERT_EQUAL(walk.counts.held, 0);
+    walk_release(&walk);
+    CU_ASSERT_EQUAL(js_ledger_standing(ledger, 2), JS_STANDING_SUCCEEDED);
+    js_ledger_set(ledger, 2, JS_STANDING_FAILED);
+    walk_list(&walk, "[name=a] a\nm\nwait\nb\n", ledger, JS_RESUME_ONLY_FAILED);
+    expect_buf(&walk.ran, " 1", __LINE__);
+    CU_ASSERT_EQUAL(walk.counts.held, 1);
+    CU_ASSERT_EQUAL(walk.counts.runs, 1);
+    walk_release(&walk);
+    js_ledger_free(ledger);
+}
+
+/* In an earlier start of this run: no failure of these is run again, but what
+ * failed before that. */
+static void test_failed_in_this_run(void)
+{
+    static const char list[] =
+        "[name=a] a\n[name=b] b\n[after=a] c\n[after-any=a] d\n[after=b] e\n";
+    static const enum js_resume_what whats[] = {JS_RESUME_ALL,
+                                                JS_RESUME_ONLY_FAILED};
+    for (size_t i = 0; i < 2; i++) {
+        struct js_ledger *ledger = not_null(js_ledger_new());
+        struct walk walk;
+        EXPECT_NEWS(ledger, list, " +1 @1=a +2 @2=b +3 +4 +5");
+        succeed_all(ledger);
+        CU_ASSERT_EQUAL(js_ledger_settle(ledger, 1), 0);
+        js_ledger_set(ledger, 2, JS_STANDING_FAILED);
+        js_ledger_set(ledger, 3, JS_STANDING_SKIPPED);
+        js_ledger_set(ledger, 5, JS_STANDING_SKIPPED);
+        CU_ASSERT_EQUAL(js_ledger_settled(ledger), 1);
+        walk_list(&walk, list, ledger, whats[i]);
+        expect_buf(&walk.ran, " 2 3 5", __LINE__);
+        CU_ASSERT_EQUAL(walk.counts.stand, 1);
+        walk_release(&walk);
+        js_ledger_unsettle(ledger);
+        CU_ASSERT_EQUAL(js_ledger_settled(ledger), 0);
+        EXPECT(ledger, whats[i], list, " 1 2 3 4 5",
+               "0 done, 4 failed, 1 again: 5 to run");
+        js_ledger_free(ledger);
+    }
 }
 
 static void test_not_failed(void)
@@ -474,6 +554,10 @@ static const struct unit_test tests[] = {
     {"what stands below a wait runs again",
      test_what_stands_below_a_wait_runs_again},
     {"only failed", test_only_failed},
+    {"only failed, and what comes after",
+     test_only_failed_and_what_comes_after},
+    {"only failed, and new lines", test_only_failed_and_new_lines},
+    {"failed in this run", test_failed_in_this_run},
     {"not failed", test_not_failed},
     {"streams", test_streams},
     {"ledger refuses unknown ids", test_ledger_refuses_unknown_ids},
