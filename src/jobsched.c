@@ -1425,9 +1425,12 @@ static int run_slave(const struct jobsched_config *own, struct js_link *link,
 static enum jobsched_status refuse_alone(struct jobsched_result *result)
 {
     struct js_err err;
-    js_err_set(&err, "one process alone cannot run jobs: start a master and "
-                     "some slaves with `mpirun -np N jobsched ...`, N being "
-                     "one more than the slaves");
+    if (js_launch_is_one_of_many())
+        js_launch_refuse_many(jobsched_mpi(), &err);
+    else
+        js_err_set(&err, "one process alone cannot run jobs: start a master "
+                         "and some slaves with `mpirun -np N jobsched ...`, N "
+                         "being one more than the slaves");
     return fail(result, JOBSCHED_BAD_INPUT, &err);
 }
 

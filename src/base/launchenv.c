@@ -1,6 +1,7 @@
 #include "base/launchenv.h"
 
 #include "base/lifeline.h"
+#include "base/process.h"
 #include "base/units.h"
 
 #include <fcntl.h>
@@ -110,16 +111,23 @@ bool js_launch_host_bound(const char *variable)
     return is_listed(host_names, variable);
 }
 
+/* -1: there is no such variable, or it holds no number. */
+static int number_of(const char *name)
+{
+    const char *text = getenv(name);
+    uint64_t value;
+    bool is_number =
+        text && js_parse_count(text, &value) == 0 && value <= INT_MAX;
+    return is_number ? (int)value : -1;
+}
+
 /* The first of these variables that holds a number, or -1. */
 static int first_number(const char *const *names)
 {
-    for (; *names; names++) {
-        const char *text = getenv(*names);
-        uint64_t value;
-        if (text && js_parse_count(text, &value) == 0 && value <= INT_MAX)
-            return (int)value;
-    }
-    return -1;
+    int number = -1;
+    for (; number < 0 && *names; names++)
+        number = number_of(*names);
+    return number;
 }
 
 int js_launch_rank(void)
@@ -184,6 +192,44 @@ bool js_launch_batch(char *name, size_t size, uint64_t *restarts)
     return len > 0 && (size_t)len < size;
 }
 
+/* A number of megabytes, as Slurm puts it; with a unit, as a user may. 0: there
+ * is none. */
+static uint64_t mem_of(const char *name)
+{
+    const char *text = getenv(name);
+    uint64_t value;
+    if (text && js_parse_count(text, &value) == 0)
+        return value > UINT64_MAX >> 20 ? 0 : value << 20;
+    return text && js_parse_size_bytes(text, &value) == 0 ? value : 0;
+}
+
+static uint64_t mem_of_each(const char *name, const char *count_name)
+{
+    const char *text = getenv(count_name);
+    uint64_t count, each = mem_of(name);
+    if (!text || js_parse_count(text, &count) < 0 || count == 0 ||
+        each > UINT64_MAX / count)
+        return 0;
+    return each * count;
+}
+
+uint64_t js_launch_mem_bytes(void)
+{
+    uint64_t granted[] = {
+        mem_of("SLURM_MEM_PER_NODE"),
+        mem_of_each("SLURM_MEM_PER_CPU", "SLURM_CPUS_ON_NODE"),
+        mem_of_each("SLURM_MEM_PER_GPU", "SLURM_GPUS_ON_NODE"),
+    };
+    uint64_t least = 0;
+    if (!getenv("SLURM_JOB_ID"))
+        return 0;
+    for (size_t i = 0; i < sizeof(granted) / sizeof(granted[0]); i++) {
+        if (granted[i] > 0 && (least == 0 || granted[i] < least))
+            least = granted[i];
+    }
+    return least;
+}
+
 /* True if the kernel calls the process by one of these names. */
 static bool is_called(pid_t pid, const char *const *names)
 {
@@ -203,6 +249,56 @@ bool js_launch_is_launcher(pid_t pid)
     static const char *const names[] = {"mpirun*", "mpiexec*",        "orterun",
                                         "prterun", "hydra_pmi_proxy", NULL};
     return is_called(pid, names);
+}
+
+/*
+ * The counts of a Slurm step are of its tasks. This process is one of them, or
+ * below one, unless that task is a daemon of an mpirun, which starts ranks of
+ * its own, or there is a slave in between, whose job this is.
+ */
+static bool is_in_task(void)
+{
+    static const char *const daemons[] = {
+        "orted", "prted", "hydra*", "mpirun*", "mpiexec*", "jobsched", NULL};
+    static const char *const runners[] = {"jobsched-runner", NULL};
+    const char *text = getenv("SLURM_TASK_PID");
+    uint64_t task;
+    if (!text || js_parse_count(text, &task) < 0)
+        task = 0;
+    for (pid_t pid = getpid(); pid > 1;
+         pid = (pid_t)js_process_parent((uint64_t)pid)) {
+        if ((uint64_t)pid == task)
+            return pid == getpid() || !is_called(pid, daemons);
+        if (is_called(pid, runners))
+            return false;
+    }
+    return !getenv("JOBSCHED_JOB_ID");
+}
+
+bool js_launch_is_one_of_many(void)
+{
+    static const char *const sizes[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE"};
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        if (number_of(sizes[i]) > 1)
+            return true;
+    }
+    return number_of("PMIX_RANK") > 0 ||
+           (number_of("SLURM_STEP_NUM_TASKS") > 1 && is_in_task());
+}
+
+int js_launch_refuse_many(const char *mpi, struct js_err *err)
+{
+    return js_err_set(err,
+                      "several processes were started, and none of them knows "
+                      "of the others: each would run the whole list. Start "
+                      "them with `srun --mpi=pmix`, or with the mpirun of %s",
+                      mpi);
+}
+
+bool js_launch_is_first_of_many(void)
+{
+    int rank = js_launch_rank();
+    return rank < 0 ? number_of("SLURM_PROCID") <= 0 : rank == 0;
 }
 
 bool js_launch_is_direct(void)

@@ -7,6 +7,8 @@
 #ifndef JS_BASE_LAUNCHENV_H
 #define JS_BASE_LAUNCHENV_H
 
+#include "base/err.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -22,6 +24,16 @@ int js_launch_rank(void);
 
 /* How many processes the launcher has started, or -1 when it does not say. */
 int js_launch_size(void);
+
+/* For a process that no launcher claims, or whose world is one rank: true if
+ * others were started beside it, each of which takes itself for the only one.
+ * (srun --mpi=none, or the mpirun of another MPI.) */
+bool js_launch_is_one_of_many(void);
+
+/* What is wrong then: -1 and *err. `mpi` is the one that this program wants. It
+ * is for the first of them to say. */
+int js_launch_refuse_many(const char *mpi, struct js_err *err);
+bool js_launch_is_first_of_many(void);
 
 /* True if that process is an mpirun, which has started this one. */
 bool js_launch_is_launcher(pid_t pid);
@@ -51,6 +63,10 @@ bool js_launch_is_patient(void);
  * names no other one, and how often it was started again before. False: there
  * is none, or its name does not fit. */
 bool js_launch_batch(char *name, size_t size, uint64_t *restarts);
+
+/* So much memory of this node the batch system has granted to the processes
+ * here; 0: it does not limit it, or does not say. */
+uint64_t js_launch_mem_bytes(void);
 
 /* True if the variable ("NAME=value" or "NAME") was set by the launcher for
  * one MPI process. A job must not see it: with it, a job that is an MPI

@@ -13,16 +13,22 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/types.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Fields of /proc/PID/stat. */
-enum { FIELD_STATE = 3, FIELD_THREADS = 20, FIELD_STARTED = 22 };
+enum {
+    FIELD_STATE = 3,
+    FIELD_PARENT = 4,
+    FIELD_THREADS = 20,
+    FIELD_STARTED = 22
+};
 
 /* False if it cannot be read. */
-static bool read_stat(uint64_t pid, char *text, size_t size)
+static bool read_of(uint64_t pid, const char *what, char *text, size_t size)
 {
     char path[64];
-    snprintf(path, sizeof(path), "/proc/%" PRIu64 "/stat", pid);
+    snprintf(path, sizeof(path), "/proc/%" PRIu64 "/%s", pid, what);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return false;
@@ -51,16 +57,44 @@ static uint64_t number_of_field(const char *text, int number)
 uint64_t js_process_start(uint64_t pid)
 {
     char text[1024];
-    return read_stat(pid, text, sizeof(text))
+    return read_of(pid, "stat", text, sizeof(text))
                ? number_of_field(text, FIELD_STARTED)
                : 0;
+}
+
+int64_t js_process_age_ns(uint64_t pid)
+{
+    struct timespec now;
+    uint64_t started = js_process_start(pid);
+    int64_t ticks = sysconf(_SC_CLK_TCK);
+    if (started == 0 || ticks <= 0 || clock_gettime(CLOCK_BOOTTIME, &now) < 0)
+        return -1;
+    int64_t now_ns = now.tv_sec * JS_NS_PER_S + now.tv_nsec;
+    int64_t age_ns = now_ns - (int64_t)started * (JS_NS_PER_S / ticks);
+    return age_ns > 0 ? age_ns : 0;
+}
+
+uint64_t js_process_parent(uint64_t pid)
+{
+    char text[1024];
+    return read_of(pid, "stat", text, sizeof(text))
+               ? number_of_field(text, FIELD_PARENT)
+               : 0;
+}
+
+bool js_process_name(uint64_t pid, char to[JS_PROCESS_NAME_SIZE])
+{
+    if (!read_of(pid, "comm", to, JS_PROCESS_NAME_SIZE))
+        return false;
+    to[strcspn(to, "\n")] = '\0';
+    return true;
 }
 
 bool js_process_may_live(uint64_t pid, uint64_t started)
 {
     char text[1024];
     /* /proc may hide what is another user's. */
-    if (!read_stat(pid, text, sizeof(text)))
+    if (!read_of(pid, "stat", text, sizeof(text)))
         return pid > INT32_MAX || kill((pid_t)pid, 0) == 0 || errno != ESRCH;
     if (number_of_field(text, FIELD_STARTED) != started)
         return false;

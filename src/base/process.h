@@ -11,6 +11,17 @@
  * /proc/PID/stat); 0: there is none. */
 uint64_t js_process_start(uint64_t pid);
 
+/* How long ago that was, whatever has happened to the clock of the day; -1:
+ * there is none. */
+int64_t js_process_age_ns(uint64_t pid);
+
+/* 0: there is none, or it cannot be seen from here. */
+uint64_t js_process_parent(uint64_t pid);
+
+/* What the kernel calls it: false if there is none. */
+enum { JS_PROCESS_NAME_SIZE = 32 };
+bool js_process_name(uint64_t pid, char to[JS_PROCESS_NAME_SIZE]);
+
 /* False if that process has certainly ended; one that is dead and waits for its
  * parent has. */
 bool js_process_may_live(uint64_t pid, uint64_t started);

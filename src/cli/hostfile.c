@@ -1,5 +1,6 @@
 #include "cli/hostfile.h"
 
+#include "base/host.h"
 #include "base/units.h"
 
 #include <errno.h>
@@ -20,7 +21,7 @@ void js_hosts_release(struct js_hosts *hosts)
 static struct js_host *find(const struct js_hosts *hosts, const char *name)
 {
     for (size_t i = 0; i < hosts->count; i++) {
-        if (strcmp(hosts->items[i].name, name) == 0)
+        if (js_host_is_same(hosts->items[i].name, name))
             return &hosts->items[i];
     }
     return NULL;
@@ -109,6 +110,11 @@ static int parse_line(char *line, struct js_hosts *hosts, const char *place,
     char *colon = strchr(name, ':');
     if (colon)
         *colon++ = '\0';
+    if (!js_host_is_name(name))
+        return js_err_set(err,
+                          "%s: \"%s\" is no name of a host: it would be passed "
+                          "to ssh, which may take it for something else",
+                          place, name);
     if ((colon && parse_slots(colon, &slots) < 0) ||
         parse_words(&rest, &slots) < 0)
         return js_err_set(err,

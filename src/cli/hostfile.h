@@ -27,8 +27,8 @@ struct js_hosts {
 /* Frees all of it; as new. */
 void js_hosts_release(struct js_hosts *hosts);
 
-/* Returns 0, or -1 with errno ENOMEM. One more line for a name that is there.
- */
+/* Returns 0, or -1 with errno ENOMEM. One more line for a host that is there,
+ * be it by its short name or its full one. */
 int js_hosts_add(struct js_hosts *hosts, const char *name, uint32_t slots);
 
 /* Takes out number `i`. */

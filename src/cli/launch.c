@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/cpuset.h"
 #include "base/fdio.h"
+#include "base/host.h"
 #include "base/launchenv.h"
 #include "base/lifeline.h"
 #include "base/process.h"
@@ -147,12 +148,25 @@ static int make_command(struct launch *launch)
     return js_words_check(words);
 }
 
+/* An mpirun starts its ranks in one of them only. */
+static void tell_of_components(const struct launch *launch)
+{
+    uint64_t unused = js_slurm_unused_components();
+    if (unused > 0 && !launch->options->hostfile)
+        fprintf(stderr,
+                "jobsched: this Slurm job has %" PRIu64
+                " components, of which one is used and %" PRIu64
+                " %s not: use a job of one component, or one for each list\n",
+                unused + 1, unused, unused == 1 ? "is" : "are");
+}
+
 static int prepare(struct launch *launch, struct js_err *err)
 {
     uint64_t slaves = 0;
     const char *program = getenv("JOBSCHED_MPIRUN");
     if (count_slaves(launch, &slaves, err) < 0 || find_program(launch, err) < 0)
         return -1;
+    tell_of_components(launch);
     launch->mpirun.mpi = js_mpi_of(jobsched_mpi());
     launch->mpirun.program = program && program[0] ? program : JS_MPIRUN;
     launch->mpirun.ranks = slaves + 1;
@@ -177,7 +191,7 @@ static bool is_rank_0_elsewhere(const struct launch *launch)
     if (launch->hosts.count > 0) {
         const char *first = launch->hosts.items[0].name;
         gethostname(name, sizeof(name) - 1);
-        return strcmp(first, name) != 0 && strcmp(first, "localhost") != 0;
+        return !js_host_is_same(first, name) && strcmp(first, "localhost") != 0;
     }
     return js_slurm_is_here() && (!node || strcmp(node, "0") != 0);
 }

@@ -195,10 +195,24 @@ static int launch_piped_list(struct js_options *options, int argc, char **argv)
     return status;
 }
 
+/* Nor does any of them leave with an error before that one has spoken. */
+static int refuse_many(void)
+{
+    struct js_err err;
+    if (!js_launch_is_first_of_many())
+        return JOBSCHED_SUCCEEDED;
+    js_launch_refuse_many(jobsched_mpi(), &err);
+    fprintf(stderr, "jobsched: %s\n", err.text);
+    return JOBSCHED_BAD_INPUT;
+}
+
 static int start(struct js_options *options, int argc, char **argv)
 {
     struct js_err err;
     bool is_alone = js_launch_is_alone();
+    if (is_alone && options->config.action == JOBSCHED_RUN &&
+        js_launch_is_one_of_many())
+        return refuse_many();
     if (is_alone && is_list_piped_in(options))
         return launch_piped_list(options, argc, argv);
     if (is_alone && options->config.action == JOBSCHED_RUN)

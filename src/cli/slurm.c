@@ -2,6 +2,8 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/process.h"
+#include "base/units.h"
 #include "base/words.h"
 #include "cli/child.h"
 
@@ -10,7 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <unistd.h>
 
 bool js_slurm_is_here(void)
 {
@@ -98,10 +100,31 @@ static void sum_up(void *arg, uint32_t n)
     *sum += n;
 }
 
+/* Where Slurm grants whole cores of several threads, the counts of the nodes
+ * may be higher than what was asked for. */
 int js_slurm_tasks(uint64_t *ret, struct js_err *err)
 {
+    const char *asked = js_slurm_is_in_step() ? NULL : getenv("SLURM_NTASKS");
+    uint64_t tasks;
     *ret = 0;
-    return each_count(sum_up, ret, err);
+    if (each_count(sum_up, ret, err) < 0)
+        return -1;
+    if (asked && js_parse_count(asked, &tasks) == 0 && tasks > 0 &&
+        tasks < *ret)
+        *ret = tasks;
+    return 0;
+}
+
+uint64_t js_slurm_unused_components(void)
+{
+    const char *size = getenv("SLURM_HET_SIZE");
+    uint64_t count;
+    if (!size)
+        size = getenv("SLURM_PACK_SIZE"); /* before Slurm 20.02 */
+    if (!js_slurm_is_here() || !size || js_parse_count(size, &count) < 0 ||
+        count == 0)
+        return 0;
+    return count - 1;
 }
 
 /* ---------------------------------------------------------------- scontrol */
@@ -160,22 +183,103 @@ int js_slurm_hosts(struct js_hosts *ret, struct js_err *err)
     return each_count(fill, &filling, err);
 }
 
-/* "EndTime=2026-01-31T23:59:59" somewhere in it; it is local time. */
-static int64_t end_unix_ns(const char *text)
+/* ---------------------------------------------------------------- time */
+
+/* "2-03:04:05" or "03:04:05", and what follows. False: it is not of that form
+ * ("UNLIMITED"). */
+static bool parse_span(const char *text, int64_t *ret_ns)
 {
-    static const char name[] = " EndTime=";
-    struct tm tm = {.tm_isdst = -1};
-    const char *at = strstr(text, name);
-    if (!at || !strptime(at + strlen(name), "%Y-%m-%dT%H:%M:%S", &tm))
+    static const int64_t most_s = INT64_C(100) * 365 * 24 * 3600;
+    int64_t total = 0;
+    unsigned colons = 0;
+    for (char before = '\0'; isdigit((unsigned char)*text); text++) {
+        char *end;
+        int64_t part = strtoll(text, &end, 10);
+        total = total * (before == '-' ? 24 : 60) + part;
+        if (part > most_s || total > most_s)
+            return false;
+        text = end;
+        before = *text;
+        colons += before == ':';
+        if (before != ':' && before != '-')
+            break;
+    }
+    *ret_ns = total * JS_NS_PER_S;
+    return colons == 2;
+}
+
+/* The value behind " NAME=" in a line, or NULL. */
+static const char *find_value(const char *line, const char *name)
+{
+    const char *at = strstr(line, name);
+    return at ? at + strlen(name) : NULL;
+}
+
+/* The record of this job: of an array, or of a heterogeneous job, there may be
+ * several, a line each. */
+static char *find_record(char *text)
+{
+    static const char name[] = "JobId=";
+    const char *id = getenv("SLURM_JOB_ID");
+    char *rest = NULL;
+    for (char *line = strtok_r(text, "\n", &rest); line;
+         line = strtok_r(NULL, "\n", &rest)) {
+        size_t len = strcspn(line, " ");
+        if (id && strncmp(line, name, strlen(name)) == 0 &&
+            len == strlen(name) + strlen(id) &&
+            strncmp(line + strlen(name), id, strlen(id)) == 0)
+            return line;
+    }
+    return NULL;
+}
+
+/* How old the daemon is that Slurm started for this job on this node; -1: we
+ * are not below one. */
+static int64_t age_here_ns(void)
+{
+    char name[JS_PROCESS_NAME_SIZE];
+    for (uint64_t pid = (uint64_t)getppid(); pid > 1;
+         pid = js_process_parent(pid)) {
+        if (js_process_name(pid, name) && strcmp(name, "slurmstepd") == 0)
+            return js_process_age_ns(pid);
+    }
+    return -1;
+}
+
+/*
+ * By spans of time, which no change to or from summer time concerns as it does
+ * EndTime. RunTime follows the clock of the day; if that was set back, the job
+ * has run for as long as its daemon here at the least. (While a job is
+ * suspended its time stands still.)
+ */
+static int64_t left_by_record_ns(const char *line, int64_t age_ns)
+{
+    const char *limit = find_value(line, " TimeLimit=");
+    const char *ran = find_value(line, " RunTime=");
+    const char *suspended = find_value(line, " SecsPreSuspend=");
+    int64_t limit_ns, ran_ns;
+    if (!limit || !ran || !parse_span(limit, &limit_ns))
         return JS_NEVER_NS;
-    return (int64_t)mktime(&tm) * JS_NS_PER_S;
+    if (!parse_span(ran, &ran_ns))
+        ran_ns = 0;
+    bool was_suspended = suspended && strtoull(suspended, NULL, 10) > 0;
+    if (!was_suspended && age_ns > ran_ns)
+        ran_ns = age_ns;
+    return limit_ns - ran_ns;
+}
+
+int64_t js_slurm_left_by_ns(char *text, int64_t age_ns)
+{
+    const char *line = find_record(text);
+    return line ? left_by_record_ns(line, age_ns) : JS_NEVER_NS;
 }
 
 int64_t js_slurm_time_left_ns(void)
 {
     struct js_buf buf = JS_BUF_INIT;
-    const char *text = ask("--oneliner", "job", "SLURM_JOB_ID", &buf);
-    int64_t end_ns = text ? end_unix_ns(text) : JS_NEVER_NS;
+    char *text = ask("--oneliner", "job", "SLURM_JOB_ID", &buf);
+    int64_t left_ns =
+        text ? js_slurm_left_by_ns(text, age_here_ns()) : JS_NEVER_NS;
     js_buf_release(&buf);
-    return end_ns == JS_NEVER_NS ? JS_NEVER_NS : end_ns - js_clock_unix_ns();
+    return left_ns;
 }

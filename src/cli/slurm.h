@@ -27,8 +27,13 @@ bool js_slurm_is_in_step(void);
 int js_slurm_each_count(const char *text, void (*each)(void *arg, uint32_t n),
                         void *arg);
 
-/* The sum of them: of the job, not of a step. Returns 0, or -1 with *err. */
+/* The sum of them, but no more than the job has tasks: of the job, not of a
+ * step. Returns 0, or -1 with *err. */
 int js_slurm_tasks(uint64_t *ret, struct js_err *err);
+
+/* How many components a heterogeneous job has beside the one that this process
+ * is in; no run reaches them. */
+uint64_t js_slurm_unused_components(void);
 
 /* The nodes of the job with their tasks as slots, by scontrol. Returns 0, or -1
  * with *err. */
@@ -36,5 +41,9 @@ int js_slurm_hosts(struct js_hosts *ret, struct js_err *err);
 
 /* How long it is until Slurm ends the job; JS_NEVER_NS if it does not say. */
 int64_t js_slurm_time_left_ns(void);
+
+/* The same by what `scontrol --oneliner show job` has said (which is cut up),
+ * the job's daemon on this node being that old (-1: not known). */
+int64_t js_slurm_left_by_ns(char *text, int64_t age_ns);
 
 #endif

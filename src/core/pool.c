@@ -1,5 +1,7 @@
 #include "core/pool.h"
 
+#include "base/host.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,7 +109,7 @@ static size_t find_node(const struct js_pool *pool, const struct js_node *about)
     size_t i = 0;
     while (i < pool->node_count &&
            (pool->nodes[i]->about.boot_id != about->boot_id ||
-            strcmp(pool->nodes[i]->about.host, about->host) != 0))
+            !js_host_is_same(pool->nodes[i]->about.host, about->host)))
         i++;
     return i;
 }

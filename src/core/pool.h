@@ -37,8 +37,8 @@
 /* Host names longer than this are cut; RFC 1123 allows 255 bytes. */
 enum { JS_HOST_SIZE = 256 };
 
-/* What one process says of its node. Two are on the same node if host and
- * boot_id are equal. */
+/* What one process says of its node. Two are on the same node if boot_id is
+ * equal, and host names the same one (base/host.h). */
 struct js_node {
     char host[JS_HOST_SIZE];
     uint64_t boot_id; /* differs between two hosts that share a name */

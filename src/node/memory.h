@@ -1,7 +1,7 @@
 /*
- * memory - what this node, or the control group we are in, has of memory.
+ * memory - how much of this node's memory was granted to us.
  *
- * Reads /proc and the cgroup file systems (version 1 and 2). `root` is put
+ * Reads /proc, what node/cgroup.h says, and the environment. `root` is put
  * before every path ("" for the real ones), for tests.
  */
 #ifndef JS_NODE_MEMORY_H
@@ -9,8 +9,9 @@
 
 #include <stdint.h>
 
-/* The bytes that jobs here may use in all: the machine's, or the least of the
- * limits of our cgroup and those above it. 0 if the system does not tell. */
+/* The bytes that jobs here may use in all: the least of what the machine has,
+ * our cgroup and those above it allow, and the batch system has granted. 0 if
+ * nobody tells. */
 uint64_t js_memory_limit_bytes(const char *root);
 
 /* Where the out-of-memory kills of our cgroup are counted. */

@@ -91,22 +91,25 @@ launched_rank() {
 
 # scontrol is played here; slurm.bats has a real one.
 @test "launch: in a Slurm job a slave for each task, and its time limit less some" {
-    local end
     mkdir bin
     printf '#!/bin/sh\ncat scontrol\n' >bin/scontrol
     chmod +x bin/scontrol
     export PATH=$PWD/bin:$PATH SLURM_JOB_ID=7 'SLURM_TASKS_PER_NODE=2(x2),1'
-    end=$(date -d '+1 hour' +%Y-%m-%dT%H:%M:%S)
-    echo "JobId=7 StartTime=2020-01-01T00:00:00 EndTime=$end Deadline=N/A" >scontrol
+    # The end is in an hour, whatever the clock of the day has been changed to.
+    echo 'JobId=7 RunTime=01:00:00 TimeLimit=02:00:00 EndTime=2020-01-01T00:00:00' >scontrol
     launch_run --show-mpirun jobs.txt
-    contains out '-np 6 [^ ]* --time-limit=35(70|6[0-9])s jobs.txt$'
-    end=$(date -d '+100 seconds' +%Y-%m-%dT%H:%M:%S)
-    echo "JobId=7 EndTime=$end Deadline=N/A" >scontrol
+    contains out '-np 6 [^ ]* --time-limit=3570s jobs.txt$'
+    echo 'JobId=7 RunTime=00:00:20 TimeLimit=00:02:00' >scontrol
     launch_run --show-mpirun jobs.txt --time-limit 5m
-    contains out '-np 6 [^ ]* --time-limit=(90|8[0-9])s --time-limit=5m jobs.txt$'
-    echo 'JobId=7 EndTime=Unknown Deadline=N/A' >scontrol
+    contains out '-np 6 [^ ]* --time-limit=90s --time-limit=5m jobs.txt$'
+    echo 'JobId=7 RunTime=00:00:20 TimeLimit=UNLIMITED' >scontrol
     launch_run --show-mpirun jobs.txt
     contains out '-np 6 [^ ]*jobsched jobs.txt$'
+    SLURM_TASKS_PER_NODE=2 SLURM_NTASKS=1 launch_run --show-mpirun jobs.txt
+    contains out '-np 2 '
+    lacks err 'component'
+    SLURM_HET_SIZE=3 launch_run --show-mpirun jobs.txt
+    contains err '^jobsched: this Slurm job has 3 components, of which one is used and 2 are not'
     SLURM_TASKS_PER_NODE=many launch_run --show-mpirun jobs.txt
     status_is 2
     contains err '^jobsched: SLURM_TASKS_PER_NODE=many '
@@ -132,6 +135,10 @@ launched_rank() {
     launch_run --hostfile hosts jobs.txt
     status_is 2
     contains err '^jobsched: hosts:2: of host "localhost"'
+    printf 'localhost slots=1\n-oProxyCommand=x slots=1\n' >hosts
+    launch_run --hostfile hosts jobs.txt
+    status_is 2
+    contains err '^jobsched: hosts:2: "-oProxyCommand=x" is no name of a host'
     echo here >hosts
     launch_run --hostfile hosts jobs.txt
     status_is 2

@@ -1,11 +1,11 @@
 #!/usr/bin/env bats
-# The batch script, and srun, in a real Slurm: two nodes of four CPUs.
+# The batch script, and srun, in a real Slurm: three nodes of four CPUs.
 
 load common
 load slurm
 
 setup_file() {
-    cluster_up 2 4
+    cluster_up 3 4
 }
 
 # Jobs that write a line into `started`.
@@ -165,6 +165,76 @@ SBATCH
 # Jobs 1 and 2 end before the warning, the second with a failure; 3 and 4 run
 # then, and go on to their end; 5 and 6 are for the second start. The run was
 # to start over: that counts once.
+# own_job ARGUMENT... -- LINE...: a script of these lines, submitted with these
+# arguments of sbatch, to its end.
+own_job() {
+    local arguments=()
+    while [[ $1 != -- ]]; do
+        arguments+=("$1")
+        shift
+    done
+    shift
+    printf '%s\n' '#!/bin/bash' "$@" >own.sbatch
+    rm -f batch
+    submit "${arguments[@]}" own.sbatch
+    job_end
+}
+
+@test "slurm: srun without PMIx is refused, by one for all, and nothing runs" {
+    local how
+    echo 'echo ran >>ran' >jobs.txt
+    for how in './jobsched jobs.txt' "sh -c './jobsched jobs.txt'"; do
+        own_job -N 2 --ntasks-per-node=2 -- "srun --mpi=none $how"
+        ended_with FAILED 2:0
+        contains batch '^jobsched: several processes were started.* with `srun --mpi=pmix`'
+        equal "$(grep -c '^jobsched:' batch)" 1
+        claim test ! -e ran -a ! -e jobs.txt.journal
+    done
+    # One task alone is nobody's twin.
+    own_job -N 2 --ntasks-per-node=2 -- 'srun --mpi=none -N1 -n1 ./jobsched jobs.txt'
+    ended_with COMPLETED 0:0
+    equal "$(cat ran)" ran
+}
+
+# What the steps say that carry the slaves is not about the jobs. A world of one
+# may be on a node where mpirun was started by a step of two.
+@test "slurm: jobsched as a job on each node, in a small world, in an interactive step" {
+    local i
+    for i in 1 2 3; do
+        echo "until test \$(ls at.* | wc -l) -ge 3; do touch at.$i; sleep 0.05; done; ./jobsched -n 1 --no-journal in.txt"
+    done >jobs.txt
+    echo 'echo ran on $JOBSCHED_NODE' >in.txt
+    own_job -N 3 --ntasks-per-node=1 -- './jobsched jobs.txt'
+    contains batch '3 jobs: 3 done'
+    ended_with COMPLETED 0:0
+    equal "$(grep '^ran' batch | sort | xargs)" 'ran on n1 ran on n2 ran on n3'
+    rm -r at.* jobs.txt.journal
+    own_job -N 3 --ntasks-per-node=1 -- 'srun --mpi=pmix -N3 -n4 --overlap -O ./jobsched jobs.txt'
+    contains batch '3 jobs: 3 done'
+    equal "$(grep '^ran' batch | sort | xargs)" 'ran on n1 ran on n2 ran on n3'
+    own_job -N 3 --ntasks-per-node=1 -- './jobsched -n 1 --no-journal in.txt' \
+        'export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1' \
+        'mpirun --host n2,n3 -np 1 sh -c "echo tasks \$SLURM_STEP_NUM_TASKS; ./jobsched -n 1 --no-journal in.txt"' \
+        'srun --interactive --preserve-env ./jobsched -n 1 --no-journal in.txt'
+    ended_with COMPLETED 0:0
+    equal "$(grep -c '^ran on n' batch)" 3
+    contains batch '^tasks 2'
+}
+
+@test "slurm: memory is what was granted, and components that are not used are said" {
+    echo '[mem=150M] echo ran' >jobs.txt
+    own_job -N 2 --ntasks-per-node=2 --mem-per-cpu=100 -- './jobsched jobs.txt' \
+        './jobsched --check jobs.txt'
+    contains batch '^ran'
+    ended_with COMPLETED 0:0
+    own_job -N 2 --ntasks-per-node=2 --mem=120 -- './jobsched --fresh jobs.txt'
+    ended_with FAILED 2:0
+    contains batch 'job 1 \(line 1\) can never run here.*the most that a node has'
+    own_job -n 1 : -n 2 -- './jobsched --fresh jobs.txt'
+    contains batch 'this Slurm job has 2 components, of which one is used and 1 is not'
+    contains batch '1 job: 1 done'
+}
+
 @test "slurm: a warning is a pause" {
     local i
     for i in 1 2 3 4 5 6; do

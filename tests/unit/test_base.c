@@ -351,6 +351,43 @@ static void test_launchenv_names(void)
 }
 
 /* Open MPI 5 and MPICH; what a user may have set counts only below them. */
+/* Each of several processes that know nothing of each other. */
+static void test_launchenv_one_of_many(void)
+{
+    char pid[32];
+    snprintf(pid, sizeof(pid), "%d", (int)getpid());
+    setenv("SLURM_STEP_NUM_TASKS", "1", 1);
+    setenv("SLURM_TASK_PID", pid, 1);
+    CU_ASSERT_FALSE(js_launch_is_one_of_many());
+    setenv("SLURM_STEP_NUM_TASKS", "4", 1);
+    CU_ASSERT_TRUE(js_launch_is_one_of_many());
+    setenv("SLURM_PROCID", "1", 1);
+    CU_ASSERT_FALSE(js_launch_is_first_of_many());
+    setenv("SLURM_PROCID", "0", 1);
+    CU_ASSERT_TRUE(js_launch_is_first_of_many());
+    /* Not to be seen from here: then a job's step is the slave's. */
+    setenv("SLURM_TASK_PID", "4194304999", 1);
+    CU_ASSERT_TRUE(js_launch_is_one_of_many());
+    setenv("JOBSCHED_JOB_ID", "1", 1);
+    CU_ASSERT_FALSE(js_launch_is_one_of_many());
+    setenv("PMI_SIZE", "2", 1);
+    CU_ASSERT_TRUE(js_launch_is_one_of_many());
+    unsetenv("PMI_SIZE");
+    setenv("OMPI_COMM_WORLD_SIZE", "2", 1);
+    CU_ASSERT_TRUE(js_launch_is_one_of_many());
+    unsetenv("OMPI_COMM_WORLD_SIZE");
+    unsetenv("JOBSCHED_JOB_ID");
+    unsetenv("SLURM_STEP_NUM_TASKS");
+    unsetenv("SLURM_TASK_PID");
+    unsetenv("SLURM_PROCID");
+    CU_ASSERT_FALSE(js_launch_is_one_of_many());
+    setenv("PMIX_RANK", "0", 1);
+    CU_ASSERT_FALSE(js_launch_is_one_of_many());
+    setenv("PMIX_RANK", "1", 1);
+    CU_ASSERT_TRUE(js_launch_is_one_of_many());
+    unsetenv("PMIX_RANK");
+}
+
 static void test_launchenv_names_of_others(void)
 {
     CU_ASSERT_TRUE(js_launch_owns("PRTE_LAUNCHED=1"));
@@ -560,6 +597,7 @@ static const struct unit_test tests[] = {
     {"outlet shows for the moment", test_outlet_shows_for_the_moment},
     {"unlinked files", test_fdio_unlinked},
     {"launcher's variables", test_launchenv_names},
+    {"one of many that know nothing of each other", test_launchenv_one_of_many},
     {"variables of other launchers", test_launchenv_names_of_others},
     {"ranks that a launcher has bound", test_launchenv_bound},
     {"the batch job", test_launchenv_batch},

@@ -112,6 +112,21 @@ static void test_hostfile_of_repeated_names(void)
     forget(&file);
 }
 
+/* A short name and a full one are of one host. */
+static void test_hostfile_of_short_and_full_names(void)
+{
+    struct file file;
+    read_text(&file,
+              "n1 slots=2\nN1.example.org slots=3\nn10\nn1x.example.org\n"
+              "n2.a.org\nn2.b.org\n");
+    CU_ASSERT_EQUAL(file.hosts.count, 5);
+    expect_host(&file, 0, "n1", 5);
+    expect_host(&file, 1, "n10", 0);
+    expect_host(&file, 2, "n1x.example.org", 0);
+    expect_host(&file, 3, "n2.a.org", 0);
+    forget(&file);
+}
+
 static void expect_bad(const char *text, const char *part)
 {
     struct file file;
@@ -130,6 +145,29 @@ static void test_hostfile_mistakes(void)
     expect_bad("n1 slots=-1\n", "write \"n1 slots=4\"");
     expect_bad("n1 slots=99999999999\n", ":1:");
     expect_bad("# nobody\n\n", "names no host: it has one a line");
+}
+
+/* mpirun hands names on to ssh, and to a shell on the other side. */
+static void test_hostfile_of_names_that_are_none(void)
+{
+    static const char *const bad[] = {"-oProxyCommand=x",
+                                      "me@-oProxyCommand=x",
+                                      "-",
+                                      "n1;reboot",
+                                      "$(x)",
+                                      "`x`",
+                                      "n1'"};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        char text[64];
+        snprintf(text, sizeof(text), "n1 slots=2\n%s slots=2\n", bad[i]);
+        expect_bad(text, ":2: \"");
+        expect_bad(text, "is no name of a host");
+    }
+    struct file file;
+    read_text(&file, "me@n1 slots=1\nn-1_x.example.org\n10.0.0.1\n");
+    CU_ASSERT_EQUAL(file.rc, 0);
+    CU_ASSERT_EQUAL(file.hosts.count, 3);
+    forget(&file);
 }
 
 static void test_hostfile_is_written(void)
@@ -194,6 +232,17 @@ static void test_slurm_tasks(void)
     setenv("SLURM_STEP_ID", "0", 1);
     CU_ASSERT_EQUAL(js_slurm_tasks(&tasks, &err), 0);
     CU_ASSERT_EQUAL(tasks, 24);
+    setenv("SLURM_NTASKS", "1", 1); /* the step's */
+    CU_ASSERT_EQUAL(js_slurm_tasks(&tasks, &err), 0);
+    CU_ASSERT_EQUAL(tasks, 24);
+    unsetenv("SLURM_STEP_ID");
+    CU_ASSERT_EQUAL(js_slurm_tasks(&tasks, &err), 0);
+    CU_ASSERT_EQUAL(tasks, 1);
+    setenv("SLURM_NTASKS", "12", 1);
+    CU_ASSERT_EQUAL(js_slurm_tasks(&tasks, &err), 0);
+    CU_ASSERT_EQUAL(tasks, 9);
+    unsetenv("SLURM_NTASKS");
+    setenv("SLURM_STEP_ID", "0", 1);
     unsetenv("SLURM_JOB_CPUS_PER_NODE");
     CU_ASSERT_EQUAL(js_slurm_tasks(&tasks, &err), -1);
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "say with -n"));
@@ -204,6 +253,62 @@ static void test_slurm_tasks(void)
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "say with -n"));
     unsetenv("SLURM_TASKS_PER_NODE");
     unsetenv("SLURM_JOB_ID");
+}
+
+static int64_t seconds_left(const char *text, int64_t age_s)
+{
+    char copy[512];
+    snprintf(copy, sizeof(copy), "%s", text);
+    int64_t left_ns = js_slurm_left_by_ns(copy, age_s * JS_NS_PER_S);
+    return left_ns == JS_NEVER_NS ? -1 : left_ns / JS_NS_PER_S;
+}
+
+static void test_slurm_time_left(void)
+{
+    setenv("SLURM_JOB_ID", "7", 1);
+    CU_ASSERT_EQUAL(seconds_left("JobId=7 RunTime=00:10:00 TimeLimit=01:00:00 "
+                                 "EndTime=2026-01-01T00:00:00 X=1",
+                                 -1),
+                    3000);
+    CU_ASSERT_EQUAL(
+        seconds_left("JobId=7 RunTime=1-01:00:05 TimeLimit=2-00:00:00 ", 60),
+        23 * 3600 - 5);
+    /* Of this job, where there are several. */
+    CU_ASSERT_EQUAL(
+        seconds_left(
+            "JobId=70 RunTime=00:00:01 TimeLimit=00:00:05 \n"
+            "JobId=8 ArrayJobId=7 RunTime=00:00:01 TimeLimit=00:00:04\n"
+            "JobId=7 HetJobId=7 RunTime=00:00:01 TimeLimit=00:00:03\n",
+            -1),
+        2);
+    /* The clock was set back: the job cannot be younger than its daemon. */
+    CU_ASSERT_EQUAL(
+        seconds_left("JobId=7 RunTime=00:00:00 TimeLimit=01:00:00 ", 1800),
+        1800);
+    CU_ASSERT_EQUAL(
+        seconds_left("JobId=7 RunTime=INVALID TimeLimit=01:00:00 ", 1800),
+        1800);
+    /* It was suspended for a while. */
+    CU_ASSERT_EQUAL(seconds_left("JobId=7 RunTime=00:10:00 TimeLimit=01:00:00 "
+                                 "SuspendTime=None SecsPreSuspend=300 ",
+                                 1800),
+                    3000);
+    CU_ASSERT_EQUAL(
+        seconds_left("JobId=7 RunTime=00:10:00 TimeLimit=UNLIMITED ", 1), -1);
+    CU_ASSERT_EQUAL(seconds_left("JobId=7 EndTime=Unknown", 1), -1);
+    CU_ASSERT_EQUAL(seconds_left("", 1), -1);
+    unsetenv("SLURM_JOB_ID");
+}
+
+static void test_slurm_components(void)
+{
+    setenv("SLURM_JOB_ID", "7", 1);
+    CU_ASSERT_EQUAL(js_slurm_unused_components(), 0);
+    setenv("SLURM_HET_SIZE", "3", 1);
+    CU_ASSERT_EQUAL(js_slurm_unused_components(), 2);
+    unsetenv("SLURM_JOB_ID");
+    CU_ASSERT_EQUAL(js_slurm_unused_components(), 0);
+    unsetenv("SLURM_HET_SIZE");
 }
 
 /* ---------------------------------------------------------------- mpirun */
@@ -407,7 +512,12 @@ static const struct unit_test tests[] = {
     {"words grow", test_words_grow},
     {"a hostfile is read", test_hostfile_is_read},
     {"a hostfile of repeated names", test_hostfile_of_repeated_names},
+    {"a hostfile of short and full names",
+     test_hostfile_of_short_and_full_names},
     {"mistakes of a hostfile", test_hostfile_mistakes},
+    {"a hostfile of names that are none", test_hostfile_of_names_that_are_none},
+    {"the time left of a Slurm job", test_slurm_time_left},
+    {"components of a Slurm job", test_slurm_components},
     {"a hostfile is written", test_hostfile_is_written},
     {"counts of Slurm", test_slurm_counts},
     {"counts that are none", test_slurm_counts_that_are_none},

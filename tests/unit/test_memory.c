@@ -1,6 +1,8 @@
-/* memory: limits and out-of-memory kills, from a made-up root folder. */
+/* memory, cgroup: limits and out-of-memory kills, from a made-up root folder.
+ */
 #include "unit.h"
 
+#include "node/cgroup.h"
 #include "node/memory.h"
 
 #include <ftw.h>
@@ -118,6 +120,75 @@ static void test_version_1(void)
     root_remove(&root);
 }
 
+/* Slurm's grant in megabytes: of the node, for each CPU of it; 0 is none. */
+static void test_grant_of_slurm(void)
+{
+    struct root root;
+    root_make(&root);
+    put_machine(&root);
+    setenv("SLURM_MEM_PER_NODE", "2048", 1);
+    CU_ASSERT_EQUAL(js_memory_limit_bytes(root.path), 16 * gib);
+    setenv("SLURM_JOB_ID", "7", 1);
+    CU_ASSERT_EQUAL(js_memory_limit_bytes(root.path), 2 * gib);
+    setenv("SLURM_MEM_PER_NODE", "0", 1);
+    CU_ASSERT_EQUAL(js_memory_limit_bytes(root.path), 16 * gib);
+    setenv("SLURM_MEM_PER_NODE", "99999999", 1);
+    CU_ASSERT_EQUAL(js_memory_limit_bytes(root.path), 16 * gib);
+    unsetenv("SLURM_MEM_PER_NODE");
+    setenv("SLURM_MEM_PER_CPU", "512", 1);
+    CU_ASSERT_EQUAL(js_memory_limit_bytes(root.path), 16 * gib);
+    setenv("SLURM_CPUS_ON_NODE", "6", 1);
+    CU_ASSERT_EQUAL(js_memory_limit_bytes(root.path), 3 * gib);
+    setenv("SLURM_MEM_PER_NODE", "1G", 1);
+    CU_ASSERT_EQUAL(js_memory_limit_bytes(root.path), gib);
+    put(&root, "/proc/self/cgroup", "0::/job\n");
+    put(&root, "/sys/fs/cgroup/job/memory.max", "4096\n");
+    CU_ASSERT_EQUAL(js_memory_limit_bytes(root.path), 4096);
+    unsetenv("SLURM_MEM_PER_NODE");
+    unsetenv("SLURM_MEM_PER_CPU");
+    unsetenv("SLURM_CPUS_ON_NODE");
+    unsetenv("SLURM_JOB_ID");
+    root_remove(&root);
+}
+
+/* Whole cores, at least one; of our group and all above it. */
+static void test_quota_of_version_2(void)
+{
+    struct root root;
+    root_make(&root);
+    CU_ASSERT_EQUAL(js_cgroup_cores(root.path), 0);
+    put(&root, "/proc/self/cgroup", "0::/job/step\n");
+    put(&root, "/sys/fs/cgroup/job/step/cpu.max", "max 100000\n");
+    CU_ASSERT_EQUAL(js_cgroup_cores(root.path), 0);
+    put(&root, "/sys/fs/cgroup/job/cpu.max", "250000 100000\n");
+    CU_ASSERT_EQUAL(js_cgroup_cores(root.path), 2);
+    put(&root, "/sys/fs/cgroup/job/step/cpu.max", "800000 100000\n");
+    CU_ASSERT_EQUAL(js_cgroup_cores(root.path), 2);
+    put(&root, "/sys/fs/cgroup/job/step/cpu.max", "5000 100000\n");
+    CU_ASSERT_EQUAL(js_cgroup_cores(root.path), 1);
+    root_remove(&root);
+}
+
+static void test_quota_of_version_1(void)
+{
+    struct root root;
+    root_make(&root);
+    /* As in a container, which sees the path on the host. */
+    put(&root, "/proc/self/cgroup",
+        "9:cpuset:/x\n4:cpu,cpuacct:/docker/5\n3:memory:/docker/5\n");
+    put(&root, "/sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us", "300000\n");
+    put(&root, "/sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us", "100000\n");
+    CU_ASSERT_EQUAL(js_cgroup_cores(root.path), 3);
+    put(&root, "/sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us", "-1\n");
+    CU_ASSERT_EQUAL(js_cgroup_cores(root.path), 0);
+    put(&root, "/sys/fs/cgroup/cpu,cpuacct/docker/5/cpu.cfs_quota_us",
+        "50000\n");
+    put(&root, "/sys/fs/cgroup/cpu,cpuacct/docker/5/cpu.cfs_period_us",
+        "25000\n");
+    CU_ASSERT_EQUAL(js_cgroup_cores(root.path), 2);
+    root_remove(&root);
+}
+
 static void test_here(void)
 {
     CU_ASSERT(js_memory_limit_bytes("") > 16 * 1024 * 1024);
@@ -127,6 +198,9 @@ static const struct unit_test tests[] = {
     {"nothing is known", test_nothing_known},
     {"cgroups, version 2", test_version_2},
     {"cgroups, version 1", test_version_1},
+    {"the grant of Slurm", test_grant_of_slurm},
+    {"quota of cgroups, version 2", test_quota_of_version_2},
+    {"quota of cgroups, version 1", test_quota_of_version_1},
     {"of this machine", test_here},
     {NULL, NULL},
 };

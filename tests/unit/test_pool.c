@@ -71,6 +71,23 @@ static void test_a_node_is_a_host_and_its_boot(void)
     js_pool_free(pool);
 }
 
+/* One rank says the short name, another the full one. */
+static void test_short_and_full_names_are_one_node(void)
+{
+    struct js_pool *pool = js_pool_new();
+    CU_ASSERT_PTR_NOT_NULL_FATAL(pool);
+    add(pool, 1, "n1.example.org", 1, "0");
+    add(pool, 2, "n1", 1, "1");
+    add(pool, 3, "n11", 1, "2");
+    add(pool, 4, "n11.a.org", 1, "3");
+    add(pool, 5, "n1.b.org", 1, "4");
+    expect_place(pool, 1, "n1.example.org", 0, 2, "0-1");
+    expect_place(pool, 2, "n1.example.org", 1, 2, "0-1");
+    expect_place(pool, 4, "n11", 1, 2, "2-3");
+    expect_place(pool, 5, "n1.b.org", 0, 1, "4");
+    js_pool_free(pool);
+}
+
 static void test_what_is_added_is_copied(void)
 {
     struct js_pool *pool = js_pool_new();
@@ -742,6 +759,8 @@ static const struct unit_test tests[] = {
     {"master gives CPUs and takes no share",
      test_master_gives_cpus_and_takes_no_share},
     {"a node is a host and its boot", test_a_node_is_a_host_and_its_boot},
+    {"short and full names are one node",
+     test_short_and_full_names_are_one_node},
     {"what is added is copied", test_what_is_added_is_copied},
     {"who is no slave has no place", test_who_is_no_slave_has_no_place},
     {"the order of arrival does not matter",
