@@ -31,6 +31,13 @@
 # GNU parallel
 #   goes on by number, so an edited list runs the wrong commands
 #       journal: a line inserted at the top runs, and only that
+#   a joblog on a full disk, and exit status 0
+#       trouble: a joblog on a full disk: the jobs run, and exit 4 says so
+#   a job that cleans $TMPDIR ends the run in the middle
+#       trouble: a --tmpdir that is removed is made anew, and charged to no job
+#   killed, it leaves its jobs running, and --resume starts them a second time
+#   beside (xargs leaves them, too)
+#       launch: nothing outlives a launcher that is killed
 # All that are MPI programs
 #   jobs that are MPI programs fail
 #       surroundings: a job may be an MPI program
