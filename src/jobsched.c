@@ -276,6 +276,14 @@ static void slave_parted(void *arg, unsigned slave)
         note_journal(run, js_journal_add_left(run->records.journal, slave));
 }
 
+static void job_lost(void *arg, const struct js_job *job, unsigned slave)
+{
+    struct run *run = arg;
+    if (run->records.journal)
+        note_journal(run,
+                     js_journal_add_lost(run->records.journal, job, slave));
+}
+
 static void job_begun(void *arg, const struct js_job *job, unsigned slave,
                       int64_t age_ns)
 {
@@ -876,6 +884,7 @@ static int open_master(struct run *run, struct js_link *link,
                   .dispatched = job_dispatched,
                   .enlisted = slave_enlisted,
                   .parted = slave_parted,
+                  .lost = job_lost,
                   .begun = run->journal ? job_begun : NULL,
                   .is_quiet = is_quiet,
                   .commit = commit,

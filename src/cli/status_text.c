@@ -4,6 +4,7 @@
 #include "base/units.h"
 #include "cli/sheet.h"
 #include "core/fit.h"
+#include "core/plan.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -528,6 +529,18 @@ static void put_attempt(struct page *page, size_t number)
     put_tail(page, number, UINT32_MAX);
 }
 
+/* What it may have done to where it ran. */
+static void put_losses(struct page *page, uint32_t losses)
+{
+    if (losses == 0)
+        return;
+    js_sheet_put(&page->sheet,
+                 "  %" PRIu32 " time%s its slave, or the process that starts "
+                 "jobs there, was lost while it ran (%d count as its failure): "
+                 "it runs again, alone on a slave\n",
+                 losses, js_plural(losses), JS_PLAN_LOSSES);
+}
+
 /* The latest first, of all runs. */
 static void put_attempts(struct page *page, size_t number)
 {
@@ -563,6 +576,7 @@ int js_status_explain(const struct js_overview *overview, struct js_buf *buf)
         put_reason(&page);
     if (job.standing == JS_STANDING_SKIPPED)
         put_parent(&page, job.parent);
+    put_losses(&page, job.losses);
     put_attempts(&page, job.latest);
     put_list(&page);
     return js_sheet_check(&page.sheet);

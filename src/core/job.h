@@ -40,7 +40,10 @@ struct js_job {
     int64_t expected_ns; /* how long it ran in an earlier run; -1: unknown */
     enum js_job_kind kind;
     uint32_t attempt;    /* 1 when it runs for the first time */
-    uint32_t lost;       /* earlier attempts that were no fault of its own */
+    uint32_t lost;       /* earlier attempts that were no fault of its own, as
+                            far as is known */
+    uint32_t losses;     /* of these, in all runs since it last ended: with
+                            which its slave or runner was lost */
     uint32_t retries;    /* how often it may run again when it failed */
     bool is_retries_set; /* by the job; else the run's default counts */
     int32_t priority;    /* higher goes first */

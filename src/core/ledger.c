@@ -18,6 +18,7 @@ struct entry {
     struct js_identity identity;
     uint32_t next, last, unmatched; /* ids, or 0 */
     uint8_t standing;
+    uint8_t losses; /* 255: or more */
     bool is_gone : 1;
     bool is_matched : 1;
     bool is_settled : 1;
@@ -212,8 +213,19 @@ int js_ledger_set(struct js_ledger *ledger, uint64_t id,
     entry->is_owed = standing == JS_STANDING_LEFT &&
                      (entry->is_owed || entry->standing != JS_STANDING_LEFT);
     entry->standing = (uint8_t)standing;
+    if (standing != JS_STANDING_LEFT)
+        entry->losses = 0;
     ledger->settled -= entry->is_settled;
     entry->is_settled = false;
+    return 0;
+}
+
+int js_ledger_set_losses(struct js_ledger *ledger, uint64_t id, uint32_t losses)
+{
+    struct entry *entry = entry_of(ledger, id);
+    if (!entry)
+        return -1;
+    entry->losses = (uint8_t)(losses < UINT8_MAX ? losses : UINT8_MAX);
     return 0;
 }
 
@@ -261,6 +273,11 @@ bool js_ledger_is_settled(const struct js_ledger *ledger, uint64_t id)
 bool js_ledger_is_owed(const struct js_ledger *ledger, uint64_t id)
 {
     return ledger->entries[id - 1].is_owed;
+}
+
+uint32_t js_ledger_losses(const struct js_ledger *ledger, uint64_t id)
+{
+    return ledger->entries[id - 1].losses;
 }
 
 bool js_ledger_is_gone(const struct js_ledger *ledger, uint64_t id)

@@ -54,6 +54,13 @@ int js_ledger_settle(struct js_ledger *ledger, uint64_t id);
 /* That holds of none any more. */
 void js_ledger_unsettle(struct js_ledger *ledger);
 
+/* How often a slave, or the process that starts jobs, was lost while the job
+ * ran there, since it last ended (succeeded, failed, or was skipped). Same
+ * failure.
+ */
+int js_ledger_set_losses(struct js_ledger *ledger, uint64_t id,
+                         uint32_t losses);
+
 /* Whether the job was in the list of the last run. Same failure. */
 int js_ledger_set_gone(struct js_ledger *ledger, uint64_t id, bool is_gone);
 
@@ -63,6 +70,7 @@ enum js_standing js_ledger_standing(const struct js_ledger *ledger,
 bool js_ledger_is_settled(const struct js_ledger *ledger, uint64_t id);
 /* It had come to an end, was to run again, and has not come to one since. */
 bool js_ledger_is_owed(const struct js_ledger *ledger, uint64_t id);
+uint32_t js_ledger_losses(const struct js_ledger *ledger, uint64_t id);
 bool js_ledger_is_gone(const struct js_ledger *ledger, uint64_t id);
 bool js_ledger_is_matched(const struct js_ledger *ledger, uint64_t id);
 

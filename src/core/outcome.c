@@ -29,9 +29,11 @@ static const struct {
                       "/bin/sh must work on this host"},
     [JS_STEP_COLLECT] = {"it ran, but its output could not be collected",
                          "run fewer slots"},
-    [JS_STEP_RUNNER] = {"the process that starts jobs on this slave was lost",
-                        "look for what killed it (out of memory?) in the "
-                        "system log of the host, or run fewer slots"},
+    [JS_STEP_RUNNER] = {"each time that it ran, its slave or the process that "
+                        "starts jobs there was lost",
+                        "it must not kill or stop its parent process, nor all "
+                        "processes of yours; the system log of the host says "
+                        "whether it ran out of memory"},
     [JS_STEP_LIMIT] = {"its memory cannot be limited",
                        "leave out --strict-mem, or ask for no more than "
                        "`ulimit -d` allows"},
@@ -153,6 +155,11 @@ bool js_outcome_succeeded(const struct js_outcome *outcome)
            outcome->signal == 0 && outcome->exit_code == 0;
 }
 
+bool js_outcome_is_loss(const struct js_outcome *outcome)
+{
+    return outcome->step == JS_STEP_RUNNER && outcome->step_errno == 0;
+}
+
 static int describe_signal(uint32_t number, struct js_buf *buf)
 {
     const size_t known = sizeof(signal_names) / sizeof(signal_names[0]);
@@ -185,9 +192,11 @@ static int describe_step(const struct js_outcome *outcome, const char *path,
         return js_buf_printf(buf, "could not be started: step %u failed: %s",
                              (unsigned)step, js_errno_text(error));
     const char *hint = js_outcome_hint(step, error);
-    const char *how =
-        step == JS_STEP_COLLECT ? "failed" : "could not be started";
-    if (js_buf_printf(buf, "%s: %s", how, steps[step].what) < 0)
+    const char *how = step == JS_STEP_COLLECT ? "failed: "
+                      : step == JS_STEP_RUNNER && error == 0
+                          ? ""
+                          : "could not be started: ";
+    if (js_buf_printf(buf, "%s%s", how, steps[step].what) < 0)
         return -1;
     if (path && (js_buf_puts(buf, ": ") < 0 ||
                  js_buf_escape(buf, path, strlen(path)) < 0))

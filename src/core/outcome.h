@@ -25,7 +25,8 @@ enum js_step {
     JS_STEP_CHDIR,
     JS_STEP_EXEC,
     JS_STEP_COLLECT,  /* it ran, but its output is lost */
-    JS_STEP_RUNNER,   /* the process that starts jobs was lost */
+    JS_STEP_RUNNER,   /* the process that starts jobs, or the slave, was lost
+                         while it ran; with an errno: before it was started */
     JS_STEP_LIMIT,    /* its limit of memory */
     JS_STEP_HOSTFILE, /* the file that names its hosts */
     JS_STEP_STDERR,   /* the file of its own for standard error */
@@ -73,6 +74,10 @@ void js_outcome_unpack(struct js_cursor *cursor, struct js_outcome *ret);
 
 /* True if the job ended with exit status 0 (and was not ended by us). */
 bool js_outcome_succeeded(const struct js_outcome *outcome);
+
+/* True if its slave, or the process that starts jobs there, was lost while it
+ * ran: whether it has caused that is another question (core/plan.h). */
+bool js_outcome_is_loss(const struct js_outcome *outcome);
 
 /* What a person can do about a step (a known one) that failed with this errno,
  * or NULL. */

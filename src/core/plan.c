@@ -28,6 +28,7 @@ struct assignment {
     struct js_grant grant; /* rank 0: none yet, it was given ahead */
     enum wholeness wholeness;
     bool is_told;     /* that it has begun */
+    bool is_alone;    /* its slave was empty, and gets nothing else */
     int64_t begun_ns; /* once it has a grant */
 };
 
@@ -40,7 +41,10 @@ struct slave {
     bool is_lost;
     bool is_stuck;    /* gave jobs back: nothing ahead before its next end */
     bool is_recalled; /* ... and has not yet answered */
-    uint32_t special; /* of its jobs: those that are not plain */
+    bool is_alone;    /* its one job is */
+    bool is_cleared;  /* it gets no more until it is empty: a job is to be alone
+                         on it */
+    uint32_t special; /* of its jobs: those that are not ordinary */
     uint32_t count;   /* of assignments; room for slots + JS_PLAN_AHEAD_MAX */
     uint32_t slotted; /* of these: with a grant */
     struct assignment *assignments; /* by ticket */
@@ -61,8 +65,10 @@ struct js_plan {
     struct js_ready ready; /* jobs that wait for a round */
     struct js_job_queue opened;
     struct js_job_queue dispatched;
-    uint64_t special;         /* of these: those that are not plain */
-    struct js_job_queue late; /* there is no time left for them */
+    uint64_t special;           /* of these: those that are not ordinary */
+    struct js_job_queue fallen; /* they have failed: lost too often */
+    struct slave *cleared;      /* at most one; NULL: none */
+    struct js_job_queue late;   /* there is no time left for them */
     int64_t left_ns;
     const struct js_job *favoured; /* for which the pool has a reservation */
     bool is_dry; /* nothing can be done until something is told */
@@ -131,6 +137,7 @@ void js_plan_free(struct js_plan *plan)
     js_job_queue_release(&plan->opened);
     js_job_queue_release(&plan->dispatched);
     js_job_queue_release(&plan->late);
+    js_job_queue_release(&plan->fallen);
     free(plan);
     errno = saved;
 }
@@ -156,11 +163,24 @@ static uint32_t ahead_of(const struct slave *slave)
     return slave->count - slave->slotted;
 }
 
+/* It has been lost with a slave: it is to run alone. */
+static bool is_suspect(const struct js_job *job)
+{
+    return job->losses > 0;
+}
+
+/* Any slave with a free slot will do for it. */
+static bool is_ordinary(const struct js_job *job)
+{
+    return js_job_is_plain(job) && !is_suspect(job);
+}
+
 /* Ahead of time only where every slot runs a plain job: so it is known which
  * slot a job given ahead takes over. */
 static int level_of(const struct js_plan *plan, const struct slave *slave)
 {
-    if (slave->is_lost || slave->unacknowledged >= slave->credit)
+    if (slave->is_lost || slave->is_alone || slave->is_cleared ||
+        slave->unacknowledged >= slave->credit)
         return -1;
     if (slave->slotted < slave->slots)
         return js_pool_free_slots(plan->pool, slave->number) > 0 ? 0 : -1;
@@ -331,6 +351,18 @@ static bool skip_next(struct js_plan *plan, struct js_plan_decision *ret)
     return ret->skipped != NULL;
 }
 
+/* The next job that has been lost too often. */
+static bool fail_next(struct js_plan *plan, struct js_plan_decision *ret)
+{
+    if (!plan->fallen.head)
+        return false;
+    ret->skipped = js_job_queue_pop(&plan->fallen);
+    ret->slave = ret->skipped->avoid;
+    ret->step = JS_PLAN_FAIL;
+    plan->failures++;
+    return true;
+}
+
 static int take_ready(struct js_plan *plan)
 {
     uint64_t id;
@@ -367,7 +399,7 @@ static struct js_plan_decision announce(struct js_plan *plan)
 {
     struct js_job *job = js_job_queue_pop(&plan->opened);
     js_job_queue_push(&plan->dispatched, job);
-    plan->special += !js_job_is_plain(job);
+    plan->special += !is_ordinary(job);
     plan->is_dry = false;
     return (struct js_plan_decision){.step = JS_PLAN_DISPATCH, .job = job};
 }
@@ -376,18 +408,29 @@ static struct js_plan_decision announce(struct js_plan *plan)
 static void dispatch_again(struct js_plan *plan, struct js_job *job)
 {
     js_job_queue_push_front(&plan->dispatched, job);
-    plan->special += !js_job_is_plain(job);
+    plan->special += !is_ordinary(job);
 }
 
 static struct js_job *take_dispatched(struct js_plan *plan,
                                       struct js_job **link)
 {
     struct js_job *job = js_job_queue_take(&plan->dispatched, link);
-    plan->special -= !js_job_is_plain(job);
+    plan->special -= !is_ordinary(job);
     return job;
 }
 
 /* ------------------------------------------------- assigning */
+
+/* The slave gets jobs again. */
+static void end_clearing(struct js_plan *plan)
+{
+    struct slave *slave = plan->cleared;
+    if (!slave)
+        return;
+    plan->cleared = NULL;
+    slave->is_cleared = false;
+    place_slave(plan, slave);
+}
 
 /* It has its grant now. */
 static void begin(struct js_plan *plan, struct assignment *own)
@@ -404,8 +447,12 @@ static struct js_plan_decision assign(struct js_plan *plan, struct slave *slave,
     struct assignment *own = &slave->assignments[slave->count++];
     *own = (struct assignment){
         .ticket = plan->next_ticket++, .job = job, .grant = *grant};
+    own->is_alone = is_suspect(job) && slave->count == 1;
+    slave->is_alone = own->is_alone;
+    if (own->is_alone)
+        end_clearing(plan);
     slave->unacknowledged++;
-    slave->special += !js_job_is_plain(job);
+    slave->special += !is_ordinary(job);
     slave->slotted += grant->rank > 0;
     plan->assigned++;
     plan->ahead += grant->rank == 0;
@@ -463,8 +510,17 @@ static void remember(struct refused *refused, const struct js_job *job)
 static bool is_usable(void *arg, unsigned rank)
 {
     const struct slave *slave = find_slave(arg, rank);
-    return slave && !slave->is_lost && slave->unacknowledged < slave->credit &&
+    return slave && !slave->is_lost && !slave->is_alone && !slave->is_cleared &&
+           slave->unacknowledged < slave->credit &&
            slave->slotted < slave->slots;
+}
+
+/* ... on which a job would be alone. */
+static bool is_empty(void *arg, unsigned rank)
+{
+    const struct slave *slave = find_slave(arg, rank);
+    return slave && !slave->is_lost && slave->count == 0 &&
+           slave->unacknowledged < slave->credit;
 }
 
 /* Room for a job that is not plain: 1, 0 or -1. */
@@ -485,6 +541,8 @@ static int take_grant(struct js_plan *plan, const struct js_job *job,
 /* It waits at the head: what runs somewhere is to end for it. */
 static void favour(struct js_plan *plan, const struct js_job *job)
 {
+    if (plan->cleared)
+        return;
     if (plan->favoured && js_pool_has_reservation(plan->pool)) {
         if (plan->favoured == job && js_pool_reserve_more(plan->pool))
             place_all(plan);
@@ -496,12 +554,46 @@ static void favour(struct js_plan *plan, const struct js_job *job)
     place_all(plan);
 }
 
+/* Waits until one with the fewest jobs has none. */
+static void clear_slave(struct js_plan *plan)
+{
+    struct slave *least = NULL;
+    for (unsigned i = 0; !plan->cleared && i < plan->slave_end; i++) {
+        struct slave *slave = plan->slaves[i];
+        if (slave && !slave->is_lost && (!least || slave->count < least->count))
+            least = slave;
+    }
+    if (!least)
+        return;
+    plan->cleared = least;
+    least->is_cleared = true;
+    place_slave(plan, least);
+}
+
+/* An empty slave for a plain job that is to be alone: 1, or 0. */
+static int find_empty(struct js_plan *plan, struct slave **ret_slave,
+                      struct js_grant *ret)
+{
+    for (unsigned i = 0; i < plan->slave_end; i++) {
+        if (is_empty(plan, i) && js_pool_take_slot(plan->pool, i, ret)) {
+            *ret_slave = plan->slaves[i];
+            return 1;
+        }
+    }
+    /* One at a time: each would wait for what the other keeps free. */
+    if (!js_pool_has_reservation(plan->pool))
+        clear_slave(plan);
+    return 0;
+}
+
 /* The slave and what it grants: 1; 0 if the job cannot be assigned now; -1. */
 static int find_place(struct js_plan *plan, const struct js_job *job,
                       struct refused *refused, struct slave **ret_slave,
                       struct js_grant *ret)
 {
     memset(ret, 0, sizeof(*ret));
+    if (is_suspect(job) && js_job_is_plain(job))
+        return find_empty(plan, ret_slave, ret);
     if (js_job_is_plain(job)) {
         if (refused->is_plain)
             return 0;
@@ -511,9 +603,18 @@ static int find_place(struct js_plan *plan, const struct js_job *job,
             js_pool_take_slot(plan->pool, (*ret_slave)->number, ret);
         return *ret_slave != NULL;
     }
-    if (plan->favoured != job && was_refused(refused, job))
+    int rc = is_suspect(job)
+                 ? js_pool_take(plan->pool, &job->need, 0, is_empty, plan, ret)
+                 : 0;
+    if (rc == 0 && plan->favoured != job && was_refused(refused, job))
         return 0;
-    int rc = take_grant(plan, job, ret);
+    if (rc > 0 && plan->favoured == job) {
+        js_pool_unreserve(plan->pool);
+        plan->favoured = NULL;
+        place_all(plan);
+    }
+    if (rc == 0)
+        rc = take_grant(plan, job, ret);
     if (rc > 0)
         *ret_slave = find_slave(plan, ret->rank);
     if (rc == 0) {
@@ -543,6 +644,7 @@ static bool is_in_time(const struct js_plan *plan, const struct js_job *job)
 static void put_aside(struct js_plan *plan, struct js_job *job)
 {
     js_job_queue_push(&plan->late, job);
+    end_clearing(plan);
     if (plan->favoured == job) {
         js_pool_unreserve(plan->pool);
         plan->favoured = NULL;
@@ -561,7 +663,7 @@ bool js_plan_is_out_of_time(const struct js_plan *plan)
 {
     return plan->late.count > 0 && plan->assigned == 0 &&
            plan->ready.count == 0 && !plan->opened.head &&
-           !plan->dispatched.head;
+           !plan->dispatched.head && !plan->fallen.head;
 }
 
 /* The first dispatched job for which there is room. */
@@ -583,7 +685,7 @@ static struct js_plan_decision assign_next(struct js_plan *plan)
         if (rc == 0 && refused.is_plain && plan->special == 0)
             break;
         if (rc == 0) {
-            refused.is_any = true;
+            refused.is_any |= !is_suspect(*link) || !js_job_is_plain(*link);
             link = &(*link)->next;
             continue;
         }
@@ -648,7 +750,7 @@ static struct js_plan_decision end_broken(struct js_plan *plan)
 struct js_plan_decision js_plan_next(struct js_plan *plan)
 {
     struct js_plan_decision next = {.step = JS_PLAN_NOTHING};
-    if (skip_next(plan, &next))
+    if (skip_next(plan, &next) || fail_next(plan, &next))
         return next;
     if (take_ready(plan) < 0)
         return (struct js_plan_decision){.step = JS_PLAN_NO_MEMORY};
@@ -704,7 +806,8 @@ static bool take_back(struct js_plan *plan, struct slave *slave,
         memmove(&slave->assignments[i], &slave->assignments[i + 1],
                 (slave->count - i) * sizeof(*ret));
         slave->slotted -= ret->grant.rank > 0;
-        slave->special -= !js_job_is_plain(ret->job);
+        slave->special -= !is_ordinary(ret->job);
+        slave->is_alone = false;
         plan->assigned--;
         plan->ahead -= ret->grant.rank == 0;
         plan->broken -= ret->wholeness == BROKEN;
@@ -780,15 +883,28 @@ static bool retry(struct js_plan *plan, const struct js_job *job,
     return true;
 }
 
-static enum js_plan_verdict judge(struct js_plan *plan,
-                                  const struct js_job *job, unsigned number,
+/* Counts it. True if that is one too many. */
+static bool add_loss(struct js_job *job, bool was_alone)
+{
+    bool is_last = was_alone && job->losses + 1 >= JS_PLAN_LOSSES;
+    if (job->losses + 1 < JS_PLAN_LOSSES || is_last)
+        job->losses++;
+    return is_last;
+}
+
+static enum js_plan_verdict judge(struct js_plan *plan, struct js_job *job,
+                                  unsigned number,
                                   const struct js_outcome *outcome,
-                                  bool is_broken)
+                                  const struct assignment *ended)
 {
     bool is_success = js_outcome_succeeded(outcome);
+    bool is_broken = ended->wholeness != WHOLE;
+    if (js_outcome_is_loss(outcome) && !add_loss(job, ended->is_alone))
+        return retry(plan, job, 0, true) ? JS_PLAN_LOST : JS_PLAN_ENDED;
     if (outcome->cause == JS_CAUSE_STOPPED || (is_broken && !is_success))
         return retry(plan, job, number, true) ? JS_PLAN_RETRIED : JS_PLAN_ENDED;
-    if (!is_success && retry(plan, job, number, false))
+    if (!is_success && !js_outcome_is_loss(outcome) &&
+        retry(plan, job, number, false))
         return JS_PLAN_RETRIED;
     plan->failures += !is_success;
     return JS_PLAN_ENDED;
@@ -813,10 +929,11 @@ enum js_plan_verdict js_plan_ended(struct js_plan *plan, unsigned number,
         return JS_PLAN_STALE;
     hand_on(plan, slave, &ended);
     slave->is_stuck = false;
-    learn_run_time(plan, outcome);
+    if (!js_outcome_is_loss(outcome))
+        learn_run_time(plan, outcome);
     place_slave(plan, slave);
     *ret_job = ended.job;
-    return judge(plan, ended.job, number, outcome, ended.wholeness != WHOLE);
+    return judge(plan, ended.job, number, outcome, &ended);
 }
 
 void js_plan_returned(struct js_plan *plan, unsigned number, uint64_t ticket)
@@ -858,28 +975,67 @@ static void break_jobs_on(struct js_plan *plan, unsigned number)
     }
 }
 
-void js_plan_lost(struct js_plan *plan, unsigned number)
+struct blame {
+    js_plan_blamed_fn tell; /* NULL: nobody is to blame */
+    void *arg;
+    uint32_t ahead; /* so many that were given ahead may have begun */
+};
+
+/* Its assignments are handed back from the last on. */
+static void lose_assignment(struct js_plan *plan, struct slave *slave,
+                            const struct blame *blame)
+{
+    struct assignment lost;
+    const struct assignment *last = &slave->assignments[slave->count - 1];
+    bool was_running = last->grant.rank > 0 || ahead_of(slave) <= blame->ahead;
+    if (!take_back(plan, slave, last->ticket, &lost))
+        return;
+    release(plan, slave, &lost);
+    bool is_fallen = false;
+    if (blame->tell && was_running) {
+        is_fallen = add_loss(lost.job, lost.is_alone);
+        blame->tell(blame->arg, lost.job, slave->number);
+    }
+    if (is_fallen) {
+        lost.job->avoid = slave->number;
+        js_job_queue_push(&plan->fallen, lost.job);
+        return;
+    }
+    lost.job->attempt++;
+    lost.job->lost++;
+    dispatch_again(plan, lost.job);
+}
+
+static void lose_slave(struct js_plan *plan, unsigned number,
+                       struct blame *blame)
 {
     struct slave *slave = find_slave(plan, number);
     if (!slave || slave->is_lost)
         return;
     slave->is_lost = true;
-    while (slave->count > 0) {
-        struct assignment lost;
-        uint64_t last = slave->assignments[slave->count - 1].ticket;
-        if (!take_back(plan, slave, last, &lost))
-            break;
-        release(plan, slave, &lost);
-        lost.job->attempt++;
-        lost.job->lost++;
-        dispatch_again(plan, lost.job);
-    }
+    blame->ahead =
+        slave->slots > JS_PLAN_HANDED_MAX ? slave->slots : JS_PLAN_HANDED_MAX;
+    while (slave->count > 0)
+        lose_assignment(plan, slave, blame);
+    if (slave->is_cleared)
+        end_clearing(plan);
     break_jobs_on(plan, number);
     js_plan_recalled(plan, number);
     plan->live_slaves--;
     plan->live_slots -= slave->slots;
     js_pool_drop(plan->pool, number);
     place_all(plan);
+}
+
+void js_plan_lost(struct js_plan *plan, unsigned number)
+{
+    lose_slave(plan, number, &(struct blame){NULL, NULL, 0});
+}
+
+void js_plan_died(struct js_plan *plan, unsigned number,
+                  js_plan_blamed_fn blamed, void *arg)
+{
+    lose_slave(plan, number, &(struct blame){blamed, arg, 0});
 }
 
 /* ------------------------------------------------- what runs */
@@ -951,7 +1107,8 @@ int64_t js_plan_median_ns(const struct js_plan *plan)
 uint64_t js_plan_held(const struct js_plan *plan)
 {
     return plan->held.count + plan->ready.count + plan->opened.count +
-           plan->dispatched.count + plan->late.count + plan->assigned;
+           plan->dispatched.count + plan->late.count + plan->fallen.count +
+           plan->assigned;
 }
 
 uint64_t js_plan_assigned(const struct js_plan *plan)

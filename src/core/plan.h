@@ -44,6 +44,13 @@
  *
  * A job that failed runs again on another slave, as long as there is another
  * that could run it.
+ *
+ * A job that was running when its slave, or the process that starts jobs there,
+ * was lost may have caused it. So from then on it runs alone on a slave: where
+ * several ran there, only the one that is to blame loses a slave again. (One
+ * that is not plain, and for which no empty slave has room, does not wait for
+ * one: then its loss proves nothing.) With the JS_PLAN_LOSSES-th loss, if it
+ * ran alone, it has failed.
  */
 #ifndef JS_CORE_PLAN_H
 #define JS_CORE_PLAN_H
@@ -94,7 +101,12 @@ struct js_plan_config {
     int64_t timeout_ns;     /* of jobs that do not say themselves; 0: none */
 };
 
-enum { JS_PLAN_HELD_MAX = 100000 };
+enum {
+    JS_PLAN_HELD_MAX = 100000,
+    JS_PLAN_LOSSES = 3,
+    JS_PLAN_HANDED_MAX = 10, /* jobs that a slave's runner may have ahead of
+                                time; or as many as slots, if these are more */
+};
 
 struct js_plan;
 
@@ -132,6 +144,8 @@ enum js_plan_step {
     JS_PLAN_END,      /* ret.slave is to end what it has under ret.ticket */
     JS_PLAN_SKIP,     /* ret.skipped will never run, because ret.parent failed
                          or was skipped; the caller owns it */
+    JS_PLAN_FAIL,     /* ret.skipped has failed: it was lost too often, with
+                         ret.slave last; the caller owns it */
     JS_PLAN_NO_MEMORY,
 };
 
@@ -161,15 +175,16 @@ enum js_plan_verdict {
                         to another */
     JS_PLAN_ENDED,   /* for good */
     JS_PLAN_RETRIED, /* it failed, and will run again */
+    JS_PLAN_LOST,    /* with the process that starts jobs there: the same */
 };
 
 /*
  * The job under this ticket has ended. Unless STALE the caller owns *ret_job
- * from here on (of a RETRIED one it is a copy of what will run again; without
- * memory for that it has ENDED). A job that was stopped (JS_CAUSE_STOPPED) is
- * no failure: while the run goes on it runs again, whatever its retries; else
- * what comes after it stays HELD. Nor is one that failed when a slave on
- * another of its nodes was lost.
+ * from here on (of a RETRIED or LOST one it is a copy of what will run again;
+ * without memory for that it has ENDED). A job that was stopped
+ * (JS_CAUSE_STOPPED) is no failure: while the run goes on it runs again,
+ * whatever its retries; else what comes after it stays HELD. Nor is one that
+ * failed when a slave on another of its nodes was lost.
  */
 enum js_plan_verdict js_plan_ended(struct js_plan *plan, unsigned number,
                                    uint64_t ticket,
@@ -221,6 +236,13 @@ void js_plan_recalled(struct js_plan *plan, unsigned number);
  * of other slaves that hold something of it do so once they have ended. An
  * unknown slave is ignored. */
 void js_plan_lost(struct js_plan *plan, unsigned number);
+
+/* The same, while its host is there and nobody has told it to go: each job that
+ * may have been running there is told, its losses counted. */
+typedef void (*js_plan_blamed_fn)(void *arg, const struct js_job *job,
+                                  unsigned slave);
+void js_plan_died(struct js_plan *plan, unsigned number,
+                  js_plan_blamed_fn blamed, void *arg);
 
 /* What time it is, by any clock that does not go back: of all that is told to
  * the plan, and decided by it, from here on. */

@@ -189,8 +189,10 @@ static int judge(struct js_resume *resume, struct js_job *job,
     struct js_identity identity = js_identity_of(job);
     uint64_t id = js_ledger_match(resume->ledger, &identity);
     struct stand stand = stand_of(resume, id);
-    if (id > 0)
+    if (id > 0) {
         job->id = id;
+        job->losses = js_ledger_losses(resume->ledger, id);
+    }
     *ret = verdict_of(resume, &stand, after);
     count(resume, &stand, id == 0, *ret);
     return id == 0 ? accept_job(resume, job, &identity)

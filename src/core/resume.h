@@ -98,7 +98,8 @@ void js_resume_rewind(struct js_resume *resume);
 
 /*
  * The next job of the list. `after` is the strongest verdict on those that it
- * comes after (js_graph_mark). Sets its id. Returns 0, or -1 with errno ENOMEM.
+ * comes after (js_graph_mark). Sets its id, and its losses so far. Returns 0,
+ * or -1 with errno ENOMEM.
  */
 int js_resume_judge(struct js_resume *resume, struct js_job *job,
                     enum js_verdict after, enum js_verdict *ret);

@@ -159,6 +159,7 @@ static int follow(struct play *play, const struct js_plan_decision *next)
         js_plan_recalled(play->plan, next->slave);
         return 0;
     case JS_PLAN_SKIP: /* nothing fails, so nothing is */
+    case JS_PLAN_FAIL:
     case JS_PLAN_END:
     case JS_PLAN_DISPATCH:
     case JS_PLAN_NOTHING:

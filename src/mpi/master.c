@@ -11,6 +11,7 @@
 
 enum {
     UNWRITTEN_MAX = 16 * 1024 * 1024, /* bytes */
+    NAMED_MAX = 5,                    /* jobs in a message */
     LOOKS = 4,     /* in the time for which all slaves have work */
     PAUSES = 2000, /* in the time that jobs take */
 };
@@ -62,6 +63,10 @@ struct js_master {
     int64_t turn_ns;         /* when the last turn began */
     int64_t watch_ns;        /* when to look for silence again */
     unsigned lost;
+    /* Jobs that were lost with a slave or its runner, for one message. */
+    struct js_buf blamed;
+    unsigned blamed_count;
+    uint32_t losses;   /* of the last of them */
     int64_t limit_ns;  /* that the slaves know of, from the median */
     uint64_t accepted; /* jobs taken from the source */
     uint64_t ended;
@@ -122,6 +127,7 @@ void js_master_free(struct js_master *master)
     free(master->peers);
     js_plan_free(master->plan);
     js_pool_free(master->pool);
+    js_buf_release(&master->blamed);
     free(master);
     errno = saved;
 }
@@ -146,13 +152,69 @@ static int pump(struct js_master *master, struct js_peer *peer,
 
 /* ---------------------------------------------------------------- meeting */
 
-static void part_from(struct js_master *master, unsigned slave)
+/* Without memory the message is shorter. */
+static void blame(void *arg, const struct js_job *job, unsigned slave)
+{
+    struct js_master *master = arg;
+    const struct js_master_hooks *hooks = &master->config.hooks;
+    if (hooks->lost)
+        hooks->lost(hooks->arg, job, slave);
+    master->losses = job->losses;
+    if (master->blamed_count++ >= NAMED_MAX)
+        return;
+    js_buf_printf(&master->blamed, "%s %" PRIu64,
+                  master->blamed_count > 1 ? "," : "", job->id);
+    if (job->line > 0)
+        js_buf_printf(&master->blamed, " (line %" PRIu64 ")", job->line);
+}
+
+static void tell_one_blamed(const struct js_master *master, unsigned slave,
+                            const char *names)
+{
+    if (master->losses >= JS_PLAN_LOSSES)
+        js_log(&master->config.log,
+               "slave %u on %s: job%s was running there: %u such losses count "
+               "as its failure",
+               slave, js_master_host(master, slave), names, JS_PLAN_LOSSES);
+    else
+        js_log(&master->config.log,
+               "slave %u on %s: job%s was running there (loss %" PRIu32
+               " of %u that count as its failure): it runs again, alone on a "
+               "slave",
+               slave, js_master_host(master, slave), names, master->losses,
+               JS_PLAN_LOSSES);
+}
+
+/* What was running where something was lost is named. */
+static void tell_blamed(struct js_master *master, unsigned slave)
+{
+    const char *names = js_buf_string(&master->blamed);
+    unsigned count = master->blamed_count;
+    if (count > NAMED_MAX && names)
+        js_buf_printf(&master->blamed, " and %u more", count - NAMED_MAX);
+    names = js_buf_string(&master->blamed);
+    if (count == 1 && names)
+        tell_one_blamed(master, slave, names);
+    else if (count > 1 && names)
+        js_log(&master->config.log,
+               "slave %u on %s: jobs%s were running there, and one of them may "
+               "be the cause: each runs again, alone on a slave",
+               slave, js_master_host(master, slave), names);
+    master->blamed.len = 0;
+    master->blamed_count = 0;
+}
+
+static void part_from(struct js_master *master, unsigned slave, bool has_died)
 {
     struct js_peer *peer = &master->peers[slave];
     const struct js_master_hooks *hooks = &master->config.hooks;
     if (peer->state == JS_PEER_WORKING && hooks->parted)
         hooks->parted(hooks->arg, slave);
-    js_plan_lost(master->plan, slave);
+    if (has_died)
+        js_plan_died(master->plan, slave, blame, master);
+    else
+        js_plan_lost(master->plan, slave);
+    tell_blamed(master, slave);
     js_peer_take_away(peer);
     peer->state = JS_PEER_GONE;
 }
@@ -417,13 +479,26 @@ static int take_ack(struct js_master *master, const struct js_message *message,
 
 /* An attempt of a job has ended. */
 static int take_end(struct js_master *master, unsigned slave,
-                    const struct js_wire_done *done, struct js_err *err)
+                    struct js_wire_done *done, struct js_err *err)
 {
     struct js_job *job;
+    bool is_loss = js_outcome_is_loss(&done->outcome);
+    /* Whoever wants the run to end may have killed it: that proves nothing. */
+    if (is_loss && js_plan_is_stopped(master->plan)) {
+        done->outcome.step = JS_STEP_NONE;
+        done->outcome.cause = JS_CAUSE_STOPPED;
+        is_loss = false;
+    }
     enum js_plan_verdict verdict =
         js_plan_ended(master->plan, slave, done->ticket, &done->outcome, &job);
     if (verdict == JS_PLAN_STALE)
         return 0; /* its job was given to another */
+    if (is_loss)
+        blame(master, job, slave);
+    if (verdict == JS_PLAN_LOST) {
+        js_job_free(job);
+        return 0;
+    }
     bool is_retried = verdict == JS_PLAN_RETRIED;
     /* One that was stopped is left, as it was before. */
     bool is_over = !is_retried && done->outcome.cause != JS_CAUSE_STOPPED;
@@ -456,6 +531,7 @@ static int take_done(struct js_master *master, const struct js_message *message,
         if (take_end(master, (unsigned)message->peer, &done, err) < 0)
             return -1;
     }
+    tell_blamed(master, (unsigned)message->peer);
     return 0;
 }
 
@@ -514,7 +590,8 @@ static int take_bye(struct js_master *master, const struct js_message *message,
         why >= JS_PARTING_COUNT)
         return js_err_set(err, "slave %d sent a bad BYE", message->peer);
     master->was_asked |= why == JS_PARTING_ASKED;
-    part_from(master, (unsigned)message->peer);
+    part_from(master, (unsigned)message->peer,
+              why == JS_PARTING_BROKEN && !js_plan_is_stopped(master->plan));
     return 0;
 }
 
@@ -555,6 +632,29 @@ static int take_message(struct js_master *master,
 
 /* ---------------------------------------------------------------- silence */
 
+static bool is_same_host(const struct js_node *a, const struct js_node *b)
+{
+    return a->boot_id == b->boot_id && strcmp(a->host, b->host) == 0;
+}
+
+/* Whether the host of a slave that is silent is there: it is ours, or another
+ * slave there has been heard of lately. */
+static bool is_host_there(const struct js_master *master, int slave)
+{
+    const struct js_peer *peer = &master->peers[slave];
+    int64_t lately_ns = master->listened_ns - master->config.setup.lease_ns / 2;
+    if (is_same_host(&peer->node, &master->config.node))
+        return true;
+    for (int i = 1; i < master->link->size; i++) {
+        const struct js_peer *other = &master->peers[i];
+        if (i != slave && other->state == JS_PEER_WORKING &&
+            other->answered_ns > lately_ns &&
+            is_same_host(&other->node, &peer->node))
+            return true;
+    }
+    return false;
+}
+
 static int lose(struct js_master *master, int slave, struct js_err *err)
 {
     struct js_peer *peer = &master->peers[slave];
@@ -566,7 +666,9 @@ static int lose(struct js_master *master, int slave, struct js_err *err)
            had_left ? "" : ": its jobs run again elsewhere");
     peer->is_lost = true;
     master->lost++;
-    part_from(master, (unsigned)slave);
+    part_from(master, (unsigned)slave,
+              is_host_there(master, slave) &&
+                  !js_plan_is_stopped(master->plan));
     js_delivery_lost(master->config.delivery, (unsigned)slave);
     /* Should it only have been asleep. */
     return js_peer_stop(peer, JS_LEAVE_AT_ONCE, err);
@@ -730,6 +832,26 @@ static int skip_job(struct js_master *master,
     return 0;
 }
 
+/* Its last attempt ended without a word: when it began is not known. */
+static int fail_job(struct js_master *master,
+                    const struct js_plan_decision *next, struct js_err *err)
+{
+    struct js_job *job = next->skipped;
+    struct js_finish finish = {.job = job,
+                               .outcome = {.start_unix_ns = js_clock_unix_ns(),
+                                           .exit_code = 126,
+                                           .step = JS_STEP_RUNNER},
+                               .fate = JS_FATE_ENDED,
+                               .slave = next->slave,
+                               .cores =
+                                   job->need.cores * js_need_nodes(&job->need),
+                               .host = js_master_host(master, next->slave)};
+    master->ended++;
+    if (js_delivery_add(master->config.delivery, &finish, 0, false, NULL) < 0)
+        return no_memory(err);
+    return 0;
+}
+
 static int follow(struct js_master *master, const struct js_plan_decision *next,
                   struct js_err *err)
 {
@@ -743,6 +865,8 @@ static int follow(struct js_master *master, const struct js_plan_decision *next,
         return js_peer_end_job(&master->peers[next->slave], next->ticket, err);
     case JS_PLAN_SKIP:
         return skip_job(master, next, err);
+    case JS_PLAN_FAIL:
+        return fail_job(master, next, err);
     case JS_PLAN_RECALL:
         return js_peer_recall(&master->peers[next->slave], next->count, err);
     case JS_PLAN_NOTHING:

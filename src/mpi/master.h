@@ -27,6 +27,10 @@ struct js_master_hooks {
     /* ... and takes no more part: what it had is given to others. May be NULL.
      */
     void (*parted)(void *arg, unsigned slave);
+    /* The job was running when its slave, or the process that starts jobs
+     * there, was lost; job->losses says how often by now. It runs again, or is
+     * told as one that has failed. May be NULL. */
+    void (*lost)(void *arg, const struct js_job *job, unsigned slave);
     /* The job has been running for that long, a second or more; told once.
      * May be NULL. */
     void (*begun)(void *arg, const struct js_job *job, unsigned slave,

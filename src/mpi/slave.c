@@ -7,6 +7,7 @@
 #include "node/spool.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -35,9 +36,13 @@ enum {
     AHEAD_MAX = 2 * JS_PLAN_CREDIT, /* beyond its slots; more than a master
                                        ever sends */
     ACK_EVERY = JS_WIRE_JOBS_SENT / 2,
-    HANDED_MAX = 10, /* to the runner ahead of time; or its slots, if more */
     TRACE_MAX = 1024 * 1024, /* bytes that wait for a reader; more is dropped */
+    BARREN_MAX = 3, /* runners lost one after the other without a job */
+    NAMED_MAX = 5,  /* jobs in a message */
 };
+
+/* How often it is looked whether the runner was stopped. */
+static const int64_t look_at_runner_ns = JS_NS_PER_S / 2;
 
 /* A job that waits to be started. */
 struct order {
@@ -51,8 +56,10 @@ struct slot {
     bool is_taken; /* by an order, or the job that runs */
     bool is_busy;
     bool is_simulated;
+    uint64_t id;
     uint64_t ticket;
     uint32_t inline_max;
+    int64_t begun_ns;
     int64_t end_ns;            /* of a simulated job */
     struct js_outcome outcome; /* of a simulated job */
 };
@@ -81,11 +88,17 @@ struct js_slave {
     bool must_acknowledge;      /* at the end of this turn: texts, releases */
     bool must_acknowledge_jobs; /* ... jobs, unless a DONE has done so */
     bool is_set_up, is_retired, is_stopped;
+    bool is_restarting;      /* its runner is new, and not yet READY */
+    unsigned barren;         /* runners lost without a job since one had any */
+    uint64_t stopped_ticket; /* of a job that was named for a stopped runner */
+    int64_t looked_ns;       /* when it was looked whether it is stopped */
     bool is_ending;          /* nothing more is started: what comes goes back */
     enum js_request request; /* that was followed */
     enum js_leaving leaving; /* as STOP has said */
     int64_t grace_ns;        /* of its jobs */
     int64_t lease_ns;        /* 0: none */
+    int64_t limit_ns;        /* of jobs without a timeout of their own */
+    int64_t leased_ns;       /* the runner's jobs may run until then */
     int64_t beat_ns;         /* when the last beat was sent (READY is one) */
     uint64_t beat;           /* its number; 0: READY was not sent */
     bool is_beat_unanswered;
@@ -97,6 +110,7 @@ struct js_slave {
     bool has_events;     /* the runner has something to tell */
     int64_t asked_ns;    /* when it was asked last */
     struct js_buf text;  /* pieces so far */
+    struct js_buf setup; /* as it came */
     struct js_buf out;   /* a message being packed */
     struct js_buf done;  /* a DONE that waits for the end of the turn */
     struct js_buf back;  /* uint64_t tickets of a BACK */
@@ -135,6 +149,7 @@ void js_slave_free(struct js_slave *slave)
     free(slave->freed);
     js_slave_share_release(&slave->share);
     js_buf_release(&slave->text);
+    js_buf_release(&slave->setup);
     js_buf_release(&slave->out);
     js_buf_release(&slave->done);
     js_buf_release(&slave->back);
@@ -191,8 +206,9 @@ static void renew_lease(struct js_slave *slave, int64_t from_ns)
     slave->silence_ns = 0;
     slave->is_beat_unanswered = false;
     /* A runner that is gone is found out when it is asked for news. */
+    slave->leased_ns = from_ns + slave->lease_ns;
     if (!slave->is_retired)
-        js_runner_lease(slave->config.runner, from_ns + slave->lease_ns);
+        js_runner_lease(slave->config.runner, slave->leased_ns);
 }
 
 /* READY has been sent. */
@@ -276,9 +292,15 @@ static int make_slots(struct js_slave *slave, struct js_err *err)
     return 0;
 }
 
+static const char *tmpdir_of(const struct js_slave *slave,
+                             const struct js_wire_setup *setup)
+{
+    return setup->tmpdir[0] ? setup->tmpdir : slave->config.tmpdir;
+}
+
 static int configure_runner(struct js_slave *slave,
                             const struct js_wire_setup *setup,
-                            const char *tmpdir, struct js_err *err)
+                            struct js_err *err)
 {
     const char **env = js_slave_environ(setup, slave->config.environ);
     if (!env)
@@ -289,7 +311,7 @@ static int configure_runner(struct js_slave *slave,
         .env = env,
         .capture = (enum js_capture)setup->capture,
         .output_dir = setup->output_dir,
-        .tmpdir = tmpdir,
+        .tmpdir = tmpdir_of(slave, setup),
         .host = slave->config.node.host,
         .slave = (unsigned)slave->link->rank,
         .slots = slave->slot_count,
@@ -299,8 +321,8 @@ static int configure_runner(struct js_slave *slave,
         .allow_leftovers = setup->allow_leftovers,
     };
     int rc = js_runner_configure(slave->config.runner, &config);
-    if (rc == 0 && setup->timeout_ns > 0)
-        rc = js_runner_limit(slave->config.runner, setup->timeout_ns);
+    if (rc == 0 && slave->limit_ns > 0)
+        rc = js_runner_limit(slave->config.runner, slave->limit_ns);
     free(env);
     return rc < 0 ? js_err_errno(err, "the runner cannot be set up") : 0;
 }
@@ -323,13 +345,13 @@ static int send_ready(struct js_slave *slave, const char *problem,
 static int set_up(struct js_slave *slave, const struct js_wire_setup *setup,
                   struct js_err *err)
 {
-    const char *tmpdir =
-        setup->tmpdir[0] ? setup->tmpdir : slave->config.tmpdir;
     slave->is_traced = setup->trace;
+    slave->limit_ns = setup->timeout_ns;
     slave->grace_ns = setup->grace_ns;
     slave->lease_ns = setup->lease_ns;
     slave->is_captured = setup->capture == JS_CAPTURE_SPOOL;
-    slave->spool = js_spool_new(tmpdir, setup->spool_limit_bytes);
+    slave->spool =
+        js_spool_new(tmpdir_of(slave, setup), setup->spool_limit_bytes);
     if (!slave->spool)
         return no_memory(err);
     slave->is_bound = setup->bind;
@@ -337,7 +359,7 @@ static int set_up(struct js_slave *slave, const struct js_wire_setup *setup,
                             slave->config.environ, err) < 0 ||
         make_slots(slave, err) < 0)
         return -1;
-    return configure_runner(slave, setup, tmpdir, err);
+    return configure_runner(slave, setup, err);
 }
 
 static int take_setup(struct js_slave *slave, const struct js_message *message,
@@ -358,7 +380,8 @@ static int take_setup(struct js_slave *slave, const struct js_message *message,
         return 0;
     }
     int rc = set_up(slave, &setup, &problem);
-    js_buf_release(&slave->text);
+    slave->setup = slave->text;
+    slave->text = (struct js_buf)JS_BUF_INIT;
     /* What this host lacks is for the master to know, not a reason to die. */
     return rc < 0 ? send_ready(slave, problem.text, err) : 0;
 }
@@ -723,6 +746,8 @@ static int start_first_order(struct js_slave *slave, struct js_err *err)
     int rc = 0;
     *slot = (struct slot){.is_taken = true,
                           .is_busy = true,
+                          .id = order->wire.id,
+                          .begun_ns = slave->now_ns,
                           .ticket = order->wire.ticket,
                           .inline_max = order->wire.inline_max};
     slave->busy_count++;
@@ -754,8 +779,8 @@ static int enter_started(struct js_slave *slave, struct js_err *err)
  * this process. Traced ones are started when that is said. */
 static int hand_over(struct js_slave *slave, struct js_err *err)
 {
-    unsigned most =
-        slave->slot_count > HANDED_MAX ? slave->slot_count : HANDED_MAX;
+    unsigned most = slave->slot_count > JS_PLAN_HANDED_MAX ? slave->slot_count
+                                                           : JS_PLAN_HANDED_MAX;
     while (!slave->is_traced && !slave->is_recalling && !slave->has_recall &&
            slave->handed < slave->queue_count && slave->handed < most) {
         struct order *order = queue_at(slave, slave->handed);
@@ -776,6 +801,8 @@ static int start_jobs(struct js_slave *slave, struct js_err *err)
         return 0;
     if (slave->is_ending)
         return give_back_all(slave, err);
+    if (slave->is_restarting)
+        return 0;
     if (js_spool_full(slave->spool))
         return slave->handed > 0 ? take_from_runner(slave, err) : 0;
     while (slave->queue_count > 0 &&
@@ -917,23 +944,173 @@ static int take_ended(struct js_slave *slave, struct js_runner_event *event,
     return enter_started(slave, err);
 }
 
-/* The runner is gone, and every job with it: nothing more is run here. */
+/* The jobs that run: "job 7 was running", "jobs 7, 9 and 3 more were ...". */
+static void name_jobs(const struct js_slave *slave, struct js_buf *text)
+{
+    uint32_t count = slave->busy_count - slave->simulated_count, named = 0;
+    js_buf_puts(text, count == 1 ? "job" : "jobs");
+    for (uint32_t i = 0; i < slave->slot_count && named < NAMED_MAX; i++) {
+        const struct slot *slot = &slave->slots[i];
+        if (slot->is_busy && !slot->is_simulated)
+            js_buf_printf(text, "%s %" PRIu64, named++ > 0 ? "," : "",
+                          slot->id);
+    }
+    if (count > named)
+        js_buf_printf(text, " and %" PRIu32 " more", count - named);
+    js_buf_puts(text, count == 1 ? " was running" : " were running");
+}
+
+static bool has_real_jobs(const struct js_slave *slave)
+{
+    return slave->busy_count > slave->simulated_count;
+}
+
+/* Of those that run, or 0. */
+static uint64_t first_ticket(const struct js_slave *slave)
+{
+    for (uint32_t i = 0; i < slave->slot_count; i++) {
+        if (slave->slots[i].is_busy && !slave->slots[i].is_simulated)
+            return slave->slots[i].ticket;
+    }
+    return 0;
+}
+
+/* Once for each of them. */
+static int tell_stopped(struct js_slave *slave, struct js_err *err)
+{
+    struct js_buf text = JS_BUF_INIT;
+    if (!has_real_jobs(slave) || first_ticket(slave) == slave->stopped_ticket)
+        return 0;
+    slave->stopped_ticket = first_ticket(slave);
+    js_buf_puts(&text, "the process that starts its jobs was stopped, and has "
+                       "been continued; ");
+    name_jobs(slave, &text);
+    const char *string = js_buf_string(&text);
+    int rc = string ? send_note(slave, string, err) : no_memory(err);
+    js_buf_release(&text);
+    return rc;
+}
+
+static bool is_runner_needed(const struct js_slave *slave)
+{
+    return !slave->is_retired && (has_real_jobs(slave) || slave->is_restarting);
+}
+
+static int wake_runner(struct js_slave *slave, struct js_err *err)
+{
+    if (!is_runner_needed(slave) ||
+        slave->now_ns - slave->looked_ns < look_at_runner_ns)
+        return 0;
+    slave->looked_ns = slave->now_ns;
+    return js_runner_wake(slave->config.runner, slave->now_ns)
+               ? tell_stopped(slave, err)
+               : 0;
+}
+
+static bool is_told_to_end(const struct js_slave *slave)
+{
+    return request_of(slave) >= JS_REQUEST_HURRY;
+}
+
+/* The runner is gone, and there is no other: nothing more is run here. */
 static int retire(struct js_slave *slave, struct js_err *err)
 {
     slave->is_retired = true;
+    slave->is_restarting = false;
     slave->slot_count = slave->busy_count = slave->simulated_count = 0;
     slave->freed_count = 0;
     /* What it was handed it may have begun: that is not given back. */
     while (slave->handed > 0)
         drop_first_order(slave);
     slave->is_recalling = false;
-    if (send_note(slave,
-                  "the process that starts its jobs was killed; they were "
-                  "ended, and run again if a slave is left",
-                  err) < 0 ||
-        give_back(slave, err) < 0)
+    if (give_back(slave, err) < 0)
         return -1;
-    return send_bye(slave, JS_PARTING_BROKEN, err);
+    return send_bye(
+        slave, is_told_to_end(slave) ? JS_PARTING_ASKED : JS_PARTING_BROKEN,
+        err);
+}
+
+/* It may be to blame, unless whoever killed the runner wants us all to end. */
+static int lose_job(struct js_slave *slave, struct slot *slot,
+                    struct js_err *err)
+{
+    int64_t run_ns = slave->now_ns - slot->begun_ns;
+    struct js_wire_done done = {
+        .ticket = slot->ticket,
+        .outcome = {.start_unix_ns = js_clock_unix_ns() - run_ns,
+                    .run_ns = run_ns}};
+    if (is_told_to_end(slave)) {
+        done.outcome.cause = JS_CAUSE_STOPPED;
+    } else {
+        done.outcome.step = JS_STEP_RUNNER;
+        done.outcome.exit_code = 126;
+    }
+    free_slot(slave, slot);
+    return send_done(slave, &done, err);
+}
+
+/* All that run; and what the runner was handed ahead of time, which it may have
+ * begun. */
+static int lose_jobs(struct js_slave *slave, struct js_err *err)
+{
+    while (has_real_jobs(slave)) {
+        for (uint32_t i = 0; i < slave->slot_count; i++) {
+            struct slot *slot = &slave->slots[i];
+            if (slot->is_busy && !slot->is_simulated &&
+                lose_job(slave, slot, err) < 0)
+                return -1;
+        }
+        if (enter_started(slave, err) < 0)
+            return -1;
+    }
+    for (unsigned i = 0; i < slave->handed; i++)
+        queue_at(slave, i)->is_handed = false;
+    slave->handed = 0;
+    slave->is_recalling = false;
+    return 0;
+}
+
+/* Another runner, told all that the one before was told. */
+static int restart_runner(struct js_slave *slave, struct js_err *err)
+{
+    struct js_wire_setup setup;
+    if (slave->is_ending || slave->beat == 0 || slave->barren > BARREN_MAX ||
+        js_wire_unpack_setup(slave->setup.data, slave->setup.len, &setup) < 0)
+        return js_err_set(err, "no other is started");
+    if (js_runner_restart(slave->config.runner, err) < 0 ||
+        configure_runner(slave, &setup, err) < 0)
+        return -1;
+    if (slave->lease_ns > 0)
+        js_runner_lease(slave->config.runner, slave->leased_ns);
+    slave->is_restarting = true;
+    return 0;
+}
+
+/* The runner is gone, and every job with it. */
+static int lose_runner(struct js_slave *slave, struct js_err *err)
+{
+    struct js_err why = {""};
+    slave->barren = has_real_jobs(slave) ? 0 : slave->barren + 1;
+    int rc = restart_runner(slave, &why);
+    if (send_note(slave,
+                  rc == 0 ? "the process that starts its jobs was killed; they "
+                            "were ended, and there is a new one"
+                          : "the process that starts its jobs was killed; they "
+                            "were ended, and run again if a slave is left",
+                  err) < 0)
+        return -1;
+    return rc == 0 ? lose_jobs(slave, err) : retire(slave, err);
+}
+
+static int take_runner_ready(struct js_slave *slave, const char *problem,
+                             struct js_err *err)
+{
+    if (!slave->is_restarting)
+        return send_ready(slave, problem, err);
+    slave->is_restarting = false;
+    if (problem[0] == '\0')
+        return 0;
+    return send_note(slave, problem, err) < 0 ? -1 : retire(slave, err);
 }
 
 static int take_event(struct js_slave *slave, struct js_runner_event *event,
@@ -941,7 +1118,7 @@ static int take_event(struct js_slave *slave, struct js_runner_event *event,
 {
     switch (event->kind) {
     case JS_RUNNER_READY:
-        return send_ready(slave, event->text, err);
+        return take_runner_ready(slave, event->text, err);
     case JS_RUNNER_NOTE:
         return send_note(slave, event->text, err);
     case JS_RUNNER_ENDED:
@@ -957,6 +1134,7 @@ static int take_event(struct js_slave *slave, struct js_runner_event *event,
 static bool may_have_events(struct js_slave *slave)
 {
     bool is_working = !slave->queue || slave->handed > 0 ||
+                      slave->is_restarting ||
                       slave->busy_count > slave->simulated_count;
     if (!is_working && !slave->has_events &&
         slave->now_ns - slave->asked_ns < JS_NS_PER_MS)
@@ -976,7 +1154,7 @@ static int take_events(struct js_slave *slave, struct js_err *err)
         if (rc == 0)
             return 0;
         if (rc < 0)
-            return retire(slave, err);
+            return lose_runner(slave, err);
         if (take_event(slave, &event, err) < 0)
             return -1;
     }
@@ -1027,7 +1205,8 @@ static int take_limit(struct js_slave *slave, const struct js_message *message,
         js_wire_unpack_number(message->bytes, message->len, &timeout_ns) < 0 ||
         timeout_ns > INT64_MAX)
         return js_err_set(err, "the master sent a bad LIMIT");
-    if (js_runner_limit(slave->config.runner, (int64_t)timeout_ns) == 0 ||
+    slave->limit_ns = (int64_t)timeout_ns;
+    if (js_runner_limit(slave->config.runner, slave->limit_ns) == 0 ||
         errno == EPIPE)
         return 0;
     return no_memory(err);
@@ -1201,10 +1380,10 @@ int js_slave_turn(struct js_slave *slave, struct js_err *err)
     if (slave->is_stopped)
         return 1;
     if (check_silence(slave, err) < 0 || follow_signals(slave, err) < 0 ||
-        take_events(slave, err) < 0 || answer_recall(slave, err) < 0 ||
-        give_back(slave, err) < 0 || run_jobs(slave, err) < 0 ||
-        flush_done(slave, err) < 0 || acknowledge(slave, err) < 0 ||
-        say_bye(slave, err) < 0)
+        take_events(slave, err) < 0 || wake_runner(slave, err) < 0 ||
+        answer_recall(slave, err) < 0 || give_back(slave, err) < 0 ||
+        run_jobs(slave, err) < 0 || flush_done(slave, err) < 0 ||
+        acknowledge(slave, err) < 0 || say_bye(slave, err) < 0)
         return -1;
     js_runner_flush(slave->config.runner);
     return send_beat(slave, err);
@@ -1217,6 +1396,9 @@ static int64_t next_deadline_ns(const struct js_slave *slave)
     /* A longer wait would not count as listening. */
     if (slave->is_beat_unanswered || !slave->is_set_up)
         until_ns = slave->now_ns + listening_most_ns;
+    if (is_runner_needed(slave) &&
+        slave->looked_ns + look_at_runner_ns < until_ns)
+        until_ns = slave->looked_ns + look_at_runner_ns;
     if (is_queued_up(slave) && !slave->is_recalling &&
         slave->freed_ns + JS_PLAN_GIVE_BACK_NS < until_ns)
         until_ns = slave->freed_ns + JS_PLAN_GIVE_BACK_NS;

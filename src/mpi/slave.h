@@ -11,8 +11,11 @@
  *                                     answers for their output until STOP
  *     any --the master is silent for too long--> cannot go on (its runner has
  *                                     ended the jobs when their lease ran out)
- *     working --the runner is lost--> BYE sent: runs nothing, still answers
- *                                     for its output, until STOP
+ *     working --the runner is lost--> what it ran is DONE, as lost with it;
+ * then working with another runner working --there is no other runner--> BYE
+ * sent: runs nothing, still answers for its output, until STOP
+ *
+ * A runner that is stopped is continued, and the jobs that run are named.
  */
 #ifndef JS_MPI_SLAVE_H
 #define JS_MPI_SLAVE_H

@@ -11,52 +11,102 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static const int64_t last_kill_ns = 10 * JS_NS_PER_S;
 
+enum { STOPPED_MOST = 25 };
+
 struct js_runner {
     pid_t pid;
     bool lost;
+    int64_t
+        stopped_ns; /* when it was first seen to be; JS_NEVER_NS: it is not */
+    struct rlimit files; /* before the rank has raised it for itself */
     struct js_channel channel;
     struct js_buf scratch;
 };
 
-static pid_t fork_runner(const int ends[2])
+static pid_t fork_runner(const struct js_runner *runner, const int ends[2])
 {
     pid_t pid = fork();
     if (pid == 0) {
         close(ends[0]);
+        setrlimit(RLIMIT_NOFILE, &runner->files);
         js_runner_proc(ends[1]);
     }
     return pid;
 }
 
+/* 0, or -1 with errno. */
+static int begin(struct js_runner *runner)
+{
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
+                   ends) < 0)
+        return -1;
+    pid_t pid = fork_runner(runner, ends);
+    js_fd_close(&ends[1]);
+    if (pid < 0) {
+        js_fd_close(&ends[0]);
+        return -1;
+    }
+    runner->pid = pid;
+    runner->lost = false;
+    runner->stopped_ns = JS_NEVER_NS;
+    js_channel_init(&runner->channel, ends[0]);
+    return 0;
+}
+
+static const char no_runner[] = "cannot start the process that starts jobs";
+
 struct js_runner *js_runner_start(struct js_err *err)
 {
-    int ends[2] = {-1, -1};
     struct js_runner *runner = calloc(1, sizeof(*runner));
     if (!runner)
         goto fail;
     js_channel_init(&runner->channel, -1);
     /* First: what a dying runner leaves must find its way here. */
-    if (js_reap_adopt() < 0 ||
-        socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
-                   ends) < 0)
+    if (getrlimit(RLIMIT_NOFILE, &runner->files) < 0 || js_reap_adopt() < 0 ||
+        begin(runner) < 0)
         goto fail;
-    runner->pid = fork_runner(ends);
-    if (runner->pid < 0)
-        goto fail;
-    js_fd_close(&ends[1]);
-    js_channel_init(&runner->channel, ends[0]);
     return runner;
 fail:
-    js_err_errno(err, "cannot start the process that starts jobs");
-    js_fd_close(&ends[0]);
-    js_fd_close(&ends[1]);
+    js_err_errno(err, "%s", no_runner);
     js_runner_free(runner);
     return NULL;
+}
+
+int js_runner_restart(struct js_runner *runner, struct js_err *err)
+{
+    return begin(runner) < 0 ? js_err_errno(err, "%s", no_runner) : 0;
+}
+
+/* Its state stays for whoever waits for its end. */
+static bool is_stopped(pid_t pid)
+{
+    siginfo_t info = {.si_pid = 0};
+    return waitid(P_PID, (id_t)pid, &info, WSTOPPED | WNOHANG | WNOWAIT) == 0 &&
+           info.si_pid == pid;
+}
+
+bool js_runner_wake(struct js_runner *runner, int64_t now_ns)
+{
+    if (runner->lost || !is_stopped(runner->pid)) {
+        runner->stopped_ns = JS_NEVER_NS;
+        return false;
+    }
+    /* Long ago: the rank was not there itself in between. */
+    if (runner->stopped_ns == JS_NEVER_NS ||
+        now_ns - runner->stopped_ns > STOPPED_MOST * JS_RUNNER_STOPPED_NS)
+        runner->stopped_ns = now_ns;
+    if (now_ns - runner->stopped_ns < JS_RUNNER_STOPPED_NS)
+        return false;
+    runner->stopped_ns = JS_NEVER_NS;
+    return kill(runner->pid, SIGCONT) == 0;
 }
 
 /* Ends it and what is left of everything that it had started. */

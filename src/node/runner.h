@@ -1,8 +1,9 @@
 /*
  * runner - the small process beside a slave that starts and watches its jobs.
  *
- * The rank forks it before MPI_Init; it has its own session, no MPI, none of
- * the rank's descriptors but its end of a socket, and is a child subreaper. Two
+ * The rank forks it before MPI_Init (and another in its place when it is lost);
+ * it has its own session, no MPI, none of the rank's descriptors but its end of
+ * a socket, and is a child subreaper. Two
  * processes instead of one, because then
  *  - a hung exec, a fork from a big process or a stopped rank is nobody's
  *    trouble;
@@ -13,7 +14,7 @@
  * This header is the rank's end. No call waits, except where it says so.
  *
  *     STARTED --configure--> CONFIGURED --run/ended ...--> STOPPED
- *     any --the runner dies--> LOST
+ *     any --the runner dies--> LOST --restart--> STARTED
  *
  * What happens to a job in the runner:
  *  - stdin is /dev/null; stdout and stderr are as the configuration says;
@@ -126,6 +127,24 @@ struct js_runner_event {
 /* Forks the runner. Call it before MPI_Init and before there are threads. The
  * calling process becomes a child subreaper. NULL with *err set. */
 struct js_runner *js_runner_start(struct js_err *err);
+
+/*
+ * Another process in the place of one that is LOST, to be configured anew. It
+ * is forked from what the rank is by then: that takes longer, and it starts
+ * from the rank's CPUs and limits, but for the number of open files. 0, or -1
+ * with *err, and it is LOST as before.
+ */
+int js_runner_restart(struct js_runner *runner, struct js_err *err);
+
+/*
+ * Continues the runner if it has been stopped (SIGSTOP), which it cannot have
+ * been told to be by us. To be called now and then, a few times a second: it is
+ * continued when a call finds it stopped that comes at least
+ * JS_RUNNER_STOPPED_NS after one that did; so one that is stopped and continued
+ * together with the rank is left alone. True if it was.
+ */
+#define JS_RUNNER_STOPPED_NS (200 * INT64_C(1000000))
+bool js_runner_wake(struct js_runner *runner, int64_t now_ns);
 
 /* Ends the runner and everything below it at once (SIGKILL), waits until they
  * are gone (bounded: 10 s) and frees. NULL is allowed. Keeps errno. */

@@ -252,6 +252,15 @@ static int take_began(struct js_history *history, const struct js_line *line)
     return 0;
 }
 
+/* It has ended, though not as an attempt does. */
+static int take_lost(struct js_history *history, const struct js_line *line)
+{
+    struct job *job = find_job(history, line->id);
+    if (job)
+        drop_begun(history, job);
+    return 0;
+}
+
 static int take_left(struct js_history *history, uint64_t rank)
 {
     size_t number = find_slave(history, rank);
@@ -399,6 +408,8 @@ static int take_line(void *arg, const struct js_line *line)
         return take_began(history, line);
     case JS_LINE_SAID:
         return take_said(history, line);
+    case JS_LINE_LOST:
+        return take_lost(history, line);
     case JS_LINE_OK:
     case JS_LINE_FAILED:
     case JS_LINE_RETRIED:
@@ -688,6 +699,7 @@ void js_history_job(const struct js_history *history, uint64_t id,
         .latest = number_of(job->latest),
         .parent = job->parent,
         .begun = number_of(job->begun),
+        .losses = js_ledger_losses(history->ledger, id),
     };
 }
 

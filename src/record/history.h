@@ -135,6 +135,7 @@ struct js_history_job {
     size_t latest;   /* its last attempt that has ended, or NONE */
     uint64_t parent; /* of a skipped one: because of this job; 0: unknown */
     size_t begun;    /* where it is among those that have begun, or NONE */
+    uint32_t losses; /* as in core/ledger.h */
 };
 
 /* Of a job that is there. */

@@ -1099,6 +1099,19 @@ int js_journal_add_left(struct js_journal *journal, unsigned slave)
     return add_line(journal, line);
 }
 
+int js_journal_add_lost(struct js_journal *journal, const struct js_job *job,
+                        unsigned slave)
+{
+    struct js_line *line = journal->line;
+    if (end_gathering(journal) < 0)
+        return -1;
+    line->kind = JS_LINE_LOST;
+    line->id = job->id;
+    line->slave = slave;
+    line->losses = job->losses;
+    return add_line(journal, line);
+}
+
 static enum js_line_kind kind_of(const struct js_finish *finish)
 {
     if (finish->fate == JS_FATE_SKIPPED)

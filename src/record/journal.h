@@ -58,6 +58,10 @@
  *                                   attempt has written whose failed or retried
  *                                   follows: of its stderr (2), or, if that was
  *                                   empty, of its stdout (1)
+ *     lost id slave losses          an attempt was running when its slave, or
+ *                                   the process that starts jobs there, was
+ *                                   lost: for the so-manyth time since the job
+ *                                   last ended
  *     ok id ATTEMPT                 an attempt that succeeded, and likewise:
  *     failed id ATTEMPT             it failed for good
  *     retried id ATTEMPT            it failed, and runs again in this run
@@ -71,10 +75,10 @@
  * run_us user_us system_us max_rss_kib out_bytes err_bytes; cause and step are
  * numbers of core/outcome.h, start_us is since 1970 by the slave's clock.
  *
- * Of a job the last record wins (began and said do not count); one without any
- * is not finished. A run that has not written its `end` was killed. A record
- * whose word is not known is skipped, so that later versions may add some; a
- * change of those above is another version.
+ * Of a job the last record wins (began, said and lost do not count); one
+ * without any is not finished. A run that has not written its `end` was killed.
+ * A record whose word is not known is skipped, so that later versions may add
+ * some; a change of those above is another version.
  *
  * DAMAGE. Bytes that are no valid record, with none behind them, are a torn
  * tail: they are appended to FILE.torn and cut off, with a warning. With a
@@ -202,6 +206,9 @@ int js_journal_add_slave(struct js_journal *journal, unsigned slave,
 int js_journal_add_left(struct js_journal *journal, unsigned slave);
 int js_journal_add_begun(struct js_journal *journal, const struct js_job *job,
                          unsigned slave, int64_t start_unix_ns);
+/* job->losses says how often by now. */
+int js_journal_add_lost(struct js_journal *journal, const struct js_job *job,
+                        unsigned slave);
 /* With its tail. parent_id: of a skipped job. */
 int js_journal_add_finish(struct js_journal *journal,
                           const struct js_finish *finish, uint64_t parent_id);

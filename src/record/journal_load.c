@@ -259,6 +259,15 @@ static int take_name(struct loading *loading)
                : 0;
 }
 
+static int take_lost(struct loading *loading)
+{
+    const struct js_line *line = loading->line;
+    return js_ledger_set_losses(loading->ledger, line->id,
+                                (uint32_t)line->losses) < 0
+               ? unknown_job(loading)
+               : 0;
+}
+
 static int take_line(struct loading *loading)
 {
     enum js_line_kind kind = loading->line->kind;
@@ -273,6 +282,8 @@ static int take_line(struct loading *loading)
         return take_jobs(loading);
     case JS_LINE_NAME:
         return take_name(loading);
+    case JS_LINE_LOST:
+        return take_lost(loading);
     case JS_LINE_AGAIN:
     case JS_LINE_GONE:
     case JS_LINE_BACK:

@@ -268,3 +268,97 @@ expect_gone_on() { # [PROCESS THAT IS STOPPED]
     wait_until "$PATIENCE" is_gone "$first"
     nothing_left
 }
+
+# ---------------------------------------------------------------- the culprit
+
+# bats test_tags=sanitize
+@test "losing: a job that kills its runner is named, and fails alone" {
+    {
+        seq 10 | sed 's/.*/echo &/'
+        # shellcheck disable=SC2016 # of the job
+        echo '[name=killer retries=5] echo >>ran; kill -KILL $PPID; exec sleep 100'
+        seq 12 20 | sed 's/.*/echo &/'
+    } >jobs.txt
+    farm 2 jobs.txt --slots 2 --joblog log
+    status_is 1
+    contains err '20 jobs: 19 done, 1 failed'
+    contains err '[^ ]* job 11 \(line 11\) was running there \(loss 2 of 3'
+    contains err 'job 11 "killer" \(line 11\) failed on .*: each time that it ran'
+    equal "$(sort -n out | xargs)" "$(seq 20 | sed 11d | xargs)"
+    equal "$(wc -l <ran)" 3
+    equal "$(grep -c ' lost 11 ' jobs.txt.journal)" 3
+    equal "$(cut -f 1 log | sort -n | xargs)" "Seq $(seq 20 | xargs)"
+    nothing_left
+}
+
+# bats test_tags=sanitize
+@test "losing: with several jobs there, only the one that kills its runner fails" {
+    # They begin together, and the others outlive their slave otherwise.
+    for i in 1 2; do
+        echo "echo >>ran.$i; until test \$(cat ran.1 ran.2 ran.3 | wc -l) -ge 3; do sleep 0.02; done; test \$(wc -l <ran.$i) -gt 1 || sleep 100; echo $i"
+    done >jobs.txt
+    # shellcheck disable=SC2016 # of the job
+    echo 'echo >>ran.3; until test $(cat ran.1 ran.2 ran.3 | wc -l) -ge 3; do sleep 0.02; done; kill -KILL $PPID; exec sleep 100' >>jobs.txt
+    farm 1 jobs.txt --slots 3
+    status_is 1
+    contains err '3 jobs: 2 done, 1 failed'
+    contains err 'jobs 1 \(line 1\), 2 \(line 2\), 3 \(line 3\) were running there, and one of them'
+    equal "$(sort out | xargs)" '1 2'
+    equal "$(wc -l <ran.3)" 3
+    equal "$(wc -l <ran.1)" 2
+    nothing_left
+}
+
+@test "losing: the count goes from one run to the next, and --explain shows it" {
+    recovering
+    printf '%s\n' 'echo >>ran; sleep 100' >jobs.txt
+    local i
+    for i in 1 2 3; do
+        farm_start 1 jobs.txt --slave-timeout 1 --grace 0.2
+        wait_until "$PATIENCE" has_ran "$i"
+        kill -KILL "$(rank_pid 1)"
+        farm_end
+        [[ $i -ne 2 ]] || "$JOBSCHED" --status --explain 1 jobs.txt >explained
+    done
+    contains explained '^  2 times its slave, or the process that starts jobs there, was lost'
+    contains err '1 job: 0 done, 1 failed'
+    equal "$(end_status)" 1
+    equal "$(awk '$2 == "lost" { print $5 }' jobs.txt.journal | xargs)" '1 2 3'
+    "$JOBSCHED" --status --explain 1 jobs.txt >explained
+    contains explained 'each time that it ran'
+    nothing_left
+}
+
+has_ran() {
+    test -e ran && (($(wc -l <ran) >= $1))
+}
+
+# One that is told to go blames nobody, however often.
+@test "losing: a run that is ended, and a master that is killed, count for nothing" {
+    recovering
+    printf '%s\n' 'echo >>ran; sleep 100' >jobs.txt
+    farm_start 1 jobs.txt --slave-timeout 1 --grace 0.2
+    wait_until "$PATIENCE" has_ran 1
+    kill -KILL "$(rank_pid 0)"
+    farm_end
+    farm_start 2 jobs.txt --slave-timeout 1 --grace 0.2
+    wait_until "$PATIENCE" has_ran 2
+    kill -TERM "$(rank_pid 1)" "$(runner_pid 1)" "$(rank_pid 2)" "$(runner_pid 2)"
+    farm_end
+    lacks jobs.txt.journal ' lost '
+    nothing_left
+}
+
+# bats test_tags=sanitize
+@test "losing: a job that stops its runner is named, and its timeout counts" {
+    # shellcheck disable=SC2016 # of the job
+    printf '%s\n' '[timeout=1s] kill -STOP $PPID; exec sleep 100' \
+        'kill -STOP $PPID; echo two' 'echo three' >jobs.txt
+    farm 1 jobs.txt
+    status_is 1
+    contains err 'starts its jobs was stopped, and has been continued; job 1 was running'
+    contains err 'starts its jobs was stopped, and has been continued; job 2 was running'
+    contains err 'job 1 .*timed out'
+    equal "$(xargs <out)" 'two three'
+    nothing_left
+}

@@ -343,15 +343,6 @@ JOBS
     equal "$(sort -n out | xargs)" "$(seq 100 | sed 51d | xargs)"
 }
 
-@test "trouble: a job that kills its runner breaks the run, and says so" {
-    printf '%s\n' 'kill -KILL $PPID; sleep 1000' >jobs.txt
-    farm 2 jobs.txt
-    status_is 4
-    contains err 'slave 1 .*killed'
-    contains err 'slave 2 .*killed'
-    nothing_left
-}
-
 # ---------------------------------------------------------------- stdio
 
 # Their numbers must not become those of something else.

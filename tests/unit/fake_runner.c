@@ -214,6 +214,8 @@ static void start_at(struct js_runner *runner, const struct js_runner_job *job,
         fake->bytes[1] = number_of(job->command, "err=");
     }
     cut_short(runner, fake);
+    if (strstr(job->command, " kills"))
+        fake_runner_die_at(runner, fake->start_ns + fake->run_ns / 2);
     if (runner->has_expired)
         end_at(fake, start_ns, JS_CAUSE_STOPPED);
     fake_net_wake(runner->net, runner->rank, fake->end_ns);
@@ -354,6 +356,28 @@ static int die(struct js_runner *runner)
     }
     runner->slots = 0;
     return lost();
+}
+
+int js_runner_restart(struct js_runner *runner, struct js_err *err)
+{
+    if (!runner->has_successor)
+        return js_err_set(err, "there is no other runner");
+    free(runner->jobs);
+    runner->jobs = NULL;
+    runner->ahead_count = 0;
+    runner->limit_ns = 0;
+    runner->has_expired = false;
+    runner->dies_ns = runner->lease_ns = runner->recall_ns = JS_NEVER_NS;
+    if (runner->is_sickly)
+        fake_runner_die_at(runner, fake_net_now_ns(runner->net) + JS_NS_PER_S);
+    return 0;
+}
+
+bool js_runner_wake(struct js_runner *runner, int64_t now_ns)
+{
+    (void)runner;
+    (void)now_ns;
+    return false;
 }
 
 int js_runner_next(struct js_runner *runner, struct js_runner_event *ret)

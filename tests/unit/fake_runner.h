@@ -7,7 +7,9 @@
  *
  * A job's command says what becomes of it:
  *
- *     DURATION [out=BYTES] [err=BYTES] [exit=STATUS] [anything]
+ *     DURATION [out=BYTES] [err=BYTES] [exit=STATUS] [kills] [anything]
+ *
+ * One that `kills` ends its runner, by SIGKILL, in the middle of its time.
  */
 #ifndef JS_TESTS_FAKE_RUNNER_H
 #define JS_TESTS_FAKE_RUNNER_H
@@ -15,6 +17,8 @@
 #define js_runner_configure fake_runner_configure
 #define js_runner_run fake_runner_run
 #define js_runner_next fake_runner_next
+#define js_runner_restart fake_runner_restart
+#define js_runner_wake fake_runner_wake
 #define js_runner_flush fake_runner_flush
 #define js_runner_recall fake_runner_recall
 #define js_runner_end fake_runner_end
@@ -37,6 +41,8 @@ struct js_runner {
     struct fake_net *net;
     int rank;
     int64_t dies_ns;        /* JS_NEVER_NS: it does not */
+    bool has_successor;     /* then another can take its place */
+    bool is_sickly;         /* ... but dies a second later */
     const char *ready_text; /* why it cannot work, or "" */
     int64_t ready_ns;       /* when READY is said, JS_NEVER_NS: not */
     enum js_capture capture;

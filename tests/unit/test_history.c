@@ -477,6 +477,38 @@ static void test_records_in_any_order(void)
     close(fd);
 }
 
+/* A job whose slave was lost runs no more; and the count is that since it last
+ * ended. */
+static void test_losses(void)
+{
+    static struct js_line line;
+    struct js_err err = {""};
+    struct js_history_job job;
+    int fd = memfd_create("journal", MFD_CLOEXEC);
+    line = (struct js_line){.kind = JS_LINE_HEAD, .id = 2};
+    put_line(fd, &line);
+    line = (struct js_line){.kind = JS_LINE_JOBS, .id = 1, .count = 2};
+    put_line(fd, &line);
+    for (uint64_t id = 1; id <= 2; id++) {
+        line = (struct js_line){.kind = JS_LINE_BEGAN, .id = id, .slave = 5};
+        put_line(fd, &line);
+        line = (struct js_line){
+            .kind = JS_LINE_LOST, .id = id, .slave = 5, .losses = 2};
+        put_line(fd, &line);
+    }
+    line = (struct js_line){.kind = JS_LINE_FAILED, .id = 2, .slave = 5};
+    put_line(fd, &line);
+    struct js_history *history = not_null(js_history_read(fd, "j", &err));
+    CU_ASSERT_EQUAL(js_history_begun_count(history), 0);
+    js_history_job(history, 1, &job);
+    CU_ASSERT_EQUAL(job.losses, 2);
+    CU_ASSERT_EQUAL(job.standing, JS_STANDING_LEFT);
+    js_history_job(history, 2, &job);
+    CU_ASSERT_EQUAL(job.losses, 0);
+    js_history_free(history);
+    close(fd);
+}
+
 /* ---------------------------------------------------------------- size */
 
 enum { MANY = 1000000, BYTES_A_JOB = 160 };
@@ -523,6 +555,7 @@ static const struct unit_test tests[] = {
     {"files that are none", test_files_that_are_none},
     {"cut at every byte", test_cut_at_every_byte},
     {"records in any order", test_records_in_any_order},
+    {"losses", test_losses},
     {"a million jobs", test_a_million_jobs},
     {NULL, NULL},
 };

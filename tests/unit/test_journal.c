@@ -158,6 +158,12 @@ static void test_what_runs_there_and_back(void)
     CU_ASSERT_EQUAL(back.attempt, 2);
     CU_ASSERT_EQUAL(back.stream, 2);
     CU_ASSERT_STRING_EQUAL(back.text, line.text);
+    line = (struct js_line){
+        .kind = JS_LINE_LOST, .id = 7, .slave = 12, .losses = 2};
+    parse_back(&line, &back);
+    CU_ASSERT_EQUAL(back.id, 7);
+    CU_ASSERT_EQUAL(back.slave, 12);
+    CU_ASSERT_EQUAL(back.losses, 2);
 }
 
 static uint32_t checksum(const char *text)
@@ -203,6 +209,8 @@ static void test_lines_that_are_no_records(void)
     expect_no_record("left");
     expect_no_record("said 1 1 1");
     expect_no_record("said 1 1 3 x");
+    expect_no_record("lost 1 1");
+    expect_no_record("lost 1 1 4294967296");
     expect_no_record("end 0 1 2");
     CU_ASSERT_EQUAL(js_line_parse("", 0, &line), -1);
     CU_ASSERT_EQUAL(js_line_parse("00000000", 8, &line), -1);

@@ -45,7 +45,7 @@ struct run_config {
 
 /* What became of a job. */
 struct fate {
-    unsigned started, finished;
+    unsigned started, finished, losses;
     unsigned begun; /* told to have been running for a while */
     bool is_running;
     int seat;          /* where it was started last */
@@ -177,6 +177,14 @@ static void slave_parted(void *arg, unsigned slave)
     if (slave == 0 || slave > (unsigned)run->config.slaves)
         fake_net_complain(run->net, "nobody has parted");
     run->parted++;
+}
+
+static void job_lost(void *arg, const struct js_job *job, unsigned slave)
+{
+    struct run *run = arg;
+    if (slave == 0 || job->losses == 0)
+        fake_net_complain(run->net, "a loss that is none");
+    fate_of(run, job->id)->losses = job->losses;
 }
 
 static void job_begun(void *arg, const struct js_job *job, unsigned slave,
@@ -432,6 +440,7 @@ static void open_master(struct run *run)
         .log = run->log,
         .hooks = {.dispatched = job_dispatched,
                   .parted = slave_parted,
+                  .lost = job_lost,
                   .begun = job_begun,
                   .commit = commit,
                   .request = request,
@@ -1094,6 +1103,79 @@ static void test_a_lost_runner(void)
     CU_ASSERT_EQUAL(again, 2);
     run_free(run);
     free(jobs);
+}
+
+/* The runner can be replaced. */
+static struct run *run_with_successors(const struct run_config *config)
+{
+    struct run *run = run_new(config);
+    for (int rank = 1; rank <= config->slaves; rank++)
+        run->seats[rank].runner.has_successor = true;
+    return run;
+}
+
+/* ... and nothing but what it ran is lost with it. */
+static void test_another_runner(void)
+{
+    char *jobs = lines_of("1 out=10", 30);
+    struct run_config config = {.slaves = 1, .slots = 2, .jobs = jobs};
+    struct run *run = run_with_successors(&config);
+    fake_runner_die_at(&run->seats[1].runner,
+                       FAKE_START_NS + 5 * JS_NS_PER_S / 2);
+    run_go(run);
+    expect_all_done(run, 30);
+    expect_output(run);
+    CU_ASSERT_EQUAL(attempts_lost(run), 2);
+    CU_ASSERT_EQUAL(run->parted, 0);
+    CU_ASSERT_TRUE(was_said(run, "one of them may be the cause"));
+    run_free(run);
+    free(jobs);
+}
+
+/* Whatever the slots, the company and the seed: the one that kills its runner
+ * fails, and nobody else. */
+static void test_a_job_that_kills_its_runner(void)
+{
+    for (uint64_t seed = 1; seed <= unit_rounds(40); seed++) {
+        struct rng rng = {seed};
+        struct js_buf list = JS_BUF_INIT;
+        uint64_t culprit = 1 + rng_below(&rng, 60);
+        const char *usual = rng_chance(&rng, 50) ? "0.001" : "0.2";
+        for (uint64_t id = 1; id <= 60; id++) {
+            if (rng_chance(&rng, 10))
+                js_buf_puts(&list, "[cores=2] ");
+            js_buf_printf(&list, "%s%s\n", usual,
+                          id == culprit ? " kills" : "");
+        }
+        struct run_config config = {.slaves = 1 + (int)rng_below(&rng, 3),
+                                    .slots = 1 + (uint32_t)rng_below(&rng, 3),
+                                    .seed = seed,
+                                    .jobs = js_buf_string(&list)};
+        struct run *run = run_with_successors(&config);
+        run_go(run);
+        expect_no_complaint(run);
+        CU_ASSERT_EQUAL(run->finished, 60);
+        CU_ASSERT_EQUAL(run->succeeded, 59);
+        CU_ASSERT_EQUAL(run->fates[culprit].exit_code, 126);
+        CU_ASSERT_EQUAL(run->fates[culprit].losses, JS_PLAN_LOSSES);
+        CU_ASSERT_EQUAL(run->parted, 0);
+        run_free(run);
+        js_buf_release(&list);
+    }
+}
+
+/* A runner that is lost again and again without any job is replaced no more. */
+static void test_a_runner_that_is_lost_for_nothing(void)
+{
+    struct run_config config = {.slaves = 2, .jobs = "60\n"};
+    struct run *run = run_with_successors(&config);
+    run->seats[2].runner.is_sickly = true;
+    fake_runner_die_at(&run->seats[2].runner, FAKE_START_NS + JS_NS_PER_S);
+    run_go(run);
+    CU_ASSERT_EQUAL(run->result.end, JS_MASTER_DONE);
+    CU_ASSERT_EQUAL(run->finished, 1);
+    CU_ASSERT_EQUAL(run->parted, 1);
+    run_free(run);
 }
 
 /* What was given ahead comes back unstarted; only what ran, and the little that
@@ -1845,6 +1927,8 @@ static void test_mixed_lists(void)
                                     .seed = seed,
                                     .is_restless = rng_chance(&rng, 30)};
         struct run *run = run_new(&config);
+        for (int rank = 1; rank <= slaves; rank++)
+            run->seats[rank].runner.has_successor = seed % 2 == 0;
         if (config.slaves > 2 && rng_chance(&rng, 50))
             fake_runner_die_at(&run->seats[2].runner,
                                FAKE_START_NS + (int64_t)rng_below(&rng, 100) *
@@ -2243,6 +2327,10 @@ static const struct unit_test tests[] = {
     {"a runner lost early", test_a_runner_lost_early},
     {"no runner is left, but output", test_no_runner_is_left_but_output},
     {"a lost runner", test_a_lost_runner},
+    {"another runner", test_another_runner},
+    {"a job that kills its runner", test_a_job_that_kills_its_runner},
+    {"a runner that is lost for nothing",
+     test_a_runner_that_is_lost_for_nothing},
     {"a lost runner with jobs ahead", test_a_lost_runner_with_jobs_ahead},
     {"all runners lost", test_all_runners_lost},
     {"output of every size", test_output_of_every_size},

@@ -90,9 +90,10 @@ static void test_steps_say_what_to_do(void)
                "too long: the command and the environment are longer than the "
                "system accepts: put the command in a script");
     check_step(JS_STEP_RUNNER, 0,
-               "could not be started: the process that starts jobs on this "
-               "slave was lost: look for what killed it (out of memory?) in "
-               "the system log of the host, or run fewer slots");
+               "each time that it ran, its slave or the process that starts "
+               "jobs there was lost: it must not kill or stop its parent "
+               "process, nor all processes of yours; the system log of the "
+               "host says whether it ran out of memory");
     check_step(JS_STEP_GROUP, EPERM,
                "could not be started: it cannot be given a process group: "
                "Operation not permitted");

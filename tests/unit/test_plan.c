@@ -2231,6 +2231,171 @@ static void test_what_is_lost_begins_again(void)
     free_plan(plan);
 }
 
+/* ---------------------------------------------------------------- losses */
+
+/* How the jobs that are blamed stand, by id. */
+static void note_losses(void *arg, const struct js_job *job, unsigned slave)
+{
+    uint32_t *losses = arg;
+    CU_ASSERT_TRUE(slave > 0);
+    losses[job->id] = job->losses;
+}
+
+/* Its runner was lost while it ran. */
+static void lose(struct js_plan *plan, unsigned slave, uint64_t ticket,
+                 uint32_t losses, enum js_plan_verdict wanted)
+{
+    struct js_outcome outcome = {.step = JS_STEP_RUNNER};
+    struct js_job *job = NULL;
+    js_plan_acknowledged(plan, slave, 1);
+    CU_ASSERT_EQUAL(js_plan_ended(plan, slave, ticket, &outcome, &job), wanted);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(job);
+    CU_ASSERT_EQUAL(job->losses, losses);
+    js_job_free(job);
+}
+
+/* Retries do not count, and there are none; nor is there another slave. */
+static void test_the_third_loss_is_a_failure(void)
+{
+    struct js_plan *plan = plan_of(10, false);
+    add_slaves(plan, 1, 2);
+    add_jobs(plan, 1, 3);
+    expect_round(plan, 1, 3);
+    uint64_t culprit = expect_assigned(plan, 1, 1);
+    uint64_t other = expect_assigned(plan, 2, 1);
+    lose(plan, 1, culprit, 1, JS_PLAN_LOST);
+    lose(plan, 1, other, 1, JS_PLAN_LOST);
+    /* Each is alone now, though there are two slots. */
+    other = expect_assigned(plan, 2, 1);
+    expect_nothing(plan);
+    end_job(plan, 1, other, 2, long_ns);
+    culprit = expect_assigned(plan, 1, 1);
+    expect_nothing(plan);
+    lose(plan, 1, culprit, 2, JS_PLAN_LOST);
+    culprit = expect_assigned(plan, 1, 1);
+    expect_nothing(plan);
+    lose(plan, 1, culprit, 3, JS_PLAN_ENDED);
+    end_job(plan, 1, expect_assigned(plan, 3, 1), 3, long_ns);
+    expect_nothing(plan);
+    CU_ASSERT_EQUAL(js_plan_held(plan), 0);
+    free_plan(plan);
+}
+
+/* A slave that dies without a word; what it had is told, and what had losses
+ * before fails. */
+static void test_a_slave_that_dies(void)
+{
+    struct js_plan *plan = plan_of(10, false);
+    uint32_t losses[4] = {0};
+    add_slaves(plan, 4, 1);
+    add_jobs(plan, 1, 1);
+    expect_round(plan, 1, 1);
+    for (unsigned slave = 1; slave <= 3; slave++) {
+        expect_assigned(plan, 1, slave);
+        js_plan_died(plan, slave, note_losses, losses);
+        CU_ASSERT_EQUAL(losses[1], slave);
+    }
+    struct js_plan_decision next = js_plan_next(plan);
+    CU_ASSERT_EQUAL_FATAL(next.step, JS_PLAN_FAIL);
+    CU_ASSERT_EQUAL(next.skipped->id, 1);
+    CU_ASSERT_EQUAL(next.slave, 3);
+    js_job_free(next.skipped);
+    expect_nothing(plan);
+    CU_ASSERT_EQUAL(js_plan_held(plan), 0);
+    free_plan(plan);
+}
+
+/* One that merely goes blames nobody. */
+static void test_a_slave_that_goes_blames_nobody(void)
+{
+    struct js_plan *plan = plan_of(10, false);
+    add_slaves(plan, 8, 1);
+    add_jobs(plan, 1, 1);
+    expect_round(plan, 1, 1);
+    for (unsigned slave = 1; slave <= 7; slave++) {
+        expect_assigned(plan, 1, slave);
+        js_plan_lost(plan, slave);
+    }
+    struct js_plan_decision next = js_plan_next(plan);
+    CU_ASSERT_EQUAL_FATAL(next.step, JS_PLAN_ASSIGN);
+    CU_ASSERT_EQUAL(next.job->losses, 0);
+    free_plan(plan);
+}
+
+/* Of what was given ahead only the first few may have begun. */
+static void test_what_was_far_ahead_is_not_blamed(void)
+{
+    struct js_plan *plan = plan_of(10, false);
+    uint32_t losses[64] = {0};
+    struct js_plan_decision next;
+    add_slaves(plan, 1, 1);
+    teach(plan, 1, short_ns);
+    add_jobs(plan, 2, 60);
+    while ((next = js_plan_next(plan)).step != JS_PLAN_NOTHING) {
+        if (next.step == JS_PLAN_ASSIGN)
+            js_plan_acknowledged(plan, 1, 1);
+    }
+    CU_ASSERT_TRUE(js_plan_assigned(plan) > 2 * JS_PLAN_HANDED_MAX);
+    js_plan_died(plan, 1, note_losses, losses);
+    unsigned blamed = 0;
+    for (int id = 1; id <= 60; id++)
+        blamed += losses[id];
+    CU_ASSERT_EQUAL(blamed, 1 + JS_PLAN_HANDED_MAX);
+    free_plan(plan);
+}
+
+/* While others keep all slaves busy, one is cleared for a job that is to be
+ * alone; and it is used again when that has ended. */
+static void test_a_slave_is_cleared(void)
+{
+    struct js_plan *plan = plan_of(10, false);
+    uint64_t held[3];
+    add_slaves(plan, 3, 1);
+    add_jobs(plan, 1, 9);
+    expect_round(plan, 1, 9);
+    for (unsigned slave = 1; slave <= 3; slave++)
+        held[slave - 1] = expect_assigned(plan, slave, slave);
+    uint32_t losses[10] = {0};
+    js_plan_died(plan, 1, note_losses, losses);
+    expect_nothing(plan);
+    end_job(plan, 2, held[1], 2, long_ns);
+    uint64_t alone = expect_assigned(plan, 1, 2);
+    expect_nothing(plan);
+    end_job(plan, 3, held[2], 3, long_ns);
+    uint64_t fourth = expect_assigned(plan, 4, 3);
+    expect_nothing(plan);
+    end_job(plan, 2, alone, 1, long_ns);
+    end_job(plan, 2, expect_assigned(plan, 5, 2), 5, long_ns);
+    end_job(plan, 3, fourth, 4, long_ns);
+    free_plan(plan);
+}
+
+/* One that wants more than a core waits for no empty slave; then its loss
+ * proves nothing. */
+static void test_a_wide_loss_in_company_proves_nothing(void)
+{
+    struct js_plan *plan = plan_of(10, false);
+    add_slaves(plan, 1, 4);
+    struct js_job *wide = not_null(js_job_new_simulated(1, 1));
+    wide->need.cores = 2;
+    wide->losses = 2; /* in an earlier run */
+    struct js_job *plain = not_null(js_job_new_simulated(2, 1));
+    plain->priority = 1;
+    js_plan_add(plan, plain);
+    struct js_plan_decision next = js_plan_next(plan);
+    CU_ASSERT_EQUAL(next.step, JS_PLAN_DISPATCH);
+    uint64_t other = expect_assigned(plan, 2, 1);
+    js_plan_add(plan, wide);
+    CU_ASSERT_EQUAL(js_plan_next(plan).step, JS_PLAN_DISPATCH);
+    uint64_t ticket = expect_assigned(plan, 1, 1);
+    lose(plan, 1, ticket, 2, JS_PLAN_LOST);
+    lose(plan, 1, other, 1, JS_PLAN_LOST);
+    end_job(plan, 1, expect_assigned(plan, 2, 1), 2, long_ns);
+    ticket = expect_assigned(plan, 1, 1);
+    lose(plan, 1, ticket, 3, JS_PLAN_ENDED);
+    free_plan(plan);
+}
+
 static const struct unit_test tests[] = {
     {"job: holds its command", test_job_holds_its_command},
     {"job: queue is first in, first out", test_queue_is_first_in_first_out},
@@ -2294,6 +2459,13 @@ static const struct unit_test tests[] = {
     {"what was given ahead begins later",
      test_what_was_given_ahead_begins_later},
     {"what is lost begins again", test_what_is_lost_begins_again},
+    {"the third loss is a failure", test_the_third_loss_is_a_failure},
+    {"a slave that dies", test_a_slave_that_dies},
+    {"a slave that goes blames nobody", test_a_slave_that_goes_blames_nobody},
+    {"what was far ahead is not blamed", test_what_was_far_ahead_is_not_blamed},
+    {"a slave is cleared", test_a_slave_is_cleared},
+    {"a wide loss in company proves nothing",
+     test_a_wide_loss_in_company_proves_nothing},
     {NULL, NULL},
 };
 

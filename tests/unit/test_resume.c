@@ -433,6 +433,7 @@ static void test_ledger_refuses_unknown_ids(void)
     CU_ASSERT_EQUAL(js_ledger_set(ledger, 2, JS_STANDING_FAILED), -1);
     CU_ASSERT_EQUAL(js_ledger_set(ledger, 0, JS_STANDING_FAILED), -1);
     CU_ASSERT_EQUAL(js_ledger_set_gone(ledger, UINT64_MAX, true), -1);
+    CU_ASSERT_EQUAL(js_ledger_set_losses(ledger, 2, 1), -1);
     CU_ASSERT_EQUAL(js_ledger_name(ledger, 2, "x"), -1);
     CU_ASSERT_EQUAL(js_ledger_find_name(ledger, "x"), 0);
     js_ledger_free(ledger);

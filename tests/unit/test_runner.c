@@ -933,6 +933,58 @@ static void test_a_killed_runner_leaves_nothing(void)
     finish(&fx);
 }
 
+/* In the place of the one that was killed: it knows nothing of what was before,
+ * and has the limits of the first, whatever the rank has now. */
+static void test_another_runner(void)
+{
+    struct fixture fx;
+    struct js_err err = {""};
+    struct rlimit limit, raised;
+    char before[32];
+    prepare(&fx);
+    CU_ASSERT_EQUAL(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    snprintf(before, sizeof(before), "%llu\n",
+             (unsigned long long)limit.rlim_cur);
+    start_well(&fx);
+    raised = limit;
+    raised.rlim_cur--;
+    CU_ASSERT_EQUAL(setrlimit(RLIMIT_NOFILE, &raised), 0);
+    submit(&fx, 0, 7, "kill -KILL $PPID; exec sleep 100");
+    CU_ASSERT_EQUAL(next_event(&fx), -1);
+    expect_no_survivor(&fx);
+    CU_ASSERT_EQUAL(js_runner_restart(fx.runner, &err), 0);
+    CU_ASSERT_EQUAL(js_runner_configure(fx.runner, &fx.config), 0);
+    CU_ASSERT_EQUAL(next_event(&fx), 1);
+    CU_ASSERT_EQUAL(fx.event.kind, JS_RUNNER_READY);
+    CU_ASSERT_STRING_EQUAL(fx.event.text, "");
+    expect_output(&fx, "ulimit -n", before, "");
+    CU_ASSERT_EQUAL(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    finish(&fx);
+}
+
+/* Not at first sight, and not where this process was away itself. */
+static void test_a_stopped_runner_is_continued(void)
+{
+    struct fixture fx;
+    int64_t now_ns = JS_NS_PER_S;
+    siginfo_t info;
+    prepare(&fx);
+    start_well(&fx);
+    CU_ASSERT_FALSE(js_runner_wake(fx.runner, now_ns));
+    pid_t pid = js_runner_pid(fx.runner);
+    kill(pid, SIGSTOP);
+    CU_ASSERT_EQUAL(waitid(P_PID, (id_t)pid, &info, WSTOPPED | WNOWAIT), 0);
+    CU_ASSERT_FALSE(js_runner_wake(fx.runner, now_ns));
+    CU_ASSERT_FALSE(js_runner_wake(fx.runner, now_ns + 1));
+    now_ns += 60 * JS_NS_PER_S;
+    CU_ASSERT_FALSE(js_runner_wake(fx.runner, now_ns));
+    CU_ASSERT_TRUE(js_runner_wake(fx.runner, now_ns + JS_RUNNER_STOPPED_NS));
+    CU_ASSERT_EQUAL(run(&fx, "/bin/true")->exit_code, 0);
+    CU_ASSERT_FALSE(
+        js_runner_wake(fx.runner, now_ns + 2 * JS_RUNNER_STOPPED_NS));
+    finish(&fx);
+}
+
 static void test_freeing_ends_everything(void)
 {
     struct fixture fx;
@@ -1548,6 +1600,8 @@ static const struct unit_test tests[] = {
     {"several slots", test_several_slots},
     {"a stray is ended when idle", test_a_stray_is_ended_when_idle},
     {"a killed runner leaves nothing", test_a_killed_runner_leaves_nothing},
+    {"another runner", test_another_runner},
+    {"a stopped runner is continued", test_a_stopped_runner_is_continued},
     {"freeing ends everything", test_freeing_ends_everything},
     {"a killed rank leaves nothing", test_a_killed_rank_leaves_nothing},
     {"a passing refusal is retried", test_a_passing_refusal_is_retried},
