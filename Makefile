@@ -1,6 +1,6 @@
-# jobsched - GNU make. Targets: deps deps-check all run check check-long
-# check-mpis chaos valgrind fuzz bench lint coverage docs install uninstall
-# clean; what each does stands above it.
+# jobsched - GNU make. Targets: deps deps-check deps-check-all all run check
+# check-long check-mpis chaos valgrind fuzz bench lint coverage docs install
+# uninstall clean; what each does stands above it.
 #
 #   make V=1                     show the commands
 #   make DEVELOPER=1             warnings are errors
@@ -89,9 +89,11 @@ LINTS := lint-format lint-includes lint-headers lint-symbols lint-tidy \
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all deps deps-check deps-lint deps-coverage deps-valgrind deps-fuzz \
-	deps-bench deps-mpis \
-	run check check-unit check-system check-long check-mpis chaos valgrind \
+.PHONY: all deps deps-check deps-check-all deps-lint deps-coverage \
+	deps-valgrind deps-fuzz deps-bench deps-mpis \
+	run check check-unit check-unit-or-say check-system check-files \
+	check-alone check-long \
+	check-mpis chaos valgrind \
 	fuzz helpers bench lint $(LINTS) \
 	coverage docs install uninstall clean FORCE
 
@@ -99,16 +101,17 @@ LINTS := lint-format lint-includes lint-headers lint-symbols lint-tidy \
 # Each as Debian calls it, and what shows that it is there: a program, or a
 # header that the compiler finds.
 
-NEED_BUILD = gcc:$(firstword $(CC)) libc6-dev:stdio.h make:make \
-	openmpi-bin:$(MPIRUN) libopenmpi-dev:mpi.h pkg-config:pkg-config \
-	libhwloc-dev:hwloc.h zlib1g-dev:zlib.h \
+NEED_COMPILE = gcc:$(firstword $(CC)) libc6-dev:stdio.h libopenmpi-dev:mpi.h \
+	pkg-config:pkg-config libhwloc-dev:hwloc.h zlib1g-dev:zlib.h \
 	libxxhash-dev:xxhash.h
+NEED_BUILD = $(NEED_COMPILE) make:make openmpi-bin:$(MPIRUN)
 NEED_CHECK = libcunit1-dev:CUnit/CUnit.h bats:bats procps:pgrep \
 	util-linux:taskset mount:mount strace:strace iproute2:ip tmux:tmux \
-	valgrind:$(VALGRIND) slurmctld:/usr/sbin/slurmctld \
+	perl:perl man-db:man groff-base:groff mandoc:mandoc bsdutils:script jq:jq
+# What is large, or brings services, for the tests of little else.
+NEED_CHECK_ALL = valgrind:$(VALGRIND) slurmctld:/usr/sbin/slurmctld \
 	slurmd:/usr/sbin/slurmd slurm-client:sbatch munge:/usr/sbin/munged \
-	man-db:man groff-base:groff mandoc:mandoc bsdutils:script jq:jq tmux:tmux \
-	curl:curl chromium:chromium chromium-driver:chromedriver
+	curl:curl chromium:chromium chromium-driver:chromedriver $(NEED_MPIS)
 NEED_LINT = clang-format:$(CLANG_FORMAT) clang-tidy:clang-tidy \
 	shellcheck:shellcheck binutils:nm
 NEED_COVERAGE = gcovr:gcovr
@@ -121,9 +124,9 @@ NEED_FUZZ = clang:$(FUZZ_CC) \
 NEED_MPIS = debootstrap:/usr/sbin/debootstrap util-linux:unshare
 NEED_BENCH = parallel:parallel findutils:xargs time:time
 
-# Installs what of $(1) is missing; touches nothing if nothing is.
-define install
-@set --; \
+# $(call missing,NEEDS): makes what of it is not here the shell's arguments.
+define missing
+set --; \
 for need in $(1); do \
 	probe=$${need#*:}; \
 	case $$probe in \
@@ -133,7 +136,12 @@ for need in $(1); do \
 	     done ;; \
 	*) command -v "$$probe" ;; \
 	esac >/dev/null 2>&1 || set -- "$$@" "$${need%%:*}"; \
-done; \
+done;
+endef
+
+# Installs what of $(1) is missing; touches nothing if nothing is.
+define install
+@$(call missing,$(1)) \
 test $$# -gt 0 || exit 0; \
 if ! command -v apt-get >/dev/null; then \
 	echo "make: no apt-get here to install what is missing; these are" \
@@ -142,21 +150,26 @@ if ! command -v apt-get >/dev/null; then \
 fi; \
 sudo=; \
 test "$$(id -u)" -eq 0 || sudo=sudo; \
-if test -n "$$sudo" && ! command -v sudo >/dev/null; then \
-	echo "make: no sudo here; as root: apt-get install $$*" >&2; \
-	exit 1; \
+if test -z "$$sudo" || command -v sudo >/dev/null; then \
+	(set -x; $$sudo apt-get update && \
+		$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install --yes \
+			--no-install-recommends "$$@") && exit 0; \
 fi; \
-set -x; \
-$$sudo apt-get update && $$sudo env DEBIAN_FRONTEND=noninteractive \
-	apt-get install --yes --no-install-recommends "$$@"
+echo "make: that takes the rights of an administrator, who types:" >&2; \
+echo "    apt-get update &&" \
+	"apt-get install --yes --no-install-recommends $$*" >&2; \
+exit 1
 endef
 
 # Installs what building and running need (Debian, through sudo).
 deps:
 	$(call install,$(NEED_BUILD))
-# ... what the tests need besides.
+# ... what most tests need besides.
 deps-check: deps
 	$(call install,$(NEED_CHECK))
+# ... and what the rest of them needs: a browser, Slurm and the like.
+deps-check-all: deps-check
+	$(call install,$(NEED_CHECK_ALL))
 # ... and makes the system for check-mpis.
 deps-mpis: deps
 	$(call install,$(NEED_MPIS))
@@ -180,10 +193,15 @@ stamp = @mkdir -p $(@D); printf '%s\n' '$(subst ','\'',$(1))' >$@.new; \
 	cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
 # `make deps run` installs before it does anything else, with -j too.
-$(BUILD)/flags $(LINTS) coverage check-mpis: | $(filter deps%,$(MAKECMDGOALS))
+$(BUILD)/flags $(LINTS) coverage check check-mpis: \
+		| $(filter deps%,$(MAKECMDGOALS))
 
-# Every object depends on the flags, every link on the list of objects.
+# Every object depends on the flags, every link on the list of objects. What is
+# not here shows before the first of them, and not as an error of a compiler.
 $(BUILD)/flags: FORCE
+	@test -e $@ || { $(call missing,$(NEED_COMPILE)) test $$# -eq 0 || { \
+		echo "make: building needs what is not here (MPICC is $(MPICC);" \
+			"Debian's names: $$*): make deps" >&2; exit 1; }; }
 	$(call stamp,$(CC) $(MPICC) $(JS_CFLAGS) $(JS_LDFLAGS))
 $(BUILD)/objects: FORCE
 	$(call stamp,$(LIB_OBJECTS) $(CLI_OBJECTS) $(UNIT_OBJECTS) $(KEPT))
@@ -261,7 +279,7 @@ SANITIZER_ENV := $(if $(SAN),ASAN_OPTIONS=exitcode=99 \
 	LSAN_OPTIONS=exitcode=99:print_suppressions=0:suppressions=$(SUPPRESSED) \
 	UBSAN_OPTIONS=exitcode=99:print_stacktrace=1)
 # Jobs of the tests are no part of this make.
-TEST_ENV := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL $(SANITIZER_ENV)
+TEST_ENV := tests/as-usual env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL $(SANITIZER_ENV)
 # Only the slow unwinder sees whose leak it is through Open MPI's code, which
 # has no frame pointers.
 SYSTEM_ENV = $(TEST_ENV) $(if $(SAN),\
@@ -270,25 +288,54 @@ SYSTEM_ENV = $(TEST_ENV) $(if $(SAN),\
 	JS_HELPERS='$(abspath $(BUILD)/helpers)' \
 	JS_BENCH='$(abspath $(BUILD)/bench)' MPICC='$(MPICC)' MPIRUN='$(MPIRUN)' \
 	BATS_TEST_TIMEOUT=$${BATS_TEST_TIMEOUT:-$(1)}
-# $(call RUN_SYSTEM,TAG,FILES): of these the tests with (!: without) the tag.
-RUN_SYSTEM = $(call SYSTEM_ENV,180) $(BATS) \
-	--filter-tags '$(if $(ONLY),$(ONLY)$(,))$(1)' $(2) </dev/null
+# What each run of tests leaves for tests/summary.
+CHECKED := $(BUILD)/check
+# $(call RUN_SYSTEM,NAME,TAG,FILES): of these the tests with (!: without) the tag.
+RUN_SYSTEM = folder=$(CHECKED)/$(1); rm -rf "$$folder"; mkdir -p "$$folder"; \
+	$(call SYSTEM_ENV,180) $(BATS) --report-formatter tap --output "$$folder" \
+	--filter-tags '$(if $(ONLY),$(ONLY)$(,))$(2)' $(3) </dev/null || \
+	{ status=$$?; echo "exit status $$status" >"$$folder/status"; exit 1; }
 SYSTEM_FILES := $(patsubst tests/system/%.bats,%,$(wildcard tests/system/*.bats))
 
+# $(call CHECK,TARGETS): all of them, whatever fails; then the tests that measure,
+# by themselves; and in the end what failed, what was skipped and why, and what
+# is not here, in one place.
+define CHECK
+$(Q)rm -rf $(CHECKED) && mkdir -p $(CHECKED); failed=0; \
+$(call missing,$(NEED_CHECK) $(NEED_CHECK_ALL)) echo "$$*" >$(CHECKED)/missing; \
+targets='$(1)' alone=check-alone; \
+if ! command -v '$(BATS)' >/dev/null; then \
+	echo 'there is no $(BATS)' >$(CHECKED)/system.status; \
+	targets='$(filter-out check-files,$(1))' alone= failed=1; \
+fi; \
+for targets in "$$targets" $$alone; do \
+	test -z "$$targets" || $(MAKE) --no-print-directory --keep-going \
+		$$targets || failed=1; \
+done; \
+tests/summary $(CHECKED) || failed=1; \
+exit $$failed
+endef
+
 # Unit tests, and end-to-end tests under mpirun.
-check: check-unit check-system
-check-unit: $(UNIT)
-	$(Q)$(TEST_ENV) $(UNIT) </dev/null
-# A file each, in parallel with -j; then those that measure, by themselves. One
-# that fails keeps no other from running.
+check: $(JOBSCHED) $(HELPERS) $(COST)
+	+$(call CHECK,check-unit-or-say check-files)
 check-system: $(JOBSCHED) $(HELPERS) $(COST)
-	$(Q)failed=0; \
-	$(MAKE) --no-print-directory --keep-going \
-		$(SYSTEM_FILES:%=check-system-%) || failed=1; \
-	$(call RUN_SYSTEM,alone,tests/system/*.bats) || failed=1; \
-	exit $$failed
+	+$(call CHECK,check-files)
+check-unit-or-say:
+	$(Q)echo 'they could not be built' >$(CHECKED)/unit.status; \
+	$(MAKE) --no-print-directory check-unit
+check-unit: $(UNIT)
+	$(Q)mkdir -p $(CHECKED) && rm -f $(CHECKED)/unit.status; \
+	{ $(TEST_ENV) $(UNIT) </dev/null || \
+		echo "exit status $$?" >$(CHECKED)/unit.status; } 2>&1 | \
+		tee $(CHECKED)/unit.log; \
+	test ! -e $(CHECKED)/unit.status
+# A file each, in parallel with -j.
+check-files: $(SYSTEM_FILES:%=check-system-%)
 check-system-%: $(JOBSCHED) $(HELPERS) $(COST)
-	$(Q)$(call RUN_SYSTEM,!alone,tests/system/$*.bats)
+	$(Q)$(call RUN_SYSTEM,$*,!alone,tests/system/$*.bats)
+check-alone: $(JOBSCHED) $(HELPERS) $(COST)
+	$(Q)$(call RUN_SYSTEM,alone,alone,tests/system/*.bats)
 # With Open MPI 5 and MPICH 4, in a Debian 13 that `make deps-mpis` has made in
 # $MPIS_ROOT (build/mpis): unit tests, and the system tests tagged sanitize or
 # mpis, and those of lost slaves. As root; some ten minutes, which .ci/run has

@@ -5,6 +5,7 @@
 
 # browser_start WIDTH HEIGHT [ARGUMENT...]
 browser_start() {
+    need_programs chromium chromedriver curl jq
     local arguments=(--headless --no-sandbox --disable-gpu
         --disable-dev-shm-usage "--user-data-dir=$PWD/profile"
         "--window-size=$1,$2" "${@:3}")

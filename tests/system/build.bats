@@ -117,10 +117,108 @@ build_installed() {
     [[ $output == *"no apt-get"*openmpi-bin* ]]
 }
 
+@test "build: make deps without the rights for it says what an administrator types" {
+    mkdir bin
+    printf '#!/bin/sh\nexit 1\n' | tee bin/apt-get >bin/sudo
+    chmod +x bin/apt-get bin/sudo
+    run env PATH="$PWD/bin:$PATH" make -C "$ROOT" --no-print-directory deps \
+        MPIRUN=no-such-program
+    [[ $status -ne 0 ]]
+    [[ $output == *$'\n    apt-get update && apt-get install --yes --no-install-recommends openmpi-bin\n'* ]]
+}
+
+@test "build: without a compiler or MPI make says make deps, and nothing else" {
+    link_tree
+    run env PATH="$PATH" make -C tree -j2 --no-print-directory CC=no-such-cc \
+        MPICC=no-such-mpicc
+    [[ $status -ne 0 ]]
+    equal "$(grep -c 'make: building needs .*(MPICC is no-such-mpicc; .* gcc .*libopenmpi-dev.*): make deps$' <<<"$output")" 1
+    equal "$(grep -cE 'not found|No such file|  [A-Z]+ ' <<<"$output")" 0
+}
+
 # A tree of its own, so that the build folder is, too.
 link_tree() {
     mkdir tree bin
     ln -s -t tree "$ROOT"/{Makefile,src,include,tests}
+}
+
+# A tree in which nothing is built: all that tests need are the scripts unit and
+# bats.
+make_check() { # ARGUMENT...
+    touch -d 'next week' tree/{unit,js,lib}
+    chmod +x tree/{unit,bats}
+    status=0
+    env -i PATH="$PATH" make -C tree --no-print-directory UNIT=./unit \
+        JOBSCHED=js LIBRARY=lib LIB_OBJECTS= CLI_OBJECTS= UNIT_OBJECTS= \
+        HELPERS= COST= BATS=./bats SYSTEM_FILES='one two three' \
+        "$@" >out 2>err 3>&- || status=$?
+}
+
+# What bats leaves, a case for each file of tests.
+write_bats() {
+    cat >tree/bats <<'BATS'
+#!/bin/sh
+while [ "$1" != --output ]; do shift; done
+case $2 in
+*/one) echo 'ok 1 one: good'; echo 'not ok 2 one: bad'; false ;;
+*/two) echo 'ok 1 two: x # skip no such thing here'; echo 'ok 2 two: y' ;;
+*/three) echo 'ok 1 three: z # skip no such thing here'; kill -KILL $$ ;;
+*/alone) echo 'ok 1 two: measured' ;;
+esac >"$2/report.tap"
+BATS
+}
+
+@test "build: a failed unit test keeps no other from running, and all is said at the end" {
+    link_tree
+    write_bats
+    printf '%s\n' '#!/bin/sh' 'echo "Suite: sums"' \
+        'echo "  Test: one and one ...passed"' \
+        'echo "  Test: one and two ...FAILED"' 'exit 1' >tree/unit
+    local jobs
+    for jobs in -j1 -j4; do
+        make_check $jobs check
+        claim test "$status" -ne 0
+        equal "$(sed -n '/^not installed/d; /^1 unit/,$p' out)" "\
+1 unit tests and 3 system tests passed, 3 failed, 2 were skipped
+skipped:
+  2 of three, two: no such thing here
+failed:
+  unit tests, sums: one and two
+  one: bad
+  system tests, three: exit status 137"
+    done
+}
+
+@test "build: unit tests that break off, and a bats that is not there, are failures" {
+    link_tree
+    write_bats
+    printf '%s\n' '#!/bin/sh' 'echo "Suite: sums"' \
+        'echo "  Test: one and one ...passed"' 'kill -SEGV $$' >tree/unit
+    make_check check BATS=./none
+    claim test "$status" -ne 0
+    contains out '^1 unit tests and 0 system tests passed, 2 failed'
+    contains out '^  unit tests: exit status 139$'
+    contains out '^  system tests: there is no ./none$'
+    printf '%s\n' '#!/bin/sh' 'echo "  Test: one and one ...passed"' >tree/unit
+    printf '%s\n' '#!/bin/sh' 'while [ "$1" != --output ]; do shift; done' \
+        'echo "ok 1 a: b" >"$2/report.tap"' >tree/bats
+    make_check check
+    status_is 0
+    contains out '^1 unit tests and 4 system tests passed, 0 failed, 0 were skipped$'
+}
+
+# nohup, a shell without job control and some parents turn signals off, for all
+# below them.
+@test "build: tests have the signals of a terminal wherever make was started" {
+    run -0 env --ignore-signal=HUP,INT,QUIT,PIPE "$ROOT/tests/as-usual" \
+        grep SigIgn /proc/self/status
+    equal "$output" $'SigIgn:\t0000000000000000'
+    # What is to outlive the terminal does.
+    run -0 env --ignore-signal=HUP "$ROOT/tests/as-usual" sh -c \
+        'ps -o sid= -p $$ | xargs test $$ -eq'
+    run -123 env --default-signal "$ROOT/tests/as-usual" sh -c \
+        'ps -o sid= -p $$ | xargs test $$ -eq'
+    run -7 env --ignore-signal=HUP "$ROOT/tests/as-usual" sh -c 'exit 7'
 }
 
 @test "build: make -j deps-fuzz fuzz installs before it compiles" {

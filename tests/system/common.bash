@@ -353,6 +353,14 @@ proc_status() {
     sed -n "s/^$2:[[:space:]]*\([0-9]*\).*/\1/p" "/proc/$1/status"
 }
 
+# Not in a subshell: it skips the test.
+need_programs() {
+    local program
+    for program; do
+        command -v "$program" >/dev/null || skip "no $program here"
+    done
+}
+
 need_root() {
     [[ $(id -u) -eq 0 ]] || skip "only root can $1"
 }
@@ -386,5 +394,6 @@ mount_tmpfs() {
 }
 
 need_ptrace() {
+    need_programs strace
     strace -o /dev/null true 2>/dev/null || skip "strace may trace nothing here"
 }

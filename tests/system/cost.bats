@@ -57,6 +57,7 @@ instructions() { # N SLAVES
 
 # Of the master, its graph, plan, pool and messages: a job, at sizes that grow.
 @test "cost: the master's instructions a job do not grow with their number" {
+    need_programs valgrind
     local a b c small large crowd
     a=$(instructions 1000)
     b=$(instructions 11000)
@@ -80,6 +81,7 @@ dispatching() { # FILE
 }
 
 @test "cost: what a hundred thousand dependencies add to the master's work" {
+    need_programs valgrind
     local plain after
     seq 100000 | sed 's/.*/[name=j&] true/' >plain
     awk -F '[]j]' '$2 > 100 { sub("]", " after=j" $2 - 100 "]") } 1' plain \

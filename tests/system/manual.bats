@@ -6,6 +6,7 @@ load common
 # In ./doc: as they are installed; their text, without line breaks, in page.1
 # and page.5; what --help says, in help.
 make_manual() {
+    need_programs groff
     make_with docs
     "$JOBSCHED" --help >help
     local page
@@ -41,6 +42,7 @@ examples() {
 }
 
 @test "manual: the pages are without a fault" {
+    need_programs mandoc groff
     make_with docs
     local page
     for page in 1 5; do
@@ -53,6 +55,7 @@ examples() {
 }
 
 @test "manual: man finds it where it is installed" {
+    need_programs man
     make_with install PREFIX="$PWD/usr"
     MANWIDTH=80 man -M usr/share/man 1 jobsched >page 2>faults
     contains page '^EXIT STATUS$'

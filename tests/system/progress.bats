@@ -20,6 +20,7 @@ terminal() { # COMMAND...
 # terminal is sent is in the file `raw`.
 on_terminal() {
     local columns=$1
+    need_programs tmux
     shift
     rm -f status raw
     printf '%s\n' set\ -g\ {'remain-on-exit on','status off'} \

@@ -11,6 +11,7 @@ tell() {
 }
 
 tell_json() {
+    need_programs jq
     tell --json "$@"
     status_is 0
     claim jq -e . told >/dev/null
