@@ -209,6 +209,14 @@ enum jobsched_status jobsched_check(const struct jobsched_config *config,
                                     struct jobsched_result *result);
 
 /*
+ * What jobsched_run() looks at before anything else: JOBSCHED_BAD_INPUT, with
+ * the reason in result->error, for a configuration with which no job would
+ * ever start. For whoever starts the processes. Reads no file.
+ */
+enum jobsched_status jobsched_check_config(const struct jobsched_config *config,
+                                           struct jobsched_result *result);
+
+/*
  * For a result that is_abrupt: ends this process with its status, without
  * calling exit handlers; and the launcher, should it wait for a slave that is
  * lost.

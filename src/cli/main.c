@@ -169,10 +169,21 @@ static int run(const struct js_options *options)
     return result.status;
 }
 
+/* What every rank would refuse is refused before there is one. */
+static int launch_checked(const struct js_options *options, int argc,
+                          char **argv)
+{
+    struct jobsched_result result;
+    if (jobsched_check_config(&options->config, &result) == JOBSCHED_SUCCEEDED)
+        return js_launch(options, argc, argv);
+    tell_error(&result);
+    return (int)result.status;
+}
+
 static int launch(const struct js_options *options, int argc, char **argv)
 {
     tell_demonstration(options);
-    int status = js_launch(options, argc, argv);
+    int status = launch_checked(options, argc, argv);
     tell_way_on(options, status);
     return status;
 }
@@ -190,7 +201,7 @@ static int launch_piped_list(struct js_options *options, int argc, char **argv)
     if (take_piped_list(options, argc, words, &err) < 0)
         status = usage_error(&err);
     else
-        status = js_launch(options, argc + 1, words);
+        status = launch_checked(options, argc + 1, words);
     free(words);
     return status;
 }

@@ -212,6 +212,14 @@ JOBS
         farm 3 jobs.txt --time-limit 5s
         equal "$(grep -c '^jobsched: ' err)" 1
     )
+    # Without mpirun no mpirun is started.
+    status=0
+    JOBSCHED_MPIRUN=$PWD/none timeout 60 "$JOBSCHED" -n 1 jobs.txt \
+        --time-limit 3s >out 2>err || status=$?
+    status_is 2
+    contains err '^jobsched: a time limit of 3 s leaves no time'
+    equal "$(wc -l <err)" 1
+    claim test ! -e jobs.txt.journal
     farm 1 jobs.txt --time-limit 5s --grace 1s
     status_is 0
     claim test -e ran

@@ -17,6 +17,15 @@ static void expect_refused(const struct jobsched_config *config,
     CU_ASSERT_PTR_NOT_NULL(strstr(result.error, word));
 }
 
+/* Known without a start, by the same words. */
+static void expect_unfit(const struct jobsched_config *config, const char *word)
+{
+    struct jobsched_result result;
+    CU_ASSERT_EQUAL(jobsched_check_config(config, &result), JOBSCHED_BAD_INPUT);
+    CU_ASSERT_PTR_NOT_NULL(strstr(result.error, word));
+    expect_refused(config, word);
+}
+
 static void test_configurations_that_cannot_work(void)
 {
     struct jobsched_config config;
@@ -25,7 +34,7 @@ static void test_configurations_that_cannot_work(void)
     expect_refused(&config, "the name of the job list is empty");
     jobsched_config_init(&config);
     config.round_size = 0;
-    expect_refused(&config, "round_size");
+    expect_unfit(&config, "round_size");
     jobsched_config_init(&config);
     config.output = JOBSCHED_OUTPUT_DIR;
     expect_refused(&config, "output_dir");
@@ -41,11 +50,15 @@ static void test_time_limits_that_leave_no_time(void)
     struct jobsched_config config;
     jobsched_config_init(&config);
     config.time_limit_ns = 5 * second_ns;
-    expect_refused(&config, "a time limit of 5 s leaves no time");
+    expect_unfit(&config, "a time limit of 5 s leaves no time");
     config.time_limit_ns = 50 * second_ns;
     config.grace_ns = 48 * second_ns;
     expect_refused(&config, "give a longer --time-limit or a shorter --grace");
     config.grace_ns--;
+    struct jobsched_result result;
+    CU_ASSERT_EQUAL(jobsched_check_config(&config, &result),
+                    JOBSCHED_SUCCEEDED);
+    CU_ASSERT_STRING_EQUAL(result.error, "");
     setenv("OMPI_COMM_WORLD_SIZE", "1", 1);
     expect_refused(&config, "one process alone"); /* the next that is wrong */
     unsetenv("OMPI_COMM_WORLD_SIZE");
