@@ -492,13 +492,23 @@ static void tell_error(void *arg, const char *text)
     dprintf(STDERR_FILENO, "jobsched: %s\n", text);
 }
 
+/* The journal's and the list's. */
+static void tell_line(void *arg, const char *text)
+{
+    const struct run *run = arg;
+    if (run->console.log.line)
+        js_log(&run->console.log, "%s", text);
+    else
+        tell_error(NULL, text);
+}
+
 static int open_source(struct run *run, struct js_err *err)
 {
     const struct jobsched_config *config = run->config;
     struct js_resume *resume = run->journal ? &run->resume : NULL;
     if (config->job_file) {
         run->source =
-            js_source_new_file(config->job_file, resume, tell_error, NULL, err);
+            js_source_new_file(config->job_file, resume, tell_line, run, err);
         return run->source ? 0 : -1;
     }
     run->source =
@@ -596,16 +606,6 @@ static enum js_resume_what what_of(const struct jobsched_config *config)
         break;
     }
     return JS_RESUME_ALL;
-}
-
-/* The journal's. */
-static void tell_line(void *arg, const char *text)
-{
-    const struct run *run = arg;
-    if (run->console.log.line)
-        js_log(&run->console.log, "%s", text);
-    else
-        tell_error(NULL, text);
 }
 
 static bool is_told_to_end(void)
@@ -1021,12 +1021,12 @@ static void show_shape(struct run *run)
     struct js_source_survey survey;
     js_source_survey(run->source, &survey);
     const struct js_graph_shape *shape = &survey.shape;
-    js_console_trace(&run->console,
-                     "%s: %llu job%s; longest chain %llu, widest level %llu\n",
-                     run->config->job_file, (unsigned long long)shape->jobs,
-                     shape->jobs == 1 ? "" : "s",
-                     (unsigned long long)shape->longest_chain,
-                     (unsigned long long)shape->width);
+    js_console_trace(
+        &run->console,
+        "%s: %llu job%s; longest chain %llu, widest level %llu\n",
+        js_source_name(run->source), (unsigned long long)shape->jobs,
+        shape->jobs == 1 ? "" : "s", (unsigned long long)shape->longest_chain,
+        (unsigned long long)shape->width);
 }
 
 /* Waits for the reader. */

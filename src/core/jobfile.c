@@ -1,6 +1,9 @@
 #include "core/jobfile.h"
 
 #include "base/buf.h"
+#include "core/lineage.h"
+#include "core/shline.h"
+#include "core/targets.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -12,6 +15,9 @@
 /* The most that is dropped from the end of a line: a backslash and a CR. So a
  * text longer than this is too long whatever comes next. */
 enum { TEXT_MAX = JS_COMMAND_MAX + 2 };
+
+/* So many lines a shell is asked about. */
+enum { ASKED_MAX = 16 };
 
 /* What the line being read is, as far as its bytes so far tell. */
 enum line_kind {
@@ -47,6 +53,14 @@ struct js_jobfile {
     bool has_defaults;
     struct js_buf edges; /* of the job being made: struct js_graph_edge */
 
+    bool is_checked; /* the next five are there */
+    struct js_jobfile_checks checks;
+    struct js_lineage *lineage;
+    struct js_targets *targets;
+    struct js_buf parents; /* of the job being made: numbers, uint64_t */
+    unsigned asked;        /* how often a shell was */
+    uint64_t barriers;     /* so far */
+
     uint64_t jobs; /* given out */
     bool failed;
     int errnum; /* of the failure */
@@ -81,6 +95,9 @@ void js_jobfile_free(struct js_jobfile *file)
     js_buf_release(&file->text);
     js_buf_release(&file->lines);
     js_buf_release(&file->edges);
+    js_buf_release(&file->parents);
+    js_lineage_free(file->lineage);
+    js_targets_free(file->targets);
     js_attributes_release(&file->defaults);
     free(file->name);
     free(file);
@@ -90,6 +107,16 @@ void js_jobfile_free(struct js_jobfile *file)
 void js_jobfile_set_resume(struct js_jobfile *file, struct js_resume *resume)
 {
     file->resume = resume;
+}
+
+int js_jobfile_set_checks(struct js_jobfile *file,
+                          const struct js_jobfile_checks *checks)
+{
+    file->checks = *checks;
+    file->lineage = js_lineage_new();
+    file->targets = js_targets_new(checks->is_stream);
+    file->is_checked = file->lineage && file->targets;
+    return file->is_checked ? 0 : -1;
 }
 
 static size_t unread(const struct js_jobfile *file)
@@ -229,23 +256,40 @@ static void place_of(const struct js_jobfile *file, size_t at,
     *ret_column = at - begin + 1;
 }
 
-/* An error of this line alone: what comes behind it can be read. */
-static int refuse_at(struct js_jobfile *file, size_t at,
-                     const struct js_err *why)
+/* "NAME:LINE:COLUMN: what"; 0, or -1 with errno ENOMEM. */
+static int describe_at(const struct js_jobfile *file, size_t at,
+                       const char *what, struct js_err *ret)
 {
     uint64_t line, column;
     struct js_buf text = JS_BUF_INIT;
     place_of(file, at, &line, &column);
-    if (js_buf_escape(&text, why->text, strlen(why->text)) < 0 ||
-        !js_buf_string(&text)) {
-        js_buf_release(&text);
-        return fail_errno(file);
-    }
-    file->errnum = EINVAL;
-    js_err_set(&file->failure, "%s:%" PRIu64 ":%" PRIu64 ": %s", file->name,
-               line, column, js_buf_string(&text));
+    int rc = js_buf_escape(&text, what, strlen(what));
+    if (rc == 0 && js_buf_string(&text))
+        js_err_set(ret, "%s:%" PRIu64 ":%" PRIu64 ": %s", file->name, line,
+                   column, js_buf_string(&text));
+    else
+        rc = -1;
     js_buf_release(&text);
+    return rc;
+}
+
+/* An error of this line alone: what comes behind it can be read. */
+static int refuse_at(struct js_jobfile *file, size_t at,
+                     const struct js_err *why)
+{
+    if (describe_at(file, at, why->text, &file->failure) < 0)
+        return fail_errno(file);
+    file->errnum = EINVAL;
     return -1;
+}
+
+static void warn_at(struct js_jobfile *file, size_t at, enum js_warning kind,
+                    const char *what)
+{
+    struct js_err text, place;
+    js_err_set(&text, "warning: %s", what);
+    if (describe_at(file, at, text.text, &place) == 0)
+        file->checks.warn(file->checks.arg, kind, place.text);
 }
 
 static int gather_edges(struct js_jobfile *file, const struct js_strings *names,
@@ -330,6 +374,134 @@ static int find_edges(struct js_jobfile *file,
     return 0;
 }
 
+/* ---------------------------------------------------------------- checks */
+
+/* A few lines at most: of more it is not known. */
+static bool is_refused(struct js_jobfile *file, size_t at)
+{
+    const char *text = js_buf_string(&file->text);
+    if (!text || !file->checks.takes || file->asked == ASKED_MAX)
+        return false;
+    file->asked++;
+    return !file->checks.takes(text + at);
+}
+
+/* What the shell will say of the command at `at`, or what it will do. */
+static void check_command(struct js_jobfile *file, size_t at)
+{
+    enum js_shline look =
+        js_shline_look(file->text.data + at, file->text.len - at);
+    if (look == JS_SHLINE_BACKGROUND)
+        warn_at(file, at, JS_WARNING_BACKGROUND,
+                "leaves a command in the background (&): the job is done "
+                "without it, and what of it still runs then is ended; without "
+                "the & it is waited for, and jobs run side by side anyway");
+    if (look == JS_SHLINE_BROKEN ||
+        (look == JS_SHLINE_DOUBTFUL && is_refused(file, at)))
+        warn_at(file, at, JS_WARNING_BROKEN,
+                "the shell refuses this line by itself, and each line is a "
+                "job of its own: write a loop or an \"if\" in one line, or "
+                "into a script that a line runs");
+}
+
+/* The numbers of the jobs that the one being made comes after. */
+static int find_parents(struct js_jobfile *file)
+{
+    const struct js_graph_edge *edges =
+        (const struct js_graph_edge *)file->edges.data;
+    size_t count = file->edges.len / sizeof(*edges);
+    file->parents.len = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t seq = js_graph_find(file->graph, edges[i].name);
+        if (seq > 0 && js_buf_append(&file->parents, &seq, sizeof(seq)) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static size_t parent_count(const struct js_jobfile *file)
+{
+    return file->parents.len / sizeof(uint64_t);
+}
+
+static int keep_lineage(struct js_jobfile *file, uint64_t seq,
+                        const struct js_attributes *attributes)
+{
+    bool writes = attributes->stdout_path || attributes->stderr_path;
+    if (!attributes->name && !writes)
+        return 0;
+    if (find_parents(file) < 0)
+        return -1;
+    return attributes->name
+               ? js_lineage_add(file->lineage, seq,
+                                (const uint64_t *)file->parents.data,
+                                parent_count(file))
+               : 0;
+}
+
+/* Both are in the list, and one file is theirs. -1 with *err if they may run at
+ * the same time. */
+static int compare_target(struct js_jobfile *file, const char *attribute,
+                          const char *path, const struct js_target_job *other,
+                          struct js_err *err)
+{
+    struct js_err text;
+    enum js_lineage_answer answer =
+        other->barriers < file->barriers
+            ? JS_LINEAGE_YES
+            : js_lineage_follows(file->lineage,
+                                 (const uint64_t *)file->parents.data,
+                                 parent_count(file), other->seq);
+    if (answer == JS_LINEAGE_NO)
+        return js_err_set(err,
+                          "%s=%.200s: the job in line %" PRIu64
+                          " writes to the same file, and neither comes after "
+                          "the other",
+                          attribute, path, other->line);
+    const char *what = answer == JS_LINEAGE_YES
+                           ? "this one comes after it and replaces what it "
+                             "wrote"
+                           : "see to it that one of them comes after the other";
+    js_err_set(&text,
+               "%s=%.200s: the job in line %" PRIu64
+               " writes to the same file: %s",
+               attribute, path, other->line, what);
+    warn_at(file,
+            js_attributes_find(file->text.data, file->text.len, attribute, 0),
+            JS_WARNING_FILE, text.text);
+    return 0;
+}
+
+static int check_target(struct js_jobfile *file, uint64_t seq,
+                        const char *attribute, const char *dir,
+                        const char *path)
+{
+    struct js_target_job other;
+    struct js_err err;
+    const struct js_target_job job = {
+        .seq = seq, .line = file->first_line, .barriers = file->barriers};
+    if (!path || !js_targets_add(file->targets, dir, path, &job, &other) ||
+        compare_target(file, attribute, path, &other, &err) == 0)
+        return 0;
+    return refuse_at(
+        file, js_attributes_find(file->text.data, file->text.len, attribute, 0),
+        &err);
+}
+
+static int check_targets(struct js_jobfile *file, uint64_t seq,
+                         const struct js_attributes *attributes)
+{
+    if (!file->is_checked || !attributes)
+        return 0;
+    if (check_target(file, seq, "stdout", attributes->dir,
+                     attributes->stdout_path) < 0)
+        return -1;
+    return check_target(file, seq, "stderr", attributes->dir,
+                        attributes->stderr_path);
+}
+
+/* ---------------------------------------------------------------- jobs */
+
 /* What becomes of it in this run. With a name that is not there it runs: then
  * the graph will say what is wrong. */
 static int judge(struct js_jobfile *file, struct js_job *job,
@@ -357,7 +529,12 @@ static int admit(struct js_jobfile *file, struct js_job *job,
 {
     enum js_verdict verdict;
     job->line = file->first_line;
-    if (find_edges(file, attributes) < 0 || judge(file, job, &verdict) < 0)
+    if (find_edges(file, attributes) < 0)
+        return -1;
+    if (file->is_checked && attributes &&
+        keep_lineage(file, job->seq, attributes) < 0)
+        return fail_errno(file);
+    if (judge(file, job, &verdict) < 0)
         return -1;
     int rc = join_graph(file, job->seq, attributes);
     if (rc < 0)
@@ -366,6 +543,8 @@ static int admit(struct js_jobfile *file, struct js_job *job,
     if (verdict == JS_VERDICT_DONE || verdict == JS_VERDICT_FAILED)
         js_graph_ended(file->graph, job->seq, verdict == JS_VERDICT_DONE);
     job->is_waiting = rc == 0;
+    if (check_targets(file, job->seq, attributes) < 0)
+        return -1;
     return verdict == JS_VERDICT_RUN;
 }
 
@@ -409,6 +588,8 @@ static int job_with_attributes(struct js_jobfile *file,
         js_err_set(&err, "attributes without a command");
         return refuse_job(file, begin - 1, &err);
     }
+    if (file->is_checked)
+        check_command(file, begin);
     return finish_job(file,
                       js_job_new_with(file->jobs + 1, attributes,
                                       text->data + begin, text->len - begin),
@@ -419,9 +600,12 @@ static int job_of_line(struct js_jobfile *file, struct js_job **ret)
 {
     const struct js_buf *text = &file->text;
     struct js_attributes attributes;
-    if (!file->has_defaults && !js_attributes_present(text->data, text->len))
+    if (!file->has_defaults && !js_attributes_present(text->data, text->len)) {
+        if (file->is_checked)
+            check_command(file, 0);
         return finish_job(
             file, js_job_new(file->jobs + 1, text->data, text->len), NULL, ret);
+    }
     if (js_attributes_copy(&attributes, &file->defaults) < 0)
         return fail_errno(file);
     int rc = job_with_attributes(file, &attributes, ret);
@@ -453,6 +637,7 @@ static int job_of_text(struct js_jobfile *file, struct js_job **ret)
         return fail_too_long(file);
     if (is_wait(&file->text)) {
         js_graph_barrier(file->graph);
+        file->barriers++;
         return 0;
     }
     return job_of_line(file, ret);

@@ -34,6 +34,7 @@
 #include "core/job.h"
 #include "core/resume.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* A command longer than this many bytes is an error: it keeps a stream that
@@ -50,6 +51,34 @@ struct js_jobfile *js_jobfile_new(const char *name, struct js_graph *graph);
 /* From now on (before the first job) this decides on each job's id, and whether
  * it runs. Borrowed. Without it all run. */
 void js_jobfile_set_resume(struct js_jobfile *file, struct js_resume *resume);
+
+/* What is no mistake, but hardly meant. */
+enum js_warning {
+    JS_WARNING_SCRIPT,     /* the first line names a shell */
+    JS_WARNING_BACKGROUND, /* a command is left in the background */
+    JS_WARNING_BROKEN,     /* the shell refuses the line by itself */
+    JS_WARNING_FILE,       /* writes to the file of a job that it comes after */
+    JS_WARNING_COUNT,
+};
+
+struct js_jobfile_checks {
+    /* "NAME:LINE:COLUMN: warning: what" */
+    void (*warn)(void *arg, enum js_warning kind, const char *text);
+    /* Asks a shell about a command: true if it takes it. For a few lines at
+     * most, those that look as if it did not. NULL: none is asked. */
+    bool (*takes)(const char *command);
+    void *arg;
+    bool is_stream; /* the memory is bounded */
+};
+
+/*
+ * From now on (before the first job) each job is looked at for what a person
+ * should know, besides what is wrong in any case; and two jobs that write to
+ * one file (core/targets.h), neither of which comes after the other, are an
+ * error. 0, or -1 with errno ENOMEM.
+ */
+int js_jobfile_set_checks(struct js_jobfile *file,
+                          const struct js_jobfile_checks *checks);
 
 /* NULL is allowed. Keeps errno. */
 void js_jobfile_free(struct js_jobfile *file);

@@ -2,7 +2,9 @@
 
 #include "base/buf.h"
 #include "base/fdio.h"
+#include "base/shell.h"
 #include "core/jobfile.h"
+#include "core/shline.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,6 +21,9 @@ enum { PIECE_BYTES = 64 * 1024 };
 /* After this many pieces without a job a call returns, or a stream of nothing
  * but comments would keep the caller from all else. */
 enum { PIECES_MAX = 16 };
+
+/* So many warnings of a kind are told one by one. */
+enum { WARNINGS_MAX = 5 };
 
 enum source_kind {
     SOURCE_DEMO,
@@ -52,6 +57,10 @@ struct js_source {
 
     struct js_buf needs; /* struct special; of a regular file */
     struct js_source_survey survey;
+    js_source_tell_fn tell; /* NULL: nobody is to be warned */
+    void *tell_arg;
+    uint64_t warnings[JS_WARNING_COUNT];
+    bool is_begun; /* its first bytes were looked at */
     int fd;
     bool owns_fd;
     struct js_err failure;
@@ -102,6 +111,69 @@ void js_source_free(struct js_source *source)
     free(source);
     errno = saved;
 }
+
+/* ---------------------------------------------------------------- warnings */
+
+static void warned(void *arg, enum js_warning kind, const char *text)
+{
+    struct js_source *source = arg;
+    if (source->warnings[kind]++ < WARNINGS_MAX)
+        source->tell(source->tell_arg, text);
+}
+
+static void tell_more_warnings(struct js_source *source)
+{
+    static const char *const what[JS_WARNING_COUNT] = {
+        [JS_WARNING_SCRIPT] = "name a shell",
+        [JS_WARNING_BACKGROUND] = "leave a command in the background",
+        [JS_WARNING_BROKEN] = "are refused by the shell",
+        [JS_WARNING_FILE] = "write to the file of an earlier job",
+    };
+    for (int kind = 0; source->tell && kind < JS_WARNING_COUNT; kind++) {
+        struct js_err text;
+        if (source->warnings[kind] <= WARNINGS_MAX)
+            continue;
+        js_err_set(&text, "%s: warning: lines that %s as well: %ju",
+                   source->name, what[kind],
+                   (uintmax_t)source->warnings[kind] - WARNINGS_MAX);
+        source->tell(source->tell_arg, text.text);
+    }
+}
+
+/* A script is no list. Its first line is a comment, of which the parser keeps
+ * nothing. */
+static void look_at_begin(struct js_source *source, const char *bytes,
+                          size_t len)
+{
+    struct js_err text;
+    struct js_buf line = JS_BUF_INIT;
+    bool is_first = !source->is_begun;
+    source->is_begun = true;
+    size_t shebang =
+        is_first && source->tell ? js_shline_shebang(bytes, len) : 0;
+    if (shebang > 0 && js_buf_escape(&line, bytes, shebang) == 0 &&
+        js_buf_string(&line)) {
+        js_err_set(&text,
+                   "%s:1:1: warning: \"%s\" names a shell, but a script is "
+                   "not a list: each line of it runs as a job of its own",
+                   source->name, line.data);
+        warned(source, JS_WARNING_SCRIPT, text.text);
+    }
+    js_buf_release(&line);
+}
+
+static int set_checks(struct js_source *source, bool is_stream)
+{
+    const struct js_jobfile_checks checks = {
+        .warn = warned,
+        /* Nothing is to hold up a stream. */
+        .takes = is_stream ? NULL : js_shell_takes,
+        .arg = source,
+        .is_stream = is_stream};
+    return source->tell ? js_jobfile_set_checks(source->jobs, &checks) : 0;
+}
+
+/* ---------------------------------------------------------------- reading */
 
 static int fail_errno(const struct js_source *source, struct js_err *err)
 {
@@ -166,6 +238,7 @@ static int feed_text(struct js_source *source)
         return end_of_input(source);
     size_t len = left < PIECE_BYTES ? left : PIECE_BYTES;
     const char *bytes = source->text.data + source->text_at;
+    look_at_begin(source, bytes, len);
     if (js_jobfile_feed(source->jobs, bytes, len) < 0)
         return -1;
     source->text_at += len;
@@ -180,6 +253,7 @@ static int feed_stream_read(struct js_source *source)
         return errno == EAGAIN || errno == EINTR ? 0 : -1;
     if (n == 0)
         return end_of_input(source);
+    look_at_begin(source, piece, (size_t)n);
     return js_jobfile_feed(source->jobs, piece, (size_t)n) < 0 ? -1 : 1;
 }
 
@@ -277,6 +351,8 @@ static void advance(struct js_source *source, struct js_job **ret)
                         : next_parsed(source, ret, &source->failure);
     if (source->state == JS_SOURCE_JOB && source->kind != SOURCE_DEMO)
         source->given++;
+    if (source->state == JS_SOURCE_END && source->kind == SOURCE_STREAM)
+        tell_more_warnings(source);
 }
 
 enum js_source_state js_source_next(struct js_source *source,
@@ -339,7 +415,7 @@ static int survey_job(struct js_source *source, struct js_job *job)
 }
 
 struct errors {
-    js_source_error_fn tell;
+    js_source_tell_fn tell;
     void *arg;
     unsigned count;
     struct js_err first;
@@ -401,6 +477,7 @@ static int check_text(struct js_source *source, struct errors *errors,
         if (is_final)
             break;
     }
+    tell_more_warnings(source);
     if (errors->count > 0)
         return sum_up(source, errors, err);
     if (source->resume && count_rest(source) < 0)
@@ -439,23 +516,40 @@ static int load(struct js_source *source, const char *path,
                           source->name);
     /* Standard input is a stream even where it is a file. */
     bool is_file = S_ISREG(info.st_mode) && source->owns_fd;
+    if (set_checks(source, !is_file) < 0)
+        return fail_errno(source, err);
     if (source->resume)
         source->resume->is_stream = !is_file;
     return is_file ? load_text(source, info.st_size, errors, err) : 0;
 }
 
+/* As it is shown, which is to leave a terminal alone. */
+static char *name_of(const char *path)
+{
+    struct js_buf name = JS_BUF_INIT;
+    char *copy = NULL;
+    if (strcmp(path, "-") == 0)
+        return strdup("standard input");
+    if (js_buf_escape(&name, path, strlen(path)) == 0 && js_buf_string(&name))
+        copy = strdup(name.data);
+    js_buf_release(&name);
+    return copy;
+}
+
 struct js_source *js_source_new_file(const char *path, struct js_resume *resume,
-                                     js_source_error_fn error, void *arg,
+                                     js_source_tell_fn tell, void *arg,
                                      struct js_err *err)
 {
-    struct errors errors = {.tell = error, .arg = arg};
+    struct errors errors = {.tell = tell, .arg = arg};
     struct js_source *source = source_new(SOURCE_STREAM);
     if (!source) {
         js_err_errno(err, "%s", path);
         return NULL;
     }
     source->resume = resume;
-    source->name = strdup(strcmp(path, "-") == 0 ? "standard input" : path);
+    source->tell = tell;
+    source->tell_arg = arg;
+    source->name = name_of(path);
     if (!source->name) {
         js_err_errno(err, "%s", path);
         goto fail;
@@ -479,6 +573,11 @@ struct js_source *js_source_new_regular(const char *path,
     js_source_free(source);
     js_err_set(err, "%s is no regular file: it is not read again", path);
     return NULL;
+}
+
+const char *js_source_name(const struct js_source *source)
+{
+    return source->name;
 }
 
 uint64_t js_source_total(const struct js_source *source, bool *ret_known)

@@ -36,8 +36,8 @@ struct js_source;
 struct js_source *js_source_new_demo(uint64_t count, int64_t duration_ns,
                                      struct js_resume *resume);
 
-/* One of several errors. */
-typedef void (*js_source_error_fn)(void *arg, const char *text);
+/* One of several errors, or a warning. */
+typedef void (*js_source_tell_fn)(void *arg, const char *text);
 
 /* So many errors of a file are told; more are not looked for. */
 enum { JS_SOURCE_ERRORS = 20 };
@@ -46,12 +46,15 @@ enum { JS_SOURCE_ERRORS = 20 };
  * The job list at `path`; "-" is standard input. A regular file is read and
  * checked here, and resume knows what it counts. NULL with *err set: it cannot
  * be opened or read, is a directory, or holds errors. If it holds one, *err is
- * that one; if several, each is told to `error` and *err is "NAME: 3 errors"
- * (or "NAME: 20 errors or more"). Standard input is not closed by
- * js_source_free().
+ * that one; if several, each is told to `tell` and *err is "NAME: 3 errors"
+ * (or "NAME: 20 errors or more"). What is hardly meant (core/jobfile.h) is told
+ * as a warning, of a stream when it is met: five of a kind, then how many more.
+ * With `tell` NULL warnings are not looked for, nor files to which two jobs
+ * write at once. It is called as long as the source is there. Standard input is
+ * not closed by js_source_free().
  */
 struct js_source *js_source_new_file(const char *path, struct js_resume *resume,
-                                     js_source_error_fn error, void *arg,
+                                     js_source_tell_fn tell, void *arg,
                                      struct js_err *err);
 
 /* The same of a list that can be read again: a regular file. Anything else is
@@ -62,6 +65,10 @@ struct js_source *js_source_new_regular(const char *path,
 
 /* NULL is allowed. Keeps errno. */
 void js_source_free(struct js_source *source);
+
+/* As messages show it, control characters escaped: "jobs.txt", "standard
+ * input"; NULL of the demonstration. */
+const char *js_source_name(const struct js_source *source);
 
 /* The next job. END and ERROR are final. */
 enum js_source_state js_source_next(struct js_source *source,

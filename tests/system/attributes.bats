@@ -191,3 +191,38 @@ JOBS
     "$JOBSCHED" --dry-run jobs.txt >out
     contains out ': printf .a\\tb\\n. "\$HOME" \\\\ \?\[31m$'
 }
+
+@test "attributes: two jobs that write to one file at the same time are refused" {
+    mkdir there
+    ln -s there link
+    cat >jobs.txt <<'JOBS'
+touch ran
+[stdout=there/res] echo one
+[dir=link stderr=./res] echo two >&2
+JOBS
+    farm 1 jobs.txt
+    status_is 2
+    contains err '^jobsched: jobs.txt:3:18: stderr=\./res: the job in line 2 writes to the same file, and neither comes after the other$'
+    claim test ! -e ran
+    claim test ! -e there/res
+    run -2 timeout 30 "$JOBSCHED" --check jobs.txt
+    # One after the other it is a warning; and to a device nothing.
+    cat >jobs.txt <<'JOBS'
+[name=a stdout=there/res] echo one
+[after=a dir=link stdout=res] echo two
+[stdout=/dev/null] echo
+[stdout=/dev/null] echo
+JOBS
+    farm 2 jobs.txt
+    status_is 0
+    equal "$(cat there/res)" two
+    contains err '^jobsched: jobs.txt:2:26: warning: stdout=res: the job in line 1 writes to the same file: this one comes after it and replaces what it wrote$'
+    equal "$(grep -c warning err)" 1
+    # Of a stream it is found when it is met.
+    farm 1 - <<'JOBS'
+[stdout=one] echo one
+[stdout=./one] echo two
+JOBS
+    status_is 2
+    contains err 'standard input:2:9: stdout=\./one: the job in line 1'
+}

@@ -143,3 +143,45 @@ JOBS
     equal "$(cat there/out)" "$PWD/there"
     equal "$(cat there/file)" here
 }
+
+# What people paste from shell scripts.
+@test "job file: a script is warned of, and what it leaves in the background" {
+    cat >jobs.txt <<'JOBS'
+#!/bin/bash
+sleep 0.01 && echo late >f &
+wait
+if true; then
+    echo a
+fi
+for i in 1; do echo b; done
+echo c & wait
+JOBS
+    status=0
+    "$JOBSCHED" --check jobs.txt >out 2>err || status=$?
+    status_is 0
+    contains err '^jobsched: jobs.txt:1:1: warning: "#!/bin/bash" names a shell, but a script is not a list'
+    contains err '^jobsched: jobs.txt:2:1: warning: leaves a command in the background \(&\)'
+    contains err '^jobsched: jobs.txt:4:1: warning: the shell refuses this line by itself'
+    contains err '^jobsched: jobs.txt:6:1: warning: the shell refuses this line by itself'
+    equal "$(grep -c '^jobsched: ' err)" 4
+    # The start says the same, and runs what it can.
+    mv err told
+    farm 1 jobs.txt
+    status_is 1
+    equal "$(grep warning: err)" "$(grep warning: told)"
+    equal "$(sort out | xargs)" 'a b c'
+    # So does a stream, as far as that takes no shell.
+    farm 1 - <jobs.txt
+    equal "$(sed -n 's/.*standard input:\([0-9]*\):.*: warning: .*/\1/p' err | xargs)" '1 2 6'
+}
+
+@test "job file: --check shows the name of a list without its control characters" {
+    local name=$'a\nb\e[31m'
+    echo true >"$name"
+    "$JOBSCHED" --check "$name" >out 2>err
+    equal "$(cat out)" 'a\nb\x1b[31m: 1 job; longest chain 1, widest level 1'
+    echo '[core=1] true' >"$name"
+    run -2 --separate-stderr "$JOBSCHED" --check "$name"
+    equal "${stderr%%: *}" 'jobsched'
+    [[ $stderr == 'jobsched: a\nb\x1b[31m:1:2: '* ]]
+}

@@ -12,6 +12,8 @@
     _(mca)                                                                     \
     _(json)                                                                    \
     _(strmap)                                                                  \
+    _(shline)                                                                  \
+    _(lineage)                                                                 \
     _(jobfile)                                                                 \
     _(attributes)                                                              \
     _(details)                                                                 \

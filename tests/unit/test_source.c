@@ -539,6 +539,247 @@ static void test_errors_are_told(void)
     place_release(&place);
 }
 
+/* ---------------------------------------------------------------- checks */
+
+/* All that is told, "|" behind each line, and what the last error is. */
+struct said {
+    struct js_buf text;
+    struct js_err err;
+};
+
+static void say(void *arg, const char *text)
+{
+    struct said *said = arg;
+    js_buf_printf(&said->text, "%s|", text);
+}
+
+/* Reads the list to its end: how many jobs it gives. */
+static unsigned read_list(const char *path, const char *text, struct said *said)
+{
+    unsigned jobs = 0;
+    spit(path, text, strlen(text));
+    *said = (struct said){.text = JS_BUF_INIT};
+    js_buf_puts(&said->text, "");
+    struct js_source *source =
+        js_source_new_file(path, NULL, say, said, &said->err);
+    struct js_job *job;
+    while (source &&
+           js_source_next(source, &job, &said->err) == JS_SOURCE_JOB) {
+        js_job_free(job);
+        jobs++;
+    }
+    js_source_free(source);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(js_buf_string(&said->text));
+    return jobs;
+}
+
+/* Two jobs with one file, neither after the other: an error that names both
+ * lines. In the place of "DIR" stands the folder. */
+static void one_file(const struct place *place, const char *first,
+                     const char *second, bool is_one)
+{
+    struct js_buf text = JS_BUF_INIT;
+    struct said said;
+    js_buf_printf(&text, "#JOBSCHED dir=%s\n[%s] a\n\n[%s] b\n", place->dir,
+                  first, second);
+    unsigned jobs =
+        read_list(place->path, not_null((void *)js_buf_string(&text)), &said);
+    CU_ASSERT_EQUAL(jobs, is_one ? 0 : 2);
+    CU_ASSERT_STRING_EQUAL(said.text.data, "");
+    bool is_said = strstr(said.err.text, ":4:2: ") == NULL &&
+                   strstr(said.err.text, ":4:") &&
+                   strstr(said.err.text, "the job in line 2 writes to the same "
+                                         "file, and neither comes after");
+    CU_ASSERT_EQUAL(is_said, is_one);
+    if (is_said != is_one)
+        fprintf(stderr, "\nsource: %s, %s: %s\n", first, second, said.err.text);
+    js_buf_release(&said.text);
+    js_buf_release(&text);
+}
+
+static void test_one_file_of_two_jobs(void)
+{
+    struct place place;
+    char path[PLACE_PATH], other[PLACE_PATH], dir[PLACE_PATH];
+    place_init(&place, "jobs.txt");
+    one_file(&place, "stdout=out", "stdout=out", true);
+    one_file(&place, "stdout=out", "stderr=out", true);
+    one_file(&place, "stdout=out stderr=out", "stdout=other", false);
+    one_file(&place, "stdout=out", "stdout=./x/..//out", true);
+    one_file(&place, "stdout=no/such/../out", "stdout=no/out", true);
+    one_file(&place, "stdout=out", "stdout=out2", false);
+    one_file(&place, "stdout=out", "stdin=out", false);
+    one_file(&place, "stdout=/dev/null", "stdout=/dev/null", false);
+    one_file(&place, "stdout=/dev/stderr", "stderr=/dev/stderr", false);
+    one_file(&place, "dir=/ stdout=tmp/x-y-z", "dir=/tmp stderr=x-y-z", true);
+    snprintf(dir, sizeof(dir), "dir=/ stdout=%s/out", place.dir);
+    one_file(&place, dir, "stdout=out", true);
+    /* By a link to what is not there yet, to a folder, and a hard one. */
+    place_name(&place, "link", path);
+    CU_ASSERT_EQUAL(symlink("out", path), 0);
+    one_file(&place, "stdout=link", "stdout=out", true);
+    place_name(&place, "here", path);
+    CU_ASSERT_EQUAL(symlink(".", path), 0);
+    one_file(&place, "stdout=here/out", "stdout=out", true);
+    one_file(&place, "dir=/ stdout=tmp/../tmp/x-y-z", "stdout=/tmp/x-y-z",
+             true);
+    place_name(&place, "hard", path);
+    place_name(&place, "harder", other);
+    spit(path, "x", 1);
+    CU_ASSERT_EQUAL(link(path, other), 0);
+    one_file(&place, "stdout=hard", "stdout=harder", true);
+    place_name(&place, "fifo", path);
+    CU_ASSERT_EQUAL(mkfifo(path, 0600), 0);
+    one_file(&place, "stdout=fifo", "stdout=fifo", false);
+    place_release(&place);
+}
+
+/* What the list says of jobs 1 and 2, then what is told of them. */
+static void check_order(const char *list, const char *told, const char *error)
+{
+    struct place place;
+    struct said said;
+    place_init(&place, "jobs.txt");
+    read_list(place.path, list, &said);
+    CU_ASSERT_EQUAL(strstr(said.text.data, told ? told : "|") != NULL,
+                    told != NULL);
+    CU_ASSERT_EQUAL(strstr(said.err.text, error ? error : ":") != NULL,
+                    error != NULL);
+    js_buf_release(&said.text);
+    place_release(&place);
+}
+
+static void test_one_file_in_turn(void)
+{
+    static const char warning[] =
+        ":3:17: warning: stdout=/nowhere/o: the job in line 1 writes to the "
+        "same file: this one comes after it and replaces what it wrote|";
+    check_order("[name=a stdout=/nowhere/o] a\n[name=b after=a] b\n"
+                "[after=b stdout=/nowhere/o] c\n",
+                warning, NULL);
+    check_order("[stdout=/nowhere/o] a\nwait\n[stdout=/nowhere/o] c\n",
+                ":3:9: warning: ", NULL);
+    check_order("[name=a stdout=/nowhere/o] a\n"
+                "[after-any=a stdout=/nowhere/o] c\n",
+                ":2:21: warning: ", NULL);
+    /* Both after a third, or after the last but one that wrote to it. */
+    check_order("[name=a] a\n[after=a stdout=/nowhere/o] b\n"
+                "[after=a stdout=/nowhere/o] c\n",
+                NULL, ":3:17: stdout=/nowhere/o: the job in line 2");
+    check_order(
+        "[name=a stdout=/nowhere/o] a\n"
+        "[name=b after=a stdout=/nowhere/o] b\n"
+        "[after=a stdout=/nowhere/o] c\n",
+        ":2:24: warning: ", ":3:17: stdout=/nowhere/o: the job in line 2");
+    /* From the defaults, so for each. */
+    check_order("#JOBSCHED stdout=/nowhere/o\na\nb\n", NULL,
+                ":3:1: stdout=/nowhere/o: the job in line 2");
+}
+
+/* Of a stream too, when it is met: what came before runs. */
+static void test_one_file_in_a_stream(void)
+{
+    struct place place;
+    struct said said = {.text = JS_BUF_INIT};
+    struct js_job *job;
+    place_init(&place, "fifo");
+    CU_ASSERT_EQUAL(mkfifo(place.path, 0600), 0);
+    int fd = open(place.path, O_RDWR | O_CLOEXEC);
+    CU_ASSERT_FATAL(fd >= 0);
+    struct js_source *source =
+        js_source_new_file(place.path, NULL, say, &said, &said.err);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(source);
+    dprintf(fd, "#!/bin/sh\n[stdout=/nowhere/o] a\ndone\nb &\n"
+                "[stderr=/nowhere/o] c\n");
+    for (int i = 0; i < 3; i++) {
+        CU_ASSERT_EQUAL_FATAL(js_source_next(source, &job, &said.err),
+                              JS_SOURCE_JOB);
+        js_job_free(job);
+    }
+    CU_ASSERT_EQUAL(js_source_next(source, &job, &said.err), JS_SOURCE_ERROR);
+    CU_ASSERT_PTR_NOT_NULL(strstr(said.err.text, ":5:9: stderr=/nowhere/o: the "
+                                                 "job in line 2 "));
+    const char *told = js_buf_string(&said.text);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(told);
+    CU_ASSERT_PTR_NOT_NULL(strstr(told, ":1:1: warning: \"#!/bin/sh\" names"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(told, ":3:1: warning: the shell refuses"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(told, ":4:1: warning: leaves a command"));
+    js_source_free(source);
+    close(fd);
+    js_buf_release(&said.text);
+    place_release(&place);
+}
+
+static void test_a_script_is_warned_of(void)
+{
+    struct place place;
+    struct said said;
+    place_init(&place, "jobs.txt");
+    CU_ASSERT_EQUAL(read_list(place.path,
+                              "#!/bin/bash -e\nfor i in 1 2\ndo\n"
+                              "  echo $i &\ndone\nwait\n"
+                              "[name=x] for i in 1 2; do echo $i; done\n",
+                              &said),
+                    5);
+    const char *told = said.text.data;
+    CU_ASSERT_PTR_NOT_NULL(
+        strstr(told, ":1:1: warning: \"#!/bin/bash -e\" names a shell"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(told, ":2:1: warning: the shell refuses"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(told, ":3:1: warning: the shell refuses"));
+    CU_ASSERT_PTR_NOT_NULL(
+        strstr(told, ":4:1: warning: leaves a command in the background (&)"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(told, ":5:1: warning: the shell refuses"));
+    CU_ASSERT_PTR_NULL(strstr(told, ":7:"));
+    CU_ASSERT_STRING_EQUAL(said.err.text, "");
+    js_buf_release(&said.text);
+    place_release(&place);
+}
+
+static unsigned count_of(const char *text, const char *part)
+{
+    unsigned count = 0;
+    for (; (text = strstr(text, part)); text++)
+        count++;
+    return count;
+}
+
+/* A thousand lines of a kind are five, and a number. */
+static void test_warnings_are_few(void)
+{
+    struct place place;
+    struct said said;
+    struct js_buf list = JS_BUF_INIT;
+    place_init(&place, "jobs.txt");
+    for (int i = 0; i < 1000; i++)
+        js_buf_puts(&list, "a &\n(b\n");
+    CU_ASSERT_EQUAL(
+        read_list(place.path, not_null((void *)js_buf_string(&list)), &said),
+        2000);
+    CU_ASSERT_EQUAL(count_of(said.text.data, "leaves a command"), 5);
+    CU_ASSERT_PTR_NOT_NULL(
+        strstr(said.text.data,
+               "lines that leave a command in the background as well: 995|"));
+    CU_ASSERT_EQUAL(count_of(said.text.data, "the shell refuses"), 5);
+    /* Of sixteen a shell was asked. */
+    CU_ASSERT_PTR_NOT_NULL(strstr(
+        said.text.data, "lines that are refused by the shell as well: 11|"));
+    js_buf_release(&said.text);
+    js_buf_release(&list);
+    place_release(&place);
+}
+
+/* The name of a list is whatever somebody has called it. */
+static void test_names_are_shown_escaped(void)
+{
+    struct place place;
+    struct said said;
+    place_init(&place, "a\nb\033[31m");
+    read_list(place.path, "[core=1] x\n", &said);
+    CU_ASSERT_PTR_NOT_NULL(strstr(said.err.text, "/a\\nb\\x1b[31m:1:2: "));
+    js_buf_release(&said.text);
+    place_release(&place);
+}
+
 static void count_need(void *arg, uint64_t id, uint64_t line,
                        const struct js_need *need)
 {
@@ -618,6 +859,12 @@ static const struct unit_test tests[] = {
     {"stream of comments does not keep the caller",
      test_stream_of_comments_does_not_keep_the_caller},
     {"errors are told, up to twenty", test_errors_are_told},
+    {"one file of two jobs", test_one_file_of_two_jobs},
+    {"one file in turn", test_one_file_in_turn},
+    {"one file in a stream", test_one_file_in_a_stream},
+    {"a script is warned of", test_a_script_is_warned_of},
+    {"warnings are few", test_warnings_are_few},
+    {"names are shown escaped", test_names_are_shown_escaped},
     {"a survey of a file", test_survey},
     {NULL, NULL},
 };
