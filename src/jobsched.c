@@ -30,6 +30,7 @@
 #include "record/display.h"
 #include "record/joblog.h"
 #include "record/journal.h"
+#include "record/outdir.h"
 #include "record/records.h"
 #include "record/run_status.h"
 #include "record/runtimes.h"
@@ -184,6 +185,7 @@ struct run {
     struct js_display display;
     struct js_delivery *delivery;
     struct js_joblog *joblog;
+    struct js_outdir *outdir;   /* NULL: there is none */
     struct js_journal *journal; /* NULL: there is none */
     struct js_ledger *ledger;   /* what it said; NULL: there is none */
     struct js_resume resume;
@@ -557,6 +559,19 @@ static int check_output_names(const struct run *run, struct js_err *err)
     return 0;
 }
 
+/* ... nor of that of another list's jobs. */
+static int take_output_folder(struct run *run, struct js_err *err)
+{
+    const struct js_outdir_config config = {
+        .dir = run->config->output_dir,
+        .list = run->config->job_file,
+        .journal = run->journal ? js_journal_path(run->journal) : NULL,
+        .log = {tell_line, run}};
+    if (run->config->output != JOBSCHED_OUTPUT_DIR || !config.list)
+        return 0;
+    return js_outdir_take(&config, &run->outdir, err);
+}
+
 /* ... nor may the joblog. */
 static int check_joblog_name(const struct run *run, struct js_err *err)
 {
@@ -729,7 +744,7 @@ static int open_inputs(struct run *run, struct js_err *err)
     if (run->config->action != JOBSCHED_RUN)
         return check_rehearsal(run, err);
     if (open_output(run->config, err) < 0 || check_output_names(run, err) < 0 ||
-        check_joblog_name(run, err) < 0)
+        check_joblog_name(run, err) < 0 || take_output_folder(run, err) < 0)
         return -1;
     bool goes_on = run->journal && js_journal_has_jobs(run->journal);
     if (joblog && !(run->joblog = js_joblog_open(joblog, goes_on, err)))
@@ -919,6 +934,7 @@ static void release_run(struct run *run)
     js_outlet_free(run->out);
     js_terminal_free(run->terminal);
     js_records_release(&run->records);
+    js_outdir_close(run->outdir);
     js_journal_close(run->journal);
     js_ledger_free(run->ledger);
     js_runtimes_free(run->runtimes);

@@ -19,7 +19,7 @@ bool js_same_file(const char *a, const char *b)
            S_ISREG(st_a.st_mode) && is_same(&st_a, &st_b);
 }
 
-static bool is_output_name(const char *name)
+bool js_is_output_name(const char *name)
 {
     size_t digits = strspn(name, "0123456789");
     return digits > 0 && (strcmp(name + digits, ".out") == 0 ||
@@ -35,6 +35,6 @@ bool js_is_output_of(const char *dir, const char *path)
     if (slash) /* "/" itself is kept where that is the folder */
         snprintf(folder, sizeof(folder), "%.*s",
                  (int)(slash == path ? 1 : slash - path), path);
-    return is_output_name(name) && stat(dir, &st_dir) == 0 &&
+    return js_is_output_name(name) && stat(dir, &st_dir) == 0 &&
            stat(folder, &st_folder) == 0 && is_same(&st_dir, &st_folder);
 }

@@ -98,28 +98,33 @@ static int check_target(const char *path, const struct js_report_config *config,
     return 0;
 }
 
+/* Never one that somebody else has put there. */
 static int open_new(const char *path)
 {
+    if (unlink(path) < 0 && errno != ENOENT)
+        return -1;
+    return open(path,
+                O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC,
+                0600);
+}
+
+/* Whoever may not read the journal is not to read what is made of it. */
+static int take_mode(int fd, const char *journal)
+{
     struct stat st;
-    int fd = open(path,
-                  O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY |
-                      O_CLOEXEC,
-                  0666);
-    if (fd < 0 ||
-        (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && ftruncate(fd, 0) == 0))
-        return fd;
-    js_fd_close(&fd);
-    errno = EEXIST;
-    return -1;
+    return stat(journal, &st) < 0 ? -1 : fchmod(fd, st.st_mode & 0666);
 }
 
 /* On disk before it takes the place of an older one. */
-static int write_new(const char *path, const struct js_report_data *data)
+static int write_new(const char *path, const char *journal,
+                     const struct js_report_data *data)
 {
     int fd = open_new(path);
     if (fd < 0)
         return -1;
     int rc = write_page(fd, data);
+    if (rc == 0)
+        rc = take_mode(fd, journal);
     if (rc == 0)
         rc = fsync(fd);
     if (close(fd) < 0)
@@ -127,10 +132,10 @@ static int write_new(const char *path, const struct js_report_data *data)
     return rc;
 }
 
-static int replace(const char *path, const char *path_new,
+static int replace(const char *path, const char *path_new, const char *journal,
                    const struct js_report_data *data, struct js_err *err)
 {
-    if (write_new(path_new, data) == 0 && rename(path_new, path) == 0)
+    if (write_new(path_new, journal, data) == 0 && rename(path_new, path) == 0)
         return 0;
     js_err_errno(err, "cannot write %s", path);
     unlink(path_new);
@@ -148,7 +153,7 @@ static int write_report(const struct js_options *options,
     struct js_report_data *data = js_report_data_new(config, err);
     if (!data)
         return JOBSCHED_BAD_INPUT;
-    int rc = replace(options->report, path_new, data, err);
+    int rc = replace(options->report, path_new, config->journal, data, err);
     js_report_data_free(data);
     return rc < 0 ? JOBSCHED_BROKEN : 0;
 }

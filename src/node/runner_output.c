@@ -1,6 +1,7 @@
 #include "node/runner_output.h"
 
 #include "base/fdio.h"
+#include "base/trust.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -38,14 +39,7 @@ static int open_named(const char *dir, uint64_t id, enum js_stream stream)
         errno = ENAMETOOLONG;
         return -1;
     }
-    /* O_NONBLOCK only for the open: a FIFO of that name must not hang it. */
-    int fd = open(path,
-                  O_CREAT | O_TRUNC | O_WRONLY | O_APPEND | O_NOFOLLOW |
-                      O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
-                  0666);
-    if (fd >= 0 && fcntl(fd, F_SETFL, O_APPEND) < 0)
-        js_fd_close(&fd);
-    return fd;
+    return js_open_emptied(path);
 }
 
 /* Held, so that it can be told whether it has been removed. */

@@ -137,7 +137,7 @@ $JS_HELPERS/print_lines out& 30|" >jobs.txt
         "$JS_HELPERS/print_lines" "job$id" 100 | cmp - "results/$id.out"
         equal "$(cat "results/$id.err")" "e$id"
     done
-    equal "$(find results -type f | wc -l)" 60
+    equal "$(find results -type f -name '*.*' ! -name '.*' | wc -l)" 60
 }
 
 @test "output: --output makes the folder, and keeps to the umask" {
@@ -292,4 +292,72 @@ read_on() {
     all_have_run 10
     contains err 'No space left'
     status_is 4
+}
+
+# ---------------------------------------------------------------- whose folder
+
+@test "output: a folder that another list's run has filled is refused" {
+    echo 'echo a' >a.txt
+    echo 'touch ran; echo b' >b.txt
+    farm 1 a.txt --output results
+    status_is 0
+    farm 1 b.txt --output results
+    status_is 2
+    contains err "^jobsched: name another folder with --output, or empty this one: results holds the output of $PWD/a.txt$"
+    claim test ! -e ran
+    claim test ! -e b.txt.journal
+    equal "$(cat results/1.out)" a
+    # The list itself goes on, and over again; without a journal it is a warning.
+    farm 1 a.txt --output results --fresh
+    status_is 0
+    farm 1 b.txt --output results --no-journal
+    status_is 0
+    contains err "^jobsched: warning: results holds the output of $PWD/a.txt: files of the same number are replaced$"
+    equal "$(cat results/1.out)" b
+    farm 1 a.txt --output results --fresh
+    status_is 2
+    rm results/*
+    farm 1 a.txt --output results --fresh
+    status_is 0
+}
+
+@test "output: two lists that start at once do not share a folder" {
+    echo "touch started; $HOLD" >a.txt
+    echo 'touch ran' >b.txt
+    farm_start 1 a.txt --output results
+    wait_until "$PATIENCE" exists started
+    local first=$FARM
+    rm -f results/[0-9]*
+    farm 1 b.txt --output results
+    status_is 2
+    contains err "results is in use by a run of $PWD/a.txt"
+    claim test ! -e ran
+    touch go
+    FARM=$first
+    farm_end
+    status_is 0
+}
+
+@test "output: what somebody else has put into a folder is left alone" {
+    need_root "act as another user"
+    mkdir -m 1777 shared
+    echo precious >victim
+    echo theirs >shared/1.out
+    chown nobody shared/1.out
+    echo 'echo mine' >jobs.txt
+    farm 1 jobs.txt --output shared
+    status_is 1
+    contains err 'job 1 .*could not be started'
+    equal "$(cat shared/1.out)" theirs
+    # Nor does the joblog go where a link of theirs leads.
+    ln -s ../victim shared/log
+    chown -h nobody shared/log
+    farm 1 jobs.txt --fresh --joblog shared/log
+    status_is 2
+    contains err 'cannot write the joblog shared/log: .*; it is a symbolic link where others can put one'
+    equal "$(cat victim)" precious
+    # What is open may be named.
+    farm 1 jobs.txt --fresh --joblog /dev/stderr
+    status_is 0
+    contains err $'^1\t.*\techo mine'
 }

@@ -266,6 +266,18 @@ JOBS
     equal "$(grep -vc ' exited with\|+++' trace)" 1
 }
 
+@test "report: who may not read the journal may not read the report" {
+    umask 022
+    echo true >jobs.txt
+    farm 1 jobs.txt
+    report jobs.txt
+    status_is 0
+    equal "$(stat -c %a run.html)" 600
+    chmod 640 jobs.txt.journal
+    report jobs.txt
+    equal "$(stat -c %a run.html)" 640
+}
+
 @test "report: what is there stays when the new one cannot be written" {
     seq 200 | sed 's/.*/: a command of some length, to fill the disk with &/' >jobs.txt
     farm 1 jobs.txt

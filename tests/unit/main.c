@@ -10,6 +10,7 @@
 #define SUITES(_)                                                              \
     _(base)                                                                    \
     _(mca)                                                                     \
+    _(trust)                                                                   \
     _(json)                                                                    \
     _(strmap)                                                                  \
     _(shline)                                                                  \
@@ -57,6 +58,7 @@
     _(loop)                                                                    \
     _(delivery)                                                                \
     _(joblog)                                                                  \
+    _(outdir)                                                                  \
     _(records)                                                                 \
     _(terminal)                                                                \
     _(pace)                                                                    \

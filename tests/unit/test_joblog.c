@@ -348,6 +348,31 @@ static void test_fifo_whose_reader_is_gone(void)
     place_release(&place);
 }
 
+/* Where others can write, somebody may have put it there. */
+static void test_links_in_shared_folders(void)
+{
+    struct place place;
+    char victim[PLACE_PATH];
+    struct js_buf text = JS_BUF_INIT;
+    struct js_err err = {""};
+    place_init(&place, "log");
+    place_name(&place, "victim", victim);
+    spit(victim, "precious", 8);
+    CU_ASSERT_EQUAL(symlink("victim", place.path), 0);
+    CU_ASSERT_EQUAL(chmod(place.dir, 01777), 0);
+    CU_ASSERT_PTR_NULL(js_joblog_open(place.path, false, &err));
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "name the file itself"));
+    CU_ASSERT_PTR_NULL(js_joblog_open(place.path, true, NULL));
+    CU_ASSERT_STRING_EQUAL(slurp(victim, &text), "precious");
+    CU_ASSERT_EQUAL(chmod(place.dir, 0755), 0);
+    struct js_joblog *joblog = open_ok(place.path);
+    CU_ASSERT_EQUAL(js_joblog_flush(joblog, NULL), 0);
+    CU_ASSERT_EQUAL(js_joblog_close(joblog, NULL), 0);
+    CU_ASSERT_STRING_EQUAL(slurp(victim, &text), header);
+    js_buf_release(&text);
+    place_release(&place);
+}
+
 static const struct unit_test tests[] = {
     {"columns", test_columns},
     {"not started, and simulated", test_not_started_and_simulated},
@@ -361,6 +386,7 @@ static const struct unit_test tests[] = {
     {"refused lines are told", test_refused_lines_are_told},
     {"FIFO with a slow reader", test_fifo_with_a_slow_reader},
     {"FIFO whose reader is gone", test_fifo_whose_reader_is_gone},
+    {"links in shared folders", test_links_in_shared_folders},
     {NULL, NULL},
 };
 

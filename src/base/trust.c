@@ -1,0 +1,155 @@
+#include "base/trust.h"
+
+#include "base/fdio.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#define PROC_MAGIC 0x9fa0
+
+enum { HOPS_MAX = 40 }; /* as the kernel has it */
+
+/* Who besides this user and root can put something into a folder. */
+enum others { NOBODY, A_GROUP, ANYBODY };
+
+/* "." for a name alone. False: it is too long. */
+static bool folder_of(const char *path, char ret[PATH_MAX])
+{
+    const char *slash = strrchr(path, '/');
+    size_t len = slash ? (size_t)(slash + 1 - path) : 0;
+    int n = snprintf(ret, PATH_MAX, "%.*s", slash ? (int)len : 1,
+                     slash ? path : ".");
+    return n >= 0 && n < PATH_MAX;
+}
+
+static enum others others_in(const char *folder)
+{
+    struct stat st;
+    if (stat(folder, &st) < 0)
+        return ANYBODY;
+    if ((st.st_mode & S_IWOTH) || (st.st_uid != geteuid() && st.st_uid != 0))
+        return ANYBODY;
+    return st.st_mode & S_IWGRP ? A_GROUP : NOBODY;
+}
+
+/* Its links lead to what a process has open, and their text need not. */
+static bool is_of_proc(const char *folder)
+{
+    struct statfs fs;
+    return statfs(folder, &fs) == 0 && fs.f_type == PROC_MAGIC;
+}
+
+/* From the link to what it names. */
+static int follow(const char *folder, char path[PATH_MAX])
+{
+    char target[PATH_MAX], joined[PATH_MAX];
+    ssize_t len = readlink(path, target, sizeof(target) - 1);
+    if (len < 0)
+        return -1;
+    target[len] = '\0';
+    int n = target[0] == '/'
+                ? snprintf(joined, sizeof(joined), "%s", target)
+                : snprintf(joined, sizeof(joined), "%s/%s", folder, target);
+    if (n < 0 || (size_t)n >= sizeof(joined)) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    memcpy(path, joined, (size_t)n + 1);
+    return 0;
+}
+
+/* Others may have made it a second name of a file of this user's. */
+static bool may_be_linked(const struct stat *st, enum others others)
+{
+    return others != NOBODY && S_ISREG(st->st_mode) && st->st_nlink > 1;
+}
+
+static int check_names(int fd, enum others others)
+{
+    struct stat st;
+    if (fstat(fd, &st) == 0 && !may_be_linked(&st, others))
+        return fd;
+    js_fd_close(&fd);
+    errno = EMLINK;
+    return -1;
+}
+
+int js_open_trusted(const char *path, int flags, mode_t mode)
+{
+    char at[PATH_MAX], folder[PATH_MAX];
+    struct stat st;
+    if (snprintf(at, sizeof(at), "%s", path) >= (int)sizeof(at)) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    for (int hops = 0; hops < HOPS_MAX && folder_of(at, folder); hops++) {
+        if (is_of_proc(folder))
+            return open(at, flags, mode);
+        enum others others = others_in(folder);
+        if (lstat(at, &st) < 0 || !S_ISLNK(st.st_mode)) {
+            int fd = open(at, flags | O_NOFOLLOW, mode);
+            return fd < 0 ? -1 : check_names(fd, others);
+        }
+        if (others == ANYBODY || (others == A_GROUP && st.st_uid != geteuid()))
+            break;
+        if (follow(folder, at) < 0)
+            return -1;
+    }
+    errno = ELOOP;
+    return -1;
+}
+
+/* ---------------------------------------------------------------- own files */
+
+/* Who owns what this process creates beside that file. */
+static bool is_own(const char *folder, uid_t owner)
+{
+    struct stat st = {0};
+    if (owner == geteuid())
+        return true;
+    int fd = js_open_unlinked(folder);
+    bool is_known = fd >= 0 && fstat(fd, &st) == 0;
+    js_fd_close(&fd);
+    return is_known && st.st_uid == owner;
+}
+
+/* An errno, or 0. */
+static int refusal(const char *path, const struct stat *st)
+{
+    char folder[PATH_MAX];
+    if (!S_ISREG(st->st_mode))
+        return EEXIST;
+    if (!folder_of(path, folder))
+        return ENAMETOOLONG;
+    if (st->st_nlink > 1 && may_be_linked(st, others_in(folder)))
+        return EMLINK;
+    return is_own(folder, st->st_uid) ? 0 : EPERM;
+}
+
+int js_open_emptied(const char *path)
+{
+    struct stat st;
+    /* O_NONBLOCK only for the open: a FIFO of that name must not hang it. */
+    int fd = open(path,
+                  O_CREAT | O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK |
+                      O_NOCTTY | O_CLOEXEC,
+                  0666);
+    if (fd < 0)
+        return -1;
+    int error = fstat(fd, &st) < 0 ? errno : refusal(path, &st);
+    if (error == 0 &&
+        (ftruncate(fd, 0) < 0 || fcntl(fd, F_SETFL, O_APPEND) < 0))
+        error = errno;
+    if (error != 0)
+        js_fd_close(&fd);
+    errno = error;
+    return fd;
+}

@@ -1,0 +1,168 @@
+/* trust: what somebody else has put in a folder is not taken for one's own. */
+#include "unit.h"
+
+#include "base/trust.h"
+#include "place.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { NOBODY = 65534 };
+
+struct scene {
+    struct place place; /* its path is that of the name to be opened */
+    char victim[PLACE_PATH];
+};
+
+/* A folder of this mode, and in it a file that must not change. */
+static void scene_init(struct scene *scene, mode_t mode)
+{
+    place_init(&scene->place, "log");
+    place_name(&scene->place, "victim", scene->victim);
+    spit(scene->victim, "precious", 8);
+    CU_ASSERT_EQUAL(chmod(scene->place.dir, mode), 0);
+}
+
+static void scene_release(struct scene *scene)
+{
+    struct js_buf text = JS_BUF_INIT;
+    CU_ASSERT_STRING_EQUAL(slurp(scene->victim, &text), "precious");
+    js_buf_release(&text);
+    place_release(&scene->place);
+}
+
+/* An errno, or 0. */
+static int try_trusted(const char *path)
+{
+    int fd =
+        js_open_trusted(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return errno;
+    close(fd);
+    return 0;
+}
+
+static int try_emptied(const char *path)
+{
+    int fd = js_open_emptied(path);
+    if (fd < 0)
+        return errno;
+    close(fd);
+    return 0;
+}
+
+static void test_links_are_followed_where_nobody_else_writes(void)
+{
+    struct scene scene;
+    scene_init(&scene, 0755);
+    CU_ASSERT_EQUAL(symlink("victim", scene.place.path), 0);
+    CU_ASSERT_EQUAL(try_trusted(scene.place.path), 0);
+    /* And one's own where a group writes as well. */
+    CU_ASSERT_EQUAL(chmod(scene.place.dir, 0775), 0);
+    CU_ASSERT_EQUAL(try_trusted(scene.place.path), 0);
+    if (geteuid() == 0) {
+        CU_ASSERT_EQUAL(lchown(scene.place.path, NOBODY, NOBODY), 0);
+        CU_ASSERT_EQUAL(try_trusted(scene.place.path), ELOOP);
+    }
+    scene_release(&scene);
+}
+
+static void test_links_are_not_followed_where_others_write(void)
+{
+    struct scene scene;
+    char way[PLACE_PATH];
+    scene_init(&scene, 01777);
+    CU_ASSERT_EQUAL(symlink("victim", scene.place.path), 0);
+    CU_ASSERT_EQUAL(try_trusted(scene.place.path), ELOOP);
+    /* Nor by way of another name, which only leads there. */
+    struct place other;
+    place_init(&other, "log");
+    CU_ASSERT_EQUAL(symlink(scene.place.path, other.path), 0);
+    CU_ASSERT_EQUAL(try_trusted(other.path), ELOOP);
+    place_release(&other);
+    /* A file is what it is; a folder on the way may be a link. */
+    CU_ASSERT_EQUAL(unlink(scene.place.path), 0);
+    CU_ASSERT_EQUAL(try_trusted(scene.place.path), 0);
+    CU_ASSERT_EQUAL(try_trusted(scene.place.path), 0);
+    CU_ASSERT_EQUAL(unlink(scene.place.path), 0);
+    CU_ASSERT_EQUAL(link(scene.victim, scene.place.path), 0);
+    CU_ASSERT_EQUAL(try_trusted(scene.place.path), EMLINK);
+    place_name(&scene.place, "round", way);
+    CU_ASSERT_EQUAL(symlink("round", way), 0);
+    CU_ASSERT_EQUAL(try_trusted(way), ELOOP);
+    scene_release(&scene);
+}
+
+static void test_what_is_open_has_names_in_proc(void)
+{
+    char path[64];
+    int ends[2];
+    CU_ASSERT_EQUAL(pipe2(ends, O_CLOEXEC), 0);
+    snprintf(path, sizeof(path), "/dev/fd/%d", ends[1]);
+    CU_ASSERT_EQUAL(try_trusted(path), 0);
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", ends[1]);
+    CU_ASSERT_EQUAL(try_trusted(path), 0);
+    CU_ASSERT_EQUAL(try_trusted("/dev/null"), 0);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+static void test_a_file_is_emptied_if_it_is_ones_own(void)
+{
+    struct scene scene;
+    struct stat st;
+    scene_init(&scene, 01777);
+    const char *path = scene.place.path;
+    CU_ASSERT_EQUAL(try_emptied(path), 0);
+    spit(path, "old", 3);
+    CU_ASSERT_EQUAL(try_emptied(path), 0);
+    CU_ASSERT_EQUAL(stat(path, &st), 0);
+    CU_ASSERT_EQUAL(st.st_size, 0);
+    unlink(path);
+    CU_ASSERT_EQUAL(symlink("victim", path), 0);
+    CU_ASSERT_EQUAL(try_emptied(path), ELOOP);
+    unlink(path);
+    CU_ASSERT_EQUAL(link(scene.victim, path), 0);
+    CU_ASSERT_EQUAL(try_emptied(path), EMLINK);
+    unlink(path);
+    CU_ASSERT_EQUAL(mkfifo(path, 0600), 0);
+    CU_ASSERT_EQUAL(try_emptied(path), ENXIO);
+    int reader = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    CU_ASSERT_EQUAL(try_emptied(path), EEXIST);
+    close(reader);
+    scene_release(&scene);
+}
+
+/* Root may write to it, all the same. */
+static void test_a_file_of_somebody_else_stays(void)
+{
+    struct scene scene;
+    if (geteuid() != 0)
+        return; /* nobody else is there */
+    scene_init(&scene, 0755);
+    CU_ASSERT_EQUAL(chown(scene.victim, NOBODY, NOBODY), 0);
+    CU_ASSERT_EQUAL(try_emptied(scene.victim), EPERM);
+    CU_ASSERT_EQUAL(chown(scene.victim, 0, 0), 0);
+    /* With one name, or where nobody else can have made the other. */
+    CU_ASSERT_EQUAL(link(scene.victim, scene.place.path), 0);
+    CU_ASSERT_EQUAL(try_emptied(scene.place.path), 0);
+    unlink(scene.place.path);
+    spit(scene.victim, "precious", 8);
+    scene_release(&scene);
+}
+
+static const struct unit_test tests[] = {
+    {"links are followed where nobody else writes",
+     test_links_are_followed_where_nobody_else_writes},
+    {"links are not followed where others write",
+     test_links_are_not_followed_where_others_write},
+    {"what is open has names in /proc", test_what_is_open_has_names_in_proc},
+    {"a file is emptied if it is one's own",
+     test_a_file_is_emptied_if_it_is_ones_own},
+    {"a file of somebody else stays", test_a_file_of_somebody_else_stays},
+    {NULL, NULL},
+};
+
+const struct unit_suite suite_trust = {"trust", tests};
