@@ -21,7 +21,9 @@
 #include "mpi/master.h"
 #include "mpi/slave.h"
 #include "mpi/slave_setup.h"
+#include "node/cgroup.h"
 #include "node/memory.h"
+#include "node/others.h"
 #include "node/runner.h"
 #include "node/sig.h"
 #include "node/topo.h"
@@ -88,6 +90,9 @@ unsigned jobsched_cores(void)
     if (topo && js_topo_inherited(topo, &cpus, &err) == 0)
         cores = js_topo_cores(topo, &cpus);
     js_topo_free(topo);
+    unsigned quota = js_cgroup_cores("");
+    if (quota > 0 && quota < cores)
+        cores = quota;
     return cores > 0 ? cores : 1;
 }
 
@@ -161,7 +166,28 @@ static int describe_node(const struct js_topo *topo, struct js_node *ret,
     if (gethostname(ret->host, sizeof(ret->host) - 1) < 0)
         return js_err_errno(err, "this host has no name");
     ret->boot_id = read_boot_id();
+    ret->quota_cores = js_cgroup_cores("");
     return js_topo_inherited(topo, &ret->cpus, err);
+}
+
+/*
+ * Which cores of it other runs hold: one process looks for all of its host, and
+ * *claim is to be kept until what its own run holds can be seen. Where nobody
+ * says which is the first, each looks.
+ */
+static int look_at_node(const struct js_topo *topo, bool bind,
+                        struct js_node *ret, int *claim, struct js_err *err)
+{
+    int local_rank = js_launch_local_rank();
+    *claim = -1;
+    if (describe_node(topo, ret, err) < 0)
+        return -1;
+    if (!bind || local_rank > 0)
+        return 0;
+    if (local_rank == 0)
+        *claim = js_others_lock();
+    js_others_held(&ret->cpus, &ret->held);
+    return 0;
 }
 
 /* ---------------------------------------------------------------- a rank */
@@ -183,6 +209,7 @@ struct run {
     struct js_terminal *terminal; /* NULL: none, or of no interest */
     struct js_console console;
     struct js_display display;
+    int claim; /* of cores (node/others.h); -1: none, or no longer */
     struct js_delivery *delivery;
     struct js_joblog *joblog;
     struct js_outdir *outdir;   /* NULL: there is none */
@@ -917,14 +944,17 @@ static int open_master(struct run *run, struct js_link *link,
         return js_err_errno(err, "the environment cannot be kept for the jobs");
     config.setup = setup_of(run);
     run->topo = js_topo_new(err);
-    if (!run->topo || describe_node(run->topo, &config.node, err) < 0)
+    if (!run->topo || look_at_node(run->topo, run->config->bind, &config.node,
+                                   &run->claim, err) < 0)
         return -1;
+    config.claim = &run->claim;
     run->master = js_master_new(&config, link);
     return run->master ? 0 : js_err_errno(err, "the master cannot be set up");
 }
 
 static void release_run(struct run *run)
 {
+    js_fd_close(&run->claim);
     js_master_free(run->master);
     js_delivery_free(run->delivery);
     js_console_release(&run->console);
@@ -1140,8 +1170,12 @@ static int equip_here(struct run *run, struct js_pool *pool,
     struct js_node node;
     struct js_equipment equipment = {0};
     run->topo = js_topo_new(err);
-    if (!run->topo || describe_node(run->topo, &node, err) < 0 ||
-        js_slave_equipment(run->topo, &node.cpus, run->config->gpus,
+    if (!run->topo || describe_node(run->topo, &node, err) < 0)
+        return -1;
+    if (node.quota_cores > 0)
+        js_topo_prefer(run->topo, &node.cpus, &node.held, node.quota_cores,
+                       &node.cpus);
+    if (js_slave_equipment(run->topo, &node.cpus, run->config->gpus,
                            (const char *const *)environ, &equipment, err) < 0)
         return -1;
     int rc = 0;
@@ -1175,7 +1209,7 @@ static enum jobsched_status rehearse_here(const struct jobsched_config *config,
                                           struct jobsched_result *result)
 {
     struct js_err err;
-    struct run run = {.config = config};
+    struct run run = {.config = config, .claim = -1};
     enum jobsched_status status;
     result->is_master = true;
     status = open_journal(&run, &err);
@@ -1379,6 +1413,7 @@ static enum jobsched_status run_master(const struct rank *rank,
     const struct jobsched_config *config = rank->config;
     struct js_err err = {""};
     struct run run = {.config = config,
+                      .claim = -1,
                       .lifeline = rank->lifeline,
                       .begun_ns = rank->begun_ns};
     result->is_master = true;
@@ -1430,16 +1465,18 @@ static int run_slave(const struct jobsched_config *own, struct js_link *link,
     struct js_topo *topo = js_topo_new(err);
     struct js_outlet *trace = js_outlet_new(STDOUT_FILENO);
     struct js_slave *slave = NULL;
-    int rc = -1;
+    int claim = -1, rc = -1;
     raise_file_limit();
     config.topo = topo;
     config.trace = trace;
-    if (topo && describe_node(topo, &config.node, err) == 0) {
+    config.claim = &claim;
+    if (topo && look_at_node(topo, own->bind, &config.node, &claim, err) == 0) {
         slave = js_slave_new(&config, link);
         rc = slave ? js_slave_run(slave, ret, err)
                    : js_err_errno(err, "this slave cannot be set up");
     }
     js_slave_free(slave);
+    js_fd_close(&claim);
     js_outlet_free(trace);
     js_topo_free(topo);
     return rc;

@@ -137,6 +137,14 @@ int js_launch_rank(void)
     return first_number(names);
 }
 
+int js_launch_local_rank(void)
+{
+    /* The last is of srun, and else of mpirun's daemon. */
+    static const char *const names[] = {
+        "OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID", "SLURM_LOCALID", NULL};
+    return first_number(names);
+}
+
 int js_launch_size(void)
 {
     /* The last is of srun, where PMIx has none. */

@@ -22,6 +22,9 @@
  * Needs no MPI_Init. */
 int js_launch_rank(void);
 
+/* Its number among those on its host, or -1 when the launcher does not say. */
+int js_launch_local_rank(void);
+
 /* How many processes the launcher has started, or -1 when it does not say. */
 int js_launch_size(void);
 

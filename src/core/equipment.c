@@ -41,7 +41,10 @@ int js_equipment_add_core(struct js_equipment *equipment,
             equipment->cpus[equipment->cpu_count++] = (uint16_t)cpu;
     }
     equipment->cores[equipment->core_count++] =
-        (struct js_core){at, (uint16_t)count, cache, numa};
+        (struct js_core){.first_cpu = at,
+                         .cpu_count = (uint16_t)count,
+                         .cache = cache,
+                         .numa = numa};
     return 0;
 }
 
@@ -59,6 +62,25 @@ int js_equipment_add_gpu(struct js_equipment *equipment, const char *name,
     return 0;
 }
 
+static bool has_cpu_of(const struct js_equipment *equipment,
+                       const struct js_core *core, const struct js_cpuset *set)
+{
+    for (uint16_t i = 0; i < core->cpu_count; i++) {
+        if (js_cpuset_has(set, equipment->cpus[core->first_cpu + i]))
+            return true;
+    }
+    return false;
+}
+
+void js_equipment_lend(struct js_equipment *equipment,
+                       const struct js_cpuset *set)
+{
+    for (uint32_t i = 0; i < equipment->core_count; i++) {
+        struct js_core *core = &equipment->cores[i];
+        core->is_others |= has_cpu_of(equipment, core, set);
+    }
+}
+
 void js_equipment_core(const struct js_equipment *equipment, uint32_t index,
                        struct js_cpuset *set)
 {
@@ -71,11 +93,8 @@ uint32_t js_equipment_find(const struct js_equipment *equipment,
                            const struct js_cpuset *set)
 {
     for (uint32_t i = 0; i < equipment->core_count; i++) {
-        const struct js_core *core = &equipment->cores[i];
-        for (uint16_t k = 0; k < core->cpu_count; k++) {
-            if (js_cpuset_has(set, equipment->cpus[core->first_cpu + k]))
-                return i;
-        }
+        if (has_cpu_of(equipment, &equipment->cores[i], set))
+            return i;
     }
     return UINT32_MAX;
 }
@@ -84,6 +103,7 @@ static int pack_core(struct js_buf *buf, const struct js_equipment *equipment,
                      const struct js_core *core)
 {
     if (js_pack_u32(buf, (uint32_t)core->cache << 16 | core->numa) < 0 ||
+        js_pack_u8(buf, core->is_others) < 0 ||
         js_pack_u32(buf, core->cpu_count) < 0)
         return -1;
     for (uint16_t i = 0; i < core->cpu_count; i++) {
@@ -115,6 +135,7 @@ static void unpack_core(struct js_cursor *cursor, struct js_equipment *ret)
 {
     struct js_cpuset cpus;
     uint32_t where = js_unpack_u32(cursor);
+    bool is_others = js_unpack_u8(cursor);
     uint32_t count = js_unpack_u32(cursor);
     js_cpuset_clear(&cpus);
     for (uint32_t i = 0; i < count && !cursor->bad; i++) {
@@ -126,8 +147,11 @@ static void unpack_core(struct js_cursor *cursor, struct js_equipment *ret)
     }
     if (js_cpuset_count(&cpus) == 0 ||
         js_equipment_add_core(ret, &cpus, (uint16_t)(where >> 16),
-                              (uint16_t)where) < 0)
+                              (uint16_t)where) < 0) {
         cursor->bad = true;
+        return;
+    }
+    ret->cores[ret->core_count - 1].is_others = is_others;
 }
 
 static void unpack_gpu(struct js_cursor *cursor, struct js_equipment *ret)

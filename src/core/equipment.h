@@ -11,6 +11,7 @@
 #include "base/cpuset.h"
 #include "base/pack.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum {
@@ -24,6 +25,7 @@ struct js_core {
     uint16_t cpu_count;
     uint16_t cache; /* cores with the same number share their largest cache */
     uint16_t numa;  /* ... and these their NUMA node */
+    bool is_others; /* another run's slave holds it: to be used last */
 };
 
 struct js_gpu {
@@ -50,6 +52,10 @@ int js_equipment_add_core(struct js_equipment *equipment,
                           uint16_t numa);
 int js_equipment_add_gpu(struct js_equipment *equipment, const char *name,
                          uint16_t numa);
+
+/* Another run's slaves hold the cores that have a CPU of the set. */
+void js_equipment_lend(struct js_equipment *equipment,
+                       const struct js_cpuset *set);
 
 /* Adds the CPUs of core `index` (below core_count) to the set. */
 void js_equipment_core(const struct js_equipment *equipment, uint32_t index,

@@ -23,6 +23,7 @@ struct core {
     uint32_t used; /* grants that hold it */
     uint32_t room; /* how many may */
     bool is_set_aside;
+    bool is_others; /* of another run, and no slot's home */
 };
 
 struct node {
@@ -36,6 +37,7 @@ struct node {
     unsigned *ranks; /* of its slaves, ascending */
     size_t rank_count;
     size_t equipped;    /* slaves that have slots */
+    bool has_others;    /* cores that other runs hold */
     bool is_shared;     /* a core has room for several jobs at once */
     bool is_set_aside;  /* the reservation is on it; and keeps of it: */
     uint32_t kept_gpus; /* 0: as many as there are */
@@ -46,6 +48,7 @@ struct node {
 struct place {
     size_t node;
     uint32_t first, end; /* cores */
+    bool takes_others;   /* of these also such of other runs */
     uint64_t cost;       /* of several places the lowest is the best */
 };
 
@@ -158,6 +161,16 @@ static int add_rank(struct node *node, unsigned rank)
     return 0;
 }
 
+/* What another process says of the same node. */
+static void unite(struct js_node *to, const struct js_node *from)
+{
+    js_cpuset_unite(&to->cpus, &from->cpus);
+    js_cpuset_unite(&to->held, &from->held);
+    if (to->quota_cores == 0 ||
+        (from->quota_cores > 0 && from->quota_cores < to->quota_cores))
+        to->quota_cores = from->quota_cores;
+}
+
 int js_pool_add(struct js_pool *pool, unsigned rank, const struct js_node *node,
                 bool is_slave)
 {
@@ -171,7 +184,7 @@ int js_pool_add(struct js_pool *pool, unsigned rank, const struct js_node *node,
         free(member);
         return -1;
     }
-    js_cpuset_unite(&pool->nodes[at]->about.cpus, &node->cpus);
+    unite(&pool->nodes[at]->about, node);
     *member = (struct member){.rank = rank, .node = at, .is_slave = is_slave};
     pool->members[rank] = member;
     return 0;
@@ -245,7 +258,10 @@ static int equip_node(struct node *node, const struct js_equipment *equipment)
         return -1;
     }
     for (uint32_t i = 0; i < equipment->core_count; i++)
-        cores[i].room = 1;
+        cores[i] = (struct core){.room = 1,
+                                 .is_others = equipment->cores[i].is_others};
+    for (uint32_t i = 0; i < equipment->core_count; i++)
+        node->has_others |= equipment->cores[i].is_others;
     node->cores = cores;
     node->gpu_held = gpu_held;
     node->free_cores = equipment->core_count;
@@ -307,8 +323,10 @@ int js_pool_equip(struct js_pool *pool, unsigned rank,
     slave->slot_count = slots;
     for (uint32_t i = 0; i < slots; i++)
         slave->slots[i].home = homes[i];
-    for (uint32_t i = 0; i < slots; i++)
+    for (uint32_t i = 0; i < slots; i++) {
+        node->cores[homes[i]].is_others = false;
         set_room(pool, node, homes[i]);
+    }
     node->equipped++;
     return 0;
 }
@@ -582,8 +600,9 @@ struct search {
     unsigned avoid; /* 0: nobody */
     js_pool_usable_fn usable;
     void *arg;
-    bool is_for_all; /* what is held now does not matter */
-    bool is_owner;   /* of the reservation: what is set aside is for it */
+    bool is_for_all;   /* what is held now does not matter */
+    bool is_owner;     /* of the reservation: what is set aside is for it */
+    bool takes_others; /* also cores of other runs */
     bool *homes; /* owned, as the next; of a node: the cores at which a grant
                     could have its home */
     struct place *places; /* the best so far, of different nodes, the best
@@ -607,6 +626,7 @@ static bool is_core_free(const struct search *search, const struct node *node,
 {
     return search->is_for_all ||
            (has_room(&node->cores[core]) &&
+            (search->takes_others || !node->cores[core].is_others) &&
             (search->is_owner || !node->cores[core].is_set_aside));
 }
 
@@ -745,7 +765,8 @@ static void pick_cores(const struct search *search, const struct node *node,
     to[count - 1] = home;
 }
 
-/* The best place of the node, if it has one now. */
+/* The best place of the node, if it has one now without cores of other runs, or
+ * with them. */
 static void look_at_node(struct search *search, size_t index)
 {
     const struct node *node = search->pool->nodes[index];
@@ -755,11 +776,14 @@ static void look_at_node(struct search *search, size_t index)
         (!search->is_owner && !has_unkept(node, need)))
         return;
     mark_homes(search, node);
-    for (int level = LEVEL_CACHE; level < LEVEL_COUNT; level++) {
+    int level_end = node->has_others ? 2 * LEVEL_COUNT : LEVEL_COUNT;
+    for (int level = 0; level < level_end; level++) {
         struct place place = {.node = index, .cost = UINT64_MAX};
-        look_through(search, node, (enum level)level, &place);
+        search->takes_others = level >= LEVEL_COUNT;
+        look_through(search, node, (enum level)(level % LEVEL_COUNT), &place);
         if (place.cost == UINT64_MAX)
             continue;
+        place.takes_others = search->takes_others;
         place.cost |= (uint64_t)level << 32;
         keep_best(search, &place);
         return;
@@ -871,6 +895,7 @@ static int take_places(struct js_pool *pool, struct search *search,
         const struct place *place = &search->places[i];
         struct js_grant *part = part_of(ret, i);
         mark_homes(search, pool->nodes[place->node]);
+        search->takes_others = place->takes_others;
         pick_cores(search, pool->nodes[place->node], place, part->cores);
         grant_cores(pool, search, place->node, part);
     }
@@ -909,12 +934,12 @@ int js_pool_take(struct js_pool *pool, const struct js_need *need,
 
 /* ---------------------------------------------------------------- reserving */
 
-/* How many of the cores of the place are held. */
+/* How many of the cores of the place are held, here or by another run. */
 static uint32_t count_held(const struct node *node, const struct place *place)
 {
     uint32_t held = 0;
     for (uint32_t i = place->first; i < place->end; i++)
-        held += !has_room(&node->cores[i]);
+        held += !has_room(&node->cores[i]) || node->cores[i].is_others;
     return held;
 }
 

@@ -13,6 +13,9 @@
  * no grant has it and its home core has room; so a job of four cores leaves the
  * slots at home on its other three cores with nothing to run.
  *
+ * Cores that slaves of other runs hold are granted only to jobs that do not fit
+ * on the others; unless slots have their home there, as there were no others.
+ *
  * A job of several nodes is granted as much of each of them, all at once or
  * nothing: no job holds one node while it waits for another.
  *
@@ -43,6 +46,8 @@ struct js_node {
     char host[JS_HOST_SIZE];
     uint64_t boot_id; /* differs between two hosts that share a name */
     struct js_cpuset cpus;
+    struct js_cpuset held; /* of these, by slaves of other runs */
+    uint32_t quota_cores;  /* there is CPU time for so many; 0: for all */
 };
 
 struct js_pool;

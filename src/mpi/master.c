@@ -1,6 +1,7 @@
 #include "mpi/master.h"
 
 #include "base/clock.h"
+#include "base/fdio.h"
 #include "core/fit.h"
 #include "mpi/peer.h"
 
@@ -258,6 +259,8 @@ static int begin_setup(struct js_master *master, int slave, struct js_err *err)
     setup.index = place.index;
     setup.slaves = place.slaves;
     setup.pool = place.node->cpus;
+    setup.held = place.node->held;
+    setup.quota_cores = place.node->quota_cores;
     return js_peer_set_up(peer, &setup, err);
 }
 
@@ -350,6 +353,8 @@ static bool is_quiet(struct js_master *master)
 
 static void end_setup(struct js_master *master)
 {
+    if (master->config.claim)
+        js_fd_close(master->config.claim);
     leave_out_before(master, JS_PEER_WORKING);
     for (int i = 1; master->config.show_map && i < master->link->size; i++) {
         if (master->peers[i].state == JS_PEER_WORKING)

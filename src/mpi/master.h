@@ -71,6 +71,8 @@ struct js_master_config {
     int64_t quiet_ns;    /* jobs of an earlier run may still go on for so long:
                             none is started before, unless is_quiet says so */
     struct js_node node; /* the master's own */
+    int *claim;          /* a descriptor, closed when what slaves are bound to
+                            can be seen; NULL: none */
     struct js_source *source;
     struct js_delivery *delivery;
     struct js_log log;

@@ -1316,6 +1316,8 @@ static int take_message(struct js_slave *slave,
 {
     if (message->peer != 0)
         return js_err_set(err, "rank %d is not the master", message->peer);
+    if (slave->is_set_up && slave->config.claim)
+        js_fd_close(slave->config.claim);
     switch (message->tag) {
     case JS_TAG_SETUP:
         return take_setup(slave, message, err);

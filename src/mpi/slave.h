@@ -31,6 +31,7 @@
 /* All borrowed while the slave exists. */
 struct js_slave_config {
     struct js_node node;
+    int *claim;                       /* as of a master */
     struct js_process_pair processes; /* this one and its runner */
     const struct js_topo *topo;
     struct js_runner *runner;

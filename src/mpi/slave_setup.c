@@ -106,12 +106,75 @@ static int share_slot(struct js_slave_share *share, uint32_t slot,
     return 0;
 }
 
-static int share_cores(struct js_slave_share *share, const struct js_topo *topo,
-                       const struct js_wire_setup *setup, struct js_err *err)
+/* Slots of all slaves of this node; 0: as many as there are cores. */
+static unsigned count_slots(const struct js_wire_setup *setup)
 {
-    struct js_cpuset part;
-    if (js_topo_part(topo, &setup->pool, setup->slaves, setup->index, &part,
-                     err) < 0)
+    uint64_t slots = (uint64_t)setup->slaves * setup->slots;
+    return slots < JS_CPUS_MAX ? (unsigned)slots : JS_CPUS_MAX;
+}
+
+/* The cores for jobs: where CPU time is limited not more than it allows, but
+ * one for each slot that was asked for, or slave. */
+static void find_pool(const struct js_topo *topo,
+                      const struct js_wire_setup *setup, struct js_cpuset *ret)
+{
+    unsigned most = setup->quota_cores;
+    if (most < setup->slaves)
+        most = setup->slaves;
+    if (most < count_slots(setup))
+        most = count_slots(setup);
+    if (setup->quota_cores == 0)
+        *ret = setup->pool;
+    else
+        js_topo_prefer(topo, &setup->pool, &setup->held, most, ret);
+}
+
+/* The cores of it among which slots are spread: those that no other run holds,
+ * if they are enough; else as many of the others as it takes. */
+static void find_home_cores(const struct js_topo *topo,
+                            const struct js_wire_setup *setup,
+                            const struct js_cpuset *pool, struct js_cpuset *ret)
+{
+    unsigned slots = count_slots(setup);
+    unsigned all = js_topo_cores(topo, pool);
+    struct js_cpuset held = *pool, unheld;
+    js_cpuset_intersect(&held, &setup->held);
+    if (slots == 0 || slots >= all || js_cpuset_count(&held) == 0 ||
+        !setup->bind) {
+        *ret = *pool;
+        return;
+    }
+    js_topo_prefer(topo, pool, &held, slots, ret);
+    unsigned taken = js_topo_cores(topo, &held);
+    js_topo_prefer(topo, pool, &held, all - taken, &unheld);
+    if (all - taken > slots)
+        *ret = unheld;
+}
+
+/* Which of the cores are for others: those that are held, unless slots are
+ * among them. */
+static void lend_cores(struct js_equipment *equipment,
+                       const struct js_wire_setup *setup,
+                       const struct js_cpuset *home_cores)
+{
+    struct js_cpuset others;
+    js_cpuset_clear(&others);
+    for (unsigned cpu = 0; cpu < JS_CPUS_MAX; cpu++) {
+        if (js_cpuset_has(&setup->held, cpu) && !js_cpuset_has(home_cores, cpu))
+            js_cpuset_add(&others, cpu);
+    }
+    if (setup->bind)
+        js_equipment_lend(equipment, &others);
+}
+
+static int share_cores(struct js_slave_share *share, const struct js_topo *topo,
+                       const struct js_wire_setup *setup,
+                       const struct js_cpuset *pool, struct js_err *err)
+{
+    struct js_cpuset cores, part;
+    find_home_cores(topo, setup, pool, &cores);
+    lend_cores(&share->equipment, setup, &cores);
+    if (js_topo_part(topo, &cores, setup->slaves, setup->index, &part, err) < 0)
         return -1;
     share->slots = setup->slots ? setup->slots : js_topo_cores(topo, &part);
     share->slot_cpus = calloc(share->slots, sizeof(*share->slot_cpus));
@@ -139,11 +202,13 @@ int js_slave_share_init(struct js_slave_share *ret, const struct js_topo *topo,
                         const struct js_wire_setup *setup,
                         const char *const *environ, struct js_err *err)
 {
+    struct js_cpuset pool;
     memset(ret, 0, sizeof(*ret));
-    if (js_slave_equipment(topo, &setup->pool, setup->gpus, environ,
-                           &ret->equipment, err) < 0)
+    find_pool(topo, setup, &pool);
+    if (js_slave_equipment(topo, &pool, setup->gpus, environ, &ret->equipment,
+                           err) < 0)
         return -1;
-    return share_cores(ret, topo, setup, err);
+    return share_cores(ret, topo, setup, &pool, err);
 }
 
 void js_slave_share_release(struct js_slave_share *share)

@@ -211,6 +211,7 @@ int js_wire_pack_hello(struct js_buf *buf, const struct js_wire_hello *hello)
         js_pack_u32(buf, HELLO_MAGIC) || js_pack_u32(buf, hello->version) ||
         js_pack_bytes(buf, node->host, strlen(node->host)) ||
         js_pack_u64(buf, node->boot_id) || pack_cpus(buf, &node->cpus) ||
+        pack_cpus(buf, &node->held) || js_pack_u32(buf, node->quota_cores) ||
         pack_processes(buf, &hello->processes));
 }
 
@@ -228,6 +229,8 @@ int js_wire_unpack_hello(const void *bytes, size_t len,
     js_unpack_string(&cursor, ret->node.host, sizeof(ret->node.host));
     ret->node.boot_id = js_unpack_u64(&cursor);
     unpack_cpus(&cursor, &ret->node.cpus);
+    unpack_cpus(&cursor, &ret->node.held);
+    ret->node.quota_cores = js_unpack_u32(&cursor);
     unpack_processes(&cursor, &ret->processes);
     return js_cursor_end(&cursor);
 }
@@ -264,6 +267,7 @@ int js_wire_pack_setup(struct js_buf *buf, const struct js_wire_setup *setup)
         js_pack_i64(buf, setup->grace_ns) ||
         js_pack_i64(buf, setup->timeout_ns) ||
         js_pack_i64(buf, setup->lease_ns) || pack_cpus(buf, &setup->pool) ||
+        pack_cpus(buf, &setup->held) || js_pack_u32(buf, setup->quota_cores) ||
         pack_text(buf, setup->cwd) || pack_text(buf, setup->output_dir) ||
         pack_text(buf, setup->tmpdir) ||
         js_pack_bytes(buf, setup->environ, setup->environ_len));
@@ -287,6 +291,8 @@ int js_wire_unpack_setup(const void *bytes, size_t len,
     ret->timeout_ns = js_unpack_i64(&cursor);
     ret->lease_ns = js_unpack_i64(&cursor);
     unpack_cpus(&cursor, &ret->pool);
+    unpack_cpus(&cursor, &ret->held);
+    ret->quota_cores = js_unpack_u32(&cursor);
     ret->cwd = unpack_text(&cursor);
     ret->output_dir = unpack_text(&cursor);
     ret->tmpdir = unpack_text(&cursor);

@@ -51,7 +51,7 @@
 #include <stdint.h>
 
 /* Changed with any layout below; a slave of another version is refused. */
-enum { JS_WIRE_VERSION = 7 };
+enum { JS_WIRE_VERSION = 8 };
 
 enum js_tag {
     JS_TAG_HELLO = 1,
@@ -176,6 +176,9 @@ struct js_wire_setup {
     int64_t timeout_ns; /* of jobs without one of their own; 0: none */
     int64_t lease_ns;   /* 0: none */
     struct js_cpuset pool;
+    struct js_cpuset held; /* of it, by slaves of other runs */
+    uint32_t quota_cores;  /* CPU time of the node, for all its slaves; 0: no
+                              limit */
     const char *cwd;
     const char *output_dir;
     const char *tmpdir;  /* "": the slave's own choice */

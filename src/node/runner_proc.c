@@ -150,17 +150,17 @@ static int set_up(struct runner *runner, int socket)
     return runner->signal_fd < 0 ? -1 : js_reap_adopt();
 }
 
-/* Where all jobs run on the same CPUs, so does the runner: its children inherit
- * them, and need not move to another core between clone and exec. */
+/* The runner stays where its jobs run: so other runs on this machine see which
+ * cores are ours (node/others.h); and where all slots have the same, children
+ * need not move to another core between clone and exec. */
 static void bind_once(const struct js_runner_config *config)
 {
-    const struct js_cpuset *cpus = &config->slot_cpus[0];
-    for (uint32_t i = 1; i < config->slots; i++) {
-        if (!js_cpuset_equal(&config->slot_cpus[i], cpus))
-            return;
-    }
-    if (js_cpuset_count(cpus) > 0) /* if not: each child says what is wrong */
-        sched_setaffinity(0, sizeof(cpus->word), (const cpu_set_t *)cpus->word);
+    struct js_cpuset cpus;
+    js_cpuset_clear(&cpus);
+    for (uint32_t i = 0; i < config->slots; i++)
+        js_cpuset_unite(&cpus, &config->slot_cpus[i]);
+    if (js_cpuset_count(&cpus) > 0) /* if not: each child says what is wrong */
+        sched_setaffinity(0, sizeof(cpus.word), (const cpu_set_t *)cpus.word);
 }
 
 /* Makes the configuration true. Returns 0, or -1 with *err. */

@@ -252,6 +252,42 @@ static void take_cores(const struct js_topo *topo, const struct js_cpuset *set,
     }
 }
 
+/* Adds those cores that have no CPU of `avoided`, or those that have one.
+ * Returns how many are still wanted. */
+static unsigned add_preferred(const struct js_topo *topo,
+                              const struct js_cpuset *set,
+                              const struct js_cpuset *avoided, bool is_avoided,
+                              unsigned count, struct js_cpuset *ret)
+{
+    hwloc_obj_t thread = next_thread(topo, set, NULL);
+    while (thread && count > 0) {
+        hwloc_obj_t core = core_of(topo, thread);
+        struct js_cpuset cpus, both;
+        js_cpuset_clear(&cpus);
+        while (thread && core_of(topo, thread) == core) {
+            js_cpuset_add(&cpus, thread->os_index);
+            thread = next_thread(topo, set, thread);
+        }
+        both = cpus;
+        js_cpuset_intersect(&both, avoided);
+        if ((js_cpuset_count(&both) > 0) != is_avoided)
+            continue;
+        js_cpuset_unite(ret, &cpus);
+        count--;
+    }
+    return count;
+}
+
+void js_topo_prefer(const struct js_topo *topo, const struct js_cpuset *set,
+                    const struct js_cpuset *avoided, unsigned count,
+                    struct js_cpuset *ret)
+{
+    const struct js_cpuset from = *set; /* which *ret may be as well */
+    js_cpuset_clear(ret);
+    count = add_preferred(topo, &from, avoided, false, count, ret);
+    add_preferred(topo, &from, avoided, true, count, ret);
+}
+
 int js_topo_first_core(const struct js_topo *topo, const struct js_cpuset *set,
                        struct js_cpuset *ret, struct js_err *err)
 {

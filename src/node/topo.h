@@ -50,6 +50,14 @@ int js_topo_part(const struct js_topo *topo, const struct js_cpuset *pool,
                  unsigned count, unsigned index, struct js_cpuset *ret,
                  struct js_err *err);
 
+/*
+ * So many cores of the set, or all if it has fewer: first those without a CPU
+ * of `avoided`, then others, each in hwloc's order.
+ */
+void js_topo_prefer(const struct js_topo *topo, const struct js_cpuset *set,
+                    const struct js_cpuset *avoided, unsigned count,
+                    struct js_cpuset *ret);
+
 /* The first core of the set (its hardware threads that are in the set). Same
  * failure as above. */
 int js_topo_first_core(const struct js_topo *topo, const struct js_cpuset *set,

@@ -135,6 +135,80 @@ until test \$(ls at.* | wc -l) -eq $n; do sleep 0.02; done; $*\n%.0s" \
     status_is 0
 }
 
+# In a world of processes of their own, so that other tests' runs do not count.
+among_themselves() { # COMMAND...
+    need_root "make a process namespace"
+    timeout --kill-after=5 60 unshare --pid --fork --mount-proc "$@"
+}
+
+# Each run's only job says where it is, and waits for those of all others.
+write_runs() { # NAME...
+    local run
+    for run; do
+        echo "$ALLOWED >at.$run.new; mv at.$run.new at.$run; until test \$(ls at.? | wc -l) -ge $#; do sleep 0.02; done" \
+            >"$run.txt"
+    done
+}
+
+@test "pinning: two runs on one machine take different cores, started at once or not" {
+    need_two_cores
+    write_runs a b
+    local round
+    for round in at_once one_by_one; do
+        rm -f at.*
+        # shellcheck disable=SC2016
+        among_themselves bash -c '
+            "$0" -n 1 --no-journal a.txt &
+            test "$1" = at_once || until test -e at.a; do sleep 0.02; done
+            "$0" -n 1 --no-journal b.txt &
+            wait' "$JOBSCHED" "$round" >out 2>err
+        equal "$(grep -c '1 job: 1 done' err)" 2
+        equal "$(cat at.a at.b | sort -u | wc -l)" 2
+    done
+}
+
+@test "pinning: cores are shared when other runs hold all of them" {
+    # Four CPUs will do.
+    taskset --cpu-list --pid "$(allowed_here | tr ',' '\n' |
+        awk -F - '{ for (i = $1; i <= $NF; i++) print i }' | head -n 4 |
+        paste -s -d ,)" $BASHPID
+    # shellcheck disable=SC2046
+    write_runs $(seq 1 $(($(cores_here) + 1)))
+    # shellcheck disable=SC2016
+    among_themselves bash -c '
+        for list in ?.txt; do
+            "$0" -n 1 --no-journal "$list" &
+            until test -e "at.${list%.txt}"; do sleep 0.02; done
+        done
+        wait' "$JOBSCHED" >out 2>err
+    equal "$(grep -c '1 job: 1 done' err)" "$(($(cores_here) + 1))"
+    equal "$(cat at.? | sort -u | wc -l)" "$(cores_here)"
+}
+
+# As in a container with --cpus=1: every group's parent has the limit.
+@test "pinning: a quota of CPU time limits slaves and slots, unless -n says otherwise" {
+    need_two_cores
+    need_root "mount a made-up cgroup file system"
+    mkdir -p cgroup/cpu cgroup/cpu,cpuacct
+    echo '150000 100000' >cgroup/cpu.max
+    echo 150000 | tee cgroup/cpu/cpu.cfs_quota_us >cgroup/cpu,cpuacct/cpu.cfs_quota_us
+    echo 100000 | tee cgroup/cpu/cpu.cfs_period_us >cgroup/cpu,cpuacct/cpu.cfs_period_us
+    limited() {
+        unshare --mount sh -c 'mount --bind cgroup /sys/fs/cgroup && exec "$@"' sh "$@"
+    }
+    limited true 2>err || skip "this machine lets root mount nothing: $(cat err)"
+    echo 'echo "$JOBSCHED_CPUS"' | sed 'p;p' >jobs.txt
+    limited "$JOBSCHED" --no-journal --show-map jobs.txt >out 2>err
+    equal "$(grep -c '^jobsched: slave .* 1 slot on' err)" 1
+    equal "$(sort -u out | wc -l)" 1
+    limited "$JOBSCHED" -n 1 --slots all --no-journal --show-map jobs.txt >out 2>err
+    equal "$(grep -c '^jobsched: slave .* 1 slot on' err)" 1
+    limited "$JOBSCHED" -n 2 --no-journal --show-map jobs.txt >out 2>err
+    equal "$(sed -n 's/^jobsched: slave .* 1 slot on //p' err | sort -u | wc -l)" 2
+    echo '[cores=2] true' >jobs.txt
+    run -2 limited "$JOBSCHED" --check jobs.txt
+}
+
 @test "pinning: --show-map lists the slaves in their order" {
     echo true >jobs.txt
     farm 6 jobs.txt --show-map

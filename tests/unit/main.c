@@ -48,6 +48,7 @@
     _(forecast)                                                                \
     _(pool)                                                                    \
     _(wire)                                                                    \
+    _(share)                                                                   \
     _(console)                                                                 \
     _(options)                                                                 \
     _(overview)                                                                \

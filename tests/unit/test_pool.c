@@ -588,6 +588,44 @@ static void test_neighbours_are_granted(void)
     js_pool_free(pool);
 }
 
+/* Jobs get cores that other runs hold only when they do not fit on the rest. */
+static void test_cores_of_other_runs_come_last(void)
+{
+    struct js_pool *pool = js_pool_new();
+    struct js_equipment equipment = {.mem_bytes = 1000};
+    struct js_node about = {.boot_id = 1};
+    struct js_grant pair, wide;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(pool);
+    for (uint32_t i = 0; i < 6; i++) {
+        struct js_cpuset cpus = {{0}};
+        js_cpuset_add(&cpus, i);
+        CU_ASSERT_EQUAL(
+            js_equipment_add_core(&equipment, &cpus, (uint16_t)(i / 2), 0), 0);
+    }
+    struct js_cpuset held;
+    CU_ASSERT_EQUAL(js_cpuset_parse("0-1,5", &held), 0);
+    js_equipment_lend(&equipment, &held);
+    /* A slave at home on core 1 in spite of that, one on core 3. */
+    for (uint32_t i = 0; i < 2; i++) {
+        uint32_t home = 1 + 2 * i;
+        CU_ASSERT_EQUAL(js_pool_add(pool, i + 1, &about, true), 0);
+        CU_ASSERT_EQUAL(js_pool_equip(pool, i + 1, &equipment, &home, 1), 0);
+    }
+    struct js_need need = {.cores = 2};
+    CU_ASSERT_EQUAL_FATAL(js_pool_take(pool, &need, 0, NULL, NULL, &pair), 1);
+    expect_cpus(pool, &pair, "2-3"); /* not 0-1 */
+    js_pool_release(pool, &pair);
+    need.cores = 4;
+    CU_ASSERT_EQUAL_FATAL(js_pool_take(pool, &need, 0, NULL, NULL, &wide), 1);
+    expect_cpus(pool, &wide, "1-4"); /* 0 and 5 are others' */
+    js_pool_release(pool, &wide);
+    need.cores = 6;
+    CU_ASSERT_EQUAL_FATAL(js_pool_take(pool, &need, 0, NULL, NULL, &wide), 1);
+    js_pool_release(pool, &wide);
+    js_equipment_release(&equipment);
+    js_pool_free(pool);
+}
+
 static void test_gpus_near_the_cores(void)
 {
     struct js_pool *pool = even_pool(8);
@@ -772,6 +810,7 @@ static const struct unit_test tests[] = {
     {"what is scarce is set aside first",
      test_what_is_scarce_is_set_aside_first},
     {"neighbours are granted", test_neighbours_are_granted},
+    {"cores of other runs come last", test_cores_of_other_runs_come_last},
     {"GPUs near the cores", test_gpus_near_the_cores},
     {"another slave where there is one", test_another_slave_where_there_is_one},
     {"small ones fill in around a reservation", test_small_ones_fill_in_around},

@@ -25,6 +25,8 @@ static struct js_wire_hello sample_hello(void)
     snprintf(hello.node.host, sizeof(hello.node.host), "node-17.cluster");
     hello.node.boot_id = UINT64_C(0x0123456789abcdef);
     hello.node.cpus = cpus_of("0-3,8,8191");
+    hello.node.held = cpus_of("1-2");
+    hello.node.quota_cores = 3;
     return hello;
 }
 
@@ -44,6 +46,8 @@ static struct js_wire_setup sample_setup(void)
         .grace_ns = 500000000,
         .lease_ns = 30000000000,
         .pool = cpus_of("1,3,5"),
+        .held = cpus_of("3"),
+        .quota_cores = 2,
         .cwd = "/home/u",
         .output_dir = "out",
         .tmpdir = "",

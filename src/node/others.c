@@ -1,0 +1,137 @@
+#include "node/others.h"
+
+#include "base/clock.h"
+#include "base/process.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <time.h>
+#include <unistd.h>
+
+static const char lock_path[] = "/sys/devices/system/cpu/online";
+static const char runner_name[] = "jobsched-runner";
+
+/* Longer than it takes slaves that are there to be bound. */
+static const int64_t lock_most_ns = 2 * JS_NS_PER_S;
+static const struct timespec lock_pause = {.tv_nsec = 5 * JS_NS_PER_MS};
+
+int js_others_lock(void)
+{
+    int64_t end_ns = js_clock_ns() + lock_most_ns;
+    int fd = open(lock_path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        if (js_clock_ns() >= end_ns) {
+            close(fd);
+            return -1;
+        }
+        nanosleep(&lock_pause, NULL);
+    }
+    return fd;
+}
+
+static bool is_above_us(uint64_t runner)
+{
+    for (uint64_t pid = (uint64_t)getppid(); pid > 1;
+         pid = js_process_parent(pid)) {
+        if (pid == runner)
+            return true;
+    }
+    return false;
+}
+
+static bool is_of_our_run(uint64_t runner)
+{
+    uint64_t slave = js_process_parent(runner);
+    return slave == (uint64_t)getpid() ||
+           (slave > 1 && js_process_parent(slave) == (uint64_t)getppid());
+}
+
+static void add_cpus_of(uint64_t pid, struct js_cpuset *set)
+{
+    struct js_cpuset cpus;
+    if (js_cpuset_of_process((pid_t)pid, &cpus) == 0)
+        js_cpuset_unite(set, &cpus);
+}
+
+/* Those of its jobs as well, where the kernel lists them. */
+static void find_held(uint64_t runner, struct js_cpuset *ret)
+{
+    char path[80];
+    uint64_t child;
+    js_cpuset_clear(ret);
+    add_cpus_of(runner, ret);
+    snprintf(path, sizeof(path), "/proc/%" PRIu64 "/task/%" PRIu64 "/children",
+             runner, runner);
+    FILE *file = fopen(path, "re");
+    while (file && fscanf(file, "%" SCNu64, &child) == 1)
+        add_cpus_of(child, ret);
+    if (file)
+        fclose(file);
+}
+
+/* How many hold each CPU. */
+struct holders {
+    unsigned counts[JS_CPUS_MAX];
+};
+
+static void count_held(struct holders *holders, uint64_t runner)
+{
+    struct js_cpuset held;
+    find_held(runner, &held);
+    for (unsigned cpu = 0; cpu < JS_CPUS_MAX; cpu++)
+        holders->counts[cpu] += js_cpuset_has(&held, cpu);
+}
+
+static void count_all(struct holders *holders)
+{
+    const struct dirent *entry;
+    char name[JS_PROCESS_NAME_SIZE];
+    DIR *proc = opendir("/proc");
+    while (proc && (entry = readdir(proc))) {
+        uint64_t pid = isdigit((unsigned char)entry->d_name[0])
+                           ? strtoull(entry->d_name, NULL, 10)
+                           : 0;
+        if (pid > 0 && js_process_name(pid, name) &&
+            strcmp(name, runner_name) == 0 && !is_of_our_run(pid) &&
+            !is_above_us(pid))
+            count_held(holders, pid);
+    }
+    if (proc)
+        closedir(proc);
+}
+
+static void find_most_held(const struct holders *holders,
+                           const struct js_cpuset *pool, struct js_cpuset *ret)
+{
+    unsigned least = UINT_MAX;
+    for (unsigned cpu = 0; cpu < JS_CPUS_MAX; cpu++) {
+        if (js_cpuset_has(pool, cpu) && holders->counts[cpu] < least)
+            least = holders->counts[cpu];
+    }
+    for (unsigned cpu = 0; cpu < JS_CPUS_MAX; cpu++) {
+        if (js_cpuset_has(pool, cpu) && holders->counts[cpu] > least)
+            js_cpuset_add(ret, cpu);
+    }
+}
+
+void js_others_held(const struct js_cpuset *pool, struct js_cpuset *ret)
+{
+    struct holders *holders = calloc(1, sizeof(*holders));
+    js_cpuset_clear(ret);
+    if (!holders)
+        return; /* then cores are shared */
+    count_all(holders);
+    find_most_held(holders, pool, ret);
+    free(holders);
+}
