@@ -579,7 +579,8 @@ static const struct option_row rows[] = {
     {"fresh", 0, NULL, set_fresh,
      "start over; what was recorded is kept as FILE.old"},
     {"retry-failed", 0, NULL, set_retry_failed,
-     "run only the jobs that failed or were skipped"},
+     "run only the jobs that failed or were skipped, and\n"
+     "what comes after them"},
     {"no-retry-failed", 0, NULL, set_no_retry_failed,
      "do not run again the jobs that failed"},
     {"force-lock", 0, NULL, set_force_lock,

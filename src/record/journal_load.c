@@ -112,6 +112,32 @@ static bool is_run_here(const struct loading *loading)
            is_in_this_space(loading, holder->boot, holder->space);
 }
 
+static bool is_earlier_of_command(const struct js_journal_part *earlier,
+                                  const struct js_journal_part *part)
+{
+    return part->command != 0 && earlier->command == part->command &&
+           earlier->restarts < part->restarts;
+}
+
+static bool is_earlier_of_batch(const struct js_journal_part *earlier,
+                                const struct js_journal_part *part)
+{
+    return part->batch[0] && strcmp(earlier->batch, part->batch) == 0 &&
+           earlier->batch_restarts < part->batch_restarts;
+}
+
+/* A batch job is started again when a node was lost as well, and then what
+ * failed may have failed of that. */
+static void judge_failures(const struct loading *loading)
+{
+    const struct js_journal_holder *holder = &loading->contents->holder;
+    const struct js_journal_part *part = loading->reader->part;
+    bool has_stopped = holder->has_ended && holder->status == STOPPED;
+    if (part && !has_stopped && is_earlier_of_batch(&holder->part, part) &&
+        !is_earlier_of_command(&holder->part, part))
+        js_ledger_unsettle(loading->ledger);
+}
+
 /* The run that has been read; if it has not ended it is one of those. */
 static void end_of_run(struct loading *loading, int64_t until_unix_ns)
 {
@@ -119,6 +145,7 @@ static void end_of_run(struct loading *loading, int64_t until_unix_ns)
     const struct js_journal_holder *holder = &contents->holder;
     struct js_journal_dead *dead = contents->dead;
     bool is_here = is_run_here(loading);
+    judge_failures(loading);
     size_t first = loading->first_process;
     size_t end = contents->processes.len / sizeof(struct js_journal_process);
     if (!holder->is_known || holder->has_ended || !is_here)
@@ -503,11 +530,8 @@ void js_journal_contents_release(struct js_journal_contents *contents)
 bool js_journal_is_earlier(const struct js_journal_part *earlier,
                            const struct js_journal_part *part)
 {
-    bool is_command = part->command != 0 && earlier->command == part->command &&
-                      earlier->restarts < part->restarts;
-    return is_command ||
-           (part->batch[0] && strcmp(earlier->batch, part->batch) == 0 &&
-            earlier->batch_restarts < part->batch_restarts);
+    return is_earlier_of_command(earlier, part) ||
+           is_earlier_of_batch(earlier, part);
 }
 
 bool js_journal_is_known_gone(const struct js_journal_dead *dead,

@@ -100,23 +100,14 @@ export -f record
     contains err 'jobs\.%a\.txt stands for jobs\.2\.txt'
 }
 
-@test "batch: started again it goes on, and does not start over" {
+# What it means that it was started again jobsched decides by the journal.
+@test "batch: started again, jobsched gets the same arguments" {
     WITH=(SLURM_RESTART_COUNT=1)
     record 3 >jobs.txt.journal
     play '' jobs.txt --fresh -v
-    contains out "^ran --no-retry-failed jobs.txt -v$"
-    # After a crash what failed may have failed of it.
-    record '' >jobs.txt.journal
-    play '' jobs.txt --fresh
-    contains out "^ran jobs.txt$"
-    # That was the run of another.
-    record 3 8 >jobs.txt.journal
-    play '' jobs.txt --fresh
-    contains out "^ran jobs.txt --fresh$"
-    WITH=()
-    record 3 >jobs.txt.journal
-    play '' jobs.txt --fresh
-    contains out "^ran jobs.txt --fresh$"
+    contains out "^ran jobs.txt --fresh -v$"
+    play '' --fresh 'x=1.txt'
+    contains out "^ran --fresh x=1.txt$"
 }
 
 @test "batch: a warning is handed on, whenever it comes" {

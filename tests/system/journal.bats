@@ -118,6 +118,90 @@ JOBS
     contains err '^jobsched: --retry-failed: without a journal .*--journal$'
 }
 
+@test "journal: --retry-failed runs what comes after, and no new line" {
+    printf '%s\n' '[name=a] echo a >>ran; test -e go' \
+        '[name=b after-any=a] echo b >>ran' '[after=b] echo c >>ran' \
+        'echo d >>ran' >jobs.txt
+    farm 1 jobs.txt
+    status_is 1
+    equal "$(sort ran | xargs)" 'a b c d'
+    touch go
+    echo 'echo new >>ran' >>jobs.txt
+    farm 1 jobs.txt --retry-failed --dry-run
+    contains err '^jobsched: 1 done, 1 failed, 2 again, 1 new: 3 to run$'
+    equal "$(wc -l <out)" 3
+    farm 1 jobs.txt --retry-failed
+    status_is 0
+    contains err '^jobsched: 1 done, 1 failed, 2 again, 1 new: 3 to run$'
+    contains err ' 3 done, .*1 left'
+    equal "$(tail -n 3 ran | xargs)" 'a b c'
+    equal "$(wc -l <ran)" 7
+    farm 1 jobs.txt --retry-failed
+    contains err '^jobsched: 4 done, 1 left: 0 to run'
+    farm 1 jobs.txt
+    status_is 0
+    equal "$(tail -n +8 ran | xargs)" new
+}
+
+@test "journal: --retry-failed that was stopped goes on with the same" {
+    local twice="test -e go || { echo >began; $HOLD; }"
+    printf '%s\n' "[name=a] echo a >>ran; test -e second || exit 1; $twice" \
+        '[after-any=a] echo b >>ran' >jobs.txt
+    farm 1 jobs.txt
+    status_is 1
+    touch second
+    farm_start 1 jobs.txt --retry-failed --grace 0.1
+    wait_until "$PATIENCE" exists began
+    kill "-${ENDING[0]}" "$(mpirun_pid)"
+    farm_end
+    touch go
+    farm 1 jobs.txt --retry-failed
+    status_is 0
+    contains err ': 2 to run$'
+    equal "$(xargs <ran)" 'a b a a b'
+}
+
+@test "journal: what failed and cannot run is no success of --retry-failed" {
+    echo 'echo a >>ran; false' >jobs.txt
+    farm 1 jobs.txt
+    status_is 1
+    printf '%s\n' 'echo new >>ran' wait 'echo a >>ran; false' >jobs.txt
+    farm 1 jobs.txt --retry-failed
+    status_is 1
+    contains err ': 0 to run'
+    contains err '^jobsched: 1 that --retry-failed asks for comes after jobs'
+    equal "$(xargs <ran)" 'a'
+}
+
+# Job 7 of Slurm, started again so often.
+farm_in_slurm() { # RESTARTS ARGUMENT...
+    farm_command_wrapped "exec env SLURM_JOB_ID=7 SLURM_CLUSTER_NAME=c \
+        SLURM_RESTART_COUNT=$1 \"\$0\" \"\$@\"" 1 "${@:2}"
+}
+
+@test "journal: a job that Slurm starts again goes on, and --fresh counts once" {
+    printf '%s\n' 'echo a >>ran; false' "echo b >>ran; echo >began; $HOLD" \
+        'echo c >>ran' >x=1.txt
+    farm 1 x=1.txt --max-failures 1
+    status_is 1
+    farm_in_slurm 0 --fresh x=1.txt
+    farm_run_in_background
+    wait_until "$PATIENCE" exists began
+    kill "-${DRAINING[0]}" "$(mpirun_pid)"
+    wait_until "$PATIENCE" contains err 'no more jobs are started'
+    touch go
+    farm_end
+    equal "$(xargs <ran)" 'a a b'
+    # What failed before a stop in good order has failed.
+    farm_in_slurm 1 --fresh x=1.txt
+    farm_run
+    status_is 1
+    equal "$(xargs <ran)" 'a a b c'
+    # It is at its end: with --fresh another command would start over.
+    farm 1 --fresh x=1.txt
+    equal "$(xargs <ran)" 'a a b c a b c'
+}
+
 @test "journal: what follows a failure that stands is skipped" {
     printf '%s\n' '[name=a] false' '[after=a] echo b' 'true' >jobs.txt
     farm 1 jobs.txt

@@ -264,6 +264,104 @@ launched_rank() {
     contains err '^jobsched: the run broke off.*the same command goes on'
 }
 
+# A restart is the same run going on.
+@test "launch: what has failed is not run again by a restart, and counts" {
+    echo 'echo x >>ran; false' >jobs.txt
+    launch_run -n 1 jobs.txt
+    status_is 1
+    # x has failed, but not in this command.
+    printf '%s\n' 'echo 1 >>ran; false' "echo 2 >>ran; $HOLD" \
+        'echo x >>ran; false' 'echo 3 >>ran' >jobs.txt
+    launch_start -n 1 --max-failures 2 --slave-timeout 2 --grace 0.2 jobs.txt
+    wait_until "$PATIENCE" has_lines ran 1 2
+    kill -KILL "$(launched_rank 0)"
+    wait_until 60 has_lines ran 2 2
+    touch go
+    farm_end
+    status_is 1
+    contains err 'goes on from its journal'
+    equal "$(xargs <ran)" 'x 1 2 2 x'
+}
+
+# The first master is killed as it is about to move the old journal.
+@test "launch: --fresh holds until the old journal is aside" {
+    need_ptrace
+    cat >dying <<RUN
+#!/bin/bash
+words=()
+for word; do
+    # So that the loss of the master ends all of them.
+    [[ -e died || ' ${RECOVERING[*]} ' != *" \$word "* ]] || continue
+    [[ -e died || \$word != */jobsched ]] ||
+        words+=(sh -c 'test "\$$RANK_VARIABLE" = 0 || exec "\$0" "\$@"
+            exec strace -D -o strace.out -P jobs.txt.journal \
+                -e inject=rename,renameat2:signal=KILL "\$0" "\$@"')
+    words+=("\$word")
+done
+touch died
+exec $MPIRUN "\${words[@]}"
+RUN
+    chmod +x dying
+    echo 'echo a >>ran' >jobs.txt
+    launch_run -n 1 jobs.txt
+    status_is 0
+    export JOBSCHED_MPIRUN=$PWD/dying
+    launch_run -n 1 --fresh --slave-timeout 2 --grace 0.2 jobs.txt
+    status_is 0
+    contains strace.out 'KILL'
+    contains err 'goes on from its journal'
+    equal "$(xargs <ran)" 'a a'
+}
+
+@test "launch: --fresh does not start over twice, and the time limit goes on" {
+    printf '%s\n' 'echo a >>ran' "echo b >>ran; $HOLD" >jobs.txt
+    launch_start -n 1 --fresh --time-limit 1000s --slave-timeout 2 \
+        --grace 0.2 jobs.txt
+    wait_until "$PATIENCE" has_lines ran 1 b
+    kill -KILL "$(launched_rank 0)"
+    wait_until 60 has_lines ran 2 b
+    contains "/proc/$(launched_rank 0)/cmdline" '--time-limit=9[0-9][0-9]\.'
+    lacks "/proc/$(launched_rank 0)/cmdline" '--time-limit=1000'
+    touch go
+    farm_end
+    status_is 0
+    equal "$(xargs <ran)" 'a b b'
+}
+
+# It counts from the start of the command on.
+@test "launch: no restart when the time limit is used up" {
+    printf '#!/bin/sh\necho >started; %s\nexec %s "$@"\n' "$HOLD" "$MPIRUN" >slow
+    chmod +x slow
+    echo 'echo >began; exec sleep 1000' >jobs.txt
+    export JOBSCHED_MPIRUN=$PWD/slow
+    launch_start -n 1 --time-limit 9s --slave-timeout 2 --grace 0.2 jobs.txt
+    wait_until "$PATIENCE" exists started
+    sleep 9
+    touch go
+    wait_until "$PATIENCE" exists began
+    kill -KILL "$(launched_rank 0)"
+    farm_end
+    status_is 3
+    contains err 'its time limit leaves no time for a restart'
+    lacks err 'goes on from its journal'
+}
+
+@test "launch: a run without lease is not restarted" {
+    echo "echo >>began; $HOLD" >jobs.txt
+    launch_start -n 1 --slave-timeout 0 --grace 0.2 jobs.txt
+    wait_until "$PATIENCE" exists began
+    kill -KILL "$(mpirun_pid)"
+    farm_end
+    status_is 4
+    lacks err 'goes on from its journal'
+    # When its processes are known to be gone the same command goes on.
+    wait_until "$PATIENCE" none_marked
+    touch go
+    launch_run -n 1 --slave-timeout 0 jobs.txt
+    status_is 0
+    equal "$(wc -l <began)" 2
+}
+
 # On h1, with an agent that reaches the other hosts.
 launch_on_hosts() { # ARGUMENT...
     reach_by "$HOSTS_DIR/rsh" 10.77.0.0/24

@@ -269,6 +269,72 @@ expect_gone_on() { # [PROCESS THAT IS STOPPED]
     nothing_left
 }
 
+# Two jobs that hold, one on each of two slaves.
+hold_two_slaves() { # ARGUMENT...
+    recovering
+    for i in 1 2; do
+        echo "echo >>began.$i; $HOLD; echo done"
+    done >jobs.txt
+    farm_start 2 jobs.txt "$@"
+    wait_until "$PATIENCE" exists began.1
+    wait_until "$PATIENCE" exists began.2
+}
+
+# The same command, beside what is left of the farm.
+start_again() { # ARGUMENT...
+    farm_command 2 jobs.txt "$@"
+    "${COMMAND[@]}" >out2 2>err2 3>&- &
+    FARM=$!
+}
+
+@test "losing: after a kill of all on this machine nobody waits" {
+    hold_two_slaves --slave-timeout 1000
+    local first=$FARM
+    kill -KILL "$(mpirun_pid)" "$(rank_pid 0)" "$(rank_pid 1)" "$(rank_pid 2)" \
+        "$(runner_pid 1)" "$(runner_pid 2)"
+    touch go
+    wait_until "$PATIENCE" is_gone "$first"
+    start_again
+    farm_end
+    status_is 0
+    lacks err2 'may still be ending'
+    equal "$(cat out2)" $'done\ndone'
+}
+
+@test "losing: a wait for slaves of a killed run ends with them" {
+    hold_two_slaves --slave-timeout 1000
+    local slaves
+    slaves="$(rank_pid 1) $(rank_pid 2)"
+    kill -KILL "$(rank_pid 0)"
+    start_again
+    wait_until "$PATIENCE" has_lines err2 1 'may still be ending their jobs: starting in'
+    # shellcheck disable=SC2086 # one process id a word
+    kill -KILL $slaves
+    touch go
+    farm_end
+    status_is 0
+    equal "$(cat out2)" $'done\ndone'
+}
+
+@test "losing: the master killed where nobody has a lease: no second run beside" {
+    hold_two_slaves --slave-timeout 0
+    local first=$FARM slaves
+    slaves="$(rank_pid 1) $(rank_pid 2)"
+    kill -KILL "$(rank_pid 0)"
+    start_again
+    farm_end
+    contains err2 'its jobs may go on .*--force-lock$'
+    equal "$(wc -l <began.1)" 1
+    # shellcheck disable=SC2086 # one process id a word
+    kill -KILL $slaves
+    touch go
+    wait_until "$PATIENCE" is_gone "$first"
+    start_again
+    farm_end
+    status_is 0
+    equal "$(cat out2)" $'done\ndone'
+}
+
 # ---------------------------------------------------------------- the culprit
 
 # bats test_tags=sanitize

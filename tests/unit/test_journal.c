@@ -845,6 +845,7 @@ struct killed {
     bool is_slave_known;   /* with its processes */
     pid_t rank, runner;    /* which are these; 0: of the run itself */
     uint64_t failed, done; /* jobs, or 0 */
+    int status;            /* 0: it has none */
 };
 
 static void run_as_killed(struct scene *scene, const struct killed *killed)
@@ -876,6 +877,8 @@ static void run_as_killed(struct scene *scene, const struct killed *killed)
     if (killed->done)
         finish(journal, killed->done, 0);
     commit(journal);
+    if (killed->status)
+        close_ok(journal, killed->status);
 }
 
 /* By a process of its own, of which nothing is left. */
@@ -1091,9 +1094,17 @@ static void test_earlier_starts_of_this_run(void)
         leave_killed_in(&scene, &killed);
         expect_count(&config, 4, 0);
         config.part = &now[i];
-        expect_count(&config, 4, 1);
+        /* A batch job may have lost a node. */
+        expect_count(&config, 4, i == 0);
+        if (i == 1) {
+            killed.status = 3;
+            killed.failed = 5;
+            leave_killed_in(&scene, &killed);
+        }
+        uint64_t jobs = i == 0 ? 4 : 5;
+        expect_count(&config, jobs, 1);
         config.is_fresh = true;
-        expect_count(&config, 4, 1);
+        expect_count(&config, jobs, 1);
         config.part = &then[i];
         expect_count(&config, 0, 0);
         /* One that has come to its end is not what goes on. */
@@ -1104,7 +1115,7 @@ static void test_earlier_starts_of_this_run(void)
         close_ok(journal, 1);
         js_ledger_free(ledger);
         config.part = &now[i];
-        expect_count(&config, 4, 0);
+        expect_count(&config, jobs, 0);
         scene_release(&scene);
     }
 }
