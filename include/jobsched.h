@@ -203,18 +203,10 @@ void jobsched_config_init(struct jobsched_config *config);
 enum jobsched_status jobsched_run(const struct jobsched_config *config,
                                   struct jobsched_result *result);
 
-/* Looks at the numbers of the configuration alone, as jobsched_run() does
- * first: JOBSCHED_BAD_INPUT and result->error, or JOBSCHED_SUCCEEDED. */
+/* Looks at the configuration alone, at no file, as jobsched_run() does first:
+ * JOBSCHED_BAD_INPUT and result->error, or JOBSCHED_SUCCEEDED. */
 enum jobsched_status jobsched_check(const struct jobsched_config *config,
                                     struct jobsched_result *result);
-
-/*
- * What jobsched_run() looks at before anything else: JOBSCHED_BAD_INPUT, with
- * the reason in result->error, for a configuration with which no job would
- * ever start. For whoever starts the processes. Reads no file.
- */
-enum jobsched_status jobsched_check_config(const struct jobsched_config *config,
-                                           struct jobsched_result *result);
 
 /*
  * For a result that is_abrupt: ends this process with its status, without

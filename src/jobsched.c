@@ -1542,17 +1542,6 @@ static int check_config(const struct jobsched_config *config,
     return check_time_limit(config, err);
 }
 
-enum jobsched_status jobsched_check_config(const struct jobsched_config *config,
-                                           struct jobsched_result *result)
-{
-    struct js_err err;
-    memset(result, 0, sizeof(*result));
-    result->is_master = js_launch_rank() <= 0;
-    return check_config(config, &err) < 0
-               ? fail(result, JOBSCHED_BAD_INPUT, &err)
-               : JOBSCHED_SUCCEEDED;
-}
-
 struct awaited {
     struct jobsched_result *result;
     int64_t limit_ns;
@@ -1704,6 +1693,7 @@ enum jobsched_status jobsched_check(const struct jobsched_config *config,
 {
     struct js_err err;
     memset(result, 0, sizeof(*result));
+    result->is_master = js_launch_rank() <= 0;
     return check_config(config, &err) < 0
                ? fail(result, JOBSCHED_BAD_INPUT, &err)
                : JOBSCHED_SUCCEEDED;

@@ -105,15 +105,37 @@ static int find_program(struct launch *launch, struct js_err *err)
 }
 
 /* Slurm ends the job at its time limit, of which the last part is kept for the
- * end: what comes before is the run's. A limit that the user gave comes behind
- * it, and wins. */
+ * end: what comes before is the run's. 0: there is none. */
+static int64_t slurm_limit_ns(void)
+{
+    int64_t left_ns = js_slurm_is_here() ? js_slurm_time_left_ns() : 0;
+    if (left_ns == JS_NEVER_NS || left_ns <= 0)
+        return 0;
+    left_ns -= left_ns / 10 < spare_most_ns ? left_ns / 10 : spare_most_ns;
+    return left_ns < JS_NS_PER_S ? JS_NS_PER_S
+                                 : left_ns - left_ns % JS_NS_PER_S;
+}
+
+/* A limit that the user gave comes behind it, and wins. */
 static void add_time_limit(struct js_words *words)
 {
-    int64_t left_ns = js_slurm_time_left_ns();
-    if (left_ns == JS_NEVER_NS || left_ns <= 0)
-        return;
-    left_ns -= left_ns / 10 < spare_most_ns ? left_ns / 10 : spare_most_ns;
-    js_words_addf(words, "--time-limit=%" PRId64 "s", left_ns / JS_NS_PER_S);
+    int64_t limit_ns = slurm_limit_ns();
+    if (limit_ns > 0)
+        js_words_addf(words, "--time-limit=%" PRId64 "s",
+                      limit_ns / JS_NS_PER_S);
+}
+
+/* What the ranks would refuse, each by itself. */
+static int check_slurm_limit(const struct launch *launch, struct js_err *err)
+{
+    struct jobsched_config config = launch->options->config;
+    struct jobsched_result result;
+    int64_t limit_ns = config.time_limit_ns == 0 ? slurm_limit_ns() : 0;
+    config.time_limit_ns = limit_ns;
+    if (limit_ns == 0 || jobsched_check(&config, &result) == JOBSCHED_SUCCEEDED)
+        return 0;
+    return js_err_set(err, "Slurm's time limit for this job is too near: %s",
+                      result.error);
 }
 
 /* What is left of the time limit that the user has given, which counts from the
@@ -138,8 +160,7 @@ static int make_command(struct launch *launch)
     struct js_words *words = &launch->command;
     js_words_release(words);
     js_words_add(words, launch->program);
-    if (js_slurm_is_here())
-        add_time_limit(words);
+    add_time_limit(words);
     add_time_left(launch, words);
     if (!launch->options->is_mpirun_shown)
         js_options_part(launch->command_id, launch->restarts, words);
@@ -489,7 +510,8 @@ int js_launch(const struct js_options *options, int argc, char **argv)
         js_err_errno(&err, "/dev/null");
         return complain(&err, JOBSCHED_BROKEN);
     }
-    if (check_terminal(&launch, &err) < 0 || prepare(&launch, &err) < 0) {
+    if (check_terminal(&launch, &err) < 0 ||
+        check_slurm_limit(&launch, &err) < 0 || prepare(&launch, &err) < 0) {
         status = complain(&err, JOBSCHED_BAD_INPUT);
     } else if (options->is_mpirun_shown) {
         status = show_command(&launch);

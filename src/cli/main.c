@@ -174,7 +174,7 @@ static int launch_checked(const struct js_options *options, int argc,
                           char **argv)
 {
     struct jobsched_result result;
-    if (jobsched_check_config(&options->config, &result) == JOBSCHED_SUCCEEDED)
+    if (jobsched_check(&options->config, &result) == JOBSCHED_SUCCEEDED)
         return js_launch(options, argc, argv);
     tell_error(&result);
     return (int)result.status;

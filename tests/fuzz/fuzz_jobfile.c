@@ -1,6 +1,6 @@
 /*
- * Any bytes as a job list: no crash, no leak, and the same jobs however the
- * input is cut into pieces.
+ * Any bytes as a job list: no crash, no leak, and the same jobs and warnings
+ * however the input is cut into pieces.
  */
 #include "core/jobfile.h"
 
@@ -10,8 +10,14 @@
 #include <string.h>
 
 struct sum {
-    uint64_t jobs, bytes, errors;
+    uint64_t jobs, bytes, errors, warnings;
 };
+
+static void count_warning(void *arg, enum js_warning kind, const char *text)
+{
+    struct sum *sum = arg;
+    sum->warnings += (uint64_t)kind + strlen(text);
+}
 
 static void take(struct sum *sum, struct js_jobfile *file)
 {
@@ -37,7 +43,9 @@ static struct sum read_in(const uint8_t *data, size_t size, size_t piece)
     struct sum sum = {0};
     struct js_graph *graph = js_graph_new();
     struct js_jobfile *file = graph ? js_jobfile_new("f", graph) : NULL;
-    if (!file)
+    const struct js_jobfile_checks checks = {
+        .warn = count_warning, .arg = &sum, .is_stream = true};
+    if (!file || js_jobfile_set_checks(file, &checks) < 0)
         abort();
     for (size_t at = 0; at < size; at += piece) {
         size_t len = size - at < piece ? size - at : piece;
@@ -58,7 +66,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct sum whole = read_in(data, size, size ? size : 1);
     struct sum cut = read_in(data, size, 7);
-    if (whole.jobs != cut.jobs || whole.bytes != cut.bytes)
+    if (whole.jobs != cut.jobs || whole.bytes != cut.bytes ||
+        whole.warnings != cut.warnings)
         abort();
     return 0;
 }

@@ -306,3 +306,26 @@ begun_elsewhere() {
     equal "$(grep -v " $other\$" started | cut -d ' ' -f 1 | tr '\n' ' ')" '2 3 '
     equal "$(grep -cE ' ok [123] ' jobs.txt.journal)" 3
 }
+
+@test "slurm: without a list it is the demonstration, and says so first and last" {
+    submit -n2 slurm/jobsched.sbatch
+    job_end
+    ended_with COMPLETED 0:0
+    equal "$(head -n 1 batch)" \
+        'jobsched: no job file: a demonstration of 30 simulated jobs'
+    contains <(tail -n 1 batch) '^jobsched: this was a demonstration; '
+    # A variable that is not set is no demonstration.
+    submit -n1 slurm/jobsched.sbatch ''
+    job_end
+    ended_with FAILED 2:0
+    contains batch '^jobsched: an argument is empty'
+}
+
+@test "slurm: a time limit that leaves no time is refused before a start" {
+    echo 'touch ran' >jobs.txt
+    submit --time=1 -n1 slurm/jobsched.sbatch jobs.txt --grace 5m
+    job_end
+    ended_with FAILED 2:0
+    contains batch "^jobsched: Slurm's time limit for this job is too near: a time limit of [0-9]+ s leaves no time"
+    claim test ! -e ran
+}

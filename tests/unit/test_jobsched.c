@@ -21,7 +21,7 @@ static void expect_refused(const struct jobsched_config *config,
 static void expect_unfit(const struct jobsched_config *config, const char *word)
 {
     struct jobsched_result result;
-    CU_ASSERT_EQUAL(jobsched_check_config(config, &result), JOBSCHED_BAD_INPUT);
+    CU_ASSERT_EQUAL(jobsched_check(config, &result), JOBSCHED_BAD_INPUT);
     CU_ASSERT_PTR_NOT_NULL(strstr(result.error, word));
     expect_refused(config, word);
 }
@@ -56,8 +56,7 @@ static void test_time_limits_that_leave_no_time(void)
     expect_refused(&config, "give a longer --time-limit or a shorter --grace");
     config.grace_ns--;
     struct jobsched_result result;
-    CU_ASSERT_EQUAL(jobsched_check_config(&config, &result),
-                    JOBSCHED_SUCCEEDED);
+    CU_ASSERT_EQUAL(jobsched_check(&config, &result), JOBSCHED_SUCCEEDED);
     CU_ASSERT_STRING_EQUAL(result.error, "");
     setenv("OMPI_COMM_WORLD_SIZE", "1", 1);
     expect_refused(&config, "one process alone"); /* the next that is wrong */
