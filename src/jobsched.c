@@ -215,6 +215,9 @@ struct run {
     struct js_outdir *outdir;   /* NULL: there is none */
     struct js_journal *journal; /* NULL: there is none */
     struct js_ledger *ledger;   /* what it said; NULL: there is none */
+    uint64_t run_id;            /* that its jobs carry */
+    struct js_dead_run dead[JS_JOURNAL_DEAD]; /* runs that were killed */
+    size_t dead_count;
     struct js_resume resume;
     struct js_records records;
     struct js_source *source;
@@ -303,6 +306,15 @@ static void slave_parted(void *arg, unsigned slave)
     struct run *run = arg;
     if (run->records.journal)
         note_journal(run, js_journal_add_left(run->records.journal, slave));
+}
+
+static void runner_restarted(void *arg, unsigned slave,
+                             const struct js_process_pair *processes)
+{
+    struct run *run = arg;
+    if (run->records.journal)
+        note_journal(run, js_journal_add_processes(run->records.journal, slave,
+                                                   processes));
 }
 
 static void job_lost(void *arg, const struct js_job *job, unsigned slave)
@@ -852,6 +864,7 @@ static struct js_wire_setup setup_of(const struct run *run)
         .bind = config->bind,
         .trace = config->trace,
         .allow_leftovers = config->allow_leftovers,
+        .run_id = run->run_id,
         .gpus = config->gpus,
         .timeout_ns = config->timeout_ns,
         .capture = captures[config->output],
@@ -906,6 +919,24 @@ static int64_t meeting_of(const struct jobsched_config *config)
                                                       : meeting_most_ns;
 }
 
+/* What the jobs of this run carry, and what those of runs that were killed
+ * carried. */
+static void find_marks(struct run *run)
+{
+    const struct js_journal_dead *dead;
+    if (!run->journal) {
+        run->run_id = js_process_new_id();
+        return;
+    }
+    run->run_id = js_journal_run_id(run->journal);
+    dead = js_journal_dead_runs(run->journal, &run->dead_count);
+    for (size_t i = 0; i < run->dead_count; i++)
+        run->dead[i] =
+            (struct js_dead_run){.id = dead[i].id,
+                                 .begin_unix_ns = dead[i].begin_unix_ns,
+                                 .until_unix_ns = dead[i].until_unix_ns};
+}
+
 static int open_master(struct run *run, struct js_link *link,
                        struct js_err *err)
 {
@@ -918,6 +949,7 @@ static int open_master(struct run *run, struct js_link *link,
         .show_map = run->config->show_map,
         .meeting_ns = meeting_of(run->config),
         .quiet_ns = run->journal ? js_journal_quiet_ns(run->journal) : 0,
+        .dead = run->dead,
         .source = run->source,
         .delivery = run->delivery,
         .log = run->console.log,
@@ -926,6 +958,7 @@ static int open_master(struct run *run, struct js_link *link,
                   .dispatched = job_dispatched,
                   .enlisted = slave_enlisted,
                   .parted = slave_parted,
+                  .restarted = runner_restarted,
                   .lost = job_lost,
                   .begun = run->journal ? job_begun : NULL,
                   .is_quiet = is_quiet,
@@ -937,6 +970,9 @@ static int open_master(struct run *run, struct js_link *link,
                   .wait_for = wait_for,
                   .arg = run},
     };
+    if (run->config->action == JOBSCHED_RUN)
+        find_marks(run);
+    config.dead_count = run->dead_count;
     run->cwd = get_current_dir_name();
     if (!run->cwd)
         return js_err_errno(err, "the working directory cannot be found");

@@ -37,6 +37,7 @@ enum phase {
     PHASE_MEETING,    /* slaves are awaited */
     PHASE_SETTING_UP, /* they have been told their share */
     PHASE_QUIET,      /* jobs of an earlier run are to have ended */
+    PHASE_CLEARING,   /* what they have left is being ended */
     PHASE_WORKING,
 };
 
@@ -374,6 +375,21 @@ static void end_setup(struct js_master *master)
                (int)(left_ns / JS_NS_PER_S + 1));
 }
 
+static bool is_same_host(const struct js_node *a, const struct js_node *b)
+{
+    return a->boot_id == b->boot_id && strcmp(a->host, b->host) == 0;
+}
+
+static bool is_host_seen_to(const struct js_master *master, int slave)
+{
+    for (int i = 1; i < slave; i++) {
+        if (master->peers[i].is_clearing &&
+            is_same_host(&master->peers[i].node, &master->peers[slave].node))
+            return true;
+    }
+    return false;
+}
+
 /* A job that no node could run is an error of the list. */
 static void check_needs(struct js_master *master)
 {
@@ -387,6 +403,34 @@ static void check_needs(struct js_master *master)
     master->has_input = false;
 }
 
+/* One slave of each host sees to it. */
+static int begin_clearing(struct js_master *master, struct js_err *err)
+{
+    master->phase = PHASE_CLEARING;
+    master->phase_end_ns = JS_NEVER_NS;
+    for (int i = 1; master->config.dead_count > 0 && i < master->link->size;
+         i++) {
+        struct js_peer *peer = &master->peers[i];
+        if (peer->state != JS_PEER_WORKING || is_host_seen_to(master, i))
+            continue;
+        peer->is_clearing = true;
+        if (js_peer_clear(peer, master->config.dead, master->config.dead_count,
+                          err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static bool is_clearing(const struct js_master *master)
+{
+    for (int i = 1; i < master->link->size; i++) {
+        const struct js_peer *peer = &master->peers[i];
+        if (peer->is_clearing && peer->state == JS_PEER_WORKING)
+            return true;
+    }
+    return false;
+}
+
 static int get_going(struct js_master *master, struct js_err *err)
 {
     if (master->phase == PHASE_MEETING && !is_awaiting(master, JS_PEER_MET) &&
@@ -395,7 +439,10 @@ static int get_going(struct js_master *master, struct js_err *err)
     if (master->phase == PHASE_SETTING_UP &&
         !is_awaiting(master, JS_PEER_WORKING))
         end_setup(master);
-    if (master->phase == PHASE_QUIET && is_quiet(master)) {
+    if (master->phase == PHASE_QUIET && is_quiet(master) &&
+        begin_clearing(master, err) < 0)
+        return -1;
+    if (master->phase == PHASE_CLEARING && !is_clearing(master)) {
         master->phase = PHASE_WORKING;
         check_needs(master);
     }
@@ -612,15 +659,51 @@ static int take_beat(struct js_master *master, const struct js_message *message,
     return js_peer_answer_beat(peer, number, err);
 }
 
+static int take_cleared(struct js_master *master,
+                        const struct js_message *message, struct js_err *err)
+{
+    struct js_peer *peer = &master->peers[message->peer];
+    struct js_wire_cleared cleared;
+    if (js_wire_unpack_cleared(message->bytes, message->len, &cleared) < 0)
+        return js_err_set(err, "slave %d sent a bad CLEARED", message->peer);
+    peer->is_clearing = false;
+    if (cleared.ended > 0)
+        js_log(&master->config.log,
+               "node %s: %u process%s that jobs of a killed run had left %s "
+               "ended",
+               peer->node.host, cleared.ended, cleared.ended == 1 ? "" : "es",
+               cleared.ended == 1 ? "was" : "were");
+    if (cleared.left > 0)
+        js_log(&master->config.log,
+               "node %s: %u of them %s not end, not even by SIGKILL",
+               peer->node.host, cleared.left,
+               cleared.left == 1 ? "does" : "do");
+    return 0;
+}
+
+static int take_runner(struct js_master *master,
+                       const struct js_message *message, struct js_err *err)
+{
+    struct js_peer *peer = &master->peers[message->peer];
+    const struct js_master_hooks *hooks = &master->config.hooks;
+    if (js_wire_unpack_processes(message->bytes, message->len,
+                                 &peer->processes) < 0)
+        return js_err_set(err, "slave %d sent a bad RUNNER", message->peer);
+    if (hooks->restarted)
+        hooks->restarted(hooks->arg, (unsigned)message->peer, &peer->processes);
+    return 0;
+}
+
 typedef int (*take_fn)(struct js_master *master,
                        const struct js_message *message, struct js_err *err);
 
 static const take_fn takers[JS_TAG_COUNT] = {
-    [JS_TAG_HELLO] = take_hello, [JS_TAG_READY] = take_ready,
-    [JS_TAG_ACK] = take_ack,     [JS_TAG_DONE] = take_done,
-    [JS_TAG_BACK] = take_back,   [JS_TAG_OUTPUT] = take_output,
-    [JS_TAG_NOTE] = take_note,   [JS_TAG_BYE] = take_bye,
-    [JS_TAG_BEAT] = take_beat,
+    [JS_TAG_HELLO] = take_hello,   [JS_TAG_READY] = take_ready,
+    [JS_TAG_ACK] = take_ack,       [JS_TAG_DONE] = take_done,
+    [JS_TAG_BACK] = take_back,     [JS_TAG_OUTPUT] = take_output,
+    [JS_TAG_NOTE] = take_note,     [JS_TAG_BYE] = take_bye,
+    [JS_TAG_BEAT] = take_beat,     [JS_TAG_CLEARED] = take_cleared,
+    [JS_TAG_RUNNER] = take_runner,
 };
 
 static int take_message(struct js_master *master,
@@ -636,11 +719,6 @@ static int take_message(struct js_master *master,
 }
 
 /* ---------------------------------------------------------------- silence */
-
-static bool is_same_host(const struct js_node *a, const struct js_node *b)
-{
-    return a->boot_id == b->boot_id && strcmp(a->host, b->host) == 0;
-}
 
 /* Whether the host of a slave that is silent is there: it is ours, or another
  * slave there has been heard of lately. */

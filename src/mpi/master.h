@@ -24,6 +24,9 @@ struct js_master_hooks {
     /* The slave takes part. May be NULL. */
     void (*enlisted)(void *arg, unsigned slave, uint32_t slots,
                      const char *host, const struct js_process_pair *processes);
+    /* Another process starts its jobs. May be NULL. */
+    void (*restarted)(void *arg, unsigned slave,
+                      const struct js_process_pair *processes);
     /* ... and takes no more part: what it had is given to others. May be NULL.
      */
     void (*parted)(void *arg, unsigned slave);
@@ -66,10 +69,13 @@ struct js_master_config {
                                    link's clock; JS_NEVER_NS: never */
     struct js_wire_setup setup; /* for every slave, less its place and pool */
     bool show_map;
-    int64_t meeting_ns;  /* how long to wait for slaves to show up, and then for
-                            them to get ready */
-    int64_t quiet_ns;    /* jobs of an earlier run may still go on for so long:
-                            none is started before, unless is_quiet says so */
+    int64_t meeting_ns; /* how long to wait for slaves to show up, and then for
+                           them to get ready */
+    int64_t quiet_ns;   /* jobs of an earlier run may still go on for so long:
+                           none is started before, unless is_quiet says so */
+    const struct js_dead_run *dead; /* runs that are over by then: what their
+                                       jobs have left is ended first */
+    size_t dead_count;
     struct js_node node; /* the master's own */
     int *claim;          /* a descriptor, closed when what slaves are bound to
                             can be seen; NULL: none */

@@ -46,6 +46,13 @@ int js_peer_stop(struct js_peer *peer, enum js_leaving leaving,
     return send_number(peer, JS_TAG_STOP, (uint64_t)leaving, err);
 }
 
+int js_peer_clear(struct js_peer *peer, const struct js_dead_run *runs,
+                  size_t count, struct js_err *err)
+{
+    return send_packed(peer, JS_TAG_CLEAR,
+                       js_wire_pack_clear(&peer->out, runs, count), err);
+}
+
 int js_peer_answer_beat(struct js_peer *peer, uint64_t number,
                         struct js_err *err)
 {

@@ -52,6 +52,7 @@ struct js_peer {
     bool is_watched;     /* it beats, and is lost when it ceases to; */
     int64_t answered_ns; /* answered last, by the master's time of listening */
     bool is_lost;        /* whatever it still says is too late */
+    bool is_clearing;    /* what was left on its host is being ended */
 
     /* Private from here on. */
     struct js_buf out; /* a message being packed */
@@ -114,6 +115,10 @@ int js_peer_end_jobs(struct js_peer *peer, int64_t grace_ns,
 
 /* Up to so many jobs that it has not begun are to come back. */
 int js_peer_recall(struct js_peer *peer, uint32_t count, struct js_err *err);
+
+/* What these runs have left on its host is to be ended. */
+int js_peer_clear(struct js_peer *peer, const struct js_dead_run *runs,
+                  size_t count, struct js_err *err);
 
 int js_peer_answer_beat(struct js_peer *peer, uint64_t number,
                         struct js_err *err);

@@ -4,6 +4,7 @@
 #include "base/fdio.h"
 #include "core/plan.h"
 #include "mpi/slave_setup.h"
+#include "node/orphans.h"
 #include "node/spool.h"
 
 #include <errno.h>
@@ -68,6 +69,8 @@ struct js_slave {
     struct js_slave_config config;
     struct js_link *link;
     struct js_spool *spool;
+    struct js_orphans *orphans; /* that are being ended; or NULL */
+    int64_t orphans_ns;         /* when to look at them again */
     struct js_slave_share share;
     struct slot *slots;
     uint32_t slot_count, busy_count, simulated_count;
@@ -144,6 +147,7 @@ void js_slave_free(struct js_slave *slave)
     for (unsigned i = 0; i < slave->queue_count; i++)
         free(queue_at(slave, i)->text);
     js_spool_free(slave->spool);
+    js_orphans_free(slave->orphans);
     free(slave->queue);
     free(slave->slots);
     free(slave->freed);
@@ -319,6 +323,7 @@ static int configure_runner(struct js_slave *slave,
         .grace_ns = setup->grace_ns,
         .retry_ns = retry_ns,
         .allow_leftovers = setup->allow_leftovers,
+        .run_id = setup->run_id,
     };
     int rc = js_runner_configure(slave->config.runner, &config);
     if (rc == 0 && slave->limit_ns > 0)
@@ -1086,6 +1091,17 @@ static int restart_runner(struct js_slave *slave, struct js_err *err)
     return 0;
 }
 
+/* Whoever wants to know later whether this run is gone looks for them. */
+static int send_processes(struct js_slave *slave, struct js_err *err)
+{
+    struct js_process_pair pair = slave->config.processes;
+    pair.runner = (uint64_t)js_runner_pid(slave->config.runner);
+    pair.runner_started = js_process_start(pair.runner);
+    slave->config.processes = pair;
+    return send_packed(slave, JS_TAG_RUNNER,
+                       js_wire_pack_processes(&slave->out, &pair), err);
+}
+
 /* The runner is gone, and every job with it. */
 static int lose_runner(struct js_slave *slave, struct js_err *err)
 {
@@ -1099,7 +1115,9 @@ static int lose_runner(struct js_slave *slave, struct js_err *err)
                             "were ended, and run again if a slave is left",
                   err) < 0)
         return -1;
-    return rc == 0 ? lose_jobs(slave, err) : retire(slave, err);
+    if (rc < 0)
+        return retire(slave, err);
+    return send_processes(slave, err) < 0 ? -1 : lose_jobs(slave, err);
 }
 
 static int take_runner_ready(struct js_slave *slave, const char *problem,
@@ -1309,6 +1327,37 @@ static int say_bye(struct js_slave *slave, struct js_err *err)
     return send_bye(slave, JS_PARTING_ASKED, err);
 }
 
+/* ---------------------------------------------------------------- orphans */
+
+static int take_clear(struct js_slave *slave, const struct js_message *message,
+                      struct js_err *err)
+{
+    struct js_wire_clear clear;
+    if (slave->orphans ||
+        js_wire_unpack_clear(message->bytes, message->len, &clear) < 0)
+        return js_err_set(err, "the master sent a bad CLEAR");
+    slave->orphans =
+        js_orphans_new(clear.runs, clear.count, slave->grace_ns, slave->now_ns);
+    slave->orphans_ns = slave->now_ns;
+    free(clear.runs);
+    return slave->orphans ? 0 : no_memory(err);
+}
+
+static int end_orphans(struct js_slave *slave, struct js_err *err)
+{
+    if (!slave->orphans || slave->now_ns < slave->orphans_ns)
+        return 0;
+    slave->orphans_ns = js_orphans_step(slave->orphans, slave->now_ns);
+    if (slave->orphans_ns != JS_NEVER_NS)
+        return 0;
+    struct js_wire_cleared cleared = {js_orphans_ended(slave->orphans),
+                                      js_orphans_left(slave->orphans)};
+    js_orphans_free(slave->orphans);
+    slave->orphans = NULL;
+    return send_packed(slave, JS_TAG_CLEARED,
+                       js_wire_pack_cleared(&slave->out, &cleared), err);
+}
+
 /* ---------------------------------------------------------------- a turn */
 
 static int take_message(struct js_slave *slave,
@@ -1339,6 +1388,8 @@ static int take_message(struct js_slave *slave,
         return take_end(slave, message, err);
     case JS_TAG_BEAT:
         return take_beat(slave, message, err);
+    case JS_TAG_CLEAR:
+        return take_clear(slave, message, err);
     case JS_TAG_STOP:
         return take_stop(slave, message, err);
     default:
@@ -1383,9 +1434,10 @@ int js_slave_turn(struct js_slave *slave, struct js_err *err)
         return 1;
     if (check_silence(slave, err) < 0 || follow_signals(slave, err) < 0 ||
         take_events(slave, err) < 0 || wake_runner(slave, err) < 0 ||
-        answer_recall(slave, err) < 0 || give_back(slave, err) < 0 ||
-        run_jobs(slave, err) < 0 || flush_done(slave, err) < 0 ||
-        acknowledge(slave, err) < 0 || say_bye(slave, err) < 0)
+        end_orphans(slave, err) < 0 || answer_recall(slave, err) < 0 ||
+        give_back(slave, err) < 0 || run_jobs(slave, err) < 0 ||
+        flush_done(slave, err) < 0 || acknowledge(slave, err) < 0 ||
+        say_bye(slave, err) < 0)
         return -1;
     js_runner_flush(slave->config.runner);
     return send_beat(slave, err);
@@ -1398,6 +1450,8 @@ static int64_t next_deadline_ns(const struct js_slave *slave)
     /* A longer wait would not count as listening. */
     if (slave->is_beat_unanswered || !slave->is_set_up)
         until_ns = slave->now_ns + listening_most_ns;
+    if (slave->orphans && slave->orphans_ns < until_ns)
+        until_ns = slave->orphans_ns;
     if (is_runner_needed(slave) &&
         slave->looked_ns + look_at_runner_ns < until_ns)
         until_ns = slave->looked_ns + look_at_runner_ns;

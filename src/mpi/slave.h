@@ -15,6 +15,8 @@
  * then working with another runner working --there is no other runner--> BYE
  * sent: runs nothing, still answers for its output, until STOP
  *
+ * A CLEAR has what killed runs have left on this host ended (node/orphans.h).
+ *
  * A runner that is stopped is continued, and the jobs that run are named.
  */
 #ifndef JS_MPI_SLAVE_H

@@ -17,7 +17,9 @@ static const char *const tag_names[] = {
     [JS_TAG_NOTE] = "NOTE",       [JS_TAG_LIMIT] = "LIMIT",
     [JS_TAG_END] = "END",         [JS_TAG_BEAT] = "BEAT",
     [JS_TAG_STOP] = "STOP",       [JS_TAG_BYE] = "BYE",
-    [JS_TAG_END_JOB] = "END_JOB", [JS_TAG_LAST] = "LAST",
+    [JS_TAG_END_JOB] = "END_JOB", [JS_TAG_CLEAR] = "CLEAR",
+    [JS_TAG_CLEARED] = "CLEARED", [JS_TAG_RUNNER] = "RUNNER",
+    [JS_TAG_LAST] = "LAST",
 };
 _Static_assert(sizeof(tag_names) / sizeof(tag_names[0]) == JS_TAG_COUNT,
                "every tag has a name");
@@ -266,10 +268,10 @@ int js_wire_pack_setup(struct js_buf *buf, const struct js_wire_setup *setup)
         js_pack_u64(buf, setup->spool_limit_bytes) ||
         js_pack_i64(buf, setup->grace_ns) ||
         js_pack_i64(buf, setup->timeout_ns) ||
-        js_pack_i64(buf, setup->lease_ns) || pack_cpus(buf, &setup->pool) ||
-        pack_cpus(buf, &setup->held) || js_pack_u32(buf, setup->quota_cores) ||
-        pack_text(buf, setup->cwd) || pack_text(buf, setup->output_dir) ||
-        pack_text(buf, setup->tmpdir) ||
+        js_pack_i64(buf, setup->lease_ns) || js_pack_u64(buf, setup->run_id) ||
+        pack_cpus(buf, &setup->pool) || pack_cpus(buf, &setup->held) ||
+        js_pack_u32(buf, setup->quota_cores) || pack_text(buf, setup->cwd) ||
+        pack_text(buf, setup->output_dir) || pack_text(buf, setup->tmpdir) ||
         js_pack_bytes(buf, setup->environ, setup->environ_len));
 }
 
@@ -290,6 +292,7 @@ int js_wire_unpack_setup(const void *bytes, size_t len,
     ret->grace_ns = js_unpack_i64(&cursor);
     ret->timeout_ns = js_unpack_i64(&cursor);
     ret->lease_ns = js_unpack_i64(&cursor);
+    ret->run_id = js_unpack_u64(&cursor);
     unpack_cpus(&cursor, &ret->pool);
     unpack_cpus(&cursor, &ret->held);
     ret->quota_cores = js_unpack_u32(&cursor);
@@ -488,6 +491,72 @@ int js_wire_unpack_output(const void *bytes, size_t len,
     if (js_cursor_end(&cursor) < 0)
         return -1;
     return ret->stream > 1 ? bad_message() : 0;
+}
+
+int js_wire_pack_processes(struct js_buf *buf,
+                           const struct js_process_pair *processes)
+{
+    return all_packed(pack_processes(buf, processes));
+}
+
+int js_wire_unpack_processes(const void *bytes, size_t len,
+                             struct js_process_pair *ret)
+{
+    struct js_cursor cursor = js_cursor_of(bytes, len);
+    unpack_processes(&cursor, ret);
+    return js_cursor_end(&cursor);
+}
+
+int js_wire_pack_clear(struct js_buf *buf, const struct js_dead_run *runs,
+                       size_t count)
+{
+    int rc = js_pack_u32(buf, (uint32_t)count);
+    for (size_t i = 0; rc == 0 && i < count; i++)
+        rc = js_pack_u64(buf, runs[i].id) ||
+             js_pack_i64(buf, runs[i].begin_unix_ns) ||
+             js_pack_i64(buf, runs[i].until_unix_ns);
+    return all_packed(rc);
+}
+
+int js_wire_unpack_clear(const void *bytes, size_t len,
+                         struct js_wire_clear *ret)
+{
+    enum { RUN_BYTES = 3 * sizeof(uint64_t) };
+    struct js_cursor cursor = js_cursor_of(bytes, len);
+    *ret = (struct js_wire_clear){.count = js_unpack_u32(&cursor)};
+    if (cursor.bad || cursor.left / RUN_BYTES < ret->count) {
+        errno = EBADMSG;
+        return -1;
+    }
+    ret->runs = calloc(ret->count + 1, sizeof(*ret->runs));
+    if (!ret->runs)
+        return -1;
+    for (size_t i = 0; i < ret->count; i++) {
+        ret->runs[i].id = js_unpack_u64(&cursor);
+        ret->runs[i].begin_unix_ns = js_unpack_i64(&cursor);
+        ret->runs[i].until_unix_ns = js_unpack_i64(&cursor);
+    }
+    if (js_cursor_end(&cursor) == 0)
+        return 0;
+    free(ret->runs);
+    ret->runs = NULL;
+    return -1;
+}
+
+int js_wire_pack_cleared(struct js_buf *buf,
+                         const struct js_wire_cleared *cleared)
+{
+    return all_packed(js_pack_u32(buf, cleared->ended) ||
+                      js_pack_u32(buf, cleared->left));
+}
+
+int js_wire_unpack_cleared(const void *bytes, size_t len,
+                           struct js_wire_cleared *ret)
+{
+    struct js_cursor cursor = js_cursor_of(bytes, len);
+    ret->ended = js_unpack_u32(&cursor);
+    ret->left = js_unpack_u32(&cursor);
+    return js_cursor_end(&cursor);
 }
 
 int js_wire_pack_number(struct js_buf *buf, uint64_t number)

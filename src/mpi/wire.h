@@ -9,6 +9,9 @@
  *     HELLO (version, node)  -->
  *                            <-- TEXT... SETUP   where it stands, environment
  *     READY (slots, cores, GPUs, memory) -->
+ *                            <-- CLEAR           what killed runs have left
+ *     CLEARED                -->                 ... here is ended
+ *     RUNNER                 -->                 another runner than in HELLO
  *                            <-- JOB             one, by MPI_Send
  *                            <-- JOBS            several, or of longer text
  *                            <-- TEXT... JOB     a text too long for those
@@ -40,6 +43,7 @@
 #define JS_MPI_WIRE_H
 
 #include "base/buf.h"
+#include "base/mark.h"
 #include "base/process.h"
 #include "core/equipment.h"
 #include "core/job.h"
@@ -73,6 +77,9 @@ enum js_tag {
     JS_TAG_JOBS,
     JS_TAG_RECALL,
     JS_TAG_END_JOB,
+    JS_TAG_CLEAR,
+    JS_TAG_CLEARED,
+    JS_TAG_RUNNER,
     JS_TAG_LAST,
     JS_TAG_COUNT
 };
@@ -175,6 +182,7 @@ struct js_wire_setup {
     int64_t grace_ns;
     int64_t timeout_ns; /* of jobs without one of their own; 0: none */
     int64_t lease_ns;   /* 0: none */
+    uint64_t run_id;    /* that its jobs carry (base/mark.h); 0: none */
     struct js_cpuset pool;
     struct js_cpuset held; /* of it, by slaves of other runs */
     uint32_t quota_cores;  /* CPU time of the node, for all its slaves; 0: no
@@ -282,6 +290,30 @@ int js_wire_pack_output(struct js_buf *buf,
                         const struct js_wire_output *output);
 int js_wire_unpack_output(const void *bytes, size_t len,
                           struct js_wire_output *ret);
+
+int js_wire_pack_processes(struct js_buf *buf,
+                           const struct js_process_pair *processes);
+int js_wire_unpack_processes(const void *bytes, size_t len,
+                             struct js_process_pair *ret);
+
+/* A CLEAR: runs that were killed and are over; ret->runs is to be freed. */
+struct js_wire_clear {
+    struct js_dead_run *runs;
+    size_t count;
+};
+int js_wire_pack_clear(struct js_buf *buf, const struct js_dead_run *runs,
+                       size_t count);
+int js_wire_unpack_clear(const void *bytes, size_t len,
+                         struct js_wire_clear *ret);
+
+/* A CLEARED: how many processes were told to end, and how many did not. */
+struct js_wire_cleared {
+    uint32_t ended, left;
+};
+int js_wire_pack_cleared(struct js_buf *buf,
+                         const struct js_wire_cleared *cleared);
+int js_wire_unpack_cleared(const void *bytes, size_t len,
+                           struct js_wire_cleared *ret);
 
 /* In an END: what runs is not to be ended. */
 #define JS_WIRE_LET_RUN INT64_MAX

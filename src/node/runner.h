@@ -19,8 +19,9 @@
  * What happens to a job in the runner:
  *  - stdin is /dev/null; stdout and stderr are as the configuration says;
  *    its own process group; default signals; bound to its slot's CPUs;
- *    JOBSCHED_JOB_ID, _JOB_NAME, _ATTEMPT, _SLAVE, _SLOT, _NODE, _CORES, _CPUS
- *    and, unless the environment has it, OMP_NUM_THREADS are set;
+ *    JOBSCHED_JOB_ID, _JOB_NAME, _ATTEMPT, _SLAVE, _SLOT, _NODE, _CORES, _CPUS,
+ *    _RUN and, within a job of another run, _WITHIN are set; and, unless the
+ * environment has it, OMP_NUM_THREADS are set;
  *  - a spawn refused for a passing reason (EAGAIN, ENOMEM, EMFILE, ENFILE) or
  *    an output file refused for one (also ENOSPC) is tried again, from 10 ms
  *    up to 1 s apart, for at most retry_ns, with one note about it; only then
@@ -46,9 +47,10 @@
  *  - when its process has ended, whatever it left behind (in its group or
  *    daemonised under it) gets SIGTERM and, grace_ns later, SIGKILL, and only
  *    when nothing is left is the job reported as ended. With one slot every
- *    adopted child is that job's; with several, JOBSCHED_JOB_ID and _ATTEMPT
- *    in its environment tell; one that cannot be told is ended when no job
- *    runs;
+ *    adopted child is that job's; with several, JOBSCHED_RUN, _JOB_ID and
+ *    _ATTEMPT in its environment tell, or JOBSCHED_WITHIN where a job has run a
+ *    jobsched; one that cannot be told is ended when all jobs have ended that
+ *    ran when it was first seen;
  *  - its usage is that of wait4(2): it and all that it waited for.
  */
 #ifndef JS_NODE_RUNNER_H
@@ -84,6 +86,7 @@ struct js_runner_config {
                          500 ms at most */
     int64_t retry_ns;
     bool allow_leftovers; /* what jobs leave behind goes on until the end */
+    uint64_t run_id;      /* that jobs carry (base/mark.h); 0: none */
 };
 
 /* The slot that becomes free next. */

@@ -1,11 +1,13 @@
 #include "node/runner_env.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Room for what is set here, in front of the rest. */
-enum { OWN_MAX = 20 };
+enum { OWN_MAX = 22 };
 
 static const char function_prefix[] = "BASH_FUNC_";
 
@@ -46,6 +48,42 @@ static int format_cpus(struct js_job_env *env,
     return 0;
 }
 
+static const char *value_in(const char *const *env, const char *name)
+{
+    size_t len = strlen(name);
+    for (; *env; env++) {
+        if (begins(*env, name) && (*env)[len] == '=')
+            return *env + len + 1;
+    }
+    return NULL;
+}
+
+/* The job that this whole run is in, and what that is in. */
+static int find_outer(struct js_job_env *env, const char *const *outer)
+{
+    struct js_mark mark;
+    const char *run = value_in(outer, JS_MARK_VARIABLE);
+    const char *id = value_in(outer, "JOBSCHED_JOB_ID");
+    const char *attempt = value_in(outer, "JOBSCHED_ATTEMPT");
+    const char *within = value_in(outer, JS_WITHIN_VARIABLE);
+    if (!run || !id || !attempt || !js_mark_parse(run, &mark))
+        return 0;
+    return js_buf_printf(&env->within, "%s=%016" PRIx64 "/%s/%s%s%s%c",
+                         JS_WITHIN_VARIABLE, mark.run, id, attempt,
+                         within ? " " : "", within ? within : "", 0);
+}
+
+/* Our session is that of the jobs. */
+static void set_mark(struct js_job_env *env,
+                     const struct js_runner_config *config)
+{
+    struct js_mark mark = {
+        .run = config->run_id,
+        .session = config->allow_leftovers ? (uint64_t)getsid(0) : 0};
+    if (mark.run)
+        js_mark_format(&mark, env->mark);
+}
+
 int js_job_env_init(struct js_job_env *env,
                     const struct js_runner_config *config)
 {
@@ -60,11 +98,12 @@ int js_job_env_init(struct js_job_env *env,
     size_t pwd_size = strlen("PWD=") + strlen(config->cwd) + 1;
     env->pwd = malloc(pwd_size);
     if (!env->list || !env->functions || !env->cpus || !env->pwd ||
-        format_cpus(env, config) < 0) {
+        format_cpus(env, config) < 0 || find_outer(env, config->env) < 0) {
         js_job_env_release(env);
         return -1;
     }
     snprintf(env->pwd, pwd_size, "PWD=%s", config->cwd);
+    set_mark(env, config);
     for (size_t i = 0; i < count; i++)
         take(env, config->env[i], &at);
     return 0;
@@ -80,6 +119,7 @@ void js_job_env_release(struct js_job_env *env)
     free(env->functions);
     free(env->pwd);
     js_buf_release(&env->values);
+    js_buf_release(&env->within);
     *env = (struct js_job_env){0};
 }
 
@@ -167,6 +207,16 @@ static int format_slurm(struct js_buf *to, const struct js_job_env *env,
     return js_buf_printf(to, "%s=%s%c", name, job->hosts ? "1" : "^slurm", 0);
 }
 
+static int format_mark(struct js_buf *to, const struct js_job_env *env)
+{
+    if (env->within.len > 0 &&
+        js_buf_append(to, env->within.data, env->within.len) < 0)
+        return -1;
+    return env->mark[0] == '\0'
+               ? 0
+               : js_buf_printf(to, "%s=%s%c", JS_MARK_VARIABLE, env->mark, 0);
+}
+
 static int format_pwd(struct js_buf *to, const struct js_runner_config *config,
                       const char *dir)
 {
@@ -196,7 +246,7 @@ static int format_values(struct js_job_env *env,
                       "JOBSCHED_SLOT=%u%cJOBSCHED_NODE=%s%c"
                       "JOBSCHED_CORES=%u%c",
                       job->slot, 0, config->host, 0, job->cores, 0) < 0 ||
-        format_cpu_list(to, env, job) < 0 ||
+        format_cpu_list(to, env, job) < 0 || format_mark(to, env) < 0 ||
         format_gpus(to, env, job, details) < 0 ||
         format_hosts(to, job, hostfile) < 0 ||
         format_slurm(to, env, job, details) < 0 ||

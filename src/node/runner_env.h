@@ -8,6 +8,7 @@
 #define JS_NODE_RUNNER_ENV_H
 
 #include "base/buf.h"
+#include "base/mark.h"
 #include "core/details.h"
 #include "node/runner.h"
 
@@ -15,14 +16,16 @@
 #include <stddef.h>
 
 struct js_job_env {
-    const char **list;      /* room for what is set here, then the rest */
-    bool sets_omp;          /* OMP_NUM_THREADS is set here */
-    bool is_in_slurm;       /* ... as part of an allocation */
-    struct js_buf values;   /* their text */
-    char *pwd;              /* "PWD=..." */
-    char **cpus;            /* of each slot, as a list */
-    const char *path;       /* value of PATH, or NULL */
-    const char **functions; /* entries by which bash hands on functions */
+    const char **list;       /* room for what is set here, then the rest */
+    bool sets_omp;           /* OMP_NUM_THREADS is set here */
+    bool is_in_slurm;        /* ... as part of an allocation */
+    struct js_buf values;    /* their text */
+    char *pwd;               /* "PWD=..." */
+    char mark[JS_MARK_SIZE]; /* "": none */
+    struct js_buf within;    /* "JOBSCHED_WITHIN=..."; empty: none */
+    char **cpus;             /* of each slot, as a list */
+    const char *path;        /* value of PATH, or NULL */
+    const char **functions;  /* entries by which bash hands on functions */
     size_t function_count;
     uint32_t slots;
     const char **own_list; /* of a job with an environment of its own */

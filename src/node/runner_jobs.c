@@ -35,7 +35,8 @@ enum { RUN_TIME_WEIGHT = 8 }; /* the average follows the last eight or so */
 
 struct slot {
     enum slot_state state;
-    uint64_t freed; /* FREE: how many slots had been freed before it */
+    uint64_t number; /* of its job, as they were started */
+    uint64_t freed;  /* FREE: how many slots had been freed before it */
     struct js_runner_job job; /* its strings and sets are in the next five */
     struct js_buf text;
     struct js_buf details_bytes;
@@ -61,6 +62,13 @@ struct slot {
     struct js_pids found;
 };
 
+/* A child that some other job has left than the one whose end was the occasion
+ * to look: one of those that ran when it was first seen, or that had ended. */
+struct stranger {
+    pid_t pid;
+    uint64_t seen; /* the last job that had been started by then */
+};
+
 struct js_jobs {
     struct js_jobs_means means;
     struct js_job_env env;
@@ -68,6 +76,8 @@ struct js_jobs {
     uint32_t count;
     struct js_folder output_folder, tmpdir;
     struct slot strays; /* ENDING while children of unknown jobs are ended */
+    struct js_buf strangers;  /* struct stranger, several slots only */
+    uint64_t started;         /* jobs, so far */
     struct js_pids abandoned; /* children that SIGKILL did not end */
     bool has_children;        /* when they were reaped last */
     bool is_draining;         /* nobody waits to be started any more */
@@ -135,6 +145,7 @@ void js_jobs_free(struct js_jobs *jobs)
         release_slot(&jobs->slots[i]);
     release_slot(&jobs->strays);
     js_buf_release(&jobs->abandoned.list);
+    js_buf_release(&jobs->strangers);
     js_buf_release(&jobs->scratch);
     js_job_env_release(&jobs->env);
     js_oom_counter_close(&jobs->oom);
@@ -531,8 +542,7 @@ int js_jobs_start(struct js_jobs *jobs, const struct js_runner_job *job)
         errno = EBADMSG;
         return -1;
     }
-    /* What is unknown may from now on be this job's. */
-    free_slot(&jobs->strays);
+    jobs->slots[job->slot].number = ++jobs->started;
     if (copy_job(&jobs->slots[job->slot], job) < 0)
         return -1;
     return try_to_start(jobs, &jobs->slots[job->slot]);
@@ -597,17 +607,90 @@ static bool is_spared(pid_t pid, void *arg)
     return slot_of(jobs, pid) || js_pids_has(&jobs->abandoned, pid);
 }
 
+/* ------------------------------------------------ strangers */
+
+static struct stranger *stranger_at(const struct js_jobs *jobs, size_t i)
+{
+    return (struct stranger *)(void *)jobs->strangers.data + i;
+}
+
+static size_t stranger_count(const struct js_jobs *jobs)
+{
+    return jobs->strangers.len / sizeof(struct stranger);
+}
+
+/* The one of that pid, or NULL. */
+static struct stranger *find_stranger(const struct js_jobs *jobs, pid_t pid)
+{
+    for (size_t i = 0; i < stranger_count(jobs); i++) {
+        if (stranger_at(jobs, i)->pid == pid)
+            return stranger_at(jobs, i);
+    }
+    return NULL;
+}
+
+static void forget_stranger(struct js_jobs *jobs, pid_t pid)
+{
+    struct stranger *stranger = find_stranger(jobs, pid);
+    if (!stranger)
+        return;
+    *stranger = *stranger_at(jobs, stranger_count(jobs) - 1);
+    jobs->strangers.len -= sizeof(*stranger);
+}
+
+/* Whether all jobs have ended whose it may be. */
+static bool is_stranger_due(const struct js_jobs *jobs,
+                            const struct stranger *stranger)
+{
+    for (uint32_t i = 0; i < jobs->count; i++) {
+        const struct slot *slot = &jobs->slots[i];
+        bool is_on = slot->state == SLOT_RUNNING || slot->state == SLOT_WAITING;
+        if (is_on && slot->number <= stranger->seen)
+            return false;
+    }
+    return true;
+}
+
+/* Without memory for it, it is seen for the first time once more. */
+static bool note_stranger(pid_t pid, void *arg)
+{
+    struct js_jobs *jobs = arg;
+    if (!find_stranger(jobs, pid))
+        js_buf_append(&jobs->strangers, &(struct stranger){pid, jobs->started},
+                      sizeof(struct stranger));
+    return false;
+}
+
+/* Of those that are known. */
+static bool is_due(pid_t pid, void *arg)
+{
+    struct js_jobs *jobs = arg;
+    const struct stranger *stranger = find_stranger(jobs, pid);
+    return stranger && is_stranger_due(jobs, stranger);
+}
+
+static bool is_any_due(const struct js_jobs *jobs)
+{
+    for (size_t i = 0; i < stranger_count(jobs); i++) {
+        if (is_stranger_due(jobs, stranger_at(jobs, i)))
+            return true;
+    }
+    return false;
+}
+
 /* Signals what the slot's job has left. Returns true if there is something;
  * *ret_clean: and nothing that cannot be told. */
 static bool sweep(struct js_jobs *jobs, struct slot *slot,
                   struct js_pids *found, bool *ret_clean)
 {
     struct js_sweep run = {
-        .all = jobs->count == 1 || slot == &jobs->strays,
+        .all = jobs->count == 1,
         .group = slot->pid,
+        .run = jobs->means.config->run_id,
         .id = slot->job.id,
         .attempt = slot->job.attempt,
         .spared = is_spared,
+        .strange = slot == &jobs->strays ? is_due : note_stranger,
         .arg = jobs,
         .signal = slot->killing ? SIGKILL : SIGTERM,
         .found = found,
@@ -696,12 +779,30 @@ static int wake_ending(struct js_jobs *jobs, struct slot *slot, int64_t now_ns)
     return settle(jobs, slot);
 }
 
-/* Ends the children that no job is known to have left, when no job runs. */
+/* With no job there is nobody whose they might be. */
+static int look_for_strangers(struct js_jobs *jobs)
+{
+    struct js_sweep run = {.run = jobs->means.config->run_id,
+                           .group = -1,
+                           .spared = is_spared,
+                           .strange = note_stranger,
+                           .arg = jobs,
+                           .signal = 0,
+                           .found = &jobs->strays.found};
+    return js_sweep_run(&run);
+}
+
+/* Ends the children that no job is known to have left, when all jobs have ended
+ * whose they may be. */
 static int start_strays(struct js_jobs *jobs)
 {
     struct slot *strays = &jobs->strays;
     if (jobs->count == 1 || jobs->means.config->allow_leftovers ||
-        strays->state != SLOT_FREE || !jobs->has_children || !is_idle(jobs))
+        strays->state != SLOT_FREE || !jobs->has_children)
+        return 0;
+    if (is_idle(jobs))
+        look_for_strangers(jobs); /* no descriptor: the next time */
+    if (!is_any_due(jobs))
         return 0;
     strays->state = SLOT_ENDING;
     strays->fresh = true;
@@ -728,6 +829,7 @@ static bool reap_children(struct js_jobs *jobs)
         } else {
             others = true;
             js_pids_remove(&jobs->abandoned, pid);
+            forget_stranger(jobs, pid);
         }
     }
     jobs->has_children = pid == 0;

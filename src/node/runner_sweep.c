@@ -1,5 +1,6 @@
 #include "node/runner_sweep.h"
 
+#include "base/mark.h"
 #include "base/units.h"
 #include "node/reap.h"
 
@@ -40,6 +41,8 @@ void js_pids_remove(struct js_pids *pids, pid_t pid)
             pids->list.len - at);
 }
 
+enum { WITHIN_SIZE = 4096 };
+
 enum owner { OWNER_THIS, OWNER_OTHER, OWNER_UNKNOWN };
 
 static bool is_number(const char *text, uint64_t wanted)
@@ -48,18 +51,46 @@ static bool is_number(const char *text, uint64_t wanted)
     return js_parse_count(text, &value) == 0 && value == wanted;
 }
 
-static enum owner owner_of(const struct js_sweep *sweep, pid_t pid)
+/* Its own variables, where these are of this run. */
+static enum owner owner_by_id(const struct js_sweep *sweep, pid_t pid)
 {
-    char id[24];
-    char attempt[24];
-    if (sweep->all || getpgid(pid) == sweep->group)
-        return OWNER_THIS;
+    char mark[JS_MARK_SIZE], id[24], attempt[24];
+    struct js_mark of;
+    if (sweep->run &&
+        (!js_process_variable(pid, JS_MARK_VARIABLE, mark, sizeof(mark)) ||
+         !js_mark_parse(mark, &of) || of.run != sweep->run))
+        return OWNER_UNKNOWN;
     if (!js_process_variable(pid, "JOBSCHED_JOB_ID", id, sizeof(id)) ||
         !js_process_variable(pid, "JOBSCHED_ATTEMPT", attempt, sizeof(attempt)))
         return OWNER_UNKNOWN;
     return is_number(id, sweep->id) && is_number(attempt, sweep->attempt)
                ? OWNER_THIS
                : OWNER_OTHER;
+}
+
+/* What a run within a job has left behind is that job's. */
+static enum owner owner_by_outer(const struct js_sweep *sweep, pid_t pid)
+{
+    char within[WITHIN_SIZE];
+    uint64_t id;
+    uint32_t attempt;
+    if (!sweep->run ||
+        !js_process_variable(pid, JS_WITHIN_VARIABLE, within, sizeof(within)) ||
+        !js_mark_within(within, sweep->run, &id, &attempt))
+        return OWNER_UNKNOWN;
+    return id == sweep->id && attempt == sweep->attempt ? OWNER_THIS
+                                                        : OWNER_OTHER;
+}
+
+static enum owner owner_of(const struct js_sweep *sweep, pid_t pid)
+{
+    if (sweep->all || getpgid(pid) == sweep->group)
+        return OWNER_THIS;
+    enum owner owner = owner_by_id(sweep, pid);
+    if (owner == OWNER_UNKNOWN)
+        owner = owner_by_outer(sweep, pid);
+    bool is_asked = owner != OWNER_THIS && sweep->strange;
+    return is_asked && sweep->strange(pid, sweep->arg) ? OWNER_THIS : owner;
 }
 
 /* A child that is not reaped yet keeps its pid, and by that its group's. */

@@ -26,9 +26,12 @@ void js_pids_remove(struct js_pids *pids, pid_t pid);
 struct js_sweep {
     bool all;         /* every child that is not spared is meant; else those */
     pid_t group;      /* of this process group */
-    uint64_t id;      /* and those that have this job and attempt in their */
-    uint32_t attempt; /* environment */
+    uint64_t run;     /* and those that carry this run, job and attempt in */
+    uint64_t id;      /* their environment; or whose run was within that job */
+    uint32_t attempt; /* (base/mark.h); */
     bool (*spared)(pid_t pid, void *arg);
+    /* and what this says of those that are not; NULL: no more */
+    bool (*strange)(pid_t pid, void *arg);
     void *arg;
     /* SIGKILL; or SIGTERM, which each gets once, and those in the group not at
      * all: the caller has told the whole group. */

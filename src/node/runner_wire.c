@@ -114,7 +114,8 @@ int js_runner_put_config(struct js_buf *buf,
         js_pack_u32(buf, (uint32_t)config->slave) < 0 ||
         put_cpus(buf, config) < 0 || js_pack_i64(buf, config->grace_ns) < 0 ||
         js_pack_i64(buf, config->retry_ns) < 0 ||
-        js_pack_u8(buf, config->allow_leftovers) < 0)
+        js_pack_u8(buf, config->allow_leftovers) < 0 ||
+        js_pack_u64(buf, config->run_id) < 0)
         return -1;
     return 0;
 }
@@ -144,6 +145,7 @@ int js_runner_get_config(const void *body, size_t len,
     config.grace_ns = js_unpack_i64(&cursor);
     config.retry_ns = js_unpack_i64(&cursor);
     config.allow_leftovers = js_unpack_u8(&cursor);
+    config.run_id = js_unpack_u64(&cursor);
     if (js_cursor_end(&cursor) == 0 && config_is_whole(&config)) {
         *ret = config;
         return 0;

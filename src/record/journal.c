@@ -1089,6 +1089,18 @@ int js_journal_add_slave(struct js_journal *journal, unsigned slave,
     return add_line(journal, line);
 }
 
+int js_journal_add_processes(struct js_journal *journal, unsigned slave,
+                             const struct js_process_pair *processes)
+{
+    struct js_line *line = journal->line;
+    if (end_gathering(journal) < 0)
+        return -1;
+    line->kind = JS_LINE_PROCESS;
+    line->id = slave;
+    line->processes = *processes;
+    return add_line(journal, line);
+}
+
 int js_journal_add_left(struct js_journal *journal, unsigned slave)
 {
     struct js_line *line = journal->line;

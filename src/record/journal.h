@@ -203,6 +203,9 @@ int js_journal_add_news(struct js_journal *journal,
 int js_journal_add_slave(struct js_journal *journal, unsigned slave,
                          uint32_t slots, const char *host,
                          const struct js_process_pair *processes);
+/* Another process starts the jobs of the slave. */
+int js_journal_add_processes(struct js_journal *journal, unsigned slave,
+                             const struct js_process_pair *processes);
 int js_journal_add_left(struct js_journal *journal, unsigned slave);
 int js_journal_add_begun(struct js_journal *journal, const struct js_job *job,
                          unsigned slave, int64_t start_unix_ns);

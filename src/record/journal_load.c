@@ -192,14 +192,32 @@ static int take_run(struct loading *loading)
     return 0;
 }
 
+static bool is_known_process(const struct loading *loading, uint64_t pid,
+                             uint64_t started)
+{
+    const struct js_buf *list = &loading->contents->processes;
+    const struct js_journal_process *all =
+        (const struct js_journal_process *)list->data;
+    size_t count = list->len / sizeof(*all);
+    /* The first is the master. */
+    for (size_t i = loading->first_process + 1; i < count; i++) {
+        if (all[i].pid == pid && all[i].started == started)
+            return true;
+    }
+    return false;
+}
+
 static int take_process(struct loading *loading)
 {
     const struct js_process_pair *pair = &loading->line->processes;
     if (!is_in_this_space(loading, pair->boot, pair->space) || pair->pid == 0 ||
         pair->runner == 0)
         return 0;
-    loading->slaves_here++;
-    add_process(loading, pair->pid, pair->started);
+    /* A slave that is known has another runner. */
+    if (!is_known_process(loading, pair->pid, pair->started)) {
+        loading->slaves_here++;
+        add_process(loading, pair->pid, pair->started);
+    }
     add_process(loading, pair->runner, pair->runner_started);
     return 0;
 }

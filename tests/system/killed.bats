@@ -170,3 +170,57 @@ JOBS
     equal "$(cat out)" alive
     nothing_left
 }
+
+# ---------------------------------------------------------------- all together
+
+# Each holds a lock, beside which no other may run. The shell itself ends with
+# the process that has started it.
+write_locked_jobs() {
+    # shellcheck disable=SC2016 # of the job
+    echo 'echo $PPID >>runners; flock -n lock sh -c "echo \$\$ >>left; $HOLD; exit 0" || echo twice >>twice' >jobs.txt
+    echo 'echo two' >>jobs.txt
+}
+
+# As by `pkill -9 jobsched`.
+kill_all_ranks() {
+    kill -KILL "$(rank_pid 0)" "$(rank_pid 1)" "$(runner_pid 1)" "$(mpirun_pid)"
+}
+
+# bats test_tags=sanitize
+@test "killed: a slave with its runner; what their jobs left is ended before the next run starts them" {
+    write_locked_jobs
+    farm_start 1 jobs.txt
+    wait_until "$PATIENCE" exists left
+    kill_all_ranks
+    farm_end
+    claim kill -0 "$(head -n 1 left)"
+    farm_start 1 jobs.txt
+    wait_until "$PATIENCE" has_lines left 2 .
+    claim is_gone "$(head -n 1 left)"
+    touch go
+    farm_end
+    status_is 0
+    contains err '^jobsched: node .*: [0-9]+ process(es)? that jobs of a killed run had left (was|were) ended'
+    contains err '2 jobs: 2 done'
+    claim test ! -e twice
+    nothing_left
+}
+
+# What a run within a job leaves behind belongs to that job, whatever it is
+# called there.
+@test "killed: what a killed jobsched within a job has left ends with that job" {
+    # shellcheck disable=SC2016 # of the job
+    printf '%s\n' 'true' 'echo $$ >inner; setsid sleep 1000 & echo $! >orphan; sed -n "s/^PPid:[[:space:]]*//p" /proc/$PPID/status >rank; echo $PPID >runner; exec sleep 1000' >inner.txt
+    {
+        echo "$MPIRUN ${PLAIN[*]} -np 2 $JOBSCHED inner.txt --no-journal; echo over"
+        echo "$HOLD"
+    } >jobs.txt
+    farm_start 1 jobs.txt --slots 2
+    wait_until "$PATIENCE" exists runner
+    kill -KILL "$(cat rank)" "$(cat runner)"
+    wait_until "$PATIENCE" is_gone "$(cat orphan)"
+    touch go
+    farm_end
+    contains out over
+    nothing_left
+}

@@ -118,9 +118,9 @@ variables_of() {
     status_is 0
     tr -d '\r' <out | sed -n 's/^\([A-Za-z_]*\)=.*/\1/p' | LC_ALL=C sort -u |
         LC_ALL=C comm -13 before - | grep -E '^(JOBSCHED|OMP|CUDA|ROCR)_' >set
-    # The others need several hosts, or Slurm.
+    # The others need several hosts, Slurm, or a run around this one.
     claim diff set <(variables_of 'Set for each job' | grep -vxE \
-        'JOBSCHED_NODELIST|JOBSCHED_HOSTFILE|OMPI_MCA_ras|SLURM_OVERLAP')
+        'JOBSCHED_NODELIST|JOBSCHED_HOSTFILE|JOBSCHED_WITHIN|OMPI_MCA_ras|SLURM_OVERLAP')
 }
 
 # But for those by which a launcher tells a process what it is.

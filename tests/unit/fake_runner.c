@@ -57,6 +57,11 @@ int js_runner_fd(const struct js_runner *runner)
     return -1;
 }
 
+pid_t js_runner_pid(const struct js_runner *runner)
+{
+    return runner->rank;
+}
+
 bool js_runner_wants_write(const struct js_runner *runner)
 {
     (void)runner;

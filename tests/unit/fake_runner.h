@@ -19,6 +19,7 @@
 #define js_runner_next fake_runner_next
 #define js_runner_restart fake_runner_restart
 #define js_runner_wake fake_runner_wake
+#define js_runner_pid fake_runner_pid
 #define js_runner_flush fake_runner_flush
 #define js_runner_recall fake_runner_recall
 #define js_runner_end fake_runner_end

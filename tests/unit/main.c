@@ -39,6 +39,7 @@
     _(spool)                                                                   \
     _(command)                                                                 \
     _(spawn)                                                                   \
+    _(orphans)                                                                 \
     _(reap)                                                                    \
     _(runner)                                                                  \
     _(plan)                                                                    \

@@ -844,6 +844,7 @@ struct killed {
     bool has_slave;        /* on `host`, */
     bool is_slave_known;   /* with its processes */
     pid_t rank, runner;    /* which are these; 0: of the run itself */
+    pid_t second_runner;   /* in its place; 0: none */
     uint64_t failed, done; /* jobs, or 0 */
     int status;            /* 0: it has none */
 };
@@ -872,6 +873,11 @@ static void run_as_killed(struct scene *scene, const struct killed *killed)
     if (killed->has_slave)
         js_journal_add_slave(journal, 1, 1, killed->host,
                              killed->is_slave_known ? &pair : NULL);
+    if (killed->second_runner > 0) {
+        pair.runner = (uint64_t)killed->second_runner;
+        pair.runner_started = js_process_start(pair.runner);
+        CU_ASSERT_EQUAL(js_journal_add_processes(journal, 1, &pair), 0);
+    }
     if (killed->failed)
         finish(journal, killed->failed, 1);
     if (killed->done)
@@ -968,14 +974,15 @@ static void test_a_run_that_is_known_to_be_gone(void)
                             .lease_ns = 1000 * JS_NS_PER_S,
                             .has_slave = true,
                             .is_slave_known = true};
-    for (int i = 0; i < 2; i++) {
-        pid_t idler = i == 0 ? start_idler() : 0;
+    for (int i = 0; i < 3; i++) {
+        pid_t idler = i != 1 ? start_idler() : 0;
         struct js_ledger *ledger = not_null(js_ledger_new());
-        killed.runner = idler;
+        killed.runner = i == 0 ? idler : 0;
+        killed.second_runner = i == 2 ? idler : 0;
         leave_killed(&scene, killed);
         struct js_journal *journal = open_ok(&config, ledger);
         begin_ok(journal);
-        CU_ASSERT_EQUAL(js_journal_quiet_ns(journal) > 0, i == 0);
+        CU_ASSERT_EQUAL(js_journal_quiet_ns(journal) > 0, i != 1);
         CU_ASSERT_EQUAL(js_journal_is_quiet(journal), i == 1);
         if (idler)
             end_idler(idler);

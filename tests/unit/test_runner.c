@@ -885,6 +885,34 @@ static void test_several_slots(void)
     finish(&fx);
 }
 
+/* Of the fixture, and named "sleep 205". */
+static int count_sleepers(const struct fixture *fx)
+{
+    (void)fx;
+    int count = 0;
+    struct dirent *entry;
+    DIR *proc = opendir("/proc");
+    while (proc && (entry = readdir(proc))) {
+        char path[64], text[64] = "", value[64];
+        if (!isdigit((unsigned char)entry->d_name[0]) ||
+            is_zombie(entry->d_name))
+            continue;
+        pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
+        snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
+        js_fd_close(&fd);
+        bool is_sleep = n > 9 && memcmp(text + n - 10, "sleep\000205", 10) == 0;
+        count +=
+            is_sleep &&
+            js_process_variable(pid, "JS_TEST_MARK", value, sizeof(value)) &&
+            strcmp(value, strchr(fx->mark, '=') + 1) == 0;
+    }
+    if (proc)
+        closedir(proc);
+    return count;
+}
+
 /* One whose environment does not tell is ended when no job runs. */
 static void test_a_stray_is_ended_when_idle(void)
 {
@@ -903,6 +931,79 @@ static void test_a_stray_is_ended_when_idle(void)
     CU_ASSERT_EQUAL(fx.event.slot, 1);
     CU_ASSERT_EQUAL(wait_for_marked(&fx, 0), 0);
     CU_ASSERT_EQUAL(run(&fx, "/bin/true")->exit_code, 0);
+    finish(&fx);
+}
+
+/* ... or as soon as all have ended that ran when it was seen, whatever has
+ * begun since. */
+static void test_a_stray_waits_for_no_later_job(void)
+{
+    struct fixture fx;
+    char command[128];
+    prepare(&fx);
+    fx.config.slots = 3;
+    start_well(&fx);
+    submit(&fx, 1, 11, "while ! test -e go; do sleep 0.02; done");
+    snprintf(command, sizeof(command),
+             "setsid env -i %s /bin/sleep 205 & sleep 0.2", fx.mark);
+    run(&fx, command);
+    submit(&fx, 2, 12, "touch begun; while ! test -e on; do sleep 0.02; done");
+    wait_for_file(&fx, "begun");
+    CU_ASSERT_TRUE(count_sleepers(&fx) == 1);
+    touch(&fx, "go");
+    CU_ASSERT_EQUAL(next_event(&fx), 1);
+    CU_ASSERT_EQUAL(fx.event.slot, 1);
+    int64_t deadline_ns = js_clock_ns() + patience_ns;
+    while (count_sleepers(&fx) > 0 && js_clock_ns() < deadline_ns)
+        pause_ms(10);
+    CU_ASSERT_EQUAL(count_sleepers(&fx), 0);
+    touch(&fx, "on");
+    CU_ASSERT_EQUAL(next_event(&fx), 1);
+    CU_ASSERT_EQUAL(fx.event.slot, 2);
+    finish(&fx);
+}
+
+/* Its own variables are those of a run within the job: they are of no use. */
+static void test_orphans_of_a_run_within_a_job(void)
+{
+    struct fixture fx;
+    prepare(&fx);
+    fx.config.slots = 2;
+    fx.config.run_id = UINT64_C(0xabcdef);
+    start_well(&fx);
+    submit(&fx, 1, 11, "while ! test -e go; do sleep 0.02; done");
+    run(&fx, "JOBSCHED_RUN=0123456789abcdef JOBSCHED_JOB_ID=11 "
+             "JOBSCHED_ATTEMPT=2 "
+             "JOBSCHED_WITHIN=fedcba9876543210/11/2\\ 0000000000abcdef/7/2 "
+             "setsid sleep 205 & sleep 0.2");
+    CU_ASSERT_EQUAL(count_sleepers(&fx), 0);
+    touch(&fx, "go");
+    CU_ASSERT_EQUAL(next_event(&fx), 1);
+    CU_ASSERT_EQUAL(fx.event.outcome.exit_code, 0);
+    finish(&fx);
+}
+
+/* What a job carries, and what it carries within a job of another run. */
+static void test_marks(void)
+{
+    struct fixture fx;
+    prepare(&fx);
+    fx.config.run_id = UINT64_C(0xabcdef);
+    start_well(&fx);
+    expect_output(&fx, "echo $JOBSCHED_RUN:$JOBSCHED_WITHIN",
+                  "0000000000abcdef:\n", "");
+    finish(&fx);
+    prepare(&fx);
+    fx.config.run_id = UINT64_C(0xabcdef);
+    fx.config.allow_leftovers = true;
+    fx.env[4] = "JOBSCHED_RUN=0123456789abcdef+7";
+    fx.env[5] = "JOBSCHED_ATTEMPT=3";
+    fx.env[6] = "JOBSCHED_WITHIN=1111111111111111/4/1";
+    start_well(&fx);
+    expect_output(&fx,
+                  "echo $JOBSCHED_WITHIN; "
+                  "test $JOBSCHED_RUN = 0000000000abcdef+$PPID && echo yes",
+                  "0123456789abcdef/99/3 1111111111111111/4/1\nyes\n", "");
     finish(&fx);
 }
 
@@ -1599,6 +1700,9 @@ static const struct unit_test tests[] = {
     {"what is left behind may tidy up", test_what_is_left_behind_may_tidy_up},
     {"several slots", test_several_slots},
     {"a stray is ended when idle", test_a_stray_is_ended_when_idle},
+    {"a stray waits for no later job", test_a_stray_waits_for_no_later_job},
+    {"orphans of a run within a job", test_orphans_of_a_run_within_a_job},
+    {"marks", test_marks},
     {"a killed runner leaves nothing", test_a_killed_runner_leaves_nothing},
     {"another runner", test_another_runner},
     {"a stopped runner is continued", test_a_stopped_runner_is_continued},

@@ -393,6 +393,39 @@ static void expect_setup(const struct js_wire_setup *setup, int expected)
     js_buf_release(&buf);
 }
 
+static void test_clearing(void)
+{
+    struct js_buf buf = JS_BUF_INIT;
+    const struct js_dead_run runs[] = {{1, 2, 3}, {UINT64_MAX, 5, 0}};
+    struct js_wire_clear clear;
+    struct js_wire_cleared in = {7, 1}, out;
+    CU_ASSERT_EQUAL(js_wire_pack_clear(&buf, runs, 2), 0);
+    CU_ASSERT_EQUAL_FATAL(js_wire_unpack_clear(buf.data, buf.len, &clear), 0);
+    CU_ASSERT_EQUAL_FATAL(clear.count, 2);
+    CU_ASSERT_EQUAL(memcmp(clear.runs, runs, sizeof(runs)), 0);
+    free(clear.runs);
+    for (size_t len = 0; len < buf.len; len++)
+        CU_ASSERT_EQUAL(js_wire_unpack_clear(buf.data, len, &clear), -1);
+    buf.len = 0;
+    CU_ASSERT_EQUAL(js_wire_pack_cleared(&buf, &in), 0);
+    CU_ASSERT_EQUAL(js_wire_unpack_cleared(buf.data, buf.len, &out), 0);
+    CU_ASSERT_EQUAL(out.ended, 7);
+    CU_ASSERT_EQUAL(out.left, 1);
+    CU_ASSERT_EQUAL(js_wire_unpack_cleared(buf.data, buf.len - 1, &out), -1);
+    js_buf_release(&buf);
+}
+
+static void test_processes(void)
+{
+    struct js_buf buf = JS_BUF_INIT;
+    struct js_process_pair in = {1, 2, 3, 4, 5, 6}, out;
+    CU_ASSERT_EQUAL(js_wire_pack_processes(&buf, &in), 0);
+    CU_ASSERT_EQUAL(js_wire_unpack_processes(buf.data, buf.len, &out), 0);
+    CU_ASSERT_EQUAL(memcmp(&in, &out, sizeof(in)), 0);
+    CU_ASSERT_EQUAL(js_wire_unpack_processes(buf.data, buf.len - 1, &out), -1);
+    js_buf_release(&buf);
+}
+
 static void test_setup_values(void)
 {
     struct js_wire_setup setup = sample_setup();
@@ -879,6 +912,8 @@ static const struct unit_test tests[] = {
     {"HELLO of another version", test_hello_of_another_version},
     {"SETUP", test_setup},
     {"SETUP: values out of range", test_setup_values},
+    {"CLEAR, CLEARED", test_clearing},
+    {"RUNNER", test_processes},
     {"READY", test_ready},
     {"READY for nothing", test_ready_for_nothing},
     {"READY with slots that are not there",

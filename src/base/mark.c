@@ -1,0 +1,60 @@
+#include "base/mark.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { RUN_DIGITS = 16 };
+
+void js_mark_format(const struct js_mark *mark, char text[JS_MARK_SIZE])
+{
+    if (mark->session)
+        snprintf(text, JS_MARK_SIZE, "%016" PRIx64 "+%" PRIu64, mark->run,
+                 mark->session);
+    else
+        snprintf(text, JS_MARK_SIZE, "%016" PRIx64, mark->run);
+}
+
+/* Of that many digits, or as many as there are (0); NULL if there are none. */
+static const char *mark_number(const char *text, unsigned base, size_t digits,
+                               uint64_t *ret)
+{
+    static const char figures[] = "0123456789abcdef";
+    size_t len = 0;
+    uint64_t number = 0;
+    for (; text[len] && (digits == 0 || len < digits); len++) {
+        const char *figure = strchr(figures, text[len]);
+        unsigned value = figure ? (unsigned)(figure - figures) : base;
+        if (value >= base || number > (UINT64_MAX - value) / base)
+            break;
+        number = number * base + value;
+    }
+    *ret = number;
+    return len == 0 || (digits > 0 && len < digits) ? NULL : text + len;
+}
+
+bool js_mark_parse(const char *text, struct js_mark *ret)
+{
+    *ret = (struct js_mark){0};
+    const char *at = mark_number(text, 16, RUN_DIGITS, &ret->run);
+    if (at && *at == '+')
+        at = mark_number(at + 1, 10, 0, &ret->session);
+    return at && *at == '\0' && ret->run != 0;
+}
+
+bool js_mark_within(const char *within, uint64_t run, uint64_t *ret_id,
+                    uint32_t *ret_attempt)
+{
+    const char *at = within;
+    while (at) {
+        uint64_t found, attempt = 0;
+        at = mark_number(at, 16, RUN_DIGITS, &found);
+        at = at && *at == '/' ? mark_number(at + 1, 10, 0, ret_id) : NULL;
+        at = at && *at == '/' ? mark_number(at + 1, 10, 0, &attempt) : NULL;
+        *ret_attempt = (uint32_t)attempt;
+        if (at && found == run)
+            return true;
+        at = at && *at == ' ' ? at + 1 : NULL;
+    }
+    return false;
+}
