@@ -524,8 +524,15 @@ static void put_attempt(struct page *page, size_t number)
     js_sheet_put(&page->sheet, ", CPU ");
     js_sheet_put_duration(&page->sheet, attempt.outcome.user_cpu_ns +
                                             attempt.outcome.system_cpu_ns);
-    js_sheet_put(&page->sheet, ", %" PRIu64 " MiB\n",
+    js_sheet_put(&page->sheet, ", %" PRIu64 " MiB",
                  attempt.outcome.max_rss_bytes / (1024 * 1024));
+    if (attempt.outcome.leftovers > 0)
+        js_sheet_put(&page->sheet,
+                     "; %" PRIu32 " process%s that it left behind %s ended",
+                     attempt.outcome.leftovers,
+                     attempt.outcome.leftovers == 1 ? "" : "es",
+                     attempt.outcome.leftovers == 1 ? "was" : "were");
+    js_sheet_put(&page->sheet, "\n");
     put_tail(page, number, UINT32_MAX);
 }
 

@@ -110,7 +110,7 @@ static const char *const signal_names[] = {
 
 int js_outcome_pack(struct js_buf *buf, const struct js_outcome *outcome)
 {
-    char *at = js_buf_extend(buf, 7 * sizeof(uint64_t) + 5 * sizeof(uint32_t));
+    char *at = js_buf_extend(buf, 7 * sizeof(uint64_t) + 6 * sizeof(uint32_t));
     if (!at)
         return -1;
     at = js_put_i64(at, outcome->start_unix_ns);
@@ -122,6 +122,7 @@ int js_outcome_pack(struct js_buf *buf, const struct js_outcome *outcome)
     at = js_put_u64(at, outcome->err_bytes);
     at = js_put_u32(at, outcome->exit_code);
     at = js_put_u32(at, outcome->signal);
+    at = js_put_u32(at, outcome->leftovers);
     at = js_put_u32(at, (uint32_t)outcome->step);
     at = js_put_u32(at, (uint32_t)outcome->step_errno);
     js_put_u32(at, (uint32_t)outcome->cause);
@@ -139,6 +140,7 @@ void js_outcome_unpack(struct js_cursor *cursor, struct js_outcome *ret)
     ret->err_bytes = js_unpack_u64(cursor);
     ret->exit_code = js_unpack_u32(cursor);
     ret->signal = js_unpack_u32(cursor);
+    ret->leftovers = js_unpack_u32(cursor);
     uint32_t step = js_unpack_u32(cursor);
     ret->step_errno = (int32_t)js_unpack_u32(cursor);
     uint32_t cause = js_unpack_u32(cursor);

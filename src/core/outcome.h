@@ -60,6 +60,7 @@ struct js_outcome {
     uint64_t err_bytes;
     uint32_t exit_code; /* 0 to 255; 126 or 127 if it was not started */
     uint32_t signal;    /* that ended it, or 0 */
+    uint32_t leftovers; /* processes that it left behind, and were ended */
     enum js_step step;  /* not NONE: it was not started, because of ... */
     int32_t step_errno; /* ... this */
     enum js_cause cause;

@@ -718,15 +718,30 @@ static void start_ending(struct js_jobs *jobs, struct slot *slot)
     slot->looked = false;
     slot->wake_ns = now_ns + leftover_grace_ns(jobs);
     slot->limit_ns = slot->wake_ns + unkillable_ns;
-    if (slot->pid > 0) {
-        /* Its leader was reaped only now, so the number is not used again. */
-        kill(-slot->pid, SIGTERM);
-        kill(-slot->pid, SIGCONT);
-    }
+}
+
+/* Once those of it that are our children are counted. Its leader was reaped
+ * only now, so the number is not used again. */
+static void tell_group(const struct slot *slot)
+{
+    if (slot->pid <= 0)
+        return;
+    kill(-slot->pid, SIGTERM);
+    kill(-slot->pid, SIGCONT);
+}
+
+/* What was seen of it after its own end. One that was ended itself had no time
+ * to wait for the others. */
+static void count_leftovers(struct slot *slot)
+{
+    if (slot->cause == JS_CAUSE_NONE)
+        slot->outcome.leftovers =
+            (uint32_t)(slot->found.list.len / sizeof(pid_t));
 }
 
 static int finish_ending(struct js_jobs *jobs, struct slot *slot, bool clean)
 {
+    count_leftovers(slot);
     if (slot != &jobs->strays)
         return report(jobs, slot, clean && jobs->abandoned.list.len == 0);
     free_slot(slot);
@@ -741,9 +756,13 @@ static int settle(struct js_jobs *jobs, struct slot *slot)
         return finish_ending(jobs, slot, true);
     if (jobs->means.config->allow_leftovers)
         return finish_ending(jobs, slot, false);
-    if (slot->fresh)
+    bool is_first = slot->fresh;
+    if (is_first)
         start_ending(jobs, slot);
-    if (sweep(jobs, slot, &slot->found, &clean))
+    bool is_left = sweep(jobs, slot, &slot->found, &clean);
+    if (is_first)
+        tell_group(slot);
+    if (is_left)
         return 0;
     if (clean || slot->looked)
         return finish_ending(jobs, slot, clean);

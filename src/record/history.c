@@ -30,6 +30,7 @@ struct attempt {
     uint32_t id, attempt, cores;
     uint32_t slave; /* its number */
     uint32_t earlier;
+    uint32_t leftovers;
     int32_t step_errno;
     int64_t start_unix_ns, run_ns, user_cpu_ns, system_cpu_ns;
     uint64_t max_rss_bytes, out_bytes, err_bytes;
@@ -77,6 +78,7 @@ struct js_history {
     struct js_buf attempts, begun, slaves, runs, tails;
     struct js_buf names, texts; /* strings, each with its NUL */
     struct said said;
+    struct attempt leftovers;      /* id, attempt and leftovers of the next */
     uint32_t cache[CACHED_SLAVES]; /* slaves of this run by rank */
     struct js_journal_contents contents;
     int64_t seen_unix_ns;
@@ -334,6 +336,10 @@ static int take_attempt(struct js_history *history, const struct js_line *line)
         return 0;
     drop_begun(history, job);
     attempt.earlier = job->latest;
+    if (history->leftovers.id == attempt.id &&
+        history->leftovers.attempt == attempt.attempt)
+        attempt.leftovers = history->leftovers.leftovers;
+    history->leftovers.id = 0;
     if (get_slave(history, line->slave, &attempt.slave) < 0 ||
         keep_tail(history, &attempt) < 0 ||
         add(&history->attempts, &attempt, sizeof(attempt)) < 0)
@@ -410,6 +416,12 @@ static int take_line(void *arg, const struct js_line *line)
         return take_said(history, line);
     case JS_LINE_LOST:
         return take_lost(history, line);
+    case JS_LINE_LEFTOVERS:
+        history->leftovers =
+            (struct attempt){.id = (uint32_t)line->id,
+                             .attempt = line->attempt,
+                             .leftovers = line->outcome.leftovers};
+        return 0;
     case JS_LINE_OK:
     case JS_LINE_FAILED:
     case JS_LINE_RETRIED:
@@ -657,6 +669,7 @@ void js_history_attempt(const struct js_history *history, size_t number,
                     .err_bytes = attempt->err_bytes,
                     .exit_code = attempt->exit_code,
                     .signal = attempt->signal,
+                    .leftovers = attempt->leftovers,
                     .step = (enum js_step)attempt->step,
                     .step_errno = attempt->step_errno,
                     .cause = (enum js_cause)attempt->cause}};

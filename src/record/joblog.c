@@ -31,7 +31,8 @@ struct js_joblog {
 
 static const char header[] =
     "Seq\tHost\tStarttime\tJobRuntime\tSend\tReceive\tExitval\tSignal\t"
-    "Command\tName\tAttempt\tSlave\tCores\tUserCPU\tSystemCPU\tMaxRSS\n";
+    "Command\tName\tAttempt\tSlave\tCores\tUserCPU\tSystemCPU\tMaxRSS\t"
+    "Leftovers\n";
 
 static void joblog_free(struct js_joblog *joblog)
 {
@@ -155,7 +156,8 @@ static int add_own_columns(struct js_buf *buf, const struct js_finish *finish)
         add_seconds(buf, outcome->user_cpu_ns) < 0 ||
         add_seconds(buf, outcome->system_cpu_ns) < 0)
         return -1;
-    return js_buf_printf(buf, "\t%" PRIu64 "\n", outcome->max_rss_bytes / 1024);
+    return js_buf_printf(buf, "\t%" PRIu64 "\t%" PRIu32 "\n",
+                         outcome->max_rss_bytes / 1024, outcome->leftovers);
 }
 
 static size_t waiting_bytes(const struct js_joblog *joblog)

@@ -4,11 +4,12 @@
  * Tab-separated, with a header line:
  *
  *     Seq Host Starttime JobRuntime Send Receive Exitval Signal Command
- *     Name Attempt Slave Cores UserCPU SystemCPU MaxRSS
+ *     Name Attempt Slave Cores UserCPU SystemCPU MaxRSS Leftovers
  *
  * Starttime is seconds since 1970 and JobRuntime, UserCPU and SystemCPU are
  * seconds, all with three decimals; Send is 0, Receive the bytes of stdout;
  * MaxRSS is in KiB (at the least that of the process that started the job);
+ * Leftovers is how many processes that the job left behind were ended;
  * Name is empty for a job without one. Each attempt has its line; one that
  * timed out has Exitval 124 and Signal 0; a skipped job has none. Tabs,
  * newlines, backslashes and control bytes in a command are escaped

@@ -1152,6 +1152,19 @@ static int add_said(struct js_journal *journal, const struct js_finish *finish)
     return add_line(journal, line);
 }
 
+static int add_leftovers(struct js_journal *journal,
+                         const struct js_finish *finish)
+{
+    struct js_line *line = journal->line;
+    if (finish->outcome.leftovers == 0)
+        return 0;
+    line->kind = JS_LINE_LEFTOVERS;
+    line->id = finish->job->id;
+    line->attempt = finish->job->attempt;
+    line->outcome.leftovers = finish->outcome.leftovers;
+    return add_line(journal, line);
+}
+
 static int add_end(struct js_journal *journal, const struct js_finish *finish,
                    uint64_t parent_id)
 {
@@ -1172,7 +1185,7 @@ int js_journal_add_finish(struct js_journal *journal,
     if (end_gathering(journal) < 0)
         return -1;
     size_t before = journal->buf.len;
-    if (add_said(journal, finish) < 0 ||
+    if (add_said(journal, finish) < 0 || add_leftovers(journal, finish) < 0 ||
         add_end(journal, finish, parent_id) < 0) {
         journal->buf.len = before;
         return -1;

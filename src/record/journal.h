@@ -58,6 +58,8 @@
  *                                   attempt has written whose failed or retried
  *                                   follows: of its stderr (2), or, if that was
  *                                   empty, of its stdout (1)
+ *     leftovers id attempt count    so many processes that the attempt has left
+ *                                   behind were ended; its own record follows
  *     lost id slave losses          an attempt was running when its slave, or
  *                                   the process that starts jobs there, was
  *                                   lost: for the so-manyth time since the job
@@ -75,7 +77,8 @@
  * run_us user_us system_us max_rss_kib out_bytes err_bytes; cause and step are
  * numbers of core/outcome.h, start_us is since 1970 by the slave's clock.
  *
- * Of a job the last record wins (began, said and lost do not count); one
+ * Of a job the last record wins (began, said,
+ * leftovers and lost do not count); one
  * without any is not finished. A run that has not written its `end` was killed.
  * A record whose word is not known is skipped, so that later versions may add
  * some; a change of those above is another version.

@@ -27,6 +27,7 @@ static const char *const words[] = {
     [JS_LINE_BEGAN] = "began",
     [JS_LINE_SAID] = "said",
     [JS_LINE_LOST] = "lost",
+    [JS_LINE_LEFTOVERS] = "leftovers",
     [JS_LINE_OK] = "ok",
     [JS_LINE_FAILED] = "failed",
     [JS_LINE_RETRIED] = "retried",
@@ -222,6 +223,11 @@ static int put_fields(struct js_buf *buf, const struct js_line *line)
         return put_began(buf, line);
     case JS_LINE_SAID:
         return put_said(buf, line);
+    case JS_LINE_LEFTOVERS:
+        return put_numbers(buf,
+                           (const uint64_t[]){line->id, line->attempt,
+                                              line->outcome.leftovers},
+                           3);
     case JS_LINE_LOST:
         return put_numbers(
             buf, (const uint64_t[]){line->id, line->slave, line->losses}, 3);
@@ -462,6 +468,11 @@ static void get_fields(struct reader *reader, struct js_line *ret)
         break;
     case JS_LINE_SAID:
         get_said(reader, ret);
+        break;
+    case JS_LINE_LEFTOVERS:
+        ret->id = get_number(reader);
+        ret->attempt = (uint32_t)get_limited(reader, UINT32_MAX);
+        ret->outcome.leftovers = (uint32_t)get_limited(reader, UINT32_MAX);
         break;
     case JS_LINE_LOST:
         ret->id = get_number(reader);

@@ -35,6 +35,7 @@ enum js_line_kind {
     JS_LINE_BEGAN,
     JS_LINE_SAID,
     JS_LINE_LOST,
+    JS_LINE_LEFTOVERS,
     JS_LINE_OK,
     JS_LINE_FAILED,
     JS_LINE_RETRIED,
@@ -52,9 +53,9 @@ enum {
 
 struct js_line {
     enum js_line_kind kind;
-    uint64_t id; /* NAME, BEGAN, SAID, LOST, the attempts, SKIPPED; the first of
-                    JOBS; the version of HEAD; the slave of SLAVE, PROCESS and
-                    LEFT */
+    uint64_t id; /* NAME, BEGAN, SAID, LOST, LEFTOVERS, the attempts, SKIPPED;
+                    the first of JOBS; the version of HEAD; the slave of SLAVE,
+                    PROCESS and LEFT */
     uint64_t pid, started, boot;      /* RUN */
     uint64_t unix_us;                 /* RUN, END; the start of BEGAN */
     uint64_t parent;                  /* SKIPPED */
@@ -67,10 +68,11 @@ struct js_line {
     uint64_t stream;                  /* SAID */
     uint64_t losses;                  /* LOST */
     uint32_t attempt, slave, cores;   /* the attempts; the first of SAID, the
-                                         first two of BEGAN, the slave of LOST */
+                                         first two of BEGAN, the slave of LOST,
+ the first of LEFTOVERS */
     struct js_process_pair processes; /* PROCESS */
-    struct js_outcome outcome;        /* the attempts */
-    size_t count;                     /* JOBS, AGAIN, GONE, BACK */
+    struct js_outcome outcome; /* the attempts; leftovers: of LEFTOVERS */
+    size_t count;              /* JOBS, AGAIN, GONE, BACK */
     uint64_t ids[JS_LINE_LIST];
     struct js_identity identities[JS_LINE_LIST]; /* JOBS */
     char text[JS_LINE_TEXT];                     /* NAME, HOST, BATCH, TEXT */

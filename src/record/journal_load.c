@@ -360,6 +360,7 @@ static int take_line(struct loading *loading)
         return take_slave(loading);
     case JS_LINE_LEFT:
     case JS_LINE_BEGAN:
+    case JS_LINE_LEFTOVERS:
     case JS_LINE_SAID:
     case JS_LINE_UNKNOWN:
         break;

@@ -29,6 +29,7 @@ void js_tally_add(struct js_tally *tally, const struct js_finish *finish)
     }
     if (finish->fate == JS_FATE_ENDED)
         count_end(tally, finish);
+    tally->leftovers += finish->outcome.leftovers;
     if (finish->outcome.run_ns > 0)
         tally->busy_ns += finish->outcome.run_ns;
 }
@@ -156,6 +157,15 @@ static int append_counts(struct js_buf *buf, const struct js_tally *tally,
     return js_buf_puts(buf, "an unknown number left");
 }
 
+static int append_leftovers(struct js_buf *buf, uint64_t count)
+{
+    if (count == 0)
+        return 0;
+    return js_buf_printf(
+        buf, "; %" PRIu64 " process%s that jobs left behind %s", count,
+        count == 1 ? "" : "es", count == 1 ? "was ended" : "were ended");
+}
+
 int js_tally_summary(const struct js_tally *tally, uint64_t left,
                      int64_t wall_ns, uint64_t slots, struct js_buf *buf)
 {
@@ -168,11 +178,12 @@ int js_tally_summary(const struct js_tally *tally, uint64_t left,
         return -1;
     if (js_buf_puts(buf, "; ") < 0 || js_show_duration(buf, wall_ns) < 0)
         return -1;
-    if (slots == 0)
-        return 0;
-    return js_buf_printf(buf, ", %" PRIu64 " slot%s %.0f %% busy", slots,
-                         js_plural(slots),
-                         100 * js_tally_busy(tally, wall_ns, slots));
+    if (slots > 0 &&
+        js_buf_printf(buf, ", %" PRIu64 " slot%s %.0f %% busy", slots,
+                      js_plural(slots),
+                      100 * js_tally_busy(tally, wall_ns, slots)) < 0)
+        return -1;
+    return append_leftovers(buf, tally->leftovers);
 }
 
 double js_tally_busy(const struct js_tally *tally, int64_t wall_ns,

@@ -15,9 +15,10 @@ struct js_tally {
     uint64_t done; /* succeeded */
     uint64_t failed;
     uint64_t skipped;
-    uint64_t stopped; /* ended before their end: they are left, not failed */
-    uint64_t retried; /* attempts that failed or were lost, and run again */
-    int64_t busy_ns;  /* run times of all attempts together */
+    uint64_t stopped;   /* ended before their end: they are left, not failed */
+    uint64_t retried;   /* attempts that failed or were lost, and run again */
+    uint64_t leftovers; /* processes that jobs left behind, and were ended */
+    int64_t busy_ns;    /* run times of all attempts together */
 };
 
 /* Counts the job; of one that will run again only its time. */
@@ -45,7 +46,8 @@ int js_tally_mishap(const struct js_finish *finish, struct js_buf *buf);
 /*
  * Appends the summary of a run:
  *     30 jobs: 28 done, 2 failed, 0 skipped, 0 left; 15.0 s, 2 slots 99 % busy
- * with "(3 attempts failed and run again)" behind the counts if there were any.
+ * with "(3 attempts failed and run again)" behind the counts, and "; 2
+ * processes that jobs left behind were ended" at the end, if there were any.
  * `left` is how many jobs were not run, UINT64_MAX if unknown. 0, or -1 and
  * errno ENOMEM.
  */

@@ -123,6 +123,19 @@ JOBS
     nothing_left
 }
 
+@test "failure: what was left running and ended is counted, and shown" {
+    printf '%s\n' 'sleep 1000 & setsid sleep 1000 & sleep 0.1' true 'nohup sleep 1000 & true' >jobs.txt
+    farm 1 jobs.txt --joblog log
+    status_is 0
+    contains err '3 jobs: 3 done.* busy; 3 processes that jobs left behind were ended$'
+    equal "$(field log 1 Leftovers) $(field log 2 Leftovers) $(field log 3 Leftovers)" '2 0 1'
+    "$JOBSCHED" --status --explain 1 jobs.txt >explained
+    contains explained '; 2 processes that it left behind were ended$'
+    "$JOBSCHED" --status --explain 2 jobs.txt >explained
+    lacks explained 'left behind'
+    nothing_left
+}
+
 @test "failure: with two slots, each job's orphans are its own" {
     printf '%s\n' '(setsid sleep 1000 &) ; touch first' \
         "until test -e first; do sleep 0.02; done; (setsid sh -c 'sleep 0.4; touch kept; sleep 1000' &); until test -e kept; do sleep 0.02; done" \

@@ -83,7 +83,7 @@ JOBS
     status_is 1
     local columns='Seq Host Starttime JobRuntime Send Receive Exitval Signal Command'
     equal "$(head -n 1 log | tr '\t' ' ')" \
-        "$columns Name Attempt Slave Cores UserCPU SystemCPU MaxRSS"
+        "$columns Name Attempt Slave Cores UserCPU SystemCPU MaxRSS Leftovers"
     if parallel --version 2>/dev/null | grep -q GNU; then
         echo true | parallel --joblog theirs 2>/dev/null
         equal "$(head -n 1 log | cut -f 1-9)" "$(head -n 1 theirs)"

@@ -496,9 +496,23 @@ static void test_losses(void)
             .kind = JS_LINE_LOST, .id = id, .slave = 5, .losses = 2};
         put_line(fd, &line);
     }
-    line = (struct js_line){.kind = JS_LINE_FAILED, .id = 2, .slave = 5};
+    line = (struct js_line){.kind = JS_LINE_LEFTOVERS,
+                            .id = 2,
+                            .attempt = 3,
+                            .outcome = {.leftovers = 4}};
+    put_line(fd, &line);
+    line = (struct js_line){
+        .kind = JS_LINE_FAILED, .id = 2, .attempt = 3, .slave = 5};
+    put_line(fd, &line);
+    line = (struct js_line){
+        .kind = JS_LINE_STOPPED, .id = 1, .attempt = 3, .slave = 5};
     put_line(fd, &line);
     struct js_history *history = not_null(js_history_read(fd, "j", &err));
+    struct js_history_attempt attempt;
+    js_history_attempt(history, 0, &attempt);
+    CU_ASSERT_EQUAL(attempt.outcome.leftovers, 4);
+    js_history_attempt(history, 1, &attempt);
+    CU_ASSERT_EQUAL(attempt.outcome.leftovers, 0);
     CU_ASSERT_EQUAL(js_history_begun_count(history), 0);
     js_history_job(history, 1, &job);
     CU_ASSERT_EQUAL(job.losses, 2);

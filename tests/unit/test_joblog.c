@@ -20,7 +20,7 @@ enum { LONGEST_S = 60 };
 
 static const char header[] =
     "Seq\tHost\tStarttime\tJobRuntime\tSend\tReceive\tExitval\tSignal\tCommand"
-    "\tName\tAttempt\tSlave\tCores\tUserCPU\tSystemCPU\tMaxRSS\n";
+    "\tName\tAttempt\tSlave\tCores\tUserCPU\tSystemCPU\tMaxRSS\tLeftovers\n";
 
 static struct js_joblog *open_ok(const char *path)
 {
@@ -80,13 +80,13 @@ static void test_columns(void)
     finish.job->attempt = 2;
     assert_line(&finish, "12\tnode-17\t1700000000.123\t2.005\t0\t77\t3\t0\t"
                          "./solve.sh a\\tb\\\\\\x01 \xff\t\t2\t4\t2\t1.500\t"
-                         "0.030\t3072\n");
+                         "0.030\t3072\t0\n");
     js_job_free(finish.job);
 
     finish = finish_of(13, "one\ntwo\r\n");
-    finish.outcome = (struct js_outcome){.signal = 9};
+    finish.outcome = (struct js_outcome){.signal = 9, .leftovers = 3};
     assert_line(&finish, "13\tnode-17\t0.000\t0.000\t0\t0\t0\t9\t"
-                         "one\\ntwo\\r\\n\t\t1\t4\t2\t0.000\t0.000\t0\n");
+                         "one\\ntwo\\r\\n\t\t1\t4\t2\t0.000\t0.000\t0\t3\n");
     js_job_free(finish.job);
 }
 
@@ -96,11 +96,11 @@ static void test_not_started_and_simulated(void)
     finish.outcome = (struct js_outcome){
         .exit_code = 126, .step = JS_STEP_EXEC, .step_errno = EACCES};
     assert_line(&finish, "1\tnode-17\t0.000\t0.000\t0\t0\t126\t0\tnosuch\t\t1"
-                         "\t4\t2\t0.000\t0.000\t0\n");
+                         "\t4\t2\t0.000\t0.000\t0\t0\n");
     finish.job->kind = JS_JOB_SIMULATED;
     finish.outcome = (struct js_outcome){.run_ns = JS_NS_PER_S};
     assert_line(&finish, "1\tnode-17\t0.000\t1.000\t0\t0\t0\t0\t(simulated)\t"
-                         "\t1\t4\t2\t0.000\t0.000\t0\n");
+                         "\t1\t4\t2\t0.000\t0.000\t0\t0\n");
     js_job_free(finish.job);
 }
 

@@ -164,6 +164,14 @@ static void test_what_runs_there_and_back(void)
     CU_ASSERT_EQUAL(back.id, 7);
     CU_ASSERT_EQUAL(back.slave, 12);
     CU_ASSERT_EQUAL(back.losses, 2);
+    line = (struct js_line){.kind = JS_LINE_LEFTOVERS,
+                            .id = 7,
+                            .attempt = 2,
+                            .outcome = {.leftovers = 3}};
+    parse_back(&line, &back);
+    CU_ASSERT_EQUAL(back.id, 7);
+    CU_ASSERT_EQUAL(back.attempt, 2);
+    CU_ASSERT_EQUAL(back.outcome.leftovers, 3);
 }
 
 static uint32_t checksum(const char *text)
