@@ -71,6 +71,9 @@ struct js_slave {
     struct js_spool *spool;
     struct js_orphans *orphans; /* that are being ended; or NULL */
     int64_t orphans_ns;         /* when to look at them again */
+    unsigned barren;    /* runners lost without a job since one had any */
+    bool is_restarting; /* its runner is new, and not yet READY */
+    bool is_beat_unanswered;
     struct js_slave_share share;
     struct slot *slots;
     uint32_t slot_count, busy_count, simulated_count;
@@ -91,8 +94,6 @@ struct js_slave {
     bool must_acknowledge;      /* at the end of this turn: texts, releases */
     bool must_acknowledge_jobs; /* ... jobs, unless a DONE has done so */
     bool is_set_up, is_retired, is_stopped;
-    bool is_restarting;      /* its runner is new, and not yet READY */
-    unsigned barren;         /* runners lost without a job since one had any */
     uint64_t stopped_ticket; /* of a job that was named for a stopped runner */
     int64_t looked_ns;       /* when it was looked whether it is stopped */
     bool is_ending;          /* nothing more is started: what comes goes back */
@@ -104,9 +105,8 @@ struct js_slave {
     int64_t leased_ns;       /* the runner's jobs may run until then */
     int64_t beat_ns;         /* when the last beat was sent (READY is one) */
     uint64_t beat;           /* its number; 0: READY was not sent */
-    bool is_beat_unanswered;
-    int64_t silence_ns; /* of the master, while this one listened */
-    int64_t turn_ns;    /* when the last turn began */
+    int64_t silence_ns;      /* of the master, while this one listened */
+    int64_t turn_ns;         /* when the last turn began */
     bool is_traced;
     bool is_bound;
     bool is_captured;    /* the runner hands over output */

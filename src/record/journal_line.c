@@ -181,18 +181,10 @@ static int put_mark(struct js_buf *buf, const struct js_line *line)
                                                       : line->space);
 }
 
-static int put_fields(struct js_buf *buf, const struct js_line *line)
+/* Of a record about a job. */
+static int put_job_fields(struct js_buf *buf, const struct js_line *line)
 {
     switch (line->kind) {
-    case JS_LINE_HEAD:
-        return put_number(buf, line->id);
-    case JS_LINE_RUN:
-        return put_numbers(buf,
-                           (const uint64_t[]){line->pid, line->started,
-                                              line->boot, line->unix_us},
-                           4) < 0
-                   ? -1
-                   : put_text(buf, line->text);
     case JS_LINE_JOBS:
         return put_jobs(buf, line);
     case JS_LINE_NAME:
@@ -201,24 +193,6 @@ static int put_fields(struct js_buf *buf, const struct js_line *line)
     case JS_LINE_GONE:
     case JS_LINE_BACK:
         return put_numbers(buf, line->ids, line->count);
-    case JS_LINE_SLAVE:
-        return put_numbers(buf, (const uint64_t[]){line->id, line->slots}, 2) <
-                       0
-                   ? -1
-                   : put_text(buf, line->text);
-    case JS_LINE_LEASE:
-        return put_numbers(
-            buf, (const uint64_t[]){line->lease_us, line->outlives}, 2);
-    case JS_LINE_BATCH:
-        return put_number(buf, line->restarts) < 0 ? -1
-                                                   : put_text(buf, line->text);
-    case JS_LINE_MARK:
-    case JS_LINE_PART:
-        return put_mark(buf, line);
-    case JS_LINE_PROCESS:
-        return put_process(buf, line);
-    case JS_LINE_LEFT:
-        return put_number(buf, line->id);
     case JS_LINE_BEGAN:
         return put_began(buf, line);
     case JS_LINE_SAID:
@@ -238,13 +212,47 @@ static int put_fields(struct js_buf *buf, const struct js_line *line)
         return put_attempt(buf, line);
     case JS_LINE_SKIPPED:
         return put_numbers(buf, (const uint64_t[]){line->id, line->parent}, 2);
+    default:
+        return 0;
+    }
+}
+
+static int put_fields(struct js_buf *buf, const struct js_line *line)
+{
+    switch (line->kind) {
+    case JS_LINE_HEAD:
+        return put_number(buf, line->id);
+    case JS_LINE_RUN:
+        return put_numbers(buf,
+                           (const uint64_t[]){line->pid, line->started,
+                                              line->boot, line->unix_us},
+                           4) < 0
+                   ? -1
+                   : put_text(buf, line->text);
+    case JS_LINE_SLAVE:
+        return put_numbers(buf, (const uint64_t[]){line->id, line->slots}, 2) <
+                       0
+                   ? -1
+                   : put_text(buf, line->text);
+    case JS_LINE_LEASE:
+        return put_numbers(
+            buf, (const uint64_t[]){line->lease_us, line->outlives}, 2);
+    case JS_LINE_BATCH:
+        return put_number(buf, line->restarts) < 0 ? -1
+                                                   : put_text(buf, line->text);
+    case JS_LINE_MARK:
+    case JS_LINE_PART:
+        return put_mark(buf, line);
+    case JS_LINE_PROCESS:
+        return put_process(buf, line);
+    case JS_LINE_LEFT:
+        return put_number(buf, line->id);
     case JS_LINE_END:
         return put_numbers(buf, (const uint64_t[]){line->status, line->unix_us},
                            2);
-    case JS_LINE_UNKNOWN:
-        break;
+    default:
+        return put_job_fields(buf, line);
     }
-    return 0;
 }
 
 int js_line_format(struct js_buf *buf, const struct js_line *line)
@@ -456,12 +464,21 @@ static void get_process(struct reader *reader, struct js_line *ret)
     processes->runner_started = get_number(reader);
 }
 
-static void get_fields(struct reader *reader, struct js_line *ret)
+/* Of a record about a job; all of one whose word is not known. */
+static void get_job_fields(struct reader *reader, struct js_line *ret)
 {
     switch (ret->kind) {
-    case JS_LINE_HEAD:
-    case JS_LINE_LEFT:
+    case JS_LINE_JOBS:
+        get_jobs(reader, ret);
+        break;
+    case JS_LINE_NAME:
         ret->id = get_number(reader);
+        get_text(reader, ret->text, sizeof(ret->text));
+        break;
+    case JS_LINE_AGAIN:
+    case JS_LINE_GONE:
+    case JS_LINE_BACK:
+        get_ids(reader, ret);
         break;
     case JS_LINE_BEGAN:
         get_began(reader, ret);
@@ -479,20 +496,31 @@ static void get_fields(struct reader *reader, struct js_line *ret)
         ret->slave = (uint32_t)get_limited(reader, UINT32_MAX);
         ret->losses = get_limited(reader, UINT32_MAX);
         break;
+    case JS_LINE_OK:
+    case JS_LINE_FAILED:
+    case JS_LINE_RETRIED:
+    case JS_LINE_STOPPED:
+        get_attempt(reader, ret);
+        break;
+    case JS_LINE_SKIPPED:
+        ret->id = get_number(reader);
+        ret->parent = get_number(reader);
+        break;
+    default:
+        reader->at = reader->end;
+        break;
+    }
+}
+
+static void get_fields(struct reader *reader, struct js_line *ret)
+{
+    switch (ret->kind) {
+    case JS_LINE_HEAD:
+    case JS_LINE_LEFT:
+        ret->id = get_number(reader);
+        break;
     case JS_LINE_RUN:
         get_run(reader, ret);
-        break;
-    case JS_LINE_JOBS:
-        get_jobs(reader, ret);
-        break;
-    case JS_LINE_NAME:
-        ret->id = get_number(reader);
-        get_text(reader, ret->text, sizeof(ret->text));
-        break;
-    case JS_LINE_AGAIN:
-    case JS_LINE_GONE:
-    case JS_LINE_BACK:
-        get_ids(reader, ret);
         break;
     case JS_LINE_SLAVE:
         ret->id = get_number(reader);
@@ -517,22 +545,12 @@ static void get_fields(struct reader *reader, struct js_line *ret)
         *(ret->kind == JS_LINE_PART ? &ret->restarts : &ret->space) =
             get_number(reader);
         break;
-    case JS_LINE_OK:
-    case JS_LINE_FAILED:
-    case JS_LINE_RETRIED:
-    case JS_LINE_STOPPED:
-        get_attempt(reader, ret);
-        break;
-    case JS_LINE_SKIPPED:
-        ret->id = get_number(reader);
-        ret->parent = get_number(reader);
-        break;
     case JS_LINE_END:
         ret->status = get_number(reader);
         ret->unix_us = get_number(reader);
         break;
-    case JS_LINE_UNKNOWN:
-        reader->at = reader->end;
+    default:
+        get_job_fields(reader, ret);
         break;
     }
 }
