@@ -88,7 +88,7 @@ JOBS
         echo true | parallel --joblog theirs 2>/dev/null
         equal "$(head -n 1 log | cut -f 1-9)" "$(head -n 1 theirs)"
     fi
-    equal "$(awk -F '\t' '{ print NF }' log | sort -u)" 16
+    equal "$(awk -F '\t' '{ print NF }' log | sort -u)" 17
     equal "$(wc -l <log)" 4
     equal "$(field log 1 Receive)" 5
     equal "$(field log 1 Command)" 'printf 12345'
