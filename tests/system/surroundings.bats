@@ -61,6 +61,7 @@ JOBSCHED_CPUS=$(sed -n 's/^JOBSCHED_CPUS=//p' out)
 JOBSCHED_JOB_ID=2
 JOBSCHED_JOB_NAME=
 JOBSCHED_NODE=$(hostname)
+JOBSCHED_RUN=$(awk '$2 == "mark" { print $3 }' jobs.txt.journal)
 JOBSCHED_SLAVE=1
 JOBSCHED_SLOT=0
 WANT
