@@ -581,7 +581,7 @@ static int find_empty(struct js_plan *plan, struct slave **ret_slave,
         }
     }
     /* One at a time: each would wait for what the other keeps free. */
-    if (!js_pool_has_reservation(plan->pool))
+    if (!js_pool_has_cores_reserved(plan->pool))
         clear_slave(plan);
     return 0;
 }
@@ -713,7 +713,9 @@ static struct slave *most_ahead(const struct js_plan *plan)
 /* Work for a free slot: half of what the slave with the most has ahead. */
 static struct js_plan_decision recall(struct js_plan *plan)
 {
-    bool is_wanted = plan->recalls < plan->idle && !plan->dispatched.head;
+    /* Those that wait for something other than a slot do not fill it. */
+    bool is_wanted =
+        plan->recalls < plan->idle && plan->dispatched.count == plan->special;
     struct slave *slave = is_wanted ? most_ahead(plan) : NULL;
     if (!slave)
         return (struct js_plan_decision){.step = JS_PLAN_NOTHING};

@@ -1116,6 +1116,11 @@ bool js_pool_has_reservation(const struct js_pool *pool)
     return pool->reservation.is_made;
 }
 
+bool js_pool_has_cores_reserved(const struct js_pool *pool)
+{
+    return pool->reservation.has_cores;
+}
+
 bool js_pool_is_reserved(const struct js_pool *pool, unsigned rank)
 {
     const struct member *slave = find_slave(pool, rank);

@@ -173,6 +173,7 @@ bool js_pool_reserve(struct js_pool *pool, const struct js_need *need,
 bool js_pool_reserve_more(struct js_pool *pool);
 void js_pool_unreserve(struct js_pool *pool); /* there may be none */
 bool js_pool_has_reservation(const struct js_pool *pool);
+bool js_pool_has_cores_reserved(const struct js_pool *pool);
 
 /* True if a home core of this slave is set aside: it should be given nothing
  * ahead of time. */

@@ -68,14 +68,19 @@ static void add_cpus_of(uint64_t pid, struct js_cpuset *set)
 static void find_held(uint64_t runner, struct js_cpuset *ret)
 {
     char path[80];
-    uint64_t child;
+    char *word = NULL;
+    size_t size = 0;
     js_cpuset_clear(ret);
     add_cpus_of(runner, ret);
     snprintf(path, sizeof(path), "/proc/%" PRIu64 "/task/%" PRIu64 "/children",
              runner, runner);
     FILE *file = fopen(path, "re");
-    while (file && fscanf(file, "%" SCNu64, &child) == 1)
-        add_cpus_of(child, ret);
+    while (file && getdelim(&word, &size, ' ', file) > 0) {
+        uint64_t child = strtoull(word, NULL, 10);
+        if (child > 0)
+            add_cpus_of(child, ret);
+    }
+    free(word);
     if (file)
         fclose(file);
 }

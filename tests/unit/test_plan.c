@@ -503,6 +503,32 @@ static void test_a_free_slot_gets_what_another_has_ahead(void)
 }
 
 /* It had begun all of them: nothing is lost, and it may be asked again. */
+/* Jobs that wait for the GPU do not fill a free slot: what another slave has
+ * ahead does. */
+static void test_a_recall_while_others_wait_for_a_gpu(void)
+{
+    uint64_t tickets[32];
+    struct js_plan *plan = plan_of(10, false);
+    CU_ASSERT_EQUAL(add_slave_on(plan, 1, 1, 0, 3, 0), 0);
+    teach(plan, 1, short_ns);
+    struct js_job *job;
+    for (uint64_t id = 2; id <= 3; id++) {
+        job = not_null(js_job_new(id, "x", 1));
+        job->need.gpus = 1;
+        CU_ASSERT_EQUAL(js_plan_add(plan, job), 0);
+    }
+    add_jobs(plan, 4, 11);
+    CU_ASSERT_EQUAL(add_slave_on(plan, 2, 1, 0, 3, 1), 0);
+    /* One slave has a GPU job, the other a plain one and those ahead. */
+    CU_ASSERT_EQUAL(assign_all(plan, tickets, 32), 9);
+    CU_ASSERT_EQUAL(add_slave_on(plan, 3, 1, 0, 3, 2), 0);
+    struct js_plan_decision next = js_plan_next(plan);
+    while (next.step == JS_PLAN_ASSIGN || next.step == JS_PLAN_DISPATCH)
+        next = js_plan_next(plan);
+    CU_ASSERT_EQUAL(next.step, JS_PLAN_RECALL);
+    free_plan(plan);
+}
+
 static void test_a_recall_in_vain(void)
 {
     uint64_t tickets[32];
@@ -2415,6 +2441,8 @@ static const struct unit_test tests[] = {
     {"never above credit", test_never_above_credit},
     {"a free slot gets what another has ahead",
      test_a_free_slot_gets_what_another_has_ahead},
+    {"a recall while others wait for a GPU",
+     test_a_recall_while_others_wait_for_a_gpu},
     {"a recall in vain", test_a_recall_in_vain},
     {"run times at the ends of their range",
      test_run_times_at_the_ends_of_their_range},
