@@ -354,10 +354,9 @@ static bool is_out_of_time(const struct launch *launch)
 {
     struct jobsched_config config = launch->options->config;
     struct jobsched_result result;
-    if (config.time_limit_ns == 0)
-        return false;
-    config.time_limit_ns = time_left_ns(launch);
-    return config.time_limit_ns <= 0 ||
+    bool is_limited = config.time_limit_ns > 0;
+    config.time_limit_ns = is_limited ? time_left_ns(launch) : slurm_limit_ns();
+    return (is_limited && config.time_limit_ns <= 0) ||
            jobsched_check(&config, &result) != JOBSCHED_SUCCEEDED;
 }
 

@@ -346,6 +346,25 @@ RUN
     lacks err 'goes on from its journal'
 }
 
+# scontrol is played.
+@test "launch: no restart when Slurm's time limit leaves no time" {
+    mkdir bin
+    printf '#!/bin/sh\ncat scontrol\n' >bin/scontrol
+    chmod +x bin/scontrol
+    export PATH=$PWD/bin:$PATH SLURM_JOB_ID=7 SLURM_TASKS_PER_NODE=1
+    export OMPI_MCA_ras=^slurm OMPI_MCA_plm=^slurm PRTE_MCA_ras=^slurm \
+        PRTE_MCA_plm=^slurm
+    echo 'JobId=7 RunTime=00:00:00 TimeLimit=01:00:00' >scontrol
+    echo 'echo >began; exec sleep 1000' >jobs.txt
+    launch_start -n 1 --slave-timeout 2 --grace 100 jobs.txt
+    wait_until "$PATIENCE" exists began
+    echo 'JobId=7 RunTime=00:58:30 TimeLimit=01:00:00' >scontrol
+    kill -KILL "$(mpirun_pid)" "$(launched_rank 0)"
+    farm_end
+    status_is 3
+    contains err 'its time limit leaves no time for a restart'
+}
+
 @test "launch: a run without lease is not restarted" {
     echo "echo >>began; $HOLD" >jobs.txt
     launch_start -n 1 --slave-timeout 0 --grace 0.2 jobs.txt
