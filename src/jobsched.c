@@ -550,6 +550,8 @@ static int open_source(struct run *run, struct js_err *err)
     if (config->job_file) {
         run->source =
             js_source_new_file(config->job_file, resume, tell_line, run, err);
+        if (run->source && js_launch_damages(js_source_fd(run->source)))
+            js_source_distrust(run->source);
         return run->source ? 0 : -1;
     }
     run->source =

@@ -4,12 +4,14 @@
 #include "base/process.h"
 #include "base/units.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* A name that ends in '*' stands for all that begin so. */
@@ -172,6 +174,41 @@ bool js_launch_recovers(void)
 {
     return is_switched_on("OMPI_MCA_orte_enable_recovery") ||
            is_switched_on("OMPI_MCA_mpi_ft_enable");
+}
+
+/* Of `process`, as "pipe:[123]": one of its descriptors can write to that. */
+static bool can_write_to(pid_t process, const char *pipe)
+{
+    char path[64], target[64];
+    struct dirent *entry;
+    bool is_found = false;
+    snprintf(path, sizeof(path), "/proc/%d/fd", (int)process);
+    DIR *fds = opendir(path);
+    while (fds && !is_found && (entry = readdir(fds))) {
+        struct stat st;
+        ssize_t len =
+            readlinkat(dirfd(fds), entry->d_name, target, sizeof(target) - 1);
+        target[len > 0 ? len : 0] = '\0';
+        is_found =
+            strcmp(target, pipe) == 0 &&
+            fstatat(dirfd(fds), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+            (st.st_mode & S_IWUSR);
+    }
+    if (fds)
+        closedir(fds);
+    return is_found;
+}
+
+bool js_launch_damages(int fd)
+{
+    char path[64], pipe[64];
+    struct stat st;
+    if (!getenv(prrte_mark) || fstat(fd, &st) < 0 || !S_ISFIFO(st.st_mode))
+        return false;
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    ssize_t len = readlink(path, pipe, sizeof(pipe) - 1);
+    pipe[len > 0 ? len : 0] = '\0';
+    return len > 0 && can_write_to(getppid(), pipe);
 }
 
 bool js_launch_marks_output(void)

@@ -55,6 +55,12 @@ bool js_launch_bound(void);
  * included (mpirun --enable-recovery, --with-ft ulfm). */
 bool js_launch_recovers(void);
 
+/* True if that descriptor is a pipe into which the launcher writes, and which
+ * it damages when it has to wait: what it could not write at once it writes
+ * again, from a wrong place (Open MPI 5.0.7, its PRRTE's stdin_write_handler).
+ */
+bool js_launch_damages(int fd);
+
 /* True if mpirun puts marks into what it passes on of its processes' output, or
  * writes it to files as well (--tag-output, --output-filename). */
 bool js_launch_marks_output(void);

@@ -11,12 +11,16 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 /* The input goes to the parser in pieces of this size, so that it never holds
  * a second copy of a large file. */
 enum { PIECE_BYTES = 64 * 1024 };
+
+/* What an ordinary user may ask a pipe to hold. */
+enum { PIPE_BYTES = 1024 * 1024, PAGE_BYTES = 4096 };
 
 /* After this many pieces without a job a call returns, or a stream of nothing
  * but comments would keep the caller from all else. */
@@ -63,6 +67,8 @@ struct js_source {
     bool is_begun; /* its first bytes were looked at */
     int fd;
     bool owns_fd;
+    int pipe_bytes;  /* of a pipe that is distrusted; 0 or less: it is not */
+    bool is_damaged; /* it may have been full */
     struct js_err failure;
 };
 
@@ -177,6 +183,11 @@ static int set_checks(struct js_source *source, bool is_stream)
 
 static int fail_errno(const struct js_source *source, struct js_err *err)
 {
+    if (source->is_damaged)
+        return js_err_set(err, "standard input: this mpirun damages what has "
+                               "to wait for its reader, as it has here, so "
+                               "nothing more of it is run: start jobsched "
+                               "without mpirun, or give it a file");
     return js_err_errno(err, "cannot read %s%s",
                         source->owns_fd ? "the job list " : "", source->name);
 }
@@ -245,12 +256,38 @@ static int feed_text(struct js_source *source)
     return 1;
 }
 
+void js_source_distrust(struct js_source *source)
+{
+    if (source->kind == SOURCE_STREAM)
+        source->pipe_bytes = fcntl(source->fd, F_GETPIPE_SZ);
+}
+
+/*
+ * Since the last look there was never more in the pipe than what was read now
+ * and what is left. Less than half of its size cannot have filled it: two pages
+ * behind each other hold more than one could, or they would be one; only the
+ * first may be half read. From the first look on there is more room in it, if
+ * that can be had.
+ */
+static bool may_be_damaged(struct js_source *source, ssize_t read_bytes)
+{
+    int left = 0, limit = source->pipe_bytes / 2 - PAGE_BYTES;
+    if (source->pipe_bytes <= 0)
+        return false;
+    fcntl(source->fd, F_SETPIPE_SZ, PIPE_BYTES);
+    source->pipe_bytes = fcntl(source->fd, F_GETPIPE_SZ);
+    return ioctl(source->fd, FIONREAD, &left) < 0 || read_bytes + left >= limit;
+}
+
 static int feed_stream_read(struct js_source *source)
 {
     char piece[PIECE_BYTES];
     ssize_t n = read(source->fd, piece, sizeof(piece));
     if (n < 0)
         return errno == EAGAIN || errno == EINTR ? 0 : -1;
+    source->is_damaged = may_be_damaged(source, n);
+    if (source->is_damaged)
+        return -1;
     if (n == 0)
         return end_of_input(source);
     look_at_begin(source, piece, (size_t)n);

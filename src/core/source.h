@@ -63,6 +63,13 @@ struct js_source *js_source_new_regular(const char *path,
                                         struct js_resume *resume,
                                         struct js_err *err);
 
+/*
+ * Whoever writes into the pipe that is a stream damages what it has to wait
+ * for: so no byte is used that was read when the pipe may have been full, and
+ * the stream then ends with an error.
+ */
+void js_source_distrust(struct js_source *source);
+
 /* NULL is allowed. Keeps errno. */
 void js_source_free(struct js_source *source);
 

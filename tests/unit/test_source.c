@@ -471,6 +471,61 @@ static void test_stream_needs_no_more_memory_as_it_goes_on(void)
     alarm(0);
 }
 
+/* Writes so many lines of eight bytes; the pipe must have room for them. */
+static void write_lines(int fd, int lines)
+{
+    struct js_buf text = JS_BUF_INIT;
+    for (int i = 0; i < lines; i++)
+        CU_ASSERT_EQUAL(js_buf_append(&text, "true 12\n", 8), 0);
+    CU_ASSERT_EQUAL(write(fd, text.data, text.len), (ssize_t)text.len);
+    js_buf_release(&text);
+}
+
+/* Takes those that are there. */
+static enum js_source_state take_lines(struct js_source *source, int lines,
+                                       struct js_err *err)
+{
+    struct js_job *job;
+    enum js_source_state state = JS_SOURCE_LATER;
+    int taken = 0;
+    while ((state = js_source_next(source, &job, err)) == JS_SOURCE_JOB) {
+        js_job_free(job);
+        taken++;
+    }
+    CU_ASSERT_EQUAL(taken, lines);
+    return state;
+}
+
+/* What may have waited for room in the pipe gives no job. */
+static void test_a_pipe_that_is_distrusted(void)
+{
+    struct js_err err = {""};
+    int ends[2];
+    CU_ASSERT_EQUAL_FATAL(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+    int saved = put_as_stdin(ends[0]);
+    struct js_source *source = js_source_new_file("-", NULL, NULL, NULL, NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(source);
+    js_source_distrust(source);
+    write_lines(ends[1], 3000);
+    CU_ASSERT_EQUAL(take_lines(source, 3000, &err), JS_SOURCE_LATER);
+    /* There is more room now. */
+    write_lines(ends[1], 40000);
+    CU_ASSERT_EQUAL(take_lines(source, 40000, &err), JS_SOURCE_LATER);
+    write_lines(ends[1], 70000);
+    CU_ASSERT_EQUAL(take_lines(source, 0, &err), JS_SOURCE_ERROR);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "damages what has to wait"));
+    js_source_free(source);
+    /* Whoever waits for room in the ordinary way is trusted. */
+    source = js_source_new_file("-", NULL, NULL, NULL, NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(source);
+    write_lines(ends[1], 10000);
+    CU_ASSERT_EQUAL(take_lines(source, 80000 - 8192, &err), JS_SOURCE_LATER);
+    js_source_free(source);
+    put_stdin_back(saved);
+    js_fd_close(&ends[0]);
+    js_fd_close(&ends[1]);
+}
+
 /* A call must come back although there is more to read. */
 static void test_stream_of_comments_does_not_keep_the_caller(void)
 {
@@ -856,6 +911,7 @@ static const struct unit_test tests[] = {
     {"stdin that cannot be read", test_stdin_that_cannot_be_read},
     {"stream needs no more memory as it goes on",
      test_stream_needs_no_more_memory_as_it_goes_on},
+    {"a pipe that is distrusted", test_a_pipe_that_is_distrusted},
     {"stream of comments does not keep the caller",
      test_stream_of_comments_does_not_keep_the_caller},
     {"errors are told, up to twenty", test_errors_are_told},
