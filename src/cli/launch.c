@@ -398,6 +398,14 @@ static int prepare_restart(struct launch *launch, struct js_err *err)
 
 /* ---------------------------------------------------------------- the end */
 
+static void name_other_mpi(const struct launch *launch)
+{
+    struct js_buf why = JS_BUF_INIT;
+    if (js_try_mpirun(&launch->mpirun, jobsched_mpi(), &why))
+        fprintf(stderr, "jobsched: %s\n", js_buf_string(&why));
+    js_buf_release(&why);
+}
+
 /* mpirun has come to no master: by whose fault? */
 static int judge_no_start(struct launch *launch)
 {
@@ -414,6 +422,7 @@ static int judge_no_start(struct launch *launch)
                 launch->mpirun.program,
                 WIFEXITED(status) ? "exit status" : "signal",
                 WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
+    name_other_mpi(launch);
     return JOBSCHED_BROKEN;
 }
 

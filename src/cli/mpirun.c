@@ -3,6 +3,8 @@
 #include "base/clock.h"
 
 #include <signal.h>
+#include <stdio.h>
+#include <string.h>
 
 static void add_all(struct js_words *words, const char *const *options)
 {
@@ -109,6 +111,30 @@ int js_mpirun_trial(const struct js_mpirun *mpirun, const char *host,
     js_words_add(ret, "1");
     js_words_add(ret, "true");
     return js_words_check(ret);
+}
+
+/* "mpirun (Open MPI) 4.1.4"; the mpirun of MPICH, Intel MPI and MVAPICH is
+ * called Hydra, and says its version in a line of its own. */
+bool js_mpirun_name(const char *said, char *ret, size_t size)
+{
+    static const struct {
+        const char *mark, *name, *version;
+    } known[] = {
+        {"(Open MPI) ", "Open MPI", "(Open MPI) "},
+        {"Intel(R) MPI", "Intel MPI", "Version "},
+        {"HYDRA", "MPICH", "Version: "},
+    };
+    for (size_t i = 0; said && i < sizeof(known) / sizeof(known[0]); i++) {
+        const char *version = strstr(said, known[i].version);
+        if (!strstr(said, known[i].mark) || !version)
+            continue;
+        version += strlen(known[i].version);
+        version += strspn(version, " ");
+        snprintf(ret, size, "%s %.*s", known[i].name,
+                 (int)strcspn(version, " \n"), version);
+        return true;
+    }
+    return false;
 }
 
 /* After SIGTERM Open MPI 4 leaves the ranks two seconds, Open MPI 5 half of one

@@ -34,6 +34,10 @@ struct js_mpirun {
  */
 int js_mpirun_words(const struct js_mpirun *mpirun, struct js_words *ret);
 
+/* Of which MPI an mpirun is by what it answers to --version, as "MPICH 4.2.1".
+ * False: that says nothing that is known. */
+bool js_mpirun_name(const char *said, char *ret, size_t size);
+
 /* The signal that ends a run through its mpirun, with the time to put on record
  * what was ended. */
 int js_mpirun_end_signal(enum js_mpi mpi);

@@ -4,10 +4,14 @@
 #include "cli/child.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 /* In which a host has to answer, and its mpirun to leave when told to. */
 static const int64_t answer_ns = 20 * JS_NS_PER_S;
@@ -73,4 +77,43 @@ void js_try_hosts(const struct js_mpirun *mpirun, const struct js_hosts *hosts,
             tell(pids, count, now_ns > until_ns + leave_ns ? SIGKILL : SIGTERM);
     }
     free(pids);
+}
+
+/* The file that execvp(3) takes for that program. */
+static void find_file(const char *program, char *ret, size_t size)
+{
+    const char *path = getenv("PATH");
+    snprintf(ret, size, "%s", program);
+    while (path && *path && !strchr(program, '/')) {
+        size_t len = strcspn(path, ":");
+        int n = snprintf(ret, size, "%.*s%s%s", (int)len, path,
+                         len > 0 ? "/" : "./", program);
+        if (n > 0 && (size_t)n < size && access(ret, X_OK) == 0)
+            return;
+        path += len + (path[len] == ':');
+    }
+}
+
+bool js_try_mpirun(const struct js_mpirun *mpirun, const char *built_with,
+                   struct js_buf *ret)
+{
+    struct js_words words = JS_WORDS_INIT;
+    struct js_buf said = JS_BUF_INIT;
+    char name[128], file[PATH_MAX];
+    js_words_add(&words, mpirun->program);
+    js_words_add(&words, "--version");
+    bool is_known = js_words_check(&words) == 0 &&
+                    js_child_output(&words, &said) == 0 &&
+                    js_mpirun_name(js_buf_string(&said), name, sizeof(name));
+    bool is_other = is_known && js_mpi_of(name) != mpirun->mpi;
+    js_words_release(&words);
+    js_buf_release(&said);
+    if (!is_other)
+        return false;
+    find_file(mpirun->program, file, sizeof(file));
+    return js_buf_printf(ret,
+                         "%s is of %s, but jobsched was built with %s: put the "
+                         "mpirun of that first in PATH, or name it in "
+                         "JOBSCHED_MPIRUN",
+                         file, name, built_with) == 0;
 }

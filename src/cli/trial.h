@@ -1,5 +1,6 @@
 /*
- * trial - whether hosts can be reached, as mpirun reaches them.
+ * trial - whether hosts can be reached, as mpirun reaches them, and whether it
+ * is the mpirun that is wanted.
  */
 #ifndef JS_CLI_TRIAL_H
 #define JS_CLI_TRIAL_H
@@ -17,5 +18,13 @@
  */
 void js_try_hosts(const struct js_mpirun *mpirun, const struct js_hosts *hosts,
                   bool (*is_to_stop)(void *arg), void *arg, bool *are_well);
+
+/*
+ * Asks mpirun what it is. True if it is of another MPI than jobsched was built
+ * with (`built_with`, as jobsched_mpi() has it): *ret then says which file was
+ * started, of which MPI it is, and which is wanted.
+ */
+bool js_try_mpirun(const struct js_mpirun *mpirun, const char *built_with,
+                   struct js_buf *ret);
 
 #endif

@@ -488,3 +488,31 @@ lose_master_host() { # SLAVE_TIMEOUT
     status_is 0
     equal "$(sort out | xargs)" '1 h3 2 h3 3 h3 4 h3'
 }
+
+# bats test_tags=mpis
+@test "launch: an mpirun of another MPI first in PATH is named, and the one that is wanted" {
+    mkdir -p "other bin"
+    cat >"other bin/${MPIRUN##*/}" <<'OTHER'
+#!/bin/sh
+if [ "$1" = --version ]; then
+    printf 'HYDRA build details:\n    Version:      %s\n' 9.9.9
+    exit
+fi
+echo 'unrecognized argument' >&2
+exit 255
+OTHER
+    [[ $MPI != MPICH* ]] || cat >"other bin/${MPIRUN##*/}" <<'OTHER'
+#!/bin/sh
+[ "$1" != --version ] || exec echo 'mpirun (Open MPI) 9.9.9'
+exit 1
+OTHER
+    chmod +x "other bin/${MPIRUN##*/}"
+    echo 'echo one' >jobs.txt
+    PATH="$PWD/other bin:$PATH" run -4 --separate-stderr "$JOBSCHED" -n 1 jobs.txt
+    # shellcheck disable=SC2154 # of run
+    contains <(echo "$stderr") "^jobsched: $PWD/other bin/${MPIRUN##*/} is of (MPICH|Open MPI) 9.9.9, but jobsched was built with $MPI: "
+    # The right one, which fails for a reason of its own, is no other.
+    JOBSCHED_MPIRUN=$(command -v "$MPIRUN") run --separate-stderr \
+        "$JOBSCHED" -n 1 /no/such/list
+    lacks <(echo "$stderr") 'built with'
+}

@@ -389,6 +389,29 @@ static void test_command_lines_on_hosts(void)
     js_hosts_release(&started.hosts);
 }
 
+static void expect_name(const char *said, const char *want)
+{
+    char name[64] = "";
+    CU_ASSERT_EQUAL(js_mpirun_name(said, name, sizeof(name)), *want != '\0');
+    CU_ASSERT_STRING_EQUAL(name, want);
+}
+
+static void test_which_mpi_an_mpirun_is_of(void)
+{
+    expect_name("mpirun (Open MPI) 4.1.4\n\nReport bugs to ...\n",
+                "Open MPI 4.1.4");
+    expect_name("mpirun (Open MPI) 5.0.7", "Open MPI 5.0.7");
+    expect_name("HYDRA build details:\n"
+                "    Version:                                 4.2.1\n"
+                "    Release Date:                            Wed\n",
+                "MPICH 4.2.1");
+    expect_name("Intel(R) MPI Library for Linux* OS, Version 2021.9 Build 2\n",
+                "Intel MPI 2021.9");
+    expect_name("usage: mpirun", "");
+    expect_name("HYDRA", "");
+    expect_name("", "");
+}
+
 static void test_end_signals(void)
 {
     CU_ASSERT_EQUAL(js_mpirun_end_signal(JS_OPEN_MPI_4), SIGTERM);
@@ -530,6 +553,7 @@ static const struct unit_test tests[] = {
      test_the_command_that_a_run_is_part_of},
     {"what the ranks are given", test_what_the_ranks_are_given},
     {"how a run stands", test_run_status},
+    {"which MPI an mpirun is of", test_which_mpi_an_mpirun_is_of},
     {NULL, NULL},
 };
 
