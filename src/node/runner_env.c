@@ -195,16 +195,23 @@ static int format_hosts(struct js_buf *to, const struct js_runner_job *job,
  * has of it, and waits for ever for Slurm to start something where the run
  * itself is (measured with Open MPI 4.1.4 and Slurm 22.05). For one host it
  * needs no Slurm; for several it is told which by a hostfile, and Slurm must
- * not mind the run.
+ * not mind the run. (Open MPI 4, and 5.)
  */
 static int format_slurm(struct js_buf *to, const struct js_job_env *env,
                         const struct js_runner_job *job,
                         const struct js_details *details)
 {
-    const char *name = job->hosts ? "SLURM_OVERLAP" : "OMPI_MCA_ras";
-    if (!env->is_in_slurm || is_set(env, details, name))
-        return 0;
-    return js_buf_printf(to, "%s=%s%c", name, job->hosts ? "1" : "^slurm", 0);
+    static const char *const of_one_host[] = {"OMPI_MCA_ras", "PRTE_MCA_ras",
+                                              NULL};
+    static const char *const of_several[] = {"SLURM_OVERLAP", NULL};
+    const char *const *name = job->hosts ? of_several : of_one_host;
+    for (; env->is_in_slurm && *name; name++) {
+        if (!is_set(env, details, *name) &&
+            js_buf_printf(to, "%s=%s%c", *name, job->hosts ? "1" : "^slurm",
+                          0) < 0)
+            return -1;
+    }
+    return 0;
 }
 
 static int format_mark(struct js_buf *to, const struct js_job_env *env)

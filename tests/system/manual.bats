@@ -120,7 +120,7 @@ variables_of() {
         LC_ALL=C comm -13 before - | grep -E '^(JOBSCHED|OMP|CUDA|ROCR)_' >set
     # The others need several hosts, Slurm, or a run around this one.
     claim diff set <(variables_of 'Set for each job' | grep -vxE \
-        'JOBSCHED_NODELIST|JOBSCHED_HOSTFILE|JOBSCHED_WITHIN|OMPI_MCA_ras|SLURM_OVERLAP')
+        'JOBSCHED_NODELIST|JOBSCHED_HOSTFILE|JOBSCHED_WITHIN|(OMPI|PRTE)_MCA_ras|SLURM_OVERLAP')
 }
 
 # But for those by which a launcher tells a process what it is.

@@ -1475,21 +1475,22 @@ static void test_hosts(void)
 /* An mpirun in a job takes neither the allocation nor waits for it. */
 static void test_within_slurm(void)
 {
-    static const char show[] = "echo \"$OMPI_MCA_ras:$SLURM_OVERLAP\"";
+    static const char show[] =
+        "echo \"$OMPI_MCA_ras:$PRTE_MCA_ras:$SLURM_OVERLAP\"";
     struct fixture fx;
     struct js_runner_job hosts = {.hosts = "n1,n2"};
     struct js_runner_job own = DETAILS("eOMPI_MCA_ras=simulator\0");
     prepare(&fx);
     fx.env[4] = "SLURM_JOB_ID=7";
     start_well(&fx);
-    expect_output(&fx, show, "^slurm:\n", "");
-    expect_detailed(&fx, &hosts, show, ":1\n");
-    expect_detailed(&fx, &own, show, "simulator:\n");
+    expect_output(&fx, show, "^slurm:^slurm:\n", "");
+    expect_detailed(&fx, &hosts, show, "::1\n");
+    expect_detailed(&fx, &own, show, "simulator:^slurm:\n");
     finish(&fx);
     prepare(&fx);
     start_well(&fx);
-    expect_output(&fx, show, ":\n", "");
-    expect_detailed(&fx, &hosts, show, ":\n");
+    expect_output(&fx, show, "::\n", "");
+    expect_detailed(&fx, &hosts, show, "::\n");
     finish(&fx);
 }
 
