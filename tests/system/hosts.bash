@@ -68,10 +68,12 @@ write_rsh() {
 while [ "\${1#-}" != "\$1" ]; do shift; done
 host=\$1
 shift
+command="\$*"
 [ ! -s '$HOSTS_DIR'/"\$host".cpus ] ||
-    set -- exec taskset -c "\$(cat '$HOSTS_DIR'/"\$host".cpus)" "\$@"
+    set -- taskset -c "\$(cat '$HOSTS_DIR'/"\$host".cpus)" sh -c "\$command"
+[ -s '$HOSTS_DIR'/"\$host".cpus ] || set -- sh -c "\$command"
 exec nsenter -t "\$(cat '$HOSTS_DIR'/"\$host".pid)" --net --uts --mount \\
-    --wd="\$PWD" env TMPDIR='$HOSTS_DIR'/tmp."\$host" sh -c "\$*"
+    --wd="\$PWD" env TMPDIR='$HOSTS_DIR'/tmp."\$host" "\$@"
 RSH
     chmod +x "$HOSTS_DIR/rsh"
 }
@@ -85,23 +87,23 @@ on_host() {
         "--wd=$PWD" env "TMPDIR=$HOSTS_DIR/tmp.$host" "$@")
 }
 
-# As farm_command, with mpirun on h1 and the ranks as in the file `hostfile`:
-# the master on h1, SLOTS slaves on each host.
+# As farm_command, with mpirun on h1: the master there, and SLOTS slaves on each
+# host.
 hosts_command() { # SLOTS ARGUMENT...
-    local slots=$1 slaves=$(($1 * ${#HOSTS[@]})) host
+    local slots=$1 host option
+    local -a places=("h1:$(($1 + 1))") options=()
     shift
-    : >hostfile
-    for host in "${HOSTS[@]}"; do
-        # The master's place is on the first.
-        [[ $host == h1 ]] && echo "$host slots=$((slots + 1))" >>hostfile ||
-            echo "$host slots=$slots" >>hostfile
+    for host in "${HOSTS[@]:1}"; do places+=("$host:$slots"); done
+    places_on "${places[@]}"
+    reach_by "$HOSTS_DIR/rsh" 10.77.0.0/24
+    # Those of one machine have another place.
+    for option in "${LAUNCH[@]}"; do
+        [[ $option == --map-by || $option == :OVERSUBSCRIBE ]] ||
+            options+=("$option")
     done
-    on_host h1 env "JS_MARK=$MARK" timeout --kill-after=10 "${LIMIT:-60}" \
-        mpirun "${LAUNCH[@]}" --hostfile hostfile \
-        --mca plm_rsh_agent "$HOSTS_DIR/rsh" \
-        --mca btl_tcp_if_include 10.77.0.0/24 \
-        --mca oob_tcp_if_include 10.77.0.0/24 \
-        -np $((slaves + 1)) "$JOBSCHED" "$@"
+    on_host h1 env "${REACH[@]}" "JS_MARK=$MARK" timeout --kill-after=10 \
+        "${LIMIT:-60}" "$MPIRUN" "${options[@]}" "${PLACES[@]}" \
+        -np $((slots * ${#HOSTS[@]} + 1)) "$JOBSCHED" "$@"
 }
 
 # The link of a host goes down.
@@ -132,4 +134,5 @@ ranks_on() { # HOST
 # Open MPI's daemon, without which nobody there is reached.
 orted_on() { # HOST
     named_on orted "$1"
+    named_on prted "$1"
 }

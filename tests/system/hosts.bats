@@ -39,7 +39,7 @@ none_of_ours() {
     local pid
     for pid in $(marked); do
         tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null |
-            grep -qE '^(sh -c +)?orted ' || return
+            grep -qE '^(sh -c +)?(orted|prted) ' || return
     done
 }
 
@@ -60,8 +60,8 @@ expect_done_elsewhere() { # HOST OF THE LOST SLAVE, JOBS
 }
 
 run_documented_on() { # HOST COMMAND
-    on_host "$1" env "JS_MARK=$MARK" \
-        "OMPI_MCA_plm_rsh_agent=${AGENT-$HOSTS_DIR/rsh}" \
+    reach_by "${AGENT-$HOSTS_DIR/rsh}" 10.77.0.0/24
+    on_host "$1" env "JS_MARK=$MARK" "${REACH[@]}" \
         timeout --kill-after=10 60 sh -c "$2"
     farm_run
 }
@@ -74,6 +74,8 @@ run_documented_on() { # HOST COMMAND
         head -n 8 >jobs.txt
     local starter
     for starter in ./jobsched mpirun; do
+        # The command for another MPI is another.
+        [[ $starter != mpirun || $MPI == 'Open MPI 4.'* ]] || continue
         rm -f at.* jobs.txt.journal
         run_documented_on n1 "$(documented cluster.example "$starter")"
         status_is 0
@@ -130,6 +132,7 @@ hide_on() { # HOST FOLDER
 }
 
 @test "hosts: one without the program, or the jobs' folder, is named" {
+    need_open_mpi_4
     hosts_up 2
     mkdir -p there here/below
     cp "$JOBSCHED" there
@@ -167,6 +170,7 @@ no_hostfile_left() {
 }
 
 @test "hosts: jobs of several hosts, an mpirun in them, and others between" {
+    need_open_mpi_4
     hosts_up 3
     {
         # shellcheck disable=SC2016 # for the job's shell
@@ -232,6 +236,7 @@ JOBS
 }
 
 @test "hosts: a slave on one of a job's hosts is killed: it ends, and runs again" {
+    need_open_mpi_4
     hosts_up 3
     LAUNCH+=(--enable-recovery)
     echo "[nodes=2] echo \$\$ \$JOBSCHED_NODELIST >pid.\$JOBSCHED_ATTEMPT; $HOLD; echo done" >jobs.txt
@@ -255,6 +260,7 @@ JOBS
 }
 
 @test "hosts: a slave killed on another one, under recovery" {
+    need_open_mpi_4
     start_on_hosts 2 --enable-recovery
     kill -KILL "$(ranks_on h2)"
     expect_done_elsewhere h2 22
@@ -268,6 +274,7 @@ JOBS
 }
 
 @test "hosts: one that is cut off ends its jobs, and they run again elsewhere" {
+    need_open_mpi_4
     # The slave itself leaves the grace period after its jobs.
     GRACE=5 start_on_hosts 3 --enable-recovery
     local slave
@@ -280,6 +287,7 @@ JOBS
 }
 
 @test "hosts: cut off without recovery, the next run goes on" {
+    need_open_mpi_4
     start_on_hosts 2
     cut_off h2
     wait_until "$PATIENCE" has_lines err 1 'has not been heard of'
@@ -293,6 +301,7 @@ JOBS
 }
 
 @test "hosts: SIGTERM to mpirun, and nothing is left on any of them" {
+    need_open_mpi_4
     LAUNCH=(--oversubscribe --quiet)
     start_on_hosts 3
     kill -TERM "$(mpirun_pid)"
@@ -340,6 +349,7 @@ expect_to_go_on() {
 }
 
 @test "hosts: all slaves killed under recovery, and the next run goes on" {
+    need_open_mpi_4
     EARLY=20 start_on_hosts 2 --enable-recovery
     kill -KILL "$(rank_pid 1)" "$(ranks_on h2)"
     farm_end 30
@@ -350,6 +360,7 @@ expect_to_go_on() {
 }
 
 @test "hosts: a daemon of Open MPI killed, and the next run goes on" {
+    need_open_mpi_4
     EARLY=20 start_on_hosts 2
     kill -KILL "$(orted_on h2)"
     farm_end 30
@@ -358,6 +369,7 @@ expect_to_go_on() {
 }
 
 @test "hosts: a daemon of Open MPI killed under recovery, and the others go on" {
+    need_open_mpi_4
     EARLY=20 start_on_hosts 2 --enable-recovery
     kill -KILL "$(orted_on h2)"
     expect_done_elsewhere h2 42

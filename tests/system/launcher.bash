@@ -117,6 +117,24 @@ reach_by() { # PROGRAM NETWORK
     esac
 }
 
+# Sets PLACES: the options by which there are that many ranks on each host, with
+# a hostfile in the current folder where one is needed.
+places_on() { # HOST:RANKS...
+    local list
+    list=$(IFS=, && echo "$*")
+    case $MPI in
+    'Open MPI '[0-4].*)
+        printf '%s\n' "$@" | sed 's/:/ slots=/' >hostfile
+        PLACES=(--hostfile hostfile)
+        ;;
+    'Open MPI '*) PLACES=(--map-by slot --host "$list") ;;
+    *)
+        # shellcheck disable=SC2034 # for the tests
+        PLACES=(-hosts "$list")
+        ;;
+    esac
+}
+
 # For what is about the options or the words of one launcher.
 need_open_mpi_4() {
     [[ $MPI == 'Open MPI 4.'* ]] || skip "this is about Open MPI 4, here is $MPI"

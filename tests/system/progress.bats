@@ -81,7 +81,15 @@ alone() { # N
 
 # ---------------------------------------------------------------- bars
 
+# Of other MPIs it is not known where their mpirun writes to, or it passes on no
+# line before its end.
+need_bar() {
+    [[ $MPI == 'Open MPI 4.'* ]] ||
+        skip "through the mpirun of $MPI there is no bar"
+}
+
 @test "progress: in 20 columns, with mpirun and without" {
+    need_bar
     printf 'true\ntrue\ntrue\n%s\n' "$HOLD" >jobs.txt
     local start
     for start in with_mpirun alone; do
@@ -99,8 +107,7 @@ alone() { # N
 
 # bats test_tags=sanitize
 @test "progress: in 200 columns there is all of it" {
-    [[ $MPI == 'Open MPI 4.'* ]] ||
-        skip "of other MPIs it is not known where their mpirun writes to"
+    need_bar
     # One that fails, one that is skipped, one that runs, and one that waits.
     printf '[name=a] exit 3\n[after=a] true\ntrue\n%s\ntrue\n' "$HOLD" >jobs.txt
     on_terminal 200 "$(alone 1) jobs.txt"
@@ -122,6 +129,7 @@ one_bar_of() { # MOST
 }
 
 @test "progress: follows the width, and leaves nothing of what it was" {
+    need_bar
     # At the bottom of the screen, as most of the time.
     printf 'seq 40\ntrue\ntrue\n%s\n' "$HOLD" >jobs.txt
     on_terminal 100 "$(with_mpirun 1) jobs.txt"
@@ -142,6 +150,7 @@ one_bar_of() { # MOST
 }
 
 @test "progress: NO_COLOR, and a job that leaves its line open" {
+    need_bar
     printf 'printf "no newline"; exit 3\n%s\n' "$HOLD" >jobs.txt
     on_terminal 80 'export NO_COLOR=1' "$(with_mpirun 1) jobs.txt"
     sees '^\[####\.\.\.\.\.\] 50% 1/2, 1 failed, 1 running'
@@ -187,6 +196,7 @@ no_line_is_mixed() { # FILE COUNT
 }
 
 @test "progress: the terminal is stopped (^S) and goes on (^Q)" {
+    need_bar
     write_random_jobs 100
     printf 'touch stop\n%s\n' "$HOLD" >>jobs.txt
     on_terminal 90 "$(with_mpirun 2) jobs.txt"
@@ -211,6 +221,7 @@ no_line_is_mixed() { # FILE COUNT
 # ---------------------------------------------------------------- elsewhere
 
 @test "progress: stdout in a file, stderr on the terminal" {
+    need_bar
     printf 'echo one; echo two >&2\n%s; echo three\n' "$HOLD" >jobs.txt
     on_terminal 80 "$(with_mpirun 1) jobs.txt >out"
     sees '50% 1/2'
@@ -221,6 +232,7 @@ no_line_is_mixed() { # FILE COUNT
 }
 
 @test "progress: what a rank has redirected itself goes there, and no bar with it" {
+    need_bar
     printf 'echo one; echo two >&2\n%s; echo three\n' "$HOLD" >jobs.txt
     redirected() { # REDIRECTION
         echo "mpirun ${LAUNCH[*]} -np 2 sh -c 'exec \"\$0\" \"\$@\" $1'" \
@@ -241,6 +253,7 @@ no_line_is_mixed() { # FILE COUNT
 }
 
 @test "progress: no bar where what reads stdout may write to the terminal too, unless it is wanted" {
+    need_bar
     printf 'echo one\n%s; echo two\n' "$HOLD" >jobs.txt
     on_terminal 80 "$(alone 1) jobs.txt | cat"
     sees '^one$'
@@ -274,6 +287,7 @@ no_line_is_mixed() { # FILE COUNT
 }
 
 @test "progress: not while a shell has the terminal in the foreground" {
+    need_bar
     printf '%s\n' "$HOLD" >jobs.txt
     on_terminal 80 'set -m' "$(alone 1) jobs.txt &" \
         'touch begun; until test -e front; do sleep 0.02; done' fg
@@ -288,6 +302,7 @@ no_line_is_mixed() { # FILE COUNT
 }
 
 @test "progress: ^C has its say in a line of its own" {
+    need_bar
     printf 'true\n%s\ntrue\n' "$HOLD" >jobs.txt
     on_terminal 90 "$(alone 1) jobs.txt"
     sees '33% 1/3.*1 running'
@@ -362,6 +377,7 @@ master() {
 
 # bats test_tags=alone
 @test "progress: an idle master with a bar costs next to nothing" {
+    need_bar
     printf '%s\n' "$HOLD" >jobs.txt
     on_terminal 80 "$(with_mpirun 1) jobs.txt"
     sees '0% 0/1'

@@ -111,10 +111,16 @@ static void test_rank_0_is_given_what_was_handed_over(void)
     place_close(&place);
 }
 
+/* A rank is held until the test has seen it. */
+static int held[2];
+
 static int check_no_stdio(struct js_lifeline *lifeline)
 {
+    char byte;
+    close(held[1]);
     return js_lifeline_stdio(lifeline, 1) < 0 &&
-                   js_lifeline_environ(lifeline)->len > 0
+                   js_lifeline_environ(lifeline)->len > 0 &&
+                   read(held[0], &byte, 1) == 0
                ? 0
                : 1;
 }
@@ -126,11 +132,14 @@ static void test_other_ranks_are_given_the_environment_alone(void)
     const struct js_lifeline_gift gift = {
         .lock = -1, .environ = environ, .stdio = {-1, 1, -1}};
     struct place place;
+    CU_ASSERT_EQUAL_FATAL(pipe2(held, O_CLOEXEC), 0);
     place_open(&place, &gift);
     pid_t pid = rank_start(&place, 3, check_no_stdio);
+    close(held[0]);
     while (js_lifeline_pid(place.host, 3) == 0)
         serve(place.host);
     CU_ASSERT_EQUAL(js_lifeline_pid(place.host, 3), pid);
+    close(held[1]);
     while (js_lifeline_count(place.host) > 0)
         serve(place.host);
     CU_ASSERT_FALSE(js_lifeline_is_cut(place.host));
