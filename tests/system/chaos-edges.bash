@@ -122,6 +122,7 @@ plan_try() { # TRY
     [[ $list != file ]] || feeders[$1]=none
     [[ $output == stdout ]] || sinks[$1]='file'
     [[ -n ${CHAOS_UNSHARED-} || ${sinks[$1]} != full ]] || sinks[$1]=device
+    [[ $recorded == yes || ${moments[$1]} != opened ]] || moments[$1]=boot
     if [[ ${feeders[$1]} == half ]]; then
         # How many jobs start before that depends on the runs before.
         [[ ${moments[$1]} != starts ]] || moments[$1]=half
@@ -385,10 +386,10 @@ have_started() { # NUMBER
 
 # The master has opened the journal; no process is made for each look.
 wait_for_journal() {
-    local master fd
+    local master fd end=$((SECONDS + HANGS))
     wait_until "$HANGS" is_there_or_over master
     master=$(ranks 0)
-    while [[ -n $master && -e /proc/$master ]]; do
+    while [[ -n $master && -e /proc/$master ]] && ! ((SECONDS > end)); do
         for fd in "/proc/$master/fd"/*; do
             [[ ! $fd -ef J ]] || return 0
         done
