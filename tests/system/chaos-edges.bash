@@ -550,7 +550,9 @@ claim_agreement() { # TRY END
     if [[ $recorded == yes && $2 != none ]]; then
         ((status == $2)) || fail "status: $status, and $2 on record"
     elif [[ $recorded == yes ]]; then
-        [[ $status == 4 || ($status == 3 && $struck == launcher) ]] ||
+        # 3: told to stop, or no time is left, before the next run has begun.
+        [[ $status == 4 || ($status == 3 && $struck == launcher) ||
+            ($status == 3 && $special == limit) ]] ||
             fail "status: $status, and no end on record"
     fi
     ((status != 0)) || claim_success "$1"
