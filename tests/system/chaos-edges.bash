@@ -48,7 +48,7 @@ plan() {
     RANDOM=$((seed * 2654435761 % 2147483647))
     for ((i = 0; i < 10; i++)); do : "$RANDOM"; done
     one_of starts launcher launcher launcher mpirun recovery
-    one_of list file file file pipe pipe fifo fifo stdin fd
+    one_of list file file pipe pipe pipe fifo fifo stdin fd
     [[ $starts == launcher || $list != fd ]] || list=pipe
     one_of recorded yes yes yes no
     [[ $list != file ]] || recorded=yes
@@ -58,7 +58,7 @@ plan() {
     one_of first h1 h1 h2
     one_of slaves 1 2 3 4
     ((hosts == 1)) || slaves=$((2 - slaves % 2))
-    one_of special '' '' '' '' '' fresh failures failures limit limit joblog tmpdir
+    one_of special '' '' '' '' '' '' '' fresh failures limit joblog tmpdir
     [[ $recorded == yes || $special == joblog ]] || special=
     JOBS=$((12 + RANDOM % 12))
     plan_special
