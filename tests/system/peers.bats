@@ -38,6 +38,11 @@
 #   killed, it leaves its jobs running, and --resume starts them a second time
 #   beside (xargs leaves them, too)
 #       launch: nothing outlives a launcher that is killed
+#   a job that kills its parent ends the run (xargs ends likewise)
+#       losing: a job that kills its runner is named, and fails alone
+#   what a line leaves in the background with & is not waited for, without a word
+#   (by xargs neither)
+#       job file: a script is warned of, and what it leaves in the background
 # All that are MPI programs
 #   jobs that are MPI programs fail
 #       surroundings: a job may be an MPI program
