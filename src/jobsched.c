@@ -8,6 +8,7 @@
 #include "base/lifeline.h"
 #include "base/mca.h"
 #include "base/paths.h"
+#include "base/process.h"
 #include "base/show.h"
 #include "base/terminal.h"
 #include "base/watchdog.h"
@@ -197,6 +198,7 @@ struct rank {
     const struct jobsched_config *config;
     struct js_runner *runner;     /* of a slave; else NULL */
     struct js_lifeline *lifeline; /* NULL: no launcher of ours on this host */
+    uint64_t parent, parent_started; /* mpirun, or what stands for it here */
     int64_t begun_ns;
 };
 
@@ -204,7 +206,8 @@ struct rank {
 
 struct run {
     const struct jobsched_config *config;
-    struct js_lifeline *lifeline; /* borrowed; NULL: there is none */
+    const struct rank *rank;      /* borrowed; NULL: a rehearsal without MPI */
+    struct js_lifeline *lifeline; /* of it; NULL: there is none */
     struct js_outlet *out, *err; /* one and the same on a terminal with a bar */
     struct js_terminal *terminal; /* NULL: none, or of no interest */
     struct js_console console;
@@ -231,6 +234,7 @@ struct run {
     int64_t present_ns; /* when whoever has started it was last told */
     bool is_hurried;    /* seen that we were told to end */
     bool is_drain_told;
+    bool is_outage_told;
     bool is_abrupt; /* somebody will not come to MPI_Finalize */
     unsigned lost;  /* slaves */
 };
@@ -410,10 +414,68 @@ static bool is_quiet(void *arg)
     return !run->journal || js_journal_is_quiet(run->journal);
 }
 
-/* The master's hook. A run that cannot be recorded does not go on either. */
+/* ---------------------------------------------------------------- outages */
+
+/* Of standard output or error: it takes nothing more. */
+struct outage {
+    const char *name;
+    int error;
+    bool is_reader_gone; /* who has had enough; a disk that is full has not */
+};
+
+static bool is_reader_gone(const struct js_outlet *outlet)
+{
+    int error = js_outlet_error(outlet);
+    struct stat st;
+    /* Of a terminal EIO says that it was closed; of a file, that it is lost. */
+    bool is_terminal =
+        fstat(js_outlet_fd(outlet), &st) == 0 && S_ISCHR(st.st_mode);
+    return error == EPIPE || error == ECONNRESET ||
+           (error == EIO && is_terminal);
+}
+
+/* Whoever closes standard error wants none of our messages; but what a job
+ * writes there must go somewhere. */
+static bool find_outage(const struct run *run, struct outage *ret)
+{
+    int out = js_outlet_error(run->out), err = js_outlet_error(run->err);
+    if (err == EBADF && js_delivery_withheld(run->delivery) == 0)
+        err = 0;
+    *ret = (struct outage){.name = out ? "standard output" : "standard error",
+                           .error = out ? out : err,
+                           .is_reader_gone =
+                               is_reader_gone(out ? run->out : run->err)};
+    return ret->error != 0;
+}
+
+/* ... and with it, what it had taken of our output and not passed on. */
+static bool is_mpirun_gone(const struct run *run)
+{
+    const struct rank *rank = run->rank;
+    return rank && !rank->lifeline &&
+           ((uint64_t)getppid() != rank->parent ||
+            js_process_is_ending(rank->parent, rank->parent_started));
+}
+
+static void tell_outage(struct run *run, const struct outage *outage)
+{
+    if (run->is_outage_told)
+        return;
+    run->is_outage_told = true;
+    js_log(&run->console.log,
+           "%s: %s: no more jobs are started, those that run are ended, and "
+           "what could not be written is not on record",
+           outage->name,
+           outage->is_reader_gone ? "its reader has gone"
+                                  : js_errno_text(outage->error));
+}
+
+/* The master's hook. A run that cannot be recorded, or whose output nobody
+ * gets, does not go on either. */
 static enum js_request request(void *arg)
 {
     struct run *run = arg;
+    struct outage outage;
     enum js_request request = js_sig_request();
     if (request == JS_REQUEST_DRAIN && !run->is_drain_told) {
         run->is_drain_told = true;
@@ -421,6 +483,10 @@ static enum js_request request(void *arg)
                "%s: no more jobs are started, and those that run go on to "
                "their end",
                js_sig_name());
+    }
+    if (request < JS_REQUEST_END && find_outage(run, &outage)) {
+        tell_outage(run, &outage);
+        return JS_REQUEST_END;
     }
     if (request == JS_REQUEST_NONE && run->records.journal_error.text[0])
         return JS_REQUEST_DRAIN;
@@ -837,7 +903,8 @@ static void open_display(struct run *run)
 /* What is drawn on stderr can give way only to what comes the same way. */
 static int open_outlets(struct run *run, struct js_err *err)
 {
-    run->terminal = js_terminal_new(run->config->status_file);
+    run->terminal = js_terminal_new(
+        run->lifeline ? js_lifeline_launcher(run->lifeline) : 0);
     bool is_one_way = display_kind(run) == JS_DISPLAY_BAR &&
                       run->terminal->out == JS_STDOUT_SAME;
     run->err = js_outlet_new(STDERR_FILENO);
@@ -1069,33 +1136,6 @@ static void count_result(const struct run *run,
         snprintf(result->summary, sizeof(result->summary), "%s",
                  js_buf_string(&text));
     js_buf_release(&text);
-}
-
-/* A reader that goes away has had enough; a disk that is full has not. */
-static int check_outlet(const struct js_outlet *outlet, const char *name,
-                        struct js_err *err)
-{
-    int error = js_outlet_error(outlet);
-    struct stat st;
-    /* Of a terminal EIO says that it was closed; of a file, that it is lost. */
-    bool is_terminal =
-        fstat(js_outlet_fd(outlet), &st) == 0 && S_ISCHR(st.st_mode);
-    if (error == 0 || error == EPIPE || (error == EIO && is_terminal))
-        return 0;
-    return js_err_set(
-        err,
-        "%s: %s: output of jobs is lost; --output DIR keeps it in "
-        "files",
-        name, js_errno_text(error));
-}
-
-static int check_records(struct run *run, struct js_err *err)
-{
-    int rc = js_joblog_close(run->joblog, err);
-    run->joblog = NULL;
-    if (rc < 0 || check_outlet(run->out, "standard output", err) < 0)
-        return -1;
-    return check_outlet(run->err, "standard error", err);
 }
 
 /* ---------------------------------------------------------------- rehearsal */
@@ -1330,14 +1370,21 @@ static void tell_interrupted(const struct run *run,
                              const struct js_master_result *ran,
                              struct js_err *err)
 {
-    const char *why = js_sig_name()[0] ? js_sig_name() : "the time limit";
+    struct outage outage;
+    char why[128];
     const char *next = next_step(run);
+    if (!js_sig_name()[0] && find_outage(run, &outage))
+        snprintf(why, sizeof(why), "because the reader of %s has gone",
+                 outage.name);
+    else
+        snprintf(why, sizeof(why), "by %s",
+                 js_sig_name()[0] ? js_sig_name() : "the time limit");
     if (ran->is_left_known)
-        js_err_set(err, "stopped by %s, %llu job%s left: %s", why,
+        js_err_set(err, "stopped %s, %llu job%s left: %s", why,
                    (unsigned long long)ran->left, ran->left == 1 ? "" : "s",
                    next);
     else
-        js_err_set(err, "stopped by %s: %s", why, next);
+        js_err_set(err, "stopped %s: %s", why, next);
 }
 
 /* In *err is what broke the run. */
@@ -1382,6 +1429,50 @@ static enum jobsched_status judge(const struct run *run,
                : JOBSCHED_SUCCEEDED;
 }
 
+static enum jobsched_status judge_outage(const struct run *run,
+                                         enum jobsched_status status,
+                                         struct js_err *err)
+{
+    struct outage outage;
+    if (status == JOBSCHED_BROKEN || status == JOBSCHED_BAD_INPUT ||
+        !find_outage(run, &outage))
+        return status;
+    if (is_mpirun_gone(run))
+        js_err_set(err,
+                   "mpirun has gone, and what it had not passed on of the "
+                   "jobs' output is lost: %s",
+                   next_step(run));
+    else if (!outage.is_reader_gone)
+        js_err_set(err,
+                   "%s: %s: what could not be written is not on record: %s "
+                   "(--output DIR keeps output in files)",
+                   outage.name, js_errno_text(outage.error), next_step(run));
+    else
+        return status;
+    return JOBSCHED_BROKEN;
+}
+
+/* Whatever may still go wrong, but for the journal's last record, which has to
+ * tell of it. */
+static enum jobsched_status settle(struct run *run, enum jobsched_status status,
+                                   struct js_err *err)
+{
+    struct js_err joblog_err;
+    /* If it cannot be: its end cannot be written either. */
+    if (run->records.journal && js_records_unreported(&run->records) > 0)
+        js_journal_settle(run->records.journal, &joblog_err);
+    js_records_report(&run->records);
+    js_console_flush(&run->console);
+    status = judge_outage(run, status, err);
+    int rc = js_joblog_close(run->joblog, &joblog_err);
+    run->joblog = NULL;
+    run->records.joblog = NULL;
+    if (rc == 0 || status == JOBSCHED_BROKEN || status == JOBSCHED_BAD_INPUT)
+        return status;
+    *err = joblog_err;
+    return JOBSCHED_BROKEN;
+}
+
 /* The slaves have nothing more to do. */
 static void send_home(struct js_link *link, enum js_leaving leaving)
 {
@@ -1397,7 +1488,6 @@ static enum jobsched_status work_as_master(struct run *run,
                                            struct jobsched_result *result)
 {
     struct js_err err = {""};
-    struct js_err records_err;
     struct js_master_result ran;
     js_master_run(run->master, &ran, &err);
     js_display_end(&run->display);
@@ -1414,13 +1504,11 @@ static enum jobsched_status work_as_master(struct run *run,
         send_home(link, JS_LEAVE_TOGETHER);
     count_result(run, &ran, result);
     enum jobsched_status status = judge(run, &ran, result, &err);
+    status = settle(run, status, &err);
     status = end_journal(run, status, &err);
     js_console_flush(&run->console);
     js_console_end_line(&run->console);
-    if (check_records(run, &records_err) == 0 || status == JOBSCHED_BROKEN ||
-        status == JOBSCHED_BAD_INPUT)
-        return fail(result, status, &err);
-    return fail(result, JOBSCHED_BROKEN, &records_err);
+    return fail(result, status, &err);
 }
 
 /* Opens all that is needed, and says to whom it may concern what is wrong. */
@@ -1452,6 +1540,7 @@ static enum jobsched_status run_master(const struct rank *rank,
     struct js_err err = {""};
     struct run run = {.config = config,
                       .claim = -1,
+                      .rank = rank,
                       .lifeline = rank->lifeline,
                       .begun_ns = rank->begun_ns};
     result->is_master = true;
@@ -1713,6 +1802,26 @@ static enum jobsched_status run_caught(struct rank *rank,
     return status;
 }
 
+/*
+ * The launcher's own standard files become this process's, so that no mpirun
+ * loses what goes there, or keeps an error of it to itself. What it had before
+ * stays open: else mpirun would take it for done. From another process group a
+ * terminal may be written to only by who ignores SIGTTOU, to the last word.
+ */
+static int take_stdio(const struct js_lifeline *lifeline, struct js_err *err)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        int given = js_lifeline_stdio(lifeline, fd);
+        if (given < 0)
+            continue;
+        if (fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1) < 0 ||
+            dup2(given, fd) < 0)
+            return js_err_errno(err, "the launcher's standard files");
+    }
+    signal(SIGTTOU, SIG_IGN);
+    return 0;
+}
+
 /* Before MPI_Init: the process is small and has no threads yet. */
 static int prepare_rank(struct rank *rank, struct js_err *err)
 {
@@ -1720,10 +1829,13 @@ static int prepare_rank(struct rank *rank, struct js_err *err)
     int number = js_launch_rank();
     if (number != 0 && !(rank->runner = js_runner_start(err)))
         return -1;
-    if (!config->launcher)
-        return 0;
-    return js_lifeline_connect(config->launcher, number,
-                               config->start_timeout_ns, &rank->lifeline, err);
+    rank->parent = (uint64_t)getppid();
+    rank->parent_started = js_process_start(rank->parent);
+    if (config->launcher &&
+        js_lifeline_connect(config->launcher, number, config->start_timeout_ns,
+                            &rank->lifeline, err) < 0)
+        return -1;
+    return number == 0 && rank->lifeline ? take_stdio(rank->lifeline, err) : 0;
 }
 
 enum jobsched_status jobsched_check(const struct jobsched_config *config,

@@ -232,6 +232,22 @@ int js_lifeline_stdio(const struct js_lifeline *lifeline, int number)
     return lifeline->fds[STDIO + number];
 }
 
+pid_t js_lifeline_launcher(const struct js_lifeline *lifeline)
+{
+    struct ucred peer = {.pid = 0};
+    socklen_t len = sizeof(peer);
+    if (getsockopt(lifeline->fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
+        return 0;
+    return peer.pid;
+}
+
+bool js_lifeline_is_up(const struct js_lifeline *lifeline)
+{
+    struct pollfd event = {.fd = lifeline->fd};
+    return !lifeline->is_cut &&
+           (poll(&event, 1, 0) <= 0 || !(event.revents & POLLHUP));
+}
+
 const struct js_buf *js_lifeline_environ(const struct js_lifeline *lifeline)
 {
     return &lifeline->environ;

@@ -64,6 +64,12 @@ void js_lifeline_free(struct js_lifeline *lifeline); /* NULL allowed */
  * error (2): a descriptor, the lifeline's; -1: this one was not handed over. */
 int js_lifeline_stdio(const struct js_lifeline *lifeline, int number);
 
+/* The launcher's process; 0: it is not seen from here. */
+pid_t js_lifeline_launcher(const struct js_lifeline *lifeline);
+
+/* False once the launcher has gone. Takes no message. */
+bool js_lifeline_is_up(const struct js_lifeline *lifeline);
+
 /* The environment of the launcher as it was started, "NAME=value" with a NUL
  * behind each; the lifeline's. */
 const struct js_buf *js_lifeline_environ(const struct js_lifeline *lifeline);

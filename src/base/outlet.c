@@ -5,31 +5,61 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* How to write without waiting, and without O_NONBLOCK on a description that
+ * others share. */
+enum outlet_way {
+    WAY_PLAIN, /* a file, which never makes its writer wait; or opened anew */
+    WAY_SEND,  /* a socket */
+    WAY_SMALL, /* a pipe or terminal that cannot be opened anew: only when there
+                  is room, and no more than there surely is */
+};
+
+/* Of a terminal: below that many bytes of backlog it says that it has room. */
+enum { TERMINAL_ROOM = 256 };
+
 struct js_outlet {
-    int fd;          /* what is written to */
-    int reopened;    /* the same when it is ours to close, else -1 */
-    int saved_flags; /* to be put back on fd, or -1 */
+    int fd;       /* what is written to */
+    int reopened; /* the same when it is ours to close, else -1 */
+    enum outlet_way way;
+    size_t at_once; /* bytes of one write, at most */
+    bool is_closed; /* it never was open for writing */
     int error;
     bool is_within_line;
     const char *undo; /* of what is shown; NULL: nothing is */
     size_t start;     /* bytes of `waiting` already written */
     struct js_buf waiting;
+    size_t lost; /* taken, and not written when it was gone */
 };
 
-static int reopen_nonblocking(int fd)
+static void find_way(struct js_outlet *outlet)
 {
     char path[64];
     struct stat st;
-    if (fstat(fd, &st) < 0 || (!S_ISFIFO(st.st_mode) && !S_ISCHR(st.st_mode)))
-        return -1;
-    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-    return open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    outlet->at_once = SIZE_MAX;
+    if (fstat(outlet->fd, &st) < 0)
+        return;
+    if (S_ISSOCK(st.st_mode))
+        outlet->way = WAY_SEND;
+    if (!S_ISFIFO(st.st_mode) && !S_ISCHR(st.st_mode))
+        return;
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", outlet->fd);
+    outlet->reopened = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (outlet->reopened >= 0) {
+        outlet->fd = outlet->reopened;
+        return;
+    }
+    outlet->way = WAY_SMALL;
+    outlet->at_once = S_ISFIFO(st.st_mode) ? PIPE_BUF : TERMINAL_ROOM;
 }
 
 struct js_outlet *js_outlet_new(int fd)
@@ -37,22 +67,13 @@ struct js_outlet *js_outlet_new(int fd)
     struct js_outlet *outlet = calloc(1, sizeof(*outlet));
     if (!outlet)
         return NULL;
-    outlet->saved_flags = -1;
     outlet->reopened = -1;
     outlet->fd = fd;
     /* Opened anew, what may only be read could be written. */
     int flags = fcntl(fd, F_GETFL);
-    if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY) {
-        outlet->error = EBADF;
-        return outlet;
-    }
-    outlet->reopened = reopen_nonblocking(fd);
-    outlet->fd = outlet->reopened >= 0 ? outlet->reopened : fd;
-    if (outlet->reopened < 0) {
-        outlet->saved_flags = fcntl(fd, F_GETFL);
-        if (outlet->saved_flags >= 0)
-            fcntl(fd, F_SETFL, outlet->saved_flags | O_NONBLOCK);
-    }
+    outlet->is_closed = flags < 0 || (flags & O_ACCMODE) == O_RDONLY;
+    if (!outlet->is_closed)
+        find_way(outlet);
     return outlet;
 }
 
@@ -61,12 +82,29 @@ void js_outlet_free(struct js_outlet *outlet)
     if (!outlet)
         return;
     int saved = errno;
-    if (outlet->saved_flags >= 0)
-        fcntl(outlet->fd, F_SETFL, outlet->saved_flags);
     js_fd_close(&outlet->reopened);
     js_buf_release(&outlet->waiting);
     free(outlet);
     errno = saved;
+}
+
+static bool has_room(int fd)
+{
+    struct pollfd event = {.fd = fd, .events = POLLOUT};
+    return poll(&event, 1, 0) == 1;
+}
+
+static ssize_t write_once(const struct js_outlet *outlet, const char *bytes,
+                          size_t len)
+{
+    size_t part = len < outlet->at_once ? len : outlet->at_once;
+    errno = outlet->is_closed ? EBADF : EAGAIN;
+    if (outlet->is_closed ||
+        (outlet->way == WAY_SMALL && !has_room(outlet->fd)))
+        return -1;
+    return outlet->way == WAY_SEND
+               ? send(outlet->fd, bytes, part, MSG_DONTWAIT | MSG_NOSIGNAL)
+               : write(outlet->fd, bytes, part);
 }
 
 /* One write(2). Returns the bytes it took, 0 when there is no room now or the
@@ -76,7 +114,7 @@ static size_t write_some(struct js_outlet *outlet, const char *bytes,
 {
     ssize_t n;
     do {
-        n = write(outlet->fd, bytes, len);
+        n = write_once(outlet, bytes, len);
     } while (n < 0 && errno == EINTR);
     if (n >= 0)
         return (size_t)n;
@@ -95,10 +133,19 @@ void js_outlet_flush(struct js_outlet *outlet)
             break;
         outlet->start += n;
     }
+    if (outlet->error)
+        outlet->lost += waiting->len - outlet->start;
     if (outlet->error || outlet->start == waiting->len) {
         outlet->start = 0;
         waiting->len = 0;
     }
+}
+
+void js_outlet_fail(struct js_outlet *outlet, int error)
+{
+    if (!outlet->error)
+        outlet->error = error;
+    js_outlet_flush(outlet);
 }
 
 /* All of it is taken, or, without memory, nothing. */
@@ -118,8 +165,10 @@ static int put(struct js_outlet *outlet, const void *bytes, size_t len)
     /* What fits now need not be copied. */
     if (outlet->waiting.len == 0)
         direct = write_some(outlet, bytes, len);
-    if (outlet->error)
+    if (outlet->error) {
+        outlet->lost += len - direct;
         return 0;
+    }
     js_buf_append(&outlet->waiting, (const char *)bytes + direct, len - direct);
     js_outlet_flush(outlet);
     return 0;
@@ -166,6 +215,11 @@ void js_outlet_hide(struct js_outlet *outlet)
 size_t js_outlet_pending(const struct js_outlet *outlet)
 {
     return outlet->waiting.len - outlet->start;
+}
+
+size_t js_outlet_lost(const struct js_outlet *outlet)
+{
+    return outlet->lost;
 }
 
 bool js_outlet_is_at_line_start(const struct js_outlet *outlet)

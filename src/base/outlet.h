@@ -24,10 +24,11 @@
 struct js_outlet;
 
 /*
- * An outlet to the open descriptor `fd`, which stays the caller's and must
- * outlive it. A pipe or terminal is opened anew where the system allows it, so
- * that other holders of the descriptor do not find it non-blocking; elsewhere
- * O_NONBLOCK is set on it until js_outlet_free(). NULL with errno ENOMEM.
+ * An outlet to the descriptor `fd`, which stays the caller's and must outlive
+ * it. Others may share its description, which is left as it is: a pipe or
+ * terminal is opened anew where the system allows it, and written to in small
+ * pieces elsewhere; a regular file keeps its offset. One that is not open for
+ * writing is GONE (EBADF) with the first byte. NULL with errno ENOMEM.
  */
 struct js_outlet *js_outlet_new(int fd);
 
@@ -43,6 +44,13 @@ void js_outlet_flush(struct js_outlet *outlet);
 
 /* Bytes taken and not yet written; 0 in GONE. */
 size_t js_outlet_pending(const struct js_outlet *outlet);
+
+/* In GONE: bytes taken before, and never written; with what was being given
+ * when it went. */
+size_t js_outlet_lost(const struct js_outlet *outlet);
+
+/* Somebody knows that nothing more arrives: GONE with this errno. */
+void js_outlet_fail(struct js_outlet *outlet, int error);
 
 /* True if the last byte taken was a newline, or none was taken yet. */
 bool js_outlet_is_at_line_start(const struct js_outlet *outlet);

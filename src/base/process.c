@@ -20,9 +20,14 @@
 enum {
     FIELD_STATE = 3,
     FIELD_PARENT = 4,
+    FIELD_FLAGS = 9,
     FIELD_THREADS = 20,
     FIELD_STARTED = 22
 };
+
+/* The kernel's PF_EXITING, in the flags: set before it closes the files of a
+ * process that dies, and long before its children get another parent. */
+enum { FLAG_EXITING = 4 };
 
 /* False if it cannot be read. */
 static bool read_of(uint64_t pid, const char *what, char *text, size_t size)
@@ -102,6 +107,15 @@ bool js_process_may_live(uint64_t pid, uint64_t started)
     bool is_dead = state && (*state == 'Z' || *state == 'X');
     /* Threads of it may still be held up in the kernel. */
     return !is_dead || number_of_field(text, FIELD_THREADS) > 1;
+}
+
+bool js_process_is_ending(uint64_t pid, uint64_t started)
+{
+    char text[1024];
+    if (!js_process_may_live(pid, started))
+        return true;
+    return read_stat(pid, text, sizeof(text)) &&
+           (number_of_field(text, FIELD_FLAGS) & FLAG_EXITING);
 }
 
 uint64_t js_process_boot(void)

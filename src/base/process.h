@@ -26,6 +26,10 @@ bool js_process_name(uint64_t pid, char to[JS_PROCESS_NAME_SIZE]);
  * parent has. */
 bool js_process_may_live(uint64_t pid, uint64_t started);
 
+/* True if it has ended, or is about to: it has been killed, and may not have
+ * closed its files so far. */
+bool js_process_is_ending(uint64_t pid, uint64_t started);
+
 /* The machine since its last boot; 0 where the system does not tell. */
 uint64_t js_process_boot(void);
 

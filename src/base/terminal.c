@@ -90,7 +90,7 @@ static enum js_stdout find_stdout(pid_t owner, int fd)
                : JS_STDOUT_OTHER;
 }
 
-struct js_terminal *js_terminal_new(bool is_launched)
+struct js_terminal *js_terminal_new(pid_t launcher)
 {
     const char *term = getenv("TERM"), *no_colour = getenv("NO_COLOR");
     int fd;
@@ -104,7 +104,7 @@ struct js_terminal *js_terminal_new(bool is_launched)
     }
     terminal->fd = fd;
     terminal->owner = owner;
-    terminal->is_owner_a_child = is_launched && owner != getpid();
+    terminal->launcher = launcher;
     terminal->out = find_stdout(owner, fd);
     terminal->can_draw = term && term[0] && strcmp(term, "dumb") != 0;
     terminal->has_colour = terminal->can_draw && !(no_colour && no_colour[0]);
@@ -125,7 +125,6 @@ bool js_terminal_takes_bar(const struct js_terminal *terminal, bool is_wanted)
 }
 
 struct groups {
-    pid_t parent; /* the process */
     pid_t own;
     pid_t foreground; /* of its terminal; not above 0: it has none */
 };
@@ -153,22 +152,22 @@ static int read_groups(pid_t pid, struct groups *ret)
         if (rest == begin)
             return -1;
     }
-    *ret = (struct groups){(pid_t)numbers[PARENT], (pid_t)numbers[OWN],
-                           (pid_t)numbers[FOREGROUND]};
+    *ret = (struct groups){(pid_t)numbers[OWN], (pid_t)numbers[FOREGROUND]};
     return 0;
 }
 
 /* A shell that waits for a command has its terminal in the foreground, and
- * what is drawn then would be drawn over what is typed. mpirun has a group of
- * its own below a jobsched, which is what the shell knows of. */
+ * what is drawn then would be drawn over what is typed. mpirun and the ranks
+ * have groups of their own below a jobsched, which is what the shell knows of.
+ */
 static bool is_in_foreground(const struct js_terminal *terminal)
 {
     struct groups groups;
     if (read_groups(terminal->owner, &groups) < 0)
         return false;
     return groups.foreground <= 0 || groups.foreground == groups.own ||
-           (terminal->is_owner_a_child &&
-            groups.foreground == getpgid(groups.parent));
+           (terminal->launcher > 0 &&
+            groups.foreground == getpgid(terminal->launcher));
 }
 
 unsigned js_terminal_columns(const struct js_terminal *terminal)

@@ -32,16 +32,17 @@ enum js_stdout {
 
 struct js_terminal {
     enum js_stdout out;
-    bool can_draw;         /* it can move its cursor: TERM is not "dumb" */
-    bool has_colour;       /* ... and NO_COLOR is not set */
-    int fd;                /* private from here on */
-    pid_t owner;           /* whose stderr it is */
-    bool is_owner_a_child; /* of jobsched, not of a shell */
+    bool can_draw;   /* it can move its cursor: TERM is not "dumb" */
+    bool has_colour; /* ... and NO_COLOR is not set */
+    int fd;          /* private from here on */
+    pid_t owner;     /* whose stderr it is */
+    pid_t launcher;  /* which the shell knows of; 0: the owner itself */
 };
 
-/* Finds it; NULL: there is none. `is_launched`: mpirun was started by jobsched,
- * not by a shell. */
-struct js_terminal *js_terminal_new(bool is_launched);
+/* Finds it; NULL: there is none. `launcher` is the jobsched that has started
+ * this process, as far as it is on this host: then this process has the
+ * terminal at its own descriptors. 0: a shell has started mpirun. */
+struct js_terminal *js_terminal_new(pid_t launcher);
 void js_terminal_free(struct js_terminal *terminal); /* NULL is allowed */
 
 /* True if a bar can be drawn on it that nothing is written into: where others

@@ -97,7 +97,7 @@ static void erase_bar(const struct js_watch *watch)
     bool is_wanted = config->progress == JOBSCHED_PROGRESS_ALWAYS;
     if (config->trace || config->progress == JOBSCHED_PROGRESS_NEVER)
         return;
-    struct js_terminal *terminal = js_terminal_new(false);
+    struct js_terminal *terminal = js_terminal_new(0);
     if (terminal && js_terminal_takes_bar(terminal, is_wanted))
         fputs(JS_TERMINAL_ERASE, stderr);
     js_terminal_free(terminal);

@@ -1232,8 +1232,9 @@ void js_master_dismiss(struct js_master *master, enum js_leaving leaving)
 
 static uint64_t jobs_left(const struct js_master *master, bool *ret_known)
 {
-    uint64_t on_record =
-        master->ended - js_delivery_waiting(master->config.delivery);
+    const struct js_delivery *delivery = master->config.delivery;
+    uint64_t on_record = master->ended - js_delivery_waiting(delivery) -
+                         js_delivery_withheld(delivery);
     uint64_t total = js_source_total(master->config.source, ret_known);
     if (*ret_known)
         return total - on_record;

@@ -19,11 +19,9 @@ enum { STREAMS = 2, MANY_JOBS = 64 };
 struct lane {
     struct js_outlet *outlet; /* borrowed */
     const char *name;
-    const char *content;
     uint64_t taken; /* bytes that went into the outlet, as far as known */
-    size_t seen;    /* what was pending when this was last looked at */
+    size_t seen;    /* what was unwritten when this was last looked at */
     uint64_t mark;  /* `taken` behind the last byte of ours */
-    bool told;      /* that its reader is gone */
 };
 
 /* To be sent to the holder of an output that is no longer needed. */
@@ -60,6 +58,7 @@ struct js_delivery {
     struct entry_list handed; /* all is handed over, not all is written */
     struct release *releases;
     uint64_t waiting;      /* entries in both lists */
+    uint64_t withheld;     /* jobs that had ended, dropped from them */
     uint64_t unhanded;     /* bytes left in the queue */
     struct js_fetch asked; /* always for the head of the queue */
     bool is_asked;
@@ -87,14 +86,16 @@ static struct entry *list_pop(struct entry_list *list)
 
 /* ------------------------------------------------------------------ lanes */
 
-/* Where in the lane everything before is known to be written. */
+/* Where in the lane everything before is known to be written: of one that is
+ * gone that does not change any more. */
 static uint64_t lane_written(struct lane *lane)
 {
-    size_t pending = js_outlet_pending(lane->outlet);
-    if (pending > lane->seen)
-        lane->taken += pending - lane->seen;
-    lane->seen = pending;
-    return lane->taken - pending;
+    size_t unwritten =
+        js_outlet_pending(lane->outlet) + js_outlet_lost(lane->outlet);
+    if (unwritten > lane->seen)
+        lane->taken += unwritten - lane->seen;
+    lane->seen = unwritten;
+    return lane->taken - unwritten;
 }
 
 static bool lane_is_gone(const struct lane *lane)
@@ -108,24 +109,9 @@ static int lane_write(struct lane *lane, const void *bytes, size_t len)
     if (js_outlet_write(lane->outlet, bytes, len) < 0)
         return -1;
     lane->taken += len;
-    lane->seen = js_outlet_pending(lane->outlet);
+    lane->seen = js_outlet_pending(lane->outlet) + js_outlet_lost(lane->outlet);
     lane->mark = lane->taken;
     return 0;
-}
-
-static void note_gone_lanes(struct js_delivery *delivery)
-{
-    for (int i = 0; i < STREAMS; i++) {
-        struct lane *lane = &delivery->lane[i];
-        if (lane->told || !lane_is_gone(lane))
-            continue;
-        lane->told = true;
-        js_log(delivery->log,
-               "%s: %s: the jobs go on, but the %s of the remaining jobs is "
-               "dropped; use --output DIR to keep it",
-               lane->name, js_errno_text(js_outlet_error(lane->outlet)),
-               lane->content);
-    }
 }
 
 /* Both outlets may lead to one file, where a job is whole only if what went to
@@ -133,7 +119,7 @@ static void note_gone_lanes(struct js_delivery *delivery)
 static bool may_write(struct js_delivery *delivery, unsigned stream)
 {
     struct lane *other = &delivery->lane[1 - stream];
-    return lane_written(other) >= other->mark &&
+    return (lane_is_gone(other) || lane_written(other) >= other->mark) &&
            js_outlet_pending(delivery->lane[stream].outlet) <=
                JS_DELIVERY_WINDOW;
 }
@@ -250,8 +236,9 @@ static bool hand_stream(struct js_delivery *delivery, struct entry *entry,
         return true;
     if (is_held(entry) && delivery->is_asked)
         return false;
-    if (!entry->given_up && !lane_is_gone(lane)) {
-        if (is_held(entry) || !may_write(delivery, stream))
+    if (!entry->given_up) {
+        if (is_held(entry) || lane_is_gone(lane) ||
+            !may_write(delivery, stream))
             return false;
         /* No memory: tried again at the next step. */
         if (lane_write(lane, entry->at, left) < 0)
@@ -271,6 +258,29 @@ static void release_output(struct js_delivery *delivery, struct entry *entry)
     delivery->releases = release;
 }
 
+/* What it has written cannot be brought out, so it is as if it had not run. */
+static void withhold(struct js_delivery *delivery, struct entry *entry)
+{
+    const struct js_finish *finish = &entry->finish;
+    delivery->waiting--;
+    delivery->withheld += finish->fate == JS_FATE_ENDED &&
+                          finish->outcome.cause != JS_CAUSE_STOPPED;
+    delivery->unhanded -= entry->left[0] + entry->left[1];
+    release_output(delivery, entry);
+    entry_free(entry);
+}
+
+/* Some of it is still to be handed to an outlet that takes nothing more. */
+static bool is_cut_off(const struct js_delivery *delivery,
+                       const struct entry *entry)
+{
+    for (int i = 0; i < STREAMS; i++) {
+        if (entry->left[i] > 0 && lane_is_gone(&delivery->lane[i]))
+            return true;
+    }
+    return false;
+}
+
 static void hand_over(struct js_delivery *delivery)
 {
     struct entry *head;
@@ -285,10 +295,21 @@ static void hand_over(struct js_delivery *delivery)
     }
 }
 
-static bool is_written(struct js_delivery *delivery, const struct entry *entry)
+enum written { WRITTEN, WRITTEN_LATER, WRITTEN_NEVER };
+
+static enum written look_at_written(struct js_delivery *delivery,
+                                    const struct entry *entry)
 {
-    return lane_written(&delivery->lane[0]) >= entry->mark[0] &&
-           lane_written(&delivery->lane[1]) >= entry->mark[1];
+    enum written all = WRITTEN;
+    for (unsigned i = 0; i < STREAMS; i++) {
+        struct lane *lane = &delivery->lane[i];
+        if (bytes_of(entry, i) == 0 || lane_written(lane) >= entry->mark[i])
+            continue;
+        if (lane_is_gone(lane))
+            return WRITTEN_NEVER;
+        all = WRITTEN_LATER;
+    }
+    return all;
 }
 
 static void tell_finished(struct js_delivery *delivery, struct entry *entry)
@@ -303,8 +324,15 @@ static void tell_finished(struct js_delivery *delivery, struct entry *entry)
 static void finish_written(struct js_delivery *delivery)
 {
     struct entry *head;
-    while ((head = delivery->handed.head) && is_written(delivery, head)) {
+    while ((head = delivery->handed.head)) {
+        enum written written = look_at_written(delivery, head);
+        if (written == WRITTEN_LATER)
+            return;
         list_pop(&delivery->handed);
+        if (written == WRITTEN_NEVER) {
+            withhold(delivery, head);
+            continue;
+        }
         delivery->waiting--;
         tell_finished(delivery, head);
         entry_free(head);
@@ -313,8 +341,15 @@ static void finish_written(struct js_delivery *delivery)
 
 static void settle(struct js_delivery *delivery)
 {
+    struct entry *head;
     hand_over(delivery);
-    note_gone_lanes(delivery);
+    /* What is being fetched is for the head. */
+    while ((head = delivery->queue.head) && !delivery->is_asked &&
+           is_cut_off(delivery, head)) {
+        list_pop(&delivery->queue);
+        withhold(delivery, head);
+        hand_over(delivery);
+    }
     finish_written(delivery);
 }
 
@@ -328,10 +363,8 @@ struct js_delivery *js_delivery_new(struct js_outlet *out,
     struct js_delivery *delivery = calloc(1, sizeof(*delivery));
     if (!delivery)
         return NULL;
-    delivery->lane[0] = (struct lane){
-        .outlet = out, .name = "standard output", .content = "output"};
-    delivery->lane[1] = (struct lane){
-        .outlet = err, .name = "standard error", .content = "error output"};
+    delivery->lane[0] = (struct lane){.outlet = out, .name = "standard output"};
+    delivery->lane[1] = (struct lane){.outlet = err, .name = "standard error"};
     delivery->log = log;
     delivery->finished = finished;
     delivery->arg = arg;
@@ -483,17 +516,6 @@ static void forget_releases(struct js_delivery *delivery, unsigned slave)
     }
 }
 
-/* Somebody is there to read what is left of it. */
-static bool is_wanted(const struct js_delivery *delivery,
-                      const struct entry *entry)
-{
-    for (int i = 0; i < STREAMS; i++) {
-        if (entry->left[i] > 0 && !lane_is_gone(&delivery->lane[i]))
-            return true;
-    }
-    return false;
-}
-
 /* Returns how many jobs lose their output; *ret_first is one of them. */
 static uint64_t give_up_slave(struct js_delivery *delivery, unsigned slave,
                               const struct entry **ret_first)
@@ -503,8 +525,7 @@ static uint64_t give_up_slave(struct js_delivery *delivery, unsigned slave,
         if (!is_held(e) || e->given_up || e->finish.slave != slave)
             continue;
         e->given_up = true;
-        if (is_wanted(delivery, e))
-            lose_output(e, EHOSTDOWN);
+        lose_output(e, EHOSTDOWN);
         free(e->release);
         e->release = NULL;
         if (count++ == 0)
@@ -544,6 +565,11 @@ void js_delivery_step(struct js_delivery *delivery)
 bool js_delivery_is_fetching(const struct js_delivery *delivery)
 {
     return delivery->is_asked;
+}
+
+uint64_t js_delivery_withheld(const struct js_delivery *delivery)
+{
+    return delivery->withheld;
 }
 
 uint64_t js_delivery_waiting(const struct js_delivery *delivery)

@@ -10,9 +10,10 @@
  * as finished, and the hook is told. A job that wrote nothing does not wait
  * for those that did. The two outlets may lead to one file: no byte goes to the
  * one while bytes of jobs wait in the other. Others may write to them as well;
- * what they write between two pieces of a fetched output splits it. If the
- * reader of an outlet has gone away, what was meant for it is dropped, no more
- * of it is fetched, and jobs finish without it. A job that succeeded and whose
+ * what they write between two pieces of a fetched output splits it. A job whose
+ * output an outlet did not take, and never will (its reader has gone, the disk
+ * is full), is withheld: it is dropped, and the hook is not told, as if it had
+ * not run. A job that succeeded and whose
  * output cannot be had is told as one that failed (JS_STEP_COLLECT). One that
  * failed is told with the tail of what it has written, of its stderr if there
  * is any, as far as that was brought here.
@@ -98,8 +99,12 @@ void js_delivery_step(struct js_delivery *delivery);
 /* True if an answer to js_delivery_next_fetch() is awaited. */
 bool js_delivery_is_fetching(const struct js_delivery *delivery);
 
-/* Jobs that are not finished. */
+/* Jobs that are not finished, and may be. */
 uint64_t js_delivery_waiting(const struct js_delivery *delivery);
+
+/* Jobs that had ended and were withheld; without attempts that were to be
+ * followed by another, or were stopped. */
+uint64_t js_delivery_withheld(const struct js_delivery *delivery);
 
 /* True while some of a job's output has been handed to the outlets and not all
  * of it: nothing else should be written to them then. */

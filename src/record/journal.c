@@ -1240,6 +1240,17 @@ static int make_safe(struct js_journal *journal, struct js_err *err)
     return 0;
 }
 
+int js_journal_settle(struct js_journal *journal, struct js_err *err)
+{
+    if (end_gathering(journal) < 0)
+        return js_err_errno(err, "the journal %s", journal->path);
+    if (make_safe(journal, err) < 0)
+        return -1;
+    journal->on_disk = journal->in_file;
+    note_recorded(journal);
+    return 0;
+}
+
 static int finish_file(struct js_journal *journal, int status,
                        struct js_err *err)
 {

@@ -255,6 +255,10 @@ uint64_t js_journal_unwritten(const struct js_journal *journal);
  * would find nothing of what was in it. */
 bool js_journal_is_gone(const struct js_journal *journal);
 
+/* Waits until all that was added is on record, and on disk, for whoever has to
+ * know that before the status is. 0, or -1 with *err. */
+int js_journal_settle(struct js_journal *journal, struct js_err *err);
+
 /* Writes that the run has ended with this status, if it has begun, and waits
  * until all is on disk. 0, or -1 with *err. */
 int js_journal_end(struct js_journal *journal, int status, struct js_err *err);

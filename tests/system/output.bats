@@ -250,7 +250,32 @@ read_on() {
     whole got 20000 60
 }
 
-@test "output: a reader that goes away loses no more than the output" {
+# Each job that is on record has its output in FILE: "jobN ...".
+none_is_lost() { # FILE
+    local id
+    for id in $(sed -n 's/^[0-9a-f]* ok \([0-9]*\) .*/\1/p' jobs.txt.journal); do
+        contains "$1" "^job$id( |\$)"
+    done
+}
+
+# What the run itself, its journal and --status say of its end.
+all_say() { # STATUS
+    status_is "$1"
+    contains jobs.txt.journal " end $1 "
+    "$JOBSCHED" --status jobs.txt --json >told
+    contains told "\"state\":\"ended\",\"status\":$1,"
+}
+
+# jobsched without an mpirun of ours, by a shell that redirects what it writes.
+launched() { # '>FILE ...' ARGUMENT...
+    status=0
+    env "JS_MARK=$MARK" timeout --kill-after=10 "${LIMIT:-60}" \
+        sh -c "exec \"\$0\" \"\$@\" $1" "$JOBSCHED" "${@:2}" \
+        2>err 3>&- || status=$?
+    no_complaint
+}
+
+@test "output: a reader that goes away stops the run, and loses nothing" {
     write_loud_jobs 60
     mkfifo pipe
     farm_command_redirected '>pipe' 2 jobs.txt --joblog log
@@ -258,22 +283,80 @@ read_on() {
     head -n 1 pipe >first
     contains first '^job[0-9]+ 1$'
     farm_end
+    [[ $MPI == MPICH* ]] || all_say 3
+    contains err 'stopped because the reader of standard output has gone'
+    equal "$(grep -c ' ok ' jobs.txt.journal)" $(($(wc -l <log) - 1))
+    claim test "$(grep -c ' ok ' jobs.txt.journal)" -lt 60
+    # What it did not take comes when there is somebody to take it.
+    mv jobs.txt.journal before
+    cp before jobs.txt.journal
+    farm_whole 2 jobs.txt
     status_is 0
-    contains err '60 jobs: 60 done'
-    equal "$(wc -l <log)" 61
-    all_have_run 60
+    whole out 20000 $((60 - $(grep -c ' ok ' before)))
 }
 
-@test "output: stderr without a reader loses no more than that" {
-    seq 60 | sed "s|.*|$JS_HELPERS/print_lines job& 20000 >\&2; echo &|" \
-        >jobs.txt
+# bats test_tags=mpis
+@test "output: the same below a jobsched that has started mpirun, stderr too" {
+    write_loud_jobs 60
     mkfifo pipe
-    farm_command_redirected '2>pipe' 2 jobs.txt
+    head -n 1 pipe >first &
+    launched '>pipe' -n 2 jobs.txt
+    wait $!
+    contains first '^job[0-9]+ 1$'
+    all_say 3
+    contains err 'stopped because the reader of standard output has gone'
+    sed -i 's/;/ >\&2;/' jobs.txt
+    head -n 1 pipe >first &
+    launched '2>pipe' -n 2 jobs.txt --fresh
+    wait $!
+    all_say 3
+}
+
+@test "output: a disk that is full under stdout or stderr is exit 4, and nothing on record is lost" {
+    seq 30 | sed 's/.*/echo job&; echo err& >\&2/' >jobs.txt
+    launched '>/dev/full' -n 2 jobs.txt
+    all_say 4
+    contains err '^jobsched: standard output: No space left on device: what could not .* --output'
+    equal "$(grep -c ' ok ' jobs.txt.journal)" 0
+    launched '>out 2>/dev/full' -n 2 jobs.txt
+    all_say 4
+    equal "$(grep -c ' ok ' jobs.txt.journal)" 0
+    farm_command_redirected '>/dev/full' 2 jobs.txt
+    farm_run
+    [[ $MPI == MPICH* ]] || all_say 4
+    equal "$(grep -c ' ok ' jobs.txt.journal)" 0
+    # One that has room for some of them.
+    mount_tmpfs small size=64k
+    cat /dev/zero >small/ballast 2>/dev/null || true
+    truncate -s 57344 small/ballast
+    rm jobs.txt.journal
+    seq 30 | sed "s|.*|$JS_HELPERS/print_lines job& 60|" >jobs.txt
+    launched '>>small/out' -n 2 jobs.txt
+    all_say 4
+    between "$(grep -c ' ok ' jobs.txt.journal)" 1 29
+    none_is_lost small/out
+    # And the rest, where there is room.
+    launched '>rest' -n 2 jobs.txt
+    all_say 0
+    none_is_lost <(cat small/out rest)
+}
+
+@test "output: an mpirun that is killed loses nothing that is on record" {
+    seq 60 | sed "s|.*|$JS_HELPERS/print_lines job& 200|" >jobs.txt
+    mkfifo pipe
+    exec 7<>pipe
+    COMMAND=(env "JS_MARK=$MARK" sh -c 'exec "$0" "$@" >pipe' "$JOBSCHED" -n 2
+        jobs.txt --restarts 0)
     farm_run_in_background
-    head -n 1 pipe >first
+    # As much as the pipe takes, which nobody reads.
+    wait_until "$PATIENCE" has_lines jobs.txt.journal 10 ' ok '
+    kill -KILL "$(mpirun_pid)"
+    read_on >got
     farm_end
-    status_is 0
-    equal "$(sort -n out | xargs)" "$(seq 60 | xargs)"
+    wait "$READER"
+    status_is 4
+    none_is_lost got
+    claim test "$(grep -c ' ok ' jobs.txt.journal)" -ge 10
 }
 
 @test "output: | head -1 with mpirun ends, and leaves nothing" {
@@ -283,15 +366,6 @@ read_on() {
     "${COMMAND[@]}" 2>err | head -n 1 >first
     contains first '^job[0-9]+ 1$'
     nothing_left
-}
-
-@test "output: a full disk under stdout ends no job, but is no success" {
-    write_loud_jobs 10
-    farm_command_redirected '>/dev/full' 2 jobs.txt
-    farm_run
-    all_have_run 10
-    contains err 'No space left'
-    status_is 4
 }
 
 # ---------------------------------------------------------------- whose folder

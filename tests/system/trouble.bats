@@ -230,6 +230,7 @@ end_status() {
     equal "$(sort -n out | xargs)" "$(seq 20 | xargs)"
     contains err '^jobsched: .*joblog.*No space left'
     contains err '20 done'
+    contains jobs.txt.journal ' end 4 '
 }
 
 @test "trouble: a joblog on a disk that gets room again lacks nothing" {
@@ -352,7 +353,7 @@ JOBS
     farm_run
     status_is 4
     contains err 'standard output: Bad file descriptor'
-    claim exists ran
+    lacks jobs.txt.journal ' ok 1 '
 }
 
 @test "trouble: a standard error that is closed holds up nobody" {
@@ -360,6 +361,11 @@ JOBS
     farm_command_redirected '2>&-' 1 jobs.txt
     farm_run
     status_is 4
+    lacks jobs.txt.journal ' ok 1 '
+    # What no job writes to is missed by nobody.
+    echo 'echo done' >jobs.txt
+    farm_run
+    status_is 0
     contains out "done"
 }
 

@@ -269,6 +269,113 @@ static void test_outlet_tells_that_its_reader_is_gone(void)
     close(ends[1]);
 }
 
+/* What is written by the end, though the reader takes it slowly and others find
+ * the description as it was. */
+static bool outlet_brings_all(int to, int from, size_t *ret_direct)
+{
+    enum { SIZE = 600000 };
+    static char bytes[SIZE], got[SIZE + 1];
+    size_t len = 0;
+    for (size_t i = 0; i < SIZE; i++)
+        bytes[i] = (char)('a' + i % 23);
+    struct js_outlet *outlet = js_outlet_new(to);
+    bool is_well = outlet && js_outlet_write(outlet, bytes, SIZE) == 0;
+    *ret_direct = is_well ? SIZE - js_outlet_pending(outlet) : 0;
+    is_well = is_well && !(fcntl(to, F_GETFL) & O_NONBLOCK);
+    while (is_well && len < SIZE) {
+        ssize_t n = read(from, got + len, SIZE + 1 - len);
+        is_well = n > 0;
+        len += is_well ? (size_t)n : 0;
+        js_outlet_flush(outlet);
+    }
+    is_well = is_well && js_outlet_pending(outlet) == 0 &&
+              js_outlet_error(outlet) == 0 && memcmp(bytes, got, SIZE) == 0;
+    js_outlet_free(outlet);
+    return is_well;
+}
+
+static void test_outlet_to_a_socket(void)
+{
+    int ends[2];
+    size_t direct;
+    CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    CU_ASSERT_TRUE(outlet_brings_all(ends[1], ends[0], &direct));
+    CU_ASSERT_TRUE(direct > 0);
+    struct js_outlet *outlet = not_null(js_outlet_new(ends[1]));
+    close(ends[0]);
+    CU_ASSERT_EQUAL(js_outlet_write(outlet, "x", 1), 0);
+    CU_ASSERT_EQUAL(js_outlet_error(outlet), EPIPE);
+    js_outlet_free(outlet);
+    close(ends[1]);
+}
+
+/* As below su(1): the pipe is another user's. */
+static void test_outlet_that_cannot_be_opened_anew(void)
+{
+    int ends[2], status = -1;
+    size_t direct;
+    CU_ASSERT_EQUAL_FATAL(pipe2(ends, O_CLOEXEC), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        char path[64];
+        snprintf(path, sizeof(path), "/proc/self/fd/%d", ends[1]);
+        bool is_closed =
+            fchmod(ends[1], 0) == 0 &&
+            (geteuid() != 0 || setresuid(65534, 65534, 65534) == 0);
+        _exit(is_closed && open(path, O_WRONLY | O_CLOEXEC) < 0 &&
+                      outlet_brings_all(ends[1], ends[0], &direct) && direct > 0
+                  ? 0
+                  : 1);
+    }
+    CU_ASSERT_EQUAL(waitpid(pid, &status, 0), pid);
+    CU_ASSERT_EQUAL(status, 0);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+/* What it has and others have written there stays, and the offset is one. */
+static void test_outlet_to_a_file(void)
+{
+    char path[] = "/tmp/js-outlet-XXXXXX", got[16] = "";
+    int fd = mkstemp(path);
+    CU_ASSERT_FATAL(fd >= 0);
+    unlink(path);
+    CU_ASSERT_EQUAL(write(fd, "before ", 7), 7);
+    struct js_outlet *outlet = not_null(js_outlet_new(fd));
+    CU_ASSERT_EQUAL(js_outlet_write(outlet, "it ", 3), 0);
+    CU_ASSERT_EQUAL(write(fd, "after", 5), 5);
+    js_outlet_free(outlet);
+    CU_ASSERT_EQUAL(pread(fd, got, sizeof(got), 0), 15);
+    CU_ASSERT_STRING_EQUAL(got, "before it after");
+    close(fd);
+}
+
+/* To a byte. */
+static void test_outlet_knows_what_was_lost(void)
+{
+    enum { ROOM = 4096 };
+    int ends[2];
+    char bytes[3 * ROOM] = {0};
+    CU_ASSERT_EQUAL_FATAL(pipe2(ends, O_CLOEXEC), 0);
+    CU_ASSERT_EQUAL(fcntl(ends[1], F_SETPIPE_SZ, ROOM), ROOM);
+    struct js_outlet *outlet = not_null(js_outlet_new(ends[1]));
+    CU_ASSERT_EQUAL(js_outlet_write(outlet, bytes, sizeof(bytes)), 0);
+    CU_ASSERT_EQUAL(js_outlet_lost(outlet), 0);
+    close(ends[0]);
+    CU_ASSERT_EQUAL(js_outlet_write(outlet, bytes, 10), 0);
+    CU_ASSERT_EQUAL(js_outlet_error(outlet), EPIPE);
+    CU_ASSERT_EQUAL(js_outlet_pending(outlet), 0);
+    CU_ASSERT_EQUAL(js_outlet_lost(outlet), 2 * ROOM);
+    js_outlet_fail(outlet, ENOSPC);
+    CU_ASSERT_EQUAL(js_outlet_error(outlet), EPIPE);
+    js_outlet_free(outlet);
+    outlet = not_null(js_outlet_new(ends[1]));
+    js_outlet_fail(outlet, ENOSPC);
+    CU_ASSERT_EQUAL(js_outlet_error(outlet), ENOSPC);
+    js_outlet_free(outlet);
+    close(ends[1]);
+}
+
 static void test_outlet_knows_where_lines_begin(void)
 {
     int ends[2];
@@ -593,6 +700,10 @@ static const struct unit_test tests[] = {
     {"cpuset algebra", test_cpuset_algebra},
     {"outlet never waits", test_outlet_never_waits_for_its_reader},
     {"outlet whose reader is gone", test_outlet_tells_that_its_reader_is_gone},
+    {"outlet to a socket", test_outlet_to_a_socket},
+    {"outlet not opened anew", test_outlet_that_cannot_be_opened_anew},
+    {"outlet to a file", test_outlet_to_a_file},
+    {"outlet knows what was lost", test_outlet_knows_what_was_lost},
     {"outlet knows where lines begin", test_outlet_knows_where_lines_begin},
     {"outlet shows for the moment", test_outlet_shows_for_the_moment},
     {"unlinked files", test_fdio_unlinked},

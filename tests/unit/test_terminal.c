@@ -63,7 +63,7 @@ static void assert_holds(bool (*check)(const struct scene *scene))
 
 static bool follows_its_width(const struct scene *scene)
 {
-    struct js_terminal *terminal = js_terminal_new(false);
+    struct js_terminal *terminal = js_terminal_new(0);
     bool is_well =
         terminal && terminal->out == JS_STDOUT_SAME && terminal->can_draw &&
         terminal->has_colour && js_terminal_columns(terminal) == 100 &&
@@ -81,7 +81,7 @@ static void test_width(void)
 /* ^S and ^Q. */
 static bool waits_while_stopped(const struct scene *scene)
 {
-    struct js_terminal *terminal = js_terminal_new(false);
+    struct js_terminal *terminal = js_terminal_new(0);
     bool is_well = terminal && tcflow(scene->slave, TCOOFF) == 0 &&
                    js_terminal_columns(terminal) == 0 &&
                    tcflow(scene->slave, TCOON) == 0 &&
@@ -98,7 +98,7 @@ static void test_stopped(void)
 /* Another group of the session, such as a shell's, in the foreground. */
 static bool waits_in_background(const struct scene *scene)
 {
-    struct js_terminal *terminal = js_terminal_new(false);
+    struct js_terminal *terminal = js_terminal_new(0);
     pid_t other = fork();
     if (other == 0) {
         pause();
@@ -123,7 +123,7 @@ static void test_background(void)
     assert_holds(waits_in_background);
 }
 
-/* mpirun has a group of its own below jobsched, which has the foreground. */
+/* A rank has a group of its own below jobsched, which has the foreground. */
 static bool knows_its_starter(const struct scene *scene)
 {
     int status = -1;
@@ -131,11 +131,11 @@ static bool knows_its_starter(const struct scene *scene)
     pid_t pid = fork();
     if (pid == 0) {
         setpgid(0, 0);
-        struct js_terminal *terminal = js_terminal_new(false);
+        struct js_terminal *terminal = js_terminal_new(0);
         bool is_well = terminal && js_terminal_columns(terminal) == 0;
-        if (is_well)
-            terminal->is_owner_a_child = true;
-        is_well = is_well && js_terminal_columns(terminal) == 100;
+        js_terminal_free(terminal);
+        terminal = js_terminal_new(getppid());
+        is_well = is_well && terminal && js_terminal_columns(terminal) == 100;
         js_terminal_free(terminal);
         _exit(is_well ? 0 : 1);
     }
@@ -152,7 +152,7 @@ static enum js_stdout stdout_at(const char *path)
     int fd = open(path, O_WRONLY | O_CLOEXEC);
     dup2(fd, STDOUT_FILENO);
     close(fd);
-    struct js_terminal *terminal = js_terminal_new(false);
+    struct js_terminal *terminal = js_terminal_new(0);
     enum js_stdout out = terminal ? terminal->out : JS_STDOUT_PIPE;
     js_terminal_free(terminal);
     return out;
@@ -167,7 +167,7 @@ static bool sees_where_stdout_goes(const struct scene *scene)
         stdout_at(ptsname(other.master)) != JS_STDOUT_OTHER ||
         pipe2(ends, O_CLOEXEC) < 0 || dup2(ends[1], STDOUT_FILENO) < 0)
         return false;
-    struct js_terminal *terminal = js_terminal_new(false);
+    struct js_terminal *terminal = js_terminal_new(0);
     bool is_well = terminal && terminal->out == JS_STDOUT_PIPE &&
                    !js_terminal_takes_bar(terminal, false) &&
                    js_terminal_takes_bar(terminal, true);
@@ -190,7 +190,7 @@ static bool has(const char *name, const char *value, bool can_draw,
         setenv(name, value, 1);
     else
         unsetenv(name);
-    struct js_terminal *terminal = js_terminal_new(false);
+    struct js_terminal *terminal = js_terminal_new(0);
     bool is_well = terminal && terminal->can_draw == can_draw &&
                    terminal->has_colour == has_colour &&
                    js_terminal_takes_bar(terminal, true) == can_draw;
@@ -217,7 +217,7 @@ static bool is_none_without_one(const struct scene *scene)
     (void)scene;
     int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
     dup2(fd, STDERR_FILENO);
-    return !js_terminal_new(false) && !js_terminal_new(true);
+    return !js_terminal_new(0) && !js_terminal_new(getppid());
 }
 
 static void test_none(void)
@@ -237,7 +237,7 @@ static bool finds_it_below(const char *launcher, int out, int err_pipe[2],
     if (pid == 0) {
         dup2(out, STDOUT_FILENO);
         dup2(err_pipe[1], STDERR_FILENO);
-        struct js_terminal *terminal = js_terminal_new(false);
+        struct js_terminal *terminal = js_terminal_new(0);
         bool is_found = terminal && terminal->out == wanted &&
                         js_terminal_columns(terminal) == 100;
         js_terminal_free(terminal);
@@ -277,7 +277,7 @@ static bool finds_none_behind_another(const struct scene *scene)
         int ends[2];
         if (pipe2(ends, O_CLOEXEC) < 0 || dup2(ends[1], STDERR_FILENO) < 0)
             _exit(1);
-        _exit(js_terminal_new(false) ? 2 : 0);
+        _exit(js_terminal_new(0) ? 2 : 0);
     }
     return waitpid(pid, &status, 0) == pid && status == 0;
 }
@@ -290,7 +290,7 @@ static void test_mpirun(void)
 
 static bool survives_its_end(const struct scene *scene)
 {
-    struct js_terminal *terminal = js_terminal_new(false);
+    struct js_terminal *terminal = js_terminal_new(0);
     signal(SIGHUP, SIG_IGN);
     close(scene->master); /* the parent has it as well: see below */
     bool is_well = terminal && js_terminal_columns(terminal) == 0;
