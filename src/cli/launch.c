@@ -217,6 +217,12 @@ static bool is_rank_0_elsewhere(const struct launch *launch)
     return js_slurm_is_here() && (!node || strcmp(node, "0") != 0);
 }
 
+/* Else rank 0 is handed standard input itself. */
+static bool is_passing_input(const struct launch *launch)
+{
+    return reads_input(launch) && is_rank_0_elsewhere(launch);
+}
+
 static int make_folder(struct launch *launch, struct js_err *err)
 {
     char here[PATH_MAX];
@@ -249,8 +255,10 @@ static int open_lifeline(struct launch *launch, struct js_err *err)
     const struct js_lifeline_gift gift = {
         .lock = -1,
         .environ = environ,
-        .stdio = {reads_input(launch) ? STDIN_FILENO : -1, STDOUT_FILENO,
-                  STDERR_FILENO},
+        .stdio = {is_passing_input(launch) || !reads_input(launch)
+                      ? -1
+                      : STDIN_FILENO,
+                  STDOUT_FILENO, STDERR_FILENO},
     };
     launch->lifeline = js_lifeline_listen(launch->folder, &gift);
     return launch->lifeline ? 0 : js_err_errno(err, "%s", launch->folder);
@@ -447,7 +455,8 @@ static int run_once(struct launch *launch, struct js_err *err)
     struct js_words words = JS_WORDS_INIT;
     pid_t child = js_mpirun_words(&launch->mpirun, &words);
     if (child == 0)
-        child = js_child_start(&words, reads_input(launch) ? 0 : JS_CHILD_DEAF);
+        child = js_child_start(&words,
+                               is_passing_input(launch) ? 0 : JS_CHILD_DEAF);
     js_words_release(&words);
     if (child < 0)
         return js_err_errno(err, "%s", launch->mpirun.program);
