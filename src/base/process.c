@@ -114,7 +114,7 @@ bool js_process_is_ending(uint64_t pid, uint64_t started)
     char text[1024];
     if (!js_process_may_live(pid, started))
         return true;
-    return read_stat(pid, text, sizeof(text)) &&
+    return read_of(pid, "stat", text, sizeof(text)) &&
            (number_of_field(text, FIELD_FLAGS) & FLAG_EXITING);
 }
 
