@@ -86,6 +86,8 @@ enum jobsched_retry {
  * configuration counts; a slave's is not looked at. */
 struct jobsched_config {
     const char *job_file; /* "-": standard input; NULL: the demonstration */
+    bool is_job_stream;   /* job_file is only what the user calls it: the jobs
+                             come on standard input */
 
     /* CHECK and DRY_RUN of a process that no launcher has started are for this
      * machine, with a slave for each core. */

@@ -78,6 +78,13 @@ static const int64_t slave_end_ns = 600 * JS_NS_PER_S;
 /* ... and what comes before it: messages that are still on their way. */
 static const int64_t drain_most_ns = 2 * JS_NS_PER_S;
 
+/* Until the end of a stream counts: where its feeder may have been killed
+ * within a line, and with it the run; where mpirun may have been, or a daemon
+ * of it. */
+static const int64_t settle_feeder_ns = 200 * JS_NS_PER_MS;
+static const int64_t settle_mpirun_ns = 500 * JS_NS_PER_MS;
+static const int64_t settle_daemon_ns = 3 * JS_NS_PER_S;
+
 /* Before a time limit: what is kept for the end of the run itself, at most. */
 static const int64_t limit_margin_ns = 2 * JS_NS_PER_S;
 enum { LIMIT_MARGIN_PART = 10 };
@@ -204,6 +211,13 @@ struct rank {
 
 /* ---------------------------------------------------------------- master */
 
+/* Of standard output or error: it takes nothing more. */
+struct outage {
+    const char *name;
+    int error;
+    bool is_reader_gone; /* who has had enough; a disk that is full has not */
+};
+
 struct run {
     const struct jobsched_config *config;
     const struct rank *rank;      /* borrowed; NULL: a rehearsal without MPI */
@@ -235,8 +249,9 @@ struct run {
     bool is_hurried;    /* seen that we were told to end */
     bool is_drain_told;
     bool is_outage_told;
-    bool is_abrupt; /* somebody will not come to MPI_Finalize */
-    unsigned lost;  /* slaves */
+    struct outage outage; /* that the launcher has told of */
+    bool is_abrupt;       /* somebody will not come to MPI_Finalize */
+    unsigned lost;        /* slaves */
 };
 
 /* The master's hook: for --longest-first. */
@@ -416,13 +431,6 @@ static bool is_quiet(void *arg)
 
 /* ---------------------------------------------------------------- outages */
 
-/* Of standard output or error: it takes nothing more. */
-struct outage {
-    const char *name;
-    int error;
-    bool is_reader_gone; /* who has had enough; a disk that is full has not */
-};
-
 static bool is_reader_gone(const struct js_outlet *outlet)
 {
     int error = js_outlet_error(outlet);
@@ -438,6 +446,10 @@ static bool is_reader_gone(const struct js_outlet *outlet)
  * writes there must go somewhere. */
 static bool find_outage(const struct run *run, struct outage *ret)
 {
+    if (run->outage.error) {
+        *ret = run->outage;
+        return true;
+    }
     int out = js_outlet_error(run->out), err = js_outlet_error(run->err);
     if (err == EBADF && js_delivery_withheld(run->delivery) == 0)
         err = 0;
@@ -609,13 +621,66 @@ static void tell_line(void *arg, const char *text)
         tell_error(NULL, text);
 }
 
+/* False once one of those has gone that stand between us and the feeder. */
+static bool is_way_intact(void *arg)
+{
+    const struct run *run = arg;
+    return run->lifeline ? js_lifeline_is_up(run->lifeline)
+                         : !is_mpirun_gone(run);
+}
+
+/* An mpirun closes what it passes on when it dies, and a daemon of it on this
+ * host when it has seen that; an mpirun that was told to end closes it first. A
+ * feeder may be killed together with the run, which is then told at once. */
+static struct js_inlet_config inlet_of(struct run *run)
+{
+    const struct rank *rank = run->rank;
+    struct js_inlet_config inlet = {.fd = STDIN_FILENO,
+                                    .is_intact = is_way_intact,
+                                    .arg = run,
+                                    .settle_cut_ns = settle_feeder_ns};
+    bool is_handed = run->lifeline && js_lifeline_stdio(run->lifeline, 0) >= 0;
+    inlet.is_marked = !is_handed && run->config->is_job_stream;
+    if (!is_handed && !inlet.is_marked)
+        inlet.settle_ns = js_launch_is_launcher((pid_t)rank->parent)
+                              ? settle_mpirun_ns
+                              : settle_daemon_ns;
+    return inlet;
+}
+
+/* From standard input, by whatever name. */
+static bool reads_stdin(const struct jobsched_config *config)
+{
+    const char *path = config->job_file;
+    return config->is_job_stream || strcmp(path, "-") == 0 ||
+           js_path_fd(path) == STDIN_FILENO;
+}
+
+static struct js_source *open_list(struct run *run, struct js_err *err)
+{
+    const struct jobsched_config *config = run->config;
+    struct js_resume *resume = run->journal ? &run->resume : NULL;
+    const char *path = config->job_file;
+    if (run->rank && reads_stdin(config)) {
+        struct js_inlet_config inlet = inlet_of(run);
+        return js_source_new_stream(path, &inlet, resume, tell_line, run, err);
+    }
+    if (run->rank && js_path_fd(path) >= 0) {
+        js_err_set(err,
+                   "%s: mpirun passes no open file on but its standard input: "
+                   "feed the list to that, and write \"-\" for it",
+                   path);
+        return NULL;
+    }
+    return js_source_new_file(path, resume, tell_line, run, err);
+}
+
 static int open_source(struct run *run, struct js_err *err)
 {
     const struct jobsched_config *config = run->config;
     struct js_resume *resume = run->journal ? &run->resume : NULL;
     if (config->job_file) {
-        run->source =
-            js_source_new_file(config->job_file, resume, tell_line, run, err);
+        run->source = open_list(run, err);
         if (run->source && js_launch_damages(js_source_fd(run->source)))
             js_source_distrust(run->source);
         return run->source ? 0 : -1;
@@ -714,7 +779,9 @@ static int journal_path(const struct jobsched_config *config, char **ret)
         *ret = strdup(config->journal);
         return *ret ? 0 : -1;
     }
-    return config->no_journal ? 0 : js_journal_name(config->job_file, ret);
+    return config->no_journal || config->is_job_stream
+               ? 0
+               : js_journal_name(config->job_file, ret);
 }
 
 static enum js_resume_what what_of(const struct jobsched_config *config)
@@ -833,7 +900,7 @@ static enum jobsched_status begin_journal(struct run *run, struct js_err *err)
 
 static int check_rehearsal(const struct run *run, struct js_err *err)
 {
-    if (js_source_fd(run->source) < 0)
+    if (!js_source_is_stream(run->source))
         return 0;
     return js_err_set(err, "--check and --dry-run want a file: a stream is "
                            "read as its jobs are run");
@@ -1362,6 +1429,10 @@ end_journal(struct run *run, enum jobsched_status status, struct js_err *err)
 
 static const char *next_step(const struct run *run)
 {
+    if (run->source && js_source_is_stream(run->source))
+        return run->journal ? "give the whole stream again: what is done will "
+                              "not run again"
+                            : "nothing is on record: it would start over";
     return run->journal ? "the same command goes on from here"
                         : "without a journal the same command starts over";
 }
@@ -1373,7 +1444,7 @@ static void tell_interrupted(const struct run *run,
     struct outage outage;
     char why[128];
     const char *next = next_step(run);
-    if (!js_sig_name()[0] && find_outage(run, &outage))
+    if (find_outage(run, &outage) && (run->outage.error || !js_sig_name()[0]))
         snprintf(why, sizeof(why), "because the reader of %s has gone",
                  outage.name);
     else
@@ -1452,6 +1523,21 @@ static enum jobsched_status judge_outage(const struct run *run,
     return JOBSCHED_BROKEN;
 }
 
+/* Where the output of this run goes through a launcher on another host: it
+ * stops the run with a signal, and says here why. */
+static void ask_for_outage(struct run *run)
+{
+    const char *path = run->config->status_file;
+    int error = path && !run->lifeline ? js_run_status_read_outage(path) : 0;
+    if (error == 0)
+        return;
+    run->outage =
+        (struct outage){.name = "standard output",
+                        .error = error,
+                        .is_reader_gone = error == EPIPE ||
+                                          error == ECONNRESET || error == EIO};
+}
+
 /* Whatever may still go wrong, but for the journal's last record, which has to
  * tell of it. */
 static enum jobsched_status settle(struct run *run, enum jobsched_status status,
@@ -1503,6 +1589,7 @@ static enum jobsched_status work_as_master(struct run *run,
     if (!run->is_abrupt)
         send_home(link, JS_LEAVE_TOGETHER);
     count_result(run, &ran, result);
+    ask_for_outage(run);
     enum jobsched_status status = judge(run, &ran, result, &err);
     status = settle(run, status, &err);
     status = end_journal(run, status, &err);

@@ -43,6 +43,7 @@ static const char *const launcher_names[] = {
     "HYDI_CONTROL_FD",
     "HYDRA_USER_PROVIDED_BINDING",
     JS_LAUNCH_STATUS_NAME,
+    JS_LAUNCH_STREAM_NAME,
     JS_LIFELINE_NAME,
     NULL,
 };

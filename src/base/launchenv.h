@@ -18,6 +18,10 @@
  * the run stands (record/run_status.h). */
 #define JS_LAUNCH_STATUS_NAME "JOBSCHED_STATUS_FILE"
 
+/* With which it says that the list comes on standard input, whatever it is
+ * called. */
+#define JS_LAUNCH_STREAM_NAME "JOBSCHED_STREAM"
+
 /* This process's rank as the launcher has it, or -1 when no launcher is seen.
  * Needs no MPI_Init. */
 int js_launch_rank(void);

@@ -2,8 +2,10 @@
 
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static bool is_same(const struct stat *a, const struct stat *b)
 {
@@ -17,6 +19,51 @@ bool js_same_file(const char *a, const char *b)
         return true;
     return stat(a, &st_a) == 0 && stat(b, &st_b) == 0 &&
            S_ISREG(st_a.st_mode) && is_same(&st_a, &st_b);
+}
+
+/* Puts the folder of `path` into `folder`. Returns the name in it, or NULL. */
+static const char *split_path(const char *path, char *folder, size_t size)
+{
+    const char *slash = strrchr(path, '/');
+    int len = slash ? snprintf(folder, size, "%.*s/", (int)(slash - path), path)
+                    : snprintf(folder, size, "./");
+    if (len < 0 || (size_t)len >= size)
+        return NULL;
+    return slash ? slash + 1 : path;
+}
+
+static int number_of_name(const char *name)
+{
+    enum { DECIMAL = 10 };
+    size_t digits = strspn(name, "0123456789");
+    long number = strtol(name, NULL, DECIMAL);
+    return digits > 0 && !name[digits] && number <= INT_MAX ? (int)number : -1;
+}
+
+int js_path_fd(const char *path)
+{
+    enum { LINKS_MOST = 8 };
+    char fds[PATH_MAX], at[PATH_MAX], folder[PATH_MAX], real[PATH_MAX];
+    int size = snprintf(at, sizeof(at), "%s", path);
+    if (!realpath("/proc/self/fd", fds) || size < 0 ||
+        (size_t)size >= sizeof(at))
+        return -1;
+    for (int i = 0; i < LINKS_MOST; i++) {
+        char to[PATH_MAX];
+        const char *name = split_path(at, folder, sizeof(folder));
+        if (!name || !realpath(folder, real))
+            return -1;
+        if (strcmp(real, fds) == 0)
+            return number_of_name(name);
+        ssize_t len = readlink(at, to, sizeof(to) - 1);
+        if (len < 0)
+            return -1;
+        to[len] = '\0';
+        size = snprintf(at, sizeof(at), "%s%s", to[0] == '/' ? "" : folder, to);
+        if (size < 0 || (size_t)size >= sizeof(at))
+            return -1;
+    }
+    return -1;
 }
 
 bool js_is_output_name(const char *name)

@@ -22,8 +22,8 @@ enum {
 /* In which a program that is only asked has to answer. */
 static const int64_t answer_ns = 30 * JS_NS_PER_S;
 
-/* `out` is its standard output, unless that is -1. */
-static void redirect(int flags, int out)
+/* `in` and `out` are its standard input and output, unless they are -1. */
+static void redirect(int flags, int in, int out)
 {
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (null < 0)
@@ -34,6 +34,8 @@ static void redirect(int flags, int out)
         dup2(null, STDOUT_FILENO);
         dup2(null, STDERR_FILENO);
     }
+    if (in >= 0)
+        dup2(in, STDIN_FILENO);
     if (out >= 0)
         dup2(out, STDOUT_FILENO);
 }
@@ -48,14 +50,14 @@ static void reset_signals(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-__attribute__((noreturn)) static void become(const struct js_words *words,
-                                             int flags, int out, pid_t parent)
+__attribute__((noreturn)) static void
+become(const struct js_words *words, int flags, int in, int out, pid_t parent)
 {
     setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != parent) /* it has gone before that */
         _exit(NOT_STARTED);
-    redirect(flags, out);
+    redirect(flags, in, out);
     reset_signals();
     execvp(words->items[0], words->items);
     dprintf(STDERR_FILENO,
@@ -65,18 +67,23 @@ __attribute__((noreturn)) static void become(const struct js_words *words,
     _exit(NOT_STARTED);
 }
 
-static pid_t start(const struct js_words *words, int flags, int out)
+static pid_t start(const struct js_words *words, int flags, int in, int out)
 {
     pid_t parent = getpid();
     pid_t pid = fork();
     if (pid == 0)
-        become(words, flags, out, parent);
+        become(words, flags, in, out, parent);
     return pid;
 }
 
 pid_t js_child_start(const struct js_words *words, int flags)
 {
-    return start(words, flags, -1);
+    return start(words, flags, -1, -1);
+}
+
+pid_t js_child_start_between(const struct js_words *words, int in, int out)
+{
+    return start(words, 0, in, out);
 }
 
 /* Up to its end, or to that time: 0, or -1. */
@@ -103,7 +110,7 @@ int js_child_output(const struct js_words *words, struct js_buf *ret)
     int ends[2], status = 0;
     if (pipe2(ends, O_CLOEXEC) < 0)
         return -1;
-    pid_t pid = start(words, JS_CHILD_DEAF | JS_CHILD_MUTE, ends[1]);
+    pid_t pid = start(words, JS_CHILD_DEAF | JS_CHILD_MUTE, -1, ends[1]);
     js_fd_close(&ends[1]);
     int rc = pid < 0 ? -1 : read_all(ends[0], js_clock_ns() + answer_ns, ret);
     js_fd_close(&ends[0]);

@@ -22,6 +22,9 @@ enum {
  */
 pid_t js_child_start(const struct js_words *words, int flags);
 
+/* The same, with these descriptors as its standard input and output. */
+pid_t js_child_start_between(const struct js_words *words, int in, int out);
+
 /*
  * Runs it to its end, and appends to *ret what it writes to its standard
  * output; what it complains of goes nowhere. Returns 0 if it ended with status

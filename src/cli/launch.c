@@ -10,7 +10,9 @@
 #include "base/words.h"
 #include "cli/child.h"
 #include "cli/hostfile.h"
+#include "cli/list.h"
 #include "cli/mpirun.h"
+#include "cli/relay.h"
 #include "cli/slurm.h"
 #include "cli/trial.h"
 #include "cli/watch.h"
@@ -40,6 +42,10 @@ struct launch {
     char status_path[PATH_MAX];   /* in it */
     char hostfile_path[PATH_MAX]; /* in it: the hosts that are left */
     struct js_lifeline_host *lifeline;
+    int list;               /* a stream; -1: the list can be read again */
+    bool is_relayed;        /* rank 0 cannot be handed our own files */
+    struct js_relay *relay; /* ... but these pass between */
+    const char *names[3];   /* of variables for rank 0 */
     struct js_words command;
     uint64_t command_id; /* the same for all starts */
     uint32_t restarts;   /* so far */
@@ -60,10 +66,10 @@ static int complain(const struct js_err *err, int status)
     return status;
 }
 
-static bool reads_input(const struct launch *launch)
+/* What was read of it is gone. */
+static bool is_stream(const struct launch *launch)
 {
-    const char *jobs = launch->options->config.job_file;
-    return jobs && strcmp(jobs, "-") == 0;
+    return launch->list >= 0;
 }
 
 /* ---------------------------------------------------------------- where to */
@@ -217,17 +223,12 @@ static bool is_rank_0_elsewhere(const struct launch *launch)
     return js_slurm_is_here() && (!node || strcmp(node, "0") != 0);
 }
 
-/* Else rank 0 is handed standard input itself. */
-static bool is_passing_input(const struct launch *launch)
-{
-    return reads_input(launch) && is_rank_0_elsewhere(launch);
-}
-
 static int make_folder(struct launch *launch, struct js_err *err)
 {
     char here[PATH_MAX];
     const char *tmp = getenv("TMPDIR");
     bool is_elsewhere = is_rank_0_elsewhere(launch);
+    launch->is_relayed = is_elsewhere;
     if (is_elsewhere && !getcwd(here, sizeof(here)))
         return js_err_errno(err, "the current folder");
     const char *in = is_elsewhere ? here : tmp && tmp[0] == '/' ? tmp : "/tmp";
@@ -252,14 +253,16 @@ static int make_folder(struct launch *launch, struct js_err *err)
 /* Before anything is added to the environment. */
 static int open_lifeline(struct launch *launch, struct js_err *err)
 {
-    const struct js_lifeline_gift gift = {
+    struct js_lifeline_gift gift = {
         .lock = -1,
         .environ = environ,
-        .stdio = {is_passing_input(launch) || !reads_input(launch)
-                      ? -1
-                      : STDIN_FILENO,
-                  STDOUT_FILENO, STDERR_FILENO},
+        .stdio = {-1, -1, -1},
     };
+    if (!launch->is_relayed) {
+        gift.stdio[0] = launch->list;
+        gift.stdio[1] = STDOUT_FILENO;
+        gift.stdio[2] = STDERR_FILENO;
+    }
     launch->lifeline = js_lifeline_listen(launch->folder, &gift);
     return launch->lifeline ? 0 : js_err_errno(err, "%s", launch->folder);
 }
@@ -269,7 +272,7 @@ static void remove_folder(const struct launch *launch)
     if (!launch->folder[0])
         return;
     js_lifeline_close(launch->lifeline);
-    unlink(launch->status_path);
+    js_run_status_remove(launch->status_path);
     unlink(launch->hostfile_path);
     rmdir(launch->folder);
 }
@@ -301,7 +304,11 @@ static void tell_launcher(struct launch *launch)
 {
     const char *counts = getenv("SLURM_JOB_CPUS_PER_NODE");
     const char *nodes = getenv("SLURM_JOB_NODELIST");
-    launch->mpirun.status_name = JS_LAUNCH_STATUS_NAME;
+    launch->names[0] = JS_LAUNCH_STATUS_NAME;
+    launch->names[1] = is_stream(launch) ? JS_LAUNCH_STREAM_NAME : NULL;
+    launch->mpirun.names = launch->names;
+    if (is_stream(launch))
+        setenv(JS_LAUNCH_STREAM_NAME, "1", 1);
     setenv(JS_LAUNCH_STATUS_NAME, launch->status_path, 1);
     setenv(JS_LIFELINE_NAME, launch->folder, 1);
     if (geteuid() == 0) {
@@ -341,19 +348,19 @@ static int drop_silent_hosts(struct launch *launch, struct js_err *err)
 /* ---------------------------------------------------------------- restarts */
 
 /* A run that broke off in the middle, or with slaves lost, goes on from its
- * journal. Not one whose jobs nobody ends: they may run. */
+ * journal. Not in the middle of a stream; not one whose jobs nobody ends: they
+ * may run. */
 static bool is_worth_restart(const struct launch *launch)
 {
     const struct jobsched_config *config = &launch->options->config;
     const struct js_run_status *run = &launch->watch.run;
     bool has_journal =
-        !config->no_journal &&
-        (config->journal || (config->job_file && !reads_input(launch)));
+        !config->no_journal && (config->journal || config->job_file);
     bool is_broken = run->phase == JS_RUN_BEGUN ||
                      (run->phase == JS_RUN_ENDED &&
                       run->status == JOBSCHED_BROKEN && run->lost > 0);
-    return is_broken && has_journal && !launch->watch.is_stopped &&
-           config->slave_timeout_ns > 0 &&
+    return is_broken && has_journal && !is_stream(launch) &&
+           !launch->watch.is_stopped && config->slave_timeout_ns > 0 &&
            launch->restarts < launch->options->restarts;
 }
 
@@ -400,7 +407,7 @@ static int prepare_restart(struct launch *launch, struct js_err *err)
             launch->mpirun.ranks - 1, launch->restarts + 1,
             launch->options->restarts);
     launch->restarts++;
-    unlink(launch->status_path);
+    js_run_status_remove(launch->status_path);
     return make_command(launch) < 0 ? js_err_errno(err, "the command line") : 0;
 }
 
@@ -434,15 +441,42 @@ static int judge_no_start(struct launch *launch)
     return JOBSCHED_BROKEN;
 }
 
+static void tell_broken_off(const struct launch *launch)
+{
+    const struct jobsched_config *config = &launch->options->config;
+    const char *next = "the same command goes on";
+    if (is_stream(launch))
+        next = config->journal
+                   ? "give the whole stream again: what is done will not run "
+                     "again"
+                   : "nothing is on record: it would start over";
+    fprintf(stderr,
+            "jobsched: the run broke off without a word of its end: %s\n",
+            next);
+}
+
+/* What rank 0 has written, and said to be on record, did not arrive. */
+static int judge_output(const struct launch *launch, int status)
+{
+    int error = launch->relay ? js_relay_error(launch->relay) : 0;
+    if (error == 0)
+        return status;
+    fprintf(stderr,
+            "jobsched: standard output: %s: output of jobs that are on record "
+            "may be missing (--output DIR keeps it in files)\n",
+            js_errno_text(error));
+    return error == EPIPE || error == ECONNRESET ? JOBSCHED_STOPPED
+                                                 : JOBSCHED_BROKEN;
+}
+
 static int judge(struct launch *launch)
 {
     switch (launch->watch.run.phase) {
     case JS_RUN_ENDED:
-        return launch->watch.run.status;
+        return judge_output(launch, launch->watch.run.status);
     case JS_RUN_BEGUN:
-        fputs("jobsched: the run broke off without a word of its end; the same "
-              "command goes on\n",
-              stderr);
+        tell_broken_off(launch);
+        judge_output(launch, JOBSCHED_BROKEN);
         return JOBSCHED_BROKEN;
     case JS_RUN_UNKNOWN:
         break;
@@ -450,16 +484,34 @@ static int judge(struct launch *launch)
     return judge_no_start(launch);
 }
 
+/* Rank 0 on this host has our own files; mpirun then has nothing to pass on to
+ * it. */
+static pid_t start_mpirun(struct launch *launch, const struct js_words *words,
+                          struct js_err *err)
+{
+    js_relay_free(launch->relay);
+    launch->relay = NULL;
+    if (!launch->is_relayed)
+        return js_child_start(words, JS_CHILD_DEAF);
+    launch->relay = js_relay_new(launch->list, err);
+    if (!launch->relay)
+        return -1;
+    pid_t child = js_child_start_between(words, js_relay_input(launch->relay),
+                                         js_relay_output(launch->relay));
+    js_relay_begin(launch->relay);
+    return child;
+}
+
 static int run_once(struct launch *launch, struct js_err *err)
 {
     struct js_words words = JS_WORDS_INIT;
     pid_t child = js_mpirun_words(&launch->mpirun, &words);
     if (child == 0)
-        child = js_child_start(&words,
-                               is_passing_input(launch) ? 0 : JS_CHILD_DEAF);
+        child = start_mpirun(launch, &words, err);
     js_words_release(&words);
     if (child < 0)
         return js_err_errno(err, "%s", launch->mpirun.program);
+    launch->watch.relay = launch->relay;
     js_watch_run(&launch->watch, child);
     return 0;
 }
@@ -505,12 +557,12 @@ static int open_watch(struct launch *launch, struct js_err *err)
     return js_watch_open(&launch->watch, err);
 }
 
-static int check_terminal(const struct launch *launch, struct js_err *err)
+static int open_list(struct launch *launch, struct js_err *err)
 {
-    if (!reads_input(launch) || !isatty(STDIN_FILENO))
-        return 0;
-    return js_err_set(err, "the jobs are to come from standard input, which is "
-                           "a terminal: type `cat | jobsched -`");
+    return launch->options->is_mpirun_shown
+               ? 0
+               : js_list_open(launch->options->config.job_file, &launch->list,
+                              err);
 }
 
 int js_launch(const struct js_options *options, int argc, char **argv)
@@ -521,14 +573,15 @@ int js_launch(const struct js_options *options, int argc, char **argv)
                             .argv = argv,
                             .command_id = js_process_new_id(),
                             .begun_ns = js_clock_ns(),
+                            .list = -1,
                             .watch = {.signals = -1}};
     int status;
     if (js_reserve_stdio() < 0) {
         js_err_errno(&err, "/dev/null");
         return complain(&err, JOBSCHED_BROKEN);
     }
-    if (check_terminal(&launch, &err) < 0 ||
-        check_slurm_limit(&launch, &err) < 0 || prepare(&launch, &err) < 0) {
+    if (open_list(&launch, &err) < 0 || check_slurm_limit(&launch, &err) < 0 ||
+        prepare(&launch, &err) < 0) {
         status = complain(&err, JOBSCHED_BAD_INPUT);
     } else if (options->is_mpirun_shown) {
         status = show_command(&launch);
@@ -541,7 +594,9 @@ int js_launch(const struct js_options *options, int argc, char **argv)
         tell_launcher(&launch);
         status = run_to_the_end(&launch);
     }
+    js_relay_free(launch.relay);
     remove_folder(&launch);
+    js_fd_close(&launch.list);
     js_watch_close(&launch.watch);
     js_words_release(&launch.command);
     js_hosts_release(&launch.hosts);

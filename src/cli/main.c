@@ -231,6 +231,7 @@ static int start(struct js_options *options, int argc, char **argv)
     options->config.status_file =
         is_alone ? NULL : getenv(JS_LAUNCH_STATUS_NAME);
     options->config.launcher = is_alone ? NULL : getenv(JS_LIFELINE_NAME);
+    options->config.is_job_stream = !is_alone && getenv(JS_LAUNCH_STREAM_NAME);
     if (options->is_launch_told && !is_alone && !options->config.status_file) {
         js_err_set(&err, "-n, --hostfile, --restarts and --show-mpirun are for "
                          "a start without mpirun: give them to mpirun in its "

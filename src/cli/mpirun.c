@@ -91,9 +91,10 @@ int js_mpirun_words(const struct js_mpirun *mpirun, struct js_words *ret)
     add_wishes(mpirun->mpi, ret);
     if (add_places(mpirun, ret) < 0)
         return -1;
-    if (mpirun->status_name && mpirun->mpi != JS_MPICH) {
+    const char *const *name = mpirun->mpi == JS_MPICH ? NULL : mpirun->names;
+    for (; name && *name; name++) {
         js_words_add(ret, "-x");
-        js_words_add(ret, mpirun->status_name);
+        js_words_add(ret, *name);
     }
     js_words_add(ret, "-np");
     js_words_addf(ret, "%llu", (unsigned long long)mpirun->ranks);

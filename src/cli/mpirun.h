@@ -22,9 +22,9 @@ struct js_mpirun {
     const char *hostfile; /* NULL: this machine, or what the batch system
                              has granted */
     const struct js_hosts *hosts; /* what is in it; NULL or none: as above */
-    const char *status_name; /* variable to be handed on to rank 0 on its host;
-                                NULL: none */
-    char *const *command;    /* what each rank runs; ends in NULL */
+    const char *const *names;     /* variables to be handed on to rank 0 on its
+                                     host, then NULL; NULL: none */
+    char *const *command;         /* what each rank runs; ends in NULL */
 };
 
 /*

@@ -124,6 +124,7 @@ static void interrupt(struct js_watch *watch)
 static void follow_signal(struct js_watch *watch, uint32_t number)
 {
     listen_to_master(watch);
+    watch->is_told_again |= number != SIGCHLD;
     switch (number) {
     case SIGINT:
         interrupt(watch);
@@ -188,12 +189,37 @@ static void look_at_end(struct js_watch *watch)
 
 static void wait_for_event(const struct js_watch *watch)
 {
-    nfds_t count = 0;
-    struct pollfd *fds = js_lifeline_fds(watch->lifeline, 1, &count);
+    nfds_t count = 0, before = watch->relay ? 1 + JS_RELAY_FDS : 1;
+    struct pollfd *fds = js_lifeline_fds(watch->lifeline, before, &count);
     struct pollfd alone = {.fd = watch->signals, .events = POLLIN};
     if (fds)
         fds[0] = alone;
+    if (fds && watch->relay)
+        js_relay_fds(watch->relay, fds + 1);
     poll(fds ? fds : &alone, fds ? count : 1, LOOK_MS);
+}
+
+/* The master learns of it by its end, and then asks why. */
+static void pass_on(struct js_watch *watch)
+{
+    int error;
+    if (!watch->relay)
+        return;
+    js_relay_serve(watch->relay);
+    error = js_relay_error(watch->relay);
+    if (error == 0 || watch->is_outage_seen)
+        return;
+    watch->is_outage_seen = true;
+    js_run_status_write_outage(watch->status_path, error);
+    end_run(watch);
+}
+
+/* While what is written waits for its reader. */
+static bool is_told_again(void *arg)
+{
+    struct js_watch *watch = arg;
+    follow_signals(watch);
+    return watch->is_told_again;
 }
 
 void js_watch_run(struct js_watch *watch, pid_t child)
@@ -205,12 +231,16 @@ void js_watch_run(struct js_watch *watch, pid_t child)
     watch->looked_ns = js_clock_ns();
     for (reap(watch); watch->child > 0; reap(watch)) {
         wait_for_event(watch);
+        pass_on(watch);
         follow_signals(watch);
         listen_to_master(watch);
         look_at_silence(watch);
         look_at_end(watch);
     }
     read_status(watch);
+    watch->is_told_again = false;
+    if (watch->relay)
+        js_relay_end(watch->relay, is_told_again, watch);
     if (watch->run.phase == JS_RUN_BEGUN)
         erase_bar(watch);
 }

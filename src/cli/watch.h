@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/lifeline.h"
 #include "cli/mpirun.h"
+#include "cli/relay.h"
 #include "jobsched.h"
 #include "record/run_status.h"
 
@@ -21,6 +22,7 @@ struct js_watch {
     const struct js_mpirun *mpirun;
     struct js_lifeline_host *lifeline;
     const char *status_path; /* of a master on another host */
+    struct js_relay *relay;  /* ... what passes between; NULL: there is none */
 
     /* What was seen. */
     int wait_status;     /* of the mpirun that has ended */
@@ -32,6 +34,8 @@ struct js_watch {
     int signals;                /* signalfd; -1: not opened */
     pid_t child;                /* mpirun; 0: it has ended */
     unsigned interrupts;        /* ^C so far */
+    bool is_told_again;         /* by a signal */
+    bool is_outage_seen;        /* standard output takes nothing more */
     int64_t over_ns, termed_ns; /* when it was; or JS_NEVER_NS */
     int64_t heard_ns;           /* when the master last said something new */
     int64_t looked_ns;

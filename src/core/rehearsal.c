@@ -38,6 +38,7 @@ static int take_jobs(struct rehearsal *rehearsal)
             rehearsal->has_input = false;
             break;
         case JS_SOURCE_ERROR:
+        case JS_SOURCE_BROKEN:
             return -1;
         }
     }

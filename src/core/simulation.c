@@ -60,6 +60,7 @@ static int take_jobs(struct play *play)
             play->has_input = false;
             break;
         case JS_SOURCE_ERROR:
+        case JS_SOURCE_BROKEN:
             return -1;
         }
     }

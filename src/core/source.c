@@ -2,13 +2,13 @@
 
 #include "base/buf.h"
 #include "base/fdio.h"
+#include "base/inlet.h"
 #include "base/shell.h"
 #include "core/jobfile.h"
 #include "core/shline.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -69,6 +69,7 @@ struct js_source {
     bool owns_fd;
     int pipe_bytes;  /* of a pipe that is distrusted; 0 or less: it is not */
     bool is_damaged; /* it may have been full */
+    struct js_inlet *inlet; /* of a stream */
     struct js_err failure;
 };
 
@@ -109,6 +110,7 @@ void js_source_free(struct js_source *source)
     int saved = errno;
     if (source->owns_fd)
         js_fd_close(&source->fd);
+    js_inlet_free(source->inlet);
     js_jobfile_free(source->jobs);
     js_graph_free(source->graph);
     js_buf_release(&source->text);
@@ -279,45 +281,52 @@ static bool may_be_damaged(struct js_source *source, ssize_t read_bytes)
     return ioctl(source->fd, FIONREAD, &left) < 0 || read_bytes + left >= limit;
 }
 
-static int feed_stream_read(struct js_source *source)
+/* How its feeder has ended cannot be known. */
+static int end_of_stream(struct js_source *source)
+{
+    struct js_err text;
+    if (source->tell && js_inlet_is_within_line(source->inlet)) {
+        js_err_set(&text,
+                   "%s: its last line has no newline, and is taken as it is",
+                   source->name);
+        source->tell(source->tell_arg, text.text);
+    }
+    return end_of_input(source);
+}
+
+static int feed_stream(struct js_source *source)
 {
     char piece[PIECE_BYTES];
-    ssize_t n = read(source->fd, piece, sizeof(piece));
+    ssize_t n = js_inlet_read(source->inlet, piece, sizeof(piece));
     if (n < 0)
-        return errno == EAGAIN || errno == EINTR ? 0 : -1;
+        return errno == EAGAIN ? 0 : -1;
     source->is_damaged = may_be_damaged(source, n);
     if (source->is_damaged)
         return -1;
     if (n == 0)
-        return end_of_input(source);
+        return end_of_stream(source);
     look_at_begin(source, piece, (size_t)n);
     return js_jobfile_feed(source->jobs, piece, (size_t)n) < 0 ? -1 : 1;
-}
-
-/*
- * Standard input is shared with others and must stay blocking, hence the poll.
- * It also tells a FIFO that no writer has opened yet (nothing) from one that
- * its writers have closed (POLLHUP): read(2) returns 0 for both.
- */
-static int feed_stream(struct js_source *source)
-{
-    struct pollfd input = {.fd = source->fd, .events = POLLIN};
-    int n = poll(&input, 1, 0);
-    if (n < 0)
-        return errno == EINTR ? 0 : -1;
-    if (input.revents & (POLLIN | POLLERR))
-        return feed_stream_read(source);
-    if (input.revents & POLLNVAL) {
-        errno = EBADF;
-        return -1;
-    }
-    return (input.revents & POLLHUP) ? end_of_input(source) : 0;
 }
 
 static int feed(struct js_source *source)
 {
     return source->kind == SOURCE_TEXT ? feed_text(source)
                                        : feed_stream(source);
+}
+
+static enum js_source_state end_badly(const struct js_source *source,
+                                      struct js_err *err)
+{
+    if (errno != ECONNABORTED) {
+        fail_errno(source, err);
+        return JS_SOURCE_ERROR;
+    }
+    js_err_set(err,
+               "%s broke off: what passes it on has gone, and nothing more of "
+               "it is run",
+               source->name);
+    return JS_SOURCE_BROKEN;
 }
 
 static enum js_source_state next_parsed(struct js_source *source,
@@ -334,10 +343,8 @@ static enum js_source_state next_parsed(struct js_source *source,
         rc = feed(source);
         if (rc == 0)
             return JS_SOURCE_LATER;
-        if (rc < 0) {
-            fail_errno(source, err);
-            return JS_SOURCE_ERROR;
-        }
+        if (rc < 0)
+            return end_badly(source, err);
     }
 }
 
@@ -378,7 +385,8 @@ static enum js_source_state next_simulated(struct js_source *source,
 
 static bool is_final(const struct js_source *source)
 {
-    return source->state == JS_SOURCE_END || source->state == JS_SOURCE_ERROR;
+    return source->state == JS_SOURCE_END || source->state == JS_SOURCE_ERROR ||
+           source->state == JS_SOURCE_BROKEN;
 }
 
 static void advance(struct js_source *source, struct js_job **ret)
@@ -397,7 +405,7 @@ enum js_source_state js_source_next(struct js_source *source,
 {
     if (!is_final(source))
         advance(source, ret);
-    if (source->state == JS_SOURCE_ERROR && err)
+    if (is_final(source) && source->state != JS_SOURCE_END && err)
         *err = source->failure;
     return source->state;
 }
@@ -536,28 +544,54 @@ static int load_text(struct js_source *source, off_t size_hint,
     return check_text(source, errors, err);
 }
 
+static int open_stream(struct js_source *source,
+                       const struct js_inlet_config *config, struct js_err *err)
+{
+    source->inlet = js_inlet_new(config);
+    if (source->resume)
+        source->resume->is_stream = true;
+    return source->inlet && set_checks(source, true) == 0
+               ? 0
+               : fail_errno(source, err);
+}
+
+static int open_jobs(struct js_source *source)
+{
+    source->jobs = js_jobfile_new(source->name, source->graph);
+    if (source->jobs)
+        js_jobfile_set_resume(source->jobs, source->resume);
+    return source->jobs ? 0 : -1;
+}
+
+static int check_kind(const struct js_source *source, struct stat *ret,
+                      struct js_err *err)
+{
+    if (fstat(source->fd, ret) < 0)
+        return fail_errno(source, err);
+    if (!S_ISDIR(ret->st_mode))
+        return 0;
+    return js_err_set(err,
+                      "%s: is a directory: give a file with one command a line",
+                      source->name);
+}
+
 static int load(struct js_source *source, const char *path,
                 struct errors *errors, struct js_err *err)
 {
     struct stat info;
-    source->jobs = js_jobfile_new(source->name, source->graph);
-    if (source->jobs)
-        js_jobfile_set_resume(source->jobs, source->resume);
-    if (!source->jobs || open_input(source, path) < 0 ||
-        fstat(source->fd, &info) < 0)
+    if (open_jobs(source) < 0 || open_input(source, path) < 0)
         return fail_errno(source, err);
-    if (S_ISDIR(info.st_mode))
-        return js_err_set(err,
-                          "%s: is a directory: give a file with one command a "
-                          "line",
-                          source->name);
+    if (check_kind(source, &info, err) < 0)
+        return -1;
     /* Standard input is a stream even where it is a file. */
-    bool is_file = S_ISREG(info.st_mode) && source->owns_fd;
-    if (set_checks(source, !is_file) < 0)
+    if (!S_ISREG(info.st_mode) || !source->owns_fd)
+        return open_stream(source, &(struct js_inlet_config){.fd = source->fd},
+                           err);
+    if (set_checks(source, false) < 0)
         return fail_errno(source, err);
     if (source->resume)
-        source->resume->is_stream = !is_file;
-    return is_file ? load_text(source, info.st_size, errors, err) : 0;
+        source->resume->is_stream = false;
+    return load_text(source, info.st_size, errors, err);
 }
 
 /* As it is shown, which is to leave a terminal alone. */
@@ -573,30 +607,56 @@ static char *name_of(const char *path)
     return copy;
 }
 
+/* Without its input so far. */
+static struct js_source *new_named(const char *path, struct js_resume *resume,
+                                   js_source_tell_fn tell, void *arg,
+                                   struct js_err *err)
+{
+    struct js_source *source = source_new(SOURCE_STREAM);
+    if (source) {
+        source->resume = resume;
+        source->tell = tell;
+        source->tell_arg = arg;
+        source->name = name_of(path);
+    }
+    if (source && source->name)
+        return source;
+    js_err_errno(err, "%s", path);
+    js_source_free(source);
+    return NULL;
+}
+
 struct js_source *js_source_new_file(const char *path, struct js_resume *resume,
                                      js_source_tell_fn tell, void *arg,
                                      struct js_err *err)
 {
     struct errors errors = {.tell = tell, .arg = arg};
-    struct js_source *source = source_new(SOURCE_STREAM);
-    if (!source) {
-        js_err_errno(err, "%s", path);
+    struct js_source *source = new_named(path, resume, tell, arg, err);
+    if (source && load(source, path, &errors, err) < 0) {
+        js_source_free(source);
         return NULL;
     }
-    source->resume = resume;
-    source->tell = tell;
-    source->tell_arg = arg;
-    source->name = name_of(path);
-    if (!source->name) {
-        js_err_errno(err, "%s", path);
-        goto fail;
-    }
-    if (load(source, path, &errors, err) < 0)
-        goto fail;
     return source;
-fail:
-    js_source_free(source);
-    return NULL;
+}
+
+struct js_source *js_source_new_stream(const char *path,
+                                       const struct js_inlet_config *inlet,
+                                       struct js_resume *resume,
+                                       js_source_tell_fn tell, void *arg,
+                                       struct js_err *err)
+{
+    struct stat info;
+    struct js_source *source = new_named(path, resume, tell, arg, err);
+    if (!source)
+        return NULL;
+    source->fd = inlet->fd;
+    int rc = open_jobs(source) < 0 ? fail_errno(source, err)
+                                   : check_kind(source, &info, err);
+    if (rc < 0 || open_stream(source, inlet, err) < 0) {
+        js_source_free(source);
+        return NULL;
+    }
+    return source;
 }
 
 struct js_source *js_source_new_regular(const char *path,
@@ -605,7 +665,7 @@ struct js_source *js_source_new_regular(const char *path,
 {
     struct js_source *source =
         js_source_new_file(path, resume, NULL, NULL, err);
-    if (!source || js_source_fd(source) < 0)
+    if (!source || !js_source_is_stream(source))
         return source;
     js_source_free(source);
     js_err_set(err, "%s is no regular file: it is not read again", path);
@@ -649,7 +709,12 @@ void js_source_each_need(const struct js_source *source,
         visit(arg, specials[i].id, specials[i].line, &specials[i].need);
 }
 
+bool js_source_is_stream(const struct js_source *source)
+{
+    return source->kind == SOURCE_STREAM;
+}
+
 int js_source_fd(const struct js_source *source)
 {
-    return source->kind == SOURCE_STREAM ? source->fd : -1;
+    return js_source_is_stream(source) ? js_inlet_fd(source->inlet) : -1;
 }

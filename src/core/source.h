@@ -11,6 +11,7 @@
 #define JS_CORE_SOURCE_H
 
 #include "base/err.h"
+#include "base/inlet.h"
 #include "core/graph.h"
 #include "core/job.h"
 #include "core/resume.h"
@@ -19,11 +20,12 @@
 #include <stdint.h>
 
 enum js_source_state {
-    JS_SOURCE_JOB,   /* *ret is a job; the caller owns it */
-    JS_SOURCE_LATER, /* a stream that has nothing to read now, or 1 MiB with no
-                        job in it, so that the caller can see to other things */
-    JS_SOURCE_END,   /* there are no more jobs */
-    JS_SOURCE_ERROR, /* bad input, a read error or no memory: see *err */
+    JS_SOURCE_JOB,    /* *ret is a job; the caller owns it */
+    JS_SOURCE_LATER,  /* a stream that has nothing to read now, or 1 MiB with no
+                         job in it, so that the caller can see to other things */
+    JS_SOURCE_END,    /* there are no more jobs */
+    JS_SOURCE_ERROR,  /* bad input, a read error or no memory: see *err */
+    JS_SOURCE_BROKEN, /* a stream broke off before its end: see *err */
 };
 
 struct js_source;
@@ -57,6 +59,14 @@ struct js_source *js_source_new_file(const char *path, struct js_resume *resume,
                                      js_source_tell_fn tell, void *arg,
                                      struct js_err *err);
 
+/* The same of a stream that comes so; `path` is what the user calls it. A last
+ * line without a newline is told. */
+struct js_source *js_source_new_stream(const char *path,
+                                       const struct js_inlet_config *inlet,
+                                       struct js_resume *resume,
+                                       js_source_tell_fn tell, void *arg,
+                                       struct js_err *err);
+
 /* The same of a list that can be read again: a regular file. Anything else is
  * refused before a byte of it is read. */
 struct js_source *js_source_new_regular(const char *path,
@@ -77,7 +87,7 @@ void js_source_free(struct js_source *source);
  * input"; NULL of the demonstration. */
 const char *js_source_name(const struct js_source *source);
 
-/* The next job. END and ERROR are final. */
+/* The next job. END, ERROR and BROKEN are final. */
 enum js_source_state js_source_next(struct js_source *source,
                                     struct js_job **ret, struct js_err *err);
 
@@ -109,7 +119,10 @@ void js_source_each_need(const struct js_source *source,
                                        const struct js_need *need),
                          void *arg);
 
-/* What to poll for POLLIN after JS_SOURCE_LATER; -1 if it is no stream. */
+bool js_source_is_stream(const struct js_source *source);
+
+/* What to poll for POLLIN after JS_SOURCE_LATER; -1: look again after a while,
+ * or it is no stream. */
 int js_source_fd(const struct js_source *source);
 
 #endif

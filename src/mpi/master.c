@@ -17,6 +17,9 @@ enum {
     PAUSES = 2000, /* in the time that jobs take */
 };
 
+/* How often to look whether the end of a stream counts. */
+static const int64_t source_look_ns = 20 * JS_NS_PER_MS;
+
 /* A turn that took longer was not spent listening. */
 static const int64_t listening_most_ns = 100 * JS_NS_PER_MS;
 
@@ -85,7 +88,7 @@ static struct js_plan *new_plan(const struct js_master_config *config,
     struct js_source_survey survey;
     js_source_survey(config->source, &survey);
     plan.is_ordered = survey.is_ordered || plan.longest_first;
-    plan.is_stream = js_source_fd(config->source) >= 0;
+    plan.is_stream = js_source_is_stream(config->source);
     return js_plan_new(&plan, js_source_graph(config->source), pool);
 }
 
@@ -844,6 +847,8 @@ static int take_jobs(struct js_master *master, struct js_err *err)
             master->is_source_later = true;
             return 0;
         }
+        if (state == JS_SOURCE_BROKEN)
+            return js_err_set(err, "%s", master->input_error.text);
         if (state != JS_SOURCE_JOB) {
             master->has_input = false;
             master->is_input_bad = state == JS_SOURCE_ERROR;
@@ -1200,10 +1205,13 @@ static int wait_for_news(struct js_master *master, struct js_err *err)
     struct pollfd fds[3];
     const struct js_master_hooks *hooks = &master->config.hooks;
     nfds_t count = hooks->wait_for(hooks->arg, fds);
-    if (master->is_source_later)
-        fds[count++] = (struct pollfd){
-            .fd = js_source_fd(master->config.source), .events = POLLIN};
     int64_t until_ns = hooks->deadline_ns(hooks->arg);
+    int source = js_source_fd(master->config.source);
+    if (master->is_source_later && source >= 0)
+        fds[count++] = (struct pollfd){.fd = source, .events = POLLIN};
+    else if (master->is_source_later &&
+             master->now_ns + source_look_ns < until_ns)
+        until_ns = master->now_ns + source_look_ns;
     if (hooks->begun && js_plan_begun_due_ns(master->plan) < until_ns)
         until_ns = js_plan_begun_due_ns(master->plan);
     if (master->phase != PHASE_WORKING && master->phase_end_ns < until_ns)

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/fdio.h"
+#include "base/paths.h"
 #include "base/process.h"
 #include "base/syncer.h"
 
@@ -584,8 +585,8 @@ int js_journal_name(const char *job_file, char **ret)
     struct stat st;
     struct js_buf path = JS_BUF_INIT;
     *ret = NULL;
-    if (!job_file || strcmp(job_file, "-") == 0 || stat(job_file, &st) < 0 ||
-        !S_ISREG(st.st_mode))
+    if (!job_file || strcmp(job_file, "-") == 0 || js_path_fd(job_file) >= 0 ||
+        stat(job_file, &st) < 0 || !S_ISREG(st.st_mode))
         return 0;
     if (js_buf_printf(&path, "%s.journal", job_file) < 0 ||
         !js_buf_string(&path)) {

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 static const char begun[] = "begun lease_us %" PRId64 "\n";
+static const char outage[] = "output errno %d\n";
 static const char ended[] = "ended %d lost %u\n";
 
 static int write_file(const char *path, const char *text)
@@ -26,21 +27,35 @@ static int write_file(const char *path, const char *text)
     return rc;
 }
 
+/* 0, or -1 with errno. */
+static int add_suffix(const char *path, const char *suffix, char *ret,
+                      size_t size)
+{
+    int len = snprintf(ret, size, "%s%s", path, suffix);
+    if (len >= 0 && (size_t)len < size)
+        return 0;
+    errno = ENAMETOOLONG;
+    return -1;
+}
+
+/* As a whole. */
+static int replace_file(const char *path, const char *text)
+{
+    char next[PATH_MAX];
+    if (add_suffix(path, ".new", next, sizeof(next)) < 0 ||
+        write_file(next, text) < 0)
+        return -1;
+    return rename(next, path);
+}
+
 int js_run_status_write(const char *path, const struct js_run_status *status)
 {
-    char text[64], next[PATH_MAX];
-    int len = snprintf(next, sizeof(next), "%s.new", path);
-    if (len < 0 || (size_t)len >= sizeof(next)) {
-        errno = ENAMETOOLONG;
-        return -1;
-    }
+    char text[64];
     if (status->phase == JS_RUN_ENDED)
         snprintf(text, sizeof(text), ended, status->status, status->lost);
     else
         snprintf(text, sizeof(text), begun, status->lease_ns / JS_NS_PER_US);
-    if (write_file(next, text) < 0)
-        return -1;
-    return rename(next, path);
+    return replace_file(path, text);
 }
 
 static int64_t time_of(int fd)
@@ -51,18 +66,56 @@ static int64_t time_of(int fd)
     return st.st_mtim.tv_sec * JS_NS_PER_S + st.st_mtim.tv_nsec;
 }
 
+/* As text. -1: it cannot be read. */
+static int read_file(const char *path, char *text, size_t size,
+                     int64_t *ret_time_ns)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return -1;
+    ssize_t len = js_pread_full(fd, text, size - 1, 0);
+    *ret_time_ns = time_of(fd);
+    js_fd_close(&fd);
+    text[len > 0 ? len : 0] = '\0';
+    return 0;
+}
+
+int js_run_status_write_outage(const char *path, int error)
+{
+    char text[64], name[PATH_MAX];
+    snprintf(text, sizeof(text), outage, error);
+    return add_suffix(path, ".output", name, sizeof(name)) < 0
+               ? -1
+               : replace_file(name, text);
+}
+
+int js_run_status_read_outage(const char *path)
+{
+    char text[64], name[PATH_MAX];
+    int64_t time_ns;
+    int error = 0;
+    if (add_suffix(path, ".output", name, sizeof(name)) < 0 ||
+        read_file(name, text, sizeof(text), &time_ns) < 0 ||
+        sscanf(text, outage, &error) != 1)
+        return 0;
+    return error;
+}
+
+void js_run_status_remove(const char *path)
+{
+    char name[PATH_MAX];
+    unlink(path);
+    if (add_suffix(path, ".output", name, sizeof(name)) == 0)
+        unlink(name);
+}
+
 void js_run_status_read(const char *path, struct js_run_status *ret)
 {
     char text[64];
-    memset(ret, 0, sizeof(*ret));
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0)
-        return;
-    ssize_t len = js_pread_full(fd, text, sizeof(text) - 1, 0);
     int64_t lease_us = 0;
-    ret->said_ns = time_of(fd);
-    js_fd_close(&fd);
-    text[len > 0 ? len : 0] = '\0';
+    memset(ret, 0, sizeof(*ret));
+    if (read_file(path, text, sizeof(text), &ret->said_ns) < 0)
+        return;
     if (sscanf(text, begun, &lease_us) == 1)
         ret->phase = JS_RUN_BEGUN;
     else if (sscanf(text, ended, &ret->status, &ret->lost) == 2)

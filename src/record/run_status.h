@@ -27,6 +27,15 @@ struct js_run_status {
                          file system */
 };
 
+/* The other way, in a file beside it: standard output takes nothing more, for
+ * this reason (an errno). That is found when the run ends; 0: nothing was said.
+ */
+int js_run_status_write_outage(const char *path, int error);
+int js_run_status_read_outage(const char *path);
+
+/* Removes both. */
+void js_run_status_remove(const char *path);
+
 /* Returns 0, or -1 with errno. */
 int js_run_status_write(const char *path, const struct js_run_status *status);
 

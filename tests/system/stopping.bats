@@ -175,7 +175,7 @@ JOBS
     kill "$feeder" 2>/dev/null || true
     exec 7>&-
     status_is 3
-    contains err 'stopped by SIGUSR1: without a journal'
+    contains err 'stopped by SIGUSR1: nothing is on record'
     farm_start 2 --forever --duration 10ms
     wait_until "$PATIENCE" has_lines out 10 Finished
     kill -USR1 "$(mpirun_pid)"

@@ -1,6 +1,9 @@
 #!/usr/bin/env bats
 # Streams: standard input, pipes and FIFOs are read as jobs are needed.
 
+# What is quoted is for another shell.
+# shellcheck disable=SC2016
+
 load common
 
 # bats test_tags=sanitize
@@ -106,4 +109,142 @@ load common
         status_is 0
         sort -n out | cmp - <(seq 4000)
     fi
+}
+
+# ---------------------------------------------------------------- by name
+
+# jobsched alone, by a shell; its process is $FARM.
+launched_start() { # COMMAND, in which $JS is jobsched
+    env "JS_MARK=$MARK" "JS=timeout --kill-after=10 60 $JOBSCHED" \
+        bash -c "$1" >out 2>err 3>&- 7>&- &
+    FARM=$!
+}
+
+launched() {
+    launched_start "$1" </dev/null
+    farm_end
+}
+
+# bats test_tags=mpis
+@test "stream: a pipe by its name, and an open file by that of its descriptor" {
+    printf 'echo %s\n' a b c >list
+    local command
+    for command in 'cat list | $JS -n 1 /dev/stdin' '$JS -n 1 <(cat list)' \
+        '$JS -n 1 /dev/fd/3 3<list' '$JS -n 1 /proc/self/fd/4 4<list' \
+        '$JS -n 1 /dev/stdin <list' 'ln -s /dev/fd/3 link; $JS -n 1 link 3<list'; do
+        echo "$command:"
+        launched "$command"
+        status_is 0
+        equal "$(xargs <out)" 'a b c'
+    done
+    equal "$(echo ./*journal*)" './*journal*'
+    # What is called a list stays called so; a journal is kept where asked for.
+    launched 'printf "true\nfalse\n[xy=] c\n" | $JS -n 1 /dev/stdin --journal J'
+    status_is 2
+    contains err '^jobsched: /dev/stdin:3:2: unknown attribute'
+    launched 'printf "true\nfalse\n" | $JS -n 1 /dev/stdin --journal J'
+    status_is 1
+    contains err '^jobsched: 2 jobs: 0 done, 1 failed|1 jobs?: 0 done, 1 failed'
+    launched '$JS -n 1 /dev/fd/9'
+    status_is 2
+    contains err '^jobsched: cannot read the job list /dev/fd/9: Bad file'
+}
+
+@test "stream: a FIFO by its name, read from where its feeder begins" {
+    mkfifo fifo
+    launched_start '$JS -n 2 fifo'
+    exec 7>fifo
+    echo 'echo first' >&7
+    wait_until "$PATIENCE" has_lines out 1 '^first'
+    echo 'echo second' >&7
+    exec 7>&-
+    farm_end
+    status_is 0
+    equal "$(xargs <out)" 'first second'
+}
+
+# bats test_tags=mpis
+@test "stream: by name under mpirun: /dev/stdin is -, other descriptors are refused" {
+    printf 'echo %s\n' a b c >list
+    farm 1 /dev/stdin <list
+    status_is 0
+    equal "$(xargs <out)" 'a b c'
+    farm 1 /dev/fd/3
+    contains err '^jobsched: /dev/fd/3: mpirun passes no open file'
+    [[ $MPI == MPICH* ]] || status_is 2
+    equal "$(cat out)" ''
+}
+
+# ---------------------------------------------------------------- its end
+
+@test "stream: a last line without a newline runs, and stderr says so" {
+    launched 'printf "echo a\necho b" | $JS -n 1 -'
+    status_is 0
+    equal "$(xargs <out)" 'a b'
+    contains err '^jobsched: standard input: its last line has no newline'
+    printf 'echo a\necho b' | farm 1 -
+    equal "$(xargs <out)" 'a b'
+    contains err '^jobsched: standard input: its last line has no newline'
+    launched 'printf "echo a\n" | $JS -n 1 -'
+    lacks err newline
+}
+
+# The feeder has written half of a line when mpirun is killed.
+cut_within_a_line() { # WAIT COMMAND...
+    mkfifo pipe
+    exec 7<>pipe
+    "$@" <pipe
+    echo 'touch begun' >&7
+    printf 'echo "removing /data/project" >>ran; exit; /old/tmp' >&7
+    wait_until "$PATIENCE" exists begun
+    # Whoever reads has it all.
+    wait_until "$PATIENCE" is_read
+    kill -KILL "$(mpirun_pid)"
+    farm_end
+    exec 7>&-
+    rm pipe
+    nothing_left
+    claim test ! -e ran
+    rm begun
+}
+
+is_read() {
+    ! read -r -t 0 -u 7
+}
+
+start_without_shell() {
+    COMMAND=(env "JS_MARK=$MARK" "$JOBSCHED" -n 1 "$@")
+    farm_run_in_background
+}
+
+@test "stream: mpirun killed within a line: what is there of it does not run" {
+    cut_within_a_line farm_start 1 -
+    recovering
+    cut_within_a_line farm_start 1 -
+    cut_within_a_line start_without_shell -
+    status_is 4
+    contains err 'nothing is on record: it would start over$'
+    cut_within_a_line start_without_shell - --journal J --slave-timeout 3 --grace 1
+    status_is 4
+    contains err 'give the whole stream again: what is done will not run again$'
+    lacks err 'restart'
+}
+
+@test "stream: it is never started again in the middle" {
+    mkfifo pipe
+    seq 300 | sed 's/.*/echo & >>ran; sleep 0.01/' >list
+    launched_start 'cat list | $JS -n 2 --journal J --output none --slave-timeout 3 --grace 1 -'
+    wait_until "$PATIENCE" has_lines J 40 ' ok '
+    kill -KILL "$(pgrep -x "$LAUNCHER_NAME" -P "$(pgrep -x jobsched \
+        -P "$(pgrep -x timeout -P "$FARM")")")"
+    farm_end
+    status_is 4
+    contains err 'give the whole stream again: what is done will not run again$'
+    lacks err 'restart'
+    # Given again, it is run to its end; what is on record has run once.
+    grep ' ok ' J | cut -d ' ' -f 3 | sort -u >before
+    launched 'cat list | $JS -n 2 --journal J --output none -'
+    status_is 0
+    equal "$(sort -nu ran | xargs)" "$(seq 300 | xargs)"
+    equal "$(sort ran | uniq -d | grep -xFf before | xargs)" ''
 }

@@ -373,16 +373,17 @@ static void test_command_lines_on_hosts(void)
 {
     struct started started;
     start(&started, "Open MPI 4.1.4");
-    started.mpirun.status_name = "NAME";
+    static const char *const names[] = {"NAME", "OTHER", NULL};
+    started.mpirun.names = names;
     add_host(&started, "n1", 1);
     add_host(&started, "n2", 1);
     expect_line(&started.mpirun,
                 "mpirun --oversubscribe --bind-to none --enable-recovery "
-                "--hostfile hosts -x NAME -np 3 /bin/jobsched 'a b'");
+                "--hostfile hosts -x NAME -x OTHER -np 3 /bin/jobsched 'a b'");
     started.mpirun.mpi = JS_OPEN_MPI_5;
     expect_line(&started.mpirun,
                 "mpirun --bind-to none --with-ft ulfm --map-by slot "
-                "--host n1:2,n2:1 -x NAME -np 3 /bin/jobsched 'a b'");
+                "--host n1:2,n2:1 -x NAME -x OTHER -np 3 /bin/jobsched 'a b'");
     started.mpirun.mpi = JS_MPICH;
     expect_line(&started.mpirun, "mpirun -bind-to none -hosts n1:2,n2:1 -np 3 "
                                  "/bin/jobsched 'a b'");
