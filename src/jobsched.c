@@ -460,11 +460,17 @@ static bool find_outage(const struct run *run, struct outage *ret)
     return ret->error != 0;
 }
 
+/* The launcher has handed its own over, and nobody stands between. */
+static bool is_handed(const struct run *run, int number)
+{
+    return run->lifeline && js_lifeline_stdio(run->lifeline, number) >= 0;
+}
+
 /* ... and with it, what it had taken of our output and not passed on. */
 static bool is_mpirun_gone(const struct run *run)
 {
     const struct rank *rank = run->rank;
-    return rank && !rank->lifeline &&
+    return rank && !is_handed(run, STDOUT_FILENO) &&
            ((uint64_t)getppid() != rank->parent ||
             js_process_is_ending(rank->parent, rank->parent_started));
 }
@@ -625,8 +631,8 @@ static void tell_line(void *arg, const char *text)
 static bool is_way_intact(void *arg)
 {
     const struct run *run = arg;
-    return run->lifeline ? js_lifeline_is_up(run->lifeline)
-                         : !is_mpirun_gone(run);
+    return is_handed(run, STDIN_FILENO) ? js_lifeline_is_up(run->lifeline)
+                                        : !is_mpirun_gone(run);
 }
 
 /* An mpirun closes what it passes on when it dies, and a daemon of it on this
@@ -639,9 +645,9 @@ static struct js_inlet_config inlet_of(struct run *run)
                                     .is_intact = is_way_intact,
                                     .arg = run,
                                     .settle_cut_ns = settle_feeder_ns};
-    bool is_handed = run->lifeline && js_lifeline_stdio(run->lifeline, 0) >= 0;
-    inlet.is_marked = !is_handed && run->config->is_job_stream;
-    if (!is_handed && !inlet.is_marked)
+    bool is_direct = is_handed(run, STDIN_FILENO);
+    inlet.is_marked = !is_direct && run->config->is_job_stream;
+    if (!is_direct && !inlet.is_marked)
         inlet.settle_ns = js_launch_is_launcher((pid_t)rank->parent)
                               ? settle_mpirun_ns
                               : settle_daemon_ns;
@@ -1528,7 +1534,9 @@ static enum jobsched_status judge_outage(const struct run *run,
 static void ask_for_outage(struct run *run)
 {
     const char *path = run->config->status_file;
-    int error = path && !run->lifeline ? js_run_status_read_outage(path) : 0;
+    int error = path && !is_handed(run, STDOUT_FILENO)
+                    ? js_run_status_read_outage(path)
+                    : 0;
     if (error == 0)
         return;
     run->outage =

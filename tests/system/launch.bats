@@ -408,6 +408,71 @@ launch_on_hosts() { # ARGUMENT...
     contains out 'h2$'
 }
 
+# The launcher on h1, the master on h2: what is read and written passes between.
+launch_with_master_away() { # REDIRECTION ARGUMENT...
+    printf '%s slots=1\n' h2 h1 >hostlist
+    launch_on_hosts "${@:2}"
+    COMMAND=("${COMMAND[@]:0:${#COMMAND[@]}-$#}" sh -c "exec \"\$0\" \"\$@\" $1"
+        "$JOBSCHED" --hostfile hostlist "${@:2}")
+}
+
+# bats test_tags=mpis
+@test "launch: a stream to a master on another host arrives whole, and its end" {
+    hosts_up 2
+    # More than there is room for on the way; a NUL is where it was.
+    seq 3000 | sed 's/.*/echo &; exit 0 # some more bytes of each line/' >list
+    printf 'hostname >where\necho "end"' >>list
+    launch_with_master_away '<list' -
+    farm_run
+    status_is 0
+    equal "$(grep -v end out | sort -n | tail -n 1)" 3000
+    equal "$(wc -l <out)" 3001
+    contains err 'standard input: its last line has no newline'
+    printf 'true\nfalse\necho a\0b\n' >list
+    launch_with_master_away '<list' -
+    farm_run
+    status_is 2
+    contains err 'standard input:3:7: NUL'
+    # mpirun is killed within a line.
+    mkfifo pipe
+    exec 7<>pipe
+    launch_with_master_away '' pipe
+    farm_run_in_background
+    echo 'touch begun' >&7
+    printf 'touch ran; exit; /old/tmp' >&7
+    wait_until "$PATIENCE" exists begun
+    kill -KILL "$(pgrep -x "$LAUNCHER_NAME" -P "$(pgrep -x jobsched -P "$FARM")")"
+    farm_end
+    exec 7>&-
+    status_is 4
+    contains err 'nothing is on record: it would start over$'
+    nothing_left
+    claim test ! -e ran
+}
+
+says_throughout() { # STATUS
+    status_is "$1"
+    contains jobs.txt.journal " end $1 "
+    contains err 'standard output: .*output of jobs that are on record may be missing'
+    nothing_left
+}
+
+# bats test_tags=mpis
+@test "launch: output of a master on another host that cannot be written" {
+    hosts_up 2
+    printf 'echo %s; sleep 0.05\n' $(seq 400) >jobs.txt
+    launch_with_master_away '>/dev/full' jobs.txt
+    farm_run
+    says_throughout 4
+    mkfifo pipe
+    head -n 1 pipe >first &
+    launch_with_master_away '>pipe' --fresh jobs.txt
+    farm_run
+    wait $!
+    says_throughout 3
+    equal "$(wc -l <first)" 1
+}
+
 # bats test_tags=mpis
 @test "launch: a host that cannot be reached is named, and nothing has run" {
     hosts_up 2

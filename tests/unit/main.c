@@ -55,6 +55,7 @@
     _(overview)                                                                \
     _(sheet)                                                                   \
     _(launch)                                                                  \
+    _(inlet)                                                                   \
     _(lifeline)                                                                \
     _(jobsched)                                                                \
     _(loop)                                                                    \

@@ -21,6 +21,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static void test_err_cuts_and_returns_minus_one(void)
@@ -624,6 +627,35 @@ static void test_stdio_is_reserved(void)
     CU_ASSERT_EQUAL(write_error, EBADF);
 }
 
+static void test_names_of_descriptors(void)
+{
+    char dir[] = "/tmp/js-paths-XXXXXX", link[64], other[64];
+    CU_ASSERT_EQUAL(js_path_fd("/dev/stdin"), 0);
+    CU_ASSERT_EQUAL(js_path_fd("/dev/fd/63"), 63);
+    CU_ASSERT_EQUAL(js_path_fd("/proc/self/fd/3"), 3);
+    CU_ASSERT_EQUAL(js_path_fd("/dev/../dev/fd/3"), 3);
+    CU_ASSERT_EQUAL(js_path_fd("/dev/fd/"), -1);
+    CU_ASSERT_EQUAL(js_path_fd("/dev/fd"), -1);
+    CU_ASSERT_EQUAL(js_path_fd("/dev/fd/3x"), -1);
+    CU_ASSERT_EQUAL(js_path_fd("/dev/null"), -1);
+    CU_ASSERT_EQUAL(js_path_fd("3"), -1);
+    CU_ASSERT_EQUAL(js_path_fd(""), -1);
+    CU_ASSERT_EQUAL(js_path_fd("-"), -1);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(dir));
+    snprintf(link, sizeof(link), "%s/link", dir);
+    snprintf(other, sizeof(other), "%s/other", dir);
+    CU_ASSERT_EQUAL(symlink("/dev/fd/7", link), 0);
+    CU_ASSERT_EQUAL(symlink("link", other), 0);
+    CU_ASSERT_EQUAL(js_path_fd(other), 7);
+    unlink(link);
+    CU_ASSERT_EQUAL(js_path_fd(other), -1);
+    CU_ASSERT_EQUAL(symlink("other", link), 0); /* for ever */
+    CU_ASSERT_EQUAL(js_path_fd(other), -1);
+    unlink(link);
+    unlink(other);
+    rmdir(dir);
+}
+
 static void test_paths(void)
 {
     char dir[] = "/tmp/js-paths-XXXXXX";
@@ -715,6 +747,7 @@ static const struct unit_test tests[] = {
     {"log hides control bytes", test_log_hides_control_bytes},
     {"shown plainly", test_shown_plainly},
     {"closed stdio is reserved", test_stdio_is_reserved},
+    {"names of descriptors", test_names_of_descriptors},
     {"paths", test_paths},
     {NULL, NULL},
 };

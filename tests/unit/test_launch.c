@@ -525,6 +525,11 @@ static void test_run_status(void)
     CU_ASSERT(read.said_ns > said_ns);
     CU_ASSERT_EQUAL(read.status, 3);
     CU_ASSERT_EQUAL(read.lost, 2);
+    CU_ASSERT_EQUAL(js_run_status_read_outage(file.path), 0);
+    CU_ASSERT_EQUAL(js_run_status_write_outage(file.path, ENOSPC), 0);
+    CU_ASSERT_EQUAL(js_run_status_read_outage(file.path), ENOSPC);
+    js_run_status_remove(file.path);
+    CU_ASSERT_EQUAL(js_run_status_read_outage(file.path), 0);
     forget(&file);
     js_run_status_read(file.path, &read);
     CU_ASSERT_EQUAL(read.phase, JS_RUN_UNKNOWN);
