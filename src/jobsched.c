@@ -11,6 +11,7 @@
 #include "base/process.h"
 #include "base/show.h"
 #include "base/terminal.h"
+#include "base/userenv.h"
 #include "base/watchdog.h"
 #include "base/words.h"
 #include "core/fit.h"
@@ -41,6 +42,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <mpi.h>
 #include <poll.h>
 #include <signal.h>
@@ -206,6 +208,8 @@ struct rank {
     struct js_runner *runner;     /* of a slave; else NULL */
     struct js_lifeline *lifeline; /* NULL: no launcher of ours on this host */
     uint64_t parent, parent_started; /* mpirun, or what stands for it here */
+    struct js_buf environ;  /* the user's, as far as it is known here */
+    const char **variables; /* of it, then NULL */
     int64_t begun_ns;
 };
 
@@ -587,17 +591,17 @@ static const char *const nested_binding[] = {
     NULL,
 };
 
-/* The master's environment, less what belongs to a host or to MPI. */
-static int copy_environ(struct js_buf *buf)
+/* The user's environment, less what is each host's own. */
+static int copy_environ(const struct rank *rank, struct js_buf *buf)
 {
-    for (char **p = environ; *p; p++) {
-        if (js_launch_owns(*p) || js_launch_host_bound(*p))
-            continue;
-        if (js_buf_append(buf, *p, strlen(*p) + 1) < 0)
+    for (const char **p = rank->variables; *p; p++) {
+        if (!js_launch_host_bound(*p) &&
+            js_buf_append(buf, *p, strlen(*p) + 1) < 0)
             return -1;
     }
     for (const char *const *name = nested_binding; *name; name++) {
-        if (!getenv(*name) && js_buf_printf(buf, "%s=none%c", *name, '\0') < 0)
+        if (!js_userenv_value(&rank->environ, *name) &&
+            js_buf_printf(buf, "%s=none%c", *name, '\0') < 0)
             return -1;
     }
     return 0;
@@ -1115,10 +1119,10 @@ static int open_master(struct run *run, struct js_link *link,
     if (run->config->action == JOBSCHED_RUN)
         find_marks(run);
     config.dead_count = run->dead_count;
-    run->cwd = get_current_dir_name();
+    run->cwd = js_userenv_cwd(&run->rank->environ);
     if (!run->cwd)
         return js_err_errno(err, "the working directory cannot be found");
-    if (copy_environ(&run->environ) < 0)
+    if (copy_environ(run->rank, &run->environ) < 0)
         return js_err_errno(err, "the environment cannot be kept for the jobs");
     config.setup = setup_of(run);
     run->topo = js_topo_new(err);
@@ -1671,15 +1675,15 @@ static void raise_file_limit(void)
     setrlimit(RLIMIT_NOFILE, &limit); /* if not: fewer will do */
 }
 
-static int run_slave(const struct jobsched_config *own, struct js_link *link,
-                     struct js_runner *runner, enum js_leaving *ret,
-                     struct js_err *err)
+static int run_slave(const struct rank *rank, struct js_link *link,
+                     enum js_leaving *ret, struct js_err *err)
 {
+    const struct jobsched_config *own = rank->config;
     const char *tmpdir = getenv("TMPDIR");
     struct js_slave_config config = {
-        .runner = runner,
-        .processes = js_process_pair_of((uint64_t)js_runner_pid(runner)),
-        .environ = (const char *const *)environ,
+        .runner = rank->runner,
+        .processes = js_process_pair_of((uint64_t)js_runner_pid(rank->runner)),
+        .environ = rank->variables,
         .tmpdir = tmpdir && tmpdir[0] ? tmpdir : "/tmp",
         .request = js_sig_request,
         .start_ns = own->start_timeout_ns + meeting_of(own),
@@ -1833,16 +1837,15 @@ static int init_mpi(struct js_link *link, struct js_err *err)
 
 /* A slave that cannot go on leaves without MPI_Finalize, which would wait for
  * the others: so its launcher learns of it. */
-static enum jobsched_status run_as_slave(const struct jobsched_config *config,
+static enum jobsched_status run_as_slave(const struct rank *rank,
                                          struct js_link *link,
-                                         struct js_runner *runner,
                                          struct jobsched_result *result)
 {
     struct js_err err = {""};
     enum js_leaving leaving = JS_LEAVE_TOGETHER;
     int rc;
-    if (runner)
-        rc = run_slave(config, link, runner, &leaving, &err);
+    if (rank->runner)
+        rc = run_slave(rank, link, &leaving, &err);
     else
         rc = js_err_set(&err,
                         "rank %d was told by its environment that it is "
@@ -1872,7 +1875,7 @@ static enum jobsched_status run_rank(struct rank *rank,
     else if (link.rank == 0)
         status = run_master(rank, &link, result);
     else
-        status = run_as_slave(config, &link, rank->runner, result);
+        status = run_as_slave(rank, &link, result);
     js_runner_free(rank->runner);
     rank->runner = NULL;
     if (result->is_abrupt)
@@ -1917,7 +1920,34 @@ static int take_stdio(const struct js_lifeline *lifeline, struct js_err *err)
     return 0;
 }
 
-/* Before MPI_Init: the process is small and has no threads yet. */
+/* The launcher's own, as it was when that was started; where rank 0 is on
+ * another host, it finds that beside the status file. */
+static int find_environ(struct rank *rank, struct js_buf *ret)
+{
+    char path[PATH_MAX];
+    const char *status_file = rank->config->status_file;
+    const struct js_buf *given =
+        rank->lifeline ? js_lifeline_environ(rank->lifeline) : NULL;
+    if (given)
+        return js_buf_append(ret, given->data, given->len);
+    if (status_file && js_launch_rank() == 0 &&
+        js_run_status_beside(status_file, JS_RUN_ENVIRON, path, sizeof(path)) ==
+            0 &&
+        js_userenv_read(path, ret) == 0)
+        return 0;
+    ret->len = 0;
+    return js_userenv_of_rank(ret);
+}
+
+static int take_environ(struct rank *rank, struct js_err *err)
+{
+    if (find_environ(rank, &rank->environ) == 0)
+        rank->variables = js_userenv_list(&rank->environ);
+    return rank->variables ? 0 : js_err_errno(err, "the environment");
+}
+
+/* Before MPI_Init: the process is small and has no threads yet, and its
+ * environment is as it was given. */
 static int prepare_rank(struct rank *rank, struct js_err *err)
 {
     const struct jobsched_config *config = rank->config;
@@ -1929,6 +1959,8 @@ static int prepare_rank(struct rank *rank, struct js_err *err)
     if (config->launcher &&
         js_lifeline_connect(config->launcher, number, config->start_timeout_ns,
                             &rank->lifeline, err) < 0)
+        return -1;
+    if (take_environ(rank, err) < 0)
         return -1;
     return number == 0 && rank->lifeline ? take_stdio(rank->lifeline, err) : 0;
 }
@@ -1967,6 +1999,8 @@ enum jobsched_status jobsched_run(const struct jobsched_config *config,
                                       : run_caught(&rank, result);
     js_runner_free(rank.runner);
     js_lifeline_free(rank.lifeline);
+    free(rank.variables);
+    js_buf_release(&rank.environ);
     return status;
 }
 

@@ -73,14 +73,27 @@ static const char *const host_names[] = {
     "GPU_DEVICE_ORDINAL",
     "SLURMD_NODENAME",
     "SLURM_NODEID",
+    "SLURM_TOPOLOGY_ADDR",
+    "SLURM_CPUS_ON_NODE",
+    NULL,
+};
+
+/* What srun adds for a task. */
+static const char *const step_names[] = {
+    "SLURM_STEP_*",
+    "SLURM_STEPID",
+    "SLURM_SRUN_COMM_*",
+    "SLURM_LAUNCH_NODE_IPADDR",
+    "SLURM_CPU_BIND*",
+    "SLURM_MEM_BIND*",
+    "SLURM_DISTRIBUTION",
+    "SLURM_TASK_PID",
     "SLURM_LOCALID",
     "SLURM_PROCID",
     "SLURM_GTIDS",
-    "SLURM_TASK_PID",
-    "SLURM_TOPOLOGY_ADDR",
-    "SLURM_CPUS_ON_NODE",
-    "SLURM_CPU_BIND*",
-    "SLURM_LAUNCH_NODE_IPADDR",
+    "SLURM_PMIX*",
+    "SLURM_PMI_*",
+    "SLURM_UMASK",
     NULL,
 };
 
@@ -122,6 +135,11 @@ static int number_of(const char *name)
     bool is_number =
         text && js_parse_count(text, &value) == 0 && value <= INT_MAX;
     return is_number ? (int)value : -1;
+}
+
+bool js_launch_is_of_step(const char *variable)
+{
+    return is_listed(step_names, variable);
 }
 
 /* The first of these variables that holds a number, or -1. */

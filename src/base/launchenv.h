@@ -90,4 +90,8 @@ bool js_launch_owns(const char *variable);
  * folder, its part of an allocation), so that it must not travel to another. */
 bool js_launch_host_bound(const char *variable);
 
+/* True if it says something about the step of a Slurm job that carries this
+ * process, which is not that of the jobs. */
+bool js_launch_is_of_step(const char *variable);
+
 #endif

@@ -7,6 +7,7 @@
 #include "base/launchenv.h"
 #include "base/lifeline.h"
 #include "base/process.h"
+#include "base/userenv.h"
 #include "base/words.h"
 #include "cli/child.h"
 #include "cli/hostfile.h"
@@ -20,6 +21,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <paths.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -187,9 +189,23 @@ static void tell_of_components(const struct launch *launch)
                 unused + 1, unused, unused == 1 ? "is" : "are");
 }
 
+static int check_folder(struct js_err *err)
+{
+    char path[PATH_MAX];
+    const char *pwd = getenv("PWD");
+    if (getcwd(path, sizeof(path)) || errno == ERANGE)
+        return 0;
+    return js_err_errno(err,
+                        "the current folder%s%s cannot be found (it was "
+                        "removed?): change to one that is there",
+                        pwd ? " " : "", pwd ? pwd : "");
+}
+
 static int prepare(struct launch *launch, struct js_err *err)
 {
     uint64_t slaves = 0;
+    if (check_folder(err) < 0)
+        return -1;
     const char *program = getenv("JOBSCHED_MPIRUN");
     if (count_slaves(launch, &slaves, err) < 0 || find_program(launch, err) < 0)
         return -1;
@@ -250,35 +266,6 @@ static int make_folder(struct launch *launch, struct js_err *err)
     return 0;
 }
 
-/* Before anything is added to the environment. */
-static int open_lifeline(struct launch *launch, struct js_err *err)
-{
-    struct js_lifeline_gift gift = {
-        .lock = -1,
-        .environ = environ,
-        .stdio = {-1, -1, -1},
-    };
-    if (!launch->is_relayed) {
-        gift.stdio[0] = launch->list;
-        gift.stdio[1] = STDOUT_FILENO;
-        gift.stdio[2] = STDERR_FILENO;
-    }
-    launch->lifeline = js_lifeline_listen(launch->folder, &gift);
-    return launch->lifeline ? 0 : js_err_errno(err, "%s", launch->folder);
-}
-
-static void remove_folder(const struct launch *launch)
-{
-    if (!launch->folder[0])
-        return;
-    js_lifeline_close(launch->lifeline);
-    js_run_status_remove(launch->status_path);
-    unlink(launch->hostfile_path);
-    rmdir(launch->folder);
-}
-
-/* ---------------------------------------------------------------- starting */
-
 /* In a world of one the launcher of that world has left its marks, and may have
  * bound this process to a core. */
 static void forget_launcher(void)
@@ -297,6 +284,43 @@ static void forget_launcher(void)
     js_words_release(&names);
 }
 
+/* Before anything is added to the environment. */
+static int open_lifeline(struct launch *launch, struct js_err *err)
+{
+    if (js_launch_rank() >= 0)
+        forget_launcher();
+    struct js_lifeline_gift gift = {
+        .lock = -1,
+        .environ = environ,
+        .stdio = {-1, -1, -1},
+    };
+    if (!launch->is_relayed) {
+        gift.stdio[0] = launch->list;
+        gift.stdio[1] = STDOUT_FILENO;
+        gift.stdio[2] = STDERR_FILENO;
+    }
+    char path[PATH_MAX];
+    if (launch->is_relayed &&
+        (js_run_status_beside(launch->status_path, JS_RUN_ENVIRON, path,
+                              sizeof(path)) < 0 ||
+         js_userenv_write(path, environ) < 0))
+        return js_err_errno(err, "%s", launch->folder);
+    launch->lifeline = js_lifeline_listen(launch->folder, &gift);
+    return launch->lifeline ? 0 : js_err_errno(err, "%s", launch->folder);
+}
+
+static void remove_folder(const struct launch *launch)
+{
+    if (!launch->folder[0])
+        return;
+    js_lifeline_close(launch->lifeline);
+    js_run_status_remove(launch->status_path);
+    unlink(launch->hostfile_path);
+    rmdir(launch->folder);
+}
+
+/* ---------------------------------------------------------------- starting */
+
 /* Open MPI refuses root unless told twice; whoever is root here knows it. And
  * within Slurm it starts its daemons by srun, which in a step would wait for
  * that step to end. */
@@ -311,6 +335,7 @@ static void tell_launcher(struct launch *launch)
         setenv(JS_LAUNCH_STREAM_NAME, "1", 1);
     setenv(JS_LAUNCH_STATUS_NAME, launch->status_path, 1);
     setenv(JS_LIFELINE_NAME, launch->folder, 1);
+    setenv("PATH", _PATH_STDPATH, 0); /* mpirun looks for ssh there */
     if (geteuid() == 0) {
         setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 1);
         setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 1);
@@ -407,7 +432,7 @@ static int prepare_restart(struct launch *launch, struct js_err *err)
             launch->mpirun.ranks - 1, launch->restarts + 1,
             launch->options->restarts);
     launch->restarts++;
-    js_run_status_remove(launch->status_path);
+    unlink(launch->status_path);
     return make_command(launch) < 0 ? js_err_errno(err, "the command line") : 0;
 }
 

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define OUTPUT ".output"
 static const char begun[] = "begun lease_us %" PRId64 "\n";
 static const char outage[] = "output errno %d\n";
 static const char ended[] = "ended %d lost %u\n";
@@ -27,9 +28,8 @@ static int write_file(const char *path, const char *text)
     return rc;
 }
 
-/* 0, or -1 with errno. */
-static int add_suffix(const char *path, const char *suffix, char *ret,
-                      size_t size)
+int js_run_status_beside(const char *path, const char *suffix, char *ret,
+                         size_t size)
 {
     int len = snprintf(ret, size, "%s%s", path, suffix);
     if (len >= 0 && (size_t)len < size)
@@ -42,7 +42,7 @@ static int add_suffix(const char *path, const char *suffix, char *ret,
 static int replace_file(const char *path, const char *text)
 {
     char next[PATH_MAX];
-    if (add_suffix(path, ".new", next, sizeof(next)) < 0 ||
+    if (js_run_status_beside(path, ".new", next, sizeof(next)) < 0 ||
         write_file(next, text) < 0)
         return -1;
     return rename(next, path);
@@ -84,7 +84,7 @@ int js_run_status_write_outage(const char *path, int error)
 {
     char text[64], name[PATH_MAX];
     snprintf(text, sizeof(text), outage, error);
-    return add_suffix(path, ".output", name, sizeof(name)) < 0
+    return js_run_status_beside(path, OUTPUT, name, sizeof(name)) < 0
                ? -1
                : replace_file(name, text);
 }
@@ -94,7 +94,7 @@ int js_run_status_read_outage(const char *path)
     char text[64], name[PATH_MAX];
     int64_t time_ns;
     int error = 0;
-    if (add_suffix(path, ".output", name, sizeof(name)) < 0 ||
+    if (js_run_status_beside(path, OUTPUT, name, sizeof(name)) < 0 ||
         read_file(name, text, sizeof(text), &time_ns) < 0 ||
         sscanf(text, outage, &error) != 1)
         return 0;
@@ -103,10 +103,12 @@ int js_run_status_read_outage(const char *path)
 
 void js_run_status_remove(const char *path)
 {
+    static const char *const suffixes[] = {"", OUTPUT, JS_RUN_ENVIRON};
     char name[PATH_MAX];
-    unlink(path);
-    if (add_suffix(path, ".output", name, sizeof(name)) == 0)
-        unlink(name);
+    for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+        if (js_run_status_beside(path, suffixes[i], name, sizeof(name)) == 0)
+            unlink(name);
+    }
 }
 
 void js_run_status_read(const char *path, struct js_run_status *ret)

@@ -8,6 +8,7 @@
 #ifndef JS_RECORD_RUN_STATUS_H
 #define JS_RECORD_RUN_STATUS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 enum js_run_phase {
@@ -33,7 +34,14 @@ struct js_run_status {
 int js_run_status_write_outage(const char *path, int error);
 int js_run_status_read_outage(const char *path);
 
-/* Removes both. */
+/* Files beside it, of a launcher whose rank 0 is on another host. */
+#define JS_RUN_ENVIRON ".environ" /* base/userenv.h */
+
+/* The name of such a file. 0, or -1 with errno. */
+int js_run_status_beside(const char *path, const char *suffix, char *ret,
+                         size_t size);
+
+/* Removes all of these. */
 void js_run_status_remove(const char *path);
 
 /* Returns 0, or -1 with errno. */

@@ -21,6 +21,8 @@ setup_file() {
 [nodes=3] $example
 mpirun -np 1 ./mpi_program
 JOBS
+    # Root has to say so itself: what jobsched tells its own mpirun is no job's.
+    export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
     submit -N3 --ntasks-per-node=2 slurm/jobsched.sbatch jobs.txt --output DIR --joblog log
     job_end
     ended_with COMPLETED 0:0
@@ -50,6 +52,7 @@ JOBS
 [nodes=2] mpirun --hostfile "$JOBSCHED_HOSTFILE" sh -c 'echo >up.$(hostname); exec sleep 1000'
 until [ "$(ls up.* 2>/dev/null | grep -c .)" -eq 2 ]; do sleep 0.1; done; exit 1
 JOBS
+    export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
     submit -N3 --ntasks-per-node=1 slurm/jobsched.sbatch jobs.txt --fail-fast
     job_end
     contains batch '2 jobs: 0 done, 1 failed, 0 skipped, 1 left'

@@ -50,6 +50,51 @@ pinned_on_both_nodes() { # USER
     equal "$(stat -c %U 'the log' batch | sort -u)" UNKNOWN
 }
 
+# The names in the README's table of what a job finds in its environment.
+documented_variables() {
+    sed -n '/^| `JOBSCHED_JOB_ID`/,/^$/s/^| \(`[^|]*\) |.*/\1/p' "$ROOT/README.md" |
+        grep -o '`[A-Za-z_]*`' | tr -d '`'
+}
+
+@test "slurm: a job's environment is the batch script's, on each node" {
+    local host
+    for host in n1 n2; do
+        echo "touch at.\$JOBSCHED_NODE; until test -e at.n1 -a -e at.n2; do sleep 0.05; done; env | sort >env.\$JOBSCHED_NODE"
+    done >jobs.txt
+    printf '#!/bin/sh\nenv | sort >env.batch\nexec ./jobsched -n 2 jobs.txt\n' >script
+    submit -N2 --ntasks-per-node=1 script
+    job_end
+    ended_with COMPLETED 0:0
+    documented_variables | sort -u >documented
+    # What is the node's own.
+    printf '%s\n' SLURMD_NODENAME SLURM_NODEID SLURM_TOPOLOGY_ADDR HOSTNAME \
+        SLURM_CPUS_ON_NODE TMPDIR _ >own
+    for host in n1 n2; do
+        grep -qx "JOBSCHED_NODE=$host" "env.$host"
+        comm -3 env.batch "env.$host" | tr -d '\t' | cut -d = -f 1 | sort -u |
+            grep -vxF -f documented -f own >differing || true
+        equal "$(cat differing)" ''
+    done
+    contains env.n2 '^SLURM_JOB_ID='
+    lacks env.n2 '^SLURM_STEP|^PSM2_'
+}
+
+@test "slurm: srun in a job, as the README says, runs on the job's node, at once" {
+    local i srun
+    srun=$(grep -o '`srun [^`]*`' "$ROOT/README.md" | head -n 1 | tr -d '`')
+    claim test -n "$srun"
+    for i in 1 2; do
+        echo "touch at.\$JOBSCHED_NODE; until test -e at.n1 -a -e at.n2; do sleep 0.05; done; echo \$JOBSCHED_NODE \$($srun hostname)"
+    done >jobs.txt
+    printf '#!/bin/sh\nexec ./jobsched -n 2 jobs.txt\n' >script
+    submit -N2 --ntasks-per-node=1 script
+    job_end
+    ended_with COMPLETED 0:0
+    contains batch '^n1 n1$'
+    contains batch '^n2 n2$'
+    lacks batch 'nodes are busy'
+}
+
 # How many slaves with how many slots there are on each node: "4x1 4x1".
 map_in() { # FILE
     sed -n 's/^jobsched: slave [0-9]* on \(n[12]\): \([0-9]*\) slot.*/\1 \2/p' "$1" |

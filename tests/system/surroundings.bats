@@ -92,6 +92,64 @@ WANT
     printf '%s\0' "$A_TEXT" '' 0 "$PWD/tmp" | cmp - out
 }
 
+# The names in the README's table of what a job finds in its environment.
+documented_variables() {
+    sed -n '/^| `JOBSCHED_JOB_ID`/,/^$/s/^| \(`[^|]*\) |.*/\1/p' "$ROOT/README.md" |
+        grep -o '`[A-Za-z_]*`' | tr -d '`' | sort -u
+}
+
+# `env` in a job differs from `env` here by what the README lists, and by the
+# name of the command (_) that a shell sets.
+has_environment() { # FILE
+    documented_variables >documented
+    claim test "$(wc -l <documented)" -gt 10
+    echo _ >>documented
+    env | grep -v ^JS_MARK= | sort >here
+    grep -v ^JS_MARK= "$1" | sort | comm -3 - here | tr -d '\t' | cut -d = -f 1 |
+        sort -u | grep -vxF -f documented >differing || true
+    equal "$(cat differing)" ''
+}
+
+@test "surroundings: env in a job is env in the shell, and what the README lists" {
+    echo env >jobs.txt
+    mkdir folder
+    ln -s folder automounted
+    export PSM2_DEVICES=mine OMPI_MCA_rmaps_base_oversubscribe=1 \
+        OMPI_MCA_orte_base_help_aggregate=0 PMIX_MCA_gds=hash
+    (
+        cd automounted
+        env "JS_MARK=$MARK" "$JOBSCHED" -n 1 ../jobs.txt >out
+        has_environment out
+        contains out "^PWD=$PWD\$"
+        contains out '^PMIX_MCA_gds=hash$'
+    )
+    unset PSM2_DEVICES OMPI_MCA_rmaps_base_oversubscribe PMIX_MCA_gds \
+        OMPI_MCA_orte_base_help_aggregate
+    [[ $MPI == 'Open MPI 4.'* ]] || return 0
+    cd automounted
+    LAUNCH=("${PLAIN[@]}") # what is said with --mca is for the jobs as well
+    farm_command 1 ../jobs.txt --fresh
+    farm_run
+    has_environment out
+    contains out "^PWD=$PWD\$"
+}
+
+@test "surroundings: without an environment, or a folder" {
+    echo 'pwd; echo "${HOME-none}"' >jobs.txt
+    env -i "JS_MARK=$MARK" "$JOBSCHED" -n 1 jobs.txt >out
+    equal "$(xargs <out)" "$PWD none"
+    mkdir gone
+    status=0
+    (
+        cd gone
+        rmdir ../gone
+        exec "$JOBSCHED" -n 1 ../jobs.txt
+    ) 2>err || status=$?
+    status_is 2
+    equal "$(grep -c '' err)" 1
+    contains err '^jobsched: the current folder /.*/gone cannot be found'
+}
+
 @test "surroundings: PWD is where the job is" {
     echo 'echo "$PWD"; printenv PWD' >jobs.txt
     farm 1 jobs.txt

@@ -56,6 +56,7 @@
     _(sheet)                                                                   \
     _(launch)                                                                  \
     _(inlet)                                                                   \
+    _(userenv)                                                                 \
     _(lifeline)                                                                \
     _(jobsched)                                                                \
     _(loop)                                                                    \

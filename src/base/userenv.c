@@ -1,0 +1,164 @@
+#include "base/userenv.h"
+
+#include "base/fdio.h"
+#include "base/launchenv.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* What mpirun sets for its ranks and a user may set as well (observed with Open
+ * MPI 4.1.4): options of its command line, and where it was started. */
+static const char *const mpirun_names[] = {
+    "HFI_NO_BACKTRACE",
+    "IPATH_NO_BACKTRACE",
+    "PSM2_DEVICES",
+    "OMPI_MCA_rmaps_base_oversubscribe",
+    "OMPI_MCA_hwloc_base_binding_policy",
+    "PWD",
+    NULL,
+};
+
+enum { READ_BYTES = 64 * 1024 };
+
+static int append(struct js_buf *to, const char *variable)
+{
+    return js_buf_append(to, variable, strlen(variable) + 1);
+}
+
+const char *js_userenv_value(const struct js_buf *userenv, const char *name)
+{
+    size_t len = strlen(name);
+    const char *end = userenv->data + userenv->len;
+    for (const char *at = userenv->data; at < end; at += strlen(at) + 1) {
+        if (strncmp(at, name, len) == 0 && at[len] == '=')
+            return at + len + 1;
+    }
+    return NULL;
+}
+
+static int read_all(int fd, struct js_buf *ret)
+{
+    for (;;) {
+        if (js_buf_reserve(ret, READ_BYTES) < 0)
+            return -1;
+        ssize_t n = read(fd, ret->data + ret->len, READ_BYTES);
+        if (n < 0 && errno != EINTR)
+            return -1;
+        if (n == 0)
+            break;
+        ret->len += n > 0 ? (size_t)n : 0;
+    }
+    /* A text without an end would be read beyond it. */
+    return ret->len == 0 || ret->data[ret->len - 1] == '\0'
+               ? 0
+               : js_buf_append(ret, "", 1);
+}
+
+int js_userenv_read(const char *path, struct js_buf *ret)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return -1;
+    int rc = read_all(fd, ret);
+    js_fd_close(&fd);
+    return rc;
+}
+
+int js_userenv_write(const char *path, char *const *environ)
+{
+    struct js_buf text = JS_BUF_INIT;
+    int fd =
+        open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int rc = fd < 0 ? -1 : js_userenv_copy(environ, &text);
+    if (rc == 0)
+        rc = js_write_full(fd, text.data, text.len);
+    js_fd_close(&fd);
+    js_buf_release(&text);
+    return rc;
+}
+
+int js_userenv_copy(char *const *environ, struct js_buf *ret)
+{
+    for (; *environ; environ++) {
+        if (append(ret, *environ) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* ---------------------------------------------------------------- a rank */
+
+static bool is_of_mpirun(const char *variable)
+{
+    size_t len = strcspn(variable, "=");
+    for (const char *const *name = mpirun_names; *name; name++) {
+        if (strlen(*name) == len && strncmp(*name, variable, len) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* What mpirun had of these is the user's. */
+static int add_from_mpirun(struct js_buf *ret, const struct js_buf *of_mpirun)
+{
+    for (const char *const *name = mpirun_names; *name; name++) {
+        const char *value = js_userenv_value(of_mpirun, *name);
+        if (value && js_buf_printf(ret, "%s=%s%c", *name, value, '\0') < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static bool read_of_mpirun(struct js_buf *ret)
+{
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/%d/environ", (int)getppid());
+    return js_launch_is_launcher(getppid()) && js_userenv_read(path, ret) == 0;
+}
+
+int js_userenv_of_rank(struct js_buf *ret)
+{
+    struct js_buf of_mpirun = JS_BUF_INIT;
+    bool is_known = read_of_mpirun(&of_mpirun);
+    int rc = is_known ? add_from_mpirun(ret, &of_mpirun) : 0;
+    for (char **p = environ; rc == 0 && *p; p++) {
+        if (js_launch_owns(*p) || (is_known && is_of_mpirun(*p)) ||
+            (!is_known && js_launch_is_of_step(*p)))
+            continue;
+        rc = append(ret, *p);
+    }
+    js_buf_release(&of_mpirun);
+    return rc;
+}
+
+/* ---------------------------------------------------------------- use */
+
+const char **js_userenv_list(const struct js_buf *userenv)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < userenv->len; i++)
+        count += userenv->data[i] == '\0';
+    const char **list = calloc(count + 1, sizeof(*list));
+    const char *at = userenv->data;
+    for (size_t i = 0; list && i < count; i++) {
+        list[i] = at;
+        at += strlen(at) + 1;
+    }
+    return list;
+}
+
+char *js_userenv_cwd(const struct js_buf *userenv)
+{
+    const char *pwd = js_userenv_value(userenv, "PWD");
+    struct stat there, here;
+    if (pwd && pwd[0] == '/' && stat(pwd, &there) == 0 &&
+        stat(".", &here) == 0 && there.st_dev == here.st_dev &&
+        there.st_ino == here.st_ino)
+        return strdup(pwd);
+    return getcwd(NULL, 0);
+}
