@@ -33,28 +33,45 @@ static const char *mark_number(const char *text, unsigned base, size_t digits,
     return len == 0 || (digits > 0 && len < digits) ? NULL : text + len;
 }
 
-bool js_mark_parse(const char *text, struct js_mark *ret)
+/* Behind it; NULL for what is no mark. */
+static const char *mark_take(const char *text, struct js_mark *ret)
 {
     *ret = (struct js_mark){0};
     const char *at = mark_number(text, 16, RUN_DIGITS, &ret->run);
     if (at && *at == '+')
         at = mark_number(at + 1, 10, 0, &ret->session);
-    return at && *at == '\0' && ret->run != 0;
+    return ret->run != 0 ? at : NULL;
+}
+
+bool js_mark_parse(const char *text, struct js_mark *ret)
+{
+    const char *at = mark_take(text, ret);
+    return at && *at == '\0';
+}
+
+bool js_mark_next_outer(const char **within, struct js_outer_job *ret)
+{
+    uint64_t attempt = 0;
+    const char *at = mark_take(*within + strspn(*within, " "), &ret->mark);
+    at = at && *at == '/' ? mark_number(at + 1, 10, 0, &ret->id) : NULL;
+    at = at && *at == '/' ? mark_number(at + 1, 10, 0, &attempt) : NULL;
+    if (!at || (*at != '\0' && *at != ' ') || attempt > UINT32_MAX)
+        return false;
+    ret->attempt = (uint32_t)attempt;
+    *within = at;
+    return true;
 }
 
 bool js_mark_within(const char *within, uint64_t run, uint64_t *ret_id,
                     uint32_t *ret_attempt)
 {
-    const char *at = within;
-    while (at) {
-        uint64_t found, attempt = 0;
-        at = mark_number(at, 16, RUN_DIGITS, &found);
-        at = at && *at == '/' ? mark_number(at + 1, 10, 0, ret_id) : NULL;
-        at = at && *at == '/' ? mark_number(at + 1, 10, 0, &attempt) : NULL;
-        *ret_attempt = (uint32_t)attempt;
-        if (at && found == run)
-            return true;
-        at = at && *at == ' ' ? at + 1 : NULL;
+    struct js_outer_job outer;
+    while (js_mark_next_outer(&within, &outer)) {
+        if (outer.mark.run != run)
+            continue;
+        *ret_id = outer.id;
+        *ret_attempt = outer.attempt;
+        return true;
     }
     return false;
 }

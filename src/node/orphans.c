@@ -21,7 +21,7 @@ static const int64_t look_again_ns = 50 * JS_NS_PER_MS;
 /* Clocks of hosts differ, and a start is known to a tick. */
 static const int64_t clock_slack_ns = 5 * JS_NS_PER_S;
 
-enum { DEPTH_MAX = 1000, TEXT_SIZE = 64 };
+enum { DEPTH_MAX = 1000, TEXT_SIZE = 64, WITHIN_SIZE = 4096 };
 
 /* One that was told to end. */
 struct told {
@@ -64,12 +64,16 @@ static bool process_is_above(uint64_t pid)
 }
 
 /* Whether a living jobsched is above it; but not one that is above this process
- * as well, which has all of us below it. */
+ * as well, which has all of us below it. What else is below the mpirun of this
+ * process, or its daemon, is of this run: it carries the mark of a dead one
+ * where somebody has started us in what that has left. */
 static bool process_has_keeper(uint64_t pid)
 {
+    uint64_t self = (uint64_t)getpid(), parent = (uint64_t)getppid();
     uint64_t above = js_process_parent(pid);
-    for (int i = 0; i < DEPTH_MAX && above > 1; i++) {
-        if (process_is_jobsched(above) && !process_is_above(above))
+    for (int i = 0; i < DEPTH_MAX && above > 1 && above != self; i++) {
+        if (above == parent ||
+            (process_is_jobsched(above) && !process_is_above(above)))
             return true;
         above = js_process_parent(above);
     }
@@ -97,28 +101,51 @@ static bool is_of_run(const struct js_dead_run *run, pid_t pid)
            start_ns <= until_ns + clock_slack_ns;
 }
 
-/* Whether it carries the mark of one of the runs. */
-static bool is_marked(const struct js_orphans *orphans, pid_t pid)
+/* Whether the mark is of one of the runs, and the process not one that it lets
+ * go on. */
+static bool is_mark_of_any(const struct js_orphans *orphans,
+                           const struct js_mark *mark, pid_t pid)
 {
-    char text[JS_MARK_SIZE];
-    struct js_mark mark;
-    if (!js_process_variable(pid, JS_MARK_VARIABLE, text, sizeof(text)) ||
-        !js_mark_parse(text, &mark))
-        return false;
-    if (mark.session && getsid(pid) != (pid_t)mark.session)
+    if (mark->session && getsid(pid) != (pid_t)mark->session)
         return false;
     for (size_t i = 0; i < orphans->count; i++) {
-        if (orphans->runs[i].id == mark.run)
+        if (orphans->runs[i].id == mark->run)
             return is_of_run(&orphans->runs[i], pid);
     }
     return false;
 }
 
+/* What a run within a job has left is that job's. */
+static bool is_within_any(const struct js_orphans *orphans, pid_t pid)
+{
+    char text[WITHIN_SIZE];
+    struct js_outer_job outer;
+    const char *at = text;
+    if (!js_process_variable(pid, JS_WITHIN_VARIABLE, text, sizeof(text), NULL))
+        return false;
+    while (js_mark_next_outer(&at, &outer)) {
+        if (is_mark_of_any(orphans, &outer.mark, pid))
+            return true;
+    }
+    return false;
+}
+
+static bool is_marked(const struct js_orphans *orphans, pid_t pid)
+{
+    char text[JS_MARK_SIZE];
+    struct js_mark mark;
+    if (!js_process_variable(pid, JS_MARK_VARIABLE, text, sizeof(text), NULL) ||
+        !js_mark_parse(text, &mark))
+        return false;
+    return is_mark_of_any(orphans, &mark, pid) || is_within_any(orphans, pid);
+}
+
 static bool is_of_slurm_job(const struct js_orphans *orphans, pid_t pid)
 {
     char job[TEXT_SIZE] = "";
-    js_process_variable(pid, "SLURM_JOB_ID", job, sizeof(job));
-    return strcmp(job, orphans->slurm_job) == 0;
+    bool is_unknown;
+    js_process_variable(pid, "SLURM_JOB_ID", job, sizeof(job), &is_unknown);
+    return !is_unknown && strcmp(job, orphans->slurm_job) == 0;
 }
 
 static bool is_in_space(const struct js_orphans *orphans, pid_t pid)

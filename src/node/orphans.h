@@ -1,14 +1,15 @@
 /*
  * orphans - ends what the jobs of killed runs have left on this host.
  *
- * A job carries in its environment which run it is part of (js_run_mark()).
+ * A job carries in its environment which run it is part of (base/mark.h).
  * Where slave and runner were killed together nobody ends its processes; they
- * are found by that mark. The runs must be over. Ended are only processes
+ * are found by that mark, and those of a run within the job by what that is
+ * within. The runs must be over. Ended are only processes
  *  - that began within their run,
  *  - of this pid namespace, and of the Slurm job that this process is part of
  *    (or of none, as this one),
- *  - that are not below a living jobsched (which sees to its own), and not
- *    above this process,
+ *  - that are not below a living jobsched (which sees to its own), and neither
+ *    above this process nor of its own run,
  *  - and, where the run lets leftovers go on, that have not begun a session of
  *    their own.
  * Each is signalled through a pidfd, behind which the mark is read once more:

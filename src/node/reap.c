@@ -164,20 +164,22 @@ static const char *find_value(const struct js_buf *buf, const char *name)
     return NULL;
 }
 
-bool js_process_variable(pid_t pid, const char *name, char *to, size_t size)
+bool js_process_variable(pid_t pid, const char *name, char *to, size_t size,
+                         bool *ret_unknown)
 {
     char path[64];
     struct js_buf environ = JS_BUF_INIT;
     const char *value = NULL;
-    bool found = false;
 
     snprintf(path, sizeof(path), "/proc/%d/environ", (int)pid);
-    if (read_file(path, &environ) == 0 && js_buf_string(&environ))
+    bool is_read = read_file(path, &environ) == 0 && js_buf_string(&environ);
+    if (is_read)
         value = find_value(&environ, name);
-    if (value && strlen(value) < size) {
+    bool is_found = value && strlen(value) < size;
+    if (is_found)
         memcpy(to, value, strlen(value) + 1);
-        found = true;
-    }
+    if (ret_unknown)
+        *ret_unknown = !is_read || (value && !is_found);
     js_buf_release(&environ);
-    return found;
+    return is_found;
 }

@@ -31,7 +31,9 @@ int js_reap_each_child(void (*visit)(pid_t pid, void *arg), void *arg);
 int js_reap_all(int64_t limit_ns);
 
 /* The value of variable `name` in the initial environment of process `pid`,
- * into `to`. False if it cannot be read or is not there. */
-bool js_process_variable(pid_t pid, const char *name, char *to, size_t size);
+ * into `to`. False if it is not there; or if it cannot be read, or is too long:
+ * *ret_unknown (NULL is allowed) says so. */
+bool js_process_variable(pid_t pid, const char *name, char *to, size_t size,
+                         bool *ret_unknown);
 
 #endif

@@ -1,6 +1,5 @@
 #include "node/runner_env.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,15 +61,17 @@ static const char *value_in(const char *const *env, const char *name)
 static int find_outer(struct js_job_env *env, const char *const *outer)
 {
     struct js_mark mark;
+    char text[JS_MARK_SIZE];
     const char *run = value_in(outer, JS_MARK_VARIABLE);
     const char *id = value_in(outer, "JOBSCHED_JOB_ID");
     const char *attempt = value_in(outer, "JOBSCHED_ATTEMPT");
     const char *within = value_in(outer, JS_WITHIN_VARIABLE);
     if (!run || !id || !attempt || !js_mark_parse(run, &mark))
         return 0;
-    return js_buf_printf(&env->within, "%s=%016" PRIx64 "/%s/%s%s%s%c",
-                         JS_WITHIN_VARIABLE, mark.run, id, attempt,
-                         within ? " " : "", within ? within : "", 0);
+    js_mark_format(&mark, text);
+    return js_buf_printf(&env->within, "%s=%s/%s/%s%s%s%c", JS_WITHIN_VARIABLE,
+                         text, id, attempt, within ? " " : "",
+                         within ? within : "", 0);
 }
 
 /* Our session is that of the jobs. */

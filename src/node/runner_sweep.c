@@ -56,12 +56,13 @@ static enum owner owner_by_id(const struct js_sweep *sweep, pid_t pid)
 {
     char mark[JS_MARK_SIZE], id[24], attempt[24];
     struct js_mark of;
-    if (sweep->run &&
-        (!js_process_variable(pid, JS_MARK_VARIABLE, mark, sizeof(mark)) ||
-         !js_mark_parse(mark, &of) || of.run != sweep->run))
+    if (sweep->run && (!js_process_variable(pid, JS_MARK_VARIABLE, mark,
+                                            sizeof(mark), NULL) ||
+                       !js_mark_parse(mark, &of) || of.run != sweep->run))
         return OWNER_UNKNOWN;
-    if (!js_process_variable(pid, "JOBSCHED_JOB_ID", id, sizeof(id)) ||
-        !js_process_variable(pid, "JOBSCHED_ATTEMPT", attempt, sizeof(attempt)))
+    if (!js_process_variable(pid, "JOBSCHED_JOB_ID", id, sizeof(id), NULL) ||
+        !js_process_variable(pid, "JOBSCHED_ATTEMPT", attempt, sizeof(attempt),
+                             NULL))
         return OWNER_UNKNOWN;
     return is_number(id, sweep->id) && is_number(attempt, sweep->attempt)
                ? OWNER_THIS
@@ -75,7 +76,8 @@ static enum owner owner_by_outer(const struct js_sweep *sweep, pid_t pid)
     uint64_t id;
     uint32_t attempt;
     if (!sweep->run ||
-        !js_process_variable(pid, JS_WITHIN_VARIABLE, within, sizeof(within)) ||
+        !js_process_variable(pid, JS_WITHIN_VARIABLE, within, sizeof(within),
+                             NULL) ||
         !js_mark_within(within, sweep->run, &id, &attempt))
         return OWNER_UNKNOWN;
     return id == sweep->id && attempt == sweep->attempt ? OWNER_THIS

@@ -67,6 +67,18 @@ static void test_what_a_run_is_within(void)
     CU_ASSERT_FALSE(js_mark_within("", 1, &id, &attempt));
     CU_ASSERT_FALSE(js_mark_within("0000000000000001/7", 1, &id, &attempt));
     CU_ASSERT_FALSE(js_mark_within("x 0000000000000001/7/2", 1, &id, &attempt));
+    CU_ASSERT_FALSE(js_mark_within("0000000000000001/7/2x", 1, &id, &attempt));
+    CU_ASSERT_FALSE(
+        js_mark_within("0000000000000001/7/4294967298", 1, &id, &attempt));
+    struct js_outer_job outer;
+    within = "0000000000000001+45/7/2 0000000000000002/8/3";
+    CU_ASSERT_TRUE(js_mark_next_outer(&within, &outer));
+    CU_ASSERT_EQUAL(outer.mark.run, 1);
+    CU_ASSERT_EQUAL(outer.mark.session, 45);
+    CU_ASSERT_TRUE(js_mark_next_outer(&within, &outer));
+    CU_ASSERT_EQUAL(outer.mark.run, 2);
+    CU_ASSERT_EQUAL(outer.mark.session, 0);
+    CU_ASSERT_FALSE(js_mark_next_outer(&within, &outer));
 }
 
 /* ---------------------------------------------------------------- orphans */
@@ -216,6 +228,47 @@ static void test_what_is_spared(void)
     expect_spared(&(struct sleeper){.variables = {own_mark("")}}, -age_ns);
 }
 
+/* A run within a job was killed with the run that this is of. */
+static void test_a_run_within_a_job(void)
+{
+    char within[128];
+    const char *inner = "JOBSCHED_RUN=0123456789abcdef";
+    snprintf(within, sizeof(within),
+             "JOBSCHED_WITHIN=00000000000000aa/1/1 %s/7/2",
+             own_mark("") + strlen("JOBSCHED_RUN="));
+    struct sleeper sleeper = {.variables = {inner, within}};
+    expect_ended(&sleeper, age_ns);
+    expect_spared(&sleeper, -age_ns);
+    /* Not without a mark of its own; nor where leftovers may go on. */
+    expect_spared(&(struct sleeper){.variables = {within}}, age_ns);
+    snprintf(within, sizeof(within), "JOBSCHED_WITHIN=%s/7/2",
+             own_mark("+1") + strlen("JOBSCHED_RUN="));
+    expect_spared(&sleeper, age_ns);
+}
+
+/* What a process carries may not be known: then it is not ended. */
+static void test_an_unknown_slurm_job(void)
+{
+    char job[100] = "SLURM_JOB_ID=";
+    memset(job + strlen(job), '1', sizeof(job) - strlen(job) - 1);
+    expect_spared(&(struct sleeper){.variables = {own_mark(""), job}}, age_ns);
+}
+
+/* Somebody has started this very run in what the dead one has left: all of it
+ * carries that mark. */
+static void test_another_rank_of_this_run(void)
+{
+    int status = 0;
+    pid_t pid = start_sleeper(&(struct sleeper){.variables = {own_mark("")}});
+    pid_t rank = fork();
+    if (rank == 0)
+        _exit((int)sweep(orphans_of(own_run(), age_ns)));
+    CU_ASSERT_EQUAL(waitpid(rank, &status, 0), rank);
+    CU_ASSERT_EQUAL(status, 0);
+    CU_ASSERT_TRUE(is_alive(pid));
+    end_sleeper(pid);
+}
+
 static void test_below_a_living_jobsched(void)
 {
     static const char *const names[] = {"jobsched", "jobsched-runner"};
@@ -241,6 +294,9 @@ static const struct unit_test tests[] = {
     {"what a run is within", test_what_a_run_is_within},
     {"what is ended", test_what_is_ended},
     {"what is spared", test_what_is_spared},
+    {"a run within a job", test_a_run_within_a_job},
+    {"an unknown Slurm job", test_an_unknown_slurm_job},
+    {"another rank of this run", test_another_rank_of_this_run},
     {"below a living jobsched", test_below_a_living_jobsched},
     {"leftovers that are allowed", test_leftovers_that_are_allowed},
     {NULL, NULL},

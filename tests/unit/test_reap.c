@@ -75,15 +75,24 @@ static void test_variables_of_another_process(void)
     char text[32] = "";
     pid_t pid = start("echo x >&9; sleep 50; true");
     CU_ASSERT_TRUE(
-        js_process_variable(pid, "JS_TEST_REAP", text, sizeof(text)));
+        js_process_variable(pid, "JS_TEST_REAP", text, sizeof(text), NULL));
     CU_ASSERT_STRING_EQUAL(text, "some value");
-    CU_ASSERT_FALSE(js_process_variable(pid, "S_TEST_REAP", text, 32));
-    CU_ASSERT_FALSE(js_process_variable(pid, "JS_TEST_REA", text, 32));
-    CU_ASSERT_FALSE(js_process_variable(pid, "JS_TEST_REAP", text, 10));
-    CU_ASSERT_TRUE(js_process_variable(pid, "JS_TEST_REAP", text, 11));
+    CU_ASSERT_FALSE(js_process_variable(pid, "S_TEST_REAP", text, 32, NULL));
+    CU_ASSERT_FALSE(js_process_variable(pid, "JS_TEST_REA", text, 32, NULL));
+    CU_ASSERT_FALSE(js_process_variable(pid, "JS_TEST_REAP", text, 10, NULL));
+    CU_ASSERT_TRUE(js_process_variable(pid, "JS_TEST_REAP", text, 11, NULL));
+    bool is_unknown = true;
+    js_process_variable(pid, "JS_TEST_REAP", text, 11, &is_unknown);
+    CU_ASSERT_FALSE(is_unknown);
+    js_process_variable(pid, "JS_TEST_REA", text, 11, &is_unknown);
+    CU_ASSERT_FALSE(is_unknown);
+    js_process_variable(pid, "JS_TEST_REAP", text, 10, &is_unknown);
+    CU_ASSERT_TRUE(is_unknown);
     CU_ASSERT_EQUAL(js_reap_adopt(), 0);
     CU_ASSERT_EQUAL(js_reap_all(limit_ns), 0);
-    CU_ASSERT_FALSE(js_process_variable(pid, "JS_TEST_REAP", text, 32));
+    CU_ASSERT_FALSE(
+        js_process_variable(pid, "JS_TEST_REAP", text, 32, &is_unknown));
+    CU_ASSERT_TRUE(is_unknown);
 }
 
 static void test_nothing_to_reap(void)

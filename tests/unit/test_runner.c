@@ -214,7 +214,8 @@ static int count_marked(const struct fixture *fx, int signo)
         if (!isdigit((unsigned char)entry->d_name[0]))
             continue;
         pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
-        if (!js_process_variable(pid, "JS_TEST_MARK", value, sizeof(value)) ||
+        if (!js_process_variable(pid, "JS_TEST_MARK", value, sizeof(value),
+                                 NULL) ||
             strcmp(value, wanted) != 0 || is_zombie(entry->d_name))
             continue;
         count++;
@@ -912,10 +913,10 @@ static int count_sleepers(const struct fixture *fx)
         ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
         js_fd_close(&fd);
         bool is_sleep = n > 9 && memcmp(text + n - 10, "sleep\000205", 10) == 0;
-        count +=
-            is_sleep &&
-            js_process_variable(pid, "JS_TEST_MARK", value, sizeof(value)) &&
-            strcmp(value, strchr(fx->mark, '=') + 1) == 0;
+        count += is_sleep &&
+                 js_process_variable(pid, "JS_TEST_MARK", value, sizeof(value),
+                                     NULL) &&
+                 strcmp(value, strchr(fx->mark, '=') + 1) == 0;
     }
     if (proc)
         closedir(proc);
@@ -1012,7 +1013,7 @@ static void test_marks(void)
     expect_output(&fx,
                   "echo $JOBSCHED_WITHIN; "
                   "test $JOBSCHED_RUN = 0000000000abcdef+$PPID && echo yes",
-                  "0123456789abcdef/99/3 1111111111111111/4/1\nyes\n", "");
+                  "0123456789abcdef+7/99/3 1111111111111111/4/1\nyes\n", "");
     finish(&fx);
 }
 
