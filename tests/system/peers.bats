@@ -31,6 +31,11 @@
 # GNU parallel
 #   goes on by number, so an edited list runs the wrong commands
 #       journal: a line inserted at the top runs, and only that
+#   output on a full disk is lost: exit status 0, and a joblog by which --resume
+#   runs none of it again
+#       output: a disk that is full under stdout or stderr is exit 4, and nothing on record is lost
+#   the piece of a line whose writer was killed runs, without a word (by xargs, too)
+#       stream: a last line without a newline runs, and stderr says so
 #   a joblog on a full disk, and exit status 0
 #       trouble: a joblog on a full disk: the jobs run, and exit 4 says so
 #   a job that cleans $TMPDIR ends the run in the middle
@@ -48,6 +53,10 @@
 #       surroundings: a job may be an MPI program
 #   one dead rank ends the run
 #       losing: a slave killed with SIGKILL under recovery
+#   a full disk under mpirun's stdout: what was printed is lost, and exit status 0
+#       output: a disk that is full under stdout or stderr is exit 4, and nothing on record is lost
+#   an mpirun that is killed takes with it what was printed
+#       output: an mpirun that is killed loses nothing that is on record
 #   the jobs of a killed rank go on running
 #       killed: a slave with SIGKILL, and no descendant of a job outlives it
 # HyperQueue
