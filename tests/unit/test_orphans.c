@@ -259,10 +259,11 @@ static void test_an_unknown_slurm_job(void)
 static void test_another_rank_of_this_run(void)
 {
     int status = 0;
+    uint64_t run = own_run();
     pid_t pid = start_sleeper(&(struct sleeper){.variables = {own_mark("")}});
     pid_t rank = fork();
     if (rank == 0)
-        _exit((int)sweep(orphans_of(own_run(), age_ns)));
+        _exit((int)sweep(orphans_of(run, age_ns)));
     CU_ASSERT_EQUAL(waitpid(rank, &status, 0), rank);
     CU_ASSERT_EQUAL(status, 0);
     CU_ASSERT_TRUE(is_alive(pid));
