@@ -237,8 +237,6 @@ struct run {
     struct js_journal *journal; /* NULL: there is none */
     struct js_ledger *ledger;   /* what it said; NULL: there is none */
     uint64_t run_id;            /* that its jobs carry */
-    struct js_dead_run dead[JS_JOURNAL_DEAD]; /* runs that were killed */
-    size_t dead_count;
     struct js_resume resume;
     struct js_records records;
     struct js_source *source;
@@ -1067,20 +1065,14 @@ static int64_t meeting_of(const struct jobsched_config *config)
 
 /* What the jobs of this run carry, and what those of runs that were killed
  * carried. */
-static void find_marks(struct run *run)
+static void find_marks(struct run *run, struct js_master_config *config)
 {
-    const struct js_journal_dead *dead;
-    if (!run->journal) {
+    if (run->journal) {
+        run->run_id = js_journal_run_id(run->journal);
+        config->dead = js_journal_dead_runs(run->journal, &config->dead_count);
+    } else {
         run->run_id = js_process_new_id();
-        return;
     }
-    run->run_id = js_journal_run_id(run->journal);
-    dead = js_journal_dead_runs(run->journal, &run->dead_count);
-    for (size_t i = 0; i < run->dead_count; i++)
-        run->dead[i] =
-            (struct js_dead_run){.id = dead[i].id,
-                                 .begin_unix_ns = dead[i].begin_unix_ns,
-                                 .until_unix_ns = dead[i].until_unix_ns};
 }
 
 static int open_master(struct run *run, struct js_link *link,
@@ -1095,7 +1087,6 @@ static int open_master(struct run *run, struct js_link *link,
         .show_map = run->config->show_map,
         .meeting_ns = meeting_of(run->config),
         .quiet_ns = run->journal ? js_journal_quiet_ns(run->journal) : 0,
-        .dead = run->dead,
         .source = run->source,
         .delivery = run->delivery,
         .log = run->console.log,
@@ -1117,8 +1108,7 @@ static int open_master(struct run *run, struct js_link *link,
                   .arg = run},
     };
     if (run->config->action == JOBSCHED_RUN)
-        find_marks(run);
-    config.dead_count = run->dead_count;
+        find_marks(run, &config);
     run->cwd = js_userenv_cwd(&run->rank->environ);
     if (!run->cwd)
         return js_err_errno(err, "the working directory cannot be found");

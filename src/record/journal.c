@@ -47,7 +47,7 @@ struct js_journal {
     struct timespec old_time;       /* when that was last written to */
     uint64_t run_id;
     size_t dead_count; /* of the runs in it that have not ended those that */
-    struct js_journal_dead dead[JS_JOURNAL_DEAD]; /* are over in the end */
+    struct js_dead_run dead[JS_JOURNAL_DEAD]; /* are over once it is quiet */
     int64_t quiet_ns;
     int64_t touched_ns;
     bool has_room; /* the file system can reserve */
@@ -296,6 +296,15 @@ static int64_t ns_between(const struct timespec *from,
            (to->tv_nsec - from->tv_nsec);
 }
 
+/* Its slaves may start what they have until their lease is over, although the
+ * next run has begun by then. */
+static int64_t end_of_dead(const struct js_journal_dead *dead)
+{
+    bool is_known = dead->until_unix_ns > 0 &&
+                    dead->until_unix_ns < INT64_MAX - dead->lease_ns;
+    return is_known ? dead->until_unix_ns + dead->lease_ns : 0;
+}
+
 /* What was found is kept, to be looked at again. */
 static void note_old_runs(struct js_journal *journal)
 {
@@ -305,9 +314,13 @@ static void note_old_runs(struct js_journal *journal)
         journal->old_time = st.st_mtim;
     for (size_t i = 0; i < old->dead_count; i++) {
         const struct js_journal_dead *dead = &old->dead[i];
-        if (dead->id != 0 && (dead->lease_ns > 0 ||
-                              js_journal_is_known_gone(dead, &old->processes)))
-            journal->dead[journal->dead_count++] = *dead;
+        if (dead->id == 0 || (dead->lease_ns == 0 &&
+                              !js_journal_is_known_gone(dead, &old->processes)))
+            continue;
+        journal->dead[journal->dead_count++] =
+            (struct js_dead_run){.id = dead->id,
+                                 .begin_unix_ns = dead->begin_unix_ns,
+                                 .until_unix_ns = end_of_dead(dead)};
     }
 }
 
@@ -362,8 +375,8 @@ uint64_t js_journal_run_id(const struct js_journal *journal)
     return journal->run_id;
 }
 
-const struct js_journal_dead *
-js_journal_dead_runs(const struct js_journal *journal, size_t *count)
+const struct js_dead_run *js_journal_dead_runs(const struct js_journal *journal,
+                                               size_t *count)
 {
     *count = journal->dead_count;
     return journal->dead;

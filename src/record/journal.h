@@ -126,6 +126,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "base/mark.h"
 #include "core/ledger.h"
 #include "core/resume.h"
 #include "record/finish.h"
@@ -197,8 +198,8 @@ uint64_t js_journal_run_id(const struct js_journal *journal);
  * have a mark, and are over once the quiet is; the newest last; owned by the
  * journal.
  */
-const struct js_journal_dead *
-js_journal_dead_runs(const struct js_journal *journal, size_t *count);
+const struct js_dead_run *js_journal_dead_runs(const struct js_journal *journal,
+                                               size_t *count);
 
 /* These gather, until the next commit. 0, or -1 with errno ENOMEM. */
 int js_journal_add_news(struct js_journal *journal,

@@ -442,6 +442,7 @@ static void test_runs_that_were_killed(void)
     struct scene scene;
     size_t count = 0;
     scene_init(&scene);
+    const int64_t lease_ns = JS_NS_PER_S;
     struct js_journal_config config = config_of(&scene);
     int64_t before_ns = js_clock_unix_ns();
     uint64_t first = run_once(&scene, false, -1);
@@ -453,13 +454,16 @@ static void test_runs_that_were_killed(void)
         /* Those of a journal that is set aside as well. */
         config.is_fresh = i == 1;
         struct js_journal *journal = open_ok(&config, ledger);
-        const struct js_journal_dead *dead =
-            js_journal_dead_runs(journal, &count);
+        const struct js_dead_run *dead = js_journal_dead_runs(journal, &count);
         CU_ASSERT_EQUAL_FATAL(count, 2);
         CU_ASSERT_EQUAL(dead[0].id, first);
         CU_ASSERT_EQUAL(dead[1].id, third);
         CU_ASSERT(dead[0].begin_unix_ns >= before_ns - 1000);
         CU_ASSERT(dead[1].begin_unix_ns >= dead[0].begin_unix_ns);
+        /* What it had given to slaves goes on for the lease. */
+        CU_ASSERT(dead[0].until_unix_ns >= dead[0].begin_unix_ns + lease_ns);
+        CU_ASSERT(dead[0].until_unix_ns <= js_clock_unix_ns() + lease_ns);
+        CU_ASSERT_EQUAL(dead[1].until_unix_ns, 0);
         js_journal_close(journal);
         js_ledger_free(ledger);
     }
@@ -469,7 +473,7 @@ static void test_runs_that_were_killed(void)
     struct js_ledger *ledger = not_null(js_ledger_new());
     config.is_fresh = false;
     struct js_journal *journal = open_ok(&config, ledger);
-    const struct js_journal_dead *dead = js_journal_dead_runs(journal, &count);
+    const struct js_dead_run *dead = js_journal_dead_runs(journal, &count);
     CU_ASSERT_EQUAL(count, JS_JOURNAL_DEAD);
     CU_ASSERT_EQUAL(dead[count - 1].id, first);
     js_journal_close(journal);
