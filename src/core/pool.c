@@ -106,13 +106,17 @@ void js_pool_free(struct js_pool *pool)
 
 /* ---------------------------------------------------------------- nodes */
 
+bool js_node_is_same(const struct js_node *a, const struct js_node *b)
+{
+    return a->boot_id == b->boot_id && js_host_is_same(a->host, b->host);
+}
+
 /* The index of the same node, or node_count. */
 static size_t find_node(const struct js_pool *pool, const struct js_node *about)
 {
     size_t i = 0;
     while (i < pool->node_count &&
-           (pool->nodes[i]->about.boot_id != about->boot_id ||
-            !js_host_is_same(pool->nodes[i]->about.host, about->host)))
+           !js_node_is_same(&pool->nodes[i]->about, about))
         i++;
     return i;
 }

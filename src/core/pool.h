@@ -50,6 +50,8 @@ struct js_node {
     uint32_t quota_cores;  /* there is CPU time for so many; 0: for all */
 };
 
+bool js_node_is_same(const struct js_node *a, const struct js_node *b);
+
 struct js_pool;
 
 struct js_pool *js_pool_new(void);       /* or NULL with errno ENOMEM */

@@ -378,16 +378,19 @@ static void end_setup(struct js_master *master)
                (int)(left_ns / JS_NS_PER_S + 1));
 }
 
-static bool is_same_host(const struct js_node *a, const struct js_node *b)
+static bool is_clearing(const struct js_peer *peer)
 {
-    return a->boot_id == b->boot_id && strcmp(a->host, b->host) == 0;
+    return peer->state == JS_PEER_WORKING && peer->clearing == JS_PEER_CLEARING;
 }
 
 static bool is_host_seen_to(const struct js_master *master, int slave)
 {
-    for (int i = 1; i < slave; i++) {
-        if (master->peers[i].is_clearing &&
-            is_same_host(&master->peers[i].node, &master->peers[slave].node))
+    for (int i = 1; i < master->link->size; i++) {
+        const struct js_peer *peer = &master->peers[i];
+        bool sees_to_it =
+            is_clearing(peer) || peer->clearing == JS_PEER_CLEARED;
+        if (sees_to_it &&
+            js_node_is_same(&peer->node, &master->peers[slave].node))
             return true;
     }
     return false;
@@ -406,17 +409,15 @@ static void check_needs(struct js_master *master)
     master->has_input = false;
 }
 
-/* One slave of each host sees to it. */
-static int begin_clearing(struct js_master *master, struct js_err *err)
+/* One slave of each host sees to it; another if that is lost meanwhile. */
+static int clear_hosts(struct js_master *master, struct js_err *err)
 {
-    master->phase = PHASE_CLEARING;
-    master->phase_end_ns = JS_NEVER_NS;
     for (int i = 1; master->config.dead_count > 0 && i < master->link->size;
          i++) {
         struct js_peer *peer = &master->peers[i];
         if (peer->state != JS_PEER_WORKING || is_host_seen_to(master, i))
             continue;
-        peer->is_clearing = true;
+        peer->clearing = JS_PEER_CLEARING;
         if (js_peer_clear(peer, master->config.dead, master->config.dead_count,
                           err) < 0)
             return -1;
@@ -424,11 +425,10 @@ static int begin_clearing(struct js_master *master, struct js_err *err)
     return 0;
 }
 
-static bool is_clearing(const struct js_master *master)
+static bool is_any_clearing(const struct js_master *master)
 {
     for (int i = 1; i < master->link->size; i++) {
-        const struct js_peer *peer = &master->peers[i];
-        if (peer->is_clearing && peer->state == JS_PEER_WORKING)
+        if (is_clearing(&master->peers[i]))
             return true;
     }
     return false;
@@ -442,10 +442,15 @@ static int get_going(struct js_master *master, struct js_err *err)
     if (master->phase == PHASE_SETTING_UP &&
         !is_awaiting(master, JS_PEER_WORKING))
         end_setup(master);
-    if (master->phase == PHASE_QUIET && is_quiet(master) &&
-        begin_clearing(master, err) < 0)
+    if (master->phase == PHASE_QUIET && is_quiet(master)) {
+        master->phase = PHASE_CLEARING;
+        master->phase_end_ns = JS_NEVER_NS;
+    }
+    if (master->phase != PHASE_CLEARING || is_any_clearing(master))
+        return 0;
+    if (clear_hosts(master, err) < 0)
         return -1;
-    if (master->phase == PHASE_CLEARING && !is_clearing(master)) {
+    if (!is_any_clearing(master)) {
         master->phase = PHASE_WORKING;
         check_needs(master);
     }
@@ -669,7 +674,7 @@ static int take_cleared(struct js_master *master,
     struct js_wire_cleared cleared;
     if (js_wire_unpack_cleared(message->bytes, message->len, &cleared) < 0)
         return js_err_set(err, "slave %d sent a bad CLEARED", message->peer);
-    peer->is_clearing = false;
+    peer->clearing = JS_PEER_CLEARED;
     if (cleared.ended > 0)
         js_log(&master->config.log,
                "node %s: %u process%s that jobs of a killed run had left %s "
@@ -729,13 +734,13 @@ static bool is_host_there(const struct js_master *master, int slave)
 {
     const struct js_peer *peer = &master->peers[slave];
     int64_t lately_ns = master->listened_ns - master->config.setup.lease_ns / 2;
-    if (is_same_host(&peer->node, &master->config.node))
+    if (js_node_is_same(&peer->node, &master->config.node))
         return true;
     for (int i = 1; i < master->link->size; i++) {
         const struct js_peer *other = &master->peers[i];
         if (i != slave && other->state == JS_PEER_WORKING &&
             other->answered_ns > lately_ns &&
-            is_same_host(&other->node, &peer->node))
+            js_node_is_same(&other->node, &peer->node))
             return true;
     }
     return false;

@@ -41,6 +41,13 @@ struct js_parcel {
                             own text, so that all of it is in one piece */
 };
 
+/* What killed runs have left on its host: */
+enum js_peer_clearing {
+    JS_PEER_UNASKED = 0, /* another slave sees to it, or nobody yet */
+    JS_PEER_CLEARING,    /* it is ending that */
+    JS_PEER_CLEARED,     /* it has */
+};
+
 struct js_peer {
     enum js_peer_state state; /* the master's to set, but for SET_UP */
     int rank;
@@ -52,7 +59,7 @@ struct js_peer {
     bool is_watched;     /* it beats, and is lost when it ceases to; */
     int64_t answered_ns; /* answered last, by the master's time of listening */
     bool is_lost;        /* whatever it still says is too late */
-    bool is_clearing;    /* what was left on its host is being ended */
+    enum js_peer_clearing clearing;
 
     /* Private from here on. */
     struct js_buf out; /* a message being packed */

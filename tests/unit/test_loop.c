@@ -41,6 +41,8 @@ struct run_config {
     int64_t request_ns;      /* from the start; 0: never */
     enum js_request request; /* ... what is wanted then */
     int64_t commit_ns;       /* how long one takes; 0: it is done at once */
+    bool has_dead;           /* a run was killed before */
+    unsigned cut_enlisted;   /* this slave once it takes part; 0: none */
 };
 
 /* What became of a job. */
@@ -177,6 +179,18 @@ static void slave_parted(void *arg, unsigned slave)
     if (slave == 0 || slave > (unsigned)run->config.slaves)
         fake_net_complain(run->net, "nobody has parted");
     run->parted++;
+}
+
+static void slave_enlisted(void *arg, unsigned slave, uint32_t slots,
+                           const char *host,
+                           const struct js_process_pair *processes)
+{
+    struct run *run = arg;
+    (void)slots;
+    (void)host;
+    (void)processes;
+    if (slave == run->config.cut_enlisted)
+        fake_net_cut(run->net, (int)slave, fake_net_now_ns(run->net));
 }
 
 static void job_lost(void *arg, const struct js_job *job, unsigned slave)
@@ -337,8 +351,9 @@ static struct js_node node_of(int rank)
 {
     struct js_node node;
     memset(&node, 0, sizeof(node));
-    /* Two ranks to a node, as their numbers come. */
-    snprintf(node.host, sizeof(node.host), "n%d", rank / 2);
+    /* Two ranks to a node, as their numbers come; one knows its long name. */
+    snprintf(node.host, sizeof(node.host), "n%d%s", rank / 2,
+             rank == 3 ? ".cluster" : "");
     CU_ASSERT_EQUAL(js_cpuset_parse("0-3", &node.cpus), 0);
     return node;
 }
@@ -414,7 +429,10 @@ static void open_records(struct run *run)
 
 static void open_master(struct run *run)
 {
+    static const struct js_dead_run dead = {.id = 1, .begin_unix_ns = 1};
     struct js_master_config config = {
+        .dead = &dead,
+        .dead_count = run->config.has_dead,
         .plan = {.round_size = run->config.round_size,
                  .barrier = run->config.barrier},
         .setup = {.slots = run->config.slots,
@@ -439,6 +457,7 @@ static void open_master(struct run *run)
         .delivery = run->delivery,
         .log = run->log,
         .hooks = {.dispatched = job_dispatched,
+                  .enlisted = slave_enlisted,
                   .parted = slave_parted,
                   .lost = job_lost,
                   .begun = job_begun,
@@ -2195,6 +2214,43 @@ static void test_all_slaves_cut_off(void)
     run_free(run);
 }
 
+/* Runs to the end, and each of so many jobs finishes once. */
+static void expect_each_finishes(struct run *run, uint64_t jobs)
+{
+    js_master_run(run->master, &run->result, &run->err);
+    js_master_dismiss(run->master, JS_LEAVE_AT_ONCE);
+    fake_net_finish(run->net);
+    expect_no_complaint(run);
+    CU_ASSERT_EQUAL(run->result.end, JS_MASTER_DONE);
+    CU_ASSERT_EQUAL(run->finished, jobs);
+    for (uint64_t id = 1; id <= jobs; id++)
+        CU_ASSERT_EQUAL(run->fates[id].finished, 1);
+}
+
+/* Of each host one slave; another if that one is lost meanwhile. */
+static void test_what_a_killed_run_has_left(void)
+{
+    struct run_config config = {.slaves = 3,
+                                .jobs = "0.4\n0.4\n0.4\n",
+                                .lease_ns = lease_ns,
+                                .has_dead = true};
+    struct run *run = run_new(&config);
+    run_go(run);
+    expect_all_done(run, 3);
+    CU_ASSERT_EQUAL(fake_net_sent(run->net, JS_TAG_CLEAR), 2);
+    CU_ASSERT_EQUAL(fake_net_sent(run->net, JS_TAG_CLEARED), 2);
+    run_free(run);
+
+    config.cut_enlisted = 2;
+    run = run_new(&config);
+    expect_each_finishes(run, 3);
+    CU_ASSERT_EQUAL(run->result.lost, 1);
+    CU_ASSERT_EQUAL(fake_net_sent(run->net, JS_TAG_CLEAR), 3);
+    CU_ASSERT_EQUAL(fake_net_sent(run->net, JS_TAG_CLEARED), 2);
+    CU_ASSERT_EQUAL(attempts_lost(run), 0);
+    run_free(run);
+}
+
 /* Two nodes each; at any time slave 3 or 5, and so two nodes, are left. */
 static struct run *wide_run(uint64_t jobs, uint64_t seed)
 {
@@ -2240,19 +2296,6 @@ static void lose_perhaps(struct run *run, struct rng *rng, int rank)
         fake_net_stop(run->net, rank, from_ns, from_ns + length_ns);
     else if (rng_chance(rng, 30))
         fake_net_cut(run->net, rank, from_ns);
-}
-
-/* Runs to the end, and each of so many jobs finishes once. */
-static void expect_each_finishes(struct run *run, uint64_t jobs)
-{
-    js_master_run(run->master, &run->result, &run->err);
-    js_master_dismiss(run->master, JS_LEAVE_AT_ONCE);
-    fake_net_finish(run->net);
-    expect_no_complaint(run);
-    CU_ASSERT_EQUAL(run->result.end, JS_MASTER_DONE);
-    CU_ASSERT_EQUAL(run->finished, jobs);
-    for (uint64_t id = 1; id <= jobs; id++)
-        CU_ASSERT_EQUAL(run->fates[id].finished, 1);
 }
 
 static void test_random_losses_of_hosts(void)
@@ -2304,6 +2347,7 @@ static const struct unit_test tests[] = {
     {"all slaves cut off", test_all_slaves_cut_off},
     {"random losses", test_random_losses},
     {"a host of a job is lost", test_a_host_of_a_job_is_lost},
+    {"what a killed run has left", test_what_a_killed_run_has_left},
     {"random losses of hosts", test_random_losses_of_hosts},
     {"the demonstration", test_the_demonstration},
     {"no jobs at all", test_no_jobs_at_all},
