@@ -168,6 +168,8 @@ farm_start() {
 }
 
 farm_run_in_background() {
+    # What an earlier farm said is not taken for this one's.
+    rm -f out err
     "${COMMAND[@]}" <&0 >out 2>err 3>&- 7>&- &
     FARM=$!
 }
