@@ -107,7 +107,6 @@ need_bar() {
 
 # bats test_tags=sanitize
 @test "progress: in 200 columns there is all of it" {
-    need_bar
     # One that fails, one that is skipped, one that runs, and one that waits.
     printf '[name=a] exit 3\n[after=a] true\ntrue\n%s\ntrue\n' "$HOLD" >jobs.txt
     on_terminal 200 "$(alone 1) jobs.txt"
@@ -253,7 +252,6 @@ no_line_is_mixed() { # FILE COUNT
 }
 
 @test "progress: no bar where what reads stdout may write to the terminal too, unless it is wanted" {
-    need_bar
     printf 'echo one\n%s; echo two\n' "$HOLD" >jobs.txt
     on_terminal 80 "$(alone 1) jobs.txt | cat"
     sees '^one$'
@@ -287,7 +285,6 @@ no_line_is_mixed() { # FILE COUNT
 }
 
 @test "progress: not while a shell has the terminal in the foreground" {
-    need_bar
     printf '%s\n' "$HOLD" >jobs.txt
     on_terminal 80 'set -m' "$(alone 1) jobs.txt &" \
         'touch begun; until test -e front; do sleep 0.02; done' fg
@@ -302,7 +299,6 @@ no_line_is_mixed() { # FILE COUNT
 }
 
 @test "progress: ^C has its say in a line of its own" {
-    need_bar
     printf 'true\n%s\ntrue\n' "$HOLD" >jobs.txt
     on_terminal 90 "$(alone 1) jobs.txt"
     sees '33% 1/3.*1 running'

@@ -109,6 +109,9 @@ load common
         status_is 0
         sort -n out | cmp - <(seq 4000)
     fi
+    # Not through mpirun.
+    "$JOBSCHED" -n 2 - --no-journal < <(dd if=list bs=5000 2>dd.err) >out 2>err
+    sort -n out | cmp - <(seq 4000)
 }
 
 # ---------------------------------------------------------------- by name
