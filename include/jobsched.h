@@ -86,8 +86,6 @@ enum jobsched_retry {
  * configuration counts; a slave's is not looked at. */
 struct jobsched_config {
     const char *job_file; /* "-": standard input; NULL: the demonstration */
-    bool is_job_stream;   /* job_file is only what the user calls it: the jobs
-                             come on standard input */
 
     /* CHECK and DRY_RUN of a process that no launcher has started are for this
      * machine, with a slave for each core. */
@@ -129,6 +127,8 @@ struct jobsched_config {
                             (fdatasync); 0: none; JOBSCHED_NO_SYNC: not bounded */
     enum jobsched_retry retry; /* of what an earlier run did not bring to a good
                                   end */
+    bool is_job_stream; /* job_file is only what the user calls the list, which
+                           comes on standard input */
     bool no_journal;
     bool fresh;      /* what an earlier run has done does not count; its journal
                         is kept as JOURNAL.old */
