@@ -494,10 +494,19 @@ static int judge_output(const struct launch *launch, int status)
                                                  : JOBSCHED_BROKEN;
 }
 
+/* What rank 0 has said of its end came by an mpirun that was killed. */
+static bool is_last_word_lost(const struct launch *launch)
+{
+    return launch->is_relayed && WIFSIGNALED(launch->watch.wait_status) &&
+           launch->watch.run.status == JOBSCHED_BROKEN;
+}
+
 static int judge(struct launch *launch)
 {
     switch (launch->watch.run.phase) {
     case JS_RUN_ENDED:
+        if (is_last_word_lost(launch))
+            tell_broken_off(launch);
         return judge_output(launch, launch->watch.run.status);
     case JS_RUN_BEGUN:
         tell_broken_off(launch);
