@@ -324,7 +324,7 @@ static bool is_in_task(void)
 {
     static const char *const daemons[] = {
         "orted", "prted", "hydra*", "mpirun*", "mpiexec*", "jobsched", NULL};
-    static const char *const runners[] = {"jobsched-runner", NULL};
+    static const char *const runners[] = {JS_PROCESS_RUNNER, NULL};
     const char *text = getenv("SLURM_TASK_PID");
     uint64_t task;
     if (!text || js_parse_count(text, &task) < 0)

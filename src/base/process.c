@@ -87,6 +87,18 @@ uint64_t js_process_parent(uint64_t pid)
                : 0;
 }
 
+bool js_process_is_above(uint64_t pid)
+{
+    enum { DEPTH_MAX = 1000 }; /* processes end while we look */
+    uint64_t below = (uint64_t)getpid();
+    for (int i = 0; i < DEPTH_MAX && below > 0; i++) {
+        if (below == pid)
+            return true;
+        below = js_process_parent(below);
+    }
+    return false;
+}
+
 bool js_process_name(uint64_t pid, char to[JS_PROCESS_NAME_SIZE])
 {
     if (!read_of(pid, "comm", to, JS_PROCESS_NAME_SIZE))

@@ -18,6 +18,12 @@ int64_t js_process_age_ns(uint64_t pid);
 /* 0: there is none, or it cannot be seen from here. */
 uint64_t js_process_parent(uint64_t pid);
 
+/* Whether it is this process, or above it. */
+bool js_process_is_above(uint64_t pid);
+
+/* What those call themselves that start jobs (node/runner.h). */
+#define JS_PROCESS_RUNNER "jobsched-runner"
+
 /* What the kernel calls it: false if there is none. */
 enum { JS_PROCESS_NAME_SIZE = 32 };
 bool js_process_name(uint64_t pid, char to[JS_PROCESS_NAME_SIZE]);

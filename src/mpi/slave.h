@@ -11,9 +11,10 @@
  *                                     answers for their output until STOP
  *     any --the master is silent for too long--> cannot go on (its runner has
  *                                     ended the jobs when their lease ran out)
- *     working --the runner is lost--> what it ran is DONE, as lost with it;
- * then working with another runner working --there is no other runner--> BYE
- * sent: runs nothing, still answers for its output, until STOP
+ *     working --the runner is lost--> working with another runner, once what
+ *                                     it ran is DONE, as lost with it
+ *     working --there is no other runner--> BYE sent: runs nothing, still
+ *                                     answers for its output, until STOP
  *
  * A CLEAR has what killed runs have left on this host ended (node/orphans.h).
  *

@@ -47,20 +47,8 @@ static bool process_is_jobsched(uint64_t pid)
     char name[JS_PROCESS_NAME_SIZE];
     return js_process_name(pid, name) &&
            (strcmp(name, "jobsched") == 0 ||
-            strcmp(name, "jobsched-runner") == 0) &&
+            strcmp(name, JS_PROCESS_RUNNER) == 0) &&
            js_process_may_live(pid, js_process_start(pid));
-}
-
-/* Whether it is this process, or above it. */
-static bool process_is_above(uint64_t pid)
-{
-    uint64_t below = (uint64_t)getpid();
-    for (int i = 0; i < DEPTH_MAX && below > 0; i++) {
-        if (below == pid)
-            return true;
-        below = js_process_parent(below);
-    }
-    return false;
 }
 
 /* Whether a living jobsched is above it; but not one that is above this process
@@ -73,7 +61,7 @@ static bool process_has_keeper(uint64_t pid)
     uint64_t above = js_process_parent(pid);
     for (int i = 0; i < DEPTH_MAX && above > 1 && above != self; i++) {
         if (above == parent ||
-            (process_is_jobsched(above) && !process_is_above(above)))
+            (process_is_jobsched(above) && !js_process_is_above(above)))
             return true;
         above = js_process_parent(above);
     }
@@ -162,7 +150,7 @@ static bool is_meant(const struct js_orphans *orphans, pid_t pid)
     return is_marked(orphans, pid) &&
            js_process_may_live(number, js_process_start(number)) &&
            is_in_space(orphans, pid) && is_of_slurm_job(orphans, pid) &&
-           !process_is_above(number) && !process_has_keeper(number);
+           !js_process_is_above(number) && !process_has_keeper(number);
 }
 
 /* ---------------------------------------------------------------- ending */

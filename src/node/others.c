@@ -18,7 +18,6 @@
 #include <unistd.h>
 
 static const char lock_path[] = "/sys/devices/system/cpu/online";
-static const char runner_name[] = "jobsched-runner";
 
 /* Longer than it takes slaves that are there to be bound. */
 static const int64_t lock_most_ns = 2 * JS_NS_PER_S;
@@ -38,16 +37,6 @@ int js_others_lock(void)
         nanosleep(&lock_pause, NULL);
     }
     return fd;
-}
-
-static bool is_above_us(uint64_t runner)
-{
-    for (uint64_t pid = (uint64_t)getppid(); pid > 1;
-         pid = js_process_parent(pid)) {
-        if (pid == runner)
-            return true;
-    }
-    return false;
 }
 
 static bool is_of_our_run(uint64_t runner)
@@ -108,8 +97,8 @@ static void count_all(struct holders *holders)
                            ? strtoull(entry->d_name, NULL, 10)
                            : 0;
         if (pid > 0 && js_process_name(pid, name) &&
-            strcmp(name, runner_name) == 0 && !is_of_our_run(pid) &&
-            !is_above_us(pid))
+            strcmp(name, JS_PROCESS_RUNNER) == 0 && !is_of_our_run(pid) &&
+            !js_process_is_above(pid))
             count_held(holders, pid);
     }
     if (proc)

@@ -23,8 +23,7 @@ enum { STOPPED_MOST = 25 };
 struct js_runner {
     pid_t pid;
     bool lost;
-    int64_t
-        stopped_ns; /* when it was first seen to be; JS_NEVER_NS: it is not */
+    int64_t stopped_ns;  /* first seen to be; JS_NEVER_NS: it is not */
     struct rlimit files; /* before the rank has raised it for itself */
     struct js_channel channel;
     struct js_buf scratch;

@@ -3,8 +3,8 @@
  *
  * The rank forks it before MPI_Init (and another in its place when it is lost);
  * it has its own session, no MPI, none of the rank's descriptors but its end of
- * a socket, and is a child subreaper. Two
- * processes instead of one, because then
+ * a socket, and is a child subreaper. Two processes instead of one, because
+ * then
  *  - a hung exec, a fork from a big process or a stopped rank is nobody's
  *    trouble;
  *  - when either of them dies, the other ends every job and every descendant
@@ -21,13 +21,13 @@
  *    its own process group; default signals; bound to its slot's CPUs;
  *    JOBSCHED_JOB_ID, _JOB_NAME, _ATTEMPT, _SLAVE, _SLOT, _NODE, _CORES, _CPUS,
  *    _RUN and, within a job of another run, _WITHIN are set; and, unless the
- * environment has it, OMP_NUM_THREADS are set;
+ *    environment has it, OMP_NUM_THREADS;
  *  - a spawn refused for a passing reason (EAGAIN, ENOMEM, EMFILE, ENFILE) or
  *    an output file refused for one (also ENOSPC) is tried again, from 10 ms
  *    up to 1 s apart, for at most retry_ns, with one note about it; only then
  *    is it the job's failure;
  *  - output_dir or tmpdir that was there when it was configured, and is gone,
- * is made anew, with a note; where that cannot be the job waits until it is
+ *    is made anew, with a note; where that cannot be the job waits until it is
  *    there, with one note for all, or until it is ended. Named output that was
  *    removed with its folder while a job ran is written anew at its end;
  *  - its details count: `dir` (relative to cwd) is where it runs; stdin,

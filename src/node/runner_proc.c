@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/fdio.h"
+#include "base/process.h"
 #include "node/reap.h"
 #include "node/runner_channel.h"
 #include "node/runner_jobs.h"
@@ -136,7 +137,7 @@ static int set_up(struct runner *runner, int socket)
     /* Should we be stopped when the rank dies: there is something to be done.
      */
     prctl(PR_SET_PDEATHSIG, SIGCONT);
-    prctl(PR_SET_NAME, "jobsched-runner");
+    prctl(PR_SET_NAME, JS_PROCESS_RUNNER);
     socket = move_up(socket);
     if (socket < 0)
         return -1;

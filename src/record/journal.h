@@ -77,11 +77,10 @@
  * run_us user_us system_us max_rss_kib out_bytes err_bytes; cause and step are
  * numbers of core/outcome.h, start_us is since 1970 by the slave's clock.
  *
- * Of a job the last record wins (began, said,
- * leftovers and lost do not count); one
- * without any is not finished. A run that has not written its `end` was killed.
- * A record whose word is not known is skipped, so that later versions may add
- * some; a change of those above is another version.
+ * Of a job the last record wins (began, said, leftovers and lost do not count);
+ * one without any is not finished. A run that has not written its `end` was
+ * killed. A record whose word is not known is skipped, so that later versions
+ * may add some; a change of those above is another version.
  *
  * DAMAGE. Bytes that are no valid record, with none behind them, are a torn
  * tail: they are appended to FILE.torn and cut off, with a warning. With a

@@ -67,9 +67,9 @@ struct js_line {
     uint64_t space;                   /* MARK */
     uint64_t stream;                  /* SAID */
     uint64_t losses;                  /* LOST */
-    uint32_t attempt, slave, cores;   /* the attempts; the first of SAID, the
-                                         first two of BEGAN, the slave of LOST,
- the first of LEFTOVERS */
+    uint32_t attempt, slave, cores;   /* the attempts; the first of SAID and
+                                         LEFTOVERS, the first two of BEGAN, the
+                                         slave of LOST */
     struct js_process_pair processes; /* PROCESS */
     struct js_outcome outcome; /* the attempts; leftovers: of LEFTOVERS */
     size_t count;              /* JOBS, AGAIN, GONE, BACK */
