@@ -216,6 +216,7 @@ is_read() {
 }
 
 start_without_shell() {
+    # shellcheck disable=SC2034 # read by farm_run
     COMMAND=(env "JS_MARK=$MARK" "$JOBSCHED" -n 1 "$@")
     farm_run_in_background
 }

@@ -127,7 +127,9 @@ has_environment() { # FILE
         OMPI_MCA_orte_base_help_aggregate
     [[ $MPI == 'Open MPI 4.'* ]] || return 0
     cd automounted
-    LAUNCH=("${PLAIN[@]}") # what is said with --mca is for the jobs as well
+    # What is said with --mca is for the jobs as well.
+    # shellcheck disable=SC2034 # of farm_command
+    LAUNCH=("${PLAIN[@]}")
     farm_command 1 ../jobs.txt --fresh
     farm_run
     has_environment out
