@@ -247,8 +247,10 @@ struct run {
     struct js_node node;   /* this one, once topo is there */
     char *cwd;
     int64_t begun_ns;
-    int64_t present_ns; /* when whoever has started it was last told */
-    bool is_hurried;    /* seen that we were told to end */
+    int64_t present_ns;          /* when whoever has started it was last told */
+    struct js_sig_passed passed; /* by the launcher */
+    bool is_paused;              /* as that says; seen */
+    bool is_hurried;             /* seen that we were told to end */
     bool is_drain_told;
     bool is_outage_told;
     struct outage outage; /* that the launcher has told of */
@@ -363,10 +365,11 @@ static void tell_status(const struct run *run, const struct js_run_status *said)
         .status = said->status,
         .lost = said->lost,
         .lease_ns = said->lease_ns,
+        .is_paused = run->is_paused,
     };
     if (run->lifeline)
         js_lifeline_report(run->lifeline, &news);
-    if (run->config->status_file)
+    else if (run->config->status_file)
         js_run_status_write(run->config->status_file, said);
 }
 
@@ -389,7 +392,8 @@ static void tell_presence(struct run *run, int64_t now_ns)
     if (said.lease_ns == 0 ||
         now_ns - run->present_ns < said.lease_ns / PRESENT_PART)
         return;
-    run->present_ns = now_ns;
+    /* Its launcher sees the socket: that need not be said again and again. */
+    run->present_ns = run->lifeline ? INT64_MAX : now_ns;
     tell_status(run, &said);
 }
 
@@ -409,19 +413,62 @@ static void tell_ended(const struct run *run, enum jobsched_status status)
     tell_status(run, &said);
 }
 
+/* The stronger of what signals and the launcher ask for. */
+static enum js_request asked(const struct run *run)
+{
+    enum js_request request = js_sig_request();
+    return request > run->passed.request ? request : run->passed.request;
+}
+
+static void pause_output(struct run *run)
+{
+    run->is_paused = run->passed.is_paused;
+    js_outlet_hold(run->err, run->is_paused);
+    if (run->out != run->err)
+        js_outlet_hold(run->out, run->is_paused);
+    struct js_run_status said = {.phase = JS_RUN_BEGUN,
+                                 .lease_ns = lease_of(run->config)};
+    tell_status(run, &said);
+}
+
+static void listen_to_launcher(struct run *run)
+{
+    int signal;
+    while (run->lifeline && (signal = js_lifeline_take(run->lifeline)) != 0) {
+        js_sig_pass(&run->passed, signal);
+        if (signal == SIGKILL)
+            break;
+    }
+    if (run->is_paused != run->passed.is_paused)
+        pause_output(run);
+}
+
 /* The master's hook, once a turn. Who is warned, or told to end, has little
  * time: what is not on disk yet is brought there now. */
 static bool commit(void *arg, int64_t now_ns)
 {
     struct run *run = arg;
-    bool is_hurried = js_sig_request() >= JS_REQUEST_HURRY;
+    listen_to_launcher(run);
+    bool is_hurried = asked(run) >= JS_REQUEST_END;
     bool is_warned = js_sig_take_warning() || (is_hurried && !run->is_hurried);
     run->is_hurried = is_hurried;
     if (is_warned && run->records.journal)
         js_journal_sync_soon(run->records.journal);
     tell_presence(run, now_ns);
-    return js_records_commit(&run->records, now_ns,
-                             js_delivery_is_within_job(run->delivery));
+    bool is_on_record = js_records_commit(
+        &run->records, now_ns, js_delivery_is_within_job(run->delivery));
+    return is_on_record && !run->is_paused;
+}
+
+static void tell_drain(struct run *run)
+{
+    bool is_interrupt = run->passed.interrupts > 0;
+    run->is_drain_told = true;
+    js_log(&run->console.log,
+           "%s: no more jobs are started, and those that run go on to their "
+           "end%s",
+           js_sig_reason(&run->passed),
+           is_interrupt ? ", or until a second ^C" : "");
 }
 
 /* The master's hook. */
@@ -496,14 +543,9 @@ static enum js_request request(void *arg)
 {
     struct run *run = arg;
     struct outage outage;
-    enum js_request request = js_sig_request();
-    if (request == JS_REQUEST_DRAIN && !run->is_drain_told) {
-        run->is_drain_told = true;
-        js_log(&run->console.log,
-               "%s: no more jobs are started, and those that run go on to "
-               "their end",
-               js_sig_name());
-    }
+    enum js_request request = asked(run);
+    if (request == JS_REQUEST_DRAIN && !run->is_drain_told)
+        tell_drain(run);
     if (request < JS_REQUEST_END && find_outage(run, &outage)) {
         tell_outage(run, &outage);
         return JS_REQUEST_END;
@@ -572,6 +614,11 @@ static nfds_t wait_for(void *arg, struct pollfd *fds)
     struct run *run = arg;
     struct js_outlet *outlets[] = {run->out, run->err};
     nfds_t count = 0;
+    if (run->lifeline)
+        fds[count++] = (struct pollfd){.fd = js_lifeline_fd(run->lifeline),
+                                       .events = POLLIN};
+    if (run->is_paused)
+        return count;
     for (int i = 0; i < (run->out == run->err ? 1 : 2); i++) {
         if (js_outlet_pending(outlets[i]) > 0)
             fds[count++] = (struct pollfd){.fd = js_outlet_fd(outlets[i]),
@@ -1443,13 +1490,14 @@ static void tell_interrupted(const struct run *run,
 {
     struct outage outage;
     char why[128];
+    const char *reason = js_sig_reason(&run->passed);
     const char *next = next_step(run);
-    if (find_outage(run, &outage) && (run->outage.error || !js_sig_name()[0]))
+    if (find_outage(run, &outage) && (run->outage.error || !reason[0]))
         snprintf(why, sizeof(why), "because the reader of %s has gone",
                  outage.name);
     else
         snprintf(why, sizeof(why), "by %s",
-                 js_sig_name()[0] ? js_sig_name() : "the time limit");
+                 reason[0] ? reason : "the time limit");
     if (ran->is_left_known)
         js_err_set(err, "stopped %s, %llu job%s left: %s", why,
                    (unsigned long long)ran->left, ran->left == 1 ? "" : "s",
@@ -1583,8 +1631,9 @@ static enum jobsched_status work_as_master(struct run *run,
     if (ran.end == JS_MASTER_REHEARSED)
         return rehearse(run, js_master_plan(run->master),
                         js_master_pool(run->master), result);
-    run->is_abrupt =
-        (ran.is_hurried && !js_launch_is_patient()) || ran.lost > 0;
+    bool is_hurried =
+        js_sig_request() >= JS_REQUEST_HURRY || run->passed.is_hurried;
+    run->is_abrupt = (is_hurried && !js_launch_is_patient()) || ran.lost > 0;
     run->lost = ran.lost;
     /* What is slow from here on is none of their business; but a launcher that
      * sees one of them leave at once would not wait for us. */
@@ -1665,6 +1714,17 @@ static void raise_file_limit(void)
     setrlimit(RLIMIT_NOFILE, &limit); /* if not: fewer will do */
 }
 
+/* Whose launcher has gone will not be ended by it. */
+static enum js_request slave_request(void *arg)
+{
+    struct js_lifeline *lifeline = arg;
+    enum js_request request = js_sig_request();
+    if (request == JS_REQUEST_NONE && lifeline &&
+        js_lifeline_take(lifeline) == SIGKILL)
+        return JS_REQUEST_HURRY;
+    return request;
+}
+
 static int run_slave(const struct rank *rank, struct js_link *link,
                      enum js_leaving *ret, struct js_err *err)
 {
@@ -1675,7 +1735,8 @@ static int run_slave(const struct rank *rank, struct js_link *link,
         .processes = js_process_pair_of((uint64_t)js_runner_pid(rank->runner)),
         .environ = rank->variables,
         .tmpdir = tmpdir && tmpdir[0] ? tmpdir : "/tmp",
-        .request = js_sig_request,
+        .request = slave_request,
+        .request_arg = rank->lifeline,
         .start_ns = own->start_timeout_ns + meeting_of(own),
     };
     struct js_topo *topo = js_topo_new(err);

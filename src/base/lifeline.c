@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,9 +16,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-static const char socket_name[] = "line";
+static const char socket_name[] = "line-"; /* and the host's */
 
 enum {
+    NAME_SIZE = 72,
     BACKLOG = 4096, /* ranks of one host that start together */
     FDS_MOST = 5,   /* lock, environment, 0 to 2 */
     LOCK = 0,
@@ -110,13 +112,23 @@ static int message_take(int fd, struct message *ret, int *fds, int *count)
     return n == 0 ? 0 : -1;
 }
 
+/* So that a rank on another host that sees the same folder does not find it. */
+static void make_name(char *to, size_t size)
+{
+    char host[HOST_NAME_MAX + 1] = "";
+    gethostname(host, sizeof(host) - 1);
+    snprintf(to, size, "%s%s", socket_name, host);
+}
+
 /* The folder's path may be longer than a socket's address has room for: so it
  * is opened, and named by its descriptor. */
 static void make_address(int folder, struct sockaddr_un *ret)
 {
+    char name[NAME_SIZE];
+    make_name(name, sizeof(name));
     *ret = (struct sockaddr_un){.sun_family = AF_UNIX};
     snprintf(ret->sun_path, sizeof(ret->sun_path), "/proc/self/fd/%d/%s",
-             folder, socket_name);
+             folder, name);
 }
 
 /* ---------------------------------------------------------------- a rank */
@@ -278,7 +290,7 @@ int js_lifeline_take(struct js_lifeline *lifeline)
 
 int js_lifeline_fd(const struct js_lifeline *lifeline)
 {
-    return lifeline->fd;
+    return lifeline->is_cut ? -1 : lifeline->fd;
 }
 
 /* ---------------------------------------------------------------- launcher */
@@ -343,16 +355,32 @@ struct js_lifeline_host *js_lifeline_listen(const char *folder,
     return host;
 }
 
+static void stop_listening(struct js_lifeline_host *host)
+{
+    char name[NAME_SIZE];
+    make_name(name, sizeof(name));
+    if (host->listener >= 0)
+        unlinkat(host->folder, name, 0);
+    js_fd_close(&host->listener);
+    js_fd_close(&host->folder);
+}
+
+int js_lifeline_move(struct js_lifeline_host *host, const char *folder,
+                     int lock)
+{
+    js_lifeline_reset(host);
+    stop_listening(host);
+    host->gift.lock = lock;
+    return listen_in(host, folder);
+}
+
 void js_lifeline_close(struct js_lifeline_host *host)
 {
     if (!host)
         return;
     int saved = errno;
     js_lifeline_reset(host);
-    if (host->listener >= 0)
-        unlinkat(host->folder, socket_name, 0);
-    js_fd_close(&host->listener);
-    js_fd_close(&host->folder);
+    stop_listening(host);
     js_fd_close(&host->environ);
     free(host->ends);
     free(host->fds);

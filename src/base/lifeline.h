@@ -10,8 +10,9 @@
  * launcher's own standard input, output and error. Rank 0 reports how the run
  * stands, and the launcher passes requests on to it.
  *
- * Ranks on other hosts have no lifeline: there the folder or its launcher is
- * not found. (record/run_status.h is for a rank 0 there.)
+ * Ranks on other hosts have no lifeline: there the folder is not found, or the
+ * socket, in whose name the host's stands. (record/run_status.h is for a rank 0
+ * there.)
  *
  * A SOCK_SEQPACKET socket of AF_UNIX; both ends are the same program on the
  * same host, so a message is a struct as it is in memory.
@@ -45,6 +46,7 @@ struct js_lifeline_news {
     uint32_t lost;    /* ENDED: slaves that had ceased to answer */
     int64_t lease_ns; /* BEGUN: when the master has been gone for so long, all
                          jobs of all hosts have ended; 0: they go on */
+    bool is_paused;   /* as it was asked for by SIGTSTP */
 };
 
 /* ---------------------------------------------------------------- a rank */
@@ -83,7 +85,8 @@ void js_lifeline_report(struct js_lifeline *lifeline,
  * waits. SIGKILL stands for a launcher that has gone, and stays. */
 int js_lifeline_take(struct js_lifeline *lifeline);
 
-/* To wait for what js_lifeline_take() may find: POLLIN. */
+/* To wait for what js_lifeline_take() may find: POLLIN. -1 when it has found
+ * that the launcher has gone. */
 int js_lifeline_fd(const struct js_lifeline *lifeline);
 
 /* ---------------------------------------------------------------- launcher */
@@ -101,6 +104,11 @@ struct js_lifeline_gift {
 /* Listens in that folder. NULL with errno. */
 struct js_lifeline_host *
 js_lifeline_listen(const char *folder, const struct js_lifeline_gift *gift);
+/* The same from now on in another folder with that lock, where the first one is
+ * no more. Returns 0, or -1 with errno. */
+int js_lifeline_move(struct js_lifeline_host *host, const char *folder,
+                     int lock);
+
 /* Closes it, and removes the socket. NULL allowed; keeps errno. */
 void js_lifeline_close(struct js_lifeline_host *host);
 

@@ -30,19 +30,27 @@ static const char *const files_of_user[] = {".openmpi/mca-params.conf",
 static const char *const files_of_machine[] = {
     "etc/openmpi-mca-params.conf", "etc/openmpi/openmpi-mca-params.conf", NULL};
 
-/* Of a line "name = value". */
-static bool line_names(const char *line, const char *name)
+/* Of a line "name = value" the value; NULL: it is of another name. */
+static const char *line_value(const char *line, const char *name)
 {
     size_t len = strlen(name);
     line += strspn(line, " \t");
     if (strncmp(line, name, len) != 0)
-        return false;
+        return NULL;
     line += len;
     line += strspn(line, " \t");
-    return *line == '=';
+    return *line == '=' ? line + 1 + strspn(line + 1, " \t") : NULL;
 }
 
-static bool file_names(const char *folder, const char *file, const char *name)
+/* Of a list "^a,b", which chooses none, those that it shuts out do not count,
+ * unless `ours` is among them. */
+static bool value_counts(const char *value, const char *ours)
+{
+    return value && (!ours || *value != '^' || strstr(value, ours));
+}
+
+static bool file_names(const char *folder, const char *file, const char *name,
+                       const char *ours)
 {
     char path[PATH_MAX];
     char *line = NULL;
@@ -55,23 +63,24 @@ static bool file_names(const char *folder, const char *file, const char *name)
     if (!stream)
         return false;
     while (!is_named && getline(&line, &size, stream) >= 0)
-        is_named = line_names(line, name);
+        is_named = value_counts(line_value(line, name), ours);
     free(line);
     fclose(stream);
     return is_named;
 }
 
 static bool any_file_names(const char *folder, const char *const *files,
-                           const char *name)
+                           const char *name, const char *ours)
 {
     for (; folder && *files; files++) {
-        if (file_names(folder, *files, name))
+        if (file_names(folder, *files, name, ours))
             return true;
     }
     return false;
 }
 
-bool js_mca_is_set(const char *name)
+/* `ours`: what we would choose of a list; NULL: any value counts. */
+static bool is_set(const char *name, const char *ours)
 {
     char variable[256];
     const char *prefix = getenv("OPAL_PREFIX");
@@ -80,11 +89,24 @@ bool js_mca_is_set(const char *name)
         if (getenv(variable))
             return true;
     }
-    return any_file_names(getenv("HOME"), files_of_user, name) ||
-           any_file_names(prefix ? prefix : "", files_of_machine, name);
+    return any_file_names(getenv("HOME"), files_of_user, name, NULL) ||
+           any_file_names(prefix ? prefix : "", files_of_machine, name, ours);
+}
+
+bool js_mca_is_set(const char *name)
+{
+    return is_set(name, NULL);
 }
 
 /* ---------------------------------------------------------------- ours */
+
+static int put(struct js_mca *mca, const char *variable, const char *value)
+{
+    if (setenv(variable, value, 1) < 0)
+        return -1;
+    mca->variables[mca->count++] = variable;
+    return 0;
+}
 
 int js_mca_set(struct js_mca *mca, const char *variable, const char *value)
 {
@@ -94,12 +116,7 @@ int js_mca_set(struct js_mca *mca, const char *variable, const char *value)
         errno = EINVAL;
         return -1;
     }
-    if (js_mca_is_set(name + strlen(mark)))
-        return 0;
-    if (setenv(variable, value, 1) < 0)
-        return -1;
-    mca->variables[mca->count++] = variable;
-    return 0;
+    return js_mca_is_set(name + strlen(mark)) ? 0 : put(mca, variable, value);
 }
 
 /* What finds out which networks reach each other asks the kernel for the way to
@@ -110,6 +127,39 @@ int js_mca_set_for_rank(struct js_mca *mca, enum js_mpi mpi)
     if (mpi != JS_OPEN_MPI_5)
         return 0;
     return js_mca_set(mca, "OMPI_MCA_reachable", "weighted");
+}
+
+/* What each calls its part that talks through memory. */
+static const char *const memory_names[] = {
+    [JS_OPEN_MPI_4] = "vader", [JS_OPEN_MPI_5] = "sm"};
+
+/* Whoever has chosen what ranks talk through has chosen where, too. Debian's
+ * own file only shuts some out. */
+static int set_btl(struct js_mca *mca, enum js_mpi mpi, bool has_room)
+{
+    static const char *const with_memory[] = {
+        [JS_OPEN_MPI_4] = "self,vader", [JS_OPEN_MPI_5] = "self,sm"};
+    const char *name = has_room ? memory_names[mpi] : "tcp";
+    if (is_set("btl", name) || is_set("pml", "ob1"))
+        return 0;
+    return put(mca, "OMPI_MCA_btl", has_room ? with_memory[mpi] : "self,tcp");
+}
+
+int js_mca_set_for_host(struct js_mca *mca, enum js_mpi mpi, const char *folder,
+                        bool has_room)
+{
+    static const char *const base[] = {
+        [JS_OPEN_MPI_4] = "OMPI_MCA_orte_tmpdir_base",
+        [JS_OPEN_MPI_5] = "PRTE_MCA_prte_tmpdir_base"};
+    static const char *const memory[] = {
+        [JS_OPEN_MPI_4] = "OMPI_MCA_btl_vader_backing_directory",
+        [JS_OPEN_MPI_5] = "OMPI_MCA_btl_sm_backing_directory"};
+    if (mpi == JS_MPICH)
+        return 0;
+    if (js_mca_set(mca, base[mpi], folder) < 0 ||
+        (has_room && js_mca_set(mca, memory[mpi], folder) < 0))
+        return -1;
+    return set_btl(mca, mpi, has_room);
 }
 
 void js_mca_take_back(struct js_mca *mca)

@@ -41,6 +41,15 @@ int js_mca_set(struct js_mca *mca, const char *variable, const char *value);
 /* Sets what any rank of such an MPI needs. Returns as js_mca_set(). */
 int js_mca_set_for_rank(struct js_mca *mca, enum js_mpi mpi);
 
+/*
+ * Sets for an mpirun whose ranks are all on this host that its session folder
+ * is in `folder`, which is copied, and what they talk through: memory there if
+ * it has room for it (`has_room`), so that they open no port, else the network.
+ * Returns as js_mca_set().
+ */
+int js_mca_set_for_host(struct js_mca *mca, enum js_mpi mpi, const char *folder,
+                        bool has_room);
+
 /* Makes the environment what it was before. */
 void js_mca_take_back(struct js_mca *mca);
 

@@ -35,6 +35,7 @@ struct js_outlet {
     bool is_closed; /* it never was open for writing */
     int error;
     bool is_within_line;
+    bool is_held;
     const char *undo; /* of what is shown; NULL: nothing is */
     size_t start;     /* bytes of `waiting` already written */
     struct js_buf waiting;
@@ -113,6 +114,8 @@ static size_t write_some(struct js_outlet *outlet, const char *bytes,
                          size_t len)
 {
     ssize_t n;
+    if (outlet->is_held)
+        return 0;
     do {
         n = write_once(outlet, bytes, len);
     } while (n < 0 && errno == EINTR);
@@ -195,7 +198,7 @@ int js_outlet_write(struct js_outlet *outlet, const void *bytes, size_t len)
 bool js_outlet_show(struct js_outlet *outlet, const void *bytes, size_t len,
                     const char *undo)
 {
-    if (outlet->error || js_outlet_pending(outlet) > 0 ||
+    if (outlet->error || outlet->is_held || js_outlet_pending(outlet) > 0 ||
         put(outlet, bytes, len) < 0)
         return false;
     outlet->undo = undo;
@@ -210,6 +213,15 @@ bool js_outlet_is_showing(const struct js_outlet *outlet)
 void js_outlet_hide(struct js_outlet *outlet)
 {
     take_away(outlet);
+}
+
+void js_outlet_hold(struct js_outlet *outlet, bool is_held)
+{
+    if (is_held)
+        js_outlet_hide(outlet);
+    outlet->is_held = is_held;
+    if (!is_held)
+        js_outlet_flush(outlet);
 }
 
 size_t js_outlet_pending(const struct js_outlet *outlet)

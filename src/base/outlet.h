@@ -42,6 +42,10 @@ int js_outlet_write(struct js_outlet *outlet, const void *bytes, size_t len);
 /* Writes as much as goes at once. */
 void js_outlet_flush(struct js_outlet *outlet);
 
+/* While it is held, bytes are taken and not written, and nothing is shown. What
+ * was shown is taken away before. */
+void js_outlet_hold(struct js_outlet *outlet, bool is_held);
+
 /* Bytes taken and not yet written; 0 in GONE. */
 size_t js_outlet_pending(const struct js_outlet *outlet);
 

@@ -50,10 +50,13 @@ static void reset_signals(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-__attribute__((noreturn)) static void
-become(const struct js_words *words, int flags, int in, int out, pid_t parent)
+__attribute__((noreturn)) static void become(const struct js_words *words,
+                                             int flags, int in, int out,
+                                             int kept, pid_t parent)
 {
     setpgid(0, 0);
+    if (kept >= 0)
+        fcntl(kept, F_SETFD, 0);
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != parent) /* it has gone before that */
         _exit(NOT_STARTED);
@@ -67,23 +70,25 @@ become(const struct js_words *words, int flags, int in, int out, pid_t parent)
     _exit(NOT_STARTED);
 }
 
-static pid_t start(const struct js_words *words, int flags, int in, int out)
+static pid_t start(const struct js_words *words, int flags, int in, int out,
+                   int kept)
 {
     pid_t parent = getpid();
     pid_t pid = fork();
     if (pid == 0)
-        become(words, flags, in, out, parent);
+        become(words, flags, in, out, kept, parent);
     return pid;
 }
 
-pid_t js_child_start(const struct js_words *words, int flags)
+pid_t js_child_start(const struct js_words *words, int flags, int kept)
 {
-    return start(words, flags, -1, -1);
+    return start(words, flags, -1, -1, kept);
 }
 
-pid_t js_child_start_between(const struct js_words *words, int in, int out)
+pid_t js_child_start_between(const struct js_words *words, int in, int out,
+                             int kept)
 {
-    return start(words, 0, in, out);
+    return start(words, 0, in, out, kept);
 }
 
 /* Up to its end, or to that time: 0, or -1. */
@@ -110,7 +115,7 @@ int js_child_output(const struct js_words *words, struct js_buf *ret)
     int ends[2], status = 0;
     if (pipe2(ends, O_CLOEXEC) < 0)
         return -1;
-    pid_t pid = start(words, JS_CHILD_DEAF | JS_CHILD_MUTE, -1, ends[1]);
+    pid_t pid = start(words, JS_CHILD_DEAF | JS_CHILD_MUTE, -1, ends[1], -1);
     js_fd_close(&ends[1]);
     int rc = pid < 0 ? -1 : read_all(ends[0], js_clock_ns() + answer_ns, ret);
     js_fd_close(&ends[0]);

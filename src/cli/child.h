@@ -17,13 +17,15 @@ enum {
 /*
  * Starts words->items[0], looked for in PATH, in a process group of its own, so
  * that a terminal's ^C is for this process alone; all signals are as a program
- * expects them. It gets a SIGTERM when this process dies. Returns its pid, or
- * -1 with errno; a program that cannot be started says so and ends with 127.
+ * expects them. It gets a SIGTERM when this process dies, and the descriptor
+ * `kept` stays open in it (-1: none). Returns its pid, or -1 with errno; a
+ * program that cannot be started says so and ends with 127.
  */
-pid_t js_child_start(const struct js_words *words, int flags);
+pid_t js_child_start(const struct js_words *words, int flags, int kept);
 
 /* The same, with these descriptors as its standard input and output. */
-pid_t js_child_start_between(const struct js_words *words, int in, int out);
+pid_t js_child_start_between(const struct js_words *words, int in, int out,
+                             int kept);
 
 /*
  * Runs it to its end, and appends to *ret what it writes to its standard

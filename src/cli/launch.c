@@ -6,11 +6,14 @@
 #include "base/host.h"
 #include "base/launchenv.h"
 #include "base/lifeline.h"
+#include "base/mca.h"
 #include "base/process.h"
 #include "base/userenv.h"
 #include "base/words.h"
 #include "cli/child.h"
+#include "cli/folder.h"
 #include "cli/hostfile.h"
+#include "cli/kin.h"
 #include "cli/list.h"
 #include "cli/mpirun.h"
 #include "cli/relay.h"
@@ -33,14 +36,20 @@
 /* Of a time limit, for what comes behind the run. */
 static const int64_t spare_most_ns = 30 * JS_NS_PER_S;
 
+/* What Open MPI and PMIx write there for some hundred ranks. */
+static const uint64_t room_bytes = UINT64_C(8) << 20;
+
+/* ... and the memory through which a rank is talked to. */
+static const uint64_t rank_room_bytes = (UINT64_C(4) << 20) + 65536;
+
 struct launch {
     const struct js_options *options;
     int argc;
     char **argv;
     struct js_mpirun mpirun;
-    struct js_hosts hosts;        /* none: this machine, or all of Slurm's */
-    char program[PATH_MAX];       /* this one, as every host finds it */
-    char folder[PATH_MAX - 16];   /* "": there is none yet */
+    struct js_hosts hosts;  /* none: this machine, or all of Slurm's */
+    char program[PATH_MAX]; /* this one, as every host finds it */
+    struct js_folder folder;
     char status_path[PATH_MAX];   /* in it */
     char hostfile_path[PATH_MAX]; /* in it: the hosts that are left */
     struct js_lifeline_host *lifeline;
@@ -54,6 +63,7 @@ struct launch {
     int64_t begun_ns;    /* the first of these */
     bool is_out_of_time;
 
+    struct js_mca mca; /* settings for mpirun that depend on the folder */
     struct js_watch watch;
 };
 
@@ -222,6 +232,13 @@ static int prepare(struct launch *launch, struct js_err *err)
 
 /* ---------------------------------------------------------------- folder */
 
+static bool is_this_host(const char *name)
+{
+    char own[256] = "";
+    gethostname(own, sizeof(own) - 1);
+    return js_host_is_same(name, own) || strcmp(name, "localhost") == 0;
+}
+
 /*
  * Rank 0 may be on another host, where only the folder of the jobs is the same
  * as here: if the first host of a list is not this one, or the first node of
@@ -229,40 +246,63 @@ static int prepare(struct launch *launch, struct js_err *err)
  */
 static bool is_rank_0_elsewhere(const struct launch *launch)
 {
-    char name[256] = "";
     const char *node = getenv("SLURM_NODEID");
-    if (launch->hosts.count > 0) {
-        const char *first = launch->hosts.items[0].name;
-        gethostname(name, sizeof(name) - 1);
-        return !js_host_is_same(first, name) && strcmp(first, "localhost") != 0;
-    }
+    if (launch->hosts.count > 0)
+        return !is_this_host(launch->hosts.items[0].name);
     return js_slurm_is_here() && (!node || strcmp(node, "0") != 0);
+}
+
+/* No rank is on another host. */
+static bool is_all_here(const struct launch *launch)
+{
+    const char *nodes = getenv("SLURM_JOB_NUM_NODES");
+    for (size_t i = 0; i < launch->hosts.count; i++) {
+        if (!is_this_host(launch->hosts.items[i].name))
+            return false;
+    }
+    if (launch->hosts.count > 0 || !js_slurm_is_here())
+        return true;
+    return nodes && strcmp(nodes, "1") == 0 && !is_rank_0_elsewhere(launch);
+}
+
+static uint64_t room_of(const struct launch *launch)
+{
+    return room_bytes +
+           (is_all_here(launch) ? launch->mpirun.ranks * rank_room_bytes : 0);
+}
+
+static void tell_folder(struct launch *launch)
+{
+    const struct js_folder *folder = &launch->folder;
+    js_mca_take_back(&launch->mca);
+    if (is_all_here(launch))
+        js_mca_set_for_host(&launch->mca, launch->mpirun.mpi, folder->path,
+                            js_folder_room(folder) >= room_of(launch));
+    setenv(JS_LAUNCH_STATUS_NAME, launch->status_path, 1);
+    setenv(JS_LIFELINE_NAME, launch->folder.path, 1);
 }
 
 static int make_folder(struct launch *launch, struct js_err *err)
 {
     char here[PATH_MAX];
-    const char *tmp = getenv("TMPDIR");
-    bool is_elsewhere = is_rank_0_elsewhere(launch);
-    launch->is_relayed = is_elsewhere;
-    if (is_elsewhere && !getcwd(here, sizeof(here)))
-        return js_err_errno(err, "the current folder");
-    const char *in = is_elsewhere ? here : tmp && tmp[0] == '/' ? tmp : "/tmp";
-    const size_t size = sizeof(launch->folder);
-    int len = snprintf(launch->folder, size, "%s/.jobsched-XXXXXX", in);
-    if (len < 0 || (size_t)len >= size || !mkdtemp(launch->folder)) {
-        launch->folder[0] = '\0';
-        return js_err_errno(err,
-                            "no folder can be made in %s, where the run is to "
-                            "say how it stands (%s)",
-                            in,
-                            is_elsewhere ? "start it where that can be done"
-                                         : "set TMPDIR to one where it can");
+    /* In memory, where the ranks have theirs as well. */
+    const char *places[] = {"/dev/shm", getenv("TMPDIR"), "/tmp",
+                            getenv("XDG_RUNTIME_DIR")};
+    size_t count = sizeof(places) / sizeof(places[0]);
+    launch->is_relayed = is_rank_0_elsewhere(launch);
+    if (launch->is_relayed) {
+        if (!getcwd(here, sizeof(here)))
+            return js_err_errno(err, "the current folder");
+        places[0] = here;
+        count = 1;
     }
+    if (js_folder_make(&launch->folder, places, count, room_of(launch), err) <
+        0)
+        return -1;
     snprintf(launch->status_path, sizeof(launch->status_path), "%s/status",
-             launch->folder);
+             launch->folder.path);
     snprintf(launch->hostfile_path, sizeof(launch->hostfile_path), "%s/hosts",
-             launch->folder);
+             launch->folder.path);
     return 0;
 }
 
@@ -287,10 +327,11 @@ static void forget_launcher(void)
 /* Before anything is added to the environment. */
 static int open_lifeline(struct launch *launch, struct js_err *err)
 {
+    const char *folder = launch->folder.path;
     if (js_launch_rank() >= 0)
         forget_launcher();
     struct js_lifeline_gift gift = {
-        .lock = -1,
+        .lock = launch->folder.lock,
         .environ = environ,
         .stdio = {-1, -1, -1},
     };
@@ -304,19 +345,35 @@ static int open_lifeline(struct launch *launch, struct js_err *err)
         (js_run_status_beside(launch->status_path, JS_RUN_ENVIRON, path,
                               sizeof(path)) < 0 ||
          js_userenv_write(path, environ) < 0))
-        return js_err_errno(err, "%s", launch->folder);
-    launch->lifeline = js_lifeline_listen(launch->folder, &gift);
-    return launch->lifeline ? 0 : js_err_errno(err, "%s", launch->folder);
+        return js_err_errno(err, "%s", folder);
+    launch->lifeline = js_lifeline_listen(folder, &gift);
+    return launch->lifeline ? 0 : js_err_errno(err, "%s", folder);
 }
 
-static void remove_folder(const struct launch *launch)
+/* For another start: somebody may have cleaned up there. What stood in it for a
+ * rank 0 on another host cannot be made again. */
+static int keep_folder(struct launch *launch, struct js_err *err)
 {
-    if (!launch->folder[0])
-        return;
+    if (js_folder_is_there(&launch->folder))
+        return 0;
+    if (launch->is_relayed)
+        return js_err_set(err, "somebody has removed %s, which the run needs",
+                          launch->folder.path);
+    js_folder_remove(&launch->folder);
+    if (make_folder(launch, err) < 0)
+        return -1;
+    if (js_lifeline_move(launch->lifeline, launch->folder.path,
+                         launch->folder.lock) < 0)
+        return js_err_errno(err, "%s", launch->folder.path);
+    tell_folder(launch);
+    return 0;
+}
+
+static void remove_folder(struct launch *launch)
+{
     js_lifeline_close(launch->lifeline);
-    js_run_status_remove(launch->status_path);
-    unlink(launch->hostfile_path);
-    rmdir(launch->folder);
+    launch->lifeline = NULL;
+    js_folder_remove(&launch->folder);
 }
 
 /* ---------------------------------------------------------------- starting */
@@ -333,8 +390,7 @@ static void tell_launcher(struct launch *launch)
     launch->mpirun.names = launch->names;
     if (is_stream(launch))
         setenv(JS_LAUNCH_STREAM_NAME, "1", 1);
-    setenv(JS_LAUNCH_STATUS_NAME, launch->status_path, 1);
-    setenv(JS_LIFELINE_NAME, launch->folder, 1);
+    tell_folder(launch);
     setenv("PATH", _PATH_STDPATH, 0); /* mpirun looks for ssh there */
     if (geteuid() == 0) {
         setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 1);
@@ -359,6 +415,7 @@ static int drop_silent_hosts(struct launch *launch, struct js_err *err)
         return js_err_errno(err, "the hosts");
     js_try_hosts(&launch->mpirun, &launch->hosts, js_watch_is_to_stop,
                  &launch->watch, are_well);
+    js_kin_kill(launch->folder.path); /* an ssh that hangs */
     for (size_t i = count; i-- > 0 && !launch->watch.is_stopped;) {
         if (are_well[i])
             continue;
@@ -446,6 +503,19 @@ static void name_other_mpi(const struct launch *launch)
     js_buf_release(&why);
 }
 
+static void tell_late_start(const struct launch *launch)
+{
+    int64_t waited_ns = launch->watch.termed_ns - launch->watch.begun_ns;
+    fprintf(stderr,
+            "jobsched: nothing has come up within %" PRId64 " s: of %" PRIu64
+            " processes %zu have begun on this host%s; %s "
+            "was ended, and nothing has run\n",
+            waited_ns / JS_NS_PER_S, launch->mpirun.ranks, launch->watch.came,
+            launch->hosts.count > 0 ? ", and the other hosts are asked now"
+                                    : "",
+            launch->mpirun.program);
+}
+
 /* mpirun has come to no master: by whose fault? */
 static int judge_no_start(struct launch *launch)
 {
@@ -453,8 +523,12 @@ static int judge_no_start(struct launch *launch)
     int status = launch->watch.wait_status;
     if (launch->watch.is_stopped)
         return JOBSCHED_STOPPED;
+    if (launch->watch.is_start_late)
+        tell_late_start(launch);
     if (launch->hosts.count > 0)
         drop_silent_hosts(launch, &err);
+    if (launch->watch.is_start_late)
+        return JOBSCHED_BROKEN;
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 127)
         fprintf(stderr,
                 "jobsched: %s has not come to a start (its %s is %d, and what "
@@ -526,12 +600,13 @@ static pid_t start_mpirun(struct launch *launch, const struct js_words *words,
     js_relay_free(launch->relay);
     launch->relay = NULL;
     if (!launch->is_relayed)
-        return js_child_start(words, JS_CHILD_DEAF);
+        return js_child_start(words, JS_CHILD_DEAF, launch->folder.lock);
     launch->relay = js_relay_new(launch->list, err);
     if (!launch->relay)
         return -1;
     pid_t child = js_child_start_between(words, js_relay_input(launch->relay),
-                                         js_relay_output(launch->relay));
+                                         js_relay_output(launch->relay),
+                                         launch->folder.lock);
     js_relay_begin(launch->relay);
     return child;
 }
@@ -539,6 +614,8 @@ static pid_t start_mpirun(struct launch *launch, const struct js_words *words,
 static int run_once(struct launch *launch, struct js_err *err)
 {
     struct js_words words = JS_WORDS_INIT;
+    if (keep_folder(launch, err) < 0)
+        return -1;
     pid_t child = js_mpirun_words(&launch->mpirun, &words);
     if (child == 0)
         child = start_mpirun(launch, &words, err);
@@ -587,7 +664,9 @@ static int open_watch(struct launch *launch, struct js_err *err)
     launch->watch.config = &launch->options->config;
     launch->watch.mpirun = &launch->mpirun;
     launch->watch.lifeline = launch->lifeline;
+    launch->watch.folder = launch->folder.path;
     launch->watch.status_path = launch->status_path;
+    launch->watch.is_batch = js_slurm_is_here();
     return js_watch_open(&launch->watch, err);
 }
 
@@ -608,6 +687,7 @@ int js_launch(const struct js_options *options, int argc, char **argv)
                             .command_id = js_process_new_id(),
                             .begun_ns = js_clock_ns(),
                             .list = -1,
+                            .folder = JS_FOLDER_INIT,
                             .watch = {.signals = -1}};
     int status;
     if (js_reserve_stdio() < 0) {

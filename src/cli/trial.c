@@ -24,7 +24,7 @@ static pid_t begin(const struct js_mpirun *mpirun, const char *host)
     struct js_words words = JS_WORDS_INIT;
     pid_t pid = js_mpirun_trial(mpirun, host, &words);
     if (pid == 0)
-        pid = js_child_start(&words, JS_CHILD_DEAF | JS_CHILD_MUTE);
+        pid = js_child_start(&words, JS_CHILD_DEAF | JS_CHILD_MUTE, -1);
     js_words_release(&words);
     return pid;
 }

@@ -31,6 +31,10 @@ static const int64_t silence_margin_ns = JS_NS_PER_S;
 /* How often it is looked whether an earlier run is known to be gone. */
 static const int64_t look_for_quiet_ns = 50 * JS_NS_PER_MS;
 
+/* Behind the grace period, for what has ended to be written and recorded: after
+ * that a reader that has stopped is no more waited for. */
+static const int64_t end_most_ns = 10 * JS_NS_PER_S;
+
 /* When there is no grace left. */
 static const int64_t now_ns_most = 300 * JS_NS_PER_MS;
 
@@ -1013,6 +1017,20 @@ static int64_t grace_of(const struct js_master *master, enum js_request request)
     return JS_WIRE_LET_RUN;
 }
 
+/* Earlier than was said before, never later. */
+static void leave_by(struct js_master *master, enum js_request request)
+{
+    int64_t most_ns = JS_NEVER_NS;
+    if (request == JS_REQUEST_END && master->is_interrupted)
+        most_ns = end_most_ns + grace_of(master, request);
+    else if (request == JS_REQUEST_HURRY)
+        most_ns = JS_HURRY_NS;
+    else if (request == JS_REQUEST_NOW)
+        most_ns = now_ns_most;
+    if (most_ns != JS_NEVER_NS && master->leave_ns > master->now_ns + most_ns)
+        master->leave_ns = master->now_ns + most_ns;
+}
+
 static int follow_request(struct js_master *master, struct js_err *err)
 {
     enum js_request request = wanted(master);
@@ -1022,11 +1040,7 @@ static int follow_request(struct js_master *master, struct js_err *err)
     master->is_interrupted |= !js_plan_is_stopped(master->plan);
     master->request = request;
     js_plan_stop(master->plan);
-    if (request == JS_REQUEST_HURRY)
-        master->leave_ns = master->now_ns + JS_HURRY_NS;
-    else if (request == JS_REQUEST_NOW &&
-             master->leave_ns > master->now_ns + now_ns_most)
-        master->leave_ns = master->now_ns + now_ns_most;
+    leave_by(master, request);
     int64_t grace_ns = grace_of(master, request);
     for (int i = 1; i < master->link->size; i++) {
         if (master->peers[i].state == JS_PEER_WORKING &&
@@ -1207,7 +1221,7 @@ static bool has_more_to_read(const struct js_master *master)
 
 static int wait_for_news(struct js_master *master, struct js_err *err)
 {
-    struct pollfd fds[3];
+    struct pollfd fds[4];
     const struct js_master_hooks *hooks = &master->config.hooks;
     nfds_t count = hooks->wait_for(hooks->arg, fds);
     int64_t until_ns = hooks->deadline_ns(hooks->arg);

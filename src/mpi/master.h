@@ -53,7 +53,7 @@ struct js_master_hooks {
     void (*turned)(void *arg, int64_t now_ns);
     /* Bytes of stdout and stderr that still wait for their readers. */
     size_t (*unwritten)(void *arg);
-    /* Fills in descriptors to wait for (at most two); returns how many. */
+    /* Fills in descriptors to wait for (at most three); returns how many. */
     nfds_t (*wait_for)(void *arg, struct pollfd *fds);
     void *arg;
 };

@@ -918,7 +918,9 @@ static int keep_output(struct js_slave *slave, const struct slot *slot,
 
 static enum js_request request_of(const struct js_slave *slave)
 {
-    return slave->config.request ? slave->config.request() : JS_REQUEST_NONE;
+    return slave->config.request
+               ? slave->config.request(slave->config.request_arg)
+               : JS_REQUEST_NONE;
 }
 
 /* Who tells this process to end may tell its jobs as well, as Slurm does with

@@ -41,7 +41,9 @@ struct js_slave_config {
     struct js_outlet *trace;    /* "Run job: N" where the master wants it */
     const char *const *environ; /* of this process: for what is host-bound */
     const char *tmpdir;         /* this host's, unless the master names one */
-    enum js_request (*request)(void); /* of this process; NULL: none ever */
+    enum js_request (*request)(
+        void *arg); /* of this process; NULL: none ever */
+    void *request_arg;
     int64_t start_ns; /* the master is given up that has not said within it how
                          to work; 0: never */
 };

@@ -61,9 +61,9 @@ enum js_request js_sig_request(void)
     return (enum js_request)request;
 }
 
-const char *js_sig_name(void)
+static const char *name_of(int signo)
 {
-    switch (request_signal) {
+    switch (signo) {
     case SIGUSR1:
         return "SIGUSR1";
     case SIGUSR2:
@@ -78,6 +78,70 @@ const char *js_sig_name(void)
         return "SIGALRM";
     default:
         return "";
+    }
+}
+
+const char *js_sig_name(void)
+{
+    return name_of(request_signal);
+}
+
+/* ---------------------------------------------------------------- passed on */
+
+static enum js_request request_of(struct js_sig_passed *passed, int signo)
+{
+    switch (signo) {
+    case SIGUSR1:
+    case SIGUSR2:
+        return JS_REQUEST_DRAIN;
+    case SIGINT:
+        passed->interrupts++;
+        if (passed->interrupts == 1)
+            return JS_REQUEST_DRAIN;
+        return passed->interrupts == 2 ? JS_REQUEST_END : JS_REQUEST_NOW;
+    case SIGTERM:
+    case SIGHUP:
+    case SIGPIPE:
+        return JS_REQUEST_END;
+    case SIGALRM:
+    case SIGKILL:
+        passed->is_hurried = true;
+        return JS_REQUEST_HURRY;
+    default:
+        return JS_REQUEST_NONE;
+    }
+}
+
+void js_sig_pass(struct js_sig_passed *passed, int signal)
+{
+    enum js_request wanted = request_of(passed, signal);
+    if (signal == SIGTSTP || signal == SIGCONT)
+        passed->is_paused = signal == SIGTSTP;
+    /* Who is told to end what runs does not do so in the dark. */
+    if (wanted >= JS_REQUEST_END)
+        passed->is_paused = false;
+    if (wanted <= passed->request)
+        return;
+    passed->request = wanted;
+    passed->signal = signal;
+}
+
+const char *js_sig_reason(const struct js_sig_passed *passed)
+{
+    if (passed->request < js_sig_request() ||
+        passed->request == JS_REQUEST_NONE)
+        return js_sig_name();
+    switch (passed->signal) {
+    case SIGINT:
+        return "^C";
+    case SIGPIPE:
+        return "a reader of its output that has left";
+    case SIGALRM:
+        return "SIGTERM";
+    case SIGKILL:
+        return "the end of its launcher";
+    default:
+        return name_of(passed->signal);
     }
 }
 

@@ -18,6 +18,7 @@ BEGIN {
     sees["mpi"] = " base core jobsched.h "
     sees["jobsched.c"] = " base core node record mpi jobsched.h "
     sees["cli"] = " base core record jobsched.h "
+    more["src/cli/kin.c"] = " node "
     # Two of mpi see more than their folder does; what they see goes no
     # further than to each itself and to the place that wires all together.
     more["src/mpi/slave.c"] = more["src/mpi/slave.h"] = " node "

@@ -177,7 +177,7 @@ launched_rank() {
     wait_until "$PATIENCE" exists began.1
     wait_until "$PATIENCE" exists began.2
     kill -INT -- "-$FARM"
-    wait_until "$PATIENCE" contains err '^jobsched: no more jobs are started'
+    wait_until "$PATIENCE" contains err '^jobsched: \^C: no more jobs are started'
     touch go
     wait_until "$PATIENCE" grep -q 1 out
     claim test ! -e began.3

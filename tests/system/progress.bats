@@ -303,7 +303,7 @@ no_line_is_mixed() { # FILE COUNT
     on_terminal 90 "$(alone 1) jobs.txt"
     sees '33% 1/3.*1 running'
     terminal send-keys C-c
-    sees '^jobsched: no more jobs are started'
+    sees '^jobsched: \^C: no more jobs are started'
     sees '33% 1/3, stopping, 1 running'
     touch go
     ends_with 3

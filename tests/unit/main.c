@@ -46,6 +46,7 @@
     _(agenda)                                                                  \
     _(simulation)                                                              \
     _(chain)                                                                   \
+    _(folder)                                                                  \
     _(forecast)                                                                \
     _(pool)                                                                    \
     _(wire)                                                                    \

@@ -232,6 +232,29 @@ static void read_all(int fd, size_t len, char byte)
     }
 }
 
+static void test_outlet_holds_what_it_takes(void)
+{
+    char bytes[8];
+    int ends[2];
+    CU_ASSERT_EQUAL_FATAL(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+    struct js_outlet *outlet = js_outlet_new(ends[1]);
+    CU_ASSERT_TRUE(js_outlet_show(outlet, "bar", 3, "-"));
+    js_outlet_hold(outlet, true);
+    CU_ASSERT_FALSE(js_outlet_is_showing(outlet));
+    CU_ASSERT_EQUAL(read(ends[0], bytes, sizeof(bytes)), 4);
+    CU_ASSERT_EQUAL(js_outlet_write(outlet, "text", 4), 0);
+    js_outlet_flush(outlet);
+    CU_ASSERT_FALSE(js_outlet_show(outlet, "bar", 3, "-"));
+    CU_ASSERT_EQUAL(js_outlet_pending(outlet), 4);
+    CU_ASSERT_EQUAL(read(ends[0], bytes, sizeof(bytes)), -1);
+    js_outlet_hold(outlet, false);
+    CU_ASSERT_EQUAL(js_outlet_pending(outlet), 0);
+    CU_ASSERT_EQUAL(read(ends[0], bytes, sizeof(bytes)), 4);
+    js_outlet_free(outlet);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 static void test_outlet_never_waits_for_its_reader(void)
 {
     enum { SIZE = 300000 };
@@ -730,6 +753,7 @@ static const struct unit_test tests[] = {
     {"closest word", test_units_closest_word},
     {"cpuset lists", test_cpuset_lists},
     {"cpuset algebra", test_cpuset_algebra},
+    {"outlet: it holds what it takes", test_outlet_holds_what_it_takes},
     {"outlet never waits", test_outlet_never_waits_for_its_reader},
     {"outlet whose reader is gone", test_outlet_tells_that_its_reader_is_gone},
     {"outlet to a socket", test_outlet_to_a_socket},

@@ -185,12 +185,13 @@ static int wait_for_signals(struct js_lifeline *lifeline)
     static const int expected[] = {SIGUSR1, SIGTERM, SIGKILL, SIGKILL};
     for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]);) {
         struct pollfd fd = {.fd = js_lifeline_fd(lifeline), .events = POLLIN};
-        poll(&fd, 1, -1);
+        if (fd.fd >= 0)
+            poll(&fd, 1, -1);
         int number = js_lifeline_take(lifeline);
         if (number != 0 && number != expected[i++])
             return 1;
     }
-    return 0;
+    return js_lifeline_fd(lifeline) < 0 ? 0 : 2; /* nothing to wait for */
 }
 
 static void test_signals_are_passed_on_and_the_end_is_seen(void)
@@ -208,6 +209,33 @@ static void test_signals_are_passed_on_and_the_end_is_seen(void)
     CU_ASSERT_TRUE(js_lifeline_pass(place.host, SIGTERM));
     place_close(&place);
     CU_ASSERT_EQUAL(rank_status(pid), 0);
+}
+
+static int leave(struct js_lifeline *lifeline)
+{
+    return js_lifeline_stdio(lifeline, 1) < 0 ? 0 : 1;
+}
+
+/* Somebody has removed the folder: another start is given another. */
+static void test_it_moves_to_another_folder(void)
+{
+    char a[] = "A=1";
+    char *const environ[] = {a, NULL};
+    const struct js_lifeline_gift gift = {
+        .lock = -1, .environ = environ, .stdio = {-1, -1, -1}};
+    struct place place;
+    char first[sizeof(place.folder)];
+    place_open(&place, &gift);
+    memcpy(first, place.folder, sizeof(first));
+    snprintf(place.folder, sizeof(place.folder), "/tmp/js-lifeline-XXXXXX");
+    not_null(mkdtemp(place.folder));
+    CU_ASSERT_EQUAL(js_lifeline_move(place.host, place.folder, -1), 0);
+    CU_ASSERT_EQUAL(rmdir(first), 0);
+    pid_t pid = rank_start(&place, 1, leave);
+    while (js_lifeline_pid(place.host, 1) == 0)
+        serve(place.host);
+    CU_ASSERT_EQUAL(rank_status(pid), 0);
+    place_close(&place);
 }
 
 static void test_no_launcher_here_is_no_error(void)
@@ -260,6 +288,7 @@ static const struct unit_test tests[] = {
      test_news_arrive_though_the_rank_was_killed},
     {"signals are passed on, and the end is seen",
      test_signals_are_passed_on_and_the_end_is_seen},
+    {"it moves to another folder", test_it_moves_to_another_folder},
     {"no launcher on this host is no error", test_no_launcher_here_is_no_error},
     {"a launcher that does not answer is one",
      test_a_launcher_that_does_not_answer_is_one},

@@ -108,12 +108,44 @@ static void test_what_a_rank_needs(void)
     expect_variable("OMPI_MCA_reachable", "-");
 }
 
+/* Of this machine's own file it is not known whether it chooses: so only what
+ * the environment chooses is looked at here. */
+static void test_what_ranks_of_one_host_need(void)
+{
+    struct js_mca mca = {0};
+    setenv("OPAL_PREFIX", "/nonexistent", 1);
+    CU_ASSERT_EQUAL(js_mca_set_for_host(&mca, JS_MPICH, "/f", true), 0);
+    CU_ASSERT_EQUAL(mca.count, 0);
+    CU_ASSERT_EQUAL(js_mca_set_for_host(&mca, JS_OPEN_MPI_4, "/f", true), 0);
+    expect_variable("OMPI_MCA_orte_tmpdir_base", "/f");
+    expect_variable("OMPI_MCA_btl_vader_backing_directory", "/f");
+    expect_variable("OMPI_MCA_btl", "self,vader");
+    js_mca_take_back(&mca);
+    expect_variable("OMPI_MCA_btl", "-");
+    CU_ASSERT_EQUAL(js_mca_set_for_host(&mca, JS_OPEN_MPI_4, "/f", false), 0);
+    expect_variable("OMPI_MCA_btl_vader_backing_directory", "-");
+    expect_variable("OMPI_MCA_btl", "self,tcp");
+    js_mca_take_back(&mca);
+    CU_ASSERT_EQUAL(js_mca_set_for_host(&mca, JS_OPEN_MPI_5, "/f", true), 0);
+    expect_variable("PRTE_MCA_prte_tmpdir_base", "/f");
+    expect_variable("OMPI_MCA_btl", "self,sm");
+    js_mca_take_back(&mca);
+    setenv("OMPI_MCA_btl", "^openib", 1);
+    CU_ASSERT_EQUAL(js_mca_set_for_host(&mca, JS_OPEN_MPI_4, "/f", true), 0);
+    expect_variable("OMPI_MCA_btl", "^openib");
+    js_mca_take_back(&mca);
+    expect_variable("OMPI_MCA_btl", "^openib");
+    unsetenv("OMPI_MCA_btl");
+    unsetenv("OPAL_PREFIX");
+}
+
 static const struct unit_test tests[] = {
     {"which MPI", test_which_mpi},
     {"set and taken back", test_set_and_taken_back},
     {"the user's variables stay", test_the_user_s_variables_stay},
     {"the user's files count", test_the_user_s_files_count},
     {"what a rank needs", test_what_a_rank_needs},
+    {"what ranks of one host need", test_what_ranks_of_one_host_need},
     {NULL, NULL},
 };
 

@@ -36,6 +36,63 @@ static void test_each_wants_more(void)
     js_sig_restore();
 }
 
+static void test_what_is_passed_on_asks_for_less(void)
+{
+    struct js_sig_passed passed = {.request = JS_REQUEST_NONE};
+    js_sig_catch();
+    CU_ASSERT_STRING_EQUAL(js_sig_reason(&passed), "");
+    js_sig_pass(&passed, SIGINT);
+    CU_ASSERT_EQUAL(passed.request, JS_REQUEST_DRAIN);
+    CU_ASSERT_STRING_EQUAL(js_sig_reason(&passed), "^C");
+    for (int i = 0; i < 5; i++)
+        js_sig_pass(&passed, i % 2 ? SIGTERM : SIGHUP);
+    CU_ASSERT_EQUAL(passed.request, JS_REQUEST_END);
+    CU_ASSERT_STRING_EQUAL(js_sig_reason(&passed), "SIGHUP");
+    js_sig_pass(&passed, SIGINT);
+    CU_ASSERT_EQUAL(passed.request, JS_REQUEST_END);
+    js_sig_pass(&passed, SIGINT);
+    CU_ASSERT_EQUAL(passed.request, JS_REQUEST_NOW);
+    CU_ASSERT_STRING_EQUAL(js_sig_reason(&passed), "^C");
+    js_sig_restore();
+}
+
+static void test_the_stronger_gives_the_reason(void)
+{
+    struct js_sig_passed passed = {.request = JS_REQUEST_NONE};
+    js_sig_catch();
+    raise(SIGUSR2);
+    js_sig_pass(&passed, SIGHUP);
+    CU_ASSERT_STRING_EQUAL(js_sig_reason(&passed), "SIGHUP");
+    raise(SIGTERM); /* leaves less time */
+    CU_ASSERT_STRING_EQUAL(js_sig_reason(&passed), "SIGTERM");
+    js_sig_restore();
+    js_sig_catch();
+    passed = (struct js_sig_passed){.request = JS_REQUEST_NONE};
+    js_sig_pass(&passed, SIGPIPE);
+    CU_ASSERT_EQUAL(passed.request, JS_REQUEST_END);
+    CU_ASSERT_STRING_EQUAL(js_sig_reason(&passed),
+                           "a reader of its output that has left");
+    js_sig_pass(&passed, SIGKILL);
+    CU_ASSERT_EQUAL(passed.request, JS_REQUEST_HURRY);
+    CU_ASSERT_STRING_EQUAL(js_sig_reason(&passed), "the end of its launcher");
+    js_sig_restore();
+}
+
+static void test_a_pause_ends_when_the_run_is_to_end(void)
+{
+    struct js_sig_passed passed = {.request = JS_REQUEST_NONE};
+    js_sig_pass(&passed, SIGTSTP);
+    CU_ASSERT_TRUE(passed.is_paused);
+    CU_ASSERT_EQUAL(passed.request, JS_REQUEST_NONE);
+    js_sig_pass(&passed, SIGUSR1);
+    CU_ASSERT_TRUE(passed.is_paused);
+    js_sig_pass(&passed, SIGCONT);
+    CU_ASSERT_FALSE(passed.is_paused);
+    js_sig_pass(&passed, SIGTSTP);
+    js_sig_pass(&passed, SIGTERM);
+    CU_ASSERT_FALSE(passed.is_paused);
+}
+
 static void test_a_warning_is_no_request(void)
 {
     js_sig_catch();
@@ -60,6 +117,10 @@ static void test_what_was_ignored_stays_ignored(void)
 
 static const struct unit_test tests[] = {
     {"each wants more", test_each_wants_more},
+    {"what is passed on asks for less", test_what_is_passed_on_asks_for_less},
+    {"the stronger gives the reason", test_the_stronger_gives_the_reason},
+    {"a pause ends when the run is to end",
+     test_a_pause_ends_when_the_run_is_to_end},
     {"a warning is no request", test_a_warning_is_no_request},
     {"what was ignored stays ignored", test_what_was_ignored_stays_ignored},
     {NULL, NULL},

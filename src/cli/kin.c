@@ -1,0 +1,104 @@
+#include "cli/kin.h"
+
+#include "base/clock.h"
+#include "base/fdio.h"
+#include "base/lifeline.h"
+#include "node/reap.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static const int64_t kill_most_ns = 5 * JS_NS_PER_S;
+static const struct timespec look_pause = {.tv_nsec = 10 * JS_NS_PER_MS};
+
+struct search {
+    const char *folder;
+    void (*visit)(pid_t pid, void *arg);
+    void *arg;
+    size_t count;
+};
+
+int js_kin_adopt(void)
+{
+    return js_reap_adopt();
+}
+
+/* The file, not its name: that may have been replaced. */
+static bool runs_this_program(pid_t pid)
+{
+    char path[64];
+    struct stat own, other;
+    snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+    return stat("/proc/self/exe", &own) == 0 && stat(path, &other) == 0 &&
+           own.st_dev == other.st_dev && own.st_ino == other.st_ino;
+}
+
+/* Dead, but not so far that its children have their new parent. */
+static bool is_exiting(pid_t pid)
+{
+    enum { FLAGS = 7, EXITING = 4 }; /* words behind the name; PF_EXITING */
+    char path[64], text[1024];
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    ssize_t len = js_pread_full(fd, text, sizeof(text) - 1, 0);
+    js_fd_close(&fd);
+    text[len > 0 ? len : 0] = '\0';
+    const char *at = strrchr(text, ')');
+    for (int i = 0; at && i < FLAGS; i++)
+        at = strchr(at + 1, ' ');
+    return at && (strtoul(at, NULL, 10) & EXITING);
+}
+
+static void visit_child(pid_t pid, void *arg)
+{
+    struct search *search = arg;
+    char folder[PATH_MAX];
+    if (is_exiting(pid)) {
+        search->count++;
+        return;
+    }
+    if (!js_process_variable(pid, JS_LIFELINE_NAME, folder, sizeof(folder),
+                             NULL) ||
+        strcmp(folder, search->folder) != 0 ||
+        (getsid(pid) == pid && !runs_this_program(pid)))
+        return;
+    search->count++;
+    search->visit(pid, search->arg);
+}
+
+size_t js_kin_each(const char *folder, void (*visit)(pid_t pid, void *arg),
+                   void *arg)
+{
+    struct search search = {folder, visit, arg, 0};
+    js_reap_each_child(visit_child, &search);
+    return search.count;
+}
+
+static void kill_process(pid_t pid, void *arg)
+{
+    (void)arg;
+    kill(pid, SIGKILL);
+}
+
+/* One that is killed may leave others, which are adopted then. */
+void js_kin_kill(const char *folder)
+{
+    int64_t until_ns = js_clock_ns() + kill_most_ns;
+    while (js_kin_each(folder, kill_process, NULL) > 0 &&
+           js_clock_ns() < until_ns) {
+        nanosleep(&look_pause, NULL);
+        while (waitpid(-1, NULL, WNOHANG) > 0)
+            continue;
+    }
+}

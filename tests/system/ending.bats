@@ -1,0 +1,328 @@
+#!/usr/bin/env bats
+# The launcher: whatever it is told and whoever is killed, a run ends as
+# documented, and nothing of it is left on this host.
+
+load common
+
+teardown() {
+    farm_teardown
+}
+
+# jobsched alone; its process is $FARM. TMPDIR is ./tmp.
+launch() { # ARGUMENT...
+    mkdir -p tmp
+    COMMAND=("${FRONT[@]}" env "JS_MARK=$MARK" TMPDIR="$PWD/tmp" "$JOBSCHED" "$@")
+    farm_run_in_background
+}
+
+FRONT=(env '--default-signal=INT,HUP,QUIT')
+
+# The process of rank $1, as soon as it is there.
+launched() {
+    local pid
+    for pid in $(marked); do
+        if has_variable "$pid" "$RANK_VARIABLE=$1" &&
+            [[ $(cat "/proc/$pid/comm") == jobsched ]]; then
+            echo "$pid"
+            return
+        fi
+    done
+    return 1
+}
+
+# The launcher's own.
+folder_of_launcher() {
+    tr '\0' '\n' <"/proc/$(launched_mpirun)/environ" |
+        sed -n 's/^JOBSCHED_LAUNCHER=//p'
+}
+
+launched_mpirun() {
+    pgrep -P "$FARM" -x "$LAUNCHER_NAME"
+}
+
+end_status() {
+    tail -n 1 jobs.txt.journal | awk '$2 == "end" { print $3 }'
+}
+
+is_in_state() { # PID STATE
+    [[ $(sed -n 's/^State:[[:space:]]*\(.\).*/\1/p' "/proc/$1/status") == "$2" ]]
+}
+
+# ---------------------------------------------------------------- signals
+
+# Open MPI ends its ranks by force at the second one, and then the journal has
+# no end. Closing a terminal sends two.
+# bats test_tags=mpis
+@test "ending: signals that come again and again leave a run that ends as documented" {
+    local signal
+    for signal in HUP TERM; do
+        rm -f told began go jobs.txt.journal
+        printf '%s\n' "trap 'echo >>told' TERM; echo >began; $HOLD" true >jobs.txt
+        launch -n 1 --grace 600 jobs.txt
+        wait_until "$PATIENCE" exists began
+        kill "-$signal" "$FARM"
+        wait_until "$PATIENCE" exists told
+        kill "-$signal" "$FARM"
+        sleep 0.3
+        kill "-$signal" "$FARM"
+        sleep 0.3
+        claim kill -0 "$FARM"
+        touch go
+        farm_end
+        status_is 3
+        equal "$(end_status)" 3
+        contains err "stopped by SIG$signal, 2 jobs left: the same command goes on"
+        equal "$(wc -l <told)" 1
+        claim none_marked
+        equal "$(ls -A tmp)" ''
+    done
+}
+
+# bats test_tags=mpis
+@test "ending: ^C is one line of ours, the second ends what runs, more only take the grace" {
+    printf '%s\n' "trap 'echo >>told' TERM; echo >began; $HOLD" true >jobs.txt
+    launch -n 1 --grace 600 jobs.txt
+    wait_until "$PATIENCE" exists began
+    kill -INT "$FARM"
+    wait_until "$PATIENCE" contains err '^jobsched: \^C: no more jobs are started'
+    equal "$(wc -l <err)" 1
+    kill -INT "$FARM"
+    wait_until "$PATIENCE" exists told
+    kill -INT "$FARM"
+    farm_end
+    status_is 3
+    equal "$(end_status)" 3
+    contains err 'stopped by \^C, 2 jobs left'
+    # What the job's own shell says of its sleep; none of mpirun's.
+    equal "$(grep -vE '^(jobsched: .*|Terminated)$' err)" ''
+    claim none_marked
+}
+
+# What it waits for is then the reader of a pipe.
+@test "ending: a reader that has stopped does not keep a run that was told to end" {
+    printf '%s\n' 'head -c 3000000 /dev/zero' "touch began; $HOLD" >jobs.txt
+    mkfifo slow
+    exec 7<>slow
+    mkdir -p tmp
+    COMMAND=("${FRONT[@]}" env "JS_MARK=$MARK" TMPDIR="$PWD/tmp" "$JOBSCHED"
+        -n 2 --grace 0.1 jobs.txt)
+    "${COMMAND[@]}" >slow 2>err 3>&- 7>&- &
+    FARM=$!
+    wait_until "$PATIENCE" exists began
+    kill -TERM "$FARM"
+    farm_end 60
+    exec 7>&-
+    status_is 3
+    equal "$(end_status)" 3
+    claim none_marked
+}
+
+# As nohup(1) has it, and a shell for what it puts in the background. The
+# kernel keeps such a signal for who has blocked it.
+# bats test_tags=mpis
+@test "ending: a signal that was ignored at the start stays ignored, but not in jobs" {
+    printf '%s\n' "echo >began; $HOLD" \
+        "sh -c 'kill -HUP \$\$'; test \$? = 129 && sh -c 'kill -INT \$\$'; test \$? = 130" \
+        >jobs.txt
+    FRONT=(env '--ignore-signal=HUP,INT')
+    launch -n 1 jobs.txt
+    wait_until "$PATIENCE" exists began
+    kill -HUP "$FARM"
+    kill -INT "$FARM"
+    touch go
+    farm_end
+    status_is 0
+    equal "$(end_status)" 0
+    contains err '2 jobs: 2 done'
+}
+
+# bats test_tags=mpis
+@test "ending: ^Z holds what is printed and started, and longer than the lease loses nothing" {
+    local i
+    for i in 1 2; do echo "echo >began.$i; $HOLD; echo >ended.$i; echo $i"; done >jobs.txt
+    for i in $(seq 3 8); do echo "echo >began.$i; echo $i"; done >>jobs.txt
+    launch -n 2 --slave-timeout 1 --grace 0.2 jobs.txt
+    wait_until "$PATIENCE" exists began.1
+    wait_until "$PATIENCE" exists began.2
+    kill -TSTP "$FARM"
+    wait_until "$PATIENCE" is_in_state "$FARM" T
+    touch go
+    wait_until "$PATIENCE" exists ended.1
+    wait_until "$PATIENCE" exists ended.2
+    sleep 3
+    claim test ! -e began.3
+    claim test ! -s out
+    claim test ! -s err
+    kill -CONT "$FARM"
+    farm_end
+    status_is 0
+    equal "$(sort out | xargs)" '1 2 3 4 5 6 7 8'
+    lacks err 'given up|not been heard of|restart'
+}
+
+# ---------------------------------------------------------------- the master
+
+# With the leases as they are by default it would take more than half a minute.
+# bats test_tags=mpis
+@test "ending: a master that is killed is missed at once" {
+    echo "echo >began; $HOLD" >jobs.txt
+    launch -n 1 --restarts 0 --slave-timeout 600 jobs.txt
+    wait_until "$PATIENCE" exists began
+    kill -KILL "$(launched 0)"
+    farm_end
+    status_is 4
+    contains err '^jobsched: the run broke off.*the same command goes on'
+    claim none_marked
+}
+
+# bats test_tags=mpis
+@test "ending: a master that is killed where there are no leases" {
+    echo "echo >began; $HOLD" >jobs.txt
+    launch -n 1 --slave-timeout 0 jobs.txt
+    wait_until "$PATIENCE" exists began
+    kill -KILL "$(launched 0)"
+    farm_end
+    status_is 4
+    claim none_marked
+}
+
+# MPI_Init of the others would wait for it for ever.
+# bats test_tags=mpis
+@test "ending: a master that is killed while MPI comes up" {
+    echo 'echo >ran' >jobs.txt
+    launch -n 2 --start-timeout 600 --restarts 0 jobs.txt
+    # A second look might come too late.
+    wait_until "$PATIENCE" eval 'launched 0 >pid'
+    kill -KILL "$(cat pid)"
+    farm_end
+    status_is 4
+    claim none_marked
+}
+
+# ---------------------------------------------------------------- what stays
+
+# A journal that is removed then is not written anew.
+# bats test_tags=mpis
+@test "ending: mpirun is killed, and the launcher ends when all of the run have" {
+    echo "trap '' TERM; echo >began; $HOLD" >jobs.txt
+    launch -n 2 --restarts 0 --slave-timeout 600 jobs.txt
+    wait_until "$PATIENCE" exists began
+    kill -KILL "$(launched_mpirun)"
+    farm_end
+    status_is 4
+    claim none_marked
+    equal "$(ls -A tmp)" ''
+}
+
+@test "ending: what does not end by itself is ended" {
+    need_open_mpi_4
+    printf '%s\n' "echo >began; $HOLD" >jobs.txt
+    launch -n 1 --restarts 0 --slave-timeout 1 --grace 0.2 jobs.txt
+    wait_until "$PATIENCE" exists began
+    kill -STOP "$(launched 1)"
+    kill -KILL "$(launched_mpirun)"
+    farm_end 90
+    status_is 4
+    claim none_marked
+}
+
+# ---------------------------------------------------------------- its folder
+
+@test "ending: what a killed launcher and mpirun left is removed by the next start" {
+    local pid folder
+    echo "echo >began; $HOLD" >jobs.txt
+    launch -n 1 jobs.txt
+    wait_until "$PATIENCE" exists began
+    # One that is running has its folder all the same.
+    folder=$(folder_of_launcher)
+    mkdir other
+    echo true >other/jobs.txt
+    (cd other && "$JOBSCHED" -n 1 jobs.txt >out 2>err)
+    claim test -d "$folder"
+    for pid in "$FARM" $(marked); do kill -KILL "$pid" 2>/dev/null || true; done
+    wait_until "$PATIENCE" none_marked
+    FARM=
+    claim test -d "$folder"
+    (cd other && "$JOBSCHED" -n 1 --fresh jobs.txt >out 2>err)
+    claim test ! -e "$folder"
+}
+
+# bats test_tags=mpis
+@test "ending: who cleans up its folder does not take the run with it" {
+    echo "echo >>began; $HOLD; echo done" >jobs.txt
+    launch -n 1 --slave-timeout 1 --grace 0.2 jobs.txt
+    wait_until "$PATIENCE" exists began
+    rm -r "$(folder_of_launcher)"
+    # The next start has to have one as well.
+    kill -KILL "$(launched 0)"
+    wait_until 60 has_lines began 2 ''
+    touch go
+    farm_end
+    status_is 0
+    contains err '1 job: 1 done'
+    equal "$(ls -A tmp)" ''
+}
+
+@test "ending: a full TMPDIR is no dead master" {
+    mount_tmpfs tmp size=64k
+    head -c 100000 /dev/zero >tmp/fill 2>/dev/null || true
+    printf 'echo %d >>ran\n' 1 2 3 >jobs.txt
+    launch -n 2 --output none jobs.txt
+    farm_end
+    status_is 0
+    equal "$(sort ran | xargs)" '1 2 3'
+}
+
+# ---------------------------------------------------------------- starts
+
+@test "ending: an agent that hangs: the start has an end, and the agent as well" {
+    need_open_mpi_4
+    printf '#!/bin/sh\nsleep 1000\n' >agent
+    chmod +x agent
+    echo 'nowhere slots=2' >hosts
+    echo 'echo >ran' >jobs.txt
+    export OMPI_MCA_plm_rsh_agent=$PWD/agent
+    launch --start-timeout 2s --hostfile hosts jobs.txt
+    farm_end 90
+    status_is 4
+    contains err '^jobsched: nothing has come up within'
+    contains err '^jobsched: host nowhere cannot be reached'
+    claim none_marked
+    claim test ! -e ran
+}
+
+# ---------------------------------------------------------------- what is open
+
+# The TCP ports on which the process listens.
+ports_of() { # PID
+    ss -ltnpH | grep -o "pid=$1," || true
+}
+
+@test "ending: ranks of one host open no port, and leave nothing in /tmp" {
+    local rank
+    need_open_mpi_4
+    echo "echo >began; $HOLD" >jobs.txt
+    launch -n 2 jobs.txt
+    wait_until "$PATIENCE" exists began
+    for rank in 0 1 2; do
+        equal "$(ports_of "$(launched "$rank")")" ''
+        # What they share is where nobody else can enter.
+        lacks "/proc/$(launched "$rank")/maps" '/dev/shm/vader|/tmp/ompi\.'
+    done
+    contains "/proc/$(launched 1)/maps" "$(folder_of_launcher)/vader"
+    equal "$(stat -c %a "$(folder_of_launcher)")" 700
+    touch go
+    farm_end
+    status_is 0
+}
+
+@test "ending: a /dev/shm without room is no trouble" {
+    need_root "mount a small /dev/shm of its own"
+    echo 'echo done' >jobs.txt
+    FRONT=(unshare --mount sh -c 'mount -t tmpfs -o size=1m none /dev/shm; exec "$@"' sh)
+    launch -n 2 jobs.txt
+    farm_end
+    status_is 0
+    equal "$(cat out)" 'done'
+    equal "$(grep -v '^jobsched: ' err)" ''
+}
