@@ -3,7 +3,6 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/fdio.h"
-#include "base/process.h"
 #include "record/journal_load.h"
 
 #include <errno.h>
@@ -447,28 +446,20 @@ static bool is_locked(int fd)
     return errno == EWOULDBLOCK;
 }
 
-static bool is_of_this_host(const struct js_journal_holder *holder)
-{
-    char host[JS_LINE_TEXT] = "";
-    return gethostname(host, sizeof(host) - 1) == 0 &&
-           strcmp(host, holder->host) == 0 &&
-           (holder->space == 0 || holder->space == js_process_space());
-}
-
 static enum js_history_life life_of(const struct js_history *history, int fd)
 {
     const struct js_journal_holder *holder = &history->contents.holder;
+    char host[JS_LINE_TEXT] = "";
     if (!holder->is_known)
         return JS_HISTORY_NO_RUN;
     if (holder->has_ended)
         return JS_HISTORY_ENDED;
-    if (is_of_this_host(holder)) {
-        bool is_alive = holder->boot == js_process_boot() &&
-                        js_process_may_live(holder->pid, holder->started);
-        return is_alive || is_locked(fd) ? JS_HISTORY_ON : JS_HISTORY_BROKEN;
-    }
-    if (is_locked(fd))
+    gethostname(host, sizeof(host) - 1); /* failing: then it is elsewhere */
+    enum js_journal_master master = js_journal_master_of(holder, host);
+    if (master == JS_JOURNAL_MASTER_LIVES || is_locked(fd))
         return JS_HISTORY_ON;
+    if (master == JS_JOURNAL_MASTER_GONE)
+        return JS_HISTORY_BROKEN;
     if (holder->lease_ns == 0)
         return JS_HISTORY_UNKNOWN;
     int64_t silent_ns = js_clock_unix_ns() - history->seen_unix_ns;

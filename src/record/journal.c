@@ -192,14 +192,6 @@ static int refuse_elsewhere(const struct js_journal *journal,
     return JS_JOURNAL_REFUSED;
 }
 
-/* Whether ids of its processes mean the same here. */
-static bool is_holder_here(const struct js_journal *journal,
-                           const struct js_journal_holder *holder)
-{
-    return strcmp(holder->host, journal->host) == 0 &&
-           (holder->space == 0 || holder->space == js_process_space());
-}
-
 /* A batch system has ended the start before; the same command has seen that
  * start break off, and the lease tells when its jobs have ended. */
 static bool may_follow(const struct js_journal *journal,
@@ -218,11 +210,12 @@ static int check_holder(const struct js_journal *journal, struct js_err *err)
     if (!holder->is_known || holder->has_ended || journal->config.is_forced ||
         is_known_gone(journal) || may_follow(journal, holder))
         return 0;
-    if (!is_holder_here(journal, holder))
+    enum js_journal_master master = js_journal_master_of(holder, journal->host);
+    /* Within one kernel the lock tells. */
+    bool is_hidden = master == JS_JOURNAL_MASTER_HIDDEN && !journal->is_locked;
+    if (master == JS_JOURNAL_MASTER_ELSEWHERE || is_hidden)
         return refuse_elsewhere(journal, holder, err);
-    bool is_alive = holder->boot == js_process_boot() &&
-                    js_process_may_live(holder->pid, holder->started);
-    if (is_alive && !journal->is_locked)
+    if (master == JS_JOURNAL_MASTER_LIVES && !journal->is_locked)
         return refuse_in_use(journal, holder, err);
     /* What is damaged may have had a lease, or an end. */
     return holder->lease_ns == 0 && journal->is_old_whole

@@ -90,12 +90,13 @@
  * LOCK. flock(2) on the file, held until js_journal_close(). Where that is not
  * supported, or may be local to each host, the last `run` without an `end`
  * counts: if its process is alive here, or it was on another host, the journal
- * is refused; and so it is where that run has no lease, as its jobs may go on
- * for ever. It is not if that run is known to be gone, nor if it was an earlier
- * start of the same batch job: a batch system starts a job again only when it
- * has ended the processes of the start before, or the node is down; nor, if
- * it has a lease, an earlier start by the same command. While such an earlier
- * start has the lock it is waited for, as long as its lease is.
+ * is refused (in another pid namespace of this host the process cannot be seen,
+ * and the lock decides); and so it is where that run has no lease, as its jobs
+ * may go on for ever. It is not if that run is known to be gone, nor if it was
+ * an earlier start of the same batch job: a batch system starts a job again
+ * only when it has ended the processes of the start before, or the node is
+ * down; nor, if it has a lease, an earlier start by the same command. While
+ * such an earlier start has the lock it is waited for, as long as its lease is.
  *
  * KNOWN TO BE GONE is a run of which all ranks and runners are on record and
  * were in this boot and this pid namespace of this host, and none lives.

@@ -553,6 +553,20 @@ bool js_journal_is_earlier(const struct js_journal_part *earlier,
            is_earlier_of_batch(earlier, part);
 }
 
+enum js_journal_master
+js_journal_master_of(const struct js_journal_holder *holder, const char *host)
+{
+    if (strcmp(holder->host, host) != 0)
+        return JS_JOURNAL_MASTER_ELSEWHERE;
+    if (holder->boot != js_process_boot())
+        return JS_JOURNAL_MASTER_GONE;
+    if (holder->space != 0 && holder->space != js_process_space())
+        return JS_JOURNAL_MASTER_HIDDEN;
+    return js_process_may_live(holder->pid, holder->started)
+               ? JS_JOURNAL_MASTER_LIVES
+               : JS_JOURNAL_MASTER_GONE;
+}
+
 bool js_journal_is_known_gone(const struct js_journal_dead *dead,
                               const struct js_buf *processes)
 {

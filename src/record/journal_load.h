@@ -75,6 +75,17 @@ struct js_journal_process {
     uint64_t pid, started;
 };
 
+/* The process that has begun a run that has not ended, as far as it can be seen
+ * from this host. */
+enum js_journal_master {
+    JS_JOURNAL_MASTER_GONE,
+    JS_JOURNAL_MASTER_LIVES,    /* or may */
+    JS_JOURNAL_MASTER_HIDDEN,   /* on this host, in another pid namespace */
+    JS_JOURNAL_MASTER_ELSEWHERE /* on another host */
+};
+enum js_journal_master
+js_journal_master_of(const struct js_journal_holder *holder, const char *host);
+
 void js_journal_contents_release(struct js_journal_contents *contents);
 
 /* Whether the part of an earlier run is an earlier start of the other one. */

@@ -944,6 +944,38 @@ static void test_a_holder_elsewhere(void)
     scene_release(&scene);
 }
 
+/* In a container, say, that was started anew: its processes cannot be seen, but
+ * the lock tells that the run is gone. */
+static void test_a_holder_in_another_pid_namespace(void)
+{
+    struct scene scene;
+    scene_init(&scene);
+    struct js_journal_config config = config_of(&scene);
+    struct js_buf buf = JS_BUF_INIT;
+    struct js_line *line = not_null(calloc(1, sizeof(*line)));
+    *line = (struct js_line){.kind = JS_LINE_HEAD, .id = 2};
+    js_line_format(&buf, line);
+    *line = (struct js_line){.kind = JS_LINE_RUN,
+                             .pid = (uint64_t)getpid(),
+                             .started = js_process_start((uint64_t)getpid()),
+                             .boot = js_process_boot()};
+    snprintf(line->text, sizeof(line->text), "%s", config.host);
+    js_line_format(&buf, line);
+    *line = (struct js_line){.kind = JS_LINE_LEASE, .lease_us = 1000000};
+    js_line_format(&buf, line);
+    *line = (struct js_line){.kind = JS_LINE_MARK, .mark = 1, .space = 1};
+    CU_ASSERT_EQUAL(js_line_format(&buf, line), 0);
+    int fd = open(scene.place.path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    CU_ASSERT_EQUAL(write(fd, buf.data, buf.len), (ssize_t)buf.len);
+    expect_opened(&config);
+    CU_ASSERT_EQUAL(flock(fd, LOCK_EX), 0);
+    expect_refused(&config, "in use by a run on");
+    close(fd);
+    free(line);
+    js_buf_release(&buf);
+    scene_release(&scene);
+}
+
 /* Nothing else says that its jobs have ended. */
 static void test_a_run_without_lease(void)
 {
@@ -1557,6 +1589,8 @@ static const struct unit_test tests[] = {
     {"a second holder is refused", test_a_second_holder_is_refused},
     {"two that begin at once", test_two_that_begin_at_once},
     {"a holder elsewhere", test_a_holder_elsewhere},
+    {"a holder in another pid namespace",
+     test_a_holder_in_another_pid_namespace},
     {"a holder elsewhere, in an earlier start of the batch job",
      test_a_holder_elsewhere_in_an_earlier_start},
     {"a holder elsewhere, of the same command",
