@@ -98,10 +98,20 @@ static int add_suite(const struct unit_suite *suite)
     return 0;
 }
 
+/* A script's background and nohup(1) have some of them ignored, which jobsched
+ * respects: the tests say themselves where one is. */
+static void set_signals(void)
+{
+    static const int by_default[] = {SIGHUP, SIGINT, SIGQUIT};
+    for (size_t i = 0; i < sizeof(by_default) / sizeof(by_default[0]); i++)
+        signal(by_default[i], SIG_DFL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
 int main(int argc, char **argv)
 {
     int added = 0;
-    signal(SIGPIPE, SIG_IGN);
+    set_signals();
     if (CU_initialize_registry() != CUE_SUCCESS)
         return 2;
     for (int i = 0; suites[i]; i++) {
