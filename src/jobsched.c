@@ -1997,13 +1997,29 @@ static int take_environ(struct rank *rank, struct js_err *err)
     return rank->variables ? 0 : js_err_errno(err, "the environment");
 }
 
+/* What it may have is what jobs may have; the launcher has let us have more. */
+static struct js_runner *start_runner(struct js_err *err)
+{
+    const char *files = getenv(JS_LAUNCH_FILES_NAME);
+    struct rlimit own, limit;
+    uint64_t number = files ? strtoull(files, NULL, 10) : 0;
+    if (number == 0 || getrlimit(RLIMIT_NOFILE, &own) < 0)
+        return js_runner_start(err);
+    limit = own;
+    limit.rlim_cur = number < own.rlim_max ? number : own.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    struct js_runner *runner = js_runner_start(err);
+    setrlimit(RLIMIT_NOFILE, &own);
+    return runner;
+}
+
 /* Before MPI_Init: the process is small and has no threads yet, and its
  * environment is as it was given. */
 static int prepare_rank(struct rank *rank, struct js_err *err)
 {
     const struct jobsched_config *config = rank->config;
     int number = js_launch_rank();
-    if (number != 0 && !(rank->runner = js_runner_start(err)))
+    if (number != 0 && !(rank->runner = start_runner(err)))
         return -1;
     rank->parent = (uint64_t)getppid();
     rank->parent_started = js_process_start(rank->parent);

@@ -45,6 +45,7 @@ static const char *const launcher_names[] = {
     JS_LAUNCH_STATUS_NAME,
     JS_LAUNCH_STREAM_NAME,
     JS_LIFELINE_NAME,
+    JS_LAUNCH_FILES_NAME,
     NULL,
 };
 

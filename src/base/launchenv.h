@@ -22,6 +22,10 @@
  * called. */
 #define JS_LAUNCH_STREAM_NAME "JOBSCHED_STREAM"
 
+/* ... and how many open files a job may have (the soft limit), where it has let
+ * its ranks have more. */
+#define JS_LAUNCH_FILES_NAME "JOBSCHED_FILES"
+
 /* This process's rank as the launcher has it, or -1 when no launcher is seen.
  * Needs no MPI_Init. */
 int js_launch_rank(void);

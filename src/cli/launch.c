@@ -14,6 +14,7 @@
 #include "cli/folder.h"
 #include "cli/hostfile.h"
 #include "cli/kin.h"
+#include "cli/limits.h"
 #include "cli/list.h"
 #include "cli/mpirun.h"
 #include "cli/relay.h"
@@ -659,6 +660,15 @@ static int show_command(const struct launch *launch)
     return rc == 0 ? JOBSCHED_SUCCEEDED : JOBSCHED_BROKEN;
 }
 
+/* Of several hosts only this one's limits are known, and not which ranks it
+ * will have. */
+static int check_limits(const struct launch *launch, struct js_err *err)
+{
+    return js_limits_raise(launch->mpirun.ranks, err) < 0 && is_all_here(launch)
+               ? -1
+               : 0;
+}
+
 static int open_watch(struct launch *launch, struct js_err *err)
 {
     launch->watch.config = &launch->options->config;
@@ -706,7 +716,9 @@ int js_launch(const struct js_options *options, int argc, char **argv)
     } else {
         forget_launcher();
         tell_launcher(&launch);
-        status = run_to_the_end(&launch);
+        status = check_limits(&launch, &err) < 0
+                     ? complain(&err, JOBSCHED_BAD_INPUT)
+                     : run_to_the_end(&launch);
     }
     js_relay_free(launch.relay);
     remove_folder(&launch);

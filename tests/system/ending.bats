@@ -326,3 +326,33 @@ ports_of() { # PID
     equal "$(cat out)" 'done'
     equal "$(grep -v '^jobsched: ' err)" ''
 }
+
+# ---------------------------------------------------------------- limits
+
+@test "ending: the soft limit of open files is raised, and jobs have the user's own" {
+    need_open_mpi_4
+    echo 'ulimit -Sn' >jobs.txt
+    FRONT=(prlimit --nofile=64:4096)
+    launch -n 12 jobs.txt
+    farm_end 90
+    status_is 0
+    equal "$(cat out)" 64
+}
+
+@test "ending: a limit that is too low is named, and how many slaves go" {
+    echo 'echo >ran' >jobs.txt
+    FRONT=(prlimit --nofile=80:80)
+    launch -n 12 jobs.txt
+    farm_end
+    status_is 2
+    contains err '^jobsched: the limit of open files is 80 .*\(-n 3\)$'
+    FRONT=()
+    as_ordinary_user
+    echo 'echo >ran' >jobs.txt
+    COMMAND=("${USER_COMMAND[@]}" prlimit --nproc=20 env "JS_MARK=$MARK" "$JOBSCHED"
+        --no-journal -n 12 jobs.txt)
+    farm_run
+    status_is 2
+    contains err '^jobsched: the limit of processes is 20 '
+    claim test ! -e ran
+}

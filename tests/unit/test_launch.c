@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/words.h"
 #include "cli/hostfile.h"
+#include "cli/limits.h"
 #include "cli/mpirun.h"
 #include "cli/options.h"
 #include "cli/slurm.h"
@@ -46,6 +47,18 @@ static void test_words_grow(void)
     CU_ASSERT_STRING_EQUAL(words.items[999], "999");
     CU_ASSERT_PTR_NULL(words.items[1000]);
     js_words_release(&words);
+}
+
+/* ---------------------------------------------------------------- limits */
+
+static void test_how_many_ranks_a_limit_lets_start(void)
+{
+    CU_ASSERT_EQUAL(js_limits_ranks_by_files(0), 0);
+    CU_ASSERT_EQUAL(js_limits_ranks_by_files(64), 0);
+    CU_ASSERT_EQUAL(js_limits_ranks_by_files(80), 4);
+    CU_ASSERT_EQUAL(js_limits_ranks_by_files(1024), 240);
+    CU_ASSERT_EQUAL(js_limits_ranks_by_processes(7), 0);
+    CU_ASSERT_EQUAL(js_limits_ranks_by_processes(20), 2);
 }
 
 /* ---------------------------------------------------------------- hosts */
@@ -539,6 +552,8 @@ static void test_run_status(void)
 static const struct unit_test tests[] = {
     {"words are quoted for a shell", test_words_are_quoted_for_a_shell},
     {"words grow", test_words_grow},
+    {"how many ranks a limit lets start",
+     test_how_many_ranks_a_limit_lets_start},
     {"a hostfile is read", test_hostfile_is_read},
     {"a hostfile of repeated names", test_hostfile_of_repeated_names},
     {"a hostfile of short and full names",
