@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include "base/clock.h"
+#include "node/reap.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -136,10 +137,13 @@ static bool is_alive(pid_t pid)
     return waitpid(pid, NULL, WNOHANG) == 0;
 }
 
+/* And what it has kept, which the next look is not to find. */
 static void end_sleeper(pid_t pid)
 {
+    CU_ASSERT_EQUAL(js_reap_adopt(), 0);
     kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);
+    CU_ASSERT_EQUAL(js_reap_all(patience_ns), 0);
 }
 
 static struct js_orphans *orphans_of(uint64_t run, int64_t age_ns)
