@@ -556,7 +556,7 @@ claim_agreement() { # TRY END
             fail "status: $status, and no end on record"
     fi
     ((status != 0)) || claim_success "$1"
-    [[ $struck != nobody || ${feeders[$1]} != bare ]] ||
+    [[ ${feeders[$1]} != bare ]] || ! is_calm "$1" ||
         grep -q newline "err.$1" || fail "fragment: no word of a missing newline"
     [[ $struck != nobody || ${sinks[$1]} != gone ]] || [[ $status =~ ^[013]$ ]] ||
         fail "status: $status, where the reader has gone"

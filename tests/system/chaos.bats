@@ -24,3 +24,19 @@ some_chaos() { # KIND FROM
 @test "chaos: and the last six" {
     some_chaos inside 400
 }
+
+@test "chaos: at the edges, six runs" {
+    some_chaos edges 1
+}
+
+@test "chaos: at the edges, six more" {
+    some_chaos edges 101
+}
+
+@test "chaos: at the edges, and six" {
+    some_chaos edges 201
+}
+
+@test "chaos: at the edges, and the last six" {
+    some_chaos edges 301
+}
