@@ -181,8 +181,10 @@ write_locked_jobs() {
     echo 'echo two' >>jobs.txt
 }
 
-# As by `pkill -9 jobsched`.
+# As by `pkill -9 jobsched`: none of them sees another die.
 kill_all_ranks() {
+    kill -STOP "$(rank_pid 1)"
+    kill -STOP "$(runner_pid 1)"
     kill -KILL "$(rank_pid 0)" "$(rank_pid 1)" "$(runner_pid 1)" "$(mpirun_pid)"
 }
 
