@@ -14,6 +14,7 @@
 
 #include <limits.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum { JS_FOLDER_NAME = 32 }; /* room for the name of a file in it */
