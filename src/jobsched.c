@@ -2,6 +2,7 @@
  */
 #include "jobsched.h"
 
+#include "base/bridges.h"
 #include "base/clock.h"
 #include "base/fdio.h"
 #include "base/launchenv.h"
@@ -1822,7 +1823,25 @@ static int check_config(const struct jobsched_config *config,
 struct awaited {
     struct jobsched_result *result;
     int64_t limit_ns;
+    char hint[1024]; /* why MPI may not come up */
 };
+
+/* Open MPI uses every address that another host says it has. Whoever has chosen
+ * which knows of that. */
+static void hint_at_bridges(struct awaited *awaited)
+{
+    char names[256];
+    if (js_launch_rank() != 0 || js_mca_is_set("btl_tcp_if_include") ||
+        js_mca_is_set("btl_tcp_if_exclude"))
+        return;
+    js_bridges(names, sizeof(names));
+    if (names[0])
+        snprintf(awaited->hint, sizeof(awaited->hint),
+                 "jobsched: this host has the network bridge %s: if another "
+                 "one has the same address there, Open MPI takes it for the "
+                 "way; set OMPI_MCA_btl_tcp_if_exclude=127.0.0.1/8,%s\n",
+                 names, names);
+}
 
 /* There is no other way out of MPI_Init. */
 static void give_up_start(void *arg)
@@ -1830,8 +1849,8 @@ static void give_up_start(void *arg)
     const struct awaited *awaited = arg;
     dprintf(STDERR_FILENO,
             "jobsched: MPI has not come up within %d s: is a process or a host "
-            "of the run gone? Nothing has run\n",
-            (int)(awaited->limit_ns / JS_NS_PER_S));
+            "of the run gone? Nothing has run\n%s",
+            (int)(awaited->limit_ns / JS_NS_PER_S), awaited->hint);
     _exit(JOBSCHED_BROKEN);
 }
 
@@ -1914,8 +1933,10 @@ static enum jobsched_status run_rank(struct rank *rank,
     struct js_err err = {""};
     struct js_link link = {0};
     struct js_watchdog dog;
-    struct awaited awaited = {result, config->start_timeout_ns};
+    struct awaited awaited = {.result = result,
+                              .limit_ns = config->start_timeout_ns};
     enum jobsched_status status;
+    hint_at_bridges(&awaited);
     js_watchdog_start(&dog, awaited.limit_ns, give_up_start, &awaited);
     int rc = init_mpi(&link, &err);
     js_watchdog_stop(&dog);

@@ -489,6 +489,37 @@ says_throughout() { # STATUS
     lacks out ran
 }
 
+# As a container service makes one on each host.
+add_bridge() { # HOST
+    nsenter -t "$(cat "$HOSTS_DIR/$1.pid")" --net sh -c 'ip link add docker0 type bridge &&
+        ip addr add 172.17.0.1/16 dev docker0 && ip link set docker0 up'
+}
+
+# Each takes the other's address there for its own, and MPI_Init never returns.
+@test "launch: a bridge with the same address on both hosts is named, and the start ends" {
+    need_open_mpi_4
+    hosts_up 2
+    add_bridge h1
+    add_bridge h2
+    printf '%s slots=1\n' h1 h2 >hostlist
+    echo 'echo ran' >jobs.txt
+    reach_by "$HOSTS_DIR/rsh" 10.77.0.0/24
+    on_host h1 env "JS_MARK=$MARK" "${REACH[0]}" "${REACH[1]}" \
+        "$JOBSCHED" --start-timeout 5s --hostfile hostlist jobs.txt
+    farm_run
+    status_is 4
+    contains err '^jobsched: this host has the network bridge docker0: .*btl_tcp_if_exclude=127.0.0.1/8,docker0$'
+    lacks out ran
+    claim none_marked
+    # As it says there.
+    on_host h1 env "JS_MARK=$MARK" "${REACH[0]}" "${REACH[1]}" \
+        OMPI_MCA_btl_tcp_if_exclude=127.0.0.1/8,docker0 \
+        "$JOBSCHED" --hostfile hostlist jobs.txt
+    farm_run
+    status_is 0
+    equal "$(cat out)" ran
+}
+
 # What it has to say is in the jobs' folder then, which is the same everywhere.
 # bats test_tags=mpis
 @test "launch: the master on another host than jobsched itself" {

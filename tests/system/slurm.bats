@@ -145,6 +145,18 @@ map_in() { # FILE
     contains batch '2 jobs: 1 done, 1 failed'
 }
 
+# All processes of the job get SIGTERM at once, and have two seconds.
+@test "slurm: after scancel the journal has its end, and nobody says that it broke off" {
+    printf '%s\n' 'echo >began; sleep 1000' true >jobs.txt
+    submit -N2 --ntasks-per-node=2 slurm/jobsched.sbatch jobs.txt
+    wait_until 60 exists began
+    slurm scancel "$JOB"
+    job_end
+    equal "$(tail -n 1 jobs.txt.journal | awk '$2 == "end" { print $3 }')" 3
+    contains batch 'stopped by SIGTERM, [12] jobs? left: the same command goes on'
+    lacks batch 'broke off'
+}
+
 # The job of an array whose number is that of the whole, too, is requeued alone.
 @test "slurm: an array of lists" {
     local i
