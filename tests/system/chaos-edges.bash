@@ -350,7 +350,7 @@ named() { # NAME
 # Of which the rank matches.
 ranks() { # PATTERN
     local pid
-    for pid in $(named jobsched); do
+    for pid in $(named "$PROGRAM"); do
         tr '\0' '\n' 2>/dev/null <"/proc/$pid/environ" |
             grep -qxE "OMPI_COMM_WORLD_RANK=$1" && echo "$pid"
     done
@@ -364,7 +364,10 @@ victims() { # TARGET
     slave) ranks '[1-9]' | shuf -n 1 ;;
     runner) named jobsched-runner | shuf -n 1 ;;
     orted) named orted ;;
-    all) named 'jobsched.*' ;;
+    all)
+        named "$PROGRAM"
+        named jobsched-runner
+        ;;
     esac
 }
 

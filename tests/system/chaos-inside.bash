@@ -90,7 +90,7 @@ check_status() {
     local recorded
     recorded=$(end_status)
     case $struck in
-    mpirun | jobsched*) return ;;
+    mpirun | "$PROGRAM" | jobsched-runner) return ;;
     '') [[ $recorded == 0 ]] || fail "undisturbed, a run ended with $recorded" ;;
     *) [[ $recorded =~ ^[01]$ ]] || fail "a job was struck: $recorded" ;;
     esac
