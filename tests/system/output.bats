@@ -345,6 +345,7 @@ launched() { # '>FILE ...' ARGUMENT...
 
 @test "output: an mpirun that is killed loses nothing that is on record" {
     seq 60 | sed "s|.*|$JS_HELPERS/print_lines job& 200|" >jobs.txt
+    echo "$HOLD" >>jobs.txt # or it might be done
     mkfifo pipe
     exec 7<>pipe
     COMMAND=(env "JS_MARK=$MARK" sh -c 'exec "$0" "$@" >pipe' "$JOBSCHED" -n 2
