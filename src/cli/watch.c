@@ -132,6 +132,31 @@ static void erase_bar(const struct js_watch *watch)
     js_terminal_free(terminal);
 }
 
+static const char *signal_name(int number)
+{
+    switch (number) {
+    case SIGINT:
+        return "^C";
+    case SIGHUP:
+        return "SIGHUP";
+    case SIGUSR1:
+        return "SIGUSR1";
+    case SIGUSR2:
+        return "SIGUSR2";
+    default: /* as SIGALRM in a batch job */
+        return "SIGTERM";
+    }
+}
+
+/* What a master that comes up meanwhile says of it may not arrive. */
+static void end_start(struct js_watch *watch, int number)
+{
+    if (watch->termed_ns == JS_NEVER_NS)
+        fprintf(stderr, "jobsched: stopped by %s before the master was ready\n",
+                signal_name(number));
+    end_run(watch);
+}
+
 /* No more jobs are to be started: on another host by way of mpirun, and then
  * the word about it is ours. */
 static void drain_run(struct js_watch *watch, int number)
@@ -139,7 +164,7 @@ static void drain_run(struct js_watch *watch, int number)
     if (pass(watch, number))
         return;
     if (watch->run.phase == JS_RUN_UNKNOWN) {
-        end_run(watch);
+        end_start(watch, number);
         return;
     }
     signal_child(watch, SIGUSR1);
@@ -147,9 +172,7 @@ static void drain_run(struct js_watch *watch, int number)
     fprintf(stderr,
             "jobsched: %s: no more jobs are started, and those that run go on "
             "to their end%s\n",
-            number == SIGINT    ? "^C"
-            : number == SIGUSR1 ? "SIGUSR1"
-                                : "SIGUSR2",
+            signal_name(number),
             number == SIGINT ? ", or until a second ^C" : "");
 }
 
@@ -158,6 +181,8 @@ static void stop_run(struct js_watch *watch, int number)
 {
     if (pass(watch, number))
         expect_end(watch, watch->config->grace_ns + answer_most_ns);
+    else if (watch->run.phase == JS_RUN_UNKNOWN)
+        end_start(watch, number);
     else
         end_run(watch);
 }

@@ -136,6 +136,28 @@ is_in_state() { # PID STATE
     contains err '2 jobs: 2 done'
 }
 
+# A master that comes up meanwhile is ended by mpirun before it can say so.
+# bats test_tags=mpis
+@test "ending: who is told to stop before the master has begun says so" {
+    local signal
+    printf '#!/bin/sh\necho >started\nexec sleep 1000\n' >slow
+    chmod +x slow
+    echo 'echo >ran' >jobs.txt
+    export JOBSCHED_MPIRUN=$PWD/slow
+    for signal in INT HUP TERM USR1; do
+        rm -f started
+        launch -n 1 jobs.txt
+        wait_until "$PATIENCE" exists started
+        kill "-$signal" "$FARM"
+        farm_end
+        status_is 3
+        contains err "^jobsched: stopped by (\^C|SIG$signal) before the master was ready\$"
+        equal "$(grep -c jobsched: err)" 1
+        claim none_marked
+    done
+    claim test ! -e ran
+}
+
 # bats test_tags=mpis
 @test "ending: ^Z holds what is printed and started, and longer than the lease loses nothing" {
     local i
