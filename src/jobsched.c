@@ -958,7 +958,7 @@ static int check_rehearsal(const struct run *run, struct js_err *err)
 {
     if (!js_source_is_stream(run->source))
         return 0;
-    return js_err_set(err, "--check and --dry-run want a file: a stream is "
+    return js_err_set(err, "--check and --dry-run need a file: a stream is "
                            "read as its jobs are run");
 }
 

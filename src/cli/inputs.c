@@ -23,8 +23,8 @@ char *js_inputs_journal(const struct jobsched_config *config,
         js_err_errno(err, "the journal");
     else if (!path)
         js_err_set(err,
-                   "%s is no file with a journal beside it: name the journal "
-                   "with --journal%s",
+                   "%s is not there, or is no regular file: name the "
+                   "journal with --journal%s",
                    config->job_file, otherwise);
     return path;
 }

@@ -28,7 +28,7 @@ static int read_count(const char *value, uint64_t least, uint64_t most,
 {
     uint64_t count = 0;
     if (js_parse_count(value, &count) < 0 || count < least || count > most)
-        return js_err_set(err, "wants a whole number from %llu to %llu",
+        return js_err_set(err, "must be a whole number from %llu to %llu",
                           (unsigned long long)least, (unsigned long long)most);
     *ret = count;
     return 0;
@@ -46,7 +46,8 @@ static int read_count32(const char *value, uint32_t *ret, struct js_err *err)
 static int read_duration(const char *value, int64_t *ret_ns, struct js_err *err)
 {
     if (js_parse_duration_ns(value, ret_ns) < 0)
-        return js_err_set(err, "wants a duration such as 0.5, 90s, 10m or 2h");
+        return js_err_set(err,
+                          "must be a duration such as 0.5, 90s, 10m or 2h");
     return 0;
 }
 
@@ -104,7 +105,7 @@ static int set_slots(struct js_options *options, const char *value,
 {
     uint64_t slots = 0;
     if (strcmp(value, "all") != 0 && read_count(value, 1, 4096, &slots, NULL))
-        return js_err_set(err, "wants \"all\" or a number from 1 to 4096");
+        return js_err_set(err, "must be \"all\" or a number from 1 to 4096");
     options->config.slots = (uint32_t)slots;
     return 0;
 }
@@ -114,7 +115,7 @@ static int set_bind(struct js_options *options, const char *value,
 {
     bool is_core = strcmp(value, "core") == 0;
     if (!is_core && strcmp(value, "none") != 0)
-        return js_err_set(err, "wants \"core\" or \"none\"");
+        return js_err_set(err, "must be \"core\" or \"none\"");
     options->config.bind = is_core;
     return 0;
 }
@@ -132,7 +133,7 @@ static int set_output(struct js_options *options, const char *value,
                       struct js_err *err)
 {
     if (!value[0])
-        return js_err_set(err, "wants a folder, or \"none\"");
+        return js_err_set(err, "must be a folder, or \"none\"");
     bool is_none = strcmp(value, "none") == 0;
     options->config.output =
         is_none ? JOBSCHED_OUTPUT_NONE : JOBSCHED_OUTPUT_DIR;
@@ -144,7 +145,7 @@ static int set_joblog(struct js_options *options, const char *value,
                       struct js_err *err)
 {
     if (!value[0])
-        return js_err_set(err, "wants a file");
+        return js_err_set(err, "needs a file");
     options->config.joblog = value;
     return 0;
 }
@@ -153,7 +154,7 @@ static int set_tmpdir(struct js_options *options, const char *value,
                       struct js_err *err)
 {
     if (value[0] != '/')
-        return js_err_set(err, "wants an absolute path, for every host");
+        return js_err_set(err, "must be an absolute path, for every host");
     options->config.tmpdir = value;
     return 0;
 }
@@ -163,7 +164,7 @@ static int set_spool_limit(struct js_options *options, const char *value,
 {
     uint64_t bytes;
     if (js_parse_size_bytes(value, &bytes) < 0 || bytes == 0)
-        return js_err_set(err, "wants a size such as 512M or 2G");
+        return js_err_set(err, "must be a size such as 512M or 2G");
     options->config.spool_limit_bytes = bytes;
     return 0;
 }
@@ -197,7 +198,7 @@ static int set_longest_first(struct js_options *options, const char *value,
                              struct js_err *err)
 {
     if (!value[0])
-        return js_err_set(err, "wants the joblog of an earlier run");
+        return js_err_set(err, "must be the joblog of an earlier run");
     options->config.longest_first = value;
     return 0;
 }
@@ -240,7 +241,7 @@ static int set_timeout(struct js_options *options, const char *value,
     if (js_parse_duration_ns(value, &config->timeout_ns) == 0 &&
         config->timeout_ns > 0)
         return 0;
-    return js_err_set(err, "wants a duration such as 90s, 10m or 2h, or a "
+    return js_err_set(err, "must be a duration such as 90s, 10m or 2h, or a "
                            "percentage of the median from 100%% on, such as "
                            "300%%");
 }
@@ -273,7 +274,7 @@ static int set_journal(struct js_options *options, const char *value,
                        struct js_err *err)
 {
     if (!value[0])
-        return js_err_set(err, "wants the name of a file");
+        return js_err_set(err, "must be the name of a file");
     options->config.journal = value;
     return 0;
 }
@@ -386,7 +387,7 @@ static int set_hostfile(struct js_options *options, const char *value,
                         struct js_err *err)
 {
     if (!value[0])
-        return js_err_set(err, "wants the name of a file");
+        return js_err_set(err, "must be the name of a file");
     options->hostfile = value;
     return 0;
 }
@@ -450,7 +451,7 @@ static int set_progress(struct js_options *options, const char *value,
         options->is_progress_told = true;
         return 0;
     }
-    return js_err_set(err, "wants \"auto\", \"always\" or \"never\"");
+    return js_err_set(err, "must be \"auto\", \"always\" or \"never\"");
 }
 
 static int set_quiet(struct js_options *options, const char *value,
@@ -508,7 +509,7 @@ static int set_explain(struct js_options *options, const char *value,
                        struct js_err *err)
 {
     if (!value[0])
-        return js_err_set(err, "wants the name or the id of a job");
+        return js_err_set(err, "must be the name or the id of a job");
     options->explained = value;
     return 0;
 }
@@ -517,7 +518,7 @@ static int set_report(struct js_options *options, const char *value,
                       struct js_err *err)
 {
     if (!value[0] || strcmp(value, "-") == 0)
-        return js_err_set(err, "wants the name of a file");
+        return js_err_set(err, "must be the name of a file");
     options->report = value;
     return set_telling(options, JS_ACTION_REPORT, err);
 }
@@ -868,7 +869,7 @@ static int refuse(const struct getopt_view *view, int code, char **argv,
     if (foreign)
         return refuse_foreign(foreign, word, argv[optind], err);
     if (code == ':' && row)
-        return js_err_set(err, "--%s wants a value: --%s %s", row->name,
+        return js_err_set(err, "--%s needs a value: --%s %s", row->name,
                           row->name, row->argument);
     if (row && optopt >= FIRST_VALUE)
         return js_err_set(err, "--%s takes no value", row->name);
@@ -950,13 +951,13 @@ static int take_words(char **words, struct js_options *options,
     if (check_words(words, err) < 0)
         return -1;
     if (!words[0] && options->config.action != JOBSCHED_RUN)
-        return js_err_set(err, "--check and --dry-run want a job file");
+        return js_err_set(err, "--check and --dry-run need a job file");
     if (!words[0] && reads_journal(options) && !options->config.journal)
-        return js_err_set(err, "--status and --report want a job file, or the "
+        return js_err_set(err, "--status and --report need a job file, or the "
                                "journal of a stream with --journal");
     if ((!words[0] || strcmp(words[0], "-") == 0) &&
         options->action == JS_ACTION_PLAN)
-        return js_err_set(err, "--plan wants a job file, for which it looks up "
+        return js_err_set(err, "--plan needs a job file, for which it looks up "
                                "how long its jobs ran");
     if (!words[0]) {
         /* The demonstration is its trace. */

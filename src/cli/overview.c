@@ -326,9 +326,9 @@ static int explain(struct gathering *gathering, struct js_err *err)
     if (overview->is_explained)
         return 0;
     errno = ENOENT;
-    return js_err_set(err, "%s knows no job of the name or id \"%s\"%s",
-                      overview->config.journal, wanted,
-                      overview->waits ? ", nor does the list" : "");
+    return js_err_set(err, "no job in %s%s has the name or id \"%s\"",
+                      overview->config.journal,
+                      overview->waits ? " or in its list" : "", wanted);
 }
 
 int js_overview_load(struct js_overview *ret,

@@ -160,7 +160,7 @@ static int take_number(struct reader *reader, const struct row *row)
     if (read_number(reader->value, row->least, row->most, field) == 0)
         return 0;
     snprintf(why, sizeof(why),
-             "wants a whole number from %" PRId32 " to %" PRId32, row->least,
+             "must be a whole number from %" PRId32 " to %" PRId32, row->least,
              row->most);
     return refuse_value(reader, row, why);
 }
@@ -170,8 +170,8 @@ static int take_size(struct reader *reader, const struct row *row)
     if (js_parse_size_bytes(reader->value, field_of(reader, row)) == 0)
         return 0;
     if (errno == ERANGE)
-        return refuse_value(reader, row, "wants less than 16777216T");
-    return refuse_value(reader, row, "wants a size such as 512M or 2G");
+        return refuse_value(reader, row, "must be less than 16777216T");
+    return refuse_value(reader, row, "must be a size such as 512M or 2G");
 }
 
 static int take_duration(struct reader *reader, const struct row *row)
@@ -179,12 +179,12 @@ static int take_duration(struct reader *reader, const struct row *row)
     int64_t ns;
     if (js_parse_duration_ns(reader->value, &ns) < 0) {
         if (errno == ERANGE)
-            return refuse_value(reader, row, "wants less than 292 years");
+            return refuse_value(reader, row, "must be less than 292 years");
         return refuse_value(reader, row,
-                            "wants a duration such as 90s, 10m, 2h or 1d");
+                            "must be a duration such as 90s, 10m, 2h or 1d");
     }
     if (ns == 0)
-        return refuse_value(reader, row, "wants a duration of more than 0");
+        return refuse_value(reader, row, "must be more than 0");
     *(int64_t *)field_of(reader, row) = ns;
     return 0;
 }
@@ -203,7 +203,7 @@ static int take_string(struct reader *reader, const struct row *row)
 static int take_path(struct reader *reader, const struct row *row)
 {
     if (!*reader->value)
-        return refuse_value(reader, row, "wants a path");
+        return refuse_value(reader, row, "must be a path");
     return take_string(reader, row);
 }
 
@@ -220,7 +220,7 @@ static size_t name_length(const char *text)
 static int take_job_name(struct reader *reader, const struct row *row)
 {
     if (!*reader->value)
-        return refuse_value(reader, row, "wants a name for the job");
+        return refuse_value(reader, row, "needs a name for the job");
     if (reader->value[name_length(reader->value)])
         return refuse_value(reader, row, bad_job_name);
     return take_string(reader, row);
@@ -239,7 +239,7 @@ static int take_job_names(struct reader *reader, const struct row *row)
         size_t len = strcspn(name, ",");
         if (len == 0)
             return refuse_value(reader, row,
-                                "wants names of jobs, separated by commas");
+                                "must be names of jobs, separated by commas");
         if (name_length(name) < len)
             return refuse_value(reader, row, bad_job_name);
         if (strings_add(field_of(reader, row), name, len) < 0)
@@ -254,9 +254,9 @@ static int take_env(struct reader *reader, const struct row *row)
 {
     const char *equals = strchr(reader->value, '=');
     if (!equals)
-        return refuse_value(reader, row, "wants NAME=VALUE");
+        return refuse_value(reader, row, "must be NAME=VALUE");
     if (equals == reader->value)
-        return refuse_value(reader, row, "wants a name before the \"=\"");
+        return refuse_value(reader, row, "needs a name before the \"=\"");
     if (strings_add(field_of(reader, row), reader->value,
                     strlen(reader->value)) < 0)
         return fail_memory(reader, reader->value_at);

@@ -101,8 +101,8 @@ bool js_attributes_present(const char *line, size_t len);
  * closed. *attributes then has some of the list, and is good for a release
  * only. Examples of *err:
  *     unknown attribute "core" (did you mean "cores"?)
- *     cores=0: wants a whole number from 1 to 1000000
- *     timeout=1e9x: wants a duration such as 90s, 10m, 2h or 1d
+ *     cores=0: must be a whole number from 1 to 1000000
+ *     timeout=1e9x: must be a duration such as 90s, 10m, 2h or 1d
  *     name= is given twice
  *     this list has no closing "]"
  * Out of memory is such an error too (errno ENOMEM; else it is EINVAL).

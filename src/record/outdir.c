@@ -232,8 +232,8 @@ static int judge_owner(const struct js_outdir_config *config,
         return 0;
     }
     return js_err_set(err,
-                      "name another folder with --output, or empty this one: "
-                      "%s %s %.*s",
+                      "%s %s %.*s: name another folder with --output, or "
+                      "empty this one",
                       config->dir, what, (int)other->list.len,
                       other->list.data);
 }

@@ -6,7 +6,8 @@
 #include <string.h>
 
 /* So many jobs are named one by one as they fail for good or are skipped, so
- * many attempts that failed and run again, and so many failed jobs at the end.
+ * many attempts that failed and were run again, and so many failed jobs at the
+ * end.
  */
 enum { FAILURES_SHOWN = 20, RETRIES_SHOWN = 10, FAILED_NAMED = 5 };
 
@@ -149,7 +150,7 @@ static void show_failure(struct js_records *records,
         return;
     if ((*shown)++ == most)
         js_log(log, "more %s are not named here%s",
-               is_retried ? "attempts that failed and run again"
+               is_retried ? "attempts that failed and were run again"
                           : "failed or skipped jobs",
                records->joblog ? ": see the joblog"
                                : ": --joblog names them all");

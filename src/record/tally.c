@@ -173,8 +173,9 @@ int js_tally_summary(const struct js_tally *tally, uint64_t left,
     if (append_counts(buf, tally, left) < 0)
         return -1;
     if (retried > 0 &&
-        js_buf_printf(buf, " (%" PRIu64 " attempt%s failed and run again)",
-                      retried, js_plural(retried)) < 0)
+        js_buf_printf(buf, " (%" PRIu64 " attempt%s failed and %s run again)",
+                      retried, js_plural(retried),
+                      retried == 1 ? "was" : "were") < 0)
         return -1;
     if (js_buf_puts(buf, "; ") < 0 || js_show_duration(buf, wall_ns) < 0)
         return -1;

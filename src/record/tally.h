@@ -46,7 +46,7 @@ int js_tally_mishap(const struct js_finish *finish, struct js_buf *buf);
 /*
  * Appends the summary of a run:
  *     30 jobs: 28 done, 2 failed, 0 skipped, 0 left; 15.0 s, 2 slots 99 % busy
- * with "(3 attempts failed and run again)" behind the counts, and "; 2
+ * with "(3 attempts failed and were run again)" behind the counts, and "; 2
  * processes that jobs left behind were ended" at the end, if there were any.
  * `left` is how many jobs were not run, UINT64_MAX if unknown. 0, or -1 and
  * errno ENOMEM.

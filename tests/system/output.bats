@@ -380,7 +380,7 @@ launched() { # '>FILE ...' ARGUMENT...
     status_is 0
     farm 1 b.txt --output results
     status_is 2
-    contains err "^jobsched: name another folder with --output, or empty this one: results holds the output of $PWD/a.txt$"
+    contains err "^jobsched: results holds the output of $PWD/a.txt: name another folder with --output, or empty this one$"
     claim test ! -e ran
     claim test ! -e b.txt.journal
     equal "$(cat results/1.out)" a

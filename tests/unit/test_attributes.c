@@ -346,7 +346,7 @@ static void test_lists_on_top_of_defaults(void)
 
 /* ------------------------------------------------- bad ones */
 
-#define RANGE(least, most) "wants a whole number from " least " to " most
+#define RANGE(least, most) "must be a whole number from " least " to " most
 #define BAD_NAME "a name has only letters, digits and _ - . : /"
 #define LISTED "; `man 5 jobsched` lists all"
 #define NO_PAIR " is no NAME=VALUE (values with blanks are quoted)"
@@ -401,17 +401,18 @@ static void test_bad_numbers(void)
 static void test_bad_sizes_and_durations(void)
 {
     static const struct bad bad[] = {
-        {"[mem=^] x", "mem=: wants a size such as 512M or 2G"},
-        {"[mem=^2g] x", "mem=2g: wants a size such as 512M or 2G"},
-        {"[mem=^-1] x", "mem=-1: wants a size such as 512M or 2G"},
-        {"[mem=^16777216T] x", "mem=16777216T: wants less than 16777216T"},
+        {"[mem=^] x", "mem=: must be a size such as 512M or 2G"},
+        {"[mem=^2g] x", "mem=2g: must be a size such as 512M or 2G"},
+        {"[mem=^-1] x", "mem=-1: must be a size such as 512M or 2G"},
+        {"[mem=^16777216T] x", "mem=16777216T: must be less than 16777216T"},
         {"[timeout=^1e9x] x",
-         "timeout=1e9x: wants a duration such as 90s, 10m, 2h or 1d"},
+         "timeout=1e9x: must be a duration such as 90s, 10m, 2h or 1d"},
         {"[timeout=^] x",
-         "timeout=: wants a duration such as 90s, 10m, 2h or 1d"},
-        {"[timeout=^0] x", "timeout=0: wants a duration of more than 0"},
-        {"[timeout=^0.0h] x", "timeout=0.0h: wants a duration of more than 0"},
-        {"[timeout=^107000d] x", "timeout=107000d: wants less than 292 years"},
+         "timeout=: must be a duration such as 90s, 10m, 2h or 1d"},
+        {"[timeout=^0] x", "timeout=0: must be more than 0"},
+        {"[timeout=^0.0h] x", "timeout=0.0h: must be more than 0"},
+        {"[timeout=^107000d] x",
+         "timeout=107000d: must be less than 292 years"},
         {NULL, NULL},
     };
     check_refused(bad);
@@ -420,28 +421,30 @@ static void test_bad_sizes_and_durations(void)
 static void test_bad_strings(void)
 {
     static const struct bad bad[] = {
-        {"[name=^] x", "name=: wants a name for the job"},
-        {"[name=^''] x", "name='': wants a name for the job"},
+        {"[name=^] x", "name=: needs a name for the job"},
+        {"[name=^''] x", "name='': needs a name for the job"},
         {"[cores=1 name=^\"a b\"] x", "name=\"a b\": " BAD_NAME},
         {"[name=^a,b] x", "name=a,b: " BAD_NAME},
         {"[name=^\xc3\xa4] x", "name=\xc3\xa4: " BAD_NAME},
-        {"[after=^] x", "after=: wants names of jobs, separated by commas"},
-        {"[after=^a,] x", "after=a,: wants names of jobs, separated by commas"},
-        {"[after=^,a] x", "after=,a: wants names of jobs, separated by commas"},
+        {"[after=^] x", "after=: must be names of jobs, separated by commas"},
+        {"[after=^a,] x",
+         "after=a,: must be names of jobs, separated by commas"},
+        {"[after=^,a] x",
+         "after=,a: must be names of jobs, separated by commas"},
         {"[after=^a,,b] x",
-         "after=a,,b: wants names of jobs, separated by commas"},
+         "after=a,,b: must be names of jobs, separated by commas"},
         {"[after=x after=^'a b'] x", "after='a b': " BAD_NAME},
         {"[after-any=^a,b*] x", "after-any=a,b*: " BAD_NAME},
         {"[after-any=^\"\"] x",
-         "after-any=\"\": wants names of jobs, separated by commas"},
-        {"[dir=^] x", "dir=: wants a path"},
-        {"[dir=^\"\"] x", "dir=\"\": wants a path"},
-        {"[stdin=^] x", "stdin=: wants a path"},
-        {"[stdout=^] x", "stdout=: wants a path"},
-        {"[stderr=^] x", "stderr=: wants a path"},
-        {"[env=^A] x", "env=A: wants NAME=VALUE"},
-        {"[env=^] x", "env=: wants NAME=VALUE"},
-        {"[env=A=1 env=^=1] x", "env==1: wants a name before the \"=\""},
+         "after-any=\"\": must be names of jobs, separated by commas"},
+        {"[dir=^] x", "dir=: must be a path"},
+        {"[dir=^\"\"] x", "dir=\"\": must be a path"},
+        {"[stdin=^] x", "stdin=: must be a path"},
+        {"[stdout=^] x", "stdout=: must be a path"},
+        {"[stderr=^] x", "stderr=: must be a path"},
+        {"[env=^A] x", "env=A: must be NAME=VALUE"},
+        {"[env=^] x", "env=: must be NAME=VALUE"},
+        {"[env=A=1 env=^=1] x", "env==1: needs a name before the \"=\""},
         {NULL, NULL},
     };
     check_refused(bad);
@@ -517,11 +520,11 @@ static void test_long_words_are_shown_in_part(void)
     CU_ASSERT_TRUE(is_refused(text, true, sentence));
     snprintf(text, sizeof(text), "[mem=^%.60s] x", xs);
     snprintf(sentence, sizeof(sentence),
-             "mem=%.60s: wants a size such as 512M or 2G", xs);
+             "mem=%.60s: must be a size such as 512M or 2G", xs);
     CU_ASSERT_TRUE(is_refused(text, true, sentence));
     snprintf(text, sizeof(text), "[mem=^%.59s\xc3\xa4] x", xs);
     snprintf(sentence, sizeof(sentence),
-             "mem=%.59s...: wants a size such as 512M or 2G", xs);
+             "mem=%.59s...: must be a size such as 512M or 2G", xs);
     CU_ASSERT_TRUE(is_refused(text, true, sentence));
     snprintf(text, sizeof(text), "[cores=1 ^%.60s/ y] x", xs);
     snprintf(sentence, sizeof(sentence), "\"%.60s...\"" NO_PAIR, xs);
@@ -782,9 +785,9 @@ static const char *plain_number(int name, const char *value, long long *ret)
     long long most = name == GPUS ? 1000 : 1000000;
     if (!matches(name == PRIORITY ? "^-?0*[0-9]{1,18}$" : "^0*[0-9]{1,18}$",
                  value))
-        return "wants a whole number";
+        return "must be a whole number";
     *ret = strtoll(value, NULL, 10);
-    return *ret < least || *ret > most ? "wants a whole number" : NULL;
+    return *ret < least || *ret > most ? "must be a whole number" : NULL;
 }
 
 static const char *plain_measure(int name, const char *value, long long *ret)
@@ -795,11 +798,12 @@ static const char *plain_measure(int name, const char *value, long long *ret)
         if (js_parse_size_bytes(value, &bytes) == 0)
             *ret = (long long)bytes;
         else
-            return errno == ERANGE ? "wants less than" : "wants a size";
+            return errno == ERANGE ? "must be less than" : "must be a size";
         return NULL;
     }
     if (js_parse_duration_ns(value, &ns) < 0)
-        return errno == ERANGE ? "wants less than" : "wants a duration such";
+        return errno == ERANGE ? "must be less than"
+                               : "must be a duration such";
     *ret = ns;
     return ns > 0 ? NULL : "more than 0";
 }
@@ -808,18 +812,18 @@ static const char *plain_string(int name, const char *value)
 {
     switch (name) {
     case NAME:
-        return !*value                              ? "wants a name for"
+        return !*value                              ? "needs a name for"
                : matches("^" PLAIN_NAME "$", value) ? NULL
                                                     : "has only letters";
     case ENV:
         return matches("^[^=]+=", value) ? NULL
-               : matches("^=", value)    ? "wants a name before"
-                                         : "wants NAME=VALUE";
+               : matches("^=", value)    ? "needs a name before"
+                                         : "must be NAME=VALUE";
     case AFTER:
     case AFTER_ANY:
         return plain_job_names(value);
     default:
-        return *value ? NULL : "wants a path";
+        return *value ? NULL : "must be a path";
     }
 }
 

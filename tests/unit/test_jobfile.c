@@ -693,11 +693,12 @@ static void test_mistakes_and_their_places(void)
         {"[after=\"two words\"] x",
          "!f:1:8: after=\"two words\": a name has only letters, digits and _ - "
          ". : /;"},
-        {"[cores=0] x", "!f:1:8: cores=0: wants a whole number from 1 to "
+        {"[cores=0] x", "!f:1:8: cores=0: must be a whole number from 1 to "
                         "1000000;"},
-        {"[timeout=1e9x] x", "!f:1:10: timeout=1e9x: wants a duration such as "
-                             "90s, 10m, 2h or 1d;"},
-        {"[env=X] x", "!f:1:6: env=X: wants NAME=VALUE;"},
+        {"[timeout=1e9x] x",
+         "!f:1:10: timeout=1e9x: must be a duration such as "
+         "90s, 10m, 2h or 1d;"},
+        {"[env=X] x", "!f:1:6: env=X: must be NAME=VALUE;"},
         {"[cores=1 x", "!f:1:1: this list has no closing \"]\";"},
         {"[cores=1", "!f:1:1: this list has no closing \"]\";"},
         {"[cores=1]  ", "!f:1:11: attributes without a command;"},
@@ -718,7 +719,7 @@ static void test_defaults(void)
         {"#JOBSCHED", ""},
         {"#JOBSCHEDULE cores=0\nx", "1::x;"},
         {"\t #JOBSCHED cores=0\nx",
-         "!f:1:19: cores=0: wants a whole number from 1 to 1000000;1::x;"},
+         "!f:1:19: cores=0: must be a whole number from 1 to 1000000;1::x;"},
         {"#JOBSCHED env=A=1\r\nx\n", "1::x;"},
         {NULL, NULL},
     };

@@ -307,9 +307,9 @@ static void test_words_of_other_tools(void)
 
 static void test_missing_and_needless_values(void)
 {
-    bad("f --round", "--round wants a value", "--round N");
-    bad("f -o", "--output wants a value", "--output DIR|none");
-    bad("--slots", "--slots wants a value", "N|all");
+    bad("f --round", "--round needs a value", "--round N");
+    bad("f -o", "--output needs a value", "--output DIR|none");
+    bad("--slots", "--slots needs a value", "N|all");
     bad("--barrier=yes f", "--barrier takes no value", NULL);
     bad("--help=me", "--help takes no value", NULL);
     bad("--verbose= f", "--verbose takes no value", NULL);

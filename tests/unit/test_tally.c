@@ -152,11 +152,11 @@ static void test_summary(void)
     assert_summary(
         &tally, 0, 0, 1,
         "1 job: 1 done, 0 failed, 0 skipped, 0 left (1 attempt failed "
-        "and run again); 0.0 s, 1 slot 0 % busy");
+        "and was run again); 0.0 s, 1 slot 0 % busy");
     tally = (struct js_tally){.skipped = 3, .retried = 2};
     assert_summary(&tally, 0, 0, 0,
                    "3 jobs: 0 done, 0 failed, 3 skipped, 0 left (2 attempts "
-                   "failed and run again); 0.0 s");
+                   "failed and were run again); 0.0 s");
     tally = (struct js_tally){.done = 1, .leftovers = 1};
     assert_summary(&tally, 0, 0, 1,
                    "1 job: 1 done, 0 failed, 0 skipped, 0 left; 0.0 s, 1 slot "
