@@ -585,7 +585,8 @@ static const struct option_row rows[] = {
     {"no-retry-failed", 0, NULL, set_no_retry_failed,
      "do not run again the jobs that failed"},
     {"force-lock", 0, NULL, set_force_lock,
-     "the run that holds the journal is gone"},
+     "go on although another run holds the journal: that\n"
+     "is gone"},
     {"sync", 0, "TIME|off", set_sync,
      "what may be lost with a node's power (default 1s)"},
     {"time-limit", 0, "TIME", set_time_limit,
@@ -1102,9 +1103,9 @@ static const char intro[] = "Usage: jobsched [options] [JOBFILE]\n"
                             "\n"
                             "Runs the shell commands in JOBFILE, one a line, "
                             "to the end: on all cores, or on\nN-1 slaves. "
-                            "\"-\" is standard input, and so is no JOBFILE "
-                            "where that is a pipe or\na file; else there is a "
-                            "demonstration.\n";
+                            "\"-\" stands for standard input. Without JOBFILE "
+                            "the list is read from\nthere if it is a pipe or a "
+                            "file; otherwise a demonstration runs.\n";
 
 static const char outro[] =
     "\n"

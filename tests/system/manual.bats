@@ -117,7 +117,7 @@ variables_of() {
     farm 1 jobs.txt --gpus 1
     status_is 0
     tr -d '\r' <out | sed -n 's/^\([A-Za-z_]*\)=.*/\1/p' | LC_ALL=C sort -u |
-        LC_ALL=C comm -13 before - | grep -E '^(JOBSCHED|OMP|CUDA|ROCR)_' >set
+        LC_ALL=C comm -13 before - | grep -E '^(JOBSCHED|OMP|CUDA|ROCR)_|_MCA_hwloc_' >set
     # The others need several hosts, Slurm, or a run around this one.
     claim diff set <(variables_of 'Set for each job' | grep -vxE \
         'JOBSCHED_NODELIST|JOBSCHED_HOSTFILE|JOBSCHED_WITHIN|(OMPI|PRTE)_MCA_ras|SLURM_OVERLAP')
