@@ -428,6 +428,7 @@ strike() { # TRY
     ((${#pids[@]} > 0)) || return 0
     struck=${targets[$1]}
     echo "$(date +%s.%N) try $1: ${signals[$1]} to $struck: ${pids[*]}" >>strikes
+    echo "$struck by ${signals[$1]}" >>struck
     for signal in ${signals[$1]}; do
         kill "-$signal" "${pids[@]}" 2>/dev/null
         [[ $signal == KILL ]] || sleep "${pauses[$1]}"

@@ -25,6 +25,7 @@ strike() {
     pid=$(victim) || return 0
     struck=$(cat "/proc/$pid/comm" 2>/dev/null) || struck=gone
     echo "$(date +%s.%N) $struck $pid" >>strikes
+    echo "$struck" >>struck
     if ((RANDOM % 3)); then
         kill -KILL "$pid" 2>/dev/null
         return
