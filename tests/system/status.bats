@@ -205,7 +205,7 @@ JOBS
     contains <(told_state hold) ': done$'
     tell jobs.txt --explain nobody
     status_is 2
-    contains told.err 'no job of the name or id "nobody"'
+    contains told.err 'no job in jobs.txt.journal or in its list has the name or id "nobody"'
     tell jobs.txt --explain 99
     status_is 2
 }
