@@ -1353,7 +1353,13 @@ static enum jobsched_status rehearse(struct run *run, struct js_plan *plan,
         rc = js_rehearse(plan, run->source, show_start, &showing, &err);
     js_console_flush(&run->console);
     drain(run->out);
-    return rc < 0 ? fail(result, JOBSCHED_BAD_INPUT, &err) : JOBSCHED_SUCCEEDED;
+    if (rc < 0)
+        return fail(result, JOBSCHED_BAD_INPUT, &err);
+    if (!js_outlet_error(run->out) || is_reader_gone(run->out))
+        return JOBSCHED_SUCCEEDED;
+    js_err_set(&err, "standard output: %s",
+               js_errno_text(js_outlet_error(run->out)));
+    return fail(result, JOBSCHED_BROKEN, &err);
 }
 
 /* As many slaves as this machine has cores. */

@@ -81,6 +81,7 @@ struct js_jobs {
     struct js_pids abandoned; /* children that SIGKILL did not end */
     bool has_children;        /* when they were reaped last */
     bool is_draining;         /* nobody waits to be started any more */
+    bool is_disk_full;        /* there was no room for output, last */
     uint64_t ignored;
     int64_t limit_ns; /* of jobs without a timeout of their own; 0: none */
     int64_t run_ns;   /* a moving average */
@@ -195,17 +196,22 @@ static void free_slot(struct slot *slot)
     slot->found.list.len = 0;
 }
 
-/* The job could not say so itself: its stderr is on the same disk. */
+/* The job could not say so itself: its stderr is on the same disk. Nor is a
+ * success one of all that it wrote (`echo x; true`): that is said once, as it
+ * may have written nothing. */
 static int tell_full_disk(struct js_jobs *jobs, const struct slot *slot)
 {
     const struct js_runner_config *config = jobs->means.config;
-    if (js_outcome_succeeded(&slot->outcome) ||
-        !js_output_is_disk_full(&slot->output, config))
+    bool has_failed = !js_outcome_succeeded(&slot->outcome);
+    bool was_full = jobs->is_disk_full;
+    jobs->is_disk_full = js_output_is_disk_full(&slot->output, config);
+    if (!jobs->is_disk_full || (was_full && !has_failed))
         return 0;
     return note(jobs,
-                "job %llu failed, and there is no room left in %s: its output "
+                "job %llu %s, and there is no room left in %s: its output "
                 "may be cut; make room, or name another folder with %s",
-                (unsigned long long)slot->job.id, output_folder(config),
+                (unsigned long long)slot->job.id,
+                has_failed ? "failed" : "is done", output_folder(config),
                 config->capture == JS_CAPTURE_DIR ? "--output" : "--tmpdir");
 }
 

@@ -173,6 +173,17 @@ JOBS
     contains err 'job 6 \(line 6\) can never run here: it needs 100000 cores'
 }
 
+@test "attributes: --check and --dry-run whose output cannot be written" {
+    local option
+    echo true >jobs.txt
+    for option in --check --dry-run; do
+        status=0
+        "$JOBSCHED" "$option" jobs.txt >/dev/full 2>err || status=$?
+        status_is 4
+        contains err '^jobsched: standard output: No space left on device$'
+    done
+}
+
 @test "attributes: --dry-run says what would run where" {
     cat >jobs.txt <<'JOBS'
 [name=a] touch ran
