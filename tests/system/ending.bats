@@ -163,7 +163,11 @@ is_in_state() { # PID STATE
     local i
     for i in 1 2; do echo "echo >began.$i; $HOLD; echo >ended.$i; echo $i"; done >jobs.txt
     for i in $(seq 3 8); do echo "echo >began.$i; echo $i"; done >>jobs.txt
+    # In a group of its own, as a shell starts it: nothing stops a group without
+    # a parent in its session.
+    set -m
     launch -n 2 --slave-timeout 1 --grace 0.2 jobs.txt
+    set +m
     wait_until "$PATIENCE" exists began.1
     wait_until "$PATIENCE" exists began.2
     kill -TSTP "$FARM"
