@@ -115,6 +115,7 @@ plan_tries() {
 
 # What does not go together.
 plan_try() { # TRY
+    [[ $special != tmpdir ]] || targets[$1]=nobody
     [[ $starts == launcher || ${targets[$1]} != launcher ]] || targets[$1]=mpirun
     ((hosts == 2)) || [[ ${targets[$1]} != orted ]] || targets[$1]=mpirun
     # Signals to end are for who started all this.
@@ -123,13 +124,13 @@ plan_try() { # TRY
     [[ $output == stdout ]] || sinks[$1]='file'
     [[ -n ${CHAOS_UNSHARED-} || ${sinks[$1]} != full ]] || sinks[$1]=device
     [[ $recorded == yes || ${moments[$1]} != opened ]] || moments[$1]=boot
+    [[ ${targets[$1]} != nobody || ${moments[$1]} != boot ]] || moments[$1]=starts
     if [[ ${feeders[$1]} == half ]]; then
         # How many jobs start before that depends on the runs before.
         [[ ${moments[$1]} != starts ]] || moments[$1]=half
     elif [[ ${moments[$1]} == half ]]; then
         moments[$1]=starts
     fi
-    [[ $special != tmpdir ]] || targets[$1]=nobody
     [[ $special =~ ^(fresh|failures|limit)$ ]] || return 0
     one_of "targets[$1]" mpirun master
     signals[$1]=KILL moments[$1]=starts sinks[$1]='file'
