@@ -897,9 +897,6 @@ static void run_as_killed(struct scene *scene, const struct killed *killed)
     commit(journal);
     if (killed->status)
         close_ok(journal, killed->status);
-    else
-        js_journal_close(journal);
-    js_ledger_free(ledger);
 }
 
 /* By a process of its own, of which nothing is left. */
