@@ -861,7 +861,10 @@ struct killed {
     int status;            /* 0: it has none */
 };
 
-static void run_as_killed(struct scene *scene, const struct killed *killed)
+/* Its journal stays open, unless the run has a status. */
+static void run_as_killed(struct scene *scene, const struct killed *killed,
+                          struct js_journal **ret_journal,
+                          struct js_ledger **ret_ledger)
 {
     struct js_journal_config config = config_of(scene);
     struct js_ledger *ledger = not_null(js_ledger_new());
@@ -897,6 +900,8 @@ static void run_as_killed(struct scene *scene, const struct killed *killed)
     commit(journal);
     if (killed->status)
         close_ok(journal, killed->status);
+    *ret_journal = killed->status ? NULL : journal;
+    *ret_ledger = ledger;
 }
 
 /* By a process of its own, of which nothing is left. */
@@ -905,7 +910,11 @@ static void leave_killed_in(struct scene *scene, const struct killed *killed)
     fflush(NULL);
     pid_t pid = fork();
     if (pid == 0) {
-        run_as_killed(scene, killed);
+        struct js_journal *journal;
+        struct js_ledger *ledger;
+        run_as_killed(scene, killed, &journal, &ledger);
+        js_journal_close(journal);
+        js_ledger_free(ledger);
         raise(SIGKILL);
     }
     int status = -1;
@@ -1182,9 +1191,13 @@ static pid_t hold(struct scene *scene, const struct killed *killed,
     pid_t pid = fork();
     if (pid == 0) {
         close(ends[0]);
-        run_as_killed(scene, killed);
+        struct js_journal *journal;
+        struct js_ledger *ledger;
+        run_as_killed(scene, killed, &journal, &ledger);
         if (write(ends[1], "x", 1) == 1)
             usleep((useconds_t)(hold_ns / JS_NS_PER_US));
+        js_journal_close(journal);
+        js_ledger_free(ledger);
         _exit(0);
     }
     close(ends[1]);

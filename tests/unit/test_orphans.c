@@ -89,19 +89,26 @@ static void test_what_a_run_is_within(void)
 struct sleeper {
     const char *variables[3];
     const char *keeper;
-    bool has_session; /* of its own */
-    bool is_deaf;     /* to SIGTERM */
+    bool has_session;  /* of its own, */
+    bool is_marked_so; /* which its mark, the first variable, names */
+    bool is_deaf;      /* to SIGTERM */
 };
 
-static void become_sleeper(const struct sleeper *sleeper)
+static void become_sleeper(struct sleeper sleeper)
 {
     const char *argv[] = {"sleep", "100", NULL};
-    if (sleeper->has_session)
+    char mark[2 * JS_MARK_SIZE];
+    if (sleeper.has_session)
         setsid();
-    if (sleeper->is_deaf)
+    if (sleeper.is_marked_so) {
+        snprintf(mark, sizeof(mark), "%s+%d", sleeper.variables[0],
+                 (int)getsid(0));
+        sleeper.variables[0] = mark;
+    }
+    if (sleeper.is_deaf)
         signal(SIGTERM, SIG_IGN);
     execve("/bin/sleep", (char **)(void *)argv,
-           (char **)(void *)sleeper->variables);
+           (char **)(void *)sleeper.variables);
     _exit(127);
 }
 
@@ -113,13 +120,13 @@ static pid_t start_sleeper(const struct sleeper *sleeper)
     CU_ASSERT_EQUAL_FATAL(pipe2(ends, O_CLOEXEC), 0);
     pid_t pid = fork();
     if (pid == 0 && !sleeper->keeper)
-        become_sleeper(sleeper);
+        become_sleeper(*sleeper);
     if (pid == 0) {
         prctl(PR_SET_NAME, sleeper->keeper);
         pid_t child = fork();
         if (child == 0) {
             prctl(PR_SET_PDEATHSIG, SIGKILL);
-            become_sleeper(sleeper);
+            become_sleeper(*sleeper);
         }
         close(ends[0]);
         close(ends[1]);
@@ -286,10 +293,11 @@ static void test_below_a_living_jobsched(void)
 /* Where leftovers may go on, what has begun a session is one. */
 static void test_leftovers_that_are_allowed(void)
 {
-    char rest[32];
-    snprintf(rest, sizeof(rest), "+%d", (int)getsid(0));
-    struct sleeper sleeper = {.variables = {own_mark(rest)}};
+    struct sleeper sleeper = {
+        .variables = {own_mark("")}, .has_session = true, .is_marked_so = true};
     expect_ended(&sleeper, age_ns);
+    sleeper = (struct sleeper){.variables = {own_mark("+1")}};
+    expect_spared(&sleeper, age_ns);
     sleeper.has_session = true;
     expect_spared(&sleeper, age_ns);
 }
