@@ -297,6 +297,22 @@ static void put_attempts(struct js_json *json,
     js_json_close_array(json);
 }
 
+static void put_losses(struct js_json *json, const struct js_overview *overview,
+                       uint64_t id)
+{
+    struct js_history_loss loss;
+    size_t at = JS_HISTORY_NONE;
+    js_json_open_array(json, "losses");
+    while (js_history_next_loss(overview->history, id, &at, &loss)) {
+        js_json_open_object(json, NULL);
+        js_json_count(json, "loss", loss.count);
+        put_place(json, overview, loss.slave);
+        js_json_seconds(json, "seen", loss.unix_ns);
+        js_json_close_object(json);
+    }
+    js_json_close_array(json);
+}
+
 static void put_explained(struct js_json *json,
                           const struct js_overview *overview)
 {
@@ -320,6 +336,7 @@ static void put_explained(struct js_json *json,
         js_json_close_object(json);
     }
     put_attempts(json, overview, job.latest);
+    put_losses(json, overview, it->id);
     js_json_close_object(json);
 }
 

@@ -548,15 +548,36 @@ static void put_losses(struct page *page, uint32_t losses)
                  losses, js_plural(losses), JS_PLAN_LOSSES);
 }
 
-/* The latest first, of all runs. */
-static void put_attempts(struct page *page, size_t number)
+static void put_loss(struct page *page, const struct js_history_loss *loss)
 {
-    if (number != JS_HISTORY_NONE)
+    js_sheet_put(&page->sheet,
+                 "  -  lost: its slave, or the process that starts jobs there, "
+                 "was lost while it ran (loss %" PRIu32 ")  ",
+                 loss->count);
+    put_place(page, loss->slave);
+    js_sheet_put(&page->sheet, "  ");
+    put_time(page, loss->unix_ns);
+    js_sheet_put(&page->sheet, "\n");
+}
+
+/* The latest first, of all runs. */
+static void put_attempts(struct page *page, uint64_t id, size_t number)
+{
+    const struct js_history *history = page->overview->history;
+    struct js_history_attempt attempt;
+    struct js_history_loss loss;
+    size_t at = JS_HISTORY_NONE;
+    bool has_loss = js_history_next_loss(history, id, &at, &loss);
+    if (has_loss || number != JS_HISTORY_NONE)
         js_sheet_put(&page->sheet, "attempts (latest first)\n");
-    while (number != JS_HISTORY_NONE) {
-        struct js_history_attempt attempt;
+    while (has_loss || number != JS_HISTORY_NONE) {
+        if (has_loss && (number == JS_HISTORY_NONE || loss.attempts > number)) {
+            put_loss(page, &loss);
+            has_loss = js_history_next_loss(history, id, &at, &loss);
+            continue;
+        }
         put_attempt(page, number);
-        js_history_attempt(page->overview->history, number, &attempt);
+        js_history_attempt(history, number, &attempt);
         number = attempt.earlier;
     }
 }
@@ -584,7 +605,7 @@ int js_status_explain(const struct js_overview *overview, struct js_buf *buf)
     if (job.standing == JS_STANDING_SKIPPED)
         put_parent(&page, job.parent);
     put_losses(&page, job.losses);
-    put_attempts(&page, job.latest);
+    put_attempts(&page, it->id, job.latest);
     put_list(&page);
     return js_sheet_check(&page.sheet);
 }

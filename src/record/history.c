@@ -58,6 +58,12 @@ struct run {
     bool has_ended;
 };
 
+struct loss {
+    uint32_t id, slave, losses;
+    uint32_t attempts; /* so many were on record before it */
+    int64_t unix_ns;
+};
+
 struct tail {
     uint32_t attempt; /* its number */
     uint32_t stream;
@@ -74,7 +80,7 @@ struct said {
 struct js_history {
     struct js_ledger *ledger;
     struct js_buf jobs; /* struct job, by id - 1; and so on */
-    struct js_buf attempts, begun, slaves, runs, tails;
+    struct js_buf attempts, begun, losses, slaves, runs, tails;
     struct js_buf names, texts; /* strings, each with its NUL */
     struct said said;
     struct attempt leftovers;      /* id, attempt and leftovers of the next */
@@ -99,6 +105,7 @@ struct js_history {
 LIST(struct job, job, jobs)
 LIST(struct attempt, attempt, attempts)
 LIST(struct begun, begun, begun)
+LIST(struct loss, loss, losses)
 LIST(struct slave, slave, slaves)
 LIST(struct run, run, runs)
 LIST(struct tail, tail, tails)
@@ -256,10 +263,17 @@ static int take_began(struct js_history *history, const struct js_line *line)
 /* It has ended, though not as an attempt does. */
 static int take_lost(struct js_history *history, const struct js_line *line)
 {
+    struct loss loss = {.id = (uint32_t)line->id,
+                        .losses = (uint32_t)line->losses,
+                        .attempts = (uint32_t)attempt_count(history),
+                        .unix_ns = ns_of_us(line->unix_us)};
     struct job *job = find_job(history, line->id);
-    if (job)
-        drop_begun(history, job);
-    return 0;
+    if (!job)
+        return 0;
+    drop_begun(history, job);
+    if (get_slave(history, line->slave, &loss.slave) < 0)
+        return -1;
+    return add(&history->losses, &loss, sizeof(loss));
 }
 
 static int take_left(struct js_history *history, uint64_t rank)
@@ -494,6 +508,7 @@ void js_history_free(struct js_history *history)
     js_buf_release(&history->jobs);
     js_buf_release(&history->attempts);
     js_buf_release(&history->begun);
+    js_buf_release(&history->losses);
     js_buf_release(&history->slaves);
     js_buf_release(&history->runs);
     js_buf_release(&history->tails);
@@ -685,6 +700,25 @@ bool js_history_tail(const struct js_history *history, size_t attempt,
     *ret = (struct js_history_tail){
         .stream = tail->stream, .text = text_at(&history->texts, tail->text)};
     return true;
+}
+
+/* There are few. */
+bool js_history_next_loss(const struct js_history *history, uint64_t id,
+                          size_t *at, struct js_history_loss *ret)
+{
+    size_t i = *at == JS_HISTORY_NONE ? loss_count(history) : *at;
+    while (i-- > 0) {
+        const struct loss *loss = loss_at(history, i);
+        if (loss->id != id)
+            continue;
+        *at = i;
+        *ret = (struct js_history_loss){.count = loss->losses,
+                                        .slave = loss->slave,
+                                        .attempts = loss->attempts,
+                                        .unix_ns = loss->unix_ns};
+        return true;
+    }
+    return false;
 }
 
 uint64_t js_history_jobs(const struct js_history *history)

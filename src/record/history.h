@@ -123,6 +123,20 @@ struct js_history_tail {
 bool js_history_tail(const struct js_history *history, size_t attempt,
                      struct js_history_tail *ret);
 
+/* An attempt that never ended: its slave, or what starts the jobs there, was
+ * lost while it ran. */
+struct js_history_loss {
+    uint32_t count;  /* so many by then, since the job last ended */
+    size_t slave;    /* its number, not its rank */
+    size_t attempts; /* so many, of all jobs, were on record before it */
+    int64_t unix_ns; /* when that was found, by the master's clock */
+};
+
+/* Those of a job, the latest first: start with *at JS_HISTORY_NONE. False when
+ * there are no more. */
+bool js_history_next_loss(const struct js_history *history, uint64_t id,
+                          size_t *at, struct js_history_loss *ret);
+
 /* ---------------------------------------------------------------- jobs */
 
 /* The highest id. */

@@ -1128,6 +1128,7 @@ int js_journal_add_lost(struct js_journal *journal, const struct js_job *job,
     line->id = job->id;
     line->slave = slave;
     line->losses = job->losses;
+    line->unix_us = (uint64_t)(js_clock_unix_ns() / JS_NS_PER_US);
     return add_line(journal, line);
 }
 

@@ -60,10 +60,10 @@
  *                                   empty, of its stdout (1)
  *     leftovers id attempt count    so many processes that the attempt has left
  *                                   behind were ended; its own record follows
- *     lost id slave losses          an attempt was running when its slave, or
+ *     lost id slave losses unix_us  an attempt was running when its slave, or
  *                                   the process that starts jobs there, was
- *                                   lost: for the so-manyth time since the job
- *                                   last ended
+ *                                   found to be lost: for the so-manyth time
+ *                                   since the job last ended
  *     ok id ATTEMPT                 an attempt that succeeded, and likewise:
  *     failed id ATTEMPT             it failed for good
  *     retried id ATTEMPT            it failed, and runs again in this run

@@ -203,8 +203,10 @@ static int put_job_fields(struct js_buf *buf, const struct js_line *line)
                                               line->outcome.leftovers},
                            3);
     case JS_LINE_LOST:
-        return put_numbers(
-            buf, (const uint64_t[]){line->id, line->slave, line->losses}, 3);
+        return put_numbers(buf,
+                           (const uint64_t[]){line->id, line->slave,
+                                              line->losses, line->unix_us},
+                           4);
     case JS_LINE_OK:
     case JS_LINE_FAILED:
     case JS_LINE_RETRIED:
@@ -495,6 +497,7 @@ static void get_job_fields(struct reader *reader, struct js_line *ret)
         ret->id = get_number(reader);
         ret->slave = (uint32_t)get_limited(reader, UINT32_MAX);
         ret->losses = get_limited(reader, UINT32_MAX);
+        ret->unix_us = get_limited(reader, INT64_MAX / JS_NS_PER_US);
         break;
     case JS_LINE_OK:
     case JS_LINE_FAILED:

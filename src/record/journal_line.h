@@ -57,7 +57,7 @@ struct js_line {
                     the first of JOBS; the version of HEAD; the slave of SLAVE,
                     PROCESS and LEFT */
     uint64_t pid, started, boot;      /* RUN */
-    uint64_t unix_us;                 /* RUN, END; the start of BEGAN */
+    uint64_t unix_us;                 /* RUN, END, LOST; the start of BEGAN */
     uint64_t parent;                  /* SKIPPED */
     uint64_t status;                  /* END */
     uint64_t slots;                   /* SLAVE */

@@ -392,6 +392,12 @@ start_again() { # ARGUMENT...
     equal "$(awk '$2 == "lost" { print $5 }' jobs.txt.journal | xargs)" '1 2 3'
     "$JOBSCHED" --status --explain 1 jobs.txt >explained
     contains explained 'each time that it ran'
+    for i in 1 2 3; do
+        contains explained "^  -  lost: .* while it ran \\(loss $i\\) .* slave 1 "
+    done
+    has_lines explained 3 '^  -  lost: '
+    equal "$("$JOBSCHED" --status --json --explain 1 jobs.txt |
+        jq -r '.job | .attempts[0].result, .losses[].loss' | xargs)" 'failed 3 2 1'
     nothing_left
 }
 

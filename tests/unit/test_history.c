@@ -492,8 +492,11 @@ static void test_losses(void)
     for (uint64_t id = 1; id <= 2; id++) {
         line = (struct js_line){.kind = JS_LINE_BEGAN, .id = id, .slave = 5};
         put_line(fd, &line);
-        line = (struct js_line){
-            .kind = JS_LINE_LOST, .id = id, .slave = 5, .losses = 2};
+        line = (struct js_line){.kind = JS_LINE_LOST,
+                                .id = id,
+                                .slave = 5,
+                                .losses = 2,
+                                .unix_us = 7000000};
         put_line(fd, &line);
     }
     line = (struct js_line){.kind = JS_LINE_LEFTOVERS,
@@ -519,6 +522,14 @@ static void test_losses(void)
     CU_ASSERT_EQUAL(job.standing, JS_STANDING_LEFT);
     js_history_job(history, 2, &job);
     CU_ASSERT_EQUAL(job.losses, 0);
+    struct js_history_loss loss;
+    size_t at = JS_HISTORY_NONE, slave = attempt.slave;
+    CU_ASSERT_FATAL(js_history_next_loss(history, 2, &at, &loss));
+    CU_ASSERT_EQUAL(loss.count, 2);
+    CU_ASSERT_EQUAL(loss.slave, slave);
+    CU_ASSERT_EQUAL(loss.attempts, 0);
+    CU_ASSERT_EQUAL(loss.unix_ns, 7000000000);
+    CU_ASSERT_FALSE(js_history_next_loss(history, 2, &at, &loss));
     js_history_free(history);
     close(fd);
 }

@@ -159,11 +159,12 @@ static void test_what_runs_there_and_back(void)
     CU_ASSERT_EQUAL(back.stream, 2);
     CU_ASSERT_STRING_EQUAL(back.text, line.text);
     line = (struct js_line){
-        .kind = JS_LINE_LOST, .id = 7, .slave = 12, .losses = 2};
+        .kind = JS_LINE_LOST, .id = 7, .slave = 12, .losses = 2, .unix_us = 34};
     parse_back(&line, &back);
     CU_ASSERT_EQUAL(back.id, 7);
     CU_ASSERT_EQUAL(back.slave, 12);
     CU_ASSERT_EQUAL(back.losses, 2);
+    CU_ASSERT_EQUAL(back.unix_us, 34);
     line = (struct js_line){.kind = JS_LINE_LEFTOVERS,
                             .id = 7,
                             .attempt = 2,
