@@ -131,15 +131,6 @@ void js_job_queue_push(struct js_job_queue *queue, struct js_job *job)
     queue->count++;
 }
 
-void js_job_queue_push_front(struct js_job_queue *queue, struct js_job *job)
-{
-    job->next = queue->head;
-    if (!queue->head)
-        queue->tail = &job->next;
-    queue->head = job;
-    queue->count++;
-}
-
 struct js_job *js_job_queue_pop(struct js_job_queue *queue)
 {
     struct js_job *job = queue->head;
@@ -148,20 +139,6 @@ struct js_job *js_job_queue_pop(struct js_job_queue *queue)
     queue->head = job->next;
     if (!queue->head)
         queue->tail = NULL;
-    queue->count--;
-    job->next = NULL;
-    return job;
-}
-
-struct js_job *js_job_queue_take(struct js_job_queue *queue,
-                                 struct js_job **link)
-{
-    struct js_job *job = *link;
-    if (!job)
-        return NULL;
-    *link = job->next;
-    if (!job->next)
-        queue->tail = link;
     queue->count--;
     job->next = NULL;
     return job;

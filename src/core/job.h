@@ -31,6 +31,9 @@ struct js_need {
 
 struct js_job {
     struct js_job *next; /* for the queue that holds it */
+    struct js_job *lane; /* core/lanes.h: of a lane's first, the next lane's */
+    struct js_job *lane_last; /* ... and the last of its own */
+    int64_t lane_place;
     uint64_t id;         /* what it is called; kept when a run goes on */
     uint64_t seq;        /* 1, 2, 3 ... in the order of the input */
     uint64_t line;       /* where it begins in the input, 0: nowhere */
@@ -92,11 +95,7 @@ struct js_job_queue {
 };
 
 void js_job_queue_push(struct js_job_queue *queue, struct js_job *job);
-void js_job_queue_push_front(struct js_job_queue *queue, struct js_job *job);
 struct js_job *js_job_queue_pop(struct js_job_queue *queue); /* or NULL */
-/* Out of the middle: `link` is &queue->head or &previous->next. */
-struct js_job *js_job_queue_take(struct js_job_queue *queue,
-                                 struct js_job **link);
-void js_job_queue_release(struct js_job_queue *queue); /* frees all */
+void js_job_queue_release(struct js_job_queue *queue);       /* frees all */
 
 #endif

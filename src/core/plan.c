@@ -1,5 +1,6 @@
 #include "core/plan.h"
 
+#include "core/lanes.h"
 #include "core/median.h"
 #include "core/ready.h"
 
@@ -64,13 +65,14 @@ struct js_plan {
     struct js_held held;   /* jobs that wait for others */
     struct js_ready ready; /* jobs that wait for a round */
     struct js_job_queue opened;
-    struct js_job_queue dispatched;
+    struct js_lanes dispatched;
     uint64_t special;           /* of these: those that are not ordinary */
     struct js_job_queue fallen; /* they have failed: lost too often */
     struct slave *cleared;      /* at most one; NULL: none */
     struct js_job_queue late;   /* there is no time left for them */
     int64_t left_ns;
-    const struct js_job *favoured; /* for which the pool has a reservation */
+    const struct js_job *favoured; /* of which the pool's reservation is, if it
+                                      has one: of DISPATCHED ones */
     bool is_dry; /* nothing can be done until something is told */
     bool is_stopped;
     uint64_t failures;
@@ -135,7 +137,7 @@ void js_plan_free(struct js_plan *plan)
     js_held_release(&plan->held);
     js_ready_release(&plan->ready);
     js_job_queue_release(&plan->opened);
-    js_job_queue_release(&plan->dispatched);
+    js_lanes_release(&plan->dispatched);
     js_job_queue_release(&plan->late);
     js_job_queue_release(&plan->fallen);
     free(plan);
@@ -386,19 +388,25 @@ static void open_round(struct js_plan *plan)
         js_job_queue_push(&plan->opened, js_ready_pop(&plan->ready));
 }
 
+/* Each kind of need costs a look; of one kind only memory. */
+static bool is_full(const struct js_plan *plan)
+{
+    return plan->dispatched.lane_count >= JS_PLAN_KINDS ||
+           plan->dispatched.count >= JS_PLAN_HELD_MAX;
+}
+
 static bool may_open_round(const struct js_plan *plan)
 {
-    if (plan->ready.count == 0 || plan->dispatched.count >= JS_PLAN_WINDOW ||
-        !slave_with_room(plan, 0))
+    if (plan->ready.count == 0 || is_full(plan) || !slave_with_room(plan, 0))
         return false;
     return !plan->config.barrier ||
-           (plan->assigned == 0 && !plan->dispatched.head);
+           (plan->assigned == 0 && !plan->dispatched.first);
 }
 
 static struct js_plan_decision announce(struct js_plan *plan)
 {
     struct js_job *job = js_job_queue_pop(&plan->opened);
-    js_job_queue_push(&plan->dispatched, job);
+    js_lanes_push(&plan->dispatched, job);
     plan->special += !is_ordinary(job);
     plan->is_dry = false;
     return (struct js_plan_decision){.step = JS_PLAN_DISPATCH, .job = job};
@@ -407,14 +415,14 @@ static struct js_plan_decision announce(struct js_plan *plan)
 /* It goes before all others. */
 static void dispatch_again(struct js_plan *plan, struct js_job *job)
 {
-    js_job_queue_push_front(&plan->dispatched, job);
+    js_lanes_push_front(&plan->dispatched, job);
     plan->special += !is_ordinary(job);
 }
 
 static struct js_job *take_dispatched(struct js_plan *plan,
                                       struct js_job **link)
 {
-    struct js_job *job = js_job_queue_take(&plan->dispatched, link);
+    struct js_job *job = js_lanes_take(&plan->dispatched, link);
     plan->special -= !is_ordinary(job);
     return job;
 }
@@ -523,18 +531,23 @@ static bool is_empty(void *arg, unsigned rank)
            slave->unacknowledged < slave->credit;
 }
 
+/* The reservation is for the first one like it. */
+static bool is_favoured(const struct js_plan *plan, const struct js_job *job)
+{
+    return js_pool_has_reservation(plan->pool) &&
+           js_job_is_alike(plan->favoured, job);
+}
+
 /* Room for a job that is not plain: 1, 0 or -1. */
 static int take_grant(struct js_plan *plan, const struct js_job *job,
                       struct js_grant *ret)
 {
-    if (plan->favoured != job || !js_pool_has_reservation(plan->pool))
+    if (!is_favoured(plan, job))
         return js_pool_take(plan->pool, &job->need, whom_to_avoid(plan, job),
                             is_usable, plan, ret);
     int rc = js_pool_take_reserved(plan->pool, is_usable, plan, ret);
-    if (rc <= 0)
-        return rc;
-    plan->favoured = NULL;
-    place_all(plan);
+    if (rc > 0)
+        place_all(plan);
     return rc;
 }
 
@@ -543,8 +556,8 @@ static void favour(struct js_plan *plan, const struct js_job *job)
 {
     if (plan->cleared)
         return;
-    if (plan->favoured && js_pool_has_reservation(plan->pool)) {
-        if (plan->favoured == job && js_pool_reserve_more(plan->pool))
+    if (js_pool_has_reservation(plan->pool)) {
+        if (is_favoured(plan, job) && js_pool_reserve_more(plan->pool))
             place_all(plan);
         return;
     }
@@ -606,11 +619,10 @@ static int find_place(struct js_plan *plan, const struct js_job *job,
     int rc = is_suspect(job)
                  ? js_pool_take(plan->pool, &job->need, 0, is_empty, plan, ret)
                  : 0;
-    if (rc == 0 && plan->favoured != job && was_refused(refused, job))
+    if (rc == 0 && !is_favoured(plan, job) && was_refused(refused, job))
         return 0;
-    if (rc > 0 && plan->favoured == job) {
+    if (rc > 0 && is_favoured(plan, job)) {
         js_pool_unreserve(plan->pool);
-        plan->favoured = NULL;
         place_all(plan);
     }
     if (rc == 0)
@@ -619,7 +631,7 @@ static int find_place(struct js_plan *plan, const struct js_job *job,
         *ret_slave = find_slave(plan, ret->rank);
     if (rc == 0) {
         remember(refused, job);
-        if (!refused->is_any || plan->favoured == job)
+        if (!refused->is_any || is_favoured(plan, job))
             favour(plan, job);
     }
     return rc;
@@ -645,9 +657,8 @@ static void put_aside(struct js_plan *plan, struct js_job *job)
 {
     js_job_queue_push(&plan->late, job);
     end_clearing(plan);
-    if (plan->favoured == job) {
+    if (is_favoured(plan, job)) {
         js_pool_unreserve(plan->pool);
-        plan->favoured = NULL;
         place_all(plan);
     }
     if (plan->config.is_stream && plan->late.count >= JS_PLAN_HELD_MAX)
@@ -663,14 +674,15 @@ bool js_plan_is_out_of_time(const struct js_plan *plan)
 {
     return plan->late.count > 0 && plan->assigned == 0 &&
            plan->ready.count == 0 && !plan->opened.head &&
-           !plan->dispatched.head && !plan->fallen.head;
+           !plan->dispatched.first && !plan->fallen.head;
 }
 
-/* The first dispatched job for which there is room. */
+/* The first dispatched job for which there is room: of each kind of need only
+ * the first is looked at. */
 static struct js_plan_decision assign_next(struct js_plan *plan)
 {
     struct refused refused = {.count = 0};
-    struct js_job **link = &plan->dispatched.head;
+    struct js_job **link = &plan->dispatched.first;
     while (*link) {
         struct js_grant grant;
         struct slave *slave;
@@ -686,7 +698,7 @@ static struct js_plan_decision assign_next(struct js_plan *plan)
             break;
         if (rc == 0) {
             refused.is_any |= !is_suspect(*link) || !js_job_is_plain(*link);
-            link = &(*link)->next;
+            link = &(*link)->lane;
             continue;
         }
         struct js_job *job = take_dispatched(plan, link);
@@ -764,7 +776,7 @@ struct js_plan_decision js_plan_next(struct js_plan *plan)
         return announce(plan);
     if (plan->is_dry)
         return next;
-    if (plan->dispatched.head)
+    if (plan->dispatched.first)
         next = assign_next(plan);
     if (next.step != JS_PLAN_NOTHING)
         return next;
@@ -1095,10 +1107,10 @@ bool js_plan_is_stopped(const struct js_plan *plan)
 
 bool js_plan_is_stuck(const struct js_plan *plan, const struct js_job **ret_job)
 {
-    *ret_job = plan->dispatched.head;
+    *ret_job = plan->dispatched.first;
     return plan->is_dry && plan->assigned == 0 && plan->live_slaves > 0 &&
-           plan->dispatched.head && !plan->opened.head &&
-           !js_pool_could(plan->pool, &plan->dispatched.head->need, 0);
+           plan->dispatched.first && !plan->opened.head &&
+           !js_pool_could(plan->pool, &plan->dispatched.first->need, 0);
 }
 
 int64_t js_plan_median_ns(const struct js_plan *plan)

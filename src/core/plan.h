@@ -35,7 +35,9 @@
  * The first dispatched job that does not fit gets the pool's reservation until
  * it runs, so that it is not starved; those behind it fill in where they need
  * nothing of what is set aside for it (cores are only once it lacks nothing
- * else). At most JS_PLAN_WINDOW dispatched jobs wait for room.
+ * else). Dispatched jobs of one kind of need wait in one lane (core/lanes.h),
+ * of which only the first is looked at; at most JS_PLAN_KINDS kinds, and
+ * JS_PLAN_HELD_MAX jobs, wait for room.
  *
  * Never are there more than JS_PLAN_CREDIT_FIRST jobs given to a slave that it
  * has not yet acknowledged, and twice as many each time that it has
@@ -67,7 +69,7 @@ enum {
     JS_PLAN_CREDIT = 64,
     JS_PLAN_CREDIT_FIRST = 10,
     JS_PLAN_AHEAD_MAX = 63, /* jobs that a slave may have ahead of time */
-    JS_PLAN_WINDOW = 1000,
+    JS_PLAN_KINDS = 1000,
 };
 
 /*

@@ -102,6 +102,19 @@ JOBS
     done
 }
 
+# The first GPU job waits for a plain one that stands behind all others.
+@test "resources: however many jobs wait for a GPU, those behind them go on" {
+    need_two_cores
+    {
+        echo '[gpus=1] until test -e begun; do sleep 0.02; done'
+        yes '[gpus=1] true' | head -1500
+        echo ': >begun'
+    } >jobs.txt
+    LIMIT=$PATIENCE farm 2 jobs.txt --gpus 1
+    status_is 0
+    contains err '1502 jobs: 1502 done'
+}
+
 @test "resources: priority first, then the order of the file" {
     cat >jobs.txt <<'JOBS'
 sleep 0.3

@@ -1,8 +1,9 @@
-/* job: a value with details and command in one piece. */
+/* job: a value with details and command in one piece; and lanes of them. */
 #include "unit.h"
 
 #include "core/details.h"
 #include "core/job.h"
+#include "core/lanes.h"
 
 #include <string.h>
 
@@ -79,26 +80,81 @@ static void test_copy(void)
     js_job_free(copy);
 }
 
-static void test_out_of_the_middle(void)
+/* A kind of need is told by its cores here. */
+static struct js_job *job_in_lane(uint64_t id, uint32_t cores)
 {
-    struct js_job_queue queue = {0};
-    for (uint64_t id = 1; id <= 3; id++)
-        js_job_queue_push(&queue, js_job_new(id, "", 0));
-    struct js_job *job = js_job_queue_take(&queue, &queue.head->next->next);
-    CU_ASSERT_EQUAL(job->id, 3);
+    struct js_job *job = not_null(js_job_new(id, "", 0));
+    job->need.cores = cores;
+    return job;
+}
+
+static void expect_taken(struct js_lanes *lanes, struct js_job **link,
+                         uint64_t id)
+{
+    struct js_job *job = js_lanes_take(lanes, link);
+    CU_ASSERT_EQUAL(job->id, id);
     js_job_free(job);
-    js_job_queue_push(&queue, js_job_new(4, "", 0));
-    job = js_job_queue_take(&queue, &queue.head);
-    CU_ASSERT_EQUAL(job->id, 1);
-    js_job_free(job);
-    CU_ASSERT_EQUAL(queue.count, 2);
-    CU_ASSERT_EQUAL(queue.head->id, 2);
-    CU_ASSERT_EQUAL(queue.head->next->id, 4);
-    while (queue.head)
-        js_job_free(js_job_queue_take(&queue, &queue.head));
-    js_job_queue_push(&queue, js_job_new(5, "", 0));
-    CU_ASSERT_EQUAL(queue.head->id, 5);
-    js_job_queue_release(&queue);
+}
+
+static void test_lanes_keep_the_order(void)
+{
+    struct js_lanes lanes = {0};
+    static const uint32_t cores[] = {2, 2, 1, 2, 3, 1};
+    for (uint64_t id = 1; id <= 6; id++)
+        js_lanes_push(&lanes, job_in_lane(id, cores[id - 1]));
+    js_lanes_push_front(&lanes, job_in_lane(7, 1));
+    js_lanes_push_front(&lanes, job_in_lane(8, 4));
+    CU_ASSERT_EQUAL(lanes.count, 8);
+    CU_ASSERT_EQUAL(lanes.lane_count, 4);
+    static const uint64_t order[] = {8, 7, 1, 2, 3, 4, 5, 6};
+    for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
+        expect_taken(&lanes, &lanes.first, order[i]);
+    CU_ASSERT_EQUAL(lanes.count, 0);
+    CU_ASSERT_EQUAL(lanes.lane_count, 0);
+    js_lanes_push(&lanes, job_in_lane(9, 1));
+    js_lanes_release(&lanes);
+    CU_ASSERT_PTR_NULL(lanes.first);
+}
+
+static void test_only_the_first_of_a_lane_is_in_the_way(void)
+{
+    struct js_lanes lanes = {0};
+    for (uint64_t id = 1; id <= 1000; id++)
+        js_lanes_push(&lanes, job_in_lane(id, 2));
+    js_lanes_push(&lanes, job_in_lane(1001, 1));
+    js_lanes_push(&lanes, job_in_lane(1002, 3));
+    js_lanes_push(&lanes, job_in_lane(1003, 1));
+    expect_taken(&lanes, &lanes.first->lane, 1001);
+    expect_taken(&lanes, &lanes.first->lane, 1002);
+    expect_taken(&lanes, &lanes.first->lane, 1003);
+    CU_ASSERT_PTR_NULL(lanes.first->lane);
+    js_lanes_release(&lanes);
+}
+
+static void test_who_is_alike(void)
+{
+    struct js_job *a = job_of("[cores=2 gpus=1 mem=1G] a");
+    struct js_job *b = js_job_copy(a);
+    CU_ASSERT_TRUE(js_job_is_alike(a, b));
+    b->losses = 2;
+    CU_ASSERT_FALSE(js_job_is_alike(a, b));
+    a->losses = 1;
+    CU_ASSERT_TRUE(js_job_is_alike(a, b));
+    b->need.nodes = 1;
+    CU_ASSERT_TRUE(js_job_is_alike(a, b));
+    b->avoid = 1;
+    CU_ASSERT_FALSE(js_job_is_alike(a, b));
+    static const struct js_need others[] = {{0, 1, 1, 1 << 30},
+                                            {0, 2, 0, 1 << 30},
+                                            {0, 2, 1, 0},
+                                            {2, 2, 1, 1 << 30}};
+    b->avoid = 0;
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        b->need = others[i];
+        CU_ASSERT_FALSE(js_job_is_alike(a, b));
+    }
+    js_job_free(a);
+    js_job_free(b);
 }
 
 static const struct unit_test tests[] = {
@@ -106,7 +162,10 @@ static const struct unit_test tests[] = {
     {"with attributes", test_with_attributes},
     {"nodes", test_nodes},
     {"a copy", test_copy},
-    {"out of the middle of a queue", test_out_of_the_middle},
+    {"lanes keep the order", test_lanes_keep_the_order},
+    {"only the first of a lane is in the way",
+     test_only_the_first_of_a_lane_is_in_the_way},
+    {"who is alike", test_who_is_alike},
     {NULL, NULL},
 };
 

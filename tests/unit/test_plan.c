@@ -220,9 +220,8 @@ static void test_queue_is_first_in_first_out(void)
 {
     struct js_job_queue queue = {0};
     CU_ASSERT_PTR_NULL(js_job_queue_pop(&queue));
-    js_job_queue_push_front(&queue, js_job_new_simulated(2, 0));
-    js_job_queue_push(&queue, js_job_new_simulated(3, 0));
-    js_job_queue_push_front(&queue, js_job_new_simulated(1, 0));
+    for (uint64_t id = 1; id <= 3; id++)
+        js_job_queue_push(&queue, js_job_new_simulated(id, 0));
     CU_ASSERT_EQUAL(queue.count, 3);
     pop_expecting(&queue, 1);
     pop_expecting(&queue, 2);
@@ -1580,6 +1579,116 @@ static void test_no_core_is_idle_for_what_is_scarce(void)
     CU_ASSERT_EQUAL(idle, 0);
 }
 
+static void add_gpu_job(struct js_plan *plan, uint64_t id)
+{
+    struct js_job *job = not_null(js_job_new(id, "x", 1));
+    job->need.gpus = 1;
+    CU_ASSERT_EQUAL(js_plan_add(plan, job), 0);
+}
+
+/* Goes on until the plan has nothing to do; returns how many it assigned, and
+ * what the last of them was. */
+static unsigned follow(struct js_plan *plan, struct js_plan_decision *last)
+{
+    unsigned count = 0;
+    struct js_plan_decision next;
+    while ((next = js_plan_next(plan)).step != JS_PLAN_NOTHING) {
+        if (next.step != JS_PLAN_ASSIGN)
+            continue;
+        *last = next;
+        count++;
+    }
+    return count;
+}
+
+/* However many wait for the one GPU: the jobs behind them get the other core,
+ * and to find them costs no look at each that waits. */
+static void test_a_crowd_that_waits_for_a_gpu(void)
+{
+    enum { WAITING = 20000, PLAIN = 100 };
+    struct js_plan *plan = plan_of(10, false);
+    struct js_plan_decision last, gpu;
+    for (unsigned i = 0; i < 2; i++)
+        CU_ASSERT_EQUAL(add_slave_on(plan, i + 1, 1, 0, 2, i), 0);
+    for (uint64_t id = 1; id <= WAITING; id++)
+        add_gpu_job(plan, id);
+    CU_ASSERT_EQUAL(follow(plan, &gpu), 1);
+    for (uint64_t id = WAITING + 1; id <= WAITING + PLAIN; id++)
+        CU_ASSERT_EQUAL(js_plan_add(plan, not_null(js_job_new(id, "x", 1))), 0);
+    uint64_t before = js_plan_steps(plan);
+    for (uint64_t id = WAITING + 1; id <= WAITING + PLAIN; id++) {
+        CU_ASSERT_EQUAL_FATAL(follow(plan, &last), 1);
+        CU_ASSERT_EQUAL(last.job->id, id);
+        end_job(plan, last.slave, last.ticket, id, long_ns);
+    }
+    CU_ASSERT_TRUE(js_plan_steps(plan) - before < 10 * PLAIN);
+    CU_ASSERT_EQUAL(follow(plan, &last), 0);
+    for (uint64_t id = 1; id <= WAITING; id++) {
+        end_job(plan, gpu.slave, gpu.ticket, id, long_ns);
+        CU_ASSERT_EQUAL(follow(plan, &gpu), id < WAITING);
+    }
+    CU_ASSERT_EQUAL(js_plan_held(plan), 0);
+    free_plan(plan);
+}
+
+/* What differs in its need costs a look each: of such there is a limit. */
+static void test_a_crowd_of_kinds(void)
+{
+    struct js_plan *plan = plan_of(10, false);
+    struct js_plan_decision last;
+    uint64_t jobs = 3 * JS_PLAN_KINDS;
+    CU_ASSERT_EQUAL(add_slave_on(plan, 1, 1, 0, 2, 0), 0);
+    CU_ASSERT_EQUAL(add_slave_on(plan, 2, 1, 0, 2, 1), 0);
+    for (uint64_t id = 1; id <= jobs; id++) {
+        struct js_job *job = not_null(js_job_new(id, "x", 1));
+        job->need.gpus = 1;
+        job->need.mem_bytes = 1 + id % 1000;
+        job->need.cores = 1 + (uint32_t)(id / 1000 % 2);
+        CU_ASSERT_EQUAL(js_plan_add(plan, job), 0);
+    }
+    unsigned dispatched = 0;
+    struct js_plan_decision next;
+    while ((next = js_plan_next(plan)).step != JS_PLAN_NOTHING) {
+        dispatched += next.step == JS_PLAN_DISPATCH;
+        if (next.step == JS_PLAN_ASSIGN)
+            last = next;
+    }
+    CU_ASSERT_TRUE(dispatched >= JS_PLAN_KINDS);
+    CU_ASSERT_TRUE(dispatched <= JS_PLAN_KINDS + 10);
+    for (uint64_t done = 0; done < jobs; done++) {
+        js_plan_acknowledged(plan, last.slave, 1);
+        js_job_free(not_null(ended(plan, last.slave, last.ticket, long_ns)));
+        CU_ASSERT_EQUAL(follow(plan, &last), done + 1 < jobs);
+    }
+    CU_ASSERT_EQUAL(js_plan_held(plan), 0);
+    free_plan(plan);
+}
+
+/* The one that waits for what is set aside is overtaken by one of its kind that
+ * runs again: this one gets it, and nothing stays set aside for ever. */
+static void test_a_favoured_one_is_overtaken(void)
+{
+    struct js_plan_config config = {.round_size = 10, .retries = 1};
+    struct js_plan *plan = new_plan(&config);
+    struct js_outcome failed = {.exit_code = 1, .run_ns = long_ns};
+    struct js_plan_decision first, last;
+    struct js_job *job;
+    CU_ASSERT_EQUAL(add_slave_on(plan, 1, 2, 0, 2, 0), 0);
+    add_gpu_job(plan, 1);
+    add_gpu_job(plan, 2);
+    CU_ASSERT_EQUAL(follow(plan, &first), 1); /* the other has a reservation */
+    js_plan_acknowledged(plan, 1, 1);
+    CU_ASSERT_EQUAL(js_plan_ended(plan, 1, first.ticket, &failed, &job),
+                    JS_PLAN_RETRIED);
+    js_job_free(job);
+    for (unsigned left = 2; left > 0; left--) {
+        CU_ASSERT_EQUAL_FATAL(follow(plan, &last), 1);
+        end_job(plan, 1, last.ticket, last.job->id, long_ns);
+    }
+    CU_ASSERT_EQUAL(js_plan_held(plan), 0);
+    free_plan(plan);
+}
+
 /* Four slaves on two cores. A job for both leaves each core room for one more:
  * the slots of the other two slaves are not free, though nobody has them. */
 static void test_slots_that_share_a_core(void)
@@ -2472,6 +2581,9 @@ static const struct unit_test tests[] = {
     {"a big one waits its turn", test_a_big_one_waits_its_turn},
     {"no core is idle for what is scarce",
      test_no_core_is_idle_for_what_is_scarce},
+    {"a crowd that waits for a GPU", test_a_crowd_that_waits_for_a_gpu},
+    {"a crowd of kinds", test_a_crowd_of_kinds},
+    {"a favoured one is overtaken", test_a_favoured_one_is_overtaken},
     {"a reservation ends with the time", test_a_reservation_ends_with_the_time},
     {"a stream out of time is not read for ever",
      test_a_stream_out_of_time_is_not_read_for_ever},
