@@ -938,13 +938,53 @@ static int put_part(struct js_journal *journal, struct js_buf *buf)
     return rc;
 }
 
+/* Processes first, as in js_journal_add_slave(). */
+static int put_dead_run(struct js_journal *journal, struct js_buf *buf,
+                        const struct js_journal_dead *dead)
+{
+    const struct js_journal_process *all =
+        (const struct js_journal_process *)journal->old.processes.data;
+    struct js_line *line = journal->line;
+    for (size_t i = 0; i < dead->count; i++) {
+        const struct js_journal_process *process = &all[dead->first + i];
+        if (i % (JS_LINE_LIST / 2) == 0)
+            *line = (struct js_line){.kind = JS_LINE_DEAD_PROCESS};
+        line->ids[line->count++] = process->pid;
+        line->ids[line->count++] = process->started;
+        bool is_full = line->count == JS_LINE_LIST || i + 1 == dead->count;
+        if (is_full && js_line_format(buf, line) < 0)
+            return -1;
+    }
+    int64_t until_ns =
+        dead->until_unix_ns > 0 ? dead->until_unix_ns : js_clock_unix_ns();
+    *line = (struct js_line){
+        .kind = JS_LINE_DEAD,
+        .mark = dead->id,
+        .unix_us = (uint64_t)(dead->begin_unix_ns / JS_NS_PER_US),
+        .until_us = (uint64_t)(until_ns / JS_NS_PER_US),
+        .lease_us = (uint64_t)(dead->lease_ns / JS_NS_PER_US),
+        .outlives = dead->outlives,
+        .boot = dead->is_here ? js_process_boot() : 0,
+        .space = dead->is_here ? js_process_space() : 0};
+    return js_line_format(buf, line);
+}
+
+/* A new file begins with what is still to be known of the one before. */
+static int put_head(struct js_journal *journal, struct js_buf *buf)
+{
+    *journal->line = (struct js_line){.kind = JS_LINE_HEAD, .id = VERSION};
+    int rc = js_line_format(buf, journal->line);
+    for (size_t i = 0; rc == 0 && i < journal->old.dead_count; i++)
+        rc = put_dead_run(journal, buf, &journal->old.dead[i]);
+    return rc;
+}
+
 /* The records that stand in front of what was gathered. */
 static int put_beginning(struct js_journal *journal, struct js_buf *buf)
 {
     uint64_t pid = (uint64_t)getpid();
     struct js_line *line = journal->line;
-    *line = (struct js_line){.kind = JS_LINE_HEAD, .id = VERSION};
-    if (journal->size == 0 && js_line_format(buf, line) < 0)
+    if (journal->size == 0 && put_head(journal, buf) < 0)
         return -1;
     *line = (struct js_line){.kind = JS_LINE_RUN,
                              .pid = pid,

@@ -32,6 +32,13 @@
  *     mark id space                 of this run: 64 random bits, sixteen
  *                                   hexadecimal digits, which its jobs carry;
  *                                   and the pid namespace of its master
+ *     dead-process pid started ...  of a run in the file that was set aside as
+ *     dead id begin_us until_us lease_us outlives boot space
+ *                                   this one was begun (--fresh), which has not
+ *                                   said that it ended: its ranks and runners,
+ *                                   of that boot and pid namespace (0: they are
+ *                                   not known); and the rest, as of its mark
+ *                                   and lease; both in front of the first run
  *     part command restarts         of this run: it is part of that command (64
  *                                   bits, as above), which restarted it so
  *                                   often before, as it broke off

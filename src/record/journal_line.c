@@ -23,6 +23,8 @@ static const char *const words[] = {
     [JS_LINE_BATCH] = "batch",
     [JS_LINE_PART] = "part",
     [JS_LINE_MARK] = "mark",
+    [JS_LINE_DEAD_PROCESS] = "dead-process",
+    [JS_LINE_DEAD] = "dead",
     [JS_LINE_LEFT] = "left",
     [JS_LINE_BEGAN] = "began",
     [JS_LINE_SAID] = "said",
@@ -171,11 +173,25 @@ static int put_process(struct js_buf *buf, const struct js_line *line)
     return put_numbers(buf, numbers, sizeof(numbers) / sizeof(numbers[0]));
 }
 
-static int put_mark(struct js_buf *buf, const struct js_line *line)
+static int put_mark_alone(struct js_buf *buf, uint64_t mark)
 {
     char text[1 + MARK_DIGITS] = {' '};
-    put_hex(text + 1, line->mark, MARK_DIGITS);
-    if (js_buf_append(buf, text, sizeof(text)) < 0)
+    put_hex(text + 1, mark, MARK_DIGITS);
+    return js_buf_append(buf, text, sizeof(text));
+}
+
+static int put_dead(struct js_buf *buf, const struct js_line *line)
+{
+    const uint64_t numbers[] = {line->unix_us,  line->until_us, line->lease_us,
+                                line->outlives, line->boot,     line->space};
+    if (put_mark_alone(buf, line->mark) < 0)
+        return -1;
+    return put_numbers(buf, numbers, sizeof(numbers) / sizeof(numbers[0]));
+}
+
+static int put_mark(struct js_buf *buf, const struct js_line *line)
+{
+    if (put_mark_alone(buf, line->mark) < 0)
         return -1;
     return put_number(buf, line->kind == JS_LINE_PART ? line->restarts
                                                       : line->space);
@@ -247,6 +263,10 @@ static int put_fields(struct js_buf *buf, const struct js_line *line)
         return put_mark(buf, line);
     case JS_LINE_PROCESS:
         return put_process(buf, line);
+    case JS_LINE_DEAD_PROCESS:
+        return put_numbers(buf, line->ids, line->count);
+    case JS_LINE_DEAD:
+        return put_dead(buf, line);
     case JS_LINE_LEFT:
         return put_number(buf, line->id);
     case JS_LINE_END:
@@ -466,6 +486,18 @@ static void get_process(struct reader *reader, struct js_line *ret)
     processes->runner_started = get_number(reader);
 }
 
+static void get_dead(struct reader *reader, struct js_line *ret)
+{
+    get_blank(reader);
+    ret->mark = get_hex(reader, MARK_DIGITS);
+    ret->unix_us = get_number(reader);
+    ret->until_us = get_number(reader);
+    ret->lease_us = get_limited(reader, INT64_MAX / JS_NS_PER_US);
+    ret->outlives = get_limited(reader, 1);
+    ret->boot = get_number(reader);
+    ret->space = get_number(reader);
+}
+
 /* Of a record about a job; all of one whose word is not known. */
 static void get_job_fields(struct reader *reader, struct js_line *ret)
 {
@@ -547,6 +579,12 @@ static void get_fields(struct reader *reader, struct js_line *ret)
         ret->mark = get_hex(reader, MARK_DIGITS);
         *(ret->kind == JS_LINE_PART ? &ret->restarts : &ret->space) =
             get_number(reader);
+        break;
+    case JS_LINE_DEAD_PROCESS:
+        get_ids(reader, ret);
+        break;
+    case JS_LINE_DEAD:
+        get_dead(reader, ret);
         break;
     case JS_LINE_END:
         ret->status = get_number(reader);

@@ -31,6 +31,8 @@ enum js_line_kind {
     JS_LINE_BATCH,
     JS_LINE_PART,
     JS_LINE_MARK,
+    JS_LINE_DEAD_PROCESS,
+    JS_LINE_DEAD,
     JS_LINE_LEFT,
     JS_LINE_BEGAN,
     JS_LINE_SAID,
@@ -56,15 +58,17 @@ struct js_line {
     uint64_t id; /* NAME, BEGAN, SAID, LOST, LEFTOVERS, the attempts, SKIPPED;
                     the first of JOBS; the version of HEAD; the slave of SLAVE,
                     PROCESS and LEFT */
-    uint64_t pid, started, boot;      /* RUN */
-    uint64_t unix_us;                 /* RUN, END, LOST; the start of BEGAN */
+    uint64_t pid, started, boot;      /* RUN; the last of DEAD as well */
+    uint64_t unix_us;                 /* RUN, END, LOST; the start of BEGAN and
+                                         DEAD */
+    uint64_t until_us;                /* DEAD */
     uint64_t parent;                  /* SKIPPED */
     uint64_t status;                  /* END */
     uint64_t slots;                   /* SLAVE */
-    uint64_t lease_us, outlives;      /* LEASE */
+    uint64_t lease_us, outlives;      /* LEASE, DEAD */
     uint64_t restarts;                /* BATCH, PART */
-    uint64_t mark;                    /* MARK; the command of PART */
-    uint64_t space;                   /* MARK */
+    uint64_t mark;                    /* MARK, DEAD; the command of PART */
+    uint64_t space;                   /* MARK, DEAD */
     uint64_t stream;                  /* SAID */
     uint64_t losses;                  /* LOST */
     uint32_t attempt, slave, cores;   /* the attempts; the first of SAID and
@@ -72,7 +76,7 @@ struct js_line {
                                          slave of LOST */
     struct js_process_pair processes; /* PROCESS */
     struct js_outcome outcome; /* the attempts; leftovers: of LEFTOVERS */
-    size_t count;              /* JOBS, AGAIN, GONE, BACK */
+    size_t count;              /* JOBS, AGAIN, GONE, BACK, DEAD_PROCESS */
     uint64_t ids[JS_LINE_LIST];
     struct js_identity identities[JS_LINE_LIST]; /* JOBS */
     char text[JS_LINE_TEXT];                     /* NAME, HOST, BATCH, TEXT */

@@ -138,12 +138,20 @@ static void judge_failures(const struct loading *loading)
         js_ledger_unsettle(loading->ledger);
 }
 
+static void add_dead(struct js_journal_contents *contents,
+                     const struct js_journal_dead *run)
+{
+    struct js_journal_dead *dead = contents->dead;
+    if (contents->dead_count == JS_JOURNAL_DEAD)
+        memmove(dead, dead + 1, --contents->dead_count * sizeof(*dead));
+    dead[contents->dead_count++] = *run;
+}
+
 /* The run that has been read; if it has not ended it is one of those. */
 static void end_of_run(struct loading *loading, int64_t until_unix_ns)
 {
     struct js_journal_contents *contents = loading->contents;
     const struct js_journal_holder *holder = &contents->holder;
-    struct js_journal_dead *dead = contents->dead;
     bool is_here = is_run_here(loading);
     judge_failures(loading);
     size_t first = loading->first_process;
@@ -152,18 +160,16 @@ static void end_of_run(struct loading *loading, int64_t until_unix_ns)
         contents->processes.len = first * sizeof(struct js_journal_process);
     if (!holder->is_known || holder->has_ended)
         return;
-    if (contents->dead_count == JS_JOURNAL_DEAD)
-        memmove(dead, dead + 1, --contents->dead_count * sizeof(*dead));
-    dead[contents->dead_count++] = (struct js_journal_dead){
-        .id = holder->mark,
-        .begin_unix_ns = holder->begin_unix_ns,
-        .until_unix_ns = until_unix_ns,
-        .lease_ns = holder->lease_ns,
-        .outlives = holder->outlives,
-        .is_here = is_here,
-        .first = first,
-        .count = is_here ? end - first : 0,
-    };
+    add_dead(contents, &(struct js_journal_dead){
+                           .id = holder->mark,
+                           .begin_unix_ns = holder->begin_unix_ns,
+                           .until_unix_ns = until_unix_ns,
+                           .lease_ns = holder->lease_ns,
+                           .outlives = holder->outlives,
+                           .is_here = is_here,
+                           .first = first,
+                           .count = is_here ? end - first : 0,
+                       });
 }
 
 static int64_t ns_of_us(uint64_t us)
@@ -190,6 +196,44 @@ static int take_run(struct loading *loading)
     loading->lacks_processes = false;
     add_process(loading, line->pid, line->started);
     return 0;
+}
+
+/* Of a run in the file that was set aside as this one was begun: they stand in
+ * front of the first run. */
+static void take_dead_processes(struct loading *loading)
+{
+    const struct js_line *line = loading->line;
+    if (loading->contents->holder.is_known)
+        return;
+    for (size_t i = 0; i + 1 < line->count; i += 2)
+        add_process(loading, line->ids[i], line->ids[i + 1]);
+}
+
+static void take_dead(struct loading *loading)
+{
+    const struct js_line *line = loading->line;
+    struct js_journal_contents *contents = loading->contents;
+    size_t first = loading->first_process;
+    if (contents->holder.is_known)
+        return;
+    bool is_here = is_in_this_space(loading, line->boot, line->space) &&
+                   !loading->lacks_processes;
+    if (!is_here)
+        contents->processes.len = first * sizeof(struct js_journal_process);
+    loading->first_process =
+        contents->processes.len / sizeof(struct js_journal_process);
+    add_dead(contents,
+             &(struct js_journal_dead){
+                 .id = line->mark,
+                 .begin_unix_ns = ns_of_us(line->unix_us),
+                 .until_unix_ns = ns_of_us(line->until_us),
+                 .lease_ns = (int64_t)line->lease_us * JS_NS_PER_US,
+                 /* Where its processes are not known, its lease counts. */
+                 .outlives = line->outlives != 0 || !is_here,
+                 .is_here = is_here,
+                 .first = first,
+                 .count = loading->first_process - first,
+             });
 }
 
 static bool is_known_process(const struct loading *loading, uint64_t pid,
@@ -358,6 +402,12 @@ static int take_line(struct loading *loading)
         return 0;
     case JS_LINE_SLAVE:
         return take_slave(loading);
+    case JS_LINE_DEAD_PROCESS:
+        take_dead_processes(loading);
+        return 0;
+    case JS_LINE_DEAD:
+        take_dead(loading);
+        return 0;
     case JS_LINE_LEFT:
     case JS_LINE_BEGAN:
     case JS_LINE_LEFTOVERS:

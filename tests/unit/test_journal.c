@@ -165,6 +165,18 @@ static void test_what_runs_there_and_back(void)
     CU_ASSERT_EQUAL(back.slave, 12);
     CU_ASSERT_EQUAL(back.losses, 2);
     CU_ASSERT_EQUAL(back.unix_us, 34);
+    line = (struct js_line){.kind = JS_LINE_DEAD,
+                            .mark = UINT64_C(0xfedcba9876543210),
+                            .unix_us = 1,
+                            .until_us = 2,
+                            .lease_us = 3,
+                            .outlives = 1,
+                            .boot = 4,
+                            .space = 5};
+    parse_back(&line, &back);
+    CU_ASSERT_EQUAL(back.mark, line.mark);
+    CU_ASSERT(back.unix_us == 1 && back.until_us == 2 && back.lease_us == 3);
+    CU_ASSERT(back.outlives == 1 && back.boot == 4 && back.space == 5);
     line = (struct js_line){.kind = JS_LINE_LEFTOVERS,
                             .id = 7,
                             .attempt = 2,
@@ -856,6 +868,7 @@ struct killed {
     int64_t lease_ns;
     bool has_slave;        /* on `host`, */
     bool is_slave_known;   /* with its processes */
+    bool is_fresh;         /* it has set aside what was there */
     pid_t rank, runner;    /* which are these; 0: of the run itself */
     pid_t second_runner;   /* in its place; 0: none */
     uint64_t failed, done; /* jobs, or 0 */
@@ -873,6 +886,7 @@ static void run_as_killed(struct scene *scene, const struct killed *killed,
     config.host = killed->host;
     config.part = killed->part;
     config.lease_ns = killed->lease_ns;
+    config.is_fresh = killed->is_fresh;
     struct js_journal *journal = open_ok(&config, ledger);
     if (killed->rank > 0) {
         pair.pid = (uint64_t)killed->rank;
@@ -1047,12 +1061,11 @@ static void test_a_run_that_is_known_to_be_gone(void)
     scene_release(&scene);
 }
 
-/* The wait that a killed run has begun is not over with it. */
-static void test_quiet_after_two_that_were_killed(void)
+/* The wait that a killed run has begun is not over with it, nor where its
+ * journal is set aside. */
+static void check_quiet_after_two(struct scene *scene, bool is_fresh)
 {
-    struct scene scene;
-    scene_init(&scene);
-    struct js_journal_config config = config_of(&scene);
+    struct js_journal_config config = config_of(scene);
     struct js_ledger *ledger = not_null(js_ledger_new());
     pid_t idler = start_idler();
     struct killed killed = {.host = "here",
@@ -1060,11 +1073,17 @@ static void test_quiet_after_two_that_were_killed(void)
                             .has_slave = true,
                             .is_slave_known = true,
                             .rank = idler};
-    leave_killed(&scene, killed);
+    leave_killed(scene, killed);
     killed.rank = 0;
     killed.lease_ns = JS_NS_PER_S;
-    leave_killed_in(&scene, &killed);
+    for (int i = 0; i < 2; i++) {
+        killed.is_fresh = is_fresh;
+        leave_killed_in(scene, &killed);
+    }
     struct js_journal *journal = open_ok(&config, ledger);
+    size_t count = 0;
+    js_journal_dead_runs(journal, &count);
+    CU_ASSERT_EQUAL(count, 3);
     begin_ok(journal);
     int64_t quiet_ns = js_journal_quiet_ns(journal);
     CU_ASSERT(quiet_ns > 0 && quiet_ns <= 1000 * JS_NS_PER_S);
@@ -1073,6 +1092,77 @@ static void test_quiet_after_two_that_were_killed(void)
     CU_ASSERT_TRUE(js_journal_is_quiet(journal));
     js_journal_close(journal);
     js_ledger_free(ledger);
+}
+
+static void test_quiet_after_two_that_were_killed(void)
+{
+    struct scene scene;
+    scene_init(&scene);
+    check_quiet_after_two(&scene, false);
+    check_quiet_after_two(&scene, true);
+    scene_release(&scene);
+}
+
+enum { RANKS = 300 };
+
+/* By a process of its own; the last rank is `idler`. */
+static void leave_large_run(struct scene *scene, pid_t idler, bool is_here)
+{
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct js_journal_config config = config_of(scene);
+        struct js_ledger *ledger = not_null(js_ledger_new());
+        struct js_process_pair pair = js_process_pair_of((uint64_t)getpid());
+        config.lease_ns = 1000 * JS_NS_PER_S;
+        pair.boot += !is_here;
+        struct js_journal *journal = open_ok(&config, ledger);
+        begin_ok(journal);
+        for (unsigned rank = 1; rank <= RANKS; rank++) {
+            pair.pid = rank == RANKS ? (uint64_t)idler : INT32_MAX - rank;
+            pair.started = js_process_start(pair.pid);
+            pair.runner = INT32_MAX - RANKS - rank; /* no such process */
+            js_journal_add_slave(journal, rank, 1, config.host, &pair);
+        }
+        commit(journal);
+        js_journal_close(journal);
+        js_ledger_free(ledger);
+        raise(SIGKILL);
+    }
+    CU_ASSERT_EQUAL(waitpid(pid, NULL, 0), pid);
+}
+
+/* All of its processes are carried into the journal that is begun when its own
+ * is set aside; where they are not known its lease counts. */
+static void test_a_large_run_in_a_journal_set_aside(void)
+{
+    struct scene scene;
+    scene_init(&scene);
+    struct js_journal_config config = config_of(&scene);
+    struct killed killed = {.host = config.host,
+                            .lease_ns = 1,
+                            .has_slave = true,
+                            .is_slave_known = true,
+                            .is_fresh = true};
+    for (int i = 0; i < 3; i++) {
+        bool is_here = i != 2;
+        pid_t idler = start_idler();
+        unlink(scene.place.path);
+        leave_large_run(&scene, idler, is_here);
+        if (i == 1)
+            end_idler(idler);
+        leave_killed_in(&scene, &killed);
+        leave_killed_in(&scene, &killed);
+        struct js_ledger *ledger = not_null(js_ledger_new());
+        struct js_journal *journal = open_ok(&config, ledger);
+        begin_ok(journal);
+        CU_ASSERT_EQUAL(js_journal_quiet_ns(journal) > 0, i != 1);
+        if (i != 1)
+            end_idler(idler);
+        CU_ASSERT_EQUAL(js_journal_is_quiet(journal), is_here);
+        js_journal_close(journal);
+        js_ledger_free(ledger);
+    }
     scene_release(&scene);
 }
 
@@ -1611,6 +1701,8 @@ static const struct unit_test tests[] = {
      test_a_holder_elsewhere_of_the_same_command},
     {"a run without lease", test_a_run_without_lease},
     {"a run that is known to be gone", test_a_run_that_is_known_to_be_gone},
+    {"a large run in a journal set aside",
+     test_a_large_run_in_a_journal_set_aside},
     {"quiet after two that were killed", test_quiet_after_two_that_were_killed},
     {"earlier starts of this run", test_earlier_starts_of_this_run},
     {"the lock of an earlier start is waited for",
