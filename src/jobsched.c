@@ -257,6 +257,8 @@ struct run {
     struct outage outage; /* that the launcher has told of */
     bool is_abrupt;       /* somebody will not come to MPI_Finalize */
     unsigned lost;        /* slaves */
+    bool is_out_of_time;  /* stopped by the time limit */
+    bool has_run;         /* some job was begun */
 };
 
 /* The master's hook: for --longest-first. */
@@ -365,6 +367,8 @@ static void tell_status(const struct run *run, const struct js_run_status *said)
         .stage = said->phase == JS_RUN_ENDED ? JS_STAGE_ENDED : JS_STAGE_BEGUN,
         .status = said->status,
         .lost = said->lost,
+        .is_out_of_time = said->is_out_of_time,
+        .has_run = said->has_run,
         .lease_ns = said->lease_ns,
         .is_paused = run->is_paused,
     };
@@ -409,8 +413,11 @@ static void tell_begun(struct run *run)
 
 static void tell_ended(const struct run *run, enum jobsched_status status)
 {
-    struct js_run_status said = {
-        .phase = JS_RUN_ENDED, .status = (int)status, .lost = run->lost};
+    struct js_run_status said = {.phase = JS_RUN_ENDED,
+                                 .status = (int)status,
+                                 .lost = run->lost,
+                                 .is_out_of_time = run->is_out_of_time,
+                                 .has_run = run->has_run};
     tell_status(run, &said);
 }
 
@@ -1491,7 +1498,7 @@ static const char *next_step(const struct run *run)
                         : "without a journal the same command starts over";
 }
 
-static void tell_interrupted(const struct run *run,
+static void tell_interrupted(struct run *run,
                              const struct js_master_result *ran,
                              struct js_err *err)
 {
@@ -1499,12 +1506,14 @@ static void tell_interrupted(const struct run *run,
     char why[128];
     const char *reason = js_sig_reason(&run->passed);
     const char *next = next_step(run);
-    if (find_outage(run, &outage) && (run->outage.error || !reason[0]))
+    bool is_outage = find_outage(run, &outage);
+    if (is_outage && (run->outage.error || !reason[0]))
         snprintf(why, sizeof(why), "because the reader of %s has gone",
                  outage.name);
     else
         snprintf(why, sizeof(why), "by %s",
                  reason[0] ? reason : "the time limit");
+    run->is_out_of_time = !reason[0] && !is_outage;
     if (ran->is_left_known)
         js_err_set(err, "stopped %s, %llu job%s left: %s", why,
                    (unsigned long long)ran->left, ran->left == 1 ? "" : "s",
@@ -1527,7 +1536,7 @@ static bool has_kept_failures(const struct js_resume_counts *counts)
     return counts->stand + counts->held > 0;
 }
 
-static enum jobsched_status judge(const struct run *run,
+static enum jobsched_status judge(struct run *run,
                                   const struct js_master_result *ran,
                                   const struct jobsched_result *result,
                                   struct js_err *err)
@@ -1642,6 +1651,7 @@ static enum jobsched_status work_as_master(struct run *run,
         js_sig_request() >= JS_REQUEST_HURRY || run->passed.is_hurried;
     run->is_abrupt = (is_hurried && !js_launch_is_patient()) || ran.lost > 0;
     run->lost = ran.lost;
+    run->has_run = ran.wall_ns > 0;
     /* What is slow from here on is none of their business; but a launcher that
      * sees one of them leave at once would not wait for us. */
     if (!run->is_abrupt)

@@ -42,8 +42,10 @@ enum js_run_stage {
 /* How the run stands, as rank 0 has it. */
 struct js_lifeline_news {
     enum js_run_stage stage;
-    int status;       /* ENDED: the exit status of the run */
-    uint32_t lost;    /* ENDED: slaves that had ceased to answer */
+    int status;          /* ENDED: the exit status of the run */
+    uint32_t lost;       /* ENDED: slaves that had ceased to answer */
+    bool is_out_of_time; /* ENDED: stopped by the time limit */
+    bool has_run;        /* ENDED: some job was begun */
     int64_t lease_ns; /* BEGUN: when the master has been gone for so long, all
                          jobs of all hosts have ended; 0: they go on */
     bool is_paused;   /* as it was asked for by SIGTSTP */

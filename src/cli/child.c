@@ -110,12 +110,13 @@ static int read_all(int fd, int64_t until_ns, struct js_buf *ret)
     }
 }
 
-int js_child_output(const struct js_words *words, struct js_buf *ret)
+static int run_to_end(const struct js_words *words, int flags,
+                      struct js_buf *ret)
 {
     int ends[2], status = 0;
     if (pipe2(ends, O_CLOEXEC) < 0)
         return -1;
-    pid_t pid = start(words, JS_CHILD_DEAF | JS_CHILD_MUTE, -1, ends[1], -1);
+    pid_t pid = start(words, flags, -1, ends[1], -1);
     js_fd_close(&ends[1]);
     int rc = pid < 0 ? -1 : read_all(ends[0], js_clock_ns() + answer_ns, ret);
     js_fd_close(&ends[0]);
@@ -126,4 +127,17 @@ int js_child_output(const struct js_words *words, struct js_buf *ret)
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         continue;
     return rc == 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -1;
+}
+
+int js_child_output(const struct js_words *words, struct js_buf *ret)
+{
+    return run_to_end(words, JS_CHILD_DEAF | JS_CHILD_MUTE, ret);
+}
+
+int js_child_run(const struct js_words *words)
+{
+    struct js_buf unread = JS_BUF_INIT;
+    int rc = run_to_end(words, JS_CHILD_DEAF, &unread);
+    js_buf_release(&unread);
+    return rc;
 }

@@ -34,4 +34,7 @@ pid_t js_child_start_between(const struct js_words *words, int in, int out,
  */
 int js_child_output(const struct js_words *words, struct js_buf *ret);
 
+/* The same, but what it complains of goes to our standard error. */
+int js_child_run(const struct js_words *words);
+
 #endif

@@ -18,6 +18,7 @@
 #include "cli/list.h"
 #include "cli/mpirun.h"
 #include "cli/relay.h"
+#include "cli/requeue.h"
 #include "cli/slurm.h"
 #include "cli/trial.h"
 #include "cli/watch.h"
@@ -63,6 +64,7 @@ struct launch {
     uint32_t restarts;   /* so far */
     int64_t begun_ns;    /* the first of these */
     bool is_out_of_time;
+    struct js_requeue requeue;
 
     struct js_mca mca; /* settings for mpirun that depend on the folder */
     struct js_watch watch;
@@ -644,6 +646,19 @@ static int run_to_the_end(struct launch *launch)
     }
 }
 
+/* A run that broke off, and had no time for a restart, had begun. */
+static void judge_stop(struct launch *launch, struct js_stop *ret)
+{
+    const struct js_watch *watch = &launch->watch;
+    js_watch_is_to_stop(&launch->watch); /* what has come meanwhile */
+    *ret = (struct js_stop){
+        .is_warned = watch->is_warned,
+        .is_ended = watch->is_ended,
+        .is_out_of_time = launch->is_out_of_time || watch->run.is_out_of_time,
+        .has_run = launch->is_out_of_time || watch->run.has_run,
+    };
+}
+
 /* ---------------------------------------------------------------- all of it */
 
 static int show_command(const struct launch *launch)
@@ -699,12 +714,14 @@ int js_launch(const struct js_options *options, int argc, char **argv)
                             .list = -1,
                             .folder = JS_FOLDER_INIT,
                             .watch = {.signals = -1}};
+    struct js_stop stop;
     int status;
     if (js_reserve_stdio() < 0) {
         js_err_errno(&err, "/dev/null");
         return complain(&err, JOBSCHED_BROKEN);
     }
-    if (open_list(&launch, &err) < 0 || check_slurm_limit(&launch, &err) < 0 ||
+    if (js_requeue_init(&launch.requeue, options->is_requeued, &err) < 0 ||
+        open_list(&launch, &err) < 0 || check_slurm_limit(&launch, &err) < 0 ||
         prepare(&launch, &err) < 0) {
         status = complain(&err, JOBSCHED_BAD_INPUT);
     } else if (options->is_mpirun_shown) {
@@ -720,8 +737,12 @@ int js_launch(const struct js_options *options, int argc, char **argv)
                      ? complain(&err, JOBSCHED_BAD_INPUT)
                      : run_to_the_end(&launch);
     }
+    if (status == JOBSCHED_STOPPED)
+        judge_stop(&launch, &stop);
     js_relay_free(launch.relay);
     remove_folder(&launch);
+    if (status == JOBSCHED_STOPPED)
+        js_requeue(&launch.requeue, &stop);
     js_fd_close(&launch.list);
     js_watch_close(&launch.watch);
     js_words_release(&launch.command);

@@ -427,6 +427,15 @@ static int set_show_mpirun(struct js_options *options, const char *value,
     return 0;
 }
 
+static int set_requeue(struct js_options *options, const char *value,
+                       struct js_err *err)
+{
+    (void)value;
+    (void)err;
+    options->is_requeued = true;
+    return 0;
+}
+
 static int set_verbose(struct js_options *options, const char *value,
                        struct js_err *err)
 {
@@ -670,6 +679,7 @@ static const struct option_row rows[] = {
     {"help", 'h', NULL, set_help, "show this"},
     {"version", 'V', NULL, set_version, "show the version"},
     {"part-of", 0, "ID:N", set_part_of, NULL},
+    {"requeue", 0, NULL, set_requeue, NULL},
 };
 
 enum { ROWS = sizeof(rows) / sizeof(rows[0]), FIRST_VALUE = 1000 };
@@ -709,7 +719,8 @@ static void make_view(struct getopt_view *view)
 static bool is_for_launch(const struct option_row *row)
 {
     return row->set == set_slaves || row->set == set_hostfile ||
-           row->set == set_restarts || row->set == set_show_mpirun;
+           row->set == set_restarts || row->set == set_show_mpirun ||
+           row->set == set_requeue;
 }
 
 static const struct option_row *row_of(int code)

@@ -36,6 +36,7 @@ struct js_options {
     const char *hostfile; /* NULL: this machine, or what Slurm has granted */
     uint32_t restarts;    /* how often to go on after the run broke off */
     bool is_mpirun_shown; /* instead of being started */
+    bool is_requeued;     /* by the batch script: cli/requeue.h */
     bool is_launch_told;  /* one of these was given */
 };
 

@@ -60,6 +60,8 @@ static void read_status(struct js_watch *watch)
         news.stage == JS_STAGE_ENDED ? JS_RUN_ENDED : JS_RUN_BEGUN;
     watch->run.status = news.status;
     watch->run.lost = news.lost;
+    watch->run.is_out_of_time = news.is_out_of_time;
+    watch->run.has_run = news.has_run;
     watch->run.lease_ns = news.lease_ns;
     if (!js_lifeline_is_cut(watch->lifeline))
         watch->run.said_ns = js_clock_ns();
@@ -244,6 +246,9 @@ static void follow_signal(struct js_watch *watch, uint32_t number)
 {
     listen_to_master(watch);
     watch->is_told_again |= number != SIGCHLD;
+    watch->is_warned |= number == SIGUSR1;
+    watch->is_ended |=
+        number != SIGUSR1 && number != SIGCHLD && number != SIGTSTP;
     switch (number) {
     case SIGINT:
         watch->is_stopped = true;

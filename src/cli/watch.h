@@ -36,6 +36,8 @@ struct js_watch {
     /* What was seen. */
     int wait_status;     /* of the mpirun that has ended */
     bool is_stopped;     /* told to stop, in whatever way */
+    bool is_warned;      /* ... by SIGUSR1 */
+    bool is_ended;       /* ... by another signal */
     bool is_master_lost; /* nothing was heard of it on its host */
     bool is_start_late;  /* no master had come within the time for a start */
     size_t came;         /* ranks of this host that have, at most */

@@ -15,7 +15,7 @@
 #define OUTPUT ".output"
 static const char begun[] = "begun lease_us %" PRId64 "\n";
 static const char outage[] = "output errno %d\n";
-static const char ended[] = "ended %d lost %u\n";
+static const char ended[] = "ended %d lost %u late %d ran %d\n";
 
 static int write_file(const char *path, const char *text)
 {
@@ -52,7 +52,8 @@ int js_run_status_write(const char *path, const struct js_run_status *status)
 {
     char text[64];
     if (status->phase == JS_RUN_ENDED)
-        snprintf(text, sizeof(text), ended, status->status, status->lost);
+        snprintf(text, sizeof(text), ended, status->status, status->lost,
+                 status->is_out_of_time, status->has_run);
     else
         snprintf(text, sizeof(text), begun, status->lease_ns / JS_NS_PER_US);
     return replace_file(path, text);
@@ -115,12 +116,16 @@ void js_run_status_read(const char *path, struct js_run_status *ret)
 {
     char text[64];
     int64_t lease_us = 0;
+    int is_late = 0, has_run = 0;
     memset(ret, 0, sizeof(*ret));
     if (read_file(path, text, sizeof(text), &ret->said_ns) < 0)
         return;
     if (sscanf(text, begun, &lease_us) == 1)
         ret->phase = JS_RUN_BEGUN;
-    else if (sscanf(text, ended, &ret->status, &ret->lost) == 2)
+    else if (sscanf(text, ended, &ret->status, &ret->lost, &is_late,
+                    &has_run) == 4)
         ret->phase = JS_RUN_ENDED;
+    ret->is_out_of_time = is_late != 0;
+    ret->has_run = has_run != 0;
     ret->lease_ns = lease_us * JS_NS_PER_US;
 }

@@ -8,6 +8,7 @@
 #ifndef JS_RECORD_RUN_STATUS_H
 #define JS_RECORD_RUN_STATUS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,8 +20,10 @@ enum js_run_phase {
 
 struct js_run_status {
     enum js_run_phase phase;
-    int status;       /* once it has ended: enum jobsched_status */
-    unsigned lost;    /* ... slaves that had ceased to answer */
+    int status;          /* once it has ended: enum jobsched_status */
+    unsigned lost;       /* ... slaves that had ceased to answer */
+    bool is_out_of_time; /* ... and was stopped by the time limit */
+    bool has_run;        /* ... after some job was begun */
     int64_t lease_ns; /* before that: when nothing new was said for so long, the
                          master is lost, and all jobs have ended; 0: it may have
                          to be silent for longer */

@@ -342,6 +342,17 @@ begun_elsewhere() {
     grep "^$1 " started | grep -qv " $2\$"
 }
 
+# In a script of the user's own the end is up to that script.
+@test "slurm: what is not the batch script itself requeues nothing" {
+    echo 'touch began; exec sleep 1000' >jobs.txt
+    own_job -n 1 -- "bash $ROOT/slurm/jobsched.sbatch jobs.txt --time-limit 4s --grace 1s"
+    ended_with FAILED 3:0
+    contains batch 'stopped by the time limit'
+    claim test -e began
+    equal "$(job_field Restarts)" 0
+    lacks batch 'requeue'
+}
+
 @test "slurm: requeued from outside, on another node" {
     local i other
     for i in 1 2 3; do

@@ -532,8 +532,14 @@ static void test_run_status(void)
     usleep(20000); /* the clock of a file system ticks */
     said =
         (struct js_run_status){.phase = JS_RUN_ENDED, .status = 3, .lost = 2};
-    CU_ASSERT_EQUAL(js_run_status_write(file.path, &said), 0);
-    js_run_status_read(file.path, &read);
+    for (int i = 0; i < 4; i++) {
+        said.is_out_of_time = i & 1;
+        said.has_run = i & 2;
+        CU_ASSERT_EQUAL(js_run_status_write(file.path, &said), 0);
+        js_run_status_read(file.path, &read);
+        CU_ASSERT_EQUAL(read.is_out_of_time, said.is_out_of_time);
+        CU_ASSERT_EQUAL(read.has_run, said.has_run);
+    }
     CU_ASSERT_EQUAL(read.phase, JS_RUN_ENDED);
     CU_ASSERT(read.said_ns > said_ns);
     CU_ASSERT_EQUAL(read.status, 3);
