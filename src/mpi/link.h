@@ -6,9 +6,8 @@
  * and slave see only this. Time passes only in `wait`.
  *
  * Order: messages from one peer arrive in the order in which they were sent.
- * Nothing here waits for a peer, as long as the caller of send_job keeps to its
- * credit. A failure of the transport is final: the
- * call returns -1 with *err and the run cannot go on.
+ * Nothing here waits for a peer, be it stopped or dead. A failure of the
+ * transport is final: the call returns -1 with *err and the run cannot go on.
  */
 #ifndef JS_MPI_LINK_H
 #define JS_MPI_LINK_H
@@ -29,8 +28,8 @@ struct js_message {
 };
 
 struct js_link_ops {
-    /* MPI_Send of one job struct. The caller keeps at most JS_WIRE_JOBS_SENT of
-     * them unacknowledged; then it returns at once. */
+    /* Sends one job struct, by its datatype. The caller keeps at most
+     * JS_WIRE_JOBS_SENT of them unacknowledged; then it leaves at once. */
     int (*send_job)(void *link, int peer, const struct js_wire_job *job,
                     struct js_err *err);
 

@@ -303,7 +303,7 @@ static void begin_next_text(struct js_peer *peer)
         begin_text(peer, text, len);
 }
 
-static bool is_for_send(const struct js_peer *peer)
+static bool may_go_alone(const struct js_peer *peer)
 {
     return peer->parcel_count == 1 &&
            length_of(&peer->parcels[0]) <= JS_WIRE_JOB_TEXT &&
@@ -324,7 +324,7 @@ static int send_jobs(struct js_peer *peer, uint32_t inline_max,
     int rc;
     if (peer->parcel_count == 0)
         return 0;
-    if (is_for_send(peer))
+    if (may_go_alone(peer))
         rc = send_parcel(peer, inline_max, err);
     else if (may_send_batch(peer))
         rc = send_batch(peer, inline_max, err);

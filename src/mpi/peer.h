@@ -2,7 +2,7 @@
  * peer - what the master knows of one slave, and what is on its way to it.
  *
  * Owns: the order of what is sent, so that nothing waits for a slave that does
- * not read. A job alone is sent by MPI_Send as long as no more than
+ * not read. A job alone is sent as a JOB as long as no more than
  * JS_WIRE_JOBS_SENT are unacknowledged; several together, or one of a longer
  * text, as a JOBS, of which two at most are unacknowledged; of a text too long
  * for that, one piece; of releases one.

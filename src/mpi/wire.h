@@ -12,7 +12,7 @@
  *                            <-- CLEAR           what killed runs have left
  *     CLEARED                -->                 ... here is ended
  *     RUNNER                 -->                 another runner than in HELLO
- *                            <-- JOB             one, by MPI_Send
+ *                            <-- JOB             one, as a datatype
  *                            <-- JOBS            several, or of longer text
  *                            <-- TEXT... JOB     a text too long for those
  *     ACK                    -->                 jobs, text ... taken in
@@ -86,7 +86,7 @@ enum js_tag {
 
 enum {
     /*
-     * Up to this size MPI_Send returns at once even if the receiver is
+     * Up to this size a message leaves at once even if the receiver is
      * stopped, as long as no more than about fifteen messages are unread:
      * measured with Open MPI 4.1.4 over shared memory (a ring of 4 KiB a
      * pair); from 300 bytes on it waits for the receiver.
@@ -133,7 +133,7 @@ struct js_wire_job {
     char text[JS_WIRE_JOB_TEXT];
 };
 _Static_assert(sizeof(struct js_wire_job) == JS_WIRE_JOB_SIZE,
-               "a job must fit what MPI_Send takes without waiting");
+               "a job must fit what MPI sends without waiting");
 
 /* Fills in all but grant_len, the text (text_len is that of the job's own) and
  * what is the sender's to decide (data_limit_bytes, inline_max). */

@@ -267,6 +267,41 @@ JOBS
     equal "$(grep -v short out | sort | xargs)" 'h1.1 h1.2'
 }
 
+# The master's connections to a host.
+connections_to() { # ADDRESS
+    nsenter -t "$(cat "$HOSTS_DIR/h1.pid")" --net ss -Htnp state established |
+        grep -F "pid=$(rank_pid 0)," | grep -F "$1"
+}
+
+has_no_connection_to() { # ADDRESS
+    ! connections_to "$1" >/dev/null
+}
+
+# Open MPI has seen the slave's end, and the master has not: a job that it sends
+# there holds up nothing.
+@test "hosts: a slave killed on another one while it is idle, and then jobs come" {
+    need_open_mpi_4
+    command -v ss >/dev/null || skip 'no ss here (iproute2) to see connections with'
+    hosts_up 2
+    LAUNCH+=(--enable-recovery)
+    mkfifo fifo
+    hosts_command 1 fifo --slave-timeout 4 --grace 0.3
+    farm_run_in_background
+    exec 7>fifo
+    # One for each slave.
+    printf 'until test $(cat on.h1 on.h2 2>/dev/null | wc -l) = 2; do echo 1 >on.$JOBSCHED_NODE; sleep 0.02; done; echo first\n%.0s' 1 2 >&7
+    wait_until "$PATIENCE" has_lines out 2 first
+    connections_to 10.77.0.12
+    kill -KILL "$(ranks_on h2)"
+    wait_until "$PATIENCE" has_no_connection_to 10.77.0.12
+    printf 'echo second\n%.0s' 1 2 3 4 5 6 >&7
+    exec 7>&-
+    farm_end 60
+    contains err '8 jobs: 8 done, 0 failed, 0 skipped, 0 left'
+    equal "$(grep -c second out)" 6
+    nothing_of_ours_left
+}
+
 @test "hosts: a slave stopped on another one, under recovery" {
     start_on_hosts 2 --enable-recovery
     kill -STOP "$(ranks_on h2)"

@@ -26,7 +26,7 @@
 /* The simulated clock begins here: a host that is up for eleven days. */
 #define FAKE_START_NS INT64_C(1000000000000000)
 
-/* From so many unread messages on MPI_Send would wait for the receiver. */
+/* From so many unread messages on a job would wait for the receiver. */
 enum { FAKE_UNREAD_MAX = 15 };
 
 struct fake_net_config {
