@@ -60,6 +60,7 @@ struct js_master {
     int64_t phase_end_ns;        /* who is not there by then is left out */
     int64_t first_assignment_ns; /* JS_NEVER_NS: none yet */
     enum phase phase;
+    bool has_new_runners; /* some peers have them */
     bool has_input;       /* the source may have more jobs */
     bool is_source_later; /* it has none at the moment */
     bool is_input_bad;
@@ -701,6 +702,7 @@ static int take_runner(struct js_master *master,
     if (js_wire_unpack_processes(message->bytes, message->len,
                                  &peer->processes) < 0)
         return js_err_set(err, "slave %d sent a bad RUNNER", message->peer);
+    peer->has_new_runner = master->has_new_runners = true;
     if (hooks->restarted)
         hooks->restarted(hooks->arg, (unsigned)message->peer, &peer->processes);
     return 0;
@@ -1151,6 +1153,22 @@ static int check_progress(struct js_master *master, struct js_err *err)
     return 0;
 }
 
+/* No runner starts a job before it is on record: whoever looks later whether
+ * this run is gone must know of it. */
+static int answer_runners(struct js_master *master, struct js_err *err)
+{
+    if (!master->has_new_runners)
+        return 0;
+    master->has_new_runners = false;
+    for (int i = 1; i < master->link->size; i++) {
+        struct js_peer *peer = &master->peers[i];
+        if (peer->has_new_runner && js_peer_answer_runner(peer, err) < 0)
+            return -1;
+        peer->has_new_runner = false;
+    }
+    return 0;
+}
+
 static void tell_begun(void *arg, const struct js_job *job, unsigned slave,
                        int64_t begun_ns)
 {
@@ -1182,7 +1200,8 @@ int js_master_turn(struct js_master *master, struct js_err *err)
         js_plan_set_time_left(master->plan,
                               master->config.stop_ns - master->now_ns);
     if (follow_request(master, err) < 0 ||
-        (is_on_record && assign_jobs(master, err) < 0) ||
+        (is_on_record &&
+         (answer_runners(master, err) < 0 || assign_jobs(master, err) < 0)) ||
         follow_median(master, err) < 0 || fetch_output(master, err) < 0 ||
         pump_all(master, err) < 0)
         return -1;

@@ -53,6 +53,11 @@ int js_peer_clear(struct js_peer *peer, const struct js_dead_run *runs,
                        js_wire_pack_clear(&peer->out, runs, count), err);
 }
 
+int js_peer_answer_runner(struct js_peer *peer, struct js_err *err)
+{
+    return send_number(peer, JS_TAG_RUNNER, peer->processes.runner, err);
+}
+
 int js_peer_answer_beat(struct js_peer *peer, uint64_t number,
                         struct js_err *err)
 {

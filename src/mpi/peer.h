@@ -60,6 +60,8 @@ struct js_peer {
     int64_t answered_ns; /* answered last, by the master's time of listening */
     bool is_lost;        /* whatever it still says is too late */
     enum js_peer_clearing clearing;
+    bool has_new_runner; /* in `processes`; it waits to hear that that is on
+                            record */
 
     /* Private from here on. */
     struct js_buf out; /* a message being packed */
@@ -126,6 +128,9 @@ int js_peer_recall(struct js_peer *peer, uint32_t count, struct js_err *err);
 /* What these runs have left on its host is to be ended. */
 int js_peer_clear(struct js_peer *peer, const struct js_dead_run *runs,
                   size_t count, struct js_err *err);
+
+/* The runner that it has told of is on record. */
+int js_peer_answer_runner(struct js_peer *peer, struct js_err *err);
 
 int js_peer_answer_beat(struct js_peer *peer, uint64_t number,
                         struct js_err *err);

@@ -72,7 +72,8 @@ struct js_slave {
     struct js_orphans *orphans; /* that are being ended; or NULL */
     int64_t orphans_ns;         /* when to look at them again */
     unsigned barren;    /* runners lost without a job since one had any */
-    bool is_restarting; /* its runner is new, and not yet READY */
+    bool is_restarting; /* its runner is new, and not yet READY, */
+    bool is_unrecorded; /* ... or not yet on the master's record */
     bool is_beat_unanswered;
     struct js_slave_share share;
     struct slot *slots;
@@ -806,7 +807,7 @@ static int start_jobs(struct js_slave *slave, struct js_err *err)
         return 0;
     if (slave->is_ending)
         return give_back_all(slave, err);
-    if (slave->is_restarting)
+    if (slave->is_restarting || slave->is_unrecorded)
         return 0;
     if (js_spool_full(slave->spool))
         return slave->handed > 0 ? take_from_runner(slave, err) : 0;
@@ -1100,8 +1101,21 @@ static int send_processes(struct js_slave *slave, struct js_err *err)
     pair.runner = (uint64_t)js_runner_pid(slave->config.runner);
     pair.runner_started = js_process_start(pair.runner);
     slave->config.processes = pair;
+    slave->is_unrecorded = true;
     return send_packed(slave, JS_TAG_RUNNER,
                        js_wire_pack_processes(&slave->out, &pair), err);
+}
+
+/* Of one that was lost meanwhile nobody needs to know. */
+static int take_runner(struct js_slave *slave, const struct js_message *message,
+                       struct js_err *err)
+{
+    uint64_t pid;
+    if (js_wire_unpack_number(message->bytes, message->len, &pid) < 0)
+        return js_err_set(err, "the master sent a bad RUNNER");
+    if (pid == slave->config.processes.runner)
+        slave->is_unrecorded = false;
+    return 0;
 }
 
 /* The runner is gone, and every job with it. */
@@ -1392,6 +1406,8 @@ static int take_message(struct js_slave *slave,
         return take_beat(slave, message, err);
     case JS_TAG_CLEAR:
         return take_clear(slave, message, err);
+    case JS_TAG_RUNNER:
+        return take_runner(slave, message, err);
     case JS_TAG_STOP:
         return take_stop(slave, message, err);
     default:

@@ -11,7 +11,9 @@
  *     READY (slots, cores, GPUs, memory) -->
  *                            <-- CLEAR           what killed runs have left
  *     CLEARED                -->                 ... here is ended
- *     RUNNER                 -->                 another runner than in HELLO
+ *     RUNNER                 -->                 another runner than in HELLO;
+ *                            <-- RUNNER          that one is on record, and may
+ *                                                be given jobs
  *                            <-- JOB             one, as a datatype
  *                            <-- JOBS            several, or of longer text
  *                            <-- TEXT... JOB     a text too long for those
@@ -55,7 +57,7 @@
 #include <stdint.h>
 
 /* Changed with any layout below; a slave of another version is refused. */
-enum { JS_WIRE_VERSION = 10 };
+enum { JS_WIRE_VERSION = 11 };
 
 enum js_tag {
     JS_TAG_HELLO = 1,

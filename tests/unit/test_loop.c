@@ -67,6 +67,8 @@ struct seat {
     struct js_slave *slave;
     struct js_outlet *trace;
     bool has_greeted;
+    bool is_unrecorded; /* its runner is not yet on record, */
+    bool is_told;       /* ... but with the next commit */
     unsigned running, most_running;
     struct js_err err;
 };
@@ -189,8 +191,18 @@ static void slave_enlisted(void *arg, unsigned slave, uint32_t slots,
     (void)slots;
     (void)host;
     (void)processes;
+    run->seats[slave].is_told = true;
     if (slave == run->config.cut_enlisted)
         fake_net_cut(run->net, (int)slave, fake_net_now_ns(run->net));
+}
+
+/* It is on record with the next commit. */
+static void runner_restarted(void *arg, unsigned slave,
+                             const struct js_process_pair *processes)
+{
+    struct run *run = arg;
+    (void)processes;
+    run->seats[slave].is_told = true;
 }
 
 static void job_lost(void *arg, const struct js_job *job, unsigned slave)
@@ -224,6 +236,11 @@ static bool commit(void *arg, int64_t now_ns)
         run->commit_end_ns = now_ns + run->config.commit_ns;
     }
     run->is_behind = now_ns < run->commit_end_ns;
+    for (int i = 1; !run->is_behind && i <= run->config.slaves; i++) {
+        struct seat *seat = &run->seats[i];
+        seat->is_unrecorded = seat->is_unrecorded && !seat->is_told;
+        seat->is_told = false;
+    }
     return !run->is_behind;
 }
 
@@ -290,6 +307,17 @@ static bool was_said(struct run *run, const char *text)
     return strstr(not_null((void *)js_buf_string(&run->log_text)), text);
 }
 
+/* One that takes the place of another as well. */
+static void runner_configured(void *arg, const struct js_runner *runner,
+                              const struct js_runner_config *config)
+{
+    struct seat *seat = arg;
+    (void)runner;
+    (void)config;
+    seat->is_unrecorded = true;
+    seat->is_told = false;
+}
+
 /* The runner has been given a job. */
 static void job_started(void *arg, const struct js_runner *runner,
                         const struct js_runner_job *job)
@@ -302,6 +330,8 @@ static void job_started(void *arg, const struct js_runner *runner,
         fake_runner_is_running(&run->seats[fate->seat].runner, job->id))
         fake_net_complain(run->net, "a job runs twice at a time");
     fate->seat = seat->rank;
+    if (seat->is_unrecorded)
+        fake_net_complain(run->net, "a runner has a job and is not on record");
     if (fate->finished)
         fake_net_complain(run->net, "a job runs again after its end");
     if (strlen(job->command) != job->len)
@@ -366,6 +396,7 @@ static void take_seat(struct run *run, int rank)
     seat->rank = rank;
     seat->link = fake_net_link(run->net, rank);
     fake_runner_init(&seat->runner, run->net, rank);
+    seat->runner.configured = runner_configured;
     seat->runner.started = job_started;
     seat->runner.ended = job_ended;
     seat->runner.arg = seat;
@@ -459,6 +490,7 @@ static void open_master(struct run *run)
         .hooks = {.dispatched = job_dispatched,
                   .enlisted = slave_enlisted,
                   .parted = slave_parted,
+                  .restarted = runner_restarted,
                   .lost = job_lost,
                   .begun = job_begun,
                   .commit = commit,
