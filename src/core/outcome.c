@@ -85,6 +85,8 @@ static const struct {
     {JS_STEP_COLLECT, EHOSTDOWN,
      "its slave was lost with it: --output DIR, in a folder that all hosts "
      "share, keeps what jobs write"},
+    {JS_STEP_COLLECT, ENOSPC,
+     "free space in --tmpdir or give another (with --output, in its folder)"},
     {JS_STEP_NONE, EMFILE, "raise `ulimit -n`, or run fewer slots"},
     {JS_STEP_NONE, ENFILE,
      "the host has too many files open: run fewer slots, or have its limit "
@@ -160,6 +162,11 @@ bool js_outcome_succeeded(const struct js_outcome *outcome)
 bool js_outcome_is_loss(const struct js_outcome *outcome)
 {
     return outcome->step == JS_STEP_RUNNER && outcome->step_errno == 0;
+}
+
+bool js_outcome_is_cut(const struct js_outcome *outcome)
+{
+    return outcome->step == JS_STEP_COLLECT && outcome->step_errno == ENOSPC;
 }
 
 static int describe_signal(uint32_t number, struct js_buf *buf)

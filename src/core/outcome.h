@@ -80,6 +80,10 @@ bool js_outcome_succeeded(const struct js_outcome *outcome);
  * ran: whether it has caused that is another question (core/plan.h). */
 bool js_outcome_is_loss(const struct js_outcome *outcome);
 
+/* True if the job succeeded, and may not have had room for all that it wrote:
+ * that is no fault of its own. */
+bool js_outcome_is_cut(const struct js_outcome *outcome);
+
 /* What a person can do about a step (a known one) that failed with this errno,
  * or NULL. */
 const char *js_outcome_hint(enum js_step step, int error);

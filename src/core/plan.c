@@ -917,6 +917,9 @@ static enum js_plan_verdict judge(struct js_plan *plan, struct js_job *job,
         return retry(plan, job, 0, true) ? JS_PLAN_LOST : JS_PLAN_ENDED;
     if (outcome->cause == JS_CAUSE_STOPPED || (is_broken && !is_success))
         return retry(plan, job, number, true) ? JS_PLAN_RETRIED : JS_PLAN_ENDED;
+    if (js_outcome_is_cut(outcome) && job->lost < JS_PLAN_CUTS &&
+        retry(plan, job, number, true))
+        return JS_PLAN_RETRIED;
     if (!is_success && !js_outcome_is_loss(outcome) &&
         retry(plan, job, number, false))
         return JS_PLAN_RETRIED;

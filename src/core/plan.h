@@ -106,6 +106,8 @@ struct js_plan_config {
 enum {
     JS_PLAN_HELD_MAX = 100000,
     JS_PLAN_LOSSES = 3,
+    JS_PLAN_CUTS = 3, /* attempts that are no fault of its own: with so many, a
+                         job whose output is cut has failed */
     JS_PLAN_HANDED_MAX = 10, /* jobs that a slave's runner may have ahead of
                                 time; or as many as slots, if these are more */
 };
@@ -186,7 +188,8 @@ enum js_plan_verdict {
  * without memory for that it has ENDED). A job that was stopped
  * (JS_CAUSE_STOPPED) is no failure: while the run goes on it runs again,
  * whatever its retries; else what comes after it stays HELD. Nor is one that
- * failed when a slave on another of its nodes was lost.
+ * failed when a slave on another of its nodes was lost, nor, a few times, one
+ * whose output is cut (core/outcome.h).
  */
 enum js_plan_verdict js_plan_ended(struct js_plan *plan, unsigned number,
                                    uint64_t ticket,

@@ -196,23 +196,47 @@ static void free_slot(struct slot *slot)
     slot->found.list.len = 0;
 }
 
+/* A stream with a file of its own is the job's concern. */
+static bool may_be_cut(const struct slot *slot, const struct js_output_end *end)
+{
+    return (end->may_be_cut[JS_STREAM_OUT] && !slot->details.stdout_path) ||
+           (end->may_be_cut[JS_STREAM_ERR] && !slot->details.stderr_path);
+}
+
 /* The job could not say so itself: its stderr is on the same disk. Nor is a
- * success one of all that it wrote (`echo x; true`): that is said once, as it
- * may have written nothing. */
-static int tell_full_disk(struct js_jobs *jobs, const struct slot *slot)
+ * success one of all that it wrote (`echo x; true`). */
+static int look_for_room(struct js_jobs *jobs, struct slot *slot,
+                         const struct js_output_end *end)
 {
     const struct js_runner_config *config = jobs->means.config;
-    bool has_failed = !js_outcome_succeeded(&slot->outcome);
+    if (!may_be_cut(slot, end))
+        return 0;
+    if (js_outcome_succeeded(&slot->outcome)) {
+        slot->outcome.step = JS_STEP_COLLECT;
+        slot->outcome.step_errno = ENOSPC;
+        slot->outcome.exit_code = 126;
+    }
+    return note(jobs,
+                "node %s: there is no room left in %s, and what job %llu has "
+                "written there may be cut; make room, or name another folder "
+                "with %s",
+                config->host, output_folder(config),
+                (unsigned long long)slot->job.id,
+                config->capture == JS_CAPTURE_DIR ? "--output" : "--tmpdir");
+}
+
+/* Said once until there is room again. */
+static int say_in_memory(struct js_jobs *jobs, const struct slot *slot)
+{
+    const struct js_runner_config *config = jobs->means.config;
     bool was_full = jobs->is_disk_full;
-    jobs->is_disk_full = js_output_is_disk_full(&slot->output, config);
-    if (!jobs->is_disk_full || (was_full && !has_failed))
+    jobs->is_disk_full = js_output_is_in_memory(&slot->output);
+    if (!jobs->is_disk_full || was_full)
         return 0;
     return note(jobs,
-                "job %llu %s, and there is no room left in %s: its output "
-                "may be cut; make room, or name another folder with %s",
-                (unsigned long long)slot->job.id,
-                has_failed ? "failed" : "is done", output_folder(config),
-                config->capture == JS_CAPTURE_DIR ? "--output" : "--tmpdir");
+                "node %s: there is no room left in %s: what jobs write is kept "
+                "in memory; make room, or name another folder with --tmpdir",
+                config->host, config->tmpdir);
 }
 
 static int rescue_output(struct js_jobs *jobs, struct slot *slot)
@@ -233,22 +257,22 @@ static int rescue_output(struct js_jobs *jobs, struct slot *slot)
 /* The slot's job is over. `reuse`: nobody can still hold its files. */
 static int report(struct js_jobs *jobs, struct slot *slot, bool reuse)
 {
-    uint64_t bytes[JS_STREAM_COUNT];
-    int fds[JS_STREAM_COUNT];
-    if (tell_full_disk(jobs, slot) < 0 || rescue_output(jobs, slot) < 0)
-        return -1;
-    js_output_finish(&slot->output, jobs->means.config, reuse, bytes, fds);
-    slot->outcome.out_bytes = bytes[JS_STREAM_OUT];
-    slot->outcome.err_bytes = bytes[JS_STREAM_ERR];
+    struct js_output_end end;
+    int rc = rescue_output(jobs, slot);
+    js_output_finish(&slot->output, jobs->means.config, reuse, &end);
+    slot->outcome.out_bytes = end.bytes[JS_STREAM_OUT];
+    slot->outcome.err_bytes = end.bytes[JS_STREAM_ERR];
+    if (look_for_room(jobs, slot, &end) < 0)
+        rc = -1;
     js_job_hostfile_remove(&slot->hostfile);
     free_slot(slot);
     slot->freed = jobs->freed++;
     jobs->scratch.len = 0;
-    int rc =
-        js_runner_put_ended(&jobs->scratch, slot->job.slot, &slot->outcome);
+    if (js_runner_put_ended(&jobs->scratch, slot->job.slot, &slot->outcome) < 0)
+        rc = -1;
     /* The descriptors are the channel's even when there is no text. */
     if (js_channel_send(jobs->means.channel, JS_MESSAGE_ENDED,
-                        jobs->scratch.data, jobs->scratch.len, fds) < 0)
+                        jobs->scratch.data, jobs->scratch.len, end.fds) < 0)
         rc = -1;
     return rc;
 }
@@ -488,7 +512,7 @@ static int try_to_start(struct js_jobs *jobs, struct slot *slot)
         slot->is_homeless = false;
         slot->wake_ns = JS_NEVER_NS;
         jobs->has_children = true;
-        return 0;
+        return say_in_memory(jobs, slot);
     }
     int64_t now_ns = js_clock_ns();
     bool late = slot->state == SLOT_WAITING && now_ns >= slot->limit_ns;

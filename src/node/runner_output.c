@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -18,6 +19,7 @@ void js_output_init(struct js_output *output)
     for (int i = 0; i < JS_STREAM_COUNT; i++)
         output->file[i] = (struct js_output_file){.fd = -1};
     output->folder = -1;
+    output->was_full = true;
 }
 
 void js_output_release(struct js_output *output)
@@ -49,6 +51,62 @@ static void hold_folder(struct js_output *output, const char *dir)
     output->folder = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
+/* True if there is no room for more on its file system. */
+static bool has_no_room(int fd)
+{
+    struct statvfs st;
+    if (fd < 0 || fstatvfs(fd, &st) < 0 || st.f_blocks == 0)
+        return false;
+    return (geteuid() == 0 ? st.f_bfree : st.f_bavail) == 0;
+}
+
+static int open_in_memory(struct js_output_file *file)
+{
+    int fd = memfd_create("output", MFD_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    if (fcntl(fd, F_SETFL, O_APPEND) < 0) {
+        js_fd_close(&fd);
+        return -1;
+    }
+    file->fd = fd;
+    file->is_in_memory = true;
+    file->sure_bytes = UINT64_MAX;
+    return 0;
+}
+
+/* Where a file system cannot set bytes aside nothing is sure. */
+static int open_spooled(struct js_output_file *file, const char *tmpdir)
+{
+    *file = (struct js_output_file){.fd = js_open_unlinked(tmpdir)};
+    if (file->fd < 0)
+        return -1;
+    if (fallocate(file->fd, FALLOC_FL_KEEP_SIZE, 0, JS_OUTPUT_RESERVED) == 0) {
+        file->sure_bytes = JS_OUTPUT_RESERVED;
+        return 0;
+    }
+    if (errno != ENOSPC && errno != EDQUOT && !has_no_room(file->fd))
+        return 0;
+    js_fd_close(&file->fd);
+    return open_in_memory(file);
+}
+
+static int open_in_folder(struct js_output *output, const char *dir,
+                          uint64_t id, enum js_stream stream)
+{
+    struct js_output_file *file = &output->file[stream];
+    *file = (struct js_output_file){.fd = open_named(dir, id, stream)};
+    if (file->fd < 0)
+        return -1;
+    if (output->was_full)
+        output->was_full = has_no_room(file->fd);
+    if (!output->was_full)
+        return 0;
+    js_fd_close(&file->fd);
+    errno = ENOSPC;
+    return -1;
+}
+
 int js_output_open(struct js_output *output,
                    const struct js_runner_config *config, uint64_t id)
 {
@@ -60,14 +118,20 @@ int js_output_open(struct js_output *output,
         struct js_output_file *file = &output->file[i];
         if (file->fd >= 0)
             continue;
-        file->fd = config->capture == JS_CAPTURE_DIR
-                       ? open_named(config->output_dir, id, i)
-                       : js_open_unlinked(config->tmpdir);
-        if (file->fd < 0)
+        int rc = config->capture == JS_CAPTURE_DIR
+                     ? open_in_folder(output, config->output_dir, id, i)
+                     : open_spooled(file, config->tmpdir);
+        if (rc < 0)
             return -1;
         file->flags = fcntl(file->fd, F_GETFL);
     }
     return 0;
+}
+
+bool js_output_is_in_memory(const struct js_output *output)
+{
+    return output->file[JS_STREAM_OUT].is_in_memory ||
+           output->file[JS_STREAM_ERR].is_in_memory;
 }
 
 /* ---------------------------------------------------------------- rescue */
@@ -139,25 +203,31 @@ int js_output_rescue(struct js_output *output,
 static bool is_pristine(const struct js_output_file *file,
                         const struct stat *st)
 {
-    return st->st_size == 0 && st->st_nlink == 0 &&
+    return st->st_size == 0 && st->st_nlink == 0 && !file->is_in_memory &&
            fcntl(file->fd, F_GETFL) == file->flags;
 }
 
 void js_output_finish(struct js_output *output,
                       const struct js_runner_config *config, bool reuse,
-                      uint64_t ret_bytes[JS_STREAM_COUNT],
-                      int ret_fds[JS_STREAM_COUNT])
+                      struct js_output_end *ret)
 {
     bool spooled = config->capture == JS_CAPTURE_SPOOL;
+    bool is_known = false;
     for (int i = 0; i < JS_STREAM_COUNT; i++) {
         struct js_output_file *file = &output->file[i];
         struct stat st = {0};
-        ret_fds[i] = -1;
+        ret->fds[i] = -1;
         if (file->fd >= 0 && fstat(file->fd, &st) < 0)
             st = (struct stat){0};
-        ret_bytes[i] = (uint64_t)st.st_size;
+        ret->bytes[i] = (uint64_t)st.st_size;
+        bool is_sure = file->fd < 0 || ret->bytes[i] < file->sure_bytes;
+        if (!is_sure && !is_known) {
+            output->was_full = has_no_room(file->fd);
+            is_known = true;
+        }
+        ret->may_be_cut[i] = !is_sure && output->was_full;
         if (spooled && st.st_size > 0) {
-            ret_fds[i] = file->fd;
+            ret->fds[i] = file->fd;
             file->fd = -1;
         } else if (!spooled || !reuse || !is_pristine(file, &st)) {
             js_fd_close(&file->fd);
@@ -179,15 +249,6 @@ static int try_dir(const struct js_runner_config *config, struct js_err *err)
                             "node %s",
                             config->output_dir, config->host);
     return 0;
-}
-
-bool js_output_is_disk_full(const struct js_output *output,
-                            const struct js_runner_config *config)
-{
-    struct statvfs st;
-    int fd = output->file[JS_STREAM_OUT].fd;
-    return config->capture != JS_CAPTURE_NONE && fd >= 0 &&
-           fstatvfs(fd, &st) == 0 && st.f_blocks > 0 && st.f_bavail == 0;
 }
 
 int js_output_try(const struct js_runner_config *config, struct js_err *err)

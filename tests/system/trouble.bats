@@ -107,6 +107,49 @@ start_two_jobs() {
     claim test -s out
 }
 
+@test "trouble: a success whose output may be cut runs again, and is charged to no job" {
+    mount_tmpfs small size=256k
+    local spew=$JS_HELPERS/spew
+    {
+        echo "echo >>ran; test -e again && exec $spew 50000"
+        echo ": >again; $spew 10000000; true"
+    } | paste -sd ';' >jobs.txt
+    farm_whole 1 jobs.txt --tmpdir "$PWD/small"
+    status_is 0
+    equal "$(wc -l <ran)" 2
+    tail -c 50000 out | cmp - <("$spew" 50000)
+    contains err 'no room left in .*/small, and what job 1 has written there may be cut'
+    contains err '1 job: 1 done'
+}
+
+@test "trouble: a success whose output is cut each time has failed, and is not on record as done" {
+    mount_tmpfs small size=256k
+    echo "echo >>ran; $JS_HELPERS/spew 10000000; true" >jobs.txt
+    farm 1 jobs.txt --output small/OUT
+    status_is 1
+    equal "$(wc -l <ran)" 4
+    contains err 'job 1 .*output could not be collected'
+    farm_whole 1 jobs.txt
+    status_is 0
+    equal "$(wc -l <ran)" 5
+    equal "$(wc -c <out)" 10000000
+}
+
+@test "trouble: an output folder without room is waited for, and loses nothing" {
+    mount_tmpfs small size=64k
+    cat >jobs.txt <<'JOBS'
+if test ! -e ran; then : >ran; head -c 100000 /dev/zero >small/fill 2>fill.err; fi; echo 1; true
+test ! -e small/fill && echo 2
+JOBS
+    farm_start 1 jobs.txt --output small/OUT
+    wait_until "$PATIENCE" has_lines err 1 'cannot be started yet: .*No space left'
+    rm small/fill
+    farm_end
+    status_is 0
+    equal "$(cat small/OUT/1.out small/OUT/2.out | xargs)" '1 2'
+    contains err '2 jobs: 2 done'
+}
+
 @test "trouble: a --tmpdir that is not there is said, with what to do" {
     printf '%s\n' 'touch ran' 'touch ran' >jobs.txt
     farm 2 jobs.txt --tmpdir /no/such/folder

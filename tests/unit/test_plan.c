@@ -2416,6 +2416,30 @@ static void test_the_third_loss_is_a_failure(void)
     free_plan(plan);
 }
 
+/* It is no fault of its own, until it is so each time. */
+static void test_what_is_cut_runs_again(void)
+{
+    struct js_plan *plan = plan_of(10, false);
+    struct js_outcome cut = {.exit_code = 126,
+                             .step = JS_STEP_COLLECT,
+                             .step_errno = ENOSPC,
+                             .run_ns = long_ns};
+    struct js_job *job;
+    add_slaves(plan, 1, 1);
+    add_jobs(plan, 1, 1);
+    for (uint32_t times = 0; times <= JS_PLAN_CUTS; times++) {
+        struct js_plan_decision last;
+        CU_ASSERT_EQUAL_FATAL(follow(plan, &last), 1);
+        CU_ASSERT_EQUAL(last.job->attempt, times + 1);
+        js_plan_acknowledged(plan, 1, 1);
+        CU_ASSERT_EQUAL(js_plan_ended(plan, 1, last.ticket, &cut, &job),
+                        times < JS_PLAN_CUTS ? JS_PLAN_RETRIED : JS_PLAN_ENDED);
+        js_job_free(job);
+    }
+    CU_ASSERT_EQUAL(js_plan_held(plan), 0);
+    free_plan(plan);
+}
+
 /* A slave that dies without a word; what it had is told, and what had losses
  * before fails. */
 static void test_a_slave_that_dies(void)
@@ -2600,6 +2624,7 @@ static const struct unit_test tests[] = {
      test_what_was_given_ahead_begins_later},
     {"what is lost begins again", test_what_is_lost_begins_again},
     {"the third loss is a failure", test_the_third_loss_is_a_failure},
+    {"what is cut runs again", test_what_is_cut_runs_again},
     {"a slave that dies", test_a_slave_that_dies},
     {"a slave that goes blames nobody", test_a_slave_that_goes_blames_nobody},
     {"what was far ahead is not blamed", test_what_was_far_ahead_is_not_blamed},
