@@ -152,11 +152,12 @@ static int first_number(const char *const *names)
     return number;
 }
 
+const char *const js_launch_rank_names[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK",
+                                            "PMI_RANK", NULL};
+
 int js_launch_rank(void)
 {
-    static const char *const names[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK",
-                                        "PMI_RANK", NULL};
-    return first_number(names);
+    return first_number(js_launch_rank_names);
 }
 
 int js_launch_local_rank(void)

@@ -30,6 +30,9 @@
  * Needs no MPI_Init. */
 int js_launch_rank(void);
 
+/* The variables that may hold it; then NULL. */
+extern const char *const js_launch_rank_names[];
+
 /* Its number among those on its host, or -1 when the launcher does not say. */
 int js_launch_local_rank(void);
 

@@ -2,9 +2,11 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum js_mpi js_mpi_of(const char *name)
 {
@@ -127,6 +129,15 @@ int js_mca_set_for_rank(struct js_mca *mca, enum js_mpi mpi)
     if (mpi != JS_OPEN_MPI_5)
         return 0;
     return js_mca_set(mca, "OMPI_MCA_reachable", "weighted");
+}
+
+/* It asks for the home of user -1 where the environment has none (5.0.7). */
+int js_mca_set_home(struct js_mca *mca, enum js_mpi mpi)
+{
+    if (mpi != JS_OPEN_MPI_5 || getenv("HOME"))
+        return 0;
+    const struct passwd *user = getpwuid(geteuid());
+    return put(mca, "HOME", user && user->pw_dir ? user->pw_dir : "/");
 }
 
 /* What each calls its part that talks through memory. */

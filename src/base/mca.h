@@ -50,6 +50,10 @@ int js_mca_set_for_rank(struct js_mca *mca, enum js_mpi mpi);
 int js_mca_set_for_host(struct js_mca *mca, enum js_mpi mpi, const char *folder,
                         bool has_room);
 
+/* Sets what an mpirun needs of the user: HOME, without which Open MPI 5 does
+ * not start. Returns as js_mca_set(). */
+int js_mca_set_home(struct js_mca *mca, enum js_mpi mpi);
+
 /* Makes the environment what it was before. */
 void js_mca_take_back(struct js_mca *mca);
 

@@ -2,9 +2,12 @@
 
 #include "base/clock.h"
 #include "base/fdio.h"
+#include "base/launchenv.h"
 #include "base/lifeline.h"
 #include "node/reap.h"
 
+#include <ctype.h>
+#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
@@ -83,6 +86,35 @@ size_t js_kin_each(const char *folder, void (*visit)(pid_t pid, void *arg),
     struct search search = {folder, visit, arg, 0};
     js_reap_each_child(visit_child, &search);
     return search.count;
+}
+
+static bool is_rank_0(pid_t pid, const char *folder)
+{
+    char value[PATH_MAX];
+    const char *const *name = js_launch_rank_names;
+    if (!js_process_variable(pid, JS_LIFELINE_NAME, value, sizeof(value),
+                             NULL) ||
+        strcmp(value, folder) != 0)
+        return false;
+    while (*name &&
+           !js_process_variable(pid, *name, value, sizeof(value), NULL))
+        name++;
+    return *name && strcmp(value, "0") == 0;
+}
+
+/* One that is dead and waits for its parent has no environment any more. */
+bool js_kin_has_rank_0(const char *folder)
+{
+    const struct dirent *entry;
+    bool is_found = false;
+    DIR *proc = opendir("/proc");
+    if (!proc)
+        return true;
+    while (!is_found && (entry = readdir(proc)))
+        is_found = isdigit((unsigned char)entry->d_name[0]) &&
+                   is_rank_0((pid_t)strtol(entry->d_name, NULL, 10), folder);
+    closedir(proc);
+    return is_found;
 }
 
 static void kill_process(pid_t pid, void *arg)

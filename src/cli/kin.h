@@ -11,6 +11,7 @@
 #ifndef JS_CLI_KIN_H
 #define JS_CLI_KIN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -21,6 +22,9 @@ int js_kin_adopt(void);
  * how many, and those children that are about to end, and may leave others. */
 size_t js_kin_each(const char *folder, void (*visit)(pid_t pid, void *arg),
                    void *arg);
+
+/* True if rank 0 is among the processes of this host, whoever its parent is. */
+bool js_kin_has_rank_0(const char *folder);
 
 /* Kills all of them, until none is left, for some seconds at most. Only while
  * no other child is waited for. */

@@ -278,6 +278,7 @@ static void tell_folder(struct launch *launch)
 {
     const struct js_folder *folder = &launch->folder;
     js_mca_take_back(&launch->mca);
+    js_mca_set_home(&launch->mca, launch->mpirun.mpi);
     if (is_all_here(launch))
         js_mca_set_for_host(&launch->mca, launch->mpirun.mpi, folder->path,
                             js_folder_room(folder) >= room_of(launch));

@@ -241,10 +241,42 @@ static int start(struct js_options *options, int argc, char **argv)
     return run(options);
 }
 
+/* ---------------------------------------------------------------- signals */
+
+/*
+ * A library may take a signal before main() begins, and with it what nohup had
+ * turned off: so does UCX, which Open MPI 5 of Debian 13 is linked with, with
+ * SIGHUP. What was given is kept before any of them begins.
+ */
+static const int given_numbers[] = {SIGHUP,  SIGINT,  SIGQUIT,
+                                    SIGTERM, SIGUSR1, SIGUSR2};
+enum { GIVEN = sizeof(given_numbers) / sizeof(given_numbers[0]) };
+static struct sigaction given[GIVEN];
+static bool is_given[GIVEN];
+
+static void keep_given_signals(void)
+{
+    for (size_t i = 0; i < GIVEN; i++)
+        is_given[i] = sigaction(given_numbers[i], NULL, &given[i]) == 0;
+}
+
+__attribute__((section(".preinit_array"),
+               used)) static void (*const keep_first)(void) =
+    keep_given_signals;
+
+static void take_given_signals(void)
+{
+    for (size_t i = 0; i < GIVEN; i++) {
+        if (is_given[i])
+            sigaction(given_numbers[i], &given[i], NULL);
+    }
+}
+
 int main(int argc, char **argv)
 {
     struct js_options options;
     struct js_err err;
+    take_given_signals();
     /* A reader that has gone must not change what the exit status says. */
     signal(SIGPIPE, SIG_IGN);
     if (js_options_parse(argc, argv, &options, &err) < 0)

@@ -32,6 +32,10 @@ static const int64_t words_most_ns = JS_NS_PER_S;
 static const int64_t kill_after_ns = 15 * JS_NS_PER_S;
 static const int64_t stay_most_ns = 5 * JS_NS_PER_S;
 
+/* How long rank 0 may come after another rank of its host before it is looked
+ * for. */
+static const int64_t late_most_ns = 5 * JS_NS_PER_S;
+
 /* Behind the time for a start, in which ranks give up by themselves. */
 static const int64_t start_spare_ns = 5 * JS_NS_PER_S;
 
@@ -344,6 +348,34 @@ static void look_at_master(struct js_watch *watch)
     end_child(watch, SIGTERM);
 }
 
+/* It may have died before it could connect: then MPI_Init of the others waits
+ * for it for ever, and an mpirun that is to go on without a lost rank lets them
+ * (Open MPI 5). */
+static void look_for_master(struct js_watch *watch)
+{
+    bool is_awaited = watch->run.phase == JS_RUN_UNKNOWN && !watch->relay &&
+                      watch->termed_ns == JS_NEVER_NS &&
+                      js_lifeline_count(watch->lifeline) > 0 &&
+                      js_lifeline_pid(watch->lifeline, 0) == 0 &&
+                      !js_lifeline_is_cut(watch->lifeline);
+    if (!is_awaited) {
+        watch->orphaned_ns = JS_NEVER_NS;
+        return;
+    }
+    if (watch->orphaned_ns == JS_NEVER_NS)
+        watch->orphaned_ns = watch->looked_ns;
+    if (watch->looked_ns - watch->orphaned_ns < late_most_ns)
+        return;
+    watch->orphaned_ns = watch->looked_ns;
+    if (js_kin_has_rank_0(watch->folder))
+        return;
+    fprintf(stderr,
+            "jobsched: the master has gone before it could begin: %s is "
+            "ended\n",
+            watch->mpirun->program);
+    end_child(watch, SIGTERM);
+}
+
 static void look_at_start(struct js_watch *watch)
 {
     int64_t most_ns = watch->config->start_timeout_ns;
@@ -498,7 +530,7 @@ void js_watch_run(struct js_watch *watch, pid_t child)
 {
     watch->child = child;
     watch->over_ns = watch->termed_ns = JS_NEVER_NS;
-    watch->answer_ns = watch->rest_ns = JS_NEVER_NS;
+    watch->answer_ns = watch->rest_ns = watch->orphaned_ns = JS_NEVER_NS;
     watch->has_told = watch->is_start_late = false;
     watch->rest_steps = 0;
     watch->came = watch->stayed = 0;
@@ -510,6 +542,7 @@ void js_watch_run(struct js_watch *watch, pid_t child)
         follow(watch);
         look_at_silence(watch);
         look_at_master(watch);
+        look_for_master(watch);
         look_at_start(watch);
         look_at_end(watch);
     }

@@ -50,6 +50,7 @@ struct js_watch {
     unsigned interrupts; /* ^C so far */
     bool has_told;       /* that the master has gone */
     int64_t begun_ns;    /* when mpirun was started */
+    int64_t orphaned_ns; /* since when ranks have been here without rank 0 */
     int64_t answer_ns;   /* until when the run is to have ended by itself */
     int64_t gone_ns;     /* when mpirun had */
     bool is_told_again;  /* by a signal */

@@ -139,3 +139,8 @@ places_on() { # HOST:RANKS...
 need_open_mpi_4() {
     [[ $MPI == 'Open MPI 4.'* ]] || skip "this is about Open MPI 4, here is $MPI"
 }
+
+# For what is about both of them.
+need_open_mpi() {
+    [[ $MPI == 'Open MPI '* ]] || skip "this is about Open MPI, here is $MPI"
+}

@@ -23,8 +23,9 @@ on_terminal() {
     need_programs tmux
     shift
     rm -f status raw
-    printf '%s\n' set\ -g\ {'remain-on-exit on','status off'} \
-        'set -g history-limit 100000' >tmux.conf
+    # Some other shells end at the ^C that was meant for what they wait for.
+    printf 'set -g %s\n' 'remain-on-exit on' 'status off' \
+        'history-limit 100000' "default-shell $BASH" >tmux.conf
     printf '%s\n' "$@" 'echo $? >status.new; mv status.new status' >run.sh
     JS_MARK=$MARK terminal new-session -d -x "$columns" -y 30 \
         "export LC_ALL=C; until test -e raw; do sleep 0.01; done; . ./run.sh"

@@ -42,6 +42,29 @@ static void test_set_and_taken_back(void)
     expect_variable("JS_NO_PARAMETER", "-");
 }
 
+static void test_a_home_where_there_is_none(void)
+{
+    struct js_mca mca = {0};
+    const char *found = getenv("HOME");
+    char *before = found ? strdup(found) : NULL;
+    unsetenv("HOME");
+    CU_ASSERT_EQUAL(js_mca_set_home(&mca, JS_OPEN_MPI_4), 0);
+    expect_variable("HOME", "-");
+    CU_ASSERT_EQUAL(js_mca_set_home(&mca, JS_OPEN_MPI_5), 0);
+    CU_ASSERT_PTR_NOT_NULL(getenv("HOME"));
+    js_mca_take_back(&mca);
+    expect_variable("HOME", "-");
+    setenv("HOME", "/the/user's", 1);
+    CU_ASSERT_EQUAL(js_mca_set_home(&mca, JS_OPEN_MPI_5), 0);
+    js_mca_take_back(&mca);
+    expect_variable("HOME", "/the/user's");
+    if (before)
+        setenv("HOME", before, 1);
+    else
+        unsetenv("HOME");
+    free(before);
+}
+
 /* Whatever they are for: what is set for mpirun is set. Empty counts as well.
  */
 static void test_the_user_s_variables_stay(void)
@@ -142,6 +165,7 @@ static void test_what_ranks_of_one_host_need(void)
 static const struct unit_test tests[] = {
     {"which MPI", test_which_mpi},
     {"set and taken back", test_set_and_taken_back},
+    {"a home where there is none", test_a_home_where_there_is_none},
     {"the user's variables stay", test_the_user_s_variables_stay},
     {"the user's files count", test_the_user_s_files_count},
     {"what a rank needs", test_what_a_rank_needs},
