@@ -20,6 +20,7 @@
 #include "core/rehearsal.h"
 #include "core/resume.h"
 #include "core/source.h"
+#include "core/targets.h"
 #include "mpi/link.h"
 #include "mpi/master.h"
 #include "mpi/slave.h"
@@ -724,9 +725,17 @@ static struct js_source *open_list(struct run *run, struct js_err *err)
     const struct jobsched_config *config = run->config;
     struct js_resume *resume = run->journal ? &run->resume : NULL;
     const char *path = config->job_file;
+    const struct js_target_own own[] = {
+        {strcmp(path, "-") == 0 ? NULL : path, "the job list"},
+        {run->journal ? js_journal_path(run->journal) : config->journal,
+         "the journal"},
+        {config->joblog, "the joblog"},
+        {NULL, NULL}};
+    const struct js_source_ear ear = {
+        .tell = tell_line, .arg = run, .own = own};
     if (run->rank && reads_stdin(config)) {
         struct js_inlet_config inlet = inlet_of(run);
-        return js_source_new_stream(path, &inlet, resume, tell_line, run, err);
+        return js_source_new_stream(path, &inlet, resume, &ear, err);
     }
     if (run->rank && js_path_fd(path) >= 0) {
         js_err_set(err,
@@ -735,7 +744,7 @@ static struct js_source *open_list(struct run *run, struct js_err *err)
                    path);
         return NULL;
     }
-    return js_source_new_file(path, resume, tell_line, run, err);
+    return js_source_new_file(path, resume, &ear, err);
 }
 
 static int open_source(struct run *run, struct js_err *err)

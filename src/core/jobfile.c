@@ -116,6 +116,9 @@ int js_jobfile_set_checks(struct js_jobfile *file,
     file->lineage = js_lineage_new();
     file->targets = js_targets_new(checks->is_stream);
     file->is_checked = file->lineage && file->targets;
+    const struct js_target_own *own = checks->own;
+    for (; file->is_checked && own && own->what; own++)
+        js_targets_add_own(file->targets, own);
     return file->is_checked ? 0 : -1;
 }
 
@@ -446,6 +449,9 @@ static int compare_target(struct js_jobfile *file, const char *attribute,
                           struct js_err *err)
 {
     struct js_err text;
+    if (other->own)
+        return js_err_set(err, "%s=%.200s: that is %s of this run", attribute,
+                          path, other->own);
     enum js_lineage_answer answer =
         other->barriers < file->barriers
             ? JS_LINEAGE_YES

@@ -33,6 +33,7 @@
 #include "core/graph.h"
 #include "core/job.h"
 #include "core/resume.h"
+#include "core/targets.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -69,13 +70,16 @@ struct js_jobfile_checks {
     bool (*takes)(const char *command);
     void *arg;
     bool is_stream; /* the memory is bounded */
+    /* The run's files; the last has no `what`. NULL: none. */
+    const struct js_target_own *own;
 };
 
 /*
  * From now on (before the first job) each job is looked at for what a person
  * should know, besides what is wrong in any case; and two jobs that write to
  * one file (core/targets.h), neither of which comes after the other, are an
- * error. 0, or -1 with errno ENOMEM.
+ * error, as is one that writes to a file of the run. 0, or -1 with errno
+ * ENOMEM.
  */
 int js_jobfile_set_checks(struct js_jobfile *file,
                           const struct js_jobfile_checks *checks);

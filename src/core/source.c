@@ -61,8 +61,7 @@ struct js_source {
 
     struct js_buf needs; /* struct special; of a regular file */
     struct js_source_survey survey;
-    js_source_tell_fn tell; /* NULL: nobody is to be warned */
-    void *tell_arg;
+    struct js_source_ear ear; /* .tell NULL: nobody is to be warned */
     uint64_t warnings[JS_WARNING_COUNT];
     bool is_begun; /* its first bytes were looked at */
     int fd;
@@ -126,7 +125,7 @@ static void warned(void *arg, enum js_warning kind, const char *text)
 {
     struct js_source *source = arg;
     if (source->warnings[kind]++ < WARNINGS_MAX)
-        source->tell(source->tell_arg, text);
+        source->ear.tell(source->ear.arg, text);
 }
 
 static void tell_more_warnings(struct js_source *source)
@@ -137,14 +136,14 @@ static void tell_more_warnings(struct js_source *source)
         [JS_WARNING_BROKEN] = "are refused by the shell",
         [JS_WARNING_FILE] = "write to the file of an earlier job",
     };
-    for (int kind = 0; source->tell && kind < JS_WARNING_COUNT; kind++) {
+    for (int kind = 0; source->ear.tell && kind < JS_WARNING_COUNT; kind++) {
         struct js_err text;
         if (source->warnings[kind] <= WARNINGS_MAX)
             continue;
         js_err_set(&text, "%s: warning: lines that %s as well: %ju",
                    source->name, what[kind],
                    (uintmax_t)source->warnings[kind] - WARNINGS_MAX);
-        source->tell(source->tell_arg, text.text);
+        source->ear.tell(source->ear.arg, text.text);
     }
 }
 
@@ -158,7 +157,7 @@ static void look_at_begin(struct js_source *source, const char *bytes,
     bool is_first = !source->is_begun;
     source->is_begun = true;
     size_t shebang =
-        is_first && source->tell ? js_shline_shebang(bytes, len) : 0;
+        is_first && source->ear.tell ? js_shline_shebang(bytes, len) : 0;
     if (shebang > 0 && js_buf_escape(&line, bytes, shebang) == 0 &&
         js_buf_string(&line)) {
         js_err_set(&text,
@@ -177,8 +176,9 @@ static int set_checks(struct js_source *source, bool is_stream)
         /* Nothing is to hold up a stream. */
         .takes = is_stream ? NULL : js_shell_takes,
         .arg = source,
-        .is_stream = is_stream};
-    return source->tell ? js_jobfile_set_checks(source->jobs, &checks) : 0;
+        .is_stream = is_stream,
+        .own = source->ear.own};
+    return source->ear.tell ? js_jobfile_set_checks(source->jobs, &checks) : 0;
 }
 
 /* ---------------------------------------------------------------- reading */
@@ -285,11 +285,11 @@ static bool may_be_damaged(struct js_source *source, ssize_t read_bytes)
 static int end_of_stream(struct js_source *source)
 {
     struct js_err text;
-    if (source->tell && js_inlet_is_within_line(source->inlet)) {
+    if (source->ear.tell && js_inlet_is_within_line(source->inlet)) {
         js_err_set(&text,
                    "%s: its last line has no newline, and is taken as it is",
                    source->name);
-        source->tell(source->tell_arg, text.text);
+        source->ear.tell(source->ear.arg, text.text);
     }
     return end_of_input(source);
 }
@@ -609,14 +609,14 @@ static char *name_of(const char *path)
 
 /* Without its input so far. */
 static struct js_source *new_named(const char *path, struct js_resume *resume,
-                                   js_source_tell_fn tell, void *arg,
+                                   const struct js_source_ear *ear,
                                    struct js_err *err)
 {
     struct js_source *source = source_new(SOURCE_STREAM);
     if (source) {
         source->resume = resume;
-        source->tell = tell;
-        source->tell_arg = arg;
+        if (ear)
+            source->ear = *ear;
         source->name = name_of(path);
     }
     if (source && source->name)
@@ -627,11 +627,14 @@ static struct js_source *new_named(const char *path, struct js_resume *resume,
 }
 
 struct js_source *js_source_new_file(const char *path, struct js_resume *resume,
-                                     js_source_tell_fn tell, void *arg,
+                                     const struct js_source_ear *ear,
                                      struct js_err *err)
 {
-    struct errors errors = {.tell = tell, .arg = arg};
-    struct js_source *source = new_named(path, resume, tell, arg, err);
+    struct js_source *source = new_named(path, resume, ear, err);
+    struct errors errors = {0};
+    if (source)
+        errors =
+            (struct errors){.tell = source->ear.tell, .arg = source->ear.arg};
     if (source && load(source, path, &errors, err) < 0) {
         js_source_free(source);
         return NULL;
@@ -642,11 +645,11 @@ struct js_source *js_source_new_file(const char *path, struct js_resume *resume,
 struct js_source *js_source_new_stream(const char *path,
                                        const struct js_inlet_config *inlet,
                                        struct js_resume *resume,
-                                       js_source_tell_fn tell, void *arg,
+                                       const struct js_source_ear *ear,
                                        struct js_err *err)
 {
     struct stat info;
-    struct js_source *source = new_named(path, resume, tell, arg, err);
+    struct js_source *source = new_named(path, resume, ear, err);
     if (!source)
         return NULL;
     source->fd = inlet->fd;
@@ -663,8 +666,7 @@ struct js_source *js_source_new_regular(const char *path,
                                         struct js_resume *resume,
                                         struct js_err *err)
 {
-    struct js_source *source =
-        js_source_new_file(path, resume, NULL, NULL, err);
+    struct js_source *source = js_source_new_file(path, resume, NULL, err);
     if (!source || !js_source_is_stream(source))
         return source;
     js_source_free(source);

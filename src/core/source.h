@@ -41,6 +41,15 @@ struct js_source *js_source_new_demo(uint64_t count, int64_t duration_ns,
 /* One of several errors, or a warning. */
 typedef void (*js_source_tell_fn)(void *arg, const char *text);
 
+/* Who is told, and of what besides the list itself. */
+struct js_source_ear {
+    js_source_tell_fn tell;
+    void *arg;
+    /* The run's files, which no job may write to: core/jobfile.h. NULL: none.
+     * Borrowed until the source is made. */
+    const struct js_target_own *own;
+};
+
 /* So many errors of a file are told; more are not looked for. */
 enum { JS_SOURCE_ERRORS = 20 };
 
@@ -48,15 +57,15 @@ enum { JS_SOURCE_ERRORS = 20 };
  * The job list at `path`; "-" is standard input. A regular file is read and
  * checked here, and resume knows what it counts. NULL with *err set: it cannot
  * be opened or read, is a directory, or holds errors. If it holds one, *err is
- * that one; if several, each is told to `tell` and *err is "NAME: 3 errors"
+ * that one; if several, each is told to `ear` and *err is "NAME: 3 errors"
  * (or "NAME: 20 errors or more"). What is hardly meant (core/jobfile.h) is told
  * as a warning, of a stream when it is met: five of a kind, then how many more.
- * With `tell` NULL warnings are not looked for, nor files to which two jobs
+ * With `ear` NULL warnings are not looked for, nor files to which two jobs
  * write at once. It is called as long as the source is there. Standard input is
  * not closed by js_source_free().
  */
 struct js_source *js_source_new_file(const char *path, struct js_resume *resume,
-                                     js_source_tell_fn tell, void *arg,
+                                     const struct js_source_ear *ear,
                                      struct js_err *err);
 
 /* The same of a stream that comes so; `path` is what the user calls it. A last
@@ -64,7 +73,7 @@ struct js_source *js_source_new_file(const char *path, struct js_resume *resume,
 struct js_source *js_source_new_stream(const char *path,
                                        const struct js_inlet_config *inlet,
                                        struct js_resume *resume,
-                                       js_source_tell_fn tell, void *arg,
+                                       const struct js_source_ear *ear,
                                        struct js_err *err);
 
 /* The same of a list that can be read again: a regular file. Anything else is

@@ -42,6 +42,7 @@ struct js_targets {
     char *cwd;          /* NULL: not known */
     struct claims now;  /* of a file all, of a stream the latest */
     struct claims past; /* of a stream those before them */
+    struct claims own;  /* of the run */
     bool is_stream;
     unsigned looks;
     /* The folder that was looked at last. */
@@ -67,6 +68,7 @@ void js_targets_free(struct js_targets *targets)
     int saved = errno;
     free(targets->now.slots);
     free(targets->past.slots);
+    free(targets->own.slots);
     free(targets->cwd);
     free(targets);
     errno = saved;
@@ -131,16 +133,22 @@ static void forget_past(struct js_targets *targets)
 }
 
 /* Without memory it is not remembered. */
+static void put_claim(struct claims *claims, const struct key *key,
+                      const struct js_target_job *job)
+{
+    if (reserve_claims(claims) < 0)
+        return;
+    struct claim *claim = slot_of(claims, key);
+    claims->count += is_no_key(&claim->key);
+    *claim = (struct claim){*key, *job};
+}
+
 static void keep_claim(struct js_targets *targets, const struct key *key,
                        const struct js_target_job *job)
 {
     if (targets->is_stream && targets->now.count >= STREAM_CLAIMS)
         forget_past(targets);
-    if (reserve_claims(&targets->now) < 0)
-        return;
-    struct claim *claim = slot_of(&targets->now, key);
-    targets->now.count += is_no_key(&claim->key);
-    *claim = (struct claim){*key, *job};
+    put_claim(&targets->now, key, job);
 }
 
 /* ---------------------------------------------------------------- paths */
@@ -294,18 +302,40 @@ static const struct claim *find_any(const struct js_targets *targets,
     return claim ? claim : find_claim(&targets->past, key);
 }
 
+/* All ways to know what stands at `path`, seen from `dir`. */
+static size_t find_keys(struct js_targets *targets, const char *dir,
+                        const char *path, struct key ret[KEYS_MAX])
+{
+    char folder[PATH_MAX], whole[PATH_MAX];
+    if (!targets->cwd || !join_path(folder, targets->cwd, dir ? dir : ".") ||
+        !join_path(whole, folder, path))
+        return 0;
+    return keys_of(targets, whole, ret);
+}
+
+void js_targets_add_own(struct js_targets *targets,
+                        const struct js_target_own *own)
+{
+    struct key keys[KEYS_MAX];
+    const struct js_target_job job = {.own = own->what};
+    size_t count = own->path ? find_keys(targets, NULL, own->path, keys) : 0;
+    for (size_t i = 0; i < count; i++)
+        put_claim(&targets->own, &keys[i], &job);
+}
+
 bool js_targets_add(struct js_targets *targets, const char *dir,
                     const char *path, const struct js_target_job *job,
                     struct js_target_job *ret)
 {
-    char folder[PATH_MAX], whole[PATH_MAX];
     struct key keys[KEYS_MAX];
-    if (!targets->cwd || !join_path(folder, targets->cwd, dir ? dir : ".") ||
-        !join_path(whole, folder, path))
-        return false;
-    size_t count = keys_of(targets, whole, keys);
+    size_t count = find_keys(targets, dir, path, keys);
     *ret = (struct js_target_job){0};
     for (size_t i = 0; i < count; i++) {
+        const struct claim *own = find_claim(&targets->own, &keys[i]);
+        if (own) {
+            *ret = own->job;
+            return true;
+        }
         const struct claim *claim = find_any(targets, &keys[i]);
         if (claim && claim->job.seq > ret->seq && claim->job.seq != job->seq)
             *ret = claim->job;

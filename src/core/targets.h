@@ -30,11 +30,22 @@ struct js_target_job {
     uint64_t seq;
     uint64_t line;
     uint64_t barriers; /* `wait` lines above it */
+    const char *own;   /* no job does: it is a file of the run itself, called
+                          so */
 };
+
+/* A file of the run, which no job may write to; both borrowed. */
+struct js_target_own {
+    const char *path; /* NULL: there is none */
+    const char *what; /* "the job list" */
+};
+
+void js_targets_add_own(struct js_targets *targets,
+                        const struct js_target_own *own);
 
 /* What is to be written, seen from `dir` (NULL: the current folder), by `job`:
  * true if another job that was added before does so too, which is *ret (the
- * last such one). */
+ * last such one), or if it is a file of the run. */
 bool js_targets_add(struct js_targets *targets, const char *dir,
                     const char *path, const struct js_target_job *job,
                     struct js_target_job *ret);

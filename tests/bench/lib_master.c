@@ -216,8 +216,9 @@ static struct js_source *open_source(const char *jobs)
     uint64_t count;
     if (js_parse_count(jobs, &count) == 0)
         return not_null(js_source_new_demo(count, 0, NULL));
-    struct js_source *source =
-        js_source_new_file(jobs, NULL, print_line, NULL, &err);
+    struct js_source *source = js_source_new_file(
+        jobs, NULL, &(struct js_source_ear){.tell = print_line, .arg = NULL},
+        &err);
     if (!source)
         fprintf(stderr, "%s\n", err.text);
     return not_null(source);

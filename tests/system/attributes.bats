@@ -237,3 +237,37 @@ JOBS
     status_is 2
     contains err 'standard input:2:9: stdout=\./one: the job in line 1'
 }
+
+@test "attributes: a job that writes to the list, the journal or the joblog is refused" {
+    mkdir there
+    ln -s . there/here
+    ln -s ../jobs.txt there/list
+    ln -s the.joblog link
+    local to what
+    for to in stdout=jobs.txt 'dir=there stderr=../jobs.txt' stdout=there/list \
+        stderr=the.journal "dir=there/here stdout=$PWD/there/../the.journal" \
+        stdout=./the.joblog stderr=link; do
+        printf 'touch ran\n[%s] echo one\n' "$to" >jobs.txt
+        case $to in
+        *journal) what='the journal' ;;
+        *joblog | *link) what='the joblog' ;;
+        *) what='the job list' ;;
+        esac
+        farm 1 jobs.txt --journal the.journal --joblog the.joblog
+        status_is 2
+        contains err "^jobsched: jobs.txt:2:[0-9]+: std(out|err)=.*: that is $what of this run\$"
+        claim test ! -e ran
+        equal "$(wc -l <jobs.txt)" 2
+    done
+    farm 1 - --journal the.journal <<'JOBS'
+[stdout=the.journal] echo one
+JOBS
+    status_is 2
+    contains err 'standard input:1:9: stdout=the.journal: that is the journal'
+    # The name of standard input is no file.
+    farm 1 - <<'JOBS'
+[stdout=-] echo one
+JOBS
+    status_is 0
+    equal "$(cat ./-)" one
+}

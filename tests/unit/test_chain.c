@@ -10,7 +10,7 @@ static void find(const char *path, const struct js_chain_config *config,
                  struct js_chain *ret)
 {
     struct js_err err = {""};
-    struct js_source *source = js_source_new_file(path, NULL, NULL, NULL, &err);
+    struct js_source *source = js_source_new_file(path, NULL, NULL, &err);
     CU_ASSERT_STRING_EQUAL(err.text, "");
     CU_ASSERT_PTR_NOT_NULL_FATAL(source);
     CU_ASSERT_EQUAL(js_chain_find(source, config, ret, &err), 0);
@@ -127,7 +127,7 @@ static void test_too_long(void)
     struct js_chain_config config = {.run_ns = run_ns, .count = 2};
     struct js_chain chain = {0};
     dag_write(path, "[name=a] a\n[after=a] b\n");
-    struct js_source *source = js_source_new_file(path, NULL, NULL, NULL, &err);
+    struct js_source *source = js_source_new_file(path, NULL, NULL, &err);
     CU_ASSERT_EQUAL(js_chain_find(source, &config, &chain, &err), -1);
     CU_ASSERT(err.text[0]);
     js_source_free(source);

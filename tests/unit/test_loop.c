@@ -420,8 +420,7 @@ static void open_source(struct run *run)
     run->source_fd = -1;
     if (run->config.stream_fd) {
         snprintf(path, sizeof(path), "/proc/self/fd/%d", run->config.stream_fd);
-        run->source =
-            not_null(js_source_new_file(path, NULL, NULL, NULL, &run->err));
+        run->source = not_null(js_source_new_file(path, NULL, NULL, &run->err));
         return;
     }
     if (!jobs) {
@@ -434,8 +433,7 @@ static void open_source(struct run *run)
     CU_ASSERT_EQUAL_FATAL(write(run->source_fd, jobs, strlen(jobs)),
                           (ssize_t)strlen(jobs));
     snprintf(path, sizeof(path), "/proc/self/fd/%d", run->source_fd);
-    run->source =
-        not_null(js_source_new_file(path, NULL, NULL, NULL, &run->err));
+    run->source = not_null(js_source_new_file(path, NULL, NULL, &run->err));
 }
 
 static int open_file(void)

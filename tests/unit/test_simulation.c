@@ -60,7 +60,7 @@ static void add_slaves(const struct scene *scene, struct js_pool *pool,
 static int simulate(struct scene *scene, const char *path,
                     struct js_simulation *ret, struct js_err *err)
 {
-    struct js_source *source = js_source_new_file(path, NULL, NULL, NULL, err);
+    struct js_source *source = js_source_new_file(path, NULL, NULL, err);
     struct js_pool *pool = js_pool_new();
     CU_ASSERT_FATAL(source && pool);
     struct js_plan_config plan_config = scene->config;

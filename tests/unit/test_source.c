@@ -50,9 +50,9 @@ static bool fails(struct js_source *source, const char *expected)
 static void check_refused(const char *path, const char *expected)
 {
     struct js_err err = {""};
-    CU_ASSERT_PTR_NULL(js_source_new_file(path, NULL, NULL, NULL, &err));
+    CU_ASSERT_PTR_NULL(js_source_new_file(path, NULL, NULL, &err));
     CU_ASSERT_STRING_EQUAL(err.text, expected);
-    CU_ASSERT_PTR_NULL(js_source_new_file(path, NULL, NULL, NULL, NULL));
+    CU_ASSERT_PTR_NULL(js_source_new_file(path, NULL, NULL, NULL));
 }
 
 static void check_total(const struct js_source *source, uint64_t expected)
@@ -116,8 +116,7 @@ static void test_file_is_counted_then_given_out(void)
     struct js_err err;
     int before = open_descriptors();
     spit(place.path, "a\n# no\n\nb\\\nc\r\nlast", 18);
-    struct js_source *source =
-        js_source_new_file(place.path, NULL, NULL, NULL, &err);
+    struct js_source *source = js_source_new_file(place.path, NULL, NULL, &err);
     CU_ASSERT_PTR_NOT_NULL_FATAL(source);
     /* It is read: what happens to the file now is of no concern. */
     spit(place.path, "other\n", 6);
@@ -141,7 +140,7 @@ static void test_empty_files(void)
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         spit(place.path, texts[i], strlen(texts[i]));
         struct js_source *source =
-            js_source_new_file(place.path, NULL, NULL, NULL, NULL);
+            js_source_new_file(place.path, NULL, NULL, NULL);
         CU_ASSERT_PTR_NOT_NULL_FATAL(source);
         check_total(source, 0);
         CU_ASSERT_TRUE(gives(source, 0, NULL));
@@ -160,8 +159,7 @@ static void test_large_file(void)
         js_buf_printf(&text, "echo %d\n", i);
     spit(place.path, text.data, text.len);
     js_buf_release(&text);
-    struct js_source *source =
-        js_source_new_file(place.path, NULL, NULL, NULL, NULL);
+    struct js_source *source = js_source_new_file(place.path, NULL, NULL, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(source);
     check_total(source, 100000);
     int wrong = 0;
@@ -180,7 +178,7 @@ static void test_large_file(void)
 static void test_file_without_a_size(void)
 {
     struct js_source *source =
-        js_source_new_file("/proc/self/status", NULL, NULL, NULL, NULL);
+        js_source_new_file("/proc/self/status", NULL, NULL, NULL);
     struct js_job *job = NULL;
     CU_ASSERT_PTR_NOT_NULL_FATAL(source);
     CU_ASSERT_EQUAL(js_source_next(source, &job, NULL), JS_SOURCE_JOB);
@@ -253,8 +251,7 @@ static void test_fifo_waits_for_its_writer(void)
     bool known = true;
     alarm(60);
     CU_ASSERT_EQUAL(mkfifo(place.path, 0600), 0);
-    struct js_source *source =
-        js_source_new_file(place.path, NULL, NULL, NULL, &err);
+    struct js_source *source = js_source_new_file(place.path, NULL, NULL, &err);
     CU_ASSERT_PTR_NOT_NULL_FATAL(source);
     js_source_total(source, &known);
     CU_ASSERT_FALSE(known);
@@ -291,8 +288,7 @@ static void test_fifo_closed_without_a_word(void)
     place_init(&place, "jobs.txt");
     alarm(60);
     CU_ASSERT_EQUAL(mkfifo(place.path, 0600), 0);
-    struct js_source *source =
-        js_source_new_file(place.path, NULL, NULL, NULL, NULL);
+    struct js_source *source = js_source_new_file(place.path, NULL, NULL, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(source);
     int writer = open(place.path, O_WRONLY | O_CLOEXEC);
     js_fd_close(&writer);
@@ -305,11 +301,11 @@ static void test_fifo_closed_without_a_word(void)
 static void test_devices_are_streams(void)
 {
     struct js_source *source =
-        js_source_new_file("/dev/null", NULL, NULL, NULL, NULL);
+        js_source_new_file("/dev/null", NULL, NULL, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(source);
     CU_ASSERT_TRUE(gives(source, 0, NULL));
     js_source_free(source);
-    source = js_source_new_file("/dev/zero", NULL, NULL, NULL, NULL);
+    source = js_source_new_file("/dev/zero", NULL, NULL, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(source);
     CU_ASSERT_TRUE(fails(source, "/dev/zero:1:1: NUL byte in a command: a job "
                                  "file is text, one command a line"));
@@ -344,7 +340,7 @@ static void test_stdin_pipe_is_left_as_it_was(void)
     CU_ASSERT_EQUAL(pipe2(ends, O_CLOEXEC), 0);
     int saved = put_as_stdin(ends[0]);
     int flags = fcntl(STDIN_FILENO, F_GETFL);
-    struct js_source *source = js_source_new_file("-", NULL, NULL, NULL, NULL);
+    struct js_source *source = js_source_new_file("-", NULL, NULL, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(source);
     CU_ASSERT_TRUE(gives(source, 0, "")); /* a read would wait here */
     CU_ASSERT_EQUAL(fcntl(STDIN_FILENO, F_GETFL), flags);
@@ -372,7 +368,7 @@ static void test_stdin_may_be_a_file(void)
     spit(place.path, "a\nb", 3);
     int fd = open(place.path, O_RDONLY | O_CLOEXEC);
     int saved = put_as_stdin(fd);
-    struct js_source *source = js_source_new_file("-", NULL, NULL, NULL, NULL);
+    struct js_source *source = js_source_new_file("-", NULL, NULL, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(source);
     CU_ASSERT_TRUE(gives(source, 1, "a"));
     CU_ASSERT_TRUE(gives(source, 2, "b"));
@@ -398,7 +394,7 @@ static void test_stdin_that_cannot_be_read(void)
 
     fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
     saved = put_as_stdin(fd);
-    struct js_source *source = js_source_new_file("-", NULL, NULL, NULL, NULL);
+    struct js_source *source = js_source_new_file("-", NULL, NULL, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(source);
     CU_ASSERT_TRUE(
         fails(source, "cannot read standard input: Bad file descriptor"));
@@ -456,7 +452,7 @@ static void test_stream_needs_no_more_memory_as_it_goes_on(void)
         64 << 20, &fd);
     int saved = put_as_stdin(fd);
     js_fd_close(&fd);
-    struct js_source *source = js_source_new_file("-", NULL, NULL, NULL, NULL);
+    struct js_source *source = js_source_new_file("-", NULL, NULL, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(source);
     size_t before = mallinfo2().uordblks + mallinfo2().hblkhd;
     for (; next_waiting(source, &job) == JS_SOURCE_JOB; jobs++)
@@ -503,7 +499,7 @@ static void test_a_pipe_that_is_distrusted(void)
     int ends[2];
     CU_ASSERT_EQUAL_FATAL(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
     int saved = put_as_stdin(ends[0]);
-    struct js_source *source = js_source_new_file("-", NULL, NULL, NULL, NULL);
+    struct js_source *source = js_source_new_file("-", NULL, NULL, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(source);
     js_source_distrust(source);
     write_lines(ends[1], 3000);
@@ -516,7 +512,7 @@ static void test_a_pipe_that_is_distrusted(void)
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "damages what has to wait"));
     js_source_free(source);
     /* Whoever waits for room in the ordinary way is trusted. */
-    source = js_source_new_file("-", NULL, NULL, NULL, NULL);
+    source = js_source_new_file("-", NULL, NULL, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(source);
     write_lines(ends[1], 10000);
     CU_ASSERT_EQUAL(take_lines(source, 80000 - 8192, &err), JS_SOURCE_LATER);
@@ -538,7 +534,7 @@ static void test_stream_of_comments_does_not_keep_the_caller(void)
     js_buf_release(&text);
     int fd = open(place.path, O_RDONLY | O_CLOEXEC);
     int saved = put_as_stdin(fd);
-    struct js_source *source = js_source_new_file("-", NULL, NULL, NULL, NULL);
+    struct js_source *source = js_source_new_file("-", NULL, NULL, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(source);
     for (int mib = 1; mib <= 3; mib++) {
         CU_ASSERT_TRUE(gives(source, 0, ""));
@@ -576,8 +572,9 @@ static void check_errors(const struct place *place, unsigned count,
         js_buf_puts(&text, "[core=1] x\n");
     js_buf_puts(&text, "true\n");
     spit(place->path, text.data, text.len);
-    CU_ASSERT_PTR_NULL(
-        js_source_new_file(place->path, NULL, tell, &told, &err));
+    CU_ASSERT_PTR_NULL(js_source_new_file(
+        place->path, NULL, &(struct js_source_ear){.tell = tell, .arg = &told},
+        &err));
     CU_ASSERT_EQUAL(told.count, told_count);
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, expected));
     js_buf_release(&text);
@@ -615,8 +612,9 @@ static unsigned read_list(const char *path, const char *text, struct said *said)
     spit(path, text, strlen(text));
     *said = (struct said){.text = JS_BUF_INIT};
     js_buf_puts(&said->text, "");
-    struct js_source *source =
-        js_source_new_file(path, NULL, say, said, &said->err);
+    struct js_source *source = js_source_new_file(
+        path, NULL, &(struct js_source_ear){.tell = say, .arg = said},
+        &said->err);
     struct js_job *job;
     while (source &&
            js_source_next(source, &job, &said->err) == JS_SOURCE_JOB) {
@@ -741,8 +739,9 @@ static void test_one_file_in_a_stream(void)
     CU_ASSERT_EQUAL(mkfifo(place.path, 0600), 0);
     int fd = open(place.path, O_RDWR | O_CLOEXEC);
     CU_ASSERT_FATAL(fd >= 0);
-    struct js_source *source =
-        js_source_new_file(place.path, NULL, say, &said, &said.err);
+    struct js_source *source = js_source_new_file(
+        place.path, NULL, &(struct js_source_ear){.tell = say, .arg = &said},
+        &said.err);
     CU_ASSERT_PTR_NOT_NULL_FATAL(source);
     dprintf(fd, "#!/bin/sh\n[stdout=/nowhere/o] a\ndone\nb &\n"
                 "[stderr=/nowhere/o] c\n");
@@ -851,8 +850,7 @@ static void test_survey(void)
     struct js_source_survey survey;
     struct js_buf log = JS_BUF_INIT;
     spit(place.path, text, strlen(text));
-    struct js_source *source =
-        js_source_new_file(place.path, NULL, NULL, NULL, NULL);
+    struct js_source *source = js_source_new_file(place.path, NULL, NULL, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(source);
     js_source_survey(source, &survey);
     CU_ASSERT_TRUE(survey.is_known);
@@ -869,7 +867,7 @@ static void test_survey(void)
     CU_ASSERT_EQUAL(js_graph_find(js_source_graph(source), "x"), 2);
     js_source_free(source);
     spit(place.path, "[priority=1] a\n", 15);
-    source = js_source_new_file(place.path, NULL, NULL, NULL, NULL);
+    source = js_source_new_file(place.path, NULL, NULL, NULL);
     js_source_survey(source, &survey);
     CU_ASSERT_TRUE(survey.is_ordered);
     js_source_free(source);
