@@ -44,7 +44,7 @@ int js_launch_size(void);
  * (srun --mpi=none, or the mpirun of another MPI.) */
 bool js_launch_is_one_of_many(void);
 
-/* What is wrong then: -1 and *err. `mpi` is the one that this program wants. It
+/* What is wrong then: -1 and *err. `mpi` is the one that this program needs. It
  * is for the first of them to say. */
 int js_launch_refuse_many(const char *mpi, struct js_err *err);
 bool js_launch_is_first_of_many(void);

@@ -1,14 +1,13 @@
 #include "cli/kin.h"
 
 #include "base/clock.h"
-#include "base/fdio.h"
 #include "base/launchenv.h"
 #include "base/lifeline.h"
+#include "base/process.h"
 #include "node/reap.h"
 
 #include <ctype.h>
 #include <dirent.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -45,29 +44,12 @@ static bool runs_this_program(pid_t pid)
            own.st_dev == other.st_dev && own.st_ino == other.st_ino;
 }
 
-/* Dead, but not so far that its children have their new parent. */
-static bool is_exiting(pid_t pid)
-{
-    enum { FLAGS = 7, EXITING = 4 }; /* words behind the name; PF_EXITING */
-    char path[64], text[1024];
-    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return false;
-    ssize_t len = js_pread_full(fd, text, sizeof(text) - 1, 0);
-    js_fd_close(&fd);
-    text[len > 0 ? len : 0] = '\0';
-    const char *at = strrchr(text, ')');
-    for (int i = 0; at && i < FLAGS; i++)
-        at = strchr(at + 1, ' ');
-    return at && (strtoul(at, NULL, 10) & EXITING);
-}
-
 static void visit_child(pid_t pid, void *arg)
 {
     struct search *search = arg;
     char folder[PATH_MAX];
-    if (is_exiting(pid)) {
+    /* Dead, but not so far that its children have their new parent. */
+    if (js_process_is_ending((uint64_t)pid, js_process_start((uint64_t)pid))) {
         search->count++;
         return;
     }

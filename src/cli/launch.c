@@ -22,6 +22,7 @@
 #include "cli/slurm.h"
 #include "cli/trial.h"
 #include "cli/watch.h"
+#include "record/journal.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -104,7 +105,7 @@ static int count_slaves(struct launch *launch, uint64_t *ret,
             return js_err_set(err,
                               "%s does not say of every host how many slots "
                               "it has: write \"%s slots=4\" there, or say "
-                              "with -n how many slaves are wanted",
+                              "with -n how many slaves to start",
                               options->hostfile, launch->hosts.items[0].name);
         return 0;
     }
@@ -433,6 +434,33 @@ static int drop_silent_hosts(struct launch *launch, struct js_err *err)
 
 /* ---------------------------------------------------------------- restarts */
 
+static bool has_journal(const struct launch *launch)
+{
+    const struct jobsched_config *config = &launch->options->config;
+    return !config->no_journal &&
+           (config->journal || (config->job_file && !is_stream(launch)));
+}
+
+/* mpirun, or a process that it has started and of which it says so. */
+static bool was_killed(int wait_status)
+{
+    return WIFSIGNALED(wait_status) ||
+           (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) > 128 &&
+            WEXITSTATUS(wait_status) <= 128 + SIGRTMAX);
+}
+
+/* Somebody was lost before the master had begun: so nothing has run, nor was
+ * any of a stream read. Once: it may be the same the next time. */
+static bool is_worth_another_try(const struct launch *launch)
+{
+    const struct js_watch *watch = &launch->watch;
+    return watch->run.phase == JS_RUN_UNKNOWN && launch->restarts == 0 &&
+           launch->options->restarts > 0 && !watch->is_stopped &&
+           !watch->is_start_late &&
+           (js_lifeline_is_cut(launch->lifeline) ||
+            watch->termed_ns != JS_NEVER_NS || was_killed(watch->wait_status));
+}
+
 /* A run that broke off in the middle, or with slaves lost, goes on from its
  * journal. Not in the middle of a stream; not one whose jobs nobody ends: they
  * may run. */
@@ -440,12 +468,10 @@ static bool is_worth_restart(const struct launch *launch)
 {
     const struct jobsched_config *config = &launch->options->config;
     const struct js_run_status *run = &launch->watch.run;
-    bool has_journal =
-        !config->no_journal && (config->journal || config->job_file);
     bool is_broken = run->phase == JS_RUN_BEGUN ||
                      (run->phase == JS_RUN_ENDED &&
                       run->status == JOBSCHED_BROKEN && run->lost > 0);
-    return is_broken && has_journal && !is_stream(launch) &&
+    return is_broken && has_journal(launch) && !is_stream(launch) &&
            !launch->watch.is_stopped && config->slave_timeout_ns > 0 &&
            launch->restarts < launch->options->restarts;
 }
@@ -487,11 +513,16 @@ static int prepare_restart(struct launch *launch, struct js_err *err)
             launch->mpirun.ranks = slots + 1;
         launch->mpirun.hostfile = launch->hostfile_path;
     }
-    fprintf(stderr,
-            "jobsched: the run broke off; it goes on from its journal with "
-            "%" PRIu64 " slaves (restart %u of %u)\n",
-            launch->mpirun.ranks - 1, launch->restarts + 1,
-            launch->options->restarts);
+    if (launch->watch.run.phase == JS_RUN_UNKNOWN)
+        fputs("jobsched: the run broke off before the master was ready, so "
+              "nothing has run: one more try\n",
+              stderr);
+    else
+        fprintf(stderr,
+                "jobsched: the run broke off; it goes on from its journal with "
+                "%" PRIu64 " slaves (restart %u of %u)\n",
+                launch->mpirun.ranks - 1, launch->restarts + 1,
+                launch->options->restarts);
     launch->restarts++;
     unlink(launch->status_path);
     return make_command(launch) < 0 ? js_err_errno(err, "the command line") : 0;
@@ -548,11 +579,13 @@ static void tell_broken_off(const struct launch *launch)
 {
     const struct jobsched_config *config = &launch->options->config;
     const char *next = "the same command goes on";
-    if (is_stream(launch))
-        next = config->journal
-                   ? "give the whole stream again: what is done will not run "
-                     "again"
-                   : "nothing is on record: it would start over";
+    if (!has_journal(launch))
+        next = "nothing is on record: it would start over";
+    else if (is_stream(launch))
+        next = "give the whole stream again: what is done will not run again";
+    else if (config->slave_timeout_ns == 0)
+        next = "the same command goes on once no job of it runs any more; if "
+               "it is refused then, add --force-lock";
     fprintf(stderr,
             "jobsched: the run broke off without a word of its end: %s\n",
             next);
@@ -572,10 +605,16 @@ static int judge_output(const struct launch *launch, int status)
                                                  : JOBSCHED_BROKEN;
 }
 
+/* What comes from a rank 0 on another host comes by way of mpirun. */
+static bool is_passing_broken(const struct launch *launch)
+{
+    return launch->is_relayed && WIFSIGNALED(launch->watch.wait_status);
+}
+
 /* What rank 0 has said of its end came by an mpirun that was killed. */
 static bool is_last_word_lost(const struct launch *launch)
 {
-    return launch->is_relayed && WIFSIGNALED(launch->watch.wait_status) &&
+    return is_passing_broken(launch) &&
            launch->watch.run.status == JOBSCHED_BROKEN;
 }
 
@@ -615,6 +654,29 @@ static pid_t start_mpirun(struct launch *launch, const struct js_words *words,
     return child;
 }
 
+/* A run that has come to the end of its list, and whose word of it was lost on
+ * its way (a full disk, a folder that was removed), has it on record. What else
+ * is there may be wrong: a master that loses its mpirun sees its output end. */
+static void ask_journal(struct launch *launch)
+{
+    const struct jobsched_config *config = &launch->options->config;
+    const struct js_journal_part part = {.command = launch->command_id,
+                                         .restarts = launch->restarts};
+    char *beside = NULL;
+    if (launch->watch.run.phase == JS_RUN_ENDED || !has_journal(launch) ||
+        is_passing_broken(launch) ||
+        (!config->journal && js_journal_name(config->job_file, &beside) < 0))
+        return;
+    const char *path = config->journal ? config->journal : beside;
+    int status = path ? js_journal_end_of(path, &part) : -1;
+    free(beside);
+    if (status != JOBSCHED_SUCCEEDED && status != JOBSCHED_JOBS_FAILED)
+        return;
+    launch->watch.run.phase = JS_RUN_ENDED;
+    launch->watch.run.status = status;
+    launch->watch.run.has_run = true;
+}
+
 static int run_once(struct launch *launch, struct js_err *err)
 {
     struct js_words words = JS_WORDS_INIT;
@@ -637,7 +699,8 @@ static int run_to_the_end(struct launch *launch)
     for (;;) {
         if (run_once(launch, &err) < 0)
             return complain(&err, JOBSCHED_BROKEN);
-        if (!is_worth_restart(launch))
+        ask_journal(launch);
+        if (!is_worth_restart(launch) && !is_worth_another_try(launch))
             return judge(launch);
         if (prepare_restart(launch, &err) < 0)
             return complain(&err,

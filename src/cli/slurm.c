@@ -84,12 +84,12 @@ static int each_count(void (*each)(void *arg, uint32_t n), void *arg,
     if (!text)
         return js_err_set(err,
                           "this is a Slurm job without %s: say with -n "
-                          "how many slaves are wanted",
+                          "how many slaves to start",
                           name);
     if (js_slurm_each_count(text, each, arg) < 0)
         return js_err_set(err,
                           "%s=%s is no list of counts as Slurm makes them: say "
-                          "with -n how many slaves are wanted",
+                          "with -n how many slaves to start",
                           name, text);
     return 0;
 }

@@ -1,6 +1,6 @@
 /*
  * trial - whether hosts can be reached, as mpirun reaches them, and whether it
- * is the mpirun that is wanted.
+ * is the mpirun of the right MPI.
  */
 #ifndef JS_CLI_TRIAL_H
 #define JS_CLI_TRIAL_H
@@ -22,7 +22,7 @@ void js_try_hosts(const struct js_mpirun *mpirun, const struct js_hosts *hosts,
 /*
  * Asks mpirun what it is. True if it is of another MPI than jobsched was built
  * with (`built_with`, as jobsched_mpi() has it): *ret then says which file was
- * started, of which MPI it is, and which is wanted.
+ * started, of which MPI it is, and which it must be.
  */
 bool js_try_mpirun(const struct js_mpirun *mpirun, const char *built_with,
                    struct js_buf *ret);

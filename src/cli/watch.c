@@ -451,11 +451,17 @@ static void ignore_process(pid_t pid, void *arg)
     (void)arg;
 }
 
+static void name_process(pid_t pid, void *arg)
+{
+    (void)arg;
+    fprintf(stderr, " %d", (int)pid);
+}
+
 static void end_process(pid_t pid, void *arg)
 {
     const int *number = arg;
     if (*number == SIGKILL)
-        fprintf(stderr, " %d", (int)pid);
+        name_process(pid, NULL);
     kill(pid, *number);
     kill(pid, SIGCONT);
 }
@@ -492,8 +498,7 @@ static bool look_at_the_rest(struct js_watch *watch)
 {
     int number = SIGTERM;
     int64_t now_ns = js_clock_ns();
-    size_t count = each_left(watch, ignore_process, NULL);
-    if (count == 0)
+    if (each_left(watch, ignore_process, NULL) == 0)
         return false;
     if (watch->rest_ns == JS_NEVER_NS)
         watch->rest_ns = watch->gone_ns + stay_of(watch);
@@ -512,7 +517,11 @@ static bool look_at_the_rest(struct js_watch *watch)
         fputs("\n", stderr);
         return true;
     default:
-        watch->stayed = count;
+        fputs("jobsched: not even SIGKILL ends these processes of the run, "
+              "which may go on:",
+              stderr);
+        each_left(watch, name_process, NULL);
+        fputs("\n", stderr);
         return false;
     }
 }
@@ -533,7 +542,7 @@ void js_watch_run(struct js_watch *watch, pid_t child)
     watch->answer_ns = watch->rest_ns = watch->orphaned_ns = JS_NEVER_NS;
     watch->has_told = watch->is_start_late = false;
     watch->rest_steps = 0;
-    watch->came = watch->stayed = 0;
+    watch->came = 0;
     memset(&watch->run, 0, sizeof(watch->run));
     js_lifeline_reset(watch->lifeline);
     watch->looked_ns = watch->begun_ns = js_clock_ns();

@@ -41,7 +41,6 @@ struct js_watch {
     bool is_master_lost; /* nothing was heard of it on its host */
     bool is_start_late;  /* no master had come within the time for a start */
     size_t came;         /* ranks of this host that have, at most */
-    size_t stayed;       /* processes that cannot be ended */
     struct js_run_status run;
 
     /* Its own. */

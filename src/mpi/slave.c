@@ -1094,7 +1094,7 @@ static int restart_runner(struct js_slave *slave, struct js_err *err)
     return 0;
 }
 
-/* Whoever wants to know later whether this run is gone looks for them. */
+/* Whether this run is gone is later seen by them. */
 static int send_processes(struct js_slave *slave, struct js_err *err)
 {
     struct js_process_pair pair = slave->config.processes;

@@ -6,6 +6,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -587,6 +588,34 @@ int js_journal_load(int fd, const char *name,
                     struct js_err *err)
 {
     return js_journal_read(fd, name, reader, ledger, NULL, NULL, ret, err);
+}
+
+static int end_of(const struct js_journal_contents *contents,
+                  const struct js_journal_part *part)
+{
+    const struct js_journal_holder *holder = &contents->holder;
+    bool is_that = holder->part.command == part->command &&
+                   holder->part.restarts == part->restarts;
+    return is_that && holder->has_ended && holder->status <= UINT8_MAX
+               ? (int)holder->status
+               : -1;
+}
+
+int js_journal_end_of(const char *path, const struct js_journal_part *part)
+{
+    const struct js_journal_reader reader = {.host = ""};
+    struct js_journal_contents contents = {0};
+    struct js_err ignored;
+    struct js_ledger *ledger = js_ledger_new();
+    int status = -1;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (fd >= 0 && ledger &&
+        js_journal_load(fd, path, &reader, ledger, &contents, &ignored) == 0)
+        status = end_of(&contents, part);
+    js_journal_contents_release(&contents);
+    js_ledger_free(ledger);
+    js_fd_close(&fd);
+    return status;
 }
 
 /* ---------------------------------------------------------------- of runs */

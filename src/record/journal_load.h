@@ -97,6 +97,11 @@ bool js_journal_is_earlier(const struct js_journal_part *earlier,
 bool js_journal_is_known_gone(const struct js_journal_dead *dead,
                               const struct js_buf *processes);
 
+/* The exit status with which the last run of the journal at `path` has ended,
+ * if it was that very start of that command; else, and where it cannot be read,
+ * -1. */
+int js_journal_end_of(const char *path, const struct js_journal_part *part);
+
 /*
  * Reads the file from its beginning into the ledger, which is empty; what
  * failed in an earlier start of what the reader is part of is settled there.

@@ -102,16 +102,6 @@ int js_run_status_read_outage(const char *path)
     return error;
 }
 
-void js_run_status_remove(const char *path)
-{
-    static const char *const suffixes[] = {"", OUTPUT, JS_RUN_ENVIRON};
-    char name[PATH_MAX];
-    for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
-        if (js_run_status_beside(path, suffixes[i], name, sizeof(name)) == 0)
-            unlink(name);
-    }
-}
-
 void js_run_status_read(const char *path, struct js_run_status *ret)
 {
     char text[64];

@@ -44,9 +44,6 @@ int js_run_status_read_outage(const char *path);
 int js_run_status_beside(const char *path, const char *suffix, char *ret,
                          size_t size);
 
-/* Removes all of these. */
-void js_run_status_remove(const char *path);
-
 /* Returns 0, or -1 with errno. */
 int js_run_status_write(const char *path, const struct js_run_status *status);
 

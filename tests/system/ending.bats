@@ -209,6 +209,7 @@ is_in_state() { # PID STATE
     kill -KILL "$(launched 0)"
     farm_end
     status_is 4
+    contains err 'broke off .*: the same command goes on once no job of it runs any more; .*--force-lock'
     claim none_marked
 }
 
@@ -223,6 +224,59 @@ is_in_state() { # PID STATE
     farm_end
     status_is 4
     claim none_marked
+}
+
+# Nothing has run so far, and it may be that one time only. MPI does not come up
+# before rank 1 has.
+@test "ending: after a master that was lost before it was ready there is one more try" {
+    # shellcheck disable=SC2016 # of the scripts
+    {
+        printf '#!/bin/sh\ncase $%s in 1) until test -e open; do sleep 0.02; done ;; esac\n' "$RANK_VARIABLE"
+        echo "exec $JOBSCHED \"\$@\""
+    } >gate
+    {
+        echo '#!/bin/bash'
+        echo "exec $MPIRUN \"\${@/#%\"$JOBSCHED\"/$PWD/gate}\""
+    } >gated
+    chmod +x gate gated
+    printf '%s\n' 'echo >>ran' 'echo two' >jobs.txt
+    FRONT+=("JOBSCHED_MPIRUN=$PWD/gated")
+    launch -n 2 --start-timeout 600 --no-journal jobs.txt
+    wait_until "$PATIENCE" eval 'launched 0 >pid'
+    kill -KILL "$(cat pid)"
+    touch open
+    farm_end
+    status_is 0
+    contains err '^jobsched: the run broke off before the master was ready, so nothing has run: one more try'
+    contains err '2 jobs: 2 done'
+    equal "$(cat out)" two
+    equal "$(wc -l <ran)" 1
+    claim none_marked
+}
+
+# The journal is a witness where no word arrives at all.
+@test "ending: a run that has come to its end, and cannot say so, ends as its journal" {
+    # shellcheck disable=SC2016 # of the script
+    {
+        echo '#!/bin/sh'
+        echo 'export JOBSCHED_LAUNCHER=/nowhere JOBSCHED_STATUS_FILE=/nowhere/status'
+        echo "exec $MPIRUN \"\$@\""
+    } >mute
+    chmod +x mute
+    printf 'echo %d\n' 1 2 3 >jobs.txt
+    FRONT+=("JOBSCHED_MPIRUN=$PWD/mute")
+    launch -n 1 jobs.txt
+    farm_end
+    status_is 0
+    equal "$(sort out | xargs)" '1 2 3'
+    echo false >>jobs.txt
+    launch -n 1 jobs.txt
+    farm_end
+    status_is 1
+    # Without one nobody can know.
+    launch -n 1 --no-journal jobs.txt
+    farm_end
+    status_is 4
 }
 
 # ---------------------------------------------------------------- what stays

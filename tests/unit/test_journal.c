@@ -1103,6 +1103,27 @@ static void test_quiet_after_two_that_were_killed(void)
     scene_release(&scene);
 }
 
+/* Whoever has started a run asks how it has ended. */
+static void test_the_end_of_a_start(void)
+{
+    struct scene scene;
+    scene_init(&scene);
+    const char *path = scene.place.path;
+    struct js_journal_part part = {.command = 7, .restarts = 1};
+    CU_ASSERT_EQUAL(js_journal_end_of(path, &part), -1);
+    struct killed killed = {.host = "here", .part = &part, .status = 1};
+    leave_killed(&scene, killed);
+    CU_ASSERT_EQUAL(js_journal_end_of(path, &part), 1);
+    part.restarts = 2;
+    CU_ASSERT_EQUAL(js_journal_end_of(path, &part), -1);
+    killed.status = 0; /* without one */
+    leave_killed(&scene, killed);
+    CU_ASSERT_EQUAL(js_journal_end_of(path, &part), -1);
+    part.command = 8;
+    CU_ASSERT_EQUAL(js_journal_end_of(path, &part), -1);
+    scene_release(&scene);
+}
+
 enum { RANKS = 300 };
 
 /* By a process of its own; the last rank is `idler`. */
@@ -1701,6 +1722,7 @@ static const struct unit_test tests[] = {
      test_a_holder_elsewhere_of_the_same_command},
     {"a run without lease", test_a_run_without_lease},
     {"a run that is known to be gone", test_a_run_that_is_known_to_be_gone},
+    {"the end of a start", test_the_end_of_a_start},
     {"a large run in a journal set aside",
      test_a_large_run_in_a_journal_set_aside},
     {"quiet after two that were killed", test_quiet_after_two_that_were_killed},

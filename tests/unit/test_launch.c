@@ -547,7 +547,10 @@ static void test_run_status(void)
     CU_ASSERT_EQUAL(js_run_status_read_outage(file.path), 0);
     CU_ASSERT_EQUAL(js_run_status_write_outage(file.path, ENOSPC), 0);
     CU_ASSERT_EQUAL(js_run_status_read_outage(file.path), ENOSPC);
-    js_run_status_remove(file.path);
+    char outage[4096];
+    CU_ASSERT_EQUAL(
+        js_run_status_beside(file.path, ".output", outage, sizeof(outage)), 0);
+    CU_ASSERT_EQUAL(unlink(outage), 0);
     CU_ASSERT_EQUAL(js_run_status_read_outage(file.path), 0);
     forget(&file);
     js_run_status_read(file.path, &read);
