@@ -539,11 +539,13 @@ static void tell_outage(struct run *run, const struct outage *outage)
         return;
     run->is_outage_told = true;
     js_log(&run->console.log,
-           "%s: %s: no more jobs are started, those that run are ended, and "
-           "what could not be written is not on record",
+           "%s: %s: no more jobs are started, and those that run are ended%s",
            outage->name,
            outage->is_reader_gone ? "its reader has gone"
-                                  : js_errno_text(outage->error));
+                                  : js_errno_text(outage->error),
+           outage->is_reader_gone
+               ? "; what could not be written is not on record"
+               : "");
 }
 
 /* The master's hook. A run that cannot be recorded, or whose output nobody
@@ -978,13 +980,42 @@ static int check_rehearsal(const struct run *run, struct js_err *err)
                            "read as its jobs are run");
 }
 
+/* Of an open file only the launcher can pass on which one is meant. */
+static int open_joblog(struct run *run, struct js_err *err)
+{
+    const char *path = run->config->joblog;
+    bool goes_on = run->journal && js_journal_has_jobs(run->journal);
+    if (!path)
+        return 0;
+    int number = js_path_fd(path), given = -1;
+    if (number <= STDERR_FILENO)
+        given = number;
+    else if (run->lifeline)
+        given = js_lifeline_joblog(run->lifeline);
+    if (given >= 0)
+        run->joblog = js_joblog_open_fd(path, given,
+                                        run->config->command_restarts > 0, err);
+    else if (number >= 0)
+        return js_err_set(err,
+                          "the joblog %s: mpirun passes no open file on: name "
+                          "a file or a FIFO, or start jobsched without mpirun",
+                          path);
+    else
+        run->joblog = js_joblog_open(path, goes_on, err);
+    return run->joblog ? 0 : -1;
+}
+
 /* What may fail because of what the user gave. */
 static int open_inputs(struct run *run, struct js_err *err)
 {
-    const char *joblog = run->config->joblog;
     const char *earlier = run->config->longest_first;
     if (open_source(run, err) < 0)
         return -1;
+    if (earlier && run->rank && js_path_fd(earlier) > STDERR_FILENO)
+        return js_err_set(err,
+                          "--longest-first %s: mpirun passes no open file on: "
+                          "name a file",
+                          earlier);
     if (earlier && !(run->runtimes = js_runtimes_load(earlier, err)))
         return -1;
     if (run->config->action != JOBSCHED_RUN)
@@ -992,10 +1023,7 @@ static int open_inputs(struct run *run, struct js_err *err)
     if (open_output(run->config, err) < 0 || check_output_names(run, err) < 0 ||
         check_joblog_name(run, err) < 0 || take_output_folder(run, err) < 0)
         return -1;
-    bool goes_on = run->journal && js_journal_has_jobs(run->journal);
-    if (joblog && !(run->joblog = js_joblog_open(joblog, goes_on, err)))
-        return -1;
-    return 0;
+    return open_joblog(run, err);
 }
 
 static void init_records(struct run *run)
@@ -1573,6 +1601,21 @@ static enum jobsched_status judge(struct run *run,
                : JOBSCHED_SUCCEEDED;
 }
 
+/* Nor were there any in an earlier run. */
+static bool has_no_jobs(const struct run *run,
+                        const struct jobsched_result *result)
+{
+    struct js_source_survey survey;
+    js_source_survey(run->source, &survey);
+    const struct js_resume_counts *counts =
+        survey.is_known ? &survey.resume : &run->resume.counts;
+    return survey.shape.jobs == 0 && result->left == 0 &&
+           result->done + result->failed + result->skipped == 0 &&
+           counts->done + counts->failed + counts->left + counts->again +
+                   counts->changed + counts->added ==
+               0;
+}
+
 static enum jobsched_status judge_outage(const struct run *run,
                                          enum jobsched_status status,
                                          struct js_err *err)
@@ -1668,6 +1711,8 @@ static enum jobsched_status work_as_master(struct run *run,
     count_result(run, &ran, result);
     ask_for_outage(run);
     enum jobsched_status status = judge(run, &ran, result, &err);
+    if (status == JOBSCHED_SUCCEEDED && has_no_jobs(run, result))
+        js_log(&run->console.log, "no jobs in %s", js_source_name(run->source));
     status = settle(run, status, &err);
     status = end_journal(run, status, &err);
     js_console_flush(&run->console);

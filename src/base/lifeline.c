@@ -21,10 +21,11 @@ static const char socket_name[] = "line-"; /* and the host's */
 enum {
     NAME_SIZE = 72,
     BACKLOG = 4096, /* ranks of one host that start together */
-    FDS_MOST = 5,   /* lock, environment, 0 to 2 */
+    FDS_MOST = 6,   /* lock, environment, 0 to 2, joblog */
     LOCK = 0,
     ENVIRON = 1,
     STDIO = 2,
+    JOBLOG = 5,
 };
 
 enum message_kind {
@@ -244,6 +245,11 @@ int js_lifeline_stdio(const struct js_lifeline *lifeline, int number)
     return lifeline->fds[STDIO + number];
 }
 
+int js_lifeline_joblog(const struct js_lifeline *lifeline)
+{
+    return lifeline->fds[JOBLOG];
+}
+
 pid_t js_lifeline_launcher(const struct js_lifeline *lifeline)
 {
     struct ucred peer = {.pid = 0};
@@ -449,8 +455,8 @@ static int welcome(const struct js_lifeline_host *host, struct rank_end *end,
                    int rank)
 {
     const struct js_lifeline_gift *gift = &host->gift;
-    const int all[FDS_MOST] = {gift->lock, host->environ, gift->stdio[0],
-                               gift->stdio[1], gift->stdio[2]};
+    const int all[FDS_MOST] = {gift->lock,     host->environ,  gift->stdio[0],
+                               gift->stdio[1], gift->stdio[2], gift->joblog};
     struct message message = {.kind = WELCOME};
     int fds[FDS_MOST], count = 0;
     end->rank = rank;

@@ -7,7 +7,8 @@
  * each end sees at once when the other has died. A rank is welcomed with the
  * lock of that folder, which it holds as long as it lives, and with the
  * environment that the launcher was started with; rank 0 also with the
- * launcher's own standard input, output and error. Rank 0 reports how the run
+ * launcher's own standard input, output and error, and with a joblog that is an
+ * open file there. Rank 0 reports how the run
  * stands, and the launcher passes requests on to it.
  *
  * Ranks on other hosts have no lifeline: there the folder is not found, or the
@@ -68,6 +69,10 @@ void js_lifeline_free(struct js_lifeline *lifeline); /* NULL allowed */
  * error (2): a descriptor, the lifeline's; -1: this one was not handed over. */
 int js_lifeline_stdio(const struct js_lifeline *lifeline, int number);
 
+/* The joblog, where it is a file that the launcher has open: a descriptor, the
+ * lifeline's; -1: none was handed over. */
+int js_lifeline_joblog(const struct js_lifeline *lifeline);
+
 /* The launcher's process; 0: it is not seen from here. */
 pid_t js_lifeline_launcher(const struct js_lifeline *lifeline);
 
@@ -101,6 +106,7 @@ struct js_lifeline_gift {
     int lock;             /* descriptor; -1: none */
     char *const *environ; /* ends in NULL */
     int stdio[3];         /* -1: this one is not handed over */
+    int joblog;           /* the open file that it is; -1: none */
 };
 
 /* Listens in that folder. NULL with errno. */

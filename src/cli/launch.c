@@ -7,6 +7,7 @@
 #include "base/launchenv.h"
 #include "base/lifeline.h"
 #include "base/mca.h"
+#include "base/paths.h"
 #include "base/process.h"
 #include "base/userenv.h"
 #include "base/words.h"
@@ -25,6 +26,7 @@
 #include "record/journal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <paths.h>
@@ -57,6 +59,7 @@ struct launch {
     char hostfile_path[PATH_MAX]; /* in it: the hosts that are left */
     struct js_lifeline_host *lifeline;
     int list;               /* a stream; -1: the list can be read again */
+    int joblog;             /* an open file; -1: it has another name, or none */
     bool is_relayed;        /* rank 0 cannot be handed our own files */
     struct js_relay *relay; /* ... but these pass between */
     const char *names[3];   /* of variables for rank 0 */
@@ -339,6 +342,7 @@ static int open_lifeline(struct launch *launch, struct js_err *err)
         .lock = launch->folder.lock,
         .environ = environ,
         .stdio = {-1, -1, -1},
+        .joblog = launch->joblog,
     };
     if (!launch->is_relayed) {
         gift.stdio[0] = launch->list;
@@ -767,6 +771,36 @@ static int open_list(struct launch *launch, struct js_err *err)
                               err);
 }
 
+/* An open file by the name of its descriptor, as >(COMMAND) is: mpirun passes
+ * none on. What is standard output or error here is so in rank 0 as well. */
+static int open_joblog(struct launch *launch, struct js_err *err)
+{
+    const char *path = launch->options->config.joblog;
+    int number = path ? js_path_fd(path) : -1;
+    if (number <= STDERR_FILENO || launch->options->is_mpirun_shown)
+        return 0;
+    int flags = fcntl(number, F_GETFL);
+    if (flags >= 0 && (flags & O_ACCMODE) == O_RDONLY) {
+        errno = EBADF;
+        flags = -1;
+    }
+    if (flags >= 0)
+        launch->joblog = fcntl(number, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    return launch->joblog >= 0
+               ? 0
+               : js_err_errno(err, "cannot write the joblog %s", path);
+}
+
+static int check_joblog(const struct launch *launch, struct js_err *err)
+{
+    if (launch->joblog < 0 || !is_rank_0_elsewhere(launch))
+        return 0;
+    return js_err_set(err,
+                      "the joblog %s is an open file here, and the master is "
+                      "on another host: name a file",
+                      launch->options->config.joblog);
+}
+
 int js_launch(const struct js_options *options, int argc, char **argv)
 {
     struct js_err err;
@@ -776,6 +810,7 @@ int js_launch(const struct js_options *options, int argc, char **argv)
                             .command_id = js_process_new_id(),
                             .begun_ns = js_clock_ns(),
                             .list = -1,
+                            .joblog = -1,
                             .folder = JS_FOLDER_INIT,
                             .watch = {.signals = -1}};
     struct js_stop stop;
@@ -785,8 +820,9 @@ int js_launch(const struct js_options *options, int argc, char **argv)
         return complain(&err, JOBSCHED_BROKEN);
     }
     if (js_requeue_init(&launch.requeue, options->is_requeued, &err) < 0 ||
-        open_list(&launch, &err) < 0 || check_slurm_limit(&launch, &err) < 0 ||
-        prepare(&launch, &err) < 0) {
+        open_joblog(&launch, &err) < 0 || open_list(&launch, &err) < 0 ||
+        check_slurm_limit(&launch, &err) < 0 || prepare(&launch, &err) < 0 ||
+        check_joblog(&launch, &err) < 0) {
         status = complain(&err, JOBSCHED_BAD_INPUT);
     } else if (options->is_mpirun_shown) {
         status = show_command(&launch);
@@ -808,6 +844,7 @@ int js_launch(const struct js_options *options, int argc, char **argv)
     if (status == JOBSCHED_STOPPED)
         js_requeue(&launch.requeue, &stop);
     js_fd_close(&launch.list);
+    js_fd_close(&launch.joblog);
     js_watch_close(&launch.watch);
     js_words_release(&launch.command);
     js_hosts_release(&launch.hosts);

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -97,8 +98,26 @@ static int open_file(struct js_joblog *joblog, bool goes_on)
     return S_ISREG(st.st_mode) && goes_on ? go_on(joblog, st.st_size) : 0;
 }
 
-struct js_joblog *js_joblog_open(const char *path, bool goes_on,
-                                 struct js_err *err)
+/* Opened once more, since O_NONBLOCK is no concern of those who share it; but a
+ * file has its place in it, and a socket cannot be. */
+static int open_shared(struct js_joblog *joblog, int fd, bool goes_on)
+{
+    struct stat st;
+    char name[64];
+    if (fstat(fd, &st) < 0)
+        return -1;
+    snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+    joblog->fd = S_ISREG(st.st_mode) || S_ISSOCK(st.st_mode)
+                     ? fcntl(fd, F_DUPFD_CLOEXEC, 0)
+                     : open(name, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (goes_on)
+        joblog->lines.len = 0;
+    return joblog->fd < 0 ? -1 : 0;
+}
+
+/* By its name, or as `fd`. */
+static struct js_joblog *joblog_open(const char *path, int fd, bool goes_on,
+                                     struct js_err *err)
 {
     struct js_joblog *joblog = calloc(1, sizeof(*joblog));
     if (!joblog)
@@ -106,7 +125,8 @@ struct js_joblog *js_joblog_open(const char *path, bool goes_on,
     joblog->fd = -1;
     joblog->path = strdup(path);
     if (!joblog->path || js_buf_puts(&joblog->lines, header) < 0 ||
-        open_file(joblog, goes_on) < 0)
+        (fd < 0 ? open_file(joblog, goes_on)
+                : open_shared(joblog, fd, goes_on)) < 0)
         goto fail;
     return joblog;
 fail:
@@ -114,6 +134,18 @@ fail:
                js_errno_text(errno), open_hint(errno));
     joblog_free(joblog);
     return NULL;
+}
+
+struct js_joblog *js_joblog_open(const char *path, bool goes_on,
+                                 struct js_err *err)
+{
+    return joblog_open(path, -1, goes_on, err);
+}
+
+struct js_joblog *js_joblog_open_fd(const char *path, int fd, bool goes_on,
+                                    struct js_err *err)
+{
+    return joblog_open(path, fd, goes_on, err);
 }
 
 static int add_seconds(struct js_buf *buf, int64_t ns)

@@ -40,6 +40,12 @@ struct js_joblog;
 struct js_joblog *js_joblog_open(const char *path, bool goes_on,
                                  struct js_err *err);
 
+/* The same of a file that is open: `fd`, which is borrowed, and which others
+ * may share. `path` is what it is called. Of a regular file nothing is removed;
+ * if the run goes on there is no second header. */
+struct js_joblog *js_joblog_open_fd(const char *path, int fd, bool goes_on,
+                                    struct js_err *err);
+
 /* Adds a line. Returns 0, or -1 with errno ENOMEM or ENOBUFS. */
 int js_joblog_add(struct js_joblog *joblog, const struct js_finish *finish);
 

@@ -403,17 +403,31 @@ static int touch(struct js_journal *journal, int64_t now_ns)
 
 /* ---------------------------------------------------------------- opening */
 
+static bool is_bad_name(int error)
+{
+    static const int errors[] = {EACCES,  EPERM,  EROFS,       ENOENT,
+                                 ENOTDIR, EISDIR, ENAMETOOLONG};
+    for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+        if (error == errors[i])
+            return true;
+    }
+    return error == ELOOP;
+}
+
 static int cannot(const struct js_journal *journal, const char *what,
                   struct js_err *err)
 {
+    int error = errno;
     const char *hint = "";
-    if (errno == EACCES || errno == EPERM || errno == EROFS || errno == ENOENT)
-        hint = "; name another file with --journal, or use --no-journal";
-    if (errno == ELOOP)
+    if (error == ELOOP)
         hint = "; it is a symbolic link: name its target with --journal";
+    else if (is_bad_name(error))
+        hint = "; name another file with --journal, or use --no-journal";
     js_err_set(err, "cannot %s the journal %s: %s%s", what, journal->path,
-               js_errno_text(errno), hint);
-    return JS_JOURNAL_CANNOT;
+               js_errno_text(error), hint);
+    /* Where the run goes on it could be opened before. */
+    bool is_refused = is_bad_name(error) && journal->part.restarts == 0;
+    return is_refused ? JS_JOURNAL_REFUSED : JS_JOURNAL_CANNOT;
 }
 
 static int check_kind(const struct js_journal *journal, struct js_err *err)

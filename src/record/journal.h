@@ -163,7 +163,7 @@ struct js_journal_config {
 
 enum js_journal_refusal {
     JS_JOURNAL_CANNOT = -1,  /* the system refuses: *err says what */
-    JS_JOURNAL_REFUSED = -2, /* in use, damaged, not a journal */
+    JS_JOURNAL_REFUSED = -2, /* in use, damaged, not a journal, a bad name */
 };
 
 struct js_journal;

@@ -106,11 +106,17 @@ JOBS
     printf '# nothing\n\n' >jobs.txt
     farm 2 jobs.txt
     status_is 0
-    contains err 'no jobs|0 jobs'
+    contains err '^jobsched: no jobs in jobs.txt$'
     : >jobs.txt
+    farm 2 jobs.txt --quiet
+    status_is 0
+    equal "$(cat err)" 'jobsched: no jobs in jobs.txt'
+    # One of which all is done has some.
+    echo true >jobs.txt
+    farm 2 jobs.txt
     farm 2 jobs.txt
     status_is 0
-    contains err 'no jobs|0 jobs'
+    lacks err 'no jobs'
 }
 
 # bats test_tags=sanitize

@@ -429,7 +429,7 @@ farm_in_slurm() { # RESTARTS ARGUMENT...
     echo 'echo a >ran' >disk/jobs.txt
     mount -o remount,ro disk
     farm 1 disk/jobs.txt
-    status_is 4
+    status_is 2
     contains err 'cannot make the journal disk/jobs.txt.journal: Read-only'
     contains err '--no-journal'
     claim test ! -e ran
@@ -705,8 +705,9 @@ trace_master() { # N ARGUMENT...
 @test "journal: one that cannot be opened" {
     echo 'echo a >ran' >jobs.txt
     farm 1 jobs.txt --journal no/such/folder
-    status_is 4
+    status_is 2
     contains err 'cannot make the journal no/such/folder: No such file'
+    claim test ! -e ran
     mkdir jobs.txt.journal
     farm 1 jobs.txt
     contains err 'jobs.txt.journal'

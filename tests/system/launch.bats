@@ -60,6 +60,54 @@ launched_rank() {
     equal "$(grep -c four 'a log')" 1
 }
 
+# An open file, by its name or as a shell's >(COMMAND) makes one.
+@test "launch: the joblog is an open file of the caller's" {
+    printf 'echo %s\n' one two >jobs.txt
+    mkfifo taken
+    cat taken >theirs &
+    exec 8>taken
+    launch_run -n 1 jobs.txt --joblog /dev/fd/8
+    status_is 0
+    exec 8>&-
+    wait $!
+    equal "$(cut -f 1 theirs | xargs)" 'Seq 1 2'
+    # What stands in a file stays.
+    echo before >log
+    exec 8>>log
+    launch_run -n 1 jobs.txt --fresh --joblog /proc/self/fd/8
+    status_is 0
+    exec 8>&-
+    equal "$(cut -f 1 log | xargs)" 'before Seq 1 2'
+    equal "$(xargs <out)" 'one two'
+    # And so it does in the file that is standard output.
+    printf 'echo before\n' >jobs.txt
+    launch_run -n 1 jobs.txt --fresh --joblog /dev/stdout
+    status_is 0
+    equal "$(cut -f 1 out | sort | xargs)" '1 Seq before'
+    # One that is not open, or not for writing.
+    for open in '8>&-' '8<jobs.txt'; do
+        eval "exec $open"
+        launch_run -n 1 jobs.txt --fresh --joblog /dev/fd/8
+        status_is 2
+        contains err '^jobsched: cannot write the joblog /dev/fd/8: Bad file descriptor$'
+    done
+    exec 8>&-
+}
+
+# Where no launcher of ours can pass on which file is meant.
+@test "launch: an open file as joblog is refused under mpirun, and none of ours is taken for it" {
+    echo 'touch ran' >jobs.txt
+    exec 8>log
+    farm 1 jobs.txt --joblog /dev/fd/8
+    exec 8>&-
+    status_is 2
+    contains err '^jobsched: the joblog /dev/fd/8: mpirun passes no open file on'
+    farm 1 jobs.txt --longest-first /dev/fd/8
+    status_is 2
+    contains err '^jobsched: --longest-first /dev/fd/8: mpirun passes no open file on'
+    claim test ! -e ran
+}
+
 # bats test_tags=mpis
 @test "launch: one slave for each core, and a demonstration" {
     launch_run --jobs 3 --duration 0 --show-map

@@ -24,7 +24,7 @@ load common
 @test "stream: an empty one is a run without jobs" {
     farm 2 - </dev/null
     status_is 0
-    contains err 'no jobs|0 jobs'
+    contains err '^jobsched: no jobs in standard input$'
 }
 
 @test "stream: jobs run before it ends" {

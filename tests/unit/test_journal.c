@@ -752,7 +752,7 @@ static void test_files_that_are_no_journals(void)
     struct js_journal *journal;
     struct js_ledger *ledger = not_null(js_ledger_new());
     CU_ASSERT_EQUAL(js_journal_open(&config, ledger, &journal, &err),
-                    JS_JOURNAL_CANNOT);
+                    JS_JOURNAL_REFUSED);
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "symbolic link"));
     unlink(scene.place.path);
     CU_ASSERT_EQUAL(mkfifo(scene.place.path, 0600), 0);

@@ -99,8 +99,10 @@ static void test_rank_0_is_given_what_was_handed_over(void)
     int out[2];
     struct place place;
     CU_ASSERT_EQUAL_FATAL(pipe2(out, O_CLOEXEC), 0);
-    const struct js_lifeline_gift gift = {
-        .lock = -1, .environ = environ, .stdio = {-1, out[1], -1}};
+    const struct js_lifeline_gift gift = {.lock = -1,
+                                          .environ = environ,
+                                          .stdio = {-1, out[1], -1},
+                                          .joblog = -1};
     place_open(&place, &gift);
     pid_t pid = rank_start(&place, 0, check_gifts);
     serve_until_cut(place.host);
@@ -130,7 +132,7 @@ static void test_other_ranks_are_given_the_environment_alone(void)
     char a[] = "A=1";
     char *const environ[] = {a, NULL};
     const struct js_lifeline_gift gift = {
-        .lock = -1, .environ = environ, .stdio = {-1, 1, -1}};
+        .lock = -1, .environ = environ, .stdio = {-1, 1, -1}, .joblog = -1};
     struct place place;
     CU_ASSERT_EQUAL_FATAL(pipe2(held, O_CLOEXEC), 0);
     place_open(&place, &gift);
@@ -162,7 +164,7 @@ static void test_news_arrive_though_the_rank_was_killed(void)
 {
     char *const environ[] = {NULL};
     const struct js_lifeline_gift gift = {
-        .lock = -1, .environ = environ, .stdio = {-1, -1, -1}};
+        .lock = -1, .environ = environ, .stdio = {-1, -1, -1}, .joblog = -1};
     struct place place;
     struct js_lifeline_news news;
     place_open(&place, &gift);
@@ -198,7 +200,7 @@ static void test_signals_are_passed_on_and_the_end_is_seen(void)
 {
     char *const environ[] = {NULL};
     const struct js_lifeline_gift gift = {
-        .lock = -1, .environ = environ, .stdio = {-1, -1, -1}};
+        .lock = -1, .environ = environ, .stdio = {-1, -1, -1}, .joblog = -1};
     struct place place;
     place_open(&place, &gift);
     CU_ASSERT_FALSE(js_lifeline_pass(place.host, SIGUSR1));
@@ -222,7 +224,7 @@ static void test_it_moves_to_another_folder(void)
     char a[] = "A=1";
     char *const environ[] = {a, NULL};
     const struct js_lifeline_gift gift = {
-        .lock = -1, .environ = environ, .stdio = {-1, -1, -1}};
+        .lock = -1, .environ = environ, .stdio = {-1, -1, -1}, .joblog = -1};
     struct place place;
     char first[sizeof(place.folder)];
     place_open(&place, &gift);
@@ -252,7 +254,7 @@ static void test_a_launcher_that_does_not_answer_is_one(void)
 {
     char *const environ[] = {NULL};
     const struct js_lifeline_gift gift = {
-        .lock = -1, .environ = environ, .stdio = {-1, -1, -1}};
+        .lock = -1, .environ = environ, .stdio = {-1, -1, -1}, .joblog = -1};
     struct js_lifeline *lifeline = NULL;
     struct js_err err = {""};
     struct place place;
@@ -268,7 +270,7 @@ static void test_a_long_path_is_no_trouble(void)
 {
     char *const environ[] = {NULL};
     const struct js_lifeline_gift gift = {
-        .lock = -1, .environ = environ, .stdio = {-1, -1, -1}};
+        .lock = -1, .environ = environ, .stdio = {-1, -1, -1}, .joblog = -1};
     char top[] = "/tmp/js-lifeline-XXXXXX", path[512];
     not_null(mkdtemp(top));
     snprintf(path, sizeof(path), "%s/%0200d", top, 1);
