@@ -592,17 +592,25 @@ ran_well() {
     fi
 }
 
-# NUMBER TOKEN END of each attempt on record as a success: the one that has this
-# id, and has begun within its time.
+# NUMBER TOKEN END of each attempt on record as a success: the first that has this
+# id and has begun within its time, or, as clocks differ, shortly before. (One that
+# was killed may have begun shortly before, too.)
 on_record() {
     [[ -e J ]] || return 0
     awk -v slack=50000 '
         FILENAME == "ran" { n++; number[n] = $1; token[n] = $2; id[n] = $3; next }
         $2 == "ok" {
-            for (i = 1; i <= n; i++)
-                if (id[i] == $3 && token[i] >= $12 - slack &&
-                    token[i] <= $12 + $13 + slack)
-                    printf "%s %s %.0f\n", number[i], token[i], $12 + $13
+            found = before = 0
+            for (i = 1; i <= n; i++) {
+                if (id[i] != $3 || token[i] < $12 - slack ||
+                    token[i] > $12 + $13 + slack)
+                    continue
+                if (token[i] < $12 && token[i] > token[before]) before = i
+                if (token[i] >= $12 && (!found || token[i] < token[found])) found = i
+            }
+            if (!found) found = before
+            if (found)
+                printf "%s %s %.0f\n", number[found], token[found], $12 + $13
         }' ran J
 }
 
@@ -610,9 +618,10 @@ all_output() {
     [[ $output == dir ]] && cat outputs/*.out 2>/dev/null || cat out full/out 2>/dev/null
 }
 
-# NUMBER TOKEN of each whole output.
+# NUMBER TOKEN of each whole output. One that was ended may stop within a line.
 outputs_there() {
     all_output | awk '
+        { sub(/^x+out /, "out ") }
         $1 == "out" { number = $2; token = $3; bytes = $4; seen = -1; next }
         /^x*$/ { seen = length($0); next }
         $1 == "end" && $2 == number && $3 == token && seen == bytes {
