@@ -1890,6 +1890,52 @@ static int check_config(const struct jobsched_config *config,
     return check_time_limit(config, err);
 }
 
+static void sleep_ns(int64_t ns)
+{
+    struct timespec pause = {.tv_sec = ns / JS_NS_PER_S,
+                             .tv_nsec = ns % JS_NS_PER_S};
+    while (nanosleep(&pause, &pause) < 0 && errno == EINTR)
+        continue;
+}
+
+/* Until the launcher has gone, or for that long. */
+static bool is_gone_within(pid_t launcher, int64_t ns)
+{
+    static const int64_t look_ns = 50 * JS_NS_PER_MS;
+    for (; ns > 0 && js_launch_is_launcher(launcher); ns -= look_ns)
+        sleep_ns(look_ns);
+    return !js_launch_is_launcher(launcher);
+}
+
+/*
+ * MPI_Abort takes this process with it, and then the launcher may wait for ever
+ * for a host that is lost; it ends on a SIGTERM. (Measured with Open MPI 4.1.4:
+ * an abort takes 1 to 4 s, and so does the end after a SIGTERM.) So a process
+ * of its own sees to that, without the descriptors that would hold it up as
+ * well.
+ */
+static void watch_launcher(pid_t launcher)
+{
+    if (!js_launch_is_launcher(launcher) || fork() != 0)
+        return;
+    setsid();
+    for (int fd = 0; fd < FILES_WANTED; fd++)
+        close(fd);
+    if (!is_gone_within(launcher, abort_most_ns))
+        kill(launcher, SIGTERM);
+    if (!is_gone_within(launcher, 2 * abort_most_ns))
+        kill(launcher, SIGKILL);
+    _exit(EXIT_SUCCESS);
+}
+
+/* Where rank 0 has been killed nobody else ends an mpirun that waits for ever
+ * (Open MPI 4.1.4 under recovery, when all ranks on two hosts have left). */
+static void watch_masterless(void)
+{
+    if (js_launch_has_lost_first())
+        watch_launcher(getppid());
+}
+
 struct awaited {
     struct jobsched_result *result;
     int64_t limit_ns;
@@ -1921,6 +1967,7 @@ static void give_up_start(void *arg)
             "jobsched: MPI has not come up within %d s: is a process or a host "
             "of the run gone? Nothing has run\n%s",
             (int)(awaited->limit_ns / JS_NS_PER_S), awaited->hint);
+    watch_masterless();
     _exit(JOBSCHED_BROKEN);
 }
 
@@ -2164,44 +2211,6 @@ enum jobsched_status jobsched_run(const struct jobsched_config *config,
 
 /* ---------------------------------------------------------------- leaving */
 
-static void sleep_ns(int64_t ns)
-{
-    struct timespec pause = {.tv_sec = ns / JS_NS_PER_S,
-                             .tv_nsec = ns % JS_NS_PER_S};
-    while (nanosleep(&pause, &pause) < 0 && errno == EINTR)
-        continue;
-}
-
-/* Until the launcher has gone, or for that long. */
-static bool is_gone_within(pid_t launcher, int64_t ns)
-{
-    static const int64_t look_ns = 50 * JS_NS_PER_MS;
-    for (; ns > 0 && js_launch_is_launcher(launcher); ns -= look_ns)
-        sleep_ns(look_ns);
-    return !js_launch_is_launcher(launcher);
-}
-
-/*
- * MPI_Abort takes this process with it, and then the launcher may wait for ever
- * for a host that is lost; it ends on a SIGTERM. (Measured with Open MPI 4.1.4:
- * an abort takes 1 to 4 s, and so does the end after a SIGTERM.) So a process
- * of its own sees to that, without the descriptors that would hold it up as
- * well.
- */
-static void watch_launcher(pid_t launcher)
-{
-    if (!js_launch_is_launcher(launcher) || fork() != 0)
-        return;
-    setsid();
-    for (int fd = 0; fd < FILES_WANTED; fd++)
-        close(fd);
-    if (!is_gone_within(launcher, abort_most_ns))
-        kill(launcher, SIGTERM);
-    if (!is_gone_within(launcher, 2 * abort_most_ns))
-        kill(launcher, SIGKILL);
-    _exit(EXIT_SUCCESS);
-}
-
 /* Our last words to the slaves are on their way; and the launcher takes the
  * status of the first that leaves for that of all, which is to be the
  * master's. */
@@ -2210,6 +2219,8 @@ void jobsched_leave(const struct jobsched_result *result)
     bool is_last = !result->is_master && result->status == JOBSCHED_SUCCEEDED;
     if (result->lost > 0 || is_last)
         sleep_ns(farewell_ns);
+    if (!result->is_master && result->status == JOBSCHED_BROKEN)
+        watch_masterless();
     if (result->lost > 0) {
         watch_launcher(getppid());
         if (js_link_failed_peers() < result->lost)

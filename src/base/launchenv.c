@@ -3,9 +3,11 @@
 #include "base/lifeline.h"
 #include "base/process.h"
 #include "base/units.h"
+#include "base/userenv.h"
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -315,6 +317,46 @@ bool js_launch_is_launcher(pid_t pid)
     static const char *const names[] = {"mpirun*", "mpiexec*",        "orterun",
                                         "prterun", "hydra_pmi_proxy", NULL};
     return is_called(pid, names);
+}
+
+/* Which Open MPI and MPICH give each rank; PMIX_RANK alone is of srun. */
+static bool is_first_rank(uint64_t pid)
+{
+    char path[64];
+    struct js_buf environ_of = JS_BUF_INIT;
+    snprintf(path, sizeof(path), "/proc/%" PRIu64 "/environ", pid);
+    const char *rank = NULL;
+    if (js_userenv_read(path, &environ_of) == 0) {
+        rank = js_userenv_value(&environ_of, "OMPI_COMM_WORLD_RANK");
+        if (!rank)
+            rank = js_userenv_value(&environ_of, "PMI_RANK");
+    }
+    bool is_first = rank && strcmp(rank, "0") == 0;
+    js_buf_release(&environ_of);
+    return is_first;
+}
+
+/* Who has as many ranks before it on this host as in all has rank 0 there. */
+bool js_launch_has_lost_first(void)
+{
+    pid_t parent = getppid();
+    if (js_launch_rank() <= 0 || js_launch_rank() != js_launch_local_rank() ||
+        !js_launch_is_launcher(parent))
+        return false;
+    const struct dirent *entry;
+    bool is_here = false;
+    DIR *proc = opendir("/proc");
+    bool is_known = proc != NULL;
+    while (proc && !is_here && (entry = readdir(proc))) {
+        uint64_t pid;
+        if (js_parse_count(entry->d_name, &pid) == 0 &&
+            js_process_parent(pid) == (uint64_t)parent)
+            is_here = js_process_may_live(pid, js_process_start(pid)) &&
+                      is_first_rank(pid);
+    }
+    if (proc)
+        closedir(proc);
+    return is_known && !is_here;
 }
 
 /*

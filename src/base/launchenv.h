@@ -52,6 +52,10 @@ bool js_launch_is_first_of_many(void);
 /* True if that process is an mpirun, which has started this one. */
 bool js_launch_is_launcher(pid_t pid);
 
+/* True if rank 0 was certainly started beside this process, by the same mpirun,
+ * and has ended. */
+bool js_launch_has_lost_first(void);
+
 /* True if a launcher is the parent of this process, so that its standard input
  * is what that passes on, whatever the user gave. A shell in a step of one
  * process passes the launcher's marks on, but not that. */

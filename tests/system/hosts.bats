@@ -383,6 +383,21 @@ expect_to_go_on() {
     expect_to_go_on
 }
 
+# Open MPI 4.1.4 waits for ever then: two slaves on each host have left.
+@test "hosts: the master killed under recovery, and mpirun ends" {
+    need_open_mpi_4
+    hosts_up 2
+    LAUNCH+=(--enable-recovery)
+    yes "echo >begun.\$JOBSCHED_JOB_ID; $HOLD" | head -n 4 >jobs.txt
+    hosts_command 2 jobs.txt --slave-timeout 1 --grace 0.3
+    farm_run_in_background
+    local job
+    for job in 1 2 3 4; do wait_until "$PATIENCE" test -e "begun.$job"; done
+    kill -KILL "$(rank_pid 0)"
+    farm_end 50
+    nothing_left 30
+}
+
 @test "hosts: all slaves killed under recovery, and the next run goes on" {
     need_open_mpi_4
     EARLY=20 start_on_hosts 2 --enable-recovery
