@@ -98,9 +98,15 @@ static int check_target(const char *path, const struct js_report_config *config,
     return 0;
 }
 
-/* Never one that somebody else has put there. */
+/* Never one that somebody else has put there. What an earlier report has left
+ * makes way; what is another user's does not. */
 static int open_new(const char *path)
 {
+    struct stat st;
+    if (lstat(path, &st) == 0 && st.st_uid != geteuid()) {
+        errno = EEXIST;
+        return -1;
+    }
     if (unlink(path) < 0 && errno != ENOENT)
         return -1;
     return open(path,
@@ -132,14 +138,43 @@ static int write_new(const char *path, const char *journal,
     return rc;
 }
 
+/* A folder that others can write to lets one replace their files. Who owns what
+ * this process makes there is seen by the new one: on some file systems it is
+ * nobody. */
+static bool is_anothers(const char *path, const char *path_new)
+{
+    struct stat old, new;
+    return lstat(path, &old) == 0 && lstat(path_new, &new) == 0 &&
+           old.st_uid != new.st_uid;
+}
+
+static int refuse(const char *path, struct js_err *err)
+{
+    js_err_set(err,
+               "--report would replace %s, which belongs to another user: name "
+               "another file",
+               path);
+    return JOBSCHED_BAD_INPUT;
+}
+
+/* Returns an exit status, with *err unless it is 0. */
 static int replace(const char *path, const char *path_new, const char *journal,
                    const struct js_report_data *data, struct js_err *err)
 {
-    if (write_new(path_new, journal, data) == 0 && rename(path_new, path) == 0)
+    int status = JOBSCHED_BROKEN;
+    if (write_new(path_new, journal, data) < 0) {
+        if (errno == EEXIST)
+            return refuse(path_new, err);
+        js_err_errno(err, "cannot write %s", path);
+    } else if (is_anothers(path, path_new)) {
+        status = refuse(path, err);
+    } else if (rename(path_new, path) < 0) {
+        js_err_errno(err, "cannot write %s", path);
+    } else {
         return 0;
-    js_err_errno(err, "cannot write %s", path);
+    }
     unlink(path_new);
-    return -1;
+    return status;
 }
 
 /* An exit status, with *err unless it is 0. */
@@ -153,9 +188,9 @@ static int write_report(const struct js_options *options,
     struct js_report_data *data = js_report_data_new(config, err);
     if (!data)
         return JOBSCHED_BAD_INPUT;
-    int rc = replace(options->report, path_new, config->journal, data, err);
+    int status = replace(options->report, path_new, config->journal, data, err);
     js_report_data_free(data);
-    return rc < 0 ? JOBSCHED_BROKEN : 0;
+    return status;
 }
 
 int js_report(const struct js_options *options)

@@ -1359,6 +1359,19 @@ static int take_clear(struct js_slave *slave, const struct js_message *message,
     return slave->orphans ? 0 : no_memory(err);
 }
 
+/* No job is to run beside them: that is another slave's, if it can look. */
+static int leave_orphans(struct js_slave *slave, struct js_err *err)
+{
+    struct js_err why;
+    js_err_set(&why,
+               "whether jobs of a killed run have left processes cannot be "
+               "seen, so none is run here: %s",
+               js_errno_text(js_orphans_error(slave->orphans)));
+    js_orphans_free(slave->orphans);
+    slave->orphans = NULL;
+    return send_note(slave, why.text, err) < 0 ? -1 : retire(slave, err);
+}
+
 static int end_orphans(struct js_slave *slave, struct js_err *err)
 {
     if (!slave->orphans || slave->now_ns < slave->orphans_ns)
@@ -1366,6 +1379,8 @@ static int end_orphans(struct js_slave *slave, struct js_err *err)
     slave->orphans_ns = js_orphans_step(slave->orphans, slave->now_ns);
     if (slave->orphans_ns != JS_NEVER_NS)
         return 0;
+    if (js_orphans_error(slave->orphans) != 0)
+        return leave_orphans(slave, err);
     struct js_wire_cleared cleared = {js_orphans_ended(slave->orphans),
                                       js_orphans_left(slave->orphans)};
     js_orphans_free(slave->orphans);

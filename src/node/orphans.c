@@ -9,6 +9,7 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +22,12 @@ static const int64_t look_again_ns = 50 * JS_NS_PER_MS;
 /* Clocks of hosts differ, and a start is known to a tick. */
 static const int64_t clock_slack_ns = 5 * JS_NS_PER_S;
 
-enum { DEPTH_MAX = 1000, TEXT_SIZE = 64, WITHIN_SIZE = 4096 };
+enum {
+    DEPTH_MAX = 1000,
+    TEXT_SIZE = 64,
+    WITHIN_SIZE = 4096,
+    FILES = 4 /* that are open at once, at most */
+};
 
 /* One that was told to end. */
 struct told {
@@ -37,6 +43,7 @@ struct js_orphans {
     char space[TEXT_SIZE];     /* its pid namespace */
     struct js_buf told;        /* struct told */
     uint32_t left;
+    int error; /* of the last look */
     bool is_killing;
 };
 
@@ -213,10 +220,27 @@ static void end_process(struct js_orphans *orphans, pid_t pid)
     js_fd_close(&fd);
 }
 
+/* Else a process would be taken for one that carries no mark. */
+static bool has_descriptors(void)
+{
+    int fds[FILES];
+    bool has_all = true;
+    for (int i = 0; i < FILES; i++) {
+        fds[i] = open("/proc", O_PATH | O_CLOEXEC);
+        has_all = has_all && fds[i] >= 0;
+    }
+    int error = errno;
+    for (int i = 0; i < FILES; i++)
+        js_fd_close(&fds[i]);
+    errno = error;
+    return has_all;
+}
+
 static void look_at_all(struct js_orphans *orphans)
 {
     struct dirent *entry;
-    DIR *proc = opendir("/proc");
+    DIR *proc = has_descriptors() ? opendir("/proc") : NULL;
+    orphans->error = proc ? 0 : errno;
     orphans->left = 0;
     while (proc && (entry = readdir(proc))) {
         pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
@@ -265,7 +289,8 @@ int64_t js_orphans_step(struct js_orphans *orphans, int64_t now_ns)
 {
     orphans->is_killing = now_ns >= orphans->kill_ns;
     look_at_all(orphans);
-    if (orphans->left == 0 || now_ns >= orphans->end_ns)
+    bool is_clear = orphans->error == 0 && orphans->left == 0;
+    if (is_clear || now_ns >= orphans->end_ns)
         return JS_NEVER_NS;
     return now_ns + look_again_ns;
 }
@@ -278,4 +303,9 @@ uint32_t js_orphans_ended(const struct js_orphans *orphans)
 uint32_t js_orphans_left(const struct js_orphans *orphans)
 {
     return orphans->left;
+}
+
+int js_orphans_error(const struct js_orphans *orphans)
+{
+    return orphans->error;
 }

@@ -17,7 +17,8 @@
  * 5.3) nothing is ended.
  *
  * SIGTERM comes first, grace_ns later SIGKILL; again and again, as new ones may
- * come up, until none is left or JS_ORPHANS_MOST_NS have passed.
+ * come up, until none is left or JS_ORPHANS_MOST_NS have passed. A look
+ * needs a few descriptors: without them nobody knows what there is.
  */
 #ifndef JS_NODE_ORPHANS_H
 #define JS_NODE_ORPHANS_H
@@ -45,5 +46,8 @@ int64_t js_orphans_step(struct js_orphans *orphans, int64_t now_ns);
  * last step. */
 uint32_t js_orphans_ended(const struct js_orphans *orphans);
 uint32_t js_orphans_left(const struct js_orphans *orphans);
+
+/* 0; or why it cannot be known what is there (errno), as of the last step. */
+int js_orphans_error(const struct js_orphans *orphans);
 
 #endif

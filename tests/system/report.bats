@@ -279,6 +279,24 @@ JOBS
     equal "$(stat -c %a run.html)" 640
 }
 
+@test "report: another user's file is not replaced" {
+    need_root "act as another user"
+    echo true >jobs.txt
+    farm 1 jobs.txt
+    mkdir -m 1777 shared
+    for file in shared/run.html shared/run.html.new; do
+        echo theirs >"$file"
+        chown nobody "$file"
+        status=0
+        "$JOBSCHED" --report shared/run.html jobs.txt 2>report.err || status=$?
+        status_is 2
+        contains report.err "would replace $file, which belongs to another user"
+        equal "$(cat "$file")" theirs
+        equal "$(ls -A shared)" "${file#shared/}"
+        rm "$file"
+    done
+}
+
 @test "report: what is there stays when the new one cannot be written" {
     seq 200 | sed 's/.*/: a command of some length, to fill the disk with &/' >jobs.txt
     farm 1 jobs.txt

@@ -5,12 +5,14 @@
 #include "base/clock.h"
 #include "node/reap.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -302,6 +304,36 @@ static void test_leftovers_that_are_allowed(void)
     expect_spared(&sleeper, age_ns);
 }
 
+/* Nothing can be seen then: that is not "nothing is there". */
+static void test_no_descriptors(void)
+{
+    struct rlimit old, none;
+    pid_t pid = start_sleeper(&(struct sleeper){.variables = {own_mark("")}});
+    struct js_orphans *orphans = orphans_of(own_run(), age_ns);
+    CU_ASSERT_EQUAL(getrlimit(RLIMIT_NOFILE, &old), 0);
+    none = old;
+    none.rlim_cur = 0;
+    for (int i = 0; i < 4; i++) {
+        int64_t now_ns = js_clock_ns();
+        CU_ASSERT_EQUAL(setrlimit(RLIMIT_NOFILE, &none), 0);
+        int64_t next_ns = js_orphans_step(orphans, now_ns);
+        CU_ASSERT_EQUAL(setrlimit(RLIMIT_NOFILE, &old), 0);
+        CU_ASSERT(next_ns > now_ns && next_ns != JS_NEVER_NS);
+        CU_ASSERT_EQUAL(js_orphans_error(orphans), EMFILE);
+        /* One is too few: a few are open at once. */
+        none.rlim_cur = (rlim_t)open("/dev/null", O_RDONLY | O_CLOEXEC) + 1;
+        close((int)none.rlim_cur - 1);
+    }
+    CU_ASSERT_TRUE(is_alive(pid));
+    CU_ASSERT_EQUAL(setrlimit(RLIMIT_NOFILE, &none), 0);
+    int64_t late_ns = js_clock_ns() + 2 * JS_ORPHANS_MOST_NS;
+    CU_ASSERT_EQUAL(js_orphans_step(orphans, late_ns), JS_NEVER_NS);
+    CU_ASSERT_EQUAL(setrlimit(RLIMIT_NOFILE, &old), 0);
+    CU_ASSERT_EQUAL(js_orphans_error(orphans), EMFILE);
+    CU_ASSERT_EQUAL(sweep(orphans), 1);
+    end_sleeper(pid);
+}
+
 static const struct unit_test tests[] = {
     {"marks", test_marks},
     {"what a run is within", test_what_a_run_is_within},
@@ -312,6 +344,7 @@ static const struct unit_test tests[] = {
     {"another rank of this run", test_another_rank_of_this_run},
     {"below a living jobsched", test_below_a_living_jobsched},
     {"leftovers that are allowed", test_leftovers_that_are_allowed},
+    {"no descriptors", test_no_descriptors},
     {NULL, NULL},
 };
 
