@@ -251,8 +251,9 @@ struct run {
     int64_t begun_ns;
     int64_t present_ns;          /* when whoever has started it was last told */
     struct js_sig_passed passed; /* by the launcher */
-    bool is_paused;              /* as that says; seen */
-    bool is_hurried;             /* seen that we were told to end */
+    int told; /* ... of another host: the signal that it was sent; 0: none */
+    bool is_paused;  /* as that says; seen */
+    bool is_hurried; /* seen that we were told to end */
     bool is_drain_told;
     bool is_outage_told;
     struct outage outage; /* that the launcher has told of */
@@ -469,10 +470,30 @@ static bool commit(void *arg, int64_t now_ns)
     return is_on_record && !run->is_paused;
 }
 
+/* Where the launcher is on another host its signal comes by way of mpirun as
+ * another one: which it was it has said first, to the user as well. */
+static void ask_for_reason(struct run *run)
+{
+    const char *path = run->config->status_file;
+    int number = path && !run->lifeline ? js_run_status_read_signal(path) : 0;
+    if (number != 0)
+        run->told = number;
+}
+
+static const char *reason_of(const struct run *run)
+{
+    struct js_sig_passed told = {.request = JS_REQUEST_NOW,
+                                 .signal = run->told};
+    return js_sig_reason(run->told ? &told : &run->passed);
+}
+
 static void tell_drain(struct run *run)
 {
     bool is_interrupt = run->passed.interrupts > 0;
     run->is_drain_told = true;
+    ask_for_reason(run);
+    if (run->told)
+        return;
     js_log(&run->console.log,
            "%s: no more jobs are started, and those that run go on to their "
            "end%s",
@@ -1541,7 +1562,8 @@ static void tell_interrupted(struct run *run,
 {
     struct outage outage;
     char why[128];
-    const char *reason = js_sig_reason(&run->passed);
+    ask_for_reason(run);
+    const char *reason = asked(run) == JS_REQUEST_NONE ? "" : reason_of(run);
     const char *next = next_step(run);
     bool is_outage = find_outage(run, &outage);
     if (is_outage && (run->outage.error || !reason[0]))

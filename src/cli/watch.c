@@ -163,6 +163,13 @@ static void end_start(struct js_watch *watch, int number)
     end_run(watch);
 }
 
+/* A master on another host sees no more than what mpirun passes on. */
+static void tell_reason(const struct js_watch *watch, int number)
+{
+    if (watch->relay)
+        js_run_status_write_signal(watch->status_path, number);
+}
+
 /* No more jobs are to be started: on another host by way of mpirun, and then
  * the word about it is ours. */
 static void drain_run(struct js_watch *watch, int number)
@@ -173,6 +180,7 @@ static void drain_run(struct js_watch *watch, int number)
         end_start(watch, number);
         return;
     }
+    tell_reason(watch, number);
     signal_child(watch, SIGUSR1);
     erase_bar(watch);
     fprintf(stderr,
@@ -189,8 +197,10 @@ static void stop_run(struct js_watch *watch, int number)
         expect_end(watch, watch->config->grace_ns + answer_most_ns);
     else if (watch->run.phase == JS_RUN_UNKNOWN)
         end_start(watch, number);
-    else
+    else {
+        tell_reason(watch, number);
         end_run(watch);
+    }
 }
 
 static void interrupt(struct js_watch *watch)

@@ -13,8 +13,10 @@
 #include <unistd.h>
 
 #define OUTPUT ".output"
+#define SIGNAL ".signal"
 static const char begun[] = "begun lease_us %" PRId64 "\n";
 static const char outage[] = "output errno %d\n";
+static const char stopped[] = "signal %d\n";
 static const char ended[] = "ended %d lost %u late %d ran %d\n";
 
 static int write_file(const char *path, const char *text)
@@ -81,25 +83,56 @@ static int read_file(const char *path, char *text, size_t size,
     return 0;
 }
 
-int js_run_status_write_outage(const char *path, int error)
+/* In a file of its own. */
+static int write_beside(const char *path, const char *suffix, const char *text)
 {
-    char text[64], name[PATH_MAX];
-    snprintf(text, sizeof(text), outage, error);
-    return js_run_status_beside(path, OUTPUT, name, sizeof(name)) < 0
+    char name[PATH_MAX];
+    return js_run_status_beside(path, suffix, name, sizeof(name)) < 0
                ? -1
                : replace_file(name, text);
 }
 
+static bool read_beside(const char *path, const char *suffix, char *text,
+                        size_t size)
+{
+    char name[PATH_MAX];
+    int64_t time_ns;
+    return js_run_status_beside(path, suffix, name, sizeof(name)) == 0 &&
+           read_file(name, text, size, &time_ns) == 0;
+}
+
+int js_run_status_write_outage(const char *path, int error)
+{
+    char text[64];
+    snprintf(text, sizeof(text), outage, error);
+    return write_beside(path, OUTPUT, text);
+}
+
 int js_run_status_read_outage(const char *path)
 {
-    char text[64], name[PATH_MAX];
-    int64_t time_ns;
+    char text[64];
     int error = 0;
-    if (js_run_status_beside(path, OUTPUT, name, sizeof(name)) < 0 ||
-        read_file(name, text, sizeof(text), &time_ns) < 0 ||
-        sscanf(text, outage, &error) != 1)
-        return 0;
-    return error;
+    return read_beside(path, OUTPUT, text, sizeof(text)) &&
+                   sscanf(text, outage, &error) == 1
+               ? error
+               : 0;
+}
+
+int js_run_status_write_signal(const char *path, int number)
+{
+    char text[64];
+    snprintf(text, sizeof(text), stopped, number);
+    return write_beside(path, SIGNAL, text);
+}
+
+int js_run_status_read_signal(const char *path)
+{
+    char text[64];
+    int number = 0;
+    return read_beside(path, SIGNAL, text, sizeof(text)) &&
+                   sscanf(text, stopped, &number) == 1
+               ? number
+               : 0;
 }
 
 void js_run_status_read(const char *path, struct js_run_status *ret)

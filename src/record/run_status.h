@@ -37,6 +37,11 @@ struct js_run_status {
 int js_run_status_write_outage(const char *path, int error);
 int js_run_status_read_outage(const char *path);
 
+/* Nor does a signal come by its name there: this one is why the run was asked
+ * to stop. 0: nothing was said. */
+int js_run_status_write_signal(const char *path, int number);
+int js_run_status_read_signal(const char *path);
+
 /* Files beside it, of a launcher whose rank 0 is on another host. */
 #define JS_RUN_ENVIRON ".environ" /* base/userenv.h */
 

@@ -585,6 +585,32 @@ add_bridge() { # HOST
     equal "$(find . -maxdepth 1 -name '.jobsched*')" ''
 }
 
+# mpirun passes another signal on, and the launcher has said which one it was.
+@test "launch: the master on another host: ^C is told as ^C, once" {
+    hosts_up 2
+    echo h2 slots=1 >hostlist
+    printf "echo >began.%d; $HOLD\n" 1 2 >jobs.txt
+    launch_on_hosts --hostfile hostlist jobs.txt
+    farm_run_in_background
+    wait_until "$PATIENCE" exists began.1
+    kill -INT "$(ranks_on h1)"
+    wait_until "$PATIENCE" contains err 'until a second \^C'
+    touch go
+    farm_end
+    status_is 3
+    equal "$(grep -c 'no more jobs are started' err)" 1
+    contains err '^jobsched: stopped by \^C, 1 job left'
+    lacks err SIGUSR
+    rm go began.*
+    launch_on_hosts --hostfile hostlist jobs.txt
+    farm_run_in_background
+    wait_until "$PATIENCE" exists began.2
+    kill -HUP "$(ranks_on h1)"
+    farm_end
+    status_is 3
+    contains err '^jobsched: stopped by SIGHUP, 1 job left'
+}
+
 # Four jobs on h2, where the master is, and h3, from h1. Then h2 is lost for
 # good: no daemon, no rank, and nobody who lets one in. mpirun of Open MPI 4.1.4
 # waits for ever then.
