@@ -177,9 +177,6 @@ static int test_transfer(struct transfer *transfer, struct js_err *err)
 
 /* ---------------------------------------------------------------- sending */
 
-/* Not by MPI_Send, which never returns when Open MPI has seen the peer's TCP
- * connection close: a slave that was killed, and is not yet known to be lost.
- * What was posted stays under way then, and harms nobody. */
 static int send_out(struct mpi_link *link, int peer, enum js_tag tag,
                     const void *bytes, int len, struct js_err *err)
 {
@@ -200,10 +197,21 @@ static int send_out(struct mpi_link *link, int peer, enum js_tag tag,
     return 0;
 }
 
-static int send_job(void *self, int peer, const struct js_wire_job *job,
-                    struct js_err *err)
+/* Through the memory of this host MPI_Send returns at once, whatever has become
+ * of the peer. It never returns when Open MPI has seen the peer's TCP
+ * connection close: a slave on another host that was killed, and is not yet
+ * known to be lost. What is posted there stays under way, and harms nobody. */
+static int send_job(void *self, int peer, bool is_near,
+                    const struct js_wire_job *job, struct js_err *err)
 {
-    return send_out(self, peer, JS_TAG_JOB, job, sizeof(*job), err);
+    struct mpi_link *link = self;
+    if (!is_near)
+        return send_out(link, peer, JS_TAG_JOB, job, sizeof(*job), err);
+    int rc = MPI_Send(job, 1, link->job_type, peer, JS_TAG_JOB, link->comm);
+    if (rc != MPI_SUCCESS && !is_peer_failure(rc))
+        return mpi_failed(rc, "a job could not be sent", err);
+    link->active_ns = js_clock_ns();
+    return 0;
 }
 
 static int post(void *self, int peer, enum js_tag tag, const void *bytes,

@@ -28,10 +28,11 @@ struct js_message {
 };
 
 struct js_link_ops {
-    /* Sends one job struct, by its datatype. The caller keeps at most
-     * JS_WIRE_JOBS_SENT of them unacknowledged; then it leaves at once. */
-    int (*send_job)(void *link, int peer, const struct js_wire_job *job,
-                    struct js_err *err);
+    /* Sends one job struct: by MPI_Send where the peer is on this host, which
+     * returns at once as long as at most JS_WIRE_JOBS_SENT are unacknowledged,
+     * else by MPI_Isend. */
+    int (*send_job)(void *link, int peer, bool is_near,
+                    const struct js_wire_job *job, struct js_err *err);
 
     /* Takes a copy of the message and sends it when the peer can take it. */
     int (*post)(void *link, int peer, enum js_tag tag, const void *bytes,
@@ -61,11 +62,11 @@ struct js_link {
 };
 
 /* Shorthands, so that a call reads like one. */
-static inline int js_link_send_job(struct js_link *link, int peer,
+static inline int js_link_send_job(struct js_link *link, int peer, bool is_near,
                                    const struct js_wire_job *job,
                                    struct js_err *err)
 {
-    return link->ops->send_job(link->self, peer, job, err);
+    return link->ops->send_job(link->self, peer, is_near, job, err);
 }
 
 static inline int js_link_post(struct js_link *link, int peer, enum js_tag tag,

@@ -252,6 +252,7 @@ static int take_hello(struct js_master *master,
     }
     peer->state = JS_PEER_MET;
     peer->node = hello.node;
+    peer->is_near = js_node_is_same(&hello.node, &master->config.node);
     peer->processes = hello.processes;
     if (js_pool_add(master->pool, (unsigned)message->peer, &hello.node, true))
         return no_memory(err);

@@ -202,7 +202,7 @@ static int send_parcel(struct js_peer *peer, uint32_t inline_max,
     if (wire.text_len <= JS_WIRE_JOB_TEXT)
         memcpy(wire.text, text, wire.text_len);
     drop_parcels(peer, 1);
-    return js_link_send_job(peer->link, peer->rank, &wire, err);
+    return js_link_send_job(peer->link, peer->rank, peer->is_near, &wire, err);
 }
 
 static size_t length_of(const struct js_parcel *parcel)

@@ -53,6 +53,7 @@ struct js_peer {
     int rank;
     struct js_link *link;             /* borrowed */
     struct js_node node;              /* from MET on */
+    bool is_near;                     /* on the master's host */
     struct js_process_pair processes; /* likewise */
     uint32_t slots;                   /* from WORKING on, as the next */
     struct js_cpuset home;            /* what its jobs are bound to */

@@ -14,7 +14,7 @@
  *     RUNNER                 -->                 another runner than in HELLO;
  *                            <-- RUNNER          that one is on record, and may
  *                                                be given jobs
- *                            <-- JOB             one, as a datatype
+ *                            <-- JOB             one, as a struct
  *                            <-- JOBS            several, or of longer text
  *                            <-- TEXT... JOB     a text too long for those
  *     ACK                    -->                 jobs, text ... taken in

@@ -59,9 +59,10 @@ static void end_job(struct loopback *link, struct js_buf *done, int peer,
     js_wire_pack_done(done, &ended);
 }
 
-static int send_job(void *self, int peer, const struct js_wire_job *job,
-                    struct js_err *err)
+static int send_job(void *self, int peer, bool is_near,
+                    const struct js_wire_job *job, struct js_err *err)
 {
+    (void)is_near;
     (void)err;
     end_job(self, answer(self, peer, JS_TAG_DONE), peer, job);
     return 0;

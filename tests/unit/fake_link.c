@@ -246,9 +246,10 @@ static int check_peer(struct process *from, int peer, struct js_err *err)
     return js_err_set(err, "a message to nobody");
 }
 
-static int send_job(void *self, int peer, const struct js_wire_job *job,
-                    struct js_err *err)
+static int send_job(void *self, int peer, bool is_near,
+                    const struct js_wire_job *job, struct js_err *err)
 {
+    (void)is_near;
     struct process *from = self;
     if (check_peer(from, peer, err) < 0)
         return -1;

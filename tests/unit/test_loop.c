@@ -1839,7 +1839,7 @@ static void post_job(struct run *run, uint64_t ticket, uint32_t text_len)
     wire.cores = 1;
     wire.ticket = ticket;
     wire.text_len = text_len;
-    CU_ASSERT_EQUAL(js_link_send_job(&run->link, 1, &wire, NULL), 0);
+    CU_ASSERT_EQUAL(js_link_send_job(&run->link, 1, true, &wire, NULL), 0);
 }
 
 static void post_text(struct run *run, size_t len)
