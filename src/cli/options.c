@@ -553,131 +553,142 @@ static int set_version(struct js_options *options, const char *value,
 /* ---------------------------------------------------------------- the table */
 
 static const struct option_row rows[] = {
-    {NULL, 0, NULL, NULL, "Where to (not under mpirun, which says it itself):"},
+    {NULL, 0, NULL, NULL,
+     "Starting slaves (not under mpirun, whose own options apply):"},
     {"slaves", 'n', "N", set_slaves,
      "start N slaves (default: one for each core of this\n"
      "machine, slot of the hostfile or task of the Slurm\n"
      "job)"},
-    {"hostfile", 0, "FILE", set_hostfile, "on the hosts in FILE"},
+    {"hostfile", 0, "FILE", set_hostfile,
+     "start them on the hosts that FILE lists"},
     {"restarts", 0, "N", set_restarts,
-     "go on with the hosts left when the run breaks off\n"
-     "without an end, up to N times (default 3)"},
+     "if the run breaks off, go on with the hosts that are\n"
+     "left, up to N times (default 3)"},
     {"show-mpirun", 0, NULL, set_show_mpirun,
-     "only show how mpirun would be called"},
+     "print the mpirun command, and exit"},
 
-    {NULL, 0, NULL, NULL, "How jobs are given out:"},
+    {NULL, 0, NULL, NULL, "Scheduling:"},
     {"round", 0, "N", set_round, "dispatch N jobs at a time (default 10)"},
     {"barrier", 0, NULL, set_barrier,
-     "begin a round only when the one before has ended"},
+     "start a round only when the one before has ended"},
     {"slots", 0, "N|all", set_slots,
      "run N jobs at once on each slave (default 1);\n"
-     "all: one for each core of its part of the node"},
-    {"bind", 0, "core|none", set_bind, "bind jobs to cores (default core)"},
-    {"show-map", 0, NULL, set_show_map, "say which slave owns which CPUs"},
+     "all: one for each core in its part of the node"},
+    {"bind", 0, "core|none", set_bind,
+     "bind jobs to cores, or do not (default core)"},
+    {"show-map", 0, NULL, set_show_map, "print which slave owns which CPUs"},
 
-    {"gpus", 0, "N", set_gpus, "GPUs of each node (default: those found)"},
+    {"gpus", 0, "N", set_gpus,
+     "count N GPUs on each node (default: those found)"},
     {"strict-mem", 0, NULL, set_strict_mem,
-     "what a job asks for with mem= is its limit as well"},
+     "enforce mem= as the limit of each process's data"},
     {"longest-first", 0, "FILE", set_longest_first,
-     "start first what took longest in an earlier run,\n"
-     "whose joblog FILE is"},
+     "start the longest jobs first; FILE is the joblog of\n"
+     "an earlier run"},
 
-    {NULL, 0, NULL, NULL, "Going on after a stop:"},
+    {NULL, 0, NULL, NULL, "Resuming and stopping:"},
     {"journal", 0, "FILE", set_journal,
-     "where the run is recorded (default JOBFILE.journal)"},
-    {"no-journal", 0, NULL, set_no_journal, "do not record it"},
+     "record the run in FILE (default JOBFILE.journal)"},
+    {"no-journal", 0, NULL, set_no_journal, "do not record the run"},
     {"fresh", 0, NULL, set_fresh,
-     "start over; what was recorded is kept as FILE.old"},
+     "start over; keep the old journal as FILE.old"},
     {"retry-failed", 0, NULL, set_retry_failed,
      "run only the jobs that failed or were skipped, and\n"
-     "what comes after them"},
+     "the jobs that come after them"},
     {"no-retry-failed", 0, NULL, set_no_retry_failed,
-     "do not run again the jobs that failed"},
+     "do not run failed jobs again"},
     {"force-lock", 0, NULL, set_force_lock,
-     "go on although another run holds the journal: that\n"
-     "is gone"},
+     "take over the journal of a run that is certainly dead"},
     {"sync", 0, "TIME|off", set_sync,
-     "what may be lost with a node's power (default 1s)"},
+     "how much finished work a power failure may lose\n"
+     "(default 1s; 0: none; off: no bound)"},
     {"time-limit", 0, "TIME", set_time_limit,
-     "stop in time to be gone after TIME"},
+     "finish within TIME: start no job that would overrun\n"
+     "it, and exit by then"},
     {"start-timeout", 0, "TIME", set_start_timeout,
-     "give up if MPI is not there within TIME (default 5m)"},
+     "give up if MPI has not started within TIME (default\n"
+     "5m)"},
     {"slave-timeout", 0, "TIME", set_slave_timeout,
-     "give up a slave that is silent for TIME (default\n"
-     "30s; 0: never)"},
+     "give up a slave that has been silent for TIME\n"
+     "(default 30s; 0: never)"},
 
-    {NULL, 0, NULL, NULL, "When jobs fail or hang:"},
+    {NULL, 0, NULL, NULL, "Jobs that fail or hang:"},
     {"retries", 0, "N", set_retries,
-     "run a job that failed up to N times more, on another\n"
-     "slave where there is one (default 0)"},
+     "run a failed job up to N times more, on another slave\n"
+     "if there is one (default 0)"},
     {"timeout", 0, "TIME|P%", set_timeout,
-     "end a job that runs longer; P%: of the median so far"},
+     "end a job that runs longer than TIME, or than P% of\n"
+     "the median run time so far"},
     {"max-failures", 0, "N", set_max_failures,
      "start no more jobs once N have failed"},
     {"fail-fast", 0, NULL, set_fail_fast,
-     "the same with N = 1 unless given, and end what runs"},
+     "stop at the first failure (with --max-failures N, at\n"
+     "the N-th), and end the jobs that run"},
     {"allow-leftovers", 0, NULL, set_allow_leftovers,
-     "let processes that a job left behind go on until the\n"
-     "end of the run"},
+     "keep processes that a job leaves behind until the run\n"
+     "ends"},
     {"grace", 0, "TIME", set_grace,
-     "between SIGTERM and SIGKILL (default 5s; of processes\n"
-     "left behind 500ms at most)"},
+     "time between SIGTERM and SIGKILL (default 5s; at most\n"
+     "500ms for processes that a job leaves behind)"},
 
-    {NULL, 0, NULL, NULL, "What comes back:"},
+    {NULL, 0, NULL, NULL, "Output:"},
     {"output", 'o', "DIR|none", set_output,
      "write DIR/ID.out and DIR/ID.err instead of passing\n"
-     "each job's output on when it ends; none: drop it"},
+     "each job's output on when it ends; none: discard it"},
     {"joblog", 0, "FILE", set_joblog,
-     "write a line for each job, in GNU parallel's columns"},
+     "write a line for each attempt, in GNU parallel's\n"
+     "columns"},
     {"progress", 0, "auto|always|never", set_progress,
-     "show on stderr how far the run is\n"
-     "(default auto: a bar on a terminal, else a line now\n"
-     "and then; always: else a line every 10 s)"},
+     "show progress on stderr\n"
+     "(default auto: a bar on a terminal, otherwise a line\n"
+     "now and then; always: otherwise a line every 10 s)"},
     {"verbose", 'v', NULL, set_verbose,
-     "say on stdout when jobs are dispatched, run, finished"},
+     "print on stdout when each job is dispatched, starts\n"
+     "and finishes"},
     {"quiet", 'q', NULL, set_quiet,
-     "no summary of a run that succeeds, no such lines of\n"
+     "print no summary if every job succeeded, no trace of\n"
      "the demonstration, and no progress unless asked for"},
 
     {NULL, 0, NULL, NULL,
-     "How it stands, from another terminal or afterwards:"},
+     "Inspecting a run, from another terminal or afterwards:"},
     {"status", 0, NULL, set_status,
-     "say from the journal what is done, failed, running\n"
-     "and waiting"},
+     "show which jobs are done, failed, running and waiting"},
     {"explain", 0, "NAME|ID", set_explain,
-     "... of one job: how it stands, why it waits, its\n"
+     "show the state of one job, why it waits, and its\n"
      "attempts"},
     {"watch", 0, NULL, set_watch,
-     "... again and again until the run has ended"},
-    {"json", 0, NULL, set_json, "... for programs"},
+     "show the status again and again until the run ends"},
+    {"json", 0, NULL, set_json,
+     "write JSON, with --status, --explain or --plan"},
     {"report", 0, "FILE", set_report,
-     "write a page of HTML: a timeline of all jobs, what\n"
-     "failed, what took longest"},
+     "write an HTML page with a timeline of all jobs, the\n"
+     "failures and the longest jobs"},
 
-    {NULL, 0, NULL, NULL, "Limits:"},
+    {NULL, 0, NULL, NULL, "Temporary files:"},
     {"tmpdir", 0, "DIR", set_tmpdir,
-     "keep output on its way in DIR on each host\n"
-     "(default $TMPDIR there, or /tmp)"},
+     "keep output in DIR on each host until the master has\n"
+     "written it (default $TMPDIR there, or /tmp)"},
     {"spool-limit", 0, "SIZE", set_spool_limit,
-     "start no job on a slave that holds more output than\n"
-     "this (default 1G)"},
+     "start no job on a slave that holds more unwritten\n"
+     "output than SIZE (default 1G)"},
 
-    {NULL, 0, NULL, NULL, "The demonstration (without a list):"},
+    {NULL, 0, NULL, NULL, "The demonstration (without a job file):"},
     {"demo", 0, NULL, set_demo, "simulate jobs, whatever standard input is"},
     {"jobs", 0, "N", set_jobs, "simulate N jobs (default 30)"},
-    {"duration", 0, "TIME", set_duration, "of each (default 1s)"},
+    {"duration", 0, "TIME", set_duration,
+     "let each of them take TIME (default 1s)"},
     {"forever", 0, NULL, set_forever, "simulate jobs without end"},
 
     {NULL, 0, NULL, NULL, "Other:"},
     {"check", 0, NULL, set_check,
-     "only check the job file, and say what is in it"},
-    {"dry-run", 0, NULL, set_dry_run, "only say what would run where"},
+     "check the job file, report what is in it, and exit"},
+    {"dry-run", 0, NULL, set_dry_run, "show what would run where, and exit"},
     {"plan", 0, NULL, set_plan,
-     "only say how long it would take on 1, 2, 4 ... slots,\n"
-     "by the journal of an earlier run, or --joblog FILE\n"
-     "of one (--json: for programs)"},
-    {"help", 'h', NULL, set_help, "show this"},
-    {"version", 'V', NULL, set_version, "show the version"},
+     "show how long the list would take on 1, 2, 4 ...\n"
+     "slots, from the run times in the journal of an\n"
+     "earlier run, or in its --joblog FILE"},
+    {"help", 'h', NULL, set_help, "show this help, and exit"},
+    {"version", 'V', NULL, set_version, "show the version, and exit"},
     {"part-of", 0, "ID:N", set_part_of, NULL},
     {"requeue", 0, NULL, set_requeue, NULL},
 };
@@ -1109,22 +1120,23 @@ static int describe_row(const struct option_row *row, struct js_buf *buf)
     return 0;
 }
 
-static const char intro[] = "Usage: jobsched [options] [JOBFILE]\n"
-                            "       mpirun -np N jobsched [options] [JOBFILE]\n"
-                            "\n"
-                            "Runs the shell commands in JOBFILE, one a line, "
-                            "to the end: on all cores, or on\nN-1 slaves. "
-                            "\"-\" stands for standard input. Without JOBFILE "
-                            "the list is read from\nthere if it is a pipe or a "
-                            "file; otherwise a demonstration runs.\n";
+static const char intro[] =
+    "Usage: jobsched [options] [JOBFILE]\n"
+    "       mpirun -np N jobsched [options] [JOBFILE]\n"
+    "\n"
+    "Runs the shell commands in JOBFILE, one per line, on all cores, or on "
+    "N-1\n"
+    "slaves. \"-\" stands for standard input. Without JOBFILE, the list is "
+    "standard\n"
+    "input if that is a pipe or a file; otherwise a demonstration runs.\n";
 
 static const char outro[] =
     "\n"
     "Exit status: 0 every job succeeded; 1 some job failed or was skipped; 2 "
     "bad\n"
-    "usage or input, nothing has run; 3 stopped before the end, the same "
+    "usage or input, no job was started; 3 stopped before the end, the same "
     "command\n"
-    "goes on; 4 the run itself broke.\n";
+    "goes on from there; 4 the run itself broke.\n";
 
 int js_options_help(FILE *to)
 {
