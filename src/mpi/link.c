@@ -3,7 +3,9 @@
 #include "base/clock.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <mpi.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -56,6 +58,7 @@ struct mpi_link {
     int probes;        /* before the next sleep: as the gaps have taught */
     int parted;        /* peers from which nothing more will come */
     bool is_empty;     /* the last probe found nothing */
+    bool has_memory;   /* shared with the peers on this host */
 };
 
 /* ---------------------------------------------------------------- library */
@@ -199,13 +202,14 @@ static int send_out(struct mpi_link *link, int peer, enum js_tag tag,
 
 /* Through the memory of this host MPI_Send returns at once, whatever has become
  * of the peer. It never returns when Open MPI has seen the peer's TCP
- * connection close: a slave on another host that was killed, and is not yet
- * known to be lost. What is posted there stays under way, and harms nobody. */
+ * connection close: a slave that was killed, and is not yet known to be lost,
+ * on another host, or on this one where there was no memory to share. What is
+ * posted there stays under way, and harms nobody. */
 static int send_job(void *self, int peer, bool is_near,
                     const struct js_wire_job *job, struct js_err *err)
 {
     struct mpi_link *link = self;
-    if (!is_near)
+    if (!is_near || !link->has_memory)
         return send_out(link, peer, JS_TAG_JOB, job, sizeof(*job), err);
     int rc = MPI_Send(job, 1, link->job_type, peer, JS_TAG_JOB, link->comm);
     if (rc != MPI_SUCCESS && !is_peer_failure(rc))
@@ -524,6 +528,21 @@ static int open_mpi(struct mpi_link *link, struct js_link *ret)
     return rc;
 }
 
+/* Open MPI has mapped it: PATH/vader_segment.HOST.USER.JOB.RANK, or sm_segment.
+ * Of another MPI, or without /proc, this is not known, and then false. */
+static bool shares_memory(void)
+{
+    char line[PATH_MAX + 128];
+    bool is_found = false;
+    FILE *maps = fopen("/proc/self/maps", "re");
+    while (maps && !is_found && fgets(line, sizeof(line), maps))
+        is_found =
+            strstr(line, "/vader_segment.") || strstr(line, "/sm_segment.");
+    if (maps)
+        fclose(maps);
+    return is_found;
+}
+
 int js_link_open(struct js_link *ret, struct js_err *err)
 {
     struct mpi_link *link = calloc(1, sizeof(*link));
@@ -539,6 +558,7 @@ int js_link_open(struct js_link *ret, struct js_err *err)
     }
     link->active_ns = link->came_ns = js_clock_ns();
     link->probes = 1;
+    link->has_memory = shares_memory();
     /* The kernel would make 70 us of a sleep of 20. */
     prctl(PR_SET_TIMERSLACK, 1000UL);
     return 0;

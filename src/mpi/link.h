@@ -28,9 +28,9 @@ struct js_message {
 };
 
 struct js_link_ops {
-    /* Sends one job struct: by MPI_Send where the peer is on this host, which
-     * returns at once as long as at most JS_WIRE_JOBS_SENT are unacknowledged,
-     * else by MPI_Isend. */
+    /* Sends one job struct: by MPI_Send where the peer is on this host and
+     * shares memory with it, which returns at once as long as at most
+     * JS_WIRE_JOBS_SENT are unacknowledged, else by MPI_Isend. */
     int (*send_job)(void *link, int peer, bool is_near,
                     const struct js_wire_job *job, struct js_err *err);
 

@@ -41,6 +41,31 @@ expect_gone_on() { # [PROCESS THAT IS STOPPED]
     expect_gone_on
 }
 
+# Open MPI has seen its connection close, and the master does not know so far: a
+# job that it sends there holds up nothing.
+@test "losing: a slave killed while it is idle, where there is no shared memory" {
+    need_open_mpi_4
+    recovering
+    mkfifo fifo
+    LAUNCH+=(--mca btl 'self,tcp')
+    farm_start 2 fifo --slave-timeout 3 --grace 0.3
+    exec 7>fifo
+    # One for each slave.
+    printf 'touch on.$JOBSCHED_SLAVE; until test -e on.1 -a -e on.2; do sleep 0.02; done; echo first\n%.0s' 1 2 >&7
+    wait_until "$PATIENCE" has_lines out 2 first
+    kill -KILL "$(rank_pid 2)"
+    # The first that goes there alone, and others.
+    local sent
+    for sent in 1 2 3 4; do
+        echo 'echo second' >&7
+        wait_until "$PATIENCE" has_lines out "$sent" second
+    done
+    exec 7>&-
+    farm_end
+    contains err '6 jobs: 6 done, 0 failed, 0 skipped, 0 left'
+    nothing_left
+}
+
 @test "losing: a slave stopped with SIGSTOP under recovery" {
     recovering
     start_losing_jobs
