@@ -314,21 +314,26 @@ make_command() { # TRY
 }
 
 add_launcher() { # RANKS
-    local network=10.77.0.0/24 mpi=()
-    if ((hosts == 2)); then
-        mpi=(OMPI_MCA_plm_rsh_agent="$HOSTS_DIR/rsh"
-            OMPI_MCA_oob_tcp_if_include="$network"
-            OMPI_MCA_btl_tcp_if_include="$network")
-    fi
+    REACH=()
+    ((hosts == 1)) || reach_by "$HOSTS_DIR/rsh" 10.77.0.0/24
     if [[ $starts == launcher ]]; then
-        COMMAND=(env "${mpi[@]}" "$JOBSCHED")
+        COMMAND=(env "${REACH[@]}" "$JOBSCHED")
         ((hosts == 2)) && COMMAND+=(--hostfile hostlist) || COMMAND+=(-n "$slaves")
         return
     fi
-    COMMAND=(env "${mpi[@]}" mpirun --quiet --oversubscribe)
-    ((hosts == 1)) || COMMAND+=(--hostfile hostlist)
-    [[ $starts == mpirun ]] || COMMAND+=(--enable-recovery)
+    PLACES=("${PLAIN[@]}")
+    ((hosts == 1)) || add_places
+    COMMAND=(env "${REACH[@]}" "$MPIRUN" "${PLACES[@]}")
+    [[ $starts == mpirun ]] || COMMAND+=("${RECOVERING[@]}")
     COMMAND+=(-np "$1" "$JOBSCHED")
+}
+
+# Sets PLACES, as the list has them.
+add_places() {
+    local -a ranks
+    mapfile -t ranks < <(sed 's/ slots=/:/' hostlist)
+    places_on "${ranks[@]}"
+    [[ $MPI != 'Open MPI 4.'* ]] || PLACES+=("${PLAIN[@]}")
 }
 
 write_hostlist() {
@@ -344,7 +349,7 @@ write_hostlist() {
 named() { # NAME
     local pid
     for pid in $(strays); do
-        grep -qsx -- "$1" "/proc/$pid/comm" && echo "$pid"
+        grep -qsxE -- "$1" "/proc/$pid/comm" && echo "$pid"
     done
 }
 
@@ -360,11 +365,11 @@ ranks() { # PATTERN
 victims() { # TARGET
     case $1 in
     launcher) is_gone "$farm" || echo "$farm" ;;
-    mpirun) [[ $starts == launcher ]] && pgrep -P "$farm" -x mpirun || echo "$farm" ;;
+    mpirun) [[ $starts == launcher ]] && pgrep -P "$farm" -x "$LAUNCHER_NAME" || echo "$farm" ;;
     master) ranks 0 ;;
     slave) ranks '[1-9]' | shuf -n 1 ;;
     runner) named jobsched-runner | shuf -n 1 ;;
-    orted) named orted ;;
+    orted) named '(or|pr)ted' ;;
     all)
         named "$PROGRAM"
         named jobsched-runner

@@ -4,7 +4,7 @@
 load common
 
 some_chaos() { # KIND FROM
-    need_open_mpi_4 # it starts mpirun in the ways of that
+    need_open_mpi
     timeout --kill-after=5 170 "$BATS_TEST_DIRNAME/chaos" "$1" 6 "$2" >out 2>err 3>&-
     contains out '6 runs, every job finished once'
 }

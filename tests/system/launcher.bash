@@ -135,9 +135,21 @@ places_on() { # HOST:RANKS...
     esac
 }
 
-# For what is about the options or the words of one launcher.
-need_open_mpi_4() {
-    [[ $MPI == 'Open MPI 4.'* ]] || skip "this is about Open MPI 4, here is $MPI"
+# The same in files, for an mpirun in a job as well: that of Open MPI 5 takes its
+# own variables from what it starts.
+reach_by_file() { # PROGRAM NETWORK
+    [[ $MPI == 'Open MPI 5.'* ]] || return 0
+    export HOME=$PWD/home
+    mkdir -p "$HOME/.prte"
+    printf '%s\n' "plm_ssh_agent = $1" "prte_if_include = $2" \
+        >"$HOME/.prte/mca-params.conf"
+}
+
+# For what is about the options or the words of one launcher; or for what
+# another cannot, and why not.
+need_open_mpi_4() { # [WHY]
+    [[ $MPI == 'Open MPI 4.'* ]] ||
+        skip "${1:-this is about Open MPI 4}, here is $MPI"
 }
 
 # For what is about both of them.
