@@ -348,6 +348,7 @@ has_no_connection_to() { # ADDRESS
 
 @test "hosts: SIGTERM to mpirun, and nothing is left on any of them" {
     need_open_mpi
+    # shellcheck disable=SC2034 # of hosts_command
     LAUNCH=("${PLAIN[@]}")
     start_on_hosts 3
     kill -TERM "$(mpirun_pid)"
