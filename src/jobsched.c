@@ -82,6 +82,11 @@ static const int64_t slave_end_ns = 600 * JS_NS_PER_S;
 /* ... and what comes before it: messages that are still on their way. */
 static const int64_t drain_most_ns = 2 * JS_NS_PER_S;
 
+/* How long the end of a run waits until a launcher that passes its output on
+ * has written it: a reader that is slower is not waited for. */
+static const int64_t relay_most_ns = 20 * JS_NS_PER_S;
+enum { RELAY_LOOK_MS = 20 };
+
 /* Until the end of a stream counts: where its feeder may have been killed
  * within a line, and with it the run; where mpirun may have been, or a daemon
  * of it. */
@@ -371,6 +376,7 @@ static void tell_status(const struct run *run, const struct js_run_status *said)
         .lost = said->lost,
         .is_out_of_time = said->is_out_of_time,
         .has_run = said->has_run,
+        .out_bytes = said->out_bytes,
         .lease_ns = said->lease_ns,
         .is_paused = run->is_paused,
     };
@@ -1678,6 +1684,49 @@ static void ask_for_outage(struct run *run)
                                           error == ECONNRESET || error == EIO};
 }
 
+/* What it asks a launcher that passes its output on may be in vain: then the
+ * end is recorded without an answer. */
+static bool is_relay_awaited(struct run *run, uint64_t bytes)
+{
+    const char *path = run->config->status_file;
+    /* An outage is told before the signal that it is the reason for. */
+    bool is_to_end = js_sig_request() >= JS_REQUEST_END || is_mpirun_gone(run);
+    ask_for_outage(run);
+    return run->outage.error == 0 && !is_to_end &&
+           js_run_status_read_taken(path) != bytes;
+}
+
+/* The output of jobs on record is to have arrived before the end is on record:
+ * else the launcher would have another status to tell. */
+static void await_relay(struct run *run)
+{
+    uint64_t bytes = js_outlet_written(run->out);
+    int64_t until_ns = js_clock_ns() + relay_most_ns;
+    const struct js_run_status said = {.phase = JS_RUN_BEGUN,
+                                       .out_bytes = bytes};
+    if (!run->config->status_file || is_handed(run, STDOUT_FILENO) ||
+        bytes == 0)
+        return;
+    tell_status(run, &said);
+    while (is_relay_awaited(run, bytes) && js_clock_ns() < until_ns)
+        poll(NULL, 0, RELAY_LOOK_MS);
+}
+
+/* An outage that came to light when all jobs had ended. */
+static enum jobsched_status judge_late_outage(struct run *run,
+                                              enum jobsched_status status,
+                                              struct js_err *err)
+{
+    await_relay(run);
+    bool is_good =
+        status == JOBSCHED_SUCCEEDED || status == JOBSCHED_JOBS_FAILED;
+    if (!run->outage.is_reader_gone || !is_good)
+        return status;
+    js_err_set(err, "stopped because the reader of %s has gone: %s",
+               run->outage.name, next_step(run));
+    return JOBSCHED_STOPPED;
+}
+
 /* Whatever may still go wrong, but for the journal's last record, which has to
  * tell of it. */
 static enum jobsched_status settle(struct run *run, enum jobsched_status status,
@@ -1689,6 +1738,7 @@ static enum jobsched_status settle(struct run *run, enum jobsched_status status,
         js_journal_settle(run->records.journal, &joblog_err);
     js_records_report(&run->records);
     js_console_flush(&run->console);
+    status = judge_late_outage(run, status, err);
     status = judge_outage(run, status, err);
     int rc = js_joblog_close(run->joblog, &joblog_err);
     run->joblog = NULL;

@@ -47,6 +47,9 @@ struct js_lifeline_news {
     uint32_t lost;       /* ENDED: slaves that had ceased to answer */
     bool is_out_of_time; /* ENDED: stopped by the time limit */
     bool has_run;        /* ENDED: some job was begun */
+    uint64_t out_bytes;  /* BEGUN: its standard output, which it was not handed,
+                            is to be taken up to here; 0: nothing is waited for
+                          */
     int64_t lease_ns; /* BEGUN: when the master has been gone for so long, all
                          jobs of all hosts have ended; 0: they go on */
     bool is_paused;   /* as it was asked for by SIGTSTP */

@@ -40,6 +40,7 @@ struct js_outlet {
     size_t start;     /* bytes of `waiting` already written */
     struct js_buf waiting;
     size_t lost; /* taken, and not written when it was gone */
+    uint64_t written;
 };
 
 static void find_way(struct js_outlet *outlet)
@@ -119,8 +120,10 @@ static size_t write_some(struct js_outlet *outlet, const char *bytes,
     do {
         n = write_once(outlet, bytes, len);
     } while (n < 0 && errno == EINTR);
-    if (n >= 0)
+    if (n >= 0) {
+        outlet->written += (uint64_t)n;
         return (size_t)n;
+    }
     if (errno != EAGAIN && errno != EWOULDBLOCK)
         outlet->error = errno;
     return 0;
@@ -142,6 +145,11 @@ void js_outlet_flush(struct js_outlet *outlet)
         outlet->start = 0;
         waiting->len = 0;
     }
+}
+
+uint64_t js_outlet_written(const struct js_outlet *outlet)
+{
+    return outlet->written;
 }
 
 void js_outlet_fail(struct js_outlet *outlet, int error)

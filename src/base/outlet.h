@@ -20,6 +20,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct js_outlet;
 
@@ -52,6 +53,9 @@ size_t js_outlet_pending(const struct js_outlet *outlet);
 /* In GONE: bytes taken before, and never written; with what was being given
  * when it went. */
 size_t js_outlet_lost(const struct js_outlet *outlet);
+
+/* Bytes written so far. */
+uint64_t js_outlet_written(const struct js_outlet *outlet);
 
 /* Somebody knows that nothing more arrives: GONE with this errno. */
 void js_outlet_fail(struct js_outlet *outlet, int error);

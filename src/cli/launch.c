@@ -651,6 +651,7 @@ static pid_t start_mpirun(struct launch *launch, const struct js_words *words,
     launch->relay = js_relay_new(launch->list, err);
     if (!launch->relay)
         return -1;
+    js_run_status_forget_taken(launch->status_path);
     pid_t child = js_child_start_between(words, js_relay_input(launch->relay),
                                          js_relay_output(launch->relay),
                                          launch->folder.lock);

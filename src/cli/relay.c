@@ -197,3 +197,8 @@ int js_relay_error(const struct js_relay *relay)
 {
     return relay->error;
 }
+
+uint64_t js_relay_written(const struct js_relay *relay)
+{
+    return js_outlet_written(relay->out);
+}

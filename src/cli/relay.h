@@ -16,6 +16,7 @@
 
 #include <poll.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 /* Descriptors to wait for, at most. */
 enum { JS_RELAY_FDS = 4 };
@@ -42,6 +43,9 @@ void js_relay_serve(struct js_relay *relay);
  * says so, or there is an error. */
 void js_relay_end(struct js_relay *relay, bool (*is_to_stop)(void *arg),
                   void *arg);
+
+/* How much of mpirun's standard output has been written. */
+uint64_t js_relay_written(const struct js_relay *relay);
 
 /* Why standard output takes nothing more (an errno); 0: it does. */
 int js_relay_error(const struct js_relay *relay);

@@ -66,6 +66,7 @@ static void read_status(struct js_watch *watch)
     watch->run.lost = news.lost;
     watch->run.is_out_of_time = news.is_out_of_time;
     watch->run.has_run = news.has_run;
+    watch->run.out_bytes = news.out_bytes;
     watch->run.lease_ns = news.lease_ns;
     if (!js_lifeline_is_cut(watch->lifeline))
         watch->run.said_ns = js_clock_ns();
@@ -444,6 +445,18 @@ static void pass_on(struct js_watch *watch)
     end_run(watch);
 }
 
+/* Before its end is on record it asks whether all that it wrote has arrived.
+ * (Slaves may have written as well, with -v: then it may be told too early.) */
+static void answer_master(struct js_watch *watch)
+{
+    uint64_t bytes = watch->run.out_bytes;
+    if (!watch->relay || bytes == 0 || watch->has_answered ||
+        js_relay_written(watch->relay) < bytes)
+        return;
+    watch->has_answered = true;
+    js_run_status_write_taken(watch->status_path, bytes);
+}
+
 /* While what is written waits for its reader. */
 static bool is_told_again(void *arg)
 {
@@ -542,6 +555,7 @@ static void follow(struct js_watch *watch)
     pass_on(watch);
     follow_signals(watch);
     listen_to_master(watch);
+    answer_master(watch);
     reap(watch);
 }
 
@@ -550,7 +564,7 @@ void js_watch_run(struct js_watch *watch, pid_t child)
     watch->child = child;
     watch->over_ns = watch->termed_ns = JS_NEVER_NS;
     watch->answer_ns = watch->rest_ns = watch->orphaned_ns = JS_NEVER_NS;
-    watch->has_told = watch->is_start_late = false;
+    watch->has_told = watch->is_start_late = watch->has_answered = false;
     watch->rest_steps = 0;
     watch->came = 0;
     memset(&watch->run, 0, sizeof(watch->run));

@@ -48,6 +48,7 @@ struct js_watch {
     pid_t child;         /* mpirun; 0: it has ended */
     unsigned interrupts; /* ^C so far */
     bool has_told;       /* that the master has gone */
+    bool has_answered;   /* that its output was taken */
     int64_t begun_ns;    /* when mpirun was started */
     int64_t orphaned_ns; /* since when ranks have been here without rank 0 */
     int64_t answer_ns;   /* until when the run is to have ended by itself */

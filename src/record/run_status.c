@@ -14,8 +14,10 @@
 
 #define OUTPUT ".output"
 #define SIGNAL ".signal"
-static const char begun[] = "begun lease_us %" PRId64 "\n";
+#define TAKEN ".taken"
+static const char begun[] = "begun lease_us %" PRId64 " out %" PRIu64 "\n";
 static const char outage[] = "output errno %d\n";
+static const char taken[] = "taken %" PRIu64 "\n";
 static const char stopped[] = "signal %d\n";
 static const char ended[] = "ended %d lost %u late %d ran %d\n";
 
@@ -57,7 +59,8 @@ int js_run_status_write(const char *path, const struct js_run_status *status)
         snprintf(text, sizeof(text), ended, status->status, status->lost,
                  status->is_out_of_time, status->has_run);
     else
-        snprintf(text, sizeof(text), begun, status->lease_ns / JS_NS_PER_US);
+        snprintf(text, sizeof(text), begun, status->lease_ns / JS_NS_PER_US,
+                 status->out_bytes);
     return replace_file(path, text);
 }
 
@@ -135,6 +138,30 @@ int js_run_status_read_signal(const char *path)
                : 0;
 }
 
+int js_run_status_write_taken(const char *path, uint64_t bytes)
+{
+    char text[64];
+    snprintf(text, sizeof(text), taken, bytes);
+    return write_beside(path, TAKEN, text);
+}
+
+uint64_t js_run_status_read_taken(const char *path)
+{
+    char text[64];
+    uint64_t bytes = 0;
+    return read_beside(path, TAKEN, text, sizeof(text)) &&
+                   sscanf(text, taken, &bytes) == 1
+               ? bytes
+               : 0;
+}
+
+void js_run_status_forget_taken(const char *path)
+{
+    char name[PATH_MAX];
+    if (js_run_status_beside(path, TAKEN, name, sizeof(name)) == 0)
+        unlink(name);
+}
+
 void js_run_status_read(const char *path, struct js_run_status *ret)
 {
     char text[64];
@@ -143,7 +170,7 @@ void js_run_status_read(const char *path, struct js_run_status *ret)
     memset(ret, 0, sizeof(*ret));
     if (read_file(path, text, sizeof(text), &ret->said_ns) < 0)
         return;
-    if (sscanf(text, begun, &lease_us) == 1)
+    if (sscanf(text, begun, &lease_us, &ret->out_bytes) == 2)
         ret->phase = JS_RUN_BEGUN;
     else if (sscanf(text, ended, &ret->status, &ret->lost, &is_late,
                     &has_run) == 4)

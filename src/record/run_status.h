@@ -24,6 +24,9 @@ struct js_run_status {
     unsigned lost;       /* ... slaves that had ceased to answer */
     bool is_out_of_time; /* ... and was stopped by the time limit */
     bool has_run;        /* ... after some job was begun */
+    uint64_t out_bytes;  /* before that, at its end: so many were written to
+                            standard output, and are to be taken before the end
+                            is recorded; 0: none are waited for */
     int64_t lease_ns; /* before that: when nothing new was said for so long, the
                          master is lost, and all jobs have ended; 0: it may have
                          to be silent for longer */
@@ -36,6 +39,12 @@ struct js_run_status {
  */
 int js_run_status_write_outage(const char *path, int error);
 int js_run_status_read_outage(const char *path);
+
+/* So many bytes of the run's standard output have been taken. The word about
+ * them, which is of one start of the run, is forgotten at the next. */
+int js_run_status_write_taken(const char *path, uint64_t bytes);
+uint64_t js_run_status_read_taken(const char *path);
+void js_run_status_forget_taken(const char *path);
 
 /* Nor does a signal come by its name there: this one is why the run was asked
  * to stop. 0: nothing was said. */

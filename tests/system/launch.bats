@@ -521,6 +521,34 @@ says_throughout() { # STATUS
     equal "$(wc -l <first)" 1
 }
 
+# The run is over before its launcher has tried to write a byte.
+# bats test_tags=mpis
+@test "launch: output of a master on another host that cannot be written at its end" {
+    hosts_up 2
+    printf 'echo one\n' >jobs.txt
+    mkfifo pipe
+    local hosts
+    # mpirun may have rank 0 here all the same.
+    for hosts in 'h2 slots=2' $'h2 slots=1\nh1 slots=1'; do
+        launch_with_master_away '>/dev/full' --fresh jobs.txt
+        echo "$hosts" >hostlist
+        farm_run
+        says_throughout 4
+        head -c 0 pipe &
+        launch_with_master_away '>pipe' --fresh jobs.txt
+        echo "$hosts" >hostlist
+        farm_run
+        wait $!
+        says_throughout 3
+        launch_with_master_away '' --fresh jobs.txt
+        echo "$hosts" >hostlist
+        farm_run
+        status_is 0
+        contains jobs.txt.journal ' end 0 '
+        equal "$(cat out)" one
+    done
+}
+
 # bats test_tags=mpis
 @test "launch: a host that cannot be reached is named, and nothing has run" {
     hosts_up 2

@@ -518,7 +518,8 @@ static void test_run_status(void)
 {
     struct file file;
     struct js_run_status said = {.phase = JS_RUN_BEGUN,
-                                 .lease_ns = 7 * JS_NS_PER_S},
+                                 .lease_ns = 7 * JS_NS_PER_S,
+                                 .out_bytes = UINT64_MAX},
                          read;
     read_text(&file, "something else\n");
     js_run_status_read(file.path, &read);
@@ -527,6 +528,7 @@ static void test_run_status(void)
     js_run_status_read(file.path, &read);
     CU_ASSERT_EQUAL(read.phase, JS_RUN_BEGUN);
     CU_ASSERT_EQUAL(read.lease_ns, 7 * JS_NS_PER_S);
+    CU_ASSERT_EQUAL(read.out_bytes, UINT64_MAX);
     int64_t said_ns = read.said_ns;
     CU_ASSERT(said_ns > 0);
     usleep(20000); /* the clock of a file system ticks */
@@ -544,12 +546,23 @@ static void test_run_status(void)
     CU_ASSERT(read.said_ns > said_ns);
     CU_ASSERT_EQUAL(read.status, 3);
     CU_ASSERT_EQUAL(read.lost, 2);
+    CU_ASSERT_EQUAL(js_run_status_read_signal(file.path), 0);
+    CU_ASSERT_EQUAL(js_run_status_write_signal(file.path, SIGINT), 0);
+    CU_ASSERT_EQUAL(js_run_status_read_signal(file.path), SIGINT);
+    CU_ASSERT_EQUAL(js_run_status_read_taken(file.path), 0);
+    CU_ASSERT_EQUAL(js_run_status_write_taken(file.path, UINT64_MAX), 0);
+    CU_ASSERT_EQUAL(js_run_status_read_taken(file.path), UINT64_MAX);
+    js_run_status_forget_taken(file.path);
+    CU_ASSERT_EQUAL(js_run_status_read_taken(file.path), 0);
     CU_ASSERT_EQUAL(js_run_status_read_outage(file.path), 0);
     CU_ASSERT_EQUAL(js_run_status_write_outage(file.path, ENOSPC), 0);
     CU_ASSERT_EQUAL(js_run_status_read_outage(file.path), ENOSPC);
     char outage[4096];
     CU_ASSERT_EQUAL(
         js_run_status_beside(file.path, ".output", outage, sizeof(outage)), 0);
+    CU_ASSERT_EQUAL(unlink(outage), 0);
+    CU_ASSERT_EQUAL(
+        js_run_status_beside(file.path, ".signal", outage, sizeof(outage)), 0);
     CU_ASSERT_EQUAL(unlink(outage), 0);
     CU_ASSERT_EQUAL(js_run_status_read_outage(file.path), 0);
     forget(&file);
