@@ -21,6 +21,10 @@ enum {
     PROCESSES_OF_RANK = 6,
 };
 
+/* The memory that ranks share is in files of 4 MiB each; with less than that
+ * mpirun and they wait for each other without end. */
+static const uint64_t file_bytes = UINT64_C(5) << 20;
+
 static uint64_t ranks_of(uint64_t granted, uint64_t fixed, uint64_t of_rank)
 {
     return granted <= fixed ? 0 : (granted - fixed) / of_rank;
@@ -115,7 +119,22 @@ static int check_processes(uint64_t ranks, struct js_err *err)
                   err);
 }
 
+static int check_file_size(struct js_err *err)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_FSIZE, &limit) < 0 || limit.rlim_cur >= file_bytes)
+        return 0;
+    return js_err_set(err,
+                      "the limit of the size of files is %" PRIu64
+                      " KiB here (ulimit -f), which is too small for MPI: "
+                      "raise it to %" PRIu64 " or more",
+                      (uint64_t)limit.rlim_cur / 1024, file_bytes / 1024);
+}
+
 int js_limits_raise(uint64_t ranks, struct js_err *err)
 {
-    return check_processes(ranks, err) < 0 ? -1 : raise_files(ranks, err);
+    /* First: that is needed for ranks on other hosts as well. */
+    if (raise_files(ranks, err) < 0 || check_processes(ranks, err) < 0)
+        return -1;
+    return check_file_size(err);
 }

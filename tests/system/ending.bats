@@ -454,6 +454,16 @@ shared_by() { # PID
     farm_end
     status_is 2
     contains err '^jobsched: the limit of open files is 80 .*\(-n 3\)$'
+    FRONT=(prlimit --fsize=100000)
+    launch -n 2 jobs.txt
+    farm_end
+    status_is 2
+    contains err '^jobsched: the limit of the size of files is 97 KiB here \(ulimit -f\)'
+    FRONT=(prlimit --fsize=5242880)
+    launch -n 2 --no-journal jobs.txt
+    farm_end
+    status_is 0
+    rm ran
     FRONT=()
     as_ordinary_user
     echo 'echo >ran' >jobs.txt
