@@ -47,20 +47,25 @@ static void scene_release(struct scene *scene)
     place_release(&scene->place);
 }
 
-/* A run begins, with two slaves, and accepts so many jobs more. */
-static void begin(struct scene *scene, uint64_t jobs)
+static int open_journal(struct scene *scene, struct js_err *err)
 {
-    struct js_err err = {""};
     struct js_journal_config config = {.path = scene->place.path,
                                        .host = scene->host,
                                        .sync_ns = JS_JOURNAL_NO_SYNC,
                                        .lease_ns = 36 * JS_NS_PER_S,
                                        .is_forced = true};
     js_journal_close(scene->journal);
+    scene->journal = NULL;
     js_ledger_free(scene->ledger);
     scene->ledger = not_null(js_ledger_new());
-    CU_ASSERT_EQUAL(
-        js_journal_open(&config, scene->ledger, &scene->journal, &err), 0);
+    return js_journal_open(&config, scene->ledger, &scene->journal, err);
+}
+
+/* A run begins, with two slaves, and accepts so many jobs more. */
+static void begin(struct scene *scene, uint64_t jobs)
+{
+    struct js_err err = {""};
+    CU_ASSERT_EQUAL(open_journal(scene, &err), 0);
     uint64_t first = js_ledger_count(scene->ledger) + 1;
     for (uint64_t id = first; id < first + jobs; id++) {
         struct js_identity identity = {id, 0};
@@ -367,13 +372,10 @@ static void test_whether_the_run_is_on(void)
     scene_release(&scene);
 }
 
-/* A reader that looks at the lock keeps no run from beginning. */
-static void test_a_look_is_no_holder(void)
+/* Opens the journal beside a reader that looks at the lock for 10 ms. */
+static int open_beside_a_look(struct scene *scene, struct js_err *err)
 {
-    struct scene scene;
-    scene_init(&scene);
-    write_run(&scene, scene.host, 1, 0, 0);
-    int fd = open(scene.place.path, O_RDONLY | O_CLOEXEC);
+    int fd = open(scene->place.path, O_RDONLY | O_CLOEXEC);
     CU_ASSERT_EQUAL(flock(fd, LOCK_SH), 0);
     pid_t pid = fork();
     if (pid == 0) {
@@ -381,10 +383,26 @@ static void test_a_look_is_no_holder(void)
         flock(fd, LOCK_UN);
         _exit(0);
     }
-    begin(&scene, 1);
-    CU_ASSERT_EQUAL(life(&scene), JS_HISTORY_ON);
+    int rc = open_journal(scene, err);
     CU_ASSERT_EQUAL(waitpid(pid, NULL, 0), pid);
     close(fd);
+    return rc;
+}
+
+/* A reader that looks at the lock keeps no run from beginning. On a machine
+ * that is busy a look may last longer than that: then another one. */
+static void test_a_look_is_no_holder(void)
+{
+    struct scene scene;
+    struct js_err err = {""};
+    struct unit_wait wait = {0};
+    scene_init(&scene);
+    write_run(&scene, scene.host, 1, 0, 0);
+    int rc = open_beside_a_look(&scene, &err);
+    while (rc != 0 && unit_waits(&wait))
+        rc = open_beside_a_look(&scene, &err);
+    CU_ASSERT_EQUAL(rc, 0);
+    CU_ASSERT_EQUAL(life(&scene), JS_HISTORY_ON);
     scene_release(&scene);
 }
 

@@ -16,7 +16,6 @@
 #include <unistd.h>
 
 /* A test that takes longer has come to wait where it must not. */
-enum { LONGEST_S = 60 };
 
 static const char header[] =
     "Seq\tHost\tStarttime\tJobRuntime\tSend\tReceive\tExitval\tSignal\tCommand"
@@ -163,7 +162,7 @@ static void test_refused_when_opened(void)
     snprintf(path, sizeof(path), "%s/no/log", place.dir);
     assert_refused(path, "No such file or directory; does its folder exist?");
     CU_ASSERT_EQUAL(mkfifo(place.path, 0600), 0);
-    alarm(LONGEST_S); /* in case that opening it waits */
+    alarm(unit_patience_s()); /* in case that opening it waits */
     assert_refused(place.path, "a FIFO needs a reader");
     alarm(0);
     place_release(&place);
@@ -302,7 +301,7 @@ static void test_fifo_with_a_slow_reader(void)
     CU_ASSERT_EQUAL(mkfifo(place.path, 0600), 0);
     int reader = open(place.path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     CU_ASSERT_FATAL(reader >= 0);
-    alarm(LONGEST_S); /* in case that writing to it waits */
+    alarm(unit_patience_s()); /* in case that writing to it waits */
     struct js_joblog *joblog = open_ok(place.path);
     unsigned lines = 0;
     while (lines < 20000) {

@@ -15,8 +15,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static const int64_t enough_ns = 60 * JS_NS_PER_S;
-
 struct place {
     char folder[64];
     struct js_lifeline_host *host;
@@ -40,7 +38,7 @@ static void serve(struct js_lifeline_host *host)
 {
     nfds_t count = 0;
     struct pollfd *fds = not_null(js_lifeline_fds(host, 0, &count));
-    CU_ASSERT(poll(fds, count, 60000) > 0);
+    CU_ASSERT(poll(fds, count, (int)unit_patience_s() * 1000) > 0);
     js_lifeline_serve(host);
 }
 
@@ -55,8 +53,8 @@ static pid_t rank_start(const struct place *place, int rank,
         return pid;
     struct js_lifeline *lifeline = NULL;
     struct js_err err;
-    if (js_lifeline_connect(place->folder, rank, enough_ns, &lifeline, &err) <
-            0 ||
+    if (js_lifeline_connect(place->folder, rank, unit_patience_ns(), &lifeline,
+                            &err) < 0 ||
         !lifeline)
         _exit(99);
     _exit(work(lifeline));
@@ -244,8 +242,8 @@ static void test_no_launcher_here_is_no_error(void)
 {
     struct js_lifeline *lifeline = NULL;
     struct js_err err;
-    CU_ASSERT_EQUAL(js_lifeline_connect("/nonexistent/folder", 0, enough_ns,
-                                        &lifeline, &err),
+    CU_ASSERT_EQUAL(js_lifeline_connect("/nonexistent/folder", 0,
+                                        unit_patience_ns(), &lifeline, &err),
                     0);
     CU_ASSERT_PTR_NULL(lifeline);
 }

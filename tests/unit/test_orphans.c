@@ -17,8 +17,6 @@
 #include <time.h>
 #include <unistd.h>
 
-static const int64_t patience_ns = 30 * JS_NS_PER_S;
-
 /* ---------------------------------------------------------------- marks */
 
 static void expect_mark(uint64_t run, uint64_t session, const char *wanted)
@@ -152,7 +150,7 @@ static void end_sleeper(pid_t pid)
     CU_ASSERT_EQUAL(js_reap_adopt(), 0);
     kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);
-    CU_ASSERT_EQUAL(js_reap_all(patience_ns), 0);
+    CU_ASSERT_EQUAL(js_reap_all(unit_patience_ns()), 0);
 }
 
 static struct js_orphans *orphans_of(uint64_t run, int64_t age_ns)
@@ -167,7 +165,7 @@ static struct js_orphans *orphans_of(uint64_t run, int64_t age_ns)
 /* To the end; returns how many were told to end. */
 static uint32_t sweep(struct js_orphans *orphans)
 {
-    int64_t deadline_ns = js_clock_ns() + patience_ns;
+    int64_t deadline_ns = js_clock_ns() + unit_patience_ns();
     while (js_orphans_step(orphans, js_clock_ns()) != JS_NEVER_NS &&
            js_clock_ns() < deadline_ns)
         nanosleep(&(struct timespec){.tv_nsec = JS_NS_PER_MS}, NULL);
@@ -195,7 +193,7 @@ static void expect_ended(const struct sleeper *sleeper, int64_t age_ns)
 {
     pid_t pid = start_sleeper(sleeper);
     CU_ASSERT_EQUAL(sweep(orphans_of(own_run(), age_ns)), 1);
-    int64_t deadline_ns = js_clock_ns() + patience_ns;
+    int64_t deadline_ns = js_clock_ns() + unit_patience_ns();
     while (is_alive(pid) && js_clock_ns() < deadline_ns)
         nanosleep(&(struct timespec){.tv_nsec = JS_NS_PER_MS}, NULL);
     CU_ASSERT_EQUAL(kill(pid, 0), -1);

@@ -13,8 +13,6 @@
 #include <time.h>
 #include <unistd.h>
 
-static const int64_t limit_ns = 20 * JS_NS_PER_S;
-
 /* Starts `sh -c SCRIPT` whose last word is a byte to descriptor 9, and waits
  * for that byte. */
 static pid_t start(const char *script)
@@ -32,7 +30,7 @@ static pid_t start(const char *script)
         _exit(127);
     }
     close(ends[1]);
-    alarm(30);
+    alarm(unit_patience_s());
     CU_ASSERT_EQUAL(read(ends[0], &byte, 1), 1);
     alarm(0);
     close(ends[0]);
@@ -89,7 +87,7 @@ static void test_variables_of_another_process(void)
     js_process_variable(pid, "JS_TEST_REAP", text, 10, &is_unknown);
     CU_ASSERT_TRUE(is_unknown);
     CU_ASSERT_EQUAL(js_reap_adopt(), 0);
-    CU_ASSERT_EQUAL(js_reap_all(limit_ns), 0);
+    CU_ASSERT_EQUAL(js_reap_all(unit_patience_ns()), 0);
     CU_ASSERT_FALSE(
         js_process_variable(pid, "JS_TEST_REAP", text, 32, &is_unknown));
     CU_ASSERT_TRUE(is_unknown);
@@ -115,7 +113,7 @@ static void test_a_whole_tree(void)
           "sleep 54 9>&- & kill -STOP $!; "
           "echo x >&9; exit 0");
     close(8);
-    CU_ASSERT_EQUAL(js_reap_all(limit_ns), 0);
+    CU_ASSERT_EQUAL(js_reap_all(unit_patience_ns()), 0);
     CU_ASSERT_EQUAL(waitpid(-1, NULL, WNOHANG), -1);
     CU_ASSERT_EQUAL(errno, ECHILD);
     /* Each of them had descriptor 8: its end says that none is left. */

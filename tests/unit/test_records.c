@@ -217,10 +217,10 @@ static void test_reported_when_on_disk(void)
     finish(scene, 1, 0);
     CU_ASSERT_FALSE(js_records_commit(&scene->records, js_clock_ns(), false));
     CU_ASSERT_STRING_EQUAL(trace(scene), "");
-    for (int i = 0;
-         i < 2000 && !js_records_commit(&scene->records, js_clock_ns(), false);
-         i++)
-        usleep(1000);
+    struct unit_wait wait = {0};
+    while (!js_records_commit(&scene->records, js_clock_ns(), false) &&
+           unit_waits(&wait))
+        ;
     CU_ASSERT_STRING_EQUAL(trace(scene), "Finished job: 1\n");
     CU_ASSERT_EQUAL(joblog_lines(scene), 1);
     scene_free(scene);

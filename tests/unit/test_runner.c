@@ -23,7 +23,6 @@
 #include <unistd.h>
 
 /* No wait in here is longer; only a failing test gets there. */
-static const int64_t patience_ns = 30 * JS_NS_PER_S;
 
 enum { SLOTS_MAX = 3 };
 
@@ -43,7 +42,7 @@ struct fixture {
 
 static int next_event(struct fixture *fx)
 {
-    int64_t deadline_ns = js_clock_ns() + patience_ns;
+    int64_t deadline_ns = js_clock_ns() + unit_patience_ns();
     for (;;) {
         int rc = js_runner_next(fx->runner, &fx->event);
         if (rc == 1 && fx->event.kind == JS_RUNNER_NOTE) {
@@ -236,7 +235,7 @@ static void pause_ms(int64_t ms)
 /* Waits until at least (or, for 0, exactly) so many are there. */
 static int wait_for_marked(const struct fixture *fx, int wanted)
 {
-    int64_t deadline_ns = js_clock_ns() + patience_ns;
+    int64_t deadline_ns = js_clock_ns() + unit_patience_ns();
     int count = count_marked(fx, 0);
     while ((wanted ? count < wanted : count > 0) &&
            js_clock_ns() < deadline_ns) {
@@ -558,7 +557,7 @@ static void test_output_file_refused(void)
 static void wait_for_file(const struct fixture *fx, const char *name)
 {
     char path[128];
-    int64_t deadline_ns = js_clock_ns() + patience_ns;
+    int64_t deadline_ns = js_clock_ns() + unit_patience_ns();
     snprintf(path, sizeof(path), "%s/%s", fx->dir, name);
     while (access(path, F_OK) < 0 && js_clock_ns() < deadline_ns)
         pause_ms(10);
@@ -577,7 +576,7 @@ static void touch(const struct fixture *fx, const char *name)
 /* No other event is expected. */
 static void wait_for_note(struct fixture *fx)
 {
-    int64_t deadline_ns = js_clock_ns() + patience_ns;
+    int64_t deadline_ns = js_clock_ns() + unit_patience_ns();
     while (js_runner_next(fx->runner, &fx->event) == 0 &&
            js_clock_ns() < deadline_ns)
         pause_ms(1);
@@ -849,11 +848,12 @@ static void test_what_is_left_behind_may_tidy_up(void)
 {
     struct fixture fx;
     prepare(&fx);
-    fx.config.grace_ns = patience_ns;
+    fx.config.grace_ns = unit_patience_ns();
     start_well(&fx);
     run(&fx, "(trap 'echo tidy; sleep 0.2; echo done; exit' TERM; echo set; "
-             "while :; do sleep 0.02; done) & "
-             "setsid sleep 0.1 & sleep 0.3");
+             "touch set; while :; do sleep 0.02; done) & "
+             "setsid sleep 0.1 & wait $!; "
+             "until test -e set; do sleep 0.02; done");
     struct js_buf buf = JS_BUF_INIT;
     CU_ASSERT_STRING_EQUAL(out_of(&fx, &buf), "set\ntidy\ndone\n");
     js_buf_release(&buf);
@@ -895,6 +895,11 @@ static void test_several_slots(void)
     finish(&fx);
 }
 
+/* Ends a command: until what it has left in the background is a sleeper. */
+static const char until_sleeper[] =
+    "until test \"$(head -c 10 /proc/$!/cmdline)\" = /bin/sleep; do "
+    "sleep 0.02; done";
+
 /* Of the fixture, and named "sleep 205". */
 static int count_sleepers(const struct fixture *fx)
 {
@@ -931,9 +936,9 @@ static void test_a_stray_is_ended_when_idle(void)
     fx.config.slots = 2;
     start_well(&fx);
     submit(&fx, 1, 11, "while ! test -e go; do sleep 0.02; done");
-    char command[128];
-    snprintf(command, sizeof(command),
-             "setsid env -i %s /bin/sleep 205 & sleep 0.2", fx.mark);
+    char command[256];
+    snprintf(command, sizeof(command), "setsid env -i %s /bin/sleep 205 & %s",
+             fx.mark, until_sleeper);
     run(&fx, command);
     CU_ASSERT_EQUAL(wait_for_marked(&fx, 2) >= 2, true);
     make_script(&fx, "go", "");
@@ -949,13 +954,13 @@ static void test_a_stray_is_ended_when_idle(void)
 static void test_a_stray_waits_for_no_later_job(void)
 {
     struct fixture fx;
-    char command[128];
+    char command[256];
     prepare(&fx);
     fx.config.slots = 3;
     start_well(&fx);
     submit(&fx, 1, 11, "while ! test -e go; do sleep 0.02; done");
-    snprintf(command, sizeof(command),
-             "setsid env -i %s /bin/sleep 205 & sleep 0.2", fx.mark);
+    snprintf(command, sizeof(command), "setsid env -i %s /bin/sleep 205 & %s",
+             fx.mark, until_sleeper);
     run(&fx, command);
     submit(&fx, 2, 12, "touch begun; while ! test -e on; do sleep 0.02; done");
     wait_for_file(&fx, "begun");
@@ -963,7 +968,7 @@ static void test_a_stray_waits_for_no_later_job(void)
     touch(&fx, "go");
     CU_ASSERT_EQUAL(next_event(&fx), 1);
     CU_ASSERT_EQUAL(fx.event.slot, 1);
-    int64_t deadline_ns = js_clock_ns() + patience_ns;
+    int64_t deadline_ns = js_clock_ns() + unit_patience_ns();
     while (count_sleepers(&fx) > 0 && js_clock_ns() < deadline_ns)
         pause_ms(10);
     CU_ASSERT_EQUAL(count_sleepers(&fx), 0);
@@ -982,10 +987,14 @@ static void test_orphans_of_a_run_within_a_job(void)
     fx.config.run_id = UINT64_C(0xabcdef);
     start_well(&fx);
     submit(&fx, 1, 11, "while ! test -e go; do sleep 0.02; done");
-    run(&fx, "JOBSCHED_RUN=0123456789abcdef JOBSCHED_JOB_ID=11 "
+    char command[320];
+    snprintf(command, sizeof(command),
+             "JOBSCHED_RUN=0123456789abcdef JOBSCHED_JOB_ID=11 "
              "JOBSCHED_ATTEMPT=2 "
              "JOBSCHED_WITHIN=fedcba9876543210/11/2\\ 0000000000abcdef/7/2 "
-             "setsid sleep 205 & sleep 0.2");
+             "setsid /bin/sleep 205 & %s",
+             until_sleeper);
+    run(&fx, command);
     CU_ASSERT_EQUAL(count_sleepers(&fx), 0);
     touch(&fx, "go");
     CU_ASSERT_EQUAL(next_event(&fx), 1);
@@ -1126,7 +1135,7 @@ static void test_a_killed_rank_leaves_nothing(void)
     CU_ASSERT_TRUE_FATAL(rank > 0);
     kill(rank, SIGKILL);
     CU_ASSERT_EQUAL(waitpid(rank, NULL, 0), rank);
-    js_reap_all(patience_ns);
+    js_reap_all(unit_patience_ns());
     expect_no_survivor(&fx);
     /* The same with the tree full-grown; the runner alone has to end it. */
     rank = fork();
@@ -1143,7 +1152,7 @@ static void test_a_killed_rank_leaves_nothing(void)
     CU_ASSERT_EQUAL(waitpid(rank, NULL, 0), rank);
     CU_ASSERT_EQUAL(wait_for_marked(&fx, 0), 0);
     count_marked(&fx, SIGKILL);
-    js_reap_all(patience_ns);
+    js_reap_all(unit_patience_ns());
     finish(&fx);
 }
 
@@ -1284,7 +1293,7 @@ static void test_an_odd_rank(void)
     CU_ASSERT_EQUAL(status, 22 << 8);
     if (status != 22 << 8)
         printf(" (status %x)", (unsigned)status);
-    js_reap_all(patience_ns);
+    js_reap_all(unit_patience_ns());
     finish(&fx);
 }
 
@@ -1647,21 +1656,48 @@ static void test_a_lease_that_runs_out(void)
     finish(&fx);
 }
 
+static void expect_removed(const struct fixture *fx, const char *name)
+{
+    char path[128];
+    snprintf(path, sizeof(path), "%s/%s", fx->dir, name);
+    CU_ASSERT_EQUAL(unlink(path), 0);
+}
+
+/* With a job, and before the end of a lease of this length. */
+static bool stop_within_lease(struct fixture *fx, int64_t *ret_until_ns,
+                              int64_t lease_ns)
+{
+    siginfo_t info;
+    pid_t pid = js_runner_pid(fx->runner);
+    submit(fx, 0, 7, "touch go; until test -e on; do sleep 0.02; done");
+    wait_for_file(fx, "go");
+    *ret_until_ns = js_clock_ns() + lease_ns;
+    CU_ASSERT_EQUAL(js_runner_lease(fx->runner, *ret_until_ns), 0);
+    kill(pid, SIGSTOP);
+    CU_ASSERT_EQUAL(waitid(P_PID, (id_t)pid, &info, WSTOPPED | WNOWAIT), 0);
+    return js_clock_ns() < *ret_until_ns;
+}
+
 /* Stopped with its jobs over the end of the lease, it does not end them before
  * the rank has had its chance to renew it. */
 static void test_a_runner_that_was_asleep(void)
 {
     struct fixture fx;
+    int64_t until_ns, lease_ns = 200 * JS_NS_PER_MS;
     prepare(&fx);
     start_well(&fx);
-    submit(&fx, 0, 7, "touch go; sleep 1.6; echo fine");
-    wait_for_file(&fx, "go");
-    CU_ASSERT_EQUAL(
-        js_runner_lease(fx.runner, js_clock_ns() + 200 * JS_NS_PER_MS), 0);
-    usleep(50000);
-    kill(js_runner_pid(fx.runner), SIGSTOP);
-    usleep(1500000);
+    /* A busy machine may need longer than that until it has stopped. */
+    while (!stop_within_lease(&fx, &until_ns, lease_ns)) {
+        kill(js_runner_pid(fx.runner), SIGCONT);
+        CU_ASSERT_EQUAL(next_event(&fx), 1);
+        drop_output(&fx);
+        expect_removed(&fx, "go");
+        lease_ns *= 2;
+    }
+    while (js_clock_ns() < until_ns + 1200 * JS_NS_PER_MS)
+        pause_ms(10);
     kill(js_runner_pid(fx.runner), SIGCONT);
+    touch(&fx, "on");
     CU_ASSERT_EQUAL(next_event(&fx), 1);
     CU_ASSERT_TRUE(js_outcome_succeeded(&fx.event.outcome));
     drop_output(&fx);

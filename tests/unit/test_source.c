@@ -249,7 +249,7 @@ static void test_fifo_waits_for_its_writer(void)
     place_init(&place, "jobs.txt");
     struct js_err err;
     bool known = true;
-    alarm(60);
+    alarm(unit_patience_s());
     CU_ASSERT_EQUAL(mkfifo(place.path, 0600), 0);
     struct js_source *source = js_source_new_file(place.path, NULL, NULL, &err);
     CU_ASSERT_PTR_NOT_NULL_FATAL(source);
@@ -286,7 +286,7 @@ static void test_fifo_closed_without_a_word(void)
 {
     struct place place;
     place_init(&place, "jobs.txt");
-    alarm(60);
+    alarm(unit_patience_s());
     CU_ASSERT_EQUAL(mkfifo(place.path, 0600), 0);
     struct js_source *source = js_source_new_file(place.path, NULL, NULL, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(source);
@@ -336,7 +336,7 @@ static void put_stdin_back(int saved)
 static void test_stdin_pipe_is_left_as_it_was(void)
 {
     int ends[2];
-    alarm(60);
+    alarm(unit_patience_s());
     CU_ASSERT_EQUAL(pipe2(ends, O_CLOEXEC), 0);
     int saved = put_as_stdin(ends[0]);
     int flags = fcntl(STDIN_FILENO, F_GETFL);
@@ -436,7 +436,8 @@ static enum js_source_state next_waiting(struct js_source *source,
     for (;;) {
         enum js_source_state state = js_source_next(source, ret, NULL);
         struct pollfd input = {.fd = js_source_fd(source), .events = POLLIN};
-        if (state != JS_SOURCE_LATER || poll(&input, 1, 20000) != 1)
+        if (state != JS_SOURCE_LATER ||
+            poll(&input, 1, (int)unit_patience_s() * 1000) != 1)
             return state;
     }
 }
@@ -446,7 +447,7 @@ static void test_stream_needs_no_more_memory_as_it_goes_on(void)
     int fd;
     size_t jobs = 0;
     struct js_job *job;
-    alarm(120);
+    alarm(unit_patience_s());
     pid_t writer = start_writer(
         "true # 64 bytes a line, so that blocks of them end at a linexxx\n",
         64 << 20, &fd);

@@ -223,7 +223,8 @@ static void test_ends_with_its_parent(void)
     CU_ASSERT_EQUAL(read(ends[0], &byte, 1), 1);
     kill(pid, SIGKILL);
     CU_ASSERT_EQUAL(waitpid(pid, NULL, 0), pid);
-    alarm(30); /* the end of the file comes with the child's end */
+    /* The end of the file comes with the child's end. */
+    alarm(unit_patience_s());
     CU_ASSERT_EQUAL(read(ends[0], &byte, 1), 0);
     alarm(0);
     close(ends[0]);

@@ -550,7 +550,7 @@ static void check_bound_child(const char *launcher_says,
     pid_t pid = fork();
     CU_ASSERT_FATAL(pid >= 0);
     if (pid == 0) {
-        alarm(30);
+        alarm(unit_patience_s());
         _exit(inherited_in_bound_child(bind_to, launcher_says, expected));
     }
     CU_ASSERT_EQUAL(waitpid(pid, &status, 0), pid);

@@ -13,8 +13,10 @@
 
 #include <CUnit/CUnit.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <sys/time.h>
+#include <time.h>
 
 struct unit_test {
     const char *name;
@@ -52,6 +54,33 @@ static inline unsigned unit_rounds(unsigned rounds)
 {
     unsigned part = unit_is_traced() ? 20 : UNIT_IS_SANITIZED ? 5 : 1;
     return (rounds + part - 1) / part;
+}
+
+/* How long is "hung", for anything that a test waits for. It is no measure: a
+ * machine that has much else to do gets $JS_PATIENCE times as long. */
+static inline unsigned unit_patience_s(void)
+{
+    const char *times = getenv("JS_PATIENCE");
+    long factor = times ? strtol(times, NULL, 10) : 1;
+    return 60 * (unsigned)(factor > 0 && factor <= 1000 ? factor : 1);
+}
+
+static inline int64_t unit_patience_ns(void)
+{
+    return unit_patience_s() * INT64_C(1000000000);
+}
+
+/* while (unit_waits(&wait)) looks at something every millisecond, and gives up
+ * when that is hung: struct unit_wait wait = {0}. */
+struct unit_wait {
+    unsigned looks;
+};
+
+static inline bool unit_waits(struct unit_wait *wait)
+{
+    struct timespec moment = {.tv_nsec = 1000000};
+    nanosleep(&moment, NULL);
+    return wait->looks++ < 1000 * unit_patience_s();
 }
 
 /* Ends the process when it has used up this much time of a core from now on; 0:
