@@ -60,9 +60,9 @@ struct js_peer {
     bool is_watched;     /* it beats, and is lost when it ceases to; */
     int64_t answered_ns; /* answered last, by the master's time of listening */
     bool is_lost;        /* whatever it still says is too late */
-    enum js_peer_clearing clearing;
     bool has_new_runner; /* in `processes`; it waits to hear that that is on
                             record */
+    enum js_peer_clearing clearing;
 
     /* Private from here on. */
     struct js_buf out; /* a message being packed */
