@@ -21,7 +21,7 @@ struct js_forecast_shown {
 /* Appends whole lines. 0, or -1 with errno ENOMEM. */
 int js_forecast_text(const struct js_forecast_shown *shown, struct js_buf *buf);
 
-/* Appends one document in one line; its members are said in the README, and
+/* Appends one document in one line; jobsched(1) lists its members, and they
  * stay. 0, or -1 with errno ENOMEM. */
 int js_forecast_json(const struct js_forecast_shown *shown, struct js_buf *buf);
 

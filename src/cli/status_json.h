@@ -1,7 +1,7 @@
 /*
  * status_json - an overview as JSON, for programs.
  *
- * Which members there are is said in the README, and stays: some may be added.
+ * jobsched(1) lists the members. They stay as they are; some may be added.
  */
 #ifndef JS_CLI_STATUS_JSON_H
 #define JS_CLI_STATUS_JSON_H

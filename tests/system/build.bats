@@ -1,4 +1,4 @@
-# What the README's first chapter promises of the tree itself.
+# What README and manual promise of the tree itself.
 
 load common
 
@@ -48,7 +48,8 @@ installed() {
 755 share/jobsched/jobsched.sbatch
 644 share/jobsched/localhost
 644 share/man/man1/jobsched.1
-644 share/man/man5/jobsched.5"
+644 share/man/man5/jobsched.5
+644 share/man/man7/jobsched.7"
     claim test ! -e usr
     equal "$(find 'a stage' ! -type d ! -path "a stage$PWD/usr/*")" ''
     equal "$(find "a stage$PWD/usr" -type d ! -perm -755)" ''
@@ -64,7 +65,7 @@ installed() {
     equal "$(installed stage | cut -d ' ' -f 2 | xargs)" "bash/jobsched \
 data/jobsched/cluster.example data/jobsched/jobsched.sbatch \
 data/jobsched/localhost h/jobsched.h man/man1/jobsched.1 man/man5/jobsched.5 \
-opt/js/lib64/libjobsched.a opt/js/lib64/pkgconfig/jobsched.pc \
+man/man7/jobsched.7 opt/js/lib64/libjobsched.a opt/js/lib64/pkgconfig/jobsched.pc \
 programs/jobsched text/LICENSE text/README.md"
     contains stage/opt/js/lib64/pkgconfig/jobsched.pc '^Libs: -L/opt/js/lib64 '
     contains stage/opt/js/lib64/pkgconfig/jobsched.pc '^Cflags: -I/h$'

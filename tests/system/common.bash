@@ -103,12 +103,31 @@ farm_command_appending() { # FILE N ARGUMENT...
         "$JOBSCHED" "$@")
 }
 
-# The command in the comment of a hostfile that begins so, which the README shows
+# The literal blocks of a section, or of a subsection, of jobsched(PAGE), as a
+# reader sees them.
+manual_shows() { # PAGE SECTION
+    awk -v "section=$2" '
+        /^[.]Sh / { is_chapter = is_here = substr($0, 5) == section }
+        /^[.]Ss / { is_here = is_chapter || substr($0, 5) == section }
+        /^[.]Bd -literal/ { is_block = is_here; next }
+        /^[.]Ed/ { is_block = 0 }
+        is_block' "$ROOT/src/cli/doc/jobsched.$1.in" |
+        sed -e 's/\\&//g' -e 's/\\e/\\/g'
+}
+
+# The names of the variables in a subsection of jobsched(1).
+manual_variables() { # SUBSECTION
+    sed -n "/^[.]Ss $1\$/,/^[.]S[sh] /p" "$ROOT/src/cli/doc/jobsched.1.in" |
+        sed -n 's/^[.]It Ev //p' | tr ' ,' '\n\n' | grep . | LC_ALL=C sort -u
+}
+
+# The command in the comment of a hostfile that begins so, which the manual shows
 # as well.
 documented() { # HOSTFILE BEGIN
     local command
     command=$(sed -n "s|^#     \($2.*\)\$|\1|p" "$ROOT/hostfiles/$1")
-    grep -qxF "    $command" "$ROOT/README.md" && echo "$command"
+    manual_shows 7 HOSTS | grep -qxF "${command/.\/jobsched/jobsched}" &&
+        echo "$command"
 }
 
 # What a user has there: ./jobsched, and a hostfile under this name.

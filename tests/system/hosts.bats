@@ -92,7 +92,7 @@ run_documented_on() { # HOST COMMAND
     printf '%s slots=1\n' n1 n2 >hostfiles/nodes
     printf 'true\ntrue\n' >jobs.txt
     run_documented_on n1 './jobsched --hostfile hostfiles/nodes jobs.txt --slots all --fresh --show-map'
-    contains "$ROOT/README.md" '^    ./jobsched --hostfile hostfiles/nodes jobs.txt --slots all$'
+    contains <(manual_shows 7 HOSTS) '^jobsched --hostfile hostfiles/nodes jobs.txt --slots all$'
     equal "$(grep -c "^jobsched: slave [12] on n[12]: $(cores_here) slots" err)" 2
     nothing_left
 }
@@ -179,8 +179,7 @@ no_hostfile_left() {
     hosts_up 3
     reach_by_file "$HOSTS_DIR/rsh" 10.77.0.0/24
     {
-        # shellcheck disable=SC2016 # for the job's shell
-        sed -n 's/^    \(\[nodes=.*\)/\1/p' "$ROOT/README.md"
+        manual_shows 7 'An MPI program as a job' | grep '^\[nodes='
         echo '[nodes=3] echo "$JOBSCHED_NODELIST"; cat "$JOBSCHED_HOSTFILE"'
         echo '[nodes=1] echo "none:$JOBSCHED_NODELIST$JOBSCHED_HOSTFILE"'
         local i

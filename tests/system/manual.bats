@@ -3,14 +3,14 @@
 
 load common
 
-# In ./doc: as they are installed; their text, without line breaks, in page.1
-# and page.5; what --help says, in help.
+# In ./doc: as they are installed; their text, without line breaks, in page.1,
+# page.5 and page.7; what --help says, in help.
 make_manual() {
     need_programs groff
     make_with docs
     "$JOBSCHED" --help >help
     local page
-    for page in 1 5; do
+    for page in 1 5 7; do
         groff -mdoc -Tascii -P-cbou -rLL=2000n "doc/jobsched.$page" \
             >"page.$page"
     done
@@ -31,21 +31,11 @@ words() {
     tr 'A-Z' 'a-z' | tr -d '.:' | tr -s ' \n' '\n' | grep .
 }
 
-# The literal blocks of section $2 in page $1, as a reader sees them.
-examples() {
-    awk -v "section=$2" '
-        /^[.]Sh / { is_here = $0 == ".Sh " section }
-        /^[.]Bd -literal/ { is_block = is_here; next }
-        /^[.]Ed/ { is_block = 0 }
-        is_block' "doc/jobsched.$1" |
-        sed -e 's/\\&//g' -e "s/\\\\(aq/'/g" -e 's/\\-/-/g' -e 's/\\e/\\/g'
-}
-
 @test "manual: the pages are without a fault" {
     need_programs mandoc groff
     make_with docs
     local page
-    for page in 1 5; do
+    for page in 1 5 7; do
         mandoc -T lint -W warning "doc/jobsched.$page" >lint || true
         equal "$(cat lint)" ''
         groff -ww -mdoc -Tutf8 "doc/jobsched.$page" >page 2>faults
@@ -61,6 +51,8 @@ examples() {
     contains page '^EXIT STATUS$'
     MANWIDTH=80 man -M usr/share/man 5 jobsched >>page 2>>faults
     contains page '^GRAMMAR$'
+    MANWIDTH=80 man -M usr/share/man 7 jobsched >>page 2>>faults
+    contains page '^TROUBLESHOOTING$'
     equal "$(cat faults)" ''
     equal "$(tail -n 1 page | awk '{ print $1, $2 }')" \
         "$("$JOBSCHED" --version | head -n 1)"
@@ -81,7 +73,7 @@ examples() {
 @test "manual: what its text and its examples use is there" {
     make_manual
     local word
-    for word in $(grep -hoE 'Fl -[a-z-]+' "$ROOT"/src/cli/doc/*.[15].in |
+    for word in $(grep -hoE 'Fl -[a-z-]+' "$ROOT"/src/cli/doc/*.[157].in |
         sed 's/Fl /-/' | sort -u); do
         case $word in
         --enable-recovery | --with-ft) continue ;; # mpirun's
@@ -96,19 +88,13 @@ examples() {
     echo "host slots=2" >hosts
     echo '[name=mesh] true' >jobs.txt
     farm 1 jobs.txt
-    examples 1 EXAMPLES | grep -v '^$' >commands
+    manual_shows 1 EXAMPLES | grep -v '^$' >commands
     claim test "$(grep -cE '(^|\| )jobsched ' commands)" -ge 6
     while read -r word; do
         [[ $word != sbatch* ]] || continue
         run -0 timeout 30 bash -c "jobsched() {
             \"\$JOBSCHED\" --show-mpirun \"\$@\"; }; $word"
     done <commands
-}
-
-# The names of the variables in a subsection of jobsched.1.
-variables_of() {
-    sed -n "/^[.]Ss $1\$/,/^[.]S[sh] /p" "$ROOT/src/cli/doc/jobsched.1.in" |
-        sed -n 's/^[.]It Ev //p' | tr ' ,' '\n\n' | grep . | LC_ALL=C sort -u
 }
 
 @test "manual: the variables that a job finds are those that it lists" {
@@ -119,8 +105,8 @@ variables_of() {
     tr -d '\r' <out | sed -n 's/^\([A-Za-z_]*\)=.*/\1/p' | LC_ALL=C sort -u |
         LC_ALL=C comm -13 before - | grep -E '^(JOBSCHED|OMP|CUDA|ROCR)_|_MCA_hwloc_' >set
     # The others need several hosts, Slurm, or a run around this one.
-    claim diff set <(variables_of 'Set for each job' | grep -vxE \
-        'JOBSCHED_NODELIST|JOBSCHED_HOSTFILE|JOBSCHED_WITHIN|(OMPI|PRTE)_MCA_ras|SLURM_OVERLAP')
+    claim diff set <(manual_variables 'Set for each job' | grep -vxE \
+        'JOBSCHED_NODELIST|JOBSCHED_HOSTFILE|JOBSCHED_WITHIN|(OMPI|PRTE)_MCA_ras|SLURM_OVERLAP|PWD')
 }
 
 # But for those by which a launcher tells a process what it is.
@@ -128,12 +114,12 @@ variables_of() {
     local name
     for name in $(grep -rhoE 'getenv\("[A-Z_]+"\)' "$ROOT/src" |
         grep -oE '[A-Z_]+' | grep -vE '^(SLURM|OMPI|PRTE|OPAL|PMIX?|MPIR?|HYD[A-Z]+)_'); do
-        variables_of Read | grep -qxF "$name" || {
+        manual_variables Read | grep -qxF "$name" || {
             echo "read, and not in the manual: $name"
             return 1
         }
     done
-    for name in $(variables_of Read); do
+    for name in $(manual_variables Read); do
         claim grep -rqw "$name" "$ROOT/src" "$ROOT/slurm" --include='*.c' \
             --include='*.sbatch'
     done
@@ -149,9 +135,9 @@ variables_of() {
 
 @test "manual: the examples of a job file are without a mistake" {
     make_with docs
-    examples 5 EXAMPLES >jobs.txt
+    manual_shows 5 EXAMPLES >jobs.txt
     {
-        examples 5 DESCRIPTION
+        manual_shows 5 DESCRIPTION
         cat jobs.txt
     } >all.txt
     claim test "$(grep -c '' all.txt)" -ge 15
@@ -160,6 +146,108 @@ variables_of() {
     # It shows each attribute alone, too, with another job of the same name.
     awk '!/^\[name=/ || !seen[$1]++' list >jobs.txt
     run -0 timeout 30 "$JOBSCHED" --check jobs.txt
+}
+
+# ----------------------------------------------------------------- the guide
+
+# Runs what the guide shows under this heading, one line after the other, in a
+# shell whose jobsched is the program under test. What the lines say is in `out`.
+run_guide() { # HEADING
+    manual_shows 7 "$1" >script
+    claim test -s script
+    grep -vE "${2:-^$}" script >left
+    COMMAND=(env "JS_MARK=$MARK" timeout 100 bash -ec
+        "jobsched() { \"$JOBSCHED\" \"\$@\"; }; . ./left")
+    farm_run
+    status_is 0
+}
+
+write_program() { # NAME LINE
+    printf '#!/bin/sh\n%s\n' "$2" >"$1"
+    chmod +x "$1"
+}
+
+# Each of the two ways comes to the same, names with blanks and quotes included.
+@test "guide: for those who come from xargs" {
+    write_program align 'echo "<$1>" >>aligned'
+    touch a.fa 'b c.fa' "d'e.fa"
+    run_guide xargs
+    equal "$(sed 's|./||' aligned | sort | uniq -c | sed 's/^ *//')" \
+        $'4 <a.fa>\n4 <b c.fa>\n4 <d\'e.fa>'
+    claim test -s align.jobs.journal -a -s align.journal
+}
+
+@test "guide: for those who come from parallel" {
+    write_program model 'echo "$2$4"'
+    run_guide 'GNU parallel' '^parallel '
+    equal "$(sort out | xargs)" '1x 1y 2x 2y'
+    # The options that it names instead.
+    sed -n '/^[.]Ss GNU parallel/,/^[.]Ss make/p' "$ROOT/src/cli/doc/jobsched.7.in" |
+        sed -n '/^[.]It/{n;p}' | grep -oE -- '--[a-z-]+' | sort -u >named
+    claim test "$(grep -c '' named)" -ge 6
+    "$JOBSCHED" --help | grep -oE -- '--[a-z-]+' >options
+    claim test -z "$(grep -vxFf options named)"
+}
+
+@test "guide: for those who come from make" {
+    write_program prepare 'echo data'
+    write_program model 'tr a-z A-Z; echo "$1"'
+    manual_shows 7 make >jobs.txt
+    farm 2 jobs.txt
+    status_is 0
+    equal "$(xargs <all)" 'DATA left DATA right'
+    touch data
+    farm 2 jobs.txt
+    contains err '4 done: 0 to run'
+    sed -i 's/^\(\[name=left.*\)model/\1model  /' jobs.txt
+    farm 2 jobs.txt
+    contains err '2 to run'
+}
+
+@test "guide: for those who come from Slurm arrays" {
+    echo 'echo "$SLURM_ARRAY_TASK_ID of ${BASH_VERSION:+bash}"' >array.sh
+    run_guide 'Slurm arrays'
+    equal "$(sort out)" $'1 of bash\n2 of bash\n3 of bash'
+}
+
+@test "guide: one job's output, and one job again" {
+    printf '%s\n' '[name=one] echo one' '[name=mesh] echo mesh' \
+        '[after=mesh] echo after' >jobs.txt
+    run_guide "One job's output"
+    equal "$(head -n 1 out)" mesh
+    contains out '^job 2 "mesh" \(jobs.txt:2\): done$'
+    claim test -s jobs.txt.journal
+    run_guide 'One job again'
+    contains err '2 to run'
+    equal "$(sort out | xargs)" 'after mesh mesh'
+}
+
+@test "guide: an MPI program as a job of one host" {
+    cp "$JS_HELPERS/mpi_hosts" mpi_program
+    need_two_cores
+    manual_shows 7 'An MPI program as a job' | grep '^\[cores=' >jobs.txt
+    claim test -s jobs.txt
+    # shellcheck disable=SC2034 # of farm_run
+    COMMAND=(env "JS_MARK=$MARK" timeout 100 "$JOBSCHED" jobs.txt)
+    farm_run
+    status_is 0
+    equal "$(cut -d ' ' -f 1 out | xargs)" '0 1'
+}
+
+@test "guide: a run that goes on after its user has logged out" {
+    echo "$HOLD; echo done >result" >jobs.txt
+    manual_shows 7 'After you log out' >script
+    equal "$(sed 's/ .*//' script)" $'nohup\njobsched'
+    sed -n "1s|jobsched|$JOBSCHED|p" script >start
+    echo 'echo $! >pid' >>start
+    bash start
+    wait_until "$PATIENCE" test -s jobs.txt.journal
+    kill -HUP "$(cat pid)"
+    touch go
+    run -0 timeout 60 "$JOBSCHED" --watch jobs.txt
+    wait_until "$PATIENCE" is_gone "$(cat pid)"
+    equal "$(cat result)" 'done'
+    contains run.log '1 job: 1 done'
 }
 
 # ---------------------------------------------------------------- completion

@@ -14,7 +14,9 @@ setup_file() {
     need_two_cores
     cp "$JS_HELPERS/mpi_hosts" mpi_program
     local example
-    example=$(sed -n 's/^    \[nodes=2 cores=1\] \(.*\)/\1/p' "$ROOT/README.md")
+    example=$(manual_shows 7 'An MPI program as a job' |
+        sed -n 's/^\[nodes=2 cores=1\] \(.*\)/\1/p')
+    claim test -n "$example"
     cat >jobs.txt <<JOBS
 [cores=2] until test -e both; do sleep 0.1; done; mpirun -np 2 ./mpi_program
 [nodes=2 cores=2] $example; touch both

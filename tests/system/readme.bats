@@ -1,15 +1,80 @@
 #!/usr/bin/env bats
-# The README says what is.
+# The README is a front page, and what it shows works.
 
 load common
 
-README=$BATS_TEST_DIRNAME/../../README.md
+README=$ROOT/README.md
 
-@test "readme: the options are those of --help" {
-    "$JOBSCHED" --help >help
-    sed -n '/^    \$ .\/jobsched --help$/,/^## /p' "$README" |
-        sed -e 1d -e '/^## /d' -e 's/^    //' | sed -e '${/^$/d;}' >told
-    claim diff told help
+# The commands that it shows and that begin so, less their comments.
+readme_commands() { # BEGIN
+    sed -nE "s/^    (\\$ )?($1.*)\$/\\2/p" "$README" | sed 's/  *#.*//'
+}
+
+@test "readme: it has one page, and the manual has the rest" {
+    claim test "$(wc -l <"$README")" -le 250
+    # Every option is in the manual: see manual.bats.
+    local page
+    for page in 1 5 7; do
+        contains "$README" "man $page jobsched"
+    done
+}
+
+@test "readme: the options and the files that it names are there" {
+    "$JOBSCHED" --help | grep -oE -- '(^| )--[a-z-]+' | tr -d ' ' | sort -u >options
+    local word
+    for word in $(grep -E 'jobsched|`--' "$README" | grep -oE -- '(^|[ `])--[a-z-]+' |
+        tr -d ' `' | sort -u); do
+        case $word in
+        --cflags | --libs | --exclusive) continue ;; # of pkg-config, sbatch
+        esac
+        grep -qxF -- "$word" options || {
+            echo "not an option: $word"
+            return 1
+        }
+    done
+    for word in $(grep -oE '(^|[` (])(src|tests|include|slurm|hostfiles)/[A-Za-z0-9_./]+' \
+        "$README" | tr -d ' `(' | sort -u); do
+        [[ $word != hostfiles/cluster ]] || continue # the user's own
+        claim test -e "$ROOT/$word"
+    done
+    sed -n '/^\.PHONY/,/[^\\]$/p' "$ROOT/Makefile" | tr -s ' \t\\' '\n' >targets
+    for word in $(grep -oE '(`|^    (\$ )?|&& )make [a-z][a-z -]*' "$README" |
+        sed 's/.*make //'); do
+        grep -qxF "$word" targets || {
+            echo "not a target of make: $word"
+            return 1
+        }
+    done
+}
+
+# As far as mpirun: what that runs is the manual's commands, which are run by
+# build.bats, hosts.bats and slurm.bats.
+@test "readme: the commands that it shows work" {
+    echo '[name=mesh] true' >jobs.txt
+    mkdir hostfiles
+    echo 'host slots=2' >hostfiles/cluster
+    farm 1 jobs.txt
+    ln -s "$JOBSCHED" jobsched
+    {
+        readme_commands '\.\/jobsched '
+        readme_commands 'seq '
+    } >commands
+    claim test "$(grep -c '' commands)" -ge 10
+    local line
+    while read -r line; do
+        run -0 timeout 30 bash -c "${line/.\/jobsched /./jobsched --show-mpirun }"
+    done <commands
+    for line in HOSTS SLURM; do
+        manual_shows 7 "$line"
+    done >shown
+    # This one is in slurm.bats as it stands.
+    echo 'sbatch slurm/jobsched.sbatch jobs.txt' >>shown
+    {
+        readme_commands mpirun
+        readme_commands sbatch
+    } | sed 's|\./jobsched|jobsched|' >commands
+    claim test "$(grep -c '' commands)" -ge 3
+    claim test -z "$(grep -vxFf shown commands)"
 }
 
 # The example with attributes runs as it stands, with scripts of these names.

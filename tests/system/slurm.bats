@@ -50,12 +50,6 @@ pinned_on_both_nodes() { # USER
     equal "$(stat -c %U 'the log' batch | sort -u)" UNKNOWN
 }
 
-# The names in the README's table of what a job finds in its environment.
-documented_variables() {
-    sed -n '/^| `JOBSCHED_JOB_ID`/,/^$/s/^| \(`[^|]*\) |.*/\1/p' "$ROOT/README.md" |
-        grep -o '`[A-Za-z_]*`' | tr -d '`'
-}
-
 @test "slurm: a job's environment is the batch script's, on each node" {
     local host
     for host in n1 n2; do
@@ -65,7 +59,7 @@ documented_variables() {
     submit -N2 --ntasks-per-node=1 script
     job_end
     ended_with COMPLETED 0:0
-    documented_variables | sort -u >documented
+    manual_variables 'Set for each job' >documented
     # What is the node's own.
     printf '%s\n' SLURMD_NODENAME SLURM_NODEID SLURM_TOPOLOGY_ADDR HOSTNAME \
         SLURM_CPUS_ON_NODE TMPDIR _ >own
@@ -79,9 +73,9 @@ documented_variables() {
     lacks env.n2 '^SLURM_STEP|^PSM2_'
 }
 
-@test "slurm: srun in a job, as the README says, runs on the job's node, at once" {
+@test "slurm: srun in a job, as the manual says, runs on the job's node, at once" {
     local i srun
-    srun=$(grep -o '`srun [^`]*`' "$ROOT/README.md" | head -n 1 | tr -d '`')
+    srun=$(manual_shows 7 'An MPI program as a job' | grep '^srun ')
     claim test -n "$srun"
     for i in 1 2; do
         echo "touch at.\$JOBSCHED_NODE; until test -e at.n1 -a -e at.n2; do sleep 0.05; done; echo \$JOBSCHED_NODE \$($srun hostname)"
@@ -101,7 +95,7 @@ map_in() { # FILE
         sort | uniq -c | awk '{ printf "%s%dx%d", (NR > 1 ? " " : ""), $1, $3 }'
 }
 
-# Every sbatch of jobs.txt in that chapter of the README, each in a folder of its own.
+# Every sbatch of jobs.txt in that chapter of the manual, each in a folder of its own.
 @test "slurm: a slave for each task; as many slots as CPUs a task" {
     local want=('4x1 4x1' '4x1 1x1' '4x1 4x1' '2x2 2x2'
         "1x$(cores_here) 1x$(cores_here)")
@@ -116,7 +110,7 @@ map_in() { # FILE
         cd ..
         jobs+=("$JOB")
         i=$((i + 1))
-    done < <(sed -n '/^### Slurm/,/^## /s/^    sbatch \(.* jobs\.txt\( .*\)\?\)$/\1/p' "$ROOT/README.md")
+    done < <(manual_shows 7 SLURM | sed -n 's/^sbatch \(.* jobs\.txt\( .*\)\?\)$/\1/p')
     equal "$i" ${#want[@]}
     for i in "${!want[@]}"; do
         JOB=${jobs[i]}
@@ -164,7 +158,7 @@ map_in() { # FILE
         echo "echo list $i; echo $i >>started" >"jobs.$i.txt"
     done
     printf '%s\n' "$HOLD" 'true' >>jobs.3.txt
-    contains "$ROOT/README.md" '^    sbatch --array=1-3 slurm/jobsched.sbatch jobs.%a.txt --joblog log.%a$'
+    contains <(manual_shows 7 SLURM) '^sbatch --array=1-3 slurm/jobsched.sbatch jobs.%a.txt --joblog log.%a$'
     submit --output=batch.%a --array=1-3 slurm/jobsched.sbatch jobs.%a.txt --joblog log.%a
     wait_until 60 test -s jobs.3.txt.journal
     wait_until 60 eval 'grep -q " ok 1 " jobs.1.txt.journal && grep -q " ok 1 " jobs.2.txt.journal && grep -q " ok 1 " jobs.3.txt.journal'
@@ -190,7 +184,7 @@ map_in() { # FILE
     cat >own.sbatch <<'SBATCH'
 #!/bin/bash
 SBATCH
-    sed -n 's/^    \(srun .*\)/\1/p' "$ROOT/README.md" >>own.sbatch
+    manual_shows 7 SLURM | grep '^srun ' >>own.sbatch
     submit -n 4 -N 2 --ntasks-per-node=2 own.sbatch
     job_end
     ended_with COMPLETED 0:0

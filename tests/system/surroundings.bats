@@ -92,16 +92,10 @@ WANT
     printf '%s\0' "$A_TEXT" '' 0 "$PWD/tmp" | cmp - out
 }
 
-# The names in the README's table of what a job finds in its environment.
-documented_variables() {
-    sed -n '/^| `JOBSCHED_JOB_ID`/,/^$/s/^| \(`[^|]*\) |.*/\1/p' "$ROOT/README.md" |
-        grep -o '`[A-Za-z_]*`' | tr -d '`' | sort -u
-}
-
-# `env` in a job differs from `env` here by what the README lists, and by the
+# `env` in a job differs from `env` here by what the manual lists, and by the
 # name of the command (_) that a shell sets.
 has_environment() { # FILE
-    documented_variables >documented
+    manual_variables 'Set for each job' >documented
     claim test "$(wc -l <documented)" -gt 10
     echo _ >>documented
     env | grep -v ^JS_MARK= | sort >here
@@ -110,7 +104,7 @@ has_environment() { # FILE
     equal "$(cat differing)" ''
 }
 
-@test "surroundings: env in a job is env in the shell, and what the README lists" {
+@test "surroundings: env in a job is env in the shell, and what the manual lists" {
     echo env >jobs.txt
     mkdir folder
     ln -s folder automounted
