@@ -832,7 +832,6 @@ int js_launch(const struct js_options *options, int argc, char **argv)
                open_watch(&launch, &err) < 0) {
         status = complain(&err, JOBSCHED_BROKEN);
     } else {
-        forget_launcher();
         tell_launcher(&launch);
         status = check_limits(&launch, &err) < 0
                      ? complain(&err, JOBSCHED_BAD_INPUT)

@@ -137,6 +137,17 @@ launched_rank() {
     equal "$output" 'it ran'
 }
 
+@test "launch: what the user sets for Open MPI reaches it" {
+    printf '#!/bin/sh\nenv >seen; exec %s "$@"\n' "$MPIRUN" >watched
+    chmod +x watched
+    echo 'env | grep OMPI_MCA_orte' >jobs.txt
+    export JOBSCHED_MPIRUN=./watched OMPI_MCA_orte_tmpdir_base=$PWD
+    launch_run -n 1 jobs.txt
+    status_is 0
+    contains seen "^OMPI_MCA_orte_tmpdir_base=$PWD\$"
+    contains out "^OMPI_MCA_orte_tmpdir_base=$PWD\$"
+}
+
 # scontrol is played here; slurm.bats has a real one.
 @test "launch: in a Slurm job a slave for each task, and its time limit less some" {
     mkdir bin
