@@ -57,10 +57,10 @@ say = $(if $(filter-out 0,$(V)),,@printf '  %-7s %s\n' '$(1)' '$(2)')
 
 # ---------------------------------------------------------------- sources
 
-PLAIN_SOURCES := $(wildcard src/base/*.c src/core/*.c src/node/*.c \
-	src/record/*.c)
-MPI_SOURCES := $(wildcard src/mpi/*.c) $(wildcard src/jobsched.c)
-CLI_SOURCES := $(wildcard src/cli/*.c)
+PLAIN_SOURCES := $(foreach room,base list sched node record runner,\
+	$(wildcard src/$(room)/*.c))
+MPI_SOURCES := $(wildcard src/mpi/*.c src/run/*.c)
+CLI_SOURCES := $(wildcard src/launch/*.c src/cli/*.c)
 UNIT_SOURCES := $(wildcard tests/unit/*.c)
 HELPER_SOURCES := $(wildcard tests/system/helpers/*.c)
 BENCH_SOURCES := $(wildcard tests/bench/*.c)
@@ -218,7 +218,7 @@ $(BUILD)/src/node/topo.o: src/node/topo.c $(BUILD)/flags
 $(BUILD)/src/mpi/%.o: src/mpi/%.c $(BUILD)/flags
 	$(call say,MPICC,$<)
 	$(call COMPILE,$(MPICC))
-$(BUILD)/src/jobsched.o: src/jobsched.c $(BUILD)/flags
+$(BUILD)/src/run/%.o: src/run/%.c $(BUILD)/flags
 	$(call say,MPICC,$<)
 	$(call COMPILE,$(MPICC))
 $(BUILD)/tests/unit/%.o: tests/unit/%.c $(BUILD)/flags
@@ -375,7 +375,7 @@ FUZZ_SANITIZE := address,undefined
 FUZZ_CFLAGS := $(LANGUAGE) -include src/base/banned.h -O1 -g \
 	-fno-sanitize-recover=all
 FUZZ_OBJECTS := $(patsubst %.c,build/fuzz/%.o,$(wildcard src/base/*.c \
-	src/core/*.c src/record/*.c) src/mpi/wire.c)
+	src/list/*.c src/sched/*.c src/record/*.c) src/mpi/wire.c)
 build/fuzz/%.o: %.c | $(filter deps%,$(MAKECMDGOALS))
 	$(call say,FUZZ_CC,$<)
 	$(Q)mkdir -p $(@D) && $(FUZZ_CC) $(FUZZ_CFLAGS) \

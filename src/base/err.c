@@ -1,6 +1,6 @@
 #include "base/err.h"
 
-#include "base/show.h"
+#include "base/printable.h"
 
 #include <errno.h>
 #include <stdarg.h>

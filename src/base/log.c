@@ -1,6 +1,6 @@
 #include "base/log.h"
 
-#include "base/show.h"
+#include "base/printable.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -21,7 +21,7 @@ uint64_t js_process_parent(uint64_t pid);
 /* Whether it is this process, or above it. */
 bool js_process_is_above(uint64_t pid);
 
-/* What those call themselves that start jobs (node/runner.h). */
+/* What those call themselves that start jobs (runner/runner.h). */
 #define JS_PROCESS_RUNNER "jobsched-runner"
 
 /* What the kernel calls it: false if there is none. */

@@ -1,10 +1,10 @@
 /* The command: reads the options, runs, says how it ended. */
 #include "base/launchenv.h"
 #include "base/lifeline.h"
-#include "cli/launch.h"
-#include "cli/mpirun.h"
+#include "launch/launch.h"
+#include "launch/mpirun.h"
 #include "cli/options.h"
-#include "cli/planning.h"
+#include "cli/plan_cmd.h"
 #include "cli/report.h"
 #include "cli/status.h"
 #include "jobsched.h"

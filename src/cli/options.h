@@ -5,7 +5,7 @@
 #define JS_CLI_OPTIONS_H
 
 #include "base/err.h"
-#include "base/words.h"
+#include "base/argv.h"
 #include "jobsched.h"
 
 #include <stdio.h>
@@ -36,7 +36,7 @@ struct js_options {
     const char *hostfile; /* NULL: this machine, or what Slurm has granted */
     uint32_t restarts;    /* how often to go on after the run broke off */
     bool is_mpirun_shown; /* instead of being started */
-    bool is_requeued;     /* by the batch script: cli/requeue.h */
+    bool is_requeued;     /* by the batch script: launch/requeue.h */
     bool is_launch_told;  /* one of these was given */
 };
 

@@ -3,7 +3,7 @@
 #include "base/buf.h"
 #include "base/fdio.h"
 #include "base/paths.h"
-#include "cli/inputs.h"
+#include "cli/input_paths.h"
 #include "cli/report_data.h"
 #include "cli/report_page.h"
 

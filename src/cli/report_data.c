@@ -3,12 +3,12 @@
 #include "base/clock.h"
 #include "base/fdio.h"
 #include "base/json.h"
-#include "core/chain.h"
-#include "core/replay.h"
-#include "core/source.h"
-#include "core/waits.h"
+#include "sched/critical_path.h"
+#include "sched/replay.h"
+#include "list/source.h"
+#include "list/list_state.h"
 #include "jobsched.h"
-#include "record/history.h"
+#include "record/journal_model.h"
 #include "record/timeline.h"
 
 #include <errno.h>

@@ -2,8 +2,8 @@
 
 #include "base/clock.h"
 #include "base/fdio.h"
-#include "cli/inputs.h"
-#include "cli/overview.h"
+#include "cli/input_paths.h"
+#include "cli/status_model.h"
 #include "cli/status_json.h"
 #include "cli/status_text.h"
 

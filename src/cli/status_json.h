@@ -7,7 +7,7 @@
 #define JS_CLI_STATUS_JSON_H
 
 #include "base/buf.h"
-#include "cli/overview.h"
+#include "cli/status_model.h"
 
 /* Appends one document in one line. If a job is to be explained it is in there
  * as well. 0, or -1 with errno ENOMEM. */

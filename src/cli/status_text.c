@@ -2,9 +2,9 @@
 
 #include "base/clock.h"
 #include "base/units.h"
-#include "cli/sheet.h"
-#include "core/fit.h"
-#include "core/plan.h"
+#include "cli/textbuf.h"
+#include "sched/capacity.h"
+#include "sched/scheduler.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -7,7 +7,7 @@
 #define JS_CLI_STATUS_TEXT_H
 
 #include "base/buf.h"
-#include "cli/overview.h"
+#include "cli/status_model.h"
 
 /* So many failed jobs are shown. */
 enum { JS_STATUS_FAILED_SHOWN = 10 };

@@ -2,8 +2,8 @@
 
 #include "base/clock.h"
 #include "base/fdio.h"
-#include "core/fit.h"
-#include "mpi/peer.h"
+#include "sched/capacity.h"
+#include "mpi/slave_conn.h"
 
 #include <errno.h>
 #include <inttypes.h>

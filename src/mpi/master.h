@@ -10,9 +10,9 @@
 #define JS_MPI_MASTER_H
 
 #include "base/log.h"
-#include "core/plan.h"
-#include "core/request.h"
-#include "core/source.h"
+#include "sched/scheduler.h"
+#include "node/stop_request.h"
+#include "list/source.h"
 #include "mpi/link.h"
 #include "record/delivery.h"
 

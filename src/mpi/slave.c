@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 #include "base/fdio.h"
-#include "core/plan.h"
+#include "sched/scheduler.h"
 #include "mpi/slave_setup.h"
 #include "node/orphans.h"
 #include "node/spool.h"
@@ -79,7 +79,7 @@ struct js_slave {
     struct slot *slots;
     uint32_t slot_count, busy_count, simulated_count;
     /* Slots that became free, in that order: jobs without a slot of their own
-     * take them over (core/plan.h). */
+     * take them over (sched/scheduler.h). */
     uint32_t *freed;
     uint32_t freed_count;
     struct order *queue; /* a ring */

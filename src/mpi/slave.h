@@ -24,11 +24,11 @@
 #define JS_MPI_SLAVE_H
 
 #include "base/log.h"
-#include "base/outlet.h"
-#include "core/pool.h"
-#include "core/request.h"
+#include "base/outq.h"
+#include "sched/allocator.h"
+#include "node/stop_request.h"
 #include "mpi/link.h"
-#include "node/runner.h"
+#include "runner/runner.h"
 #include "node/topo.h"
 
 /* All borrowed while the slave exists. */

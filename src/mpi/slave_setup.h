@@ -8,7 +8,7 @@
 #define JS_MPI_SLAVE_SETUP_H
 
 #include "base/cpuset.h"
-#include "core/equipment.h"
+#include "list/resources.h"
 #include "mpi/wire.h"
 #include "node/topo.h"
 

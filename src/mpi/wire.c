@@ -1,7 +1,7 @@
 #include "mpi/wire.h"
 
 #include "base/pack.h"
-#include "core/plan.h"
+#include "sched/scheduler.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -47,10 +47,10 @@
 #include "base/buf.h"
 #include "base/mark.h"
 #include "base/process.h"
-#include "core/equipment.h"
-#include "core/job.h"
-#include "core/outcome.h"
-#include "core/pool.h"
+#include "list/resources.h"
+#include "list/job.h"
+#include "list/outcome.h"
+#include "sched/allocator.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -114,7 +114,7 @@ enum {
  *
  * The text is the grant (grant_len bytes: the list of CPUs, that of GPUs, and
  * that of its hosts if they are several, with a NUL behind each; nothing where
- * the slot's own CPUs are meant and no GPU), the details (core/details.h), and
+ * the slot's own CPUs are meant and no GPU), the details (list/job_spec.h), and
  * the command.
  */
 struct js_wire_job {
@@ -131,7 +131,7 @@ struct js_wire_job {
     uint32_t attempt;
     uint32_t cores;
     uint32_t inline_max; /* bytes of output that may ride with DONE */
-    uint32_t slot;       /* core/plan.h: JS_PLAN_SLOT_NEXT is one */
+    uint32_t slot;       /* sched/scheduler.h: JS_PLAN_SLOT_NEXT is one */
     char text[JS_WIRE_JOB_TEXT];
 };
 _Static_assert(sizeof(struct js_wire_job) == JS_WIRE_JOB_SIZE,

@@ -12,7 +12,7 @@
 #define JS_NODE_SPAWN_H
 
 #include "base/cpuset.h"
-#include "core/outcome.h"
+#include "list/outcome.h"
 
 #include <signal.h>
 #include <sys/types.h>

@@ -9,7 +9,7 @@
 
 #include "base/cpuset.h"
 #include "base/err.h"
-#include "core/equipment.h"
+#include "list/resources.h"
 
 struct js_topo;
 

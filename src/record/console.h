@@ -10,7 +10,7 @@
 
 #include "base/buf.h"
 #include "base/log.h"
-#include "base/outlet.h"
+#include "base/outq.h"
 
 #include <stdbool.h>
 #include <stddef.h>

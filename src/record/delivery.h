@@ -22,8 +22,8 @@
 #define JS_RECORD_DELIVERY_H
 
 #include "base/log.h"
-#include "base/outlet.h"
-#include "record/finish.h"
+#include "base/outq.h"
+#include "record/completion.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -5,7 +5,7 @@
  * most ten times a second and once a second at least; or as a line of the log
  * every so often. A bar appears only between the outputs of jobs, and only
  * while nothing waits for the reader: what is written next takes it away, and
- * it comes back behind (base/outlet.h). Should somebody else write to the
+ * it comes back behind (base/outq.h). Should somebody else write to the
  * terminal, such as mpirun or a slave, it does so at the beginning of the
  * bar's line, where the cursor is.
  */
@@ -14,7 +14,7 @@
 
 #include "base/terminal.h"
 #include "record/console.h"
-#include "record/pace.h"
+#include "record/eta.h"
 #include "record/progress.h"
 
 enum js_display_kind {

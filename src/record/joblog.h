@@ -25,7 +25,7 @@
 #define JS_RECORD_JOBLOG_H
 
 #include "base/err.h"
-#include "record/finish.h"
+#include "record/completion.h"
 
 #include <stdbool.h>
 

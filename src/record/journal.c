@@ -4,7 +4,7 @@
 #include "base/fdio.h"
 #include "base/paths.h"
 #include "base/process.h"
-#include "base/syncer.h"
+#include "base/bgsync.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -2,7 +2,7 @@
  * journal - the crash-safe record of what became of every job.
  *
  * The only thing that a later run needs to go on. Owns the file, its format
- * and its lock. Filled into a ledger (core/ledger.h) when it is opened; what
+ * and its lock. Filled into a ledger (list/registry.h) when it is opened; what
  * happens from then on is appended. Nothing is ever overwritten.
  *
  * THE FORMAT, version 2
@@ -44,7 +44,7 @@
  *                                   often before, as it broke off
  *     jobs first identity ...       accepted under the ids first, first + 1 ...
  *                                   which follow on the highest so far;
- *                                   an identity (core/identity.h) is 32
+ *                                   an identity (list/identity.h) is 32
  *                                   hexadecimal digits
  *     name id NAME                  of a job; the last of a name has it
  *     again id ...                  their success counts no more: what they
@@ -61,7 +61,7 @@
  *                                   a job that had been running for a second or
  *                                   so when this was written; start_us is since
  *                                   1970 by the master's clock
- *     said id attempt stream TEXT   the last lines (record/tail.h) of what the
+ *     said id attempt stream TEXT   the last lines (record/output_tail.h) of what the
  *                                   attempt has written whose failed or retried
  *                                   follows: of its stderr (2), or, if that was
  *                                   empty, of its stdout (1)
@@ -82,7 +82,7 @@
  *
  * where ATTEMPT is: attempt slave cores exit signal cause step errno start_us
  * run_us user_us system_us max_rss_kib out_bytes err_bytes; cause and step are
- * numbers of core/outcome.h, start_us is since 1970 by the slave's clock.
+ * numbers of list/outcome.h, start_us is since 1970 by the slave's clock.
  *
  * Of a job the last record wins (began, said, leftovers and lost do not count);
  * one without any is not finished. A run that has not written its `end` was
@@ -134,9 +134,9 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mark.h"
-#include "core/ledger.h"
-#include "core/resume.h"
-#include "record/finish.h"
+#include "list/registry.h"
+#include "list/resume.h"
+#include "record/completion.h"
 #include "record/journal_load.h"
 
 #include <stdbool.h>

@@ -8,8 +8,8 @@
 #define JS_RECORD_JOURNAL_LOAD_H
 
 #include "base/err.h"
-#include "core/ledger.h"
-#include "record/journal_line.h"
+#include "list/registry.h"
+#include "record/journal_format.h"
 
 #include <stdbool.h>
 #include <stdint.h>

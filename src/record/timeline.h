@@ -13,7 +13,7 @@
 #ifndef JS_RECORD_TIMELINE_H
 #define JS_RECORD_TIMELINE_H
 
-#include "record/history.h"
+#include "record/journal_model.h"
 
 #include <stddef.h>
 #include <stdint.h>

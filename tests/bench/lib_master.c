@@ -5,9 +5,9 @@
  * once.
  */
 #include "base/clock.h"
-#include "base/outlet.h"
+#include "base/outq.h"
 #include "base/units.h"
-#include "core/source.h"
+#include "list/source.h"
 #include "mpi/master.h"
 #include "record/delivery.h"
 

@@ -2,7 +2,7 @@
  * Any bytes as a job list: no crash, no leak, and the same jobs and warnings
  * however the input is cut into pieces.
  */
-#include "core/jobfile.h"
+#include "list/jobfile.h"
 
 #include <errno.h>
 #include <stdint.h>

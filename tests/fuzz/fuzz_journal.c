@@ -3,7 +3,7 @@
  * again, and says the same; a reader finds its way through all of it.
  */
 #include "base/fdio.h"
-#include "record/history.h"
+#include "record/journal_model.h"
 #include "record/journal_load.h"
 #include "record/timeline.h"
 

@@ -12,22 +12,24 @@ awk '
 BEGIN {
     # Folder under src: which others it sees besides itself.
     sees["base"] = " "
-    sees["core"] = " base "
-    sees["node"] = " base core "
-    sees["record"] = " base core "
-    sees["mpi"] = " base core jobsched.h "
-    sees["jobsched.c"] = " base core node record mpi jobsched.h "
-    sees["cli"] = " base core record jobsched.h "
-    more["src/cli/kin.c"] = " node "
-    # Two of mpi see more than their folder does; what they see goes no
-    # further than to each itself and to the place that wires all together.
-    more["src/mpi/slave.c"] = more["src/mpi/slave.h"] = " node "
-    more["src/mpi/slave_setup.c"] = more["src/mpi/slave_setup.h"] = " node "
+    sees["list"] = " base "
+    sees["sched"] = sees["node"] = sees["record"] = " base list "
+    sees["runner"] = " base list node "
+    sees["mpi"] = " base list sched node jobsched.h "
+    sees["run"] = " base list sched node record runner mpi jobsched.h "
+    sees["launch"] = " base node record jobsched.h "
+    sees["cli"] = " base list sched record launch jobsched.h "
+    # What waits for settings of its own.
+    more["src/launch/launch.h"] = " cli "
+    # The two ends of a run see more than their folder does; what they show of
+    # that goes no further than to the place that wires all together.
+    more["src/mpi/slave.c"] = more["src/mpi/slave.h"] = " runner "
+    more["src/mpi/slave_setup.c"] = more["src/mpi/slave_setup.h"] = " runner "
     more["src/mpi/master.c"] = more["src/mpi/master.h"] = " record "
-    inner["mpi/slave.h"] = "^src/mpi/slave[.]c$|^src/jobsched[.]c$"
-    inner["mpi/master.h"] = "^src/mpi/master[.]c$|^src/jobsched[.]c$"
+    inner["mpi/slave.h"] = "^src/mpi/slave[.]c$|^src/run/"
+    inner["mpi/master.h"] = "^src/mpi/master[.]c$|^src/run/"
     # System headers that have a place of their own.
-    place["mpi.h"] = "^src/mpi/|^src/jobsched[.]c$|^tests/"
+    place["mpi.h"] = "^src/mpi/|^src/run/|^tests/"
     place["hwloc"] = "^src/node/topo[.]c$"
     place["getopt.h"] = "^src/cli/"
     place["CUnit"] = "^tests/"
@@ -38,7 +40,7 @@ function breach(why) {
     broken = 1
 }
 
-# "src/core/job.c" -> "core", "src/jobsched.c" -> "jobsched.c"
+# "src/list/job.c" -> "list"
 function folder_of(file, part) {
     split(file, part, "/")
     return part[2]

@@ -9,7 +9,7 @@
 
 #include "base/buf.h"
 #include "base/fdio.h"
-#include "core/source.h"
+#include "list/source.h"
 #include "unit.h"
 
 #include <stdint.h>

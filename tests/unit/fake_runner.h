@@ -1,7 +1,7 @@
 /*
  * fake_runner - a runner whose jobs take simulated time, and a slave on it.
  *
- * Include it instead of mpi/slave.h and node/runner.h: the calls of both keep
+ * Include it instead of mpi/slave.h and runner/runner.h: the calls of both keep
  * their contracts but get names of their own, because the library has the real
  * ones. (loop_slave.c is src/mpi/slave.c, compiled once more in this way.)
  *
@@ -34,7 +34,7 @@
 
 #include "fake_link.h"
 #include "mpi/slave.h"
-#include "node/runner.h"
+#include "runner/runner.h"
 
 struct fake_job; /* in a slot */
 

@@ -1,7 +1,7 @@
 /* agenda: what is to happen when, on a simulated clock. */
 #include "unit.h"
 
-#include "core/agenda.h"
+#include "sched/event_queue.h"
 #include "rng.h"
 
 static void put(struct js_agenda *agenda, int64_t at_ns, uint64_t number)

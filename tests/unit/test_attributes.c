@@ -3,7 +3,7 @@
 
 #include "base/buf.h"
 #include "base/units.h"
-#include "core/attributes.h"
+#include "list/attributes.h"
 #include "rng.h"
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* chain: the longest chain of a list. */
 #include "unit.h"
 
-#include "core/chain.h"
+#include "sched/critical_path.h"
 #include "dag.h"
 
 #include <stdlib.h>

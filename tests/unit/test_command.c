@@ -1,4 +1,4 @@
-#include "node/command.h"
+#include "node/direct_exec.h"
 
 #include "unit.h"
 

@@ -1,7 +1,7 @@
 /* details: what a job's process gets besides its command. */
 #include "unit.h"
 
-#include "core/details.h"
+#include "list/job_spec.h"
 #include "rng.h"
 
 #include <errno.h>

@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "place.h"
-#include "record/earlier.h"
+#include "record/past_runs.h"
 #include "record/journal.h"
 
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* equipment: cores, GPUs and memory of a node, and on their way. */
 #include "unit.h"
 
-#include "core/equipment.h"
+#include "list/resources.h"
 #include "rng.h"
 
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 #include "unit.h"
 
 #include "base/fdio.h"
-#include "cli/folder.h"
+#include "launch/folder.h"
 
 #include <fcntl.h>
 #include <stdio.h>

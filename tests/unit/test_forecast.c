@@ -2,8 +2,8 @@
 #include "unit.h"
 
 #include "base/clock.h"
-#include "core/forecast.h"
-#include "core/identity.h"
+#include "sched/whatif.h"
+#include "list/identity.h"
 #include "dag.h"
 
 #include <errno.h>

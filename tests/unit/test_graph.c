@@ -2,7 +2,7 @@
 #include "unit.h"
 
 #include "base/buf.h"
-#include "core/graph.h"
+#include "list/graph.h"
 #include "rng.h"
 
 #include <errno.h>

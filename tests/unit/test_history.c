@@ -5,9 +5,9 @@
 #include "base/fdio.h"
 #include "base/process.h"
 #include "place.h"
-#include "record/history.h"
+#include "record/journal_model.h"
 #include "record/journal.h"
-#include "record/journal_line.h"
+#include "record/journal_format.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -2,7 +2,7 @@
 #include "unit.h"
 
 #include "base/fdio.h"
-#include "base/inlet.h"
+#include "base/input.h"
 
 #include <errno.h>
 #include <fcntl.h>

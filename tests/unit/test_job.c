@@ -1,9 +1,9 @@
 /* job: a value with details and command in one piece; and lanes of them. */
 #include "unit.h"
 
-#include "core/details.h"
-#include "core/job.h"
-#include "core/lanes.h"
+#include "list/job_spec.h"
+#include "list/job.h"
+#include "sched/lanes.h"
 
 #include <string.h>
 

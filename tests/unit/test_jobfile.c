@@ -2,7 +2,7 @@
 #include "unit.h"
 
 #include "base/buf.h"
-#include "core/jobfile.h"
+#include "list/jobfile.h"
 
 #include <inttypes.h>
 #include <malloc.h>

@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "place.h"
 #include "record/journal.h"
-#include "record/journal_line.h"
+#include "record/journal_format.h"
 #include "rng.h"
 
 #include <errno.h>

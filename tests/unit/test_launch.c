@@ -3,12 +3,12 @@
 #include "unit.h"
 
 #include "base/clock.h"
-#include "base/words.h"
-#include "cli/hostfile.h"
-#include "cli/limits.h"
-#include "cli/mpirun.h"
+#include "base/argv.h"
+#include "launch/hostfile.h"
+#include "launch/limits.h"
+#include "launch/mpirun.h"
 #include "cli/options.h"
-#include "cli/slurm.h"
+#include "launch/slurm.h"
 #include "record/run_status.h"
 
 #include <signal.h>

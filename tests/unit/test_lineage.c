@@ -1,7 +1,7 @@
 /* lineage: which job comes after which. */
 #include "unit.h"
 
-#include "core/lineage.h"
+#include "list/lineage.h"
 
 static enum js_lineage_answer follows(struct js_lineage *lineage,
                                       uint64_t parent, uint64_t ancestor)

@@ -2,7 +2,7 @@
 #include "unit.h"
 
 #include "base/clock.h"
-#include "core/source.h"
+#include "list/source.h"
 #include "fake_link.h"
 #include "fake_runner.h"
 #include "mpi/master.h"

@@ -1,7 +1,7 @@
 /* median: against sorting. */
 #include "unit.h"
 
-#include "core/median.h"
+#include "sched/log_histogram.h"
 #include "rng.h"
 
 #include <stdlib.h>

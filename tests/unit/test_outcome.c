@@ -1,7 +1,7 @@
 /* outcome: the sentences that people read about a job. */
 #include "unit.h"
 
-#include "core/outcome.h"
+#include "list/outcome.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -4,11 +4,11 @@
 #include "base/clock.h"
 #include "base/fdio.h"
 #include "base/process.h"
-#include "cli/overview.h"
+#include "cli/status_model.h"
 #include "cli/status_json.h"
 #include "cli/status_text.h"
 #include "place.h"
-#include "record/journal_line.h"
+#include "record/journal_format.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -2,7 +2,7 @@
 #include "unit.h"
 
 #include "base/clock.h"
-#include "record/pace.h"
+#include "record/eta.h"
 
 enum { SLOTS_MAX = 100 };
 

@@ -2,8 +2,8 @@
 #include "unit.h"
 
 #include "base/clock.h"
-#include "core/job.h"
-#include "core/plan.h"
+#include "list/job.h"
+#include "sched/scheduler.h"
 #include "rng.h"
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* pool: which slaves share a node, and what CPUs it has. */
 #include "unit.h"
 
-#include "core/pool.h"
+#include "sched/allocator.h"
 #include "rng.h"
 
 #include <errno.h>

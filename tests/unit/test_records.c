@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "base/fdio.h"
 #include "place.h"
-#include "record/records.h"
+#include "record/recorder.h"
 
 #include <fcntl.h>
 #include <signal.h>

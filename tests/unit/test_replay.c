@@ -2,7 +2,7 @@
 #include "unit.h"
 
 #include "base/fdio.h"
-#include "core/replay.h"
+#include "sched/replay.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,9 +2,9 @@
 #include "unit.h"
 
 #include "base/buf.h"
-#include "core/jobfile.h"
-#include "core/resume.h"
-#include "core/source.h"
+#include "list/jobfile.h"
+#include "list/resume.h"
+#include "list/source.h"
 #include "rng.h"
 
 #include <inttypes.h>

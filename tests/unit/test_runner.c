@@ -1,4 +1,4 @@
-#include "node/runner.h"
+#include "runner/runner.h"
 
 #include "base/buf.h"
 #include "base/clock.h"

@@ -1,7 +1,7 @@
 /* sheet: pieces, and what others have supplied. */
 #include "unit.h"
 
-#include "cli/sheet.h"
+#include "cli/textbuf.h"
 
 #include <errno.h>
 

@@ -2,7 +2,7 @@
 #include "unit.h"
 
 #include "base/shell.h"
-#include "core/shline.h"
+#include "list/shline.h"
 
 #include <stdlib.h>
 #include <string.h>

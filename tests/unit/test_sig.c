@@ -1,7 +1,7 @@
 /* sig: what signals ask for. */
 #include "unit.h"
 
-#include "node/sig.h"
+#include "node/signals.h"
 
 #include <signal.h>
 

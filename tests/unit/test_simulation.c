@@ -2,7 +2,7 @@
 #include "unit.h"
 
 #include "base/clock.h"
-#include "core/simulation.h"
+#include "sched/simulate.h"
 #include "dag.h"
 
 #include <errno.h>

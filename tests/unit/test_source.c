@@ -3,7 +3,7 @@
 
 #include "base/buf.h"
 #include "base/fdio.h"
-#include "core/source.h"
+#include "list/source.h"
 #include "place.h"
 
 #include <fcntl.h>

@@ -2,7 +2,7 @@
 #include "unit.h"
 
 #include "base/clock.h"
-#include "record/tally.h"
+#include "record/summary.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,8 +2,8 @@
 #include "unit.h"
 
 #include "base/fdio.h"
-#include "core/identity.h"
-#include "core/waits.h"
+#include "list/identity.h"
+#include "list/list_state.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
 #include "unit.h"
 
 #include "mpi/wire.h"
-#include "node/runner.h"
+#include "runner/runner.h"
 #include "rng.h"
 
 #include <errno.h>

@@ -1,0 +1,152 @@
+#include "base/input.h"
+
+#include "base/clock.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A job list has no NUL bytes, or it is refused: so one stands for what is said
+ * of the stream, and the next byte says what. */
+enum {
+    MARK = '\0',
+    MARK_NUL = '0', /* one that was in the stream */
+    MARK_END = 'e',
+};
+
+struct js_inlet {
+    struct js_inlet_config config;
+    bool is_within_mark; /* a part of one has come */
+    bool has_end;        /* marked */
+    bool is_broken;
+    bool is_within_line;
+    int64_t ending_ns; /* when nothing more came; JS_NEVER_NS */
+};
+
+struct js_inlet *js_inlet_new(const struct js_inlet_config *config)
+{
+    struct js_inlet *inlet = calloc(1, sizeof(*inlet));
+    if (!inlet)
+        return NULL;
+    inlet->config = *config;
+    inlet->ending_ns = JS_NEVER_NS;
+    return inlet;
+}
+
+void js_inlet_free(struct js_inlet *inlet)
+{
+    int saved = errno;
+    free(inlet);
+    errno = saved;
+}
+
+/* Takes the marks out. Returns how many bytes are left. */
+static size_t take_marks(struct js_inlet *inlet, char *bytes, size_t len)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < len && !inlet->has_end; i++) {
+        char byte = bytes[i];
+        if (!inlet->is_within_mark && byte == MARK) {
+            inlet->is_within_mark = true;
+            continue;
+        }
+        if (!inlet->is_within_mark)
+            bytes[kept++] = byte;
+        else if (byte == MARK_NUL)
+            bytes[kept++] = '\0';
+        inlet->has_end = inlet->is_within_mark && byte == MARK_END;
+        inlet->is_within_mark = false;
+    }
+    return kept;
+}
+
+/* The description may be blocking, hence the poll. It also tells a FIFO that no
+ * writer has opened yet (nothing) from one that its writers have closed
+ * (POLLHUP): read(2) returns 0 for both. */
+static ssize_t read_now(const struct js_inlet *inlet, void *bytes, size_t len)
+{
+    struct pollfd event = {.fd = inlet->config.fd, .events = POLLIN};
+    int n = poll(&event, 1, 0);
+    ssize_t got = 0;
+    if (n >= 0 && (event.revents & POLLNVAL)) {
+        errno = EBADF;
+        return -1;
+    }
+    if (n == 0)
+        errno = EAGAIN;
+    if (n <= 0)
+        got = -1;
+    else if (event.revents & (POLLIN | POLLERR))
+        got = read(inlet->config.fd, bytes, len);
+    if (got < 0 && errno == EINTR)
+        errno = EAGAIN;
+    return got;
+}
+
+/* Nothing more comes. */
+static int judge_end(struct js_inlet *inlet)
+{
+    const struct js_inlet_config *config = &inlet->config;
+    int64_t settle_ns = config->settle_ns;
+    if (inlet->is_within_line && config->settle_cut_ns > settle_ns)
+        settle_ns = config->settle_cut_ns;
+    inlet->is_broken |= (config->is_marked && !inlet->has_end) ||
+                        (config->is_intact && !config->is_intact(config->arg));
+    errno = inlet->is_broken ? ECONNABORTED : EAGAIN;
+    bool is_settled = js_clock_ns() - inlet->ending_ns >= settle_ns;
+    return !inlet->is_broken && is_settled ? 0 : -1;
+}
+
+ssize_t js_inlet_read(struct js_inlet *inlet, void *bytes, size_t len)
+{
+    while (inlet->ending_ns == JS_NEVER_NS) {
+        ssize_t n = read_now(inlet, bytes, len);
+        if (n < 0)
+            return -1;
+        size_t kept = (size_t)n;
+        if (inlet->config.is_marked)
+            kept = take_marks(inlet, bytes, (size_t)n);
+        if (n == 0 || inlet->has_end)
+            inlet->ending_ns = js_clock_ns();
+        if (kept == 0)
+            continue;
+        inlet->is_within_line = ((const char *)bytes)[kept - 1] != '\n';
+        return (ssize_t)kept;
+    }
+    return judge_end(inlet);
+}
+
+int js_inlet_fd(const struct js_inlet *inlet)
+{
+    return inlet->ending_ns == JS_NEVER_NS ? inlet->config.fd : -1;
+}
+
+bool js_inlet_is_within_line(const struct js_inlet *inlet)
+{
+    return inlet->is_within_line;
+}
+
+int js_inlet_pass(struct js_buf *to, const void *bytes, size_t len)
+{
+    static const char nul[] = {MARK, MARK_NUL};
+    size_t before = to->len;
+    const char *at = bytes, *end = at + len;
+    int rc = 0;
+    while (rc == 0 && at < end) {
+        const char *next = memchr(at, MARK, (size_t)(end - at));
+        rc = js_buf_append(to, at, (size_t)((next ? next : end) - at));
+        if (rc == 0 && next)
+            rc = js_buf_append(to, nul, sizeof(nul));
+        at = next ? next + 1 : end;
+    }
+    to->len = rc == 0 ? to->len : before;
+    return rc;
+}
+
+int js_inlet_mark_end(struct js_buf *to)
+{
+    static const char end[] = {MARK, MARK_END};
+    return js_buf_append(to, end, sizeof(end));
+}

@@ -1,0 +1,14 @@
+/*
+ * planning - how many slots a list is worth: --plan.
+ *
+ * Reads the list and what an earlier run of it has left; no MPI, no lock.
+ */
+#ifndef JS_CLI_PLAN_CMD_H
+#define JS_CLI_PLAN_CMD_H
+
+#include "cli/options.h"
+
+/* Shows the forecast on stdout. Returns the exit status. */
+int js_planning(const struct js_options *options);
+
+#endif

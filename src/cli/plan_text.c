@@ -1,0 +1,256 @@
+#include "cli/plan_text.h"
+
+#include "base/json.h"
+#include "base/units.h"
+#include "cli/textbuf.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+enum {
+    CHAIN_SHOWN = 6,     /* jobs of it, */
+    CHAIN_SHOWN_END = 2, /* of these from its end */
+    COMMAND_SHOWN = 60,  /* bytes */
+};
+
+/* Another order is worth a word if it takes no more than this part. */
+static const double worth_a_word = 0.99;
+
+struct page {
+    const struct js_forecast *forecast;
+    struct js_sheet sheet;
+};
+
+/* ---------------------------------------------------------------- pieces */
+
+/* To the right of a column. */
+static void put_cell(struct page *page, int width, int64_t ns)
+{
+    struct js_buf cell = JS_BUF_INIT;
+    struct js_sheet sheet = {.buf = &cell};
+    js_sheet_put_duration(&sheet, ns);
+    if (js_sheet_check(&sheet) < 0 || !js_buf_string(&cell))
+        page->sheet.has_failed = true;
+    else
+        js_sheet_put(&page->sheet, "%*s", width, cell.data);
+    js_buf_release(&cell);
+}
+
+/* ---------------------------------------------------------------- the table */
+
+static void put_title(struct page *page, const struct js_forecast_shown *shown)
+{
+    const struct js_forecast *forecast = page->forecast;
+    bool is_large = forecast->work_hours >= 1000;
+    js_sheet_put_text(&page->sheet, shown->job_file);
+    js_sheet_put(&page->sheet, ": %" PRIu64 " job%s, ", forecast->jobs,
+                 js_plural(forecast->jobs));
+    js_sheet_put(&page->sheet, is_large ? "%.0f" : "%.3g",
+                 forecast->work_hours);
+    js_sheet_put(&page->sheet, " core-hours of work by ");
+    js_sheet_put_text(&page->sheet, shown->origin);
+    js_sheet_put(&page->sheet, "\n");
+    if (forecast->unknown > 0) {
+        js_sheet_put(&page->sheet,
+                     "%" PRIu64
+                     " of them %s not known: taken as the mean of the "
+                     "others, ",
+                     forecast->unknown, forecast->unknown == 1 ? "is" : "are");
+        js_sheet_put_duration(&page->sheet, forecast->mean_ns);
+        js_sheet_put(&page->sheet, "\n");
+    }
+    if (forecast->is_mem_needed && !shown->is_mem_counted)
+        js_sheet_put(
+            &page->sheet,
+            "mem= is not counted: how much memory the hosts have is not "
+            "on record\n");
+}
+
+static void put_row(struct page *page, const struct js_forecast_row *row)
+{
+    int decimals = row->core_hours < 10 ? 3 : row->core_hours < 1000 ? 1 : 0;
+    js_sheet_put(&page->sheet, "%7" PRIu64, row->slots);
+    put_cell(page, 14, row->makespan_ns);
+    js_sheet_put(&page->sheet, "%10.0f %%%12.*f", 100 * row->efficiency,
+                 decimals, row->core_hours);
+    if (row->gain > 0)
+        js_sheet_put(&page->sheet, "%8.2f", row->gain);
+    js_sheet_put(&page->sheet, "\n");
+}
+
+static void put_table(struct page *page)
+{
+    const struct js_forecast *forecast = page->forecast;
+    js_sheet_put(&page->sheet,
+                 "  slots      makespan  efficiency  core-hours    gain\n");
+    for (size_t i = 0; i < forecast->row_count; i++)
+        put_row(page, &forecast->rows[i]);
+    if (forecast->refusal.text[0])
+        js_sheet_put(&page->sheet, "fewer cannot run all of it: %s\n",
+                     forecast->refusal.text);
+}
+
+/* ---------------------------------------------------------------- the end */
+
+static void put_job(struct page *page, const struct js_job *job)
+{
+    const char *name = js_job_name(job);
+    if (name[0])
+        js_sheet_put_text(&page->sheet, name);
+    else
+        js_sheet_put(&page->sheet, "line %" PRIu64, job->line);
+}
+
+static void put_command(struct page *page, const struct js_job *job)
+{
+    bool is_long = job->command_len > COMMAND_SHOWN;
+    js_sheet_put_bytes(&page->sheet, job->command,
+                       is_long ? COMMAND_SHOWN : job->command_len);
+    js_sheet_put(&page->sheet, "%s", is_long ? "..." : "");
+}
+
+static void put_links(struct page *page)
+{
+    const struct js_forecast *forecast = page->forecast;
+    size_t count = forecast->chain_count;
+    size_t cut = CHAIN_SHOWN - CHAIN_SHOWN_END;
+    for (size_t i = 0; i < count; i++) {
+        if (count > CHAIN_SHOWN && i == cut) {
+            js_sheet_put(&page->sheet, ", ...");
+            i = count - CHAIN_SHOWN_END;
+        }
+        js_sheet_put(&page->sheet, "%s", i > 0 ? ", " : "");
+        put_job(page, forecast->chain[i]);
+    }
+}
+
+static void put_chain(struct page *page)
+{
+    const struct js_forecast *forecast = page->forecast;
+    js_sheet_put(&page->sheet, "no number of slots takes less than ");
+    js_sheet_put_duration(&page->sheet, forecast->chain_ns);
+    if (forecast->chain_count > 1) {
+        js_sheet_put(&page->sheet,
+                     ": so long take %zu jobs, each after the one before: ",
+                     forecast->chain_count);
+        put_links(page);
+    } else {
+        js_sheet_put(&page->sheet, ": so long takes ");
+        put_job(page, forecast->chain[0]);
+        js_sheet_put(&page->sheet, " alone: ");
+        put_command(page, forecast->chain[0]);
+    }
+    js_sheet_put(&page->sheet, "\n");
+}
+
+/* Why there are no more rows. */
+static void put_end(struct page *page)
+{
+    const struct js_forecast *forecast = page->forecast;
+    const struct js_forecast_row *last =
+        &forecast->rows[forecast->row_count - 1];
+    put_chain(page);
+    if (forecast->is_chain_reached)
+        return;
+    if (last->slots < JS_FORECAST_SLOTS_MAX)
+        js_sheet_put(
+            &page->sheet,
+            "more slots give nothing: jobs never hold more than %" PRIu64
+            " core%s at once\n",
+            last->peak_cores, js_plural(last->peak_cores));
+    else
+        js_sheet_put(&page->sheet,
+                     "more than %" PRIu64 " slots are not looked at\n",
+                     last->slots);
+}
+
+static void put_choice(struct page *page)
+{
+    const struct js_forecast *forecast = page->forecast;
+    const struct js_forecast_row *choice = &forecast->rows[forecast->choice];
+    js_sheet_put(&page->sheet, "sensible: %" PRIu64 " slot%s, ", choice->slots,
+                 js_plural(choice->slots));
+    js_sheet_put_duration(&page->sheet, choice->makespan_ns);
+    js_sheet_put(&page->sheet,
+                 ": the most that keep %d %% of the efficiency of the fewest\n",
+                 JS_FORECAST_PERCENT);
+    if ((double)forecast->longest_first_ns >
+        worth_a_word * (double)choice->makespan_ns)
+        return;
+    js_sheet_put(&page->sheet, "with --longest-first it is ");
+    js_sheet_put_duration(&page->sheet, forecast->longest_first_ns);
+    js_sheet_put(&page->sheet, "\n");
+}
+
+int js_forecast_text(const struct js_forecast_shown *shown, struct js_buf *buf)
+{
+    struct page page = {shown->forecast, {.buf = buf}};
+    put_title(&page, shown);
+    put_table(&page);
+    put_end(&page);
+    put_choice(&page);
+    return js_sheet_check(&page.sheet);
+}
+
+/* ---------------------------------------------------------------- JSON */
+
+static void json_rows(struct js_json *json, const struct js_forecast *forecast)
+{
+    js_json_open_array(json, "rows");
+    for (size_t i = 0; i < forecast->row_count; i++) {
+        const struct js_forecast_row *row = &forecast->rows[i];
+        js_json_open_object(json, NULL);
+        js_json_count(json, "slots", row->slots);
+        js_json_seconds(json, "makespan", row->makespan_ns);
+        js_json_real(json, "efficiency", row->efficiency);
+        js_json_real(json, "core_hours", row->core_hours);
+        if (row->gain > 0)
+            js_json_real(json, "gain", row->gain);
+        else
+            js_json_null(json, "gain");
+        js_json_close_object(json);
+    }
+    js_json_close_array(json);
+}
+
+static void json_chain(struct js_json *json, const struct js_forecast *forecast)
+{
+    js_json_open_object(json, "longest_chain");
+    js_json_seconds(json, "seconds", forecast->chain_ns);
+    js_json_open_array(json, "jobs");
+    for (size_t i = 0; i < forecast->chain_count; i++) {
+        const struct js_job *job = forecast->chain[i];
+        js_json_open_object(json, NULL);
+        js_json_count(json, "line", job->line);
+        if (js_job_name(job)[0])
+            js_json_string(json, "name", js_job_name(job));
+        else
+            js_json_null(json, "name");
+        js_json_bytes(json, "command", job->command, job->command_len);
+        js_json_close_object(json);
+    }
+    js_json_close_array(json);
+    js_json_close_object(json);
+}
+
+int js_forecast_json(const struct js_forecast_shown *shown, struct js_buf *buf)
+{
+    const struct js_forecast *forecast = shown->forecast;
+    struct js_json json = {.buf = *buf};
+    js_json_open_object(&json, NULL);
+    js_json_string(&json, "list", shown->job_file);
+    js_json_string(&json, "origin", shown->origin);
+    js_json_count(&json, "jobs", forecast->jobs);
+    js_json_count(&json, "unknown", forecast->unknown);
+    js_json_seconds(&json, "mean", forecast->mean_ns);
+    js_json_real(&json, "work_core_hours", forecast->work_hours);
+    json_rows(&json, forecast);
+    js_json_count(&json, "sensible", forecast->rows[forecast->choice].slots);
+    js_json_seconds(&json, "longest_first", forecast->longest_first_ns);
+    json_chain(&json, forecast);
+    js_json_close_object(&json);
+    *buf = json.buf;
+    if (js_json_check(&json) < 0)
+        return -1;
+    return js_buf_append(buf, "\n", 1);
+}

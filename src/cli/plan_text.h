@@ -1,0 +1,28 @@
+/*
+ * forecast_show - a forecast, for a person and for programs.
+ *
+ * What a user has supplied can steer no terminal.
+ */
+#ifndef JS_CLI_PLAN_TEXT_H
+#define JS_CLI_PLAN_TEXT_H
+
+#include "base/buf.h"
+#include "sched/whatif.h"
+
+#include <stdbool.h>
+
+struct js_forecast_shown {
+    const struct js_forecast *forecast;
+    const char *job_file;
+    const char *origin; /* the journal or joblog */
+    bool is_mem_counted;
+};
+
+/* Appends whole lines. 0, or -1 with errno ENOMEM. */
+int js_forecast_text(const struct js_forecast_shown *shown, struct js_buf *buf);
+
+/* Appends one document in one line; jobsched(1) lists its members, and they
+ * stay. 0, or -1 with errno ENOMEM. */
+int js_forecast_json(const struct js_forecast_shown *shown, struct js_buf *buf);
+
+#endif

@@ -1,0 +1,119 @@
+#include "launch/host_probe.h"
+
+#include "base/clock.h"
+#include "launch/subprocess.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+/* In which a host has to answer, and its mpirun to leave when told to. */
+static const int64_t answer_ns = 20 * JS_NS_PER_S;
+static const int64_t leave_ns = 5 * JS_NS_PER_S;
+
+static const struct timespec pause_between = {.tv_nsec = 50 * JS_NS_PER_MS};
+
+static pid_t begin(const struct js_mpirun *mpirun, const char *host)
+{
+    struct js_words words = JS_WORDS_INIT;
+    pid_t pid = js_mpirun_trial(mpirun, host, &words);
+    if (pid == 0)
+        pid = js_child_start(&words, JS_CHILD_DEAF | JS_CHILD_MUTE, -1);
+    js_words_release(&words);
+    return pid;
+}
+
+/* Those that have ended have a pid of 0. True while some have not. */
+static bool look(pid_t *pids, size_t count, bool *are_well)
+{
+    bool is_any_left = false;
+    for (size_t i = 0; i < count; i++) {
+        int status = 0;
+        if (pids[i] <= 0)
+            continue;
+        pid_t pid = waitpid(pids[i], &status, WNOHANG);
+        if (pid == 0) {
+            is_any_left = true;
+            continue;
+        }
+        are_well[i] = pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+        pids[i] = 0;
+    }
+    return is_any_left;
+}
+
+static void tell(const pid_t *pids, size_t count, int number)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (pids[i] > 0)
+            kill(pids[i], number);
+    }
+}
+
+void js_try_hosts(const struct js_mpirun *mpirun, const struct js_hosts *hosts,
+                  bool (*is_to_stop)(void *arg), void *arg, bool *are_well)
+{
+    size_t count = hosts->count;
+    pid_t *pids = calloc(count + 1, sizeof(*pids));
+    int64_t until_ns = js_clock_ns() + answer_ns;
+    if (!pids)
+        return;
+    for (size_t i = 0; i < count; i++) {
+        are_well[i] = false;
+        pids[i] = begin(mpirun, hosts->items[i].name);
+    }
+    while (look(pids, count, are_well)) {
+        nanosleep(&pause_between, NULL);
+        int64_t now_ns = js_clock_ns();
+        if (is_to_stop(arg) && until_ns > now_ns)
+            until_ns = now_ns;
+        if (now_ns > until_ns)
+            tell(pids, count, now_ns > until_ns + leave_ns ? SIGKILL : SIGTERM);
+    }
+    free(pids);
+}
+
+/* The file that execvp(3) takes for that program. */
+static void find_file(const char *program, char *ret, size_t size)
+{
+    const char *path = getenv("PATH");
+    snprintf(ret, size, "%s", program);
+    while (path && *path && !strchr(program, '/')) {
+        size_t len = strcspn(path, ":");
+        int n = snprintf(ret, size, "%.*s%s%s", (int)len, path,
+                         len > 0 ? "/" : "./", program);
+        if (n > 0 && (size_t)n < size && access(ret, X_OK) == 0)
+            return;
+        path += len + (path[len] == ':');
+    }
+}
+
+bool js_try_mpirun(const struct js_mpirun *mpirun, const char *built_with,
+                   struct js_buf *ret)
+{
+    struct js_words words = JS_WORDS_INIT;
+    struct js_buf said = JS_BUF_INIT;
+    char name[128], file[PATH_MAX];
+    js_words_add(&words, mpirun->program);
+    js_words_add(&words, "--version");
+    bool is_known = js_words_check(&words) == 0 &&
+                    js_child_output(&words, &said) == 0 &&
+                    js_mpirun_name(js_buf_string(&said), name, sizeof(name));
+    bool is_other = is_known && js_mpi_of(name) != mpirun->mpi;
+    js_words_release(&words);
+    js_buf_release(&said);
+    if (!is_other)
+        return false;
+    find_file(mpirun->program, file, sizeof(file));
+    return js_buf_printf(ret,
+                         "%s is of %s, but jobsched was built with %s: put the "
+                         "mpirun of that first in PATH, or name it in "
+                         "JOBSCHED_MPIRUN",
+                         file, name, built_with) == 0;
+}

@@ -1,0 +1,176 @@
+#include "launch/hostfile.h"
+
+#include "base/host.h"
+#include "base/units.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char blanks[] = " \t\r\n";
+
+void js_hosts_release(struct js_hosts *hosts)
+{
+    for (size_t i = 0; i < hosts->count; i++)
+        free(hosts->items[i].name);
+    free(hosts->items);
+    *hosts = (struct js_hosts){NULL, 0, 0};
+}
+
+static struct js_host *find(const struct js_hosts *hosts, const char *name)
+{
+    for (size_t i = 0; i < hosts->count; i++) {
+        if (js_host_is_same(hosts->items[i].name, name))
+            return &hosts->items[i];
+    }
+    return NULL;
+}
+
+static int append(struct js_hosts *hosts, const char *name, uint32_t slots)
+{
+    if (hosts->count == hosts->capacity) {
+        size_t capacity = hosts->capacity ? 2 * hosts->capacity : 16;
+        struct js_host *items =
+            realloc(hosts->items, capacity * sizeof(*items));
+        if (!items)
+            return -1;
+        hosts->items = items;
+        hosts->capacity = capacity;
+    }
+    char *copy = strdup(name);
+    if (!copy)
+        return -1;
+    hosts->items[hosts->count++] = (struct js_host){copy, slots};
+    return 0;
+}
+
+/* A line that says nothing of slots is one, if there is another. */
+int js_hosts_add(struct js_hosts *hosts, const char *name, uint32_t slots)
+{
+    struct js_host *host = find(hosts, name);
+    if (!host)
+        return append(hosts, name, slots);
+    host->slots += (host->slots == 0) + (slots == 0 ? 1 : slots);
+    return 0;
+}
+
+void js_hosts_drop(struct js_hosts *hosts, size_t i)
+{
+    free(hosts->items[i].name);
+    hosts->count--;
+    memmove(&hosts->items[i], &hosts->items[i + 1],
+            (hosts->count - i) * sizeof(hosts->items[0]));
+}
+
+uint64_t js_hosts_slots(const struct js_hosts *hosts)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < hosts->count; i++) {
+        if (hosts->items[i].slots == 0)
+            return 0;
+        sum += hosts->items[i].slots;
+    }
+    return sum;
+}
+
+/* ---------------------------------------------------------------- reading */
+
+static int parse_slots(const char *text, uint32_t *ret)
+{
+    uint64_t slots;
+    if (js_parse_count(text, &slots) < 0 || slots == 0 || slots > 1000000)
+        return -1;
+    *ret = (uint32_t)slots;
+    return 0;
+}
+
+/* What follows the name; the words that say nothing of slots are mpirun's. */
+static int parse_words(char **rest, uint32_t *ret_slots)
+{
+    static const char slots[] = "slots=";
+    char *word;
+    while ((word = strtok_r(NULL, blanks, rest))) {
+        if (strncmp(word, slots, strlen(slots)) == 0 &&
+            parse_slots(word + strlen(slots), ret_slots) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int parse_line(char *line, struct js_hosts *hosts, const char *place,
+                      struct js_err *err)
+{
+    char *rest = NULL;
+    uint32_t slots = 0;
+    line[strcspn(line, "#")] = '\0';
+    char *name = strtok_r(line, blanks, &rest);
+    if (!name)
+        return 0;
+    char *colon = strchr(name, ':');
+    if (colon)
+        *colon++ = '\0';
+    if (!js_host_is_name(name))
+        return js_err_set(err,
+                          "%s: \"%s\" is no name of a host: it would be passed "
+                          "to ssh, which may take it for something else",
+                          place, name);
+    if ((colon && parse_slots(colon, &slots) < 0) ||
+        parse_words(&rest, &slots) < 0)
+        return js_err_set(err,
+                          "%s: of host \"%s\" the slots are no number from 1 "
+                          "on; write \"%s slots=4\"",
+                          place, name, name);
+    if (js_hosts_add(hosts, name, slots) < 0)
+        return js_err_errno(err, "%s", place);
+    return 0;
+}
+
+static int read_lines(FILE *file, const char *path, struct js_hosts *ret,
+                      struct js_err *err)
+{
+    char *line = NULL;
+    size_t size = 0;
+    int rc = 0;
+    for (unsigned number = 1; rc == 0 && getline(&line, &size, file) >= 0;
+         number++) {
+        char place[256];
+        snprintf(place, sizeof(place), "%s:%u", path, number);
+        rc = parse_line(line, ret, place, err);
+    }
+    if (rc == 0 && ferror(file))
+        rc = js_err_errno(err, "cannot read the hostfile %s", path);
+    free(line);
+    return rc;
+}
+
+int js_hostfile_read(const char *path, struct js_hosts *ret, struct js_err *err)
+{
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return js_err_errno(err, "cannot read the hostfile %s", path);
+    int rc = read_lines(file, path, ret, err);
+    fclose(file);
+    if (rc == 0 && ret->count == 0)
+        rc = js_err_set(err,
+                        "the hostfile %s names no host: it has one a line, "
+                        "such as \"n1 slots=4\"",
+                        path);
+    return rc;
+}
+
+int js_hostfile_write(const char *path, const struct js_hosts *hosts)
+{
+    FILE *file = fopen(path, "we");
+    if (!file)
+        return -1;
+    for (size_t i = 0; i < hosts->count; i++) {
+        const struct js_host *host = &hosts->items[i];
+        fprintf(file, "%s", host->name);
+        if (host->slots > 0)
+            fprintf(file, " slots=%u", host->slots);
+        fputc('\n', file);
+    }
+    bool has_failed = ferror(file) != 0;
+    return fclose(file) != 0 || has_failed ? -1 : 0;
+}

@@ -1,0 +1,852 @@
+#include "launch/launch.h"
+
+#include "base/clock.h"
+#include "base/cpuset.h"
+#include "base/fdio.h"
+#include "base/host.h"
+#include "base/launchenv.h"
+#include "base/lifeline.h"
+#include "base/mca.h"
+#include "base/paths.h"
+#include "base/process.h"
+#include "base/userenv.h"
+#include "base/argv.h"
+#include "launch/subprocess.h"
+#include "launch/folder.h"
+#include "launch/hostfile.h"
+#include "launch/kin.h"
+#include "launch/limits.h"
+#include "launch/list_stream.h"
+#include "launch/mpirun.h"
+#include "launch/relay.h"
+#include "launch/requeue.h"
+#include "launch/slurm.h"
+#include "launch/host_probe.h"
+#include "launch/watch.h"
+#include "record/journal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <paths.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Of a time limit, for what comes behind the run. */
+static const int64_t spare_most_ns = 30 * JS_NS_PER_S;
+
+/* What Open MPI and PMIx write there for some hundred ranks. */
+static const uint64_t room_bytes = UINT64_C(8) << 20;
+
+/* ... and the memory through which a rank is talked to. */
+static const uint64_t rank_room_bytes = (UINT64_C(4) << 20) + 65536;
+
+struct launch {
+    const struct js_options *options;
+    int argc;
+    char **argv;
+    struct js_mpirun mpirun;
+    struct js_hosts hosts;  /* none: this machine, or all of Slurm's */
+    char program[PATH_MAX]; /* this one, as every host finds it */
+    struct js_folder folder;
+    char status_path[PATH_MAX];   /* in it */
+    char hostfile_path[PATH_MAX]; /* in it: the hosts that are left */
+    struct js_lifeline_host *lifeline;
+    int list;               /* a stream; -1: the list can be read again */
+    int joblog;             /* an open file; -1: it has another name, or none */
+    bool is_relayed;        /* rank 0 cannot be handed our own files */
+    struct js_relay *relay; /* ... but these pass between */
+    const char *names[3];   /* of variables for rank 0 */
+    struct js_words command;
+    uint64_t command_id; /* the same for all starts */
+    uint32_t restarts;   /* so far */
+    int64_t begun_ns;    /* the first of these */
+    bool is_out_of_time;
+    struct js_requeue requeue;
+
+    struct js_mca mca; /* settings for mpirun that depend on the folder */
+    struct js_watch watch;
+};
+
+bool js_launch_is_alone(void)
+{
+    return js_launch_rank() < 0 || js_launch_size() == 1;
+}
+
+static int complain(const struct js_err *err, int status)
+{
+    fprintf(stderr, "jobsched: %s\n", err->text);
+    return status;
+}
+
+/* What was read of it is gone. */
+static bool is_stream(const struct launch *launch)
+{
+    return launch->list >= 0;
+}
+
+/* ---------------------------------------------------------------- where to */
+
+/* The hosts, if they are told, and how many slaves they are good for. */
+static int count_slaves(struct launch *launch, uint64_t *ret,
+                        struct js_err *err)
+{
+    const struct js_options *options = launch->options;
+    *ret = options->slaves;
+    if (options->hostfile) {
+        if (js_hostfile_read(options->hostfile, &launch->hosts, err) < 0)
+            return -1;
+        if (*ret == 0)
+            *ret = js_hosts_slots(&launch->hosts);
+        if (*ret == 0)
+            return js_err_set(err,
+                              "%s does not say of every host how many slots "
+                              "it has: write \"%s slots=4\" there, or say "
+                              "with -n how many slaves to start",
+                              options->hostfile, launch->hosts.items[0].name);
+        return 0;
+    }
+    if (*ret == 0 && js_slurm_is_here())
+        return js_slurm_tasks(ret, err);
+    if (*ret == 0)
+        *ret = jobsched_cores();
+    return 0;
+}
+
+static int find_program(struct launch *launch, struct js_err *err)
+{
+    ssize_t len = readlink("/proc/self/exe", launch->program,
+                           sizeof(launch->program) - 1);
+    if (len < 0)
+        return js_err_errno(err, "the path of this program (/proc/self/exe)");
+    launch->program[len] = '\0';
+    return 0;
+}
+
+/* Slurm ends the job at its time limit, of which the last part is kept for the
+ * end: what comes before is the run's. 0: there is none. */
+static int64_t slurm_limit_ns(void)
+{
+    int64_t left_ns = js_slurm_is_here() ? js_slurm_time_left_ns() : 0;
+    if (left_ns == JS_NEVER_NS || left_ns <= 0)
+        return 0;
+    left_ns -= left_ns / 10 < spare_most_ns ? left_ns / 10 : spare_most_ns;
+    return left_ns < JS_NS_PER_S ? JS_NS_PER_S
+                                 : left_ns - left_ns % JS_NS_PER_S;
+}
+
+/* A limit that the user gave comes behind it, and wins. */
+static void add_time_limit(struct js_words *words)
+{
+    int64_t limit_ns = slurm_limit_ns();
+    if (limit_ns > 0)
+        js_words_addf(words, "--time-limit=%" PRId64 "s",
+                      limit_ns / JS_NS_PER_S);
+}
+
+/* What the ranks would refuse, each by itself. */
+static int check_slurm_limit(const struct launch *launch, struct js_err *err)
+{
+    struct jobsched_config config = launch->options->config;
+    struct jobsched_result result;
+    int64_t limit_ns = config.time_limit_ns == 0 ? slurm_limit_ns() : 0;
+    config.time_limit_ns = limit_ns;
+    if (limit_ns == 0 || jobsched_check(&config, &result) == JOBSCHED_SUCCEEDED)
+        return 0;
+    return js_err_set(err, "Slurm's time limit for this job is too near: %s",
+                      result.error);
+}
+
+/* What is left of the time limit that the user has given, which counts from the
+ * first start on. */
+static int64_t time_left_ns(const struct launch *launch)
+{
+    return launch->options->config.time_limit_ns -
+           (js_clock_ns() - launch->begun_ns);
+}
+
+static void add_time_left(const struct launch *launch, struct js_words *words)
+{
+    int64_t left_ms = time_left_ns(launch) / JS_NS_PER_MS;
+    if (launch->restarts > 0 && launch->options->config.time_limit_ns > 0)
+        js_words_addf(words, "--time-limit=%" PRId64 ".%03ds", left_ms / 1000,
+                      (int)(left_ms % 1000));
+}
+
+/* What each rank is to run. It knows itself whether it goes on. */
+static int make_command(struct launch *launch)
+{
+    struct js_words *words = &launch->command;
+    js_words_release(words);
+    js_words_add(words, launch->program);
+    add_time_limit(words);
+    add_time_left(launch, words);
+    if (!launch->options->is_mpirun_shown)
+        js_options_part(launch->command_id, launch->restarts, words);
+    js_options_command(launch->argc, launch->argv, launch->restarts > 0, words);
+    launch->mpirun.command = words->items;
+    return js_words_check(words);
+}
+
+/* An mpirun starts its ranks in one of them only. */
+static void tell_of_components(const struct launch *launch)
+{
+    uint64_t unused = js_slurm_unused_components();
+    if (unused > 0 && !launch->options->hostfile)
+        fprintf(stderr,
+                "jobsched: this Slurm job has %" PRIu64
+                " components, of which one is used and %" PRIu64
+                " %s not: use a job of one component, or one for each list\n",
+                unused + 1, unused, unused == 1 ? "is" : "are");
+}
+
+static int check_folder(struct js_err *err)
+{
+    char path[PATH_MAX];
+    const char *pwd = getenv("PWD");
+    if (getcwd(path, sizeof(path)) || errno == ERANGE)
+        return 0;
+    return js_err_errno(err,
+                        "the current folder%s%s cannot be found (it was "
+                        "removed?): change to one that is there",
+                        pwd ? " " : "", pwd ? pwd : "");
+}
+
+static int prepare(struct launch *launch, struct js_err *err)
+{
+    uint64_t slaves = 0;
+    if (check_folder(err) < 0)
+        return -1;
+    const char *program = getenv("JOBSCHED_MPIRUN");
+    if (count_slaves(launch, &slaves, err) < 0 || find_program(launch, err) < 0)
+        return -1;
+    tell_of_components(launch);
+    launch->mpirun.mpi = js_mpi_of(jobsched_mpi());
+    launch->mpirun.program = program && program[0] ? program : JS_MPIRUN;
+    launch->mpirun.ranks = slaves + 1;
+    launch->mpirun.hostfile = launch->options->hostfile;
+    launch->mpirun.hosts = &launch->hosts;
+    if (make_command(launch) < 0)
+        return js_err_errno(err, "the command line");
+    return 0;
+}
+
+/* ---------------------------------------------------------------- folder */
+
+static bool is_this_host(const char *name)
+{
+    char own[256] = "";
+    gethostname(own, sizeof(own) - 1);
+    return js_host_is_same(name, own) || strcmp(name, "localhost") == 0;
+}
+
+/*
+ * Rank 0 may be on another host, where only the folder of the jobs is the same
+ * as here: if the first host of a list is not this one, or the first node of
+ * the allocation.
+ */
+static bool is_rank_0_elsewhere(const struct launch *launch)
+{
+    const char *node = getenv("SLURM_NODEID");
+    if (launch->hosts.count > 0)
+        return !is_this_host(launch->hosts.items[0].name);
+    return js_slurm_is_here() && (!node || strcmp(node, "0") != 0);
+}
+
+/* No rank is on another host. */
+static bool is_all_here(const struct launch *launch)
+{
+    const char *nodes = getenv("SLURM_JOB_NUM_NODES");
+    for (size_t i = 0; i < launch->hosts.count; i++) {
+        if (!is_this_host(launch->hosts.items[i].name))
+            return false;
+    }
+    if (launch->hosts.count > 0 || !js_slurm_is_here())
+        return true;
+    return nodes && strcmp(nodes, "1") == 0 && !is_rank_0_elsewhere(launch);
+}
+
+static uint64_t room_of(const struct launch *launch)
+{
+    return room_bytes +
+           (is_all_here(launch) ? launch->mpirun.ranks * rank_room_bytes : 0);
+}
+
+static void tell_folder(struct launch *launch)
+{
+    const struct js_folder *folder = &launch->folder;
+    js_mca_take_back(&launch->mca);
+    js_mca_set_home(&launch->mca, launch->mpirun.mpi);
+    if (is_all_here(launch))
+        js_mca_set_for_host(&launch->mca, launch->mpirun.mpi, folder->path,
+                            js_folder_room(folder) >= room_of(launch));
+    setenv(JS_LAUNCH_STATUS_NAME, launch->status_path, 1);
+    setenv(JS_LIFELINE_NAME, launch->folder.path, 1);
+}
+
+static int make_folder(struct launch *launch, struct js_err *err)
+{
+    char here[PATH_MAX];
+    /* In memory, where the ranks have theirs as well. */
+    const char *places[] = {"/dev/shm", getenv("TMPDIR"), "/tmp",
+                            getenv("XDG_RUNTIME_DIR")};
+    size_t count = sizeof(places) / sizeof(places[0]);
+    launch->is_relayed = is_rank_0_elsewhere(launch);
+    if (launch->is_relayed) {
+        if (!getcwd(here, sizeof(here)))
+            return js_err_errno(err, "the current folder");
+        places[0] = here;
+        count = 1;
+    }
+    if (js_folder_make(&launch->folder, places, count, room_of(launch), err) <
+        0)
+        return -1;
+    snprintf(launch->status_path, sizeof(launch->status_path), "%s/status",
+             launch->folder.path);
+    snprintf(launch->hostfile_path, sizeof(launch->hostfile_path), "%s/hosts",
+             launch->folder.path);
+    return 0;
+}
+
+/* In a world of one the launcher of that world has left its marks, and may have
+ * bound this process to a core. */
+static void forget_launcher(void)
+{
+    struct js_words names = JS_WORDS_INIT;
+    struct js_cpuset cpus;
+    if (js_launch_bound() && js_cpuset_of_process(getppid(), &cpus) == 0)
+        sched_setaffinity(0, sizeof(cpus.word), (const cpu_set_t *)cpus.word);
+    for (char **variable = environ; *variable; variable++) {
+        if (js_launch_owns(*variable))
+            js_words_addf(&names, "%.*s", (int)strcspn(*variable, "="),
+                          *variable);
+    }
+    for (size_t i = 0; i < names.count; i++)
+        unsetenv(names.items[i]);
+    js_words_release(&names);
+}
+
+/* Before anything is added to the environment. */
+static int open_lifeline(struct launch *launch, struct js_err *err)
+{
+    const char *folder = launch->folder.path;
+    if (js_launch_rank() >= 0)
+        forget_launcher();
+    struct js_lifeline_gift gift = {
+        .lock = launch->folder.lock,
+        .environ = environ,
+        .stdio = {-1, -1, -1},
+        .joblog = launch->joblog,
+    };
+    if (!launch->is_relayed) {
+        gift.stdio[0] = launch->list;
+        gift.stdio[1] = STDOUT_FILENO;
+        gift.stdio[2] = STDERR_FILENO;
+    }
+    char path[PATH_MAX];
+    if (launch->is_relayed &&
+        (js_run_status_beside(launch->status_path, JS_RUN_ENVIRON, path,
+                              sizeof(path)) < 0 ||
+         js_userenv_write(path, environ) < 0))
+        return js_err_errno(err, "%s", folder);
+    launch->lifeline = js_lifeline_listen(folder, &gift);
+    return launch->lifeline ? 0 : js_err_errno(err, "%s", folder);
+}
+
+/* For another start: somebody may have cleaned up there. What stood in it for a
+ * rank 0 on another host cannot be made again. */
+static int keep_folder(struct launch *launch, struct js_err *err)
+{
+    if (js_folder_is_there(&launch->folder))
+        return 0;
+    if (launch->is_relayed)
+        return js_err_set(err, "somebody has removed %s, which the run needs",
+                          launch->folder.path);
+    js_folder_remove(&launch->folder);
+    if (make_folder(launch, err) < 0)
+        return -1;
+    if (js_lifeline_move(launch->lifeline, launch->folder.path,
+                         launch->folder.lock) < 0)
+        return js_err_errno(err, "%s", launch->folder.path);
+    tell_folder(launch);
+    return 0;
+}
+
+static void remove_folder(struct launch *launch)
+{
+    js_lifeline_close(launch->lifeline);
+    launch->lifeline = NULL;
+    js_folder_remove(&launch->folder);
+}
+
+/* ---------------------------------------------------------------- starting */
+
+/* Open MPI refuses root unless told twice; whoever is root here knows it. And
+ * within Slurm it starts its daemons by srun, which in a step would wait for
+ * that step to end. */
+static void tell_launcher(struct launch *launch)
+{
+    const char *counts = getenv("SLURM_JOB_CPUS_PER_NODE");
+    const char *nodes = getenv("SLURM_JOB_NODELIST");
+    launch->names[0] = JS_LAUNCH_STATUS_NAME;
+    launch->names[1] = is_stream(launch) ? JS_LAUNCH_STREAM_NAME : NULL;
+    launch->mpirun.names = launch->names;
+    if (is_stream(launch))
+        setenv(JS_LAUNCH_STREAM_NAME, "1", 1);
+    tell_folder(launch);
+    setenv("PATH", _PATH_STDPATH, 0); /* mpirun looks for ssh there */
+    if (geteuid() == 0) {
+        setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 1);
+        setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 1);
+    }
+    if (!js_slurm_is_in_step() || !counts || !nodes)
+        return;
+    setenv("SLURM_OVERLAP", "1", 1);
+    setenv("SLURM_TASKS_PER_NODE", counts, 1);
+    setenv("SLURM_NODELIST", nodes, 1);
+}
+
+/* ---------------------------------------------------------------- hosts */
+
+/* Takes out the hosts that do not answer, by name. Returns 0, or -1 with *err.
+ */
+static int drop_silent_hosts(struct launch *launch, struct js_err *err)
+{
+    size_t count = launch->hosts.count;
+    bool *are_well = calloc(count + 1, sizeof(*are_well));
+    if (!are_well)
+        return js_err_errno(err, "the hosts");
+    js_try_hosts(&launch->mpirun, &launch->hosts, js_watch_is_to_stop,
+                 &launch->watch, are_well);
+    js_kin_kill(launch->folder.path); /* an ssh that hangs */
+    for (size_t i = count; i-- > 0 && !launch->watch.is_stopped;) {
+        if (are_well[i])
+            continue;
+        fprintf(stderr, "jobsched: host %s cannot be reached by %s\n",
+                launch->hosts.items[i].name, launch->mpirun.program);
+        js_hosts_drop(&launch->hosts, i);
+    }
+    free(are_well);
+    return 0;
+}
+
+/* ---------------------------------------------------------------- restarts */
+
+static bool has_journal(const struct launch *launch)
+{
+    const struct jobsched_config *config = &launch->options->config;
+    return !config->no_journal &&
+           (config->journal || (config->job_file && !is_stream(launch)));
+}
+
+/* mpirun, or a process that it has started and of which it says so. */
+static bool was_killed(int wait_status)
+{
+    return WIFSIGNALED(wait_status) ||
+           (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) > 128 &&
+            WEXITSTATUS(wait_status) <= 128 + SIGRTMAX);
+}
+
+/* Somebody was lost before the master had begun: so nothing has run, nor was
+ * any of a stream read. Once: it may be the same the next time. */
+static bool is_worth_another_try(const struct launch *launch)
+{
+    const struct js_watch *watch = &launch->watch;
+    return watch->run.phase == JS_RUN_UNKNOWN && launch->restarts == 0 &&
+           launch->options->restarts > 0 && !watch->is_stopped &&
+           !watch->is_start_late &&
+           (js_lifeline_is_cut(launch->lifeline) ||
+            watch->termed_ns != JS_NEVER_NS || was_killed(watch->wait_status));
+}
+
+/* A run that broke off in the middle, or with slaves lost, goes on from its
+ * journal. Not in the middle of a stream; not one whose jobs nobody ends: they
+ * may run. */
+static bool is_worth_restart(const struct launch *launch)
+{
+    const struct jobsched_config *config = &launch->options->config;
+    const struct js_run_status *run = &launch->watch.run;
+    bool is_broken = run->phase == JS_RUN_BEGUN ||
+                     (run->phase == JS_RUN_ENDED &&
+                      run->status == JOBSCHED_BROKEN && run->lost > 0);
+    return is_broken && has_journal(launch) && !is_stream(launch) &&
+           !launch->watch.is_stopped && config->slave_timeout_ns > 0 &&
+           launch->restarts < launch->options->restarts;
+}
+
+/* True if no job could be started in what is left of the time limit. */
+static bool is_out_of_time(const struct launch *launch)
+{
+    struct jobsched_config config = launch->options->config;
+    struct jobsched_result result;
+    bool is_limited = config.time_limit_ns > 0;
+    config.time_limit_ns = is_limited ? time_left_ns(launch) : slurm_limit_ns();
+    return (is_limited && config.time_limit_ns <= 0) ||
+           jobsched_check(&config, &result) != JOBSCHED_SUCCEEDED;
+}
+
+/* The hosts that are left, and as many slaves as they are good for. */
+static int prepare_restart(struct launch *launch, struct js_err *err)
+{
+    launch->is_out_of_time = is_out_of_time(launch);
+    if (launch->is_out_of_time)
+        return js_err_set(err, "the run broke off, and its time limit leaves "
+                               "no time for a restart: the same command goes "
+                               "on");
+    if (launch->hosts.count == 0 && js_slurm_is_here() &&
+        js_slurm_hosts(&launch->hosts, err) < 0)
+        return -1;
+    if (launch->hosts.count > 0) {
+        if (drop_silent_hosts(launch, err) < 0)
+            return -1;
+        if (launch->watch.is_stopped)
+            return js_err_set(err, "stopped before a restart");
+        if (launch->hosts.count == 0)
+            return js_err_set(err, "no host is left to go on with; the same "
+                                   "command goes on when there are some");
+        if (js_hostfile_write(launch->hostfile_path, &launch->hosts) < 0)
+            return js_err_errno(err, "%s", launch->hostfile_path);
+        uint64_t slots = js_hosts_slots(&launch->hosts);
+        if (slots > 0 && slots + 1 < launch->mpirun.ranks)
+            launch->mpirun.ranks = slots + 1;
+        launch->mpirun.hostfile = launch->hostfile_path;
+    }
+    if (launch->watch.run.phase == JS_RUN_UNKNOWN)
+        fputs("jobsched: the run broke off before the master was ready, so "
+              "nothing has run: one more try\n",
+              stderr);
+    else
+        fprintf(stderr,
+                "jobsched: the run broke off; it goes on from its journal with "
+                "%" PRIu64 " slaves (restart %u of %u)\n",
+                launch->mpirun.ranks - 1, launch->restarts + 1,
+                launch->options->restarts);
+    launch->restarts++;
+    unlink(launch->status_path);
+    return make_command(launch) < 0 ? js_err_errno(err, "the command line") : 0;
+}
+
+/* ---------------------------------------------------------------- the end */
+
+static void name_other_mpi(const struct launch *launch)
+{
+    struct js_buf why = JS_BUF_INIT;
+    if (js_try_mpirun(&launch->mpirun, jobsched_mpi(), &why))
+        fprintf(stderr, "jobsched: %s\n", js_buf_string(&why));
+    js_buf_release(&why);
+}
+
+static void tell_late_start(const struct launch *launch)
+{
+    int64_t waited_ns = launch->watch.termed_ns - launch->watch.begun_ns;
+    fprintf(stderr,
+            "jobsched: nothing has come up within %" PRId64 " s: of %" PRIu64
+            " processes %zu have begun on this host%s; %s "
+            "was ended, and nothing has run\n",
+            waited_ns / JS_NS_PER_S, launch->mpirun.ranks, launch->watch.came,
+            launch->hosts.count > 0 ? ", and the other hosts are asked now"
+                                    : "",
+            launch->mpirun.program);
+}
+
+/* mpirun has come to no master: by whose fault? */
+static int judge_no_start(struct launch *launch)
+{
+    struct js_err err;
+    int status = launch->watch.wait_status;
+    if (launch->watch.is_stopped)
+        return JOBSCHED_STOPPED;
+    if (launch->watch.is_start_late)
+        tell_late_start(launch);
+    if (launch->hosts.count > 0)
+        drop_silent_hosts(launch, &err);
+    if (launch->watch.is_start_late)
+        return JOBSCHED_BROKEN;
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 127)
+        fprintf(stderr,
+                "jobsched: %s has not come to a start (its %s is %d, and what "
+                "it said is above): nothing has run\n",
+                launch->mpirun.program,
+                WIFEXITED(status) ? "exit status" : "signal",
+                WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
+    name_other_mpi(launch);
+    return JOBSCHED_BROKEN;
+}
+
+static void tell_broken_off(const struct launch *launch)
+{
+    const struct jobsched_config *config = &launch->options->config;
+    const char *next = "the same command goes on";
+    if (!has_journal(launch))
+        next = "nothing is on record: it would start over";
+    else if (is_stream(launch))
+        next = "give the whole stream again: what is done will not run again";
+    else if (config->slave_timeout_ns == 0)
+        next = "the same command goes on once no job of it runs any more; if "
+               "it is refused then, add --force-lock";
+    fprintf(stderr,
+            "jobsched: the run broke off without a word of its end: %s\n",
+            next);
+}
+
+/* What rank 0 has written, and said to be on record, did not arrive. */
+static int judge_output(const struct launch *launch, int status)
+{
+    int error = launch->relay ? js_relay_error(launch->relay) : 0;
+    if (error == 0)
+        return status;
+    fprintf(stderr,
+            "jobsched: standard output: %s: output of jobs that are on record "
+            "may be missing (--output DIR keeps it in files)\n",
+            js_errno_text(error));
+    return error == EPIPE || error == ECONNRESET ? JOBSCHED_STOPPED
+                                                 : JOBSCHED_BROKEN;
+}
+
+/* What comes from a rank 0 on another host comes by way of mpirun. */
+static bool is_passing_broken(const struct launch *launch)
+{
+    return launch->is_relayed && WIFSIGNALED(launch->watch.wait_status);
+}
+
+/* What rank 0 has said of its end came by an mpirun that was killed. */
+static bool is_last_word_lost(const struct launch *launch)
+{
+    return is_passing_broken(launch) &&
+           launch->watch.run.status == JOBSCHED_BROKEN;
+}
+
+static int judge(struct launch *launch)
+{
+    switch (launch->watch.run.phase) {
+    case JS_RUN_ENDED:
+        if (is_last_word_lost(launch))
+            tell_broken_off(launch);
+        return judge_output(launch, launch->watch.run.status);
+    case JS_RUN_BEGUN:
+        tell_broken_off(launch);
+        judge_output(launch, JOBSCHED_BROKEN);
+        return JOBSCHED_BROKEN;
+    case JS_RUN_UNKNOWN:
+        break;
+    }
+    return judge_no_start(launch);
+}
+
+/* Rank 0 on this host has our own files; mpirun then has nothing to pass on to
+ * it. */
+static pid_t start_mpirun(struct launch *launch, const struct js_words *words,
+                          struct js_err *err)
+{
+    js_relay_free(launch->relay);
+    launch->relay = NULL;
+    if (!launch->is_relayed)
+        return js_child_start(words, JS_CHILD_DEAF, launch->folder.lock);
+    launch->relay = js_relay_new(launch->list, err);
+    if (!launch->relay)
+        return -1;
+    js_run_status_forget_taken(launch->status_path);
+    pid_t child = js_child_start_between(words, js_relay_input(launch->relay),
+                                         js_relay_output(launch->relay),
+                                         launch->folder.lock);
+    js_relay_begin(launch->relay);
+    return child;
+}
+
+/* A run that has come to the end of its list, and whose word of it was lost on
+ * its way (a full disk, a folder that was removed), has it on record. What else
+ * is there may be wrong: a master that loses its mpirun sees its output end. */
+static void ask_journal(struct launch *launch)
+{
+    const struct jobsched_config *config = &launch->options->config;
+    const struct js_journal_part part = {.command = launch->command_id,
+                                         .restarts = launch->restarts};
+    char *beside = NULL;
+    if (launch->watch.run.phase == JS_RUN_ENDED || !has_journal(launch) ||
+        is_passing_broken(launch) ||
+        (!config->journal && js_journal_name(config->job_file, &beside) < 0))
+        return;
+    const char *path = config->journal ? config->journal : beside;
+    int status = path ? js_journal_end_of(path, &part) : -1;
+    free(beside);
+    if (status != JOBSCHED_SUCCEEDED && status != JOBSCHED_JOBS_FAILED)
+        return;
+    launch->watch.run.phase = JS_RUN_ENDED;
+    launch->watch.run.status = status;
+    launch->watch.run.has_run = true;
+}
+
+static int run_once(struct launch *launch, struct js_err *err)
+{
+    struct js_words words = JS_WORDS_INIT;
+    if (keep_folder(launch, err) < 0)
+        return -1;
+    pid_t child = js_mpirun_words(&launch->mpirun, &words);
+    if (child == 0)
+        child = start_mpirun(launch, &words, err);
+    js_words_release(&words);
+    if (child < 0)
+        return js_err_errno(err, "%s", launch->mpirun.program);
+    launch->watch.relay = launch->relay;
+    js_watch_run(&launch->watch, child);
+    return 0;
+}
+
+static int run_to_the_end(struct launch *launch)
+{
+    struct js_err err;
+    for (;;) {
+        if (run_once(launch, &err) < 0)
+            return complain(&err, JOBSCHED_BROKEN);
+        ask_journal(launch);
+        if (!is_worth_restart(launch) && !is_worth_another_try(launch))
+            return judge(launch);
+        if (prepare_restart(launch, &err) < 0)
+            return complain(&err,
+                            launch->watch.is_stopped || launch->is_out_of_time
+                                ? JOBSCHED_STOPPED
+                                : JOBSCHED_BROKEN);
+    }
+}
+
+/* A run that broke off, and had no time for a restart, had begun. */
+static void judge_stop(struct launch *launch, struct js_stop *ret)
+{
+    const struct js_watch *watch = &launch->watch;
+    js_watch_is_to_stop(&launch->watch); /* what has come meanwhile */
+    *ret = (struct js_stop){
+        .is_warned = watch->is_warned,
+        .is_ended = watch->is_ended,
+        .is_out_of_time = launch->is_out_of_time || watch->run.is_out_of_time,
+        .has_run = launch->is_out_of_time || watch->run.has_run,
+    };
+}
+
+/* ---------------------------------------------------------------- all of it */
+
+static int show_command(const struct launch *launch)
+{
+    struct js_words words = JS_WORDS_INIT;
+    struct js_buf line = JS_BUF_INIT;
+    int rc = js_mpirun_words(&launch->mpirun, &words);
+    if (rc == 0)
+        rc = js_words_quote(&words, &line);
+    if (rc == 0)
+        rc = printf("%.*s\n", (int)line.len, line.data) < 0 || fflush(stdout);
+    js_buf_release(&line);
+    js_words_release(&words);
+    return rc == 0 ? JOBSCHED_SUCCEEDED : JOBSCHED_BROKEN;
+}
+
+/* Of several hosts only this one's limits are known, and not which ranks it
+ * will have. */
+static int check_limits(const struct launch *launch, struct js_err *err)
+{
+    return js_limits_raise(launch->mpirun.ranks, err) < 0 && is_all_here(launch)
+               ? -1
+               : 0;
+}
+
+static int open_watch(struct launch *launch, struct js_err *err)
+{
+    launch->watch.config = &launch->options->config;
+    launch->watch.mpirun = &launch->mpirun;
+    launch->watch.lifeline = launch->lifeline;
+    launch->watch.folder = launch->folder.path;
+    launch->watch.status_path = launch->status_path;
+    launch->watch.is_batch = js_slurm_is_here();
+    return js_watch_open(&launch->watch, err);
+}
+
+static int open_list(struct launch *launch, struct js_err *err)
+{
+    return launch->options->is_mpirun_shown
+               ? 0
+               : js_list_open(launch->options->config.job_file, &launch->list,
+                              err);
+}
+
+/* An open file by the name of its descriptor, as >(COMMAND) is: mpirun passes
+ * none on. What is standard output or error here is so in rank 0 as well. */
+static int open_joblog(struct launch *launch, struct js_err *err)
+{
+    const char *path = launch->options->config.joblog;
+    int number = path ? js_path_fd(path) : -1;
+    if (number <= STDERR_FILENO || launch->options->is_mpirun_shown)
+        return 0;
+    int flags = fcntl(number, F_GETFL);
+    if (flags >= 0 && (flags & O_ACCMODE) == O_RDONLY) {
+        errno = EBADF;
+        flags = -1;
+    }
+    if (flags >= 0)
+        launch->joblog = fcntl(number, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    return launch->joblog >= 0
+               ? 0
+               : js_err_errno(err, "cannot write the joblog %s", path);
+}
+
+static int check_joblog(const struct launch *launch, struct js_err *err)
+{
+    if (launch->joblog < 0 || !is_rank_0_elsewhere(launch))
+        return 0;
+    return js_err_set(err,
+                      "the joblog %s is an open file here, and the master is "
+                      "on another host: name a file",
+                      launch->options->config.joblog);
+}
+
+int js_launch(const struct js_options *options, int argc, char **argv)
+{
+    struct js_err err;
+    struct launch launch = {.options = options,
+                            .argc = argc,
+                            .argv = argv,
+                            .command_id = js_process_new_id(),
+                            .begun_ns = js_clock_ns(),
+                            .list = -1,
+                            .joblog = -1,
+                            .folder = JS_FOLDER_INIT,
+                            .watch = {.signals = -1}};
+    struct js_stop stop;
+    int status;
+    if (js_reserve_stdio() < 0) {
+        js_err_errno(&err, "/dev/null");
+        return complain(&err, JOBSCHED_BROKEN);
+    }
+    if (js_requeue_init(&launch.requeue, options->is_requeued, &err) < 0 ||
+        open_joblog(&launch, &err) < 0 || open_list(&launch, &err) < 0 ||
+        check_slurm_limit(&launch, &err) < 0 || prepare(&launch, &err) < 0 ||
+        check_joblog(&launch, &err) < 0) {
+        status = complain(&err, JOBSCHED_BAD_INPUT);
+    } else if (options->is_mpirun_shown) {
+        status = show_command(&launch);
+    } else if (make_folder(&launch, &err) < 0 ||
+               open_lifeline(&launch, &err) < 0 ||
+               open_watch(&launch, &err) < 0) {
+        status = complain(&err, JOBSCHED_BROKEN);
+    } else {
+        tell_launcher(&launch);
+        status = check_limits(&launch, &err) < 0
+                     ? complain(&err, JOBSCHED_BAD_INPUT)
+                     : run_to_the_end(&launch);
+    }
+    if (status == JOBSCHED_STOPPED)
+        judge_stop(&launch, &stop);
+    js_relay_free(launch.relay);
+    remove_folder(&launch);
+    if (status == JOBSCHED_STOPPED)
+        js_requeue(&launch.requeue, &stop);
+    js_fd_close(&launch.list);
+    js_fd_close(&launch.joblog);
+    js_watch_close(&launch.watch);
+    js_words_release(&launch.command);
+    js_hosts_release(&launch.hosts);
+    return status;
+}

@@ -1,0 +1,204 @@
+#include "launch/relay.h"
+
+#include "base/buf.h"
+#include "base/fdio.h"
+#include "base/input.h"
+#include "base/outq.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum {
+    PIECE_BYTES = 64 * 1024,
+    WAITING_MOST = 1024 * 1024, /* for the reader of standard output */
+    LOOK_MS = 200,
+};
+
+struct js_relay {
+    int list;    /* borrowed; -1: there is none, or all of it was read */
+    int to[2];   /* mpirun's standard input */
+    int from[2]; /* its standard output */
+    struct js_inlet *inlet;
+    struct js_buf sending; /* for mpirun */
+    struct js_outlet *out;
+    int error;
+};
+
+static void set_nonblocking(int fd)
+{
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+}
+
+struct js_relay *js_relay_new(int list, struct js_err *err)
+{
+    struct js_relay *relay = calloc(1, sizeof(*relay));
+    if (!relay) {
+        js_err_errno(err, "what mpirun reads and writes");
+        return NULL;
+    }
+    relay->list = list;
+    relay->to[0] = relay->to[1] = relay->from[0] = relay->from[1] = -1;
+    relay->inlet = js_inlet_new(&(struct js_inlet_config){.fd = list});
+    relay->out = js_outlet_new(STDOUT_FILENO);
+    if (!relay->inlet || !relay->out || pipe2(relay->to, O_CLOEXEC) < 0 ||
+        pipe2(relay->from, O_CLOEXEC) < 0) {
+        js_err_errno(err, "what mpirun reads and writes");
+        js_relay_free(relay);
+        return NULL;
+    }
+    /* Of ours: each end has a description of its own. */
+    set_nonblocking(relay->to[1]);
+    set_nonblocking(relay->from[0]);
+    return relay;
+}
+
+void js_relay_free(struct js_relay *relay)
+{
+    if (!relay)
+        return;
+    int saved = errno;
+    for (int i = 0; i < 2; i++) {
+        js_fd_close(&relay->to[i]);
+        js_fd_close(&relay->from[i]);
+    }
+    js_inlet_free(relay->inlet);
+    js_outlet_free(relay->out);
+    js_buf_release(&relay->sending);
+    free(relay);
+    errno = saved;
+}
+
+int js_relay_input(const struct js_relay *relay)
+{
+    return relay->to[0];
+}
+
+int js_relay_output(const struct js_relay *relay)
+{
+    return relay->from[1];
+}
+
+void js_relay_begin(struct js_relay *relay)
+{
+    js_fd_close(&relay->to[0]);
+    js_fd_close(&relay->from[1]);
+    if (relay->list < 0)
+        js_fd_close(&relay->to[1]);
+}
+
+/* ---------------------------------------------------------------- the list */
+
+/* Without the mark of its end rank 0 does not take it for whole. */
+static void give_up_list(struct js_relay *relay)
+{
+    relay->list = -1;
+    js_fd_close(&relay->to[1]);
+}
+
+static void read_list(struct js_relay *relay)
+{
+    char piece[PIECE_BYTES];
+    if (relay->list < 0 || relay->sending.len > 0)
+        return;
+    ssize_t n = js_inlet_read(relay->inlet, piece, sizeof(piece));
+    if (n < 0 && errno == EAGAIN)
+        return;
+    if (n < 0)
+        fprintf(stderr, "jobsched: cannot read the job list: %s\n",
+                js_errno_text(errno));
+    int rc = n < 0   ? -1
+             : n > 0 ? js_inlet_pass(&relay->sending, piece, (size_t)n)
+                     : js_inlet_mark_end(&relay->sending);
+    if (rc < 0)
+        give_up_list(relay);
+    else if (n == 0)
+        relay->list = -1;
+}
+
+static void send_list(struct js_relay *relay)
+{
+    while (relay->to[1] >= 0 && relay->sending.len > 0) {
+        ssize_t n =
+            write(relay->to[1], relay->sending.data, relay->sending.len);
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+            return;
+        if (n < 0) { /* mpirun has gone: its end is seen elsewhere */
+            relay->sending.len = 0;
+            give_up_list(relay);
+            return;
+        }
+        js_buf_consume(&relay->sending, (size_t)n);
+    }
+}
+
+/* ---------------------------------------------------------------- output */
+
+/* What comes when standard output takes nothing more is dropped: mpirun must
+ * not wait for it. False: there is nothing now, or never. */
+static bool take_output(struct js_relay *relay)
+{
+    char piece[PIECE_BYTES];
+    if (relay->from[0] < 0 || js_outlet_pending(relay->out) > WAITING_MOST)
+        return false;
+    ssize_t n = read(relay->from[0], piece, sizeof(piece));
+    if (n == 0)
+        js_fd_close(&relay->from[0]);
+    if (n <= 0)
+        return n < 0 && errno == EINTR;
+    if (js_outlet_write(relay->out, piece, (size_t)n) < 0)
+        js_outlet_fail(relay->out, ENOMEM);
+    return true;
+}
+
+void js_relay_serve(struct js_relay *relay)
+{
+    read_list(relay);
+    send_list(relay);
+    js_outlet_flush(relay->out);
+    while (take_output(relay))
+        continue;
+    if (!relay->error)
+        relay->error = js_outlet_error(relay->out);
+}
+
+void js_relay_fds(const struct js_relay *relay, struct pollfd *fds)
+{
+    bool is_sending = relay->sending.len > 0;
+    size_t waiting = js_outlet_pending(relay->out);
+    fds[0] =
+        (struct pollfd){.fd = is_sending ? -1 : relay->list, .events = POLLIN};
+    fds[1] = (struct pollfd){.fd = is_sending ? relay->to[1] : -1,
+                             .events = POLLOUT};
+    fds[2] = (struct pollfd){.fd = waiting > WAITING_MOST ? -1 : relay->from[0],
+                             .events = POLLIN};
+    fds[3] = (struct pollfd){.fd = waiting > 0 ? js_outlet_fd(relay->out) : -1,
+                             .events = POLLOUT};
+}
+
+void js_relay_end(struct js_relay *relay, bool (*is_to_stop)(void *arg),
+                  void *arg)
+{
+    js_fd_close(&relay->to[1]);
+    /* A process that mpirun left behind may hold the other end open. */
+    do {
+        js_relay_serve(relay);
+        if (js_outlet_pending(relay->out) == 0 || is_to_stop(arg))
+            return;
+        struct pollfd event = {.fd = js_outlet_fd(relay->out),
+                               .events = POLLOUT};
+        poll(&event, 1, LOOK_MS);
+    } while (true);
+}
+
+int js_relay_error(const struct js_relay *relay)
+{
+    return relay->error;
+}
+
+uint64_t js_relay_written(const struct js_relay *relay)
+{
+    return js_outlet_written(relay->out);
+}

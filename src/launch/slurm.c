@@ -1,0 +1,285 @@
+#include "launch/slurm.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/process.h"
+#include "base/units.h"
+#include "base/argv.h"
+#include "launch/subprocess.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+bool js_slurm_is_here(void)
+{
+    return getenv("SLURM_JOB_ID") != NULL;
+}
+
+bool js_slurm_is_in_step(void)
+{
+    return js_slurm_is_here() && getenv("SLURM_STEP_ID") != NULL;
+}
+
+/* ---------------------------------------------------------------- counts */
+
+/* A number and what follows it. */
+static int take_number(const char **text, uint32_t *ret)
+{
+    char *end;
+    errno = 0;
+    unsigned long value = strtoul(*text, &end, 10);
+    if (!isdigit((unsigned char)**text) || errno != 0 || value == 0 ||
+        value > 1000000)
+        return -1;
+    *text = end;
+    *ret = (uint32_t)value;
+    return 0;
+}
+
+/* "(x3)": so many nodes; without it one. */
+static int take_times(const char **text, uint32_t *ret)
+{
+    *ret = 1;
+    if (strncmp(*text, "(x", 2) != 0)
+        return 0;
+    *text += 2;
+    if (take_number(text, ret) < 0 || **text != ')')
+        return -1;
+    ++*text;
+    return 0;
+}
+
+int js_slurm_each_count(const char *text, void (*each)(void *arg, uint32_t n),
+                        void *arg)
+{
+    for (;;) {
+        uint32_t count, times;
+        if (take_number(&text, &count) < 0 || take_times(&text, &times) < 0)
+            return -1;
+        while (times-- > 0)
+            each(arg, count);
+        if (*text == '\0')
+            return 0;
+        if (*text++ != ',')
+            return -1;
+    }
+}
+
+/* In a step the counts are those of the step, and the job's CPUs say more. */
+static const char *counts_name(void)
+{
+    return js_slurm_is_in_step() ? "SLURM_JOB_CPUS_PER_NODE"
+                                 : "SLURM_TASKS_PER_NODE";
+}
+
+static int each_count(void (*each)(void *arg, uint32_t n), void *arg,
+                      struct js_err *err)
+{
+    const char *name = counts_name();
+    const char *text = getenv(name);
+    if (!text)
+        return js_err_set(err,
+                          "this is a Slurm job without %s: say with -n "
+                          "how many slaves to start",
+                          name);
+    if (js_slurm_each_count(text, each, arg) < 0)
+        return js_err_set(err,
+                          "%s=%s is no list of counts as Slurm makes them: say "
+                          "with -n how many slaves to start",
+                          name, text);
+    return 0;
+}
+
+static void sum_up(void *arg, uint32_t n)
+{
+    uint64_t *sum = arg;
+    *sum += n;
+}
+
+/* Where Slurm grants whole cores of several threads, the counts of the nodes
+ * may be higher than what was asked for. */
+int js_slurm_tasks(uint64_t *ret, struct js_err *err)
+{
+    const char *asked = js_slurm_is_in_step() ? NULL : getenv("SLURM_NTASKS");
+    uint64_t tasks;
+    *ret = 0;
+    if (each_count(sum_up, ret, err) < 0)
+        return -1;
+    if (asked && js_parse_count(asked, &tasks) == 0 && tasks > 0 &&
+        tasks < *ret)
+        *ret = tasks;
+    return 0;
+}
+
+uint64_t js_slurm_unused_components(void)
+{
+    const char *size = getenv("SLURM_HET_SIZE");
+    uint64_t count;
+    if (!size)
+        size = getenv("SLURM_PACK_SIZE"); /* before Slurm 20.02 */
+    if (!js_slurm_is_here() || !size || js_parse_count(size, &count) < 0 ||
+        count == 0)
+        return 0;
+    return count - 1;
+}
+
+/* ---------------------------------------------------------------- scontrol */
+
+/* What `scontrol OPTION show WHAT NAME` says, the name being that of a variable
+ * of this job: a string in *ret, or NULL. */
+static char *ask(const char *option, const char *what, const char *variable,
+                 struct js_buf *ret)
+{
+    struct js_words words = JS_WORDS_INIT;
+    const char *name = getenv(variable);
+    js_words_add(&words, "scontrol");
+    js_words_add(&words, option);
+    js_words_add(&words, "show");
+    js_words_add(&words, what);
+    js_words_add(&words, name ? name : "");
+    int rc = js_words_check(&words);
+    if (rc == 0)
+        rc = js_child_output(&words, ret);
+    js_words_release(&words);
+    return rc == 0 && js_buf_string(ret) ? ret->data : NULL;
+}
+
+/* The next host without slots takes the count. */
+struct filling {
+    struct js_hosts *hosts;
+    size_t next;
+};
+
+static void fill(void *arg, uint32_t n)
+{
+    struct filling *filling = arg;
+    if (filling->next < filling->hosts->count)
+        filling->hosts->items[filling->next++].slots = n;
+}
+
+int js_slurm_hosts(struct js_hosts *ret, struct js_err *err)
+{
+    struct filling filling = {ret, ret->count};
+    struct js_buf buf = JS_BUF_INIT;
+    char *names = ask("--oneliner", "hostnames", "SLURM_JOB_NODELIST", &buf);
+    char *rest = NULL;
+    int rc = 0;
+    if (!names) {
+        js_buf_release(&buf);
+        return js_err_set(err, "scontrol does not say which nodes this Slurm "
+                               "job has, so the run cannot go on without those "
+                               "that are lost: the same command goes on");
+    }
+    for (char *name = strtok_r(names, " \n", &rest); name && rc == 0;
+         name = strtok_r(NULL, " \n", &rest))
+        rc = js_hosts_add(ret, name, 0);
+    js_buf_release(&buf);
+    if (rc < 0)
+        return js_err_errno(err, "the nodes of this Slurm job");
+    return each_count(fill, &filling, err);
+}
+
+/* ---------------------------------------------------------------- time */
+
+/* "2-03:04:05" or "03:04:05", and what follows. False: it is not of that form
+ * ("UNLIMITED"). */
+static bool parse_span(const char *text, int64_t *ret_ns)
+{
+    static const int64_t most_s = INT64_C(100) * 365 * 24 * 3600;
+    int64_t total = 0;
+    unsigned colons = 0;
+    for (char before = '\0'; isdigit((unsigned char)*text); text++) {
+        char *end;
+        int64_t part = strtoll(text, &end, 10);
+        total = total * (before == '-' ? 24 : 60) + part;
+        if (part > most_s || total > most_s)
+            return false;
+        text = end;
+        before = *text;
+        colons += before == ':';
+        if (before != ':' && before != '-')
+            break;
+    }
+    *ret_ns = total * JS_NS_PER_S;
+    return colons == 2;
+}
+
+/* The value behind " NAME=" in a line, or NULL. */
+static const char *find_value(const char *line, const char *name)
+{
+    const char *at = strstr(line, name);
+    return at ? at + strlen(name) : NULL;
+}
+
+/* The record of this job: of an array, or of a heterogeneous job, there may be
+ * several, a line each. */
+static char *find_record(char *text)
+{
+    static const char name[] = "JobId=";
+    const char *id = getenv("SLURM_JOB_ID");
+    char *rest = NULL;
+    for (char *line = strtok_r(text, "\n", &rest); line;
+         line = strtok_r(NULL, "\n", &rest)) {
+        size_t len = strcspn(line, " ");
+        if (id && strncmp(line, name, strlen(name)) == 0 &&
+            len == strlen(name) + strlen(id) &&
+            strncmp(line + strlen(name), id, strlen(id)) == 0)
+            return line;
+    }
+    return NULL;
+}
+
+/* How old the daemon is that Slurm started for this job on this node; -1: we
+ * are not below one. */
+static int64_t age_here_ns(void)
+{
+    char name[JS_PROCESS_NAME_SIZE];
+    for (uint64_t pid = (uint64_t)getppid(); pid > 1;
+         pid = js_process_parent(pid)) {
+        if (js_process_name(pid, name) && strcmp(name, "slurmstepd") == 0)
+            return js_process_age_ns(pid);
+    }
+    return -1;
+}
+
+/*
+ * By spans of time, which no change to or from summer time concerns as it does
+ * EndTime. RunTime follows the clock of the day; if that was set back, the job
+ * has run for as long as its daemon here at the least. (While a job is
+ * suspended its time stands still.)
+ */
+static int64_t left_by_record_ns(const char *line, int64_t age_ns)
+{
+    const char *limit = find_value(line, " TimeLimit=");
+    const char *ran = find_value(line, " RunTime=");
+    const char *suspended = find_value(line, " SecsPreSuspend=");
+    int64_t limit_ns, ran_ns;
+    if (!limit || !ran || !parse_span(limit, &limit_ns))
+        return JS_NEVER_NS;
+    if (!parse_span(ran, &ran_ns))
+        ran_ns = 0;
+    bool was_suspended = suspended && strtoull(suspended, NULL, 10) > 0;
+    if (!was_suspended && age_ns > ran_ns)
+        ran_ns = age_ns;
+    return limit_ns - ran_ns;
+}
+
+int64_t js_slurm_left_by_ns(char *text, int64_t age_ns)
+{
+    const char *line = find_record(text);
+    return line ? left_by_record_ns(line, age_ns) : JS_NEVER_NS;
+}
+
+int64_t js_slurm_time_left_ns(void)
+{
+    struct js_buf buf = JS_BUF_INIT;
+    char *text = ask("--oneliner", "job", "SLURM_JOB_ID", &buf);
+    int64_t left_ns =
+        text ? js_slurm_left_by_ns(text, age_here_ns()) : JS_NEVER_NS;
+    js_buf_release(&buf);
+    return left_ns;
+}

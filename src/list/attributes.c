@@ -1,0 +1,662 @@
+#include "list/attributes.h"
+
+#include "base/units.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What an error shows of a name or a value: the reason must fit as well. */
+enum { SHOWN_MAX = 60 };
+
+static const char bad_job_name[] =
+    "a name has only letters, digits and _ - . : /";
+
+/* One reading: of a list, or of a line of defaults. */
+struct reader {
+    const char *text;
+    size_t len;
+    size_t at;   /* what is read next */
+    bool braced; /* a list; else a line of defaults */
+    size_t list_at;
+    uint32_t seen; /* a bit for each row of the table */
+
+    size_t value_at; /* of the pair being read, as it is written */
+    struct js_buf value_buf;
+    const char *value; /* without its quotes; a string in value_buf */
+
+    struct js_attributes *attributes;
+    size_t *ret_at;
+    struct js_err *err;
+
+    /* Of js_attributes_find(): what is looked for, and where it was. */
+    const struct row *wanted;
+    size_t wanted_index;
+    size_t found_at;
+};
+
+struct row {
+    const char *name;
+    int (*take)(struct reader *reader, const struct row *row);
+    size_t offset;       /* of the field in struct js_attributes */
+    int32_t least, most; /* of a number */
+    bool repeatable;
+    bool job_only; /* makes no sense for all jobs */
+};
+
+static void *field_of(const struct reader *reader, const struct row *row)
+{
+    return (char *)reader->attributes + row->offset;
+}
+
+/* For a sentence about the byte at `at`. */
+static struct js_err *error_at(struct reader *reader, size_t at)
+{
+    *reader->ret_at = at;
+    errno = EINVAL;
+    return reader->err;
+}
+
+static int fail_memory(struct reader *reader, size_t at)
+{
+    struct js_err *err = error_at(reader, at);
+    errno = ENOMEM;
+    return js_err_errno(err, "cannot read the attributes");
+}
+
+/* How many bytes of these to show; never a part of a UTF-8 character. */
+static int shown_len(const char *bytes, size_t len)
+{
+    if (len <= SHOWN_MAX)
+        return (int)len;
+    size_t shown = SHOWN_MAX;
+    while (shown > 0 && ((unsigned char)bytes[shown] & 0xc0) == 0x80)
+        shown--;
+    return (int)shown;
+}
+
+static const char *dots(size_t len)
+{
+    return len > SHOWN_MAX ? "..." : "";
+}
+
+static int refuse_value(struct reader *reader, const struct row *row,
+                        const char *why)
+{
+    const char *value = reader->text + reader->value_at;
+    size_t len = reader->at - reader->value_at;
+    return js_err_set(error_at(reader, reader->value_at), "%s=%.*s%s: %s",
+                      row->name, shown_len(value, len), value, dots(len), why);
+}
+
+/* ------------------------------------------------- strings in a row */
+
+static int strings_add(struct js_strings *strings, const char *text, size_t len)
+{
+    if (js_buf_reserve(&strings->bytes, len + 1) < 0 ||
+        js_buf_append(&strings->bytes, text, len) < 0 ||
+        js_buf_append(&strings->bytes, "", 1) < 0)
+        return -1;
+    strings->count++;
+    return 0;
+}
+
+static int strings_copy(struct js_strings *to, const struct js_strings *from)
+{
+    to->count = from->count;
+    return js_buf_append(&to->bytes, from->bytes.data, from->bytes.len);
+}
+
+static void strings_release(struct js_strings *strings)
+{
+    js_buf_release(&strings->bytes);
+    strings->count = 0;
+}
+
+const char *js_strings_next(const struct js_strings *strings,
+                            const char *previous)
+{
+    const char *data = strings->bytes.data;
+    if (strings->count == 0)
+        return NULL;
+    if (!previous)
+        return data;
+    const char *next = previous + strlen(previous) + 1;
+    return next < data + strings->bytes.len ? next : NULL;
+}
+
+const char *js_strings_at(const struct js_strings *strings, size_t index)
+{
+    const char *text = js_strings_next(strings, NULL);
+    while (text && index-- > 0)
+        text = js_strings_next(strings, text);
+    return text;
+}
+
+/* ------------------------------------------------- kinds of values */
+
+static int read_number(const char *text, int32_t least, int32_t most,
+                       int32_t *ret)
+{
+    bool negative = least < 0 && *text == '-';
+    uint64_t count;
+    if (js_parse_count(text + negative, &count) < 0 || count > INT32_MAX)
+        return -1;
+    int32_t number = negative ? -(int32_t)count : (int32_t)count;
+    if (number < least || number > most)
+        return -1;
+    *ret = number;
+    return 0;
+}
+
+static int take_number(struct reader *reader, const struct row *row)
+{
+    /* Unsigned fields too: C lets their signed type reach them, and none has
+     * room for less than 0 in its row. */
+    int32_t *field = field_of(reader, row);
+    char why[80];
+    if (read_number(reader->value, row->least, row->most, field) == 0)
+        return 0;
+    snprintf(why, sizeof(why),
+             "must be a whole number from %" PRId32 " to %" PRId32, row->least,
+             row->most);
+    return refuse_value(reader, row, why);
+}
+
+static int take_size(struct reader *reader, const struct row *row)
+{
+    if (js_parse_size_bytes(reader->value, field_of(reader, row)) == 0)
+        return 0;
+    if (errno == ERANGE)
+        return refuse_value(reader, row, "must be less than 16777216T");
+    return refuse_value(reader, row, "must be a size such as 512M or 2G");
+}
+
+static int take_duration(struct reader *reader, const struct row *row)
+{
+    int64_t ns;
+    if (js_parse_duration_ns(reader->value, &ns) < 0) {
+        if (errno == ERANGE)
+            return refuse_value(reader, row, "must be less than 292 years");
+        return refuse_value(reader, row,
+                            "must be a duration such as 90s, 10m, 2h or 1d");
+    }
+    if (ns == 0)
+        return refuse_value(reader, row, "must be more than 0");
+    *(int64_t *)field_of(reader, row) = ns;
+    return 0;
+}
+
+static int take_string(struct reader *reader, const struct row *row)
+{
+    char **field = field_of(reader, row);
+    char *copy = strdup(reader->value);
+    if (!copy)
+        return fail_memory(reader, reader->value_at);
+    free(*field);
+    *field = copy;
+    return 0;
+}
+
+static int take_path(struct reader *reader, const struct row *row)
+{
+    if (!*reader->value)
+        return refuse_value(reader, row, "must be a path");
+    return take_string(reader, row);
+}
+
+/* Not by strspn(), which takes longer to begin than all the rest of a line. */
+static size_t name_length(const char *text)
+{
+    const char *end = text;
+    while ((*end >= 'a' && *end <= 'z') || (*end >= 'A' && *end <= 'Z') ||
+           (*end >= '-' && *end <= ':') || *end == '_')
+        end++;
+    return (size_t)(end - text);
+}
+
+static int take_job_name(struct reader *reader, const struct row *row)
+{
+    if (!*reader->value)
+        return refuse_value(reader, row, "needs a name for the job");
+    if (reader->value[name_length(reader->value)])
+        return refuse_value(reader, row, bad_job_name);
+    return take_string(reader, row);
+}
+
+static int take_retries(struct reader *reader, const struct row *row)
+{
+    reader->attributes->is_retries_set = true;
+    return take_number(reader, row);
+}
+
+static int take_job_names(struct reader *reader, const struct row *row)
+{
+    const char *name = reader->value;
+    for (;;) {
+        size_t len = strcspn(name, ",");
+        if (len == 0)
+            return refuse_value(reader, row,
+                                "must be names of jobs, separated by commas");
+        if (name_length(name) < len)
+            return refuse_value(reader, row, bad_job_name);
+        if (strings_add(field_of(reader, row), name, len) < 0)
+            return fail_memory(reader, reader->value_at);
+        if (!name[len])
+            return 0;
+        name += len + 1;
+    }
+}
+
+static int take_env(struct reader *reader, const struct row *row)
+{
+    const char *equals = strchr(reader->value, '=');
+    if (!equals)
+        return refuse_value(reader, row, "must be NAME=VALUE");
+    if (equals == reader->value)
+        return refuse_value(reader, row, "needs a name before the \"=\"");
+    if (strings_add(field_of(reader, row), reader->value,
+                    strlen(reader->value)) < 0)
+        return fail_memory(reader, reader->value_at);
+    return 0;
+}
+
+/* ------------------------------------------------- the attributes */
+
+#define AT(field) .offset = offsetof(struct js_attributes, field)
+
+static const struct row rows[] = {
+    {"name", take_job_name, AT(name), .job_only = true},
+    {"after", take_job_names, AT(after), .repeatable = true, .job_only = true},
+    {"after-any", take_job_names, AT(after_any), .repeatable = true,
+     .job_only = true},
+    {"nodes", take_number, AT(nodes), .least = 1, .most = 1000000},
+    {"cores", take_number, AT(cores), .least = 1, .most = 1000000},
+    {"mem", take_size, AT(mem_bytes)},
+    {"gpus", take_number, AT(gpus), .most = 1000},
+    {"timeout", take_duration, AT(timeout_ns)},
+    {"retries", take_retries, AT(retries), .most = 1000000},
+    {"priority", take_number, AT(priority), .least = -1000000, .most = 1000000},
+    {"dir", take_path, AT(dir)},
+    {"env", take_env, AT(env), .repeatable = true},
+    {"stdin", take_path, AT(stdin_path)},
+    {"stdout", take_path, AT(stdout_path)},
+    {"stderr", take_path, AT(stderr_path)},
+};
+
+enum { ROW_COUNT = sizeof(rows) / sizeof(rows[0]) };
+_Static_assert(ROW_COUNT <= 32, "struct reader has a bit for each");
+
+static const struct row *find_row(const char *name, size_t len)
+{
+    for (size_t i = 0; i < ROW_COUNT; i++) {
+        if (strlen(rows[i].name) == len && memcmp(rows[i].name, name, len) == 0)
+            return &rows[i];
+    }
+    return NULL;
+}
+
+/* The attribute that may stand here and was most likely meant, or NULL. */
+static const char *closest_name(const struct reader *reader, const char *name,
+                                size_t len)
+{
+    const char *words[ROW_COUNT + 1];
+    char word[SHOWN_MAX + 1];
+    size_t count = 0;
+    if (len >= sizeof(word))
+        return NULL;
+    memcpy(word, name, len);
+    word[len] = '\0';
+    for (size_t i = 0; i < ROW_COUNT; i++) {
+        if (reader->braced || !rows[i].job_only)
+            words[count++] = rows[i].name;
+    }
+    words[count] = NULL;
+    return js_closest_word(word, words);
+}
+
+static int refuse_unknown(struct reader *reader, size_t at, size_t len)
+{
+    const char *name = reader->text + at;
+    const char *closest = closest_name(reader, name, len);
+    struct js_err *err = error_at(reader, at);
+    int shown = shown_len(name, len);
+    if (closest)
+        return js_err_set(err,
+                          "unknown attribute \"%.*s\" (did you mean \"%s\"?)",
+                          shown, name, closest);
+    return js_err_set(err,
+                      "unknown attribute \"%.*s%s\"; `man 5 jobsched` lists "
+                      "all",
+                      shown, name, dots(len));
+}
+
+/* ------------------------------------------------- pairs */
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+static bool is_quote(char c)
+{
+    return c == '"' || c == '\'';
+}
+
+static bool ends_value(char c)
+{
+    return is_blank(c) || c == ']';
+}
+
+static size_t skip_blanks(const char *text, size_t len, size_t at)
+{
+    while (at < len && is_blank(text[at]))
+        at++;
+    return at;
+}
+
+static int refuse_unclosed(struct reader *reader)
+{
+    return js_err_set(error_at(reader, reader->list_at),
+                      "this list has no closing \"]\"");
+}
+
+/* What stands from `at` to before `end` is no name with a '=' behind it. */
+static int refuse_no_pair(struct reader *reader, size_t at, size_t end)
+{
+    const char *word = reader->text + at;
+    size_t len = end - at;
+    if (end < reader->len && is_quote(reader->text[end]))
+        return js_err_set(error_at(reader, end),
+                          "the name of an attribute takes no quotes");
+    if (!reader->braced && (len == 0 || *word == '['))
+        return js_err_set(error_at(reader, at),
+                          "a line of defaults takes no brackets");
+    /* Then this is more likely the command than an attribute. */
+    if (reader->braced && !memchr(word, ']', reader->len - at))
+        return refuse_unclosed(reader);
+    return js_err_set(error_at(reader, at),
+                      "\"%.*s%s\" is no NAME=VALUE (values with blanks are "
+                      "quoted)",
+                      shown_len(word, len), word, dots(len));
+}
+
+/* Where what should be the name that begins here ends. */
+static size_t name_end(const struct reader *reader)
+{
+    const char *text = reader->text;
+    size_t end = reader->at;
+    while (end < reader->len && text[end] != '=' && !ends_value(text[end]) &&
+           !is_quote(text[end]))
+        end++;
+    return end;
+}
+
+/* Whether this attribute may stand here, with its name at `at`. */
+static int check_row(struct reader *reader, const struct row *row, size_t at)
+{
+    uint32_t bit = UINT32_C(1) << (row - rows);
+    if (row->job_only && !reader->braced)
+        return js_err_set(error_at(reader, at),
+                          "%s= is for a single job, not for defaults",
+                          row->name);
+    if (reader->seen & bit && !row->repeatable)
+        return js_err_set(error_at(reader, at), "%s= is given twice",
+                          row->name);
+    reader->seen |= bit;
+    return 0;
+}
+
+static int add_to_value(struct reader *reader, size_t at, size_t len)
+{
+    if (js_buf_append(&reader->value_buf, reader->text + at, len) < 0)
+        return fail_memory(reader, reader->value_at);
+    return 0;
+}
+
+static int read_plain(struct reader *reader)
+{
+    size_t at = reader->at;
+    while (reader->at < reader->len && !ends_value(reader->text[reader->at]) &&
+           !is_quote(reader->text[reader->at]))
+        reader->at++;
+    return add_to_value(reader, at, reader->at - at);
+}
+
+/* How many bytes the backslash at `at` begins that stand for their last. */
+static size_t escaped_len(const struct reader *reader, size_t at)
+{
+    char next = at + 1 < reader->len ? reader->text[at + 1] : '\0';
+    return next == '"' || next == '\\' ? 2 : 1;
+}
+
+/* A part in quotes, of either kind. */
+static int read_quoted(struct reader *reader)
+{
+    const char *text = reader->text;
+    size_t open = reader->at++;
+    while (reader->at < reader->len && text[reader->at] != text[open]) {
+        size_t len = 1;
+        if (text[open] == '"' && text[reader->at] == '\\')
+            len = escaped_len(reader, reader->at);
+        reader->at += len;
+        if (add_to_value(reader, reader->at - 1, 1) < 0)
+            return -1;
+    }
+    if (reader->at == reader->len)
+        return js_err_set(error_at(reader, open), "this %s has no closing one",
+                          text[open] == '"' ? "double quote" : "single quote");
+    reader->at++;
+    return 0;
+}
+
+static int read_value(struct reader *reader)
+{
+    reader->value_buf.len = 0;
+    reader->value_at = reader->at;
+    while (reader->at < reader->len && !ends_value(reader->text[reader->at])) {
+        bool quoted = is_quote(reader->text[reader->at]);
+        if ((quoted ? read_quoted(reader) : read_plain(reader)) < 0)
+            return -1;
+    }
+    reader->value = js_buf_string(&reader->value_buf);
+    if (!reader->value)
+        return fail_memory(reader, reader->value_at);
+    if (strlen(reader->value) < reader->value_buf.len)
+        return js_err_set(error_at(reader, reader->value_at),
+                          "NUL byte in a value");
+    return 0;
+}
+
+/* Of several names in a value each counts. Where quotes stand between them the
+ * place is that of the value. */
+static void look_for_wanted(struct reader *reader, const struct row *row)
+{
+    if (row != reader->wanted || reader->found_at > 0)
+        return;
+    bool is_quoted = reader->at - reader->value_at != strlen(reader->value);
+    const char *part = reader->value;
+    for (;;) {
+        if (reader->wanted_index-- == 0) {
+            size_t offset = is_quoted ? 0 : (size_t)(part - reader->value);
+            reader->found_at = reader->value_at + offset;
+            return;
+        }
+        part = strchr(part, ',');
+        if (!row->job_only || !part)
+            return;
+        part++;
+    }
+}
+
+static int read_pair(struct reader *reader)
+{
+    const char *text = reader->text;
+    size_t at = reader->at;
+    size_t end = name_end(reader);
+    if (end == reader->len || text[end] != '=' ||
+        (!reader->braced && text[at] == '['))
+        return refuse_no_pair(reader, at, end);
+    if (end == at)
+        return js_err_set(error_at(reader, at),
+                          "a \"=\" without the name of an attribute");
+    const struct row *row = find_row(text + at, end - at);
+    if (!row)
+        return refuse_unknown(reader, at, end - at);
+    reader->at = end + 1;
+    if (check_row(reader, row, at) < 0 || read_value(reader) < 0)
+        return -1;
+    look_for_wanted(reader, row);
+    return row->take(reader, row);
+}
+
+/* Up to the ']' of a list, to the end of a line of defaults. */
+static int read_pairs(struct reader *reader)
+{
+    for (;;) {
+        reader->at = skip_blanks(reader->text, reader->len, reader->at);
+        if (reader->at == reader->len)
+            return reader->braced ? refuse_unclosed(reader) : 0;
+        if (reader->braced && reader->text[reader->at] == ']')
+            return 0;
+        if (read_pair(reader) < 0)
+            return -1;
+    }
+}
+
+bool js_attributes_present(const char *line, size_t len)
+{
+    size_t at = skip_blanks(line, len, 0);
+    if (at == len || line[at] != '[')
+        return false;
+    size_t name = ++at;
+    while (at < len &&
+           ((line[at] >= 'a' && line[at] <= 'z') || line[at] == '-'))
+        at++;
+    return at > name && at < len && line[at] == '=';
+}
+
+ptrdiff_t js_attributes_read(const char *line, size_t len,
+                             struct js_attributes *attributes, size_t *ret_at,
+                             struct js_err *err)
+{
+    if (!js_attributes_present(line, len))
+        return 0;
+    size_t open = skip_blanks(line, len, 0);
+    struct reader reader = {
+        .text = line,
+        .len = len,
+        .at = open + 1,
+        .braced = true,
+        .list_at = open,
+        .attributes = attributes,
+        .ret_at = ret_at,
+        .err = err,
+    };
+    int rc = read_pairs(&reader);
+    js_buf_release(&reader.value_buf);
+    if (rc < 0)
+        return -1;
+    return (ptrdiff_t)skip_blanks(line, len, reader.at + 1);
+}
+
+int js_defaults_read(const char *text, size_t len,
+                     struct js_attributes *attributes, size_t *ret_at,
+                     struct js_err *err)
+{
+    struct reader reader = {
+        .text = text,
+        .len = len,
+        .attributes = attributes,
+        .ret_at = ret_at,
+        .err = err,
+    };
+    int rc = read_pairs(&reader);
+    js_buf_release(&reader.value_buf);
+    return rc;
+}
+
+size_t js_attributes_find(const char *line, size_t len, const char *attribute,
+                          size_t index)
+{
+    struct js_attributes scratch;
+    struct js_err err;
+    size_t at;
+    js_attributes_init(&scratch);
+    struct reader reader = {
+        .text = line,
+        .len = len,
+        .at = skip_blanks(line, len, 0) + 1,
+        .braced = true,
+        .attributes = &scratch,
+        .ret_at = &at,
+        .err = &err,
+        .wanted = find_row(attribute, strlen(attribute)),
+        .wanted_index = index,
+    };
+    if (js_attributes_present(line, len))
+        read_pairs(&reader);
+    js_buf_release(&reader.value_buf);
+    js_attributes_release(&scratch);
+    return reader.found_at;
+}
+
+/* ------------------------------------------------- the struct */
+
+void js_attributes_init(struct js_attributes *attributes)
+{
+    *attributes = (struct js_attributes){.nodes = 1, .cores = 1};
+}
+
+void js_attributes_release(struct js_attributes *attributes)
+{
+    if (!attributes)
+        return;
+    int saved = errno;
+    free(attributes->name);
+    free(attributes->dir);
+    free(attributes->stdin_path);
+    free(attributes->stdout_path);
+    free(attributes->stderr_path);
+    strings_release(&attributes->env);
+    strings_release(&attributes->after);
+    strings_release(&attributes->after_any);
+    js_attributes_init(attributes);
+    errno = saved;
+}
+
+static int copy_string(char **to, const char *from)
+{
+    *to = from ? strdup(from) : NULL;
+    return from && !*to ? -1 : 0;
+}
+
+int js_attributes_copy(struct js_attributes *to,
+                       const struct js_attributes *from)
+{
+    *to = (struct js_attributes){
+        .nodes = from->nodes,
+        .cores = from->cores,
+        .gpus = from->gpus,
+        .retries = from->retries,
+        .is_retries_set = from->is_retries_set,
+        .priority = from->priority,
+        .mem_bytes = from->mem_bytes,
+        .timeout_ns = from->timeout_ns,
+    };
+    if (copy_string(&to->name, from->name) < 0 ||
+        copy_string(&to->dir, from->dir) < 0 ||
+        copy_string(&to->stdin_path, from->stdin_path) < 0 ||
+        copy_string(&to->stdout_path, from->stdout_path) < 0 ||
+        copy_string(&to->stderr_path, from->stderr_path) < 0 ||
+        strings_copy(&to->env, &from->env) < 0 ||
+        strings_copy(&to->after, &from->after) < 0 ||
+        strings_copy(&to->after_any, &from->after_any) < 0)
+        goto fail;
+    return 0;
+fail:
+    js_attributes_release(to);
+    return -1;
+}

@@ -1,0 +1,775 @@
+#include "list/graph.h"
+
+#include "base/strmap.h"
+#include "base/units.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    SUGGEST_MAX = 1000, /* names that are searched for what was meant */
+    BUCKETS_MIN = 16,
+};
+
+enum state { WAITING, READY, SUCCEEDED, FAILED, SKIPPED };
+
+/* An edge to a job that has not ended: in the list of the parent, in memory of
+ * the child. */
+struct edge {
+    struct edge *next;
+    struct node *child;
+    bool any;
+};
+
+struct edge_list {
+    struct edge *first, *last;
+};
+
+struct node {
+    struct node *next;           /* in the queue of ready or skipped jobs */
+    struct node *next_in_bucket; /* in the table of ids */
+    struct epoch *epoch;         /* valid until the job has ended */
+    struct edge *edges;          /* owned; NULL when none is left unmet */
+    struct edge_list children;
+    uint64_t id;
+    uint64_t depth;
+    uint64_t parent; /* of a skipped job: why */
+    size_t unmet;    /* edges whose parents have not ended */
+    enum state state;
+    int mark;
+    bool is_named;
+    bool is_held;   /* in a run of an epoch, or one that was let go */
+    bool is_queued; /* to be told */
+    char name[];
+};
+
+struct node_queue {
+    struct node *first, *last;
+};
+
+/* Consecutive ids, with and without nodes. */
+struct run {
+    struct run *next;
+    uint64_t first, last;
+};
+
+struct run_queue {
+    struct run *first, *last;
+};
+
+/* The jobs between two barriers. */
+struct epoch {
+    struct epoch *next;
+    uint64_t pending;      /* jobs that have not ended */
+    struct run_queue held; /* all jobs of an epoch added before it opened */
+};
+
+/* How many jobs there are of each depth that may still come. */
+struct depths {
+    uint64_t floor;   /* no job that comes is of this depth or less */
+    uint64_t deepest; /* of all jobs so far */
+    uint64_t width;
+    uint64_t *counts; /* of depth floor + 1, floor + 2, ... */
+    size_t capacity;
+};
+
+struct js_graph {
+    struct js_strmap names; /* to the node, which owns the name */
+    struct node **buckets;
+    size_t bucket_count; /* a power of two, or 0 */
+    size_t node_count;
+    struct epoch *open; /* the first with jobs to end, never NULL */
+    struct epoch *last;
+    bool at_barrier; /* the next job opens an epoch */
+    struct run_queue released;
+    struct node_queue ready;
+    struct node_queue skipped;
+    struct node *unsettled; /* in skipped: the first whose children do not know
+                               it yet */
+    uint64_t jobs;
+    struct depths depths;
+    int highest_mark;   /* of all jobs so far */
+    int mark_of_before; /* of those before the last barrier */
+    uint64_t steps;
+};
+
+/* ---------------------------------------------------------------- lists */
+
+static void push_node(struct node_queue *queue, struct node *node)
+{
+    node->next = NULL;
+    node->is_queued = true;
+    *(queue->first ? &queue->last->next : &queue->first) = node;
+    queue->last = node;
+}
+
+static struct node *pop_node(struct node_queue *queue)
+{
+    struct node *node = queue->first;
+    if (!node)
+        return NULL;
+    queue->first = node->next;
+    node->is_queued = false;
+    return node;
+}
+
+static void push_edge(struct edge_list *list, struct edge *edge)
+{
+    edge->next = NULL;
+    *(list->first ? &list->last->next : &list->first) = edge;
+    list->last = edge;
+}
+
+/* Moves all runs of `from` behind those of `to`. */
+static void append_runs(struct run_queue *to, struct run_queue *from)
+{
+    if (!from->first)
+        return;
+    *(to->first ? &to->last->next : &to->first) = from->first;
+    to->last = from->last;
+    *from = (struct run_queue){NULL, NULL};
+}
+
+static void free_runs(struct run_queue *queue)
+{
+    while (queue->first) {
+        struct run *run = queue->first;
+        queue->first = run->next;
+        free(run);
+    }
+}
+
+/* ------------------------------------------------------ nodes by their id */
+
+static struct node **bucket_of(struct node **buckets, size_t count, uint64_t id)
+{
+    /* Fibonacci hashing: ids in steps of a power of two spread as well. */
+    uint64_t hash = id * UINT64_C(0x9e3779b97f4a7c15);
+    return &buckets[(hash >> 32) & (count - 1)];
+}
+
+/* Adds to *steps what it looked at. */
+static struct node *find_node(const struct js_graph *graph, uint64_t id,
+                              uint64_t *steps)
+{
+    if (!graph->bucket_count)
+        return NULL;
+    struct node *node = *bucket_of(graph->buckets, graph->bucket_count, id);
+    for (; node && node->id != id; node = node->next_in_bucket)
+        (*steps)++;
+    return node;
+}
+
+static void insert_into(struct node **buckets, size_t count, struct node *node)
+{
+    struct node **bucket = bucket_of(buckets, count, node->id);
+    node->next_in_bucket = *bucket;
+    *bucket = node;
+}
+
+static int reserve_bucket(struct js_graph *graph)
+{
+    if (graph->node_count < graph->bucket_count)
+        return 0;
+    size_t count = graph->bucket_count ? graph->bucket_count * 2 : BUCKETS_MIN;
+    struct node **buckets = calloc(count, sizeof(struct node *));
+    if (!buckets)
+        return -1;
+    for (size_t i = 0; i < graph->bucket_count; i++) {
+        while (graph->buckets[i]) {
+            struct node *node = graph->buckets[i];
+            graph->buckets[i] = node->next_in_bucket;
+            insert_into(buckets, count, node);
+            graph->steps++;
+        }
+    }
+    free(graph->buckets);
+    graph->buckets = buckets;
+    graph->bucket_count = count;
+    return 0;
+}
+
+static void remove_node(struct js_graph *graph, struct node *node)
+{
+    struct node **at = bucket_of(graph->buckets, graph->bucket_count, node->id);
+    for (; *at != node; at = &(*at)->next_in_bucket)
+        graph->steps++;
+    *at = node->next_in_bucket;
+    graph->node_count--;
+}
+
+static void free_node(struct node *node)
+{
+    if (!node)
+        return;
+    int saved = errno;
+    free(node->edges);
+    free(node);
+    errno = saved;
+}
+
+/* Frees the node if nobody will ask for it any more. */
+static void drop_if_done(struct js_graph *graph, struct node *node)
+{
+    if (node->is_named || node->is_held || node->is_queued || node->unmet ||
+        node->state == WAITING || node->state == READY)
+        return;
+    remove_node(graph, node);
+    free_node(node);
+}
+
+/* ----------------------------------------------------------- new and free */
+
+struct js_graph *js_graph_new(void)
+{
+    struct js_graph *graph = calloc(1, sizeof(*graph));
+    if (!graph)
+        return NULL;
+    graph->open = graph->last = calloc(1, sizeof(*graph->open));
+    if (!graph->open) {
+        js_graph_free(graph);
+        return NULL;
+    }
+    return graph;
+}
+
+static void free_nodes(struct js_graph *graph)
+{
+    for (size_t i = 0; i < graph->bucket_count; i++) {
+        while (graph->buckets[i]) {
+            struct node *node = graph->buckets[i];
+            graph->buckets[i] = node->next_in_bucket;
+            free_node(node);
+        }
+    }
+    free(graph->buckets);
+}
+
+void js_graph_free(struct js_graph *graph)
+{
+    if (!graph)
+        return;
+    int saved = errno;
+    js_strmap_release(&graph->names);
+    free_nodes(graph);
+    while (graph->open) {
+        struct epoch *epoch = graph->open;
+        graph->open = epoch->next;
+        free_runs(&epoch->held);
+        free(epoch);
+    }
+    free_runs(&graph->released);
+    free(graph->depths.counts);
+    free(graph);
+    errno = saved;
+}
+
+/* ------------------------------------------------------------- what is bad */
+
+/* The name among those so far that was most likely meant, or NULL. */
+static const char *suggest(const struct js_graph *graph, const char *name)
+{
+    const char *words[SUGGEST_MAX + 1];
+    if (graph->names.count > SUGGEST_MAX)
+        return NULL;
+    size_t position = 0;
+    size_t count = 0;
+    while ((words[count] = js_strmap_next(&graph->names, &position)))
+        count++;
+    return js_closest_word(name, words);
+}
+
+static int refuse_edge(const struct js_graph *graph, const char *name,
+                       const struct js_graph_edge *edge, struct js_err *err)
+{
+    const char *attribute = edge->any ? "after-any" : "after";
+    errno = ENOENT;
+    if (name && strcmp(name, edge->name) == 0)
+        return js_err_set(err, "%s=%.100s: a job cannot wait for itself",
+                          attribute, edge->name);
+    const char *meant = suggest(graph, edge->name);
+    if (meant)
+        return js_err_set(err,
+                          "%s=%.100s: no job before this one has that name "
+                          "(did you mean \"%.100s\"?)",
+                          attribute, edge->name, meant);
+    return js_err_set(err, "%s=%.100s: no job before this one has that name",
+                      attribute, edge->name);
+}
+
+static int check_name(const struct js_graph *graph, const char *name,
+                      struct js_err *err)
+{
+    uint64_t taken = name ? js_graph_find(graph, name) : 0;
+    if (!taken)
+        return 0;
+    errno = EEXIST;
+    return js_err_set(err, "name=%.100s: job %ju has that name already", name,
+                      (uintmax_t)taken);
+}
+
+/* ------------------------------------------------------------- adding a job */
+
+/* A job to be added. */
+struct draft {
+    uint64_t id;
+    const char *name;
+    const struct js_graph_edge *edges;
+    size_t count;
+    size_t unmet;
+    uint64_t depth;
+    uint64_t failed_parent; /* 0: none */
+    struct node *node;      /* NULL: it needs none */
+    struct run *run;        /* a new one, if it needs one */
+};
+
+static bool has_ended(const struct node *node)
+{
+    return node->state > READY;
+}
+
+static void look_at_parent(struct draft *draft, const struct node *parent,
+                           bool any)
+{
+    if (draft->depth <= parent->depth)
+        draft->depth = parent->depth + 1;
+    if (!has_ended(parent))
+        draft->unmet++;
+    else if (!any && parent->state != SUCCEEDED && !draft->failed_parent)
+        draft->failed_parent = parent->id;
+}
+
+/* Looks up all names: fills in what follows from them, or says what is bad. */
+static int check(struct js_graph *graph, struct draft *draft, size_t *ret_bad,
+                 struct js_err *err)
+{
+    if (check_name(graph, draft->name, err) < 0)
+        return -1;
+    draft->depth = graph->depths.floor + 1;
+    for (size_t i = 0; i < draft->count; i++) {
+        const struct js_graph_edge *edge = &draft->edges[i];
+        const struct node *parent = js_strmap_get(&graph->names, edge->name);
+        graph->steps++;
+        if (!parent) {
+            *ret_bad = i;
+            return refuse_edge(graph, draft->name, edge, err);
+        }
+        look_at_parent(draft, parent, edge->any);
+    }
+    /* Nothing can change its fate: it need not hear of the others. */
+    if (draft->failed_parent)
+        draft->unmet = 0;
+    return 0;
+}
+
+static int reserve_depth(struct depths *depths, uint64_t depth)
+{
+    size_t index = depth - depths->floor - 1;
+    if (index < depths->capacity)
+        return 0;
+    size_t capacity = depths->capacity ? depths->capacity * 2 : 16;
+    uint64_t *counts = realloc(depths->counts, capacity * sizeof(*counts));
+    if (!counts)
+        return -1;
+    memset(counts + depths->capacity, 0,
+           (capacity - depths->capacity) * sizeof(*counts));
+    depths->counts = counts;
+    depths->capacity = capacity;
+    return 0;
+}
+
+static int make_node(struct js_graph *graph, struct draft *draft)
+{
+    if (reserve_bucket(graph) < 0 ||
+        (draft->name && js_strmap_reserve(&graph->names) < 0))
+        return -1;
+    size_t size = draft->name ? strlen(draft->name) + 1 : 0;
+    draft->node = calloc(1, sizeof(*draft->node) + size);
+    if (!draft->node)
+        return -1;
+    if (draft->unmet) {
+        draft->node->edges =
+            reallocarray(NULL, draft->unmet, sizeof(struct edge));
+        if (!draft->node->edges)
+            return -1;
+    }
+    return 0;
+}
+
+/* The epoch that the next job belongs to becomes the last. Behind jobs that
+ * have all ended a barrier changes nothing. */
+static int reach_epoch(struct js_graph *graph)
+{
+    if (graph->at_barrier && graph->last->pending > 0) {
+        struct epoch *epoch = calloc(1, sizeof(*epoch));
+        if (!epoch)
+            return -1;
+        graph->last = graph->last->next = epoch;
+    }
+    graph->at_barrier = false;
+    return 0;
+}
+
+static bool is_behind_barrier(const struct js_graph *graph)
+{
+    return graph->last != graph->open;
+}
+
+static int make_run(const struct js_graph *graph, struct draft *draft)
+{
+    const struct run_queue *held = &graph->last->held;
+    if (!is_behind_barrier(graph) ||
+        (held->first && held->last->last + 1 == draft->id))
+        return 0;
+    draft->run = calloc(1, sizeof(*draft->run));
+    if (!draft->run)
+        return -1;
+    draft->run->first = draft->run->last = draft->id;
+    return 0;
+}
+
+/* All that can fail, with no trace in the graph but room. */
+static int prepare(struct js_graph *graph, struct draft *draft)
+{
+    bool needs_node = draft->name || draft->unmet || draft->failed_parent;
+    if (reserve_depth(&graph->depths, draft->depth) < 0 ||
+        (needs_node && make_node(graph, draft) < 0) || reach_epoch(graph) < 0)
+        return -1;
+    return make_run(graph, draft);
+}
+
+static void count_depth(struct depths *depths, uint64_t depth)
+{
+    uint64_t count = ++depths->counts[depth - depths->floor - 1];
+    if (count > depths->width)
+        depths->width = count;
+    if (depth > depths->deepest)
+        depths->deepest = depth;
+}
+
+static void hold(struct js_graph *graph, const struct draft *draft)
+{
+    struct run_queue *held = &graph->last->held;
+    if (!is_behind_barrier(graph))
+        return;
+    struct run_queue one = {draft->run, draft->run};
+    if (draft->run)
+        append_runs(held, &one);
+    else
+        held->last->last = draft->id;
+}
+
+static void link_edges(struct js_graph *graph, const struct draft *draft)
+{
+    struct node *node = draft->node;
+    for (size_t i = 0; i < draft->count && node->unmet < draft->unmet; i++) {
+        struct node *parent =
+            js_strmap_get(&graph->names, draft->edges[i].name);
+        graph->steps++;
+        if (has_ended(parent))
+            continue;
+        struct edge *edge = &node->edges[node->unmet++];
+        edge->child = node;
+        edge->any = draft->edges[i].any;
+        push_edge(&parent->children, edge);
+    }
+}
+
+static void link_node(struct js_graph *graph, const struct draft *draft)
+{
+    struct node *node = draft->node;
+    node->id = draft->id;
+    node->depth = draft->depth;
+    node->epoch = graph->last;
+    node->is_held = is_behind_barrier(graph);
+    link_edges(graph, draft);
+    insert_into(graph->buckets, graph->bucket_count, node);
+    graph->node_count++;
+    if (!draft->name)
+        return;
+    node->is_named = true;
+    memcpy(node->name, draft->name, strlen(draft->name) + 1);
+    js_strmap_put(&graph->names, node->name, node);
+}
+
+static void skip(struct js_graph *graph, struct node *node, uint64_t parent)
+{
+    node->state = SKIPPED;
+    node->parent = parent;
+    node->epoch->pending--;
+    push_node(&graph->skipped, node);
+    if (!graph->unsettled)
+        graph->unsettled = node;
+}
+
+/* Returns what js_graph_add() does. */
+static int commit(struct js_graph *graph, const struct draft *draft)
+{
+    graph->jobs++;
+    graph->steps++;
+    graph->last->pending++;
+    count_depth(&graph->depths, draft->depth);
+    hold(graph, draft);
+    if (draft->node)
+        link_node(graph, draft);
+    if (draft->failed_parent) {
+        skip(graph, draft->node, draft->failed_parent);
+        graph->unsettled = NULL; /* it has no children yet */
+        return 0;
+    }
+    if (draft->unmet || is_behind_barrier(graph))
+        return 0;
+    if (draft->node)
+        draft->node->state = READY;
+    return 1;
+}
+
+int js_graph_add(struct js_graph *graph, uint64_t id, const char *name,
+                 const struct js_graph_edge *edges, size_t count,
+                 size_t *ret_bad, struct js_err *err)
+{
+    struct draft draft = {
+        .id = id, .name = name, .edges = edges, .count = count};
+    *ret_bad = SIZE_MAX;
+    if (check(graph, &draft, ret_bad, err) < 0)
+        return -1;
+    if (prepare(graph, &draft) == 0)
+        return commit(graph, &draft);
+    free_node(draft.node);
+    errno = ENOMEM;
+    return js_err_errno(err, "job %ju", (uintmax_t)id);
+}
+
+void js_graph_barrier(struct js_graph *graph)
+{
+    struct depths *depths = &graph->depths;
+    graph->at_barrier = true;
+    graph->mark_of_before = graph->highest_mark;
+    size_t used = depths->deepest - depths->floor;
+    if (used)
+        memset(depths->counts, 0, used * sizeof(*depths->counts));
+    depths->floor = depths->deepest;
+}
+
+/* ---------------------------------------------------------------- marks */
+
+void js_graph_mark(struct js_graph *graph, uint64_t id, int mark)
+{
+    struct node *node = find_node(graph, id, &graph->steps);
+    if (node)
+        node->mark = mark;
+    if (mark > graph->highest_mark)
+        graph->highest_mark = mark;
+}
+
+int js_graph_mark_before(const struct js_graph *graph,
+                         const struct js_graph_edge *edges, size_t count)
+{
+    int highest = graph->mark_of_before;
+    for (size_t i = 0; i < count; i++) {
+        const struct node *node = js_strmap_get(&graph->names, edges[i].name);
+        if (!node) {
+            errno = ENOENT;
+            return -1;
+        }
+        if (node->mark > highest)
+            highest = node->mark;
+    }
+    return highest;
+}
+
+/* ------------------------------------------------------------ a job's end */
+
+/* One of the jobs that the child waits for has ended. */
+static void meet(struct js_graph *graph, const struct node *parent,
+                 struct node *child, bool any)
+{
+    graph->steps++;
+    child->unmet--;
+    if (child->state == WAITING && !any && parent->state != SUCCEEDED)
+        skip(graph, child, parent->id);
+    if (child->unmet)
+        return;
+    free(child->edges);
+    child->edges = NULL;
+    if (child->state == WAITING && !child->is_held) {
+        child->state = READY;
+        push_node(&graph->ready, child);
+    }
+    drop_if_done(graph, child);
+}
+
+/* Tells the children of a job that has ended. */
+static void settle(struct js_graph *graph, struct node *parent)
+{
+    struct edge *edge = parent->children.first;
+    parent->children = (struct edge_list){NULL, NULL};
+    while (edge) {
+        /* It may be freed with its child. */
+        struct edge *next = edge->next;
+        meet(graph, parent, edge->child, edge->any);
+        edge = next;
+    }
+}
+
+static void settle_skipped(struct js_graph *graph)
+{
+    while (graph->unsettled) {
+        settle(graph, graph->unsettled);
+        graph->unsettled = graph->unsettled->next;
+    }
+}
+
+static void open_epochs(struct js_graph *graph)
+{
+    while (graph->open->pending == 0 && graph->open->next) {
+        struct epoch *epoch = graph->open;
+        graph->open = epoch->next;
+        append_runs(&graph->released, &graph->open->held);
+        free(epoch);
+        graph->steps++;
+    }
+}
+
+void js_graph_ended(struct js_graph *graph, uint64_t id, bool success)
+{
+    struct node *node = find_node(graph, id, &graph->steps);
+    graph->steps++;
+    /* Only jobs of the open epoch can have been READY. */
+    graph->open->pending--;
+    if (node) {
+        node->state = success ? SUCCEEDED : FAILED;
+        settle(graph, node);
+        settle_skipped(graph);
+        drop_if_done(graph, node);
+    }
+    open_epochs(graph);
+}
+
+/* --------------------------------------------------------- what to tell */
+
+/* The next id of the runs that were let go, or 0. */
+static uint64_t next_released(struct js_graph *graph)
+{
+    struct run *run = graph->released.first;
+    if (!run)
+        return 0;
+    uint64_t id = run->first;
+    if (run->first++ == run->last) {
+        graph->released.first = run->next;
+        free(run);
+    }
+    graph->steps++;
+    return id;
+}
+
+/* Lets a job of a released run go. True if that makes it READY. */
+static bool let_go(struct js_graph *graph, uint64_t id)
+{
+    struct node *node = find_node(graph, id, &graph->steps);
+    if (!node)
+        return true;
+    node->is_held = false;
+    if (node->state == WAITING && node->unmet == 0) {
+        node->state = READY;
+        return true;
+    }
+    drop_if_done(graph, node);
+    return false;
+}
+
+uint64_t js_graph_next_ready(struct js_graph *graph)
+{
+    uint64_t id;
+    while ((id = next_released(graph))) {
+        if (let_go(graph, id))
+            return id;
+    }
+    struct node *node = pop_node(&graph->ready);
+    return node ? node->id : 0;
+}
+
+uint64_t js_graph_next_skipped(struct js_graph *graph, uint64_t *ret_parent)
+{
+    struct node *node = pop_node(&graph->skipped);
+    if (!node)
+        return 0;
+    uint64_t id = node->id;
+    *ret_parent = node->parent;
+    drop_if_done(graph, node);
+    return id;
+}
+
+/* ------------------------------------------------------------ questions */
+
+enum js_graph_wait js_graph_wait(const struct js_graph *graph, uint64_t id)
+{
+    const struct node *node = find_node(graph, id, &(uint64_t){0});
+    if (node && node->state == SKIPPED)
+        return JS_GRAPH_SKIPPED;
+    return node && node->unmet ? JS_GRAPH_FOR_JOBS : JS_GRAPH_FOR_BARRIER;
+}
+
+static void visit_awaited(const struct node *parent, uint64_t id,
+                          js_graph_awaited_fn visit, void *arg)
+{
+    for (const struct edge *e = parent->children.first; e; e = e->next) {
+        if (e->child->id == id)
+            visit(arg, parent->id, e->any);
+    }
+}
+
+void js_graph_each_awaited(const struct js_graph *graph, uint64_t id,
+                           js_graph_awaited_fn visit, void *arg)
+{
+    for (size_t i = 0; i < graph->bucket_count; i++) {
+        for (const struct node *node = graph->buckets[i]; node;
+             node = node->next_in_bucket)
+            visit_awaited(node, id, visit, arg);
+    }
+}
+
+static bool is_held_in(const struct epoch *epoch, uint64_t id)
+{
+    for (const struct run *run = epoch->held.first; run; run = run->next) {
+        if (id >= run->first && id <= run->last)
+            return true;
+    }
+    return false;
+}
+
+uint64_t js_graph_pending_above(const struct js_graph *graph, uint64_t id)
+{
+    uint64_t pending = 0;
+    for (const struct epoch *epoch = graph->open; epoch; epoch = epoch->next) {
+        if (is_held_in(epoch, id))
+            return pending;
+        pending += epoch->pending;
+    }
+    return 0;
+}
+
+uint64_t js_graph_find(const struct js_graph *graph, const char *name)
+{
+    const struct node *node = js_strmap_get(&graph->names, name);
+    return node ? node->id : 0;
+}
+
+const char *js_graph_name(const struct js_graph *graph, uint64_t id)
+{
+    const struct node *node = find_node(graph, id, &(uint64_t){0});
+    return node && node->is_named ? node->name : NULL;
+}
+
+void js_graph_shape(const struct js_graph *graph, struct js_graph_shape *ret)
+{
+    ret->jobs = graph->jobs;
+    ret->longest_chain = graph->depths.deepest;
+    ret->width = graph->depths.width;
+}
+
+uint64_t js_graph_steps(const struct js_graph *graph)
+{
+    return graph->steps;
+}

@@ -1,0 +1,152 @@
+#include "list/job.h"
+
+#include "list/job_spec.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* With room for the details in front of the command. */
+static struct js_job *job_new(uint64_t seq, const struct js_buf *details,
+                              const char *command, size_t len)
+{
+    struct js_job *job = malloc(sizeof(*job) + details->len + len + 1);
+    if (!job)
+        return NULL;
+    *job = (struct js_job){.id = seq,
+                           .seq = seq,
+                           .kind = JS_JOB_COMMAND,
+                           .need = {.cores = 1},
+                           .attempt = 1,
+                           .expected_ns = -1,
+                           .command = job->text + details->len,
+                           .command_len = len,
+                           .details_len = details->len};
+    if (details->len > 0)
+        memcpy(job->text, details->data, details->len);
+    memcpy(job->text + details->len, command, len);
+    job->text[details->len + len] = '\0';
+    return job;
+}
+
+struct js_job *js_job_new(uint64_t seq, const char *command, size_t len)
+{
+    static const struct js_buf none = JS_BUF_INIT;
+    return job_new(seq, &none, command, len);
+}
+
+struct js_job *js_job_new_simulated(uint64_t seq, int64_t duration_ns)
+{
+    struct js_job *job = js_job_new(seq, "", 0);
+    if (!job)
+        return NULL;
+    job->kind = JS_JOB_SIMULATED;
+    job->duration_ns = duration_ns;
+    return job;
+}
+
+struct js_job *js_job_new_with(uint64_t seq,
+                               const struct js_attributes *attributes,
+                               const char *command, size_t len)
+{
+    struct js_buf details = JS_BUF_INIT;
+    struct js_job *job = NULL;
+    if (js_details_pack(&details, attributes) == 0)
+        job = job_new(seq, &details, command, len);
+    js_buf_release(&details);
+    if (!job)
+        return NULL;
+    job->need = (struct js_need){.nodes = attributes->nodes,
+                                 .cores = attributes->cores,
+                                 .gpus = attributes->gpus,
+                                 .mem_bytes = attributes->mem_bytes};
+    job->timeout_ns = attributes->timeout_ns;
+    job->retries = attributes->retries;
+    job->is_retries_set = attributes->is_retries_set;
+    job->priority = attributes->priority;
+    return job;
+}
+
+struct js_job *js_job_copy(const struct js_job *job)
+{
+    size_t size = sizeof(*job) + job->details_len + job->command_len + 1;
+    struct js_job *copy = malloc(size);
+    if (!copy)
+        return NULL;
+    memcpy(copy, job, size);
+    copy->next = NULL;
+    copy->command = copy->text + copy->details_len;
+    return copy;
+}
+
+const char *js_job_name(const struct js_job *job)
+{
+    return job->details_len > 0 && job->text[0] == 'n' ? job->text + 1 : "";
+}
+
+const char *js_job_path(const struct js_job *job, enum js_step step)
+{
+    struct js_details details;
+    if (js_details_unpack(job->text, job->details_len, &details) < 0)
+        return NULL;
+    switch (step) {
+    case JS_STEP_CHDIR:
+        return details.dir;
+    case JS_STEP_STDIN:
+        return details.stdin_path;
+    case JS_STEP_OUTPUT:
+        return details.stdout_path;
+    case JS_STEP_STDERR:
+        return details.stderr_path;
+    default:
+        return NULL;
+    }
+}
+
+uint32_t js_need_nodes(const struct js_need *need)
+{
+    return need->nodes > 1 ? need->nodes : 1;
+}
+
+bool js_job_is_plain(const struct js_job *job)
+{
+    return job->need.cores == 1 && job->need.gpus == 0 &&
+           job->need.mem_bytes == 0 && js_need_nodes(&job->need) == 1;
+}
+
+void js_job_free(struct js_job *job)
+{
+    int saved = errno;
+    free(job);
+    errno = saved;
+}
+
+void js_job_queue_push(struct js_job_queue *queue, struct js_job *job)
+{
+    job->next = NULL;
+    if (!queue->tail)
+        queue->tail = &queue->head;
+    *queue->tail = job;
+    queue->tail = &job->next;
+    queue->count++;
+}
+
+struct js_job *js_job_queue_pop(struct js_job_queue *queue)
+{
+    struct js_job *job = queue->head;
+    if (!job)
+        return NULL;
+    queue->head = job->next;
+    if (!queue->head)
+        queue->tail = NULL;
+    queue->count--;
+    job->next = NULL;
+    return job;
+}
+
+void js_job_queue_release(struct js_job_queue *queue)
+{
+    struct js_job *job;
+    while ((job = js_job_queue_pop(queue)))
+        js_job_free(job);
+}

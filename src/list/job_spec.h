@@ -1,0 +1,39 @@
+/*
+ * details - what the process of a job gets besides its command, as bytes.
+ *
+ * The attributes name, dir, env, stdin, stdout and stderr in one string, which
+ * travels with the command from the job file to the process that runs it. A
+ * job with none of them has none of it (length 0). Each is one byte that says
+ * which ('n', 'd', 'e', 'i', 'o', 'r'), the value and a NUL; name first, each
+ * once but env, which keeps its order.
+ */
+#ifndef JS_LIST_JOB_SPEC_H
+#define JS_LIST_JOB_SPEC_H
+
+#include "base/buf.h"
+#include "list/attributes.h"
+
+#include <stddef.h>
+
+struct js_details { /* strings are NULL where there is none */
+    const char *name;
+    const char *dir;
+    const char *stdin_path;
+    const char *stdout_path;
+    const char *stderr_path;
+    size_t env_count;
+    const char *bytes; /* as given; for js_details_env() */
+    size_t len;
+};
+
+/* Appends. 0, or -1 with errno ENOMEM. */
+int js_details_pack(struct js_buf *buf, const struct js_attributes *attributes);
+
+/* Points into `bytes`. 0, or -1 with errno EBADMSG. */
+int js_details_unpack(const char *bytes, size_t len, struct js_details *ret);
+
+/* The "NAME=VALUE" behind `previous`; the first for NULL; NULL: no more. */
+const char *js_details_env(const struct js_details *details,
+                           const char *previous);
+
+#endif

@@ -1,0 +1,869 @@
+#include "list/jobfile.h"
+
+#include "base/buf.h"
+#include "list/lineage.h"
+#include "list/shline.h"
+#include "list/targets.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The most that is dropped from the end of a line: a backslash and a CR. So a
+ * text longer than this is too long whatever comes next. */
+enum { TEXT_MAX = JS_COMMAND_MAX + 2 };
+
+/* So many lines a shell is asked about. */
+enum { ASKED_MAX = 16 };
+
+/* What the line being read is, as far as its bytes so far tell. */
+enum line_kind {
+    LINE_BLANK, /* nothing, or blanks */
+    LINE_COMMENT,
+    LINE_DEFAULTS, /* a comment that begins like "#JOBSCHED ", so far */
+    LINE_COMMAND,  /* a CR counts until the line ends: see end_command() */
+};
+
+/*
+ * Every byte is looked at once: on its way from `input` into `text`, or, in a
+ * comment, into nothing. So a comment without end needs no memory.
+ */
+struct js_jobfile {
+    char *name;
+    struct js_buf input;
+    size_t at;  /* where the unread part of the input begins */
+    bool begun; /* there is, or was, no byte order mark at the front */
+    bool ended; /* no more input will come */
+
+    uint64_t line; /* of input.data[at], and its column; from 1 on */
+    uint64_t column;
+
+    enum line_kind kind;
+    struct js_buf text;  /* of the command so far, its lines joined */
+    size_t text_line_at; /* where the last of these lines begins in it */
+    uint64_t first_line; /* where the first of them is in the input */
+    struct js_buf lines; /* where the others begin in it: a size_t each */
+
+    struct js_graph *graph;
+    struct js_resume *resume; /* NULL: all jobs run */
+    struct js_attributes defaults;
+    bool has_defaults;
+    struct js_buf edges; /* of the job being made: struct js_graph_edge */
+
+    bool is_checked; /* the next five are there */
+    struct js_jobfile_checks checks;
+    struct js_lineage *lineage;
+    struct js_targets *targets;
+    struct js_buf parents; /* of the job being made: numbers, uint64_t */
+    unsigned asked;        /* how often a shell was */
+    uint64_t barriers;     /* so far */
+
+    uint64_t jobs; /* given out */
+    bool failed;
+    int errnum; /* of the failure */
+    struct js_err failure;
+};
+
+struct js_jobfile *js_jobfile_new(const char *name, struct js_graph *graph)
+{
+    struct js_jobfile *file = calloc(1, sizeof(*file));
+    if (!file)
+        return NULL;
+    file->line = 1;
+    file->column = 1;
+    file->first_line = 1;
+    file->graph = graph;
+    js_attributes_init(&file->defaults);
+    file->name = strdup(name);
+    if (!file->name)
+        goto fail;
+    return file;
+fail:
+    js_jobfile_free(file);
+    return NULL;
+}
+
+void js_jobfile_free(struct js_jobfile *file)
+{
+    if (!file)
+        return;
+    int saved = errno;
+    js_buf_release(&file->input);
+    js_buf_release(&file->text);
+    js_buf_release(&file->lines);
+    js_buf_release(&file->edges);
+    js_buf_release(&file->parents);
+    js_lineage_free(file->lineage);
+    js_targets_free(file->targets);
+    js_attributes_release(&file->defaults);
+    free(file->name);
+    free(file);
+    errno = saved;
+}
+
+void js_jobfile_set_resume(struct js_jobfile *file, struct js_resume *resume)
+{
+    file->resume = resume;
+}
+
+int js_jobfile_set_checks(struct js_jobfile *file,
+                          const struct js_jobfile_checks *checks)
+{
+    file->checks = *checks;
+    file->lineage = js_lineage_new();
+    file->targets = js_targets_new(checks->is_stream);
+    file->is_checked = file->lineage && file->targets;
+    const struct js_target_own *own = checks->own;
+    for (; file->is_checked && own && own->what; own++)
+        js_targets_add_own(file->targets, own);
+    return file->is_checked ? 0 : -1;
+}
+
+static size_t unread(const struct js_jobfile *file)
+{
+    return file->input.len - file->at;
+}
+
+int js_jobfile_feed(struct js_jobfile *file, const char *bytes, size_t len)
+{
+    /* Moving the rest only when it is no longer than what was read since the
+     * last time keeps the time linear. */
+    if (file->at >= unread(file)) {
+        js_buf_consume(&file->input, file->at);
+        file->at = 0;
+    }
+    return js_buf_append(&file->input, bytes, len);
+}
+
+void js_jobfile_end(struct js_jobfile *file)
+{
+    file->ended = true;
+}
+
+static int fail_at(struct js_jobfile *file, uint64_t line, uint64_t column,
+                   const char *what)
+{
+    file->failed = true;
+    file->errnum = EBADMSG;
+    return js_err_set(&file->failure, "%s:%" PRIu64 ":%" PRIu64 ": %s",
+                      file->name, line, column, what);
+}
+
+static int fail_too_long(struct js_jobfile *file)
+{
+    _Static_assert(JS_COMMAND_MAX == 16 << 20, "the sentence says so");
+    return fail_at(file, file->first_line, 1,
+                   "command longer than 16 MiB (16777216 bytes): put it in a "
+                   "script");
+}
+
+static int fail_errno(struct js_jobfile *file)
+{
+    file->failed = true;
+    file->errnum = errno;
+    return js_err_errno(&file->failure, "%s:%" PRIu64, file->name, file->line);
+}
+
+static int refuse_nul(struct js_jobfile *file, const char *bytes, size_t len)
+{
+    const char *nul = memchr(bytes, '\0', len);
+    if (!nul)
+        return 0;
+    return fail_at(file, file->line, file->column + (uint64_t)(nul - bytes),
+                   file->kind != LINE_COMMAND
+                       ? "NUL byte in a comment: a job file is text, one "
+                         "command a line"
+                       : "NUL byte in a command: a job file is text, one "
+                         "command a line");
+}
+
+static void advance(struct js_jobfile *file, size_t len)
+{
+    file->at += len;
+    file->column += len;
+}
+
+static void advance_newline(struct js_jobfile *file)
+{
+    file->at++;
+    file->line++;
+    file->column = 1;
+}
+
+/* Ready for a line that has nothing to do with the one before. */
+static void begin_line(struct js_jobfile *file)
+{
+    file->kind = LINE_BLANK;
+    file->text.len = 0;
+    file->text_line_at = 0;
+    file->lines.len = 0;
+    file->first_line = file->line;
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+static bool is_all_blank(const struct js_buf *text)
+{
+    size_t i = 0;
+    while (i < text->len && is_blank(text->data[i]))
+        i++;
+    return i == text->len;
+}
+
+/* CR LF ends a line as LF does; any other CR belongs to the command. */
+static void drop_carriage_return(struct js_jobfile *file)
+{
+    struct js_buf *text = &file->text;
+    if (text->len > file->text_line_at && text->data[text->len - 1] == '\r')
+        text->len--;
+}
+
+/* True if the line goes on in the next; its last backslash is then dropped. */
+static bool drop_continuation(struct js_jobfile *file)
+{
+    struct js_buf *text = &file->text;
+    size_t at = text->len;
+    /* No further than this line, or joining many would be quadratic. */
+    while (at > file->text_line_at && text->data[at - 1] == '\\')
+        at--;
+    if ((text->len - at) % 2 == 0)
+        return false;
+    text->len--;
+    file->text_line_at = text->len;
+    return true;
+}
+
+/* ---------------------------------------------------------------- a job */
+
+/* Where in the input the byte at `at` of the text stands. */
+static void place_of(const struct js_jobfile *file, size_t at,
+                     uint64_t *ret_line, uint64_t *ret_column)
+{
+    const char *starts = file->lines.data;
+    size_t begin = 0;
+    *ret_line = file->first_line;
+    for (size_t i = 0; i < file->lines.len; i += sizeof(begin)) {
+        size_t next;
+        memcpy(&next, starts + i, sizeof(next));
+        if (next > at)
+            break;
+        begin = next;
+        (*ret_line)++;
+    }
+    *ret_column = at - begin + 1;
+}
+
+/* "NAME:LINE:COLUMN: what"; 0, or -1 with errno ENOMEM. */
+static int describe_at(const struct js_jobfile *file, size_t at,
+                       const char *what, struct js_err *ret)
+{
+    uint64_t line, column;
+    struct js_buf text = JS_BUF_INIT;
+    place_of(file, at, &line, &column);
+    int rc = js_buf_escape(&text, what, strlen(what));
+    if (rc == 0 && js_buf_string(&text))
+        js_err_set(ret, "%s:%" PRIu64 ":%" PRIu64 ": %s", file->name, line,
+                   column, js_buf_string(&text));
+    else
+        rc = -1;
+    js_buf_release(&text);
+    return rc;
+}
+
+/* An error of this line alone: what comes behind it can be read. */
+static int refuse_at(struct js_jobfile *file, size_t at,
+                     const struct js_err *why)
+{
+    if (describe_at(file, at, why->text, &file->failure) < 0)
+        return fail_errno(file);
+    file->errnum = EINVAL;
+    return -1;
+}
+
+static void warn_at(struct js_jobfile *file, size_t at, enum js_warning kind,
+                    const char *what)
+{
+    struct js_err text, place;
+    js_err_set(&text, "warning: %s", what);
+    if (describe_at(file, at, text.text, &place) == 0)
+        file->checks.warn(file->checks.arg, kind, place.text);
+}
+
+static int gather_edges(struct js_jobfile *file, const struct js_strings *names,
+                        bool any)
+{
+    struct js_graph_edge edge = {.any = any};
+    while ((edge.name = js_strings_next(names, edge.name))) {
+        if (js_buf_append(&file->edges, &edge, sizeof(edge)) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static void forget_edge(struct js_jobfile *file, size_t index)
+{
+    size_t at = index * sizeof(struct js_graph_edge);
+    size_t rest = file->edges.len - at - sizeof(struct js_graph_edge);
+    char *hole = file->edges.data + at;
+    memmove(hole, hole + sizeof(struct js_graph_edge), rest);
+    file->edges.len -= sizeof(struct js_graph_edge);
+}
+
+static int add_to_graph(struct js_jobfile *file, uint64_t id, const char *name,
+                        size_t *ret_bad, struct js_err *err)
+{
+    return js_graph_add(
+        file->graph, id, name, (const struct js_graph_edge *)file->edges.data,
+        file->edges.len / sizeof(struct js_graph_edge), ret_bad, err);
+}
+
+/* So that nothing else is wrong because of this mistake. */
+static int add_mistaken(struct js_jobfile *file, uint64_t id, const char *name,
+                        size_t bad)
+{
+    struct js_err err;
+    if (bad == SIZE_MAX)
+        name = NULL;
+    else
+        forget_edge(file, bad);
+    return add_to_graph(file, id, name, &bad, &err);
+}
+
+/* Where what the graph refused stands in the line. */
+static size_t place_of_edge(const struct js_jobfile *file,
+                            const struct js_attributes *attributes, size_t bad)
+{
+    const char *line = file->text.data;
+    size_t len = file->text.len;
+    if (bad == SIZE_MAX)
+        return js_attributes_find(line, len, "name", 0);
+    if (bad < attributes->after.count)
+        return js_attributes_find(line, len, "after", bad);
+    return js_attributes_find(line, len, "after-any",
+                              bad - attributes->after.count);
+}
+
+/* Tells the graph: 1 if the job is READY, 0 if it waits, -1. */
+static int join_graph(struct js_jobfile *file, uint64_t seq,
+                      const struct js_attributes *attributes)
+{
+    struct js_err err;
+    size_t bad = SIZE_MAX;
+    const char *name = attributes ? attributes->name : NULL;
+    int rc = add_to_graph(file, seq, name, &bad, &err);
+    if (rc >= 0)
+        return rc;
+    if (errno == ENOMEM)
+        return fail_errno(file);
+    size_t at = attributes ? place_of_edge(file, attributes, bad) : 0;
+    if (add_mistaken(file, seq, name, bad) < 0 && errno == ENOMEM)
+        return fail_errno(file);
+    return refuse_at(file, at, &err);
+}
+
+static int find_edges(struct js_jobfile *file,
+                      const struct js_attributes *attributes)
+{
+    file->edges.len = 0;
+    if (attributes && (gather_edges(file, &attributes->after, false) < 0 ||
+                       gather_edges(file, &attributes->after_any, true) < 0))
+        return fail_errno(file);
+    return 0;
+}
+
+/* ---------------------------------------------------------------- checks */
+
+/* A few lines at most: of more it is not known. */
+static bool is_refused(struct js_jobfile *file, size_t at)
+{
+    const char *text = js_buf_string(&file->text);
+    if (!text || !file->checks.takes || file->asked == ASKED_MAX)
+        return false;
+    file->asked++;
+    return !file->checks.takes(text + at);
+}
+
+/* What the shell will say of the command at `at`, or what it will do. */
+static void check_command(struct js_jobfile *file, size_t at)
+{
+    enum js_shline look =
+        js_shline_look(file->text.data + at, file->text.len - at);
+    if (look == JS_SHLINE_BACKGROUND)
+        warn_at(file, at, JS_WARNING_BACKGROUND,
+                "leaves a command in the background (&): the job is done "
+                "without it, and what of it still runs then is ended; without "
+                "the & it is waited for, and jobs run side by side anyway");
+    if (look == JS_SHLINE_BROKEN ||
+        (look == JS_SHLINE_DOUBTFUL && is_refused(file, at)))
+        warn_at(file, at, JS_WARNING_BROKEN,
+                "the shell refuses this line by itself, and each line is a "
+                "job of its own: write a loop or an \"if\" in one line, or "
+                "into a script that a line runs");
+}
+
+/* The numbers of the jobs that the one being made comes after. */
+static int find_parents(struct js_jobfile *file)
+{
+    const struct js_graph_edge *edges =
+        (const struct js_graph_edge *)file->edges.data;
+    size_t count = file->edges.len / sizeof(*edges);
+    file->parents.len = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t seq = js_graph_find(file->graph, edges[i].name);
+        if (seq > 0 && js_buf_append(&file->parents, &seq, sizeof(seq)) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static size_t parent_count(const struct js_jobfile *file)
+{
+    return file->parents.len / sizeof(uint64_t);
+}
+
+static int keep_lineage(struct js_jobfile *file, uint64_t seq,
+                        const struct js_attributes *attributes)
+{
+    bool writes = attributes->stdout_path || attributes->stderr_path;
+    if (!attributes->name && !writes)
+        return 0;
+    if (find_parents(file) < 0)
+        return -1;
+    return attributes->name
+               ? js_lineage_add(file->lineage, seq,
+                                (const uint64_t *)file->parents.data,
+                                parent_count(file))
+               : 0;
+}
+
+/* Both are in the list, and one file is theirs. -1 with *err if they may run at
+ * the same time. */
+static int compare_target(struct js_jobfile *file, const char *attribute,
+                          const char *path, const struct js_target_job *other,
+                          struct js_err *err)
+{
+    struct js_err text;
+    if (other->own)
+        return js_err_set(err, "%s=%.200s: that is %s of this run", attribute,
+                          path, other->own);
+    enum js_lineage_answer answer =
+        other->barriers < file->barriers
+            ? JS_LINEAGE_YES
+            : js_lineage_follows(file->lineage,
+                                 (const uint64_t *)file->parents.data,
+                                 parent_count(file), other->seq);
+    if (answer == JS_LINEAGE_NO)
+        return js_err_set(err,
+                          "%s=%.200s: the job in line %" PRIu64
+                          " writes to the same file, and neither comes after "
+                          "the other",
+                          attribute, path, other->line);
+    const char *what = answer == JS_LINEAGE_YES
+                           ? "this one comes after it and replaces what it "
+                             "wrote"
+                           : "see to it that one of them comes after the other";
+    js_err_set(&text,
+               "%s=%.200s: the job in line %" PRIu64
+               " writes to the same file: %s",
+               attribute, path, other->line, what);
+    warn_at(file,
+            js_attributes_find(file->text.data, file->text.len, attribute, 0),
+            JS_WARNING_FILE, text.text);
+    return 0;
+}
+
+static int check_target(struct js_jobfile *file, uint64_t seq,
+                        const char *attribute, const char *dir,
+                        const char *path)
+{
+    struct js_target_job other;
+    struct js_err err;
+    const struct js_target_job job = {
+        .seq = seq, .line = file->first_line, .barriers = file->barriers};
+    if (!path || !js_targets_add(file->targets, dir, path, &job, &other) ||
+        compare_target(file, attribute, path, &other, &err) == 0)
+        return 0;
+    return refuse_at(
+        file, js_attributes_find(file->text.data, file->text.len, attribute, 0),
+        &err);
+}
+
+static int check_targets(struct js_jobfile *file, uint64_t seq,
+                         const struct js_attributes *attributes)
+{
+    if (!file->is_checked || !attributes)
+        return 0;
+    if (check_target(file, seq, "stdout", attributes->dir,
+                     attributes->stdout_path) < 0)
+        return -1;
+    return check_target(file, seq, "stderr", attributes->dir,
+                        attributes->stderr_path);
+}
+
+/* ---------------------------------------------------------------- jobs */
+
+/* What becomes of it in this run. With a name that is not there it runs: then
+ * the graph will say what is wrong. */
+static int judge(struct js_jobfile *file, struct js_job *job,
+                 enum js_verdict *ret)
+{
+    *ret = JS_VERDICT_RUN;
+    if (!file->resume)
+        return 0;
+    int after = js_graph_mark_before(
+        file->graph, (const struct js_graph_edge *)file->edges.data,
+        file->edges.len / sizeof(struct js_graph_edge));
+    if (after < 0)
+        return 0;
+    if (js_resume_judge(file->resume, job, (enum js_verdict)after, ret) < 0)
+        return fail_errno(file);
+    /* It has ended, whatever became of those it comes after. */
+    if (*ret == JS_VERDICT_DONE || *ret == JS_VERDICT_FAILED)
+        file->edges.len = 0;
+    return 0;
+}
+
+/* 1 if the job is to be run; 0 if it is not; -1. */
+static int admit(struct js_jobfile *file, struct js_job *job,
+                 const struct js_attributes *attributes)
+{
+    enum js_verdict verdict;
+    job->line = file->first_line;
+    if (find_edges(file, attributes) < 0)
+        return -1;
+    if (file->is_checked && attributes &&
+        keep_lineage(file, job->seq, attributes) < 0)
+        return fail_errno(file);
+    if (judge(file, job, &verdict) < 0)
+        return -1;
+    int rc = join_graph(file, job->seq, attributes);
+    if (rc < 0)
+        return -1;
+    js_graph_mark(file->graph, job->seq, (int)verdict);
+    if (verdict == JS_VERDICT_DONE || verdict == JS_VERDICT_FAILED)
+        js_graph_ended(file->graph, job->seq, verdict == JS_VERDICT_DONE);
+    job->is_waiting = rc == 0;
+    if (check_targets(file, job->seq, attributes) < 0)
+        return -1;
+    return verdict == JS_VERDICT_RUN;
+}
+
+static int finish_job(struct js_jobfile *file, struct js_job *job,
+                      const struct js_attributes *attributes,
+                      struct js_job **ret)
+{
+    if (!job)
+        return fail_errno(file);
+    file->jobs++;
+    int rc = admit(file, job, attributes);
+    if (rc > 0)
+        *ret = job;
+    else
+        js_job_free(job);
+    return rc;
+}
+
+/* It would have been a job: those that follow keep their numbers. */
+static int refuse_job(struct js_jobfile *file, size_t at,
+                      const struct js_err *why)
+{
+    file->jobs++;
+    return refuse_at(file, at, why);
+}
+
+/* A line that begins with a list, or one for which there are defaults. */
+static int job_with_attributes(struct js_jobfile *file,
+                               struct js_attributes *attributes,
+                               struct js_job **ret)
+{
+    const struct js_buf *text = &file->text;
+    struct js_err err;
+    size_t at = 0;
+    ptrdiff_t start =
+        js_attributes_read(text->data, text->len, attributes, &at, &err);
+    if (start < 0)
+        return errno == ENOMEM ? fail_errno(file) : refuse_job(file, at, &err);
+    size_t begin = (size_t)start;
+    if (begin == text->len) {
+        js_err_set(&err, "attributes without a command");
+        return refuse_job(file, begin - 1, &err);
+    }
+    if (file->is_checked)
+        check_command(file, begin);
+    return finish_job(file,
+                      js_job_new_with(file->jobs + 1, attributes,
+                                      text->data + begin, text->len - begin),
+                      attributes, ret);
+}
+
+static int job_of_line(struct js_jobfile *file, struct js_job **ret)
+{
+    const struct js_buf *text = &file->text;
+    struct js_attributes attributes;
+    if (!file->has_defaults && !js_attributes_present(text->data, text->len)) {
+        if (file->is_checked)
+            check_command(file, 0);
+        return finish_job(
+            file, js_job_new(file->jobs + 1, text->data, text->len), NULL, ret);
+    }
+    if (js_attributes_copy(&attributes, &file->defaults) < 0)
+        return fail_errno(file);
+    int rc = job_with_attributes(file, &attributes, ret);
+    js_attributes_release(&attributes);
+    return rc;
+}
+
+static bool is_wait(const struct js_buf *text)
+{
+    static const char word[] = "wait";
+    size_t from = 0, to = text->len;
+    while (from < to && is_blank(text->data[from]))
+        from++;
+    while (to > from && is_blank(text->data[to - 1]))
+        to--;
+    return to - from == strlen(word) &&
+           memcmp(text->data + from, word, strlen(word)) == 0;
+}
+
+/*
+ * The one place where the text of a whole line, joined and without its line
+ * end, becomes a job. Returns as js_jobfile_next() does.
+ */
+static int job_of_text(struct js_jobfile *file, struct js_job **ret)
+{
+    if (is_all_blank(&file->text))
+        return 0;
+    if (file->text.len > JS_COMMAND_MAX)
+        return fail_too_long(file);
+    if (is_wait(&file->text)) {
+        js_graph_barrier(file->graph);
+        file->barriers++;
+        return 0;
+    }
+    return job_of_line(file, ret);
+}
+
+static bool is_over(const struct js_jobfile *file, int rc)
+{
+    return rc >= 0 || file->errnum == EINVAL;
+}
+
+static int end_command(struct js_jobfile *file, struct js_job **ret)
+{
+    int rc = job_of_text(file, ret);
+    if (is_over(file, rc))
+        begin_line(file);
+    return rc;
+}
+
+/* ---------------------------------------------------------------- defaults */
+
+static const char defaults_word[] = "#JOBSCHED";
+
+static size_t skip_blank_bytes(const struct js_buf *text)
+{
+    size_t at = 0;
+    while (at < text->len && is_blank(text->data[at]))
+        at++;
+    return at;
+}
+
+/* Of a comment so far: it may still be one that sets defaults. */
+static bool may_be_defaults(const struct js_buf *text)
+{
+    size_t word = strlen(defaults_word);
+    size_t at = skip_blank_bytes(text);
+    size_t len = text->len - at < word ? text->len - at : word;
+    if (memcmp(text->data + at, defaults_word, len) != 0)
+        return false;
+    return text->len - at <= word || is_blank(text->data[at + word]);
+}
+
+static int set_defaults(struct js_jobfile *file)
+{
+    struct js_attributes defaults;
+    struct js_err err;
+    const struct js_buf *text = &file->text;
+    size_t from = skip_blank_bytes(text) + strlen(defaults_word);
+    size_t at = 0;
+    if (from > text->len) /* the input ended in the word */
+        return 0;
+    if (js_attributes_copy(&defaults, &file->defaults) < 0)
+        return fail_errno(file);
+    if (js_defaults_read(text->data + from, text->len - from, &defaults, &at,
+                         &err) < 0) {
+        js_attributes_release(&defaults);
+        return errno == ENOMEM ? fail_errno(file)
+                               : refuse_at(file, from + at, &err);
+    }
+    js_attributes_release(&file->defaults);
+    file->defaults = defaults;
+    file->has_defaults = true;
+    return 0;
+}
+
+static int end_defaults(struct js_jobfile *file)
+{
+    drop_carriage_return(file);
+    if (file->text.len > JS_COMMAND_MAX)
+        return fail_too_long(file);
+    int rc = may_be_defaults(&file->text) ? set_defaults(file) : 0;
+    if (is_over(file, rc))
+        begin_line(file);
+    return rc;
+}
+
+/* ---------------------------------------------------------------- lines */
+
+/* The next bytes belong to the command; the first `len` unread at most, and no
+ * more than make it too long, so that where the input was cut shows nowhere. */
+static int take_text(struct js_jobfile *file, size_t len)
+{
+    const char *bytes = file->input.data + file->at;
+    if (refuse_nul(file, bytes, len) < 0)
+        return -1;
+    if (js_buf_append(&file->text, bytes, len) < 0)
+        return fail_errno(file);
+    advance(file, len);
+    return file->text.len > TEXT_MAX ? fail_too_long(file) : 0;
+}
+
+/* How much may be looked at in one go. */
+static size_t text_window(const struct js_jobfile *file)
+{
+    size_t room = TEXT_MAX + 1 - file->text.len;
+    return unread(file) < room ? unread(file) : room;
+}
+
+/* The blanks at the front of a line, and what comes after them. */
+static int read_blank(struct js_jobfile *file)
+{
+    const char *bytes = file->input.data + file->at;
+    size_t window = text_window(file);
+    size_t len = 0;
+    while (len < window && is_blank(bytes[len]))
+        len++;
+    if (len < window)
+        file->kind = bytes[len] == '#' ? LINE_DEFAULTS : LINE_COMMAND;
+    return take_text(file, len);
+}
+
+static int read_comment(struct js_jobfile *file)
+{
+    const char *bytes = file->input.data + file->at;
+    const char *newline = memchr(bytes, '\n', unread(file));
+    size_t len = newline ? (size_t)(newline - bytes) : unread(file);
+    if (refuse_nul(file, bytes, len) < 0)
+        return -1;
+    advance(file, len);
+    if (newline) {
+        advance_newline(file);
+        begin_line(file);
+    }
+    return 0;
+}
+
+/* Up to where it shows that the comment is of no concern. */
+static int read_defaults(struct js_jobfile *file)
+{
+    const char *bytes = file->input.data + file->at;
+    size_t window = text_window(file);
+    size_t word_end = skip_blank_bytes(&file->text) + sizeof(defaults_word);
+    if (file->text.len < word_end && window > word_end - file->text.len)
+        window = word_end - file->text.len;
+    const char *newline = memchr(bytes, '\n', window);
+    if (take_text(file, newline ? (size_t)(newline - bytes) : window) < 0)
+        return -1;
+    if (newline) {
+        advance_newline(file);
+        return end_defaults(file);
+    }
+    if (!may_be_defaults(&file->text)) {
+        file->kind = LINE_COMMENT;
+        file->text.len = 0;
+    }
+    return 0;
+}
+
+static int read_command(struct js_jobfile *file, struct js_job **ret)
+{
+    const char *bytes = file->input.data + file->at;
+    size_t window = text_window(file);
+    const char *newline = memchr(bytes, '\n', window);
+    if (take_text(file, newline ? (size_t)(newline - bytes) : window) < 0)
+        return -1;
+    if (!newline)
+        return 0;
+    advance_newline(file);
+    drop_carriage_return(file);
+    if (drop_continuation(file))
+        return js_buf_append(&file->lines, &file->text_line_at,
+                             sizeof(file->text_line_at)) < 0
+                   ? fail_errno(file)
+                   : 0;
+    return end_command(file, ret);
+}
+
+/* One step: to the end of the line, of the input so far, or of its blanks. */
+static int read_some(struct js_jobfile *file, struct js_job **ret)
+{
+    switch (file->kind) {
+    case LINE_BLANK:
+        return read_blank(file);
+    case LINE_COMMENT:
+        return read_comment(file);
+    case LINE_DEFAULTS:
+        return read_defaults(file);
+    case LINE_COMMAND:
+        break;
+    }
+    return read_command(file, ret);
+}
+
+/* The last line, if it had no newline. A backslash at its end stays. */
+static int end_of_input(struct js_jobfile *file, struct js_job **ret)
+{
+    if (file->kind == LINE_DEFAULTS)
+        return end_defaults(file);
+    drop_carriage_return(file);
+    return end_command(file, ret);
+}
+
+/* What some editors put in front of a text. False until it is known whether it
+ * is there. */
+static bool skip_mark(struct js_jobfile *file)
+{
+    static const char mark[] = "\xef\xbb\xbf";
+    size_t size = sizeof(mark) - 1;
+    size_t len = unread(file) < size ? unread(file) : size;
+    bool may_be = len == 0 || memcmp(file->input.data, mark, len) == 0;
+    if (may_be && len < size)
+        return file->ended;
+    if (may_be)
+        file->at += size;
+    file->begun = true;
+    return true;
+}
+
+int js_jobfile_next(struct js_jobfile *file, struct js_job **ret,
+                    struct js_err *err)
+{
+    int rc = file->failed ? -1 : 0;
+    if (rc == 0 && !file->begun && !skip_mark(file))
+        return 0;
+    while (rc == 0 && unread(file) > 0)
+        rc = read_some(file, ret);
+    if (rc == 0 && file->ended)
+        rc = end_of_input(file, ret);
+    if (rc < 0 && err)
+        *err = file->failure;
+    if (rc < 0)
+        errno = file->errnum;
+    return rc;
+}

@@ -1,0 +1,58 @@
+/*
+ * waits - how the jobs of a list stand, and what those that are left wait for.
+ *
+ * Reads the list as a run would, with what is on record of its jobs (a ledger,
+ * which is borrowed, and only looked at), and decides nothing: who waits is the
+ * graph's word, as in a run. Owns the text and the graph. Jobs are known by
+ * their ids; 0 is one that was never accepted.
+ */
+#ifndef JS_LIST_LIST_STATE_H
+#define JS_LIST_LIST_STATE_H
+
+#include "base/err.h"
+#include "list/job.h"
+#include "list/registry.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum js_wait {
+    JS_WAIT_NOT = 0,  /* it has ended */
+    JS_WAIT_FOR_ROOM, /* for nothing else: it may run already */
+    JS_WAIT_FOR_JOBS,
+    JS_WAIT_BEHIND_WAIT, /* a `wait` line */
+    JS_WAIT_TO_SKIP,     /* one of its `after` has failed or was skipped */
+    JS_WAIT_COUNT
+};
+
+/* Told of each job, in the order of the list; the job is borrowed. 0, or -1
+ * with errno, which ends it. */
+typedef int (*js_waits_fn)(void *arg, const struct js_job *job,
+                           enum js_wait wait);
+
+struct js_waits;
+
+/* NULL with *err: the list cannot be read, is no regular file, has an error,
+ * or visit has failed. */
+struct js_waits *js_waits_new(const char *path, struct js_ledger *ledger,
+                              js_waits_fn visit, void *arg, struct js_err *err);
+void js_waits_free(struct js_waits *waits); /* NULL is allowed */
+
+/* One of the jobs that another waits for. */
+struct js_awaited {
+    uint64_t id;
+    const char *name; /* the list's */
+    bool any;         /* after-any */
+};
+
+/* Calls visit for each job that has not ended and that the job of this seq
+ * comes after. */
+typedef void (*js_awaited_fn)(void *arg, const struct js_awaited *awaited);
+void js_waits_each(const struct js_waits *waits, uint64_t seq,
+                   js_awaited_fn visit, void *arg);
+
+/* How many jobs above its `wait` line have not ended; 0: it is behind none that
+ * holds it up. */
+uint64_t js_waits_above(const struct js_waits *waits, uint64_t seq);
+
+#endif

@@ -1,0 +1,183 @@
+#include "list/resources.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+void js_equipment_release(struct js_equipment *equipment)
+{
+    if (!equipment)
+        return;
+    int saved = errno;
+    free(equipment->cores);
+    free(equipment->cpus);
+    free(equipment->gpus);
+    memset(equipment, 0, sizeof(*equipment));
+    errno = saved;
+}
+
+static int grow(void **array, size_t count, size_t size)
+{
+    void *grown = realloc(*array, count * size);
+    if (!grown)
+        return -1;
+    *array = grown;
+    return 0;
+}
+
+int js_equipment_add_core(struct js_equipment *equipment,
+                          const struct js_cpuset *cpus, uint16_t cache,
+                          uint16_t numa)
+{
+    uint32_t count = js_cpuset_count(cpus);
+    uint32_t at = equipment->cpu_count;
+    if (grow((void **)&equipment->cores, equipment->core_count + 1,
+             sizeof(*equipment->cores)) < 0 ||
+        grow((void **)&equipment->cpus, at + count + 1,
+             sizeof(*equipment->cpus)) < 0)
+        return -1;
+    for (unsigned cpu = 0; cpu < JS_CPUS_MAX; cpu++) {
+        if (js_cpuset_has(cpus, cpu))
+            equipment->cpus[equipment->cpu_count++] = (uint16_t)cpu;
+    }
+    equipment->cores[equipment->core_count++] =
+        (struct js_core){.first_cpu = at,
+                         .cpu_count = (uint16_t)count,
+                         .cache = cache,
+                         .numa = numa};
+    return 0;
+}
+
+int js_equipment_add_gpu(struct js_equipment *equipment, const char *name,
+                         uint16_t numa)
+{
+    if (grow((void **)&equipment->gpus, equipment->gpu_count + 1,
+             sizeof(*equipment->gpus)) < 0)
+        return -1;
+    struct js_gpu *gpu = &equipment->gpus[equipment->gpu_count++];
+    memset(gpu, 0, sizeof(*gpu));
+    size_t len = strnlen(name, sizeof(gpu->name) - 1);
+    memcpy(gpu->name, name, len);
+    gpu->numa = numa;
+    return 0;
+}
+
+static bool has_cpu_of(const struct js_equipment *equipment,
+                       const struct js_core *core, const struct js_cpuset *set)
+{
+    for (uint16_t i = 0; i < core->cpu_count; i++) {
+        if (js_cpuset_has(set, equipment->cpus[core->first_cpu + i]))
+            return true;
+    }
+    return false;
+}
+
+void js_equipment_lend(struct js_equipment *equipment,
+                       const struct js_cpuset *set)
+{
+    for (uint32_t i = 0; i < equipment->core_count; i++) {
+        struct js_core *core = &equipment->cores[i];
+        core->is_others |= has_cpu_of(equipment, core, set);
+    }
+}
+
+void js_equipment_core(const struct js_equipment *equipment, uint32_t index,
+                       struct js_cpuset *set)
+{
+    const struct js_core *core = &equipment->cores[index];
+    for (uint16_t i = 0; i < core->cpu_count; i++)
+        js_cpuset_add(set, equipment->cpus[core->first_cpu + i]);
+}
+
+uint32_t js_equipment_find(const struct js_equipment *equipment,
+                           const struct js_cpuset *set)
+{
+    for (uint32_t i = 0; i < equipment->core_count; i++) {
+        if (has_cpu_of(equipment, &equipment->cores[i], set))
+            return i;
+    }
+    return UINT32_MAX;
+}
+
+static int pack_core(struct js_buf *buf, const struct js_equipment *equipment,
+                     const struct js_core *core)
+{
+    if (js_pack_u32(buf, (uint32_t)core->cache << 16 | core->numa) < 0 ||
+        js_pack_u8(buf, core->is_others) < 0 ||
+        js_pack_u32(buf, core->cpu_count) < 0)
+        return -1;
+    for (uint16_t i = 0; i < core->cpu_count; i++) {
+        if (js_pack_u32(buf, equipment->cpus[core->first_cpu + i]) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int js_equipment_pack(struct js_buf *buf, const struct js_equipment *equipment)
+{
+    int rc = js_pack_u64(buf, equipment->mem_bytes);
+    if (rc == 0)
+        rc = js_pack_u32(buf, equipment->core_count);
+    for (uint32_t i = 0; rc == 0 && i < equipment->core_count; i++)
+        rc = pack_core(buf, equipment, &equipment->cores[i]);
+    if (rc == 0)
+        rc = js_pack_u32(buf, equipment->gpu_count);
+    for (uint32_t i = 0; rc == 0 && i < equipment->gpu_count; i++) {
+        const struct js_gpu *gpu = &equipment->gpus[i];
+        rc = js_pack_bytes(buf, gpu->name, strlen(gpu->name));
+        if (rc == 0)
+            rc = js_pack_u32(buf, gpu->numa);
+    }
+    return rc;
+}
+
+static void unpack_core(struct js_cursor *cursor, struct js_equipment *ret)
+{
+    struct js_cpuset cpus;
+    uint32_t where = js_unpack_u32(cursor);
+    bool is_others = js_unpack_u8(cursor);
+    uint32_t count = js_unpack_u32(cursor);
+    js_cpuset_clear(&cpus);
+    for (uint32_t i = 0; i < count && !cursor->bad; i++) {
+        uint32_t cpu = js_unpack_u32(cursor);
+        if (cpu >= JS_CPUS_MAX)
+            cursor->bad = true;
+        else
+            js_cpuset_add(&cpus, cpu);
+    }
+    if (js_cpuset_count(&cpus) == 0 ||
+        js_equipment_add_core(ret, &cpus, (uint16_t)(where >> 16),
+                              (uint16_t)where) < 0) {
+        cursor->bad = true;
+        return;
+    }
+    ret->cores[ret->core_count - 1].is_others = is_others;
+}
+
+static void unpack_gpu(struct js_cursor *cursor, struct js_equipment *ret)
+{
+    char name[JS_GPU_NAME_SIZE];
+    js_unpack_string(cursor, name, sizeof(name));
+    uint32_t numa = js_unpack_u32(cursor);
+    if (numa > UINT16_MAX || cursor->bad || !name[0] ||
+        js_equipment_add_gpu(ret, name, (uint16_t)numa) < 0)
+        cursor->bad = true;
+}
+
+void js_equipment_unpack(struct js_cursor *cursor, struct js_equipment *ret)
+{
+    memset(ret, 0, sizeof(*ret));
+    ret->mem_bytes = js_unpack_u64(cursor);
+    uint32_t cores = js_unpack_u32(cursor);
+    if (cores > JS_CPUS_MAX)
+        cursor->bad = true;
+    for (uint32_t i = 0; i < cores && !cursor->bad; i++)
+        unpack_core(cursor, ret);
+    uint32_t gpus = js_unpack_u32(cursor);
+    if (gpus > JS_GPUS_MAX)
+        cursor->bad = true;
+    for (uint32_t i = 0; i < gpus && !cursor->bad; i++)
+        unpack_gpu(cursor, ret);
+    if (cursor->bad)
+        js_equipment_release(ret);
+}

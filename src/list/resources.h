@@ -1,0 +1,73 @@
+/*
+ * equipment - what a node has for jobs: its cores in order, GPUs, memory.
+ *
+ * A value that is made where the machine is known (node/topo.h), travels to the
+ * master and is counted there (sched/allocator.h). Knows nothing of hwloc.
+ */
+#ifndef JS_LIST_RESOURCES_H
+#define JS_LIST_RESOURCES_H
+
+#include "base/buf.h"
+#include "base/cpuset.h"
+#include "base/pack.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+    JS_GPU_NAME_SIZE = 64, /* "0", or what a driver calls it: "GPU-5a3b..." */
+    JS_GPUS_MAX = 1024,
+};
+
+/* Cores are in the order in which they lie: neighbours share most. */
+struct js_core {
+    uint32_t first_cpu; /* in `cpus`: its hardware threads */
+    uint16_t cpu_count;
+    uint16_t cache; /* cores with the same number share their largest cache */
+    uint16_t numa;  /* ... and these their NUMA node */
+    bool is_others; /* another run's slave holds it: to be used last */
+};
+
+struct js_gpu {
+    char name[JS_GPU_NAME_SIZE]; /* what CUDA_VISIBLE_DEVICES is to say */
+    uint16_t numa;               /* as of cores; UINT16_MAX: not known */
+};
+
+struct js_equipment {
+    uint32_t core_count;
+    uint32_t cpu_count;
+    uint32_t gpu_count;
+    struct js_core *cores; /* owned, as the next two */
+    uint16_t *cpus;
+    struct js_gpu *gpus;
+    uint64_t mem_bytes; /* 0: not known, then mem= is not counted */
+};
+
+/* All zero is empty; NULL is allowed; keeps errno. */
+void js_equipment_release(struct js_equipment *equipment);
+
+/* Adds a core with these CPUs, or a GPU. 0, or -1 with errno ENOMEM. */
+int js_equipment_add_core(struct js_equipment *equipment,
+                          const struct js_cpuset *cpus, uint16_t cache,
+                          uint16_t numa);
+int js_equipment_add_gpu(struct js_equipment *equipment, const char *name,
+                         uint16_t numa);
+
+/* Another run's slaves hold the cores that have a CPU of the set. */
+void js_equipment_lend(struct js_equipment *equipment,
+                       const struct js_cpuset *set);
+
+/* Adds the CPUs of core `index` (below core_count) to the set. */
+void js_equipment_core(const struct js_equipment *equipment, uint32_t index,
+                       struct js_cpuset *set);
+
+/* The first core that has a CPU of the set, or UINT32_MAX. */
+uint32_t js_equipment_find(const struct js_equipment *equipment,
+                           const struct js_cpuset *set);
+
+/* As part of a message: 0 or -1 with ENOMEM; a bad one marks the cursor (then
+ * the result is empty). Unpacking allocates; no memory also marks it. */
+int js_equipment_pack(struct js_buf *buf, const struct js_equipment *equipment);
+void js_equipment_unpack(struct js_cursor *cursor, struct js_equipment *ret);
+
+#endif

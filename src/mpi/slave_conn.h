@@ -1,0 +1,147 @@
+/*
+ * peer - what the master knows of one slave, and what is on its way to it.
+ *
+ * Owns: the order of what is sent, so that nothing waits for a slave that does
+ * not read. A job alone is sent as a JOB as long as no more than
+ * JS_WIRE_JOBS_SENT are unacknowledged; several together, or one of a longer
+ * text, as a JOBS, of which two at most are unacknowledged; of a text too long
+ * for that, one piece; of releases one.
+ *
+ *     AWAITED --HELLO--> MET --all met, SETUP sent--> SET_UP --READY--> WORKING
+ *     any --BYE, or cannot work--> GONE (it still answers for its output)
+ */
+#ifndef JS_MPI_SLAVE_CONN_H
+#define JS_MPI_SLAVE_CONN_H
+
+#include "sched/scheduler.h"
+#include "mpi/link.h"
+#include "mpi/wire.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum js_peer_state {
+    JS_PEER_AWAITED = 0,
+    JS_PEER_MET,
+    JS_PEER_SET_UP,
+    JS_PEER_WORKING,
+    JS_PEER_GONE,
+};
+
+enum { JS_PEER_BATCHES = 2 };
+
+/* A job on its way; the job is the plan's. */
+struct js_parcel {
+    const struct js_job *job;
+    uint64_t ticket;
+    uint32_t slot;
+    uint64_t data_limit_bytes;
+    struct js_buf grant; /* as in the text of a struct js_wire_job */
+    uint32_t grant_len;  /* of these; behind it js_peer_give() puts the job's
+                            own text, so that all of it is in one piece */
+};
+
+/* What killed runs have left on its host: */
+enum js_peer_clearing {
+    JS_PEER_UNASKED = 0, /* another slave sees to it, or nobody yet */
+    JS_PEER_CLEARING,    /* it is ending that */
+    JS_PEER_CLEARED,     /* it has */
+};
+
+struct js_peer {
+    enum js_peer_state state; /* the master's to set, but for SET_UP */
+    int rank;
+    struct js_link *link;             /* borrowed */
+    struct js_node node;              /* from MET on */
+    bool is_near;                     /* on the master's host */
+    struct js_process_pair processes; /* likewise */
+    uint32_t slots;                   /* from WORKING on, as the next */
+    struct js_cpuset home;            /* what its jobs are bound to */
+    bool is_watched;     /* it beats, and is lost when it ceases to; */
+    int64_t answered_ns; /* answered last, by the master's time of listening */
+    bool is_lost;        /* whatever it still says is too late */
+    bool has_new_runner; /* in `processes`; it waits to hear that that is on
+                            record */
+    enum js_peer_clearing clearing;
+
+    /* Private from here on. */
+    struct js_buf out; /* a message being packed */
+    struct js_parcel parcels[JS_PLAN_CREDIT];
+    unsigned parcel_count;
+    uint64_t jobs_sent; /* since the start */
+    uint64_t batches_sent;
+    uint64_t batch_ends[JS_PEER_BATCHES]; /* jobs_sent behind the last ones */
+    const char *text; /* the setup's or the command's bytes; NULL: none */
+    size_t text_len, text_sent;
+    struct js_buf setup;                 /* packed; until it is sent */
+    struct js_buf releases;              /* tickets, as uint64_t */
+    struct js_buf ends;                  /* the same, of jobs to be ended */
+    uint64_t text_total, releases_total; /* sent since the start */
+    struct js_wire_ack acknowledged;     /* by it, since the start */
+};
+
+void js_peer_init(struct js_peer *peer, struct js_link *link, int rank);
+void js_peer_release(struct js_peer *peer);
+
+/* Every call below that sends returns 0, or -1 with *err: no memory, or the
+ * link has failed. */
+
+/* The slave is to work in this way; sent by js_peer_pump(). */
+int js_peer_set_up(struct js_peer *peer, const struct js_wire_setup *setup,
+                   struct js_err *err);
+
+/* A job for it; sent by js_peer_pump(). Of the parcel the grant is taken over
+ * (in a struct js_wire_job's form); also on failure: 0, or -1 and errno ENOMEM.
+ */
+int js_peer_give(struct js_peer *peer, const struct js_parcel *parcel);
+
+/* The job under this ticket is to end, with the grace of the run; sent by
+ * js_peer_pump() behind the job itself. */
+int js_peer_end_job(struct js_peer *peer, uint64_t ticket, struct js_err *err);
+
+/* Its jobs are no longer its own: what was not sent is forgotten. */
+void js_peer_take_away(struct js_peer *peer);
+
+/* It may forget the output under this ticket; sent by js_peer_pump(). */
+int js_peer_release_output(struct js_peer *peer, uint64_t ticket,
+                           struct js_err *err);
+
+/* True if js_peer_pump() has something that waits for an acknowledgement. */
+bool js_peer_has_waiting(const struct js_peer *peer);
+
+/* Sends what can be sent now. Jobs may bring up to inline_max bytes of output
+ * with their completion. */
+int js_peer_pump(struct js_peer *peer, uint32_t inline_max, struct js_err *err);
+
+int js_peer_fetch(struct js_peer *peer, const struct js_wire_fetch *fetch,
+                  struct js_err *err);
+/* Jobs without a timeout of their own may run this long (0: without end). */
+int js_peer_limit(struct js_peer *peer, int64_t timeout_ns, struct js_err *err);
+
+/* What it has not started is to come back; what runs is to end, with this grace
+ * (JS_WIRE_LET_RUN: of itself). */
+int js_peer_end_jobs(struct js_peer *peer, int64_t grace_ns,
+                     struct js_err *err);
+
+/* Up to so many jobs that it has not begun are to come back. */
+int js_peer_recall(struct js_peer *peer, uint32_t count, struct js_err *err);
+
+/* What these runs have left on its host is to be ended. */
+int js_peer_clear(struct js_peer *peer, const struct js_dead_run *runs,
+                  size_t count, struct js_err *err);
+
+/* The runner that it has told of is on record. */
+int js_peer_answer_runner(struct js_peer *peer, struct js_err *err);
+
+int js_peer_answer_beat(struct js_peer *peer, uint64_t number,
+                        struct js_err *err);
+int js_peer_stop(struct js_peer *peer, enum js_leaving leaving,
+                 struct js_err *err);
+
+/* It has taken in so many jobs since the start, or so much of everything.
+ * Returns how many jobs that is more than was known. */
+uint32_t js_peer_acknowledge_jobs(struct js_peer *peer, uint64_t jobs);
+uint32_t js_peer_acknowledge(struct js_peer *peer,
+                             const struct js_wire_ack *ack);
+
+#endif

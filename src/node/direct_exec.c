@@ -1,0 +1,196 @@
+#include "node/direct_exec.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What sh would do itself when it is the first word: the builtins, keywords
+ * and predefined aliases of dash, bash, ksh93, mksh and busybox ash that are
+ * made of plain characters. (sleep and cat, builtin in some, do there what the
+ * programs do.) */
+static const char *const shell_words[] = {
+    ".",        ":",         "alias",    "alloc",     "autoload", "bg",
+    "bind",     "break",     "builtin",  "caller",    "case",     "cd",
+    "chdir",    "command",   "compgen",  "complete",  "compopt",  "compound",
+    "continue", "coproc",    "declare",  "dirs",      "disown",   "do",
+    "done",     "dot",       "echo",     "elif",      "else",     "enable",
+    "enum",     "esac",      "eval",     "exec",      "exit",     "export",
+    "false",    "fc",        "fg",       "fi",        "float",    "for",
+    "function", "functions", "getconf",  "getopts",   "global",   "hash",
+    "help",     "hist",      "history",  "if",        "in",       "integer",
+    "jobs",     "kill",      "let",      "local",     "login",    "logout",
+    "mapfile",  "mknod",     "nameref",  "namespace", "newgrp",   "nohup",
+    "popd",     "print",     "printf",   "pushd",     "pwd",      "r",
+    "read",     "readarray", "readonly", "realpath",  "redirect", "rename",
+    "return",   "select",    "set",      "setenv",    "shift",    "shopt",
+    "source",   "stop",      "suspend",  "test",      "then",     "time",
+    "times",    "trap",      "true",     "type",      "typeset",  "ulimit",
+    "umask",    "unalias",   "unset",    "unsetenv",  "until",    "wait",
+    "whence",   "while",     NULL,
+};
+
+static const char blanks[] = " \t";
+static const char plain_bytes[] = "abcdefghijklmnopqrstuvwxyz"
+                                  "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                  "0123456789_-./+,:@%= \t";
+
+void js_command_release(struct js_command *command)
+{
+    if (!command)
+        return;
+    free(command->programs);
+    free(command->argv);
+    free(command->text);
+    *command = (struct js_command){0};
+}
+
+static bool is_shell_word(const char *word, size_t len)
+{
+    for (const char *const *known = shell_words; *known; known++) {
+        if (strncmp(*known, word, len) == 0 && (*known)[len] == '\0')
+            return true;
+    }
+    return false;
+}
+
+bool js_command_is_plain(const char *line)
+{
+    if (line[strspn(line, plain_bytes)] != '\0')
+        return false;
+    const char *word = line + strspn(line, blanks);
+    size_t len = strcspn(word, blanks);
+    if (len == 0 || memchr(word, '=', len))
+        return false;
+    /* bash takes %1 for fg %1. */
+    return word[0] != '%' && !is_shell_word(word, len);
+}
+
+/* `old` with room for `need` elements, or NULL with errno ENOMEM. */
+static void *grown(void *old, size_t *capacity, size_t need, size_t size)
+{
+    if (need <= *capacity)
+        return old;
+    void *array =
+        need <= SIZE_MAX / 2 / size ? realloc(old, need * size * 2) : NULL;
+    if (array)
+        *capacity = need * 2;
+    return array;
+}
+
+static size_t count_words(const char *line)
+{
+    size_t count = 0;
+    for (line += strspn(line, blanks); *line; line += strspn(line, blanks)) {
+        line += strcspn(line, blanks);
+        count++;
+    }
+    return count;
+}
+
+static size_t count_entries(const char *path)
+{
+    size_t count = 1;
+    for (; *path; path++)
+        count += *path == ':';
+    return count;
+}
+
+/* Copies the words to `text` and points argv at them. Returns what follows. */
+static char *split_words(struct js_command *command, const char *line)
+{
+    char *to = command->text;
+    size_t count = 0;
+    for (line += strspn(line, blanks); *line; line += strspn(line, blanks)) {
+        size_t len = strcspn(line, blanks);
+        memcpy(to, line, len);
+        to[len] = '\0';
+        command->argv[count++] = to;
+        to += len + 1;
+        line += len;
+    }
+    command->argv[count] = NULL;
+    return to;
+}
+
+/* Writes ENTRY/WORD for each entry of `path`; an empty one is the folder the
+ * job runs in. */
+static void list_programs(struct js_command *command, char *to,
+                          const char *path)
+{
+    const char *word = command->argv[0];
+    size_t word_size = strlen(word) + 1;
+    size_t count = 0;
+    for (bool more = true; more; path++) {
+        size_t len = strcspn(path, ":");
+        command->programs[count++] = to;
+        memcpy(to, path, len);
+        if (len > 0)
+            to[len++] = '/';
+        memcpy(to + len, word, word_size);
+        to += len + word_size;
+        path += strcspn(path, ":");
+        more = *path == ':';
+    }
+    command->programs[count] = NULL;
+}
+
+static int make_room(struct js_command *command, size_t words,
+                     size_t candidates, size_t bytes)
+{
+    const char **argv = grown(command->argv, &command->capacity_words,
+                              words + 1, sizeof(*argv));
+    if (!argv)
+        return -1;
+    command->argv = argv;
+    const char **programs =
+        grown(command->programs, &command->capacity_programs, candidates + 1,
+              sizeof(*programs));
+    if (!programs)
+        return -1;
+    command->programs = programs;
+    char *text = grown(command->text, &command->capacity_text, bytes, 1);
+    if (!text)
+        return -1;
+    command->text = text;
+    return 0;
+}
+
+/* A command that begins like an option needs the "--". */
+static void set_shell(struct js_command *command, const char *line)
+{
+    size_t count = 0;
+    command->shell[count++] = "sh";
+    command->shell[count++] = "-c";
+    if (line[0] == '-' || line[0] == '+')
+        command->shell[count++] = "--";
+    command->shell[count++] = line;
+    command->shell[count] = NULL;
+}
+
+int js_command_prepare(struct js_command *command, const char *line,
+                       const char *path)
+{
+    bool plain = js_command_is_plain(line);
+    size_t words = plain ? count_words(line) : 0;
+    if (!path)
+        path = "/bin:/usr/bin"; /* confstr(_CS_PATH), as execvp has it */
+    size_t entries = count_entries(path);
+    size_t len = strlen(line) + 1;
+    size_t bytes = plain ? len + strlen(path) + entries * (len + 1) : 1;
+
+    if (make_room(command, words, entries, bytes) < 0)
+        return -1;
+    set_shell(command, line);
+    command->programs[0] = NULL;
+    command->argv[0] = NULL;
+    if (!plain)
+        return 0;
+    char *rest = split_words(command, line);
+    if (strchr(command->argv[0], '/')) {
+        command->programs[0] = command->argv[0];
+        command->programs[1] = NULL;
+    } else {
+        list_programs(command, rest, path);
+    }
+    return 0;
+}

@@ -1,0 +1,39 @@
+/*
+ * command - which commands need no shell, and how they are then executed.
+ *
+ * A command is run without the shell only where that cannot be told apart:
+ * nothing but plain characters, and a first word that is no builtin, keyword
+ * or assignment of any common /bin/sh. Everything else goes to the shell.
+ */
+#ifndef JS_NODE_DIRECT_EXEC_H
+#define JS_NODE_DIRECT_EXEC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* A command ready for js_spawn(): reused from job to job to save allocating.
+ * All zero is a valid, empty one. */
+struct js_command {
+    const char **programs; /* candidates for exec; empty: only the shell */
+    const char **argv;     /* the words, NULL-terminated */
+    const char *shell[5];  /* sh -c [--] COMMAND */
+    char *text;            /* the words' bytes and the programs' paths */
+    size_t capacity_words; /* private from here on */
+    size_t capacity_programs;
+    size_t capacity_text;
+};
+
+void js_command_release(struct js_command *command); /* NULL is allowed */
+
+/* True if `line` can be run without a shell. */
+bool js_command_is_plain(const char *line);
+
+/*
+ * Prepares `line` (borrowed as long as the result is used). `path` is the
+ * PATH of the job's environment, NULL if it has none (then the system's
+ * default, as in execvp). Returns 0, or -1 with errno ENOMEM.
+ */
+int js_command_prepare(struct js_command *command, const char *line,
+                       const char *path);
+
+#endif

@@ -1,0 +1,153 @@
+#include "node/signals.h"
+
+#include <signal.h>
+#include <stddef.h>
+
+static const int caught[] = {SIGUSR1, SIGUSR2, SIGTERM, SIGINT,
+                             SIGHUP,  SIGALRM, SIGCONT};
+enum { CAUGHT = sizeof(caught) / sizeof(caught[0]) };
+
+/* Set by the handler. */
+static volatile sig_atomic_t request, request_signal, warned;
+
+static struct sigaction old[CAUGHT];
+
+static void ask(enum js_request wanted, int signo)
+{
+    if (wanted <= (enum js_request)request)
+        return;
+    request = (sig_atomic_t)wanted;
+    request_signal = signo;
+}
+
+static void on_signal(int signo)
+{
+    switch (signo) {
+    case SIGUSR1:
+    case SIGUSR2:
+        ask(JS_REQUEST_DRAIN, signo);
+        break;
+    case SIGCONT:
+        warned = 1;
+        break;
+    default:
+        ask(request >= JS_REQUEST_HURRY ? JS_REQUEST_NOW : JS_REQUEST_HURRY,
+            signo);
+        break;
+    }
+}
+
+void js_sig_catch(void)
+{
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    request = JS_REQUEST_NONE;
+    request_signal = warned = 0;
+    sigfillset(&action.sa_mask);
+    for (int i = 0; i < CAUGHT; i++) {
+        sigaction(caught[i], NULL, &old[i]);
+        if (old[i].sa_handler != SIG_IGN)
+            sigaction(caught[i], &action, NULL);
+    }
+}
+
+void js_sig_restore(void)
+{
+    for (int i = 0; i < CAUGHT; i++)
+        sigaction(caught[i], &old[i], NULL);
+}
+
+enum js_request js_sig_request(void)
+{
+    return (enum js_request)request;
+}
+
+static const char *name_of(int signo)
+{
+    switch (signo) {
+    case SIGUSR1:
+        return "SIGUSR1";
+    case SIGUSR2:
+        return "SIGUSR2";
+    case SIGTERM:
+        return "SIGTERM";
+    case SIGINT:
+        return "SIGINT";
+    case SIGHUP:
+        return "SIGHUP";
+    case SIGALRM:
+        return "SIGALRM";
+    default:
+        return "";
+    }
+}
+
+const char *js_sig_name(void)
+{
+    return name_of(request_signal);
+}
+
+/* ---------------------------------------------------------------- passed on */
+
+static enum js_request request_of(struct js_sig_passed *passed, int signo)
+{
+    switch (signo) {
+    case SIGUSR1:
+    case SIGUSR2:
+        return JS_REQUEST_DRAIN;
+    case SIGINT:
+        passed->interrupts++;
+        if (passed->interrupts == 1)
+            return JS_REQUEST_DRAIN;
+        return passed->interrupts == 2 ? JS_REQUEST_END : JS_REQUEST_NOW;
+    case SIGTERM:
+    case SIGHUP:
+    case SIGPIPE:
+        return JS_REQUEST_END;
+    case SIGALRM:
+    case SIGKILL:
+        passed->is_hurried = true;
+        return JS_REQUEST_HURRY;
+    default:
+        return JS_REQUEST_NONE;
+    }
+}
+
+void js_sig_pass(struct js_sig_passed *passed, int signal)
+{
+    enum js_request wanted = request_of(passed, signal);
+    if (signal == SIGTSTP || signal == SIGCONT)
+        passed->is_paused = signal == SIGTSTP;
+    /* Who is told to end what runs does not do so in the dark. */
+    if (wanted >= JS_REQUEST_END)
+        passed->is_paused = false;
+    if (wanted <= passed->request)
+        return;
+    passed->request = wanted;
+    passed->signal = signal;
+}
+
+const char *js_sig_reason(const struct js_sig_passed *passed)
+{
+    if (passed->request < js_sig_request() ||
+        passed->request == JS_REQUEST_NONE)
+        return js_sig_name();
+    switch (passed->signal) {
+    case SIGINT:
+        return "^C";
+    case SIGPIPE:
+        return "a reader of its output that has left";
+    case SIGALRM:
+        return "SIGTERM";
+    case SIGKILL:
+        return "the end of its launcher";
+    default:
+        return name_of(passed->signal);
+    }
+}
+
+bool js_sig_take_warning(void)
+{
+    bool was_warned = warned;
+    warned = 0;
+    return was_warned;
+}

@@ -1,0 +1,64 @@
+/*
+ * sig - the signals that ask a run to stop.
+ *
+ *     SIGUSR1, SIGUSR2          JS_REQUEST_DRAIN
+ *     SIGTERM, SIGINT, SIGHUP   JS_REQUEST_HURRY, the second one
+ *                               JS_REQUEST_NOW
+ *     SIGALRM                   the same, for a launcher that hands it on, but
+ *                               kills a quarter of a second after SIGTERM
+ *     SIGCONT                   no more than a warning: Open MPI sends one
+ *                               about a second before SIGTERM
+ *
+ * Handlers set flags; who waits is woken by the interruption, or looks every
+ * few milliseconds. A signal that was ignored stays ignored (nohup).
+ *
+ * A launcher of our own takes the signals in place of its ranks, and passes
+ * their numbers on (base/lifeline.h). It kills nobody before the run has ended
+ * in its own time, so that a number asks for less than the signal does:
+ *
+ *     SIGUSR1, SIGUSR2          JS_REQUEST_DRAIN
+ *     SIGINT                    the same, the second JS_REQUEST_END, the third
+ *                               JS_REQUEST_NOW
+ *     SIGTERM, SIGHUP, SIGPIPE  JS_REQUEST_END, however many come
+ *     SIGALRM                   JS_REQUEST_HURRY: a batch system waits no
+ * longer SIGKILL                   the same: the launcher has gone SIGTSTP,
+ * SIGCONT          the run is to pause, and to go on
+ */
+#ifndef JS_NODE_SIGNALS_H
+#define JS_NODE_SIGNALS_H
+
+#include "node/stop_request.h"
+
+#include <stdbool.h>
+
+/* Catches them from now on; forgets what came before. */
+void js_sig_catch(void);
+
+/* As it was before js_sig_catch(). */
+void js_sig_restore(void);
+
+/* The strongest request so far. */
+enum js_request js_sig_request(void);
+
+/* The first signal that made the strongest request: "SIGTERM"; "" if none. */
+const char *js_sig_name(void);
+
+/* True once after each SIGCONT. */
+bool js_sig_take_warning(void);
+
+/* What a launcher has passed on so far. As of now {0}: nothing. */
+struct js_sig_passed {
+    enum js_request request; /* the strongest */
+    int signal;              /* that made it, the first of them */
+    unsigned interrupts;
+    bool is_hurried; /* whoever has asked kills soon */
+    bool is_paused;
+};
+
+void js_sig_pass(struct js_sig_passed *passed, int signal);
+
+/* What stops a run, in words: "SIGTERM", "^C"; "" if nothing does. Of signals
+ * and of what was passed on the stronger. */
+const char *js_sig_reason(const struct js_sig_passed *passed);
+
+#endif

@@ -1,0 +1,632 @@
+#include "record/journal_format.h"
+
+#include "base/clock.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <zlib.h>
+
+enum { CRC_DIGITS = 8, MARK_DIGITS = 16, IDENTITY_DIGITS = 32, STREAM_MAX = 2 };
+
+static const char *const words[] = {
+    [JS_LINE_HEAD] = "jobsched-journal",
+    [JS_LINE_RUN] = "run",
+    [JS_LINE_JOBS] = "jobs",
+    [JS_LINE_NAME] = "name",
+    [JS_LINE_AGAIN] = "again",
+    [JS_LINE_GONE] = "gone",
+    [JS_LINE_BACK] = "back",
+    [JS_LINE_SLAVE] = "slave",
+    [JS_LINE_PROCESS] = "process",
+    [JS_LINE_LEASE] = "lease",
+    [JS_LINE_BATCH] = "batch",
+    [JS_LINE_PART] = "part",
+    [JS_LINE_MARK] = "mark",
+    [JS_LINE_DEAD_PROCESS] = "dead-process",
+    [JS_LINE_DEAD] = "dead",
+    [JS_LINE_LEFT] = "left",
+    [JS_LINE_BEGAN] = "began",
+    [JS_LINE_SAID] = "said",
+    [JS_LINE_LOST] = "lost",
+    [JS_LINE_LEFTOVERS] = "leftovers",
+    [JS_LINE_OK] = "ok",
+    [JS_LINE_FAILED] = "failed",
+    [JS_LINE_RETRIED] = "retried",
+    [JS_LINE_STOPPED] = "stopped",
+    [JS_LINE_SKIPPED] = "skipped",
+    [JS_LINE_END] = "end",
+};
+
+enum { WORDS = sizeof(words) / sizeof(words[0]) };
+
+/* ---------------------------------------------------------------- writing */
+
+static uint32_t checksum(const char *bytes, size_t len)
+{
+    return (uint32_t)crc32_z(0, (const unsigned char *)bytes, len);
+}
+
+enum { NUMBER_MAX = 21 }; /* bytes: a blank and the digits */
+
+/* Numbers are most of a journal, and printf is slow at them. Returns what comes
+ * behind. */
+static char *write_number(char *to, uint64_t number)
+{
+    static const char pairs[] =
+        "00010203040506070809101112131415161718192021222324"
+        "25262728293031323334353637383940414243444546474849"
+        "50515253545556575859606162636465666768697071727374"
+        "75767778798081828384858687888990919293949596979899";
+    char digits[NUMBER_MAX];
+    size_t at = sizeof(digits);
+    for (; number >= 10; number /= 100)
+        memcpy(&digits[at -= 2], &pairs[number % 100 * 2], 2);
+    if (number > 0 || at == sizeof(digits))
+        digits[--at] = (char)('0' + number);
+    digits[--at] = ' ';
+    memcpy(to, digits + at, sizeof(digits) - at);
+    return to + sizeof(digits) - at;
+}
+
+static void put_hex(char *to, uint64_t number, int digits)
+{
+    static const char hex[] = "0123456789abcdef";
+    for (int i = digits - 1; i >= 0; i--, number >>= 4)
+        to[i] = hex[number & 0xf];
+}
+
+static int put_identity(struct js_buf *buf, const struct js_identity *identity)
+{
+    char text[1 + IDENTITY_DIGITS] = {' '};
+    put_hex(text + 1, identity->high, IDENTITY_DIGITS / 2);
+    put_hex(text + 1 + IDENTITY_DIGITS / 2, identity->low, IDENTITY_DIGITS / 2);
+    return js_buf_append(buf, text, sizeof(text));
+}
+
+static int put_text(struct js_buf *buf, const char *text)
+{
+    if (js_buf_append(buf, " ", 1) < 0)
+        return -1;
+    return js_buf_escape(buf, text, strlen(text));
+}
+
+static uint64_t us_of(int64_t ns)
+{
+    return ns > 0 ? (uint64_t)(ns / JS_NS_PER_US) : 0;
+}
+
+static int put_numbers(struct js_buf *buf, const uint64_t *numbers,
+                       size_t count)
+{
+    if (js_buf_reserve(buf, count * NUMBER_MAX) < 0)
+        return -1;
+    char *end = buf->data + buf->len;
+    for (size_t i = 0; i < count; i++)
+        end = write_number(end, numbers[i]);
+    buf->len = (size_t)(end - buf->data);
+    return 0;
+}
+
+static int put_number(struct js_buf *buf, uint64_t number)
+{
+    return put_numbers(buf, &number, 1);
+}
+
+static int put_attempt(struct js_buf *buf, const struct js_line *line)
+{
+    const struct js_outcome *outcome = &line->outcome;
+    const uint64_t numbers[] = {
+        line->id,
+        line->attempt,
+        line->slave,
+        line->cores,
+        outcome->exit_code,
+        outcome->signal,
+        (uint64_t)outcome->cause,
+        (uint64_t)outcome->step,
+        outcome->step_errno > 0 ? (uint64_t)outcome->step_errno : 0,
+        us_of(outcome->start_unix_ns),
+        us_of(outcome->run_ns),
+        us_of(outcome->user_cpu_ns),
+        us_of(outcome->system_cpu_ns),
+        outcome->max_rss_bytes / 1024,
+        outcome->out_bytes,
+        outcome->err_bytes,
+    };
+    return put_numbers(buf, numbers, sizeof(numbers) / sizeof(numbers[0]));
+}
+
+static int put_jobs(struct js_buf *buf, const struct js_line *line)
+{
+    int rc = put_number(buf, line->id);
+    for (size_t i = 0; rc == 0 && i < line->count; i++)
+        rc = put_identity(buf, &line->identities[i]);
+    return rc;
+}
+
+static int put_began(struct js_buf *buf, const struct js_line *line)
+{
+    const uint64_t numbers[] = {line->id, line->attempt, line->slave,
+                                line->unix_us};
+    return put_numbers(buf, numbers, sizeof(numbers) / sizeof(numbers[0]));
+}
+
+static int put_said(struct js_buf *buf, const struct js_line *line)
+{
+    const uint64_t numbers[] = {line->id, line->attempt, line->stream};
+    if (put_numbers(buf, numbers, sizeof(numbers) / sizeof(numbers[0])) < 0)
+        return -1;
+    return put_text(buf, line->text);
+}
+
+static int put_process(struct js_buf *buf, const struct js_line *line)
+{
+    const struct js_process_pair *processes = &line->processes;
+    const uint64_t numbers[] = {line->id,
+                                processes->boot,
+                                processes->space,
+                                processes->pid,
+                                processes->started,
+                                processes->runner,
+                                processes->runner_started};
+    return put_numbers(buf, numbers, sizeof(numbers) / sizeof(numbers[0]));
+}
+
+static int put_mark_alone(struct js_buf *buf, uint64_t mark)
+{
+    char text[1 + MARK_DIGITS] = {' '};
+    put_hex(text + 1, mark, MARK_DIGITS);
+    return js_buf_append(buf, text, sizeof(text));
+}
+
+static int put_dead(struct js_buf *buf, const struct js_line *line)
+{
+    const uint64_t numbers[] = {line->unix_us,  line->until_us, line->lease_us,
+                                line->outlives, line->boot,     line->space};
+    if (put_mark_alone(buf, line->mark) < 0)
+        return -1;
+    return put_numbers(buf, numbers, sizeof(numbers) / sizeof(numbers[0]));
+}
+
+static int put_mark(struct js_buf *buf, const struct js_line *line)
+{
+    if (put_mark_alone(buf, line->mark) < 0)
+        return -1;
+    return put_number(buf, line->kind == JS_LINE_PART ? line->restarts
+                                                      : line->space);
+}
+
+/* Of a record about a job. */
+static int put_job_fields(struct js_buf *buf, const struct js_line *line)
+{
+    switch (line->kind) {
+    case JS_LINE_JOBS:
+        return put_jobs(buf, line);
+    case JS_LINE_NAME:
+        return put_number(buf, line->id) < 0 ? -1 : put_text(buf, line->text);
+    case JS_LINE_AGAIN:
+    case JS_LINE_GONE:
+    case JS_LINE_BACK:
+        return put_numbers(buf, line->ids, line->count);
+    case JS_LINE_BEGAN:
+        return put_began(buf, line);
+    case JS_LINE_SAID:
+        return put_said(buf, line);
+    case JS_LINE_LEFTOVERS:
+        return put_numbers(buf,
+                           (const uint64_t[]){line->id, line->attempt,
+                                              line->outcome.leftovers},
+                           3);
+    case JS_LINE_LOST:
+        return put_numbers(buf,
+                           (const uint64_t[]){line->id, line->slave,
+                                              line->losses, line->unix_us},
+                           4);
+    case JS_LINE_OK:
+    case JS_LINE_FAILED:
+    case JS_LINE_RETRIED:
+    case JS_LINE_STOPPED:
+        return put_attempt(buf, line);
+    case JS_LINE_SKIPPED:
+        return put_numbers(buf, (const uint64_t[]){line->id, line->parent}, 2);
+    default:
+        return 0;
+    }
+}
+
+static int put_fields(struct js_buf *buf, const struct js_line *line)
+{
+    switch (line->kind) {
+    case JS_LINE_HEAD:
+        return put_number(buf, line->id);
+    case JS_LINE_RUN:
+        return put_numbers(buf,
+                           (const uint64_t[]){line->pid, line->started,
+                                              line->boot, line->unix_us},
+                           4) < 0
+                   ? -1
+                   : put_text(buf, line->text);
+    case JS_LINE_SLAVE:
+        return put_numbers(buf, (const uint64_t[]){line->id, line->slots}, 2) <
+                       0
+                   ? -1
+                   : put_text(buf, line->text);
+    case JS_LINE_LEASE:
+        return put_numbers(
+            buf, (const uint64_t[]){line->lease_us, line->outlives}, 2);
+    case JS_LINE_BATCH:
+        return put_number(buf, line->restarts) < 0 ? -1
+                                                   : put_text(buf, line->text);
+    case JS_LINE_MARK:
+    case JS_LINE_PART:
+        return put_mark(buf, line);
+    case JS_LINE_PROCESS:
+        return put_process(buf, line);
+    case JS_LINE_DEAD_PROCESS:
+        return put_numbers(buf, line->ids, line->count);
+    case JS_LINE_DEAD:
+        return put_dead(buf, line);
+    case JS_LINE_LEFT:
+        return put_number(buf, line->id);
+    case JS_LINE_END:
+        return put_numbers(buf, (const uint64_t[]){line->status, line->unix_us},
+                           2);
+    default:
+        return put_job_fields(buf, line);
+    }
+}
+
+int js_line_format(struct js_buf *buf, const struct js_line *line)
+{
+    size_t start = buf->len;
+    if (js_buf_append(buf, "???????? ", CRC_DIGITS + 1) < 0 ||
+        js_buf_puts(buf, words[line->kind]) < 0 || put_fields(buf, line) < 0 ||
+        js_buf_reserve(buf, 1) < 0) {
+        buf->len = start;
+        return -1;
+    }
+    const char *rest = buf->data + start + CRC_DIGITS + 1;
+    size_t len = (size_t)(buf->data + buf->len - rest);
+    put_hex(buf->data + start, checksum(rest, len), CRC_DIGITS);
+    buf->data[buf->len++] = '\n';
+    return 0;
+}
+
+/* ---------------------------------------------------------------- reading */
+
+/* What is left of a line. A bad one yields zeros from then on. */
+struct reader {
+    const char *at, *end;
+    bool is_bad;
+};
+
+static bool is_at_end(const struct reader *reader)
+{
+    return reader->at == reader->end;
+}
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static uint64_t get_hex(struct reader *reader, int digits)
+{
+    uint64_t number = 0;
+    if (reader->end - reader->at < digits)
+        reader->is_bad = true;
+    for (int i = 0; i < digits && !reader->is_bad; i++) {
+        int digit = hex_digit(*reader->at++);
+        reader->is_bad |= digit < 0;
+        number = number << 4 | (uint64_t)(digit & 0xf);
+    }
+    return number;
+}
+
+static void get_blank(struct reader *reader)
+{
+    if (reader->is_bad || is_at_end(reader) || *reader->at != ' ')
+        reader->is_bad = true;
+    else
+        reader->at++;
+}
+
+/* A blank and a number. */
+static uint64_t get_number(struct reader *reader)
+{
+    uint64_t number = 0;
+    get_blank(reader);
+    const char *first = reader->at;
+    for (; !reader->is_bad && !is_at_end(reader) && *reader->at != ' ';
+         reader->at++) {
+        unsigned digit = (unsigned)(*reader->at - '0');
+        if (digit > 9 || number > (UINT64_MAX - digit) / 10)
+            reader->is_bad = true;
+        else
+            number = 10 * number + digit;
+    }
+    if (reader->at == first)
+        reader->is_bad = true;
+    return reader->is_bad ? 0 : number;
+}
+
+static uint64_t get_limited(struct reader *reader, uint64_t most)
+{
+    uint64_t number = get_number(reader);
+    if (number > most)
+        reader->is_bad = true;
+    return reader->is_bad ? 0 : number;
+}
+
+static int64_t get_us(struct reader *reader)
+{
+    return (int64_t)get_limited(reader, INT64_MAX / JS_NS_PER_US) *
+           JS_NS_PER_US;
+}
+
+static struct js_identity get_identity(struct reader *reader)
+{
+    get_blank(reader);
+    uint64_t high = get_hex(reader, IDENTITY_DIGITS / 2);
+    return (struct js_identity){high, get_hex(reader, IDENTITY_DIGITS / 2)};
+}
+
+/* The character behind a backslash; of \xHH the digits as well. */
+static char get_escaped(struct reader *reader)
+{
+    static const char codes[] = "\\tnr", meant[] = "\\\t\n\r";
+    if (is_at_end(reader)) {
+        reader->is_bad = true;
+        return 0;
+    }
+    char code = *reader->at++;
+    if (code == 'x')
+        return (char)get_hex(reader, 2);
+    const char *found = code ? strchr(codes, code) : NULL;
+    reader->is_bad |= !found;
+    return found ? meant[found - codes] : 0;
+}
+
+/* A blank and the rest of the line. */
+static void get_text(struct reader *reader, char *to, size_t size)
+{
+    size_t len = 0;
+    get_blank(reader);
+    while (!reader->is_bad && !is_at_end(reader)) {
+        char c = *reader->at++;
+        if (c == '\\')
+            c = get_escaped(reader);
+        if (c == '\0' || len + 1 == size)
+            reader->is_bad = true;
+        else
+            to[len++] = c;
+    }
+    to[len] = '\0';
+}
+
+static void get_attempt(struct reader *reader, struct js_line *ret)
+{
+    struct js_outcome *outcome = &ret->outcome;
+    ret->id = get_number(reader);
+    ret->attempt = (uint32_t)get_limited(reader, UINT32_MAX);
+    ret->slave = (uint32_t)get_limited(reader, UINT32_MAX);
+    ret->cores = (uint32_t)get_limited(reader, UINT32_MAX);
+    outcome->exit_code = (uint32_t)get_limited(reader, 255);
+    outcome->signal = (uint32_t)get_limited(reader, 255);
+    outcome->cause = (enum js_cause)get_limited(reader, JS_CAUSE_COUNT - 1);
+    outcome->step = (enum js_step)get_limited(reader, JS_STEP_COUNT - 1);
+    outcome->step_errno = (int32_t)get_limited(reader, INT32_MAX);
+    outcome->start_unix_ns = get_us(reader);
+    outcome->run_ns = get_us(reader);
+    outcome->user_cpu_ns = get_us(reader);
+    outcome->system_cpu_ns = get_us(reader);
+    outcome->max_rss_bytes = get_limited(reader, UINT64_MAX / 1024) * 1024;
+    outcome->out_bytes = get_number(reader);
+    outcome->err_bytes = get_number(reader);
+}
+
+static void get_jobs(struct reader *reader, struct js_line *ret)
+{
+    ret->id = get_number(reader);
+    while (!reader->is_bad && !is_at_end(reader)) {
+        if (ret->count == JS_LINE_LIST)
+            reader->is_bad = true;
+        else
+            ret->identities[ret->count++] = get_identity(reader);
+    }
+}
+
+static void get_ids(struct reader *reader, struct js_line *ret)
+{
+    while (!reader->is_bad && !is_at_end(reader)) {
+        if (ret->count == JS_LINE_LIST)
+            reader->is_bad = true;
+        else
+            ret->ids[ret->count++] = get_number(reader);
+    }
+}
+
+static void get_run(struct reader *reader, struct js_line *ret)
+{
+    ret->pid = get_number(reader);
+    ret->started = get_number(reader);
+    ret->boot = get_number(reader);
+    ret->unix_us = get_number(reader);
+    get_text(reader, ret->text, sizeof(ret->text));
+}
+
+static void get_began(struct reader *reader, struct js_line *ret)
+{
+    ret->id = get_number(reader);
+    ret->attempt = (uint32_t)get_limited(reader, UINT32_MAX);
+    ret->slave = (uint32_t)get_limited(reader, UINT32_MAX);
+    ret->unix_us = get_limited(reader, INT64_MAX / JS_NS_PER_US);
+}
+
+static void get_said(struct reader *reader, struct js_line *ret)
+{
+    ret->id = get_number(reader);
+    ret->attempt = (uint32_t)get_limited(reader, UINT32_MAX);
+    ret->stream = get_limited(reader, STREAM_MAX);
+    get_text(reader, ret->text, sizeof(ret->text));
+}
+
+static void get_process(struct reader *reader, struct js_line *ret)
+{
+    struct js_process_pair *processes = &ret->processes;
+    ret->id = get_number(reader);
+    processes->boot = get_number(reader);
+    processes->space = get_number(reader);
+    processes->pid = get_number(reader);
+    processes->started = get_number(reader);
+    processes->runner = get_number(reader);
+    processes->runner_started = get_number(reader);
+}
+
+static void get_dead(struct reader *reader, struct js_line *ret)
+{
+    get_blank(reader);
+    ret->mark = get_hex(reader, MARK_DIGITS);
+    ret->unix_us = get_number(reader);
+    ret->until_us = get_number(reader);
+    ret->lease_us = get_limited(reader, INT64_MAX / JS_NS_PER_US);
+    ret->outlives = get_limited(reader, 1);
+    ret->boot = get_number(reader);
+    ret->space = get_number(reader);
+}
+
+/* Of a record about a job; all of one whose word is not known. */
+static void get_job_fields(struct reader *reader, struct js_line *ret)
+{
+    switch (ret->kind) {
+    case JS_LINE_JOBS:
+        get_jobs(reader, ret);
+        break;
+    case JS_LINE_NAME:
+        ret->id = get_number(reader);
+        get_text(reader, ret->text, sizeof(ret->text));
+        break;
+    case JS_LINE_AGAIN:
+    case JS_LINE_GONE:
+    case JS_LINE_BACK:
+        get_ids(reader, ret);
+        break;
+    case JS_LINE_BEGAN:
+        get_began(reader, ret);
+        break;
+    case JS_LINE_SAID:
+        get_said(reader, ret);
+        break;
+    case JS_LINE_LEFTOVERS:
+        ret->id = get_number(reader);
+        ret->attempt = (uint32_t)get_limited(reader, UINT32_MAX);
+        ret->outcome.leftovers = (uint32_t)get_limited(reader, UINT32_MAX);
+        break;
+    case JS_LINE_LOST:
+        ret->id = get_number(reader);
+        ret->slave = (uint32_t)get_limited(reader, UINT32_MAX);
+        ret->losses = get_limited(reader, UINT32_MAX);
+        ret->unix_us = get_limited(reader, INT64_MAX / JS_NS_PER_US);
+        break;
+    case JS_LINE_OK:
+    case JS_LINE_FAILED:
+    case JS_LINE_RETRIED:
+    case JS_LINE_STOPPED:
+        get_attempt(reader, ret);
+        break;
+    case JS_LINE_SKIPPED:
+        ret->id = get_number(reader);
+        ret->parent = get_number(reader);
+        break;
+    default:
+        reader->at = reader->end;
+        break;
+    }
+}
+
+static void get_fields(struct reader *reader, struct js_line *ret)
+{
+    switch (ret->kind) {
+    case JS_LINE_HEAD:
+    case JS_LINE_LEFT:
+        ret->id = get_number(reader);
+        break;
+    case JS_LINE_RUN:
+        get_run(reader, ret);
+        break;
+    case JS_LINE_SLAVE:
+        ret->id = get_number(reader);
+        ret->slots = get_number(reader);
+        get_text(reader, ret->text, sizeof(ret->text));
+        break;
+    case JS_LINE_PROCESS:
+        get_process(reader, ret);
+        break;
+    case JS_LINE_LEASE:
+        ret->lease_us = get_limited(reader, INT64_MAX / JS_NS_PER_US);
+        ret->outlives = get_limited(reader, 1);
+        break;
+    case JS_LINE_BATCH:
+        ret->restarts = get_number(reader);
+        get_text(reader, ret->text, sizeof(ret->text));
+        break;
+    case JS_LINE_MARK:
+    case JS_LINE_PART:
+        get_blank(reader);
+        ret->mark = get_hex(reader, MARK_DIGITS);
+        *(ret->kind == JS_LINE_PART ? &ret->restarts : &ret->space) =
+            get_number(reader);
+        break;
+    case JS_LINE_DEAD_PROCESS:
+        get_ids(reader, ret);
+        break;
+    case JS_LINE_DEAD:
+        get_dead(reader, ret);
+        break;
+    case JS_LINE_END:
+        ret->status = get_number(reader);
+        ret->unix_us = get_number(reader);
+        break;
+    default:
+        get_job_fields(reader, ret);
+        break;
+    }
+}
+
+static enum js_line_kind get_word(struct reader *reader)
+{
+    const char *first = reader->at;
+    while (!is_at_end(reader) && *reader->at != ' ')
+        reader->at++;
+    size_t len = (size_t)(reader->at - first);
+    for (int i = 1; i < WORDS; i++) {
+        if (strlen(words[i]) == len && memcmp(words[i], first, len) == 0)
+            return (enum js_line_kind)i;
+    }
+    return JS_LINE_UNKNOWN;
+}
+
+int js_line_parse(const char *bytes, size_t len, struct js_line *ret)
+{
+    struct reader reader = {bytes, bytes + len, len >= JS_LINE_MAX};
+    uint32_t crc = (uint32_t)get_hex(&reader, CRC_DIGITS);
+    get_blank(&reader);
+    if (!reader.is_bad &&
+        checksum(reader.at, (size_t)(reader.end - reader.at)) == crc) {
+        enum js_line_kind kind = get_word(&reader);
+        /* Not the lists, which are long. */
+        memset(ret, 0, offsetof(struct js_line, ids));
+        ret->text[0] = '\0';
+        ret->kind = kind;
+        get_fields(&reader, ret);
+    } else {
+        reader.is_bad = true;
+    }
+    if (!reader.is_bad && is_at_end(&reader))
+        return 0;
+    errno = EBADMSG;
+    return -1;
+}

@@ -1,0 +1,93 @@
+/*
+ * journal_line - one record of the journal: to and from a line of text.
+ *
+ * Pure. The format is that of record/journal.h.
+ */
+#ifndef JS_RECORD_JOURNAL_FORMAT_H
+#define JS_RECORD_JOURNAL_FORMAT_H
+
+#include "base/buf.h"
+#include "base/process.h"
+#include "list/identity.h"
+#include "list/outcome.h"
+#include "record/completion.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum js_line_kind {
+    JS_LINE_UNKNOWN = 0, /* valid, of a word that this version does not know */
+    JS_LINE_HEAD,
+    JS_LINE_RUN,
+    JS_LINE_JOBS,
+    JS_LINE_NAME,
+    JS_LINE_AGAIN,
+    JS_LINE_GONE,
+    JS_LINE_BACK,
+    JS_LINE_SLAVE,
+    JS_LINE_PROCESS,
+    JS_LINE_LEASE,
+    JS_LINE_BATCH,
+    JS_LINE_PART,
+    JS_LINE_MARK,
+    JS_LINE_DEAD_PROCESS,
+    JS_LINE_DEAD,
+    JS_LINE_LEFT,
+    JS_LINE_BEGAN,
+    JS_LINE_SAID,
+    JS_LINE_LOST,
+    JS_LINE_LEFTOVERS,
+    JS_LINE_OK,
+    JS_LINE_FAILED,
+    JS_LINE_RETRIED,
+    JS_LINE_STOPPED,
+    JS_LINE_SKIPPED,
+    JS_LINE_END,
+};
+
+enum {
+    JS_LINE_LIST = 256,      /* numbers or identities in one record */
+    JS_LINE_MAX = 16 * 1024, /* bytes, the newline included */
+    JS_LINE_TEXT = 1024,     /* bytes of a TEXT, HOST, NAME or BATCH, with its
+                                NUL */
+};
+
+struct js_line {
+    enum js_line_kind kind;
+    uint64_t id; /* NAME, BEGAN, SAID, LOST, LEFTOVERS, the attempts, SKIPPED;
+                    the first of JOBS; the version of HEAD; the slave of SLAVE,
+                    PROCESS and LEFT */
+    uint64_t pid, started, boot;      /* RUN; the last of DEAD as well */
+    uint64_t unix_us;                 /* RUN, END, LOST; the start of BEGAN and
+                                         DEAD */
+    uint64_t until_us;                /* DEAD */
+    uint64_t parent;                  /* SKIPPED */
+    uint64_t status;                  /* END */
+    uint64_t slots;                   /* SLAVE */
+    uint64_t lease_us, outlives;      /* LEASE, DEAD */
+    uint64_t restarts;                /* BATCH, PART */
+    uint64_t mark;                    /* MARK, DEAD; the command of PART */
+    uint64_t space;                   /* MARK, DEAD */
+    uint64_t stream;                  /* SAID */
+    uint64_t losses;                  /* LOST */
+    uint32_t attempt, slave, cores;   /* the attempts; the first of SAID and
+                                         LEFTOVERS, the first two of BEGAN, the
+                                         slave of LOST */
+    struct js_process_pair processes; /* PROCESS */
+    struct js_outcome outcome; /* the attempts; leftovers: of LEFTOVERS */
+    size_t count;              /* JOBS, AGAIN, GONE, BACK, DEAD_PROCESS */
+    uint64_t ids[JS_LINE_LIST];
+    struct js_identity identities[JS_LINE_LIST]; /* JOBS */
+    char text[JS_LINE_TEXT];                     /* NAME, HOST, BATCH, TEXT */
+};
+
+/* Appends the record with its checksum and newline. 0, or -1 with errno ENOMEM.
+ */
+int js_line_format(struct js_buf *buf, const struct js_line *line);
+
+/* `len` bytes without the newline. 0, or -1 with errno EBADMSG: no valid record
+ * (then *ret is not defined). */
+int js_line_parse(const char *bytes, size_t len, struct js_line *ret);
+
+#endif

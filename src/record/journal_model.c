@@ -1,0 +1,762 @@
+#include "record/journal_model.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/fdio.h"
+#include "record/journal_load.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { CACHED_SLAVES = 4096 };
+
+/* Indices are one more than the number that they are about; 0 is none. */
+struct job {
+    uint32_t latest;
+    uint32_t begun;
+    uint32_t parent;
+    uint32_t name; /* where it begins in the names */
+};
+
+/* As it is in the journal: half the size of what is handed out. */
+struct attempt {
+    uint32_t id, attempt, cores;
+    uint32_t slave; /* its number */
+    uint32_t earlier;
+    uint32_t leftovers;
+    int32_t step_errno;
+    int64_t start_unix_ns, run_ns, user_cpu_ns, system_cpu_ns;
+    uint64_t max_rss_bytes, out_bytes, err_bytes;
+    uint8_t kind, exit_code, signal, cause, step;
+};
+
+struct begun {
+    uint32_t id, attempt;
+    uint32_t slave;
+    int64_t start_unix_ns;
+};
+
+struct slave {
+    uint64_t rank, slots;
+    size_t host; /* where it begins in the texts */
+    uint32_t run;
+    bool has_left;
+};
+
+struct run {
+    size_t host;
+    size_t first_slave;
+    uint64_t pid, slots;
+    int64_t begin_unix_ns, end_unix_ns;
+    int status;
+    bool has_ended;
+};
+
+struct loss {
+    uint32_t id, slave, losses;
+    uint32_t attempts; /* so many were on record before it */
+    int64_t unix_ns;
+};
+
+struct tail {
+    uint32_t attempt; /* its number */
+    uint32_t stream;
+    size_t text;
+};
+
+/* What an attempt has written, whose end is the next record. */
+struct said {
+    uint64_t id;
+    struct tail tail;
+    bool is_there;
+};
+
+struct js_history {
+    struct js_ledger *ledger;
+    struct js_buf jobs; /* struct job, by id - 1; and so on */
+    struct js_buf attempts, begun, losses, slaves, runs, tails;
+    struct js_buf names, texts; /* strings, each with its NUL */
+    struct said said;
+    struct attempt leftovers;      /* id, attempt and leftovers of the next */
+    uint32_t cache[CACHED_SLAVES]; /* slaves of this run by rank */
+    struct js_journal_contents contents;
+    int64_t seen_unix_ns;
+    enum js_history_life life;
+};
+
+/* ---------------------------------------------------------------- lists */
+
+#define LIST(type, name, field)                                                \
+    static type *name##_at(const struct js_history *history, size_t index)     \
+    {                                                                          \
+        return (type *)history->field.data + index;                            \
+    }                                                                          \
+    static size_t name##_count(const struct js_history *history)               \
+    {                                                                          \
+        return history->field.len / sizeof(type);                              \
+    }
+
+LIST(struct job, job, jobs)
+LIST(struct attempt, attempt, attempts)
+LIST(struct begun, begun, begun)
+LIST(struct loss, loss, losses)
+LIST(struct slave, slave, slaves)
+LIST(struct run, run, runs)
+LIST(struct tail, tail, tails)
+
+/* Numbers of 32 bits keep a list of millions small. */
+static int add(struct js_buf *list, const void *item, size_t size)
+{
+    if (list->len / size < UINT32_MAX - 1)
+        return js_buf_append(list, item, size);
+    errno = ENOMEM;
+    return -1;
+}
+
+static int add_text(struct js_buf *texts, const char *text, size_t *ret)
+{
+    *ret = texts->len;
+    return js_buf_append(texts, text, strlen(text) + 1);
+}
+
+static const char *text_at(const struct js_buf *texts, size_t offset)
+{
+    return texts->data + offset;
+}
+
+static int64_t ns_of_us(uint64_t us)
+{
+    uint64_t most = INT64_MAX / JS_NS_PER_US;
+    return (int64_t)(us < most ? us : most) * JS_NS_PER_US;
+}
+
+/* The job of that id; NULL if it was not accepted. */
+static struct job *find_job(const struct js_history *history, uint64_t id)
+{
+    return id > 0 && id <= job_count(history) ? job_at(history, id - 1) : NULL;
+}
+
+/* ---------------------------------------------------------------- runs */
+
+static struct run *last_run(const struct js_history *history)
+{
+    size_t count = run_count(history);
+    return count > 0 ? run_at(history, count - 1) : NULL;
+}
+
+/* What had begun and not ended is left. */
+static void forget_begun(struct js_history *history)
+{
+    for (size_t i = 0; i < begun_count(history); i++)
+        find_job(history, begun_at(history, i)->id)->begun = 0;
+    history->begun.len = 0;
+}
+
+static int add_run(struct js_history *history, const char *host, uint64_t pid,
+                   int64_t begin_unix_ns)
+{
+    struct run run = {.pid = pid,
+                      .begin_unix_ns = begin_unix_ns,
+                      .first_slave = slave_count(history),
+                      .status = -1};
+    forget_begun(history);
+    memset(history->cache, 0, sizeof(history->cache));
+    if (add_text(&history->texts, host, &run.host) < 0)
+        return -1;
+    return add(&history->runs, &run, sizeof(run));
+}
+
+static int end_run(struct js_history *history, const struct js_line *line)
+{
+    struct run *run = last_run(history);
+    forget_begun(history);
+    if (!run)
+        return 0;
+    run->has_ended = true;
+    run->status = line->status < INT_MAX ? (int)line->status : INT_MAX;
+    run->end_unix_ns = ns_of_us(line->unix_us);
+    return 0;
+}
+
+static int add_slave(struct js_history *history, uint64_t rank, uint64_t slots,
+                     const char *host)
+{
+    struct slave slave = {.rank = rank, .slots = slots};
+    /* A journal says of no job that it ran before a run began; should it be
+     * so, that was a run of which nothing is known. */
+    if (!last_run(history) && add_run(history, "", 0, 0) < 0)
+        return -1;
+    slave.run = (uint32_t)run_count(history) - 1;
+    if (add_text(&history->texts, host, &slave.host) < 0 ||
+        add(&history->slaves, &slave, sizeof(slave)) < 0)
+        return -1;
+    last_run(history)->slots += slots;
+    history->cache[rank % CACHED_SLAVES] = (uint32_t)slave_count(history);
+    return 0;
+}
+
+/* The number of the slave of that rank in the last run, or NONE. */
+static size_t find_slave(struct js_history *history, uint64_t rank)
+{
+    uint32_t *cached = &history->cache[rank % CACHED_SLAVES];
+    const struct run *run = last_run(history);
+    if (*cached && slave_at(history, *cached - 1)->rank == rank)
+        return *cached - 1;
+    for (size_t i = slave_count(history); run && i-- > run->first_slave;) {
+        if (slave_at(history, i)->rank == rank) {
+            *cached = (uint32_t)i + 1;
+            return i;
+        }
+    }
+    return JS_HISTORY_NONE;
+}
+
+/* ... which it is made known if it is not yet. */
+static int get_slave(struct js_history *history, uint64_t rank, uint32_t *ret)
+{
+    size_t number = find_slave(history, rank);
+    if (number == JS_HISTORY_NONE) {
+        number = slave_count(history);
+        if (add_slave(history, rank, 0, "") < 0)
+            return -1;
+    }
+    *ret = (uint32_t)number;
+    return 0;
+}
+
+/* ---------------------------------------------------------------- begun */
+
+/* The last one takes its place. */
+static void drop_begun(struct js_history *history, struct job *job)
+{
+    if (!job->begun)
+        return;
+    struct begun *hole = begun_at(history, job->begun - 1);
+    *hole = *begun_at(history, begun_count(history) - 1);
+    history->begun.len -= sizeof(*hole);
+    find_job(history, hole->id)->begun = job->begun;
+    job->begun = 0;
+}
+
+static int take_began(struct js_history *history, const struct js_line *line)
+{
+    struct begun begun = {.id = (uint32_t)line->id,
+                          .attempt = line->attempt,
+                          .start_unix_ns = ns_of_us(line->unix_us)};
+    struct job *job = find_job(history, line->id);
+    if (!job)
+        return 0;
+    drop_begun(history, job);
+    if (get_slave(history, line->slave, &begun.slave) < 0 ||
+        add(&history->begun, &begun, sizeof(begun)) < 0)
+        return -1;
+    job->begun = (uint32_t)begun_count(history);
+    return 0;
+}
+
+/* It has ended, though not as an attempt does. */
+static int take_lost(struct js_history *history, const struct js_line *line)
+{
+    struct loss loss = {.id = (uint32_t)line->id,
+                        .losses = (uint32_t)line->losses,
+                        .attempts = (uint32_t)attempt_count(history),
+                        .unix_ns = ns_of_us(line->unix_us)};
+    struct job *job = find_job(history, line->id);
+    if (!job)
+        return 0;
+    drop_begun(history, job);
+    if (get_slave(history, line->slave, &loss.slave) < 0)
+        return -1;
+    return add(&history->losses, &loss, sizeof(loss));
+}
+
+static int take_left(struct js_history *history, uint64_t rank)
+{
+    size_t number = find_slave(history, rank);
+    if (number == JS_HISTORY_NONE)
+        return 0;
+    slave_at(history, number)->has_left = true;
+    for (size_t i = begun_count(history); i-- > 0;) {
+        const struct begun *begun = begun_at(history, i);
+        if (begun->slave == number)
+            drop_begun(history, find_job(history, begun->id));
+    }
+    return 0;
+}
+
+/* ---------------------------------------------------------------- attempts */
+
+static enum js_history_kind kind_of(enum js_line_kind kind)
+{
+    switch (kind) {
+    case JS_LINE_OK:
+        return JS_HISTORY_OK;
+    case JS_LINE_RETRIED:
+        return JS_HISTORY_RETRIED;
+    case JS_LINE_STOPPED:
+        return JS_HISTORY_STOPPED;
+    default:
+        return JS_HISTORY_FAILED;
+    }
+}
+
+static struct attempt attempt_of(const struct js_line *line)
+{
+    const struct js_outcome *outcome = &line->outcome;
+    return (struct attempt){
+        .id = (uint32_t)line->id,
+        .attempt = line->attempt,
+        .cores = line->cores,
+        .step_errno = outcome->step_errno,
+        .start_unix_ns = outcome->start_unix_ns,
+        .run_ns = outcome->run_ns,
+        .user_cpu_ns = outcome->user_cpu_ns,
+        .system_cpu_ns = outcome->system_cpu_ns,
+        .max_rss_bytes = outcome->max_rss_bytes,
+        .out_bytes = outcome->out_bytes,
+        .err_bytes = outcome->err_bytes,
+        .kind = (uint8_t)kind_of(line->kind),
+        .exit_code = (uint8_t)outcome->exit_code,
+        .signal = (uint8_t)outcome->signal,
+        .cause = (uint8_t)outcome->cause,
+        .step = (uint8_t)outcome->step,
+    };
+}
+
+static int keep_tail(struct js_history *history, const struct attempt *attempt)
+{
+    struct said *said = &history->said;
+    bool is_its = said->is_there && said->id == attempt->id &&
+                  said->tail.attempt == attempt->attempt;
+    said->is_there = false;
+    if (!is_its)
+        return 0;
+    said->tail.attempt = (uint32_t)attempt_count(history);
+    return add(&history->tails, &said->tail, sizeof(said->tail));
+}
+
+static int take_attempt(struct js_history *history, const struct js_line *line)
+{
+    struct attempt attempt = attempt_of(line);
+    struct job *job = find_job(history, line->id);
+    if (!job)
+        return 0;
+    drop_begun(history, job);
+    attempt.earlier = job->latest;
+    if (history->leftovers.id == attempt.id &&
+        history->leftovers.attempt == attempt.attempt)
+        attempt.leftovers = history->leftovers.leftovers;
+    history->leftovers.id = 0;
+    if (get_slave(history, line->slave, &attempt.slave) < 0 ||
+        keep_tail(history, &attempt) < 0 ||
+        add(&history->attempts, &attempt, sizeof(attempt)) < 0)
+        return -1;
+    job->latest = (uint32_t)attempt_count(history);
+    return 0;
+}
+
+static int take_said(struct js_history *history, const struct js_line *line)
+{
+    history->said = (struct said){
+        .id = line->id,
+        .tail = {.attempt = line->attempt, .stream = (uint32_t)line->stream},
+        .is_there = true};
+    return add_text(&history->texts, line->text, &history->said.tail.text);
+}
+
+/* ---------------------------------------------------------------- jobs */
+
+static int take_jobs(struct js_history *history, const struct js_line *line)
+{
+    static const struct job none;
+    for (size_t i = 0; i < line->count; i++) {
+        if (add(&history->jobs, &none, sizeof(none)) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int take_name(struct js_history *history, const struct js_line *line)
+{
+    size_t offset;
+    struct job *job = find_job(history, line->id);
+    if (!job)
+        return 0;
+    if (add_text(&history->names, line->text, &offset) < 0)
+        return -1;
+    if (offset >= UINT32_MAX) {
+        errno = ENOMEM;
+        return -1;
+    }
+    job->name = (uint32_t)offset + 1;
+    return 0;
+}
+
+static int take_skipped(struct js_history *history, const struct js_line *line)
+{
+    struct job *job = find_job(history, line->id);
+    if (job)
+        job->parent =
+            find_job(history, line->parent) ? (uint32_t)line->parent : 0;
+    return 0;
+}
+
+static int take_line(void *arg, const struct js_line *line)
+{
+    struct js_history *history = arg;
+    switch (line->kind) {
+    case JS_LINE_RUN:
+        return add_run(history, line->text, line->pid, ns_of_us(line->unix_us));
+    case JS_LINE_END:
+        return end_run(history, line);
+    case JS_LINE_SLAVE:
+        return add_slave(history, line->id, line->slots, line->text);
+    case JS_LINE_LEFT:
+        return take_left(history, line->id);
+    case JS_LINE_JOBS:
+        return take_jobs(history, line);
+    case JS_LINE_NAME:
+        return take_name(history, line);
+    case JS_LINE_BEGAN:
+        return take_began(history, line);
+    case JS_LINE_SAID:
+        return take_said(history, line);
+    case JS_LINE_LOST:
+        return take_lost(history, line);
+    case JS_LINE_LEFTOVERS:
+        history->leftovers =
+            (struct attempt){.id = (uint32_t)line->id,
+                             .attempt = line->attempt,
+                             .leftovers = line->outcome.leftovers};
+        return 0;
+    case JS_LINE_OK:
+    case JS_LINE_FAILED:
+    case JS_LINE_RETRIED:
+    case JS_LINE_STOPPED:
+        return take_attempt(history, line);
+    case JS_LINE_SKIPPED:
+        return take_skipped(history, line);
+    default:
+        return 0;
+    }
+}
+
+/* ---------------------------------------------------------------- life */
+
+/* Whether somebody has the file locked: nobody waits for the moment in which it
+ * is ours (try_lock() in journal.c). */
+static bool is_locked(int fd)
+{
+    if (flock(fd, LOCK_SH | LOCK_NB) == 0) {
+        flock(fd, LOCK_UN);
+        return false;
+    }
+    return errno == EWOULDBLOCK;
+}
+
+static enum js_history_life life_of(const struct js_history *history, int fd)
+{
+    const struct js_journal_holder *holder = &history->contents.holder;
+    char host[JS_LINE_TEXT] = "";
+    if (!holder->is_known)
+        return JS_HISTORY_NO_RUN;
+    if (holder->has_ended)
+        return JS_HISTORY_ENDED;
+    gethostname(host, sizeof(host) - 1); /* failing: then it is elsewhere */
+    enum js_journal_master master = js_journal_master_of(holder, host);
+    if (master == JS_JOURNAL_MASTER_LIVES || is_locked(fd))
+        return JS_HISTORY_ON;
+    if (master == JS_JOURNAL_MASTER_GONE)
+        return JS_HISTORY_BROKEN;
+    if (holder->lease_ns == 0)
+        return JS_HISTORY_UNKNOWN;
+    int64_t silent_ns = js_clock_unix_ns() - history->seen_unix_ns;
+    return silent_ns <= holder->lease_ns ? JS_HISTORY_ON : JS_HISTORY_BROKEN;
+}
+
+enum js_history_life js_history_life(const struct js_history *history)
+{
+    return history->life;
+}
+
+/* ---------------------------------------------------------------- loading */
+
+static struct js_history *history_new(void)
+{
+    struct js_history *history = calloc(1, sizeof(*history));
+    if (!history)
+        return NULL;
+    history->ledger = js_ledger_new();
+    if (history->ledger)
+        return history;
+    free(history);
+    return NULL;
+}
+
+void js_history_free(struct js_history *history)
+{
+    if (!history)
+        return;
+    int saved = errno;
+    js_ledger_free(history->ledger);
+    js_buf_release(&history->jobs);
+    js_buf_release(&history->attempts);
+    js_buf_release(&history->begun);
+    js_buf_release(&history->losses);
+    js_buf_release(&history->slaves);
+    js_buf_release(&history->runs);
+    js_buf_release(&history->tails);
+    js_buf_release(&history->names);
+    js_buf_release(&history->texts);
+    js_journal_contents_release(&history->contents);
+    free(history);
+    errno = saved;
+}
+
+static int load(struct js_history *history, int fd, const char *name,
+                struct js_err *err)
+{
+    struct stat st;
+    const struct js_journal_reader reader = {.host = ""};
+    if (js_journal_read(fd, name, &reader, history->ledger, take_line, history,
+                        &history->contents, err) < 0)
+        return -1;
+    if (fstat(fd, &st) < 0)
+        return js_err_errno(err, "cannot read %s", name);
+    history->seen_unix_ns =
+        st.st_mtim.tv_sec * JS_NS_PER_S + st.st_mtim.tv_nsec;
+    history->life = life_of(history, fd);
+    if (history->contents.valid > 0)
+        return 0;
+    errno = ENOENT;
+    return js_err_set(err, "%s is empty: no run has begun", name);
+}
+
+static struct js_history *load_once(int fd, const char *name,
+                                    struct js_err *err)
+{
+    struct js_history *history = history_new();
+    if (!history) {
+        js_err_errno(err, "cannot read %s", name);
+        return NULL;
+    }
+    if (load(history, fd, name, err) == 0)
+        return history;
+    js_history_free(history);
+    return NULL;
+}
+
+/* A run that ended while its journal was read has said so by now. */
+static bool is_out_of_date(const struct js_history *history, int fd)
+{
+    struct stat st;
+    return history->life == JS_HISTORY_BROKEN && fstat(fd, &st) == 0 &&
+           (uint64_t)st.st_size > history->contents.size;
+}
+
+struct js_history *js_history_read(int fd, const char *name, struct js_err *err)
+{
+    struct js_history *history = load_once(fd, name, err);
+    if (!history || !is_out_of_date(history, fd))
+        return history;
+    js_history_free(history);
+    return load_once(fd, name, err);
+}
+
+static int open_regular(const char *path, struct js_err *err)
+{
+    struct stat st;
+    int fd =
+        open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT)
+        return js_err_set(err, "there is no journal %s", path);
+    if (fd < 0 || fstat(fd, &st) < 0) {
+        js_err_errno(err, "cannot read %s", path);
+        js_fd_close(&fd);
+        return -1;
+    }
+    if (S_ISREG(st.st_mode))
+        return fd;
+    js_err_set(err, "the journal %s is not a regular file", path);
+    js_fd_close(&fd);
+    errno = EBADMSG;
+    return -1;
+}
+
+struct js_history *js_history_load(const char *path, struct js_err *err)
+{
+    int fd = open_regular(path, err);
+    if (fd < 0)
+        return NULL;
+    struct js_history *history = js_history_read(fd, path, err);
+    js_fd_close(&fd);
+    return history;
+}
+
+/* ---------------------------------------------------------------- telling */
+
+size_t js_history_runs(const struct js_history *history)
+{
+    return run_count(history);
+}
+
+void js_history_run(const struct js_history *history, size_t number,
+                    struct js_history_run *ret)
+{
+    const struct run *run = run_at(history, number);
+    bool is_last = number + 1 == run_count(history);
+    size_t end = is_last ? slave_count(history) : run[1].first_slave;
+    *ret = (struct js_history_run){
+        .host = text_at(&history->texts, run->host),
+        .pid = run->pid,
+        .begin_unix_ns = run->begin_unix_ns,
+        .end_unix_ns = run->end_unix_ns,
+        .seen_unix_ns = is_last ? history->seen_unix_ns : run[1].begin_unix_ns,
+        .has_ended = run->has_ended,
+        .status = run->status,
+        .first_slave = run->first_slave,
+        .slaves = end - run->first_slave,
+        .slots = run->slots,
+    };
+}
+
+size_t js_history_slaves(const struct js_history *history)
+{
+    return slave_count(history);
+}
+
+void js_history_slave(const struct js_history *history, size_t number,
+                      struct js_history_slave *ret)
+{
+    const struct slave *slave = slave_at(history, number);
+    *ret = (struct js_history_slave){
+        .run = slave->run,
+        .rank = slave->rank,
+        .slots = slave->slots,
+        .host = text_at(&history->texts, slave->host),
+        .has_left = slave->has_left,
+    };
+}
+
+/* Of an index that is one more. */
+static size_t number_of(uint32_t index)
+{
+    return index ? index - 1 : JS_HISTORY_NONE;
+}
+
+size_t js_history_attempts(const struct js_history *history)
+{
+    return attempt_count(history);
+}
+
+void js_history_attempt(const struct js_history *history, size_t number,
+                        struct js_history_attempt *ret)
+{
+    const struct attempt *attempt = attempt_at(history, number);
+    *ret = (struct js_history_attempt){
+        .id = attempt->id,
+        .kind = (enum js_history_kind)attempt->kind,
+        .attempt = attempt->attempt,
+        .cores = attempt->cores,
+        .slave = attempt->slave,
+        .earlier = number_of(attempt->earlier),
+        .outcome = {.start_unix_ns = attempt->start_unix_ns,
+                    .run_ns = attempt->run_ns,
+                    .user_cpu_ns = attempt->user_cpu_ns,
+                    .system_cpu_ns = attempt->system_cpu_ns,
+                    .max_rss_bytes = attempt->max_rss_bytes,
+                    .out_bytes = attempt->out_bytes,
+                    .err_bytes = attempt->err_bytes,
+                    .exit_code = attempt->exit_code,
+                    .signal = attempt->signal,
+                    .leftovers = attempt->leftovers,
+                    .step = (enum js_step)attempt->step,
+                    .step_errno = attempt->step_errno,
+                    .cause = (enum js_cause)attempt->cause}};
+}
+
+/* They are in the order of their attempts. */
+bool js_history_tail(const struct js_history *history, size_t attempt,
+                     struct js_history_tail *ret)
+{
+    size_t from = 0, to = tail_count(history);
+    while (from < to) {
+        size_t middle = from + (to - from) / 2;
+        if (tail_at(history, middle)->attempt < attempt)
+            from = middle + 1;
+        else
+            to = middle;
+    }
+    if (from == tail_count(history) ||
+        tail_at(history, from)->attempt != attempt)
+        return false;
+    const struct tail *tail = tail_at(history, from);
+    *ret = (struct js_history_tail){
+        .stream = tail->stream, .text = text_at(&history->texts, tail->text)};
+    return true;
+}
+
+/* There are few. */
+bool js_history_next_loss(const struct js_history *history, uint64_t id,
+                          size_t *at, struct js_history_loss *ret)
+{
+    size_t i = *at == JS_HISTORY_NONE ? loss_count(history) : *at;
+    while (i-- > 0) {
+        const struct loss *loss = loss_at(history, i);
+        if (loss->id != id)
+            continue;
+        *at = i;
+        *ret = (struct js_history_loss){.count = loss->losses,
+                                        .slave = loss->slave,
+                                        .attempts = loss->attempts,
+                                        .unix_ns = loss->unix_ns};
+        return true;
+    }
+    return false;
+}
+
+uint64_t js_history_jobs(const struct js_history *history)
+{
+    return job_count(history);
+}
+
+void js_history_job(const struct js_history *history, uint64_t id,
+                    struct js_history_job *ret)
+{
+    const struct job *job = find_job(history, id);
+    *ret = (struct js_history_job){
+        .name = job->name ? text_at(&history->names, job->name - 1) : "",
+        .standing = js_ledger_standing(history->ledger, id),
+        .is_gone = js_ledger_is_gone(history->ledger, id),
+        .latest = number_of(job->latest),
+        .parent = job->parent,
+        .begun = number_of(job->begun),
+        .losses = js_ledger_losses(history->ledger, id),
+    };
+}
+
+size_t js_history_begun_count(const struct js_history *history)
+{
+    return begun_count(history);
+}
+
+void js_history_begun(const struct js_history *history, size_t index,
+                      struct js_history_begun *ret)
+{
+    const struct begun *begun = begun_at(history, index);
+    *ret = (struct js_history_begun){.id = begun->id,
+                                     .attempt = begun->attempt,
+                                     .slave = begun->slave,
+                                     .start_unix_ns = begun->start_unix_ns};
+}
+
+struct js_ledger *js_history_ledger(struct js_history *history)
+{
+    return history->ledger;
+}

@@ -1,0 +1,291 @@
+#include "runner/channel.h"
+
+#include "base/fdio.h"
+#include "base/pack.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+enum { HEAD_BYTES = 6, READ_BYTES = 16 * 1024 };
+
+/* Descriptors and the part of the stream they belong to: when sent, that of
+ * their message; when received, the last byte that came with them. */
+struct parcel {
+    uint64_t begin;
+    uint64_t end;
+    int fds[JS_CHANNEL_FDS]; /* those there are come first */
+};
+
+union control {
+    struct cmsghdr align;
+    char bytes[CMSG_SPACE(JS_CHANNEL_FDS * sizeof(int))];
+};
+
+/* The first parcel, by value because a js_buf promises no alignment. */
+static bool first_parcel(const struct js_channel_queue *queue,
+                         struct parcel *ret)
+{
+    if (queue->files.len < sizeof(*ret))
+        return false;
+    memcpy(ret, queue->files.data, sizeof(*ret));
+    return true;
+}
+
+static void drop_parcel(struct js_channel_queue *queue)
+{
+    js_buf_consume(&queue->files, sizeof(struct parcel));
+}
+
+static void close_fds(const int *fds)
+{
+    for (int i = 0; fds && i < JS_CHANNEL_FDS; i++) {
+        int fd = fds[i];
+        js_fd_close(&fd);
+    }
+}
+
+static void release_queue(struct js_channel_queue *queue)
+{
+    struct parcel parcel;
+    for (; first_parcel(queue, &parcel); drop_parcel(queue))
+        close_fds(parcel.fds);
+    js_buf_release(&queue->files);
+    js_buf_release(&queue->bytes);
+}
+
+void js_channel_init(struct js_channel *channel, int fd)
+{
+    *channel = (struct js_channel){.fd = fd};
+}
+
+void js_channel_release(struct js_channel *channel)
+{
+    js_fd_close(&channel->fd);
+    release_queue(&channel->in);
+    release_queue(&channel->out);
+}
+
+/* Fills in the descriptors that there are; returns a bit for each. */
+static uint8_t gather_fds(const int *fds, struct parcel *parcel)
+{
+    uint8_t mask = 0;
+    size_t count = 0;
+    for (int i = 0; i < JS_CHANNEL_FDS; i++)
+        parcel->fds[i] = -1;
+    for (int i = 0; fds && i < JS_CHANNEL_FDS; i++) {
+        if (fds[i] < 0)
+            continue;
+        mask = (uint8_t)(mask | 1 << i);
+        parcel->fds[count++] = fds[i];
+    }
+    return mask;
+}
+
+static int put_message(struct js_buf *bytes, uint8_t type, uint8_t mask,
+                       const void *body, size_t len)
+{
+    size_t before = bytes->len;
+    if (js_pack_u32(bytes, (uint32_t)len) < 0 || js_pack_u8(bytes, type) < 0 ||
+        js_pack_u8(bytes, mask) < 0 || js_buf_append(bytes, body, len) < 0) {
+        bytes->len = before;
+        return -1;
+    }
+    return 0;
+}
+
+int js_channel_send(struct js_channel *channel, uint8_t type, const void *body,
+                    size_t len, const int *fds)
+{
+    struct js_channel_queue *out = &channel->out;
+    struct parcel parcel = {.begin = out->position + out->bytes.len};
+    uint8_t mask = gather_fds(fds, &parcel);
+
+    parcel.end = parcel.begin + HEAD_BYTES + len;
+    if (len > UINT32_MAX) {
+        errno = EMSGSIZE;
+        goto fail;
+    }
+    if (js_buf_reserve(&out->files, sizeof(parcel)) < 0 ||
+        put_message(&out->bytes, type, mask, body, len) < 0)
+        goto fail;
+    if (mask)
+        js_buf_append(&out->files, &parcel, sizeof(parcel)); /* has room */
+    return 0;
+fail:
+    close_fds(parcel.fds);
+    return -1;
+}
+
+static void attach(struct msghdr *msg, union control *control,
+                   const struct parcel *parcel)
+{
+    size_t count = 0;
+    while (count < JS_CHANNEL_FDS && parcel->fds[count] >= 0)
+        count++;
+    memset(control, 0, sizeof(*control));
+    msg->msg_control = control->bytes;
+    msg->msg_controllen = CMSG_SPACE(count * sizeof(int));
+    struct cmsghdr *head = CMSG_FIRSTHDR(msg);
+    head->cmsg_level = SOL_SOCKET;
+    head->cmsg_type = SCM_RIGHTS;
+    head->cmsg_len = CMSG_LEN(count * sizeof(int));
+    memcpy(CMSG_DATA(head), parcel->fds, count * sizeof(int));
+}
+
+/* Sends up to the next parcel, or its message. Returns like sendmsg(2). */
+static ssize_t send_piece(struct js_channel *channel)
+{
+    struct js_channel_queue *out = &channel->out;
+    struct iovec iov = {out->bytes.data, out->bytes.len};
+    struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+    union control control;
+    struct parcel parcel;
+    bool waiting = first_parcel(out, &parcel);
+    bool now = waiting && parcel.begin == out->position;
+
+    if (waiting)
+        iov.iov_len =
+            (size_t)((now ? parcel.end : parcel.begin) - out->position);
+    if (now)
+        attach(&msg, &control, &parcel);
+    ssize_t n = sendmsg(channel->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (n > 0 && now) {
+        close_fds(parcel.fds);
+        drop_parcel(out);
+    }
+    return n;
+}
+
+int js_channel_flush(struct js_channel *channel)
+{
+    struct js_channel_queue *out = &channel->out;
+    channel->stalled = false;
+    while (out->bytes.len > 0) {
+        ssize_t n = send_piece(channel);
+        if (n >= 0) {
+            js_buf_consume(&out->bytes, (size_t)n);
+            out->position += (uint64_t)n;
+            continue;
+        }
+        if (errno == EINTR)
+            continue;
+        if (errno == EAGAIN)
+            return 0;
+        if (errno == ETOOMANYREFS || errno == ENOBUFS || errno == ENOMEM) {
+            channel->stalled = true;
+            return 0;
+        }
+        errno = EPIPE;
+        return -1;
+    }
+    return 0;
+}
+
+bool js_channel_wants_write(const struct js_channel *channel)
+{
+    return channel->out.bytes.len > 0 && !channel->stalled;
+}
+
+bool js_channel_stalled(const struct js_channel *channel)
+{
+    return channel->stalled;
+}
+
+/* Copies the descriptors that came; returns how many. */
+static size_t detach(struct msghdr *msg, int *fds)
+{
+    size_t count = 0;
+    struct cmsghdr *head = CMSG_FIRSTHDR(msg);
+    for (; head; head = CMSG_NXTHDR(msg, head)) {
+        if (head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS)
+            continue;
+        count = (head->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        memcpy(fds, CMSG_DATA(head), count * sizeof(int));
+    }
+    return count;
+}
+
+static int keep_fds(struct js_channel_queue *in, struct msghdr *msg)
+{
+    struct parcel parcel = {.fds = {-1, -1}};
+    if (detach(msg, parcel.fds) == 0)
+        return 0;
+    parcel.end = in->position + in->bytes.len;
+    parcel.begin = parcel.end - 1;
+    if (js_buf_append(&in->files, &parcel, sizeof(parcel)) == 0)
+        return 0;
+    close_fds(parcel.fds);
+    return -1;
+}
+
+static void drop_taken(struct js_channel *channel)
+{
+    js_buf_consume(&channel->in.bytes, channel->taken);
+    channel->in.position += channel->taken;
+    channel->taken = 0;
+}
+
+int js_channel_receive(struct js_channel *channel)
+{
+    struct js_channel_queue *in = &channel->in;
+    union control control;
+    ssize_t n;
+
+    drop_taken(channel);
+    if (js_buf_reserve(&in->bytes, READ_BYTES) < 0)
+        return -1;
+    struct iovec iov = {in->bytes.data + in->bytes.len,
+                        in->bytes.capacity - in->bytes.len};
+    struct msghdr msg = {.msg_iov = &iov,
+                         .msg_iovlen = 1,
+                         .msg_control = control.bytes,
+                         .msg_controllen = sizeof(control.bytes)};
+    do
+        n = recvmsg(channel->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    while (n < 0 && errno == EINTR);
+    if (n < 0 && errno == EAGAIN)
+        return 0;
+    if (n <= 0) {
+        errno = EPIPE;
+        return -1;
+    }
+    in->bytes.len += (size_t)n;
+    return keep_fds(in, &msg) < 0 ? -1 : 1;
+}
+
+/* Hands out the descriptors that came with the message up to `end`. */
+static void take_fds(struct js_channel_queue *in, uint64_t end, uint8_t mask,
+                     struct js_packet *ret)
+{
+    struct parcel parcel;
+    size_t count = 0;
+
+    if (!first_parcel(in, &parcel) || parcel.begin >= end)
+        parcel = (struct parcel){.fds = {-1, -1}};
+    else
+        drop_parcel(in);
+    for (int i = 0; i < JS_CHANNEL_FDS; i++) {
+        ret->fds[i] = mask >> i & 1 ? parcel.fds[count++] : -1;
+        ret->fds_lost |= mask >> i & 1 && ret->fds[i] < 0;
+    }
+}
+
+int js_channel_next(struct js_channel *channel, struct js_packet *ret)
+{
+    struct js_buf *bytes = &channel->in.bytes;
+    if (bytes->len - channel->taken < HEAD_BYTES)
+        return 0;
+    struct js_cursor cursor =
+        js_cursor_of(bytes->data + channel->taken, bytes->len - channel->taken);
+    size_t len = js_unpack_u32(&cursor);
+    uint8_t type = js_unpack_u8(&cursor);
+    uint8_t mask = js_unpack_u8(&cursor);
+    if (cursor.left < len)
+        return 0;
+    *ret = (struct js_packet){.type = type, .body = cursor.at, .len = len};
+    channel->taken += HEAD_BYTES + len;
+    take_fds(&channel->in, channel->in.position + channel->taken, mask, ret);
+    return 1;
+}

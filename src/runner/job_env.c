@@ -1,0 +1,359 @@
+#include "runner/job_env.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Room for what is set here, in front of the rest. */
+enum { OWN_MAX = 22 };
+
+static const char function_prefix[] = "BASH_FUNC_";
+
+static bool begins(const char *text, const char *prefix)
+{
+    return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+/* Takes over one variable of the configuration. */
+static void take(struct js_job_env *env, const char *variable, size_t *at)
+{
+    if (begins(variable, "JOBSCHED_") || begins(variable, "PWD="))
+        return;
+    if (begins(variable, "OMP_NUM_THREADS="))
+        env->sets_omp = false;
+    if (begins(variable, "SLURM_JOB_ID="))
+        env->is_in_slurm = true;
+    if (begins(variable, "PATH=") && !env->path)
+        env->path = variable + strlen("PATH=");
+    if (begins(variable, function_prefix))
+        env->functions[env->function_count++] = variable;
+    env->list[(*at)++] = variable;
+}
+
+static int format_cpus(struct js_job_env *env,
+                       const struct js_runner_config *config)
+{
+    for (uint32_t i = 0; i < config->slots; i++) {
+        struct js_buf list = JS_BUF_INIT;
+        if (js_cpuset_format(&config->slot_cpus[i], &list) < 0 ||
+            !js_buf_string(&list)) {
+            js_buf_release(&list);
+            return -1;
+        }
+        env->cpus[i] = list.data;
+        env->slots++;
+    }
+    return 0;
+}
+
+static const char *value_in(const char *const *env, const char *name)
+{
+    size_t len = strlen(name);
+    for (; *env; env++) {
+        if (begins(*env, name) && (*env)[len] == '=')
+            return *env + len + 1;
+    }
+    return NULL;
+}
+
+/* The job that this whole run is in, and what that is in. */
+static int find_outer(struct js_job_env *env, const char *const *outer)
+{
+    struct js_mark mark;
+    char text[JS_MARK_SIZE];
+    const char *run = value_in(outer, JS_MARK_VARIABLE);
+    const char *id = value_in(outer, "JOBSCHED_JOB_ID");
+    const char *attempt = value_in(outer, "JOBSCHED_ATTEMPT");
+    const char *within = value_in(outer, JS_WITHIN_VARIABLE);
+    if (!run || !id || !attempt || !js_mark_parse(run, &mark))
+        return 0;
+    js_mark_format(&mark, text);
+    return js_buf_printf(&env->within, "%s=%s/%s/%s%s%s%c", JS_WITHIN_VARIABLE,
+                         text, id, attempt, within ? " " : "",
+                         within ? within : "", 0);
+}
+
+/* Our session is that of the jobs. */
+static void set_mark(struct js_job_env *env,
+                     const struct js_runner_config *config)
+{
+    struct js_mark mark = {
+        .run = config->run_id,
+        .session = config->allow_leftovers ? (uint64_t)getsid(0) : 0};
+    if (mark.run)
+        js_mark_format(&mark, env->mark);
+}
+
+int js_job_env_init(struct js_job_env *env,
+                    const struct js_runner_config *config)
+{
+    size_t count = 0;
+    size_t at = OWN_MAX;
+    while (config->env[count])
+        count++;
+    *env = (struct js_job_env){.sets_omp = true};
+    env->list = calloc(OWN_MAX + count + 1, sizeof(*env->list));
+    env->functions = calloc(count + 1, sizeof(*env->functions));
+    env->cpus = calloc(config->slots, sizeof(*env->cpus));
+    size_t pwd_size = strlen("PWD=") + strlen(config->cwd) + 1;
+    env->pwd = malloc(pwd_size);
+    if (!env->list || !env->functions || !env->cpus || !env->pwd ||
+        format_cpus(env, config) < 0 || find_outer(env, config->env) < 0) {
+        js_job_env_release(env);
+        return -1;
+    }
+    snprintf(env->pwd, pwd_size, "PWD=%s", config->cwd);
+    set_mark(env, config);
+    for (size_t i = 0; i < count; i++)
+        take(env, config->env[i], &at);
+    return 0;
+}
+
+void js_job_env_release(struct js_job_env *env)
+{
+    for (uint32_t i = 0; env->cpus && i < env->slots; i++)
+        free(env->cpus[i]);
+    free(env->cpus);
+    free(env->list);
+    free(env->own_list);
+    free(env->functions);
+    free(env->pwd);
+    js_buf_release(&env->values);
+    js_buf_release(&env->within);
+    *env = (struct js_job_env){0};
+}
+
+/* The last value that the details give this variable, or NULL. */
+static const char *own_value(const struct js_details *details, const char *name)
+{
+    const char *found = NULL, *entry = NULL;
+    size_t len = strlen(name);
+    while (details->env_count > 0 && (entry = js_details_env(details, entry))) {
+        if (strncmp(entry, name, len) == 0 && entry[len] == '=')
+            found = entry + len + 1;
+    }
+    return found;
+}
+
+const char *js_job_env_path(const struct js_job_env *env,
+                            const struct js_details *details)
+{
+    const char *path = own_value(details, "PATH");
+    return path ? path : env->path;
+}
+
+static int format_cpu_list(struct js_buf *to, const struct js_job_env *env,
+                           const struct js_runner_job *job)
+{
+    if (js_buf_puts(to, "JOBSCHED_CPUS=") < 0)
+        return -1;
+    int rc = job->cpus ? js_cpuset_format(job->cpus, to)
+                       : js_buf_puts(to, env->cpus[job->slot]);
+    return rc < 0 ? -1 : js_buf_append(to, "", 1);
+}
+
+/* Whether the details or the configuration say something of this variable. */
+static bool is_set(const struct js_job_env *env,
+                   const struct js_details *details, const char *name)
+{
+    size_t len = strlen(name);
+    if (own_value(details, name))
+        return true;
+    for (const char **p = env->list + OWN_MAX; *p; p++) {
+        if (strncmp(*p, name, len) == 0 && (*p)[len] == '=')
+            return true;
+    }
+    return false;
+}
+
+static int format_gpus(struct js_buf *to, const struct js_job_env *env,
+                       const struct js_runner_job *job,
+                       const struct js_details *details)
+{
+    if (!job->gpus)
+        return 0;
+    if (js_buf_printf(to, "CUDA_VISIBLE_DEVICES=%s%cROCR_VISIBLE_DEVICES=%s%c",
+                      job->gpus, 0, job->gpus, 0) < 0)
+        return -1;
+    /* The numbers are in this order. */
+    return is_set(env, details, "CUDA_DEVICE_ORDER")
+               ? 0
+               : js_buf_printf(to, "CUDA_DEVICE_ORDER=PCI_BUS_ID%c", 0);
+}
+
+static int format_hosts(struct js_buf *to, const struct js_runner_job *job,
+                        const char *hostfile)
+{
+    if (!job->hosts)
+        return 0;
+    return js_buf_printf(to, "JOBSCHED_NODELIST=%s%cJOBSCHED_HOSTFILE=%s%c",
+                         job->hosts, 0, hostfile, 0);
+}
+
+/*
+ * An mpirun that knows of Slurm takes the whole allocation, whatever the job
+ * has of it, and waits for ever for Slurm to start something where the run
+ * itself is (measured with Open MPI 4.1.4 and Slurm 22.05). For one host it
+ * needs no Slurm; for several it is told which by a hostfile, and Slurm must
+ * not mind the run. (Open MPI 4, and 5.)
+ */
+static int format_slurm(struct js_buf *to, const struct js_job_env *env,
+                        const struct js_runner_job *job,
+                        const struct js_details *details)
+{
+    static const char *const of_one_host[] = {"OMPI_MCA_ras", "PRTE_MCA_ras",
+                                              NULL};
+    static const char *const of_several[] = {"SLURM_OVERLAP", NULL};
+    const char *const *name = job->hosts ? of_several : of_one_host;
+    for (; env->is_in_slurm && *name; name++) {
+        if (!is_set(env, details, *name) &&
+            js_buf_printf(to, "%s=%s%c", *name, job->hosts ? "1" : "^slurm",
+                          0) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int format_mark(struct js_buf *to, const struct js_job_env *env)
+{
+    if (env->within.len > 0 &&
+        js_buf_append(to, env->within.data, env->within.len) < 0)
+        return -1;
+    return env->mark[0] == '\0'
+               ? 0
+               : js_buf_printf(to, "%s=%s%c", JS_MARK_VARIABLE, env->mark, 0);
+}
+
+static int format_pwd(struct js_buf *to, const struct js_runner_config *config,
+                      const char *dir)
+{
+    if (!dir)
+        return 0;
+    bool is_absolute = dir[0] == '/';
+    return js_buf_printf(to, "PWD=%s%s%s%c", is_absolute ? "" : config->cwd,
+                         is_absolute ? "" : "/", dir, 0);
+}
+
+/* The values, each with a NUL behind it. */
+static int format_values(struct js_job_env *env,
+                         const struct js_runner_config *config,
+                         const struct js_runner_job *job,
+                         const struct js_details *details, const char *hostfile)
+{
+    struct js_buf *to = &env->values;
+    to->len = 0;
+    if (js_buf_printf(to,
+                      "JOBSCHED_JOB_ID=%llu%cJOBSCHED_ATTEMPT=%u%c"
+                      "JOBSCHED_JOB_NAME=%s%cJOBSCHED_SLAVE=%u%c",
+                      (unsigned long long)job->id, 0, job->attempt, 0,
+                      details->name ? details->name : "", 0, config->slave,
+                      0) < 0)
+        return -1;
+    if (js_buf_printf(to,
+                      "JOBSCHED_SLOT=%u%cJOBSCHED_NODE=%s%c"
+                      "JOBSCHED_CORES=%u%c",
+                      job->slot, 0, config->host, 0, job->cores, 0) < 0 ||
+        format_cpu_list(to, env, job) < 0 || format_mark(to, env) < 0 ||
+        format_gpus(to, env, job, details) < 0 ||
+        format_hosts(to, job, hostfile) < 0 ||
+        format_slurm(to, env, job, details) < 0 ||
+        format_pwd(to, config, details->dir) < 0)
+        return -1;
+    if (env->sets_omp && !own_value(details, "OMP_NUM_THREADS"))
+        return js_buf_printf(to, "OMP_NUM_THREADS=%u%c", job->cores, 0);
+    return 0;
+}
+
+static bool has_same_name(const char *a, const char *b)
+{
+    size_t len = strcspn(a, "=");
+    return strncmp(a, b, len) == 0 && b[len] == '=';
+}
+
+static bool is_in(const char *const *list, size_t count, const char *entry)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (has_same_name(list[i], entry))
+            return true;
+    }
+    return false;
+}
+
+/* Of the details' variables each name once, with its last value. Returns how
+ * many. */
+static size_t take_own(const char **list, size_t at,
+                       const struct js_details *details)
+{
+    size_t first = at;
+    const char *entry = NULL;
+    while ((entry = js_details_env(details, entry))) {
+        size_t i = first;
+        while (i < at && !has_same_name(list[i], entry))
+            i++;
+        if (begins(entry, "JOBSCHED_"))
+            continue;
+        list[i] = entry;
+        at += i == at;
+    }
+    return at;
+}
+
+/* What is set here, then the details', then what is left of the configuration's
+ * environment. NULL with errno ENOMEM. */
+static const char **merge(struct js_job_env *env, const char *const *first,
+                          size_t count, const struct js_details *details)
+{
+    size_t size = count + details->env_count + 1;
+    for (const char **p = env->list + OWN_MAX; *p; p++)
+        size++;
+    free(env->own_list);
+    env->own_list = calloc(size, sizeof(*env->own_list));
+    if (!env->own_list)
+        return NULL;
+    const char **list = env->own_list;
+    memcpy(list, first, count * sizeof(*list));
+    size_t at = take_own(list, count, details);
+    size_t own = at;
+    for (const char **p = env->list + OWN_MAX; *p; p++) {
+        if (!is_in(list, own, *p))
+            list[at++] = *p;
+    }
+    list[at] = NULL;
+    return list;
+}
+
+const char *const *js_job_env_of(struct js_job_env *env,
+                                 const struct js_runner_config *config,
+                                 const struct js_runner_job *job,
+                                 const struct js_details *details,
+                                 const char *hostfile)
+{
+    size_t count = 0;
+    const char *entries[OWN_MAX];
+    if (format_values(env, config, job, details, hostfile) < 0)
+        return NULL;
+    const char *end = env->values.data + env->values.len;
+    for (const char *at = env->values.data; at < end; at += strlen(at) + 1)
+        entries[count++] = at;
+    if (!details->dir)
+        entries[count++] = env->pwd;
+    if (details->env_count > 0 || job->gpus)
+        return merge(env, entries, count, details);
+    /* They end where the configuration's begin. */
+    const char **list = env->list + OWN_MAX - count;
+    memcpy(list, entries, count * sizeof(*entries));
+    return list;
+}
+
+bool js_job_env_has_function(const struct js_job_env *env, const char *word)
+{
+    size_t len = strlen(word);
+    for (size_t i = 0; i < env->function_count; i++) {
+        const char *name = env->functions[i] + strlen(function_prefix);
+        if (strncmp(name, word, len) == 0 &&
+            (name[len] == '%' || name[len] == '('))
+            return true;
+    }
+    return false;
+}

@@ -1,0 +1,55 @@
+/*
+ * runner_env - the environment of the jobs of one runner.
+ *
+ * Owns: the JOBSCHED_ variables and the list that points at them and at those
+ * of the configuration, which must outlive it.
+ */
+#ifndef JS_RUNNER_JOB_ENV_H
+#define JS_RUNNER_JOB_ENV_H
+
+#include "base/buf.h"
+#include "base/mark.h"
+#include "list/job_spec.h"
+#include "runner/runner.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct js_job_env {
+    const char **list;       /* room for what is set here, then the rest */
+    bool sets_omp;           /* OMP_NUM_THREADS is set here */
+    bool is_in_slurm;        /* ... as part of an allocation */
+    struct js_buf values;    /* their text */
+    char *pwd;               /* "PWD=..." */
+    char mark[JS_MARK_SIZE]; /* "": none */
+    struct js_buf within;    /* "JOBSCHED_WITHIN=..."; empty: none */
+    char **cpus;             /* of each slot, as a list */
+    const char *path;        /* value of PATH, or NULL */
+    const char **functions;  /* entries by which bash hands on functions */
+    size_t function_count;
+    uint32_t slots;
+    const char **own_list; /* of a job with an environment of its own */
+};
+
+/* Returns 0, or -1 with errno ENOMEM. */
+int js_job_env_init(struct js_job_env *env,
+                    const struct js_runner_config *config);
+void js_job_env_release(struct js_job_env *env); /* all zero is allowed */
+
+/* The job's environment, NULL-terminated, valid until the next call; or NULL
+ * with errno ENOMEM. The details' strings are borrowed; the hostfile's path is
+ * that of a job of several hosts. */
+const char *const *js_job_env_of(struct js_job_env *env,
+                                 const struct js_runner_config *config,
+                                 const struct js_runner_job *job,
+                                 const struct js_details *details,
+                                 const char *hostfile);
+
+/* The value of PATH that the job has, or NULL. */
+const char *js_job_env_path(const struct js_job_env *env,
+                            const struct js_details *details);
+
+/* True if a bash that is /bin/sh would take the word for a function. */
+bool js_job_env_has_function(const struct js_job_env *env, const char *word);
+
+#endif

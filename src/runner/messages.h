@@ -1,0 +1,61 @@
+/*
+ * runner_wire - what the messages between a rank and its runner say.
+ *
+ * A pair of calls for each layout: one appends it to a buffer (0, or -1 with
+ * errno ENOMEM), one reads it back, checked (0, or -1 with errno EBADMSG). Both
+ * ends are the same program, so there is no version.
+ */
+#ifndef JS_RUNNER_MESSAGES_H
+#define JS_RUNNER_MESSAGES_H
+
+#include "base/buf.h"
+#include "runner/runner.h"
+
+#include <stddef.h>
+
+enum js_runner_message {
+    JS_MESSAGE_CONFIGURE = 1, /* to the runner */
+    JS_MESSAGE_RUN,
+    JS_MESSAGE_RECALL,
+    JS_MESSAGE_END,      /* a slot, and the grace it has */
+    JS_MESSAGE_LIMIT,    /* a time */
+    JS_MESSAGE_LEASE,    /* a time */
+    JS_MESSAGE_READY,    /* from it: a text */
+    JS_MESSAGE_ENDED,    /* with the descriptors of stdout and stderr */
+    JS_MESSAGE_NOTE,     /* a text */
+    JS_MESSAGE_RECALLED, /* how many jobs */
+};
+
+int js_runner_put_config(struct js_buf *buf,
+                         const struct js_runner_config *config);
+
+/* The result owns copies of everything. Also -1 with errno ENOMEM. */
+int js_runner_get_config(const void *body, size_t len,
+                         struct js_runner_config *ret);
+
+/* Frees what js_runner_get_config() made; all zero is allowed. */
+void js_runner_release_config(struct js_runner_config *config);
+
+int js_runner_put_job(struct js_buf *buf, const struct js_runner_job *job);
+
+/* The strings point into `body`, the sets into *sets. */
+struct js_runner_sets {
+    struct js_cpuset cpus, numa;
+};
+int js_runner_get_job(const void *body, size_t len, struct js_runner_sets *sets,
+                      struct js_runner_job *ret);
+
+int js_runner_put_end(struct js_buf *buf, uint32_t slot, int64_t grace_ns);
+int js_runner_get_end(const void *body, size_t len, uint32_t *ret_slot,
+                      int64_t *ret_grace_ns);
+
+/* LIMIT, LEASE and RECALLED. */
+int js_runner_put_number(struct js_buf *buf, int64_t number);
+int js_runner_get_number(const void *body, size_t len, int64_t *ret);
+
+int js_runner_put_ended(struct js_buf *buf, uint32_t slot,
+                        const struct js_outcome *outcome);
+int js_runner_get_ended(const void *body, size_t len, uint32_t *ret_slot,
+                        struct js_outcome *ret);
+
+#endif

@@ -1,0 +1,313 @@
+#include "runner/runner.h"
+
+#include "base/clock.h"
+#include "base/fdio.h"
+#include "node/reap.h"
+#include "runner/channel.h"
+#include "runner/main.h"
+#include "runner/messages.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const int64_t last_kill_ns = 10 * JS_NS_PER_S;
+
+enum { STOPPED_MOST = 25 };
+
+struct js_runner {
+    pid_t pid;
+    bool lost;
+    int64_t stopped_ns;  /* first seen to be; JS_NEVER_NS: it is not */
+    struct rlimit files; /* before the rank has raised it for itself */
+    struct js_channel channel;
+    struct js_buf scratch;
+};
+
+static pid_t fork_runner(const struct js_runner *runner, const int ends[2])
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        close(ends[0]);
+        setrlimit(RLIMIT_NOFILE, &runner->files);
+        js_runner_proc(ends[1]);
+    }
+    return pid;
+}
+
+/* 0, or -1 with errno. */
+static int begin(struct js_runner *runner)
+{
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
+                   ends) < 0)
+        return -1;
+    pid_t pid = fork_runner(runner, ends);
+    js_fd_close(&ends[1]);
+    if (pid < 0) {
+        js_fd_close(&ends[0]);
+        return -1;
+    }
+    runner->pid = pid;
+    runner->lost = false;
+    runner->stopped_ns = JS_NEVER_NS;
+    js_channel_init(&runner->channel, ends[0]);
+    return 0;
+}
+
+static const char no_runner[] = "cannot start the process that starts jobs";
+
+struct js_runner *js_runner_start(struct js_err *err)
+{
+    struct js_runner *runner = calloc(1, sizeof(*runner));
+    if (!runner)
+        goto fail;
+    js_channel_init(&runner->channel, -1);
+    /* First: what a dying runner leaves must find its way here. */
+    if (getrlimit(RLIMIT_NOFILE, &runner->files) < 0 || js_reap_adopt() < 0 ||
+        begin(runner) < 0)
+        goto fail;
+    return runner;
+fail:
+    js_err_errno(err, "%s", no_runner);
+    js_runner_free(runner);
+    return NULL;
+}
+
+int js_runner_restart(struct js_runner *runner, struct js_err *err)
+{
+    return begin(runner) < 0 ? js_err_errno(err, "%s", no_runner) : 0;
+}
+
+/* Its state stays for whoever waits for its end. */
+static bool is_stopped(pid_t pid)
+{
+    siginfo_t info = {.si_pid = 0};
+    return waitid(P_PID, (id_t)pid, &info, WSTOPPED | WNOHANG | WNOWAIT) == 0 &&
+           info.si_pid == pid;
+}
+
+bool js_runner_wake(struct js_runner *runner, int64_t now_ns)
+{
+    if (runner->lost || !is_stopped(runner->pid)) {
+        runner->stopped_ns = JS_NEVER_NS;
+        return false;
+    }
+    /* Long ago: the rank was not there itself in between. */
+    if (runner->stopped_ns == JS_NEVER_NS ||
+        now_ns - runner->stopped_ns > STOPPED_MOST * JS_RUNNER_STOPPED_NS)
+        runner->stopped_ns = now_ns;
+    if (now_ns - runner->stopped_ns < JS_RUNNER_STOPPED_NS)
+        return false;
+    runner->stopped_ns = JS_NEVER_NS;
+    return kill(runner->pid, SIGCONT) == 0;
+}
+
+/* Ends it and what is left of everything that it had started. */
+static void end_all(struct js_runner *runner)
+{
+    if (runner->lost || runner->pid <= 0)
+        return;
+    runner->lost = true;
+    kill(runner->pid, SIGKILL);
+    js_channel_release(&runner->channel); /* /proc may need the descriptor */
+    js_reap_all(last_kill_ns);
+}
+
+void js_runner_free(struct js_runner *runner)
+{
+    if (!runner)
+        return;
+    int saved = errno;
+    end_all(runner);
+    js_channel_release(&runner->channel);
+    js_buf_release(&runner->scratch);
+    free(runner);
+    errno = saved;
+}
+
+int js_runner_fd(const struct js_runner *runner)
+{
+    return runner->channel.fd;
+}
+
+bool js_runner_wants_write(const struct js_runner *runner)
+{
+    return js_channel_wants_write(&runner->channel);
+}
+
+pid_t js_runner_pid(const struct js_runner *runner)
+{
+    return runner->pid;
+}
+
+/* Sends what was put into the scratch buffer. */
+static int send_scratch(struct js_runner *runner, enum js_runner_message type)
+{
+    if (js_channel_send(&runner->channel, (uint8_t)type, runner->scratch.data,
+                        runner->scratch.len, NULL) < 0)
+        return -1;
+    return js_channel_flush(&runner->channel);
+}
+
+static int check_not_lost(const struct js_runner *runner)
+{
+    if (!runner->lost)
+        return 0;
+    errno = EPIPE;
+    return -1;
+}
+
+int js_runner_configure(struct js_runner *runner,
+                        const struct js_runner_config *config)
+{
+    runner->scratch.len = 0;
+    if (check_not_lost(runner) < 0 ||
+        js_runner_put_config(&runner->scratch, config) < 0)
+        return -1;
+    return send_scratch(runner, JS_MESSAGE_CONFIGURE);
+}
+
+int js_runner_run(struct js_runner *runner, const struct js_runner_job *job)
+{
+    runner->scratch.len = 0;
+    if (check_not_lost(runner) < 0 ||
+        js_runner_put_job(&runner->scratch, job) < 0)
+        return -1;
+    return js_channel_send(&runner->channel, JS_MESSAGE_RUN,
+                           runner->scratch.data, runner->scratch.len, NULL);
+}
+
+void js_runner_flush(struct js_runner *runner)
+{
+    if (!runner->lost)
+        js_channel_flush(&runner->channel); /* a failure shows when reading */
+}
+
+int js_runner_recall(struct js_runner *runner)
+{
+    runner->scratch.len = 0;
+    return check_not_lost(runner) < 0 ? -1
+                                      : send_scratch(runner, JS_MESSAGE_RECALL);
+}
+
+static int send_number(struct js_runner *runner, enum js_runner_message type,
+                       int64_t number)
+{
+    runner->scratch.len = 0;
+    if (check_not_lost(runner) < 0 ||
+        js_runner_put_number(&runner->scratch, number) < 0)
+        return -1;
+    return send_scratch(runner, type);
+}
+
+int js_runner_end(struct js_runner *runner, uint32_t slot, int64_t grace_ns)
+{
+    runner->scratch.len = 0;
+    if (check_not_lost(runner) < 0 ||
+        js_runner_put_end(&runner->scratch, slot, grace_ns) < 0)
+        return -1;
+    return send_scratch(runner, JS_MESSAGE_END);
+}
+
+int js_runner_lease(struct js_runner *runner, int64_t until_ns)
+{
+    return send_number(runner, JS_MESSAGE_LEASE, until_ns);
+}
+
+int js_runner_limit(struct js_runner *runner, int64_t timeout_ns)
+{
+    return send_number(runner, JS_MESSAGE_LIMIT, timeout_ns);
+}
+
+static void set_text(struct js_runner_event *event,
+                     const struct js_packet *message)
+{
+    size_t len = message->len;
+    if (len >= sizeof(event->text))
+        len = sizeof(event->text) - 1;
+    memcpy(event->text, message->body, len);
+    event->text[len] = '\0';
+}
+
+/* Output that did not arrive must not pass for a job that wrote nothing. */
+static void mark_lost_output(struct js_runner_event *event)
+{
+    struct js_outcome *outcome = &event->outcome;
+    outcome->step = JS_STEP_COLLECT;
+    outcome->step_errno = EMFILE;
+    outcome->exit_code = 126;
+    outcome->signal = 0;
+    if (event->out_fd < 0)
+        outcome->out_bytes = 0;
+    if (event->err_fd < 0)
+        outcome->err_bytes = 0;
+}
+
+static int decode(struct js_packet *message, struct js_runner_event *ret)
+{
+    int64_t count;
+    *ret = (struct js_runner_event){.out_fd = -1, .err_fd = -1};
+    switch (message->type) {
+    case JS_MESSAGE_READY:
+    case JS_MESSAGE_NOTE:
+        ret->kind = message->type == JS_MESSAGE_READY ? JS_RUNNER_READY
+                                                      : JS_RUNNER_NOTE;
+        set_text(ret, message);
+        return 0;
+    case JS_MESSAGE_RECALLED:
+        ret->kind = JS_RUNNER_RECALLED;
+        if (js_runner_get_number(message->body, message->len, &count) < 0)
+            return -1;
+        ret->count = (uint32_t)count;
+        return 0;
+    case JS_MESSAGE_ENDED:
+        ret->kind = JS_RUNNER_ENDED;
+        ret->out_fd = message->fds[0];
+        ret->err_fd = message->fds[1];
+        if (js_runner_get_ended(message->body, message->len, &ret->slot,
+                                &ret->outcome) < 0)
+            return -1;
+        if (message->fds_lost)
+            mark_lost_output(ret);
+        return 0;
+    default:
+        return -1;
+    }
+}
+
+/* Takes the next message. Returns 1, 0 for none now, -1 at the end of all. */
+static int next_message(struct js_runner *runner, struct js_packet *ret)
+{
+    int got = 1;
+    while (js_channel_next(&runner->channel, ret) == 0) {
+        got = js_channel_receive(&runner->channel);
+        if (got <= 0)
+            break;
+    }
+    return got;
+}
+
+int js_runner_next(struct js_runner *runner, struct js_runner_event *ret)
+{
+    struct js_packet message;
+    if (check_not_lost(runner) < 0)
+        return -1;
+    js_runner_flush(runner);
+    int got = next_message(runner, &message);
+    if (got > 0 && decode(&message, ret) < 0) {
+        js_fd_close(&message.fds[0]);
+        js_fd_close(&message.fds[1]);
+        got = -1;
+    }
+    if (got >= 0)
+        return got;
+    end_all(runner);
+    errno = EPIPE;
+    return -1;
+}

@@ -1,0 +1,216 @@
+/*
+ * runner - the small process beside a slave that starts and watches its jobs.
+ *
+ * The rank forks it before MPI_Init (and another in its place when it is lost);
+ * it has its own session, no MPI, none of the rank's descriptors but its end of
+ * a socket, and is a child subreaper. Two processes instead of one, because
+ * then
+ *  - a hung exec, a fork from a big process or a stopped rank is nobody's
+ *    trouble;
+ *  - when either of them dies, the other ends every job and every descendant
+ *    of a job: the runner when its socket closes, the rank in
+ *    js_runner_next(). So the rank must have no other children.
+ *
+ * This header is the rank's end. No call waits, except where it says so.
+ *
+ *     STARTED --configure--> CONFIGURED --run/ended ...--> STOPPED
+ *     any --the runner dies--> LOST --restart--> STARTED
+ *
+ * What happens to a job in the runner:
+ *  - stdin is /dev/null; stdout and stderr are as the configuration says;
+ *    its own process group; default signals; bound to its slot's CPUs;
+ *    JOBSCHED_JOB_ID, _JOB_NAME, _ATTEMPT, _SLAVE, _SLOT, _NODE, _CORES, _CPUS,
+ *    _RUN and, within a job of another run, _WITHIN are set; and, unless the
+ *    environment has it, OMP_NUM_THREADS;
+ *  - a spawn refused for a passing reason (EAGAIN, ENOMEM, EMFILE, ENFILE) or
+ *    an output file refused for one (also ENOSPC) is tried again, from 10 ms
+ *    up to 1 s apart, for at most retry_ns, with one note about it; only then
+ *    is it the job's failure;
+ *  - output_dir or tmpdir that was there when it was configured, and is gone,
+ *    is made anew, with a note; where that cannot be the job waits until it is
+ *    there, with one note for all, or until it is ended. Named output that was
+ *    removed with its folder while a job ran is written anew at its end;
+ *  - its details count: `dir` (relative to cwd) is where it runs; stdin,
+ *    stdout and stderr are files, relative to that folder, the latter two
+ *    created or emptied (the same path for both is opened once); env is set,
+ *    the last of a name wins, over all else but the JOBSCHED_ variables. What
+ *    of it cannot be had is the job's failure (JS_STEP_CHDIR, _STDIN, _OUTPUT);
+ *  - with several hosts, JOBSCHED_NODELIST is set, and JOBSCHED_HOSTFILE: a
+ *    file in tmpdir (runner/job_hostfile.h) with `cores` slots for each, which
+ *    is there until the job has ended;
+ *  - with GPUs, CUDA_VISIBLE_DEVICES and ROCR_VISIBLE_DEVICES are set, and
+ *    CUDA_DEVICE_ORDER=PCI_BUS_ID unless the environment has it;
+ *  - one that runs longer than it may gets SIGTERM (its whole group), grace_ns
+ *    later SIGKILL, and is reported with JS_CAUSE_TIMEOUT however it ended;
+ *  - one killed by SIGKILL that was not ours (also exit 137), while the count
+ * of out-of-memory kills of its cgroup grew, is reported with JS_CAUSE_MEMORY;
+ *  - when its process has ended, whatever it left behind (in its group or
+ *    daemonised under it) gets SIGTERM and, grace_ns later, SIGKILL, and only
+ *    when nothing is left is the job reported as ended. With one slot every
+ *    adopted child is that job's; with several, JOBSCHED_RUN, _JOB_ID and
+ *    _ATTEMPT in its environment tell, or JOBSCHED_WITHIN where a job has run a
+ *    jobsched; one that cannot be told is ended when all jobs have ended that
+ *    ran when it was first seen;
+ *  - its usage is that of wait4(2): it and all that it waited for.
+ */
+#ifndef JS_RUNNER_RUNNER_H
+#define JS_RUNNER_RUNNER_H
+
+#include "base/cpuset.h"
+#include "base/err.h"
+#include "list/job_spec.h"
+#include "list/outcome.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define JS_LEASE_EXTRA_NS (2 * INT64_C(1000000000))
+
+struct js_runner;
+
+struct js_runner_config {
+    const char *cwd;         /* absolute */
+    mode_t umask;            /* of the jobs */
+    const char *const *env;  /* of the jobs, "NAME=value", NULL-terminated */
+    enum js_capture capture; /* SPOOL: unlinked files in tmpdir, handed to the
+                                rank; DIR: output_dir/ID.out and ID.err */
+    const char *output_dir;  /* for CAPTURE_DIR; may be relative to cwd */
+    const char *tmpdir;      /* for CAPTURE_SPOOL */
+    const char *host;
+    unsigned slave;
+    uint32_t slots;                    /* at least 1 */
+    const struct js_cpuset *slot_cpus; /* one a slot: what its job is bound
+                                          to; empty: not bound */
+    int64_t grace_ns; /* between SIGTERM and SIGKILL; of what a job left behind
+                         500 ms at most */
+    int64_t retry_ns;
+    bool allow_leftovers; /* what jobs leave behind goes on until the end */
+    uint64_t run_id;      /* that jobs carry (base/mark.h); 0: none */
+};
+
+/* The slot that becomes free next. */
+#define JS_RUNNER_SLOT_NEXT UINT32_MAX
+
+struct js_runner_job {
+    uint32_t slot;
+    uint64_t id;
+    uint32_t attempt;
+    uint32_t cores;            /* what JOBSCHED_CORES and OMP_NUM_THREADS say */
+    int64_t timeout_ns;        /* 0: the default of js_runner_limit() */
+    uint64_t data_limit_bytes; /* 0: none */
+    const struct js_cpuset *cpus; /* NULL: those of the slot */
+    const struct js_cpuset *numa; /* NUMA nodes of its memory; NULL: any */
+    const char *gpus;             /* "0,1"; NULL: it asked for none */
+    const char *hosts;   /* "n1,n2": of several nodes, this one's first; NULL */
+    const char *details; /* list/job_spec.h, details_len bytes */
+    size_t details_len;
+    const char *command; /* len bytes and a NUL */
+    size_t len;
+};
+
+enum js_runner_event_kind {
+    JS_RUNNER_READY,    /* configured; text is "", or why that failed: then no
+                           job can be run */
+    JS_RUNNER_ENDED,    /* slot is free, outcome says how the job ended */
+    JS_RUNNER_NOTE,     /* text is something a person should know */
+    JS_RUNNER_RECALLED, /* `count` jobs for SLOT_NEXT will not be started */
+};
+
+struct js_runner_event {
+    enum js_runner_event_kind kind;
+    uint32_t slot;
+    uint32_t count;
+    struct js_outcome outcome;
+    int out_fd; /* what the job wrote (outcome.out_bytes > 0), from offset 0 */
+    int err_fd; /* on; the caller's to close. -1 otherwise */
+    char text[1024];
+};
+
+/* Forks the runner. Call it before MPI_Init and before there are threads. The
+ * calling process becomes a child subreaper. NULL with *err set. */
+struct js_runner *js_runner_start(struct js_err *err);
+
+/*
+ * Another process in the place of one that is LOST, to be configured anew. It
+ * is forked from what the rank is by then: that takes longer, and it starts
+ * from the rank's CPUs and limits, but for the number of open files. 0, or -1
+ * with *err, and it is LOST as before.
+ */
+int js_runner_restart(struct js_runner *runner, struct js_err *err);
+
+/*
+ * Continues the runner if it has been stopped (SIGSTOP), which it cannot have
+ * been told to be by us. To be called now and then, a few times a second: it is
+ * continued when a call finds it stopped that comes at least
+ * JS_RUNNER_STOPPED_NS after one that did; so one that is stopped and continued
+ * together with the rank is left alone. True if it was.
+ */
+#define JS_RUNNER_STOPPED_NS (200 * INT64_C(1000000))
+bool js_runner_wake(struct js_runner *runner, int64_t now_ns);
+
+/* Ends the runner and everything below it at once (SIGKILL), waits until they
+ * are gone (bounded: 10 s) and frees. NULL is allowed. Keeps errno. */
+void js_runner_free(struct js_runner *runner);
+
+/* What to poll for POLLIN; and for POLLOUT while js_runner_wants_write(). */
+int js_runner_fd(const struct js_runner *runner);
+bool js_runner_wants_write(const struct js_runner *runner);
+
+pid_t js_runner_pid(const struct js_runner *runner);
+
+/* Once, before the first job. Answered by an event READY. Returns 0, or -1
+ * with errno (ENOMEM; EPIPE when the runner is lost). */
+int js_runner_configure(struct js_runner *runner,
+                        const struct js_runner_config *config);
+
+/*
+ * Starts a job in a slot that is free; or, given for SLOT_NEXT while no slot
+ * is known to be free, ahead of time: first given, first served as events ENDED
+ * tell of slots that are free. So its job begins before that is told. While
+ * there are such jobs, events ENDED may be told later, and several at once. The
+ * command is copied. Same failures. Answered by an event ENDED, also when it
+ * cannot be started. Goes out with js_runner_flush(), or the next event.
+ */
+int js_runner_run(struct js_runner *runner, const struct js_runner_job *job);
+void js_runner_flush(struct js_runner *runner);
+
+/* The jobs given for SLOT_NEXT that have not begun are not to be started.
+ * Answered by an event RECALLED; until it comes none may be given. Same
+ * failures. */
+int js_runner_recall(struct js_runner *runner);
+
+/* As a grace: what runs goes on. */
+#define JS_RUNNER_LET_RUN INT64_MAX
+
+/* Ends the job in this slot, if there is one: SIGTERM to its group, grace_ns
+ * later (that of the configuration at most) SIGKILL; reported with
+ * JS_CAUSE_STOPPED (one that waits to be tried again at once). May be called
+ * again, for less grace. With JS_RUNNER_LET_RUN, whatever the slot, no job
+ * waits to be tried again from then on, and what runs goes on. Same failures.
+ */
+int js_runner_end(struct js_runner *runner, uint32_t slot, int64_t grace_ns);
+
+/*
+ * Jobs may run until this time of js_clock_ns(), and are ended then as by
+ * js_runner_end(): whoever gave them to us may take us for dead. To be called
+ * again in time; before the first call there is no such end. A runner that was
+ * itself stopped over that time waits JS_LEASE_EXTRA_NS more. A job given after
+ * that end, and before it is moved, is not started: JS_CAUSE_STOPPED; nor is
+ * one whose turn comes then. Same failures.
+ */
+int js_runner_lease(struct js_runner *runner, int64_t until_ns);
+
+/* From now on a job without a timeout of its own may run this long (0: without
+ * end), those that run already included. Same failures. */
+int js_runner_limit(struct js_runner *runner, int64_t timeout_ns);
+
+/*
+ * Sends what waits, then takes the next event. Returns 1 and an event; 0 when
+ * there is none now; -1 with errno EPIPE when the runner is lost: before that
+ * is returned for the first time, everything that it had started has been
+ * ended (this may wait, 10 s at most).
+ */
+int js_runner_next(struct js_runner *runner, struct js_runner_event *ret);
+
+#endif

@@ -1,0 +1,118 @@
+#include "sched/critical_path.h"
+
+#include "base/buf.h"
+#include "sched/event_queue.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct search {
+    struct js_source *source;
+    const struct js_chain_config *config;
+    struct js_agenda ends;
+    struct js_buf causes; /* uint64_t by seq - 1: the job that ended when it
+                             began, or 0 */
+    struct js_event last; /* that ended; of several the first */
+};
+
+static uint64_t *cause_of(const struct search *search, uint64_t seq)
+{
+    return (uint64_t *)(void *)search->causes.data + seq - 1;
+}
+
+static int begin(struct search *search, uint64_t seq, int64_t at_ns)
+{
+    const struct js_chain_config *config = search->config;
+    int64_t run_ns = seq <= config->count ? config->run_ns[seq - 1] : 0;
+    struct js_event end = {.number = seq};
+    if (__builtin_add_overflow(at_ns, run_ns, &end.at_ns)) {
+        errno = EOVERFLOW;
+        return -1;
+    }
+    return js_agenda_put(&search->ends, &end);
+}
+
+/* Only once all are known: else one that waits might come to the graph after
+ * the end of what it waits for. */
+static int begin_first(struct search *search, struct js_err *err)
+{
+    struct js_job *job;
+    enum js_source_state state;
+    while ((state = js_source_next(search->source, &job, err)) ==
+           JS_SOURCE_JOB) {
+        uint64_t seq = job->seq;
+        bool is_waiting = job->is_waiting;
+        size_t known = search->causes.len / sizeof(uint64_t);
+        js_job_free(job);
+        if (!js_buf_extend(&search->causes, (seq - known) * sizeof(uint64_t)))
+            return js_err_errno(err, "the longest chain");
+        memset(cause_of(search, known + 1), 0,
+               (seq - known) * sizeof(uint64_t));
+        if (!is_waiting && begin(search, seq, 0) < 0)
+            return js_err_errno(err, "the longest chain");
+    }
+    return state == JS_SOURCE_END ? 0 : -1;
+}
+
+static int begin_others(struct search *search)
+{
+    struct js_graph *graph = js_source_graph(search->source);
+    struct js_event end;
+    while (js_agenda_take(&search->ends, &end)) {
+        uint64_t seq;
+        int64_t next_ns;
+        if (end.at_ns > search->last.at_ns || search->last.number == 0)
+            search->last = end;
+        js_graph_ended(graph, end.number, true);
+        while ((seq = js_graph_next_ready(graph))) {
+            *cause_of(search, seq) = end.number;
+            if (__builtin_add_overflow(end.at_ns, search->config->gap_ns,
+                                       &next_ns)) {
+                errno = EOVERFLOW;
+                return -1;
+            }
+            if (begin(search, seq, next_ns) < 0)
+                return -1;
+        }
+    }
+    return 0;
+}
+
+/* From the last job back to the first. */
+static int collect(const struct search *search, struct js_chain *ret)
+{
+    size_t count = 0;
+    for (uint64_t seq = search->last.number; seq; seq = *cause_of(search, seq))
+        count++;
+    ret->length_ns = search->last.at_ns;
+    ret->seqs = calloc(count + 1, sizeof(*ret->seqs));
+    ret->count = count;
+    if (!ret->seqs)
+        return -1;
+    for (uint64_t seq = search->last.number; seq; seq = *cause_of(search, seq))
+        ret->seqs[--count] = seq;
+    return 0;
+}
+
+int js_chain_find(struct js_source *source,
+                  const struct js_chain_config *config, struct js_chain *ret,
+                  struct js_err *err)
+{
+    struct search search = {.source = source, .config = config};
+    int rc = begin_first(&search, err);
+    if (rc == 0 && (begin_others(&search) < 0 || collect(&search, ret) < 0))
+        rc = js_err_errno(err, "the longest chain");
+    js_agenda_release(&search.ends);
+    js_buf_release(&search.causes);
+    return rc;
+}
+
+void js_chain_release(struct js_chain *chain)
+{
+    int saved = errno;
+    free(chain->seqs);
+    memset(chain, 0, sizeof(*chain));
+    errno = saved;
+}

@@ -1,0 +1,39 @@
+/*
+ * chain - the longest chain of jobs of a list, each of which has to wait for
+ * the one before: no number of slots makes the list faster.
+ *
+ * What comes after what is the graph's word, `wait` lines included; how long a
+ * job runs is the caller's. Knows nothing of room.
+ */
+#ifndef JS_SCHED_CRITICAL_PATH_H
+#define JS_SCHED_CRITICAL_PATH_H
+
+#include "base/err.h"
+#include "list/source.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct js_chain {
+    int64_t length_ns; /* from the first start to the last end */
+    uint64_t *seqs;    /* owned: its jobs, ascending */
+    size_t count;
+};
+
+struct js_chain_config {
+    const int64_t *run_ns; /* borrowed: by seq - 1, how long a job runs */
+    size_t count;          /* jobs beyond, which the list has grown by since,
+                              take no time */
+    int64_t gap_ns;        /* from the end of a job to the start of the next */
+};
+
+/*
+ * Reads the source to its end. Returns 0, or -1 with *err: the source had an
+ * error, no memory, or more than 292 years.
+ */
+int js_chain_find(struct js_source *source,
+                  const struct js_chain_config *config, struct js_chain *ret,
+                  struct js_err *err);
+void js_chain_release(struct js_chain *chain);
+
+#endif

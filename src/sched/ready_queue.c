@@ -1,0 +1,185 @@
+#include "sched/ready_queue.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BUCKETS_MIN = 64, HEAP_MIN = 64 };
+
+/* ------------------------------------------------- the order */
+
+/* An unknown run time may be a long one. */
+static int64_t length_of(const struct js_job *job)
+{
+    return job->expected_ns < 0 ? INT64_MAX : job->expected_ns;
+}
+
+static bool goes_before(const struct js_ready *ready, const struct js_job *a,
+                        const struct js_job *b)
+{
+    if (a->priority != b->priority)
+        return a->priority > b->priority;
+    if (ready->longest_first && length_of(a) != length_of(b))
+        return length_of(a) > length_of(b);
+    return a->seq < b->seq;
+}
+
+/* ------------------------------------------------- the heap */
+
+static int grow_heap(struct js_ready *ready)
+{
+    if (ready->heap_count < ready->heap_size)
+        return 0;
+    size_t size = ready->heap_size ? 2 * ready->heap_size : HEAP_MIN;
+    struct js_job **heap = realloc(ready->heap, size * sizeof(struct js_job *));
+    if (!heap)
+        return -1;
+    ready->heap = heap;
+    ready->heap_size = size;
+    return 0;
+}
+
+static int push_heap(struct js_ready *ready, struct js_job *job)
+{
+    if (grow_heap(ready) < 0)
+        return -1;
+    struct js_job **heap = ready->heap;
+    size_t at = ready->heap_count++;
+    while (at > 0 && goes_before(ready, job, heap[(at - 1) / 2])) {
+        heap[at] = heap[(at - 1) / 2];
+        at = (at - 1) / 2;
+    }
+    heap[at] = job;
+    return 0;
+}
+
+static struct js_job *pop_heap(struct js_ready *ready)
+{
+    struct js_job **heap = ready->heap;
+    struct js_job *first = heap[0];
+    size_t count = --ready->heap_count;
+    struct js_job *job = heap[count];
+    size_t at = 0;
+    for (;;) {
+        size_t child = 2 * at + 1;
+        if (child + 1 < count &&
+            goes_before(ready, heap[child + 1], heap[child]))
+            child++;
+        if (child >= count || !goes_before(ready, heap[child], job))
+            break;
+        heap[at] = heap[child];
+        at = child;
+    }
+    heap[at] = job;
+    return first;
+}
+
+/* ------------------------------------------------- both */
+
+int js_ready_push(struct js_ready *ready, struct js_job *job)
+{
+    if (ready->in_order.head && goes_before(ready, job, ready->last)) {
+        if (push_heap(ready, job) < 0)
+            return -1;
+    } else {
+        js_job_queue_push(&ready->in_order, job);
+        ready->last = job;
+    }
+    ready->count++;
+    return 0;
+}
+
+struct js_job *js_ready_pop(struct js_ready *ready)
+{
+    const struct js_job *first = ready->in_order.head;
+    if (ready->count == 0)
+        return NULL;
+    ready->count--;
+    if (!first ||
+        (ready->heap_count > 0 && goes_before(ready, ready->heap[0], first)))
+        return pop_heap(ready);
+    return js_job_queue_pop(&ready->in_order);
+}
+
+void js_ready_release(struct js_ready *ready)
+{
+    js_job_queue_release(&ready->in_order);
+    for (size_t i = 0; i < ready->heap_count; i++)
+        js_job_free(ready->heap[i]);
+    free(ready->heap);
+    *ready = (struct js_ready){.longest_first = ready->longest_first};
+}
+
+/* ------------------------------------------------- held */
+
+static struct js_job **bucket_of(const struct js_held *held, uint64_t seq)
+{
+    return &held->buckets[seq & (held->bucket_count - 1)];
+}
+
+static void put_in_bucket(struct js_held *held, struct js_job *job)
+{
+    struct js_job **bucket = bucket_of(held, job->seq);
+    job->next = *bucket;
+    *bucket = job;
+}
+
+static int grow_table(struct js_held *held)
+{
+    if (held->count < held->bucket_count)
+        return 0;
+    size_t old_count = held->bucket_count;
+    struct js_job **old = held->buckets;
+    size_t count = old_count ? 2 * old_count : BUCKETS_MIN;
+    struct js_job **buckets = calloc(count, sizeof(struct js_job *));
+    if (!buckets)
+        return -1;
+    held->buckets = buckets;
+    held->bucket_count = count;
+    for (size_t i = 0; i < old_count; i++) {
+        for (struct js_job *job = old[i], *next; job; job = next) {
+            next = job->next;
+            put_in_bucket(held, job);
+        }
+    }
+    free(old);
+    return 0;
+}
+
+int js_held_put(struct js_held *held, struct js_job *job)
+{
+    if (grow_table(held) < 0)
+        return -1;
+    put_in_bucket(held, job);
+    held->count++;
+    return 0;
+}
+
+struct js_job *js_held_take(struct js_held *held, uint64_t seq)
+{
+    if (held->bucket_count == 0)
+        return NULL;
+    struct js_job **link = bucket_of(held, seq);
+    while (*link && (*link)->seq != seq)
+        link = &(*link)->next;
+    struct js_job *job = *link;
+    if (!job)
+        return NULL;
+    *link = job->next;
+    job->next = NULL;
+    held->count--;
+    return job;
+}
+
+void js_held_release(struct js_held *held)
+{
+    for (size_t i = 0; i < held->bucket_count; i++) {
+        while (held->buckets[i]) {
+            struct js_job *job = held->buckets[i];
+            held->buckets[i] = job->next;
+            js_job_free(job);
+        }
+    }
+    free(held->buckets);
+    memset(held, 0, sizeof(*held));
+}

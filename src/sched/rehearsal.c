@@ -1,0 +1,121 @@
+#include "sched/rehearsal.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+/* Longer than what a plan gives out ahead of time. */
+static const int64_t job_ns = 2 * JS_PLAN_AHEAD_NS;
+
+struct begun {
+    unsigned slave;
+    uint64_t ticket;
+};
+
+struct rehearsal {
+    struct js_plan *plan;
+    struct js_source *source;
+    struct js_buf running; /* struct begun, one behind the other */
+    bool has_input;
+    struct js_err *err;
+};
+
+static int no_memory(struct rehearsal *rehearsal)
+{
+    return js_err_errno(rehearsal->err, "the rehearsal");
+}
+
+static int take_jobs(struct rehearsal *rehearsal)
+{
+    while (rehearsal->has_input && js_plan_wants_jobs(rehearsal->plan)) {
+        struct js_job *job;
+        switch (js_source_next(rehearsal->source, &job, rehearsal->err)) {
+        case JS_SOURCE_JOB:
+            if (js_plan_add(rehearsal->plan, job) < 0)
+                return no_memory(rehearsal);
+            break;
+        case JS_SOURCE_LATER: /* a stream: what has come so far */
+        case JS_SOURCE_END:
+            rehearsal->has_input = false;
+            break;
+        case JS_SOURCE_ERROR:
+        case JS_SOURCE_BROKEN:
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int start(struct rehearsal *rehearsal,
+                 const struct js_plan_decision *next)
+{
+    struct begun begun = {next->slave, next->ticket};
+    js_plan_acknowledged(rehearsal->plan, next->slave, 1);
+    return js_buf_append(&rehearsal->running, &begun, sizeof(begun));
+}
+
+/* Starts what can be started now: how many, or -1. */
+static int start_jobs(struct rehearsal *rehearsal, js_rehearse_fn started,
+                      void *arg)
+{
+    for (int count = 0;;) {
+        struct js_plan_decision next = js_plan_next(rehearsal->plan);
+        if (next.step == JS_PLAN_NOTHING)
+            return count;
+        if (next.step == JS_PLAN_NO_MEMORY)
+            return no_memory(rehearsal);
+        if (next.step != JS_PLAN_ASSIGN)
+            continue;
+        started(arg, &next);
+        if (start(rehearsal, &next) < 0)
+            return no_memory(rehearsal);
+        count++;
+    }
+}
+
+static void end_first(struct rehearsal *rehearsal, size_t *at)
+{
+    const struct begun *begun =
+        (const struct begun *)(rehearsal->running.data + *at);
+    struct js_outcome outcome = {.run_ns = job_ns};
+    struct js_job *job = NULL;
+    *at += sizeof(*begun);
+    js_plan_ended(rehearsal->plan, begun->slave, begun->ticket, &outcome, &job);
+    js_plan_finished(rehearsal->plan, job, true);
+    js_job_free(job);
+}
+
+static int stuck(struct rehearsal *rehearsal)
+{
+    const struct js_job *job;
+    if (!js_plan_is_stuck(rehearsal->plan, &job))
+        return 0;
+    return js_err_set(rehearsal->err, "job %" PRIu64 " fits on no slave",
+                      job->id);
+}
+
+static int play(struct rehearsal *rehearsal, js_rehearse_fn started, void *arg)
+{
+    size_t at = 0;
+    for (;;) {
+        if (take_jobs(rehearsal) < 0)
+            return -1;
+        int count = start_jobs(rehearsal, started, arg);
+        if (count < 0)
+            return -1;
+        if (at < rehearsal->running.len)
+            end_first(rehearsal, &at);
+        else if (count == 0 &&
+                 !(rehearsal->has_input && js_plan_wants_jobs(rehearsal->plan)))
+            return stuck(rehearsal);
+    }
+}
+
+int js_rehearse(struct js_plan *plan, struct js_source *source,
+                js_rehearse_fn started, void *arg, struct js_err *err)
+{
+    struct rehearsal rehearsal = {
+        .plan = plan, .source = source, .has_input = true, .err = err};
+    int rc = play(&rehearsal, started, arg);
+    js_buf_release(&rehearsal.running);
+    return rc;
+}

@@ -1,0 +1,468 @@
+#include "sched/whatif.h"
+
+#include "base/buf.h"
+#include "sched/critical_path.h"
+#include "sched/capacity.h"
+#include "list/resume.h"
+#include "sched/simulate.h"
+#include "list/source.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A makespan so near to that of the longest chain is as good. */
+static const double chain_reached = 1.01;
+
+static const double ns_per_hour = 3600e9;
+
+struct study {
+    const struct js_forecast_config *config;
+    struct js_forecast *seen;
+    struct js_buf run_ns; /* int64_t by seq - 1 */
+    struct js_buf rows;
+    struct js_buf links; /* struct js_job *, the chain's */
+    struct js_chain chain;
+    double known_ns, unknown_cores; /* for the mean and the work */
+    double work_ns;
+    struct js_need most; /* of each count the largest that a job needs */
+    bool is_ordered;
+    struct js_err *err;
+};
+
+static int no_memory(const struct study *study)
+{
+    return js_err_errno(study->err, "the forecast");
+}
+
+/* ---------------------------------------------------------------- the list */
+
+/* From its beginning, as if no job had run. */
+static struct js_source *open_list(struct study *study,
+                                   struct js_resume *resume)
+{
+    js_resume_init(resume, study->config->ledger, JS_RESUME_LOOK, NULL, NULL);
+    return js_source_new_regular(study->config->job_file, resume, study->err);
+}
+
+/* 0, or -1 with errno. */
+typedef int (*visit_fn)(struct study *study, const struct js_job *job);
+
+static int each_job(struct study *study, visit_fn visit)
+{
+    struct js_resume resume;
+    struct js_source *source = open_list(study, &resume);
+    struct js_source_survey survey;
+    struct js_job *job;
+    enum js_source_state state = JS_SOURCE_ERROR;
+    int rc = source ? 0 : -1;
+    if (source)
+        js_source_survey(source, &survey);
+    while (rc == 0 && (state = js_source_next(source, &job, study->err)) ==
+                          JS_SOURCE_JOB) {
+        if (visit(study, job) < 0)
+            rc = no_memory(study);
+        js_job_free(job);
+    }
+    if (rc == 0)
+        study->is_ordered =
+            survey.is_ordered || study->config->plan.longest_first;
+    js_source_free(source);
+    return rc == 0 && state == JS_SOURCE_END ? 0 : -1;
+}
+
+static void note_need(struct study *study, const struct js_need *need)
+{
+    struct js_need *most = &study->most;
+    if (need->cores > most->cores)
+        most->cores = need->cores;
+    if (need->gpus > most->gpus)
+        most->gpus = need->gpus;
+    study->seen->is_mem_needed |= need->mem_bytes > 0;
+}
+
+static int survey_job(struct study *study, const struct js_job *job)
+{
+    int64_t run_ns = study->config->run_ns(study->config->arg, job);
+    double cores = (double)job->need.cores * js_need_nodes(&job->need);
+    note_need(study, &job->need);
+    study->seen->jobs++;
+    if (run_ns < 0) {
+        study->seen->unknown++;
+        study->unknown_cores += cores;
+    } else {
+        study->known_ns += (double)run_ns;
+        study->work_ns += (double)run_ns * cores;
+    }
+    return js_buf_append(&study->run_ns, &run_ns, sizeof(run_ns));
+}
+
+static int64_t *run_ns_of(const struct study *study)
+{
+    return (int64_t *)(void *)study->run_ns.data;
+}
+
+/* Those of which nobody knows are as long as the others in the mean. */
+static int survey(struct study *study)
+{
+    struct js_forecast *seen = study->seen;
+    if (each_job(study, survey_job) < 0)
+        return -1;
+    if (seen->jobs == 0)
+        return js_err_set(study->err, "%s has no jobs",
+                          study->config->job_file);
+    if (seen->jobs == seen->unknown)
+        return js_err_set(study->err,
+                          "of no job in %s it is known how long it ran",
+                          study->config->job_file);
+    double mean_ns = study->known_ns / (double)(seen->jobs - seen->unknown);
+    seen->mean_ns = (int64_t)mean_ns;
+    for (uint64_t i = 0; i < seen->jobs; i++) {
+        if (run_ns_of(study)[i] < 0)
+            run_ns_of(study)[i] = seen->mean_ns;
+    }
+    study->work_ns += study->unknown_cores * mean_ns;
+    seen->work_hours = study->work_ns / ns_per_hour;
+    return 0;
+}
+
+/* ---------------------------------------------------------------- the chain */
+
+/* Its jobs come in the order of the list. */
+static int keep_link(struct study *study, const struct js_job *job)
+{
+    size_t at = study->links.len / sizeof(struct js_job *);
+    if (at == study->chain.count || study->chain.seqs[at] != job->seq)
+        return 0;
+    struct js_job *copy = js_job_copy(job);
+    if (copy && js_buf_append(&study->links, &copy, sizeof(copy)) == 0)
+        return 0;
+    js_job_free(copy);
+    return -1;
+}
+
+static int find_chain(struct study *study)
+{
+    struct js_resume resume;
+    struct js_source *source = open_list(study, &resume);
+    struct js_chain_config config = {.run_ns = run_ns_of(study),
+                                     .count = study->seen->jobs,
+                                     .gap_ns = study->config->gap_ns};
+    int rc =
+        source ? js_chain_find(source, &config, &study->chain, study->err) : -1;
+    js_source_free(source);
+    study->seen->chain_ns = study->chain.length_ns;
+    return rc == 0 ? each_job(study, keep_link) : -1;
+}
+
+/* ---------------------------------------------------------------- hosts */
+
+/* A run on so many slots. */
+struct trial {
+    struct study *study;
+    uint64_t slots;
+    bool is_longest_first; /* whatever the caller's plan says */
+    struct js_resume resume;
+    struct js_source *source;
+    struct js_pool *pool;
+    struct js_plan *plan;
+    bool is_refused;
+    struct js_simulation ran; /* unless it is */
+};
+
+/* At least one, as any job needs a core. */
+static uint32_t host_slots_of(const struct study *study)
+{
+    uint32_t slots = study->config->host_slots;
+    return slots > study->most.cores ? slots : study->most.cores;
+}
+
+static int equip_host(const struct study *study, uint32_t cores,
+                      struct js_equipment *ret)
+{
+    static const struct js_cpuset no_cpus;
+    uint32_t gpus = study->config->host_gpus;
+    ret->mem_bytes = study->config->host_mem_bytes;
+    for (uint32_t i = 0; i < cores; i++) {
+        if (js_equipment_add_core(ret, &no_cpus, 0, 0) < 0)
+            return -1;
+    }
+    for (uint32_t i = 0; i < gpus || i < study->most.gpus; i++) {
+        if (js_equipment_add_gpu(ret, "", UINT16_MAX) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* A slave for each of its slots, from this rank on. */
+static int add_host(struct trial *trial, unsigned first_rank, uint32_t slots)
+{
+    struct js_node node = {.boot_id = first_rank};
+    struct js_equipment equipment = {0};
+    int rc = equip_host(trial->study, slots, &equipment);
+    for (uint32_t i = 0; rc == 0 && i < slots; i++) {
+        unsigned rank = first_rank + i;
+        if (js_pool_add(trial->pool, rank, &node, true) < 0 ||
+            js_pool_equip(trial->pool, rank, &equipment, &i, 1) < 0 ||
+            js_plan_add_slave(trial->plan, rank, 1) < 0)
+            rc = -1;
+    }
+    js_equipment_release(&equipment);
+    return rc;
+}
+
+static int add_hosts(struct trial *trial)
+{
+    uint32_t most = host_slots_of(trial->study);
+    unsigned rank = 1;
+    for (uint64_t left = trial->slots; left > 0;) {
+        uint32_t slots = left < most ? (uint32_t)left : most;
+        if (add_host(trial, rank, slots) < 0)
+            return no_memory(trial->study);
+        rank += slots;
+        left -= slots;
+    }
+    return 0;
+}
+
+static int describe_refusal(struct js_buf *text, uint64_t line,
+                            const struct js_need *need)
+{
+    uint32_t nodes = js_need_nodes(need);
+    if (js_buf_printf(text, "the job in line %" PRIu64 " needs ", line) < 0 ||
+        js_fit_need(need, text) < 0)
+        return -1;
+    return nodes == 1
+               ? 0
+               : js_buf_printf(text, " on each of %" PRIu32 " hosts", nodes);
+}
+
+/* Of the first job that is larger than all there is. */
+static void refuse(void *arg, uint64_t id, uint64_t line,
+                   const struct js_need *need)
+{
+    struct trial *trial = arg;
+    struct js_forecast *seen = trial->study->seen;
+    struct js_buf text = JS_BUF_INIT;
+    (void)id;
+    if (trial->is_refused || js_pool_could(trial->pool, need, 0))
+        return;
+    trial->is_refused = true;
+    if (describe_refusal(&text, line, need) == 0)
+        js_err_set(&seen->refusal, "%s", js_buf_string(&text));
+    js_buf_release(&text);
+}
+
+/* ---------------------------------------------------------------- a trial */
+
+/* The list is read anew each time, and may have grown: what is new in it is not
+ * known. */
+static void accept(void *arg, struct js_job *job)
+{
+    const struct trial *trial = arg;
+    const struct js_forecast_config *config = trial->study->config;
+    const struct js_forecast *seen = trial->study->seen;
+    job->duration_ns = job->seq <= seen->jobs
+                           ? run_ns_of(trial->study)[job->seq - 1]
+                           : seen->mean_ns;
+    if (trial->is_longest_first)
+        job->expected_ns = job->duration_ns;
+    else if (config->expected_ns)
+        job->expected_ns = config->expected_ns(config->arg, job);
+}
+
+static int open_trial(struct trial *trial)
+{
+    struct study *study = trial->study;
+    struct js_plan_config plan = study->config->plan;
+    plan.longest_first |= trial->is_longest_first;
+    plan.is_ordered = study->is_ordered || trial->is_longest_first;
+    trial->source = open_list(study, &trial->resume);
+    if (!trial->source)
+        return -1;
+    trial->pool = js_pool_new();
+    if (trial->pool)
+        trial->plan =
+            js_plan_new(&plan, js_source_graph(trial->source), trial->pool);
+    return trial->plan ? add_hosts(trial) : no_memory(study);
+}
+
+static int keep_row(const struct trial *trial)
+{
+    struct study *study = trial->study;
+    const struct js_simulation *ran = &trial->ran;
+    double slots_ns = (double)ran->makespan_ns * (double)trial->slots;
+    struct js_forecast_row row = {
+        .slots = trial->slots,
+        .makespan_ns = ran->makespan_ns,
+        .efficiency = slots_ns > 0 ? study->work_ns / slots_ns : 1,
+        .core_hours = slots_ns / ns_per_hour,
+        .peak_cores = ran->peak_cores};
+    const struct js_forecast_row *before =
+        study->rows.len > 0
+            ? (const struct js_forecast_row *)(void *)(study->rows.data +
+                                                       study->rows.len) -
+                  1
+            : NULL;
+    if (before && row.makespan_ns > 0)
+        row.gain = (double)before->makespan_ns / (double)row.makespan_ns;
+    if (js_buf_append(&study->rows, &row, sizeof(row)) < 0)
+        return no_memory(study);
+    return 0;
+}
+
+/* More slots may do it within the years that there are. */
+static int refuse_for_length(struct trial *trial, const struct js_err *why)
+{
+    struct js_forecast *seen = trial->study->seen;
+    if (errno != EOVERFLOW)
+        return js_err_set(trial->study->err, "%s", why->text);
+    trial->is_refused = true;
+    js_err_set(&seen->refusal, "it takes longer than 146 years");
+    return 0;
+}
+
+static int play(struct trial *trial)
+{
+    struct study *study = trial->study;
+    struct js_simulation_config config = {
+        .gap_ns = study->config->gap_ns, .accepted = accept, .arg = trial};
+    struct js_err err;
+    if (open_trial(trial) < 0)
+        return -1;
+    js_source_each_need(trial->source, refuse, trial);
+    if (trial->is_refused)
+        return 0;
+    errno = 0;
+    if (js_simulate(trial->plan, trial->source, &config, &trial->ran, &err) < 0)
+        return refuse_for_length(trial, &err);
+    return 0;
+}
+
+static int play_to_end(struct trial *trial)
+{
+    int rc = play(trial);
+    js_plan_free(trial->plan);
+    js_pool_free(trial->pool);
+    js_source_free(trial->source);
+    return rc;
+}
+
+/* A row more, unless so many slots cannot do it. */
+static int try_slots(struct study *study, uint64_t slots)
+{
+    struct trial trial = {.study = study, .slots = slots};
+    if (play_to_end(&trial) < 0)
+        return -1;
+    return trial.is_refused ? 0 : keep_row(&trial);
+}
+
+/* ---------------------------------------------------------------- the rows */
+
+/* A power of two, or the number that was asked for. */
+static uint64_t next_slots(const struct study *study, uint64_t slots)
+{
+    uint64_t asked = study->config->slots, power = 1;
+    while (power <= slots)
+        power *= 2;
+    return asked > slots && asked < power ? asked : power;
+}
+
+/* More slots would change nothing: nothing is faster than the longest chain, or
+ * another host, at the least, let no more jobs than before run at once. */
+static bool is_last(const struct study *study)
+{
+    size_t count = study->rows.len / sizeof(struct js_forecast_row);
+    const struct js_forecast_row *rows =
+        (const struct js_forecast_row *)(void *)study->rows.data;
+    if (count == 0 || rows[count - 1].slots < study->config->slots)
+        return false;
+    const struct js_forecast_row *last = &rows[count - 1];
+    study->seen->is_chain_reached =
+        (double)last->makespan_ns <=
+        chain_reached * (double)study->seen->chain_ns;
+    return study->seen->is_chain_reached ||
+           (count > 1 && last[-1].slots >= host_slots_of(study) &&
+            last->peak_cores <= last[-1].peak_cores);
+}
+
+static int try_all(struct study *study)
+{
+    uint64_t slots = 1;
+    for (; slots <= JS_FORECAST_SLOTS_MAX; slots = next_slots(study, slots)) {
+        if (try_slots(study, slots) < 0)
+            return -1;
+        if (is_last(study))
+            break;
+    }
+    if (study->rows.len > 0)
+        return 0;
+    return js_err_set(study->err, "%s", study->seen->refusal.text);
+}
+
+/* The rows are the forecast's from here on. */
+static void choose(struct study *study)
+{
+    struct js_forecast *forecast = study->seen;
+    forecast->rows = (struct js_forecast_row *)(void *)study->rows.data;
+    forecast->row_count = study->rows.len / sizeof(*forecast->rows);
+    double least = forecast->rows[0].efficiency * JS_FORECAST_PERCENT / 100.0;
+    for (size_t i = 0; i < forecast->row_count; i++) {
+        if (forecast->rows[i].efficiency >= least)
+            forecast->choice = i;
+    }
+}
+
+/* What an order by the run times would change. */
+static int try_longest_first(struct study *study)
+{
+    struct js_forecast *forecast = study->seen;
+    const struct js_forecast_row *choice = &forecast->rows[forecast->choice];
+    struct trial trial = {
+        .study = study, .slots = choice->slots, .is_longest_first = true};
+    forecast->longest_first_ns = choice->makespan_ns;
+    if (study->config->plan.longest_first)
+        return 0;
+    int rc = play_to_end(&trial);
+    if (rc == 0 && !trial.is_refused)
+        forecast->longest_first_ns = trial.ran.makespan_ns;
+    return rc;
+}
+
+/* ---------------------------------------------------------------- all of it */
+
+static int make(struct study *study)
+{
+    if (survey(study) < 0 || find_chain(study) < 0 || try_all(study) < 0)
+        return -1;
+    choose(study);
+    return try_longest_first(study);
+}
+
+int js_forecast_make(const struct js_forecast_config *config,
+                     struct js_forecast *ret, struct js_err *err)
+{
+    *ret = (struct js_forecast){0};
+    struct study study = {.config = config, .seen = ret, .err = err};
+    int rc = make(&study);
+    ret->rows = (struct js_forecast_row *)(void *)study.rows.data;
+    ret->chain = (struct js_job **)(void *)study.links.data;
+    ret->chain_count = study.links.len / sizeof(struct js_job *);
+    js_chain_release(&study.chain);
+    js_buf_release(&study.run_ns);
+    if (rc < 0)
+        js_forecast_release(ret);
+    return rc;
+}
+
+void js_forecast_release(struct js_forecast *forecast)
+{
+    int saved = errno;
+    for (size_t i = 0; i < forecast->chain_count; i++)
+        js_job_free(forecast->chain[i]);
+    free(forecast->chain);
+    free(forecast->rows);
+    *forecast = (struct js_forecast){0};
+    errno = saved;
+}
