@@ -5,16 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-void js_words_release(struct js_words *words)
+void js_argv_release(struct js_argv *words)
 {
     for (size_t i = 0; i < words->count; i++)
         free(words->items[i]);
     free(words->items);
-    *words = (struct js_words)JS_WORDS_INIT;
+    *words = (struct js_argv)JS_ARGV_INIT;
 }
 
 /* For one more, and the NULL behind it. */
-static int make_room(struct js_words *words)
+static int make_room(struct js_argv *words)
 {
     if (words->count + 2 <= words->capacity)
         return 0;
@@ -28,7 +28,7 @@ static int make_room(struct js_words *words)
 }
 
 /* Takes the word over. */
-static void take(struct js_words *words, char *word)
+static void take(struct js_argv *words, char *word)
 {
     if (!word || make_room(words) < 0) {
         words->has_failed = true;
@@ -39,12 +39,12 @@ static void take(struct js_words *words, char *word)
     words->items[words->count] = NULL;
 }
 
-void js_words_add(struct js_words *words, const char *word)
+void js_argv_add(struct js_argv *words, const char *word)
 {
     take(words, strdup(word));
 }
 
-void js_words_addf(struct js_words *words, const char *format, ...)
+void js_argv_addf(struct js_argv *words, const char *format, ...)
 {
     char *word;
     va_list args;
@@ -55,7 +55,7 @@ void js_words_addf(struct js_words *words, const char *format, ...)
     take(words, word);
 }
 
-int js_words_check(const struct js_words *words)
+int js_argv_check(const struct js_argv *words)
 {
     if (!words->has_failed)
         return 0;
@@ -85,7 +85,7 @@ static int quote(const char *word, struct js_buf *buf)
     return js_buf_puts(buf, "'");
 }
 
-int js_words_quote(const struct js_words *words, struct js_buf *buf)
+int js_argv_quote(const struct js_argv *words, struct js_buf *buf)
 {
     for (size_t i = 0; i < words->count; i++) {
         if ((i > 0 && js_buf_puts(buf, " ") < 0) ||

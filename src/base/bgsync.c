@@ -6,13 +6,13 @@
 
 static void *sync_file(void *arg)
 {
-    struct js_syncer *syncer = arg;
+    struct js_bgsync *syncer = arg;
     syncer->error = fdatasync(syncer->fd) < 0 ? errno : 0;
     atomic_store(&syncer->is_done, true);
     return NULL;
 }
 
-int js_syncer_start(struct js_syncer *syncer, int fd)
+int js_bgsync_start(struct js_bgsync *syncer, int fd)
 {
     sigset_t all, old;
     if (syncer->is_running)
@@ -29,7 +29,7 @@ int js_syncer_start(struct js_syncer *syncer, int fd)
     return error == 0 ? 0 : -1;
 }
 
-int js_syncer_end(struct js_syncer *syncer, bool wait)
+int js_bgsync_end(struct js_bgsync *syncer, bool wait)
 {
     if (!syncer->is_running || (!wait && !atomic_load(&syncer->is_done)))
         return 0;

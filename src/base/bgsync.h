@@ -11,7 +11,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-struct js_syncer {
+struct js_bgsync {
     pthread_t thread;
     bool is_running;
     atomic_bool is_done;
@@ -21,10 +21,10 @@ struct js_syncer {
 
 /* Begins a sync, unless one is running. What was written before this call is
  * on disk when it is done. 0, or -1 with errno. */
-int js_syncer_start(struct js_syncer *syncer, int fd);
+int js_bgsync_start(struct js_bgsync *syncer, int fd);
 
 /* 1 if a sync has come to its end since the last call, 0 if not, or -1 with
  * errno if it has failed. `wait`: until it has. */
-int js_syncer_end(struct js_syncer *syncer, bool wait);
+int js_bgsync_end(struct js_bgsync *syncer, bool wait);
 
 #endif

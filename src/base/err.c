@@ -17,7 +17,7 @@ static size_t write_sentence(struct js_err *err, const char *format,
 {
     int n = vsnprintf(err->text, sizeof(err->text), format, args);
     if (n >= 0)
-        js_show_plainly(err->text);
+        js_make_printable(err->text);
     size_t len = n < 0 ? 0 : (size_t)n;
     return len < sizeof(err->text) ? len : sizeof(err->text) - 1;
 }

@@ -16,8 +16,8 @@ enum {
     MARK_END = 'e',
 };
 
-struct js_inlet {
-    struct js_inlet_config config;
+struct js_input {
+    struct js_input_config config;
     bool is_within_mark; /* a part of one has come */
     bool has_end;        /* marked */
     bool is_broken;
@@ -25,9 +25,9 @@ struct js_inlet {
     int64_t ending_ns; /* when nothing more came; JS_NEVER_NS */
 };
 
-struct js_inlet *js_inlet_new(const struct js_inlet_config *config)
+struct js_input *js_input_new(const struct js_input_config *config)
 {
-    struct js_inlet *inlet = calloc(1, sizeof(*inlet));
+    struct js_input *inlet = calloc(1, sizeof(*inlet));
     if (!inlet)
         return NULL;
     inlet->config = *config;
@@ -35,7 +35,7 @@ struct js_inlet *js_inlet_new(const struct js_inlet_config *config)
     return inlet;
 }
 
-void js_inlet_free(struct js_inlet *inlet)
+void js_input_free(struct js_input *inlet)
 {
     int saved = errno;
     free(inlet);
@@ -43,7 +43,7 @@ void js_inlet_free(struct js_inlet *inlet)
 }
 
 /* Takes the marks out. Returns how many bytes are left. */
-static size_t take_marks(struct js_inlet *inlet, char *bytes, size_t len)
+static size_t take_marks(struct js_input *inlet, char *bytes, size_t len)
 {
     size_t kept = 0;
     for (size_t i = 0; i < len && !inlet->has_end; i++) {
@@ -65,7 +65,7 @@ static size_t take_marks(struct js_inlet *inlet, char *bytes, size_t len)
 /* The description may be blocking, hence the poll. It also tells a FIFO that no
  * writer has opened yet (nothing) from one that its writers have closed
  * (POLLHUP): read(2) returns 0 for both. */
-static ssize_t read_now(const struct js_inlet *inlet, void *bytes, size_t len)
+static ssize_t read_now(const struct js_input *inlet, void *bytes, size_t len)
 {
     struct pollfd event = {.fd = inlet->config.fd, .events = POLLIN};
     int n = poll(&event, 1, 0);
@@ -86,9 +86,9 @@ static ssize_t read_now(const struct js_inlet *inlet, void *bytes, size_t len)
 }
 
 /* Nothing more comes. */
-static int judge_end(struct js_inlet *inlet)
+static int judge_end(struct js_input *inlet)
 {
-    const struct js_inlet_config *config = &inlet->config;
+    const struct js_input_config *config = &inlet->config;
     int64_t settle_ns = config->settle_ns;
     if (inlet->is_within_line && config->settle_cut_ns > settle_ns)
         settle_ns = config->settle_cut_ns;
@@ -99,7 +99,7 @@ static int judge_end(struct js_inlet *inlet)
     return !inlet->is_broken && is_settled ? 0 : -1;
 }
 
-ssize_t js_inlet_read(struct js_inlet *inlet, void *bytes, size_t len)
+ssize_t js_input_read(struct js_input *inlet, void *bytes, size_t len)
 {
     while (inlet->ending_ns == JS_NEVER_NS) {
         ssize_t n = read_now(inlet, bytes, len);
@@ -118,17 +118,17 @@ ssize_t js_inlet_read(struct js_inlet *inlet, void *bytes, size_t len)
     return judge_end(inlet);
 }
 
-int js_inlet_fd(const struct js_inlet *inlet)
+int js_input_fd(const struct js_input *inlet)
 {
     return inlet->ending_ns == JS_NEVER_NS ? inlet->config.fd : -1;
 }
 
-bool js_inlet_is_within_line(const struct js_inlet *inlet)
+bool js_input_is_within_line(const struct js_input *inlet)
 {
     return inlet->is_within_line;
 }
 
-int js_inlet_pass(struct js_buf *to, const void *bytes, size_t len)
+int js_input_pass(struct js_buf *to, const void *bytes, size_t len)
 {
     static const char nul[] = {MARK, MARK_NUL};
     size_t before = to->len;
@@ -145,7 +145,7 @@ int js_inlet_pass(struct js_buf *to, const void *bytes, size_t len)
     return rc;
 }
 
-int js_inlet_mark_end(struct js_buf *to)
+int js_input_mark_end(struct js_buf *to)
 {
     static const char end[] = {MARK, MARK_END};
     return js_buf_append(to, end, sizeof(end));

@@ -20,10 +20,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-struct js_inlet_config {
+struct js_input_config {
     int fd; /* borrowed, blocking or not */
 
-    /* Somebody in between marks the end (js_inlet_mark_end); without that mark
+    /* Somebody in between marks the end (js_input_mark_end); without that mark
      * there is none. */
     bool is_marked;
 
@@ -38,25 +38,25 @@ struct js_inlet_config {
     int64_t settle_ns, settle_cut_ns;
 };
 
-struct js_inlet;
+struct js_input;
 
 /* NULL with errno ENOMEM. */
-struct js_inlet *js_inlet_new(const struct js_inlet_config *config);
-void js_inlet_free(struct js_inlet *inlet); /* NULL allowed; keeps errno */
+struct js_input *js_input_new(const struct js_input_config *config);
+void js_input_free(struct js_input *inlet); /* NULL allowed; keeps errno */
 
 /* As read(2): how many bytes came, 0 when it has ENDED, or -1 with errno:
  * EAGAIN if there is nothing now, ECONNABORTED once it is BROKEN. */
-ssize_t js_inlet_read(struct js_inlet *inlet, void *bytes, size_t len);
+ssize_t js_input_read(struct js_input *inlet, void *bytes, size_t len);
 
 /* To poll for POLLIN after EAGAIN; -1: look again after a while. */
-int js_inlet_fd(const struct js_inlet *inlet);
+int js_input_fd(const struct js_input *inlet);
 
 /* The last byte that came was not a newline. */
-bool js_inlet_is_within_line(const struct js_inlet *inlet);
+bool js_input_is_within_line(const struct js_input *inlet);
 
 /* For who stands in between and marks the end. Append what is to be passed on
  * to `to`. 0, or -1 with errno ENOMEM. */
-int js_inlet_pass(struct js_buf *to, const void *bytes, size_t len);
-int js_inlet_mark_end(struct js_buf *to);
+int js_input_pass(struct js_buf *to, const void *bytes, size_t len);
+int js_input_mark_end(struct js_buf *to);
 
 #endif

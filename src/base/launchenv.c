@@ -44,10 +44,10 @@ static const char *const launcher_names[] = {
     "MPI_LOCALNRANKS",
     "HYDI_CONTROL_FD",
     "HYDRA_USER_PROVIDED_BINDING",
-    JS_LAUNCH_STATUS_NAME,
-    JS_LAUNCH_STREAM_NAME,
+    JS_LAUNCHENV_STATUS_NAME,
+    JS_LAUNCHENV_STREAM_NAME,
     JS_LIFELINE_NAME,
-    JS_LAUNCH_FILES_NAME,
+    JS_LAUNCHENV_FILES_NAME,
     NULL,
 };
 
@@ -118,14 +118,14 @@ static bool is_listed(const char *const *patterns, const char *variable)
     return false;
 }
 
-bool js_launch_owns(const char *variable)
+bool js_launchenv_owns(const char *variable)
 {
     return is_listed(launcher_names, variable) ||
            (getenv(prrte_mark) && is_listed(prrte_names, variable)) ||
            (getenv(hydra_mark) && is_listed(hydra_names, variable));
 }
 
-bool js_launch_host_bound(const char *variable)
+bool js_launchenv_host_bound(const char *variable)
 {
     return is_listed(host_names, variable);
 }
@@ -140,7 +140,7 @@ static int number_of(const char *name)
     return is_number ? (int)value : -1;
 }
 
-bool js_launch_is_of_step(const char *variable)
+bool js_launchenv_is_of_step(const char *variable)
 {
     return is_listed(step_names, variable);
 }
@@ -154,15 +154,15 @@ static int first_number(const char *const *names)
     return number;
 }
 
-const char *const js_launch_rank_names[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK",
-                                            "PMI_RANK", NULL};
+const char *const js_launchenv_rank_names[] = {"OMPI_COMM_WORLD_RANK",
+                                               "PMIX_RANK", "PMI_RANK", NULL};
 
-int js_launch_rank(void)
+int js_launchenv_rank(void)
 {
-    return first_number(js_launch_rank_names);
+    return first_number(js_launchenv_rank_names);
 }
 
-int js_launch_local_rank(void)
+int js_launchenv_local_rank(void)
 {
     /* The last is of srun, and else of mpirun's daemon. */
     static const char *const names[] = {
@@ -170,7 +170,7 @@ int js_launch_local_rank(void)
     return first_number(names);
 }
 
-int js_launch_size(void)
+int js_launchenv_size(void)
 {
     /* The last is of srun, where PMIx has none. */
     static const char *const names[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE",
@@ -186,14 +186,14 @@ static bool is_switched_on(const char *name)
 }
 
 /* Open MPI 4, Open MPI 5 (which does not say whether it has), MPICH. */
-bool js_launch_bound(void)
+bool js_launchenv_bound(void)
 {
     return is_switched_on("OMPI_MCA_orte_bound_at_launch") ||
            is_switched_on(prrte_mark) ||
            is_switched_on("HYDRA_USER_PROVIDED_BINDING");
 }
 
-bool js_launch_recovers(void)
+bool js_launchenv_recovers(void)
 {
     return is_switched_on("OMPI_MCA_orte_enable_recovery") ||
            is_switched_on("OMPI_MCA_mpi_ft_enable");
@@ -222,7 +222,7 @@ static bool can_write_to(pid_t process, const char *pipe)
     return is_found;
 }
 
-bool js_launch_damages(int fd)
+bool js_launchenv_damages(int fd)
 {
     char path[64], pipe[64];
     struct stat st;
@@ -234,7 +234,7 @@ bool js_launch_damages(int fd)
     return len > 0 && can_write_to(getppid(), pipe);
 }
 
-bool js_launch_marks_output(void)
+bool js_launchenv_marks_output(void)
 {
     return is_switched_on("OMPI_MCA_orte_tag_output") ||
            is_switched_on("OMPI_MCA_orte_timestamp_output") ||
@@ -242,12 +242,12 @@ bool js_launch_marks_output(void)
            is_switched_on("OMPI_MCA_orte_output_filename");
 }
 
-bool js_launch_is_patient(void)
+bool js_launchenv_is_patient(void)
 {
     return getenv(hydra_mark) != NULL;
 }
 
-bool js_launch_batch(char *name, size_t size, uint64_t *restarts)
+bool js_launchenv_batch(char *name, size_t size, uint64_t *restarts)
 {
     const char *cluster = getenv("SLURM_CLUSTER_NAME");
     const char *id = getenv("SLURM_JOB_ID");
@@ -281,7 +281,7 @@ static uint64_t mem_of_each(const char *name, const char *count_name)
     return each * count;
 }
 
-uint64_t js_launch_mem_bytes(void)
+uint64_t js_launchenv_mem_bytes(void)
 {
     uint64_t granted[] = {
         mem_of("SLURM_MEM_PER_NODE"),
@@ -312,7 +312,7 @@ static bool is_called(pid_t pid, const char *const *names)
     return is_listed(names, name);
 }
 
-bool js_launch_is_launcher(pid_t pid)
+bool js_launchenv_is_launcher(pid_t pid)
 {
     static const char *const names[] = {"mpirun*", "mpiexec*",        "orterun",
                                         "prterun", "hydra_pmi_proxy", NULL};
@@ -337,11 +337,12 @@ static bool is_first_rank(uint64_t pid)
 }
 
 /* Who has as many ranks before it on this host as in all has rank 0 there. */
-bool js_launch_has_lost_first(void)
+bool js_launchenv_has_lost_first(void)
 {
     pid_t parent = getppid();
-    if (js_launch_rank() <= 0 || js_launch_rank() != js_launch_local_rank() ||
-        !js_launch_is_launcher(parent))
+    if (js_launchenv_rank() <= 0 ||
+        js_launchenv_rank() != js_launchenv_local_rank() ||
+        !js_launchenv_is_launcher(parent))
         return false;
     const struct dirent *entry;
     bool is_here = false;
@@ -383,7 +384,7 @@ static bool is_in_task(void)
     return !getenv("JOBSCHED_JOB_ID");
 }
 
-bool js_launch_is_one_of_many(void)
+bool js_launchenv_is_one_of_many(void)
 {
     static const char *const sizes[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE"};
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
@@ -394,7 +395,7 @@ bool js_launch_is_one_of_many(void)
            (number_of("SLURM_STEP_NUM_TASKS") > 1 && is_in_task());
 }
 
-int js_launch_refuse_many(const char *mpi, struct js_err *err)
+int js_launchenv_refuse_many(const char *mpi, struct js_err *err)
 {
     return js_err_set(err,
                       "several processes were started, and none of them knows "
@@ -403,16 +404,16 @@ int js_launch_refuse_many(const char *mpi, struct js_err *err)
                       mpi);
 }
 
-bool js_launch_is_first_of_many(void)
+bool js_launchenv_is_first_of_many(void)
 {
-    int rank = js_launch_rank();
+    int rank = js_launchenv_rank();
     return rank < 0 ? number_of("SLURM_PROCID") <= 0 : rank == 0;
 }
 
-bool js_launch_is_direct(void)
+bool js_launchenv_is_direct(void)
 {
     static const char *const names[] = {"orted", "prted", "slurmstepd", NULL};
     pid_t parent = getppid();
-    return js_launch_rank() >= 0 &&
-           (js_launch_is_launcher(parent) || is_called(parent, names));
+    return js_launchenv_rank() >= 0 &&
+           (js_launchenv_is_launcher(parent) || is_called(parent, names));
 }

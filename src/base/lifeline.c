@@ -252,11 +252,11 @@ int js_lifeline_joblog(const struct js_lifeline *lifeline)
 
 pid_t js_lifeline_launcher(const struct js_lifeline *lifeline)
 {
-    struct ucred peer = {.pid = 0};
-    socklen_t len = sizeof(peer);
-    if (getsockopt(lifeline->fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
+    struct ucred conn = {.pid = 0};
+    socklen_t len = sizeof(conn);
+    if (getsockopt(lifeline->fd, SOL_SOCKET, SO_PEERCRED, &conn, &len) < 0)
         return 0;
-    return peer.pid;
+    return conn.pid;
 }
 
 bool js_lifeline_is_up(const struct js_lifeline *lifeline)
@@ -425,10 +425,10 @@ struct pollfd *js_lifeline_fds(struct js_lifeline_host *host, nfds_t before,
 /* Only this user can reach the socket; root can as well. */
 static void add_end(struct js_lifeline_host *host, int fd)
 {
-    struct ucred peer = {.pid = 0};
-    socklen_t len = sizeof(peer);
-    bool is_ours = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
-                   peer.uid == geteuid();
+    struct ucred conn = {.pid = 0};
+    socklen_t len = sizeof(conn);
+    bool is_ours = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &conn, &len) == 0 &&
+                   conn.uid == geteuid();
     if (is_ours && host->count == host->capacity) {
         size_t capacity = 2 * host->capacity + 8;
         struct rank_end *ends = realloc(host->ends, capacity * sizeof(*ends));
@@ -440,7 +440,7 @@ static void add_end(struct js_lifeline_host *host, int fd)
         js_fd_close(&fd);
         return;
     }
-    host->ends[host->count++] = (struct rank_end){fd, -1, peer.pid};
+    host->ends[host->count++] = (struct rank_end){fd, -1, conn.pid};
 }
 
 static void accept_ranks(struct js_lifeline_host *host)

@@ -16,6 +16,6 @@ void js_log(const struct js_log *log, const char *format, ...)
     va_end(args);
     if (n < 0)
         return;
-    js_show_plainly(text);
+    js_make_printable(text);
     log->line(log->arg, text);
 }

@@ -122,8 +122,8 @@ int js_mca_set(struct js_mca *mca, const char *variable, const char *value)
 }
 
 /* What finds out which networks reach each other asks the kernel for the way to
- * each peer, finds none from a host's IPv6 address to itself, and complains of
- * that at each start (5.0.7). The other one compares addresses. */
+ * each connection, finds none from a host's IPv6 address to itself, and
+ * complains of that at each start (5.0.7). The other one compares addresses. */
 int js_mca_set_for_rank(struct js_mca *mca, enum js_mpi mpi)
 {
     if (mpi != JS_OPEN_MPI_5)

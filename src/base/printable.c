@@ -22,7 +22,7 @@ static size_t length_of_character(const unsigned char *at)
     return len;
 }
 
-void js_show_plainly(char *text)
+void js_make_printable(char *text)
 {
     unsigned char *at = (unsigned char *)text;
     while (*at) {

@@ -9,6 +9,6 @@
  * bytes, and those of C1 (0x80 to 0x9f) as they are and as UTF-8 has them. What
  * else is UTF-8 stays, and so do bytes that are none from 0xa0 on.
  */
-void js_show_plainly(char *text);
+void js_make_printable(char *text);
 
 #endif

@@ -57,7 +57,7 @@ static bool shares_pipe(pid_t pid, const struct stat *ours)
 static bool is_passed_on(pid_t launcher)
 {
     struct stat st;
-    return js_launch_is_launcher(launcher) && !js_launch_marks_output() &&
+    return js_launchenv_is_launcher(launcher) && !js_launchenv_marks_output() &&
            fstat(STDERR_FILENO, &st) == 0 && S_ISFIFO(st.st_mode) &&
            shares_pipe(launcher, &st);
 }

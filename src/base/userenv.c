@@ -118,7 +118,8 @@ static bool read_of_mpirun(struct js_buf *ret)
 {
     char path[64];
     snprintf(path, sizeof(path), "/proc/%d/environ", (int)getppid());
-    return js_launch_is_launcher(getppid()) && js_userenv_read(path, ret) == 0;
+    return js_launchenv_is_launcher(getppid()) &&
+           js_userenv_read(path, ret) == 0;
 }
 
 int js_userenv_of_rank(struct js_buf *ret)
@@ -127,8 +128,8 @@ int js_userenv_of_rank(struct js_buf *ret)
     bool is_known = read_of_mpirun(&of_mpirun);
     int rc = is_known ? add_from_mpirun(ret, &of_mpirun) : 0;
     for (char **p = environ; rc == 0 && *p; p++) {
-        if (js_launch_owns(*p) || (is_known && is_of_mpirun(*p)) ||
-            (!is_known && js_launch_is_of_step(*p)))
+        if (js_launchenv_owns(*p) || (is_known && is_of_mpirun(*p)) ||
+            (!is_known && js_launchenv_is_of_step(*p)))
             continue;
         rc = append(ret, *p);
     }

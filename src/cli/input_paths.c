@@ -5,14 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *js_inputs_list(const struct jobsched_config *config)
+const char *js_input_paths_list(const struct jobsched_config *config)
 {
     const char *list = config->job_file;
     return list && strcmp(list, "-") != 0 ? list : NULL;
 }
 
-char *js_inputs_journal(const struct jobsched_config *config,
-                        const char *otherwise, struct js_err *err)
+char *js_input_paths_journal(const struct jobsched_config *config,
+                             const char *otherwise, struct js_err *err)
 {
     char *path = NULL;
     bool is_named = config->journal != NULL;

@@ -9,11 +9,11 @@
 #include "jobsched.h"
 
 /* The options'; NULL: there is none to be read. */
-const char *js_inputs_list(const struct jobsched_config *config);
+const char *js_input_paths_list(const struct jobsched_config *config);
 
 /* To be freed; NULL with *err, which tells what to do where a list has no
  * journal, and that one may do `otherwise` as well ("": nothing else). */
-char *js_inputs_journal(const struct jobsched_config *config,
-                        const char *otherwise, struct js_err *err);
+char *js_input_paths_journal(const struct jobsched_config *config,
+                             const char *otherwise, struct js_err *err);
 
 #endif

@@ -1,13 +1,13 @@
 /* The command: reads the options, runs, says how it ended. */
 #include "base/launchenv.h"
 #include "base/lifeline.h"
-#include "launch/launch.h"
-#include "launch/mpirun.h"
 #include "cli/options.h"
 #include "cli/plan_cmd.h"
 #include "cli/report.h"
 #include "cli/status.h"
 #include "jobsched.h"
+#include "launch/launch.h"
+#include "launch/mpirun.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -27,12 +27,12 @@
  */
 static int speak_for_all(int status)
 {
-    return js_launch_rank() > 0 ? JOBSCHED_SUCCEEDED : status;
+    return js_launchenv_rank() > 0 ? JOBSCHED_SUCCEEDED : status;
 }
 
 static int usage_error(const struct js_err *err)
 {
-    if (js_launch_rank() <= 0)
+    if (js_launchenv_rank() <= 0)
         fprintf(stderr, "jobsched: %s\n", err->text);
     return speak_for_all(JOBSCHED_BAD_INPUT);
 }
@@ -68,7 +68,7 @@ static void tell_error(const struct jobsched_result *result)
         return;
     }
     gethostname(host, sizeof(host) - 1);
-    fprintf(stderr, "jobsched: slave %d on %s: %s\n", js_launch_rank(), host,
+    fprintf(stderr, "jobsched: slave %d on %s: %s\n", js_launchenv_rank(), host,
             result->error);
 }
 
@@ -77,7 +77,7 @@ static void be_heard(void)
 {
     int64_t pause_ns = js_mpirun_hearing_ns(js_mpi_of(jobsched_mpi()));
     struct timespec pause = {.tv_nsec = pause_ns};
-    if (js_launch_rank() == 0)
+    if (js_launchenv_rank() == 0)
         nanosleep(&pause, NULL);
 }
 
@@ -91,7 +91,7 @@ static bool is_demonstration(const struct js_options *options)
 /* Whoever has asked for it, and for silence, knows. */
 static bool is_demonstration_told(const struct js_options *options)
 {
-    return is_demonstration(options) && js_launch_rank() <= 0 &&
+    return is_demonstration(options) && js_launchenv_rank() <= 0 &&
            !(options->is_quiet && options->is_demo);
 }
 
@@ -121,7 +121,7 @@ static bool is_list_piped_in(const struct js_options *options)
 {
     struct stat st;
     return is_demonstration(options) && !options->is_demo &&
-           !js_launch_is_direct() && fstat(STDIN_FILENO, &st) == 0 &&
+           !js_launchenv_is_direct() && fstat(STDIN_FILENO, &st) == 0 &&
            (S_ISFIFO(st.st_mode) || S_ISREG(st.st_mode) ||
             S_ISSOCK(st.st_mode));
 }
@@ -210,9 +210,9 @@ static int launch_piped_list(struct js_options *options, int argc, char **argv)
 static int refuse_many(void)
 {
     struct js_err err;
-    if (!js_launch_is_first_of_many())
+    if (!js_launchenv_is_first_of_many())
         return JOBSCHED_SUCCEEDED;
-    js_launch_refuse_many(jobsched_mpi(), &err);
+    js_launchenv_refuse_many(jobsched_mpi(), &err);
     fprintf(stderr, "jobsched: %s\n", err.text);
     return JOBSCHED_BAD_INPUT;
 }
@@ -222,16 +222,17 @@ static int start(struct js_options *options, int argc, char **argv)
     struct js_err err;
     bool is_alone = js_launch_is_alone();
     if (is_alone && options->config.action == JOBSCHED_RUN &&
-        js_launch_is_one_of_many())
+        js_launchenv_is_one_of_many())
         return refuse_many();
     if (is_alone && is_list_piped_in(options))
         return launch_piped_list(options, argc, argv);
     if (is_alone && options->config.action == JOBSCHED_RUN)
         return launch(options, argc, argv);
     options->config.status_file =
-        is_alone ? NULL : getenv(JS_LAUNCH_STATUS_NAME);
+        is_alone ? NULL : getenv(JS_LAUNCHENV_STATUS_NAME);
     options->config.launcher = is_alone ? NULL : getenv(JS_LIFELINE_NAME);
-    options->config.is_job_stream = !is_alone && getenv(JS_LAUNCH_STREAM_NAME);
+    options->config.is_job_stream =
+        !is_alone && getenv(JS_LAUNCHENV_STREAM_NAME);
     if (options->is_launch_told && !is_alone && !options->config.status_file) {
         js_err_set(&err, "-n, --hostfile, --restarts and --show-mpirun are for "
                          "a start without mpirun: give them to mpirun in its "
@@ -282,7 +283,7 @@ int main(int argc, char **argv)
     if (js_options_parse(argc, argv, &options, &err) < 0)
         return usage_error(&err);
     /* What takes no run is told by one rank for all. */
-    if (options.action != JS_ACTION_RUN && js_launch_rank() > 0)
+    if (options.action != JS_ACTION_RUN && js_launchenv_rank() > 0)
         return JOBSCHED_SUCCEEDED;
     switch (options.action) {
     case JS_ACTION_HELP:
@@ -294,7 +295,7 @@ int main(int argc, char **argv)
     case JS_ACTION_REPORT:
         return js_report(&options);
     case JS_ACTION_PLAN:
-        return js_planning(&options);
+        return js_plan_cmd(&options);
     case JS_ACTION_RUN:
         break;
     }

@@ -1067,13 +1067,13 @@ static bool is_for_ranks(const struct option_row *row, bool is_going_on)
     return !is_for_launch(row) && (row->set != set_time_limit || !is_going_on);
 }
 
-void js_options_part(uint64_t command, uint32_t restarts, struct js_words *ret)
+void js_options_part(uint64_t command, uint32_t restarts, struct js_argv *ret)
 {
-    js_words_addf(ret, "--part-of=%" PRIu64 ":%" PRIu32, command, restarts);
+    js_argv_addf(ret, "--part-of=%" PRIu64 ":%" PRIu32, command, restarts);
 }
 
 void js_options_command(int argc, char **argv, bool is_going_on,
-                        struct js_words *ret)
+                        struct js_argv *ret)
 {
     struct getopt_view view;
     int code;
@@ -1084,13 +1084,13 @@ void js_options_command(int argc, char **argv, bool is_going_on,
            -1) {
         const struct option_row *row = row_of(code);
         if (row && is_for_ranks(row, is_going_on))
-            js_words_addf(ret, "--%s%s%s", row->name, optarg ? "=" : "",
-                          optarg ? optarg : "");
+            js_argv_addf(ret, "--%s%s%s", row->name, optarg ? "=" : "",
+                         optarg ? optarg : "");
     }
     if (argv[optind] && argv[optind][0] == '-' && argv[optind][1])
-        js_words_add(ret, "--");
+        js_argv_add(ret, "--");
     if (argv[optind])
-        js_words_add(ret, argv[optind]);
+        js_argv_add(ret, argv[optind]);
 }
 
 /* ---------------------------------------------------------------- help */

@@ -9,6 +9,6 @@
 #include "cli/options.h"
 
 /* Shows the forecast on stdout. Returns the exit status. */
-int js_planning(const struct js_options *options);
+int js_plan_cmd(const struct js_options *options);
 
 #endif

@@ -17,8 +17,8 @@ enum {
 static const double worth_a_word = 0.99;
 
 struct page {
-    const struct js_forecast *forecast;
-    struct js_sheet sheet;
+    const struct js_whatif *forecast;
+    struct js_textbuf textbuf;
 };
 
 /* ---------------------------------------------------------------- pieces */
@@ -27,67 +27,68 @@ struct page {
 static void put_cell(struct page *page, int width, int64_t ns)
 {
     struct js_buf cell = JS_BUF_INIT;
-    struct js_sheet sheet = {.buf = &cell};
-    js_sheet_put_duration(&sheet, ns);
-    if (js_sheet_check(&sheet) < 0 || !js_buf_string(&cell))
-        page->sheet.has_failed = true;
+    struct js_textbuf textbuf = {.buf = &cell};
+    js_textbuf_put_duration(&textbuf, ns);
+    if (js_textbuf_check(&textbuf) < 0 || !js_buf_string(&cell))
+        page->textbuf.has_failed = true;
     else
-        js_sheet_put(&page->sheet, "%*s", width, cell.data);
+        js_textbuf_put(&page->textbuf, "%*s", width, cell.data);
     js_buf_release(&cell);
 }
 
 /* ---------------------------------------------------------------- the table */
 
-static void put_title(struct page *page, const struct js_forecast_shown *shown)
+static void put_title(struct page *page,
+                      const struct js_plan_text_config *shown)
 {
-    const struct js_forecast *forecast = page->forecast;
+    const struct js_whatif *forecast = page->forecast;
     bool is_large = forecast->work_hours >= 1000;
-    js_sheet_put_text(&page->sheet, shown->job_file);
-    js_sheet_put(&page->sheet, ": %" PRIu64 " job%s, ", forecast->jobs,
-                 js_plural(forecast->jobs));
-    js_sheet_put(&page->sheet, is_large ? "%.0f" : "%.3g",
-                 forecast->work_hours);
-    js_sheet_put(&page->sheet, " core-hours of work by ");
-    js_sheet_put_text(&page->sheet, shown->origin);
-    js_sheet_put(&page->sheet, "\n");
+    js_textbuf_put_text(&page->textbuf, shown->job_file);
+    js_textbuf_put(&page->textbuf, ": %" PRIu64 " job%s, ", forecast->jobs,
+                   js_plural(forecast->jobs));
+    js_textbuf_put(&page->textbuf, is_large ? "%.0f" : "%.3g",
+                   forecast->work_hours);
+    js_textbuf_put(&page->textbuf, " core-hours of work by ");
+    js_textbuf_put_text(&page->textbuf, shown->origin);
+    js_textbuf_put(&page->textbuf, "\n");
     if (forecast->unknown > 0) {
-        js_sheet_put(&page->sheet,
-                     "%" PRIu64
-                     " of them %s not known: taken as the mean of the "
-                     "others, ",
-                     forecast->unknown, forecast->unknown == 1 ? "is" : "are");
-        js_sheet_put_duration(&page->sheet, forecast->mean_ns);
-        js_sheet_put(&page->sheet, "\n");
+        js_textbuf_put(
+            &page->textbuf,
+            "%" PRIu64 " of them %s not known: taken as the mean of the "
+            "others, ",
+            forecast->unknown, forecast->unknown == 1 ? "is" : "are");
+        js_textbuf_put_duration(&page->textbuf, forecast->mean_ns);
+        js_textbuf_put(&page->textbuf, "\n");
     }
     if (forecast->is_mem_needed && !shown->is_mem_counted)
-        js_sheet_put(
-            &page->sheet,
+        js_textbuf_put(
+            &page->textbuf,
             "mem= is not counted: how much memory the hosts have is not "
             "on record\n");
 }
 
-static void put_row(struct page *page, const struct js_forecast_row *row)
+static void put_row(struct page *page, const struct js_whatif_row *row)
 {
     int decimals = row->core_hours < 10 ? 3 : row->core_hours < 1000 ? 1 : 0;
-    js_sheet_put(&page->sheet, "%7" PRIu64, row->slots);
+    js_textbuf_put(&page->textbuf, "%7" PRIu64, row->slots);
     put_cell(page, 14, row->makespan_ns);
-    js_sheet_put(&page->sheet, "%10.0f %%%12.*f", 100 * row->efficiency,
-                 decimals, row->core_hours);
+    js_textbuf_put(&page->textbuf, "%10.0f %%%12.*f", 100 * row->efficiency,
+                   decimals, row->core_hours);
     if (row->gain > 0)
-        js_sheet_put(&page->sheet, "%8.2f", row->gain);
-    js_sheet_put(&page->sheet, "\n");
+        js_textbuf_put(&page->textbuf, "%8.2f", row->gain);
+    js_textbuf_put(&page->textbuf, "\n");
 }
 
 static void put_table(struct page *page)
 {
-    const struct js_forecast *forecast = page->forecast;
-    js_sheet_put(&page->sheet,
-                 "  slots      makespan  efficiency  core-hours    gain\n");
+    const struct js_whatif *forecast = page->forecast;
+    js_textbuf_put(&page->textbuf,
+                   "  slots      makespan  efficiency  core-hours    gain\n");
     for (size_t i = 0; i < forecast->row_count; i++)
         put_row(page, &forecast->rows[i]);
     if (forecast->refusal.text[0])
-        js_sheet_put(&page->sheet, "fewer cannot run all of it: %s\n",
-                     forecast->refusal.text);
+        js_textbuf_put(&page->textbuf, "fewer cannot run all of it: %s\n",
+                       forecast->refusal.text);
 }
 
 /* ---------------------------------------------------------------- the end */
@@ -96,109 +97,109 @@ static void put_job(struct page *page, const struct js_job *job)
 {
     const char *name = js_job_name(job);
     if (name[0])
-        js_sheet_put_text(&page->sheet, name);
+        js_textbuf_put_text(&page->textbuf, name);
     else
-        js_sheet_put(&page->sheet, "line %" PRIu64, job->line);
+        js_textbuf_put(&page->textbuf, "line %" PRIu64, job->line);
 }
 
 static void put_command(struct page *page, const struct js_job *job)
 {
     bool is_long = job->command_len > COMMAND_SHOWN;
-    js_sheet_put_bytes(&page->sheet, job->command,
-                       is_long ? COMMAND_SHOWN : job->command_len);
-    js_sheet_put(&page->sheet, "%s", is_long ? "..." : "");
+    js_textbuf_put_bytes(&page->textbuf, job->command,
+                         is_long ? COMMAND_SHOWN : job->command_len);
+    js_textbuf_put(&page->textbuf, "%s", is_long ? "..." : "");
 }
 
 static void put_links(struct page *page)
 {
-    const struct js_forecast *forecast = page->forecast;
+    const struct js_whatif *forecast = page->forecast;
     size_t count = forecast->chain_count;
     size_t cut = CHAIN_SHOWN - CHAIN_SHOWN_END;
     for (size_t i = 0; i < count; i++) {
         if (count > CHAIN_SHOWN && i == cut) {
-            js_sheet_put(&page->sheet, ", ...");
+            js_textbuf_put(&page->textbuf, ", ...");
             i = count - CHAIN_SHOWN_END;
         }
-        js_sheet_put(&page->sheet, "%s", i > 0 ? ", " : "");
+        js_textbuf_put(&page->textbuf, "%s", i > 0 ? ", " : "");
         put_job(page, forecast->chain[i]);
     }
 }
 
 static void put_chain(struct page *page)
 {
-    const struct js_forecast *forecast = page->forecast;
-    js_sheet_put(&page->sheet, "no number of slots takes less than ");
-    js_sheet_put_duration(&page->sheet, forecast->chain_ns);
+    const struct js_whatif *forecast = page->forecast;
+    js_textbuf_put(&page->textbuf, "no number of slots takes less than ");
+    js_textbuf_put_duration(&page->textbuf, forecast->chain_ns);
     if (forecast->chain_count > 1) {
-        js_sheet_put(&page->sheet,
-                     ": so long take %zu jobs, each after the one before: ",
-                     forecast->chain_count);
+        js_textbuf_put(&page->textbuf,
+                       ": so long take %zu jobs, each after the one before: ",
+                       forecast->chain_count);
         put_links(page);
     } else {
-        js_sheet_put(&page->sheet, ": so long takes ");
+        js_textbuf_put(&page->textbuf, ": so long takes ");
         put_job(page, forecast->chain[0]);
-        js_sheet_put(&page->sheet, " alone: ");
+        js_textbuf_put(&page->textbuf, " alone: ");
         put_command(page, forecast->chain[0]);
     }
-    js_sheet_put(&page->sheet, "\n");
+    js_textbuf_put(&page->textbuf, "\n");
 }
 
 /* Why there are no more rows. */
 static void put_end(struct page *page)
 {
-    const struct js_forecast *forecast = page->forecast;
-    const struct js_forecast_row *last =
-        &forecast->rows[forecast->row_count - 1];
+    const struct js_whatif *forecast = page->forecast;
+    const struct js_whatif_row *last = &forecast->rows[forecast->row_count - 1];
     put_chain(page);
     if (forecast->is_chain_reached)
         return;
-    if (last->slots < JS_FORECAST_SLOTS_MAX)
-        js_sheet_put(
-            &page->sheet,
+    if (last->slots < JS_WHATIF_SLOTS_MAX)
+        js_textbuf_put(
+            &page->textbuf,
             "more slots give nothing: jobs never hold more than %" PRIu64
             " core%s at once\n",
             last->peak_cores, js_plural(last->peak_cores));
     else
-        js_sheet_put(&page->sheet,
-                     "more than %" PRIu64 " slots are not looked at\n",
-                     last->slots);
+        js_textbuf_put(&page->textbuf,
+                       "more than %" PRIu64 " slots are not looked at\n",
+                       last->slots);
 }
 
 static void put_choice(struct page *page)
 {
-    const struct js_forecast *forecast = page->forecast;
-    const struct js_forecast_row *choice = &forecast->rows[forecast->choice];
-    js_sheet_put(&page->sheet, "sensible: %" PRIu64 " slot%s, ", choice->slots,
-                 js_plural(choice->slots));
-    js_sheet_put_duration(&page->sheet, choice->makespan_ns);
-    js_sheet_put(&page->sheet,
-                 ": the most that keep %d %% of the efficiency of the fewest\n",
-                 JS_FORECAST_PERCENT);
+    const struct js_whatif *forecast = page->forecast;
+    const struct js_whatif_row *choice = &forecast->rows[forecast->choice];
+    js_textbuf_put(&page->textbuf, "sensible: %" PRIu64 " slot%s, ",
+                   choice->slots, js_plural(choice->slots));
+    js_textbuf_put_duration(&page->textbuf, choice->makespan_ns);
+    js_textbuf_put(
+        &page->textbuf,
+        ": the most that keep %d %% of the efficiency of the fewest\n",
+        JS_WHATIF_PERCENT);
     if ((double)forecast->longest_first_ns >
         worth_a_word * (double)choice->makespan_ns)
         return;
-    js_sheet_put(&page->sheet, "with --longest-first it is ");
-    js_sheet_put_duration(&page->sheet, forecast->longest_first_ns);
-    js_sheet_put(&page->sheet, "\n");
+    js_textbuf_put(&page->textbuf, "with --longest-first it is ");
+    js_textbuf_put_duration(&page->textbuf, forecast->longest_first_ns);
+    js_textbuf_put(&page->textbuf, "\n");
 }
 
-int js_forecast_text(const struct js_forecast_shown *shown, struct js_buf *buf)
+int js_plan_text(const struct js_plan_text_config *shown, struct js_buf *buf)
 {
     struct page page = {shown->forecast, {.buf = buf}};
     put_title(&page, shown);
     put_table(&page);
     put_end(&page);
     put_choice(&page);
-    return js_sheet_check(&page.sheet);
+    return js_textbuf_check(&page.textbuf);
 }
 
 /* ---------------------------------------------------------------- JSON */
 
-static void json_rows(struct js_json *json, const struct js_forecast *forecast)
+static void json_rows(struct js_json *json, const struct js_whatif *forecast)
 {
     js_json_open_array(json, "rows");
     for (size_t i = 0; i < forecast->row_count; i++) {
-        const struct js_forecast_row *row = &forecast->rows[i];
+        const struct js_whatif_row *row = &forecast->rows[i];
         js_json_open_object(json, NULL);
         js_json_count(json, "slots", row->slots);
         js_json_seconds(json, "makespan", row->makespan_ns);
@@ -213,7 +214,7 @@ static void json_rows(struct js_json *json, const struct js_forecast *forecast)
     js_json_close_array(json);
 }
 
-static void json_chain(struct js_json *json, const struct js_forecast *forecast)
+static void json_chain(struct js_json *json, const struct js_whatif *forecast)
 {
     js_json_open_object(json, "longest_chain");
     js_json_seconds(json, "seconds", forecast->chain_ns);
@@ -233,9 +234,10 @@ static void json_chain(struct js_json *json, const struct js_forecast *forecast)
     js_json_close_object(json);
 }
 
-int js_forecast_json(const struct js_forecast_shown *shown, struct js_buf *buf)
+int js_plan_text_json(const struct js_plan_text_config *shown,
+                      struct js_buf *buf)
 {
-    const struct js_forecast *forecast = shown->forecast;
+    const struct js_whatif *forecast = shown->forecast;
     struct js_json json = {.buf = *buf};
     js_json_open_object(&json, NULL);
     js_json_string(&json, "list", shown->job_file);

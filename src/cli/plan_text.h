@@ -11,18 +11,19 @@
 
 #include <stdbool.h>
 
-struct js_forecast_shown {
-    const struct js_forecast *forecast;
+struct js_plan_text_config {
+    const struct js_whatif *forecast;
     const char *job_file;
     const char *origin; /* the journal or joblog */
     bool is_mem_counted;
 };
 
 /* Appends whole lines. 0, or -1 with errno ENOMEM. */
-int js_forecast_text(const struct js_forecast_shown *shown, struct js_buf *buf);
+int js_plan_text(const struct js_plan_text_config *shown, struct js_buf *buf);
 
 /* Appends one document in one line; jobsched(1) lists its members, and they
  * stay. 0, or -1 with errno ENOMEM. */
-int js_forecast_json(const struct js_forecast_shown *shown, struct js_buf *buf);
+int js_plan_text_json(const struct js_plan_text_config *shown,
+                      struct js_buf *buf);
 
 #endif

@@ -197,11 +197,11 @@ int js_report(const struct js_options *options)
 {
     struct js_err err;
     struct js_buf path_new = JS_BUF_INIT;
-    char *journal = js_inputs_journal(&options->config, "", &err);
+    char *journal = js_input_paths_journal(&options->config, "", &err);
     if (!journal)
         return fail(JOBSCHED_BAD_INPUT, err.text);
-    struct js_report_config config = {.list = js_inputs_list(&options->config),
-                                      .journal = journal};
+    struct js_report_config config = {
+        .list = js_input_paths_list(&options->config), .journal = journal};
     int status = JOBSCHED_BROKEN;
     if (js_buf_printf(&path_new, "%s.new", options->report) < 0 ||
         !js_buf_string(&path_new))

@@ -3,13 +3,13 @@
 #include "base/clock.h"
 #include "base/fdio.h"
 #include "base/json.h"
-#include "sched/critical_path.h"
-#include "sched/replay.h"
-#include "list/source.h"
-#include "list/list_state.h"
 #include "jobsched.h"
+#include "list/list_state.h"
+#include "list/source.h"
 #include "record/journal_model.h"
 #include "record/timeline.h"
+#include "sched/critical_path.h"
+#include "sched/replay.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -39,7 +39,7 @@ struct trial {
 
 struct js_report_data {
     struct js_report_config config;
-    struct js_history *history;
+    struct js_journal_model *model;
     struct js_timeline *timeline;
     int64_t now_unix_ns;
     uint64_t jobs, added;
@@ -63,13 +63,13 @@ static int keep_listed(struct js_report_data *data, const struct js_job *job,
 {
     size_t len =
         job->command_len < COMMAND_MAX ? job->command_len : COMMAND_MAX;
-    data->listed[job->id - 1] =
-        (struct listed){.command = data->texts.len,
-                        .command_len = (uint32_t)len,
-                        .line = job->line,
-                        .cores = job->need.cores * js_need_nodes(&job->need),
-                        .wait = (uint8_t)wait,
-                        .is_there = true};
+    data->listed[job->id - 1] = (struct listed){
+        .command = data->texts.len,
+        .command_len = (uint32_t)len,
+        .line = job->line,
+        .cores = job->request.cores * js_request_nodes(&job->request),
+        .wait = (uint8_t)wait,
+        .is_there = true};
     return js_buf_append(&data->texts, job->command, len);
 }
 
@@ -101,11 +101,11 @@ static int read_list(struct js_report_data *data)
     if (!data->listed)
         return -1;
     if (data->config.list) {
-        struct js_waits *waits =
-            js_waits_new(data->config.list, js_history_ledger(data->history),
-                         take_listed, data, &data->list_error);
-        data->has_list = waits != NULL;
-        js_waits_free(waits);
+        struct js_list_state *list_state = js_list_state_new(
+            data->config.list, js_journal_model_ledger(data->model),
+            take_listed, data, &data->list_error);
+        data->has_list = list_state != NULL;
+        js_list_state_free(list_state);
     }
     return data->has_list ? 0 : take_ids(data);
 }
@@ -116,15 +116,16 @@ static struct js_replay_job as_it_ran(const struct js_report_data *data,
                                       uint64_t id)
 {
     struct js_replay_job ran = {.run_ns = -1};
-    struct js_history_job job;
-    struct js_history_attempt attempt;
+    struct js_journal_model_job job;
+    struct js_journal_model_attempt attempt;
     if (id == 0)
         return ran;
-    js_history_job(data->history, id, &job);
-    if (job.latest == JS_HISTORY_NONE)
+    js_journal_model_job(data->model, id, &job);
+    if (job.latest == JS_JOURNAL_MODEL_NONE)
         return ran;
-    js_history_attempt(data->history, job.latest, &attempt);
-    if (attempt.kind != JS_HISTORY_OK && attempt.kind != JS_HISTORY_FAILED)
+    js_journal_model_attempt(data->model, job.latest, &attempt);
+    if (attempt.kind != JS_JOURNAL_MODEL_OK &&
+        attempt.kind != JS_JOURNAL_MODEL_FAILED)
         return ran;
     ran.run_ns = attempt.outcome.run_ns;
     ran.cores = attempt.cores > 0 ? attempt.cores : 1;
@@ -157,11 +158,11 @@ static int take_run_times(struct js_report_data *data)
 
 static uint64_t last_slots(const struct js_report_data *data)
 {
-    struct js_history_run run;
-    size_t count = js_history_runs(data->history);
+    struct js_journal_model_run run;
+    size_t count = js_journal_model_runs(data->model);
     if (count == 0)
         return 0;
-    js_history_run(data->history, count - 1, &run);
+    js_journal_model_run(data->model, count - 1, &run);
     return run.slots;
 }
 
@@ -211,7 +212,8 @@ replayed_of(const struct js_report_data *data, size_t *ret_count)
 }
 
 /* What has not run is no part of it. */
-static int keep_chain(struct js_report_data *data, const struct js_chain *chain)
+static int keep_chain(struct js_report_data *data,
+                      const struct js_critical_path *chain)
 {
     const uint64_t *ids = (const uint64_t *)data->ids.data;
     size_t count;
@@ -231,17 +233,17 @@ static int find_chain(struct js_report_data *data, struct js_err *err)
 {
     size_t count;
     const struct js_replay_job *jobs = replayed_of(data, &count);
-    struct js_chain chain = {0};
+    struct js_critical_path chain = {0};
     int64_t *run_ns = calloc(count + 1, sizeof(*run_ns));
     struct js_source *source =
         run_ns ? js_source_new_regular(data->config.list, NULL, err) : NULL;
-    struct js_chain_config config = {.run_ns = run_ns, .count = count};
+    struct js_critical_path_config config = {.run_ns = run_ns, .count = count};
     for (size_t i = 0; run_ns && i < count; i++)
         run_ns[i] = jobs[i].run_ns > 0 ? jobs[i].run_ns : 0;
-    int rc = source ? js_chain_find(source, &config, &chain, err) : -1;
+    int rc = source ? js_critical_path_find(source, &config, &chain, err) : -1;
     if (rc == 0)
         rc = keep_chain(data, &chain);
-    js_chain_release(&chain);
+    js_critical_path_release(&chain);
     js_source_free(source);
     free(run_ns);
     return rc;
@@ -260,7 +262,7 @@ static int find_longest(struct js_report_data *data)
     }
     if (longest == 0)
         return 0;
-    struct js_chain chain = {
+    struct js_critical_path chain = {
         .length_ns = jobs[longest - 1].run_ns, .seqs = &longest, .count = 1};
     return keep_chain(data, &chain);
 }
@@ -282,8 +284,8 @@ static void replay_all(struct js_report_data *data)
 
 static int gather(struct js_report_data *data)
 {
-    data->jobs = js_history_jobs(data->history);
-    data->timeline = js_timeline_new(data->history, data->now_unix_ns);
+    data->jobs = js_journal_model_jobs(data->model);
+    data->timeline = js_timeline_new(data->model, data->now_unix_ns);
     if (!data->timeline || read_list(data) < 0 || take_run_times(data) < 0)
         return -1;
     replay_all(data);
@@ -299,11 +301,11 @@ struct js_report_data *js_report_data_new(const struct js_report_config *config,
         return NULL;
     }
     data->config = *config;
-    data->history = js_history_load(config->journal, err);
+    data->model = js_journal_model_load(config->journal, err);
     data->now_unix_ns = js_clock_unix_ns();
-    if (data->history && gather(data) == 0)
+    if (data->model && gather(data) == 0)
         return data;
-    if (data->history)
+    if (data->model)
         js_err_errno(err, "%s", config->journal);
     js_report_data_free(data);
     return NULL;
@@ -315,7 +317,7 @@ void js_report_data_free(struct js_report_data *data)
         return;
     int saved = errno;
     js_timeline_free(data->timeline);
-    js_history_free(data->history);
+    js_journal_model_free(data->model);
     js_buf_release(&data->texts);
     js_buf_release(&data->ids);
     js_buf_release(&data->replayed);
@@ -359,7 +361,7 @@ static void put_head(struct document *document)
         js_json_null(json, "list");
     js_json_string(json, "journal", data->config.journal);
     js_json_seconds(json, "now", data->now_unix_ns);
-    js_json_string(json, "state", lives[js_history_life(data->history)]);
+    js_json_string(json, "state", lives[js_journal_model_life(data->model)]);
     js_json_count(json, "added", data->added);
     if (data->config.list && !data->has_list)
         js_json_string(json, "list_error", data->list_error.text);
@@ -375,9 +377,9 @@ static void put_us(struct js_json *json, const char *key, int64_t ns)
 static void put_run(struct document *document, size_t number)
 {
     struct js_json *json = &document->json;
-    struct js_history_run run;
+    struct js_journal_model_run run;
     struct js_timeline_run drawn;
-    js_history_run(document->data->history, number, &run);
+    js_journal_model_run(document->data->model, number, &run);
     js_timeline_run(document->data->timeline, number, &drawn);
     js_json_open_object(json, NULL);
     js_json_string(json, "host", run.host);
@@ -394,7 +396,7 @@ static void put_run(struct document *document, size_t number)
 static void put_runs(struct document *document)
 {
     js_json_open_array(&document->json, "runs");
-    for (size_t i = 0; i < js_history_runs(document->data->history); i++) {
+    for (size_t i = 0; i < js_journal_model_runs(document->data->model); i++) {
         put_run(document, i);
         flush(document, PIECE_BYTES);
     }
@@ -425,8 +427,8 @@ typedef void (*job_fn)(struct document *document, uint64_t id);
 
 static void put_name(struct document *document, uint64_t id)
 {
-    struct js_history_job job;
-    js_history_job(document->data->history, id, &job);
+    struct js_journal_model_job job;
+    js_journal_model_job(document->data->model, id, &job);
     js_json_string(&document->json, NULL, job.name);
 }
 
@@ -443,15 +445,15 @@ static void put_command(struct document *document, uint64_t id)
 
 static void put_standing(struct document *document, uint64_t id)
 {
-    struct js_history_job job;
-    js_history_job(document->data->history, id, &job);
+    struct js_journal_model_job job;
+    js_journal_model_job(document->data->model, id, &job);
     js_json_count(&document->json, NULL, job.standing);
 }
 
 static void put_gone(struct document *document, uint64_t id)
 {
-    struct js_history_job job;
-    js_history_job(document->data->history, id, &job);
+    struct js_journal_model_job job;
+    js_journal_model_job(document->data->model, id, &job);
     js_json_count(&document->json, NULL, job.is_gone);
 }
 
@@ -462,10 +464,10 @@ static void put_line(struct document *document, uint64_t id)
 
 static void put_parent(struct document *document, uint64_t id)
 {
-    struct js_history_job job;
-    js_history_job(document->data->history, id, &job);
+    struct js_journal_model_job job;
+    js_journal_model_job(document->data->model, id, &job);
     js_json_count(&document->json, NULL,
-                  job.standing == JS_STANDING_SKIPPED ? job.parent : 0);
+                  job.standing == JS_JOB_STATE_SKIPPED ? job.parent : 0);
 }
 
 static void put_wait(struct document *document, uint64_t id)
@@ -503,22 +505,22 @@ static void put_jobs(struct document *document)
 /* A bar, and its attempt or what has begun. */
 struct drawn {
     struct js_timeline_bar bar;
-    struct js_history_attempt attempt; /* of what has begun: in part */
+    struct js_journal_model_attempt attempt; /* of what has begun: in part */
 };
 
 static void get_drawn(const struct js_report_data *data, size_t index,
                       struct drawn *ret)
 {
-    struct js_history_begun begun;
+    struct js_journal_model_begun begun;
     js_timeline_bar(data->timeline, index, &ret->bar);
-    if (ret->bar.attempt != JS_HISTORY_NONE) {
-        js_history_attempt(data->history, ret->bar.attempt, &ret->attempt);
+    if (ret->bar.attempt != JS_JOURNAL_MODEL_NONE) {
+        js_journal_model_attempt(data->model, ret->bar.attempt, &ret->attempt);
         return;
     }
-    js_history_begun(data->history, ret->bar.begun, &begun);
-    ret->attempt = (struct js_history_attempt){
+    js_journal_model_begun(data->model, ret->bar.begun, &begun);
+    ret->attempt = (struct js_journal_model_attempt){
         .id = begun.id,
-        .kind = JS_HISTORY_KINDS,
+        .kind = JS_JOURNAL_MODEL_KINDS,
         .attempt = begun.attempt,
         .cores = data->listed[begun.id - 1].is_there
                      ? data->listed[begun.id - 1].cores
@@ -551,7 +553,7 @@ static const char *const column_names[COLUMNS] = {
 
 static int64_t value_of(const struct drawn *drawn, enum column column)
 {
-    const struct js_history_attempt *attempt = &drawn->attempt;
+    const struct js_journal_model_attempt *attempt = &drawn->attempt;
     switch (column) {
     case COLUMN_JOB:
         return (int64_t)attempt->id;
@@ -598,18 +600,18 @@ static void put_column(struct document *document, enum column column)
 /* From this attempt on there are no more tails than wanted. */
 static size_t first_tail(const struct js_report_data *data)
 {
-    struct js_history_tail tail;
-    size_t count = 0, at = js_history_attempts(data->history);
+    struct js_journal_model_tail tail;
+    size_t count = 0, at = js_journal_model_attempts(data->model);
     while (at > 0 && count < TAILS_MAX)
-        count += js_history_tail(data->history, --at, &tail);
+        count += js_journal_model_tail(data->model, --at, &tail);
     return at;
 }
 
 static void put_tail(struct document *document, size_t attempt)
 {
     struct js_json *json = &document->json;
-    struct js_history_tail tail;
-    if (!js_history_tail(document->data->history, attempt, &tail))
+    struct js_journal_model_tail tail;
+    if (!js_journal_model_tail(document->data->model, attempt, &tail))
         return;
     js_json_count(json, "stream", tail.stream);
     js_json_string(json, "tail", tail.text);
@@ -635,8 +637,8 @@ static void put_ends(struct document *document)
     for (size_t i = 0; i < js_timeline_bars(data->timeline); i++) {
         struct drawn drawn;
         get_drawn(data, i, &drawn);
-        if (drawn.bar.attempt == JS_HISTORY_NONE ||
-            drawn.attempt.kind == JS_HISTORY_OK)
+        if (drawn.bar.attempt == JS_JOURNAL_MODEL_NONE ||
+            drawn.attempt.kind == JS_JOURNAL_MODEL_OK)
             continue;
         js_json_open_object(json, NULL);
         js_json_count(json, "at", i);

@@ -18,7 +18,7 @@ struct js_report_config { /* strings borrowed */
 
 struct js_report_data;
 
-/* NULL with *err, as js_history_load(); a list that cannot be read is no
+/* NULL with *err, as js_journal_model_load(); a list that cannot be read is no
  * failure: the report says so. */
 struct js_report_data *js_report_data_new(const struct js_report_config *config,
                                           struct js_err *err);

@@ -3,8 +3,8 @@
 #include "base/clock.h"
 #include "base/fdio.h"
 #include "cli/input_paths.h"
-#include "cli/status_model.h"
 #include "cli/status_json.h"
+#include "cli/status_model.h"
 #include "cli/status_text.h"
 
 #include <errno.h>
@@ -95,7 +95,7 @@ static int redraw(struct screen *screen, const struct js_buf *text)
 /* ---------------------------------------------------------------- looking */
 
 static int describe(const struct js_options *options,
-                    const struct js_overview *overview, struct js_buf *text)
+                    const struct js_status_model *overview, struct js_buf *text)
 {
     if (options->is_json)
         return js_status_json(overview, text);
@@ -108,18 +108,18 @@ static int look(const struct js_options *options, const char *journal,
                 struct js_buf *text, bool *ret_on)
 {
     struct js_err err;
-    struct js_overview overview;
-    struct js_overview_config config = {
-        .job_file = js_inputs_list(&options->config),
+    struct js_status_model overview;
+    struct js_status_model_config config = {
+        .job_file = js_input_paths_list(&options->config),
         .journal = journal,
         .explained = options->explained,
         .failed_shown = options->is_json ? SIZE_MAX : JS_STATUS_FAILED_SHOWN};
-    if (js_overview_load(&overview, &config, &err) < 0)
+    if (js_status_model_load(&overview, &config, &err) < 0)
         return fail(err.text, JOBSCHED_BAD_INPUT);
-    *ret_on = overview.life == JS_HISTORY_ON;
+    *ret_on = overview.life == JS_JOURNAL_MODEL_ON;
     text->len = 0;
     int rc = describe(options, &overview, text);
-    js_overview_release(&overview);
+    js_status_model_release(&overview);
     return rc < 0 ? fail("no memory", JOBSCHED_BROKEN) : 0;
 }
 
@@ -178,7 +178,7 @@ static int look_once(const struct js_options *options, const char *journal)
 int js_status(const struct js_options *options)
 {
     struct js_err err;
-    char *journal = js_inputs_journal(&options->config, "", &err);
+    char *journal = js_input_paths_journal(&options->config, "", &err);
     if (!journal)
         return fail(err.text, JOBSCHED_BAD_INPUT);
     int status = options->is_watched ? watch(options, journal)

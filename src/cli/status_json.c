@@ -12,26 +12,27 @@ static void put_or_null(struct js_json *json, const char *key, const char *text)
         js_json_null(json, key);
 }
 
-static const char *life_of(const struct js_overview *overview)
+static const char *life_of(const struct js_status_model *overview)
 {
     switch (overview->life) {
-    case JS_HISTORY_NO_RUN:
+    case JS_JOURNAL_MODEL_NO_RUN:
         break;
-    case JS_HISTORY_ENDED:
+    case JS_JOURNAL_MODEL_ENDED:
         return "ended";
-    case JS_HISTORY_ON:
+    case JS_JOURNAL_MODEL_ON:
         return "running";
-    case JS_HISTORY_BROKEN:
+    case JS_JOURNAL_MODEL_BROKEN:
         return "broken";
-    case JS_HISTORY_UNKNOWN:
+    case JS_JOURNAL_MODEL_UNKNOWN:
         return "unknown";
     }
     return "none";
 }
 
-static void put_run(struct js_json *json, const struct js_overview *overview)
+static void put_run(struct js_json *json,
+                    const struct js_status_model *overview)
 {
-    const struct js_history_run *run = &overview->run;
+    const struct js_journal_model_run *run = &overview->run;
     js_json_open_object(json, "run");
     js_json_string(json, "state", life_of(overview));
     if (run->has_ended)
@@ -51,9 +52,10 @@ static void put_run(struct js_json *json, const struct js_overview *overview)
     js_json_close_object(json);
 }
 
-static void put_counts(struct js_json *json, const struct js_overview *overview)
+static void put_counts(struct js_json *json,
+                       const struct js_status_model *overview)
 {
-    const struct js_overview_counts *counts = &overview->counts;
+    const struct js_status_model_counts *counts = &overview->counts;
     js_json_open_object(json, "jobs");
     js_json_count(json, "total", counts->jobs);
     js_json_count(json, "done", counts->done);
@@ -76,10 +78,10 @@ static void put_counts(struct js_json *json, const struct js_overview *overview)
 }
 
 static void put_waiting(struct js_json *json,
-                        const struct js_overview *overview)
+                        const struct js_status_model *overview)
 {
     const uint64_t *waiting = overview->counts.waiting;
-    if (!overview->waits) {
+    if (!overview->list_state) {
         js_json_null(json, "waiting");
         return;
     }
@@ -95,12 +97,12 @@ static void put_waiting(struct js_json *json,
 
 /* Who it is. */
 static void put_identity(struct js_json *json,
-                         const struct js_overview *overview, uint64_t id,
+                         const struct js_status_model *overview, uint64_t id,
                          const struct js_job *listed)
 {
-    struct js_history_job job = {.name = ""};
+    struct js_journal_model_job job = {.name = ""};
     if (id > 0)
-        js_history_job(overview->history, id, &job);
+        js_journal_model_job(overview->model, id, &job);
     js_json_count(json, "id", id);
     put_or_null(json, "name", listed ? js_job_name(listed) : job.name);
     if (listed)
@@ -109,20 +111,20 @@ static void put_identity(struct js_json *json,
         js_json_null(json, "command");
 }
 
-static void put_place(struct js_json *json, const struct js_overview *overview,
-                      size_t number)
+static void put_place(struct js_json *json,
+                      const struct js_status_model *overview, size_t number)
 {
-    struct js_history_slave slave;
-    js_history_slave(overview->history, number, &slave);
+    struct js_journal_model_slave slave;
+    js_journal_model_slave(overview->model, number, &slave);
     js_json_count(json, "slave", slave.rank);
     js_json_string(json, "host", slave.host);
 }
 
-static void put_begun(struct js_json *json, const struct js_overview *overview,
-                      size_t index)
+static void put_begun(struct js_json *json,
+                      const struct js_status_model *overview, size_t index)
 {
-    struct js_history_begun begun;
-    js_history_begun(overview->history, index, &begun);
+    struct js_journal_model_begun begun;
+    js_journal_model_begun(overview->model, index, &begun);
     js_json_count(json, "attempt", begun.attempt);
     put_place(json, overview, begun.slave);
     js_json_seconds(json, "begin", begun.start_unix_ns);
@@ -131,38 +133,38 @@ static void put_begun(struct js_json *json, const struct js_overview *overview,
 }
 
 static void put_running(struct js_json *json,
-                        const struct js_overview *overview)
+                        const struct js_status_model *overview)
 {
-    size_t count = js_history_begun_count(overview->history);
+    size_t count = js_journal_model_begun_count(overview->model);
     js_json_open_array(json, "running");
     for (size_t i = 0; i < count; i++) {
-        struct js_history_begun begun;
-        js_history_begun(overview->history, i, &begun);
+        struct js_journal_model_begun begun;
+        js_journal_model_begun(overview->model, i, &begun);
         js_json_open_object(json, NULL);
         put_identity(json, overview, begun.id,
-                     js_overview_find(overview, begun.id));
+                     js_status_model_find(overview, begun.id));
         put_begun(json, overview, i);
         js_json_close_object(json);
     }
     js_json_close_array(json);
 }
 
-static const char *kind_of(enum js_history_kind kind)
+static const char *kind_of(enum js_journal_model_kind kind)
 {
-    static const char *const words[JS_HISTORY_KINDS] = {
-        [JS_HISTORY_OK] = "ok",
-        [JS_HISTORY_FAILED] = "failed",
-        [JS_HISTORY_RETRIED] = "retried",
-        [JS_HISTORY_STOPPED] = "stopped",
+    static const char *const words[JS_JOURNAL_MODEL_KINDS] = {
+        [JS_JOURNAL_MODEL_OK] = "ok",
+        [JS_JOURNAL_MODEL_FAILED] = "failed",
+        [JS_JOURNAL_MODEL_RETRIED] = "retried",
+        [JS_JOURNAL_MODEL_STOPPED] = "stopped",
     };
     return words[kind];
 }
 
-static void put_tail(struct js_json *json, const struct js_overview *overview,
-                     size_t number)
+static void put_tail(struct js_json *json,
+                     const struct js_status_model *overview, size_t number)
 {
-    struct js_history_tail tail;
-    if (!js_history_tail(overview->history, number, &tail)) {
+    struct js_journal_model_tail tail;
+    if (!js_journal_model_tail(overview->model, number, &tail)) {
         js_json_null(json, "tail");
         return;
     }
@@ -172,11 +174,12 @@ static void put_tail(struct js_json *json, const struct js_overview *overview,
     js_json_close_object(json);
 }
 
-static void put_reason(struct js_json *json, const struct js_overview *overview,
-                       const struct js_history_attempt *attempt)
+static void put_reason(struct js_json *json,
+                       const struct js_status_model *overview,
+                       const struct js_journal_model_attempt *attempt)
 {
     struct js_buf text = JS_BUF_INIT;
-    if (js_overview_describe(overview, attempt, &text) < 0)
+    if (js_status_model_describe(overview, attempt, &text) < 0)
         json->has_failed = true;
     else
         js_json_bytes(json, "outcome", text.data, text.len);
@@ -184,10 +187,10 @@ static void put_reason(struct js_json *json, const struct js_overview *overview,
 }
 
 static void put_attempt(struct js_json *json,
-                        const struct js_overview *overview, size_t number)
+                        const struct js_status_model *overview, size_t number)
 {
-    struct js_history_attempt attempt;
-    js_history_attempt(overview->history, number, &attempt);
+    struct js_journal_model_attempt attempt;
+    js_journal_model_attempt(overview->model, number, &attempt);
     const struct js_outcome *outcome = &attempt.outcome;
     js_json_string(json, "result", kind_of(attempt.kind));
     js_json_count(json, "attempt", attempt.attempt);
@@ -204,15 +207,16 @@ static void put_attempt(struct js_json *json,
     put_tail(json, overview, number);
 }
 
-static void put_failed(struct js_json *json, const struct js_overview *overview)
+static void put_failed(struct js_json *json,
+                       const struct js_status_model *overview)
 {
-    struct js_history_attempt attempt;
-    size_t at = JS_HISTORY_NONE;
+    struct js_journal_model_attempt attempt;
+    size_t at = JS_JOURNAL_MODEL_NONE;
     js_json_open_array(json, "failed");
-    while (js_overview_next_failed(overview, &at, &attempt)) {
+    while (js_status_model_next_failed(overview, &at, &attempt)) {
         js_json_open_object(json, NULL);
         put_identity(json, overview, attempt.id,
-                     js_overview_find(overview, attempt.id));
+                     js_status_model_find(overview, attempt.id));
         put_attempt(json, overview, at);
         js_json_close_object(json);
     }
@@ -221,29 +225,30 @@ static void put_failed(struct js_json *json, const struct js_overview *overview)
 
 /* ---------------------------------------------------------------- one job */
 
-static const char *state_of(const struct js_history_job *job)
+static const char *state_of(const struct js_journal_model_job *job)
 {
     static const char *const words[] = {
-        [JS_STANDING_LEFT] = "left",
-        [JS_STANDING_SUCCEEDED] = "done",
-        [JS_STANDING_FAILED] = "failed",
-        [JS_STANDING_SKIPPED] = "skipped",
+        [JS_JOB_STATE_LEFT] = "left",
+        [JS_JOB_STATE_SUCCEEDED] = "done",
+        [JS_JOB_STATE_FAILED] = "failed",
+        [JS_JOB_STATE_SKIPPED] = "skipped",
     };
-    return job->begun != JS_HISTORY_NONE ? "running" : words[job->standing];
+    return job->begun != JS_JOURNAL_MODEL_NONE ? "running"
+                                               : words[job->standing];
 }
 
 struct listing {
     struct js_json *json;
-    const struct js_overview *overview;
+    const struct js_status_model *overview;
 };
 
 static void put_awaited(void *arg, const struct js_awaited *awaited)
 {
     const struct listing *listing = arg;
     struct js_json *json = listing->json;
-    struct js_history_job job = {.begun = JS_HISTORY_NONE};
+    struct js_journal_model_job job = {.begun = JS_JOURNAL_MODEL_NONE};
     if (awaited->id > 0)
-        js_history_job(listing->overview->history, awaited->id, &job);
+        js_journal_model_job(listing->overview->model, awaited->id, &job);
     js_json_open_object(json, NULL);
     js_json_count(json, "id", awaited->id);
     put_or_null(json, "name", awaited->name);
@@ -252,7 +257,8 @@ static void put_awaited(void *arg, const struct js_awaited *awaited)
     js_json_close_object(json);
 }
 
-static void put_waits(struct js_json *json, const struct js_overview *overview)
+static void put_list_state(struct js_json *json,
+                           const struct js_status_model *overview)
 {
     static const char *const words[JS_WAIT_COUNT] = {
         [JS_WAIT_FOR_ROOM] = "for_room",
@@ -260,50 +266,51 @@ static void put_waits(struct js_json *json, const struct js_overview *overview)
         [JS_WAIT_BEHIND_WAIT] = "behind_wait",
         [JS_WAIT_TO_SKIP] = "after_failed",
     };
-    const struct js_overview_job *it = &overview->explained;
+    const struct js_status_model_job *it = &overview->explained;
     struct listing listing = {json, overview};
     js_json_string(json, "waits", words[it->wait]);
     js_json_open_array(json, "comes_after");
-    js_waits_each(overview->waits, it->job->seq, put_awaited, &listing);
+    js_list_state_each(overview->list_state, it->job->seq, put_awaited,
+                       &listing);
     js_json_close_array(json);
     js_json_count(json, "above_wait",
-                  js_waits_above(overview->waits, it->job->seq));
+                  js_list_state_above(overview->list_state, it->job->seq));
 }
 
 static void put_need(struct js_json *json, const struct js_job *job)
 {
     js_json_count(json, "line", job->line);
     js_json_open_object(json, "needs");
-    js_json_count(json, "nodes", js_need_nodes(&job->need));
-    js_json_count(json, "cores", job->need.cores);
-    js_json_count(json, "gpus", job->need.gpus);
-    js_json_count(json, "mem_bytes", job->need.mem_bytes);
+    js_json_count(json, "nodes", js_request_nodes(&job->request));
+    js_json_count(json, "cores", job->request.cores);
+    js_json_count(json, "gpus", job->request.gpus);
+    js_json_count(json, "mem_bytes", job->request.mem_bytes);
     js_json_close_object(json);
 }
 
 /* The latest first. */
 static void put_attempts(struct js_json *json,
-                         const struct js_overview *overview, size_t number)
+                         const struct js_status_model *overview, size_t number)
 {
     js_json_open_array(json, "attempts");
-    while (number != JS_HISTORY_NONE) {
-        struct js_history_attempt attempt;
+    while (number != JS_JOURNAL_MODEL_NONE) {
+        struct js_journal_model_attempt attempt;
         js_json_open_object(json, NULL);
         put_attempt(json, overview, number);
         js_json_close_object(json);
-        js_history_attempt(overview->history, number, &attempt);
-        number = attempt.earlier;
+        js_journal_model_attempt(overview->model, number, &attempt);
+        number = attempt.past_runs;
     }
     js_json_close_array(json);
 }
 
-static void put_losses(struct js_json *json, const struct js_overview *overview,
-                       uint64_t id)
+static void put_losses(struct js_json *json,
+                       const struct js_status_model *overview, uint64_t id)
 {
-    struct js_history_loss loss;
-    size_t at = JS_HISTORY_NONE;
+    struct js_journal_model_loss loss;
+    size_t at = JS_JOURNAL_MODEL_NONE;
     js_json_open_array(json, "losses");
-    while (js_history_next_loss(overview->history, id, &at, &loss)) {
+    while (js_journal_model_next_loss(overview->model, id, &at, &loss)) {
         js_json_open_object(json, NULL);
         js_json_count(json, "loss", loss.count);
         put_place(json, overview, loss.slave);
@@ -314,23 +321,24 @@ static void put_losses(struct js_json *json, const struct js_overview *overview,
 }
 
 static void put_explained(struct js_json *json,
-                          const struct js_overview *overview)
+                          const struct js_status_model *overview)
 {
-    const struct js_overview_job *it = &overview->explained;
-    struct js_history_job job = {.latest = JS_HISTORY_NONE,
-                                 .begun = JS_HISTORY_NONE};
+    const struct js_status_model_job *it = &overview->explained;
+    struct js_journal_model_job job = {.latest = JS_JOURNAL_MODEL_NONE,
+                                       .begun = JS_JOURNAL_MODEL_NONE};
     if (it->id > 0)
-        js_history_job(overview->history, it->id, &job);
+        js_journal_model_job(overview->model, it->id, &job);
     js_json_open_object(json, "job");
     put_identity(json, overview, it->id, it->job);
     js_json_string(json, "state", it->id > 0 ? state_of(&job) : "new");
     if (it->job)
         put_need(json, it->job);
-    if (it->job && it->wait != JS_WAIT_NOT && job.begun == JS_HISTORY_NONE)
-        put_waits(json, overview);
-    if (job.standing == JS_STANDING_SKIPPED)
+    if (it->job && it->wait != JS_WAIT_NOT &&
+        job.begun == JS_JOURNAL_MODEL_NONE)
+        put_list_state(json, overview);
+    if (job.standing == JS_JOB_STATE_SKIPPED)
         js_json_count(json, "skipped_because_of", job.parent);
-    if (job.begun != JS_HISTORY_NONE) {
+    if (job.begun != JS_JOURNAL_MODEL_NONE) {
         js_json_open_object(json, "running");
         put_begun(json, overview, job.begun);
         js_json_close_object(json);
@@ -340,7 +348,7 @@ static void put_explained(struct js_json *json,
     js_json_close_object(json);
 }
 
-int js_status_json(const struct js_overview *overview, struct js_buf *buf)
+int js_status_json(const struct js_status_model *overview, struct js_buf *buf)
 {
     struct js_json json = {.buf = *buf};
     js_json_open_object(&json, NULL);

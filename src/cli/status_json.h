@@ -11,6 +11,6 @@
 
 /* Appends one document in one line. If a job is to be explained it is in there
  * as well. 0, or -1 with errno ENOMEM. */
-int js_status_json(const struct js_overview *overview, struct js_buf *buf);
+int js_status_json(const struct js_status_model *overview, struct js_buf *buf);
 
 #endif

@@ -9,23 +9,24 @@
 #define JS_CLI_STATUS_MODEL_H
 
 #include "base/err.h"
-#include "list/list_state.h"
 #include "jobsched.h"
+#include "list/list_state.h"
 #include "record/journal_model.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-struct js_overview_config { /* strings borrowed while the overview is there */
-    const char *job_file;   /* NULL: there is none to be read */
+struct js_status_model_config { /* strings borrowed while the overview is there
+                                 */
+    const char *job_file;       /* NULL: there is none to be read */
     const char *journal;
     const char *explained; /* the name or id of a job; NULL: none */
     size_t failed_shown;   /* of so many failed jobs, the latest, the commands
                               are wanted */
 };
 
-struct js_overview_counts {
+struct js_status_model_counts {
     uint64_t jobs; /* in the list, as far as a run has accepted them */
     uint64_t done, failed, skipped;
     uint64_t left;    /* all others; of these */
@@ -39,52 +40,53 @@ struct js_overview_counts {
 };
 
 /* The job that is to be explained. */
-struct js_overview_job {
+struct js_status_model_job {
     uint64_t id;              /* 0: no run has accepted it */
     const struct js_job *job; /* NULL: the list is not known */
     enum js_wait wait;
     uint64_t ahead; /* jobs above it that wait for room as well */
 };
 
-struct js_overview {
-    struct js_overview_config config;
-    struct js_history *history; /* owned, as the next */
-    struct js_waits *waits;     /* NULL: the list is not known, */
-    struct js_err list_error;   /* because of this; "" if nobody asked for it */
+struct js_status_model {
+    struct js_status_model_config config;
+    struct js_journal_model *model;   /* owned, as the next */
+    struct js_list_state *list_state; /* NULL: the list is not known, */
+    struct js_err list_error; /* because of this; "" if nobody asked for it */
     int64_t now_unix_ns;
-    enum js_history_life life;
+    enum js_journal_model_life life;
     bool has_run;
-    struct js_history_run run; /* the last */
-    bool is_idle;              /* it found nothing to do; before that was: */
-    struct js_history_run worked;
-    struct js_overview_counts counts;
+    struct js_journal_model_run run; /* the last */
+    bool is_idle; /* it found nothing to do; before that was: */
+    struct js_journal_model_run worked;
+    struct js_status_model_counts counts;
     double rate_per_s;  /* of jobs that end, of late; 0: none has */
     int64_t to_come_ns; /* until all have ended; -1: nobody can tell */
     bool is_explained;  /* that job was found: */
-    struct js_overview_job explained;
+    struct js_status_model_job explained;
     struct js_buf kept; /* struct js_job *, by id; private */
 };
 
-/* Returns 0, or -1 with *err and errno as js_history_load(); ENOENT also when
- * nobody knows the job that is to be explained. */
-int js_overview_load(struct js_overview *ret,
-                     const struct js_overview_config *config,
-                     struct js_err *err);
-void js_overview_release(struct js_overview *overview);
+/* Returns 0, or -1 with *err and errno as js_journal_model_load(); ENOENT also
+ * when nobody knows the job that is to be explained. */
+int js_status_model_load(struct js_status_model *ret,
+                         const struct js_status_model_config *config,
+                         struct js_err *err);
+void js_status_model_release(struct js_status_model *overview);
 
 /* The job of that id, if it is one that was asked for and the list is known. */
-const struct js_job *js_overview_find(const struct js_overview *overview,
-                                      uint64_t id);
+const struct js_job *
+js_status_model_find(const struct js_status_model *overview, uint64_t id);
 
 /* Appends how the attempt ended, as js_outcome_describe(), with the file or
  * folder where the list tells it. 0, or -1 with errno ENOMEM. */
-int js_overview_describe(const struct js_overview *overview,
-                         const struct js_history_attempt *attempt,
-                         struct js_buf *buf);
+int js_status_model_describe(const struct js_status_model *overview,
+                             const struct js_journal_model_attempt *attempt,
+                             struct js_buf *buf);
 
-/* Jobs that have failed, the latest first: start with *at JS_HISTORY_NONE.
- * False when there are no more. */
-bool js_overview_next_failed(const struct js_overview *overview, size_t *at,
-                             struct js_history_attempt *ret);
+/* Jobs that have failed, the latest first: start with *at
+ * JS_JOURNAL_MODEL_NONE. False when there are no more. */
+bool js_status_model_next_failed(const struct js_status_model *overview,
+                                 size_t *at,
+                                 struct js_journal_model_attempt *ret);
 
 #endif

@@ -13,9 +13,10 @@
 enum { JS_STATUS_FAILED_SHOWN = 10 };
 
 /* Appends whole lines. 0, or -1 with errno ENOMEM. */
-int js_status_text(const struct js_overview *overview, struct js_buf *buf);
+int js_status_text(const struct js_status_model *overview, struct js_buf *buf);
 
 /* The same of the job that is to be explained. */
-int js_status_explain(const struct js_overview *overview, struct js_buf *buf);
+int js_status_explain(const struct js_status_model *overview,
+                      struct js_buf *buf);
 
 #endif

@@ -21,11 +21,12 @@ static const struct timespec pause_between = {.tv_nsec = 50 * JS_NS_PER_MS};
 
 static pid_t begin(const struct js_mpirun *mpirun, const char *host)
 {
-    struct js_words words = JS_WORDS_INIT;
+    struct js_argv words = JS_ARGV_INIT;
     pid_t pid = js_mpirun_trial(mpirun, host, &words);
     if (pid == 0)
-        pid = js_child_start(&words, JS_CHILD_DEAF | JS_CHILD_MUTE, -1);
-    js_words_release(&words);
+        pid = js_subprocess_start(&words,
+                                  JS_SUBPROCESS_DEAF | JS_SUBPROCESS_MUTE, -1);
+    js_argv_release(&words);
     return pid;
 }
 
@@ -56,8 +57,10 @@ static void tell(const pid_t *pids, size_t count, int number)
     }
 }
 
-void js_try_hosts(const struct js_mpirun *mpirun, const struct js_hosts *hosts,
-                  bool (*is_to_stop)(void *arg), void *arg, bool *are_well)
+void js_host_probe_hosts(const struct js_mpirun *mpirun,
+                         const struct js_hosts *hosts,
+                         bool (*is_to_stop)(void *arg), void *arg,
+                         bool *are_well)
 {
     size_t count = hosts->count;
     pid_t *pids = calloc(count + 1, sizeof(*pids));
@@ -94,19 +97,19 @@ static void find_file(const char *program, char *ret, size_t size)
     }
 }
 
-bool js_try_mpirun(const struct js_mpirun *mpirun, const char *built_with,
-                   struct js_buf *ret)
+bool js_host_probe_mpirun(const struct js_mpirun *mpirun,
+                          const char *built_with, struct js_buf *ret)
 {
-    struct js_words words = JS_WORDS_INIT;
+    struct js_argv words = JS_ARGV_INIT;
     struct js_buf said = JS_BUF_INIT;
     char name[128], file[PATH_MAX];
-    js_words_add(&words, mpirun->program);
-    js_words_add(&words, "--version");
-    bool is_known = js_words_check(&words) == 0 &&
-                    js_child_output(&words, &said) == 0 &&
+    js_argv_add(&words, mpirun->program);
+    js_argv_add(&words, "--version");
+    bool is_known = js_argv_check(&words) == 0 &&
+                    js_subprocess_output(&words, &said) == 0 &&
                     js_mpirun_name(js_buf_string(&said), name, sizeof(name));
     bool is_other = is_known && js_mpi_of(name) != mpirun->mpi;
-    js_words_release(&words);
+    js_argv_release(&words);
     js_buf_release(&said);
     if (!is_other)
         return false;

@@ -16,15 +16,17 @@
  * twenty seconds. It looks at is_to_stop() between; if that is true all is over
  * soon, and the answer of no use.
  */
-void js_try_hosts(const struct js_mpirun *mpirun, const struct js_hosts *hosts,
-                  bool (*is_to_stop)(void *arg), void *arg, bool *are_well);
+void js_host_probe_hosts(const struct js_mpirun *mpirun,
+                         const struct js_hosts *hosts,
+                         bool (*is_to_stop)(void *arg), void *arg,
+                         bool *are_well);
 
 /*
  * Asks mpirun what it is. True if it is of another MPI than jobsched was built
  * with (`built_with`, as jobsched_mpi() has it): *ret then says which file was
  * started, of which MPI it is, and which it must be.
  */
-bool js_try_mpirun(const struct js_mpirun *mpirun, const char *built_with,
-                   struct js_buf *ret);
+bool js_host_probe_mpirun(const struct js_mpirun *mpirun,
+                          const char *built_with, struct js_buf *ret);
 
 #endif

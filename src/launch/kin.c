@@ -29,7 +29,7 @@ struct search {
     size_t count;
 };
 
-int js_kin_adopt(void)
+int js_descendants_adopt(void)
 {
     return js_reap_adopt();
 }
@@ -62,8 +62,8 @@ static void visit_child(pid_t pid, void *arg)
     search->visit(pid, search->arg);
 }
 
-size_t js_kin_each(const char *folder, void (*visit)(pid_t pid, void *arg),
-                   void *arg)
+size_t js_descendants_each(const char *folder,
+                           void (*visit)(pid_t pid, void *arg), void *arg)
 {
     struct search search = {folder, visit, arg, 0};
     js_reap_each_child(visit_child, &search);
@@ -73,7 +73,7 @@ size_t js_kin_each(const char *folder, void (*visit)(pid_t pid, void *arg),
 static bool is_rank_0(pid_t pid, const char *folder)
 {
     char value[PATH_MAX];
-    const char *const *name = js_launch_rank_names;
+    const char *const *name = js_launchenv_rank_names;
     if (!js_process_variable(pid, JS_LIFELINE_NAME, value, sizeof(value),
                              NULL) ||
         strcmp(value, folder) != 0)
@@ -85,7 +85,7 @@ static bool is_rank_0(pid_t pid, const char *folder)
 }
 
 /* One that is dead and waits for its parent has no environment any more. */
-bool js_kin_has_rank_0(const char *folder)
+bool js_descendants_has_rank_0(const char *folder)
 {
     const struct dirent *entry;
     bool is_found = false;
@@ -106,10 +106,10 @@ static void kill_process(pid_t pid, void *arg)
 }
 
 /* One that is killed may leave others, which are adopted then. */
-void js_kin_kill(const char *folder)
+void js_descendants_kill(const char *folder)
 {
     int64_t until_ns = js_clock_ns() + kill_most_ns;
-    while (js_kin_each(folder, kill_process, NULL) > 0 &&
+    while (js_descendants_each(folder, kill_process, NULL) > 0 &&
            js_clock_ns() < until_ns) {
         nanosleep(&look_pause, NULL);
         while (waitpid(-1, NULL, WNOHANG) > 0)

@@ -16,18 +16,18 @@
 #include <sys/types.h>
 
 /* From now on they are adopted. Returns 0, or -1 with errno. */
-int js_kin_adopt(void);
+int js_descendants_adopt(void);
 
 /* Calls `visit` for each that is there now; `folder` is the launcher's. Returns
  * how many, and those children that are about to end, and may leave others. */
-size_t js_kin_each(const char *folder, void (*visit)(pid_t pid, void *arg),
-                   void *arg);
+size_t js_descendants_each(const char *folder,
+                           void (*visit)(pid_t pid, void *arg), void *arg);
 
 /* True if rank 0 is among the processes of this host, whoever its parent is. */
-bool js_kin_has_rank_0(const char *folder);
+bool js_descendants_has_rank_0(const char *folder);
 
 /* Kills all of them, until none is left, for some seconds at most. Only while
  * no other child is waited for. */
-void js_kin_kill(const char *folder);
+void js_descendants_kill(const char *folder);
 
 #endif

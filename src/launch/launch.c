@@ -1,5 +1,6 @@
 #include "launch/launch.h"
 
+#include "base/argv.h"
 #include "base/clock.h"
 #include "base/cpuset.h"
 #include "base/fdio.h"
@@ -10,9 +11,8 @@
 #include "base/paths.h"
 #include "base/process.h"
 #include "base/userenv.h"
-#include "base/argv.h"
-#include "launch/subprocess.h"
 #include "launch/folder.h"
+#include "launch/host_probe.h"
 #include "launch/hostfile.h"
 #include "launch/kin.h"
 #include "launch/limits.h"
@@ -21,7 +21,7 @@
 #include "launch/relay.h"
 #include "launch/requeue.h"
 #include "launch/slurm.h"
-#include "launch/host_probe.h"
+#include "launch/subprocess.h"
 #include "launch/watch.h"
 #include "record/journal.h"
 
@@ -63,7 +63,7 @@ struct launch {
     bool is_relayed;        /* rank 0 cannot be handed our own files */
     struct js_relay *relay; /* ... but these pass between */
     const char *names[3];   /* of variables for rank 0 */
-    struct js_words command;
+    struct js_argv command;
     uint64_t command_id; /* the same for all starts */
     uint32_t restarts;   /* so far */
     int64_t begun_ns;    /* the first of these */
@@ -76,7 +76,7 @@ struct launch {
 
 bool js_launch_is_alone(void)
 {
-    return js_launch_rank() < 0 || js_launch_size() == 1;
+    return js_launchenv_rank() < 0 || js_launchenv_size() == 1;
 }
 
 static int complain(const struct js_err *err, int status)
@@ -142,12 +142,12 @@ static int64_t slurm_limit_ns(void)
 }
 
 /* A limit that the user gave comes behind it, and wins. */
-static void add_time_limit(struct js_words *words)
+static void add_time_limit(struct js_argv *words)
 {
     int64_t limit_ns = slurm_limit_ns();
     if (limit_ns > 0)
-        js_words_addf(words, "--time-limit=%" PRId64 "s",
-                      limit_ns / JS_NS_PER_S);
+        js_argv_addf(words, "--time-limit=%" PRId64 "s",
+                     limit_ns / JS_NS_PER_S);
 }
 
 /* What the ranks would refuse, each by itself. */
@@ -171,27 +171,27 @@ static int64_t time_left_ns(const struct launch *launch)
            (js_clock_ns() - launch->begun_ns);
 }
 
-static void add_time_left(const struct launch *launch, struct js_words *words)
+static void add_time_left(const struct launch *launch, struct js_argv *words)
 {
     int64_t left_ms = time_left_ns(launch) / JS_NS_PER_MS;
     if (launch->restarts > 0 && launch->options->config.time_limit_ns > 0)
-        js_words_addf(words, "--time-limit=%" PRId64 ".%03ds", left_ms / 1000,
-                      (int)(left_ms % 1000));
+        js_argv_addf(words, "--time-limit=%" PRId64 ".%03ds", left_ms / 1000,
+                     (int)(left_ms % 1000));
 }
 
 /* What each rank is to run. It knows itself whether it goes on. */
 static int make_command(struct launch *launch)
 {
-    struct js_words *words = &launch->command;
-    js_words_release(words);
-    js_words_add(words, launch->program);
+    struct js_argv *words = &launch->command;
+    js_argv_release(words);
+    js_argv_add(words, launch->program);
     add_time_limit(words);
     add_time_left(launch, words);
     if (!launch->options->is_mpirun_shown)
         js_options_part(launch->command_id, launch->restarts, words);
     js_options_command(launch->argc, launch->argv, launch->restarts > 0, words);
     launch->mpirun.command = words->items;
-    return js_words_check(words);
+    return js_argv_check(words);
 }
 
 /* An mpirun starts its ranks in one of them only. */
@@ -286,7 +286,7 @@ static void tell_folder(struct launch *launch)
     if (is_all_here(launch))
         js_mca_set_for_host(&launch->mca, launch->mpirun.mpi, folder->path,
                             js_folder_room(folder) >= room_of(launch));
-    setenv(JS_LAUNCH_STATUS_NAME, launch->status_path, 1);
+    setenv(JS_LAUNCHENV_STATUS_NAME, launch->status_path, 1);
     setenv(JS_LIFELINE_NAME, launch->folder.path, 1);
 }
 
@@ -318,25 +318,25 @@ static int make_folder(struct launch *launch, struct js_err *err)
  * bound this process to a core. */
 static void forget_launcher(void)
 {
-    struct js_words names = JS_WORDS_INIT;
+    struct js_argv names = JS_ARGV_INIT;
     struct js_cpuset cpus;
-    if (js_launch_bound() && js_cpuset_of_process(getppid(), &cpus) == 0)
+    if (js_launchenv_bound() && js_cpuset_of_process(getppid(), &cpus) == 0)
         sched_setaffinity(0, sizeof(cpus.word), (const cpu_set_t *)cpus.word);
     for (char **variable = environ; *variable; variable++) {
-        if (js_launch_owns(*variable))
-            js_words_addf(&names, "%.*s", (int)strcspn(*variable, "="),
-                          *variable);
+        if (js_launchenv_owns(*variable))
+            js_argv_addf(&names, "%.*s", (int)strcspn(*variable, "="),
+                         *variable);
     }
     for (size_t i = 0; i < names.count; i++)
         unsetenv(names.items[i]);
-    js_words_release(&names);
+    js_argv_release(&names);
 }
 
 /* Before anything is added to the environment. */
 static int open_lifeline(struct launch *launch, struct js_err *err)
 {
     const char *folder = launch->folder.path;
-    if (js_launch_rank() >= 0)
+    if (js_launchenv_rank() >= 0)
         forget_launcher();
     struct js_lifeline_gift gift = {
         .lock = launch->folder.lock,
@@ -394,11 +394,11 @@ static void tell_launcher(struct launch *launch)
 {
     const char *counts = getenv("SLURM_JOB_CPUS_PER_NODE");
     const char *nodes = getenv("SLURM_JOB_NODELIST");
-    launch->names[0] = JS_LAUNCH_STATUS_NAME;
-    launch->names[1] = is_stream(launch) ? JS_LAUNCH_STREAM_NAME : NULL;
+    launch->names[0] = JS_LAUNCHENV_STATUS_NAME;
+    launch->names[1] = is_stream(launch) ? JS_LAUNCHENV_STREAM_NAME : NULL;
     launch->mpirun.names = launch->names;
     if (is_stream(launch))
-        setenv(JS_LAUNCH_STREAM_NAME, "1", 1);
+        setenv(JS_LAUNCHENV_STREAM_NAME, "1", 1);
     tell_folder(launch);
     setenv("PATH", _PATH_STDPATH, 0); /* mpirun looks for ssh there */
     if (geteuid() == 0) {
@@ -422,9 +422,9 @@ static int drop_silent_hosts(struct launch *launch, struct js_err *err)
     bool *are_well = calloc(count + 1, sizeof(*are_well));
     if (!are_well)
         return js_err_errno(err, "the hosts");
-    js_try_hosts(&launch->mpirun, &launch->hosts, js_watch_is_to_stop,
-                 &launch->watch, are_well);
-    js_kin_kill(launch->folder.path); /* an ssh that hangs */
+    js_host_probe_hosts(&launch->mpirun, &launch->hosts, js_watch_is_to_stop,
+                        &launch->watch, are_well);
+    js_descendants_kill(launch->folder.path); /* an ssh that hangs */
     for (size_t i = count; i-- > 0 && !launch->watch.is_stopped;) {
         if (are_well[i])
             continue;
@@ -537,7 +537,7 @@ static int prepare_restart(struct launch *launch, struct js_err *err)
 static void name_other_mpi(const struct launch *launch)
 {
     struct js_buf why = JS_BUF_INIT;
-    if (js_try_mpirun(&launch->mpirun, jobsched_mpi(), &why))
+    if (js_host_probe_mpirun(&launch->mpirun, jobsched_mpi(), &why))
         fprintf(stderr, "jobsched: %s\n", js_buf_string(&why));
     js_buf_release(&why);
 }
@@ -641,20 +641,21 @@ static int judge(struct launch *launch)
 
 /* Rank 0 on this host has our own files; mpirun then has nothing to pass on to
  * it. */
-static pid_t start_mpirun(struct launch *launch, const struct js_words *words,
+static pid_t start_mpirun(struct launch *launch, const struct js_argv *words,
                           struct js_err *err)
 {
     js_relay_free(launch->relay);
     launch->relay = NULL;
     if (!launch->is_relayed)
-        return js_child_start(words, JS_CHILD_DEAF, launch->folder.lock);
+        return js_subprocess_start(words, JS_SUBPROCESS_DEAF,
+                                   launch->folder.lock);
     launch->relay = js_relay_new(launch->list, err);
     if (!launch->relay)
         return -1;
     js_run_status_forget_taken(launch->status_path);
-    pid_t child = js_child_start_between(words, js_relay_input(launch->relay),
-                                         js_relay_output(launch->relay),
-                                         launch->folder.lock);
+    pid_t child = js_subprocess_start_between(
+        words, js_relay_input(launch->relay), js_relay_output(launch->relay),
+        launch->folder.lock);
     js_relay_begin(launch->relay);
     return child;
 }
@@ -684,13 +685,13 @@ static void ask_journal(struct launch *launch)
 
 static int run_once(struct launch *launch, struct js_err *err)
 {
-    struct js_words words = JS_WORDS_INIT;
+    struct js_argv words = JS_ARGV_INIT;
     if (keep_folder(launch, err) < 0)
         return -1;
     pid_t child = js_mpirun_words(&launch->mpirun, &words);
     if (child == 0)
         child = start_mpirun(launch, &words, err);
-    js_words_release(&words);
+    js_argv_release(&words);
     if (child < 0)
         return js_err_errno(err, "%s", launch->mpirun.program);
     launch->watch.relay = launch->relay;
@@ -732,15 +733,15 @@ static void judge_stop(struct launch *launch, struct js_stop *ret)
 
 static int show_command(const struct launch *launch)
 {
-    struct js_words words = JS_WORDS_INIT;
+    struct js_argv words = JS_ARGV_INIT;
     struct js_buf line = JS_BUF_INIT;
     int rc = js_mpirun_words(&launch->mpirun, &words);
     if (rc == 0)
-        rc = js_words_quote(&words, &line);
+        rc = js_argv_quote(&words, &line);
     if (rc == 0)
         rc = printf("%.*s\n", (int)line.len, line.data) < 0 || fflush(stdout);
     js_buf_release(&line);
-    js_words_release(&words);
+    js_argv_release(&words);
     return rc == 0 ? JOBSCHED_SUCCEEDED : JOBSCHED_BROKEN;
 }
 
@@ -768,8 +769,8 @@ static int open_list(struct launch *launch, struct js_err *err)
 {
     return launch->options->is_mpirun_shown
                ? 0
-               : js_list_open(launch->options->config.job_file, &launch->list,
-                              err);
+               : js_list_stream_open(launch->options->config.job_file,
+                                     &launch->list, err);
 }
 
 /* An open file by the name of its descriptor, as >(COMMAND) is: mpirun passes
@@ -846,7 +847,7 @@ int js_launch(const struct js_options *options, int argc, char **argv)
     js_fd_close(&launch.list);
     js_fd_close(&launch.joblog);
     js_watch_close(&launch.watch);
-    js_words_release(&launch.command);
+    js_argv_release(&launch.command);
     js_hosts_release(&launch.hosts);
     return status;
 }

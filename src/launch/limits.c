@@ -69,7 +69,7 @@ static int raise_files(uint64_t ranks, struct js_err *err)
     snprintf(text, sizeof(text), "%" PRIu64, (uint64_t)limit.rlim_cur);
     limit.rlim_cur = needed;
     if (setrlimit(RLIMIT_NOFILE, &limit) < 0 ||
-        setenv(JS_LAUNCH_FILES_NAME, text, 1) < 0)
+        setenv(JS_LAUNCHENV_FILES_NAME, text, 1) < 0)
         return js_err_errno(err, "the limit of open files");
     return 0;
 }

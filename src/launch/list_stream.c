@@ -24,7 +24,7 @@ static int open_list(const char *path)
     return open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 }
 
-int js_list_open(const char *path, int *ret, struct js_err *err)
+int js_list_stream_open(const char *path, int *ret, struct js_err *err)
 {
     *ret = -1;
     if (!path)

@@ -14,6 +14,6 @@
  * a device; -1: it is none of these, or is not there, and rank 0 sees to it.
  * Call it before other files are opened. Returns 0, or -1 with *err.
  */
-int js_list_open(const char *path, int *ret, struct js_err *err);
+int js_list_stream_open(const char *path, int *ret, struct js_err *err);
 
 #endif

@@ -6,10 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
-static void add_all(struct js_words *words, const char *const *options)
+static void add_all(struct js_argv *words, const char *const *options)
 {
     for (; *options; options++)
-        js_words_add(words, *options);
+        js_argv_add(words, *options);
 }
 
 /*
@@ -18,7 +18,7 @@ static void add_all(struct js_words *words, const char *const *options)
  * has no such wish: where its mpirun lets a run go on (-disable-auto-cleanup),
  * it tells the ranks of a loss by SIGUSR1, which is the word to drain.
  */
-static void add_wishes(enum js_mpi mpi, struct js_words *words)
+static void add_wishes(enum js_mpi mpi, struct js_argv *words)
 {
     static const char *const open_mpi_4[] = {"--oversubscribe", "--bind-to",
                                              "none", "--enable-recovery", NULL};
@@ -54,14 +54,14 @@ static int list_hosts(const struct js_mpirun *mpirun, struct js_buf *list)
     return 0;
 }
 
-static int add_host_list(const struct js_mpirun *mpirun, struct js_words *words)
+static int add_host_list(const struct js_mpirun *mpirun, struct js_argv *words)
 {
     struct js_buf list = JS_BUF_INIT;
     const char *text =
         list_hosts(mpirun, &list) == 0 ? js_buf_string(&list) : NULL;
     if (text) {
-        js_words_add(words, mpirun->mpi == JS_MPICH ? "-hosts" : "--host");
-        js_words_add(words, text);
+        js_argv_add(words, mpirun->mpi == JS_MPICH ? "-hosts" : "--host");
+        js_argv_add(words, text);
     }
     js_buf_release(&list);
     return text ? 0 : -1;
@@ -69,49 +69,49 @@ static int add_host_list(const struct js_mpirun *mpirun, struct js_words *words)
 
 /* Only Open MPI 4 adds ranks to full hosts one by one; the others are told how
  * many ranks each is to have. */
-static int add_places(const struct js_mpirun *mpirun, struct js_words *words)
+static int add_places(const struct js_mpirun *mpirun, struct js_argv *words)
 {
     bool has_hosts = mpirun->hosts && mpirun->hosts->count > 0;
     if (mpirun->mpi == JS_OPEN_MPI_4 && mpirun->hostfile) {
-        js_words_add(words, "--hostfile");
-        js_words_add(words, mpirun->hostfile);
+        js_argv_add(words, "--hostfile");
+        js_argv_add(words, mpirun->hostfile);
     }
     if (mpirun->mpi == JS_OPEN_MPI_5) {
-        js_words_add(words, "--map-by");
-        js_words_add(words, has_hosts ? "slot" : ":OVERSUBSCRIBE");
+        js_argv_add(words, "--map-by");
+        js_argv_add(words, has_hosts ? "slot" : ":OVERSUBSCRIBE");
     }
     if (mpirun->mpi == JS_OPEN_MPI_4 || !has_hosts)
         return 0;
     return add_host_list(mpirun, words);
 }
 
-int js_mpirun_words(const struct js_mpirun *mpirun, struct js_words *ret)
+int js_mpirun_words(const struct js_mpirun *mpirun, struct js_argv *ret)
 {
-    js_words_add(ret, mpirun->program);
+    js_argv_add(ret, mpirun->program);
     add_wishes(mpirun->mpi, ret);
     if (add_places(mpirun, ret) < 0)
         return -1;
     const char *const *name = mpirun->mpi == JS_MPICH ? NULL : mpirun->names;
     for (; name && *name; name++) {
-        js_words_add(ret, "-x");
-        js_words_add(ret, *name);
+        js_argv_add(ret, "-x");
+        js_argv_add(ret, *name);
     }
-    js_words_add(ret, "-np");
-    js_words_addf(ret, "%llu", (unsigned long long)mpirun->ranks);
+    js_argv_add(ret, "-np");
+    js_argv_addf(ret, "%llu", (unsigned long long)mpirun->ranks);
     add_all(ret, (const char *const *)mpirun->command);
-    return js_words_check(ret);
+    return js_argv_check(ret);
 }
 
 int js_mpirun_trial(const struct js_mpirun *mpirun, const char *host,
-                    struct js_words *ret)
+                    struct js_argv *ret)
 {
-    js_words_add(ret, mpirun->program);
-    js_words_add(ret, mpirun->mpi == JS_MPICH ? "-hosts" : "--host");
-    js_words_add(ret, host);
-    js_words_add(ret, "-np");
-    js_words_add(ret, "1");
-    js_words_add(ret, "true");
-    return js_words_check(ret);
+    js_argv_add(ret, mpirun->program);
+    js_argv_add(ret, mpirun->mpi == JS_MPICH ? "-hosts" : "--host");
+    js_argv_add(ret, host);
+    js_argv_add(ret, "-np");
+    js_argv_add(ret, "1");
+    js_argv_add(ret, "true");
+    return js_argv_check(ret);
 }
 
 /* "mpirun (Open MPI) 4.1.4"; the mpirun of MPICH, Intel MPI and MVAPICH is

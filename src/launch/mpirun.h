@@ -8,8 +8,8 @@
 #ifndef JS_LAUNCH_MPIRUN_H
 #define JS_LAUNCH_MPIRUN_H
 
-#include "base/mca.h"
 #include "base/argv.h"
+#include "base/mca.h"
 #include "launch/hostfile.h"
 
 #include <stdbool.h>
@@ -32,7 +32,7 @@ struct js_mpirun {
  * there are more ranks than that, each host gets its share of them. Returns 0,
  * or -1 with errno ENOMEM.
  */
-int js_mpirun_words(const struct js_mpirun *mpirun, struct js_words *ret);
+int js_mpirun_words(const struct js_mpirun *mpirun, struct js_argv *ret);
 
 /* Of which MPI an mpirun is by what it answers to --version, as "MPICH 4.2.1".
  * False: that says nothing that is known. */
@@ -48,6 +48,6 @@ int64_t js_mpirun_hearing_ns(enum js_mpi mpi);
 
 /* The command line that tries whether a host can be reached. */
 int js_mpirun_trial(const struct js_mpirun *mpirun, const char *host,
-                    struct js_words *ret);
+                    struct js_argv *ret);
 
 #endif

@@ -21,9 +21,9 @@ struct js_relay {
     int list;    /* borrowed; -1: there is none, or all of it was read */
     int to[2];   /* mpirun's standard input */
     int from[2]; /* its standard output */
-    struct js_inlet *inlet;
+    struct js_input *inlet;
     struct js_buf sending; /* for mpirun */
-    struct js_outlet *out;
+    struct js_outq *out;
     int error;
 };
 
@@ -41,8 +41,8 @@ struct js_relay *js_relay_new(int list, struct js_err *err)
     }
     relay->list = list;
     relay->to[0] = relay->to[1] = relay->from[0] = relay->from[1] = -1;
-    relay->inlet = js_inlet_new(&(struct js_inlet_config){.fd = list});
-    relay->out = js_outlet_new(STDOUT_FILENO);
+    relay->inlet = js_input_new(&(struct js_input_config){.fd = list});
+    relay->out = js_outq_new(STDOUT_FILENO);
     if (!relay->inlet || !relay->out || pipe2(relay->to, O_CLOEXEC) < 0 ||
         pipe2(relay->from, O_CLOEXEC) < 0) {
         js_err_errno(err, "what mpirun reads and writes");
@@ -64,8 +64,8 @@ void js_relay_free(struct js_relay *relay)
         js_fd_close(&relay->to[i]);
         js_fd_close(&relay->from[i]);
     }
-    js_inlet_free(relay->inlet);
-    js_outlet_free(relay->out);
+    js_input_free(relay->inlet);
+    js_outq_free(relay->out);
     js_buf_release(&relay->sending);
     free(relay);
     errno = saved;
@@ -103,15 +103,15 @@ static void read_list(struct js_relay *relay)
     char piece[PIECE_BYTES];
     if (relay->list < 0 || relay->sending.len > 0)
         return;
-    ssize_t n = js_inlet_read(relay->inlet, piece, sizeof(piece));
+    ssize_t n = js_input_read(relay->inlet, piece, sizeof(piece));
     if (n < 0 && errno == EAGAIN)
         return;
     if (n < 0)
         fprintf(stderr, "jobsched: cannot read the job list: %s\n",
                 js_errno_text(errno));
     int rc = n < 0   ? -1
-             : n > 0 ? js_inlet_pass(&relay->sending, piece, (size_t)n)
-                     : js_inlet_mark_end(&relay->sending);
+             : n > 0 ? js_input_pass(&relay->sending, piece, (size_t)n)
+                     : js_input_mark_end(&relay->sending);
     if (rc < 0)
         give_up_list(relay);
     else if (n == 0)
@@ -141,15 +141,15 @@ static void send_list(struct js_relay *relay)
 static bool take_output(struct js_relay *relay)
 {
     char piece[PIECE_BYTES];
-    if (relay->from[0] < 0 || js_outlet_pending(relay->out) > WAITING_MOST)
+    if (relay->from[0] < 0 || js_outq_pending(relay->out) > WAITING_MOST)
         return false;
     ssize_t n = read(relay->from[0], piece, sizeof(piece));
     if (n == 0)
         js_fd_close(&relay->from[0]);
     if (n <= 0)
         return n < 0 && errno == EINTR;
-    if (js_outlet_write(relay->out, piece, (size_t)n) < 0)
-        js_outlet_fail(relay->out, ENOMEM);
+    if (js_outq_write(relay->out, piece, (size_t)n) < 0)
+        js_outq_fail(relay->out, ENOMEM);
     return true;
 }
 
@@ -157,24 +157,24 @@ void js_relay_serve(struct js_relay *relay)
 {
     read_list(relay);
     send_list(relay);
-    js_outlet_flush(relay->out);
+    js_outq_flush(relay->out);
     while (take_output(relay))
         continue;
     if (!relay->error)
-        relay->error = js_outlet_error(relay->out);
+        relay->error = js_outq_error(relay->out);
 }
 
 void js_relay_fds(const struct js_relay *relay, struct pollfd *fds)
 {
     bool is_sending = relay->sending.len > 0;
-    size_t waiting = js_outlet_pending(relay->out);
+    size_t waiting = js_outq_pending(relay->out);
     fds[0] =
         (struct pollfd){.fd = is_sending ? -1 : relay->list, .events = POLLIN};
     fds[1] = (struct pollfd){.fd = is_sending ? relay->to[1] : -1,
                              .events = POLLOUT};
     fds[2] = (struct pollfd){.fd = waiting > WAITING_MOST ? -1 : relay->from[0],
                              .events = POLLIN};
-    fds[3] = (struct pollfd){.fd = waiting > 0 ? js_outlet_fd(relay->out) : -1,
+    fds[3] = (struct pollfd){.fd = waiting > 0 ? js_outq_fd(relay->out) : -1,
                              .events = POLLOUT};
 }
 
@@ -185,10 +185,9 @@ void js_relay_end(struct js_relay *relay, bool (*is_to_stop)(void *arg),
     /* A process that mpirun left behind may hold the other end open. */
     do {
         js_relay_serve(relay);
-        if (js_outlet_pending(relay->out) == 0 || is_to_stop(arg))
+        if (js_outq_pending(relay->out) == 0 || is_to_stop(arg))
             return;
-        struct pollfd event = {.fd = js_outlet_fd(relay->out),
-                               .events = POLLOUT};
+        struct pollfd event = {.fd = js_outq_fd(relay->out), .events = POLLOUT};
         poll(&event, 1, LOOK_MS);
     } while (true);
 }
@@ -200,5 +199,5 @@ int js_relay_error(const struct js_relay *relay)
 
 uint64_t js_relay_written(const struct js_relay *relay)
 {
-    return js_outlet_written(relay->out);
+    return js_outq_written(relay->out);
 }

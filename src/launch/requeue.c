@@ -1,7 +1,7 @@
 #include "launch/requeue.h"
 
-#include "base/units.h"
 #include "base/argv.h"
+#include "base/units.h"
 #include "launch/subprocess.h"
 
 #include <inttypes.h>
@@ -55,17 +55,17 @@ int js_requeue_init(struct js_requeue *requeue, bool is_wanted,
 /* Of an array one task: its number alone may be that of the whole array. */
 static int requeue_job(void)
 {
-    struct js_words words = JS_WORDS_INIT;
+    struct js_argv words = JS_ARGV_INIT;
     const char *array = getenv("SLURM_ARRAY_JOB_ID");
     const char *task = getenv("SLURM_ARRAY_TASK_ID");
-    js_words_add(&words, "scontrol");
-    js_words_add(&words, "requeue");
+    js_argv_add(&words, "scontrol");
+    js_argv_add(&words, "requeue");
     if (array && task)
-        js_words_addf(&words, "%s_%s", array, task);
+        js_argv_addf(&words, "%s_%s", array, task);
     else
-        js_words_add(&words, getenv("SLURM_JOB_ID"));
-    int rc = js_words_check(&words) < 0 ? -1 : js_child_run(&words);
-    js_words_release(&words);
+        js_argv_add(&words, getenv("SLURM_JOB_ID"));
+    int rc = js_argv_check(&words) < 0 ? -1 : js_subprocess_run(&words);
+    js_argv_release(&words);
     return rc;
 }
 

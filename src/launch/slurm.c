@@ -1,10 +1,10 @@
 #include "launch/slurm.h"
 
+#include "base/argv.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/process.h"
 #include "base/units.h"
-#include "base/argv.h"
 #include "launch/subprocess.h"
 
 #include <ctype.h>
@@ -134,17 +134,17 @@ uint64_t js_slurm_unused_components(void)
 static char *ask(const char *option, const char *what, const char *variable,
                  struct js_buf *ret)
 {
-    struct js_words words = JS_WORDS_INIT;
+    struct js_argv words = JS_ARGV_INIT;
     const char *name = getenv(variable);
-    js_words_add(&words, "scontrol");
-    js_words_add(&words, option);
-    js_words_add(&words, "show");
-    js_words_add(&words, what);
-    js_words_add(&words, name ? name : "");
-    int rc = js_words_check(&words);
+    js_argv_add(&words, "scontrol");
+    js_argv_add(&words, option);
+    js_argv_add(&words, "show");
+    js_argv_add(&words, what);
+    js_argv_add(&words, name ? name : "");
+    int rc = js_argv_check(&words);
     if (rc == 0)
-        rc = js_child_output(&words, ret);
-    js_words_release(&words);
+        rc = js_subprocess_output(&words, ret);
+    js_argv_release(&words);
     return rc == 0 && js_buf_string(ret) ? ret->data : NULL;
 }
 

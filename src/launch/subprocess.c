@@ -28,9 +28,9 @@ static void redirect(int flags, int in, int out)
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (null < 0)
         _exit(NOT_STARTED);
-    if (flags & JS_CHILD_DEAF)
+    if (flags & JS_SUBPROCESS_DEAF)
         dup2(null, STDIN_FILENO);
-    if (flags & JS_CHILD_MUTE) {
+    if (flags & JS_SUBPROCESS_MUTE) {
         dup2(null, STDOUT_FILENO);
         dup2(null, STDERR_FILENO);
     }
@@ -50,7 +50,7 @@ static void reset_signals(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-__attribute__((noreturn)) static void become(const struct js_words *words,
+__attribute__((noreturn)) static void become(const struct js_argv *words,
                                              int flags, int in, int out,
                                              int kept, pid_t parent)
 {
@@ -70,7 +70,7 @@ __attribute__((noreturn)) static void become(const struct js_words *words,
     _exit(NOT_STARTED);
 }
 
-static pid_t start(const struct js_words *words, int flags, int in, int out,
+static pid_t start(const struct js_argv *words, int flags, int in, int out,
                    int kept)
 {
     pid_t parent = getpid();
@@ -80,13 +80,13 @@ static pid_t start(const struct js_words *words, int flags, int in, int out,
     return pid;
 }
 
-pid_t js_child_start(const struct js_words *words, int flags, int kept)
+pid_t js_subprocess_start(const struct js_argv *words, int flags, int kept)
 {
     return start(words, flags, -1, -1, kept);
 }
 
-pid_t js_child_start_between(const struct js_words *words, int in, int out,
-                             int kept)
+pid_t js_subprocess_start_between(const struct js_argv *words, int in, int out,
+                                  int kept)
 {
     return start(words, 0, in, out, kept);
 }
@@ -110,7 +110,7 @@ static int read_all(int fd, int64_t until_ns, struct js_buf *ret)
     }
 }
 
-static int run_to_end(const struct js_words *words, int flags,
+static int run_to_end(const struct js_argv *words, int flags,
                       struct js_buf *ret)
 {
     int ends[2], status = 0;
@@ -129,15 +129,15 @@ static int run_to_end(const struct js_words *words, int flags,
     return rc == 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -1;
 }
 
-int js_child_output(const struct js_words *words, struct js_buf *ret)
+int js_subprocess_output(const struct js_argv *words, struct js_buf *ret)
 {
-    return run_to_end(words, JS_CHILD_DEAF | JS_CHILD_MUTE, ret);
+    return run_to_end(words, JS_SUBPROCESS_DEAF | JS_SUBPROCESS_MUTE, ret);
 }
 
-int js_child_run(const struct js_words *words)
+int js_subprocess_run(const struct js_argv *words)
 {
     struct js_buf unread = JS_BUF_INIT;
-    int rc = run_to_end(words, JS_CHILD_DEAF, &unread);
+    int rc = run_to_end(words, JS_SUBPROCESS_DEAF, &unread);
     js_buf_release(&unread);
     return rc;
 }

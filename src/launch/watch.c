@@ -378,7 +378,7 @@ static void look_for_master(struct js_watch *watch)
     if (watch->looked_ns - watch->orphaned_ns < late_most_ns)
         return;
     watch->orphaned_ns = watch->looked_ns;
-    if (js_kin_has_rank_0(watch->folder))
+    if (js_descendants_has_rank_0(watch->folder))
         return;
     fprintf(stderr,
             "jobsched: the master has gone before it could begin: %s is "
@@ -493,7 +493,7 @@ static void end_process(pid_t pid, void *arg)
 static size_t each_left(const struct js_watch *watch,
                         void (*visit)(pid_t pid, void *arg), void *arg)
 {
-    size_t count = js_kin_each(watch->folder, visit, arg);
+    size_t count = js_descendants_each(watch->folder, visit, arg);
     if (count > 0)
         return count;
     for (uint64_t rank = 0; rank < watch->mpirun->ranks; rank++) {
@@ -608,7 +608,7 @@ int js_watch_open(struct js_watch *watch, struct js_err *err)
     signal(SIGCHLD, SIG_DFL);
     sigprocmask(SIG_BLOCK, &set, NULL);
     watch->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (watch->signals < 0 || js_kin_adopt() < 0)
+    if (watch->signals < 0 || js_descendants_adopt() < 0)
         return js_err_errno(err, "signals");
     return 0;
 }

@@ -14,9 +14,9 @@
 
 #include "base/err.h"
 #include "base/lifeline.h"
+#include "jobsched.h"
 #include "launch/mpirun.h"
 #include "launch/relay.h"
-#include "jobsched.h"
 #include "record/run_status.h"
 
 #include <stdbool.h>

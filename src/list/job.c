@@ -16,7 +16,7 @@ static struct js_job *job_new(uint64_t seq, const struct js_buf *details,
     *job = (struct js_job){.id = seq,
                            .seq = seq,
                            .kind = JS_JOB_COMMAND,
-                           .need = {.cores = 1},
+                           .request = {.cores = 1},
                            .attempt = 1,
                            .expected_ns = -1,
                            .command = job->text + details->len,
@@ -51,15 +51,15 @@ struct js_job *js_job_new_with(uint64_t seq,
 {
     struct js_buf details = JS_BUF_INIT;
     struct js_job *job = NULL;
-    if (js_details_pack(&details, attributes) == 0)
+    if (js_job_spec_pack(&details, attributes) == 0)
         job = job_new(seq, &details, command, len);
     js_buf_release(&details);
     if (!job)
         return NULL;
-    job->need = (struct js_need){.nodes = attributes->nodes,
-                                 .cores = attributes->cores,
-                                 .gpus = attributes->gpus,
-                                 .mem_bytes = attributes->mem_bytes};
+    job->request = (struct js_request){.nodes = attributes->nodes,
+                                       .cores = attributes->cores,
+                                       .gpus = attributes->gpus,
+                                       .mem_bytes = attributes->mem_bytes};
     job->timeout_ns = attributes->timeout_ns;
     job->retries = attributes->retries;
     job->is_retries_set = attributes->is_retries_set;
@@ -86,8 +86,8 @@ const char *js_job_name(const struct js_job *job)
 
 const char *js_job_path(const struct js_job *job, enum js_step step)
 {
-    struct js_details details;
-    if (js_details_unpack(job->text, job->details_len, &details) < 0)
+    struct js_job_spec details;
+    if (js_job_spec_unpack(job->text, job->details_len, &details) < 0)
         return NULL;
     switch (step) {
     case JS_STEP_CHDIR:
@@ -103,15 +103,15 @@ const char *js_job_path(const struct js_job *job, enum js_step step)
     }
 }
 
-uint32_t js_need_nodes(const struct js_need *need)
+uint32_t js_request_nodes(const struct js_request *request)
 {
-    return need->nodes > 1 ? need->nodes : 1;
+    return request->nodes > 1 ? request->nodes : 1;
 }
 
 bool js_job_is_plain(const struct js_job *job)
 {
-    return job->need.cores == 1 && job->need.gpus == 0 &&
-           job->need.mem_bytes == 0 && js_need_nodes(&job->need) == 1;
+    return job->request.cores == 1 && job->request.gpus == 0 &&
+           job->request.mem_bytes == 0 && js_request_nodes(&job->request) == 1;
 }
 
 void js_job_free(struct js_job *job)

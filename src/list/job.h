@@ -1,8 +1,8 @@
 /*
  * job - one thing to run, as a value; and a queue of them.
  *
- * A job is made by the reader of the job list, belongs to the plan while it
- * waits or runs, and to the records from its completion on. Exactly one of
+ * A job is made by the reader of the job list, belongs to the scheduler while
+ * it waits or runs, and to the records from its completion on. Exactly one of
  * them owns it at any time, and frees it with js_job_free() or hands it on.
  */
 #ifndef JS_LIST_JOB_H
@@ -22,7 +22,7 @@ enum js_job_kind {
 
 /* What a job must have while it runs: all that follows `nodes`, of each of so
  * many different nodes. */
-struct js_need {
+struct js_request {
     uint32_t nodes; /* 0 is 1 */
     uint32_t cores; /* at least 1 */
     uint32_t gpus;
@@ -38,7 +38,7 @@ struct js_job {
     uint64_t seq;        /* 1, 2, 3 ... in the order of the input */
     uint64_t line;       /* where it begins in the input, 0: nowhere */
     int64_t duration_ns; /* of a simulated job */
-    struct js_need need;
+    struct js_request request;
     int64_t timeout_ns;  /* 0: the run's default */
     int64_t expected_ns; /* how long it ran in an earlier run; -1: unknown */
     enum js_job_kind kind;
@@ -79,7 +79,7 @@ const char *js_job_name(const struct js_job *job);
 const char *js_job_path(const struct js_job *job, enum js_step step);
 
 /* On how many nodes it needs what it needs: at least 1. */
-uint32_t js_need_nodes(const struct js_need *need);
+uint32_t js_request_nodes(const struct js_request *request);
 
 /* True if it needs one core and nothing else. */
 bool js_job_is_plain(const struct js_job *job);

@@ -22,7 +22,7 @@ static int put(struct js_buf *buf, enum kind kind, const char *value)
     return js_buf_append(buf, value, strlen(value) + 1);
 }
 
-int js_details_pack(struct js_buf *buf, const struct js_attributes *attributes)
+int js_job_spec_pack(struct js_buf *buf, const struct js_attributes *attributes)
 {
     if (put(buf, KIND_NAME, attributes->name) < 0 ||
         put(buf, KIND_DIR, attributes->dir) < 0 ||
@@ -44,7 +44,7 @@ static int bad(void)
     return -1;
 }
 
-static const char **field_of(struct js_details *details, char kind)
+static const char **field_of(struct js_job_spec *details, char kind)
 {
     switch ((enum kind)kind) {
     case KIND_NAME:
@@ -63,7 +63,7 @@ static const char **field_of(struct js_details *details, char kind)
     return NULL;
 }
 
-static int take(struct js_details *details, const char *entry)
+static int take(struct js_job_spec *details, const char *entry)
 {
     if (entry[0] == KIND_ENV) {
         details->env_count++;
@@ -76,9 +76,9 @@ static int take(struct js_details *details, const char *entry)
     return 0;
 }
 
-int js_details_unpack(const char *bytes, size_t len, struct js_details *ret)
+int js_job_spec_unpack(const char *bytes, size_t len, struct js_job_spec *ret)
 {
-    *ret = (struct js_details){.bytes = bytes, .len = len};
+    *ret = (struct js_job_spec){.bytes = bytes, .len = len};
     if (len > 0 && bytes[len - 1] != '\0')
         return bad();
     for (size_t at = 0; at < len; at += strlen(bytes + at) + 1) {
@@ -88,8 +88,8 @@ int js_details_unpack(const char *bytes, size_t len, struct js_details *ret)
     return 0;
 }
 
-const char *js_details_env(const struct js_details *details,
-                           const char *previous)
+const char *js_job_spec_env(const struct js_job_spec *details,
+                            const char *previous)
 {
     const char *end = details->bytes + details->len;
     const char *at =

@@ -15,25 +15,26 @@
 
 #include <stddef.h>
 
-struct js_details { /* strings are NULL where there is none */
+struct js_job_spec { /* strings are NULL where there is none */
     const char *name;
     const char *dir;
     const char *stdin_path;
     const char *stdout_path;
     const char *stderr_path;
     size_t env_count;
-    const char *bytes; /* as given; for js_details_env() */
+    const char *bytes; /* as given; for js_job_spec_env() */
     size_t len;
 };
 
 /* Appends. 0, or -1 with errno ENOMEM. */
-int js_details_pack(struct js_buf *buf, const struct js_attributes *attributes);
+int js_job_spec_pack(struct js_buf *buf,
+                     const struct js_attributes *attributes);
 
 /* Points into `bytes`. 0, or -1 with errno EBADMSG. */
-int js_details_unpack(const char *bytes, size_t len, struct js_details *ret);
+int js_job_spec_unpack(const char *bytes, size_t len, struct js_job_spec *ret);
 
 /* The "NAME=VALUE" behind `previous`; the first for NULL; NULL: no more. */
-const char *js_details_env(const struct js_details *details,
-                           const char *previous);
+const char *js_job_spec_env(const struct js_job_spec *details,
+                            const char *previous);
 
 #endif

@@ -14,7 +14,7 @@
 
 /* The most that is dropped from the end of a line: a backslash and a CR. So a
  * text longer than this is too long whatever comes next. */
-enum { TEXT_MAX = JS_COMMAND_MAX + 2 };
+enum { TEXT_MAX = JS_DIRECT_EXEC_MAX + 2 };
 
 /* So many lines a shell is asked about. */
 enum { ASKED_MAX = 16 };
@@ -154,7 +154,7 @@ static int fail_at(struct js_jobfile *file, uint64_t line, uint64_t column,
 
 static int fail_too_long(struct js_jobfile *file)
 {
-    _Static_assert(JS_COMMAND_MAX == 16 << 20, "the sentence says so");
+    _Static_assert(JS_DIRECT_EXEC_MAX == 16 << 20, "the sentence says so");
     return fail_at(file, file->first_line, 1,
                    "command longer than 16 MiB (16777216 bytes): put it in a "
                    "script");
@@ -511,9 +511,9 @@ static int check_targets(struct js_jobfile *file, uint64_t seq,
 /* What becomes of it in this run. With a name that is not there it runs: then
  * the graph will say what is wrong. */
 static int judge(struct js_jobfile *file, struct js_job *job,
-                 enum js_verdict *ret)
+                 enum js_resume_decision *ret)
 {
-    *ret = JS_VERDICT_RUN;
+    *ret = JS_RESUME_DECISION_RUN;
     if (!file->resume)
         return 0;
     int after = js_graph_mark_before(
@@ -521,10 +521,11 @@ static int judge(struct js_jobfile *file, struct js_job *job,
         file->edges.len / sizeof(struct js_graph_edge));
     if (after < 0)
         return 0;
-    if (js_resume_judge(file->resume, job, (enum js_verdict)after, ret) < 0)
+    if (js_resume_judge(file->resume, job, (enum js_resume_decision)after,
+                        ret) < 0)
         return fail_errno(file);
     /* It has ended, whatever became of those it comes after. */
-    if (*ret == JS_VERDICT_DONE || *ret == JS_VERDICT_FAILED)
+    if (*ret == JS_RESUME_DECISION_DONE || *ret == JS_RESUME_DECISION_FAILED)
         file->edges.len = 0;
     return 0;
 }
@@ -533,7 +534,7 @@ static int judge(struct js_jobfile *file, struct js_job *job,
 static int admit(struct js_jobfile *file, struct js_job *job,
                  const struct js_attributes *attributes)
 {
-    enum js_verdict verdict;
+    enum js_resume_decision verdict;
     job->line = file->first_line;
     if (find_edges(file, attributes) < 0)
         return -1;
@@ -546,12 +547,14 @@ static int admit(struct js_jobfile *file, struct js_job *job,
     if (rc < 0)
         return -1;
     js_graph_mark(file->graph, job->seq, (int)verdict);
-    if (verdict == JS_VERDICT_DONE || verdict == JS_VERDICT_FAILED)
-        js_graph_ended(file->graph, job->seq, verdict == JS_VERDICT_DONE);
+    if (verdict == JS_RESUME_DECISION_DONE ||
+        verdict == JS_RESUME_DECISION_FAILED)
+        js_graph_ended(file->graph, job->seq,
+                       verdict == JS_RESUME_DECISION_DONE);
     job->is_waiting = rc == 0;
     if (check_targets(file, job->seq, attributes) < 0)
         return -1;
-    return verdict == JS_VERDICT_RUN;
+    return verdict == JS_RESUME_DECISION_RUN;
 }
 
 static int finish_job(struct js_jobfile *file, struct js_job *job,
@@ -639,7 +642,7 @@ static int job_of_text(struct js_jobfile *file, struct js_job **ret)
 {
     if (is_all_blank(&file->text))
         return 0;
-    if (file->text.len > JS_COMMAND_MAX)
+    if (file->text.len > JS_DIRECT_EXEC_MAX)
         return fail_too_long(file);
     if (is_wait(&file->text)) {
         js_graph_barrier(file->graph);
@@ -711,7 +714,7 @@ static int set_defaults(struct js_jobfile *file)
 static int end_defaults(struct js_jobfile *file)
 {
     drop_carriage_return(file);
-    if (file->text.len > JS_COMMAND_MAX)
+    if (file->text.len > JS_DIRECT_EXEC_MAX)
         return fail_too_long(file);
     int rc = may_be_defaults(&file->text) ? set_defaults(file) : 0;
     if (is_over(file, rc))

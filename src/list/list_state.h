@@ -1,10 +1,10 @@
 /*
  * waits - how the jobs of a list stand, and what those that are left wait for.
  *
- * Reads the list as a run would, with what is on record of its jobs (a ledger,
- * which is borrowed, and only looked at), and decides nothing: who waits is the
- * graph's word, as in a run. Owns the text and the graph. Jobs are known by
- * their ids; 0 is one that was never accepted.
+ * Reads the list as a run would, with what is on record of its jobs (a
+ * registry, which is borrowed, and only looked at), and decides nothing: who
+ * waits is the graph's word, as in a run. Owns the text and the graph. Jobs are
+ * known by their ids; 0 is one that was never accepted.
  */
 #ifndef JS_LIST_LIST_STATE_H
 #define JS_LIST_LIST_STATE_H
@@ -27,16 +27,18 @@ enum js_wait {
 
 /* Told of each job, in the order of the list; the job is borrowed. 0, or -1
  * with errno, which ends it. */
-typedef int (*js_waits_fn)(void *arg, const struct js_job *job,
-                           enum js_wait wait);
+typedef int (*js_list_state_fn)(void *arg, const struct js_job *job,
+                                enum js_wait wait);
 
-struct js_waits;
+struct js_list_state;
 
 /* NULL with *err: the list cannot be read, is no regular file, has an error,
  * or visit has failed. */
-struct js_waits *js_waits_new(const char *path, struct js_ledger *ledger,
-                              js_waits_fn visit, void *arg, struct js_err *err);
-void js_waits_free(struct js_waits *waits); /* NULL is allowed */
+struct js_list_state *js_list_state_new(const char *path,
+                                        struct js_registry *registry,
+                                        js_list_state_fn visit, void *arg,
+                                        struct js_err *err);
+void js_list_state_free(struct js_list_state *list_state); /* NULL is allowed */
 
 /* One of the jobs that another waits for. */
 struct js_awaited {
@@ -48,11 +50,12 @@ struct js_awaited {
 /* Calls visit for each job that has not ended and that the job of this seq
  * comes after. */
 typedef void (*js_awaited_fn)(void *arg, const struct js_awaited *awaited);
-void js_waits_each(const struct js_waits *waits, uint64_t seq,
-                   js_awaited_fn visit, void *arg);
+void js_list_state_each(const struct js_list_state *list_state, uint64_t seq,
+                        js_awaited_fn visit, void *arg);
 
 /* How many jobs above its `wait` line have not ended; 0: it is behind none that
  * holds it up. */
-uint64_t js_waits_above(const struct js_waits *waits, uint64_t seq);
+uint64_t js_list_state_above(const struct js_list_state *list_state,
+                             uint64_t seq);
 
 #endif

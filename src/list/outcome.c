@@ -147,16 +147,17 @@ void js_outcome_unpack(struct js_cursor *cursor, struct js_outcome *ret)
     ret->step_errno = (int32_t)js_unpack_u32(cursor);
     uint32_t cause = js_unpack_u32(cursor);
     ret->step = (enum js_step)step;
-    ret->cause = (enum js_cause)cause;
-    if (step >= JS_STEP_COUNT || cause >= JS_CAUSE_COUNT || ret->run_ns < 0 ||
-        ret->exit_code > 255)
+    ret->cause = (enum js_stop_reason)cause;
+    if (step >= JS_STEP_COUNT || cause >= JS_STOP_REASON_COUNT ||
+        ret->run_ns < 0 || ret->exit_code > 255)
         cursor->bad = true;
 }
 
 bool js_outcome_succeeded(const struct js_outcome *outcome)
 {
-    return outcome->step == JS_STEP_NONE && outcome->cause == JS_CAUSE_NONE &&
-           outcome->signal == 0 && outcome->exit_code == 0;
+    return outcome->step == JS_STEP_NONE &&
+           outcome->cause == JS_STOP_REASON_NONE && outcome->signal == 0 &&
+           outcome->exit_code == 0;
 }
 
 bool js_outcome_is_loss(const struct js_outcome *outcome)
@@ -219,15 +220,15 @@ static int describe_cause(const struct js_outcome *outcome, struct js_buf *buf)
 {
     const double seconds = (double)outcome->run_ns / 1e9;
     switch (outcome->cause) {
-    case JS_CAUSE_TIMEOUT:
+    case JS_STOP_REASON_TIMEOUT:
         return js_buf_printf(buf, "timed out after %.1f s", seconds);
-    case JS_CAUSE_STOPPED:
+    case JS_STOP_REASON_STOPPED:
         return js_buf_printf(buf, "stopped after %.1f s", seconds);
-    case JS_CAUSE_MEMORY:
+    case JS_STOP_REASON_MEMORY:
         return js_buf_puts(buf, "killed for lack of memory: ask for more with "
                                 "mem=, or run fewer jobs on a node");
-    case JS_CAUSE_NONE:
-    case JS_CAUSE_COUNT:
+    case JS_STOP_REASON_NONE:
+    case JS_STOP_REASON_COUNT:
         break;
     }
     return js_buf_printf(buf, "ended by cause %u", (unsigned)outcome->cause);
@@ -238,7 +239,7 @@ int js_outcome_describe(const struct js_outcome *outcome, const char *path,
 {
     if (outcome->step != JS_STEP_NONE)
         return describe_step(outcome, path, buf);
-    if (outcome->cause != JS_CAUSE_NONE)
+    if (outcome->cause != JS_STOP_REASON_NONE)
         return describe_cause(outcome, buf);
     if (outcome->signal)
         return describe_signal(outcome->signal, buf);

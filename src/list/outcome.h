@@ -34,12 +34,12 @@ enum js_step {
 };
 
 /* Why a job that was started ended; the numbers travel in messages. */
-enum js_cause {
-    JS_CAUSE_NONE = 0, /* of itself, or by a signal from elsewhere */
-    JS_CAUSE_TIMEOUT,  /* it ran longer than it may */
-    JS_CAUSE_STOPPED,  /* the run wanted it to end: it is not finished */
-    JS_CAUSE_MEMORY,   /* its node or cgroup ran out of memory */
-    JS_CAUSE_COUNT
+enum js_stop_reason {
+    JS_STOP_REASON_NONE = 0, /* of itself, or by a signal from elsewhere */
+    JS_STOP_REASON_TIMEOUT,  /* it ran longer than it may */
+    JS_STOP_REASON_STOPPED,  /* the run wanted it to end: it is not finished */
+    JS_STOP_REASON_MEMORY,   /* its node or cgroup ran out of memory */
+    JS_STOP_REASON_COUNT
 };
 
 /* What becomes of a job's output; the numbers travel in messages. */
@@ -63,7 +63,7 @@ struct js_outcome {
     uint32_t leftovers; /* processes that it left behind, and were ended */
     enum js_step step;  /* not NONE: it was not started, because of ... */
     int32_t step_errno; /* ... this */
-    enum js_cause cause;
+    enum js_stop_reason cause;
 };
 
 /*

@@ -25,7 +25,7 @@ struct entry {
     bool is_owed : 1;
 };
 
-struct js_ledger {
+struct js_registry {
     struct entry *entries; /* by id - 1 */
     uint64_t count, capacity;
     uint64_t settled; /* how many are */
@@ -40,125 +40,128 @@ struct name {
     char text[];
 };
 
-struct js_ledger *js_ledger_new(void)
+struct js_registry *js_registry_new(void)
 {
-    return calloc(1, sizeof(struct js_ledger));
+    return calloc(1, sizeof(struct js_registry));
 }
 
-void js_ledger_free(struct js_ledger *ledger)
+void js_registry_free(struct js_registry *registry)
 {
     size_t position = 0;
     const char *text;
-    if (!ledger)
+    if (!registry)
         return;
-    while ((text = js_strmap_next(&ledger->names, &position)))
-        free(js_strmap_get(&ledger->names, text));
-    js_strmap_release(&ledger->names);
-    free(ledger->entries);
-    free(ledger->places);
-    free(ledger);
+    while ((text = js_strmap_next(&registry->names, &position)))
+        free(js_strmap_get(&registry->names, text));
+    js_strmap_release(&registry->names);
+    free(registry->entries);
+    free(registry->places);
+    free(registry);
 }
 
-uint64_t js_ledger_count(const struct js_ledger *ledger)
+uint64_t js_registry_count(const struct js_registry *registry)
 {
-    return ledger->count;
+    return registry->count;
 }
 
 /* ---------------------------------------------------------------- identities
  */
 
 /* Where it is, or the empty place where it belongs. */
-static uint32_t *find_place(const struct js_ledger *ledger, uint32_t *places,
-                            size_t count, const struct js_identity *identity)
+static uint32_t *find_place(const struct js_registry *registry,
+                            uint32_t *places, size_t count,
+                            const struct js_identity *identity)
 {
     uint64_t hash = (identity->low ^ identity->high) * GOLDEN;
     size_t at = (size_t)(hash >> 32) & (count - 1);
-    while (
-        places[at] &&
-        !js_identity_equal(&ledger->entries[places[at] - 1].identity, identity))
+    while (places[at] &&
+           !js_identity_equal(&registry->entries[places[at] - 1].identity,
+                              identity))
         at = (at + 1) & (count - 1);
     return &places[at];
 }
 
-static int grow_places(struct js_ledger *ledger)
+static int grow_places(struct js_registry *registry)
 {
-    if (4 * (ledger->identities + 1) <= 3 * ledger->place_count)
+    if (4 * (registry->identities + 1) <= 3 * registry->place_count)
         return 0;
-    size_t count = ledger->place_count ? 2 * ledger->place_count : PLACES_MIN;
+    size_t count =
+        registry->place_count ? 2 * registry->place_count : PLACES_MIN;
     uint32_t *places = calloc(count, sizeof(*places));
     if (!places)
         return -1;
-    for (size_t i = 0; i < ledger->place_count; i++) {
-        uint32_t id = ledger->places[i];
+    for (size_t i = 0; i < registry->place_count; i++) {
+        uint32_t id = registry->places[i];
         if (id)
-            *find_place(ledger, places, count,
-                        &ledger->entries[id - 1].identity) = id;
+            *find_place(registry, places, count,
+                        &registry->entries[id - 1].identity) = id;
     }
-    free(ledger->places);
-    ledger->places = places;
-    ledger->place_count = count;
+    free(registry->places);
+    registry->places = places;
+    registry->place_count = count;
     return 0;
 }
 
-static int grow_entries(struct js_ledger *ledger)
+static int grow_entries(struct js_registry *registry)
 {
-    if (ledger->count < ledger->capacity)
+    if (registry->count < registry->capacity)
         return 0;
-    uint64_t capacity = ledger->capacity ? 2 * ledger->capacity : ENTRIES_MIN;
+    uint64_t capacity =
+        registry->capacity ? 2 * registry->capacity : ENTRIES_MIN;
     struct entry *entries =
-        realloc(ledger->entries, (size_t)capacity * sizeof(*entries));
+        realloc(registry->entries, (size_t)capacity * sizeof(*entries));
     if (!entries)
         return -1;
-    ledger->entries = entries;
-    ledger->capacity = capacity;
+    registry->entries = entries;
+    registry->capacity = capacity;
     return 0;
 }
 
-uint64_t js_ledger_add(struct js_ledger *ledger,
-                       const struct js_identity *identity)
+uint64_t js_registry_add(struct js_registry *registry,
+                         const struct js_identity *identity)
 {
-    if (ledger->count == UINT32_MAX) {
+    if (registry->count == UINT32_MAX) {
         errno = ENOMEM;
         return 0;
     }
-    if (grow_places(ledger) < 0 || grow_entries(ledger) < 0)
+    if (grow_places(registry) < 0 || grow_entries(registry) < 0)
         return 0;
     uint32_t *first =
-        find_place(ledger, ledger->places, ledger->place_count, identity);
-    uint32_t id = (uint32_t)++ledger->count;
-    ledger->entries[id - 1] =
+        find_place(registry, registry->places, registry->place_count, identity);
+    uint32_t id = (uint32_t)++registry->count;
+    registry->entries[id - 1] =
         (struct entry){.identity = *identity, .is_matched = true};
     if (*first) {
-        struct entry *head = &ledger->entries[*first - 1];
-        ledger->entries[head->last - 1].next = id;
+        struct entry *head = &registry->entries[*first - 1];
+        registry->entries[head->last - 1].next = id;
     } else {
         *first = id;
-        ledger->identities++;
+        registry->identities++;
     }
-    ledger->entries[*first - 1].last = id;
+    registry->entries[*first - 1].last = id;
     return id;
 }
 
-void js_ledger_rewind(struct js_ledger *ledger)
+void js_registry_rewind(struct js_registry *registry)
 {
-    for (uint64_t i = 0; i < ledger->count; i++) {
-        ledger->entries[i].is_matched = false;
-        ledger->entries[i].unmatched = (uint32_t)(i + 1);
+    for (uint64_t i = 0; i < registry->count; i++) {
+        registry->entries[i].is_matched = false;
+        registry->entries[i].unmatched = (uint32_t)(i + 1);
     }
 }
 
-uint64_t js_ledger_match(struct js_ledger *ledger,
-                         const struct js_identity *identity)
+uint64_t js_registry_match(struct js_registry *registry,
+                           const struct js_identity *identity)
 {
-    if (ledger->place_count == 0)
+    if (registry->place_count == 0)
         return 0;
-    uint32_t first =
-        *find_place(ledger, ledger->places, ledger->place_count, identity);
-    struct entry *head = first ? &ledger->entries[first - 1] : NULL;
+    uint32_t first = *find_place(registry, registry->places,
+                                 registry->place_count, identity);
+    struct entry *head = first ? &registry->entries[first - 1] : NULL;
     uint32_t id = head ? head->unmatched : 0;
     if (!id)
         return 0;
-    struct entry *entry = &ledger->entries[id - 1];
+    struct entry *entry = &registry->entries[id - 1];
     entry->is_matched = true;
     head->unmatched = entry->next;
     return id;
@@ -166,10 +169,11 @@ uint64_t js_ledger_match(struct js_ledger *ledger,
 
 /* ---------------------------------------------------------------- names */
 
-int js_ledger_name(struct js_ledger *ledger, uint64_t id, const char *name)
+int js_registry_name(struct js_registry *registry, uint64_t id,
+                     const char *name)
 {
-    struct name *entry = js_strmap_get(&ledger->names, name);
-    if (id == 0 || id > ledger->count) {
+    struct name *entry = js_strmap_get(&registry->names, name);
+    if (id == 0 || id > registry->count) {
         errno = ENOENT;
         return -1;
     }
@@ -179,7 +183,7 @@ int js_ledger_name(struct js_ledger *ledger, uint64_t id, const char *name)
         if (!entry)
             return -1;
         memcpy(entry->text, name, len + 1);
-        if (js_strmap_put(&ledger->names, entry->text, entry) < 0) {
+        if (js_strmap_put(&registry->names, entry->text, entry) < 0) {
             free(entry);
             return -1;
         }
@@ -188,104 +192,108 @@ int js_ledger_name(struct js_ledger *ledger, uint64_t id, const char *name)
     return 0;
 }
 
-uint64_t js_ledger_find_name(const struct js_ledger *ledger, const char *name)
+uint64_t js_registry_find_name(const struct js_registry *registry,
+                               const char *name)
 {
-    const struct name *entry = js_strmap_get(&ledger->names, name);
+    const struct name *entry = js_strmap_get(&registry->names, name);
     return entry ? entry->id : 0;
 }
 
 /* ---------------------------------------------------------------- entries */
 
-static struct entry *entry_of(const struct js_ledger *ledger, uint64_t id)
+static struct entry *entry_of(const struct js_registry *registry, uint64_t id)
 {
-    if (id > 0 && id <= ledger->count)
-        return &ledger->entries[id - 1];
+    if (id > 0 && id <= registry->count)
+        return &registry->entries[id - 1];
     errno = ENOENT;
     return NULL;
 }
 
-int js_ledger_set(struct js_ledger *ledger, uint64_t id,
-                  enum js_standing standing)
+int js_registry_set(struct js_registry *registry, uint64_t id,
+                    enum js_job_state standing)
 {
-    struct entry *entry = entry_of(ledger, id);
+    struct entry *entry = entry_of(registry, id);
     if (!entry)
         return -1;
-    entry->is_owed = standing == JS_STANDING_LEFT &&
-                     (entry->is_owed || entry->standing != JS_STANDING_LEFT);
+    entry->is_owed = standing == JS_JOB_STATE_LEFT &&
+                     (entry->is_owed || entry->standing != JS_JOB_STATE_LEFT);
     entry->standing = (uint8_t)standing;
-    if (standing != JS_STANDING_LEFT)
+    if (standing != JS_JOB_STATE_LEFT)
         entry->losses = 0;
-    ledger->settled -= entry->is_settled;
+    registry->settled -= entry->is_settled;
     entry->is_settled = false;
     return 0;
 }
 
-int js_ledger_set_losses(struct js_ledger *ledger, uint64_t id, uint32_t losses)
+int js_registry_set_losses(struct js_registry *registry, uint64_t id,
+                           uint32_t losses)
 {
-    struct entry *entry = entry_of(ledger, id);
+    struct entry *entry = entry_of(registry, id);
     if (!entry)
         return -1;
     entry->losses = (uint8_t)(losses < UINT8_MAX ? losses : UINT8_MAX);
     return 0;
 }
 
-int js_ledger_settle(struct js_ledger *ledger, uint64_t id)
+int js_registry_settle(struct js_registry *registry, uint64_t id)
 {
-    if (js_ledger_set(ledger, id, JS_STANDING_FAILED) < 0)
+    if (js_registry_set(registry, id, JS_JOB_STATE_FAILED) < 0)
         return -1;
-    ledger->entries[id - 1].is_settled = true;
-    ledger->settled++;
+    registry->entries[id - 1].is_settled = true;
+    registry->settled++;
     return 0;
 }
 
-void js_ledger_unsettle(struct js_ledger *ledger)
+void js_registry_unsettle(struct js_registry *registry)
 {
-    for (uint64_t i = 0; ledger->settled > 0 && i < ledger->count; i++) {
-        ledger->settled -= ledger->entries[i].is_settled;
-        ledger->entries[i].is_settled = false;
+    for (uint64_t i = 0; registry->settled > 0 && i < registry->count; i++) {
+        registry->settled -= registry->entries[i].is_settled;
+        registry->entries[i].is_settled = false;
     }
 }
 
-uint64_t js_ledger_settled(const struct js_ledger *ledger)
+uint64_t js_registry_settled(const struct js_registry *registry)
 {
-    return ledger->settled;
+    return registry->settled;
 }
 
-int js_ledger_set_gone(struct js_ledger *ledger, uint64_t id, bool is_gone)
+int js_registry_set_gone(struct js_registry *registry, uint64_t id,
+                         bool is_gone)
 {
-    struct entry *entry = entry_of(ledger, id);
+    struct entry *entry = entry_of(registry, id);
     if (!entry)
         return -1;
     entry->is_gone = is_gone;
     return 0;
 }
 
-enum js_standing js_ledger_standing(const struct js_ledger *ledger, uint64_t id)
+enum js_job_state js_registry_standing(const struct js_registry *registry,
+                                       uint64_t id)
 {
-    return (enum js_standing)ledger->entries[id - 1].standing;
+    return (enum js_job_state)registry->entries[id - 1].standing;
 }
 
-bool js_ledger_is_settled(const struct js_ledger *ledger, uint64_t id)
+bool js_registry_is_settled(const struct js_registry *registry, uint64_t id)
 {
-    return ledger->entries[id - 1].is_settled;
+    return registry->entries[id - 1].is_settled;
 }
 
-bool js_ledger_is_owed(const struct js_ledger *ledger, uint64_t id)
+bool js_registry_is_owed(const struct js_registry *registry, uint64_t id)
 {
-    return ledger->entries[id - 1].is_owed;
+    return registry->entries[id - 1].is_owed;
 }
 
-uint32_t js_ledger_losses(const struct js_ledger *ledger, uint64_t id)
+uint32_t js_registry_losses(const struct js_registry *registry, uint64_t id)
 {
-    return ledger->entries[id - 1].losses;
+    return registry->entries[id - 1].losses;
 }
 
-bool js_ledger_is_gone(const struct js_ledger *ledger, uint64_t id)
+bool js_registry_is_gone(const struct js_registry *registry, uint64_t id)
 {
-    return ledger->entries[id - 1].is_gone;
+    return registry->entries[id - 1].is_gone;
 }
 
-bool js_ledger_is_matched(const struct js_ledger *ledger, uint64_t id)
+bool js_registry_is_matched(const struct js_registry *registry, uint64_t id)
 {
-    return ledger->entries[id - 1].is_matched;
+    return registry->entries[id - 1].is_matched;
 }

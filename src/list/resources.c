@@ -4,15 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-void js_equipment_release(struct js_equipment *equipment)
+void js_resources_release(struct js_resources *resources)
 {
-    if (!equipment)
+    if (!resources)
         return;
     int saved = errno;
-    free(equipment->cores);
-    free(equipment->cpus);
-    free(equipment->gpus);
-    memset(equipment, 0, sizeof(*equipment));
+    free(resources->cores);
+    free(resources->cpus);
+    free(resources->gpus);
+    memset(resources, 0, sizeof(*resources));
     errno = saved;
 }
 
@@ -25,22 +25,22 @@ static int grow(void **array, size_t count, size_t size)
     return 0;
 }
 
-int js_equipment_add_core(struct js_equipment *equipment,
+int js_resources_add_core(struct js_resources *resources,
                           const struct js_cpuset *cpus, uint16_t cache,
                           uint16_t numa)
 {
     uint32_t count = js_cpuset_count(cpus);
-    uint32_t at = equipment->cpu_count;
-    if (grow((void **)&equipment->cores, equipment->core_count + 1,
-             sizeof(*equipment->cores)) < 0 ||
-        grow((void **)&equipment->cpus, at + count + 1,
-             sizeof(*equipment->cpus)) < 0)
+    uint32_t at = resources->cpu_count;
+    if (grow((void **)&resources->cores, resources->core_count + 1,
+             sizeof(*resources->cores)) < 0 ||
+        grow((void **)&resources->cpus, at + count + 1,
+             sizeof(*resources->cpus)) < 0)
         return -1;
     for (unsigned cpu = 0; cpu < JS_CPUS_MAX; cpu++) {
         if (js_cpuset_has(cpus, cpu))
-            equipment->cpus[equipment->cpu_count++] = (uint16_t)cpu;
+            resources->cpus[resources->cpu_count++] = (uint16_t)cpu;
     }
-    equipment->cores[equipment->core_count++] =
+    resources->cores[resources->core_count++] =
         (struct js_core){.first_cpu = at,
                          .cpu_count = (uint16_t)count,
                          .cache = cache,
@@ -48,13 +48,13 @@ int js_equipment_add_core(struct js_equipment *equipment,
     return 0;
 }
 
-int js_equipment_add_gpu(struct js_equipment *equipment, const char *name,
+int js_resources_add_gpu(struct js_resources *resources, const char *name,
                          uint16_t numa)
 {
-    if (grow((void **)&equipment->gpus, equipment->gpu_count + 1,
-             sizeof(*equipment->gpus)) < 0)
+    if (grow((void **)&resources->gpus, resources->gpu_count + 1,
+             sizeof(*resources->gpus)) < 0)
         return -1;
-    struct js_gpu *gpu = &equipment->gpus[equipment->gpu_count++];
+    struct js_gpu *gpu = &resources->gpus[resources->gpu_count++];
     memset(gpu, 0, sizeof(*gpu));
     size_t len = strnlen(name, sizeof(gpu->name) - 1);
     memcpy(gpu->name, name, len);
@@ -62,44 +62,44 @@ int js_equipment_add_gpu(struct js_equipment *equipment, const char *name,
     return 0;
 }
 
-static bool has_cpu_of(const struct js_equipment *equipment,
+static bool has_cpu_of(const struct js_resources *resources,
                        const struct js_core *core, const struct js_cpuset *set)
 {
     for (uint16_t i = 0; i < core->cpu_count; i++) {
-        if (js_cpuset_has(set, equipment->cpus[core->first_cpu + i]))
+        if (js_cpuset_has(set, resources->cpus[core->first_cpu + i]))
             return true;
     }
     return false;
 }
 
-void js_equipment_lend(struct js_equipment *equipment,
+void js_resources_lend(struct js_resources *resources,
                        const struct js_cpuset *set)
 {
-    for (uint32_t i = 0; i < equipment->core_count; i++) {
-        struct js_core *core = &equipment->cores[i];
-        core->is_others |= has_cpu_of(equipment, core, set);
+    for (uint32_t i = 0; i < resources->core_count; i++) {
+        struct js_core *core = &resources->cores[i];
+        core->is_others |= has_cpu_of(resources, core, set);
     }
 }
 
-void js_equipment_core(const struct js_equipment *equipment, uint32_t index,
+void js_resources_core(const struct js_resources *resources, uint32_t index,
                        struct js_cpuset *set)
 {
-    const struct js_core *core = &equipment->cores[index];
+    const struct js_core *core = &resources->cores[index];
     for (uint16_t i = 0; i < core->cpu_count; i++)
-        js_cpuset_add(set, equipment->cpus[core->first_cpu + i]);
+        js_cpuset_add(set, resources->cpus[core->first_cpu + i]);
 }
 
-uint32_t js_equipment_find(const struct js_equipment *equipment,
+uint32_t js_resources_find(const struct js_resources *resources,
                            const struct js_cpuset *set)
 {
-    for (uint32_t i = 0; i < equipment->core_count; i++) {
-        if (has_cpu_of(equipment, &equipment->cores[i], set))
+    for (uint32_t i = 0; i < resources->core_count; i++) {
+        if (has_cpu_of(resources, &resources->cores[i], set))
             return i;
     }
     return UINT32_MAX;
 }
 
-static int pack_core(struct js_buf *buf, const struct js_equipment *equipment,
+static int pack_core(struct js_buf *buf, const struct js_resources *resources,
                      const struct js_core *core)
 {
     if (js_pack_u32(buf, (uint32_t)core->cache << 16 | core->numa) < 0 ||
@@ -107,23 +107,23 @@ static int pack_core(struct js_buf *buf, const struct js_equipment *equipment,
         js_pack_u32(buf, core->cpu_count) < 0)
         return -1;
     for (uint16_t i = 0; i < core->cpu_count; i++) {
-        if (js_pack_u32(buf, equipment->cpus[core->first_cpu + i]) < 0)
+        if (js_pack_u32(buf, resources->cpus[core->first_cpu + i]) < 0)
             return -1;
     }
     return 0;
 }
 
-int js_equipment_pack(struct js_buf *buf, const struct js_equipment *equipment)
+int js_resources_pack(struct js_buf *buf, const struct js_resources *resources)
 {
-    int rc = js_pack_u64(buf, equipment->mem_bytes);
+    int rc = js_pack_u64(buf, resources->mem_bytes);
     if (rc == 0)
-        rc = js_pack_u32(buf, equipment->core_count);
-    for (uint32_t i = 0; rc == 0 && i < equipment->core_count; i++)
-        rc = pack_core(buf, equipment, &equipment->cores[i]);
+        rc = js_pack_u32(buf, resources->core_count);
+    for (uint32_t i = 0; rc == 0 && i < resources->core_count; i++)
+        rc = pack_core(buf, resources, &resources->cores[i]);
     if (rc == 0)
-        rc = js_pack_u32(buf, equipment->gpu_count);
-    for (uint32_t i = 0; rc == 0 && i < equipment->gpu_count; i++) {
-        const struct js_gpu *gpu = &equipment->gpus[i];
+        rc = js_pack_u32(buf, resources->gpu_count);
+    for (uint32_t i = 0; rc == 0 && i < resources->gpu_count; i++) {
+        const struct js_gpu *gpu = &resources->gpus[i];
         rc = js_pack_bytes(buf, gpu->name, strlen(gpu->name));
         if (rc == 0)
             rc = js_pack_u32(buf, gpu->numa);
@@ -131,7 +131,7 @@ int js_equipment_pack(struct js_buf *buf, const struct js_equipment *equipment)
     return rc;
 }
 
-static void unpack_core(struct js_cursor *cursor, struct js_equipment *ret)
+static void unpack_core(struct js_cursor *cursor, struct js_resources *ret)
 {
     struct js_cpuset cpus;
     uint32_t where = js_unpack_u32(cursor);
@@ -146,7 +146,7 @@ static void unpack_core(struct js_cursor *cursor, struct js_equipment *ret)
             js_cpuset_add(&cpus, cpu);
     }
     if (js_cpuset_count(&cpus) == 0 ||
-        js_equipment_add_core(ret, &cpus, (uint16_t)(where >> 16),
+        js_resources_add_core(ret, &cpus, (uint16_t)(where >> 16),
                               (uint16_t)where) < 0) {
         cursor->bad = true;
         return;
@@ -154,17 +154,17 @@ static void unpack_core(struct js_cursor *cursor, struct js_equipment *ret)
     ret->cores[ret->core_count - 1].is_others = is_others;
 }
 
-static void unpack_gpu(struct js_cursor *cursor, struct js_equipment *ret)
+static void unpack_gpu(struct js_cursor *cursor, struct js_resources *ret)
 {
     char name[JS_GPU_NAME_SIZE];
     js_unpack_string(cursor, name, sizeof(name));
     uint32_t numa = js_unpack_u32(cursor);
     if (numa > UINT16_MAX || cursor->bad || !name[0] ||
-        js_equipment_add_gpu(ret, name, (uint16_t)numa) < 0)
+        js_resources_add_gpu(ret, name, (uint16_t)numa) < 0)
         cursor->bad = true;
 }
 
-void js_equipment_unpack(struct js_cursor *cursor, struct js_equipment *ret)
+void js_resources_unpack(struct js_cursor *cursor, struct js_resources *ret)
 {
     memset(ret, 0, sizeof(*ret));
     ret->mem_bytes = js_unpack_u64(cursor);
@@ -179,5 +179,5 @@ void js_equipment_unpack(struct js_cursor *cursor, struct js_equipment *ret)
     for (uint32_t i = 0; i < gpus && !cursor->bad; i++)
         unpack_gpu(cursor, ret);
     if (cursor->bad)
-        js_equipment_release(ret);
+        js_resources_release(ret);
 }

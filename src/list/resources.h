@@ -1,5 +1,5 @@
 /*
- * equipment - what a node has for jobs: its cores in order, GPUs, memory.
+ * resources - what a node has for jobs: its cores in order, GPUs, memory.
  *
  * A value that is made where the machine is known (node/topo.h), travels to the
  * master and is counted there (sched/allocator.h). Knows nothing of hwloc.
@@ -33,7 +33,7 @@ struct js_gpu {
     uint16_t numa;               /* as of cores; UINT16_MAX: not known */
 };
 
-struct js_equipment {
+struct js_resources {
     uint32_t core_count;
     uint32_t cpu_count;
     uint32_t gpu_count;
@@ -44,30 +44,30 @@ struct js_equipment {
 };
 
 /* All zero is empty; NULL is allowed; keeps errno. */
-void js_equipment_release(struct js_equipment *equipment);
+void js_resources_release(struct js_resources *resources);
 
 /* Adds a core with these CPUs, or a GPU. 0, or -1 with errno ENOMEM. */
-int js_equipment_add_core(struct js_equipment *equipment,
+int js_resources_add_core(struct js_resources *resources,
                           const struct js_cpuset *cpus, uint16_t cache,
                           uint16_t numa);
-int js_equipment_add_gpu(struct js_equipment *equipment, const char *name,
+int js_resources_add_gpu(struct js_resources *resources, const char *name,
                          uint16_t numa);
 
 /* Another run's slaves hold the cores that have a CPU of the set. */
-void js_equipment_lend(struct js_equipment *equipment,
+void js_resources_lend(struct js_resources *resources,
                        const struct js_cpuset *set);
 
 /* Adds the CPUs of core `index` (below core_count) to the set. */
-void js_equipment_core(const struct js_equipment *equipment, uint32_t index,
+void js_resources_core(const struct js_resources *resources, uint32_t index,
                        struct js_cpuset *set);
 
 /* The first core that has a CPU of the set, or UINT32_MAX. */
-uint32_t js_equipment_find(const struct js_equipment *equipment,
+uint32_t js_resources_find(const struct js_resources *resources,
                            const struct js_cpuset *set);
 
 /* As part of a message: 0 or -1 with ENOMEM; a bad one marks the cursor (then
  * the result is empty). Unpacking allocates; no memory also marks it. */
-int js_equipment_pack(struct js_buf *buf, const struct js_equipment *equipment);
-void js_equipment_unpack(struct js_cursor *cursor, struct js_equipment *ret);
+int js_resources_pack(struct js_buf *buf, const struct js_resources *resources);
+void js_resources_unpack(struct js_cursor *cursor, struct js_resources *ret);
 
 #endif

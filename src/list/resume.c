@@ -2,22 +2,22 @@
 
 #include <inttypes.h>
 
-void js_resume_init(struct js_resume *resume, struct js_ledger *ledger,
+void js_resume_init(struct js_resume *resume, struct js_registry *registry,
                     enum js_resume_what what, js_resume_fn tell, void *arg)
 {
     *resume = (struct js_resume){
-        .ledger = ledger, .what = what, .tell = tell, .arg = arg};
-    if (!ledger)
+        .registry = registry, .what = what, .tell = tell, .arg = arg};
+    if (!registry)
         return;
-    resume->known = js_ledger_count(ledger);
-    js_ledger_rewind(ledger);
+    resume->known = js_registry_count(registry);
+    js_registry_rewind(registry);
 }
 
 void js_resume_rewind(struct js_resume *resume)
 {
     resume->counts = (struct js_resume_counts){0};
-    if (resume->ledger)
-        js_ledger_rewind(resume->ledger);
+    if (resume->registry)
+        js_registry_rewind(resume->registry);
 }
 
 /* ---------------------------------------------------------------- one job */
@@ -32,11 +32,11 @@ static int tell(const struct js_resume *resume, enum js_resume_change change,
 static int tell_name(struct js_resume *resume, uint64_t id, const char *name)
 {
     struct js_resume_news news = {JS_RESUME_NAMED, id, NULL, name};
-    if (!name[0] || js_ledger_find_name(resume->ledger, name) == id)
+    if (!name[0] || js_registry_find_name(resume->registry, name) == id)
         return 0;
     /* Of a stream the name is put on record, and need not be known here. */
-    if (id <= js_ledger_count(resume->ledger) &&
-        js_ledger_name(resume->ledger, id, name) < 0)
+    if (id <= js_registry_count(resume->registry) &&
+        js_registry_name(resume->registry, id, name) < 0)
         return -1;
     return resume->tell(resume->arg, &news);
 }
@@ -45,10 +45,10 @@ static int tell_name(struct js_resume *resume, uint64_t id, const char *name)
  * that name it comes back.) */
 static int replace(struct js_resume *resume, uint64_t id)
 {
-    if (js_ledger_is_matched(resume->ledger, id) ||
-        js_ledger_is_gone(resume->ledger, id))
+    if (js_registry_is_matched(resume->registry, id) ||
+        js_registry_is_gone(resume->registry, id))
         return 0;
-    js_ledger_set_gone(resume->ledger, id, true);
+    js_registry_set_gone(resume->registry, id, true);
     return tell(resume, JS_RESUME_GONE, id);
 }
 
@@ -59,7 +59,7 @@ static int accept_job(struct js_resume *resume, struct js_job *job,
     struct js_resume_news news = {.change = JS_RESUME_ACCEPTED,
                                   .identity = identity};
     const char *name = js_job_name(job);
-    uint64_t namesake = js_ledger_find_name(resume->ledger, name);
+    uint64_t namesake = js_registry_find_name(resume->registry, name);
     bool is_changed = namesake > 0 && namesake <= resume->known;
     resume->counts.changed += is_changed;
     resume->counts.added += !is_changed;
@@ -68,16 +68,16 @@ static int accept_job(struct js_resume *resume, struct js_job *job,
     if (resume->is_stream)
         job->id = resume->known + ++resume->streamed;
     else
-        job->id = js_ledger_add(resume->ledger, identity);
+        job->id = js_registry_add(resume->registry, identity);
     news.id = job->id;
     if (job->id == 0 || resume->tell(resume->arg, &news) < 0)
         return -1;
     return tell_name(resume, job->id, name);
 }
 
-/* As the ledger has it; of a new job all is false. */
+/* As the registry has it; of a new job all is false. */
 struct stand {
-    enum js_standing standing;
+    enum js_job_state standing;
     bool is_new, is_settled, is_owed;
 };
 
@@ -86,112 +86,116 @@ static struct stand stand_of(const struct js_resume *resume, uint64_t id)
     if (id == 0)
         return (struct stand){.is_new = true};
     return (struct stand){
-        .standing = js_ledger_standing(resume->ledger, id),
+        .standing = js_registry_standing(resume->registry, id),
         /* A list is read twice: first to look at it. */
         .is_new = id > resume->known,
-        .is_settled = js_ledger_is_settled(resume->ledger, id),
-        .is_owed = js_ledger_is_owed(resume->ledger, id),
+        .is_settled = js_registry_is_settled(resume->registry, id),
+        .is_owed = js_registry_is_owed(resume->registry, id),
     };
 }
 
 static bool has_gone_wrong(const struct stand *stand)
 {
-    return stand->standing == JS_STANDING_FAILED ||
-           stand->standing == JS_STANDING_SKIPPED || stand->is_owed;
+    return stand->standing == JS_JOB_STATE_FAILED ||
+           stand->standing == JS_JOB_STATE_SKIPPED || stand->is_owed;
 }
 
-static enum js_verdict verdict_of(const struct js_resume *resume,
-                                  const struct stand *stand,
-                                  enum js_verdict after)
+static enum js_resume_decision verdict_of(const struct js_resume *resume,
+                                          const struct stand *stand,
+                                          enum js_resume_decision after)
 {
     bool is_only_failed = resume->what == JS_RESUME_ONLY_FAILED;
     bool is_failure_kept =
         stand->is_settled || resume->what == JS_RESUME_NOT_FAILED;
-    if (after == JS_VERDICT_ASIDE)
-        return JS_VERDICT_ASIDE;
+    if (after == JS_RESUME_DECISION_ASIDE)
+        return JS_RESUME_DECISION_ASIDE;
     if (is_only_failed && stand->is_new)
-        return JS_VERDICT_ASIDE;
-    if (after == JS_VERDICT_RUN)
-        return JS_VERDICT_RUN;
-    if (stand->standing == JS_STANDING_SUCCEEDED)
-        return JS_VERDICT_DONE;
-    if (is_failure_kept && stand->standing == JS_STANDING_FAILED)
-        return JS_VERDICT_FAILED;
+        return JS_RESUME_DECISION_ASIDE;
+    if (after == JS_RESUME_DECISION_RUN)
+        return JS_RESUME_DECISION_RUN;
+    if (stand->standing == JS_JOB_STATE_SUCCEEDED)
+        return JS_RESUME_DECISION_DONE;
+    if (is_failure_kept && stand->standing == JS_JOB_STATE_FAILED)
+        return JS_RESUME_DECISION_FAILED;
     if (is_only_failed && !has_gone_wrong(stand))
-        return JS_VERDICT_ASIDE;
-    return JS_VERDICT_RUN;
+        return JS_RESUME_DECISION_ASIDE;
+    return JS_RESUME_DECISION_RUN;
 }
 
 static void count(struct js_resume *resume, const struct stand *stand,
-                  bool is_new, enum js_verdict verdict)
+                  bool is_new, enum js_resume_decision verdict)
 {
     struct js_resume_counts *counts = &resume->counts;
-    enum js_standing standing = stand->standing;
-    counts->runs += verdict == JS_VERDICT_RUN;
-    counts->aside += verdict == JS_VERDICT_ASIDE;
-    counts->held += verdict == JS_VERDICT_ASIDE && has_gone_wrong(stand);
-    counts->stand += verdict == JS_VERDICT_FAILED;
+    enum js_job_state standing = stand->standing;
+    counts->runs += verdict == JS_RESUME_DECISION_RUN;
+    counts->aside += verdict == JS_RESUME_DECISION_ASIDE;
+    counts->held +=
+        verdict == JS_RESUME_DECISION_ASIDE && has_gone_wrong(stand);
+    counts->stand += verdict == JS_RESUME_DECISION_FAILED;
     if (is_new)
         return;
-    if (standing == JS_STANDING_SUCCEEDED)
-        *(verdict == JS_VERDICT_RUN ? &counts->again : &counts->done) += 1;
-    else if (standing == JS_STANDING_LEFT)
+    if (standing == JS_JOB_STATE_SUCCEEDED)
+        *(verdict == JS_RESUME_DECISION_RUN ? &counts->again : &counts->done) +=
+            1;
+    else if (standing == JS_JOB_STATE_LEFT)
         counts->left++;
     else
         counts->failed++;
 }
 
-/* It is in the ledger. */
+/* It is in the registry. */
 static int renew(struct js_resume *resume, const struct js_job *job,
-                 enum js_standing standing, enum js_verdict verdict)
+                 enum js_job_state standing, enum js_resume_decision verdict)
 {
-    if (js_ledger_is_gone(resume->ledger, job->id)) {
-        js_ledger_set_gone(resume->ledger, job->id, false);
+    if (js_registry_is_gone(resume->registry, job->id)) {
+        js_registry_set_gone(resume->registry, job->id, false);
         if (tell(resume, JS_RESUME_BACK, job->id) < 0)
             return -1;
     }
-    if (standing == JS_STANDING_SUCCEEDED && verdict == JS_VERDICT_RUN) {
-        js_ledger_set(resume->ledger, job->id, JS_STANDING_LEFT);
+    if (standing == JS_JOB_STATE_SUCCEEDED &&
+        verdict == JS_RESUME_DECISION_RUN) {
+        js_registry_set(resume->registry, job->id, JS_JOB_STATE_LEFT);
         if (tell(resume, JS_RESUME_AGAIN, job->id) < 0)
             return -1;
     }
     return tell_name(resume, job->id, js_job_name(job));
 }
 
-static enum js_verdict verdict_of_standing(enum js_standing standing)
+static enum js_resume_decision verdict_of_standing(enum js_job_state standing)
 {
     switch (standing) {
-    case JS_STANDING_SUCCEEDED:
-        return JS_VERDICT_DONE;
-    case JS_STANDING_FAILED:
-    case JS_STANDING_SKIPPED:
-        return JS_VERDICT_FAILED;
-    case JS_STANDING_LEFT:
+    case JS_JOB_STATE_SUCCEEDED:
+        return JS_RESUME_DECISION_DONE;
+    case JS_JOB_STATE_FAILED:
+    case JS_JOB_STATE_SKIPPED:
+        return JS_RESUME_DECISION_FAILED;
+    case JS_JOB_STATE_LEFT:
         break;
     }
-    return JS_VERDICT_RUN;
+    return JS_RESUME_DECISION_RUN;
 }
 
-static enum js_verdict look(struct js_resume *resume, struct js_job *job)
+static enum js_resume_decision look(struct js_resume *resume,
+                                    struct js_job *job)
 {
     struct js_identity identity = js_identity_of(job);
-    job->id = js_ledger_match(resume->ledger, &identity);
+    job->id = js_registry_match(resume->registry, &identity);
     struct stand stand = stand_of(resume, job->id);
     resume->counts.added += job->id == 0;
-    enum js_verdict verdict = verdict_of_standing(stand.standing);
+    enum js_resume_decision verdict = verdict_of_standing(stand.standing);
     count(resume, &stand, job->id == 0, verdict);
     return verdict;
 }
 
 static int judge(struct js_resume *resume, struct js_job *job,
-                 enum js_verdict after, enum js_verdict *ret)
+                 enum js_resume_decision after, enum js_resume_decision *ret)
 {
     struct js_identity identity = js_identity_of(job);
-    uint64_t id = js_ledger_match(resume->ledger, &identity);
+    uint64_t id = js_registry_match(resume->registry, &identity);
     struct stand stand = stand_of(resume, id);
     if (id > 0) {
         job->id = id;
-        job->losses = js_ledger_losses(resume->ledger, id);
+        job->losses = js_registry_losses(resume->registry, id);
     }
     *ret = verdict_of(resume, &stand, after);
     count(resume, &stand, id == 0, *ret);
@@ -200,10 +204,10 @@ static int judge(struct js_resume *resume, struct js_job *job,
 }
 
 int js_resume_judge(struct js_resume *resume, struct js_job *job,
-                    enum js_verdict after, enum js_verdict *ret)
+                    enum js_resume_decision after, enum js_resume_decision *ret)
 {
-    *ret = JS_VERDICT_RUN;
-    if (!resume->ledger) {
+    *ret = JS_RESUME_DECISION_RUN;
+    if (!resume->registry) {
         resume->counts.added++;
         resume->counts.runs++;
     } else if (resume->what == JS_RESUME_LOOK) {
@@ -220,14 +224,15 @@ int js_resume_judge(struct js_resume *resume, struct js_job *job,
 
 int js_resume_end(struct js_resume *resume)
 {
-    struct js_ledger *ledger = resume->ledger;
-    for (uint64_t id = 1; ledger && id <= resume->known; id++) {
-        if (js_ledger_is_matched(ledger, id) || js_ledger_is_gone(ledger, id))
+    struct js_registry *registry = resume->registry;
+    for (uint64_t id = 1; registry && id <= resume->known; id++) {
+        if (js_registry_is_matched(registry, id) ||
+            js_registry_is_gone(registry, id))
             continue;
         resume->counts.gone++;
         if (resume->what == JS_RESUME_LOOK)
             continue;
-        js_ledger_set_gone(ledger, id, true);
+        js_registry_set_gone(registry, id, true);
         if (tell(resume, JS_RESUME_GONE, id) < 0)
             return -1;
     }

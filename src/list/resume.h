@@ -4,9 +4,10 @@
  * Goes through the list in its order, job by job, and gives each its id and a
  * verdict. Works as make does: what succeeded is not run again, unless it comes
  * after something that runs. What failed in an earlier start of this very run
- * (js_ledger_settle()) is not run again either. Borrows the ledger, and keeps
- * it up to date; what changes in it is told, so that it can be put on record.
- * Without a ledger every job runs, and its id is its place in the list.
+ * (js_registry_settle()) is not run again either. Borrows the registry, and
+ * keeps it up to date; what changes in it is told, so that it can be put on
+ * record. Without a registry every job runs, and its id is its place in the
+ * list.
  */
 #ifndef JS_LIST_RESUME_H
 #define JS_LIST_RESUME_H
@@ -32,14 +33,14 @@ enum js_resume_what {
 
 /* Where a job stands when its list is read; the order is that of strength, for
  * what comes after several. */
-enum js_verdict {
-    JS_VERDICT_DONE = 0, /* it succeeded in an earlier run */
-    JS_VERDICT_FAILED,   /* ... failed, and is not run again */
-    JS_VERDICT_RUN,
-    JS_VERDICT_ASIDE, /* not in this run */
+enum js_resume_decision {
+    JS_RESUME_DECISION_DONE = 0, /* it succeeded in an earlier run */
+    JS_RESUME_DECISION_FAILED,   /* ... failed, and is not run again */
+    JS_RESUME_DECISION_RUN,
+    JS_RESUME_DECISION_ASIDE, /* not in this run */
 };
 
-/* What changed in the ledger. */
+/* What changed in the registry. */
 enum js_resume_change {
     JS_RESUME_ACCEPTED, /* a job more: identity */
     JS_RESUME_NAMED,
@@ -60,7 +61,7 @@ typedef int (*js_resume_fn)(void *arg, const struct js_resume_news *news);
 
 /* Where a job stands, its id and line known. */
 typedef void (*js_resume_judged_fn)(void *arg, const struct js_job *job,
-                                    enum js_verdict verdict);
+                                    enum js_resume_decision verdict);
 
 /* Of the jobs so far. */
 struct js_resume_counts {
@@ -79,18 +80,18 @@ struct js_resume_counts {
 };
 
 struct js_resume {
-    struct js_ledger *ledger; /* borrowed; NULL: there is none */
+    struct js_registry *registry; /* borrowed; NULL: there is none */
     enum js_resume_what what;
     bool is_stream; /* the list is read once, and new jobs are not remembered */
     js_resume_fn tell;          /* NULL for JS_RESUME_LOOK */
     js_resume_judged_fn judged; /* NULL: nobody wants to know */
     void *arg;
     struct js_resume_counts counts;
-    uint64_t known;    /* jobs that were in the ledger before this run */
+    uint64_t known;    /* jobs that were in the registry before this run */
     uint64_t streamed; /* new jobs of a stream */
 };
 
-void js_resume_init(struct js_resume *resume, struct js_ledger *ledger,
+void js_resume_init(struct js_resume *resume, struct js_registry *registry,
                     enum js_resume_what what, js_resume_fn tell, void *arg);
 
 /* The list is read from its beginning; counts begin anew. */
@@ -102,7 +103,8 @@ void js_resume_rewind(struct js_resume *resume);
  * or -1 with errno ENOMEM.
  */
 int js_resume_judge(struct js_resume *resume, struct js_job *job,
-                    enum js_verdict after, enum js_verdict *ret);
+                    enum js_resume_decision after,
+                    enum js_resume_decision *ret);
 
 /* The list has been read to its end: finds what is gone. 0, or -1, ENOMEM. */
 int js_resume_end(struct js_resume *resume);

@@ -38,7 +38,7 @@ enum source_kind {
 /* A job that needs more than a core, as the last one like it did not. */
 struct special {
     uint64_t id, line;
-    struct js_need need;
+    struct js_request request;
 };
 
 struct js_source {
@@ -68,7 +68,7 @@ struct js_source {
     bool owns_fd;
     int pipe_bytes;  /* of a pipe that is distrusted; 0 or less: it is not */
     bool is_damaged; /* it may have been full */
-    struct js_inlet *inlet; /* of a stream */
+    struct js_input *inlet; /* of a stream */
     struct js_err failure;
 };
 
@@ -109,7 +109,7 @@ void js_source_free(struct js_source *source)
     int saved = errno;
     if (source->owns_fd)
         js_fd_close(&source->fd);
-    js_inlet_free(source->inlet);
+    js_input_free(source->inlet);
     js_jobfile_free(source->jobs);
     js_graph_free(source->graph);
     js_buf_release(&source->text);
@@ -285,7 +285,7 @@ static bool may_be_damaged(struct js_source *source, ssize_t read_bytes)
 static int end_of_stream(struct js_source *source)
 {
     struct js_err text;
-    if (source->ear.tell && js_inlet_is_within_line(source->inlet)) {
+    if (source->ear.tell && js_input_is_within_line(source->inlet)) {
         js_err_set(&text,
                    "%s: its last line has no newline, and is taken as it is",
                    source->name);
@@ -297,7 +297,7 @@ static int end_of_stream(struct js_source *source)
 static int feed_stream(struct js_source *source)
 {
     char piece[PIECE_BYTES];
-    ssize_t n = js_inlet_read(source->inlet, piece, sizeof(piece));
+    ssize_t n = js_input_read(source->inlet, piece, sizeof(piece));
     if (n < 0)
         return errno == EAGAIN ? 0 : -1;
     source->is_damaged = may_be_damaged(source, n);
@@ -351,15 +351,15 @@ static enum js_source_state next_parsed(struct js_source *source,
 /* 1 and the job if it runs, 0 if it does not, -1 with errno. */
 static int simulate_next(struct js_source *source, struct js_job **ret)
 {
-    enum js_verdict verdict = JS_VERDICT_RUN;
+    enum js_resume_decision verdict = JS_RESUME_DECISION_RUN;
     struct js_job *job =
         js_job_new_simulated(++source->given, source->duration_ns);
     if (!job)
         return -1;
     int rc = source->resume ? js_resume_judge(source->resume, job,
-                                              JS_VERDICT_DONE, &verdict)
+                                              JS_RESUME_DECISION_DONE, &verdict)
                             : 0;
-    if (rc == 0 && verdict == JS_VERDICT_RUN) {
+    if (rc == 0 && verdict == JS_RESUME_DECISION_RUN) {
         *ret = job;
         return 1;
     }
@@ -432,20 +432,21 @@ static int rewind_text(struct js_source *source)
     return 0;
 }
 
-static bool is_same_need(const struct js_need *a, const struct js_need *b)
+static bool is_same_need(const struct js_request *a, const struct js_request *b)
 {
-    return js_need_nodes(a) == js_need_nodes(b) && a->cores == b->cores &&
+    return js_request_nodes(a) == js_request_nodes(b) && a->cores == b->cores &&
            a->gpus == b->gpus && a->mem_bytes == b->mem_bytes;
 }
 
 static int keep_need(struct js_source *source, const struct js_job *job)
 {
-    struct special special = {job->id, job->line, job->need};
+    struct special special = {job->id, job->line, job->request};
     struct js_buf *needs = &source->needs;
     const struct special *last =
         needs->len > 0 ? (const struct special *)(needs->data + needs->len) - 1
                        : NULL;
-    if (js_job_is_plain(job) || (last && is_same_need(&last->need, &job->need)))
+    if (js_job_is_plain(job) ||
+        (last && is_same_need(&last->request, &job->request)))
         return 0;
     return js_buf_append(needs, &special, sizeof(special));
 }
@@ -545,9 +546,9 @@ static int load_text(struct js_source *source, off_t size_hint,
 }
 
 static int open_stream(struct js_source *source,
-                       const struct js_inlet_config *config, struct js_err *err)
+                       const struct js_input_config *config, struct js_err *err)
 {
-    source->inlet = js_inlet_new(config);
+    source->inlet = js_input_new(config);
     if (source->resume)
         source->resume->is_stream = true;
     return source->inlet && set_checks(source, true) == 0
@@ -585,7 +586,7 @@ static int load(struct js_source *source, const char *path,
         return -1;
     /* Standard input is a stream even where it is a file. */
     if (!S_ISREG(info.st_mode) || !source->owns_fd)
-        return open_stream(source, &(struct js_inlet_config){.fd = source->fd},
+        return open_stream(source, &(struct js_input_config){.fd = source->fd},
                            err);
     if (set_checks(source, false) < 0)
         return fail_errno(source, err);
@@ -643,7 +644,7 @@ struct js_source *js_source_new_file(const char *path, struct js_resume *resume,
 }
 
 struct js_source *js_source_new_stream(const char *path,
-                                       const struct js_inlet_config *inlet,
+                                       const struct js_input_config *inlet,
                                        struct js_resume *resume,
                                        const struct js_source_ear *ear,
                                        struct js_err *err)
@@ -702,13 +703,13 @@ void js_source_survey(const struct js_source *source,
 
 void js_source_each_need(const struct js_source *source,
                          void (*visit)(void *arg, uint64_t id, uint64_t line,
-                                       const struct js_need *need),
+                                       const struct js_request *request),
                          void *arg)
 {
     const struct special *specials = (const struct special *)source->needs.data;
     size_t count = source->needs.len / sizeof(*specials);
     for (size_t i = 0; i < count; i++)
-        visit(arg, specials[i].id, specials[i].line, &specials[i].need);
+        visit(arg, specials[i].id, specials[i].line, &specials[i].request);
 }
 
 bool js_source_is_stream(const struct js_source *source)
@@ -718,5 +719,5 @@ bool js_source_is_stream(const struct js_source *source)
 
 int js_source_fd(const struct js_source *source)
 {
-    return js_source_is_stream(source) ? js_inlet_fd(source->inlet) : -1;
+    return js_source_is_stream(source) ? js_input_fd(source->inlet) : -1;
 }

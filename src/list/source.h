@@ -71,7 +71,7 @@ struct js_source *js_source_new_file(const char *path, struct js_resume *resume,
 /* The same of a stream that comes so; `path` is what the user calls it. A last
  * line without a newline is told. */
 struct js_source *js_source_new_stream(const char *path,
-                                       const struct js_inlet_config *inlet,
+                                       const struct js_input_config *inlet,
                                        struct js_resume *resume,
                                        const struct js_source_ear *ear,
                                        struct js_err *err);
@@ -125,7 +125,7 @@ void js_source_survey(const struct js_source *source,
  */
 void js_source_each_need(const struct js_source *source,
                          void (*visit)(void *arg, uint64_t id, uint64_t line,
-                                       const struct js_need *need),
+                                       const struct js_request *request),
                          void *arg);
 
 bool js_source_is_stream(const struct js_source *source);

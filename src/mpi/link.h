@@ -5,9 +5,10 @@
  * one in memory with delay, loss and a simulated clock (tests/unit). Master
  * and slave see only this. Time passes only in `wait`.
  *
- * Order: messages from one peer arrive in the order in which they were sent.
- * Nothing here waits for a peer, be it stopped or dead. A failure of the
- * transport is final: the call returns -1 with *err and the run cannot go on.
+ * Order: messages from one connection arrive in the order in which they were
+ * sent. Nothing here waits for a connection, be it stopped or dead. A failure
+ * of the transport is final: the call returns -1 with *err and the run cannot
+ * go on.
  */
 #ifndef JS_MPI_LINK_H
 #define JS_MPI_LINK_H
@@ -20,7 +21,7 @@
 #include <stdint.h>
 
 struct js_message {
-    int peer;
+    int conn;
     enum js_tag tag;
     const char *bytes; /* the link's, valid until the next receive; of a JOB:
                           one struct js_wire_job */
@@ -28,14 +29,15 @@ struct js_message {
 };
 
 struct js_link_ops {
-    /* Sends one job struct: by MPI_Send where the peer is on this host and
-     * shares memory with it, which returns at once as long as at most
+    /* Sends one job struct: by MPI_Send where the connection is on this host
+     * and shares memory with it, which returns at once as long as at most
      * JS_WIRE_JOBS_SENT are unacknowledged, else by MPI_Isend. */
-    int (*send_job)(void *link, int peer, bool is_near,
+    int (*send_job)(void *link, int conn, bool is_near,
                     const struct js_wire_job *job, struct js_err *err);
 
-    /* Takes a copy of the message and sends it when the peer can take it. */
-    int (*post)(void *link, int peer, enum js_tag tag, const void *bytes,
+    /* Takes a copy of the message and sends it when the connection can take it.
+     */
+    int (*post)(void *link, int conn, enum js_tag tag, const void *bytes,
                 size_t len, struct js_err *err);
 
     /* The next message: 1; 0 if there is none now; or -1. A message of an
@@ -62,17 +64,17 @@ struct js_link {
 };
 
 /* Shorthands, so that a call reads like one. */
-static inline int js_link_send_job(struct js_link *link, int peer, bool is_near,
+static inline int js_link_send_job(struct js_link *link, int conn, bool is_near,
                                    const struct js_wire_job *job,
                                    struct js_err *err)
 {
-    return link->ops->send_job(link->self, peer, is_near, job, err);
+    return link->ops->send_job(link->self, conn, is_near, job, err);
 }
 
-static inline int js_link_post(struct js_link *link, int peer, enum js_tag tag,
+static inline int js_link_post(struct js_link *link, int conn, enum js_tag tag,
                                const struct js_buf *buf, struct js_err *err)
 {
-    return link->ops->post(link->self, peer, tag, buf->data, buf->len, err);
+    return link->ops->post(link->self, conn, tag, buf->data, buf->len, err);
 }
 
 static inline int js_link_receive(struct js_link *link, struct js_message *ret,
@@ -108,7 +110,7 @@ int js_link_open(struct js_link *ret, struct js_err *err);
  * and sees what was posted off. MPI wants it so: where messages are unread it
  * may wait for ever, and MPICH 4.2.1 complains of each. A slave says with a
  * LAST that nothing follows; the master waits for that of each. Returns 0, or
- * -1 with *err: a peer has not said it by `until_ns`.
+ * -1 with *err: a connection has not said it by `until_ns`.
  */
 int js_link_drain(struct js_link *link, int64_t until_ns, struct js_err *err);
 

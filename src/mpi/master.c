@@ -2,8 +2,8 @@
 
 #include "base/clock.h"
 #include "base/fdio.h"
-#include "sched/capacity.h"
 #include "mpi/slave_conn.h"
+#include "sched/capacity.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -51,9 +51,9 @@ enum phase {
 struct js_master {
     struct js_master_config config;
     struct js_link *link;
-    struct js_plan *plan;
-    struct js_pool *pool;
-    struct js_peer *peers; /* by rank; 0 is unused */
+    struct js_scheduler *scheduler;
+    struct js_allocator *allocator;
+    struct js_slave_conn *conns; /* by rank; 0 is unused */
     int64_t now_ns;
     int64_t event_ns; /* when a job was last given to a slave, or ended */
     int64_t quiet_end_ns, quiet_look_ns;
@@ -65,13 +65,13 @@ struct js_master {
     bool is_source_later; /* it has none at the moment */
     bool is_input_bad;
     struct js_err input_error;
-    enum js_request request; /* that the slaves were told of */
-    bool is_interrupted;     /* ... and not because of failures */
-    bool was_asked;          /* slaves were told to end by a signal */
-    int64_t leave_ns;        /* whatever runs then: the run is over */
-    int64_t listened_ns;     /* time in which a slave could have been heard */
-    int64_t turn_ns;         /* when the last turn began */
-    int64_t watch_ns;        /* when to look for silence again */
+    enum js_stop_request stop_request; /* that the slaves were told of */
+    bool is_interrupted;               /* ... and not because of failures */
+    bool was_asked;                    /* slaves were told to end by a signal */
+    int64_t leave_ns;                  /* whatever runs then: the run is over */
+    int64_t listened_ns; /* time in which a slave could have been heard */
+    int64_t turn_ns;     /* when the last turn began */
+    int64_t watch_ns;    /* when to look for silence again */
     unsigned lost;
     /* Jobs that were lost with a slave or its runner, for one message. */
     struct js_buf blamed;
@@ -86,15 +86,16 @@ struct js_master {
 
 /* ---------------------------------------------------------------- life */
 
-static struct js_plan *new_plan(const struct js_master_config *config,
-                                struct js_pool *pool)
+static struct js_scheduler *new_scheduler(const struct js_master_config *config,
+                                          struct js_allocator *allocator)
 {
-    struct js_plan_config plan = config->plan;
+    struct js_scheduler_config scheduler = config->scheduler;
     struct js_source_survey survey;
     js_source_survey(config->source, &survey);
-    plan.is_ordered = survey.is_ordered || plan.longest_first;
-    plan.is_stream = js_source_is_stream(config->source);
-    return js_plan_new(&plan, js_source_graph(config->source), pool);
+    scheduler.is_ordered = survey.is_ordered || scheduler.longest_first;
+    scheduler.is_stream = js_source_is_stream(config->source);
+    return js_scheduler_new(&scheduler, js_source_graph(config->source),
+                            allocator);
 }
 
 struct js_master *js_master_new(const struct js_master_config *config,
@@ -113,14 +114,14 @@ struct js_master *js_master_new(const struct js_master_config *config,
     master->quiet_end_ns = master->now_ns + config->quiet_ns;
     master->turn_ns = master->now_ns;
     master->leave_ns = JS_NEVER_NS;
-    master->pool = js_pool_new();
-    if (master->pool)
-        master->plan = new_plan(config, master->pool);
-    master->peers = calloc((size_t)link->size, sizeof(*master->peers));
-    for (int i = 0; master->peers && i < link->size; i++)
-        js_peer_init(&master->peers[i], link, i);
-    if (!master->plan || !master->pool || !master->peers ||
-        js_pool_add(master->pool, 0, &config->node, false) < 0) {
+    master->allocator = js_allocator_new();
+    if (master->allocator)
+        master->scheduler = new_scheduler(config, master->allocator);
+    master->conns = calloc((size_t)link->size, sizeof(*master->conns));
+    for (int i = 0; master->conns && i < link->size; i++)
+        js_slave_conn_init(&master->conns[i], link, i);
+    if (!master->scheduler || !master->allocator || !master->conns ||
+        js_allocator_add(master->allocator, 0, &config->node, false) < 0) {
         js_master_free(master);
         return NULL;
     }
@@ -132,11 +133,11 @@ void js_master_free(struct js_master *master)
     if (!master)
         return;
     int saved = errno;
-    for (int i = 0; master->peers && i < master->link->size; i++)
-        js_peer_release(&master->peers[i]);
-    free(master->peers);
-    js_plan_free(master->plan);
-    js_pool_free(master->pool);
+    for (int i = 0; master->conns && i < master->link->size; i++)
+        js_slave_conn_release(&master->conns[i]);
+    free(master->conns);
+    js_scheduler_free(master->scheduler);
+    js_allocator_free(master->allocator);
     js_buf_release(&master->blamed);
     free(master);
     errno = saved;
@@ -144,7 +145,7 @@ void js_master_free(struct js_master *master)
 
 const char *js_master_host(const struct js_master *master, unsigned slave)
 {
-    return master->peers[slave].node.host;
+    return master->conns[slave].node.host;
 }
 
 static int no_memory(struct js_err *err)
@@ -153,11 +154,11 @@ static int no_memory(struct js_err *err)
 }
 
 /* Sends the slave what can be sent now. */
-static int pump(struct js_master *master, struct js_peer *peer,
+static int pump(struct js_master *master, struct js_slave_conn *conn,
                 struct js_err *err)
 {
     bool is_behind = js_delivery_is_behind(master->config.delivery);
-    return js_peer_pump(peer, is_behind ? 0 : JS_WIRE_INLINE, err);
+    return js_slave_conn_pump(conn, is_behind ? 0 : JS_WIRE_INLINE, err);
 }
 
 /* ---------------------------------------------------------------- meeting */
@@ -181,18 +182,19 @@ static void blame(void *arg, const struct js_job *job, unsigned slave)
 static void tell_one_blamed(const struct js_master *master, unsigned slave,
                             const char *names)
 {
-    if (master->losses >= JS_PLAN_LOSSES)
+    if (master->losses >= JS_SCHEDULER_LOSSES)
         js_log(&master->config.log,
                "slave %u on %s: job%s was running there: %u such losses count "
                "as its failure",
-               slave, js_master_host(master, slave), names, JS_PLAN_LOSSES);
+               slave, js_master_host(master, slave), names,
+               JS_SCHEDULER_LOSSES);
     else
         js_log(&master->config.log,
                "slave %u on %s: job%s was running there (loss %" PRIu32
                " of %u that count as its failure): it runs again, alone on a "
                "slave",
                slave, js_master_host(master, slave), names, master->losses,
-               JS_PLAN_LOSSES);
+               JS_SCHEDULER_LOSSES);
 }
 
 /* What was running where something was lost is named. */
@@ -216,94 +218,97 @@ static void tell_blamed(struct js_master *master, unsigned slave)
 
 static void part_from(struct js_master *master, unsigned slave, bool has_died)
 {
-    struct js_peer *peer = &master->peers[slave];
+    struct js_slave_conn *conn = &master->conns[slave];
     const struct js_master_hooks *hooks = &master->config.hooks;
-    if (peer->state == JS_PEER_WORKING && hooks->parted)
+    if (conn->state == JS_SLAVE_CONN_WORKING && hooks->parted)
         hooks->parted(hooks->arg, slave);
     if (has_died)
-        js_plan_died(master->plan, slave, blame, master);
+        js_scheduler_died(master->scheduler, slave, blame, master);
     else
-        js_plan_lost(master->plan, slave);
+        js_scheduler_lost(master->scheduler, slave);
     tell_blamed(master, slave);
-    js_peer_take_away(peer);
-    peer->state = JS_PEER_GONE;
+    js_slave_conn_take_away(conn);
+    conn->state = JS_SLAVE_CONN_GONE;
 }
 
 static int take_hello(struct js_master *master,
                       const struct js_message *message, struct js_err *err)
 {
-    struct js_peer *peer = &master->peers[message->peer];
+    struct js_slave_conn *conn = &master->conns[message->conn];
     struct js_wire_hello hello;
-    if (peer->state != JS_PEER_AWAITED)
-        return js_peer_stop(peer, JS_LEAVE_TOGETHER, err);
+    if (conn->state != JS_SLAVE_CONN_AWAITED)
+        return js_slave_conn_stop(conn, JS_LEAVE_TOGETHER, err);
     if (js_wire_unpack_hello(message->bytes, message->len, &hello) < 0)
         return js_err_set(
             err,
             "rank %d does not speak as a slave of jobsched: start "
             "the same jobsched in every process",
-            message->peer);
+            message->conn);
     if (hello.version != JS_WIRE_VERSION) {
         js_log(&master->config.log,
                "slave %d is another version of jobsched (messages of version "
                "%u, here %d) and is left out: install the same one everywhere",
-               message->peer, hello.version, JS_WIRE_VERSION);
-        peer->state = JS_PEER_GONE;
-        return js_peer_stop(peer, JS_LEAVE_TOGETHER, err);
+               message->conn, hello.version, JS_WIRE_VERSION);
+        conn->state = JS_SLAVE_CONN_GONE;
+        return js_slave_conn_stop(conn, JS_LEAVE_TOGETHER, err);
     }
-    peer->state = JS_PEER_MET;
-    peer->node = hello.node;
-    peer->is_near = js_node_is_same(&hello.node, &master->config.node);
-    peer->processes = hello.processes;
-    if (js_pool_add(master->pool, (unsigned)message->peer, &hello.node, true))
+    conn->state = JS_SLAVE_CONN_MET;
+    conn->node = hello.node;
+    conn->is_near = js_node_is_same(&hello.node, &master->config.node);
+    conn->processes = hello.processes;
+    if (js_allocator_add(master->allocator, (unsigned)message->conn,
+                         &hello.node, true))
         return no_memory(err);
     return 0;
 }
 
 static int begin_setup(struct js_master *master, int slave, struct js_err *err)
 {
-    struct js_peer *peer = &master->peers[slave];
+    struct js_slave_conn *conn = &master->conns[slave];
     struct js_wire_setup setup = master->config.setup;
-    struct js_place place;
-    if (js_pool_place(master->pool, (unsigned)slave, &place) < 0)
+    struct js_placement place;
+    if (js_allocator_place(master->allocator, (unsigned)slave, &place) < 0)
         return js_err_set(err, "slave %d has no place", slave);
     setup.index = place.index;
     setup.slaves = place.slaves;
-    setup.pool = place.node->cpus;
+    setup.allocator = place.node->cpus;
     setup.held = place.node->held;
     setup.quota_cores = place.node->quota_cores;
-    return js_peer_set_up(peer, &setup, err);
+    return js_slave_conn_set_up(conn, &setup, err);
 }
 
 static void leave_out(struct js_master *master, int slave)
 {
-    struct js_peer *peer = &master->peers[slave];
+    struct js_slave_conn *conn = &master->conns[slave];
     int seconds = (int)(master->config.meeting_ns / JS_NS_PER_S);
-    if (peer->state == JS_PEER_AWAITED)
+    if (conn->state == JS_SLAVE_CONN_AWAITED)
         js_log(&master->config.log,
                "slave %d has not shown up in %d s and is left out", slave,
                seconds);
     else
         js_log(&master->config.log,
                "slave %d on %s has not got ready in %d s and is left out",
-               slave, peer->node.host, seconds);
-    peer->state = JS_PEER_GONE;
+               slave, conn->node.host, seconds);
+    conn->state = JS_SLAVE_CONN_GONE;
 }
 
 /* True while slaves are in a state before this one, and there is time. */
-static bool is_awaiting(struct js_master *master, enum js_peer_state state)
+static bool is_awaiting(struct js_master *master,
+                        enum js_slave_conn_state state)
 {
     bool is_late = master->now_ns >= master->phase_end_ns;
     for (int i = 1; i < master->link->size; i++) {
-        if (master->peers[i].state < state && !is_late)
+        if (master->conns[i].state < state && !is_late)
             return true;
     }
     return false;
 }
 
-static void leave_out_before(struct js_master *master, enum js_peer_state state)
+static void leave_out_before(struct js_master *master,
+                             enum js_slave_conn_state state)
 {
     for (int i = 1; i < master->link->size; i++) {
-        if (master->peers[i].state < state)
+        if (master->conns[i].state < state)
             leave_out(master, i);
     }
 }
@@ -311,9 +316,9 @@ static void leave_out_before(struct js_master *master, enum js_peer_state state)
 /* Once all have said where they are, each can be told its share. */
 static int end_meeting(struct js_master *master, struct js_err *err)
 {
-    leave_out_before(master, JS_PEER_MET);
+    leave_out_before(master, JS_SLAVE_CONN_MET);
     for (int i = 1; i < master->link->size; i++) {
-        if (master->peers[i].state == JS_PEER_MET &&
+        if (master->conns[i].state == JS_SLAVE_CONN_MET &&
             begin_setup(master, i, err) < 0)
             return -1;
     }
@@ -324,20 +329,20 @@ static int end_meeting(struct js_master *master, struct js_err *err)
 
 static void show_slave(const struct js_master *master, int slave)
 {
-    const struct js_peer *peer = &master->peers[slave];
+    const struct js_slave_conn *conn = &master->conns[slave];
     struct js_buf cpus = JS_BUF_INIT;
-    js_cpuset_format(&peer->home, &cpus);
+    js_cpuset_format(&conn->home, &cpus);
     const char *list = js_buf_string(&cpus);
     js_log(&master->config.log, "slave %d on %s: %u slot%s on CPUs %s", slave,
-           peer->node.host, peer->slots, peer->slots == 1 ? "" : "s",
+           conn->node.host, conn->slots, conn->slots == 1 ? "" : "s",
            list ? list : "?");
     js_buf_release(&cpus);
 }
 
 static void show_nodes(const struct js_master *master)
 {
-    const struct js_need nothing = {.nodes = 1};
-    uint32_t count = js_pool_count_nodes(master->pool, &nothing, 0);
+    const struct js_request nothing = {.nodes = 1};
+    uint32_t count = js_allocator_count_nodes(master->allocator, &nothing, 0);
     if (count > 1)
         js_log(&master->config.log,
                "%" PRIu32 " nodes: nodes=%" PRIu32
@@ -365,9 +370,9 @@ static void end_setup(struct js_master *master)
 {
     if (master->config.claim)
         js_fd_close(master->config.claim);
-    leave_out_before(master, JS_PEER_WORKING);
+    leave_out_before(master, JS_SLAVE_CONN_WORKING);
     for (int i = 1; master->config.show_map && i < master->link->size; i++) {
-        if (master->peers[i].state == JS_PEER_WORKING)
+        if (master->conns[i].state == JS_SLAVE_CONN_WORKING)
             show_slave(master, i);
     }
     if (master->config.show_map)
@@ -384,19 +389,20 @@ static void end_setup(struct js_master *master)
                (int)(left_ns / JS_NS_PER_S + 1));
 }
 
-static bool is_clearing(const struct js_peer *peer)
+static bool is_clearing(const struct js_slave_conn *conn)
 {
-    return peer->state == JS_PEER_WORKING && peer->clearing == JS_PEER_CLEARING;
+    return conn->state == JS_SLAVE_CONN_WORKING &&
+           conn->clearing == JS_SLAVE_CONN_CLEARING;
 }
 
 static bool is_host_seen_to(const struct js_master *master, int slave)
 {
     for (int i = 1; i < master->link->size; i++) {
-        const struct js_peer *peer = &master->peers[i];
+        const struct js_slave_conn *conn = &master->conns[i];
         bool sees_to_it =
-            is_clearing(peer) || peer->clearing == JS_PEER_CLEARED;
+            is_clearing(conn) || conn->clearing == JS_SLAVE_CONN_CLEARED;
         if (sees_to_it &&
-            js_node_is_same(&peer->node, &master->peers[slave].node))
+            js_node_is_same(&conn->node, &master->conns[slave].node))
             return true;
     }
     return false;
@@ -405,9 +411,9 @@ static bool is_host_seen_to(const struct js_master *master, int slave)
 /* A job that no node could run is an error of the list. */
 static void check_needs(struct js_master *master)
 {
-    if (js_plan_slaves(master->plan) == 0 ||
-        js_fit_check(master->pool, master->config.source,
-                     &master->config.log) == 0)
+    if (js_scheduler_slaves(master->scheduler) == 0 ||
+        js_capacity_check(master->allocator, master->config.source,
+                          &master->config.log) == 0)
         return;
     js_err_set(&master->input_error,
                "jobs need more than there is: nothing has run");
@@ -420,12 +426,12 @@ static int clear_hosts(struct js_master *master, struct js_err *err)
 {
     for (int i = 1; master->config.dead_count > 0 && i < master->link->size;
          i++) {
-        struct js_peer *peer = &master->peers[i];
-        if (peer->state != JS_PEER_WORKING || is_host_seen_to(master, i))
+        struct js_slave_conn *conn = &master->conns[i];
+        if (conn->state != JS_SLAVE_CONN_WORKING || is_host_seen_to(master, i))
             continue;
-        peer->clearing = JS_PEER_CLEARING;
-        if (js_peer_clear(peer, master->config.dead, master->config.dead_count,
-                          err) < 0)
+        conn->clearing = JS_SLAVE_CONN_CLEARING;
+        if (js_slave_conn_clear(conn, master->config.dead,
+                                master->config.dead_count, err) < 0)
             return -1;
     }
     return 0;
@@ -434,7 +440,7 @@ static int clear_hosts(struct js_master *master, struct js_err *err)
 static bool is_any_clearing(const struct js_master *master)
 {
     for (int i = 1; i < master->link->size; i++) {
-        if (is_clearing(&master->peers[i]))
+        if (is_clearing(&master->conns[i]))
             return true;
     }
     return false;
@@ -442,11 +448,11 @@ static bool is_any_clearing(const struct js_master *master)
 
 static int get_going(struct js_master *master, struct js_err *err)
 {
-    if (master->phase == PHASE_MEETING && !is_awaiting(master, JS_PEER_MET) &&
-        end_meeting(master, err) < 0)
+    if (master->phase == PHASE_MEETING &&
+        !is_awaiting(master, JS_SLAVE_CONN_MET) && end_meeting(master, err) < 0)
         return -1;
     if (master->phase == PHASE_SETTING_UP &&
-        !is_awaiting(master, JS_PEER_WORKING))
+        !is_awaiting(master, JS_SLAVE_CONN_WORKING))
         end_setup(master);
     if (master->phase == PHASE_QUIET && is_quiet(master)) {
         master->phase = PHASE_CLEARING;
@@ -467,9 +473,9 @@ static int get_going(struct js_master *master, struct js_err *err)
 static void warn_of_sharing(struct js_master *master, int slave,
                             const struct js_wire_ready *ready)
 {
-    struct js_place place;
-    unsigned cores = ready->equipment.core_count;
-    if (js_pool_place(master->pool, (unsigned)slave, &place) < 0 ||
+    struct js_placement place;
+    unsigned cores = ready->resources.core_count;
+    if (js_allocator_place(master->allocator, (unsigned)slave, &place) < 0 ||
         place.index > 0)
         return;
     uint64_t slots = (uint64_t)place.slaves * ready->slots;
@@ -484,23 +490,24 @@ static void warn_of_sharing(struct js_master *master, int slave,
 static int enlist(struct js_master *master, int slave,
                   const struct js_wire_ready *ready, struct js_err *err)
 {
-    struct js_peer *peer = &master->peers[slave];
-    if (js_pool_equip(master->pool, (unsigned)slave, &ready->equipment,
-                      ready->homes, ready->slots) < 0)
+    struct js_slave_conn *conn = &master->conns[slave];
+    if (js_allocator_equip(master->allocator, (unsigned)slave,
+                           &ready->resources, ready->homes, ready->slots) < 0)
         return js_err_errno(err, "slave %d", slave);
-    if (js_plan_add_slave(master->plan, (unsigned)slave, ready->slots) < 0)
+    if (js_scheduler_add_slave(master->scheduler, (unsigned)slave,
+                               ready->slots) < 0)
         return no_memory(err);
-    peer->state = JS_PEER_WORKING;
-    peer->slots = ready->slots;
-    peer->home = ready->home;
+    conn->state = JS_SLAVE_CONN_WORKING;
+    conn->slots = ready->slots;
+    conn->home = ready->home;
     master->slaves++;
     master->slots += ready->slots;
-    peer->is_watched = master->config.setup.lease_ns > 0;
-    peer->answered_ns = master->listened_ns;
+    conn->is_watched = master->config.setup.lease_ns > 0;
+    conn->answered_ns = master->listened_ns;
     if (master->config.hooks.enlisted)
         master->config.hooks.enlisted(master->config.hooks.arg, (unsigned)slave,
-                                      ready->slots, peer->node.host,
-                                      &peer->processes);
+                                      ready->slots, conn->node.host,
+                                      &conn->processes);
     warn_of_sharing(master, slave, ready);
     return 0;
 }
@@ -508,20 +515,20 @@ static int enlist(struct js_master *master, int slave,
 static int take_ready(struct js_master *master,
                       const struct js_message *message, struct js_err *err)
 {
-    int slave = message->peer;
+    int slave = message->conn;
     struct js_wire_ready ready;
     int rc = 0;
     /* It said BYE before it took in its set-up. */
-    if (master->peers[slave].state == JS_PEER_GONE)
+    if (master->conns[slave].state == JS_SLAVE_CONN_GONE)
         return 0;
     if (js_wire_unpack_ready(message->bytes, message->len, &ready) < 0)
         return js_err_set(err, "slave %d sent a bad READY", slave);
-    if (master->peers[slave].state != JS_PEER_SET_UP) {
+    if (master->conns[slave].state != JS_SLAVE_CONN_SET_UP) {
         rc = js_err_set(err, "slave %d sent a READY nobody expects", slave);
     } else if (ready.error[0]) {
         js_log(&master->config.log, "slave %d on %s is left out: %s", slave,
                js_master_host(master, (unsigned)slave), ready.error);
-        master->peers[slave].state = JS_PEER_GONE;
+        master->conns[slave].state = JS_SLAVE_CONN_GONE;
     } else {
         rc = enlist(master, slave, &ready, err);
     }
@@ -535,11 +542,11 @@ static int take_ack(struct js_master *master, const struct js_message *message,
                     struct js_err *err)
 {
     struct js_wire_ack ack;
-    struct js_peer *peer = &master->peers[message->peer];
+    struct js_slave_conn *conn = &master->conns[message->conn];
     if (js_wire_unpack_ack(message->bytes, message->len, &ack) < 0)
-        return js_err_set(err, "slave %d sent a bad ACK", message->peer);
-    js_plan_acknowledged(master->plan, (unsigned)message->peer,
-                         js_peer_acknowledge(peer, &ack));
+        return js_err_set(err, "slave %d sent a bad ACK", message->conn);
+    js_scheduler_acknowledged(master->scheduler, (unsigned)message->conn,
+                              js_slave_conn_acknowledge(conn, &ack));
     return 0;
 }
 
@@ -550,33 +557,34 @@ static int take_end(struct js_master *master, unsigned slave,
     struct js_job *job;
     bool is_loss = js_outcome_is_loss(&done->outcome);
     /* Whoever wants the run to end may have killed it: that proves nothing. */
-    if (is_loss && js_plan_is_stopped(master->plan)) {
+    if (is_loss && js_scheduler_is_stopped(master->scheduler)) {
         done->outcome.step = JS_STEP_NONE;
-        done->outcome.cause = JS_CAUSE_STOPPED;
+        done->outcome.cause = JS_STOP_REASON_STOPPED;
         is_loss = false;
     }
-    enum js_plan_verdict verdict =
-        js_plan_ended(master->plan, slave, done->ticket, &done->outcome, &job);
-    if (verdict == JS_PLAN_STALE)
+    enum js_scheduler_verdict verdict = js_scheduler_ended(
+        master->scheduler, slave, done->ticket, &done->outcome, &job);
+    if (verdict == JS_SCHEDULER_STALE)
         return 0; /* its job was given to another */
     if (is_loss)
         blame(master, job, slave);
-    if (verdict == JS_PLAN_LOST) {
+    if (verdict == JS_SCHEDULER_LOST) {
         js_job_free(job);
         return 0;
     }
-    bool is_retried = verdict == JS_PLAN_RETRIED;
+    bool is_retried = verdict == JS_SCHEDULER_RETRIED;
     /* One that was stopped is left, as it was before. */
-    bool is_over = !is_retried && done->outcome.cause != JS_CAUSE_STOPPED;
+    bool is_over = !is_retried && done->outcome.cause != JS_STOP_REASON_STOPPED;
     master->ended += is_over;
-    struct js_finish finish = {
+    struct js_completion completion = {
         .job = job,
         .outcome = done->outcome,
-        .fate = is_retried ? JS_FATE_RETRIED : JS_FATE_ENDED,
+        .fate =
+            is_retried ? JS_ATTEMPT_RESULT_RETRIED : JS_ATTEMPT_RESULT_ENDED,
         .slave = slave,
-        .cores = job->need.cores * js_need_nodes(&job->need),
+        .cores = job->request.cores * js_request_nodes(&job->request),
         .host = js_master_host(master, slave)};
-    if (js_delivery_add(master->config.delivery, &finish, done->ticket,
+    if (js_delivery_add(master->config.delivery, &completion, done->ticket,
                         done->captured, done->inlined) < 0)
         return no_memory(err);
     return 0;
@@ -585,43 +593,46 @@ static int take_end(struct js_master *master, unsigned slave,
 static int take_done(struct js_master *master, const struct js_message *message,
                      struct js_err *err)
 {
-    struct js_peer *peer = &master->peers[message->peer];
+    struct js_slave_conn *conn = &master->conns[message->conn];
     struct js_cursor cursor = js_cursor_of(message->bytes, message->len);
     master->event_ns = master->now_ns;
     while (cursor.left > 0) {
         struct js_wire_done done;
         if (js_wire_unpack_done(&cursor, &done) < 0)
-            return js_err_set(err, "slave %d sent a bad DONE", message->peer);
-        js_plan_acknowledged(master->plan, (unsigned)message->peer,
-                             js_peer_acknowledge_jobs(peer, done.jobs));
-        if (take_end(master, (unsigned)message->peer, &done, err) < 0)
+            return js_err_set(err, "slave %d sent a bad DONE", message->conn);
+        js_scheduler_acknowledged(
+            master->scheduler, (unsigned)message->conn,
+            js_slave_conn_acknowledge_jobs(conn, done.jobs));
+        if (take_end(master, (unsigned)message->conn, &done, err) < 0)
             return -1;
     }
-    tell_blamed(master, (unsigned)message->peer);
+    tell_blamed(master, (unsigned)message->conn);
     return 0;
 }
 
 /* A job that was stopped is not finished: nothing comes after it. */
 void js_master_finished(struct js_master *master,
-                        const struct js_finish *finish)
+                        const struct js_completion *completion)
 {
-    const struct js_outcome *outcome = &finish->outcome;
-    if (finish->fate == JS_FATE_ENDED && outcome->cause != JS_CAUSE_STOPPED)
-        js_plan_finished(master->plan, finish->job,
-                         js_outcome_succeeded(outcome));
+    const struct js_outcome *outcome = &completion->outcome;
+    if (completion->fate == JS_ATTEMPT_RESULT_ENDED &&
+        outcome->cause != JS_STOP_REASON_STOPPED)
+        js_scheduler_finished(master->scheduler, completion->job,
+                              js_outcome_succeeded(outcome));
 }
 
 static int take_back(struct js_master *master, const struct js_message *message,
                      struct js_err *err)
 {
-    unsigned slave = (unsigned)message->peer;
+    unsigned slave = (unsigned)message->conn;
     struct js_wire_back back;
     if (js_wire_unpack_back(message->bytes, message->len, &back) < 0)
         return js_err_set(err, "slave %u sent a bad BACK", slave);
     for (size_t i = 0; i < back.count; i++)
-        js_plan_returned(master->plan, slave, js_wire_back_ticket(&back, i));
+        js_scheduler_returned(master->scheduler, slave,
+                              js_wire_back_ticket(&back, i));
     if (back.is_answer)
-        js_plan_recalled(master->plan, slave);
+        js_scheduler_recalled(master->scheduler, slave);
     return 0;
 }
 
@@ -630,11 +641,11 @@ static int take_output(struct js_master *master,
 {
     struct js_wire_output output;
     if (js_wire_unpack_output(message->bytes, message->len, &output) < 0)
-        return js_err_set(err, "slave %d sent a bad OUTPUT", message->peer);
-    if (js_delivery_fetched(master->config.delivery, (unsigned)message->peer,
+        return js_err_set(err, "slave %d sent a bad OUTPUT", message->conn);
+    if (js_delivery_fetched(master->config.delivery, (unsigned)message->conn,
                             output.ticket, output.stream, output.offset,
                             output.bytes, output.len, output.error) < 0)
-        return js_err_errno(err, "output from slave %d", message->peer);
+        return js_err_errno(err, "output from slave %d", message->conn);
     return 0;
 }
 
@@ -642,8 +653,8 @@ static int take_note(struct js_master *master, const struct js_message *message,
                      struct js_err *err)
 {
     (void)err;
-    js_log(&master->config.log, "slave %d on %s: %.*s", message->peer,
-           js_master_host(master, (unsigned)message->peer), (int)message->len,
+    js_log(&master->config.log, "slave %d on %s: %.*s", message->conn,
+           js_master_host(master, (unsigned)message->conn), (int)message->len,
            message->bytes);
     return 0;
 }
@@ -654,10 +665,11 @@ static int take_bye(struct js_master *master, const struct js_message *message,
     uint64_t why;
     if (js_wire_unpack_number(message->bytes, message->len, &why) < 0 ||
         why >= JS_PARTING_COUNT)
-        return js_err_set(err, "slave %d sent a bad BYE", message->peer);
+        return js_err_set(err, "slave %d sent a bad BYE", message->conn);
     master->was_asked |= why == JS_PARTING_ASKED;
-    part_from(master, (unsigned)message->peer,
-              why == JS_PARTING_BROKEN && !js_plan_is_stopped(master->plan));
+    part_from(master, (unsigned)message->conn,
+              why == JS_PARTING_BROKEN &&
+                  !js_scheduler_is_stopped(master->scheduler));
     return 0;
 }
 
@@ -665,32 +677,32 @@ static int take_bye(struct js_master *master, const struct js_message *message,
 static int take_beat(struct js_master *master, const struct js_message *message,
                      struct js_err *err)
 {
-    struct js_peer *peer = &master->peers[message->peer];
+    struct js_slave_conn *conn = &master->conns[message->conn];
     uint64_t number;
     if (js_wire_unpack_number(message->bytes, message->len, &number) < 0)
-        return js_err_set(err, "slave %d sent a bad BEAT", message->peer);
-    peer->answered_ns = master->listened_ns;
-    return js_peer_answer_beat(peer, number, err);
+        return js_err_set(err, "slave %d sent a bad BEAT", message->conn);
+    conn->answered_ns = master->listened_ns;
+    return js_slave_conn_answer_beat(conn, number, err);
 }
 
 static int take_cleared(struct js_master *master,
                         const struct js_message *message, struct js_err *err)
 {
-    struct js_peer *peer = &master->peers[message->peer];
+    struct js_slave_conn *conn = &master->conns[message->conn];
     struct js_wire_cleared cleared;
     if (js_wire_unpack_cleared(message->bytes, message->len, &cleared) < 0)
-        return js_err_set(err, "slave %d sent a bad CLEARED", message->peer);
-    peer->clearing = JS_PEER_CLEARED;
+        return js_err_set(err, "slave %d sent a bad CLEARED", message->conn);
+    conn->clearing = JS_SLAVE_CONN_CLEARED;
     if (cleared.ended > 0)
         js_log(&master->config.log,
                "node %s: %u process%s that jobs of a killed run had left %s "
                "ended",
-               peer->node.host, cleared.ended, cleared.ended == 1 ? "" : "es",
+               conn->node.host, cleared.ended, cleared.ended == 1 ? "" : "es",
                cleared.ended == 1 ? "was" : "were");
     if (cleared.left > 0)
         js_log(&master->config.log,
                "node %s: %u of them %s not end, not even by SIGKILL",
-               peer->node.host, cleared.left,
+               conn->node.host, cleared.left,
                cleared.left == 1 ? "does" : "do");
     return 0;
 }
@@ -698,14 +710,14 @@ static int take_cleared(struct js_master *master,
 static int take_runner(struct js_master *master,
                        const struct js_message *message, struct js_err *err)
 {
-    struct js_peer *peer = &master->peers[message->peer];
+    struct js_slave_conn *conn = &master->conns[message->conn];
     const struct js_master_hooks *hooks = &master->config.hooks;
     if (js_wire_unpack_processes(message->bytes, message->len,
-                                 &peer->processes) < 0)
-        return js_err_set(err, "slave %d sent a bad RUNNER", message->peer);
-    peer->has_new_runner = master->has_new_runners = true;
+                                 &conn->processes) < 0)
+        return js_err_set(err, "slave %d sent a bad RUNNER", message->conn);
+    conn->has_new_runner = master->has_new_runners = true;
     if (hooks->restarted)
-        hooks->restarted(hooks->arg, (unsigned)message->peer, &peer->processes);
+        hooks->restarted(hooks->arg, (unsigned)message->conn, &conn->processes);
     return 0;
 }
 
@@ -715,8 +727,8 @@ typedef int (*take_fn)(struct js_master *master,
 static const take_fn takers[JS_TAG_COUNT] = {
     [JS_TAG_HELLO] = take_hello,   [JS_TAG_READY] = take_ready,
     [JS_TAG_ACK] = take_ack,       [JS_TAG_DONE] = take_done,
-    [JS_TAG_BACK] = take_back,     [JS_TAG_OUTPUT] = take_output,
-    [JS_TAG_NOTE] = take_note,     [JS_TAG_BYE] = take_bye,
+    [JS_TAG_RETURNED] = take_back, [JS_TAG_OUTPUT] = take_output,
+    [JS_TAG_NOTE] = take_note,     [JS_TAG_GOODBYE] = take_bye,
     [JS_TAG_BEAT] = take_beat,     [JS_TAG_CLEARED] = take_cleared,
     [JS_TAG_RUNNER] = take_runner,
 };
@@ -724,12 +736,12 @@ static const take_fn takers[JS_TAG_COUNT] = {
 static int take_message(struct js_master *master,
                         const struct js_message *message, struct js_err *err)
 {
-    bool is_slave = message->peer > 0 && message->peer < master->link->size;
+    bool is_slave = message->conn > 0 && message->conn < master->link->size;
     take_fn take = takers[message->tag];
     if (!is_slave || !take)
         return js_err_set(err, "rank %d sent a %s message, which no slave does",
-                          message->peer, js_tag_name(message->tag));
-    return master->peers[message->peer].is_lost ? 0
+                          message->conn, js_tag_name(message->tag));
+    return master->conns[message->conn].is_lost ? 0
                                                 : take(master, message, err);
 }
 
@@ -739,15 +751,15 @@ static int take_message(struct js_master *master,
  * slave there has been heard of lately. */
 static bool is_host_there(const struct js_master *master, int slave)
 {
-    const struct js_peer *peer = &master->peers[slave];
+    const struct js_slave_conn *conn = &master->conns[slave];
     int64_t lately_ns = master->listened_ns - master->config.setup.lease_ns / 2;
-    if (js_node_is_same(&peer->node, &master->config.node))
+    if (js_node_is_same(&conn->node, &master->config.node))
         return true;
     for (int i = 1; i < master->link->size; i++) {
-        const struct js_peer *other = &master->peers[i];
-        if (i != slave && other->state == JS_PEER_WORKING &&
+        const struct js_slave_conn *other = &master->conns[i];
+        if (i != slave && other->state == JS_SLAVE_CONN_WORKING &&
             other->answered_ns > lately_ns &&
-            js_node_is_same(&other->node, &peer->node))
+            js_node_is_same(&other->node, &conn->node))
             return true;
     }
     return false;
@@ -755,21 +767,21 @@ static bool is_host_there(const struct js_master *master, int slave)
 
 static int lose(struct js_master *master, int slave, struct js_err *err)
 {
-    struct js_peer *peer = &master->peers[slave];
-    bool had_left = peer->state == JS_PEER_GONE;
+    struct js_slave_conn *conn = &master->conns[slave];
+    bool had_left = conn->state == JS_SLAVE_CONN_GONE;
     js_log(&master->config.log,
            "slave %d on %s has not been heard of for %d s and is given up%s",
-           slave, peer->node.host,
-           (int)((master->listened_ns - peer->answered_ns) / JS_NS_PER_S),
+           slave, conn->node.host,
+           (int)((master->listened_ns - conn->answered_ns) / JS_NS_PER_S),
            had_left ? "" : ": its jobs run again elsewhere");
-    peer->is_lost = true;
+    conn->is_lost = true;
     master->lost++;
     part_from(master, (unsigned)slave,
               is_host_there(master, slave) &&
-                  !js_plan_is_stopped(master->plan));
+                  !js_scheduler_is_stopped(master->scheduler));
     js_delivery_lost(master->config.delivery, (unsigned)slave);
     /* Should it only have been asleep. */
-    return js_peer_stop(peer, JS_LEAVE_AT_ONCE, err);
+    return js_slave_conn_stop(conn, JS_LEAVE_AT_ONCE, err);
 }
 
 /* Of the time since the last turn only so much counts: in a longer one the disk
@@ -790,9 +802,9 @@ static int watch(struct js_master *master, struct js_err *err)
         return 0;
     master->watch_ns = master->listened_ns + watch_every_ns;
     for (int i = 1; i < master->link->size; i++) {
-        struct js_peer *peer = &master->peers[i];
-        if (peer->is_watched && !peer->is_lost &&
-            master->listened_ns - peer->answered_ns > most_ns &&
+        struct js_slave_conn *conn = &master->conns[i];
+        if (conn->is_watched && !conn->is_lost &&
+            master->listened_ns - conn->answered_ns > most_ns &&
             lose(master, i, err) < 0)
             return -1;
     }
@@ -820,9 +832,10 @@ static int take_messages(struct js_master *master, struct js_err *err)
 static bool is_too_large(struct js_master *master, const struct js_job *job)
 {
     struct js_buf text = JS_BUF_INIT;
-    if (js_pool_could(master->pool, &job->need, 0))
+    if (js_allocator_could(master->allocator, &job->request, 0))
         return false;
-    if (js_fit_describe(master->pool, job->id, job->line, &job->need, &text))
+    if (js_capacity_describe(master->allocator, job->id, job->line,
+                             &job->request, &text))
         js_err_errno(&master->input_error, "job %" PRIu64, job->id);
     else
         js_err_set(&master->input_error, "%s", js_buf_string(&text));
@@ -834,7 +847,7 @@ static int take_job(struct js_master *master, struct js_job *job,
                     struct js_err *err)
 {
     const struct js_master_hooks *hooks = &master->config.hooks;
-    if (!js_job_is_plain(job) && js_plan_slaves(master->plan) > 0 &&
+    if (!js_job_is_plain(job) && js_scheduler_slaves(master->scheduler) > 0 &&
         is_too_large(master, job)) {
         master->has_input = false;
         master->is_input_bad = true;
@@ -844,14 +857,14 @@ static int take_job(struct js_master *master, struct js_job *job,
     if (hooks->accepted)
         hooks->accepted(hooks->arg, job);
     master->accepted++;
-    return js_plan_add(master->plan, job) < 0 ? no_memory(err) : 0;
+    return js_scheduler_add(master->scheduler, job) < 0 ? no_memory(err) : 0;
 }
 
 static int take_jobs(struct js_master *master, struct js_err *err)
 {
     master->is_source_later = false;
     while (master->phase == PHASE_WORKING && master->has_input &&
-           js_plan_wants_jobs(master->plan)) {
+           js_scheduler_wants_jobs(master->scheduler)) {
         struct js_job *job;
         enum js_source_state state =
             js_source_next(master->config.source, &job, &master->input_error);
@@ -883,35 +896,37 @@ static bool is_choked(const struct js_master *master)
 }
 
 /* The grant as it stands in front of a job's text. */
-static int pack_grant(const struct js_master *master,
-                      const struct js_grant *grant, struct js_buf *buf)
+static int pack_allocation(const struct js_master *master,
+                           const struct js_allocation *allocation,
+                           struct js_buf *buf)
 {
     struct js_cpuset cpus;
-    js_grant_cpus(master->pool, grant, &cpus);
+    js_allocation_cpus(master->allocator, allocation, &cpus);
     if (js_cpuset_format(&cpus, buf) < 0 || js_buf_append(buf, "", 1) < 0 ||
-        js_grant_gpus(master->pool, grant, buf) < 0 ||
+        js_allocation_gpus(master->allocator, allocation, buf) < 0 ||
         js_buf_append(buf, "", 1) < 0 ||
-        (grant->other_count > 0 &&
-         js_grant_hosts(master->pool, grant, buf) < 0) ||
+        (allocation->other_count > 0 &&
+         js_allocation_hosts(master->allocator, allocation, buf) < 0) ||
         js_buf_append(buf, "", 1) < 0)
         return -1;
     return 0;
 }
 
 static int assign_job(struct js_master *master,
-                      const struct js_plan_decision *next, struct js_err *err)
+                      const struct js_scheduler_decision *next,
+                      struct js_err *err)
 {
-    struct js_peer *peer = &master->peers[next->slave];
-    struct js_parcel parcel = {
+    struct js_slave_conn *conn = &master->conns[next->slave];
+    struct js_outgoing_job outgoing = {
         .job = next->job, .ticket = next->ticket, .slot = next->slot};
     if (master->config.strict_mem)
-        parcel.data_limit_bytes = next->job->need.mem_bytes;
+        outgoing.data_limit_bytes = next->job->request.mem_bytes;
     if (!js_job_is_plain(next->job) &&
-        pack_grant(master, next->grant, &parcel.grant) < 0) {
-        js_buf_release(&parcel.grant);
+        pack_allocation(master, next->allocation, &outgoing.allocation) < 0) {
+        js_buf_release(&outgoing.allocation);
         return no_memory(err);
     }
-    if (js_peer_give(peer, &parcel) < 0)
+    if (js_slave_conn_give(conn, &outgoing) < 0)
         return no_memory(err);
     master->event_ns = master->now_ns;
     if (master->first_assignment_ns == JS_NEVER_NS)
@@ -920,57 +935,63 @@ static int assign_job(struct js_master *master,
 }
 
 static int skip_job(struct js_master *master,
-                    const struct js_plan_decision *next, struct js_err *err)
+                    const struct js_scheduler_decision *next,
+                    struct js_err *err)
 {
-    struct js_finish finish = {.job = next->skipped,
-                               .fate = JS_FATE_SKIPPED,
-                               .parent = next->parent,
-                               .host = ""};
+    struct js_completion completion = {.job = next->skipped,
+                                       .fate = JS_ATTEMPT_RESULT_SKIPPED,
+                                       .parent = next->parent,
+                                       .host = ""};
     master->ended++;
-    if (js_delivery_add(master->config.delivery, &finish, 0, false, NULL) < 0)
+    if (js_delivery_add(master->config.delivery, &completion, 0, false, NULL) <
+        0)
         return no_memory(err);
     return 0;
 }
 
 /* Its last attempt ended without a word: when it began is not known. */
 static int fail_job(struct js_master *master,
-                    const struct js_plan_decision *next, struct js_err *err)
+                    const struct js_scheduler_decision *next,
+                    struct js_err *err)
 {
     struct js_job *job = next->skipped;
-    struct js_finish finish = {.job = job,
-                               .outcome = {.start_unix_ns = js_clock_unix_ns(),
-                                           .exit_code = 126,
-                                           .step = JS_STEP_RUNNER},
-                               .fate = JS_FATE_ENDED,
-                               .slave = next->slave,
-                               .cores =
-                                   job->need.cores * js_need_nodes(&job->need),
-                               .host = js_master_host(master, next->slave)};
+    struct js_completion completion = {
+        .job = job,
+        .outcome = {.start_unix_ns = js_clock_unix_ns(),
+                    .exit_code = 126,
+                    .step = JS_STEP_RUNNER},
+        .fate = JS_ATTEMPT_RESULT_ENDED,
+        .slave = next->slave,
+        .cores = job->request.cores * js_request_nodes(&job->request),
+        .host = js_master_host(master, next->slave)};
     master->ended++;
-    if (js_delivery_add(master->config.delivery, &finish, 0, false, NULL) < 0)
+    if (js_delivery_add(master->config.delivery, &completion, 0, false, NULL) <
+        0)
         return no_memory(err);
     return 0;
 }
 
-static int follow(struct js_master *master, const struct js_plan_decision *next,
-                  struct js_err *err)
+static int follow(struct js_master *master,
+                  const struct js_scheduler_decision *next, struct js_err *err)
 {
     switch (next->step) {
-    case JS_PLAN_DISPATCH:
+    case JS_SCHEDULER_DISPATCH:
         master->config.hooks.dispatched(master->config.hooks.arg, next->job);
         return 0;
-    case JS_PLAN_ASSIGN:
+    case JS_SCHEDULER_ASSIGN:
         return assign_job(master, next, err);
-    case JS_PLAN_END:
-        return js_peer_end_job(&master->peers[next->slave], next->ticket, err);
-    case JS_PLAN_SKIP:
+    case JS_SCHEDULER_END:
+        return js_slave_conn_end_job(&master->conns[next->slave], next->ticket,
+                                     err);
+    case JS_SCHEDULER_SKIP:
         return skip_job(master, next, err);
-    case JS_PLAN_FAIL:
+    case JS_SCHEDULER_FAIL:
         return fail_job(master, next, err);
-    case JS_PLAN_RECALL:
-        return js_peer_recall(&master->peers[next->slave], next->count, err);
-    case JS_PLAN_NOTHING:
-    case JS_PLAN_NO_MEMORY:
+    case JS_SCHEDULER_RECALL:
+        return js_slave_conn_recall(&master->conns[next->slave], next->count,
+                                    err);
+    case JS_SCHEDULER_NOTHING:
+    case JS_SCHEDULER_NO_MEMORY:
         break;
     }
     return no_memory(err);
@@ -981,8 +1002,9 @@ static int assign_jobs(struct js_master *master, struct js_err *err)
     if (master->phase != PHASE_WORKING || is_choked(master))
         return 0;
     for (;;) {
-        struct js_plan_decision next = js_plan_next(master->plan);
-        if (next.step == JS_PLAN_NOTHING)
+        struct js_scheduler_decision next =
+            js_scheduler_next(master->scheduler);
+        if (next.step == JS_SCHEDULER_NOTHING)
             return 0;
         if (follow(master, &next, err) < 0)
             return -1;
@@ -991,44 +1013,47 @@ static int assign_jobs(struct js_master *master, struct js_err *err)
 
 /* ---------------------------------------------------------------- stopping */
 
-static enum js_request wanted(const struct js_master *master)
+static enum js_stop_request wanted(const struct js_master *master)
 {
     const struct js_master_hooks *hooks = &master->config.hooks;
-    enum js_request request = hooks->request(hooks->arg);
+    enum js_stop_request stop_request = hooks->stop_request(hooks->arg);
     bool is_late = master->now_ns >= master->config.stop_ns;
     bool has_failed =
-        master->config.fail_fast && js_plan_is_stopped(master->plan);
-    if (request < JS_REQUEST_END && (is_late || has_failed))
-        return JS_REQUEST_END;
-    return request;
+        master->config.fail_fast && js_scheduler_is_stopped(master->scheduler);
+    if (stop_request < JS_STOP_REQUEST_END && (is_late || has_failed))
+        return JS_STOP_REQUEST_END;
+    return stop_request;
 }
 
-static int64_t grace_of(const struct js_master *master, enum js_request request)
+static int64_t grace_of(const struct js_master *master,
+                        enum js_stop_request stop_request)
 {
     int64_t grace_ns = master->config.setup.grace_ns;
-    switch (request) {
-    case JS_REQUEST_END:
+    switch (stop_request) {
+    case JS_STOP_REQUEST_END:
         return grace_ns;
-    case JS_REQUEST_HURRY:
-        return grace_ns < JS_HURRY_GRACE_NS ? grace_ns : JS_HURRY_GRACE_NS;
-    case JS_REQUEST_NOW:
+    case JS_STOP_REQUEST_HURRY:
+        return grace_ns < JS_STOP_HURRY_GRACE_NS ? grace_ns
+                                                 : JS_STOP_HURRY_GRACE_NS;
+    case JS_STOP_REQUEST_NOW:
         return 0;
-    case JS_REQUEST_NONE:
-    case JS_REQUEST_DRAIN:
+    case JS_STOP_REQUEST_NONE:
+    case JS_STOP_REQUEST_DRAIN:
         break;
     }
     return JS_WIRE_LET_RUN;
 }
 
 /* Earlier than was said before, never later. */
-static void leave_by(struct js_master *master, enum js_request request)
+static void leave_by(struct js_master *master,
+                     enum js_stop_request stop_request)
 {
     int64_t most_ns = JS_NEVER_NS;
-    if (request == JS_REQUEST_END && master->is_interrupted)
-        most_ns = end_most_ns + grace_of(master, request);
-    else if (request == JS_REQUEST_HURRY)
-        most_ns = JS_HURRY_NS;
-    else if (request == JS_REQUEST_NOW)
+    if (stop_request == JS_STOP_REQUEST_END && master->is_interrupted)
+        most_ns = end_most_ns + grace_of(master, stop_request);
+    else if (stop_request == JS_STOP_REQUEST_HURRY)
+        most_ns = JS_STOP_HURRY_NS;
+    else if (stop_request == JS_STOP_REQUEST_NOW)
         most_ns = now_ns_most;
     if (most_ns != JS_NEVER_NS && master->leave_ns > master->now_ns + most_ns)
         master->leave_ns = master->now_ns + most_ns;
@@ -1036,18 +1061,18 @@ static void leave_by(struct js_master *master, enum js_request request)
 
 static int follow_request(struct js_master *master, struct js_err *err)
 {
-    enum js_request request = wanted(master);
-    if (request <= master->request)
+    enum js_stop_request stop_request = wanted(master);
+    if (stop_request <= master->stop_request)
         return 0;
     /* What stops because of failures is no interruption. */
-    master->is_interrupted |= !js_plan_is_stopped(master->plan);
-    master->request = request;
-    js_plan_stop(master->plan);
-    leave_by(master, request);
-    int64_t grace_ns = grace_of(master, request);
+    master->is_interrupted |= !js_scheduler_is_stopped(master->scheduler);
+    master->stop_request = stop_request;
+    js_scheduler_stop(master->scheduler);
+    leave_by(master, stop_request);
+    int64_t grace_ns = grace_of(master, stop_request);
     for (int i = 1; i < master->link->size; i++) {
-        if (master->peers[i].state == JS_PEER_WORKING &&
-            js_peer_end_jobs(&master->peers[i], grace_ns, err) < 0)
+        if (master->conns[i].state == JS_SLAVE_CONN_WORKING &&
+            js_slave_conn_end_jobs(&master->conns[i], grace_ns, err) < 0)
             return -1;
     }
     return 0;
@@ -1057,7 +1082,7 @@ static int follow_request(struct js_master *master, struct js_err *err)
 static int follow_median(struct js_master *master, struct js_err *err)
 {
     enum { TWENTIETH = 20 };
-    int64_t median_ns = js_plan_median_ns(master->plan);
+    int64_t median_ns = js_scheduler_median_ns(master->scheduler);
     if (master->config.timeout_percent == 0 || median_ns < 0)
         return 0;
     int64_t limit_ns = median_ns / 100 * master->config.timeout_percent + 1;
@@ -1068,8 +1093,8 @@ static int follow_median(struct js_master *master, struct js_err *err)
         return 0;
     master->limit_ns = limit_ns;
     for (int i = 1; i < master->link->size; i++) {
-        if (master->peers[i].state == JS_PEER_WORKING &&
-            js_peer_limit(&master->peers[i], limit_ns, err) < 0)
+        if (master->conns[i].state == JS_SLAVE_CONN_WORKING &&
+            js_slave_conn_limit(&master->conns[i], limit_ns, err) < 0)
             return -1;
     }
     return 0;
@@ -1079,14 +1104,14 @@ static int fetch_output(struct js_master *master, struct js_err *err)
 {
     struct js_fetch fetch;
     while (js_delivery_next_fetch(master->config.delivery, &fetch)) {
-        struct js_peer *peer = &master->peers[fetch.slave];
+        struct js_slave_conn *conn = &master->conns[fetch.slave];
         struct js_wire_fetch wire = {.ticket = fetch.ticket,
                                      .offset = fetch.offset,
                                      .stream = fetch.stream,
                                      .length = fetch.length};
         int rc = fetch.length > 0
-                     ? js_peer_fetch(peer, &wire, err)
-                     : js_peer_release_output(peer, fetch.ticket, err);
+                     ? js_slave_conn_fetch(conn, &wire, err)
+                     : js_slave_conn_release_output(conn, fetch.ticket, err);
         if (rc < 0)
             return -1;
     }
@@ -1096,8 +1121,8 @@ static int fetch_output(struct js_master *master, struct js_err *err)
 static int pump_all(struct js_master *master, struct js_err *err)
 {
     for (int i = 1; i < master->link->size; i++) {
-        struct js_peer *peer = &master->peers[i];
-        if (js_peer_has_waiting(peer) && pump(master, peer, err) < 0)
+        struct js_slave_conn *conn = &master->conns[i];
+        if (js_slave_conn_has_waiting(conn) && pump(master, conn, err) < 0)
             return -1;
     }
     return 0;
@@ -1106,12 +1131,12 @@ static int pump_all(struct js_master *master, struct js_err *err)
 /* No more jobs will be started. */
 static bool is_played_out(const struct js_master *master)
 {
-    if (js_plan_is_stopped(master->plan))
-        return js_plan_assigned(master->plan) == 0;
+    if (js_scheduler_is_stopped(master->scheduler))
+        return js_scheduler_assigned(master->scheduler) == 0;
     if (master->phase != PHASE_WORKING || master->has_input)
         return false;
-    return js_plan_held(master->plan) == 0 ||
-           js_plan_is_out_of_time(master->plan);
+    return js_scheduler_held(master->scheduler) == 0 ||
+           js_scheduler_is_out_of_time(master->scheduler);
 }
 
 static bool is_over(const struct js_master *master)
@@ -1127,8 +1152,9 @@ static bool is_over(const struct js_master *master)
  * has ended is on record. */
 static bool is_deserted(const struct js_master *master)
 {
-    bool has_jobs = master->has_input || js_plan_held(master->plan) > 0;
-    return has_jobs && js_plan_slaves(master->plan) == 0 &&
+    bool has_jobs =
+        master->has_input || js_scheduler_held(master->scheduler) > 0;
+    return has_jobs && js_scheduler_slaves(master->scheduler) == 0 &&
            master->phase == PHASE_WORKING &&
            js_delivery_waiting(master->config.delivery) == 0;
 }
@@ -1145,7 +1171,7 @@ static int check_progress(struct js_master *master, struct js_err *err)
     }
     if (is_alone)
         return js_err_set(err, "no slave is left to run jobs");
-    if (!master->has_input && js_plan_is_stuck(master->plan, &job) &&
+    if (!master->has_input && js_scheduler_is_stuck(master->scheduler, &job) &&
         js_delivery_waiting(master->config.delivery) == 0)
         return js_err_set(err,
                           "job %" PRIu64 " (line %" PRIu64 ") needs more than "
@@ -1162,10 +1188,10 @@ static int answer_runners(struct js_master *master, struct js_err *err)
         return 0;
     master->has_new_runners = false;
     for (int i = 1; i < master->link->size; i++) {
-        struct js_peer *peer = &master->peers[i];
-        if (peer->has_new_runner && js_peer_answer_runner(peer, err) < 0)
+        struct js_slave_conn *conn = &master->conns[i];
+        if (conn->has_new_runner && js_slave_conn_answer_runner(conn, err) < 0)
             return -1;
-        peer->has_new_runner = false;
+        conn->has_new_runner = false;
     }
     return 0;
 }
@@ -1182,7 +1208,7 @@ int js_master_turn(struct js_master *master, struct js_err *err)
 {
     const struct js_master_hooks *hooks = &master->config.hooks;
     master->now_ns = js_link_now_ns(master->link);
-    js_plan_set_now(master->plan, master->now_ns);
+    js_scheduler_set_now(master->scheduler, master->now_ns);
     listen(master);
     if (take_messages(master, err) < 0)
         return -1;
@@ -1194,12 +1220,12 @@ int js_master_turn(struct js_master *master, struct js_err *err)
         return -1;
     js_delivery_step(master->config.delivery);
     if (hooks->begun)
-        js_plan_tell_begun(master->plan, tell_begun, master);
+        js_scheduler_tell_begun(master->scheduler, tell_begun, master);
     /* What has finished is on record before anything new is sent out. */
     bool is_on_record = hooks->commit(hooks->arg, master->now_ns);
     if (master->config.stop_ns != JS_NEVER_NS)
-        js_plan_set_time_left(master->plan,
-                              master->config.stop_ns - master->now_ns);
+        js_scheduler_set_time_left(master->scheduler,
+                                   master->config.stop_ns - master->now_ns);
     if (follow_request(master, err) < 0 ||
         (is_on_record &&
          (answer_runners(master, err) < 0 || assign_jobs(master, err) < 0)) ||
@@ -1219,12 +1245,12 @@ int js_master_turn(struct js_master *master, struct js_err *err)
  * which the link cannot tell from other messages.) */
 static int64_t patience_ns(const struct js_master *master)
 {
-    int64_t patience = js_plan_lead_ns(master->plan) / LOOKS;
+    int64_t patience = js_scheduler_lead_ns(master->scheduler) / LOOKS;
     int64_t long_ns = master->now_ns - master->event_ns;
     if (js_delivery_is_fetching(master->config.delivery))
         return 0;
-    if (js_plan_short_ns(master->plan) > long_ns)
-        long_ns = js_plan_short_ns(master->plan);
+    if (js_scheduler_short_ns(master->scheduler) > long_ns)
+        long_ns = js_scheduler_short_ns(master->scheduler);
     long_ns /= PAUSES;
     /* Less than that is what the link does by itself. */
     if (long_ns > JS_NS_PER_MS && long_ns > patience)
@@ -1236,7 +1262,8 @@ static int64_t patience_ns(const struct js_master *master)
 static bool has_more_to_read(const struct js_master *master)
 {
     return master->phase == PHASE_WORKING && master->has_input &&
-           !master->is_source_later && js_plan_wants_jobs(master->plan);
+           !master->is_source_later &&
+           js_scheduler_wants_jobs(master->scheduler);
 }
 
 static int wait_for_news(struct js_master *master, struct js_err *err)
@@ -1251,8 +1278,8 @@ static int wait_for_news(struct js_master *master, struct js_err *err)
     else if (master->is_source_later &&
              master->now_ns + source_look_ns < until_ns)
         until_ns = master->now_ns + source_look_ns;
-    if (hooks->begun && js_plan_begun_due_ns(master->plan) < until_ns)
-        until_ns = js_plan_begun_due_ns(master->plan);
+    if (hooks->begun && js_scheduler_begun_due_ns(master->scheduler) < until_ns)
+        until_ns = js_scheduler_begun_due_ns(master->scheduler);
     if (master->phase != PHASE_WORKING && master->phase_end_ns < until_ns)
         until_ns = master->phase_end_ns;
     if (master->phase == PHASE_QUIET && master->quiet_look_ns < until_ns)
@@ -1263,7 +1290,8 @@ static int wait_for_news(struct js_master *master, struct js_err *err)
     if (master->config.setup.lease_ns > 0 &&
         master->now_ns + listening_most_ns < until_ns)
         until_ns = master->now_ns + listening_most_ns;
-    if (master->config.stop_ns < until_ns && master->request < JS_REQUEST_END)
+    if (master->config.stop_ns < until_ns &&
+        master->stop_request < JS_STOP_REQUEST_END)
         until_ns = master->config.stop_ns;
     if (has_more_to_read(master))
         until_ns = master->now_ns;
@@ -1274,7 +1302,7 @@ static int wait_for_news(struct js_master *master, struct js_err *err)
 void js_master_dismiss(struct js_master *master, enum js_leaving leaving)
 {
     for (int i = 1; i < master->link->size; i++)
-        js_peer_stop(&master->peers[i], leaving, NULL);
+        js_slave_conn_stop(&master->conns[i], leaving, NULL);
 }
 
 static uint64_t jobs_left(const struct js_master *master, bool *ret_known)
@@ -1295,7 +1323,7 @@ static void report(const struct js_master *master, struct js_master_result *ret)
     ret->slaves = master->slaves;
     ret->slots = master->slots;
     ret->lost = master->lost;
-    ret->is_hurried = master->request >= JS_REQUEST_HURRY;
+    ret->is_hurried = master->stop_request >= JS_STOP_REQUEST_HURRY;
     ret->wall_ns =
         master->first_assignment_ns == JS_NEVER_NS
             ? 0
@@ -1311,10 +1339,11 @@ static enum js_master_end end_of(const struct js_master *master)
     bool is_left_known;
     if (jobs_left(master, &is_left_known) == 0 && is_left_known)
         return JS_MASTER_DONE;
-    if (master->is_interrupted || js_plan_is_out_of_time(master->plan))
+    if (master->is_interrupted ||
+        js_scheduler_is_out_of_time(master->scheduler))
         return JS_MASTER_INTERRUPTED;
-    return js_plan_is_stopped(master->plan) ? JS_MASTER_STOPPED
-                                            : JS_MASTER_DONE;
+    return js_scheduler_is_stopped(master->scheduler) ? JS_MASTER_STOPPED
+                                                      : JS_MASTER_DONE;
 }
 
 void js_master_run(struct js_master *master, struct js_master_result *ret,
@@ -1338,21 +1367,21 @@ void js_master_standing(const struct js_master *master,
 {
     bool has_begun = master->first_assignment_ns != JS_NEVER_NS;
     *ret = (struct js_master_standing){
-        .running = js_plan_running(master->plan),
-        .slots = js_plan_slots(master->plan),
-        .busy_slots = js_pool_busy_slots(master->pool),
-        .is_stopping = js_plan_is_stopped(master->plan),
+        .running = js_scheduler_running(master->scheduler),
+        .slots = js_scheduler_slots(master->scheduler),
+        .busy_slots = js_allocator_busy_slots(master->allocator),
+        .is_stopping = js_scheduler_is_stopped(master->scheduler),
         .wall_ns =
             has_begun ? master->now_ns - master->first_assignment_ns : -1,
     };
 }
 
-struct js_plan *js_master_plan(struct js_master *master)
+struct js_scheduler *js_master_plan(struct js_master *master)
 {
-    return master->plan;
+    return master->scheduler;
 }
 
-struct js_pool *js_master_pool(struct js_master *master)
+struct js_allocator *js_master_pool(struct js_master *master)
 {
-    return master->pool;
+    return master->allocator;
 }

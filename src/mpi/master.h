@@ -2,19 +2,19 @@
  * master - rank 0: gives out the jobs and collects what became of them.
  *
  * A loop over four things that do not know each other: the source (where jobs
- * come from), the plan (which job where), the delivery (their output) and the
- * link (the slaves). It holds no lock, forks nothing, prints nothing, and
+ * come from), the scheduler (which job where), the delivery (their output) and
+ * the link (the slaves). It holds no lock, forks nothing, prints nothing, and
  * never waits for a slave or a reader.
  */
 #ifndef JS_MPI_MASTER_H
 #define JS_MPI_MASTER_H
 
 #include "base/log.h"
-#include "sched/scheduler.h"
-#include "node/stop_request.h"
 #include "list/source.h"
 #include "mpi/link.h"
+#include "node/stop_request.h"
 #include "record/delivery.h"
+#include "sched/scheduler.h"
 
 struct js_master_hooks {
     /* The job was read; its expected_ns may be set. May be NULL. */
@@ -45,7 +45,7 @@ struct js_master_hooks {
      * record. False: it is not there yet, and no new job may be sent. */
     bool (*commit)(void *arg, int64_t now_ns);
     /* What is wanted of the run; asked after each commit. */
-    enum js_request (*request)(void *arg);
+    enum js_stop_request (*stop_request)(void *arg);
     /* When commit or turned want to be called though nothing happens. */
     int64_t (*deadline_ns)(void *arg);
     /* At the end of each turn, when new jobs have been sent: a time to look at
@@ -60,14 +60,16 @@ struct js_master_hooks {
 
 /* All borrowed while the master exists. */
 struct js_master_config {
-    struct js_plan_config plan; /* is_ordered, is_stream: by the source */
-    uint32_t timeout_percent;   /* of the median run time; 0: no such limit */
-    bool strict_mem;            /* what a job asks for is also its limit */
-    bool fail_fast;             /* when the run stops, what runs is ended */
-    bool is_rehearsal;          /* end when all is known and nothing has run */
-    int64_t stop_ns;            /* when what still runs is to be ended, by the
-                                   link's clock; JS_NEVER_NS: never */
-    struct js_wire_setup setup; /* for every slave, less its place and pool */
+    struct js_scheduler_config
+        scheduler;            /* is_ordered, is_stream: by the source */
+    uint32_t timeout_percent; /* of the median run time; 0: no such limit */
+    bool strict_mem;          /* what a job asks for is also its limit */
+    bool fail_fast;           /* when the run stops, what runs is ended */
+    bool is_rehearsal;        /* end when all is known and nothing has run */
+    int64_t stop_ns;          /* when what still runs is to be ended, by the
+                                 link's clock; JS_NEVER_NS: never */
+    struct js_wire_setup
+        setup; /* for every slave, less its place and allocator */
     bool show_map;
     int64_t meeting_ns; /* how long to wait for slaves to show up, and then for
                            them to get ready */
@@ -91,8 +93,9 @@ enum js_master_end {
                               or a job needs more than there is: none ran */
     JS_MASTER_STOPPED,     /* too many jobs failed: not all were run */
     JS_MASTER_INTERRUPTED, /* a request, or no time left: not all were run */
-    JS_MASTER_REHEARSED,   /* the plan and the pool are those of a real run */
-    JS_MASTER_BROKEN,      /* the run could not go on */
+    JS_MASTER_REHEARSED, /* the scheduler and the allocator are those of a real
+                            run */
+    JS_MASTER_BROKEN,    /* the run could not go on */
 };
 
 struct js_master_result {
@@ -133,7 +136,7 @@ void js_master_run(struct js_master *master, struct js_master_result *ret,
 /* To be told by the delivery of every job that is finished, before its record
  * is made (which is brought to disk before anything new is sent). */
 void js_master_finished(struct js_master *master,
-                        const struct js_finish *finish);
+                        const struct js_completion *completion);
 
 /* Tells the slaves that it is over, and how to leave. */
 void js_master_dismiss(struct js_master *master, enum js_leaving leaving);
@@ -142,8 +145,8 @@ void js_master_standing(const struct js_master *master,
                         struct js_master_standing *ret);
 
 /* For a rehearsal; the master's. */
-struct js_plan *js_master_plan(struct js_master *master);
-struct js_pool *js_master_pool(struct js_master *master);
+struct js_scheduler *js_master_plan(struct js_master *master);
+struct js_allocator *js_master_pool(struct js_master *master);
 
 /* The host of a slave, "" if it has not said; lives as long as the master. */
 const char *js_master_host(const struct js_master *master, unsigned slave);

@@ -2,10 +2,10 @@
 
 #include "base/clock.h"
 #include "base/fdio.h"
-#include "sched/scheduler.h"
 #include "mpi/slave_setup.h"
 #include "node/orphans.h"
 #include "node/spool.h"
+#include "sched/scheduler.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -34,7 +34,7 @@ enum { BEATS = 6 };
 static const int64_t listening_most_ns = 100 * JS_NS_PER_MS;
 
 enum {
-    AHEAD_MAX = 2 * JS_PLAN_CREDIT, /* beyond its slots; more than a master
+    AHEAD_MAX = 2 * JS_SCHEDULER_CREDIT, /* beyond its slots; more than a master
                                        ever sends */
     ACK_EVERY = JS_WIRE_JOBS_SENT / 2,
     TRACE_MAX = 1024 * 1024, /* bytes that wait for a reader; more is dropped */
@@ -49,7 +49,8 @@ static const int64_t look_at_runner_ns = JS_NS_PER_S / 2;
 struct order {
     bool is_handed; /* the runner has it, and starts it when a slot is free */
     bool is_ended;  /* the master wants it to end: it is not started */
-    struct js_wire_job wire; /* slot: JS_PLAN_SLOT_NEXT until one is free */
+    struct js_wire_job
+        wire;   /* slot: JS_SCHEDULER_SLOT_NEXT until one is free */
     char *text; /* owned; its text, with a NUL, if wire.text has no room */
 };
 
@@ -75,7 +76,7 @@ struct js_slave {
     bool is_restarting; /* its runner is new, and not yet READY, */
     bool is_unrecorded; /* ... or not yet on the master's record */
     bool is_beat_unanswered;
-    struct js_slave_share share;
+    struct js_slave_setup_share share;
     struct slot *slots;
     uint32_t slot_count, busy_count, simulated_count;
     /* Slots that became free, in that order: jobs without a slot of their own
@@ -98,16 +99,16 @@ struct js_slave {
     uint64_t stopped_ticket; /* of a job that was named for a stopped runner */
     int64_t looked_ns;       /* when it was looked whether it is stopped */
     bool is_ending;          /* nothing more is started: what comes goes back */
-    enum js_request request; /* that was followed */
-    enum js_leaving leaving; /* as STOP has said */
-    int64_t grace_ns;        /* of its jobs */
-    int64_t lease_ns;        /* 0: none */
-    int64_t limit_ns;        /* of jobs without a timeout of their own */
-    int64_t leased_ns;       /* the runner's jobs may run until then */
-    int64_t beat_ns;         /* when the last beat was sent (READY is one) */
-    uint64_t beat;           /* its number; 0: READY was not sent */
-    int64_t silence_ns;      /* of the master, while this one listened */
-    int64_t turn_ns;         /* when the last turn began */
+    enum js_stop_request stop_request; /* that was followed */
+    enum js_leaving leaving;           /* as STOP has said */
+    int64_t grace_ns;                  /* of its jobs */
+    int64_t lease_ns;                  /* 0: none */
+    int64_t limit_ns;   /* of jobs without a timeout of their own */
+    int64_t leased_ns;  /* the runner's jobs may run until then */
+    int64_t beat_ns;    /* when the last beat was sent (READY is one) */
+    uint64_t beat;      /* its number; 0: READY was not sent */
+    int64_t silence_ns; /* of the master, while this one listened */
+    int64_t turn_ns;    /* when the last turn began */
     bool is_traced;
     bool is_bound;
     bool is_captured;    /* the runner hands over output */
@@ -152,7 +153,7 @@ void js_slave_free(struct js_slave *slave)
     free(slave->queue);
     free(slave->slots);
     free(slave->freed);
-    js_slave_share_release(&slave->share);
+    js_slave_setup_share_release(&slave->share);
     js_buf_release(&slave->text);
     js_buf_release(&slave->setup);
     js_buf_release(&slave->out);
@@ -199,7 +200,7 @@ static int send_note(struct js_slave *slave, const char *text,
 static int send_bye(struct js_slave *slave, enum js_parting why,
                     struct js_err *err)
 {
-    return send_packed(slave, JS_TAG_BYE,
+    return send_packed(slave, JS_TAG_GOODBYE,
                        js_wire_pack_number(&slave->out, (uint64_t)why), err);
 }
 
@@ -307,7 +308,7 @@ static int configure_runner(struct js_slave *slave,
                             const struct js_wire_setup *setup,
                             struct js_err *err)
 {
-    const char **env = js_slave_environ(setup, slave->config.environ);
+    const char **env = js_slave_setup_environ(setup, slave->config.environ);
     if (!env)
         return no_memory(err);
     struct js_runner_config config = {
@@ -339,7 +340,7 @@ static int send_ready(struct js_slave *slave, const char *problem,
     struct js_wire_ready ready = {.slots = slave->slot_count,
                                   .homes = slave->share.homes,
                                   .home = slave->share.home,
-                                  .equipment = slave->share.equipment};
+                                  .resources = slave->share.resources};
     size_t len = strnlen(problem, sizeof(ready.error) - 1);
     memcpy(ready.error, problem, len);
     if (len == 0)
@@ -361,8 +362,8 @@ static int set_up(struct js_slave *slave, const struct js_wire_setup *setup,
     if (!slave->spool)
         return no_memory(err);
     slave->is_bound = setup->bind;
-    if (js_slave_share_init(&slave->share, slave->config.topo, setup,
-                            slave->config.environ, err) < 0 ||
+    if (js_slave_setup_share_init(&slave->share, slave->config.topo, setup,
+                                  slave->config.environ, err) < 0 ||
         make_slots(slave, err) < 0)
         return -1;
     return configure_runner(slave, setup, err);
@@ -438,7 +439,7 @@ static void hand_on_slots(struct js_slave *slave)
     for (unsigned i = 0; i < slave->queue_count && slave->freed_count > 0;
          i++) {
         struct js_wire_job *wire = &queue_at(slave, i)->wire;
-        if (wire->slot != JS_PLAN_SLOT_NEXT)
+        if (wire->slot != JS_SCHEDULER_SLOT_NEXT)
             continue;
         wire->slot = slave->freed[0];
         take_slot(slave, wire->slot);
@@ -448,7 +449,7 @@ static void hand_on_slots(struct js_slave *slave)
 static int enter_slot(struct js_slave *slave, uint32_t index,
                       struct js_err *err)
 {
-    if (index == JS_PLAN_SLOT_NEXT) {
+    if (index == JS_SCHEDULER_SLOT_NEXT) {
         hand_on_slots(slave);
         return 0;
     }
@@ -549,7 +550,7 @@ static int return_last_order(struct js_slave *slave, struct js_err *err)
 {
     struct order *order = queue_at(slave, slave->queue_count - 1);
     uint32_t slot = order->wire.slot;
-    if (slot != JS_PLAN_SLOT_NEXT && !slave->is_retired)
+    if (slot != JS_SCHEDULER_SLOT_NEXT && !slave->is_retired)
         slave->slots[slot].is_taken = false;
     free(order->text);
     slave->queue_count--;
@@ -571,7 +572,7 @@ static int return_orders(struct js_slave *slave, unsigned count, bool is_answer,
     int packed = js_wire_pack_back(&slave->out, is_answer,
                                    (const uint64_t *)(void *)slave->back.data,
                                    slave->back.len / sizeof(uint64_t));
-    return send_packed(slave, JS_TAG_BACK, packed, err);
+    return send_packed(slave, JS_TAG_RETURNED, packed, err);
 }
 
 /* What the runner has not begun of what it was handed. */
@@ -619,7 +620,7 @@ static int give_back(struct js_slave *slave, struct js_err *err)
 {
     if (!is_queued_up(slave) ||
         (!slave->is_retired &&
-         slave->now_ns - slave->freed_ns < JS_PLAN_GIVE_BACK_NS))
+         slave->now_ns - slave->freed_ns < JS_SCHEDULER_GIVE_BACK_NS))
         return 0;
     return give_back_all(slave, err);
 }
@@ -642,7 +643,8 @@ static unsigned count_returnable(const struct js_slave *slave)
     unsigned most = slave->queue_count - slave->handed;
     while (count < most) {
         unsigned at = slave->queue_head + slave->queue_count - count - 1;
-        if (slave->queue[at % slave->queue_size].wire.slot != JS_PLAN_SLOT_NEXT)
+        if (slave->queue[at % slave->queue_size].wire.slot !=
+            JS_SCHEDULER_SLOT_NEXT)
             break;
         count++;
     }
@@ -669,9 +671,9 @@ static void print_trace(struct js_slave *slave, uint64_t id)
 {
     struct js_buf line = JS_BUF_INIT;
     if (slave->is_traced && slave->config.trace &&
-        js_outlet_pending(slave->config.trace) < TRACE_MAX &&
+        js_outq_pending(slave->config.trace) < TRACE_MAX &&
         js_buf_printf(&line, "Run job: %llu\n", (unsigned long long)id) == 0)
-        js_outlet_write(slave->config.trace, line.data, line.len);
+        js_outq_write(slave->config.trace, line.data, line.len);
     js_buf_release(&line);
 }
 
@@ -680,11 +682,12 @@ struct binding {
     struct js_cpuset cpus, numa;
 };
 
-static void bind_to_grant(const struct js_slave *slave,
-                          const struct js_wire_text *text,
-                          struct binding *binding, struct js_runner_job *job)
+static void bind_to_allocation(const struct js_slave *slave,
+                               const struct js_wire_text *text,
+                               struct binding *binding,
+                               struct js_runner_job *job)
 {
-    if (!text->has_grant)
+    if (!text->has_allocation)
         return;
     job->gpus = text->gpus[0] ? text->gpus : NULL;
     job->hosts = text->hosts[0] ? text->hosts : NULL;
@@ -720,7 +723,7 @@ static int run_command(struct js_slave *slave, uint32_t index,
                                 .details_len = text.details_len,
                                 .command = text.command,
                                 .len = text.command_len};
-    bind_to_grant(slave, &text, &binding, &job);
+    bind_to_allocation(slave, &text, &binding, &job);
     if (js_runner_run(slave->config.runner, &job) == 0 || errno == EPIPE)
         return 0; /* a lost runner is noticed where its events are taken */
     return no_memory(err);
@@ -741,7 +744,7 @@ static void begin_simulated(struct js_slave *slave, struct slot *slot,
 static void skip_order(struct js_slave *slave, struct slot *slot)
 {
     begin_simulated(slave, slot, 0);
-    slot->outcome.cause = JS_CAUSE_STOPPED;
+    slot->outcome.cause = JS_STOP_REASON_STOPPED;
 }
 
 static int start_first_order(struct js_slave *slave, struct js_err *err)
@@ -774,7 +777,7 @@ static int start_first_order(struct js_slave *slave, struct js_err *err)
 static int enter_started(struct js_slave *slave, struct js_err *err)
 {
     while (slave->handed > 0 &&
-           queue_at(slave, 0)->wire.slot != JS_PLAN_SLOT_NEXT) {
+           queue_at(slave, 0)->wire.slot != JS_SCHEDULER_SLOT_NEXT) {
         if (start_first_order(slave, err) < 0)
             return -1;
     }
@@ -785,13 +788,14 @@ static int enter_started(struct js_slave *slave, struct js_err *err)
  * this process. Traced ones are started when that is said. */
 static int hand_over(struct js_slave *slave, struct js_err *err)
 {
-    unsigned most = slave->slot_count > JS_PLAN_HANDED_MAX ? slave->slot_count
-                                                           : JS_PLAN_HANDED_MAX;
+    unsigned most = slave->slot_count > JS_SCHEDULER_HANDED_MAX
+                        ? slave->slot_count
+                        : JS_SCHEDULER_HANDED_MAX;
     while (!slave->is_traced && !slave->is_recalling && !slave->has_recall &&
            slave->handed < slave->queue_count && slave->handed < most) {
         struct order *order = queue_at(slave, slave->handed);
         if (order->wire.kind != JS_JOB_COMMAND ||
-            order->wire.slot != JS_PLAN_SLOT_NEXT)
+            order->wire.slot != JS_SCHEDULER_SLOT_NEXT)
             return 0;
         if (run_command(slave, JS_RUNNER_SLOT_NEXT, order, err) < 0)
             return -1;
@@ -812,7 +816,7 @@ static int start_jobs(struct js_slave *slave, struct js_err *err)
     if (js_spool_full(slave->spool))
         return slave->handed > 0 ? take_from_runner(slave, err) : 0;
     while (slave->queue_count > 0 &&
-           queue_at(slave, 0)->wire.slot != JS_PLAN_SLOT_NEXT) {
+           queue_at(slave, 0)->wire.slot != JS_SCHEDULER_SLOT_NEXT) {
         if (start_first_order(slave, err) < 0)
             return -1;
     }
@@ -917,11 +921,11 @@ static int keep_output(struct js_slave *slave, const struct slot *slot,
     return 0;
 }
 
-static enum js_request request_of(const struct js_slave *slave)
+static enum js_stop_request request_of(const struct js_slave *slave)
 {
-    return slave->config.request
-               ? slave->config.request(slave->config.request_arg)
-               : JS_REQUEST_NONE;
+    return slave->config.stop_request
+               ? slave->config.stop_request(slave->config.request_arg)
+               : JS_STOP_REQUEST_NONE;
 }
 
 /* Who tells this process to end may tell its jobs as well, as Slurm does with
@@ -929,9 +933,9 @@ static enum js_request request_of(const struct js_slave *slave)
 static bool was_told_to_end(const struct js_slave *slave,
                             const struct js_outcome *outcome)
 {
-    return outcome->cause == JS_CAUSE_NONE && outcome->step == JS_STEP_NONE &&
-           !js_outcome_succeeded(outcome) &&
-           request_of(slave) >= JS_REQUEST_HURRY;
+    return outcome->cause == JS_STOP_REASON_NONE &&
+           outcome->step == JS_STEP_NONE && !js_outcome_succeeded(outcome) &&
+           request_of(slave) >= JS_STOP_REQUEST_HURRY;
 }
 
 static int take_ended(struct js_slave *slave, struct js_runner_event *event,
@@ -943,7 +947,7 @@ static int take_ended(struct js_slave *slave, struct js_runner_event *event,
     struct js_wire_done done = {.ticket = slot->ticket,
                                 .outcome = event->outcome};
     if (was_told_to_end(slave, &done.outcome))
-        done.outcome.cause = JS_CAUSE_STOPPED;
+        done.outcome.cause = JS_STOP_REASON_STOPPED;
     struct slot ended = *slot;
     free_slot(slave, slot);
     if (keep_output(slave, &ended, event, &done, err) < 0 ||
@@ -1017,7 +1021,7 @@ static int wake_runner(struct js_slave *slave, struct js_err *err)
 
 static bool is_told_to_end(const struct js_slave *slave)
 {
-    return request_of(slave) >= JS_REQUEST_HURRY;
+    return request_of(slave) >= JS_STOP_REQUEST_HURRY;
 }
 
 /* The runner is gone, and there is no other: nothing more is run here. */
@@ -1048,7 +1052,7 @@ static int lose_job(struct js_slave *slave, struct slot *slot,
         .outcome = {.start_unix_ns = js_clock_unix_ns() - run_ns,
                     .run_ns = run_ns}};
     if (is_told_to_end(slave)) {
-        done.outcome.cause = JS_CAUSE_STOPPED;
+        done.outcome.cause = JS_STOP_REASON_STOPPED;
     } else {
         done.outcome.step = JS_STEP_RUNNER;
         done.outcome.exit_code = 126;
@@ -1252,7 +1256,7 @@ static int end_job(struct js_slave *slave, uint32_t index, int64_t grace_ns,
     struct slot *slot = &slave->slots[index];
     if (slot->is_simulated) {
         slot->outcome.run_ns -= slot->end_ns - slave->now_ns;
-        slot->outcome.cause = JS_CAUSE_STOPPED;
+        slot->outcome.cause = JS_STOP_REASON_STOPPED;
         slot->end_ns = slave->now_ns;
         return 0;
     }
@@ -1324,18 +1328,21 @@ static int take_stop(struct js_slave *slave, const struct js_message *message,
  * or for all of them, and then there is no time to lose. */
 static int follow_signals(struct js_slave *slave, struct js_err *err)
 {
-    enum js_request request = request_of(slave);
-    if (request < JS_REQUEST_HURRY || request <= slave->request)
+    enum js_stop_request stop_request = request_of(slave);
+    if (stop_request < JS_STOP_REQUEST_HURRY ||
+        stop_request <= slave->stop_request)
         return 0;
-    slave->request = request;
-    return end_jobs(slave, request == JS_REQUEST_HURRY ? JS_HURRY_GRACE_NS : 0,
-                    err);
+    slave->stop_request = stop_request;
+    return end_jobs(
+        slave,
+        stop_request == JS_STOP_REQUEST_HURRY ? JS_STOP_HURRY_GRACE_NS : 0,
+        err);
 }
 
 /* Once the last of them has ended, the master need not count on this slave. */
 static int say_bye(struct js_slave *slave, struct js_err *err)
 {
-    if (slave->request < JS_REQUEST_HURRY || slave->is_retired ||
+    if (slave->stop_request < JS_STOP_REQUEST_HURRY || slave->is_retired ||
         slave->busy_count > 0 || slave->queue_count > 0)
         return 0;
     slave->is_retired = true;
@@ -1394,8 +1401,8 @@ static int end_orphans(struct js_slave *slave, struct js_err *err)
 static int take_message(struct js_slave *slave,
                         const struct js_message *message, struct js_err *err)
 {
-    if (message->peer != 0)
-        return js_err_set(err, "rank %d is not the master", message->peer);
+    if (message->conn != 0)
+        return js_err_set(err, "rank %d is not the master", message->conn);
     if (slave->is_set_up && slave->config.claim)
         js_fd_close(slave->config.claim);
     switch (message->tag) {
@@ -1411,11 +1418,11 @@ static int take_message(struct js_slave *slave,
         return take_recall(slave, message, err);
     case JS_TAG_FETCH:
         return take_fetch(slave, message, err);
-    case JS_TAG_LIMIT:
+    case JS_TAG_TIME_LIMIT:
         return take_limit(slave, message, err);
-    case JS_TAG_END_JOB:
+    case JS_TAG_KILL_JOB:
         return take_end_job(slave, message, err);
-    case JS_TAG_END:
+    case JS_TAG_DRAIN:
         return take_end(slave, message, err);
     case JS_TAG_BEAT:
         return take_beat(slave, message, err);
@@ -1423,7 +1430,7 @@ static int take_message(struct js_slave *slave,
         return take_clear(slave, message, err);
     case JS_TAG_RUNNER:
         return take_runner(slave, message, err);
-    case JS_TAG_STOP:
+    case JS_TAG_SHUTDOWN:
         return take_stop(slave, message, err);
     default:
         return js_err_set(err, "the master sent a %s message",
@@ -1460,7 +1467,7 @@ int js_slave_turn(struct js_slave *slave, struct js_err *err)
 {
     slave->now_ns = js_link_now_ns(slave->link);
     if (slave->config.trace)
-        js_outlet_flush(slave->config.trace);
+        js_outq_flush(slave->config.trace);
     if (take_messages(slave, err) < 0)
         return -1;
     if (slave->is_stopped)
@@ -1489,8 +1496,8 @@ static int64_t next_deadline_ns(const struct js_slave *slave)
         slave->looked_ns + look_at_runner_ns < until_ns)
         until_ns = slave->looked_ns + look_at_runner_ns;
     if (is_queued_up(slave) && !slave->is_recalling &&
-        slave->freed_ns + JS_PLAN_GIVE_BACK_NS < until_ns)
-        until_ns = slave->freed_ns + JS_PLAN_GIVE_BACK_NS;
+        slave->freed_ns + JS_SCHEDULER_GIVE_BACK_NS < until_ns)
+        until_ns = slave->freed_ns + JS_SCHEDULER_GIVE_BACK_NS;
     for (uint32_t i = 0; slave->simulated_count > 0 && i < slave->slot_count;
          i++) {
         const struct slot *slot = &slave->slots[i];
@@ -1532,7 +1539,7 @@ static int wait_for_news(struct js_slave *slave, struct js_err *err)
 {
     struct pollfd fds[2];
     nfds_t count = 0;
-    struct js_outlet *trace = slave->config.trace;
+    struct js_outq *trace = slave->config.trace;
     if (!slave->is_retired) {
         short events = POLLIN;
         if (js_runner_wants_write(slave->config.runner))
@@ -1540,9 +1547,9 @@ static int wait_for_news(struct js_slave *slave, struct js_err *err)
         fds[count++] = (struct pollfd){.fd = js_runner_fd(slave->config.runner),
                                        .events = events};
     }
-    if (trace && js_outlet_pending(trace) > 0)
+    if (trace && js_outq_pending(trace) > 0)
         fds[count++] =
-            (struct pollfd){.fd = js_outlet_fd(trace), .events = POLLOUT};
+            (struct pollfd){.fd = js_outq_fd(trace), .events = POLLOUT};
     int rc = js_link_wait(slave->link, fds, count, next_deadline_ns(slave),
                           patience_ns(slave), err);
     slave->has_events = !slave->is_retired && fds[0].revents != 0;

@@ -25,11 +25,11 @@
 
 #include "base/log.h"
 #include "base/outq.h"
-#include "sched/allocator.h"
-#include "node/stop_request.h"
 #include "mpi/link.h"
-#include "runner/runner.h"
+#include "node/stop_request.h"
 #include "node/topo.h"
+#include "runner/runner.h"
+#include "sched/allocator.h"
 
 /* All borrowed while the slave exists. */
 struct js_slave_config {
@@ -38,10 +38,10 @@ struct js_slave_config {
     struct js_process_pair processes; /* this one and its runner */
     const struct js_topo *topo;
     struct js_runner *runner;
-    struct js_outlet *trace;    /* "Run job: N" where the master wants it */
+    struct js_outq *trace;      /* "Run job: N" where the master wants it */
     const char *const *environ; /* of this process: for what is host-bound */
     const char *tmpdir;         /* this host's, unless the master names one */
-    enum js_request (*request)(
+    enum js_stop_request (*stop_request)(
         void *arg); /* of this process; NULL: none ever */
     void *request_arg;
     int64_t start_ns; /* the master is given up that has not said within it how

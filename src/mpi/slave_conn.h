@@ -1,5 +1,6 @@
 /*
- * peer - what the master knows of one slave, and what is on its way to it.
+ * connection - what the master knows of one slave, and what is on its way to
+ * it.
  *
  * Owns: the order of what is sent, so that nothing waits for a slave that does
  * not read. A job alone is sent as a JOB as long as no more than
@@ -13,43 +14,44 @@
 #ifndef JS_MPI_SLAVE_CONN_H
 #define JS_MPI_SLAVE_CONN_H
 
-#include "sched/scheduler.h"
 #include "mpi/link.h"
 #include "mpi/wire.h"
+#include "sched/scheduler.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-enum js_peer_state {
-    JS_PEER_AWAITED = 0,
-    JS_PEER_MET,
-    JS_PEER_SET_UP,
-    JS_PEER_WORKING,
-    JS_PEER_GONE,
+enum js_slave_conn_state {
+    JS_SLAVE_CONN_AWAITED = 0,
+    JS_SLAVE_CONN_MET,
+    JS_SLAVE_CONN_SET_UP,
+    JS_SLAVE_CONN_WORKING,
+    JS_SLAVE_CONN_GONE,
 };
 
-enum { JS_PEER_BATCHES = 2 };
+enum { JS_SLAVE_CONN_BATCHES = 2 };
 
-/* A job on its way; the job is the plan's. */
-struct js_parcel {
+/* A job on its way; the job is the scheduler's. */
+struct js_outgoing_job {
     const struct js_job *job;
     uint64_t ticket;
     uint32_t slot;
     uint64_t data_limit_bytes;
-    struct js_buf grant; /* as in the text of a struct js_wire_job */
-    uint32_t grant_len;  /* of these; behind it js_peer_give() puts the job's
-                            own text, so that all of it is in one piece */
+    struct js_buf allocation; /* as in the text of a struct js_wire_job */
+    uint32_t
+        allocation_len; /* of these; behind it js_slave_conn_give() puts the
+                      job's own text, so that all of it is in one piece */
 };
 
 /* What killed runs have left on its host: */
-enum js_peer_clearing {
-    JS_PEER_UNASKED = 0, /* another slave sees to it, or nobody yet */
-    JS_PEER_CLEARING,    /* it is ending that */
-    JS_PEER_CLEARED,     /* it has */
+enum js_slave_conn_clearing {
+    JS_SLAVE_CONN_UNASKED = 0, /* another slave sees to it, or nobody yet */
+    JS_SLAVE_CONN_CLEARING,    /* it is ending that */
+    JS_SLAVE_CONN_CLEARED,     /* it has */
 };
 
-struct js_peer {
-    enum js_peer_state state; /* the master's to set, but for SET_UP */
+struct js_slave_conn {
+    enum js_slave_conn_state state; /* the master's to set, but for SET_UP */
     int rank;
     struct js_link *link;             /* borrowed */
     struct js_node node;              /* from MET on */
@@ -62,15 +64,16 @@ struct js_peer {
     bool is_lost;        /* whatever it still says is too late */
     bool has_new_runner; /* in `processes`; it waits to hear that that is on
                             record */
-    enum js_peer_clearing clearing;
+    enum js_slave_conn_clearing clearing;
 
     /* Private from here on. */
     struct js_buf out; /* a message being packed */
-    struct js_parcel parcels[JS_PLAN_CREDIT];
-    unsigned parcel_count;
+    struct js_outgoing_job outgoing[JS_SCHEDULER_CREDIT];
+    unsigned outgoing_count;
     uint64_t jobs_sent; /* since the start */
     uint64_t batches_sent;
-    uint64_t batch_ends[JS_PEER_BATCHES]; /* jobs_sent behind the last ones */
+    uint64_t
+        batch_ends[JS_SLAVE_CONN_BATCHES]; /* jobs_sent behind the last ones */
     const char *text; /* the setup's or the command's bytes; NULL: none */
     size_t text_len, text_sent;
     struct js_buf setup;                 /* packed; until it is sent */
@@ -80,68 +83,78 @@ struct js_peer {
     struct js_wire_ack acknowledged;     /* by it, since the start */
 };
 
-void js_peer_init(struct js_peer *peer, struct js_link *link, int rank);
-void js_peer_release(struct js_peer *peer);
+void js_slave_conn_init(struct js_slave_conn *conn, struct js_link *link,
+                        int rank);
+void js_slave_conn_release(struct js_slave_conn *conn);
 
 /* Every call below that sends returns 0, or -1 with *err: no memory, or the
  * link has failed. */
 
-/* The slave is to work in this way; sent by js_peer_pump(). */
-int js_peer_set_up(struct js_peer *peer, const struct js_wire_setup *setup,
-                   struct js_err *err);
+/* The slave is to work in this way; sent by js_slave_conn_pump(). */
+int js_slave_conn_set_up(struct js_slave_conn *conn,
+                         const struct js_wire_setup *setup, struct js_err *err);
 
-/* A job for it; sent by js_peer_pump(). Of the parcel the grant is taken over
- * (in a struct js_wire_job's form); also on failure: 0, or -1 and errno ENOMEM.
+/* A job for it; sent by js_slave_conn_pump(). Of the outgoing job the grant is
+ * taken over (in a struct js_wire_job's form); also on failure: 0, or -1 and
+ * errno ENOMEM.
  */
-int js_peer_give(struct js_peer *peer, const struct js_parcel *parcel);
+int js_slave_conn_give(struct js_slave_conn *conn,
+                       const struct js_outgoing_job *outgoing);
 
 /* The job under this ticket is to end, with the grace of the run; sent by
- * js_peer_pump() behind the job itself. */
-int js_peer_end_job(struct js_peer *peer, uint64_t ticket, struct js_err *err);
+ * js_slave_conn_pump() behind the job itself. */
+int js_slave_conn_end_job(struct js_slave_conn *conn, uint64_t ticket,
+                          struct js_err *err);
 
 /* Its jobs are no longer its own: what was not sent is forgotten. */
-void js_peer_take_away(struct js_peer *peer);
+void js_slave_conn_take_away(struct js_slave_conn *conn);
 
-/* It may forget the output under this ticket; sent by js_peer_pump(). */
-int js_peer_release_output(struct js_peer *peer, uint64_t ticket,
-                           struct js_err *err);
+/* It may forget the output under this ticket; sent by js_slave_conn_pump(). */
+int js_slave_conn_release_output(struct js_slave_conn *conn, uint64_t ticket,
+                                 struct js_err *err);
 
-/* True if js_peer_pump() has something that waits for an acknowledgement. */
-bool js_peer_has_waiting(const struct js_peer *peer);
+/* True if js_slave_conn_pump() has something that waits for an acknowledgement.
+ */
+bool js_slave_conn_has_waiting(const struct js_slave_conn *conn);
 
 /* Sends what can be sent now. Jobs may bring up to inline_max bytes of output
  * with their completion. */
-int js_peer_pump(struct js_peer *peer, uint32_t inline_max, struct js_err *err);
+int js_slave_conn_pump(struct js_slave_conn *conn, uint32_t inline_max,
+                       struct js_err *err);
 
-int js_peer_fetch(struct js_peer *peer, const struct js_wire_fetch *fetch,
-                  struct js_err *err);
+int js_slave_conn_fetch(struct js_slave_conn *conn,
+                        const struct js_wire_fetch *fetch, struct js_err *err);
 /* Jobs without a timeout of their own may run this long (0: without end). */
-int js_peer_limit(struct js_peer *peer, int64_t timeout_ns, struct js_err *err);
+int js_slave_conn_limit(struct js_slave_conn *conn, int64_t timeout_ns,
+                        struct js_err *err);
 
 /* What it has not started is to come back; what runs is to end, with this grace
  * (JS_WIRE_LET_RUN: of itself). */
-int js_peer_end_jobs(struct js_peer *peer, int64_t grace_ns,
-                     struct js_err *err);
+int js_slave_conn_end_jobs(struct js_slave_conn *conn, int64_t grace_ns,
+                           struct js_err *err);
 
 /* Up to so many jobs that it has not begun are to come back. */
-int js_peer_recall(struct js_peer *peer, uint32_t count, struct js_err *err);
+int js_slave_conn_recall(struct js_slave_conn *conn, uint32_t count,
+                         struct js_err *err);
 
 /* What these runs have left on its host is to be ended. */
-int js_peer_clear(struct js_peer *peer, const struct js_dead_run *runs,
-                  size_t count, struct js_err *err);
+int js_slave_conn_clear(struct js_slave_conn *conn,
+                        const struct js_dead_run *runs, size_t count,
+                        struct js_err *err);
 
 /* The runner that it has told of is on record. */
-int js_peer_answer_runner(struct js_peer *peer, struct js_err *err);
+int js_slave_conn_answer_runner(struct js_slave_conn *conn, struct js_err *err);
 
-int js_peer_answer_beat(struct js_peer *peer, uint64_t number,
-                        struct js_err *err);
-int js_peer_stop(struct js_peer *peer, enum js_leaving leaving,
-                 struct js_err *err);
+int js_slave_conn_answer_beat(struct js_slave_conn *conn, uint64_t number,
+                              struct js_err *err);
+int js_slave_conn_stop(struct js_slave_conn *conn, enum js_leaving leaving,
+                       struct js_err *err);
 
 /* It has taken in so many jobs since the start, or so much of everything.
  * Returns how many jobs that is more than was known. */
-uint32_t js_peer_acknowledge_jobs(struct js_peer *peer, uint64_t jobs);
-uint32_t js_peer_acknowledge(struct js_peer *peer,
-                             const struct js_wire_ack *ack);
+uint32_t js_slave_conn_acknowledge_jobs(struct js_slave_conn *conn,
+                                        uint64_t jobs);
+uint32_t js_slave_conn_acknowledge(struct js_slave_conn *conn,
+                                   const struct js_wire_ack *ack);
 
 #endif

@@ -30,14 +30,14 @@ static int name_gpu(struct js_buf *name, uint32_t number)
 }
 
 /* So many, whatever the machine shows; where they are is not known. */
-static int pretend_gpus(struct js_equipment *equipment, uint32_t count)
+static int pretend_gpus(struct js_resources *resources, uint32_t count)
 {
     struct js_buf name = JS_BUF_INIT;
     int rc = 0;
     for (uint32_t i = 0; rc == 0 && i < count; i++) {
         rc = name_gpu(&name, i);
         if (rc == 0)
-            rc = js_equipment_add_gpu(equipment, js_buf_string(&name),
+            rc = js_resources_add_gpu(resources, js_buf_string(&name),
                                       UINT16_MAX);
     }
     js_buf_release(&name);
@@ -45,7 +45,7 @@ static int pretend_gpus(struct js_equipment *equipment, uint32_t count)
 }
 
 /* NUMA node of the GPU of that name among those found, or UINT16_MAX. */
-static uint16_t numa_of(const struct js_equipment *found, const char *name)
+static uint16_t numa_of(const struct js_resources *found, const char *name)
 {
     for (uint32_t i = 0; i < found->gpu_count; i++) {
         if (strcmp(found->gpus[i].name, name) == 0)
@@ -55,12 +55,12 @@ static uint16_t numa_of(const struct js_equipment *found, const char *name)
 }
 
 /* The batch system has given us these: "0,2", or names of its driver's. */
-static int take_visible(struct js_equipment *equipment, const char *visible)
+static int take_visible(struct js_resources *resources, const char *visible)
 {
-    struct js_equipment found = *equipment;
+    struct js_resources found = *resources;
     int rc = 0;
-    equipment->gpus = NULL;
-    equipment->gpu_count = 0;
+    resources->gpus = NULL;
+    resources->gpu_count = 0;
     while (rc == 0 && *visible) {
         char name[JS_GPU_NAME_SIZE] = "";
         size_t len = strcspn(visible, ",");
@@ -68,7 +68,7 @@ static int take_visible(struct js_equipment *equipment, const char *visible)
             memcpy(name, visible, len);
         /* Slurm's word for none. */
         if (name[0] && strcmp(name, "NoDevFiles") != 0) {
-            rc = js_equipment_add_gpu(equipment, name, numa_of(&found, name));
+            rc = js_resources_add_gpu(resources, name, numa_of(&found, name));
         }
         visible += len + (visible[len] == ',');
     }
@@ -76,23 +76,23 @@ static int take_visible(struct js_equipment *equipment, const char *visible)
     return rc;
 }
 
-static int find_gpus(struct js_equipment *equipment, uint32_t wanted,
+static int find_gpus(struct js_resources *resources, uint32_t wanted,
                      const char *const *environ)
 {
     const char *visible = value_of(environ, "CUDA_VISIBLE_DEVICES");
     if (!visible)
         visible = value_of(environ, "ROCR_VISIBLE_DEVICES");
     if (wanted == JS_WIRE_GPUS_FOUND)
-        return visible ? take_visible(equipment, visible) : 0;
-    free(equipment->gpus);
-    equipment->gpus = NULL;
-    equipment->gpu_count = 0;
-    return pretend_gpus(equipment, wanted);
+        return visible ? take_visible(resources, visible) : 0;
+    free(resources->gpus);
+    resources->gpus = NULL;
+    resources->gpu_count = 0;
+    return pretend_gpus(resources, wanted);
 }
 
 /* ---------------------------------------------------------------- cores */
 
-static int share_slot(struct js_slave_share *share, uint32_t slot,
+static int share_slot(struct js_slave_setup_share *share, uint32_t slot,
                       const struct js_topo *topo, const struct js_cpuset *part,
                       const struct js_wire_setup *setup, struct js_err *err)
 {
@@ -100,8 +100,8 @@ static int share_slot(struct js_slave_share *share, uint32_t slot,
     if (js_topo_part(topo, part, share->slots, slot, &run, err) < 0 ||
         js_topo_first_core(topo, &run, &core, err) < 0)
         return -1;
-    share->homes[slot] = js_equipment_find(&share->equipment, &core);
-    share->slot_cpus[slot] = setup->bind ? core : setup->pool;
+    share->homes[slot] = js_resources_find(&share->resources, &core);
+    share->slot_cpus[slot] = setup->bind ? core : setup->allocator;
     js_cpuset_unite(&share->home, &share->slot_cpus[slot]);
     return 0;
 }
@@ -115,8 +115,9 @@ static unsigned count_slots(const struct js_wire_setup *setup)
 
 /* The cores for jobs: where CPU time is limited not more than it allows, but
  * one for each slot that was asked for, or slave. */
-static void find_pool(const struct js_topo *topo,
-                      const struct js_wire_setup *setup, struct js_cpuset *ret)
+static void find_allocator(const struct js_topo *topo,
+                           const struct js_wire_setup *setup,
+                           struct js_cpuset *ret)
 {
     unsigned most = setup->quota_cores;
     if (most < setup->slaves)
@@ -124,36 +125,37 @@ static void find_pool(const struct js_topo *topo,
     if (most < count_slots(setup))
         most = count_slots(setup);
     if (setup->quota_cores == 0)
-        *ret = setup->pool;
+        *ret = setup->allocator;
     else
-        js_topo_prefer(topo, &setup->pool, &setup->held, most, ret);
+        js_topo_prefer(topo, &setup->allocator, &setup->held, most, ret);
 }
 
 /* The cores of it among which slots are spread: those that no other run holds,
  * if they are enough; else as many of the others as it takes. */
 static void find_home_cores(const struct js_topo *topo,
                             const struct js_wire_setup *setup,
-                            const struct js_cpuset *pool, struct js_cpuset *ret)
+                            const struct js_cpuset *allocator,
+                            struct js_cpuset *ret)
 {
     unsigned slots = count_slots(setup);
-    unsigned all = js_topo_cores(topo, pool);
-    struct js_cpuset held = *pool, unheld;
+    unsigned all = js_topo_cores(topo, allocator);
+    struct js_cpuset held = *allocator, unheld;
     js_cpuset_intersect(&held, &setup->held);
     if (slots == 0 || slots >= all || js_cpuset_count(&held) == 0 ||
         !setup->bind) {
-        *ret = *pool;
+        *ret = *allocator;
         return;
     }
-    js_topo_prefer(topo, pool, &held, slots, ret);
+    js_topo_prefer(topo, allocator, &held, slots, ret);
     unsigned taken = js_topo_cores(topo, &held);
-    js_topo_prefer(topo, pool, &held, all - taken, &unheld);
+    js_topo_prefer(topo, allocator, &held, all - taken, &unheld);
     if (all - taken > slots)
         *ret = unheld;
 }
 
 /* Which of the cores are for others: those that are held, unless slots are
  * among them. */
-static void lend_cores(struct js_equipment *equipment,
+static void lend_cores(struct js_resources *resources,
                        const struct js_wire_setup *setup,
                        const struct js_cpuset *home_cores)
 {
@@ -164,16 +166,17 @@ static void lend_cores(struct js_equipment *equipment,
             js_cpuset_add(&others, cpu);
     }
     if (setup->bind)
-        js_equipment_lend(equipment, &others);
+        js_resources_lend(resources, &others);
 }
 
-static int share_cores(struct js_slave_share *share, const struct js_topo *topo,
+static int share_cores(struct js_slave_setup_share *share,
+                       const struct js_topo *topo,
                        const struct js_wire_setup *setup,
-                       const struct js_cpuset *pool, struct js_err *err)
+                       const struct js_cpuset *allocator, struct js_err *err)
 {
     struct js_cpuset cores, part;
-    find_home_cores(topo, setup, pool, &cores);
-    lend_cores(&share->equipment, setup, &cores);
+    find_home_cores(topo, setup, allocator, &cores);
+    lend_cores(&share->resources, setup, &cores);
     if (js_topo_part(topo, &cores, setup->slaves, setup->index, &part, err) < 0)
         return -1;
     share->slots = setup->slots ? setup->slots : js_topo_cores(topo, &part);
@@ -188,47 +191,49 @@ static int share_cores(struct js_slave_share *share, const struct js_topo *topo,
     return 0;
 }
 
-int js_slave_equipment(const struct js_topo *topo, const struct js_cpuset *pool,
-                       uint32_t gpus, const char *const *environ,
-                       struct js_equipment *ret, struct js_err *err)
+int js_slave_setup_resources(const struct js_topo *topo,
+                             const struct js_cpuset *allocator, uint32_t gpus,
+                             const char *const *environ,
+                             struct js_resources *ret, struct js_err *err)
 {
-    if (js_topo_equipment(topo, pool, ret, err) < 0)
+    if (js_topo_equipment(topo, allocator, ret, err) < 0)
         return -1;
     ret->mem_bytes = js_memory_limit_bytes("");
     return find_gpus(ret, gpus, environ) < 0 ? no_memory(err) : 0;
 }
 
-int js_slave_share_init(struct js_slave_share *ret, const struct js_topo *topo,
-                        const struct js_wire_setup *setup,
-                        const char *const *environ, struct js_err *err)
+int js_slave_setup_share_init(struct js_slave_setup_share *ret,
+                              const struct js_topo *topo,
+                              const struct js_wire_setup *setup,
+                              const char *const *environ, struct js_err *err)
 {
-    struct js_cpuset pool;
+    struct js_cpuset allocator;
     memset(ret, 0, sizeof(*ret));
-    find_pool(topo, setup, &pool);
-    if (js_slave_equipment(topo, &pool, setup->gpus, environ, &ret->equipment,
-                           err) < 0)
+    find_allocator(topo, setup, &allocator);
+    if (js_slave_setup_resources(topo, &allocator, setup->gpus, environ,
+                                 &ret->resources, err) < 0)
         return -1;
-    return share_cores(ret, topo, setup, &pool, err);
+    return share_cores(ret, topo, setup, &allocator, err);
 }
 
-void js_slave_share_release(struct js_slave_share *share)
+void js_slave_setup_share_release(struct js_slave_setup_share *share)
 {
     free(share->slot_cpus);
     free(share->homes);
-    js_equipment_release(&share->equipment);
+    js_resources_release(&share->resources);
     memset(share, 0, sizeof(*share));
 }
 
 /* ---------------------------------------------------------------- environ */
 
-const char **js_slave_environ(const struct js_wire_setup *setup,
-                              const char *const *environ)
+const char **js_slave_setup_environ(const struct js_wire_setup *setup,
+                                    const char *const *environ)
 {
     size_t count = 1;
     for (size_t i = 0; i < setup->environ_len; i++)
         count += setup->environ[i] == '\0';
     for (const char *const *p = environ; *p; p++)
-        count += js_launch_host_bound(*p);
+        count += js_launchenv_host_bound(*p);
     const char **env = calloc(count, sizeof(*env));
     if (!env)
         return NULL;
@@ -237,7 +242,7 @@ const char **js_slave_environ(const struct js_wire_setup *setup,
     for (const char *p = setup->environ; p < end; p += strlen(p) + 1)
         env[n++] = p;
     for (const char *const *p = environ; *p; p++) {
-        if (js_launch_host_bound(*p))
+        if (js_launchenv_host_bound(*p))
             env[n++] = *p;
     }
     return env;

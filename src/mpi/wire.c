@@ -8,18 +8,18 @@
 #include <string.h>
 
 static const char *const tag_names[] = {
-    [JS_TAG_HELLO] = "HELLO",     [JS_TAG_SETUP] = "SETUP",
-    [JS_TAG_READY] = "READY",     [JS_TAG_TEXT] = "TEXT",
-    [JS_TAG_ACK] = "ACK",         [JS_TAG_JOB] = "JOB",
-    [JS_TAG_JOBS] = "JOBS",       [JS_TAG_DONE] = "DONE",
-    [JS_TAG_BACK] = "BACK",       [JS_TAG_RECALL] = "RECALL",
-    [JS_TAG_FETCH] = "FETCH",     [JS_TAG_OUTPUT] = "OUTPUT",
-    [JS_TAG_NOTE] = "NOTE",       [JS_TAG_LIMIT] = "LIMIT",
-    [JS_TAG_END] = "END",         [JS_TAG_BEAT] = "BEAT",
-    [JS_TAG_STOP] = "STOP",       [JS_TAG_BYE] = "BYE",
-    [JS_TAG_END_JOB] = "END_JOB", [JS_TAG_CLEAR] = "CLEAR",
-    [JS_TAG_CLEARED] = "CLEARED", [JS_TAG_RUNNER] = "RUNNER",
-    [JS_TAG_LAST] = "LAST",
+    [JS_TAG_HELLO] = "HELLO",      [JS_TAG_SETUP] = "SETUP",
+    [JS_TAG_READY] = "READY",      [JS_TAG_TEXT] = "TEXT",
+    [JS_TAG_ACK] = "ACK",          [JS_TAG_JOB] = "JOB",
+    [JS_TAG_JOBS] = "JOBS",        [JS_TAG_DONE] = "DONE",
+    [JS_TAG_RETURNED] = "BACK",    [JS_TAG_RECALL] = "RECALL",
+    [JS_TAG_FETCH] = "FETCH",      [JS_TAG_OUTPUT] = "OUTPUT",
+    [JS_TAG_NOTE] = "NOTE",        [JS_TAG_TIME_LIMIT] = "LIMIT",
+    [JS_TAG_DRAIN] = "END",        [JS_TAG_BEAT] = "BEAT",
+    [JS_TAG_SHUTDOWN] = "STOP",    [JS_TAG_GOODBYE] = "BYE",
+    [JS_TAG_KILL_JOB] = "END_JOB", [JS_TAG_CLEAR] = "CLEAR",
+    [JS_TAG_CLEARED] = "CLEARED",  [JS_TAG_RUNNER] = "RUNNER",
+    [JS_TAG_FIN] = "LAST",
 };
 _Static_assert(sizeof(tag_names) / sizeof(tag_names[0]) == JS_TAG_COUNT,
                "every tag has a name");
@@ -49,7 +49,7 @@ void js_wire_job_of(struct js_wire_job *wire, const struct js_job *job,
     wire->details_len = (uint32_t)job->details_len;
     wire->kind = job->kind;
     wire->attempt = job->attempt;
-    wire->cores = job->need.cores;
+    wire->cores = job->request.cores;
     wire->slot = slot;
 }
 
@@ -57,8 +57,9 @@ int js_wire_job_check(const struct js_wire_job *wire)
 {
     bool is_known =
         wire->kind == JS_JOB_COMMAND || wire->kind == JS_JOB_SIMULATED;
-    uint64_t fronts = (uint64_t)wire->grant_len + wire->details_len;
-    bool is_slot = wire->slot < JS_CPUS_MAX || wire->slot == JS_PLAN_SLOT_NEXT;
+    uint64_t fronts = (uint64_t)wire->allocation_len + wire->details_len;
+    bool is_slot =
+        wire->slot < JS_CPUS_MAX || wire->slot == JS_SCHEDULER_SLOT_NEXT;
     if (!is_known || !is_slot || wire->text_len > JS_WIRE_TEXT_MAX ||
         fronts > wire->text_len || wire->inline_max > JS_WIRE_INLINE ||
         wire->duration_ns < 0 || wire->timeout_ns < 0 || wire->cores == 0)
@@ -78,7 +79,8 @@ static const char *next_string(const char **at, const char *end)
 }
 
 /* Three strings: a list of CPUs, one of GPUs and one of hosts. */
-static int read_grant(const char *bytes, size_t len, struct js_wire_text *ret)
+static int read_allocation(const char *bytes, size_t len,
+                           struct js_wire_text *ret)
 {
     const char *end = bytes + len;
     const char *cpus = next_string(&bytes, end);
@@ -92,15 +94,18 @@ static int read_grant(const char *bytes, size_t len, struct js_wire_text *ret)
 int js_wire_job_text(const struct js_wire_job *wire, const char *text,
                      struct js_wire_text *ret)
 {
-    ret->has_grant = wire->grant_len > 0;
+    ret->has_allocation = wire->allocation_len > 0;
     ret->gpus = ret->hosts = "";
-    ret->details = text + wire->grant_len;
+    ret->details = text + wire->allocation_len;
     ret->details_len = wire->details_len;
     ret->command = ret->details + wire->details_len;
-    ret->command_len = wire->text_len - wire->grant_len - wire->details_len;
+    ret->command_len =
+        wire->text_len - wire->allocation_len - wire->details_len;
     if (memchr(ret->command, '\0', ret->command_len))
         return bad_message();
-    return ret->has_grant ? read_grant(text, wire->grant_len, ret) : 0;
+    return ret->has_allocation
+               ? read_allocation(text, wire->allocation_len, ret)
+               : 0;
 }
 
 /* What js_wire_pack_job() puts in front of the text. */
@@ -120,7 +125,7 @@ int js_wire_pack_job(struct js_buf *buf, const struct js_wire_job *wire,
     at = js_put_i64(at, wire->duration_ns);
     at = js_put_i64(at, wire->timeout_ns);
     at = js_put_u32(at, wire->text_len);
-    at = js_put_u32(at, wire->grant_len);
+    at = js_put_u32(at, wire->allocation_len);
     at = js_put_u32(at, wire->details_len);
     at = js_put_u32(at, wire->kind);
     at = js_put_u32(at, wire->attempt);
@@ -140,7 +145,7 @@ int js_wire_unpack_job(struct js_cursor *cursor, struct js_wire_job *ret,
     ret->duration_ns = js_unpack_i64(cursor);
     ret->timeout_ns = js_unpack_i64(cursor);
     ret->text_len = js_unpack_u32(cursor);
-    ret->grant_len = js_unpack_u32(cursor);
+    ret->allocation_len = js_unpack_u32(cursor);
     ret->details_len = js_unpack_u32(cursor);
     ret->kind = js_unpack_u32(cursor);
     ret->attempt = js_unpack_u32(cursor);
@@ -269,7 +274,7 @@ int js_wire_pack_setup(struct js_buf *buf, const struct js_wire_setup *setup)
         js_pack_i64(buf, setup->grace_ns) ||
         js_pack_i64(buf, setup->timeout_ns) ||
         js_pack_i64(buf, setup->lease_ns) || js_pack_u64(buf, setup->run_id) ||
-        pack_cpus(buf, &setup->pool) || pack_cpus(buf, &setup->held) ||
+        pack_cpus(buf, &setup->allocator) || pack_cpus(buf, &setup->held) ||
         js_pack_u32(buf, setup->quota_cores) || pack_text(buf, setup->cwd) ||
         pack_text(buf, setup->output_dir) || pack_text(buf, setup->tmpdir) ||
         js_pack_bytes(buf, setup->environ, setup->environ_len));
@@ -293,7 +298,7 @@ int js_wire_unpack_setup(const void *bytes, size_t len,
     ret->timeout_ns = js_unpack_i64(&cursor);
     ret->lease_ns = js_unpack_i64(&cursor);
     ret->run_id = js_unpack_u64(&cursor);
-    unpack_cpus(&cursor, &ret->pool);
+    unpack_cpus(&cursor, &ret->allocator);
     unpack_cpus(&cursor, &ret->held);
     ret->quota_cores = js_unpack_u32(&cursor);
     ret->cwd = unpack_text(&cursor);
@@ -341,7 +346,7 @@ static void unpack_homes(struct js_cursor *cursor, struct js_wire_ready *ret)
 int js_wire_pack_ready(struct js_buf *buf, const struct js_wire_ready *ready)
 {
     return all_packed(pack_homes(buf, ready) || pack_cpus(buf, &ready->home) ||
-                      js_equipment_pack(buf, &ready->equipment) ||
+                      js_resources_pack(buf, &ready->resources) ||
                       js_pack_bytes(buf, ready->error, strlen(ready->error)));
 }
 
@@ -352,7 +357,7 @@ int js_wire_unpack_ready(const void *bytes, size_t len,
     memset(ret, 0, sizeof(*ret));
     unpack_homes(&cursor, ret);
     unpack_cpus(&cursor, &ret->home);
-    js_equipment_unpack(&cursor, &ret->equipment);
+    js_resources_unpack(&cursor, &ret->resources);
     js_unpack_string(&cursor, ret->error, sizeof(ret->error));
     bool is_useless = ret->slots == 0 && !ret->error[0];
     if (js_cursor_end(&cursor) == 0 && !is_useless)
@@ -365,7 +370,7 @@ void js_wire_release_ready(struct js_wire_ready *ready)
 {
     free(ready->homes);
     ready->homes = NULL;
-    js_equipment_release(&ready->equipment);
+    js_resources_release(&ready->resources);
 }
 
 /* ---------------------------------------------------------------- ACK */

@@ -47,9 +47,9 @@
 #include "base/buf.h"
 #include "base/mark.h"
 #include "base/process.h"
-#include "list/resources.h"
 #include "list/job.h"
 #include "list/outcome.h"
+#include "list/resources.h"
 #include "sched/allocator.h"
 
 #include <stdbool.h>
@@ -67,22 +67,22 @@ enum js_tag {
     JS_TAG_ACK,
     JS_TAG_JOB,
     JS_TAG_DONE,
-    JS_TAG_BACK,
+    JS_TAG_RETURNED,
     JS_TAG_FETCH,
     JS_TAG_OUTPUT,
     JS_TAG_NOTE,
-    JS_TAG_LIMIT,
-    JS_TAG_END,
+    JS_TAG_TIME_LIMIT,
+    JS_TAG_DRAIN,
     JS_TAG_BEAT,
-    JS_TAG_STOP,
-    JS_TAG_BYE,
+    JS_TAG_SHUTDOWN,
+    JS_TAG_GOODBYE,
     JS_TAG_JOBS,
     JS_TAG_RECALL,
-    JS_TAG_END_JOB,
+    JS_TAG_KILL_JOB,
     JS_TAG_CLEAR,
     JS_TAG_CLEARED,
     JS_TAG_RUNNER,
-    JS_TAG_LAST,
+    JS_TAG_FIN,
     JS_TAG_COUNT
 };
 
@@ -125,13 +125,13 @@ struct js_wire_job {
     int64_t timeout_ns; /* 0: the default */
     uint32_t text_len;  /* in all; more than JS_WIRE_JOB_TEXT: it is in the TEXT
                            before it, and `text` is unused */
-    uint32_t grant_len;
+    uint32_t allocation_len;
     uint32_t details_len;
     uint32_t kind; /* enum js_job_kind */
     uint32_t attempt;
     uint32_t cores;
     uint32_t inline_max; /* bytes of output that may ride with DONE */
-    uint32_t slot;       /* sched/scheduler.h: JS_PLAN_SLOT_NEXT is one */
+    uint32_t slot;       /* sched/scheduler.h: JS_SCHEDULER_SLOT_NEXT is one */
     char text[JS_WIRE_JOB_TEXT];
 };
 _Static_assert(sizeof(struct js_wire_job) == JS_WIRE_JOB_SIZE,
@@ -147,7 +147,7 @@ int js_wire_job_check(const struct js_wire_job *wire);
 
 /* The parts of a job's text; pointers into it, but for the CPUs. */
 struct js_wire_text {
-    bool has_grant;
+    bool has_allocation;
     struct js_cpuset cpus;
     const char *gpus;  /* "": none */
     const char *hosts; /* "n1,n2"; "": this one alone */
@@ -185,7 +185,7 @@ struct js_wire_setup {
     int64_t timeout_ns; /* of jobs without one of their own; 0: none */
     int64_t lease_ns;   /* 0: none */
     uint64_t run_id;    /* that its jobs carry (base/mark.h); 0: none */
-    struct js_cpuset pool;
+    struct js_cpuset allocator;
     struct js_cpuset held; /* of it, by slaves of other runs */
     uint32_t quota_cores;  /* CPU time of the node, for all its slaves; 0: no
                               limit */
@@ -199,9 +199,9 @@ struct js_wire_setup {
 struct js_wire_ready {
     uint32_t slots;
     uint32_t *homes;       /* the core of each slot; an unpacked one's are to be
-                              freed by js_wire_release_ready(), as equipment */
+                              freed by js_wire_release_ready(), as resources */
     struct js_cpuset home; /* the CPUs its jobs are bound to, all slots */
-    struct js_equipment equipment; /* of its node, for all slaves on it */
+    struct js_resources resources; /* of its node, for all slaves on it */
     char error[1024];              /* why it cannot work, or "" */
 };
 

@@ -34,14 +34,14 @@ static const char plain_bytes[] = "abcdefghijklmnopqrstuvwxyz"
                                   "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                   "0123456789_-./+,:@%= \t";
 
-void js_command_release(struct js_command *command)
+void js_direct_exec_release(struct js_direct_exec *command)
 {
     if (!command)
         return;
     free(command->programs);
     free(command->argv);
     free(command->text);
-    *command = (struct js_command){0};
+    *command = (struct js_direct_exec){0};
 }
 
 static bool is_shell_word(const char *word, size_t len)
@@ -53,7 +53,7 @@ static bool is_shell_word(const char *word, size_t len)
     return false;
 }
 
-bool js_command_is_plain(const char *line)
+bool js_direct_exec_is_plain(const char *line)
 {
     if (line[strspn(line, plain_bytes)] != '\0')
         return false;
@@ -66,14 +66,15 @@ bool js_command_is_plain(const char *line)
 }
 
 /* `old` with room for `need` elements, or NULL with errno ENOMEM. */
-static void *grown(void *old, size_t *capacity, size_t need, size_t size)
+static void *grown(void *old, size_t *capacity, size_t request, size_t size)
 {
-    if (need <= *capacity)
+    if (request <= *capacity)
         return old;
-    void *array =
-        need <= SIZE_MAX / 2 / size ? realloc(old, need * size * 2) : NULL;
+    void *array = request <= SIZE_MAX / 2 / size
+                      ? realloc(old, request * size * 2)
+                      : NULL;
     if (array)
-        *capacity = need * 2;
+        *capacity = request * 2;
     return array;
 }
 
@@ -96,7 +97,7 @@ static size_t count_entries(const char *path)
 }
 
 /* Copies the words to `text` and points argv at them. Returns what follows. */
-static char *split_words(struct js_command *command, const char *line)
+static char *split_words(struct js_direct_exec *command, const char *line)
 {
     char *to = command->text;
     size_t count = 0;
@@ -114,7 +115,7 @@ static char *split_words(struct js_command *command, const char *line)
 
 /* Writes ENTRY/WORD for each entry of `path`; an empty one is the folder the
  * job runs in. */
-static void list_programs(struct js_command *command, char *to,
+static void list_programs(struct js_direct_exec *command, char *to,
                           const char *path)
 {
     const char *word = command->argv[0];
@@ -134,7 +135,7 @@ static void list_programs(struct js_command *command, char *to,
     command->programs[count] = NULL;
 }
 
-static int make_room(struct js_command *command, size_t words,
+static int make_room(struct js_direct_exec *command, size_t words,
                      size_t candidates, size_t bytes)
 {
     const char **argv = grown(command->argv, &command->capacity_words,
@@ -156,7 +157,7 @@ static int make_room(struct js_command *command, size_t words,
 }
 
 /* A command that begins like an option needs the "--". */
-static void set_shell(struct js_command *command, const char *line)
+static void set_shell(struct js_direct_exec *command, const char *line)
 {
     size_t count = 0;
     command->shell[count++] = "sh";
@@ -167,10 +168,10 @@ static void set_shell(struct js_command *command, const char *line)
     command->shell[count] = NULL;
 }
 
-int js_command_prepare(struct js_command *command, const char *line,
-                       const char *path)
+int js_direct_exec_prepare(struct js_direct_exec *command, const char *line,
+                           const char *path)
 {
-    bool plain = js_command_is_plain(line);
+    bool plain = js_direct_exec_is_plain(line);
     size_t words = plain ? count_words(line) : 0;
     if (!path)
         path = "/bin:/usr/bin"; /* confstr(_CS_PATH), as execvp has it */

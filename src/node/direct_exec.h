@@ -13,7 +13,7 @@
 
 /* A command ready for js_spawn(): reused from job to job to save allocating.
  * All zero is a valid, empty one. */
-struct js_command {
+struct js_direct_exec {
     const char **programs; /* candidates for exec; empty: only the shell */
     const char **argv;     /* the words, NULL-terminated */
     const char *shell[5];  /* sh -c [--] COMMAND */
@@ -23,17 +23,18 @@ struct js_command {
     size_t capacity_text;
 };
 
-void js_command_release(struct js_command *command); /* NULL is allowed */
+void js_direct_exec_release(
+    struct js_direct_exec *command); /* NULL is allowed */
 
 /* True if `line` can be run without a shell. */
-bool js_command_is_plain(const char *line);
+bool js_direct_exec_is_plain(const char *line);
 
 /*
  * Prepares `line` (borrowed as long as the result is used). `path` is the
  * PATH of the job's environment, NULL if it has none (then the system's
  * default, as in execvp). Returns 0, or -1 with errno ENOMEM.
  */
-int js_command_prepare(struct js_command *command, const char *line,
-                       const char *path);
+int js_direct_exec_prepare(struct js_direct_exec *command, const char *line,
+                           const char *path);
 
 #endif

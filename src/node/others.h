@@ -20,10 +20,11 @@
 int js_others_lock(void);
 
 /*
- * The CPUs of `pool` that more runners hold than others of it: none, if all
- * are held by as many. Not counted are runners of this run (those whose slave
- * has the same parent as this process) and those that this process is below.
+ * The CPUs of `allocator` that more runners hold than others of it: none, if
+ * all are held by as many. Not counted are runners of this run (those whose
+ * slave has the same parent as this process) and those that this process is
+ * below.
  */
-void js_others_held(const struct js_cpuset *pool, struct js_cpuset *ret);
+void js_others_held(const struct js_cpuset *allocator, struct js_cpuset *ret);
 
 #endif

@@ -8,15 +8,15 @@ static const int caught[] = {SIGUSR1, SIGUSR2, SIGTERM, SIGINT,
 enum { CAUGHT = sizeof(caught) / sizeof(caught[0]) };
 
 /* Set by the handler. */
-static volatile sig_atomic_t request, request_signal, warned;
+static volatile sig_atomic_t stop_request, request_signal, warned;
 
 static struct sigaction old[CAUGHT];
 
-static void ask(enum js_request wanted, int signo)
+static void ask(enum js_stop_request wanted, int signo)
 {
-    if (wanted <= (enum js_request)request)
+    if (wanted <= (enum js_stop_request)stop_request)
         return;
-    request = (sig_atomic_t)wanted;
+    stop_request = (sig_atomic_t)wanted;
     request_signal = signo;
 }
 
@@ -25,22 +25,23 @@ static void on_signal(int signo)
     switch (signo) {
     case SIGUSR1:
     case SIGUSR2:
-        ask(JS_REQUEST_DRAIN, signo);
+        ask(JS_STOP_REQUEST_DRAIN, signo);
         break;
     case SIGCONT:
         warned = 1;
         break;
     default:
-        ask(request >= JS_REQUEST_HURRY ? JS_REQUEST_NOW : JS_REQUEST_HURRY,
+        ask(stop_request >= JS_STOP_REQUEST_HURRY ? JS_STOP_REQUEST_NOW
+                                                  : JS_STOP_REQUEST_HURRY,
             signo);
         break;
     }
 }
 
-void js_sig_catch(void)
+void js_signals_catch(void)
 {
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
-    request = JS_REQUEST_NONE;
+    stop_request = JS_STOP_REQUEST_NONE;
     request_signal = warned = 0;
     sigfillset(&action.sa_mask);
     for (int i = 0; i < CAUGHT; i++) {
@@ -50,15 +51,15 @@ void js_sig_catch(void)
     }
 }
 
-void js_sig_restore(void)
+void js_signals_restore(void)
 {
     for (int i = 0; i < CAUGHT; i++)
         sigaction(caught[i], &old[i], NULL);
 }
 
-enum js_request js_sig_request(void)
+enum js_stop_request js_signals_request(void)
 {
-    return (enum js_request)request;
+    return (enum js_stop_request)stop_request;
 }
 
 static const char *name_of(int signo)
@@ -81,56 +82,58 @@ static const char *name_of(int signo)
     }
 }
 
-const char *js_sig_name(void)
+const char *js_signals_name(void)
 {
     return name_of(request_signal);
 }
 
 /* ---------------------------------------------------------------- passed on */
 
-static enum js_request request_of(struct js_sig_passed *passed, int signo)
+static enum js_stop_request request_of(struct js_signals_passed *passed,
+                                       int signo)
 {
     switch (signo) {
     case SIGUSR1:
     case SIGUSR2:
-        return JS_REQUEST_DRAIN;
+        return JS_STOP_REQUEST_DRAIN;
     case SIGINT:
         passed->interrupts++;
         if (passed->interrupts == 1)
-            return JS_REQUEST_DRAIN;
-        return passed->interrupts == 2 ? JS_REQUEST_END : JS_REQUEST_NOW;
+            return JS_STOP_REQUEST_DRAIN;
+        return passed->interrupts == 2 ? JS_STOP_REQUEST_END
+                                       : JS_STOP_REQUEST_NOW;
     case SIGTERM:
     case SIGHUP:
     case SIGPIPE:
-        return JS_REQUEST_END;
+        return JS_STOP_REQUEST_END;
     case SIGALRM:
     case SIGKILL:
         passed->is_hurried = true;
-        return JS_REQUEST_HURRY;
+        return JS_STOP_REQUEST_HURRY;
     default:
-        return JS_REQUEST_NONE;
+        return JS_STOP_REQUEST_NONE;
     }
 }
 
-void js_sig_pass(struct js_sig_passed *passed, int signal)
+void js_signals_pass(struct js_signals_passed *passed, int signal)
 {
-    enum js_request wanted = request_of(passed, signal);
+    enum js_stop_request wanted = request_of(passed, signal);
     if (signal == SIGTSTP || signal == SIGCONT)
         passed->is_paused = signal == SIGTSTP;
     /* Who is told to end what runs does not do so in the dark. */
-    if (wanted >= JS_REQUEST_END)
+    if (wanted >= JS_STOP_REQUEST_END)
         passed->is_paused = false;
-    if (wanted <= passed->request)
+    if (wanted <= passed->stop_request)
         return;
-    passed->request = wanted;
+    passed->stop_request = wanted;
     passed->signal = signal;
 }
 
-const char *js_sig_reason(const struct js_sig_passed *passed)
+const char *js_signals_reason(const struct js_signals_passed *passed)
 {
-    if (passed->request < js_sig_request() ||
-        passed->request == JS_REQUEST_NONE)
-        return js_sig_name();
+    if (passed->stop_request < js_signals_request() ||
+        passed->stop_request == JS_STOP_REQUEST_NONE)
+        return js_signals_name();
     switch (passed->signal) {
     case SIGINT:
         return "^C";
@@ -145,7 +148,7 @@ const char *js_sig_reason(const struct js_sig_passed *passed)
     }
 }
 
-bool js_sig_take_warning(void)
+bool js_signals_take_warning(void)
 {
     bool was_warned = warned;
     warned = 0;

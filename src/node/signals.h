@@ -1,9 +1,9 @@
 /*
  * sig - the signals that ask a run to stop.
  *
- *     SIGUSR1, SIGUSR2          JS_REQUEST_DRAIN
- *     SIGTERM, SIGINT, SIGHUP   JS_REQUEST_HURRY, the second one
- *                               JS_REQUEST_NOW
+ *     SIGUSR1, SIGUSR2          JS_STOP_REQUEST_DRAIN
+ *     SIGTERM, SIGINT, SIGHUP   JS_STOP_REQUEST_HURRY, the second one
+ *                               JS_STOP_REQUEST_NOW
  *     SIGALRM                   the same, for a launcher that hands it on, but
  *                               kills a quarter of a second after SIGTERM
  *     SIGCONT                   no more than a warning: Open MPI sends one
@@ -16,13 +16,12 @@
  * their numbers on (base/lifeline.h). It kills nobody before the run has ended
  * in its own time, so that a number asks for less than the signal does:
  *
- *     SIGUSR1, SIGUSR2          JS_REQUEST_DRAIN
- *     SIGINT                    the same, the second JS_REQUEST_END, the third
- *                               JS_REQUEST_NOW
- *     SIGTERM, SIGHUP, SIGPIPE  JS_REQUEST_END, however many come
- *     SIGALRM                   JS_REQUEST_HURRY: a batch system waits no
- * longer SIGKILL                   the same: the launcher has gone SIGTSTP,
- * SIGCONT          the run is to pause, and to go on
+ *     SIGUSR1, SIGUSR2          JS_STOP_REQUEST_DRAIN
+ *     SIGINT                    the same, the second JS_STOP_REQUEST_END, the
+ * third JS_STOP_REQUEST_NOW SIGTERM, SIGHUP, SIGPIPE  JS_STOP_REQUEST_END,
+ * however many come SIGALRM                   JS_STOP_REQUEST_HURRY: a batch
+ * system waits no longer SIGKILL                   the same: the launcher has
+ * gone SIGTSTP, SIGCONT          the run is to pause, and to go on
  */
 #ifndef JS_NODE_SIGNALS_H
 #define JS_NODE_SIGNALS_H
@@ -32,33 +31,33 @@
 #include <stdbool.h>
 
 /* Catches them from now on; forgets what came before. */
-void js_sig_catch(void);
+void js_signals_catch(void);
 
-/* As it was before js_sig_catch(). */
-void js_sig_restore(void);
+/* As it was before js_signals_catch(). */
+void js_signals_restore(void);
 
 /* The strongest request so far. */
-enum js_request js_sig_request(void);
+enum js_stop_request js_signals_request(void);
 
 /* The first signal that made the strongest request: "SIGTERM"; "" if none. */
-const char *js_sig_name(void);
+const char *js_signals_name(void);
 
 /* True once after each SIGCONT. */
-bool js_sig_take_warning(void);
+bool js_signals_take_warning(void);
 
 /* What a launcher has passed on so far. As of now {0}: nothing. */
-struct js_sig_passed {
-    enum js_request request; /* the strongest */
-    int signal;              /* that made it, the first of them */
+struct js_signals_passed {
+    enum js_stop_request stop_request; /* the strongest */
+    int signal;                        /* that made it, the first of them */
     unsigned interrupts;
     bool is_hurried; /* whoever has asked kills soon */
     bool is_paused;
 };
 
-void js_sig_pass(struct js_sig_passed *passed, int signal);
+void js_signals_pass(struct js_signals_passed *passed, int signal);
 
 /* What stops a run, in words: "SIGTERM", "^C"; "" if nothing does. Of signals
  * and of what was passed on the stronger. */
-const char *js_sig_reason(const struct js_sig_passed *passed);
+const char *js_signals_reason(const struct js_signals_passed *passed);
 
 #endif

@@ -197,7 +197,7 @@ int js_topo_inherited(const struct js_topo *topo, struct js_cpuset *ret,
                       struct js_err *err)
 {
     struct js_cpuset cpus;
-    if (js_launch_bound() && js_cpuset_of_process(getppid(), &cpus) == 0)
+    if (js_launchenv_bound() && js_cpuset_of_process(getppid(), &cpus) == 0)
         return find_usable(topo, &cpus, ret, err);
     if (js_cpuset_of_process(0, &cpus) < 0)
         return js_err_errno(err, "cannot read the CPU set of this process");
@@ -312,12 +312,12 @@ static uint64_t part_start(unsigned cores, unsigned count, unsigned index)
  * rounding the starts up moves them into the next package where it is close.
  *
  * Not hwloc_distrib(), though it serves the same end: it weighs by hardware
- * threads, so that where cores have unequal numbers of them in the pool (half
- * of a core excluded, hybrid processors) two parts get the same core while
- * another has two; and as it rounds level by level, three parts of two
+ * threads, so that where cores have unequal numbers of them in the allocator
+ * (half of a core excluded, hybrid processors) two parts get the same core
+ * while another has two; and as it rounds level by level, three parts of two
  * packages of 64 cores are of 32, 32 and 64.
  */
-int js_topo_part(const struct js_topo *topo, const struct js_cpuset *pool,
+int js_topo_part(const struct js_topo *topo, const struct js_cpuset *allocator,
                  unsigned count, unsigned index, struct js_cpuset *ret,
                  struct js_err *err)
 {
@@ -326,7 +326,7 @@ int js_topo_part(const struct js_topo *topo, const struct js_cpuset *pool,
         errno = EINVAL;
         return js_err_set(err, "there is no part %u of %u", index, count);
     }
-    if (find_usable(topo, pool, &usable, err) < 0)
+    if (find_usable(topo, allocator, &usable, err) < 0)
         return -1;
     unsigned cores = js_topo_cores(topo, &usable);
     uint64_t first = part_start(cores, count, index);
@@ -336,7 +336,7 @@ int js_topo_part(const struct js_topo *topo, const struct js_cpuset *pool,
     return 0;
 }
 
-/* ---------------------------------------------------------------- equipment */
+/* ---------------------------------------------------------------- resources */
 
 /* The index of the first NUMA node near to the object, or 0. */
 static uint16_t numa_of(const struct js_topo *topo, hwloc_obj_t object)
@@ -366,19 +366,20 @@ static uint16_t cache_of(const struct js_topo *topo, hwloc_obj_t core)
     return 0;
 }
 
-static int add_cores(const struct js_topo *topo, const struct js_cpuset *pool,
-                     struct js_equipment *ret)
+static int add_cores(const struct js_topo *topo,
+                     const struct js_cpuset *allocator,
+                     struct js_resources *ret)
 {
     struct js_cpuset cpus;
-    hwloc_obj_t thread = next_thread(topo, pool, NULL);
+    hwloc_obj_t thread = next_thread(topo, allocator, NULL);
     while (thread) {
         hwloc_obj_t core = core_of(topo, thread);
         js_cpuset_clear(&cpus);
         while (thread && core_of(topo, thread) == core) {
             js_cpuset_add(&cpus, thread->os_index);
-            thread = next_thread(topo, pool, thread);
+            thread = next_thread(topo, allocator, thread);
         }
-        if (js_equipment_add_core(ret, &cpus, cache_of(topo, core),
+        if (js_resources_add_core(ret, &cpus, cache_of(topo, core),
                                   numa_of(topo, core)) < 0)
             return -1;
     }
@@ -397,7 +398,7 @@ static bool is_gpu(hwloc_obj_t device, unsigned vendor)
 
 /* hwloc has them in the order of their addresses. Returns how many. */
 static int add_gpus(const struct js_topo *topo, unsigned vendor,
-                    struct js_equipment *ret)
+                    struct js_resources *ret)
 {
     hwloc_obj_t device = NULL;
     int count = 0;
@@ -407,18 +408,19 @@ static int add_gpus(const struct js_topo *topo, unsigned vendor,
             continue;
         hwloc_obj_t near = hwloc_get_non_io_ancestor_obj(topo->machine, device);
         snprintf(name, sizeof(name), "%d", count++);
-        if (js_equipment_add_gpu(ret, name,
+        if (js_resources_add_gpu(ret, name,
                                  near ? numa_of(topo, near) : UINT16_MAX) < 0)
             return -1;
     }
     return count;
 }
 
-int js_topo_equipment(const struct js_topo *topo, const struct js_cpuset *pool,
-                      struct js_equipment *ret, struct js_err *err)
+int js_topo_equipment(const struct js_topo *topo,
+                      const struct js_cpuset *allocator,
+                      struct js_resources *ret, struct js_err *err)
 {
     struct js_cpuset usable;
-    if (find_usable(topo, pool, &usable, err) < 0)
+    if (find_usable(topo, allocator, &usable, err) < 0)
         return -1;
     int gpus = add_cores(topo, &usable, ret);
     if (gpus == 0)

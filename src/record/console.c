@@ -8,8 +8,8 @@ static void hold_message(void *arg, const char *text)
     js_buf_printf(&console->err_held, "jobsched: %s\n", text);
 }
 
-void js_console_init(struct js_console *console, struct js_outlet *out,
-                     struct js_outlet *err)
+void js_console_init(struct js_console *console, struct js_outq *out,
+                     struct js_outq *err)
 {
     *console = (struct js_console){.out = out, .err = err};
     console->log = (struct js_log){hold_message, console};
@@ -30,18 +30,18 @@ void js_console_trace(struct js_console *console, const char *format, ...)
 }
 
 /* A job's output may end without a newline; a line of ours begins with one. */
-static void end_line(struct js_outlet *outlet)
+static void end_line(struct js_outq *outq)
 {
-    if (!js_outlet_is_at_line_start(outlet))
-        js_outlet_write(outlet, "\n", 1);
+    if (!js_outq_is_at_line_start(outq))
+        js_outq_write(outq, "\n", 1);
 }
 
-static void flush_to(struct js_outlet *outlet, struct js_buf *held)
+static void flush_to(struct js_outq *outq, struct js_buf *held)
 {
     if (held->len == 0)
         return;
-    end_line(outlet);
-    if (js_outlet_write(outlet, held->data, held->len) == 0)
+    end_line(outq);
+    if (js_outq_write(outq, held->data, held->len) == 0)
         held->len = 0;
 }
 
@@ -59,5 +59,5 @@ void js_console_end_line(struct js_console *console)
 size_t js_console_unwritten(const struct js_console *console)
 {
     return console->out_held.len + console->err_held.len +
-           js_outlet_pending(console->out) + js_outlet_pending(console->err);
+           js_outq_pending(console->out) + js_outq_pending(console->err);
 }

@@ -16,14 +16,14 @@
 #include <stddef.h>
 
 struct js_console {
-    struct js_outlet *out, *err; /* borrowed */
+    struct js_outq *out, *err; /* borrowed */
     struct js_buf out_held, err_held;
     struct js_log log; /* lines to err, with "jobsched: " */
 };
 
 /* The console must not move while its log is in use. */
-void js_console_init(struct js_console *console, struct js_outlet *out,
-                     struct js_outlet *err);
+void js_console_init(struct js_console *console, struct js_outq *out,
+                     struct js_outq *err);
 void js_console_release(struct js_console *console); /* drops what is held */
 
 /* Adds a line to stdout, as it is; without memory it is dropped. */
@@ -36,7 +36,8 @@ void js_console_flush(struct js_console *console);
 /* Ends a line that a job has left open on stderr, for others to write there. */
 void js_console_end_line(struct js_console *console);
 
-/* Bytes held, and bytes in both outlets that their readers have not taken. */
+/* Bytes held, and bytes in both output queues that their readers have not
+ * taken. */
 size_t js_console_unwritten(const struct js_console *console);
 
 #endif

@@ -10,16 +10,16 @@
 enum { STREAMS = 2, MANY_JOBS = 64 };
 
 /*
- * One of the two outlets, and how far our bytes in it have come. Others write
- * to the same outlet and it does not tell how much, so their bytes are counted
- * only as far as they are seen to have made it fuller. Thus `taken` may grow
- * too slowly, never too fast, and no byte is thought to be written before it
- * is.
+ * One of the two output queues, and how far our bytes in it have come. Others
+ * write to the same output queue and it does not tell how much, so their bytes
+ * are counted only as far as they are seen to have made it fuller. Thus `taken`
+ * may grow too slowly, never too fast, and no byte is thought to be written
+ * before it is.
  */
 struct lane {
-    struct js_outlet *outlet; /* borrowed */
+    struct js_outq *outq; /* borrowed */
     const char *name;
-    uint64_t taken; /* bytes that went into the outlet, as far as known */
+    uint64_t taken; /* bytes that went into the output queue, as far as known */
     size_t seen;    /* what was unwritten when this was last looked at */
     uint64_t mark;  /* `taken` behind the last byte of ours */
 };
@@ -33,15 +33,15 @@ struct release {
 
 struct entry {
     struct entry *next;
-    struct js_finish finish; /* owns its job */
+    struct js_completion completion; /* owns its job */
     uint64_t ticket;
-    uint64_t left[STREAMS];  /* bytes not yet handed to the outlets */
-    uint64_t mark[STREAMS];  /* of the lanes, when all was handed over */
-    struct release *release; /* made beforehand, so that it cannot fail */
-    struct js_tail *tail;    /* of a failed job, for its record; or NULL */
-    const char *at;          /* inlined: the next byte; held: NULL */
-    bool given_up;           /* its holder is gone */
-    char bytes[];            /* room for what was inlined */
+    uint64_t left[STREAMS];      /* bytes not yet handed to the output queues */
+    uint64_t mark[STREAMS];      /* of the lanes, when all was handed over */
+    struct release *release;     /* made beforehand, so that it cannot fail */
+    struct js_output_tail *tail; /* of a failed job, for its record; or NULL */
+    const char *at;              /* inlined: the next byte; held: NULL */
+    bool given_up;               /* its holder is gone */
+    char bytes[];                /* room for what was inlined */
 };
 
 struct entry_list {
@@ -90,8 +90,7 @@ static struct entry *list_pop(struct entry_list *list)
  * gone that does not change any more. */
 static uint64_t lane_written(struct lane *lane)
 {
-    size_t unwritten =
-        js_outlet_pending(lane->outlet) + js_outlet_lost(lane->outlet);
+    size_t unwritten = js_outq_pending(lane->outq) + js_outq_lost(lane->outq);
     if (unwritten > lane->seen)
         lane->taken += unwritten - lane->seen;
     lane->seen = unwritten;
@@ -100,28 +99,27 @@ static uint64_t lane_written(struct lane *lane)
 
 static bool lane_is_gone(const struct lane *lane)
 {
-    return js_outlet_error(lane->outlet) != 0;
+    return js_outq_error(lane->outq) != 0;
 }
 
 static int lane_write(struct lane *lane, const void *bytes, size_t len)
 {
     lane_written(lane);
-    if (js_outlet_write(lane->outlet, bytes, len) < 0)
+    if (js_outq_write(lane->outq, bytes, len) < 0)
         return -1;
     lane->taken += len;
-    lane->seen = js_outlet_pending(lane->outlet) + js_outlet_lost(lane->outlet);
+    lane->seen = js_outq_pending(lane->outq) + js_outq_lost(lane->outq);
     lane->mark = lane->taken;
     return 0;
 }
 
-/* Both outlets may lead to one file, where a job is whole only if what went to
- * the one is written before anything goes to the other. */
+/* Both output queues may lead to one file, where a job is whole only if what
+ * went to the one is written before anything goes to the other. */
 static bool may_write(struct js_delivery *delivery, unsigned stream)
 {
     struct lane *other = &delivery->lane[1 - stream];
     return (lane_is_gone(other) || lane_written(other) >= other->mark) &&
-           js_outlet_pending(delivery->lane[stream].outlet) <=
-               JS_DELIVERY_WINDOW;
+           js_outq_pending(delivery->lane[stream].outq) <= JS_DELIVERY_WINDOW;
 }
 
 /* ---------------------------------------------------------------- entries */
@@ -130,7 +128,7 @@ static void entry_free(struct entry *entry)
 {
     if (!entry)
         return;
-    js_job_free(entry->finish.job);
+    js_job_free(entry->completion.job);
     free(entry->release);
     free(entry->tail);
     free(entry);
@@ -145,38 +143,40 @@ static struct release *release_new(unsigned slave, uint64_t ticket)
 }
 
 /* Of a failed attempt; without memory for it the record lacks it. */
-static struct js_tail *tail_new(const struct js_outcome *outcome,
-                                const char *inlined)
+static struct js_output_tail *tail_new(const struct js_outcome *outcome,
+                                       const char *inlined)
 {
-    struct js_tail begun;
-    struct js_tail *tail =
-        js_tail_begin(&begun, outcome) ? malloc(sizeof(*tail)) : NULL;
+    struct js_output_tail begun;
+    struct js_output_tail *tail =
+        js_output_tail_begin(&begun, outcome) ? malloc(sizeof(*tail)) : NULL;
     if (!tail)
         return NULL;
     *tail = begun;
     bool is_error = tail->stream == 2;
     if (inlined)
-        js_tail_add(tail, is_error ? inlined + outcome->out_bytes : inlined,
-                    is_error ? outcome->err_bytes : outcome->out_bytes);
+        js_output_tail_add(tail,
+                           is_error ? inlined + outcome->out_bytes : inlined,
+                           is_error ? outcome->err_bytes : outcome->out_bytes);
     return tail;
 }
 
 /* Takes the job, unless it fails. */
-static struct entry *entry_new(const struct js_finish *finish, uint64_t ticket,
-                               const char *inlined)
+static struct entry *entry_new(const struct js_completion *completion,
+                               uint64_t ticket, const char *inlined)
 {
-    const struct js_outcome *outcome = &finish->outcome;
+    const struct js_outcome *outcome = &completion->outcome;
     size_t room = inlined ? outcome->out_bytes + outcome->err_bytes : 0;
     struct entry *entry = malloc(sizeof(*entry) + room);
     if (!entry)
         return NULL;
-    *entry = (struct entry){.finish = *finish, .ticket = ticket, .at = inlined};
+    *entry = (struct entry){
+        .completion = *completion, .ticket = ticket, .at = inlined};
     entry->left[0] = outcome->out_bytes;
     entry->left[1] = outcome->err_bytes;
     entry->tail = tail_new(outcome, inlined);
     if (inlined)
         return entry;
-    entry->release = release_new(finish->slave, ticket);
+    entry->release = release_new(completion->slave, ticket);
     if (!entry->release) {
         free(entry->tail);
         free(entry);
@@ -192,14 +192,14 @@ static bool is_held(const struct entry *entry)
 
 static uint64_t bytes_of(const struct entry *entry, unsigned stream)
 {
-    const struct js_outcome *outcome = &entry->finish.outcome;
+    const struct js_outcome *outcome = &entry->completion.outcome;
     return stream == 0 ? outcome->out_bytes : outcome->err_bytes;
 }
 
 /* Some of its output will never be written: it is not what it was taken for. */
 static void lose_output(struct entry *entry, int error)
 {
-    struct js_outcome *outcome = &entry->finish.outcome;
+    struct js_outcome *outcome = &entry->completion.outcome;
     if (!js_outcome_succeeded(outcome))
         return;
     outcome->step = JS_STEP_COLLECT;
@@ -261,16 +261,17 @@ static void release_output(struct js_delivery *delivery, struct entry *entry)
 /* What it has written cannot be brought out, so it is as if it had not run. */
 static void withhold(struct js_delivery *delivery, struct entry *entry)
 {
-    const struct js_finish *finish = &entry->finish;
+    const struct js_completion *completion = &entry->completion;
     delivery->waiting--;
-    delivery->withheld += finish->fate == JS_FATE_ENDED &&
-                          finish->outcome.cause != JS_CAUSE_STOPPED;
+    delivery->withheld += completion->fate == JS_ATTEMPT_RESULT_ENDED &&
+                          completion->outcome.cause != JS_STOP_REASON_STOPPED;
     delivery->unhanded -= entry->left[0] + entry->left[1];
     release_output(delivery, entry);
     entry_free(entry);
 }
 
-/* Some of it is still to be handed to an outlet that takes nothing more. */
+/* Some of it is still to be handed to an output queue that takes nothing more.
+ */
 static bool is_cut_off(const struct js_delivery *delivery,
                        const struct entry *entry)
 {
@@ -315,10 +316,10 @@ static enum written look_at_written(struct js_delivery *delivery,
 static void tell_finished(struct js_delivery *delivery, struct entry *entry)
 {
     if (entry->tail)
-        js_tail_trim(entry->tail);
-    entry->finish.tail = entry->tail;
-    delivery->finished(delivery->arg, &entry->finish);
-    entry->finish.job = NULL;
+        js_output_tail_trim(entry->tail);
+    entry->completion.tail = entry->tail;
+    delivery->finished(delivery->arg, &entry->completion);
+    entry->completion.job = NULL;
 }
 
 static void finish_written(struct js_delivery *delivery)
@@ -355,16 +356,15 @@ static void settle(struct js_delivery *delivery)
 
 /* ------------------------------------------------------------ the interface */
 
-struct js_delivery *js_delivery_new(struct js_outlet *out,
-                                    struct js_outlet *err,
+struct js_delivery *js_delivery_new(struct js_outq *out, struct js_outq *err,
                                     const struct js_log *log,
                                     js_finished_fn finished, void *arg)
 {
     struct js_delivery *delivery = calloc(1, sizeof(*delivery));
     if (!delivery)
         return NULL;
-    delivery->lane[0] = (struct lane){.outlet = out, .name = "standard output"};
-    delivery->lane[1] = (struct lane){.outlet = err, .name = "standard error"};
+    delivery->lane[0] = (struct lane){.outq = out, .name = "standard output"};
+    delivery->lane[1] = (struct lane){.outq = err, .name = "standard error"};
     delivery->log = log;
     delivery->finished = finished;
     delivery->arg = arg;
@@ -395,17 +395,17 @@ void js_delivery_free(struct js_delivery *delivery)
 }
 
 int js_delivery_add(struct js_delivery *delivery,
-                    const struct js_finish *finish, uint64_t ticket,
+                    const struct js_completion *completion, uint64_t ticket,
                     bool captured, const char *inlined)
 {
-    const struct js_outcome *outcome = &finish->outcome;
+    const struct js_outcome *outcome = &completion->outcome;
     if (!captured || (outcome->out_bytes == 0 && outcome->err_bytes == 0)) {
-        delivery->finished(delivery->arg, finish);
+        delivery->finished(delivery->arg, completion);
         return 0;
     }
-    struct entry *entry = entry_new(finish, ticket, inlined);
+    struct entry *entry = entry_new(completion, ticket, inlined);
     if (!entry) {
-        js_job_free(finish->job);
+        js_job_free(completion->job);
         return -1;
     }
     list_push(&delivery->queue, entry);
@@ -442,7 +442,7 @@ bool js_delivery_next_fetch(struct js_delivery *delivery, struct js_fetch *ret)
     if (lane_is_gone(&delivery->lane[stream]) || !may_write(delivery, stream))
         return false;
     delivery->asked = (struct js_fetch){
-        .slave = head->finish.slave,
+        .slave = head->completion.slave,
         .ticket = head->ticket,
         .stream = stream,
         .offset = bytes_of(head, stream) - left,
@@ -471,8 +471,8 @@ static void give_up_stream(struct js_delivery *delivery, struct entry *entry,
     js_log(delivery->log,
            "job %" PRIu64 ": its %s ends after %" PRIu64 " of %" PRIu64
            " bytes: the rest cannot be read on %s: %s",
-           entry->finish.job->id, delivery->lane[stream].name, bytes - left,
-           bytes, entry->finish.host, js_errno_text(error));
+           entry->completion.job->id, delivery->lane[stream].name, bytes - left,
+           bytes, entry->completion.host, js_errno_text(error));
     lose_output(entry, error);
     pass(delivery, entry, stream, left);
 }
@@ -494,7 +494,7 @@ int js_delivery_fetched(struct js_delivery *delivery, unsigned slave,
             return -1;
         pass(delivery, head, stream, len);
         if (head->tail && head->tail->stream == stream + 1)
-            js_tail_add(head->tail, bytes, len);
+            js_output_tail_add(head->tail, bytes, len);
         if (len == 0 || error)
             give_up_stream(delivery, head, stream, error ? error : EIO);
     }
@@ -522,7 +522,7 @@ static uint64_t give_up_slave(struct js_delivery *delivery, unsigned slave,
 {
     uint64_t count = 0;
     for (struct entry *e = delivery->queue.head; e; e = e->next) {
-        if (!is_held(e) || e->given_up || e->finish.slave != slave)
+        if (!is_held(e) || e->given_up || e->completion.slave != slave)
             continue;
         e->given_up = true;
         lose_output(e, EHOSTDOWN);
@@ -545,12 +545,12 @@ void js_delivery_lost(struct js_delivery *delivery, unsigned slave)
         js_log(delivery->log,
                "job %" PRIu64 " has ended, but its output is lost with slave "
                "%u on %s",
-               first->finish.job->id, slave, first->finish.host);
+               first->completion.job->id, slave, first->completion.host);
     } else if (count > 1) {
         js_log(delivery->log,
                "%" PRIu64 " jobs, job %" PRIu64 " the first of them, have "
                "ended, but their output is lost with slave %u on %s",
-               count, first->finish.job->id, slave, first->finish.host);
+               count, first->completion.job->id, slave, first->completion.host);
     }
     settle(delivery);
 }
@@ -558,7 +558,7 @@ void js_delivery_lost(struct js_delivery *delivery, unsigned slave)
 void js_delivery_step(struct js_delivery *delivery)
 {
     for (int i = 0; i < STREAMS; i++)
-        js_outlet_flush(delivery->lane[i].outlet);
+        js_outq_flush(delivery->lane[i].outq);
     settle(delivery);
 }
 
@@ -588,6 +588,6 @@ bool js_delivery_is_behind(const struct js_delivery *delivery)
 {
     uint64_t bytes = delivery->unhanded;
     for (int i = 0; i < STREAMS; i++)
-        bytes += js_outlet_pending(delivery->lane[i].outlet);
+        bytes += js_outq_pending(delivery->lane[i].outq);
     return bytes > JS_DELIVERY_WINDOW || delivery->waiting > MANY_JOBS;
 }

@@ -6,17 +6,17 @@
  * wants next, and somebody brings it.
  *
  * One job after the other: its stdout, then its stderr, each to the last byte,
- * are handed to the two outlets; when these have written them the job counts
- * as finished, and the hook is told. A job that wrote nothing does not wait
- * for those that did. The two outlets may lead to one file: no byte goes to the
- * one while bytes of jobs wait in the other. Others may write to them as well;
- * what they write between two pieces of a fetched output splits it. A job whose
- * output an outlet did not take, and never will (its reader has gone, the disk
- * is full), is withheld: it is dropped, and the hook is not told, as if it had
- * not run. A job that succeeded and whose
- * output cannot be had is told as one that failed (JS_STEP_COLLECT). One that
- * failed is told with the tail of what it has written, of its stderr if there
- * is any, as far as that was brought here.
+ * are handed to the two output queues; when these have written them the job
+ * counts as finished, and the hook is told. A job that wrote nothing does not
+ * wait for those that did. The two output queues may lead to one file: no byte
+ * goes to the one while bytes of jobs wait in the other. Others may write to
+ * them as well; what they write between two pieces of a fetched output splits
+ * it. A job whose output an output queue did not take, and never will (its
+ * reader has gone, the disk is full), is withheld: it is dropped, and the hook
+ * is not told, as if it had not run. A job that succeeded and whose output
+ * cannot be had is told as one that failed (JS_STEP_COLLECT). One that failed
+ * is told with the tail of what it has written, of its stderr if there is any,
+ * as far as that was brought here.
  */
 #ifndef JS_RECORD_DELIVERY_H
 #define JS_RECORD_DELIVERY_H
@@ -42,11 +42,11 @@ struct js_delivery;
 
 /* Told once for every job, when it is finished. The job is the hook's to
  * free; finish itself is borrowed. */
-typedef void (*js_finished_fn)(void *arg, const struct js_finish *finish);
+typedef void (*js_finished_fn)(void *arg,
+                               const struct js_completion *completion);
 
-/* The outlets and the log are borrowed. NULL with errno ENOMEM. */
-struct js_delivery *js_delivery_new(struct js_outlet *out,
-                                    struct js_outlet *err,
+/* The output queues and the log are borrowed. NULL with errno ENOMEM. */
+struct js_delivery *js_delivery_new(struct js_outq *out, struct js_outq *err,
                                     const struct js_log *log,
                                     js_finished_fn finished, void *arg);
 
@@ -63,7 +63,7 @@ void js_delivery_free(struct js_delivery *delivery);
  * job is gone and the hook is never told.
  */
 int js_delivery_add(struct js_delivery *delivery,
-                    const struct js_finish *finish, uint64_t ticket,
+                    const struct js_completion *completion, uint64_t ticket,
                     bool captured, const char *inlined);
 
 /* A piece of output to fetch. length 0: the whole output of that ticket is
@@ -106,8 +106,8 @@ uint64_t js_delivery_waiting(const struct js_delivery *delivery);
  * followed by another, or were stopped. */
 uint64_t js_delivery_withheld(const struct js_delivery *delivery);
 
-/* True while some of a job's output has been handed to the outlets and not all
- * of it: nothing else should be written to them then. */
+/* True while some of a job's output has been handed to the output queues and
+ * not all of it: nothing else should be written to them then. */
 bool js_delivery_is_within_job(const struct js_delivery *delivery);
 
 /* True when so much waits that jobs should not bring output with their

@@ -53,17 +53,17 @@ static bool has_changed(const struct js_progress *was,
 static void estimate(struct js_display *display, int64_t now_ns,
                      struct js_progress *progress, int64_t run_ns)
 {
-    struct js_pace *pace = &display->pace;
+    struct js_eta *eta = &display->eta;
     /* To be skipped takes no time. */
-    js_pace_note(pace, now_ns, progress->done + progress->failed, run_ns,
-                 progress->running);
+    js_eta_note(eta, now_ns, progress->done + progress->failed, run_ns,
+                progress->running);
     progress->left_ns = -1;
     progress->rate = 0;
-    if (!js_pace_is_known(pace, progress->slots))
+    if (!js_eta_is_known(eta, progress->slots))
         return;
-    progress->rate = js_pace_rate(pace);
+    progress->rate = js_eta_rate(eta);
     if (progress->left != UINT64_MAX)
-        progress->left_ns = js_pace_left_ns(pace, progress->left);
+        progress->left_ns = js_eta_left_ns(eta, progress->left);
 }
 
 /* The cursor goes back to the beginning of the line, and never into the last
@@ -76,15 +76,15 @@ static bool draw(const struct js_display *display,
     unsigned columns = js_terminal_columns(terminal);
     struct js_buf text = JS_BUF_INIT;
     bool is_drawn = false;
-    if (columns == 0 || js_outlet_pending(console->err) > 0)
+    if (columns == 0 || js_outq_pending(console->err) > 0)
         return false;
     if (js_buf_puts(&text, "\r") == 0 &&
         js_progress_bar(progress, columns - 1, terminal->has_colour, &text) ==
             0 &&
         js_buf_puts(&text, "\033[J\r") == 0) {
         js_console_end_line(console);
-        is_drawn = js_outlet_show(console->err, text.data, text.len,
-                                  JS_TERMINAL_ERASE);
+        is_drawn =
+            js_outq_show(console->err, text.data, text.len, JS_TERMINAL_ERASE);
     }
     js_buf_release(&text);
     return is_drawn;
@@ -93,7 +93,7 @@ static bool draw(const struct js_display *display,
 static void show_bar(struct js_display *display, int64_t now_ns,
                      const struct js_progress *progress, bool is_within_job)
 {
-    bool is_there = js_outlet_is_showing(display->config.console->err);
+    bool is_there = js_outq_is_showing(display->config.console->err);
     bool is_same = is_there && now_ns < display->tick_ns &&
                    !has_changed(&display->shown, progress);
     display->look_ns = now_ns + bar_look_ns;
@@ -149,6 +149,6 @@ void js_display_show(struct js_display *display, int64_t now_ns,
 void js_display_end(struct js_display *display)
 {
     if (is_bar(display))
-        js_outlet_hide(display->config.console->err);
+        js_outq_hide(display->config.console->err);
     display->config.kind = JS_DISPLAY_OFF;
 }

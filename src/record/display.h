@@ -33,7 +33,7 @@ struct js_display_config {
 
 struct js_display {
     struct js_display_config config;
-    struct js_pace pace;
+    struct js_eta eta;
     struct js_progress shown; /* last */
     int64_t look_ns; /* not before; 0: the run has not begun, as far as known */
     int64_t tick_ns; /* then, whether anything has changed or not */

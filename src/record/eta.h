@@ -23,7 +23,7 @@
 #include <stdint.h>
 
 /* All zero at first. */
-struct js_pace {
+struct js_eta {
     int64_t now_ns;   /* of the last note; 0: there was none */
     uint64_t ended;   /* as noted last */
     uint64_t running; /* ... */
@@ -39,18 +39,18 @@ struct js_pace {
 
 /* So many jobs have ended by now, attempts that ended have run so long
  * together, and so many jobs run. */
-void js_pace_note(struct js_pace *pace, int64_t now_ns, uint64_t ended,
-                  int64_t run_ns, uint64_t running);
+void js_eta_note(struct js_eta *eta, int64_t now_ns, uint64_t ended,
+                 int64_t run_ns, uint64_t running);
 
 /* True when as many jobs have ended as there are slots, or three: before that
  * there is nothing to go by, and the two below are not to be asked. */
-bool js_pace_is_known(const struct js_pace *pace, uint64_t slots);
+bool js_eta_is_known(const struct js_eta *eta, uint64_t slots);
 
 /* Jobs a second. */
-double js_pace_rate(const struct js_pace *pace);
+double js_eta_rate(const struct js_eta *eta);
 
 /* Until `left` jobs (those that run included) have ended; -1: unknown, because
  * all that run have run for longer than others did. */
-int64_t js_pace_left_ns(const struct js_pace *pace, uint64_t left);
+int64_t js_eta_left_ns(const struct js_eta *eta, uint64_t left);
 
 #endif

@@ -163,12 +163,12 @@ static int add_command(struct js_buf *buf, const struct js_job *job)
 }
 
 static int add_parallel_columns(struct js_buf *buf,
-                                const struct js_finish *finish)
+                                const struct js_completion *completion)
 {
-    const struct js_outcome *outcome = &finish->outcome;
-    bool is_timeout = outcome->cause == JS_CAUSE_TIMEOUT;
-    if (js_buf_printf(buf, "%" PRIu64 "\t", finish->job->id) < 0 ||
-        js_buf_escape(buf, finish->host, strlen(finish->host)) < 0 ||
+    const struct js_outcome *outcome = &completion->outcome;
+    bool is_timeout = outcome->cause == JS_STOP_REASON_TIMEOUT;
+    if (js_buf_printf(buf, "%" PRIu64 "\t", completion->job->id) < 0 ||
+        js_buf_escape(buf, completion->host, strlen(completion->host)) < 0 ||
         add_seconds(buf, outcome->start_unix_ns) < 0 ||
         add_seconds(buf, outcome->run_ns) < 0 ||
         js_buf_printf(buf, "\t0\t%" PRIu64 "\t%" PRIu32 "\t%" PRIu32 "\t",
@@ -176,15 +176,17 @@ static int add_parallel_columns(struct js_buf *buf,
                       is_timeout ? TIMEOUT_EXIT : outcome->exit_code,
                       is_timeout ? 0 : outcome->signal) < 0)
         return -1;
-    return add_command(buf, finish->job);
+    return add_command(buf, completion->job);
 }
 
-static int add_own_columns(struct js_buf *buf, const struct js_finish *finish)
+static int add_own_columns(struct js_buf *buf,
+                           const struct js_completion *completion)
 {
-    const struct js_outcome *outcome = &finish->outcome;
-    const char *name = js_job_name(finish->job);
+    const struct js_outcome *outcome = &completion->outcome;
+    const char *name = js_job_name(completion->job);
     if (js_buf_printf(buf, "\t%s\t%" PRIu32 "\t%u\t%" PRIu32, name,
-                      finish->job->attempt, finish->slave, finish->cores) < 0 ||
+                      completion->job->attempt, completion->slave,
+                      completion->cores) < 0 ||
         add_seconds(buf, outcome->user_cpu_ns) < 0 ||
         add_seconds(buf, outcome->system_cpu_ns) < 0)
         return -1;
@@ -197,13 +199,14 @@ static size_t waiting_bytes(const struct js_joblog *joblog)
     return joblog->lines.len - joblog->start;
 }
 
-int js_joblog_add(struct js_joblog *joblog, const struct js_finish *finish)
+int js_joblog_add(struct js_joblog *joblog,
+                  const struct js_completion *completion)
 {
     struct js_buf *lines = &joblog->lines;
     size_t before = lines->len;
     joblog->has_begun = true;
-    if (add_parallel_columns(lines, finish) == 0 &&
-        add_own_columns(lines, finish) == 0) {
+    if (add_parallel_columns(lines, completion) == 0 &&
+        add_own_columns(lines, completion) == 0) {
         if (waiting_bytes(joblog) <= JS_JOBLOG_MAX_WAITING)
             return 0;
         errno = ENOBUFS;

@@ -47,7 +47,8 @@ struct js_joblog *js_joblog_open_fd(const char *path, int fd, bool goes_on,
                                     struct js_err *err);
 
 /* Adds a line. Returns 0, or -1 with errno ENOMEM or ENOBUFS. */
-int js_joblog_add(struct js_joblog *joblog, const struct js_finish *finish);
+int js_joblog_add(struct js_joblog *joblog,
+                  const struct js_completion *completion);
 
 /* Writes what has gathered, from the header line on: flush once when the run
  * begins. Returns 0, or -1 with *err: what is not written is kept. A reader

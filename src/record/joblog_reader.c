@@ -22,13 +22,13 @@ struct entry {
     bool is_success;
 };
 
-struct js_runtimes {
+struct js_joblog_reader {
     struct js_buf text; /* of the file; cut into the keys */
     struct js_strmap map;
     bool is_ours; /* commands are escaped, and columns follow */
 };
 
-void js_runtimes_free(struct js_runtimes *runtimes)
+void js_joblog_reader_free(struct js_joblog_reader *runtimes)
 {
     if (!runtimes)
         return;
@@ -110,7 +110,7 @@ static bool cut_columns(char *line, char *columns[COLUMN_COMMAND + 1],
 }
 
 /* Later lines count more, but a failure less than a success. */
-static int put(struct js_runtimes *runtimes, const char *command,
+static int put(struct js_joblog_reader *runtimes, const char *command,
                const struct entry *entry)
 {
     struct entry *known = js_strmap_get(&runtimes->map, command);
@@ -129,7 +129,7 @@ static int put(struct js_runtimes *runtimes, const char *command,
     return -1;
 }
 
-static int take_line(struct js_runtimes *runtimes, char *line)
+static int take_line(struct js_joblog_reader *runtimes, char *line)
 {
     char *columns[COLUMN_COMMAND + 1];
     struct entry entry;
@@ -147,7 +147,7 @@ static int take_line(struct js_runtimes *runtimes, char *line)
     return put(runtimes, columns[COLUMN_COMMAND], &entry);
 }
 
-static int take_lines(struct js_runtimes *runtimes, char *line)
+static int take_lines(struct js_joblog_reader *runtimes, char *line)
 {
     while (line && *line) {
         char *end = strchr(line, '\n');
@@ -160,7 +160,7 @@ static int take_lines(struct js_runtimes *runtimes, char *line)
     return 0;
 }
 
-static int load(struct js_runtimes *runtimes, const char *path,
+static int load(struct js_joblog_reader *runtimes, const char *path,
                 struct js_err *err)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
@@ -182,21 +182,22 @@ static int load(struct js_runtimes *runtimes, const char *path,
     return 0;
 }
 
-struct js_runtimes *js_runtimes_load(const char *path, struct js_err *err)
+struct js_joblog_reader *js_joblog_reader_load(const char *path,
+                                               struct js_err *err)
 {
-    struct js_runtimes *runtimes = calloc(1, sizeof(*runtimes));
+    struct js_joblog_reader *runtimes = calloc(1, sizeof(*runtimes));
     if (!runtimes) {
         js_err_errno(err, "cannot read the joblog %s", path);
         return NULL;
     }
     if (load(runtimes, path, err) == 0)
         return runtimes;
-    js_runtimes_free(runtimes);
+    js_joblog_reader_free(runtimes);
     return NULL;
 }
 
-int64_t js_runtimes_find(const struct js_runtimes *runtimes,
-                         const char *command, size_t len)
+int64_t js_joblog_reader_find(const struct js_joblog_reader *runtimes,
+                              const char *command, size_t len)
 {
     if (strlen(command) != len)
         return -1;

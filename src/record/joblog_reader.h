@@ -11,17 +11,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct js_runtimes;
+struct js_joblog_reader;
 
 /* Of a command that is there several times the last successful line counts
  * (lines of failed jobs only if there is none). NULL with *err: it cannot be
  * read, or has no such header line. Lines that are cut or damaged are passed
  * over. */
-struct js_runtimes *js_runtimes_load(const char *path, struct js_err *err);
-void js_runtimes_free(struct js_runtimes *runtimes); /* NULL allowed */
+struct js_joblog_reader *js_joblog_reader_load(const char *path,
+                                               struct js_err *err);
+void js_joblog_reader_free(
+    struct js_joblog_reader *runtimes); /* NULL allowed */
 
 /* -1: not known. */
-int64_t js_runtimes_find(const struct js_runtimes *runtimes,
-                         const char *command, size_t len);
+int64_t js_joblog_reader_find(const struct js_joblog_reader *runtimes,
+                              const char *command, size_t len);
 
 #endif

@@ -1,10 +1,10 @@
 #include "record/journal.h"
 
+#include "base/bgsync.h"
 #include "base/clock.h"
 #include "base/fdio.h"
 #include "base/paths.h"
 #include "base/process.h"
-#include "base/bgsync.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -52,19 +52,19 @@ struct js_journal {
     int64_t touched_ns;
     bool has_room; /* the file system can reserve */
 
-    struct js_line *line; /* JOBS, AGAIN ... being gathered, if count > 0; and
-                             room to format others */
-    struct js_buf buf;    /* records that wait to be written */
-    size_t written;       /* of these */
-    uint64_t added;       /* finishes */
-    uint64_t in_file;     /* of these: the first so many, whole */
-    uint64_t syncing;     /* ... that the sync under way is about */
-    uint64_t on_disk;     /* ... that a sync has brought there */
-    uint64_t recorded;    /* ... that may be told to be on record */
-    bool is_gone;         /* the file, and there is no other of its name */
-    bool is_taken;        /* another run goes on from the file */
+    struct js_journal_line *line; /* JOBS, AGAIN ... being gathered, if count >
+                             0; and room to format others */
+    struct js_buf buf;            /* records that wait to be written */
+    size_t written;               /* of these */
+    uint64_t added;               /* finishes */
+    uint64_t in_file;             /* of these: the first so many, whole */
+    uint64_t syncing;             /* ... that the sync under way is about */
+    uint64_t on_disk;             /* ... that a sync has brought there */
+    uint64_t recorded;            /* ... that may be told to be on record */
+    bool is_gone;  /* the file, and there is no other of its name */
+    bool is_taken; /* another run goes on from the file */
 
-    struct js_syncer syncer;
+    struct js_bgsync syncer;
     bool is_dirty;       /* written, and no sync has begun since */
     bool is_urgent;      /* the next sync is due at once */
     bool has_ended;      /* nobody waits for a sync any more */
@@ -78,7 +78,7 @@ static void journal_free(struct js_journal *journal)
     if (!journal)
         return;
     int saved = errno;
-    js_syncer_end(&journal->syncer, true);
+    js_bgsync_end(&journal->syncer, true);
     js_fd_close(&journal->fd);
     js_buf_release(&journal->buf);
     free(journal->line);
@@ -129,12 +129,13 @@ static int refuse_in_use(const struct js_journal *journal,
     return JS_JOURNAL_REFUSED;
 }
 
-static int read_file(const struct js_journal *journal, struct js_ledger *ledger,
+static int read_file(const struct js_journal *journal,
+                     struct js_registry *registry,
                      struct js_journal_contents *ret, struct js_err *err)
 {
     struct js_journal_reader reader = {.host = journal->host,
                                        .part = &journal->part};
-    return js_journal_load(journal->fd, journal->path, &reader, ledger, ret,
+    return js_journal_load(journal->fd, journal->path, &reader, registry, ret,
                            err);
 }
 
@@ -143,13 +144,13 @@ static void read_holder(const struct js_journal *journal,
                         struct js_journal_holder *ret)
 {
     struct js_journal_contents contents = {0};
-    struct js_ledger *ledger = js_ledger_new();
+    struct js_registry *registry = js_registry_new();
     struct js_err ignored;
-    if (ledger)
-        read_file(journal, ledger, &contents, &ignored);
+    if (registry)
+        read_file(journal, registry, &contents, &ignored);
     *ret = contents.holder;
     js_journal_contents_release(&contents);
-    js_ledger_free(ledger);
+    js_registry_free(registry);
 }
 
 static bool is_earlier_start(const struct js_journal *journal,
@@ -235,8 +236,8 @@ static int is_still_there(const struct js_journal *journal)
     return ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
 }
 
-/* Who looks whether the journal is locked (js_history_load()) has it locked for
- * a moment as well. */
+/* Who looks whether the journal is locked (js_journal_model_load()) has it
+ * locked for a moment as well. */
 static bool try_lock(int fd)
 {
     static const struct timespec moment = {.tv_nsec = 5 * JS_NS_PER_MS};
@@ -516,15 +517,15 @@ static int cut_tail(struct js_journal *journal,
     return rc;
 }
 
-static int load(struct js_journal *journal, struct js_ledger *ledger,
+static int load(struct js_journal *journal, struct js_registry *registry,
                 struct js_err *err)
 {
     struct js_journal_contents *old = &journal->old;
-    if (read_file(journal, ledger, old, err) < 0)
+    if (read_file(journal, registry, old, err) < 0)
         return errno == EBADMSG ? JS_JOURNAL_REFUSED : JS_JOURNAL_CANNOT;
     journal->is_old_whole = true;
     journal->size = (off_t)old->valid;
-    journal->has_jobs = js_ledger_count(ledger) > 0;
+    journal->has_jobs = js_registry_count(registry) > 0;
     if (journal->config.is_read_only)
         return 0;
     int rc = check_holder(journal, err);
@@ -550,12 +551,12 @@ static int set_aside(struct js_journal *journal, struct js_err *err)
 /* What it says does not matter, be it damaged; but who holds it does. */
 static int look_at_holder(struct js_journal *journal, struct js_err *err)
 {
-    struct js_ledger *ignored = js_ledger_new();
+    struct js_registry *ignored = js_registry_new();
     if (!ignored)
         return cannot(journal, "read", err);
     journal->is_old_whole =
         read_file(journal, ignored, &journal->old, err) == 0;
-    js_ledger_free(ignored);
+    js_registry_free(ignored);
     note_old_runs(journal);
     return check_holder(journal, err);
 }
@@ -570,8 +571,8 @@ static void judge_fresh(struct js_journal *journal)
         journal->config.is_fresh = false;
 }
 
-static int open_journal(struct js_journal *journal, struct js_ledger *ledger,
-                        struct js_err *err)
+static int open_journal(struct js_journal *journal,
+                        struct js_registry *registry, struct js_err *err)
 {
     int rc = open_locked(journal, err);
     if (rc < 0 || journal->fd < 0)
@@ -579,12 +580,12 @@ static int open_journal(struct js_journal *journal, struct js_ledger *ledger,
     if (journal->config.is_fresh)
         judge_fresh(journal);
     if (!journal->config.is_fresh)
-        return load(journal, ledger, err);
+        return load(journal, registry, err);
     return journal->config.is_read_only ? 0 : look_at_holder(journal, err);
 }
 
 int js_journal_open(const struct js_journal_config *config,
-                    struct js_ledger *ledger, struct js_journal **ret,
+                    struct js_registry *registry, struct js_journal **ret,
                     struct js_err *err)
 {
     struct js_journal *journal = journal_new(config);
@@ -592,7 +593,7 @@ int js_journal_open(const struct js_journal_config *config,
         js_err_errno(err, "the journal %s", config->path);
         return JS_JOURNAL_CANNOT;
     }
-    int rc = open_journal(journal, ledger, err);
+    int rc = open_journal(journal, registry, err);
     if (rc == 0)
         *ret = journal;
     else
@@ -629,9 +630,10 @@ bool js_journal_has_jobs(const struct js_journal *journal)
 
 /* ---------------------------------------------------------------- writing */
 
-static int add_line(struct js_journal *journal, const struct js_line *line)
+static int add_line(struct js_journal *journal,
+                    const struct js_journal_line *line)
 {
-    return js_line_format(&journal->buf, line);
+    return js_journal_format_write(&journal->buf, line);
 }
 
 /* What has been gathered becomes a record. */
@@ -650,29 +652,32 @@ static size_t waiting_bytes(const struct js_journal *journal)
     return journal->buf.len - journal->written;
 }
 
-static bool is_finish(const struct js_line *line)
+static bool is_finish(const struct js_journal_line *line)
 {
-    return line->kind == JS_LINE_OK || line->kind == JS_LINE_FAILED ||
-           line->kind == JS_LINE_RETRIED || line->kind == JS_LINE_STOPPED ||
-           line->kind == JS_LINE_SKIPPED;
+    return line->kind == JS_JOURNAL_LINE_OK ||
+           line->kind == JS_JOURNAL_LINE_FAILED ||
+           line->kind == JS_JOURNAL_LINE_RETRIED ||
+           line->kind == JS_JOURNAL_LINE_STOPPED ||
+           line->kind == JS_JOURNAL_LINE_SKIPPED;
 }
 
 /* A write has failed on the way: the records that are whole in the file wait no
  * more. */
 static void drop_written(struct js_journal *journal)
 {
-    struct js_line *line = journal->line;
+    struct js_journal_line *line = journal->line;
     size_t start = 0;
     const char *newline;
     while ((newline = memchr(journal->buf.data + start, '\n',
                              journal->written - start))) {
         size_t end = (size_t)(newline - journal->buf.data);
-        if (js_line_parse(journal->buf.data + start, end - start, line) == 0 &&
+        if (js_journal_format_parse(journal->buf.data + start, end - start,
+                                    line) == 0 &&
             is_finish(line))
             journal->in_file++;
         start = end + 1;
     }
-    *line = (struct js_line){.kind = JS_LINE_UNKNOWN};
+    *line = (struct js_journal_line){.kind = JS_JOURNAL_LINE_UNKNOWN};
     js_buf_consume(&journal->buf, start);
     journal->written -= start;
 }
@@ -812,13 +817,13 @@ static int start_sync(struct js_journal *journal, int64_t now_ns)
     journal->syncing = journal->in_file;
     if (journal->config.sync_ns == JS_JOURNAL_NO_SYNC)
         return 0;
-    return js_syncer_start(&journal->syncer, journal->fd);
+    return js_bgsync_start(&journal->syncer, journal->fd);
 }
 
 /* Takes the end of a sync; a failure is one for good. */
 static int end_sync(struct js_journal *journal, bool wait)
 {
-    int rc = js_syncer_end(&journal->syncer, wait);
+    int rc = js_bgsync_end(&journal->syncer, wait);
     if (rc < 0)
         journal->sync_error = errno;
     if (rc > 0)
@@ -937,18 +942,18 @@ static int make_file(struct js_journal *journal, struct js_err *err)
 static int put_part(struct js_journal *journal, struct js_buf *buf)
 {
     const struct js_journal_part *part = &journal->part;
-    struct js_line *line = journal->line;
+    struct js_journal_line *line = journal->line;
     int rc = 0;
-    *line = (struct js_line){.kind = JS_LINE_BATCH,
-                             .restarts = part->batch_restarts};
+    *line = (struct js_journal_line){.kind = JS_JOURNAL_LINE_BATCH,
+                                     .restarts = part->batch_restarts};
     snprintf(line->text, sizeof(line->text), "%s", part->batch);
     if (part->batch[0])
-        rc = js_line_format(buf, line);
-    *line = (struct js_line){.kind = JS_LINE_PART,
-                             .mark = part->command,
-                             .restarts = part->restarts};
+        rc = js_journal_format_write(buf, line);
+    *line = (struct js_journal_line){.kind = JS_JOURNAL_LINE_PART,
+                                     .mark = part->command,
+                                     .restarts = part->restarts};
     if (rc == 0 && part->command != 0)
-        rc = js_line_format(buf, line);
+        rc = js_journal_format_write(buf, line);
     return rc;
 }
 
@@ -958,21 +963,23 @@ static int put_dead_run(struct js_journal *journal, struct js_buf *buf,
 {
     const struct js_journal_process *all =
         (const struct js_journal_process *)journal->old.processes.data;
-    struct js_line *line = journal->line;
+    struct js_journal_line *line = journal->line;
     for (size_t i = 0; i < dead->count; i++) {
         const struct js_journal_process *process = &all[dead->first + i];
-        if (i % (JS_LINE_LIST / 2) == 0)
-            *line = (struct js_line){.kind = JS_LINE_DEAD_PROCESS};
+        if (i % (JS_JOURNAL_LINE_LIST / 2) == 0)
+            *line =
+                (struct js_journal_line){.kind = JS_JOURNAL_LINE_DEAD_PROCESS};
         line->ids[line->count++] = process->pid;
         line->ids[line->count++] = process->started;
-        bool is_full = line->count == JS_LINE_LIST || i + 1 == dead->count;
-        if (is_full && js_line_format(buf, line) < 0)
+        bool is_full =
+            line->count == JS_JOURNAL_LINE_LIST || i + 1 == dead->count;
+        if (is_full && js_journal_format_write(buf, line) < 0)
             return -1;
     }
     int64_t until_ns =
         dead->until_unix_ns > 0 ? dead->until_unix_ns : js_clock_unix_ns();
-    *line = (struct js_line){
-        .kind = JS_LINE_DEAD,
+    *line = (struct js_journal_line){
+        .kind = JS_JOURNAL_LINE_DEAD,
         .mark = dead->id,
         .unix_us = (uint64_t)(dead->begin_unix_ns / JS_NS_PER_US),
         .until_us = (uint64_t)(until_ns / JS_NS_PER_US),
@@ -980,14 +987,15 @@ static int put_dead_run(struct js_journal *journal, struct js_buf *buf,
         .outlives = dead->outlives,
         .boot = dead->is_here ? js_process_boot() : 0,
         .space = dead->is_here ? js_process_space() : 0};
-    return js_line_format(buf, line);
+    return js_journal_format_write(buf, line);
 }
 
 /* A new file begins with what is still to be known of the one before. */
 static int put_head(struct js_journal *journal, struct js_buf *buf)
 {
-    *journal->line = (struct js_line){.kind = JS_LINE_HEAD, .id = VERSION};
-    int rc = js_line_format(buf, journal->line);
+    *journal->line =
+        (struct js_journal_line){.kind = JS_JOURNAL_LINE_HEAD, .id = VERSION};
+    int rc = js_journal_format_write(buf, journal->line);
     for (size_t i = 0; rc == 0 && i < journal->old.dead_count; i++)
         rc = put_dead_run(journal, buf, &journal->old.dead[i]);
     return rc;
@@ -997,31 +1005,31 @@ static int put_head(struct js_journal *journal, struct js_buf *buf)
 static int put_beginning(struct js_journal *journal, struct js_buf *buf)
 {
     uint64_t pid = (uint64_t)getpid();
-    struct js_line *line = journal->line;
+    struct js_journal_line *line = journal->line;
     if (journal->size == 0 && put_head(journal, buf) < 0)
         return -1;
-    *line = (struct js_line){.kind = JS_LINE_RUN,
-                             .pid = pid,
-                             .started = js_process_start(pid),
-                             .boot = js_process_boot(),
-                             .unix_us =
-                                 (uint64_t)(js_clock_unix_ns() / JS_NS_PER_US)};
+    *line = (struct js_journal_line){
+        .kind = JS_JOURNAL_LINE_RUN,
+        .pid = pid,
+        .started = js_process_start(pid),
+        .boot = js_process_boot(),
+        .unix_us = (uint64_t)(js_clock_unix_ns() / JS_NS_PER_US)};
     snprintf(line->text, sizeof(line->text), "%s", journal->host);
-    int rc = js_line_format(buf, line);
-    *line = (struct js_line){
-        .kind = JS_LINE_LEASE,
+    int rc = js_journal_format_write(buf, line);
+    *line = (struct js_journal_line){
+        .kind = JS_JOURNAL_LINE_LEASE,
         .lease_us = (uint64_t)(journal->config.lease_ns / JS_NS_PER_US),
         .outlives = journal->config.outlives};
     if (rc == 0 && journal->config.lease_ns > 0)
-        rc = js_line_format(buf, line);
+        rc = js_journal_format_write(buf, line);
     if (rc == 0)
         rc = put_part(journal, buf);
-    *line = (struct js_line){.kind = JS_LINE_MARK,
-                             .mark = journal->run_id,
-                             .space = js_process_space()};
+    *line = (struct js_journal_line){.kind = JS_JOURNAL_LINE_MARK,
+                                     .mark = journal->run_id,
+                                     .space = js_process_space()};
     if (rc == 0)
-        rc = js_line_format(buf, line);
-    *line = (struct js_line){.kind = JS_LINE_UNKNOWN};
+        rc = js_journal_format_write(buf, line);
+    *line = (struct js_journal_line){.kind = JS_JOURNAL_LINE_UNKNOWN};
     return rc;
 }
 
@@ -1059,13 +1067,14 @@ int js_journal_begin(struct js_journal *journal, struct js_err *err)
 /* ---------------------------------------------------------------- records */
 
 /* Room for one more of this kind in the record being gathered. */
-static struct js_line *gather(struct js_journal *journal,
-                              enum js_line_kind kind, uint64_t id)
+static struct js_journal_line *
+gather(struct js_journal *journal, enum js_journal_line_kind kind, uint64_t id)
 {
-    struct js_line *line = journal->line;
-    bool follows = kind != JS_LINE_JOBS || id == line->id + line->count;
+    struct js_journal_line *line = journal->line;
+    bool follows = kind != JS_JOURNAL_LINE_JOBS || id == line->id + line->count;
     if (line->count > 0 &&
-        (line->kind != kind || line->count == JS_LINE_LIST || !follows) &&
+        (line->kind != kind || line->count == JS_JOURNAL_LINE_LIST ||
+         !follows) &&
         end_gathering(journal) < 0)
         return NULL;
     if (line->count == 0) {
@@ -1075,10 +1084,10 @@ static struct js_line *gather(struct js_journal *journal,
     return line;
 }
 
-static int gather_id(struct js_journal *journal, enum js_line_kind kind,
+static int gather_id(struct js_journal *journal, enum js_journal_line_kind kind,
                      uint64_t id)
 {
-    struct js_line *line = gather(journal, kind, 0);
+    struct js_journal_line *line = gather(journal, kind, 0);
     if (!line)
         return -1;
     line->ids[line->count++] = id;
@@ -1088,7 +1097,8 @@ static int gather_id(struct js_journal *journal, enum js_line_kind kind,
 static int gather_job(struct js_journal *journal,
                       const struct js_resume_news *news)
 {
-    struct js_line *line = gather(journal, JS_LINE_JOBS, news->id);
+    struct js_journal_line *line =
+        gather(journal, JS_JOURNAL_LINE_JOBS, news->id);
     if (!line)
         return -1;
     line->identities[line->count++] = *news->identity;
@@ -1098,12 +1108,12 @@ static int gather_job(struct js_journal *journal,
 /* One that would not fit is left out: nothing but "changed" depends on it. */
 static int add_name(struct js_journal *journal, uint64_t id, const char *name)
 {
-    struct js_line *line = journal->line;
+    struct js_journal_line *line = journal->line;
     if (strlen(name) >= sizeof(line->text))
         return 0;
     if (end_gathering(journal) < 0)
         return -1;
-    line->kind = JS_LINE_NAME;
+    line->kind = JS_JOURNAL_LINE_NAME;
     line->id = id;
     snprintf(line->text, sizeof(line->text), "%s", name);
     return add_line(journal, line);
@@ -1120,11 +1130,11 @@ int js_journal_add_news(struct js_journal *journal,
     case JS_RESUME_NAMED:
         return add_name(journal, news->id, news->name);
     case JS_RESUME_AGAIN:
-        return gather_id(journal, JS_LINE_AGAIN, news->id);
+        return gather_id(journal, JS_JOURNAL_LINE_AGAIN, news->id);
     case JS_RESUME_GONE:
-        return gather_id(journal, JS_LINE_GONE, news->id);
+        return gather_id(journal, JS_JOURNAL_LINE_GONE, news->id);
     case JS_RESUME_BACK:
-        return gather_id(journal, JS_LINE_BACK, news->id);
+        return gather_id(journal, JS_JOURNAL_LINE_BACK, news->id);
     }
     return 0;
 }
@@ -1134,17 +1144,17 @@ int js_journal_add_slave(struct js_journal *journal, unsigned slave,
                          uint32_t slots, const char *host,
                          const struct js_process_pair *processes)
 {
-    struct js_line *line = journal->line;
+    struct js_journal_line *line = journal->line;
     if (end_gathering(journal) < 0)
         return -1;
     line->id = slave;
     if (processes) {
-        line->kind = JS_LINE_PROCESS;
+        line->kind = JS_JOURNAL_LINE_PROCESS;
         line->processes = *processes;
         if (add_line(journal, line) < 0)
             return -1;
     }
-    line->kind = JS_LINE_SLAVE;
+    line->kind = JS_JOURNAL_LINE_SLAVE;
     line->slots = slots;
     snprintf(line->text, sizeof(line->text), "%s", host);
     return add_line(journal, line);
@@ -1153,10 +1163,10 @@ int js_journal_add_slave(struct js_journal *journal, unsigned slave,
 int js_journal_add_processes(struct js_journal *journal, unsigned slave,
                              const struct js_process_pair *processes)
 {
-    struct js_line *line = journal->line;
+    struct js_journal_line *line = journal->line;
     if (end_gathering(journal) < 0)
         return -1;
-    line->kind = JS_LINE_PROCESS;
+    line->kind = JS_JOURNAL_LINE_PROCESS;
     line->id = slave;
     line->processes = *processes;
     return add_line(journal, line);
@@ -1164,10 +1174,10 @@ int js_journal_add_processes(struct js_journal *journal, unsigned slave,
 
 int js_journal_add_left(struct js_journal *journal, unsigned slave)
 {
-    struct js_line *line = journal->line;
+    struct js_journal_line *line = journal->line;
     if (end_gathering(journal) < 0)
         return -1;
-    line->kind = JS_LINE_LEFT;
+    line->kind = JS_JOURNAL_LINE_LEFT;
     line->id = slave;
     return add_line(journal, line);
 }
@@ -1175,10 +1185,10 @@ int js_journal_add_left(struct js_journal *journal, unsigned slave)
 int js_journal_add_lost(struct js_journal *journal, const struct js_job *job,
                         unsigned slave)
 {
-    struct js_line *line = journal->line;
+    struct js_journal_line *line = journal->line;
     if (end_gathering(journal) < 0)
         return -1;
-    line->kind = JS_LINE_LOST;
+    line->kind = JS_JOURNAL_LINE_LOST;
     line->id = job->id;
     line->slave = slave;
     line->losses = job->losses;
@@ -1186,27 +1196,29 @@ int js_journal_add_lost(struct js_journal *journal, const struct js_job *job,
     return add_line(journal, line);
 }
 
-static enum js_line_kind kind_of(const struct js_finish *finish)
+static enum js_journal_line_kind kind_of(const struct js_completion *completion)
 {
-    if (finish->fate == JS_FATE_SKIPPED)
-        return JS_LINE_SKIPPED;
-    if (finish->outcome.cause == JS_CAUSE_STOPPED)
-        return JS_LINE_STOPPED;
-    if (finish->fate == JS_FATE_RETRIED)
-        return JS_LINE_RETRIED;
-    return js_outcome_succeeded(&finish->outcome) ? JS_LINE_OK : JS_LINE_FAILED;
+    if (completion->fate == JS_ATTEMPT_RESULT_SKIPPED)
+        return JS_JOURNAL_LINE_SKIPPED;
+    if (completion->outcome.cause == JS_STOP_REASON_STOPPED)
+        return JS_JOURNAL_LINE_STOPPED;
+    if (completion->fate == JS_ATTEMPT_RESULT_RETRIED)
+        return JS_JOURNAL_LINE_RETRIED;
+    return js_outcome_succeeded(&completion->outcome) ? JS_JOURNAL_LINE_OK
+                                                      : JS_JOURNAL_LINE_FAILED;
 }
 
 /* A C string has no NUL within. */
-static int add_said(struct js_journal *journal, const struct js_finish *finish)
+static int add_said(struct js_journal *journal,
+                    const struct js_completion *completion)
 {
-    struct js_line *line = journal->line;
-    const struct js_tail *tail = finish->tail;
+    struct js_journal_line *line = journal->line;
+    const struct js_output_tail *tail = completion->tail;
     if (!tail || tail->len == 0)
         return 0;
-    line->kind = JS_LINE_SAID;
-    line->id = finish->job->id;
-    line->attempt = finish->job->attempt;
+    line->kind = JS_JOURNAL_LINE_SAID;
+    line->id = completion->job->id;
+    line->attempt = completion->job->attempt;
     line->stream = tail->stream;
     for (size_t i = 0; i < tail->len; i++)
         line->text[i] = tail->bytes[i] ? tail->bytes[i] : '?';
@@ -1215,40 +1227,42 @@ static int add_said(struct js_journal *journal, const struct js_finish *finish)
 }
 
 static int add_leftovers(struct js_journal *journal,
-                         const struct js_finish *finish)
+                         const struct js_completion *completion)
 {
-    struct js_line *line = journal->line;
-    if (finish->outcome.leftovers == 0)
+    struct js_journal_line *line = journal->line;
+    if (completion->outcome.leftovers == 0)
         return 0;
-    line->kind = JS_LINE_LEFTOVERS;
-    line->id = finish->job->id;
-    line->attempt = finish->job->attempt;
-    line->outcome.leftovers = finish->outcome.leftovers;
+    line->kind = JS_JOURNAL_LINE_LEFTOVERS;
+    line->id = completion->job->id;
+    line->attempt = completion->job->attempt;
+    line->outcome.leftovers = completion->outcome.leftovers;
     return add_line(journal, line);
 }
 
-static int add_end(struct js_journal *journal, const struct js_finish *finish,
-                   uint64_t parent_id)
+static int add_end(struct js_journal *journal,
+                   const struct js_completion *completion, uint64_t parent_id)
 {
-    struct js_line *line = journal->line;
-    line->kind = kind_of(finish);
-    line->id = finish->job->id;
+    struct js_journal_line *line = journal->line;
+    line->kind = kind_of(completion);
+    line->id = completion->job->id;
     line->parent = parent_id;
-    line->attempt = finish->job->attempt;
-    line->slave = finish->slave;
-    line->cores = finish->cores;
-    line->outcome = finish->outcome;
+    line->attempt = completion->job->attempt;
+    line->slave = completion->slave;
+    line->cores = completion->cores;
+    line->outcome = completion->outcome;
     return add_line(journal, line);
 }
 
 int js_journal_add_finish(struct js_journal *journal,
-                          const struct js_finish *finish, uint64_t parent_id)
+                          const struct js_completion *completion,
+                          uint64_t parent_id)
 {
     if (end_gathering(journal) < 0)
         return -1;
     size_t before = journal->buf.len;
-    if (add_said(journal, finish) < 0 || add_leftovers(journal, finish) < 0 ||
-        add_end(journal, finish, parent_id) < 0) {
+    if (add_said(journal, completion) < 0 ||
+        add_leftovers(journal, completion) < 0 ||
+        add_end(journal, completion, parent_id) < 0) {
         journal->buf.len = before;
         return -1;
     }
@@ -1259,10 +1273,10 @@ int js_journal_add_finish(struct js_journal *journal,
 int js_journal_add_begun(struct js_journal *journal, const struct js_job *job,
                          unsigned slave, int64_t start_unix_ns)
 {
-    struct js_line *line = journal->line;
+    struct js_journal_line *line = journal->line;
     if (end_gathering(journal) < 0)
         return -1;
-    line->kind = JS_LINE_BEGAN;
+    line->kind = JS_JOURNAL_LINE_BEGAN;
     line->id = job->id;
     line->attempt = job->attempt;
     line->slave = slave;
@@ -1316,10 +1330,10 @@ int js_journal_settle(struct js_journal *journal, struct js_err *err)
 static int finish_file(struct js_journal *journal, int status,
                        struct js_err *err)
 {
-    struct js_line *line = journal->line;
+    struct js_journal_line *line = journal->line;
     if (end_gathering(journal) < 0)
         return js_err_errno(err, "the journal %s", journal->path);
-    line->kind = JS_LINE_END;
+    line->kind = JS_JOURNAL_LINE_END;
     line->status = (uint64_t)status;
     line->unix_us = (uint64_t)(js_clock_unix_ns() / JS_NS_PER_US);
     if (add_line(journal, line) < 0)

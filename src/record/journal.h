@@ -2,8 +2,8 @@
  * journal - the crash-safe record of what became of every job.
  *
  * The only thing that a later run needs to go on. Owns the file, its format
- * and its lock. Filled into a ledger (list/registry.h) when it is opened; what
- * happens from then on is appended. Nothing is ever overwritten.
+ * and its lock. Filled into a registry (list/registry.h) when it is opened;
+ * what happens from then on is appended. Nothing is ever overwritten.
  *
  * THE FORMAT, version 2
  *
@@ -61,19 +61,15 @@
  *                                   a job that had been running for a second or
  *                                   so when this was written; start_us is since
  *                                   1970 by the master's clock
- *     said id attempt stream TEXT   the last lines (record/output_tail.h) of what the
- *                                   attempt has written whose failed or retried
- *                                   follows: of its stderr (2), or, if that was
- *                                   empty, of its stdout (1)
- *     leftovers id attempt count    so many processes that the attempt has left
- *                                   behind were ended; its own record follows
- *     lost id slave losses unix_us  an attempt was running when its slave, or
- *                                   the process that starts jobs there, was
- *                                   found to be lost: for the so-manyth time
- *                                   since the job last ended
- *     ok id ATTEMPT                 an attempt that succeeded, and likewise:
- *     failed id ATTEMPT             it failed for good
- *     retried id ATTEMPT            it failed, and runs again in this run
+ *     said id attempt stream TEXT   the last lines (record/output_tail.h) of
+ * what the attempt has written whose failed or retried follows: of its stderr
+ * (2), or, if that was empty, of its stdout (1) leftovers id attempt count so
+ * many processes that the attempt has left behind were ended; its own record
+ * follows lost id slave losses unix_us  an attempt was running when its slave,
+ * or the process that starts jobs there, was found to be lost: for the
+ * so-manyth time since the job last ended ok id ATTEMPT                 an
+ * attempt that succeeded, and likewise: failed id ATTEMPT             it failed
+ * for good retried id ATTEMPT            it failed, and runs again in this run
  *     stopped id ATTEMPT            it was ended because the run stopped, or
  *                                   its slave had to: it is not finished
  *     skipped id parent             it was not run; parent (0: unknown) failed
@@ -173,12 +169,12 @@ struct js_journal;
 int js_journal_name(const char *job_file, char **ret);
 
 /*
- * Reads what is there into the ledger, which is empty, and locks it. A file
+ * Reads what is there into the registry, which is empty, and locks it. A file
  * that is not there is not made before js_journal_begin(). Returns 0 and
  * *ret, or one of the above with *err.
  */
 int js_journal_open(const struct js_journal_config *config,
-                    struct js_ledger *ledger, struct js_journal **ret,
+                    struct js_registry *registry, struct js_journal **ret,
                     struct js_err *err);
 
 /* As it was given. */
@@ -225,7 +221,8 @@ int js_journal_add_lost(struct js_journal *journal, const struct js_job *job,
                         unsigned slave);
 /* With its tail. parent_id: of a skipped job. */
 int js_journal_add_finish(struct js_journal *journal,
-                          const struct js_finish *finish, uint64_t parent_id);
+                          const struct js_completion *completion,
+                          uint64_t parent_id);
 
 /*
  * Writes what has gathered, and starts a sync when one is due; that runs beside

@@ -10,32 +10,32 @@
 enum { CRC_DIGITS = 8, MARK_DIGITS = 16, IDENTITY_DIGITS = 32, STREAM_MAX = 2 };
 
 static const char *const words[] = {
-    [JS_LINE_HEAD] = "jobsched-journal",
-    [JS_LINE_RUN] = "run",
-    [JS_LINE_JOBS] = "jobs",
-    [JS_LINE_NAME] = "name",
-    [JS_LINE_AGAIN] = "again",
-    [JS_LINE_GONE] = "gone",
-    [JS_LINE_BACK] = "back",
-    [JS_LINE_SLAVE] = "slave",
-    [JS_LINE_PROCESS] = "process",
-    [JS_LINE_LEASE] = "lease",
-    [JS_LINE_BATCH] = "batch",
-    [JS_LINE_PART] = "part",
-    [JS_LINE_MARK] = "mark",
-    [JS_LINE_DEAD_PROCESS] = "dead-process",
-    [JS_LINE_DEAD] = "dead",
-    [JS_LINE_LEFT] = "left",
-    [JS_LINE_BEGAN] = "began",
-    [JS_LINE_SAID] = "said",
-    [JS_LINE_LOST] = "lost",
-    [JS_LINE_LEFTOVERS] = "leftovers",
-    [JS_LINE_OK] = "ok",
-    [JS_LINE_FAILED] = "failed",
-    [JS_LINE_RETRIED] = "retried",
-    [JS_LINE_STOPPED] = "stopped",
-    [JS_LINE_SKIPPED] = "skipped",
-    [JS_LINE_END] = "end",
+    [JS_JOURNAL_LINE_HEAD] = "jobsched-journal",
+    [JS_JOURNAL_LINE_RUN] = "run",
+    [JS_JOURNAL_LINE_JOBS] = "jobs",
+    [JS_JOURNAL_LINE_NAME] = "name",
+    [JS_JOURNAL_LINE_AGAIN] = "again",
+    [JS_JOURNAL_LINE_GONE] = "gone",
+    [JS_JOURNAL_LINE_BACK] = "back",
+    [JS_JOURNAL_LINE_SLAVE] = "slave",
+    [JS_JOURNAL_LINE_PROCESS] = "process",
+    [JS_JOURNAL_LINE_LEASE] = "lease",
+    [JS_JOURNAL_LINE_BATCH] = "batch",
+    [JS_JOURNAL_LINE_PART] = "part",
+    [JS_JOURNAL_LINE_MARK] = "mark",
+    [JS_JOURNAL_LINE_DEAD_PROCESS] = "dead-process",
+    [JS_JOURNAL_LINE_DEAD] = "dead",
+    [JS_JOURNAL_LINE_LEFT] = "left",
+    [JS_JOURNAL_LINE_BEGAN] = "began",
+    [JS_JOURNAL_LINE_SAID] = "said",
+    [JS_JOURNAL_LINE_LOST] = "lost",
+    [JS_JOURNAL_LINE_LEFTOVERS] = "leftovers",
+    [JS_JOURNAL_LINE_OK] = "ok",
+    [JS_JOURNAL_LINE_FAILED] = "failed",
+    [JS_JOURNAL_LINE_RETRIED] = "retried",
+    [JS_JOURNAL_LINE_STOPPED] = "stopped",
+    [JS_JOURNAL_LINE_SKIPPED] = "skipped",
+    [JS_JOURNAL_LINE_END] = "end",
 };
 
 enum { WORDS = sizeof(words) / sizeof(words[0]) };
@@ -113,7 +113,7 @@ static int put_number(struct js_buf *buf, uint64_t number)
     return put_numbers(buf, &number, 1);
 }
 
-static int put_attempt(struct js_buf *buf, const struct js_line *line)
+static int put_attempt(struct js_buf *buf, const struct js_journal_line *line)
 {
     const struct js_outcome *outcome = &line->outcome;
     const uint64_t numbers[] = {
@@ -137,7 +137,7 @@ static int put_attempt(struct js_buf *buf, const struct js_line *line)
     return put_numbers(buf, numbers, sizeof(numbers) / sizeof(numbers[0]));
 }
 
-static int put_jobs(struct js_buf *buf, const struct js_line *line)
+static int put_jobs(struct js_buf *buf, const struct js_journal_line *line)
 {
     int rc = put_number(buf, line->id);
     for (size_t i = 0; rc == 0 && i < line->count; i++)
@@ -145,14 +145,14 @@ static int put_jobs(struct js_buf *buf, const struct js_line *line)
     return rc;
 }
 
-static int put_began(struct js_buf *buf, const struct js_line *line)
+static int put_began(struct js_buf *buf, const struct js_journal_line *line)
 {
     const uint64_t numbers[] = {line->id, line->attempt, line->slave,
                                 line->unix_us};
     return put_numbers(buf, numbers, sizeof(numbers) / sizeof(numbers[0]));
 }
 
-static int put_said(struct js_buf *buf, const struct js_line *line)
+static int put_said(struct js_buf *buf, const struct js_journal_line *line)
 {
     const uint64_t numbers[] = {line->id, line->attempt, line->stream};
     if (put_numbers(buf, numbers, sizeof(numbers) / sizeof(numbers[0])) < 0)
@@ -160,7 +160,7 @@ static int put_said(struct js_buf *buf, const struct js_line *line)
     return put_text(buf, line->text);
 }
 
-static int put_process(struct js_buf *buf, const struct js_line *line)
+static int put_process(struct js_buf *buf, const struct js_journal_line *line)
 {
     const struct js_process_pair *processes = &line->processes;
     const uint64_t numbers[] = {line->id,
@@ -180,7 +180,7 @@ static int put_mark_alone(struct js_buf *buf, uint64_t mark)
     return js_buf_append(buf, text, sizeof(text));
 }
 
-static int put_dead(struct js_buf *buf, const struct js_line *line)
+static int put_dead(struct js_buf *buf, const struct js_journal_line *line)
 {
     const uint64_t numbers[] = {line->unix_us,  line->until_us, line->lease_us,
                                 line->outlives, line->boot,     line->space};
@@ -189,87 +189,88 @@ static int put_dead(struct js_buf *buf, const struct js_line *line)
     return put_numbers(buf, numbers, sizeof(numbers) / sizeof(numbers[0]));
 }
 
-static int put_mark(struct js_buf *buf, const struct js_line *line)
+static int put_mark(struct js_buf *buf, const struct js_journal_line *line)
 {
     if (put_mark_alone(buf, line->mark) < 0)
         return -1;
-    return put_number(buf, line->kind == JS_LINE_PART ? line->restarts
-                                                      : line->space);
+    return put_number(buf, line->kind == JS_JOURNAL_LINE_PART ? line->restarts
+                                                              : line->space);
 }
 
 /* Of a record about a job. */
-static int put_job_fields(struct js_buf *buf, const struct js_line *line)
+static int put_job_fields(struct js_buf *buf,
+                          const struct js_journal_line *line)
 {
     switch (line->kind) {
-    case JS_LINE_JOBS:
+    case JS_JOURNAL_LINE_JOBS:
         return put_jobs(buf, line);
-    case JS_LINE_NAME:
+    case JS_JOURNAL_LINE_NAME:
         return put_number(buf, line->id) < 0 ? -1 : put_text(buf, line->text);
-    case JS_LINE_AGAIN:
-    case JS_LINE_GONE:
-    case JS_LINE_BACK:
+    case JS_JOURNAL_LINE_AGAIN:
+    case JS_JOURNAL_LINE_GONE:
+    case JS_JOURNAL_LINE_BACK:
         return put_numbers(buf, line->ids, line->count);
-    case JS_LINE_BEGAN:
+    case JS_JOURNAL_LINE_BEGAN:
         return put_began(buf, line);
-    case JS_LINE_SAID:
+    case JS_JOURNAL_LINE_SAID:
         return put_said(buf, line);
-    case JS_LINE_LEFTOVERS:
+    case JS_JOURNAL_LINE_LEFTOVERS:
         return put_numbers(buf,
                            (const uint64_t[]){line->id, line->attempt,
                                               line->outcome.leftovers},
                            3);
-    case JS_LINE_LOST:
+    case JS_JOURNAL_LINE_LOST:
         return put_numbers(buf,
                            (const uint64_t[]){line->id, line->slave,
                                               line->losses, line->unix_us},
                            4);
-    case JS_LINE_OK:
-    case JS_LINE_FAILED:
-    case JS_LINE_RETRIED:
-    case JS_LINE_STOPPED:
+    case JS_JOURNAL_LINE_OK:
+    case JS_JOURNAL_LINE_FAILED:
+    case JS_JOURNAL_LINE_RETRIED:
+    case JS_JOURNAL_LINE_STOPPED:
         return put_attempt(buf, line);
-    case JS_LINE_SKIPPED:
+    case JS_JOURNAL_LINE_SKIPPED:
         return put_numbers(buf, (const uint64_t[]){line->id, line->parent}, 2);
     default:
         return 0;
     }
 }
 
-static int put_fields(struct js_buf *buf, const struct js_line *line)
+static int put_fields(struct js_buf *buf, const struct js_journal_line *line)
 {
     switch (line->kind) {
-    case JS_LINE_HEAD:
+    case JS_JOURNAL_LINE_HEAD:
         return put_number(buf, line->id);
-    case JS_LINE_RUN:
+    case JS_JOURNAL_LINE_RUN:
         return put_numbers(buf,
                            (const uint64_t[]){line->pid, line->started,
                                               line->boot, line->unix_us},
                            4) < 0
                    ? -1
                    : put_text(buf, line->text);
-    case JS_LINE_SLAVE:
+    case JS_JOURNAL_LINE_SLAVE:
         return put_numbers(buf, (const uint64_t[]){line->id, line->slots}, 2) <
                        0
                    ? -1
                    : put_text(buf, line->text);
-    case JS_LINE_LEASE:
+    case JS_JOURNAL_LINE_LEASE:
         return put_numbers(
             buf, (const uint64_t[]){line->lease_us, line->outlives}, 2);
-    case JS_LINE_BATCH:
+    case JS_JOURNAL_LINE_BATCH:
         return put_number(buf, line->restarts) < 0 ? -1
                                                    : put_text(buf, line->text);
-    case JS_LINE_MARK:
-    case JS_LINE_PART:
+    case JS_JOURNAL_LINE_MARK:
+    case JS_JOURNAL_LINE_PART:
         return put_mark(buf, line);
-    case JS_LINE_PROCESS:
+    case JS_JOURNAL_LINE_PROCESS:
         return put_process(buf, line);
-    case JS_LINE_DEAD_PROCESS:
+    case JS_JOURNAL_LINE_DEAD_PROCESS:
         return put_numbers(buf, line->ids, line->count);
-    case JS_LINE_DEAD:
+    case JS_JOURNAL_LINE_DEAD:
         return put_dead(buf, line);
-    case JS_LINE_LEFT:
+    case JS_JOURNAL_LINE_LEFT:
         return put_number(buf, line->id);
-    case JS_LINE_END:
+    case JS_JOURNAL_LINE_END:
         return put_numbers(buf, (const uint64_t[]){line->status, line->unix_us},
                            2);
     default:
@@ -277,7 +278,8 @@ static int put_fields(struct js_buf *buf, const struct js_line *line)
     }
 }
 
-int js_line_format(struct js_buf *buf, const struct js_line *line)
+int js_journal_format_write(struct js_buf *buf,
+                            const struct js_journal_line *line)
 {
     size_t start = buf->len;
     if (js_buf_append(buf, "???????? ", CRC_DIGITS + 1) < 0 ||
@@ -407,7 +409,7 @@ static void get_text(struct reader *reader, char *to, size_t size)
     to[len] = '\0';
 }
 
-static void get_attempt(struct reader *reader, struct js_line *ret)
+static void get_attempt(struct reader *reader, struct js_journal_line *ret)
 {
     struct js_outcome *outcome = &ret->outcome;
     ret->id = get_number(reader);
@@ -416,7 +418,8 @@ static void get_attempt(struct reader *reader, struct js_line *ret)
     ret->cores = (uint32_t)get_limited(reader, UINT32_MAX);
     outcome->exit_code = (uint32_t)get_limited(reader, 255);
     outcome->signal = (uint32_t)get_limited(reader, 255);
-    outcome->cause = (enum js_cause)get_limited(reader, JS_CAUSE_COUNT - 1);
+    outcome->cause =
+        (enum js_stop_reason)get_limited(reader, JS_STOP_REASON_COUNT - 1);
     outcome->step = (enum js_step)get_limited(reader, JS_STEP_COUNT - 1);
     outcome->step_errno = (int32_t)get_limited(reader, INT32_MAX);
     outcome->start_unix_ns = get_us(reader);
@@ -428,28 +431,28 @@ static void get_attempt(struct reader *reader, struct js_line *ret)
     outcome->err_bytes = get_number(reader);
 }
 
-static void get_jobs(struct reader *reader, struct js_line *ret)
+static void get_jobs(struct reader *reader, struct js_journal_line *ret)
 {
     ret->id = get_number(reader);
     while (!reader->is_bad && !is_at_end(reader)) {
-        if (ret->count == JS_LINE_LIST)
+        if (ret->count == JS_JOURNAL_LINE_LIST)
             reader->is_bad = true;
         else
             ret->identities[ret->count++] = get_identity(reader);
     }
 }
 
-static void get_ids(struct reader *reader, struct js_line *ret)
+static void get_ids(struct reader *reader, struct js_journal_line *ret)
 {
     while (!reader->is_bad && !is_at_end(reader)) {
-        if (ret->count == JS_LINE_LIST)
+        if (ret->count == JS_JOURNAL_LINE_LIST)
             reader->is_bad = true;
         else
             ret->ids[ret->count++] = get_number(reader);
     }
 }
 
-static void get_run(struct reader *reader, struct js_line *ret)
+static void get_run(struct reader *reader, struct js_journal_line *ret)
 {
     ret->pid = get_number(reader);
     ret->started = get_number(reader);
@@ -458,7 +461,7 @@ static void get_run(struct reader *reader, struct js_line *ret)
     get_text(reader, ret->text, sizeof(ret->text));
 }
 
-static void get_began(struct reader *reader, struct js_line *ret)
+static void get_began(struct reader *reader, struct js_journal_line *ret)
 {
     ret->id = get_number(reader);
     ret->attempt = (uint32_t)get_limited(reader, UINT32_MAX);
@@ -466,7 +469,7 @@ static void get_began(struct reader *reader, struct js_line *ret)
     ret->unix_us = get_limited(reader, INT64_MAX / JS_NS_PER_US);
 }
 
-static void get_said(struct reader *reader, struct js_line *ret)
+static void get_said(struct reader *reader, struct js_journal_line *ret)
 {
     ret->id = get_number(reader);
     ret->attempt = (uint32_t)get_limited(reader, UINT32_MAX);
@@ -474,7 +477,7 @@ static void get_said(struct reader *reader, struct js_line *ret)
     get_text(reader, ret->text, sizeof(ret->text));
 }
 
-static void get_process(struct reader *reader, struct js_line *ret)
+static void get_process(struct reader *reader, struct js_journal_line *ret)
 {
     struct js_process_pair *processes = &ret->processes;
     ret->id = get_number(reader);
@@ -486,7 +489,7 @@ static void get_process(struct reader *reader, struct js_line *ret)
     processes->runner_started = get_number(reader);
 }
 
-static void get_dead(struct reader *reader, struct js_line *ret)
+static void get_dead(struct reader *reader, struct js_journal_line *ret)
 {
     get_blank(reader);
     ret->mark = get_hex(reader, MARK_DIGITS);
@@ -499,45 +502,45 @@ static void get_dead(struct reader *reader, struct js_line *ret)
 }
 
 /* Of a record about a job; all of one whose word is not known. */
-static void get_job_fields(struct reader *reader, struct js_line *ret)
+static void get_job_fields(struct reader *reader, struct js_journal_line *ret)
 {
     switch (ret->kind) {
-    case JS_LINE_JOBS:
+    case JS_JOURNAL_LINE_JOBS:
         get_jobs(reader, ret);
         break;
-    case JS_LINE_NAME:
+    case JS_JOURNAL_LINE_NAME:
         ret->id = get_number(reader);
         get_text(reader, ret->text, sizeof(ret->text));
         break;
-    case JS_LINE_AGAIN:
-    case JS_LINE_GONE:
-    case JS_LINE_BACK:
+    case JS_JOURNAL_LINE_AGAIN:
+    case JS_JOURNAL_LINE_GONE:
+    case JS_JOURNAL_LINE_BACK:
         get_ids(reader, ret);
         break;
-    case JS_LINE_BEGAN:
+    case JS_JOURNAL_LINE_BEGAN:
         get_began(reader, ret);
         break;
-    case JS_LINE_SAID:
+    case JS_JOURNAL_LINE_SAID:
         get_said(reader, ret);
         break;
-    case JS_LINE_LEFTOVERS:
+    case JS_JOURNAL_LINE_LEFTOVERS:
         ret->id = get_number(reader);
         ret->attempt = (uint32_t)get_limited(reader, UINT32_MAX);
         ret->outcome.leftovers = (uint32_t)get_limited(reader, UINT32_MAX);
         break;
-    case JS_LINE_LOST:
+    case JS_JOURNAL_LINE_LOST:
         ret->id = get_number(reader);
         ret->slave = (uint32_t)get_limited(reader, UINT32_MAX);
         ret->losses = get_limited(reader, UINT32_MAX);
         ret->unix_us = get_limited(reader, INT64_MAX / JS_NS_PER_US);
         break;
-    case JS_LINE_OK:
-    case JS_LINE_FAILED:
-    case JS_LINE_RETRIED:
-    case JS_LINE_STOPPED:
+    case JS_JOURNAL_LINE_OK:
+    case JS_JOURNAL_LINE_FAILED:
+    case JS_JOURNAL_LINE_RETRIED:
+    case JS_JOURNAL_LINE_STOPPED:
         get_attempt(reader, ret);
         break;
-    case JS_LINE_SKIPPED:
+    case JS_JOURNAL_LINE_SKIPPED:
         ret->id = get_number(reader);
         ret->parent = get_number(reader);
         break;
@@ -547,46 +550,46 @@ static void get_job_fields(struct reader *reader, struct js_line *ret)
     }
 }
 
-static void get_fields(struct reader *reader, struct js_line *ret)
+static void get_fields(struct reader *reader, struct js_journal_line *ret)
 {
     switch (ret->kind) {
-    case JS_LINE_HEAD:
-    case JS_LINE_LEFT:
+    case JS_JOURNAL_LINE_HEAD:
+    case JS_JOURNAL_LINE_LEFT:
         ret->id = get_number(reader);
         break;
-    case JS_LINE_RUN:
+    case JS_JOURNAL_LINE_RUN:
         get_run(reader, ret);
         break;
-    case JS_LINE_SLAVE:
+    case JS_JOURNAL_LINE_SLAVE:
         ret->id = get_number(reader);
         ret->slots = get_number(reader);
         get_text(reader, ret->text, sizeof(ret->text));
         break;
-    case JS_LINE_PROCESS:
+    case JS_JOURNAL_LINE_PROCESS:
         get_process(reader, ret);
         break;
-    case JS_LINE_LEASE:
+    case JS_JOURNAL_LINE_LEASE:
         ret->lease_us = get_limited(reader, INT64_MAX / JS_NS_PER_US);
         ret->outlives = get_limited(reader, 1);
         break;
-    case JS_LINE_BATCH:
+    case JS_JOURNAL_LINE_BATCH:
         ret->restarts = get_number(reader);
         get_text(reader, ret->text, sizeof(ret->text));
         break;
-    case JS_LINE_MARK:
-    case JS_LINE_PART:
+    case JS_JOURNAL_LINE_MARK:
+    case JS_JOURNAL_LINE_PART:
         get_blank(reader);
         ret->mark = get_hex(reader, MARK_DIGITS);
-        *(ret->kind == JS_LINE_PART ? &ret->restarts : &ret->space) =
+        *(ret->kind == JS_JOURNAL_LINE_PART ? &ret->restarts : &ret->space) =
             get_number(reader);
         break;
-    case JS_LINE_DEAD_PROCESS:
+    case JS_JOURNAL_LINE_DEAD_PROCESS:
         get_ids(reader, ret);
         break;
-    case JS_LINE_DEAD:
+    case JS_JOURNAL_LINE_DEAD:
         get_dead(reader, ret);
         break;
-    case JS_LINE_END:
+    case JS_JOURNAL_LINE_END:
         ret->status = get_number(reader);
         ret->unix_us = get_number(reader);
         break;
@@ -596,7 +599,7 @@ static void get_fields(struct reader *reader, struct js_line *ret)
     }
 }
 
-static enum js_line_kind get_word(struct reader *reader)
+static enum js_journal_line_kind get_word(struct reader *reader)
 {
     const char *first = reader->at;
     while (!is_at_end(reader) && *reader->at != ' ')
@@ -604,21 +607,22 @@ static enum js_line_kind get_word(struct reader *reader)
     size_t len = (size_t)(reader->at - first);
     for (int i = 1; i < WORDS; i++) {
         if (strlen(words[i]) == len && memcmp(words[i], first, len) == 0)
-            return (enum js_line_kind)i;
+            return (enum js_journal_line_kind)i;
     }
-    return JS_LINE_UNKNOWN;
+    return JS_JOURNAL_LINE_UNKNOWN;
 }
 
-int js_line_parse(const char *bytes, size_t len, struct js_line *ret)
+int js_journal_format_parse(const char *bytes, size_t len,
+                            struct js_journal_line *ret)
 {
-    struct reader reader = {bytes, bytes + len, len >= JS_LINE_MAX};
+    struct reader reader = {bytes, bytes + len, len >= JS_JOURNAL_LINE_MAX};
     uint32_t crc = (uint32_t)get_hex(&reader, CRC_DIGITS);
     get_blank(&reader);
     if (!reader.is_bad &&
         checksum(reader.at, (size_t)(reader.end - reader.at)) == crc) {
-        enum js_line_kind kind = get_word(&reader);
+        enum js_journal_line_kind kind = get_word(&reader);
         /* Not the lists, which are long. */
-        memset(ret, 0, offsetof(struct js_line, ids));
+        memset(ret, 0, offsetof(struct js_journal_line, ids));
         ret->text[0] = '\0';
         ret->kind = kind;
         get_fields(&reader, ret);

@@ -16,45 +16,46 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum js_line_kind {
-    JS_LINE_UNKNOWN = 0, /* valid, of a word that this version does not know */
-    JS_LINE_HEAD,
-    JS_LINE_RUN,
-    JS_LINE_JOBS,
-    JS_LINE_NAME,
-    JS_LINE_AGAIN,
-    JS_LINE_GONE,
-    JS_LINE_BACK,
-    JS_LINE_SLAVE,
-    JS_LINE_PROCESS,
-    JS_LINE_LEASE,
-    JS_LINE_BATCH,
-    JS_LINE_PART,
-    JS_LINE_MARK,
-    JS_LINE_DEAD_PROCESS,
-    JS_LINE_DEAD,
-    JS_LINE_LEFT,
-    JS_LINE_BEGAN,
-    JS_LINE_SAID,
-    JS_LINE_LOST,
-    JS_LINE_LEFTOVERS,
-    JS_LINE_OK,
-    JS_LINE_FAILED,
-    JS_LINE_RETRIED,
-    JS_LINE_STOPPED,
-    JS_LINE_SKIPPED,
-    JS_LINE_END,
+enum js_journal_line_kind {
+    JS_JOURNAL_LINE_UNKNOWN =
+        0, /* valid, of a word that this version does not know */
+    JS_JOURNAL_LINE_HEAD,
+    JS_JOURNAL_LINE_RUN,
+    JS_JOURNAL_LINE_JOBS,
+    JS_JOURNAL_LINE_NAME,
+    JS_JOURNAL_LINE_AGAIN,
+    JS_JOURNAL_LINE_GONE,
+    JS_JOURNAL_LINE_BACK,
+    JS_JOURNAL_LINE_SLAVE,
+    JS_JOURNAL_LINE_PROCESS,
+    JS_JOURNAL_LINE_LEASE,
+    JS_JOURNAL_LINE_BATCH,
+    JS_JOURNAL_LINE_PART,
+    JS_JOURNAL_LINE_MARK,
+    JS_JOURNAL_LINE_DEAD_PROCESS,
+    JS_JOURNAL_LINE_DEAD,
+    JS_JOURNAL_LINE_LEFT,
+    JS_JOURNAL_LINE_BEGAN,
+    JS_JOURNAL_LINE_SAID,
+    JS_JOURNAL_LINE_LOST,
+    JS_JOURNAL_LINE_LEFTOVERS,
+    JS_JOURNAL_LINE_OK,
+    JS_JOURNAL_LINE_FAILED,
+    JS_JOURNAL_LINE_RETRIED,
+    JS_JOURNAL_LINE_STOPPED,
+    JS_JOURNAL_LINE_SKIPPED,
+    JS_JOURNAL_LINE_END,
 };
 
 enum {
-    JS_LINE_LIST = 256,      /* numbers or identities in one record */
-    JS_LINE_MAX = 16 * 1024, /* bytes, the newline included */
-    JS_LINE_TEXT = 1024,     /* bytes of a TEXT, HOST, NAME or BATCH, with its
-                                NUL */
+    JS_JOURNAL_LINE_LIST = 256,      /* numbers or identities in one record */
+    JS_JOURNAL_LINE_MAX = 16 * 1024, /* bytes, the newline included */
+    JS_JOURNAL_LINE_TEXT = 1024, /* bytes of a TEXT, HOST, NAME or BATCH, with
+                            its NUL */
 };
 
-struct js_line {
-    enum js_line_kind kind;
+struct js_journal_line {
+    enum js_journal_line_kind kind;
     uint64_t id; /* NAME, BEGAN, SAID, LOST, LEFTOVERS, the attempts, SKIPPED;
                     the first of JOBS; the version of HEAD; the slave of SLAVE,
                     PROCESS and LEFT */
@@ -77,17 +78,19 @@ struct js_line {
     struct js_process_pair processes; /* PROCESS */
     struct js_outcome outcome; /* the attempts; leftovers: of LEFTOVERS */
     size_t count;              /* JOBS, AGAIN, GONE, BACK, DEAD_PROCESS */
-    uint64_t ids[JS_LINE_LIST];
-    struct js_identity identities[JS_LINE_LIST]; /* JOBS */
-    char text[JS_LINE_TEXT];                     /* NAME, HOST, BATCH, TEXT */
+    uint64_t ids[JS_JOURNAL_LINE_LIST];
+    struct js_identity identities[JS_JOURNAL_LINE_LIST]; /* JOBS */
+    char text[JS_JOURNAL_LINE_TEXT]; /* NAME, HOST, BATCH, TEXT */
 };
 
 /* Appends the record with its checksum and newline. 0, or -1 with errno ENOMEM.
  */
-int js_line_format(struct js_buf *buf, const struct js_line *line);
+int js_journal_format_write(struct js_buf *buf,
+                            const struct js_journal_line *line);
 
 /* `len` bytes without the newline. 0, or -1 with errno EBADMSG: no valid record
  * (then *ret is not defined). */
-int js_line_parse(const char *bytes, size_t len, struct js_line *ret);
+int js_journal_format_parse(const char *bytes, size_t len,
+                            struct js_journal_line *ret);
 
 #endif

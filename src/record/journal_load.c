@@ -20,14 +20,14 @@ enum {
 
 struct loading {
     const char *name;
-    struct js_ledger *ledger;
+    struct js_registry *registry;
     struct js_journal_contents *contents;
     const struct js_journal_reader *reader;
-    uint64_t boot, space; /* of this process */
-    struct js_line *line; /* large */
-    size_t first_process; /* of the run that is being read */
-    uint64_t slaves_here; /* of it: with processes that would be here */
-    bool lacks_processes; /* of it: there was no memory for them */
+    uint64_t boot, space;         /* of this process */
+    struct js_journal_line *line; /* large */
+    size_t first_process;         /* of the run that is being read */
+    uint64_t slaves_here;         /* of it: with processes that would be here */
+    bool lacks_processes;         /* of it: there was no memory for them */
     bool has_head;
     js_journal_line_fn tell; /* NULL: nobody */
     void *arg;
@@ -57,11 +57,11 @@ static int unknown_job(const struct loading *loading)
 
 static int take_jobs(struct loading *loading)
 {
-    const struct js_line *line = loading->line;
-    if (line->id != js_ledger_count(loading->ledger) + 1)
+    const struct js_journal_line *line = loading->line;
+    if (line->id != js_registry_count(loading->registry) + 1)
         return refuse(loading, "the number of its jobs does not follow");
     for (size_t i = 0; i < line->count; i++) {
-        if (js_ledger_add(loading->ledger, &line->identities[i]) == 0)
+        if (js_registry_add(loading->registry, &line->identities[i]) == 0)
             return js_err_errno(loading->err, "cannot read %s", loading->name);
     }
     return 0;
@@ -69,21 +69,22 @@ static int take_jobs(struct loading *loading)
 
 static int take_ids(struct loading *loading)
 {
-    const struct js_line *line = loading->line;
+    const struct js_journal_line *line = loading->line;
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < line->count; i++) {
-        if (line->kind == JS_LINE_AGAIN)
-            rc = js_ledger_set(loading->ledger, line->ids[i], JS_STANDING_LEFT);
+        if (line->kind == JS_JOURNAL_LINE_AGAIN)
+            rc = js_registry_set(loading->registry, line->ids[i],
+                                 JS_JOB_STATE_LEFT);
         else
-            rc = js_ledger_set_gone(loading->ledger, line->ids[i],
-                                    line->kind == JS_LINE_GONE);
+            rc = js_registry_set_gone(loading->registry, line->ids[i],
+                                      line->kind == JS_JOURNAL_LINE_GONE);
     }
     return rc < 0 ? unknown_job(loading) : 0;
 }
 
-static int stand(struct loading *loading, enum js_standing standing)
+static int stand(struct loading *loading, enum js_job_state standing)
 {
-    return js_ledger_set(loading->ledger, loading->line->id, standing) < 0
+    return js_registry_set(loading->registry, loading->line->id, standing) < 0
                ? unknown_job(loading)
                : 0;
 }
@@ -113,18 +114,18 @@ static bool is_run_here(const struct loading *loading)
            is_in_this_space(loading, holder->boot, holder->space);
 }
 
-static bool is_earlier_of_command(const struct js_journal_part *earlier,
+static bool is_earlier_of_command(const struct js_journal_part *past_runs,
                                   const struct js_journal_part *part)
 {
-    return part->command != 0 && earlier->command == part->command &&
-           earlier->restarts < part->restarts;
+    return part->command != 0 && past_runs->command == part->command &&
+           past_runs->restarts < part->restarts;
 }
 
-static bool is_earlier_of_batch(const struct js_journal_part *earlier,
+static bool is_earlier_of_batch(const struct js_journal_part *past_runs,
                                 const struct js_journal_part *part)
 {
-    return part->batch[0] && strcmp(earlier->batch, part->batch) == 0 &&
-           earlier->batch_restarts < part->batch_restarts;
+    return part->batch[0] && strcmp(past_runs->batch, part->batch) == 0 &&
+           past_runs->batch_restarts < part->batch_restarts;
 }
 
 /* A batch job is started again when a node was lost as well, and then what
@@ -136,7 +137,7 @@ static void judge_failures(const struct loading *loading)
     bool has_stopped = holder->has_ended && holder->status == STOPPED;
     if (part && !has_stopped && is_earlier_of_batch(&holder->part, part) &&
         !is_earlier_of_command(&holder->part, part))
-        js_ledger_unsettle(loading->ledger);
+        js_registry_unsettle(loading->registry);
 }
 
 static void add_dead(struct js_journal_contents *contents,
@@ -181,7 +182,7 @@ static int64_t ns_of_us(uint64_t us)
 
 static int take_run(struct loading *loading)
 {
-    const struct js_line *line = loading->line;
+    const struct js_journal_line *line = loading->line;
     struct js_journal_holder *holder = &loading->contents->holder;
     int64_t begin_unix_ns = ns_of_us(line->unix_us);
     end_of_run(loading, begin_unix_ns);
@@ -203,7 +204,7 @@ static int take_run(struct loading *loading)
  * front of the first run. */
 static void take_dead_processes(struct loading *loading)
 {
-    const struct js_line *line = loading->line;
+    const struct js_journal_line *line = loading->line;
     if (loading->contents->holder.is_known)
         return;
     for (size_t i = 0; i + 1 < line->count; i += 2)
@@ -212,7 +213,7 @@ static void take_dead_processes(struct loading *loading)
 
 static void take_dead(struct loading *loading)
 {
-    const struct js_line *line = loading->line;
+    const struct js_journal_line *line = loading->line;
     struct js_journal_contents *contents = loading->contents;
     size_t first = loading->first_process;
     if (contents->holder.is_known)
@@ -278,8 +279,8 @@ static bool is_own(const struct loading *loading)
 static int take_failed(struct loading *loading)
 {
     if (!is_own(loading))
-        return stand(loading, JS_STANDING_FAILED);
-    return js_ledger_settle(loading->ledger, loading->line->id) < 0
+        return stand(loading, JS_JOB_STATE_FAILED);
+    return js_registry_settle(loading->registry, loading->line->id) < 0
                ? unknown_job(loading)
                : 0;
 }
@@ -290,7 +291,7 @@ static int take_end(struct loading *loading)
     loading->contents->holder.status = loading->line->status;
     /* It was not broken off: what is started after it is another run. */
     if (loading->line->status < STOPPED)
-        js_ledger_unsettle(loading->ledger);
+        js_registry_unsettle(loading->registry);
     return 0;
 }
 
@@ -343,77 +344,77 @@ static int take_head(struct loading *loading)
 
 static int take_name(struct loading *loading)
 {
-    const struct js_line *line = loading->line;
-    return js_ledger_name(loading->ledger, line->id, line->text) < 0
+    const struct js_journal_line *line = loading->line;
+    return js_registry_name(loading->registry, line->id, line->text) < 0
                ? unknown_job(loading)
                : 0;
 }
 
 static int take_lost(struct loading *loading)
 {
-    const struct js_line *line = loading->line;
-    return js_ledger_set_losses(loading->ledger, line->id,
-                                (uint32_t)line->losses) < 0
+    const struct js_journal_line *line = loading->line;
+    return js_registry_set_losses(loading->registry, line->id,
+                                  (uint32_t)line->losses) < 0
                ? unknown_job(loading)
                : 0;
 }
 
 static int take_line(struct loading *loading)
 {
-    enum js_line_kind kind = loading->line->kind;
-    if (!loading->has_head && kind != JS_LINE_HEAD)
+    enum js_journal_line_kind kind = loading->line->kind;
+    if (!loading->has_head && kind != JS_JOURNAL_LINE_HEAD)
         return refuse(loading, "its first record is missing");
     switch (kind) {
-    case JS_LINE_HEAD:
+    case JS_JOURNAL_LINE_HEAD:
         return take_head(loading);
-    case JS_LINE_RUN:
+    case JS_JOURNAL_LINE_RUN:
         return take_run(loading);
-    case JS_LINE_JOBS:
+    case JS_JOURNAL_LINE_JOBS:
         return take_jobs(loading);
-    case JS_LINE_NAME:
+    case JS_JOURNAL_LINE_NAME:
         return take_name(loading);
-    case JS_LINE_LOST:
+    case JS_JOURNAL_LINE_LOST:
         return take_lost(loading);
-    case JS_LINE_AGAIN:
-    case JS_LINE_GONE:
-    case JS_LINE_BACK:
+    case JS_JOURNAL_LINE_AGAIN:
+    case JS_JOURNAL_LINE_GONE:
+    case JS_JOURNAL_LINE_BACK:
         return take_ids(loading);
-    case JS_LINE_OK:
-        return stand(loading, JS_STANDING_SUCCEEDED);
-    case JS_LINE_FAILED:
+    case JS_JOURNAL_LINE_OK:
+        return stand(loading, JS_JOB_STATE_SUCCEEDED);
+    case JS_JOURNAL_LINE_FAILED:
         return take_failed(loading);
-    case JS_LINE_SKIPPED:
-        return stand(loading, JS_STANDING_SKIPPED);
-    case JS_LINE_RETRIED:
-    case JS_LINE_STOPPED:
-        return stand(loading, JS_STANDING_LEFT);
-    case JS_LINE_END:
+    case JS_JOURNAL_LINE_SKIPPED:
+        return stand(loading, JS_JOB_STATE_SKIPPED);
+    case JS_JOURNAL_LINE_RETRIED:
+    case JS_JOURNAL_LINE_STOPPED:
+        return stand(loading, JS_JOB_STATE_LEFT);
+    case JS_JOURNAL_LINE_END:
         return take_end(loading);
-    case JS_LINE_LEASE:
+    case JS_JOURNAL_LINE_LEASE:
         return take_lease(loading);
-    case JS_LINE_BATCH:
+    case JS_JOURNAL_LINE_BATCH:
         return take_batch(loading);
-    case JS_LINE_PART:
+    case JS_JOURNAL_LINE_PART:
         return take_part(loading);
-    case JS_LINE_PROCESS:
+    case JS_JOURNAL_LINE_PROCESS:
         return take_process(loading);
-    case JS_LINE_MARK:
+    case JS_JOURNAL_LINE_MARK:
         loading->contents->holder.mark = loading->line->mark;
         loading->contents->holder.space = loading->line->space;
         return 0;
-    case JS_LINE_SLAVE:
+    case JS_JOURNAL_LINE_SLAVE:
         return take_slave(loading);
-    case JS_LINE_DEAD_PROCESS:
+    case JS_JOURNAL_LINE_DEAD_PROCESS:
         take_dead_processes(loading);
         return 0;
-    case JS_LINE_DEAD:
+    case JS_JOURNAL_LINE_DEAD:
         take_dead(loading);
         return 0;
-    case JS_LINE_LEFT:
-    case JS_LINE_BEGAN:
-    case JS_LINE_LEFTOVERS:
-    case JS_LINE_SAID:
-    case JS_LINE_UNKNOWN:
+    case JS_JOURNAL_LINE_LEFT:
+    case JS_JOURNAL_LINE_BEGAN:
+    case JS_JOURNAL_LINE_LEFTOVERS:
+    case JS_JOURNAL_LINE_SAID:
+    case JS_JOURNAL_LINE_UNKNOWN:
         break;
     }
     return 0;
@@ -435,10 +436,10 @@ static bool has_record(struct loading *loading, const char *at, size_t left)
     if (left < 10 || at[8] != ' ' || !isxdigit((unsigned char)at[0]) ||
         !isxdigit((unsigned char)at[7]))
         return false;
-    const char *newline =
-        memchr(at, '\n', left < JS_LINE_MAX ? left : JS_LINE_MAX);
-    return newline &&
-           js_line_parse(at, (size_t)(newline - at), loading->line) == 0;
+    const char *newline = memchr(
+        at, '\n', left < JS_JOURNAL_LINE_MAX ? left : JS_JOURNAL_LINE_MAX);
+    return newline && js_journal_format_parse(at, (size_t)(newline - at),
+                                              loading->line) == 0;
 }
 
 /* Whether the bytes may be what is left of the first record of a journal; if
@@ -446,11 +447,12 @@ static bool has_record(struct loading *loading, const char *at, size_t left)
 static bool may_be_begun(const struct js_buf *tail)
 {
     struct js_buf head = JS_BUF_INIT;
-    struct js_line line = {.kind = JS_LINE_HEAD, .id = VERSION};
+    struct js_journal_line line = {.kind = JS_JOURNAL_LINE_HEAD, .id = VERSION};
     size_t zeros = 0;
     while (zeros < tail->len && tail->data[zeros] == '\0')
         zeros++;
-    bool is_begun = js_line_format(&head, &line) == 0 && tail->len < head.len &&
+    bool is_begun = js_journal_format_write(&head, &line) == 0 &&
+                    tail->len < head.len &&
                     memcmp(tail->data, head.data, tail->len) == 0;
     js_buf_release(&head);
     return is_begun || zeros == tail->len;
@@ -513,7 +515,7 @@ static ssize_t take_piece(struct loading *loading, const char *bytes,
     const char *newline;
     while ((newline = memchr(bytes + at, '\n', len - at))) {
         size_t line_len = (size_t)(newline - (bytes + at));
-        if (js_line_parse(bytes + at, line_len, loading->line) < 0)
+        if (js_journal_format_parse(bytes + at, line_len, loading->line) < 0)
             break;
         if (take_line(loading) < 0 || tell_line(loading) < 0)
             return -1;
@@ -554,12 +556,12 @@ static int load_all(struct loading *loading, int fd, char *piece)
 
 int js_journal_read(int fd, const char *name,
                     const struct js_journal_reader *reader,
-                    struct js_ledger *ledger, js_journal_line_fn tell,
+                    struct js_registry *registry, js_journal_line_fn tell,
                     void *arg, struct js_journal_contents *ret,
                     struct js_err *err)
 {
     struct loading loading = {.name = name,
-                              .ledger = ledger,
+                              .registry = registry,
                               .reader = reader,
                               .boot = js_process_boot(),
                               .space = js_process_space(),
@@ -584,10 +586,10 @@ int js_journal_read(int fd, const char *name,
 
 int js_journal_load(int fd, const char *name,
                     const struct js_journal_reader *reader,
-                    struct js_ledger *ledger, struct js_journal_contents *ret,
-                    struct js_err *err)
+                    struct js_registry *registry,
+                    struct js_journal_contents *ret, struct js_err *err)
 {
-    return js_journal_read(fd, name, reader, ledger, NULL, NULL, ret, err);
+    return js_journal_read(fd, name, reader, registry, NULL, NULL, ret, err);
 }
 
 static int end_of(const struct js_journal_contents *contents,
@@ -606,14 +608,14 @@ int js_journal_end_of(const char *path, const struct js_journal_part *part)
     const struct js_journal_reader reader = {.host = ""};
     struct js_journal_contents contents = {0};
     struct js_err ignored;
-    struct js_ledger *ledger = js_ledger_new();
+    struct js_registry *registry = js_registry_new();
     int status = -1;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (fd >= 0 && ledger &&
-        js_journal_load(fd, path, &reader, ledger, &contents, &ignored) == 0)
+    if (fd >= 0 && registry &&
+        js_journal_load(fd, path, &reader, registry, &contents, &ignored) == 0)
         status = end_of(&contents, part);
     js_journal_contents_release(&contents);
-    js_ledger_free(ledger);
+    js_registry_free(registry);
     js_fd_close(&fd);
     return status;
 }
@@ -625,11 +627,11 @@ void js_journal_contents_release(struct js_journal_contents *contents)
     js_buf_release(&contents->processes);
 }
 
-bool js_journal_is_earlier(const struct js_journal_part *earlier,
+bool js_journal_is_earlier(const struct js_journal_part *past_runs,
                            const struct js_journal_part *part)
 {
-    return is_earlier_of_command(earlier, part) ||
-           is_earlier_of_batch(earlier, part);
+    return is_earlier_of_command(past_runs, part) ||
+           is_earlier_of_batch(past_runs, part);
 }
 
 enum js_journal_master

@@ -1,5 +1,5 @@
 /*
- * journal_load - what a journal says, as a ledger.
+ * journal_load - what a journal says, as a registry.
  *
  * Only reads; the file may be written to meanwhile. The format is that of
  * record/journal.h.
@@ -19,10 +19,10 @@
  * or was stopped: of a job of a batch system, and of a command that restarts
  * it. */
 struct js_journal_part {
-    char batch[JS_LINE_TEXT]; /* "": none */
-    uint64_t batch_restarts;  /* of that job, so far */
-    uint64_t command;         /* 0: none */
-    uint64_t restarts;        /* of that command, so far */
+    char batch[JS_JOURNAL_LINE_TEXT]; /* "": none */
+    uint64_t batch_restarts;          /* of that job, so far */
+    uint64_t command;                 /* 0: none */
+    uint64_t restarts;                /* of that command, so far */
 };
 
 /* Who reads. */
@@ -43,7 +43,7 @@ struct js_journal_holder {
     bool outlives;         /* likewise; or some slave was on another host */
     uint64_t slaves;       /* how many are on record */
     struct js_journal_part part;
-    char host[JS_LINE_TEXT];
+    char host[JS_JOURNAL_LINE_TEXT];
 };
 
 /* A run that has not said that it ended. */
@@ -89,7 +89,7 @@ js_journal_master_of(const struct js_journal_holder *holder, const char *host);
 void js_journal_contents_release(struct js_journal_contents *contents);
 
 /* Whether the part of an earlier run is an earlier start of the other one. */
-bool js_journal_is_earlier(const struct js_journal_part *earlier,
+bool js_journal_is_earlier(const struct js_journal_part *past_runs,
                            const struct js_journal_part *part);
 
 /* True if it is known that no rank and no runner of that run lives any more;
@@ -103,7 +103,7 @@ bool js_journal_is_known_gone(const struct js_journal_dead *dead,
 int js_journal_end_of(const char *path, const struct js_journal_part *part);
 
 /*
- * Reads the file from its beginning into the ledger, which is empty; what
+ * Reads the file from its beginning into the registry, which is empty; what
  * failed in an earlier start of what the reader is part of is settled there.
  * `name` is what errors call it. *ret is to be released, also on failure.
  * Returns 0, or -1 with *err and errno: EBADMSG when it is no journal, damaged,
@@ -112,16 +112,17 @@ int js_journal_end_of(const char *path, const struct js_journal_part *part);
  */
 int js_journal_load(int fd, const char *name,
                     const struct js_journal_reader *reader,
-                    struct js_ledger *ledger, struct js_journal_contents *ret,
-                    struct js_err *err);
+                    struct js_registry *registry,
+                    struct js_journal_contents *ret, struct js_err *err);
 
-/* Told of each record, once it is in the ledger. 0, or -1 with errno. */
-typedef int (*js_journal_line_fn)(void *arg, const struct js_line *line);
+/* Told of each record, once it is in the registry. 0, or -1 with errno. */
+typedef int (*js_journal_line_fn)(void *arg,
+                                  const struct js_journal_line *line);
 
-/* The same, for who wants to know more than the ledger does. */
+/* The same, for who wants to know more than the registry does. */
 int js_journal_read(int fd, const char *name,
                     const struct js_journal_reader *reader,
-                    struct js_ledger *ledger, js_journal_line_fn tell,
+                    struct js_registry *registry, js_journal_line_fn tell,
                     void *arg, struct js_journal_contents *ret,
                     struct js_err *err);
 

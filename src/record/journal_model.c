@@ -28,7 +28,7 @@ struct job {
 struct attempt {
     uint32_t id, attempt, cores;
     uint32_t slave; /* its number */
-    uint32_t earlier;
+    uint32_t past_runs;
     uint32_t leftovers;
     int32_t step_errno;
     int64_t start_unix_ns, run_ns, user_cpu_ns, system_cpu_ns;
@@ -77,8 +77,8 @@ struct said {
     bool is_there;
 };
 
-struct js_history {
-    struct js_ledger *ledger;
+struct js_journal_model {
+    struct js_registry *registry;
     struct js_buf jobs; /* struct job, by id - 1; and so on */
     struct js_buf attempts, begun, losses, slaves, runs, tails;
     struct js_buf names, texts; /* strings, each with its NUL */
@@ -87,19 +87,19 @@ struct js_history {
     uint32_t cache[CACHED_SLAVES]; /* slaves of this run by rank */
     struct js_journal_contents contents;
     int64_t seen_unix_ns;
-    enum js_history_life life;
+    enum js_journal_model_life life;
 };
 
 /* ---------------------------------------------------------------- lists */
 
 #define LIST(type, name, field)                                                \
-    static type *name##_at(const struct js_history *history, size_t index)     \
+    static type *name##_at(const struct js_journal_model *model, size_t index) \
     {                                                                          \
-        return (type *)history->field.data + index;                            \
+        return (type *)model->field.data + index;                              \
     }                                                                          \
-    static size_t name##_count(const struct js_history *history)               \
+    static size_t name##_count(const struct js_journal_model *model)           \
     {                                                                          \
-        return history->field.len / sizeof(type);                              \
+        return model->field.len / sizeof(type);                                \
     }
 
 LIST(struct job, job, jobs)
@@ -137,45 +137,46 @@ static int64_t ns_of_us(uint64_t us)
 }
 
 /* The job of that id; NULL if it was not accepted. */
-static struct job *find_job(const struct js_history *history, uint64_t id)
+static struct job *find_job(const struct js_journal_model *model, uint64_t id)
 {
-    return id > 0 && id <= job_count(history) ? job_at(history, id - 1) : NULL;
+    return id > 0 && id <= job_count(model) ? job_at(model, id - 1) : NULL;
 }
 
 /* ---------------------------------------------------------------- runs */
 
-static struct run *last_run(const struct js_history *history)
+static struct run *last_run(const struct js_journal_model *model)
 {
-    size_t count = run_count(history);
-    return count > 0 ? run_at(history, count - 1) : NULL;
+    size_t count = run_count(model);
+    return count > 0 ? run_at(model, count - 1) : NULL;
 }
 
 /* What had begun and not ended is left. */
-static void forget_begun(struct js_history *history)
+static void forget_begun(struct js_journal_model *model)
 {
-    for (size_t i = 0; i < begun_count(history); i++)
-        find_job(history, begun_at(history, i)->id)->begun = 0;
-    history->begun.len = 0;
+    for (size_t i = 0; i < begun_count(model); i++)
+        find_job(model, begun_at(model, i)->id)->begun = 0;
+    model->begun.len = 0;
 }
 
-static int add_run(struct js_history *history, const char *host, uint64_t pid,
-                   int64_t begin_unix_ns)
+static int add_run(struct js_journal_model *model, const char *host,
+                   uint64_t pid, int64_t begin_unix_ns)
 {
     struct run run = {.pid = pid,
                       .begin_unix_ns = begin_unix_ns,
-                      .first_slave = slave_count(history),
+                      .first_slave = slave_count(model),
                       .status = -1};
-    forget_begun(history);
-    memset(history->cache, 0, sizeof(history->cache));
-    if (add_text(&history->texts, host, &run.host) < 0)
+    forget_begun(model);
+    memset(model->cache, 0, sizeof(model->cache));
+    if (add_text(&model->texts, host, &run.host) < 0)
         return -1;
-    return add(&history->runs, &run, sizeof(run));
+    return add(&model->runs, &run, sizeof(run));
 }
 
-static int end_run(struct js_history *history, const struct js_line *line)
+static int end_run(struct js_journal_model *model,
+                   const struct js_journal_line *line)
 {
-    struct run *run = last_run(history);
-    forget_begun(history);
+    struct run *run = last_run(model);
+    forget_begun(model);
     if (!run)
         return 0;
     run->has_ended = true;
@@ -184,46 +185,47 @@ static int end_run(struct js_history *history, const struct js_line *line)
     return 0;
 }
 
-static int add_slave(struct js_history *history, uint64_t rank, uint64_t slots,
-                     const char *host)
+static int add_slave(struct js_journal_model *model, uint64_t rank,
+                     uint64_t slots, const char *host)
 {
     struct slave slave = {.rank = rank, .slots = slots};
     /* A journal says of no job that it ran before a run began; should it be
      * so, that was a run of which nothing is known. */
-    if (!last_run(history) && add_run(history, "", 0, 0) < 0)
+    if (!last_run(model) && add_run(model, "", 0, 0) < 0)
         return -1;
-    slave.run = (uint32_t)run_count(history) - 1;
-    if (add_text(&history->texts, host, &slave.host) < 0 ||
-        add(&history->slaves, &slave, sizeof(slave)) < 0)
+    slave.run = (uint32_t)run_count(model) - 1;
+    if (add_text(&model->texts, host, &slave.host) < 0 ||
+        add(&model->slaves, &slave, sizeof(slave)) < 0)
         return -1;
-    last_run(history)->slots += slots;
-    history->cache[rank % CACHED_SLAVES] = (uint32_t)slave_count(history);
+    last_run(model)->slots += slots;
+    model->cache[rank % CACHED_SLAVES] = (uint32_t)slave_count(model);
     return 0;
 }
 
 /* The number of the slave of that rank in the last run, or NONE. */
-static size_t find_slave(struct js_history *history, uint64_t rank)
+static size_t find_slave(struct js_journal_model *model, uint64_t rank)
 {
-    uint32_t *cached = &history->cache[rank % CACHED_SLAVES];
-    const struct run *run = last_run(history);
-    if (*cached && slave_at(history, *cached - 1)->rank == rank)
+    uint32_t *cached = &model->cache[rank % CACHED_SLAVES];
+    const struct run *run = last_run(model);
+    if (*cached && slave_at(model, *cached - 1)->rank == rank)
         return *cached - 1;
-    for (size_t i = slave_count(history); run && i-- > run->first_slave;) {
-        if (slave_at(history, i)->rank == rank) {
+    for (size_t i = slave_count(model); run && i-- > run->first_slave;) {
+        if (slave_at(model, i)->rank == rank) {
             *cached = (uint32_t)i + 1;
             return i;
         }
     }
-    return JS_HISTORY_NONE;
+    return JS_JOURNAL_MODEL_NONE;
 }
 
 /* ... which it is made known if it is not yet. */
-static int get_slave(struct js_history *history, uint64_t rank, uint32_t *ret)
+static int get_slave(struct js_journal_model *model, uint64_t rank,
+                     uint32_t *ret)
 {
-    size_t number = find_slave(history, rank);
-    if (number == JS_HISTORY_NONE) {
-        number = slave_count(history);
-        if (add_slave(history, rank, 0, "") < 0)
+    size_t number = find_slave(model, rank);
+    if (number == JS_JOURNAL_MODEL_NONE) {
+        number = slave_count(model);
+        if (add_slave(model, rank, 0, "") < 0)
             return -1;
     }
     *ret = (uint32_t)number;
@@ -233,80 +235,82 @@ static int get_slave(struct js_history *history, uint64_t rank, uint32_t *ret)
 /* ---------------------------------------------------------------- begun */
 
 /* The last one takes its place. */
-static void drop_begun(struct js_history *history, struct job *job)
+static void drop_begun(struct js_journal_model *model, struct job *job)
 {
     if (!job->begun)
         return;
-    struct begun *hole = begun_at(history, job->begun - 1);
-    *hole = *begun_at(history, begun_count(history) - 1);
-    history->begun.len -= sizeof(*hole);
-    find_job(history, hole->id)->begun = job->begun;
+    struct begun *hole = begun_at(model, job->begun - 1);
+    *hole = *begun_at(model, begun_count(model) - 1);
+    model->begun.len -= sizeof(*hole);
+    find_job(model, hole->id)->begun = job->begun;
     job->begun = 0;
 }
 
-static int take_began(struct js_history *history, const struct js_line *line)
+static int take_began(struct js_journal_model *model,
+                      const struct js_journal_line *line)
 {
     struct begun begun = {.id = (uint32_t)line->id,
                           .attempt = line->attempt,
                           .start_unix_ns = ns_of_us(line->unix_us)};
-    struct job *job = find_job(history, line->id);
+    struct job *job = find_job(model, line->id);
     if (!job)
         return 0;
-    drop_begun(history, job);
-    if (get_slave(history, line->slave, &begun.slave) < 0 ||
-        add(&history->begun, &begun, sizeof(begun)) < 0)
+    drop_begun(model, job);
+    if (get_slave(model, line->slave, &begun.slave) < 0 ||
+        add(&model->begun, &begun, sizeof(begun)) < 0)
         return -1;
-    job->begun = (uint32_t)begun_count(history);
+    job->begun = (uint32_t)begun_count(model);
     return 0;
 }
 
 /* It has ended, though not as an attempt does. */
-static int take_lost(struct js_history *history, const struct js_line *line)
+static int take_lost(struct js_journal_model *model,
+                     const struct js_journal_line *line)
 {
     struct loss loss = {.id = (uint32_t)line->id,
                         .losses = (uint32_t)line->losses,
-                        .attempts = (uint32_t)attempt_count(history),
+                        .attempts = (uint32_t)attempt_count(model),
                         .unix_ns = ns_of_us(line->unix_us)};
-    struct job *job = find_job(history, line->id);
+    struct job *job = find_job(model, line->id);
     if (!job)
         return 0;
-    drop_begun(history, job);
-    if (get_slave(history, line->slave, &loss.slave) < 0)
+    drop_begun(model, job);
+    if (get_slave(model, line->slave, &loss.slave) < 0)
         return -1;
-    return add(&history->losses, &loss, sizeof(loss));
+    return add(&model->losses, &loss, sizeof(loss));
 }
 
-static int take_left(struct js_history *history, uint64_t rank)
+static int take_left(struct js_journal_model *model, uint64_t rank)
 {
-    size_t number = find_slave(history, rank);
-    if (number == JS_HISTORY_NONE)
+    size_t number = find_slave(model, rank);
+    if (number == JS_JOURNAL_MODEL_NONE)
         return 0;
-    slave_at(history, number)->has_left = true;
-    for (size_t i = begun_count(history); i-- > 0;) {
-        const struct begun *begun = begun_at(history, i);
+    slave_at(model, number)->has_left = true;
+    for (size_t i = begun_count(model); i-- > 0;) {
+        const struct begun *begun = begun_at(model, i);
         if (begun->slave == number)
-            drop_begun(history, find_job(history, begun->id));
+            drop_begun(model, find_job(model, begun->id));
     }
     return 0;
 }
 
 /* ---------------------------------------------------------------- attempts */
 
-static enum js_history_kind kind_of(enum js_line_kind kind)
+static enum js_journal_model_kind kind_of(enum js_journal_line_kind kind)
 {
     switch (kind) {
-    case JS_LINE_OK:
-        return JS_HISTORY_OK;
-    case JS_LINE_RETRIED:
-        return JS_HISTORY_RETRIED;
-    case JS_LINE_STOPPED:
-        return JS_HISTORY_STOPPED;
+    case JS_JOURNAL_LINE_OK:
+        return JS_JOURNAL_MODEL_OK;
+    case JS_JOURNAL_LINE_RETRIED:
+        return JS_JOURNAL_MODEL_RETRIED;
+    case JS_JOURNAL_LINE_STOPPED:
+        return JS_JOURNAL_MODEL_STOPPED;
     default:
-        return JS_HISTORY_FAILED;
+        return JS_JOURNAL_MODEL_FAILED;
     }
 }
 
-static struct attempt attempt_of(const struct js_line *line)
+static struct attempt attempt_of(const struct js_journal_line *line)
 {
     const struct js_outcome *outcome = &line->outcome;
     return (struct attempt){
@@ -329,66 +333,71 @@ static struct attempt attempt_of(const struct js_line *line)
     };
 }
 
-static int keep_tail(struct js_history *history, const struct attempt *attempt)
+static int keep_tail(struct js_journal_model *model,
+                     const struct attempt *attempt)
 {
-    struct said *said = &history->said;
+    struct said *said = &model->said;
     bool is_its = said->is_there && said->id == attempt->id &&
                   said->tail.attempt == attempt->attempt;
     said->is_there = false;
     if (!is_its)
         return 0;
-    said->tail.attempt = (uint32_t)attempt_count(history);
-    return add(&history->tails, &said->tail, sizeof(said->tail));
+    said->tail.attempt = (uint32_t)attempt_count(model);
+    return add(&model->tails, &said->tail, sizeof(said->tail));
 }
 
-static int take_attempt(struct js_history *history, const struct js_line *line)
+static int take_attempt(struct js_journal_model *model,
+                        const struct js_journal_line *line)
 {
     struct attempt attempt = attempt_of(line);
-    struct job *job = find_job(history, line->id);
+    struct job *job = find_job(model, line->id);
     if (!job)
         return 0;
-    drop_begun(history, job);
-    attempt.earlier = job->latest;
-    if (history->leftovers.id == attempt.id &&
-        history->leftovers.attempt == attempt.attempt)
-        attempt.leftovers = history->leftovers.leftovers;
-    history->leftovers.id = 0;
-    if (get_slave(history, line->slave, &attempt.slave) < 0 ||
-        keep_tail(history, &attempt) < 0 ||
-        add(&history->attempts, &attempt, sizeof(attempt)) < 0)
+    drop_begun(model, job);
+    attempt.past_runs = job->latest;
+    if (model->leftovers.id == attempt.id &&
+        model->leftovers.attempt == attempt.attempt)
+        attempt.leftovers = model->leftovers.leftovers;
+    model->leftovers.id = 0;
+    if (get_slave(model, line->slave, &attempt.slave) < 0 ||
+        keep_tail(model, &attempt) < 0 ||
+        add(&model->attempts, &attempt, sizeof(attempt)) < 0)
         return -1;
-    job->latest = (uint32_t)attempt_count(history);
+    job->latest = (uint32_t)attempt_count(model);
     return 0;
 }
 
-static int take_said(struct js_history *history, const struct js_line *line)
+static int take_said(struct js_journal_model *model,
+                     const struct js_journal_line *line)
 {
-    history->said = (struct said){
+    model->said = (struct said){
         .id = line->id,
         .tail = {.attempt = line->attempt, .stream = (uint32_t)line->stream},
         .is_there = true};
-    return add_text(&history->texts, line->text, &history->said.tail.text);
+    return add_text(&model->texts, line->text, &model->said.tail.text);
 }
 
 /* ---------------------------------------------------------------- jobs */
 
-static int take_jobs(struct js_history *history, const struct js_line *line)
+static int take_jobs(struct js_journal_model *model,
+                     const struct js_journal_line *line)
 {
     static const struct job none;
     for (size_t i = 0; i < line->count; i++) {
-        if (add(&history->jobs, &none, sizeof(none)) < 0)
+        if (add(&model->jobs, &none, sizeof(none)) < 0)
             return -1;
     }
     return 0;
 }
 
-static int take_name(struct js_history *history, const struct js_line *line)
+static int take_name(struct js_journal_model *model,
+                     const struct js_journal_line *line)
 {
     size_t offset;
-    struct job *job = find_job(history, line->id);
+    struct job *job = find_job(model, line->id);
     if (!job)
         return 0;
-    if (add_text(&history->names, line->text, &offset) < 0)
+    if (add_text(&model->names, line->text, &offset) < 0)
         return -1;
     if (offset >= UINT32_MAX) {
         errno = ENOMEM;
@@ -398,50 +407,51 @@ static int take_name(struct js_history *history, const struct js_line *line)
     return 0;
 }
 
-static int take_skipped(struct js_history *history, const struct js_line *line)
+static int take_skipped(struct js_journal_model *model,
+                        const struct js_journal_line *line)
 {
-    struct job *job = find_job(history, line->id);
+    struct job *job = find_job(model, line->id);
     if (job)
         job->parent =
-            find_job(history, line->parent) ? (uint32_t)line->parent : 0;
+            find_job(model, line->parent) ? (uint32_t)line->parent : 0;
     return 0;
 }
 
-static int take_line(void *arg, const struct js_line *line)
+static int take_line(void *arg, const struct js_journal_line *line)
 {
-    struct js_history *history = arg;
+    struct js_journal_model *model = arg;
     switch (line->kind) {
-    case JS_LINE_RUN:
-        return add_run(history, line->text, line->pid, ns_of_us(line->unix_us));
-    case JS_LINE_END:
-        return end_run(history, line);
-    case JS_LINE_SLAVE:
-        return add_slave(history, line->id, line->slots, line->text);
-    case JS_LINE_LEFT:
-        return take_left(history, line->id);
-    case JS_LINE_JOBS:
-        return take_jobs(history, line);
-    case JS_LINE_NAME:
-        return take_name(history, line);
-    case JS_LINE_BEGAN:
-        return take_began(history, line);
-    case JS_LINE_SAID:
-        return take_said(history, line);
-    case JS_LINE_LOST:
-        return take_lost(history, line);
-    case JS_LINE_LEFTOVERS:
-        history->leftovers =
+    case JS_JOURNAL_LINE_RUN:
+        return add_run(model, line->text, line->pid, ns_of_us(line->unix_us));
+    case JS_JOURNAL_LINE_END:
+        return end_run(model, line);
+    case JS_JOURNAL_LINE_SLAVE:
+        return add_slave(model, line->id, line->slots, line->text);
+    case JS_JOURNAL_LINE_LEFT:
+        return take_left(model, line->id);
+    case JS_JOURNAL_LINE_JOBS:
+        return take_jobs(model, line);
+    case JS_JOURNAL_LINE_NAME:
+        return take_name(model, line);
+    case JS_JOURNAL_LINE_BEGAN:
+        return take_began(model, line);
+    case JS_JOURNAL_LINE_SAID:
+        return take_said(model, line);
+    case JS_JOURNAL_LINE_LOST:
+        return take_lost(model, line);
+    case JS_JOURNAL_LINE_LEFTOVERS:
+        model->leftovers =
             (struct attempt){.id = (uint32_t)line->id,
                              .attempt = line->attempt,
                              .leftovers = line->outcome.leftovers};
         return 0;
-    case JS_LINE_OK:
-    case JS_LINE_FAILED:
-    case JS_LINE_RETRIED:
-    case JS_LINE_STOPPED:
-        return take_attempt(history, line);
-    case JS_LINE_SKIPPED:
-        return take_skipped(history, line);
+    case JS_JOURNAL_LINE_OK:
+    case JS_JOURNAL_LINE_FAILED:
+    case JS_JOURNAL_LINE_RETRIED:
+    case JS_JOURNAL_LINE_STOPPED:
+        return take_attempt(model, line);
+    case JS_JOURNAL_LINE_SKIPPED:
+        return take_skipped(model, line);
     default:
         return 0;
     }
@@ -460,112 +470,115 @@ static bool is_locked(int fd)
     return errno == EWOULDBLOCK;
 }
 
-static enum js_history_life life_of(const struct js_history *history, int fd)
+static enum js_journal_model_life life_of(const struct js_journal_model *model,
+                                          int fd)
 {
-    const struct js_journal_holder *holder = &history->contents.holder;
-    char host[JS_LINE_TEXT] = "";
+    const struct js_journal_holder *holder = &model->contents.holder;
+    char host[JS_JOURNAL_LINE_TEXT] = "";
     if (!holder->is_known)
-        return JS_HISTORY_NO_RUN;
+        return JS_JOURNAL_MODEL_NO_RUN;
     if (holder->has_ended)
-        return JS_HISTORY_ENDED;
+        return JS_JOURNAL_MODEL_ENDED;
     gethostname(host, sizeof(host) - 1); /* failing: then it is elsewhere */
     enum js_journal_master master = js_journal_master_of(holder, host);
     if (master == JS_JOURNAL_MASTER_LIVES || is_locked(fd))
-        return JS_HISTORY_ON;
+        return JS_JOURNAL_MODEL_ON;
     if (master == JS_JOURNAL_MASTER_GONE)
-        return JS_HISTORY_BROKEN;
+        return JS_JOURNAL_MODEL_BROKEN;
     if (holder->lease_ns == 0)
-        return JS_HISTORY_UNKNOWN;
-    int64_t silent_ns = js_clock_unix_ns() - history->seen_unix_ns;
-    return silent_ns <= holder->lease_ns ? JS_HISTORY_ON : JS_HISTORY_BROKEN;
+        return JS_JOURNAL_MODEL_UNKNOWN;
+    int64_t silent_ns = js_clock_unix_ns() - model->seen_unix_ns;
+    return silent_ns <= holder->lease_ns ? JS_JOURNAL_MODEL_ON
+                                         : JS_JOURNAL_MODEL_BROKEN;
 }
 
-enum js_history_life js_history_life(const struct js_history *history)
+enum js_journal_model_life
+js_journal_model_life(const struct js_journal_model *model)
 {
-    return history->life;
+    return model->life;
 }
 
 /* ---------------------------------------------------------------- loading */
 
-static struct js_history *history_new(void)
+static struct js_journal_model *history_new(void)
 {
-    struct js_history *history = calloc(1, sizeof(*history));
-    if (!history)
+    struct js_journal_model *model = calloc(1, sizeof(*model));
+    if (!model)
         return NULL;
-    history->ledger = js_ledger_new();
-    if (history->ledger)
-        return history;
-    free(history);
+    model->registry = js_registry_new();
+    if (model->registry)
+        return model;
+    free(model);
     return NULL;
 }
 
-void js_history_free(struct js_history *history)
+void js_journal_model_free(struct js_journal_model *model)
 {
-    if (!history)
+    if (!model)
         return;
     int saved = errno;
-    js_ledger_free(history->ledger);
-    js_buf_release(&history->jobs);
-    js_buf_release(&history->attempts);
-    js_buf_release(&history->begun);
-    js_buf_release(&history->losses);
-    js_buf_release(&history->slaves);
-    js_buf_release(&history->runs);
-    js_buf_release(&history->tails);
-    js_buf_release(&history->names);
-    js_buf_release(&history->texts);
-    js_journal_contents_release(&history->contents);
-    free(history);
+    js_registry_free(model->registry);
+    js_buf_release(&model->jobs);
+    js_buf_release(&model->attempts);
+    js_buf_release(&model->begun);
+    js_buf_release(&model->losses);
+    js_buf_release(&model->slaves);
+    js_buf_release(&model->runs);
+    js_buf_release(&model->tails);
+    js_buf_release(&model->names);
+    js_buf_release(&model->texts);
+    js_journal_contents_release(&model->contents);
+    free(model);
     errno = saved;
 }
 
-static int load(struct js_history *history, int fd, const char *name,
+static int load(struct js_journal_model *model, int fd, const char *name,
                 struct js_err *err)
 {
     struct stat st;
     const struct js_journal_reader reader = {.host = ""};
-    if (js_journal_read(fd, name, &reader, history->ledger, take_line, history,
-                        &history->contents, err) < 0)
+    if (js_journal_read(fd, name, &reader, model->registry, take_line, model,
+                        &model->contents, err) < 0)
         return -1;
     if (fstat(fd, &st) < 0)
         return js_err_errno(err, "cannot read %s", name);
-    history->seen_unix_ns =
-        st.st_mtim.tv_sec * JS_NS_PER_S + st.st_mtim.tv_nsec;
-    history->life = life_of(history, fd);
-    if (history->contents.valid > 0)
+    model->seen_unix_ns = st.st_mtim.tv_sec * JS_NS_PER_S + st.st_mtim.tv_nsec;
+    model->life = life_of(model, fd);
+    if (model->contents.valid > 0)
         return 0;
     errno = ENOENT;
     return js_err_set(err, "%s is empty: no run has begun", name);
 }
 
-static struct js_history *load_once(int fd, const char *name,
-                                    struct js_err *err)
+static struct js_journal_model *load_once(int fd, const char *name,
+                                          struct js_err *err)
 {
-    struct js_history *history = history_new();
-    if (!history) {
+    struct js_journal_model *model = history_new();
+    if (!model) {
         js_err_errno(err, "cannot read %s", name);
         return NULL;
     }
-    if (load(history, fd, name, err) == 0)
-        return history;
-    js_history_free(history);
+    if (load(model, fd, name, err) == 0)
+        return model;
+    js_journal_model_free(model);
     return NULL;
 }
 
 /* A run that ended while its journal was read has said so by now. */
-static bool is_out_of_date(const struct js_history *history, int fd)
+static bool is_out_of_date(const struct js_journal_model *model, int fd)
 {
     struct stat st;
-    return history->life == JS_HISTORY_BROKEN && fstat(fd, &st) == 0 &&
-           (uint64_t)st.st_size > history->contents.size;
+    return model->life == JS_JOURNAL_MODEL_BROKEN && fstat(fd, &st) == 0 &&
+           (uint64_t)st.st_size > model->contents.size;
 }
 
-struct js_history *js_history_read(int fd, const char *name, struct js_err *err)
+struct js_journal_model *js_journal_model_read(int fd, const char *name,
+                                               struct js_err *err)
 {
-    struct js_history *history = load_once(fd, name, err);
-    if (!history || !is_out_of_date(history, fd))
-        return history;
-    js_history_free(history);
+    struct js_journal_model *model = load_once(fd, name, err);
+    if (!model || !is_out_of_date(model, fd))
+        return model;
+    js_journal_model_free(model);
     return load_once(fd, name, err);
 }
 
@@ -589,35 +602,36 @@ static int open_regular(const char *path, struct js_err *err)
     return -1;
 }
 
-struct js_history *js_history_load(const char *path, struct js_err *err)
+struct js_journal_model *js_journal_model_load(const char *path,
+                                               struct js_err *err)
 {
     int fd = open_regular(path, err);
     if (fd < 0)
         return NULL;
-    struct js_history *history = js_history_read(fd, path, err);
+    struct js_journal_model *model = js_journal_model_read(fd, path, err);
     js_fd_close(&fd);
-    return history;
+    return model;
 }
 
 /* ---------------------------------------------------------------- telling */
 
-size_t js_history_runs(const struct js_history *history)
+size_t js_journal_model_runs(const struct js_journal_model *model)
 {
-    return run_count(history);
+    return run_count(model);
 }
 
-void js_history_run(const struct js_history *history, size_t number,
-                    struct js_history_run *ret)
+void js_journal_model_run(const struct js_journal_model *model, size_t number,
+                          struct js_journal_model_run *ret)
 {
-    const struct run *run = run_at(history, number);
-    bool is_last = number + 1 == run_count(history);
-    size_t end = is_last ? slave_count(history) : run[1].first_slave;
-    *ret = (struct js_history_run){
-        .host = text_at(&history->texts, run->host),
+    const struct run *run = run_at(model, number);
+    bool is_last = number + 1 == run_count(model);
+    size_t end = is_last ? slave_count(model) : run[1].first_slave;
+    *ret = (struct js_journal_model_run){
+        .host = text_at(&model->texts, run->host),
         .pid = run->pid,
         .begin_unix_ns = run->begin_unix_ns,
         .end_unix_ns = run->end_unix_ns,
-        .seen_unix_ns = is_last ? history->seen_unix_ns : run[1].begin_unix_ns,
+        .seen_unix_ns = is_last ? model->seen_unix_ns : run[1].begin_unix_ns,
         .has_ended = run->has_ended,
         .status = run->status,
         .first_slave = run->first_slave,
@@ -626,20 +640,20 @@ void js_history_run(const struct js_history *history, size_t number,
     };
 }
 
-size_t js_history_slaves(const struct js_history *history)
+size_t js_journal_model_slaves(const struct js_journal_model *model)
 {
-    return slave_count(history);
+    return slave_count(model);
 }
 
-void js_history_slave(const struct js_history *history, size_t number,
-                      struct js_history_slave *ret)
+void js_journal_model_slave(const struct js_journal_model *model, size_t number,
+                            struct js_journal_model_slave *ret)
 {
-    const struct slave *slave = slave_at(history, number);
-    *ret = (struct js_history_slave){
+    const struct slave *slave = slave_at(model, number);
+    *ret = (struct js_journal_model_slave){
         .run = slave->run,
         .rank = slave->rank,
         .slots = slave->slots,
-        .host = text_at(&history->texts, slave->host),
+        .host = text_at(&model->texts, slave->host),
         .has_left = slave->has_left,
     };
 }
@@ -647,25 +661,26 @@ void js_history_slave(const struct js_history *history, size_t number,
 /* Of an index that is one more. */
 static size_t number_of(uint32_t index)
 {
-    return index ? index - 1 : JS_HISTORY_NONE;
+    return index ? index - 1 : JS_JOURNAL_MODEL_NONE;
 }
 
-size_t js_history_attempts(const struct js_history *history)
+size_t js_journal_model_attempts(const struct js_journal_model *model)
 {
-    return attempt_count(history);
+    return attempt_count(model);
 }
 
-void js_history_attempt(const struct js_history *history, size_t number,
-                        struct js_history_attempt *ret)
+void js_journal_model_attempt(const struct js_journal_model *model,
+                              size_t number,
+                              struct js_journal_model_attempt *ret)
 {
-    const struct attempt *attempt = attempt_at(history, number);
-    *ret = (struct js_history_attempt){
+    const struct attempt *attempt = attempt_at(model, number);
+    *ret = (struct js_journal_model_attempt){
         .id = attempt->id,
-        .kind = (enum js_history_kind)attempt->kind,
+        .kind = (enum js_journal_model_kind)attempt->kind,
         .attempt = attempt->attempt,
         .cores = attempt->cores,
         .slave = attempt->slave,
-        .earlier = number_of(attempt->earlier),
+        .past_runs = number_of(attempt->past_runs),
         .outcome = {.start_unix_ns = attempt->start_unix_ns,
                     .run_ns = attempt->run_ns,
                     .user_cpu_ns = attempt->user_cpu_ns,
@@ -678,85 +693,86 @@ void js_history_attempt(const struct js_history *history, size_t number,
                     .leftovers = attempt->leftovers,
                     .step = (enum js_step)attempt->step,
                     .step_errno = attempt->step_errno,
-                    .cause = (enum js_cause)attempt->cause}};
+                    .cause = (enum js_stop_reason)attempt->cause}};
 }
 
 /* They are in the order of their attempts. */
-bool js_history_tail(const struct js_history *history, size_t attempt,
-                     struct js_history_tail *ret)
+bool js_journal_model_tail(const struct js_journal_model *model, size_t attempt,
+                           struct js_journal_model_tail *ret)
 {
-    size_t from = 0, to = tail_count(history);
+    size_t from = 0, to = tail_count(model);
     while (from < to) {
         size_t middle = from + (to - from) / 2;
-        if (tail_at(history, middle)->attempt < attempt)
+        if (tail_at(model, middle)->attempt < attempt)
             from = middle + 1;
         else
             to = middle;
     }
-    if (from == tail_count(history) ||
-        tail_at(history, from)->attempt != attempt)
+    if (from == tail_count(model) || tail_at(model, from)->attempt != attempt)
         return false;
-    const struct tail *tail = tail_at(history, from);
-    *ret = (struct js_history_tail){
-        .stream = tail->stream, .text = text_at(&history->texts, tail->text)};
+    const struct tail *tail = tail_at(model, from);
+    *ret = (struct js_journal_model_tail){
+        .stream = tail->stream, .text = text_at(&model->texts, tail->text)};
     return true;
 }
 
 /* There are few. */
-bool js_history_next_loss(const struct js_history *history, uint64_t id,
-                          size_t *at, struct js_history_loss *ret)
+bool js_journal_model_next_loss(const struct js_journal_model *model,
+                                uint64_t id, size_t *at,
+                                struct js_journal_model_loss *ret)
 {
-    size_t i = *at == JS_HISTORY_NONE ? loss_count(history) : *at;
+    size_t i = *at == JS_JOURNAL_MODEL_NONE ? loss_count(model) : *at;
     while (i-- > 0) {
-        const struct loss *loss = loss_at(history, i);
+        const struct loss *loss = loss_at(model, i);
         if (loss->id != id)
             continue;
         *at = i;
-        *ret = (struct js_history_loss){.count = loss->losses,
-                                        .slave = loss->slave,
-                                        .attempts = loss->attempts,
-                                        .unix_ns = loss->unix_ns};
+        *ret = (struct js_journal_model_loss){.count = loss->losses,
+                                              .slave = loss->slave,
+                                              .attempts = loss->attempts,
+                                              .unix_ns = loss->unix_ns};
         return true;
     }
     return false;
 }
 
-uint64_t js_history_jobs(const struct js_history *history)
+uint64_t js_journal_model_jobs(const struct js_journal_model *model)
 {
-    return job_count(history);
+    return job_count(model);
 }
 
-void js_history_job(const struct js_history *history, uint64_t id,
-                    struct js_history_job *ret)
+void js_journal_model_job(const struct js_journal_model *model, uint64_t id,
+                          struct js_journal_model_job *ret)
 {
-    const struct job *job = find_job(history, id);
-    *ret = (struct js_history_job){
-        .name = job->name ? text_at(&history->names, job->name - 1) : "",
-        .standing = js_ledger_standing(history->ledger, id),
-        .is_gone = js_ledger_is_gone(history->ledger, id),
+    const struct job *job = find_job(model, id);
+    *ret = (struct js_journal_model_job){
+        .name = job->name ? text_at(&model->names, job->name - 1) : "",
+        .standing = js_registry_standing(model->registry, id),
+        .is_gone = js_registry_is_gone(model->registry, id),
         .latest = number_of(job->latest),
         .parent = job->parent,
         .begun = number_of(job->begun),
-        .losses = js_ledger_losses(history->ledger, id),
+        .losses = js_registry_losses(model->registry, id),
     };
 }
 
-size_t js_history_begun_count(const struct js_history *history)
+size_t js_journal_model_begun_count(const struct js_journal_model *model)
 {
-    return begun_count(history);
+    return begun_count(model);
 }
 
-void js_history_begun(const struct js_history *history, size_t index,
-                      struct js_history_begun *ret)
+void js_journal_model_begun(const struct js_journal_model *model, size_t index,
+                            struct js_journal_model_begun *ret)
 {
-    const struct begun *begun = begun_at(history, index);
-    *ret = (struct js_history_begun){.id = begun->id,
-                                     .attempt = begun->attempt,
-                                     .slave = begun->slave,
-                                     .start_unix_ns = begun->start_unix_ns};
+    const struct begun *begun = begun_at(model, index);
+    *ret =
+        (struct js_journal_model_begun){.id = begun->id,
+                                        .attempt = begun->attempt,
+                                        .slave = begun->slave,
+                                        .start_unix_ns = begun->start_unix_ns};
 }
 
-struct js_ledger *js_history_ledger(struct js_history *history)
+struct js_registry *js_journal_model_ledger(struct js_journal_model *model)
 {
-    return history->ledger;
+    return model->registry;
 }

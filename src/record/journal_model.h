@@ -2,7 +2,7 @@
  * history - everything that a journal tells, for whoever only reads it.
  *
  * Owns: what is on record of every job, every attempt and every run, and a
- * ledger of the jobs as a next run would find it. Takes no lock and writes
+ * registry of the jobs as a next run would find it. Takes no lock and writes
  * nothing, so it works beside a running master, after its end and after it was
  * killed; a torn end of the file is left alone. Knows nothing of the job list:
  * a journal has no commands.
@@ -15,40 +15,42 @@
 #define JS_RECORD_JOURNAL_MODEL_H
 
 #include "base/err.h"
-#include "list/registry.h"
 #include "list/outcome.h"
+#include "list/registry.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 /* Where there is no such number. */
-#define JS_HISTORY_NONE SIZE_MAX
+#define JS_JOURNAL_MODEL_NONE SIZE_MAX
 
-struct js_history;
+struct js_journal_model;
 
 /*
  * Reads the journal at `path`. Returns NULL with *err and errno: ENOENT when
  * there is none (or an empty one), EBADMSG when it is no journal, damaged or of
  * a later version; else what the system or memory refused.
  */
-struct js_history *js_history_load(const char *path, struct js_err *err);
-void js_history_free(struct js_history *history); /* NULL is allowed */
+struct js_journal_model *js_journal_model_load(const char *path,
+                                               struct js_err *err);
+void js_journal_model_free(
+    struct js_journal_model *model); /* NULL is allowed */
 
 /* The same of an open file, which stays the caller's; `name` is what errors
  * call it. */
-struct js_history *js_history_read(int fd, const char *name,
-                                   struct js_err *err);
+struct js_journal_model *js_journal_model_read(int fd, const char *name,
+                                               struct js_err *err);
 
 /* ---------------------------------------------------------------- runs */
 
 /* How the last run stands, when the journal was read. */
-enum js_history_life {
-    JS_HISTORY_NO_RUN, /* none has begun */
-    JS_HISTORY_ENDED,  /* it has said so */
-    JS_HISTORY_ON,
-    JS_HISTORY_BROKEN,  /* it is gone, and has not said how it ended */
-    JS_HISTORY_UNKNOWN, /* it is on another host, and nobody can tell */
+enum js_journal_model_life {
+    JS_JOURNAL_MODEL_NO_RUN, /* none has begun */
+    JS_JOURNAL_MODEL_ENDED,  /* it has said so */
+    JS_JOURNAL_MODEL_ON,
+    JS_JOURNAL_MODEL_BROKEN,  /* it is gone, and has not said how it ended */
+    JS_JOURNAL_MODEL_UNKNOWN, /* it is on another host, and nobody can tell */
 };
 
 /*
@@ -56,9 +58,10 @@ enum js_history_life {
  * the file is locked, or was touched within the lease; where it has no lease
  * and the lock does not show, nobody can tell.
  */
-enum js_history_life js_history_life(const struct js_history *history);
+enum js_journal_model_life
+js_journal_model_life(const struct js_journal_model *model);
 
-struct js_history_run {
+struct js_journal_model_run {
     const char *host; /* of its master */
     uint64_t pid;
     int64_t begin_unix_ns; /* by the master's clock, as the next */
@@ -72,11 +75,11 @@ struct js_history_run {
     uint64_t slots; /* of these together */
 };
 
-size_t js_history_runs(const struct js_history *history);
-void js_history_run(const struct js_history *history, size_t number,
-                    struct js_history_run *ret);
+size_t js_journal_model_runs(const struct js_journal_model *model);
+void js_journal_model_run(const struct js_journal_model *model, size_t number,
+                          struct js_journal_model_run *ret);
 
-struct js_history_slave {
+struct js_journal_model_slave {
     size_t run;
     uint64_t rank;
     uint64_t slots;
@@ -84,67 +87,70 @@ struct js_history_slave {
     bool has_left; /* before the end of its run */
 };
 
-size_t js_history_slaves(const struct js_history *history);
-void js_history_slave(const struct js_history *history, size_t number,
-                      struct js_history_slave *ret);
+size_t js_journal_model_slaves(const struct js_journal_model *model);
+void js_journal_model_slave(const struct js_journal_model *model, size_t number,
+                            struct js_journal_model_slave *ret);
 
 /* ---------------------------------------------------------------- attempts */
 
-enum js_history_kind {
-    JS_HISTORY_OK,
-    JS_HISTORY_FAILED,  /* for good */
-    JS_HISTORY_RETRIED, /* it failed and ran again in the same run */
-    JS_HISTORY_STOPPED, /* ended because the run, or its slave, had to stop */
-    JS_HISTORY_KINDS,
+enum js_journal_model_kind {
+    JS_JOURNAL_MODEL_OK,
+    JS_JOURNAL_MODEL_FAILED,  /* for good */
+    JS_JOURNAL_MODEL_RETRIED, /* it failed and ran again in the same run */
+    JS_JOURNAL_MODEL_STOPPED, /* ended because the run, or its slave, had to
+                                 stop */
+    JS_JOURNAL_MODEL_KINDS,
 };
 
-struct js_history_attempt {
+struct js_journal_model_attempt {
     uint64_t id; /* of its job */
-    enum js_history_kind kind;
+    enum js_journal_model_kind kind;
     uint32_t attempt; /* as the run counted them: 1, 2 ... */
     uint32_t cores;   /* of all its nodes together */
     size_t slave;     /* its number, not its rank */
-    size_t earlier;   /* the attempt of this job before, or NONE */
+    size_t past_runs; /* the attempt of this job before, or NONE */
     struct js_outcome outcome;
 };
 
 /* In the order in which they were recorded. */
-size_t js_history_attempts(const struct js_history *history);
-void js_history_attempt(const struct js_history *history, size_t number,
-                        struct js_history_attempt *ret);
+size_t js_journal_model_attempts(const struct js_journal_model *model);
+void js_journal_model_attempt(const struct js_journal_model *model,
+                              size_t number,
+                              struct js_journal_model_attempt *ret);
 
 /* The last lines of what an attempt that failed has written. */
-struct js_history_tail {
+struct js_journal_model_tail {
     unsigned stream; /* 1: its stdout; 2: its stderr */
     const char *text;
 };
 
 /* False if there are none. */
-bool js_history_tail(const struct js_history *history, size_t attempt,
-                     struct js_history_tail *ret);
+bool js_journal_model_tail(const struct js_journal_model *model, size_t attempt,
+                           struct js_journal_model_tail *ret);
 
 /* An attempt that never ended: its slave, or what starts the jobs there, was
  * lost while it ran. */
-struct js_history_loss {
+struct js_journal_model_loss {
     uint32_t count;  /* so many by then, since the job last ended */
     size_t slave;    /* its number, not its rank */
     size_t attempts; /* so many, of all jobs, were on record before it */
     int64_t unix_ns; /* when that was found, by the master's clock */
 };
 
-/* Those of a job, the latest first: start with *at JS_HISTORY_NONE. False when
- * there are no more. */
-bool js_history_next_loss(const struct js_history *history, uint64_t id,
-                          size_t *at, struct js_history_loss *ret);
+/* Those of a job, the latest first: start with *at JS_JOURNAL_MODEL_NONE. False
+ * when there are no more. */
+bool js_journal_model_next_loss(const struct js_journal_model *model,
+                                uint64_t id, size_t *at,
+                                struct js_journal_model_loss *ret);
 
 /* ---------------------------------------------------------------- jobs */
 
 /* The highest id. */
-uint64_t js_history_jobs(const struct js_history *history);
+uint64_t js_journal_model_jobs(const struct js_journal_model *model);
 
-struct js_history_job {
+struct js_journal_model_job {
     const char *name; /* "": none */
-    enum js_standing standing;
+    enum js_job_state standing;
     bool is_gone;    /* no longer in the list */
     size_t latest;   /* its last attempt that has ended, or NONE */
     uint64_t parent; /* of a skipped one: because of this job; 0: unknown */
@@ -153,27 +159,27 @@ struct js_history_job {
 };
 
 /* Of a job that is there. */
-void js_history_job(const struct js_history *history, uint64_t id,
-                    struct js_history_job *ret);
+void js_journal_model_job(const struct js_journal_model *model, uint64_t id,
+                          struct js_journal_model_job *ret);
 
 /*
  * What was begun in the last run and has not ended; in no order. Only jobs that
  * have run for a second or so are on record. If the run is on they run now; if
  * it broke off they ran then; once it has ended there are none.
  */
-struct js_history_begun {
+struct js_journal_model_begun {
     uint64_t id;
     uint32_t attempt;
     size_t slave;
     int64_t start_unix_ns; /* by the master's clock */
 };
 
-size_t js_history_begun_count(const struct js_history *history);
-void js_history_begun(const struct js_history *history, size_t index,
-                      struct js_history_begun *ret);
+size_t js_journal_model_begun_count(const struct js_journal_model *model);
+void js_journal_model_begun(const struct js_journal_model *model, size_t index,
+                            struct js_journal_model_begun *ret);
 
 /* The jobs by identity and by name, as a next run would find them; the
  * history's, to be matched against a list. */
-struct js_ledger *js_history_ledger(struct js_history *history);
+struct js_registry *js_journal_model_ledger(struct js_journal_model *model);
 
 #endif

@@ -2,8 +2,8 @@
 
 #include "base/buf.h"
 #include "base/strmap.h"
-#include "record/journal_model.h"
 #include "record/joblog_reader.h"
+#include "record/journal_model.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -11,9 +11,9 @@
 
 enum { WAIT_QUARTILES = 4 }; /* gaps longer than so many are no gaps */
 
-struct js_earlier {
-    struct js_history *history; /* one of the two */
-    struct js_runtimes *runtimes;
+struct js_past_runs {
+    struct js_journal_model *model; /* one of the two */
+    struct js_joblog_reader *runtimes;
     int64_t gap_ns;
     uint64_t host_slots;
     const char *only_host; /* the history's */
@@ -27,7 +27,7 @@ struct span {
 };
 
 struct gaps {
-    struct js_history *history;
+    struct js_journal_model *model;
     struct js_buf spans; /* struct span, by slave and start */
     struct js_buf lanes; /* int64_t: when each slot of a slave was last free */
     struct js_buf gaps;  /* int64_t */
@@ -50,10 +50,10 @@ static int compare_times(const void *a, const void *b)
 
 static int collect_spans(struct gaps *gaps)
 {
-    size_t count = js_history_attempts(gaps->history);
+    size_t count = js_journal_model_attempts(gaps->model);
     for (size_t i = 0; i < count; i++) {
-        struct js_history_attempt attempt;
-        js_history_attempt(gaps->history, i, &attempt);
+        struct js_journal_model_attempt attempt;
+        js_journal_model_attempt(gaps->model, i, &attempt);
         int64_t start_unix_ns = attempt.outcome.start_unix_ns;
         struct span span = {.slave = attempt.slave,
                             .start_unix_ns = start_unix_ns};
@@ -115,12 +115,12 @@ static int64_t typical_gap_ns(struct gaps *gaps)
     return (int64_t)(sum_ns / (double)used);
 }
 
-static int measure_gap(struct js_earlier *earlier)
+static int measure_gap(struct js_past_runs *past_runs)
 {
-    struct gaps gaps = {.history = earlier->history};
+    struct gaps gaps = {.model = past_runs->model};
     int rc = collect_spans(&gaps) < 0 || collect_gaps(&gaps) < 0 ? -1 : 0;
     if (rc == 0)
-        earlier->gap_ns = typical_gap_ns(&gaps);
+        past_runs->gap_ns = typical_gap_ns(&gaps);
     js_buf_release(&gaps.spans);
     js_buf_release(&gaps.lanes);
     js_buf_release(&gaps.gaps);
@@ -130,11 +130,11 @@ static int measure_gap(struct js_earlier *earlier)
 /* ---------------------------------------------------------------- hosts */
 
 /* The last run that had slaves. */
-static bool find_run(const struct js_history *history,
-                     struct js_history_run *ret)
+static bool find_run(const struct js_journal_model *model,
+                     struct js_journal_model_run *ret)
 {
-    for (size_t i = js_history_runs(history); i-- > 0;) {
-        js_history_run(history, i, ret);
+    for (size_t i = js_journal_model_runs(model); i-- > 0;) {
+        js_journal_model_run(model, i, ret);
         if (ret->slaves > 0)
             return true;
     }
@@ -158,31 +158,31 @@ static int count_slots(struct js_strmap *hosts, const char *host,
     return 0;
 }
 
-static int count_hosts(struct js_earlier *earlier, struct js_strmap *hosts,
-                       const struct js_history_run *run)
+static int count_hosts(struct js_past_runs *past_runs, struct js_strmap *hosts,
+                       const struct js_journal_model_run *run)
 {
     for (size_t i = 0; i < run->slaves; i++) {
-        struct js_history_slave slave;
-        js_history_slave(earlier->history, run->first_slave + i, &slave);
-        if (count_slots(hosts, slave.host, slave.slots, &earlier->host_slots) <
-            0)
+        struct js_journal_model_slave slave;
+        js_journal_model_slave(past_runs->model, run->first_slave + i, &slave);
+        if (count_slots(hosts, slave.host, slave.slots,
+                        &past_runs->host_slots) < 0)
             return -1;
-        earlier->only_host = slave.host;
+        past_runs->only_host = slave.host;
     }
     if (hosts->count > 1)
-        earlier->only_host = NULL;
+        past_runs->only_host = NULL;
     return 0;
 }
 
-static int measure_hosts(struct js_earlier *earlier)
+static int measure_hosts(struct js_past_runs *past_runs)
 {
-    struct js_history_run run;
+    struct js_journal_model_run run;
     struct js_strmap hosts = JS_STRMAP_INIT;
     size_t position = 0;
     const char *host;
     int rc = 0;
-    if (find_run(earlier->history, &run))
-        rc = count_hosts(earlier, &hosts, &run);
+    if (find_run(past_runs->model, &run))
+        rc = count_hosts(past_runs, &hosts, &run);
     while ((host = js_strmap_next(&hosts, &position)))
         free(js_strmap_get(&hosts, host));
     js_strmap_release(&hosts);
@@ -191,86 +191,89 @@ static int measure_hosts(struct js_earlier *earlier)
 
 /* ---------------------------------------------------------------- loading */
 
-static void forget_ends(struct js_ledger *ledger)
+static void forget_ends(struct js_registry *registry)
 {
-    for (uint64_t id = 1; id <= js_ledger_count(ledger); id++)
-        js_ledger_set(ledger, id, JS_STANDING_LEFT);
+    for (uint64_t id = 1; id <= js_registry_count(registry); id++)
+        js_registry_set(registry, id, JS_JOB_STATE_LEFT);
 }
 
-struct js_earlier *js_earlier_from_journal(const char *path, struct js_err *err)
+struct js_past_runs *js_past_runs_from_journal(const char *path,
+                                               struct js_err *err)
 {
-    struct js_earlier *earlier = calloc(1, sizeof(*earlier));
-    if (!earlier) {
+    struct js_past_runs *past_runs = calloc(1, sizeof(*past_runs));
+    if (!past_runs) {
         js_err_errno(err, "cannot read %s", path);
         return NULL;
     }
-    earlier->history = js_history_load(path, err);
-    if (!earlier->history)
+    past_runs->model = js_journal_model_load(path, err);
+    if (!past_runs->model)
         goto fail;
-    if (measure_gap(earlier) < 0 || measure_hosts(earlier) < 0) {
+    if (measure_gap(past_runs) < 0 || measure_hosts(past_runs) < 0) {
         js_err_errno(err, "cannot read %s", path);
         goto fail;
     }
-    forget_ends(js_history_ledger(earlier->history));
-    return earlier;
+    forget_ends(js_journal_model_ledger(past_runs->model));
+    return past_runs;
 fail:
-    js_earlier_free(earlier);
+    js_past_runs_free(past_runs);
     return NULL;
 }
 
-struct js_earlier *js_earlier_from_joblog(const char *path, struct js_err *err)
+struct js_past_runs *js_past_runs_from_joblog(const char *path,
+                                              struct js_err *err)
 {
-    struct js_earlier *earlier = calloc(1, sizeof(*earlier));
-    if (!earlier) {
+    struct js_past_runs *past_runs = calloc(1, sizeof(*past_runs));
+    if (!past_runs) {
         js_err_errno(err, "cannot read %s", path);
         return NULL;
     }
-    earlier->runtimes = js_runtimes_load(path, err);
-    if (earlier->runtimes)
-        return earlier;
-    js_earlier_free(earlier);
+    past_runs->runtimes = js_joblog_reader_load(path, err);
+    if (past_runs->runtimes)
+        return past_runs;
+    js_past_runs_free(past_runs);
     return NULL;
 }
 
-void js_earlier_free(struct js_earlier *earlier)
+void js_past_runs_free(struct js_past_runs *past_runs)
 {
-    if (!earlier)
+    if (!past_runs)
         return;
     int saved = errno;
-    js_history_free(earlier->history);
-    js_runtimes_free(earlier->runtimes);
-    free(earlier);
+    js_journal_model_free(past_runs->model);
+    js_joblog_reader_free(past_runs->runtimes);
+    free(past_runs);
     errno = saved;
 }
 
 /* ---------------------------------------------------------------- telling */
 
-struct js_ledger *js_earlier_ledger(struct js_earlier *earlier)
+struct js_registry *js_past_runs_ledger(struct js_past_runs *past_runs)
 {
-    return earlier->history ? js_history_ledger(earlier->history) : NULL;
+    return past_runs->model ? js_journal_model_ledger(past_runs->model) : NULL;
 }
 
-static size_t run_of(const struct js_history *history, size_t slave_number)
+static size_t run_of(const struct js_journal_model *model, size_t slave_number)
 {
-    struct js_history_slave slave;
-    js_history_slave(history, slave_number, &slave);
+    struct js_journal_model_slave slave;
+    js_journal_model_slave(model, slave_number, &slave);
     return slave.run;
 }
 
 /* The last attempt that came to its own end, and those before it in the same
  * run that were failures. */
-static int64_t sum_attempts(const struct js_history *history, size_t number)
+static int64_t sum_attempts(const struct js_journal_model *model, size_t number)
 {
-    struct js_history_attempt attempt;
+    struct js_journal_model_attempt attempt;
     int64_t sum_ns = -1;
     size_t run = 0;
-    for (; number != JS_HISTORY_NONE; number = attempt.earlier) {
-        js_history_attempt(history, number, &attempt);
-        if (attempt.kind == JS_HISTORY_STOPPED)
+    for (; number != JS_JOURNAL_MODEL_NONE; number = attempt.past_runs) {
+        js_journal_model_attempt(model, number, &attempt);
+        if (attempt.kind == JS_JOURNAL_MODEL_STOPPED)
             continue;
-        size_t own_run = run_of(history, attempt.slave);
+        size_t own_run = run_of(model, attempt.slave);
         bool is_first = sum_ns < 0;
-        if (!is_first && (attempt.kind != JS_HISTORY_RETRIED || own_run != run))
+        if (!is_first &&
+            (attempt.kind != JS_JOURNAL_MODEL_RETRIED || own_run != run))
             break;
         if (is_first)
             sum_ns = 0;
@@ -281,30 +284,30 @@ static int64_t sum_attempts(const struct js_history *history, size_t number)
     return sum_ns;
 }
 
-int64_t js_earlier_run_ns(const struct js_earlier *earlier,
-                          const struct js_job *job)
+int64_t js_past_runs_run_ns(const struct js_past_runs *past_runs,
+                            const struct js_job *job)
 {
-    struct js_history_job known;
-    if (earlier->runtimes)
-        return js_runtimes_find(earlier->runtimes, job->command,
-                                job->command_len);
-    if (job->id == 0 || job->id > js_history_jobs(earlier->history))
+    struct js_journal_model_job known;
+    if (past_runs->runtimes)
+        return js_joblog_reader_find(past_runs->runtimes, job->command,
+                                     job->command_len);
+    if (job->id == 0 || job->id > js_journal_model_jobs(past_runs->model))
         return -1;
-    js_history_job(earlier->history, job->id, &known);
-    return sum_attempts(earlier->history, known.latest);
+    js_journal_model_job(past_runs->model, job->id, &known);
+    return sum_attempts(past_runs->model, known.latest);
 }
 
-int64_t js_earlier_gap_ns(const struct js_earlier *earlier)
+int64_t js_past_runs_gap_ns(const struct js_past_runs *past_runs)
 {
-    return earlier->gap_ns;
+    return past_runs->gap_ns;
 }
 
-uint64_t js_earlier_host_slots(const struct js_earlier *earlier)
+uint64_t js_past_runs_host_slots(const struct js_past_runs *past_runs)
 {
-    return earlier->host_slots;
+    return past_runs->host_slots;
 }
 
-const char *js_earlier_only_host(const struct js_earlier *earlier)
+const char *js_past_runs_only_host(const struct js_past_runs *past_runs)
 {
-    return earlier->only_host;
+    return past_runs->only_host;
 }

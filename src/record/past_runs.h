@@ -15,36 +15,37 @@
 
 #include <stdint.h>
 
-struct js_earlier;
+struct js_past_runs;
 
-/* NULL with *err as js_history_load(), or as js_runtimes_load(). */
-struct js_earlier *js_earlier_from_journal(const char *path,
-                                           struct js_err *err);
-struct js_earlier *js_earlier_from_joblog(const char *path, struct js_err *err);
-void js_earlier_free(struct js_earlier *earlier); /* NULL is allowed */
+/* NULL with *err as js_journal_model_load(), or as js_joblog_reader_load(). */
+struct js_past_runs *js_past_runs_from_journal(const char *path,
+                                               struct js_err *err);
+struct js_past_runs *js_past_runs_from_joblog(const char *path,
+                                              struct js_err *err);
+void js_past_runs_free(struct js_past_runs *past_runs); /* NULL is allowed */
 
 /* Gives the jobs of a list the ids under which they are known; all are LEFT in
  * it, as if none had run. NULL of a joblog. */
-struct js_ledger *js_earlier_ledger(struct js_earlier *earlier);
+struct js_registry *js_past_runs_ledger(struct js_past_runs *past_runs);
 
 /*
  * How long the job ran, from the first attempt's start to the last one's end
  * without what lay between: one that failed and was run again in the same run
  * takes the sum. Attempts that were stopped do not count. -1: nobody knows.
  */
-int64_t js_earlier_run_ns(const struct js_earlier *earlier,
-                          const struct js_job *job);
+int64_t js_past_runs_run_ns(const struct js_past_runs *past_runs,
+                            const struct js_job *job);
 
 /*
  * From the end of a job to the start of the next in its slot, in the mean of
  * all runs. A slot also waits for want of jobs: what is more than four times
  * the lower quartile is that. 0: nobody knows.
  */
-int64_t js_earlier_gap_ns(const struct js_earlier *earlier);
+int64_t js_past_runs_gap_ns(const struct js_past_runs *past_runs);
 
 /* The slots of the largest host of the last run; 0: nobody knows. And its name,
  * if it was the only one, or NULL. */
-uint64_t js_earlier_host_slots(const struct js_earlier *earlier);
-const char *js_earlier_only_host(const struct js_earlier *earlier);
+uint64_t js_past_runs_host_slots(const struct js_past_runs *past_runs);
+const char *js_past_runs_only_host(const struct js_past_runs *past_runs);
 
 #endif

@@ -22,44 +22,47 @@ struct mishap {
 struct js_unreported {
     struct js_unreported *next;
     uint64_t number; /* among the finishes of the journal */
-    struct js_finish finish;
+    struct js_completion completion;
 };
 
 /* NULL when there is none. */
-static struct js_unreported *take_unreported(struct js_records *records)
+static struct js_unreported *take_unreported(struct js_recorder *recorder)
 {
-    struct js_unreported *first = records->unreported;
+    struct js_unreported *first = recorder->unreported;
     if (!first)
         return NULL;
-    records->unreported = first->next;
+    recorder->unreported = first->next;
     if (!first->next)
-        records->unreported_end = NULL;
+        recorder->unreported_end = NULL;
     return first;
 }
 
-void js_records_release(struct js_records *records)
+void js_recorder_release(struct js_recorder *recorder)
 {
     size_t position = 0;
     const char *name;
     struct js_unreported *unreported;
-    while ((unreported = take_unreported(records))) {
-        js_job_free(unreported->finish.job);
+    while ((unreported = take_unreported(recorder))) {
+        js_job_free(unreported->completion.job);
         free(unreported);
     }
-    while ((name = js_strmap_next(&records->mishaps, &position)))
-        free(js_strmap_get(&records->mishaps, name));
-    js_strmap_release(&records->mishaps);
-    js_buf_release(&records->failed_names);
+    while ((name = js_strmap_next(&recorder->mishaps, &position)))
+        free(js_strmap_get(&recorder->mishaps, name));
+    js_strmap_release(&recorder->mishaps);
+    js_buf_release(&recorder->failed_names);
 }
 
 /* ---------------------------------------------------------------- mishaps */
 
-static int describe_mishap(const struct js_finish *finish, struct js_buf *text)
+static int describe_mishap(const struct js_completion *completion,
+                           struct js_buf *text)
 {
-    if (js_buf_printf(text, "after %s, which ", js_job_name(finish->job)) < 0)
+    if (js_buf_printf(text, "after %s, which ", js_job_name(completion->job)) <
+        0)
         return -1;
-    return finish->fate == JS_FATE_SKIPPED ? js_buf_puts(text, "was skipped")
-                                           : js_tally_mishap(finish, text);
+    return completion->fate == JS_ATTEMPT_RESULT_SKIPPED
+               ? js_buf_puts(text, "was skipped")
+               : js_summary_mishap(completion, text);
 }
 
 static struct mishap *mishap_new(uint64_t id, const char *name,
@@ -77,74 +80,76 @@ static struct mishap *mishap_new(uint64_t id, const char *name,
 }
 
 /* Without memory for it the reason is shorter. */
-static void keep_mishap(struct js_records *records,
-                        const struct js_finish *finish)
+static void keep_mishap(struct js_recorder *recorder,
+                        const struct js_completion *completion)
 {
     struct js_buf text = JS_BUF_INIT;
-    const char *name = js_job_name(finish->job);
+    const char *name = js_job_name(completion->job);
     struct mishap *mishap = NULL;
     if (!name[0])
         return;
-    if (describe_mishap(finish, &text) == 0 && js_buf_string(&text))
-        mishap = mishap_new(finish->job->id, name, text.data);
-    if (mishap && js_strmap_put(&records->mishaps, mishap->name, mishap) < 0)
+    if (describe_mishap(completion, &text) == 0 && js_buf_string(&text))
+        mishap = mishap_new(completion->job->id, name, text.data);
+    if (mishap && js_strmap_put(&recorder->mishaps, mishap->name, mishap) < 0)
         free(mishap);
     js_buf_release(&text);
 }
 
 /* Of the job because of which this one is skipped; or NULL. */
-static const struct mishap *mishap_of(const struct js_records *records,
+static const struct mishap *mishap_of(const struct js_recorder *recorder,
                                       const char *parent)
 {
-    return parent ? js_strmap_get(&records->mishaps, parent) : NULL;
+    return parent ? js_strmap_get(&recorder->mishaps, parent) : NULL;
 }
 
-static const char *parent_of(const struct js_records *records,
-                             const struct js_finish *finish)
+static const char *parent_of(const struct js_recorder *recorder,
+                             const struct js_completion *completion)
 {
-    return finish->fate == JS_FATE_SKIPPED
-               ? js_graph_name(records->graph, finish->parent)
+    return completion->fate == JS_ATTEMPT_RESULT_SKIPPED
+               ? js_graph_name(recorder->graph, completion->parent)
                : NULL;
 }
 
-static uint64_t parent_id(const struct js_records *records, const char *parent)
+static uint64_t parent_id(const struct js_recorder *recorder,
+                          const char *parent)
 {
-    const struct mishap *mishap = mishap_of(records, parent);
+    const struct mishap *mishap = mishap_of(recorder, parent);
     if (mishap)
         return mishap->id;
-    return parent && records->ledger
-               ? js_ledger_find_name(records->ledger, parent)
+    return parent && recorder->registry
+               ? js_registry_find_name(recorder->registry, parent)
                : 0;
 }
 
 /* ---------------------------------------------------------------- a failure */
 
-static int describe_failure(const struct js_records *records,
-                            const struct js_finish *finish, struct js_buf *text)
+static int describe_failure(const struct js_recorder *recorder,
+                            const struct js_completion *completion,
+                            struct js_buf *text)
 {
-    struct js_buf earlier = JS_BUF_INIT;
-    const char *parent = parent_of(records, finish);
-    const struct mishap *mishap = mishap_of(records, parent);
+    struct js_buf past_runs = JS_BUF_INIT;
+    const char *parent = parent_of(recorder, completion);
+    const struct mishap *mishap = mishap_of(recorder, parent);
     const char *reason = mishap ? mishap->reason : NULL;
     if (!reason && parent &&
-        js_buf_printf(&earlier, "after %s, which failed in an earlier run",
+        js_buf_printf(&past_runs, "after %s, which failed in an earlier run",
                       parent) == 0)
-        reason = js_buf_string(&earlier);
-    int rc = js_tally_describe(finish, reason, text);
-    js_buf_release(&earlier);
+        reason = js_buf_string(&past_runs);
+    int rc = js_summary_describe(completion, reason, text);
+    js_buf_release(&past_runs);
     return rc;
 }
 
 /* Attempts that run again must not use up the places of what failed for good.
  */
-static void show_failure(struct js_records *records,
-                         const struct js_finish *finish)
+static void show_failure(struct js_recorder *recorder,
+                         const struct js_completion *completion)
 {
     struct js_buf text = JS_BUF_INIT;
-    const struct js_log *log = &records->console->log;
-    bool is_retried = finish->fate == JS_FATE_RETRIED;
+    const struct js_log *log = &recorder->console->log;
+    bool is_retried = completion->fate == JS_ATTEMPT_RESULT_RETRIED;
     unsigned *shown =
-        is_retried ? &records->retries_shown : &records->failures_shown;
+        is_retried ? &recorder->retries_shown : &recorder->failures_shown;
     unsigned most = is_retried ? RETRIES_SHOWN : FAILURES_SHOWN;
     if (*shown > most)
         return;
@@ -152,36 +157,36 @@ static void show_failure(struct js_records *records,
         js_log(log, "more %s are not named here%s",
                is_retried ? "attempts that failed and were run again"
                           : "failed or skipped jobs",
-               records->joblog ? ": see the joblog"
-                               : ": --joblog names them all");
-    else if (describe_failure(records, finish, &text) == 0)
+               recorder->joblog ? ": see the joblog"
+                                : ": --joblog names them all");
+    else if (describe_failure(recorder, completion, &text) == 0)
         js_log(log, "%s", js_buf_string(&text));
     js_buf_release(&text);
 }
 
 /* For the end; without memory for it fewer are named. */
-static void keep_name(struct js_records *records, const struct js_job *job)
+static void keep_name(struct js_recorder *recorder, const struct js_job *job)
 {
-    struct js_buf *names = &records->failed_names;
+    struct js_buf *names = &recorder->failed_names;
     size_t before = names->len;
-    if (records->failed_named == FAILED_NAMED)
+    if (recorder->failed_named == FAILED_NAMED)
         return;
     if ((before > 0 && js_buf_puts(names, ", ") < 0) ||
-        js_tally_who(job, names) < 0)
+        js_summary_who(job, names) < 0)
         names->len = before;
     else
-        records->failed_named++;
+        recorder->failed_named++;
 }
 
-int js_records_describe_failed(const struct js_records *records,
-                               struct js_buf *ret)
+int js_recorder_describe_failed(const struct js_recorder *recorder,
+                                struct js_buf *ret)
 {
-    uint64_t failed = records->tally.failed, named = records->failed_named;
+    uint64_t failed = recorder->summary.failed, named = recorder->failed_named;
     if (failed == 0)
         return 0;
     if (js_buf_puts(ret, "failed: ") < 0 ||
-        js_buf_append(ret, records->failed_names.data,
-                      records->failed_names.len) < 0)
+        js_buf_append(ret, recorder->failed_names.data,
+                      recorder->failed_names.len) < 0)
         return -1;
     return failed == named
                ? 0
@@ -192,144 +197,146 @@ int js_records_describe_failed(const struct js_records *records,
 
 /* ---------------------------------------------------------------- a job */
 
-static void add_to_joblog(struct js_records *records,
-                          const struct js_finish *finish)
+static void add_to_joblog(struct js_recorder *recorder,
+                          const struct js_completion *completion)
 {
     /* How many are missing is said at the end. */
-    if (js_joblog_add(records->joblog, finish) == 0 ||
-        records->is_joblog_lacking)
+    if (js_joblog_add(recorder->joblog, completion) == 0 ||
+        recorder->is_joblog_lacking)
         return;
-    records->is_joblog_lacking = true;
-    js_log(&records->console->log,
+    recorder->is_joblog_lacking = true;
+    js_log(&recorder->console->log,
            "joblog: job %" PRIu64 " is not in it, nor are some that follow: %s",
-           finish->job->id, js_errno_text(errno));
+           completion->job->id, js_errno_text(errno));
 }
 
-static void report(struct js_records *records, const struct js_finish *finish)
+static void report(struct js_recorder *recorder,
+                   const struct js_completion *completion)
 {
-    bool is_run = finish->fate != JS_FATE_SKIPPED;
-    if (records->joblog && is_run)
-        add_to_joblog(records, finish);
-    if (records->is_traced && is_run)
-        js_console_trace(records->console, "Finished job: %" PRIu64 "\n",
-                         finish->job->id);
-    if (!is_run || !js_outcome_succeeded(&finish->outcome))
-        show_failure(records, finish);
+    bool is_run = completion->fate != JS_ATTEMPT_RESULT_SKIPPED;
+    if (recorder->joblog && is_run)
+        add_to_joblog(recorder, completion);
+    if (recorder->is_traced && is_run)
+        js_console_trace(recorder->console, "Finished job: %" PRIu64 "\n",
+                         completion->job->id);
+    if (!is_run || !js_outcome_succeeded(&completion->outcome))
+        show_failure(recorder, completion);
 }
 
-static int add_to_journal(struct js_records *records,
-                          const struct js_finish *finish)
+static int add_to_journal(struct js_recorder *recorder,
+                          const struct js_completion *completion)
 {
-    uint64_t parent = parent_id(records, parent_of(records, finish));
+    uint64_t parent = parent_id(recorder, parent_of(recorder, completion));
     struct js_unreported *unreported = malloc(sizeof(*unreported));
     if (!unreported ||
-        js_journal_add_finish(records->journal, finish, parent) < 0) {
+        js_journal_add_finish(recorder->journal, completion, parent) < 0) {
         free(unreported);
         return -1;
     }
-    *unreported = (struct js_unreported){.number = ++records->recorded,
-                                         .finish = *finish};
-    unreported->finish.tail = NULL;
-    if (!records->unreported_end)
-        records->unreported_end = &records->unreported;
-    *records->unreported_end = unreported;
-    records->unreported_end = &unreported->next;
+    *unreported = (struct js_unreported){.number = ++recorder->recorded,
+                                         .completion = *completion};
+    unreported->completion.tail = NULL;
+    if (!recorder->unreported_end)
+        recorder->unreported_end = &recorder->unreported;
+    *recorder->unreported_end = unreported;
+    recorder->unreported_end = &unreported->next;
     return 0;
 }
 
-void js_records_finished(void *arg, const struct js_finish *finish)
+void js_recorder_finished(void *arg, const struct js_completion *completion)
 {
-    struct js_records *records = arg;
-    bool is_success = finish->fate != JS_FATE_SKIPPED &&
-                      js_outcome_succeeded(&finish->outcome);
-    js_tally_add(&records->tally, finish);
-    if (!is_success && finish->fate != JS_FATE_RETRIED)
-        keep_mishap(records, finish);
-    if (!is_success && finish->fate == JS_FATE_ENDED &&
-        finish->outcome.cause != JS_CAUSE_STOPPED)
-        keep_name(records, finish->job);
-    if (records->journal && add_to_journal(records, finish) == 0)
+    struct js_recorder *recorder = arg;
+    bool is_success = completion->fate != JS_ATTEMPT_RESULT_SKIPPED &&
+                      js_outcome_succeeded(&completion->outcome);
+    js_summary_add(&recorder->summary, completion);
+    if (!is_success && completion->fate != JS_ATTEMPT_RESULT_RETRIED)
+        keep_mishap(recorder, completion);
+    if (!is_success && completion->fate == JS_ATTEMPT_RESULT_ENDED &&
+        completion->outcome.cause != JS_STOP_REASON_STOPPED)
+        keep_name(recorder, completion->job);
+    if (recorder->journal && add_to_journal(recorder, completion) == 0)
         return;
-    if (records->journal) {
-        js_err_errno(&records->journal_error, "the journal lacks job %" PRIu64,
-                     finish->job->id);
-        records->lacking++;
+    if (recorder->journal) {
+        js_err_errno(&recorder->journal_error, "the journal lacks job %" PRIu64,
+                     completion->job->id);
+        recorder->lacking++;
     } else {
-        report(records, finish);
+        report(recorder, completion);
     }
-    js_job_free(finish->job);
+    js_job_free(completion->job);
 }
 
-void js_records_report(struct js_records *records)
+void js_recorder_report(struct js_recorder *recorder)
 {
     uint64_t recorded =
-        records->journal ? js_journal_recorded(records->journal) : 0;
-    while (records->unreported && records->unreported->number <= recorded) {
-        struct js_unreported *unreported = take_unreported(records);
-        report(records, &unreported->finish);
-        js_job_free(unreported->finish.job);
+        recorder->journal ? js_journal_recorded(recorder->journal) : 0;
+    while (recorder->unreported && recorder->unreported->number <= recorded) {
+        struct js_unreported *unreported = take_unreported(recorder);
+        report(recorder, &unreported->completion);
+        js_job_free(unreported->completion.job);
         free(unreported);
-        records->reported++;
+        recorder->reported++;
     }
 }
 
-uint64_t js_records_unreported(const struct js_records *records)
+uint64_t js_recorder_unreported(const struct js_recorder *recorder)
 {
-    return records->recorded - records->reported;
+    return recorder->recorded - recorder->reported;
 }
 
-uint64_t js_records_lost(const struct js_records *records)
+uint64_t js_recorder_lost(const struct js_recorder *recorder)
 {
-    return records->lacking +
-           (records->journal ? js_journal_unwritten(records->journal) : 0);
+    return recorder->lacking +
+           (recorder->journal ? js_journal_unwritten(recorder->journal) : 0);
 }
 
-void js_records_dispatched(struct js_records *records, const struct js_job *job)
+void js_recorder_dispatched(struct js_recorder *recorder,
+                            const struct js_job *job)
 {
-    if (!records->is_traced)
+    if (!recorder->is_traced)
         return;
-    js_console_trace(records->console, "Dispatch job: %" PRIu64 "\n", job->id);
+    js_console_trace(recorder->console, "Dispatch job: %" PRIu64 "\n", job->id);
 }
 
 /* ---------------------------------------------------------------- a turn */
 
-static void commit_journal(struct js_records *records, int64_t now_ns)
+static void commit_journal(struct js_recorder *recorder, int64_t now_ns)
 {
-    if (!records->journal || js_journal_commit(records->journal, now_ns,
-                                               &records->journal_error) == 0)
+    if (!recorder->journal || js_journal_commit(recorder->journal, now_ns,
+                                                &recorder->journal_error) == 0)
         return;
-    if (records->is_journal_told)
+    if (recorder->is_journal_told)
         return;
-    records->is_journal_told = true;
-    js_log(&records->console->log,
+    recorder->is_journal_told = true;
+    js_log(&recorder->console->log,
            "%s: no more jobs are started, and those that run go on to their "
            "end%s",
-           records->journal_error.text,
-           js_journal_is_gone(records->journal)
+           recorder->journal_error.text,
+           js_journal_is_gone(recorder->journal)
                ? "; if it can be made until then, nothing is lost"
                : "");
 }
 
-static void flush_joblog(struct js_records *records)
+static void flush_joblog(struct js_recorder *recorder)
 {
     struct js_err err;
-    if (!records->joblog)
+    if (!recorder->joblog)
         return;
-    int rc = js_joblog_flush(records->joblog, &err);
-    if (rc < 0 && !records->is_joblog_behind)
-        js_log(&records->console->log,
+    int rc = js_joblog_flush(recorder->joblog, &err);
+    if (rc < 0 && !recorder->is_joblog_behind)
+        js_log(&recorder->console->log,
                "%s: the jobs go on, and the lines are kept and tried again",
                err.text);
-    records->is_joblog_behind = rc < 0;
+    recorder->is_joblog_behind = rc < 0;
 }
 
-bool js_records_commit(struct js_records *records, int64_t now_ns,
-                       bool is_within_job)
+bool js_recorder_commit(struct js_recorder *recorder, int64_t now_ns,
+                        bool is_within_job)
 {
-    commit_journal(records, now_ns);
-    js_records_report(records);
-    flush_joblog(records);
+    commit_journal(recorder, now_ns);
+    js_recorder_report(recorder);
+    flush_joblog(recorder);
     if (!is_within_job)
-        js_console_flush(records->console);
-    return !records->journal || js_journal_is_settled(records->journal);
+        js_console_flush(recorder->console);
+    return !recorder->journal || js_journal_is_settled(recorder->journal);
 }

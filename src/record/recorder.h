@@ -13,8 +13,8 @@
 
 #include "base/strmap.h"
 #include "list/graph.h"
-#include "record/console.h"
 #include "record/completion.h"
+#include "record/console.h"
 #include "record/joblog.h"
 #include "record/journal.h"
 #include "record/summary.h"
@@ -23,14 +23,14 @@
 
 struct js_unreported;
 
-struct js_records {
+struct js_recorder {
     struct js_journal *journal;
     struct js_joblog *joblog;
     struct js_console *console;
-    const struct js_graph *graph;   /* for the names of parents */
-    const struct js_ledger *ledger; /* NULL: no earlier run */
+    const struct js_graph *graph;       /* for the names of parents */
+    const struct js_registry *registry; /* NULL: no earlier run */
     bool is_traced;
-    struct js_tally tally;
+    struct js_summary summary;
     struct js_err journal_error; /* "" unless the journal cannot be written */
 
     /* Private from here on. */
@@ -49,35 +49,35 @@ struct js_records {
     bool is_journal_told;       /* that it cannot be written */
 };
 
-void js_records_release(struct js_records *records);
+void js_recorder_release(struct js_recorder *recorder);
 
 /* js_finished_fn of the delivery; arg is the records. Takes the job. */
-void js_records_finished(void *arg, const struct js_finish *finish);
+void js_recorder_finished(void *arg, const struct js_completion *completion);
 
 /* "Dispatch job: N", if it is traced. */
-void js_records_dispatched(struct js_records *records,
-                           const struct js_job *job);
+void js_recorder_dispatched(struct js_recorder *recorder,
+                            const struct js_job *job);
 
 /* Brings to disk and to the readers what can be; while `is_within_job`, when
  * output of a job is under way, nothing to the console. A journal that cannot
  * be written shows in journal_error: no more should be started then, nor while
  * this returns false (js_journal_is_settled()). */
-bool js_records_commit(struct js_records *records, int64_t now_ns,
-                       bool is_within_job);
+bool js_recorder_commit(struct js_recorder *recorder, int64_t now_ns,
+                        bool is_within_job);
 
 /* Tells what is on record by now into the joblog and the console; for the end,
- * js_records_commit() does it by itself. */
-void js_records_report(struct js_records *records);
+ * js_recorder_commit() does it by itself. */
+void js_recorder_report(struct js_recorder *recorder);
 
 /* Appends "failed: job 7 "mesh" (line 9), job 12 and 3 more": those that failed
  * for good in this run; nothing if none did. 0, or -1 with errno ENOMEM. */
-int js_records_describe_failed(const struct js_records *records,
-                               struct js_buf *ret);
+int js_recorder_describe_failed(const struct js_recorder *recorder,
+                                struct js_buf *ret);
 
 /* Finished jobs that wait to be on record. */
-uint64_t js_records_unreported(const struct js_records *records);
+uint64_t js_recorder_unreported(const struct js_recorder *recorder);
 
 /* Finished jobs that the journal lacks: they run again. */
-uint64_t js_records_lost(const struct js_records *records);
+uint64_t js_recorder_lost(const struct js_recorder *recorder);
 
 #endif

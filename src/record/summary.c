@@ -9,29 +9,31 @@
 /* As much of a command as a person wants to see in a sentence. */
 enum { COMMAND_SHOWN = 100 };
 
-static void count_end(struct js_tally *tally, const struct js_finish *finish)
+static void count_end(struct js_summary *summary,
+                      const struct js_completion *completion)
 {
-    if (finish->outcome.cause == JS_CAUSE_STOPPED)
-        tally->stopped++;
-    else if (js_outcome_succeeded(&finish->outcome))
-        tally->done++;
+    if (completion->outcome.cause == JS_STOP_REASON_STOPPED)
+        summary->stopped++;
+    else if (js_outcome_succeeded(&completion->outcome))
+        summary->done++;
     else
-        tally->failed++;
-    if (finish->job->attempt > 1)
-        tally->retried += finish->job->attempt - 1;
+        summary->failed++;
+    if (completion->job->attempt > 1)
+        summary->retried += completion->job->attempt - 1;
 }
 
-void js_tally_add(struct js_tally *tally, const struct js_finish *finish)
+void js_summary_add(struct js_summary *summary,
+                    const struct js_completion *completion)
 {
-    if (finish->fate == JS_FATE_SKIPPED) {
-        tally->skipped++;
+    if (completion->fate == JS_ATTEMPT_RESULT_SKIPPED) {
+        summary->skipped++;
         return;
     }
-    if (finish->fate == JS_FATE_ENDED)
-        count_end(tally, finish);
-    tally->leftovers += finish->outcome.leftovers;
-    if (finish->outcome.run_ns > 0)
-        tally->busy_ns += finish->outcome.run_ns;
+    if (completion->fate == JS_ATTEMPT_RESULT_ENDED)
+        count_end(summary, completion);
+    summary->leftovers += completion->outcome.leftovers;
+    if (completion->outcome.run_ns > 0)
+        summary->busy_ns += completion->outcome.run_ns;
 }
 
 static bool is_continuation(char byte)
@@ -75,7 +77,7 @@ static int append_command(struct js_buf *buf, const struct js_job *job)
     return append_cut(buf, job->command, job->command_len);
 }
 
-int js_tally_who(const struct js_job *job, struct js_buf *buf)
+int js_summary_who(const struct js_job *job, struct js_buf *buf)
 {
     const char *name = js_job_name(job);
     if (js_buf_printf(buf, "job %" PRIu64, job->id) < 0)
@@ -93,64 +95,68 @@ static int append_skipped(struct js_buf *buf, const char *reason)
                          reason ? reason : "what it comes after failed");
 }
 
-static int append_where(struct js_buf *buf, const struct js_finish *finish)
+static int append_where(struct js_buf *buf,
+                        const struct js_completion *completion)
 {
-    bool is_stopped = finish->outcome.cause == JS_CAUSE_STOPPED;
+    bool is_stopped = completion->outcome.cause == JS_STOP_REASON_STOPPED;
     if (js_buf_puts(buf, is_stopped ? " ended on " : " failed on ") < 0 ||
-        js_buf_escape(buf, finish->host, strlen(finish->host)) < 0)
+        js_buf_escape(buf, completion->host, strlen(completion->host)) < 0)
         return -1;
-    if (finish->fate != JS_FATE_RETRIED)
+    if (completion->fate != JS_ATTEMPT_RESULT_RETRIED)
         return 0;
-    return js_buf_printf(buf, ", attempt %" PRIu32, finish->job->attempt);
+    return js_buf_printf(buf, ", attempt %" PRIu32, completion->job->attempt);
 }
 
-static int describe_outcome(const struct js_finish *finish, struct js_buf *buf)
+static int describe_outcome(const struct js_completion *completion,
+                            struct js_buf *buf)
 {
-    const struct js_outcome *outcome = &finish->outcome;
-    return js_outcome_describe(outcome, js_job_path(finish->job, outcome->step),
-                               buf);
+    const struct js_outcome *outcome = &completion->outcome;
+    return js_outcome_describe(
+        outcome, js_job_path(completion->job, outcome->step), buf);
 }
 
-int js_tally_describe(const struct js_finish *finish, const char *reason,
-                      struct js_buf *buf)
+int js_summary_describe(const struct js_completion *completion,
+                        const char *reason, struct js_buf *buf)
 {
-    bool is_retried = finish->fate == JS_FATE_RETRIED;
-    if (js_tally_who(finish->job, buf) < 0)
+    bool is_retried = completion->fate == JS_ATTEMPT_RESULT_RETRIED;
+    if (js_summary_who(completion->job, buf) < 0)
         return -1;
-    if (finish->fate == JS_FATE_SKIPPED)
+    if (completion->fate == JS_ATTEMPT_RESULT_SKIPPED)
         return append_skipped(buf, reason);
-    if (append_where(buf, finish) < 0 || js_buf_puts(buf, ": ") < 0 ||
-        describe_outcome(finish, buf) < 0 ||
+    if (append_where(buf, completion) < 0 || js_buf_puts(buf, ": ") < 0 ||
+        describe_outcome(completion, buf) < 0 ||
         js_buf_puts(buf, is_retried ? "; it runs again: " : ": ") < 0)
         return -1;
-    return append_command(buf, finish->job);
+    return append_command(buf, completion->job);
 }
 
-int js_tally_mishap(const struct js_finish *finish, struct js_buf *buf)
+int js_summary_mishap(const struct js_completion *completion,
+                      struct js_buf *buf)
 {
-    const struct js_outcome *outcome = &finish->outcome;
+    const struct js_outcome *outcome = &completion->outcome;
     bool is_exit = outcome->step == JS_STEP_NONE &&
-                   outcome->cause == JS_CAUSE_NONE && outcome->signal == 0;
+                   outcome->cause == JS_STOP_REASON_NONE &&
+                   outcome->signal == 0;
     bool is_signal = outcome->step == JS_STEP_NONE && !is_exit &&
-                     outcome->cause != JS_CAUSE_TIMEOUT;
+                     outcome->cause != JS_STOP_REASON_TIMEOUT;
     if (js_buf_puts(buf, is_exit     ? "failed with "
                          : is_signal ? "was "
                                      : "") < 0)
         return -1;
-    return describe_outcome(finish, buf);
+    return describe_outcome(completion, buf);
 }
 
-static int append_counts(struct js_buf *buf, const struct js_tally *tally,
+static int append_counts(struct js_buf *buf, const struct js_summary *summary,
                          uint64_t left)
 {
     bool known = left != UINT64_MAX;
-    uint64_t ended = tally->done + tally->failed + tally->skipped;
+    uint64_t ended = summary->done + summary->failed + summary->skipped;
     uint64_t jobs = known ? ended + left : ended;
     if (js_buf_printf(buf,
                       "%" PRIu64 " job%s%s: %" PRIu64 " done, %" PRIu64
                       " failed, %" PRIu64 " skipped, ",
-                      jobs, js_plural(jobs), known ? "" : " ended", tally->done,
-                      tally->failed, tally->skipped) < 0)
+                      jobs, js_plural(jobs), known ? "" : " ended",
+                      summary->done, summary->failed, summary->skipped) < 0)
         return -1;
     if (known)
         return js_buf_printf(buf, "%" PRIu64 " left", left);
@@ -166,11 +172,11 @@ static int append_leftovers(struct js_buf *buf, uint64_t count)
         count == 1 ? "" : "es", count == 1 ? "was ended" : "were ended");
 }
 
-int js_tally_summary(const struct js_tally *tally, uint64_t left,
-                     int64_t wall_ns, uint64_t slots, struct js_buf *buf)
+int js_summary_text(const struct js_summary *summary, uint64_t left,
+                    int64_t wall_ns, uint64_t slots, struct js_buf *buf)
 {
-    uint64_t retried = tally->retried;
-    if (append_counts(buf, tally, left) < 0)
+    uint64_t retried = summary->retried;
+    if (append_counts(buf, summary, left) < 0)
         return -1;
     if (retried > 0 &&
         js_buf_printf(buf, " (%" PRIu64 " attempt%s failed and %s run again)",
@@ -182,16 +188,16 @@ int js_tally_summary(const struct js_tally *tally, uint64_t left,
     if (slots > 0 &&
         js_buf_printf(buf, ", %" PRIu64 " slot%s %.0f %% busy", slots,
                       js_plural(slots),
-                      100 * js_tally_busy(tally, wall_ns, slots)) < 0)
+                      100 * js_summary_busy(summary, wall_ns, slots)) < 0)
         return -1;
-    return append_leftovers(buf, tally->leftovers);
+    return append_leftovers(buf, summary->leftovers);
 }
 
-double js_tally_busy(const struct js_tally *tally, int64_t wall_ns,
-                     uint64_t slots)
+double js_summary_busy(const struct js_summary *summary, int64_t wall_ns,
+                       uint64_t slots)
 {
     if (slots == 0 || wall_ns <= 0)
         return 0;
-    double busy = (double)tally->busy_ns / ((double)wall_ns * (double)slots);
+    double busy = (double)summary->busy_ns / ((double)wall_ns * (double)slots);
     return busy < 1 ? busy : 1;
 }

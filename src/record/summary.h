@@ -1,5 +1,5 @@
 /*
- * tally - counts of a run, and the sentences made of them.
+ * summary - counts of a run, and the sentences made of them.
  *
  * Owns counters only. Times are parameters.
  */
@@ -11,7 +11,7 @@
 
 #include <stdint.h>
 
-struct js_tally {
+struct js_summary {
     uint64_t done; /* succeeded */
     uint64_t failed;
     uint64_t skipped;
@@ -22,7 +22,8 @@ struct js_tally {
 };
 
 /* Counts the job; of one that will run again only its time. */
-void js_tally_add(struct js_tally *tally, const struct js_finish *finish);
+void js_summary_add(struct js_summary *summary,
+                    const struct js_completion *completion);
 
 /*
  * Appends what to tell a person about a job that failed or was skipped:
@@ -32,16 +33,17 @@ void js_tally_add(struct js_tally *tally, const struct js_finish *finish);
  * with the command escaped and cut to a readable length; `reason` is "after
  * mesh, which ..." or NULL. 0, or -1 and errno ENOMEM.
  */
-int js_tally_describe(const struct js_finish *finish, const char *reason,
-                      struct js_buf *buf);
+int js_summary_describe(const struct js_completion *completion,
+                        const char *reason, struct js_buf *buf);
 
 /* Appends how that sentence calls the job: job 7 "mesh" (line 9). 0, or -1 and
  * errno ENOMEM. */
-int js_tally_who(const struct js_job *job, struct js_buf *buf);
+int js_summary_who(const struct js_job *job, struct js_buf *buf);
 
 /* Appends what follows "which": "failed with exit 3", "was killed by SIGSEGV
  * (signal 11)". 0, or -1 and errno ENOMEM. */
-int js_tally_mishap(const struct js_finish *finish, struct js_buf *buf);
+int js_summary_mishap(const struct js_completion *completion,
+                      struct js_buf *buf);
 
 /*
  * Appends the summary of a run:
@@ -51,11 +53,11 @@ int js_tally_mishap(const struct js_finish *finish, struct js_buf *buf);
  * `left` is how many jobs were not run, UINT64_MAX if unknown. 0, or -1 and
  * errno ENOMEM.
  */
-int js_tally_summary(const struct js_tally *tally, uint64_t left,
-                     int64_t wall_ns, uint64_t slots, struct js_buf *buf);
+int js_summary_text(const struct js_summary *summary, uint64_t left,
+                    int64_t wall_ns, uint64_t slots, struct js_buf *buf);
 
 /* The part of slots x wall_ns that was busy, from 0 to 1. */
-double js_tally_busy(const struct js_tally *tally, int64_t wall_ns,
-                     uint64_t slots);
+double js_summary_busy(const struct js_summary *summary, int64_t wall_ns,
+                       uint64_t slots);
 
 #endif

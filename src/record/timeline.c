@@ -32,7 +32,7 @@ struct slave {
 };
 
 struct js_timeline {
-    const struct js_history *history;
+    const struct js_journal_model *model;
     struct js_timeline_run *runs;
     struct slave *slaves;
     struct js_buf places;  /* struct place, by number; sorted in the end */
@@ -63,7 +63,7 @@ static int64_t add(int64_t a, int64_t b)
 /* ---------------------------------------------------------------- places */
 
 static int add_place(struct js_timeline *timeline,
-                     const struct js_history_slave *slave, uint32_t *ret)
+                     const struct js_journal_model_slave *slave, uint32_t *ret)
 {
     struct place place = {.host = slave->host,
                           .rank = slave->rank,
@@ -85,7 +85,7 @@ struct known_places {
 };
 
 static int add_known(struct js_timeline *timeline, struct known_places *known,
-                     const struct js_history_slave *slave)
+                     const struct js_journal_model_slave *slave)
 {
     struct known_place *last = &known->list[known->count];
     if (add_place(timeline, slave, &last->number) < 0 ||
@@ -96,7 +96,8 @@ static int add_known(struct js_timeline *timeline, struct known_places *known,
 }
 
 static int place_slave(struct js_timeline *timeline, struct known_places *known,
-                       const struct js_history_slave *slave, uint32_t *ret)
+                       const struct js_journal_model_slave *slave,
+                       uint32_t *ret)
 {
     struct js_buf *key = &known->list[known->count].key;
     key->len = 0;
@@ -120,13 +121,13 @@ static void forget_known(struct known_places *known)
 
 static int place_slaves(struct js_timeline *timeline)
 {
-    size_t count = js_history_slaves(timeline->history);
+    size_t count = js_journal_model_slaves(timeline->model);
     struct known_places known = {
         .list = calloc(count + 1, sizeof(struct known_place))};
     int rc = known.list ? 0 : -1;
     for (size_t i = 0; i < count && rc == 0; i++) {
-        struct js_history_slave slave;
-        js_history_slave(timeline->history, i, &slave);
+        struct js_journal_model_slave slave;
+        js_journal_model_slave(timeline->model, i, &slave);
         timeline->slaves[i] = (struct slave){
             .slots =
                 slave.slots < SLOTS_MAX ? (uint32_t)slave.slots : SLOTS_MAX,
@@ -142,15 +143,15 @@ static int place_slaves(struct js_timeline *timeline)
 
 static size_t run_of(const struct js_timeline *timeline, size_t slave)
 {
-    struct js_history_slave known;
-    js_history_slave(timeline->history, slave, &known);
+    struct js_journal_model_slave known;
+    js_journal_model_slave(timeline->model, slave, &known);
     return known.run;
 }
 
 static int64_t begin_of(const struct js_timeline *timeline, size_t slave)
 {
-    struct js_history_run run;
-    js_history_run(timeline->history, run_of(timeline, slave), &run);
+    struct js_journal_model_run run;
+    js_journal_model_run(timeline->model, run_of(timeline, slave), &run);
     return run.begin_unix_ns;
 }
 
@@ -166,8 +167,8 @@ static void note_span(struct js_timeline *timeline, const struct bar *bar)
 static void collect_attempts(struct js_timeline *timeline)
 {
     for (size_t i = 0; i < timeline->attempts; i++) {
-        struct js_history_attempt attempt;
-        js_history_attempt(timeline->history, i, &attempt);
+        struct js_journal_model_attempt attempt;
+        js_journal_model_attempt(timeline->model, i, &attempt);
         int64_t start_ns =
             attempt.outcome.start_unix_ns - begin_of(timeline, attempt.slave);
         timeline->bars[i] =
@@ -183,8 +184,8 @@ static void collect_attempts(struct js_timeline *timeline)
 static void collect_begun(struct js_timeline *timeline)
 {
     for (size_t i = timeline->attempts; i < timeline->bar_count; i++) {
-        struct js_history_begun begun;
-        js_history_begun(timeline->history, i - timeline->attempts, &begun);
+        struct js_journal_model_begun begun;
+        js_journal_model_begun(timeline->model, i - timeline->attempts, &begun);
         int64_t start_ns =
             begun.start_unix_ns - begin_of(timeline, begun.slave);
         timeline->bars[i] = (struct bar){.attempt = (uint32_t)i,
@@ -199,7 +200,7 @@ static void collect_begun(struct js_timeline *timeline)
 /* A run that did not say when it ended, and was not the last, is as long as
  * its jobs. */
 static int64_t last_end(const struct js_timeline *timeline,
-                        const struct js_history_run *run)
+                        const struct js_journal_model_run *run)
 {
     int64_t last_ns = 0;
     for (size_t i = 0; i < run->slaves; i++) {
@@ -214,15 +215,15 @@ static int64_t last_end(const struct js_timeline *timeline,
 static int64_t length_of(const struct js_timeline *timeline, size_t number,
                          int64_t now_unix_ns)
 {
-    struct js_history_run run;
-    bool is_last = number + 1 == js_history_runs(timeline->history);
-    js_history_run(timeline->history, number, &run);
+    struct js_journal_model_run run;
+    bool is_last = number + 1 == js_journal_model_runs(timeline->model);
+    js_journal_model_run(timeline->model, number, &run);
     int64_t length_ns = run.seen_unix_ns - run.begin_unix_ns;
     if (run.has_ended)
         length_ns = run.end_unix_ns - run.begin_unix_ns;
     else if (!is_last)
         length_ns = last_end(timeline, &run);
-    else if (js_history_life(timeline->history) == JS_HISTORY_ON)
+    else if (js_journal_model_life(timeline->model) == JS_JOURNAL_MODEL_ON)
         length_ns = now_unix_ns - run.begin_unix_ns;
     return length_ns > 0 ? length_ns : 0;
 }
@@ -230,7 +231,7 @@ static int64_t length_of(const struct js_timeline *timeline, size_t number,
 static void lay_axis(struct js_timeline *timeline, int64_t now_unix_ns)
 {
     int64_t begin_ns = 0;
-    for (size_t i = 0; i < js_history_runs(timeline->history); i++) {
+    for (size_t i = 0; i < js_journal_model_runs(timeline->model); i++) {
         timeline->runs[i] = (struct js_timeline_run){
             .begin_ns = begin_ns,
             .length_ns = length_of(timeline, i, now_unix_ns)};
@@ -245,7 +246,7 @@ static int64_t clip(int64_t ns, int64_t most_ns)
 
 static void set_clocks_right(struct js_timeline *timeline)
 {
-    for (size_t i = 0; i < js_history_slaves(timeline->history); i++) {
+    for (size_t i = 0; i < js_journal_model_slaves(timeline->model); i++) {
         struct slave *slave = &timeline->slaves[i];
         int64_t length_ns = timeline->runs[run_of(timeline, i)].length_ns;
         if (slave->first_ns > slave->last_ns)
@@ -337,7 +338,7 @@ static int lay_lanes(struct js_timeline *timeline)
 
 static void widen_places(struct js_timeline *timeline)
 {
-    for (size_t i = 0; i < js_history_slaves(timeline->history); i++) {
+    for (size_t i = 0; i < js_journal_model_slaves(timeline->model); i++) {
         const struct slave *slave = &timeline->slaves[i];
         struct place *place = &places_of(timeline)[slave->place];
         if (slave->slots > place->lanes)
@@ -376,13 +377,14 @@ static int lay_rows(struct js_timeline *timeline)
 
 static int allocate(struct js_timeline *timeline)
 {
-    const struct js_history *history = timeline->history;
-    timeline->attempts = js_history_attempts(history);
-    timeline->bar_count = timeline->attempts + js_history_begun_count(history);
+    const struct js_journal_model *model = timeline->model;
+    timeline->attempts = js_journal_model_attempts(model);
+    timeline->bar_count =
+        timeline->attempts + js_journal_model_begun_count(model);
     timeline->runs =
-        calloc(js_history_runs(history) + 1, sizeof(*timeline->runs));
+        calloc(js_journal_model_runs(model) + 1, sizeof(*timeline->runs));
     timeline->slaves =
-        calloc(js_history_slaves(history) + 1, sizeof(*timeline->slaves));
+        calloc(js_journal_model_slaves(model) + 1, sizeof(*timeline->slaves));
     timeline->bars = calloc(timeline->bar_count + 1, sizeof(*timeline->bars));
     return timeline->runs && timeline->slaves && timeline->bars ? 0 : -1;
 }
@@ -401,13 +403,13 @@ static int lay_out(struct js_timeline *timeline, int64_t now_unix_ns)
     return lay_lanes(timeline) < 0 ? -1 : lay_rows(timeline);
 }
 
-struct js_timeline *js_timeline_new(const struct js_history *history,
+struct js_timeline *js_timeline_new(const struct js_journal_model *model,
                                     int64_t now_unix_ns)
 {
     struct js_timeline *timeline = calloc(1, sizeof(*timeline));
     if (!timeline)
         return NULL;
-    timeline->history = history;
+    timeline->model = model;
     if (lay_out(timeline, now_unix_ns) == 0)
         return timeline;
     js_timeline_free(timeline);
@@ -469,9 +471,9 @@ void js_timeline_bar(const struct js_timeline *timeline, size_t index,
     size_t run = run_of(timeline, bar->slave);
     bool has_ended = bar->attempt < timeline->attempts;
     *ret = (struct js_timeline_bar){
-        .attempt = has_ended ? bar->attempt : JS_HISTORY_NONE,
-        .begun =
-            has_ended ? JS_HISTORY_NONE : bar->attempt - timeline->attempts,
+        .attempt = has_ended ? bar->attempt : JS_JOURNAL_MODEL_NONE,
+        .begun = has_ended ? JS_JOURNAL_MODEL_NONE
+                           : bar->attempt - timeline->attempts,
         .run = run,
         .row = places_of(timeline)[timeline->rank_of_place[place]].first_row +
                bar->lane,

@@ -22,7 +22,7 @@ struct js_timeline;
 
 /* The history is borrowed. A run that is on goes on to now_unix_ns. NULL with
  * errno ENOMEM. */
-struct js_timeline *js_timeline_new(const struct js_history *history,
+struct js_timeline *js_timeline_new(const struct js_journal_model *model,
                                     int64_t now_unix_ns);
 void js_timeline_free(struct js_timeline *timeline); /* NULL is allowed */
 
@@ -47,7 +47,7 @@ void js_timeline_row(const struct js_timeline *timeline, size_t number,
                      struct js_timeline_row *ret);
 
 struct js_timeline_bar {
-    size_t attempt; /* its number, or JS_HISTORY_NONE, */
+    size_t attempt; /* its number, or JS_JOURNAL_MODEL_NONE, */
     size_t begun;   /* then where it is among those that have begun */
     size_t run;
     size_t row;

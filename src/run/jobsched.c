@@ -2,6 +2,7 @@
  */
 #include "jobsched.h"
 
+#include "base/argv.h"
 #include "base/bridges.h"
 #include "base/clock.h"
 #include "base/fdio.h"
@@ -9,15 +10,12 @@
 #include "base/lifeline.h"
 #include "base/mca.h"
 #include "base/paths.h"
-#include "base/process.h"
 #include "base/printable.h"
+#include "base/process.h"
 #include "base/terminal.h"
 #include "base/userenv.h"
 #include "base/watchdog.h"
-#include "base/argv.h"
-#include "sched/capacity.h"
 #include "list/registry.h"
-#include "sched/rehearsal.h"
 #include "list/resume.h"
 #include "list/source.h"
 #include "list/targets.h"
@@ -28,19 +26,21 @@
 #include "node/cgroup.h"
 #include "node/memory.h"
 #include "node/others.h"
-#include "runner/runner.h"
 #include "node/signals.h"
 #include "node/topo.h"
 #include "record/console.h"
 #include "record/delivery.h"
 #include "record/display.h"
 #include "record/joblog.h"
+#include "record/joblog_reader.h"
 #include "record/journal.h"
 #include "record/outdir.h"
 #include "record/recorder.h"
 #include "record/run_status.h"
-#include "record/joblog_reader.h"
 #include "record/summary.h"
+#include "runner/runner.h"
+#include "sched/capacity.h"
+#include "sched/rehearsal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -195,7 +195,7 @@ static int describe_node(const struct js_topo *topo, struct js_node *ret,
 static int look_at_node(const struct js_topo *topo, bool bind,
                         struct js_node *ret, int *claim, struct js_err *err)
 {
-    int local_rank = js_launch_local_rank();
+    int local_rank = js_launchenv_local_rank();
     *claim = -1;
     if (describe_node(topo, ret, err) < 0)
         return -1;
@@ -233,29 +233,29 @@ struct run {
     const struct jobsched_config *config;
     const struct rank *rank;      /* borrowed; NULL: a rehearsal without MPI */
     struct js_lifeline *lifeline; /* of it; NULL: there is none */
-    struct js_outlet *out, *err; /* one and the same on a terminal with a bar */
+    struct js_outq *out, *err; /* one and the same on a terminal with a bar */
     struct js_terminal *terminal; /* NULL: none, or of no interest */
     struct js_console console;
     struct js_display display;
     int claim; /* of cores (node/others.h); -1: none, or no longer */
     struct js_delivery *delivery;
     struct js_joblog *joblog;
-    struct js_outdir *outdir;   /* NULL: there is none */
-    struct js_journal *journal; /* NULL: there is none */
-    struct js_ledger *ledger;   /* what it said; NULL: there is none */
-    uint64_t run_id;            /* that its jobs carry */
+    struct js_outdir *outdir;     /* NULL: there is none */
+    struct js_journal *journal;   /* NULL: there is none */
+    struct js_registry *registry; /* what it said; NULL: there is none */
+    uint64_t run_id;              /* that its jobs carry */
     struct js_resume resume;
-    struct js_records records;
+    struct js_recorder recorder;
     struct js_source *source;
     struct js_master *master;
-    struct js_runtimes *runtimes; /* NULL: none are known */
+    struct js_joblog_reader *runtimes; /* NULL: none are known */
     struct js_topo *topo;
     struct js_buf environ; /* for the jobs, a NUL behind each variable */
     struct js_node node;   /* this one, once topo is there */
     char *cwd;
     int64_t begun_ns;
-    int64_t present_ns;          /* when whoever has started it was last told */
-    struct js_sig_passed passed; /* by the launcher */
+    int64_t present_ns; /* when whoever has started it was last told */
+    struct js_signals_passed passed; /* by the launcher */
     int told; /* ... of another host: the signal that it was sent; 0: none */
     bool is_paused;  /* as that says; seen */
     bool is_hurried; /* seen that we were told to end */
@@ -273,46 +273,47 @@ static void job_accepted(void *arg, struct js_job *job)
 {
     const struct run *run = arg;
     if (run->runtimes)
-        job->expected_ns =
-            js_runtimes_find(run->runtimes, job->command, job->command_len);
+        job->expected_ns = js_joblog_reader_find(run->runtimes, job->command,
+                                                 job->command_len);
 }
 
 /* From the file that the job has written into, where the folder is shared. */
-static bool read_tail(const struct run *run, const struct js_finish *finish,
-                      struct js_tail *ret)
+static bool read_tail(const struct run *run,
+                      const struct js_completion *completion,
+                      struct js_output_tail *ret)
 {
-    const struct js_outcome *outcome = &finish->outcome;
+    const struct js_outcome *outcome = &completion->outcome;
     struct js_buf path = JS_BUF_INIT;
     if (run->config->output != JOBSCHED_OUTPUT_DIR || !run->journal ||
-        !js_tail_begin(ret, outcome))
+        !js_output_tail_begin(ret, outcome))
         return false;
     bool is_error = ret->stream == 2;
     bool is_read =
         js_buf_printf(&path, "%s/%llu.%s", run->config->output_dir,
-                      (unsigned long long)finish->job->id,
+                      (unsigned long long)completion->job->id,
                       is_error ? "err" : "out") == 0 &&
-        js_tail_read(ret, js_buf_string(&path),
-                     is_error ? outcome->err_bytes : outcome->out_bytes);
+        js_output_tail_read(ret, js_buf_string(&path),
+                            is_error ? outcome->err_bytes : outcome->out_bytes);
     js_buf_release(&path);
     return is_read;
 }
 
 /* Told by the delivery. */
-static void job_finished(void *arg, const struct js_finish *finish)
+static void job_finished(void *arg, const struct js_completion *completion)
 {
     struct run *run = arg;
-    struct js_finish told = *finish;
-    struct js_tail tail;
-    js_master_finished(run->master, finish);
-    if (read_tail(run, finish, &tail))
+    struct js_completion told = *completion;
+    struct js_output_tail tail;
+    js_master_finished(run->master, completion);
+    if (read_tail(run, completion, &tail))
         told.tail = &tail;
-    js_records_finished(&run->records, &told);
+    js_recorder_finished(&run->recorder, &told);
 }
 
 static void job_dispatched(void *arg, const struct js_job *job)
 {
     struct run *run = arg;
-    js_records_dispatched(&run->records, job);
+    js_recorder_dispatched(&run->recorder, job);
     /* Now, or a slave might say that it runs the job before this is seen. */
     if (run->config->trace && !js_delivery_is_within_job(run->delivery))
         js_console_flush(&run->console);
@@ -321,7 +322,7 @@ static void job_dispatched(void *arg, const struct js_job *job)
 static void note_journal(struct run *run, int rc)
 {
     if (rc < 0)
-        js_err_errno(&run->records.journal_error, "the journal");
+        js_err_errno(&run->recorder.journal_error, "the journal");
 }
 
 static void slave_enlisted(void *arg, unsigned slave, uint32_t slots,
@@ -329,42 +330,43 @@ static void slave_enlisted(void *arg, unsigned slave, uint32_t slots,
                            const struct js_process_pair *processes)
 {
     struct run *run = arg;
-    if (run->records.journal)
-        note_journal(run, js_journal_add_slave(run->records.journal, slave,
+    if (run->recorder.journal)
+        note_journal(run, js_journal_add_slave(run->recorder.journal, slave,
                                                slots, host, processes));
 }
 
 static void slave_parted(void *arg, unsigned slave)
 {
     struct run *run = arg;
-    if (run->records.journal)
-        note_journal(run, js_journal_add_left(run->records.journal, slave));
+    if (run->recorder.journal)
+        note_journal(run, js_journal_add_left(run->recorder.journal, slave));
 }
 
 static void runner_restarted(void *arg, unsigned slave,
                              const struct js_process_pair *processes)
 {
     struct run *run = arg;
-    if (run->records.journal)
-        note_journal(run, js_journal_add_processes(run->records.journal, slave,
+    if (run->recorder.journal)
+        note_journal(run, js_journal_add_processes(run->recorder.journal, slave,
                                                    processes));
 }
 
 static void job_lost(void *arg, const struct js_job *job, unsigned slave)
 {
     struct run *run = arg;
-    if (run->records.journal)
+    if (run->recorder.journal)
         note_journal(run,
-                     js_journal_add_lost(run->records.journal, job, slave));
+                     js_journal_add_lost(run->recorder.journal, job, slave));
 }
 
 static void job_begun(void *arg, const struct js_job *job, unsigned slave,
                       int64_t age_ns)
 {
     struct run *run = arg;
-    if (run->records.journal)
-        note_journal(run, js_journal_add_begun(run->records.journal, job, slave,
-                                               js_clock_unix_ns() - age_ns));
+    if (run->recorder.journal)
+        note_journal(run,
+                     js_journal_add_begun(run->recorder.journal, job, slave,
+                                          js_clock_unix_ns() - age_ns));
 }
 
 /* A launcher that is not told can only guess, and that is all. */
@@ -430,18 +432,19 @@ static void tell_ended(const struct run *run, enum jobsched_status status)
 }
 
 /* The stronger of what signals and the launcher ask for. */
-static enum js_request asked(const struct run *run)
+static enum js_stop_request asked(const struct run *run)
 {
-    enum js_request request = js_sig_request();
-    return request > run->passed.request ? request : run->passed.request;
+    enum js_stop_request stop_request = js_signals_request();
+    return stop_request > run->passed.stop_request ? stop_request
+                                                   : run->passed.stop_request;
 }
 
 static void pause_output(struct run *run)
 {
     run->is_paused = run->passed.is_paused;
-    js_outlet_hold(run->err, run->is_paused);
+    js_outq_hold(run->err, run->is_paused);
     if (run->out != run->err)
-        js_outlet_hold(run->out, run->is_paused);
+        js_outq_hold(run->out, run->is_paused);
     struct js_run_status said = {.phase = JS_RUN_BEGUN,
                                  .lease_ns = lease_of(run->config)};
     tell_status(run, &said);
@@ -451,7 +454,7 @@ static void listen_to_launcher(struct run *run)
 {
     int signal;
     while (run->lifeline && (signal = js_lifeline_take(run->lifeline)) != 0) {
-        js_sig_pass(&run->passed, signal);
+        js_signals_pass(&run->passed, signal);
         if (signal == SIGKILL)
             break;
     }
@@ -465,14 +468,15 @@ static bool commit(void *arg, int64_t now_ns)
 {
     struct run *run = arg;
     listen_to_launcher(run);
-    bool is_hurried = asked(run) >= JS_REQUEST_END;
-    bool is_warned = js_sig_take_warning() || (is_hurried && !run->is_hurried);
+    bool is_hurried = asked(run) >= JS_STOP_REQUEST_END;
+    bool is_warned =
+        js_signals_take_warning() || (is_hurried && !run->is_hurried);
     run->is_hurried = is_hurried;
-    if (is_warned && run->records.journal)
-        js_journal_sync_soon(run->records.journal);
+    if (is_warned && run->recorder.journal)
+        js_journal_sync_soon(run->recorder.journal);
     tell_presence(run, now_ns);
-    bool is_on_record = js_records_commit(
-        &run->records, now_ns, js_delivery_is_within_job(run->delivery));
+    bool is_on_record = js_recorder_commit(
+        &run->recorder, now_ns, js_delivery_is_within_job(run->delivery));
     return is_on_record && !run->is_paused;
 }
 
@@ -488,9 +492,9 @@ static void ask_for_reason(struct run *run)
 
 static const char *reason_of(const struct run *run)
 {
-    struct js_sig_passed told = {.request = JS_REQUEST_NOW,
-                                 .signal = run->told};
-    return js_sig_reason(run->told ? &told : &run->passed);
+    struct js_signals_passed told = {.stop_request = JS_STOP_REQUEST_NOW,
+                                     .signal = run->told};
+    return js_signals_reason(run->told ? &told : &run->passed);
 }
 
 static void tell_drain(struct run *run)
@@ -503,7 +507,7 @@ static void tell_drain(struct run *run)
     js_log(&run->console.log,
            "%s: no more jobs are started, and those that run go on to their "
            "end%s",
-           js_sig_reason(&run->passed),
+           js_signals_reason(&run->passed),
            is_interrupt ? ", or until a second ^C" : "");
 }
 
@@ -516,13 +520,12 @@ static bool is_quiet(void *arg)
 
 /* ---------------------------------------------------------------- outages */
 
-static bool is_reader_gone(const struct js_outlet *outlet)
+static bool is_reader_gone(const struct js_outq *outq)
 {
-    int error = js_outlet_error(outlet);
+    int error = js_outq_error(outq);
     struct stat st;
     /* Of a terminal EIO says that it was closed; of a file, that it is lost. */
-    bool is_terminal =
-        fstat(js_outlet_fd(outlet), &st) == 0 && S_ISCHR(st.st_mode);
+    bool is_terminal = fstat(js_outq_fd(outq), &st) == 0 && S_ISCHR(st.st_mode);
     return error == EPIPE || error == ECONNRESET ||
            (error == EIO && is_terminal);
 }
@@ -535,7 +538,7 @@ static bool find_outage(const struct run *run, struct outage *ret)
         *ret = run->outage;
         return true;
     }
-    int out = js_outlet_error(run->out), err = js_outlet_error(run->err);
+    int out = js_outq_error(run->out), err = js_outq_error(run->err);
     if (err == EBADF && js_delivery_withheld(run->delivery) == 0)
         err = 0;
     *ret = (struct outage){.name = out ? "standard output" : "standard error",
@@ -577,26 +580,27 @@ static void tell_outage(struct run *run, const struct outage *outage)
 
 /* The master's hook. A run that cannot be recorded, or whose output nobody
  * gets, does not go on either. */
-static enum js_request request(void *arg)
+static enum js_stop_request stop_request(void *arg)
 {
     struct run *run = arg;
     struct outage outage;
-    enum js_request request = asked(run);
-    if (request == JS_REQUEST_DRAIN && !run->is_drain_told)
+    enum js_stop_request stop_request = asked(run);
+    if (stop_request == JS_STOP_REQUEST_DRAIN && !run->is_drain_told)
         tell_drain(run);
-    if (request < JS_REQUEST_END && find_outage(run, &outage)) {
+    if (stop_request < JS_STOP_REQUEST_END && find_outage(run, &outage)) {
         tell_outage(run, &outage);
-        return JS_REQUEST_END;
+        return JS_STOP_REQUEST_END;
     }
-    if (request == JS_REQUEST_NONE && run->records.journal_error.text[0])
-        return JS_REQUEST_DRAIN;
-    return request;
+    if (stop_request == JS_STOP_REQUEST_NONE &&
+        run->recorder.journal_error.text[0])
+        return JS_STOP_REQUEST_DRAIN;
+    return stop_request;
 }
 
 static int64_t deadline_ns(void *arg)
 {
     const struct run *run = arg;
-    const struct js_journal *journal = run->records.journal;
+    const struct js_journal *journal = run->recorder.journal;
     int64_t display_ns = js_display_deadline_ns(&run->display);
     int64_t journal_ns =
         journal ? js_journal_deadline_ns(journal) : JS_NEVER_NS;
@@ -606,14 +610,14 @@ static int64_t deadline_ns(void *arg)
 static struct js_progress progress_of(const struct run *run,
                                       const struct js_master_standing *standing)
 {
-    const struct js_tally *tally = &run->records.tally;
-    uint64_t ended = tally->done + tally->failed + tally->skipped;
+    const struct js_summary *summary = &run->recorder.summary;
+    uint64_t ended = summary->done + summary->failed + summary->skipped;
     bool is_known;
     uint64_t total = js_source_total(run->source, &is_known);
     return (struct js_progress){
-        .done = tally->done,
-        .failed = tally->failed,
-        .skipped = tally->skipped,
+        .done = summary->done,
+        .failed = summary->failed,
+        .skipped = summary->skipped,
         .running = standing->running,
         .left = is_known ? total - ended : UINT64_MAX,
         .slots = standing->slots,
@@ -633,7 +637,7 @@ static void turned(void *arg, int64_t now_ns)
     js_master_standing(run->master, &standing);
     if (standing.wall_ns >= 0)
         js_display_show(&run->display, now_ns, progress_of(run, &standing),
-                        run->records.tally.busy_ns,
+                        run->recorder.summary.busy_ns,
                         js_delivery_is_within_job(run->delivery));
 }
 
@@ -641,16 +645,16 @@ static void turned(void *arg, int64_t now_ns)
 static size_t unwritten(void *arg)
 {
     const struct run *run = arg;
-    const struct js_records *records = &run->records;
+    const struct js_recorder *recorder = &run->recorder;
     size_t to_come =
-        records->journal_error.text[0] ? 0 : js_records_unreported(records);
+        recorder->journal_error.text[0] ? 0 : js_recorder_unreported(recorder);
     return js_console_unwritten(&run->console) + to_come;
 }
 
 static nfds_t wait_for(void *arg, struct pollfd *fds)
 {
     struct run *run = arg;
-    struct js_outlet *outlets[] = {run->out, run->err};
+    struct js_outq *outqs[] = {run->out, run->err};
     nfds_t count = 0;
     if (run->lifeline)
         fds[count++] = (struct pollfd){.fd = js_lifeline_fd(run->lifeline),
@@ -658,9 +662,9 @@ static nfds_t wait_for(void *arg, struct pollfd *fds)
     if (run->is_paused)
         return count;
     for (int i = 0; i < (run->out == run->err ? 1 : 2); i++) {
-        if (js_outlet_pending(outlets[i]) > 0)
-            fds[count++] = (struct pollfd){.fd = js_outlet_fd(outlets[i]),
-                                           .events = POLLOUT};
+        if (js_outq_pending(outqs[i]) > 0)
+            fds[count++] =
+                (struct pollfd){.fd = js_outq_fd(outqs[i]), .events = POLLOUT};
     }
     return count;
 }
@@ -678,7 +682,7 @@ static const char *const nested_binding[] = {
 static int copy_environ(const struct rank *rank, struct js_buf *buf)
 {
     for (const char **p = rank->variables; *p; p++) {
-        if (!js_launch_host_bound(*p) &&
+        if (!js_launchenv_host_bound(*p) &&
             js_buf_append(buf, *p, strlen(*p) + 1) < 0)
             return -1;
     }
@@ -725,17 +729,17 @@ static bool is_way_intact(void *arg)
 /* An mpirun closes what it passes on when it dies, and a daemon of it on this
  * host when it has seen that; an mpirun that was told to end closes it first. A
  * feeder may be killed together with the run, which is then told at once. */
-static struct js_inlet_config inlet_of(struct run *run)
+static struct js_input_config inlet_of(struct run *run)
 {
     const struct rank *rank = run->rank;
-    struct js_inlet_config inlet = {.fd = STDIN_FILENO,
+    struct js_input_config inlet = {.fd = STDIN_FILENO,
                                     .is_intact = is_way_intact,
                                     .arg = run,
                                     .settle_cut_ns = settle_feeder_ns};
     bool is_direct = is_handed(run, STDIN_FILENO);
     inlet.is_marked = !is_direct && run->config->is_job_stream;
     if (!is_direct && !inlet.is_marked)
-        inlet.settle_ns = js_launch_is_launcher((pid_t)rank->parent)
+        inlet.settle_ns = js_launchenv_is_launcher((pid_t)rank->parent)
                               ? settle_mpirun_ns
                               : settle_daemon_ns;
     return inlet;
@@ -763,7 +767,7 @@ static struct js_source *open_list(struct run *run, struct js_err *err)
     const struct js_source_ear ear = {
         .tell = tell_line, .arg = run, .own = own};
     if (run->rank && reads_stdin(config)) {
-        struct js_inlet_config inlet = inlet_of(run);
+        struct js_input_config inlet = inlet_of(run);
         return js_source_new_stream(path, &inlet, resume, &ear, err);
     }
     if (run->rank && js_path_fd(path) >= 0) {
@@ -782,7 +786,7 @@ static int open_source(struct run *run, struct js_err *err)
     struct js_resume *resume = run->journal ? &run->resume : NULL;
     if (config->job_file) {
         run->source = open_list(run, err);
-        if (run->source && js_launch_damages(js_source_fd(run->source)))
+        if (run->source && js_launchenv_damages(js_source_fd(run->source)))
             js_source_distrust(run->source);
         return run->source ? 0 : -1;
     }
@@ -900,7 +904,7 @@ static enum js_resume_what what_of(const struct jobsched_config *config)
 
 static bool is_told_to_end(void)
 {
-    return js_sig_request() != JS_REQUEST_NONE;
+    return js_signals_request() != JS_STOP_REQUEST_NONE;
 }
 
 static enum jobsched_status open_journal_at(struct run *run, const char *path,
@@ -914,12 +918,13 @@ static enum jobsched_status open_journal_at(struct run *run, const char *path,
         js_err_set(err, "%s is the job list: name another journal", path);
         return JOBSCHED_BAD_INPUT;
     }
-    run->ledger = js_ledger_new();
-    if (!run->ledger || gethostname(host, sizeof(host) - 1) < 0) {
+    run->registry = js_registry_new();
+    if (!run->registry || gethostname(host, sizeof(host) - 1) < 0) {
         js_err_errno(err, "the journal");
         return JOBSCHED_BROKEN;
     }
-    if (!js_launch_batch(part.batch, sizeof(part.batch), &part.batch_restarts))
+    if (!js_launchenv_batch(part.batch, sizeof(part.batch),
+                            &part.batch_restarts))
         part.batch[0] = '\0';
     struct js_journal_config journal = {
         .path = path,
@@ -930,16 +935,17 @@ static enum jobsched_status open_journal_at(struct run *run, const char *path,
         .is_read_only = config->action != JOBSCHED_RUN,
         .sync_ns = config->sync_ns,
         .lease_ns = lease_of(config),
-        .outlives = js_launch_recovers(),
+        .outlives = js_launchenv_recovers(),
         .is_cancelled = is_told_to_end,
         .log = {tell_line, run},
     };
-    int rc = js_journal_open(&journal, run->ledger, &run->journal, err);
+    int rc = js_journal_open(&journal, run->registry, &run->journal, err);
     if (rc == JS_JOURNAL_REFUSED)
         return JOBSCHED_BAD_INPUT;
     if (rc < 0)
         return JOBSCHED_BROKEN;
-    js_resume_init(&run->resume, run->ledger, what_of(config), tell_news, run);
+    js_resume_init(&run->resume, run->registry, what_of(config), tell_news,
+                   run);
     return JOBSCHED_SUCCEEDED;
 }
 
@@ -993,7 +999,7 @@ static enum jobsched_status begin_journal(struct run *run, struct js_err *err)
     int rc = js_journal_begin(run->journal, err);
     if (rc < 0)
         return rc == JS_JOURNAL_REFUSED ? JOBSCHED_BAD_INPUT : JOBSCHED_BROKEN;
-    run->records.journal = run->journal;
+    run->recorder.journal = run->journal;
     return JOBSCHED_SUCCEEDED;
 }
 
@@ -1035,15 +1041,15 @@ static int open_joblog(struct run *run, struct js_err *err)
 /* What may fail because of what the user gave. */
 static int open_inputs(struct run *run, struct js_err *err)
 {
-    const char *earlier = run->config->longest_first;
+    const char *past_runs = run->config->longest_first;
     if (open_source(run, err) < 0)
         return -1;
-    if (earlier && run->rank && js_path_fd(earlier) > STDERR_FILENO)
+    if (past_runs && run->rank && js_path_fd(past_runs) > STDERR_FILENO)
         return js_err_set(err,
                           "--longest-first %s: mpirun passes no open file on: "
                           "name a file",
-                          earlier);
-    if (earlier && !(run->runtimes = js_runtimes_load(earlier, err)))
+                          past_runs);
+    if (past_runs && !(run->runtimes = js_joblog_reader_load(past_runs, err)))
         return -1;
     if (run->config->action != JOBSCHED_RUN)
         return check_rehearsal(run, err);
@@ -1055,11 +1061,11 @@ static int open_inputs(struct run *run, struct js_err *err)
 
 static void init_records(struct run *run)
 {
-    run->records = (struct js_records){
+    run->recorder = (struct js_recorder){
         .joblog = run->joblog,
         .console = &run->console,
         .graph = js_source_graph(run->source),
-        .ledger = run->ledger,
+        .registry = run->registry,
         .is_traced = run->config->trace,
     };
 }
@@ -1095,14 +1101,14 @@ static void open_display(struct run *run)
 }
 
 /* What is drawn on stderr can give way only to what comes the same way. */
-static int open_outlets(struct run *run, struct js_err *err)
+static int open_outqs(struct run *run, struct js_err *err)
 {
     run->terminal = js_terminal_new(
         run->lifeline ? js_lifeline_launcher(run->lifeline) : 0);
     bool is_one_way = display_kind(run) == JS_DISPLAY_BAR &&
                       run->terminal->out == JS_STDOUT_SAME;
-    run->err = js_outlet_new(STDERR_FILENO);
-    run->out = is_one_way ? run->err : js_outlet_new(STDOUT_FILENO);
+    run->err = js_outq_new(STDERR_FILENO);
+    run->out = is_one_way ? run->err : js_outq_new(STDOUT_FILENO);
     if (!run->out || !run->err)
         return js_err_errno(err, "the output of jobs cannot be set up");
     js_console_init(&run->console, run->out, run->err);
@@ -1143,20 +1149,21 @@ static struct js_wire_setup setup_of(const struct run *run)
     };
 }
 
-static struct js_plan_config plan_of(const struct run *run)
+static struct js_scheduler_config scheduler_of(const struct run *run)
 {
     const struct jobsched_config *config = run->config;
-    uint64_t failed_before = run->ledger ? js_ledger_settled(run->ledger) : 0;
+    uint64_t failed_before =
+        run->registry ? js_registry_settled(run->registry) : 0;
     uint64_t failures = config->max_failures;
     if (config->fail_fast && failures == 0)
         failures = 1;
-    return (struct js_plan_config){.round_size = config->round_size,
-                                   .barrier = config->barrier,
-                                   .longest_first = config->longest_first,
-                                   .retries = config->retries,
-                                   .failures = failures,
-                                   .failed_before = failed_before,
-                                   .timeout_ns = config->timeout_ns};
+    return (struct js_scheduler_config){.round_size = config->round_size,
+                                        .barrier = config->barrier,
+                                        .longest_first = config->longest_first,
+                                        .retries = config->retries,
+                                        .failures = failures,
+                                        .failed_before = failed_before,
+                                        .timeout_ns = config->timeout_ns};
 }
 
 static int64_t margin_of(const struct jobsched_config *config)
@@ -1198,7 +1205,7 @@ static int open_master(struct run *run, struct js_link *link,
                        struct js_err *err)
 {
     struct js_master_config config = {
-        .plan = plan_of(run),
+        .scheduler = scheduler_of(run),
         .timeout_percent = run->config->timeout_percent,
         .strict_mem = run->config->strict_mem,
         .fail_fast = run->config->fail_fast,
@@ -1219,7 +1226,7 @@ static int open_master(struct run *run, struct js_link *link,
                   .begun = run->journal ? job_begun : NULL,
                   .is_quiet = is_quiet,
                   .commit = commit,
-                  .request = request,
+                  .stop_request = stop_request,
                   .turned = turned,
                   .deadline_ns = deadline_ns,
                   .unwritten = unwritten,
@@ -1251,14 +1258,14 @@ static void release_run(struct run *run)
     js_console_release(&run->console);
     /* In reverse: the flags of what they share are put back as they were. */
     if (run->err != run->out)
-        js_outlet_free(run->err);
-    js_outlet_free(run->out);
+        js_outq_free(run->err);
+    js_outq_free(run->out);
     js_terminal_free(run->terminal);
-    js_records_release(&run->records);
+    js_recorder_release(&run->recorder);
     js_outdir_close(run->outdir);
     js_journal_close(run->journal);
-    js_ledger_free(run->ledger);
-    js_runtimes_free(run->runtimes);
+    js_registry_free(run->registry);
+    js_joblog_reader_free(run->runtimes);
     js_source_free(run->source);
     js_topo_free(run->topo);
     js_buf_release(&run->environ);
@@ -1269,26 +1276,26 @@ static void release_run(struct run *run)
 static int append_where_to_look(const struct run *run, struct js_buf *text)
 {
     const struct jobsched_config *config = run->config;
-    struct js_words words = JS_WORDS_INIT;
+    struct js_argv words = JS_ARGV_INIT;
     struct stat st;
     if (!run->journal)
         return js_buf_printf(text, ": %s",
                              config->joblog ? "see the joblog"
                                             : "--joblog FILE keeps a line of "
                                               "each attempt");
-    js_words_add(&words, "jobsched");
-    js_words_add(&words, "--status");
+    js_argv_add(&words, "jobsched");
+    js_argv_add(&words, "--status");
     if (config->journal) {
-        js_words_add(&words, "--journal");
-        js_words_add(&words, config->journal);
+        js_argv_add(&words, "--journal");
+        js_argv_add(&words, config->journal);
     }
     if (config->job_file && stat(config->job_file, &st) == 0 &&
         S_ISREG(st.st_mode))
-        js_words_add(&words, config->job_file);
+        js_argv_add(&words, config->job_file);
     int rc = js_buf_puts(text, "; to see more: ");
     if (rc == 0)
-        rc = js_words_check(&words) < 0 ? -1 : js_words_quote(&words, text);
-    js_words_release(&words);
+        rc = js_argv_check(&words) < 0 ? -1 : js_argv_quote(&words, text);
+    js_argv_release(&words);
     return rc;
 }
 
@@ -1296,8 +1303,9 @@ static void describe_failures(const struct run *run,
                               struct jobsched_result *result)
 {
     struct js_buf text = JS_BUF_INIT;
-    if (js_records_describe_failed(&run->records, &text) == 0 && text.len > 0 &&
-        append_where_to_look(run, &text) == 0 && js_buf_string(&text))
+    if (js_recorder_describe_failed(&run->recorder, &text) == 0 &&
+        text.len > 0 && append_where_to_look(run, &text) == 0 &&
+        js_buf_string(&text))
         snprintf(result->failures, sizeof(result->failures), "%s", text.data);
     js_buf_release(&text);
 }
@@ -1307,18 +1315,19 @@ static void count_result(const struct run *run,
                          struct jobsched_result *result)
 {
     struct js_buf text = JS_BUF_INIT;
-    result->done = run->records.tally.done;
-    result->failed = run->records.tally.failed;
-    result->skipped = run->records.tally.skipped;
+    result->done = run->recorder.summary.done;
+    result->failed = run->recorder.summary.failed;
+    result->skipped = run->recorder.summary.skipped;
     result->left = ran->left;
     result->slaves = ran->slaves;
     result->slots = ran->slots;
     result->wall_ns = ran->wall_ns;
-    result->busy = js_tally_busy(&run->records.tally, ran->wall_ns, ran->slots);
+    result->busy =
+        js_summary_busy(&run->recorder.summary, ran->wall_ns, ran->slots);
     uint64_t left = ran->is_left_known ? ran->left : UINT64_MAX;
     describe_failures(run, result);
-    if (js_tally_summary(&run->records.tally, left, ran->wall_ns, ran->slots,
-                         &text) == 0)
+    if (js_summary_text(&run->recorder.summary, left, ran->wall_ns, ran->slots,
+                        &text) == 0)
         snprintf(result->summary, sizeof(result->summary), "%s",
                  js_buf_string(&text));
     js_buf_release(&text);
@@ -1340,47 +1349,50 @@ static void show_shape(struct run *run)
 }
 
 /* Waits for the reader. */
-static void drain(struct js_outlet *outlet)
+static void drain(struct js_outq *outq)
 {
-    while (js_outlet_pending(outlet) > 0) {
-        struct pollfd fd = {.fd = js_outlet_fd(outlet), .events = POLLOUT};
+    while (js_outq_pending(outq) > 0) {
+        struct pollfd fd = {.fd = js_outq_fd(outq), .events = POLLOUT};
         poll(&fd, 1, -1);
-        js_outlet_flush(outlet);
+        js_outq_flush(outq);
     }
 }
 
 struct showing {
     struct run *run;
-    const struct js_pool *pool;
+    const struct js_allocator *allocator;
 };
 
 /* What is held of one node. */
-static int describe_part(const struct js_pool *pool,
-                         const struct js_grant *grant, struct js_buf *buf)
+static int describe_part(const struct js_allocator *allocator,
+                         const struct js_allocation *allocation,
+                         struct js_buf *buf)
 {
-    struct js_place place;
+    struct js_placement place;
     struct js_cpuset cpus;
-    if (js_pool_place(pool, grant->rank, &place) < 0)
+    if (js_allocator_place(allocator, allocation->rank, &place) < 0)
         return -1;
-    js_grant_cpus(pool, grant, &cpus);
-    if (js_buf_printf(buf, "slave %u on %s, CPUs ", grant->rank,
+    js_allocation_cpus(allocator, allocation, &cpus);
+    if (js_buf_printf(buf, "slave %u on %s, CPUs ", allocation->rank,
                       place.node->host) < 0 ||
         js_cpuset_format(&cpus, buf) < 0)
         return -1;
-    if (grant->gpu_count == 0)
+    if (allocation->gpu_count == 0)
         return 0;
-    return js_buf_puts(buf, ", GPUs ") < 0 ? -1
-                                           : js_grant_gpus(pool, grant, buf);
+    return js_buf_puts(buf, ", GPUs ") < 0
+               ? -1
+               : js_allocation_gpus(allocator, allocation, buf);
 }
 
-static int describe_grant(const struct js_pool *pool,
-                          const struct js_grant *grant, struct js_buf *buf)
+static int describe_allocation(const struct js_allocator *allocator,
+                               const struct js_allocation *allocation,
+                               struct js_buf *buf)
 {
-    int rc = describe_part(pool, grant, buf);
-    for (uint32_t i = 0; rc == 0 && i < grant->other_count; i++) {
+    int rc = describe_part(allocator, allocation, buf);
+    for (uint32_t i = 0; rc == 0 && i < allocation->other_count; i++) {
         rc = js_buf_puts(buf, " and ");
         if (rc == 0)
-            rc = describe_part(pool, &grant->others[i], buf);
+            rc = describe_part(allocator, &allocation->others[i], buf);
     }
     return rc;
 }
@@ -1392,15 +1404,16 @@ static int append_plainly(struct js_buf *buf, const struct js_job *job)
     if (js_buf_append(buf, job->command, job->command_len) < 0 ||
         !js_buf_string(buf))
         return -1;
-    js_show_plainly(buf->data + before);
+    js_make_printable(buf->data + before);
     return 0;
 }
 
-static void show_start(void *arg, const struct js_plan_decision *assigned)
+static void show_start(void *arg, const struct js_scheduler_decision *assigned)
 {
     struct showing *showing = arg;
     struct js_buf text = JS_BUF_INIT;
-    if (describe_grant(showing->pool, assigned->grant, &text) == 0 &&
+    if (describe_allocation(showing->allocator, assigned->allocation, &text) ==
+            0 &&
         js_buf_puts(&text, ": ") == 0 &&
         append_plainly(&text, assigned->job) == 0)
         js_console_trace(&showing->run->console, "job %llu: %s\n",
@@ -1411,67 +1424,70 @@ static void show_start(void *arg, const struct js_plan_decision *assigned)
     drain(showing->run->out);
 }
 
-static enum jobsched_status rehearse(struct run *run, struct js_plan *plan,
-                                     const struct js_pool *pool,
+static enum jobsched_status rehearse(struct run *run,
+                                     struct js_scheduler *scheduler,
+                                     const struct js_allocator *allocator,
                                      struct jobsched_result *result)
 {
     struct js_err err;
-    struct showing showing = {run, pool};
+    struct showing showing = {run, allocator};
     int rc = 0;
     if (run->config->action == JOBSCHED_CHECK)
         show_shape(run);
     else
-        rc = js_rehearse(plan, run->source, show_start, &showing, &err);
+        rc = js_rehearse(scheduler, run->source, show_start, &showing, &err);
     js_console_flush(&run->console);
     drain(run->out);
     if (rc < 0)
         return fail(result, JOBSCHED_BAD_INPUT, &err);
-    if (!js_outlet_error(run->out) || is_reader_gone(run->out))
+    if (!js_outq_error(run->out) || is_reader_gone(run->out))
         return JOBSCHED_SUCCEEDED;
     js_err_set(&err, "standard output: %s",
-               js_errno_text(js_outlet_error(run->out)));
+               js_errno_text(js_outq_error(run->out)));
     return fail(result, JOBSCHED_BROKEN, &err);
 }
 
 /* As many slaves as this machine has cores. */
-static int equip_here(struct run *run, struct js_pool *pool,
-                      struct js_plan *plan, struct js_err *err)
+static int equip_here(struct run *run, struct js_allocator *allocator,
+                      struct js_scheduler *scheduler, struct js_err *err)
 {
     struct js_node node;
-    struct js_equipment equipment = {0};
+    struct js_resources resources = {0};
     run->topo = js_topo_new(err);
     if (!run->topo || describe_node(run->topo, &node, err) < 0)
         return -1;
     if (node.quota_cores > 0)
         js_topo_prefer(run->topo, &node.cpus, &node.held, node.quota_cores,
                        &node.cpus);
-    if (js_slave_equipment(run->topo, &node.cpus, run->config->gpus,
-                           (const char *const *)environ, &equipment, err) < 0)
+    if (js_slave_setup_resources(run->topo, &node.cpus, run->config->gpus,
+                                 (const char *const *)environ, &resources,
+                                 err) < 0)
         return -1;
     int rc = 0;
-    for (uint32_t i = 0; rc == 0 && i < equipment.core_count; i++) {
+    for (uint32_t i = 0; rc == 0 && i < resources.core_count; i++) {
         unsigned rank = i + 1;
-        if (js_pool_add(pool, rank, &node, true) < 0 ||
-            js_pool_equip(pool, rank, &equipment, &i, 1) < 0 ||
-            js_plan_add_slave(plan, rank, 1) < 0)
+        if (js_allocator_add(allocator, rank, &node, true) < 0 ||
+            js_allocator_equip(allocator, rank, &resources, &i, 1) < 0 ||
+            js_scheduler_add_slave(scheduler, rank, 1) < 0)
             rc = js_err_errno(err, "this machine");
     }
-    js_equipment_release(&equipment);
+    js_resources_release(&resources);
     return rc;
 }
 
-static enum jobsched_status rehearse_on(struct run *run, struct js_pool *pool,
-                                        struct js_plan *plan,
+static enum jobsched_status rehearse_on(struct run *run,
+                                        struct js_allocator *allocator,
+                                        struct js_scheduler *scheduler,
                                         struct jobsched_result *result)
 {
     struct js_err err;
-    if (equip_here(run, pool, plan, &err) < 0)
+    if (equip_here(run, allocator, scheduler, &err) < 0)
         return fail(result, JOBSCHED_BROKEN, &err);
-    if (js_fit_check(pool, run->source, &run->console.log) > 0) {
+    if (js_capacity_check(allocator, run->source, &run->console.log) > 0) {
         js_err_set(&err, "jobs need more than this machine has");
         return fail(result, JOBSCHED_BAD_INPUT, &err);
     }
-    return rehearse(run, plan, pool, result);
+    return rehearse(run, scheduler, allocator, result);
 }
 
 /* Without MPI: started alone. */
@@ -1487,21 +1503,22 @@ static enum jobsched_status rehearse_here(const struct jobsched_config *config,
         fail(result, status, &err);
     } else if (open_inputs(&run, &err) < 0) {
         status = fail(result, JOBSCHED_BAD_INPUT, &err);
-    } else if (open_outlets(&run, &err) < 0) {
+    } else if (open_outqs(&run, &err) < 0) {
         status = fail(result, JOBSCHED_BROKEN, &err);
     } else {
-        struct js_plan_config plan_config = plan_of(&run);
-        struct js_pool *pool = js_pool_new();
-        struct js_plan *plan =
-            pool ? js_plan_new(&plan_config, js_source_graph(run.source), pool)
-                 : NULL;
+        struct js_scheduler_config scheduler_config = scheduler_of(&run);
+        struct js_allocator *allocator = js_allocator_new();
+        struct js_scheduler *scheduler =
+            allocator ? js_scheduler_new(&scheduler_config,
+                                         js_source_graph(run.source), allocator)
+                      : NULL;
         js_err_errno(&err, "the rehearsal cannot be set up");
-        status = plan ? rehearse_on(&run, pool, plan, result)
-                      : fail(result, JOBSCHED_BROKEN, &err);
+        status = scheduler ? rehearse_on(&run, allocator, scheduler, result)
+                           : fail(result, JOBSCHED_BROKEN, &err);
         js_console_flush(&run.console);
         drain(run.err);
-        js_plan_free(plan);
-        js_pool_free(pool);
+        js_scheduler_free(scheduler);
+        js_allocator_free(allocator);
     }
     release_run(&run);
     return status;
@@ -1513,7 +1530,7 @@ static enum jobsched_status rehearse_here(const struct jobsched_config *config,
 static void tell_journal(const struct run *run, const char *why, bool is_well,
                          struct js_err *err)
 {
-    uint64_t lost = js_records_lost(&run->records);
+    uint64_t lost = js_recorder_lost(&run->recorder);
     if (js_journal_is_gone(run->journal))
         js_err_set(err,
                    "%s; all that has finished was in it: if it was moved, move "
@@ -1536,19 +1553,19 @@ static void tell_journal(const struct run *run, const char *why, bool is_well,
 static enum jobsched_status
 end_journal(struct run *run, enum jobsched_status status, struct js_err *err)
 {
-    struct js_err why = run->records.journal_error;
-    if (!run->records.journal)
+    struct js_err why = run->recorder.journal_error;
+    if (!run->recorder.journal)
         return status;
     if (why.text[0])
         status = JOBSCHED_BROKEN;
     bool is_well = js_journal_end(run->journal, (int)status, &why) == 0;
     if (!is_well)
         status = JOBSCHED_BROKEN;
-    js_records_report(&run->records);
+    js_recorder_report(&run->recorder);
     if (why.text[0])
         tell_journal(run, why.text, is_well, err);
     js_journal_close(run->journal);
-    run->journal = run->records.journal = NULL;
+    run->journal = run->recorder.journal = NULL;
     return status;
 }
 
@@ -1569,7 +1586,8 @@ static void tell_interrupted(struct run *run,
     struct outage outage;
     char why[128];
     ask_for_reason(run);
-    const char *reason = asked(run) == JS_REQUEST_NONE ? "" : reason_of(run);
+    const char *reason =
+        asked(run) == JS_STOP_REQUEST_NONE ? "" : reason_of(run);
     const char *next = next_step(run);
     bool is_outage = find_outage(run, &outage);
     if (is_outage && (run->outage.error || !reason[0]))
@@ -1690,7 +1708,8 @@ static bool is_relay_awaited(struct run *run, uint64_t bytes)
 {
     const char *path = run->config->status_file;
     /* An outage is told before the signal that it is the reason for. */
-    bool is_to_end = js_sig_request() >= JS_REQUEST_END || is_mpirun_gone(run);
+    bool is_to_end =
+        js_signals_request() >= JS_STOP_REQUEST_END || is_mpirun_gone(run);
     ask_for_outage(run);
     return run->outage.error == 0 && !is_to_end &&
            js_run_status_read_taken(path) != bytes;
@@ -1700,7 +1719,7 @@ static bool is_relay_awaited(struct run *run, uint64_t bytes)
  * else the launcher would have another status to tell. */
 static void await_relay(struct run *run)
 {
-    uint64_t bytes = js_outlet_written(run->out);
+    uint64_t bytes = js_outq_written(run->out);
     int64_t until_ns = js_clock_ns() + relay_most_ns;
     const struct js_run_status said = {.phase = JS_RUN_BEGUN,
                                        .out_bytes = bytes};
@@ -1734,15 +1753,15 @@ static enum jobsched_status settle(struct run *run, enum jobsched_status status,
 {
     struct js_err joblog_err;
     /* If it cannot be: its end cannot be written either. */
-    if (run->records.journal && js_records_unreported(&run->records) > 0)
-        js_journal_settle(run->records.journal, &joblog_err);
-    js_records_report(&run->records);
+    if (run->recorder.journal && js_recorder_unreported(&run->recorder) > 0)
+        js_journal_settle(run->recorder.journal, &joblog_err);
+    js_recorder_report(&run->recorder);
     js_console_flush(&run->console);
     status = judge_late_outage(run, status, err);
     status = judge_outage(run, status, err);
     int rc = js_joblog_close(run->joblog, &joblog_err);
     run->joblog = NULL;
-    run->records.joblog = NULL;
+    run->recorder.joblog = NULL;
     if (rc == 0 || status == JOBSCHED_BROKEN || status == JOBSCHED_BAD_INPUT)
         return status;
     *err = joblog_err;
@@ -1755,7 +1774,7 @@ static void send_home(struct js_link *link, enum js_leaving leaving)
     struct js_buf message = JS_BUF_INIT;
     js_wire_pack_number(&message, (uint64_t)leaving);
     for (int i = 1; i < link->size; i++)
-        js_link_post(link, i, JS_TAG_STOP, &message, NULL);
+        js_link_post(link, i, JS_TAG_SHUTDOWN, &message, NULL);
     js_buf_release(&message);
 }
 
@@ -1772,8 +1791,8 @@ static enum jobsched_status work_as_master(struct run *run,
         return rehearse(run, js_master_plan(run->master),
                         js_master_pool(run->master), result);
     bool is_hurried =
-        js_sig_request() >= JS_REQUEST_HURRY || run->passed.is_hurried;
-    run->is_abrupt = (is_hurried && !js_launch_is_patient()) || ran.lost > 0;
+        js_signals_request() >= JS_STOP_REQUEST_HURRY || run->passed.is_hurried;
+    run->is_abrupt = (is_hurried && !js_launchenv_is_patient()) || ran.lost > 0;
     run->lost = ran.lost;
     run->has_run = ran.wall_ns > 0;
     /* What is slow from here on is none of their business; but a launcher that
@@ -1801,7 +1820,7 @@ prepare_master(struct run *run, struct js_link *link, struct js_err *err)
         return status;
     if (open_inputs(run, err) < 0)
         return JOBSCHED_BAD_INPUT;
-    if (open_outlets(run, err) < 0)
+    if (open_outqs(run, err) < 0)
         return JOBSCHED_BROKEN;
     init_records(run);
     tell_standing(run);
@@ -1858,14 +1877,14 @@ static void raise_file_limit(void)
 }
 
 /* Whose launcher has gone will not be ended by it. */
-static enum js_request slave_request(void *arg)
+static enum js_stop_request slave_request(void *arg)
 {
     struct js_lifeline *lifeline = arg;
-    enum js_request request = js_sig_request();
-    if (request == JS_REQUEST_NONE && lifeline &&
+    enum js_stop_request stop_request = js_signals_request();
+    if (stop_request == JS_STOP_REQUEST_NONE && lifeline &&
         js_lifeline_take(lifeline) == SIGKILL)
-        return JS_REQUEST_HURRY;
-    return request;
+        return JS_STOP_REQUEST_HURRY;
+    return stop_request;
 }
 
 static int run_slave(const struct rank *rank, struct js_link *link,
@@ -1878,12 +1897,12 @@ static int run_slave(const struct rank *rank, struct js_link *link,
         .processes = js_process_pair_of((uint64_t)js_runner_pid(rank->runner)),
         .environ = rank->variables,
         .tmpdir = tmpdir && tmpdir[0] ? tmpdir : "/tmp",
-        .request = slave_request,
+        .stop_request = slave_request,
         .request_arg = rank->lifeline,
         .start_ns = own->start_timeout_ns + meeting_of(own),
     };
     struct js_topo *topo = js_topo_new(err);
-    struct js_outlet *trace = js_outlet_new(STDOUT_FILENO);
+    struct js_outq *trace = js_outq_new(STDOUT_FILENO);
     struct js_slave *slave = NULL;
     int claim = -1, rc = -1;
     raise_file_limit();
@@ -1897,7 +1916,7 @@ static int run_slave(const struct rank *rank, struct js_link *link,
     }
     js_slave_free(slave);
     js_fd_close(&claim);
-    js_outlet_free(trace);
+    js_outq_free(trace);
     js_topo_free(topo);
     return rc;
 }
@@ -1907,8 +1926,8 @@ static int run_slave(const struct rank *rank, struct js_link *link,
 static enum jobsched_status refuse_alone(struct jobsched_result *result)
 {
     struct js_err err;
-    if (js_launch_is_one_of_many())
-        js_launch_refuse_many(jobsched_mpi(), &err);
+    if (js_launchenv_is_one_of_many())
+        js_launchenv_refuse_many(jobsched_mpi(), &err);
     else
         js_err_set(&err, "one process alone cannot run jobs: start a master "
                          "and some slaves with `mpirun -np N jobsched ...`, N "
@@ -1974,9 +1993,9 @@ static void sleep_ns(int64_t ns)
 static bool is_gone_within(pid_t launcher, int64_t ns)
 {
     static const int64_t look_ns = 50 * JS_NS_PER_MS;
-    for (; ns > 0 && js_launch_is_launcher(launcher); ns -= look_ns)
+    for (; ns > 0 && js_launchenv_is_launcher(launcher); ns -= look_ns)
         sleep_ns(look_ns);
-    return !js_launch_is_launcher(launcher);
+    return !js_launchenv_is_launcher(launcher);
 }
 
 /*
@@ -1988,7 +2007,7 @@ static bool is_gone_within(pid_t launcher, int64_t ns)
  */
 static void watch_launcher(pid_t launcher)
 {
-    if (!js_launch_is_launcher(launcher) || fork() != 0)
+    if (!js_launchenv_is_launcher(launcher) || fork() != 0)
         return;
     setsid();
     for (int fd = 0; fd < FILES_WANTED; fd++)
@@ -2004,7 +2023,7 @@ static void watch_launcher(pid_t launcher)
  * (Open MPI 4.1.4 under recovery, when all ranks on two hosts have left). */
 static void watch_masterless(void)
 {
-    if (js_launch_has_lost_first())
+    if (js_launchenv_has_lost_first())
         watch_launcher(getppid());
 }
 
@@ -2019,7 +2038,7 @@ struct awaited {
 static void hint_at_bridges(struct awaited *awaited)
 {
     char names[256];
-    if (js_launch_rank() != 0 || js_mca_is_set("btl_tcp_if_include") ||
+    if (js_launchenv_rank() != 0 || js_mca_is_set("btl_tcp_if_include") ||
         js_mca_is_set("btl_tcp_if_exclude"))
         return;
     js_bridges(names, sizeof(names));
@@ -2072,7 +2091,7 @@ static void finalize(struct js_link *link, struct awaited *awaited)
 /* Without a launcher MPI_Init would start a daemon of its own. */
 static int set_mpi(struct js_mca *mca)
 {
-    if (js_launch_rank() < 0 &&
+    if (js_launchenv_rank() < 0 &&
         js_mca_set(mca, "OMPI_MCA_ess_singleton_isolated", "1") < 0)
         return -1;
     return js_mca_set_for_rank(mca, js_mpi_of(js_link_library()));
@@ -2153,9 +2172,9 @@ static enum jobsched_status run_caught(struct rank *rank,
      * that meets it. */
     void (*old_pipe)(int) = signal(SIGPIPE, SIG_IGN);
     void (*old_size)(int) = signal(SIGXFSZ, SIG_IGN);
-    js_sig_catch();
+    js_signals_catch();
     enum jobsched_status status = run_rank(rank, result);
-    js_sig_restore();
+    js_signals_restore();
     signal(SIGPIPE, old_pipe);
     signal(SIGXFSZ, old_size);
     return status;
@@ -2191,7 +2210,7 @@ static int find_environ(struct rank *rank, struct js_buf *ret)
         rank->lifeline ? js_lifeline_environ(rank->lifeline) : NULL;
     if (given)
         return js_buf_append(ret, given->data, given->len);
-    if (status_file && js_launch_rank() == 0 &&
+    if (status_file && js_launchenv_rank() == 0 &&
         js_run_status_beside(status_file, JS_RUN_ENVIRON, path, sizeof(path)) ==
             0 &&
         js_userenv_read(path, ret) == 0)
@@ -2210,7 +2229,7 @@ static int take_environ(struct rank *rank, struct js_err *err)
 /* What it may have is what jobs may have; the launcher has let us have more. */
 static struct js_runner *start_runner(struct js_err *err)
 {
-    const char *files = getenv(JS_LAUNCH_FILES_NAME);
+    const char *files = getenv(JS_LAUNCHENV_FILES_NAME);
     struct rlimit own, limit;
     uint64_t number = files ? strtoull(files, NULL, 10) : 0;
     if (number == 0 || getrlimit(RLIMIT_NOFILE, &own) < 0)
@@ -2228,7 +2247,7 @@ static struct js_runner *start_runner(struct js_err *err)
 static int prepare_rank(struct rank *rank, struct js_err *err)
 {
     const struct jobsched_config *config = rank->config;
-    int number = js_launch_rank();
+    int number = js_launchenv_rank();
     if (number != 0 && !(rank->runner = start_runner(err)))
         return -1;
     rank->parent = (uint64_t)getppid();
@@ -2247,7 +2266,7 @@ enum jobsched_status jobsched_check(const struct jobsched_config *config,
 {
     struct js_err err;
     memset(result, 0, sizeof(*result));
-    result->is_master = js_launch_rank() <= 0;
+    result->is_master = js_launchenv_rank() <= 0;
     return check_config(config, &err) < 0
                ? fail(result, JOBSCHED_BAD_INPUT, &err)
                : JOBSCHED_SUCCEEDED;
@@ -2263,13 +2282,13 @@ enum jobsched_status jobsched_run(const struct jobsched_config *config,
         js_err_errno(&err, "/dev/null");
         return fail(result, JOBSCHED_BROKEN, &err);
     }
-    result->is_master = js_launch_rank() <= 0;
+    result->is_master = js_launchenv_rank() <= 0;
     if (check_config(config, &err) < 0)
         return fail(result, JOBSCHED_BAD_INPUT, &err);
-    bool is_alone = js_launch_rank() < 0 || js_launch_size() == 1;
+    bool is_alone = js_launchenv_rank() < 0 || js_launchenv_size() == 1;
     if (config->action != JOBSCHED_RUN && is_alone)
         return rehearse_here(config, result);
-    if (js_launch_size() == 1)
+    if (js_launchenv_size() == 1)
         return refuse_alone(result);
     enum jobsched_status status = prepare_rank(&rank, &err) < 0
                                       ? fail(result, JOBSCHED_BROKEN, &err)

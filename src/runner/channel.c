@@ -12,7 +12,7 @@ enum { HEAD_BYTES = 6, READ_BYTES = 16 * 1024 };
 
 /* Descriptors and the part of the stream they belong to: when sent, that of
  * their message; when received, the last byte that came with them. */
-struct parcel {
+struct outgoing {
     uint64_t begin;
     uint64_t end;
     int fds[JS_CHANNEL_FDS]; /* those there are come first */
@@ -23,9 +23,9 @@ union control {
     char bytes[CMSG_SPACE(JS_CHANNEL_FDS * sizeof(int))];
 };
 
-/* The first parcel, by value because a js_buf promises no alignment. */
-static bool first_parcel(const struct js_channel_queue *queue,
-                         struct parcel *ret)
+/* The first outgoing job, by value because a js_buf promises no alignment. */
+static bool first_outgoing(const struct js_channel_queue *queue,
+                           struct outgoing *ret)
 {
     if (queue->files.len < sizeof(*ret))
         return false;
@@ -33,9 +33,9 @@ static bool first_parcel(const struct js_channel_queue *queue,
     return true;
 }
 
-static void drop_parcel(struct js_channel_queue *queue)
+static void drop_outgoing(struct js_channel_queue *queue)
 {
-    js_buf_consume(&queue->files, sizeof(struct parcel));
+    js_buf_consume(&queue->files, sizeof(struct outgoing));
 }
 
 static void close_fds(const int *fds)
@@ -48,9 +48,9 @@ static void close_fds(const int *fds)
 
 static void release_queue(struct js_channel_queue *queue)
 {
-    struct parcel parcel;
-    for (; first_parcel(queue, &parcel); drop_parcel(queue))
-        close_fds(parcel.fds);
+    struct outgoing outgoing;
+    for (; first_outgoing(queue, &outgoing); drop_outgoing(queue))
+        close_fds(outgoing.fds);
     js_buf_release(&queue->files);
     js_buf_release(&queue->bytes);
 }
@@ -68,17 +68,17 @@ void js_channel_release(struct js_channel *channel)
 }
 
 /* Fills in the descriptors that there are; returns a bit for each. */
-static uint8_t gather_fds(const int *fds, struct parcel *parcel)
+static uint8_t gather_fds(const int *fds, struct outgoing *outgoing)
 {
     uint8_t mask = 0;
     size_t count = 0;
     for (int i = 0; i < JS_CHANNEL_FDS; i++)
-        parcel->fds[i] = -1;
+        outgoing->fds[i] = -1;
     for (int i = 0; fds && i < JS_CHANNEL_FDS; i++) {
         if (fds[i] < 0)
             continue;
         mask = (uint8_t)(mask | 1 << i);
-        parcel->fds[count++] = fds[i];
+        outgoing->fds[count++] = fds[i];
     }
     return mask;
 }
@@ -99,30 +99,30 @@ int js_channel_send(struct js_channel *channel, uint8_t type, const void *body,
                     size_t len, const int *fds)
 {
     struct js_channel_queue *out = &channel->out;
-    struct parcel parcel = {.begin = out->position + out->bytes.len};
-    uint8_t mask = gather_fds(fds, &parcel);
+    struct outgoing outgoing = {.begin = out->position + out->bytes.len};
+    uint8_t mask = gather_fds(fds, &outgoing);
 
-    parcel.end = parcel.begin + HEAD_BYTES + len;
+    outgoing.end = outgoing.begin + HEAD_BYTES + len;
     if (len > UINT32_MAX) {
         errno = EMSGSIZE;
         goto fail;
     }
-    if (js_buf_reserve(&out->files, sizeof(parcel)) < 0 ||
+    if (js_buf_reserve(&out->files, sizeof(outgoing)) < 0 ||
         put_message(&out->bytes, type, mask, body, len) < 0)
         goto fail;
     if (mask)
-        js_buf_append(&out->files, &parcel, sizeof(parcel)); /* has room */
+        js_buf_append(&out->files, &outgoing, sizeof(outgoing)); /* has room */
     return 0;
 fail:
-    close_fds(parcel.fds);
+    close_fds(outgoing.fds);
     return -1;
 }
 
 static void attach(struct msghdr *msg, union control *control,
-                   const struct parcel *parcel)
+                   const struct outgoing *outgoing)
 {
     size_t count = 0;
-    while (count < JS_CHANNEL_FDS && parcel->fds[count] >= 0)
+    while (count < JS_CHANNEL_FDS && outgoing->fds[count] >= 0)
         count++;
     memset(control, 0, sizeof(*control));
     msg->msg_control = control->bytes;
@@ -131,29 +131,30 @@ static void attach(struct msghdr *msg, union control *control,
     head->cmsg_level = SOL_SOCKET;
     head->cmsg_type = SCM_RIGHTS;
     head->cmsg_len = CMSG_LEN(count * sizeof(int));
-    memcpy(CMSG_DATA(head), parcel->fds, count * sizeof(int));
+    memcpy(CMSG_DATA(head), outgoing->fds, count * sizeof(int));
 }
 
-/* Sends up to the next parcel, or its message. Returns like sendmsg(2). */
+/* Sends up to the next outgoing job, or its message. Returns like sendmsg(2).
+ */
 static ssize_t send_piece(struct js_channel *channel)
 {
     struct js_channel_queue *out = &channel->out;
     struct iovec iov = {out->bytes.data, out->bytes.len};
     struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
     union control control;
-    struct parcel parcel;
-    bool waiting = first_parcel(out, &parcel);
-    bool now = waiting && parcel.begin == out->position;
+    struct outgoing outgoing;
+    bool waiting = first_outgoing(out, &outgoing);
+    bool now = waiting && outgoing.begin == out->position;
 
     if (waiting)
         iov.iov_len =
-            (size_t)((now ? parcel.end : parcel.begin) - out->position);
+            (size_t)((now ? outgoing.end : outgoing.begin) - out->position);
     if (now)
-        attach(&msg, &control, &parcel);
+        attach(&msg, &control, &outgoing);
     ssize_t n = sendmsg(channel->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (n > 0 && now) {
-        close_fds(parcel.fds);
-        drop_parcel(out);
+        close_fds(outgoing.fds);
+        drop_outgoing(out);
     }
     return n;
 }
@@ -209,14 +210,14 @@ static size_t detach(struct msghdr *msg, int *fds)
 
 static int keep_fds(struct js_channel_queue *in, struct msghdr *msg)
 {
-    struct parcel parcel = {.fds = {-1, -1}};
-    if (detach(msg, parcel.fds) == 0)
+    struct outgoing outgoing = {.fds = {-1, -1}};
+    if (detach(msg, outgoing.fds) == 0)
         return 0;
-    parcel.end = in->position + in->bytes.len;
-    parcel.begin = parcel.end - 1;
-    if (js_buf_append(&in->files, &parcel, sizeof(parcel)) == 0)
+    outgoing.end = in->position + in->bytes.len;
+    outgoing.begin = outgoing.end - 1;
+    if (js_buf_append(&in->files, &outgoing, sizeof(outgoing)) == 0)
         return 0;
-    close_fds(parcel.fds);
+    close_fds(outgoing.fds);
     return -1;
 }
 
@@ -259,15 +260,15 @@ int js_channel_receive(struct js_channel *channel)
 static void take_fds(struct js_channel_queue *in, uint64_t end, uint8_t mask,
                      struct js_packet *ret)
 {
-    struct parcel parcel;
+    struct outgoing outgoing;
     size_t count = 0;
 
-    if (!first_parcel(in, &parcel) || parcel.begin >= end)
-        parcel = (struct parcel){.fds = {-1, -1}};
+    if (!first_outgoing(in, &outgoing) || outgoing.begin >= end)
+        outgoing = (struct outgoing){.fds = {-1, -1}};
     else
-        drop_parcel(in);
+        drop_outgoing(in);
     for (int i = 0; i < JS_CHANNEL_FDS; i++) {
-        ret->fds[i] = mask >> i & 1 ? parcel.fds[count++] : -1;
+        ret->fds[i] = mask >> i & 1 ? outgoing.fds[count++] : -1;
         ret->fds_lost |= mask >> i & 1 && ret->fds[i] < 0;
     }
 }

@@ -26,7 +26,7 @@ enum { JS_CHANNEL_FDS = 2 };
 struct js_channel_queue {
     struct js_buf bytes;
     uint64_t position;   /* of bytes.data[0] in the whole stream */
-    struct js_buf files; /* of struct parcel, in order */
+    struct js_buf files; /* of struct outgoing job, in order */
 };
 
 struct js_channel {

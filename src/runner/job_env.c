@@ -125,11 +125,13 @@ void js_job_env_release(struct js_job_env *env)
 }
 
 /* The last value that the details give this variable, or NULL. */
-static const char *own_value(const struct js_details *details, const char *name)
+static const char *own_value(const struct js_job_spec *details,
+                             const char *name)
 {
     const char *found = NULL, *entry = NULL;
     size_t len = strlen(name);
-    while (details->env_count > 0 && (entry = js_details_env(details, entry))) {
+    while (details->env_count > 0 &&
+           (entry = js_job_spec_env(details, entry))) {
         if (strncmp(entry, name, len) == 0 && entry[len] == '=')
             found = entry + len + 1;
     }
@@ -137,7 +139,7 @@ static const char *own_value(const struct js_details *details, const char *name)
 }
 
 const char *js_job_env_path(const struct js_job_env *env,
-                            const struct js_details *details)
+                            const struct js_job_spec *details)
 {
     const char *path = own_value(details, "PATH");
     return path ? path : env->path;
@@ -155,7 +157,7 @@ static int format_cpu_list(struct js_buf *to, const struct js_job_env *env,
 
 /* Whether the details or the configuration say something of this variable. */
 static bool is_set(const struct js_job_env *env,
-                   const struct js_details *details, const char *name)
+                   const struct js_job_spec *details, const char *name)
 {
     size_t len = strlen(name);
     if (own_value(details, name))
@@ -169,7 +171,7 @@ static bool is_set(const struct js_job_env *env,
 
 static int format_gpus(struct js_buf *to, const struct js_job_env *env,
                        const struct js_runner_job *job,
-                       const struct js_details *details)
+                       const struct js_job_spec *details)
 {
     if (!job->gpus)
         return 0;
@@ -200,7 +202,7 @@ static int format_hosts(struct js_buf *to, const struct js_runner_job *job,
  */
 static int format_slurm(struct js_buf *to, const struct js_job_env *env,
                         const struct js_runner_job *job,
-                        const struct js_details *details)
+                        const struct js_job_spec *details)
 {
     static const char *const of_one_host[] = {"OMPI_MCA_ras", "PRTE_MCA_ras",
                                               NULL};
@@ -239,7 +241,8 @@ static int format_pwd(struct js_buf *to, const struct js_runner_config *config,
 static int format_values(struct js_job_env *env,
                          const struct js_runner_config *config,
                          const struct js_runner_job *job,
-                         const struct js_details *details, const char *hostfile)
+                         const struct js_job_spec *details,
+                         const char *hostfile)
 {
     struct js_buf *to = &env->values;
     to->len = 0;
@@ -283,11 +286,11 @@ static bool is_in(const char *const *list, size_t count, const char *entry)
 /* Of the details' variables each name once, with its last value. Returns how
  * many. */
 static size_t take_own(const char **list, size_t at,
-                       const struct js_details *details)
+                       const struct js_job_spec *details)
 {
     size_t first = at;
     const char *entry = NULL;
-    while ((entry = js_details_env(details, entry))) {
+    while ((entry = js_job_spec_env(details, entry))) {
         size_t i = first;
         while (i < at && !has_same_name(list[i], entry))
             i++;
@@ -302,7 +305,7 @@ static size_t take_own(const char **list, size_t at,
 /* What is set here, then the details', then what is left of the configuration's
  * environment. NULL with errno ENOMEM. */
 static const char **merge(struct js_job_env *env, const char *const *first,
-                          size_t count, const struct js_details *details)
+                          size_t count, const struct js_job_spec *details)
 {
     size_t size = count + details->env_count + 1;
     for (const char **p = env->list + OWN_MAX; *p; p++)
@@ -326,7 +329,7 @@ static const char **merge(struct js_job_env *env, const char *const *first,
 const char *const *js_job_env_of(struct js_job_env *env,
                                  const struct js_runner_config *config,
                                  const struct js_runner_job *job,
-                                 const struct js_details *details,
+                                 const struct js_job_spec *details,
                                  const char *hostfile)
 {
     size_t count = 0;

@@ -42,12 +42,12 @@ void js_job_env_release(struct js_job_env *env); /* all zero is allowed */
 const char *const *js_job_env_of(struct js_job_env *env,
                                  const struct js_runner_config *config,
                                  const struct js_runner_job *job,
-                                 const struct js_details *details,
+                                 const struct js_job_spec *details,
                                  const char *hostfile);
 
 /* The value of PATH that the job has, or NULL. */
 const char *js_job_env_path(const struct js_job_env *env,
-                            const struct js_details *details);
+                            const struct js_job_spec *details);
 
 /* True if a bash that is /bin/sh would take the word for a function. */
 bool js_job_env_has_function(const struct js_job_env *env, const char *word);

@@ -30,7 +30,7 @@ static int fail(struct js_job_files *files, enum js_step step,
 
 /* Sets *step to the one that fails. */
 static int open_outputs(struct js_job_files *files, int dir,
-                        const struct js_details *details, enum js_step *step)
+                        const struct js_job_spec *details, enum js_step *step)
 {
     const char *out = details->stdout_path, *err = details->stderr_path;
     *step = JS_STEP_OUTPUT;
@@ -46,7 +46,7 @@ static int open_outputs(struct js_job_files *files, int dir,
 }
 
 static int open_all(struct js_job_files *files, int dir,
-                    const struct js_details *details,
+                    const struct js_job_spec *details,
                     struct js_spawn_failure *failure)
 {
     const char *in = details->stdin_path;
@@ -59,7 +59,7 @@ static int open_all(struct js_job_files *files, int dir,
 }
 
 int js_job_files_open(struct js_job_files *files,
-                      const struct js_details *details,
+                      const struct js_job_spec *details,
                       struct js_spawn_failure *failure)
 {
     int dir = AT_FDCWD;

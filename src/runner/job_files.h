@@ -18,7 +18,7 @@ struct js_job_files {
  * 0, or -1 with *failure and nothing open.
  */
 int js_job_files_open(struct js_job_files *files,
-                      const struct js_details *details,
+                      const struct js_job_spec *details,
                       struct js_spawn_failure *failure);
 void js_job_files_close(struct js_job_files *files);
 

@@ -6,10 +6,10 @@
 
 static const mode_t permissions = 0777;
 
-void js_folder_note(struct js_folder *folder, const char *path)
+void js_job_folder_note(struct js_job_folder *folder, const char *path)
 {
     struct stat st;
-    *folder = (struct js_folder){.path = path};
+    *folder = (struct js_job_folder){.path = path};
     if (!path || stat(path, &st) < 0 || !S_ISDIR(st.st_mode))
         return;
     folder->is_known = true;
@@ -18,7 +18,7 @@ void js_folder_note(struct js_folder *folder, const char *path)
 }
 
 /* 0, or -1 with errno. */
-static int folder_look(const struct js_folder *folder)
+static int folder_look(const struct js_job_folder *folder)
 {
     struct stat st;
     if (stat(folder->path, &st) < 0)
@@ -32,24 +32,25 @@ static int folder_look(const struct js_folder *folder)
 
 /* On another file system it is not what it was: the one it was on is not
  * mounted at the moment, and nobody would find what is written there. */
-static bool folder_is_elsewhere(const struct js_folder *folder)
+static bool folder_is_elsewhere(const struct js_job_folder *folder)
 {
     struct stat st;
     return stat(folder->path, &st) == 0 && st.st_dev != folder->device;
 }
 
-enum js_folder_state js_folder_restore(const struct js_folder *folder)
+enum js_job_folder_state
+js_job_folder_restore(const struct js_job_folder *folder)
 {
     if (!folder->is_known || folder_look(folder) == 0)
-        return JS_FOLDER_FINE;
+        return JS_JOB_FOLDER_FINE;
     if (errno != ENOENT)
-        return JS_FOLDER_GONE;
+        return JS_JOB_FOLDER_GONE;
     if (mkdir(folder->path, folder->mode) < 0)
-        return errno == EEXIST && folder_look(folder) == 0 ? JS_FOLDER_FINE
-                                                           : JS_FOLDER_GONE;
+        return errno == EEXIST && folder_look(folder) == 0 ? JS_JOB_FOLDER_FINE
+                                                           : JS_JOB_FOLDER_GONE;
     if (folder_is_elsewhere(folder) && rmdir(folder->path) == 0) {
         errno = ENODEV;
-        return JS_FOLDER_GONE;
+        return JS_JOB_FOLDER_GONE;
     }
-    return JS_FOLDER_THERE;
+    return JS_JOB_FOLDER_THERE;
 }

@@ -12,24 +12,25 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-struct js_folder {
+struct js_job_folder {
     const char *path; /* borrowed */
     bool is_known;    /* it was there */
     mode_t mode;      /* as it was */
     dev_t device;
 };
 
-enum js_folder_state {
-    JS_FOLDER_FINE,  /* it is there; or it never was */
-    JS_FOLDER_THERE, /* it is there, and has just been made */
-    JS_FOLDER_GONE,  /* it cannot be used, nor made: errno says why */
+enum js_job_folder_state {
+    JS_JOB_FOLDER_FINE,  /* it is there; or it never was */
+    JS_JOB_FOLDER_THERE, /* it is there, and has just been made */
+    JS_JOB_FOLDER_GONE,  /* it cannot be used, nor made: errno says why */
 };
 
 /* Remembers it as it is now. */
-void js_folder_note(struct js_folder *folder, const char *path);
+void js_job_folder_note(struct js_job_folder *folder, const char *path);
 
 /* Makes it anew if it is gone. Of several who do so at a time one is told
  * THERE, the others FINE. */
-enum js_folder_state js_folder_restore(const struct js_folder *folder);
+enum js_job_folder_state
+js_job_folder_restore(const struct js_job_folder *folder);
 
 #endif

@@ -14,15 +14,15 @@
 
 enum { COPY_BYTES = 64 * 1024 };
 
-void js_output_init(struct js_output *output)
+void js_job_output_init(struct js_job_output *output)
 {
     for (int i = 0; i < JS_STREAM_COUNT; i++)
-        output->file[i] = (struct js_output_file){.fd = -1};
+        output->file[i] = (struct js_job_output_file){.fd = -1};
     output->folder = -1;
     output->was_full = true;
 }
 
-void js_output_release(struct js_output *output)
+void js_job_output_release(struct js_job_output *output)
 {
     for (int i = 0; i < JS_STREAM_COUNT; i++)
         js_fd_close(&output->file[i].fd);
@@ -45,7 +45,7 @@ static int open_named(const char *dir, uint64_t id, enum js_stream stream)
 }
 
 /* Held, so that it can be told whether it has been removed. */
-static void hold_folder(struct js_output *output, const char *dir)
+static void hold_folder(struct js_job_output *output, const char *dir)
 {
     js_fd_close(&output->folder);
     output->folder = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -60,7 +60,7 @@ static bool has_no_room(int fd)
     return (geteuid() == 0 ? st.f_bfree : st.f_bavail) == 0;
 }
 
-static int open_in_memory(struct js_output_file *file)
+static int open_in_memory(struct js_job_output_file *file)
 {
     int fd = memfd_create("output", MFD_CLOEXEC);
     if (fd < 0)
@@ -76,13 +76,14 @@ static int open_in_memory(struct js_output_file *file)
 }
 
 /* Where a file system cannot set bytes aside nothing is sure. */
-static int open_spooled(struct js_output_file *file, const char *tmpdir)
+static int open_spooled(struct js_job_output_file *file, const char *tmpdir)
 {
-    *file = (struct js_output_file){.fd = js_open_unlinked(tmpdir)};
+    *file = (struct js_job_output_file){.fd = js_open_unlinked(tmpdir)};
     if (file->fd < 0)
         return -1;
-    if (fallocate(file->fd, FALLOC_FL_KEEP_SIZE, 0, JS_OUTPUT_RESERVED) == 0) {
-        file->sure_bytes = JS_OUTPUT_RESERVED;
+    if (fallocate(file->fd, FALLOC_FL_KEEP_SIZE, 0, JS_JOB_OUTPUT_RESERVED) ==
+        0) {
+        file->sure_bytes = JS_JOB_OUTPUT_RESERVED;
         return 0;
     }
     if (errno != ENOSPC && errno != EDQUOT && !has_no_room(file->fd))
@@ -91,11 +92,11 @@ static int open_spooled(struct js_output_file *file, const char *tmpdir)
     return open_in_memory(file);
 }
 
-static int open_in_folder(struct js_output *output, const char *dir,
+static int open_in_folder(struct js_job_output *output, const char *dir,
                           uint64_t id, enum js_stream stream)
 {
-    struct js_output_file *file = &output->file[stream];
-    *file = (struct js_output_file){.fd = open_named(dir, id, stream)};
+    struct js_job_output_file *file = &output->file[stream];
+    *file = (struct js_job_output_file){.fd = open_named(dir, id, stream)};
     if (file->fd < 0)
         return -1;
     if (output->was_full)
@@ -107,15 +108,15 @@ static int open_in_folder(struct js_output *output, const char *dir,
     return -1;
 }
 
-int js_output_open(struct js_output *output,
-                   const struct js_runner_config *config, uint64_t id)
+int js_job_output_open(struct js_job_output *output,
+                       const struct js_runner_config *config, uint64_t id)
 {
     if (config->capture == JS_CAPTURE_NONE)
         return 0;
     if (config->capture == JS_CAPTURE_DIR)
         hold_folder(output, config->output_dir);
     for (int i = 0; i < JS_STREAM_COUNT; i++) {
-        struct js_output_file *file = &output->file[i];
+        struct js_job_output_file *file = &output->file[i];
         if (file->fd >= 0)
             continue;
         int rc = config->capture == JS_CAPTURE_DIR
@@ -128,7 +129,7 @@ int js_output_open(struct js_output *output,
     return 0;
 }
 
-bool js_output_is_in_memory(const struct js_output *output)
+bool js_job_output_is_in_memory(const struct js_job_output *output)
 {
     return output->file[JS_STREAM_OUT].is_in_memory ||
            output->file[JS_STREAM_ERR].is_in_memory;
@@ -157,8 +158,8 @@ static int copy_all(int from, int to)
     return 0;
 }
 
-static int write_anew(struct js_output_file *file, const char *dir, uint64_t id,
-                      enum js_stream stream)
+static int write_anew(struct js_job_output_file *file, const char *dir,
+                      uint64_t id, enum js_stream stream)
 {
     int from = open_again(file->fd);
     int to = from < 0 ? -1 : open_named(dir, id, stream);
@@ -179,19 +180,19 @@ static bool is_removed(int fd)
     return fd >= 0 && fstat(fd, &st) == 0 && st.st_nlink == 0;
 }
 
-int js_output_rescue(struct js_output *output,
-                     const struct js_runner_config *config,
-                     const struct js_folder *folder, uint64_t id)
+int js_job_output_rescue(struct js_job_output *output,
+                         const struct js_runner_config *config,
+                         const struct js_job_folder *folder, uint64_t id)
 {
     int rc = 0;
     /* A job may remove its own files; but then the folder is still there. */
     if (config->capture != JS_CAPTURE_DIR || !is_removed(output->folder))
         return 0;
     for (int i = 0; rc >= 0 && i < JS_STREAM_COUNT; i++) {
-        struct js_output_file *file = &output->file[i];
+        struct js_job_output_file *file = &output->file[i];
         if (!is_removed(file->fd))
             continue;
-        js_folder_restore(folder); /* in vain: the next says why */
+        js_job_folder_restore(folder); /* in vain: the next says why */
         rc = write_anew(file, config->output_dir, id, i);
     }
     return rc;
@@ -200,21 +201,21 @@ int js_output_rescue(struct js_output *output,
 /* ---------------------------------------------------------------- the end */
 
 /* True if the next job would find the file as this one did. */
-static bool is_pristine(const struct js_output_file *file,
+static bool is_pristine(const struct js_job_output_file *file,
                         const struct stat *st)
 {
     return st->st_size == 0 && st->st_nlink == 0 && !file->is_in_memory &&
            fcntl(file->fd, F_GETFL) == file->flags;
 }
 
-void js_output_finish(struct js_output *output,
-                      const struct js_runner_config *config, bool reuse,
-                      struct js_output_end *ret)
+void js_job_output_finish(struct js_job_output *output,
+                          const struct js_runner_config *config, bool reuse,
+                          struct js_job_output_end *ret)
 {
     bool spooled = config->capture == JS_CAPTURE_SPOOL;
     bool is_known = false;
     for (int i = 0; i < JS_STREAM_COUNT; i++) {
-        struct js_output_file *file = &output->file[i];
+        struct js_job_output_file *file = &output->file[i];
         struct stat st = {0};
         ret->fds[i] = -1;
         if (file->fd >= 0 && fstat(file->fd, &st) < 0)
@@ -251,7 +252,7 @@ static int try_dir(const struct js_runner_config *config, struct js_err *err)
     return 0;
 }
 
-int js_output_try(const struct js_runner_config *config, struct js_err *err)
+int js_job_output_try(const struct js_runner_config *config, struct js_err *err)
 {
     if (config->capture == JS_CAPTURE_DIR)
         return try_dir(config, err);

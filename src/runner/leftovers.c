@@ -52,7 +52,7 @@ static bool is_number(const char *text, uint64_t wanted)
 }
 
 /* Its own variables, where these are of this run. */
-static enum owner owner_by_id(const struct js_sweep *sweep, pid_t pid)
+static enum owner owner_by_id(const struct js_leftovers *sweep, pid_t pid)
 {
     char mark[JS_MARK_SIZE], id[24], attempt[24];
     struct js_mark of;
@@ -70,7 +70,7 @@ static enum owner owner_by_id(const struct js_sweep *sweep, pid_t pid)
 }
 
 /* What a run within a job has left behind is that job's. */
-static enum owner owner_by_outer(const struct js_sweep *sweep, pid_t pid)
+static enum owner owner_by_outer(const struct js_leftovers *sweep, pid_t pid)
 {
     char within[WITHIN_SIZE];
     uint64_t id;
@@ -84,7 +84,7 @@ static enum owner owner_by_outer(const struct js_sweep *sweep, pid_t pid)
                                                         : OWNER_OTHER;
 }
 
-static enum owner owner_of(const struct js_sweep *sweep, pid_t pid)
+static enum owner owner_of(const struct js_leftovers *sweep, pid_t pid)
 {
     if (sweep->all || getpgid(pid) == sweep->group)
         return OWNER_THIS;
@@ -96,7 +96,7 @@ static enum owner owner_of(const struct js_sweep *sweep, pid_t pid)
 }
 
 /* A child that is not reaped yet keeps its pid, and by that its group's. */
-static void send_signal(const struct js_sweep *sweep, pid_t pid)
+static void send_signal(const struct js_leftovers *sweep, pid_t pid)
 {
     bool in_group = sweep->group > 0 && getpgid(pid) == sweep->group;
     if (sweep->signal == SIGKILL) {
@@ -109,7 +109,7 @@ static void send_signal(const struct js_sweep *sweep, pid_t pid)
 
 static void visit(pid_t pid, void *arg)
 {
-    struct js_sweep *sweep = arg;
+    struct js_leftovers *sweep = arg;
     if (sweep->spared(pid, sweep->arg))
         return;
     enum owner owner = owner_of(sweep, pid);
@@ -122,7 +122,7 @@ static void visit(pid_t pid, void *arg)
     js_pids_add(sweep->found, pid); /* failing, it is told once more */
 }
 
-int js_sweep_run(struct js_sweep *sweep)
+int js_leftovers_run(struct js_leftovers *sweep)
 {
     sweep->left = 0;
     sweep->strangers = 0;

@@ -23,7 +23,7 @@ bool js_pids_has(const struct js_pids *pids, pid_t pid);
 int js_pids_add(struct js_pids *pids, pid_t pid); /* -1 with errno ENOMEM */
 void js_pids_remove(struct js_pids *pids, pid_t pid);
 
-struct js_sweep {
+struct js_leftovers {
     bool all;         /* every child that is not spared is meant; else those */
     pid_t group;      /* of this process group */
     uint64_t run;     /* and those that carry this run, job and attempt in */
@@ -43,6 +43,6 @@ struct js_sweep {
 };
 
 /* Returns 0, or -1 with errno when the children could not be listed. */
-int js_sweep_run(struct js_sweep *sweep);
+int js_leftovers_run(struct js_leftovers *sweep);
 
 #endif

@@ -5,10 +5,10 @@
 #include "base/process.h"
 #include "node/reap.h"
 #include "runner/channel.h"
-#include "runner/slots.h"
 #include "runner/job_output.h"
-#include "runner/queue.h"
 #include "runner/messages.h"
+#include "runner/queue.h"
+#include "runner/slots.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -45,7 +45,7 @@ struct runner {
     int null_in;
     int null_out;
     struct js_runner_config config;
-    struct js_jobs *jobs;         /* NULL: not configured, or in vain */
+    struct js_slots *jobs;        /* NULL: not configured, or in vain */
     struct js_runner_queue queue; /* jobs for the next free slot */
     int64_t report_ns; /* when what waits to be sent is; JS_NEVER_NS: nothing
                           waits, or it is on its way */
@@ -173,9 +173,9 @@ static int apply(struct runner *runner, struct js_err *err)
                             config->host);
     umask(config->umask);
     bind_once(config);
-    if (js_output_try(config, err) < 0)
+    if (js_job_output_try(config, err) < 0)
         return -1;
-    runner->jobs = js_jobs_new(&(struct js_jobs_means){
+    runner->jobs = js_slots_new(&(struct js_slots_means){
         config, &runner->channel, runner->null_in, runner->null_out});
     if (!runner->jobs)
         return js_err_errno(err, "cannot prepare for jobs on node %s",
@@ -190,7 +190,8 @@ static int configure(struct runner *runner, const struct js_packet *message)
         errno = EBADMSG;
         return -1;
     }
-    if (js_runner_get_config(message->body, message->len, &runner->config) < 0)
+    if (js_messages_get_config(message->body, message->len, &runner->config) <
+        0)
         return -1;
     apply(runner, &err);
     return js_channel_send(&runner->channel, JS_MESSAGE_READY, err.text,
@@ -202,7 +203,7 @@ static int refuse(struct runner *runner, const struct js_runner_job *job,
                   const struct js_outcome *outcome)
 {
     struct js_buf body = JS_BUF_INIT;
-    int rc = js_runner_put_ended(&body, job->slot, outcome);
+    int rc = js_messages_put_ended(&body, job->slot, outcome);
     if (rc == 0)
         rc = js_channel_send(&runner->channel, JS_MESSAGE_ENDED, body.data,
                              body.len, NULL);
@@ -214,11 +215,11 @@ static int start(struct runner *runner, const struct js_runner_job *job)
 {
     struct js_outcome outcome = {.start_unix_ns = js_clock_unix_ns()};
     if (runner->has_expired) {
-        outcome.cause = JS_CAUSE_STOPPED;
+        outcome.cause = JS_STOP_REASON_STOPPED;
         return refuse(runner, job, &outcome);
     }
     if (runner->jobs)
-        return js_jobs_start(runner->jobs, job);
+        return js_slots_start(runner->jobs, job);
     /* Without a working configuration every job fails. */
     outcome.exit_code = 126;
     outcome.step = JS_STEP_RUNNER;
@@ -229,8 +230,8 @@ static int start(struct runner *runner, const struct js_runner_job *job)
 static int run(struct runner *runner, const struct js_packet *message)
 {
     struct js_runner_job job;
-    struct js_runner_sets sets;
-    if (js_runner_get_job(message->body, message->len, &sets, &job) < 0)
+    struct js_messages_sets sets;
+    if (js_messages_get_job(message->body, message->len, &sets, &job) < 0)
         return -1;
     return runner->jobs && job.slot == JS_RUNNER_SLOT_NEXT
                ? js_runner_queue_push(&runner->queue, message->body,
@@ -243,11 +244,11 @@ static int run(struct runner *runner, const struct js_packet *message)
 static int start_queued(struct runner *runner)
 {
     uint32_t slot;
-    while (runner->queue.count > 0 && js_jobs_free_slot(runner->jobs, &slot)) {
+    while (runner->queue.count > 0 && js_slots_free_slot(runner->jobs, &slot)) {
         struct js_runner_job job;
-        struct js_runner_sets sets;
+        struct js_messages_sets sets;
         const struct js_buf *message = js_runner_queue_pop(&runner->queue);
-        if (js_runner_get_job(message->data, message->len, &sets, &job) < 0)
+        if (js_messages_get_job(message->data, message->len, &sets, &job) < 0)
             return -1;
         job.slot = slot;
         if (start(runner, &job) < 0)
@@ -262,7 +263,7 @@ static int recall(struct runner *runner)
     if (runner->jobs && start_queued(runner) < 0)
         return -1;
     size_t count = js_runner_queue_clear(&runner->queue);
-    int rc = js_runner_put_number(&body, (int64_t)count);
+    int rc = js_messages_put_number(&body, (int64_t)count);
     if (rc == 0)
         rc = js_channel_send(&runner->channel, JS_MESSAGE_RECALLED, body.data,
                              body.len, NULL);
@@ -274,15 +275,15 @@ static int end_job(struct runner *runner, const struct js_packet *message)
 {
     uint32_t slot;
     int64_t grace_ns;
-    if (js_runner_get_end(message->body, message->len, &slot, &grace_ns) < 0)
+    if (js_messages_get_end(message->body, message->len, &slot, &grace_ns) < 0)
         return -1;
-    return runner->jobs ? js_jobs_end(runner->jobs, slot, grace_ns) : 0;
+    return runner->jobs ? js_slots_end(runner->jobs, slot, grace_ns) : 0;
 }
 
 static int set_lease(struct runner *runner, const struct js_packet *message)
 {
     int64_t until_ns;
-    if (js_runner_get_number(message->body, message->len, &until_ns) < 0)
+    if (js_messages_get_number(message->body, message->len, &until_ns) < 0)
         return -1;
     runner->lease_ns = until_ns;
     runner->has_extra = true;
@@ -306,7 +307,7 @@ static int check_lease(struct runner *runner)
     runner->lease_ns = JS_NEVER_NS;
     runner->has_expired = true;
     for (uint32_t i = 0; runner->jobs && i < runner->config.slots; i++) {
-        if (js_jobs_end(runner->jobs, i, runner->config.grace_ns) < 0)
+        if (js_slots_end(runner->jobs, i, runner->config.grace_ns) < 0)
             return -1;
     }
     return 0;
@@ -315,10 +316,10 @@ static int check_lease(struct runner *runner)
 static int set_limit(struct runner *runner, const struct js_packet *message)
 {
     int64_t timeout_ns;
-    if (js_runner_get_number(message->body, message->len, &timeout_ns) < 0)
+    if (js_messages_get_number(message->body, message->len, &timeout_ns) < 0)
         return -1;
     if (runner->jobs)
-        js_jobs_limit(runner->jobs, timeout_ns);
+        js_slots_limit(runner->jobs, timeout_ns);
     return 0;
 }
 
@@ -358,13 +359,13 @@ static int take_signals(struct runner *runner)
     struct signalfd_siginfo info;
     if (read(runner->signal_fd, &info, sizeof(info)) < 0 && errno != EAGAIN)
         return -1;
-    return runner->jobs ? js_jobs_reap(runner->jobs) : 0;
+    return runner->jobs ? js_slots_reap(runner->jobs) : 0;
 }
 
 static int64_t next_wake_ns(const struct runner *runner)
 {
     int64_t wake_ns =
-        runner->jobs ? js_jobs_wake_ns(runner->jobs) : JS_NEVER_NS;
+        runner->jobs ? js_slots_wake_ns(runner->jobs) : JS_NEVER_NS;
     if (js_channel_stalled(&runner->channel)) {
         int64_t again_ns = js_clock_ns() + stall_ns;
         wake_ns = again_ns < wake_ns ? again_ns : wake_ns;
@@ -381,7 +382,7 @@ static int64_t report_delay_ns(const struct runner *runner)
     if (runner->queue.count == 0)
         return 0;
     int64_t lead_ns = (int64_t)runner->queue.count *
-                      js_jobs_run_ns(runner->jobs) / runner->config.slots;
+                      js_slots_run_ns(runner->jobs) / runner->config.slots;
     return lead_ns / REPORTS < report_most_ns ? lead_ns / REPORTS
                                               : report_most_ns;
 }
@@ -433,7 +434,7 @@ static int turn(struct runner *runner)
     if (check_lease(runner) < 0)
         return -1;
     if (runner->jobs &&
-        (js_jobs_tick(runner->jobs) < 0 || start_queued(runner) < 0))
+        (js_slots_tick(runner->jobs) < 0 || start_queued(runner) < 0))
         return -1;
     return report(runner);
 }
@@ -443,12 +444,12 @@ noreturn static void end(struct runner *runner, int status)
 {
     js_channel_release(&runner->channel);
     js_runner_queue_release(&runner->queue);
-    js_jobs_free(runner->jobs);
+    js_slots_free(runner->jobs);
     js_reap_all(last_kill_ns);
     _exit(status);
 }
 
-noreturn void js_runner_proc(int socket)
+noreturn void js_runner_main(int socket)
 {
     struct runner runner = {
         .channel = {.fd = -1},

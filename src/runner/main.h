@@ -11,6 +11,6 @@
 
 /* What a freshly forked process does with its end of the socket. Runs no exit
  * handlers and uses no stdio. */
-noreturn void js_runner_proc(int socket);
+noreturn void js_runner_main(int socket);
 
 #endif

@@ -101,8 +101,8 @@ static const struct js_cpuset *get_cpus(struct js_cursor *cursor,
     return cpus;
 }
 
-int js_runner_put_config(struct js_buf *buf,
-                         const struct js_runner_config *config)
+int js_messages_put_config(struct js_buf *buf,
+                           const struct js_runner_config *config)
 {
     if (put_string(buf, config->cwd) < 0 ||
         js_pack_u32(buf, (uint32_t)config->umask) < 0 ||
@@ -126,8 +126,8 @@ static bool config_is_whole(const struct js_runner_config *config)
            config->host && config->slot_cpus;
 }
 
-int js_runner_get_config(const void *body, size_t len,
-                         struct js_runner_config *ret)
+int js_messages_get_config(const void *body, size_t len,
+                           struct js_runner_config *ret)
 {
     struct js_cursor cursor = js_cursor_of(body, len);
     struct js_runner_config config = {0};
@@ -151,12 +151,12 @@ int js_runner_get_config(const void *body, size_t len,
         return 0;
     }
     int error = js_cursor_end(&cursor) < 0 ? EBADMSG : ENOMEM;
-    js_runner_release_config(&config);
+    js_messages_release_config(&config);
     errno = error;
     return -1;
 }
 
-void js_runner_release_config(struct js_runner_config *config)
+void js_messages_release_config(struct js_runner_config *config)
 {
     free_env((char **)config->env);
     free((void *)config->cwd);
@@ -189,7 +189,7 @@ static const struct js_cpuset *get_set(struct js_cursor *cursor,
     return to;
 }
 
-int js_runner_put_job(struct js_buf *buf, const struct js_runner_job *job)
+int js_messages_put_job(struct js_buf *buf, const struct js_runner_job *job)
 {
     if (js_pack_u32(buf, job->slot) < 0 || js_pack_u64(buf, job->id) < 0 ||
         js_pack_u32(buf, job->attempt) < 0 ||
@@ -204,8 +204,9 @@ int js_runner_put_job(struct js_buf *buf, const struct js_runner_job *job)
     return 0;
 }
 
-int js_runner_get_job(const void *body, size_t len, struct js_runner_sets *sets,
-                      struct js_runner_job *ret)
+int js_messages_get_job(const void *body, size_t len,
+                        struct js_messages_sets *sets,
+                        struct js_runner_job *ret)
 {
     struct js_cursor cursor = js_cursor_of(body, len);
     ret->slot = js_unpack_u32(&cursor);
@@ -224,13 +225,13 @@ int js_runner_get_job(const void *body, size_t len, struct js_runner_sets *sets,
     return js_cursor_end(&cursor);
 }
 
-int js_runner_put_end(struct js_buf *buf, uint32_t slot, int64_t grace_ns)
+int js_messages_put_end(struct js_buf *buf, uint32_t slot, int64_t grace_ns)
 {
     return js_pack_u32(buf, slot) < 0 ? -1 : js_pack_i64(buf, grace_ns);
 }
 
-int js_runner_get_end(const void *body, size_t len, uint32_t *ret_slot,
-                      int64_t *ret_grace_ns)
+int js_messages_get_end(const void *body, size_t len, uint32_t *ret_slot,
+                        int64_t *ret_grace_ns)
 {
     struct js_cursor cursor = js_cursor_of(body, len);
     *ret_slot = js_unpack_u32(&cursor);
@@ -238,28 +239,28 @@ int js_runner_get_end(const void *body, size_t len, uint32_t *ret_slot,
     return js_cursor_end(&cursor);
 }
 
-int js_runner_put_number(struct js_buf *buf, int64_t number)
+int js_messages_put_number(struct js_buf *buf, int64_t number)
 {
     return js_pack_i64(buf, number);
 }
 
-int js_runner_get_number(const void *body, size_t len, int64_t *ret)
+int js_messages_get_number(const void *body, size_t len, int64_t *ret)
 {
     struct js_cursor cursor = js_cursor_of(body, len);
     *ret = js_unpack_i64(&cursor);
     return js_cursor_end(&cursor);
 }
 
-int js_runner_put_ended(struct js_buf *buf, uint32_t slot,
-                        const struct js_outcome *outcome)
+int js_messages_put_ended(struct js_buf *buf, uint32_t slot,
+                          const struct js_outcome *outcome)
 {
     if (js_pack_u32(buf, slot) < 0 || js_outcome_pack(buf, outcome) < 0)
         return -1;
     return 0;
 }
 
-int js_runner_get_ended(const void *body, size_t len, uint32_t *ret_slot,
-                        struct js_outcome *ret)
+int js_messages_get_ended(const void *body, size_t len, uint32_t *ret_slot,
+                          struct js_outcome *ret)
 {
     struct js_cursor cursor = js_cursor_of(body, len);
     *ret_slot = js_unpack_u32(&cursor);

@@ -26,36 +26,37 @@ enum js_runner_message {
     JS_MESSAGE_RECALLED, /* how many jobs */
 };
 
-int js_runner_put_config(struct js_buf *buf,
-                         const struct js_runner_config *config);
+int js_messages_put_config(struct js_buf *buf,
+                           const struct js_runner_config *config);
 
 /* The result owns copies of everything. Also -1 with errno ENOMEM. */
-int js_runner_get_config(const void *body, size_t len,
-                         struct js_runner_config *ret);
+int js_messages_get_config(const void *body, size_t len,
+                           struct js_runner_config *ret);
 
-/* Frees what js_runner_get_config() made; all zero is allowed. */
-void js_runner_release_config(struct js_runner_config *config);
+/* Frees what js_messages_get_config() made; all zero is allowed. */
+void js_messages_release_config(struct js_runner_config *config);
 
-int js_runner_put_job(struct js_buf *buf, const struct js_runner_job *job);
+int js_messages_put_job(struct js_buf *buf, const struct js_runner_job *job);
 
 /* The strings point into `body`, the sets into *sets. */
-struct js_runner_sets {
+struct js_messages_sets {
     struct js_cpuset cpus, numa;
 };
-int js_runner_get_job(const void *body, size_t len, struct js_runner_sets *sets,
-                      struct js_runner_job *ret);
+int js_messages_get_job(const void *body, size_t len,
+                        struct js_messages_sets *sets,
+                        struct js_runner_job *ret);
 
-int js_runner_put_end(struct js_buf *buf, uint32_t slot, int64_t grace_ns);
-int js_runner_get_end(const void *body, size_t len, uint32_t *ret_slot,
-                      int64_t *ret_grace_ns);
+int js_messages_put_end(struct js_buf *buf, uint32_t slot, int64_t grace_ns);
+int js_messages_get_end(const void *body, size_t len, uint32_t *ret_slot,
+                        int64_t *ret_grace_ns);
 
 /* LIMIT, LEASE and RECALLED. */
-int js_runner_put_number(struct js_buf *buf, int64_t number);
-int js_runner_get_number(const void *body, size_t len, int64_t *ret);
+int js_messages_put_number(struct js_buf *buf, int64_t number);
+int js_messages_get_number(const void *body, size_t len, int64_t *ret);
 
-int js_runner_put_ended(struct js_buf *buf, uint32_t slot,
-                        const struct js_outcome *outcome);
-int js_runner_get_ended(const void *body, size_t len, uint32_t *ret_slot,
-                        struct js_outcome *ret);
+int js_messages_put_ended(struct js_buf *buf, uint32_t slot,
+                          const struct js_outcome *outcome);
+int js_messages_get_ended(const void *body, size_t len, uint32_t *ret_slot,
+                          struct js_outcome *ret);
 
 #endif

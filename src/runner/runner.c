@@ -35,7 +35,7 @@ static pid_t fork_runner(const struct js_runner *runner, const int ends[2])
     if (pid == 0) {
         close(ends[0]);
         setrlimit(RLIMIT_NOFILE, &runner->files);
-        js_runner_proc(ends[1]);
+        js_runner_main(ends[1]);
     }
     return pid;
 }
@@ -168,7 +168,7 @@ int js_runner_configure(struct js_runner *runner,
 {
     runner->scratch.len = 0;
     if (check_not_lost(runner) < 0 ||
-        js_runner_put_config(&runner->scratch, config) < 0)
+        js_messages_put_config(&runner->scratch, config) < 0)
         return -1;
     return send_scratch(runner, JS_MESSAGE_CONFIGURE);
 }
@@ -177,7 +177,7 @@ int js_runner_run(struct js_runner *runner, const struct js_runner_job *job)
 {
     runner->scratch.len = 0;
     if (check_not_lost(runner) < 0 ||
-        js_runner_put_job(&runner->scratch, job) < 0)
+        js_messages_put_job(&runner->scratch, job) < 0)
         return -1;
     return js_channel_send(&runner->channel, JS_MESSAGE_RUN,
                            runner->scratch.data, runner->scratch.len, NULL);
@@ -201,7 +201,7 @@ static int send_number(struct js_runner *runner, enum js_runner_message type,
 {
     runner->scratch.len = 0;
     if (check_not_lost(runner) < 0 ||
-        js_runner_put_number(&runner->scratch, number) < 0)
+        js_messages_put_number(&runner->scratch, number) < 0)
         return -1;
     return send_scratch(runner, type);
 }
@@ -210,7 +210,7 @@ int js_runner_end(struct js_runner *runner, uint32_t slot, int64_t grace_ns)
 {
     runner->scratch.len = 0;
     if (check_not_lost(runner) < 0 ||
-        js_runner_put_end(&runner->scratch, slot, grace_ns) < 0)
+        js_messages_put_end(&runner->scratch, slot, grace_ns) < 0)
         return -1;
     return send_scratch(runner, JS_MESSAGE_END);
 }
@@ -262,7 +262,7 @@ static int decode(struct js_packet *message, struct js_runner_event *ret)
         return 0;
     case JS_MESSAGE_RECALLED:
         ret->kind = JS_RUNNER_RECALLED;
-        if (js_runner_get_number(message->body, message->len, &count) < 0)
+        if (js_messages_get_number(message->body, message->len, &count) < 0)
             return -1;
         ret->count = (uint32_t)count;
         return 0;
@@ -270,8 +270,8 @@ static int decode(struct js_packet *message, struct js_runner_event *ret)
         ret->kind = JS_RUNNER_ENDED;
         ret->out_fd = message->fds[0];
         ret->err_fd = message->fds[1];
-        if (js_runner_get_ended(message->body, message->len, &ret->slot,
-                                &ret->outcome) < 0)
+        if (js_messages_get_ended(message->body, message->len, &ret->slot,
+                                  &ret->outcome) < 0)
             return -1;
         if (message->fds_lost)
             mark_lost_output(ret);

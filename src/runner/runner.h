@@ -41,9 +41,11 @@
  *  - with GPUs, CUDA_VISIBLE_DEVICES and ROCR_VISIBLE_DEVICES are set, and
  *    CUDA_DEVICE_ORDER=PCI_BUS_ID unless the environment has it;
  *  - one that runs longer than it may gets SIGTERM (its whole group), grace_ns
- *    later SIGKILL, and is reported with JS_CAUSE_TIMEOUT however it ended;
+ *    later SIGKILL, and is reported with JS_STOP_REASON_TIMEOUT however it
+ * ended;
  *  - one killed by SIGKILL that was not ours (also exit 137), while the count
- * of out-of-memory kills of its cgroup grew, is reported with JS_CAUSE_MEMORY;
+ * of out-of-memory kills of its cgroup grew, is reported with
+ * JS_STOP_REASON_MEMORY;
  *  - when its process has ended, whatever it left behind (in its group or
  *    daemonised under it) gets SIGTERM and, grace_ns later, SIGKILL, and only
  *    when nothing is left is the job reported as ended. With one slot every
@@ -185,9 +187,10 @@ int js_runner_recall(struct js_runner *runner);
 
 /* Ends the job in this slot, if there is one: SIGTERM to its group, grace_ns
  * later (that of the configuration at most) SIGKILL; reported with
- * JS_CAUSE_STOPPED (one that waits to be tried again at once). May be called
- * again, for less grace. With JS_RUNNER_LET_RUN, whatever the slot, no job
- * waits to be tried again from then on, and what runs goes on. Same failures.
+ * JS_STOP_REASON_STOPPED (one that waits to be tried again at once). May be
+ * called again, for less grace. With JS_RUNNER_LET_RUN, whatever the slot, no
+ * job waits to be tried again from then on, and what runs goes on. Same
+ * failures.
  */
 int js_runner_end(struct js_runner *runner, uint32_t slot, int64_t grace_ns);
 
@@ -196,8 +199,8 @@ int js_runner_end(struct js_runner *runner, uint32_t slot, int64_t grace_ns);
  * js_runner_end(): whoever gave them to us may take us for dead. To be called
  * again in time; before the first call there is no such end. A runner that was
  * itself stopped over that time waits JS_LEASE_EXTRA_NS more. A job given after
- * that end, and before it is moved, is not started: JS_CAUSE_STOPPED; nor is
- * one whose turn comes then. Same failures.
+ * that end, and before it is moved, is not started: JS_STOP_REASON_STOPPED; nor
+ * is one whose turn comes then. Same failures.
  */
 int js_runner_lease(struct js_runner *runner, int64_t until_ns);
 

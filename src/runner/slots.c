@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "node/direct_exec.h"
 #include "node/memory.h"
+#include "node/spawn.h"
 #include "runner/job_env.h"
 #include "runner/job_files.h"
 #include "runner/job_folder.h"
@@ -10,7 +11,6 @@
 #include "runner/job_output.h"
 #include "runner/leftovers.h"
 #include "runner/messages.h"
-#include "node/spawn.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -42,22 +42,22 @@ struct slot {
     struct js_buf details_bytes;
     struct js_buf gpus, hosts;
     struct js_cpuset cpus, numa;
-    struct js_details details;
-    struct js_command command;
-    struct js_output output;
+    struct js_job_spec details;
+    struct js_direct_exec command;
+    struct js_job_output output;
     char *hostfile; /* its path; NULL: none */
     struct js_outcome outcome;
     pid_t pid; /* its process, and its group */
     int64_t started_ns;
-    enum js_cause cause; /* RUNNING: why it was told to end, if it was */
+    enum js_stop_reason cause; /* RUNNING: why it was told to end, if it was */
     int64_t wake_ns;  /* WAITING, ENDING: when to do something; RUNNING and told
                          to end: when to kill it, JS_NEVER_NS: that is done */
     int64_t limit_ns; /* WAITING: of trying; ENDING: of killing. 0: not set */
     int64_t delay_ns; /* WAITING */
     bool is_homeless; /* WAITING: for a folder that is gone */
-    const struct js_folder *opening; /* own: in which it is to get a file */
-    bool fresh;                      /* ENDING: nobody was told yet */
-    bool killing;                    /* ENDING: the grace period is over */
+    const struct js_job_folder *opening; /* own: in which it is to get a file */
+    bool fresh;                          /* ENDING: nobody was told yet */
+    bool killing;                        /* ENDING: the grace period is over */
     bool looked; /* ENDING: strangers were seen once before */
     struct js_pids found;
 };
@@ -69,12 +69,12 @@ struct stranger {
     uint64_t seen; /* the last job that had been started by then */
 };
 
-struct js_jobs {
-    struct js_jobs_means means;
+struct js_slots {
+    struct js_slots_means means;
     struct js_job_env env;
     struct slot *slots;
     uint32_t count;
-    struct js_folder output_folder, tmpdir;
+    struct js_job_folder output_folder, tmpdir;
     struct slot strays; /* ENDING while children of unknown jobs are ended */
     struct js_buf strangers;  /* struct stranger, several slots only */
     uint64_t started;         /* jobs, so far */
@@ -99,14 +99,14 @@ static const char *output_folder(const struct js_runner_config *config)
 
 static void init_slot(struct slot *slot)
 {
-    js_output_init(&slot->output);
+    js_job_output_init(&slot->output);
 }
 
 static void release_slot(struct slot *slot)
 {
-    js_output_release(&slot->output);
+    js_job_output_release(&slot->output);
     js_job_hostfile_remove(&slot->hostfile);
-    js_command_release(&slot->command);
+    js_direct_exec_release(&slot->command);
     js_buf_release(&slot->text);
     js_buf_release(&slot->details_bytes);
     js_buf_release(&slot->gpus);
@@ -114,9 +114,9 @@ static void release_slot(struct slot *slot)
     js_buf_release(&slot->found.list);
 }
 
-struct js_jobs *js_jobs_new(const struct js_jobs_means *means)
+struct js_slots *js_slots_new(const struct js_slots_means *means)
 {
-    struct js_jobs *jobs = calloc(1, sizeof(*jobs));
+    struct js_slots *jobs = calloc(1, sizeof(*jobs));
     if (!jobs)
         return NULL;
     jobs->means = *means;
@@ -124,7 +124,7 @@ struct js_jobs *js_jobs_new(const struct js_jobs_means *means)
     jobs->ooms = js_oom_counter_read(&jobs->oom);
     jobs->slots = calloc(means->config->slots, sizeof(*jobs->slots));
     if (!jobs->slots || js_job_env_init(&jobs->env, means->config) < 0) {
-        js_jobs_free(jobs);
+        js_slots_free(jobs);
         return NULL;
     }
     jobs->count = means->config->slots;
@@ -132,12 +132,12 @@ struct js_jobs *js_jobs_new(const struct js_jobs_means *means)
         init_slot(&jobs->slots[i]);
     init_slot(&jobs->strays);
     jobs->ignored = js_spawn_ignored();
-    js_folder_note(&jobs->output_folder, output_folder(means->config));
-    js_folder_note(&jobs->tmpdir, means->config->tmpdir);
+    js_job_folder_note(&jobs->output_folder, output_folder(means->config));
+    js_job_folder_note(&jobs->tmpdir, means->config->tmpdir);
     return jobs;
 }
 
-void js_jobs_free(struct js_jobs *jobs)
+void js_slots_free(struct js_slots *jobs)
 {
     if (!jobs)
         return;
@@ -155,7 +155,7 @@ void js_jobs_free(struct js_jobs *jobs)
     errno = saved;
 }
 
-__attribute__((format(printf, 2, 3))) static int note(struct js_jobs *jobs,
+__attribute__((format(printf, 2, 3))) static int note(struct js_slots *jobs,
                                                       const char *format, ...)
 {
     char text[sizeof((struct js_runner_event){0}.text)];
@@ -168,7 +168,7 @@ __attribute__((format(printf, 2, 3))) static int note(struct js_jobs *jobs,
                                    strlen(text), NULL);
 }
 
-static struct slot *slot_of(struct js_jobs *jobs, pid_t pid)
+static struct slot *slot_of(struct js_slots *jobs, pid_t pid)
 {
     for (uint32_t i = 0; i < jobs->count; i++) {
         if (jobs->slots[i].state == SLOT_RUNNING && jobs->slots[i].pid == pid)
@@ -177,7 +177,7 @@ static struct slot *slot_of(struct js_jobs *jobs, pid_t pid)
     return NULL;
 }
 
-static bool is_idle(const struct js_jobs *jobs)
+static bool is_idle(const struct js_slots *jobs)
 {
     for (uint32_t i = 0; i < jobs->count; i++) {
         if (jobs->slots[i].state != SLOT_FREE)
@@ -192,12 +192,13 @@ static void free_slot(struct slot *slot)
     slot->fresh = false;
     slot->limit_ns = 0;
     slot->is_homeless = false;
-    slot->cause = JS_CAUSE_NONE;
+    slot->cause = JS_STOP_REASON_NONE;
     slot->found.list.len = 0;
 }
 
 /* A stream with a file of its own is the job's concern. */
-static bool may_be_cut(const struct slot *slot, const struct js_output_end *end)
+static bool may_be_cut(const struct slot *slot,
+                       const struct js_job_output_end *end)
 {
     return (end->may_be_cut[JS_STREAM_OUT] && !slot->details.stdout_path) ||
            (end->may_be_cut[JS_STREAM_ERR] && !slot->details.stderr_path);
@@ -205,8 +206,8 @@ static bool may_be_cut(const struct slot *slot, const struct js_output_end *end)
 
 /* The job could not say so itself: its stderr is on the same disk. Nor is a
  * success one of all that it wrote (`echo x; true`). */
-static int look_for_room(struct js_jobs *jobs, struct slot *slot,
-                         const struct js_output_end *end)
+static int look_for_room(struct js_slots *jobs, struct slot *slot,
+                         const struct js_job_output_end *end)
 {
     const struct js_runner_config *config = jobs->means.config;
     if (!may_be_cut(slot, end))
@@ -226,11 +227,11 @@ static int look_for_room(struct js_jobs *jobs, struct slot *slot,
 }
 
 /* Said once until there is room again. */
-static int say_in_memory(struct js_jobs *jobs, const struct slot *slot)
+static int say_in_memory(struct js_slots *jobs, const struct slot *slot)
 {
     const struct js_runner_config *config = jobs->means.config;
     bool was_full = jobs->is_disk_full;
-    jobs->is_disk_full = js_output_is_in_memory(&slot->output);
+    jobs->is_disk_full = js_job_output_is_in_memory(&slot->output);
     if (!jobs->is_disk_full || was_full)
         return 0;
     return note(jobs,
@@ -239,11 +240,11 @@ static int say_in_memory(struct js_jobs *jobs, const struct slot *slot)
                 config->host, config->tmpdir);
 }
 
-static int rescue_output(struct js_jobs *jobs, struct slot *slot)
+static int rescue_output(struct js_slots *jobs, struct slot *slot)
 {
     const struct js_runner_config *config = jobs->means.config;
-    int rc = js_output_rescue(&slot->output, config, &jobs->output_folder,
-                              slot->job.id);
+    int rc = js_job_output_rescue(&slot->output, config, &jobs->output_folder,
+                                  slot->job.id);
     if (rc == 0)
         return 0;
     return note(
@@ -255,11 +256,11 @@ static int rescue_output(struct js_jobs *jobs, struct slot *slot)
 }
 
 /* The slot's job is over. `reuse`: nobody can still hold its files. */
-static int report(struct js_jobs *jobs, struct slot *slot, bool reuse)
+static int report(struct js_slots *jobs, struct slot *slot, bool reuse)
 {
-    struct js_output_end end;
+    struct js_job_output_end end;
     int rc = rescue_output(jobs, slot);
-    js_output_finish(&slot->output, jobs->means.config, reuse, &end);
+    js_job_output_finish(&slot->output, jobs->means.config, reuse, &end);
     slot->outcome.out_bytes = end.bytes[JS_STREAM_OUT];
     slot->outcome.err_bytes = end.bytes[JS_STREAM_ERR];
     if (look_for_room(jobs, slot, &end) < 0)
@@ -268,7 +269,8 @@ static int report(struct js_jobs *jobs, struct slot *slot, bool reuse)
     free_slot(slot);
     slot->freed = jobs->freed++;
     jobs->scratch.len = 0;
-    if (js_runner_put_ended(&jobs->scratch, slot->job.slot, &slot->outcome) < 0)
+    if (js_messages_put_ended(&jobs->scratch, slot->job.slot, &slot->outcome) <
+        0)
         rc = -1;
     /* The descriptors are the channel's even when there is no text. */
     if (js_channel_send(jobs->means.channel, JS_MESSAGE_ENDED,
@@ -297,7 +299,7 @@ static uint32_t exit_code_of(const struct js_spawn_failure *failure)
     return missing ? 127 : 126;
 }
 
-static int tell_refusal(struct js_jobs *jobs, const struct slot *slot,
+static int tell_refusal(struct js_slots *jobs, const struct slot *slot,
                         const struct js_spawn_failure *failure)
 {
     const struct js_runner_config *config = jobs->means.config;
@@ -312,7 +314,7 @@ static int tell_refusal(struct js_jobs *jobs, const struct slot *slot,
                 hint ? hint : "", (long long)(config->retry_ns / JS_NS_PER_S));
 }
 
-static bool is_any_homeless(const struct js_jobs *jobs)
+static bool is_any_homeless(const struct js_slots *jobs)
 {
     for (uint32_t i = 0; i < jobs->count; i++) {
         if (jobs->slots[i].is_homeless)
@@ -322,7 +324,7 @@ static bool is_any_homeless(const struct js_jobs *jobs)
 }
 
 /* Once for all jobs that wait for it here. */
-static int tell_homeless(struct js_jobs *jobs, const struct slot *slot,
+static int tell_homeless(struct js_slots *jobs, const struct slot *slot,
                          const struct js_spawn_failure *failure)
 {
     if (is_any_homeless(jobs))
@@ -335,7 +337,7 @@ static int tell_homeless(struct js_jobs *jobs, const struct slot *slot,
                 (unsigned long long)slot->job.id);
 }
 
-static int begin_wait(struct js_jobs *jobs, struct slot *slot,
+static int begin_wait(struct js_slots *jobs, struct slot *slot,
                       const struct js_spawn_failure *failure, bool is_homeless,
                       int64_t now_ns)
 {
@@ -349,7 +351,7 @@ static int begin_wait(struct js_jobs *jobs, struct slot *slot,
     return rc;
 }
 
-static int wait_and_retry(struct js_jobs *jobs, struct slot *slot,
+static int wait_and_retry(struct js_slots *jobs, struct slot *slot,
                           const struct js_spawn_failure *failure,
                           bool is_homeless, int64_t now_ns)
 {
@@ -366,7 +368,7 @@ static int wait_and_retry(struct js_jobs *jobs, struct slot *slot,
 }
 
 /* What the job is bound to, or NULL. */
-static const struct js_cpuset *cpus_of(const struct js_jobs *jobs,
+static const struct js_cpuset *cpus_of(const struct js_slots *jobs,
                                        const struct slot *slot)
 {
     const struct js_cpuset *cpus =
@@ -380,11 +382,11 @@ static int fd_or(int fd, int other)
     return fd >= 0 ? fd : other;
 }
 
-static void set_stdio(const struct js_jobs *jobs, const struct slot *slot,
+static void set_stdio(const struct js_slots *jobs, const struct slot *slot,
                       const struct js_job_files *files,
                       struct js_spawn_spec *spec)
 {
-    const struct js_output_file *file = slot->output.file;
+    const struct js_job_output_file *file = slot->output.file;
     bool is_dropped = jobs->means.config->capture == JS_CAPTURE_NONE;
     int out = is_dropped ? jobs->means.null_out : file[JS_STREAM_OUT].fd;
     int err = is_dropped ? jobs->means.null_out : file[JS_STREAM_ERR].fd;
@@ -393,11 +395,11 @@ static void set_stdio(const struct js_jobs *jobs, const struct slot *slot,
     spec->stderr_fd = fd_or(files->fd[2], err);
 }
 
-static int spawn(struct js_jobs *jobs, struct slot *slot,
+static int spawn(struct js_slots *jobs, struct slot *slot,
                  const struct js_job_files *files, const char *const *envp,
                  struct js_spawn_failure *failure)
 {
-    struct js_command *command = &slot->command;
+    struct js_direct_exec *command = &slot->command;
     bool shell = command->argv[0] &&
                  js_job_env_has_function(&jobs->env, command->argv[0]);
     struct js_spawn_spec spec = {
@@ -418,7 +420,7 @@ static int spawn(struct js_jobs *jobs, struct slot *slot,
 }
 
 /* A job that is tried again may have it from the time before. */
-static int write_hostfile(const struct js_jobs *jobs, struct slot *slot)
+static int write_hostfile(const struct js_slots *jobs, struct slot *slot)
 {
     if (slot->job.hosts && !slot->hostfile)
         slot->hostfile = js_job_hostfile_write(
@@ -427,7 +429,7 @@ static int write_hostfile(const struct js_jobs *jobs, struct slot *slot)
 }
 
 /* Opens, prepares and spawns. Returns 0, or -1 with *failure. */
-static int launch(struct js_jobs *jobs, struct slot *slot,
+static int launch(struct js_slots *jobs, struct slot *slot,
                   struct js_spawn_failure *failure)
 {
     const struct js_runner_config *config = jobs->means.config;
@@ -435,7 +437,7 @@ static int launch(struct js_jobs *jobs, struct slot *slot,
 
     *failure = (struct js_spawn_failure){JS_STEP_OUTPUT, 0};
     slot->opening = &jobs->output_folder;
-    if (js_output_open(&slot->output, config, slot->job.id) < 0)
+    if (js_job_output_open(&slot->output, config, slot->job.id) < 0)
         goto fail;
     failure->step = JS_STEP_HOSTFILE;
     slot->opening = &jobs->tmpdir;
@@ -446,8 +448,8 @@ static int launch(struct js_jobs *jobs, struct slot *slot,
     const char *const *envp = js_job_env_of(&jobs->env, config, &slot->job,
                                             &slot->details, slot->hostfile);
     if (!envp ||
-        js_command_prepare(&slot->command, slot->job.command,
-                           js_job_env_path(&jobs->env, &slot->details)) < 0)
+        js_direct_exec_prepare(&slot->command, slot->job.command,
+                               js_job_env_path(&jobs->env, &slot->details)) < 0)
         goto fail;
     if (js_job_files_open(&files, &slot->details, failure) < 0)
         return -1;
@@ -460,49 +462,49 @@ fail:
 }
 
 /* It has not been started, and will not be. */
-static int give_up_start(struct js_jobs *jobs, struct slot *slot)
+static int give_up_start(struct js_slots *jobs, struct slot *slot)
 {
     slot->outcome = (struct js_outcome){.start_unix_ns = js_clock_unix_ns(),
-                                        .cause = JS_CAUSE_STOPPED};
+                                        .cause = JS_STOP_REASON_STOPPED};
     return report(jobs, slot, true);
 }
 
 /* Where a file of ours could not be made: makes its folder anew if that is
  * gone. */
-static enum js_folder_state look_at_folder(const struct slot *slot,
-                                           struct js_spawn_failure *failure)
+static enum js_job_folder_state look_at_folder(const struct slot *slot,
+                                               struct js_spawn_failure *failure)
 {
     if (!slot->opening || is_passing(slot, failure))
-        return JS_FOLDER_FINE;
-    enum js_folder_state state = js_folder_restore(slot->opening);
-    if (state == JS_FOLDER_GONE)
+        return JS_JOB_FOLDER_FINE;
+    enum js_job_folder_state state = js_job_folder_restore(slot->opening);
+    if (state == JS_JOB_FOLDER_GONE)
         failure->error = errno;
     return state;
 }
 
 /* The same, and once more if there is a new folder. A folder of ours that went
  * is no fault of the job's. 0, or -1 with *failure. */
-static int launch_somewhere(struct js_jobs *jobs, struct slot *slot,
+static int launch_somewhere(struct js_slots *jobs, struct slot *slot,
                             struct js_spawn_failure *failure,
                             bool *ret_is_homeless)
 {
-    enum js_folder_state state = JS_FOLDER_FINE;
+    enum js_job_folder_state state = JS_JOB_FOLDER_FINE;
     int rc = launch(jobs, slot, failure);
     if (rc < 0)
         state = look_at_folder(slot, failure);
-    if (state == JS_FOLDER_THERE &&
+    if (state == JS_JOB_FOLDER_THERE &&
         note(jobs, "node %s: the folder %s was gone, and has been made anew",
              jobs->means.config->host, slot->opening->path) < 0)
         return -1;
     /* Another slave, or slot, may have made it in between. */
-    if (rc < 0 && slot->opening && state != JS_FOLDER_GONE &&
+    if (rc < 0 && slot->opening && state != JS_JOB_FOLDER_GONE &&
         failure->error == ENOENT)
         rc = launch(jobs, slot, failure);
-    *ret_is_homeless = state == JS_FOLDER_GONE;
+    *ret_is_homeless = state == JS_JOB_FOLDER_GONE;
     return rc;
 }
 
-static int try_to_start(struct js_jobs *jobs, struct slot *slot)
+static int try_to_start(struct js_slots *jobs, struct slot *slot)
 {
     struct js_spawn_failure failure;
     bool is_homeless = false;
@@ -562,11 +564,11 @@ static int copy_job(struct slot *slot, const struct js_runner_job *job)
     if (!slot->job.command || (job->gpus && !slot->job.gpus) ||
         (job->hosts && !slot->job.hosts))
         return -1;
-    return js_details_unpack(slot->details_bytes.data, job->details_len,
-                             &slot->details);
+    return js_job_spec_unpack(slot->details_bytes.data, job->details_len,
+                              &slot->details);
 }
 
-int js_jobs_start(struct js_jobs *jobs, const struct js_runner_job *job)
+int js_slots_start(struct js_slots *jobs, const struct js_runner_job *job)
 {
     if (job->slot >= jobs->count || jobs->slots[job->slot].state != SLOT_FREE) {
         errno = EBADMSG;
@@ -578,7 +580,7 @@ int js_jobs_start(struct js_jobs *jobs, const struct js_runner_job *job)
     return try_to_start(jobs, &jobs->slots[job->slot]);
 }
 
-bool js_jobs_free_slot(const struct js_jobs *jobs, uint32_t *ret)
+bool js_slots_free_slot(const struct js_slots *jobs, uint32_t *ret)
 {
     const struct slot *first = NULL;
     for (uint32_t i = 0; i < jobs->count; i++) {
@@ -591,7 +593,7 @@ bool js_jobs_free_slot(const struct js_jobs *jobs, uint32_t *ret)
     return first != NULL;
 }
 
-int64_t js_jobs_run_ns(const struct js_jobs *jobs)
+int64_t js_slots_run_ns(const struct js_slots *jobs)
 {
     return jobs->run_ns;
 }
@@ -619,38 +621,38 @@ static void set_outcome(struct slot *slot, int status,
 
 /* The count is of all in our cgroup, so the first job that was killed since it
  * grew is taken for the one that was meant. Read only after such an end. */
-static void look_for_oom(struct js_jobs *jobs, struct js_outcome *outcome)
+static void look_for_oom(struct js_slots *jobs, struct js_outcome *outcome)
 {
     enum { SHELL_SAYS_KILLED = 128 + SIGKILL };
-    if (outcome->cause != JS_CAUSE_NONE ||
+    if (outcome->cause != JS_STOP_REASON_NONE ||
         (outcome->signal != SIGKILL && outcome->exit_code != SHELL_SAYS_KILLED))
         return;
     uint64_t ooms = js_oom_counter_read(&jobs->oom);
     if (ooms > jobs->ooms)
-        outcome->cause = JS_CAUSE_MEMORY;
+        outcome->cause = JS_STOP_REASON_MEMORY;
     jobs->ooms = ooms;
 }
 
 static bool is_spared(pid_t pid, void *arg)
 {
-    struct js_jobs *jobs = arg;
+    struct js_slots *jobs = arg;
     return slot_of(jobs, pid) || js_pids_has(&jobs->abandoned, pid);
 }
 
 /* ------------------------------------------------ strangers */
 
-static struct stranger *stranger_at(const struct js_jobs *jobs, size_t i)
+static struct stranger *stranger_at(const struct js_slots *jobs, size_t i)
 {
     return (struct stranger *)(void *)jobs->strangers.data + i;
 }
 
-static size_t stranger_count(const struct js_jobs *jobs)
+static size_t stranger_count(const struct js_slots *jobs)
 {
     return jobs->strangers.len / sizeof(struct stranger);
 }
 
 /* The one of that pid, or NULL. */
-static struct stranger *find_stranger(const struct js_jobs *jobs, pid_t pid)
+static struct stranger *find_stranger(const struct js_slots *jobs, pid_t pid)
 {
     for (size_t i = 0; i < stranger_count(jobs); i++) {
         if (stranger_at(jobs, i)->pid == pid)
@@ -659,7 +661,7 @@ static struct stranger *find_stranger(const struct js_jobs *jobs, pid_t pid)
     return NULL;
 }
 
-static void forget_stranger(struct js_jobs *jobs, pid_t pid)
+static void forget_stranger(struct js_slots *jobs, pid_t pid)
 {
     struct stranger *stranger = find_stranger(jobs, pid);
     if (!stranger)
@@ -669,7 +671,7 @@ static void forget_stranger(struct js_jobs *jobs, pid_t pid)
 }
 
 /* Whether all jobs have ended whose it may be. */
-static bool is_stranger_due(const struct js_jobs *jobs,
+static bool is_stranger_due(const struct js_slots *jobs,
                             const struct stranger *stranger)
 {
     for (uint32_t i = 0; i < jobs->count; i++) {
@@ -684,7 +686,7 @@ static bool is_stranger_due(const struct js_jobs *jobs,
 /* Without memory for it, it is seen for the first time once more. */
 static bool note_stranger(pid_t pid, void *arg)
 {
-    struct js_jobs *jobs = arg;
+    struct js_slots *jobs = arg;
     if (!find_stranger(jobs, pid))
         js_buf_append(&jobs->strangers, &(struct stranger){pid, jobs->started},
                       sizeof(struct stranger));
@@ -694,12 +696,12 @@ static bool note_stranger(pid_t pid, void *arg)
 /* Of those that are known. */
 static bool is_due(pid_t pid, void *arg)
 {
-    struct js_jobs *jobs = arg;
+    struct js_slots *jobs = arg;
     const struct stranger *stranger = find_stranger(jobs, pid);
     return stranger && is_stranger_due(jobs, stranger);
 }
 
-static bool is_any_due(const struct js_jobs *jobs)
+static bool is_any_due(const struct js_slots *jobs)
 {
     for (size_t i = 0; i < stranger_count(jobs); i++) {
         if (is_stranger_due(jobs, stranger_at(jobs, i)))
@@ -710,10 +712,10 @@ static bool is_any_due(const struct js_jobs *jobs)
 
 /* Signals what the slot's job has left. Returns true if there is something;
  * *ret_clean: and nothing that cannot be told. */
-static bool sweep(struct js_jobs *jobs, struct slot *slot,
+static bool sweep(struct js_slots *jobs, struct slot *slot,
                   struct js_pids *found, bool *ret_clean)
 {
-    struct js_sweep run = {
+    struct js_leftovers run = {
         .all = jobs->count == 1,
         .group = slot->pid,
         .run = jobs->means.config->run_id,
@@ -725,21 +727,21 @@ static bool sweep(struct js_jobs *jobs, struct slot *slot,
         .signal = slot->killing ? SIGKILL : SIGTERM,
         .found = found,
     };
-    if (js_sweep_run(&run) < 0)
+    if (js_leftovers_run(&run) < 0)
         return true; /* no descriptor for /proc: looked at again in a while */
     *ret_clean = run.strangers == 0;
     return run.left > 0;
 }
 
 /* Shorter than that of a job that is to end in good order: its slot waits. */
-static int64_t leftover_grace_ns(const struct js_jobs *jobs)
+static int64_t leftover_grace_ns(const struct js_slots *jobs)
 {
     int64_t grace_ns = jobs->means.config->grace_ns;
     return grace_ns < leftover_grace_most_ns ? grace_ns
                                              : leftover_grace_most_ns;
 }
 
-static void start_ending(struct js_jobs *jobs, struct slot *slot)
+static void start_ending(struct js_slots *jobs, struct slot *slot)
 {
     int64_t now_ns = js_clock_ns();
     slot->state = SLOT_ENDING;
@@ -764,12 +766,12 @@ static void tell_group(const struct slot *slot)
  * to wait for the others. */
 static void count_leftovers(struct slot *slot)
 {
-    if (slot->cause == JS_CAUSE_NONE)
+    if (slot->cause == JS_STOP_REASON_NONE)
         slot->outcome.leftovers =
             (uint32_t)(slot->found.list.len / sizeof(pid_t));
 }
 
-static int finish_ending(struct js_jobs *jobs, struct slot *slot, bool clean)
+static int finish_ending(struct js_slots *jobs, struct slot *slot, bool clean)
 {
     count_leftovers(slot);
     if (slot != &jobs->strays)
@@ -779,7 +781,7 @@ static int finish_ending(struct js_jobs *jobs, struct slot *slot, bool clean)
 }
 
 /* Looks whether an ENDING slot is done. */
-static int settle(struct js_jobs *jobs, struct slot *slot)
+static int settle(struct js_slots *jobs, struct slot *slot)
 {
     bool clean = false;
     if (!jobs->has_children)
@@ -801,7 +803,7 @@ static int settle(struct js_jobs *jobs, struct slot *slot)
     return 0;
 }
 
-static int give_up(struct js_jobs *jobs, struct slot *slot)
+static int give_up(struct js_slots *jobs, struct slot *slot)
 {
     bool clean;
     if (!sweep(jobs, slot, &jobs->abandoned, &clean))
@@ -814,7 +816,7 @@ static int give_up(struct js_jobs *jobs, struct slot *slot)
     return finish_ending(jobs, slot, false);
 }
 
-static int wake_ending(struct js_jobs *jobs, struct slot *slot, int64_t now_ns)
+static int wake_ending(struct js_slots *jobs, struct slot *slot, int64_t now_ns)
 {
     int64_t grace_end_ns = slot->limit_ns - unkillable_ns;
     if (now_ns < grace_end_ns) {
@@ -829,21 +831,21 @@ static int wake_ending(struct js_jobs *jobs, struct slot *slot, int64_t now_ns)
 }
 
 /* With no job there is nobody whose they might be. */
-static int look_for_strangers(struct js_jobs *jobs)
+static int look_for_strangers(struct js_slots *jobs)
 {
-    struct js_sweep run = {.run = jobs->means.config->run_id,
-                           .group = -1,
-                           .spared = is_spared,
-                           .strange = note_stranger,
-                           .arg = jobs,
-                           .signal = 0,
-                           .found = &jobs->strays.found};
-    return js_sweep_run(&run);
+    struct js_leftovers run = {.run = jobs->means.config->run_id,
+                               .group = -1,
+                               .spared = is_spared,
+                               .strange = note_stranger,
+                               .arg = jobs,
+                               .signal = 0,
+                               .found = &jobs->strays.found};
+    return js_leftovers_run(&run);
 }
 
 /* Ends the children that no job is known to have left, when all jobs have ended
  * whose they may be. */
-static int start_strays(struct js_jobs *jobs)
+static int start_strays(struct js_slots *jobs)
 {
     struct slot *strays = &jobs->strays;
     if (jobs->count == 1 || jobs->means.config->allow_leftovers ||
@@ -859,7 +861,7 @@ static int start_strays(struct js_jobs *jobs)
 }
 
 /* Reaps what has ended. Returns true if any of it was no job's own process. */
-static bool reap_children(struct js_jobs *jobs)
+static bool reap_children(struct js_slots *jobs)
 {
     bool others = false;
     struct rusage usage;
@@ -885,7 +887,7 @@ static bool reap_children(struct js_jobs *jobs)
     return others;
 }
 
-int js_jobs_reap(struct js_jobs *jobs)
+int js_slots_reap(struct js_slots *jobs)
 {
     bool others = reap_children(jobs);
     for (uint32_t i = 0; i <= jobs->count; i++) {
@@ -899,13 +901,13 @@ int js_jobs_reap(struct js_jobs *jobs)
 
 /* ---------------------------------------------------------------- ending */
 
-static void tell_to_end(struct js_jobs *jobs, struct slot *slot,
-                        enum js_cause cause, int64_t grace_ns)
+static void tell_to_end(struct js_slots *jobs, struct slot *slot,
+                        enum js_stop_reason cause, int64_t grace_ns)
 {
     if (grace_ns > jobs->means.config->grace_ns)
         grace_ns = jobs->means.config->grace_ns;
     int64_t kill_ns = js_clock_ns() + grace_ns;
-    if (slot->cause != JS_CAUSE_NONE) {
+    if (slot->cause != JS_STOP_REASON_NONE) {
         if (kill_ns < slot->wake_ns && slot->wake_ns != JS_NEVER_NS)
             slot->wake_ns = kill_ns;
         return;
@@ -916,14 +918,14 @@ static void tell_to_end(struct js_jobs *jobs, struct slot *slot,
     kill(-slot->pid, SIGCONT); /* a stopped one hears nothing else */
 }
 
-static int end_slot(struct js_jobs *jobs, struct slot *slot, int64_t grace_ns)
+static int end_slot(struct js_slots *jobs, struct slot *slot, int64_t grace_ns)
 {
     if (slot->state == SLOT_RUNNING)
-        tell_to_end(jobs, slot, JS_CAUSE_STOPPED, grace_ns);
+        tell_to_end(jobs, slot, JS_STOP_REASON_STOPPED, grace_ns);
     return slot->state == SLOT_WAITING ? give_up_start(jobs, slot) : 0;
 }
 
-static int drain(struct js_jobs *jobs)
+static int drain(struct js_slots *jobs)
 {
     jobs->is_draining = true;
     for (uint32_t i = 0; i < jobs->count; i++) {
@@ -934,7 +936,7 @@ static int drain(struct js_jobs *jobs)
     return 0;
 }
 
-int js_jobs_end(struct js_jobs *jobs, uint32_t slot, int64_t grace_ns)
+int js_slots_end(struct js_slots *jobs, uint32_t slot, int64_t grace_ns)
 {
     if (grace_ns == JS_RUNNER_LET_RUN)
         return drain(jobs);
@@ -942,13 +944,13 @@ int js_jobs_end(struct js_jobs *jobs, uint32_t slot, int64_t grace_ns)
                               : 0;
 }
 
-void js_jobs_limit(struct js_jobs *jobs, int64_t timeout_ns)
+void js_slots_limit(struct js_slots *jobs, int64_t timeout_ns)
 {
     jobs->limit_ns = timeout_ns;
 }
 
 /* When the job has run for as long as it may. */
-static int64_t deadline_ns(const struct js_jobs *jobs, const struct slot *slot)
+static int64_t deadline_ns(const struct js_slots *jobs, const struct slot *slot)
 {
     int64_t timeout_ns =
         slot->job.timeout_ns > 0 ? slot->job.timeout_ns : jobs->limit_ns;
@@ -959,24 +961,25 @@ static int64_t deadline_ns(const struct js_jobs *jobs, const struct slot *slot)
     return at_ns;
 }
 
-static int64_t running_wake_ns(const struct js_jobs *jobs,
+static int64_t running_wake_ns(const struct js_slots *jobs,
                                const struct slot *slot)
 {
-    return slot->cause == JS_CAUSE_NONE ? deadline_ns(jobs, slot)
-                                        : slot->wake_ns;
+    return slot->cause == JS_STOP_REASON_NONE ? deadline_ns(jobs, slot)
+                                              : slot->wake_ns;
 }
 
-static void wake_running(struct js_jobs *jobs, struct slot *slot)
+static void wake_running(struct js_slots *jobs, struct slot *slot)
 {
-    if (slot->cause == JS_CAUSE_NONE) {
-        tell_to_end(jobs, slot, JS_CAUSE_TIMEOUT, jobs->means.config->grace_ns);
+    if (slot->cause == JS_STOP_REASON_NONE) {
+        tell_to_end(jobs, slot, JS_STOP_REASON_TIMEOUT,
+                    jobs->means.config->grace_ns);
         return;
     }
     slot->wake_ns = JS_NEVER_NS;
     kill(-slot->pid, SIGKILL);
 }
 
-static int wake(struct js_jobs *jobs, struct slot *slot, int64_t now_ns)
+static int wake(struct js_slots *jobs, struct slot *slot, int64_t now_ns)
 {
     if (slot->state == SLOT_WAITING && now_ns >= slot->wake_ns)
         return try_to_start(jobs, slot);
@@ -987,7 +990,7 @@ static int wake(struct js_jobs *jobs, struct slot *slot, int64_t now_ns)
     return 0;
 }
 
-int js_jobs_tick(struct js_jobs *jobs)
+int js_slots_tick(struct js_slots *jobs)
 {
     int64_t now_ns = js_clock_ns();
     for (uint32_t i = 0; i < jobs->count; i++) {
@@ -999,7 +1002,8 @@ int js_jobs_tick(struct js_jobs *jobs)
     return start_strays(jobs);
 }
 
-static int64_t slot_wake_ns(const struct js_jobs *jobs, const struct slot *slot)
+static int64_t slot_wake_ns(const struct js_slots *jobs,
+                            const struct slot *slot)
 {
     switch (slot->state) {
     case SLOT_WAITING:
@@ -1013,7 +1017,7 @@ static int64_t slot_wake_ns(const struct js_jobs *jobs, const struct slot *slot)
     return JS_NEVER_NS;
 }
 
-int64_t js_jobs_wake_ns(const struct js_jobs *jobs)
+int64_t js_slots_wake_ns(const struct js_slots *jobs)
 {
     int64_t first_ns = slot_wake_ns(jobs, &jobs->strays);
     for (uint32_t i = 0; i < jobs->count; i++) {

@@ -12,49 +12,49 @@
 #ifndef JS_RUNNER_SLOTS_H
 #define JS_RUNNER_SLOTS_H
 
-#include "runner/runner.h"
 #include "runner/channel.h"
+#include "runner/runner.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-struct js_jobs;
+struct js_slots;
 
 /* What stays the caller's and must outlive it. */
-struct js_jobs_means {
+struct js_slots_means {
     const struct js_runner_config *config;
     struct js_channel *channel; /* gets the events */
     int null_in;                /* /dev/null, to read and to write */
     int null_out;
 };
 
-struct js_jobs *js_jobs_new(const struct js_jobs_means *means);
-void js_jobs_free(struct js_jobs *jobs); /* leaves processes alone */
+struct js_slots *js_slots_new(const struct js_slots_means *means);
+void js_slots_free(struct js_slots *jobs); /* leaves processes alone */
 
 /* errno EBADMSG: there is no such free slot. */
-int js_jobs_start(struct js_jobs *jobs, const struct js_runner_job *job);
+int js_slots_start(struct js_slots *jobs, const struct js_runner_job *job);
 
 /* A free slot, of several the one that was freed first; false: there is none.
  */
-bool js_jobs_free_slot(const struct js_jobs *jobs, uint32_t *ret);
+bool js_slots_free_slot(const struct js_slots *jobs, uint32_t *ret);
 
 /* How long jobs ran lately, on average; 0 before the first has ended. */
-int64_t js_jobs_run_ns(const struct js_jobs *jobs);
+int64_t js_slots_run_ns(const struct js_slots *jobs);
 
-/* Ends the job of the slot, if there is one: with JS_CAUSE_STOPPED; or, with
- * JS_RUNNER_LET_RUN, whatever waits to be started, from then on. */
-int js_jobs_end(struct js_jobs *jobs, uint32_t slot, int64_t grace_ns);
+/* Ends the job of the slot, if there is one: with JS_STOP_REASON_STOPPED; or,
+ * with JS_RUNNER_LET_RUN, whatever waits to be started, from then on. */
+int js_slots_end(struct js_slots *jobs, uint32_t slot, int64_t grace_ns);
 
 /* How long a job without a timeout of its own may run; 0: without end. */
-void js_jobs_limit(struct js_jobs *jobs, int64_t timeout_ns);
+void js_slots_limit(struct js_slots *jobs, int64_t timeout_ns);
 
 /* Children have ended (SIGCHLD). */
-int js_jobs_reap(struct js_jobs *jobs);
+int js_slots_reap(struct js_slots *jobs);
 
 /* Does what is due. */
-int js_jobs_tick(struct js_jobs *jobs);
+int js_slots_tick(struct js_slots *jobs);
 
-/* When js_jobs_tick() has something to do; JS_NEVER_NS: not by itself. */
-int64_t js_jobs_wake_ns(const struct js_jobs *jobs);
+/* When js_slots_tick() has something to do; JS_NEVER_NS: not by itself. */
+int64_t js_slots_wake_ns(const struct js_slots *jobs);
 
 #endif

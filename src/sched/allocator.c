@@ -28,7 +28,7 @@ struct core {
 
 struct node {
     struct js_node about;
-    struct js_equipment equipment;
+    struct js_resources resources;
     struct core *cores;
     bool *gpu_held;
     uint32_t free_cores; /* with room */
@@ -55,13 +55,13 @@ struct place {
 struct reservation {
     bool is_made;
     bool has_cores; /* they are set aside, as it lacks nothing else */
-    struct js_need need;
+    struct js_request request;
     unsigned avoid;
     struct place *places; /* owned; on each of its nodes the cores that are set
                              aside, or were to be when it was made */
 };
 
-struct js_pool {
+struct js_allocator {
     struct node **nodes; /* each owned: places point to them */
     size_t node_count;
     struct member **members; /* by rank, NULL where there is none */
@@ -71,36 +71,36 @@ struct js_pool {
 
 /* ---------------------------------------------------------------- life */
 
-struct js_pool *js_pool_new(void)
+struct js_allocator *js_allocator_new(void)
 {
-    return calloc(1, sizeof(struct js_pool));
+    return calloc(1, sizeof(struct js_allocator));
 }
 
 static void free_node(struct node *node)
 {
-    js_equipment_release(&node->equipment);
+    js_resources_release(&node->resources);
     free(node->cores);
     free(node->gpu_held);
     free(node->ranks);
     free(node);
 }
 
-void js_pool_free(struct js_pool *pool)
+void js_allocator_free(struct js_allocator *allocator)
 {
-    if (!pool)
+    if (!allocator)
         return;
     int saved = errno;
-    for (size_t i = 0; i < pool->node_count; i++)
-        free_node(pool->nodes[i]);
-    for (size_t i = 0; i < pool->member_end; i++) {
-        if (pool->members[i])
-            free(pool->members[i]->slots);
-        free(pool->members[i]);
+    for (size_t i = 0; i < allocator->node_count; i++)
+        free_node(allocator->nodes[i]);
+    for (size_t i = 0; i < allocator->member_end; i++) {
+        if (allocator->members[i])
+            free(allocator->members[i]->slots);
+        free(allocator->members[i]);
     }
-    free(pool->nodes);
-    free(pool->members);
-    free(pool->reservation.places);
-    free(pool);
+    free(allocator->nodes);
+    free(allocator->members);
+    free(allocator->reservation.places);
+    free(allocator);
     errno = saved;
 }
 
@@ -112,42 +112,45 @@ bool js_node_is_same(const struct js_node *a, const struct js_node *b)
 }
 
 /* The index of the same node, or node_count. */
-static size_t find_node(const struct js_pool *pool, const struct js_node *about)
+static size_t find_node(const struct js_allocator *allocator,
+                        const struct js_node *about)
 {
     size_t i = 0;
-    while (i < pool->node_count &&
-           !js_node_is_same(&pool->nodes[i]->about, about))
+    while (i < allocator->node_count &&
+           !js_node_is_same(&allocator->nodes[i]->about, about))
         i++;
     return i;
 }
 
-static int append_node(struct js_pool *pool, const struct js_node *about)
+static int append_node(struct js_allocator *allocator,
+                       const struct js_node *about)
 {
     struct node **nodes =
-        realloc(pool->nodes, (pool->node_count + 1) * sizeof(*nodes));
+        realloc(allocator->nodes, (allocator->node_count + 1) * sizeof(*nodes));
     if (!nodes)
         return -1;
-    pool->nodes = nodes;
+    allocator->nodes = nodes;
     struct node *node = calloc(1, sizeof(*node));
     if (!node)
         return -1;
     node->about = *about;
-    nodes[pool->node_count++] = node;
+    nodes[allocator->node_count++] = node;
     return 0;
 }
 
-static int make_room_for(struct js_pool *pool, unsigned rank)
+static int make_room_for(struct js_allocator *allocator, unsigned rank)
 {
-    if (rank < pool->member_end)
+    if (rank < allocator->member_end)
         return 0;
     size_t end = 2 * (size_t)rank + 1;
-    struct member **members = realloc(pool->members, end * sizeof(*members));
+    struct member **members =
+        realloc(allocator->members, end * sizeof(*members));
     if (!members)
         return -1;
-    for (size_t i = pool->member_end; i < end; i++)
+    for (size_t i = allocator->member_end; i < end; i++)
         members[i] = NULL;
-    pool->members = members;
-    pool->member_end = end;
+    allocator->members = members;
+    allocator->member_end = end;
     return 0;
 }
 
@@ -175,61 +178,62 @@ static void unite(struct js_node *to, const struct js_node *from)
         to->quota_cores = from->quota_cores;
 }
 
-int js_pool_add(struct js_pool *pool, unsigned rank, const struct js_node *node,
-                bool is_slave)
+int js_allocator_add(struct js_allocator *allocator, unsigned rank,
+                     const struct js_node *node, bool is_slave)
 {
-    if (make_room_for(pool, rank) < 0)
+    if (make_room_for(allocator, rank) < 0)
         return -1;
-    size_t at = find_node(pool, node);
-    if (at == pool->node_count && append_node(pool, node) < 0)
+    size_t at = find_node(allocator, node);
+    if (at == allocator->node_count && append_node(allocator, node) < 0)
         return -1;
     struct member *member = calloc(1, sizeof(*member));
-    if (!member || (is_slave && add_rank(pool->nodes[at], rank) < 0)) {
+    if (!member || (is_slave && add_rank(allocator->nodes[at], rank) < 0)) {
         free(member);
         return -1;
     }
-    unite(&pool->nodes[at]->about, node);
+    unite(&allocator->nodes[at]->about, node);
     *member = (struct member){.rank = rank, .node = at, .is_slave = is_slave};
-    pool->members[rank] = member;
+    allocator->members[rank] = member;
     return 0;
 }
 
-static struct member *find_slave(const struct js_pool *pool, unsigned rank)
+static struct member *find_slave(const struct js_allocator *allocator,
+                                 unsigned rank)
 {
     struct member *member =
-        rank < pool->member_end ? pool->members[rank] : NULL;
+        rank < allocator->member_end ? allocator->members[rank] : NULL;
     return member && member->is_slave ? member : NULL;
 }
 
-int js_pool_place(const struct js_pool *pool, unsigned rank,
-                  struct js_place *ret)
+int js_allocator_place(const struct js_allocator *allocator, unsigned rank,
+                       struct js_placement *ret)
 {
-    const struct member *slave = find_slave(pool, rank);
+    const struct member *slave = find_slave(allocator, rank);
     if (!slave) {
         errno = ENOENT;
         return -1;
     }
-    const struct node *node = pool->nodes[slave->node];
-    struct js_place place = {.node = &node->about,
-                             .slaves = (unsigned)node->rank_count};
+    const struct node *node = allocator->nodes[slave->node];
+    struct js_placement place = {.node = &node->about,
+                                 .slaves = (unsigned)node->rank_count};
     while (node->ranks[place.index] != rank)
         place.index++;
     *ret = place;
     return 0;
 }
 
-size_t js_pool_neighbours(const struct js_pool *pool, unsigned rank,
-                          const unsigned **ret)
+size_t js_allocator_neighbours(const struct js_allocator *allocator,
+                               unsigned rank, const unsigned **ret)
 {
-    const struct member *slave = find_slave(pool, rank);
-    *ret = slave ? pool->nodes[slave->node]->ranks : NULL;
-    return slave ? pool->nodes[slave->node]->rank_count : 0;
+    const struct member *slave = find_slave(allocator, rank);
+    *ret = slave ? allocator->nodes[slave->node]->ranks : NULL;
+    return slave ? allocator->nodes[slave->node]->rank_count : 0;
 }
 
-/* ---------------------------------------------------------------- equipment */
+/* ---------------------------------------------------------------- resources */
 
-static int copy_equipment(struct js_equipment *to,
-                          const struct js_equipment *from)
+static int copy_resources(struct js_resources *to,
+                          const struct js_resources *from)
 {
     size_t cores = from->core_count * sizeof(*to->cores);
     size_t cpus = from->cpu_count * sizeof(*to->cpus);
@@ -239,7 +243,7 @@ static int copy_equipment(struct js_equipment *to,
     to->cpus = malloc(cpus + 1);
     to->gpus = malloc(gpus + 1);
     if (!to->cores || !to->cpus || !to->gpus) {
-        js_equipment_release(to);
+        js_resources_release(to);
         return -1;
     }
     memcpy(to->cores, from->cores, cores);
@@ -249,38 +253,38 @@ static int copy_equipment(struct js_equipment *to,
     return 0;
 }
 
-static int equip_node(struct node *node, const struct js_equipment *equipment)
+static int equip_node(struct node *node, const struct js_resources *resources)
 {
     if (node->cores)
         return 0;
-    struct core *cores = calloc(equipment->core_count + 1, sizeof(*cores));
-    bool *gpu_held = calloc(equipment->gpu_count + 1, sizeof(*gpu_held));
+    struct core *cores = calloc(resources->core_count + 1, sizeof(*cores));
+    bool *gpu_held = calloc(resources->gpu_count + 1, sizeof(*gpu_held));
     if (!cores || !gpu_held ||
-        copy_equipment(&node->equipment, equipment) < 0) {
+        copy_resources(&node->resources, resources) < 0) {
         free(cores);
         free(gpu_held);
         return -1;
     }
-    for (uint32_t i = 0; i < equipment->core_count; i++)
+    for (uint32_t i = 0; i < resources->core_count; i++)
         cores[i] = (struct core){.room = 1,
-                                 .is_others = equipment->cores[i].is_others};
-    for (uint32_t i = 0; i < equipment->core_count; i++)
-        node->has_others |= equipment->cores[i].is_others;
+                                 .is_others = resources->cores[i].is_others};
+    for (uint32_t i = 0; i < resources->core_count; i++)
+        node->has_others |= resources->cores[i].is_others;
     node->cores = cores;
     node->gpu_held = gpu_held;
-    node->free_cores = equipment->core_count;
-    node->free_gpus = equipment->gpu_count;
-    node->free_mem_bytes = equipment->mem_bytes;
+    node->free_cores = resources->core_count;
+    node->free_gpus = resources->gpu_count;
+    node->free_mem_bytes = resources->mem_bytes;
     return 0;
 }
 
 /* How many slots of the node have their home on this core. */
-static uint32_t slots_at_home(const struct js_pool *pool,
+static uint32_t slots_at_home(const struct js_allocator *allocator,
                               const struct node *node, uint32_t core)
 {
     uint32_t count = 0;
     for (size_t i = 0; i < node->rank_count; i++) {
-        const struct member *slave = pool->members[node->ranks[i]];
+        const struct member *slave = allocator->members[node->ranks[i]];
         for (uint32_t k = 0; k < slave->slot_count; k++)
             count += slave->slots[k].home == core;
     }
@@ -292,31 +296,31 @@ static bool has_room(const struct core *core)
     return core->used < core->room;
 }
 
-static void set_room(const struct js_pool *pool, struct node *node,
+static void set_room(const struct js_allocator *allocator, struct node *node,
                      uint32_t index)
 {
     struct core *core = &node->cores[index];
-    uint32_t slots = slots_at_home(pool, node, index);
+    uint32_t slots = slots_at_home(allocator, node, index);
     node->free_cores -= has_room(core);
     core->room = slots > 1 ? slots : 1;
     node->is_shared |= core->room > 1;
     node->free_cores += has_room(core);
 }
 
-int js_pool_equip(struct js_pool *pool, unsigned rank,
-                  const struct js_equipment *equipment, const uint32_t *homes,
-                  uint32_t slots)
+int js_allocator_equip(struct js_allocator *allocator, unsigned rank,
+                       const struct js_resources *resources,
+                       const uint32_t *homes, uint32_t slots)
 {
-    struct member *slave = find_slave(pool, rank);
+    struct member *slave = find_slave(allocator, rank);
     if (!slave || slave->slots) {
         errno = slave ? EEXIST : ENOENT;
         return -1;
     }
-    struct node *node = pool->nodes[slave->node];
-    if (equip_node(node, equipment) < 0)
+    struct node *node = allocator->nodes[slave->node];
+    if (equip_node(node, resources) < 0)
         return -1;
     for (uint32_t i = 0; i < slots; i++) {
-        if (homes[i] >= node->equipment.core_count) {
+        if (homes[i] >= node->resources.core_count) {
             errno = EINVAL;
             return -1;
         }
@@ -329,26 +333,26 @@ int js_pool_equip(struct js_pool *pool, unsigned rank,
         slave->slots[i].home = homes[i];
     for (uint32_t i = 0; i < slots; i++) {
         node->cores[homes[i]].is_others = false;
-        set_room(pool, node, homes[i]);
+        set_room(allocator, node, homes[i]);
     }
     node->equipped++;
     return 0;
 }
 
-void js_pool_drop(struct js_pool *pool, unsigned rank)
+void js_allocator_drop(struct js_allocator *allocator, unsigned rank)
 {
-    struct member *slave = find_slave(pool, rank);
+    struct member *slave = find_slave(allocator, rank);
     if (!slave || slave->slot_count == 0)
         return;
-    struct node *node = pool->nodes[slave->node];
+    struct node *node = allocator->nodes[slave->node];
     uint32_t slots = slave->slot_count;
     slave->slot_count = 0;
     for (uint32_t i = 0; i < slots; i++)
-        set_room(pool, node, slave->slots[i].home);
+        set_room(allocator, node, slave->slots[i].home);
     node->equipped--;
     /* The cores that are set aside may have no slot left. */
     if (node->is_set_aside)
-        js_pool_unreserve(pool);
+        js_allocator_unreserve(allocator);
 }
 
 /* ---------------------------------------------------------------- holding */
@@ -367,101 +371,110 @@ static void let_go_core(struct node *node, uint32_t index)
     core->used--;
 }
 
-static const uint32_t *cores_of(const struct js_grant *grant)
+static const uint32_t *cores_of(const struct js_allocation *allocation)
 {
-    return grant->cores ? grant->cores : &grant->core;
+    return allocation->cores ? allocation->cores : &allocation->core;
 }
 
-static const uint32_t *gpus_of(const struct js_grant *grant)
+static const uint32_t *gpus_of(const struct js_allocation *allocation)
 {
-    return grant->cores + grant->core_count;
+    return allocation->cores + allocation->core_count;
 }
 
-static void hold(struct js_pool *pool, const struct js_grant *grant)
+static void hold(struct js_allocator *allocator,
+                 const struct js_allocation *allocation)
 {
-    struct member *slave = pool->members[grant->rank];
-    struct node *node = pool->nodes[slave->node];
-    slave->slots[grant->slot].is_taken = true;
-    for (uint32_t i = 0; i < grant->core_count; i++)
-        hold_core(node, cores_of(grant)[i]);
-    for (uint32_t i = 0; i < grant->gpu_count; i++)
-        node->gpu_held[gpus_of(grant)[i]] = true;
-    node->free_gpus -= grant->gpu_count;
-    if (node->equipment.mem_bytes > 0)
-        node->free_mem_bytes -= grant->mem_bytes;
+    struct member *slave = allocator->members[allocation->rank];
+    struct node *node = allocator->nodes[slave->node];
+    slave->slots[allocation->slot].is_taken = true;
+    for (uint32_t i = 0; i < allocation->core_count; i++)
+        hold_core(node, cores_of(allocation)[i]);
+    for (uint32_t i = 0; i < allocation->gpu_count; i++)
+        node->gpu_held[gpus_of(allocation)[i]] = true;
+    node->free_gpus -= allocation->gpu_count;
+    if (node->resources.mem_bytes > 0)
+        node->free_mem_bytes -= allocation->mem_bytes;
 }
 
-static void let_go(struct js_pool *pool, const struct js_grant *grant)
+static void let_go(struct js_allocator *allocator,
+                   const struct js_allocation *allocation)
 {
-    struct member *slave = pool->members[grant->rank];
-    struct node *node = pool->nodes[slave->node];
-    slave->slots[grant->slot].is_taken = false;
-    for (uint32_t i = 0; i < grant->core_count; i++)
-        let_go_core(node, cores_of(grant)[i]);
-    for (uint32_t i = 0; i < grant->gpu_count; i++)
-        node->gpu_held[gpus_of(grant)[i]] = false;
-    node->free_gpus += grant->gpu_count;
-    if (node->equipment.mem_bytes > 0)
-        node->free_mem_bytes += grant->mem_bytes;
+    struct member *slave = allocator->members[allocation->rank];
+    struct node *node = allocator->nodes[slave->node];
+    slave->slots[allocation->slot].is_taken = false;
+    for (uint32_t i = 0; i < allocation->core_count; i++)
+        let_go_core(node, cores_of(allocation)[i]);
+    for (uint32_t i = 0; i < allocation->gpu_count; i++)
+        node->gpu_held[gpus_of(allocation)[i]] = false;
+    node->free_gpus += allocation->gpu_count;
+    if (node->resources.mem_bytes > 0)
+        node->free_mem_bytes += allocation->mem_bytes;
 }
 
-void js_pool_release(struct js_pool *pool, struct js_grant *grant)
+void js_allocator_release(struct js_allocator *allocator,
+                          struct js_allocation *allocation)
 {
-    let_go(pool, grant);
-    for (uint32_t i = 0; i < grant->other_count; i++)
-        let_go(pool, &grant->others[i]);
-    js_grant_free(grant);
+    let_go(allocator, allocation);
+    for (uint32_t i = 0; i < allocation->other_count; i++)
+        let_go(allocator, &allocation->others[i]);
+    js_allocation_free(allocation);
 }
 
-void js_grant_free(struct js_grant *grant)
+void js_allocation_free(struct js_allocation *allocation)
 {
-    for (uint32_t i = 0; i < grant->other_count; i++)
-        free(grant->others[i].cores);
-    free(grant->others);
-    free(grant->cores);
-    memset(grant, 0, sizeof(*grant));
+    for (uint32_t i = 0; i < allocation->other_count; i++)
+        free(allocation->others[i].cores);
+    free(allocation->others);
+    free(allocation->cores);
+    memset(allocation, 0, sizeof(*allocation));
 }
 
-bool js_grant_is_on(const struct js_grant *grant, unsigned rank)
+bool js_allocation_is_on(const struct js_allocation *allocation, unsigned rank)
 {
-    bool is_on = grant->rank == rank;
-    for (uint32_t i = 0; i < grant->other_count; i++)
-        is_on |= grant->others[i].rank == rank;
+    bool is_on = allocation->rank == rank;
+    for (uint32_t i = 0; i < allocation->other_count; i++)
+        is_on |= allocation->others[i].rank == rank;
     return is_on;
 }
 
-void js_grant_cpus(const struct js_pool *pool, const struct js_grant *grant,
-                   struct js_cpuset *ret)
+void js_allocation_cpus(const struct js_allocator *allocator,
+                        const struct js_allocation *allocation,
+                        struct js_cpuset *ret)
 {
-    const struct node *node = pool->nodes[pool->members[grant->rank]->node];
+    const struct node *node =
+        allocator->nodes[allocator->members[allocation->rank]->node];
     js_cpuset_clear(ret);
-    for (uint32_t i = 0; i < grant->core_count; i++)
-        js_equipment_core(&node->equipment, cores_of(grant)[i], ret);
+    for (uint32_t i = 0; i < allocation->core_count; i++)
+        js_resources_core(&node->resources, cores_of(allocation)[i], ret);
 }
 
-int js_grant_gpus(const struct js_pool *pool, const struct js_grant *grant,
-                  struct js_buf *buf)
+int js_allocation_gpus(const struct js_allocator *allocator,
+                       const struct js_allocation *allocation,
+                       struct js_buf *buf)
 {
-    const struct node *node = pool->nodes[pool->members[grant->rank]->node];
-    for (uint32_t i = 0; i < grant->gpu_count; i++) {
-        const char *name = node->equipment.gpus[gpus_of(grant)[i]].name;
+    const struct node *node =
+        allocator->nodes[allocator->members[allocation->rank]->node];
+    for (uint32_t i = 0; i < allocation->gpu_count; i++) {
+        const char *name = node->resources.gpus[gpus_of(allocation)[i]].name;
         if (js_buf_printf(buf, "%s%s", i > 0 ? "," : "", name) < 0)
             return -1;
     }
     return 0;
 }
 
-static const char *host_of(const struct js_pool *pool, unsigned rank)
+static const char *host_of(const struct js_allocator *allocator, unsigned rank)
 {
-    return pool->nodes[pool->members[rank]->node]->about.host;
+    return allocator->nodes[allocator->members[rank]->node]->about.host;
 }
 
-int js_grant_hosts(const struct js_pool *pool, const struct js_grant *grant,
-                   struct js_buf *buf)
+int js_allocation_hosts(const struct js_allocator *allocator,
+                        const struct js_allocation *allocation,
+                        struct js_buf *buf)
 {
-    int rc = js_buf_puts(buf, host_of(pool, grant->rank));
-    for (uint32_t i = 0; rc == 0 && i < grant->other_count; i++)
-        rc = js_buf_printf(buf, ",%s", host_of(pool, grant->others[i].rank));
+    int rc = js_buf_puts(buf, host_of(allocator, allocation->rank));
+    for (uint32_t i = 0; rc == 0 && i < allocation->other_count; i++)
+        rc = js_buf_printf(buf, ",%s",
+                           host_of(allocator, allocation->others[i].rank));
     return rc;
 }
 
@@ -473,46 +486,48 @@ static bool is_slot_free(const struct node *node, const struct slot *slot)
     return !slot->is_taken && !core->is_set_aside && has_room(core);
 }
 
-bool js_pool_take_slot(struct js_pool *pool, unsigned rank,
-                       struct js_grant *ret)
+bool js_allocator_take_slot(struct js_allocator *allocator, unsigned rank,
+                            struct js_allocation *ret)
 {
-    struct member *slave = find_slave(pool, rank);
+    struct member *slave = find_slave(allocator, rank);
     for (uint32_t i = 0; slave && i < slave->slot_count; i++) {
         struct slot *slot = &slave->slots[i];
-        if (!is_slot_free(pool->nodes[slave->node], slot))
+        if (!is_slot_free(allocator->nodes[slave->node], slot))
             continue;
-        *ret = (struct js_grant){
+        *ret = (struct js_allocation){
             .rank = rank, .slot = i, .core_count = 1, .core = slot->home};
-        hold(pool, ret);
+        hold(allocator, ret);
         return true;
     }
     return false;
 }
 
-bool js_pool_is_shared(const struct js_pool *pool, unsigned rank)
+bool js_allocator_is_shared(const struct js_allocator *allocator, unsigned rank)
 {
-    const struct member *slave = find_slave(pool, rank);
-    return slave && pool->nodes[slave->node]->is_shared;
+    const struct member *slave = find_slave(allocator, rank);
+    return slave && allocator->nodes[slave->node]->is_shared;
 }
 
-uint32_t js_pool_free_slots(const struct js_pool *pool, unsigned rank)
+uint32_t js_allocator_free_slots(const struct js_allocator *allocator,
+                                 unsigned rank)
 {
-    const struct member *slave = find_slave(pool, rank);
+    const struct member *slave = find_slave(allocator, rank);
     uint32_t count = 0;
     for (uint32_t i = 0; slave && i < slave->slot_count; i++)
-        count += is_slot_free(pool->nodes[slave->node], &slave->slots[i]);
+        count += is_slot_free(allocator->nodes[slave->node], &slave->slots[i]);
     return count;
 }
 
-uint64_t js_pool_busy_slots(const struct js_pool *pool)
+uint64_t js_allocator_busy_slots(const struct js_allocator *allocator)
 {
     uint64_t count = 0;
-    for (size_t rank = 0; rank < pool->member_end; rank++) {
-        const struct member *slave = pool->members[rank];
+    for (size_t rank = 0; rank < allocator->member_end; rank++) {
+        const struct member *slave = allocator->members[rank];
         for (uint32_t i = 0; slave && i < slave->slot_count; i++) {
             const struct slot *slot = &slave->slots[i];
-            count += slot->is_taken ||
-                     !has_room(&pool->nodes[slave->node]->cores[slot->home]);
+            count +=
+                slot->is_taken ||
+                !has_room(&allocator->nodes[slave->node]->cores[slot->home]);
         }
     }
     return count;
@@ -520,47 +535,50 @@ uint64_t js_pool_busy_slots(const struct js_pool *pool)
 
 /* ---------------------------------------------------------------- fitting */
 
-static bool could_node(const struct node *node, const struct js_need *need)
+static bool could_node(const struct node *node,
+                       const struct js_request *request)
 {
-    const struct js_equipment *have = &node->equipment;
-    return node->equipped > 0 && need->cores <= have->core_count &&
-           need->gpus <= have->gpu_count &&
-           (have->mem_bytes == 0 || need->mem_bytes <= have->mem_bytes);
+    const struct js_resources *have = &node->resources;
+    return node->equipped > 0 && request->cores <= have->core_count &&
+           request->gpus <= have->gpu_count &&
+           (have->mem_bytes == 0 || request->mem_bytes <= have->mem_bytes);
 }
 
 /* True if a slave other than `avoid` is there. */
-static bool has_other(const struct js_pool *pool, const struct node *node,
-                      unsigned avoid)
+static bool has_other(const struct js_allocator *allocator,
+                      const struct node *node, unsigned avoid)
 {
-    const struct member *slave = find_slave(pool, avoid);
+    const struct member *slave = find_slave(allocator, avoid);
     bool is_here =
-        slave && slave->slot_count > 0 && pool->nodes[slave->node] == node;
+        slave && slave->slot_count > 0 && allocator->nodes[slave->node] == node;
     return node->equipped > (is_here ? 1 : 0);
 }
 
-uint32_t js_pool_count_nodes(const struct js_pool *pool,
-                             const struct js_need *need, unsigned avoid)
+uint32_t js_allocator_count_nodes(const struct js_allocator *allocator,
+                                  const struct js_request *request,
+                                  unsigned avoid)
 {
     uint32_t count = 0;
-    for (size_t i = 0; i < pool->node_count; i++) {
-        const struct node *node = pool->nodes[i];
-        count += could_node(node, need) && has_other(pool, node, avoid);
+    for (size_t i = 0; i < allocator->node_count; i++) {
+        const struct node *node = allocator->nodes[i];
+        count += could_node(node, request) && has_other(allocator, node, avoid);
     }
     return count;
 }
 
-bool js_pool_could(const struct js_pool *pool, const struct js_need *need,
-                   unsigned avoid)
+bool js_allocator_could(const struct js_allocator *allocator,
+                        const struct js_request *request, unsigned avoid)
 {
-    return js_pool_count_nodes(pool, need, avoid) >= js_need_nodes(need);
+    return js_allocator_count_nodes(allocator, request, avoid) >=
+           js_request_nodes(request);
 }
 
-struct js_need js_pool_largest(const struct js_pool *pool)
+struct js_request js_allocator_largest(const struct js_allocator *allocator)
 {
-    struct js_need most = {0};
-    for (size_t i = 0; i < pool->node_count; i++) {
-        const struct js_equipment *have = &pool->nodes[i]->equipment;
-        if (pool->nodes[i]->equipped == 0)
+    struct js_request most = {0};
+    for (size_t i = 0; i < allocator->node_count; i++) {
+        const struct js_resources *have = &allocator->nodes[i]->resources;
+        if (allocator->nodes[i]->equipped == 0)
             continue;
         if (have->core_count > most.cores)
             most.cores = have->core_count;
@@ -572,37 +590,39 @@ struct js_need js_pool_largest(const struct js_pool *pool)
     return most;
 }
 
-static bool lacks_gpus(const struct node *node, const struct js_need *need)
+static bool lacks_gpus(const struct node *node,
+                       const struct js_request *request)
 {
-    return need->gpus > node->free_gpus;
+    return request->gpus > node->free_gpus;
 }
 
-static bool lacks_mem(const struct node *node, const struct js_need *need)
+static bool lacks_mem(const struct node *node, const struct js_request *request)
 {
-    return node->equipment.mem_bytes > 0 &&
-           need->mem_bytes > node->free_mem_bytes;
+    return node->resources.mem_bytes > 0 &&
+           request->mem_bytes > node->free_mem_bytes;
 }
 
 /* Of what the reservation leaves to others; a job that needs none of what is
  * kept goes on. */
-static bool has_unkept(const struct node *node, const struct js_need *need)
+static bool has_unkept(const struct node *node,
+                       const struct js_request *request)
 {
     uint32_t gpus = node->free_gpus;
     uint64_t mem = node->free_mem_bytes;
     gpus -= node->kept_gpus < gpus ? node->kept_gpus : gpus;
     mem -= node->kept_mem_bytes < mem ? node->kept_mem_bytes : mem;
-    return need->gpus <= gpus &&
-           (node->equipment.mem_bytes == 0 || need->mem_bytes <= mem);
+    return request->gpus <= gpus &&
+           (node->resources.mem_bytes == 0 || request->mem_bytes <= mem);
 }
 
 /* ---------------------------------------------------------------- choosing */
 
 /* One search for places. */
 struct search {
-    const struct js_pool *pool;
-    const struct js_need *need;
+    const struct js_allocator *allocator;
+    const struct js_request *request;
     unsigned avoid; /* 0: nobody */
-    js_pool_usable_fn usable;
+    js_allocator_usable_fn usable;
     void *arg;
     bool is_for_all;   /* what is held now does not matter */
     bool is_owner;     /* of the reservation: what is set aside is for it */
@@ -619,7 +639,7 @@ enum level { LEVEL_CACHE, LEVEL_NUMA, LEVEL_NODE, LEVEL_COUNT };
 static uint32_t group_of(const struct node *node, uint32_t core,
                          enum level level)
 {
-    const struct js_core *about = &node->equipment.cores[core];
+    const struct js_core *about = &node->resources.cores[core];
     if (level == LEVEL_CACHE)
         return (uint32_t)about->numa << 16 | about->cache;
     return level == LEVEL_NUMA ? about->numa : 0;
@@ -642,10 +662,10 @@ static bool is_usable(const struct search *search, unsigned rank)
 
 /* A slot at home on this core that a grant could have; true and which. */
 static bool find_slot(const struct search *search, const struct node *node,
-                      uint32_t core, struct js_grant *ret)
+                      uint32_t core, struct js_allocation *ret)
 {
     for (size_t i = 0; i < node->rank_count; i++) {
-        const struct member *slave = search->pool->members[node->ranks[i]];
+        const struct member *slave = search->allocator->members[node->ranks[i]];
         for (uint32_t k = 0; k < slave->slot_count; k++) {
             if (slave->slots[k].home != core ||
                 (slave->slots[k].is_taken && !search->is_for_all) ||
@@ -662,9 +682,9 @@ static bool find_slot(const struct search *search, const struct node *node,
 static void mark_homes(struct search *search, const struct node *node)
 {
     bool *homes = search->homes;
-    memset(homes, 0, node->equipment.core_count * sizeof(*homes));
+    memset(homes, 0, node->resources.core_count * sizeof(*homes));
     for (size_t i = 0; i < node->rank_count; i++) {
-        const struct member *slave = search->pool->members[node->ranks[i]];
+        const struct member *slave = search->allocator->members[node->ranks[i]];
         if (slave->slot_count == 0 || !is_usable(search, slave->rank))
             continue;
         for (uint32_t k = 0; k < slave->slot_count; k++) {
@@ -681,7 +701,7 @@ static void mark_homes(struct search *search, const struct node *node)
 static void look_through(const struct search *search, const struct node *node,
                          enum level level, struct place *best)
 {
-    uint32_t count = node->equipment.core_count;
+    uint32_t count = node->resources.core_count;
     uint32_t first = 0, i = 0, free_cores = 0;
     bool has_home = false;
     /* Groups are runs of cores: they are numbered as they lie. */
@@ -692,7 +712,7 @@ static void look_through(const struct search *search, const struct node *node,
         if (i < count &&
             group_of(node, i, level) == group_of(node, first, level))
             continue;
-        if (has_home && free_cores >= search->need->cores &&
+        if (has_home && free_cores >= search->request->cores &&
             free_cores < best->cost) {
             best->first = first;
             best->end = i;
@@ -707,7 +727,7 @@ static void look_through(const struct search *search, const struct node *node,
 /* Keeps as many as are needed; of equals, first come. */
 static void keep_best(struct search *search, const struct place *place)
 {
-    uint32_t wanted = js_need_nodes(search->need);
+    uint32_t wanted = js_request_nodes(search->request);
     uint32_t at = search->count < wanted ? search->count++ : wanted;
     for (; at > 0 && place->cost < search->places[at - 1].cost; at--) {
         if (at < wanted)
@@ -733,7 +753,7 @@ static void gather(const struct search *search, const struct node *node,
 static uint32_t find_run(const struct search *search, const struct node *node,
                          const struct place *in)
 {
-    uint32_t wanted = search->need->cores;
+    uint32_t wanted = search->request->cores;
     uint32_t length = 0, last_home = UINT32_MAX;
     for (uint32_t i = in->first; i < in->end; i++) {
         length = is_core_free(search, node, i) ? length + 1 : 0;
@@ -751,7 +771,7 @@ static uint32_t find_run(const struct search *search, const struct node *node,
 static void pick_cores(const struct search *search, const struct node *node,
                        const struct place *in, uint32_t *to)
 {
-    uint32_t count = search->need->cores;
+    uint32_t count = search->request->cores;
     uint32_t run = find_run(search, node, in);
     if (run < in->end) {
         gather(search, node, run, in->end, count, to);
@@ -773,11 +793,11 @@ static void pick_cores(const struct search *search, const struct node *node,
  * with them. */
 static void look_at_node(struct search *search, size_t index)
 {
-    const struct node *node = search->pool->nodes[index];
-    const struct js_need *need = search->need;
-    if (!could_node(node, need) || node->free_cores < need->cores ||
-        lacks_gpus(node, need) || lacks_mem(node, need) ||
-        (!search->is_owner && !has_unkept(node, need)))
+    const struct node *node = search->allocator->nodes[index];
+    const struct js_request *request = search->request;
+    if (!could_node(node, request) || node->free_cores < request->cores ||
+        lacks_gpus(node, request) || lacks_mem(node, request) ||
+        (!search->is_owner && !has_unkept(node, request)))
         return;
     mark_homes(search, node);
     int level_end = node->has_others ? 2 * LEVEL_COUNT : LEVEL_COUNT;
@@ -794,12 +814,12 @@ static void look_at_node(struct search *search, size_t index)
     }
 }
 
-static size_t most_cores(const struct js_pool *pool)
+static size_t most_cores(const struct js_allocator *allocator)
 {
     size_t most = 1;
-    for (size_t i = 0; i < pool->node_count; i++) {
-        if (pool->nodes[i]->equipment.core_count > most)
-            most = pool->nodes[i]->equipment.core_count;
+    for (size_t i = 0; i < allocator->node_count; i++) {
+        if (allocator->nodes[i]->resources.core_count > most)
+            most = allocator->nodes[i]->resources.core_count;
     }
     return most;
 }
@@ -813,9 +833,9 @@ static void end_search(struct search *search)
 /* 0, or -1 with errno ENOMEM. No more nodes are needed than there are. */
 static int begin_search(struct search *search)
 {
-    search->homes = calloc(most_cores(search->pool), sizeof(bool));
+    search->homes = calloc(most_cores(search->allocator), sizeof(bool));
     search->places =
-        calloc(js_need_nodes(search->need), sizeof(*search->places));
+        calloc(js_request_nodes(search->request), sizeof(*search->places));
     if (search->homes && search->places)
         return 0;
     end_search(search);
@@ -828,10 +848,10 @@ static int begin_search(struct search *search)
 static void pick_gpus(const struct node *node, uint32_t core, uint32_t count,
                       uint32_t *to)
 {
-    uint16_t numa = node->equipment.cores[core].numa;
+    uint16_t numa = node->resources.cores[core].numa;
     for (int pass = 0; pass < 2; pass++) {
-        for (uint32_t i = 0; i < node->equipment.gpu_count && count > 0; i++) {
-            bool is_near = node->equipment.gpus[i].numa == numa;
+        for (uint32_t i = 0; i < node->resources.gpu_count && count > 0; i++) {
+            bool is_near = node->resources.gpus[i].numa == numa;
             if (node->gpu_held[i] || is_near != (pass == 0))
                 continue;
             *to++ = i;
@@ -841,99 +861,106 @@ static void pick_gpus(const struct node *node, uint32_t core, uint32_t count,
 }
 
 /* Makes it a grant of its cores, a home among them. */
-static void grant_cores(struct js_pool *pool, const struct search *search,
-                        size_t index, struct js_grant *grant)
+static void allocation_cores(struct js_allocator *allocator,
+                             const struct search *search, size_t index,
+                             struct js_allocation *allocation)
 {
-    const struct js_need *need = search->need;
-    const struct node *node = pool->nodes[index];
-    grant->core_count = need->cores;
-    grant->gpu_count = need->gpus;
-    grant->core = grant->cores[0];
-    grant->mem_bytes = need->mem_bytes;
-    for (uint32_t i = 0; i < need->cores; i++) {
-        if (find_slot(search, node, grant->cores[i], grant))
+    const struct js_request *request = search->request;
+    const struct node *node = allocator->nodes[index];
+    allocation->core_count = request->cores;
+    allocation->gpu_count = request->gpus;
+    allocation->core = allocation->cores[0];
+    allocation->mem_bytes = request->mem_bytes;
+    for (uint32_t i = 0; i < request->cores; i++) {
+        if (find_slot(search, node, allocation->cores[i], allocation))
             break;
     }
-    pick_gpus(node, grant->core, need->gpus, grant->cores + need->cores);
-    hold(pool, grant);
+    pick_gpus(node, allocation->core, request->gpus,
+              allocation->cores + request->cores);
+    hold(allocator, allocation);
 }
 
 /* Room for what such a grant owns: 0, or -1 with errno ENOMEM. */
-static int make_grant(struct js_grant *grant, const struct js_need *need)
+static int make_allocation(struct js_allocation *allocation,
+                           const struct js_request *request)
 {
-    uint32_t others = js_need_nodes(need) - 1;
-    size_t size = (size_t)need->cores + need->gpus;
+    uint32_t others = js_request_nodes(request) - 1;
+    size_t size = (size_t)request->cores + request->gpus;
     bool is_made = true;
-    grant->cores = calloc(size, sizeof(*grant->cores));
-    grant->others = others ? calloc(others, sizeof(*grant->others)) : NULL;
-    grant->other_count = grant->others ? others : 0;
-    for (uint32_t i = 0; i < grant->other_count; i++) {
-        grant->others[i].cores = calloc(size, sizeof(*grant->cores));
-        is_made &= grant->others[i].cores != NULL;
+    allocation->cores = calloc(size, sizeof(*allocation->cores));
+    allocation->others =
+        others ? calloc(others, sizeof(*allocation->others)) : NULL;
+    allocation->other_count = allocation->others ? others : 0;
+    for (uint32_t i = 0; i < allocation->other_count; i++) {
+        allocation->others[i].cores = calloc(size, sizeof(*allocation->cores));
+        is_made &= allocation->others[i].cores != NULL;
     }
-    if (is_made && grant->cores && grant->other_count == others)
+    if (is_made && allocation->cores && allocation->other_count == others)
         return 0;
-    js_grant_free(grant);
+    js_allocation_free(allocation);
     return -1;
 }
 
 /* What it holds of its node number `i`. */
-static struct js_grant *part_of(struct js_grant *grant, uint32_t i)
+static struct js_allocation *part_of(struct js_allocation *allocation,
+                                     uint32_t i)
 {
-    return i == 0 ? grant : &grant->others[i - 1];
+    return i == 0 ? allocation : &allocation->others[i - 1];
 }
 
-static unsigned whom_to_avoid(const struct js_pool *pool,
-                              const struct js_need *need, unsigned avoid)
+static unsigned whom_to_avoid(const struct js_allocator *allocator,
+                              const struct js_request *request, unsigned avoid)
 {
-    return avoid > 0 && js_pool_could(pool, need, avoid) ? avoid : 0;
+    return avoid > 0 && js_allocator_could(allocator, request, avoid) ? avoid
+                                                                      : 0;
 }
 
 /* The places that were found: 1, or -1 with errno ENOMEM. */
-static int take_places(struct js_pool *pool, struct search *search,
-                       struct js_grant *ret)
+static int take_places(struct js_allocator *allocator, struct search *search,
+                       struct js_allocation *ret)
 {
-    if (make_grant(ret, search->need) < 0)
+    if (make_allocation(ret, search->request) < 0)
         return -1;
     for (uint32_t i = 0; i < search->count; i++) {
         const struct place *place = &search->places[i];
-        struct js_grant *part = part_of(ret, i);
-        mark_homes(search, pool->nodes[place->node]);
+        struct js_allocation *part = part_of(ret, i);
+        mark_homes(search, allocator->nodes[place->node]);
         search->takes_others = place->takes_others;
-        pick_cores(search, pool->nodes[place->node], place, part->cores);
-        grant_cores(pool, search, place->node, part);
+        pick_cores(search, allocator->nodes[place->node], place, part->cores);
+        allocation_cores(allocator, search, place->node, part);
     }
     return 1;
 }
 
 /* What the search is for, on the best places: 1, 0 or -1. */
-static int take_best(struct js_pool *pool, struct search *search,
-                     struct js_grant *ret)
+static int take_best(struct js_allocator *allocator, struct search *search,
+                     struct js_allocation *ret)
 {
     memset(ret, 0, sizeof(*ret));
-    if (!js_pool_could(pool, search->need, 0))
+    if (!js_allocator_could(allocator, search->request, 0))
         return 0;
     if (begin_search(search) < 0)
         return -1;
-    for (size_t i = 0; i < pool->node_count; i++)
+    for (size_t i = 0; i < allocator->node_count; i++)
         look_at_node(search, i);
     int rc = 0;
-    if (search->count == js_need_nodes(search->need))
-        rc = take_places(pool, search, ret);
+    if (search->count == js_request_nodes(search->request))
+        rc = take_places(allocator, search, ret);
     end_search(search);
     return rc;
 }
 
-int js_pool_take(struct js_pool *pool, const struct js_need *need,
-                 unsigned avoid, js_pool_usable_fn usable, void *arg,
-                 struct js_grant *ret)
+int js_allocator_take(struct js_allocator *allocator,
+                      const struct js_request *request, unsigned avoid,
+                      js_allocator_usable_fn usable, void *arg,
+                      struct js_allocation *ret)
 {
-    struct search search = {.pool = pool,
-                            .need = need,
-                            .avoid = whom_to_avoid(pool, need, avoid),
+    struct search search = {.allocator = allocator,
+                            .request = request,
+                            .avoid = whom_to_avoid(allocator, request, avoid),
                             .usable = usable,
                             .arg = arg};
-    return take_best(pool, &search, ret);
+    return take_best(allocator, &search, ret);
 }
 
 /* ---------------------------------------------------------------- reserving */
@@ -966,12 +993,12 @@ static uint32_t count_borders(const struct node *node, uint32_t first,
  * UINT64_MAX if there are no such cores. */
 static struct place find_quiet_run(struct search *search, size_t index)
 {
-    const struct node *node = search->pool->nodes[index];
-    uint32_t count = search->need->cores;
+    const struct node *node = search->allocator->nodes[index];
+    uint32_t count = search->request->cores;
     uint32_t best_borders = 0;
     struct place best = {.node = index, .cost = UINT64_MAX};
     mark_homes(search, node);
-    for (uint32_t at = 0; at + count <= node->equipment.core_count; at++) {
+    for (uint32_t at = 0; at + count <= node->resources.core_count; at++) {
         struct place run = {.node = index, .first = at, .end = at + count};
         uint32_t homes_in = 0;
         for (uint32_t i = at; i < run.end; i++)
@@ -991,122 +1018,124 @@ static struct place find_quiet_run(struct search *search, size_t index)
  * are the ones that end soon. */
 static void consider_node(struct search *search, size_t index)
 {
-    const struct node *node = search->pool->nodes[index];
-    const struct js_need *need = search->need;
-    if (!could_node(node, need))
+    const struct node *node = search->allocator->nodes[index];
+    const struct js_request *request = search->request;
+    if (!could_node(node, request))
         return;
     struct place place = find_quiet_run(search, index);
     if (place.cost == UINT64_MAX)
         return;
-    uint64_t lacking = lacks_gpus(node, need) + lacks_mem(node, need);
+    uint64_t lacking = lacks_gpus(node, request) + lacks_mem(node, request);
     place.cost |= lacking << 32;
     keep_best(search, &place);
 }
 
 /* Marks the cores that are reserved, or no longer are. */
-static void set_cores_aside(struct js_pool *pool, bool is_set_aside)
+static void set_cores_aside(struct js_allocator *allocator, bool is_set_aside)
 {
-    const struct reservation *reservation = &pool->reservation;
-    uint32_t count = js_need_nodes(&reservation->need);
+    const struct reservation *reservation = &allocator->reservation;
+    uint32_t count = js_request_nodes(&reservation->request);
     for (uint32_t i = 0; i < count; i++) {
         const struct place *place = &reservation->places[i];
         for (uint32_t k = place->first; k < place->end; k++)
-            pool->nodes[place->node]->cores[k].is_set_aside = is_set_aside;
+            allocator->nodes[place->node]->cores[k].is_set_aside = is_set_aside;
     }
 }
 
 /* Sets aside what the job lacks beside cores; true if it lacks any of it. */
-static bool keep_lacking(struct js_pool *pool)
+static bool keep_lacking(struct js_allocator *allocator)
 {
-    const struct reservation *reservation = &pool->reservation;
-    const struct js_need *need = &reservation->need;
-    uint32_t count = js_need_nodes(need);
+    const struct reservation *reservation = &allocator->reservation;
+    const struct js_request *request = &reservation->request;
+    uint32_t count = js_request_nodes(request);
     bool is_lacking = false;
     for (uint32_t i = 0; i < count; i++) {
-        struct node *node = pool->nodes[reservation->places[i].node];
+        struct node *node = allocator->nodes[reservation->places[i].node];
         node->is_set_aside = true;
-        if (lacks_gpus(node, need))
-            node->kept_gpus = need->gpus;
-        if (lacks_mem(node, need))
-            node->kept_mem_bytes = need->mem_bytes;
-        is_lacking |= lacks_gpus(node, need) || lacks_mem(node, need);
+        if (lacks_gpus(node, request))
+            node->kept_gpus = request->gpus;
+        if (lacks_mem(node, request))
+            node->kept_mem_bytes = request->mem_bytes;
+        is_lacking |= lacks_gpus(node, request) || lacks_mem(node, request);
     }
     return is_lacking;
 }
 
 /* It lacks nothing but cores: all that it needs is its own from here on. Which
  * cores is best may have changed since the nodes were chosen. */
-static void keep_all(struct js_pool *pool, struct search *search)
+static void keep_all(struct js_allocator *allocator, struct search *search)
 {
-    struct reservation *reservation = &pool->reservation;
-    uint32_t count = js_need_nodes(&reservation->need);
+    struct reservation *reservation = &allocator->reservation;
+    uint32_t count = js_request_nodes(&reservation->request);
     for (uint32_t i = 0; i < count; i++) {
         struct place *place = &reservation->places[i];
         struct place quiet = find_quiet_run(search, place->node);
         if (quiet.cost != UINT64_MAX)
             *place = quiet;
-        pool->nodes[place->node]->kept_gpus = reservation->need.gpus;
-        pool->nodes[place->node]->kept_mem_bytes = reservation->need.mem_bytes;
+        allocator->nodes[place->node]->kept_gpus = reservation->request.gpus;
+        allocator->nodes[place->node]->kept_mem_bytes =
+            reservation->request.mem_bytes;
     }
     reservation->has_cores = true;
-    set_cores_aside(pool, true);
+    set_cores_aside(allocator, true);
 }
 
-static struct search search_to_reserve(const struct js_pool *pool,
-                                       const struct js_need *need,
+static struct search search_to_reserve(const struct js_allocator *allocator,
+                                       const struct js_request *request,
                                        unsigned avoid)
 {
-    return (struct search){.pool = pool,
-                           .need = need,
-                           .avoid = whom_to_avoid(pool, need, avoid),
+    return (struct search){.allocator = allocator,
+                           .request = request,
+                           .avoid = whom_to_avoid(allocator, request, avoid),
                            .is_for_all = true};
 }
 
-bool js_pool_reserve(struct js_pool *pool, const struct js_need *need,
-                     unsigned avoid)
+bool js_allocator_reserve(struct js_allocator *allocator,
+                          const struct js_request *request, unsigned avoid)
 {
-    struct search search = search_to_reserve(pool, need, avoid);
-    if (!js_pool_could(pool, need, 0) || begin_search(&search) < 0)
+    struct search search = search_to_reserve(allocator, request, avoid);
+    if (!js_allocator_could(allocator, request, 0) || begin_search(&search) < 0)
         return false;
-    for (size_t i = 0; i < pool->node_count; i++)
+    for (size_t i = 0; i < allocator->node_count; i++)
         consider_node(&search, i);
-    bool is_made = search.count == js_need_nodes(need);
+    bool is_made = search.count == js_request_nodes(request);
     if (is_made) {
-        pool->reservation = (struct reservation){.is_made = true,
-                                                 .need = *need,
-                                                 .avoid = search.avoid,
-                                                 .places = search.places};
+        allocator->reservation = (struct reservation){.is_made = true,
+                                                      .request = *request,
+                                                      .avoid = search.avoid,
+                                                      .places = search.places};
         search.places = NULL;
-        if (!keep_lacking(pool))
-            keep_all(pool, &search);
+        if (!keep_lacking(allocator))
+            keep_all(allocator, &search);
     }
     end_search(&search);
     return is_made;
 }
 
-bool js_pool_reserve_more(struct js_pool *pool)
+bool js_allocator_reserve_more(struct js_allocator *allocator)
 {
-    const struct reservation *made = &pool->reservation;
-    if (!made->is_made || made->has_cores || keep_lacking(pool))
+    const struct reservation *made = &allocator->reservation;
+    if (!made->is_made || made->has_cores || keep_lacking(allocator))
         return false;
-    struct search search = search_to_reserve(pool, &made->need, made->avoid);
+    struct search search =
+        search_to_reserve(allocator, &made->request, made->avoid);
     if (begin_search(&search) < 0)
         return false;
-    keep_all(pool, &search);
+    keep_all(allocator, &search);
     end_search(&search);
     return true;
 }
 
-void js_pool_unreserve(struct js_pool *pool)
+void js_allocator_unreserve(struct js_allocator *allocator)
 {
-    struct reservation *made = &pool->reservation;
+    struct reservation *made = &allocator->reservation;
     if (!made->is_made)
         return;
     if (made->has_cores)
-        set_cores_aside(pool, false);
-    uint32_t count = js_need_nodes(&made->need);
+        set_cores_aside(allocator, false);
+    uint32_t count = js_request_nodes(&made->request);
     for (uint32_t i = 0; i < count; i++) {
-        struct node *node = pool->nodes[made->places[i].node];
+        struct node *node = allocator->nodes[made->places[i].node];
         node->is_set_aside = false;
         node->kept_gpus = 0;
         node->kept_mem_bytes = 0;
@@ -1115,43 +1144,47 @@ void js_pool_unreserve(struct js_pool *pool)
     memset(made, 0, sizeof(*made));
 }
 
-bool js_pool_has_reservation(const struct js_pool *pool)
+bool js_allocator_has_reservation(const struct js_allocator *allocator)
 {
-    return pool->reservation.is_made;
+    return allocator->reservation.is_made;
 }
 
-bool js_pool_has_cores_reserved(const struct js_pool *pool)
+bool js_allocator_has_cores_reserved(const struct js_allocator *allocator)
 {
-    return pool->reservation.has_cores;
+    return allocator->reservation.has_cores;
 }
 
-bool js_pool_is_reserved(const struct js_pool *pool, unsigned rank)
+bool js_allocator_is_reserved(const struct js_allocator *allocator,
+                              unsigned rank)
 {
-    const struct member *slave = find_slave(pool, rank);
-    if (!slave || !pool->nodes[slave->node]->is_set_aside)
+    const struct member *slave = find_slave(allocator, rank);
+    if (!slave || !allocator->nodes[slave->node]->is_set_aside)
         return false;
     for (uint32_t i = 0; i < slave->slot_count; i++) {
-        if (pool->nodes[slave->node]->cores[slave->slots[i].home].is_set_aside)
+        if (allocator->nodes[slave->node]
+                ->cores[slave->slots[i].home]
+                .is_set_aside)
             return true;
     }
     return false;
 }
 
-int js_pool_take_reserved(struct js_pool *pool, js_pool_usable_fn usable,
-                          void *arg, struct js_grant *ret)
+int js_allocator_take_reserved(struct js_allocator *allocator,
+                               js_allocator_usable_fn usable, void *arg,
+                               struct js_allocation *ret)
 {
-    const struct js_need need = pool->reservation.need;
-    struct search search = {.pool = pool,
-                            .need = &need,
-                            .avoid = pool->reservation.avoid,
+    const struct js_request request = allocator->reservation.request;
+    struct search search = {.allocator = allocator,
+                            .request = &request,
+                            .avoid = allocator->reservation.avoid,
                             .usable = usable,
                             .arg = arg,
                             .is_owner = true};
     memset(ret, 0, sizeof(*ret));
-    if (!pool->reservation.is_made)
+    if (!allocator->reservation.is_made)
         return 0;
-    int rc = take_best(pool, &search, ret);
+    int rc = take_best(allocator, &search, ret);
     if (rc > 0)
-        js_pool_unreserve(pool);
+        js_allocator_unreserve(allocator);
     return rc;
 }

@@ -1,8 +1,8 @@
 /*
- * pool - the nodes of a run, and who holds what of them.
+ * allocator - the nodes of a run, and who holds what of them.
  *
  * Pure bookkeeping of what the processes say about the machine they are on.
- * A node's pool is the union of the CPU sets of all processes on it, the
+ * A node's allocator is the union of the CPU sets of all processes on it, the
  * master's among them (nothing is set aside for the master).
  *
  * Counting. A slave has slots; each slot has a home core. A core has room for
@@ -31,8 +31,8 @@
 #define JS_SCHED_ALLOCATOR_H
 
 #include "base/cpuset.h"
-#include "list/resources.h"
 #include "list/job.h"
+#include "list/resources.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -52,47 +52,49 @@ struct js_node {
 
 bool js_node_is_same(const struct js_node *a, const struct js_node *b);
 
-struct js_pool;
+struct js_allocator;
 
-struct js_pool *js_pool_new(void);       /* or NULL with errno ENOMEM */
-void js_pool_free(struct js_pool *pool); /* NULL is allowed; keeps errno */
+struct js_allocator *js_allocator_new(void); /* or NULL with errno ENOMEM */
+void js_allocator_free(
+    struct js_allocator *allocator); /* NULL is allowed; keeps errno */
 
 /* Process `rank` is on `node`; a slave also takes a share of it. Ranks may
  * come in any order, each once. Returns 0, or -1 with errno ENOMEM. */
-int js_pool_add(struct js_pool *pool, unsigned rank, const struct js_node *node,
-                bool is_slave);
+int js_allocator_add(struct js_allocator *allocator, unsigned rank,
+                     const struct js_node *node, bool is_slave);
 
 /* Where a slave stands. */
-struct js_place {
-    const struct js_node *node; /* owned by the pool; cpus: the whole pool */
+struct js_placement {
+    const struct js_node
+        *node;       /* owned by the allocator; cpus: the whole allocator */
     unsigned index;  /* among the slaves of its node, in the order of ranks */
     unsigned slaves; /* on its node */
 };
 
 /* Returns 0, or -1 with errno ENOENT for a rank that is no slave here. */
-int js_pool_place(const struct js_pool *pool, unsigned rank,
-                  struct js_place *ret);
+int js_allocator_place(const struct js_allocator *allocator, unsigned rank,
+                       struct js_placement *ret);
 
 /* ---------------------------------------------------------------- grants */
 
 /*
  * What a slave said when it was ready: what its node has (the first slave of a
- * node counts; equipment is copied), and the home core of each of its slots as
+ * node counts; resources is copied), and the home core of each of its slots as
  * an index into these cores (below core_count). 0, or -1 with errno ENOMEM,
  * ENOENT (no slave here), EEXIST (it was equipped before) or EINVAL (a home
  * that is no core).
  */
-int js_pool_equip(struct js_pool *pool, unsigned rank,
-                  const struct js_equipment *equipment, const uint32_t *homes,
-                  uint32_t slots);
+int js_allocator_equip(struct js_allocator *allocator, unsigned rank,
+                       const struct js_resources *resources,
+                       const uint32_t *homes, uint32_t slots);
 
 /* The slave is lost. Its slots are gone; a node without slaves can run nothing.
  * What grants hold of it they hold until they are released. Unknown ones are
  * ignored. */
-void js_pool_drop(struct js_pool *pool, unsigned rank);
+void js_allocator_drop(struct js_allocator *allocator, unsigned rank);
 
 /* What a job holds: of one node, and as much of each of the others. */
-struct js_grant {
+struct js_allocation {
     unsigned rank; /* 0: none */
     uint32_t slot;
     uint32_t core_count;
@@ -102,40 +104,45 @@ struct js_grant {
                         for one core without GPUs */
     uint64_t mem_bytes;
     uint32_t other_count;
-    struct js_grant *others; /* owned; they have no others themselves */
+    struct js_allocation *others; /* owned; they have no others themselves */
 };
 
 /* Frees what it owns and gives nothing back; it is all zero then. */
-void js_grant_free(struct js_grant *grant);
+void js_allocation_free(struct js_allocation *allocation);
 
 /* True if it holds a slot of this slave. */
-bool js_grant_is_on(const struct js_grant *grant, unsigned rank);
+bool js_allocation_is_on(const struct js_allocation *allocation, unsigned rank);
 
 /* The CPUs and the GPUs ("0,1", "" for none) that a grant holds of its first
  * node; and the names of all its hosts ("n1,n2"), the first node's first. The
  * lists are appended; 0, or -1 with errno ENOMEM. */
-void js_grant_cpus(const struct js_pool *pool, const struct js_grant *grant,
-                   struct js_cpuset *ret);
-int js_grant_gpus(const struct js_pool *pool, const struct js_grant *grant,
-                  struct js_buf *buf);
-int js_grant_hosts(const struct js_pool *pool, const struct js_grant *grant,
-                   struct js_buf *buf);
+void js_allocation_cpus(const struct js_allocator *allocator,
+                        const struct js_allocation *allocation,
+                        struct js_cpuset *ret);
+int js_allocation_gpus(const struct js_allocator *allocator,
+                       const struct js_allocation *allocation,
+                       struct js_buf *buf);
+int js_allocation_hosts(const struct js_allocator *allocator,
+                        const struct js_allocation *allocation,
+                        struct js_buf *buf);
 
 /* A free slot of this slave, for a job that needs one core and nothing else:
  * true and the grant, or false. The lowest one. Cannot fail otherwise. */
-bool js_pool_take_slot(struct js_pool *pool, unsigned rank,
-                       struct js_grant *ret);
+bool js_allocator_take_slot(struct js_allocator *allocator, unsigned rank,
+                            struct js_allocation *ret);
 
 /* True if slots of its node share a core: then whether one is free depends on
  * what other slaves there are given, be it a plain job. */
-bool js_pool_is_shared(const struct js_pool *pool, unsigned rank);
+bool js_allocator_is_shared(const struct js_allocator *allocator,
+                            unsigned rank);
 
 /* How many of its slots are free. */
-uint32_t js_pool_free_slots(const struct js_pool *pool, unsigned rank);
+uint32_t js_allocator_free_slots(const struct js_allocator *allocator,
+                                 unsigned rank);
 
 /* How many slots of all slaves have a job, or none because other jobs hold
  * their cores. One that is set aside is not busy. */
-uint64_t js_pool_busy_slots(const struct js_pool *pool);
+uint64_t js_allocator_busy_slots(const struct js_allocator *allocator);
 
 /*
  * Room for a job with these needs anywhere, but not on slave `avoid` while
@@ -146,20 +153,23 @@ uint64_t js_pool_busy_slots(const struct js_pool *pool);
  * are preferred. Of several nodes the ones with the best places. Returns 1 and
  * the grant, 0 if there is none now, -1 with errno ENOMEM.
  */
-typedef bool (*js_pool_usable_fn)(void *arg, unsigned rank);
-int js_pool_take(struct js_pool *pool, const struct js_need *need,
-                 unsigned avoid, js_pool_usable_fn usable, void *arg,
-                 struct js_grant *ret);
+typedef bool (*js_allocator_usable_fn)(void *arg, unsigned rank);
+int js_allocator_take(struct js_allocator *allocator,
+                      const struct js_request *request, unsigned avoid,
+                      js_allocator_usable_fn usable, void *arg,
+                      struct js_allocation *ret);
 
 /* Gives back what the grant holds, and frees it: it is all zero then. */
-void js_pool_release(struct js_pool *pool, struct js_grant *grant);
+void js_allocator_release(struct js_allocator *allocator,
+                          struct js_allocation *allocation);
 
 /* True if as many nodes as it needs, with nothing else on them, could run it;
  * and how many could, beside slave `avoid`. */
-bool js_pool_could(const struct js_pool *pool, const struct js_need *need,
-                   unsigned avoid);
-uint32_t js_pool_count_nodes(const struct js_pool *pool,
-                             const struct js_need *need, unsigned avoid);
+bool js_allocator_could(const struct js_allocator *allocator,
+                        const struct js_request *request, unsigned avoid);
+uint32_t js_allocator_count_nodes(const struct js_allocator *allocator,
+                                  const struct js_request *request,
+                                  unsigned avoid);
 
 /*
  * Sets aside what a job lacks that does not fit now; false, and nothing, if it
@@ -167,31 +177,35 @@ uint32_t js_pool_count_nodes(const struct js_pool *pool,
  * only cores, if there are such, and of these on those with the fewest busy
  * ones among the cores to be had. There must be no reservation.
  */
-bool js_pool_reserve(struct js_pool *pool, const struct js_need *need,
-                     unsigned avoid);
+bool js_allocator_reserve(struct js_allocator *allocator,
+                          const struct js_request *request, unsigned avoid);
 
 /* It still does not fit: sets aside what else it lacks by now. True if these
  * are cores. */
-bool js_pool_reserve_more(struct js_pool *pool);
-void js_pool_unreserve(struct js_pool *pool); /* there may be none */
-bool js_pool_has_reservation(const struct js_pool *pool);
-bool js_pool_has_cores_reserved(const struct js_pool *pool);
+bool js_allocator_reserve_more(struct js_allocator *allocator);
+void js_allocator_unreserve(
+    struct js_allocator *allocator); /* there may be none */
+bool js_allocator_has_reservation(const struct js_allocator *allocator);
+bool js_allocator_has_cores_reserved(const struct js_allocator *allocator);
 
 /* True if a home core of this slave is set aside: it should be given nothing
  * ahead of time. */
-bool js_pool_is_reserved(const struct js_pool *pool, unsigned rank);
+bool js_allocator_is_reserved(const struct js_allocator *allocator,
+                              unsigned rank);
 
 /* Room for the job of the reservation, which is over then, there or anywhere
- * else. Returns as js_pool_take(); 0 also if there is no reservation. */
-int js_pool_take_reserved(struct js_pool *pool, js_pool_usable_fn usable,
-                          void *arg, struct js_grant *ret);
+ * else. Returns as js_allocator_take(); 0 also if there is no reservation. */
+int js_allocator_take_reserved(struct js_allocator *allocator,
+                               js_allocator_usable_fn usable, void *arg,
+                               struct js_allocation *ret);
 
 /* Slaves on the same node as this one, by ascending rank; for telling all of
- * them that something has changed. Returns how many; *ret is the pool's. */
-size_t js_pool_neighbours(const struct js_pool *pool, unsigned rank,
-                          const unsigned **ret);
+ * them that something has changed. Returns how many; *ret is the allocator's.
+ */
+size_t js_allocator_neighbours(const struct js_allocator *allocator,
+                               unsigned rank, const unsigned **ret);
 
 /* For messages: of each count the largest that a node has. */
-struct js_need js_pool_largest(const struct js_pool *pool);
+struct js_request js_allocator_largest(const struct js_allocator *allocator);
 
 #endif

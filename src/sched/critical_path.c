@@ -10,8 +10,8 @@
 
 struct search {
     struct js_source *source;
-    const struct js_chain_config *config;
-    struct js_agenda ends;
+    const struct js_critical_path_config *config;
+    struct js_event_queue ends;
     struct js_buf causes; /* uint64_t by seq - 1: the job that ended when it
                              began, or 0 */
     struct js_event last; /* that ended; of several the first */
@@ -24,14 +24,14 @@ static uint64_t *cause_of(const struct search *search, uint64_t seq)
 
 static int begin(struct search *search, uint64_t seq, int64_t at_ns)
 {
-    const struct js_chain_config *config = search->config;
+    const struct js_critical_path_config *config = search->config;
     int64_t run_ns = seq <= config->count ? config->run_ns[seq - 1] : 0;
     struct js_event end = {.number = seq};
     if (__builtin_add_overflow(at_ns, run_ns, &end.at_ns)) {
         errno = EOVERFLOW;
         return -1;
     }
-    return js_agenda_put(&search->ends, &end);
+    return js_event_queue_put(&search->ends, &end);
 }
 
 /* Only once all are known: else one that waits might come to the graph after
@@ -60,7 +60,7 @@ static int begin_others(struct search *search)
 {
     struct js_graph *graph = js_source_graph(search->source);
     struct js_event end;
-    while (js_agenda_take(&search->ends, &end)) {
+    while (js_event_queue_take(&search->ends, &end)) {
         uint64_t seq;
         int64_t next_ns;
         if (end.at_ns > search->last.at_ns || search->last.number == 0)
@@ -81,7 +81,7 @@ static int begin_others(struct search *search)
 }
 
 /* From the last job back to the first. */
-static int collect(const struct search *search, struct js_chain *ret)
+static int collect(const struct search *search, struct js_critical_path *ret)
 {
     size_t count = 0;
     for (uint64_t seq = search->last.number; seq; seq = *cause_of(search, seq))
@@ -96,20 +96,20 @@ static int collect(const struct search *search, struct js_chain *ret)
     return 0;
 }
 
-int js_chain_find(struct js_source *source,
-                  const struct js_chain_config *config, struct js_chain *ret,
-                  struct js_err *err)
+int js_critical_path_find(struct js_source *source,
+                          const struct js_critical_path_config *config,
+                          struct js_critical_path *ret, struct js_err *err)
 {
     struct search search = {.source = source, .config = config};
     int rc = begin_first(&search, err);
     if (rc == 0 && (begin_others(&search) < 0 || collect(&search, ret) < 0))
         rc = js_err_errno(err, "the longest chain");
-    js_agenda_release(&search.ends);
+    js_event_queue_release(&search.ends);
     js_buf_release(&search.causes);
     return rc;
 }
 
-void js_chain_release(struct js_chain *chain)
+void js_critical_path_release(struct js_critical_path *chain)
 {
     int saved = errno;
     free(chain->seqs);

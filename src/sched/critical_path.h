@@ -14,13 +14,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct js_chain {
+struct js_critical_path {
     int64_t length_ns; /* from the first start to the last end */
     uint64_t *seqs;    /* owned: its jobs, ascending */
     size_t count;
 };
 
-struct js_chain_config {
+struct js_critical_path_config {
     const int64_t *run_ns; /* borrowed: by seq - 1, how long a job runs */
     size_t count;          /* jobs beyond, which the list has grown by since,
                               take no time */
@@ -31,9 +31,9 @@ struct js_chain_config {
  * Reads the source to its end. Returns 0, or -1 with *err: the source had an
  * error, no memory, or more than 292 years.
  */
-int js_chain_find(struct js_source *source,
-                  const struct js_chain_config *config, struct js_chain *ret,
-                  struct js_err *err);
-void js_chain_release(struct js_chain *chain);
+int js_critical_path_find(struct js_source *source,
+                          const struct js_critical_path_config *config,
+                          struct js_critical_path *ret, struct js_err *err);
+void js_critical_path_release(struct js_critical_path *chain);
 
 #endif

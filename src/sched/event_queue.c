@@ -10,27 +10,28 @@ static bool is_before(const struct js_event *a, const struct js_event *b)
     return a->at_ns != b->at_ns ? a->at_ns < b->at_ns : a->order < b->order;
 }
 
-static int grow(struct js_agenda *agenda)
+static int grow(struct js_event_queue *event_queue)
 {
-    if (agenda->count < agenda->size)
+    if (event_queue->count < event_queue->size)
         return 0;
-    size_t size = agenda->size ? 2 * agenda->size : HEAP_MIN;
-    struct js_event *heap = realloc(agenda->heap, size * sizeof(*heap));
+    size_t size = event_queue->size ? 2 * event_queue->size : HEAP_MIN;
+    struct js_event *heap = realloc(event_queue->heap, size * sizeof(*heap));
     if (!heap)
         return -1;
-    agenda->heap = heap;
-    agenda->size = size;
+    event_queue->heap = heap;
+    event_queue->size = size;
     return 0;
 }
 
-int js_agenda_put(struct js_agenda *agenda, const struct js_event *event)
+int js_event_queue_put(struct js_event_queue *event_queue,
+                       const struct js_event *event)
 {
     struct js_event own = *event;
-    if (grow(agenda) < 0)
+    if (grow(event_queue) < 0)
         return -1;
-    own.order = agenda->put++;
-    struct js_event *heap = agenda->heap;
-    size_t at = agenda->count++;
+    own.order = event_queue->put++;
+    struct js_event *heap = event_queue->heap;
+    size_t at = event_queue->count++;
     for (; at > 0 && is_before(&own, &heap[(at - 1) / 2]); at = (at - 1) / 2)
         heap[at] = heap[(at - 1) / 2];
     heap[at] = own;
@@ -38,10 +39,10 @@ int js_agenda_put(struct js_agenda *agenda, const struct js_event *event)
 }
 
 /* Puts the last one where the first was. */
-static void sink_last(struct js_agenda *agenda)
+static void sink_last(struct js_event_queue *event_queue)
 {
-    struct js_event *heap = agenda->heap;
-    size_t count = --agenda->count;
+    struct js_event *heap = event_queue->heap;
+    size_t count = --event_queue->count;
     const struct js_event *last = &heap[count];
     size_t at = 0;
     for (;;) {
@@ -56,17 +57,18 @@ static void sink_last(struct js_agenda *agenda)
     heap[at] = *last;
 }
 
-bool js_agenda_take(struct js_agenda *agenda, struct js_event *ret)
+bool js_event_queue_take(struct js_event_queue *event_queue,
+                         struct js_event *ret)
 {
-    if (agenda->count == 0)
+    if (event_queue->count == 0)
         return false;
-    *ret = agenda->heap[0];
-    sink_last(agenda);
+    *ret = event_queue->heap[0];
+    sink_last(event_queue);
     return true;
 }
 
-void js_agenda_release(struct js_agenda *agenda)
+void js_event_queue_release(struct js_event_queue *event_queue)
 {
-    free(agenda->heap);
-    memset(agenda, 0, sizeof(*agenda));
+    free(event_queue->heap);
+    memset(event_queue, 0, sizeof(*event_queue));
 }

@@ -4,9 +4,10 @@
 
 bool js_job_is_alike(const struct js_job *a, const struct js_job *b)
 {
-    return a->need.cores == b->need.cores && a->need.gpus == b->need.gpus &&
-           a->need.mem_bytes == b->need.mem_bytes &&
-           js_need_nodes(&a->need) == js_need_nodes(&b->need) &&
+    return a->request.cores == b->request.cores &&
+           a->request.gpus == b->request.gpus &&
+           a->request.mem_bytes == b->request.mem_bytes &&
+           js_request_nodes(&a->request) == js_request_nodes(&b->request) &&
            a->avoid == b->avoid && (a->losses > 0) == (b->losses > 0);
 }
 

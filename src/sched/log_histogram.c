@@ -1,39 +1,40 @@
 #include "sched/log_histogram.h"
 
 enum { PART_BITS = 7 };
-_Static_assert(1 << PART_BITS == JS_MEDIAN_PARTS, "a part is so many bits");
+_Static_assert(1 << PART_BITS == JS_LOG_HISTOGRAM_PARTS,
+               "a part is so many bits");
 
 /* The highest bit of the value, and the seven behind it. */
 static unsigned bucket_of(int64_t value_ns)
 {
-    uint64_t value =
-        value_ns < JS_MEDIAN_PARTS ? JS_MEDIAN_PARTS : (uint64_t)value_ns;
+    uint64_t value = value_ns < JS_LOG_HISTOGRAM_PARTS ? JS_LOG_HISTOGRAM_PARTS
+                                                       : (uint64_t)value_ns;
     unsigned shift = 63 - (unsigned)__builtin_clzll(value) - PART_BITS;
-    return shift * JS_MEDIAN_PARTS + (unsigned)(value >> shift) -
-           JS_MEDIAN_PARTS;
+    return shift * JS_LOG_HISTOGRAM_PARTS + (unsigned)(value >> shift) -
+           JS_LOG_HISTOGRAM_PARTS;
 }
 
 /* In the middle of a bucket. */
 static int64_t value_of(unsigned bucket)
 {
-    unsigned shift = bucket / JS_MEDIAN_PARTS;
-    uint64_t value = JS_MEDIAN_PARTS + bucket % JS_MEDIAN_PARTS;
+    unsigned shift = bucket / JS_LOG_HISTOGRAM_PARTS;
+    uint64_t value = JS_LOG_HISTOGRAM_PARTS + bucket % JS_LOG_HISTOGRAM_PARTS;
     return (int64_t)((value << shift) + (UINT64_C(1) << shift) / 2);
 }
 
-void js_median_add(struct js_median *median, int64_t value_ns)
+void js_log_histogram_add(struct js_log_histogram *median, int64_t value_ns)
 {
     median->buckets[bucket_of(value_ns)]++;
     median->count++;
 }
 
-int64_t js_median_ns(const struct js_median *median)
+int64_t js_log_histogram_ns(const struct js_log_histogram *median)
 {
     uint64_t seen = 0;
     if (median->count == 0)
         return -1;
     unsigned i = 0;
-    while (i < JS_MEDIAN_BUCKETS - 1 &&
+    while (i < JS_LOG_HISTOGRAM_BUCKETS - 1 &&
            2 * (seen + median->buckets[i]) < median->count)
         seen += median->buckets[i++];
     return value_of(i);

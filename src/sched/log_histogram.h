@@ -8,14 +8,18 @@
 
 #include <stdint.h>
 
-enum { JS_MEDIAN_PARTS = 128, JS_MEDIAN_BUCKETS = 64 * JS_MEDIAN_PARTS };
-
-struct js_median {
-    uint64_t count;
-    uint64_t buckets[JS_MEDIAN_BUCKETS];
+enum {
+    JS_LOG_HISTOGRAM_PARTS = 128,
+    JS_LOG_HISTOGRAM_BUCKETS = 64 * JS_LOG_HISTOGRAM_PARTS
 };
 
-void js_median_add(struct js_median *median, int64_t value_ns);
-int64_t js_median_ns(const struct js_median *median); /* -1 when empty */
+struct js_log_histogram {
+    uint64_t count;
+    uint64_t buckets[JS_LOG_HISTOGRAM_BUCKETS];
+};
+
+void js_log_histogram_add(struct js_log_histogram *median, int64_t value_ns);
+int64_t
+js_log_histogram_ns(const struct js_log_histogram *median); /* -1 when empty */
 
 #endif

@@ -14,8 +14,8 @@ static int64_t length_of(const struct js_job *job)
     return job->expected_ns < 0 ? INT64_MAX : job->expected_ns;
 }
 
-static bool goes_before(const struct js_ready *ready, const struct js_job *a,
-                        const struct js_job *b)
+static bool goes_before(const struct js_ready_queue *ready,
+                        const struct js_job *a, const struct js_job *b)
 {
     if (a->priority != b->priority)
         return a->priority > b->priority;
@@ -26,7 +26,7 @@ static bool goes_before(const struct js_ready *ready, const struct js_job *a,
 
 /* ------------------------------------------------- the heap */
 
-static int grow_heap(struct js_ready *ready)
+static int grow_heap(struct js_ready_queue *ready)
 {
     if (ready->heap_count < ready->heap_size)
         return 0;
@@ -39,7 +39,7 @@ static int grow_heap(struct js_ready *ready)
     return 0;
 }
 
-static int push_heap(struct js_ready *ready, struct js_job *job)
+static int push_heap(struct js_ready_queue *ready, struct js_job *job)
 {
     if (grow_heap(ready) < 0)
         return -1;
@@ -53,7 +53,7 @@ static int push_heap(struct js_ready *ready, struct js_job *job)
     return 0;
 }
 
-static struct js_job *pop_heap(struct js_ready *ready)
+static struct js_job *pop_heap(struct js_ready_queue *ready)
 {
     struct js_job **heap = ready->heap;
     struct js_job *first = heap[0];
@@ -76,7 +76,7 @@ static struct js_job *pop_heap(struct js_ready *ready)
 
 /* ------------------------------------------------- both */
 
-int js_ready_push(struct js_ready *ready, struct js_job *job)
+int js_ready_queue_push(struct js_ready_queue *ready, struct js_job *job)
 {
     if (ready->in_order.head && goes_before(ready, job, ready->last)) {
         if (push_heap(ready, job) < 0)
@@ -89,7 +89,7 @@ int js_ready_push(struct js_ready *ready, struct js_job *job)
     return 0;
 }
 
-struct js_job *js_ready_pop(struct js_ready *ready)
+struct js_job *js_ready_queue_pop(struct js_ready_queue *ready)
 {
     const struct js_job *first = ready->in_order.head;
     if (ready->count == 0)
@@ -101,13 +101,13 @@ struct js_job *js_ready_pop(struct js_ready *ready)
     return js_job_queue_pop(&ready->in_order);
 }
 
-void js_ready_release(struct js_ready *ready)
+void js_ready_queue_release(struct js_ready_queue *ready)
 {
     js_job_queue_release(&ready->in_order);
     for (size_t i = 0; i < ready->heap_count; i++)
         js_job_free(ready->heap[i]);
     free(ready->heap);
-    *ready = (struct js_ready){.longest_first = ready->longest_first};
+    *ready = (struct js_ready_queue){.longest_first = ready->longest_first};
 }
 
 /* ------------------------------------------------- held */

@@ -16,7 +16,7 @@
 /* A queue by priority (higher first), run time and place in the input: see
  * sched/scheduler.h. What comes in its order, as a job file mostly does, costs
  * constant time. */
-struct js_ready {
+struct js_ready_queue {
     bool longest_first;
     size_t count;
     struct js_job_queue in_order; /* nothing behind the last of it goes first */
@@ -26,9 +26,9 @@ struct js_ready {
 };
 
 /* 0, or -1 with errno ENOMEM: then the job is still the caller's. */
-int js_ready_push(struct js_ready *ready, struct js_job *job);
-struct js_job *js_ready_pop(struct js_ready *ready); /* or NULL */
-void js_ready_release(struct js_ready *ready);
+int js_ready_queue_push(struct js_ready_queue *ready, struct js_job *job);
+struct js_job *js_ready_queue_pop(struct js_ready_queue *ready); /* or NULL */
+void js_ready_queue_release(struct js_ready_queue *ready);
 
 /* A table by seq. */
 struct js_held {
@@ -38,7 +38,7 @@ struct js_held {
 };
 
 int js_held_put(struct js_held *held,
-                struct js_job *job); /* as js_ready_push */
+                struct js_job *job); /* as js_ready_queue_push */
 struct js_job *js_held_take(struct js_held *held, uint64_t seq); /* or NULL */
 void js_held_release(struct js_held *held);
 

@@ -3,8 +3,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-/* Longer than what a plan gives out ahead of time. */
-static const int64_t job_ns = 2 * JS_PLAN_AHEAD_NS;
+/* Longer than what a scheduler gives out ahead of time. */
+static const int64_t job_ns = 2 * JS_SCHEDULER_AHEAD_NS;
 
 struct begun {
     unsigned slave;
@@ -12,7 +12,7 @@ struct begun {
 };
 
 struct rehearsal {
-    struct js_plan *plan;
+    struct js_scheduler *scheduler;
     struct js_source *source;
     struct js_buf running; /* struct begun, one behind the other */
     bool has_input;
@@ -26,11 +26,12 @@ static int no_memory(struct rehearsal *rehearsal)
 
 static int take_jobs(struct rehearsal *rehearsal)
 {
-    while (rehearsal->has_input && js_plan_wants_jobs(rehearsal->plan)) {
+    while (rehearsal->has_input &&
+           js_scheduler_wants_jobs(rehearsal->scheduler)) {
         struct js_job *job;
         switch (js_source_next(rehearsal->source, &job, rehearsal->err)) {
         case JS_SOURCE_JOB:
-            if (js_plan_add(rehearsal->plan, job) < 0)
+            if (js_scheduler_add(rehearsal->scheduler, job) < 0)
                 return no_memory(rehearsal);
             break;
         case JS_SOURCE_LATER: /* a stream: what has come so far */
@@ -46,10 +47,10 @@ static int take_jobs(struct rehearsal *rehearsal)
 }
 
 static int start(struct rehearsal *rehearsal,
-                 const struct js_plan_decision *next)
+                 const struct js_scheduler_decision *next)
 {
     struct begun begun = {next->slave, next->ticket};
-    js_plan_acknowledged(rehearsal->plan, next->slave, 1);
+    js_scheduler_acknowledged(rehearsal->scheduler, next->slave, 1);
     return js_buf_append(&rehearsal->running, &begun, sizeof(begun));
 }
 
@@ -58,12 +59,13 @@ static int start_jobs(struct rehearsal *rehearsal, js_rehearse_fn started,
                       void *arg)
 {
     for (int count = 0;;) {
-        struct js_plan_decision next = js_plan_next(rehearsal->plan);
-        if (next.step == JS_PLAN_NOTHING)
+        struct js_scheduler_decision next =
+            js_scheduler_next(rehearsal->scheduler);
+        if (next.step == JS_SCHEDULER_NOTHING)
             return count;
-        if (next.step == JS_PLAN_NO_MEMORY)
+        if (next.step == JS_SCHEDULER_NO_MEMORY)
             return no_memory(rehearsal);
-        if (next.step != JS_PLAN_ASSIGN)
+        if (next.step != JS_SCHEDULER_ASSIGN)
             continue;
         started(arg, &next);
         if (start(rehearsal, &next) < 0)
@@ -79,15 +81,16 @@ static void end_first(struct rehearsal *rehearsal, size_t *at)
     struct js_outcome outcome = {.run_ns = job_ns};
     struct js_job *job = NULL;
     *at += sizeof(*begun);
-    js_plan_ended(rehearsal->plan, begun->slave, begun->ticket, &outcome, &job);
-    js_plan_finished(rehearsal->plan, job, true);
+    js_scheduler_ended(rehearsal->scheduler, begun->slave, begun->ticket,
+                       &outcome, &job);
+    js_scheduler_finished(rehearsal->scheduler, job, true);
     js_job_free(job);
 }
 
 static int stuck(struct rehearsal *rehearsal)
 {
     const struct js_job *job;
-    if (!js_plan_is_stuck(rehearsal->plan, &job))
+    if (!js_scheduler_is_stuck(rehearsal->scheduler, &job))
         return 0;
     return js_err_set(rehearsal->err, "job %" PRIu64 " fits on no slave",
                       job->id);
@@ -104,17 +107,19 @@ static int play(struct rehearsal *rehearsal, js_rehearse_fn started, void *arg)
             return -1;
         if (at < rehearsal->running.len)
             end_first(rehearsal, &at);
-        else if (count == 0 &&
-                 !(rehearsal->has_input && js_plan_wants_jobs(rehearsal->plan)))
+        else if (count == 0 && !(rehearsal->has_input &&
+                                 js_scheduler_wants_jobs(rehearsal->scheduler)))
             return stuck(rehearsal);
     }
 }
 
-int js_rehearse(struct js_plan *plan, struct js_source *source,
+int js_rehearse(struct js_scheduler *scheduler, struct js_source *source,
                 js_rehearse_fn started, void *arg, struct js_err *err)
 {
-    struct rehearsal rehearsal = {
-        .plan = plan, .source = source, .has_input = true, .err = err};
+    struct rehearsal rehearsal = {.scheduler = scheduler,
+                                  .source = source,
+                                  .has_input = true,
+                                  .err = err};
     int rc = play(&rehearsal, started, arg);
     js_buf_release(&rehearsal.running);
     return rc;

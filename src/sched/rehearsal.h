@@ -7,19 +7,19 @@
 #ifndef JS_SCHED_REHEARSAL_H
 #define JS_SCHED_REHEARSAL_H
 
-#include "sched/scheduler.h"
 #include "list/source.h"
+#include "sched/scheduler.h"
 
 /* Told of each job in the order of their starts, with its grant. */
 typedef void (*js_rehearse_fn)(void *arg,
-                               const struct js_plan_decision *assigned);
+                               const struct js_scheduler_decision *assigned);
 
 /*
- * Gives all jobs of the source to the plan, which has its slaves, and plays
- * until nothing is left. Returns 0; -1 with *err: the source had an error, no
- * memory, or jobs are left that no slave could run.
+ * Gives all jobs of the source to the scheduler, which has its slaves, and
+ * plays until nothing is left. Returns 0; -1 with *err: the source had an
+ * error, no memory, or jobs are left that no slave could run.
  */
-int js_rehearse(struct js_plan *plan, struct js_source *source,
+int js_rehearse(struct js_scheduler *scheduler, struct js_source *source,
                 js_rehearse_fn started, void *arg, struct js_err *err);
 
 #endif

@@ -1,9 +1,9 @@
 #include "sched/replay.h"
 
 #include "base/buf.h"
-#include "sched/event_queue.h"
 #include "list/graph.h"
 #include "list/source.h"
+#include "sched/event_queue.h"
 
 #include <errno.h>
 
@@ -25,8 +25,8 @@ struct schedule {
     uint64_t slots, free;
     uint64_t order;
     int64_t now_ns;
-    struct js_buf lanes;   /* struct lane */
-    struct js_agenda ends; /* of what has started: number is the seq */
+    struct js_buf lanes;        /* struct lane */
+    struct js_event_queue ends; /* of what has started: number is the seq */
 };
 
 /* ---------------------------------------------------------------- jobs */
@@ -151,7 +151,7 @@ static int start_what_fits(struct schedule *schedule)
         struct js_event end = {.at_ns = end_of(schedule, seq), .number = seq};
         lane->next++;
         schedule->free -= lane->cores;
-        if (js_agenda_put(&schedule->ends, &end) < 0)
+        if (js_event_queue_put(&schedule->ends, &end) < 0)
             return -1;
     }
     return 0;
@@ -178,7 +178,7 @@ static int run_all(struct schedule *schedule)
     struct js_event end;
     if (start_what_fits(schedule) < 0)
         return -1;
-    while (js_agenda_take(&schedule->ends, &end)) {
+    while (js_event_queue_take(&schedule->ends, &end)) {
         if (end_one(schedule, &end) < 0 || start_what_fits(schedule) < 0)
             return -1;
     }
@@ -198,7 +198,7 @@ static void release(struct schedule *schedule)
     for (size_t i = 0; i < lane_count(schedule); i++)
         js_buf_release(&lanes_of(schedule)[i].ready);
     js_buf_release(&schedule->lanes);
-    js_agenda_release(&schedule->ends);
+    js_event_queue_release(&schedule->ends);
     js_source_free(schedule->source);
     errno = saved;
 }

@@ -6,7 +6,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-/* The plan adds to the time as well. */
+/* The scheduler adds to the time as well. */
 static const int64_t end_of_time_ns = INT64_MAX / 2;
 
 enum kind {
@@ -20,16 +20,16 @@ struct order {
 };
 
 struct slave {
-    struct order ahead[JS_PLAN_AHEAD_MAX]; /* a ring, the oldest first */
+    struct order ahead[JS_SCHEDULER_AHEAD_MAX]; /* a ring, the oldest first */
     uint32_t first, count;
     int64_t freed_ns; /* when one of its slots was last free */
 };
 
 struct play {
-    const struct js_simulation_config *config;
-    struct js_plan *plan;
+    const struct js_simulate_config *config;
+    struct js_scheduler *scheduler;
     struct js_source *source;
-    struct js_agenda agenda;
+    struct js_event_queue event_queue;
     struct slave *slaves; /* by number */
     int64_t now_ns, end_ns;
     uint64_t cores; /* that jobs hold now */
@@ -47,12 +47,12 @@ static int fail_errno(const struct play *play)
 
 static int take_jobs(struct play *play)
 {
-    while (play->has_input && js_plan_wants_jobs(play->plan)) {
+    while (play->has_input && js_scheduler_wants_jobs(play->scheduler)) {
         struct js_job *job;
         switch (js_source_next(play->source, &job, play->err)) {
         case JS_SOURCE_JOB:
             play->config->accepted(play->config->arg, job);
-            if (js_plan_add(play->plan, job) < 0)
+            if (js_scheduler_add(play->scheduler, job) < 0)
                 return fail_errno(play);
             break;
         case JS_SOURCE_LATER: /* a stream: what has come so far */
@@ -69,7 +69,7 @@ static int take_jobs(struct play *play)
 
 static uint64_t cores_of(const struct js_job *job)
 {
-    return (uint64_t)job->need.cores * js_need_nodes(&job->need);
+    return (uint64_t)job->request.cores * js_request_nodes(&job->request);
 }
 
 /* ---------------------------------------------------------------- a slave */
@@ -86,42 +86,44 @@ static int begin(struct play *play, unsigned number, const struct order *order)
         return -1;
     }
     play->slaves[number].freed_ns = play->now_ns;
-    return js_agenda_put(&play->agenda, &end);
+    return js_event_queue_put(&play->event_queue, &end);
 }
 
 /* It waits for a slot of this slave, for no longer than there is patience. */
 static int await_slot(struct play *play, unsigned number)
 {
-    int64_t until_ns = play->slaves[number].freed_ns + JS_PLAN_GIVE_BACK_NS;
-    return js_agenda_put(&play->agenda,
-                         &(struct js_event){.at_ns = until_ns < play->now_ns
-                                                         ? play->now_ns
-                                                         : until_ns,
-                                            .slave = number,
-                                            .kind = PATIENCE_ENDS});
+    int64_t until_ns =
+        play->slaves[number].freed_ns + JS_SCHEDULER_GIVE_BACK_NS;
+    return js_event_queue_put(
+        &play->event_queue,
+        &(struct js_event){.at_ns = until_ns < play->now_ns ? play->now_ns
+                                                            : until_ns,
+                           .slave = number,
+                           .kind = PATIENCE_ENDS});
 }
 
 static int keep(struct play *play, unsigned number, const struct order *order)
 {
     struct slave *slave = &play->slaves[number];
-    slave->ahead[(slave->first + slave->count) % JS_PLAN_AHEAD_MAX] = *order;
+    slave->ahead[(slave->first + slave->count) % JS_SCHEDULER_AHEAD_MAX] =
+        *order;
     return slave->count++ == 0 ? await_slot(play, number) : 0;
 }
 
-/* The slot that is free now is that of the first job ahead, as the plan has
- * it. */
+/* The slot that is free now is that of the first job ahead, as the scheduler
+ * has it. */
 static int begin_next(struct play *play, unsigned number)
 {
     struct slave *slave = &play->slaves[number];
     if (slave->count == 0)
         return 0;
     const struct order *order = &slave->ahead[slave->first];
-    slave->first = (slave->first + 1) % JS_PLAN_AHEAD_MAX;
+    slave->first = (slave->first + 1) % JS_SCHEDULER_AHEAD_MAX;
     slave->count--;
     if (begin(play, number, order) < 0)
         return -1;
     /* A shorter job ends before there is no patience left. */
-    bool is_long = order->run_ns > JS_PLAN_GIVE_BACK_NS;
+    bool is_long = order->run_ns > JS_SCHEDULER_GIVE_BACK_NS;
     return slave->count > 0 && is_long ? await_slot(play, number) : 0;
 }
 
@@ -131,18 +133,20 @@ static void give_back(struct play *play, unsigned number, uint32_t most)
     struct slave *slave = &play->slaves[number];
     for (; slave->count > 0 && most > 0; most--) {
         uint32_t last = slave->first + --slave->count;
-        js_plan_returned(play->plan, number,
-                         slave->ahead[last % JS_PLAN_AHEAD_MAX].ticket);
+        js_scheduler_returned(
+            play->scheduler, number,
+            slave->ahead[last % JS_SCHEDULER_AHEAD_MAX].ticket);
     }
 }
 
-/* ---------------------------------------------------------------- the plan */
+/* ---------------------------------------------------------------- the
+ * scheduler */
 
-static int assign(struct play *play, const struct js_plan_decision *next)
+static int assign(struct play *play, const struct js_scheduler_decision *next)
 {
     struct order order = {next->ticket, next->job->duration_ns};
-    js_plan_acknowledged(play->plan, next->slave, 1);
-    if (next->slot == JS_PLAN_SLOT_NEXT)
+    js_scheduler_acknowledged(play->scheduler, next->slave, 1);
+    if (next->slot == JS_SCHEDULER_SLOT_NEXT)
         return keep(play, next->slave, &order);
     play->cores += cores_of(next->job);
     if (play->cores > play->seen.peak_cores)
@@ -150,22 +154,22 @@ static int assign(struct play *play, const struct js_plan_decision *next)
     return begin(play, next->slave, &order);
 }
 
-static int follow(struct play *play, const struct js_plan_decision *next)
+static int follow(struct play *play, const struct js_scheduler_decision *next)
 {
     switch (next->step) {
-    case JS_PLAN_ASSIGN:
+    case JS_SCHEDULER_ASSIGN:
         return assign(play, next);
-    case JS_PLAN_RECALL:
+    case JS_SCHEDULER_RECALL:
         give_back(play, next->slave, next->count);
-        js_plan_recalled(play->plan, next->slave);
+        js_scheduler_recalled(play->scheduler, next->slave);
         return 0;
-    case JS_PLAN_SKIP: /* nothing fails, so nothing is */
-    case JS_PLAN_FAIL:
-    case JS_PLAN_END:
-    case JS_PLAN_DISPATCH:
-    case JS_PLAN_NOTHING:
+    case JS_SCHEDULER_SKIP: /* nothing fails, so nothing is */
+    case JS_SCHEDULER_FAIL:
+    case JS_SCHEDULER_END:
+    case JS_SCHEDULER_DISPATCH:
+    case JS_SCHEDULER_NOTHING:
         return 0;
-    case JS_PLAN_NO_MEMORY:
+    case JS_SCHEDULER_NO_MEMORY:
         break;
     }
     errno = ENOMEM;
@@ -174,13 +178,13 @@ static int follow(struct play *play, const struct js_plan_decision *next)
 
 static int follow_all(struct play *play)
 {
-    struct js_plan_decision next;
-    js_plan_set_now(play->plan, play->now_ns);
+    struct js_scheduler_decision next;
+    js_scheduler_set_now(play->scheduler, play->now_ns);
     do {
-        next = js_plan_next(play->plan);
+        next = js_scheduler_next(play->scheduler);
         if (follow(play, &next) < 0)
             return fail_errno(play);
-    } while (next.step != JS_PLAN_NOTHING);
+    } while (next.step != JS_SCHEDULER_NOTHING);
     return 0;
 }
 
@@ -193,8 +197,9 @@ static int end_job(struct play *play, const struct js_event *event)
     struct js_job *job = NULL;
     play->end_ns = event->at_ns;
     play->seen.jobs++;
-    js_plan_ended(play->plan, event->slave, event->number, &outcome, &job);
-    js_plan_finished(play->plan, job, true);
+    js_scheduler_ended(play->scheduler, event->slave, event->number, &outcome,
+                       &job);
+    js_scheduler_finished(play->scheduler, job, true);
     /* One that was given ahead has its core from here on. */
     play->cores -= slave->count > 0 ? 0 : cores_of(job);
     js_job_free(job);
@@ -205,14 +210,14 @@ static int end_job(struct play *play, const struct js_event *event)
 static void end_patience(struct play *play, unsigned number)
 {
     const struct slave *slave = &play->slaves[number];
-    if (play->now_ns - slave->freed_ns >= JS_PLAN_GIVE_BACK_NS)
+    if (play->now_ns - slave->freed_ns >= JS_SCHEDULER_GIVE_BACK_NS)
         give_back(play, number, slave->count);
 }
 
 static int happen(struct play *play, const struct js_event *event)
 {
     play->now_ns = event->at_ns;
-    js_plan_set_now(play->plan, play->now_ns);
+    js_scheduler_set_now(play->scheduler, play->now_ns);
     if (event->kind == JOB_ENDS)
         return end_job(play, event) < 0 ? fail_errno(play) : 0;
     end_patience(play, event->slave);
@@ -222,7 +227,7 @@ static int happen(struct play *play, const struct js_event *event)
 static int stuck(struct play *play)
 {
     const struct js_job *job;
-    if (!js_plan_is_stuck(play->plan, &job))
+    if (!js_scheduler_is_stuck(play->scheduler, &job))
         return 0;
     return js_err_set(play->err, "job %" PRIu64 " fits on no slave", job->id);
 }
@@ -233,27 +238,28 @@ static int play_all(struct play *play)
     for (;;) {
         if (take_jobs(play) < 0 || follow_all(play) < 0)
             return -1;
-        if (play->has_input && js_plan_wants_jobs(play->plan))
+        if (play->has_input && js_scheduler_wants_jobs(play->scheduler))
             continue;
-        if (!js_agenda_take(&play->agenda, &event))
+        if (!js_event_queue_take(&play->event_queue, &event))
             return stuck(play);
         if (happen(play, &event) < 0)
             return -1;
     }
 }
 
-int js_simulate(struct js_plan *plan, struct js_source *source,
-                const struct js_simulation_config *config,
+int js_simulate(struct js_scheduler *scheduler, struct js_source *source,
+                const struct js_simulate_config *config,
                 struct js_simulation *ret, struct js_err *err)
 {
     struct play play = {.config = config,
-                        .plan = plan,
+                        .scheduler = scheduler,
                         .source = source,
                         .has_input = true,
                         .err = err};
-    play.slaves = calloc(js_plan_slaves(plan) + 1, sizeof(*play.slaves));
+    play.slaves =
+        calloc(js_scheduler_slaves(scheduler) + 1, sizeof(*play.slaves));
     int rc = play.slaves ? play_all(&play) : fail_errno(&play);
-    js_agenda_release(&play.agenda);
+    js_event_queue_release(&play.event_queue);
     free(play.slaves);
     if (rc < 0)
         return -1;

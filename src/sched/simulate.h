@@ -1,22 +1,22 @@
 /*
  * simulation - plays a run through on a simulated clock.
  *
- * The plan, the graph, the source and the pool are those of a real run, and
- * decide as they do there. The slaves are simulated: they begin and end jobs,
- * keep those given ahead of time, and return them when asked or when they have
- * waited for too long. Every job succeeds. Messages take no time; what a real
- * run needs from one job to the next of a slot is one number.
+ * The scheduler, the graph, the source and the allocator are those of a real
+ * run, and decide as they do there. The slaves are simulated: they begin and
+ * end jobs, keep those given ahead of time, and return them when asked or when
+ * they have waited for too long. Every job succeeds. Messages take no time;
+ * what a real run needs from one job to the next of a slot is one number.
  */
 #ifndef JS_SCHED_SIMULATE_H
 #define JS_SCHED_SIMULATE_H
 
-#include "sched/scheduler.h"
 #include "list/source.h"
+#include "sched/scheduler.h"
 
-struct js_simulation_config {
+struct js_simulate_config {
     int64_t gap_ns; /* from a slot's being free to the start of its next job */
-    /* Told of each job before the plan has it: sets its duration_ns, which is
-     * how long it runs, and what the plan goes by. */
+    /* Told of each job before the scheduler has it: sets its duration_ns, which
+     * is how long it runs, and what the scheduler goes by. */
     void (*accepted)(void *arg, struct js_job *job);
     void *arg;
 };
@@ -28,14 +28,14 @@ struct js_simulation {
 };
 
 /*
- * Gives all jobs of the source to the plan, which is new, and plays until
- * nothing is left. The plan's slaves are numbered from 1 on, without gaps.
+ * Gives all jobs of the source to the scheduler, which is new, and plays until
+ * nothing is left. The scheduler's slaves are numbered from 1 on, without gaps.
  * Returns 0; or -1 with *err: the source had an error, jobs are left that no
  * slave could run, no memory, or it takes longer than 146 years (errno
  * EOVERFLOW).
  */
-int js_simulate(struct js_plan *plan, struct js_source *source,
-                const struct js_simulation_config *config,
+int js_simulate(struct js_scheduler *scheduler, struct js_source *source,
+                const struct js_simulate_config *config,
                 struct js_simulation *ret, struct js_err *err);
 
 #endif

@@ -1,11 +1,11 @@
 #include "sched/whatif.h"
 
 #include "base/buf.h"
-#include "sched/critical_path.h"
-#include "sched/capacity.h"
 #include "list/resume.h"
-#include "sched/simulate.h"
 #include "list/source.h"
+#include "sched/capacity.h"
+#include "sched/critical_path.h"
+#include "sched/simulate.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -18,15 +18,15 @@ static const double chain_reached = 1.01;
 static const double ns_per_hour = 3600e9;
 
 struct study {
-    const struct js_forecast_config *config;
-    struct js_forecast *seen;
+    const struct js_whatif_config *config;
+    struct js_whatif *seen;
     struct js_buf run_ns; /* int64_t by seq - 1 */
     struct js_buf rows;
     struct js_buf links; /* struct js_job *, the chain's */
-    struct js_chain chain;
+    struct js_critical_path chain;
     double known_ns, unknown_cores; /* for the mean and the work */
     double work_ns;
-    struct js_need most; /* of each count the largest that a job needs */
+    struct js_request most; /* of each count the largest that a job needs */
     bool is_ordered;
     struct js_err *err;
 };
@@ -42,7 +42,7 @@ static int no_memory(const struct study *study)
 static struct js_source *open_list(struct study *study,
                                    struct js_resume *resume)
 {
-    js_resume_init(resume, study->config->ledger, JS_RESUME_LOOK, NULL, NULL);
+    js_resume_init(resume, study->config->registry, JS_RESUME_LOOK, NULL, NULL);
     return js_source_new_regular(study->config->job_file, resume, study->err);
 }
 
@@ -72,21 +72,21 @@ static int each_job(struct study *study, visit_fn visit)
     return rc == 0 && state == JS_SOURCE_END ? 0 : -1;
 }
 
-static void note_need(struct study *study, const struct js_need *need)
+static void note_need(struct study *study, const struct js_request *request)
 {
-    struct js_need *most = &study->most;
-    if (need->cores > most->cores)
-        most->cores = need->cores;
-    if (need->gpus > most->gpus)
-        most->gpus = need->gpus;
-    study->seen->is_mem_needed |= need->mem_bytes > 0;
+    struct js_request *most = &study->most;
+    if (request->cores > most->cores)
+        most->cores = request->cores;
+    if (request->gpus > most->gpus)
+        most->gpus = request->gpus;
+    study->seen->is_mem_needed |= request->mem_bytes > 0;
 }
 
 static int survey_job(struct study *study, const struct js_job *job)
 {
     int64_t run_ns = study->config->run_ns(study->config->arg, job);
-    double cores = (double)job->need.cores * js_need_nodes(&job->need);
-    note_need(study, &job->need);
+    double cores = (double)job->request.cores * js_request_nodes(&job->request);
+    note_need(study, &job->request);
     study->seen->jobs++;
     if (run_ns < 0) {
         study->seen->unknown++;
@@ -106,7 +106,7 @@ static int64_t *run_ns_of(const struct study *study)
 /* Those of which nobody knows are as long as the others in the mean. */
 static int survey(struct study *study)
 {
-    struct js_forecast *seen = study->seen;
+    struct js_whatif *seen = study->seen;
     if (each_job(study, survey_job) < 0)
         return -1;
     if (seen->jobs == 0)
@@ -146,11 +146,12 @@ static int find_chain(struct study *study)
 {
     struct js_resume resume;
     struct js_source *source = open_list(study, &resume);
-    struct js_chain_config config = {.run_ns = run_ns_of(study),
-                                     .count = study->seen->jobs,
-                                     .gap_ns = study->config->gap_ns};
-    int rc =
-        source ? js_chain_find(source, &config, &study->chain, study->err) : -1;
+    struct js_critical_path_config config = {.run_ns = run_ns_of(study),
+                                             .count = study->seen->jobs,
+                                             .gap_ns = study->config->gap_ns};
+    int rc = source ? js_critical_path_find(source, &config, &study->chain,
+                                            study->err)
+                    : -1;
     js_source_free(source);
     study->seen->chain_ns = study->chain.length_ns;
     return rc == 0 ? each_job(study, keep_link) : -1;
@@ -165,8 +166,8 @@ struct trial {
     bool is_longest_first; /* whatever the caller's plan says */
     struct js_resume resume;
     struct js_source *source;
-    struct js_pool *pool;
-    struct js_plan *plan;
+    struct js_allocator *allocator;
+    struct js_scheduler *plan;
     bool is_refused;
     struct js_simulation ran; /* unless it is */
 };
@@ -179,17 +180,17 @@ static uint32_t host_slots_of(const struct study *study)
 }
 
 static int equip_host(const struct study *study, uint32_t cores,
-                      struct js_equipment *ret)
+                      struct js_resources *ret)
 {
     static const struct js_cpuset no_cpus;
     uint32_t gpus = study->config->host_gpus;
     ret->mem_bytes = study->config->host_mem_bytes;
     for (uint32_t i = 0; i < cores; i++) {
-        if (js_equipment_add_core(ret, &no_cpus, 0, 0) < 0)
+        if (js_resources_add_core(ret, &no_cpus, 0, 0) < 0)
             return -1;
     }
     for (uint32_t i = 0; i < gpus || i < study->most.gpus; i++) {
-        if (js_equipment_add_gpu(ret, "", UINT16_MAX) < 0)
+        if (js_resources_add_gpu(ret, "", UINT16_MAX) < 0)
             return -1;
     }
     return 0;
@@ -199,16 +200,16 @@ static int equip_host(const struct study *study, uint32_t cores,
 static int add_host(struct trial *trial, unsigned first_rank, uint32_t slots)
 {
     struct js_node node = {.boot_id = first_rank};
-    struct js_equipment equipment = {0};
-    int rc = equip_host(trial->study, slots, &equipment);
+    struct js_resources resources = {0};
+    int rc = equip_host(trial->study, slots, &resources);
     for (uint32_t i = 0; rc == 0 && i < slots; i++) {
         unsigned rank = first_rank + i;
-        if (js_pool_add(trial->pool, rank, &node, true) < 0 ||
-            js_pool_equip(trial->pool, rank, &equipment, &i, 1) < 0 ||
-            js_plan_add_slave(trial->plan, rank, 1) < 0)
+        if (js_allocator_add(trial->allocator, rank, &node, true) < 0 ||
+            js_allocator_equip(trial->allocator, rank, &resources, &i, 1) < 0 ||
+            js_scheduler_add_slave(trial->plan, rank, 1) < 0)
             rc = -1;
     }
-    js_equipment_release(&equipment);
+    js_resources_release(&resources);
     return rc;
 }
 
@@ -227,11 +228,11 @@ static int add_hosts(struct trial *trial)
 }
 
 static int describe_refusal(struct js_buf *text, uint64_t line,
-                            const struct js_need *need)
+                            const struct js_request *request)
 {
-    uint32_t nodes = js_need_nodes(need);
+    uint32_t nodes = js_request_nodes(request);
     if (js_buf_printf(text, "the job in line %" PRIu64 " needs ", line) < 0 ||
-        js_fit_need(need, text) < 0)
+        js_capacity_need(request, text) < 0)
         return -1;
     return nodes == 1
                ? 0
@@ -240,16 +241,16 @@ static int describe_refusal(struct js_buf *text, uint64_t line,
 
 /* Of the first job that is larger than all there is. */
 static void refuse(void *arg, uint64_t id, uint64_t line,
-                   const struct js_need *need)
+                   const struct js_request *request)
 {
     struct trial *trial = arg;
-    struct js_forecast *seen = trial->study->seen;
+    struct js_whatif *seen = trial->study->seen;
     struct js_buf text = JS_BUF_INIT;
     (void)id;
-    if (trial->is_refused || js_pool_could(trial->pool, need, 0))
+    if (trial->is_refused || js_allocator_could(trial->allocator, request, 0))
         return;
     trial->is_refused = true;
-    if (describe_refusal(&text, line, need) == 0)
+    if (describe_refusal(&text, line, request) == 0)
         js_err_set(&seen->refusal, "%s", js_buf_string(&text));
     js_buf_release(&text);
 }
@@ -261,8 +262,8 @@ static void refuse(void *arg, uint64_t id, uint64_t line,
 static void accept(void *arg, struct js_job *job)
 {
     const struct trial *trial = arg;
-    const struct js_forecast_config *config = trial->study->config;
-    const struct js_forecast *seen = trial->study->seen;
+    const struct js_whatif_config *config = trial->study->config;
+    const struct js_whatif *seen = trial->study->seen;
     job->duration_ns = job->seq <= seen->jobs
                            ? run_ns_of(trial->study)[job->seq - 1]
                            : seen->mean_ns;
@@ -275,16 +276,16 @@ static void accept(void *arg, struct js_job *job)
 static int open_trial(struct trial *trial)
 {
     struct study *study = trial->study;
-    struct js_plan_config plan = study->config->plan;
+    struct js_scheduler_config plan = study->config->plan;
     plan.longest_first |= trial->is_longest_first;
     plan.is_ordered = study->is_ordered || trial->is_longest_first;
     trial->source = open_list(study, &trial->resume);
     if (!trial->source)
         return -1;
-    trial->pool = js_pool_new();
-    if (trial->pool)
-        trial->plan =
-            js_plan_new(&plan, js_source_graph(trial->source), trial->pool);
+    trial->allocator = js_allocator_new();
+    if (trial->allocator)
+        trial->plan = js_scheduler_new(&plan, js_source_graph(trial->source),
+                                       trial->allocator);
     return trial->plan ? add_hosts(trial) : no_memory(study);
 }
 
@@ -293,16 +294,16 @@ static int keep_row(const struct trial *trial)
     struct study *study = trial->study;
     const struct js_simulation *ran = &trial->ran;
     double slots_ns = (double)ran->makespan_ns * (double)trial->slots;
-    struct js_forecast_row row = {
+    struct js_whatif_row row = {
         .slots = trial->slots,
         .makespan_ns = ran->makespan_ns,
         .efficiency = slots_ns > 0 ? study->work_ns / slots_ns : 1,
         .core_hours = slots_ns / ns_per_hour,
         .peak_cores = ran->peak_cores};
-    const struct js_forecast_row *before =
+    const struct js_whatif_row *before =
         study->rows.len > 0
-            ? (const struct js_forecast_row *)(void *)(study->rows.data +
-                                                       study->rows.len) -
+            ? (const struct js_whatif_row *)(void *)(study->rows.data +
+                                                     study->rows.len) -
                   1
             : NULL;
     if (before && row.makespan_ns > 0)
@@ -315,7 +316,7 @@ static int keep_row(const struct trial *trial)
 /* More slots may do it within the years that there are. */
 static int refuse_for_length(struct trial *trial, const struct js_err *why)
 {
-    struct js_forecast *seen = trial->study->seen;
+    struct js_whatif *seen = trial->study->seen;
     if (errno != EOVERFLOW)
         return js_err_set(trial->study->err, "%s", why->text);
     trial->is_refused = true;
@@ -326,7 +327,7 @@ static int refuse_for_length(struct trial *trial, const struct js_err *why)
 static int play(struct trial *trial)
 {
     struct study *study = trial->study;
-    struct js_simulation_config config = {
+    struct js_simulate_config config = {
         .gap_ns = study->config->gap_ns, .accepted = accept, .arg = trial};
     struct js_err err;
     if (open_trial(trial) < 0)
@@ -343,8 +344,8 @@ static int play(struct trial *trial)
 static int play_to_end(struct trial *trial)
 {
     int rc = play(trial);
-    js_plan_free(trial->plan);
-    js_pool_free(trial->pool);
+    js_scheduler_free(trial->plan);
+    js_allocator_free(trial->allocator);
     js_source_free(trial->source);
     return rc;
 }
@@ -373,12 +374,12 @@ static uint64_t next_slots(const struct study *study, uint64_t slots)
  * another host, at the least, let no more jobs than before run at once. */
 static bool is_last(const struct study *study)
 {
-    size_t count = study->rows.len / sizeof(struct js_forecast_row);
-    const struct js_forecast_row *rows =
-        (const struct js_forecast_row *)(void *)study->rows.data;
+    size_t count = study->rows.len / sizeof(struct js_whatif_row);
+    const struct js_whatif_row *rows =
+        (const struct js_whatif_row *)(void *)study->rows.data;
     if (count == 0 || rows[count - 1].slots < study->config->slots)
         return false;
-    const struct js_forecast_row *last = &rows[count - 1];
+    const struct js_whatif_row *last = &rows[count - 1];
     study->seen->is_chain_reached =
         (double)last->makespan_ns <=
         chain_reached * (double)study->seen->chain_ns;
@@ -390,7 +391,7 @@ static bool is_last(const struct study *study)
 static int try_all(struct study *study)
 {
     uint64_t slots = 1;
-    for (; slots <= JS_FORECAST_SLOTS_MAX; slots = next_slots(study, slots)) {
+    for (; slots <= JS_WHATIF_SLOTS_MAX; slots = next_slots(study, slots)) {
         if (try_slots(study, slots) < 0)
             return -1;
         if (is_last(study))
@@ -404,10 +405,10 @@ static int try_all(struct study *study)
 /* The rows are the forecast's from here on. */
 static void choose(struct study *study)
 {
-    struct js_forecast *forecast = study->seen;
-    forecast->rows = (struct js_forecast_row *)(void *)study->rows.data;
+    struct js_whatif *forecast = study->seen;
+    forecast->rows = (struct js_whatif_row *)(void *)study->rows.data;
     forecast->row_count = study->rows.len / sizeof(*forecast->rows);
-    double least = forecast->rows[0].efficiency * JS_FORECAST_PERCENT / 100.0;
+    double least = forecast->rows[0].efficiency * JS_WHATIF_PERCENT / 100.0;
     for (size_t i = 0; i < forecast->row_count; i++) {
         if (forecast->rows[i].efficiency >= least)
             forecast->choice = i;
@@ -417,8 +418,8 @@ static void choose(struct study *study)
 /* What an order by the run times would change. */
 static int try_longest_first(struct study *study)
 {
-    struct js_forecast *forecast = study->seen;
-    const struct js_forecast_row *choice = &forecast->rows[forecast->choice];
+    struct js_whatif *forecast = study->seen;
+    const struct js_whatif_row *choice = &forecast->rows[forecast->choice];
     struct trial trial = {
         .study = study, .slots = choice->slots, .is_longest_first = true};
     forecast->longest_first_ns = choice->makespan_ns;
@@ -440,29 +441,29 @@ static int make(struct study *study)
     return try_longest_first(study);
 }
 
-int js_forecast_make(const struct js_forecast_config *config,
-                     struct js_forecast *ret, struct js_err *err)
+int js_whatif_make(const struct js_whatif_config *config, struct js_whatif *ret,
+                   struct js_err *err)
 {
-    *ret = (struct js_forecast){0};
+    *ret = (struct js_whatif){0};
     struct study study = {.config = config, .seen = ret, .err = err};
     int rc = make(&study);
-    ret->rows = (struct js_forecast_row *)(void *)study.rows.data;
+    ret->rows = (struct js_whatif_row *)(void *)study.rows.data;
     ret->chain = (struct js_job **)(void *)study.links.data;
     ret->chain_count = study.links.len / sizeof(struct js_job *);
-    js_chain_release(&study.chain);
+    js_critical_path_release(&study.chain);
     js_buf_release(&study.run_ns);
     if (rc < 0)
-        js_forecast_release(ret);
+        js_whatif_release(ret);
     return rc;
 }
 
-void js_forecast_release(struct js_forecast *forecast)
+void js_whatif_release(struct js_whatif *forecast)
 {
     int saved = errno;
     for (size_t i = 0; i < forecast->chain_count; i++)
         js_job_free(forecast->chain[i]);
     free(forecast->chain);
     free(forecast->rows);
-    *forecast = (struct js_forecast){0};
+    *forecast = (struct js_whatif){0};
     errno = saved;
 }

@@ -21,23 +21,23 @@
 #include <stdint.h>
 
 /* No more slots are tried than this. */
-enum { JS_FORECAST_SLOTS_MAX = 16384 };
+enum { JS_WHATIF_SLOTS_MAX = 16384 };
 
 /* The choice is the most slots of which each does at least so much of what each
  * of the fewest does. */
-enum { JS_FORECAST_PERCENT = 80 };
+enum { JS_WHATIF_PERCENT = 80 };
 
-/* How long the job ran, or -1: nobody knows. Its id is the ledger's. */
-typedef int64_t (*js_forecast_fn)(void *arg, const struct js_job *job);
+/* How long the job ran, or -1: nobody knows. Its id is the registry's. */
+typedef int64_t (*js_whatif_fn)(void *arg, const struct js_job *job);
 
-struct js_forecast_config {
-    const char *job_file;       /* a regular file */
-    struct js_ledger *ledger;   /* gives the jobs their ids; only looked at, and
-                                   all of its jobs are LEFT; NULL: an id is the
-                                   place in the list */
-    struct js_plan_config plan; /* is_ordered and is_stream: by the list */
-    js_forecast_fn run_ns;
-    js_forecast_fn expected_ns; /* what longest_first goes by; NULL: nothing */
+struct js_whatif_config {
+    const char *job_file;         /* a regular file */
+    struct js_registry *registry; /* gives the jobs their ids; only looked at,
+                                 and all of its jobs are LEFT; NULL: an id is
+                                 the place in the list */
+    struct js_scheduler_config plan; /* is_ordered and is_stream: by the list */
+    js_whatif_fn run_ns;
+    js_whatif_fn expected_ns; /* what longest_first goes by; NULL: nothing */
     void *arg;
     int64_t gap_ns;          /* between two jobs of a slot */
     uint64_t slots;          /* a number to be tried besides; 0: none */
@@ -47,7 +47,7 @@ struct js_forecast_config {
     uint32_t host_gpus;      /* grown to the most that a job needs */
 };
 
-struct js_forecast_row {
+struct js_whatif_row {
     uint64_t slots;
     int64_t makespan_ns; /* from the first start to the last end */
     double efficiency;   /* part of the slots' time in which jobs run, 0 to 1 */
@@ -56,12 +56,12 @@ struct js_forecast_row {
     uint64_t peak_cores;
 };
 
-struct js_forecast {
+struct js_whatif {
     uint64_t jobs, unknown; /* of which nobody knows how long they ran */
     int64_t mean_ns;        /* which is what these are taken to run */
     double work_hours;      /* of cores */
     bool is_mem_needed;
-    struct js_forecast_row *rows; /* owned, as the next two; at least one */
+    struct js_whatif_row *rows; /* owned, as the next two; at least one */
     size_t row_count;
     int64_t chain_ns;         /* of the longest chain */
     struct js_job **chain;    /* its jobs */
@@ -78,8 +78,8 @@ struct js_forecast {
  * file, of no job it is known how long it ran, no number of slots can do it, or
  * no memory.
  */
-int js_forecast_make(const struct js_forecast_config *config,
-                     struct js_forecast *ret, struct js_err *err);
-void js_forecast_release(struct js_forecast *forecast);
+int js_whatif_make(const struct js_whatif_config *config, struct js_whatif *ret,
+                   struct js_err *err);
+void js_whatif_release(struct js_whatif *forecast);
 
 #endif

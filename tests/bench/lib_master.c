@@ -18,7 +18,7 @@
 /* What the slaves have said, a queue of whole messages. */
 struct answer {
     struct answer *next;
-    int peer;
+    int conn;
     enum js_tag tag;
     struct js_buf body;
 };
@@ -26,7 +26,7 @@ struct answer {
 struct loopback {
     struct answer *first, **last;
     struct answer *taken;
-    uint64_t *jobs; /* taken in, by peer */
+    uint64_t *jobs; /* taken in, by connection */
     int64_t now_ns;
 };
 
@@ -41,66 +41,66 @@ static void *not_null(void *memory)
     return memory;
 }
 
-static struct js_buf *answer(struct loopback *link, int peer, enum js_tag tag)
+static struct js_buf *answer(struct loopback *link, int conn, enum js_tag tag)
 {
     struct answer *said = not_null(calloc(1, sizeof(*said)));
-    said->peer = peer;
+    said->conn = conn;
     said->tag = tag;
     *link->last = said;
     link->last = &said->next;
     return &said->body;
 }
 
-static void end_job(struct loopback *link, struct js_buf *done, int peer,
+static void end_job(struct loopback *link, struct js_buf *done, int conn,
                     const struct js_wire_job *job)
 {
     struct js_wire_done ended = {.ticket = job->ticket,
-                                 .jobs = ++link->jobs[peer]};
+                                 .jobs = ++link->jobs[conn]};
     js_wire_pack_done(done, &ended);
 }
 
-static int send_job(void *self, int peer, bool is_near,
+static int send_job(void *self, int conn, bool is_near,
                     const struct js_wire_job *job, struct js_err *err)
 {
     (void)is_near;
     (void)err;
-    end_job(self, answer(self, peer, JS_TAG_DONE), peer, job);
+    end_job(self, answer(self, conn, JS_TAG_DONE), conn, job);
     return 0;
 }
 
-static void end_jobs(struct loopback *link, int peer, const void *bytes,
+static void end_jobs(struct loopback *link, int conn, const void *bytes,
                      size_t len)
 {
     struct js_cursor cursor = js_cursor_of(bytes, len);
-    struct js_buf *done = answer(link, peer, JS_TAG_DONE);
+    struct js_buf *done = answer(link, conn, JS_TAG_DONE);
     struct js_wire_job job;
     const char *text;
     while (cursor.left > 0 && js_wire_unpack_job(&cursor, &job, &text) == 0)
-        end_job(link, done, peer, &job);
+        end_job(link, done, conn, &job);
 }
 
-static void get_ready(struct loopback *link, int peer)
+static void get_ready(struct loopback *link, int conn)
 {
     uint32_t home = 0;
     struct js_wire_ready ready = {.slots = 1, .homes = &home};
     js_cpuset_add(&ready.home, 0);
-    js_equipment_add_core(&ready.equipment, &ready.home, 0, 0);
-    js_wire_pack_ready(answer(link, peer, JS_TAG_READY), &ready);
-    js_equipment_release(&ready.equipment);
+    js_resources_add_core(&ready.resources, &ready.home, 0, 0);
+    js_wire_pack_ready(answer(link, conn, JS_TAG_READY), &ready);
+    js_resources_release(&ready.resources);
 }
 
-static int post(void *self, int peer, enum js_tag tag, const void *bytes,
+static int post(void *self, int conn, enum js_tag tag, const void *bytes,
                 size_t len, struct js_err *err)
 {
     struct loopback *link = self;
     (void)err;
     if (tag == JS_TAG_JOBS)
-        end_jobs(link, peer, bytes, len);
+        end_jobs(link, conn, bytes, len);
     if (tag == JS_TAG_SETUP)
-        get_ready(link, peer);
+        get_ready(link, conn);
     if (tag == JS_TAG_TEXT) {
         struct js_wire_ack ack = {.text_bytes = len};
-        js_wire_pack_ack(answer(link, peer, JS_TAG_ACK), &ack);
+        js_wire_pack_ack(answer(link, conn, JS_TAG_ACK), &ack);
     }
     return 0;
 }
@@ -125,7 +125,7 @@ static int receive(void *self, struct js_message *ret, struct js_err *err)
     link->first = said->next;
     if (!link->first)
         link->last = &link->first;
-    *ret = (struct js_message){said->peer, said->tag, said->body.data,
+    *ret = (struct js_message){said->conn, said->tag, said->body.data,
                                said->body.len};
     return 1;
 }
@@ -151,11 +151,11 @@ static int64_t now_ns(void *self)
 static const struct js_link_ops ops = {send_job, post, receive, wait_link,
                                        now_ns};
 
-static void job_finished(void *arg, const struct js_finish *finish)
+static void job_finished(void *arg, const struct js_completion *completion)
 {
     struct run *run = arg;
-    js_master_finished(run->master, finish);
-    js_job_free(finish->job);
+    js_master_finished(run->master, completion);
+    js_job_free(completion->job);
 }
 
 static void nothing_dispatched(void *arg, const struct js_job *job)
@@ -171,10 +171,10 @@ static bool all_committed(void *arg, int64_t at_ns)
     return true;
 }
 
-static enum js_request nothing_requested(void *arg)
+static enum js_stop_request nothing_requested(void *arg)
 {
     (void)arg;
-    return JS_REQUEST_NONE;
+    return JS_STOP_REQUEST_NONE;
 }
 
 static int64_t never(void *arg)
@@ -196,13 +196,13 @@ static nfds_t nothing_awaited(void *arg, struct pollfd *fds)
     return 0;
 }
 
-static void say_hello(struct loopback *link, int peer)
+static void say_hello(struct loopback *link, int conn)
 {
     struct js_wire_hello hello = {.version = JS_WIRE_VERSION};
-    snprintf(hello.node.host, sizeof(hello.node.host), "n%d", peer);
-    hello.node.boot_id = (uint64_t)peer;
+    snprintf(hello.node.host, sizeof(hello.node.host), "n%d", conn);
+    hello.node.boot_id = (uint64_t)conn;
     js_cpuset_add(&hello.node.cpus, 0);
-    js_wire_pack_hello(answer(link, peer, JS_TAG_HELLO), &hello);
+    js_wire_pack_hello(answer(link, conn, JS_TAG_HELLO), &hello);
 }
 
 static void print_line(void *arg, const char *line)
@@ -233,10 +233,10 @@ static int run_jobs(const char *jobs, int slaves)
     struct loopback loopback = {.last = &loopback.first, .now_ns = JS_NS_PER_S};
     struct js_log log = {print_line, NULL};
     struct js_link link = {&ops, &loopback, 0, slaves + 1};
-    struct js_outlet *out = not_null(js_outlet_new(STDOUT_FILENO));
-    struct js_outlet *err_out = not_null(js_outlet_new(STDERR_FILENO));
+    struct js_outq *out = not_null(js_outq_new(STDOUT_FILENO));
+    struct js_outq *err_out = not_null(js_outq_new(STDERR_FILENO));
     struct js_master_config config = {
-        .plan = {.round_size = 10},
+        .scheduler = {.round_size = 10},
         .setup = {.slots = 1, .cwd = "/", .output_dir = "", .tmpdir = ""},
         .meeting_ns = JS_NS_PER_S,
         .stop_ns = JS_NEVER_NS,
@@ -246,7 +246,7 @@ static int run_jobs(const char *jobs, int slaves)
         .log = log,
         .hooks = {.dispatched = nothing_dispatched,
                   .commit = all_committed,
-                  .request = nothing_requested,
+                  .stop_request = nothing_requested,
                   .deadline_ns = never,
                   .unwritten = nothing_unwritten,
                   .wait_for = nothing_awaited},
@@ -261,8 +261,8 @@ static int run_jobs(const char *jobs, int slaves)
     js_master_free(run.master);
     js_delivery_free(config.delivery);
     js_source_free(config.source);
-    js_outlet_free(err_out);
-    js_outlet_free(out);
+    js_outq_free(err_out);
+    js_outq_free(out);
     return result.end == JS_MASTER_DONE && result.left == 0 ? 0 : 1;
 }
 

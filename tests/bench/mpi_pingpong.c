@@ -9,17 +9,17 @@
 
 enum { SIZE = 64, GO = 1, STOP = 2 };
 
-static void send_to(int peer, int tag)
+static void send_to(int conn, int tag)
 {
     static const char bytes[SIZE];
-    MPI_Send(bytes, SIZE, MPI_CHAR, peer, tag, MPI_COMM_WORLD);
+    MPI_Send(bytes, SIZE, MPI_CHAR, conn, tag, MPI_COMM_WORLD);
 }
 
-static int receive_from(int peer, int *ret_tag)
+static int receive_from(int conn, int *ret_tag)
 {
     char bytes[SIZE];
     MPI_Status status;
-    MPI_Recv(bytes, SIZE, MPI_CHAR, peer, MPI_ANY_TAG, MPI_COMM_WORLD, &status);
+    MPI_Recv(bytes, SIZE, MPI_CHAR, conn, MPI_ANY_TAG, MPI_COMM_WORLD, &status);
     *ret_tag = status.MPI_TAG;
     return status.MPI_SOURCE;
 }
@@ -28,18 +28,18 @@ static void serve(long n, int size)
 {
     int tag;
     long sent = 0, left = 0;
-    for (int peer = 1; peer < size && sent < n; peer++, sent++, left++)
-        send_to(peer, GO);
+    for (int conn = 1; conn < size && sent < n; conn++, sent++, left++)
+        send_to(conn, GO);
     for (; left > 0; left--) {
-        int peer = receive_from(MPI_ANY_SOURCE, &tag);
+        int conn = receive_from(MPI_ANY_SOURCE, &tag);
         if (sent == n)
             continue;
-        send_to(peer, GO);
+        send_to(conn, GO);
         sent++;
         left++;
     }
-    for (int peer = 1; peer < size; peer++)
-        send_to(peer, STOP);
+    for (int conn = 1; conn < size; conn++)
+        send_to(conn, STOP);
 }
 
 static void answer(void)

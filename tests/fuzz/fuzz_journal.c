@@ -3,8 +3,8 @@
  * again, and says the same; a reader finds its way through all of it.
  */
 #include "base/fdio.h"
-#include "record/journal_model.h"
 #include "record/journal_load.h"
+#include "record/journal_model.h"
 #include "record/timeline.h"
 
 #include <stdint.h>
@@ -15,7 +15,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
-static const size_t size_max = JS_LINE_TEXT;
+static const size_t size_max = JS_JOURNAL_LINE_TEXT;
 
 /* The checksums are made right, or hardly anything would come through: what
  * stands before the first blank of a line is replaced. One that begins with
@@ -36,67 +36,68 @@ static void mend(char *data, size_t size)
     }
 }
 
-static uint64_t sum_of(const struct js_ledger *ledger)
+static uint64_t sum_of(const struct js_registry *registry)
 {
-    uint64_t sum = js_ledger_count(ledger);
-    for (uint64_t id = 1; id <= js_ledger_count(ledger); id++)
-        sum = 31 * sum + (uint64_t)js_ledger_standing(ledger, id) +
-              (js_ledger_is_gone(ledger, id) ? 7U : 0U);
+    uint64_t sum = js_registry_count(registry);
+    for (uint64_t id = 1; id <= js_registry_count(registry); id++)
+        sum = 31 * sum + (uint64_t)js_registry_standing(registry, id) +
+              (js_registry_is_gone(registry, id) ? 7U : 0U);
     return sum;
 }
 
 static int load(int fd, struct js_journal_contents *contents, uint64_t *ret)
 {
     struct js_err err;
-    struct js_ledger *ledger = js_ledger_new();
-    if (!ledger)
+    struct js_registry *registry = js_registry_new();
+    if (!registry)
         abort();
     const struct js_journal_part part = {.batch = "b", .batch_restarts = 1};
     const struct js_journal_reader reader = {.host = "here", .part = &part};
-    int rc = js_journal_load(fd, "j", &reader, ledger, contents, &err);
+    int rc = js_journal_load(fd, "j", &reader, registry, contents, &err);
     js_journal_contents_release(contents);
-    *ret = sum_of(ledger);
-    js_ledger_free(ledger);
+    *ret = sum_of(registry);
+    js_registry_free(registry);
     return rc;
 }
 
 /* Every number that it tells leads somewhere. */
-static void walk_jobs(const struct js_history *history)
+static void walk_jobs(const struct js_journal_model *model)
 {
-    for (uint64_t id = 1; id <= js_history_jobs(history); id++) {
-        struct js_history_job job;
-        js_history_job(history, id, &job);
-        if ((job.latest != JS_HISTORY_NONE &&
-             job.latest >= js_history_attempts(history)) ||
-            (job.begun != JS_HISTORY_NONE &&
-             job.begun >= js_history_begun_count(history)) ||
-            job.parent > js_history_jobs(history) ||
+    for (uint64_t id = 1; id <= js_journal_model_jobs(model); id++) {
+        struct js_journal_model_job job;
+        js_journal_model_job(model, id, &job);
+        if ((job.latest != JS_JOURNAL_MODEL_NONE &&
+             job.latest >= js_journal_model_attempts(model)) ||
+            (job.begun != JS_JOURNAL_MODEL_NONE &&
+             job.begun >= js_journal_model_begun_count(model)) ||
+            job.parent > js_journal_model_jobs(model) ||
             strlen(job.name) > size_max)
             abort();
     }
 }
 
-static void walk_attempts(const struct js_history *history)
+static void walk_attempts(const struct js_journal_model *model)
 {
-    for (size_t i = 0; i < js_history_attempts(history); i++) {
-        struct js_history_attempt attempt;
-        struct js_history_slave slave;
-        struct js_history_tail tail;
-        js_history_attempt(history, i, &attempt);
-        js_history_slave(history, attempt.slave, &slave);
-        bool has_tail = js_history_tail(history, i, &tail);
-        if (slave.run >= js_history_runs(history) || attempt.id == 0 ||
-            attempt.id > js_history_jobs(history) ||
-            (attempt.earlier != JS_HISTORY_NONE && attempt.earlier >= i) ||
+    for (size_t i = 0; i < js_journal_model_attempts(model); i++) {
+        struct js_journal_model_attempt attempt;
+        struct js_journal_model_slave slave;
+        struct js_journal_model_tail tail;
+        js_journal_model_attempt(model, i, &attempt);
+        js_journal_model_slave(model, attempt.slave, &slave);
+        bool has_tail = js_journal_model_tail(model, i, &tail);
+        if (slave.run >= js_journal_model_runs(model) || attempt.id == 0 ||
+            attempt.id > js_journal_model_jobs(model) ||
+            (attempt.past_runs != JS_JOURNAL_MODEL_NONE &&
+             attempt.past_runs >= i) ||
             (has_tail && strlen(tail.text) > size_max))
             abort();
     }
 }
 
 /* Every attempt has a row, and lies within its run. */
-static void walk_timeline(const struct js_history *history)
+static void walk_timeline(const struct js_journal_model *model)
 {
-    struct js_timeline *timeline = js_timeline_new(history, 0);
+    struct js_timeline *timeline = js_timeline_new(model, 0);
     if (!timeline)
         abort();
     for (size_t i = 0; i < js_timeline_bars(timeline); i++) {
@@ -117,21 +118,21 @@ static void walk_timeline(const struct js_history *history)
 static void walk(int fd)
 {
     struct js_err err;
-    struct js_history *history = js_history_read(fd, "j", &err);
-    if (!history)
+    struct js_journal_model *model = js_journal_model_read(fd, "j", &err);
+    if (!model)
         return;
-    walk_jobs(history);
-    walk_attempts(history);
-    for (size_t i = 0; i < js_history_begun_count(history); i++) {
-        struct js_history_begun begun;
-        struct js_history_job job;
-        js_history_begun(history, i, &begun);
-        js_history_job(history, begun.id, &job);
-        if (job.begun != i || begun.slave >= js_history_slaves(history))
+    walk_jobs(model);
+    walk_attempts(model);
+    for (size_t i = 0; i < js_journal_model_begun_count(model); i++) {
+        struct js_journal_model_begun begun;
+        struct js_journal_model_job job;
+        js_journal_model_begun(model, i, &begun);
+        js_journal_model_job(model, begun.id, &job);
+        if (job.begun != i || begun.slave >= js_journal_model_slaves(model))
             abort();
     }
-    walk_timeline(history);
-    js_history_free(history);
+    walk_timeline(model);
+    js_journal_model_free(model);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -137,7 +137,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         take_jobs(bytes, len);
     else if (tag == JS_TAG_DONE)
         take_done(bytes, len);
-    else if (tag == JS_TAG_BACK)
+    else if (tag == JS_TAG_RETURNED)
         take_back(bytes, len);
     else
         take_others(tag, bytes, len);

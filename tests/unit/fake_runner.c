@@ -17,7 +17,7 @@ struct fake_job {
     uint32_t attempt;
     int64_t start_ns, run_ns, end_ns;
     int64_t timeout_ns; /* 0: the default */
-    enum js_cause cause;
+    enum js_stop_reason cause;
     uint64_t bytes[2];
     uint32_t exit_code;
 };
@@ -119,7 +119,8 @@ static int64_t duration_of(const struct js_runner *runner, const char *command)
     return ns;
 }
 
-static void end_at(struct fake_job *job, int64_t at_ns, enum js_cause cause)
+static void end_at(struct fake_job *job, int64_t at_ns,
+                   enum js_stop_reason cause)
 {
     if (at_ns >= job->end_ns)
         return;
@@ -136,7 +137,7 @@ static void cut_short(const struct js_runner *runner, struct fake_job *job)
     if (limit_ns == 0)
         return;
     int64_t at_ns = job->start_ns + limit_ns;
-    end_at(job, at_ns > now_ns ? at_ns : now_ns, JS_CAUSE_TIMEOUT);
+    end_at(job, at_ns > now_ns ? at_ns : now_ns, JS_STOP_REASON_TIMEOUT);
 }
 
 int js_runner_limit(struct js_runner *runner, int64_t timeout_ns)
@@ -161,7 +162,7 @@ int js_runner_end(struct js_runner *runner, uint32_t slot, int64_t grace_ns)
     if (grace_ns == JS_RUNNER_LET_RUN)
         return 0;
     if (slot < runner->slots && runner->jobs[slot].is_busy)
-        end_at(&runner->jobs[slot], now_ns, JS_CAUSE_STOPPED);
+        end_at(&runner->jobs[slot], now_ns, JS_STOP_REASON_STOPPED);
     fake_net_wake(runner->net, runner->rank, now_ns);
     return 0;
 }
@@ -173,7 +174,7 @@ static void end_lease(struct js_runner *runner)
         return;
     for (uint32_t i = 0; i < runner->slots; i++) {
         if (runner->jobs[i].is_busy)
-            end_at(&runner->jobs[i], runner->lease_ns, JS_CAUSE_STOPPED);
+            end_at(&runner->jobs[i], runner->lease_ns, JS_STOP_REASON_STOPPED);
     }
     runner->lease_ns = JS_NEVER_NS;
     runner->has_expired = true;
@@ -222,7 +223,7 @@ static void start_at(struct js_runner *runner, const struct js_runner_job *job,
     if (strstr(job->command, " kills"))
         fake_runner_die_at(runner, fake->start_ns + fake->run_ns / 2);
     if (runner->has_expired)
-        end_at(fake, start_ns, JS_CAUSE_STOPPED);
+        end_at(fake, start_ns, JS_STOP_REASON_STOPPED);
     fake_net_wake(runner->net, runner->rank, fake->end_ns);
     if (runner->started)
         runner->started(runner->arg, runner, job);

@@ -17,46 +17,46 @@
     _(lineage)                                                                 \
     _(jobfile)                                                                 \
     _(attributes)                                                              \
-    _(details)                                                                 \
+    _(job_spec)                                                                 \
     _(job)                                                                     \
-    _(median)                                                                  \
-    _(equipment)                                                               \
+    _(log_histogram)                                                                  \
+    _(resources)                                                               \
     _(memory)                                                                  \
-    _(runtimes)                                                                \
+    _(joblog_reader)                                                                \
     _(graph)                                                                   \
     _(resume)                                                                  \
-    _(waits)                                                                   \
+    _(list_state)                                                                   \
     _(replay)                                                                  \
-    _(tail)                                                                    \
+    _(output_tail)                                                                    \
     _(journal)                                                                 \
-    _(history)                                                                 \
+    _(journal_model)                                                                 \
     _(timeline)                                                                \
-    _(earlier)                                                                 \
+    _(past_runs)                                                                 \
     _(source)                                                                  \
     _(outcome)                                                                 \
     _(topo)                                                                    \
-    _(sig)                                                                     \
+    _(signals)                                                                     \
     _(spool)                                                                   \
-    _(command)                                                                 \
+    _(direct_exec)                                                                 \
     _(spawn)                                                                   \
     _(orphans)                                                                 \
     _(reap)                                                                    \
     _(runner)                                                                  \
-    _(plan)                                                                    \
-    _(agenda)                                                                  \
-    _(simulation)                                                              \
-    _(chain)                                                                   \
+    _(scheduler)                                                                    \
+    _(event_queue)                                                                  \
+    _(simulate)                                                              \
+    _(critical_path)                                                                   \
     _(folder)                                                                  \
-    _(forecast)                                                                \
-    _(pool)                                                                    \
+    _(whatif)                                                                \
+    _(allocator)                                                                    \
     _(wire)                                                                    \
     _(share)                                                                   \
     _(console)                                                                 \
     _(options)                                                                 \
-    _(overview)                                                                \
-    _(sheet)                                                                   \
+    _(status_model)                                                                \
+    _(textbuf)                                                                   \
     _(launch)                                                                  \
-    _(inlet)                                                                   \
+    _(input)                                                                   \
     _(userenv)                                                                 \
     _(lifeline)                                                                \
     _(jobsched)                                                                \
@@ -64,12 +64,12 @@
     _(delivery)                                                                \
     _(joblog)                                                                  \
     _(outdir)                                                                  \
-    _(records)                                                                 \
+    _(recorder)                                                                 \
     _(terminal)                                                                \
-    _(pace)                                                                    \
+    _(eta)                                                                    \
     _(progress)                                                                \
     _(display)                                                                 \
-    _(tally)
+    _(summary)
 
 #define DECLARE(name) extern const struct unit_suite suite_##name;
 SUITES(DECLARE)

@@ -1,6 +1,7 @@
-/* buf, pack, units, cpuset, outlet, launchenv: the lowest layer. */
+/* buf, pack, units, cpuset, output queue, launchenv: the lowest layer. */
 #include "unit.h"
 
+#include "base/bgsync.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/cpuset.h"
@@ -12,7 +13,6 @@
 #include "base/pack.h"
 #include "base/paths.h"
 #include "base/printable.h"
-#include "base/bgsync.h"
 #include "base/units.h"
 #include "base/watchdog.h"
 
@@ -232,111 +232,111 @@ static void read_all(int fd, size_t len, char byte)
     }
 }
 
-static void test_outlet_holds_what_it_takes(void)
+static void test_outq_holds_what_it_takes(void)
 {
     char bytes[8];
     int ends[2];
     CU_ASSERT_EQUAL_FATAL(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
-    struct js_outlet *outlet = js_outlet_new(ends[1]);
-    CU_ASSERT_TRUE(js_outlet_show(outlet, "bar", 3, "-"));
-    js_outlet_hold(outlet, true);
-    CU_ASSERT_FALSE(js_outlet_is_showing(outlet));
+    struct js_outq *outq = js_outq_new(ends[1]);
+    CU_ASSERT_TRUE(js_outq_show(outq, "bar", 3, "-"));
+    js_outq_hold(outq, true);
+    CU_ASSERT_FALSE(js_outq_is_showing(outq));
     CU_ASSERT_EQUAL(read(ends[0], bytes, sizeof(bytes)), 4);
-    CU_ASSERT_EQUAL(js_outlet_write(outlet, "text", 4), 0);
-    js_outlet_flush(outlet);
-    CU_ASSERT_FALSE(js_outlet_show(outlet, "bar", 3, "-"));
-    CU_ASSERT_EQUAL(js_outlet_pending(outlet), 4);
+    CU_ASSERT_EQUAL(js_outq_write(outq, "text", 4), 0);
+    js_outq_flush(outq);
+    CU_ASSERT_FALSE(js_outq_show(outq, "bar", 3, "-"));
+    CU_ASSERT_EQUAL(js_outq_pending(outq), 4);
     CU_ASSERT_EQUAL(read(ends[0], bytes, sizeof(bytes)), -1);
-    js_outlet_hold(outlet, false);
-    CU_ASSERT_EQUAL(js_outlet_pending(outlet), 0);
+    js_outq_hold(outq, false);
+    CU_ASSERT_EQUAL(js_outq_pending(outq), 0);
     CU_ASSERT_EQUAL(read(ends[0], bytes, sizeof(bytes)), 4);
-    js_outlet_free(outlet);
+    js_outq_free(outq);
     close(ends[0]);
     close(ends[1]);
 }
 
-static void test_outlet_never_waits_for_its_reader(void)
+static void test_outq_never_list_state_for_its_reader(void)
 {
     enum { SIZE = 300000 };
     static char bytes[SIZE];
     int ends[2];
     memset(bytes, 'o', SIZE);
     CU_ASSERT_EQUAL_FATAL(pipe2(ends, O_CLOEXEC), 0);
-    struct js_outlet *outlet = js_outlet_new(ends[1]);
-    CU_ASSERT_EQUAL(js_outlet_write(outlet, bytes, SIZE), 0);
-    CU_ASSERT_EQUAL(js_outlet_write(outlet, bytes, SIZE), 0);
-    CU_ASSERT_TRUE(js_outlet_pending(outlet) > SIZE);
+    struct js_outq *outq = js_outq_new(ends[1]);
+    CU_ASSERT_EQUAL(js_outq_write(outq, bytes, SIZE), 0);
+    CU_ASSERT_EQUAL(js_outq_write(outq, bytes, SIZE), 0);
+    CU_ASSERT_TRUE(js_outq_pending(outq) > SIZE);
     CU_ASSERT_EQUAL(fcntl(ends[1], F_GETFL) & O_NONBLOCK, 0);
     size_t left = 2 * SIZE;
     while (left > 0) {
         size_t part = left < 50000 ? left : 50000;
         read_all(ends[0], part, 'o');
         left -= part;
-        js_outlet_flush(outlet);
+        js_outq_flush(outq);
     }
-    CU_ASSERT_EQUAL(js_outlet_pending(outlet), 0);
-    js_outlet_free(outlet);
+    CU_ASSERT_EQUAL(js_outq_pending(outq), 0);
+    js_outq_free(outq);
     close(ends[0]);
     close(ends[1]);
 }
 
-static void test_outlet_tells_that_its_reader_is_gone(void)
+static void test_outq_tells_that_its_reader_is_gone(void)
 {
     int ends[2];
     CU_ASSERT_EQUAL_FATAL(pipe2(ends, O_CLOEXEC), 0);
-    struct js_outlet *outlet = js_outlet_new(ends[1]);
-    CU_ASSERT_EQUAL(js_outlet_error(outlet), 0);
+    struct js_outq *outq = js_outq_new(ends[1]);
+    CU_ASSERT_EQUAL(js_outq_error(outq), 0);
     close(ends[0]);
-    CU_ASSERT_EQUAL(js_outlet_write(outlet, "x", 1), 0);
-    CU_ASSERT_EQUAL(js_outlet_error(outlet), EPIPE);
-    CU_ASSERT_EQUAL(js_outlet_write(outlet, "x", 1), 0);
-    CU_ASSERT_EQUAL(js_outlet_pending(outlet), 0);
-    js_outlet_free(outlet);
+    CU_ASSERT_EQUAL(js_outq_write(outq, "x", 1), 0);
+    CU_ASSERT_EQUAL(js_outq_error(outq), EPIPE);
+    CU_ASSERT_EQUAL(js_outq_write(outq, "x", 1), 0);
+    CU_ASSERT_EQUAL(js_outq_pending(outq), 0);
+    js_outq_free(outq);
     close(ends[1]);
 }
 
 /* What is written by the end, though the reader takes it slowly and others find
  * the description as it was. */
-static bool outlet_brings_all(int to, int from, size_t *ret_direct)
+static bool outq_brings_all(int to, int from, size_t *ret_direct)
 {
     enum { SIZE = 600000 };
     static char bytes[SIZE], got[SIZE + 1];
     size_t len = 0;
     for (size_t i = 0; i < SIZE; i++)
         bytes[i] = (char)('a' + i % 23);
-    struct js_outlet *outlet = js_outlet_new(to);
-    bool is_well = outlet && js_outlet_write(outlet, bytes, SIZE) == 0;
-    *ret_direct = is_well ? SIZE - js_outlet_pending(outlet) : 0;
+    struct js_outq *outq = js_outq_new(to);
+    bool is_well = outq && js_outq_write(outq, bytes, SIZE) == 0;
+    *ret_direct = is_well ? SIZE - js_outq_pending(outq) : 0;
     is_well = is_well && !(fcntl(to, F_GETFL) & O_NONBLOCK);
     while (is_well && len < SIZE) {
         ssize_t n = read(from, got + len, SIZE + 1 - len);
         is_well = n > 0;
         len += is_well ? (size_t)n : 0;
-        js_outlet_flush(outlet);
+        js_outq_flush(outq);
     }
-    is_well = is_well && js_outlet_pending(outlet) == 0 &&
-              js_outlet_error(outlet) == 0 && memcmp(bytes, got, SIZE) == 0;
-    js_outlet_free(outlet);
+    is_well = is_well && js_outq_pending(outq) == 0 &&
+              js_outq_error(outq) == 0 && memcmp(bytes, got, SIZE) == 0;
+    js_outq_free(outq);
     return is_well;
 }
 
-static void test_outlet_to_a_socket(void)
+static void test_outq_to_a_socket(void)
 {
     int ends[2];
     size_t direct;
     CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
-    CU_ASSERT_TRUE(outlet_brings_all(ends[1], ends[0], &direct));
+    CU_ASSERT_TRUE(outq_brings_all(ends[1], ends[0], &direct));
     CU_ASSERT_TRUE(direct > 0);
-    struct js_outlet *outlet = not_null(js_outlet_new(ends[1]));
+    struct js_outq *outq = not_null(js_outq_new(ends[1]));
     close(ends[0]);
-    CU_ASSERT_EQUAL(js_outlet_write(outlet, "x", 1), 0);
-    CU_ASSERT_EQUAL(js_outlet_error(outlet), EPIPE);
-    js_outlet_free(outlet);
+    CU_ASSERT_EQUAL(js_outq_write(outq, "x", 1), 0);
+    CU_ASSERT_EQUAL(js_outq_error(outq), EPIPE);
+    js_outq_free(outq);
     close(ends[1]);
 }
 
 /* As below su(1): the pipe is another user's. */
-static void test_outlet_that_cannot_be_opened_anew(void)
+static void test_outq_that_cannot_be_opened_anew(void)
 {
     int ends[2], status = -1;
     size_t direct;
@@ -349,7 +349,7 @@ static void test_outlet_that_cannot_be_opened_anew(void)
             fchmod(ends[1], 0) == 0 &&
             (geteuid() != 0 || setresuid(65534, 65534, 65534) == 0);
         _exit(is_closed && open(path, O_WRONLY | O_CLOEXEC) < 0 &&
-                      outlet_brings_all(ends[1], ends[0], &direct) && direct > 0
+                      outq_brings_all(ends[1], ends[0], &direct) && direct > 0
                   ? 0
                   : 1);
     }
@@ -360,97 +360,97 @@ static void test_outlet_that_cannot_be_opened_anew(void)
 }
 
 /* What it has and others have written there stays, and the offset is one. */
-static void test_outlet_to_a_file(void)
+static void test_outq_to_a_file(void)
 {
     char path[] = "/tmp/js-outlet-XXXXXX", got[16] = "";
     int fd = mkstemp(path);
     CU_ASSERT_FATAL(fd >= 0);
     unlink(path);
     CU_ASSERT_EQUAL(write(fd, "before ", 7), 7);
-    struct js_outlet *outlet = not_null(js_outlet_new(fd));
-    CU_ASSERT_EQUAL(js_outlet_write(outlet, "it ", 3), 0);
+    struct js_outq *outq = not_null(js_outq_new(fd));
+    CU_ASSERT_EQUAL(js_outq_write(outq, "it ", 3), 0);
     CU_ASSERT_EQUAL(write(fd, "after", 5), 5);
-    js_outlet_free(outlet);
+    js_outq_free(outq);
     CU_ASSERT_EQUAL(pread(fd, got, sizeof(got), 0), 15);
     CU_ASSERT_STRING_EQUAL(got, "before it after");
     close(fd);
 }
 
 /* To a byte. */
-static void test_outlet_knows_what_was_lost(void)
+static void test_outq_knows_what_was_lost(void)
 {
     enum { ROOM = 4096 };
     int ends[2];
     char bytes[3 * ROOM] = {0};
     CU_ASSERT_EQUAL_FATAL(pipe2(ends, O_CLOEXEC), 0);
     CU_ASSERT_EQUAL(fcntl(ends[1], F_SETPIPE_SZ, ROOM), ROOM);
-    struct js_outlet *outlet = not_null(js_outlet_new(ends[1]));
-    CU_ASSERT_EQUAL(js_outlet_write(outlet, bytes, sizeof(bytes)), 0);
-    CU_ASSERT_EQUAL(js_outlet_lost(outlet), 0);
+    struct js_outq *outq = not_null(js_outq_new(ends[1]));
+    CU_ASSERT_EQUAL(js_outq_write(outq, bytes, sizeof(bytes)), 0);
+    CU_ASSERT_EQUAL(js_outq_lost(outq), 0);
     close(ends[0]);
-    CU_ASSERT_EQUAL(js_outlet_write(outlet, bytes, 10), 0);
-    CU_ASSERT_EQUAL(js_outlet_error(outlet), EPIPE);
-    CU_ASSERT_EQUAL(js_outlet_pending(outlet), 0);
-    CU_ASSERT_EQUAL(js_outlet_lost(outlet), 2 * ROOM);
-    js_outlet_fail(outlet, ENOSPC);
-    CU_ASSERT_EQUAL(js_outlet_error(outlet), EPIPE);
-    js_outlet_free(outlet);
-    outlet = not_null(js_outlet_new(ends[1]));
-    js_outlet_fail(outlet, ENOSPC);
-    CU_ASSERT_EQUAL(js_outlet_error(outlet), ENOSPC);
-    js_outlet_free(outlet);
+    CU_ASSERT_EQUAL(js_outq_write(outq, bytes, 10), 0);
+    CU_ASSERT_EQUAL(js_outq_error(outq), EPIPE);
+    CU_ASSERT_EQUAL(js_outq_pending(outq), 0);
+    CU_ASSERT_EQUAL(js_outq_lost(outq), 2 * ROOM);
+    js_outq_fail(outq, ENOSPC);
+    CU_ASSERT_EQUAL(js_outq_error(outq), EPIPE);
+    js_outq_free(outq);
+    outq = not_null(js_outq_new(ends[1]));
+    js_outq_fail(outq, ENOSPC);
+    CU_ASSERT_EQUAL(js_outq_error(outq), ENOSPC);
+    js_outq_free(outq);
     close(ends[1]);
 }
 
-static void test_outlet_knows_where_lines_begin(void)
+static void test_outq_knows_where_lines_begin(void)
 {
     int ends[2];
     CU_ASSERT_EQUAL_FATAL(pipe2(ends, O_CLOEXEC), 0);
-    struct js_outlet *outlet = js_outlet_new(ends[1]);
-    CU_ASSERT_TRUE(js_outlet_is_at_line_start(outlet));
-    js_outlet_write(outlet, "a\nb", 3);
-    CU_ASSERT_FALSE(js_outlet_is_at_line_start(outlet));
-    js_outlet_write(outlet, "", 0);
-    CU_ASSERT_FALSE(js_outlet_is_at_line_start(outlet));
-    js_outlet_write(outlet, "c\n", 2);
-    CU_ASSERT_TRUE(js_outlet_is_at_line_start(outlet));
-    js_outlet_free(outlet);
+    struct js_outq *outq = js_outq_new(ends[1]);
+    CU_ASSERT_TRUE(js_outq_is_at_line_start(outq));
+    js_outq_write(outq, "a\nb", 3);
+    CU_ASSERT_FALSE(js_outq_is_at_line_start(outq));
+    js_outq_write(outq, "", 0);
+    CU_ASSERT_FALSE(js_outq_is_at_line_start(outq));
+    js_outq_write(outq, "c\n", 2);
+    CU_ASSERT_TRUE(js_outq_is_at_line_start(outq));
+    js_outq_free(outq);
     close(ends[0]);
     close(ends[1]);
 }
 
 /* What is shown is no part of what is written, and never waits. */
-static void test_outlet_shows_for_the_moment(void)
+static void test_outq_shows_for_the_moment(void)
 {
     int ends[2];
     char text[64] = "";
     CU_ASSERT_EQUAL_FATAL(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
-    struct js_outlet *outlet = js_outlet_new(ends[1]);
-    CU_ASSERT_TRUE(js_outlet_show(outlet, "<one>", 5, "<away>"));
-    CU_ASSERT_TRUE(js_outlet_show(outlet, "<two>", 5, "<away>"));
-    CU_ASSERT_TRUE(js_outlet_is_showing(outlet));
-    CU_ASSERT_TRUE(js_outlet_is_at_line_start(outlet));
-    js_outlet_write(outlet, "", 0);
-    CU_ASSERT_TRUE(js_outlet_is_showing(outlet));
-    js_outlet_write(outlet, "x\n", 2);
-    CU_ASSERT_FALSE(js_outlet_is_showing(outlet));
-    js_outlet_write(outlet, "y\n", 2);
-    CU_ASSERT_TRUE(js_outlet_show(outlet, "<three>", 7, "<gone>"));
-    js_outlet_hide(outlet);
-    js_outlet_hide(outlet);
+    struct js_outq *outq = js_outq_new(ends[1]);
+    CU_ASSERT_TRUE(js_outq_show(outq, "<one>", 5, "<away>"));
+    CU_ASSERT_TRUE(js_outq_show(outq, "<two>", 5, "<away>"));
+    CU_ASSERT_TRUE(js_outq_is_showing(outq));
+    CU_ASSERT_TRUE(js_outq_is_at_line_start(outq));
+    js_outq_write(outq, "", 0);
+    CU_ASSERT_TRUE(js_outq_is_showing(outq));
+    js_outq_write(outq, "x\n", 2);
+    CU_ASSERT_FALSE(js_outq_is_showing(outq));
+    js_outq_write(outq, "y\n", 2);
+    CU_ASSERT_TRUE(js_outq_show(outq, "<three>", 7, "<gone>"));
+    js_outq_hide(outq);
+    js_outq_hide(outq);
     ssize_t len = read(ends[0], text, sizeof(text) - 1);
     text[len > 0 ? len : 0] = '\0';
     CU_ASSERT_STRING_EQUAL(text, "<one><two><away>x\ny\n<three><gone>");
-    while (js_outlet_pending(outlet) == 0)
-        js_outlet_write(outlet, text, sizeof(text));
-    size_t pending = js_outlet_pending(outlet);
-    CU_ASSERT_FALSE(js_outlet_show(outlet, "<four>", 6, "<away>"));
-    CU_ASSERT_EQUAL(js_outlet_pending(outlet), pending);
-    CU_ASSERT_FALSE(js_outlet_is_showing(outlet));
+    while (js_outq_pending(outq) == 0)
+        js_outq_write(outq, text, sizeof(text));
+    size_t pending = js_outq_pending(outq);
+    CU_ASSERT_FALSE(js_outq_show(outq, "<four>", 6, "<away>"));
+    CU_ASSERT_EQUAL(js_outq_pending(outq), pending);
+    CU_ASSERT_FALSE(js_outq_is_showing(outq));
     close(ends[0]);
-    js_outlet_flush(outlet);
-    CU_ASSERT_FALSE(js_outlet_show(outlet, "<five>", 6, "<away>"));
-    js_outlet_free(outlet);
+    js_outq_flush(outq);
+    CU_ASSERT_FALSE(js_outq_show(outq, "<five>", 6, "<away>"));
+    js_outq_free(outq);
     close(ends[1]);
 }
 
@@ -472,15 +472,15 @@ static void test_fdio_unlinked(void)
 
 static void test_launchenv_names(void)
 {
-    CU_ASSERT_TRUE(js_launch_owns("PMIX_RANK=1"));
-    CU_ASSERT_TRUE(js_launch_owns("OMPI_MCA_ess=pmi"));
-    CU_ASSERT_TRUE(js_launch_owns("OMPI_COMM_WORLD_RANK"));
-    CU_ASSERT_FALSE(js_launch_owns("OMPI_MCA_btl=tcp,self"));
-    CU_ASSERT_FALSE(js_launch_owns("OMPI_ALLOW_RUN_AS_ROOT=1"));
-    CU_ASSERT_FALSE(js_launch_owns("OMPI_MCA_pmixer=1"));
-    CU_ASSERT_FALSE(js_launch_owns("PATH=PMIX_"));
-    CU_ASSERT_TRUE(js_launch_host_bound("TMPDIR=/scratch/1"));
-    CU_ASSERT_FALSE(js_launch_host_bound("TMPDIRECTORY=/scratch/1"));
+    CU_ASSERT_TRUE(js_launchenv_owns("PMIX_RANK=1"));
+    CU_ASSERT_TRUE(js_launchenv_owns("OMPI_MCA_ess=pmi"));
+    CU_ASSERT_TRUE(js_launchenv_owns("OMPI_COMM_WORLD_RANK"));
+    CU_ASSERT_FALSE(js_launchenv_owns("OMPI_MCA_btl=tcp,self"));
+    CU_ASSERT_FALSE(js_launchenv_owns("OMPI_ALLOW_RUN_AS_ROOT=1"));
+    CU_ASSERT_FALSE(js_launchenv_owns("OMPI_MCA_pmixer=1"));
+    CU_ASSERT_FALSE(js_launchenv_owns("PATH=PMIX_"));
+    CU_ASSERT_TRUE(js_launchenv_host_bound("TMPDIR=/scratch/1"));
+    CU_ASSERT_FALSE(js_launchenv_host_bound("TMPDIRECTORY=/scratch/1"));
 }
 
 /* Open MPI 5 and MPICH; what a user may have set counts only below them. */
@@ -491,68 +491,68 @@ static void test_launchenv_one_of_many(void)
     snprintf(pid, sizeof(pid), "%d", (int)getpid());
     setenv("SLURM_STEP_NUM_TASKS", "1", 1);
     setenv("SLURM_TASK_PID", pid, 1);
-    CU_ASSERT_FALSE(js_launch_is_one_of_many());
+    CU_ASSERT_FALSE(js_launchenv_is_one_of_many());
     setenv("SLURM_STEP_NUM_TASKS", "4", 1);
-    CU_ASSERT_TRUE(js_launch_is_one_of_many());
+    CU_ASSERT_TRUE(js_launchenv_is_one_of_many());
     setenv("SLURM_PROCID", "1", 1);
-    CU_ASSERT_FALSE(js_launch_is_first_of_many());
+    CU_ASSERT_FALSE(js_launchenv_is_first_of_many());
     setenv("SLURM_PROCID", "0", 1);
-    CU_ASSERT_TRUE(js_launch_is_first_of_many());
+    CU_ASSERT_TRUE(js_launchenv_is_first_of_many());
     /* Not to be seen from here: then a job's step is the slave's. */
     setenv("SLURM_TASK_PID", "4194304999", 1);
-    CU_ASSERT_TRUE(js_launch_is_one_of_many());
+    CU_ASSERT_TRUE(js_launchenv_is_one_of_many());
     setenv("JOBSCHED_JOB_ID", "1", 1);
-    CU_ASSERT_FALSE(js_launch_is_one_of_many());
+    CU_ASSERT_FALSE(js_launchenv_is_one_of_many());
     setenv("PMI_SIZE", "2", 1);
-    CU_ASSERT_TRUE(js_launch_is_one_of_many());
+    CU_ASSERT_TRUE(js_launchenv_is_one_of_many());
     unsetenv("PMI_SIZE");
     setenv("OMPI_COMM_WORLD_SIZE", "2", 1);
-    CU_ASSERT_TRUE(js_launch_is_one_of_many());
+    CU_ASSERT_TRUE(js_launchenv_is_one_of_many());
     unsetenv("OMPI_COMM_WORLD_SIZE");
     unsetenv("JOBSCHED_JOB_ID");
     unsetenv("SLURM_STEP_NUM_TASKS");
     unsetenv("SLURM_TASK_PID");
     unsetenv("SLURM_PROCID");
-    CU_ASSERT_FALSE(js_launch_is_one_of_many());
+    CU_ASSERT_FALSE(js_launchenv_is_one_of_many());
     setenv("PMIX_RANK", "0", 1);
-    CU_ASSERT_FALSE(js_launch_is_one_of_many());
+    CU_ASSERT_FALSE(js_launchenv_is_one_of_many());
     setenv("PMIX_RANK", "1", 1);
-    CU_ASSERT_TRUE(js_launch_is_one_of_many());
+    CU_ASSERT_TRUE(js_launchenv_is_one_of_many());
     unsetenv("PMIX_RANK");
 }
 
 static void test_launchenv_names_of_others(void)
 {
-    CU_ASSERT_TRUE(js_launch_owns("PRTE_LAUNCHED=1"));
-    CU_ASSERT_TRUE(js_launch_owns("PMI_FD=5"));
-    CU_ASSERT_FALSE(js_launch_owns("PRTE_MCA_plm_ssh_agent=rsh"));
-    CU_ASSERT_FALSE(js_launch_owns("HYDRA_LAUNCHER=ssh"));
+    CU_ASSERT_TRUE(js_launchenv_owns("PRTE_LAUNCHED=1"));
+    CU_ASSERT_TRUE(js_launchenv_owns("PMI_FD=5"));
+    CU_ASSERT_FALSE(js_launchenv_owns("PRTE_MCA_plm_ssh_agent=rsh"));
+    CU_ASSERT_FALSE(js_launchenv_owns("HYDRA_LAUNCHER=ssh"));
     unsetenv("PRTE_LAUNCHED");
     unsetenv("MPI_LOCALRANKID");
-    CU_ASSERT_FALSE(js_launch_is_patient());
-    CU_ASSERT_FALSE(js_launch_owns("OMPI_MCA_mca_base_component_path=/x"));
-    CU_ASSERT_FALSE(js_launch_owns("GFORTRAN_UNBUFFERED_PRECONNECTED=y"));
+    CU_ASSERT_FALSE(js_launchenv_is_patient());
+    CU_ASSERT_FALSE(js_launchenv_owns("OMPI_MCA_mca_base_component_path=/x"));
+    CU_ASSERT_FALSE(js_launchenv_owns("GFORTRAN_UNBUFFERED_PRECONNECTED=y"));
     setenv("PRTE_LAUNCHED", "1", 1);
-    CU_ASSERT_TRUE(js_launch_owns("OMPI_MCA_mca_base_component_path=/x"));
-    CU_ASSERT_FALSE(js_launch_owns("GFORTRAN_UNBUFFERED_PRECONNECTED=y"));
+    CU_ASSERT_TRUE(js_launchenv_owns("OMPI_MCA_mca_base_component_path=/x"));
+    CU_ASSERT_FALSE(js_launchenv_owns("GFORTRAN_UNBUFFERED_PRECONNECTED=y"));
     unsetenv("PRTE_LAUNCHED");
     setenv("MPI_LOCALRANKID", "0", 1);
-    CU_ASSERT_TRUE(js_launch_is_patient());
-    CU_ASSERT_TRUE(js_launch_owns("GFORTRAN_UNBUFFERED_PRECONNECTED=y"));
+    CU_ASSERT_TRUE(js_launchenv_is_patient());
+    CU_ASSERT_TRUE(js_launchenv_owns("GFORTRAN_UNBUFFERED_PRECONNECTED=y"));
     unsetenv("MPI_LOCALRANKID");
 }
 
 static void expect_bound(const char *name, const char *value, bool want)
 {
     setenv(name, value, 1);
-    CU_ASSERT_EQUAL(js_launch_bound(), want);
+    CU_ASSERT_EQUAL(js_launchenv_bound(), want);
     unsetenv(name);
 }
 
 static void test_launchenv_bound(void)
 {
     unsetenv("OMPI_MCA_orte_bound_at_launch");
-    CU_ASSERT_FALSE(js_launch_bound());
+    CU_ASSERT_FALSE(js_launchenv_bound());
     expect_bound("OMPI_MCA_orte_bound_at_launch", "1", true);
     expect_bound("OMPI_MCA_orte_bound_at_launch", "0", false);
     expect_bound("PRTE_LAUNCHED", "1", true);
@@ -564,19 +564,19 @@ static void test_launchenv_batch(void)
     char name[32];
     uint64_t restarts = 7;
     unsetenv("SLURM_JOB_ID");
-    CU_ASSERT_FALSE(js_launch_batch(name, sizeof(name), &restarts));
+    CU_ASSERT_FALSE(js_launchenv_batch(name, sizeof(name), &restarts));
     setenv("SLURM_JOB_ID", "12", 1);
     setenv("SLURM_CLUSTER_NAME", "north", 1);
     unsetenv("SLURM_RESTART_COUNT");
-    CU_ASSERT_TRUE(js_launch_batch(name, sizeof(name), &restarts));
+    CU_ASSERT_TRUE(js_launchenv_batch(name, sizeof(name), &restarts));
     CU_ASSERT_STRING_EQUAL(name, "slurm north 12");
     CU_ASSERT_EQUAL(restarts, 0);
     setenv("SLURM_RESTART_COUNT", "3", 1);
-    CU_ASSERT_TRUE(js_launch_batch(name, sizeof(name), &restarts));
+    CU_ASSERT_TRUE(js_launchenv_batch(name, sizeof(name), &restarts));
     CU_ASSERT_EQUAL(restarts, 3);
-    CU_ASSERT_FALSE(js_launch_batch(name, 10, &restarts));
+    CU_ASSERT_FALSE(js_launchenv_batch(name, 10, &restarts));
     unsetenv("SLURM_CLUSTER_NAME");
-    CU_ASSERT_TRUE(js_launch_batch(name, sizeof(name), &restarts));
+    CU_ASSERT_TRUE(js_launchenv_batch(name, sizeof(name), &restarts));
     CU_ASSERT_STRING_EQUAL(name, "slurm  12");
     unsetenv("SLURM_JOB_ID");
     unsetenv("SLURM_RESTART_COUNT");
@@ -601,7 +601,7 @@ static void expect_shown(const char *text, const char *expected)
 {
     char shown[64];
     snprintf(shown, sizeof(shown), "%s", text);
-    js_show_plainly(shown);
+    js_make_printable(shown);
     CU_ASSERT_STRING_EQUAL(shown, expected);
 }
 
@@ -635,10 +635,10 @@ static void test_stdio_is_reserved(void)
     bool is_taken = fcntl(0, F_GETFD) >= 0 && fcntl(1, F_GETFD) >= 0 &&
                     fcntl(2, F_GETFD) >= 0;
     int read_error = read(0, &byte, 1) < 0 ? errno : 0;
-    struct js_outlet *outlet = js_outlet_new(1);
-    int rc_write = js_outlet_write(outlet, "x", 1);
-    int write_error = js_outlet_error(outlet);
-    js_outlet_free(outlet);
+    struct js_outq *outq = js_outq_new(1);
+    int rc_write = js_outq_write(outq, "x", 1);
+    int write_error = js_outq_error(outq);
+    js_outq_free(outq);
     for (int fd = 0; fd < 3; fd++) {
         dup2(saved[fd], fd);
         close(saved[fd]);
@@ -727,17 +727,17 @@ static void test_watchdog(void)
 
 static void test_syncer(void)
 {
-    struct js_syncer syncer = {0};
+    struct js_bgsync syncer = {0};
     int fd = js_open_unlinked("/tmp");
     CU_ASSERT_FATAL(fd >= 0);
-    CU_ASSERT_EQUAL(js_syncer_end(&syncer, true), 0);
-    CU_ASSERT_EQUAL(js_syncer_start(&syncer, fd), 0);
-    CU_ASSERT_EQUAL(js_syncer_start(&syncer, fd), 0);
-    CU_ASSERT_EQUAL(js_syncer_end(&syncer, true), 1);
-    CU_ASSERT_EQUAL(js_syncer_end(&syncer, false), 0);
+    CU_ASSERT_EQUAL(js_bgsync_end(&syncer, true), 0);
+    CU_ASSERT_EQUAL(js_bgsync_start(&syncer, fd), 0);
+    CU_ASSERT_EQUAL(js_bgsync_start(&syncer, fd), 0);
+    CU_ASSERT_EQUAL(js_bgsync_end(&syncer, true), 1);
+    CU_ASSERT_EQUAL(js_bgsync_end(&syncer, false), 0);
     close(fd);
-    CU_ASSERT_EQUAL(js_syncer_start(&syncer, -1), 0);
-    CU_ASSERT_EQUAL(js_syncer_end(&syncer, true), -1);
+    CU_ASSERT_EQUAL(js_bgsync_start(&syncer, -1), 0);
+    CU_ASSERT_EQUAL(js_bgsync_end(&syncer, true), -1);
     CU_ASSERT_EQUAL(errno, EBADF);
 }
 
@@ -753,15 +753,15 @@ static const struct unit_test tests[] = {
     {"closest word", test_units_closest_word},
     {"cpuset lists", test_cpuset_lists},
     {"cpuset algebra", test_cpuset_algebra},
-    {"outlet: it holds what it takes", test_outlet_holds_what_it_takes},
-    {"outlet never waits", test_outlet_never_waits_for_its_reader},
-    {"outlet whose reader is gone", test_outlet_tells_that_its_reader_is_gone},
-    {"outlet to a socket", test_outlet_to_a_socket},
-    {"outlet not opened anew", test_outlet_that_cannot_be_opened_anew},
-    {"outlet to a file", test_outlet_to_a_file},
-    {"outlet knows what was lost", test_outlet_knows_what_was_lost},
-    {"outlet knows where lines begin", test_outlet_knows_where_lines_begin},
-    {"outlet shows for the moment", test_outlet_shows_for_the_moment},
+    {"outlet: it holds what it takes", test_outq_holds_what_it_takes},
+    {"outlet never waits", test_outq_never_list_state_for_its_reader},
+    {"outlet whose reader is gone", test_outq_tells_that_its_reader_is_gone},
+    {"outlet to a socket", test_outq_to_a_socket},
+    {"outlet not opened anew", test_outq_that_cannot_be_opened_anew},
+    {"outlet to a file", test_outq_to_a_file},
+    {"outlet knows what was lost", test_outq_knows_what_was_lost},
+    {"outlet knows where lines begin", test_outq_knows_where_lines_begin},
+    {"outlet shows for the moment", test_outq_shows_for_the_moment},
     {"unlinked files", test_fdio_unlinked},
     {"launcher's variables", test_launchenv_names},
     {"one of many that know nothing of each other", test_launchenv_one_of_many},

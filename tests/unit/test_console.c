@@ -12,7 +12,7 @@
 /* A console between two pipes. */
 struct scene {
     int out[2], err[2];
-    struct js_outlet *outlets[2];
+    struct js_outq *outqs[2];
     struct js_console console;
     char text[256 * 1024]; /* what was read last */
 };
@@ -23,16 +23,16 @@ static void begin(struct scene *scene)
     CU_ASSERT_EQUAL_FATAL(pipe2(scene->err, O_CLOEXEC), 0);
     fcntl(scene->out[0], F_SETFL, O_NONBLOCK);
     fcntl(scene->err[0], F_SETFL, O_NONBLOCK);
-    scene->outlets[0] = not_null(js_outlet_new(scene->out[1]));
-    scene->outlets[1] = not_null(js_outlet_new(scene->err[1]));
-    js_console_init(&scene->console, scene->outlets[0], scene->outlets[1]);
+    scene->outqs[0] = not_null(js_outq_new(scene->out[1]));
+    scene->outqs[1] = not_null(js_outq_new(scene->err[1]));
+    js_console_init(&scene->console, scene->outqs[0], scene->outqs[1]);
 }
 
 static void end(struct scene *scene)
 {
     js_console_release(&scene->console);
     for (int i = 0; i < 2; i++) {
-        js_outlet_free(scene->outlets[i]);
+        js_outq_free(scene->outqs[i]);
         close(scene->out[i]);
         close(scene->err[i]);
     }
@@ -100,13 +100,13 @@ static void test_lines_keep_their_order(void)
     free(scene);
 }
 
-/* What the outlet was given before comes first, and no line within it. */
+/* What the output queue was given before comes first, and no line within it. */
 static void test_lines_come_behind_what_was_written(void)
 {
     struct scene *scene = new_scene();
-    js_outlet_write(scene->outlets[0], "half a ", 7);
+    js_outq_write(scene->outqs[0], "half a ", 7);
     js_console_trace(&scene->console, "trace\n");
-    js_outlet_write(scene->outlets[0], "line\n", 5);
+    js_outq_write(scene->outqs[0], "line\n", 5);
     js_console_flush(&scene->console);
     expect_out(scene, "half a line\ntrace\n");
     end(scene);
@@ -134,7 +134,7 @@ static void test_slow_reader(void)
 {
     struct scene *scene = new_scene();
     size_t total = 0, got = 0;
-    while (js_outlet_pending(scene->outlets[0]) == 0 && total < 10000000) {
+    while (js_outq_pending(scene->outqs[0]) == 0 && total < 10000000) {
         js_console_trace(&scene->console, "%0100d\n", 7);
         js_console_flush(&scene->console);
         total += 101;
@@ -144,7 +144,7 @@ static void test_slow_reader(void)
     CU_ASSERT(js_console_unwritten(&scene->console) > 101);
     for (int i = 0; i < 1000 && got < total; i++) {
         js_console_flush(&scene->console);
-        js_outlet_flush(scene->outlets[0]);
+        js_outq_flush(scene->outqs[0]);
         got += strlen(read_from(scene, scene->out[0]));
     }
     CU_ASSERT_EQUAL(got, total);

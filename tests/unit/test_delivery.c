@@ -27,7 +27,7 @@ struct fate {
 struct scene {
     int ends[2][2]; /* a pipe a stream; ends[1] is ends[0] when they share */
     bool shared;
-    struct js_outlet *outlet[2];
+    struct js_outq *outq[2];
     struct js_delivery *delivery;
     struct js_buf log;
     unsigned log_lines;
@@ -111,41 +111,41 @@ static char byte_of(uint64_t id, unsigned stream, uint64_t offset)
 
 /* It is what the last bytes of the stream are, whole characters (or what might
  * be) of them. */
-static void check_tail(const struct js_finish *finish)
+static void check_tail(const struct js_completion *completion)
 {
-    const struct js_outcome *outcome = &finish->outcome;
-    const struct js_tail *tail = finish->tail;
+    const struct js_outcome *outcome = &completion->outcome;
+    const struct js_output_tail *tail = completion->tail;
     unsigned stream = outcome->err_bytes > 0;
     uint64_t bytes = stream ? outcome->err_bytes : outcome->out_bytes;
     bool is_due = outcome->exit_code && bytes > 0;
     bool is_good = !tail == !is_due;
     if (tail && is_due) {
-        uint64_t most = bytes < JS_TAIL_MAX ? bytes : JS_TAIL_MAX;
+        uint64_t most = bytes < JS_OUTPUT_TAIL_MAX ? bytes : JS_OUTPUT_TAIL_MAX;
         is_good = tail->stream == stream + 1 && tail->len <= most &&
                   tail->len + 3 >= most;
         for (size_t i = 0; i < tail->len && is_good; i++)
-            is_good = tail->bytes[i] ==
-                      byte_of(finish->job->id, stream, bytes - tail->len + i);
+            is_good = tail->bytes[i] == byte_of(completion->job->id, stream,
+                                                bytes - tail->len + i);
     }
     if (!is_good)
         CU_FAIL("not the tail of what it wrote");
 }
 
-static void on_finished(void *arg, const struct js_finish *finish)
+static void on_finished(void *arg, const struct js_completion *completion)
 {
     struct scene *scene = arg;
-    struct fate *fate = &scene->fate[finish->job->id];
+    struct fate *fate = &scene->fate[completion->job->id];
     fate->finished++;
     scene->finished++;
     if (scene->checks_tails)
-        check_tail(finish);
+        check_tail(completion);
     for (int i = 0; i < 2 && scene->checks_end; i++) {
         if (!has_reached(scene, reader_of(scene, i), fate->end[i]))
             CU_FAIL("finished before its output was written");
     }
     if (scene->others_write)
-        js_outlet_write(scene->outlet[0], "###", 3);
-    js_job_free(finish->job);
+        js_outq_write(scene->outq[0], "###", 3);
+    js_job_free(completion->job);
 }
 
 static const struct js_log *scene_log(struct scene *scene, struct js_log *log)
@@ -172,12 +172,12 @@ static struct scene *scene_new(bool shared, struct js_log *log)
             open_pipe(scene->ends[i]);
         else
             memcpy(scene->ends[1], scene->ends[0], sizeof(scene->ends[0]));
-        scene->outlet[i] = js_outlet_new(scene->ends[i][1]);
-        CU_ASSERT_PTR_NOT_NULL_FATAL(scene->outlet[i]);
+        scene->outq[i] = js_outq_new(scene->ends[i][1]);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(scene->outq[i]);
     }
     scene->delivery =
-        js_delivery_new(scene->outlet[0], scene->outlet[1],
-                        scene_log(scene, log), on_finished, scene);
+        js_delivery_new(scene->outq[0], scene->outq[1], scene_log(scene, log),
+                        on_finished, scene);
     CU_ASSERT_PTR_NOT_NULL_FATAL(scene->delivery);
     return scene;
 }
@@ -186,7 +186,7 @@ static void scene_free(struct scene *scene)
 {
     js_delivery_free(scene->delivery);
     for (int i = 0; i < 2; i++) {
-        js_outlet_free(scene->outlet[i]);
+        js_outq_free(scene->outq[i]);
         js_buf_release(&scene->wanted[i]);
         js_buf_release(&scene->got[i]);
         if (i == 1 && scene->shared)
@@ -221,18 +221,18 @@ static void expect(struct scene *scene, struct fate *fate, uint64_t id)
 }
 
 /* The inlined bytes do not outlive the call. */
-static void add_inlined(struct scene *scene, const struct js_finish *finish,
-                        bool captured)
+static void add_inlined(struct scene *scene,
+                        const struct js_completion *completion, bool captured)
 {
-    uint64_t id = finish->job->id;
-    size_t out = finish->outcome.out_bytes;
-    size_t err = finish->outcome.err_bytes;
+    uint64_t id = completion->job->id;
+    size_t out = completion->outcome.out_bytes;
+    size_t err = completion->outcome.err_bytes;
     char *bytes = not_null(malloc(out + err + 1));
     fill(bytes, id, 0, 0, out);
     fill(bytes + out, id, 1, 0, err);
-    CU_ASSERT_EQUAL(
-        js_delivery_add(scene->delivery, finish, id + 1000, captured, bytes),
-        0);
+    CU_ASSERT_EQUAL(js_delivery_add(scene->delivery, completion, id + 1000,
+                                    captured, bytes),
+                    0);
     memset(bytes, 'x', out + err);
     free(bytes);
 }
@@ -245,19 +245,20 @@ static uint64_t add_job(struct scene *scene, unsigned slave, bool held,
     CU_ASSERT_FATAL(id <= MAX_JOBS);
     struct fate *fate = &scene->fate[id];
     *fate = (struct fate){{out_bytes, err_bytes}, {0, 0}, slave, held, 0, 0};
-    struct js_finish finish = {.job = not_null(js_job_new(id, "true", 4)),
-                               .slave = slave,
-                               .host = "n1"};
-    finish.outcome.out_bytes = out_bytes;
-    finish.outcome.err_bytes = err_bytes;
-    finish.outcome.exit_code = scene->checks_tails && id % 3 == 0;
+    struct js_completion completion = {.job =
+                                           not_null(js_job_new(id, "true", 4)),
+                                       .slave = slave,
+                                       .host = "n1"};
+    completion.outcome.out_bytes = out_bytes;
+    completion.outcome.err_bytes = err_bytes;
+    completion.outcome.exit_code = scene->checks_tails && id % 3 == 0;
     expect(scene, fate, id);
     if (!held)
-        add_inlined(scene, &finish, true);
+        add_inlined(scene, &completion, true);
     else
-        CU_ASSERT_EQUAL(
-            js_delivery_add(scene->delivery, &finish, id + 1000, true, NULL),
-            0);
+        CU_ASSERT_EQUAL(js_delivery_add(scene->delivery, &completion, id + 1000,
+                                        true, NULL),
+                        0);
     return id;
 }
 
@@ -274,7 +275,7 @@ static bool take_fetch(struct scene *scene, struct js_fetch *ret)
             CU_ASSERT_TRUE(ret->length <= JS_DELIVERY_CHUNK);
             CU_ASSERT_TRUE(ret->offset + ret->length <=
                            fate->bytes[ret->stream]);
-            CU_ASSERT_TRUE(js_outlet_pending(scene->outlet[ret->stream]) <=
+            CU_ASSERT_TRUE(js_outq_pending(scene->outq[ret->stream]) <=
                            JS_DELIVERY_WINDOW);
             return true;
         }
@@ -372,7 +373,7 @@ static void happen(struct scene *scene, uint64_t jobs, struct js_fetch *fetch,
         read_some(scene, reader_of(scene, (int)choice - 2),
                   1 + draw(scene, 2 * PIPE_BYTES));
     } else if (choice == 5) {
-        js_outlet_write(scene->outlet[draw(scene, 2)], "##########", 10);
+        js_outq_write(scene->outq[draw(scene, 2)], "##########", 10);
     } else {
         js_delivery_step(scene->delivery);
     }
@@ -441,11 +442,11 @@ static void test_nothing_written_finishes_at_once(void)
     CU_ASSERT_EQUAL(scene->fate[also_quiet].finished, 1);
 
     /* Its output went to a folder. */
-    struct js_finish finish = {.job = not_null(js_job_new(9, "true", 4)),
-                               .host = "n1"};
-    finish.outcome.out_bytes = 5000;
+    struct js_completion completion = {
+        .job = not_null(js_job_new(9, "true", 4)), .host = "n1"};
+    completion.outcome.out_bytes = 5000;
     CU_ASSERT_EQUAL(
-        js_delivery_add(scene->delivery, &finish, 1009, false, NULL), 0);
+        js_delivery_add(scene->delivery, &completion, 1009, false, NULL), 0);
     CU_ASSERT_EQUAL(scene->fate[9].finished, 1);
     CU_ASSERT_EQUAL(js_delivery_waiting(scene->delivery), 1);
     CU_ASSERT_TRUE(take_fetch(scene, &fetch));
@@ -477,14 +478,14 @@ static void test_lines_of_others_delay_nobody(void)
     char line[3 * PIPE_BYTES];
     memset(line, OTHERS, sizeof(line));
     uint64_t id = add_job(scene, 1, false, 2 * PIPE_BYTES, 0);
-    js_outlet_write(scene->outlet[0], line, sizeof(line));
+    js_outq_write(scene->outq[0], line, sizeof(line));
     CU_ASSERT_EQUAL(scene->fate[id].finished, 0);
     for (int i = 0; i < 2; i++) {
         js_delivery_step(scene->delivery);
         read_all(scene, 0);
     }
     js_delivery_step(scene->delivery);
-    CU_ASSERT_TRUE(js_outlet_pending(scene->outlet[0]) > 0);
+    CU_ASSERT_TRUE(js_outq_pending(scene->outq[0]) > 0);
     CU_ASSERT_EQUAL(scene->fate[id].finished, 1);
     scene_free(scene);
 }
@@ -552,7 +553,7 @@ static void test_reader_gone_withholds_its_output(void)
         add_job(scene, 1, false, 0, 0);
     }
     close_reader(scene, 0);
-    js_outlet_write(scene->outlet[0], "#", 1);
+    js_outq_write(scene->outq[0], "#", 1);
     js_delivery_step(scene->delivery);
     /* The chunk under way still comes; till then nothing else is asked for. */
     struct js_fetch other;
@@ -605,10 +606,10 @@ static void test_both_readers_gone(void)
         add_job(scene, 1, false, 0, 0);
     }
     /* An attempt that is followed by another is not among the jobs. */
-    struct js_finish retried = {.job = not_null(js_job_new(99, "true", 4)),
-                                .fate = JS_FATE_RETRIED,
-                                .slave = 1,
-                                .host = "n1"};
+    struct js_completion retried = {.job = not_null(js_job_new(99, "true", 4)),
+                                    .fate = JS_ATTEMPT_RESULT_RETRIED,
+                                    .slave = 1,
+                                    .host = "n1"};
     retried.outcome.out_bytes = 1;
     CU_ASSERT_EQUAL(js_delivery_add(scene->delivery, &retried, 99, true, "x"),
                     0);
@@ -623,20 +624,20 @@ static void test_full_disk_withholds(void)
     struct scene *scene = scene_new(false, &log);
     int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
     CU_ASSERT_FATAL(full >= 0);
-    struct js_outlet *outlet = js_outlet_new(full);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(outlet);
+    struct js_outq *outq = js_outq_new(full);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(outq);
     js_delivery_free(scene->delivery);
     scene->delivery =
-        js_delivery_new(outlet, scene->outlet[1], &log, on_finished, scene);
+        js_delivery_new(outq, scene->outq[1], &log, on_finished, scene);
     scene->checks_end = false;
     add_job(scene, 1, false, 100, 10);
     add_job(scene, 1, true, 100, 10);
     add_job(scene, 1, false, 0, 10);
     run_to_end(scene);
-    CU_ASSERT_EQUAL(js_outlet_error(outlet), ENOSPC);
+    CU_ASSERT_EQUAL(js_outq_error(outq), ENOSPC);
     assert_withheld(scene, 2);
     scene_free(scene);
-    js_outlet_free(outlet);
+    js_outq_free(outq);
     close(full);
 }
 

@@ -30,7 +30,7 @@ struct scene {
     int ends[2], master;
     pid_t owner; /* of the terminal: its session has no other */
     struct js_terminal terminal;
-    struct js_outlet *outlet;
+    struct js_outq *outq;
     struct js_console console;
     struct js_display display;
     struct js_progress progress;
@@ -117,8 +117,8 @@ static struct scene *new_scene(enum js_display_kind kind)
     struct scene *scene = not_null(calloc(1, sizeof(*scene)));
     CU_ASSERT_EQUAL_FATAL(pipe2(scene->ends, O_CLOEXEC | O_NONBLOCK), 0);
     open_terminal(scene);
-    scene->outlet = not_null(js_outlet_new(scene->ends[1]));
-    js_console_init(&scene->console, scene->outlet, scene->outlet);
+    scene->outq = not_null(js_outq_new(scene->ends[1]));
+    js_console_init(&scene->console, scene->outq, scene->outq);
     struct js_display_config config = {.kind = kind,
                                        .terminal = &scene->terminal,
                                        .console = &scene->console,
@@ -137,7 +137,7 @@ static void free_scene(struct scene *scene)
     kill(scene->owner, SIGKILL);
     waitpid(scene->owner, NULL, 0);
     js_console_release(&scene->console);
-    js_outlet_free(scene->outlet);
+    js_outq_free(scene->outq);
     close(scene->terminal.fd);
     close(scene->master);
     close(scene->ends[0]);
@@ -161,7 +161,7 @@ static void look(struct scene *scene)
 {
     char text[4096];
     ssize_t len;
-    js_outlet_flush(scene->outlet);
+    js_outq_flush(scene->outq);
     while ((len = read(scene->ends[0], text, sizeof(text) - 1)) > 0) {
         text[len] = '\0';
         show(&scene->screen, text);
@@ -211,7 +211,7 @@ static void test_a_bar_comes_and_goes(void)
                            "[............] 0% 0/1000000, 2 running, 1000000 "
                            "left, 2 of 2 slots busy, 0:00");
     CU_ASSERT_EQUAL(scene->screen.column, 0);
-    js_outlet_write(scene->outlet, "output\n", 7);
+    js_outq_write(scene->outq, "output\n", 7);
     CU_ASSERT_STRING_EQUAL(bar_of(scene), "");
     wait_ms(scene, 100);
     turn(scene, false);
@@ -241,7 +241,7 @@ static void test_ten_times_a_second_at_most(void)
     /* Output that takes it away changes nothing of that. */
     for (int ms = 0; ms < 10000; ms++) {
         turn(scene, false);
-        js_outlet_write(scene->outlet, "o\n", 2);
+        js_outq_write(scene->outq, "o\n", 2);
         wait_ms(scene, 1);
         look(scene);
     }
@@ -293,12 +293,12 @@ static void test_a_change_is_shown_later(void)
 static void test_not_within_a_job(void)
 {
     struct scene *scene = new_scene(JS_DISPLAY_BAR);
-    js_outlet_write(scene->outlet, "half a ", 7);
+    js_outq_write(scene->outq, "half a ", 7);
     turn(scene, true);
     CU_ASSERT_STRING_EQUAL(bar_of(scene), "half a");
     /* ... and the master is not kept busy by that. */
     CU_ASSERT(js_display_deadline_ns(&scene->display) > scene->now_ns);
-    js_outlet_write(scene->outlet, "line\n", 5);
+    js_outq_write(scene->outq, "line\n", 5);
     wait_ms(scene, 20);
     turn(scene, false);
     CU_ASSERT_STRING_NOT_EQUAL(bar_of(scene), "");
@@ -310,7 +310,7 @@ static void test_not_within_a_job(void)
 static void test_an_open_line(void)
 {
     struct scene *scene = new_scene(JS_DISPLAY_BAR);
-    js_outlet_write(scene->outlet, "no newline", 10);
+    js_outq_write(scene->outq, "no newline", 10);
     turn(scene, false);
     CU_ASSERT_STRING_NOT_EQUAL(bar_of(scene), "");
     js_display_end(&scene->display);
@@ -320,19 +320,19 @@ static void test_an_open_line(void)
 }
 
 /* Bars do not pile up in front of a reader that takes nothing. */
-static void test_a_reader_that_waits(void)
+static void test_a_reader_that_list_state(void)
 {
     struct scene *scene = new_scene(JS_DISPLAY_BAR);
     static const char line[] = "0123456789\n";
-    while (js_outlet_pending(scene->outlet) == 0)
-        js_outlet_write(scene->outlet, line, sizeof(line) - 1);
-    size_t pending = js_outlet_pending(scene->outlet);
+    while (js_outq_pending(scene->outq) == 0)
+        js_outq_write(scene->outq, line, sizeof(line) - 1);
+    size_t pending = js_outq_pending(scene->outq);
     for (int i = 0; i < 1000; i++) {
         wait_ms(scene, 200);
         turn(scene, false);
     }
-    CU_ASSERT_EQUAL(js_outlet_pending(scene->outlet), pending);
-    while (js_outlet_pending(scene->outlet) > 0)
+    CU_ASSERT_EQUAL(js_outq_pending(scene->outq), pending);
+    while (js_outq_pending(scene->outq) > 0)
         look(scene);
     look(scene);
     CU_ASSERT_EQUAL(scene->screen.drawn, 0);
@@ -392,10 +392,10 @@ static void test_nothing_is_ever_mixed(void)
         if (what == 0)
             js_console_flush(&scene->console);
         if (what == 1) {
-            js_outlet_write(scene->outlet, line, 3);
+            js_outq_write(scene->outq, line, 3);
             turn(scene, true);
-            js_outlet_write(scene->outlet, line + 3, (size_t)len - 3);
-            js_outlet_write(scene->outlet, "\n", 1);
+            js_outq_write(scene->outq, line + 3, (size_t)len - 3);
+            js_outq_write(scene->outq, "\n", 1);
         }
         if (what <= 1)
             js_buf_printf(&wanted, "%s\n", line);
@@ -451,10 +451,10 @@ static void test_a_line(void)
         scene->progress.left--;
         wait_ms(scene, 1000);
     }
-    js_outlet_write(scene->outlet, "open", 4);
+    js_outq_write(scene->outq, "open", 4);
     turn(scene, true);
     CU_ASSERT_STRING_EQUAL(bar_of(scene), "open");
-    js_outlet_write(scene->outlet, " line\n", 6);
+    js_outq_write(scene->outq, " line\n", 6);
     js_console_flush(&scene->console);
     CU_ASSERT_STRING_EQUAL(lines_of(scene),
                            "open line\njobsched: 6000 of 1000000 jobs done, 30 "
@@ -481,7 +481,7 @@ static const struct unit_test tests[] = {
     {"a change is shown later", test_a_change_is_shown_later},
     {"not within a job", test_not_within_a_job},
     {"an open line", test_an_open_line},
-    {"a reader that waits", test_a_reader_that_waits},
+    {"a reader that waits", test_a_reader_that_list_state},
     {"a terminal that is stopped", test_a_terminal_that_is_stopped},
     {"another width", test_another_width},
     {"nothing is ever mixed", test_nothing_is_ever_mixed},

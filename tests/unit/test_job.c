@@ -1,8 +1,8 @@
 /* job: a value with details and command in one piece; and lanes of them. */
 #include "unit.h"
 
-#include "list/job_spec.h"
 #include "list/job.h"
+#include "list/job_spec.h"
 #include "sched/lanes.h"
 
 #include <string.h>
@@ -44,10 +44,10 @@ static void test_with_attributes(void)
     CU_ASSERT_STRING_EQUAL(js_job_name(job), "a");
     CU_ASSERT_STRING_EQUAL(job->command, "run x");
     CU_ASSERT_EQUAL(job->command_len, 5);
-    CU_ASSERT_EQUAL(job->need.cores, 4);
-    CU_ASSERT_EQUAL(job->need.mem_bytes, UINT64_C(40) << 30);
-    CU_ASSERT_EQUAL(job->need.gpus, 2);
-    CU_ASSERT_EQUAL(job->need.nodes, 1);
+    CU_ASSERT_EQUAL(job->request.cores, 4);
+    CU_ASSERT_EQUAL(job->request.mem_bytes, UINT64_C(40) << 30);
+    CU_ASSERT_EQUAL(job->request.gpus, 2);
+    CU_ASSERT_EQUAL(job->request.nodes, 1);
     CU_ASSERT_EQUAL(job->timeout_ns, INT64_C(3000000000));
     CU_ASSERT_EQUAL(job->retries, 5);
     CU_ASSERT_TRUE(job->is_retries_set);
@@ -62,8 +62,8 @@ static void test_nodes(void)
     struct js_job *two = job_of("[nodes=2] x");
     CU_ASSERT_TRUE(js_job_is_plain(one));
     CU_ASSERT_FALSE(js_job_is_plain(two));
-    CU_ASSERT_EQUAL(js_need_nodes(&two->need), 2);
-    CU_ASSERT_EQUAL(js_need_nodes(&(struct js_need){.cores = 1}), 1);
+    CU_ASSERT_EQUAL(js_request_nodes(&two->request), 2);
+    CU_ASSERT_EQUAL(js_request_nodes(&(struct js_request){.cores = 1}), 1);
     js_job_free(one);
     js_job_free(two);
 }
@@ -84,7 +84,7 @@ static void test_copy(void)
 static struct js_job *job_in_lane(uint64_t id, uint32_t cores)
 {
     struct js_job *job = not_null(js_job_new(id, "", 0));
-    job->need.cores = cores;
+    job->request.cores = cores;
     return job;
 }
 
@@ -140,17 +140,17 @@ static void test_who_is_alike(void)
     CU_ASSERT_FALSE(js_job_is_alike(a, b));
     a->losses = 1;
     CU_ASSERT_TRUE(js_job_is_alike(a, b));
-    b->need.nodes = 1;
+    b->request.nodes = 1;
     CU_ASSERT_TRUE(js_job_is_alike(a, b));
     b->avoid = 1;
     CU_ASSERT_FALSE(js_job_is_alike(a, b));
-    static const struct js_need others[] = {{0, 1, 1, 1 << 30},
-                                            {0, 2, 0, 1 << 30},
-                                            {0, 2, 1, 0},
-                                            {2, 2, 1, 1 << 30}};
+    static const struct js_request others[] = {{0, 1, 1, 1 << 30},
+                                               {0, 2, 0, 1 << 30},
+                                               {0, 2, 1, 0},
+                                               {2, 2, 1, 1 << 30}};
     b->avoid = 0;
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
-        b->need = others[i];
+        b->request = others[i];
         CU_ASSERT_FALSE(js_job_is_alike(a, b));
     }
     js_job_free(a);

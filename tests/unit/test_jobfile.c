@@ -461,21 +461,21 @@ static void check_long(size_t len, const char *tail, size_t expected_len)
 static void test_long_lines_up_to_the_limit(void)
 {
     check_long(100000, "\n", 100000);
-    check_long(JS_COMMAND_MAX, "", JS_COMMAND_MAX);
-    check_long(JS_COMMAND_MAX, "\r\n", JS_COMMAND_MAX);
-    check_long(JS_COMMAND_MAX, "\\\r\n\r\n", JS_COMMAND_MAX);
-    check_long(JS_COMMAND_MAX - 1, "\\\nx\n", JS_COMMAND_MAX);
+    check_long(JS_DIRECT_EXEC_MAX, "", JS_DIRECT_EXEC_MAX);
+    check_long(JS_DIRECT_EXEC_MAX, "\r\n", JS_DIRECT_EXEC_MAX);
+    check_long(JS_DIRECT_EXEC_MAX, "\\\r\n\r\n", JS_DIRECT_EXEC_MAX);
+    check_long(JS_DIRECT_EXEC_MAX - 1, "\\\nx\n", JS_DIRECT_EXEC_MAX);
 }
 
 static void test_too_long_lines_are_refused(void)
 {
-    check_long(JS_COMMAND_MAX + 1, "", 0);
-    check_long(JS_COMMAND_MAX + 1, "\r\n", 0);
-    check_long(JS_COMMAND_MAX, "\\\nx\n", 0);
-    check_long(JS_COMMAND_MAX, "\\", 0);
-    check_long(JS_COMMAND_MAX + 2, "\\\n", 0);
-    check_long(JS_COMMAND_MAX * 2, "\n", 0);
-    check_long(JS_COMMAND_MAX + 3, "@", 0); /* what comes first counts */
+    check_long(JS_DIRECT_EXEC_MAX + 1, "", 0);
+    check_long(JS_DIRECT_EXEC_MAX + 1, "\r\n", 0);
+    check_long(JS_DIRECT_EXEC_MAX, "\\\nx\n", 0);
+    check_long(JS_DIRECT_EXEC_MAX, "\\", 0);
+    check_long(JS_DIRECT_EXEC_MAX + 2, "\\\n", 0);
+    check_long(JS_DIRECT_EXEC_MAX * 2, "\n", 0);
+    check_long(JS_DIRECT_EXEC_MAX + 3, "@", 0); /* what comes first counts */
 }
 
 /* 64 MiB of a line that has no end and the little that came before it. */
@@ -546,7 +546,7 @@ static void test_jobs_taken_more_slowly_than_fed(void)
  * Nothing is looked at or moved more often than a few times. Were it not so,
  * each of these would take many minutes: the limit ends them.
  */
-static void test_time_does_not_grow_with_what_waits(void)
+static void test_time_does_not_grow_with_what_list_state(void)
 {
     if (unit_is_traced())
         return;
@@ -595,7 +595,7 @@ static void test_time_does_not_grow_with_the_line(void)
 }
 
 /* What was taken is let go of although the input is never all taken. */
-static void test_memory_does_not_grow_behind_what_waits(void)
+static void test_memory_does_not_grow_behind_what_list_state(void)
 {
     if (unit_is_traced())
         return;
@@ -736,7 +736,7 @@ static void test_defaults_hold_below(void)
     js_jobfile_feed(file, input, strlen(input));
     for (int i = 0; i < 4; i++) {
         CU_ASSERT_EQUAL_FATAL(js_jobfile_next(file, &job, NULL), 1);
-        CU_ASSERT_EQUAL(job->need.cores, cores[i]);
+        CU_ASSERT_EQUAL(job->request.cores, cores[i]);
         CU_ASSERT_EQUAL(job->timeout_ns, i > 0 ? INT64_C(3000000000) : 0);
         CU_ASSERT_EQUAL(job->priority, i > 2);
         js_job_free(job);
@@ -764,10 +764,10 @@ static const struct unit_test tests[] = {
      test_lines_without_end_do_not_fill_the_memory},
     {"jobs taken more slowly than fed", test_jobs_taken_more_slowly_than_fed},
     {"time does not grow with what waits",
-     test_time_does_not_grow_with_what_waits},
+     test_time_does_not_grow_with_what_list_state},
     {"time does not grow with the line", test_time_does_not_grow_with_the_line},
     {"memory does not grow behind what waits",
-     test_memory_does_not_grow_behind_what_waits},
+     test_memory_does_not_grow_behind_what_list_state},
     {"attribute lists", test_lists},
     {"mistakes and their places", test_mistakes_and_their_places},
     {"lines of defaults", test_defaults},

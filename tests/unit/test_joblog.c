@@ -30,9 +30,9 @@ static struct js_joblog *open_ok(const char *path)
     return not_null(joblog);
 }
 
-static struct js_finish finish_of(uint64_t id, const char *command)
+static struct js_completion finish_of(uint64_t id, const char *command)
 {
-    struct js_finish finish = {
+    struct js_completion completion = {
         .job = not_null(js_job_new(id, command, strlen(command))),
         .outcome = {.start_unix_ns = INT64_C(1700000000123456789),
                     .run_ns = 2 * JS_NS_PER_S + 5 * JS_NS_PER_MS,
@@ -44,25 +44,26 @@ static struct js_finish finish_of(uint64_t id, const char *command)
         .slave = 4,
         .cores = 2,
         .host = "node-17"};
-    return finish;
+    return completion;
 }
 
 static int add(struct js_joblog *joblog, uint64_t id, const char *command)
 {
-    struct js_finish finish = finish_of(id, command);
-    int result = js_joblog_add(joblog, &finish);
-    js_job_free(finish.job);
+    struct js_completion completion = finish_of(id, command);
+    int result = js_joblog_add(joblog, &completion);
+    js_job_free(completion.job);
     return result;
 }
 
 /* The line of one job, without the header. */
-static void assert_line(const struct js_finish *finish, const char *wanted)
+static void assert_line(const struct js_completion *completion,
+                        const char *wanted)
 {
     struct place place;
     struct js_buf text = JS_BUF_INIT;
     place_init(&place, "log");
     struct js_joblog *joblog = open_ok(place.path);
-    CU_ASSERT_EQUAL(js_joblog_add(joblog, finish), 0);
+    CU_ASSERT_EQUAL(js_joblog_add(joblog, completion), 0);
     CU_ASSERT_EQUAL(js_joblog_close(joblog, NULL), 0);
     slurp(place.path, &text);
     CU_ASSERT_FATAL(text.len >= strlen(header));
@@ -74,33 +75,38 @@ static void assert_line(const struct js_finish *finish, const char *wanted)
 
 static void test_columns(void)
 {
-    struct js_finish finish = finish_of(12, "./solve.sh a\tb\\\x01 \xff");
-    finish.outcome.exit_code = 3;
-    finish.job->attempt = 2;
-    assert_line(&finish, "12\tnode-17\t1700000000.123\t2.005\t0\t77\t3\t0\t"
-                         "./solve.sh a\\tb\\\\\\x01 \xff\t\t2\t4\t2\t1.500\t"
-                         "0.030\t3072\t0\n");
-    js_job_free(finish.job);
+    struct js_completion completion =
+        finish_of(12, "./solve.sh a\tb\\\x01 \xff");
+    completion.outcome.exit_code = 3;
+    completion.job->attempt = 2;
+    assert_line(&completion,
+                "12\tnode-17\t1700000000.123\t2.005\t0\t77\t3\t0\t"
+                "./solve.sh a\\tb\\\\\\x01 \xff\t\t2\t4\t2\t1.500\t"
+                "0.030\t3072\t0\n");
+    js_job_free(completion.job);
 
-    finish = finish_of(13, "one\ntwo\r\n");
-    finish.outcome = (struct js_outcome){.signal = 9, .leftovers = 3};
-    assert_line(&finish, "13\tnode-17\t0.000\t0.000\t0\t0\t0\t9\t"
-                         "one\\ntwo\\r\\n\t\t1\t4\t2\t0.000\t0.000\t0\t3\n");
-    js_job_free(finish.job);
+    completion = finish_of(13, "one\ntwo\r\n");
+    completion.outcome = (struct js_outcome){.signal = 9, .leftovers = 3};
+    assert_line(&completion,
+                "13\tnode-17\t0.000\t0.000\t0\t0\t0\t9\t"
+                "one\\ntwo\\r\\n\t\t1\t4\t2\t0.000\t0.000\t0\t3\n");
+    js_job_free(completion.job);
 }
 
 static void test_not_started_and_simulated(void)
 {
-    struct js_finish finish = finish_of(1, "nosuch");
-    finish.outcome = (struct js_outcome){
+    struct js_completion completion = finish_of(1, "nosuch");
+    completion.outcome = (struct js_outcome){
         .exit_code = 126, .step = JS_STEP_EXEC, .step_errno = EACCES};
-    assert_line(&finish, "1\tnode-17\t0.000\t0.000\t0\t0\t126\t0\tnosuch\t\t1"
-                         "\t4\t2\t0.000\t0.000\t0\t0\n");
-    finish.job->kind = JS_JOB_SIMULATED;
-    finish.outcome = (struct js_outcome){.run_ns = JS_NS_PER_S};
-    assert_line(&finish, "1\tnode-17\t0.000\t1.000\t0\t0\t0\t0\t(simulated)\t"
-                         "\t1\t4\t2\t0.000\t0.000\t0\t0\n");
-    js_job_free(finish.job);
+    assert_line(&completion,
+                "1\tnode-17\t0.000\t0.000\t0\t0\t126\t0\tnosuch\t\t1"
+                "\t4\t2\t0.000\t0.000\t0\t0\n");
+    completion.job->kind = JS_JOB_SIMULATED;
+    completion.outcome = (struct js_outcome){.run_ns = JS_NS_PER_S};
+    assert_line(&completion,
+                "1\tnode-17\t0.000\t1.000\t0\t0\t0\t0\t(simulated)\t"
+                "\t1\t4\t2\t0.000\t0.000\t0\t0\n");
+    js_job_free(completion.job);
 }
 
 static void test_file_is_emptied_at_the_first_flush(void)
@@ -251,25 +257,25 @@ static void test_no_room_at_the_end_is_told(void)
                                      "space left on device");
 }
 
-static void test_what_waits_is_bounded(void)
+static void test_what_list_state_is_bounded(void)
 {
     enum { BIG = 1000 * 1000 };
     struct js_err err = {""};
     struct js_joblog *joblog = open_ok("/dev/full");
-    struct js_finish finish = finish_of(1, "");
-    js_job_free(finish.job);
+    struct js_completion completion = finish_of(1, "");
+    js_job_free(completion.job);
     char *command = not_null(malloc(BIG + 1));
     memset(command, 'c', BIG);
-    finish.job = not_null(js_job_new(1, command, BIG));
+    completion.job = not_null(js_job_new(1, command, BIG));
     free(command);
     int kept = 0;
-    while (kept < 1000 && js_joblog_add(joblog, &finish) == 0)
+    while (kept < 1000 && js_joblog_add(joblog, &completion) == 0)
         kept++;
     CU_ASSERT_EQUAL(kept, JS_JOBLOG_MAX_WAITING / BIG);
     CU_ASSERT_EQUAL(errno, ENOBUFS);
     CU_ASSERT_EQUAL(add(joblog, 2, "a short one fits"), 0);
     CU_ASSERT_EQUAL(js_joblog_close(joblog, &err), -1);
-    js_job_free(finish.job);
+    js_job_free(completion.job);
 }
 
 /* Lines refused in between are told even if all others were written. */
@@ -277,15 +283,15 @@ static void test_refused_lines_are_told(void)
 {
     struct js_err err = {""};
     struct js_joblog *joblog = open_ok("/dev/null");
-    struct js_finish finish = finish_of(1, "");
-    js_job_free(finish.job);
+    struct js_completion completion = finish_of(1, "");
+    js_job_free(completion.job);
     char *command = not_null(calloc(1, JS_JOBLOG_MAX_WAITING + 1));
     memset(command, 'c', JS_JOBLOG_MAX_WAITING);
-    finish.job = not_null(js_job_new(1, command, JS_JOBLOG_MAX_WAITING));
+    completion.job = not_null(js_job_new(1, command, JS_JOBLOG_MAX_WAITING));
     free(command);
-    CU_ASSERT_EQUAL(js_joblog_add(joblog, &finish), -1);
+    CU_ASSERT_EQUAL(js_joblog_add(joblog, &completion), -1);
     CU_ASSERT_EQUAL(errno, ENOBUFS);
-    js_job_free(finish.job);
+    js_job_free(completion.job);
     CU_ASSERT_EQUAL(js_joblog_flush(joblog, &err), 0);
     CU_ASSERT_EQUAL(js_joblog_close(joblog, &err), -1);
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "/dev/null lacks 1 line"));
@@ -381,7 +387,7 @@ static const struct unit_test tests[] = {
     {"refused without permission", test_refused_without_permission},
     {"no room for a while", test_no_room_for_a_while_loses_nothing},
     {"no room at the end", test_no_room_at_the_end_is_told},
-    {"what waits is bounded", test_what_waits_is_bounded},
+    {"what waits is bounded", test_what_list_state_is_bounded},
     {"refused lines are told", test_refused_lines_are_told},
     {"FIFO with a slow reader", test_fifo_with_a_slow_reader},
     {"FIFO whose reader is gone", test_fifo_whose_reader_is_gone},

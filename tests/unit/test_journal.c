@@ -61,22 +61,24 @@ static struct js_journal_config config_of(struct scene *scene)
 
 /* ---------------------------------------------------------------- lines */
 
-static void parse_back(const struct js_line *line, struct js_line *ret)
+static void parse_back(const struct js_journal_line *line,
+                       struct js_journal_line *ret)
 {
     struct js_buf buf = JS_BUF_INIT;
-    CU_ASSERT_EQUAL_FATAL(js_line_format(&buf, line), 0);
-    CU_ASSERT_FATAL(buf.len > 10 && buf.len < JS_LINE_MAX);
+    CU_ASSERT_EQUAL_FATAL(js_journal_format_write(&buf, line), 0);
+    CU_ASSERT_FATAL(buf.len > 10 && buf.len < JS_JOURNAL_LINE_MAX);
     CU_ASSERT_EQUAL(buf.data[buf.len - 1], '\n');
-    CU_ASSERT_EQUAL_FATAL(js_line_parse(buf.data, buf.len - 1, ret), 0);
+    CU_ASSERT_EQUAL_FATAL(js_journal_format_parse(buf.data, buf.len - 1, ret),
+                          0);
     CU_ASSERT_EQUAL(ret->kind, line->kind);
     js_buf_release(&buf);
 }
 
 static void test_an_attempt_there_and_back(void)
 {
-    static struct js_line line, back;
-    line = (struct js_line){
-        .kind = JS_LINE_FAILED,
+    static struct js_journal_line line, back;
+    line = (struct js_journal_line){
+        .kind = JS_JOURNAL_LINE_FAILED,
         .id = UINT64_MAX,
         .attempt = UINT32_MAX,
         .slave = 12,
@@ -92,7 +94,7 @@ static void test_an_attempt_there_and_back(void)
                     .signal = 15,
                     .step = JS_STEP_EXEC,
                     .step_errno = ENOENT,
-                    .cause = JS_CAUSE_MEMORY},
+                    .cause = JS_STOP_REASON_MEMORY},
     };
     parse_back(&line, &back);
     CU_ASSERT_EQUAL(back.id, line.id);
@@ -105,17 +107,19 @@ static void test_an_attempt_there_and_back(void)
 
 static void test_lists_there_and_back(void)
 {
-    static struct js_line line, back;
-    line = (struct js_line){.kind = JS_LINE_JOBS, .id = 1000000};
-    for (; line.count < JS_LINE_LIST; line.count++)
+    static struct js_journal_line line, back;
+    line =
+        (struct js_journal_line){.kind = JS_JOURNAL_LINE_JOBS, .id = 1000000};
+    for (; line.count < JS_JOURNAL_LINE_LIST; line.count++)
         line.identities[line.count] =
             (struct js_identity){line.count << 60, ~line.count};
     parse_back(&line, &back);
-    CU_ASSERT_EQUAL(back.count, JS_LINE_LIST);
+    CU_ASSERT_EQUAL(back.count, JS_JOURNAL_LINE_LIST);
     CU_ASSERT_EQUAL(back.id, 1000000);
     CU_ASSERT_EQUAL(
         memcmp(back.identities, line.identities, sizeof(line.identities)), 0);
-    line = (struct js_line){.kind = JS_LINE_GONE, .count = JS_LINE_LIST};
+    line = (struct js_journal_line){.kind = JS_JOURNAL_LINE_GONE,
+                                    .count = JS_JOURNAL_LINE_LIST};
     for (size_t i = 0; i < line.count; i++)
         line.ids[i] = UINT64_MAX - i;
     parse_back(&line, &back);
@@ -124,8 +128,9 @@ static void test_lists_there_and_back(void)
 
 static void test_texts_there_and_back(void)
 {
-    static struct js_line line, back;
-    line = (struct js_line){.kind = JS_LINE_RUN, .pid = 1, .boot = 3};
+    static struct js_journal_line line, back;
+    line = (struct js_journal_line){
+        .kind = JS_JOURNAL_LINE_RUN, .pid = 1, .boot = 3};
     snprintf(line.text, sizeof(line.text), "a host\n\t\\ \x01\xff");
     parse_back(&line, &back);
     CU_ASSERT_STRING_EQUAL(back.text, line.text);
@@ -136,51 +141,54 @@ static void test_texts_there_and_back(void)
 
 static void test_what_runs_there_and_back(void)
 {
-    static struct js_line line, back;
-    line = (struct js_line){.kind = JS_LINE_BEGAN,
-                            .id = 7,
-                            .attempt = 2,
-                            .slave = 12,
-                            .unix_us = UINT64_C(1795494098976767)};
+    static struct js_journal_line line, back;
+    line = (struct js_journal_line){.kind = JS_JOURNAL_LINE_BEGAN,
+                                    .id = 7,
+                                    .attempt = 2,
+                                    .slave = 12,
+                                    .unix_us = UINT64_C(1795494098976767)};
     parse_back(&line, &back);
     CU_ASSERT_EQUAL(back.id, 7);
     CU_ASSERT_EQUAL(back.attempt, 2);
     CU_ASSERT_EQUAL(back.slave, 12);
     CU_ASSERT_EQUAL(back.unix_us, line.unix_us);
-    line = (struct js_line){.kind = JS_LINE_LEFT, .id = 12};
+    line = (struct js_journal_line){.kind = JS_JOURNAL_LINE_LEFT, .id = 12};
     parse_back(&line, &back);
     CU_ASSERT_EQUAL(back.id, 12);
-    line = (struct js_line){
-        .kind = JS_LINE_SAID, .id = 7, .attempt = 2, .stream = 2};
-    memset(line.text, '\x01', JS_TAIL_MAX);
+    line = (struct js_journal_line){
+        .kind = JS_JOURNAL_LINE_SAID, .id = 7, .attempt = 2, .stream = 2};
+    memset(line.text, '\x01', JS_OUTPUT_TAIL_MAX);
     parse_back(&line, &back);
     CU_ASSERT_EQUAL(back.id, 7);
     CU_ASSERT_EQUAL(back.attempt, 2);
     CU_ASSERT_EQUAL(back.stream, 2);
     CU_ASSERT_STRING_EQUAL(back.text, line.text);
-    line = (struct js_line){
-        .kind = JS_LINE_LOST, .id = 7, .slave = 12, .losses = 2, .unix_us = 34};
+    line = (struct js_journal_line){.kind = JS_JOURNAL_LINE_LOST,
+                                    .id = 7,
+                                    .slave = 12,
+                                    .losses = 2,
+                                    .unix_us = 34};
     parse_back(&line, &back);
     CU_ASSERT_EQUAL(back.id, 7);
     CU_ASSERT_EQUAL(back.slave, 12);
     CU_ASSERT_EQUAL(back.losses, 2);
     CU_ASSERT_EQUAL(back.unix_us, 34);
-    line = (struct js_line){.kind = JS_LINE_DEAD,
-                            .mark = UINT64_C(0xfedcba9876543210),
-                            .unix_us = 1,
-                            .until_us = 2,
-                            .lease_us = 3,
-                            .outlives = 1,
-                            .boot = 4,
-                            .space = 5};
+    line = (struct js_journal_line){.kind = JS_JOURNAL_LINE_DEAD,
+                                    .mark = UINT64_C(0xfedcba9876543210),
+                                    .unix_us = 1,
+                                    .until_us = 2,
+                                    .lease_us = 3,
+                                    .outlives = 1,
+                                    .boot = 4,
+                                    .space = 5};
     parse_back(&line, &back);
     CU_ASSERT_EQUAL(back.mark, line.mark);
     CU_ASSERT(back.unix_us == 1 && back.until_us == 2 && back.lease_us == 3);
     CU_ASSERT(back.outlives == 1 && back.boot == 4 && back.space == 5);
-    line = (struct js_line){.kind = JS_LINE_LEFTOVERS,
-                            .id = 7,
-                            .attempt = 2,
-                            .outcome = {.leftovers = 3}};
+    line = (struct js_journal_line){.kind = JS_JOURNAL_LINE_LEFTOVERS,
+                                    .id = 7,
+                                    .attempt = 2,
+                                    .outcome = {.leftovers = 3}};
     parse_back(&line, &back);
     CU_ASSERT_EQUAL(back.id, 7);
     CU_ASSERT_EQUAL(back.attempt, 2);
@@ -196,16 +204,16 @@ static uint32_t checksum(const char *text)
 /* With a right checksum, all the same. */
 static void expect_no_record(const char *rest)
 {
-    static struct js_line line;
+    static struct js_journal_line line;
     char text[256];
     int len =
         snprintf(text, sizeof(text), "%08" PRIx32 " %s", checksum(rest), rest);
-    CU_ASSERT_EQUAL(js_line_parse(text, (size_t)len, &line), -1);
+    CU_ASSERT_EQUAL(js_journal_format_parse(text, (size_t)len, &line), -1);
 }
 
 static void test_lines_that_are_no_records(void)
 {
-    static struct js_line line;
+    static struct js_journal_line line;
     expect_no_record("run");
     expect_no_record("run 1 2 3");
     expect_no_record("run 1 2 3 4");
@@ -233,39 +241,39 @@ static void test_lines_that_are_no_records(void)
     expect_no_record("lost 1 1");
     expect_no_record("lost 1 1 4294967296");
     expect_no_record("end 0 1 2");
-    CU_ASSERT_EQUAL(js_line_parse("", 0, &line), -1);
-    CU_ASSERT_EQUAL(js_line_parse("00000000", 8, &line), -1);
-    CU_ASSERT_EQUAL(js_line_parse("00000000 x", 10, &line), -1);
+    CU_ASSERT_EQUAL(js_journal_format_parse("", 0, &line), -1);
+    CU_ASSERT_EQUAL(js_journal_format_parse("00000000", 8, &line), -1);
+    CU_ASSERT_EQUAL(js_journal_format_parse("00000000 x", 10, &line), -1);
 }
 
 static void test_words_of_later_versions_are_skipped(void)
 {
-    static struct js_line line;
+    static struct js_journal_line line;
     const char *rest = "nonsense 1 2 \xff";
     char text[256];
     int len =
         snprintf(text, sizeof(text), "%08" PRIx32 " %s", checksum(rest), rest);
-    CU_ASSERT_EQUAL(js_line_parse(text, (size_t)len, &line), 0);
-    CU_ASSERT_EQUAL(line.kind, JS_LINE_UNKNOWN);
+    CU_ASSERT_EQUAL(js_journal_format_parse(text, (size_t)len, &line), 0);
+    CU_ASSERT_EQUAL(line.kind, JS_JOURNAL_LINE_UNKNOWN);
 }
 
 static void test_marks_there_and_back(void)
 {
-    static struct js_line line, back;
-    line = (struct js_line){.kind = JS_LINE_MARK,
-                            .mark = UINT64_C(0x0123456789abcdef),
-                            .space = 4026531836};
+    static struct js_journal_line line, back;
+    line = (struct js_journal_line){.kind = JS_JOURNAL_LINE_MARK,
+                                    .mark = UINT64_C(0x0123456789abcdef),
+                                    .space = 4026531836};
     parse_back(&line, &back);
     CU_ASSERT_EQUAL(back.mark, line.mark);
     CU_ASSERT_EQUAL(back.space, line.space);
-    line = (struct js_line){
-        .kind = JS_LINE_PART, .mark = UINT64_MAX, .restarts = 3};
+    line = (struct js_journal_line){
+        .kind = JS_JOURNAL_LINE_PART, .mark = UINT64_MAX, .restarts = 3};
     parse_back(&line, &back);
     CU_ASSERT_EQUAL(back.mark, line.mark);
     CU_ASSERT_EQUAL(back.restarts, line.restarts);
-    line = (struct js_line){.kind = JS_LINE_PROCESS,
-                            .id = 2,
-                            .processes = {1, 2, 3, 4, 5, UINT64_MAX}};
+    line = (struct js_journal_line){.kind = JS_JOURNAL_LINE_PROCESS,
+                                    .id = 2,
+                                    .processes = {1, 2, 3, 4, 5, UINT64_MAX}};
     parse_back(&line, &back);
     CU_ASSERT_EQUAL(back.id, 2);
     CU_ASSERT_EQUAL(
@@ -276,11 +284,11 @@ static void test_marks_there_and_back(void)
 
 /* Opens, and fails the test if that is refused. */
 static struct js_journal *open_ok(const struct js_journal_config *config,
-                                  struct js_ledger *ledger)
+                                  struct js_registry *registry)
 {
     struct js_err err = {""};
     struct js_journal *journal = NULL;
-    int rc = js_journal_open(config, ledger, &journal, &err);
+    int rc = js_journal_open(config, registry, &journal, &err);
     CU_ASSERT_STRING_EQUAL(err.text, "");
     CU_ASSERT_EQUAL(rc, 0);
     return not_null(journal);
@@ -308,17 +316,19 @@ static void tell(struct js_journal *journal, enum js_resume_change change,
 }
 
 /* Of one that failed it is known what it wrote. */
-static void finish(struct js_journal *journal, uint64_t id, uint32_t exit_code)
+static void completion(struct js_journal *journal, uint64_t id,
+                       uint32_t exit_code)
 {
     struct js_job *job = not_null(js_job_new(id, "x", 1));
-    struct js_tail tail = {.stream = 2, .len = 7, .bytes = "a\nb\0c\\\n"};
-    struct js_finish finish = {.job = job,
-                               .outcome = {.exit_code = exit_code},
-                               .slave = 1,
-                               .cores = 1,
-                               .host = "n1",
-                               .tail = exit_code ? &tail : NULL};
-    CU_ASSERT_EQUAL(js_journal_add_finish(journal, &finish, 0), 0);
+    struct js_output_tail tail = {
+        .stream = 2, .len = 7, .bytes = "a\nb\0c\\\n"};
+    struct js_completion completion = {.job = job,
+                                       .outcome = {.exit_code = exit_code},
+                                       .slave = 1,
+                                       .cores = 1,
+                                       .host = "n1",
+                                       .tail = exit_code ? &tail : NULL};
+    CU_ASSERT_EQUAL(js_journal_add_finish(journal, &completion, 0), 0);
     js_job_free(job);
 }
 
@@ -349,34 +359,35 @@ static void close_ok(struct js_journal *journal, int status)
 static void write_journal(struct scene *scene)
 {
     struct js_journal_config config = config_of(scene);
-    struct js_ledger *ledger = not_null(js_ledger_new());
-    struct js_journal *journal = open_ok(&config, ledger);
+    struct js_registry *registry = not_null(js_registry_new());
+    struct js_journal *journal = open_ok(&config, registry);
     CU_ASSERT_FALSE(js_journal_has_jobs(journal));
     for (uint64_t id = 1; id <= 6; id++)
         accept(journal, id);
     tell(journal, JS_RESUME_NAMED, 3, "three");
     begin_ok(journal);
     CU_ASSERT_EQUAL(js_journal_add_slave(journal, 1, 1, "n1", NULL), 0);
-    finish(journal, 2, 0);
+    completion(journal, 2, 0);
     commit(journal);
-    finish(journal, 1, 0);
-    finish(journal, 3, 7);
-    finish(journal, 4, 0);
+    completion(journal, 1, 0);
+    completion(journal, 3, 7);
+    completion(journal, 4, 0);
     tell(journal, JS_RESUME_AGAIN, 4, NULL);
     begun(journal, 6);
     commit(journal);
-    finish(journal, 5, 0);
+    completion(journal, 5, 0);
     CU_ASSERT_EQUAL(js_journal_add_left(journal, 1), 0);
     close_ok(journal, 3);
-    js_ledger_free(ledger);
+    js_registry_free(registry);
 }
 
-static void expect_standings(const struct js_ledger *ledger, const char *want)
+static void expect_standings(const struct js_registry *registry,
+                             const char *want)
 {
     static const char letters[] = "lsfk";
     char got[16] = "";
-    for (uint64_t id = 1; id <= js_ledger_count(ledger) && id < 16; id++)
-        got[id - 1] = letters[js_ledger_standing(ledger, id)];
+    for (uint64_t id = 1; id <= js_registry_count(registry) && id < 16; id++)
+        got[id - 1] = letters[js_registry_standing(registry, id)];
     CU_ASSERT_STRING_EQUAL(got, want);
 }
 
@@ -392,10 +403,10 @@ static int64_t quiet_after(bool outlives, const char *host, int status,
     struct scene scene;
     scene_init(&scene);
     struct js_journal_config config = config_of(&scene);
-    struct js_ledger *ledger = not_null(js_ledger_new());
+    struct js_registry *registry = not_null(js_registry_new());
     config.lease_ns = QUIET_S * JS_NS_PER_S;
     config.outlives = outlives;
-    struct js_journal *journal = open_ok(&config, ledger);
+    struct js_journal *journal = open_ok(&config, registry);
     begin_ok(journal);
     CU_ASSERT_EQUAL(js_journal_quiet_ns(journal), 0);
     CU_ASSERT_EQUAL(js_journal_add_slave(journal, 1, 1, host, NULL), 0);
@@ -404,15 +415,15 @@ static int64_t quiet_after(bool outlives, const char *host, int status,
         close_ok(journal, status);
     else
         js_journal_close(journal);
-    js_ledger_free(ledger);
+    js_registry_free(registry);
     struct timespec times[2] = {{0, UTIME_OMIT}, {time(NULL) - ago_s, 0}};
     CU_ASSERT_EQUAL(utimensat(AT_FDCWD, scene.place.path, times, 0), 0);
-    ledger = not_null(js_ledger_new());
-    journal = open_ok(&config, ledger);
+    registry = not_null(js_registry_new());
+    journal = open_ok(&config, registry);
     begin_ok(journal);
     int64_t quiet_ns = js_journal_quiet_ns(journal);
     js_journal_close(journal);
-    js_ledger_free(ledger);
+    js_registry_free(registry);
     scene_release(&scene);
     return quiet_ns;
 }
@@ -438,10 +449,10 @@ static void test_quiet_after_a_run_that_was_killed(void)
 static uint64_t run_once(struct scene *scene, bool is_fresh, int status)
 {
     struct js_journal_config config = config_of(scene);
-    struct js_ledger *ledger = not_null(js_ledger_new());
+    struct js_registry *registry = not_null(js_registry_new());
     config.lease_ns = JS_NS_PER_S;
     config.is_fresh = is_fresh;
-    struct js_journal *journal = open_ok(&config, ledger);
+    struct js_journal *journal = open_ok(&config, registry);
     uint64_t id = js_journal_run_id(journal);
     begin_ok(journal);
     commit(journal);
@@ -449,7 +460,7 @@ static uint64_t run_once(struct scene *scene, bool is_fresh, int status)
         js_journal_close(journal);
     else
         close_ok(journal, status);
-    js_ledger_free(ledger);
+    js_registry_free(registry);
     return id;
 }
 
@@ -466,10 +477,10 @@ static void test_runs_that_were_killed(void)
     uint64_t third = run_once(&scene, false, -1);
     CU_ASSERT(first && second && third && first != second && first != third);
     for (int i = 0; i < 2; i++) {
-        struct js_ledger *ledger = not_null(js_ledger_new());
+        struct js_registry *registry = not_null(js_registry_new());
         /* Those of a journal that is set aside as well. */
         config.is_fresh = i == 1;
-        struct js_journal *journal = open_ok(&config, ledger);
+        struct js_journal *journal = open_ok(&config, registry);
         const struct js_dead_run *dead = js_journal_dead_runs(journal, &count);
         CU_ASSERT_EQUAL_FATAL(count, 2);
         CU_ASSERT_EQUAL(dead[0].id, first);
@@ -481,19 +492,19 @@ static void test_runs_that_were_killed(void)
         CU_ASSERT(dead[0].until_unix_ns <= js_clock_unix_ns() + lease_ns);
         CU_ASSERT_EQUAL(dead[1].until_unix_ns, 0);
         js_journal_close(journal);
-        js_ledger_free(ledger);
+        js_registry_free(registry);
     }
     /* The last ones of many. */
     for (int i = 0; i < JS_JOURNAL_DEAD; i++)
         first = run_once(&scene, false, -1);
-    struct js_ledger *ledger = not_null(js_ledger_new());
+    struct js_registry *registry = not_null(js_registry_new());
     config.is_fresh = false;
-    struct js_journal *journal = open_ok(&config, ledger);
+    struct js_journal *journal = open_ok(&config, registry);
     const struct js_dead_run *dead = js_journal_dead_runs(journal, &count);
     CU_ASSERT_EQUAL(count, JS_JOURNAL_DEAD);
     CU_ASSERT_EQUAL(dead[count - 1].id, first);
     js_journal_close(journal);
-    js_ledger_free(ledger);
+    js_registry_free(registry);
     scene_release(&scene);
 }
 
@@ -506,26 +517,26 @@ static void test_what_is_written_is_read(void)
     CU_ASSERT_EQUAL(stat(scene.place.path, &st), 0);
     CU_ASSERT_EQUAL(st.st_mode & 0777, 0600);
     struct js_journal_config config = config_of(&scene);
-    struct js_ledger *ledger = not_null(js_ledger_new());
-    struct js_journal *journal = open_ok(&config, ledger);
+    struct js_registry *registry = not_null(js_registry_new());
+    struct js_journal *journal = open_ok(&config, registry);
     CU_ASSERT_TRUE(js_journal_has_jobs(journal));
-    expect_standings(ledger, "ssflsl");
-    CU_ASSERT_EQUAL(js_ledger_find_name(ledger, "three"), 3);
+    expect_standings(registry, "ssflsl");
+    CU_ASSERT_EQUAL(js_registry_find_name(registry, "three"), 3);
     CU_ASSERT_EQUAL(scene.warnings.len, 0);
     /* Going on: the last record of a job wins. */
     tell(journal, JS_RESUME_GONE, 6, NULL);
     accept(journal, 7);
     begin_ok(journal);
-    finish(journal, 3, 0);
-    finish(journal, 5, 1);
+    completion(journal, 3, 0);
+    completion(journal, 5, 1);
     close_ok(journal, 0);
-    js_ledger_free(ledger);
-    ledger = not_null(js_ledger_new());
-    journal = open_ok(&config, ledger);
-    expect_standings(ledger, "ssslfll");
-    CU_ASSERT_TRUE(js_ledger_is_gone(ledger, 6));
+    js_registry_free(registry);
+    registry = not_null(js_registry_new());
+    journal = open_ok(&config, registry);
+    expect_standings(registry, "ssslfll");
+    CU_ASSERT_TRUE(js_registry_is_gone(registry, 6));
     js_journal_close(journal);
-    js_ledger_free(ledger);
+    js_registry_free(registry);
     scene_release(&scene);
 }
 
@@ -534,13 +545,13 @@ static void test_nothing_is_made_before_it_begins(void)
     struct scene scene;
     scene_init(&scene);
     struct js_journal_config config = config_of(&scene);
-    struct js_ledger *ledger = not_null(js_ledger_new());
-    struct js_journal *journal = open_ok(&config, ledger);
+    struct js_registry *registry = not_null(js_registry_new());
+    struct js_journal *journal = open_ok(&config, registry);
     accept(journal, 1);
     CU_ASSERT_EQUAL(js_journal_end(journal, 2, NULL), 0);
     js_journal_close(journal);
     CU_ASSERT_EQUAL(access(scene.place.path, F_OK), -1);
-    js_ledger_free(ledger);
+    js_registry_free(registry);
     scene_release(&scene);
 }
 
@@ -557,19 +568,20 @@ static size_t whole(const struct js_buf *file, size_t len)
 /* What six jobs stand like after the first `len` bytes, which are lines. */
 static void standings_after(const struct js_buf *file, size_t len, char *ret)
 {
-    static struct js_line line;
+    static struct js_journal_line line;
     memset(ret, 0, 8);
     for (size_t at = 0; at < len;) {
         const char *newline = memchr(file->data + at, '\n', len - at);
         size_t line_len = (size_t)(newline - (file->data + at));
-        CU_ASSERT_EQUAL(js_line_parse(file->data + at, line_len, &line), 0);
-        if (line.kind == JS_LINE_JOBS)
+        CU_ASSERT_EQUAL(
+            js_journal_format_parse(file->data + at, line_len, &line), 0);
+        if (line.kind == JS_JOURNAL_LINE_JOBS)
             memset(ret, 'l', line.count);
-        else if (line.kind == JS_LINE_OK)
+        else if (line.kind == JS_JOURNAL_LINE_OK)
             ret[line.id - 1] = 's';
-        else if (line.kind == JS_LINE_FAILED)
+        else if (line.kind == JS_JOURNAL_LINE_FAILED)
             ret[line.id - 1] = 'f';
-        else if (line.kind == JS_LINE_AGAIN)
+        else if (line.kind == JS_JOURNAL_LINE_AGAIN)
             ret[line.ids[0] - 1] = 'l';
         at += line_len + 1;
     }
@@ -580,14 +592,14 @@ static void expect_mended(struct scene *scene, const struct js_buf *file,
                           size_t valid, const struct js_buf *torn)
 {
     struct js_journal_config config = config_of(scene);
-    struct js_ledger *ledger = not_null(js_ledger_new());
+    struct js_registry *registry = not_null(js_registry_new());
     struct js_buf now = JS_BUF_INIT;
     char want[8];
     scene->warnings.len = 0;
     config.is_forced = true; /* its end may be torn off */
-    struct js_journal *journal = open_ok(&config, ledger);
+    struct js_journal *journal = open_ok(&config, registry);
     standings_after(file, valid, want);
-    expect_standings(ledger, want);
+    expect_standings(registry, want);
     CU_ASSERT_EQUAL(scene->warnings.len > 0, torn->len > 0);
     slurp(scene->place.path, &now);
     CU_ASSERT_EQUAL(now.len, valid);
@@ -597,14 +609,14 @@ static void expect_mended(struct scene *scene, const struct js_buf *file,
         CU_ASSERT_EQUAL(memcmp(now.data, torn->data, torn->len), 0);
         unlink(scene->torn);
     }
-    accept(journal, js_ledger_count(ledger) + 1);
+    accept(journal, js_registry_count(registry) + 1);
     begin_ok(journal);
     close_ok(journal, 0);
-    js_ledger_free(ledger);
-    ledger = not_null(js_ledger_new());
-    js_journal_close(open_ok(&config, ledger));
-    CU_ASSERT_EQUAL(js_ledger_count(ledger), strlen(want) + 1);
-    js_ledger_free(ledger);
+    js_registry_free(registry);
+    registry = not_null(js_registry_new());
+    js_journal_close(open_ok(&config, registry));
+    CU_ASSERT_EQUAL(js_registry_count(registry), strlen(want) + 1);
+    js_registry_free(registry);
     js_buf_release(&now);
 }
 
@@ -658,13 +670,13 @@ static void expect_refused(const struct js_journal_config *config,
 {
     struct js_err err = {""};
     struct js_journal *journal = NULL;
-    struct js_ledger *ledger = not_null(js_ledger_new());
-    CU_ASSERT_EQUAL(js_journal_open(config, ledger, &journal, &err),
+    struct js_registry *registry = not_null(js_registry_new());
+    CU_ASSERT_EQUAL(js_journal_open(config, registry, &journal, &err),
                     JS_JOURNAL_REFUSED);
     if (!strstr(err.text, why))
         CU_FAIL(err.text);
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, why));
-    js_ledger_free(ledger);
+    js_registry_free(registry);
 }
 
 /* A flipped byte is a torn tail in the last record, and refused anywhere
@@ -726,11 +738,11 @@ static void test_random_damage(void)
                                        : (char)rng_below(&rng, 256);
         }
         spit(scene.place.path, bad.data, (size_t)rng_below(&rng, bad.len + 1));
-        struct js_ledger *ledger = not_null(js_ledger_new());
-        int rc = js_journal_open(&config, ledger, &journal, &err);
+        struct js_registry *registry = not_null(js_registry_new());
+        int rc = js_journal_open(&config, registry, &journal, &err);
         CU_ASSERT_EQUAL(rc < 0, err.text[0] != '\0');
         js_journal_close(rc == 0 ? journal : NULL);
-        js_ledger_free(ledger);
+        js_registry_free(registry);
     }
     js_buf_release(&bad);
     js_buf_release(&file);
@@ -753,14 +765,14 @@ static void test_files_that_are_no_journals(void)
     CU_ASSERT_EQUAL(symlink("/nonexistent", scene.place.path), 0);
     struct js_err err = {""};
     struct js_journal *journal;
-    struct js_ledger *ledger = not_null(js_ledger_new());
-    CU_ASSERT_EQUAL(js_journal_open(&config, ledger, &journal, &err),
+    struct js_registry *registry = not_null(js_registry_new());
+    CU_ASSERT_EQUAL(js_journal_open(&config, registry, &journal, &err),
                     JS_JOURNAL_REFUSED);
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "symbolic link"));
     unlink(scene.place.path);
     CU_ASSERT_EQUAL(mkfifo(scene.place.path, 0600), 0);
     expect_refused(&config, "not a regular file");
-    js_ledger_free(ledger);
+    js_registry_free(registry);
     scene_release(&scene);
 }
 
@@ -811,8 +823,8 @@ static void test_a_second_holder_is_refused(void)
     char pid[32];
     scene_init(&scene);
     struct js_journal_config config = config_of(&scene);
-    struct js_ledger *ledger = not_null(js_ledger_new());
-    struct js_journal *journal = open_ok(&config, ledger);
+    struct js_registry *registry = not_null(js_registry_new());
+    struct js_journal *journal = open_ok(&config, registry);
     begin_ok(journal);
     snprintf(pid, sizeof(pid), "process %d", (int)getpid());
     expect_refused(&config, pid);
@@ -822,7 +834,7 @@ static void test_a_second_holder_is_refused(void)
     config.is_forced = true;
     expect_refused(&config, "in use");
     close_ok(journal, 0);
-    js_ledger_free(ledger);
+    js_registry_free(registry);
     scene_release(&scene);
 }
 
@@ -832,17 +844,17 @@ static void test_two_that_begin_at_once(void)
     struct js_err err = {""};
     scene_init(&scene);
     struct js_journal_config config = config_of(&scene);
-    struct js_ledger *ledgers[2] = {not_null(js_ledger_new()),
-                                    not_null(js_ledger_new())};
-    struct js_journal *first = open_ok(&config, ledgers[0]);
-    struct js_journal *second = open_ok(&config, ledgers[1]);
+    struct js_registry *registries[2] = {not_null(js_registry_new()),
+                                         not_null(js_registry_new())};
+    struct js_journal *first = open_ok(&config, registries[0]);
+    struct js_journal *second = open_ok(&config, registries[1]);
     begin_ok(first);
     CU_ASSERT_EQUAL(js_journal_begin(second, &err), JS_JOURNAL_REFUSED);
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "in use"));
     js_journal_close(second);
     close_ok(first, 0);
-    js_ledger_free(ledgers[0]);
-    js_ledger_free(ledgers[1]);
+    js_registry_free(registries[0]);
+    js_registry_free(registries[1]);
     scene_release(&scene);
 }
 
@@ -881,16 +893,16 @@ struct killed {
 /* Its journal stays open, unless the run has a status. */
 static void run_as_killed(struct scene *scene, const struct killed *killed,
                           struct js_journal **ret_journal,
-                          struct js_ledger **ret_ledger)
+                          struct js_registry **ret_registry)
 {
     struct js_journal_config config = config_of(scene);
-    struct js_ledger *ledger = not_null(js_ledger_new());
+    struct js_registry *registry = not_null(js_registry_new());
     struct js_process_pair pair = js_process_pair_of((uint64_t)getpid());
     config.host = killed->host;
     config.part = killed->part;
     config.lease_ns = killed->lease_ns;
     config.is_fresh = killed->is_fresh;
-    struct js_journal *journal = open_ok(&config, ledger);
+    struct js_journal *journal = open_ok(&config, registry);
     if (killed->rank > 0) {
         pair.pid = (uint64_t)killed->rank;
         pair.started = js_process_start(pair.pid);
@@ -899,7 +911,7 @@ static void run_as_killed(struct scene *scene, const struct killed *killed,
         pair.runner = (uint64_t)killed->runner;
         pair.runner_started = js_process_start(pair.runner);
     }
-    for (uint64_t id = js_ledger_count(ledger) + 1;
+    for (uint64_t id = js_registry_count(registry) + 1;
          id <= killed->failed || id <= killed->done; id++)
         accept(journal, id);
     begin_ok(journal);
@@ -912,14 +924,14 @@ static void run_as_killed(struct scene *scene, const struct killed *killed,
         CU_ASSERT_EQUAL(js_journal_add_processes(journal, 1, &pair), 0);
     }
     if (killed->failed)
-        finish(journal, killed->failed, 1);
+        completion(journal, killed->failed, 1);
     if (killed->done)
-        finish(journal, killed->done, 0);
+        completion(journal, killed->done, 0);
     commit(journal);
     if (killed->status)
         close_ok(journal, killed->status);
     *ret_journal = killed->status ? NULL : journal;
-    *ret_ledger = ledger;
+    *ret_registry = registry;
 }
 
 /* By a process of its own, of which nothing is left. */
@@ -929,10 +941,10 @@ static void leave_killed_in(struct scene *scene, const struct killed *killed)
     pid_t pid = fork();
     if (pid == 0) {
         struct js_journal *journal;
-        struct js_ledger *ledger;
-        run_as_killed(scene, killed, &journal, &ledger);
+        struct js_registry *registry;
+        run_as_killed(scene, killed, &journal, &registry);
         js_journal_close(journal);
-        js_ledger_free(ledger);
+        js_registry_free(registry);
         raise(SIGKILL);
     }
     int status = -1;
@@ -948,9 +960,9 @@ static void leave_killed(struct scene *scene, struct killed killed)
 
 static void expect_opened(const struct js_journal_config *config)
 {
-    struct js_ledger *ledger = not_null(js_ledger_new());
-    js_journal_close(open_ok(config, ledger));
-    js_ledger_free(ledger);
+    struct js_registry *registry = not_null(js_registry_new());
+    js_journal_close(open_ok(config, registry));
+    js_registry_free(registry);
 }
 
 static void test_a_holder_elsewhere(void)
@@ -979,19 +991,22 @@ static void test_a_holder_in_another_pid_namespace(void)
     scene_init(&scene);
     struct js_journal_config config = config_of(&scene);
     struct js_buf buf = JS_BUF_INIT;
-    struct js_line *line = not_null(calloc(1, sizeof(*line)));
-    *line = (struct js_line){.kind = JS_LINE_HEAD, .id = 2};
-    js_line_format(&buf, line);
-    *line = (struct js_line){.kind = JS_LINE_RUN,
-                             .pid = (uint64_t)getpid(),
-                             .started = js_process_start((uint64_t)getpid()),
-                             .boot = js_process_boot()};
+    struct js_journal_line *line = not_null(calloc(1, sizeof(*line)));
+    *line = (struct js_journal_line){.kind = JS_JOURNAL_LINE_HEAD, .id = 2};
+    js_journal_format_write(&buf, line);
+    *line = (struct js_journal_line){.kind = JS_JOURNAL_LINE_RUN,
+                                     .pid = (uint64_t)getpid(),
+                                     .started =
+                                         js_process_start((uint64_t)getpid()),
+                                     .boot = js_process_boot()};
     snprintf(line->text, sizeof(line->text), "%s", config.host);
-    js_line_format(&buf, line);
-    *line = (struct js_line){.kind = JS_LINE_LEASE, .lease_us = 1000000};
-    js_line_format(&buf, line);
-    *line = (struct js_line){.kind = JS_LINE_MARK, .mark = 1, .space = 1};
-    CU_ASSERT_EQUAL(js_line_format(&buf, line), 0);
+    js_journal_format_write(&buf, line);
+    *line = (struct js_journal_line){.kind = JS_JOURNAL_LINE_LEASE,
+                                     .lease_us = 1000000};
+    js_journal_format_write(&buf, line);
+    *line = (struct js_journal_line){
+        .kind = JS_JOURNAL_LINE_MARK, .mark = 1, .space = 1};
+    CU_ASSERT_EQUAL(js_journal_format_write(&buf, line), 0);
     int fd = open(scene.place.path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
     CU_ASSERT_EQUAL(write(fd, buf.data, buf.len), (ssize_t)buf.len);
     expect_opened(&config);
@@ -1047,11 +1062,11 @@ static void test_a_run_that_is_known_to_be_gone(void)
                             .is_slave_known = true};
     for (int i = 0; i < 3; i++) {
         pid_t idler = i != 1 ? start_idler() : 0;
-        struct js_ledger *ledger = not_null(js_ledger_new());
+        struct js_registry *registry = not_null(js_registry_new());
         killed.runner = i == 0 ? idler : 0;
         killed.second_runner = i == 2 ? idler : 0;
         leave_killed(&scene, killed);
-        struct js_journal *journal = open_ok(&config, ledger);
+        struct js_journal *journal = open_ok(&config, registry);
         begin_ok(journal);
         CU_ASSERT_EQUAL(js_journal_quiet_ns(journal) > 0, i != 1);
         CU_ASSERT_EQUAL(js_journal_is_quiet(journal), i == 1);
@@ -1059,7 +1074,7 @@ static void test_a_run_that_is_known_to_be_gone(void)
             end_idler(idler);
         CU_ASSERT_TRUE(js_journal_is_quiet(journal));
         js_journal_close(journal);
-        js_ledger_free(ledger);
+        js_registry_free(registry);
     }
     scene_release(&scene);
 }
@@ -1069,7 +1084,7 @@ static void test_a_run_that_is_known_to_be_gone(void)
 static void check_quiet_after_two(struct scene *scene, bool is_fresh)
 {
     struct js_journal_config config = config_of(scene);
-    struct js_ledger *ledger = not_null(js_ledger_new());
+    struct js_registry *registry = not_null(js_registry_new());
     pid_t idler = start_idler();
     struct killed killed = {.host = "here",
                             .lease_ns = 1000 * JS_NS_PER_S,
@@ -1083,7 +1098,7 @@ static void check_quiet_after_two(struct scene *scene, bool is_fresh)
         killed.is_fresh = is_fresh;
         leave_killed_in(scene, &killed);
     }
-    struct js_journal *journal = open_ok(&config, ledger);
+    struct js_journal *journal = open_ok(&config, registry);
     size_t count = 0;
     js_journal_dead_runs(journal, &count);
     CU_ASSERT_EQUAL(count, 3);
@@ -1094,7 +1109,7 @@ static void check_quiet_after_two(struct scene *scene, bool is_fresh)
     end_idler(idler);
     CU_ASSERT_TRUE(js_journal_is_quiet(journal));
     js_journal_close(journal);
-    js_ledger_free(ledger);
+    js_registry_free(registry);
 }
 
 static void test_quiet_after_two_that_were_killed(void)
@@ -1136,11 +1151,11 @@ static void leave_large_run(struct scene *scene, pid_t idler, bool is_here)
     pid_t pid = fork();
     if (pid == 0) {
         struct js_journal_config config = config_of(scene);
-        struct js_ledger *ledger = not_null(js_ledger_new());
+        struct js_registry *registry = not_null(js_registry_new());
         struct js_process_pair pair = js_process_pair_of((uint64_t)getpid());
         config.lease_ns = 1000 * JS_NS_PER_S;
         pair.boot += !is_here;
-        struct js_journal *journal = open_ok(&config, ledger);
+        struct js_journal *journal = open_ok(&config, registry);
         begin_ok(journal);
         for (unsigned rank = 1; rank <= RANKS; rank++) {
             pair.pid = rank == RANKS ? (uint64_t)idler : INT32_MAX - rank;
@@ -1150,7 +1165,7 @@ static void leave_large_run(struct scene *scene, pid_t idler, bool is_here)
         }
         commit(journal);
         js_journal_close(journal);
-        js_ledger_free(ledger);
+        js_registry_free(registry);
         raise(SIGKILL);
     }
     CU_ASSERT_EQUAL(waitpid(pid, NULL, 0), pid);
@@ -1177,15 +1192,15 @@ static void test_a_large_run_in_a_journal_set_aside(void)
             end_idler(idler);
         leave_killed_in(&scene, &killed);
         leave_killed_in(&scene, &killed);
-        struct js_ledger *ledger = not_null(js_ledger_new());
-        struct js_journal *journal = open_ok(&config, ledger);
+        struct js_registry *registry = not_null(js_registry_new());
+        struct js_journal *journal = open_ok(&config, registry);
         begin_ok(journal);
         CU_ASSERT_EQUAL(js_journal_quiet_ns(journal) > 0, i != 1);
         if (i != 1)
             end_idler(idler);
         CU_ASSERT_EQUAL(js_journal_is_quiet(journal), is_here);
         js_journal_close(journal);
-        js_ledger_free(ledger);
+        js_registry_free(registry);
     }
     scene_release(&scene);
 }
@@ -1241,11 +1256,11 @@ static void test_a_holder_elsewhere_of_the_same_command(void)
 static void expect_count(const struct js_journal_config *config, uint64_t jobs,
                          uint64_t settled)
 {
-    struct js_ledger *ledger = not_null(js_ledger_new());
-    js_journal_close(open_ok(config, ledger));
-    CU_ASSERT_EQUAL(js_ledger_count(ledger), jobs);
-    CU_ASSERT_EQUAL(js_ledger_settled(ledger), settled);
-    js_ledger_free(ledger);
+    struct js_registry *registry = not_null(js_registry_new());
+    js_journal_close(open_ok(config, registry));
+    CU_ASSERT_EQUAL(js_registry_count(registry), jobs);
+    CU_ASSERT_EQUAL(js_registry_settled(registry), settled);
+    js_registry_free(registry);
 }
 
 /* It does not start over twice, and what failed in it has failed. */
@@ -1283,12 +1298,12 @@ static void test_earlier_starts_of_this_run(void)
         config.part = &then[i];
         expect_count(&config, 0, 0);
         /* One that has come to its end is not what goes on. */
-        struct js_ledger *ledger = not_null(js_ledger_new());
+        struct js_registry *registry = not_null(js_registry_new());
         config.is_fresh = false;
-        struct js_journal *journal = open_ok(&config, ledger);
+        struct js_journal *journal = open_ok(&config, registry);
         begin_ok(journal);
         close_ok(journal, 1);
-        js_ledger_free(ledger);
+        js_registry_free(registry);
         config.part = &now[i];
         expect_count(&config, jobs, 0);
         scene_release(&scene);
@@ -1307,12 +1322,12 @@ static pid_t hold(struct scene *scene, const struct killed *killed,
     if (pid == 0) {
         close(ends[0]);
         struct js_journal *journal;
-        struct js_ledger *ledger;
-        run_as_killed(scene, killed, &journal, &ledger);
+        struct js_registry *registry;
+        run_as_killed(scene, killed, &journal, &registry);
         if (write(ends[1], "x", 1) == 1)
             usleep((useconds_t)(hold_ns / JS_NS_PER_US));
         js_journal_close(journal);
-        js_ledger_free(ledger);
+        js_registry_free(registry);
         _exit(0);
     }
     close(ends[1]);
@@ -1355,17 +1370,17 @@ static void test_a_fresh_start_keeps_the_old_file(void)
     slurp(scene.place.path, &before);
     struct js_journal_config config = config_of(&scene);
     config.is_fresh = true;
-    struct js_ledger *ledger = not_null(js_ledger_new());
-    struct js_journal *journal = open_ok(&config, ledger);
+    struct js_registry *registry = not_null(js_registry_new());
+    struct js_journal *journal = open_ok(&config, registry);
     CU_ASSERT_FALSE(js_journal_has_jobs(journal));
-    CU_ASSERT_EQUAL(js_ledger_count(ledger), 0);
+    CU_ASSERT_EQUAL(js_registry_count(registry), 0);
     accept(journal, 1);
     begin_ok(journal);
     close_ok(journal, 0);
     slurp(scene.old, &old);
     CU_ASSERT_EQUAL(old.len, before.len);
     CU_ASSERT_EQUAL(memcmp(old.data, before.data, old.len), 0);
-    js_ledger_free(ledger);
+    js_registry_free(registry);
     js_buf_release(&before);
     js_buf_release(&old);
     scene_release(&scene);
@@ -1384,8 +1399,8 @@ static void test_a_file_at_its_limit(void)
     scene_init(&scene);
     void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
     struct js_journal_config config = config_of(&scene);
-    struct js_ledger *ledger = not_null(js_ledger_new());
-    struct js_journal *journal = open_ok(&config, ledger);
+    struct js_registry *registry = not_null(js_registry_new());
+    struct js_journal *journal = open_ok(&config, registry);
     for (uint64_t id = 1; id <= 50; id++)
         accept(journal, id);
     begin_ok(journal);
@@ -1395,19 +1410,19 @@ static void test_a_file_at_its_limit(void)
     low.rlim_cur = (rlim_t)st.st_size + 100; /* in the middle of a record */
     CU_ASSERT_EQUAL(setrlimit(RLIMIT_FSIZE, &low), 0);
     for (uint64_t id = 1; id <= 50; id++)
-        finish(journal, id, 0);
+        completion(journal, id, 0);
     CU_ASSERT_EQUAL(js_journal_commit(journal, 1, &err), -1);
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "too large"));
     CU_ASSERT_EQUAL(js_journal_commit(journal, 2, &err), -1);
     CU_ASSERT_EQUAL(setrlimit(RLIMIT_FSIZE, &old), 0);
     commit(journal);
     close_ok(journal, 0);
-    js_ledger_free(ledger);
-    ledger = not_null(js_ledger_new());
-    js_journal_close(open_ok(&config, ledger));
-    CU_ASSERT_EQUAL(js_ledger_standing(ledger, 50), JS_STANDING_SUCCEEDED);
+    js_registry_free(registry);
+    registry = not_null(js_registry_new());
+    js_journal_close(open_ok(&config, registry));
+    CU_ASSERT_EQUAL(js_registry_standing(registry, 50), JS_JOB_STATE_SUCCEEDED);
     signal(SIGXFSZ, handler);
-    js_ledger_free(ledger);
+    js_registry_free(registry);
     scene_release(&scene);
 }
 
@@ -1416,32 +1431,33 @@ static void await_sync(struct js_journal *journal)
 {
     struct js_err err = {""};
     struct unit_wait wait = {0};
-    while (js_journal_deadline_ns(journal) != JS_NEVER_NS && unit_waits(&wait))
+    while (js_journal_deadline_ns(journal) != JS_NEVER_NS &&
+           unit_list_state(&wait))
         CU_ASSERT_EQUAL(js_journal_commit(journal, js_clock_ns(), &err), 0);
     CU_ASSERT_EQUAL(js_journal_deadline_ns(journal), JS_NEVER_NS);
 }
 
 /* A journal with one job that is done, and one that has not been committed. */
 static struct js_journal *begin_two(const struct js_journal_config *config,
-                                    struct js_ledger *ledger)
+                                    struct js_registry *registry)
 {
-    struct js_journal *journal = open_ok(config, ledger);
+    struct js_journal *journal = open_ok(config, registry);
     accept(journal, 1);
     accept(journal, 2);
     begin_ok(journal);
-    finish(journal, 1, 0);
+    completion(journal, 1, 0);
     commit(journal);
-    finish(journal, 2, 0);
+    completion(journal, 2, 0);
     return journal;
 }
 
 static void expect_file(struct scene *scene, const char *standings)
 {
     struct js_journal_config config = config_of(scene);
-    struct js_ledger *ledger = not_null(js_ledger_new());
-    js_journal_close(open_ok(&config, ledger));
-    expect_standings(ledger, standings);
-    js_ledger_free(ledger);
+    struct js_registry *registry = not_null(js_registry_new());
+    js_journal_close(open_ok(&config, registry));
+    expect_standings(registry, standings);
+    js_registry_free(registry);
 }
 
 /* All that it held goes to a new one, which is as much ours. */
@@ -1452,14 +1468,14 @@ static void take_away_and_go_on(int64_t sync_ns)
     scene_init(&scene);
     struct js_journal_config config = config_of(&scene);
     config.sync_ns = sync_ns;
-    struct js_ledger *ledger = not_null(js_ledger_new());
-    struct js_journal *journal = begin_two(&config, ledger);
+    struct js_registry *registry = not_null(js_registry_new());
+    struct js_journal *journal = begin_two(&config, registry);
     for (int i = 0; i < 2; i++) {
         CU_ASSERT_EQUAL(unlink(scene.place.path), 0);
-        finish(journal, 2, 0);
+        completion(journal, 2, 0);
         js_journal_sync_soon(journal);
         struct unit_wait wait = {0};
-        while (access(scene.place.path, F_OK) < 0 && unit_waits(&wait))
+        while (access(scene.place.path, F_OK) < 0 && unit_list_state(&wait))
             commit(journal);
     }
     CU_ASSERT_EQUAL(stat(scene.place.path, &st), 0);
@@ -1468,13 +1484,13 @@ static void take_away_and_go_on(int64_t sync_ns)
         strstr(js_buf_string(&scene.warnings), "has been written anew"));
     struct js_err err = {""};
     struct js_journal *second = NULL;
-    struct js_ledger *other = not_null(js_ledger_new());
+    struct js_registry *other = not_null(js_registry_new());
     CU_ASSERT_EQUAL(js_journal_open(&config, other, &second, &err),
                     JS_JOURNAL_REFUSED);
     close_ok(journal, 0);
     expect_file(&scene, "ss");
-    js_ledger_free(other);
-    js_ledger_free(ledger);
+    js_registry_free(other);
+    js_registry_free(registry);
     scene_release(&scene);
 }
 
@@ -1490,14 +1506,14 @@ static void test_a_file_that_is_taken_away_at_the_end(void)
     struct scene scene;
     scene_init(&scene);
     struct js_journal_config config = config_of(&scene);
-    struct js_ledger *ledger = not_null(js_ledger_new());
-    struct js_journal *journal = begin_two(&config, ledger);
+    struct js_registry *registry = not_null(js_registry_new());
+    struct js_journal *journal = begin_two(&config, registry);
     commit(journal);
     CU_ASSERT_EQUAL(unlink(scene.place.path), 0);
     CU_ASSERT_FALSE(js_journal_is_gone(journal));
     close_ok(journal, 0);
     expect_file(&scene, "ss");
-    js_ledger_free(ledger);
+    js_registry_free(registry);
     scene_release(&scene);
 }
 
@@ -1509,11 +1525,11 @@ static void test_a_folder_that_is_taken_away(void)
     scene_init(&scene);
     struct js_journal_config config = config_of(&scene);
     config.sync_ns = 1;
-    struct js_ledger *ledger = not_null(js_ledger_new());
-    struct js_journal *journal = begin_two(&config, ledger);
+    struct js_registry *registry = not_null(js_registry_new());
+    struct js_journal *journal = begin_two(&config, registry);
     await_sync(journal);
     CU_ASSERT_EQUAL(js_journal_recorded(journal), 2);
-    finish(journal, 2, 0);
+    completion(journal, 2, 0);
     CU_ASSERT_EQUAL(unlink(scene.place.path), 0);
     CU_ASSERT_EQUAL(rmdir(scene.place.dir), 0);
     for (int i = 0; i < 3; i++) {
@@ -1529,7 +1545,7 @@ static void test_a_folder_that_is_taken_away(void)
     CU_ASSERT_EQUAL(js_journal_recorded(journal), 3);
     close_ok(journal, 0);
     expect_file(&scene, "ss");
-    js_ledger_free(ledger);
+    js_registry_free(registry);
     scene_release(&scene);
 }
 
@@ -1541,8 +1557,8 @@ static void test_a_file_with_another_in_its_place(void)
     struct js_buf text = JS_BUF_INIT;
     scene_init(&scene);
     struct js_journal_config config = config_of(&scene);
-    struct js_ledger *ledger = not_null(js_ledger_new());
-    struct js_journal *journal = begin_two(&config, ledger);
+    struct js_registry *registry = not_null(js_registry_new());
+    struct js_journal *journal = begin_two(&config, registry);
     CU_ASSERT_EQUAL(rename(scene.place.path, scene.old), 0);
     spit(scene.place.path, "dear diary\n", 11);
     CU_ASSERT_EQUAL(js_journal_end(journal, 4, &err), -1);
@@ -1555,7 +1571,7 @@ static void test_a_file_with_another_in_its_place(void)
     CU_ASSERT_EQUAL(rename(scene.old, scene.place.path), 0);
     expect_file(&scene, "ss");
     js_buf_release(&text);
-    js_ledger_free(ledger);
+    js_registry_free(registry);
     scene_release(&scene);
 }
 
@@ -1567,26 +1583,27 @@ static void test_syncs_come_when_they_are_due(void)
     scene_init(&scene);
     struct js_journal_config config = config_of(&scene);
     config.sync_ns = second;
-    struct js_ledger *ledger = not_null(js_ledger_new());
-    struct js_journal *journal = open_ok(&config, ledger);
+    struct js_registry *registry = not_null(js_registry_new());
+    struct js_journal *journal = open_ok(&config, registry);
     accept(journal, 1);
     begin_ok(journal);
     int64_t now_ns = js_clock_ns();
     commit(journal);
     CU_ASSERT_EQUAL(js_journal_deadline_ns(journal), JS_NEVER_NS);
-    finish(journal, 1, 0);
+    completion(journal, 1, 0);
     CU_ASSERT_EQUAL(js_journal_commit(journal, now_ns, &err), 0);
     /* One has begun: it is looked for soon. */
     CU_ASSERT(js_journal_deadline_ns(journal) < now_ns + second);
     struct unit_wait wait = {0};
-    while (js_journal_deadline_ns(journal) != JS_NEVER_NS && unit_waits(&wait))
+    while (js_journal_deadline_ns(journal) != JS_NEVER_NS &&
+           unit_list_state(&wait))
         CU_ASSERT_EQUAL(js_journal_commit(journal, now_ns, &err), 0);
     CU_ASSERT_EQUAL(js_journal_deadline_ns(journal), JS_NEVER_NS);
-    finish(journal, 1, 0);
+    completion(journal, 1, 0);
     CU_ASSERT_EQUAL(js_journal_commit(journal, now_ns + 1, &err), 0);
     CU_ASSERT_EQUAL(js_journal_deadline_ns(journal), now_ns + second);
     close_ok(journal, 0);
-    js_ledger_free(ledger);
+    js_registry_free(registry);
     scene_release(&scene);
 }
 
@@ -1597,12 +1614,12 @@ static void test_a_sync_after_each_commit(void)
     scene_init(&scene);
     struct js_journal_config config = config_of(&scene);
     config.sync_ns = 0;
-    struct js_ledger *ledger = not_null(js_ledger_new());
-    struct js_journal *journal = open_ok(&config, ledger);
+    struct js_registry *registry = not_null(js_registry_new());
+    struct js_journal *journal = open_ok(&config, registry);
     accept(journal, 1);
     begin_ok(journal);
     CU_ASSERT_TRUE(js_journal_is_settled(journal));
-    finish(journal, 1, 0);
+    completion(journal, 1, 0);
     CU_ASSERT_FALSE(js_journal_is_settled(journal));
     commit(journal);
     CU_ASSERT_EQUAL(js_journal_unwritten(journal), 0);
@@ -1612,7 +1629,7 @@ static void test_a_sync_after_each_commit(void)
     CU_ASSERT_TRUE(js_journal_is_settled(journal));
     CU_ASSERT_EQUAL(js_journal_recorded(journal), 1);
     close_ok(journal, 0);
-    js_ledger_free(ledger);
+    js_registry_free(registry);
     scene_release(&scene);
 }
 
@@ -1626,15 +1643,15 @@ static void test_another_run_has_gone_on(void)
     config.lease_ns = JS_NS_PER_S;
     struct js_err err = {""};
     struct stat before, after;
-    struct js_ledger *ledger = not_null(js_ledger_new());
-    struct js_journal *journal = open_ok(&config, ledger);
+    struct js_registry *registry = not_null(js_registry_new());
+    struct js_journal *journal = open_ok(&config, registry);
     accept(journal, 1);
     begin_ok(journal);
     commit(journal);
     int fd = open(config.path, O_WRONLY | O_APPEND);
     CU_ASSERT_EQUAL(write(fd, theirs, strlen(theirs)), strlen(theirs));
     CU_ASSERT_EQUAL(fstat(fd, &before), 0);
-    finish(journal, 1, 0);
+    completion(journal, 1, 0);
     int64_t later_ns = js_clock_ns() + JS_NS_PER_S;
     CU_ASSERT_EQUAL(js_journal_commit(journal, later_ns, &err), -1);
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "another run has gone on"));
@@ -1646,7 +1663,7 @@ static void test_another_run_has_gone_on(void)
     CU_ASSERT_EQUAL(after.st_size, before.st_size);
     close(fd);
     js_journal_close(journal);
-    js_ledger_free(ledger);
+    js_registry_free(registry);
     scene_release(&scene);
 }
 
@@ -1657,14 +1674,14 @@ static void test_a_sync_that_is_wanted_soon(void)
     struct js_journal_config config = config_of(&scene);
     /* Longer than any machine has been up: the first sync does not wait. */
     config.sync_ns = 1000000000 * JS_NS_PER_S;
-    struct js_ledger *ledger = not_null(js_ledger_new());
-    struct js_journal *journal = open_ok(&config, ledger);
+    struct js_registry *registry = not_null(js_registry_new());
+    struct js_journal *journal = open_ok(&config, registry);
     accept(journal, 1);
     begin_ok(journal);
-    finish(journal, 1, 0);
+    completion(journal, 1, 0);
     commit(journal);
     await_sync(journal);
-    finish(journal, 1, 0);
+    completion(journal, 1, 0);
     commit(journal);
     CU_ASSERT(js_journal_deadline_ns(journal) >
               js_clock_ns() + 900 * JS_NS_PER_S);
@@ -1674,16 +1691,16 @@ static void test_a_sync_that_is_wanted_soon(void)
     commit(journal);
     CU_ASSERT(js_journal_deadline_ns(journal) < js_clock_ns() + JS_NS_PER_S);
     /* What comes while it runs waits for its turn, as ever. */
-    finish(journal, 1, 0);
+    completion(journal, 1, 0);
     commit(journal);
     struct unit_wait wait = {0};
     while (js_journal_deadline_ns(journal) < js_clock_ns() + JS_NS_PER_S &&
-           unit_waits(&wait))
+           unit_list_state(&wait))
         commit(journal);
     CU_ASSERT(js_journal_deadline_ns(journal) >
               js_clock_ns() + 900 * JS_NS_PER_S);
     close_ok(journal, 0);
-    js_ledger_free(ledger);
+    js_registry_free(registry);
     scene_release(&scene);
 }
 

@@ -2,12 +2,12 @@
  * launcher itself is in tests/system/launch.bats. */
 #include "unit.h"
 
-#include "base/clock.h"
 #include "base/argv.h"
+#include "base/clock.h"
+#include "cli/options.h"
 #include "launch/hostfile.h"
 #include "launch/limits.h"
 #include "launch/mpirun.h"
-#include "cli/options.h"
 #include "launch/slurm.h"
 #include "record/run_status.h"
 
@@ -21,32 +21,32 @@
 
 static void test_words_are_quoted_for_a_shell(void)
 {
-    struct js_words words = JS_WORDS_INIT;
+    struct js_argv words = JS_ARGV_INIT;
     struct js_buf buf = JS_BUF_INIT;
-    js_words_add(&words, "/bin/x");
-    js_words_add(&words, "");
-    js_words_add(&words, "it's");
-    js_words_addf(&words, "%d $HOME", 7);
-    js_words_add(&words, "--a=b,c:d+e@f%g_h");
-    CU_ASSERT_EQUAL(js_words_check(&words), 0);
+    js_argv_add(&words, "/bin/x");
+    js_argv_add(&words, "");
+    js_argv_add(&words, "it's");
+    js_argv_addf(&words, "%d $HOME", 7);
+    js_argv_add(&words, "--a=b,c:d+e@f%g_h");
+    CU_ASSERT_EQUAL(js_argv_check(&words), 0);
     CU_ASSERT_EQUAL(words.count, 5);
     CU_ASSERT_PTR_NULL(words.items[5]);
-    CU_ASSERT_EQUAL(js_words_quote(&words, &buf), 0);
+    CU_ASSERT_EQUAL(js_argv_quote(&words, &buf), 0);
     CU_ASSERT_STRING_EQUAL(js_buf_string(&buf),
                            "/bin/x '' 'it'\\''s' '7 $HOME' --a=b,c:d+e@f%g_h");
     js_buf_release(&buf);
-    js_words_release(&words);
+    js_argv_release(&words);
 }
 
 static void test_words_grow(void)
 {
-    struct js_words words = JS_WORDS_INIT;
+    struct js_argv words = JS_ARGV_INIT;
     for (int i = 0; i < 1000; i++)
-        js_words_addf(&words, "%d", i);
+        js_argv_addf(&words, "%d", i);
     CU_ASSERT_EQUAL(words.count, 1000);
     CU_ASSERT_STRING_EQUAL(words.items[999], "999");
     CU_ASSERT_PTR_NULL(words.items[1000]);
-    js_words_release(&words);
+    js_argv_release(&words);
 }
 
 /* ---------------------------------------------------------------- limits */
@@ -328,15 +328,15 @@ static void test_slurm_components(void)
 
 static void expect_line(const struct js_mpirun *mpirun, const char *line)
 {
-    struct js_words words = JS_WORDS_INIT;
+    struct js_argv words = JS_ARGV_INIT;
     struct js_buf buf = JS_BUF_INIT;
     CU_ASSERT_EQUAL(js_mpirun_words(mpirun, &words), 0);
-    CU_ASSERT_EQUAL(js_words_quote(&words, &buf), 0);
+    CU_ASSERT_EQUAL(js_argv_quote(&words, &buf), 0);
     CU_ASSERT_STRING_EQUAL(js_buf_string(&buf), line);
     if (strcmp(js_buf_string(&buf), line) != 0)
         fprintf(stderr, "\nlaunch: %s\n", js_buf_string(&buf));
     js_buf_release(&buf);
-    js_words_release(&words);
+    js_argv_release(&words);
 }
 
 /* A run of three ranks, here or on hosts. */
@@ -462,7 +462,7 @@ static void expect_command(const char *line, bool is_going_on, const char *want)
     int count = 0;
     struct js_options options;
     struct js_err err;
-    struct js_words command = JS_WORDS_INIT;
+    struct js_argv command = JS_ARGV_INIT;
     struct js_buf buf = JS_BUF_INIT;
     snprintf(text, sizeof(text), "jobsched %s", line);
     for (char *word = strtok_r(text, " ", &rest); word && count < 15;
@@ -470,10 +470,10 @@ static void expect_command(const char *line, bool is_going_on, const char *want)
         words[count++] = word;
     CU_ASSERT_EQUAL(js_options_parse(count, words, &options, &err), 0);
     js_options_command(count, words, is_going_on, &command);
-    CU_ASSERT_EQUAL(js_words_quote(&command, &buf), 0);
+    CU_ASSERT_EQUAL(js_argv_quote(&command, &buf), 0);
     CU_ASSERT_STRING_EQUAL(js_buf_string(&buf), want);
     js_buf_release(&buf);
-    js_words_release(&command);
+    js_argv_release(&command);
 }
 
 static void test_what_the_ranks_are_given(void)
@@ -494,14 +494,14 @@ static void test_what_the_ranks_are_given(void)
 /* What the ranks are told of their start they understand; a person is not. */
 static void test_the_command_that_a_run_is_part_of(void)
 {
-    struct js_words words = JS_WORDS_INIT;
+    struct js_argv words = JS_ARGV_INIT;
     struct js_options options;
     struct js_err err;
     char name[] = "jobsched", bad[] = "--part-of=7", half[] = "--part=7:1";
     char *lines[][3] = {{name, bad, NULL}, {name, half, NULL}};
-    js_words_add(&words, "jobsched");
+    js_argv_add(&words, "jobsched");
     js_options_part(UINT64_MAX, 3, &words);
-    CU_ASSERT_EQUAL_FATAL(js_words_check(&words), 0);
+    CU_ASSERT_EQUAL_FATAL(js_argv_check(&words), 0);
     CU_ASSERT_EQUAL(
         js_options_parse((int)words.count, words.items, &options, &err), 0);
     CU_ASSERT_EQUAL(options.config.command, UINT64_MAX);
@@ -509,7 +509,7 @@ static void test_the_command_that_a_run_is_part_of(void)
     CU_ASSERT_EQUAL(js_options_parse(2, lines[0], &options, &err), -1);
     CU_ASSERT_EQUAL(js_options_parse(2, lines[1], &options, &err), -1);
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "unknown option"));
-    js_words_release(&words);
+    js_argv_release(&words);
 }
 
 /* ---------------------------------------------------------------- status */

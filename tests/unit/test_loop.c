@@ -2,9 +2,9 @@
 #include "unit.h"
 
 #include "base/clock.h"
-#include "list/source.h"
 #include "fake_link.h"
 #include "fake_runner.h"
+#include "list/source.h"
 #include "mpi/master.h"
 #include "record/delivery.h"
 #include "rng.h"
@@ -35,14 +35,14 @@ struct run_config {
     int64_t delay_max_ns; /* 0: 100 us */
     uint64_t seed;
     bool is_restless;
-    int out_fd;              /* where stdout goes; 0: a file */
-    int64_t lease_ns;        /* 0: none */
-    int64_t stop_ns;         /* from the start; 0: never */
-    int64_t request_ns;      /* from the start; 0: never */
-    enum js_request request; /* ... what is wanted then */
-    int64_t commit_ns;       /* how long one takes; 0: it is done at once */
-    bool has_dead;           /* a run was killed before */
-    unsigned cut_enlisted;   /* this slave once it takes part; 0: none */
+    int out_fd;                        /* where stdout goes; 0: a file */
+    int64_t lease_ns;                  /* 0: none */
+    int64_t stop_ns;                   /* from the start; 0: never */
+    int64_t request_ns;                /* from the start; 0: never */
+    enum js_stop_request stop_request; /* ... what is wanted then */
+    int64_t commit_ns;     /* how long one takes; 0: it is done at once */
+    bool has_dead;         /* a run was killed before */
+    unsigned cut_enlisted; /* this slave once it takes part; 0: none */
 };
 
 /* What became of a job. */
@@ -65,7 +65,7 @@ struct seat {
     struct js_link link;
     struct js_runner runner;
     struct js_slave *slave;
-    struct js_outlet *trace;
+    struct js_outq *trace;
     bool has_greeted;
     bool is_unrecorded; /* its runner is not yet on record, */
     bool is_told;       /* ... but with the next commit */
@@ -77,8 +77,8 @@ struct run {
     struct run_config config;
     struct fake_net *net;
     struct js_link link;
-    struct js_outlet *outlets[2];
-    int fds[2];    /* of the outlets */
+    struct js_outq *outqs[2];
+    int fds[2];    /* of the output queues */
     int trace_fd;  /* "Dispatch", "Run" and "Finished" lines of all */
     int source_fd; /* the job list; -1: none */
     struct js_delivery *delivery;
@@ -152,27 +152,27 @@ static void job_dispatched(void *arg, const struct js_job *job)
     put_trace(arg, 'D', job->id);
 }
 
-static void job_finished(void *arg, const struct js_finish *finish)
+static void job_finished(void *arg, const struct js_completion *completion)
 {
     struct run *run = arg;
-    struct fate *fate = fate_of(run, finish->job->id);
-    if (finish->fate == JS_FATE_RETRIED) {
-        js_job_free(finish->job);
+    struct fate *fate = fate_of(run, completion->job->id);
+    if (completion->fate == JS_ATTEMPT_RESULT_RETRIED) {
+        js_job_free(completion->job);
         return;
     }
-    js_master_finished(run->master, finish);
+    js_master_finished(run->master, completion);
     fate->finished++;
-    run->succeeded += js_outcome_succeeded(&finish->outcome);
+    run->succeeded += js_outcome_succeeded(&completion->outcome);
     fate->finish_ns = since_start_ns(run);
-    fate->slave = finish->slave;
-    fate->attempt = finish->job->attempt;
-    fate->exit_code = finish->outcome.exit_code;
-    fate->bytes[0] = finish->outcome.out_bytes;
-    fate->bytes[1] = finish->outcome.err_bytes;
+    fate->slave = completion->slave;
+    fate->attempt = completion->job->attempt;
+    fate->exit_code = completion->outcome.exit_code;
+    fate->bytes[0] = completion->outcome.out_bytes;
+    fate->bytes[1] = completion->outcome.err_bytes;
     if (run->finished < JOBS_MAX)
-        run->order[run->finished++] = finish->job->id;
-    put_trace(run, 'F', finish->job->id);
-    js_job_free(finish->job);
+        run->order[run->finished++] = completion->job->id;
+    put_trace(run, 'F', completion->job->id);
+    js_job_free(completion->job);
 }
 
 static void slave_parted(void *arg, unsigned slave)
@@ -218,7 +218,7 @@ static void job_begun(void *arg, const struct js_job *job, unsigned slave,
 {
     struct run *run = arg;
     struct fate *fate = fate_of(run, job->id);
-    if (age_ns < JS_PLAN_BEGUN_NS || fate->finished || slave == 0)
+    if (age_ns < JS_SCHEDULER_BEGUN_NS || fate->finished || slave == 0)
         fake_net_complain(run->net, "a job that does not run has begun");
     fate->begun++;
 }
@@ -261,12 +261,12 @@ static void turned(void *arg, int64_t now_ns)
         run->most_busy = standing.busy_slots;
 }
 
-static enum js_request request(void *arg)
+static enum js_stop_request stop_request(void *arg)
 {
     const struct run *run = arg;
     bool is_due = run->config.request_ns > 0 &&
                   since_start_ns(run) >= run->config.request_ns;
-    return is_due ? run->config.request : JS_REQUEST_NONE;
+    return is_due ? run->config.stop_request : JS_STOP_REQUEST_NONE;
 }
 
 /* So that the master looks when the request comes. */
@@ -280,8 +280,7 @@ static int64_t deadline_ns(void *arg)
 static size_t unwritten(void *arg)
 {
     struct run *run = arg;
-    return js_outlet_pending(run->outlets[0]) +
-           js_outlet_pending(run->outlets[1]);
+    return js_outq_pending(run->outqs[0]) + js_outq_pending(run->outqs[1]);
 }
 
 static nfds_t wait_for(void *arg, struct pollfd *fds)
@@ -289,8 +288,8 @@ static nfds_t wait_for(void *arg, struct pollfd *fds)
     struct run *run = arg;
     nfds_t count = 0;
     for (int i = 0; i < 2; i++) {
-        if (js_outlet_pending(run->outlets[i]) > 0)
-            fds[count++] = (struct pollfd){.fd = js_outlet_fd(run->outlets[i]),
+        if (js_outq_pending(run->outqs[i]) > 0)
+            fds[count++] = (struct pollfd){.fd = js_outq_fd(run->outqs[i]),
                                            .events = POLLOUT};
     }
     return count;
@@ -400,7 +399,7 @@ static void take_seat(struct run *run, int rank)
     seat->runner.started = job_started;
     seat->runner.ended = job_ended;
     seat->runner.arg = seat;
-    seat->trace = not_null(js_outlet_new(run->trace_fd));
+    seat->trace = not_null(js_outq_new(run->trace_fd));
     struct js_slave_config config = {.node = node_of(rank),
                                      .topo = machine(),
                                      .runner = &seat->runner,
@@ -450,9 +449,9 @@ static void open_records(struct run *run)
     run->fds[0] = run->config.out_fd ? run->config.out_fd : open_file();
     run->fds[1] = open_file();
     for (int i = 0; i < 2; i++)
-        run->outlets[i] = not_null(js_outlet_new(run->fds[i]));
+        run->outqs[i] = not_null(js_outq_new(run->fds[i]));
     run->log = (struct js_log){keep_line, run};
-    run->delivery = not_null(js_delivery_new(run->outlets[0], run->outlets[1],
+    run->delivery = not_null(js_delivery_new(run->outqs[0], run->outqs[1],
                                              &run->log, job_finished, run));
 }
 
@@ -462,8 +461,8 @@ static void open_master(struct run *run)
     struct js_master_config config = {
         .dead = &dead,
         .dead_count = run->config.has_dead,
-        .plan = {.round_size = run->config.round_size,
-                 .barrier = run->config.barrier},
+        .scheduler = {.round_size = run->config.round_size,
+                      .barrier = run->config.barrier},
         .setup = {.slots = run->config.slots,
                   .bind = true,
                   .trace = true,
@@ -492,7 +491,7 @@ static void open_master(struct run *run)
                   .lost = job_lost,
                   .begun = job_begun,
                   .commit = commit,
-                  .request = request,
+                  .stop_request = stop_request,
                   .turned = turned,
                   .deadline_ns = deadline_ns,
                   .unwritten = unwritten,
@@ -534,13 +533,13 @@ static void run_free(struct run *run)
     for (int i = 1; i <= run->config.slaves; i++) {
         js_slave_free(run->seats[i].slave);
         fake_runner_release(&run->seats[i].runner);
-        js_outlet_free(run->seats[i].trace);
+        js_outq_free(run->seats[i].trace);
     }
     js_master_free(run->master);
     js_delivery_free(run->delivery);
     js_source_free(run->source);
     for (int i = 0; i < 2; i++) {
-        js_outlet_free(run->outlets[i]);
+        js_outq_free(run->outqs[i]);
         close(run->fds[i]);
     }
     close(run->trace_fd);
@@ -767,7 +766,7 @@ static void test_barrier(void)
     free(fast);
 }
 
-static void test_without_barrier_nobody_waits(void)
+static void test_without_barrier_nobody_list_state(void)
 {
     char *fast = lines_of("0.1", 40);
     struct js_buf jobs = JS_BUF_INIT;
@@ -804,7 +803,7 @@ static void run_on_slots(int slaves, uint32_t slots)
 static void test_every_slot_is_used(void)
 {
     run_on_slots(2, 4);
-    run_on_slots(1, JS_PLAN_CREDIT + 1);
+    run_on_slots(1, JS_SCHEDULER_CREDIT + 1);
     run_on_slots(3, 64);
 }
 
@@ -901,8 +900,9 @@ static void test_long_jobs_hold_up_nobody(void)
         CU_ASSERT_EQUAL(run->fates[id].started, 1);
     }
     CU_ASSERT(run->fates[101].finish_ns >= 3600 * JS_NS_PER_S);
-    CU_ASSERT(fake_net_sent(run->net, JS_TAG_BACK) > 0);
-    CU_ASSERT(fake_net_sent(run->net, JS_TAG_BACK) <= 2 * JS_PLAN_CREDIT);
+    CU_ASSERT(fake_net_sent(run->net, JS_TAG_RETURNED) > 0);
+    CU_ASSERT(fake_net_sent(run->net, JS_TAG_RETURNED) <=
+              2 * JS_SCHEDULER_CREDIT);
     CU_ASSERT_EQUAL(attempts_lost(run), 0);
     run_free(run);
     js_buf_release(&jobs);
@@ -921,9 +921,9 @@ static void test_even_jobs_are_not_sent_to_and_fro(void)
         struct run *run = run_new(&config);
         run_go(run);
         expect_all_done(run, 200);
-        uint64_t back = fake_net_sent(run->net, JS_TAG_BACK);
-        CU_ASSERT(back <= JS_PLAN_CREDIT);
-        if (back > JS_PLAN_CREDIT)
+        uint64_t back = fake_net_sent(run->net, JS_TAG_RETURNED);
+        CU_ASSERT(back <= JS_SCHEDULER_CREDIT);
+        if (back > JS_SCHEDULER_CREDIT)
             fprintf(stderr, "\nloop: 200 x %s s: %" PRIu64 " sent back\n",
                     durations[i], back);
         run_free(run);
@@ -954,7 +954,7 @@ static void test_a_stopped_slave_holds_up_nobody(void)
         CU_ASSERT(!is_late || run->fates[id].slave == 2 ||
                   run->fates[id].started == 1);
     }
-    CU_ASSERT(late > 0 && late <= JS_PLAN_CREDIT);
+    CU_ASSERT(late > 0 && late <= JS_SCHEDULER_CREDIT);
     run_free(run);
     free(jobs);
 }
@@ -974,7 +974,7 @@ static void test_a_slave_stopped_within_a_text(void)
     uint64_t late = 0;
     for (uint64_t id = 1; id <= 40; id++)
         late += run->fates[id].finish_ns >= 40 * JS_NS_PER_S;
-    CU_ASSERT(late > 0 && late <= JS_PLAN_CREDIT);
+    CU_ASSERT(late > 0 && late <= JS_SCHEDULER_CREDIT);
     run_free(run);
     js_buf_release(&jobs);
 }
@@ -1001,7 +1001,7 @@ static int stranger_turn(void *arg)
         js_buf_release(&buf);
     }
     while (js_link_receive(&stranger->link, &message, NULL) == 1)
-        stranger->was_stopped = message.tag == JS_TAG_STOP;
+        stranger->was_stopped = message.tag == JS_TAG_SHUTDOWN;
     return stranger->was_stopped;
 }
 
@@ -1206,7 +1206,7 @@ static void test_a_job_that_kills_its_runner(void)
         CU_ASSERT_EQUAL(run->finished, 60);
         CU_ASSERT_EQUAL(run->succeeded, 59);
         CU_ASSERT_EQUAL(run->fates[culprit].exit_code, 126);
-        CU_ASSERT_EQUAL(run->fates[culprit].losses, JS_PLAN_LOSSES);
+        CU_ASSERT_EQUAL(run->fates[culprit].losses, JS_SCHEDULER_LOSSES);
         CU_ASSERT_EQUAL(run->parted, 0);
         run_free(run);
         js_buf_release(&list);
@@ -1237,7 +1237,7 @@ static void test_a_lost_runner_with_jobs_ahead(void)
     fake_runner_die_at(&run->seats[2].runner, FAKE_START_NS + JS_NS_PER_S / 2);
     run_go(run);
     expect_all_done(run, 2000);
-    CU_ASSERT(attempts_lost(run) <= JS_PLAN_CREDIT / 2);
+    CU_ASSERT(attempts_lost(run) <= JS_SCHEDULER_CREDIT / 2);
     run_free(run);
     free(jobs);
 }
@@ -1553,7 +1553,7 @@ static void test_messages_for_short_jobs_are_few(void)
                      fake_net_sent(run->net, JS_TAG_JOBS);
     CU_ASSERT(given < JOBS / 4);
     CU_ASSERT(fake_net_sent(run->net, JS_TAG_ACK) < JOBS / 10);
-    CU_ASSERT(fake_net_sent(run->net, JS_TAG_BACK) <= 10);
+    CU_ASSERT(fake_net_sent(run->net, JS_TAG_RETURNED) <= 10);
     CU_ASSERT(fake_net_turns(run->net, 0) < JOBS / 2);
     run_free(run);
     free(jobs);
@@ -1561,7 +1561,7 @@ static void test_messages_for_short_jobs_are_few(void)
 
 /* A slave that has nothing more to do is given what the other has ahead: short
  * and long jobs alternate, and nobody sits on the rest. */
-static void test_no_core_waits_at_the_end(void)
+static void test_no_core_list_state_at_the_end(void)
 {
     struct js_buf jobs = JS_BUF_INIT;
     int64_t sum_ns = 0;
@@ -1863,11 +1863,11 @@ static void test_a_slave_believes_nothing(void)
     expect_broken_slave(run, "a job without its text");
     /* More jobs than one that keeps to its credit has under way. */
     run = ready_run(3);
-    for (uint64_t ticket = 2; ticket < 3 * JS_PLAN_CREDIT; ticket++) {
+    for (uint64_t ticket = 2; ticket < 3 * JS_SCHEDULER_CREDIT; ticket++) {
         struct js_job *job = not_null(js_job_new(1, "1", 1));
         struct js_wire_job wire;
         job->attempt = 200;
-        js_wire_job_of(&wire, job, ticket, JS_PLAN_SLOT_NEXT);
+        js_wire_job_of(&wire, job, ticket, JS_SCHEDULER_SLOT_NEXT);
         wire.text[0] = '1';
         struct js_buf buf = {(char *)&wire, sizeof(wire), 0};
         js_link_post(&run->link, 1, JS_TAG_JOB, &buf, NULL);
@@ -2024,10 +2024,10 @@ static void expect_rest_left(const struct run *run)
 
 static void test_drain(void)
 {
-    struct run *run =
-        endless_run(&(struct run_config){.slaves = 3,
-                                         .request_ns = 3500 * JS_NS_PER_MS,
-                                         .request = JS_REQUEST_DRAIN});
+    struct run *run = endless_run(
+        &(struct run_config){.slaves = 3,
+                             .request_ns = 3500 * JS_NS_PER_MS,
+                             .stop_request = JS_STOP_REQUEST_DRAIN});
     expect_rest_left(run);
     CU_ASSERT_FALSE(run->result.is_hurried);
     CU_ASSERT_EQUAL(run->succeeded, run->started);
@@ -2039,10 +2039,10 @@ static void test_drain(void)
 
 static void test_hurry(void)
 {
-    struct run *run =
-        endless_run(&(struct run_config){.slaves = 3,
-                                         .request_ns = 3500 * JS_NS_PER_MS,
-                                         .request = JS_REQUEST_HURRY});
+    struct run *run = endless_run(
+        &(struct run_config){.slaves = 3,
+                             .request_ns = 3500 * JS_NS_PER_MS,
+                             .stop_request = JS_STOP_REQUEST_HURRY});
     expect_rest_left(run);
     CU_ASSERT_TRUE(run->result.is_hurried);
     CU_ASSERT(run->succeeded < run->started);
@@ -2057,20 +2057,20 @@ static void test_hurry_without_slaves(void)
                                 .demo_jobs = JOBS_MAX,
                                 .demo_duration_ns = JS_NS_PER_S,
                                 .request_ns = 3500 * JS_NS_PER_MS,
-                                .request = JS_REQUEST_HURRY};
+                                .stop_request = JS_STOP_REQUEST_HURRY};
     struct run *run = run_new(&config);
     fake_net_stop(run->net, 1, FAKE_START_NS + 3 * JS_NS_PER_S, JS_NEVER_NS);
     fake_net_stop(run->net, 2, FAKE_START_NS + 3 * JS_NS_PER_S, JS_NEVER_NS);
     js_master_run(run->master, &run->result, &run->err);
     CU_ASSERT_EQUAL(run->result.end, JS_MASTER_INTERRUPTED);
-    CU_ASSERT(since_start_ns(run) <= 3500 * JS_NS_PER_MS + JS_HURRY_NS);
+    CU_ASSERT(since_start_ns(run) <= 3500 * JS_NS_PER_MS + JS_STOP_HURRY_NS);
     run_free(run);
 }
 
 static void test_a_request_before_anything_runs(void)
 {
     struct run *run = endless_run(&(struct run_config){
-        .slaves = 2, .request_ns = 1, .request = JS_REQUEST_DRAIN});
+        .slaves = 2, .request_ns = 1, .stop_request = JS_STOP_REQUEST_DRAIN});
     expect_rest_left(run);
     CU_ASSERT_EQUAL(run->started, 0);
     run_free(run);
@@ -2310,7 +2310,7 @@ static void test_a_host_of_a_job_is_lost(void)
     CU_ASSERT_EQUAL(run->result.end, JS_MASTER_DONE);
     CU_ASSERT_EQUAL(run->finished, 1);
     CU_ASSERT_EQUAL(run->fates[1].attempt, 2);
-    CU_ASSERT_EQUAL(fake_net_sent(run->net, JS_TAG_END_JOB), 1);
+    CU_ASSERT_EQUAL(fake_net_sent(run->net, JS_TAG_KILL_JOB), 1);
     CU_ASSERT(run->fates[1].finish_ns < 90 * JS_NS_PER_S);
     CU_ASSERT_EQUAL(run->fates[1].exit_code, 0);
     run_free(run);
@@ -2338,7 +2338,7 @@ static void test_random_losses_of_hosts(void)
         for (int i = 0; i < 3; i++)
             lose_perhaps(run, &rng, losable[i]);
         expect_each_finishes(run, 60);
-        ends += fake_net_sent(run->net, JS_TAG_END_JOB);
+        ends += fake_net_sent(run->net, JS_TAG_KILL_JOB);
         run_free(run);
     }
     /* It is about something. */
@@ -2382,7 +2382,7 @@ static const struct unit_test tests[] = {
     {"the demonstration", test_the_demonstration},
     {"no jobs at all", test_no_jobs_at_all},
     {"barrier", test_barrier},
-    {"without barrier nobody waits", test_without_barrier_nobody_waits},
+    {"without barrier nobody waits", test_without_barrier_nobody_list_state},
     {"every slot is used", test_every_slot_is_used},
     {"the longest duration", test_the_longest_duration},
     {"a slow stream", test_a_slow_stream},
@@ -2420,7 +2420,7 @@ static const struct unit_test tests[] = {
     {"what runs long is told", test_what_runs_long_is_told},
     {"turns for a job are few", test_turns_for_a_job_are_few},
     {"messages for short jobs are few", test_messages_for_short_jobs_are_few},
-    {"no core waits at the end", test_no_core_waits_at_the_end},
+    {"no core waits at the end", test_no_core_list_state_at_the_end},
     {"recalled from a stopped slave", test_recalled_from_a_stopped_slave},
     {"back-off", test_backoff},
     {"random runs", test_random_runs},

@@ -121,7 +121,7 @@ static void test_version_1(void)
 }
 
 /* Slurm's grant in megabytes: of the node, for each CPU of it; 0 is none. */
-static void test_grant_of_slurm(void)
+static void test_allocation_of_slurm(void)
 {
     struct root root;
     root_make(&root);
@@ -198,7 +198,7 @@ static const struct unit_test tests[] = {
     {"nothing is known", test_nothing_known},
     {"cgroups, version 2", test_version_2},
     {"cgroups, version 1", test_version_1},
-    {"the grant of Slurm", test_grant_of_slurm},
+    {"the grant of Slurm", test_allocation_of_slurm},
     {"quota of cgroups, version 2", test_quota_of_version_2},
     {"quota of cgroups, version 1", test_quota_of_version_1},
     {"of this machine", test_here},

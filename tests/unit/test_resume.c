@@ -1,4 +1,4 @@
-/* identity, ledger, resume: what runs again, and under which id. */
+/* identity, registry, resume: what runs again, and under which id. */
 #include "unit.h"
 
 #include "base/buf.h"
@@ -119,7 +119,7 @@ static void read_all(struct walk *walk, struct js_source *source)
 }
 
 static void walk_list(struct walk *walk, const char *list,
-                      struct js_ledger *ledger, enum js_resume_what what)
+                      struct js_registry *registry, enum js_resume_what what)
 {
     struct js_resume resume;
     struct js_source_survey survey;
@@ -130,7 +130,7 @@ static void walk_list(struct walk *walk, const char *list,
     CU_ASSERT_EQUAL(write(fd, list, strlen(list)), (ssize_t)strlen(list));
     snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
     memset(walk, 0, sizeof(*walk));
-    js_resume_init(&resume, ledger, what, note_news, walk);
+    js_resume_init(&resume, registry, what, note_news, walk);
     struct js_source *source = js_source_new_file(path, &resume, NULL, &err);
     CU_ASSERT_STRING_EQUAL(err.text, "");
     source = not_null(source);
@@ -155,139 +155,141 @@ static void expect_buf(struct js_buf *buf, const char *want, int line)
 }
 
 /* Which jobs of the list run, and what is told of it. */
-static void expect_walk(struct js_ledger *ledger, enum js_resume_what what,
+static void expect_walk(struct js_registry *registry, enum js_resume_what what,
                         const char *list, const char *want_ran,
                         const char *want_told, int line)
 {
     struct walk walk;
-    walk_list(&walk, list, ledger, what);
+    walk_list(&walk, list, registry, what);
     expect_buf(&walk.ran, want_ran, line);
     expect_buf(&walk.told, want_told, line);
     walk_release(&walk);
 }
 
-static void expect_news(struct js_ledger *ledger, const char *list,
+static void expect_news(struct js_registry *registry, const char *list,
                         const char *want_news, int line)
 {
     struct walk walk;
-    walk_list(&walk, list, ledger, JS_RESUME_ALL);
+    walk_list(&walk, list, registry, JS_RESUME_ALL);
     expect_buf(&walk.news, want_news, line);
     walk_release(&walk);
 }
 
-#define EXPECT(ledger, what, list, want_ran, want_told)                        \
-    expect_walk(ledger, what, list, want_ran, want_told, __LINE__)
-#define EXPECT_NEWS(ledger, list, want_news)                                   \
-    expect_news(ledger, list, want_news, __LINE__)
+#define EXPECT(registry, what, list, want_ran, want_told)                      \
+    expect_walk(registry, what, list, want_ran, want_told, __LINE__)
+#define EXPECT_NEWS(registry, list, want_news)                                 \
+    expect_news(registry, list, want_news, __LINE__)
 
-static void succeed(struct js_ledger *ledger, uint64_t id)
+static void succeed(struct js_registry *registry, uint64_t id)
 {
-    CU_ASSERT_EQUAL(js_ledger_set(ledger, id, JS_STANDING_SUCCEEDED), 0);
+    CU_ASSERT_EQUAL(js_registry_set(registry, id, JS_JOB_STATE_SUCCEEDED), 0);
 }
 
-static void succeed_all(struct js_ledger *ledger)
+static void succeed_all(struct js_registry *registry)
 {
-    for (uint64_t id = 1; id <= js_ledger_count(ledger); id++)
-        succeed(ledger, id);
+    for (uint64_t id = 1; id <= js_registry_count(registry); id++)
+        succeed(registry, id);
 }
 
 /* ---------------------------------------------------------------- resuming */
 
 static void test_edited_lists(void)
 {
-    struct js_ledger *ledger = not_null(js_ledger_new());
-    EXPECT(ledger, JS_RESUME_ALL, "a\nb\nc\nd\n", " 1 2 3 4",
+    struct js_registry *registry = not_null(js_registry_new());
+    EXPECT(registry, JS_RESUME_ALL, "a\nb\nc\nd\n", " 1 2 3 4",
            "0 done, 4 new: 4 to run");
-    succeed(ledger, 1);
-    succeed(ledger, 3);
-    CU_ASSERT_EQUAL(js_ledger_set(ledger, 4, JS_STANDING_FAILED), 0);
-    EXPECT(ledger, JS_RESUME_ALL, "a\nb\nc\nd\n", " 2 4",
+    succeed(registry, 1);
+    succeed(registry, 3);
+    CU_ASSERT_EQUAL(js_registry_set(registry, 4, JS_JOB_STATE_FAILED), 0);
+    EXPECT(registry, JS_RESUME_ALL, "a\nb\nc\nd\n", " 2 4",
            "2 done, 1 failed, 1 left: 2 to run");
     /* Reordered, one inserted, one removed: they keep their ids. */
-    EXPECT(ledger, JS_RESUME_ALL, "new\nd\nc\na\n", " 5 4",
+    EXPECT(registry, JS_RESUME_ALL, "new\nd\nc\na\n", " 5 4",
            "2 done, 1 failed, 1 new, 1 gone: 2 to run");
     /* It was told once. */
-    EXPECT(ledger, JS_RESUME_ALL, "new\nd\nc\na\n", " 5 4",
+    EXPECT(registry, JS_RESUME_ALL, "new\nd\nc\na\n", " 5 4",
            "2 done, 1 failed, 1 left: 2 to run");
-    EXPECT_NEWS(ledger, "new\nd\nc\na\nb\n", " back2");
-    succeed_all(ledger);
-    EXPECT(ledger, JS_RESUME_ALL, "new\nd\nc\na\nb\n", "", "5 done: 0 to run");
-    js_ledger_free(ledger);
+    EXPECT_NEWS(registry, "new\nd\nc\na\nb\n", " back2");
+    succeed_all(registry);
+    EXPECT(registry, JS_RESUME_ALL, "new\nd\nc\na\nb\n", "",
+           "5 done: 0 to run");
+    js_registry_free(registry);
 }
 
 static void test_equal_jobs_are_told_by_their_number(void)
 {
-    struct js_ledger *ledger = not_null(js_ledger_new());
-    EXPECT(ledger, JS_RESUME_ALL, "a\na\nb\na\n", " 1 2 3 4",
+    struct js_registry *registry = not_null(js_registry_new());
+    EXPECT(registry, JS_RESUME_ALL, "a\na\nb\na\n", " 1 2 3 4",
            "0 done, 4 new: 4 to run");
-    succeed(ledger, 2);
-    EXPECT(ledger, JS_RESUME_ALL, "a\na\nb\na\na\n", " 1 3 4 5",
+    succeed(registry, 2);
+    EXPECT(registry, JS_RESUME_ALL, "a\na\nb\na\na\n", " 1 3 4 5",
            "1 done, 3 left, 1 new: 4 to run");
-    EXPECT(ledger, JS_RESUME_ALL, "a\n", " 1",
+    EXPECT(registry, JS_RESUME_ALL, "a\n", " 1",
            "0 done, 1 left, 4 gone: 1 to run");
-    js_ledger_free(ledger);
+    js_registry_free(registry);
 }
 
 static void test_changed_jobs(void)
 {
-    struct js_ledger *ledger = not_null(js_ledger_new());
-    EXPECT_NEWS(ledger, "[name=x] a\nb\n", " +1 @1=x +2");
-    succeed_all(ledger);
-    EXPECT(ledger, JS_RESUME_ALL, "[name=x] a2\nb\n", " 3",
+    struct js_registry *registry = not_null(js_registry_new());
+    EXPECT_NEWS(registry, "[name=x] a\nb\n", " +1 @1=x +2");
+    succeed_all(registry);
+    EXPECT(registry, JS_RESUME_ALL, "[name=x] a2\nb\n", " 3",
            "1 done, 1 changed: 1 to run");
-    succeed_all(ledger);
+    succeed_all(registry);
     /* As it was before: it is known, and its name is its own again. */
-    EXPECT_NEWS(ledger, "[name=x] a\nb\n", " back1 @1=x gone3");
-    EXPECT(ledger, JS_RESUME_ALL, "[name=x] a\nb\n", "", "2 done: 0 to run");
+    EXPECT_NEWS(registry, "[name=x] a\nb\n", " back1 @1=x gone3");
+    EXPECT(registry, JS_RESUME_ALL, "[name=x] a\nb\n", "", "2 done: 0 to run");
     /* Names that change hands change nothing. */
-    EXPECT(ledger, JS_RESUME_ALL, "a\n[name=x] b\n", "", "2 done: 0 to run");
-    js_ledger_free(ledger);
+    EXPECT(registry, JS_RESUME_ALL, "a\n[name=x] b\n", "", "2 done: 0 to run");
+    js_registry_free(registry);
 }
 
 static void test_what_comes_after_runs_again(void)
 {
     static const char list[] = "[name=a] a\n[name=b after=a] b\n"
                                "[name=c after-any=b] c\nd\n";
-    struct js_ledger *ledger = not_null(js_ledger_new());
-    EXPECT(ledger, JS_RESUME_ALL, list, " 1 2 3 4", "0 done, 4 new: 4 to run");
-    succeed_all(ledger);
-    EXPECT(ledger, JS_RESUME_ALL, list, "", "4 done: 0 to run");
-    CU_ASSERT_EQUAL(js_ledger_set(ledger, 1, JS_STANDING_FAILED), 0);
-    EXPECT(ledger, JS_RESUME_ALL, list, " 1 2 3",
+    struct js_registry *registry = not_null(js_registry_new());
+    EXPECT(registry, JS_RESUME_ALL, list, " 1 2 3 4",
+           "0 done, 4 new: 4 to run");
+    succeed_all(registry);
+    EXPECT(registry, JS_RESUME_ALL, list, "", "4 done: 0 to run");
+    CU_ASSERT_EQUAL(js_registry_set(registry, 1, JS_JOB_STATE_FAILED), 0);
+    EXPECT(registry, JS_RESUME_ALL, list, " 1 2 3",
            "1 done, 1 failed, 2 again: 3 to run");
     /* Killed when a had run: b and c must not be forgotten. */
-    succeed(ledger, 1);
-    EXPECT(ledger, JS_RESUME_ALL, list, " 2 3", "2 done, 2 left: 2 to run");
-    js_ledger_free(ledger);
+    succeed(registry, 1);
+    EXPECT(registry, JS_RESUME_ALL, list, " 2 3", "2 done, 2 left: 2 to run");
+    js_registry_free(registry);
 }
 
 static void test_what_stands_below_a_wait_runs_again(void)
 {
-    struct js_ledger *ledger = not_null(js_ledger_new());
-    EXPECT_NEWS(ledger, "a\nb\nwait\nc\n", " +1 +2 +3");
-    succeed_all(ledger);
-    EXPECT(ledger, JS_RESUME_ALL, "a\nb2\nwait\nc\n", " 4 3",
+    struct js_registry *registry = not_null(js_registry_new());
+    EXPECT_NEWS(registry, "a\nb\nwait\nc\n", " +1 +2 +3");
+    succeed_all(registry);
+    EXPECT(registry, JS_RESUME_ALL, "a\nb2\nwait\nc\n", " 4 3",
            "1 done, 1 again, 1 new, 1 gone: 2 to run");
-    js_ledger_free(ledger);
+    js_registry_free(registry);
 }
 
 static void test_only_failed(void)
 {
     static const char list[] =
         "a\nb\n[name=c] c\n[after=c] d\n[after=c] e\nf\n";
-    struct js_ledger *ledger = not_null(js_ledger_new());
-    EXPECT_NEWS(ledger, list, " +1 +2 +3 @3=c +4 +5 +6");
-    succeed(ledger, 1);
-    js_ledger_set(ledger, 3, JS_STANDING_FAILED);
-    js_ledger_set(ledger, 4, JS_STANDING_SKIPPED);
+    struct js_registry *registry = not_null(js_registry_new());
+    EXPECT_NEWS(registry, list, " +1 +2 +3 @3=c +4 +5 +6");
+    succeed(registry, 1);
+    js_registry_set(registry, 3, JS_JOB_STATE_FAILED);
+    js_registry_set(registry, 4, JS_JOB_STATE_SKIPPED);
     /* 2 and 6 never ran, nor did 5, but that comes after one that failed. */
     struct walk walk;
-    walk_list(&walk, list, ledger, JS_RESUME_ONLY_FAILED);
+    walk_list(&walk, list, registry, JS_RESUME_ONLY_FAILED);
     expect_buf(&walk.ran, " 3 4 5", __LINE__);
     CU_ASSERT_EQUAL(walk.counts.aside, 2);
     CU_ASSERT_EQUAL(walk.counts.held, 0);
     walk_release(&walk);
-    js_ledger_free(ledger);
+    js_registry_free(registry);
 }
 
 /* Also what was done before; and once more, when it was stopped in between. */
@@ -295,52 +297,53 @@ static void test_only_failed_and_what_comes_after(void)
 {
     static const char list[] =
         "[name=a] a\n[name=b after-any=a] b\n[after=b] c\nd\n";
-    struct js_ledger *ledger = not_null(js_ledger_new());
-    EXPECT_NEWS(ledger, list, " +1 @1=a +2 @2=b +3 +4");
-    succeed_all(ledger);
-    js_ledger_set(ledger, 1, JS_STANDING_FAILED);
-    EXPECT(ledger, JS_RESUME_ONLY_FAILED, list, " 1 2 3",
+    struct js_registry *registry = not_null(js_registry_new());
+    EXPECT_NEWS(registry, list, " +1 @1=a +2 @2=b +3 +4");
+    succeed_all(registry);
+    js_registry_set(registry, 1, JS_JOB_STATE_FAILED);
+    EXPECT(registry, JS_RESUME_ONLY_FAILED, list, " 1 2 3",
            "1 done, 1 failed, 2 again: 3 to run");
     /* a was stopped, then it succeeded, then b failed. */
-    js_ledger_set(ledger, 1, JS_STANDING_LEFT);
-    EXPECT(ledger, JS_RESUME_ONLY_FAILED, list, " 1 2 3",
+    js_registry_set(registry, 1, JS_JOB_STATE_LEFT);
+    EXPECT(registry, JS_RESUME_ONLY_FAILED, list, " 1 2 3",
            "1 done, 3 left: 3 to run");
-    succeed(ledger, 1);
-    EXPECT(ledger, JS_RESUME_ONLY_FAILED, list, " 2 3",
+    succeed(registry, 1);
+    EXPECT(registry, JS_RESUME_ONLY_FAILED, list, " 2 3",
            "2 done, 2 left: 2 to run");
-    js_ledger_set(ledger, 2, JS_STANDING_LEFT);
-    js_ledger_set(ledger, 2, JS_STANDING_FAILED);
-    EXPECT(ledger, JS_RESUME_ONLY_FAILED, list, " 2 3",
+    js_registry_set(registry, 2, JS_JOB_STATE_LEFT);
+    js_registry_set(registry, 2, JS_JOB_STATE_FAILED);
+    EXPECT(registry, JS_RESUME_ONLY_FAILED, list, " 2 3",
            "2 done, 1 failed, 1 left: 2 to run");
-    succeed(ledger, 2);
-    succeed(ledger, 3);
-    EXPECT(ledger, JS_RESUME_ONLY_FAILED, list, "", "4 done: 0 to run");
-    js_ledger_free(ledger);
+    succeed(registry, 2);
+    succeed(registry, 3);
+    EXPECT(registry, JS_RESUME_ONLY_FAILED, list, "", "4 done: 0 to run");
+    js_registry_free(registry);
 }
 
 static void test_only_failed_and_new_lines(void)
 {
-    struct js_ledger *ledger = not_null(js_ledger_new());
+    struct js_registry *registry = not_null(js_registry_new());
     struct walk walk;
-    EXPECT_NEWS(ledger, "[name=a] a\nb\n", " +1 @1=a +2");
-    js_ledger_set(ledger, 1, JS_STANDING_FAILED);
-    succeed(ledger, 2);
+    EXPECT_NEWS(registry, "[name=a] a\nb\n", " +1 @1=a +2");
+    js_registry_set(registry, 1, JS_JOB_STATE_FAILED);
+    succeed(registry, 2);
     /* Neither of the new ones is selected; nor what comes after them, be it
      * done, or failed: of the latter somebody must hear. */
-    walk_list(&walk, "[name=a] a\n[after=a] n\nwait\nb\n", ledger,
+    walk_list(&walk, "[name=a] a\n[after=a] n\nwait\nb\n", registry,
               JS_RESUME_ONLY_FAILED);
     expect_buf(&walk.ran, " 1", __LINE__);
     expect_buf(&walk.told, "1 done, 1 failed, 1 new: 1 to run", __LINE__);
     CU_ASSERT_EQUAL(walk.counts.held, 0);
     walk_release(&walk);
-    CU_ASSERT_EQUAL(js_ledger_standing(ledger, 2), JS_STANDING_SUCCEEDED);
-    js_ledger_set(ledger, 2, JS_STANDING_FAILED);
-    walk_list(&walk, "[name=a] a\nm\nwait\nb\n", ledger, JS_RESUME_ONLY_FAILED);
+    CU_ASSERT_EQUAL(js_registry_standing(registry, 2), JS_JOB_STATE_SUCCEEDED);
+    js_registry_set(registry, 2, JS_JOB_STATE_FAILED);
+    walk_list(&walk, "[name=a] a\nm\nwait\nb\n", registry,
+              JS_RESUME_ONLY_FAILED);
     expect_buf(&walk.ran, " 1", __LINE__);
     CU_ASSERT_EQUAL(walk.counts.held, 1);
     CU_ASSERT_EQUAL(walk.counts.runs, 1);
     walk_release(&walk);
-    js_ledger_free(ledger);
+    js_registry_free(registry);
 }
 
 /* In an earlier start of this run: no failure of these is run again, but what
@@ -352,59 +355,59 @@ static void test_failed_in_this_run(void)
     static const enum js_resume_what whats[] = {JS_RESUME_ALL,
                                                 JS_RESUME_ONLY_FAILED};
     for (size_t i = 0; i < 2; i++) {
-        struct js_ledger *ledger = not_null(js_ledger_new());
+        struct js_registry *registry = not_null(js_registry_new());
         struct walk walk;
-        EXPECT_NEWS(ledger, list, " +1 @1=a +2 @2=b +3 +4 +5");
-        succeed_all(ledger);
-        CU_ASSERT_EQUAL(js_ledger_settle(ledger, 1), 0);
-        js_ledger_set(ledger, 2, JS_STANDING_FAILED);
-        js_ledger_set(ledger, 3, JS_STANDING_SKIPPED);
-        js_ledger_set(ledger, 5, JS_STANDING_SKIPPED);
-        CU_ASSERT_EQUAL(js_ledger_settled(ledger), 1);
-        walk_list(&walk, list, ledger, whats[i]);
+        EXPECT_NEWS(registry, list, " +1 @1=a +2 @2=b +3 +4 +5");
+        succeed_all(registry);
+        CU_ASSERT_EQUAL(js_registry_settle(registry, 1), 0);
+        js_registry_set(registry, 2, JS_JOB_STATE_FAILED);
+        js_registry_set(registry, 3, JS_JOB_STATE_SKIPPED);
+        js_registry_set(registry, 5, JS_JOB_STATE_SKIPPED);
+        CU_ASSERT_EQUAL(js_registry_settled(registry), 1);
+        walk_list(&walk, list, registry, whats[i]);
         expect_buf(&walk.ran, " 2 3 5", __LINE__);
         CU_ASSERT_EQUAL(walk.counts.stand, 1);
         walk_release(&walk);
-        js_ledger_unsettle(ledger);
-        CU_ASSERT_EQUAL(js_ledger_settled(ledger), 0);
-        EXPECT(ledger, whats[i], list, " 1 2 3 4 5",
+        js_registry_unsettle(registry);
+        CU_ASSERT_EQUAL(js_registry_settled(registry), 0);
+        EXPECT(registry, whats[i], list, " 1 2 3 4 5",
                "0 done, 4 failed, 1 again: 5 to run");
-        js_ledger_free(ledger);
+        js_registry_free(registry);
     }
 }
 
 static void test_not_failed(void)
 {
     static const char list[] = "[name=a] a\nb\n[after=a] c\n[after-any=a] d\n";
-    struct js_ledger *ledger = not_null(js_ledger_new());
-    EXPECT_NEWS(ledger, list, " +1 @1=a +2 +3 +4");
-    succeed_all(ledger);
-    js_ledger_set(ledger, 1, JS_STANDING_FAILED);
-    js_ledger_set(ledger, 3, JS_STANDING_SKIPPED);
+    struct js_registry *registry = not_null(js_registry_new());
+    EXPECT_NEWS(registry, list, " +1 @1=a +2 +3 +4");
+    succeed_all(registry);
+    js_registry_set(registry, 1, JS_JOB_STATE_FAILED);
+    js_registry_set(registry, 3, JS_JOB_STATE_SKIPPED);
     struct walk walk;
-    walk_list(&walk, list, ledger, JS_RESUME_NOT_FAILED);
+    walk_list(&walk, list, registry, JS_RESUME_NOT_FAILED);
     /* It is given out, for the graph to skip it. */
     expect_buf(&walk.ran, " 3", __LINE__);
     CU_ASSERT_EQUAL(walk.counts.stand, 1);
     walk_release(&walk);
-    js_ledger_free(ledger);
+    js_registry_free(registry);
 }
 
 static void test_streams(void)
 {
-    struct js_ledger *ledger = not_null(js_ledger_new());
+    struct js_registry *registry = not_null(js_registry_new());
     struct walk walk = {0};
     struct js_resume resume;
     struct js_job *job;
-    EXPECT_NEWS(ledger, "a\nb\na\n", " +1 +2 +3");
-    succeed(ledger, 1);
+    EXPECT_NEWS(registry, "a\nb\na\n", " +1 +2 +3");
+    succeed(registry, 1);
     int ends[2];
     char path[64];
     CU_ASSERT_EQUAL_FATAL(pipe(ends), 0);
     CU_ASSERT_EQUAL(write(ends[1], "a\na\n[name=n] x\nx\n", 17), 17);
     close(ends[1]);
     snprintf(path, sizeof(path), "/proc/self/fd/%d", ends[0]);
-    js_resume_init(&resume, ledger, JS_RESUME_ALL, note_news, &walk);
+    js_resume_init(&resume, registry, JS_RESUME_ALL, note_news, &walk);
     struct js_source *source =
         not_null(js_source_new_file(path, &resume, NULL, NULL));
     enum js_source_state state;
@@ -416,27 +419,27 @@ static void test_streams(void)
     expect_buf(&walk.ran, " 3 4 5", __LINE__);
     expect_buf(&walk.news, " +4 @4=n +5", __LINE__);
     /* Its memory does not grow with the stream. */
-    CU_ASSERT_EQUAL(js_ledger_count(ledger), 3);
+    CU_ASSERT_EQUAL(js_registry_count(registry), 3);
     walk_release(&walk);
     js_source_free(source);
     close(ends[0]);
-    js_ledger_free(ledger);
+    js_registry_free(registry);
 }
 
-static void test_ledger_refuses_unknown_ids(void)
+static void test_registry_refuses_unknown_ids(void)
 {
-    struct js_ledger *ledger = not_null(js_ledger_new());
+    struct js_registry *registry = not_null(js_registry_new());
     struct js_identity identity = {1, 2};
-    CU_ASSERT_EQUAL(js_ledger_match(ledger, &identity), 0);
-    CU_ASSERT_EQUAL(js_ledger_add(ledger, &identity), 1);
-    CU_ASSERT_EQUAL(js_ledger_set(ledger, 2, JS_STANDING_FAILED), -1);
-    CU_ASSERT_EQUAL(js_ledger_set(ledger, 0, JS_STANDING_FAILED), -1);
-    CU_ASSERT_EQUAL(js_ledger_set_gone(ledger, UINT64_MAX, true), -1);
-    CU_ASSERT_EQUAL(js_ledger_set_losses(ledger, 2, 1), -1);
-    CU_ASSERT_EQUAL(js_ledger_name(ledger, 2, "x"), -1);
-    CU_ASSERT_EQUAL(js_ledger_find_name(ledger, "x"), 0);
-    js_ledger_free(ledger);
-    js_ledger_free(NULL);
+    CU_ASSERT_EQUAL(js_registry_match(registry, &identity), 0);
+    CU_ASSERT_EQUAL(js_registry_add(registry, &identity), 1);
+    CU_ASSERT_EQUAL(js_registry_set(registry, 2, JS_JOB_STATE_FAILED), -1);
+    CU_ASSERT_EQUAL(js_registry_set(registry, 0, JS_JOB_STATE_FAILED), -1);
+    CU_ASSERT_EQUAL(js_registry_set_gone(registry, UINT64_MAX, true), -1);
+    CU_ASSERT_EQUAL(js_registry_set_losses(registry, 2, 1), -1);
+    CU_ASSERT_EQUAL(js_registry_name(registry, 2, "x"), -1);
+    CU_ASSERT_EQUAL(js_registry_find_name(registry, "x"), 0);
+    js_registry_free(registry);
+    js_registry_free(NULL);
 }
 
 /* ---------------------------------------------------------------- at random */
@@ -487,7 +490,7 @@ static void test_random_edits(void)
 {
     struct rng rng = {4711};
     for (int round = 0; round < (int)unit_rounds(300); round++) {
-        struct js_ledger *ledger = not_null(js_ledger_new());
+        struct js_registry *registry = not_null(js_registry_new());
         struct js_buf list = JS_BUF_INIT;
         for (int run = 0; run < MODEL_RUNS; run++) {
             struct model_job jobs[MODEL_JOBS];
@@ -502,45 +505,45 @@ static void test_random_edits(void)
             }
             put_model(&list, jobs, count);
             /* How each stands, found by a walk of its own. */
-            js_ledger_rewind(ledger);
+            js_registry_rewind(registry);
             for (size_t i = 0; i < count; i++) {
                 char content[16];
                 snprintf(content, sizeof(content), "c%u", jobs[i].content);
                 struct js_identity identity = identity_of(content);
-                uint64_t id = js_ledger_match(ledger, &identity);
-                succeeded[i] = id > 0 && js_ledger_standing(ledger, id) ==
-                                             JS_STANDING_SUCCEEDED;
+                uint64_t id = js_registry_match(registry, &identity);
+                succeeded[i] = id > 0 && js_registry_standing(registry, id) ==
+                                             JS_JOB_STATE_SUCCEEDED;
             }
             struct walk walk;
-            walk_list(&walk, js_buf_string(&list), ledger, JS_RESUME_ALL);
+            walk_list(&walk, js_buf_string(&list), registry, JS_RESUME_ALL);
             expect_model(jobs, count, succeeded,
                          not_null((void *)js_buf_string(&walk.ran)));
             CU_ASSERT_EQUAL(walk.counts.done + walk.counts.runs, count);
             walk_release(&walk);
-            for (uint64_t id = 1; id <= js_ledger_count(ledger); id++) {
+            for (uint64_t id = 1; id <= js_registry_count(registry); id++) {
                 if (rng_chance(&rng, 60))
-                    succeed(ledger, id);
+                    succeed(registry, id);
             }
         }
         js_buf_release(&list);
-        js_ledger_free(ledger);
+        js_registry_free(registry);
     }
 }
 
 /* A million equal jobs are no chain to be walked. */
 static void test_many_equal_jobs(void)
 {
-    struct js_ledger *ledger = not_null(js_ledger_new());
+    struct js_registry *registry = not_null(js_registry_new());
     struct js_identity identity = {7, 7};
     for (int i = 0; i < 1000000; i++)
-        js_ledger_add(ledger, &identity);
-    js_ledger_rewind(ledger);
+        js_registry_add(registry, &identity);
+    js_registry_rewind(registry);
     for (uint64_t id = 1; id <= 1000000; id++) {
-        if (js_ledger_match(ledger, &identity) != id)
+        if (js_registry_match(registry, &identity) != id)
             CU_FAIL_FATAL("out of order");
     }
-    CU_ASSERT_EQUAL(js_ledger_match(ledger, &identity), 0);
-    js_ledger_free(ledger);
+    CU_ASSERT_EQUAL(js_registry_match(registry, &identity), 0);
+    js_registry_free(registry);
 }
 
 static const struct unit_test tests[] = {
@@ -560,7 +563,7 @@ static const struct unit_test tests[] = {
     {"failed in this run", test_failed_in_this_run},
     {"not failed", test_not_failed},
     {"streams", test_streams},
-    {"ledger refuses unknown ids", test_ledger_refuses_unknown_ids},
+    {"ledger refuses unknown ids", test_registry_refuses_unknown_ids},
     {"random edits", test_random_edits},
     {"many equal jobs", test_many_equal_jobs},
     {NULL, NULL},

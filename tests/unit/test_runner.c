@@ -119,7 +119,7 @@ static void remove_dir(const char *dir)
     rmdir(dir);
 }
 
-static void finish(struct fixture *fx)
+static void completion(struct fixture *fx)
 {
     js_runner_free(fx->runner);
     fx->runner = NULL;
@@ -290,7 +290,7 @@ static void test_many_jobs_in_one_slot(void)
     }
     CU_ASSERT_EQUAL(wrong, 0);
     CU_ASSERT_EQUAL(fx.notes, 0);
-    finish(&fx);
+    completion(&fx);
 }
 
 static void test_how_jobs_end(void)
@@ -318,7 +318,7 @@ static void test_how_jobs_end(void)
     CU_ASSERT_EQUAL(
         run(&fx, "ulimit -n 4; ulimit -v 100000; exit 6")->exit_code, 6);
     CU_ASSERT_EQUAL(run(&fx, "/bin/true")->exit_code, 0);
-    finish(&fx);
+    completion(&fx);
 }
 
 static void test_usage_is_counted(void)
@@ -330,7 +330,7 @@ static void test_usage_is_counted(void)
     CU_ASSERT_TRUE(
         fx.event.outcome.user_cpu_ns + fx.event.outcome.system_cpu_ns > 0);
     CU_ASSERT_TRUE(fx.event.outcome.max_rss_bytes > 100 * 1024);
-    finish(&fx);
+    completion(&fx);
 }
 
 static void make_script(const struct fixture *fx, const char *name,
@@ -352,7 +352,7 @@ static void test_a_script_without_interpreter(void)
     make_script(&fx, "script", "echo $# $1; exit 4\n");
     expect_output(&fx, "./script one two", "2 one\n", "");
     CU_ASSERT_EQUAL(fx.event.outcome.exit_code, 4);
-    finish(&fx);
+    completion(&fx);
 }
 
 /* What a job sees is the same with and without the shell. */
@@ -370,7 +370,7 @@ static void test_plain_or_shell_is_the_same(void)
     CU_ASSERT_PTR_NOT_NULL(strstr(out_of(&fx, &plain), "<a>\n<b=1>\n/tmp/"));
     expect_output(&fx, "exec ./see a 'b=1'", plain.data, "");
     js_buf_release(&plain);
-    finish(&fx);
+    completion(&fx);
 }
 
 static void test_surroundings(void)
@@ -403,7 +403,7 @@ static void test_surroundings(void)
                   "lead\n",
                   "");
     js_buf_release(&cpus);
-    finish(&fx);
+    completion(&fx);
 }
 
 static void test_omp_of_the_user_stays(void)
@@ -414,7 +414,7 @@ static void test_omp_of_the_user_stays(void)
     start_well(&fx);
     expect_output(&fx, "printenv OMP_NUM_THREADS; echo $OMP_NUM_THREADS",
                   "11\n11\n", "");
-    finish(&fx);
+    completion(&fx);
 }
 
 /* Where /bin/sh is bash, an exported function goes before a program. */
@@ -431,7 +431,7 @@ static void test_an_exported_function_needs_the_shell(void)
     out_of(&fx, &direct);
     expect_output(&fx, "exec readlink /proc/self/exe", direct.data, "");
     js_buf_release(&direct);
-    finish(&fx);
+    completion(&fx);
 }
 
 static void test_bound(void)
@@ -450,7 +450,7 @@ static void test_bound(void)
                   "sed -n 's/^Cpus_allowed_list:.//p' /proc/self/status; "
                   "echo $JOBSCHED_CPUS",
                   expected, "");
-    finish(&fx);
+    completion(&fx);
 }
 
 static void test_output_is_intact(void)
@@ -475,7 +475,7 @@ static void test_output_is_intact(void)
     CU_ASSERT_EQUAL(fx.event.outcome.out_bytes, 30000000);
     drop_output(&fx);
     js_buf_release(&buf);
-    finish(&fx);
+    completion(&fx);
 }
 
 /* Files kept for the next job must be as new. */
@@ -490,7 +490,7 @@ static void test_no_job_sees_anothers_file(void)
     run(&fx, "ln -L /proc/$$/fd/1 kept 2>&-");
     drop_output(&fx);
     expect_output(&fx, "printf b; test -s kept; printf $?", "b1", "");
-    finish(&fx);
+    completion(&fx);
 }
 
 static void expect_file(const struct fixture *fx, const char *name,
@@ -527,7 +527,7 @@ static void test_output_to_a_folder(void)
     run(&fx, "echo b; echo a >/dev/stderr; echo b >&2");
     expect_file(&fx, "7.out", "b\n", 0640);
     expect_file(&fx, "7.err", "a\nb\n", 0640);
-    finish(&fx);
+    completion(&fx);
 }
 
 static void test_output_file_refused(void)
@@ -551,7 +551,7 @@ static void test_output_file_refused(void)
     CU_ASSERT_EQUAL(fx.event.outcome.step_errno, ENXIO);
     unlink(path);
     CU_ASSERT_EQUAL(run(&fx, "/bin/true")->step, JS_STEP_NONE);
-    finish(&fx);
+    completion(&fx);
 }
 
 static void wait_for_file(const struct fixture *fx, const char *name)
@@ -620,7 +620,7 @@ static void test_own_folder_is_made_anew(void)
         CU_ASSERT_PTR_NOT_NULL(strstr(fx.note, "made anew"));
         drop_output(&fx);
         remove_dir(path);
-        finish(&fx);
+        completion(&fx);
     }
 }
 
@@ -649,7 +649,7 @@ static void test_own_folder_is_waited_for(void)
         CU_ASSERT_EQUAL(js_runner_end(fx.runner, 1, 0), 0);
         CU_ASSERT_EQUAL(next_event(&fx), 1);
         CU_ASSERT_EQUAL(fx.event.slot, 1);
-        CU_ASSERT_EQUAL(fx.event.outcome.cause, JS_CAUSE_STOPPED);
+        CU_ASSERT_EQUAL(fx.event.outcome.cause, JS_STOP_REASON_STOPPED);
         unlink(path);
         CU_ASSERT_EQUAL(rename(aside, path), 0);
         CU_ASSERT_EQUAL(next_event(&fx), 1);
@@ -658,7 +658,7 @@ static void test_own_folder_is_waited_for(void)
         CU_ASSERT_EQUAL(fx.event.outcome.out_bytes, 4);
         CU_ASSERT_EQUAL(fx.notes, 1);
         remove_dir(path);
-        finish(&fx);
+        completion(&fx);
     }
 }
 
@@ -679,14 +679,14 @@ static void test_a_drain_ends_the_wait_for_a_folder(void)
     CU_ASSERT_EQUAL(js_runner_end(fx.runner, 0, JS_RUNNER_LET_RUN), 0);
     CU_ASSERT_EQUAL(next_event(&fx), 1);
     CU_ASSERT_EQUAL(fx.event.slot, 1);
-    CU_ASSERT_EQUAL(fx.event.outcome.cause, JS_CAUSE_STOPPED);
+    CU_ASSERT_EQUAL(fx.event.outcome.cause, JS_STOP_REASON_STOPPED);
     unlink(path);
     touch(&fx, "go");
     CU_ASSERT_EQUAL(next_event(&fx), 1);
     CU_ASSERT_EQUAL(fx.event.slot, 0);
     CU_ASSERT_EQUAL(fx.event.outcome.exit_code, 0);
     remove_dir(path);
-    finish(&fx);
+    completion(&fx);
 }
 
 /* What a job has written is not lost with the folder; a file that the job
@@ -712,7 +712,7 @@ static void test_output_outlives_its_folder(void)
     expect_file(&fx, "own/7.out", "two\n", 0644);
     CU_ASSERT_EQUAL(fx.notes, 2);
     remove_dir(path);
-    finish(&fx);
+    completion(&fx);
 }
 
 static void test_output_to_nowhere(void)
@@ -725,7 +725,7 @@ static void test_output_to_nowhere(void)
     CU_ASSERT_EQUAL(fx.event.outcome.exit_code, 0);
     CU_ASSERT_EQUAL(fx.event.outcome.out_bytes, 0);
     CU_ASSERT_EQUAL(fx.event.out_fd, -1);
-    finish(&fx);
+    completion(&fx);
 }
 
 static void expect_not_ready(struct fixture *fx, const char *text)
@@ -733,7 +733,7 @@ static void expect_not_ready(struct fixture *fx, const char *text)
     start(fx);
     CU_ASSERT_STRING_EQUAL(fx->event.text, text);
     CU_ASSERT_EQUAL(run(fx, "/bin/true")->step, JS_STEP_RUNNER);
-    finish(fx);
+    completion(fx);
 }
 
 static void test_bad_configurations(void)
@@ -778,7 +778,7 @@ static void test_long_commands(void)
     CU_ASSERT_EQUAL(fx.event.outcome.exit_code, 126);
     CU_ASSERT_EQUAL(run(&fx, "/bin/true")->exit_code, 0);
     js_buf_release(&buf);
-    finish(&fx);
+    completion(&fx);
 }
 
 /* More than fits into a socket at once. */
@@ -802,7 +802,7 @@ static void test_big_environment(void)
     start_well(&fx);
     expect_output(&fx, "printenv VAR_0 VAR_9 | tr -d '\\n' | wc -c", "199986\n",
                   "");
-    finish(&fx);
+    completion(&fx);
 }
 
 /* What is below those that are seen at first comes up only if it has not ended
@@ -840,7 +840,7 @@ static void test_what_is_left_behind_is_ended(void)
     expect_cleared(&fx, command, 3);
     expect_cleared(&fx, "exit 9", 0);
     CU_ASSERT_EQUAL(fx.notes, 0);
-    finish(&fx);
+    completion(&fx);
 }
 
 /* SIGTERM comes first, once, and there is time to act on it. */
@@ -857,7 +857,7 @@ static void test_what_is_left_behind_may_tidy_up(void)
     struct js_buf buf = JS_BUF_INIT;
     CU_ASSERT_STRING_EQUAL(out_of(&fx, &buf), "set\ntidy\ndone\n");
     js_buf_release(&buf);
-    finish(&fx);
+    completion(&fx);
 }
 
 /* What one job leaves is ended, the others' is not. */
@@ -892,7 +892,7 @@ static void test_several_slots(void)
         drop_output(&fx);
     }
     CU_ASSERT_EQUAL(wait_for_marked(&fx, 0), 0);
-    finish(&fx);
+    completion(&fx);
 }
 
 /* Ends a command: until what it has left in the background is a sleeper. */
@@ -946,12 +946,12 @@ static void test_a_stray_is_ended_when_idle(void)
     CU_ASSERT_EQUAL(fx.event.slot, 1);
     CU_ASSERT_EQUAL(wait_for_marked(&fx, 0), 0);
     CU_ASSERT_EQUAL(run(&fx, "/bin/true")->exit_code, 0);
-    finish(&fx);
+    completion(&fx);
 }
 
 /* ... or as soon as all have ended that ran when it was seen, whatever has
  * begun since. */
-static void test_a_stray_waits_for_no_later_job(void)
+static void test_a_stray_list_state_for_no_later_job(void)
 {
     struct fixture fx;
     char command[256];
@@ -975,7 +975,7 @@ static void test_a_stray_waits_for_no_later_job(void)
     touch(&fx, "on");
     CU_ASSERT_EQUAL(next_event(&fx), 1);
     CU_ASSERT_EQUAL(fx.event.slot, 2);
-    finish(&fx);
+    completion(&fx);
 }
 
 /* Its own variables are those of a run within the job: they are of no use. */
@@ -999,7 +999,7 @@ static void test_orphans_of_a_run_within_a_job(void)
     touch(&fx, "go");
     CU_ASSERT_EQUAL(next_event(&fx), 1);
     CU_ASSERT_EQUAL(fx.event.outcome.exit_code, 0);
-    finish(&fx);
+    completion(&fx);
 }
 
 /* What a job carries, and what it carries within a job of another run. */
@@ -1011,7 +1011,7 @@ static void test_marks(void)
     start_well(&fx);
     expect_output(&fx, "echo $JOBSCHED_RUN:$JOBSCHED_WITHIN",
                   "0000000000abcdef:\n", "");
-    finish(&fx);
+    completion(&fx);
     prepare(&fx);
     fx.config.run_id = UINT64_C(0xabcdef);
     fx.config.allow_leftovers = true;
@@ -1023,7 +1023,7 @@ static void test_marks(void)
                   "echo $JOBSCHED_WITHIN; "
                   "test $JOBSCHED_RUN = 0000000000abcdef+$PPID && echo yes",
                   "0123456789abcdef+7/99/3 1111111111111111/4/1\nyes\n", "");
-    finish(&fx);
+    completion(&fx);
 }
 
 static void grow_tree(struct fixture *fx)
@@ -1050,7 +1050,7 @@ static void test_a_killed_runner_leaves_nothing(void)
     CU_ASSERT_EQUAL(js_runner_run(fx.runner, &job), -1);
     CU_ASSERT_EQUAL(errno, EPIPE);
     CU_ASSERT_EQUAL(next_event(&fx), -1);
-    finish(&fx);
+    completion(&fx);
 }
 
 /* In the place of the one that was killed: it knows nothing of what was before,
@@ -1079,7 +1079,7 @@ static void test_another_runner(void)
     CU_ASSERT_STRING_EQUAL(fx.event.text, "");
     expect_output(&fx, "ulimit -n", before, "");
     CU_ASSERT_EQUAL(setrlimit(RLIMIT_NOFILE, &limit), 0);
-    finish(&fx);
+    completion(&fx);
 }
 
 /* Not at first sight, and not where this process was away itself. */
@@ -1102,7 +1102,7 @@ static void test_a_stopped_runner_is_continued(void)
     CU_ASSERT_EQUAL(run(&fx, "/bin/true")->exit_code, 0);
     CU_ASSERT_FALSE(
         js_runner_wake(fx.runner, now_ns + 2 * JS_RUNNER_STOPPED_NS));
-    finish(&fx);
+    completion(&fx);
 }
 
 static void test_freeing_ends_everything(void)
@@ -1115,7 +1115,7 @@ static void test_freeing_ends_everything(void)
     fx.runner = NULL;
     expect_no_survivor(&fx);
     CU_ASSERT_EQUAL(waitpid(-1, NULL, WNOHANG), -1);
-    finish(&fx);
+    completion(&fx);
     js_runner_free(NULL);
 }
 
@@ -1153,7 +1153,7 @@ static void test_a_killed_rank_leaves_nothing(void)
     CU_ASSERT_EQUAL(wait_for_marked(&fx, 0), 0);
     count_marked(&fx, SIGKILL);
     js_reap_all(unit_patience_ns());
-    finish(&fx);
+    completion(&fx);
 }
 
 static void limit_files(const struct fixture *fx, rlim_t count)
@@ -1191,7 +1191,7 @@ static void test_a_passing_refusal_is_retried(void)
     drop_output(&fx);
     CU_ASSERT_EQUAL(run(&fx, "/bin/true")->exit_code, 0);
     CU_ASSERT_EQUAL(fx.notes, 1);
-    finish(&fx);
+    completion(&fx);
 }
 
 static void test_a_lasting_refusal_is_the_jobs_failure(void)
@@ -1206,7 +1206,7 @@ static void test_a_lasting_refusal_is_the_jobs_failure(void)
     CU_ASSERT_EQUAL(fx.event.outcome.step_errno, EMFILE);
     CU_ASSERT_EQUAL(fx.event.outcome.exit_code, 126);
     CU_ASSERT_EQUAL(fx.notes, 1);
-    finish(&fx);
+    completion(&fx);
 }
 
 /* A rank without room for the output must not take it for none. */
@@ -1228,7 +1228,7 @@ static void test_output_that_the_rank_cannot_take(void)
     CU_ASSERT_EQUAL(fx.event.out_fd, -1);
     CU_ASSERT_EQUAL(fx.event.err_fd, -1);
     expect_output(&fx, "echo out; echo err >&2", "out\n", "err\n");
-    finish(&fx);
+    completion(&fx);
 }
 
 /* Events that wait because nobody reads keep their descriptors apart. */
@@ -1259,7 +1259,7 @@ static void test_files_stay_with_their_jobs(void)
         }
     }
     CU_ASSERT_EQUAL(wrong, 0);
-    finish(&fx);
+    completion(&fx);
 }
 
 /* Stdio of the rank closed, and signals blocked and ignored there. */
@@ -1294,7 +1294,7 @@ static void test_an_odd_rank(void)
     if (status != 22 << 8)
         printf(" (status %x)", (unsigned)status);
     js_reap_all(unit_patience_ns());
-    finish(&fx);
+    completion(&fx);
 }
 
 /* Signals that a batch system sends to every process are the rank's affair. */
@@ -1309,7 +1309,7 @@ static void test_signals_do_not_end_the_runner(void)
         kill(js_runner_pid(fx.runner), signals[i]);
     expect_output(&fx, "grep -E '^SigPnd' /proc/self/status",
                   "SigPnd:\t0000000000000000\n", "");
-    finish(&fx);
+    completion(&fx);
 }
 
 static int64_t cpu_ticks(pid_t pid)
@@ -1340,7 +1340,7 @@ static void test_waiting_costs_nothing(void)
              "while ! test -e deaf; do sleep 0.02; done; sleep 0.5");
     CU_ASSERT_TRUE(cpu_ticks(js_runner_pid(fx.runner)) >= 0);
     CU_ASSERT_TRUE(cpu_ticks(js_runner_pid(fx.runner)) < 20);
-    finish(&fx);
+    completion(&fx);
 }
 
 /* --- details, limits and ends ---------------------------------------- */
@@ -1396,7 +1396,7 @@ static void test_details(void)
     expect_detailed(&fx, &files, "cat; echo bad >&2", "");
     CU_ASSERT_EQUAL(fx.event.outcome.out_bytes, 0);
     expect_output(&fx, "cat both; rm both in", "hello\nbad\n", "");
-    finish(&fx);
+    completion(&fx);
 }
 
 static void expect_step(struct fixture *fx, const struct js_runner_job *with,
@@ -1427,7 +1427,7 @@ static void test_details_that_are_not_there(void)
     expect_step(&fx, &out, JS_STEP_OUTPUT, ENOENT);
     expect_step(&fx, &both, JS_STEP_CHDIR, ENOENT);
     expect_step(&fx, &fifo, JS_STEP_OUTPUT, ENXIO); /* nobody reads it */
-    finish(&fx);
+    completion(&fx);
 }
 
 static void test_gpus_and_cpus(void)
@@ -1452,7 +1452,7 @@ static void test_gpus_and_cpus(void)
                     expected);
     /* The next one has none of it. */
     expect_output(&fx, "echo \"<$CUDA_VISIBLE_DEVICES>\"", "<>\n", "");
-    finish(&fx);
+    completion(&fx);
 }
 
 /* The file is there while the job runs, and has gone before its end is told. */
@@ -1479,7 +1479,7 @@ static void test_hosts(void)
     drop_output(&fx);
     expect_output(&fx, "echo \"<$JOBSCHED_NODELIST$JOBSCHED_HOSTFILE>\"",
                   "<>\n", "");
-    finish(&fx);
+    completion(&fx);
 }
 
 /* An mpirun in a job takes neither the allocation nor waits for it. */
@@ -1496,12 +1496,12 @@ static void test_within_slurm(void)
     expect_output(&fx, show, "^slurm:^slurm:\n", "");
     expect_detailed(&fx, &hosts, show, "::1\n");
     expect_detailed(&fx, &own, show, "simulator:^slurm:\n");
-    finish(&fx);
+    completion(&fx);
     prepare(&fx);
     start_well(&fx);
     expect_output(&fx, show, "::\n", "");
     expect_detailed(&fx, &hosts, show, "::\n");
-    finish(&fx);
+    completion(&fx);
 }
 
 /* What it cannot be told is the job's failure. */
@@ -1514,7 +1514,7 @@ static void test_hosts_without_a_folder(void)
     fx.config.capture = JS_CAPTURE_NONE;
     start_well(&fx);
     expect_step(&fx, &job, JS_STEP_HOSTFILE, ENOENT);
-    finish(&fx);
+    completion(&fx);
 }
 
 static void test_a_data_limit(void)
@@ -1524,7 +1524,7 @@ static void test_a_data_limit(void)
     prepare(&fx);
     start_well(&fx);
     expect_detailed(&fx, &job, "ulimit -d", "65536\n");
-    finish(&fx);
+    completion(&fx);
 }
 
 static void test_memory_policy(void)
@@ -1543,12 +1543,12 @@ static void test_memory_policy(void)
               strstr(text, "No such file"));
     drop_output(&fx);
     js_buf_release(&buf);
-    finish(&fx);
+    completion(&fx);
 }
 
 static void expect_timeout(struct fixture *fx)
 {
-    CU_ASSERT_EQUAL(fx->event.outcome.cause, JS_CAUSE_TIMEOUT);
+    CU_ASSERT_EQUAL(fx->event.outcome.cause, JS_STOP_REASON_TIMEOUT);
     CU_ASSERT_FALSE(js_outcome_succeeded(&fx->event.outcome));
     drop_output(fx);
 }
@@ -1571,8 +1571,8 @@ static void test_timeouts(void)
     run_job(&fx, &job, "sleep 1000 | sleep 1000");
     expect_timeout(&fx);
     expect_output(&fx, "echo fine", "fine\n", "");
-    CU_ASSERT_EQUAL(fx.event.outcome.cause, JS_CAUSE_NONE);
-    finish(&fx);
+    CU_ASSERT_EQUAL(fx.event.outcome.cause, JS_STOP_REASON_NONE);
+    completion(&fx);
 }
 
 /* It holds for what runs already, but not for a job with its own. */
@@ -1591,7 +1591,7 @@ static void test_a_limit_for_all(void)
     CU_ASSERT_EQUAL(js_runner_limit(fx.runner, 0), 0);
     run(&fx, "sleep 0.2");
     CU_ASSERT_TRUE(js_outcome_succeeded(&fx.event.outcome));
-    finish(&fx);
+    completion(&fx);
 }
 
 static void test_a_job_is_told_to_end(void)
@@ -1606,12 +1606,12 @@ static void test_a_job_is_told_to_end(void)
     CU_ASSERT_EQUAL(js_runner_end(fx.runner, 0, grace_ns), 0);
     CU_ASSERT_EQUAL(js_runner_end(fx.runner, 17, grace_ns), 0);
     CU_ASSERT_EQUAL(next_event(&fx), 1);
-    CU_ASSERT_EQUAL(fx.event.outcome.cause, JS_CAUSE_STOPPED);
+    CU_ASSERT_EQUAL(fx.event.outcome.cause, JS_STOP_REASON_STOPPED);
     drop_output(&fx);
     /* An empty slot hears nothing, nor does the next job in it. */
     CU_ASSERT_EQUAL(js_runner_end(fx.runner, 0, grace_ns), 0);
     expect_output(&fx, "rm go; echo fine", "fine\n", "");
-    finish(&fx);
+    completion(&fx);
 }
 
 /* The second word leaves it less time than the first. */
@@ -1626,10 +1626,10 @@ static void test_less_grace_than_before(void)
     CU_ASSERT_EQUAL(js_runner_end(fx.runner, 0, 1000 * JS_NS_PER_S), 0);
     CU_ASSERT_EQUAL(js_runner_end(fx.runner, 0, 0), 0);
     CU_ASSERT_EQUAL(next_event(&fx), 1);
-    CU_ASSERT_EQUAL(fx.event.outcome.cause, JS_CAUSE_STOPPED);
+    CU_ASSERT_EQUAL(fx.event.outcome.cause, JS_STOP_REASON_STOPPED);
     CU_ASSERT_EQUAL(fx.event.outcome.signal, SIGKILL);
     drop_output(&fx);
-    finish(&fx);
+    completion(&fx);
 }
 
 static void test_a_lease_that_runs_out(void)
@@ -1644,16 +1644,16 @@ static void test_a_lease_that_runs_out(void)
     CU_ASSERT_EQUAL(
         js_runner_lease(fx.runner, js_clock_ns() + 50 * JS_NS_PER_MS), 0);
     CU_ASSERT_EQUAL(next_event(&fx), 1);
-    CU_ASSERT_EQUAL(fx.event.outcome.cause, JS_CAUSE_STOPPED);
+    CU_ASSERT_EQUAL(fx.event.outcome.cause, JS_STOP_REASON_STOPPED);
     drop_output(&fx);
     /* What is given now has no lease. */
-    CU_ASSERT_EQUAL(run(&fx, "touch late")->cause, JS_CAUSE_STOPPED);
+    CU_ASSERT_EQUAL(run(&fx, "touch late")->cause, JS_STOP_REASON_STOPPED);
     /* With another it works on. */
     CU_ASSERT_EQUAL(
         js_runner_lease(fx.runner, js_clock_ns() + 100 * JS_NS_PER_S), 0);
     expect_output(&fx, "rm go; ls late; echo fine", "fine\n",
                   "ls: cannot access 'late': No such file or directory\n");
-    finish(&fx);
+    completion(&fx);
 }
 
 static void expect_removed(const struct fixture *fx, const char *name)
@@ -1702,7 +1702,7 @@ static void test_a_runner_that_was_asleep(void)
     CU_ASSERT_TRUE(js_outcome_succeeded(&fx.event.outcome));
     drop_output(&fx);
     expect_output(&fx, "rm go", "", "");
-    finish(&fx);
+    completion(&fx);
 }
 
 static void test_leftovers_may_be_allowed(void)
@@ -1715,7 +1715,7 @@ static void test_leftovers_may_be_allowed(void)
     drop_output(&fx);
     wait_for_file(&fx, "late");
     expect_output(&fx, "rm late; echo fine", "fine\n", "");
-    finish(&fx);
+    completion(&fx);
     CU_ASSERT_EQUAL(count_marked(&fx, 0), 0);
 }
 
@@ -1747,7 +1747,8 @@ static const struct unit_test tests[] = {
     {"what is left behind may tidy up", test_what_is_left_behind_may_tidy_up},
     {"several slots", test_several_slots},
     {"a stray is ended when idle", test_a_stray_is_ended_when_idle},
-    {"a stray waits for no later job", test_a_stray_waits_for_no_later_job},
+    {"a stray waits for no later job",
+     test_a_stray_list_state_for_no_later_job},
     {"orphans of a run within a job", test_orphans_of_a_run_within_a_job},
     {"marks", test_marks},
     {"a killed runner leaves nothing", test_a_killed_runner_leaves_nothing},

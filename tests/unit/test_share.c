@@ -33,7 +33,7 @@ static void begin(struct trial *trial, unsigned slaves, unsigned slots,
                                           .slaves = slaves,
                                           .bind = true,
                                           .gpus = 0,
-                                          .pool = set_of("0-15"),
+                                          .allocator = set_of("0-15"),
                                           .held = set_of(held),
                                           .quota_cores = quota};
 }
@@ -49,25 +49,26 @@ static void expect_home(struct trial *trial, unsigned index, const char *home,
                         uint32_t cores, uint32_t others)
 {
     static const char *const environ[] = {NULL};
-    struct js_slave_share share;
+    struct js_slave_setup_share share;
     struct js_err err;
     struct js_buf buf = JS_BUF_INIT;
     uint32_t lent = 0;
     trial->setup.index = index;
-    CU_ASSERT_EQUAL_FATAL(
-        js_slave_share_init(&share, trial->topo, &trial->setup, environ, &err),
-        0);
-    for (uint32_t i = 0; i < share.equipment.core_count; i++)
-        lent += share.equipment.cores[i].is_others;
+    CU_ASSERT_EQUAL_FATAL(js_slave_setup_share_init(&share, trial->topo,
+                                                    &trial->setup, environ,
+                                                    &err),
+                          0);
+    for (uint32_t i = 0; i < share.resources.core_count; i++)
+        lent += share.resources.cores[i].is_others;
     CU_ASSERT_EQUAL(js_cpuset_format(&share.home, &buf), 0);
     CU_ASSERT_STRING_EQUAL(js_buf_string(&buf), home);
-    CU_ASSERT_EQUAL(share.equipment.core_count, cores);
+    CU_ASSERT_EQUAL(share.resources.core_count, cores);
     CU_ASSERT_EQUAL(lent, others);
     if (strcmp(js_buf_string(&buf), home) != 0)
         fprintf(stderr, "\nslave %u: %s, not %s\n", index, js_buf_string(&buf),
                 home);
     js_buf_release(&buf);
-    js_slave_share_release(&share);
+    js_slave_setup_share_release(&share);
 }
 
 static void test_alone(void)

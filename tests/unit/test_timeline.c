@@ -16,7 +16,7 @@
 /* A journal as it is on disk, of times that no clock has to show. */
 struct scene {
     struct js_buf text;
-    struct js_history *history;
+    struct js_journal_model *model;
     struct js_timeline *timeline;
 };
 
@@ -68,17 +68,17 @@ static void lay_out(struct scene *scene)
     CU_ASSERT_FATAL(fd >= 0);
     unlink(path);
     CU_ASSERT_EQUAL(js_write_full(fd, scene->text.data, scene->text.len), 0);
-    scene->history = js_history_read(fd, "j", &err);
+    scene->model = js_journal_model_read(fd, "j", &err);
     CU_ASSERT_STRING_EQUAL(err.text, "");
     close(fd);
     scene->timeline =
-        not_null(js_timeline_new(not_null(scene->history), js_clock_unix_ns()));
+        not_null(js_timeline_new(not_null(scene->model), js_clock_unix_ns()));
 }
 
 static void scene_release(struct scene *scene)
 {
     js_timeline_free(scene->timeline);
-    js_history_free(scene->history);
+    js_journal_model_free(scene->model);
     js_buf_release(&scene->text);
 }
 
@@ -88,10 +88,10 @@ static void expect_bars(struct scene *scene, const char *want)
     struct js_buf got = JS_BUF_INIT;
     for (size_t i = 0; i < js_timeline_bars(scene->timeline); i++) {
         struct js_timeline_bar bar;
-        struct js_history_attempt attempt = {.id = 0};
+        struct js_journal_model_attempt attempt = {.id = 0};
         js_timeline_bar(scene->timeline, i, &bar);
-        if (bar.attempt != JS_HISTORY_NONE)
-            js_history_attempt(scene->history, bar.attempt, &attempt);
+        if (bar.attempt != JS_JOURNAL_MODEL_NONE)
+            js_journal_model_attempt(scene->model, bar.attempt, &attempt);
         js_buf_printf(&got, "%s%d@%zu %g+%g", i ? ", " : "", (int)attempt.id,
                       bar.row, (double)bar.start_ns / 1e9,
                       (double)bar.run_ns / 1e9);
@@ -213,7 +213,7 @@ static void test_what_has_begun(void)
     lay_out(&scene);
     js_timeline_run(scene.timeline, 0, &run);
     js_timeline_bar(scene.timeline, 1, &bar);
-    CU_ASSERT_EQUAL(bar.attempt, JS_HISTORY_NONE);
+    CU_ASSERT_EQUAL(bar.attempt, JS_JOURNAL_MODEL_NONE);
     CU_ASSERT_EQUAL(bar.begun, 0);
     CU_ASSERT_EQUAL(bar.row, 1);
     CU_ASSERT_EQUAL(bar.start_ns, 3 * S * 1000);

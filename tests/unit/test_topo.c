@@ -63,7 +63,7 @@ static void assert_set(const char *where, const struct js_cpuset *set,
 
 struct division {
     const char *machine;
-    const char *pool;
+    const char *allocator;
     unsigned count;
     const char *parts[12];
 };
@@ -73,7 +73,7 @@ static const struct division divisions[] = {
     {"pack:2 numa:1 core:4 pu:1", "0-7", 2, {"0-3", "4-7"}},
     {"pack:2 numa:1 core:4 pu:1", "0-7", 3, {"0-2", "3-5", "6-7"}},
     {"pack:2 numa:1 core:4 pu:1", "0-7", 4, {"0-1", "2-3", "4-5", "6-7"}},
-    /* a part of a restricted pool never reaches outside of it */
+    /* a part of a restricted allocator never reaches outside of it */
     {"pack:2 numa:1 core:4 pu:1", "1,4-7", 2, {"1,4-5", "6-7"}},
     {"pack:2 numa:1 core:4 pu:1", "2", 3, {"2", "2", "2"}},
     {"pack:2 numa:1 core:4 pu:1", "6-200", 2, {"6", "7"}},
@@ -106,12 +106,12 @@ static const struct division divisions[] = {
 static void check_division(const struct division *want)
 {
     struct js_topo *topo = machine_of(want->machine);
-    struct js_cpuset pool = set_of(want->pool);
+    struct js_cpuset allocator = set_of(want->allocator);
     for (unsigned i = 0; i < want->count; i++) {
         struct js_cpuset part;
         struct js_err err;
         CU_ASSERT_EQUAL_FATAL(
-            js_topo_part(topo, &pool, want->count, i, &part, &err), 0);
+            js_topo_part(topo, &allocator, want->count, i, &part, &err), 0);
         assert_set(want->machine, &part, want->parts[i]);
     }
     js_topo_free(topo);
@@ -132,7 +132,7 @@ struct machine {
     const char *description;
     unsigned threads;
     unsigned package_cores;
-    const char *pool;
+    const char *allocator;
 };
 
 static const struct machine machines[] = {
@@ -153,10 +153,10 @@ static const struct machine machines[] = {
 enum { CPUS = 64 };
 
 /* A division, counted. */
-struct tally {
-    unsigned pool_cores;
+struct summary {
+    unsigned allocator_cores;
     unsigned users[CPUS];         /* parts that have this CPU */
-    unsigned package_cores[CPUS]; /* of the pool */
+    unsigned package_cores[CPUS]; /* of the allocator */
     unsigned package_parts[CPUS]; /* whose first CPU is there */
 };
 
@@ -174,94 +174,103 @@ static unsigned first_of(const struct js_cpuset *set)
     return cpu;
 }
 
-static unsigned pool_threads(const struct machine *machine,
-                             const struct js_cpuset *pool, unsigned core)
+static unsigned allocator_threads(const struct machine *machine,
+                                  const struct js_cpuset *allocator,
+                                  unsigned core)
 {
     unsigned count = 0;
     for (unsigned i = 0; i < machine->threads; i++)
-        count += js_cpuset_has(pool, core * machine->threads + i);
+        count += js_cpuset_has(allocator, core * machine->threads + i);
     return count;
 }
 
-static void count_pool(const struct machine *machine,
-                       const struct js_cpuset *pool, struct tally *tally)
+static void count_allocator(const struct machine *machine,
+                            const struct js_cpuset *allocator,
+                            struct summary *summary)
 {
-    memset(tally, 0, sizeof(*tally));
+    memset(summary, 0, sizeof(*summary));
     for (unsigned core = 0; core < CPUS / machine->threads; core++) {
-        if (pool_threads(machine, pool, core) == 0)
+        if (allocator_threads(machine, allocator, core) == 0)
             continue;
-        tally->pool_cores++;
-        tally->package_cores[core / machine->package_cores]++;
+        summary->allocator_cores++;
+        summary->package_cores[core / machine->package_cores]++;
     }
 }
 
-/* Takes a part into the tally; returns how many cores it has. */
+/* Takes a part into the summary; returns how many cores it has. */
 static unsigned count_part(const struct machine *machine,
-                           const struct js_cpuset *pool,
-                           const struct js_cpuset *part, struct tally *tally)
+                           const struct js_cpuset *allocator,
+                           const struct js_cpuset *part,
+                           struct summary *summary)
 {
     unsigned cores = 0;
     for (unsigned core = 0; core < CPUS / machine->threads; core++) {
-        unsigned has = pool_threads(machine, part, core);
-        CU_ASSERT(has == 0 || has == pool_threads(machine, pool, core));
+        unsigned has = allocator_threads(machine, part, core);
+        CU_ASSERT(has == 0 ||
+                  has == allocator_threads(machine, allocator, core));
         cores += has > 0;
     }
     for (unsigned cpu = 0; cpu < CPUS; cpu++) {
-        CU_ASSERT(!js_cpuset_has(part, cpu) || js_cpuset_has(pool, cpu));
-        tally->users[cpu] += js_cpuset_has(part, cpu);
+        CU_ASSERT(!js_cpuset_has(part, cpu) || js_cpuset_has(allocator, cpu));
+        summary->users[cpu] += js_cpuset_has(part, cpu);
     }
     CU_ASSERT_FATAL(cores > 0);
-    tally->package_parts[package_of(machine, first_of(part))]++;
+    summary->package_parts[package_of(machine, first_of(part))]++;
     return cores;
 }
 
-/* Every CPU of the pool is in as many parts as any other, give or take one;
- * in exactly one where there are enough cores. */
-static void check_users(const struct js_cpuset *pool, unsigned count,
-                        const struct tally *tally)
+/* Every CPU of the allocator is in as many parts as any other, give or take
+ * one; in exactly one where there are enough cores. */
+static void check_users(const struct js_cpuset *allocator, unsigned count,
+                        const struct summary *summary)
 {
-    unsigned least = count < tally->pool_cores ? 1 : count / tally->pool_cores;
-    unsigned most = (count + tally->pool_cores - 1) / tally->pool_cores;
+    unsigned least =
+        count < summary->allocator_cores ? 1 : count / summary->allocator_cores;
+    unsigned most =
+        (count + summary->allocator_cores - 1) / summary->allocator_cores;
     for (unsigned cpu = 0; cpu < CPUS; cpu++) {
-        if (!js_cpuset_has(pool, cpu))
+        if (!js_cpuset_has(allocator, cpu))
             continue;
-        CU_ASSERT(tally->users[cpu] >= least);
-        CU_ASSERT(tally->users[cpu] <= most);
+        CU_ASSERT(summary->users[cpu] >= least);
+        CU_ASSERT(summary->users[cpu] <= most);
     }
 }
 
 /* Every package has its share of the parts, rounded up or down. */
-static void check_spread(unsigned count, const struct tally *tally)
+static void check_spread(unsigned count, const struct summary *summary)
 {
     for (unsigned i = 0; i < CPUS; i++) {
-        unsigned share = count * tally->package_cores[i];
-        CU_ASSERT(tally->package_parts[i] >= share / tally->pool_cores);
-        CU_ASSERT(tally->package_parts[i] <=
-                  (share + tally->pool_cores - 1) / tally->pool_cores);
+        unsigned share = count * summary->package_cores[i];
+        CU_ASSERT(summary->package_parts[i] >=
+                  share / summary->allocator_cores);
+        CU_ASSERT(summary->package_parts[i] <=
+                  (share + summary->allocator_cores - 1) /
+                      summary->allocator_cores);
     }
 }
 
 static void check_count(const struct machine *machine, struct js_topo *topo,
                         unsigned count)
 {
-    struct js_cpuset pool = set_of(machine->pool), part;
-    struct tally tally;
+    struct js_cpuset allocator = set_of(machine->allocator), part;
+    struct summary summary;
     unsigned cores = 0, least = CPUS, most = 0;
-    count_pool(machine, &pool, &tally);
+    count_allocator(machine, &allocator, &summary);
     for (unsigned i = 0; i < count; i++) {
-        CU_ASSERT_EQUAL_FATAL(js_topo_part(topo, &pool, count, i, &part, NULL),
-                              0);
-        unsigned n = count_part(machine, &pool, &part, &tally);
+        CU_ASSERT_EQUAL_FATAL(
+            js_topo_part(topo, &allocator, count, i, &part, NULL), 0);
+        unsigned n = count_part(machine, &allocator, &part, &summary);
         CU_ASSERT_EQUAL(n, js_topo_cores(topo, &part));
-        CU_ASSERT(count < tally.pool_cores || n == 1);
+        CU_ASSERT(count < summary.allocator_cores || n == 1);
         cores += n;
         least = n < least ? n : least;
         most = n > most ? n : most;
     }
     CU_ASSERT(most - least <= 1);
-    CU_ASSERT(count > tally.pool_cores || cores == tally.pool_cores);
-    check_users(&pool, count, &tally);
-    check_spread(count, &tally);
+    CU_ASSERT(count > summary.allocator_cores ||
+              cores == summary.allocator_cores);
+    check_users(&allocator, count, &summary);
+    check_spread(count, &summary);
 }
 
 static void test_every_division_is_fair(void)
@@ -269,15 +278,15 @@ static void test_every_division_is_fair(void)
     for (size_t i = 0; i < sizeof(machines) / sizeof(machines[0]); i++) {
         unsigned failed = CU_get_number_of_failures();
         struct js_topo *topo = machine_of(machines[i].description);
-        struct js_cpuset pool = set_of(machines[i].pool);
-        unsigned cores = js_topo_cores(topo, &pool);
+        struct js_cpuset allocator = set_of(machines[i].allocator);
+        unsigned cores = js_topo_cores(topo, &allocator);
         CU_ASSERT(cores > 0);
         for (unsigned count = 1; count <= 2 * cores + 1; count++)
             check_count(&machines[i], topo, count);
         js_topo_free(topo);
         if (CU_get_number_of_failures() != failed)
             fprintf(stderr, "failed for %s, pool %s\n", machines[i].description,
-                    machines[i].pool);
+                    machines[i].allocator);
     }
 }
 
@@ -338,7 +347,7 @@ static void test_a_result_may_be_its_own_argument(void)
     js_topo_free(topo);
 }
 
-static void test_pools_without_a_cpu_are_refused(void)
+static void test_allocators_without_a_cpu_are_refused(void)
 {
     struct js_topo *topo = machine_of("core:4 pu:2");
     struct js_cpuset none = set_of(""), far = set_of("64-127"), all;
@@ -577,16 +586,16 @@ static void test_inherited_cpus_of_another_machine_are_refused(void)
     js_topo_free(topo);
 }
 
-/* ---------------------------------------------------------------- equipment */
+/* ---------------------------------------------------------------- resources */
 
-static void equip(const char *machine, const char *pool,
-                  struct js_equipment *ret)
+static void equip(const char *machine, const char *allocator,
+                  struct js_resources *ret)
 {
     struct js_topo *topo = machine_of(machine);
     struct js_cpuset cpus;
     struct js_err err = {""};
     memset(ret, 0, sizeof(*ret));
-    CU_ASSERT_EQUAL(js_cpuset_parse(pool, &cpus), 0);
+    CU_ASSERT_EQUAL(js_cpuset_parse(allocator, &cpus), 0);
     CU_ASSERT_EQUAL(js_topo_equipment(topo, &cpus, ret, &err), 0);
     CU_ASSERT_STRING_EQUAL(err.text, "");
     js_topo_free(topo);
@@ -595,23 +604,23 @@ static void equip(const char *machine, const char *pool,
 /* Two NUMA nodes of two caches of two cores of two threads. */
 static void test_cores_in_their_order(void)
 {
-    struct js_equipment equipment;
-    equip("numa:2 l3:2 core:2 pu:2", "0-15", &equipment);
-    CU_ASSERT_EQUAL_FATAL(equipment.core_count, 8);
+    struct js_resources resources;
+    equip("numa:2 l3:2 core:2 pu:2", "0-15", &resources);
+    CU_ASSERT_EQUAL_FATAL(resources.core_count, 8);
     for (uint32_t i = 0; i < 8; i++) {
-        CU_ASSERT_EQUAL(equipment.cores[i].cpu_count, 2);
-        CU_ASSERT_EQUAL(equipment.cores[i].cache, i / 2);
-        CU_ASSERT_EQUAL(equipment.cores[i].numa, i / 4);
-        CU_ASSERT_EQUAL(equipment.cpus[equipment.cores[i].first_cpu], 2 * i);
+        CU_ASSERT_EQUAL(resources.cores[i].cpu_count, 2);
+        CU_ASSERT_EQUAL(resources.cores[i].cache, i / 2);
+        CU_ASSERT_EQUAL(resources.cores[i].numa, i / 4);
+        CU_ASSERT_EQUAL(resources.cpus[resources.cores[i].first_cpu], 2 * i);
     }
-    CU_ASSERT_EQUAL(equipment.gpu_count, 0);
-    js_equipment_release(&equipment);
-    /* Only what is in the pool: half a core, and one of the other node. */
-    equip("numa:2 l3:2 core:2 pu:2", "3,8-9", &equipment);
-    CU_ASSERT_EQUAL_FATAL(equipment.core_count, 2);
-    CU_ASSERT_EQUAL(equipment.cores[0].cpu_count, 1);
-    CU_ASSERT_EQUAL(equipment.cores[1].numa, 1);
-    js_equipment_release(&equipment);
+    CU_ASSERT_EQUAL(resources.gpu_count, 0);
+    js_resources_release(&resources);
+    /* Only what is in the allocator: half a core, and one of the other node. */
+    equip("numa:2 l3:2 core:2 pu:2", "3,8-9", &resources);
+    CU_ASSERT_EQUAL_FATAL(resources.core_count, 2);
+    CU_ASSERT_EQUAL(resources.cores[0].cpu_count, 1);
+    CU_ASSERT_EQUAL(resources.cores[1].numa, 1);
+    js_resources_release(&resources);
 }
 
 /* One GPU at the first NUMA node, two at the second; a network card and another
@@ -619,14 +628,14 @@ static void test_cores_in_their_order(void)
 static void test_gpus(void)
 {
     static const uint16_t numa[] = {0, 1, 1};
-    struct js_equipment equipment;
-    equip("gpus.xml", "0-15", &equipment);
-    CU_ASSERT_EQUAL_FATAL(equipment.gpu_count, 3);
+    struct js_resources resources;
+    equip("gpus.xml", "0-15", &resources);
+    CU_ASSERT_EQUAL_FATAL(resources.gpu_count, 3);
     for (uint32_t i = 0; i < 3; i++) {
-        CU_ASSERT_EQUAL(equipment.gpus[i].name[0], (char)('0' + i));
-        CU_ASSERT_EQUAL(equipment.gpus[i].numa, numa[i]);
+        CU_ASSERT_EQUAL(resources.gpus[i].name[0], (char)('0' + i));
+        CU_ASSERT_EQUAL(resources.gpus[i].numa, numa[i]);
     }
-    js_equipment_release(&equipment);
+    js_resources_release(&resources);
 }
 
 static void test_numa_nodes(void)
@@ -653,7 +662,8 @@ static const struct unit_test tests[] = {
     {"the first core has its threads in the set",
      test_the_first_core_has_its_threads_in_the_set},
     {"a result may be its own argument", test_a_result_may_be_its_own_argument},
-    {"pools without a CPU are refused", test_pools_without_a_cpu_are_refused},
+    {"pools without a CPU are refused",
+     test_allocators_without_a_cpu_are_refused},
     {"what cannot be loaded is refused quietly",
      test_what_cannot_be_loaded_is_refused_quietly},
     {"a machine that contradicts itself is refused",

@@ -2,8 +2,8 @@
 #include "unit.h"
 
 #include "mpi/wire.h"
-#include "runner/runner.h"
 #include "rng.h"
+#include "runner/runner.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -45,7 +45,7 @@ static struct js_wire_setup sample_setup(void)
         .spool_limit_bytes = UINT64_C(1) << 40,
         .grace_ns = 500000000,
         .lease_ns = 30000000000,
-        .pool = cpus_of("1,3,5"),
+        .allocator = cpus_of("1,3,5"),
         .held = cpus_of("3"),
         .quota_cores = 2,
         .cwd = "/home/u",
@@ -63,11 +63,11 @@ static struct js_wire_ready sample_ready(void)
     struct js_wire_ready ready = {
         .slots = 2, .homes = homes, .home = cpus_of("4-5"), .error = ""};
     struct js_cpuset core = cpus_of("4");
-    CU_ASSERT_EQUAL(js_equipment_add_core(&ready.equipment, &core, 0, 0), 0);
+    CU_ASSERT_EQUAL(js_resources_add_core(&ready.resources, &core, 0, 0), 0);
     core = cpus_of("5");
-    CU_ASSERT_EQUAL(js_equipment_add_core(&ready.equipment, &core, 1, 0), 0);
-    CU_ASSERT_EQUAL(js_equipment_add_gpu(&ready.equipment, "GPU-1", 0), 0);
-    ready.equipment.mem_bytes = UINT64_C(40) << 30;
+    CU_ASSERT_EQUAL(js_resources_add_core(&ready.resources, &core, 1, 0), 0);
+    CU_ASSERT_EQUAL(js_resources_add_gpu(&ready.resources, "GPU-1", 0), 0);
+    ready.resources.mem_bytes = UINT64_C(40) << 30;
     return ready;
 }
 
@@ -127,7 +127,7 @@ static int pack_sample_ready(struct js_buf *buf)
 {
     struct js_wire_ready ready = sample_ready();
     int rc = js_wire_pack_ready(buf, &ready);
-    js_equipment_release(&ready.equipment);
+    js_resources_release(&ready.resources);
     return rc;
 }
 
@@ -372,7 +372,7 @@ static void test_setup(void)
     CU_ASSERT_EQUAL(out.spool_limit_bytes, UINT64_C(1) << 40);
     CU_ASSERT_EQUAL(out.grace_ns, 500000000);
     CU_ASSERT_EQUAL(out.lease_ns, 30000000000);
-    CU_ASSERT_TRUE(js_cpuset_equal(&out.pool, &in.pool));
+    CU_ASSERT_TRUE(js_cpuset_equal(&out.allocator, &in.allocator));
     CU_ASSERT_STRING_EQUAL(out.cwd, "/home/u");
     CU_ASSERT_STRING_EQUAL(out.output_dir, "out");
     CU_ASSERT_STRING_EQUAL(out.tmpdir, "");
@@ -461,13 +461,13 @@ static void test_ready(void)
     CU_ASSERT_EQUAL(out.slots, 2);
     CU_ASSERT_EQUAL(out.homes[1], 1);
     CU_ASSERT_TRUE(js_cpuset_equal(&out.home, &in.home));
-    CU_ASSERT_EQUAL(out.equipment.core_count, 2);
-    CU_ASSERT_EQUAL(out.equipment.cores[1].cache, 1);
-    CU_ASSERT_EQUAL(out.equipment.mem_bytes, UINT64_C(40) << 30);
-    CU_ASSERT_STRING_EQUAL(out.equipment.gpus[0].name, "GPU-1");
+    CU_ASSERT_EQUAL(out.resources.core_count, 2);
+    CU_ASSERT_EQUAL(out.resources.cores[1].cache, 1);
+    CU_ASSERT_EQUAL(out.resources.mem_bytes, UINT64_C(40) << 30);
+    CU_ASSERT_STRING_EQUAL(out.resources.gpus[0].name, "GPU-1");
     CU_ASSERT_STRING_EQUAL(out.error, "");
     js_wire_release_ready(&out);
-    js_equipment_release(&in.equipment);
+    js_resources_release(&in.resources);
     js_buf_release(&buf);
 }
 
@@ -655,7 +655,7 @@ static void test_number(void)
 static void test_tag_names(void)
 {
     CU_ASSERT_STRING_EQUAL(js_tag_name(JS_TAG_HELLO), "HELLO");
-    CU_ASSERT_STRING_EQUAL(js_tag_name(JS_TAG_BYE), "BYE");
+    CU_ASSERT_STRING_EQUAL(js_tag_name(JS_TAG_GOODBYE), "BYE");
     CU_ASSERT_STRING_EQUAL(js_tag_name(0), "?");
     CU_ASSERT_STRING_EQUAL(js_tag_name(-1), "?");
     CU_ASSERT_STRING_EQUAL(js_tag_name(JS_TAG_COUNT), "?");
@@ -693,7 +693,7 @@ static void test_job(void)
     CU_ASSERT_EQUAL(wire.cores, 1);
     CU_ASSERT_EQUAL(wire.kind, JS_JOB_COMMAND);
     CU_ASSERT_EQUAL(wire.text_len, 1000);
-    CU_ASSERT_EQUAL(wire.grant_len + wire.details_len, 0);
+    CU_ASSERT_EQUAL(wire.allocation_len + wire.details_len, 0);
     CU_ASSERT_EQUAL(wire.inline_max, 0);
     CU_ASSERT_EQUAL(js_wire_job_check(&wire), 0);
     /* Nothing of what was in memory before leaves the process. */
@@ -701,13 +701,13 @@ static void test_job(void)
         CU_ASSERT_EQUAL(wire.text[at], '\0');
 }
 
-static struct js_wire_job parted_job(uint32_t grant, uint32_t details,
+static struct js_wire_job parted_job(uint32_t allocation, uint32_t details,
                                      uint32_t command)
 {
     struct js_wire_job wire = wire_of(0);
-    wire.grant_len = grant;
+    wire.allocation_len = allocation;
     wire.details_len = details;
-    wire.text_len = grant + details + command;
+    wire.text_len = allocation + details + command;
     return wire;
 }
 
@@ -716,7 +716,7 @@ static void test_job_text(void)
     struct js_wire_text text;
     struct js_wire_job wire = parted_job(0, 0, 4);
     CU_ASSERT_EQUAL_FATAL(js_wire_job_text(&wire, "true", &text), 0);
-    CU_ASSERT_FALSE(text.has_grant);
+    CU_ASSERT_FALSE(text.has_allocation);
     CU_ASSERT_EQUAL(text.command_len, 4);
     CU_ASSERT_EQUAL(text.details_len, 0);
     wire = parted_job(14, 3, 4);
@@ -728,7 +728,7 @@ static void test_job_text(void)
                                            "true",
                                            &text),
                           0);
-    CU_ASSERT_TRUE(text.has_grant);
+    CU_ASSERT_TRUE(text.has_allocation);
     CU_ASSERT_EQUAL(js_cpuset_count(&text.cpus), 4);
     CU_ASSERT_STRING_EQUAL(text.gpus, "1,2");
     CU_ASSERT_STRING_EQUAL(text.hosts, "n1,n2");
@@ -805,10 +805,10 @@ static void test_job_values(void)
     wire.cores = 0;
     expect_bad_job(&wire);
     wire = wire_of(10);
-    wire.grant_len = 6;
+    wire.allocation_len = 6;
     wire.details_len = 5;
     expect_bad_job(&wire);
-    wire.grant_len = UINT32_MAX; /* the sum must not wrap */
+    wire.allocation_len = UINT32_MAX; /* the sum must not wrap */
     expect_bad_job(&wire);
     wire = wire_of(JS_WIRE_JOB_TEXT + 1);
     wire.text_len = JS_WIRE_TEXT_MAX;

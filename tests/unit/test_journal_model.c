@@ -5,9 +5,9 @@
 #include "base/fdio.h"
 #include "base/process.h"
 #include "place.h"
-#include "record/journal_model.h"
 #include "record/journal.h"
 #include "record/journal_format.h"
+#include "record/journal_model.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -26,10 +26,10 @@
 /* A run as its master writes it, and who reads it. */
 struct scene {
     struct place place;
-    char host[JS_LINE_TEXT];
-    struct js_ledger *ledger;
+    char host[JS_JOURNAL_LINE_TEXT];
+    struct js_registry *registry;
     struct js_journal *journal;
-    struct js_history *history;
+    struct js_journal_model *model;
 };
 
 static void scene_init(struct scene *scene)
@@ -41,9 +41,9 @@ static void scene_init(struct scene *scene)
 
 static void scene_release(struct scene *scene)
 {
-    js_history_free(scene->history);
+    js_journal_model_free(scene->model);
     js_journal_close(scene->journal);
-    js_ledger_free(scene->ledger);
+    js_registry_free(scene->registry);
     place_release(&scene->place);
 }
 
@@ -56,9 +56,9 @@ static int open_journal(struct scene *scene, struct js_err *err)
                                        .is_forced = true};
     js_journal_close(scene->journal);
     scene->journal = NULL;
-    js_ledger_free(scene->ledger);
-    scene->ledger = not_null(js_ledger_new());
-    return js_journal_open(&config, scene->ledger, &scene->journal, err);
+    js_registry_free(scene->registry);
+    scene->registry = not_null(js_registry_new());
+    return js_journal_open(&config, scene->registry, &scene->journal, err);
 }
 
 /* A run begins, with two slaves, and accepts so many jobs more. */
@@ -66,7 +66,7 @@ static void begin(struct scene *scene, uint64_t jobs)
 {
     struct js_err err = {""};
     CU_ASSERT_EQUAL(open_journal(scene, &err), 0);
-    uint64_t first = js_ledger_count(scene->ledger) + 1;
+    uint64_t first = js_registry_count(scene->registry) + 1;
     for (uint64_t id = first; id < first + jobs; id++) {
         struct js_identity identity = {id, 0};
         struct js_resume_news news = {JS_RESUME_ACCEPTED, id, &identity, NULL};
@@ -94,12 +94,12 @@ static void began(struct scene *scene, uint64_t id, uint32_t attempt,
     js_job_free(job);
 }
 
-static void finish(struct scene *scene, struct js_finish finish, uint64_t id,
-                   uint32_t attempt)
+static void completion(struct scene *scene, struct js_completion completion,
+                       uint64_t id, uint32_t attempt)
 {
-    finish.job = job_of(id, attempt);
-    CU_ASSERT_EQUAL(js_journal_add_finish(scene->journal, &finish, 1), 0);
-    js_job_free(finish.job);
+    completion.job = job_of(id, attempt);
+    CU_ASSERT_EQUAL(js_journal_add_finish(scene->journal, &completion, 1), 0);
+    js_job_free(completion.job);
 }
 
 static void commit(struct scene *scene)
@@ -117,18 +117,18 @@ static void end(struct scene *scene, int status)
     scene->journal = NULL;
 }
 
-static const struct js_history *load(struct scene *scene)
+static const struct js_journal_model *load(struct scene *scene)
 {
     struct js_err err = {""};
-    js_history_free(scene->history);
-    scene->history = js_history_load(scene->place.path, &err);
+    js_journal_model_free(scene->model);
+    scene->model = js_journal_model_load(scene->place.path, &err);
     CU_ASSERT_STRING_EQUAL(err.text, "");
-    return not_null(scene->history);
+    return not_null(scene->model);
 }
 
-static enum js_history_life life(struct scene *scene)
+static enum js_journal_model_life life(struct scene *scene)
 {
-    return js_history_life(load(scene));
+    return js_journal_model_life(load(scene));
 }
 
 /* ---------------------------------------------------------------- attempts */
@@ -143,7 +143,7 @@ static const struct js_outcome outcome = {
     .err_bytes = UINT64_MAX,
     .exit_code = 255,
     .signal = 9,
-    .cause = JS_CAUSE_MEMORY};
+    .cause = JS_STOP_REASON_MEMORY};
 
 /* All of it, but for what is between its members. */
 static void expect_same(const struct js_outcome *a, const struct js_outcome *b)
@@ -159,82 +159,84 @@ static void expect_same(const struct js_outcome *a, const struct js_outcome *b)
 static void test_every_attempt(void)
 {
     struct scene scene;
-    struct js_history_attempt attempt;
-    struct js_history_job job;
-    struct js_history_slave slave;
-    struct js_history_tail tail;
-    struct js_tail said = {.stream = 2, .len = 5, .bytes = "a\nb\nc"};
+    struct js_journal_model_attempt attempt;
+    struct js_journal_model_job job;
+    struct js_journal_model_slave slave;
+    struct js_journal_model_tail tail;
+    struct js_output_tail said = {.stream = 2, .len = 5, .bytes = "a\nb\nc"};
     scene_init(&scene);
     begin(&scene, 3);
-    finish(&scene, (struct js_finish){.slave = 2, .cores = 1}, 2, 1);
-    finish(&scene,
-           (struct js_finish){.slave = 1,
-                              .cores = 4,
-                              .outcome = outcome,
-                              .tail = &said,
-                              .fate = JS_FATE_RETRIED},
-           1, 1);
-    finish(&scene,
-           (struct js_finish){.slave = 2, .cores = 1, .outcome = outcome}, 1,
-           2);
-    finish(&scene, (struct js_finish){.fate = JS_FATE_SKIPPED}, 3, 1);
+    completion(&scene, (struct js_completion){.slave = 2, .cores = 1}, 2, 1);
+    completion(&scene,
+               (struct js_completion){.slave = 1,
+                                      .cores = 4,
+                                      .outcome = outcome,
+                                      .tail = &said,
+                                      .fate = JS_ATTEMPT_RESULT_RETRIED},
+               1, 1);
+    completion(
+        &scene,
+        (struct js_completion){.slave = 2, .cores = 1, .outcome = outcome}, 1,
+        2);
+    completion(&scene,
+               (struct js_completion){.fate = JS_ATTEMPT_RESULT_SKIPPED}, 3, 1);
     end(&scene, 1);
-    const struct js_history *history = load(&scene);
-    CU_ASSERT_EQUAL(js_history_jobs(history), 3);
-    CU_ASSERT_EQUAL_FATAL(js_history_attempts(history), 3);
-    js_history_attempt(history, 1, &attempt);
+    const struct js_journal_model *model = load(&scene);
+    CU_ASSERT_EQUAL(js_journal_model_jobs(model), 3);
+    CU_ASSERT_EQUAL_FATAL(js_journal_model_attempts(model), 3);
+    js_journal_model_attempt(model, 1, &attempt);
     CU_ASSERT_EQUAL(attempt.id, 1);
-    CU_ASSERT_EQUAL(attempt.kind, JS_HISTORY_RETRIED);
+    CU_ASSERT_EQUAL(attempt.kind, JS_JOURNAL_MODEL_RETRIED);
     CU_ASSERT_EQUAL(attempt.cores, 4);
-    CU_ASSERT_EQUAL(attempt.earlier, JS_HISTORY_NONE);
+    CU_ASSERT_EQUAL(attempt.past_runs, JS_JOURNAL_MODEL_NONE);
     expect_same(&attempt.outcome, &outcome);
-    js_history_slave(history, attempt.slave, &slave);
+    js_journal_model_slave(model, attempt.slave, &slave);
     CU_ASSERT_EQUAL(slave.rank, 1);
     CU_ASSERT_STRING_EQUAL(slave.host, "n1");
-    CU_ASSERT_TRUE(js_history_tail(history, 1, &tail));
+    CU_ASSERT_TRUE(js_journal_model_tail(model, 1, &tail));
     CU_ASSERT_STRING_EQUAL(tail.text, "a\nb\nc");
     CU_ASSERT_EQUAL(tail.stream, 2);
-    CU_ASSERT_FALSE(js_history_tail(history, 0, &tail));
-    CU_ASSERT_FALSE(js_history_tail(history, 2, &tail));
-    js_history_job(history, 1, &job);
-    CU_ASSERT_EQUAL(job.standing, JS_STANDING_FAILED);
+    CU_ASSERT_FALSE(js_journal_model_tail(model, 0, &tail));
+    CU_ASSERT_FALSE(js_journal_model_tail(model, 2, &tail));
+    js_journal_model_job(model, 1, &job);
+    CU_ASSERT_EQUAL(job.standing, JS_JOB_STATE_FAILED);
     CU_ASSERT_EQUAL(job.latest, 2);
-    js_history_attempt(history, job.latest, &attempt);
+    js_journal_model_attempt(model, job.latest, &attempt);
     CU_ASSERT_EQUAL(attempt.attempt, 2);
-    CU_ASSERT_EQUAL(attempt.earlier, 1);
-    js_history_job(history, 3, &job);
-    CU_ASSERT_EQUAL(job.standing, JS_STANDING_SKIPPED);
+    CU_ASSERT_EQUAL(attempt.past_runs, 1);
+    js_journal_model_job(model, 3, &job);
+    CU_ASSERT_EQUAL(job.standing, JS_JOB_STATE_SKIPPED);
     CU_ASSERT_EQUAL(job.parent, 1);
-    CU_ASSERT_EQUAL(job.latest, JS_HISTORY_NONE);
+    CU_ASSERT_EQUAL(job.latest, JS_JOURNAL_MODEL_NONE);
     scene_release(&scene);
 }
 
 static void test_every_run(void)
 {
     struct scene scene;
-    struct js_history_run run;
-    struct js_history_job job;
+    struct js_journal_model_run run;
+    struct js_journal_model_job job;
     struct js_resume_news named = {JS_RESUME_NAMED, 2, NULL, "two"};
     scene_init(&scene);
     int64_t before_ns = js_clock_unix_ns();
     begin(&scene, 2);
     CU_ASSERT_EQUAL(js_journal_add_news(scene.journal, &named), 0);
-    finish(&scene, (struct js_finish){.slave = 2}, 1, 1);
+    completion(&scene, (struct js_completion){.slave = 2}, 1, 1);
     end(&scene, 3);
     begin(&scene, 1);
-    finish(&scene, (struct js_finish){.slave = 2}, 1, 1);
+    completion(&scene, (struct js_completion){.slave = 2}, 1, 1);
     commit(&scene);
-    const struct js_history *history = load(&scene);
-    CU_ASSERT_EQUAL_FATAL(js_history_runs(history), 2);
-    CU_ASSERT_EQUAL(js_history_slaves(history), 4);
-    js_history_run(history, 0, &run);
+    const struct js_journal_model *model = load(&scene);
+    CU_ASSERT_EQUAL_FATAL(js_journal_model_runs(model), 2);
+    CU_ASSERT_EQUAL(js_journal_model_slaves(model), 4);
+    js_journal_model_run(model, 0, &run);
     CU_ASSERT_TRUE(run.has_ended);
     CU_ASSERT_EQUAL(run.status, 3);
     CU_ASSERT(run.begin_unix_ns >= before_ns - JS_NS_PER_US);
     CU_ASSERT(run.end_unix_ns >= run.begin_unix_ns);
     CU_ASSERT_EQUAL(run.slaves, 2);
     CU_ASSERT_EQUAL(run.slots, 3);
-    js_history_run(history, 1, &run);
+    js_journal_model_run(model, 1, &run);
     CU_ASSERT_FALSE(run.has_ended);
     CU_ASSERT_EQUAL(run.status, -1);
     CU_ASSERT_STRING_EQUAL(run.host, scene.host);
@@ -242,9 +244,9 @@ static void test_every_run(void)
     CU_ASSERT_EQUAL(run.first_slave, 2);
     CU_ASSERT_EQUAL(run.slaves, 2);
     CU_ASSERT(run.seen_unix_ns >= run.begin_unix_ns - 20 * JS_NS_PER_MS);
-    js_history_job(history, 2, &job);
+    js_journal_model_job(model, 2, &job);
     CU_ASSERT_STRING_EQUAL(job.name, "two");
-    js_history_job(history, 1, &job);
+    js_journal_model_job(model, 1, &job);
     CU_ASSERT_STRING_EQUAL(job.name, "");
     scene_release(&scene);
 }
@@ -254,13 +256,13 @@ static void test_every_run(void)
 /* The ids of those that have begun, in order. */
 static uint64_t begun_bits(struct scene *scene)
 {
-    const struct js_history *history = load(scene);
+    const struct js_journal_model *model = load(scene);
     uint64_t bits = 0;
-    for (size_t i = 0; i < js_history_begun_count(history); i++) {
-        struct js_history_begun begun;
-        struct js_history_job job;
-        js_history_begun(history, i, &begun);
-        js_history_job(history, begun.id, &job);
+    for (size_t i = 0; i < js_journal_model_begun_count(model); i++) {
+        struct js_journal_model_begun begun;
+        struct js_journal_model_job job;
+        js_journal_model_begun(model, i, &begun);
+        js_journal_model_job(model, begun.id, &job);
         CU_ASSERT_EQUAL(job.begun, i);
         bits |= UINT64_C(1) << begun.id;
     }
@@ -270,17 +272,17 @@ static uint64_t begun_bits(struct scene *scene)
 static void test_what_runs(void)
 {
     struct scene scene;
-    struct js_history_begun begun;
+    struct js_journal_model_begun begun;
     scene_init(&scene);
     begin(&scene, 6);
     for (uint64_t id = 1; id <= 5; id++)
         began(&scene, id, 1, id % 2 ? 1 : 2, (int64_t)id * JS_NS_PER_S);
-    finish(&scene, (struct js_finish){.slave = 1}, 1, 1);
-    finish(&scene,
-           (struct js_finish){.slave = 1,
-                              .fate = JS_FATE_RETRIED,
-                              .outcome = {.exit_code = 1}},
-           5, 1);
+    completion(&scene, (struct js_completion){.slave = 1}, 1, 1);
+    completion(&scene,
+               (struct js_completion){.slave = 1,
+                                      .fate = JS_ATTEMPT_RESULT_RETRIED,
+                                      .outcome = {.exit_code = 1}},
+               5, 1);
     commit(&scene);
     CU_ASSERT_EQUAL(begun_bits(&scene), 1 << 2 | 1 << 3 | 1 << 4);
     began(&scene, 5, 2, 1, 0);
@@ -292,7 +294,7 @@ static void test_what_runs(void)
     began(&scene, 4, 3, 1, 8 * JS_NS_PER_S);
     commit(&scene);
     CU_ASSERT_EQUAL(begun_bits(&scene), 1 << 3 | 1 << 4 | 1 << 5);
-    js_history_begun(scene.history, 2, &begun);
+    js_journal_model_begun(scene.model, 2, &begun);
     CU_ASSERT_EQUAL(begun.id, 4);
     CU_ASSERT_EQUAL(begun.attempt, 3);
     CU_ASSERT_EQUAL(begun.start_unix_ns, 8 * JS_NS_PER_S);
@@ -311,10 +313,10 @@ static void test_what_runs(void)
 
 /* ---------------------------------------------------------------- life */
 
-static void put_line(int fd, const struct js_line *line)
+static void put_line(int fd, const struct js_journal_line *line)
 {
     struct js_buf buf = JS_BUF_INIT;
-    CU_ASSERT_EQUAL(js_line_format(&buf, line), 0);
+    CU_ASSERT_EQUAL(js_journal_format_write(&buf, line), 0);
     CU_ASSERT_EQUAL(js_write_full(fd, buf.data, buf.len), 0);
     js_buf_release(&buf);
 }
@@ -323,19 +325,20 @@ static void put_line(int fd, const struct js_line *line)
 static void write_run(struct scene *scene, const char *host, uint64_t started,
                       uint64_t lease_us, int ago_s)
 {
-    static struct js_line line;
+    static struct js_journal_line line;
     int fd =
         open(scene->place.path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     CU_ASSERT_FATAL(fd >= 0);
-    line = (struct js_line){.kind = JS_LINE_HEAD, .id = 2};
+    line = (struct js_journal_line){.kind = JS_JOURNAL_LINE_HEAD, .id = 2};
     put_line(fd, &line);
-    line = (struct js_line){.kind = JS_LINE_RUN,
-                            .pid = (uint64_t)getpid(),
-                            .started = started,
-                            .boot = js_process_boot()};
+    line = (struct js_journal_line){.kind = JS_JOURNAL_LINE_RUN,
+                                    .pid = (uint64_t)getpid(),
+                                    .started = started,
+                                    .boot = js_process_boot()};
     snprintf(line.text, sizeof(line.text), "%s", host);
     put_line(fd, &line);
-    line = (struct js_line){.kind = JS_LINE_LEASE, .lease_us = lease_us};
+    line = (struct js_journal_line){.kind = JS_JOURNAL_LINE_LEASE,
+                                    .lease_us = lease_us};
     if (lease_us > 0)
         put_line(fd, &line);
     struct timespec times[2] = {{0, UTIME_OMIT}, {time(NULL) - ago_s, 0}};
@@ -348,27 +351,27 @@ static void test_whether_the_run_is_on(void)
     struct scene scene;
     scene_init(&scene);
     begin(&scene, 1);
-    CU_ASSERT_EQUAL(life(&scene), JS_HISTORY_ON);
+    CU_ASSERT_EQUAL(life(&scene), JS_JOURNAL_MODEL_ON);
     end(&scene, 0);
-    CU_ASSERT_EQUAL(life(&scene), JS_HISTORY_ENDED);
+    CU_ASSERT_EQUAL(life(&scene), JS_JOURNAL_MODEL_ENDED);
     uint64_t started = js_process_start((uint64_t)getpid());
     CU_ASSERT(started > 0);
     write_run(&scene, scene.host, started, 0, 1000);
-    CU_ASSERT_EQUAL(life(&scene), JS_HISTORY_ON);
+    CU_ASSERT_EQUAL(life(&scene), JS_JOURNAL_MODEL_ON);
     /* The number was given to another process since. */
     write_run(&scene, scene.host, started + 1, 0, 0);
-    CU_ASSERT_EQUAL(life(&scene), JS_HISTORY_BROKEN);
+    CU_ASSERT_EQUAL(life(&scene), JS_JOURNAL_MODEL_BROKEN);
     write_run(&scene, "elsewhere", started, 0, 0);
-    CU_ASSERT_EQUAL(life(&scene), JS_HISTORY_UNKNOWN);
+    CU_ASSERT_EQUAL(life(&scene), JS_JOURNAL_MODEL_UNKNOWN);
     write_run(&scene, "elsewhere", started, 36000000, 5);
-    CU_ASSERT_EQUAL(life(&scene), JS_HISTORY_ON);
+    CU_ASSERT_EQUAL(life(&scene), JS_JOURNAL_MODEL_ON);
     write_run(&scene, "elsewhere", started, 36000000, 60);
-    CU_ASSERT_EQUAL(life(&scene), JS_HISTORY_BROKEN);
+    CU_ASSERT_EQUAL(life(&scene), JS_JOURNAL_MODEL_BROKEN);
     int fd = open(scene.place.path, O_RDONLY | O_CLOEXEC);
     CU_ASSERT_EQUAL(flock(fd, LOCK_EX), 0);
-    CU_ASSERT_EQUAL(life(&scene), JS_HISTORY_ON);
+    CU_ASSERT_EQUAL(life(&scene), JS_JOURNAL_MODEL_ON);
     close(fd);
-    CU_ASSERT_EQUAL(life(&scene), JS_HISTORY_BROKEN);
+    CU_ASSERT_EQUAL(life(&scene), JS_JOURNAL_MODEL_BROKEN);
     scene_release(&scene);
 }
 
@@ -399,10 +402,10 @@ static void test_a_look_is_no_holder(void)
     scene_init(&scene);
     write_run(&scene, scene.host, 1, 0, 0);
     int rc = open_beside_a_look(&scene, &err);
-    while (rc != 0 && unit_waits(&wait))
+    while (rc != 0 && unit_list_state(&wait))
         rc = open_beside_a_look(&scene, &err);
     CU_ASSERT_EQUAL(rc, 0);
-    CU_ASSERT_EQUAL(life(&scene), JS_HISTORY_ON);
+    CU_ASSERT_EQUAL(life(&scene), JS_JOURNAL_MODEL_ON);
     scene_release(&scene);
 }
 
@@ -412,7 +415,7 @@ static void refuse(const char *path, int error, const char *part)
 {
     struct js_err err = {""};
     errno = 0;
-    CU_ASSERT_PTR_NULL(js_history_load(path, &err));
+    CU_ASSERT_PTR_NULL(js_journal_model_load(path, &err));
     CU_ASSERT_EQUAL(errno, error);
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, part));
 }
@@ -435,15 +438,15 @@ static void test_files_that_are_none(void)
 static void test_cut_at_every_byte(void)
 {
     struct scene scene;
-    struct js_tail said = {.stream = 2, .len = 5, .bytes = "a\nb\nc"};
+    struct js_output_tail said = {.stream = 2, .len = 5, .bytes = "a\nb\nc"};
     char bytes[4096];
     scene_init(&scene);
     begin(&scene, 2);
     began(&scene, 1, 1, 1, 0);
-    finish(&scene,
-           (struct js_finish){
-               .slave = 2, .outcome = {.exit_code = 1}, .tail = &said},
-           1, 1);
+    completion(&scene,
+               (struct js_completion){
+                   .slave = 2, .outcome = {.exit_code = 1}, .tail = &said},
+               1, 1);
     end(&scene, 1);
     int fd = open(scene.place.path, O_RDWR | O_CLOEXEC);
     ssize_t len = js_pread_full(fd, bytes, sizeof(bytes), 0);
@@ -452,12 +455,13 @@ static void test_cut_at_every_byte(void)
         struct stat st;
         struct js_err err = {""};
         CU_ASSERT_EQUAL(ftruncate(fd, at), 0);
-        struct js_history *history = js_history_load(scene.place.path, &err);
+        struct js_journal_model *model =
+            js_journal_model_load(scene.place.path, &err);
         const char *first = memchr(bytes, '\n', (size_t)len);
-        CU_ASSERT_EQUAL(history != NULL, at > first - bytes);
+        CU_ASSERT_EQUAL(model != NULL, at > first - bytes);
         CU_ASSERT_EQUAL(fstat(fd, &st), 0);
         CU_ASSERT_EQUAL(st.st_size, at);
-        js_history_free(history);
+        js_journal_model_free(model);
     }
     close(fd);
     scene_release(&scene);
@@ -466,32 +470,37 @@ static void test_cut_at_every_byte(void)
 /* Bits of two journals that no run could have written. */
 static void test_records_in_any_order(void)
 {
-    static struct js_line line;
+    static struct js_journal_line line;
     struct js_err err = {""};
     int fd = memfd_create("journal", MFD_CLOEXEC);
-    line = (struct js_line){.kind = JS_LINE_HEAD, .id = 2};
+    line = (struct js_journal_line){.kind = JS_JOURNAL_LINE_HEAD, .id = 2};
     put_line(fd, &line);
-    line = (struct js_line){.kind = JS_LINE_END};
+    line = (struct js_journal_line){.kind = JS_JOURNAL_LINE_END};
     put_line(fd, &line);
-    line = (struct js_line){.kind = JS_LINE_LEFT, .id = 3};
+    line = (struct js_journal_line){.kind = JS_JOURNAL_LINE_LEFT, .id = 3};
     put_line(fd, &line);
-    line = (struct js_line){.kind = JS_LINE_JOBS, .id = 1, .count = 2};
+    line = (struct js_journal_line){
+        .kind = JS_JOURNAL_LINE_JOBS, .id = 1, .count = 2};
     put_line(fd, &line);
-    line = (struct js_line){.kind = JS_LINE_BEGAN, .id = 9, .slave = 5};
+    line = (struct js_journal_line){
+        .kind = JS_JOURNAL_LINE_BEGAN, .id = 9, .slave = 5};
     put_line(fd, &line);
     line.id = 1;
     put_line(fd, &line);
-    line = (struct js_line){.kind = JS_LINE_SAID, .id = 1};
+    line = (struct js_journal_line){.kind = JS_JOURNAL_LINE_SAID, .id = 1};
     put_line(fd, &line);
-    line = (struct js_line){.kind = JS_LINE_FAILED, .id = 2, .slave = 4101};
+    line = (struct js_journal_line){
+        .kind = JS_JOURNAL_LINE_FAILED, .id = 2, .slave = 4101};
     put_line(fd, &line);
-    struct js_history *history = not_null(js_history_read(fd, "j", &err));
-    CU_ASSERT_EQUAL(js_history_life(history), JS_HISTORY_NO_RUN);
-    CU_ASSERT_EQUAL(js_history_runs(history), 1);
-    CU_ASSERT_EQUAL(js_history_slaves(history), 2);
-    CU_ASSERT_EQUAL(js_history_begun_count(history), 1);
-    CU_ASSERT_FALSE(js_history_tail(history, 0, &(struct js_history_tail){0}));
-    js_history_free(history);
+    struct js_journal_model *model =
+        not_null(js_journal_model_read(fd, "j", &err));
+    CU_ASSERT_EQUAL(js_journal_model_life(model), JS_JOURNAL_MODEL_NO_RUN);
+    CU_ASSERT_EQUAL(js_journal_model_runs(model), 1);
+    CU_ASSERT_EQUAL(js_journal_model_slaves(model), 2);
+    CU_ASSERT_EQUAL(js_journal_model_begun_count(model), 1);
+    CU_ASSERT_FALSE(
+        js_journal_model_tail(model, 0, &(struct js_journal_model_tail){0}));
+    js_journal_model_free(model);
     close(fd);
 }
 
@@ -499,56 +508,59 @@ static void test_records_in_any_order(void)
  * ended. */
 static void test_losses(void)
 {
-    static struct js_line line;
+    static struct js_journal_line line;
     struct js_err err = {""};
-    struct js_history_job job;
+    struct js_journal_model_job job;
     int fd = memfd_create("journal", MFD_CLOEXEC);
-    line = (struct js_line){.kind = JS_LINE_HEAD, .id = 2};
+    line = (struct js_journal_line){.kind = JS_JOURNAL_LINE_HEAD, .id = 2};
     put_line(fd, &line);
-    line = (struct js_line){.kind = JS_LINE_JOBS, .id = 1, .count = 2};
+    line = (struct js_journal_line){
+        .kind = JS_JOURNAL_LINE_JOBS, .id = 1, .count = 2};
     put_line(fd, &line);
     for (uint64_t id = 1; id <= 2; id++) {
-        line = (struct js_line){.kind = JS_LINE_BEGAN, .id = id, .slave = 5};
+        line = (struct js_journal_line){
+            .kind = JS_JOURNAL_LINE_BEGAN, .id = id, .slave = 5};
         put_line(fd, &line);
-        line = (struct js_line){.kind = JS_LINE_LOST,
-                                .id = id,
-                                .slave = 5,
-                                .losses = 2,
-                                .unix_us = 7000000};
+        line = (struct js_journal_line){.kind = JS_JOURNAL_LINE_LOST,
+                                        .id = id,
+                                        .slave = 5,
+                                        .losses = 2,
+                                        .unix_us = 7000000};
         put_line(fd, &line);
     }
-    line = (struct js_line){.kind = JS_LINE_LEFTOVERS,
-                            .id = 2,
-                            .attempt = 3,
-                            .outcome = {.leftovers = 4}};
+    line = (struct js_journal_line){.kind = JS_JOURNAL_LINE_LEFTOVERS,
+                                    .id = 2,
+                                    .attempt = 3,
+                                    .outcome = {.leftovers = 4}};
     put_line(fd, &line);
-    line = (struct js_line){
-        .kind = JS_LINE_FAILED, .id = 2, .attempt = 3, .slave = 5};
+    line = (struct js_journal_line){
+        .kind = JS_JOURNAL_LINE_FAILED, .id = 2, .attempt = 3, .slave = 5};
     put_line(fd, &line);
-    line = (struct js_line){
-        .kind = JS_LINE_STOPPED, .id = 1, .attempt = 3, .slave = 5};
+    line = (struct js_journal_line){
+        .kind = JS_JOURNAL_LINE_STOPPED, .id = 1, .attempt = 3, .slave = 5};
     put_line(fd, &line);
-    struct js_history *history = not_null(js_history_read(fd, "j", &err));
-    struct js_history_attempt attempt;
-    js_history_attempt(history, 0, &attempt);
+    struct js_journal_model *model =
+        not_null(js_journal_model_read(fd, "j", &err));
+    struct js_journal_model_attempt attempt;
+    js_journal_model_attempt(model, 0, &attempt);
     CU_ASSERT_EQUAL(attempt.outcome.leftovers, 4);
-    js_history_attempt(history, 1, &attempt);
+    js_journal_model_attempt(model, 1, &attempt);
     CU_ASSERT_EQUAL(attempt.outcome.leftovers, 0);
-    CU_ASSERT_EQUAL(js_history_begun_count(history), 0);
-    js_history_job(history, 1, &job);
+    CU_ASSERT_EQUAL(js_journal_model_begun_count(model), 0);
+    js_journal_model_job(model, 1, &job);
     CU_ASSERT_EQUAL(job.losses, 2);
-    CU_ASSERT_EQUAL(job.standing, JS_STANDING_LEFT);
-    js_history_job(history, 2, &job);
+    CU_ASSERT_EQUAL(job.standing, JS_JOB_STATE_LEFT);
+    js_journal_model_job(model, 2, &job);
     CU_ASSERT_EQUAL(job.losses, 0);
-    struct js_history_loss loss;
-    size_t at = JS_HISTORY_NONE, slave = attempt.slave;
-    CU_ASSERT_FATAL(js_history_next_loss(history, 2, &at, &loss));
+    struct js_journal_model_loss loss;
+    size_t at = JS_JOURNAL_MODEL_NONE, slave = attempt.slave;
+    CU_ASSERT_FATAL(js_journal_model_next_loss(model, 2, &at, &loss));
     CU_ASSERT_EQUAL(loss.count, 2);
     CU_ASSERT_EQUAL(loss.slave, slave);
     CU_ASSERT_EQUAL(loss.attempts, 0);
     CU_ASSERT_EQUAL(loss.unix_ns, 7000000000);
-    CU_ASSERT_FALSE(js_history_next_loss(history, 2, &at, &loss));
-    js_history_free(history);
+    CU_ASSERT_FALSE(js_journal_model_next_loss(model, 2, &at, &loss));
+    js_journal_model_free(model);
     close(fd);
 }
 
@@ -560,13 +572,13 @@ static void write_many(struct scene *scene, uint64_t jobs)
 {
     begin(scene, jobs);
     for (uint64_t id = 1; id <= jobs; id++) {
-        finish(scene,
-               (struct js_finish){
-                   .slave = 1,
-                   .cores = 1,
-                   .outcome = {.start_unix_ns = outcome.start_unix_ns,
-                               .run_ns = 1000000}},
-               id, 1);
+        completion(scene,
+                   (struct js_completion){
+                       .slave = 1,
+                       .cores = 1,
+                       .outcome = {.start_unix_ns = outcome.start_unix_ns,
+                                   .run_ns = 1000000}},
+                   id, 1);
         if (id % 10000 == 0)
             commit(scene);
     }
@@ -580,9 +592,9 @@ static void test_a_million_jobs(void)
     scene_init(&scene);
     write_many(&scene, jobs);
     size_t before = mallinfo2().uordblks + mallinfo2().hblkhd;
-    const struct js_history *history = load(&scene);
+    const struct js_journal_model *model = load(&scene);
     size_t after = mallinfo2().uordblks + mallinfo2().hblkhd;
-    CU_ASSERT_EQUAL(js_history_attempts(history), jobs);
+    CU_ASSERT_EQUAL(js_journal_model_attempts(model), jobs);
     /* Lists grow by doubling: what is not used yet takes no memory. */
     if (!unit_is_traced() && !UNIT_IS_SANITIZED)
         CU_ASSERT((after - before) / jobs < 2 * BYTES_A_JOB);
@@ -603,4 +615,4 @@ static const struct unit_test tests[] = {
     {NULL, NULL},
 };
 
-const struct unit_suite suite_history = {"history", tests};
+const struct unit_suite suite_journal_model = {"journal_model", tests};

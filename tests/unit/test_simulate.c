@@ -2,8 +2,8 @@
 #include "unit.h"
 
 #include "base/clock.h"
-#include "sched/simulate.h"
 #include "dag.h"
+#include "sched/simulate.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 
 /* A run of a list on slaves of one host. */
 struct scene {
-    struct js_plan_config config;
+    struct js_scheduler_config config;
     unsigned slaves;
     uint32_t slots;        /* of each */
     const int64_t *run_ns; /* by seq - 1 */
@@ -36,46 +36,50 @@ static void accept(void *arg, struct js_job *job)
         job->expected_ns = job->duration_ns;
 }
 
-static void add_slaves(const struct scene *scene, struct js_pool *pool,
-                       struct js_plan *plan)
+static void add_slaves(const struct scene *scene,
+                       struct js_allocator *allocator,
+                       struct js_scheduler *scheduler)
 {
     static const struct js_cpuset no_cpus;
     struct js_node node = {.boot_id = 1};
-    struct js_equipment equipment = {.mem_bytes = 1000};
+    struct js_resources resources = {.mem_bytes = 1000};
     for (unsigned i = 0; i < scene->slaves * scene->slots; i++)
-        CU_ASSERT_EQUAL(js_equipment_add_core(&equipment, &no_cpus, 0, 0), 0);
+        CU_ASSERT_EQUAL(js_resources_add_core(&resources, &no_cpus, 0, 0), 0);
     for (unsigned i = 0; i < scene->slaves; i++) {
         uint32_t homes[16];
         CU_ASSERT_FATAL(scene->slots <= 16);
         for (uint32_t k = 0; k < scene->slots; k++)
             homes[k] = i * scene->slots + k;
-        CU_ASSERT_EQUAL(js_pool_add(pool, i + 1, &node, true), 0);
-        CU_ASSERT_EQUAL(
-            js_pool_equip(pool, i + 1, &equipment, homes, scene->slots), 0);
-        CU_ASSERT_EQUAL(js_plan_add_slave(plan, i + 1, scene->slots), 0);
+        CU_ASSERT_EQUAL(js_allocator_add(allocator, i + 1, &node, true), 0);
+        CU_ASSERT_EQUAL(js_allocator_equip(allocator, i + 1, &resources, homes,
+                                           scene->slots),
+                        0);
+        CU_ASSERT_EQUAL(js_scheduler_add_slave(scheduler, i + 1, scene->slots),
+                        0);
     }
-    js_equipment_release(&equipment);
+    js_resources_release(&resources);
 }
 
 static int simulate(struct scene *scene, const char *path,
                     struct js_simulation *ret, struct js_err *err)
 {
     struct js_source *source = js_source_new_file(path, NULL, NULL, err);
-    struct js_pool *pool = js_pool_new();
-    CU_ASSERT_FATAL(source && pool);
-    struct js_plan_config plan_config = scene->config;
+    struct js_allocator *allocator = js_allocator_new();
+    CU_ASSERT_FATAL(source && allocator);
+    struct js_scheduler_config scheduler_config = scene->config;
     struct js_source_survey survey;
     js_source_survey(source, &survey);
-    plan_config.is_ordered = survey.is_ordered || plan_config.longest_first;
-    struct js_plan *plan =
-        js_plan_new(&plan_config, js_source_graph(source), pool);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(plan);
-    add_slaves(scene, pool, plan);
-    struct js_simulation_config config = {
+    scheduler_config.is_ordered =
+        survey.is_ordered || scheduler_config.longest_first;
+    struct js_scheduler *scheduler =
+        js_scheduler_new(&scheduler_config, js_source_graph(source), allocator);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(scheduler);
+    add_slaves(scene, allocator, scheduler);
+    struct js_simulate_config config = {
         .gap_ns = scene->gap_ns, .accepted = accept, .arg = scene};
-    int rc = js_simulate(plan, source, &config, ret, err);
-    js_plan_free(plan);
-    js_pool_free(pool);
+    int rc = js_simulate(scheduler, source, &config, ret, err);
+    js_scheduler_free(scheduler);
+    js_allocator_free(allocator);
     js_source_free(source);
     return rc;
 }
@@ -348,4 +352,4 @@ static const struct unit_test tests[] = {
     {NULL, NULL},
 };
 
-const struct unit_suite suite_simulation = {"simulation", tests};
+const struct unit_suite suite_simulate = {"simulate", tests};

@@ -16,7 +16,7 @@ struct scene {
     int ends[2];
     bool is_intact;
     unsigned asked;
-    struct js_inlet *inlet;
+    struct js_input *inlet;
 };
 
 static bool is_intact(void *arg)
@@ -26,7 +26,7 @@ static bool is_intact(void *arg)
     return scene->is_intact;
 }
 
-static void scene_init(struct scene *scene, struct js_inlet_config config)
+static void scene_init(struct scene *scene, struct js_input_config config)
 {
     memset(scene, 0, sizeof(*scene));
     CU_ASSERT_EQUAL_FATAL(pipe2(scene->ends, O_CLOEXEC), 0);
@@ -34,12 +34,12 @@ static void scene_init(struct scene *scene, struct js_inlet_config config)
     config.fd = scene->ends[0];
     config.is_intact = is_intact;
     config.arg = scene;
-    scene->inlet = not_null(js_inlet_new(&config));
+    scene->inlet = not_null(js_input_new(&config));
 }
 
 static void scene_release(struct scene *scene)
 {
-    js_inlet_free(scene->inlet);
+    js_input_free(scene->inlet);
     js_fd_close(&scene->ends[0]);
     js_fd_close(&scene->ends[1]);
 }
@@ -52,7 +52,7 @@ static void feed(struct scene *scene, const void *bytes, size_t len)
 static void expect_bytes(struct scene *scene, const void *bytes, size_t len)
 {
     char got[256];
-    ssize_t n = js_inlet_read(scene->inlet, got, sizeof(got));
+    ssize_t n = js_input_read(scene->inlet, got, sizeof(got));
     CU_ASSERT_EQUAL_FATAL(n, (ssize_t)len);
     CU_ASSERT_EQUAL(memcmp(got, bytes, len), 0);
 }
@@ -62,7 +62,7 @@ static void expect_none(struct scene *scene, int error)
 {
     char got[256];
     errno = 0;
-    CU_ASSERT_EQUAL(js_inlet_read(scene->inlet, got, sizeof(got)),
+    CU_ASSERT_EQUAL(js_input_read(scene->inlet, got, sizeof(got)),
                     error ? -1 : 0);
     CU_ASSERT_EQUAL(errno, error ? error : errno);
 }
@@ -72,12 +72,12 @@ static const int64_t for_ever_ns = INT64_MAX / 2;
 static void test_an_end_as_it_is(void)
 {
     struct scene scene;
-    scene_init(&scene, (struct js_inlet_config){0});
+    scene_init(&scene, (struct js_input_config){0});
     expect_none(&scene, EAGAIN);
-    CU_ASSERT_EQUAL(js_inlet_fd(scene.inlet), scene.ends[0]);
+    CU_ASSERT_EQUAL(js_input_fd(scene.inlet), scene.ends[0]);
     feed(&scene, "a\nb", 3);
     expect_bytes(&scene, "a\nb", 3);
-    CU_ASSERT_TRUE(js_inlet_is_within_line(scene.inlet));
+    CU_ASSERT_TRUE(js_input_is_within_line(scene.inlet));
     CU_ASSERT_EQUAL(scene.asked, 0);
     js_fd_close(&scene.ends[1]);
     expect_none(&scene, 0);
@@ -91,7 +91,7 @@ static void test_an_end_as_it_is(void)
 static void test_a_break(void)
 {
     struct scene scene;
-    scene_init(&scene, (struct js_inlet_config){0});
+    scene_init(&scene, (struct js_input_config){0});
     feed(&scene, "a\n", 2);
     scene.is_intact = false;
     js_fd_close(&scene.ends[1]);
@@ -101,11 +101,11 @@ static void test_a_break(void)
     expect_none(&scene, ECONNABORTED);
     scene_release(&scene);
 
-    scene_init(&scene, (struct js_inlet_config){.settle_ns = for_ever_ns});
+    scene_init(&scene, (struct js_input_config){.settle_ns = for_ever_ns});
     js_fd_close(&scene.ends[1]);
     expect_none(&scene, EAGAIN);
     /* To poll it would find it ready, again and again. */
-    CU_ASSERT_EQUAL(js_inlet_fd(scene.inlet), -1);
+    CU_ASSERT_EQUAL(js_input_fd(scene.inlet), -1);
     scene.is_intact = false;
     expect_none(&scene, ECONNABORTED);
     scene_release(&scene);
@@ -114,7 +114,7 @@ static void test_a_break(void)
 static void test_a_line_that_is_cut_takes_longer(void)
 {
     struct scene scene;
-    struct js_inlet_config config = {.settle_cut_ns = for_ever_ns};
+    struct js_input_config config = {.settle_cut_ns = for_ever_ns};
     scene_init(&scene, config);
     feed(&scene, "a\n", 2);
     js_fd_close(&scene.ends[1]);
@@ -134,19 +134,19 @@ static void test_a_marked_end(void)
     static const char text[] = "a\0b\n";
     struct scene scene;
     struct js_buf sent = JS_BUF_INIT;
-    CU_ASSERT_EQUAL(js_inlet_pass(&sent, text, 4), 0);
-    CU_ASSERT_EQUAL(js_inlet_pass(&sent, "\0", 1), 0);
-    CU_ASSERT_EQUAL(js_inlet_pass(&sent, "", 0), 0);
-    CU_ASSERT_EQUAL(js_inlet_mark_end(&sent), 0);
+    CU_ASSERT_EQUAL(js_input_pass(&sent, text, 4), 0);
+    CU_ASSERT_EQUAL(js_input_pass(&sent, "\0", 1), 0);
+    CU_ASSERT_EQUAL(js_input_pass(&sent, "", 0), 0);
+    CU_ASSERT_EQUAL(js_input_mark_end(&sent), 0);
     /* In one piece, and byte for byte. */
     for (size_t part = 1; part <= sent.len; part += sent.len - 1) {
         char got[16];
         size_t len = 0;
-        scene_init(&scene, (struct js_inlet_config){.is_marked = true});
+        scene_init(&scene, (struct js_input_config){.is_marked = true});
         for (size_t at = 0; at < sent.len; at += part) {
             feed(&scene, sent.data + at, part);
             ssize_t n =
-                js_inlet_read(scene.inlet, got + len, sizeof(got) - len);
+                js_input_read(scene.inlet, got + len, sizeof(got) - len);
             len += n > 0 ? (size_t)n : 0;
         }
         CU_ASSERT_EQUAL(len, 5);
@@ -158,10 +158,10 @@ static void test_a_marked_end(void)
     /* Without the mark there is no end. */
     for (size_t len = 0; len < sent.len; len++) {
         char got[16];
-        scene_init(&scene, (struct js_inlet_config){.is_marked = true});
+        scene_init(&scene, (struct js_input_config){.is_marked = true});
         feed(&scene, sent.data, len);
         js_fd_close(&scene.ends[1]);
-        while (js_inlet_read(scene.inlet, got, sizeof(got)) > 0)
+        while (js_input_read(scene.inlet, got, sizeof(got)) > 0)
             continue;
         CU_ASSERT_EQUAL(errno, ECONNABORTED);
         scene_release(&scene);
@@ -177,16 +177,16 @@ static void test_a_fifo_without_a_writer(void)
     snprintf(path, sizeof(path), "%s/fifo", dir);
     CU_ASSERT_EQUAL_FATAL(mkfifo(path, 0600), 0);
     int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    struct js_inlet *inlet =
-        not_null(js_inlet_new(&(struct js_inlet_config){.fd = fd}));
-    CU_ASSERT_EQUAL(js_inlet_read(inlet, got, sizeof(got)), -1);
+    struct js_input *inlet =
+        not_null(js_input_new(&(struct js_input_config){.fd = fd}));
+    CU_ASSERT_EQUAL(js_input_read(inlet, got, sizeof(got)), -1);
     CU_ASSERT_EQUAL(errno, EAGAIN);
     int writer = open(path, O_WRONLY | O_CLOEXEC);
     CU_ASSERT_EQUAL(write(writer, "a\n", 2), 2);
     js_fd_close(&writer);
-    CU_ASSERT_EQUAL(js_inlet_read(inlet, got, sizeof(got)), 2);
-    CU_ASSERT_EQUAL(js_inlet_read(inlet, got, sizeof(got)), 0);
-    js_inlet_free(inlet);
+    CU_ASSERT_EQUAL(js_input_read(inlet, got, sizeof(got)), 2);
+    CU_ASSERT_EQUAL(js_input_read(inlet, got, sizeof(got)), 0);
+    js_input_free(inlet);
     js_fd_close(&fd);
     unlink(path);
     rmdir(dir);
@@ -201,4 +201,4 @@ static const struct unit_test tests[] = {
     {NULL, NULL},
 };
 
-const struct unit_suite suite_inlet = {"inlet", tests};
+const struct unit_suite suite_input = {"input", tests};

@@ -1,4 +1,4 @@
-/* equipment: cores, GPUs and memory of a node, and on their way. */
+/* resources: cores, GPUs and memory of a node, and on their way. */
 #include "unit.h"
 
 #include "list/resources.h"
@@ -14,33 +14,33 @@ static struct js_cpuset cpus_of(const char *list)
     return set;
 }
 
-static struct js_equipment sample(void)
+static struct js_resources sample(void)
 {
-    struct js_equipment equipment = {.mem_bytes = UINT64_C(40) << 30};
+    struct js_resources resources = {.mem_bytes = UINT64_C(40) << 30};
     static const char *const cores[] = {"0,8", "1,9", "4", "8191"};
     for (uint16_t i = 0; i < 4; i++) {
         struct js_cpuset cpus = cpus_of(cores[i]);
         CU_ASSERT_EQUAL(
-            js_equipment_add_core(&equipment, &cpus, i, (uint16_t)(i / 2)), 0);
+            js_resources_add_core(&resources, &cpus, i, (uint16_t)(i / 2)), 0);
     }
-    CU_ASSERT_EQUAL(js_equipment_add_gpu(&equipment, "0", 1), 0);
-    CU_ASSERT_EQUAL(js_equipment_add_gpu(&equipment, "GPU-x", UINT16_MAX), 0);
-    return equipment;
+    CU_ASSERT_EQUAL(js_resources_add_gpu(&resources, "0", 1), 0);
+    CU_ASSERT_EQUAL(js_resources_add_gpu(&resources, "GPU-x", UINT16_MAX), 0);
+    return resources;
 }
 
 static void test_cores(void)
 {
-    struct js_equipment equipment = sample();
+    struct js_resources resources = sample();
     struct js_cpuset set = cpus_of(""), wanted = cpus_of("1,9");
-    js_equipment_core(&equipment, 1, &set);
+    js_resources_core(&resources, 1, &set);
     CU_ASSERT_TRUE(js_cpuset_equal(&set, &wanted));
     wanted = cpus_of("9");
-    CU_ASSERT_EQUAL(js_equipment_find(&equipment, &wanted), 1);
+    CU_ASSERT_EQUAL(js_resources_find(&resources, &wanted), 1);
     wanted = cpus_of("7");
-    CU_ASSERT_EQUAL(js_equipment_find(&equipment, &wanted), UINT32_MAX);
-    js_equipment_release(&equipment);
-    CU_ASSERT_EQUAL(equipment.core_count, 0);
-    js_equipment_release(NULL);
+    CU_ASSERT_EQUAL(js_resources_find(&resources, &wanted), UINT32_MAX);
+    js_resources_release(&resources);
+    CU_ASSERT_EQUAL(resources.core_count, 0);
+    js_resources_release(NULL);
 }
 
 /* Not by memcmp(): between the fields is room without a value. */
@@ -52,11 +52,11 @@ static bool same_core(const struct js_core *a, const struct js_core *b)
 
 static void test_there_and_back(void)
 {
-    struct js_equipment in = sample(), out;
+    struct js_resources in = sample(), out;
     struct js_buf buf = JS_BUF_INIT;
-    CU_ASSERT_EQUAL(js_equipment_pack(&buf, &in), 0);
+    CU_ASSERT_EQUAL(js_resources_pack(&buf, &in), 0);
     struct js_cursor cursor = js_cursor_of(buf.data, buf.len);
-    js_equipment_unpack(&cursor, &out);
+    js_resources_unpack(&cursor, &out);
     CU_ASSERT_EQUAL_FATAL(js_cursor_end(&cursor), 0);
     CU_ASSERT_EQUAL(out.mem_bytes, in.mem_bytes);
     CU_ASSERT_EQUAL(out.core_count, 4);
@@ -67,20 +67,20 @@ static void test_there_and_back(void)
     CU_ASSERT_EQUAL(out.gpu_count, 2);
     CU_ASSERT_STRING_EQUAL(out.gpus[1].name, "GPU-x");
     CU_ASSERT_EQUAL(out.gpus[1].numa, UINT16_MAX);
-    js_equipment_release(&in);
-    js_equipment_release(&out);
+    js_resources_release(&in);
+    js_resources_release(&out);
     js_buf_release(&buf);
 }
 
 static void test_damaged(void)
 {
-    struct js_equipment in = sample(), out;
+    struct js_resources in = sample(), out;
     struct js_buf buf = JS_BUF_INIT;
     struct rng rng = {5};
-    CU_ASSERT_EQUAL(js_equipment_pack(&buf, &in), 0);
+    CU_ASSERT_EQUAL(js_resources_pack(&buf, &in), 0);
     for (size_t len = 0; len < buf.len; len++) {
         struct js_cursor cursor = js_cursor_of(buf.data, len);
-        js_equipment_unpack(&cursor, &out);
+        js_resources_unpack(&cursor, &out);
         CU_ASSERT_TRUE(cursor.bad);
         CU_ASSERT_EQUAL(out.core_count, 0);
     }
@@ -89,13 +89,13 @@ static void test_damaged(void)
         memcpy(copy, buf.data, buf.len);
         copy[rng_below(&rng, buf.len)] = (char)rng_next(&rng);
         struct js_cursor cursor = js_cursor_of(copy, buf.len);
-        js_equipment_unpack(&cursor, &out);
+        js_resources_unpack(&cursor, &out);
         for (uint32_t i = 0; i < out.core_count; i++)
             CU_ASSERT(out.cores[i].cpu_count > 0);
-        js_equipment_release(&out);
+        js_resources_release(&out);
         free(copy);
     }
-    js_equipment_release(&in);
+    js_resources_release(&in);
     js_buf_release(&buf);
 }
 
@@ -106,4 +106,4 @@ static const struct unit_test tests[] = {
     {NULL, NULL},
 };
 
-const struct unit_suite suite_equipment = {"equipment", tests};
+const struct unit_suite suite_resources = {"resources", tests};

@@ -15,8 +15,8 @@ enum { JOBS_MAX = 16 };
 
 struct scene {
     char path[64];
-    struct js_ledger *ledger;
-    struct js_waits *waits;
+    struct js_registry *registry;
+    struct js_list_state *list_state;
     struct js_err err;
     char got[JOBS_MAX + 1]; /* a letter a job, see letters */
     uint64_t ids[JOBS_MAX]; /* as told */
@@ -37,7 +37,7 @@ static int visit(void *arg, const struct js_job *job, enum js_wait wait)
     return scene->count == scene->fail_at ? -1 : 0;
 }
 
-/* A job a line; what the ledger says of each: 'l'eft, 's'ucceeded, 'f'ailed,
+/* A job a line; what the registry says of each: 'l'eft, 's'ucceeded, 'f'ailed,
  * s'k'ipped; '-': nothing. */
 static void scene_init(struct scene *scene, const char *list,
                        const char *standings)
@@ -49,30 +49,30 @@ static void scene_init(struct scene *scene, const char *list,
     CU_ASSERT_FATAL(fd >= 0);
     CU_ASSERT_EQUAL(js_write_full(fd, list, strlen(list)), 0);
     close(fd);
-    scene->ledger = not_null(js_ledger_new());
+    scene->registry = not_null(js_registry_new());
     for (size_t i = 0; standings[i] && standings[i] != '-'; i++) {
         char command[16];
         int len = snprintf(command, sizeof(command), "job %zu", i + 1);
         struct js_job *job = not_null(js_job_new(i, command, (size_t)len));
         struct js_identity identity = js_identity_of(job);
-        uint64_t id = js_ledger_add(scene->ledger, &identity);
-        js_ledger_set(scene->ledger, id,
-                      (enum js_standing)(strchr(of, standings[i]) - of));
+        uint64_t id = js_registry_add(scene->registry, &identity);
+        js_registry_set(scene->registry, id,
+                        (enum js_job_state)(strchr(of, standings[i]) - of));
         js_job_free(job);
     }
 }
 
 static void scene_release(struct scene *scene)
 {
-    js_waits_free(scene->waits);
-    js_ledger_free(scene->ledger);
+    js_list_state_free(scene->list_state);
+    js_registry_free(scene->registry);
     unlink(scene->path);
 }
 
 static void read_scene(struct scene *scene)
 {
-    scene->waits =
-        js_waits_new(scene->path, scene->ledger, visit, scene, &scene->err);
+    scene->list_state = js_list_state_new(scene->path, scene->registry, visit,
+                                          scene, &scene->err);
 }
 
 static void expect(const char *list, const char *standings, const char *want)
@@ -80,7 +80,7 @@ static void expect(const char *list, const char *standings, const char *want)
     struct scene scene;
     scene_init(&scene, list, standings);
     read_scene(&scene);
-    CU_ASSERT_PTR_NOT_NULL(scene.waits);
+    CU_ASSERT_PTR_NOT_NULL(scene.list_state);
     CU_ASSERT_STRING_EQUAL(scene.got, want);
     scene_release(&scene);
 }
@@ -110,12 +110,12 @@ static void test_behind_a_wait_line(void)
     expect(list, "ssssl", "----r");
     scene_init(&scene, list, "sllll");
     read_scene(&scene);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(scene.waits);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(scene.list_state);
     CU_ASSERT_STRING_EQUAL(scene.got, "-rwjw");
-    CU_ASSERT_EQUAL(js_waits_above(scene.waits, 2), 0);
-    CU_ASSERT_EQUAL(js_waits_above(scene.waits, 3), 1);
-    CU_ASSERT_EQUAL(js_waits_above(scene.waits, 4), 1);
-    CU_ASSERT_EQUAL(js_waits_above(scene.waits, 5), 3);
+    CU_ASSERT_EQUAL(js_list_state_above(scene.list_state, 2), 0);
+    CU_ASSERT_EQUAL(js_list_state_above(scene.list_state, 3), 1);
+    CU_ASSERT_EQUAL(js_list_state_above(scene.list_state, 4), 1);
+    CU_ASSERT_EQUAL(js_list_state_above(scene.list_state, 5), 3);
     scene_release(&scene);
 }
 
@@ -124,15 +124,15 @@ static void test_jobs_that_are_new(void)
     struct scene scene;
     scene_init(&scene, "job 2\njob 9\njob 1\njob 1\n", "sl");
     read_scene(&scene);
-    CU_ASSERT_PTR_NOT_NULL(scene.waits);
+    CU_ASSERT_PTR_NOT_NULL(scene.list_state);
     CU_ASSERT_STRING_EQUAL(scene.got, "rr-r");
     CU_ASSERT_EQUAL(scene.ids[0], 2);
     CU_ASSERT_EQUAL(scene.ids[1], 0);
     CU_ASSERT_EQUAL(scene.ids[2], 1);
     CU_ASSERT_EQUAL(scene.ids[3], 0);
     /* It was only looked at. */
-    CU_ASSERT_EQUAL(js_ledger_count(scene.ledger), 2);
-    CU_ASSERT_FALSE(js_ledger_is_gone(scene.ledger, 2));
+    CU_ASSERT_EQUAL(js_registry_count(scene.registry), 2);
+    CU_ASSERT_FALSE(js_registry_is_gone(scene.registry, 2));
     scene_release(&scene);
 }
 
@@ -152,15 +152,15 @@ static void test_asked_about_one(void)
                "[after=a,b after-any=c] job 4\njob 5\n",
                "lslll");
     read_scene(&scene);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(scene.waits);
-    js_waits_each(scene.waits, 4, note_awaited, &scene);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(scene.list_state);
+    js_list_state_each(scene.list_state, 4, note_awaited, &scene);
     CU_ASSERT_PTR_NOT_NULL(strstr(scene.asked, "a 1;"));
     CU_ASSERT_PTR_NOT_NULL(strstr(scene.asked, "c? 3;"));
     CU_ASSERT_PTR_NULL(strstr(scene.asked, "b"));
     scene.asked[0] = '\0';
-    js_waits_each(scene.waits, 5, note_awaited, &scene);
+    js_list_state_each(scene.list_state, 5, note_awaited, &scene);
     CU_ASSERT_STRING_EQUAL(scene.asked, "");
-    CU_ASSERT_EQUAL(js_waits_above(scene.waits, 5), 0);
+    CU_ASSERT_EQUAL(js_list_state_above(scene.list_state, 5), 0);
     scene_release(&scene);
 }
 
@@ -169,12 +169,12 @@ static void test_lists_that_cannot_be_read(void)
     struct scene scene;
     scene_init(&scene, "job 1\n[core=1] job 2\n", "ll");
     read_scene(&scene);
-    CU_ASSERT_PTR_NULL(scene.waits);
+    CU_ASSERT_PTR_NULL(scene.list_state);
     CU_ASSERT_PTR_NOT_NULL(strstr(scene.err.text, "did you mean"));
     CU_ASSERT_EQUAL(scene.count, 0);
     unlink(scene.path);
     read_scene(&scene);
-    CU_ASSERT_PTR_NULL(scene.waits);
+    CU_ASSERT_PTR_NULL(scene.list_state);
     CU_ASSERT_PTR_NOT_NULL(strstr(scene.err.text, "No such file"));
     scene_release(&scene);
 }
@@ -186,7 +186,7 @@ static void test_a_visit_that_fails(void)
         scene_init(&scene, "job 1\njob 2\njob 3\n", "lsl");
         scene.fail_at = at;
         read_scene(&scene);
-        CU_ASSERT_PTR_NULL(scene.waits);
+        CU_ASSERT_PTR_NULL(scene.list_state);
         CU_ASSERT_PTR_NOT_NULL(strstr(scene.err.text, "memory"));
         CU_ASSERT_EQUAL(scene.count, at);
         scene_release(&scene);
@@ -203,4 +203,4 @@ static const struct unit_test tests[] = {
     {NULL, NULL},
 };
 
-const struct unit_suite suite_waits = {"waits", tests};
+const struct unit_suite suite_list_state = {"list_state", tests};

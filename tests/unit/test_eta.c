@@ -21,7 +21,7 @@ struct run {
     uint64_t begun, ended;
     int64_t run_ns;
     uint64_t running;
-    struct js_pace pace;
+    struct js_eta eta;
 };
 
 /* What a slot has done by now. */
@@ -54,18 +54,17 @@ static void step(struct run *run)
     }
     for (unsigned i = 0; i < run->slots; i++)
         follow_slot(run, i);
-    js_pace_note(&run->pace, run->now_ns, run->ended, run->run_ns,
-                 run->running);
+    js_eta_note(&run->eta, run->now_ns, run->ended, run->run_ns, run->running);
 }
 
 static bool is_known(const struct run *run)
 {
-    return js_pace_is_known(&run->pace, run->slots);
+    return js_eta_is_known(&run->eta, run->slots);
 }
 
 static double left_s(const struct run *run)
 {
-    return (double)js_pace_left_ns(&run->pace, run->jobs - run->ended) /
+    return (double)js_eta_left_ns(&run->eta, run->jobs - run->ended) /
            (double)JS_NS_PER_S;
 }
 
@@ -224,12 +223,12 @@ static void test_rate(void)
                       .step_ns = 250 * JS_NS_PER_MS};
     while (run.ended < 1000)
         step(&run);
-    CU_ASSERT_DOUBLE_EQUAL(js_pace_rate(&run.pace), 4, 0.1);
+    CU_ASSERT_DOUBLE_EQUAL(js_eta_rate(&run.eta), 4, 0.1);
     /* It follows when jobs become longer. */
     run.length_ns = mixed;
     while (run.ended < 1800)
         step(&run);
-    double rate = js_pace_rate(&run.pace);
+    double rate = js_eta_rate(&run.eta);
     CU_ASSERT(rate > 4 / 2.55 - 0.1);
     CU_ASSERT(rate <
               4 / 2.55 + 0.5); /* what was before still counts a little */
@@ -239,19 +238,19 @@ static void test_rate(void)
  * still: no division by nought. */
 static void test_noughts(void)
 {
-    struct js_pace pace = {0};
-    js_pace_note(&pace, start_ns, 0, 0, 2);
-    js_pace_note(&pace, start_ns, 5, 0, 2);
-    CU_ASSERT_FALSE(js_pace_is_known(&pace, 2));
-    js_pace_note(&pace, start_ns + 1, 5, 0, 0);
-    CU_ASSERT(js_pace_is_known(&pace, 2));
-    CU_ASSERT(js_pace_rate(&pace) > 0);
-    CU_ASSERT_EQUAL(js_pace_left_ns(&pace, 0), -1);
-    pace = (struct js_pace){0};
-    js_pace_note(&pace, start_ns, 0, 0, 0);
-    js_pace_note(&pace, start_ns + JS_NS_PER_S, 3, JS_NS_PER_S, 0);
-    CU_ASSERT(js_pace_is_known(&pace, 2));
-    CU_ASSERT_EQUAL(js_pace_left_ns(&pace, 7), -1);
+    struct js_eta eta = {0};
+    js_eta_note(&eta, start_ns, 0, 0, 2);
+    js_eta_note(&eta, start_ns, 5, 0, 2);
+    CU_ASSERT_FALSE(js_eta_is_known(&eta, 2));
+    js_eta_note(&eta, start_ns + 1, 5, 0, 0);
+    CU_ASSERT(js_eta_is_known(&eta, 2));
+    CU_ASSERT(js_eta_rate(&eta) > 0);
+    CU_ASSERT_EQUAL(js_eta_left_ns(&eta, 0), -1);
+    eta = (struct js_eta){0};
+    js_eta_note(&eta, start_ns, 0, 0, 0);
+    js_eta_note(&eta, start_ns + JS_NS_PER_S, 3, JS_NS_PER_S, 0);
+    CU_ASSERT(js_eta_is_known(&eta, 2));
+    CU_ASSERT_EQUAL(js_eta_left_ns(&eta, 7), -1);
 }
 
 /* Far more than a person waits for still fits into its type. */
@@ -281,4 +280,4 @@ static const struct unit_test tests[] = {
     {NULL, NULL},
 };
 
-const struct unit_suite suite_pace = {"pace", tests};
+const struct unit_suite suite_eta = {"eta", tests};

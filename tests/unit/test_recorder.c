@@ -19,10 +19,10 @@ struct scene {
     struct place place; /* of the journal */
     char joblog[PLACE_PATH];
     int fds[2];
-    struct js_outlet *outlets[2];
+    struct js_outq *outqs[2];
     struct js_console console;
-    struct js_ledger *ledger;
-    struct js_records records;
+    struct js_registry *registry;
+    struct js_recorder recorder;
     char text[4096]; /* what was read last */
 };
 
@@ -38,17 +38,17 @@ static void open_journal(struct scene *scene, int64_t sync_ns)
     struct js_journal_config config = {
         .path = scene->place.path, .host = "here", .sync_ns = sync_ns};
     struct js_err err = {""};
-    scene->ledger = not_null(js_ledger_new());
-    CU_ASSERT_EQUAL_FATAL(
-        js_journal_open(&config, scene->ledger, &scene->records.journal, &err),
-        0);
+    scene->registry = not_null(js_registry_new());
+    CU_ASSERT_EQUAL_FATAL(js_journal_open(&config, scene->registry,
+                                          &scene->recorder.journal, &err),
+                          0);
     /* So that the joblog, which is to be smaller, has room when it has not. */
     for (uint64_t id = 1; id <= 100; id++) {
         struct js_identity identity = {id, id};
         struct js_resume_news news = {JS_RESUME_ACCEPTED, id, &identity, NULL};
-        CU_ASSERT_EQUAL(js_journal_add_news(scene->records.journal, &news), 0);
+        CU_ASSERT_EQUAL(js_journal_add_news(scene->recorder.journal, &news), 0);
     }
-    CU_ASSERT_EQUAL(js_journal_begin(scene->records.journal, &err), 0);
+    CU_ASSERT_EQUAL(js_journal_begin(scene->recorder.journal, &err), 0);
 }
 
 static struct scene *scene_new(int64_t sync_ns)
@@ -59,12 +59,12 @@ static struct scene *scene_new(int64_t sync_ns)
     place_name(&scene->place, "log", scene->joblog);
     for (int i = 0; i < 2; i++) {
         scene->fds[i] = open_file();
-        scene->outlets[i] = not_null(js_outlet_new(scene->fds[i]));
+        scene->outqs[i] = not_null(js_outq_new(scene->fds[i]));
     }
-    js_console_init(&scene->console, scene->outlets[0], scene->outlets[1]);
-    scene->records =
-        (struct js_records){.console = &scene->console, .is_traced = true};
-    scene->records.joblog =
+    js_console_init(&scene->console, scene->outqs[0], scene->outqs[1]);
+    scene->recorder =
+        (struct js_recorder){.console = &scene->console, .is_traced = true};
+    scene->recorder.joblog =
         not_null(js_joblog_open(scene->joblog, false, &err));
     open_journal(scene, sync_ns);
     return scene;
@@ -72,32 +72,32 @@ static struct scene *scene_new(int64_t sync_ns)
 
 static void scene_free(struct scene *scene)
 {
-    js_records_release(&scene->records);
-    js_journal_close(scene->records.journal);
-    js_joblog_close(scene->records.joblog, NULL);
-    js_ledger_free(scene->ledger);
+    js_recorder_release(&scene->recorder);
+    js_journal_close(scene->recorder.journal);
+    js_joblog_close(scene->recorder.joblog, NULL);
+    js_registry_free(scene->registry);
     js_console_release(&scene->console);
     for (int i = 0; i < 2; i++) {
-        js_outlet_free(scene->outlets[i]);
+        js_outq_free(scene->outqs[i]);
         close(scene->fds[i]);
     }
     place_release(&scene->place);
     free(scene);
 }
 
-static void finish(struct scene *scene, uint64_t id, uint32_t exit_code)
+static void completion(struct scene *scene, uint64_t id, uint32_t exit_code)
 {
-    struct js_finish finish = {.job = not_null(js_job_new(id, "x", 1)),
-                               .outcome = {.exit_code = exit_code},
-                               .slave = 1,
-                               .cores = 1,
-                               .host = "n1"};
-    js_records_finished(&scene->records, &finish);
+    struct js_completion completion = {.job = not_null(js_job_new(id, "x", 1)),
+                                       .outcome = {.exit_code = exit_code},
+                                       .slave = 1,
+                                       .cores = 1,
+                                       .host = "n1"};
+    js_recorder_finished(&scene->recorder, &completion);
 }
 
 static void commit(struct scene *scene)
 {
-    js_records_commit(&scene->records, js_clock_ns(), false);
+    js_recorder_commit(&scene->recorder, js_clock_ns(), false);
 }
 
 static const char *read_file(struct scene *scene, int fd)
@@ -145,16 +145,16 @@ static struct rlimit limit_journal(struct scene *scene, rlim_t bytes)
 static void test_reported_when_on_record(void)
 {
     struct scene *scene = scene_new(JS_NS_PER_S);
-    finish(scene, 1, 0);
-    finish(scene, 2, 3);
+    completion(scene, 1, 0);
+    completion(scene, 2, 3);
     CU_ASSERT_STRING_EQUAL(trace(scene), "");
-    CU_ASSERT_EQUAL(js_records_unreported(&scene->records), 2);
+    CU_ASSERT_EQUAL(js_recorder_unreported(&scene->recorder), 2);
     commit(scene);
-    CU_ASSERT_EQUAL(js_records_unreported(&scene->records), 0);
+    CU_ASSERT_EQUAL(js_recorder_unreported(&scene->recorder), 0);
     CU_ASSERT_STRING_EQUAL(trace(scene), "Finished job: 1\nFinished job: 2\n");
     CU_ASSERT_PTR_NOT_NULL(strstr(messages(scene), "job 2 failed"));
     CU_ASSERT_EQUAL(joblog_lines(scene), 2);
-    CU_ASSERT_EQUAL(js_records_lost(&scene->records), 0);
+    CU_ASSERT_EQUAL(js_recorder_lost(&scene->recorder), 0);
     scene_free(scene);
 }
 
@@ -169,22 +169,22 @@ static void test_not_reported_when_not_on_record(void)
     /* One record and a half. */
     struct rlimit old = limit_journal(scene, 70);
     for (uint64_t id = 1; id <= 5; id++)
-        finish(scene, id, 1);
+        completion(scene, id, 1);
     commit(scene);
     CU_ASSERT_PTR_NOT_NULL(
-        strstr(scene->records.journal_error.text, "too large"));
+        strstr(scene->recorder.journal_error.text, "too large"));
     CU_ASSERT_STRING_EQUAL(trace(scene), "Finished job: 1\n");
     CU_ASSERT_PTR_NOT_NULL(strstr(messages(scene), "job 1 failed"));
     CU_ASSERT_PTR_NULL(strstr(messages(scene), "job 2 failed"));
     CU_ASSERT_EQUAL(joblog_lines(scene), 1);
-    finish(scene, 6, 0);
+    completion(scene, 6, 0);
     commit(scene);
-    CU_ASSERT_EQUAL(js_journal_end(scene->records.journal, 4, &err), -1);
-    js_records_report(&scene->records);
+    CU_ASSERT_EQUAL(js_journal_end(scene->recorder.journal, 4, &err), -1);
+    js_recorder_report(&scene->recorder);
     js_console_flush(&scene->console);
     CU_ASSERT_STRING_EQUAL(trace(scene), "Finished job: 1\n");
     CU_ASSERT_EQUAL(joblog_lines(scene), 1);
-    CU_ASSERT_EQUAL(js_records_lost(&scene->records), 5);
+    CU_ASSERT_EQUAL(js_recorder_lost(&scene->recorder), 5);
     CU_ASSERT_EQUAL(setrlimit(RLIMIT_FSIZE, &old), 0);
     scene_free(scene);
     signal(SIGXFSZ, handler);
@@ -197,7 +197,7 @@ static void test_reported_when_there_is_room_again(void)
     commit(scene);
     struct rlimit old = limit_journal(scene, 70);
     for (uint64_t id = 1; id <= 3; id++)
-        finish(scene, id, 0);
+        completion(scene, id, 0);
     commit(scene);
     CU_ASSERT_STRING_EQUAL(trace(scene), "Finished job: 1\n");
     CU_ASSERT_EQUAL(setrlimit(RLIMIT_FSIZE, &old), 0);
@@ -205,7 +205,7 @@ static void test_reported_when_there_is_room_again(void)
     CU_ASSERT_STRING_EQUAL(
         trace(scene), "Finished job: 1\nFinished job: 2\nFinished job: 3\n");
     CU_ASSERT_EQUAL(joblog_lines(scene), 3);
-    CU_ASSERT_EQUAL(js_records_lost(&scene->records), 0);
+    CU_ASSERT_EQUAL(js_recorder_lost(&scene->recorder), 0);
     scene_free(scene);
     signal(SIGXFSZ, handler);
 }
@@ -214,12 +214,12 @@ static void test_reported_when_there_is_room_again(void)
 static void test_reported_when_on_disk(void)
 {
     struct scene *scene = scene_new(0);
-    finish(scene, 1, 0);
-    CU_ASSERT_FALSE(js_records_commit(&scene->records, js_clock_ns(), false));
+    completion(scene, 1, 0);
+    CU_ASSERT_FALSE(js_recorder_commit(&scene->recorder, js_clock_ns(), false));
     CU_ASSERT_STRING_EQUAL(trace(scene), "");
     struct unit_wait wait = {0};
-    while (!js_records_commit(&scene->records, js_clock_ns(), false) &&
-           unit_waits(&wait))
+    while (!js_recorder_commit(&scene->recorder, js_clock_ns(), false) &&
+           unit_list_state(&wait))
         ;
     CU_ASSERT_STRING_EQUAL(trace(scene), "Finished job: 1\n");
     CU_ASSERT_EQUAL(joblog_lines(scene), 1);
@@ -229,31 +229,31 @@ static void test_reported_when_on_disk(void)
 static void test_without_a_journal(void)
 {
     struct scene *scene = scene_new(JS_JOURNAL_NO_SYNC);
-    js_journal_close(scene->records.journal);
-    scene->records.journal = NULL;
-    finish(scene, 1, 0);
+    js_journal_close(scene->recorder.journal);
+    scene->recorder.journal = NULL;
+    completion(scene, 1, 0);
     commit(scene);
     CU_ASSERT_STRING_EQUAL(trace(scene), "Finished job: 1\n");
     CU_ASSERT_EQUAL(joblog_lines(scene), 1);
-    CU_ASSERT_EQUAL(js_records_lost(&scene->records), 0);
+    CU_ASSERT_EQUAL(js_recorder_lost(&scene->recorder), 0);
     scene_free(scene);
 }
 
-static void fail(struct scene *scene, uint64_t id, enum js_fate fate)
+static void fail(struct scene *scene, uint64_t id, enum js_attempt_result fate)
 {
-    struct js_finish finish = {.job = not_null(js_job_new(id, "x", 1)),
-                               .outcome = {.exit_code = 1},
-                               .fate = fate,
-                               .slave = 1,
-                               .cores = 1,
-                               .host = "n1"};
-    js_records_finished(&scene->records, &finish);
+    struct js_completion completion = {.job = not_null(js_job_new(id, "x", 1)),
+                                       .outcome = {.exit_code = 1},
+                                       .fate = fate,
+                                       .slave = 1,
+                                       .cores = 1,
+                                       .host = "n1"};
+    js_recorder_finished(&scene->recorder, &completion);
 }
 
 static void assert_failed_names(struct scene *scene, const char *wanted)
 {
     struct js_buf text = JS_BUF_INIT;
-    CU_ASSERT_EQUAL(js_records_describe_failed(&scene->records, &text), 0);
+    CU_ASSERT_EQUAL(js_recorder_describe_failed(&scene->recorder, &text), 0);
     CU_ASSERT_STRING_EQUAL(js_buf_string(&text), wanted);
     js_buf_release(&text);
 }
@@ -264,9 +264,9 @@ static void test_retries_leave_room_for_failures(void)
     struct scene *scene = scene_new(JS_JOURNAL_NO_SYNC);
     assert_failed_names(scene, "");
     for (uint64_t id = 1; id <= 90; id++)
-        fail(scene, id, JS_FATE_RETRIED);
+        fail(scene, id, JS_ATTEMPT_RESULT_RETRIED);
     assert_failed_names(scene, "");
-    fail(scene, 7, JS_FATE_ENDED);
+    fail(scene, 7, JS_ATTEMPT_RESULT_ENDED);
     commit(scene);
     const char *text = messages(scene);
     CU_ASSERT_PTR_NOT_NULL(strstr(text, "job 7 failed on n1: exit 1: x\n"));
@@ -276,7 +276,7 @@ static void test_retries_leave_room_for_failures(void)
     CU_ASSERT_PTR_NULL(strstr(text, "more failed or skipped"));
     assert_failed_names(scene, "failed: job 7");
     for (uint64_t id = 11; id <= 20; id++)
-        fail(scene, id, JS_FATE_ENDED);
+        fail(scene, id, JS_ATTEMPT_RESULT_ENDED);
     assert_failed_names(
         scene, "failed: job 7, job 11, job 12, job 13, job 14 and 6 more");
     scene_free(scene);
@@ -293,4 +293,4 @@ static const struct unit_test tests[] = {
     {NULL, NULL},
 };
 
-const struct unit_suite suite_records = {"records", tests};
+const struct unit_suite suite_recorder = {"recorder", tests};

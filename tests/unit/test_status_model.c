@@ -4,8 +4,8 @@
 #include "base/clock.h"
 #include "base/fdio.h"
 #include "base/process.h"
-#include "cli/status_model.h"
 #include "cli/status_json.h"
+#include "cli/status_model.h"
 #include "cli/status_text.h"
 #include "place.h"
 #include "record/journal_format.h"
@@ -23,14 +23,14 @@ struct scene {
     char list[PLACE_PATH];
     int fd;
     uint64_t now_us;
-    struct js_overview overview;
+    struct js_status_model overview;
     struct js_err err;
 };
 
-static void put_line(struct scene *scene, const struct js_line *line)
+static void put_line(struct scene *scene, const struct js_journal_line *line)
 {
     struct js_buf buf = JS_BUF_INIT;
-    CU_ASSERT_EQUAL(js_line_format(&buf, line), 0);
+    CU_ASSERT_EQUAL(js_journal_format_write(&buf, line), 0);
     CU_ASSERT_EQUAL(js_write_full(scene->fd, buf.data, buf.len), 0);
     js_buf_release(&buf);
 }
@@ -38,17 +38,17 @@ static void put_line(struct scene *scene, const struct js_line *line)
 /* Of this process, begun so long ago, with one slave. */
 static void put_run(struct scene *scene, uint64_t ago_s, uint64_t slots)
 {
-    static struct js_line line;
+    static struct js_journal_line line;
     uint64_t pid = (uint64_t)getpid();
-    line = (struct js_line){.kind = JS_LINE_RUN,
-                            .pid = pid,
-                            .started = js_process_start(pid),
-                            .boot = js_process_boot(),
-                            .unix_us = scene->now_us - ago_s * 1000000};
+    line = (struct js_journal_line){.kind = JS_JOURNAL_LINE_RUN,
+                                    .pid = pid,
+                                    .started = js_process_start(pid),
+                                    .boot = js_process_boot(),
+                                    .unix_us = scene->now_us - ago_s * 1000000};
     CU_ASSERT_EQUAL(gethostname(line.text, sizeof(line.text) - 1), 0);
     put_line(scene, &line);
-    line = (struct js_line){
-        .kind = JS_LINE_SLAVE, .id = 1, .slots = slots, .text = "n1"};
+    line = (struct js_journal_line){
+        .kind = JS_JOURNAL_LINE_SLAVE, .id = 1, .slots = slots, .text = "n1"};
     put_line(scene, &line);
 }
 
@@ -57,11 +57,11 @@ static void put_run(struct scene *scene, uint64_t ago_s, uint64_t slots)
 static void put_jobs(struct scene *scene, uint64_t count,
                      const char *const *attributes)
 {
-    static struct js_line line;
+    static struct js_journal_line line;
     FILE *list = fopen(scene->list, "we");
     CU_ASSERT_PTR_NOT_NULL_FATAL(list);
-    line = (struct js_line){.kind = JS_LINE_JOBS, .id = 1};
-    CU_ASSERT_FATAL(count <= JS_LINE_LIST);
+    line = (struct js_journal_line){.kind = JS_JOURNAL_LINE_JOBS, .id = 1};
+    CU_ASSERT_FATAL(count <= JS_JOURNAL_LINE_LIST);
     for (uint64_t id = 1; id <= count; id++) {
         char command[32];
         int len = snprintf(command, sizeof(command), "job %u", (unsigned)id);
@@ -78,32 +78,33 @@ static void put_jobs(struct scene *scene, uint64_t count,
 }
 
 /* It ended so long ago, having run for so long. */
-static void put_end(struct scene *scene, enum js_line_kind kind, uint64_t id,
-                    int64_t ago_s, int64_t run_s)
+static void put_end(struct scene *scene, enum js_journal_line_kind kind,
+                    uint64_t id, int64_t ago_s, int64_t run_s)
 {
-    static struct js_line line;
-    line = (struct js_line){.kind = kind, .id = id, .attempt = 1, .slave = 1};
+    static struct js_journal_line line;
+    line = (struct js_journal_line){
+        .kind = kind, .id = id, .attempt = 1, .slave = 1};
     line.outcome.run_ns = run_s * JS_NS_PER_S;
     line.outcome.start_unix_ns =
         (int64_t)scene->now_us * JS_NS_PER_US - (ago_s + run_s) * JS_NS_PER_S;
-    line.outcome.exit_code = kind == JS_LINE_FAILED;
+    line.outcome.exit_code = kind == JS_JOURNAL_LINE_FAILED;
     put_line(scene, &line);
 }
 
 static void put_begun(struct scene *scene, uint64_t id)
 {
-    static struct js_line line;
-    line = (struct js_line){.kind = JS_LINE_BEGAN,
-                            .id = id,
-                            .attempt = 1,
-                            .slave = 1,
-                            .unix_us = scene->now_us};
+    static struct js_journal_line line;
+    line = (struct js_journal_line){.kind = JS_JOURNAL_LINE_BEGAN,
+                                    .id = id,
+                                    .attempt = 1,
+                                    .slave = 1,
+                                    .unix_us = scene->now_us};
     put_line(scene, &line);
 }
 
 static void scene_init(struct scene *scene)
 {
-    static struct js_line line;
+    static struct js_journal_line line;
     memset(scene, 0, sizeof(*scene));
     place_init(&scene->place, "j");
     place_name(&scene->place, "l", scene->list);
@@ -111,27 +112,27 @@ static void scene_init(struct scene *scene)
                      O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     CU_ASSERT_FATAL(scene->fd >= 0);
     scene->now_us = (uint64_t)(js_clock_unix_ns() / JS_NS_PER_US);
-    line = (struct js_line){.kind = JS_LINE_HEAD, .id = 2};
+    line = (struct js_journal_line){.kind = JS_JOURNAL_LINE_HEAD, .id = 2};
     put_line(scene, &line);
 }
 
 static void scene_release(struct scene *scene)
 {
-    js_overview_release(&scene->overview);
+    js_status_model_release(&scene->overview);
     close(scene->fd);
     place_release(&scene->place);
 }
 
 static int load(struct scene *scene, const char *explained, size_t failed_shown)
 {
-    struct js_overview_config config = {.job_file = scene->list,
-                                        .journal = scene->place.path,
-                                        .explained = explained,
-                                        .failed_shown = failed_shown};
-    js_overview_release(&scene->overview);
-    int rc = js_overview_load(&scene->overview, &config, &scene->err);
+    struct js_status_model_config config = {.job_file = scene->list,
+                                            .journal = scene->place.path,
+                                            .explained = explained,
+                                            .failed_shown = failed_shown};
+    js_status_model_release(&scene->overview);
+    int rc = js_status_model_load(&scene->overview, &config, &scene->err);
     if (rc < 0)
-        scene->overview = (struct js_overview){0};
+        scene->overview = (struct js_status_model){0};
     return rc;
 }
 
@@ -150,12 +151,12 @@ static void test_counts(void)
     scene_init(&scene);
     put_run(&scene, 10, 2);
     put_jobs(&scene, 7, attributes);
-    put_end(&scene, JS_LINE_OK, 1, 1, 1);
+    put_end(&scene, JS_JOURNAL_LINE_OK, 1, 1, 1);
     put_begun(&scene, 2);
     CU_ASSERT_EQUAL(load(&scene, NULL, 10), 0);
-    const struct js_overview_counts *counts = &scene.overview.counts;
+    const struct js_status_model_counts *counts = &scene.overview.counts;
     CU_ASSERT_STRING_EQUAL(scene.overview.list_error.text, "");
-    CU_ASSERT_EQUAL(scene.overview.life, JS_HISTORY_ON);
+    CU_ASSERT_EQUAL(scene.overview.life, JS_JOURNAL_MODEL_ON);
     CU_ASSERT_EQUAL(counts->jobs, 7);
     CU_ASSERT_EQUAL(counts->done, 1);
     CU_ASSERT_EQUAL(counts->left, 6);
@@ -163,7 +164,7 @@ static void test_counts(void)
     CU_ASSERT_EQUAL(counts->waiting[JS_WAIT_FOR_ROOM], 0);
     CU_ASSERT_EQUAL(counts->waiting[JS_WAIT_FOR_JOBS], 2);
     CU_ASSERT_EQUAL(counts->waiting[JS_WAIT_BEHIND_WAIT], 3);
-    put_end(&scene, JS_LINE_FAILED, 2, 0, 1);
+    put_end(&scene, JS_JOURNAL_LINE_FAILED, 2, 0, 1);
     CU_ASSERT_EQUAL(load(&scene, NULL, 10), 0);
     CU_ASSERT_EQUAL(counts->failed, 1);
     CU_ASSERT_EQUAL(counts->running, 0);
@@ -175,14 +176,14 @@ static void test_counts(void)
 /* A journal knows what runs only after a second. */
 static void test_short_jobs_run_as_well(void)
 {
-    static struct js_line line;
+    static struct js_journal_line line;
     struct scene scene;
     scene_init(&scene);
     put_run(&scene, 100, 4);
     put_jobs(&scene, 200, NULL);
     for (uint64_t id = 1; id <= 100; id++) {
-        line = (struct js_line){
-            .kind = JS_LINE_OK, .id = id, .attempt = 1, .slave = 1};
+        line = (struct js_journal_line){
+            .kind = JS_JOURNAL_LINE_OK, .id = id, .attempt = 1, .slave = 1};
         line.outcome.run_ns = 200 * JS_NS_PER_MS;
         /* Three at a time, until now. */
         line.outcome.start_unix_ns =
@@ -203,10 +204,10 @@ static void test_short_jobs_run_as_well(void)
 
 static void put_run_end(struct scene *scene, uint64_t status, uint64_t ago_s)
 {
-    static struct js_line line;
-    line = (struct js_line){.kind = JS_LINE_END,
-                            .status = status,
-                            .unix_us = scene->now_us - ago_s * 1000000};
+    static struct js_journal_line line;
+    line = (struct js_journal_line){.kind = JS_JOURNAL_LINE_END,
+                                    .status = status,
+                                    .unix_us = scene->now_us - ago_s * 1000000};
     put_line(scene, &line);
 }
 
@@ -216,7 +217,7 @@ static void test_a_run_with_nothing_to_do_hides_no_other(void)
     scene_init(&scene);
     put_run(&scene, 100, 2);
     put_jobs(&scene, 1, NULL);
-    put_end(&scene, JS_LINE_OK, 1, 60, 1);
+    put_end(&scene, JS_JOURNAL_LINE_OK, 1, 60, 1);
     put_run_end(&scene, 0, 50);
     CU_ASSERT_EQUAL(load(&scene, NULL, 10), 0);
     CU_ASSERT_FALSE(scene.overview.is_idle);
@@ -243,9 +244,9 @@ static void test_the_rate_of_short_jobs(void)
     put_run(&scene, 1000, 1);
     put_jobs(&scene, 200, NULL);
     for (uint64_t id = 1; id <= 40; id++)
-        put_end(&scene, JS_LINE_OK, id, 500, 1);
+        put_end(&scene, JS_JOURNAL_LINE_OK, id, 500, 1);
     for (uint64_t id = 41; id <= 100; id++)
-        put_end(&scene, JS_LINE_OK, id, 30, 1);
+        put_end(&scene, JS_JOURNAL_LINE_OK, id, 30, 1);
     CU_ASSERT_EQUAL(load(&scene, NULL, 10), 0);
     CU_ASSERT_TRUE(is_about(scene.overview.rate_per_s, 1));
     CU_ASSERT_TRUE(is_about((double)scene.overview.to_come_ns / 1e9, 100));
@@ -259,7 +260,7 @@ static void test_the_rate_of_long_jobs(void)
     scene_init(&scene);
     put_run(&scene, 1000, 10);
     put_jobs(&scene, 101, NULL);
-    put_end(&scene, JS_LINE_OK, 1, 10, 800);
+    put_end(&scene, JS_JOURNAL_LINE_OK, 1, 10, 800);
     CU_ASSERT_EQUAL(load(&scene, NULL, 10), 0);
     CU_ASSERT_TRUE(is_about(scene.overview.rate_per_s, 0.001));
     CU_ASSERT_TRUE(is_about((double)scene.overview.to_come_ns / 1e9, 8000));
@@ -268,7 +269,7 @@ static void test_the_rate_of_long_jobs(void)
 
 static void test_no_rate(void)
 {
-    static struct js_line line;
+    static struct js_journal_line line;
     struct scene scene;
     scene_init(&scene);
     put_run(&scene, 1000, 1);
@@ -277,11 +278,12 @@ static void test_no_rate(void)
     CU_ASSERT(scene.overview.rate_per_s == 0);
     CU_ASSERT_EQUAL(scene.overview.to_come_ns, -1);
     /* Nor when nothing runs any more. */
-    put_end(&scene, JS_LINE_OK, 1, 10, 800);
-    line = (struct js_line){.kind = JS_LINE_END, .unix_us = scene.now_us};
+    put_end(&scene, JS_JOURNAL_LINE_OK, 1, 10, 800);
+    line = (struct js_journal_line){.kind = JS_JOURNAL_LINE_END,
+                                    .unix_us = scene.now_us};
     put_line(&scene, &line);
     CU_ASSERT_EQUAL(load(&scene, NULL, 10), 0);
-    CU_ASSERT_EQUAL(scene.overview.life, JS_HISTORY_ENDED);
+    CU_ASSERT_EQUAL(scene.overview.life, JS_JOURNAL_MODEL_ENDED);
     CU_ASSERT(scene.overview.rate_per_s == 0);
     CU_ASSERT_EQUAL(scene.overview.to_come_ns, -1);
     scene_release(&scene);
@@ -292,28 +294,29 @@ static void test_no_rate(void)
 static void test_failed_jobs_the_latest_first(void)
 {
     struct scene scene;
-    struct js_history_attempt attempt;
+    struct js_journal_model_attempt attempt;
     uint64_t got[4] = {0};
-    size_t at = JS_HISTORY_NONE, count = 0;
+    size_t at = JS_JOURNAL_MODEL_NONE, count = 0;
     scene_init(&scene);
     put_run(&scene, 10, 1);
     put_jobs(&scene, 5, NULL);
     for (uint64_t id = 1; id <= 4; id++)
-        put_end(&scene, JS_LINE_FAILED, id, 0, 1);
+        put_end(&scene, JS_JOURNAL_LINE_FAILED, id, 0, 1);
     /* It ran again since, and one failed again. */
-    put_end(&scene, JS_LINE_OK, 2, 0, 1);
-    put_end(&scene, JS_LINE_FAILED, 1, 0, 1);
+    put_end(&scene, JS_JOURNAL_LINE_OK, 2, 0, 1);
+    put_end(&scene, JS_JOURNAL_LINE_FAILED, 1, 0, 1);
     CU_ASSERT_EQUAL(load(&scene, NULL, 2), 0);
-    while (js_overview_next_failed(&scene.overview, &at, &attempt) && count < 4)
+    while (js_status_model_next_failed(&scene.overview, &at, &attempt) &&
+           count < 4)
         got[count++] = attempt.id;
     CU_ASSERT_EQUAL(count, 3);
     CU_ASSERT(got[0] == 1 && got[1] == 4 && got[2] == 3);
     /* Of the two that are shown the commands are known. */
-    CU_ASSERT_PTR_NOT_NULL(js_overview_find(&scene.overview, 1));
-    CU_ASSERT_PTR_NOT_NULL(js_overview_find(&scene.overview, 4));
-    CU_ASSERT_PTR_NULL(js_overview_find(&scene.overview, 3));
+    CU_ASSERT_PTR_NOT_NULL(js_status_model_find(&scene.overview, 1));
+    CU_ASSERT_PTR_NOT_NULL(js_status_model_find(&scene.overview, 4));
+    CU_ASSERT_PTR_NULL(js_status_model_find(&scene.overview, 3));
     CU_ASSERT_EQUAL(load(&scene, NULL, SIZE_MAX), 0);
-    const struct js_job *job = js_overview_find(&scene.overview, 3);
+    const struct js_job *job = js_status_model_find(&scene.overview, 3);
     CU_ASSERT_PTR_NOT_NULL(job);
     if (job)
         CU_ASSERT_STRING_EQUAL(job->command, "job 3");
@@ -371,7 +374,7 @@ static void test_many_are_cut_short(void)
     put_run(&scene, 10, 60);
     put_jobs(&scene, 100, NULL);
     for (uint64_t id = 1; id <= 25; id++)
-        put_end(&scene, JS_LINE_FAILED, id, 0, 1);
+        put_end(&scene, JS_JOURNAL_LINE_FAILED, id, 0, 1);
     for (uint64_t id = 31; id <= 80; id++)
         put_begun(&scene, id);
     CU_ASSERT_EQUAL(load(&scene, NULL, JS_STATUS_FAILED_SHOWN), 0);
@@ -403,4 +406,4 @@ static const struct unit_test tests[] = {
     {NULL, NULL},
 };
 
-const struct unit_suite suite_overview = {"overview", tests};
+const struct unit_suite suite_status_model = {"status_model", tests};

@@ -1,27 +1,28 @@
 /* chain: the longest chain of a list. */
 #include "unit.h"
 
-#include "sched/critical_path.h"
 #include "dag.h"
+#include "sched/critical_path.h"
 
 #include <stdlib.h>
 
-static void find(const char *path, const struct js_chain_config *config,
-                 struct js_chain *ret)
+static void find(const char *path, const struct js_critical_path_config *config,
+                 struct js_critical_path *ret)
 {
     struct js_err err = {""};
     struct js_source *source = js_source_new_file(path, NULL, NULL, &err);
     CU_ASSERT_STRING_EQUAL(err.text, "");
     CU_ASSERT_PTR_NOT_NULL_FATAL(source);
-    CU_ASSERT_EQUAL(js_chain_find(source, config, ret, &err), 0);
+    CU_ASSERT_EQUAL(js_critical_path_find(source, config, ret, &err), 0);
     js_source_free(source);
 }
 
-static void expect(const char *list, const struct js_chain_config *config,
+static void expect(const char *list,
+                   const struct js_critical_path_config *config,
                    int64_t length_ns, const char *seqs)
 {
     char path[64], got[64] = "";
-    struct js_chain chain;
+    struct js_critical_path chain;
     size_t len = 0;
     dag_write(path, list);
     find(path, config, &chain);
@@ -30,15 +31,16 @@ static void expect(const char *list, const struct js_chain_config *config,
                                 i > 0 ? " " : "", (int)chain.seqs[i]);
     CU_ASSERT_EQUAL(chain.length_ns, length_ns);
     CU_ASSERT_STRING_EQUAL(got, seqs);
-    js_chain_release(&chain);
+    js_critical_path_release(&chain);
     unlink(path);
 }
 
 static void test_without_edges(void)
 {
     static const int64_t run_ns[] = {10, 30, 20};
-    expect("", &(struct js_chain_config){.gap_ns = 5}, 0, "");
-    expect("a\nb\nc\n", &(struct js_chain_config){run_ns, 3, 5}, 30, "2");
+    expect("", &(struct js_critical_path_config){.gap_ns = 5}, 0, "");
+    expect("a\nb\nc\n", &(struct js_critical_path_config){run_ns, 3, 5}, 30,
+           "2");
 }
 
 static void test_edges(void)
@@ -50,16 +52,17 @@ static void test_edges(void)
                                "e\n";
     static const int64_t long_ns[] = {10, 15, 10, 7, 26};
     static const int64_t short_ns[] = {10, 15, 4, 7, 20};
-    expect(list, &(struct js_chain_config){long_ns, 5, 0}, 27, "1 3 4");
-    expect(list, &(struct js_chain_config){short_ns, 5, 0}, 22, "2 4");
-    expect(list, &(struct js_chain_config){long_ns, 5, 100}, 227, "1 3 4");
+    expect(list, &(struct js_critical_path_config){long_ns, 5, 0}, 27, "1 3 4");
+    expect(list, &(struct js_critical_path_config){short_ns, 5, 0}, 22, "2 4");
+    expect(list, &(struct js_critical_path_config){long_ns, 5, 100}, 227,
+           "1 3 4");
 }
 
 static void test_wait_lines(void)
 {
     static const int64_t run_ns[] = {10, 20, 7, 3, 1};
     expect("a\nb\nwait\nc\nd\nwait\ne\n",
-           &(struct js_chain_config){run_ns, 5, 2}, 32, "2 3 5");
+           &(struct js_critical_path_config){run_ns, 5, 2}, 32, "2 3 5");
 }
 
 /* Jobs that nobody knew of take no time, and are links as others. */
@@ -67,7 +70,7 @@ static void test_a_list_that_has_grown(void)
 {
     static const int64_t run_ns[] = {10, 30, 1000, 1000};
     expect("[name=a] a\n[name=b after=a] b\n[name=c after=b] c\n[after=c] d\n",
-           &(struct js_chain_config){run_ns, 2, 5}, 55, "1 2 3 4");
+           &(struct js_critical_path_config){run_ns, 2, 5}, 55, "1 2 3 4");
 }
 
 /* By the definition. */
@@ -87,7 +90,8 @@ static int64_t longest_path(const struct dag *dag)
 }
 
 /* Each comes after the one before, and together they are as long. */
-static void expect_path(const struct dag *dag, const struct js_chain *chain)
+static void expect_path(const struct dag *dag,
+                        const struct js_critical_path *chain)
 {
     int64_t sum_ns = 0;
     for (size_t i = 0; i < chain->count; i++) {
@@ -103,18 +107,19 @@ static void test_at_random(void)
     struct rng rng = {3};
     for (unsigned round = 0; round < unit_rounds(200); round++) {
         struct dag dag;
-        struct js_chain chain;
+        struct js_critical_path chain;
         int64_t run_ns[DAG_JOBS_MAX];
         dag_init(&dag, &rng, 1 + rng_below(&rng, DAG_JOBS_MAX), 1000000,
                  (unsigned)rng_below(&rng, 20), false);
         for (size_t i = 0; i < dag.count; i++)
             run_ns[i] = dag.jobs[i].run_ns;
         find(dag.path,
-             &(struct js_chain_config){.run_ns = run_ns, .count = dag.count},
+             &(struct js_critical_path_config){.run_ns = run_ns,
+                                               .count = dag.count},
              &chain);
         CU_ASSERT_EQUAL(chain.length_ns, longest_path(&dag));
         expect_path(&dag, &chain);
-        js_chain_release(&chain);
+        js_critical_path_release(&chain);
         dag_release(&dag);
     }
 }
@@ -124,14 +129,14 @@ static void test_too_long(void)
     static const int64_t run_ns[] = {INT64_MAX, 1};
     char path[64];
     struct js_err err = {""};
-    struct js_chain_config config = {.run_ns = run_ns, .count = 2};
-    struct js_chain chain = {0};
+    struct js_critical_path_config config = {.run_ns = run_ns, .count = 2};
+    struct js_critical_path chain = {0};
     dag_write(path, "[name=a] a\n[after=a] b\n");
     struct js_source *source = js_source_new_file(path, NULL, NULL, &err);
-    CU_ASSERT_EQUAL(js_chain_find(source, &config, &chain, &err), -1);
+    CU_ASSERT_EQUAL(js_critical_path_find(source, &config, &chain, &err), -1);
     CU_ASSERT(err.text[0]);
     js_source_free(source);
-    js_chain_release(&chain);
+    js_critical_path_release(&chain);
     unlink(path);
 }
 
@@ -145,4 +150,4 @@ static const struct unit_test tests[] = {
     {NULL, NULL},
 };
 
-const struct unit_suite suite_chain = {"chain", tests};
+const struct unit_suite suite_critical_path = {"critical_path", tests};

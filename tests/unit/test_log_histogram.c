@@ -1,8 +1,8 @@
 /* median: against sorting. */
 #include "unit.h"
 
-#include "sched/log_histogram.h"
 #include "rng.h"
+#include "sched/log_histogram.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,19 +15,19 @@ static int compare(const void *a, const void *b)
 
 static void test_empty(void)
 {
-    static struct js_median median;
-    CU_ASSERT_EQUAL(js_median_ns(&median), -1);
+    static struct js_log_histogram median;
+    CU_ASSERT_EQUAL(js_log_histogram_ns(&median), -1);
 }
 
 static void test_edges(void)
 {
-    static struct js_median median;
-    js_median_add(&median, 0);
-    CU_ASSERT(js_median_ns(&median) <= 130);
-    js_median_add(&median, -5);
+    static struct js_log_histogram median;
+    js_log_histogram_add(&median, 0);
+    CU_ASSERT(js_log_histogram_ns(&median) <= 130);
+    js_log_histogram_add(&median, -5);
     for (int i = 0; i < 3; i++)
-        js_median_add(&median, INT64_MAX);
-    CU_ASSERT(js_median_ns(&median) > INT64_MAX / 100 * 99);
+        js_log_histogram_add(&median, INT64_MAX);
+    CU_ASSERT(js_log_histogram_ns(&median) > INT64_MAX / 100 * 99);
 }
 
 static void test_random(void)
@@ -35,16 +35,16 @@ static void test_random(void)
     struct rng rng = {42};
     for (int round = 0; round < 200; round++) {
         enum { MOST = 401 };
-        struct js_median *median = calloc(1, sizeof(*median));
+        struct js_log_histogram *median = calloc(1, sizeof(*median));
         int64_t values[MOST];
         size_t count = 1 + 2 * (rng_next(&rng) % (MOST / 2));
         for (size_t i = 0; i < count; i++) {
             values[i] = (int64_t)(rng_next(&rng) >> (rng_next(&rng) % 40 + 10));
             values[i] += 1000;
-            js_median_add(median, values[i]);
+            js_log_histogram_add(median, values[i]);
         }
         qsort(values, count, sizeof(*values), compare);
-        int64_t exact = values[count / 2], found = js_median_ns(median);
+        int64_t exact = values[count / 2], found = js_log_histogram_ns(median);
         CU_ASSERT(found >= exact - exact / 100);
         CU_ASSERT(found <= exact + exact / 100);
         free(median);
@@ -58,4 +58,4 @@ static const struct unit_test tests[] = {
     {NULL, NULL},
 };
 
-const struct unit_suite suite_median = {"median", tests};
+const struct unit_suite suite_log_histogram = {"log_histogram", tests};

@@ -3,8 +3,8 @@
 
 #include "base/clock.h"
 #include "place.h"
-#include "record/past_runs.h"
 #include "record/journal.h"
+#include "record/past_runs.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -14,9 +14,9 @@
 /* Runs as their masters record them. */
 struct scene {
     struct place place;
-    struct js_ledger *ledger;
+    struct js_registry *registry;
     struct js_journal *journal;
-    struct js_earlier *earlier;
+    struct js_past_runs *past_runs;
 };
 
 static void scene_init(struct scene *scene)
@@ -27,9 +27,9 @@ static void scene_init(struct scene *scene)
 
 static void scene_release(struct scene *scene)
 {
-    js_earlier_free(scene->earlier);
+    js_past_runs_free(scene->past_runs);
     js_journal_close(scene->journal);
-    js_ledger_free(scene->ledger);
+    js_registry_free(scene->registry);
     place_release(&scene->place);
 }
 
@@ -52,11 +52,11 @@ static void begin(struct scene *scene, uint64_t jobs)
                                        .sync_ns = JS_JOURNAL_NO_SYNC,
                                        .is_forced = true};
     js_journal_close(scene->journal);
-    js_ledger_free(scene->ledger);
-    scene->ledger = not_null(js_ledger_new());
+    js_registry_free(scene->registry);
+    scene->registry = not_null(js_registry_new());
     CU_ASSERT_EQUAL(
-        js_journal_open(&config, scene->ledger, &scene->journal, &err), 0);
-    uint64_t first = js_ledger_count(scene->ledger) + 1;
+        js_journal_open(&config, scene->registry, &scene->journal, &err), 0);
+    uint64_t first = js_registry_count(scene->registry) + 1;
     for (uint64_t id = first; id < first + jobs; id++) {
         struct js_job *job = job_of(id, 1);
         struct js_identity identity = js_identity_of(job);
@@ -80,16 +80,17 @@ static void ran(struct scene *scene, uint64_t id, uint32_t attempt,
                 unsigned slave, double start_s, double run_s,
                 unsigned exit_code, bool is_retried)
 {
-    struct js_finish finish = {
+    struct js_completion completion = {
         .job = job_of(id, attempt),
         .slave = slave,
         .cores = 1,
-        .fate = is_retried ? JS_FATE_RETRIED : JS_FATE_ENDED,
+        .fate =
+            is_retried ? JS_ATTEMPT_RESULT_RETRIED : JS_ATTEMPT_RESULT_ENDED,
         .outcome = {.start_unix_ns = (int64_t)(start_s * 1e9),
                     .run_ns = (int64_t)(run_s * 1e9),
                     .exit_code = exit_code}};
-    CU_ASSERT_EQUAL(js_journal_add_finish(scene->journal, &finish, 1), 0);
-    js_job_free(finish.job);
+    CU_ASSERT_EQUAL(js_journal_add_finish(scene->journal, &completion, 1), 0);
+    js_job_free(completion.job);
 }
 
 static void end(struct scene *scene)
@@ -101,19 +102,19 @@ static void end(struct scene *scene)
     scene->journal = NULL;
 }
 
-static struct js_earlier *load(struct scene *scene)
+static struct js_past_runs *load(struct scene *scene)
 {
     struct js_err err = {""};
-    js_earlier_free(scene->earlier);
-    scene->earlier = js_earlier_from_journal(scene->place.path, &err);
+    js_past_runs_free(scene->past_runs);
+    scene->past_runs = js_past_runs_from_journal(scene->place.path, &err);
     CU_ASSERT_STRING_EQUAL(err.text, "");
-    return not_null(scene->earlier);
+    return not_null(scene->past_runs);
 }
 
 static double run_s(const struct scene *scene, uint64_t id)
 {
     struct js_job *job = job_of(id, 1);
-    int64_t run_ns = js_earlier_run_ns(scene->earlier, job);
+    int64_t run_ns = js_past_runs_run_ns(scene->past_runs, job);
     js_job_free(job);
     return run_ns < 0 ? -1 : (double)run_ns / 1e9;
 }
@@ -145,7 +146,7 @@ static void test_run_times(void)
     expect_near(run_s(&scene, 6), -1);
     struct js_job *unknown = job_of(1, 1);
     unknown->id = 0;
-    CU_ASSERT_EQUAL(js_earlier_run_ns(scene.earlier, unknown), -1);
+    CU_ASSERT_EQUAL(js_past_runs_run_ns(scene.past_runs, unknown), -1);
     js_job_free(unknown);
     /* What a run before has counted does not. */
     begin(&scene, 0);
@@ -170,11 +171,12 @@ static void test_stopped_attempts(void)
     add_slave(&scene, 1, 1, "n1");
     ran(&scene, 1, 1, 1, 10, 2, 0, false);
     for (uint64_t id = 1; id <= 2; id++) {
-        struct js_finish stopped = {
+        struct js_completion stopped = {
             .job = job_of(id, 1),
             .slave = 1,
             .cores = 1,
-            .outcome = {.run_ns = 77, .signal = 15, .cause = JS_CAUSE_STOPPED}};
+            .outcome = {
+                .run_ns = 77, .signal = 15, .cause = JS_STOP_REASON_STOPPED}};
         CU_ASSERT_EQUAL(js_journal_add_finish(scene.journal, &stopped, 1), 0);
         js_job_free(stopped.job);
     }
@@ -186,7 +188,7 @@ static void test_stopped_attempts(void)
 }
 
 /* They get the same ids again, whatever became of them. */
-static void test_ledger(void)
+static void test_registry(void)
 {
     struct scene scene;
     scene_init(&scene);
@@ -195,13 +197,13 @@ static void test_ledger(void)
     ran(&scene, 1, 1, 1, 10, 2, 0, false);
     ran(&scene, 2, 1, 1, 13, 3, 1, false);
     end(&scene);
-    struct js_ledger *ledger = js_earlier_ledger(load(&scene));
-    js_ledger_rewind(ledger);
+    struct js_registry *registry = js_past_runs_ledger(load(&scene));
+    js_registry_rewind(registry);
     for (uint64_t id = 1; id <= 3; id++) {
         struct js_job *job = job_of(id, 1);
         struct js_identity identity = js_identity_of(job);
-        CU_ASSERT_EQUAL(js_ledger_match(ledger, &identity), id);
-        CU_ASSERT_EQUAL(js_ledger_standing(ledger, id), JS_STANDING_LEFT);
+        CU_ASSERT_EQUAL(js_registry_match(registry, &identity), id);
+        CU_ASSERT_EQUAL(js_registry_standing(registry, id), JS_JOB_STATE_LEFT);
         js_job_free(job);
     }
     scene_release(&scene);
@@ -213,7 +215,7 @@ static double gap_s(struct scene *scene)
 {
     struct js_err err = {""};
     CU_ASSERT_EQUAL(js_journal_commit(scene->journal, js_clock_ns(), &err), 0);
-    return (double)js_earlier_gap_ns(load(scene)) / 1e9;
+    return (double)js_past_runs_gap_ns(load(scene)) / 1e9;
 }
 
 static void test_gaps(void)
@@ -223,7 +225,7 @@ static void test_gaps(void)
     begin(&scene, 9);
     add_slave(&scene, 1, 1, "n1");
     add_slave(&scene, 2, 1, "n1");
-    CU_ASSERT_EQUAL(js_earlier_gap_ns(load(&scene)), 0);
+    CU_ASSERT_EQUAL(js_past_runs_gap_ns(load(&scene)), 0);
     ran(&scene, 1, 1, 1, 10, 1, 0, false);
     ran(&scene, 2, 1, 2, 10.1, 1, 0, false);
     expect_near(gap_s(&scene), 0);
@@ -268,8 +270,8 @@ static void test_hosts(void)
     add_slave(&scene, 1, 4, "n1");
     add_slave(&scene, 2, 4, "n1");
     end(&scene);
-    CU_ASSERT_EQUAL(js_earlier_host_slots(load(&scene)), 8);
-    CU_ASSERT_STRING_EQUAL(js_earlier_only_host(scene.earlier), "n1");
+    CU_ASSERT_EQUAL(js_past_runs_host_slots(load(&scene)), 8);
+    CU_ASSERT_STRING_EQUAL(js_past_runs_only_host(scene.past_runs), "n1");
     begin(&scene, 0);
     add_slave(&scene, 1, 1, "n1");
     add_slave(&scene, 2, 2, "n2");
@@ -277,8 +279,8 @@ static void test_hosts(void)
     end(&scene);
     begin(&scene, 0); /* without slaves it says nothing */
     end(&scene);
-    CU_ASSERT_EQUAL(js_earlier_host_slots(load(&scene)), 3);
-    CU_ASSERT_PTR_NULL(js_earlier_only_host(scene.earlier));
+    CU_ASSERT_EQUAL(js_past_runs_host_slots(load(&scene)), 3);
+    CU_ASSERT_PTR_NULL(js_past_runs_only_host(scene.past_runs));
     scene_release(&scene);
 }
 
@@ -294,17 +296,17 @@ static void test_joblog(void)
     struct js_err err = {""};
     scene_init(&scene);
     spit(scene.place.path, log, strlen(log));
-    scene.earlier = js_earlier_from_joblog(scene.place.path, &err);
+    scene.past_runs = js_past_runs_from_joblog(scene.place.path, &err);
     CU_ASSERT_STRING_EQUAL(err.text, "");
-    CU_ASSERT_PTR_NOT_NULL_FATAL(scene.earlier);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(scene.past_runs);
     expect_near(run_s(&scene, 1), 2.5);
     expect_near(run_s(&scene, 2), -1);
-    CU_ASSERT_EQUAL(js_earlier_gap_ns(scene.earlier), 0);
-    CU_ASSERT_EQUAL(js_earlier_host_slots(scene.earlier), 0);
-    CU_ASSERT_PTR_NULL(js_earlier_ledger(scene.earlier));
-    CU_ASSERT_PTR_NULL(js_earlier_only_host(scene.earlier));
+    CU_ASSERT_EQUAL(js_past_runs_gap_ns(scene.past_runs), 0);
+    CU_ASSERT_EQUAL(js_past_runs_host_slots(scene.past_runs), 0);
+    CU_ASSERT_PTR_NULL(js_past_runs_ledger(scene.past_runs));
+    CU_ASSERT_PTR_NULL(js_past_runs_only_host(scene.past_runs));
     /* Each is told apart from the other. */
-    CU_ASSERT_PTR_NULL(js_earlier_from_journal(scene.place.path, &err));
+    CU_ASSERT_PTR_NULL(js_past_runs_from_journal(scene.place.path, &err));
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, scene.place.path));
     scene_release(&scene);
 }
@@ -312,17 +314,17 @@ static void test_joblog(void)
 static void test_nothing_there(void)
 {
     struct js_err err = {""};
-    CU_ASSERT_PTR_NULL(js_earlier_from_journal("/no/such", &err));
+    CU_ASSERT_PTR_NULL(js_past_runs_from_journal("/no/such", &err));
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "/no/such"));
-    CU_ASSERT_PTR_NULL(js_earlier_from_joblog("/no/such either", &err));
+    CU_ASSERT_PTR_NULL(js_past_runs_from_joblog("/no/such either", &err));
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "/no/such either"));
-    js_earlier_free(NULL);
+    js_past_runs_free(NULL);
 }
 
 static const struct unit_test tests[] = {
     {"run times", test_run_times},
     {"stopped attempts", test_stopped_attempts},
-    {"ledger", test_ledger},
+    {"ledger", test_registry},
     {"gaps", test_gaps},
     {"gaps of several slots", test_gaps_of_several_slots},
     {"hosts", test_hosts},
@@ -331,4 +333,4 @@ static const struct unit_test tests[] = {
     {NULL, NULL},
 };
 
-const struct unit_suite suite_earlier = {"earlier", tests};
+const struct unit_suite suite_past_runs = {"past_runs", tests};

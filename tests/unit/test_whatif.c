@@ -2,9 +2,9 @@
 #include "unit.h"
 
 #include "base/clock.h"
-#include "sched/whatif.h"
-#include "list/identity.h"
 #include "dag.h"
+#include "list/identity.h"
+#include "sched/whatif.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -24,43 +24,43 @@ static int64_t run_ns(void *arg, const struct js_job *job)
     return word[4] == '?' ? -1 : (int64_t)(strtod(word + 4, NULL) * 1e9);
 }
 
-static struct js_forecast_config config_of(void)
+static struct js_whatif_config config_of(void)
 {
-    return (struct js_forecast_config){
+    return (struct js_whatif_config){
         .plan = {.round_size = 10}, .run_ns = run_ns, .host_slots = 4};
 }
 
-static int make(struct js_forecast_config config, const char *list,
-                struct js_forecast *ret, struct js_err *err)
+static int make(struct js_whatif_config config, const char *list,
+                struct js_whatif *ret, struct js_err *err)
 {
     char path[64];
     dag_write(path, list);
     config.job_file = path;
-    int rc = js_forecast_make(&config, ret, err);
+    int rc = js_whatif_make(&config, ret, err);
     unlink(path);
     return rc;
 }
 
-static void made(struct js_forecast_config config, const char *list,
-                 struct js_forecast *ret)
+static void made(struct js_whatif_config config, const char *list,
+                 struct js_whatif *ret)
 {
     struct js_err err = {""};
     CU_ASSERT_EQUAL_FATAL(make(config, list, ret, &err), 0);
     CU_ASSERT_STRING_EQUAL(err.text, "");
 }
 
-static void expect_row(const struct js_forecast *forecast, size_t index,
+static void expect_row(const struct js_whatif *forecast, size_t index,
                        uint64_t slots, double makespan_s)
 {
     CU_ASSERT_FATAL(index < forecast->row_count);
-    const struct js_forecast_row *row = &forecast->rows[index];
+    const struct js_whatif_row *row = &forecast->rows[index];
     CU_ASSERT_EQUAL(row->slots, slots);
     CU_ASSERT_DOUBLE_EQUAL((double)row->makespan_ns / 1e9, makespan_s, 1e-6);
 }
 
 static void expect_failure(const char *list, const char *part)
 {
-    struct js_forecast forecast;
+    struct js_whatif forecast;
     struct js_err err = {""};
     CU_ASSERT_EQUAL(make(config_of(), list, &forecast, &err), -1);
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, part));
@@ -70,7 +70,7 @@ static void expect_failure(const char *list, const char *part)
 
 static void test_rows(void)
 {
-    struct js_forecast forecast;
+    struct js_whatif forecast;
     made(config_of(), "run 2\nrun 1\nrun 1\nrun 1\nrun 1\n", &forecast);
     CU_ASSERT_EQUAL(forecast.jobs, 5);
     CU_ASSERT_EQUAL(forecast.unknown, 0);
@@ -90,12 +90,12 @@ static void test_rows(void)
     CU_ASSERT_EQUAL(forecast.chain_ns, 2 * JS_NS_PER_S);
     CU_ASSERT_EQUAL_FATAL(forecast.chain_count, 1);
     CU_ASSERT_EQUAL(forecast.chain[0]->line, 1);
-    js_forecast_release(&forecast);
+    js_whatif_release(&forecast);
 }
 
 static void test_longest_chain(void)
 {
-    struct js_forecast forecast;
+    struct js_whatif forecast;
     made(config_of(),
          "[name=a] run 1\n[name=b after=a] run 2\nrun 3\n[after=b] run 1\n",
          &forecast);
@@ -106,43 +106,43 @@ static void test_longest_chain(void)
     CU_ASSERT_STRING_EQUAL(js_job_name(forecast.chain[1]), "b");
     CU_ASSERT_EQUAL(forecast.chain[2]->line, 4);
     CU_ASSERT_EQUAL(forecast.row_count, 2);
-    js_forecast_release(&forecast);
+    js_whatif_release(&forecast);
 }
 
 static void test_unknown_run_times(void)
 {
-    struct js_forecast forecast;
+    struct js_whatif forecast;
     made(config_of(), "run 1\nrun ?\n[cores=2] run ?\nrun 3\n", &forecast);
     CU_ASSERT_EQUAL(forecast.jobs, 4);
     CU_ASSERT_EQUAL(forecast.unknown, 2);
     CU_ASSERT_EQUAL(forecast.mean_ns, 2 * JS_NS_PER_S);
     CU_ASSERT_DOUBLE_EQUAL(forecast.work_hours, 10 / 3600.0, 1e-9);
-    js_forecast_release(&forecast);
+    js_whatif_release(&forecast);
 }
 
 /* The number that was asked for has a row, and is gone on to. */
 static void test_slots_that_were_asked_for(void)
 {
-    struct js_forecast forecast;
-    struct js_forecast_config config = config_of();
+    struct js_whatif forecast;
+    struct js_whatif_config config = config_of();
     config.slots = 3;
     made(config, "run 1\nrun 1\nrun 1\nrun 1\nrun 1\nrun 1\n", &forecast);
     CU_ASSERT_EQUAL(forecast.row_count, 5);
     expect_row(&forecast, 1, 2, 3);
     expect_row(&forecast, 2, 3, 2);
     expect_row(&forecast, 4, 8, 1);
-    js_forecast_release(&forecast);
+    js_whatif_release(&forecast);
     config.slots = 12;
     made(config, "run 1\nrun 1\n", &forecast);
     CU_ASSERT_EQUAL(forecast.row_count, 5);
     expect_row(&forecast, 4, 12, 1);
-    js_forecast_release(&forecast);
+    js_whatif_release(&forecast);
 }
 
 static void test_hosts(void)
 {
-    struct js_forecast forecast;
-    struct js_forecast_config config = config_of();
+    struct js_whatif forecast;
+    struct js_whatif_config config = config_of();
     /* Two of three cores do not fit on one host of four, nor two of all its
      * memory. */
     made(config, "[cores=3] run 1\n[cores=3] run 1\n", &forecast);
@@ -151,29 +151,29 @@ static void test_hosts(void)
     expect_row(&forecast, 1, 8, 1);
     CU_ASSERT_STRING_EQUAL(forecast.refusal.text,
                            "the job in line 1 needs 3 cores");
-    js_forecast_release(&forecast);
+    js_whatif_release(&forecast);
     config.host_mem_bytes = 1000;
     made(config, "[mem=600] run 1\n[mem=600] run 1\n", &forecast);
     CU_ASSERT_TRUE(forecast.is_mem_needed);
     expect_row(&forecast, 2, 4, 2);
     expect_row(&forecast, 3, 8, 1);
-    js_forecast_release(&forecast);
+    js_whatif_release(&forecast);
     /* They are as large as the largest job needs. */
     made(config, "[cores=6 gpus=2] run 1\n", &forecast);
     CU_ASSERT_EQUAL(forecast.row_count, 1);
     expect_row(&forecast, 0, 8, 1);
-    js_forecast_release(&forecast);
+    js_whatif_release(&forecast);
     made(config, "[nodes=2 cores=2] run 1\n", &forecast);
     CU_ASSERT_EQUAL(forecast.row_count, 1);
     expect_row(&forecast, 0, 8, 1);
-    js_forecast_release(&forecast);
+    js_whatif_release(&forecast);
 }
 
 /* Rounds of two keep more than two from running at once. */
 static void test_barrier(void)
 {
-    struct js_forecast forecast;
-    struct js_forecast_config config = config_of();
+    struct js_whatif forecast;
+    struct js_whatif_config config = config_of();
     config.plan.barrier = true;
     config.plan.round_size = 2;
     made(config, "run 1\nrun 1\nrun 1\nrun 1\n", &forecast);
@@ -182,26 +182,26 @@ static void test_barrier(void)
     expect_row(&forecast, 1, 2, 2);
     expect_row(&forecast, 3, 8, 2);
     CU_ASSERT_EQUAL(forecast.rows[3].peak_cores, 2);
-    js_forecast_release(&forecast);
+    js_whatif_release(&forecast);
 }
 
 static void test_order(void)
 {
     static const char list[] = "run 1\nrun 1\nrun 1\nrun 3\n";
-    struct js_forecast forecast;
-    struct js_forecast_config config = config_of();
+    struct js_whatif forecast;
+    struct js_whatif_config config = config_of();
     made(config, list, &forecast);
     expect_row(&forecast, 1, 2, 4);
     CU_ASSERT_EQUAL(forecast.choice, 0);
     CU_ASSERT_EQUAL(forecast.longest_first_ns, 6 * JS_NS_PER_S);
-    js_forecast_release(&forecast);
+    js_whatif_release(&forecast);
     config.plan.longest_first = true;
     config.expected_ns = run_ns;
     made(config, list, &forecast);
     expect_row(&forecast, 1, 2, 3);
     CU_ASSERT_EQUAL(forecast.choice, 1);
     CU_ASSERT_EQUAL(forecast.longest_first_ns, 3 * JS_NS_PER_S);
-    js_forecast_release(&forecast);
+    js_whatif_release(&forecast);
     made(config_of(),
          "run 1\nrun 1\nrun 1\nrun 1\nrun 1\nrun 1\nrun 1\nrun 1\n"
          "run 1\nrun 1\nrun 1\nrun 1\nrun 2\n",
@@ -209,10 +209,10 @@ static void test_order(void)
     CU_ASSERT_EQUAL(forecast.choice, 1);
     expect_row(&forecast, 1, 2, 8);
     CU_ASSERT_EQUAL(forecast.longest_first_ns, 7 * JS_NS_PER_S);
-    js_forecast_release(&forecast);
+    js_whatif_release(&forecast);
     made(config_of(), "run 1\nrun 1\nrun 1\n[priority=1] run 3\n", &forecast);
     expect_row(&forecast, 1, 2, 3);
-    js_forecast_release(&forecast);
+    js_whatif_release(&forecast);
 }
 
 /* Two jobs of the same content are not one. */
@@ -224,46 +224,46 @@ static int64_t run_ns_by_id(void *arg, const struct js_job *job)
 
 static void test_ids(void)
 {
-    struct js_forecast forecast;
-    struct js_forecast_config config = config_of();
-    struct js_ledger *ledger = js_ledger_new();
+    struct js_whatif forecast;
+    struct js_whatif_config config = config_of();
+    struct js_registry *registry = js_registry_new();
     struct js_job *job = js_job_new(1, "x", 1);
-    CU_ASSERT_FATAL(ledger && job);
+    CU_ASSERT_FATAL(registry && job);
     struct js_identity identity = js_identity_of(job);
     for (int i = 0; i < 3; i++)
-        js_ledger_add(ledger, &identity);
-    config.ledger = ledger;
+        js_registry_add(registry, &identity);
+    config.registry = registry;
     config.run_ns = run_ns_by_id;
     made(config, "x\nx\ny\nx\n", &forecast);
     CU_ASSERT_EQUAL(forecast.unknown, 1);
     expect_row(&forecast, 0, 1, 1 + 2 + 2 + 3);
-    js_forecast_release(&forecast);
+    js_whatif_release(&forecast);
     js_job_free(job);
-    js_ledger_free(ledger);
+    js_registry_free(registry);
 }
 
 /* Half a century each. */
 static void test_too_long_for_few(void)
 {
-    struct js_forecast forecast;
+    struct js_whatif forecast;
     made(config_of(), "run 1.6e9\nrun 1.6e9\nrun 1.6e9\n", &forecast);
     CU_ASSERT_EQUAL(forecast.row_count, 2);
     expect_row(&forecast, 0, 2, 3.2e9);
     CU_ASSERT_PTR_NOT_NULL(strstr(forecast.refusal.text, "years"));
-    js_forecast_release(&forecast);
+    js_whatif_release(&forecast);
 }
 
 static void test_failures(void)
 {
-    struct js_forecast forecast;
+    struct js_whatif forecast;
     struct js_err err = {""};
-    struct js_forecast_config config = config_of();
+    struct js_whatif_config config = config_of();
     expect_failure("# nothing\n", "no jobs");
     expect_failure("run ?\nrun ?\n", "no job");
     expect_failure("[after=x] run 1\n", "after=x");
     expect_failure("[nodes=99999] run 1\n", "99999 hosts");
     config.job_file = "/no/such";
-    CU_ASSERT_EQUAL(js_forecast_make(&config, &forecast, &err), -1);
+    CU_ASSERT_EQUAL(js_whatif_make(&config, &forecast, &err), -1);
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "/no/such"));
 }
 
@@ -280,17 +280,17 @@ static int64_t run_ns_of_growing(void *arg, const struct js_job *job)
 
 static void test_a_list_that_grows(void)
 {
-    struct js_forecast forecast;
+    struct js_whatif forecast;
     struct js_err err = {""};
     char path[64];
-    struct js_forecast_config config = config_of();
+    struct js_whatif_config config = config_of();
     dag_write(path, "run 2\nrun 4\n");
     config.job_file = config.arg = path;
     config.run_ns = run_ns_of_growing;
-    CU_ASSERT_EQUAL_FATAL(js_forecast_make(&config, &forecast, &err), 0);
+    CU_ASSERT_EQUAL_FATAL(js_whatif_make(&config, &forecast, &err), 0);
     unlink(path);
     expect_row(&forecast, 0, 1, 9); /* the third as long as the mean */
-    js_forecast_release(&forecast);
+    js_whatif_release(&forecast);
 }
 
 static const struct unit_test tests[] = {
@@ -308,4 +308,4 @@ static const struct unit_test tests[] = {
     {NULL, NULL},
 };
 
-const struct unit_suite suite_forecast = {"forecast", tests};
+const struct unit_suite suite_whatif = {"whatif", tests};

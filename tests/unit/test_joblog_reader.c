@@ -15,76 +15,77 @@
     "d"
 #define OURS "\tName\tAttempt\tSlave\tCores\tUserCPU\tSystemCPU\tMaxRSS\n"
 
-static struct js_runtimes *load(const char *text, size_t len,
-                                struct js_err *err)
+static struct js_joblog_reader *load(const char *text, size_t len,
+                                     struct js_err *err)
 {
     char path[] = "/tmp/jobsched-runtimes.XXXXXX";
     int fd = mkstemp(path);
     CU_ASSERT_FATAL(fd >= 0);
     CU_ASSERT_EQUAL(js_write_full(fd, text, len), 0);
     close(fd);
-    struct js_runtimes *runtimes = js_runtimes_load(path, err);
+    struct js_joblog_reader *runtimes = js_joblog_reader_load(path, err);
     unlink(path);
     return runtimes;
 }
 
-static struct js_runtimes *loaded(const char *text)
+static struct js_joblog_reader *loaded(const char *text)
 {
     struct js_err err = {""};
-    struct js_runtimes *runtimes = load(text, strlen(text), &err);
+    struct js_joblog_reader *runtimes = load(text, strlen(text), &err);
     CU_ASSERT_PTR_NOT_NULL_FATAL(runtimes);
     CU_ASSERT_STRING_EQUAL(err.text, "");
     return runtimes;
 }
 
-static int64_t find(const struct js_runtimes *runtimes, const char *command)
+static int64_t find(const struct js_joblog_reader *runtimes,
+                    const char *command)
 {
-    return js_runtimes_find(runtimes, command, strlen(command));
+    return js_joblog_reader_find(runtimes, command, strlen(command));
 }
 
 static void test_ours(void)
 {
-    struct js_runtimes *runtimes = loaded(
+    struct js_joblog_reader *runtimes = loaded(
         HEADER OURS "1\tn\t1.0\t2.500\t0\t0\t0\t0\ta\\tb\\\\c\t\t1\t1\t1\n"
                     "2\tn\t1.0\t0.001\t0\t0\t0\t0\tx\\x01\t\t1\t1\t1\n");
     CU_ASSERT_EQUAL(find(runtimes, "a\tb\\c"), INT64_C(2500000000));
     CU_ASSERT_EQUAL(find(runtimes, "x\x01"), 1000000);
     CU_ASSERT_EQUAL(find(runtimes, "y"), -1);
-    CU_ASSERT_EQUAL(js_runtimes_find(runtimes, "a\0", 2), -1);
-    js_runtimes_free(runtimes);
+    CU_ASSERT_EQUAL(js_joblog_reader_find(runtimes, "a\0", 2), -1);
+    js_joblog_reader_free(runtimes);
 }
 
 static void test_parallel(void)
 {
-    struct js_runtimes *runtimes =
+    struct js_joblog_reader *runtimes =
         loaded(HEADER "\n1\t:\t1700000000.123\t     1.234\t0\t0\t0\t0\t"
                       "sleep 1; echo a\\tb\tc\n");
     CU_ASSERT_EQUAL(find(runtimes, "sleep 1; echo a\\tb\tc"),
                     INT64_C(1234000000));
-    js_runtimes_free(runtimes);
+    js_joblog_reader_free(runtimes);
 }
 
 /* The last success counts; the last failure, if there is no success. */
 static void test_several(void)
 {
-    struct js_runtimes *runtimes =
+    struct js_joblog_reader *runtimes =
         loaded(HEADER "\n1\t:\t1\t1\t0\t0\t0\t0\ta\n2\t:\t1\t2\t0\t0\t0\t0\ta\n"
                       "3\t:\t1\t9\t0\t0\t1\t0\ta\n4\t:\t1\t3\t0\t0\t1\t0\tb\n"
                       "5\t:\t1\t4\t0\t0\t0\t9\tb\n");
     CU_ASSERT_EQUAL(find(runtimes, "a"), INT64_C(2000000000));
     CU_ASSERT_EQUAL(find(runtimes, "b"), INT64_C(4000000000));
-    js_runtimes_free(runtimes);
+    js_joblog_reader_free(runtimes);
 }
 
 static void test_no_joblog(void)
 {
     struct js_err err;
-    CU_ASSERT_PTR_NULL(js_runtimes_load("/no/such/file", &err));
+    CU_ASSERT_PTR_NULL(js_joblog_reader_load("/no/such/file", &err));
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "/no/such/file"));
     CU_ASSERT_PTR_NULL(load("true\nfalse\n", 11, &err));
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "is no joblog"));
     CU_ASSERT_PTR_NULL(load("", 0, &err));
-    js_runtimes_free(NULL);
+    js_joblog_reader_free(NULL);
 }
 
 static void test_damaged(void)
@@ -101,11 +102,11 @@ static void test_damaged(void)
             copy[sizeof(HEADER) - 1 +
                  rng_below(&rng, sizeof(text) - sizeof(HEADER))] =
                 (char)rng_next(&rng);
-        struct js_runtimes *runtimes =
+        struct js_joblog_reader *runtimes =
             load(copy, rng_below(&rng, sizeof(text)), &err);
         if (runtimes)
             CU_ASSERT(find(runtimes, "x\x01") <= 1000000);
-        js_runtimes_free(runtimes);
+        js_joblog_reader_free(runtimes);
     }
 }
 
@@ -118,4 +119,4 @@ static const struct unit_test tests[] = {
     {NULL, NULL},
 };
 
-const struct unit_suite suite_runtimes = {"runtimes", tests};
+const struct unit_suite suite_joblog_reader = {"joblog_reader", tests};

@@ -22,9 +22,9 @@ static void test_plain_commands(void)
         NULL,
     };
     for (const char *const *line = plain; *line; line++) {
-        if (!js_command_is_plain(*line))
+        if (!js_direct_exec_is_plain(*line))
             printf(" \"%s\"", *line);
-        CU_ASSERT_TRUE(js_command_is_plain(*line));
+        CU_ASSERT_TRUE(js_direct_exec_is_plain(*line));
     }
 }
 
@@ -45,9 +45,9 @@ static void test_what_is_for_the_shell(void)
         NULL,
     };
     for (const char *const *line = lines; *line; line++) {
-        if (js_command_is_plain(*line))
+        if (js_direct_exec_is_plain(*line))
             printf(" \"%s\"", *line);
-        CU_ASSERT_FALSE(js_command_is_plain(*line));
+        CU_ASSERT_FALSE(js_direct_exec_is_plain(*line));
     }
 }
 
@@ -60,15 +60,16 @@ static void test_every_plain_byte_and_no_other(void)
                       (byte >= 'A' && byte <= 'Z') ||
                       (byte >= '0' && byte <= '9');
         bool wanted = letter || strchr(allowed, byte);
-        CU_ASSERT_EQUAL(js_command_is_plain(line), wanted);
+        CU_ASSERT_EQUAL(js_direct_exec_is_plain(line), wanted);
     }
 }
 
 static void test_words_and_programs(void)
 {
-    struct js_command command = {0};
+    struct js_direct_exec command = {0};
     const char *line = " prog  -a\tb=1 ";
-    CU_ASSERT_EQUAL_FATAL(js_command_prepare(&command, line, "/a::/b/c"), 0);
+    CU_ASSERT_EQUAL_FATAL(js_direct_exec_prepare(&command, line, "/a::/b/c"),
+                          0);
     CU_ASSERT_STRING_EQUAL(command.argv[0], "prog");
     CU_ASSERT_STRING_EQUAL(command.argv[1], "-a");
     CU_ASSERT_STRING_EQUAL(command.argv[2], "b=1");
@@ -81,46 +82,46 @@ static void test_words_and_programs(void)
     CU_ASSERT_STRING_EQUAL(command.shell[1], "-c");
     CU_ASSERT_PTR_EQUAL(command.shell[2], line);
     CU_ASSERT_PTR_NULL(command.shell[3]);
-    js_command_release(&command);
+    js_direct_exec_release(&command);
 }
 
 static void test_reuse_from_job_to_job(void)
 {
-    struct js_command command = {0};
+    struct js_direct_exec command = {0};
     char *line = malloc(100001);
     CU_ASSERT_PTR_NOT_NULL_FATAL(line);
     for (int i = 0; i < 100000; i++)
         line[i] = i % 2 ? ' ' : 'w';
     line[100000] = '\0';
-    CU_ASSERT_EQUAL(js_command_prepare(&command, "./x y", NULL), 0);
+    CU_ASSERT_EQUAL(js_direct_exec_prepare(&command, "./x y", NULL), 0);
     CU_ASSERT_STRING_EQUAL(command.programs[0], "./x");
     CU_ASSERT_PTR_NULL(command.programs[1]);
-    CU_ASSERT_EQUAL(js_command_prepare(&command, line, "/a:/b:/c:/d:"), 0);
+    CU_ASSERT_EQUAL(js_direct_exec_prepare(&command, line, "/a:/b:/c:/d:"), 0);
     CU_ASSERT_STRING_EQUAL(command.argv[49999], "w");
     CU_ASSERT_PTR_NULL(command.argv[50000]);
     CU_ASSERT_STRING_EQUAL(command.programs[4], "w");
     CU_ASSERT_PTR_NULL(command.programs[5]);
-    CU_ASSERT_EQUAL(js_command_prepare(&command, "echo $x", "/a"), 0);
+    CU_ASSERT_EQUAL(js_direct_exec_prepare(&command, "echo $x", "/a"), 0);
     CU_ASSERT_PTR_NULL(command.programs[0]);
     CU_ASSERT_STRING_EQUAL(command.shell[2], "echo $x");
-    CU_ASSERT_EQUAL(js_command_prepare(&command, "z", ""), 0);
+    CU_ASSERT_EQUAL(js_direct_exec_prepare(&command, "z", ""), 0);
     CU_ASSERT_STRING_EQUAL(command.programs[0], "z");
     CU_ASSERT_PTR_NULL(command.programs[1]);
-    CU_ASSERT_EQUAL(js_command_prepare(&command, "z", NULL), 0);
+    CU_ASSERT_EQUAL(js_direct_exec_prepare(&command, "z", NULL), 0);
     CU_ASSERT_STRING_EQUAL(command.programs[0], "/bin/z");
-    js_command_release(&command);
-    js_command_release(NULL);
+    js_direct_exec_release(&command);
+    js_direct_exec_release(NULL);
     free(line);
 }
 
 static void test_what_looks_like_an_option(void)
 {
-    struct js_command command = {0};
-    CU_ASSERT_EQUAL(js_command_prepare(&command, "-x y", "/a"), 0);
+    struct js_direct_exec command = {0};
+    CU_ASSERT_EQUAL(js_direct_exec_prepare(&command, "-x y", "/a"), 0);
     CU_ASSERT_STRING_EQUAL(command.shell[2], "--");
     CU_ASSERT_STRING_EQUAL(command.shell[3], "-x y");
     CU_ASSERT_PTR_NULL(command.shell[4]);
-    js_command_release(&command);
+    js_direct_exec_release(&command);
 }
 
 static const struct unit_test tests[] = {
@@ -133,4 +134,4 @@ static const struct unit_test tests[] = {
     {NULL, NULL},
 };
 
-const struct unit_suite suite_command = {"command", tests};
+const struct unit_suite suite_direct_exec = {"direct_exec", tests};

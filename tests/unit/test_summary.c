@@ -1,4 +1,4 @@
-/* tally: counts, and the sentences made of them. */
+/* summary: counts, and the sentences made of them. */
 #include "unit.h"
 
 #include "base/clock.h"
@@ -7,74 +7,76 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct js_finish finish_of(const char *command, size_t len,
-                                  uint32_t exit_code)
+static struct js_completion finish_of(const char *command, size_t len,
+                                      uint32_t exit_code)
 {
-    struct js_finish finish = {
+    struct js_completion completion = {
         .job = not_null(js_job_new(7, command, len)),
         .outcome = {.exit_code = exit_code, .run_ns = JS_NS_PER_S},
         .slave = 2,
         .host = "n1"};
-    finish.job->line = 9;
-    return finish;
+    completion.job->line = 9;
+    return completion;
 }
 
 static void test_counts(void)
 {
-    struct js_tally tally = {0};
-    struct js_finish finish = finish_of("true", 4, 0);
-    js_tally_add(&tally, &finish);
-    finish.job->attempt = 3;
-    js_tally_add(&tally, &finish);
-    finish.outcome.signal = 9;
-    js_tally_add(&tally, &finish);
-    finish.job->attempt = 1;
-    finish.outcome =
+    struct js_summary summary = {0};
+    struct js_completion completion = finish_of("true", 4, 0);
+    js_summary_add(&summary, &completion);
+    completion.job->attempt = 3;
+    js_summary_add(&summary, &completion);
+    completion.outcome.signal = 9;
+    js_summary_add(&summary, &completion);
+    completion.job->attempt = 1;
+    completion.outcome =
         (struct js_outcome){.exit_code = 126, .step = JS_STEP_EXEC};
-    js_tally_add(&tally, &finish);
-    CU_ASSERT_EQUAL(tally.done, 2);
-    CU_ASSERT_EQUAL(tally.failed, 2);
-    CU_ASSERT_EQUAL(tally.skipped, 0);
-    CU_ASSERT_EQUAL(tally.retried, 4);
-    CU_ASSERT_EQUAL(tally.busy_ns, 3 * JS_NS_PER_S);
-    js_job_free(finish.job);
+    js_summary_add(&summary, &completion);
+    CU_ASSERT_EQUAL(summary.done, 2);
+    CU_ASSERT_EQUAL(summary.failed, 2);
+    CU_ASSERT_EQUAL(summary.skipped, 0);
+    CU_ASSERT_EQUAL(summary.retried, 4);
+    CU_ASSERT_EQUAL(summary.busy_ns, 3 * JS_NS_PER_S);
+    js_job_free(completion.job);
 }
 
-static void assert_described(const struct js_finish *finish, const char *wanted)
+static void assert_described(const struct js_completion *completion,
+                             const char *wanted)
 {
     struct js_buf buf = JS_BUF_INIT;
-    CU_ASSERT_EQUAL(js_tally_describe(finish, NULL, &buf), 0);
+    CU_ASSERT_EQUAL(js_summary_describe(completion, NULL, &buf), 0);
     CU_ASSERT_STRING_EQUAL(js_buf_string(&buf), wanted);
     js_buf_release(&buf);
 }
 
 static void test_describe(void)
 {
-    struct js_finish finish = finish_of("./solve.sh 7", 12, 3);
-    assert_described(&finish,
+    struct js_completion completion = finish_of("./solve.sh 7", 12, 3);
+    assert_described(&completion,
                      "job 7 (line 9) failed on n1: exit 3: ./solve.sh 7");
-    finish.job->line = 0;
-    finish.outcome = (struct js_outcome){.signal = 11};
-    assert_described(&finish, "job 7 failed on n1: killed by SIGSEGV (signal "
-                              "11): ./solve.sh 7");
-    finish.job->kind = JS_JOB_SIMULATED;
-    finish.outcome = (struct js_outcome){.exit_code = 1};
-    assert_described(&finish, "job 7 failed on n1: exit 1: (simulated)");
-    js_job_free(finish.job);
+    completion.job->line = 0;
+    completion.outcome = (struct js_outcome){.signal = 11};
+    assert_described(&completion,
+                     "job 7 failed on n1: killed by SIGSEGV (signal "
+                     "11): ./solve.sh 7");
+    completion.job->kind = JS_JOB_SIMULATED;
+    completion.outcome = (struct js_outcome){.exit_code = 1};
+    assert_described(&completion, "job 7 failed on n1: exit 1: (simulated)");
+    js_job_free(completion.job);
 
-    finish = finish_of("\033[2Jecho a\nb", 12, 1);
-    assert_described(&finish, "job 7 (line 9) failed on n1: exit 1: "
-                              "\\x1b[2Jecho a\\nb");
-    js_job_free(finish.job);
+    completion = finish_of("\033[2Jecho a\nb", 12, 1);
+    assert_described(&completion, "job 7 (line 9) failed on n1: exit 1: "
+                                  "\\x1b[2Jecho a\\nb");
+    js_job_free(completion.job);
 }
 
 /* The command as it is shown, in `buf`. */
 static const char *shown(const char *command, size_t len, struct js_buf *buf)
 {
-    struct js_finish finish = finish_of(command, len, 1);
+    struct js_completion completion = finish_of(command, len, 1);
     buf->len = 0;
-    CU_ASSERT_EQUAL(js_tally_describe(&finish, NULL, buf), 0);
-    js_job_free(finish.job);
+    CU_ASSERT_EQUAL(js_summary_describe(&completion, NULL, buf), 0);
+    js_job_free(completion.job);
     return strstr(js_buf_string(buf), "exit 1: ") + strlen("exit 1: ");
 }
 
@@ -126,43 +128,43 @@ static void test_cut_respects_utf8(void)
     js_buf_release(&buf);
 }
 
-static void assert_summary(const struct js_tally *tally, uint64_t left,
+static void assert_summary(const struct js_summary *summary, uint64_t left,
                            int64_t wall_ns, uint64_t slots, const char *wanted)
 {
     struct js_buf buf = JS_BUF_INIT;
-    CU_ASSERT_EQUAL(js_tally_summary(tally, left, wall_ns, slots, &buf), 0);
+    CU_ASSERT_EQUAL(js_summary_text(summary, left, wall_ns, slots, &buf), 0);
     CU_ASSERT_STRING_EQUAL(js_buf_string(&buf), wanted);
     js_buf_release(&buf);
 }
 
 static void test_summary(void)
 {
-    struct js_tally tally = {
+    struct js_summary summary = {
         .done = 28, .failed = 2, .busy_ns = 297 * JS_NS_PER_S / 10};
-    assert_summary(&tally, 0, 15 * JS_NS_PER_S, 2,
+    assert_summary(&summary, 0, 15 * JS_NS_PER_S, 2,
                    "30 jobs: 28 done, 2 failed, 0 skipped, 0 left; 15.0 s, 2 "
                    "slots 99 % busy");
-    assert_summary(&tally, 70, 15 * JS_NS_PER_S, 2,
+    assert_summary(&summary, 70, 15 * JS_NS_PER_S, 2,
                    "100 jobs: 28 done, 2 failed, 0 skipped, 70 left; 15.0 s, "
                    "2 slots 99 % busy");
-    assert_summary(&tally, UINT64_MAX, 15 * JS_NS_PER_S, 2,
+    assert_summary(&summary, UINT64_MAX, 15 * JS_NS_PER_S, 2,
                    "30 jobs ended: 28 done, 2 failed, 0 skipped, an unknown "
                    "number left; 15.0 s, 2 slots 99 % busy");
-    tally = (struct js_tally){.done = 1, .retried = 1};
+    summary = (struct js_summary){.done = 1, .retried = 1};
     assert_summary(
-        &tally, 0, 0, 1,
+        &summary, 0, 0, 1,
         "1 job: 1 done, 0 failed, 0 skipped, 0 left (1 attempt failed "
         "and was run again); 0.0 s, 1 slot 0 % busy");
-    tally = (struct js_tally){.skipped = 3, .retried = 2};
-    assert_summary(&tally, 0, 0, 0,
+    summary = (struct js_summary){.skipped = 3, .retried = 2};
+    assert_summary(&summary, 0, 0, 0,
                    "3 jobs: 0 done, 0 failed, 3 skipped, 0 left (2 attempts "
                    "failed and were run again); 0.0 s");
-    tally = (struct js_tally){.done = 1, .leftovers = 1};
-    assert_summary(&tally, 0, 0, 1,
+    summary = (struct js_summary){.done = 1, .leftovers = 1};
+    assert_summary(&summary, 0, 0, 1,
                    "1 job: 1 done, 0 failed, 0 skipped, 0 left; 0.0 s, 1 slot "
                    "0 % busy; 1 process that jobs left behind was ended");
-    tally.leftovers = 2;
-    assert_summary(&tally, 0, 0, 0,
+    summary.leftovers = 2;
+    assert_summary(&summary, 0, 0, 0,
                    "1 job: 1 done, 0 failed, 0 skipped, 0 left; 0.0 s; 2 "
                    "processes that jobs left behind were ended");
 }
@@ -184,26 +186,26 @@ static void test_durations(void)
         {3720000, "1 h 02 min"},
         {INT64_C(100) * 3600 * 1000 + 59 * 60000, "100 h 59 min"},
     };
-    struct js_tally tally = {0};
+    struct js_summary summary = {0};
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         char wanted[128];
         snprintf(wanted, sizeof(wanted),
                  "0 jobs: 0 done, 0 failed, 0 skipped, 0 left; %s",
                  cases[i].text);
-        assert_summary(&tally, 0, cases[i].ms * JS_NS_PER_MS, 0, wanted);
+        assert_summary(&summary, 0, cases[i].ms * JS_NS_PER_MS, 0, wanted);
     }
 }
 
 static void test_busy(void)
 {
-    struct js_tally tally = {.busy_ns = 3 * JS_NS_PER_S};
-    CU_ASSERT_DOUBLE_EQUAL(js_tally_busy(&tally, 2 * JS_NS_PER_S, 2), 0.75,
+    struct js_summary summary = {.busy_ns = 3 * JS_NS_PER_S};
+    CU_ASSERT_DOUBLE_EQUAL(js_summary_busy(&summary, 2 * JS_NS_PER_S, 2), 0.75,
                            1e-9);
-    CU_ASSERT_EQUAL(js_tally_busy(&tally, JS_NS_PER_S, 2), 1);
-    CU_ASSERT_EQUAL(js_tally_busy(&tally, 0, 2), 0);
-    CU_ASSERT_EQUAL(js_tally_busy(&tally, JS_NS_PER_S, 0), 0);
-    tally.busy_ns = 0;
-    CU_ASSERT_EQUAL(js_tally_busy(&tally, JS_NS_PER_S, 2), 0);
+    CU_ASSERT_EQUAL(js_summary_busy(&summary, JS_NS_PER_S, 2), 1);
+    CU_ASSERT_EQUAL(js_summary_busy(&summary, 0, 2), 0);
+    CU_ASSERT_EQUAL(js_summary_busy(&summary, JS_NS_PER_S, 0), 0);
+    summary.busy_ns = 0;
+    CU_ASSERT_EQUAL(js_summary_busy(&summary, JS_NS_PER_S, 2), 0);
 }
 
 static const struct unit_test tests[] = {
@@ -217,4 +219,4 @@ static const struct unit_test tests[] = {
     {NULL, NULL},
 };
 
-const struct unit_suite suite_tally = {"tally", tests};
+const struct unit_suite suite_summary = {"summary", tests};
