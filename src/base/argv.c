@@ -14,7 +14,7 @@ void js_argv_release(struct js_argv *words)
 }
 
 /* For one more, and the NULL behind it. */
-static int make_room(struct js_argv *words)
+static int argv_make_room(struct js_argv *words)
 {
     if (words->count + 2 <= words->capacity)
         return 0;
@@ -28,9 +28,9 @@ static int make_room(struct js_argv *words)
 }
 
 /* Takes the word over. */
-static void take(struct js_argv *words, char *word)
+static void argv_take(struct js_argv *words, char *word)
 {
-    if (!word || make_room(words) < 0) {
+    if (!word || argv_make_room(words) < 0) {
         words->has_failed = true;
         free(word);
         return;
@@ -41,7 +41,7 @@ static void take(struct js_argv *words, char *word)
 
 void js_argv_add(struct js_argv *words, const char *word)
 {
-    take(words, strdup(word));
+    argv_take(words, strdup(word));
 }
 
 void js_argv_addf(struct js_argv *words, const char *format, ...)
@@ -52,7 +52,7 @@ void js_argv_addf(struct js_argv *words, const char *format, ...)
     if (vasprintf(&word, format, args) < 0)
         word = NULL;
     va_end(args);
-    take(words, word);
+    argv_take(words, word);
 }
 
 int js_argv_check(const struct js_argv *words)

@@ -23,7 +23,7 @@ static bool is_bridge(int fd, const char *name)
            strcmp(driver.driver, "bridge") == 0;
 }
 
-static void add_name(char *to, size_t size, const char *name)
+static void bridges_add_name(char *to, size_t size, const char *name)
 {
     size_t len = strlen(to);
     snprintf(to + len, size - len, "%s%s", len > 0 ? "," : "", name);
@@ -38,7 +38,7 @@ void js_bridges(char *to, size_t size)
         for (struct ifaddrs *one = all; one; one = one->ifa_next) {
             if (one->ifa_addr && one->ifa_addr->sa_family == AF_INET &&
                 is_bridge(fd, one->ifa_name))
-                add_name(to, size, one->ifa_name);
+                bridges_add_name(to, size, one->ifa_name);
         }
         freeifaddrs(all);
     }

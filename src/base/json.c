@@ -7,17 +7,17 @@
 #include <math.h>
 #include <string.h>
 
-static void note(struct js_json *json, int rc)
+static void json_note(struct js_json *json, int rc)
 {
     json->has_failed |= rc < 0;
 }
 
-static void put(struct js_json *json, const char *text)
+static void json_put(struct js_json *json, const char *text)
 {
-    note(json, js_buf_puts(&json->buf, text));
+    json_note(json, js_buf_puts(&json->buf, text));
 }
 
-static bool is_continuation(unsigned char byte)
+static bool json_is_continuation(unsigned char byte)
 {
     return (byte & 0xc0) == 0x80;
 }
@@ -32,7 +32,7 @@ static bool is_second(unsigned char first, unsigned char second)
 }
 
 /* Of the UTF-8 character at the front; 0 if there is none. */
-static size_t length_of_character(const unsigned char *at, size_t left)
+static size_t json_length_of_character(const unsigned char *at, size_t left)
 {
     size_t len = at[0] < 0x80                     ? 1
                  : at[0] >= 0xc2 && at[0] <= 0xdf ? 2
@@ -42,7 +42,7 @@ static size_t length_of_character(const unsigned char *at, size_t left)
     if (len > left || (len > 1 && !is_second(at[0], at[1])))
         return 0;
     for (size_t i = 2; i < len; i++) {
-        if (!is_continuation(at[i]))
+        if (!json_is_continuation(at[i]))
             return 0;
     }
     return len;
@@ -52,55 +52,55 @@ static void put_character(struct js_json *json, const unsigned char *at,
                           size_t len)
 {
     if (len == 0)
-        put(json, "\\ufffd");
+        json_put(json, "\\ufffd");
     else if (*at == '"' || *at == '\\')
-        note(json, js_buf_printf(&json->buf, "\\%c", *at));
+        json_note(json, js_buf_printf(&json->buf, "\\%c", *at));
     else if (*at == '\n')
-        put(json, "\\n");
+        json_put(json, "\\n");
     else if (*at == '\t')
-        put(json, "\\t");
+        json_put(json, "\\t");
     else if (*at < 0x20 || *at == 0x7f || *at == '<')
-        note(json, js_buf_printf(&json->buf, "\\u%04x", *at));
+        json_note(json, js_buf_printf(&json->buf, "\\u%04x", *at));
     else
-        note(json, js_buf_append(&json->buf, at, len));
+        json_note(json, js_buf_append(&json->buf, at, len));
 }
 
 static void put_bytes(struct js_json *json, const char *bytes, size_t len)
 {
     const unsigned char *at = (const unsigned char *)bytes;
-    put(json, "\"");
+    json_put(json, "\"");
     while (len > 0) {
-        size_t n = length_of_character(at, len);
+        size_t n = json_length_of_character(at, len);
         put_character(json, at, n);
         at += n ? n : 1;
         len -= n ? n : 1;
     }
-    put(json, "\"");
+    json_put(json, "\"");
 }
 
 /* What stands before a value. */
-static void begin(struct js_json *json, const char *key)
+static void json_begin(struct js_json *json, const char *key)
 {
     if (json->is_behind)
-        put(json, ",");
+        json_put(json, ",");
     json->is_behind = true;
     if (!key)
         return;
     put_bytes(json, key, strlen(key));
-    put(json, ":");
+    json_put(json, ":");
 }
 
 static void open_with(struct js_json *json, const char *key,
                       const char *bracket)
 {
-    begin(json, key);
-    put(json, bracket);
+    json_begin(json, key);
+    json_put(json, bracket);
     json->is_behind = false;
 }
 
 static void close_with(struct js_json *json, const char *bracket)
 {
-    put(json, bracket);
+    json_put(json, bracket);
     json->is_behind = true;
 }
 
@@ -132,32 +132,32 @@ void js_json_string(struct js_json *json, const char *key, const char *text)
 void js_json_bytes(struct js_json *json, const char *key, const char *bytes,
                    size_t len)
 {
-    begin(json, key);
+    json_begin(json, key);
     put_bytes(json, bytes, len);
 }
 
 void js_json_count(struct js_json *json, const char *key, uint64_t count)
 {
-    begin(json, key);
-    note(json, js_buf_printf(&json->buf, "%" PRIu64, count));
+    json_begin(json, key);
+    json_note(json, js_buf_printf(&json->buf, "%" PRIu64, count));
 }
 
 void js_json_int(struct js_json *json, const char *key, int64_t number)
 {
-    begin(json, key);
-    note(json, js_buf_printf(&json->buf, "%" PRId64, number));
+    json_begin(json, key);
+    json_note(json, js_buf_printf(&json->buf, "%" PRId64, number));
 }
 
 void js_json_bool(struct js_json *json, const char *key, bool is_true)
 {
-    begin(json, key);
-    put(json, is_true ? "true" : "false");
+    json_begin(json, key);
+    json_put(json, is_true ? "true" : "false");
 }
 
 void js_json_null(struct js_json *json, const char *key)
 {
-    begin(json, key);
-    put(json, "null");
+    json_begin(json, key);
+    json_put(json, "null");
 }
 
 void js_json_real(struct js_json *json, const char *key, double number)
@@ -166,17 +166,17 @@ void js_json_real(struct js_json *json, const char *key, double number)
         js_json_null(json, key);
         return;
     }
-    begin(json, key);
-    note(json, js_buf_printf(&json->buf, "%.3f", number));
+    json_begin(json, key);
+    json_note(json, js_buf_printf(&json->buf, "%.3f", number));
 }
 
 void js_json_seconds(struct js_json *json, const char *key, int64_t ns)
 {
     const char *sign = ns < 0 ? "-" : "";
     uint64_t us = (ns < 0 ? -(uint64_t)ns : (uint64_t)ns) / JS_NS_PER_US;
-    begin(json, key);
-    note(json, js_buf_printf(&json->buf, "%s%" PRIu64 ".%06" PRIu64, sign,
-                             us / 1000000, us % 1000000));
+    json_begin(json, key);
+    json_note(json, js_buf_printf(&json->buf, "%s%" PRIu64 ".%06" PRIu64, sign,
+                                  us / 1000000, us % 1000000));
 }
 
 int js_json_check(const struct js_json *json)

@@ -131,7 +131,7 @@ bool js_launchenv_host_bound(const char *variable)
 }
 
 /* -1: there is no such variable, or it holds no number. */
-static int number_of(const char *name)
+static int launchenv_number_of(const char *name)
 {
     const char *text = getenv(name);
     uint64_t value;
@@ -150,7 +150,7 @@ static int first_number(const char *const *names)
 {
     int number = -1;
     for (; number < 0 && *names; names++)
-        number = number_of(*names);
+        number = launchenv_number_of(*names);
     return number;
 }
 
@@ -262,7 +262,7 @@ bool js_launchenv_batch(char *name, size_t size, uint64_t *restarts)
 
 /* A number of megabytes, as Slurm puts it; with a unit, as a user may. 0: there
  * is none. */
-static uint64_t mem_of(const char *name)
+static uint64_t launchenv_mem_of(const char *name)
 {
     const char *text = getenv(name);
     uint64_t value;
@@ -274,7 +274,7 @@ static uint64_t mem_of(const char *name)
 static uint64_t mem_of_each(const char *name, const char *count_name)
 {
     const char *text = getenv(count_name);
-    uint64_t count, each = mem_of(name);
+    uint64_t count, each = launchenv_mem_of(name);
     if (!text || js_parse_count(text, &count) < 0 || count == 0 ||
         each > UINT64_MAX / count)
         return 0;
@@ -284,7 +284,7 @@ static uint64_t mem_of_each(const char *name, const char *count_name)
 uint64_t js_launchenv_mem_bytes(void)
 {
     uint64_t granted[] = {
-        mem_of("SLURM_MEM_PER_NODE"),
+        launchenv_mem_of("SLURM_MEM_PER_NODE"),
         mem_of_each("SLURM_MEM_PER_CPU", "SLURM_CPUS_ON_NODE"),
         mem_of_each("SLURM_MEM_PER_GPU", "SLURM_GPUS_ON_NODE"),
     };
@@ -388,11 +388,11 @@ bool js_launchenv_is_one_of_many(void)
 {
     static const char *const sizes[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE"};
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-        if (number_of(sizes[i]) > 1)
+        if (launchenv_number_of(sizes[i]) > 1)
             return true;
     }
-    return number_of("PMIX_RANK") > 0 ||
-           (number_of("SLURM_STEP_NUM_TASKS") > 1 && is_in_task());
+    return launchenv_number_of("PMIX_RANK") > 0 ||
+           (launchenv_number_of("SLURM_STEP_NUM_TASKS") > 1 && is_in_task());
 }
 
 int js_launchenv_refuse_many(const char *mpi, struct js_err *err)
@@ -407,7 +407,7 @@ int js_launchenv_refuse_many(const char *mpi, struct js_err *err)
 bool js_launchenv_is_first_of_many(void)
 {
     int rank = js_launchenv_rank();
-    return rank < 0 ? number_of("SLURM_PROCID") <= 0 : rank == 0;
+    return rank < 0 ? launchenv_number_of("SLURM_PROCID") <= 0 : rank == 0;
 }
 
 bool js_launchenv_is_direct(void)

@@ -74,7 +74,7 @@ static int message_send(int fd, const struct message *message, const int *fds,
     return n < 0 ? -1 : 0;
 }
 
-static int take_fds(struct msghdr *head, int *fds)
+static int lifeline_take_fds(struct msghdr *head, int *fds)
 {
     int count = 0;
     for (struct cmsghdr *cmsg = CMSG_FIRSTHDR(head); cmsg;
@@ -101,7 +101,7 @@ static int message_take(int fd, struct message *ret, int *fds, int *count)
     do {
         n = recvmsg(fd, &head, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     } while (n < 0 && errno == EINTR);
-    *count = n >= 0 ? take_fds(&head, fds) : 0;
+    *count = n >= 0 ? lifeline_take_fds(&head, fds) : 0;
     if (n < 0)
         return errno == ECONNRESET ? 0 : -1;
     if (n == (ssize_t)sizeof(*ret))
@@ -423,7 +423,7 @@ struct pollfd *js_lifeline_fds(struct js_lifeline_host *host, nfds_t before,
 }
 
 /* Only this user can reach the socket; root can as well. */
-static void add_end(struct js_lifeline_host *host, int fd)
+static void lifeline_add_end(struct js_lifeline_host *host, int fd)
 {
     struct ucred conn = {.pid = 0};
     socklen_t len = sizeof(conn);
@@ -448,7 +448,7 @@ static void accept_ranks(struct js_lifeline_host *host)
     int fd;
     while ((fd = accept4(host->listener, NULL, NULL,
                          SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0)
-        add_end(host, fd);
+        lifeline_add_end(host, fd);
 }
 
 static int welcome(const struct js_lifeline_host *host, struct rank_end *end,

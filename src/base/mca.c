@@ -82,7 +82,7 @@ static bool any_file_names(const char *folder, const char *const *files,
 }
 
 /* `ours`: what we would choose of a list; NULL: any value counts. */
-static bool is_set(const char *name, const char *ours)
+static bool mca_is_set(const char *name, const char *ours)
 {
     char variable[256];
     const char *prefix = getenv("OPAL_PREFIX");
@@ -97,12 +97,12 @@ static bool is_set(const char *name, const char *ours)
 
 bool js_mca_is_set(const char *name)
 {
-    return is_set(name, NULL);
+    return mca_is_set(name, NULL);
 }
 
 /* ---------------------------------------------------------------- ours */
 
-static int put(struct js_mca *mca, const char *variable, const char *value)
+static int mca_put(struct js_mca *mca, const char *variable, const char *value)
 {
     if (setenv(variable, value, 1) < 0)
         return -1;
@@ -118,7 +118,8 @@ int js_mca_set(struct js_mca *mca, const char *variable, const char *value)
         errno = EINVAL;
         return -1;
     }
-    return js_mca_is_set(name + strlen(mark)) ? 0 : put(mca, variable, value);
+    return js_mca_is_set(name + strlen(mark)) ? 0
+                                              : mca_put(mca, variable, value);
 }
 
 /* What finds out which networks reach each other asks the kernel for the way to
@@ -137,7 +138,7 @@ int js_mca_set_home(struct js_mca *mca, enum js_mpi mpi)
     if (mpi != JS_OPEN_MPI_5 || getenv("HOME"))
         return 0;
     const struct passwd *user = getpwuid(geteuid());
-    return put(mca, "HOME", user && user->pw_dir ? user->pw_dir : "/");
+    return mca_put(mca, "HOME", user && user->pw_dir ? user->pw_dir : "/");
 }
 
 /* What each calls its part that talks through memory. */
@@ -151,9 +152,10 @@ static int set_btl(struct js_mca *mca, enum js_mpi mpi, bool has_room)
     static const char *const with_memory[] = {
         [JS_OPEN_MPI_4] = "self,vader", [JS_OPEN_MPI_5] = "self,sm"};
     const char *name = has_room ? memory_names[mpi] : "tcp";
-    if (is_set("btl", name) || is_set("pml", "ob1"))
+    if (mca_is_set("btl", name) || mca_is_set("pml", "ob1"))
         return 0;
-    return put(mca, "OMPI_MCA_btl", has_room ? with_memory[mpi] : "self,tcp");
+    return mca_put(mca, "OMPI_MCA_btl",
+                   has_room ? with_memory[mpi] : "self,tcp");
 }
 
 int js_mca_set_for_host(struct js_mca *mca, enum js_mpi mpi, const char *folder,

@@ -90,7 +90,7 @@ void js_outq_free(struct js_outq *outq)
     errno = saved;
 }
 
-static bool has_room(int fd)
+static bool outq_has_room(int fd)
 {
     struct pollfd event = {.fd = fd, .events = POLLOUT};
     return poll(&event, 1, 0) == 1;
@@ -101,7 +101,7 @@ static ssize_t write_once(const struct js_outq *outq, const char *bytes,
 {
     size_t part = len < outq->at_once ? len : outq->at_once;
     errno = outq->is_closed ? EBADF : EAGAIN;
-    if (outq->is_closed || (outq->way == WAY_SMALL && !has_room(outq->fd)))
+    if (outq->is_closed || (outq->way == WAY_SMALL && !outq_has_room(outq->fd)))
         return -1;
     return outq->way == WAY_SEND
                ? send(outq->fd, bytes, part, MSG_DONTWAIT | MSG_NOSIGNAL)
@@ -158,7 +158,7 @@ void js_outq_fail(struct js_outq *outq, int error)
 }
 
 /* All of it is taken, or, without memory, nothing. */
-static int put(struct js_outq *outq, const void *bytes, size_t len)
+static int outq_put(struct js_outq *outq, const void *bytes, size_t len)
 {
     js_outq_flush(outq);
     if (outq->error || len == 0)
@@ -185,7 +185,7 @@ static int put(struct js_outq *outq, const void *bytes, size_t len)
 
 static int take_away(struct js_outq *outq)
 {
-    if (outq->undo && put(outq, outq->undo, strlen(outq->undo)) < 0)
+    if (outq->undo && outq_put(outq, outq->undo, strlen(outq->undo)) < 0)
         return -1;
     outq->undo = NULL;
     return 0;
@@ -195,7 +195,7 @@ int js_outq_write(struct js_outq *outq, const void *bytes, size_t len)
 {
     if (len == 0)
         return 0;
-    if (take_away(outq) < 0 || put(outq, bytes, len) < 0)
+    if (take_away(outq) < 0 || outq_put(outq, bytes, len) < 0)
         return -1;
     outq->is_within_line = ((const char *)bytes)[len - 1] != '\n';
     return 0;
@@ -205,7 +205,7 @@ bool js_outq_show(struct js_outq *outq, const void *bytes, size_t len,
                   const char *undo)
 {
     if (outq->error || outq->is_held || js_outq_pending(outq) > 0 ||
-        put(outq, bytes, len) < 0)
+        outq_put(outq, bytes, len) < 0)
         return false;
     outq->undo = undo;
     return true;

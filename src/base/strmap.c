@@ -18,7 +18,7 @@ void js_strmap_release(struct js_strmap *map)
 
 /* FNV-1a; its low bits are poor for keys that differ at the end only, so the
  * finish of MurmurHash3 is put behind it. */
-static uint64_t hash_of(const char *key)
+static uint64_t strmap_hash_of(const char *key)
 {
     uint64_t hash = UINT64_C(0xcbf29ce484222325);
     for (; *key; key++)
@@ -41,7 +41,7 @@ static struct js_strmap_slot *slot_for(const struct js_strmap *map,
     }
 }
 
-static int grow(struct js_strmap *map)
+static int strmap_grow(struct js_strmap *map)
 {
     struct js_strmap larger = {.count = map->count, .capacity = CAPACITY_MIN};
     if (map->capacity)
@@ -64,12 +64,12 @@ int js_strmap_reserve(struct js_strmap *map)
     /* At most three quarters full: beyond, searches become long. */
     if (map->count < map->capacity / 4 * 3)
         return 0;
-    return grow(map);
+    return strmap_grow(map);
 }
 
 int js_strmap_put(struct js_strmap *map, const char *key, void *value)
 {
-    uint64_t hash = hash_of(key);
+    uint64_t hash = strmap_hash_of(key);
     if (map->capacity && slot_for(map, key, hash)->key) {
         errno = EEXIST;
         return -1;
@@ -85,7 +85,7 @@ void *js_strmap_get(const struct js_strmap *map, const char *key)
 {
     if (!map->capacity)
         return NULL;
-    const struct js_strmap_slot *slot = slot_for(map, key, hash_of(key));
+    const struct js_strmap_slot *slot = slot_for(map, key, strmap_hash_of(key));
     return slot->key ? slot->value : NULL;
 }
 

@@ -48,7 +48,7 @@ static bool is_of_proc(const char *folder)
 }
 
 /* From the link to what it names. */
-static int follow(const char *folder, char path[PATH_MAX])
+static int trust_follow(const char *folder, char path[PATH_MAX])
 {
     char target[PATH_MAX], joined[PATH_MAX];
     ssize_t len = readlink(path, target, sizeof(target) - 1);
@@ -100,7 +100,7 @@ int js_open_trusted(const char *path, int flags, mode_t mode)
         }
         if (others == ANYBODY || (others == A_GROUP && st.st_uid != geteuid()))
             break;
-        if (follow(folder, at) < 0)
+        if (trust_follow(folder, at) < 0)
             return -1;
     }
     errno = ELOOP;
@@ -110,7 +110,7 @@ int js_open_trusted(const char *path, int flags, mode_t mode)
 /* ---------------------------------------------------------------- own files */
 
 /* Who owns what this process creates beside that file. */
-static bool is_own(const char *folder, uid_t owner)
+static bool trust_is_own(const char *folder, uid_t owner)
 {
     struct stat st = {0};
     if (owner == geteuid())
@@ -131,7 +131,7 @@ static int refusal(const char *path, const struct stat *st)
         return ENAMETOOLONG;
     if (st->st_nlink > 1 && may_be_linked(st, others_in(folder)))
         return EMLINK;
-    return is_own(folder, st->st_uid) ? 0 : EPERM;
+    return trust_is_own(folder, st->st_uid) ? 0 : EPERM;
 }
 
 int js_open_emptied(const char *path)

@@ -46,7 +46,7 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-static int fail(int error)
+static int units_fail(int error)
 {
     errno = error;
     return -1;
@@ -58,11 +58,11 @@ static int read_digits(const char **text, uint64_t *ret)
     uint64_t value = 0;
     const char *p = *text;
     if (!is_digit(*p))
-        return fail(EINVAL);
+        return units_fail(EINVAL);
     for (; is_digit(*p); p++) {
         if (__builtin_mul_overflow(value, 10, &value) ||
             __builtin_add_overflow(value, (uint64_t)(*p - '0'), &value))
-            return fail(ERANGE);
+            return units_fail(ERANGE);
     }
     *text = p;
     *ret = value;
@@ -75,7 +75,7 @@ int js_parse_count(const char *text, uint64_t *ret)
     if (read_digits(&text, &value) < 0)
         return -1;
     if (*text)
-        return fail(EINVAL);
+        return units_fail(EINVAL);
     *ret = value;
     return 0;
 }
@@ -89,7 +89,7 @@ static int find_unit(const struct unit *units, const char *name,
             return 0;
         }
     }
-    return fail(EINVAL);
+    return units_fail(EINVAL);
 }
 
 /* What the digits behind the point are worth; more than nine are dropped. */
@@ -126,7 +126,7 @@ static int parse_scaled(const char *text, const struct unit *units,
     uint64_t rest = point ? fraction_of(point, end, factor) : 0;
     if (__builtin_mul_overflow(whole, factor, &whole) ||
         __builtin_add_overflow(whole, rest, &whole))
-        return fail(ERANGE);
+        return units_fail(ERANGE);
     *ret = whole;
     return 0;
 }
@@ -137,7 +137,7 @@ int js_parse_duration_ns(const char *text, int64_t *ret_ns)
     if (parse_scaled(text, duration_units, &ns) < 0)
         return -1;
     if (ns >= (uint64_t)JS_NEVER_NS)
-        return fail(ERANGE);
+        return units_fail(ERANGE);
     *ret_ns = (int64_t)ns;
     return 0;
 }
@@ -147,7 +147,7 @@ int js_parse_size_bytes(const char *text, uint64_t *ret_bytes)
     return parse_scaled(text, size_units, ret_bytes);
 }
 
-static int64_t divide_rounded(int64_t ns, int64_t unit_ns)
+static int64_t units_divide_rounded(int64_t ns, int64_t unit_ns)
 {
     return ns / unit_ns + (ns % unit_ns >= unit_ns / 2);
 }
@@ -156,22 +156,22 @@ int js_show_duration(struct js_buf *buf, int64_t ns)
 {
     if (ns < 0)
         ns = 0;
-    int64_t tenths = divide_rounded(ns, JS_NS_PER_S / 10);
+    int64_t tenths = units_divide_rounded(ns, JS_NS_PER_S / 10);
     if (tenths < 600)
         return js_buf_printf(buf, "%d.%d s", (int)tenths / 10,
                              (int)tenths % 10);
-    int64_t seconds = divide_rounded(ns, JS_NS_PER_S);
+    int64_t seconds = units_divide_rounded(ns, JS_NS_PER_S);
     if (seconds < 3600)
         return js_buf_printf(buf, "%d min %d s", (int)seconds / 60,
                              (int)seconds % 60);
-    int64_t minutes = divide_rounded(ns, 60 * JS_NS_PER_S);
+    int64_t minutes = units_divide_rounded(ns, 60 * JS_NS_PER_S);
     return js_buf_printf(buf, "%" PRId64 " h %02d min", minutes / 60,
                          (int)(minutes % 60));
 }
 
 enum { WORD_MAX = 32 }; /* longer words are no near miss of anything */
 
-static size_t least(size_t a, size_t b)
+static size_t units_least(size_t a, size_t b)
 {
     return a < b ? a : b;
 }
@@ -189,7 +189,7 @@ static size_t edit_distance(const char *a, const char *b)
         for (size_t j = 1; j <= len_b; j++) {
             size_t replace = diagonal + (a[i - 1] != b[j - 1]);
             diagonal = row[j];
-            row[j] = least(replace, least(row[j], row[j - 1]) + 1);
+            row[j] = units_least(replace, units_least(row[j], row[j - 1]) + 1);
         }
     }
     return row[len_b];
@@ -198,7 +198,7 @@ static size_t edit_distance(const char *a, const char *b)
 const char *js_closest_word(const char *word, const char *const *words)
 {
     const char *best = NULL;
-    size_t best_distance = least(3, strlen(word));
+    size_t best_distance = units_least(3, strlen(word));
     if (strlen(word) > WORD_MAX)
         return NULL;
     for (; *words; words++) {

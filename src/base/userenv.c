@@ -25,7 +25,7 @@ static const char *const mpirun_names[] = {
 
 enum { READ_BYTES = 64 * 1024 };
 
-static int append(struct js_buf *to, const char *variable)
+static int userenv_append(struct js_buf *to, const char *variable)
 {
     return js_buf_append(to, variable, strlen(variable) + 1);
 }
@@ -41,7 +41,7 @@ const char *js_userenv_value(const struct js_buf *userenv, const char *name)
     return NULL;
 }
 
-static int read_all(int fd, struct js_buf *ret)
+static int userenv_read_all(int fd, struct js_buf *ret)
 {
     for (;;) {
         if (js_buf_reserve(ret, READ_BYTES) < 0)
@@ -64,7 +64,7 @@ int js_userenv_read(const char *path, struct js_buf *ret)
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
         return -1;
-    int rc = read_all(fd, ret);
+    int rc = userenv_read_all(fd, ret);
     js_fd_close(&fd);
     return rc;
 }
@@ -85,7 +85,7 @@ int js_userenv_write(const char *path, char *const *environ)
 int js_userenv_copy(char *const *environ, struct js_buf *ret)
 {
     for (; *environ; environ++) {
-        if (append(ret, *environ) < 0)
+        if (userenv_append(ret, *environ) < 0)
             return -1;
     }
     return 0;
@@ -131,7 +131,7 @@ int js_userenv_of_rank(struct js_buf *ret)
         if (js_launchenv_owns(*p) || (is_known && is_of_mpirun(*p)) ||
             (!is_known && js_launchenv_is_of_step(*p)))
             continue;
-        rc = append(ret, *p);
+        rc = userenv_append(ret, *p);
     }
     js_buf_release(&of_mpirun);
     return rc;

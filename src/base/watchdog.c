@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-static void *watch(void *arg)
+static void *watchdog_watch(void *arg)
 {
     struct js_watchdog *dog = arg;
     const struct timespec deadline = {
@@ -47,7 +47,7 @@ int js_watchdog_start(struct js_watchdog *dog, int64_t ns,
     /* Signals are for the others. */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
-    errno = pthread_create(&dog->thread, NULL, watch, dog);
+    errno = pthread_create(&dog->thread, NULL, watchdog_watch, dog);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     dog->is_running = errno == 0;
     return dog->is_running ? 0 : -1;

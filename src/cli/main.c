@@ -37,7 +37,7 @@ static int usage_error(const struct js_err *err)
     return speak_for_all(JOBSCHED_BAD_INPUT);
 }
 
-static int show(int rc)
+static int main_show(int rc)
 {
     if (rc < 0 || fflush(stdout) != 0) {
         fprintf(stderr, "jobsched: standard output: %s\n",
@@ -49,8 +49,8 @@ static int show(int rc)
 
 static int show_version(void)
 {
-    return show(printf("jobsched %s\n%s\n%s\n", jobsched_version(),
-                       jobsched_mpi(), jobsched_hwloc()));
+    return main_show(printf("jobsched %s\n%s\n%s\n", jobsched_version(),
+                            jobsched_mpi(), jobsched_hwloc()));
 }
 
 /* A launcher that is about to kill us reads nothing more. */
@@ -60,7 +60,7 @@ static bool can_write(void)
     return poll(&fd, 1, 0) == 1 && (fd.revents & POLLOUT);
 }
 
-static void tell_error(const struct jobsched_result *result)
+static void main_tell_error(const struct jobsched_result *result)
 {
     char host[256] = "";
     if (result->is_master) {
@@ -139,7 +139,7 @@ static int take_piped_list(struct js_options *options, int argc, char **words,
     return 0;
 }
 
-static int run(const struct js_options *options)
+static int main_run(const struct js_options *options)
 {
     struct jobsched_result result;
     bool is_launched = options->config.status_file != NULL;
@@ -155,7 +155,7 @@ static int run(const struct js_options *options)
     if (result.failures[0] && is_heard)
         fprintf(stderr, "jobsched: %s\n", result.failures);
     if (result.error[0] && is_heard)
-        tell_error(&result);
+        main_tell_error(&result);
     if (result.is_master && is_heard && !is_launched)
         tell_way_on(options, result.status);
     if (result.is_abrupt)
@@ -176,11 +176,11 @@ static int launch_checked(const struct js_options *options, int argc,
     struct jobsched_result result;
     if (jobsched_check(&options->config, &result) == JOBSCHED_SUCCEEDED)
         return js_launch(options, argc, argv);
-    tell_error(&result);
+    main_tell_error(&result);
     return (int)result.status;
 }
 
-static int launch(const struct js_options *options, int argc, char **argv)
+static int main_launch(const struct js_options *options, int argc, char **argv)
 {
     tell_demonstration(options);
     int status = launch_checked(options, argc, argv);
@@ -217,7 +217,7 @@ static int refuse_many(void)
     return JOBSCHED_BAD_INPUT;
 }
 
-static int start(struct js_options *options, int argc, char **argv)
+static int main_start(struct js_options *options, int argc, char **argv)
 {
     struct js_err err;
     bool is_alone = js_launch_is_alone();
@@ -227,7 +227,7 @@ static int start(struct js_options *options, int argc, char **argv)
     if (is_alone && is_list_piped_in(options))
         return launch_piped_list(options, argc, argv);
     if (is_alone && options->config.action == JOBSCHED_RUN)
-        return launch(options, argc, argv);
+        return main_launch(options, argc, argv);
     options->config.status_file =
         is_alone ? NULL : getenv(JS_LAUNCHENV_STATUS_NAME);
     options->config.launcher = is_alone ? NULL : getenv(JS_LIFELINE_NAME);
@@ -239,7 +239,7 @@ static int start(struct js_options *options, int argc, char **argv)
                          "own way");
         return usage_error(&err);
     }
-    return run(options);
+    return main_run(options);
 }
 
 /* ---------------------------------------------------------------- signals */
@@ -287,7 +287,7 @@ int main(int argc, char **argv)
         return JOBSCHED_SUCCEEDED;
     switch (options.action) {
     case JS_ACTION_HELP:
-        return show(js_options_help(stdout));
+        return main_show(js_options_help(stdout));
     case JS_ACTION_VERSION:
         return show_version();
     case JS_ACTION_STATUS:
@@ -299,5 +299,5 @@ int main(int argc, char **argv)
     case JS_ACTION_RUN:
         break;
     }
-    return start(&options, argc, argv);
+    return main_start(&options, argc, argv);
 }

@@ -806,20 +806,20 @@ static const struct foreign_word *find_foreign(const char *word, size_t len)
     return NULL;
 }
 
-static bool is_number(const char *text)
+static bool options_is_number(const char *text)
 {
     return text && text[0] && text[strspn(text, "0123456789")] == '\0';
 }
 
 /* What was given with the word: behind it, or as the next one. */
-static const char *number_of(const char *word, const char *next)
+static const char *options_number_of(const char *word, const char *next)
 {
     const char *digits = word + strcspn(word, "0123456789");
-    if (is_number(digits))
+    if (options_is_number(digits))
         return digits;
     if (next && next[0] == '-') /* getopt is still within the word: -j4 */
         next += strcspn(next, "0123456789");
-    return is_number(next) ? next : "N";
+    return options_is_number(next) ? next : "N";
 }
 
 static int refuse_foreign(const struct foreign_word *foreign, const char *word,
@@ -827,7 +827,7 @@ static int refuse_foreign(const struct foreign_word *foreign, const char *word,
 {
     if (foreign->is_number)
         return js_err_set(err, "%s is not there: %s %s", foreign->word,
-                          foreign->instead, number_of(word, next));
+                          foreign->instead, options_number_of(word, next));
     return js_err_set(err, "%s is not there: %s", foreign->word,
                       foreign->instead);
 }
@@ -854,8 +854,8 @@ static int list_matches(const struct getopt_view *view, const char *name,
     return count;
 }
 
-static int refuse_unknown(const struct getopt_view *view, const char *word,
-                          struct js_err *err)
+static int options_refuse_unknown(const struct getopt_view *view,
+                                  const char *word, struct js_err *err)
 {
     char name[64];
     struct js_buf matches = JS_BUF_INIT;
@@ -882,8 +882,8 @@ static int refuse_letter(char letter, const char *next, struct js_err *err)
     return js_err_set(err, "unknown option %s; --help lists all", word);
 }
 
-static int refuse(const struct getopt_view *view, int code, char **argv,
-                  struct js_err *err)
+static int options_refuse(const struct getopt_view *view, int code, char **argv,
+                          struct js_err *err)
 {
     const struct option_row *row = row_of(optopt);
     bool is_long = optopt == 0 || optopt >= FIRST_VALUE;
@@ -898,7 +898,7 @@ static int refuse(const struct getopt_view *view, int code, char **argv,
         return js_err_set(err, "--%s takes no value", row->name);
     if (!is_long)
         return refuse_letter((char)optopt, argv[optind], err);
-    return refuse_unknown(view, word, err);
+    return options_refuse_unknown(view, word, err);
 }
 
 /* The word in which getopt has found the option. */
@@ -923,8 +923,8 @@ static const struct foreign_word *taken_for_own(int code, char **argv)
     return is_whole ? foreign_of(word) : NULL;
 }
 
-static int apply(const struct option_row *row, struct js_options *options,
-                 struct js_err *err)
+static int options_apply(const struct option_row *row,
+                         struct js_options *options, struct js_err *err)
 {
     struct js_err problem;
     if (row->set(options, optarg, &problem) < 0)
@@ -1039,13 +1039,13 @@ int js_options_parse(int argc, char **argv, struct js_options *ret,
            -1) {
         const struct option_row *row = row_of(code);
         if (!row)
-            return refuse(&view, code, argv, err);
+            return options_refuse(&view, code, argv, err);
         const struct foreign_word *foreign = taken_for_own(code, argv);
         if (foreign)
             return refuse_foreign(foreign, typed_word(argv), argv[optind], err);
         if (!row->help && !is_written_out(row, argv))
-            return refuse_unknown(&view, typed_word(argv), err);
-        if (apply(row, ret, err) < 0)
+            return options_refuse_unknown(&view, typed_word(argv), err);
+        if (options_apply(row, ret, err) < 0)
             return -1;
         ret->is_launch_told |= is_for_launch(row);
         if (ret->action == JS_ACTION_HELP || ret->action == JS_ACTION_VERSION)

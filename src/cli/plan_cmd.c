@@ -105,13 +105,13 @@ static struct js_whatif_config forecast_of(struct past *past,
 
 /* ---------------------------------------------------------------- showing */
 
-static int fail(const char *what, enum jobsched_status status)
+static int plan_cmd_fail(const char *what, enum jobsched_status status)
 {
     fprintf(stderr, "jobsched: %s\n", what);
     return (int)status;
 }
 
-static int show(const struct js_plan_text_config *shown, bool is_json)
+static int plan_cmd_show(const struct js_plan_text_config *shown, bool is_json)
 {
     struct js_buf text = JS_BUF_INIT;
     int status = JOBSCHED_SUCCEEDED;
@@ -134,13 +134,13 @@ static int plan(struct past *past, const struct js_options *options)
     struct js_whatif forecast;
     struct js_whatif_config config = forecast_of(past, options);
     if (js_whatif_make(&config, &forecast, &err) < 0)
-        return fail(err.text, JOBSCHED_BAD_INPUT);
+        return plan_cmd_fail(err.text, JOBSCHED_BAD_INPUT);
     struct js_plan_text_config shown = {
         .forecast = &forecast,
         .job_file = config.job_file,
         .origin = past->journal ? past->journal : past->config->joblog,
         .is_mem_counted = config.host_mem_bytes > 0};
-    int status = show(&shown, options->is_json);
+    int status = plan_cmd_show(&shown, options->is_json);
     js_whatif_release(&forecast);
     return status;
 }
@@ -149,8 +149,9 @@ int js_plan_cmd(const struct js_options *options)
 {
     struct js_err err;
     struct past past = {.config = &options->config};
-    int status = open_past(&past, &err) < 0 ? fail(err.text, JOBSCHED_BAD_INPUT)
-                                            : plan(&past, options);
+    int status = open_past(&past, &err) < 0
+                     ? plan_cmd_fail(err.text, JOBSCHED_BAD_INPUT)
+                     : plan(&past, options);
     release_past(&past);
     return status;
 }

@@ -38,8 +38,8 @@ static void put_cell(struct page *page, int width, int64_t ns)
 
 /* ---------------------------------------------------------------- the table */
 
-static void put_title(struct page *page,
-                      const struct js_plan_text_config *shown)
+static void plan_text_put_title(struct page *page,
+                                const struct js_plan_text_config *shown)
 {
     const struct js_whatif *forecast = page->forecast;
     bool is_large = forecast->work_hours >= 1000;
@@ -102,7 +102,7 @@ static void put_job(struct page *page, const struct js_job *job)
         js_textbuf_put(&page->textbuf, "line %" PRIu64, job->line);
 }
 
-static void put_command(struct page *page, const struct js_job *job)
+static void plan_text_put_command(struct page *page, const struct js_job *job)
 {
     bool is_long = job->command_len > COMMAND_SHOWN;
     js_textbuf_put_bytes(&page->textbuf, job->command,
@@ -125,7 +125,7 @@ static void put_links(struct page *page)
     }
 }
 
-static void put_chain(struct page *page)
+static void plan_text_put_chain(struct page *page)
 {
     const struct js_whatif *forecast = page->forecast;
     js_textbuf_put(&page->textbuf, "no number of slots takes less than ");
@@ -139,17 +139,17 @@ static void put_chain(struct page *page)
         js_textbuf_put(&page->textbuf, ": so long takes ");
         put_job(page, forecast->chain[0]);
         js_textbuf_put(&page->textbuf, " alone: ");
-        put_command(page, forecast->chain[0]);
+        plan_text_put_command(page, forecast->chain[0]);
     }
     js_textbuf_put(&page->textbuf, "\n");
 }
 
 /* Why there are no more rows. */
-static void put_end(struct page *page)
+static void plan_text_put_end(struct page *page)
 {
     const struct js_whatif *forecast = page->forecast;
     const struct js_whatif_row *last = &forecast->rows[forecast->row_count - 1];
-    put_chain(page);
+    plan_text_put_chain(page);
     if (forecast->is_chain_reached)
         return;
     if (last->slots < JS_WHATIF_SLOTS_MAX)
@@ -186,9 +186,9 @@ static void put_choice(struct page *page)
 int js_plan_text(const struct js_plan_text_config *shown, struct js_buf *buf)
 {
     struct page page = {shown->forecast, {.buf = buf}};
-    put_title(&page, shown);
+    plan_text_put_title(&page, shown);
     put_table(&page);
-    put_end(&page);
+    plan_text_put_end(&page);
     put_choice(&page);
     return js_textbuf_check(&page.textbuf);
 }

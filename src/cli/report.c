@@ -17,7 +17,7 @@
 
 enum { NONCE_BYTES = 16 };
 
-static int fail(enum jobsched_status status, const char *what)
+static int report_fail(enum jobsched_status status, const char *what)
 {
     fprintf(stderr, "jobsched: %s\n", what);
     return (int)status;
@@ -85,8 +85,9 @@ static int write_page(int fd, const struct js_report_data *data)
 /* ---------------------------------------------------------------- the file */
 
 /* 0 if the file may be replaced. */
-static int check_target(const char *path, const struct js_report_config *config,
-                        struct js_err *err)
+static int report_check_target(const char *path,
+                               const struct js_report_config *config,
+                               struct js_err *err)
 {
     struct stat st;
     if (config->list && js_same_file(path, config->list))
@@ -148,7 +149,7 @@ static bool is_anothers(const char *path, const char *path_new)
            old.st_uid != new.st_uid;
 }
 
-static int refuse(const char *path, struct js_err *err)
+static int report_refuse(const char *path, struct js_err *err)
 {
     js_err_set(err,
                "--report would replace %s, which belongs to another user: name "
@@ -158,16 +159,17 @@ static int refuse(const char *path, struct js_err *err)
 }
 
 /* Returns an exit status, with *err unless it is 0. */
-static int replace(const char *path, const char *path_new, const char *journal,
-                   const struct js_report_data *data, struct js_err *err)
+static int report_replace(const char *path, const char *path_new,
+                          const char *journal,
+                          const struct js_report_data *data, struct js_err *err)
 {
     int status = JOBSCHED_BROKEN;
     if (write_new(path_new, journal, data) < 0) {
         if (errno == EEXIST)
-            return refuse(path_new, err);
+            return report_refuse(path_new, err);
         js_err_errno(err, "cannot write %s", path);
     } else if (is_anothers(path, path_new)) {
-        status = refuse(path, err);
+        status = report_refuse(path, err);
     } else if (rename(path_new, path) < 0) {
         js_err_errno(err, "cannot write %s", path);
     } else {
@@ -182,13 +184,14 @@ static int write_report(const struct js_options *options,
                         const struct js_report_config *config,
                         const char *path_new, struct js_err *err)
 {
-    if (check_target(options->report, config, err) < 0 ||
-        check_target(path_new, config, err) < 0)
+    if (report_check_target(options->report, config, err) < 0 ||
+        report_check_target(path_new, config, err) < 0)
         return JOBSCHED_BAD_INPUT;
     struct js_report_data *data = js_report_data_new(config, err);
     if (!data)
         return JOBSCHED_BAD_INPUT;
-    int status = replace(options->report, path_new, config->journal, data, err);
+    int status =
+        report_replace(options->report, path_new, config->journal, data, err);
     js_report_data_free(data);
     return status;
 }
@@ -199,7 +202,7 @@ int js_report(const struct js_options *options)
     struct js_buf path_new = JS_BUF_INIT;
     char *journal = js_input_paths_journal(&options->config, "", &err);
     if (!journal)
-        return fail(JOBSCHED_BAD_INPUT, err.text);
+        return report_fail(JOBSCHED_BAD_INPUT, err.text);
     struct js_report_config config = {
         .list = js_input_paths_list(&options->config), .journal = journal};
     int status = JOBSCHED_BROKEN;
@@ -210,5 +213,6 @@ int js_report(const struct js_options *options)
         status = write_report(options, &config, path_new.data, &err);
     js_buf_release(&path_new);
     free(journal);
-    return status == 0 ? 0 : fail((enum jobsched_status)status, err.text);
+    return status == 0 ? 0
+                       : report_fail((enum jobsched_status)status, err.text);
 }

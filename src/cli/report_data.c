@@ -85,7 +85,7 @@ static int take_listed(void *arg, const struct js_job *job, enum js_wait wait)
 }
 
 /* Without a list the jobs are taken in the order of their ids. */
-static int take_ids(struct js_report_data *data)
+static int report_data_take_ids(struct js_report_data *data)
 {
     data->ids.len = 0;
     for (uint64_t id = 1; id <= data->jobs; id++) {
@@ -95,7 +95,7 @@ static int take_ids(struct js_report_data *data)
     return 0;
 }
 
-static int read_list(struct js_report_data *data)
+static int report_data_read_list(struct js_report_data *data)
 {
     data->listed = calloc(data->jobs + 1, sizeof(*data->listed));
     if (!data->listed)
@@ -107,7 +107,7 @@ static int read_list(struct js_report_data *data)
         data->has_list = list_state != NULL;
         js_list_state_free(list_state);
     }
-    return data->has_list ? 0 : take_ids(data);
+    return data->has_list ? 0 : report_data_take_ids(data);
 }
 
 /* ---------------------------------------------------------------- replaying */
@@ -166,9 +166,9 @@ static uint64_t last_slots(const struct js_report_data *data)
     return run.slots;
 }
 
-static int try_slots(struct js_report_data *data,
-                     const struct js_replay *replay, uint64_t slots,
-                     struct js_err *err)
+static int report_data_try_slots(struct js_report_data *data,
+                                 const struct js_replay *replay, uint64_t slots,
+                                 struct js_err *err)
 {
     struct trial trial = {.slots = slots};
     if (data->trial_count == SLOTS_MAX)
@@ -181,8 +181,9 @@ static int try_slots(struct js_report_data *data,
 
 /* Powers of two from the widest job on, and the number that there was, as long
  * as more is faster by a hundredth. */
-static int try_all(struct js_report_data *data, const struct js_replay *replay,
-                   struct js_err *err)
+static int report_data_try_all(struct js_report_data *data,
+                               const struct js_replay *replay,
+                               struct js_err *err)
 {
     uint64_t had = last_slots(data);
     int64_t least_ns = data->chain_ns + data->chain_ns / 100;
@@ -193,9 +194,9 @@ static int try_all(struct js_report_data *data, const struct js_replay *replay,
         if (slots < data->widest)
             continue;
         if (had > slots / 2 && had < slots && had >= data->widest &&
-            try_slots(data, replay, had, err) < 0)
+            report_data_try_slots(data, replay, had, err) < 0)
             return -1;
-        if (try_slots(data, replay, slots, err) < 0)
+        if (report_data_try_slots(data, replay, slots, err) < 0)
             return -1;
         best_ns = data->trials[data->trial_count - 1].span_ns;
     }
@@ -229,7 +230,8 @@ static int keep_chain(struct js_report_data *data,
 }
 
 /* By the list; what has not run takes no time. */
-static int find_chain(struct js_report_data *data, struct js_err *err)
+static int report_data_find_chain(struct js_report_data *data,
+                                  struct js_err *err)
 {
     size_t count;
     const struct js_replay_job *jobs = replayed_of(data, &count);
@@ -275,18 +277,20 @@ static void replay_all(struct js_report_data *data)
     struct js_replay replay = {.list =
                                    data->has_list ? data->config.list : NULL};
     replay.jobs = replayed_of(data, &replay.count);
-    int rc = replay.list ? find_chain(data, &err) : find_longest(data);
-    if (rc < 0 || try_all(data, &replay, &err) < 0)
+    int rc =
+        replay.list ? report_data_find_chain(data, &err) : find_longest(data);
+    if (rc < 0 || report_data_try_all(data, &replay, &err) < 0)
         data->trial_count = data->chain.len = 0;
 }
 
 /* ---------------------------------------------------------------- loading */
 
-static int gather(struct js_report_data *data)
+static int report_data_gather(struct js_report_data *data)
 {
     data->jobs = js_journal_model_jobs(data->model);
     data->timeline = js_timeline_new(data->model, data->now_unix_ns);
-    if (!data->timeline || read_list(data) < 0 || take_run_times(data) < 0)
+    if (!data->timeline || report_data_read_list(data) < 0 ||
+        take_run_times(data) < 0)
         return -1;
     replay_all(data);
     return 0;
@@ -303,7 +307,7 @@ struct js_report_data *js_report_data_new(const struct js_report_config *config,
     data->config = *config;
     data->model = js_journal_model_load(config->journal, err);
     data->now_unix_ns = js_clock_unix_ns();
-    if (data->model && gather(data) == 0)
+    if (data->model && report_data_gather(data) == 0)
         return data;
     if (data->model)
         js_err_errno(err, "%s", config->journal);
@@ -348,7 +352,7 @@ static void flush(struct document *document, size_t least)
     buf->len = 0;
 }
 
-static void put_head(struct document *document)
+static void report_data_put_head(struct document *document)
 {
     static const char *const lives[] = {"none", "ended", "running", "broken",
                                         "unknown"};
@@ -374,7 +378,7 @@ static void put_us(struct js_json *json, const char *key, int64_t ns)
     js_json_int(json, key, ns / JS_NS_PER_US);
 }
 
-static void put_run(struct document *document, size_t number)
+static void report_data_put_run(struct document *document, size_t number)
 {
     struct js_json *json = &document->json;
     struct js_journal_model_run run;
@@ -397,7 +401,7 @@ static void put_runs(struct document *document)
 {
     js_json_open_array(&document->json, "runs");
     for (size_t i = 0; i < js_journal_model_runs(document->data->model); i++) {
-        put_run(document, i);
+        report_data_put_run(document, i);
         flush(document, PIECE_BYTES);
     }
     js_json_close_array(&document->json);
@@ -432,7 +436,7 @@ static void put_name(struct document *document, uint64_t id)
     js_json_string(&document->json, NULL, job.name);
 }
 
-static void put_command(struct document *document, uint64_t id)
+static void report_data_put_command(struct document *document, uint64_t id)
 {
     const struct listed *listed = &document->data->listed[id - 1];
     if (listed->is_there)
@@ -443,7 +447,7 @@ static void put_command(struct document *document, uint64_t id)
         js_json_null(&document->json, NULL);
 }
 
-static void put_standing(struct document *document, uint64_t id)
+static void report_data_put_standing(struct document *document, uint64_t id)
 {
     struct js_journal_model_job job;
     js_journal_model_job(document->data->model, id, &job);
@@ -457,12 +461,12 @@ static void put_gone(struct document *document, uint64_t id)
     js_json_count(&document->json, NULL, job.is_gone);
 }
 
-static void put_line(struct document *document, uint64_t id)
+static void report_data_put_line(struct document *document, uint64_t id)
 {
     js_json_count(&document->json, NULL, document->data->listed[id - 1].line);
 }
 
-static void put_parent(struct document *document, uint64_t id)
+static void report_data_put_parent(struct document *document, uint64_t id)
 {
     struct js_journal_model_job job;
     js_journal_model_job(document->data->model, id, &job);
@@ -487,15 +491,15 @@ static void put_job_column(struct document *document, const char *key,
     js_json_close_array(&document->json);
 }
 
-static void put_jobs(struct document *document)
+static void report_data_put_jobs(struct document *document)
 {
     js_json_open_object(&document->json, "jobs");
     put_job_column(document, "name", put_name);
-    put_job_column(document, "command", put_command);
-    put_job_column(document, "standing", put_standing);
+    put_job_column(document, "command", report_data_put_command);
+    put_job_column(document, "standing", report_data_put_standing);
     put_job_column(document, "gone", put_gone);
-    put_job_column(document, "line", put_line);
-    put_job_column(document, "parent", put_parent);
+    put_job_column(document, "line", report_data_put_line);
+    put_job_column(document, "parent", report_data_put_parent);
     put_job_column(document, "wait", put_wait);
     js_json_close_object(&document->json);
 }
@@ -551,7 +555,8 @@ static const char *const column_names[COLUMNS] = {
     [COLUMN_USER] = "user", [COLUMN_SYSTEM] = "sys",  [COLUMN_RSS] = "rss",
 };
 
-static int64_t value_of(const struct drawn *drawn, enum column column)
+static int64_t report_data_value_of(const struct drawn *drawn,
+                                    enum column column)
 {
     const struct js_journal_model_attempt *attempt = &drawn->attempt;
     switch (column) {
@@ -591,7 +596,8 @@ static void put_column(struct document *document, enum column column)
     for (size_t i = 0; i < js_timeline_bars(document->data->timeline); i++) {
         struct drawn drawn;
         get_drawn(document->data, i, &drawn);
-        js_json_int(&document->json, NULL, value_of(&drawn, column));
+        js_json_int(&document->json, NULL,
+                    report_data_value_of(&drawn, column));
         flush(document, PIECE_BYTES);
     }
     js_json_close_array(&document->json);
@@ -607,7 +613,7 @@ static size_t first_tail(const struct js_report_data *data)
     return at;
 }
 
-static void put_tail(struct document *document, size_t attempt)
+static void report_data_put_tail(struct document *document, size_t attempt)
 {
     struct js_json *json = &document->json;
     struct js_journal_model_tail tail;
@@ -618,7 +624,8 @@ static void put_tail(struct document *document, size_t attempt)
 }
 
 /* How it ended, in words. */
-static void put_end(struct document *document, const struct drawn *drawn)
+static void report_data_put_end(struct document *document,
+                                const struct drawn *drawn)
 {
     struct js_buf words = JS_BUF_INIT;
     if (js_outcome_describe(&drawn->attempt.outcome, NULL, &words) < 0)
@@ -642,16 +649,16 @@ static void put_ends(struct document *document)
             continue;
         js_json_open_object(json, NULL);
         js_json_count(json, "at", i);
-        put_end(document, &drawn);
+        report_data_put_end(document, &drawn);
         if (drawn.bar.attempt >= first)
-            put_tail(document, drawn.bar.attempt);
+            report_data_put_tail(document, drawn.bar.attempt);
         js_json_close_object(json);
         flush(document, PIECE_BYTES);
     }
     js_json_close_array(json);
 }
 
-static void put_attempts(struct document *document)
+static void report_data_put_attempts(struct document *document)
 {
     js_json_open_object(&document->json, "attempts");
     for (int column = 0; column < COLUMNS; column++)
@@ -662,7 +669,7 @@ static void put_attempts(struct document *document)
 
 /* ---------------------------------------------------------------- replays */
 
-static void put_chain(struct document *document)
+static void report_data_put_chain(struct document *document)
 {
     const struct js_report_data *data = document->data;
     const uint64_t *ids = (const uint64_t *)data->chain.data;
@@ -694,12 +701,12 @@ int js_report_data_write(const struct js_report_data *data, int fd)
 {
     struct document document = {.data = data, .fd = fd};
     js_json_open_object(&document.json, NULL);
-    put_head(&document);
+    report_data_put_head(&document);
     put_runs(&document);
     put_rows(&document);
-    put_jobs(&document);
-    put_attempts(&document);
-    put_chain(&document);
+    report_data_put_jobs(&document);
+    report_data_put_attempts(&document);
+    report_data_put_chain(&document);
     put_trials(&document);
     js_json_close_object(&document.json);
     flush(&document, 0);

@@ -26,7 +26,7 @@ struct screen {
     unsigned lines; /* drawn last */
 };
 
-static int fail(const char *what, enum jobsched_status status)
+static int status_fail(const char *what, enum jobsched_status status)
 {
     fprintf(stderr, "jobsched: %s\n", what);
     return (int)status;
@@ -34,7 +34,7 @@ static int fail(const char *what, enum jobsched_status status)
 
 /* ---------------------------------------------------------------- drawing */
 
-static void measure(struct screen *screen)
+static void status_measure(struct screen *screen)
 {
     struct winsize size;
     screen->is_terminal = isatty(STDOUT_FILENO);
@@ -83,7 +83,7 @@ static int redraw(struct screen *screen, const struct js_buf *text)
     int rc = 0;
     if (screen->lines > 0)
         rc = js_buf_printf(&out, "\033[%uA\r\033[J", screen->lines);
-    measure(screen);
+    status_measure(screen);
     if (rc == 0)
         rc = fit(screen, text, &out);
     if (rc == 0)
@@ -104,8 +104,8 @@ static int describe(const struct js_options *options,
 }
 
 /* 0 and what to show, or an exit status that was explained. */
-static int look(const struct js_options *options, const char *journal,
-                struct js_buf *text, bool *ret_on)
+static int status_look(const struct js_options *options, const char *journal,
+                       struct js_buf *text, bool *ret_on)
 {
     struct js_err err;
     struct js_status_model overview;
@@ -115,12 +115,12 @@ static int look(const struct js_options *options, const char *journal,
         .explained = options->explained,
         .failed_shown = options->is_json ? SIZE_MAX : JS_STATUS_FAILED_SHOWN};
     if (js_status_model_load(&overview, &config, &err) < 0)
-        return fail(err.text, JOBSCHED_BAD_INPUT);
+        return status_fail(err.text, JOBSCHED_BAD_INPUT);
     *ret_on = overview.life == JS_JOURNAL_MODEL_ON;
     text->len = 0;
     int rc = describe(options, &overview, text);
     js_status_model_release(&overview);
-    return rc < 0 ? fail("no memory", JOBSCHED_BROKEN) : 0;
+    return rc < 0 ? status_fail("no memory", JOBSCHED_BROKEN) : 0;
 }
 
 static void pause_for(int64_t ns)
@@ -131,7 +131,7 @@ static void pause_for(int64_t ns)
         continue;
 }
 
-static int show(struct screen *screen, const struct js_buf *text)
+static int status_show(struct screen *screen, const struct js_buf *text)
 {
     int rc = screen->is_terminal
                  ? redraw(screen, text)
@@ -142,7 +142,7 @@ static int show(struct screen *screen, const struct js_buf *text)
     return JOBSCHED_BROKEN;
 }
 
-static int watch(const struct js_options *options, const char *journal)
+static int status_watch(const struct js_options *options, const char *journal)
 {
     struct screen screen = {.is_terminal = isatty(STDOUT_FILENO)};
     struct js_buf text = JS_BUF_INIT;
@@ -150,10 +150,10 @@ static int watch(const struct js_options *options, const char *journal)
     int status;
     for (;;) {
         int64_t begun_ns = js_clock_ns();
-        status = look(options, journal, &text, &is_on);
+        status = status_look(options, journal, &text, &is_on);
         int64_t took_ns = js_clock_ns() - begun_ns;
         if (status == 0)
-            status = show(&screen, &text);
+            status = status_show(&screen, &text);
         if (status != 0 || !is_on)
             break;
         pause_for(took_ns * LOOKS_PART > look_every_ns ? took_ns * LOOKS_PART
@@ -168,9 +168,9 @@ static int look_once(const struct js_options *options, const char *journal)
     struct js_buf text = JS_BUF_INIT;
     struct screen plain = {.is_terminal = false};
     bool is_on;
-    int status = look(options, journal, &text, &is_on);
+    int status = status_look(options, journal, &text, &is_on);
     if (status == 0)
-        status = show(&plain, &text);
+        status = status_show(&plain, &text);
     js_buf_release(&text);
     return status;
 }
@@ -180,8 +180,8 @@ int js_status(const struct js_options *options)
     struct js_err err;
     char *journal = js_input_paths_journal(&options->config, "", &err);
     if (!journal)
-        return fail(err.text, JOBSCHED_BAD_INPUT);
-    int status = options->is_watched ? watch(options, journal)
+        return status_fail(err.text, JOBSCHED_BAD_INPUT);
+    int status = options->is_watched ? status_watch(options, journal)
                                      : look_once(options, journal);
     free(journal);
     return status;

@@ -12,7 +12,7 @@ static void put_or_null(struct js_json *json, const char *key, const char *text)
         js_json_null(json, key);
 }
 
-static const char *life_of(const struct js_status_model *overview)
+static const char *status_json_life_of(const struct js_status_model *overview)
 {
     switch (overview->life) {
     case JS_JOURNAL_MODEL_NO_RUN:
@@ -29,12 +29,12 @@ static const char *life_of(const struct js_status_model *overview)
     return "none";
 }
 
-static void put_run(struct js_json *json,
-                    const struct js_status_model *overview)
+static void status_json_put_run(struct js_json *json,
+                                const struct js_status_model *overview)
 {
     const struct js_journal_model_run *run = &overview->run;
     js_json_open_object(json, "run");
-    js_json_string(json, "state", life_of(overview));
+    js_json_string(json, "state", status_json_life_of(overview));
     if (run->has_ended)
         js_json_int(json, "status", run->status);
     else
@@ -52,8 +52,8 @@ static void put_run(struct js_json *json,
     js_json_close_object(json);
 }
 
-static void put_counts(struct js_json *json,
-                       const struct js_status_model *overview)
+static void status_json_put_counts(struct js_json *json,
+                                   const struct js_status_model *overview)
 {
     const struct js_status_model_counts *counts = &overview->counts;
     js_json_open_object(json, "jobs");
@@ -77,8 +77,8 @@ static void put_counts(struct js_json *json,
         js_json_null(json, "seconds_left");
 }
 
-static void put_waiting(struct js_json *json,
-                        const struct js_status_model *overview)
+static void status_json_put_waiting(struct js_json *json,
+                                    const struct js_status_model *overview)
 {
     const uint64_t *waiting = overview->counts.waiting;
     if (!overview->list_state) {
@@ -96,9 +96,9 @@ static void put_waiting(struct js_json *json,
 /* ---------------------------------------------------------------- jobs */
 
 /* Who it is. */
-static void put_identity(struct js_json *json,
-                         const struct js_status_model *overview, uint64_t id,
-                         const struct js_job *listed)
+static void status_json_put_identity(struct js_json *json,
+                                     const struct js_status_model *overview,
+                                     uint64_t id, const struct js_job *listed)
 {
     struct js_journal_model_job job = {.name = ""};
     if (id > 0)
@@ -111,8 +111,9 @@ static void put_identity(struct js_json *json,
         js_json_null(json, "command");
 }
 
-static void put_place(struct js_json *json,
-                      const struct js_status_model *overview, size_t number)
+static void status_json_put_place(struct js_json *json,
+                                  const struct js_status_model *overview,
+                                  size_t number)
 {
     struct js_journal_model_slave slave;
     js_journal_model_slave(overview->model, number, &slave);
@@ -126,14 +127,14 @@ static void put_begun(struct js_json *json,
     struct js_journal_model_begun begun;
     js_journal_model_begun(overview->model, index, &begun);
     js_json_count(json, "attempt", begun.attempt);
-    put_place(json, overview, begun.slave);
+    status_json_put_place(json, overview, begun.slave);
     js_json_seconds(json, "begin", begun.start_unix_ns);
     js_json_seconds(json, "seconds",
                     overview->now_unix_ns - begun.start_unix_ns);
 }
 
-static void put_running(struct js_json *json,
-                        const struct js_status_model *overview)
+static void status_json_put_running(struct js_json *json,
+                                    const struct js_status_model *overview)
 {
     size_t count = js_journal_model_begun_count(overview->model);
     js_json_open_array(json, "running");
@@ -141,15 +142,15 @@ static void put_running(struct js_json *json,
         struct js_journal_model_begun begun;
         js_journal_model_begun(overview->model, i, &begun);
         js_json_open_object(json, NULL);
-        put_identity(json, overview, begun.id,
-                     js_status_model_find(overview, begun.id));
+        status_json_put_identity(json, overview, begun.id,
+                                 js_status_model_find(overview, begun.id));
         put_begun(json, overview, i);
         js_json_close_object(json);
     }
     js_json_close_array(json);
 }
 
-static const char *kind_of(enum js_journal_model_kind kind)
+static const char *status_json_kind_of(enum js_journal_model_kind kind)
 {
     static const char *const words[JS_JOURNAL_MODEL_KINDS] = {
         [JS_JOURNAL_MODEL_OK] = "ok",
@@ -160,8 +161,9 @@ static const char *kind_of(enum js_journal_model_kind kind)
     return words[kind];
 }
 
-static void put_tail(struct js_json *json,
-                     const struct js_status_model *overview, size_t number)
+static void status_json_put_tail(struct js_json *json,
+                                 const struct js_status_model *overview,
+                                 size_t number)
 {
     struct js_journal_model_tail tail;
     if (!js_journal_model_tail(overview->model, number, &tail)) {
@@ -174,7 +176,8 @@ static void put_tail(struct js_json *json,
     js_json_close_object(json);
 }
 
-static void put_reason(struct js_json *json,
+static void
+status_json_put_reason(struct js_json *json,
                        const struct js_status_model *overview,
                        const struct js_journal_model_attempt *attempt)
 {
@@ -186,15 +189,16 @@ static void put_reason(struct js_json *json,
     js_buf_release(&text);
 }
 
-static void put_attempt(struct js_json *json,
-                        const struct js_status_model *overview, size_t number)
+static void status_json_put_attempt(struct js_json *json,
+                                    const struct js_status_model *overview,
+                                    size_t number)
 {
     struct js_journal_model_attempt attempt;
     js_journal_model_attempt(overview->model, number, &attempt);
     const struct js_outcome *outcome = &attempt.outcome;
-    js_json_string(json, "result", kind_of(attempt.kind));
+    js_json_string(json, "result", status_json_kind_of(attempt.kind));
     js_json_count(json, "attempt", attempt.attempt);
-    put_place(json, overview, attempt.slave);
+    status_json_put_place(json, overview, attempt.slave);
     js_json_count(json, "cores", attempt.cores);
     js_json_seconds(json, "begin", outcome->start_unix_ns);
     js_json_seconds(json, "seconds", outcome->run_ns);
@@ -203,21 +207,21 @@ static void put_attempt(struct js_json *json,
     js_json_count(json, "max_rss_bytes", outcome->max_rss_bytes);
     js_json_count(json, "exit", outcome->exit_code);
     js_json_count(json, "signal", outcome->signal);
-    put_reason(json, overview, &attempt);
-    put_tail(json, overview, number);
+    status_json_put_reason(json, overview, &attempt);
+    status_json_put_tail(json, overview, number);
 }
 
-static void put_failed(struct js_json *json,
-                       const struct js_status_model *overview)
+static void status_json_put_failed(struct js_json *json,
+                                   const struct js_status_model *overview)
 {
     struct js_journal_model_attempt attempt;
     size_t at = JS_JOURNAL_MODEL_NONE;
     js_json_open_array(json, "failed");
     while (js_status_model_next_failed(overview, &at, &attempt)) {
         js_json_open_object(json, NULL);
-        put_identity(json, overview, attempt.id,
-                     js_status_model_find(overview, attempt.id));
-        put_attempt(json, overview, at);
+        status_json_put_identity(json, overview, attempt.id,
+                                 js_status_model_find(overview, attempt.id));
+        status_json_put_attempt(json, overview, at);
         js_json_close_object(json);
     }
     js_json_close_array(json);
@@ -242,7 +246,7 @@ struct listing {
     const struct js_status_model *overview;
 };
 
-static void put_awaited(void *arg, const struct js_awaited *awaited)
+static void status_json_put_awaited(void *arg, const struct js_awaited *awaited)
 {
     const struct listing *listing = arg;
     struct js_json *json = listing->json;
@@ -270,14 +274,14 @@ static void put_list_state(struct js_json *json,
     struct listing listing = {json, overview};
     js_json_string(json, "waits", words[it->wait]);
     js_json_open_array(json, "comes_after");
-    js_list_state_each(overview->list_state, it->job->seq, put_awaited,
-                       &listing);
+    js_list_state_each(overview->list_state, it->job->seq,
+                       status_json_put_awaited, &listing);
     js_json_close_array(json);
     js_json_count(json, "above_wait",
                   js_list_state_above(overview->list_state, it->job->seq));
 }
 
-static void put_need(struct js_json *json, const struct js_job *job)
+static void status_json_put_need(struct js_json *json, const struct js_job *job)
 {
     js_json_count(json, "line", job->line);
     js_json_open_object(json, "needs");
@@ -289,14 +293,15 @@ static void put_need(struct js_json *json, const struct js_job *job)
 }
 
 /* The latest first. */
-static void put_attempts(struct js_json *json,
-                         const struct js_status_model *overview, size_t number)
+static void status_json_put_attempts(struct js_json *json,
+                                     const struct js_status_model *overview,
+                                     size_t number)
 {
     js_json_open_array(json, "attempts");
     while (number != JS_JOURNAL_MODEL_NONE) {
         struct js_journal_model_attempt attempt;
         js_json_open_object(json, NULL);
-        put_attempt(json, overview, number);
+        status_json_put_attempt(json, overview, number);
         js_json_close_object(json);
         js_journal_model_attempt(overview->model, number, &attempt);
         number = attempt.past_runs;
@@ -304,8 +309,9 @@ static void put_attempts(struct js_json *json,
     js_json_close_array(json);
 }
 
-static void put_losses(struct js_json *json,
-                       const struct js_status_model *overview, uint64_t id)
+static void status_json_put_losses(struct js_json *json,
+                                   const struct js_status_model *overview,
+                                   uint64_t id)
 {
     struct js_journal_model_loss loss;
     size_t at = JS_JOURNAL_MODEL_NONE;
@@ -313,7 +319,7 @@ static void put_losses(struct js_json *json,
     while (js_journal_model_next_loss(overview->model, id, &at, &loss)) {
         js_json_open_object(json, NULL);
         js_json_count(json, "loss", loss.count);
-        put_place(json, overview, loss.slave);
+        status_json_put_place(json, overview, loss.slave);
         js_json_seconds(json, "seen", loss.unix_ns);
         js_json_close_object(json);
     }
@@ -329,10 +335,10 @@ static void put_explained(struct js_json *json,
     if (it->id > 0)
         js_journal_model_job(overview->model, it->id, &job);
     js_json_open_object(json, "job");
-    put_identity(json, overview, it->id, it->job);
+    status_json_put_identity(json, overview, it->id, it->job);
     js_json_string(json, "state", it->id > 0 ? state_of(&job) : "new");
     if (it->job)
-        put_need(json, it->job);
+        status_json_put_need(json, it->job);
     if (it->job && it->wait != JS_WAIT_NOT &&
         job.begun == JS_JOURNAL_MODEL_NONE)
         put_list_state(json, overview);
@@ -343,8 +349,8 @@ static void put_explained(struct js_json *json,
         put_begun(json, overview, job.begun);
         js_json_close_object(json);
     }
-    put_attempts(json, overview, job.latest);
-    put_losses(json, overview, it->id);
+    status_json_put_attempts(json, overview, job.latest);
+    status_json_put_losses(json, overview, it->id);
     js_json_close_object(json);
 }
 
@@ -355,12 +361,12 @@ int js_status_json(const struct js_status_model *overview, struct js_buf *buf)
     put_or_null(&json, "list", overview->config.job_file);
     js_json_string(&json, "journal", overview->config.journal);
     js_json_seconds(&json, "now", overview->now_unix_ns);
-    put_run(&json, overview);
-    put_counts(&json, overview);
-    put_waiting(&json, overview);
+    status_json_put_run(&json, overview);
+    status_json_put_counts(&json, overview);
+    status_json_put_waiting(&json, overview);
     put_or_null(&json, "list_error", overview->list_error.text);
-    put_running(&json, overview);
-    put_failed(&json, overview);
+    status_json_put_running(&json, overview);
+    status_json_put_failed(&json, overview);
     if (overview->is_explained)
         put_explained(&json, overview);
     js_json_close_object(&json);

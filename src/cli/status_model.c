@@ -80,7 +80,8 @@ static int64_t brief_part(const struct js_outcome *outcome, int64_t now_ns)
     return end_ns > begin_ns ? end_ns - begin_ns : 0;
 }
 
-static void measure(const struct js_status_model *overview, struct eta *ret)
+static void status_model_measure(const struct js_status_model *overview,
+                                 struct eta *ret)
 {
     const struct js_journal_model *model = overview->model;
     *ret = (struct eta){0};
@@ -128,7 +129,7 @@ static void reckon(struct js_status_model *overview)
     if (overview->life != JS_JOURNAL_MODEL_ON)
         return;
     int64_t elapsed_ns = overview->now_unix_ns - overview->run.begin_unix_ns;
-    measure(overview, &eta);
+    status_model_measure(overview, &eta);
     if (elapsed_ns > 0)
         count_brief(overview, &eta, elapsed_ns);
     if (eta.ended == 0 || elapsed_ns <= 0 || slots == 0)
@@ -218,8 +219,8 @@ static bool is_shown(const struct gathering *gathering,
            (has_failed && job->latest >= gathering->first_failed);
 }
 
-static struct js_job *keep(struct js_status_model *overview,
-                           const struct js_job *job)
+static struct js_job *status_model_keep(struct js_status_model *overview,
+                                        const struct js_job *job)
 {
     struct js_job *copy = js_job_copy(job);
     if (copy && js_buf_append(&overview->kept, &copy, sizeof(copy)) < 0) {
@@ -242,13 +243,14 @@ static int keep_explained(struct gathering *gathering, const struct js_job *job,
     overview->is_explained = true;
     overview->explained = (struct js_status_model_job){
         .id = job->id,
-        .job = keep(overview, job),
+        .job = status_model_keep(overview, job),
         .wait = wait,
         .ahead = overview->counts.waiting[JS_WAIT_FOR_ROOM]};
     return overview->explained.job ? 0 : -1;
 }
 
-static int take_job(void *arg, const struct js_job *job, enum js_wait wait)
+static int status_model_take_job(void *arg, const struct js_job *job,
+                                 enum js_wait wait)
 {
     struct gathering *gathering = arg;
     struct js_status_model *overview = gathering->overview;
@@ -259,7 +261,7 @@ static int take_job(void *arg, const struct js_job *job, enum js_wait wait)
     else
         overview->counts.added++;
     if (keep_explained(gathering, job, wait) < 0 ||
-        (is_shown(gathering, &known) && !keep(overview, job)))
+        (is_shown(gathering, &known) && !status_model_keep(overview, job)))
         return -1;
     if (job->id > 0 && known.begun == JS_JOURNAL_MODEL_NONE)
         overview->counts.waiting[wait]++;
@@ -273,14 +275,14 @@ static int compare_ids(const void *a, const void *b)
 }
 
 /* A list that cannot be read keeps nobody from being told the rest. */
-static void read_list(struct gathering *gathering)
+static void status_model_read_list(struct gathering *gathering)
 {
     struct js_status_model *overview = gathering->overview;
     if (!overview->config.job_file)
         return;
     overview->list_state = js_list_state_new(
         overview->config.job_file, js_journal_model_ledger(overview->model),
-        take_job, gathering, &overview->list_error);
+        status_model_take_job, gathering, &overview->list_error);
     size_t count = overview->kept.len / sizeof(struct js_job *);
     if (count > 0)
         qsort(overview->kept.data, count, sizeof(struct js_job *), compare_ids);
@@ -353,7 +355,7 @@ int js_status_model_load(struct js_status_model *ret,
     find_worked(ret);
     gathering.explained_id = find_explained(ret);
     gathering.first_failed = find_first_failed(ret);
-    read_list(&gathering);
+    status_model_read_list(&gathering);
     if (explain(&gathering, err) == 0)
         return 0;
     js_status_model_release(ret);

@@ -36,7 +36,7 @@ static void put_time(struct page *page, int64_t unix_ns)
         js_textbuf_put(&page->textbuf, "%" PRId64, unix_ns / JS_NS_PER_S);
 }
 
-static void put_command(struct page *page, const struct js_job *job)
+static void status_text_put_command(struct page *page, const struct js_job *job)
 {
     js_textbuf_put_bytes(&page->textbuf, job->command, job->command_len);
 }
@@ -54,11 +54,11 @@ static void put_what(struct page *page, uint64_t id)
     }
     if (listed) {
         js_textbuf_put(&page->textbuf, "  ");
-        put_command(page, listed);
+        status_text_put_command(page, listed);
     }
 }
 
-static void put_place(struct page *page, size_t number)
+static void status_text_put_place(struct page *page, size_t number)
 {
     struct js_journal_model_slave slave;
     js_journal_model_slave(page->overview->model, number, &slave);
@@ -82,7 +82,8 @@ static void put_age(struct page *page, int64_t since_unix_ns)
 }
 
 /* The last `most` lines. */
-static void put_tail(struct page *page, size_t attempt, unsigned most)
+static void status_text_put_tail(struct page *page, size_t attempt,
+                                 unsigned most)
 {
     struct js_journal_model_tail tail;
     if (!js_journal_model_tail(page->overview->model, attempt, &tail))
@@ -108,7 +109,7 @@ static void put_tail(struct page *page, size_t attempt, unsigned most)
 
 /* ---------------------------------------------------------------- the run */
 
-static const char *name_of(const struct js_status_model *overview)
+static const char *status_text_name_of(const struct js_status_model *overview)
 {
     return overview->config.job_file ? overview->config.job_file
                                      : overview->config.journal;
@@ -162,7 +163,7 @@ static void put_silent(struct page *page, const char *word)
 
 static void put_life(struct page *page)
 {
-    js_textbuf_put_text(&page->textbuf, name_of(page->overview));
+    js_textbuf_put_text(&page->textbuf, status_text_name_of(page->overview));
     js_textbuf_put(&page->textbuf, ": ");
     switch (page->overview->life) {
     case JS_JOURNAL_MODEL_NO_RUN:
@@ -191,7 +192,7 @@ static bool is_on(const struct js_status_model *overview)
            overview->life == JS_JOURNAL_MODEL_UNKNOWN;
 }
 
-static void put_counts(struct page *page)
+static void status_text_put_counts(struct page *page)
 {
     const struct js_status_model *overview = page->overview;
     const struct js_status_model_counts *counts = &overview->counts;
@@ -246,7 +247,7 @@ static void put_more(struct page *page, uint64_t all, uint64_t shown)
         js_textbuf_put(&page->textbuf, "  and %" PRIu64 " more\n", all - shown);
 }
 
-static void put_running(struct page *page)
+static void status_text_put_running(struct page *page)
 {
     const struct js_status_model *overview = page->overview;
     size_t count = js_journal_model_begun_count(overview->model);
@@ -259,7 +260,7 @@ static void put_running(struct page *page)
                    is_on(overview) ? "running\n" : "ran when it broke off\n");
     for (size_t i = 0; i < count && i < RUNNING_SHOWN; i++) {
         js_textbuf_put(&page->textbuf, "  %" PRIu64 "  ", begun[i].id);
-        put_place(page, begun[i].slave);
+        status_text_put_place(page, begun[i].slave);
         js_textbuf_put(&page->textbuf, is_on(overview) ? "  for " : "  since ");
         if (is_on(overview))
             put_age(page, begun[i].start_unix_ns);
@@ -284,7 +285,7 @@ static void put_outcome(struct page *page,
     js_buf_release(&text);
 }
 
-static void put_failed(struct page *page)
+static void status_text_put_failed(struct page *page)
 {
     const struct js_status_model *overview = page->overview;
     struct js_journal_model_attempt attempt;
@@ -297,12 +298,12 @@ static void put_failed(struct page *page)
         js_textbuf_put(&page->textbuf, "  %" PRIu64 "  ", attempt.id);
         put_outcome(page, &attempt);
         js_textbuf_put(&page->textbuf, "  ");
-        put_place(page, attempt.slave);
+        status_text_put_place(page, attempt.slave);
         js_textbuf_put(&page->textbuf, "  after ");
         js_textbuf_put_duration(&page->textbuf, attempt.outcome.run_ns);
         put_what(page, attempt.id);
         js_textbuf_put(&page->textbuf, "\n");
-        put_tail(page, at, TAIL_SHOWN);
+        status_text_put_tail(page, at, TAIL_SHOWN);
         shown++;
     }
     put_more(page, overview->counts.failed, shown);
@@ -315,7 +316,7 @@ static const char *const list_state[JS_WAIT_COUNT] = {
     [JS_WAIT_TO_SKIP] = "after jobs that failed",
 };
 
-static void put_waiting(struct page *page)
+static void status_text_put_waiting(struct page *page)
 {
     const struct js_status_model *overview = page->overview;
     const struct js_status_model_counts *counts = &overview->counts;
@@ -356,10 +357,10 @@ int js_status_text(const struct js_status_model *overview, struct js_buf *buf)
 {
     struct page page = {overview, {.buf = buf, .keeps_backslashes = true}};
     put_life(&page);
-    put_counts(&page);
-    put_running(&page);
-    put_failed(&page);
-    put_waiting(&page);
+    status_text_put_counts(&page);
+    status_text_put_running(&page);
+    status_text_put_failed(&page);
+    status_text_put_waiting(&page);
     put_list(&page);
     return js_textbuf_check(&page.textbuf);
 }
@@ -367,7 +368,7 @@ int js_status_text(const struct js_status_model *overview, struct js_buf *buf)
 /* ---------------------------------------------------------------- one job */
 
 /* How a job stands, in some words: of one that another comes after. */
-static void put_standing(struct page *page, uint64_t id)
+static void status_text_put_standing(struct page *page, uint64_t id)
 {
     const struct js_status_model *overview = page->overview;
     struct js_journal_model_job job;
@@ -400,7 +401,7 @@ static void put_standing(struct page *page, uint64_t id)
         put_time(page, begun.start_unix_ns);
 }
 
-static void put_title(struct page *page)
+static void status_text_put_title(struct page *page)
 {
     const struct js_status_model *overview = page->overview;
     const struct js_status_model_job *it = &overview->explained;
@@ -423,13 +424,14 @@ static void put_title(struct page *page)
         js_textbuf_put(&page->textbuf, ":%" PRIu64 ")", it->job->line);
     }
     js_textbuf_put(&page->textbuf, ": ");
-    put_standing(page, it->id);
+    status_text_put_standing(page, it->id);
     if (job.is_gone)
         js_textbuf_put(&page->textbuf, "; it is no longer in the list");
     js_textbuf_put(&page->textbuf, "\n");
 }
 
-static void put_need(struct page *page, const struct js_request *request)
+static void status_text_put_need(struct page *page,
+                                 const struct js_request *request)
 {
     js_textbuf_put(&page->textbuf, "  needs ");
     page->textbuf.has_failed |=
@@ -440,7 +442,7 @@ static void put_need(struct page *page, const struct js_request *request)
     js_textbuf_put(&page->textbuf, "\n");
 }
 
-static void put_awaited(void *arg, const struct js_awaited *awaited)
+static void status_text_put_awaited(void *arg, const struct js_awaited *awaited)
 {
     struct page *page = arg;
     js_textbuf_put(&page->textbuf, "  comes after%s ",
@@ -449,7 +451,7 @@ static void put_awaited(void *arg, const struct js_awaited *awaited)
     if (awaited->id > 0)
         js_textbuf_put(&page->textbuf, " (job %" PRIu64 ")", awaited->id);
     js_textbuf_put(&page->textbuf, ", which is ");
-    put_standing(page, awaited->id);
+    status_text_put_standing(page, awaited->id);
     js_textbuf_put(&page->textbuf, "\n");
 }
 
@@ -472,12 +474,13 @@ static void put_room(struct page *page)
         overview->explained.ahead == 1 ? "s" : "");
 }
 
-static void put_reason(struct page *page)
+static void status_text_put_reason(struct page *page)
 {
     const struct js_status_model *overview = page->overview;
     const struct js_status_model_job *it = &overview->explained;
     uint64_t above = js_list_state_above(overview->list_state, it->job->seq);
-    js_list_state_each(overview->list_state, it->job->seq, put_awaited, page);
+    js_list_state_each(overview->list_state, it->job->seq,
+                       status_text_put_awaited, page);
     if (above > 0)
         js_textbuf_put(&page->textbuf,
                        "  is behind a wait line: %" PRIu64
@@ -494,7 +497,7 @@ static void put_reason(struct page *page)
 }
 
 /* Of a skipped job. */
-static void put_parent(struct page *page, uint64_t id)
+static void status_text_put_parent(struct page *page, uint64_t id)
 {
     struct js_journal_model_job parent;
     if (id == 0)
@@ -512,7 +515,7 @@ static void put_parent(struct page *page, uint64_t id)
                                                            : "failed");
 }
 
-static void put_attempt(struct page *page, size_t number)
+static void status_text_put_attempt(struct page *page, size_t number)
 {
     static const char *const words[JS_JOURNAL_MODEL_KINDS] = {
         [JS_JOURNAL_MODEL_OK] = "done",
@@ -526,7 +529,7 @@ static void put_attempt(struct page *page, size_t number)
                    words[attempt.kind]);
     put_outcome(page, &attempt);
     js_textbuf_put(&page->textbuf, "  ");
-    put_place(page, attempt.slave);
+    status_text_put_place(page, attempt.slave);
     js_textbuf_put(&page->textbuf, "  ");
     put_time(page, attempt.outcome.start_unix_ns);
     js_textbuf_put(&page->textbuf, "  for ");
@@ -543,11 +546,11 @@ static void put_attempt(struct page *page, size_t number)
                        attempt.outcome.leftovers == 1 ? "" : "es",
                        attempt.outcome.leftovers == 1 ? "was" : "were");
     js_textbuf_put(&page->textbuf, "\n");
-    put_tail(page, number, UINT32_MAX);
+    status_text_put_tail(page, number, UINT32_MAX);
 }
 
 /* What it may have done to where it ran. */
-static void put_losses(struct page *page, uint32_t losses)
+static void status_text_put_losses(struct page *page, uint32_t losses)
 {
     if (losses == 0)
         return;
@@ -567,14 +570,15 @@ static void put_loss(struct page *page,
         "  -  lost: its slave, or the process that starts jobs there, "
         "was lost while it ran (loss %" PRIu32 ")  ",
         loss->count);
-    put_place(page, loss->slave);
+    status_text_put_place(page, loss->slave);
     js_textbuf_put(&page->textbuf, "  ");
     put_time(page, loss->unix_ns);
     js_textbuf_put(&page->textbuf, "\n");
 }
 
 /* The latest first, of all runs. */
-static void put_attempts(struct page *page, uint64_t id, size_t number)
+static void status_text_put_attempts(struct page *page, uint64_t id,
+                                     size_t number)
 {
     const struct js_journal_model *model = page->overview->model;
     struct js_journal_model_attempt attempt;
@@ -590,7 +594,7 @@ static void put_attempts(struct page *page, uint64_t id, size_t number)
             has_loss = js_journal_model_next_loss(model, id, &at, &loss);
             continue;
         }
-        put_attempt(page, number);
+        status_text_put_attempt(page, number);
         js_journal_model_attempt(model, number, &attempt);
         number = attempt.past_runs;
     }
@@ -606,21 +610,21 @@ int js_status_explain(const struct js_status_model *overview,
     if (it->id > 0)
         js_journal_model_job(overview->model, it->id, &job);
     put_life(&page);
-    put_title(&page);
+    status_text_put_title(&page);
     if (it->job) {
         js_textbuf_put(&page.textbuf, "  ");
-        put_command(&page, it->job);
+        status_text_put_command(&page, it->job);
         js_textbuf_put(&page.textbuf, "\n");
-        put_need(&page, &it->job->request);
+        status_text_put_need(&page, &it->job->request);
     }
     bool is_left =
         job.standing == JS_JOB_STATE_LEFT && job.begun == JS_JOURNAL_MODEL_NONE;
     if (it->job && it->id > 0 && is_left)
-        put_reason(&page);
+        status_text_put_reason(&page);
     if (job.standing == JS_JOB_STATE_SKIPPED)
-        put_parent(&page, job.parent);
-    put_losses(&page, job.losses);
-    put_attempts(&page, it->id, job.latest);
+        status_text_put_parent(&page, job.parent);
+    status_text_put_losses(&page, job.losses);
+    status_text_put_attempts(&page, it->id, job.latest);
     put_list(&page);
     return js_textbuf_check(&page.textbuf);
 }

@@ -184,8 +184,8 @@ uint64_t js_folder_room(const struct js_folder *folder)
 
 /* Of those that are left; NULL: none is. The first is the best that has room.
  */
-static const char **choose(const char **places, size_t count,
-                           uint64_t room_bytes)
+static const char **folder_choose(const char **places, size_t count,
+                                  uint64_t room_bytes)
 {
     const char **best = NULL;
     uint64_t most = 0;
@@ -214,7 +214,7 @@ int js_folder_make(struct js_folder *folder, const char *const *places,
         if (is_path)
             clean_place(places[i]);
     }
-    while ((best = choose(left, count, room_bytes))) {
+    while ((best = folder_choose(left, count, room_bytes))) {
         if (make_in(folder, *best) == 0)
             return 0;
         error = *best == first ? errno : error;

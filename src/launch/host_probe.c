@@ -19,7 +19,7 @@ static const int64_t leave_ns = 5 * JS_NS_PER_S;
 
 static const struct timespec pause_between = {.tv_nsec = 50 * JS_NS_PER_MS};
 
-static pid_t begin(const struct js_mpirun *mpirun, const char *host)
+static pid_t host_probe_begin(const struct js_mpirun *mpirun, const char *host)
 {
     struct js_argv words = JS_ARGV_INIT;
     pid_t pid = js_mpirun_trial(mpirun, host, &words);
@@ -31,7 +31,7 @@ static pid_t begin(const struct js_mpirun *mpirun, const char *host)
 }
 
 /* Those that have ended have a pid of 0. True while some have not. */
-static bool look(pid_t *pids, size_t count, bool *are_well)
+static bool host_probe_look(pid_t *pids, size_t count, bool *are_well)
 {
     bool is_any_left = false;
     for (size_t i = 0; i < count; i++) {
@@ -49,7 +49,7 @@ static bool look(pid_t *pids, size_t count, bool *are_well)
     return is_any_left;
 }
 
-static void tell(const pid_t *pids, size_t count, int number)
+static void host_probe_tell(const pid_t *pids, size_t count, int number)
 {
     for (size_t i = 0; i < count; i++) {
         if (pids[i] > 0)
@@ -69,15 +69,16 @@ void js_host_probe_hosts(const struct js_mpirun *mpirun,
         return;
     for (size_t i = 0; i < count; i++) {
         are_well[i] = false;
-        pids[i] = begin(mpirun, hosts->items[i].name);
+        pids[i] = host_probe_begin(mpirun, hosts->items[i].name);
     }
-    while (look(pids, count, are_well)) {
+    while (host_probe_look(pids, count, are_well)) {
         nanosleep(&pause_between, NULL);
         int64_t now_ns = js_clock_ns();
         if (is_to_stop(arg) && until_ns > now_ns)
             until_ns = now_ns;
         if (now_ns > until_ns)
-            tell(pids, count, now_ns > until_ns + leave_ns ? SIGKILL : SIGTERM);
+            host_probe_tell(pids, count,
+                            now_ns > until_ns + leave_ns ? SIGKILL : SIGTERM);
     }
     free(pids);
 }

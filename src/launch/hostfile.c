@@ -18,7 +18,8 @@ void js_hosts_release(struct js_hosts *hosts)
     *hosts = (struct js_hosts){NULL, 0, 0};
 }
 
-static struct js_host *find(const struct js_hosts *hosts, const char *name)
+static struct js_host *hostfile_find(const struct js_hosts *hosts,
+                                     const char *name)
 {
     for (size_t i = 0; i < hosts->count; i++) {
         if (js_host_is_same(hosts->items[i].name, name))
@@ -27,7 +28,8 @@ static struct js_host *find(const struct js_hosts *hosts, const char *name)
     return NULL;
 }
 
-static int append(struct js_hosts *hosts, const char *name, uint32_t slots)
+static int hostfile_append(struct js_hosts *hosts, const char *name,
+                           uint32_t slots)
 {
     if (hosts->count == hosts->capacity) {
         size_t capacity = hosts->capacity ? 2 * hosts->capacity : 16;
@@ -48,9 +50,9 @@ static int append(struct js_hosts *hosts, const char *name, uint32_t slots)
 /* A line that says nothing of slots is one, if there is another. */
 int js_hosts_add(struct js_hosts *hosts, const char *name, uint32_t slots)
 {
-    struct js_host *host = find(hosts, name);
+    struct js_host *host = hostfile_find(hosts, name);
     if (!host)
-        return append(hosts, name, slots);
+        return hostfile_append(hosts, name, slots);
     host->slots += (host->slots == 0) + (slots == 0 ? 1 : slots);
     return 0;
 }

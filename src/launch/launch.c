@@ -86,7 +86,7 @@ static int complain(const struct js_err *err, int status)
 }
 
 /* What was read of it is gone. */
-static bool is_stream(const struct launch *launch)
+static bool launch_is_stream(const struct launch *launch)
 {
     return launch->list >= 0;
 }
@@ -218,7 +218,7 @@ static int check_folder(struct js_err *err)
                         pwd ? " " : "", pwd ? pwd : "");
 }
 
-static int prepare(struct launch *launch, struct js_err *err)
+static int launch_prepare(struct launch *launch, struct js_err *err)
 {
     uint64_t slaves = 0;
     if (check_folder(err) < 0)
@@ -395,9 +395,10 @@ static void tell_launcher(struct launch *launch)
     const char *counts = getenv("SLURM_JOB_CPUS_PER_NODE");
     const char *nodes = getenv("SLURM_JOB_NODELIST");
     launch->names[0] = JS_LAUNCHENV_STATUS_NAME;
-    launch->names[1] = is_stream(launch) ? JS_LAUNCHENV_STREAM_NAME : NULL;
+    launch->names[1] =
+        launch_is_stream(launch) ? JS_LAUNCHENV_STREAM_NAME : NULL;
     launch->mpirun.names = launch->names;
-    if (is_stream(launch))
+    if (launch_is_stream(launch))
         setenv(JS_LAUNCHENV_STREAM_NAME, "1", 1);
     tell_folder(launch);
     setenv("PATH", _PATH_STDPATH, 0); /* mpirun looks for ssh there */
@@ -442,7 +443,7 @@ static bool has_journal(const struct launch *launch)
 {
     const struct jobsched_config *config = &launch->options->config;
     return !config->no_journal &&
-           (config->journal || (config->job_file && !is_stream(launch)));
+           (config->journal || (config->job_file && !launch_is_stream(launch)));
 }
 
 /* mpirun, or a process that it has started and of which it says so. */
@@ -475,7 +476,7 @@ static bool is_worth_restart(const struct launch *launch)
     bool is_broken = run->phase == JS_RUN_BEGUN ||
                      (run->phase == JS_RUN_ENDED &&
                       run->status == JOBSCHED_BROKEN && run->lost > 0);
-    return is_broken && has_journal(launch) && !is_stream(launch) &&
+    return is_broken && has_journal(launch) && !launch_is_stream(launch) &&
            !launch->watch.is_stopped && config->slave_timeout_ns > 0 &&
            launch->restarts < launch->options->restarts;
 }
@@ -585,7 +586,7 @@ static void tell_broken_off(const struct launch *launch)
     const char *next = "the same command goes on";
     if (!has_journal(launch))
         next = "nothing is on record: it would start over";
-    else if (is_stream(launch))
+    else if (launch_is_stream(launch))
         next = "give the whole stream again: what is done will not run again";
     else if (config->slave_timeout_ns == 0)
         next = "the same command goes on once no job of it runs any more; if "
@@ -622,7 +623,7 @@ static bool is_last_word_lost(const struct launch *launch)
            launch->watch.run.status == JOBSCHED_BROKEN;
 }
 
-static int judge(struct launch *launch)
+static int launch_judge(struct launch *launch)
 {
     switch (launch->watch.run.phase) {
     case JS_RUN_ENDED:
@@ -707,7 +708,7 @@ static int run_to_the_end(struct launch *launch)
             return complain(&err, JOBSCHED_BROKEN);
         ask_journal(launch);
         if (!is_worth_restart(launch) && !is_worth_another_try(launch))
-            return judge(launch);
+            return launch_judge(launch);
         if (prepare_restart(launch, &err) < 0)
             return complain(&err,
                             launch->watch.is_stopped || launch->is_out_of_time
@@ -765,7 +766,7 @@ static int open_watch(struct launch *launch, struct js_err *err)
     return js_watch_open(&launch->watch, err);
 }
 
-static int open_list(struct launch *launch, struct js_err *err)
+static int launch_open_list(struct launch *launch, struct js_err *err)
 {
     return launch->options->is_mpirun_shown
                ? 0
@@ -775,7 +776,7 @@ static int open_list(struct launch *launch, struct js_err *err)
 
 /* An open file by the name of its descriptor, as >(COMMAND) is: mpirun passes
  * none on. What is standard output or error here is so in rank 0 as well. */
-static int open_joblog(struct launch *launch, struct js_err *err)
+static int launch_open_joblog(struct launch *launch, struct js_err *err)
 {
     const char *path = launch->options->config.joblog;
     int number = path ? js_path_fd(path) : -1;
@@ -822,9 +823,10 @@ int js_launch(const struct js_options *options, int argc, char **argv)
         return complain(&err, JOBSCHED_BROKEN);
     }
     if (js_requeue_init(&launch.requeue, options->is_requeued, &err) < 0 ||
-        open_joblog(&launch, &err) < 0 || open_list(&launch, &err) < 0 ||
-        check_slurm_limit(&launch, &err) < 0 || prepare(&launch, &err) < 0 ||
-        check_joblog(&launch, &err) < 0) {
+        launch_open_joblog(&launch, &err) < 0 ||
+        launch_open_list(&launch, &err) < 0 ||
+        check_slurm_limit(&launch, &err) < 0 ||
+        launch_prepare(&launch, &err) < 0 || check_joblog(&launch, &err) < 0) {
         status = complain(&err, JOBSCHED_BAD_INPUT);
     } else if (options->is_mpirun_shown) {
         status = show_command(&launch);

@@ -40,8 +40,8 @@ uint64_t js_limits_ranks_by_processes(uint64_t processes)
     return ranks_of(processes, PROCESSES, PROCESSES_OF_RANK);
 }
 
-static int refuse(const char *what, const char *option, uint64_t limit,
-                  uint64_t ranks, uint64_t possible, struct js_err *err)
+static int limits_refuse(const char *what, const char *option, uint64_t limit,
+                         uint64_t ranks, uint64_t possible, struct js_err *err)
 {
     if (possible < 2)
         return js_err_set(err,
@@ -64,8 +64,8 @@ static int raise_files(uint64_t ranks, struct js_err *err)
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= needed)
         return 0;
     if (limit.rlim_max < needed)
-        return refuse("open files", "ulimit -n", limit.rlim_max, ranks,
-                      js_limits_ranks_by_files(limit.rlim_max), err);
+        return limits_refuse("open files", "ulimit -n", limit.rlim_max, ranks,
+                             js_limits_ranks_by_files(limit.rlim_max), err);
     snprintf(text, sizeof(text), "%" PRIu64, (uint64_t)limit.rlim_cur);
     limit.rlim_cur = needed;
     if (setrlimit(RLIMIT_NOFILE, &limit) < 0 ||
@@ -115,8 +115,8 @@ static int check_processes(uint64_t ranks, struct js_err *err)
     uint64_t possible = js_limits_ranks_by_processes(granted);
     if (possible >= ranks)
         return 0;
-    return refuse("processes", "ulimit -u", limit.rlim_cur, ranks, possible,
-                  err);
+    return limits_refuse("processes", "ulimit -u", limit.rlim_cur, ranks,
+                         possible, err);
 }
 
 static int check_file_size(struct js_err *err)

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int open_list(const char *path)
+static int list_stream_open_list(const char *path)
 {
     struct stat st;
     int number = strcmp(path, "-") == 0 ? STDIN_FILENO : js_path_fd(path);
@@ -30,7 +30,7 @@ int js_list_stream_open(const char *path, int *ret, struct js_err *err)
     if (!path)
         return 0;
     errno = 0;
-    *ret = open_list(path);
+    *ret = list_stream_open_list(path);
     if (*ret < 0 && errno == 0)
         return 0;
     if (*ret < 0)

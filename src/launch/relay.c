@@ -98,7 +98,7 @@ static void give_up_list(struct js_relay *relay)
     js_fd_close(&relay->to[1]);
 }
 
-static void read_list(struct js_relay *relay)
+static void relay_read_list(struct js_relay *relay)
 {
     char piece[PIECE_BYTES];
     if (relay->list < 0 || relay->sending.len > 0)
@@ -138,7 +138,7 @@ static void send_list(struct js_relay *relay)
 
 /* What comes when standard output takes nothing more is dropped: mpirun must
  * not wait for it. False: there is nothing now, or never. */
-static bool take_output(struct js_relay *relay)
+static bool relay_take_output(struct js_relay *relay)
 {
     char piece[PIECE_BYTES];
     if (relay->from[0] < 0 || js_outq_pending(relay->out) > WAITING_MOST)
@@ -155,10 +155,10 @@ static bool take_output(struct js_relay *relay)
 
 void js_relay_serve(struct js_relay *relay)
 {
-    read_list(relay);
+    relay_read_list(relay);
     send_list(relay);
     js_outq_flush(relay->out);
-    while (take_output(relay))
+    while (relay_take_output(relay))
         continue;
     if (!relay->error)
         relay->error = js_outq_error(relay->out);

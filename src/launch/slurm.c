@@ -27,7 +27,7 @@ bool js_slurm_is_in_step(void)
 /* ---------------------------------------------------------------- counts */
 
 /* A number and what follows it. */
-static int take_number(const char **text, uint32_t *ret)
+static int slurm_take_number(const char **text, uint32_t *ret)
 {
     char *end;
     errno = 0;
@@ -47,7 +47,7 @@ static int take_times(const char **text, uint32_t *ret)
     if (strncmp(*text, "(x", 2) != 0)
         return 0;
     *text += 2;
-    if (take_number(text, ret) < 0 || **text != ')')
+    if (slurm_take_number(text, ret) < 0 || **text != ')')
         return -1;
     ++*text;
     return 0;
@@ -58,7 +58,8 @@ int js_slurm_each_count(const char *text, void (*each)(void *arg, uint32_t n),
 {
     for (;;) {
         uint32_t count, times;
-        if (take_number(&text, &count) < 0 || take_times(&text, &times) < 0)
+        if (slurm_take_number(&text, &count) < 0 ||
+            take_times(&text, &times) < 0)
             return -1;
         while (times-- > 0)
             each(arg, count);
@@ -94,7 +95,7 @@ static int each_count(void (*each)(void *arg, uint32_t n), void *arg,
     return 0;
 }
 
-static void sum_up(void *arg, uint32_t n)
+static void slurm_sum_up(void *arg, uint32_t n)
 {
     uint64_t *sum = arg;
     *sum += n;
@@ -107,7 +108,7 @@ int js_slurm_tasks(uint64_t *ret, struct js_err *err)
     const char *asked = js_slurm_is_in_step() ? NULL : getenv("SLURM_NTASKS");
     uint64_t tasks;
     *ret = 0;
-    if (each_count(sum_up, ret, err) < 0)
+    if (each_count(slurm_sum_up, ret, err) < 0)
         return -1;
     if (asked && js_parse_count(asked, &tasks) == 0 && tasks > 0 &&
         tasks < *ret)
@@ -131,8 +132,8 @@ uint64_t js_slurm_unused_components(void)
 
 /* What `scontrol OPTION show WHAT NAME` says, the name being that of a variable
  * of this job: a string in *ret, or NULL. */
-static char *ask(const char *option, const char *what, const char *variable,
-                 struct js_buf *ret)
+static char *slurm_ask(const char *option, const char *what,
+                       const char *variable, struct js_buf *ret)
 {
     struct js_argv words = JS_ARGV_INIT;
     const char *name = getenv(variable);
@@ -154,7 +155,7 @@ struct filling {
     size_t next;
 };
 
-static void fill(void *arg, uint32_t n)
+static void slurm_fill(void *arg, uint32_t n)
 {
     struct filling *filling = arg;
     if (filling->next < filling->hosts->count)
@@ -165,7 +166,8 @@ int js_slurm_hosts(struct js_hosts *ret, struct js_err *err)
 {
     struct filling filling = {ret, ret->count};
     struct js_buf buf = JS_BUF_INIT;
-    char *names = ask("--oneliner", "hostnames", "SLURM_JOB_NODELIST", &buf);
+    char *names =
+        slurm_ask("--oneliner", "hostnames", "SLURM_JOB_NODELIST", &buf);
     char *rest = NULL;
     int rc = 0;
     if (!names) {
@@ -180,7 +182,7 @@ int js_slurm_hosts(struct js_hosts *ret, struct js_err *err)
     js_buf_release(&buf);
     if (rc < 0)
         return js_err_errno(err, "the nodes of this Slurm job");
-    return each_count(fill, &filling, err);
+    return each_count(slurm_fill, &filling, err);
 }
 
 /* ---------------------------------------------------------------- time */
@@ -209,7 +211,7 @@ static bool parse_span(const char *text, int64_t *ret_ns)
 }
 
 /* The value behind " NAME=" in a line, or NULL. */
-static const char *find_value(const char *line, const char *name)
+static const char *slurm_find_value(const char *line, const char *name)
 {
     const char *at = strstr(line, name);
     return at ? at + strlen(name) : NULL;
@@ -217,7 +219,7 @@ static const char *find_value(const char *line, const char *name)
 
 /* The record of this job: of an array, or of a heterogeneous job, there may be
  * several, a line each. */
-static char *find_record(char *text)
+static char *slurm_find_record(char *text)
 {
     static const char name[] = "JobId=";
     const char *id = getenv("SLURM_JOB_ID");
@@ -254,9 +256,9 @@ static int64_t age_here_ns(void)
  */
 static int64_t left_by_record_ns(const char *line, int64_t age_ns)
 {
-    const char *limit = find_value(line, " TimeLimit=");
-    const char *ran = find_value(line, " RunTime=");
-    const char *suspended = find_value(line, " SecsPreSuspend=");
+    const char *limit = slurm_find_value(line, " TimeLimit=");
+    const char *ran = slurm_find_value(line, " RunTime=");
+    const char *suspended = slurm_find_value(line, " SecsPreSuspend=");
     int64_t limit_ns, ran_ns;
     if (!limit || !ran || !parse_span(limit, &limit_ns))
         return JS_NEVER_NS;
@@ -270,14 +272,14 @@ static int64_t left_by_record_ns(const char *line, int64_t age_ns)
 
 int64_t js_slurm_left_by_ns(char *text, int64_t age_ns)
 {
-    const char *line = find_record(text);
+    const char *line = slurm_find_record(text);
     return line ? left_by_record_ns(line, age_ns) : JS_NEVER_NS;
 }
 
 int64_t js_slurm_time_left_ns(void)
 {
     struct js_buf buf = JS_BUF_INIT;
-    char *text = ask("--oneliner", "job", "SLURM_JOB_ID", &buf);
+    char *text = slurm_ask("--oneliner", "job", "SLURM_JOB_ID", &buf);
     int64_t left_ns =
         text ? js_slurm_left_by_ns(text, age_here_ns()) : JS_NEVER_NS;
     js_buf_release(&buf);

@@ -70,8 +70,8 @@ __attribute__((noreturn)) static void become(const struct js_argv *words,
     _exit(NOT_STARTED);
 }
 
-static pid_t start(const struct js_argv *words, int flags, int in, int out,
-                   int kept)
+static pid_t subprocess_start(const struct js_argv *words, int flags, int in,
+                              int out, int kept)
 {
     pid_t parent = getpid();
     pid_t pid = fork();
@@ -82,17 +82,17 @@ static pid_t start(const struct js_argv *words, int flags, int in, int out,
 
 pid_t js_subprocess_start(const struct js_argv *words, int flags, int kept)
 {
-    return start(words, flags, -1, -1, kept);
+    return subprocess_start(words, flags, -1, -1, kept);
 }
 
 pid_t js_subprocess_start_between(const struct js_argv *words, int in, int out,
                                   int kept)
 {
-    return start(words, 0, in, out, kept);
+    return subprocess_start(words, 0, in, out, kept);
 }
 
 /* Up to its end, or to that time: 0, or -1. */
-static int read_all(int fd, int64_t until_ns, struct js_buf *ret)
+static int subprocess_read_all(int fd, int64_t until_ns, struct js_buf *ret)
 {
     for (;;) {
         struct pollfd event = {.fd = fd, .events = POLLIN};
@@ -116,9 +116,11 @@ static int run_to_end(const struct js_argv *words, int flags,
     int ends[2], status = 0;
     if (pipe2(ends, O_CLOEXEC) < 0)
         return -1;
-    pid_t pid = start(words, flags, -1, ends[1], -1);
+    pid_t pid = subprocess_start(words, flags, -1, ends[1], -1);
     js_fd_close(&ends[1]);
-    int rc = pid < 0 ? -1 : read_all(ends[0], js_clock_ns() + answer_ns, ret);
+    int rc = pid < 0
+                 ? -1
+                 : subprocess_read_all(ends[0], js_clock_ns() + answer_ns, ret);
     js_fd_close(&ends[0]);
     if (pid < 0)
         return -1;

@@ -100,7 +100,7 @@ static void end_child(struct js_watch *watch, int number)
 }
 
 /* Jobs may still be in the middle of something: asks them to be ended. */
-static void end_run(struct js_watch *watch)
+static void watch_end_run(struct js_watch *watch)
 {
     bool has_begun = watch->run.phase != JS_RUN_UNKNOWN;
     end_child(watch,
@@ -118,7 +118,7 @@ static void expect_end(struct js_watch *watch, int64_t most_ns)
 
 /* To the master, if it is on this host and has begun. Before that the end is
  * that of mpirun; and the ranks might not be prepared for anything else. */
-static bool pass(const struct js_watch *watch, int number)
+static bool watch_pass(const struct js_watch *watch, int number)
 {
     return js_lifeline_pass(watch->lifeline, number) &&
            watch->run.phase != JS_RUN_UNKNOWN;
@@ -161,7 +161,7 @@ static void end_start(struct js_watch *watch, int number)
     if (watch->termed_ns == JS_NEVER_NS)
         fprintf(stderr, "jobsched: stopped by %s before the master was ready\n",
                 signal_name(number));
-    end_run(watch);
+    watch_end_run(watch);
 }
 
 /* A master on another host sees no more than what mpirun passes on. */
@@ -175,7 +175,7 @@ static void tell_reason(const struct js_watch *watch, int number)
  * the word about it is ours. */
 static void drain_run(struct js_watch *watch, int number)
 {
-    if (pass(watch, number))
+    if (watch_pass(watch, number))
         return;
     if (watch->run.phase == JS_RUN_UNKNOWN) {
         end_start(watch, number);
@@ -194,13 +194,13 @@ static void drain_run(struct js_watch *watch, int number)
 /* What runs is to be ended, with its grace period. */
 static void stop_run(struct js_watch *watch, int number)
 {
-    if (pass(watch, number))
+    if (watch_pass(watch, number))
         expect_end(watch, watch->config->grace_ns + answer_most_ns);
     else if (watch->run.phase == JS_RUN_UNKNOWN)
         end_start(watch, number);
     else {
         tell_reason(watch, number);
-        end_run(watch);
+        watch_end_run(watch);
     }
 }
 
@@ -215,7 +215,7 @@ static void interrupt(struct js_watch *watch)
         break;
     default:
         /* Without the grace period, and no more than that. */
-        if (pass(watch, SIGINT))
+        if (watch_pass(watch, SIGINT))
             expect_end(watch, answer_most_ns);
     }
 }
@@ -240,7 +240,7 @@ static void await_pause(struct js_watch *watch)
 static void suspend(struct js_watch *watch)
 {
     sigset_t set;
-    bool is_here = pass(watch, SIGTSTP);
+    bool is_here = watch_pass(watch, SIGTSTP);
     bool has_begun = watch->run.phase == JS_RUN_BEGUN;
     if (is_here)
         await_pause(watch);
@@ -252,7 +252,7 @@ static void suspend(struct js_watch *watch)
     raise(SIGTSTP);
     sigprocmask(SIG_BLOCK, &set, NULL);
     if (is_here)
-        pass(watch, SIGCONT);
+        watch_pass(watch, SIGCONT);
     else if (has_begun)
         signal_child(watch, SIGCONT);
 }
@@ -290,7 +290,7 @@ static void follow_signal(struct js_watch *watch, uint32_t number)
     }
 }
 
-static void follow_signals(struct js_watch *watch)
+static void watch_follow_signals(struct js_watch *watch)
 {
     struct signalfd_siginfo info;
     while (read(watch->signals, &info, sizeof(info)) == sizeof(info))
@@ -442,7 +442,7 @@ static void pass_on(struct js_watch *watch)
     watch->is_outage_seen = true;
     js_run_status_write_outage(watch->status_path, error);
     watch->is_stopped = true;
-    end_run(watch);
+    watch_end_run(watch);
 }
 
 /* Before its end is on record it asks whether all that it wrote has arrived.
@@ -461,7 +461,7 @@ static void answer_master(struct js_watch *watch)
 static bool is_told_again(void *arg)
 {
     struct js_watch *watch = arg;
-    follow_signals(watch);
+    watch_follow_signals(watch);
     return watch->is_told_again;
 }
 
@@ -480,7 +480,7 @@ static void name_process(pid_t pid, void *arg)
     fprintf(stderr, " %d", (int)pid);
 }
 
-static void end_process(pid_t pid, void *arg)
+static void watch_end_process(pid_t pid, void *arg)
 {
     const int *number = arg;
     if (*number == SIGKILL)
@@ -530,13 +530,13 @@ static bool look_at_the_rest(struct js_watch *watch)
     watch->rest_ns = now_ns + kill_after_ns;
     switch (watch->rest_steps++) {
     case 0:
-        each_left(watch, end_process, &number);
+        each_left(watch, watch_end_process, &number);
         return true;
     case 1:
         number = SIGKILL;
         fputs("jobsched: processes of the run that did not end are killed:",
               stderr);
-        each_left(watch, end_process, &number);
+        each_left(watch, watch_end_process, &number);
         fputs("\n", stderr);
         return true;
     default:
@@ -549,11 +549,11 @@ static bool look_at_the_rest(struct js_watch *watch)
     }
 }
 
-static void follow(struct js_watch *watch)
+static void watch_follow(struct js_watch *watch)
 {
     wait_for_event(watch);
     pass_on(watch);
-    follow_signals(watch);
+    watch_follow_signals(watch);
     listen_to_master(watch);
     answer_master(watch);
     reap(watch);
@@ -572,7 +572,7 @@ void js_watch_run(struct js_watch *watch, pid_t child)
     watch->looked_ns = watch->begun_ns = js_clock_ns();
     reap(watch);
     while (watch->child > 0) {
-        follow(watch);
+        watch_follow(watch);
         look_at_silence(watch);
         look_at_master(watch);
         look_for_master(watch);
@@ -580,7 +580,7 @@ void js_watch_run(struct js_watch *watch, pid_t child)
         look_at_end(watch);
     }
     while (look_at_the_rest(watch))
-        follow(watch);
+        watch_follow(watch);
     read_status(watch);
     watch->is_told_again = false;
     if (watch->relay)
@@ -621,6 +621,6 @@ void js_watch_close(struct js_watch *watch)
 bool js_watch_is_to_stop(void *arg)
 {
     struct js_watch *watch = arg;
-    follow_signals(watch);
+    watch_follow_signals(watch);
     return watch->is_stopped;
 }

@@ -46,7 +46,8 @@ struct row {
     bool job_only; /* makes no sense for all jobs */
 };
 
-static void *field_of(const struct reader *reader, const struct row *row)
+static void *attributes_field_of(const struct reader *reader,
+                                 const struct row *row)
 {
     return (char *)reader->attributes + row->offset;
 }
@@ -151,11 +152,11 @@ static int read_number(const char *text, int32_t least, int32_t most,
     return 0;
 }
 
-static int take_number(struct reader *reader, const struct row *row)
+static int attributes_take_number(struct reader *reader, const struct row *row)
 {
     /* Unsigned fields too: C lets their signed type reach them, and none has
      * room for less than 0 in its row. */
-    int32_t *field = field_of(reader, row);
+    int32_t *field = attributes_field_of(reader, row);
     char why[80];
     if (read_number(reader->value, row->least, row->most, field) == 0)
         return 0;
@@ -167,7 +168,8 @@ static int take_number(struct reader *reader, const struct row *row)
 
 static int take_size(struct reader *reader, const struct row *row)
 {
-    if (js_parse_size_bytes(reader->value, field_of(reader, row)) == 0)
+    if (js_parse_size_bytes(reader->value, attributes_field_of(reader, row)) ==
+        0)
         return 0;
     if (errno == ERANGE)
         return refuse_value(reader, row, "must be less than 16777216T");
@@ -185,13 +187,13 @@ static int take_duration(struct reader *reader, const struct row *row)
     }
     if (ns == 0)
         return refuse_value(reader, row, "must be more than 0");
-    *(int64_t *)field_of(reader, row) = ns;
+    *(int64_t *)attributes_field_of(reader, row) = ns;
     return 0;
 }
 
 static int take_string(struct reader *reader, const struct row *row)
 {
-    char **field = field_of(reader, row);
+    char **field = attributes_field_of(reader, row);
     char *copy = strdup(reader->value);
     if (!copy)
         return fail_memory(reader, reader->value_at);
@@ -229,7 +231,7 @@ static int take_job_name(struct reader *reader, const struct row *row)
 static int take_retries(struct reader *reader, const struct row *row)
 {
     reader->attributes->is_retries_set = true;
-    return take_number(reader, row);
+    return attributes_take_number(reader, row);
 }
 
 static int take_job_names(struct reader *reader, const struct row *row)
@@ -242,7 +244,7 @@ static int take_job_names(struct reader *reader, const struct row *row)
                                 "must be names of jobs, separated by commas");
         if (name_length(name) < len)
             return refuse_value(reader, row, bad_job_name);
-        if (strings_add(field_of(reader, row), name, len) < 0)
+        if (strings_add(attributes_field_of(reader, row), name, len) < 0)
             return fail_memory(reader, reader->value_at);
         if (!name[len])
             return 0;
@@ -257,7 +259,7 @@ static int take_env(struct reader *reader, const struct row *row)
         return refuse_value(reader, row, "must be NAME=VALUE");
     if (equals == reader->value)
         return refuse_value(reader, row, "needs a name before the \"=\"");
-    if (strings_add(field_of(reader, row), reader->value,
+    if (strings_add(attributes_field_of(reader, row), reader->value,
                     strlen(reader->value)) < 0)
         return fail_memory(reader, reader->value_at);
     return 0;
@@ -272,13 +274,14 @@ static const struct row rows[] = {
     {"after", take_job_names, AT(after), .repeatable = true, .job_only = true},
     {"after-any", take_job_names, AT(after_any), .repeatable = true,
      .job_only = true},
-    {"nodes", take_number, AT(nodes), .least = 1, .most = 1000000},
-    {"cores", take_number, AT(cores), .least = 1, .most = 1000000},
+    {"nodes", attributes_take_number, AT(nodes), .least = 1, .most = 1000000},
+    {"cores", attributes_take_number, AT(cores), .least = 1, .most = 1000000},
     {"mem", take_size, AT(mem_bytes)},
-    {"gpus", take_number, AT(gpus), .most = 1000},
+    {"gpus", attributes_take_number, AT(gpus), .most = 1000},
     {"timeout", take_duration, AT(timeout_ns)},
     {"retries", take_retries, AT(retries), .most = 1000000},
-    {"priority", take_number, AT(priority), .least = -1000000, .most = 1000000},
+    {"priority", attributes_take_number, AT(priority), .least = -1000000,
+     .most = 1000000},
     {"dir", take_path, AT(dir)},
     {"env", take_env, AT(env), .repeatable = true},
     {"stdin", take_path, AT(stdin_path)},
@@ -317,7 +320,8 @@ static const char *closest_name(const struct reader *reader, const char *name,
     return js_closest_word(word, words);
 }
 
-static int refuse_unknown(struct reader *reader, size_t at, size_t len)
+static int attributes_refuse_unknown(struct reader *reader, size_t at,
+                                     size_t len)
 {
     const char *name = reader->text + at;
     const char *closest = closest_name(reader, name, len);
@@ -335,7 +339,7 @@ static int refuse_unknown(struct reader *reader, size_t at, size_t len)
 
 /* ------------------------------------------------- pairs */
 
-static bool is_blank(char c)
+static bool attributes_is_blank(char c)
 {
     return c == ' ' || c == '\t';
 }
@@ -347,12 +351,12 @@ static bool is_quote(char c)
 
 static bool ends_value(char c)
 {
-    return is_blank(c) || c == ']';
+    return attributes_is_blank(c) || c == ']';
 }
 
 static size_t skip_blanks(const char *text, size_t len, size_t at)
 {
-    while (at < len && is_blank(text[at]))
+    while (at < len && attributes_is_blank(text[at]))
         at++;
     return at;
 }
@@ -504,7 +508,7 @@ static int read_pair(struct reader *reader)
                           "a \"=\" without the name of an attribute");
     const struct row *row = find_row(text + at, end - at);
     if (!row)
-        return refuse_unknown(reader, at, end - at);
+        return attributes_refuse_unknown(reader, at, end - at);
     reader->at = end + 1;
     if (check_row(reader, row, at) < 0 || read_value(reader) < 0)
         return -1;
@@ -627,7 +631,7 @@ void js_attributes_release(struct js_attributes *attributes)
     errno = saved;
 }
 
-static int copy_string(char **to, const char *from)
+static int attributes_copy_string(char **to, const char *from)
 {
     *to = from ? strdup(from) : NULL;
     return from && !*to ? -1 : 0;
@@ -646,11 +650,11 @@ int js_attributes_copy(struct js_attributes *to,
         .mem_bytes = from->mem_bytes,
         .timeout_ns = from->timeout_ns,
     };
-    if (copy_string(&to->name, from->name) < 0 ||
-        copy_string(&to->dir, from->dir) < 0 ||
-        copy_string(&to->stdin_path, from->stdin_path) < 0 ||
-        copy_string(&to->stdout_path, from->stdout_path) < 0 ||
-        copy_string(&to->stderr_path, from->stderr_path) < 0 ||
+    if (attributes_copy_string(&to->name, from->name) < 0 ||
+        attributes_copy_string(&to->dir, from->dir) < 0 ||
+        attributes_copy_string(&to->stdin_path, from->stdin_path) < 0 ||
+        attributes_copy_string(&to->stdout_path, from->stdout_path) < 0 ||
+        attributes_copy_string(&to->stderr_path, from->stderr_path) < 0 ||
         strings_copy(&to->env, &from->env) < 0 ||
         strings_copy(&to->after, &from->after) < 0 ||
         strings_copy(&to->after_any, &from->after_any) < 0)

@@ -142,7 +142,8 @@ static void free_runs(struct run_queue *queue)
 
 /* ------------------------------------------------------ nodes by their id */
 
-static struct node **bucket_of(struct node **buckets, size_t count, uint64_t id)
+static struct node **graph_bucket_of(struct node **buckets, size_t count,
+                                     uint64_t id)
 {
     /* Fibonacci hashing: ids in steps of a power of two spread as well. */
     uint64_t hash = id * UINT64_C(0x9e3779b97f4a7c15);
@@ -150,12 +151,13 @@ static struct node **bucket_of(struct node **buckets, size_t count, uint64_t id)
 }
 
 /* Adds to *steps what it looked at. */
-static struct node *find_node(const struct js_graph *graph, uint64_t id,
-                              uint64_t *steps)
+static struct node *graph_find_node(const struct js_graph *graph, uint64_t id,
+                                    uint64_t *steps)
 {
     if (!graph->bucket_count)
         return NULL;
-    struct node *node = *bucket_of(graph->buckets, graph->bucket_count, id);
+    struct node *node =
+        *graph_bucket_of(graph->buckets, graph->bucket_count, id);
     for (; node && node->id != id; node = node->next_in_bucket)
         (*steps)++;
     return node;
@@ -163,7 +165,7 @@ static struct node *find_node(const struct js_graph *graph, uint64_t id,
 
 static void insert_into(struct node **buckets, size_t count, struct node *node)
 {
-    struct node **bucket = bucket_of(buckets, count, node->id);
+    struct node **bucket = graph_bucket_of(buckets, count, node->id);
     node->next_in_bucket = *bucket;
     *bucket = node;
 }
@@ -192,14 +194,15 @@ static int reserve_bucket(struct js_graph *graph)
 
 static void remove_node(struct js_graph *graph, struct node *node)
 {
-    struct node **at = bucket_of(graph->buckets, graph->bucket_count, node->id);
+    struct node **at =
+        graph_bucket_of(graph->buckets, graph->bucket_count, node->id);
     for (; *at != node; at = &(*at)->next_in_bucket)
         graph->steps++;
     *at = node->next_in_bucket;
     graph->node_count--;
 }
 
-static void free_node(struct node *node)
+static void graph_free_node(struct node *node)
 {
     if (!node)
         return;
@@ -216,7 +219,7 @@ static void drop_if_done(struct js_graph *graph, struct node *node)
         node->state == WAITING || node->state == READY)
         return;
     remove_node(graph, node);
-    free_node(node);
+    graph_free_node(node);
 }
 
 /* ----------------------------------------------------------- new and free */
@@ -240,7 +243,7 @@ static void free_nodes(struct js_graph *graph)
         while (graph->buckets[i]) {
             struct node *node = graph->buckets[i];
             graph->buckets[i] = node->next_in_bucket;
-            free_node(node);
+            graph_free_node(node);
         }
     }
     free(graph->buckets);
@@ -430,7 +433,7 @@ static int make_run(const struct js_graph *graph, struct draft *draft)
 }
 
 /* All that can fail, with no trace in the graph but room. */
-static int prepare(struct js_graph *graph, struct draft *draft)
+static int graph_prepare(struct js_graph *graph, struct draft *draft)
 {
     bool needs_node = draft->name || draft->unmet || draft->failed_parent;
     if (reserve_depth(&graph->depths, draft->depth) < 0 ||
@@ -448,7 +451,7 @@ static void count_depth(struct depths *depths, uint64_t depth)
         depths->deepest = depth;
 }
 
-static void hold(struct js_graph *graph, const struct draft *draft)
+static void graph_hold(struct js_graph *graph, const struct draft *draft)
 {
     struct run_queue *held = &graph->last->held;
     if (!is_behind_barrier(graph))
@@ -504,13 +507,13 @@ static void skip(struct js_graph *graph, struct node *node, uint64_t parent)
 }
 
 /* Returns what js_graph_add() does. */
-static int commit(struct js_graph *graph, const struct draft *draft)
+static int graph_commit(struct js_graph *graph, const struct draft *draft)
 {
     graph->jobs++;
     graph->steps++;
     graph->last->pending++;
     count_depth(&graph->depths, draft->depth);
-    hold(graph, draft);
+    graph_hold(graph, draft);
     if (draft->node)
         link_node(graph, draft);
     if (draft->failed_parent) {
@@ -534,9 +537,9 @@ int js_graph_add(struct js_graph *graph, uint64_t id, const char *name,
     *ret_bad = SIZE_MAX;
     if (check(graph, &draft, ret_bad, err) < 0)
         return -1;
-    if (prepare(graph, &draft) == 0)
-        return commit(graph, &draft);
-    free_node(draft.node);
+    if (graph_prepare(graph, &draft) == 0)
+        return graph_commit(graph, &draft);
+    graph_free_node(draft.node);
     errno = ENOMEM;
     return js_err_errno(err, "job %ju", (uintmax_t)id);
 }
@@ -556,7 +559,7 @@ void js_graph_barrier(struct js_graph *graph)
 
 void js_graph_mark(struct js_graph *graph, uint64_t id, int mark)
 {
-    struct node *node = find_node(graph, id, &graph->steps);
+    struct node *node = graph_find_node(graph, id, &graph->steps);
     if (node)
         node->mark = mark;
     if (mark > graph->highest_mark)
@@ -601,7 +604,7 @@ static void meet(struct js_graph *graph, const struct node *parent,
 }
 
 /* Tells the children of a job that has ended. */
-static void settle(struct js_graph *graph, struct node *parent)
+static void graph_settle(struct js_graph *graph, struct node *parent)
 {
     struct edge *edge = parent->children.first;
     parent->children = (struct edge_list){NULL, NULL};
@@ -616,7 +619,7 @@ static void settle(struct js_graph *graph, struct node *parent)
 static void settle_skipped(struct js_graph *graph)
 {
     while (graph->unsettled) {
-        settle(graph, graph->unsettled);
+        graph_settle(graph, graph->unsettled);
         graph->unsettled = graph->unsettled->next;
     }
 }
@@ -634,13 +637,13 @@ static void open_epochs(struct js_graph *graph)
 
 void js_graph_ended(struct js_graph *graph, uint64_t id, bool success)
 {
-    struct node *node = find_node(graph, id, &graph->steps);
+    struct node *node = graph_find_node(graph, id, &graph->steps);
     graph->steps++;
     /* Only jobs of the open epoch can have been READY. */
     graph->open->pending--;
     if (node) {
         node->state = success ? SUCCEEDED : FAILED;
-        settle(graph, node);
+        graph_settle(graph, node);
         settle_skipped(graph);
         drop_if_done(graph, node);
     }
@@ -665,9 +668,9 @@ static uint64_t next_released(struct js_graph *graph)
 }
 
 /* Lets a job of a released run go. True if that makes it READY. */
-static bool let_go(struct js_graph *graph, uint64_t id)
+static bool graph_let_go(struct js_graph *graph, uint64_t id)
 {
-    struct node *node = find_node(graph, id, &graph->steps);
+    struct node *node = graph_find_node(graph, id, &graph->steps);
     if (!node)
         return true;
     node->is_held = false;
@@ -683,7 +686,7 @@ uint64_t js_graph_next_ready(struct js_graph *graph)
 {
     uint64_t id;
     while ((id = next_released(graph))) {
-        if (let_go(graph, id))
+        if (graph_let_go(graph, id))
             return id;
     }
     struct node *node = pop_node(&graph->ready);
@@ -705,7 +708,7 @@ uint64_t js_graph_next_skipped(struct js_graph *graph, uint64_t *ret_parent)
 
 enum js_graph_wait js_graph_wait(const struct js_graph *graph, uint64_t id)
 {
-    const struct node *node = find_node(graph, id, &(uint64_t){0});
+    const struct node *node = graph_find_node(graph, id, &(uint64_t){0});
     if (node && node->state == SKIPPED)
         return JS_GRAPH_SKIPPED;
     return node && node->unmet ? JS_GRAPH_FOR_JOBS : JS_GRAPH_FOR_BARRIER;
@@ -758,7 +761,7 @@ uint64_t js_graph_find(const struct js_graph *graph, const char *name)
 
 const char *js_graph_name(const struct js_graph *graph, uint64_t id)
 {
-    const struct node *node = find_node(graph, id, &(uint64_t){0});
+    const struct node *node = graph_find_node(graph, id, &(uint64_t){0});
     return node && node->is_named ? node->name : NULL;
 }
 

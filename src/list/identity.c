@@ -18,7 +18,7 @@ static const char *doing_of(const struct js_job *job, size_t *ret_len)
     return job->text + skipped;
 }
 
-static XXH128_hash_t hash_of(const struct js_job *job)
+static XXH128_hash_t identity_hash_of(const struct js_job *job)
 {
     size_t len;
     char duration[sizeof(uint64_t)];
@@ -32,7 +32,7 @@ static XXH128_hash_t hash_of(const struct js_job *job)
 
 struct js_identity js_identity_of(const struct js_job *job)
 {
-    XXH128_hash_t hash = hash_of(job);
+    XXH128_hash_t hash = identity_hash_of(job);
     return (struct js_identity){hash.high64, hash.low64};
 }
 

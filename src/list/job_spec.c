@@ -12,7 +12,7 @@ enum kind {
     KIND_STDERR = 'r',
 };
 
-static int put(struct js_buf *buf, enum kind kind, const char *value)
+static int job_spec_put(struct js_buf *buf, enum kind kind, const char *value)
 {
     char byte = (char)kind;
     if (!value)
@@ -24,15 +24,15 @@ static int put(struct js_buf *buf, enum kind kind, const char *value)
 
 int js_job_spec_pack(struct js_buf *buf, const struct js_attributes *attributes)
 {
-    if (put(buf, KIND_NAME, attributes->name) < 0 ||
-        put(buf, KIND_DIR, attributes->dir) < 0 ||
-        put(buf, KIND_STDIN, attributes->stdin_path) < 0 ||
-        put(buf, KIND_STDOUT, attributes->stdout_path) < 0 ||
-        put(buf, KIND_STDERR, attributes->stderr_path) < 0)
+    if (job_spec_put(buf, KIND_NAME, attributes->name) < 0 ||
+        job_spec_put(buf, KIND_DIR, attributes->dir) < 0 ||
+        job_spec_put(buf, KIND_STDIN, attributes->stdin_path) < 0 ||
+        job_spec_put(buf, KIND_STDOUT, attributes->stdout_path) < 0 ||
+        job_spec_put(buf, KIND_STDERR, attributes->stderr_path) < 0)
         return -1;
     const char *env = NULL;
     while ((env = js_strings_next(&attributes->env, env))) {
-        if (put(buf, KIND_ENV, env) < 0)
+        if (job_spec_put(buf, KIND_ENV, env) < 0)
             return -1;
     }
     return 0;
@@ -44,7 +44,7 @@ static int bad(void)
     return -1;
 }
 
-static const char **field_of(struct js_job_spec *details, char kind)
+static const char **job_spec_field_of(struct js_job_spec *details, char kind)
 {
     switch ((enum kind)kind) {
     case KIND_NAME:
@@ -63,13 +63,13 @@ static const char **field_of(struct js_job_spec *details, char kind)
     return NULL;
 }
 
-static int take(struct js_job_spec *details, const char *entry)
+static int job_spec_take(struct js_job_spec *details, const char *entry)
 {
     if (entry[0] == KIND_ENV) {
         details->env_count++;
         return strchr(entry + 1, '=') ? 0 : bad();
     }
-    const char **field = field_of(details, entry[0]);
+    const char **field = job_spec_field_of(details, entry[0]);
     if (!field || *field || !entry[1])
         return bad();
     *field = entry + 1;
@@ -82,7 +82,7 @@ int js_job_spec_unpack(const char *bytes, size_t len, struct js_job_spec *ret)
     if (len > 0 && bytes[len - 1] != '\0')
         return bad();
     for (size_t at = 0; at < len; at += strlen(bytes + at) + 1) {
-        if (take(ret, bytes + at) < 0)
+        if (job_spec_take(ret, bytes + at) < 0)
             return -1;
     }
     return 0;

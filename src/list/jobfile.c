@@ -160,7 +160,7 @@ static int fail_too_long(struct js_jobfile *file)
                    "script");
 }
 
-static int fail_errno(struct js_jobfile *file)
+static int jobfile_fail_errno(struct js_jobfile *file)
 {
     file->failed = true;
     file->errnum = errno;
@@ -180,7 +180,7 @@ static int refuse_nul(struct js_jobfile *file, const char *bytes, size_t len)
                          "command a line");
 }
 
-static void advance(struct js_jobfile *file, size_t len)
+static void jobfile_advance(struct js_jobfile *file, size_t len)
 {
     file->at += len;
     file->column += len;
@@ -203,7 +203,7 @@ static void begin_line(struct js_jobfile *file)
     file->first_line = file->line;
 }
 
-static bool is_blank(char c)
+static bool jobfile_is_blank(char c)
 {
     return c == ' ' || c == '\t';
 }
@@ -211,7 +211,7 @@ static bool is_blank(char c)
 static bool is_all_blank(const struct js_buf *text)
 {
     size_t i = 0;
-    while (i < text->len && is_blank(text->data[i]))
+    while (i < text->len && jobfile_is_blank(text->data[i]))
         i++;
     return i == text->len;
 }
@@ -281,7 +281,7 @@ static int refuse_at(struct js_jobfile *file, size_t at,
                      const struct js_err *why)
 {
     if (describe_at(file, at, why->text, &file->failure) < 0)
-        return fail_errno(file);
+        return jobfile_fail_errno(file);
     file->errnum = EINVAL;
     return -1;
 }
@@ -360,10 +360,10 @@ static int join_graph(struct js_jobfile *file, uint64_t seq,
     if (rc >= 0)
         return rc;
     if (errno == ENOMEM)
-        return fail_errno(file);
+        return jobfile_fail_errno(file);
     size_t at = attributes ? place_of_edge(file, attributes, bad) : 0;
     if (add_mistaken(file, seq, name, bad) < 0 && errno == ENOMEM)
-        return fail_errno(file);
+        return jobfile_fail_errno(file);
     return refuse_at(file, at, &err);
 }
 
@@ -373,7 +373,7 @@ static int find_edges(struct js_jobfile *file,
     file->edges.len = 0;
     if (attributes && (gather_edges(file, &attributes->after, false) < 0 ||
                        gather_edges(file, &attributes->after_any, true) < 0))
-        return fail_errno(file);
+        return jobfile_fail_errno(file);
     return 0;
 }
 
@@ -478,9 +478,9 @@ static int compare_target(struct js_jobfile *file, const char *attribute,
     return 0;
 }
 
-static int check_target(struct js_jobfile *file, uint64_t seq,
-                        const char *attribute, const char *dir,
-                        const char *path)
+static int jobfile_check_target(struct js_jobfile *file, uint64_t seq,
+                                const char *attribute, const char *dir,
+                                const char *path)
 {
     struct js_target_job other;
     struct js_err err;
@@ -499,19 +499,19 @@ static int check_targets(struct js_jobfile *file, uint64_t seq,
 {
     if (!file->is_checked || !attributes)
         return 0;
-    if (check_target(file, seq, "stdout", attributes->dir,
-                     attributes->stdout_path) < 0)
+    if (jobfile_check_target(file, seq, "stdout", attributes->dir,
+                             attributes->stdout_path) < 0)
         return -1;
-    return check_target(file, seq, "stderr", attributes->dir,
-                        attributes->stderr_path);
+    return jobfile_check_target(file, seq, "stderr", attributes->dir,
+                                attributes->stderr_path);
 }
 
 /* ---------------------------------------------------------------- jobs */
 
 /* What becomes of it in this run. With a name that is not there it runs: then
  * the graph will say what is wrong. */
-static int judge(struct js_jobfile *file, struct js_job *job,
-                 enum js_resume_decision *ret)
+static int jobfile_judge(struct js_jobfile *file, struct js_job *job,
+                         enum js_resume_decision *ret)
 {
     *ret = JS_RESUME_DECISION_RUN;
     if (!file->resume)
@@ -523,7 +523,7 @@ static int judge(struct js_jobfile *file, struct js_job *job,
         return 0;
     if (js_resume_judge(file->resume, job, (enum js_resume_decision)after,
                         ret) < 0)
-        return fail_errno(file);
+        return jobfile_fail_errno(file);
     /* It has ended, whatever became of those it comes after. */
     if (*ret == JS_RESUME_DECISION_DONE || *ret == JS_RESUME_DECISION_FAILED)
         file->edges.len = 0;
@@ -540,8 +540,8 @@ static int admit(struct js_jobfile *file, struct js_job *job,
         return -1;
     if (file->is_checked && attributes &&
         keep_lineage(file, job->seq, attributes) < 0)
-        return fail_errno(file);
-    if (judge(file, job, &verdict) < 0)
+        return jobfile_fail_errno(file);
+    if (jobfile_judge(file, job, &verdict) < 0)
         return -1;
     int rc = join_graph(file, job->seq, attributes);
     if (rc < 0)
@@ -562,7 +562,7 @@ static int finish_job(struct js_jobfile *file, struct js_job *job,
                       struct js_job **ret)
 {
     if (!job)
-        return fail_errno(file);
+        return jobfile_fail_errno(file);
     file->jobs++;
     int rc = admit(file, job, attributes);
     if (rc > 0)
@@ -591,7 +591,8 @@ static int job_with_attributes(struct js_jobfile *file,
     ptrdiff_t start =
         js_attributes_read(text->data, text->len, attributes, &at, &err);
     if (start < 0)
-        return errno == ENOMEM ? fail_errno(file) : refuse_job(file, at, &err);
+        return errno == ENOMEM ? jobfile_fail_errno(file)
+                               : refuse_job(file, at, &err);
     size_t begin = (size_t)start;
     if (begin == text->len) {
         js_err_set(&err, "attributes without a command");
@@ -616,7 +617,7 @@ static int job_of_line(struct js_jobfile *file, struct js_job **ret)
             file, js_job_new(file->jobs + 1, text->data, text->len), NULL, ret);
     }
     if (js_attributes_copy(&attributes, &file->defaults) < 0)
-        return fail_errno(file);
+        return jobfile_fail_errno(file);
     int rc = job_with_attributes(file, &attributes, ret);
     js_attributes_release(&attributes);
     return rc;
@@ -626,9 +627,9 @@ static bool is_wait(const struct js_buf *text)
 {
     static const char word[] = "wait";
     size_t from = 0, to = text->len;
-    while (from < to && is_blank(text->data[from]))
+    while (from < to && jobfile_is_blank(text->data[from]))
         from++;
-    while (to > from && is_blank(text->data[to - 1]))
+    while (to > from && jobfile_is_blank(text->data[to - 1]))
         to--;
     return to - from == strlen(word) &&
            memcmp(text->data + from, word, strlen(word)) == 0;
@@ -652,7 +653,7 @@ static int job_of_text(struct js_jobfile *file, struct js_job **ret)
     return job_of_line(file, ret);
 }
 
-static bool is_over(const struct js_jobfile *file, int rc)
+static bool jobfile_is_over(const struct js_jobfile *file, int rc)
 {
     return rc >= 0 || file->errnum == EINVAL;
 }
@@ -660,7 +661,7 @@ static bool is_over(const struct js_jobfile *file, int rc)
 static int end_command(struct js_jobfile *file, struct js_job **ret)
 {
     int rc = job_of_text(file, ret);
-    if (is_over(file, rc))
+    if (jobfile_is_over(file, rc))
         begin_line(file);
     return rc;
 }
@@ -672,7 +673,7 @@ static const char defaults_word[] = "#JOBSCHED";
 static size_t skip_blank_bytes(const struct js_buf *text)
 {
     size_t at = 0;
-    while (at < text->len && is_blank(text->data[at]))
+    while (at < text->len && jobfile_is_blank(text->data[at]))
         at++;
     return at;
 }
@@ -685,7 +686,7 @@ static bool may_be_defaults(const struct js_buf *text)
     size_t len = text->len - at < word ? text->len - at : word;
     if (memcmp(text->data + at, defaults_word, len) != 0)
         return false;
-    return text->len - at <= word || is_blank(text->data[at + word]);
+    return text->len - at <= word || jobfile_is_blank(text->data[at + word]);
 }
 
 static int set_defaults(struct js_jobfile *file)
@@ -698,11 +699,11 @@ static int set_defaults(struct js_jobfile *file)
     if (from > text->len) /* the input ended in the word */
         return 0;
     if (js_attributes_copy(&defaults, &file->defaults) < 0)
-        return fail_errno(file);
+        return jobfile_fail_errno(file);
     if (js_defaults_read(text->data + from, text->len - from, &defaults, &at,
                          &err) < 0) {
         js_attributes_release(&defaults);
-        return errno == ENOMEM ? fail_errno(file)
+        return errno == ENOMEM ? jobfile_fail_errno(file)
                                : refuse_at(file, from + at, &err);
     }
     js_attributes_release(&file->defaults);
@@ -717,7 +718,7 @@ static int end_defaults(struct js_jobfile *file)
     if (file->text.len > JS_DIRECT_EXEC_MAX)
         return fail_too_long(file);
     int rc = may_be_defaults(&file->text) ? set_defaults(file) : 0;
-    if (is_over(file, rc))
+    if (jobfile_is_over(file, rc))
         begin_line(file);
     return rc;
 }
@@ -726,14 +727,14 @@ static int end_defaults(struct js_jobfile *file)
 
 /* The next bytes belong to the command; the first `len` unread at most, and no
  * more than make it too long, so that where the input was cut shows nowhere. */
-static int take_text(struct js_jobfile *file, size_t len)
+static int jobfile_take_text(struct js_jobfile *file, size_t len)
 {
     const char *bytes = file->input.data + file->at;
     if (refuse_nul(file, bytes, len) < 0)
         return -1;
     if (js_buf_append(&file->text, bytes, len) < 0)
-        return fail_errno(file);
-    advance(file, len);
+        return jobfile_fail_errno(file);
+    jobfile_advance(file, len);
     return file->text.len > TEXT_MAX ? fail_too_long(file) : 0;
 }
 
@@ -750,11 +751,11 @@ static int read_blank(struct js_jobfile *file)
     const char *bytes = file->input.data + file->at;
     size_t window = text_window(file);
     size_t len = 0;
-    while (len < window && is_blank(bytes[len]))
+    while (len < window && jobfile_is_blank(bytes[len]))
         len++;
     if (len < window)
         file->kind = bytes[len] == '#' ? LINE_DEFAULTS : LINE_COMMAND;
-    return take_text(file, len);
+    return jobfile_take_text(file, len);
 }
 
 static int read_comment(struct js_jobfile *file)
@@ -764,7 +765,7 @@ static int read_comment(struct js_jobfile *file)
     size_t len = newline ? (size_t)(newline - bytes) : unread(file);
     if (refuse_nul(file, bytes, len) < 0)
         return -1;
-    advance(file, len);
+    jobfile_advance(file, len);
     if (newline) {
         advance_newline(file);
         begin_line(file);
@@ -781,7 +782,8 @@ static int read_defaults(struct js_jobfile *file)
     if (file->text.len < word_end && window > word_end - file->text.len)
         window = word_end - file->text.len;
     const char *newline = memchr(bytes, '\n', window);
-    if (take_text(file, newline ? (size_t)(newline - bytes) : window) < 0)
+    if (jobfile_take_text(file, newline ? (size_t)(newline - bytes) : window) <
+        0)
         return -1;
     if (newline) {
         advance_newline(file);
@@ -799,7 +801,8 @@ static int read_command(struct js_jobfile *file, struct js_job **ret)
     const char *bytes = file->input.data + file->at;
     size_t window = text_window(file);
     const char *newline = memchr(bytes, '\n', window);
-    if (take_text(file, newline ? (size_t)(newline - bytes) : window) < 0)
+    if (jobfile_take_text(file, newline ? (size_t)(newline - bytes) : window) <
+        0)
         return -1;
     if (!newline)
         return 0;
@@ -808,7 +811,7 @@ static int read_command(struct js_jobfile *file, struct js_job **ret)
     if (drop_continuation(file))
         return js_buf_append(&file->lines, &file->text_line_at,
                              sizeof(file->text_line_at)) < 0
-                   ? fail_errno(file)
+                   ? jobfile_fail_errno(file)
                    : 0;
     return end_command(file, ret);
 }
@@ -830,7 +833,7 @@ static int read_some(struct js_jobfile *file, struct js_job **ret)
 }
 
 /* The last line, if it had no newline. A backslash at its end stays. */
-static int end_of_input(struct js_jobfile *file, struct js_job **ret)
+static int jobfile_end_of_input(struct js_jobfile *file, struct js_job **ret)
 {
     if (file->kind == LINE_DEFAULTS)
         return end_defaults(file);
@@ -863,7 +866,7 @@ int js_jobfile_next(struct js_jobfile *file, struct js_job **ret,
     while (rc == 0 && unread(file) > 0)
         rc = read_some(file, ret);
     if (rc == 0 && file->ended)
-        rc = end_of_input(file, ret);
+        rc = jobfile_end_of_input(file, ret);
     if (rc < 0 && err)
         *err = file->failure;
     if (rc < 0)

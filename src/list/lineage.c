@@ -48,7 +48,8 @@ static struct record *records_of(const struct js_lineage *lineage)
 }
 
 /* The record of the job, or of the first behind it. */
-static size_t find_record(const struct js_lineage *lineage, uint64_t seq)
+static size_t lineage_find_record(const struct js_lineage *lineage,
+                                  uint64_t seq)
 {
     const struct record *recorder = records_of(lineage);
     size_t from = 0, to = lineage->recorder.len / sizeof(*recorder);
@@ -75,7 +76,7 @@ int js_lineage_add(struct js_lineage *lineage, uint64_t seq,
     struct record record = {
         .seq = seq, .parents_at = lineage->parents.len / sizeof(size_t)};
     for (size_t i = 0; i < count; i++) {
-        size_t parent = find_record(lineage, parents[i]);
+        size_t parent = lineage_find_record(lineage, parents[i]);
         if (!is_there(lineage, parent, parents[i]))
             continue;
         if (js_buf_append(&lineage->parents, &parent, sizeof(parent)) < 0)
@@ -123,7 +124,7 @@ static int push_first(struct js_lineage *lineage, const uint64_t *parents,
     lineage->questions++;
     lineage->stack.len = 0;
     for (size_t i = 0; i < count; i++) {
-        size_t index = find_record(lineage, parents[i]);
+        size_t index = lineage_find_record(lineage, parents[i]);
         if (is_there(lineage, index, parents[i]) &&
             push_record(lineage, index, least) < 0)
             return -1;
@@ -135,7 +136,7 @@ enum js_lineage_answer js_lineage_follows(struct js_lineage *lineage,
                                           const uint64_t *parents, size_t count,
                                           uint64_t ancestor)
 {
-    size_t wanted = find_record(lineage, ancestor);
+    size_t wanted = lineage_find_record(lineage, ancestor);
     if (!is_there(lineage, wanted, ancestor))
         return JS_LINEAGE_NO;
     if (push_first(lineage, parents, count, wanted) < 0)

@@ -17,8 +17,8 @@ struct js_list_state {
     int error; /* of a visit, or for want of memory; 0: none */
 };
 
-static void visit(struct js_list_state *list_state, const struct js_job *job,
-                  enum js_wait wait)
+static void list_state_visit(struct js_list_state *list_state,
+                             const struct js_job *job, enum js_wait wait)
 {
     if (list_state->error == 0 &&
         list_state->visit(list_state->arg, job, wait) < 0)
@@ -34,7 +34,7 @@ static void note_judged(void *arg, const struct js_job *job,
     if (js_buf_append(&list_state->ids, &job->id, sizeof(job->id)) < 0)
         list_state->error = errno;
     if (verdict != JS_RESUME_DECISION_RUN)
-        visit(list_state, job, JS_WAIT_NOT);
+        list_state_visit(list_state, job, JS_WAIT_NOT);
 }
 
 static enum js_wait wait_of(const struct js_graph *graph,
@@ -53,7 +53,8 @@ static enum js_wait wait_of(const struct js_graph *graph,
     return JS_WAIT_TO_SKIP;
 }
 
-static int read_list(struct js_list_state *list_state, struct js_err *err)
+static int list_state_read_list(struct js_list_state *list_state,
+                                struct js_err *err)
 {
     struct js_graph *graph = js_source_graph(list_state->source);
     struct js_job *job;
@@ -64,7 +65,7 @@ static int read_list(struct js_list_state *list_state, struct js_err *err)
         uint64_t parent;
         if (state != JS_SOURCE_JOB)
             return -1;
-        visit(list_state, job, wait_of(graph, job));
+        list_state_visit(list_state, job, wait_of(graph, job));
         while (js_graph_next_skipped(graph, &parent))
             continue;
         js_job_free(job);
@@ -73,14 +74,14 @@ static int read_list(struct js_list_state *list_state, struct js_err *err)
     return errno ? -1 : 0;
 }
 
-static int open_list(struct js_list_state *list_state, const char *path,
-                     struct js_err *err)
+static int list_state_open_list(struct js_list_state *list_state,
+                                const char *path, struct js_err *err)
 {
     list_state->source = js_source_new_regular(path, &list_state->resume, err);
     if (!list_state->source)
         return -1;
     list_state->resume.judged = note_judged;
-    if (read_list(list_state, err) == 0)
+    if (list_state_read_list(list_state, err) == 0)
         return 0;
     return list_state->error ? js_err_errno(err, "%s", path) : -1;
 }
@@ -99,7 +100,7 @@ struct js_list_state *js_list_state_new(const char *path,
     list_state->arg = arg;
     js_resume_init(&list_state->resume, registry, JS_RESUME_LOOK, NULL,
                    list_state);
-    if (open_list(list_state, path, err) == 0)
+    if (list_state_open_list(list_state, path, err) == 0)
         return list_state;
     js_list_state_free(list_state);
     return NULL;

@@ -68,9 +68,9 @@ uint64_t js_registry_count(const struct js_registry *registry)
  */
 
 /* Where it is, or the empty place where it belongs. */
-static uint32_t *find_place(const struct js_registry *registry,
-                            uint32_t *places, size_t count,
-                            const struct js_identity *identity)
+static uint32_t *registry_find_place(const struct js_registry *registry,
+                                     uint32_t *places, size_t count,
+                                     const struct js_identity *identity)
 {
     uint64_t hash = (identity->low ^ identity->high) * GOLDEN;
     size_t at = (size_t)(hash >> 32) & (count - 1);
@@ -93,8 +93,8 @@ static int grow_places(struct js_registry *registry)
     for (size_t i = 0; i < registry->place_count; i++) {
         uint32_t id = registry->places[i];
         if (id)
-            *find_place(registry, places, count,
-                        &registry->entries[id - 1].identity) = id;
+            *registry_find_place(registry, places, count,
+                                 &registry->entries[id - 1].identity) = id;
     }
     free(registry->places);
     registry->places = places;
@@ -126,8 +126,8 @@ uint64_t js_registry_add(struct js_registry *registry,
     }
     if (grow_places(registry) < 0 || grow_entries(registry) < 0)
         return 0;
-    uint32_t *first =
-        find_place(registry, registry->places, registry->place_count, identity);
+    uint32_t *first = registry_find_place(registry, registry->places,
+                                          registry->place_count, identity);
     uint32_t id = (uint32_t)++registry->count;
     registry->entries[id - 1] =
         (struct entry){.identity = *identity, .is_matched = true};
@@ -155,8 +155,8 @@ uint64_t js_registry_match(struct js_registry *registry,
 {
     if (registry->place_count == 0)
         return 0;
-    uint32_t first = *find_place(registry, registry->places,
-                                 registry->place_count, identity);
+    uint32_t first = *registry_find_place(registry, registry->places,
+                                          registry->place_count, identity);
     struct entry *head = first ? &registry->entries[first - 1] : NULL;
     uint32_t id = head ? head->unmatched : 0;
     if (!id)

@@ -16,7 +16,7 @@ void js_resources_release(struct js_resources *resources)
     errno = saved;
 }
 
-static int grow(void **array, size_t count, size_t size)
+static int resources_grow(void **array, size_t count, size_t size)
 {
     void *grown = realloc(*array, count * size);
     if (!grown)
@@ -31,10 +31,10 @@ int js_resources_add_core(struct js_resources *resources,
 {
     uint32_t count = js_cpuset_count(cpus);
     uint32_t at = resources->cpu_count;
-    if (grow((void **)&resources->cores, resources->core_count + 1,
-             sizeof(*resources->cores)) < 0 ||
-        grow((void **)&resources->cpus, at + count + 1,
-             sizeof(*resources->cpus)) < 0)
+    if (resources_grow((void **)&resources->cores, resources->core_count + 1,
+                       sizeof(*resources->cores)) < 0 ||
+        resources_grow((void **)&resources->cpus, at + count + 1,
+                       sizeof(*resources->cpus)) < 0)
         return -1;
     for (unsigned cpu = 0; cpu < JS_CPUS_MAX; cpu++) {
         if (js_cpuset_has(cpus, cpu))
@@ -51,8 +51,8 @@ int js_resources_add_core(struct js_resources *resources,
 int js_resources_add_gpu(struct js_resources *resources, const char *name,
                          uint16_t numa)
 {
-    if (grow((void **)&resources->gpus, resources->gpu_count + 1,
-             sizeof(*resources->gpus)) < 0)
+    if (resources_grow((void **)&resources->gpus, resources->gpu_count + 1,
+                       sizeof(*resources->gpus)) < 0)
         return -1;
     struct js_gpu *gpu = &resources->gpus[resources->gpu_count++];
     memset(gpu, 0, sizeof(*gpu));

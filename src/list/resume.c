@@ -3,10 +3,11 @@
 #include <inttypes.h>
 
 void js_resume_init(struct js_resume *resume, struct js_registry *registry,
-                    enum js_resume_what what, js_resume_fn tell, void *arg)
+                    enum js_resume_what what, js_resume_fn resume_tell,
+                    void *arg)
 {
     *resume = (struct js_resume){
-        .registry = registry, .what = what, .tell = tell, .arg = arg};
+        .registry = registry, .what = what, .tell = resume_tell, .arg = arg};
     if (!registry)
         return;
     resume->known = js_registry_count(registry);
@@ -22,8 +23,8 @@ void js_resume_rewind(struct js_resume *resume)
 
 /* ---------------------------------------------------------------- one job */
 
-static int tell(const struct js_resume *resume, enum js_resume_change change,
-                uint64_t id)
+static int resume_tell(const struct js_resume *resume,
+                       enum js_resume_change change, uint64_t id)
 {
     struct js_resume_news news = {.change = change, .id = id};
     return resume->tell(resume->arg, &news);
@@ -43,13 +44,13 @@ static int tell_name(struct js_resume *resume, uint64_t id, const char *name)
 
 /* Its name is another's now. (Should it stand elsewhere in the list without
  * that name it comes back.) */
-static int replace(struct js_resume *resume, uint64_t id)
+static int resume_replace(struct js_resume *resume, uint64_t id)
 {
     if (js_registry_is_matched(resume->registry, id) ||
         js_registry_is_gone(resume->registry, id))
         return 0;
     js_registry_set_gone(resume->registry, id, true);
-    return tell(resume, JS_RESUME_GONE, id);
+    return resume_tell(resume, JS_RESUME_GONE, id);
 }
 
 /* It was never heard of. */
@@ -63,7 +64,7 @@ static int accept_job(struct js_resume *resume, struct js_job *job,
     bool is_changed = namesake > 0 && namesake <= resume->known;
     resume->counts.changed += is_changed;
     resume->counts.added += !is_changed;
-    if (is_changed && replace(resume, namesake) < 0)
+    if (is_changed && resume_replace(resume, namesake) < 0)
         return -1;
     if (resume->is_stream)
         job->id = resume->known + ++resume->streamed;
@@ -149,13 +150,13 @@ static int renew(struct js_resume *resume, const struct js_job *job,
 {
     if (js_registry_is_gone(resume->registry, job->id)) {
         js_registry_set_gone(resume->registry, job->id, false);
-        if (tell(resume, JS_RESUME_BACK, job->id) < 0)
+        if (resume_tell(resume, JS_RESUME_BACK, job->id) < 0)
             return -1;
     }
     if (standing == JS_JOB_STATE_SUCCEEDED &&
         verdict == JS_RESUME_DECISION_RUN) {
         js_registry_set(resume->registry, job->id, JS_JOB_STATE_LEFT);
-        if (tell(resume, JS_RESUME_AGAIN, job->id) < 0)
+        if (resume_tell(resume, JS_RESUME_AGAIN, job->id) < 0)
             return -1;
     }
     return tell_name(resume, job->id, js_job_name(job));
@@ -175,8 +176,8 @@ static enum js_resume_decision verdict_of_standing(enum js_job_state standing)
     return JS_RESUME_DECISION_RUN;
 }
 
-static enum js_resume_decision look(struct js_resume *resume,
-                                    struct js_job *job)
+static enum js_resume_decision resume_look(struct js_resume *resume,
+                                           struct js_job *job)
 {
     struct js_identity identity = js_identity_of(job);
     job->id = js_registry_match(resume->registry, &identity);
@@ -187,8 +188,9 @@ static enum js_resume_decision look(struct js_resume *resume,
     return verdict;
 }
 
-static int judge(struct js_resume *resume, struct js_job *job,
-                 enum js_resume_decision after, enum js_resume_decision *ret)
+static int resume_judge(struct js_resume *resume, struct js_job *job,
+                        enum js_resume_decision after,
+                        enum js_resume_decision *ret)
 {
     struct js_identity identity = js_identity_of(job);
     uint64_t id = js_registry_match(resume->registry, &identity);
@@ -211,8 +213,8 @@ int js_resume_judge(struct js_resume *resume, struct js_job *job,
         resume->counts.added++;
         resume->counts.runs++;
     } else if (resume->what == JS_RESUME_LOOK) {
-        *ret = look(resume, job);
-    } else if (judge(resume, job, after, ret) < 0) {
+        *ret = resume_look(resume, job);
+    } else if (resume_judge(resume, job, after, ret) < 0) {
         return -1;
     }
     if (resume->judged)
@@ -233,7 +235,7 @@ int js_resume_end(struct js_resume *resume)
         if (resume->what == JS_RESUME_LOOK)
             continue;
         js_registry_set_gone(registry, id, true);
-        if (tell(resume, JS_RESUME_GONE, id) < 0)
+        if (resume_tell(resume, JS_RESUME_GONE, id) < 0)
             return -1;
     }
     return 0;

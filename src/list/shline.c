@@ -36,7 +36,7 @@ struct look {
     bool is_doubtful;
 };
 
-static bool is_blank(char c)
+static bool shline_is_blank(char c)
 {
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
@@ -83,7 +83,7 @@ static void skip_expansion(struct look *look)
 
 static void skip_word(struct look *look)
 {
-    while (look->at < look->end && !is_blank(*look->at) &&
+    while (look->at < look->end && !shline_is_blank(*look->at) &&
            !is_operator(*look->at)) {
         char c = *look->at;
         bool is_dollar = c == '$' && look->at + 1 < look->end;
@@ -219,7 +219,7 @@ enum js_shline js_shline_look(const char *command, size_t len)
                         .is_first = true,
                         .is_command = true};
     while (look.at < look.end) {
-        if (is_blank(*look.at))
+        if (shline_is_blank(*look.at))
             look.at++;
         else if (*look.at == '#')
             break; /* a comment: within a word it is skipped with that */
@@ -260,7 +260,7 @@ size_t js_shline_shebang(const char *text, size_t len)
         return 0;
     for (size_t at = 2; at < line;) {
         size_t word = 0, name = at;
-        for (; at + word < line && !is_blank(text[at + word]); word++) {
+        for (; at + word < line && !shline_is_blank(text[at + word]); word++) {
             if (text[at + word] == '/')
                 name = at + word + 1;
         }

@@ -183,7 +183,7 @@ static int set_checks(struct js_source *source, bool is_stream)
 
 /* ---------------------------------------------------------------- reading */
 
-static int fail_errno(const struct js_source *source, struct js_err *err)
+static int source_fail_errno(const struct js_source *source, struct js_err *err)
 {
     if (source->is_damaged)
         return js_err_set(err, "standard input: this mpirun damages what has "
@@ -235,7 +235,7 @@ static int read_text(struct js_source *source, off_t size_hint)
     }
 }
 
-static int end_of_input(struct js_source *source)
+static int source_end_of_input(struct js_source *source)
 {
     js_jobfile_end(source->jobs);
     source->ended = true;
@@ -248,7 +248,7 @@ static int feed_text(struct js_source *source)
 {
     size_t left = source->text.len - source->text_at;
     if (left == 0)
-        return end_of_input(source);
+        return source_end_of_input(source);
     size_t len = left < PIECE_BYTES ? left : PIECE_BYTES;
     const char *bytes = source->text.data + source->text_at;
     look_at_begin(source, bytes, len);
@@ -291,7 +291,7 @@ static int end_of_stream(struct js_source *source)
                    source->name);
         source->ear.tell(source->ear.arg, text.text);
     }
-    return end_of_input(source);
+    return source_end_of_input(source);
 }
 
 static int feed_stream(struct js_source *source)
@@ -319,7 +319,7 @@ static enum js_source_state end_badly(const struct js_source *source,
                                       struct js_err *err)
 {
     if (errno != ECONNABORTED) {
-        fail_errno(source, err);
+        source_fail_errno(source, err);
         return JS_SOURCE_ERROR;
     }
     js_err_set(err,
@@ -389,7 +389,7 @@ static bool is_final(const struct js_source *source)
            source->state == JS_SOURCE_BROKEN;
 }
 
-static void advance(struct js_source *source, struct js_job **ret)
+static void source_advance(struct js_source *source, struct js_job **ret)
 {
     source->state = source->kind == SOURCE_DEMO
                         ? next_simulated(source, ret, &source->failure)
@@ -404,7 +404,7 @@ enum js_source_state js_source_next(struct js_source *source,
                                     struct js_job **ret, struct js_err *err)
 {
     if (!is_final(source))
-        advance(source, ret);
+        source_advance(source, ret);
     if (is_final(source) && source->state != JS_SOURCE_END && err)
         *err = source->failure;
     return source->state;
@@ -451,7 +451,7 @@ static int keep_need(struct js_source *source, const struct js_job *job)
     return js_buf_append(needs, &special, sizeof(special));
 }
 
-static int survey_job(struct js_source *source, struct js_job *job)
+static int source_survey_job(struct js_source *source, struct js_job *job)
 {
     int rc = keep_need(source, job);
     source->survey.is_ordered |= job->priority != 0;
@@ -481,8 +481,8 @@ static void add_error(struct errors *errors, const struct js_err *err)
     errors->tell(errors->arg, err->text);
 }
 
-static int sum_up(const struct js_source *source, const struct errors *errors,
-                  struct js_err *err)
+static int source_sum_up(const struct js_source *source,
+                         const struct errors *errors, struct js_err *err)
 {
     if (errors->count == 0)
         return 0;
@@ -514,8 +514,8 @@ static int check_text(struct js_source *source, struct errors *errors,
         if (state == JS_SOURCE_END)
             break;
         if (state == JS_SOURCE_JOB) {
-            if (survey_job(source, job) < 0)
-                return fail_errno(source, err);
+            if (source_survey_job(source, job) < 0)
+                return source_fail_errno(source, err);
             continue;
         }
         bool is_final = errno != EINVAL;
@@ -525,12 +525,12 @@ static int check_text(struct js_source *source, struct errors *errors,
     }
     tell_more_warnings(source);
     if (errors->count > 0)
-        return sum_up(source, errors, err);
+        return source_sum_up(source, errors, err);
     if (source->resume && count_rest(source) < 0)
-        return fail_errno(source, err);
+        return source_fail_errno(source, err);
     source->survey.is_known = true;
     js_graph_shape(source->graph, &source->survey.shape);
-    return rewind_text(source) < 0 ? fail_errno(source, err) : 0;
+    return rewind_text(source) < 0 ? source_fail_errno(source, err) : 0;
 }
 
 /* ---------------------------------------------------------------- opening */
@@ -540,7 +540,7 @@ static int load_text(struct js_source *source, off_t size_hint,
 {
     source->kind = SOURCE_TEXT;
     if (read_text(source, size_hint) < 0)
-        return fail_errno(source, err);
+        return source_fail_errno(source, err);
     js_fd_close(&source->fd);
     return check_text(source, errors, err);
 }
@@ -553,7 +553,7 @@ static int open_stream(struct js_source *source,
         source->resume->is_stream = true;
     return source->inlet && set_checks(source, true) == 0
                ? 0
-               : fail_errno(source, err);
+               : source_fail_errno(source, err);
 }
 
 static int open_jobs(struct js_source *source)
@@ -564,11 +564,11 @@ static int open_jobs(struct js_source *source)
     return source->jobs ? 0 : -1;
 }
 
-static int check_kind(const struct js_source *source, struct stat *ret,
-                      struct js_err *err)
+static int source_check_kind(const struct js_source *source, struct stat *ret,
+                             struct js_err *err)
 {
     if (fstat(source->fd, ret) < 0)
-        return fail_errno(source, err);
+        return source_fail_errno(source, err);
     if (!S_ISDIR(ret->st_mode))
         return 0;
     return js_err_set(err,
@@ -576,27 +576,27 @@ static int check_kind(const struct js_source *source, struct stat *ret,
                       source->name);
 }
 
-static int load(struct js_source *source, const char *path,
-                struct errors *errors, struct js_err *err)
+static int source_load(struct js_source *source, const char *path,
+                       struct errors *errors, struct js_err *err)
 {
     struct stat info;
     if (open_jobs(source) < 0 || open_input(source, path) < 0)
-        return fail_errno(source, err);
-    if (check_kind(source, &info, err) < 0)
+        return source_fail_errno(source, err);
+    if (source_check_kind(source, &info, err) < 0)
         return -1;
     /* Standard input is a stream even where it is a file. */
     if (!S_ISREG(info.st_mode) || !source->owns_fd)
         return open_stream(source, &(struct js_input_config){.fd = source->fd},
                            err);
     if (set_checks(source, false) < 0)
-        return fail_errno(source, err);
+        return source_fail_errno(source, err);
     if (source->resume)
         source->resume->is_stream = false;
     return load_text(source, info.st_size, errors, err);
 }
 
 /* As it is shown, which is to leave a terminal alone. */
-static char *name_of(const char *path)
+static char *source_name_of(const char *path)
 {
     struct js_buf name = JS_BUF_INIT;
     char *copy = NULL;
@@ -618,7 +618,7 @@ static struct js_source *new_named(const char *path, struct js_resume *resume,
         source->resume = resume;
         if (ear)
             source->ear = *ear;
-        source->name = name_of(path);
+        source->name = source_name_of(path);
     }
     if (source && source->name)
         return source;
@@ -636,7 +636,7 @@ struct js_source *js_source_new_file(const char *path, struct js_resume *resume,
     if (source)
         errors =
             (struct errors){.tell = source->ear.tell, .arg = source->ear.arg};
-    if (source && load(source, path, &errors, err) < 0) {
+    if (source && source_load(source, path, &errors, err) < 0) {
         js_source_free(source);
         return NULL;
     }
@@ -654,8 +654,8 @@ struct js_source *js_source_new_stream(const char *path,
     if (!source)
         return NULL;
     source->fd = inlet->fd;
-    int rc = open_jobs(source) < 0 ? fail_errno(source, err)
-                                   : check_kind(source, &info, err);
+    int rc = open_jobs(source) < 0 ? source_fail_errno(source, err)
+                                   : source_check_kind(source, &info, err);
     if (rc < 0 || open_stream(source, inlet, err) < 0) {
         js_source_free(source);
         return NULL;

@@ -87,7 +87,8 @@ static bool is_no_key(const struct key *key)
 }
 
 /* Where the key is, or is to be. There is room. */
-static struct claim *slot_of(const struct claims *claims, const struct key *key)
+static struct claim *targets_slot_of(const struct claims *claims,
+                                     const struct key *key)
 {
     size_t at = key->low & (claims->capacity - 1);
     while (!is_no_key(&claims->slots[at].key) &&
@@ -101,7 +102,7 @@ static const struct claim *find_claim(const struct claims *claims,
 {
     if (claims->capacity == 0)
         return NULL;
-    const struct claim *claim = slot_of(claims, key);
+    const struct claim *claim = targets_slot_of(claims, key);
     return is_no_key(&claim->key) ? NULL : claim;
 }
 
@@ -118,7 +119,7 @@ static int reserve_claims(struct claims *claims)
     for (size_t i = 0; i < claims->capacity; i++) {
         const struct claim *claim = &claims->slots[i];
         if (!is_no_key(&claim->key))
-            *slot_of(&larger, &claim->key) = *claim;
+            *targets_slot_of(&larger, &claim->key) = *claim;
     }
     free(claims->slots);
     *claims = larger;
@@ -138,7 +139,7 @@ static void put_claim(struct claims *claims, const struct key *key,
 {
     if (reserve_claims(claims) < 0)
         return;
-    struct claim *claim = slot_of(claims, key);
+    struct claim *claim = targets_slot_of(claims, key);
     claims->count += is_no_key(&claim->key);
     *claim = (struct claim){*key, *job};
 }
@@ -207,7 +208,7 @@ static size_t folder_len(const char *path)
 
 /* ---------------------------------------------------------------- keys */
 
-static struct key hash_of(const void *bytes, size_t len)
+static struct key targets_hash_of(const void *bytes, size_t len)
 {
     XXH128_hash_t hash = XXH3_128bits(bytes, len);
     return (struct key){hash.low64 | 1, hash.high64};
@@ -226,7 +227,8 @@ static struct key key_of_inode(const struct stat *st, const char *name)
     identity.inode = st->st_ino;
     size_t len = strnlen(name, NAME_MAX);
     memcpy(identity.name, name, len);
-    return hash_of(&identity, offsetof(struct identity, name) + len + 1);
+    return targets_hash_of(&identity,
+                           offsetof(struct identity, name) + len + 1);
 }
 
 static bool look_at(struct js_targets *targets, const char *path,
@@ -238,7 +240,7 @@ static bool look_at(struct js_targets *targets, const char *path,
     return stat(path, ret) == 0;
 }
 
-static void look_at_folder(struct js_targets *targets, const char *path)
+static void targets_look_at_folder(struct js_targets *targets, const char *path)
 {
     size_t len = folder_len(path);
     if (strncmp(targets->folder, path, len) == 0 && !targets->folder[len])
@@ -284,9 +286,9 @@ static size_t keys_of(struct js_targets *targets, char path[PATH_MAX],
     bool is_plain = fold_path(folded);
     if ((is_there && !S_ISREG(st.st_mode)) || is_of_system(folded))
         return 0;
-    look_at_folder(targets, path);
+    targets_look_at_folder(targets, path);
     if (is_plain || !targets->is_folder_there)
-        ret[count++] = hash_of(folded, strlen(folded));
+        ret[count++] = targets_hash_of(folded, strlen(folded));
     if (targets->is_folder_there)
         ret[count++] =
             key_of_inode(&targets->folder_stat, path + folder_len(path));

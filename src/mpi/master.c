@@ -148,7 +148,7 @@ const char *js_master_host(const struct js_master *master, unsigned slave)
     return master->conns[slave].node.host;
 }
 
-static int no_memory(struct js_err *err)
+static int master_no_memory(struct js_err *err)
 {
     return js_err_set(err, "the master has no memory left");
 }
@@ -258,7 +258,7 @@ static int take_hello(struct js_master *master,
     conn->processes = hello.processes;
     if (js_allocator_add(master->allocator, (unsigned)message->conn,
                          &hello.node, true))
-        return no_memory(err);
+        return master_no_memory(err);
     return 0;
 }
 
@@ -351,7 +351,7 @@ static void show_nodes(const struct js_master *master)
 }
 
 /* What an earlier run has left is known to be gone, or must be by now. */
-static bool is_quiet(struct js_master *master)
+static bool master_is_quiet(struct js_master *master)
 {
     const struct js_master_hooks *hooks = &master->config.hooks;
     if (master->now_ns >= master->phase_end_ns)
@@ -380,7 +380,7 @@ static void end_setup(struct js_master *master)
     master->phase = PHASE_QUIET;
     master->phase_end_ns = master->quiet_end_ns;
     int64_t left_ns = master->quiet_end_ns - master->now_ns;
-    if (is_quiet(master))
+    if (master_is_quiet(master))
         master->phase_end_ns = master->now_ns;
     else
         js_log(&master->config.log,
@@ -454,7 +454,7 @@ static int get_going(struct js_master *master, struct js_err *err)
     if (master->phase == PHASE_SETTING_UP &&
         !is_awaiting(master, JS_SLAVE_CONN_WORKING))
         end_setup(master);
-    if (master->phase == PHASE_QUIET && is_quiet(master)) {
+    if (master->phase == PHASE_QUIET && master_is_quiet(master)) {
         master->phase = PHASE_CLEARING;
         master->phase_end_ns = JS_NEVER_NS;
     }
@@ -496,7 +496,7 @@ static int enlist(struct js_master *master, int slave,
         return js_err_errno(err, "slave %d", slave);
     if (js_scheduler_add_slave(master->scheduler, (unsigned)slave,
                                ready->slots) < 0)
-        return no_memory(err);
+        return master_no_memory(err);
     conn->state = JS_SLAVE_CONN_WORKING;
     conn->slots = ready->slots;
     conn->home = ready->home;
@@ -512,8 +512,9 @@ static int enlist(struct js_master *master, int slave,
     return 0;
 }
 
-static int take_ready(struct js_master *master,
-                      const struct js_message *message, struct js_err *err)
+static int master_take_ready(struct js_master *master,
+                             const struct js_message *message,
+                             struct js_err *err)
 {
     int slave = message->conn;
     struct js_wire_ready ready;
@@ -551,8 +552,8 @@ static int take_ack(struct js_master *master, const struct js_message *message,
 }
 
 /* An attempt of a job has ended. */
-static int take_end(struct js_master *master, unsigned slave,
-                    struct js_wire_done *done, struct js_err *err)
+static int master_take_end(struct js_master *master, unsigned slave,
+                           struct js_wire_done *done, struct js_err *err)
 {
     struct js_job *job;
     bool is_loss = js_outcome_is_loss(&done->outcome);
@@ -574,8 +575,9 @@ static int take_end(struct js_master *master, unsigned slave,
     }
     bool is_retried = verdict == JS_SCHEDULER_RETRIED;
     /* One that was stopped is left, as it was before. */
-    bool is_over = !is_retried && done->outcome.cause != JS_STOP_REASON_STOPPED;
-    master->ended += is_over;
+    bool master_is_over =
+        !is_retried && done->outcome.cause != JS_STOP_REASON_STOPPED;
+    master->ended += master_is_over;
     struct js_completion completion = {
         .job = job,
         .outcome = done->outcome,
@@ -586,7 +588,7 @@ static int take_end(struct js_master *master, unsigned slave,
         .host = js_master_host(master, slave)};
     if (js_delivery_add(master->config.delivery, &completion, done->ticket,
                         done->captured, done->inlined) < 0)
-        return no_memory(err);
+        return master_no_memory(err);
     return 0;
 }
 
@@ -603,7 +605,7 @@ static int take_done(struct js_master *master, const struct js_message *message,
         js_scheduler_acknowledged(
             master->scheduler, (unsigned)message->conn,
             js_slave_conn_acknowledge_jobs(conn, done.jobs));
-        if (take_end(master, (unsigned)message->conn, &done, err) < 0)
+        if (master_take_end(master, (unsigned)message->conn, &done, err) < 0)
             return -1;
     }
     tell_blamed(master, (unsigned)message->conn);
@@ -621,8 +623,9 @@ void js_master_finished(struct js_master *master,
                               js_outcome_succeeded(outcome));
 }
 
-static int take_back(struct js_master *master, const struct js_message *message,
-                     struct js_err *err)
+static int master_take_back(struct js_master *master,
+                            const struct js_message *message,
+                            struct js_err *err)
 {
     unsigned slave = (unsigned)message->conn;
     struct js_wire_back back;
@@ -636,8 +639,9 @@ static int take_back(struct js_master *master, const struct js_message *message,
     return 0;
 }
 
-static int take_output(struct js_master *master,
-                       const struct js_message *message, struct js_err *err)
+static int master_take_output(struct js_master *master,
+                              const struct js_message *message,
+                              struct js_err *err)
 {
     struct js_wire_output output;
     if (js_wire_unpack_output(message->bytes, message->len, &output) < 0)
@@ -674,8 +678,9 @@ static int take_bye(struct js_master *master, const struct js_message *message,
 }
 
 /* One that has said BYE is still needed for its output. */
-static int take_beat(struct js_master *master, const struct js_message *message,
-                     struct js_err *err)
+static int master_take_beat(struct js_master *master,
+                            const struct js_message *message,
+                            struct js_err *err)
 {
     struct js_slave_conn *conn = &master->conns[message->conn];
     uint64_t number;
@@ -707,8 +712,9 @@ static int take_cleared(struct js_master *master,
     return 0;
 }
 
-static int take_runner(struct js_master *master,
-                       const struct js_message *message, struct js_err *err)
+static int master_take_runner(struct js_master *master,
+                              const struct js_message *message,
+                              struct js_err *err)
 {
     struct js_slave_conn *conn = &master->conns[message->conn];
     const struct js_master_hooks *hooks = &master->config.hooks;
@@ -725,16 +731,22 @@ typedef int (*take_fn)(struct js_master *master,
                        const struct js_message *message, struct js_err *err);
 
 static const take_fn takers[JS_TAG_COUNT] = {
-    [JS_TAG_HELLO] = take_hello,   [JS_TAG_READY] = take_ready,
-    [JS_TAG_ACK] = take_ack,       [JS_TAG_DONE] = take_done,
-    [JS_TAG_RETURNED] = take_back, [JS_TAG_OUTPUT] = take_output,
-    [JS_TAG_NOTE] = take_note,     [JS_TAG_GOODBYE] = take_bye,
-    [JS_TAG_BEAT] = take_beat,     [JS_TAG_CLEARED] = take_cleared,
-    [JS_TAG_RUNNER] = take_runner,
+    [JS_TAG_HELLO] = take_hello,
+    [JS_TAG_READY] = master_take_ready,
+    [JS_TAG_ACK] = take_ack,
+    [JS_TAG_DONE] = take_done,
+    [JS_TAG_RETURNED] = master_take_back,
+    [JS_TAG_OUTPUT] = master_take_output,
+    [JS_TAG_NOTE] = take_note,
+    [JS_TAG_GOODBYE] = take_bye,
+    [JS_TAG_BEAT] = master_take_beat,
+    [JS_TAG_CLEARED] = take_cleared,
+    [JS_TAG_RUNNER] = master_take_runner,
 };
 
-static int take_message(struct js_master *master,
-                        const struct js_message *message, struct js_err *err)
+static int master_take_message(struct js_master *master,
+                               const struct js_message *message,
+                               struct js_err *err)
 {
     bool is_slave = message->conn > 0 && message->conn < master->link->size;
     take_fn take = takers[message->tag];
@@ -794,7 +806,7 @@ static void listen(struct js_master *master)
         turn_ns < listening_most_ns ? turn_ns : listening_most_ns;
 }
 
-static int watch(struct js_master *master, struct js_err *err)
+static int master_watch(struct js_master *master, struct js_err *err)
 {
     const struct js_wire_setup *setup = &master->config.setup;
     int64_t most_ns = setup->lease_ns + setup->grace_ns + silence_margin_ns;
@@ -814,7 +826,7 @@ static int watch(struct js_master *master, struct js_err *err)
 /* ---------------------------------------------------------------- a turn */
 
 /* Some at a time, so that a flood of them does not keep output waiting. */
-static int take_messages(struct js_master *master, struct js_err *err)
+static int master_take_messages(struct js_master *master, struct js_err *err)
 {
     enum { AT_ONCE = 256 };
     for (int i = 0; i < AT_ONCE; i++) {
@@ -822,7 +834,7 @@ static int take_messages(struct js_master *master, struct js_err *err)
         int rc = js_link_receive(master->link, &message, err);
         if (rc <= 0)
             return rc;
-        if (take_message(master, &message, err) < 0)
+        if (master_take_message(master, &message, err) < 0)
             return -1;
     }
     return 0;
@@ -843,8 +855,8 @@ static bool is_too_large(struct js_master *master, const struct js_job *job)
     return true;
 }
 
-static int take_job(struct js_master *master, struct js_job *job,
-                    struct js_err *err)
+static int master_take_job(struct js_master *master, struct js_job *job,
+                           struct js_err *err)
 {
     const struct js_master_hooks *hooks = &master->config.hooks;
     if (!js_job_is_plain(job) && js_scheduler_slaves(master->scheduler) > 0 &&
@@ -857,10 +869,11 @@ static int take_job(struct js_master *master, struct js_job *job,
     if (hooks->accepted)
         hooks->accepted(hooks->arg, job);
     master->accepted++;
-    return js_scheduler_add(master->scheduler, job) < 0 ? no_memory(err) : 0;
+    return js_scheduler_add(master->scheduler, job) < 0 ? master_no_memory(err)
+                                                        : 0;
 }
 
-static int take_jobs(struct js_master *master, struct js_err *err)
+static int master_take_jobs(struct js_master *master, struct js_err *err)
 {
     master->is_source_later = false;
     while (master->phase == PHASE_WORKING && master->has_input &&
@@ -879,7 +892,7 @@ static int take_jobs(struct js_master *master, struct js_err *err)
             master->is_input_bad = state == JS_SOURCE_ERROR;
             return 0;
         }
-        if (take_job(master, job, err) < 0)
+        if (master_take_job(master, job, err) < 0)
             return -1;
     }
     return 0;
@@ -924,10 +937,10 @@ static int assign_job(struct js_master *master,
     if (!js_job_is_plain(next->job) &&
         pack_allocation(master, next->allocation, &outgoing.allocation) < 0) {
         js_buf_release(&outgoing.allocation);
-        return no_memory(err);
+        return master_no_memory(err);
     }
     if (js_slave_conn_give(conn, &outgoing) < 0)
-        return no_memory(err);
+        return master_no_memory(err);
     master->event_ns = master->now_ns;
     if (master->first_assignment_ns == JS_NEVER_NS)
         master->first_assignment_ns = master->now_ns;
@@ -945,7 +958,7 @@ static int skip_job(struct js_master *master,
     master->ended++;
     if (js_delivery_add(master->config.delivery, &completion, 0, false, NULL) <
         0)
-        return no_memory(err);
+        return master_no_memory(err);
     return 0;
 }
 
@@ -967,12 +980,13 @@ static int fail_job(struct js_master *master,
     master->ended++;
     if (js_delivery_add(master->config.delivery, &completion, 0, false, NULL) <
         0)
-        return no_memory(err);
+        return master_no_memory(err);
     return 0;
 }
 
-static int follow(struct js_master *master,
-                  const struct js_scheduler_decision *next, struct js_err *err)
+static int master_follow(struct js_master *master,
+                         const struct js_scheduler_decision *next,
+                         struct js_err *err)
 {
     switch (next->step) {
     case JS_SCHEDULER_DISPATCH:
@@ -994,7 +1008,7 @@ static int follow(struct js_master *master,
     case JS_SCHEDULER_NO_MEMORY:
         break;
     }
-    return no_memory(err);
+    return master_no_memory(err);
 }
 
 static int assign_jobs(struct js_master *master, struct js_err *err)
@@ -1006,7 +1020,7 @@ static int assign_jobs(struct js_master *master, struct js_err *err)
             js_scheduler_next(master->scheduler);
         if (next.step == JS_SCHEDULER_NOTHING)
             return 0;
-        if (follow(master, &next, err) < 0)
+        if (master_follow(master, &next, err) < 0)
             return -1;
     }
 }
@@ -1139,7 +1153,7 @@ static bool is_played_out(const struct js_master *master)
            js_scheduler_is_out_of_time(master->scheduler);
 }
 
-static bool is_over(const struct js_master *master)
+static bool master_is_over(const struct js_master *master)
 {
     if (master->now_ns >= master->leave_ns)
         return true;
@@ -1196,8 +1210,8 @@ static int answer_runners(struct js_master *master, struct js_err *err)
     return 0;
 }
 
-static void tell_begun(void *arg, const struct js_job *job, unsigned slave,
-                       int64_t begun_ns)
+static void master_tell_begun(void *arg, const struct js_job *job,
+                              unsigned slave, int64_t begun_ns)
 {
     const struct js_master *master = arg;
     const struct js_master_hooks *hooks = &master->config.hooks;
@@ -1210,17 +1224,17 @@ int js_master_turn(struct js_master *master, struct js_err *err)
     master->now_ns = js_link_now_ns(master->link);
     js_scheduler_set_now(master->scheduler, master->now_ns);
     listen(master);
-    if (take_messages(master, err) < 0)
+    if (master_take_messages(master, err) < 0)
         return -1;
-    if (watch(master, err) < 0 || get_going(master, err) < 0)
+    if (master_watch(master, err) < 0 || get_going(master, err) < 0)
         return -1;
     if (master->config.is_rehearsal && master->phase == PHASE_WORKING)
         return 1;
-    if (take_jobs(master, err) < 0)
+    if (master_take_jobs(master, err) < 0)
         return -1;
     js_delivery_step(master->config.delivery);
     if (hooks->begun)
-        js_scheduler_tell_begun(master->scheduler, tell_begun, master);
+        js_scheduler_tell_begun(master->scheduler, master_tell_begun, master);
     /* What has finished is on record before anything new is sent out. */
     bool is_on_record = hooks->commit(hooks->arg, master->now_ns);
     if (master->config.stop_ns != JS_NEVER_NS)
@@ -1234,7 +1248,7 @@ int js_master_turn(struct js_master *master, struct js_err *err)
         return -1;
     if (hooks->turned)
         hooks->turned(hooks->arg, master->now_ns);
-    return is_over(master) ? 1 : check_progress(master, err);
+    return master_is_over(master) ? 1 : check_progress(master, err);
 }
 
 /* ---------------------------------------------------------------- the run */
@@ -1243,7 +1257,7 @@ int js_master_turn(struct js_master *master, struct js_err *err)
  * are long, not for a two-thousandth of that: what ends next has run for as
  * long as nothing was begun or ended, or was begun before. (Beats do not count,
  * which the link cannot tell from other messages.) */
-static int64_t patience_ns(const struct js_master *master)
+static int64_t master_patience_ns(const struct js_master *master)
 {
     int64_t patience = js_scheduler_lead_ns(master->scheduler) / LOOKS;
     int64_t long_ns = master->now_ns - master->event_ns;
@@ -1266,7 +1280,7 @@ static bool has_more_to_read(const struct js_master *master)
            js_scheduler_wants_jobs(master->scheduler);
 }
 
-static int wait_for_news(struct js_master *master, struct js_err *err)
+static int master_wait_for_news(struct js_master *master, struct js_err *err)
 {
     struct pollfd fds[4];
     const struct js_master_hooks *hooks = &master->config.hooks;
@@ -1295,8 +1309,8 @@ static int wait_for_news(struct js_master *master, struct js_err *err)
         until_ns = master->config.stop_ns;
     if (has_more_to_read(master))
         until_ns = master->now_ns;
-    return js_link_wait(master->link, fds, count, until_ns, patience_ns(master),
-                        err);
+    return js_link_wait(master->link, fds, count, until_ns,
+                        master_patience_ns(master), err);
 }
 
 void js_master_dismiss(struct js_master *master, enum js_leaving leaving)
@@ -1317,7 +1331,8 @@ static uint64_t jobs_left(const struct js_master *master, bool *ret_known)
     return master->accepted - on_record;
 }
 
-static void report(const struct js_master *master, struct js_master_result *ret)
+static void master_report(const struct js_master *master,
+                          struct js_master_result *ret)
 {
     ret->left = jobs_left(master, &ret->is_left_known);
     ret->slaves = master->slaves;
@@ -1330,7 +1345,7 @@ static void report(const struct js_master *master, struct js_master_result *ret)
             : js_link_now_ns(master->link) - master->first_assignment_ns;
 }
 
-static enum js_master_end end_of(const struct js_master *master)
+static enum js_master_end master_end_of(const struct js_master *master)
 {
     if (master->is_input_bad)
         return JS_MASTER_BAD_INPUT;
@@ -1351,13 +1366,13 @@ void js_master_run(struct js_master *master, struct js_master_result *ret,
 {
     int rc;
     while ((rc = js_master_turn(master, err)) == 0) {
-        if (wait_for_news(master, err) < 0) {
+        if (master_wait_for_news(master, err) < 0) {
             rc = -1;
             break;
         }
     }
-    report(master, ret);
-    ret->end = rc < 0 ? JS_MASTER_BROKEN : end_of(master);
+    master_report(master, ret);
+    ret->end = rc < 0 ? JS_MASTER_BROKEN : master_end_of(master);
     if (ret->end == JS_MASTER_BAD_INPUT)
         js_err_set(err, "%s", master->input_error.text);
 }

@@ -164,7 +164,7 @@ void js_slave_free(struct js_slave *slave)
     errno = saved;
 }
 
-static int no_memory(struct js_err *err)
+static int slave_no_memory(struct js_err *err)
 {
     return js_err_set(err, "the slave has no memory left");
 }
@@ -181,10 +181,10 @@ static int flush_done(struct js_slave *slave, struct js_err *err)
 
 /* Sends what was packed into slave->out; `packed` is what packing it said. What
  * has happened before is told before. */
-static int send_packed(struct js_slave *slave, enum js_tag tag, int packed,
-                       struct js_err *err)
+static int slave_send_packed(struct js_slave *slave, enum js_tag tag,
+                             int packed, struct js_err *err)
 {
-    int rc = packed < 0 ? no_memory(err) : flush_done(slave, err);
+    int rc = packed < 0 ? slave_no_memory(err) : flush_done(slave, err);
     if (rc == 0)
         rc = js_link_post(slave->link, 0, tag, &slave->out, err);
     slave->out.len = 0;
@@ -194,14 +194,16 @@ static int send_packed(struct js_slave *slave, enum js_tag tag, int packed,
 static int send_note(struct js_slave *slave, const char *text,
                      struct js_err *err)
 {
-    return send_packed(slave, JS_TAG_NOTE, js_buf_puts(&slave->out, text), err);
+    return slave_send_packed(slave, JS_TAG_NOTE, js_buf_puts(&slave->out, text),
+                             err);
 }
 
 static int send_bye(struct js_slave *slave, enum js_parting why,
                     struct js_err *err)
 {
-    return send_packed(slave, JS_TAG_GOODBYE,
-                       js_wire_pack_number(&slave->out, (uint64_t)why), err);
+    return slave_send_packed(slave, JS_TAG_GOODBYE,
+                             js_wire_pack_number(&slave->out, (uint64_t)why),
+                             err);
 }
 
 /* ---------------------------------------------------------------- the lease */
@@ -240,12 +242,12 @@ static int send_beat(struct js_slave *slave, struct js_err *err)
     slave->beat++;
     slave->beat_ns = slave->now_ns;
     slave->is_beat_unanswered = true;
-    return send_packed(slave, JS_TAG_BEAT,
-                       js_wire_pack_number(&slave->out, slave->beat), err);
+    return slave_send_packed(
+        slave, JS_TAG_BEAT, js_wire_pack_number(&slave->out, slave->beat), err);
 }
 
-static int take_beat(struct js_slave *slave, const struct js_message *message,
-                     struct js_err *err)
+static int slave_take_beat(struct js_slave *slave,
+                           const struct js_message *message, struct js_err *err)
 {
     uint64_t number;
     if (js_wire_unpack_number(message->bytes, message->len, &number) < 0)
@@ -282,8 +284,8 @@ static int say_hello(struct js_slave *slave, struct js_err *err)
     struct js_wire_hello hello = {.version = JS_WIRE_VERSION,
                                   .node = slave->config.node,
                                   .processes = slave->config.processes};
-    return send_packed(slave, JS_TAG_HELLO,
-                       js_wire_pack_hello(&slave->out, &hello), err);
+    return slave_send_packed(slave, JS_TAG_HELLO,
+                             js_wire_pack_hello(&slave->out, &hello), err);
 }
 
 static int make_slots(struct js_slave *slave, struct js_err *err)
@@ -294,7 +296,7 @@ static int make_slots(struct js_slave *slave, struct js_err *err)
     slave->queue_size = slave->slot_count + AHEAD_MAX;
     slave->queue = calloc(slave->queue_size, sizeof(*slave->queue));
     if (!slave->slots || !slave->freed || !slave->queue)
-        return no_memory(err);
+        return slave_no_memory(err);
     return 0;
 }
 
@@ -310,7 +312,7 @@ static int configure_runner(struct js_slave *slave,
 {
     const char **env = js_slave_setup_environ(setup, slave->config.environ);
     if (!env)
-        return no_memory(err);
+        return slave_no_memory(err);
     struct js_runner_config config = {
         .cwd = setup->cwd,
         .umask = (mode_t)setup->umask,
@@ -345,12 +347,12 @@ static int send_ready(struct js_slave *slave, const char *problem,
     memcpy(ready.error, problem, len);
     if (len == 0)
         begin_lease(slave);
-    return send_packed(slave, JS_TAG_READY,
-                       js_wire_pack_ready(&slave->out, &ready), err);
+    return slave_send_packed(slave, JS_TAG_READY,
+                             js_wire_pack_ready(&slave->out, &ready), err);
 }
 
-static int set_up(struct js_slave *slave, const struct js_wire_setup *setup,
-                  struct js_err *err)
+static int slave_set_up(struct js_slave *slave,
+                        const struct js_wire_setup *setup, struct js_err *err)
 {
     slave->is_traced = setup->trace;
     slave->limit_ns = setup->timeout_ns;
@@ -360,7 +362,7 @@ static int set_up(struct js_slave *slave, const struct js_wire_setup *setup,
     slave->spool =
         js_spool_new(tmpdir_of(slave, setup), setup->spool_limit_bytes);
     if (!slave->spool)
-        return no_memory(err);
+        return slave_no_memory(err);
     slave->is_bound = setup->bind;
     if (js_slave_setup_share_init(&slave->share, slave->config.topo, setup,
                                   slave->config.environ, err) < 0 ||
@@ -386,7 +388,7 @@ static int take_setup(struct js_slave *slave, const struct js_message *message,
         js_buf_release(&slave->text);
         return 0;
     }
-    int rc = set_up(slave, &setup, &problem);
+    int rc = slave_set_up(slave, &setup, &problem);
     slave->setup = slave->text;
     slave->text = (struct js_buf)JS_BUF_INIT;
     /* What this host lacks is for the master to know, not a reason to die. */
@@ -395,13 +397,13 @@ static int take_setup(struct js_slave *slave, const struct js_message *message,
 
 /* ---------------------------------------------------------------- orders */
 
-static int take_text(struct js_slave *slave, const struct js_message *message,
-                     struct js_err *err)
+static int slave_take_text(struct js_slave *slave,
+                           const struct js_message *message, struct js_err *err)
 {
     if (slave->text.len + message->len > JS_WIRE_TEXT_MAX)
         return js_err_set(err, "the master sent a text that does not end");
     if (js_buf_append(&slave->text, message->bytes, message->len) < 0)
-        return no_memory(err);
+        return slave_no_memory(err);
     slave->text_taken += message->len;
     slave->must_acknowledge = true;
     return 0;
@@ -414,7 +416,7 @@ static int take_long_text(struct js_slave *slave, struct order *order,
     if (order->wire.text_len != slave->text.len)
         return js_err_set(err, "the master sent a job without its text");
     if (!js_buf_string(&slave->text))
-        return no_memory(err);
+        return slave_no_memory(err);
     order->text = slave->text.data;
     slave->text = (struct js_buf)JS_BUF_INIT;
     return 0;
@@ -486,8 +488,8 @@ static int accept_order(struct js_slave *slave, const struct order *order,
     return enter_slot(slave, order->wire.slot, err);
 }
 
-static int take_job(struct js_slave *slave, const struct js_message *message,
-                    struct js_err *err)
+static int slave_take_job(struct js_slave *slave,
+                          const struct js_message *message, struct js_err *err)
 {
     struct order *order = next_order(slave, err);
     if (!order)
@@ -513,14 +515,14 @@ static int keep_text(struct order *order, const char *text, struct js_err *err)
     }
     order->text = malloc(len + 1);
     if (!order->text)
-        return no_memory(err);
+        return slave_no_memory(err);
     memcpy(order->text, text, len);
     order->text[len] = '\0';
     return 0;
 }
 
-static int take_jobs(struct js_slave *slave, const struct js_message *message,
-                     struct js_err *err)
+static int slave_take_jobs(struct js_slave *slave,
+                           const struct js_message *message, struct js_err *err)
 {
     struct js_cursor cursor = js_cursor_of(message->bytes, message->len);
     slave->must_acknowledge_jobs = true;
@@ -556,7 +558,7 @@ static int return_last_order(struct js_slave *slave, struct js_err *err)
     slave->queue_count--;
     return js_buf_append(&slave->back, &order->wire.ticket,
                          sizeof(order->wire.ticket)) < 0
-               ? no_memory(err)
+               ? slave_no_memory(err)
                : 0;
 }
 
@@ -572,7 +574,7 @@ static int return_orders(struct js_slave *slave, unsigned count, bool is_answer,
     int packed = js_wire_pack_back(&slave->out, is_answer,
                                    (const uint64_t *)(void *)slave->back.data,
                                    slave->back.len / sizeof(uint64_t));
-    return send_packed(slave, JS_TAG_RETURNED, packed, err);
+    return slave_send_packed(slave, JS_TAG_RETURNED, packed, err);
 }
 
 /* What the runner has not begun of what it was handed. */
@@ -583,7 +585,7 @@ static int take_from_runner(struct js_slave *slave, struct js_err *err)
     slave->is_recalling = true;
     if (js_runner_recall(slave->config.runner) == 0 || errno == EPIPE)
         return 0;
-    return no_memory(err);
+    return slave_no_memory(err);
 }
 
 static int take_recalled(struct js_slave *slave,
@@ -616,7 +618,7 @@ static int give_back_all(struct js_slave *slave, struct js_err *err)
     return slave->handed > 0 ? take_from_runner(slave, err) : 0;
 }
 
-static int give_back(struct js_slave *slave, struct js_err *err)
+static int slave_give_back(struct js_slave *slave, struct js_err *err)
 {
     if (!is_queued_up(slave) ||
         (!slave->is_retired &&
@@ -726,7 +728,7 @@ static int run_command(struct js_slave *slave, uint32_t index,
     bind_to_allocation(slave, &text, &binding, &job);
     if (js_runner_run(slave->config.runner, &job) == 0 || errno == EPIPE)
         return 0; /* a lost runner is noticed where its events are taken */
-    return no_memory(err);
+    return slave_no_memory(err);
 }
 
 static void begin_simulated(struct js_slave *slave, struct slot *slot,
@@ -786,7 +788,7 @@ static int enter_started(struct js_slave *slave, struct js_err *err)
 
 /* Jobs for slots that are not free yet, so that the runner need not wait for
  * this process. Traced ones are started when that is said. */
-static int hand_over(struct js_slave *slave, struct js_err *err)
+static int slave_hand_over(struct js_slave *slave, struct js_err *err)
 {
     unsigned most = slave->slot_count > JS_SCHEDULER_HANDED_MAX
                         ? slave->slot_count
@@ -805,7 +807,7 @@ static int hand_over(struct js_slave *slave, struct js_err *err)
     return 0;
 }
 
-static int start_jobs(struct js_slave *slave, struct js_err *err)
+static int slave_start_jobs(struct js_slave *slave, struct js_err *err)
 {
     if (slave->is_retired || slave->queue_count == 0)
         return 0;
@@ -820,7 +822,7 @@ static int start_jobs(struct js_slave *slave, struct js_err *err)
         if (start_first_order(slave, err) < 0)
             return -1;
     }
-    return hand_over(slave, err);
+    return slave_hand_over(slave, err);
 }
 
 static int send_done(struct js_slave *slave, struct js_wire_done *done,
@@ -830,11 +832,11 @@ static int send_done(struct js_slave *slave, struct js_wire_done *done,
     slave->must_acknowledge_jobs = false;
     slave->run_ns += (done->outcome.run_ns - slave->run_ns) / RUN_TIME_WEIGHT;
     if (js_wire_pack_done(&slave->done, done) < 0)
-        return no_memory(err);
+        return slave_no_memory(err);
     return slave->done.len >= JS_WIRE_DONE_BATCH ? flush_done(slave, err) : 0;
 }
 
-static void free_slot(struct js_slave *slave, struct slot *slot)
+static void slave_free_slot(struct js_slave *slave, struct slot *slot)
 {
     slave->simulated_count -= slot->is_simulated;
     slot->is_busy = slot->is_taken = false;
@@ -854,7 +856,7 @@ static int end_simulated(struct js_slave *slave, struct js_err *err)
             continue;
         struct js_wire_done done = {.ticket = slot->ticket,
                                     .outcome = slot->outcome};
-        free_slot(slave, slot);
+        slave_free_slot(slave, slot);
         if (send_done(slave, &done, err) < 0)
             return -1;
     }
@@ -867,7 +869,7 @@ static int run_jobs(struct js_slave *slave, struct js_err *err)
     unsigned before;
     do {
         before = slave->queue_count;
-        if (end_simulated(slave, err) < 0 || start_jobs(slave, err) < 0)
+        if (end_simulated(slave, err) < 0 || slave_start_jobs(slave, err) < 0)
             return -1;
     } while (slave->simulated_count > 0 && slave->queue_count < before);
     return 0;
@@ -897,9 +899,9 @@ static int read_inline(struct js_slave *slave,
 }
 
 /* Puts the output of an ended job into its DONE, or into the spool. */
-static int keep_output(struct js_slave *slave, const struct slot *slot,
-                       struct js_runner_event *event, struct js_wire_done *done,
-                       struct js_err *err)
+static int slave_keep_output(struct js_slave *slave, const struct slot *slot,
+                             struct js_runner_event *event,
+                             struct js_wire_done *done, struct js_err *err)
 {
     const uint64_t bytes[] = {event->outcome.out_bytes,
                               event->outcome.err_bytes};
@@ -913,7 +915,7 @@ static int keep_output(struct js_slave *slave, const struct slot *slot,
     }
     if (done->captured && !done->inlined) {
         if (js_spool_put(slave->spool, slot->ticket, fds, bytes) < 0)
-            return no_memory(err);
+            return slave_no_memory(err);
         return 0;
     }
     js_fd_close(&event->out_fd);
@@ -921,7 +923,7 @@ static int keep_output(struct js_slave *slave, const struct slot *slot,
     return 0;
 }
 
-static enum js_stop_request request_of(const struct js_slave *slave)
+static enum js_stop_request slave_request_of(const struct js_slave *slave)
 {
     return slave->config.stop_request
                ? slave->config.stop_request(slave->config.request_arg)
@@ -935,7 +937,7 @@ static bool was_told_to_end(const struct js_slave *slave,
 {
     return outcome->cause == JS_STOP_REASON_NONE &&
            outcome->step == JS_STEP_NONE && !js_outcome_succeeded(outcome) &&
-           request_of(slave) >= JS_STOP_REQUEST_HURRY;
+           slave_request_of(slave) >= JS_STOP_REQUEST_HURRY;
 }
 
 static int take_ended(struct js_slave *slave, struct js_runner_event *event,
@@ -949,8 +951,8 @@ static int take_ended(struct js_slave *slave, struct js_runner_event *event,
     if (was_told_to_end(slave, &done.outcome))
         done.outcome.cause = JS_STOP_REASON_STOPPED;
     struct slot ended = *slot;
-    free_slot(slave, slot);
-    if (keep_output(slave, &ended, event, &done, err) < 0 ||
+    slave_free_slot(slave, slot);
+    if (slave_keep_output(slave, &ended, event, &done, err) < 0 ||
         send_done(slave, &done, err) < 0)
         return -1;
     return enter_started(slave, err);
@@ -998,7 +1000,7 @@ static int tell_stopped(struct js_slave *slave, struct js_err *err)
                        "been continued; ");
     name_jobs(slave, &text);
     const char *string = js_buf_string(&text);
-    int rc = string ? send_note(slave, string, err) : no_memory(err);
+    int rc = string ? send_note(slave, string, err) : slave_no_memory(err);
     js_buf_release(&text);
     return rc;
 }
@@ -1019,9 +1021,9 @@ static int wake_runner(struct js_slave *slave, struct js_err *err)
                : 0;
 }
 
-static bool is_told_to_end(const struct js_slave *slave)
+static bool slave_is_told_to_end(const struct js_slave *slave)
 {
-    return request_of(slave) >= JS_STOP_REQUEST_HURRY;
+    return slave_request_of(slave) >= JS_STOP_REQUEST_HURRY;
 }
 
 /* The runner is gone, and there is no other: nothing more is run here. */
@@ -1035,11 +1037,12 @@ static int retire(struct js_slave *slave, struct js_err *err)
     while (slave->handed > 0)
         drop_first_order(slave);
     slave->is_recalling = false;
-    if (give_back(slave, err) < 0)
+    if (slave_give_back(slave, err) < 0)
         return -1;
-    return send_bye(
-        slave, is_told_to_end(slave) ? JS_PARTING_ASKED : JS_PARTING_BROKEN,
-        err);
+    return send_bye(slave,
+                    slave_is_told_to_end(slave) ? JS_PARTING_ASKED
+                                                : JS_PARTING_BROKEN,
+                    err);
 }
 
 /* It may be to blame, unless whoever killed the runner wants us all to end. */
@@ -1051,13 +1054,13 @@ static int lose_job(struct js_slave *slave, struct slot *slot,
         .ticket = slot->ticket,
         .outcome = {.start_unix_ns = js_clock_unix_ns() - run_ns,
                     .run_ns = run_ns}};
-    if (is_told_to_end(slave)) {
+    if (slave_is_told_to_end(slave)) {
         done.outcome.cause = JS_STOP_REASON_STOPPED;
     } else {
         done.outcome.step = JS_STEP_RUNNER;
         done.outcome.exit_code = 126;
     }
-    free_slot(slave, slot);
+    slave_free_slot(slave, slot);
     return send_done(slave, &done, err);
 }
 
@@ -1106,13 +1109,14 @@ static int send_processes(struct js_slave *slave, struct js_err *err)
     pair.runner_started = js_process_start(pair.runner);
     slave->config.processes = pair;
     slave->is_unrecorded = true;
-    return send_packed(slave, JS_TAG_RUNNER,
-                       js_wire_pack_processes(&slave->out, &pair), err);
+    return slave_send_packed(slave, JS_TAG_RUNNER,
+                             js_wire_pack_processes(&slave->out, &pair), err);
 }
 
 /* Of one that was lost meanwhile nobody needs to know. */
-static int take_runner(struct js_slave *slave, const struct js_message *message,
-                       struct js_err *err)
+static int slave_take_runner(struct js_slave *slave,
+                             const struct js_message *message,
+                             struct js_err *err)
 {
     uint64_t pid;
     if (js_wire_unpack_number(message->bytes, message->len, &pid) < 0)
@@ -1204,7 +1208,7 @@ static int send_output(struct js_slave *slave,
 {
     slave->chunk.len = 0;
     if (js_buf_reserve(&slave->chunk, fetch->length) < 0)
-        return no_memory(err);
+        return slave_no_memory(err);
     ssize_t n = js_spool_read(slave->spool, fetch->ticket,
                               (enum js_stream)fetch->stream, fetch->offset,
                               slave->chunk.data, fetch->length);
@@ -1214,8 +1218,8 @@ static int send_output(struct js_slave *slave,
                                     .error = n < 0 ? errno : 0,
                                     .bytes = slave->chunk.data,
                                     .len = n < 0 ? 0 : (size_t)n};
-    return send_packed(slave, JS_TAG_OUTPUT,
-                       js_wire_pack_output(&slave->out, &output), err);
+    return slave_send_packed(slave, JS_TAG_OUTPUT,
+                             js_wire_pack_output(&slave->out, &output), err);
 }
 
 static int take_fetch(struct js_slave *slave, const struct js_message *message,
@@ -1247,11 +1251,11 @@ static int take_limit(struct js_slave *slave, const struct js_message *message,
     if (js_runner_limit(slave->config.runner, slave->limit_ns) == 0 ||
         errno == EPIPE)
         return 0;
-    return no_memory(err);
+    return slave_no_memory(err);
 }
 
-static int end_job(struct js_slave *slave, uint32_t index, int64_t grace_ns,
-                   struct js_err *err)
+static int slave_end_job(struct js_slave *slave, uint32_t index,
+                         int64_t grace_ns, struct js_err *err)
 {
     struct slot *slot = &slave->slots[index];
     if (slot->is_simulated) {
@@ -1263,7 +1267,7 @@ static int end_job(struct js_slave *slave, uint32_t index, int64_t grace_ns,
     if (js_runner_end(slave->config.runner, index, grace_ns) == 0 ||
         errno == EPIPE)
         return 0;
-    return no_memory(err);
+    return slave_no_memory(err);
 }
 
 /* One that has ended by now is none of ours. */
@@ -1279,7 +1283,7 @@ static int take_end_job(struct js_slave *slave,
     }
     for (uint32_t i = 0; i < slave->slot_count; i++) {
         if (slave->slots[i].is_busy && slave->slots[i].ticket == ticket)
-            return end_job(slave, i, slave->grace_ns, err);
+            return slave_end_job(slave, i, slave->grace_ns, err);
     }
     return 0;
 }
@@ -1293,17 +1297,18 @@ static int end_jobs(struct js_slave *slave, int64_t grace_ns,
     if (slave->slot_count > 0 &&
         js_runner_end(slave->config.runner, 0, JS_RUNNER_LET_RUN) < 0 &&
         errno != EPIPE)
-        return no_memory(err);
+        return slave_no_memory(err);
     for (uint32_t i = 0; grace_ns != JS_WIRE_LET_RUN && i < slave->slot_count;
          i++) {
-        if (slave->slots[i].is_busy && end_job(slave, i, grace_ns, err) < 0)
+        if (slave->slots[i].is_busy &&
+            slave_end_job(slave, i, grace_ns, err) < 0)
             return -1;
     }
     return 0;
 }
 
-static int take_end(struct js_slave *slave, const struct js_message *message,
-                    struct js_err *err)
+static int slave_take_end(struct js_slave *slave,
+                          const struct js_message *message, struct js_err *err)
 {
     uint64_t grace_ns;
     if (js_wire_unpack_number(message->bytes, message->len, &grace_ns) < 0 ||
@@ -1326,9 +1331,9 @@ static int take_stop(struct js_slave *slave, const struct js_message *message,
 
 /* A signal may be for this process alone: then its jobs run again elsewhere;
  * or for all of them, and then there is no time to lose. */
-static int follow_signals(struct js_slave *slave, struct js_err *err)
+static int slave_follow_signals(struct js_slave *slave, struct js_err *err)
 {
-    enum js_stop_request stop_request = request_of(slave);
+    enum js_stop_request stop_request = slave_request_of(slave);
     if (stop_request < JS_STOP_REQUEST_HURRY ||
         stop_request <= slave->stop_request)
         return 0;
@@ -1363,7 +1368,7 @@ static int take_clear(struct js_slave *slave, const struct js_message *message,
         js_orphans_new(clear.runs, clear.count, slave->grace_ns, slave->now_ns);
     slave->orphans_ns = slave->now_ns;
     free(clear.runs);
-    return slave->orphans ? 0 : no_memory(err);
+    return slave->orphans ? 0 : slave_no_memory(err);
 }
 
 /* No job is to run beside them: that is another slave's, if it can look. */
@@ -1392,14 +1397,15 @@ static int end_orphans(struct js_slave *slave, struct js_err *err)
                                       js_orphans_left(slave->orphans)};
     js_orphans_free(slave->orphans);
     slave->orphans = NULL;
-    return send_packed(slave, JS_TAG_CLEARED,
-                       js_wire_pack_cleared(&slave->out, &cleared), err);
+    return slave_send_packed(slave, JS_TAG_CLEARED,
+                             js_wire_pack_cleared(&slave->out, &cleared), err);
 }
 
 /* ---------------------------------------------------------------- a turn */
 
-static int take_message(struct js_slave *slave,
-                        const struct js_message *message, struct js_err *err)
+static int slave_take_message(struct js_slave *slave,
+                              const struct js_message *message,
+                              struct js_err *err)
 {
     if (message->conn != 0)
         return js_err_set(err, "rank %d is not the master", message->conn);
@@ -1409,11 +1415,11 @@ static int take_message(struct js_slave *slave,
     case JS_TAG_SETUP:
         return take_setup(slave, message, err);
     case JS_TAG_TEXT:
-        return take_text(slave, message, err);
+        return slave_take_text(slave, message, err);
     case JS_TAG_JOB:
-        return take_job(slave, message, err);
+        return slave_take_job(slave, message, err);
     case JS_TAG_JOBS:
-        return take_jobs(slave, message, err);
+        return slave_take_jobs(slave, message, err);
     case JS_TAG_RECALL:
         return take_recall(slave, message, err);
     case JS_TAG_FETCH:
@@ -1423,13 +1429,13 @@ static int take_message(struct js_slave *slave,
     case JS_TAG_KILL_JOB:
         return take_end_job(slave, message, err);
     case JS_TAG_DRAIN:
-        return take_end(slave, message, err);
+        return slave_take_end(slave, message, err);
     case JS_TAG_BEAT:
-        return take_beat(slave, message, err);
+        return slave_take_beat(slave, message, err);
     case JS_TAG_CLEAR:
         return take_clear(slave, message, err);
     case JS_TAG_RUNNER:
-        return take_runner(slave, message, err);
+        return slave_take_runner(slave, message, err);
     case JS_TAG_SHUTDOWN:
         return take_stop(slave, message, err);
     default:
@@ -1438,13 +1444,13 @@ static int take_message(struct js_slave *slave,
     }
 }
 
-static int take_messages(struct js_slave *slave, struct js_err *err)
+static int slave_take_messages(struct js_slave *slave, struct js_err *err)
 {
     int rc;
     struct js_message message;
     while (!slave->is_stopped &&
            (rc = js_link_receive(slave->link, &message, err)) != 0) {
-        if (rc < 0 || take_message(slave, &message, err) < 0)
+        if (rc < 0 || slave_take_message(slave, &message, err) < 0)
             return -1;
     }
     return 0;
@@ -1459,8 +1465,8 @@ static int acknowledge(struct js_slave *slave, struct js_err *err)
                               .releases = slave->releases_taken};
     slave->must_acknowledge = slave->must_acknowledge_jobs = false;
     slave->jobs_acknowledged = slave->jobs_taken;
-    return send_packed(slave, JS_TAG_ACK, js_wire_pack_ack(&slave->out, &ack),
-                       err);
+    return slave_send_packed(slave, JS_TAG_ACK,
+                             js_wire_pack_ack(&slave->out, &ack), err);
 }
 
 int js_slave_turn(struct js_slave *slave, struct js_err *err)
@@ -1468,14 +1474,14 @@ int js_slave_turn(struct js_slave *slave, struct js_err *err)
     slave->now_ns = js_link_now_ns(slave->link);
     if (slave->config.trace)
         js_outq_flush(slave->config.trace);
-    if (take_messages(slave, err) < 0)
+    if (slave_take_messages(slave, err) < 0)
         return -1;
     if (slave->is_stopped)
         return 1;
-    if (check_silence(slave, err) < 0 || follow_signals(slave, err) < 0 ||
+    if (check_silence(slave, err) < 0 || slave_follow_signals(slave, err) < 0 ||
         take_events(slave, err) < 0 || wake_runner(slave, err) < 0 ||
         end_orphans(slave, err) < 0 || answer_recall(slave, err) < 0 ||
-        give_back(slave, err) < 0 || run_jobs(slave, err) < 0 ||
+        slave_give_back(slave, err) < 0 || run_jobs(slave, err) < 0 ||
         flush_done(slave, err) < 0 || acknowledge(slave, err) < 0 ||
         say_bye(slave, err) < 0)
         return -1;
@@ -1511,15 +1517,16 @@ static int64_t next_deadline_ns(const struct js_slave *slave)
  * is in no such hurry. */
 static int64_t patience_alone(const struct js_slave *slave)
 {
-    int64_t patience_ns = (slave->now_ns - slave->freed_ns) / LONG_LOOKS;
-    if (patience_ns < JS_LINK_PAUSE_NS)
+    int64_t slave_patience_ns = (slave->now_ns - slave->freed_ns) / LONG_LOOKS;
+    if (slave_patience_ns < JS_LINK_PAUSE_NS)
         return JS_LINK_PAUSE_NS;
-    return patience_ns < patience_alone_ns ? patience_ns : patience_alone_ns;
+    return slave_patience_ns < patience_alone_ns ? slave_patience_ns
+                                                 : patience_alone_ns;
 }
 
 /* With every slot at work nobody waits for the master's next message, and the
  * end of a job is an event of its own. */
-static int64_t patience_ns(const struct js_slave *slave)
+static int64_t slave_patience_ns(const struct js_slave *slave)
 {
     bool is_busy = slave->busy_count > 0 &&
                    slave->busy_count == slave->slot_count &&
@@ -1528,14 +1535,16 @@ static int64_t patience_ns(const struct js_slave *slave)
         return 0;
     if (slave->queue_count == 0 && js_spool_jobs(slave->spool) == 0)
         return patience_alone(slave);
-    int64_t patience_ns =
+    int64_t slave_patience_ns =
         slave->queue_count * slave->run_ns / slave->slot_count / LOOKS;
-    if (patience_ns < patience_least_ns || js_spool_jobs(slave->spool) > 0)
+    if (slave_patience_ns < patience_least_ns ||
+        js_spool_jobs(slave->spool) > 0)
         return patience_least_ns;
-    return patience_ns < JS_LINK_PAUSE_NS ? patience_ns : JS_LINK_PAUSE_NS;
+    return slave_patience_ns < JS_LINK_PAUSE_NS ? slave_patience_ns
+                                                : JS_LINK_PAUSE_NS;
 }
 
-static int wait_for_news(struct js_slave *slave, struct js_err *err)
+static int slave_wait_for_news(struct js_slave *slave, struct js_err *err)
 {
     struct pollfd fds[2];
     nfds_t count = 0;
@@ -1551,7 +1560,7 @@ static int wait_for_news(struct js_slave *slave, struct js_err *err)
         fds[count++] =
             (struct pollfd){.fd = js_outq_fd(trace), .events = POLLOUT};
     int rc = js_link_wait(slave->link, fds, count, next_deadline_ns(slave),
-                          patience_ns(slave), err);
+                          slave_patience_ns(slave), err);
     slave->has_events = !slave->is_retired && fds[0].revents != 0;
     return rc;
 }
@@ -1564,7 +1573,7 @@ int js_slave_run(struct js_slave *slave, enum js_leaving *ret,
     while (rc == 0) {
         rc = js_slave_turn(slave, err);
         if (rc == 0)
-            rc = wait_for_news(slave, err);
+            rc = slave_wait_for_news(slave, err);
     }
     *ret = slave->leaving;
     return rc < 0 ? -1 : 0;

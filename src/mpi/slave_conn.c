@@ -19,76 +19,80 @@ void js_slave_conn_release(struct js_slave_conn *conn)
     js_buf_release(&conn->ends);
 }
 
-static int no_memory(struct js_err *err)
+static int slave_conn_no_memory(struct js_err *err)
 {
     return js_err_set(err, "the master has no memory left");
 }
 
 /* Sends what was packed into peer->out; `packed` is what packing it said. */
-static int send_packed(struct js_slave_conn *conn, enum js_tag tag, int packed,
-                       struct js_err *err)
+static int slave_conn_send_packed(struct js_slave_conn *conn, enum js_tag tag,
+                                  int packed, struct js_err *err)
 {
     int rc = packed < 0
-                 ? no_memory(err)
+                 ? slave_conn_no_memory(err)
                  : js_link_post(conn->link, conn->rank, tag, &conn->out, err);
     conn->out.len = 0;
     return rc;
 }
 
-static int send_number(struct js_slave_conn *conn, enum js_tag tag,
-                       uint64_t number, struct js_err *err)
+static int slave_conn_send_number(struct js_slave_conn *conn, enum js_tag tag,
+                                  uint64_t number, struct js_err *err)
 {
-    return send_packed(conn, tag, js_wire_pack_number(&conn->out, number), err);
+    return slave_conn_send_packed(conn, tag,
+                                  js_wire_pack_number(&conn->out, number), err);
 }
 
 int js_slave_conn_stop(struct js_slave_conn *conn, enum js_leaving leaving,
                        struct js_err *err)
 {
-    return send_number(conn, JS_TAG_SHUTDOWN, (uint64_t)leaving, err);
+    return slave_conn_send_number(conn, JS_TAG_SHUTDOWN, (uint64_t)leaving,
+                                  err);
 }
 
 int js_slave_conn_clear(struct js_slave_conn *conn,
                         const struct js_dead_run *runs, size_t count,
                         struct js_err *err)
 {
-    return send_packed(conn, JS_TAG_CLEAR,
-                       js_wire_pack_clear(&conn->out, runs, count), err);
+    return slave_conn_send_packed(
+        conn, JS_TAG_CLEAR, js_wire_pack_clear(&conn->out, runs, count), err);
 }
 
 int js_slave_conn_answer_runner(struct js_slave_conn *conn, struct js_err *err)
 {
-    return send_number(conn, JS_TAG_RUNNER, conn->processes.runner, err);
+    return slave_conn_send_number(conn, JS_TAG_RUNNER, conn->processes.runner,
+                                  err);
 }
 
 int js_slave_conn_answer_beat(struct js_slave_conn *conn, uint64_t number,
                               struct js_err *err)
 {
-    return send_number(conn, JS_TAG_BEAT, number, err);
+    return slave_conn_send_number(conn, JS_TAG_BEAT, number, err);
 }
 
 int js_slave_conn_fetch(struct js_slave_conn *conn,
                         const struct js_wire_fetch *fetch, struct js_err *err)
 {
-    return send_packed(conn, JS_TAG_FETCH,
-                       js_wire_pack_fetch(&conn->out, fetch), err);
+    return slave_conn_send_packed(conn, JS_TAG_FETCH,
+                                  js_wire_pack_fetch(&conn->out, fetch), err);
 }
 
 int js_slave_conn_recall(struct js_slave_conn *conn, uint32_t count,
                          struct js_err *err)
 {
-    return send_number(conn, JS_TAG_RECALL, count, err);
+    return slave_conn_send_number(conn, JS_TAG_RECALL, count, err);
 }
 
 int js_slave_conn_limit(struct js_slave_conn *conn, int64_t timeout_ns,
                         struct js_err *err)
 {
-    return send_number(conn, JS_TAG_TIME_LIMIT, (uint64_t)timeout_ns, err);
+    return slave_conn_send_number(conn, JS_TAG_TIME_LIMIT, (uint64_t)timeout_ns,
+                                  err);
 }
 
 int js_slave_conn_end_jobs(struct js_slave_conn *conn, int64_t grace_ns,
                            struct js_err *err)
 {
-    return send_number(conn, JS_TAG_DRAIN, (uint64_t)grace_ns, err);
+    return slave_conn_send_number(conn, JS_TAG_DRAIN, (uint64_t)grace_ns, err);
 }
 
 /* ---------------------------------------------------------------- texts */
@@ -112,7 +116,7 @@ static int send_text(struct js_slave_conn *conn, struct js_err *err)
     if (len > JS_WIRE_CHUNK)
         len = JS_WIRE_CHUNK;
     int packed = js_buf_append(&conn->out, conn->text + conn->text_sent, len);
-    if (send_packed(conn, JS_TAG_TEXT, packed, err) < 0)
+    if (slave_conn_send_packed(conn, JS_TAG_TEXT, packed, err) < 0)
         return -1;
     conn->text_sent += len;
     conn->text_total += len;
@@ -123,7 +127,7 @@ int js_slave_conn_set_up(struct js_slave_conn *conn,
                          const struct js_wire_setup *setup, struct js_err *err)
 {
     if (js_wire_pack_setup(&conn->setup, setup) < 0)
-        return no_memory(err);
+        return slave_conn_no_memory(err);
     begin_text(conn, conn->setup.data, conn->setup.len);
     return 0;
 }
@@ -135,7 +139,7 @@ static int send_setup(struct js_slave_conn *conn, struct js_err *err)
     js_buf_release(&conn->setup);
     conn->text = NULL;
     conn->state = JS_SLAVE_CONN_SET_UP;
-    return send_packed(conn, JS_TAG_SETUP, packed, err);
+    return slave_conn_send_packed(conn, JS_TAG_SETUP, packed, err);
 }
 
 /* ---------------------------------------------------------------- jobs */
@@ -190,7 +194,7 @@ static const char *write_head(const struct js_outgoing_job *outgoing,
     return text;
 }
 
-static void drop_outgoing(struct js_slave_conn *conn, unsigned count)
+static void slave_conn_drop_outgoing(struct js_slave_conn *conn, unsigned count)
 {
     for (unsigned i = 0; i < count; i++)
         js_buf_release(&conn->outgoing[i].allocation);
@@ -209,11 +213,11 @@ static int send_outgoing(struct js_slave_conn *conn, uint32_t inline_max,
     const char *text = write_head(&conn->outgoing[0], inline_max, &wire);
     if (wire.text_len <= JS_WIRE_JOB_TEXT)
         memcpy(wire.text, text, wire.text_len);
-    drop_outgoing(conn, 1);
+    slave_conn_drop_outgoing(conn, 1);
     return js_link_send_job(conn->link, conn->rank, conn->is_near, &wire, err);
 }
 
-static size_t length_of(const struct js_outgoing_job *outgoing)
+static size_t slave_conn_length_of(const struct js_outgoing_job *outgoing)
 {
     size_t len;
     text_of(outgoing, &len);
@@ -228,16 +232,16 @@ static int send_batch(struct js_slave_conn *conn, uint32_t inline_max,
     int rc = 0;
     while (rc == 0 && count < conn->outgoing_count &&
            conn->out.len < JS_WIRE_BATCH &&
-           length_of(&conn->outgoing[count]) <= JS_WIRE_BATCH_TEXT) {
+           slave_conn_length_of(&conn->outgoing[count]) <= JS_WIRE_BATCH_TEXT) {
         struct js_wire_job wire;
         const char *text =
             write_head(&conn->outgoing[count++], inline_max, &wire);
         rc = js_wire_pack_job(&conn->out, &wire, text);
     }
-    drop_outgoing(conn, count);
+    slave_conn_drop_outgoing(conn, count);
     conn->batch_ends[conn->batches_sent++ % JS_SLAVE_CONN_BATCHES] =
         conn->jobs_sent;
-    return send_packed(conn, JS_TAG_JOBS, rc, err);
+    return slave_conn_send_packed(conn, JS_TAG_JOBS, rc, err);
 }
 
 /* ---------------------------------------------------------------- ends */
@@ -246,7 +250,7 @@ int js_slave_conn_end_job(struct js_slave_conn *conn, uint64_t ticket,
                           struct js_err *err)
 {
     if (js_buf_append(&conn->ends, &ticket, sizeof(ticket)) < 0)
-        return no_memory(err);
+        return slave_conn_no_memory(err);
     return 0;
 }
 
@@ -269,7 +273,8 @@ static int send_ends(struct js_slave_conn *conn, struct js_err *err)
         if (has_outgoing(conn, ticket)) {
             memcpy(conn->ends.data + kept, &ticket, sizeof(ticket));
             kept += sizeof(ticket);
-        } else if (send_number(conn, JS_TAG_KILL_JOB, ticket, err) < 0) {
+        } else if (slave_conn_send_number(conn, JS_TAG_KILL_JOB, ticket, err) <
+                   0) {
             return -1;
         }
     }
@@ -283,7 +288,7 @@ int js_slave_conn_release_output(struct js_slave_conn *conn, uint64_t ticket,
                                  struct js_err *err)
 {
     if (js_buf_append(&conn->releases, &ticket, sizeof(ticket)) < 0)
-        return no_memory(err);
+        return slave_conn_no_memory(err);
     return 0;
 }
 
@@ -321,7 +326,7 @@ static void begin_next_text(struct js_slave_conn *conn)
 static bool may_go_alone(const struct js_slave_conn *conn)
 {
     return conn->outgoing_count == 1 &&
-           length_of(&conn->outgoing[0]) <= JS_WIRE_JOB_TEXT &&
+           slave_conn_length_of(&conn->outgoing[0]) <= JS_WIRE_JOB_TEXT &&
            conn->jobs_sent - conn->acknowledged.jobs < JS_WIRE_JOBS_SENT;
 }
 

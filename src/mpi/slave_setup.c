@@ -6,14 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int no_memory(struct js_err *err)
+static int slave_setup_no_memory(struct js_err *err)
 {
     return js_err_set(err, "the slave has no memory left");
 }
 
 /* ---------------------------------------------------------------- GPUs */
 
-static const char *value_of(const char *const *environ, const char *name)
+static const char *slave_setup_value_of(const char *const *environ,
+                                        const char *name)
 {
     size_t len = strlen(name);
     for (; *environ; environ++) {
@@ -45,7 +46,8 @@ static int pretend_gpus(struct js_resources *resources, uint32_t count)
 }
 
 /* NUMA node of the GPU of that name among those found, or UINT16_MAX. */
-static uint16_t numa_of(const struct js_resources *found, const char *name)
+static uint16_t slave_setup_numa_of(const struct js_resources *found,
+                                    const char *name)
 {
     for (uint32_t i = 0; i < found->gpu_count; i++) {
         if (strcmp(found->gpus[i].name, name) == 0)
@@ -68,7 +70,8 @@ static int take_visible(struct js_resources *resources, const char *visible)
             memcpy(name, visible, len);
         /* Slurm's word for none. */
         if (name[0] && strcmp(name, "NoDevFiles") != 0) {
-            rc = js_resources_add_gpu(resources, name, numa_of(&found, name));
+            rc = js_resources_add_gpu(resources, name,
+                                      slave_setup_numa_of(&found, name));
         }
         visible += len + (visible[len] == ',');
     }
@@ -79,9 +82,9 @@ static int take_visible(struct js_resources *resources, const char *visible)
 static int find_gpus(struct js_resources *resources, uint32_t wanted,
                      const char *const *environ)
 {
-    const char *visible = value_of(environ, "CUDA_VISIBLE_DEVICES");
+    const char *visible = slave_setup_value_of(environ, "CUDA_VISIBLE_DEVICES");
     if (!visible)
-        visible = value_of(environ, "ROCR_VISIBLE_DEVICES");
+        visible = slave_setup_value_of(environ, "ROCR_VISIBLE_DEVICES");
     if (wanted == JS_WIRE_GPUS_FOUND)
         return visible ? take_visible(resources, visible) : 0;
     free(resources->gpus);
@@ -107,7 +110,7 @@ static int share_slot(struct js_slave_setup_share *share, uint32_t slot,
 }
 
 /* Slots of all slaves of this node; 0: as many as there are cores. */
-static unsigned count_slots(const struct js_wire_setup *setup)
+static unsigned slave_setup_count_slots(const struct js_wire_setup *setup)
 {
     uint64_t slots = (uint64_t)setup->slaves * setup->slots;
     return slots < JS_CPUS_MAX ? (unsigned)slots : JS_CPUS_MAX;
@@ -122,8 +125,8 @@ static void find_allocator(const struct js_topo *topo,
     unsigned most = setup->quota_cores;
     if (most < setup->slaves)
         most = setup->slaves;
-    if (most < count_slots(setup))
-        most = count_slots(setup);
+    if (most < slave_setup_count_slots(setup))
+        most = slave_setup_count_slots(setup);
     if (setup->quota_cores == 0)
         *ret = setup->allocator;
     else
@@ -137,7 +140,7 @@ static void find_home_cores(const struct js_topo *topo,
                             const struct js_cpuset *allocator,
                             struct js_cpuset *ret)
 {
-    unsigned slots = count_slots(setup);
+    unsigned slots = slave_setup_count_slots(setup);
     unsigned all = js_topo_cores(topo, allocator);
     struct js_cpuset held = *allocator, unheld;
     js_cpuset_intersect(&held, &setup->held);
@@ -183,7 +186,7 @@ static int share_cores(struct js_slave_setup_share *share,
     share->slot_cpus = calloc(share->slots, sizeof(*share->slot_cpus));
     share->homes = calloc(share->slots, sizeof(*share->homes));
     if (!share->slot_cpus || !share->homes)
-        return no_memory(err);
+        return slave_setup_no_memory(err);
     for (uint32_t i = 0; i < share->slots; i++) {
         if (share_slot(share, i, topo, &part, setup, err) < 0)
             return -1;
@@ -199,7 +202,7 @@ int js_slave_setup_resources(const struct js_topo *topo,
     if (js_topo_equipment(topo, allocator, ret, err) < 0)
         return -1;
     ret->mem_bytes = js_memory_limit_bytes("");
-    return find_gpus(ret, gpus, environ) < 0 ? no_memory(err) : 0;
+    return find_gpus(ret, gpus, environ) < 0 ? slave_setup_no_memory(err) : 0;
 }
 
 int js_slave_setup_share_init(struct js_slave_setup_share *ret,

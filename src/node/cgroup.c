@@ -94,7 +94,7 @@ static int read_in(const char *root, const char *folder, const char *file,
     return js_cgroup_read_small(root, path, to, size);
 }
 
-static uint64_t least(uint64_t a, uint64_t b)
+static uint64_t cgroup_least(uint64_t a, uint64_t b)
 {
     if (a == 0 || b == 0)
         return a + b;
@@ -115,7 +115,7 @@ static uint64_t least_above(const char *root,
         return 0;
     for (;;) {
         snprintf(folder, sizeof(folder), "%s%s", controller->mount, group);
-        found = least(found, limit(root, folder));
+        found = cgroup_least(found, limit(root, folder));
         char *slash = strrchr(group, '/');
         if (!slash)
             return found;
@@ -123,7 +123,8 @@ static uint64_t least_above(const char *root,
     }
 }
 
-static uint64_t mem_of(const char *root, const char *folder, const char *file)
+static uint64_t cgroup_mem_of(const char *root, const char *folder,
+                              const char *file)
 {
     char text[64];
     if (read_in(root, folder, file, text, sizeof(text)) < 0)
@@ -134,23 +135,24 @@ static uint64_t mem_of(const char *root, const char *folder, const char *file)
 
 static uint64_t mem_max(const char *root, const char *folder)
 {
-    return mem_of(root, folder, "memory.max");
+    return cgroup_mem_of(root, folder, "memory.max");
 }
 
 static uint64_t mem_limit_in_bytes(const char *root, const char *folder)
 {
-    return mem_of(root, folder, "memory.limit_in_bytes");
+    return cgroup_mem_of(root, folder, "memory.limit_in_bytes");
 }
 
 uint64_t js_cgroup_mem_bytes(const char *root)
 {
-    return least(least(least_above(root, &unified, mem_max),
-                       least_above(root, &unified_besides, mem_max)),
-                 least_above(root, &memory, mem_limit_in_bytes));
+    return cgroup_least(
+        cgroup_least(least_above(root, &unified, mem_max),
+                     least_above(root, &unified_besides, mem_max)),
+        least_above(root, &memory, mem_limit_in_bytes));
 }
 
 /* Whole cores, one at the least. */
-static uint64_t cores_of(int64_t quota, int64_t period)
+static uint64_t cgroup_cores_of(int64_t quota, int64_t period)
 {
     if (quota <= 0 || period <= 0)
         return 0;
@@ -165,7 +167,7 @@ static uint64_t cpu_max(const char *root, const char *folder)
     if (read_in(root, folder, "cpu.max", text, sizeof(text)) < 0)
         return 0;
     int64_t quota = strtoll(text, &end, 10);
-    return cores_of(quota, strtoll(end, NULL, 10));
+    return cgroup_cores_of(quota, strtoll(end, NULL, 10));
 }
 
 /* -1: none. */
@@ -175,15 +177,15 @@ static uint64_t cfs_quota(const char *root, const char *folder)
     if (read_in(root, folder, "cpu.cfs_quota_us", quota, sizeof(quota)) < 0 ||
         read_in(root, folder, "cpu.cfs_period_us", period, sizeof(period)) < 0)
         return 0;
-    return cores_of(strtoll(quota, NULL, 10), strtoll(period, NULL, 10));
+    return cgroup_cores_of(strtoll(quota, NULL, 10), strtoll(period, NULL, 10));
 }
 
 uint32_t js_cgroup_cores(const char *root)
 {
-    uint64_t cores = least(least_above(root, &unified, cpu_max),
-                           least_above(root, &unified_besides, cpu_max));
-    cores = least(cores, least_above(root, &cpu, cfs_quota));
-    cores = least(cores, least_above(root, &cpu_cpuacct, cfs_quota));
+    uint64_t cores = cgroup_least(least_above(root, &unified, cpu_max),
+                                  least_above(root, &unified_besides, cpu_max));
+    cores = cgroup_least(cores, least_above(root, &cpu, cfs_quota));
+    cores = cgroup_least(cores, least_above(root, &cpu_cpuacct, cfs_quota));
     return cores < UINT32_MAX ? (uint32_t)cores : 0;
 }
 

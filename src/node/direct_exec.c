@@ -135,8 +135,8 @@ static void list_programs(struct js_direct_exec *command, char *to,
     command->programs[count] = NULL;
 }
 
-static int make_room(struct js_direct_exec *command, size_t words,
-                     size_t candidates, size_t bytes)
+static int direct_exec_make_room(struct js_direct_exec *command, size_t words,
+                                 size_t candidates, size_t bytes)
 {
     const char **argv = grown(command->argv, &command->capacity_words,
                               words + 1, sizeof(*argv));
@@ -179,7 +179,7 @@ int js_direct_exec_prepare(struct js_direct_exec *command, const char *line,
     size_t len = strlen(line) + 1;
     size_t bytes = plain ? len + strlen(path) + entries * (len + 1) : 1;
 
-    if (make_room(command, words, entries, bytes) < 0)
+    if (direct_exec_make_room(command, words, entries, bytes) < 0)
         return -1;
     set_shell(command, line);
     command->programs[0] = NULL;

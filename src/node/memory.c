@@ -20,7 +20,7 @@ static uint64_t number_behind(const char *text, const char *key)
     return 0;
 }
 
-static uint64_t least(uint64_t a, uint64_t b)
+static uint64_t memory_least(uint64_t a, uint64_t b)
 {
     if (a == 0 || b == 0)
         return a + b;
@@ -30,9 +30,10 @@ static uint64_t least(uint64_t a, uint64_t b)
 uint64_t js_memory_limit_bytes(const char *root)
 {
     char text[4096];
-    uint64_t limit = least(js_cgroup_mem_bytes(root), js_launchenv_mem_bytes());
+    uint64_t limit =
+        memory_least(js_cgroup_mem_bytes(root), js_launchenv_mem_bytes());
     if (js_cgroup_read_small(root, "/proc/meminfo", text, sizeof(text)) == 0)
-        limit = least(limit, number_behind(text, "MemTotal:") * 1024);
+        limit = memory_least(limit, number_behind(text, "MemTotal:") * 1024);
     return limit;
 }
 

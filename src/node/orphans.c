@@ -197,7 +197,7 @@ static int signal_process(int fd, int signal)
 }
 
 /* Once with SIGTERM, then with SIGKILL as often as it is seen. */
-static void end_process(struct js_orphans *orphans, pid_t pid)
+static void orphans_end_process(struct js_orphans *orphans, pid_t pid)
 {
     int fd = open_process(pid);
     if (fd < 0)
@@ -245,7 +245,7 @@ static void look_at_all(struct js_orphans *orphans)
     while (proc && (entry = readdir(proc))) {
         pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
         if (isdigit((unsigned char)entry->d_name[0]) && is_meant(orphans, pid))
-            end_process(orphans, pid);
+            orphans_end_process(orphans, pid);
     }
     if (proc)
         closedir(proc);

@@ -79,7 +79,7 @@ struct holders {
     unsigned counts[JS_CPUS_MAX];
 };
 
-static void count_held(struct holders *holders, uint64_t runner)
+static void others_count_held(struct holders *holders, uint64_t runner)
 {
     struct js_cpuset held;
     find_held(runner, &held);
@@ -99,7 +99,7 @@ static void count_all(struct holders *holders)
         if (pid > 0 && js_process_name(pid, name) &&
             strcmp(name, JS_PROCESS_RUNNER) == 0 && !is_of_our_run(pid) &&
             !js_process_is_above(pid))
-            count_held(holders, pid);
+            others_count_held(holders, pid);
     }
     if (proc)
         closedir(proc);

@@ -23,7 +23,7 @@ int js_reap_adopt(void)
 }
 
 /* Appends what can be read from the file. */
-static int read_file(const char *path, struct js_buf *buf)
+static int reap_read_file(const char *path, struct js_buf *buf)
 {
     ssize_t n = -1;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -65,11 +65,11 @@ static int add_thread(const char *tid, struct js_buf *list)
 {
     char path[64];
     snprintf(path, sizeof(path), "/proc/self/task/%.16s/children", tid);
-    return read_file(path, list);
+    return reap_read_file(path, list);
 }
 
 /* Adds the process if it is a child of this one. */
-static int add_process(const char *pid, struct js_buf *list)
+static int reap_add_process(const char *pid, struct js_buf *list)
 {
     char path[64];
     struct js_buf stat = JS_BUF_INIT;
@@ -77,7 +77,7 @@ static int add_process(const char *pid, struct js_buf *list)
     snprintf(path, sizeof(path), "/proc/%.16s/stat", pid);
     /* It may be gone by now. */
     const char *text =
-        read_file(path, &stat) == 0 ? js_buf_string(&stat) : NULL;
+        reap_read_file(path, &stat) == 0 ? js_buf_string(&stat) : NULL;
     /* PID (NAME) STATE PPID, where NAME may hold anything. */
     const char *state = text ? strrchr(text, ')') : NULL;
     if (state && strlen(state) > 4 &&
@@ -96,7 +96,7 @@ static int list_children(struct js_buf *list)
         return -1;
     /* A kernel without CONFIG_PROC_CHILDREN, or a thread that has ended. */
     list->len = 0;
-    return each_number("/proc", add_process, list);
+    return each_number("/proc", reap_add_process, list);
 }
 
 int js_reap_each_child(void (*visit)(pid_t pid, void *arg), void *arg)
@@ -153,7 +153,7 @@ int js_reap_all(int64_t limit_ns)
 }
 
 /* The value behind "NAME=" among the strings in `buf`, or NULL. */
-static const char *find_value(const struct js_buf *buf, const char *name)
+static const char *reap_find_value(const struct js_buf *buf, const char *name)
 {
     size_t len = strlen(name);
     const char *end = buf->data + buf->len;
@@ -172,9 +172,10 @@ bool js_process_variable(pid_t pid, const char *name, char *to, size_t size,
     const char *value = NULL;
 
     snprintf(path, sizeof(path), "/proc/%d/environ", (int)pid);
-    bool is_read = read_file(path, &environ) == 0 && js_buf_string(&environ);
+    bool is_read =
+        reap_read_file(path, &environ) == 0 && js_buf_string(&environ);
     if (is_read)
-        value = find_value(&environ, name);
+        value = reap_find_value(&environ, name);
     bool is_found = value && strlen(value) < size;
     if (is_found)
         memcpy(to, value, strlen(value) + 1);

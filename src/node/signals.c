@@ -12,7 +12,7 @@ static volatile sig_atomic_t stop_request, request_signal, warned;
 
 static struct sigaction old[CAUGHT];
 
-static void ask(enum js_stop_request wanted, int signo)
+static void signals_ask(enum js_stop_request wanted, int signo)
 {
     if (wanted <= (enum js_stop_request)stop_request)
         return;
@@ -25,15 +25,16 @@ static void on_signal(int signo)
     switch (signo) {
     case SIGUSR1:
     case SIGUSR2:
-        ask(JS_STOP_REQUEST_DRAIN, signo);
+        signals_ask(JS_STOP_REQUEST_DRAIN, signo);
         break;
     case SIGCONT:
         warned = 1;
         break;
     default:
-        ask(stop_request >= JS_STOP_REQUEST_HURRY ? JS_STOP_REQUEST_NOW
-                                                  : JS_STOP_REQUEST_HURRY,
-            signo);
+        signals_ask(stop_request >= JS_STOP_REQUEST_HURRY
+                        ? JS_STOP_REQUEST_NOW
+                        : JS_STOP_REQUEST_HURRY,
+                    signo);
         break;
     }
 }
@@ -62,7 +63,7 @@ enum js_stop_request js_signals_request(void)
     return (enum js_stop_request)stop_request;
 }
 
-static const char *name_of(int signo)
+static const char *signals_name_of(int signo)
 {
     switch (signo) {
     case SIGUSR1:
@@ -84,13 +85,13 @@ static const char *name_of(int signo)
 
 const char *js_signals_name(void)
 {
-    return name_of(request_signal);
+    return signals_name_of(request_signal);
 }
 
 /* ---------------------------------------------------------------- passed on */
 
-static enum js_stop_request request_of(struct js_signals_passed *passed,
-                                       int signo)
+static enum js_stop_request signals_request_of(struct js_signals_passed *passed,
+                                               int signo)
 {
     switch (signo) {
     case SIGUSR1:
@@ -117,7 +118,7 @@ static enum js_stop_request request_of(struct js_signals_passed *passed,
 
 void js_signals_pass(struct js_signals_passed *passed, int signal)
 {
-    enum js_stop_request wanted = request_of(passed, signal);
+    enum js_stop_request wanted = signals_request_of(passed, signal);
     if (signal == SIGTSTP || signal == SIGCONT)
         passed->is_paused = signal == SIGTSTP;
     /* Who is told to end what runs does not do so in the dark. */
@@ -144,7 +145,7 @@ const char *js_signals_reason(const struct js_signals_passed *passed)
     case SIGKILL:
         return "the end of its launcher";
     default:
-        return name_of(passed->signal);
+        return signals_name_of(passed->signal);
     }
 }
 

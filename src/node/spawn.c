@@ -58,7 +58,7 @@ BARE static void default_signals(const struct child *child)
     }
 }
 
-BARE static int set_stdio(struct child *child)
+BARE static int spawn_set_stdio(struct child *child)
 {
     const struct js_spawn_spec *spec = child->spec;
     if (dup2(spec->stdin_fd, STDIN_FILENO) < 0)
@@ -103,7 +103,7 @@ BARE static int set_surroundings(struct child *child)
         prefer_memory(spec->numa);
     if (spec->dir && chdir(spec->dir) < 0)
         return failed(child, JS_STEP_CHDIR);
-    if (set_stdio(child) < 0)
+    if (spawn_set_stdio(child) < 0)
         return -1;
     return limit_data(child);
 }

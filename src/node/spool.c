@@ -97,7 +97,7 @@ static int pwrite_full(int fd, const char *bytes, size_t len, uint64_t offset)
 }
 
 /* Copies `bytes` bytes from the start of a file to `offset` in another. */
-static int copy_file(int from, uint64_t bytes, int to, uint64_t offset)
+static int spool_copy_file(int from, uint64_t bytes, int to, uint64_t offset)
 {
     char buffer[COPY_BYTES];
     for (uint64_t done = 0; done < bytes;) {
@@ -138,7 +138,7 @@ static int move_to_common(struct js_spool *spool, struct output *output)
     uint64_t offset = spool->common_end;
     if (open_common(spool) < 0)
         return -1;
-    if (copy_file(output->fd, output->bytes, spool->common, offset) < 0) {
+    if (spool_copy_file(output->fd, output->bytes, spool->common, offset) < 0) {
         free_common(spool, offset, output->bytes);
         return -1;
     }
@@ -152,8 +152,8 @@ static int move_to_common(struct js_spool *spool, struct output *output)
 /* --------------------------------------------------------------- outputs */
 
 /* Takes the descriptor. */
-static void keep_output(struct js_spool *spool, struct output *output, int fd,
-                        uint64_t bytes)
+static void spool_keep_output(struct js_spool *spool, struct output *output,
+                              int fd, uint64_t bytes)
 {
     *output = (struct output){.fd = fd, .bytes = fd < 0 ? 0 : bytes};
     spool->bytes += output->bytes;
@@ -188,7 +188,7 @@ static struct entry **chain_of(struct entry **chains, size_t chain_count,
 }
 
 /* What points to the ticket's entry, or to the NULL at its chain's end. */
-static struct entry **find(const struct js_spool *spool, uint64_t ticket)
+static struct entry **spool_find(const struct js_spool *spool, uint64_t ticket)
 {
     struct entry **at = chain_of(spool->chains, spool->chain_count, ticket);
     while (*at && (*at)->ticket != ticket)
@@ -205,7 +205,7 @@ static void link_entry(struct entry **chains, size_t chain_count,
 }
 
 /* Without memory for it the chains just get longer. */
-static void grow(struct js_spool *spool)
+static void spool_grow(struct js_spool *spool)
 {
     size_t chain_count = spool->chain_count * 2;
     struct entry **chains = calloc(chain_count, sizeof(struct entry *));
@@ -246,9 +246,9 @@ int js_spool_put(struct js_spool *spool, uint64_t ticket,
     js_spool_drop(spool, ticket);
     entry->ticket = ticket;
     for (int i = 0; i < JS_STREAM_COUNT; i++)
-        keep_output(spool, &entry->output[i], fds[i], bytes[i]);
+        spool_keep_output(spool, &entry->output[i], fds[i], bytes[i]);
     if (spool->jobs >= spool->chain_count)
-        grow(spool);
+        spool_grow(spool);
     link_entry(spool->chains, spool->chain_count, entry);
     spool->jobs++;
     return 0;
@@ -258,7 +258,7 @@ ssize_t js_spool_read(const struct js_spool *spool, uint64_t ticket,
                       enum js_stream stream, uint64_t offset, void *to,
                       size_t len)
 {
-    const struct entry *entry = *find(spool, ticket);
+    const struct entry *entry = *spool_find(spool, ticket);
     if (!entry) {
         errno = ENOENT;
         return -1;
@@ -279,7 +279,7 @@ ssize_t js_spool_read(const struct js_spool *spool, uint64_t ticket,
 
 void js_spool_drop(struct js_spool *spool, uint64_t ticket)
 {
-    struct entry **at = find(spool, ticket);
+    struct entry **at = spool_find(spool, ticket);
     struct entry *entry = *at;
     if (!entry)
         return;

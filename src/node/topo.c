@@ -83,7 +83,7 @@ fail:
     return NULL;
 }
 
-static int load(const struct js_topo *topo, struct js_err *err)
+static int topo_load(const struct js_topo *topo, struct js_err *err)
 {
     errno = 0;
     if (hwloc_topology_load(topo->machine) < 0) {
@@ -103,7 +103,7 @@ static int load(const struct js_topo *topo, struct js_err *err)
 /* `topo` if it can be loaded, else NULL and it is freed. */
 static struct js_topo *loaded(struct js_topo *topo, struct js_err *err)
 {
-    if (load(topo, err) == 0)
+    if (topo_load(topo, err) == 0)
         return topo;
     js_topo_free(topo);
     return NULL;
@@ -339,7 +339,7 @@ int js_topo_part(const struct js_topo *topo, const struct js_cpuset *allocator,
 /* ---------------------------------------------------------------- resources */
 
 /* The index of the first NUMA node near to the object, or 0. */
-static uint16_t numa_of(const struct js_topo *topo, hwloc_obj_t object)
+static uint16_t topo_numa_of(const struct js_topo *topo, hwloc_obj_t object)
 {
     hwloc_obj_t node = NULL;
     while ((node = hwloc_get_next_obj_by_type(topo->machine, HWLOC_OBJ_NUMANODE,
@@ -380,7 +380,7 @@ static int add_cores(const struct js_topo *topo,
             thread = next_thread(topo, allocator, thread);
         }
         if (js_resources_add_core(ret, &cpus, cache_of(topo, core),
-                                  numa_of(topo, core)) < 0)
+                                  topo_numa_of(topo, core)) < 0)
             return -1;
     }
     return 0;
@@ -408,8 +408,8 @@ static int add_gpus(const struct js_topo *topo, unsigned vendor,
             continue;
         hwloc_obj_t near = hwloc_get_non_io_ancestor_obj(topo->machine, device);
         snprintf(name, sizeof(name), "%d", count++);
-        if (js_resources_add_gpu(ret, name,
-                                 near ? numa_of(topo, near) : UINT16_MAX) < 0)
+        if (js_resources_add_gpu(
+                ret, name, near ? topo_numa_of(topo, near) : UINT16_MAX) < 0)
             return -1;
     }
     return count;
@@ -437,7 +437,7 @@ void js_topo_numa(const struct js_topo *topo, const struct js_cpuset *cpus,
     js_cpuset_clear(ret_nodes);
     while ((thread = next_thread(topo, cpus, thread))) {
         hwloc_obj_t node = hwloc_get_obj_by_type(
-            topo->machine, HWLOC_OBJ_NUMANODE, numa_of(topo, thread));
+            topo->machine, HWLOC_OBJ_NUMANODE, topo_numa_of(topo, thread));
         if (node && node->os_index < JS_CPUS_MAX)
             js_cpuset_add(ret_nodes, node->os_index);
     }

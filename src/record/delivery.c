@@ -217,8 +217,8 @@ static void keep_inlined(struct entry *entry)
 /* ------------------------------------------------------------- handing over */
 
 /* The next `len` bytes of the stream are dealt with. */
-static void pass(struct js_delivery *delivery, struct entry *entry,
-                 unsigned stream, uint64_t len)
+static void delivery_pass(struct js_delivery *delivery, struct entry *entry,
+                          unsigned stream, uint64_t len)
 {
     entry->left[stream] -= len;
     delivery->unhanded -= len;
@@ -244,7 +244,7 @@ static bool hand_stream(struct js_delivery *delivery, struct entry *entry,
         if (lane_write(lane, entry->at, left) < 0)
             return false;
     }
-    pass(delivery, entry, stream, left);
+    delivery_pass(delivery, entry, stream, left);
     return true;
 }
 
@@ -282,7 +282,7 @@ static bool is_cut_off(const struct js_delivery *delivery,
     return false;
 }
 
-static void hand_over(struct js_delivery *delivery)
+static void delivery_hand_over(struct js_delivery *delivery)
 {
     struct entry *head;
     while ((head = delivery->queue.head)) {
@@ -340,16 +340,16 @@ static void finish_written(struct js_delivery *delivery)
     }
 }
 
-static void settle(struct js_delivery *delivery)
+static void delivery_settle(struct js_delivery *delivery)
 {
     struct entry *head;
-    hand_over(delivery);
+    delivery_hand_over(delivery);
     /* What is being fetched is for the head. */
     while ((head = delivery->queue.head) && !delivery->is_asked &&
            is_cut_off(delivery, head)) {
         list_pop(&delivery->queue);
         withhold(delivery, head);
-        hand_over(delivery);
+        delivery_hand_over(delivery);
     }
     finish_written(delivery);
 }
@@ -411,10 +411,10 @@ int js_delivery_add(struct js_delivery *delivery,
     list_push(&delivery->queue, entry);
     delivery->waiting++;
     delivery->unhanded += outcome->out_bytes + outcome->err_bytes;
-    hand_over(delivery);
+    delivery_hand_over(delivery);
     if (!is_held(entry))
         keep_inlined(entry);
-    settle(delivery);
+    delivery_settle(delivery);
     return 0;
 }
 
@@ -474,7 +474,7 @@ static void give_up_stream(struct js_delivery *delivery, struct entry *entry,
            entry->completion.job->id, delivery->lane[stream].name, bytes - left,
            bytes, entry->completion.host, js_errno_text(error));
     lose_output(entry, error);
-    pass(delivery, entry, stream, left);
+    delivery_pass(delivery, entry, stream, left);
 }
 
 int js_delivery_fetched(struct js_delivery *delivery, unsigned slave,
@@ -492,13 +492,13 @@ int js_delivery_fetched(struct js_delivery *delivery, unsigned slave,
         /* Not counted as passed, it will be asked for again. */
         if (len > 0 && lane_write(lane, bytes, len) < 0)
             return -1;
-        pass(delivery, head, stream, len);
+        delivery_pass(delivery, head, stream, len);
         if (head->tail && head->tail->stream == stream + 1)
             js_output_tail_add(head->tail, bytes, len);
         if (len == 0 || error)
             give_up_stream(delivery, head, stream, error ? error : EIO);
     }
-    settle(delivery);
+    delivery_settle(delivery);
     return 0;
 }
 
@@ -552,14 +552,14 @@ void js_delivery_lost(struct js_delivery *delivery, unsigned slave)
                "ended, but their output is lost with slave %u on %s",
                count, first->completion.job->id, slave, first->completion.host);
     }
-    settle(delivery);
+    delivery_settle(delivery);
 }
 
 void js_delivery_step(struct js_delivery *delivery)
 {
     for (int i = 0; i < STREAMS; i++)
         js_outq_flush(delivery->lane[i].outq);
-    settle(delivery);
+    delivery_settle(delivery);
 }
 
 bool js_delivery_is_fetching(const struct js_delivery *delivery)

@@ -85,7 +85,7 @@ static int go_on(struct js_joblog *joblog, off_t size)
 }
 
 /* Never waits, not even for the reader of a FIFO. */
-static int open_file(struct js_joblog *joblog, bool goes_on)
+static int joblog_open_file(struct js_joblog *joblog, bool goes_on)
 {
     struct stat st;
     joblog->fd = js_open_trusted(joblog->path,
@@ -125,7 +125,7 @@ static struct js_joblog *joblog_open(const char *path, int fd, bool goes_on,
     joblog->fd = -1;
     joblog->path = strdup(path);
     if (!joblog->path || js_buf_puts(&joblog->lines, header) < 0 ||
-        (fd < 0 ? open_file(joblog, goes_on)
+        (fd < 0 ? joblog_open_file(joblog, goes_on)
                 : open_shared(joblog, fd, goes_on)) < 0)
         goto fail;
     return joblog;
@@ -194,7 +194,7 @@ static int add_own_columns(struct js_buf *buf,
                          outcome->max_rss_bytes / 1024, outcome->leftovers);
 }
 
-static size_t waiting_bytes(const struct js_joblog *joblog)
+static size_t joblog_waiting_bytes(const struct js_joblog *joblog)
 {
     return joblog->lines.len - joblog->start;
 }
@@ -207,7 +207,7 @@ int js_joblog_add(struct js_joblog *joblog,
     joblog->has_begun = true;
     if (add_parallel_columns(lines, completion) == 0 &&
         add_own_columns(lines, completion) == 0) {
-        if (waiting_bytes(joblog) <= JS_JOBLOG_MAX_WAITING)
+        if (joblog_waiting_bytes(joblog) <= JS_JOBLOG_MAX_WAITING)
             return 0;
         errno = ENOBUFS;
     }
@@ -222,9 +222,9 @@ static int write_lines(struct js_joblog *joblog)
     if (joblog->must_empty && ftruncate(joblog->fd, 0) < 0)
         return -1;
     joblog->must_empty = false;
-    while (waiting_bytes(joblog) > 0) {
+    while (joblog_waiting_bytes(joblog) > 0) {
         ssize_t n = write(joblog->fd, joblog->lines.data + joblog->start,
-                          waiting_bytes(joblog));
+                          joblog_waiting_bytes(joblog));
         if (n < 0 && errno != EINTR)
             return -1;
         if (n > 0)
@@ -280,7 +280,7 @@ static uint64_t lost_lines(const struct js_joblog *joblog)
     return lost;
 }
 
-static int finish_file(struct js_joblog *joblog)
+static int joblog_finish_file(struct js_joblog *joblog)
 {
     int written = write_last_lines(joblog);
     int error = errno;
@@ -311,7 +311,7 @@ int js_joblog_close(struct js_joblog *joblog, struct js_err *err)
     int result = 0;
     if (!joblog)
         return 0;
-    if (joblog->has_begun && finish_file(joblog) < 0)
+    if (joblog->has_begun && joblog_finish_file(joblog) < 0)
         result = tell_lost(joblog, errno, err);
     else if (joblog->refused > 0)
         result = tell_lost(joblog, 0, err);

@@ -41,7 +41,7 @@ void js_joblog_reader_free(struct js_joblog_reader *runtimes)
     free(runtimes);
 }
 
-static int read_file(struct js_buf *text, int fd)
+static int joblog_reader_read_file(struct js_buf *text, int fd)
 {
     enum { PIECE = 64 * 1024 };
     for (;;) {
@@ -56,7 +56,7 @@ static int read_file(struct js_buf *text, int fd)
     }
 }
 
-static int hex_digit(char c)
+static int joblog_reader_hex_digit(char c)
 {
     if (c >= '0' && c <= '9')
         return c - '0';
@@ -74,9 +74,11 @@ static size_t unescape_byte(const char *from, char *to)
         *to = bytes[letter - letters];
         return 2;
     }
-    if (from[1] != 'x' || hex_digit(from[2]) < 0 || hex_digit(from[3]) < 0)
+    if (from[1] != 'x' || joblog_reader_hex_digit(from[2]) < 0 ||
+        joblog_reader_hex_digit(from[3]) < 0)
         return 0;
-    *to = (char)(hex_digit(from[2]) * 16 + hex_digit(from[3]));
+    *to = (char)(joblog_reader_hex_digit(from[2]) * 16 +
+                 joblog_reader_hex_digit(from[3]));
     return 4;
 }
 
@@ -110,8 +112,8 @@ static bool cut_columns(char *line, char *columns[COLUMN_COMMAND + 1],
 }
 
 /* Later lines count more, but a failure less than a success. */
-static int put(struct js_joblog_reader *runtimes, const char *command,
-               const struct entry *entry)
+static int joblog_reader_put(struct js_joblog_reader *runtimes,
+                             const char *command, const struct entry *entry)
 {
     struct entry *known = js_strmap_get(&runtimes->map, command);
     if (known) {
@@ -129,7 +131,8 @@ static int put(struct js_joblog_reader *runtimes, const char *command,
     return -1;
 }
 
-static int take_line(struct js_joblog_reader *runtimes, char *line)
+static int joblog_reader_take_line(struct js_joblog_reader *runtimes,
+                                   char *line)
 {
     char *columns[COLUMN_COMMAND + 1];
     struct entry entry;
@@ -144,7 +147,7 @@ static int take_line(struct js_joblog_reader *runtimes, char *line)
                        strcmp(columns[COLUMN_SIGNAL], "0") == 0;
     if (runtimes->is_ours)
         unescape(columns[COLUMN_COMMAND]);
-    return put(runtimes, columns[COLUMN_COMMAND], &entry);
+    return joblog_reader_put(runtimes, columns[COLUMN_COMMAND], &entry);
 }
 
 static int take_lines(struct js_joblog_reader *runtimes, char *line)
@@ -153,18 +156,18 @@ static int take_lines(struct js_joblog_reader *runtimes, char *line)
         char *end = strchr(line, '\n');
         if (end)
             *end = '\0';
-        if (take_line(runtimes, line) < 0)
+        if (joblog_reader_take_line(runtimes, line) < 0)
             return -1;
         line = end ? end + 1 : NULL;
     }
     return 0;
 }
 
-static int load(struct js_joblog_reader *runtimes, const char *path,
-                struct js_err *err)
+static int joblog_reader_load(struct js_joblog_reader *runtimes,
+                              const char *path, struct js_err *err)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    int rc = fd < 0 ? -1 : read_file(&runtimes->text, fd);
+    int rc = fd < 0 ? -1 : joblog_reader_read_file(&runtimes->text, fd);
     js_fd_close(&fd);
     if (rc < 0 || !js_buf_string(&runtimes->text))
         return js_err_errno(err, "cannot read the joblog %s", path);
@@ -190,7 +193,7 @@ struct js_joblog_reader *js_joblog_reader_load(const char *path,
         js_err_errno(err, "cannot read the joblog %s", path);
         return NULL;
     }
-    if (load(runtimes, path, err) == 0)
+    if (joblog_reader_load(runtimes, path, err) == 0)
         return runtimes;
     js_joblog_reader_free(runtimes);
     return NULL;

@@ -129,9 +129,10 @@ static int refuse_in_use(const struct js_journal *journal,
     return JS_JOURNAL_REFUSED;
 }
 
-static int read_file(const struct js_journal *journal,
-                     struct js_registry *registry,
-                     struct js_journal_contents *ret, struct js_err *err)
+static int journal_read_file(const struct js_journal *journal,
+                             struct js_registry *registry,
+                             struct js_journal_contents *ret,
+                             struct js_err *err)
 {
     struct js_journal_reader reader = {.host = journal->host,
                                        .part = &journal->part};
@@ -147,7 +148,7 @@ static void read_holder(const struct js_journal *journal,
     struct js_registry *registry = js_registry_new();
     struct js_err ignored;
     if (registry)
-        read_file(journal, registry, &contents, &ignored);
+        journal_read_file(journal, registry, &contents, &ignored);
     *ret = contents.holder;
     js_journal_contents_release(&contents);
     js_registry_free(registry);
@@ -431,7 +432,8 @@ static int cannot(const struct js_journal *journal, const char *what,
     return is_refused ? JS_JOURNAL_REFUSED : JS_JOURNAL_CANNOT;
 }
 
-static int check_kind(const struct js_journal *journal, struct js_err *err)
+static int journal_check_kind(const struct js_journal *journal,
+                              struct js_err *err)
 {
     struct stat st;
     if (fstat(journal->fd, &st) < 0)
@@ -446,21 +448,21 @@ static int check_kind(const struct js_journal *journal, struct js_err *err)
 }
 
 /* Opens the file, if it is there. */
-static int open_file(struct js_journal *journal, struct js_err *err)
+static int journal_open_file(struct js_journal *journal, struct js_err *err)
 {
     int mode = journal->config.is_read_only ? O_RDONLY : O_RDWR;
     journal->fd = open(journal->path, mode | O_APPEND | O_NOFOLLOW | O_CLOEXEC |
                                           O_NOCTTY | O_NONBLOCK);
     if (journal->fd < 0)
         return errno == ENOENT ? 0 : cannot(journal, "open", err);
-    return check_kind(journal, err);
+    return journal_check_kind(journal, err);
 }
 
 /* Until the file that is locked is the one of that name. */
 static int open_locked(struct js_journal *journal, struct js_err *err)
 {
     for (int i = 0; i < RETRIES; i++) {
-        int rc = open_file(journal, err);
+        int rc = journal_open_file(journal, err);
         if (rc < 0 || journal->fd < 0 || journal->config.is_read_only)
             return rc;
         struct js_journal_holder holder = {0};
@@ -517,11 +519,11 @@ static int cut_tail(struct js_journal *journal,
     return rc;
 }
 
-static int load(struct js_journal *journal, struct js_registry *registry,
-                struct js_err *err)
+static int journal_load(struct js_journal *journal,
+                        struct js_registry *registry, struct js_err *err)
 {
     struct js_journal_contents *old = &journal->old;
-    if (read_file(journal, registry, old, err) < 0)
+    if (journal_read_file(journal, registry, old, err) < 0)
         return errno == EBADMSG ? JS_JOURNAL_REFUSED : JS_JOURNAL_CANNOT;
     journal->is_old_whole = true;
     journal->size = (off_t)old->valid;
@@ -555,7 +557,7 @@ static int look_at_holder(struct js_journal *journal, struct js_err *err)
     if (!ignored)
         return cannot(journal, "read", err);
     journal->is_old_whole =
-        read_file(journal, ignored, &journal->old, err) == 0;
+        journal_read_file(journal, ignored, &journal->old, err) == 0;
     js_registry_free(ignored);
     note_old_runs(journal);
     return check_holder(journal, err);
@@ -571,8 +573,9 @@ static void judge_fresh(struct js_journal *journal)
         journal->config.is_fresh = false;
 }
 
-static int open_journal(struct js_journal *journal,
-                        struct js_registry *registry, struct js_err *err)
+static int journal_open_journal(struct js_journal *journal,
+                                struct js_registry *registry,
+                                struct js_err *err)
 {
     int rc = open_locked(journal, err);
     if (rc < 0 || journal->fd < 0)
@@ -580,7 +583,7 @@ static int open_journal(struct js_journal *journal,
     if (journal->config.is_fresh)
         judge_fresh(journal);
     if (!journal->config.is_fresh)
-        return load(journal, registry, err);
+        return journal_load(journal, registry, err);
     return journal->config.is_read_only ? 0 : look_at_holder(journal, err);
 }
 
@@ -593,7 +596,7 @@ int js_journal_open(const struct js_journal_config *config,
         js_err_errno(err, "the journal %s", config->path);
         return JS_JOURNAL_CANNOT;
     }
-    int rc = open_journal(journal, registry, err);
+    int rc = journal_open_journal(journal, registry, err);
     if (rc == 0)
         *ret = journal;
     else
@@ -647,7 +650,7 @@ static int end_gathering(struct js_journal *journal)
     return 0;
 }
 
-static size_t waiting_bytes(const struct js_journal *journal)
+static size_t journal_waiting_bytes(const struct js_journal *journal)
 {
     return journal->buf.len - journal->written;
 }
@@ -685,9 +688,9 @@ static void drop_written(struct js_journal *journal)
 /* All of it, or -1 with errno. */
 static int write_waiting(struct js_journal *journal)
 {
-    while (waiting_bytes(journal) > 0) {
+    while (journal_waiting_bytes(journal) > 0) {
         ssize_t n = write(journal->fd, journal->buf.data + journal->written,
-                          waiting_bytes(journal));
+                          journal_waiting_bytes(journal));
         if (n < 0 && errno != EINTR) {
             int error = errno;
             drop_written(journal);
@@ -741,7 +744,7 @@ static int sync_folder(const char *path)
     return rc;
 }
 
-static int copy_file(int from, int to, off_t size)
+static int journal_copy_file(int from, int to, off_t size)
 {
     char bytes[64 * 1024];
     for (off_t at = 0; at < size;) {
@@ -766,7 +769,7 @@ static int fill_anew(struct js_journal *journal, int old)
         errno = EEXIST;
         return -1;
     }
-    if (rc == 0 && copy_file(old, journal->fd, journal->size) == 0 &&
+    if (rc == 0 && journal_copy_file(old, journal->fd, journal->size) == 0 &&
         sync_folder(journal->path) == 0)
         return 0;
     int error = errno;
@@ -777,7 +780,7 @@ static int fill_anew(struct js_journal *journal, int old)
 
 /* What is written stays in the file that we hold, also when it has no name any
  * more: all of it goes to a new one. That is waited for; it is rare. */
-static int write_anew(struct js_journal *journal)
+static int journal_write_anew(struct js_journal *journal)
 {
     int old = journal->fd;
     journal->fd = create(journal->path);
@@ -797,12 +800,12 @@ static int write_anew(struct js_journal *journal)
 }
 
 /* What is in the file is of use only under its name. 0, or -1 with errno. */
-static int keep_name(struct js_journal *journal)
+static int journal_keep_name(struct js_journal *journal)
 {
     int there = is_still_there(journal);
     if (there < 0)
         return -1;
-    journal->is_gone = there == 0 && write_anew(journal) < 0;
+    journal->is_gone = there == 0 && journal_write_anew(journal) < 0;
     return journal->is_gone ? -1 : 0;
 }
 
@@ -810,7 +813,7 @@ static int keep_name(struct js_journal *journal)
 
 static int start_sync(struct js_journal *journal, int64_t now_ns)
 {
-    if (keep_name(journal) < 0)
+    if (journal_keep_name(journal) < 0)
         return -1;
     journal->is_dirty = journal->is_urgent = false;
     journal->synced_ns = now_ns;
@@ -907,7 +910,7 @@ void js_journal_sync_soon(struct js_journal *journal)
 bool js_journal_is_settled(const struct js_journal *journal)
 {
     return journal->config.sync_ns > 0 ||
-           (waiting_bytes(journal) == 0 && !journal->is_dirty &&
+           (journal_waiting_bytes(journal) == 0 && !journal->is_dirty &&
             !journal->syncer.is_running);
 }
 
@@ -991,7 +994,7 @@ static int put_dead_run(struct js_journal *journal, struct js_buf *buf,
 }
 
 /* A new file begins with what is still to be known of the one before. */
-static int put_head(struct js_journal *journal, struct js_buf *buf)
+static int journal_put_head(struct js_journal *journal, struct js_buf *buf)
 {
     *journal->line =
         (struct js_journal_line){.kind = JS_JOURNAL_LINE_HEAD, .id = VERSION};
@@ -1006,7 +1009,7 @@ static int put_beginning(struct js_journal *journal, struct js_buf *buf)
 {
     uint64_t pid = (uint64_t)getpid();
     struct js_journal_line *line = journal->line;
-    if (journal->size == 0 && put_head(journal, buf) < 0)
+    if (journal->size == 0 && journal_put_head(journal, buf) < 0)
         return -1;
     *line = (struct js_journal_line){
         .kind = JS_JOURNAL_LINE_RUN,
@@ -1033,7 +1036,7 @@ static int put_beginning(struct js_journal *journal, struct js_buf *buf)
     return rc;
 }
 
-static int begin(struct js_journal *journal, struct js_err *err)
+static int journal_begin(struct js_journal *journal, struct js_err *err)
 {
     struct js_buf first = JS_BUF_INIT;
     if (end_gathering(journal) < 0 || put_beginning(journal, &first) < 0 ||
@@ -1061,14 +1064,15 @@ int js_journal_begin(struct js_journal *journal, struct js_err *err)
         rc = set_aside(journal, err);
     if (rc == 0 && journal->fd < 0)
         rc = make_file(journal, err);
-    return rc < 0 ? rc : begin(journal, err);
+    return rc < 0 ? rc : journal_begin(journal, err);
 }
 
 /* ---------------------------------------------------------------- records */
 
 /* Room for one more of this kind in the record being gathered. */
-static struct js_journal_line *
-gather(struct js_journal *journal, enum js_journal_line_kind kind, uint64_t id)
+static struct js_journal_line *journal_gather(struct js_journal *journal,
+                                              enum js_journal_line_kind kind,
+                                              uint64_t id)
 {
     struct js_journal_line *line = journal->line;
     bool follows = kind != JS_JOURNAL_LINE_JOBS || id == line->id + line->count;
@@ -1087,7 +1091,7 @@ gather(struct js_journal *journal, enum js_journal_line_kind kind, uint64_t id)
 static int gather_id(struct js_journal *journal, enum js_journal_line_kind kind,
                      uint64_t id)
 {
-    struct js_journal_line *line = gather(journal, kind, 0);
+    struct js_journal_line *line = journal_gather(journal, kind, 0);
     if (!line)
         return -1;
     line->ids[line->count++] = id;
@@ -1098,7 +1102,7 @@ static int gather_job(struct js_journal *journal,
                       const struct js_resume_news *news)
 {
     struct js_journal_line *line =
-        gather(journal, JS_JOURNAL_LINE_JOBS, news->id);
+        journal_gather(journal, JS_JOURNAL_LINE_JOBS, news->id);
     if (!line)
         return -1;
     line->identities[line->count++] = *news->identity;
@@ -1106,7 +1110,8 @@ static int gather_job(struct js_journal *journal,
 }
 
 /* One that would not fit is left out: nothing but "changed" depends on it. */
-static int add_name(struct js_journal *journal, uint64_t id, const char *name)
+static int journal_add_name(struct js_journal *journal, uint64_t id,
+                            const char *name)
 {
     struct js_journal_line *line = journal->line;
     if (strlen(name) >= sizeof(line->text))
@@ -1128,7 +1133,7 @@ int js_journal_add_news(struct js_journal *journal,
     case JS_RESUME_ACCEPTED:
         return gather_job(journal, news);
     case JS_RESUME_NAMED:
-        return add_name(journal, news->id, news->name);
+        return journal_add_name(journal, news->id, news->name);
     case JS_RESUME_AGAIN:
         return gather_id(journal, JS_JOURNAL_LINE_AGAIN, news->id);
     case JS_RESUME_GONE:
@@ -1196,7 +1201,8 @@ int js_journal_add_lost(struct js_journal *journal, const struct js_job *job,
     return add_line(journal, line);
 }
 
-static enum js_journal_line_kind kind_of(const struct js_completion *completion)
+static enum js_journal_line_kind
+journal_kind_of(const struct js_completion *completion)
 {
     if (completion->fate == JS_ATTEMPT_RESULT_SKIPPED)
         return JS_JOURNAL_LINE_SKIPPED;
@@ -1239,11 +1245,12 @@ static int add_leftovers(struct js_journal *journal,
     return add_line(journal, line);
 }
 
-static int add_end(struct js_journal *journal,
-                   const struct js_completion *completion, uint64_t parent_id)
+static int journal_add_end(struct js_journal *journal,
+                           const struct js_completion *completion,
+                           uint64_t parent_id)
 {
     struct js_journal_line *line = journal->line;
-    line->kind = kind_of(completion);
+    line->kind = journal_kind_of(completion);
     line->id = completion->job->id;
     line->parent = parent_id;
     line->attempt = completion->job->attempt;
@@ -1262,7 +1269,7 @@ int js_journal_add_finish(struct js_journal *journal,
     size_t before = journal->buf.len;
     if (add_said(journal, completion) < 0 ||
         add_leftovers(journal, completion) < 0 ||
-        add_end(journal, completion, parent_id) < 0) {
+        journal_add_end(journal, completion, parent_id) < 0) {
         journal->buf.len = before;
         return -1;
     }
@@ -1307,7 +1314,7 @@ static int make_safe(struct js_journal *journal, struct js_err *err)
     bool is_written = check_ours(journal) == 0 && write_waiting(journal) == 0 &&
                       end_sync(journal, true) == 0;
     int error = errno;
-    if (keep_name(journal) < 0)
+    if (journal_keep_name(journal) < 0)
         return write_error(journal, err);
     errno = error;
     if (!is_written || (journal->config.sync_ns != JS_JOURNAL_NO_SYNC &&
@@ -1327,8 +1334,8 @@ int js_journal_settle(struct js_journal *journal, struct js_err *err)
     return 0;
 }
 
-static int finish_file(struct js_journal *journal, int status,
-                       struct js_err *err)
+static int journal_finish_file(struct js_journal *journal, int status,
+                               struct js_err *err)
 {
     struct js_journal_line *line = journal->line;
     if (end_gathering(journal) < 0)
@@ -1349,7 +1356,7 @@ static int finish_file(struct js_journal *journal, int status,
 
 int js_journal_end(struct js_journal *journal, int status, struct js_err *err)
 {
-    int rc = journal->has_begun ? finish_file(journal, status, err) : 0;
+    int rc = journal->has_begun ? journal_finish_file(journal, status, err) : 0;
     journal->has_ended = true;
     note_recorded(journal);
     return rc;

@@ -76,7 +76,8 @@ static void put_hex(char *to, uint64_t number, int digits)
         to[i] = hex[number & 0xf];
 }
 
-static int put_identity(struct js_buf *buf, const struct js_identity *identity)
+static int journal_format_put_identity(struct js_buf *buf,
+                                       const struct js_identity *identity)
 {
     char text[1 + IDENTITY_DIGITS] = {' '};
     put_hex(text + 1, identity->high, IDENTITY_DIGITS / 2);
@@ -113,7 +114,8 @@ static int put_number(struct js_buf *buf, uint64_t number)
     return put_numbers(buf, &number, 1);
 }
 
-static int put_attempt(struct js_buf *buf, const struct js_journal_line *line)
+static int journal_format_put_attempt(struct js_buf *buf,
+                                      const struct js_journal_line *line)
 {
     const struct js_outcome *outcome = &line->outcome;
     const uint64_t numbers[] = {
@@ -137,11 +139,12 @@ static int put_attempt(struct js_buf *buf, const struct js_journal_line *line)
     return put_numbers(buf, numbers, sizeof(numbers) / sizeof(numbers[0]));
 }
 
-static int put_jobs(struct js_buf *buf, const struct js_journal_line *line)
+static int journal_format_put_jobs(struct js_buf *buf,
+                                   const struct js_journal_line *line)
 {
     int rc = put_number(buf, line->id);
     for (size_t i = 0; rc == 0 && i < line->count; i++)
-        rc = put_identity(buf, &line->identities[i]);
+        rc = journal_format_put_identity(buf, &line->identities[i]);
     return rc;
 }
 
@@ -203,7 +206,7 @@ static int put_job_fields(struct js_buf *buf,
 {
     switch (line->kind) {
     case JS_JOURNAL_LINE_JOBS:
-        return put_jobs(buf, line);
+        return journal_format_put_jobs(buf, line);
     case JS_JOURNAL_LINE_NAME:
         return put_number(buf, line->id) < 0 ? -1 : put_text(buf, line->text);
     case JS_JOURNAL_LINE_AGAIN:
@@ -228,7 +231,7 @@ static int put_job_fields(struct js_buf *buf,
     case JS_JOURNAL_LINE_FAILED:
     case JS_JOURNAL_LINE_RETRIED:
     case JS_JOURNAL_LINE_STOPPED:
-        return put_attempt(buf, line);
+        return journal_format_put_attempt(buf, line);
     case JS_JOURNAL_LINE_SKIPPED:
         return put_numbers(buf, (const uint64_t[]){line->id, line->parent}, 2);
     default:
@@ -308,7 +311,7 @@ static bool is_at_end(const struct reader *reader)
     return reader->at == reader->end;
 }
 
-static int hex_digit(char c)
+static int journal_format_hex_digit(char c)
 {
     if (c >= '0' && c <= '9')
         return c - '0';
@@ -321,7 +324,7 @@ static uint64_t get_hex(struct reader *reader, int digits)
     if (reader->end - reader->at < digits)
         reader->is_bad = true;
     for (int i = 0; i < digits && !reader->is_bad; i++) {
-        int digit = hex_digit(*reader->at++);
+        int digit = journal_format_hex_digit(*reader->at++);
         reader->is_bad |= digit < 0;
         number = number << 4 | (uint64_t)(digit & 0xf);
     }

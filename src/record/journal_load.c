@@ -37,7 +37,7 @@ struct loading {
 /* ---------------------------------------------------------------- records */
 
 /* Returns -1. */
-static int refuse(const struct loading *loading, const char *what)
+static int journal_load_refuse(const struct loading *loading, const char *what)
 {
     errno = EBADMSG;
     return js_err_set(loading->err,
@@ -52,14 +52,15 @@ static int unknown_job(const struct loading *loading)
 {
     if (errno != ENOENT)
         return js_err_errno(loading->err, "cannot read %s", loading->name);
-    return refuse(loading, "it names a job that was not accepted");
+    return journal_load_refuse(loading, "it names a job that was not accepted");
 }
 
-static int take_jobs(struct loading *loading)
+static int journal_load_take_jobs(struct loading *loading)
 {
     const struct js_journal_line *line = loading->line;
     if (line->id != js_registry_count(loading->registry) + 1)
-        return refuse(loading, "the number of its jobs does not follow");
+        return journal_load_refuse(loading,
+                                   "the number of its jobs does not follow");
     for (size_t i = 0; i < line->count; i++) {
         if (js_registry_add(loading->registry, &line->identities[i]) == 0)
             return js_err_errno(loading->err, "cannot read %s", loading->name);
@@ -67,7 +68,7 @@ static int take_jobs(struct loading *loading)
     return 0;
 }
 
-static int take_ids(struct loading *loading)
+static int journal_load_take_ids(struct loading *loading)
 {
     const struct js_journal_line *line = loading->line;
     int rc = 0;
@@ -89,7 +90,8 @@ static int stand(struct loading *loading, enum js_job_state standing)
                : 0;
 }
 
-static void add_process(struct loading *loading, uint64_t pid, uint64_t started)
+static void journal_load_add_process(struct loading *loading, uint64_t pid,
+                                     uint64_t started)
 {
     struct js_journal_process process = {pid, started};
     loading->lacks_processes |= js_buf_append(&loading->contents->processes,
@@ -174,7 +176,7 @@ static void end_of_run(struct loading *loading, int64_t until_unix_ns)
                        });
 }
 
-static int64_t ns_of_us(uint64_t us)
+static int64_t journal_load_ns_of_us(uint64_t us)
 {
     const uint64_t most = INT64_MAX / JS_NS_PER_US;
     return (int64_t)(us < most ? us : most) * JS_NS_PER_US;
@@ -184,7 +186,7 @@ static int take_run(struct loading *loading)
 {
     const struct js_journal_line *line = loading->line;
     struct js_journal_holder *holder = &loading->contents->holder;
-    int64_t begin_unix_ns = ns_of_us(line->unix_us);
+    int64_t begin_unix_ns = journal_load_ns_of_us(line->unix_us);
     end_of_run(loading, begin_unix_ns);
     *holder = (struct js_journal_holder){.is_known = true,
                                          .pid = line->pid,
@@ -196,7 +198,7 @@ static int take_run(struct loading *loading)
         loading->contents->processes.len / sizeof(struct js_journal_process);
     loading->slaves_here = 0;
     loading->lacks_processes = false;
-    add_process(loading, line->pid, line->started);
+    journal_load_add_process(loading, line->pid, line->started);
     return 0;
 }
 
@@ -208,7 +210,7 @@ static void take_dead_processes(struct loading *loading)
     if (loading->contents->holder.is_known)
         return;
     for (size_t i = 0; i + 1 < line->count; i += 2)
-        add_process(loading, line->ids[i], line->ids[i + 1]);
+        journal_load_add_process(loading, line->ids[i], line->ids[i + 1]);
 }
 
 static void take_dead(struct loading *loading)
@@ -227,8 +229,8 @@ static void take_dead(struct loading *loading)
     add_dead(contents,
              &(struct js_journal_dead){
                  .id = line->mark,
-                 .begin_unix_ns = ns_of_us(line->unix_us),
-                 .until_unix_ns = ns_of_us(line->until_us),
+                 .begin_unix_ns = journal_load_ns_of_us(line->unix_us),
+                 .until_unix_ns = journal_load_ns_of_us(line->until_us),
                  .lease_ns = (int64_t)line->lease_us * JS_NS_PER_US,
                  /* Where its processes are not known, its lease counts. */
                  .outlives = line->outlives != 0 || !is_here,
@@ -262,14 +264,14 @@ static int take_process(struct loading *loading)
     /* A slave that is known has another runner. */
     if (!is_known_process(loading, pair->pid, pair->started)) {
         loading->slaves_here++;
-        add_process(loading, pair->pid, pair->started);
+        journal_load_add_process(loading, pair->pid, pair->started);
     }
-    add_process(loading, pair->runner, pair->runner_started);
+    journal_load_add_process(loading, pair->runner, pair->runner_started);
     return 0;
 }
 
 /* Of an earlier start of what the reader is part of. */
-static bool is_own(const struct loading *loading)
+static bool journal_load_is_own(const struct loading *loading)
 {
     return loading->reader->part &&
            js_journal_is_earlier(&loading->contents->holder.part,
@@ -278,14 +280,14 @@ static bool is_own(const struct loading *loading)
 
 static int take_failed(struct loading *loading)
 {
-    if (!is_own(loading))
+    if (!journal_load_is_own(loading))
         return stand(loading, JS_JOB_STATE_FAILED);
     return js_registry_settle(loading->registry, loading->line->id) < 0
                ? unknown_job(loading)
                : 0;
 }
 
-static int take_end(struct loading *loading)
+static int journal_load_take_end(struct loading *loading)
 {
     loading->contents->holder.has_ended = true;
     loading->contents->holder.status = loading->line->status;
@@ -331,7 +333,7 @@ static int take_head(struct loading *loading)
 {
     uint64_t version = loading->line->id;
     if (loading->has_head)
-        return refuse(loading, "a journal begins in another");
+        return journal_load_refuse(loading, "a journal begins in another");
     loading->has_head = true;
     if (version == VERSION)
         return 0;
@@ -342,7 +344,7 @@ static int take_head(struct loading *loading)
                       loading->name, version, VERSION);
 }
 
-static int take_name(struct loading *loading)
+static int journal_load_take_name(struct loading *loading)
 {
     const struct js_journal_line *line = loading->line;
     return js_registry_name(loading->registry, line->id, line->text) < 0
@@ -350,7 +352,7 @@ static int take_name(struct loading *loading)
                : 0;
 }
 
-static int take_lost(struct loading *loading)
+static int journal_load_take_lost(struct loading *loading)
 {
     const struct js_journal_line *line = loading->line;
     return js_registry_set_losses(loading->registry, line->id,
@@ -359,26 +361,26 @@ static int take_lost(struct loading *loading)
                : 0;
 }
 
-static int take_line(struct loading *loading)
+static int journal_load_take_line(struct loading *loading)
 {
     enum js_journal_line_kind kind = loading->line->kind;
     if (!loading->has_head && kind != JS_JOURNAL_LINE_HEAD)
-        return refuse(loading, "its first record is missing");
+        return journal_load_refuse(loading, "its first record is missing");
     switch (kind) {
     case JS_JOURNAL_LINE_HEAD:
         return take_head(loading);
     case JS_JOURNAL_LINE_RUN:
         return take_run(loading);
     case JS_JOURNAL_LINE_JOBS:
-        return take_jobs(loading);
+        return journal_load_take_jobs(loading);
     case JS_JOURNAL_LINE_NAME:
-        return take_name(loading);
+        return journal_load_take_name(loading);
     case JS_JOURNAL_LINE_LOST:
-        return take_lost(loading);
+        return journal_load_take_lost(loading);
     case JS_JOURNAL_LINE_AGAIN:
     case JS_JOURNAL_LINE_GONE:
     case JS_JOURNAL_LINE_BACK:
-        return take_ids(loading);
+        return journal_load_take_ids(loading);
     case JS_JOURNAL_LINE_OK:
         return stand(loading, JS_JOB_STATE_SUCCEEDED);
     case JS_JOURNAL_LINE_FAILED:
@@ -389,7 +391,7 @@ static int take_line(struct loading *loading)
     case JS_JOURNAL_LINE_STOPPED:
         return stand(loading, JS_JOB_STATE_LEFT);
     case JS_JOURNAL_LINE_END:
-        return take_end(loading);
+        return journal_load_take_end(loading);
     case JS_JOURNAL_LINE_LEASE:
         return take_lease(loading);
     case JS_JOURNAL_LINE_BATCH:
@@ -420,7 +422,7 @@ static int take_line(struct loading *loading)
     return 0;
 }
 
-static int tell_line(struct loading *loading)
+static int journal_load_tell_line(struct loading *loading)
 {
     if (!loading->tell || loading->tell(loading->arg, loading->line) == 0)
         return 0;
@@ -483,7 +485,7 @@ static int judge_tail(struct loading *loading, const struct js_buf *tail)
 
 /* 1 if a valid record is there by now: it was written since the records were
  * read up to here. */
-static int read_tail(struct loading *loading, int fd)
+static int journal_load_read_tail(struct loading *loading, int fd)
 {
     struct js_buf tail = JS_BUF_INIT;
     uint64_t at = loading->contents->valid;
@@ -517,7 +519,8 @@ static ssize_t take_piece(struct loading *loading, const char *bytes,
         size_t line_len = (size_t)(newline - (bytes + at));
         if (js_journal_format_parse(bytes + at, line_len, loading->line) < 0)
             break;
-        if (take_line(loading) < 0 || tell_line(loading) < 0)
+        if (journal_load_take_line(loading) < 0 ||
+            journal_load_tell_line(loading) < 0)
             return -1;
         at += line_len + 1;
         loading->contents->valid += line_len + 1;
@@ -525,7 +528,7 @@ static ssize_t take_piece(struct loading *loading, const char *bytes,
     return (ssize_t)at;
 }
 
-static int load(struct loading *loading, int fd, char *piece)
+static int journal_load_load(struct loading *loading, int fd, char *piece)
 {
     struct js_journal_contents *contents = loading->contents;
     for (;;) {
@@ -545,13 +548,13 @@ static int load(struct loading *loading, int fd, char *piece)
 static int load_all(struct loading *loading, int fd, char *piece)
 {
     struct js_journal_contents *contents = loading->contents;
-    if (load(loading, fd, piece) < 0)
+    if (journal_load_load(loading, fd, piece) < 0)
         return -1;
     off_t end = lseek(fd, 0, SEEK_END);
     if (end <= 0 || (uint64_t)end <= contents->valid)
         return 0;
     contents->size = (uint64_t)end;
-    return read_tail(loading, fd);
+    return journal_load_read_tail(loading, fd);
 }
 
 int js_journal_read(int fd, const char *name,
@@ -592,8 +595,8 @@ int js_journal_load(int fd, const char *name,
     return js_journal_read(fd, name, reader, registry, NULL, NULL, ret, err);
 }
 
-static int end_of(const struct js_journal_contents *contents,
-                  const struct js_journal_part *part)
+static int journal_load_end_of(const struct js_journal_contents *contents,
+                               const struct js_journal_part *part)
 {
     const struct js_journal_holder *holder = &contents->holder;
     bool is_that = holder->part.command == part->command &&
@@ -613,7 +616,7 @@ int js_journal_end_of(const char *path, const struct js_journal_part *part)
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd >= 0 && registry &&
         js_journal_load(fd, path, &reader, registry, &contents, &ignored) == 0)
-        status = end_of(&contents, part);
+        status = journal_load_end_of(&contents, part);
     js_journal_contents_release(&contents);
     js_registry_free(registry);
     js_fd_close(&fd);

@@ -130,7 +130,7 @@ static const char *text_at(const struct js_buf *texts, size_t offset)
     return texts->data + offset;
 }
 
-static int64_t ns_of_us(uint64_t us)
+static int64_t journal_model_ns_of_us(uint64_t us)
 {
     uint64_t most = INT64_MAX / JS_NS_PER_US;
     return (int64_t)(us < most ? us : most) * JS_NS_PER_US;
@@ -172,8 +172,8 @@ static int add_run(struct js_journal_model *model, const char *host,
     return add(&model->runs, &run, sizeof(run));
 }
 
-static int end_run(struct js_journal_model *model,
-                   const struct js_journal_line *line)
+static int journal_model_end_run(struct js_journal_model *model,
+                                 const struct js_journal_line *line)
 {
     struct run *run = last_run(model);
     forget_begun(model);
@@ -181,7 +181,7 @@ static int end_run(struct js_journal_model *model,
         return 0;
     run->has_ended = true;
     run->status = line->status < INT_MAX ? (int)line->status : INT_MAX;
-    run->end_unix_ns = ns_of_us(line->unix_us);
+    run->end_unix_ns = journal_model_ns_of_us(line->unix_us);
     return 0;
 }
 
@@ -203,7 +203,8 @@ static int add_slave(struct js_journal_model *model, uint64_t rank,
 }
 
 /* The number of the slave of that rank in the last run, or NONE. */
-static size_t find_slave(struct js_journal_model *model, uint64_t rank)
+static size_t journal_model_find_slave(struct js_journal_model *model,
+                                       uint64_t rank)
 {
     uint32_t *cached = &model->cache[rank % CACHED_SLAVES];
     const struct run *run = last_run(model);
@@ -222,7 +223,7 @@ static size_t find_slave(struct js_journal_model *model, uint64_t rank)
 static int get_slave(struct js_journal_model *model, uint64_t rank,
                      uint32_t *ret)
 {
-    size_t number = find_slave(model, rank);
+    size_t number = journal_model_find_slave(model, rank);
     if (number == JS_JOURNAL_MODEL_NONE) {
         number = slave_count(model);
         if (add_slave(model, rank, 0, "") < 0)
@@ -251,7 +252,8 @@ static int take_began(struct js_journal_model *model,
 {
     struct begun begun = {.id = (uint32_t)line->id,
                           .attempt = line->attempt,
-                          .start_unix_ns = ns_of_us(line->unix_us)};
+                          .start_unix_ns =
+                              journal_model_ns_of_us(line->unix_us)};
     struct job *job = find_job(model, line->id);
     if (!job)
         return 0;
@@ -264,13 +266,13 @@ static int take_began(struct js_journal_model *model,
 }
 
 /* It has ended, though not as an attempt does. */
-static int take_lost(struct js_journal_model *model,
-                     const struct js_journal_line *line)
+static int journal_model_take_lost(struct js_journal_model *model,
+                                   const struct js_journal_line *line)
 {
     struct loss loss = {.id = (uint32_t)line->id,
                         .losses = (uint32_t)line->losses,
                         .attempts = (uint32_t)attempt_count(model),
-                        .unix_ns = ns_of_us(line->unix_us)};
+                        .unix_ns = journal_model_ns_of_us(line->unix_us)};
     struct job *job = find_job(model, line->id);
     if (!job)
         return 0;
@@ -282,7 +284,7 @@ static int take_lost(struct js_journal_model *model,
 
 static int take_left(struct js_journal_model *model, uint64_t rank)
 {
-    size_t number = find_slave(model, rank);
+    size_t number = journal_model_find_slave(model, rank);
     if (number == JS_JOURNAL_MODEL_NONE)
         return 0;
     slave_at(model, number)->has_left = true;
@@ -296,7 +298,8 @@ static int take_left(struct js_journal_model *model, uint64_t rank)
 
 /* ---------------------------------------------------------------- attempts */
 
-static enum js_journal_model_kind kind_of(enum js_journal_line_kind kind)
+static enum js_journal_model_kind
+journal_model_kind_of(enum js_journal_line_kind kind)
 {
     switch (kind) {
     case JS_JOURNAL_LINE_OK:
@@ -325,7 +328,7 @@ static struct attempt attempt_of(const struct js_journal_line *line)
         .max_rss_bytes = outcome->max_rss_bytes,
         .out_bytes = outcome->out_bytes,
         .err_bytes = outcome->err_bytes,
-        .kind = (uint8_t)kind_of(line->kind),
+        .kind = (uint8_t)journal_model_kind_of(line->kind),
         .exit_code = (uint8_t)outcome->exit_code,
         .signal = (uint8_t)outcome->signal,
         .cause = (uint8_t)outcome->cause,
@@ -379,8 +382,8 @@ static int take_said(struct js_journal_model *model,
 
 /* ---------------------------------------------------------------- jobs */
 
-static int take_jobs(struct js_journal_model *model,
-                     const struct js_journal_line *line)
+static int journal_model_take_jobs(struct js_journal_model *model,
+                                   const struct js_journal_line *line)
 {
     static const struct job none;
     for (size_t i = 0; i < line->count; i++) {
@@ -390,8 +393,8 @@ static int take_jobs(struct js_journal_model *model,
     return 0;
 }
 
-static int take_name(struct js_journal_model *model,
-                     const struct js_journal_line *line)
+static int journal_model_take_name(struct js_journal_model *model,
+                                   const struct js_journal_line *line)
 {
     size_t offset;
     struct job *job = find_job(model, line->id);
@@ -417,28 +420,30 @@ static int take_skipped(struct js_journal_model *model,
     return 0;
 }
 
-static int take_line(void *arg, const struct js_journal_line *line)
+static int journal_model_take_line(void *arg,
+                                   const struct js_journal_line *line)
 {
     struct js_journal_model *model = arg;
     switch (line->kind) {
     case JS_JOURNAL_LINE_RUN:
-        return add_run(model, line->text, line->pid, ns_of_us(line->unix_us));
+        return add_run(model, line->text, line->pid,
+                       journal_model_ns_of_us(line->unix_us));
     case JS_JOURNAL_LINE_END:
-        return end_run(model, line);
+        return journal_model_end_run(model, line);
     case JS_JOURNAL_LINE_SLAVE:
         return add_slave(model, line->id, line->slots, line->text);
     case JS_JOURNAL_LINE_LEFT:
         return take_left(model, line->id);
     case JS_JOURNAL_LINE_JOBS:
-        return take_jobs(model, line);
+        return journal_model_take_jobs(model, line);
     case JS_JOURNAL_LINE_NAME:
-        return take_name(model, line);
+        return journal_model_take_name(model, line);
     case JS_JOURNAL_LINE_BEGAN:
         return take_began(model, line);
     case JS_JOURNAL_LINE_SAID:
         return take_said(model, line);
     case JS_JOURNAL_LINE_LOST:
-        return take_lost(model, line);
+        return journal_model_take_lost(model, line);
     case JS_JOURNAL_LINE_LEFTOVERS:
         model->leftovers =
             (struct attempt){.id = (uint32_t)line->id,
@@ -470,8 +475,8 @@ static bool is_locked(int fd)
     return errno == EWOULDBLOCK;
 }
 
-static enum js_journal_model_life life_of(const struct js_journal_model *model,
-                                          int fd)
+static enum js_journal_model_life
+journal_model_life_of(const struct js_journal_model *model, int fd)
 {
     const struct js_journal_holder *holder = &model->contents.holder;
     char host[JS_JOURNAL_LINE_TEXT] = "";
@@ -532,18 +537,19 @@ void js_journal_model_free(struct js_journal_model *model)
     errno = saved;
 }
 
-static int load(struct js_journal_model *model, int fd, const char *name,
-                struct js_err *err)
+static int journal_model_load(struct js_journal_model *model, int fd,
+                              const char *name, struct js_err *err)
 {
     struct stat st;
     const struct js_journal_reader reader = {.host = ""};
-    if (js_journal_read(fd, name, &reader, model->registry, take_line, model,
-                        &model->contents, err) < 0)
+    if (js_journal_read(fd, name, &reader, model->registry,
+                        journal_model_take_line, model, &model->contents,
+                        err) < 0)
         return -1;
     if (fstat(fd, &st) < 0)
         return js_err_errno(err, "cannot read %s", name);
     model->seen_unix_ns = st.st_mtim.tv_sec * JS_NS_PER_S + st.st_mtim.tv_nsec;
-    model->life = life_of(model, fd);
+    model->life = journal_model_life_of(model, fd);
     if (model->contents.valid > 0)
         return 0;
     errno = ENOENT;
@@ -558,7 +564,7 @@ static struct js_journal_model *load_once(int fd, const char *name,
         js_err_errno(err, "cannot read %s", name);
         return NULL;
     }
-    if (load(model, fd, name, err) == 0)
+    if (journal_model_load(model, fd, name, err) == 0)
         return model;
     js_journal_model_free(model);
     return NULL;
@@ -659,7 +665,7 @@ void js_journal_model_slave(const struct js_journal_model *model, size_t number,
 }
 
 /* Of an index that is one more. */
-static size_t number_of(uint32_t index)
+static size_t journal_model_number_of(uint32_t index)
 {
     return index ? index - 1 : JS_JOURNAL_MODEL_NONE;
 }
@@ -680,7 +686,7 @@ void js_journal_model_attempt(const struct js_journal_model *model,
         .attempt = attempt->attempt,
         .cores = attempt->cores,
         .slave = attempt->slave,
-        .past_runs = number_of(attempt->past_runs),
+        .past_runs = journal_model_number_of(attempt->past_runs),
         .outcome = {.start_unix_ns = attempt->start_unix_ns,
                     .run_ns = attempt->run_ns,
                     .user_cpu_ns = attempt->user_cpu_ns,
@@ -749,9 +755,9 @@ void js_journal_model_job(const struct js_journal_model *model, uint64_t id,
         .name = job->name ? text_at(&model->names, job->name - 1) : "",
         .standing = js_registry_standing(model->registry, id),
         .is_gone = js_registry_is_gone(model->registry, id),
-        .latest = number_of(job->latest),
+        .latest = journal_model_number_of(job->latest),
         .parent = job->parent,
-        .begun = number_of(job->begun),
+        .begun = journal_model_number_of(job->begun),
         .losses = js_registry_losses(model->registry, id),
     };
 }

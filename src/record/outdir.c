@@ -43,7 +43,7 @@ static bool is_same_text(const struct js_buf *a, const struct js_buf *b)
 }
 
 /* Two streams are two lists, whatever they are called. */
-static bool is_stream(const struct owner *owner)
+static bool outdir_is_stream(const struct owner *owner)
 {
     return owner->list.len == strlen(stream_name) &&
            memcmp(owner->list.data, stream_name, owner->list.len) == 0;
@@ -53,7 +53,7 @@ static bool is_same_owner(const struct owner *a, const struct owner *b)
 {
     return is_same_text(&a->journal, &b->journal) ||
            is_same_text(&a->from, &b->from) ||
-           (is_same_text(&a->list, &b->list) && !is_stream(a));
+           (is_same_text(&a->list, &b->list) && !outdir_is_stream(a));
 }
 
 /* ---------------------------------------------------------------- this run */
@@ -129,8 +129,8 @@ static int describe_self(const struct js_outdir_config *config,
 
 /* ---------------------------------------------------------------- marker */
 
-static void take_line(const char *line, size_t len, const char *word,
-                      struct js_buf *ret)
+static void outdir_take_line(const char *line, size_t len, const char *word,
+                             struct js_buf *ret)
 {
     size_t begin = strlen(word);
     if (len <= begin || memcmp(line, word, begin) != 0)
@@ -149,15 +149,15 @@ static void read_owner(int fd, struct owner *ret)
         if (!newline)
             return; /* torn */
         size_t line_len = (size_t)(newline - line);
-        take_line(line, line_len, "list ", &ret->list);
-        take_line(line, line_len, "from ", &ret->from);
-        take_line(line, line_len, "journal ", &ret->journal);
+        outdir_take_line(line, line_len, "list ", &ret->list);
+        outdir_take_line(line, line_len, "from ", &ret->from);
+        outdir_take_line(line, line_len, "journal ", &ret->journal);
         at += (ssize_t)line_len + 1;
     }
 }
 
-static int put_line(struct js_buf *text, const char *word,
-                    const struct js_buf *value)
+static int outdir_put_line(struct js_buf *text, const char *word,
+                           const struct js_buf *value)
 {
     return value->len == 0 ? 0
                            : js_buf_printf(text, "%s %.*s\n", word,
@@ -168,9 +168,9 @@ static int put_line(struct js_buf *text, const char *word,
 static void write_owner(int fd, const struct owner *owner)
 {
     struct js_buf text = JS_BUF_INIT;
-    if (put_line(&text, "list", &owner->list) == 0 &&
-        put_line(&text, "from", &owner->from) == 0 &&
-        put_line(&text, "journal", &owner->journal) == 0 &&
+    if (outdir_put_line(&text, "list", &owner->list) == 0 &&
+        outdir_put_line(&text, "from", &owner->from) == 0 &&
+        outdir_put_line(&text, "journal", &owner->journal) == 0 &&
         ftruncate(fd, 0) == 0 && lseek(fd, 0, SEEK_SET) == 0)
         js_write_full(fd, text.data, text.len);
     js_buf_release(&text);

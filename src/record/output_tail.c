@@ -41,7 +41,7 @@ void js_output_tail_add(struct js_output_tail *tail, const char *bytes,
     tail->len += len;
 }
 
-static bool is_continuation(char byte)
+static bool output_tail_is_continuation(char byte)
 {
     return ((unsigned char)byte & 0xc0) == 0x80;
 }
@@ -56,7 +56,8 @@ void js_output_tail_trim(struct js_output_tail *tail)
     if (newline && newline + 1 < tail->bytes + tail->len)
         count = (size_t)(newline + 1 - tail->bytes);
     else
-        while (count < CHARACTER_REST && is_continuation(tail->bytes[count]))
+        while (count < CHARACTER_REST &&
+               output_tail_is_continuation(tail->bytes[count]))
             count++;
     drop_front(tail, count);
 }

@@ -130,8 +130,8 @@ static int measure_gap(struct js_past_runs *past_runs)
 /* ---------------------------------------------------------------- hosts */
 
 /* The last run that had slaves. */
-static bool find_run(const struct js_journal_model *model,
-                     struct js_journal_model_run *ret)
+static bool past_runs_find_run(const struct js_journal_model *model,
+                               struct js_journal_model_run *ret)
 {
     for (size_t i = js_journal_model_runs(model); i-- > 0;) {
         js_journal_model_run(model, i, ret);
@@ -141,8 +141,8 @@ static bool find_run(const struct js_journal_model *model,
     return false;
 }
 
-static int count_slots(struct js_strmap *hosts, const char *host,
-                       uint64_t slots, uint64_t *ret_most)
+static int past_runs_count_slots(struct js_strmap *hosts, const char *host,
+                                 uint64_t slots, uint64_t *ret_most)
 {
     uint64_t *known = js_strmap_get(hosts, host);
     if (!known) {
@@ -164,8 +164,8 @@ static int count_hosts(struct js_past_runs *past_runs, struct js_strmap *hosts,
     for (size_t i = 0; i < run->slaves; i++) {
         struct js_journal_model_slave slave;
         js_journal_model_slave(past_runs->model, run->first_slave + i, &slave);
-        if (count_slots(hosts, slave.host, slave.slots,
-                        &past_runs->host_slots) < 0)
+        if (past_runs_count_slots(hosts, slave.host, slave.slots,
+                                  &past_runs->host_slots) < 0)
             return -1;
         past_runs->only_host = slave.host;
     }
@@ -181,7 +181,7 @@ static int measure_hosts(struct js_past_runs *past_runs)
     size_t position = 0;
     const char *host;
     int rc = 0;
-    if (find_run(past_runs->model, &run))
+    if (past_runs_find_run(past_runs->model, &run))
         rc = count_hosts(past_runs, &hosts, &run);
     while ((host = js_strmap_next(&hosts, &position)))
         free(js_strmap_get(&hosts, host));
@@ -252,7 +252,8 @@ struct js_registry *js_past_runs_ledger(struct js_past_runs *past_runs)
     return past_runs->model ? js_journal_model_ledger(past_runs->model) : NULL;
 }
 
-static size_t run_of(const struct js_journal_model *model, size_t slave_number)
+static size_t past_runs_run_of(const struct js_journal_model *model,
+                               size_t slave_number)
 {
     struct js_journal_model_slave slave;
     js_journal_model_slave(model, slave_number, &slave);
@@ -270,7 +271,7 @@ static int64_t sum_attempts(const struct js_journal_model *model, size_t number)
         js_journal_model_attempt(model, number, &attempt);
         if (attempt.kind == JS_JOURNAL_MODEL_STOPPED)
             continue;
-        size_t own_run = run_of(model, attempt.slave);
+        size_t own_run = past_runs_run_of(model, attempt.slave);
         bool is_first = sum_ns < 0;
         if (!is_first &&
             (attempt.kind != JS_JOURNAL_MODEL_RETRIED || own_run != run))

@@ -34,7 +34,7 @@ static double part(const struct js_progress *progress)
 
 /* ---------------------------------------------------------------- times */
 
-static int64_t divide_rounded(int64_t count, int64_t by)
+static int64_t progress_divide_rounded(int64_t count, int64_t by)
 {
     return count / by + (count % by >= by / 2 + by % 2);
 }
@@ -42,9 +42,9 @@ static int64_t divide_rounded(int64_t count, int64_t by)
 /* As much of it as one wants to know of a guess. */
 static int print_guess(char *text, int64_t ns)
 {
-    int64_t seconds = divide_rounded(ns, JS_NS_PER_S);
-    int64_t minutes = divide_rounded(seconds, 60);
-    int64_t days = divide_rounded(minutes, 24 * 60);
+    int64_t seconds = progress_divide_rounded(ns, JS_NS_PER_S);
+    int64_t minutes = progress_divide_rounded(seconds, 60);
+    int64_t days = progress_divide_rounded(minutes, 24 * 60);
     if (seconds < 100)
         return snprintf(text, FIELD_SIZE, "about %d s to go",
                         seconds > 0 ? (int)seconds : 1);

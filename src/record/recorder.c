@@ -165,7 +165,8 @@ static void show_failure(struct js_recorder *recorder,
 }
 
 /* For the end; without memory for it fewer are named. */
-static void keep_name(struct js_recorder *recorder, const struct js_job *job)
+static void recorder_keep_name(struct js_recorder *recorder,
+                               const struct js_job *job)
 {
     struct js_buf *names = &recorder->failed_names;
     size_t before = names->len;
@@ -210,8 +211,8 @@ static void add_to_joblog(struct js_recorder *recorder,
            completion->job->id, js_errno_text(errno));
 }
 
-static void report(struct js_recorder *recorder,
-                   const struct js_completion *completion)
+static void recorder_report(struct js_recorder *recorder,
+                            const struct js_completion *completion)
 {
     bool is_run = completion->fate != JS_ATTEMPT_RESULT_SKIPPED;
     if (recorder->joblog && is_run)
@@ -253,7 +254,7 @@ void js_recorder_finished(void *arg, const struct js_completion *completion)
         keep_mishap(recorder, completion);
     if (!is_success && completion->fate == JS_ATTEMPT_RESULT_ENDED &&
         completion->outcome.cause != JS_STOP_REASON_STOPPED)
-        keep_name(recorder, completion->job);
+        recorder_keep_name(recorder, completion->job);
     if (recorder->journal && add_to_journal(recorder, completion) == 0)
         return;
     if (recorder->journal) {
@@ -261,7 +262,7 @@ void js_recorder_finished(void *arg, const struct js_completion *completion)
                      completion->job->id);
         recorder->lacking++;
     } else {
-        report(recorder, completion);
+        recorder_report(recorder, completion);
     }
     js_job_free(completion->job);
 }
@@ -272,7 +273,7 @@ void js_recorder_report(struct js_recorder *recorder)
         recorder->journal ? js_journal_recorded(recorder->journal) : 0;
     while (recorder->unreported && recorder->unreported->number <= recorded) {
         struct js_unreported *unreported = take_unreported(recorder);
-        report(recorder, &unreported->completion);
+        recorder_report(recorder, &unreported->completion);
         js_job_free(unreported->completion.job);
         free(unreported);
         recorder->reported++;

@@ -73,8 +73,8 @@ static int64_t time_of(int fd)
 }
 
 /* As text. -1: it cannot be read. */
-static int read_file(const char *path, char *text, size_t size,
-                     int64_t *ret_time_ns)
+static int run_status_read_file(const char *path, char *text, size_t size,
+                                int64_t *ret_time_ns)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
@@ -101,7 +101,7 @@ static bool read_beside(const char *path, const char *suffix, char *text,
     char name[PATH_MAX];
     int64_t time_ns;
     return js_run_status_beside(path, suffix, name, sizeof(name)) == 0 &&
-           read_file(name, text, size, &time_ns) == 0;
+           run_status_read_file(name, text, size, &time_ns) == 0;
 }
 
 int js_run_status_write_outage(const char *path, int error)
@@ -168,7 +168,7 @@ void js_run_status_read(const char *path, struct js_run_status *ret)
     int64_t lease_us = 0;
     int is_late = 0, has_run = 0;
     memset(ret, 0, sizeof(*ret));
-    if (read_file(path, text, sizeof(text), &ret->said_ns) < 0)
+    if (run_status_read_file(path, text, sizeof(text), &ret->said_ns) < 0)
         return;
     if (sscanf(text, begun, &lease_us, &ret->out_bytes) == 2)
         ret->phase = JS_RUN_BEGUN;

@@ -36,7 +36,7 @@ void js_summary_add(struct js_summary *summary,
         summary->busy_ns += completion->outcome.run_ns;
 }
 
-static bool is_continuation(char byte)
+static bool summary_is_continuation(char byte)
 {
     return ((unsigned char)byte & 0xc0) == 0x80;
 }
@@ -46,7 +46,8 @@ static bool is_continuation(char byte)
 static void drop_partial_character(struct js_buf *buf, const char *text,
                                    size_t end)
 {
-    for (int i = 0; i < 3 && end > 0 && is_continuation(text[end]); i++) {
+    for (int i = 0; i < 3 && end > 0 && summary_is_continuation(text[end]);
+         i++) {
         end--;
         if ((unsigned char)text[end] < 0x80)
             return;

@@ -95,9 +95,10 @@ static int add_known(struct js_timeline *timeline, struct known_places *known,
     return 0;
 }
 
-static int place_slave(struct js_timeline *timeline, struct known_places *known,
-                       const struct js_journal_model_slave *slave,
-                       uint32_t *ret)
+static int timeline_place_slave(struct js_timeline *timeline,
+                                struct known_places *known,
+                                const struct js_journal_model_slave *slave,
+                                uint32_t *ret)
 {
     struct js_buf *key = &known->list[known->count].key;
     key->len = 0;
@@ -133,7 +134,8 @@ static int place_slaves(struct js_timeline *timeline)
                 slave.slots < SLOTS_MAX ? (uint32_t)slave.slots : SLOTS_MAX,
             .first_ns = INT64_MAX,
             .last_ns = INT64_MIN};
-        rc = place_slave(timeline, &known, &slave, &timeline->slaves[i].place);
+        rc = timeline_place_slave(timeline, &known, &slave,
+                                  &timeline->slaves[i].place);
     }
     forget_known(&known);
     return rc;
@@ -141,7 +143,7 @@ static int place_slaves(struct js_timeline *timeline)
 
 /* ---------------------------------------------------------------- bars */
 
-static size_t run_of(const struct js_timeline *timeline, size_t slave)
+static size_t timeline_run_of(const struct js_timeline *timeline, size_t slave)
 {
     struct js_journal_model_slave known;
     js_journal_model_slave(timeline->model, slave, &known);
@@ -151,7 +153,8 @@ static size_t run_of(const struct js_timeline *timeline, size_t slave)
 static int64_t begin_of(const struct js_timeline *timeline, size_t slave)
 {
     struct js_journal_model_run run;
-    js_journal_model_run(timeline->model, run_of(timeline, slave), &run);
+    js_journal_model_run(timeline->model, timeline_run_of(timeline, slave),
+                         &run);
     return run.begin_unix_ns;
 }
 
@@ -212,8 +215,8 @@ static int64_t last_end(const struct js_timeline *timeline,
     return last_ns < most_ns ? last_ns : most_ns;
 }
 
-static int64_t length_of(const struct js_timeline *timeline, size_t number,
-                         int64_t now_unix_ns)
+static int64_t timeline_length_of(const struct js_timeline *timeline,
+                                  size_t number, int64_t now_unix_ns)
 {
     struct js_journal_model_run run;
     bool is_last = number + 1 == js_journal_model_runs(timeline->model);
@@ -234,7 +237,7 @@ static void lay_axis(struct js_timeline *timeline, int64_t now_unix_ns)
     for (size_t i = 0; i < js_journal_model_runs(timeline->model); i++) {
         timeline->runs[i] = (struct js_timeline_run){
             .begin_ns = begin_ns,
-            .length_ns = length_of(timeline, i, now_unix_ns)};
+            .length_ns = timeline_length_of(timeline, i, now_unix_ns)};
         begin_ns = add(begin_ns, timeline->runs[i].length_ns);
     }
 }
@@ -248,7 +251,8 @@ static void set_clocks_right(struct js_timeline *timeline)
 {
     for (size_t i = 0; i < js_journal_model_slaves(timeline->model); i++) {
         struct slave *slave = &timeline->slaves[i];
-        int64_t length_ns = timeline->runs[run_of(timeline, i)].length_ns;
+        int64_t length_ns =
+            timeline->runs[timeline_run_of(timeline, i)].length_ns;
         if (slave->first_ns > slave->last_ns)
             continue;
         if (slave->first_ns < 0)
@@ -268,7 +272,7 @@ static void fit_bars(struct js_timeline *timeline)
         int64_t shift_ns =
             has_ended ? timeline->slaves[bar->slave].shift_ns : 0;
         int64_t most_ns =
-            timeline->runs[run_of(timeline, bar->slave)].length_ns;
+            timeline->runs[timeline_run_of(timeline, bar->slave)].length_ns;
         bar->start_ns = clip(add(bar->start_ns, shift_ns), most_ns);
         bar->end_ns =
             has_ended ? clip(add(bar->end_ns, shift_ns), most_ns) : most_ns;
@@ -468,7 +472,7 @@ void js_timeline_bar(const struct js_timeline *timeline, size_t index,
 {
     const struct bar *bar = &timeline->bars[index];
     size_t place = timeline->slaves[bar->slave].place;
-    size_t run = run_of(timeline, bar->slave);
+    size_t run = timeline_run_of(timeline, bar->slave);
     bool has_ended = bar->attempt < timeline->attempts;
     *ret = (struct js_timeline_bar){
         .attempt = has_ended ? bar->attempt : JS_JOURNAL_MODEL_NONE,

@@ -150,9 +150,9 @@ void jobsched_config_init(struct jobsched_config *config)
     };
 }
 
-static enum jobsched_status fail(struct jobsched_result *result,
-                                 enum jobsched_status status,
-                                 const struct js_err *err)
+static enum jobsched_status jobsched_fail(struct jobsched_result *result,
+                                          enum jobsched_status status,
+                                          const struct js_err *err)
 {
     result->status = status;
     snprintf(result->error, sizeof(result->error), "%s", err->text);
@@ -192,8 +192,9 @@ static int describe_node(const struct js_topo *topo, struct js_node *ret,
  * *claim is to be kept until what its own run holds can be seen. Where nobody
  * says which is the first, each looks.
  */
-static int look_at_node(const struct js_topo *topo, bool bind,
-                        struct js_node *ret, int *claim, struct js_err *err)
+static int jobsched_look_at_node(const struct js_topo *topo, bool bind,
+                                 struct js_node *ret, int *claim,
+                                 struct js_err *err)
 {
     int local_rank = js_launchenv_local_rank();
     *claim = -1;
@@ -278,9 +279,9 @@ static void job_accepted(void *arg, struct js_job *job)
 }
 
 /* From the file that the job has written into, where the folder is shared. */
-static bool read_tail(const struct run *run,
-                      const struct js_completion *completion,
-                      struct js_output_tail *ret)
+static bool jobsched_read_tail(const struct run *run,
+                               const struct js_completion *completion,
+                               struct js_output_tail *ret)
 {
     const struct js_outcome *outcome = &completion->outcome;
     struct js_buf path = JS_BUF_INIT;
@@ -305,7 +306,7 @@ static void job_finished(void *arg, const struct js_completion *completion)
     struct js_completion told = *completion;
     struct js_output_tail tail;
     js_master_finished(run->master, completion);
-    if (read_tail(run, completion, &tail))
+    if (jobsched_read_tail(run, completion, &tail))
         told.tail = &tail;
     js_recorder_finished(&run->recorder, &told);
 }
@@ -414,7 +415,7 @@ static void tell_presence(struct run *run, int64_t now_ns)
 
 /* Without a lease: before its first turn and after its last the master may be
  * silent for longer. */
-static void tell_begun(struct run *run)
+static void jobsched_tell_begun(struct run *run)
 {
     struct js_run_status said = {.phase = JS_RUN_BEGUN};
     run->present_ns = INT64_MIN / 2; /* not so far */
@@ -464,7 +465,7 @@ static void listen_to_launcher(struct run *run)
 
 /* The master's hook, once a turn. Who is warned, or told to end, has little
  * time: what is not on disk yet is brought there now. */
-static bool commit(void *arg, int64_t now_ns)
+static bool jobsched_commit(void *arg, int64_t now_ns)
 {
     struct run *run = arg;
     listen_to_launcher(run);
@@ -512,7 +513,7 @@ static void tell_drain(struct run *run)
 }
 
 /* The master's hook. */
-static bool is_quiet(void *arg)
+static bool jobsched_is_quiet(void *arg)
 {
     const struct run *run = arg;
     return !run->journal || js_journal_is_quiet(run->journal);
@@ -597,7 +598,7 @@ static enum js_stop_request stop_request(void *arg)
     return stop_request;
 }
 
-static int64_t deadline_ns(void *arg)
+static int64_t jobsched_deadline_ns(void *arg)
 {
     const struct run *run = arg;
     const struct js_journal *journal = run->recorder.journal;
@@ -702,20 +703,20 @@ static mode_t current_umask(void)
 }
 
 /* The console is not open yet: nothing else is written now. */
-static void tell_error(void *arg, const char *text)
+static void jobsched_tell_error(void *arg, const char *text)
 {
     (void)arg;
     dprintf(STDERR_FILENO, "jobsched: %s\n", text);
 }
 
 /* The journal's and the list's. */
-static void tell_line(void *arg, const char *text)
+static void jobsched_tell_line(void *arg, const char *text)
 {
     const struct run *run = arg;
     if (run->console.log.line)
         js_log(&run->console.log, "%s", text);
     else
-        tell_error(NULL, text);
+        jobsched_tell_error(NULL, text);
 }
 
 /* False once one of those has gone that stand between us and the feeder. */
@@ -753,7 +754,7 @@ static bool reads_stdin(const struct jobsched_config *config)
            js_path_fd(path) == STDIN_FILENO;
 }
 
-static struct js_source *open_list(struct run *run, struct js_err *err)
+static struct js_source *jobsched_open_list(struct run *run, struct js_err *err)
 {
     const struct jobsched_config *config = run->config;
     struct js_resume *resume = run->journal ? &run->resume : NULL;
@@ -765,7 +766,7 @@ static struct js_source *open_list(struct run *run, struct js_err *err)
         {config->joblog, "the joblog"},
         {NULL, NULL}};
     const struct js_source_ear ear = {
-        .tell = tell_line, .arg = run, .own = own};
+        .tell = jobsched_tell_line, .arg = run, .own = own};
     if (run->rank && reads_stdin(config)) {
         struct js_input_config inlet = inlet_of(run);
         return js_source_new_stream(path, &inlet, resume, &ear, err);
@@ -785,7 +786,7 @@ static int open_source(struct run *run, struct js_err *err)
     const struct jobsched_config *config = run->config;
     struct js_resume *resume = run->journal ? &run->resume : NULL;
     if (config->job_file) {
-        run->source = open_list(run, err);
+        run->source = jobsched_open_list(run, err);
         if (run->source && js_launchenv_damages(js_source_fd(run->source)))
             js_source_distrust(run->source);
         return run->source ? 0 : -1;
@@ -795,7 +796,8 @@ static int open_source(struct run *run, struct js_err *err)
     return run->source ? 0 : js_err_errno(err, "the demonstration");
 }
 
-static int open_output(const struct jobsched_config *config, struct js_err *err)
+static int jobsched_open_output(const struct jobsched_config *config,
+                                struct js_err *err)
 {
     if (config->output != JOBSCHED_OUTPUT_DIR)
         return 0;
@@ -843,7 +845,7 @@ static int take_output_folder(struct run *run, struct js_err *err)
         .dir = run->config->output_dir,
         .list = run->config->job_file,
         .journal = run->journal ? js_journal_path(run->journal) : NULL,
-        .log = {tell_line, run}};
+        .log = {jobsched_tell_line, run}};
     if (run->config->output != JOBSCHED_OUTPUT_DIR || !config.list)
         return 0;
     return js_outdir_take(&config, &run->outdir, err);
@@ -902,7 +904,7 @@ static enum js_resume_what what_of(const struct jobsched_config *config)
     return JS_RESUME_ALL;
 }
 
-static bool is_told_to_end(void)
+static bool jobsched_is_told_to_end(void)
 {
     return js_signals_request() != JS_STOP_REQUEST_NONE;
 }
@@ -936,8 +938,8 @@ static enum jobsched_status open_journal_at(struct run *run, const char *path,
         .sync_ns = config->sync_ns,
         .lease_ns = lease_of(config),
         .outlives = js_launchenv_recovers(),
-        .is_cancelled = is_told_to_end,
-        .log = {tell_line, run},
+        .is_cancelled = jobsched_is_told_to_end,
+        .log = {jobsched_tell_line, run},
     };
     int rc = js_journal_open(&journal, run->registry, &run->journal, err);
     if (rc == JS_JOURNAL_REFUSED)
@@ -949,7 +951,8 @@ static enum jobsched_status open_journal_at(struct run *run, const char *path,
     return JOBSCHED_SUCCEEDED;
 }
 
-static enum jobsched_status open_journal(struct run *run, struct js_err *err)
+static enum jobsched_status jobsched_open_journal(struct run *run,
+                                                  struct js_err *err)
 {
     char *path;
     if (journal_path(run->config, &path) < 0) {
@@ -1014,7 +1017,7 @@ static int check_rehearsal(const struct run *run, struct js_err *err)
 }
 
 /* Of an open file only the launcher can pass on which one is meant. */
-static int open_joblog(struct run *run, struct js_err *err)
+static int jobsched_open_joblog(struct run *run, struct js_err *err)
 {
     const char *path = run->config->joblog;
     bool goes_on = run->journal && js_journal_has_jobs(run->journal);
@@ -1053,10 +1056,11 @@ static int open_inputs(struct run *run, struct js_err *err)
         return -1;
     if (run->config->action != JOBSCHED_RUN)
         return check_rehearsal(run, err);
-    if (open_output(run->config, err) < 0 || check_output_names(run, err) < 0 ||
-        check_joblog_name(run, err) < 0 || take_output_folder(run, err) < 0)
+    if (jobsched_open_output(run->config, err) < 0 ||
+        check_output_names(run, err) < 0 || check_joblog_name(run, err) < 0 ||
+        take_output_folder(run, err) < 0)
         return -1;
-    return open_joblog(run, err);
+    return jobsched_open_joblog(run, err);
 }
 
 static void init_records(struct run *run)
@@ -1224,11 +1228,11 @@ static int open_master(struct run *run, struct js_link *link,
                   .restarted = runner_restarted,
                   .lost = job_lost,
                   .begun = run->journal ? job_begun : NULL,
-                  .is_quiet = is_quiet,
-                  .commit = commit,
+                  .is_quiet = jobsched_is_quiet,
+                  .commit = jobsched_commit,
                   .stop_request = stop_request,
                   .turned = turned,
-                  .deadline_ns = deadline_ns,
+                  .deadline_ns = jobsched_deadline_ns,
                   .unwritten = unwritten,
                   .wait_for = wait_for,
                   .arg = run},
@@ -1242,8 +1246,8 @@ static int open_master(struct run *run, struct js_link *link,
         return js_err_errno(err, "the environment cannot be kept for the jobs");
     config.setup = setup_of(run);
     run->topo = js_topo_new(err);
-    if (!run->topo || look_at_node(run->topo, run->config->bind, &config.node,
-                                   &run->claim, err) < 0)
+    if (!run->topo || jobsched_look_at_node(run->topo, run->config->bind,
+                                            &config.node, &run->claim, err) < 0)
         return -1;
     config.claim = &run->claim;
     run->master = js_master_new(&config, link);
@@ -1349,7 +1353,7 @@ static void show_shape(struct run *run)
 }
 
 /* Waits for the reader. */
-static void drain(struct js_outq *outq)
+static void jobsched_drain(struct js_outq *outq)
 {
     while (js_outq_pending(outq) > 0) {
         struct pollfd fd = {.fd = js_outq_fd(outq), .events = POLLOUT};
@@ -1421,7 +1425,7 @@ static void show_start(void *arg, const struct js_scheduler_decision *assigned)
                          js_buf_string(&text));
     js_buf_release(&text);
     js_console_flush(&showing->run->console);
-    drain(showing->run->out);
+    jobsched_drain(showing->run->out);
 }
 
 static enum jobsched_status rehearse(struct run *run,
@@ -1437,14 +1441,14 @@ static enum jobsched_status rehearse(struct run *run,
     else
         rc = js_rehearse(scheduler, run->source, show_start, &showing, &err);
     js_console_flush(&run->console);
-    drain(run->out);
+    jobsched_drain(run->out);
     if (rc < 0)
-        return fail(result, JOBSCHED_BAD_INPUT, &err);
+        return jobsched_fail(result, JOBSCHED_BAD_INPUT, &err);
     if (!js_outq_error(run->out) || is_reader_gone(run->out))
         return JOBSCHED_SUCCEEDED;
     js_err_set(&err, "standard output: %s",
                js_errno_text(js_outq_error(run->out)));
-    return fail(result, JOBSCHED_BROKEN, &err);
+    return jobsched_fail(result, JOBSCHED_BROKEN, &err);
 }
 
 /* As many slaves as this machine has cores. */
@@ -1482,10 +1486,10 @@ static enum jobsched_status rehearse_on(struct run *run,
 {
     struct js_err err;
     if (equip_here(run, allocator, scheduler, &err) < 0)
-        return fail(result, JOBSCHED_BROKEN, &err);
+        return jobsched_fail(result, JOBSCHED_BROKEN, &err);
     if (js_capacity_check(allocator, run->source, &run->console.log) > 0) {
         js_err_set(&err, "jobs need more than this machine has");
-        return fail(result, JOBSCHED_BAD_INPUT, &err);
+        return jobsched_fail(result, JOBSCHED_BAD_INPUT, &err);
     }
     return rehearse(run, scheduler, allocator, result);
 }
@@ -1498,13 +1502,13 @@ static enum jobsched_status rehearse_here(const struct jobsched_config *config,
     struct run run = {.config = config, .claim = -1};
     enum jobsched_status status;
     result->is_master = true;
-    status = open_journal(&run, &err);
+    status = jobsched_open_journal(&run, &err);
     if (status != JOBSCHED_SUCCEEDED) {
-        fail(result, status, &err);
+        jobsched_fail(result, status, &err);
     } else if (open_inputs(&run, &err) < 0) {
-        status = fail(result, JOBSCHED_BAD_INPUT, &err);
+        status = jobsched_fail(result, JOBSCHED_BAD_INPUT, &err);
     } else if (open_outqs(&run, &err) < 0) {
-        status = fail(result, JOBSCHED_BROKEN, &err);
+        status = jobsched_fail(result, JOBSCHED_BROKEN, &err);
     } else {
         struct js_scheduler_config scheduler_config = scheduler_of(&run);
         struct js_allocator *allocator = js_allocator_new();
@@ -1514,9 +1518,9 @@ static enum jobsched_status rehearse_here(const struct jobsched_config *config,
                       : NULL;
         js_err_errno(&err, "the rehearsal cannot be set up");
         status = scheduler ? rehearse_on(&run, allocator, scheduler, result)
-                           : fail(result, JOBSCHED_BROKEN, &err);
+                           : jobsched_fail(result, JOBSCHED_BROKEN, &err);
         js_console_flush(&run.console);
-        drain(run.err);
+        jobsched_drain(run.err);
         js_scheduler_free(scheduler);
         js_allocator_free(allocator);
     }
@@ -1619,10 +1623,10 @@ static bool has_kept_failures(const struct js_resume_counts *counts)
     return counts->stand + counts->held > 0;
 }
 
-static enum jobsched_status judge(struct run *run,
-                                  const struct js_master_result *ran,
-                                  const struct jobsched_result *result,
-                                  struct js_err *err)
+static enum jobsched_status jobsched_judge(struct run *run,
+                                           const struct js_master_result *ran,
+                                           const struct jobsched_result *result,
+                                           struct js_err *err)
 {
     struct js_source_survey survey;
     switch (ran->end) {
@@ -1748,8 +1752,9 @@ static enum jobsched_status judge_late_outage(struct run *run,
 
 /* Whatever may still go wrong, but for the journal's last record, which has to
  * tell of it. */
-static enum jobsched_status settle(struct run *run, enum jobsched_status status,
-                                   struct js_err *err)
+static enum jobsched_status jobsched_settle(struct run *run,
+                                            enum jobsched_status status,
+                                            struct js_err *err)
 {
     struct js_err joblog_err;
     /* If it cannot be: its end cannot be written either. */
@@ -1786,7 +1791,7 @@ static enum jobsched_status work_as_master(struct run *run,
     struct js_master_result ran;
     js_master_run(run->master, &ran, &err);
     js_display_end(&run->display);
-    tell_begun(run);
+    jobsched_tell_begun(run);
     if (ran.end == JS_MASTER_REHEARSED)
         return rehearse(run, js_master_plan(run->master),
                         js_master_pool(run->master), result);
@@ -1801,21 +1806,21 @@ static enum jobsched_status work_as_master(struct run *run,
         send_home(link, JS_LEAVE_TOGETHER);
     count_result(run, &ran, result);
     ask_for_outage(run);
-    enum jobsched_status status = judge(run, &ran, result, &err);
+    enum jobsched_status status = jobsched_judge(run, &ran, result, &err);
     if (status == JOBSCHED_SUCCEEDED && has_no_jobs(run, result))
         js_log(&run->console.log, "no jobs in %s", js_source_name(run->source));
-    status = settle(run, status, &err);
+    status = jobsched_settle(run, status, &err);
     status = end_journal(run, status, &err);
     js_console_flush(&run->console);
     js_console_end_line(&run->console);
-    return fail(result, status, &err);
+    return jobsched_fail(result, status, &err);
 }
 
 /* Opens all that is needed, and says to whom it may concern what is wrong. */
 static enum jobsched_status
 prepare_master(struct run *run, struct js_link *link, struct js_err *err)
 {
-    enum jobsched_status status = open_journal(run, err);
+    enum jobsched_status status = jobsched_open_journal(run, err);
     if (status != JOBSCHED_SUCCEEDED)
         return status;
     if (open_inputs(run, err) < 0)
@@ -1844,13 +1849,13 @@ static enum jobsched_status run_master(const struct rank *rank,
                       .lifeline = rank->lifeline,
                       .begun_ns = rank->begun_ns};
     result->is_master = true;
-    tell_begun(&run);
+    jobsched_tell_begun(&run);
     enum jobsched_status status = prepare_master(&run, link, &err);
     bool is_prepared = status == JOBSCHED_SUCCEEDED;
     if (is_prepared)
         status = work_as_master(&run, link, result);
     else
-        fail(result, status, &err);
+        jobsched_fail(result, status, &err);
     result->is_abrupt = run.is_abrupt;
     result->lost = run.lost;
     if (run.is_abrupt)
@@ -1909,7 +1914,8 @@ static int run_slave(const struct rank *rank, struct js_link *link,
     config.topo = topo;
     config.trace = trace;
     config.claim = &claim;
-    if (topo && look_at_node(topo, own->bind, &config.node, &claim, err) == 0) {
+    if (topo && jobsched_look_at_node(topo, own->bind, &config.node, &claim,
+                                      err) == 0) {
         slave = js_slave_new(&config, link);
         rc = slave ? js_slave_run(slave, ret, err)
                    : js_err_errno(err, "this slave cannot be set up");
@@ -1932,7 +1938,7 @@ static enum jobsched_status refuse_alone(struct jobsched_result *result)
         js_err_set(&err, "one process alone cannot run jobs: start a master "
                          "and some slaves with `mpirun -np N jobsched ...`, N "
                          "being one more than the slaves");
-    return fail(result, JOBSCHED_BAD_INPUT, &err);
+    return jobsched_fail(result, JOBSCHED_BAD_INPUT, &err);
 }
 
 /* One that is used up by what comes off it would start nothing, however often
@@ -2051,7 +2057,7 @@ static void hint_at_bridges(struct awaited *awaited)
 }
 
 /* There is no other way out of MPI_Init. */
-static void give_up_start(void *arg)
+static void jobsched_give_up_start(void *arg)
 {
     const struct awaited *awaited = arg;
     dprintf(STDERR_FILENO,
@@ -2131,7 +2137,8 @@ static enum jobsched_status run_as_slave(const struct rank *rank,
                         "or srun --mpi=pmix",
                         link->rank);
     result->is_abrupt = rc < 0 || leaving == JS_LEAVE_AT_ONCE;
-    return rc < 0 ? fail(result, JOBSCHED_BROKEN, &err) : JOBSCHED_SUCCEEDED;
+    return rc < 0 ? jobsched_fail(result, JOBSCHED_BROKEN, &err)
+                  : JOBSCHED_SUCCEEDED;
 }
 
 static enum jobsched_status run_rank(struct rank *rank,
@@ -2145,11 +2152,11 @@ static enum jobsched_status run_rank(struct rank *rank,
                               .limit_ns = config->start_timeout_ns};
     enum jobsched_status status;
     hint_at_bridges(&awaited);
-    js_watchdog_start(&dog, awaited.limit_ns, give_up_start, &awaited);
+    js_watchdog_start(&dog, awaited.limit_ns, jobsched_give_up_start, &awaited);
     int rc = init_mpi(&link, &err);
     js_watchdog_stop(&dog);
     if (rc < 0)
-        return fail(result, JOBSCHED_BROKEN, &err);
+        return jobsched_fail(result, JOBSCHED_BROKEN, &err);
     if (link.size == 1)
         status = refuse_alone(result);
     else if (link.rank == 0)
@@ -2268,7 +2275,7 @@ enum jobsched_status jobsched_check(const struct jobsched_config *config,
     memset(result, 0, sizeof(*result));
     result->is_master = js_launchenv_rank() <= 0;
     return check_config(config, &err) < 0
-               ? fail(result, JOBSCHED_BAD_INPUT, &err)
+               ? jobsched_fail(result, JOBSCHED_BAD_INPUT, &err)
                : JOBSCHED_SUCCEEDED;
 }
 
@@ -2280,19 +2287,20 @@ enum jobsched_status jobsched_run(const struct jobsched_config *config,
     memset(result, 0, sizeof(*result));
     if (js_reserve_stdio() < 0) {
         js_err_errno(&err, "/dev/null");
-        return fail(result, JOBSCHED_BROKEN, &err);
+        return jobsched_fail(result, JOBSCHED_BROKEN, &err);
     }
     result->is_master = js_launchenv_rank() <= 0;
     if (check_config(config, &err) < 0)
-        return fail(result, JOBSCHED_BAD_INPUT, &err);
+        return jobsched_fail(result, JOBSCHED_BAD_INPUT, &err);
     bool is_alone = js_launchenv_rank() < 0 || js_launchenv_size() == 1;
     if (config->action != JOBSCHED_RUN && is_alone)
         return rehearse_here(config, result);
     if (js_launchenv_size() == 1)
         return refuse_alone(result);
-    enum jobsched_status status = prepare_rank(&rank, &err) < 0
-                                      ? fail(result, JOBSCHED_BROKEN, &err)
-                                      : run_caught(&rank, result);
+    enum jobsched_status status =
+        prepare_rank(&rank, &err) < 0
+            ? jobsched_fail(result, JOBSCHED_BROKEN, &err)
+            : run_caught(&rank, result);
     js_runner_free(rank.runner);
     js_lifeline_free(rank.lifeline);
     free(rank.variables);

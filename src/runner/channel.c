@@ -33,7 +33,7 @@ static bool first_outgoing(const struct js_channel_queue *queue,
     return true;
 }
 
-static void drop_outgoing(struct js_channel_queue *queue)
+static void channel_drop_outgoing(struct js_channel_queue *queue)
 {
     js_buf_consume(&queue->files, sizeof(struct outgoing));
 }
@@ -49,7 +49,7 @@ static void close_fds(const int *fds)
 static void release_queue(struct js_channel_queue *queue)
 {
     struct outgoing outgoing;
-    for (; first_outgoing(queue, &outgoing); drop_outgoing(queue))
+    for (; first_outgoing(queue, &outgoing); channel_drop_outgoing(queue))
         close_fds(outgoing.fds);
     js_buf_release(&queue->files);
     js_buf_release(&queue->bytes);
@@ -154,7 +154,7 @@ static ssize_t send_piece(struct js_channel *channel)
     ssize_t n = sendmsg(channel->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (n > 0 && now) {
         close_fds(outgoing.fds);
-        drop_outgoing(out);
+        channel_drop_outgoing(out);
     }
     return n;
 }
@@ -257,8 +257,8 @@ int js_channel_receive(struct js_channel *channel)
 }
 
 /* Hands out the descriptors that came with the message up to `end`. */
-static void take_fds(struct js_channel_queue *in, uint64_t end, uint8_t mask,
-                     struct js_packet *ret)
+static void channel_take_fds(struct js_channel_queue *in, uint64_t end,
+                             uint8_t mask, struct js_packet *ret)
 {
     struct outgoing outgoing;
     size_t count = 0;
@@ -266,7 +266,7 @@ static void take_fds(struct js_channel_queue *in, uint64_t end, uint8_t mask,
     if (!first_outgoing(in, &outgoing) || outgoing.begin >= end)
         outgoing = (struct outgoing){.fds = {-1, -1}};
     else
-        drop_outgoing(in);
+        channel_drop_outgoing(in);
     for (int i = 0; i < JS_CHANNEL_FDS; i++) {
         ret->fds[i] = mask >> i & 1 ? outgoing.fds[count++] : -1;
         ret->fds_lost |= mask >> i & 1 && ret->fds[i] < 0;
@@ -287,6 +287,7 @@ int js_channel_next(struct js_channel *channel, struct js_packet *ret)
         return 0;
     *ret = (struct js_packet){.type = type, .body = cursor.at, .len = len};
     channel->taken += HEAD_BYTES + len;
-    take_fds(&channel->in, channel->in.position + channel->taken, mask, ret);
+    channel_take_fds(&channel->in, channel->in.position + channel->taken, mask,
+                     ret);
     return 1;
 }

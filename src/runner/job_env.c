@@ -16,7 +16,8 @@ static bool begins(const char *text, const char *prefix)
 }
 
 /* Takes over one variable of the configuration. */
-static void take(struct js_job_env *env, const char *variable, size_t *at)
+static void job_env_take(struct js_job_env *env, const char *variable,
+                         size_t *at)
 {
     if (begins(variable, "JOBSCHED_") || begins(variable, "PWD="))
         return;
@@ -106,7 +107,7 @@ int js_job_env_init(struct js_job_env *env,
     snprintf(env->pwd, pwd_size, "PWD=%s", config->cwd);
     set_mark(env, config);
     for (size_t i = 0; i < count; i++)
-        take(env, config->env[i], &at);
+        job_env_take(env, config->env[i], &at);
     return 0;
 }
 
@@ -156,8 +157,8 @@ static int format_cpu_list(struct js_buf *to, const struct js_job_env *env,
 }
 
 /* Whether the details or the configuration say something of this variable. */
-static bool is_set(const struct js_job_env *env,
-                   const struct js_job_spec *details, const char *name)
+static bool job_env_is_set(const struct js_job_env *env,
+                           const struct js_job_spec *details, const char *name)
 {
     size_t len = strlen(name);
     if (own_value(details, name))
@@ -179,7 +180,7 @@ static int format_gpus(struct js_buf *to, const struct js_job_env *env,
                       job->gpus, 0, job->gpus, 0) < 0)
         return -1;
     /* The numbers are in this order. */
-    return is_set(env, details, "CUDA_DEVICE_ORDER")
+    return job_env_is_set(env, details, "CUDA_DEVICE_ORDER")
                ? 0
                : js_buf_printf(to, "CUDA_DEVICE_ORDER=PCI_BUS_ID%c", 0);
 }
@@ -209,7 +210,7 @@ static int format_slurm(struct js_buf *to, const struct js_job_env *env,
     static const char *const of_several[] = {"SLURM_OVERLAP", NULL};
     const char *const *name = job->hosts ? of_several : of_one_host;
     for (; env->is_in_slurm && *name; name++) {
-        if (!is_set(env, details, *name) &&
+        if (!job_env_is_set(env, details, *name) &&
             js_buf_printf(to, "%s=%s%c", *name, job->hosts ? "1" : "^slurm",
                           0) < 0)
             return -1;

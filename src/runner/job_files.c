@@ -7,7 +7,7 @@
 #include <string.h>
 
 /* O_NONBLOCK is for the opening alone. */
-static int open_file(int dir, const char *path, int flags)
+static int job_files_open_file(int dir, const char *path, int flags)
 {
     int fd = openat(dir, path, flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0666);
     if (fd >= 0 && fcntl(fd, F_SETFL, flags & O_APPEND) < 0)
@@ -15,13 +15,14 @@ static int open_file(int dir, const char *path, int flags)
     return fd;
 }
 
-static int open_output(int dir, const char *path)
+static int job_files_open_output(int dir, const char *path)
 {
-    return open_file(dir, path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND);
+    return job_files_open_file(dir, path,
+                               O_WRONLY | O_CREAT | O_TRUNC | O_APPEND);
 }
 
-static int fail(struct js_job_files *files, enum js_step step,
-                struct js_spawn_failure *failure)
+static int job_files_fail(struct js_job_files *files, enum js_step step,
+                          struct js_spawn_failure *failure)
 {
     *failure = (struct js_spawn_failure){step, errno};
     js_job_files_close(files);
@@ -34,13 +35,13 @@ static int open_outputs(struct js_job_files *files, int dir,
 {
     const char *out = details->stdout_path, *err = details->stderr_path;
     *step = JS_STEP_OUTPUT;
-    if (out && (files->fd[1] = open_output(dir, out)) < 0)
+    if (out && (files->fd[1] = job_files_open_output(dir, out)) < 0)
         return -1;
     *step = JS_STEP_STDERR;
     files->is_shared = out && err && strcmp(out, err) == 0;
     if (files->is_shared)
         files->fd[2] = files->fd[1];
-    else if (err && (files->fd[2] = open_output(dir, err)) < 0)
+    else if (err && (files->fd[2] = job_files_open_output(dir, err)) < 0)
         return -1;
     return 0;
 }
@@ -50,11 +51,11 @@ static int open_all(struct js_job_files *files, int dir,
                     struct js_spawn_failure *failure)
 {
     const char *in = details->stdin_path;
-    if (in && (files->fd[0] = open_file(dir, in, O_RDONLY)) < 0)
-        return fail(files, JS_STEP_STDIN, failure);
+    if (in && (files->fd[0] = job_files_open_file(dir, in, O_RDONLY)) < 0)
+        return job_files_fail(files, JS_STEP_STDIN, failure);
     enum js_step step;
     if (open_outputs(files, dir, details, &step) < 0)
-        return fail(files, step, failure);
+        return job_files_fail(files, step, failure);
     return 0;
 }
 
@@ -69,7 +70,7 @@ int js_job_files_open(struct js_job_files *files,
     if (details->dir) {
         dir = open(details->dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (dir < 0)
-            return fail(files, JS_STEP_CHDIR, failure);
+            return job_files_fail(files, JS_STEP_CHDIR, failure);
     }
     int rc = open_all(files, dir, details, failure);
     if (dir != AT_FDCWD)

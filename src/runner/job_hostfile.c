@@ -23,7 +23,8 @@ static int format_lines(struct js_buf *to, const char *hosts, uint32_t slots)
 }
 
 /* What of the file there is is gone if that fails. */
-static char *fill(int fd, const char *path, const char *hosts, uint32_t slots)
+static char *job_hostfile_fill(int fd, const char *path, const char *hosts,
+                               uint32_t slots)
 {
     struct js_buf lines = JS_BUF_INIT;
     char *absolute = NULL;
@@ -47,7 +48,7 @@ char *js_job_hostfile_write(const char *dir, const char *hosts, uint32_t slots)
         js_buf_string(&path))
         fd = mkostemp(path.data, O_CLOEXEC);
     if (fd >= 0)
-        absolute = fill(fd, path.data, hosts, slots);
+        absolute = job_hostfile_fill(fd, path.data, hosts, slots);
     js_fd_close(&fd);
     int saved = errno;
     js_buf_release(&path);

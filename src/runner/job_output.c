@@ -158,8 +158,9 @@ static int copy_all(int from, int to)
     return 0;
 }
 
-static int write_anew(struct js_job_output_file *file, const char *dir,
-                      uint64_t id, enum js_stream stream)
+static int job_output_write_anew(struct js_job_output_file *file,
+                                 const char *dir, uint64_t id,
+                                 enum js_stream stream)
 {
     int from = open_again(file->fd);
     int to = from < 0 ? -1 : open_named(dir, id, stream);
@@ -193,7 +194,7 @@ int js_job_output_rescue(struct js_job_output *output,
         if (!is_removed(file->fd))
             continue;
         js_job_folder_restore(folder); /* in vain: the next says why */
-        rc = write_anew(file, config->output_dir, id, i);
+        rc = job_output_write_anew(file, config->output_dir, id, i);
     }
     return rc;
 }

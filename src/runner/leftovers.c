@@ -45,7 +45,7 @@ enum { WITHIN_SIZE = 4096 };
 
 enum owner { OWNER_THIS, OWNER_OTHER, OWNER_UNKNOWN };
 
-static bool is_number(const char *text, uint64_t wanted)
+static bool leftovers_is_number(const char *text, uint64_t wanted)
 {
     uint64_t value;
     return js_parse_count(text, &value) == 0 && value == wanted;
@@ -64,7 +64,8 @@ static enum owner owner_by_id(const struct js_leftovers *sweep, pid_t pid)
         !js_process_variable(pid, "JOBSCHED_ATTEMPT", attempt, sizeof(attempt),
                              NULL))
         return OWNER_UNKNOWN;
-    return is_number(id, sweep->id) && is_number(attempt, sweep->attempt)
+    return leftovers_is_number(id, sweep->id) &&
+                   leftovers_is_number(attempt, sweep->attempt)
                ? OWNER_THIS
                : OWNER_OTHER;
 }
@@ -107,7 +108,7 @@ static void send_signal(const struct js_leftovers *sweep, pid_t pid)
     }
 }
 
-static void visit(pid_t pid, void *arg)
+static void leftovers_visit(pid_t pid, void *arg)
 {
     struct js_leftovers *sweep = arg;
     if (sweep->spared(pid, sweep->arg))
@@ -126,5 +127,5 @@ int js_leftovers_run(struct js_leftovers *sweep)
 {
     sweep->left = 0;
     sweep->strangers = 0;
-    return js_reap_each_child(visit, sweep) < 0 ? -1 : 0;
+    return js_reap_each_child(leftovers_visit, sweep) < 0 ? -1 : 0;
 }

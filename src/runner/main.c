@@ -113,7 +113,7 @@ static int open_null(int mode)
     return move_up(open("/dev/null", mode | O_CLOEXEC));
 }
 
-static int set_stdio(const struct runner *runner)
+static int runner_main_set_stdio(const struct runner *runner)
 {
     if (dup2(runner->null_in, STDIN_FILENO) < 0 ||
         dup2(runner->null_out, STDOUT_FILENO) < 0 ||
@@ -130,7 +130,7 @@ static int open_signal_fd(void)
     return signalfd(-1, &children, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
-static int set_up(struct runner *runner, int socket)
+static int runner_main_set_up(struct runner *runner, int socket)
 {
     set_signals();
     setsid(); /* cannot fail: a forked child leads no group */
@@ -145,7 +145,8 @@ static int set_up(struct runner *runner, int socket)
     close_others(socket);
     runner->null_in = open_null(O_RDONLY);
     runner->null_out = open_null(O_WRONLY);
-    if (runner->null_in < 0 || runner->null_out < 0 || set_stdio(runner) < 0)
+    if (runner->null_in < 0 || runner->null_out < 0 ||
+        runner_main_set_stdio(runner) < 0)
         return -1;
     runner->signal_fd = open_signal_fd();
     return runner->signal_fd < 0 ? -1 : js_reap_adopt();
@@ -165,7 +166,7 @@ static void bind_once(const struct js_runner_config *config)
 }
 
 /* Makes the configuration true. Returns 0, or -1 with *err. */
-static int apply(struct runner *runner, struct js_err *err)
+static int runner_main_apply(struct runner *runner, struct js_err *err)
 {
     const struct js_runner_config *config = &runner->config;
     if (chdir(config->cwd) < 0)
@@ -193,14 +194,15 @@ static int configure(struct runner *runner, const struct js_packet *message)
     if (js_messages_get_config(message->body, message->len, &runner->config) <
         0)
         return -1;
-    apply(runner, &err);
+    runner_main_apply(runner, &err);
     return js_channel_send(&runner->channel, JS_MESSAGE_READY, err.text,
                            strlen(err.text), NULL);
 }
 
 /* It is not started. */
-static int refuse(struct runner *runner, const struct js_runner_job *job,
-                  const struct js_outcome *outcome)
+static int runner_main_refuse(struct runner *runner,
+                              const struct js_runner_job *job,
+                              const struct js_outcome *outcome)
 {
     struct js_buf body = JS_BUF_INIT;
     int rc = js_messages_put_ended(&body, job->slot, outcome);
@@ -211,12 +213,13 @@ static int refuse(struct runner *runner, const struct js_runner_job *job,
     return rc;
 }
 
-static int start(struct runner *runner, const struct js_runner_job *job)
+static int runner_main_start(struct runner *runner,
+                             const struct js_runner_job *job)
 {
     struct js_outcome outcome = {.start_unix_ns = js_clock_unix_ns()};
     if (runner->has_expired) {
         outcome.cause = JS_STOP_REASON_STOPPED;
-        return refuse(runner, job, &outcome);
+        return runner_main_refuse(runner, job, &outcome);
     }
     if (runner->jobs)
         return js_slots_start(runner->jobs, job);
@@ -224,10 +227,11 @@ static int start(struct runner *runner, const struct js_runner_job *job)
     outcome.exit_code = 126;
     outcome.step = JS_STEP_RUNNER;
     outcome.step_errno = EINVAL;
-    return refuse(runner, job, &outcome);
+    return runner_main_refuse(runner, job, &outcome);
 }
 
-static int run(struct runner *runner, const struct js_packet *message)
+static int runner_main_run(struct runner *runner,
+                           const struct js_packet *message)
 {
     struct js_runner_job job;
     struct js_messages_sets sets;
@@ -236,7 +240,7 @@ static int run(struct runner *runner, const struct js_packet *message)
     return runner->jobs && job.slot == JS_RUNNER_SLOT_NEXT
                ? js_runner_queue_push(&runner->queue, message->body,
                                       message->len)
-               : start(runner, &job);
+               : runner_main_start(runner, &job);
 }
 
 /* Starts what waits for a slot: whenever one is free, before anything else is
@@ -251,13 +255,13 @@ static int start_queued(struct runner *runner)
         if (js_messages_get_job(message->data, message->len, &sets, &job) < 0)
             return -1;
         job.slot = slot;
-        if (start(runner, &job) < 0)
+        if (runner_main_start(runner, &job) < 0)
             return -1;
     }
     return 0;
 }
 
-static int recall(struct runner *runner)
+static int runner_main_recall(struct runner *runner)
 {
     struct js_buf body = JS_BUF_INIT;
     if (runner->jobs && start_queued(runner) < 0)
@@ -271,7 +275,8 @@ static int recall(struct runner *runner)
     return rc;
 }
 
-static int end_job(struct runner *runner, const struct js_packet *message)
+static int runner_main_end_job(struct runner *runner,
+                               const struct js_packet *message)
 {
     uint32_t slot;
     int64_t grace_ns;
@@ -323,17 +328,18 @@ static int set_limit(struct runner *runner, const struct js_packet *message)
     return 0;
 }
 
-static int take_message(struct runner *runner, const struct js_packet *message)
+static int runner_main_take_message(struct runner *runner,
+                                    const struct js_packet *message)
 {
     switch (message->type) {
     case JS_MESSAGE_CONFIGURE:
         return configure(runner, message);
     case JS_MESSAGE_RUN:
-        return run(runner, message);
+        return runner_main_run(runner, message);
     case JS_MESSAGE_RECALL:
-        return recall(runner);
+        return runner_main_recall(runner);
     case JS_MESSAGE_END:
-        return end_job(runner, message);
+        return runner_main_end_job(runner, message);
     case JS_MESSAGE_LIMIT:
         return set_limit(runner, message);
     case JS_MESSAGE_LEASE:
@@ -344,12 +350,12 @@ static int take_message(struct runner *runner, const struct js_packet *message)
     }
 }
 
-static int take_messages(struct runner *runner)
+static int runner_main_take_messages(struct runner *runner)
 {
     struct js_packet message;
     int rc = js_channel_receive(&runner->channel) < 0 ? -1 : 0;
     while (rc == 0 && js_channel_next(&runner->channel, &message) == 1)
-        rc = take_message(runner, &message);
+        rc = runner_main_take_message(runner, &message);
     return rc;
 }
 
@@ -387,7 +393,7 @@ static int64_t report_delay_ns(const struct runner *runner)
                                               : report_most_ns;
 }
 
-static int report(struct runner *runner)
+static int runner_main_report(struct runner *runner)
 {
     if (runner->channel.out.bytes.len == 0)
         return 0;
@@ -429,14 +435,14 @@ static int turn(struct runner *runner)
         return -1;
     if (fds[1].revents && take_signals(runner) < 0)
         return -1;
-    if ((fds[0].revents & ~POLLOUT) && take_messages(runner) < 0)
+    if ((fds[0].revents & ~POLLOUT) && runner_main_take_messages(runner) < 0)
         return -1;
     if (check_lease(runner) < 0)
         return -1;
     if (runner->jobs &&
         (js_slots_tick(runner->jobs) < 0 || start_queued(runner) < 0))
         return -1;
-    return report(runner);
+    return runner_main_report(runner);
 }
 
 /* Nobody is told what goes wrong from here on. */
@@ -458,7 +464,7 @@ noreturn void js_runner_main(int socket)
         .report_ns = JS_NEVER_NS,
     };
     struct js_err err;
-    if (set_up(&runner, socket) < 0) {
+    if (runner_main_set_up(&runner, socket) < 0) {
         js_err_errno(&err, "the process that starts jobs cannot be set up");
         js_channel_send(&runner.channel, JS_MESSAGE_NOTE, err.text,
                         strlen(err.text), NULL);

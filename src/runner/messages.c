@@ -29,7 +29,7 @@ static const char *get_string_or_null(struct js_cursor *cursor)
     return text[0] ? text : NULL;
 }
 
-static char *copy_string(struct js_cursor *cursor)
+static char *messages_copy_string(struct js_cursor *cursor)
 {
     return strdup(get_string(cursor));
 }
@@ -65,7 +65,7 @@ static const char *const *get_env(struct js_cursor *cursor)
         cursor->bad = true;
     char **env = calloc(cursor->bad ? 1 : (size_t)count + 1, sizeof(*env));
     for (size_t i = 0; env && !cursor->bad && i < count; i++) {
-        env[i] = copy_string(cursor);
+        env[i] = messages_copy_string(cursor);
         if (!env[i]) {
             free_env(env);
             return NULL;
@@ -132,13 +132,13 @@ int js_messages_get_config(const void *body, size_t len,
     struct js_cursor cursor = js_cursor_of(body, len);
     struct js_runner_config config = {0};
 
-    config.cwd = copy_string(&cursor);
+    config.cwd = messages_copy_string(&cursor);
     config.umask = js_unpack_u32(&cursor);
     config.env = get_env(&cursor);
     config.capture = js_unpack_u32(&cursor);
-    config.output_dir = copy_string(&cursor);
-    config.tmpdir = copy_string(&cursor);
-    config.host = copy_string(&cursor);
+    config.output_dir = messages_copy_string(&cursor);
+    config.tmpdir = messages_copy_string(&cursor);
+    config.host = messages_copy_string(&cursor);
     config.slave = js_unpack_u32(&cursor);
     config.slots = js_unpack_u32(&cursor);
     config.slot_cpus = get_cpus(&cursor, config.slots);

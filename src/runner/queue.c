@@ -13,7 +13,7 @@ void js_runner_queue_release(struct js_runner_queue *queue)
 }
 
 /* Moves the ring to one of twice the size, its head to the front. */
-static int grow(struct js_runner_queue *queue)
+static int runner_queue_grow(struct js_runner_queue *queue)
 {
     size_t capacity = queue->capacity ? 2 * queue->capacity : CAPACITY_MIN;
     struct js_buf *items = calloc(capacity, sizeof(*items));
@@ -31,7 +31,7 @@ static int grow(struct js_runner_queue *queue)
 int js_runner_queue_push(struct js_runner_queue *queue, const void *bytes,
                          size_t len)
 {
-    if (queue->count == queue->capacity && grow(queue) < 0)
+    if (queue->count == queue->capacity && runner_queue_grow(queue) < 0)
         return -1;
     struct js_buf *item =
         &queue->items[(queue->head + queue->count) % queue->capacity];

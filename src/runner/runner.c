@@ -41,7 +41,7 @@ static pid_t fork_runner(const struct js_runner *runner, const int ends[2])
 }
 
 /* 0, or -1 with errno. */
-static int begin(struct js_runner *runner)
+static int runner_begin(struct js_runner *runner)
 {
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
@@ -70,7 +70,7 @@ struct js_runner *js_runner_start(struct js_err *err)
     js_channel_init(&runner->channel, -1);
     /* First: what a dying runner leaves must find its way here. */
     if (getrlimit(RLIMIT_NOFILE, &runner->files) < 0 || js_reap_adopt() < 0 ||
-        begin(runner) < 0)
+        runner_begin(runner) < 0)
         goto fail;
     return runner;
 fail:
@@ -81,7 +81,7 @@ fail:
 
 int js_runner_restart(struct js_runner *runner, struct js_err *err)
 {
-    return begin(runner) < 0 ? js_err_errno(err, "%s", no_runner) : 0;
+    return runner_begin(runner) < 0 ? js_err_errno(err, "%s", no_runner) : 0;
 }
 
 /* Its state stays for whoever waits for its end. */
@@ -196,8 +196,8 @@ int js_runner_recall(struct js_runner *runner)
                                       : send_scratch(runner, JS_MESSAGE_RECALL);
 }
 
-static int send_number(struct js_runner *runner, enum js_runner_message type,
-                       int64_t number)
+static int runner_send_number(struct js_runner *runner,
+                              enum js_runner_message type, int64_t number)
 {
     runner->scratch.len = 0;
     if (check_not_lost(runner) < 0 ||
@@ -217,12 +217,12 @@ int js_runner_end(struct js_runner *runner, uint32_t slot, int64_t grace_ns)
 
 int js_runner_lease(struct js_runner *runner, int64_t until_ns)
 {
-    return send_number(runner, JS_MESSAGE_LEASE, until_ns);
+    return runner_send_number(runner, JS_MESSAGE_LEASE, until_ns);
 }
 
 int js_runner_limit(struct js_runner *runner, int64_t timeout_ns)
 {
-    return send_number(runner, JS_MESSAGE_LIMIT, timeout_ns);
+    return runner_send_number(runner, JS_MESSAGE_LIMIT, timeout_ns);
 }
 
 static void set_text(struct js_runner_event *event,

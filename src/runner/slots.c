@@ -155,8 +155,8 @@ void js_slots_free(struct js_slots *jobs)
     errno = saved;
 }
 
-__attribute__((format(printf, 2, 3))) static int note(struct js_slots *jobs,
-                                                      const char *format, ...)
+__attribute__((format(printf, 2, 3))) static int
+slots_note(struct js_slots *jobs, const char *format, ...)
 {
     char text[sizeof((struct js_runner_event){0}.text)];
     va_list args;
@@ -168,7 +168,7 @@ __attribute__((format(printf, 2, 3))) static int note(struct js_slots *jobs,
                                    strlen(text), NULL);
 }
 
-static struct slot *slot_of(struct js_slots *jobs, pid_t pid)
+static struct slot *slots_slot_of(struct js_slots *jobs, pid_t pid)
 {
     for (uint32_t i = 0; i < jobs->count; i++) {
         if (jobs->slots[i].state == SLOT_RUNNING && jobs->slots[i].pid == pid)
@@ -186,7 +186,7 @@ static bool is_idle(const struct js_slots *jobs)
     return true;
 }
 
-static void free_slot(struct slot *slot)
+static void slots_free_slot(struct slot *slot)
 {
     slot->state = SLOT_FREE;
     slot->fresh = false;
@@ -217,13 +217,13 @@ static int look_for_room(struct js_slots *jobs, struct slot *slot,
         slot->outcome.step_errno = ENOSPC;
         slot->outcome.exit_code = 126;
     }
-    return note(jobs,
-                "node %s: there is no room left in %s, and what job %llu has "
-                "written there may be cut; make room, or name another folder "
-                "with %s",
-                config->host, output_folder(config),
-                (unsigned long long)slot->job.id,
-                config->capture == JS_CAPTURE_DIR ? "--output" : "--tmpdir");
+    return slots_note(
+        jobs,
+        "node %s: there is no room left in %s, and what job %llu has "
+        "written there may be cut; make room, or name another folder "
+        "with %s",
+        config->host, output_folder(config), (unsigned long long)slot->job.id,
+        config->capture == JS_CAPTURE_DIR ? "--output" : "--tmpdir");
 }
 
 /* Said once until there is room again. */
@@ -234,10 +234,11 @@ static int say_in_memory(struct js_slots *jobs, const struct slot *slot)
     jobs->is_disk_full = js_job_output_is_in_memory(&slot->output);
     if (!jobs->is_disk_full || was_full)
         return 0;
-    return note(jobs,
-                "node %s: there is no room left in %s: what jobs write is kept "
-                "in memory; make room, or name another folder with --tmpdir",
-                config->host, config->tmpdir);
+    return slots_note(
+        jobs,
+        "node %s: there is no room left in %s: what jobs write is kept "
+        "in memory; make room, or name another folder with --tmpdir",
+        config->host, config->tmpdir);
 }
 
 static int rescue_output(struct js_slots *jobs, struct slot *slot)
@@ -247,7 +248,7 @@ static int rescue_output(struct js_slots *jobs, struct slot *slot)
                                   slot->job.id);
     if (rc == 0)
         return 0;
-    return note(
+    return slots_note(
         jobs, "node %s: the folder %s was removed while job %llu ran: %s%s",
         config->host, config->output_dir, (unsigned long long)slot->job.id,
         rc > 0 ? "what it has written stands in a new one"
@@ -256,7 +257,7 @@ static int rescue_output(struct js_slots *jobs, struct slot *slot)
 }
 
 /* The slot's job is over. `reuse`: nobody can still hold its files. */
-static int report(struct js_slots *jobs, struct slot *slot, bool reuse)
+static int slots_report(struct js_slots *jobs, struct slot *slot, bool reuse)
 {
     struct js_job_output_end end;
     int rc = rescue_output(jobs, slot);
@@ -266,7 +267,7 @@ static int report(struct js_slots *jobs, struct slot *slot, bool reuse)
     if (look_for_room(jobs, slot, &end) < 0)
         rc = -1;
     js_job_hostfile_remove(&slot->hostfile);
-    free_slot(slot);
+    slots_free_slot(slot);
     slot->freed = jobs->freed++;
     jobs->scratch.len = 0;
     if (js_messages_put_ended(&jobs->scratch, slot->job.slot, &slot->outcome) <
@@ -304,14 +305,15 @@ static int tell_refusal(struct js_slots *jobs, const struct slot *slot,
 {
     const struct js_runner_config *config = jobs->means.config;
     const char *hint = js_outcome_hint(failure->step, failure->error);
-    return note(jobs,
-                "node %s: job %llu cannot be started yet: %s: %s%s%s; trying "
-                "again for up to %lld s",
-                config->host, (unsigned long long)slot->job.id,
-                failure->step == JS_STEP_OUTPUT ? "no file for its output"
-                                                : "no process for it",
-                js_errno_text(failure->error), hint ? "; " : "",
-                hint ? hint : "", (long long)(config->retry_ns / JS_NS_PER_S));
+    return slots_note(
+        jobs,
+        "node %s: job %llu cannot be started yet: %s: %s%s%s; trying "
+        "again for up to %lld s",
+        config->host, (unsigned long long)slot->job.id,
+        failure->step == JS_STEP_OUTPUT ? "no file for its output"
+                                        : "no process for it",
+        js_errno_text(failure->error), hint ? "; " : "", hint ? hint : "",
+        (long long)(config->retry_ns / JS_NS_PER_S));
 }
 
 static bool is_any_homeless(const struct js_slots *jobs)
@@ -329,12 +331,12 @@ static int tell_homeless(struct js_slots *jobs, const struct slot *slot,
 {
     if (is_any_homeless(jobs))
         return 0;
-    return note(jobs,
-                "node %s: the folder %s is gone, and cannot be made anew: %s; "
-                "job %llu, and whatever needs it, waits until it is there",
-                jobs->means.config->host, slot->opening->path,
-                js_errno_text(failure->error),
-                (unsigned long long)slot->job.id);
+    return slots_note(
+        jobs,
+        "node %s: the folder %s is gone, and cannot be made anew: %s; "
+        "job %llu, and whatever needs it, waits until it is there",
+        jobs->means.config->host, slot->opening->path,
+        js_errno_text(failure->error), (unsigned long long)slot->job.id);
 }
 
 static int begin_wait(struct js_slots *jobs, struct slot *slot,
@@ -382,9 +384,10 @@ static int fd_or(int fd, int other)
     return fd >= 0 ? fd : other;
 }
 
-static void set_stdio(const struct js_slots *jobs, const struct slot *slot,
-                      const struct js_job_files *files,
-                      struct js_spawn_spec *spec)
+static void slots_set_stdio(const struct js_slots *jobs,
+                            const struct slot *slot,
+                            const struct js_job_files *files,
+                            struct js_spawn_spec *spec)
 {
     const struct js_job_output_file *file = slot->output.file;
     bool is_dropped = jobs->means.config->capture == JS_CAPTURE_NONE;
@@ -413,7 +416,7 @@ static int spawn(struct js_slots *jobs, struct slot *slot,
         .data_limit_bytes = slot->job.data_limit_bytes,
         .ignored = &jobs->ignored,
     };
-    set_stdio(jobs, slot, files, &spec);
+    slots_set_stdio(jobs, slot, files, &spec);
     slot->outcome = (struct js_outcome){.start_unix_ns = js_clock_unix_ns()};
     slot->started_ns = js_clock_ns();
     return js_spawn(&spec, &slot->pid, failure);
@@ -429,8 +432,8 @@ static int write_hostfile(const struct js_slots *jobs, struct slot *slot)
 }
 
 /* Opens, prepares and spawns. Returns 0, or -1 with *failure. */
-static int launch(struct js_slots *jobs, struct slot *slot,
-                  struct js_spawn_failure *failure)
+static int slots_launch(struct js_slots *jobs, struct slot *slot,
+                        struct js_spawn_failure *failure)
 {
     const struct js_runner_config *config = jobs->means.config;
     struct js_job_files files;
@@ -462,17 +465,17 @@ fail:
 }
 
 /* It has not been started, and will not be. */
-static int give_up_start(struct js_slots *jobs, struct slot *slot)
+static int slots_give_up_start(struct js_slots *jobs, struct slot *slot)
 {
     slot->outcome = (struct js_outcome){.start_unix_ns = js_clock_unix_ns(),
                                         .cause = JS_STOP_REASON_STOPPED};
-    return report(jobs, slot, true);
+    return slots_report(jobs, slot, true);
 }
 
 /* Where a file of ours could not be made: makes its folder anew if that is
  * gone. */
-static enum js_job_folder_state look_at_folder(const struct slot *slot,
-                                               struct js_spawn_failure *failure)
+static enum js_job_folder_state
+slots_look_at_folder(const struct slot *slot, struct js_spawn_failure *failure)
 {
     if (!slot->opening || is_passing(slot, failure))
         return JS_JOB_FOLDER_FINE;
@@ -489,17 +492,18 @@ static int launch_somewhere(struct js_slots *jobs, struct slot *slot,
                             bool *ret_is_homeless)
 {
     enum js_job_folder_state state = JS_JOB_FOLDER_FINE;
-    int rc = launch(jobs, slot, failure);
+    int rc = slots_launch(jobs, slot, failure);
     if (rc < 0)
-        state = look_at_folder(slot, failure);
+        state = slots_look_at_folder(slot, failure);
     if (state == JS_JOB_FOLDER_THERE &&
-        note(jobs, "node %s: the folder %s was gone, and has been made anew",
-             jobs->means.config->host, slot->opening->path) < 0)
+        slots_note(jobs,
+                   "node %s: the folder %s was gone, and has been made anew",
+                   jobs->means.config->host, slot->opening->path) < 0)
         return -1;
     /* Another slave, or slot, may have made it in between. */
     if (rc < 0 && slot->opening && state != JS_JOB_FOLDER_GONE &&
         failure->error == ENOENT)
-        rc = launch(jobs, slot, failure);
+        rc = slots_launch(jobs, slot, failure);
     *ret_is_homeless = state == JS_JOB_FOLDER_GONE;
     return rc;
 }
@@ -521,7 +525,7 @@ static int try_to_start(struct js_slots *jobs, struct slot *slot)
     bool is_retried = is_homeless || (is_passing(slot, &failure) && !late &&
                                       jobs->means.config->retry_ns > 0);
     if (is_retried && jobs->is_draining)
-        return give_up_start(jobs, slot);
+        return slots_give_up_start(jobs, slot);
     if (is_retried)
         return wait_and_retry(jobs, slot, &failure, is_homeless, now_ns);
     slot->outcome = (struct js_outcome){
@@ -530,7 +534,7 @@ static int try_to_start(struct js_slots *jobs, struct slot *slot)
         .step = failure.step,
         .step_errno = failure.error,
     };
-    return report(jobs, slot, true);
+    return slots_report(jobs, slot, true);
 }
 
 static const struct js_cpuset *copy_set(struct js_cpuset *to,
@@ -542,7 +546,7 @@ static const struct js_cpuset *copy_set(struct js_cpuset *to,
 }
 
 /* NULL for NULL, and when there is no memory. */
-static const char *copy_string(struct js_buf *to, const char *from)
+static const char *slots_copy_string(struct js_buf *to, const char *from)
 {
     to->len = 0;
     return from && js_buf_puts(to, from) == 0 ? js_buf_string(to) : NULL;
@@ -557,8 +561,8 @@ static int copy_job(struct slot *slot, const struct js_runner_job *job)
         return -1;
     slot->job = *job;
     slot->job.command = js_buf_string(&slot->text);
-    slot->job.gpus = copy_string(&slot->gpus, job->gpus);
-    slot->job.hosts = copy_string(&slot->hosts, job->hosts);
+    slot->job.gpus = slots_copy_string(&slot->gpus, job->gpus);
+    slot->job.hosts = slots_copy_string(&slot->hosts, job->hosts);
     slot->job.cpus = copy_set(&slot->cpus, job->cpus);
     slot->job.numa = copy_set(&slot->numa, job->numa);
     if (!slot->job.command || (job->gpus && !slot->job.gpus) ||
@@ -636,7 +640,7 @@ static void look_for_oom(struct js_slots *jobs, struct js_outcome *outcome)
 static bool is_spared(pid_t pid, void *arg)
 {
     struct js_slots *jobs = arg;
-    return slot_of(jobs, pid) || js_pids_has(&jobs->abandoned, pid);
+    return slots_slot_of(jobs, pid) || js_pids_has(&jobs->abandoned, pid);
 }
 
 /* ------------------------------------------------ strangers */
@@ -775,13 +779,13 @@ static int finish_ending(struct js_slots *jobs, struct slot *slot, bool clean)
 {
     count_leftovers(slot);
     if (slot != &jobs->strays)
-        return report(jobs, slot, clean && jobs->abandoned.list.len == 0);
-    free_slot(slot);
+        return slots_report(jobs, slot, clean && jobs->abandoned.list.len == 0);
+    slots_free_slot(slot);
     return 0;
 }
 
 /* Looks whether an ENDING slot is done. */
-static int settle(struct js_slots *jobs, struct slot *slot)
+static int slots_settle(struct js_slots *jobs, struct slot *slot)
 {
     bool clean = false;
     if (!jobs->has_children)
@@ -808,10 +812,11 @@ static int give_up(struct js_slots *jobs, struct slot *slot)
     bool clean;
     if (!sweep(jobs, slot, &jobs->abandoned, &clean))
         return finish_ending(jobs, slot, false);
-    if (note(jobs,
-             "node %s: processes that job %llu left behind do not end, not "
-             "even by SIGKILL; no longer waiting for them",
-             jobs->means.config->host, (unsigned long long)slot->job.id) < 0)
+    if (slots_note(
+            jobs,
+            "node %s: processes that job %llu left behind do not end, not "
+            "even by SIGKILL; no longer waiting for them",
+            jobs->means.config->host, (unsigned long long)slot->job.id) < 0)
         return -1;
     return finish_ending(jobs, slot, false);
 }
@@ -821,13 +826,13 @@ static int wake_ending(struct js_slots *jobs, struct slot *slot, int64_t now_ns)
     int64_t grace_end_ns = slot->limit_ns - unkillable_ns;
     if (now_ns < grace_end_ns) {
         slot->wake_ns = grace_end_ns;
-        return settle(jobs, slot);
+        return slots_settle(jobs, slot);
     }
     slot->killing = true;
     slot->wake_ns = now_ns + kill_again_ns;
     if (now_ns >= slot->limit_ns)
         return give_up(jobs, slot);
-    return settle(jobs, slot);
+    return slots_settle(jobs, slot);
 }
 
 /* With no job there is nobody whose they might be. */
@@ -857,7 +862,7 @@ static int start_strays(struct js_slots *jobs)
         return 0;
     strays->state = SLOT_ENDING;
     strays->fresh = true;
-    return settle(jobs, strays);
+    return slots_settle(jobs, strays);
 }
 
 /* Reaps what has ended. Returns true if any of it was no job's own process. */
@@ -868,7 +873,7 @@ static bool reap_children(struct js_slots *jobs)
     int status;
     pid_t pid;
     while ((pid = wait4(-1, &status, WNOHANG, &usage)) > 0) {
-        struct slot *slot = slot_of(jobs, pid);
+        struct slot *slot = slots_slot_of(jobs, pid);
         if (slot) {
             set_outcome(slot, status, &usage);
             jobs->run_ns +=
@@ -893,7 +898,7 @@ int js_slots_reap(struct js_slots *jobs)
     for (uint32_t i = 0; i <= jobs->count; i++) {
         struct slot *slot = i < jobs->count ? &jobs->slots[i] : &jobs->strays;
         bool look = slot->fresh || others || !jobs->has_children;
-        if (slot->state == SLOT_ENDING && look && settle(jobs, slot) < 0)
+        if (slot->state == SLOT_ENDING && look && slots_settle(jobs, slot) < 0)
             return -1;
     }
     return start_strays(jobs);
@@ -922,15 +927,15 @@ static int end_slot(struct js_slots *jobs, struct slot *slot, int64_t grace_ns)
 {
     if (slot->state == SLOT_RUNNING)
         tell_to_end(jobs, slot, JS_STOP_REASON_STOPPED, grace_ns);
-    return slot->state == SLOT_WAITING ? give_up_start(jobs, slot) : 0;
+    return slot->state == SLOT_WAITING ? slots_give_up_start(jobs, slot) : 0;
 }
 
-static int drain(struct js_slots *jobs)
+static int slots_drain(struct js_slots *jobs)
 {
     jobs->is_draining = true;
     for (uint32_t i = 0; i < jobs->count; i++) {
         if (jobs->slots[i].state == SLOT_WAITING &&
-            give_up_start(jobs, &jobs->slots[i]) < 0)
+            slots_give_up_start(jobs, &jobs->slots[i]) < 0)
             return -1;
     }
     return 0;
@@ -939,7 +944,7 @@ static int drain(struct js_slots *jobs)
 int js_slots_end(struct js_slots *jobs, uint32_t slot, int64_t grace_ns)
 {
     if (grace_ns == JS_RUNNER_LET_RUN)
-        return drain(jobs);
+        return slots_drain(jobs);
     return slot < jobs->count ? end_slot(jobs, &jobs->slots[slot], grace_ns)
                               : 0;
 }
@@ -950,7 +955,8 @@ void js_slots_limit(struct js_slots *jobs, int64_t timeout_ns)
 }
 
 /* When the job has run for as long as it may. */
-static int64_t deadline_ns(const struct js_slots *jobs, const struct slot *slot)
+static int64_t slots_deadline_ns(const struct js_slots *jobs,
+                                 const struct slot *slot)
 {
     int64_t timeout_ns =
         slot->job.timeout_ns > 0 ? slot->job.timeout_ns : jobs->limit_ns;
@@ -964,7 +970,7 @@ static int64_t deadline_ns(const struct js_slots *jobs, const struct slot *slot)
 static int64_t running_wake_ns(const struct js_slots *jobs,
                                const struct slot *slot)
 {
-    return slot->cause == JS_STOP_REASON_NONE ? deadline_ns(jobs, slot)
+    return slot->cause == JS_STOP_REASON_NONE ? slots_deadline_ns(jobs, slot)
                                               : slot->wake_ns;
 }
 

@@ -76,7 +76,7 @@ struct js_allocator *js_allocator_new(void)
     return calloc(1, sizeof(struct js_allocator));
 }
 
-static void free_node(struct node *node)
+static void allocator_free_node(struct node *node)
 {
     js_resources_release(&node->resources);
     free(node->cores);
@@ -91,7 +91,7 @@ void js_allocator_free(struct js_allocator *allocator)
         return;
     int saved = errno;
     for (size_t i = 0; i < allocator->node_count; i++)
-        free_node(allocator->nodes[i]);
+        allocator_free_node(allocator->nodes[i]);
     for (size_t i = 0; i < allocator->member_end; i++) {
         if (allocator->members[i])
             free(allocator->members[i]->slots);
@@ -112,8 +112,8 @@ bool js_node_is_same(const struct js_node *a, const struct js_node *b)
 }
 
 /* The index of the same node, or node_count. */
-static size_t find_node(const struct js_allocator *allocator,
-                        const struct js_node *about)
+static size_t allocator_find_node(const struct js_allocator *allocator,
+                                  const struct js_node *about)
 {
     size_t i = 0;
     while (i < allocator->node_count &&
@@ -138,7 +138,8 @@ static int append_node(struct js_allocator *allocator,
     return 0;
 }
 
-static int make_room_for(struct js_allocator *allocator, unsigned rank)
+static int allocator_make_room_for(struct js_allocator *allocator,
+                                   unsigned rank)
 {
     if (rank < allocator->member_end)
         return 0;
@@ -181,9 +182,9 @@ static void unite(struct js_node *to, const struct js_node *from)
 int js_allocator_add(struct js_allocator *allocator, unsigned rank,
                      const struct js_node *node, bool is_slave)
 {
-    if (make_room_for(allocator, rank) < 0)
+    if (allocator_make_room_for(allocator, rank) < 0)
         return -1;
-    size_t at = find_node(allocator, node);
+    size_t at = allocator_find_node(allocator, node);
     if (at == allocator->node_count && append_node(allocator, node) < 0)
         return -1;
     struct member *member = calloc(1, sizeof(*member));
@@ -197,8 +198,8 @@ int js_allocator_add(struct js_allocator *allocator, unsigned rank,
     return 0;
 }
 
-static struct member *find_slave(const struct js_allocator *allocator,
-                                 unsigned rank)
+static struct member *allocator_find_slave(const struct js_allocator *allocator,
+                                           unsigned rank)
 {
     struct member *member =
         rank < allocator->member_end ? allocator->members[rank] : NULL;
@@ -208,7 +209,7 @@ static struct member *find_slave(const struct js_allocator *allocator,
 int js_allocator_place(const struct js_allocator *allocator, unsigned rank,
                        struct js_placement *ret)
 {
-    const struct member *slave = find_slave(allocator, rank);
+    const struct member *slave = allocator_find_slave(allocator, rank);
     if (!slave) {
         errno = ENOENT;
         return -1;
@@ -225,7 +226,7 @@ int js_allocator_place(const struct js_allocator *allocator, unsigned rank,
 size_t js_allocator_neighbours(const struct js_allocator *allocator,
                                unsigned rank, const unsigned **ret)
 {
-    const struct member *slave = find_slave(allocator, rank);
+    const struct member *slave = allocator_find_slave(allocator, rank);
     *ret = slave ? allocator->nodes[slave->node]->ranks : NULL;
     return slave ? allocator->nodes[slave->node]->rank_count : 0;
 }
@@ -291,7 +292,7 @@ static uint32_t slots_at_home(const struct js_allocator *allocator,
     return count;
 }
 
-static bool has_room(const struct core *core)
+static bool allocator_has_room(const struct core *core)
 {
     return core->used < core->room;
 }
@@ -301,17 +302,17 @@ static void set_room(const struct js_allocator *allocator, struct node *node,
 {
     struct core *core = &node->cores[index];
     uint32_t slots = slots_at_home(allocator, node, index);
-    node->free_cores -= has_room(core);
+    node->free_cores -= allocator_has_room(core);
     core->room = slots > 1 ? slots : 1;
     node->is_shared |= core->room > 1;
-    node->free_cores += has_room(core);
+    node->free_cores += allocator_has_room(core);
 }
 
 int js_allocator_equip(struct js_allocator *allocator, unsigned rank,
                        const struct js_resources *resources,
                        const uint32_t *homes, uint32_t slots)
 {
-    struct member *slave = find_slave(allocator, rank);
+    struct member *slave = allocator_find_slave(allocator, rank);
     if (!slave || slave->slots) {
         errno = slave ? EEXIST : ENOENT;
         return -1;
@@ -341,7 +342,7 @@ int js_allocator_equip(struct js_allocator *allocator, unsigned rank,
 
 void js_allocator_drop(struct js_allocator *allocator, unsigned rank)
 {
-    struct member *slave = find_slave(allocator, rank);
+    struct member *slave = allocator_find_slave(allocator, rank);
     if (!slave || slave->slot_count == 0)
         return;
     struct node *node = allocator->nodes[slave->node];
@@ -361,17 +362,19 @@ static void hold_core(struct node *node, uint32_t index)
 {
     struct core *core = &node->cores[index];
     core->used++;
-    node->free_cores -= !has_room(core);
+    node->free_cores -= !allocator_has_room(core);
 }
 
 static void let_go_core(struct node *node, uint32_t index)
 {
     struct core *core = &node->cores[index];
-    node->free_cores += !has_room(core) && core->used - 1 < core->room;
+    node->free_cores +=
+        !allocator_has_room(core) && core->used - 1 < core->room;
     core->used--;
 }
 
-static const uint32_t *cores_of(const struct js_allocation *allocation)
+static const uint32_t *
+allocator_cores_of(const struct js_allocation *allocation)
 {
     return allocation->cores ? allocation->cores : &allocation->core;
 }
@@ -381,14 +384,14 @@ static const uint32_t *gpus_of(const struct js_allocation *allocation)
     return allocation->cores + allocation->core_count;
 }
 
-static void hold(struct js_allocator *allocator,
-                 const struct js_allocation *allocation)
+static void allocator_hold(struct js_allocator *allocator,
+                           const struct js_allocation *allocation)
 {
     struct member *slave = allocator->members[allocation->rank];
     struct node *node = allocator->nodes[slave->node];
     slave->slots[allocation->slot].is_taken = true;
     for (uint32_t i = 0; i < allocation->core_count; i++)
-        hold_core(node, cores_of(allocation)[i]);
+        hold_core(node, allocator_cores_of(allocation)[i]);
     for (uint32_t i = 0; i < allocation->gpu_count; i++)
         node->gpu_held[gpus_of(allocation)[i]] = true;
     node->free_gpus -= allocation->gpu_count;
@@ -396,14 +399,14 @@ static void hold(struct js_allocator *allocator,
         node->free_mem_bytes -= allocation->mem_bytes;
 }
 
-static void let_go(struct js_allocator *allocator,
-                   const struct js_allocation *allocation)
+static void allocator_let_go(struct js_allocator *allocator,
+                             const struct js_allocation *allocation)
 {
     struct member *slave = allocator->members[allocation->rank];
     struct node *node = allocator->nodes[slave->node];
     slave->slots[allocation->slot].is_taken = false;
     for (uint32_t i = 0; i < allocation->core_count; i++)
-        let_go_core(node, cores_of(allocation)[i]);
+        let_go_core(node, allocator_cores_of(allocation)[i]);
     for (uint32_t i = 0; i < allocation->gpu_count; i++)
         node->gpu_held[gpus_of(allocation)[i]] = false;
     node->free_gpus += allocation->gpu_count;
@@ -414,9 +417,9 @@ static void let_go(struct js_allocator *allocator,
 void js_allocator_release(struct js_allocator *allocator,
                           struct js_allocation *allocation)
 {
-    let_go(allocator, allocation);
+    allocator_let_go(allocator, allocation);
     for (uint32_t i = 0; i < allocation->other_count; i++)
-        let_go(allocator, &allocation->others[i]);
+        allocator_let_go(allocator, &allocation->others[i]);
     js_allocation_free(allocation);
 }
 
@@ -445,7 +448,8 @@ void js_allocation_cpus(const struct js_allocator *allocator,
         allocator->nodes[allocator->members[allocation->rank]->node];
     js_cpuset_clear(ret);
     for (uint32_t i = 0; i < allocation->core_count; i++)
-        js_resources_core(&node->resources, cores_of(allocation)[i], ret);
+        js_resources_core(&node->resources, allocator_cores_of(allocation)[i],
+                          ret);
 }
 
 int js_allocation_gpus(const struct js_allocator *allocator,
@@ -483,20 +487,20 @@ int js_allocation_hosts(const struct js_allocator *allocator,
 static bool is_slot_free(const struct node *node, const struct slot *slot)
 {
     const struct core *core = &node->cores[slot->home];
-    return !slot->is_taken && !core->is_set_aside && has_room(core);
+    return !slot->is_taken && !core->is_set_aside && allocator_has_room(core);
 }
 
 bool js_allocator_take_slot(struct js_allocator *allocator, unsigned rank,
                             struct js_allocation *ret)
 {
-    struct member *slave = find_slave(allocator, rank);
+    struct member *slave = allocator_find_slave(allocator, rank);
     for (uint32_t i = 0; slave && i < slave->slot_count; i++) {
         struct slot *slot = &slave->slots[i];
         if (!is_slot_free(allocator->nodes[slave->node], slot))
             continue;
         *ret = (struct js_allocation){
             .rank = rank, .slot = i, .core_count = 1, .core = slot->home};
-        hold(allocator, ret);
+        allocator_hold(allocator, ret);
         return true;
     }
     return false;
@@ -504,14 +508,14 @@ bool js_allocator_take_slot(struct js_allocator *allocator, unsigned rank,
 
 bool js_allocator_is_shared(const struct js_allocator *allocator, unsigned rank)
 {
-    const struct member *slave = find_slave(allocator, rank);
+    const struct member *slave = allocator_find_slave(allocator, rank);
     return slave && allocator->nodes[slave->node]->is_shared;
 }
 
 uint32_t js_allocator_free_slots(const struct js_allocator *allocator,
                                  unsigned rank)
 {
-    const struct member *slave = find_slave(allocator, rank);
+    const struct member *slave = allocator_find_slave(allocator, rank);
     uint32_t count = 0;
     for (uint32_t i = 0; slave && i < slave->slot_count; i++)
         count += is_slot_free(allocator->nodes[slave->node], &slave->slots[i]);
@@ -525,9 +529,9 @@ uint64_t js_allocator_busy_slots(const struct js_allocator *allocator)
         const struct member *slave = allocator->members[rank];
         for (uint32_t i = 0; slave && i < slave->slot_count; i++) {
             const struct slot *slot = &slave->slots[i];
-            count +=
-                slot->is_taken ||
-                !has_room(&allocator->nodes[slave->node]->cores[slot->home]);
+            count += slot->is_taken ||
+                     !allocator_has_room(
+                         &allocator->nodes[slave->node]->cores[slot->home]);
         }
     }
     return count;
@@ -548,7 +552,7 @@ static bool could_node(const struct node *node,
 static bool has_other(const struct js_allocator *allocator,
                       const struct node *node, unsigned avoid)
 {
-    const struct member *slave = find_slave(allocator, avoid);
+    const struct member *slave = allocator_find_slave(allocator, avoid);
     bool is_here =
         slave && slave->slot_count > 0 && allocator->nodes[slave->node] == node;
     return node->equipped > (is_here ? 1 : 0);
@@ -649,12 +653,12 @@ static bool is_core_free(const struct search *search, const struct node *node,
                          uint32_t core)
 {
     return search->is_for_all ||
-           (has_room(&node->cores[core]) &&
+           (allocator_has_room(&node->cores[core]) &&
             (search->takes_others || !node->cores[core].is_others) &&
             (search->is_owner || !node->cores[core].is_set_aside));
 }
 
-static bool is_usable(const struct search *search, unsigned rank)
+static bool allocator_is_usable(const struct search *search, unsigned rank)
 {
     return rank != search->avoid &&
            (!search->usable || search->usable(search->arg, rank));
@@ -669,7 +673,7 @@ static bool find_slot(const struct search *search, const struct node *node,
         for (uint32_t k = 0; k < slave->slot_count; k++) {
             if (slave->slots[k].home != core ||
                 (slave->slots[k].is_taken && !search->is_for_all) ||
-                !is_usable(search, slave->rank))
+                !allocator_is_usable(search, slave->rank))
                 continue;
             ret->rank = slave->rank;
             ret->slot = k;
@@ -685,7 +689,7 @@ static void mark_homes(struct search *search, const struct node *node)
     memset(homes, 0, node->resources.core_count * sizeof(*homes));
     for (size_t i = 0; i < node->rank_count; i++) {
         const struct member *slave = search->allocator->members[node->ranks[i]];
-        if (slave->slot_count == 0 || !is_usable(search, slave->rank))
+        if (slave->slot_count == 0 || !allocator_is_usable(search, slave->rank))
             continue;
         for (uint32_t k = 0; k < slave->slot_count; k++) {
             const struct slot *slot = &slave->slots[k];
@@ -738,8 +742,9 @@ static void keep_best(struct search *search, const struct place *place)
 }
 
 /* Takes `count` free cores from `from` on into the grant, until `end`. */
-static void gather(const struct search *search, const struct node *node,
-                   uint32_t from, uint32_t end, uint32_t count, uint32_t *to)
+static void allocator_gather(const struct search *search,
+                             const struct node *node, uint32_t from,
+                             uint32_t end, uint32_t count, uint32_t *to)
 {
     for (uint32_t i = from; i < end && count > 0; i++) {
         if (!is_core_free(search, node, i))
@@ -750,8 +755,9 @@ static void gather(const struct search *search, const struct node *node,
 }
 
 /* A run of free cores, neighbours, with a home; or end. */
-static uint32_t find_run(const struct search *search, const struct node *node,
-                         const struct place *in)
+static uint32_t allocator_find_run(const struct search *search,
+                                   const struct node *node,
+                                   const struct place *in)
 {
     uint32_t wanted = search->request->cores;
     uint32_t length = 0, last_home = UINT32_MAX;
@@ -772,12 +778,12 @@ static void pick_cores(const struct search *search, const struct node *node,
                        const struct place *in, uint32_t *to)
 {
     uint32_t count = search->request->cores;
-    uint32_t run = find_run(search, node, in);
+    uint32_t run = allocator_find_run(search, node, in);
     if (run < in->end) {
-        gather(search, node, run, in->end, count, to);
+        allocator_gather(search, node, run, in->end, count, to);
         return;
     }
-    gather(search, node, in->first, in->end, count, to);
+    allocator_gather(search, node, in->first, in->end, count, to);
     for (uint32_t i = 0; i < count; i++) {
         if (search->homes[to[i]])
             return;
@@ -791,7 +797,7 @@ static void pick_cores(const struct search *search, const struct node *node,
 
 /* The best place of the node, if it has one now without cores of other runs, or
  * with them. */
-static void look_at_node(struct search *search, size_t index)
+static void allocator_look_at_node(struct search *search, size_t index)
 {
     const struct node *node = search->allocator->nodes[index];
     const struct js_request *request = search->request;
@@ -877,7 +883,7 @@ static void allocation_cores(struct js_allocator *allocator,
     }
     pick_gpus(node, allocation->core, request->gpus,
               allocation->cores + request->cores);
-    hold(allocator, allocation);
+    allocator_hold(allocator, allocation);
 }
 
 /* Room for what such a grant owns: 0, or -1 with errno ENOMEM. */
@@ -908,8 +914,9 @@ static struct js_allocation *part_of(struct js_allocation *allocation,
     return i == 0 ? allocation : &allocation->others[i - 1];
 }
 
-static unsigned whom_to_avoid(const struct js_allocator *allocator,
-                              const struct js_request *request, unsigned avoid)
+static unsigned allocator_whom_to_avoid(const struct js_allocator *allocator,
+                                        const struct js_request *request,
+                                        unsigned avoid)
 {
     return avoid > 0 && js_allocator_could(allocator, request, avoid) ? avoid
                                                                       : 0;
@@ -942,7 +949,7 @@ static int take_best(struct js_allocator *allocator, struct search *search,
     if (begin_search(search) < 0)
         return -1;
     for (size_t i = 0; i < allocator->node_count; i++)
-        look_at_node(search, i);
+        allocator_look_at_node(search, i);
     int rc = 0;
     if (search->count == js_request_nodes(search->request))
         rc = take_places(allocator, search, ret);
@@ -955,22 +962,25 @@ int js_allocator_take(struct js_allocator *allocator,
                       js_allocator_usable_fn usable, void *arg,
                       struct js_allocation *ret)
 {
-    struct search search = {.allocator = allocator,
-                            .request = request,
-                            .avoid = whom_to_avoid(allocator, request, avoid),
-                            .usable = usable,
-                            .arg = arg};
+    struct search search = {
+        .allocator = allocator,
+        .request = request,
+        .avoid = allocator_whom_to_avoid(allocator, request, avoid),
+        .usable = usable,
+        .arg = arg};
     return take_best(allocator, &search, ret);
 }
 
 /* ---------------------------------------------------------------- reserving */
 
 /* How many of the cores of the place are held, here or by another run. */
-static uint32_t count_held(const struct node *node, const struct place *place)
+static uint32_t allocator_count_held(const struct node *node,
+                                     const struct place *place)
 {
     uint32_t held = 0;
     for (uint32_t i = place->first; i < place->end; i++)
-        held += !has_room(&node->cores[i]) || node->cores[i].is_others;
+        held +=
+            !allocator_has_room(&node->cores[i]) || node->cores[i].is_others;
     return held;
 }
 
@@ -1004,7 +1014,7 @@ static struct place find_quiet_run(struct search *search, size_t index)
         for (uint32_t i = at; i < run.end; i++)
             homes_in += search->homes[i];
         uint32_t borders = count_borders(node, at, count);
-        run.cost = count_held(node, &run);
+        run.cost = allocator_count_held(node, &run);
         if (homes_in == 0 || run.cost > best.cost ||
             (run.cost == best.cost && borders >= best_borders))
             continue;
@@ -1084,10 +1094,11 @@ static struct search search_to_reserve(const struct js_allocator *allocator,
                                        const struct js_request *request,
                                        unsigned avoid)
 {
-    return (struct search){.allocator = allocator,
-                           .request = request,
-                           .avoid = whom_to_avoid(allocator, request, avoid),
-                           .is_for_all = true};
+    return (struct search){
+        .allocator = allocator,
+        .request = request,
+        .avoid = allocator_whom_to_avoid(allocator, request, avoid),
+        .is_for_all = true};
 }
 
 bool js_allocator_reserve(struct js_allocator *allocator,
@@ -1157,7 +1168,7 @@ bool js_allocator_has_cores_reserved(const struct js_allocator *allocator)
 bool js_allocator_is_reserved(const struct js_allocator *allocator,
                               unsigned rank)
 {
-    const struct member *slave = find_slave(allocator, rank);
+    const struct member *slave = allocator_find_slave(allocator, rank);
     if (!slave || !allocator->nodes[slave->node]->is_set_aside)
         return false;
     for (uint32_t i = 0; i < slave->slot_count; i++) {

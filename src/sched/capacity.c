@@ -31,8 +31,9 @@ int js_capacity_need(const struct js_request *request, struct js_buf *buf)
     return rc;
 }
 
-static int put_need(struct js_buf *buf, const struct js_allocator *allocator,
-                    const struct js_request *request)
+static int capacity_put_need(struct js_buf *buf,
+                             const struct js_allocator *allocator,
+                             const struct js_request *request)
 {
     uint32_t nodes = js_request_nodes(request);
     if (js_capacity_need(request, buf) < 0)
@@ -56,14 +57,14 @@ int js_capacity_describe(const struct js_allocator *allocator, uint64_t id,
                       "job %" PRIu64 " (line %" PRIu64
                       ") can never run here: it needs ",
                       id, line) < 0 ||
-        put_need(buf, allocator, request) < 0 ||
+        capacity_put_need(buf, allocator, request) < 0 ||
         js_buf_puts(buf, "; the most that a node has: ") < 0)
         return -1;
     return js_capacity_need(&most, buf);
 }
 
-static void visit(void *arg, uint64_t id, uint64_t line,
-                  const struct js_request *request)
+static void capacity_visit(void *arg, uint64_t id, uint64_t line,
+                           const struct js_request *request)
 {
     struct search *search = arg;
     struct js_buf text = JS_BUF_INIT;
@@ -80,6 +81,6 @@ uint64_t js_capacity_check(const struct js_allocator *allocator,
                            const struct js_log *log)
 {
     struct search search = {.allocator = allocator, .log = log};
-    js_source_each_need(source, visit, &search);
+    js_source_each_need(source, capacity_visit, &search);
     return search.count;
 }

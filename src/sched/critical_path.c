@@ -22,7 +22,8 @@ static uint64_t *cause_of(const struct search *search, uint64_t seq)
     return (uint64_t *)(void *)search->causes.data + seq - 1;
 }
 
-static int begin(struct search *search, uint64_t seq, int64_t at_ns)
+static int critical_path_begin(struct search *search, uint64_t seq,
+                               int64_t at_ns)
 {
     const struct js_critical_path_config *config = search->config;
     int64_t run_ns = seq <= config->count ? config->run_ns[seq - 1] : 0;
@@ -50,7 +51,7 @@ static int begin_first(struct search *search, struct js_err *err)
             return js_err_errno(err, "the longest chain");
         memset(cause_of(search, known + 1), 0,
                (seq - known) * sizeof(uint64_t));
-        if (!is_waiting && begin(search, seq, 0) < 0)
+        if (!is_waiting && critical_path_begin(search, seq, 0) < 0)
             return js_err_errno(err, "the longest chain");
     }
     return state == JS_SOURCE_END ? 0 : -1;
@@ -73,7 +74,7 @@ static int begin_others(struct search *search)
                 errno = EOVERFLOW;
                 return -1;
             }
-            if (begin(search, seq, next_ns) < 0)
+            if (critical_path_begin(search, seq, next_ns) < 0)
                 return -1;
         }
     }

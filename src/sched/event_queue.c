@@ -10,7 +10,7 @@ static bool is_before(const struct js_event *a, const struct js_event *b)
     return a->at_ns != b->at_ns ? a->at_ns < b->at_ns : a->order < b->order;
 }
 
-static int grow(struct js_event_queue *event_queue)
+static int event_queue_grow(struct js_event_queue *event_queue)
 {
     if (event_queue->count < event_queue->size)
         return 0;
@@ -27,7 +27,7 @@ int js_event_queue_put(struct js_event_queue *event_queue,
                        const struct js_event *event)
 {
     struct js_event own = *event;
-    if (grow(event_queue) < 0)
+    if (event_queue_grow(event_queue) < 0)
         return -1;
     own.order = event_queue->put++;
     struct js_event *heap = event_queue->heap;

@@ -5,7 +5,7 @@ _Static_assert(1 << PART_BITS == JS_LOG_HISTOGRAM_PARTS,
                "a part is so many bits");
 
 /* The highest bit of the value, and the seven behind it. */
-static unsigned bucket_of(int64_t value_ns)
+static unsigned log_histogram_bucket_of(int64_t value_ns)
 {
     uint64_t value = value_ns < JS_LOG_HISTOGRAM_PARTS ? JS_LOG_HISTOGRAM_PARTS
                                                        : (uint64_t)value_ns;
@@ -15,7 +15,7 @@ static unsigned bucket_of(int64_t value_ns)
 }
 
 /* In the middle of a bucket. */
-static int64_t value_of(unsigned bucket)
+static int64_t log_histogram_value_of(unsigned bucket)
 {
     unsigned shift = bucket / JS_LOG_HISTOGRAM_PARTS;
     uint64_t value = JS_LOG_HISTOGRAM_PARTS + bucket % JS_LOG_HISTOGRAM_PARTS;
@@ -24,7 +24,7 @@ static int64_t value_of(unsigned bucket)
 
 void js_log_histogram_add(struct js_log_histogram *median, int64_t value_ns)
 {
-    median->buckets[bucket_of(value_ns)]++;
+    median->buckets[log_histogram_bucket_of(value_ns)]++;
     median->count++;
 }
 
@@ -37,5 +37,5 @@ int64_t js_log_histogram_ns(const struct js_log_histogram *median)
     while (i < JS_LOG_HISTOGRAM_BUCKETS - 1 &&
            2 * (seen + median->buckets[i]) < median->count)
         seen += median->buckets[i++];
-    return value_of(i);
+    return log_histogram_value_of(i);
 }

@@ -9,7 +9,7 @@ enum { BUCKETS_MIN = 64, HEAP_MIN = 64 };
 /* ------------------------------------------------- the order */
 
 /* An unknown run time may be a long one. */
-static int64_t length_of(const struct js_job *job)
+static int64_t ready_queue_length_of(const struct js_job *job)
 {
     return job->expected_ns < 0 ? INT64_MAX : job->expected_ns;
 }
@@ -19,8 +19,9 @@ static bool goes_before(const struct js_ready_queue *ready,
 {
     if (a->priority != b->priority)
         return a->priority > b->priority;
-    if (ready->longest_first && length_of(a) != length_of(b))
-        return length_of(a) > length_of(b);
+    if (ready->longest_first &&
+        ready_queue_length_of(a) != ready_queue_length_of(b))
+        return ready_queue_length_of(a) > ready_queue_length_of(b);
     return a->seq < b->seq;
 }
 
@@ -112,14 +113,15 @@ void js_ready_queue_release(struct js_ready_queue *ready)
 
 /* ------------------------------------------------- held */
 
-static struct js_job **bucket_of(const struct js_held *held, uint64_t seq)
+static struct js_job **ready_queue_bucket_of(const struct js_held *held,
+                                             uint64_t seq)
 {
     return &held->buckets[seq & (held->bucket_count - 1)];
 }
 
 static void put_in_bucket(struct js_held *held, struct js_job *job)
 {
-    struct js_job **bucket = bucket_of(held, job->seq);
+    struct js_job **bucket = ready_queue_bucket_of(held, job->seq);
     job->next = *bucket;
     *bucket = job;
 }
@@ -159,7 +161,7 @@ struct js_job *js_held_take(struct js_held *held, uint64_t seq)
 {
     if (held->bucket_count == 0)
         return NULL;
-    struct js_job **link = bucket_of(held, seq);
+    struct js_job **link = ready_queue_bucket_of(held, seq);
     while (*link && (*link)->seq != seq)
         link = &(*link)->next;
     struct js_job *job = *link;

@@ -19,12 +19,12 @@ struct rehearsal {
     struct js_err *err;
 };
 
-static int no_memory(struct rehearsal *rehearsal)
+static int rehearsal_no_memory(struct rehearsal *rehearsal)
 {
     return js_err_errno(rehearsal->err, "the rehearsal");
 }
 
-static int take_jobs(struct rehearsal *rehearsal)
+static int rehearsal_take_jobs(struct rehearsal *rehearsal)
 {
     while (rehearsal->has_input &&
            js_scheduler_wants_jobs(rehearsal->scheduler)) {
@@ -32,7 +32,7 @@ static int take_jobs(struct rehearsal *rehearsal)
         switch (js_source_next(rehearsal->source, &job, rehearsal->err)) {
         case JS_SOURCE_JOB:
             if (js_scheduler_add(rehearsal->scheduler, job) < 0)
-                return no_memory(rehearsal);
+                return rehearsal_no_memory(rehearsal);
             break;
         case JS_SOURCE_LATER: /* a stream: what has come so far */
         case JS_SOURCE_END:
@@ -46,8 +46,8 @@ static int take_jobs(struct rehearsal *rehearsal)
     return 0;
 }
 
-static int start(struct rehearsal *rehearsal,
-                 const struct js_scheduler_decision *next)
+static int rehearsal_start(struct rehearsal *rehearsal,
+                           const struct js_scheduler_decision *next)
 {
     struct begun begun = {next->slave, next->ticket};
     js_scheduler_acknowledged(rehearsal->scheduler, next->slave, 1);
@@ -55,8 +55,8 @@ static int start(struct rehearsal *rehearsal,
 }
 
 /* Starts what can be started now: how many, or -1. */
-static int start_jobs(struct rehearsal *rehearsal, js_rehearse_fn started,
-                      void *arg)
+static int rehearsal_start_jobs(struct rehearsal *rehearsal,
+                                js_rehearse_fn started, void *arg)
 {
     for (int count = 0;;) {
         struct js_scheduler_decision next =
@@ -64,12 +64,12 @@ static int start_jobs(struct rehearsal *rehearsal, js_rehearse_fn started,
         if (next.step == JS_SCHEDULER_NOTHING)
             return count;
         if (next.step == JS_SCHEDULER_NO_MEMORY)
-            return no_memory(rehearsal);
+            return rehearsal_no_memory(rehearsal);
         if (next.step != JS_SCHEDULER_ASSIGN)
             continue;
         started(arg, &next);
-        if (start(rehearsal, &next) < 0)
-            return no_memory(rehearsal);
+        if (rehearsal_start(rehearsal, &next) < 0)
+            return rehearsal_no_memory(rehearsal);
         count++;
     }
 }
@@ -87,7 +87,7 @@ static void end_first(struct rehearsal *rehearsal, size_t *at)
     js_job_free(job);
 }
 
-static int stuck(struct rehearsal *rehearsal)
+static int rehearsal_stuck(struct rehearsal *rehearsal)
 {
     const struct js_job *job;
     if (!js_scheduler_is_stuck(rehearsal->scheduler, &job))
@@ -96,20 +96,21 @@ static int stuck(struct rehearsal *rehearsal)
                       job->id);
 }
 
-static int play(struct rehearsal *rehearsal, js_rehearse_fn started, void *arg)
+static int rehearsal_play(struct rehearsal *rehearsal, js_rehearse_fn started,
+                          void *arg)
 {
     size_t at = 0;
     for (;;) {
-        if (take_jobs(rehearsal) < 0)
+        if (rehearsal_take_jobs(rehearsal) < 0)
             return -1;
-        int count = start_jobs(rehearsal, started, arg);
+        int count = rehearsal_start_jobs(rehearsal, started, arg);
         if (count < 0)
             return -1;
         if (at < rehearsal->running.len)
             end_first(rehearsal, &at);
         else if (count == 0 && !(rehearsal->has_input &&
                                  js_scheduler_wants_jobs(rehearsal->scheduler)))
-            return stuck(rehearsal);
+            return rehearsal_stuck(rehearsal);
     }
 }
 
@@ -120,7 +121,7 @@ int js_rehearse(struct js_scheduler *scheduler, struct js_source *source,
                                   .source = source,
                                   .has_input = true,
                                   .err = err};
-    int rc = play(&rehearsal, started, arg);
+    int rc = rehearsal_play(&rehearsal, started, arg);
     js_buf_release(&rehearsal.running);
     return rc;
 }

@@ -124,7 +124,7 @@ static int take_all(struct schedule *schedule, struct js_err *err)
     return 0;
 }
 
-static int open_list(struct schedule *schedule, struct js_err *err)
+static int replay_open_list(struct schedule *schedule, struct js_err *err)
 {
     const char *list = schedule->replay->list;
     if (!list)
@@ -136,7 +136,7 @@ static int open_list(struct schedule *schedule, struct js_err *err)
 /* ---------------------------------------------------------------- running */
 
 /* Run times may be what no clock says: the sum of all is INT64_MAX at most. */
-static int64_t end_of(const struct schedule *schedule, uint64_t seq)
+static int64_t replay_end_of(const struct schedule *schedule, uint64_t seq)
 {
     int64_t run_ns = job_of(schedule, seq).run_ns;
     return run_ns < INT64_MAX - schedule->now_ns ? schedule->now_ns + run_ns
@@ -148,7 +148,8 @@ static int start_what_fits(struct schedule *schedule)
     struct lane *lane;
     while ((lane = pick(schedule))) {
         uint64_t seq = front_of(lane)->seq;
-        struct js_event end = {.at_ns = end_of(schedule, seq), .number = seq};
+        struct js_event end = {.at_ns = replay_end_of(schedule, seq),
+                               .number = seq};
         lane->next++;
         schedule->free -= lane->cores;
         if (js_event_queue_put(&schedule->ends, &end) < 0)
@@ -187,12 +188,12 @@ static int run_all(struct schedule *schedule)
 
 static int run_schedule(struct schedule *schedule, struct js_err *err)
 {
-    if (open_list(schedule, err) < 0)
+    if (replay_open_list(schedule, err) < 0)
         return -1;
     return run_all(schedule) < 0 ? js_err_errno(err, "the run times") : 0;
 }
 
-static void release(struct schedule *schedule)
+static void replay_release(struct schedule *schedule)
 {
     int saved = errno;
     for (size_t i = 0; i < lane_count(schedule); i++)
@@ -211,6 +212,6 @@ int js_replay_span(const struct js_replay *replay, uint64_t slots,
     int rc = run_schedule(&schedule, err);
     if (rc == 0)
         *ret_ns = schedule.now_ns;
-    release(&schedule);
+    replay_release(&schedule);
     return rc;
 }

@@ -201,7 +201,8 @@ static int level_of(const struct js_scheduler *scheduler,
 }
 
 /* Puts the slave where it belongs after a change, behind its equals. */
-static void place_slave(struct js_scheduler *scheduler, struct slave *slave)
+static void scheduler_place_slave(struct js_scheduler *scheduler,
+                                  struct slave *slave)
 {
     leave_level(scheduler, slave);
     slave->level = level_of(scheduler, slave);
@@ -246,8 +247,8 @@ static struct slave *slave_with_room(const struct js_scheduler *scheduler,
     return NULL;
 }
 
-static struct slave *find_slave(const struct js_scheduler *scheduler,
-                                unsigned number)
+static struct slave *scheduler_find_slave(const struct js_scheduler *scheduler,
+                                          unsigned number)
 {
     return number < scheduler->slave_end ? scheduler->slaves[number] : NULL;
 }
@@ -259,9 +260,9 @@ static void place_neighbours(struct js_scheduler *scheduler, unsigned number)
     size_t count =
         js_allocator_neighbours(scheduler->allocator, number, &ranks);
     for (size_t i = 0; i < count; i++) {
-        struct slave *slave = find_slave(scheduler, ranks[i]);
+        struct slave *slave = scheduler_find_slave(scheduler, ranks[i]);
         if (slave)
-            place_slave(scheduler, slave);
+            scheduler_place_slave(scheduler, slave);
     }
 }
 
@@ -278,11 +279,12 @@ static void place_all(struct js_scheduler *scheduler)
 {
     for (unsigned i = 0; i < scheduler->slave_end; i++) {
         if (scheduler->slaves[i])
-            place_slave(scheduler, scheduler->slaves[i]);
+            scheduler_place_slave(scheduler, scheduler->slaves[i]);
     }
 }
 
-static int make_room_for(struct js_scheduler *scheduler, unsigned number)
+static int scheduler_make_room_for(struct js_scheduler *scheduler,
+                                   unsigned number)
 {
     if (number < scheduler->slave_end)
         return 0;
@@ -300,11 +302,11 @@ static int make_room_for(struct js_scheduler *scheduler, unsigned number)
 int js_scheduler_add_slave(struct js_scheduler *scheduler, unsigned number,
                            uint32_t slots)
 {
-    if (find_slave(scheduler, number)) {
+    if (scheduler_find_slave(scheduler, number)) {
         errno = EEXIST;
         return -1;
     }
-    if (make_room_for(scheduler, number) < 0)
+    if (scheduler_make_room_for(scheduler, number) < 0)
         return -1;
     struct slave *slave = calloc(1, sizeof(*slave));
     if (!slave)
@@ -322,7 +324,7 @@ int js_scheduler_add_slave(struct js_scheduler *scheduler, unsigned number,
     scheduler->slaves[number] = slave;
     scheduler->live_slaves++;
     scheduler->live_slots += slots;
-    place_slave(scheduler, slave);
+    scheduler_place_slave(scheduler, slave);
     return 0;
 }
 
@@ -380,7 +382,7 @@ static bool fail_next(struct js_scheduler *scheduler,
     return true;
 }
 
-static int take_ready(struct js_scheduler *scheduler)
+static int scheduler_take_ready(struct js_scheduler *scheduler)
 {
     uint64_t id;
     while (scheduler->graph && (id = js_graph_next_ready(scheduler->graph))) {
@@ -455,11 +457,12 @@ static void end_clearing(struct js_scheduler *scheduler)
         return;
     scheduler->cleared = NULL;
     slave->is_cleared = false;
-    place_slave(scheduler, slave);
+    scheduler_place_slave(scheduler, slave);
 }
 
 /* It has its grant now. */
-static void begin(struct js_scheduler *scheduler, struct assignment *own)
+static void scheduler_begin(struct js_scheduler *scheduler,
+                            struct assignment *own)
 {
     own->begun_ns = scheduler->now_ns;
     if (scheduler->untold++ == 0)
@@ -467,8 +470,8 @@ static void begin(struct js_scheduler *scheduler, struct assignment *own)
 }
 
 static struct js_scheduler_decision
-assign(struct js_scheduler *scheduler, struct slave *slave, struct js_job *job,
-       const struct js_allocation *allocation)
+scheduler_assign(struct js_scheduler *scheduler, struct slave *slave,
+                 struct js_job *job, const struct js_allocation *allocation)
 {
     struct assignment *own = &slave->assignments[slave->count++];
     *own = (struct assignment){.ticket = scheduler->next_ticket++,
@@ -484,8 +487,8 @@ assign(struct js_scheduler *scheduler, struct slave *slave, struct js_job *job,
     scheduler->assigned++;
     scheduler->ahead += allocation->rank == 0;
     if (allocation->rank > 0)
-        begin(scheduler, own);
-    place_slave(scheduler, slave);
+        scheduler_begin(scheduler, own);
+    scheduler_place_slave(scheduler, slave);
     if (!js_job_is_plain(job) ||
         js_allocator_is_shared(scheduler->allocator, slave->number))
         place_holders(scheduler, allocation);
@@ -499,8 +502,8 @@ assign(struct js_scheduler *scheduler, struct slave *slave, struct js_job *job,
         .allocation = allocation->rank > 0 ? &own->allocation : NULL};
 }
 
-static unsigned whom_to_avoid(const struct js_scheduler *scheduler,
-                              const struct js_job *job)
+static unsigned scheduler_whom_to_avoid(const struct js_scheduler *scheduler,
+                                        const struct js_job *job)
 {
     return scheduler->live_slaves > 1 ? job->avoid : 0;
 }
@@ -537,9 +540,9 @@ static void remember(struct refused *refused, const struct js_job *job)
 }
 
 /* A slave that can be sent a job. */
-static bool is_usable(void *arg, unsigned rank)
+static bool scheduler_is_usable(void *arg, unsigned rank)
 {
-    const struct slave *slave = find_slave(arg, rank);
+    const struct slave *slave = scheduler_find_slave(arg, rank);
     return slave && !slave->is_lost && !slave->is_alone && !slave->is_cleared &&
            slave->unacknowledged < slave->credit &&
            slave->slotted < slave->slots;
@@ -548,7 +551,7 @@ static bool is_usable(void *arg, unsigned rank)
 /* ... on which a job would be alone. */
 static bool is_empty(void *arg, unsigned rank)
 {
-    const struct slave *slave = find_slave(arg, rank);
+    const struct slave *slave = scheduler_find_slave(arg, rank);
     return slave && !slave->is_lost && slave->count == 0 &&
            slave->unacknowledged < slave->credit;
 }
@@ -567,10 +570,10 @@ static int take_allocation(struct js_scheduler *scheduler,
 {
     if (!is_favoured(scheduler, job))
         return js_allocator_take(scheduler->allocator, &job->request,
-                                 whom_to_avoid(scheduler, job), is_usable,
-                                 scheduler, ret);
-    int rc = js_allocator_take_reserved(scheduler->allocator, is_usable,
-                                        scheduler, ret);
+                                 scheduler_whom_to_avoid(scheduler, job),
+                                 scheduler_is_usable, scheduler, ret);
+    int rc = js_allocator_take_reserved(scheduler->allocator,
+                                        scheduler_is_usable, scheduler, ret);
     if (rc > 0)
         place_all(scheduler);
     return rc;
@@ -588,7 +591,7 @@ static void favour(struct js_scheduler *scheduler, const struct js_job *job)
         return;
     }
     if (!js_allocator_reserve(scheduler->allocator, &job->request,
-                              whom_to_avoid(scheduler, job)))
+                              scheduler_whom_to_avoid(scheduler, job)))
         return;
     scheduler->favoured = job;
     place_all(scheduler);
@@ -607,7 +610,7 @@ static void clear_slave(struct js_scheduler *scheduler)
         return;
     scheduler->cleared = least;
     least->is_cleared = true;
-    place_slave(scheduler, least);
+    scheduler_place_slave(scheduler, least);
 }
 
 /* An empty slave for a plain job that is to be alone: 1, or 0. */
@@ -628,9 +631,11 @@ static int find_empty(struct js_scheduler *scheduler, struct slave **ret_slave,
 }
 
 /* The slave and what it grants: 1; 0 if the job cannot be assigned now; -1. */
-static int find_place(struct js_scheduler *scheduler, const struct js_job *job,
-                      struct refused *refused, struct slave **ret_slave,
-                      struct js_allocation *ret)
+static int scheduler_find_place(struct js_scheduler *scheduler,
+                                const struct js_job *job,
+                                struct refused *refused,
+                                struct slave **ret_slave,
+                                struct js_allocation *ret)
 {
     memset(ret, 0, sizeof(*ret));
     if (is_suspect(job) && js_job_is_plain(job))
@@ -638,8 +643,10 @@ static int find_place(struct js_scheduler *scheduler, const struct js_job *job,
     if (js_job_is_plain(job)) {
         if (refused->is_plain)
             return 0;
-        *ret_slave = slave_with_room(scheduler, whom_to_avoid(scheduler, job));
-        refused->is_plain = !*ret_slave && !whom_to_avoid(scheduler, job);
+        *ret_slave =
+            slave_with_room(scheduler, scheduler_whom_to_avoid(scheduler, job));
+        refused->is_plain =
+            !*ret_slave && !scheduler_whom_to_avoid(scheduler, job);
         if (*ret_slave)
             js_allocator_take_slot(scheduler->allocator, (*ret_slave)->number,
                                    ret);
@@ -658,7 +665,7 @@ static int find_place(struct js_scheduler *scheduler, const struct js_job *job,
     if (rc == 0)
         rc = take_allocation(scheduler, job, ret);
     if (rc > 0)
-        *ret_slave = find_slave(scheduler, ret->rank);
+        *ret_slave = scheduler_find_slave(scheduler, ret->rank);
     if (rc == 0) {
         remember(refused, job);
         if (!refused->is_any || is_favoured(scheduler, job))
@@ -723,7 +730,8 @@ static struct js_scheduler_decision assign_next(struct js_scheduler *scheduler)
             put_aside(scheduler, take_dispatched(scheduler, link));
             continue;
         }
-        int rc = find_place(scheduler, *link, &refused, &slave, &allocation);
+        int rc = scheduler_find_place(scheduler, *link, &refused, &slave,
+                                      &allocation);
         if (rc < 0)
             return (struct js_scheduler_decision){.step =
                                                       JS_SCHEDULER_NO_MEMORY};
@@ -735,7 +743,7 @@ static struct js_scheduler_decision assign_next(struct js_scheduler *scheduler)
             continue;
         }
         struct js_job *job = take_dispatched(scheduler, link);
-        return assign(scheduler, slave, job, &allocation);
+        return scheduler_assign(scheduler, slave, job, &allocation);
     }
     return (struct js_scheduler_decision){.step = JS_SCHEDULER_NOTHING};
 }
@@ -757,7 +765,8 @@ static struct slave *most_ahead(const struct js_scheduler *scheduler)
 }
 
 /* Work for a free slot: half of what the slave with the most has ahead. */
-static struct js_scheduler_decision recall(struct js_scheduler *scheduler)
+static struct js_scheduler_decision
+scheduler_recall(struct js_scheduler *scheduler)
 {
     /* Those that wait for something other than a slot do not fill it. */
     bool is_wanted = scheduler->recalls < scheduler->idle &&
@@ -768,7 +777,7 @@ static struct js_scheduler_decision recall(struct js_scheduler *scheduler)
     uint32_t count = (ahead_of(slave) + 1) / 2;
     slave->is_recalled = true;
     scheduler->recalls++;
-    place_slave(scheduler, slave);
+    scheduler_place_slave(scheduler, slave);
     return (struct js_scheduler_decision){
         .step = JS_SCHEDULER_RECALL, .slave = slave->number, .count = count};
 }
@@ -800,7 +809,7 @@ struct js_scheduler_decision js_scheduler_next(struct js_scheduler *scheduler)
     struct js_scheduler_decision next = {.step = JS_SCHEDULER_NOTHING};
     if (skip_next(scheduler, &next) || fail_next(scheduler, &next))
         return next;
-    if (take_ready(scheduler) < 0)
+    if (scheduler_take_ready(scheduler) < 0)
         return (struct js_scheduler_decision){.step = JS_SCHEDULER_NO_MEMORY};
     if (scheduler->broken > 0)
         return end_broken(scheduler);
@@ -819,7 +828,7 @@ struct js_scheduler_decision js_scheduler_next(struct js_scheduler *scheduler)
         return announce(scheduler);
     }
     scheduler->is_dry = true;
-    return recall(scheduler);
+    return scheduler_recall(scheduler);
 }
 
 /* ------------------------------------------------- news */
@@ -827,7 +836,7 @@ struct js_scheduler_decision js_scheduler_next(struct js_scheduler *scheduler)
 void js_scheduler_acknowledged(struct js_scheduler *scheduler, unsigned number,
                                uint32_t count)
 {
-    struct slave *slave = find_slave(scheduler, number);
+    struct slave *slave = scheduler_find_slave(scheduler, number);
     if (!slave)
         return;
     if (count > slave->unacknowledged)
@@ -840,13 +849,14 @@ void js_scheduler_acknowledged(struct js_scheduler *scheduler, unsigned number,
                             ? 2 * slave->credit
                             : JS_SCHEDULER_CREDIT;
     }
-    place_slave(scheduler, slave);
+    scheduler_place_slave(scheduler, slave);
 }
 
 /* Takes the assignment with that ticket out of the slave's hands: false if it
  * is not there. */
-static bool take_back(struct js_scheduler *scheduler, struct slave *slave,
-                      uint64_t ticket, struct assignment *ret)
+static bool scheduler_take_back(struct js_scheduler *scheduler,
+                                struct slave *slave, uint64_t ticket,
+                                struct assignment *ret)
 {
     for (uint32_t i = 0; i < slave->count; i++) {
         if (slave->assignments[i].ticket != ticket)
@@ -867,8 +877,9 @@ static bool take_back(struct js_scheduler *scheduler, struct slave *slave,
     return false;
 }
 
-static void release(struct js_scheduler *scheduler, const struct slave *slave,
-                    struct assignment *assignment)
+static void scheduler_release(struct js_scheduler *scheduler,
+                              const struct slave *slave,
+                              struct assignment *assignment)
 {
     bool is_wide = !js_job_is_plain(assignment->job);
     bool is_on_others = assignment->allocation.other_count > 0;
@@ -894,10 +905,10 @@ static void hand_on(struct js_scheduler *scheduler, struct slave *slave,
         next->allocation = ended->allocation;
         slave->slotted++;
         scheduler->ahead--;
-        begin(scheduler, next);
+        scheduler_begin(scheduler, next);
         return;
     }
-    release(scheduler, slave, ended);
+    scheduler_release(scheduler, slave, ended);
 }
 
 static void learn_run_time(struct js_scheduler *scheduler,
@@ -944,10 +955,10 @@ static bool add_loss(struct js_job *job, bool was_alone)
     return is_last;
 }
 
-static enum js_scheduler_verdict judge(struct js_scheduler *scheduler,
-                                       struct js_job *job, unsigned number,
-                                       const struct js_outcome *outcome,
-                                       const struct assignment *ended)
+static enum js_scheduler_verdict
+scheduler_judge(struct js_scheduler *scheduler, struct js_job *job,
+                unsigned number, const struct js_outcome *outcome,
+                const struct assignment *ended)
 {
     bool is_success = js_outcome_succeeded(outcome);
     bool is_broken = ended->wholeness != WHOLE;
@@ -980,41 +991,41 @@ enum js_scheduler_verdict js_scheduler_ended(struct js_scheduler *scheduler,
                                              const struct js_outcome *outcome,
                                              struct js_job **ret_job)
 {
-    struct slave *slave = find_slave(scheduler, number);
+    struct slave *slave = scheduler_find_slave(scheduler, number);
     struct assignment ended;
-    if (!slave || !take_back(scheduler, slave, ticket, &ended))
+    if (!slave || !scheduler_take_back(scheduler, slave, ticket, &ended))
         return JS_SCHEDULER_STALE;
     hand_on(scheduler, slave, &ended);
     slave->is_stuck = false;
     if (!js_outcome_is_loss(outcome))
         learn_run_time(scheduler, outcome);
-    place_slave(scheduler, slave);
+    scheduler_place_slave(scheduler, slave);
     *ret_job = ended.job;
-    return judge(scheduler, ended.job, number, outcome, &ended);
+    return scheduler_judge(scheduler, ended.job, number, outcome, &ended);
 }
 
 void js_scheduler_returned(struct js_scheduler *scheduler, unsigned number,
                            uint64_t ticket)
 {
-    struct slave *slave = find_slave(scheduler, number);
+    struct slave *slave = scheduler_find_slave(scheduler, number);
     struct assignment back;
-    if (!slave || !take_back(scheduler, slave, ticket, &back))
+    if (!slave || !scheduler_take_back(scheduler, slave, ticket, &back))
         return;
-    release(scheduler, slave, &back);
+    scheduler_release(scheduler, slave, &back);
     dispatch_again(scheduler, back.job);
     /* What it runs takes longer than the others' did. */
     slave->is_stuck = true;
-    place_slave(scheduler, slave);
+    scheduler_place_slave(scheduler, slave);
 }
 
 void js_scheduler_recalled(struct js_scheduler *scheduler, unsigned number)
 {
-    struct slave *slave = find_slave(scheduler, number);
+    struct slave *slave = scheduler_find_slave(scheduler, number);
     if (!slave || !slave->is_recalled)
         return;
     slave->is_recalled = false;
     scheduler->recalls--;
-    place_slave(scheduler, slave);
+    scheduler_place_slave(scheduler, slave);
 }
 
 /* What others run on its node as well cannot go on. */
@@ -1047,9 +1058,9 @@ static void lose_assignment(struct js_scheduler *scheduler, struct slave *slave,
     const struct assignment *last = &slave->assignments[slave->count - 1];
     bool was_running =
         last->allocation.rank > 0 || ahead_of(slave) <= blame->ahead;
-    if (!take_back(scheduler, slave, last->ticket, &lost))
+    if (!scheduler_take_back(scheduler, slave, last->ticket, &lost))
         return;
-    release(scheduler, slave, &lost);
+    scheduler_release(scheduler, slave, &lost);
     bool is_fallen = false;
     if (blame->tell && was_running) {
         is_fallen = add_loss(lost.job, lost.is_alone);
@@ -1068,7 +1079,7 @@ static void lose_assignment(struct js_scheduler *scheduler, struct slave *slave,
 static void lose_slave(struct js_scheduler *scheduler, unsigned number,
                        struct blame *blame)
 {
-    struct slave *slave = find_slave(scheduler, number);
+    struct slave *slave = scheduler_find_slave(scheduler, number);
     if (!slave || slave->is_lost)
         return;
     slave->is_lost = true;

@@ -38,14 +38,14 @@ struct play {
     struct js_err *err;
 };
 
-static int fail_errno(const struct play *play)
+static int simulate_fail_errno(const struct play *play)
 {
     return js_err_errno(play->err, "the simulation");
 }
 
 /* ---------------------------------------------------------------- jobs */
 
-static int take_jobs(struct play *play)
+static int simulate_take_jobs(struct play *play)
 {
     while (play->has_input && js_scheduler_wants_jobs(play->scheduler)) {
         struct js_job *job;
@@ -53,7 +53,7 @@ static int take_jobs(struct play *play)
         case JS_SOURCE_JOB:
             play->config->accepted(play->config->arg, job);
             if (js_scheduler_add(play->scheduler, job) < 0)
-                return fail_errno(play);
+                return simulate_fail_errno(play);
             break;
         case JS_SOURCE_LATER: /* a stream: what has come so far */
         case JS_SOURCE_END:
@@ -67,14 +67,15 @@ static int take_jobs(struct play *play)
     return 0;
 }
 
-static uint64_t cores_of(const struct js_job *job)
+static uint64_t simulate_cores_of(const struct js_job *job)
 {
     return (uint64_t)job->request.cores * js_request_nodes(&job->request);
 }
 
 /* ---------------------------------------------------------------- a slave */
 
-static int begin(struct play *play, unsigned number, const struct order *order)
+static int simulate_begin(struct play *play, unsigned number,
+                          const struct order *order)
 {
     struct js_event end = {
         .kind = JOB_ENDS, .slave = number, .number = order->ticket};
@@ -102,7 +103,8 @@ static int await_slot(struct play *play, unsigned number)
                            .kind = PATIENCE_ENDS});
 }
 
-static int keep(struct play *play, unsigned number, const struct order *order)
+static int simulate_keep(struct play *play, unsigned number,
+                         const struct order *order)
 {
     struct slave *slave = &play->slaves[number];
     slave->ahead[(slave->first + slave->count) % JS_SCHEDULER_AHEAD_MAX] =
@@ -120,7 +122,7 @@ static int begin_next(struct play *play, unsigned number)
     const struct order *order = &slave->ahead[slave->first];
     slave->first = (slave->first + 1) % JS_SCHEDULER_AHEAD_MAX;
     slave->count--;
-    if (begin(play, number, order) < 0)
+    if (simulate_begin(play, number, order) < 0)
         return -1;
     /* A shorter job ends before there is no patience left. */
     bool is_long = order->run_ns > JS_SCHEDULER_GIVE_BACK_NS;
@@ -128,7 +130,8 @@ static int begin_next(struct play *play, unsigned number)
 }
 
 /* The newest first. */
-static void give_back(struct play *play, unsigned number, uint32_t most)
+static void simulate_give_back(struct play *play, unsigned number,
+                               uint32_t most)
 {
     struct slave *slave = &play->slaves[number];
     for (; slave->count > 0 && most > 0; most--) {
@@ -142,25 +145,27 @@ static void give_back(struct play *play, unsigned number, uint32_t most)
 /* ---------------------------------------------------------------- the
  * scheduler */
 
-static int assign(struct play *play, const struct js_scheduler_decision *next)
+static int simulate_assign(struct play *play,
+                           const struct js_scheduler_decision *next)
 {
     struct order order = {next->ticket, next->job->duration_ns};
     js_scheduler_acknowledged(play->scheduler, next->slave, 1);
     if (next->slot == JS_SCHEDULER_SLOT_NEXT)
-        return keep(play, next->slave, &order);
-    play->cores += cores_of(next->job);
+        return simulate_keep(play, next->slave, &order);
+    play->cores += simulate_cores_of(next->job);
     if (play->cores > play->seen.peak_cores)
         play->seen.peak_cores = play->cores;
-    return begin(play, next->slave, &order);
+    return simulate_begin(play, next->slave, &order);
 }
 
-static int follow(struct play *play, const struct js_scheduler_decision *next)
+static int simulate_follow(struct play *play,
+                           const struct js_scheduler_decision *next)
 {
     switch (next->step) {
     case JS_SCHEDULER_ASSIGN:
-        return assign(play, next);
+        return simulate_assign(play, next);
     case JS_SCHEDULER_RECALL:
-        give_back(play, next->slave, next->count);
+        simulate_give_back(play, next->slave, next->count);
         js_scheduler_recalled(play->scheduler, next->slave);
         return 0;
     case JS_SCHEDULER_SKIP: /* nothing fails, so nothing is */
@@ -182,15 +187,15 @@ static int follow_all(struct play *play)
     js_scheduler_set_now(play->scheduler, play->now_ns);
     do {
         next = js_scheduler_next(play->scheduler);
-        if (follow(play, &next) < 0)
-            return fail_errno(play);
+        if (simulate_follow(play, &next) < 0)
+            return simulate_fail_errno(play);
     } while (next.step != JS_SCHEDULER_NOTHING);
     return 0;
 }
 
 /* ---------------------------------------------------------------- events */
 
-static int end_job(struct play *play, const struct js_event *event)
+static int simulate_end_job(struct play *play, const struct js_event *event)
 {
     struct js_outcome outcome = {.run_ns = event->at_ns - event->since_ns};
     struct slave *slave = &play->slaves[event->slave];
@@ -201,7 +206,7 @@ static int end_job(struct play *play, const struct js_event *event)
                        &job);
     js_scheduler_finished(play->scheduler, job, true);
     /* One that was given ahead has its core from here on. */
-    play->cores -= slave->count > 0 ? 0 : cores_of(job);
+    play->cores -= slave->count > 0 ? 0 : simulate_cores_of(job);
     js_job_free(job);
     slave->freed_ns = play->now_ns;
     return begin_next(play, event->slave);
@@ -211,7 +216,7 @@ static void end_patience(struct play *play, unsigned number)
 {
     const struct slave *slave = &play->slaves[number];
     if (play->now_ns - slave->freed_ns >= JS_SCHEDULER_GIVE_BACK_NS)
-        give_back(play, number, slave->count);
+        simulate_give_back(play, number, slave->count);
 }
 
 static int happen(struct play *play, const struct js_event *event)
@@ -219,12 +224,13 @@ static int happen(struct play *play, const struct js_event *event)
     play->now_ns = event->at_ns;
     js_scheduler_set_now(play->scheduler, play->now_ns);
     if (event->kind == JOB_ENDS)
-        return end_job(play, event) < 0 ? fail_errno(play) : 0;
+        return simulate_end_job(play, event) < 0 ? simulate_fail_errno(play)
+                                                 : 0;
     end_patience(play, event->slave);
     return 0;
 }
 
-static int stuck(struct play *play)
+static int simulate_stuck(struct play *play)
 {
     const struct js_job *job;
     if (!js_scheduler_is_stuck(play->scheduler, &job))
@@ -236,12 +242,12 @@ static int play_all(struct play *play)
 {
     struct js_event event;
     for (;;) {
-        if (take_jobs(play) < 0 || follow_all(play) < 0)
+        if (simulate_take_jobs(play) < 0 || follow_all(play) < 0)
             return -1;
         if (play->has_input && js_scheduler_wants_jobs(play->scheduler))
             continue;
         if (!js_event_queue_take(&play->event_queue, &event))
-            return stuck(play);
+            return simulate_stuck(play);
         if (happen(play, &event) < 0)
             return -1;
     }
@@ -258,7 +264,7 @@ int js_simulate(struct js_scheduler *scheduler, struct js_source *source,
                         .err = err};
     play.slaves =
         calloc(js_scheduler_slaves(scheduler) + 1, sizeof(*play.slaves));
-    int rc = play.slaves ? play_all(&play) : fail_errno(&play);
+    int rc = play.slaves ? play_all(&play) : simulate_fail_errno(&play);
     js_event_queue_release(&play.event_queue);
     free(play.slaves);
     if (rc < 0)

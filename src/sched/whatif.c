@@ -31,7 +31,7 @@ struct study {
     struct js_err *err;
 };
 
-static int no_memory(const struct study *study)
+static int whatif_no_memory(const struct study *study)
 {
     return js_err_errno(study->err, "the forecast");
 }
@@ -39,8 +39,8 @@ static int no_memory(const struct study *study)
 /* ---------------------------------------------------------------- the list */
 
 /* From its beginning, as if no job had run. */
-static struct js_source *open_list(struct study *study,
-                                   struct js_resume *resume)
+static struct js_source *whatif_open_list(struct study *study,
+                                          struct js_resume *resume)
 {
     js_resume_init(resume, study->config->registry, JS_RESUME_LOOK, NULL, NULL);
     return js_source_new_regular(study->config->job_file, resume, study->err);
@@ -52,7 +52,7 @@ typedef int (*visit_fn)(struct study *study, const struct js_job *job);
 static int each_job(struct study *study, visit_fn visit)
 {
     struct js_resume resume;
-    struct js_source *source = open_list(study, &resume);
+    struct js_source *source = whatif_open_list(study, &resume);
     struct js_source_survey survey;
     struct js_job *job;
     enum js_source_state state = JS_SOURCE_ERROR;
@@ -62,7 +62,7 @@ static int each_job(struct study *study, visit_fn visit)
     while (rc == 0 && (state = js_source_next(source, &job, study->err)) ==
                           JS_SOURCE_JOB) {
         if (visit(study, job) < 0)
-            rc = no_memory(study);
+            rc = whatif_no_memory(study);
         js_job_free(job);
     }
     if (rc == 0)
@@ -82,7 +82,7 @@ static void note_need(struct study *study, const struct js_request *request)
     study->seen->is_mem_needed |= request->mem_bytes > 0;
 }
 
-static int survey_job(struct study *study, const struct js_job *job)
+static int whatif_survey_job(struct study *study, const struct js_job *job)
 {
     int64_t run_ns = study->config->run_ns(study->config->arg, job);
     double cores = (double)job->request.cores * js_request_nodes(&job->request);
@@ -107,7 +107,7 @@ static int64_t *run_ns_of(const struct study *study)
 static int survey(struct study *study)
 {
     struct js_whatif *seen = study->seen;
-    if (each_job(study, survey_job) < 0)
+    if (each_job(study, whatif_survey_job) < 0)
         return -1;
     if (seen->jobs == 0)
         return js_err_set(study->err, "%s has no jobs",
@@ -142,10 +142,10 @@ static int keep_link(struct study *study, const struct js_job *job)
     return -1;
 }
 
-static int find_chain(struct study *study)
+static int whatif_find_chain(struct study *study)
 {
     struct js_resume resume;
-    struct js_source *source = open_list(study, &resume);
+    struct js_source *source = whatif_open_list(study, &resume);
     struct js_critical_path_config config = {.run_ns = run_ns_of(study),
                                              .count = study->seen->jobs,
                                              .gap_ns = study->config->gap_ns};
@@ -220,7 +220,7 @@ static int add_hosts(struct trial *trial)
     for (uint64_t left = trial->slots; left > 0;) {
         uint32_t slots = left < most ? (uint32_t)left : most;
         if (add_host(trial, rank, slots) < 0)
-            return no_memory(trial->study);
+            return whatif_no_memory(trial->study);
         rank += slots;
         left -= slots;
     }
@@ -240,8 +240,8 @@ static int describe_refusal(struct js_buf *text, uint64_t line,
 }
 
 /* Of the first job that is larger than all there is. */
-static void refuse(void *arg, uint64_t id, uint64_t line,
-                   const struct js_request *request)
+static void whatif_refuse(void *arg, uint64_t id, uint64_t line,
+                          const struct js_request *request)
 {
     struct trial *trial = arg;
     struct js_whatif *seen = trial->study->seen;
@@ -279,14 +279,14 @@ static int open_trial(struct trial *trial)
     struct js_scheduler_config plan = study->config->plan;
     plan.longest_first |= trial->is_longest_first;
     plan.is_ordered = study->is_ordered || trial->is_longest_first;
-    trial->source = open_list(study, &trial->resume);
+    trial->source = whatif_open_list(study, &trial->resume);
     if (!trial->source)
         return -1;
     trial->allocator = js_allocator_new();
     if (trial->allocator)
         trial->plan = js_scheduler_new(&plan, js_source_graph(trial->source),
                                        trial->allocator);
-    return trial->plan ? add_hosts(trial) : no_memory(study);
+    return trial->plan ? add_hosts(trial) : whatif_no_memory(study);
 }
 
 static int keep_row(const struct trial *trial)
@@ -309,7 +309,7 @@ static int keep_row(const struct trial *trial)
     if (before && row.makespan_ns > 0)
         row.gain = (double)before->makespan_ns / (double)row.makespan_ns;
     if (js_buf_append(&study->rows, &row, sizeof(row)) < 0)
-        return no_memory(study);
+        return whatif_no_memory(study);
     return 0;
 }
 
@@ -324,7 +324,7 @@ static int refuse_for_length(struct trial *trial, const struct js_err *why)
     return 0;
 }
 
-static int play(struct trial *trial)
+static int whatif_play(struct trial *trial)
 {
     struct study *study = trial->study;
     struct js_simulate_config config = {
@@ -332,7 +332,7 @@ static int play(struct trial *trial)
     struct js_err err;
     if (open_trial(trial) < 0)
         return -1;
-    js_source_each_need(trial->source, refuse, trial);
+    js_source_each_need(trial->source, whatif_refuse, trial);
     if (trial->is_refused)
         return 0;
     errno = 0;
@@ -343,7 +343,7 @@ static int play(struct trial *trial)
 
 static int play_to_end(struct trial *trial)
 {
-    int rc = play(trial);
+    int rc = whatif_play(trial);
     js_scheduler_free(trial->plan);
     js_allocator_free(trial->allocator);
     js_source_free(trial->source);
@@ -351,7 +351,7 @@ static int play_to_end(struct trial *trial)
 }
 
 /* A row more, unless so many slots cannot do it. */
-static int try_slots(struct study *study, uint64_t slots)
+static int whatif_try_slots(struct study *study, uint64_t slots)
 {
     struct trial trial = {.study = study, .slots = slots};
     if (play_to_end(&trial) < 0)
@@ -388,11 +388,11 @@ static bool is_last(const struct study *study)
             last->peak_cores <= last[-1].peak_cores);
 }
 
-static int try_all(struct study *study)
+static int whatif_try_all(struct study *study)
 {
     uint64_t slots = 1;
     for (; slots <= JS_WHATIF_SLOTS_MAX; slots = next_slots(study, slots)) {
-        if (try_slots(study, slots) < 0)
+        if (whatif_try_slots(study, slots) < 0)
             return -1;
         if (is_last(study))
             break;
@@ -403,7 +403,7 @@ static int try_all(struct study *study)
 }
 
 /* The rows are the forecast's from here on. */
-static void choose(struct study *study)
+static void whatif_choose(struct study *study)
 {
     struct js_whatif *forecast = study->seen;
     forecast->rows = (struct js_whatif_row *)(void *)study->rows.data;
@@ -435,9 +435,10 @@ static int try_longest_first(struct study *study)
 
 static int make(struct study *study)
 {
-    if (survey(study) < 0 || find_chain(study) < 0 || try_all(study) < 0)
+    if (survey(study) < 0 || whatif_find_chain(study) < 0 ||
+        whatif_try_all(study) < 0)
         return -1;
-    choose(study);
+    whatif_choose(study);
     return try_longest_first(study);
 }
 

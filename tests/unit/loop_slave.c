@@ -9,5 +9,5 @@ int loop_slave_greet(struct js_slave *slave, struct js_err *err)
 
 int loop_slave_wait(struct js_slave *slave, struct js_err *err)
 {
-    return wait_for_news(slave, err);
+    return slave_wait_for_news(slave, err);
 }
