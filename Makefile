@@ -84,8 +84,8 @@ DOCS := $(patsubst src/cli/doc/%.in,$(DOC)/%,$(wildcard src/cli/doc/*.in))
 # Builds the program, the library, the manual and the completion.
 all: $(JOBSCHED) $(LIBRARY) docs
 
-LINTS := lint-format lint-includes lint-headers lint-symbols lint-tidy \
-	lint-shell
+LINTS := lint-format lint-includes lint-headers lint-symbols lint-statics \
+	lint-tidy lint-shell
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -113,7 +113,8 @@ NEED_CHECK_ALL = valgrind:$(VALGRIND) slurmctld:/usr/sbin/slurmctld \
 	slurmd:/usr/sbin/slurmd slurm-client:sbatch munge:/usr/sbin/munged \
 	curl:curl chromium:chromium chromium-driver:chromedriver $(NEED_MPIS)
 NEED_LINT = clang-format:$(CLANG_FORMAT) clang-tidy:clang-tidy \
-	shellcheck:shellcheck binutils:nm
+	shellcheck:shellcheck binutils:nm \
+	universal-ctags:ctags
 NEED_COVERAGE = gcovr:gcovr
 NEED_VALGRIND = valgrind:$(VALGRIND)
 # A name without a blank, be the library there or not.
@@ -427,6 +428,9 @@ lint-headers:
 lint-symbols: $(LIBRARY)
 	$(call say,LINT,symbols)
 	$(Q)tests/lint/symbols.sh $(LIBRARY)
+lint-statics:
+	$(call say,LINT,statics)
+	$(Q)tests/lint/statics.sh
 lint-tidy:
 	$(call say,LINT,tidy)
 	$(Q)CFLAGS='$(TIDY_CFLAGS)' tests/lint/tidy.sh

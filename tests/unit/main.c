@@ -17,44 +17,44 @@
     _(lineage)                                                                 \
     _(jobfile)                                                                 \
     _(attributes)                                                              \
-    _(job_spec)                                                                 \
+    _(job_spec)                                                                \
     _(job)                                                                     \
-    _(log_histogram)                                                                  \
+    _(log_histogram)                                                           \
     _(resources)                                                               \
     _(memory)                                                                  \
-    _(joblog_reader)                                                                \
+    _(joblog_reader)                                                           \
     _(graph)                                                                   \
     _(resume)                                                                  \
-    _(list_state)                                                                   \
+    _(list_state)                                                              \
     _(replay)                                                                  \
-    _(output_tail)                                                                    \
+    _(output_tail)                                                             \
     _(journal)                                                                 \
-    _(journal_model)                                                                 \
+    _(journal_model)                                                           \
     _(timeline)                                                                \
-    _(past_runs)                                                                 \
+    _(past_runs)                                                               \
     _(source)                                                                  \
     _(outcome)                                                                 \
     _(topo)                                                                    \
-    _(signals)                                                                     \
+    _(signals)                                                                 \
     _(spool)                                                                   \
-    _(direct_exec)                                                                 \
+    _(direct_exec)                                                             \
     _(spawn)                                                                   \
     _(orphans)                                                                 \
     _(reap)                                                                    \
     _(runner)                                                                  \
-    _(scheduler)                                                                    \
-    _(event_queue)                                                                  \
-    _(simulate)                                                              \
-    _(critical_path)                                                                   \
+    _(scheduler)                                                               \
+    _(event_queue)                                                             \
+    _(simulate)                                                                \
+    _(critical_path)                                                           \
     _(folder)                                                                  \
-    _(whatif)                                                                \
-    _(allocator)                                                                    \
+    _(whatif)                                                                  \
+    _(allocator)                                                               \
     _(wire)                                                                    \
     _(share)                                                                   \
     _(console)                                                                 \
     _(options)                                                                 \
-    _(status_model)                                                                \
-    _(textbuf)                                                                   \
+    _(status_model)                                                            \
+    _(textbuf)                                                                 \
     _(launch)                                                                  \
     _(input)                                                                   \
     _(userenv)                                                                 \
@@ -64,9 +64,9 @@
     _(delivery)                                                                \
     _(joblog)                                                                  \
     _(outdir)                                                                  \
-    _(recorder)                                                                 \
+    _(recorder)                                                                \
     _(terminal)                                                                \
-    _(eta)                                                                    \
+    _(eta)                                                                     \
     _(progress)                                                                \
     _(display)                                                                 \
     _(summary)
