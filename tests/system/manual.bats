@@ -127,7 +127,7 @@ words() {
 
 @test "manual: the attributes of a job are those that are known" {
     sed -n '/^static const struct row rows/,/^};/s/^    {"\([a-z-]*\)".*/\1/p' \
-        "$ROOT/src/core/attributes.c" | sort >known
+        "$ROOT/src/list/attributes.c" | sort >known
     claim test "$(wc -l <known)" -ge 15
     claim diff known <(sed -n 's/^[.]It Cm \([a-z-]*\) Ns = .*/\1/p' \
         "$ROOT/src/cli/doc/jobsched.5.in" | sort)

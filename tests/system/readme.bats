@@ -99,3 +99,26 @@ readme_commands() { # BEGIN
     equal "$(sed 's/ *$//' result.txt)" merge.sh
     contains err '5 jobs: 5 done'
 }
+
+# ------------------------------------------------- the map of the source
+
+@test "map: the folders, files and names in src/README.md are there" {
+    local map=$ROOT/src/README.md word
+    claim test "$(grep -c '' "$map")" -ge 150
+    while read -r word; do
+        for word in "${word/.\[ch\]/.c}" "${word/.\[ch\]/.h}"; do
+            [[ $word == build/* || -e $ROOT/src/$word ]] ||
+                claim test -e "$ROOT/$word"
+        done
+    done < <(grep -oE '`[a-z]+/[A-Za-z0-9_./]+(\[ch\])?' "$map" | tr -d '`')
+    for word in $(grep -oE '\b(js_[a-z_]+|JS_[A-Z_]+)\b|`[a-z_]+\(\)' "$map" |
+        tr -d '`()' | sort -u); do
+        grep -rqw --include='*.[ch]' -- "$word" "$ROOT/src" || {
+            echo "not in the source: $word"
+            return 1
+        }
+    done
+    # The folders, in the order of the map, are those that there are.
+    claim diff <(cd "$ROOT/src" && printf '%s\n' */ | tr -d / | sort) \
+        <(sed -n 's/^    base < list < /base list /p' "$map" | tr -s ' <|' '\n' | sort)
+}
