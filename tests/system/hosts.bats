@@ -179,7 +179,7 @@ no_hostfile_left() {
     hosts_up 3
     reach_by_file "$HOSTS_DIR/rsh" 10.77.0.0/24
     {
-        manual_shows 7 'An MPI program as a job' | grep '^\[nodes='
+        manual_shows 7 'MPI programs as jobs' | grep '^\[nodes='
         echo '[nodes=3] echo "$JOBSCHED_NODELIST"; cat "$JOBSCHED_HOSTFILE"'
         echo '[nodes=1] echo "none:$JOBSCHED_NODELIST$JOBSCHED_HOSTFILE"'
         local i

@@ -41,6 +41,11 @@ words() {
         groff -ww -mdoc -Tutf8 "doc/jobsched.$page" >page 2>faults
         equal "$(cat faults)" ''
         claim test -s page
+        # A word that is a macro is gone from a heading without a warning.
+        groff -mdoc -Tascii -P-cbou -rLL=2000n "doc/jobsched.$page" >page
+        sed -n 's/^[.]S[hs] //p' "doc/jobsched.$page" >headings
+        claim test -s headings
+        claim test -z "$(grep -vxFf <(sed 's/^ *//' page) headings)"
     done
 }
 
@@ -225,7 +230,7 @@ write_program() { # NAME LINE
 @test "guide: an MPI program as a job of one host" {
     cp "$JS_HELPERS/mpi_hosts" mpi_program
     need_two_cores
-    manual_shows 7 'An MPI program as a job' | grep '^\[cores=' >jobs.txt
+    manual_shows 7 'MPI programs as jobs' | grep '^\[cores=' >jobs.txt
     claim test -s jobs.txt
     # shellcheck disable=SC2034 # of farm_run
     COMMAND=(env "JS_MARK=$MARK" timeout 100 "$JOBSCHED" jobs.txt)

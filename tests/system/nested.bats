@@ -14,7 +14,7 @@ setup_file() {
     need_two_cores
     cp "$JS_HELPERS/mpi_hosts" mpi_program
     local example
-    example=$(manual_shows 7 'An MPI program as a job' |
+    example=$(manual_shows 7 'MPI programs as jobs' |
         sed -n 's/^\[nodes=2 cores=1\] \(.*\)/\1/p')
     claim test -n "$example"
     cat >jobs.txt <<JOBS

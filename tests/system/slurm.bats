@@ -75,7 +75,7 @@ pinned_on_both_nodes() { # USER
 
 @test "slurm: srun in a job, as the manual says, runs on the job's node, at once" {
     local i srun
-    srun=$(manual_shows 7 'An MPI program as a job' | grep '^srun ')
+    srun=$(manual_shows 7 'MPI programs as jobs' | grep '^srun ')
     claim test -n "$srun"
     for i in 1 2; do
         echo "touch at.\$JOBSCHED_NODE; until test -e at.n1 -a -e at.n2; do sleep 0.05; done; echo \$JOBSCHED_NODE \$($srun hostname)"
