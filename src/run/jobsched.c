@@ -40,7 +40,7 @@
 #include "record/summary.h"
 #include "runner/runner.h"
 #include "sched/capacity.h"
-#include "sched/rehearsal.h"
+#include "sched/simulate.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -1412,6 +1412,14 @@ static int append_plainly(struct js_buf *buf, const struct js_job *job)
     return 0;
 }
 
+/* All take as long, and longer than what is given out ahead of time. */
+static void accept_simulated(void *arg, struct js_job *job)
+{
+    const struct showing *showing = arg;
+    job_accepted(showing->run, job);
+    job->duration_ns = 2 * JS_SCHEDULER_AHEAD_NS;
+}
+
 static void show_start(void *arg, const struct js_scheduler_decision *assigned)
 {
     struct showing *showing = arg;
@@ -1431,15 +1439,21 @@ static void show_start(void *arg, const struct js_scheduler_decision *assigned)
 static enum jobsched_status rehearse(struct run *run,
                                      struct js_scheduler *scheduler,
                                      const struct js_allocator *allocator,
+                                     unsigned slave_end,
                                      struct jobsched_result *result)
 {
     struct js_err err;
     struct showing showing = {run, allocator};
+    struct js_simulation ran;
+    const struct js_simulate_config config = {.slave_end = slave_end,
+                                              .accepted = accept_simulated,
+                                              .assigned = show_start,
+                                              .arg = &showing};
     int rc = 0;
     if (run->config->action == JOBSCHED_CHECK)
         show_shape(run);
     else
-        rc = js_rehearse(scheduler, run->source, show_start, &showing, &err);
+        rc = js_simulate(scheduler, run->source, &config, &ran, &err);
     js_console_flush(&run->console);
     jobsched_drain(run->out);
     if (rc < 0)
@@ -1491,7 +1505,7 @@ static enum jobsched_status rehearse_on(struct run *run,
         js_err_set(&err, "jobs need more than this machine has");
         return jobsched_fail(result, JOBSCHED_BAD_INPUT, &err);
     }
-    return rehearse(run, scheduler, allocator, result);
+    return rehearse(run, scheduler, allocator, 0, result);
 }
 
 /* Without MPI: started alone. */
@@ -1511,6 +1525,10 @@ static enum jobsched_status rehearse_here(const struct jobsched_config *config,
         status = jobsched_fail(result, JOBSCHED_BROKEN, &err);
     } else {
         struct js_scheduler_config scheduler_config = scheduler_of(&run);
+        struct js_source_survey survey;
+        js_source_survey(run.source, &survey);
+        scheduler_config.is_ordered =
+            survey.is_ordered || scheduler_config.longest_first;
         struct js_allocator *allocator = js_allocator_new();
         struct js_scheduler *scheduler =
             allocator ? js_scheduler_new(&scheduler_config,
@@ -1794,7 +1812,8 @@ static enum jobsched_status work_as_master(struct run *run,
     jobsched_tell_begun(run);
     if (ran.end == JS_MASTER_REHEARSED)
         return rehearse(run, js_master_plan(run->master),
-                        js_master_pool(run->master), result);
+                        js_master_pool(run->master), (unsigned)link->size,
+                        result);
     bool is_hurried =
         js_signals_request() >= JS_STOP_REQUEST_HURRY || run->passed.is_hurried;
     run->is_abrupt = (is_hurried && !js_launchenv_is_patient()) || ran.lost > 0;

@@ -150,6 +150,8 @@ static int simulate_assign(struct play *play,
 {
     struct order order = {next->ticket, next->job->duration_ns};
     js_scheduler_acknowledged(play->scheduler, next->slave, 1);
+    if (play->config->assigned)
+        play->config->assigned(play->config->arg, next);
     if (next->slot == JS_SCHEDULER_SLOT_NEXT)
         return simulate_keep(play, next->slave, &order);
     play->cores += simulate_cores_of(next->job);
@@ -262,8 +264,9 @@ int js_simulate(struct js_scheduler *scheduler, struct js_source *source,
                         .source = source,
                         .has_input = true,
                         .err = err};
-    play.slaves =
-        calloc(js_scheduler_slaves(scheduler) + 1, sizeof(*play.slaves));
+    unsigned slave_end = config->slave_end ? config->slave_end
+                                           : js_scheduler_slaves(scheduler) + 1;
+    play.slaves = calloc(slave_end, sizeof(*play.slaves));
     int rc = play.slaves ? play_all(&play) : simulate_fail_errno(&play);
     js_event_queue_release(&play.event_queue);
     free(play.slaves);

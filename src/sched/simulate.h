@@ -15,9 +15,15 @@
 
 struct js_simulate_config {
     int64_t gap_ns; /* from a slot's being free to the start of its next job */
-    /* Told of each job before the scheduler has it: sets its duration_ns, which
-     * is how long it runs, and what the scheduler goes by. */
+    unsigned slave_end; /* beyond the highest number of a slave; 0: they are
+                           numbered from 1 on, without gaps */
+    /* Called for each job before the scheduler has it: sets its duration_ns,
+     * which is how long it runs, and what the scheduler goes by. */
     void (*accepted)(void *arg, struct js_job *job);
+    /* Called for each job as the scheduler assigns it. Jobs of at least
+     * JS_SCHEDULER_AHEAD_NS start in this order, and their allocations are
+     * known; shorter ones may be given ahead. NULL: nobody asks. */
+    void (*assigned)(void *arg, const struct js_scheduler_decision *assigned);
     void *arg;
 };
 
@@ -28,8 +34,8 @@ struct js_simulation {
 };
 
 /*
- * Gives all jobs of the source to the scheduler, which is new, and plays until
- * nothing is left. The scheduler's slaves are numbered from 1 on, without gaps.
+ * Gives all jobs of the source to the scheduler, which has had none so far, and
+ * plays until nothing is left. Its clock is the simulated one from here on.
  * Returns 0; or -1 with *err: the source had an error, jobs are left that no
  * slave could run, no memory, or it takes longer than 146 years (errno
  * EOVERFLOW).

@@ -25,7 +25,6 @@ printf '%s\n' "$nm" | awk '
         also["queue"] = "runner_queue"
         also["ready_queue"] = "held"
         also["reap"] = "process"
-        also["rehearsal"] = "rehearse"
         also["trust"] = "open"
         also["units"] = "closest_word parse plural show"
         also["wire"] = "tag"

@@ -203,6 +203,28 @@ JOBS
     contains out ': printf .a\\tb\\n. "\$HOME" \\\\ \?\[31m$'
 }
 
+@test "attributes: --dry-run starts jobs in the order of a run, with MPI and without" {
+    local rank i
+    {
+        for i in {1..40}; do echo "echo $i"; done
+        echo '[priority=1] echo first'
+    } >jobs.txt
+    printf 'Seq\tHost\tStarttime\tJobRuntime\tSend\tReceive\tExitval\tSignal\tCommand\n' >times
+    for i in {1..40}; do
+        printf '%d\there\t1\t%d\t0\t0\t0\t0\techo %d\n' "$i" "$i" "$i"
+    done >>times
+    for rank in alone farm; do
+        if [[ $rank == alone ]]; then "$JOBSCHED" --dry-run jobs.txt >out; else farm 1 jobs.txt --dry-run; fi
+        equal "$(awk '{ print $2 }' out | head -n 3 | xargs)" '41: 1: 2:'
+        if [[ $rank == alone ]]; then
+            "$JOBSCHED" --dry-run --longest-first times jobs.txt >out
+        else
+            farm 1 jobs.txt --dry-run --longest-first times
+        fi
+        equal "$(awk '{ print $2 }' out | head -n 3 | xargs)" '41: 40: 39:'
+    done
+}
+
 @test "attributes: two jobs that write to one file at the same time are refused" {
     mkdir there
     ln -s there link

@@ -18,6 +18,9 @@ struct scene {
     const int64_t *run_ns; /* by seq - 1 */
     int64_t gap_ns;
     bool is_longest_known;
+    unsigned first_slave;            /* 0: 1, without gaps */
+    uint64_t assigned[DAG_JOBS_MAX]; /* seqs, in this order */
+    size_t assigned_count;
 };
 
 static struct scene scene_of(unsigned slaves, const int64_t *run_ns)
@@ -36,6 +39,15 @@ static void accept(void *arg, struct js_job *job)
         job->expected_ns = job->duration_ns;
 }
 
+static void note_assigned(void *arg,
+                          const struct js_scheduler_decision *assigned)
+{
+    struct scene *scene = arg;
+    /* What was given ahead may come back, and is assigned again. */
+    if (scene->assigned_count < DAG_JOBS_MAX)
+        scene->assigned[scene->assigned_count++] = assigned->job->seq;
+}
+
 static void add_slaves(const struct scene *scene,
                        struct js_allocator *allocator,
                        struct js_scheduler *scheduler)
@@ -47,14 +59,15 @@ static void add_slaves(const struct scene *scene,
         CU_ASSERT_EQUAL(js_resources_add_core(&resources, &no_cpus, 0, 0), 0);
     for (unsigned i = 0; i < scene->slaves; i++) {
         uint32_t homes[16];
+        unsigned number = (scene->first_slave ? scene->first_slave : 1) + i;
         CU_ASSERT_FATAL(scene->slots <= 16);
         for (uint32_t k = 0; k < scene->slots; k++)
             homes[k] = i * scene->slots + k;
-        CU_ASSERT_EQUAL(js_allocator_add(allocator, i + 1, &node, true), 0);
-        CU_ASSERT_EQUAL(js_allocator_equip(allocator, i + 1, &resources, homes,
+        CU_ASSERT_EQUAL(js_allocator_add(allocator, number, &node, true), 0);
+        CU_ASSERT_EQUAL(js_allocator_equip(allocator, number, &resources, homes,
                                            scene->slots),
                         0);
-        CU_ASSERT_EQUAL(js_scheduler_add_slave(scheduler, i + 1, scene->slots),
+        CU_ASSERT_EQUAL(js_scheduler_add_slave(scheduler, number, scene->slots),
                         0);
     }
     js_resources_release(&resources);
@@ -75,8 +88,13 @@ static int simulate(struct scene *scene, const char *path,
         js_scheduler_new(&scheduler_config, js_source_graph(source), allocator);
     CU_ASSERT_PTR_NOT_NULL_FATAL(scheduler);
     add_slaves(scene, allocator, scheduler);
-    struct js_simulate_config config = {
-        .gap_ns = scene->gap_ns, .accepted = accept, .arg = scene};
+    struct js_simulate_config config = {.gap_ns = scene->gap_ns,
+                                        .accepted = accept,
+                                        .assigned = note_assigned,
+                                        .arg = scene};
+    if (scene->first_slave)
+        config.slave_end = scene->first_slave + scene->slaves;
+    scene->assigned_count = 0;
     int rc = js_simulate(scheduler, source, &config, ret, err);
     js_scheduler_free(scheduler);
     js_allocator_free(allocator);
@@ -183,6 +201,33 @@ static void test_wide_jobs(void)
     CU_ASSERT_EQUAL(ran.peak_cores, 4);
     CU_ASSERT_EQUAL(makespan(&scene, "[mem=600] a\n[mem=600] b\nc\nd\n"),
                     3 * JS_NS_PER_S);
+}
+
+/* As --dry-run plays it: all take as long. */
+static void assigned_in_order(struct scene *scene, const char *list,
+                              const uint64_t *seqs, size_t count)
+{
+    play_list(scene, list);
+    CU_ASSERT_EQUAL_FATAL(scene->assigned_count, count);
+    for (size_t i = 0; i < count; i++)
+        CU_ASSERT_EQUAL(scene->assigned[i], seqs[i]);
+}
+
+static void test_order_of_equal_jobs(void)
+{
+    static const int64_t run_ns[] = {JS_NS_PER_S, JS_NS_PER_S, JS_NS_PER_S,
+                                     JS_NS_PER_S, JS_NS_PER_S};
+    static const uint64_t by_list[] = {1, 2, 3, 4, 5};
+    static const uint64_t by_priority[] = {5, 1, 2, 3, 4};
+    static const uint64_t by_edges[] = {1, 2, 4, 3, 5};
+    struct scene scene = scene_of(2, run_ns);
+    assigned_in_order(&scene, "a\nb\nc\nd\ne\n", by_list, 5);
+    assigned_in_order(&scene, "a\nb\nc\nd\n[priority=1] e\n", by_priority, 5);
+    assigned_in_order(&scene,
+                      "a\nb\nwait\nc\n[priority=1 name=d] d\n[after=d] e\n",
+                      by_edges, 5);
+    scene.first_slave = 7; /* those before were refused */
+    assigned_in_order(&scene, "a\nb\nc\nd\ne\n", by_list, 5);
 }
 
 static void test_too_wide(void)
@@ -345,6 +390,7 @@ static const struct unit_test tests[] = {
     {"barrier", test_barrier},
     {"wait line", test_wait_line},
     {"wide jobs", test_wide_jobs},
+    {"order of equal jobs", test_order_of_equal_jobs},
     {"too wide", test_too_wide},
     {"too long", test_too_long},
     {"list scheduling", test_list_scheduling},
