@@ -216,7 +216,7 @@ static void renew_lease(struct js_slave *slave, int64_t from_ns)
     /* A runner that is gone is found out when it is asked for news. */
     slave->leased_ns = from_ns + slave->lease_ns;
     if (!slave->is_retired)
-        js_runner_lease(slave->config.runner, slave->leased_ns);
+        slave->config.runner_ops->lease(slave->config.runner, slave->leased_ns);
 }
 
 /* READY has been sent. */
@@ -279,7 +279,7 @@ static int check_silence(struct js_slave *slave, struct js_err *err)
 
 /* ---------------------------------------------------------------- set-up */
 
-static int say_hello(struct js_slave *slave, struct js_err *err)
+int js_slave_greet(struct js_slave *slave, struct js_err *err)
 {
     struct js_wire_hello hello = {.version = JS_WIRE_VERSION,
                                   .node = slave->config.node,
@@ -329,9 +329,10 @@ static int configure_runner(struct js_slave *slave,
         .allow_leftovers = setup->allow_leftovers,
         .run_id = setup->run_id,
     };
-    int rc = js_runner_configure(slave->config.runner, &config);
+    int rc = slave->config.runner_ops->configure(slave->config.runner, &config);
     if (rc == 0 && slave->limit_ns > 0)
-        rc = js_runner_limit(slave->config.runner, slave->limit_ns);
+        rc = slave->config.runner_ops->limit(slave->config.runner,
+                                             slave->limit_ns);
     free(env);
     return rc < 0 ? js_err_errno(err, "the runner cannot be set up") : 0;
 }
@@ -583,7 +584,8 @@ static int take_from_runner(struct js_slave *slave, struct js_err *err)
     if (slave->is_recalling)
         return 0;
     slave->is_recalling = true;
-    if (js_runner_recall(slave->config.runner) == 0 || errno == EPIPE)
+    if (slave->config.runner_ops->recall(slave->config.runner) == 0 ||
+        errno == EPIPE)
         return 0;
     return slave_no_memory(err);
 }
@@ -726,7 +728,8 @@ static int run_command(struct js_slave *slave, uint32_t index,
                                 .command = text.command,
                                 .len = text.command_len};
     bind_to_allocation(slave, &text, &binding, &job);
-    if (js_runner_run(slave->config.runner, &job) == 0 || errno == EPIPE)
+    if (slave->config.runner_ops->run(slave->config.runner, &job) == 0 ||
+        errno == EPIPE)
         return 0; /* a lost runner is noticed where its events are taken */
     return slave_no_memory(err);
 }
@@ -1016,7 +1019,7 @@ static int wake_runner(struct js_slave *slave, struct js_err *err)
         slave->now_ns - slave->looked_ns < look_at_runner_ns)
         return 0;
     slave->looked_ns = slave->now_ns;
-    return js_runner_wake(slave->config.runner, slave->now_ns)
+    return slave->config.runner_ops->wake(slave->config.runner, slave->now_ns)
                ? tell_stopped(slave, err)
                : 0;
 }
@@ -1092,11 +1095,11 @@ static int restart_runner(struct js_slave *slave, struct js_err *err)
     if (slave->is_ending || slave->beat == 0 || slave->barren > BARREN_MAX ||
         js_wire_unpack_setup(slave->setup.data, slave->setup.len, &setup) < 0)
         return js_err_set(err, "no other is started");
-    if (js_runner_restart(slave->config.runner, err) < 0 ||
+    if (slave->config.runner_ops->restart(slave->config.runner, err) < 0 ||
         configure_runner(slave, &setup, err) < 0)
         return -1;
     if (slave->lease_ns > 0)
-        js_runner_lease(slave->config.runner, slave->leased_ns);
+        slave->config.runner_ops->lease(slave->config.runner, slave->leased_ns);
     slave->is_restarting = true;
     return 0;
 }
@@ -1105,7 +1108,7 @@ static int restart_runner(struct js_slave *slave, struct js_err *err)
 static int send_processes(struct js_slave *slave, struct js_err *err)
 {
     struct js_process_pair pair = slave->config.processes;
-    pair.runner = (uint64_t)js_runner_pid(slave->config.runner);
+    pair.runner = (uint64_t)slave->config.runner_ops->pid(slave->config.runner);
     pair.runner_started = js_process_start(pair.runner);
     slave->config.processes = pair;
     slave->is_unrecorded = true;
@@ -1192,7 +1195,7 @@ static int take_events(struct js_slave *slave, struct js_err *err)
         return 0;
     while (!slave->is_retired) {
         struct js_runner_event event;
-        rc = js_runner_next(slave->config.runner, &event);
+        rc = slave->config.runner_ops->next(slave->config.runner, &event);
         if (rc == 0)
             return 0;
         if (rc < 0)
@@ -1248,7 +1251,8 @@ static int take_limit(struct js_slave *slave, const struct js_message *message,
         timeout_ns > INT64_MAX)
         return js_err_set(err, "the master sent a bad LIMIT");
     slave->limit_ns = (int64_t)timeout_ns;
-    if (js_runner_limit(slave->config.runner, slave->limit_ns) == 0 ||
+    if (slave->config.runner_ops->limit(slave->config.runner,
+                                        slave->limit_ns) == 0 ||
         errno == EPIPE)
         return 0;
     return slave_no_memory(err);
@@ -1264,7 +1268,8 @@ static int slave_end_job(struct js_slave *slave, uint32_t index,
         slot->end_ns = slave->now_ns;
         return 0;
     }
-    if (js_runner_end(slave->config.runner, index, grace_ns) == 0 ||
+    if (slave->config.runner_ops->end(slave->config.runner, index, grace_ns) ==
+            0 ||
         errno == EPIPE)
         return 0;
     return slave_no_memory(err);
@@ -1295,7 +1300,8 @@ static int end_jobs(struct js_slave *slave, int64_t grace_ns,
     if (slave->handed > 0 && take_from_runner(slave, err) < 0)
         return -1;
     if (slave->slot_count > 0 &&
-        js_runner_end(slave->config.runner, 0, JS_RUNNER_LET_RUN) < 0 &&
+        slave->config.runner_ops->end(slave->config.runner, 0,
+                                      JS_RUNNER_LET_RUN) < 0 &&
         errno != EPIPE)
         return slave_no_memory(err);
     for (uint32_t i = 0; grace_ns != JS_WIRE_LET_RUN && i < slave->slot_count;
@@ -1485,7 +1491,7 @@ int js_slave_turn(struct js_slave *slave, struct js_err *err)
         flush_done(slave, err) < 0 || acknowledge(slave, err) < 0 ||
         say_bye(slave, err) < 0)
         return -1;
-    js_runner_flush(slave->config.runner);
+    slave->config.runner_ops->flush(slave->config.runner);
     return send_beat(slave, err);
 }
 
@@ -1544,17 +1550,18 @@ static int64_t slave_patience_ns(const struct js_slave *slave)
                                                 : JS_LINK_PAUSE_NS;
 }
 
-static int slave_wait_for_news(struct js_slave *slave, struct js_err *err)
+int js_slave_wait(struct js_slave *slave, struct js_err *err)
 {
     struct pollfd fds[2];
     nfds_t count = 0;
     struct js_outq *trace = slave->config.trace;
     if (!slave->is_retired) {
         short events = POLLIN;
-        if (js_runner_wants_write(slave->config.runner))
+        if (slave->config.runner_ops->wants_write(slave->config.runner))
             events |= POLLOUT;
-        fds[count++] = (struct pollfd){.fd = js_runner_fd(slave->config.runner),
-                                       .events = events};
+        fds[count++] = (struct pollfd){
+            .fd = slave->config.runner_ops->fd(slave->config.runner),
+            .events = events};
     }
     if (trace && js_outq_pending(trace) > 0)
         fds[count++] =
@@ -1569,11 +1576,11 @@ int js_slave_run(struct js_slave *slave, enum js_leaving *ret,
                  struct js_err *err)
 {
     slave->turn_ns = js_link_now_ns(slave->link);
-    int rc = say_hello(slave, err);
+    int rc = js_slave_greet(slave, err);
     while (rc == 0) {
         rc = js_slave_turn(slave, err);
         if (rc == 0)
-            rc = slave_wait_for_news(slave, err);
+            rc = js_slave_wait(slave, err);
     }
     *ret = slave->leaving;
     return rc < 0 ? -1 : 0;

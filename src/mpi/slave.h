@@ -37,6 +37,7 @@ struct js_slave_config {
     int *claim;                       /* as of a master */
     struct js_process_pair processes; /* this one and its runner */
     const struct js_topo *topo;
+    const struct js_runner_ops *runner_ops;
     struct js_runner *runner;
     struct js_outq *trace;      /* "Run job: N" where the master wants it */
     const char *const *environ; /* of this process: for what is host-bound */
@@ -55,9 +56,14 @@ struct js_slave *js_slave_new(const struct js_slave_config *config,
                               struct js_link *link);
 void js_slave_free(struct js_slave *slave); /* NULL is allowed; keeps errno */
 
-/* One turn without waiting: 1 when the master has said STOP, 0 when not, -1
- * with *err when it cannot go on. For tests; js_slave_run() loops around it. */
+/* What js_slave_run() does, for tests that go on with something else between
+ * two steps: it says HELLO, then makes turns until one ends with STOP, and
+ * waits for news behind each. A turn does not wait: it returns 1 when the
+ * master has said STOP, 0 when not. All return -1 with *err when the slave
+ * cannot go on. */
+int js_slave_greet(struct js_slave *slave, struct js_err *err);
 int js_slave_turn(struct js_slave *slave, struct js_err *err);
+int js_slave_wait(struct js_slave *slave, struct js_err *err);
 
 /* Works until the master says STOP, and how to leave. 0, or -1 with *err. */
 int js_slave_run(struct js_slave *slave, enum js_leaving *ret,

@@ -1917,6 +1917,7 @@ static int run_slave(const struct rank *rank, struct js_link *link,
     const struct jobsched_config *own = rank->config;
     const char *tmpdir = getenv("TMPDIR");
     struct js_slave_config config = {
+        .runner_ops = &js_runner_ops,
         .runner = rank->runner,
         .processes = js_process_pair_of((uint64_t)js_runner_pid(rank->runner)),
         .environ = rank->variables,

@@ -311,3 +311,19 @@ int js_runner_next(struct js_runner *runner, struct js_runner_event *ret)
     errno = EPIPE;
     return -1;
 }
+
+const struct js_runner_ops js_runner_ops = {
+    .configure = js_runner_configure,
+    .restart = js_runner_restart,
+    .wake = js_runner_wake,
+    .pid = js_runner_pid,
+    .fd = js_runner_fd,
+    .wants_write = js_runner_wants_write,
+    .run = js_runner_run,
+    .flush = js_runner_flush,
+    .recall = js_runner_recall,
+    .end = js_runner_end,
+    .lease = js_runner_lease,
+    .limit = js_runner_limit,
+    .next = js_runner_next,
+};

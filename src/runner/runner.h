@@ -216,4 +216,25 @@ int js_runner_limit(struct js_runner *runner, int64_t timeout_ns);
  */
 int js_runner_next(struct js_runner *runner, struct js_runner_event *ret);
 
+/* The calls above as a table: a slave sees a runner through this, so that the
+ * unit tests can give it one of their own (tests/unit/fake_runner.h), whose
+ * jobs take simulated time. */
+struct js_runner_ops {
+    int (*configure)(struct js_runner *runner,
+                     const struct js_runner_config *config);
+    int (*restart)(struct js_runner *runner, struct js_err *err);
+    bool (*wake)(struct js_runner *runner, int64_t now_ns);
+    pid_t (*pid)(const struct js_runner *runner);
+    int (*fd)(const struct js_runner *runner);
+    bool (*wants_write)(const struct js_runner *runner);
+    int (*run)(struct js_runner *runner, const struct js_runner_job *job);
+    void (*flush)(struct js_runner *runner);
+    int (*recall)(struct js_runner *runner);
+    int (*end)(struct js_runner *runner, uint32_t slot, int64_t grace_ns);
+    int (*lease)(struct js_runner *runner, int64_t until_ns);
+    int (*limit)(struct js_runner *runner, int64_t timeout_ns);
+    int (*next)(struct js_runner *runner, struct js_runner_event *ret);
+};
+extern const struct js_runner_ops js_runner_ops;
+
 #endif

@@ -51,18 +51,18 @@ char fake_runner_byte(uint64_t id, unsigned stream, uint64_t at)
     return (char)((stream ? 'A' : 'a') + (int)((id * 7 + at) % 26));
 }
 
-int js_runner_fd(const struct js_runner *runner)
+static int fake_fd(const struct js_runner *runner)
 {
     (void)runner;
     return -1;
 }
 
-pid_t js_runner_pid(const struct js_runner *runner)
+static pid_t fake_pid(const struct js_runner *runner)
 {
     return runner->rank;
 }
 
-bool js_runner_wants_write(const struct js_runner *runner)
+static bool fake_wants_write(const struct js_runner *runner)
 {
     (void)runner;
     return false;
@@ -79,8 +79,8 @@ static int lost(void)
     return -1;
 }
 
-int js_runner_configure(struct js_runner *runner,
-                        const struct js_runner_config *config)
+static int fake_configure(struct js_runner *runner,
+                          const struct js_runner_config *config)
 {
     if (runner->jobs || config->slots == 0) {
         fake_net_complain(runner->net, "a runner is configured wrongly");
@@ -140,7 +140,7 @@ static void cut_short(const struct js_runner *runner, struct fake_job *job)
     end_at(job, at_ns > now_ns ? at_ns : now_ns, JS_STOP_REASON_TIMEOUT);
 }
 
-int js_runner_limit(struct js_runner *runner, int64_t timeout_ns)
+static int fake_limit(struct js_runner *runner, int64_t timeout_ns)
 {
     if (is_dead(runner))
         return lost();
@@ -154,7 +154,7 @@ int js_runner_limit(struct js_runner *runner, int64_t timeout_ns)
     return 0;
 }
 
-int js_runner_end(struct js_runner *runner, uint32_t slot, int64_t grace_ns)
+static int fake_end(struct js_runner *runner, uint32_t slot, int64_t grace_ns)
 {
     int64_t now_ns = fake_net_now_ns(runner->net);
     if (is_dead(runner))
@@ -180,7 +180,7 @@ static void end_lease(struct js_runner *runner)
     runner->has_expired = true;
 }
 
-int js_runner_lease(struct js_runner *runner, int64_t until_ns)
+static int fake_lease(struct js_runner *runner, int64_t until_ns)
 {
     if (is_dead(runner))
         return lost();
@@ -249,7 +249,7 @@ static void keep_ahead(struct js_runner *runner,
     snprintf(ahead->command, sizeof(ahead->command), "%s", job->command);
 }
 
-int js_runner_run(struct js_runner *runner, const struct js_runner_job *job)
+static int fake_run(struct js_runner *runner, const struct js_runner_job *job)
 {
     if (is_dead(runner))
         return lost();
@@ -288,12 +288,12 @@ static void start_ahead(struct js_runner *runner, uint32_t slot,
     start_at(runner, &job, start_ns);
 }
 
-void js_runner_flush(struct js_runner *runner)
+static void fake_flush(struct js_runner *runner)
 {
     (void)runner;
 }
 
-int js_runner_recall(struct js_runner *runner)
+static int fake_recall(struct js_runner *runner)
 {
     if (is_dead(runner))
         return lost();
@@ -364,7 +364,7 @@ static int die(struct js_runner *runner)
     return lost();
 }
 
-int js_runner_restart(struct js_runner *runner, struct js_err *err)
+static int fake_restart(struct js_runner *runner, struct js_err *err)
 {
     if (!runner->has_successor)
         return js_err_set(err, "there is no other runner");
@@ -379,14 +379,14 @@ int js_runner_restart(struct js_runner *runner, struct js_err *err)
     return 0;
 }
 
-bool js_runner_wake(struct js_runner *runner, int64_t now_ns)
+static bool fake_wake(struct js_runner *runner, int64_t now_ns)
 {
     (void)runner;
     (void)now_ns;
     return false;
 }
 
-int js_runner_next(struct js_runner *runner, struct js_runner_event *ret)
+static int fake_next(struct js_runner *runner, struct js_runner_event *ret)
 {
     int64_t now_ns = fake_net_now_ns(runner->net);
     memset(ret, 0, sizeof(*ret));
@@ -415,3 +415,19 @@ int js_runner_next(struct js_runner *runner, struct js_runner_event *ret)
     runner->ahead_count = 0;
     return 1;
 }
+
+const struct js_runner_ops fake_runner_ops = {
+    .configure = fake_configure,
+    .restart = fake_restart,
+    .wake = fake_wake,
+    .pid = fake_pid,
+    .fd = fake_fd,
+    .wants_write = fake_wants_write,
+    .run = fake_run,
+    .flush = fake_flush,
+    .recall = fake_recall,
+    .end = fake_end,
+    .lease = fake_lease,
+    .limit = fake_limit,
+    .next = fake_next,
+};

@@ -1,9 +1,8 @@
 /*
- * fake_runner - a runner whose jobs take simulated time, and a slave on it.
+ * fake_runner - a runner whose jobs take simulated time.
  *
- * Include it instead of mpi/slave.h and runner/runner.h: the calls of both keep
- * their contracts but get names of their own, because the library has the real
- * ones. (loop_slave.c is src/mpi/slave.c, compiled once more in this way.)
+ * A slave sees it through fake_runner_ops, a table as in runner/runner.h, whose
+ * calls keep their contracts. This struct js_runner is the tests' own.
  *
  * A job's command says what becomes of it:
  *
@@ -14,26 +13,7 @@
 #ifndef JS_TESTS_FAKE_RUNNER_H
 #define JS_TESTS_FAKE_RUNNER_H
 
-#define js_runner_configure fake_runner_configure
-#define js_runner_run fake_runner_run
-#define js_runner_next fake_runner_next
-#define js_runner_restart fake_runner_restart
-#define js_runner_wake fake_runner_wake
-#define js_runner_pid fake_runner_pid
-#define js_runner_flush fake_runner_flush
-#define js_runner_recall fake_runner_recall
-#define js_runner_end fake_runner_end
-#define js_runner_limit fake_runner_limit
-#define js_runner_lease fake_runner_lease
-#define js_runner_fd fake_runner_fd
-#define js_runner_wants_write fake_runner_wants_write
-#define js_slave_new loop_slave_new
-#define js_slave_free loop_slave_free
-#define js_slave_turn loop_slave_turn
-#define js_slave_run loop_slave_run
-
 #include "fake_link.h"
-#include "mpi/slave.h"
 #include "runner/runner.h"
 
 struct fake_job; /* in a slot */
@@ -64,6 +44,8 @@ struct js_runner {
     void *arg;
 };
 
+extern const struct js_runner_ops fake_runner_ops;
+
 void fake_runner_init(struct js_runner *runner, struct fake_net *net, int rank);
 void fake_runner_release(struct js_runner *runner);
 
@@ -76,9 +58,5 @@ bool fake_runner_is_running(const struct js_runner *runner, uint64_t id);
 
 /* Byte `at` of what job `id` writes to stream 0 or 1. */
 char fake_runner_byte(uint64_t id, unsigned stream, uint64_t at);
-
-/* What js_slave_run() does around its turns. */
-int loop_slave_greet(struct js_slave *slave, struct js_err *err);
-int loop_slave_wait(struct js_slave *slave, struct js_err *err);
 
 #endif

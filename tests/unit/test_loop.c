@@ -6,6 +6,7 @@
 #include "fake_runner.h"
 #include "list/source.h"
 #include "mpi/master.h"
+#include "mpi/slave.h"
 #include "record/delivery.h"
 #include "rng.h"
 
@@ -367,12 +368,12 @@ static int slave_turn(void *arg)
     int rc = 0;
     if (!seat->has_greeted) {
         seat->has_greeted = true;
-        rc = loop_slave_greet(seat->slave, &seat->err);
+        rc = js_slave_greet(seat->slave, &seat->err);
     }
     if (rc == 0)
         rc = js_slave_turn(seat->slave, &seat->err);
     if (rc == 0)
-        rc = loop_slave_wait(seat->slave, &seat->err);
+        rc = js_slave_wait(seat->slave, &seat->err);
     return rc;
 }
 
@@ -402,6 +403,7 @@ static void take_seat(struct run *run, int rank)
     seat->trace = not_null(js_outq_new(run->trace_fd));
     struct js_slave_config config = {.node = node_of(rank),
                                      .topo = machine(),
+                                     .runner_ops = &fake_runner_ops,
                                      .runner = &seat->runner,
                                      .trace = seat->trace,
                                      .environ = environ_of_host,
