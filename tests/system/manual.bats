@@ -245,7 +245,7 @@ write_program() { # NAME LINE
     equal "$(sed 's/ .*//' script)" $'nohup\njobsched'
     sed -n "1s|jobsched|$JOBSCHED|p" script >start
     echo 'echo $! >pid' >>start
-    bash start
+    env "JS_MARK=$MARK" bash start
     wait_until "$PATIENCE" test -s jobs.txt.journal
     kill -HUP "$(cat pid)"
     touch go
