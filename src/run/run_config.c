@@ -1,0 +1,181 @@
+/* From the configuration, and from this node, to what master and slaves get. */
+#include "run/run.h"
+
+#include "base/clock.h"
+#include "base/launchenv.h"
+#include "base/userenv.h"
+#include "node/cgroup.h"
+#include "node/others.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* How long the slaves are awaited, at most. */
+static const int64_t meeting_most_ns = 60 * JS_NS_PER_S;
+
+/* Before a time limit: what is kept for the end of the run itself, at most. */
+static const int64_t limit_margin_ns = 2 * JS_NS_PER_S;
+
+enum { LIMIT_MARGIN_PART = 10 };
+
+/* The machine since its last boot; 0 where the system does not tell. */
+static uint64_t read_boot_id(void)
+{
+    char text[64] = "";
+    uint64_t id = 0;
+    int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return 0;
+    ssize_t len = read(fd, text, sizeof(text) - 1);
+    close(fd);
+    for (ssize_t i = 0; i < len; i++)
+        id = (id ^ (unsigned char)text[i]) * UINT64_C(1099511628211);
+    return id;
+}
+
+int js_run_config_node(const struct js_topo *topo, struct js_node *ret,
+                       struct js_err *err)
+{
+    memset(ret, 0, sizeof(*ret));
+    if (gethostname(ret->host, sizeof(ret->host) - 1) < 0)
+        return js_err_errno(err, "this host has no name");
+    ret->boot_id = read_boot_id();
+    ret->quota_cores = js_cgroup_cores("");
+    return js_topo_inherited(topo, &ret->cpus, err);
+}
+
+/*
+ * Which cores of it other runs hold: one process looks for all of its host, and
+ * *claim is to be kept until what its own run holds can be seen. Where nobody
+ * says which is the first, each looks.
+ */
+int js_run_config_look_at_node(const struct js_topo *topo, bool bind,
+                               struct js_node *ret, int *claim,
+                               struct js_err *err)
+{
+    int local_rank = js_launchenv_local_rank();
+    *claim = -1;
+    if (js_run_config_node(topo, ret, err) < 0)
+        return -1;
+    if (!bind || local_rank > 0)
+        return 0;
+    if (local_rank == 0)
+        *claim = js_others_lock();
+    js_others_held(&ret->cpus, &ret->held);
+    return 0;
+}
+
+/* When the master has not been heard of for so long, all jobs have ended. */
+int64_t js_run_config_lease_ns(const struct jobsched_config *config)
+{
+    int64_t lease_ns;
+    if (config->slave_timeout_ns == 0 ||
+        __builtin_add_overflow(config->slave_timeout_ns,
+                               config->grace_ns + JS_NS_PER_S, &lease_ns))
+        return 0;
+    return lease_ns;
+}
+
+/* A job that is an mpirun would bind its ranks to the node's first cores,
+ * whatever cores the job has; told so, they stay on those of the job. Of Open
+ * MPI 4 and 5; MPICH does not bind. */
+static const char *const nested_binding[] = {
+    "OMPI_MCA_hwloc_base_binding_policy",
+    "PRTE_MCA_hwloc_default_binding_policy",
+    NULL,
+};
+
+/* The user's environment, less what is each host's own. */
+int js_run_config_environ(const struct js_run_rank *rank, struct js_buf *buf)
+{
+    for (const char **p = rank->variables; *p; p++) {
+        if (!js_launchenv_host_bound(*p) &&
+            js_buf_append(buf, *p, strlen(*p) + 1) < 0)
+            return -1;
+    }
+    for (const char *const *name = nested_binding; *name; name++) {
+        if (!js_userenv_value(&rank->environ, *name) &&
+            js_buf_printf(buf, "%s=none%c", *name, '\0') < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static mode_t current_umask(void)
+{
+    mode_t mask = umask(0);
+    umask(mask);
+    return mask;
+}
+
+struct js_wire_setup js_run_config_setup(const struct js_run *run)
+{
+    static const enum js_capture captures[] = {
+        [JOBSCHED_OUTPUT_PASS] = JS_CAPTURE_SPOOL,
+        [JOBSCHED_OUTPUT_DIR] = JS_CAPTURE_DIR,
+        [JOBSCHED_OUTPUT_NONE] = JS_CAPTURE_NONE,
+    };
+    const struct jobsched_config *config = run->config;
+    return (struct js_wire_setup){
+        .slots = config->slots,
+        .bind = config->bind,
+        .trace = config->trace,
+        .allow_leftovers = config->allow_leftovers,
+        .run_id = run->run_id,
+        .gpus = config->gpus,
+        .timeout_ns = config->timeout_ns,
+        .capture = captures[config->output],
+        .umask = current_umask(),
+        .spool_limit_bytes = config->spool_limit_bytes,
+        .grace_ns = config->grace_ns,
+        .lease_ns = config->slave_timeout_ns,
+        .cwd = run->cwd,
+        .output_dir = config->output_dir ? config->output_dir : "",
+        .tmpdir = config->tmpdir ? config->tmpdir : "",
+        .environ = run->environ.data,
+        .environ_len = run->environ.len,
+    };
+}
+
+struct js_scheduler_config js_run_config_scheduler(const struct js_run *run)
+{
+    const struct jobsched_config *config = run->config;
+    uint64_t failed_before =
+        run->registry ? js_registry_settled(run->registry) : 0;
+    uint64_t failures = config->max_failures;
+    if (config->fail_fast && failures == 0)
+        failures = 1;
+    return (struct js_scheduler_config){.round_size = config->round_size,
+                                        .barrier = config->barrier,
+                                        .longest_first = config->longest_first,
+                                        .retries = config->retries,
+                                        .failures = failures,
+                                        .failed_before = failed_before,
+                                        .timeout_ns = config->timeout_ns};
+}
+
+int64_t js_run_config_margin_ns(const struct jobsched_config *config)
+{
+    int64_t margin_ns = config->time_limit_ns / LIMIT_MARGIN_PART;
+    return margin_ns < limit_margin_ns ? margin_ns : limit_margin_ns;
+}
+
+/* When what runs must be told to end, to be gone at the limit. */
+int64_t js_run_config_stop_ns(const struct js_run *run)
+{
+    int64_t limit_ns = run->config->time_limit_ns;
+    int64_t stop_ns;
+    if (limit_ns == 0 ||
+        __builtin_add_overflow(run->rank->begun_ns, limit_ns, &stop_ns))
+        return JS_NEVER_NS;
+    return stop_ns - js_run_config_margin_ns(run->config) -
+           run->config->grace_ns;
+}
+
+int64_t js_run_config_meeting_ns(const struct jobsched_config *config)
+{
+    return config->start_timeout_ns < meeting_most_ns ? config->start_timeout_ns
+                                                      : meeting_most_ns;
+}

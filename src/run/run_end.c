@@ -1,0 +1,125 @@
+/* The way out: MPI_Finalize, or without it where somebody will not come. */
+#include "run/run.h"
+
+#include "base/clock.h"
+#include "base/launchenv.h"
+#include "base/watchdog.h"
+
+#include <errno.h>
+#include <mpi.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+/* What the launcher is given to end by itself; and what the other processes are
+ * given to leave. */
+static const int64_t abort_most_ns = 5 * JS_NS_PER_S;
+static const int64_t farewell_ns = 200 * JS_NS_PER_MS;
+
+/* What MPI_Finalize is given: slaves wait in it for a master that has to bring
+ * its records to disk. */
+static const int64_t master_end_ns = 30 * JS_NS_PER_S;
+static const int64_t slave_end_ns = 600 * JS_NS_PER_S;
+
+/* ... and what comes before it: messages that are still on their way. */
+static const int64_t drain_most_ns = 2 * JS_NS_PER_S;
+
+/* The slaves have nothing more to do. */
+void js_run_end_send_home(struct js_link *link, enum js_leaving leaving)
+{
+    struct js_buf message = JS_BUF_INIT;
+    js_wire_pack_number(&message, (uint64_t)leaving);
+    for (int i = 1; i < link->size; i++)
+        js_link_post(link, i, JS_TAG_SHUTDOWN, &message, NULL);
+    js_buf_release(&message);
+}
+
+static void sleep_ns(int64_t ns)
+{
+    struct timespec pause = {.tv_sec = ns / JS_NS_PER_S,
+                             .tv_nsec = ns % JS_NS_PER_S};
+    while (nanosleep(&pause, &pause) < 0 && errno == EINTR)
+        continue;
+}
+
+/* Until the launcher has gone, or for that long. */
+static bool is_gone_within(pid_t launcher, int64_t ns)
+{
+    static const int64_t look_ns = 50 * JS_NS_PER_MS;
+    for (; ns > 0 && js_launchenv_is_launcher(launcher); ns -= look_ns)
+        sleep_ns(look_ns);
+    return !js_launchenv_is_launcher(launcher);
+}
+
+/*
+ * MPI_Abort takes this process with it, and then the launcher may wait for ever
+ * for a host that is lost; it ends on a SIGTERM. (Measured with Open MPI 4.1.4:
+ * an abort takes 1 to 4 s, and so does the end after a SIGTERM.) So a process
+ * of its own sees to that, without the descriptors that would hold it up as
+ * well.
+ */
+static void watch_launcher(pid_t launcher)
+{
+    if (!js_launchenv_is_launcher(launcher) || fork() != 0)
+        return;
+    setsid();
+    for (int fd = 0; fd < JS_RUN_FILES; fd++)
+        close(fd);
+    if (!is_gone_within(launcher, abort_most_ns))
+        kill(launcher, SIGTERM);
+    if (!is_gone_within(launcher, 2 * abort_most_ns))
+        kill(launcher, SIGKILL);
+    _exit(EXIT_SUCCESS);
+}
+
+/* Where rank 0 has been killed nobody else ends an mpirun that waits for ever
+ * (Open MPI 4.1.4 under recovery, when all ranks on two hosts have left). */
+void js_run_end_watch_masterless(void)
+{
+    if (js_launchenv_has_lost_first())
+        watch_launcher(getppid());
+}
+
+/* All is done and on record; somebody will not come. */
+static void give_up_end(void *arg)
+{
+    struct jobsched_result *result = arg;
+    result->lost += result->is_master;
+    jobsched_leave(result);
+}
+
+/* All messages must be read first: MPICH complains of each that is not. */
+void js_run_end_finalize(struct js_link *link, int64_t limit_ns,
+                         struct jobsched_result *result)
+{
+    struct js_err err;
+    struct js_watchdog dog;
+    if (!result->is_master)
+        limit_ns = slave_end_ns;
+    else if (limit_ns > master_end_ns)
+        limit_ns = master_end_ns;
+    js_watchdog_start(&dog, limit_ns, give_up_end, result);
+    js_link_drain(link, js_clock_ns() + drain_most_ns, &err);
+    js_link_close(link);
+    MPI_Finalize();
+    js_watchdog_stop(&dog);
+}
+
+/* Our last words to the slaves are on their way; and the launcher takes the
+ * status of the first that leaves for that of all, which is to be the
+ * master's. */
+void jobsched_leave(const struct jobsched_result *result)
+{
+    bool is_last = !result->is_master && result->status == JOBSCHED_SUCCEEDED;
+    if (result->lost > 0 || is_last)
+        sleep_ns(farewell_ns);
+    if (!result->is_master && result->status == JOBSCHED_BROKEN)
+        js_run_end_watch_masterless();
+    if (result->lost > 0) {
+        watch_launcher(getppid());
+        if (js_link_failed_peers() < result->lost)
+            MPI_Abort(MPI_COMM_WORLD, (int)result->status);
+    }
+    _exit((int)result->status);
+}

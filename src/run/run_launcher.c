@@ -1,0 +1,203 @@
+/* What the master and whoever has started it say to each other: signals and how
+ * the run stands, through the lifeline or the status file. */
+#include "run/run.h"
+
+#include "base/clock.h"
+#include "base/launchenv.h"
+#include "base/process.h"
+#include "record/run_status.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <unistd.h>
+
+/* Of the lease: so often the master says that it is there. */
+enum { PRESENT_PART = 4 };
+
+/* How long the end of a run waits until a launcher that passes its output on
+ * has written it: a reader that is slower is not waited for. */
+static const int64_t relay_most_ns = 20 * JS_NS_PER_S;
+
+enum { RELAY_LOOK_MS = 20 };
+
+/* A launcher that is not told can only guess, and that is all. */
+static void tell_status(const struct js_run *run,
+                        const struct js_run_status *said)
+{
+    const struct js_lifeline_news news = {
+        .stage = said->phase == JS_RUN_ENDED ? JS_STAGE_ENDED : JS_STAGE_BEGUN,
+        .status = said->status,
+        .lost = said->lost,
+        .is_out_of_time = said->is_out_of_time,
+        .has_run = said->has_run,
+        .out_bytes = said->out_bytes,
+        .lease_ns = said->lease_ns,
+        .is_paused = run->launcher.is_paused,
+    };
+    if (run->launcher.lifeline)
+        js_lifeline_report(run->launcher.lifeline, &news);
+    else if (run->config->status_file)
+        js_run_status_write(run->config->status_file, said);
+}
+
+/* Once a turn of the master. */
+void js_run_launcher_tell_presence(struct js_run *run, int64_t now_ns)
+{
+    struct js_run_status said = {
+        .phase = JS_RUN_BEGUN, .lease_ns = js_run_config_lease_ns(run->config)};
+    if (said.lease_ns == 0 ||
+        now_ns - run->launcher.present_ns < said.lease_ns / PRESENT_PART)
+        return;
+    /* Its launcher sees the socket: that need not be said again and again. */
+    run->launcher.present_ns = run->launcher.lifeline ? INT64_MAX : now_ns;
+    tell_status(run, &said);
+}
+
+/* Without a lease: before its first turn and after its last the master may be
+ * silent for longer. */
+void js_run_launcher_tell_begun(struct js_run *run)
+{
+    struct js_run_status said = {.phase = JS_RUN_BEGUN};
+    run->launcher.present_ns = INT64_MIN / 2; /* not so far */
+    tell_status(run, &said);
+}
+
+void js_run_launcher_tell_ended(const struct js_run *run,
+                                enum jobsched_status status)
+{
+    struct js_run_status said = {.phase = JS_RUN_ENDED,
+                                 .status = (int)status,
+                                 .lost = run->lost,
+                                 .is_out_of_time = run->is_out_of_time,
+                                 .has_run = run->has_run};
+    tell_status(run, &said);
+}
+
+/* The stronger of what signals and the launcher ask for. */
+enum js_stop_request js_run_launcher_request(const struct js_run *run)
+{
+    enum js_stop_request stop_request = js_signals_request();
+    return stop_request > run->launcher.passed.stop_request
+               ? stop_request
+               : run->launcher.passed.stop_request;
+}
+
+static void pause_output(struct js_run *run)
+{
+    run->launcher.is_paused = run->launcher.passed.is_paused;
+    js_outq_hold(run->err, run->launcher.is_paused);
+    if (run->out != run->err)
+        js_outq_hold(run->out, run->launcher.is_paused);
+    struct js_run_status said = {
+        .phase = JS_RUN_BEGUN, .lease_ns = js_run_config_lease_ns(run->config)};
+    tell_status(run, &said);
+}
+
+void js_run_launcher_listen(struct js_run *run)
+{
+    int signal;
+    while (run->launcher.lifeline &&
+           (signal = js_lifeline_take(run->launcher.lifeline)) != 0) {
+        js_signals_pass(&run->launcher.passed, signal);
+        if (signal == SIGKILL)
+            break;
+    }
+    if (run->launcher.is_paused != run->launcher.passed.is_paused)
+        pause_output(run);
+}
+
+/* Where the launcher is on another host its signal comes by way of mpirun as
+ * another one: which it was it has said first, to the user as well. */
+void js_run_launcher_ask_for_reason(struct js_run *run)
+{
+    const char *path = run->config->status_file;
+    int number =
+        path && !run->launcher.lifeline ? js_run_status_read_signal(path) : 0;
+    if (number != 0)
+        run->launcher.told = number;
+}
+
+const char *js_run_launcher_reason(const struct js_run *run)
+{
+    struct js_signals_passed told = {.stop_request = JS_STOP_REQUEST_NOW,
+                                     .signal = run->launcher.told};
+    return js_signals_reason(run->launcher.told ? &told
+                                                : &run->launcher.passed);
+}
+
+void js_run_launcher_tell_drain(struct js_run *run)
+{
+    bool is_interrupt = run->launcher.passed.interrupts > 0;
+    run->launcher.is_drain_told = true;
+    js_run_launcher_ask_for_reason(run);
+    if (run->launcher.told)
+        return;
+    js_log(&run->console.log,
+           "%s: no more jobs are started, and those that run go on to their "
+           "end%s",
+           js_signals_reason(&run->launcher.passed),
+           is_interrupt ? ", or until a second ^C" : "");
+}
+
+/* The launcher has handed its own over, and nobody stands between. */
+bool js_run_launcher_is_handed(const struct js_run *run, int number)
+{
+    return run->launcher.lifeline &&
+           js_lifeline_stdio(run->launcher.lifeline, number) >= 0;
+}
+
+/* ... and with it, what it had taken of our output and not passed on. */
+bool js_run_launcher_is_mpirun_gone(const struct js_run *run)
+{
+    const struct js_run_rank *rank = run->rank;
+    return rank && !js_run_launcher_is_handed(run, STDOUT_FILENO) &&
+           ((uint64_t)getppid() != rank->parent ||
+            js_process_is_ending(rank->parent, rank->parent_started));
+}
+
+/* Where the output of this run goes through a launcher on another host: it
+ * stops the run with a signal, and says here why. */
+void js_run_launcher_ask_for_outage(struct js_run *run)
+{
+    const char *path = run->config->status_file;
+    int error = path && !js_run_launcher_is_handed(run, STDOUT_FILENO)
+                    ? js_run_status_read_outage(path)
+                    : 0;
+    if (error == 0)
+        return;
+    run->launcher.outage = (struct js_run_outage){
+        .name = "standard output",
+        .error = error,
+        .is_reader_gone =
+            error == EPIPE || error == ECONNRESET || error == EIO};
+}
+
+/* What it asks a launcher that passes its output on may be in vain: then the
+ * end is recorded without an answer. */
+static bool is_relay_awaited(struct js_run *run, uint64_t bytes)
+{
+    const char *path = run->config->status_file;
+    /* An outage is told before the signal that it is the reason for. */
+    bool is_to_end = js_signals_request() >= JS_STOP_REQUEST_END ||
+                     js_run_launcher_is_mpirun_gone(run);
+    js_run_launcher_ask_for_outage(run);
+    return run->launcher.outage.error == 0 && !is_to_end &&
+           js_run_status_read_taken(path) != bytes;
+}
+
+/* The output of jobs on record is to have arrived before the end is on record:
+ * else the launcher would have another status to tell. */
+void js_run_launcher_await_relay(struct js_run *run)
+{
+    uint64_t bytes = js_outq_written(run->out);
+    int64_t until_ns = js_clock_ns() + relay_most_ns;
+    const struct js_run_status said = {.phase = JS_RUN_BEGUN,
+                                       .out_bytes = bytes};
+    if (!run->config->status_file ||
+        js_run_launcher_is_handed(run, STDOUT_FILENO) || bytes == 0)
+        return;
+    tell_status(run, &said);
+    while (is_relay_awaited(run, bytes) && js_clock_ns() < until_ns)
+        poll(NULL, 0, RELAY_LOOK_MS);
+}
