@@ -392,7 +392,7 @@ farm_in_slurm() { # RESTARTS ARGUMENT...
     contains err 'jobs.txt is the job list'
     ln -s diary jobs.txt.journal
     farm 1 jobs.txt
-    status_is 4
+    status_is 2
     contains err 'symbolic link'
     equal "$(cat diary)" 'dear diary'
 }
@@ -445,7 +445,7 @@ farm_in_slurm() { # RESTARTS ARGUMENT...
     farm_command 1 jobs.txt
     COMMAND=("${USER_COMMAND[@]}" "${COMMAND[@]}")
     farm_run
-    status_is 4
+    status_is 2
     contains err 'cannot open the journal jobs.txt.journal: Permission denied; .*--no-journal'
     claim test ! -e ran
     claim test ! -s jobs.txt.journal
