@@ -750,7 +750,8 @@ static int show_command(const struct launch *launch)
  * will have. */
 static int check_limits(const struct launch *launch, struct js_err *err)
 {
-    return js_limits_raise(launch->mpirun.ranks, err) < 0 && is_all_here(launch)
+    return js_limits_raise(launch->mpirun.mpi, launch->mpirun.ranks, err) < 0 &&
+                   is_all_here(launch)
                ? -1
                : 0;
 }

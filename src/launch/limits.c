@@ -21,9 +21,11 @@ enum {
     PROCESSES_OF_RANK = 6,
 };
 
-/* The memory that ranks share is in files of 4 MiB each; with less than that
- * mpirun and they wait for each other without end. */
+/* The memory that ranks share is in files of 4 MiB each, with Open MPI 5 of
+ * 16 MiB. With less than that mpirun and they wait for each other without end,
+ * or do not come up. */
 static const uint64_t file_bytes = UINT64_C(5) << 20;
+static const uint64_t file_bytes_5 = UINT64_C(17) << 20;
 
 static uint64_t ranks_of(uint64_t granted, uint64_t fixed, uint64_t of_rank)
 {
@@ -119,22 +121,23 @@ static int check_processes(uint64_t ranks, struct js_err *err)
                          possible, err);
 }
 
-static int check_file_size(struct js_err *err)
+static int check_file_size(enum js_mpi mpi, struct js_err *err)
 {
     struct rlimit limit;
-    if (getrlimit(RLIMIT_FSIZE, &limit) < 0 || limit.rlim_cur >= file_bytes)
+    uint64_t least = mpi == JS_OPEN_MPI_5 ? file_bytes_5 : file_bytes;
+    if (getrlimit(RLIMIT_FSIZE, &limit) < 0 || limit.rlim_cur >= least)
         return 0;
     return js_err_set(err,
                       "the limit of the size of files is %" PRIu64
                       " KiB here (ulimit -f), which is too small for MPI: "
                       "raise it to %" PRIu64 " or more",
-                      (uint64_t)limit.rlim_cur / 1024, file_bytes / 1024);
+                      (uint64_t)limit.rlim_cur / 1024, least / 1024);
 }
 
-int js_limits_raise(uint64_t ranks, struct js_err *err)
+int js_limits_raise(enum js_mpi mpi, uint64_t ranks, struct js_err *err)
 {
     /* First: that is needed for ranks on other hosts as well. */
     if (raise_files(ranks, err) < 0 || check_processes(ranks, err) < 0)
         return -1;
-    return check_file_size(err);
+    return check_file_size(mpi, err);
 }

@@ -6,6 +6,7 @@
 #define JS_LAUNCH_LIMITS_H
 
 #include "base/err.h"
+#include "base/mca.h"
 
 #include <stdint.h>
 
@@ -15,7 +16,7 @@
  * (base/launchenv.h). -1 with *err, which says how many slaves go, if a limit
  * does not let that many start.
  */
-int js_limits_raise(uint64_t ranks, struct js_err *err);
+int js_limits_raise(enum js_mpi mpi, uint64_t ranks, struct js_err *err);
 
 /* How many ranks go with so many open files, or so many processes and threads;
  * at least 0. */

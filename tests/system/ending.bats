@@ -459,7 +459,8 @@ shared_by() { # PID
     farm_end
     status_is 2
     contains err '^jobsched: the limit of the size of files is 97 KiB here \(ulimit -f\)'
-    FRONT=(prlimit --fsize=5242880)
+    # As much as it says is enough.
+    FRONT=(prlimit --fsize="$(($(sed -n 's/.* raise it to \([0-9]*\) or more.*/\1/p' err) * 1024))")
     launch -n 2 --no-journal jobs.txt
     farm_end
     status_is 0
