@@ -1,15 +1,14 @@
-# jobsched - GNU make. Targets: deps deps-check deps-check-all all run check
-# check-long check-mpis chaos valgrind fuzz bench lint coverage docs install
-# uninstall clean; what each does stands above it.
+# jobsched - GNU make. `make help` lists the targets: what each does stands above
+# it after two signs, as do the variables here.
 #
-#   make V=1                     show the commands
-#   make DEVELOPER=1             warnings are errors
-#   make SAN=address,undefined   a build of its own with sanitizers
-#   make MPICC=... CC=...        another MPI, another compiler
-#   make check-system-journal    the tests of one file
-#   make ONLY=TAG check-system   only the tests that carry the tag
-#   make run ARGS='...'          arguments of jobsched
-#   make install PREFIX=/usr     and DESTDIR=, libdir= and so on, as usual
+## V=1                     show the commands, and what tests print
+## DEVELOPER=1             warnings are errors
+## SAN=address,undefined   a build of its own with sanitizers
+## MPICC=... CC=...        another MPI, another compiler
+## ONLY=TAG                of the system tests only those that carry the tag
+## CHECK_JOBS=1            how many files of tests run side by side
+## ARGS='...'              arguments of jobsched, for run
+## PREFIX=/usr             for install; and DESTDIR=, libdir= and so on, as usual
 
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -57,13 +56,16 @@ say = $(if $(filter-out 0,$(V)),,@printf '  %-7s %s\n' '$(1)' '$(2)')
 
 # ---------------------------------------------------------------- sources
 
+# $(call found,PATTERNS): the files; one that is moved must not be left out.
+found = $(foreach pattern,$(1),$(or $(wildcard $(pattern)),\
+	$(error nothing matches $(pattern))))
 PLAIN_SOURCES := $(foreach room,base list sched node record runner,\
-	$(wildcard src/$(room)/*.c))
-MPI_SOURCES := $(wildcard src/mpi/*.c src/run/*.c)
-CLI_SOURCES := $(wildcard src/launch/*.c src/cli/*.c)
-UNIT_SOURCES := $(wildcard tests/unit/*.c)
-HELPER_SOURCES := $(wildcard tests/system/helpers/*.c)
-BENCH_SOURCES := $(wildcard tests/bench/*.c)
+	$(call found,src/$(room)/*.c))
+MPI_SOURCES := $(call found,src/mpi/*.c src/run/*.c)
+CLI_SOURCES := $(call found,src/launch/*.c src/cli/*.c)
+UNIT_SOURCES := $(call found,tests/unit/*.c)
+HELPER_SOURCES := $(call found,tests/system/helpers/*.c)
+BENCH_SOURCES := $(call found,tests/bench/*.c)
 
 object = $(patsubst %.c,$(BUILD)/%.o,$(1))
 LIB_OBJECTS := $(call object,$(PLAIN_SOURCES) $(MPI_SOURCES))
@@ -79,20 +81,20 @@ LIBRARY := $(BUILD)/libjobsched.a
 KEPT := $(if $(SAN),$(BUILD)/tests/sanitize/dlclose.o)
 UNIT := $(BUILD)/unit
 DOC := $(BUILD)/doc
-DOCS := $(patsubst src/cli/doc/%.in,$(DOC)/%,$(wildcard src/cli/doc/*.in))
+DOCS := $(patsubst src/cli/doc/%.in,$(DOC)/%,$(call found,src/cli/doc/*.in))
 
-# Builds the program, the library, the manual and the completion.
+## all: builds the program, the library, the manual and the completion
 all: $(JOBSCHED) $(LIBRARY) docs
 
 LINTS := lint-format lint-includes lint-headers lint-symbols lint-statics \
-	lint-tidy lint-shell
+	lint-tidy lint-shell lint-names
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .PHONY: all deps deps-check deps-check-all deps-lint deps-coverage \
 	deps-valgrind deps-fuzz deps-bench deps-mpis \
-	run check check-unit check-unit-or-say check-system check-files \
-	check-alone check-long \
+	help run check check-unit check-suites check-system check-files \
+	check-alone check-long check-long-files check-loaded \
 	check-mpis chaos valgrind \
 	fuzz helpers bench lint $(LINTS) \
 	coverage docs install uninstall clean FORCE
@@ -162,36 +164,41 @@ echo "    apt-get update &&" \
 exit 1
 endef
 
-# Installs what building and running need (Debian, through sudo).
+## deps: installs what building and running need (Debian, through sudo)
 deps:
 	$(call install,$(NEED_BUILD))
-# ... what most tests need besides.
+## deps-check: ... and what most tests need
 deps-check: deps
 	$(call install,$(NEED_CHECK))
-# ... and what the rest of them needs: a browser, Slurm and the like.
+## deps-check-all: ... and what the rest of them needs: a browser, Slurm, ...
 deps-check-all: deps-check
 	$(call install,$(NEED_CHECK_ALL))
-# ... and makes the system for check-mpis.
+## deps-mpis: makes the system for check-mpis
 deps-mpis: deps
 	$(call install,$(NEED_MPIS))
 	tests/check-mpis root
-# ... what lint, coverage, valgrind, fuzzing and the benchmarks need besides.
+## deps-lint: installs what lint needs
 deps-lint: deps-check
 	$(call install,$(NEED_LINT))
+## deps-coverage: ... coverage
 deps-coverage: deps-check
 	$(call install,$(NEED_COVERAGE))
+## deps-valgrind: ... valgrind
 deps-valgrind: deps-check
 	$(call install,$(NEED_VALGRIND))
+## deps-fuzz: ... fuzz
 deps-fuzz: deps
 	$(call install,$(NEED_FUZZ))
+## deps-bench: ... bench
 deps-bench: deps
 	$(call install,$(NEED_BENCH))
 
 # ---------------------------------------------------------------- rules
 
-# Rewritten only when the text changes: $(call stamp,TEXT)
-stamp = @mkdir -p $(@D); printf '%s\n' '$(subst ','\'',$(1))' >$@.new; \
-	cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+# Rewritten only when the text changes, by any of several makes: $(call stamp,TEXT)
+stamp = @mkdir -p $(@D); new=$@.$$$$; \
+	printf '%s\n' '$(subst ','\'',$(1))' >$$new; \
+	cmp -s $$new $@ && rm $$new || mv $$new $@
 
 # `make deps run` installs before it does anything else, with -j too.
 $(BUILD)/flags $(LINTS) coverage check check-mpis: \
@@ -226,7 +233,7 @@ $(BUILD)/tests/unit/%.o: tests/unit/%.c $(BUILD)/flags
 	$(call say,MPICC,$<)
 	$(call COMPILE,$(MPICC))
 # The compiler does not tell what its assembler has read.
-$(BUILD)/src/cli/report_page.o: $(wildcard src/cli/page/*)
+$(BUILD)/src/cli/report_page.o: $(call found,src/cli/page/*)
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	$(call say,CC,$<)
 	$(call COMPILE,$(CC))
@@ -267,7 +274,7 @@ $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/flags
 
 # ---------------------------------------------------------------- running
 
-# The demonstration: a master and two slaves, 15 seconds.
+## run: the demonstration, a master and two slaves, 15 seconds
 ARGS ?=
 run: $(JOBSCHED)
 	./$(JOBSCHED) -n 2 --demo $(ARGS)
@@ -289,74 +296,113 @@ SYSTEM_ENV = $(TEST_ENV) $(if $(SAN),\
 	JS_HELPERS='$(abspath $(BUILD)/helpers)' \
 	JS_BENCH='$(abspath $(BUILD)/bench)' MPICC='$(MPICC)' MPIRUN='$(MPIRUN)' \
 	BATS_TEST_TIMEOUT=$${BATS_TEST_TIMEOUT:-$(1)}
+# How often its time anything gets before it counts as hung, on a busy machine.
+JS_PATIENCE ?= 1
+export JS_PATIENCE
 # What each run of tests leaves for tests/summary.
 CHECKED := $(BUILD)/check
-# $(call RUN_SYSTEM,NAME,TAG,FILES): of these the tests with (!: without) the tag.
+# $(call RUN_SYSTEM,NAME,SECONDS,TAG,FILES): of these the tests with (!: without)
+# the tag, each with so much time.
 RUN_SYSTEM = folder=$(CHECKED)/$(1); rm -rf "$$folder"; mkdir -p "$$folder"; \
-	$(call SYSTEM_ENV,180) $(BATS) --report-formatter tap --output "$$folder" \
-	--filter-tags '$(if $(ONLY),$(ONLY)$(,))$(2)' $(3) </dev/null || \
+	$(call SYSTEM_ENV,$$(($(2) * $(JS_PATIENCE)))) $(BATS) \
+	$(if $(filter-out 0,$(V)),--verbose-run) \
+	--report-formatter tap --output "$$folder" \
+	--filter-tags '$(if $(ONLY),$(ONLY)$(,))$(3)' $(4) </dev/null || \
 	{ status=$$?; echo "exit status $$status" >"$$folder/status"; exit 1; }
-SYSTEM_FILES := $(patsubst tests/system/%.bats,%,$(wildcard tests/system/*.bats))
 
-# $(call CHECK,TARGETS): all of them, whatever fails; then the tests that measure,
-# by themselves; and in the end what failed, what was skipped and why, and what
-# is not here, in one place.
+SYSTEM_FILES := $(patsubst tests/system/%.bats,%,$(call found,tests/system/*.bats))
+LONG_FILES := $(patsubst tests/system/long/%.bats,%,\
+	$(call found,tests/system/long/*.bats))
+UNIT_SUITES := $(patsubst tests/unit/test_%.c,%,$(call found,tests/unit/test_*.c))
+# $(call known,WHAT,NAMES,ALL): NAMES, all of which must be among ALL.
+known = $(if $(filter-out $(3),$(2)),$(error $(1): there is no \
+	$(filter-out $(3),$(2))))$(2)
+# What takes longest begins first.
+LONGEST := hosts ending slurm chaos cost losing journal launch stopping report \
+	resources stream slurm_crash progress status
+FIRST_FILES := $(call known,LONGEST,$(LONGEST),$(SYSTEM_FILES))
+SORTED_FILES = $(FIRST_FILES) $(filter-out $(FIRST_FILES),$(SYSTEM_FILES))
+
+# Most tests wait for something most of the time.
+CHECK_JOBS ?= $(shell expr $$(nproc) \* $(if $(SAN),1,3))
+# A make with that many jobs of its own, whatever this one may have.
+SIDE_BY_SIDE = MAKEFLAGS='$(subst ','\'',$(filter-out -j% --jobserver% \
+	-O% --output-sync%,$(MAKEFLAGS)))' $(MAKE) --no-print-directory \
+	--keep-going --output-sync=target -j$(CHECK_JOBS)
+ALONE := check-alone
+
+# $(call CHECK,TARGETS,ALONE): side by side all of them, whatever fails; then the
+# tests that measure, by themselves; and in the end what failed, what was skipped
+# and why, and what is not here, in one place.
 define CHECK
-$(Q)rm -rf $(CHECKED) && mkdir -p $(CHECKED); failed=0; \
+$(Q)$(SIDE_BY_SIDE) $(JOBSCHED) $(HELPERS) $(COST) || exit 1; \
+rm -rf $(CHECKED) && mkdir -p $(CHECKED); failed=0; \
 $(call missing,$(NEED_CHECK) $(NEED_CHECK_ALL)) echo "$$*" >$(CHECKED)/missing; \
-targets='$(1)' alone=check-alone; \
+targets='$(1)' alone='$(2)'; \
 if ! command -v '$(BATS)' >/dev/null; then \
 	echo 'there is no $(BATS)' >$(CHECKED)/system.status; \
 	targets='$(filter-out check-files,$(1))' alone= failed=1; \
 fi; \
-for targets in "$$targets" $$alone; do \
-	test -z "$$targets" || $(MAKE) --no-print-directory --keep-going \
-		$$targets || failed=1; \
+$(if $(filter check-suites,$(1)),mkdir $(CHECKED)/unit; \
+	echo 'they could not be built' >$(CHECKED)/unit/status;) \
+for targets in "$$targets" "$$alone"; do \
+	test -z "$$targets" || $(SIDE_BY_SIDE) $$targets || failed=1; \
 done; \
 tests/summary $(CHECKED) || failed=1; \
 exit $$failed
 endef
 
-# Unit tests, and end-to-end tests under mpirun.
-check: $(JOBSCHED) $(HELPERS) $(COST)
-	+$(call CHECK,check-unit-or-say check-files)
-check-system: $(JOBSCHED) $(HELPERS) $(COST)
-	+$(call CHECK,check-files)
-check-unit-or-say:
-	$(Q)echo 'they could not be built' >$(CHECKED)/unit.status; \
-	$(MAKE) --no-print-directory check-unit
-check-unit: $(UNIT)
-	$(Q)mkdir -p $(CHECKED) && rm -f $(CHECKED)/unit.status; \
-	{ $(TEST_ENV) $(UNIT) </dev/null || \
-		echo "exit status $$?" >$(CHECKED)/unit.status; } 2>&1 | \
-		tee $(CHECKED)/unit.log; \
-	test ! -e $(CHECKED)/unit.status
-# A file each, in parallel with -j.
-check-files: $(SYSTEM_FILES:%=check-system-%)
-check-system-%: $(JOBSCHED) $(HELPERS) $(COST)
-	$(Q)$(call RUN_SYSTEM,$*,!alone,tests/system/$*.bats)
+## check: unit tests, and end-to-end tests under mpirun; a few minutes
+check:
+	+$(call CHECK,check-files check-suites,$(ALONE))
+## check-system: of these the latter; check-system-FILE: those of one file
+check-system:
+	+$(call CHECK,check-files,$(ALONE))
+check-files: $(SORTED_FILES:%=check-system-%)
+$(SYSTEM_FILES:%=check-system-%): check-system-%: $(JOBSCHED) $(HELPERS) $(COST)
+	$(Q)$(call RUN_SYSTEM,$*,180,!alone,tests/system/$*.bats)
 check-alone: $(JOBSCHED) $(HELPERS) $(COST)
-	$(Q)$(call RUN_SYSTEM,alone,alone,tests/system/*.bats)
+	$(Q)$(call RUN_SYSTEM,alone,180,alone,tests/system/*.bats)
+## check-unit: the unit tests; check-unit-SUITE: one suite of them
+check-unit:
+	+$(call CHECK,check-suites)
+check-suites: $(UNIT_SUITES:%=check-unit-%)
+# A suite that was asked for shows all that it says.
+$(UNIT_SUITES:%=check-unit-%): check-unit-%: $(UNIT)
+	$(call say,UNIT,$*)
+	$(Q)mkdir -p $(CHECKED)/unit; log=$(CHECKED)/unit/$*.log; \
+	$(TEST_ENV) $(UNIT) $* </dev/null >$$log 2>&1 || { \
+		echo "suite $*: exit status $$?" >$(CHECKED)/unit/$*.status; \
+		cat $$log; exit 1; }; \
+	$(if $(filter-out 0,$(V))$(filter $@,$(MAKECMDGOALS)),cat $$log,:)
+## check-long: what repeats tests of check at greater size: gigabytes of output, ...
+check-long:
+	+$(call CHECK,check-long-files)
+check-long-files: $(LONG_FILES:%=check-long-%)
+$(LONG_FILES:%=check-long-%): check-long-%: $(JOBSCHED) $(HELPERS) $(COST)
+	$(Q)$(call RUN_SYSTEM,long-$*,1200,!alone,tests/system/long/$*.bats)
+## check-loaded: check beside twenty processes that spin; half an hour and more
+check-loaded:
+	+$(Q)tests/loaded $(MAKE) --no-print-directory ALONE= check
+## check-mpis: tests with Open MPI 5 and MPICH 4; some ten minutes, as root
 # With Open MPI 5 and MPICH 4, in a Debian 13 that `make deps-mpis` has made in
 # $MPIS_ROOT (build/mpis): unit tests, and the system tests tagged sanitize or
 # mpis, and those of lost slaves. As root; some ten minutes, which .ci/run has
 # only where the rest was quick.
 check-mpis:
 	tests/check-mpis run
-# What takes longer: gigabytes of output, millions of jobs.
-check-long: $(JOBSCHED) $(HELPERS)
-	$(Q)$(call SYSTEM_ENV,1800) $(BATS) tests/system/long/*.bats </dev/null
 
-# Unit tests under valgrind, a suite each, in parallel with -j.
+## valgrind: unit tests under valgrind, a suite each, in parallel with -j
 VALGRIND ?= valgrind
-VALGRIND_SUITES := $(patsubst tests/unit/test_%.c,%,\
-	$(filter tests/unit/test_%.c,$(UNIT_SOURCES)))
-valgrind: $(VALGRIND_SUITES:%=valgrind-%)
+VALGRIND_SUITES := $(UNIT_SUITES)
+valgrind: $(patsubst %,valgrind-%,$(call known,VALGRIND_SUITES,\
+	$(VALGRIND_SUITES),$(UNIT_SUITES)))
 valgrind-%: $(UNIT)
 	$(call say,VALGRIND,$*)
 	$(Q)$(TEST_ENV) JS_UNIT_TRACED=1 VALGRIND='$(VALGRIND)' \
 		tests/unit/valgrind $(UNIT) $* build/valgrind/$*
 
+## chaos: runs that are killed and gone on with, at random
 # Runs killed and gone on with, at random: RUNS of them, from SEED on, of a KIND:
 # inside (ranks, runners and jobs) or edges (mpirun and the launcher, with a look
 # at what comes in and goes out).
@@ -367,15 +413,16 @@ chaos: $(JOBSCHED)
 	$(Q)$(TEST_ENV) JOBSCHED='$(abspath $(JOBSCHED))' \
 		tests/system/chaos $(KIND) $(RUNS) $(SEED)
 
+## fuzz: any bytes as a job list, a journal, a message
 # Any bytes as a job list, a journal, a message: FUZZ_TIME seconds each, from
 # the corpus in tests/fuzz. What is found new is kept in build/fuzz/corpus.
 FUZZ_CC ?= clang
 FUZZ_TIME ?= 60
-FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/*.c))
+FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,%,$(call found,tests/fuzz/*.c))
 FUZZ_SANITIZE := address,undefined
 FUZZ_CFLAGS := $(LANGUAGE) -include src/base/banned.h -O1 -g \
 	-fno-sanitize-recover=all
-FUZZ_OBJECTS := $(patsubst %.c,build/fuzz/%.o,$(wildcard src/base/*.c \
+FUZZ_OBJECTS := $(patsubst %.c,build/fuzz/%.o,$(call found,src/base/*.c \
 	src/list/*.c src/sched/*.c src/record/*.c) src/mpi/wire.c)
 build/fuzz/%.o: %.c | $(filter deps%,$(MAKECMDGOALS))
 	$(call say,FUZZ_CC,$<)
@@ -394,12 +441,12 @@ fuzz-%: build/fuzz/fuzz_%
 		corpus/$* $(CURDIR)/tests/fuzz/corpus/$*
 fuzz: $(FUZZERS:%=fuzz-%)
 
-# The benchmarks behind every figure in the README; minutes.
+## bench: the benchmarks behind every figure in the README; minutes
 bench: $(JOBSCHED) $(BENCHES)
 	$(Q)$(TEST_ENV) JOBSCHED='$(abspath $(JOBSCHED))' \
 		JS_BENCH='$(abspath $(BUILD)/bench)' tests/bench/run
 
-# Which lines the tests reach.
+## coverage: which lines the tests reach
 coverage:
 	$(Q)rm -rf build/coverage
 	$(Q)$(MAKE) SAN= COVERAGE=1 check
@@ -412,7 +459,7 @@ TIDY_CFLAGS = $(LANGUAGE) -DJS_VERSION="$(VERSION)" -DJS_MPIRUN="$(MPIRUN)" \
 	-include src/base/banned.h $(MPI_CFLAGS) -w
 C_FILES = $(shell find src include tests -name '*.[ch]')
 
-# Format, layers, headers, names, static analysis, shell scripts.
+## lint: format, layers, headers, names, static analysis, shell scripts
 lint: $(LINTS)
 lint-format:
 	$(call say,LINT,format)
@@ -437,10 +484,14 @@ lint-tidy:
 lint-shell:
 	$(call say,LINT,shell)
 	$(Q)tests/lint/shell.sh
+lint-names:
+	$(call say,LINT,names)
+	$(Q)tests/lint/names.sh
 
 # ---------------------------------------------------------------- docs
 
-# The manual and the completion of bash. The program itself says which options
+## docs: the manual and the completion of bash
+# The program itself says which options
 # there are.
 docs: $(DOCS)
 $(DOC)/help: $(JOBSCHED)
@@ -485,6 +536,7 @@ remove = rm -f '$(DESTDIR)$(3)'
 
 PC = $(pkgconfigdir)/jobsched.pc
 
+## install: puts all of it below $(DESTDIR)$(PREFIX)
 # Program, library, header, what pkg-config is to know, manual, completion, and
 # what a cluster needs: below $(DESTDIR)$(PREFIX).
 install: $(JOBSCHED) $(LIBRARY) $(DOCS)
@@ -495,7 +547,7 @@ install: $(JOBSCHED) $(LIBRARY) $(DOCS)
 		'Libs: -L$(libdir) -ljobsched' | \
 		install -D -m 644 /dev/stdin '$(DESTDIR)$(PC)'
 
-# Removes what install has put there, and the folders that are jobsched's alone.
+## uninstall: removes that, and the folders that are jobsched's alone
 uninstall:
 	$(call each_file,remove)
 	rm -f '$(DESTDIR)$(PC)'
@@ -506,5 +558,15 @@ uninstall:
 
 # ---------------------------------------------------------------- the rest
 
+## help: this
+help:
+	@echo 'make TARGET... [VARIABLE=...]'
+	@sed -n 's/^## \([a-z].*\)/\1/p' Makefile | \
+		awk '{ at = index($$0, ": "); name = substr($$0, 1, at - 1); \
+			printf "  %-15s %s\n", name, substr($$0, at + 2) }'
+	@echo 'Variables:'
+	@sed -n 's/^## \([A-Z].*\)/  \1/p' Makefile
+
+## clean: removes all that was built
 clean:
 	rm -rf build jobsched

@@ -238,7 +238,7 @@ JOBS
     contains err '^jobsched: jobs.txt:3:18: stderr=\./res: the job in line 2 writes to the same file, and neither comes after the other$'
     claim test ! -e ran
     claim test ! -e there/res
-    run -2 timeout 30 "$JOBSCHED" --check jobs.txt
+    run -2 timeout "$PATIENCE" "$JOBSCHED" --check jobs.txt
     # One after the other it is a warning; and to a device nothing.
     cat >jobs.txt <<'JOBS'
 [name=a stdout=there/res] echo one

@@ -8,14 +8,14 @@ load common
     printf 'echo %d\n' 1 2 >jobs.txt
     local command
     command=$(documented localhost mpirun)
-    COMMAND=(env "JS_MARK=$MARK" timeout 60 sh -c "$command")
+    COMMAND=(env "JS_MARK=$MARK" timeout "$PATIENCE" sh -c "$command")
     farm_run
     status_is 0
     equal "$(sort out | xargs)" '1 2'
     contains err '2 jobs: 2 done, .*2 slots'
     # Without -np as many ranks as slots.
     # shellcheck disable=SC2034 # of farm_run
-    COMMAND=(env "JS_MARK=$MARK" timeout 60
+    COMMAND=(env "JS_MARK=$MARK" timeout "$PATIENCE"
         sh -c "${command/ -np 3/} --fresh")
     farm_run
     status_is 0
@@ -152,6 +152,7 @@ make_check() { # ARGUMENT...
     env -i PATH="$PATH" make -C tree --no-print-directory UNIT=./unit \
         JOBSCHED=js LIBRARY=lib LIB_OBJECTS= CLI_OBJECTS= UNIT_OBJECTS= \
         HELPERS= COST= BATS=./bats SYSTEM_FILES='one two three' \
+        LONGEST= UNIT_SUITES='adding summing' \
         "$@" >out 2>err 3>&- || status=$?
 }
 
@@ -169,43 +170,144 @@ esac >"$2/report.tap"
 BATS
 }
 
+# Two suites, of which summing goes on with what this script says.
+write_unit() { # LINE...
+    printf '%s\n' '#!/bin/sh' 'echo "Suite: $1"' \
+        'echo "  Test: one and one ...passed"' \
+        'test "$1" = summing || exit 0' "$@" >tree/unit
+}
+
 @test "build: a failed unit test keeps no other from running, and all is said at the end" {
     link_tree
     write_bats
-    printf '%s\n' '#!/bin/sh' 'echo "Suite: sums"' \
-        'echo "  Test: one and one ...passed"' \
-        'echo "  Test: one and two ...FAILED"' 'exit 1' >tree/unit
+    write_unit 'echo "  Test: one and two ...FAILED"' 'exit 1'
     local jobs
-    for jobs in -j1 -j4; do
+    for jobs in -j1 -j4 CHECK_JOBS=1; do
         make_check $jobs check
         claim test "$status" -ne 0
-        equal "$(sed -n '/^not installed/d; /^1 unit/,$p' out)" "\
-1 unit tests and 3 system tests passed, 3 failed, 2 were skipped
+        equal "$(sed -n '/^not installed/d; /^2 unit/,$p' out)" "\
+2 unit tests and 3 system tests passed, 3 failed, 2 were skipped
 skipped:
   2 of three, two: no such thing here
 failed:
-  unit tests, sums: one and two
+  unit tests, summing: one and two
   one: bad
   system tests, three: exit status 137"
+        lacks err 'jobserver|warning: -j'
     done
 }
 
 @test "build: unit tests that break off, and a bats that is not there, are failures" {
     link_tree
     write_bats
-    printf '%s\n' '#!/bin/sh' 'echo "Suite: sums"' \
-        'echo "  Test: one and one ...passed"' 'kill -SEGV $$' >tree/unit
+    write_unit 'kill -SEGV $$'
     make_check check BATS=./none
     claim test "$status" -ne 0
-    contains out '^1 unit tests and 0 system tests passed, 2 failed'
-    contains out '^  unit tests: exit status 139$'
+    contains out '^2 unit tests and 0 system tests passed, 2 failed'
+    contains out '^  unit tests, suite summing: exit status 139$'
     contains out '^  system tests: there is no ./none$'
-    printf '%s\n' '#!/bin/sh' 'echo "  Test: one and one ...passed"' >tree/unit
+    write_unit
     printf '%s\n' '#!/bin/sh' 'while [ "$1" != --output ]; do shift; done' \
         'echo "ok 1 a: b" >"$2/report.tap"' >tree/bats
     make_check check
     status_is 0
-    contains out '^1 unit tests and 4 system tests passed, 0 failed, 0 were skipped$'
+    contains out '^2 unit tests and 4 system tests passed, 0 failed, 0 were skipped$'
+    # A suite or a file that is asked for by name.
+    make_check check-unit-adding
+    status_is 0
+    contains out '^  Test: one and one \.\.\.passed'
+    local name
+    for name in check-unit-nothing check-system-nothing check-long-nothing; do
+        make_check "$name"
+        status_is 2
+        contains err "No rule to make target '$name'"
+    done
+    # A tag that no test carries.
+    echo '#!/bin/sh' >tree/bats
+    make_check ONLY=no-such-tag check-system
+    claim test "$status" -ne 0
+    contains out '^no test was there to run'
+}
+
+# Each of these waits for the others.
+@test "build: make check runs side by side by itself" {
+    link_tree
+    cat >tree/bats <<'BATS'
+#!/bin/sh
+while [ "$1" != --output ]; do shift; done
+case $2 in *alone) test -e all; exit ;; esac
+touch "at.${2##*/}"
+until test -e at.one -a -e at.two -a -e at.three; do sleep 0.02; done
+touch all
+echo 'ok 1 a: b' >"$2/report.tap"
+BATS
+    write_unit
+    make_check CHECK_JOBS=3 check
+    status_is 0
+    rm tree/at.* tree/all
+    make_check CHECK_JOBS=3 -j1 check
+    status_is 0
+    rm tree/at.* tree/all
+    make_check CHECK_JOBS=3 -j2 check
+    status_is 0
+}
+
+@test "build: make help names every target that is for people" {
+    run -0 make -C "$ROOT" --no-print-directory help
+    local help=$output target
+    for target in all check check-long check-loaded check-system check-unit \
+        coverage deps deps-check lint install run valgrind; do
+        claim grep -qE "^  $target +[^ ]" <<<"$help"
+        claim grep -qE "^$target:" "$ROOT/Makefile"
+    done
+    equal "$(sed -n 's/^  \([a-z-]*\) .*/\1/p' <<<"$help" | while read -r target; do
+        grep -qE "^$target:" "$ROOT/Makefile" || echo "$target"
+    done)" ''
+    contains <(echo "$help") '^  ONLY=TAG  '
+}
+
+@test "build: what the Makefile, .ci/run or a script of tests names is there" {
+    run -0 "$ROOT/tests/lint/names.sh"
+    # One thing after another is moved away.
+    local gone
+    mkdir tree
+    cp -a "$ROOT"/{Makefile,src,include,tests,slurm,hostfiles,.ci} tree
+    run -0 tree/tests/lint/names.sh
+    for gone in src/base src/mpi src/cli/page tests/system/launcher.bash \
+        tests/unit/test_wire.c tests/fuzz .ci; do
+        mv "tree/$gone" gone
+        run -1 tree/tests/lint/names.sh
+        [[ $output == *"$gone"* || $output == *'there is no suite wire'* ]]
+        mv gone "tree/$gone"
+    done
+    # Nor does make leave it out.
+    mv tree/src/mpi gone
+    run -2 make -C tree -n all
+    [[ $output == *'nothing matches src/mpi/'* ]]
+    mv gone tree/src/mpi
+    run -2 make -C tree -n valgrind VALGRIND_SUITES='wire wires'
+    [[ $output == *'VALGRIND_SUITES: there is no wires'* ]]
+}
+
+# Whatever ends it.
+@test "build: what spins beside loaded tests ends with them" {
+    local how
+    for how in true TERM KILL; do
+        rm -f began
+        if [[ $how == true ]]; then
+            SPINNING=3 JS_MARK=$MARK run -0 "$ROOT/tests/loaded" \
+                sh -c 'test $JS_PATIENCE -gt 1'
+        else
+            SPINNING=3 JS_MARK=$MARK "$ROOT/tests/loaded" \
+                sh -c 'echo $$ >began; exec sleep 1000' 3>&- &
+            local pid=$!
+            wait_until "$PATIENCE" test -s began
+            equal "$(marked | wc -l)" 5
+            kill "-$how" "$(cat began)" "$pid"
+            wait "$pid" || true
+        fi
+        nothing_left
+    done
 }
 
 # nohup, a shell without job control and some parents turn signals off, for all

@@ -14,8 +14,8 @@
 # shellcheck disable=SC2034,SC2154 # what chaos has set, and what hosts.bash has
 
 # Of a run, and of what it leaves; "hung".
-: "${HANGS:=150}"
-LEFT=60
+: "${HANGS:=$((150 * JS_PATIENCE))}"
+LEFT=$PATIENCE
 
 # What hosts.bash has from the tests.
 need_root() { :; }
@@ -288,9 +288,9 @@ is_sink_bad() { # TRY
 
 # Sets COMMAND.
 make_command() { # TRY
-    local options=(--tmpdir "$PWD/spool" --grace 0.2 --start-timeout 30) ranks=$((slaves * hosts + 1))
-    [[ $special == limit ]] && options+=(--slave-timeout 1) ||
-        options+=(--slave-timeout $((1 + seed % 2)))
+    local options=(--tmpdir "$PWD/spool" --grace 0.2 --start-timeout "$((30 * JS_PATIENCE))") ranks=$((slaves * hosts + 1))
+    [[ $special == limit ]] && options+=(--slave-timeout "$JS_PATIENCE") ||
+        options+=(--slave-timeout $(((1 + seed % 2) * JS_PATIENCE)))
     [[ $recorded == yes ]] && options+=(--journal J) || options+=(--no-journal)
     [[ $output == stdout ]] || options+=(--output "${output/dir/outputs}")
     options+=(--joblog "$([[ $special == joblog && $1 -eq 0 ]] && echo full/log ||
@@ -298,7 +298,7 @@ make_command() { # TRY
     case $special in
     fresh) [[ -e begun_anew ]] || options+=(--fresh) ;;
     failures) (($1 == strikes)) || options+=(--max-failures "$most_failures") ;;
-    limit) (($1 == strikes)) || options+=(--time-limit 8s) ;;
+    limit) (($1 == strikes)) || options+=(--time-limit "$((8 * JS_PATIENCE))s") ;;
     esac
     case $list in
     file) options+=(jobs.txt) ;;
@@ -671,7 +671,7 @@ claim_limit() { # TRY
     began=$(added | awk '$2 == "run" { print $6; exit }')
     last=$(tail -n 1 ran | cut -d ' ' -f 2)
     (($1 == strikes)) || [[ -z $began || -z $last ]] ||
-        ((last - began < 11 * 1000000)) ||
+        ((last - began < (8 * JS_PATIENCE + 3) * 1000000)) ||
         fail "limit: a job began $(((last - began) / 1000)) ms after the run"
 }
 

@@ -8,7 +8,7 @@
 
 JOBS=24
 TRIES=40
-HANGS=60 # seconds
+HANGS=$PATIENCE
 
 # A process of the run at random: of the launcher, the ranks, their runners and
 # the jobs.
@@ -73,8 +73,8 @@ run_once() {
     before=$(starts)
     # One that takes no notice of SIGTERM is killed.
     env "JS_CHAOS=$MARK" timeout --kill-after=8 "$HANGS" "$MPIRUN" "${options[@]}" \
-        -np $((slaves + 1)) "$JOBSCHED" jobs.txt --slave-timeout 1 \
-        --start-timeout 5 --grace 0.2 >out 2>err </dev/null &
+        -np $((slaves + 1)) "$JOBSCHED" jobs.txt --slave-timeout "$JS_PATIENCE" \
+        --start-timeout "$((5 * JS_PATIENCE))" --grace 0.2 >out 2>err </dev/null &
     local farm=$!
     if (($1 < TRIES / 2)); then
         ((RANDOM % 2)) && wait_for_start "$before" "$farm"

@@ -17,11 +17,15 @@ export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 export LC_ALL=C
 unset OMP_NUM_THREADS TMPDIR
 
-# "Hung", for anything that is waited for; sanitizers are slow.
-PATIENCE=40
+# "Hung", for anything that is waited for, in seconds; and for a run. A machine
+# that has much else to do gets JS_PATIENCE times as long (tests/loaded); so do
+# leases and limits that must not be over before what a test waits for.
+: "${JS_PATIENCE:=1}"
+export JS_PATIENCE
+PATIENCE=$((60 * JS_PATIENCE))
 
 # A job's way to wait until the test says `touch go`.
-export HOLD='until test -e go; do sleep 0.02; done'
+export HOLD='until test -e go; do sleep 0.05; done'
 
 setup() {
     cd "$BATS_TEST_TMPDIR" || return
@@ -46,7 +50,7 @@ farm_teardown() {
     fi
     if [[ -n $FARM ]]; then
         kill "$FARM" 2>/dev/null || true
-        wait_until 20 is_gone "$FARM" || true
+        wait_until "$PATIENCE" is_gone "$FARM" || true
     fi
     local pid
     for pid in $(marked); do
@@ -69,11 +73,16 @@ show_file() {
 
 # ---------------------------------------------------------------- farms
 
+# When a run has hung; LIMIT is for one that is longer than others.
+limit() {
+    echo "$((${LIMIT:-60} * JS_PATIENCE))"
+}
+
 # Sets COMMAND: a master and $1 slaves with the arguments that follow.
 farm_command() {
     local slaves=$1
     shift
-    COMMAND=(env "JS_MARK=$MARK" timeout --kill-after=10 "${LIMIT:-60}" "$MPIRUN"
+    COMMAND=(env "JS_MARK=$MARK" timeout --kill-after=10 "$(limit)" "$MPIRUN"
         "${LAUNCH[@]}" -np $((slaves + 1)) "$JOBSCHED" "$@")
 }
 
@@ -88,7 +97,7 @@ farm_command_redirected() { # '>FILE ...' N ARGUMENT...
 # command line.
 farm_command_wrapped() { # COMMAND N ARGUMENT...
     local slaves=$2
-    COMMAND=(env "JS_MARK=$MARK" timeout --kill-after=10 "${LIMIT:-60}" "$MPIRUN"
+    COMMAND=(env "JS_MARK=$MARK" timeout --kill-after=10 "$(limit)" "$MPIRUN"
         "${LAUNCH[@]}" -np $((slaves + 1))
         sh -c "test \"\$$RANK_VARIABLE\" != 0 || $1; exec \"\$0\" \"\$@\""
         "$JOBSCHED" "${@:3}")
@@ -98,7 +107,7 @@ farm_command_wrapped() { # COMMAND N ARGUMENT...
 farm_command_appending() { # FILE N ARGUMENT...
     local file=$1 slaves=$2
     shift 2
-    COMMAND=(env "JS_MARK=$MARK" timeout --kill-after=10 "${LIMIT:-60}" "$MPIRUN"
+    COMMAND=(env "JS_MARK=$MARK" timeout --kill-after=10 "$(limit)" "$MPIRUN"
         "${LAUNCH[@]}" -np $((slaves + 1)) sh -c "exec \"\$0\" \"\$@\" >>$file"
         "$JOBSCHED" "$@")
 }
@@ -234,16 +243,18 @@ has_variable() { # PID NAME=VALUE
 # ---------------------------------------------------------------- waiting
 
 # wait_until SECONDS COMMAND...: until the command succeeds. The time is only
-# an upper bound that means "hung".
+# an upper bound that means "hung". To look costs the others time: after a while
+# it does so less often.
 wait_until() {
-    local end=$((SECONDS + $1))
+    local end=$((SECONDS + $1)) looks=0 pauses=(0.02 0.05 0.1)
     shift
     until "$@" >/dev/null; do
         if ((SECONDS >= end)); then
             echo "in vain waited for: $*"
             return 1
         fi
-        sleep 0.02
+        sleep "${pauses[looks < 20 ? 0 : looks < 50 ? 1 : 2]}"
+        looks=$((looks + 1))
     done
 }
 
@@ -253,10 +264,9 @@ exists() {
 
 # A zombie is gone: its parent has not looked yet.
 is_gone() {
-    local state
-    state=$(sed -n 's/^State:[[:space:]]*\(.\).*/\1/p' "/proc/$1/status" \
-        2>/dev/null) || return 0
-    [[ -z $state || $state == Z ]]
+    local stat
+    { read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 0
+    [[ ${stat##*) } == Z* ]]
 }
 
 # True if there are at least $2 lines in file $1 that match $3.
@@ -278,7 +288,7 @@ none_marked() {
 
 # Nothing that the farm or its jobs have started is there any more.
 nothing_left() {
-    wait_until "${1:-20}" none_marked || {
+    wait_until "${1:-$PATIENCE}" none_marked || {
         local pid
         for pid in $(marked); do
             ps -o pid,ppid,pgid,sid,stat,args -p "$pid" | tail -n +2

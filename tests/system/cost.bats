@@ -2,6 +2,7 @@
 # What the speed rests on, counted: system calls and instructions, not time.
 
 load common
+load cost
 
 # Runs 400 jobs on one slave whose runner is traced; sets CALLS to its system
 # calls a job in the middle of the run, and AT_ONCE to the part of the jobs that
@@ -16,7 +17,7 @@ exec strace -f -qq -e signal=none -o trace "$JOBSCHED" "$@"
 WRAPPED
     chmod +x wrapped
     # shellcheck disable=SC2034 # farm_run runs it
-    COMMAND=(env "JS_MARK=$MARK" timeout --kill-after=10 100 "$MPIRUN"
+    COMMAND=(env "JS_MARK=$MARK" timeout --kill-after=10 "$(limit)" "$MPIRUN"
         "${LAUNCH[@]}" -np 2 ./wrapped jobs.txt --no-journal "$@")
     farm_run
     status_is 0
@@ -72,24 +73,8 @@ instructions() { # N SLAVES
     between "$crowd" 1000 $((small * 3 / 2))
 }
 
-# What is counted is the master at work, less the reading of the list.
-dispatching() { # FILE
-    valgrind --tool=callgrind --callgrind-out-file=/dev/null \
-        --toggle-collect=js_master_run --toggle-collect=js_source_next \
-        "$JS_BENCH/lib_master" "$1" 2>counted
-    awk '/Collected/ { print $NF }' counted
-}
-
-@test "cost: what a hundred thousand dependencies add to the master's work" {
-    need_programs valgrind
-    local plain after
-    seq 100000 | sed 's/.*/[name=j&] true/' >plain
-    awk -F '[]j]' '$2 > 100 { sub("]", " after=j" $2 - 100 "]") } 1' plain \
-        >after
-    plain=$(dispatching plain)
-    after=$(dispatching after)
-    between "$plain" 100000000 400000000
-    between "$after" "$plain" $((plain * 5 / 4))
+@test "cost: what ten thousand dependencies add to the master's work" {
+    check_dependencies 10000
 }
 
 sleeps_of() { # PID: how often it has gone to sleep

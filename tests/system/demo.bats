@@ -156,7 +156,7 @@ round_is_together() { # FIRST LAST
 # jobsched alone, on one slave, reading what the caller gives it.
 alone() { # ARGUMENT...
     status=0
-    env "JS_MARK=$MARK" timeout --kill-after=10 "${LIMIT:-60}" \
+    env "JS_MARK=$MARK" timeout --kill-after=10 "$(limit)" \
         "$JOBSCHED" -n 1 "$@" >out 2>err 3>&- || status=$?
 }
 

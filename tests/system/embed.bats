@@ -41,7 +41,7 @@ build_example() {
     # mpirun of Open MPI 5 comments on the status.
     [[ $MPI == 'Open MPI 5.'* ]] || equal "$(cat err)" ''
     lacks err 'nowhere'
-    run -2 timeout 30 "$JOBSCHED" jobs.txt
+    run -2 timeout "$PATIENCE" "$JOBSCHED" jobs.txt
     [[ $output == *'example: error: '*'mpirun -np'* ]]
 }
 

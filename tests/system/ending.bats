@@ -110,7 +110,7 @@ is_in_state() { # PID STATE
     FARM=$!
     wait_until "$PATIENCE" exists began
     kill -TERM "$FARM"
-    farm_end 60
+    farm_end
     exec 7>&-
     status_is 3
     equal "$(end_status)" 3
@@ -166,7 +166,7 @@ is_in_state() { # PID STATE
     # In a group of its own, as a shell starts it: nothing stops a group without
     # a parent in its session.
     set -m
-    launch -n 2 --slave-timeout 1 --grace 0.2 jobs.txt
+    launch -n 2 --slave-timeout $((2 * JS_PATIENCE)) --grace 0.2 jobs.txt
     set +m
     wait_until "$PATIENCE" exists began.1
     wait_until "$PATIENCE" exists began.2
@@ -175,7 +175,7 @@ is_in_state() { # PID STATE
     touch go
     wait_until "$PATIENCE" exists ended.1
     wait_until "$PATIENCE" exists ended.2
-    sleep 3
+    sleep "$((3 * JS_PATIENCE))"
     claim test ! -e began.3
     claim test ! -s out
     claim test ! -s err
@@ -297,11 +297,11 @@ is_in_state() { # PID STATE
 @test "ending: what does not end by itself is ended" {
     need_open_mpi_4
     printf '%s\n' "echo >began; $HOLD" >jobs.txt
-    launch -n 1 --restarts 0 --slave-timeout 1 --grace 0.2 jobs.txt
+    launch -n 1 --restarts 0 --slave-timeout $((2 * JS_PATIENCE)) --grace 0.2 jobs.txt
     wait_until "$PATIENCE" exists began
     kill -STOP "$(launched 1)"
     kill -KILL "$(launched_mpirun)"
-    farm_end 90
+    farm_end
     status_is 4
     claim none_marked
 }
@@ -330,12 +330,12 @@ is_in_state() { # PID STATE
 # bats test_tags=mpis
 @test "ending: who cleans up its folder does not take the run with it" {
     echo "echo >>began; $HOLD; echo done" >jobs.txt
-    launch -n 1 --slave-timeout 1 --grace 0.2 jobs.txt
+    launch -n 1 --slave-timeout $((2 * JS_PATIENCE)) --grace 0.2 jobs.txt
     wait_until "$PATIENCE" exists began
     rm -r "$(folder_of_launcher)"
     # The next start has to have one as well.
     kill -KILL "$(launched 0)"
-    wait_until 60 has_lines began 2 ''
+    wait_until "$PATIENCE" has_lines began 2 ''
     touch go
     farm_end
     status_is 0
@@ -374,7 +374,7 @@ is_in_state() { # PID STATE
     echo 'echo >ran' >jobs.txt
     export OMPI_MCA_plm_rsh_agent=$PWD/agent
     launch --start-timeout 2s --hostfile hosts jobs.txt
-    farm_end 90
+    farm_end
     status_is 4
     contains err '^jobsched: nothing has come up within'
     contains err '^jobsched: host nowhere cannot be reached'
@@ -442,7 +442,7 @@ shared_by() { # PID
     echo 'ulimit -Sn' >jobs.txt
     FRONT=(prlimit --nofile=64:4096)
     launch -n 12 jobs.txt
-    farm_end 90
+    farm_end
     status_is 0
     equal "$(cat out)" 64
 }

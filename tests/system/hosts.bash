@@ -43,7 +43,7 @@ host_up() { # NUMBER NAME
         mount --bind '$HOSTS_DIR/hosts' /etc/hosts && echo \$\$ >'$HOSTS_DIR/$name.pid'
         exec sleep infinity" </dev/null >/dev/null 2>&1 3>&- &
     disown # its end is no news
-    wait_until 20 test -s "$HOSTS_DIR/$name.pid"
+    wait_until "$PATIENCE" test -s "$HOSTS_DIR/$name.pid"
 }
 
 hosts_down() {
@@ -102,7 +102,7 @@ hosts_command() { # SLOTS ARGUMENT...
             options+=("$option")
     done
     on_host h1 env "${REACH[@]}" "JS_MARK=$MARK" timeout --kill-after=10 \
-        "${LIMIT:-60}" "$MPIRUN" "${options[@]}" "${PLACES[@]}" \
+        "$(limit)" "$MPIRUN" "${options[@]}" "${PLACES[@]}" \
         -np $((slots * ${#HOSTS[@]} + 1)) "$JOBSCHED" "$@"
 }
 

@@ -24,7 +24,7 @@ start_on_hosts() { # HOSTS
             head -n "$count"
         yes 'echo short; sleep 0.01' | head -n 20
     } >jobs.txt
-    hosts_command 1 jobs.txt --slave-timeout 2 --grace "${GRACE:-0.3}"
+    hosts_command 1 jobs.txt --slave-timeout $((2 * JS_PATIENCE)) --grace "${GRACE:-0.3}"
     farm_run_in_background
     local host
     for host in "${HOSTS[@]}"; do
@@ -44,12 +44,12 @@ none_of_ours() {
 # Nor does Open MPI 5.0.7's mpirun, whatever it is told: the launcher kills it.
 end_after_a_cut() {
     touch go
-    wait_until 60 has_lines jobs.txt.journal 1 '^[0-9a-f]+ end '
+    wait_until "$PATIENCE" has_lines jobs.txt.journal 1 '^[0-9a-f]+ end '
     [[ $MPI != 'Open MPI 5.'* ]] || kill -KILL "$(mpirun_pid)"
 }
 
 nothing_of_ours_left() {
-    wait_until 30 none_of_ours
+    wait_until "$PATIENCE" none_of_ours
 }
 
 expect_done_elsewhere() { # HOST OF THE LOST SLAVE, JOBS
@@ -57,7 +57,7 @@ expect_done_elsewhere() { # HOST OF THE LOST SLAVE, JOBS
     # No job runs twice at once.
     claim is_gone "$(cat "$1.1")"
     touch go
-    farm_end 60
+    farm_end
     contains err "$2 jobs: $2 done, 0 failed, 0 skipped, 0 left"
     equal "$(grep -c short out)" 20
     equal "$(end_status)" 0
@@ -67,7 +67,7 @@ expect_done_elsewhere() { # HOST OF THE LOST SLAVE, JOBS
 run_documented_on() { # HOST COMMAND
     reach_by "${AGENT-$HOSTS_DIR/rsh}" 10.77.0.0/24
     on_host "$1" env "JS_MARK=$MARK" "${REACH[@]}" \
-        timeout --kill-after=10 60 sh -c "$2"
+        timeout --kill-after=10 "$(limit)" sh -c "$2"
     farm_run
 }
 
@@ -245,7 +245,7 @@ JOBS
     hosts_up 3
     recovering
     echo "[nodes=2] echo \$\$ \$JOBSCHED_NODELIST >pid.\$JOBSCHED_ATTEMPT; $HOLD; echo done" >jobs.txt
-    hosts_command 1 jobs.txt --slave-timeout 2 --grace 0.3
+    hosts_command 1 jobs.txt --slave-timeout $((2 * JS_PATIENCE)) --grace 0.3
     farm_run_in_background
     wait_until "$PATIENCE" test -s pid.1
     # The master is on the first.
@@ -257,7 +257,7 @@ JOBS
     claim is_gone "$pid"
     contains pid.2 " h1,$left\$"
     touch go
-    farm_end 60
+    farm_end
     contains err '1 job: 1 done, 0 failed'
     equal "$(cat out)" 'done'
     equal "$(end_status)" 0
@@ -291,7 +291,7 @@ has_no_connection_to() { # ADDRESS
     hosts_up 2
     recovering
     mkfifo fifo
-    hosts_command 1 fifo --slave-timeout 4 --grace 0.3
+    hosts_command 1 fifo --slave-timeout $((4 * JS_PATIENCE)) --grace 0.3
     farm_run_in_background
     exec 7>fifo
     # One for each slave.
@@ -302,7 +302,7 @@ has_no_connection_to() { # ADDRESS
     wait_until "$PATIENCE" has_no_connection_to 10.77.0.12
     printf 'echo second\n%.0s' 1 2 3 4 5 6 >&7
     exec 7>&-
-    farm_end 60
+    farm_end
     contains err '8 jobs: 8 done, 0 failed, 0 skipped, 0 left'
     equal "$(grep -c second out)" 6
     nothing_of_ours_left
@@ -337,7 +337,7 @@ has_no_connection_to() { # ADDRESS
     cut_off h2
     wait_until "$PATIENCE" has_lines err 1 'has not been heard of'
     end_after_a_cut
-    farm_end 60
+    farm_end
     nothing_of_ours_left
     claim test "$(grep -c ' ok ' jobs.txt.journal)" -ge 20
     LAUNCH=("${PLAIN[@]}")
@@ -360,7 +360,7 @@ has_no_connection_to() { # ADDRESS
     start_on_hosts 3
     kill -KILL "$(mpirun_pid)"
     farm_end
-    nothing_left 30
+    nothing_left
 }
 
 # What has finished is on record, and the next run does the rest.
@@ -381,8 +381,8 @@ expect_to_go_on() {
 @test "hosts: the master killed, and the next run goes on" {
     EARLY=20 start_on_hosts 2
     kill -KILL "$(rank_pid 0)"
-    farm_end 30
-    nothing_left 30
+    farm_end
+    nothing_left
     expect_to_go_on
 }
 
@@ -390,8 +390,8 @@ expect_to_go_on() {
     recovering
     EARLY=20 start_on_hosts 2
     kill -KILL "$(rank_pid 0)"
-    farm_end 30
-    nothing_left 30
+    farm_end
+    nothing_left
     expect_to_go_on
 }
 
@@ -401,13 +401,13 @@ expect_to_go_on() {
     hosts_up 2
     LAUNCH+=(--enable-recovery)
     yes "echo >begun.\$JOBSCHED_JOB_ID; $HOLD" | head -n 4 >jobs.txt
-    hosts_command 2 jobs.txt --slave-timeout 1 --grace 0.3
+    hosts_command 2 jobs.txt --slave-timeout $((2 * JS_PATIENCE)) --grace 0.3
     farm_run_in_background
     local job
     for job in 1 2 3 4; do wait_until "$PATIENCE" test -e "begun.$job"; done
     kill -KILL "$(rank_pid 0)"
-    farm_end 50
-    nothing_left 30
+    farm_end
+    nothing_left
 }
 
 @test "hosts: all slaves killed under recovery, and the next run goes on" {
@@ -415,10 +415,10 @@ expect_to_go_on() {
     recovering
     EARLY=20 start_on_hosts 2
     kill -KILL "$(rank_pid 1)" "$(ranks_on h2)"
-    farm_end 30
+    farm_end
     contains err 'no slave is left to run jobs'
     equal "$(end_status)" 4
-    nothing_left 30
+    nothing_left
     expect_to_go_on
 }
 
@@ -426,8 +426,8 @@ expect_to_go_on() {
     need_open_mpi
     EARLY=20 start_on_hosts 2
     orted_on h2 | xargs kill -KILL
-    farm_end 30
-    nothing_left 30
+    farm_end
+    nothing_left
     expect_to_go_on
 }
 

@@ -303,7 +303,7 @@ farm_in_slurm() { # RESTARTS ARGUMENT...
     farm_command_redirected '>slow' 1 jobs.txt
     farm_run_in_background
     wait_until "$PATIENCE" exists ran
-    sleep 0.5
+    head -c 1 <&7 >/dev/null # it has begun to
     equal "$(recorded ok)" ''
     kill -KILL "$(rank_pid 0)"
     farm_end
@@ -409,7 +409,7 @@ farm_in_slurm() { # RESTARTS ARGUMENT...
     farm_start 2 jobs.txt --journal disk/jobs.txt.journal
     wait_until "$PATIENCE" exists ran
     cat /dev/zero >disk/fill 2>/dev/null || true
-    farm_end 150
+    farm_end
     status_is 4
     contains err 'cannot write to the journal .*: No space left on device: no more jobs are started'
     contains err 'all that has finished is in it'
@@ -522,7 +522,7 @@ start_long_jobs() { # COUNT OPTION...
     write_counting_jobs "$1"
     shift
     sed -i 's/$/; sleep 0.1/' jobs.txt
-    farm_start 2 jobs.txt --sync 0.1s --slave-timeout 2 --grace 0.1 "$@"
+    farm_start 2 jobs.txt --sync 0.1s --slave-timeout $((2 * JS_PATIENCE)) --grace 0.1 "$@"
     wait_until "$PATIENCE" exists ran.5
 }
 
@@ -573,7 +573,7 @@ in_joblog() {
 # The thread alone waits, and no slave is thought lost.
 @test "journal: an fdatasync that takes its time holds up nobody" {
     start_long_jobs 60
-    inject fdatasync:delay_enter=8000000
+    inject "fdatasync:delay_enter=$((8000000 * JS_PATIENCE))"
     wait_until "$PATIENCE" exists ran.60
     # That of the journal's first second is still on its way.
     lacks trace 'fdatasync.*= 0'
@@ -591,10 +591,10 @@ in_joblog() {
         printf "touch %s.run; $HOLD; echo x >>ran.%d\n" a 1 b 2
         printf 'echo x >>ran.%d\n' 3 4
     } >jobs.txt
-    farm_start 2 jobs.txt --sync 0 -v --slave-timeout 1 --grace 0.1
+    farm_start 2 jobs.txt --sync 0 -v --slave-timeout $((2 * JS_PATIENCE)) --grace 0.1
     wait_until "$PATIENCE" exists a.run
     wait_until "$PATIENCE" exists b.run
-    inject fdatasync:delay_enter=5000000
+    inject "fdatasync:delay_enter=$((5000000 * JS_PATIENCE))"
     touch go
     wait_until "$PATIENCE" exists ran.1
     wait_until "$PATIENCE" exists ran.2
@@ -610,7 +610,7 @@ in_joblog() {
 
 @test "journal: SIGCONT on a slow disk holds up nobody" {
     start_long_jobs 60 --sync 1d
-    inject fdatasync:delay_enter=8000000
+    inject "fdatasync:delay_enter=$((8000000 * JS_PATIENCE))"
     kill -CONT "$(rank_pid 0)"
     wait_until "$PATIENCE" has_lines trace 1 'fdatasync\('
     wait_until "$PATIENCE" exists ran.60

@@ -36,7 +36,7 @@ start_stubborn_jobs() {
 left_are_gone() {
     local i
     for i in 1 2 3 4 5 6; do
-        wait_until 20 is_gone "$(cat "left.$i")"
+        wait_until "$PATIENCE" is_gone "$(cat "left.$i")"
     done
 }
 
@@ -67,7 +67,7 @@ left_are_gone() {
     mapfile -t pids < <(cat left.*)
     kill -KILL "$(runner_pid 1)" "$(runner_pid 2)"
     for pid in "${pids[@]}"; do
-        wait_until 20 is_gone "$pid"
+        wait_until "$PATIENCE" is_gone "$pid"
     done
     wait_until "$PATIENCE" has_lines err 1 'slave 1 .*killed.*there is a new one'
     wait_until "$PATIENCE" has_lines err 1 'slave 2 .*killed.*there is a new one'
@@ -115,7 +115,7 @@ echo \$JOBSCHED_ATTEMPT" | head -n 2
     kill -KILL "$(mpirun_pid)"
     farm_end
     left_are_gone
-    nothing_left 40
+    nothing_left
 }
 
 @test "killed: mpirun with SIGTERM, and nothing is left" {

@@ -12,7 +12,7 @@ teardown() {
 # jobsched alone; its process is $FARM. launch_run waits for the end.
 launch_command() { # ARGUMENT...
     COMMAND=(env "JS_MARK=$MARK" TMPDIR="$PWD/tmp"
-        timeout --kill-after=10 "${LIMIT:-100}" "$JOBSCHED" "$@")
+        timeout --kill-after=10 "$(limit)" "$JOBSCHED" "$@")
     mkdir -p tmp
 }
 
@@ -292,7 +292,7 @@ launched_rank() {
         >jobs.txt
     # Where the loss ends the run, another is started when mpirun has ended.
     [[ ${#RECOVERING[@]} -eq 0 ]] || export JOBSCHED_MPIRUN=$PWD/hanging
-    launch_start -n 2 --slave-timeout 2 --grace 0.2 jobs.txt
+    launch_start -n 2 --slave-timeout $((2 * JS_PATIENCE)) --grace 0.2 jobs.txt
     wait_until "$PATIENCE" exists began.1
     wait_until "$PATIENCE" exists began.2
     kill -KILL "$(launched_rank 1)"
@@ -305,17 +305,17 @@ launched_rank() {
 # bats test_tags=mpis
 @test "launch: a run whose master is killed goes on, and not more often than told" {
     printf 'echo >>began.%d; %s; echo %d\n' 1 "$HOLD" 1 2 true 2 >jobs.txt
-    launch_start -n 1 --restarts 1 --slave-timeout 2 --grace 0.2 jobs.txt
+    launch_start -n 1 --restarts 1 --slave-timeout $((2 * JS_PATIENCE)) --grace 0.2 jobs.txt
     wait_until "$PATIENCE" exists began.1
     kill -KILL "$(launched_rank 0)"
-    wait_until 60 has_lines began.1 2 ''
+    wait_until "$PATIENCE" has_lines began.1 2 ''
     contains err 'goes on from its journal with 1 slaves? \(restart 1 of 1\)'
     touch go
     farm_end
     status_is 0
     equal "$(said_by_jobs out | sort | xargs)" '1 2'
     rm go began.1
-    launch_start -n 1 --restarts 0 --fresh --slave-timeout 2 --grace 0.2 jobs.txt
+    launch_start -n 1 --restarts 0 --fresh --slave-timeout $((2 * JS_PATIENCE)) --grace 0.2 jobs.txt
     wait_until "$PATIENCE" exists began.1
     kill -KILL "$(launched_rank 0)"
     farm_end
@@ -331,10 +331,10 @@ launched_rank() {
     # x has failed, but not in this command.
     printf '%s\n' 'echo 1 >>ran; false' "echo 2 >>ran; $HOLD" \
         'echo x >>ran; false' 'echo 3 >>ran' >jobs.txt
-    launch_start -n 1 --max-failures 2 --slave-timeout 2 --grace 0.2 jobs.txt
+    launch_start -n 1 --max-failures 2 --slave-timeout $((2 * JS_PATIENCE)) --grace 0.2 jobs.txt
     wait_until "$PATIENCE" has_lines ran 1 2
     kill -KILL "$(launched_rank 0)"
-    wait_until 60 has_lines ran 2 2
+    wait_until "$PATIENCE" has_lines ran 2 2
     touch go
     farm_end
     status_is 1
@@ -365,7 +365,7 @@ RUN
     launch_run -n 1 jobs.txt
     status_is 0
     export JOBSCHED_MPIRUN=$PWD/dying
-    launch_run -n 1 --fresh --slave-timeout 2 --grace 0.2 jobs.txt
+    launch_run -n 1 --fresh --slave-timeout $((2 * JS_PATIENCE)) --grace 0.2 jobs.txt
     status_is 0
     contains strace.out 'KILL'
     contains err 'goes on from its journal'
@@ -374,11 +374,11 @@ RUN
 
 @test "launch: --fresh does not start over twice, and the time limit goes on" {
     printf '%s\n' 'echo a >>ran' "echo b >>ran; $HOLD" >jobs.txt
-    launch_start -n 1 --fresh --time-limit 1000s --slave-timeout 2 \
+    launch_start -n 1 --fresh --time-limit 1000s --slave-timeout $((2 * JS_PATIENCE)) \
         --grace 0.2 jobs.txt
     wait_until "$PATIENCE" has_lines ran 1 b
     kill -KILL "$(launched_rank 0)"
-    wait_until 60 has_lines ran 2 b
+    wait_until "$PATIENCE" has_lines ran 2 b
     contains "/proc/$(launched_rank 0)/cmdline" '--time-limit=9[0-9][0-9]\.'
     lacks "/proc/$(launched_rank 0)/cmdline" '--time-limit=1000'
     touch go
@@ -393,9 +393,9 @@ RUN
     chmod +x slow
     echo 'echo >began; exec sleep 1000' >jobs.txt
     export JOBSCHED_MPIRUN=$PWD/slow
-    launch_start -n 1 --time-limit 9s --slave-timeout 2 --grace 0.2 jobs.txt
+    launch_start -n 1 --time-limit "$((9 * JS_PATIENCE))s" --slave-timeout $((2 * JS_PATIENCE)) --grace 0.2 jobs.txt
     wait_until "$PATIENCE" exists started
-    sleep 9
+    sleep "$((9 * JS_PATIENCE))"
     touch go
     wait_until "$PATIENCE" exists began
     kill -KILL "$(launched_rank 0)"
@@ -415,7 +415,7 @@ RUN
         PRTE_MCA_plm=^slurm
     echo 'JobId=7 RunTime=00:00:00 TimeLimit=01:00:00' >scontrol
     echo 'echo >began; exec sleep 1000' >jobs.txt
-    launch_start -n 1 --slave-timeout 2 --grace 100 jobs.txt
+    launch_start -n 1 --slave-timeout $((2 * JS_PATIENCE)) --grace 100 jobs.txt
     wait_until "$PATIENCE" exists began
     echo 'JobId=7 RunTime=00:58:30 TimeLimit=01:00:00' >scontrol
     kill -KILL "$(mpirun_pid)" "$(launched_rank 0)"
@@ -444,7 +444,7 @@ RUN
 launch_on_hosts() { # ARGUMENT...
     reach_by "$HOSTS_DIR/rsh" 10.77.0.0/24
     on_host h1 env "JS_MARK=$MARK" "${REACH[@]}" \
-        timeout --kill-after=10 "${LIMIT:-100}" "$JOBSCHED" "$@"
+        timeout --kill-after=10 "$(limit)" "$JOBSCHED" "$@"
 }
 
 # bats test_tags=mpis
@@ -454,13 +454,13 @@ launch_on_hosts() { # ARGUMENT...
     for i in 1 2 3 4 5; do
         echo "echo >>began.$i; $HOLD; echo $i \"\$(hostname)\""
     done >jobs.txt
-    launch_on_hosts --hostfile hostlist --slave-timeout 3 --grace 0.5 \
+    launch_on_hosts --hostfile hostlist --slave-timeout $((3 * JS_PATIENCE)) --grace 0.5 \
         --show-map jobs.txt
     farm_run_in_background
     for i in 1 2 3; do wait_until "$PATIENCE" exists "began.$i"; done
     cut_off h3
     touch go
-    farm_end 90
+    farm_end
     status_is 0
     equal "$(cut -d ' ' -f 1 out | sort -u | xargs)" '1 2 3 4 5'
     contains out 'h1$'
@@ -674,7 +674,7 @@ lose_master_host() { # SLAVE_TIMEOUT
 @test "launch: the master's host is lost, and the run goes on on the others" {
     lose_master_host 2
     touch go
-    farm_end 90
+    farm_end
     status_is 0
     # Open MPI 5 misses its daemon, ends by itself, and leaves its line open.
     [[ $MPI == 'Open MPI 5.'* ]] ||
@@ -690,7 +690,7 @@ lose_master_host() { # SLAVE_TIMEOUT
     kill -INT "$LAUNCHER"
     wait_until "$PATIENCE" contains err 'until a second \^C'
     kill -INT "$LAUNCHER"
-    farm_end 60
+    farm_end
     status_is 4
     contains err 'jobsched: the run broke off.*the same command goes on'
     echo h3 slots=2 >hostlist

@@ -14,7 +14,7 @@ start_losing_jobs() {
             head -n 2
         yes 'echo 1; sleep 0.01' | head -n 20
     } >jobs.txt
-    farm_start 2 jobs.txt --slave-timeout 2 --grace "${GRACE:-0.3}" --joblog log
+    farm_start 2 jobs.txt --slave-timeout $((2 * JS_PATIENCE)) --grace "${GRACE:-0.3}" --joblog log
     wait_until "$PATIENCE" exists 1.1
     wait_until "$PATIENCE" exists 2.1
 }
@@ -48,7 +48,7 @@ expect_gone_on() { # [PROCESS THAT IS STOPPED]
     recovering
     mkfifo fifo
     LAUNCH+=(--mca btl 'self,tcp')
-    farm_start 2 fifo --slave-timeout 3 --grace 0.3
+    farm_start 2 fifo --slave-timeout $((3 * JS_PATIENCE)) --grace 0.3
     exec 7>fifo
     # One for each slave.
     printf 'touch on.$JOBSCHED_SLAVE; until test -e on.1 -a -e on.2; do sleep 0.02; done; echo first\n%.0s' 1 2 >&7
@@ -86,7 +86,7 @@ expect_gone_on() { # [PROCESS THAT IS STOPPED]
 @test "losing: a stopped slave's job ends before it runs again elsewhere" {
     recovering
     echo "echo \$\$ >>pids; while :; do date +%s.%N >alive.\$JOBSCHED_ATTEMPT; test -e go && exit; sleep 0.02; done" >jobs.txt
-    farm_start 2 jobs.txt --slave-timeout 2 --grace 0.3
+    farm_start 2 jobs.txt --slave-timeout $((2 * JS_PATIENCE)) --grace 0.3
     wait_until "$PATIENCE" exists alive.1
     local slave
     for slave in 1 2; do
@@ -140,7 +140,7 @@ expect_gone_on() { # [PROCESS THAT IS STOPPED]
     local all
     mapfile -t all < <(marked)
     kill -STOP "${all[@]}"
-    sleep 4
+    sleep "$((4 * JS_PATIENCE))"
     kill -CONT "${all[@]}"
     sleep 1
     touch go
@@ -155,10 +155,11 @@ expect_gone_on() { # [PROCESS THAT IS STOPPED]
     printf '%s\n' "touch \$JOBSCHED_SLAVE.a; $HOLD" 'head -c 3000000 /dev/zero' >jobs.txt
     mkfifo slow
     exec 7<>slow
-    farm_command_redirected '>slow' 2 jobs.txt --slave-timeout 1 --grace 0.1
+    farm_command_redirected '>slow' 2 jobs.txt --slave-timeout $((2 * JS_PATIENCE)) --grace 0.1
     farm_run_in_background
     wait_until "$PATIENCE" compgen -G '[12].a'
-    sleep 1
+    # The output has begun to come in, and there is no room for it.
+    head -c 1 <&7 >/dev/null
     local loser=2
     test -e 1.a || loser=1
     kill -KILL "$(rank_pid "$loser")"
@@ -221,7 +222,7 @@ expect_gone_on() { # [PROCESS THAT IS STOPPED]
 @test "losing: the master stopped for longer than the lease: its slaves end their jobs" {
     recovering
     # The slaves themselves leave the grace period later.
-    GRACE=6 start_losing_jobs
+    GRACE=$((6 * JS_PATIENCE)) start_losing_jobs
     local master slave job
     master=$(rank_pid 0)
     slave=$(rank_pid 1)
@@ -254,10 +255,10 @@ expect_gone_on() { # [PROCESS THAT IS STOPPED]
     printf '%s\n' 'head -c 3000000 /dev/zero' "touch a; $HOLD" >jobs.txt
     mkfifo slow
     exec 7<>slow
-    farm_command_redirected '>slow' 2 jobs.txt --slave-timeout 1 --grace 0.1
+    farm_command_redirected '>slow' 2 jobs.txt --slave-timeout $((2 * JS_PATIENCE)) --grace 0.1
     farm_run_in_background
     wait_until "$PATIENCE" exists a
-    sleep 3
+    sleep "$((3 * JS_PATIENCE))"
     touch go
     head -c 3000000 <&7 >/dev/null
     farm_end
@@ -274,12 +275,12 @@ expect_gone_on() { # [PROCESS THAT IS STOPPED]
     for i in 1 2; do
         echo "exec 8>lock.$i; flock -n 8 || echo twice >>twice; echo \$\$ >>pids.$i; $HOLD; echo done"
     done >jobs.txt
-    farm_start 2 jobs.txt --slave-timeout 3 --grace 0.3
+    farm_start 2 jobs.txt --slave-timeout $((3 * JS_PATIENCE)) --grace 0.3
     wait_until "$PATIENCE" exists pids.1
     wait_until "$PATIENCE" exists pids.2
     kill -KILL "$(rank_pid 0)"
     local first=$FARM
-    farm_command 2 jobs.txt --slave-timeout 3 --grace 0.3
+    farm_command 2 jobs.txt --slave-timeout $((3 * JS_PATIENCE)) --grace 0.3
     "${COMMAND[@]}" >out2 2>err2 3>&- &
     FARM=$!
     wait_until "$PATIENCE" has_lines err2 1 'may still be ending their jobs: starting in'
@@ -405,7 +406,7 @@ start_again() { # ARGUMENT...
     printf '%s\n' 'echo >>ran; sleep 100' >jobs.txt
     local i
     for i in 1 2 3; do
-        farm_start 1 jobs.txt --slave-timeout 1 --grace 0.2
+        farm_start 1 jobs.txt --slave-timeout $((2 * JS_PATIENCE)) --grace 0.2
         wait_until "$PATIENCE" has_ran "$i"
         kill -KILL "$(rank_pid 1)"
         farm_end
@@ -434,11 +435,11 @@ has_ran() {
 @test "losing: a run that is ended, and a master that is killed, count for nothing" {
     recovering
     printf '%s\n' 'echo >>ran; sleep 100' >jobs.txt
-    farm_start 1 jobs.txt --slave-timeout 1 --grace 0.2
+    farm_start 1 jobs.txt --slave-timeout $((2 * JS_PATIENCE)) --grace 0.2
     wait_until "$PATIENCE" has_ran 1
     kill -KILL "$(rank_pid 0)"
     farm_end
-    farm_start 2 jobs.txt --slave-timeout 1 --grace 0.2
+    farm_start 2 jobs.txt --slave-timeout $((2 * JS_PATIENCE)) --grace 0.2
     wait_until "$PATIENCE" has_ran 2
     kill -TERM "$(rank_pid 1)" "$(runner_pid 1)" "$(rank_pid 2)" "$(runner_pid 2)"
     farm_end

@@ -97,7 +97,7 @@ words() {
     claim test "$(grep -cE '(^|\| )jobsched ' commands)" -ge 6
     while read -r word; do
         [[ $word != sbatch* ]] || continue
-        run -0 timeout 30 bash -c "jobsched() {
+        run -0 timeout "$PATIENCE" bash -c "jobsched() {
             \"\$JOBSCHED\" --show-mpirun \"\$@\"; }; $word"
     done <commands
 }
@@ -150,7 +150,7 @@ words() {
     sed -E 's/(cores|mem|nodes)=[0-9]+G? ?//g; s/\[\] //' all.txt >list
     # It shows each attribute alone, too, with another job of the same name.
     awk '!/^\[name=/ || !seen[$1]++' list >jobs.txt
-    run -0 timeout 30 "$JOBSCHED" --check jobs.txt
+    run -0 timeout "$PATIENCE" "$JOBSCHED" --check jobs.txt
 }
 
 # ----------------------------------------------------------------- the guide
@@ -161,7 +161,7 @@ run_guide() { # HEADING
     manual_shows 7 "$1" >script
     claim test -s script
     grep -vE "${2:-^$}" script >left
-    COMMAND=(env "JS_MARK=$MARK" timeout 100 bash -ec
+    COMMAND=(env "JS_MARK=$MARK" timeout "$PATIENCE" bash -ec
         "jobsched() { \"$JOBSCHED\" \"\$@\"; }; . ./left")
     farm_run
     status_is 0
@@ -233,7 +233,7 @@ write_program() { # NAME LINE
     manual_shows 7 'MPI programs as jobs' | grep '^\[cores=' >jobs.txt
     claim test -s jobs.txt
     # shellcheck disable=SC2034 # of farm_run
-    COMMAND=(env "JS_MARK=$MARK" timeout 100 "$JOBSCHED" jobs.txt)
+    COMMAND=(env "JS_MARK=$MARK" timeout "$PATIENCE" "$JOBSCHED" jobs.txt)
     farm_run
     status_is 0
     equal "$(cut -d ' ' -f 1 out | xargs)" '0 1'
@@ -249,7 +249,7 @@ write_program() { # NAME LINE
     wait_until "$PATIENCE" test -s jobs.txt.journal
     kill -HUP "$(cat pid)"
     touch go
-    run -0 timeout 60 "$JOBSCHED" --watch jobs.txt
+    run -0 timeout "$PATIENCE" "$JOBSCHED" --watch jobs.txt
     wait_until "$PATIENCE" is_gone "$(cat pid)"
     equal "$(cat result)" 'done'
     contains run.log '1 job: 1 done'
@@ -318,7 +318,7 @@ load_completion() {
         complete_line jobsched "$option" ''
         for value in $completed; do
             count=$((count + 1))
-            run -0 timeout 30 "$JOBSCHED" "$option" "$value" --help
+            run -0 timeout "$PATIENCE" "$JOBSCHED" "$option" "$value" --help
         done
     done
     claim test "$count" -ge 5

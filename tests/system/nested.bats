@@ -58,5 +58,5 @@ JOBS
     submit -N3 --ntasks-per-node=1 slurm/jobsched.sbatch jobs.txt --fail-fast
     job_end
     contains batch '2 jobs: 0 done, 1 failed, 0 skipped, 1 left'
-    nothing_left 30
+    nothing_left
 }

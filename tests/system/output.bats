@@ -269,7 +269,7 @@ all_say() { # STATUS
 # jobsched without an mpirun of ours, by a shell that redirects what it writes.
 launched() { # '>FILE ...' ARGUMENT...
     status=0
-    env "JS_MARK=$MARK" timeout --kill-after=10 "${LIMIT:-60}" \
+    env "JS_MARK=$MARK" timeout --kill-after=10 "$(limit)" \
         sh -c "exec \"\$0\" \"\$@\" $1" "$JOBSCHED" "${@:2}" \
         2>err 3>&- || status=$?
     no_complaint

@@ -108,7 +108,7 @@ until test \$(ls at.* | wc -l) -eq $n; do sleep 0.02; done; $*\n%.0s" \
     need_two_cores
     LAUNCH=("${BOUND[@]}")
     # What this test is about:
-    timeout 30 "$MPIRUN" "${LAUNCH[@]}" -np 2 cat /proc/self/status >bound
+    timeout "$PATIENCE" "$MPIRUN" "${LAUNCH[@]}" -np 2 cat /proc/self/status >bound
     claim test "$(grep Cpus_allowed_list bound | head -n 1 | cut -f 2 |
         tr -d '\r' | count_cpus)" -lt "$(allowed_here | count_cpus)"
     one_each "$(cores_here)" "$ALLOWED" >jobs.txt
@@ -138,7 +138,7 @@ until test \$(ls at.* | wc -l) -eq $n; do sleep 0.02; done; $*\n%.0s" \
 # In a world of processes of their own, so that other tests' runs do not count.
 among_themselves() { # COMMAND...
     need_root "make a process namespace"
-    timeout --kill-after=5 60 unshare --pid --fork --mount-proc "$@"
+    timeout --kill-after=5 "$PATIENCE" unshare --pid --fork --mount-proc "$@"
 }
 
 # Each run's only job says where it is, and waits for those of all others.

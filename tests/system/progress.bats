@@ -280,9 +280,11 @@ no_line_is_mixed() { # FILE COUNT
     was_not_drawn
     # ... which is no matter of the terminal.
     terminal kill-server
+    echo "$HOLD" >>jobs.txt
     on_terminal 80 "$(alone 1) jobs.txt -q --progress auto --no-journal"
+    wait_until "$PATIENCE" was_drawn
+    touch go
     ends_with 0
-    was_drawn
 }
 
 @test "progress: not while a shell has the terminal in the foreground" {

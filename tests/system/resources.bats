@@ -96,7 +96,7 @@ JOBS
                 1 1 2 2 3 3
             printf "echo begun >begun.%d\n" 1 2 3
         } >jobs.txt
-        LIMIT=$PATIENCE farm 2 jobs.txt --gpus 1 --fresh
+        farm 2 jobs.txt --gpus 1 --fresh
         status_is 0
         contains err '6 jobs: 6 done'
     done
@@ -110,7 +110,7 @@ JOBS
         yes '[gpus=1] true' | head -1500
         echo ': >begun'
     } >jobs.txt
-    LIMIT=$PATIENCE farm 2 jobs.txt --gpus 1
+    farm 2 jobs.txt --gpus 1
     status_is 0
     contains err '1502 jobs: 1502 done'
 }

@@ -100,7 +100,7 @@ has_ended() { # JOB
 
 # Waits until the job, requeued or not, is no longer in the queue.
 job_end() { # [SECONDS]
-    wait_until "${1:-90}" has_ended "$JOB" || {
+    wait_until "${1:-$((2 * PATIENCE))}" has_ended "$JOB" || {
         slurm scontrol show job "$JOB"
         return 1
     }

@@ -143,7 +143,7 @@ map_in() { # FILE
 @test "slurm: after scancel the journal has its end, and nobody says that it broke off" {
     printf '%s\n' 'echo >began; sleep 1000' true >jobs.txt
     submit -N2 --ntasks-per-node=2 slurm/jobsched.sbatch jobs.txt
-    wait_until 60 exists began
+    wait_until "$PATIENCE" exists began
     slurm scancel "$JOB"
     job_end
     equal "$(tail -n 1 jobs.txt.journal | awk '$2 == "end" { print $3 }')" 3
@@ -160,10 +160,10 @@ map_in() { # FILE
     printf '%s\n' "$HOLD" 'true' >>jobs.3.txt
     contains <(manual_shows 7 SLURM) '^sbatch --array=1-3 slurm/jobsched.sbatch jobs.%a.txt --joblog log.%a$'
     submit --output=batch.%a --array=1-3 slurm/jobsched.sbatch jobs.%a.txt --joblog log.%a
-    wait_until 60 test -s jobs.3.txt.journal
-    wait_until 60 eval 'grep -q " ok 1 " jobs.1.txt.journal && grep -q " ok 1 " jobs.2.txt.journal && grep -q " ok 1 " jobs.3.txt.journal'
+    wait_until "$PATIENCE" test -s jobs.3.txt.journal
+    wait_until "$PATIENCE" eval 'grep -q " ok 1 " jobs.1.txt.journal && grep -q " ok 1 " jobs.2.txt.journal && grep -q " ok 1 " jobs.3.txt.journal'
     slurm scancel --batch --signal=USR1 "${JOB}_3"
-    wait_until 60 contains batch.3 'no more jobs are started'
+    wait_until "$PATIENCE" contains batch.3 'no more jobs are started'
     touch go
     job_end
     for i in 1 2 3; do
@@ -293,9 +293,9 @@ own_job() {
     done >jobs.txt
     as_tester
     submit -N2 --ntasks-per-node=1 slurm/jobsched.sbatch jobs.txt --fresh
-    wait_until 60 have_begun 4
+    wait_until "$PATIENCE" have_begun 4
     slurm scancel --batch --signal=USR1 "$JOB"
-    wait_until 60 contains batch 'no more jobs are started'
+    wait_until "$PATIENCE" contains batch 'no more jobs are started'
     touch go
     job_end
     ended_with FAILED 1:0
@@ -309,9 +309,9 @@ own_job() {
 @test "slurm: a pause without a requeue; scancel is the end" {
     printf '%s\n' 'touch begun' "$HOLD" 'echo third' >jobs.txt
     JOBSCHED_REQUEUES=0 submit -n1 slurm/jobsched.sbatch jobs.txt
-    wait_until 60 exists begun
+    wait_until "$PATIENCE" exists begun
     slurm scancel --batch --signal=USR1 "$JOB"
-    wait_until 60 contains batch 'no more jobs are started'
+    wait_until "$PATIENCE" contains batch 'no more jobs are started'
     touch go
     job_end
     ended_with FAILED 3:0
@@ -320,7 +320,7 @@ own_job() {
     rm go
     echo "$HOLD" >>jobs.txt
     submit -n1 slurm/jobsched.sbatch jobs.txt
-    wait_until 60 contains batch '^third$'
+    wait_until "$PATIENCE" contains batch '^third$'
     slurm scancel "$JOB"
     job_end
     ended_with CANCELLED 3:0
@@ -353,11 +353,11 @@ begun_elsewhere() {
         echo "echo $i \$JOBSCHED_NODE >>started; $([[ $i -lt 2 ]] || echo "$HOLD")"
     done >jobs.txt
     submit -n1 slurm/jobsched.sbatch jobs.txt
-    wait_until 60 have_begun 2
+    wait_until "$PATIENCE" have_begun 2
     other=$(job_field NodeList)
     slurm scontrol update NodeName="$other" State=drain Reason=test
     slurm scontrol requeue "$JOB"
-    wait_until 90 begun_elsewhere 2 "$other"
+    wait_until "$PATIENCE" begun_elsewhere 2 "$other"
     touch go
     job_end
     ended_with COMPLETED 0:0

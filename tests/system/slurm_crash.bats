@@ -19,12 +19,12 @@ setup_file() {
         for i in 1 2 3 4 5 6; do
             echo "echo $i \$JOBSCHED_NODE >>started.$list; $([[ $i -lt 3 ]] || echo "$HOLD")"
         done >"jobs.$list"
-        submit -N2 -n2 --output="batch.$list" slurm/jobsched.sbatch "jobs.$list" --slave-timeout 3 --grace 1
+        submit -N2 -n2 --output="batch.$list" slurm/jobsched.sbatch "jobs.$list" --slave-timeout $((3 * JS_PATIENCE)) --grace 1
         job[list]=$JOB
     done
     for list in 1 2; do
-        wait_until 60 exists "started.$list"
-        wait_until 60 has_lines "started.$list" 4 .
+        wait_until "$PATIENCE" exists "started.$list"
+        wait_until "$PATIENCE" has_lines "started.$list" 4 .
     done
     for list in 1 2; do
         JOB=${job[list]}
@@ -33,12 +33,12 @@ setup_file() {
     done
     for list in 1 2; do
         JOB=${job[list]}
-        wait_until 90 eval '[[ $(job_field Restarts) -gt 0 ]]'
+        wait_until "$PATIENCE" eval '[[ $(job_field Restarts) -gt 0 ]]'
     done
     touch go
     for list in 1 2; do
         JOB=${job[list]}
-        job_end 120
+        job_end
         show_file "batch.$list"
         ended_with COMPLETED 0:0
         equal "$(sort -u "started.$list" | cut -d ' ' -f 1 | uniq | tr '\n' ' ')" '1 2 3 4 5 6 '

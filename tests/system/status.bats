@@ -101,7 +101,7 @@ JOBS
     contains watched '^2 jobs: 2 done, 0 failed, 0 left$'
     contains watched 'with exit status 0, on '
     # Of a run that has ended once is enough.
-    claim timeout 20 "$JOBSCHED" --status jobs.txt --watch >once
+    claim timeout "$PATIENCE" "$JOBSCHED" --status jobs.txt --watch >once
     equal "$(grep -c 'with exit status' once)" 1
 }
 
@@ -138,7 +138,7 @@ screen_has() {
 @test "status: after a slave was lost" {
     LAUNCH+=(--enable-recovery)
     echo "touch began.\$JOBSCHED_ATTEMPT; $HOLD" >jobs.txt
-    farm_start 2 jobs.txt --slave-timeout 1 --grace 0.3
+    farm_start 2 jobs.txt --slave-timeout $((2 * JS_PATIENCE)) --grace 0.3
     wait_until "$PATIENCE" told_running 1
     local slave
     slave=$(sed -n 's/^  1  .*  slave \([12]\)  .*/\1/p' told)

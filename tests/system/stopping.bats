@@ -188,7 +188,7 @@ JOBS
 # bats test_tags=sanitize
 @test "stopping: at a time limit what runs is ended, and exit 3 says how to go on" {
     printf '%s\n' "touch a; $HOLD; echo a" 'echo b' 'echo c' >jobs.txt
-    farm 1 jobs.txt --time-limit 4s --grace 1s
+    farm 1 jobs.txt --time-limit "$((4 * JS_PATIENCE))s" --grace 1s
     status_is 3
     contains err 'stopped by the time limit, 3 jobs left: the same command goes on'
     contains jobs.txt.journal ' stopped 1 '
@@ -214,20 +214,20 @@ JOBS
     )
     # Without mpirun no mpirun is started.
     status=0
-    JOBSCHED_MPIRUN=$PWD/none timeout 60 "$JOBSCHED" -n 1 jobs.txt \
+    JOBSCHED_MPIRUN=$PWD/none timeout "$PATIENCE" "$JOBSCHED" -n 1 jobs.txt \
         --time-limit 3s >out 2>err || status=$?
     status_is 2
     contains err '^jobsched: a time limit of 3 s leaves no time'
     equal "$(wc -l <err)" 1
     claim test ! -e jobs.txt.journal
-    farm 1 jobs.txt --time-limit 5s --grace 1s
+    farm 1 jobs.txt --time-limit "$((5 * JS_PATIENCE))s" --grace 1s
     status_is 0
     claim test -e ran
 }
 
 @test "stopping: a job whose timeout no longer fits is not started" {
-    printf '%s\n' '[timeout=1h] echo a' 'echo b' '[timeout=5s] echo c' >jobs.txt
-    farm 1 jobs.txt --time-limit 60s
+    printf '%s\n' '[timeout=100h] echo a' 'echo b' '[timeout=1h] echo c' >jobs.txt
+    farm 1 jobs.txt --time-limit 10h
     status_is 3
     equal "$(xargs <out)" 'b c'
     contains err '1 job left'
@@ -237,10 +237,12 @@ JOBS
 }
 
 @test "stopping: a job whose known run time no longer fits is not started" {
-    printf '%s\n' 'echo a; sleep 3' 'echo b' >jobs.txt
+    printf '%s\n' 'echo a' 'echo b' >jobs.txt
     farm 2 jobs.txt --joblog log
     status_is 0
-    farm 2 jobs.txt --longest-first log --fresh --time-limit 4s --grace 1s
+    # A day, it says there.
+    awk -F '\t' -v OFS='\t' '$1 == 1 { $4 = 86400 } 1' log >day
+    farm 2 jobs.txt --longest-first day --fresh --time-limit 10h
     status_is 3
     equal "$(xargs <out)" 'b'
 }

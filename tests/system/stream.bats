@@ -118,7 +118,7 @@ load common
 
 # jobsched alone, by a shell; its process is $FARM.
 launched_start() { # COMMAND, in which $JS is jobsched
-    env "JS_MARK=$MARK" "JS=timeout --kill-after=10 60 $JOBSCHED" \
+    env "JS_MARK=$MARK" "JS=timeout --kill-after=10 $PATIENCE $JOBSCHED" \
         bash -c "$1" >out 2>err 3>&- 7>&- &
     FARM=$!
 }
@@ -228,7 +228,7 @@ start_without_shell() {
     cut_within_a_line start_without_shell -
     status_is 4
     contains err 'nothing is on record: it would start over$'
-    cut_within_a_line start_without_shell - --journal J --slave-timeout 3 --grace 1
+    cut_within_a_line start_without_shell - --journal J --slave-timeout $((3 * JS_PATIENCE)) --grace 1
     status_is 4
     contains err 'give the whole stream again: what is done will not run again$'
     lacks err 'restart'
@@ -237,7 +237,7 @@ start_without_shell() {
 @test "stream: it is never started again in the middle" {
     mkfifo pipe
     seq 300 | sed 's/.*/echo & >>ran; sleep 0.01/' >list
-    launched_start 'cat list | $JS -n 2 --journal J --output none --slave-timeout 3 --grace 1 -'
+    launched_start 'cat list | $JS -n 2 --journal J --output none --slave-timeout $((3 * JS_PATIENCE)) --grace 1 -'
     wait_until "$PATIENCE" has_lines J 40 ' ok '
     kill -KILL "$(pgrep -x "$LAUNCHER_NAME" -P "$(pgrep -x jobsched \
         -P "$(pgrep -x timeout -P "$FARM")")")"

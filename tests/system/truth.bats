@@ -156,7 +156,7 @@ JOBS
 # Open MPI it opens: any real start opens dozens.
 run_traced() {
     status=0
-    timeout 60 strace -f -qq -o trace -e trace=openat,execve \
+    timeout "$PATIENCE" strace -f -qq -o trace -e trace=openat,execve \
         "$JOBSCHED" "$@" >out 2>err || status=$?
     components=$(grep -cE 'mca_[a-z_0-9]*\.so|orted' trace) || true
 }
@@ -210,12 +210,12 @@ run_traced() {
 }
 
 @test "truth: a misspelt option is told the right one" {
-    run -2 timeout 30 "$JOBSCHED" --sltos 2
+    run -2 timeout "$PATIENCE" "$JOBSCHED" --sltos 2
     [[ $output == *'--slots'* ]]
 }
 
 @test "truth: --help fits a terminal and names every option" {
-    timeout 30 "$JOBSCHED" --help >help
+    timeout "$PATIENCE" "$JOBSCHED" --help >help
     equal "$(awk 'length > 80' help)" ''
     local option
     for option in round barrier slots bind show-map output joblog verbose \

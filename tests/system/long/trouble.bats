@@ -15,7 +15,7 @@ load ../common
     # Half a minute is what it waits for.
     wait_until 90 has_lines err 1 'job 2 .*could not be started'
     prlimit --pid "$runner" --nofile="$limit:"
-    farm_end 90
+    farm_end
     status_is 1
     contains err '^jobsched: job 2 .*Too many open files.*ulimit -n'
     contains out '^three'

@@ -1,0 +1,23 @@
+# shellcheck shell=bash
+# Instructions of the master, counted.
+
+# What is counted is the master at work, less the reading of the list.
+dispatching() { # FILE
+    valgrind --tool=callgrind --callgrind-out-file=/dev/null \
+        --toggle-collect=js_master_run --toggle-collect=js_source_next \
+        "$JS_BENCH/lib_master" "$1" 2>counted
+    awk '/Collected/ { print $NF }' counted
+}
+
+# Of so many jobs, each after the one a hundred lines above.
+check_dependencies() { # JOBS
+    need_programs valgrind
+    local plain after
+    seq "$1" | sed 's/.*/[name=j&] true/' >plain
+    awk -F '[]j]' '$2 > 100 { sub("]", " after=j" $2 - 100 "]") } 1' plain \
+        >after
+    plain=$(dispatching plain)
+    after=$(dispatching after)
+    between "$plain" $(($1 * 1000)) $(($1 * 4000))
+    between "$after" "$plain" $((plain * 5 / 4))
+}
