@@ -1,128 +1,142 @@
 /*
  * journal - the crash-safe record of what became of every job.
  *
- * The only thing that a later run needs to go on. Owns the file, its format
- * and its lock. Filled into a registry (list/registry.h) when it is opened;
- * what happens from then on is appended. Nothing is ever overwritten.
+ * It is all that a later run needs to go on. js_journal_open() reads it into a
+ * registry (list/registry.h); whatever happens from then on is appended.
+ * Nothing is ever overwritten. This module knows what is recorded and when;
+ * record/journal_takeover.h decides whether the run may go on from the file,
+ * and record/journal_file.h brings the records to disk.
  *
  * THE FORMAT, version 2
  *
- * Text, one record a line, which ends in a newline. A record is the checksum of
- * the rest (CRC-32 as zlib has it; eight lower-case hexadecimal digits), a
- * blank, and the rest: a word and its fields, separated by single blanks.
- * Numbers are decimal without sign; times are microseconds (_us); a final field
- * in capitals takes the rest of the line and is escaped as js_buf_escape()
- * does. The first record, and no other, is
+ * The file is text, one record a line; each line ends in a newline. A record is
+ * the checksum of the rest (CRC-32 as zlib has it; eight lower-case hexadecimal
+ * digits), a blank, and the rest: a word and its fields, separated by single
+ * blanks. Numbers are decimal without a sign; times are microseconds (_us). A
+ * final field in capitals takes the rest of the line and is escaped as
+ * js_buf_escape() does. The first record, and no other, is
  *
  *     jobsched-journal 2
  *
- * and the others are
+ * The others are:
  *
- *     run pid started boot unix_us HOST   a run begins: the process that holds
- *                                   the journal, when it started (field 22 of
- *                                   /proc/PID/stat), the boot of its host
- *     lease lease_us outlives       of this run: when nothing was written for
- *                                   so long, all of its jobs have ended; before
- *                                   that, should its master be killed, some may
- *                                   go on if its slaves outlive it (1), or were
- *                                   on other hosts
- *     batch restarts BATCH          of this run: it is part of that job of a
- *                                   batch system, which was started again so
- *                                   often before
- *     mark id space                 of this run: 64 random bits, sixteen
- *                                   hexadecimal digits, which its jobs carry;
- *                                   and the pid namespace of its master
- *     dead-process pid started ...  of a run in the file that was set aside as
+ *     run pid started boot unix_us HOST
+ *                       A run begins. The process holds the journal; started is
+ *                       field 22 of its /proc/PID/stat, boot the boot of its
+ *                       host.
+ *     lease lease_us outlives
+ *                       Of this run: once nothing was written for so long, all
+ *                       of its jobs have ended. If its master is killed before
+ *                       that, some may go on: where its slaves outlive it (1),
+ *                       and on other hosts.
+ *     batch restarts BATCH
+ *                       This run is part of that job of a batch system, which
+ *                       was started again so many times before.
+ *     part command restarts
+ *                       This run is part of that command (64 bits, sixteen
+ *                       hexadecimal digits), which has started it again so many
+ *                       times, because it broke off.
+ *     mark id space     The 64 random bits (likewise) that the jobs of this run
+ *                       carry, and the pid namespace of its master.
+ *     dead-process pid started ...
  *     dead id begin_us until_us lease_us outlives boot space
- *                                   this one was begun (--fresh), which has not
- *                                   said that it ended: its ranks and runners,
- *                                   of that boot and pid namespace (0: they are
- *                                   not known); and the rest, as of its mark
- *                                   and lease; both in front of the first run
- *     part command restarts         of this run: it is part of that command (64
- *                                   bits, as above), which restarted it so
- *                                   often before, as it broke off
- *     jobs first identity ...       accepted under the ids first, first + 1 ...
- *                                   which follow on the highest so far;
- *                                   an identity (list/identity.h) is 32
- *                                   hexadecimal digits
- *     name id NAME                  of a job; the last of a name has it
- *     again id ...                  their success counts no more: what they
- *                                   come after runs again
- *     gone id ...                   no longer in the list
- *     back id ...                   in the list again
+ *                       Of a run without an end, in a file that was set aside
+ *                       as this one was begun (--fresh): its ranks and runners,
+ *                       of that boot and pid namespace (0: they are not known),
+ *                       and its mark and lease. They stand in front of the
+ *                       first run.
+ *     jobs first identity ...
+ *                       These jobs are accepted under the ids first, first + 1
+ *                       and so on, which follow the highest so far. An identity
+ *                       (list/identity.h) is 32 hexadecimal digits.
+ *     name id NAME      The name of a job. The last job that got a name has it.
+ *     again id ...      The success of these jobs no longer counts: what they
+ *                       come after runs again.
+ *     gone id ...       They are no longer in the list.
+ *     back id ...       They are in the list again.
  *     process slave boot space pid started runner runner_started
- *                                   of the slave whose record is the next: its
- *                                   rank, and what starts its jobs
- *     slave slave slots HOST        takes part in this run
- *     left slave                    takes no more part: what it had begun and
- *                                   has not ended runs again
- *     began id attempt slave start_us
- *                                   a job that had been running for a second or
- *                                   so when this was written; start_us is since
- *                                   1970 by the master's clock
- *     said id attempt stream TEXT   the last lines (record/output_tail.h) of
- * what the attempt has written whose failed or retried follows: of its stderr
- * (2), or, if that was empty, of its stdout (1) leftovers id attempt count so
- * many processes that the attempt has left behind were ended; its own record
- * follows lost id slave losses unix_us  an attempt was running when its slave,
- * or the process that starts jobs there, was found to be lost: for the
- * so-manyth time since the job last ended ok id ATTEMPT                 an
- * attempt that succeeded, and likewise: failed id ATTEMPT             it failed
- * for good retried id ATTEMPT            it failed, and runs again in this run
- *     stopped id ATTEMPT            it was ended because the run stopped, or
- *                                   its slave had to: it is not finished
- *     skipped id parent             it was not run; parent (0: unknown) failed
- *                                   or was skipped
- *     end status unix_us            the run has ended, with this exit status
+ *                       The rank and the runner of the slave whose record is
+ *                       next.
+ *     slave slave slots HOST
+ *                       It takes part in this run.
+ *     left slave        It no longer takes part. What it has begun and not
+ * ended runs again. began id attempt slave start_us The job had been running
+ * for a second or so when this was written. start_us is since 1970, by the
+ * master's clock. said id attempt stream TEXT The last lines
+ * (record/output_tail.h) that the attempt has written, whose failed or retried
+ * follows: of its stderr (2) or, if that was empty, of its stdout (1).
+ *     leftovers id attempt count
+ *                       So many processes that the attempt left behind were
+ *                       ended. The attempt's own record follows.
+ *     lost id slave losses unix_us
+ *                       An attempt was running when its slave, or the runner
+ *                       there, was found to be lost. The job has been lost so
+ *                       many times since it last ended.
+ *     ok id ATTEMPT     An attempt succeeded.
+ *     failed id ATTEMPT It failed for good.
+ *     retried id ATTEMPT
+ *                       It failed, and runs again in this run.
+ *     stopped id ATTEMPT
+ *                       It was ended because the run stopped, or its slave had
+ *                       to. The job is not finished.
+ *     skipped id parent The job was not run, because parent (0: unknown) failed
+ *                       or was skipped.
+ *     end status unix_us
+ *                       The run has ended, with this exit status.
  *
- * where ATTEMPT is: attempt slave cores exit signal cause step errno start_us
- * run_us user_us system_us max_rss_kib out_bytes err_bytes; cause and step are
- * numbers of list/outcome.h, start_us is since 1970 by the slave's clock.
+ * ATTEMPT is: attempt slave cores exit signal cause step errno start_us run_us
+ * user_us system_us max_rss_kib out_bytes err_bytes. Cause and step are numbers
+ * of list/outcome.h; start_us is since 1970, by the slave's clock.
  *
- * Of a job the last record wins (began, said, leftovers and lost do not count);
- * one without any is not finished. A run that has not written its `end` was
- * killed. A record whose word is not known is skipped, so that later versions
- * may add some; a change of those above is another version.
+ * The last record of a job counts (began, said, leftovers and lost do not). A
+ * job without one is not finished. A run without an `end` was killed. A reader
+ * skips a record whose word it does not know, so that later versions can add
+ * some. A change of those above makes another version.
  *
  * DAMAGE. Bytes that are no valid record, with none behind them, are a torn
- * tail: they are appended to FILE.torn and cut off, with a warning. With a
- * valid record behind them the file is refused, and so are records that make no
+ * tail: they are appended to FILE.torn and cut off, with a warning. If a valid
+ * record stands behind them the file is refused; so are records that make no
  * sense together (an id that was not accepted).
  *
- * LOCK. flock(2) on the file, held until js_journal_close(). Where that is not
- * supported, or may be local to each host, the last `run` without an `end`
- * counts: if its process is alive here, or it was on another host, the journal
- * is refused (in another pid namespace of this host the process cannot be seen,
- * and the lock decides); and so it is where that run has no lease, as its jobs
- * may go on for ever. It is not if that run is known to be gone, nor if it was
- * an earlier start of the same batch job: a batch system starts a job again
- * only when it has ended the processes of the start before, or the node is
- * down; nor, if it has a lease, an earlier start by the same command. While
- * such an earlier start has the lock it is waited for, as long as its lease is.
+ * LOCK. A run holds flock(2) on the file until js_journal_close(). Where that
+ * is not supported, or may be local to each host, the last `run` counts if it
+ * has no `end`. The journal is refused
+ *  - if the process of that run is alive here, or the run was on another host
+ *    (if it was in another pid namespace of this host, where the process cannot
+ *    be seen, the lock decides);
+ *  - if that run has no lease, as its jobs may go on for ever.
+ * It is not refused
+ *  - if that run is known to be gone;
+ *  - if it was an earlier start of the same batch job. A batch system starts a
+ *    job again only once it has ended the processes of the start before, or the
+ *    node is down;
+ *  - if it was an earlier start by the same command, and has a lease.
+ * While such an earlier start holds the lock, this run waits for it, at most as
+ * long as its lease.
  *
- * KNOWN TO BE GONE is a run of which all ranks and runners are on record and
- * were in this boot and this pid namespace of this host, and none lives.
+ * KNOWN TO BE GONE is a run of which all ranks and runners are on record, were
+ * in this boot and this pid namespace of this host, and are dead.
  *
- * QUIET. While a run is on, the file is touched often enough for its time of
- * modification to tell when the master was last there. Where runs before this
- * one have not said that they ended, and their slaves may be left, the next is
- * told how long it has to wait before it starts jobs, unless they are known to
- * be gone before.
+ * HEARTBEAT. A running master updates the time of modification of the file, so
+ * that this time says when the master was last there.
  *
- * TAKEN. Records that others have added mean that this run was given up, while
- * it stood still, and another one has gone on (is_forced, a batch job that was
- * started again): it adds none any more. That is looked for with each touch,
+ * QUIET. Slaves of earlier runs that did not record their end may be left. The
+ * next run learns how long it must wait before it starts jobs, unless these
+ * runs are known to be gone before.
+ *
+ * TAKEN. Records of others in the file mean that this run was given up while it
+ * stood still, and another one has gone on (is_forced, or a batch job that was
+ * started again). From then on this run adds none. It looks with each heartbeat
  * and at the end.
  *
- * ROOM is reserved behind the end of the file where the file system can do so:
- * when that fails for lack of space, what runs can still be recorded.
+ * ROOM is reserved behind the end of the file where the file system can do so.
+ * If the disk is full, what runs can still be recorded.
  *
- * GONE. Before each sync, and at the end, it is looked whether the file is
- * still the one of its name. If it was removed or moved, all that it holds is
- * written to a new one of that name, which is said in the log. Where that
- * cannot be (its folder is gone as well, another file has the name) each commit
- * fails, until it can; what is added meanwhile is not on record.
+ * GONE. Before each sync and at the end, the run looks whether the file still
+ * has its name. If it was removed or moved, all that it holds is written to a
+ * new file of that name, and the log says so. If that fails (the folder is gone
+ * as well, or another file has the name) each commit fails until it succeeds;
+ * what is added meanwhile is not on record.
  */
 #ifndef JS_RECORD_JOURNAL_H
 #define JS_RECORD_JOURNAL_H
@@ -143,132 +157,140 @@
 struct js_journal_config {
     const char *path;
     const char *host;
-    const struct js_journal_part *part; /* that this run is; NULL: of nothing */
-    bool is_fresh;     /* what is there is set aside as FILE.old; unless the
-                          last run was an earlier start of this one */
-    bool is_forced;    /* a holder on another host is gone */
-    bool is_read_only; /* nothing is locked, cut or written */
-    int64_t sync_ns;   /* at most so much time between fdatasync(2)s that are
-                          due; 0: after each commit;
-                          JS_JOURNAL_NO_SYNC: none */
+    const struct js_journal_part *part; /* this run's; NULL: part of nothing */
+    bool is_fresh;     /* set aside what is there as FILE.old, unless the last
+                          run was an earlier start of this one */
+    bool is_forced;    /* the user says that a holder elsewhere is gone */
+    bool is_read_only; /* lock, cut and write nothing */
+    int64_t sync_ns;   /* the most time until written records are synced; 0:
+                          sync after each commit; JS_JOURNAL_NO_SYNC: never */
     int64_t lease_ns;  /* as in the record above; 0: its slaves have none */
     bool outlives;
-    bool (*is_cancelled)(void); /* so that nothing is waited for; NULL: never */
-    struct js_log log;          /* a torn tail, a file that was written anew */
+    bool (*is_cancelled)(void); /* true: stop waiting for a lock; or NULL */
+    struct js_log log; /* for a torn tail, and a file that was written anew */
 };
 
 enum js_journal_refusal {
-    JS_JOURNAL_CANNOT = -1,  /* the system refuses: *err says what */
+    JS_JOURNAL_CANNOT = -1,  /* the system or memory has failed */
     JS_JOURNAL_REFUSED = -2, /* in use, damaged, not a journal, a bad name */
 };
 
 struct js_journal;
 
-/* Where the journal of a job file is if nobody says otherwise, owned by *ret;
- * NULL: it has none, as it is no regular file. 0, or -1 with errno ENOMEM. */
+/* The default path of the journal of a job file; the caller frees it. NULL: it
+ * has none, because it is no regular file. 0, or -1 with errno ENOMEM. */
 int js_journal_name(const char *job_file, char **ret);
 
 /*
- * Reads what is there into the registry, which is empty, and locks it. A file
- * that is not there is not made before js_journal_begin(). Returns 0 and
- * *ret, or one of the above with *err.
+ * Locks the file and reads it into the registry, which must be empty. If there
+ * is no file, only js_journal_begin() makes one. The config is copied. Returns
+ * 0 and *ret, or one of the above with *err.
  */
 int js_journal_open(const struct js_journal_config *config,
                     struct js_registry *registry, struct js_journal **ret,
                     struct js_err *err);
 
-/* As it was given. */
+/* As the config has it. */
 const char *js_journal_path(const struct js_journal *journal);
 
 /* True if jobs were on record when it was opened. */
 bool js_journal_has_jobs(const struct js_journal *journal);
 
-/* Makes the file if need be, and writes that a run begins, before all that was
- * added so far. 0, or as js_journal_open(). */
+/* Makes the file if there is none, and writes that a run begins; what was added
+ * so far follows. 0, or as js_journal_open(). */
 int js_journal_begin(struct js_journal *journal, struct js_err *err);
 
-/* From then on: how long jobs of earlier runs may still go on; mostly 0. */
+/* From js_journal_begin() on: how long jobs of earlier runs may still go on;
+ * mostly 0. */
 int64_t js_journal_quiet_ns(const struct js_journal *journal);
 
-/* ... and whether these runs are known to be gone by now. */
+/* True if these runs are known to be gone by now. */
 bool js_journal_is_quiet(const struct js_journal *journal);
 
-/* Of this run, known from js_journal_open() on; not 0. */
+/* The id of this run, from js_journal_open() on; not 0. */
 uint64_t js_journal_run_id(const struct js_journal *journal);
 
-/*
- * The runs of this journal before this one that have not said that they ended,
- * have a mark, and are over once the quiet is; the newest last; owned by the
- * journal.
- */
+/* The earlier runs that have not recorded their end, have a mark, and are over
+ * once the quiet is; the newest is the last. The journal owns them. */
 const struct js_dead_run *js_journal_dead_runs(const struct js_journal *journal,
                                                size_t *count);
 
-/* These gather, until the next commit. 0, or -1 with errno ENOMEM. */
+/* These add records for the next commit. 0, or -1 with errno ENOMEM. */
 int js_journal_add_news(struct js_journal *journal,
                         const struct js_resume_news *news);
 int js_journal_add_slave(struct js_journal *journal, unsigned slave,
                          uint32_t slots, const char *host,
                          const struct js_process_pair *processes);
-/* Another process starts the jobs of the slave. */
+/* The slave has a new runner. */
 int js_journal_add_processes(struct js_journal *journal, unsigned slave,
                              const struct js_process_pair *processes);
 int js_journal_add_left(struct js_journal *journal, unsigned slave);
 int js_journal_add_begun(struct js_journal *journal, const struct js_job *job,
                          unsigned slave, int64_t start_unix_ns);
-/* job->losses says how often by now. */
+/* job->losses counts this loss already. */
 int js_journal_add_lost(struct js_journal *journal, const struct js_job *job,
                         unsigned slave);
-/* With its tail. parent_id: of a skipped job. */
+/* With the tail of its output. parent_id: of a skipped job. */
 int js_journal_add_finish(struct js_journal *journal,
                           const struct js_completion *completion,
                           uint64_t parent_id);
 
 /*
- * Writes what has gathered, and starts a sync when one is due; that runs beside
- * the caller, who never waits for it. (The write itself is waited for: a file
- * system that does not even take that, as one on a server that is away, holds
- * up whoever calls.) Returns 0, or -1 with *err: what is not written is kept
- * and tried again by the next call, and so is a sync. After a failure nothing
- * new should be started.
+ * Writes what was added, and starts a sync when one is due. The sync runs
+ * beside the caller, who never waits for it. The write() itself blocks: on a
+ * hung file system (an unreachable NFS server) so does the caller. Returns 0,
+ * or -1 with *err. What was not written or synced is kept, and the next call
+ * tries again. After a failure, start nothing new.
  */
 int js_journal_commit(struct js_journal *journal, int64_t now_ns,
                       struct js_err *err);
 
-/* The next commit starts a sync, or if one is running the first one after it,
- * whether it is due or not (but none with JS_JOURNAL_NO_SYNC). */
+/* The next commit starts a sync even if it is not due; while one is running,
+ * the first commit after that does. Not with JS_JOURNAL_NO_SYNC. */
 void js_journal_sync_soon(struct js_journal *journal);
 
-/* False while, with sync_ns 0, not all that was committed is on disk: nothing
- * new should be started before it is. */
+/* False while, with sync_ns 0, not all that was committed is on disk: start
+ * nothing new before it is. */
 bool js_journal_is_settled(const struct js_journal *journal);
 
 /* When js_journal_commit() has something to do though nothing was added;
- * JS_NEVER_NS: not by itself. */
+ * JS_NEVER_NS: never. */
 int64_t js_journal_deadline_ns(const struct js_journal *journal);
 
-/* How many of the finishes that were added, in their order, are on record: a
- * later run knows of them, whatever becomes of this process; with sync_ns 0,
- * and before the end, whatever becomes of this host. Look after each commit,
- * failed or not. */
+/* How many of the added finishes, in their order, are on record: a later run
+ * knows of them, whatever becomes of this process; with sync_ns 0, and before
+ * the end, whatever becomes of this host. Look after each commit, also after
+ * one that failed. */
 uint64_t js_journal_recorded(const struct js_journal *journal);
 
-/* How many are not in the file. */
+/* How many of them are not in the file. */
 uint64_t js_journal_unwritten(const struct js_journal *journal);
 
-/* The file was taken away, and there is none in its place (yet): a later run
- * would find nothing of what was in it. */
+/* True while the file has lost its name and there is none in its place: a later
+ * run would find nothing. */
 bool js_journal_is_gone(const struct js_journal *journal);
 
-/* Waits until all that was added is on record, and on disk, for whoever has to
- * know that before the status is. 0, or -1 with *err. */
+/* Waits until all that was added is on record and on disk, for a caller who
+ * must know that before the status. 0, or -1 with *err. */
 int js_journal_settle(struct js_journal *journal, struct js_err *err);
 
-/* Writes that the run has ended with this status, if it has begun, and waits
+/* If the run has begun: writes that it has ended with this status, and waits
  * until all is on disk. 0, or -1 with *err. */
 int js_journal_end(struct js_journal *journal, int status, struct js_err *err);
 
 /* Unlocks and frees; what was not written is dropped. NULL is allowed. */
 void js_journal_close(struct js_journal *journal);
+
+/* In a debug build (-DJS_DEBUG): counts again what is counted step by step, and
+ * aborts if it differs. Each commit does so. */
+#ifdef JS_DEBUG
+void js_journal_assert_invariants(const struct js_journal *journal);
+#else
+static inline void
+js_journal_assert_invariants(const struct js_journal *journal)
+{
+    (void)journal;
+}
+#endif
 
 #endif

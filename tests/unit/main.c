@@ -28,7 +28,10 @@
     _(list_state)                                                              \
     _(replay)                                                                  \
     _(output_tail)                                                             \
+    _(journal_format)                                                          \
     _(journal)                                                                 \
+    _(journal_takeover)                                                        \
+    _(journal_file)                                                            \
     _(journal_model)                                                           \
     _(timeline)                                                                \
     _(past_runs)                                                               \

@@ -1,0 +1,780 @@
+#include "record/journal_file.h"
+
+#include "base/bgsync.h"
+#include "base/clock.h"
+#include "base/fdio.h"
+#include "record/journal.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    /* So much is reserved behind the end of the file, and again when less than
+     * half of it is left: room for some thousand records. */
+    ROOM = 1024 * 1024,
+    RETRIES = 10, /* of opening a file that is being replaced, or locking it */
+    HEARTBEATS = 10, /* in a lease */
+};
+
+/* How soon to look again at a sync that is late. */
+static const int64_t look_again_ns = 20 * JS_NS_PER_MS;
+
+enum holding { HELD = 0, GONE, TAKEN };
+
+enum sync_state {
+    CLEAN = 0,
+    DIRTY,
+    URGENT,
+    SYNCING,
+    SYNCING_DIRTY,
+    SYNCING_URGENT,
+};
+
+enum sync_event { WRITTEN = 0, WANTED, BEGUN, ENDED };
+
+/* The table of the header. */
+static const enum sync_state sync_next[][4] = {
+    [CLEAN] = {DIRTY, CLEAN, CLEAN, CLEAN},
+    [DIRTY] = {DIRTY, URGENT, SYNCING, DIRTY},
+    [URGENT] = {URGENT, URGENT, SYNCING, URGENT},
+    [SYNCING] = {SYNCING_DIRTY, SYNCING, SYNCING, CLEAN},
+    [SYNCING_DIRTY] = {SYNCING_DIRTY, SYNCING_URGENT, SYNCING_DIRTY, DIRTY},
+    [SYNCING_URGENT] = {SYNCING_URGENT, SYNCING_URGENT, SYNCING_URGENT, URGENT},
+};
+
+/*
+ * The records go one way: added to `buf`, written to the file, synced to disk.
+ * The counts are of those among them that finish a job, and so
+ *
+ *     recorded <= in_file <= added,  on_disk <= in_file,  syncing <= in_file
+ *     in_file + finishes in buf == added
+ *
+ * hold, and a sync runs exactly in the SYNCING states. A part of a record that
+ * was written (`written`) only stays in buf after a write that failed.
+ */
+struct js_journal_file {
+    struct js_journal_config config;
+    char *path; /* what the config points to, owned, as are the next two */
+    char *host;
+    struct js_journal_part part;
+    int fd;           /* -1: there is no file yet */
+    bool is_locked;   /* by flock(2); false where that is not supported */
+    off_t size;       /* of the file, as far as it is whole records */
+    off_t room_end;   /* space is reserved up to here */
+    bool can_reserve; /* the file system can reserve space */
+    enum holding holding;
+    int64_t touched_ns; /* when the last heartbeat was */
+
+    struct timespec old_time; /* when what was found was last written to */
+    int64_t idle_ns;          /* see js_journal_file_idle_ns() */
+
+    struct js_buf buf;
+    size_t written; /* bytes of buf */
+    uint64_t added;
+    uint64_t in_file;  /* in whole records */
+    uint64_t syncing;  /* ... that the sync under way covers */
+    uint64_t on_disk;  /* ... that a sync has brought there */
+    uint64_t recorded; /* see js_journal_recorded() */
+
+    struct js_bgsync syncer;
+    enum sync_state sync;
+    bool is_sync_wanted; /* soon, of what is written by the next commit */
+    bool has_ended;      /* nobody waits for a sync any more */
+    int64_t sync_due_ns; /* unless it is CLEAN */
+    int64_t synced_ns;   /* when the last has begun */
+    int sync_error;      /* of any sync so far; it stays */
+};
+
+static void sync_step(struct js_journal_file *file, enum sync_event event)
+{
+    file->sync = sync_next[file->sync][event];
+}
+
+void js_journal_file_close(struct js_journal_file *file)
+{
+    if (!file)
+        return;
+    int saved = errno;
+    js_bgsync_end(&file->syncer, true);
+    js_fd_close(&file->fd);
+    js_buf_release(&file->buf);
+    free(file->path);
+    free(file->host);
+    free(file);
+    errno = saved;
+}
+
+struct js_journal_file *
+js_journal_file_new(const struct js_journal_config *config)
+{
+    struct js_journal_file *file = calloc(1, sizeof(*file));
+    if (!file)
+        return NULL;
+    file->config = *config;
+    file->fd = -1;
+    file->idle_ns = -1;
+    file->sync_due_ns = JS_NEVER_NS;
+    /* Never: the clock may have begun with the machine, a moment ago. */
+    file->synced_ns = INT64_MIN / 2;
+    file->can_reserve = true;
+    if (config->part)
+        file->part = *config->part;
+    file->config.path = file->path = strdup(config->path);
+    file->config.host = file->host = strdup(config->host);
+    file->config.part = &file->part;
+    if (file->path && file->host)
+        return file;
+    js_journal_file_close(file);
+    return NULL;
+}
+
+const struct js_journal_config *
+js_journal_file_config(const struct js_journal_file *file)
+{
+    return &file->config;
+}
+
+bool js_journal_file_is_open(const struct js_journal_file *file)
+{
+    return file->fd >= 0;
+}
+
+bool js_journal_file_is_locked(const struct js_journal_file *file)
+{
+    return file->is_locked;
+}
+
+bool js_journal_file_is_empty(const struct js_journal_file *file)
+{
+    return file->size == 0;
+}
+
+int64_t js_journal_file_idle_ns(const struct js_journal_file *file)
+{
+    return file->idle_ns;
+}
+
+struct js_buf *js_journal_file_waiting(struct js_journal_file *file)
+{
+    return &file->buf;
+}
+
+void js_journal_file_add_finish(struct js_journal_file *file)
+{
+    file->added++;
+}
+
+/* ---------------------------------------------------------------- the lock */
+
+int js_journal_file_is_named(const struct js_journal_file *file)
+{
+    struct stat ours, theirs;
+    if (fstat(file->fd, &ours) < 0)
+        return -1;
+    if (stat(file->path, &theirs) < 0)
+        return errno == ENOENT || errno == ENOTDIR ? 0 : -1;
+    return ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
+}
+
+/* Who looks whether the journal is locked (js_journal_model_load()) has it
+ * locked for a moment as well. */
+static bool try_lock(int fd)
+{
+    static const struct timespec moment = {.tv_nsec = 5 * JS_NS_PER_MS};
+    for (int i = 0; i < RETRIES; i++) {
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+            return true;
+        if (errno != EWOULDBLOCK)
+            return false;
+        nanosleep(&moment, NULL);
+        errno = EWOULDBLOCK;
+    }
+    return false;
+}
+
+int js_journal_file_lock(struct js_journal_file *file)
+{
+    if (try_lock(file->fd)) {
+        file->is_locked = true;
+        return 0;
+    }
+    return errno == EWOULDBLOCK ? 1 : errno == EINTR ? -1 : 0;
+}
+
+/* If this run stood still or was cut off for so long that another one was told
+ * to go on, the file is no longer ours. Returns 0, or -1 with errno. */
+static int check_ours(struct js_journal_file *file)
+{
+    struct stat st;
+    if (file->holding != TAKEN && fstat(file->fd, &st) < 0)
+        return -1;
+    if (file->holding != TAKEN && st.st_size > file->size)
+        file->holding = TAKEN;
+    errno = EBUSY;
+    return file->holding == TAKEN ? -1 : 0;
+}
+
+/* The heartbeat: a run that finds the file learns how long ago we were there.
+ * Returns 0, or -1 with errno. */
+static int beat(struct js_journal_file *file, int64_t now_ns)
+{
+    if (file->config.lease_ns == 0 ||
+        now_ns - file->touched_ns < file->config.lease_ns / HEARTBEATS)
+        return 0;
+    if (check_ours(file) < 0)
+        return -1;
+    file->touched_ns = now_ns;
+    futimens(file->fd, NULL); /* if it cannot: they wait longer */
+    return 0;
+}
+
+static bool is_bad_name(int error)
+{
+    static const int errors[] = {EACCES,  EPERM,  EROFS,       ENOENT,
+                                 ENOTDIR, EISDIR, ENAMETOOLONG};
+    for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+        if (error == errors[i])
+            return true;
+    }
+    return error == ELOOP;
+}
+
+int js_journal_file_cannot(const struct js_journal_file *file, const char *what,
+                           struct js_err *err)
+{
+    int error = errno;
+    const char *hint = "";
+    if (error == ELOOP)
+        hint = "; it is a symbolic link: name its target with --journal";
+    else if (is_bad_name(error))
+        hint = "; name another file with --journal, or use --no-journal";
+    js_err_set(err, "cannot %s the journal %s: %s%s", what, file->path,
+               js_errno_text(error), hint);
+    /* Where the run goes on it could be opened before. */
+    bool is_refused = is_bad_name(error) && file->part.restarts == 0;
+    return is_refused ? JS_JOURNAL_REFUSED : JS_JOURNAL_CANNOT;
+}
+
+int js_journal_file_open(struct js_journal_file *file, struct js_err *err)
+{
+    struct stat st;
+    int mode = file->config.is_read_only ? O_RDONLY : O_RDWR;
+    file->fd = open(file->path, mode | O_APPEND | O_NOFOLLOW | O_CLOEXEC |
+                                    O_NOCTTY | O_NONBLOCK);
+    if (file->fd < 0 && errno == ENOENT)
+        return 0;
+    if (file->fd < 0 || fstat(file->fd, &st) < 0)
+        return js_journal_file_cannot(file, "open", err);
+    if (S_ISREG(st.st_mode))
+        return 0;
+    js_err_set(err,
+               "the journal %s is not a regular file: name another with "
+               "--journal",
+               file->path);
+    return JS_JOURNAL_REFUSED;
+}
+
+void js_journal_file_shut(struct js_journal_file *file)
+{
+    js_fd_close(&file->fd);
+}
+
+int js_journal_file_read(struct js_journal_file *file,
+                         struct js_registry *registry,
+                         struct js_journal_contents *ret, struct js_err *err)
+{
+    struct js_journal_reader reader = {.host = file->host, .part = &file->part};
+    struct stat st;
+    int rc = js_journal_load(file->fd, file->path, &reader, registry, ret, err);
+    int error = errno;
+    if (fstat(file->fd, &st) == 0)
+        file->old_time = st.st_mtim;
+    errno = error;
+    return rc;
+}
+
+/* Appends the torn tail to FILE.torn. */
+static int save_tail(const struct js_journal_file *file, const char *path,
+                     const struct js_journal_contents *contents)
+{
+    struct js_buf tail = JS_BUF_INIT;
+    size_t size = (size_t)(contents->size - contents->valid);
+    int rc = -1;
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC,
+                  0600);
+    if (fd >= 0 && js_buf_reserve(&tail, size) == 0 &&
+        js_pread_full(file->fd, tail.data, size, (off_t)contents->valid) ==
+            (ssize_t)size &&
+        js_write_full(fd, tail.data, size) == 0)
+        rc = fsync(fd);
+    js_fd_close(&fd);
+    js_buf_release(&tail);
+    return rc;
+}
+
+int js_journal_file_cut(struct js_journal_file *file,
+                        const struct js_journal_contents *contents,
+                        struct js_err *err)
+{
+    struct js_buf path = JS_BUF_INIT;
+    int rc = -1;
+    file->size = (off_t)contents->valid;
+    if (contents->size == contents->valid)
+        return 0;
+    if (js_buf_printf(&path, "%s.torn", file->path) == 0 &&
+        js_buf_string(&path))
+        rc = save_tail(file, path.data, contents);
+    if (rc == 0)
+        rc = ftruncate(file->fd, (off_t)contents->valid);
+    if (rc == 0)
+        js_log(&file->config.log,
+               "%s: the last %" PRIu64 " bytes, from offset %" PRIu64
+               ", are no whole record: they are kept in %s and cut off; what "
+               "they may have said is run again",
+               file->path, contents->size - contents->valid, contents->valid,
+               path.data);
+    else
+        rc = js_journal_file_cannot(file, "cut the torn end of", err);
+    js_buf_release(&path);
+    return rc;
+}
+
+/* What is there is no longer of this name; it is closed when that is done. */
+static int set_aside(struct js_journal_file *file, struct js_err *err)
+{
+    struct js_buf path = JS_BUF_INIT;
+    int rc = -1;
+    if (js_buf_printf(&path, "%s.old", file->path) == 0 && js_buf_string(&path))
+        rc = rename(file->path, path.data);
+    js_buf_release(&path);
+    js_fd_close(&file->fd);
+    return rc < 0 ? js_journal_file_cannot(file, "set aside", err) : 0;
+}
+
+/* ---------------------------------------------------------------- writing */
+
+static size_t journal_waiting_bytes(const struct js_journal_file *file)
+{
+    return file->buf.len - file->written;
+}
+
+static bool is_finish(const struct js_journal_line *line)
+{
+    return line->kind == JS_JOURNAL_LINE_OK ||
+           line->kind == JS_JOURNAL_LINE_FAILED ||
+           line->kind == JS_JOURNAL_LINE_RETRIED ||
+           line->kind == JS_JOURNAL_LINE_STOPPED ||
+           line->kind == JS_JOURNAL_LINE_SKIPPED;
+}
+
+/* A write has failed on the way: the records that are whole in the file wait no
+ * more. */
+static void drop_written(struct js_journal_file *file)
+{
+    struct js_journal_line line; /* large, but this is rare */
+    size_t start = 0;
+    const char *newline;
+    while ((newline =
+                memchr(file->buf.data + start, '\n', file->written - start))) {
+        size_t end = (size_t)(newline - file->buf.data);
+        if (js_journal_format_parse(file->buf.data + start, end - start,
+                                    &line) == 0 &&
+            is_finish(&line))
+            file->in_file++;
+        start = end + 1;
+    }
+    js_buf_consume(&file->buf, start);
+    file->written -= start;
+}
+
+/* All of it, or -1 with errno. */
+static int write_waiting(struct js_journal_file *file)
+{
+    while (journal_waiting_bytes(file) > 0) {
+        ssize_t n = write(file->fd, file->buf.data + file->written,
+                          journal_waiting_bytes(file));
+        if (n < 0 && errno != EINTR) {
+            int error = errno;
+            drop_written(file);
+            errno = error;
+            return -1;
+        }
+        if (n <= 0)
+            continue;
+        file->written += (size_t)n;
+        file->size += n;
+        sync_step(file, WRITTEN);
+    }
+    file->buf.len = file->written = 0;
+    file->in_file = file->added;
+    return 0;
+}
+
+/* Keeps room behind the end: for what runs when the disk is full. */
+static int reserve_room(struct js_journal_file *file)
+{
+    if (!file->can_reserve || file->room_end - file->size >= ROOM / 2)
+        return 0;
+    off_t end = file->size + ROOM;
+    if (fallocate(file->fd, FALLOC_FL_KEEP_SIZE, file->size, ROOM) == 0)
+        file->room_end = end;
+    else if (errno != ENOSPC && errno != EDQUOT && errno != EINTR)
+        file->can_reserve = false; /* not here */
+    else if (errno != EINTR)
+        return -1;
+    return 0;
+}
+
+static int create(const char *path)
+{
+    return open(path,
+                O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW | O_CLOEXEC,
+                0600);
+}
+
+static int sync_folder(const char *path)
+{
+    char *copy = strdup(path);
+    int fd =
+        copy ? open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    /* Some file systems cannot: then the file's own sync must do. */
+    int rc = fd < 0 || (fsync(fd) < 0 && errno == EIO) ? -1 : 0;
+    js_fd_close(&fd);
+    free(copy);
+    return rc;
+}
+
+static int journal_copy_file(int from, int to, off_t size)
+{
+    char bytes[64 * 1024];
+    for (off_t at = 0; at < size;) {
+        off_t left = size - at;
+        size_t len = left < (off_t)sizeof(bytes) ? (size_t)left : sizeof(bytes);
+        ssize_t n = js_pread_full(from, bytes, len, at);
+        if (n == 0)
+            errno = EIO;
+        if (n <= 0 || js_write_full(to, bytes, (size_t)n) < 0)
+            return -1;
+        at += n;
+    }
+    return 0;
+}
+
+/* Locks the new file, and fills it from the old one. What is only half there
+ * goes again; what somebody else has locked is theirs. */
+static int fill_anew(struct js_journal_file *file, int old)
+{
+    int rc = js_journal_file_lock(file);
+    if (rc > 0) {
+        errno = EEXIST;
+        return -1;
+    }
+    if (rc == 0 && journal_copy_file(old, file->fd, file->size) == 0 &&
+        sync_folder(file->path) == 0)
+        return 0;
+    int error = errno;
+    unlink(file->path);
+    errno = error;
+    return -1;
+}
+
+/* What is written stays in the file that we hold, also when it has no name any
+ * more: all of it goes to a new one. That is waited for; it is rare. */
+static int journal_write_anew(struct js_journal_file *file)
+{
+    int old = file->fd;
+    file->fd = create(file->path);
+    if (file->fd < 0 || fill_anew(file, old) < 0) {
+        js_fd_close(&file->fd);
+        file->fd = old;
+        return -1;
+    }
+    js_fd_close(&old);
+    sync_step(file, WRITTEN);
+    file->room_end = 0;
+    js_log(&file->config.log,
+           "%s was no longer there: it has been written anew, with all that "
+           "was in it",
+           file->path);
+    return 0;
+}
+
+/* What is in the file is of use only under its name. What another run has taken
+ * stays as it is. 0, or -1 with errno. */
+static int keep_name(struct js_journal_file *file)
+{
+    if (file->holding == TAKEN) {
+        errno = EBUSY;
+        return -1;
+    }
+    int there = js_journal_file_is_named(file);
+    if (there < 0)
+        return -1;
+    bool is_lost = there == 0 && journal_write_anew(file) < 0;
+    file->holding = is_lost ? GONE : HELD;
+    return is_lost ? -1 : 0;
+}
+
+/* ---------------------------------------------------------------- syncs */
+
+static int start_sync(struct js_journal_file *file, int64_t now_ns)
+{
+    bool is_without = file->config.sync_ns == JS_JOURNAL_NO_SYNC;
+    if (keep_name(file) < 0 ||
+        (!is_without && js_bgsync_start(&file->syncer, file->fd) < 0))
+        return -1;
+    sync_step(file, BEGUN);
+    if (is_without)
+        sync_step(file, ENDED);
+    file->synced_ns = now_ns;
+    file->syncing = file->in_file;
+    return 0;
+}
+
+/* Takes the end of a sync; a failure is one for good. */
+static int end_sync(struct js_journal_file *file, bool wait)
+{
+    int rc = js_bgsync_end(&file->syncer, wait);
+    if (rc != 0)
+        sync_step(file, ENDED);
+    if (rc < 0)
+        file->sync_error = errno;
+    if (rc > 0)
+        file->on_disk = file->syncing;
+    errno = file->sync_error;
+    return errno ? -1 : 0;
+}
+
+static int64_t sync_due_ns(const struct js_journal_file *file, int64_t now_ns)
+{
+    int64_t sync_ns = file->config.sync_ns;
+    switch (file->sync) {
+    case CLEAN:
+        return JS_NEVER_NS;
+    case URGENT:
+        return now_ns;
+    case DIRTY:
+        /* Without syncs, it is time to look whether the file is still there. */
+        return file->synced_ns +
+               (sync_ns == JS_JOURNAL_NO_SYNC ? JS_NS_PER_S : sync_ns);
+    case SYNCING:
+    case SYNCING_DIRTY:
+    case SYNCING_URGENT:
+        break;
+    }
+    return now_ns + look_again_ns;
+}
+
+static int sync_if_due(struct js_journal_file *file, int64_t now_ns)
+{
+    if (end_sync(file, false) < 0)
+        return -1;
+    if (file->is_sync_wanted)
+        sync_step(file, WANTED);
+    file->is_sync_wanted = false;
+    file->sync_due_ns = sync_due_ns(file, now_ns);
+    if ((file->sync != DIRTY && file->sync != URGENT) ||
+        file->sync_due_ns > now_ns)
+        return 0;
+    if (start_sync(file, now_ns) < 0)
+        return -1;
+    file->sync_due_ns = sync_due_ns(file, now_ns);
+    return 0;
+}
+
+static int write_error(const struct js_journal_file *file, struct js_err *err)
+{
+    if (file->holding == TAKEN)
+        return js_err_set(err,
+                          "another run has gone on from the journal %s while "
+                          "this one stood still",
+                          file->path);
+    if (file->holding != GONE)
+        return js_err_errno(err, "cannot write to the journal %s", file->path);
+    return js_err_set(
+        err, "the journal %s is no longer there, and cannot be made anew: %s",
+        file->path,
+        errno == EEXIST ? "another file has its name" : js_errno_text(errno));
+}
+
+/* Where the file is gone nobody can know what has come to be in it since. */
+static void note_recorded(struct js_journal_file *file)
+{
+    bool is_each = file->config.sync_ns == 0 && !file->has_ended;
+    if (file->holding != GONE)
+        file->recorded = is_each ? file->on_disk : file->in_file;
+}
+
+int js_journal_file_commit(struct js_journal_file *file, int64_t now_ns,
+                           struct js_err *err)
+{
+    bool is_well = beat(file, now_ns) == 0 && write_waiting(file) == 0 &&
+                   reserve_room(file) == 0 && sync_if_due(file, now_ns) == 0;
+    note_recorded(file);
+    return is_well ? 0 : write_error(file, err);
+}
+
+void js_journal_file_sync_soon(struct js_journal_file *file)
+{
+    file->is_sync_wanted = true;
+}
+
+bool js_journal_file_is_settled(const struct js_journal_file *file)
+{
+    return file->config.sync_ns > 0 ||
+           (journal_waiting_bytes(file) == 0 && file->sync == CLEAN);
+}
+
+int64_t js_journal_file_deadline_ns(const struct js_journal_file *file)
+{
+    int64_t touch_ns = file->touched_ns + file->config.lease_ns / HEARTBEATS;
+    bool is_touched = file->config.lease_ns > 0;
+    return is_touched && touch_ns < file->sync_due_ns ? touch_ns
+                                                      : file->sync_due_ns;
+}
+
+/* ---------------------------------------------------------------- life */
+
+static int make_file(struct js_journal_file *file, struct js_err *err)
+{
+    file->fd = create(file->path);
+    if (file->fd < 0 && errno == EEXIST) {
+        js_err_set(err,
+                   "%s is in use by another run, which has just begun: wait "
+                   "until it has ended",
+                   file->path);
+        return JS_JOURNAL_REFUSED;
+    }
+    if (file->fd < 0)
+        return js_journal_file_cannot(file, "make", err);
+    if (js_journal_file_lock(file) > 0) {
+        js_err_set(err, "%s is in use by another run: wait until it has ended",
+                   file->path);
+        return JS_JOURNAL_REFUSED;
+    }
+    return sync_folder(file->path) < 0
+               ? js_journal_file_cannot(file, "make", err)
+               : 0;
+}
+
+int js_journal_file_make(struct js_journal_file *file, bool is_fresh,
+                         struct js_err *err)
+{
+    int rc = 0;
+    if (is_fresh && file->fd >= 0)
+        rc = set_aside(file, err);
+    if (rc == 0 && file->fd < 0)
+        rc = make_file(file, err);
+    return rc;
+}
+
+/* How long the file lay there before we first wrote to it. */
+static void note_idle(struct js_journal_file *file)
+{
+    const struct timespec *old = &file->old_time;
+    struct stat st;
+    if (fstat(file->fd, &st) == 0)
+        file->idle_ns = (st.st_mtim.tv_sec - old->tv_sec) * JS_NS_PER_S +
+                        (st.st_mtim.tv_nsec - old->tv_nsec);
+}
+
+int js_journal_file_begin(struct js_journal_file *file, struct js_err *err)
+{
+    bool is_synced = file->config.sync_ns != JS_JOURNAL_NO_SYNC;
+    if (write_waiting(file) < 0 || reserve_room(file) < 0 ||
+        (is_synced && fdatasync(file->fd) < 0))
+        return js_journal_file_cannot(file, "write to", err);
+    file->sync = CLEAN;
+    note_idle(file);
+    return 0;
+}
+
+uint64_t js_journal_file_recorded(const struct js_journal_file *file)
+{
+    return file->recorded;
+}
+
+uint64_t js_journal_file_unwritten(const struct js_journal_file *file)
+{
+    return file->added - file->in_file;
+}
+
+bool js_journal_file_is_gone(const struct js_journal_file *file)
+{
+    return file->holding == GONE;
+}
+
+/* Writes what is left, and waits until all is on disk, under its name. */
+static int make_safe(struct js_journal_file *file, struct js_err *err)
+{
+    bool is_written = check_ours(file) == 0 && write_waiting(file) == 0 &&
+                      end_sync(file, true) == 0;
+    int error = errno;
+    if (keep_name(file) < 0)
+        return write_error(file, err);
+    errno = error;
+    if (!is_written ||
+        (file->config.sync_ns != JS_JOURNAL_NO_SYNC && fdatasync(file->fd) < 0))
+        return write_error(file, err);
+    return 0;
+}
+
+int js_journal_file_settle(struct js_journal_file *file, struct js_err *err)
+{
+    if (make_safe(file, err) < 0)
+        return -1;
+    file->on_disk = file->in_file;
+    note_recorded(file);
+    return 0;
+}
+
+int js_journal_file_end(struct js_journal_file *file, struct js_err *err)
+{
+    int rc = make_safe(file, err);
+    /* Gives back the room behind the end. */
+    if (rc == 0 && file->room_end > file->size &&
+        ftruncate(file->fd, file->size) < 0)
+        rc = write_error(file, err);
+    file->has_ended = true;
+    note_recorded(file);
+    return rc;
+}
+
+#ifdef JS_DEBUG
+static uint64_t count_finishes(const struct js_buf *buf)
+{
+    struct js_journal_line line;
+    uint64_t count = 0;
+    const char *at = buf->data, *newline;
+    for (size_t left = buf->len; left > 0 && (newline = memchr(at, '\n', left));
+         left -= (size_t)(newline + 1 - at), at = newline + 1)
+        count +=
+            js_journal_format_parse(at, (size_t)(newline - at), &line) == 0 &&
+            is_finish(&line);
+    return count;
+}
+
+void js_journal_file_assert_invariants(const struct js_journal_file *file)
+{
+    bool is_syncing = file->sync >= SYNCING;
+    assert(is_syncing == file->syncer.is_running);
+    assert(file->written <= file->buf.len);
+    assert(file->added == file->in_file + count_finishes(&file->buf));
+    assert(file->syncing <= file->in_file && file->on_disk <= file->in_file);
+    assert(file->recorded <= file->in_file);
+    assert(file->fd >= 0 || (file->size == 0 && file->holding == HELD));
+    assert(file->size >= 0);
+    assert(file->sync == CLEAN || file->size > 0);
+    assert(!is_syncing || file->config.sync_ns != JS_JOURNAL_NO_SYNC);
+}
+#endif

@@ -1,0 +1,132 @@
+/*
+ * journal_file - the file of a journal: whose it is, and what of it is on disk.
+ *
+ * Owns the descriptor, the lock, the heartbeat, the records that wait to be
+ * written, and the syncs. Does not know what a record says, except which of
+ * them finish a job; nor whether this run may go on from what an earlier one
+ * has left (record/journal_takeover.h). The rules are those of record/journal.h
+ * (LOCK, HEARTBEAT, TAKEN, ROOM, GONE).
+ *
+ * HOLDING. Whose the file is.
+ *
+ *     HELD --the file has lost its name--> GONE
+ *     GONE --its content is in a new file of that name--> HELD
+ *     HELD, GONE --another run has added records--> TAKEN, for good
+ *
+ * SYNC. What of the written bytes is on disk. A sync covers what was written
+ * before it began.
+ *
+ *                       write           wanted soon     begins    ends
+ *     CLEAN             DIRTY           -               -         -
+ *     DIRTY             -               URGENT          SYNCING   -
+ *     URGENT            -               -               SYNCING   -
+ *     SYNCING           SYNCING_DIRTY   -               -         CLEAN
+ *     SYNCING_DIRTY     -               SYNCING_URGENT  -         DIRTY
+ *     SYNCING_URGENT    -               -               -         URGENT
+ *
+ * A dash leaves the state as it is. CLEAN: all that was written is on disk.
+ * DIRTY: a sync begins when it is due. URGENT: it begins with the next commit.
+ * A sync that fails leaves CLEAN, DIRTY or URGENT like one that succeeds, but
+ * its error stays: what the disk has lost does not come back.
+ */
+#ifndef JS_RECORD_JOURNAL_FILE_H
+#define JS_RECORD_JOURNAL_FILE_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "list/registry.h"
+#include "record/journal_load.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct js_journal_config;
+struct js_journal_file;
+
+/* Copies the config. NULL with errno ENOMEM. */
+struct js_journal_file *
+js_journal_file_new(const struct js_journal_config *config);
+
+/* Unlocks and frees; what was not written is dropped. NULL is allowed. */
+void js_journal_file_close(struct js_journal_file *file);
+
+/* The copy; its part is never NULL. */
+const struct js_journal_config *
+js_journal_file_config(const struct js_journal_file *file);
+
+/* Opens the file of that name. Without one it returns 0 as well, and the file
+ * is not open. Those with `err` return 0, or one of enum js_journal_refusal
+ * with *err, unless they say otherwise. */
+int js_journal_file_open(struct js_journal_file *file, struct js_err *err);
+bool js_journal_file_is_open(const struct js_journal_file *file);
+void js_journal_file_shut(struct js_journal_file *file);
+
+/* Takes the lock. 0; 1 if another process has it; or -1 with errno. Where the
+ * file system has no locks it returns 0, and is_locked is false. */
+int js_journal_file_lock(struct js_journal_file *file);
+bool js_journal_file_is_locked(const struct js_journal_file *file);
+
+/* 1 if the open file is the one of its name; 0 if it is not; -1 with errno if
+ * that cannot be known. */
+int js_journal_file_is_named(const struct js_journal_file *file);
+
+/* js_journal_load() of the file. */
+int js_journal_file_read(struct js_journal_file *file,
+                         struct js_registry *registry,
+                         struct js_journal_contents *ret, struct js_err *err);
+
+/* Cuts off the torn tail that js_journal_file_read() has found, if there is
+ * one, and keeps it in FILE.torn. New records follow on the others. */
+int js_journal_file_cut(struct js_journal_file *file,
+                        const struct js_journal_contents *contents,
+                        struct js_err *err);
+
+/* True if nothing is in the file, so that it needs a head. */
+bool js_journal_file_is_empty(const struct js_journal_file *file);
+
+/* Makes the file if it is not open. is_fresh: what is open is set aside before,
+ * as FILE.old. */
+int js_journal_file_make(struct js_journal_file *file, bool is_fresh,
+                         struct js_err *err);
+
+/* Writes what waits, and waits until it is on disk: from now on the file shows
+ * that this run has begun. */
+int js_journal_file_begin(struct js_journal_file *file, struct js_err *err);
+
+/* From js_journal_file_begin() on: how long the file had not been written to
+ * before, by the clock of its file system. */
+int64_t js_journal_file_idle_ns(const struct js_journal_file *file);
+
+/* Says that errno keeps us from doing `what` to the file, and whether another
+ * name would help: one of enum js_journal_refusal. */
+int js_journal_file_cannot(const struct js_journal_file *file, const char *what,
+                           struct js_err *err);
+
+/* The records that wait to be written. The caller appends whole records. */
+struct js_buf *js_journal_file_waiting(struct js_journal_file *file);
+
+/* One of the records that wait finishes a job. */
+void js_journal_file_add_finish(struct js_journal_file *file);
+
+/* These are js_journal_commit() and its neighbours, once the records are in
+ * js_journal_file_waiting(). */
+int js_journal_file_commit(struct js_journal_file *file, int64_t now_ns,
+                           struct js_err *err);
+void js_journal_file_sync_soon(struct js_journal_file *file);
+bool js_journal_file_is_settled(const struct js_journal_file *file);
+int64_t js_journal_file_deadline_ns(const struct js_journal_file *file);
+uint64_t js_journal_file_recorded(const struct js_journal_file *file);
+uint64_t js_journal_file_unwritten(const struct js_journal_file *file);
+bool js_journal_file_is_gone(const struct js_journal_file *file);
+int js_journal_file_settle(struct js_journal_file *file, struct js_err *err);
+
+/* As js_journal_file_settle(), and gives back the room behind the end. Nobody
+ * waits for a sync from then on, whether it succeeds or not. */
+int js_journal_file_end(struct js_journal_file *file, struct js_err *err);
+
+#ifdef JS_DEBUG
+/* Counts again what is counted step by step, and aborts if it differs. */
+void js_journal_file_assert_invariants(const struct js_journal_file *file);
+#endif
+
+#endif
