@@ -254,3 +254,13 @@ int js_outq_error(const struct js_outq *outq)
 {
     return outq->error;
 }
+
+bool js_outq_is_reader_gone(const struct js_outq *outq)
+{
+    struct stat st;
+    if (outq->error == EPIPE || outq->error == ECONNRESET)
+        return true;
+    /* Of a terminal EIO says that it was closed; of a file, that it is lost. */
+    return outq->error == EIO && fstat(outq->fd, &st) == 0 &&
+           S_ISCHR(st.st_mode);
+}

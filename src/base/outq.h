@@ -84,4 +84,8 @@ int js_outq_fd(const struct js_outq *outq);
 /* 0 in OPEN; in GONE the errno that ended it. */
 int js_outq_error(const struct js_outq *outq);
 
+/* True in GONE if its reader has gone, who has had enough; a disk that is full
+ * has not. */
+bool js_outq_is_reader_gone(const struct js_outq *outq);
+
 #endif

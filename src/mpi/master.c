@@ -51,6 +51,7 @@ enum phase {
 struct js_master {
     struct js_master_config config;
     struct js_link *link;
+    struct js_delivery *delivery; /* the recorder's */
     struct js_scheduler *scheduler;
     struct js_allocator *allocator;
     struct js_slave_conn *conns; /* by rank; 0 is unused */
@@ -98,6 +99,20 @@ static struct js_scheduler *new_scheduler(const struct js_master_config *config,
                             allocator);
 }
 
+/* Of the delivery: the job has ended and its output is written. What comes
+ * after it may start, unless it was stopped; and its record is made, which is
+ * on disk before anything new is sent. */
+static void master_finish_job(void *arg, const struct js_completion *completion)
+{
+    struct js_master *master = arg;
+    const struct js_outcome *outcome = &completion->outcome;
+    if (completion->fate == JS_ATTEMPT_RESULT_ENDED &&
+        outcome->cause != JS_STOP_REASON_STOPPED)
+        js_scheduler_finished(master->scheduler, completion->job,
+                              js_outcome_succeeded(outcome));
+    js_recorder_finished(master->config.recorder, completion);
+}
+
 struct js_master *js_master_new(const struct js_master_config *config,
                                 struct js_link *link)
 {
@@ -106,6 +121,8 @@ struct js_master *js_master_new(const struct js_master_config *config,
         return NULL;
     master->config = *config;
     master->link = link;
+    master->delivery = config->recorder->delivery;
+    js_delivery_report_to(master->delivery, master_finish_job, master);
     master->phase = PHASE_MEETING;
     master->has_input = true;
     master->first_assignment_ns = JS_NEVER_NS;
@@ -157,7 +174,7 @@ static int master_no_memory(struct js_err *err)
 static int pump(struct js_master *master, struct js_slave_conn *conn,
                 struct js_err *err)
 {
-    bool is_behind = js_delivery_is_behind(master->config.delivery);
+    bool is_behind = js_delivery_is_behind(master->delivery);
     return js_slave_conn_pump(conn, is_behind ? 0 : JS_WIRE_INLINE, err);
 }
 
@@ -167,9 +184,7 @@ static int pump(struct js_master *master, struct js_slave_conn *conn,
 static void blame(void *arg, const struct js_job *job, unsigned slave)
 {
     struct js_master *master = arg;
-    const struct js_master_hooks *hooks = &master->config.hooks;
-    if (hooks->lost)
-        hooks->lost(hooks->arg, job, slave);
+    js_recorder_lost(master->config.recorder, job, slave);
     master->losses = job->losses;
     if (master->blamed_count++ >= NAMED_MAX)
         return;
@@ -219,9 +234,8 @@ static void tell_blamed(struct js_master *master, unsigned slave)
 static void part_from(struct js_master *master, unsigned slave, bool has_died)
 {
     struct js_slave_conn *conn = &master->conns[slave];
-    const struct js_master_hooks *hooks = &master->config.hooks;
-    if (conn->state == JS_SLAVE_CONN_WORKING && hooks->parted)
-        hooks->parted(hooks->arg, slave);
+    if (conn->state == JS_SLAVE_CONN_WORKING)
+        js_recorder_parted(master->config.recorder, slave);
     if (has_died)
         js_scheduler_died(master->scheduler, slave, blame, master);
     else
@@ -353,17 +367,12 @@ static void show_nodes(const struct js_master *master)
 /* What an earlier run has left is known to be gone, or must be by now. */
 static bool master_is_quiet(struct js_master *master)
 {
-    const struct js_master_hooks *hooks = &master->config.hooks;
     if (master->now_ns >= master->phase_end_ns)
         return true;
-    if (!hooks->is_quiet) {
-        master->quiet_look_ns = master->phase_end_ns;
-        return false;
-    }
     if (master->now_ns < master->quiet_look_ns)
         return false;
     master->quiet_look_ns = master->now_ns + look_for_quiet_ns;
-    return hooks->is_quiet(hooks->arg);
+    return js_recorder_is_quiet(master->config.recorder);
 }
 
 static void end_setup(struct js_master *master)
@@ -504,10 +513,8 @@ static int enlist(struct js_master *master, int slave,
     master->slots += ready->slots;
     conn->is_watched = master->config.setup.lease_ns > 0;
     conn->answered_ns = master->listened_ns;
-    if (master->config.hooks.enlisted)
-        master->config.hooks.enlisted(master->config.hooks.arg, (unsigned)slave,
-                                      ready->slots, conn->node.host,
-                                      &conn->processes);
+    js_recorder_enlisted(master->config.recorder, (unsigned)slave, ready->slots,
+                         conn->node.host, &conn->processes);
     warn_of_sharing(master, slave, ready);
     return 0;
 }
@@ -586,7 +593,7 @@ static int master_take_end(struct js_master *master, unsigned slave,
         .slave = slave,
         .cores = job->request.cores * js_request_nodes(&job->request),
         .host = js_master_host(master, slave)};
-    if (js_delivery_add(master->config.delivery, &completion, done->ticket,
+    if (js_delivery_add(master->delivery, &completion, done->ticket,
                         done->captured, done->inlined) < 0)
         return master_no_memory(err);
     return 0;
@@ -612,17 +619,6 @@ static int take_done(struct js_master *master, const struct js_message *message,
     return 0;
 }
 
-/* A job that was stopped is not finished: nothing comes after it. */
-void js_master_finished(struct js_master *master,
-                        const struct js_completion *completion)
-{
-    const struct js_outcome *outcome = &completion->outcome;
-    if (completion->fate == JS_ATTEMPT_RESULT_ENDED &&
-        outcome->cause != JS_STOP_REASON_STOPPED)
-        js_scheduler_finished(master->scheduler, completion->job,
-                              js_outcome_succeeded(outcome));
-}
-
 static int master_take_back(struct js_master *master,
                             const struct js_message *message,
                             struct js_err *err)
@@ -646,7 +642,7 @@ static int master_take_output(struct js_master *master,
     struct js_wire_output output;
     if (js_wire_unpack_output(message->bytes, message->len, &output) < 0)
         return js_err_set(err, "slave %d sent a bad OUTPUT", message->conn);
-    if (js_delivery_fetched(master->config.delivery, (unsigned)message->conn,
+    if (js_delivery_fetched(master->delivery, (unsigned)message->conn,
                             output.ticket, output.stream, output.offset,
                             output.bytes, output.len, output.error) < 0)
         return js_err_errno(err, "output from slave %d", message->conn);
@@ -717,13 +713,12 @@ static int master_take_runner(struct js_master *master,
                               struct js_err *err)
 {
     struct js_slave_conn *conn = &master->conns[message->conn];
-    const struct js_master_hooks *hooks = &master->config.hooks;
     if (js_wire_unpack_processes(message->bytes, message->len,
                                  &conn->processes) < 0)
         return js_err_set(err, "slave %d sent a bad RUNNER", message->conn);
     conn->has_new_runner = master->has_new_runners = true;
-    if (hooks->restarted)
-        hooks->restarted(hooks->arg, (unsigned)message->conn, &conn->processes);
+    js_recorder_restarted(master->config.recorder, (unsigned)message->conn,
+                          &conn->processes);
     return 0;
 }
 
@@ -791,7 +786,7 @@ static int lose(struct js_master *master, int slave, struct js_err *err)
     part_from(master, (unsigned)slave,
               is_host_there(master, slave) &&
                   !js_scheduler_is_stopped(master->scheduler));
-    js_delivery_lost(master->config.delivery, (unsigned)slave);
+    js_delivery_lost(master->delivery, (unsigned)slave);
     /* Should it only have been asleep. */
     return js_slave_conn_stop(conn, JS_LEAVE_AT_ONCE, err);
 }
@@ -858,7 +853,6 @@ static bool is_too_large(struct js_master *master, const struct js_job *job)
 static int master_take_job(struct js_master *master, struct js_job *job,
                            struct js_err *err)
 {
-    const struct js_master_hooks *hooks = &master->config.hooks;
     if (!js_job_is_plain(job) && js_scheduler_slaves(master->scheduler) > 0 &&
         is_too_large(master, job)) {
         master->has_input = false;
@@ -866,8 +860,8 @@ static int master_take_job(struct js_master *master, struct js_job *job,
         js_job_free(job);
         return 0;
     }
-    if (hooks->accepted)
-        hooks->accepted(hooks->arg, job);
+    job->expected_ns = js_joblog_reader_find(master->config.runtimes,
+                                             job->command, job->command_len);
     master->accepted++;
     return js_scheduler_add(master->scheduler, job) < 0 ? master_no_memory(err)
                                                         : 0;
@@ -902,10 +896,8 @@ static int master_take_jobs(struct js_master *master, struct js_err *err)
  * would only add to it. */
 static bool is_choked(const struct js_master *master)
 {
-    const struct js_master_hooks *hooks = &master->config.hooks;
-    return js_delivery_waiting(master->config.delivery) >
-               JS_DELIVERY_MAX_WAITING ||
-           hooks->unwritten(hooks->arg) > UNWRITTEN_MAX;
+    return js_delivery_waiting(master->delivery) > JS_DELIVERY_MAX_WAITING ||
+           js_recorder_unwritten(master->config.recorder) > UNWRITTEN_MAX;
 }
 
 /* The grant as it stands in front of a job's text. */
@@ -956,8 +948,7 @@ static int skip_job(struct js_master *master,
                                        .parent = next->parent,
                                        .host = ""};
     master->ended++;
-    if (js_delivery_add(master->config.delivery, &completion, 0, false, NULL) <
-        0)
+    if (js_delivery_add(master->delivery, &completion, 0, false, NULL) < 0)
         return master_no_memory(err);
     return 0;
 }
@@ -978,8 +969,7 @@ static int fail_job(struct js_master *master,
         .cores = job->request.cores * js_request_nodes(&job->request),
         .host = js_master_host(master, next->slave)};
     master->ended++;
-    if (js_delivery_add(master->config.delivery, &completion, 0, false, NULL) <
-        0)
+    if (js_delivery_add(master->delivery, &completion, 0, false, NULL) < 0)
         return master_no_memory(err);
     return 0;
 }
@@ -990,7 +980,7 @@ static int master_follow(struct js_master *master,
 {
     switch (next->step) {
     case JS_SCHEDULER_DISPATCH:
-        master->config.hooks.dispatched(master->config.hooks.arg, next->job);
+        js_recorder_dispatched(master->config.recorder, next->job);
         return 0;
     case JS_SCHEDULER_ASSIGN:
         return assign_job(master, next, err);
@@ -1027,16 +1017,20 @@ static int assign_jobs(struct js_master *master, struct js_err *err)
 
 /* ---------------------------------------------------------------- stopping */
 
-static enum js_stop_request wanted(const struct js_master *master)
+/* What is asked from outside, or follows from how the run stands: one whose
+ * output nobody gets, or that cannot be recorded, does not go on either. */
+static enum js_stop_request stop_request_of(const struct js_master *master,
+                                            enum js_stop_request asked)
 {
-    const struct js_master_hooks *hooks = &master->config.hooks;
-    enum js_stop_request stop_request = hooks->stop_request(hooks->arg);
+    struct js_recorder *recorder = master->config.recorder;
     bool is_late = master->now_ns >= master->config.stop_ns;
     bool has_failed =
         master->config.fail_fast && js_scheduler_is_stopped(master->scheduler);
-    if (stop_request < JS_STOP_REQUEST_END && (is_late || has_failed))
+    if (asked >= JS_STOP_REQUEST_END)
+        return asked;
+    if (js_recorder_is_cut(recorder) || is_late || has_failed)
         return JS_STOP_REQUEST_END;
-    return stop_request;
+    return recorder->journal_error.text[0] ? JS_STOP_REQUEST_DRAIN : asked;
 }
 
 static int64_t grace_of(const struct js_master *master,
@@ -1073,9 +1067,10 @@ static void leave_by(struct js_master *master,
         master->leave_ns = master->now_ns + most_ns;
 }
 
-static int follow_request(struct js_master *master, struct js_err *err)
+static int follow_request(struct js_master *master, enum js_stop_request asked,
+                          struct js_err *err)
 {
-    enum js_stop_request stop_request = wanted(master);
+    enum js_stop_request stop_request = stop_request_of(master, asked);
     if (stop_request <= master->stop_request)
         return 0;
     /* What stops because of failures is no interruption. */
@@ -1117,7 +1112,7 @@ static int follow_median(struct js_master *master, struct js_err *err)
 static int fetch_output(struct js_master *master, struct js_err *err)
 {
     struct js_fetch fetch;
-    while (js_delivery_next_fetch(master->config.delivery, &fetch)) {
+    while (js_delivery_next_fetch(master->delivery, &fetch)) {
         struct js_slave_conn *conn = &master->conns[fetch.slave];
         struct js_wire_fetch wire = {.ticket = fetch.ticket,
                                      .offset = fetch.offset,
@@ -1158,8 +1153,8 @@ static bool master_is_over(const struct js_master *master)
     if (master->now_ns >= master->leave_ns)
         return true;
     return is_played_out(master) &&
-           js_delivery_waiting(master->config.delivery) == 0 &&
-           master->config.hooks.unwritten(master->config.hooks.arg) == 0;
+           js_delivery_waiting(master->delivery) == 0 &&
+           js_recorder_unwritten(master->config.recorder) == 0;
 }
 
 /* There are jobs to run and nobody is left to run them, nor will be; and what
@@ -1170,7 +1165,7 @@ static bool is_deserted(const struct js_master *master)
         master->has_input || js_scheduler_held(master->scheduler) > 0;
     return has_jobs && js_scheduler_slaves(master->scheduler) == 0 &&
            master->phase == PHASE_WORKING &&
-           js_delivery_waiting(master->config.delivery) == 0;
+           js_delivery_waiting(master->delivery) == 0;
 }
 
 /* 0, 1 if the run is over, or -1. */
@@ -1186,7 +1181,7 @@ static int check_progress(struct js_master *master, struct js_err *err)
     if (is_alone)
         return js_err_set(err, "no slave is left to run jobs");
     if (!master->has_input && js_scheduler_is_stuck(master->scheduler, &job) &&
-        js_delivery_waiting(master->config.delivery) == 0)
+        js_delivery_waiting(master->delivery) == 0)
         return js_err_set(err,
                           "job %" PRIu64 " (line %" PRIu64 ") needs more than "
                           "any slave that is left has",
@@ -1214,40 +1209,69 @@ static void master_tell_begun(void *arg, const struct js_job *job,
                               unsigned slave, int64_t begun_ns)
 {
     const struct js_master *master = arg;
-    const struct js_master_hooks *hooks = &master->config.hooks;
-    hooks->begun(hooks->arg, job, slave, master->now_ns - begun_ns);
+    js_recorder_begun(master->config.recorder, job, slave,
+                      master->now_ns - begun_ns);
+}
+
+static void show_progress(struct js_master *master)
+{
+    bool has_begun = master->first_assignment_ns != JS_NEVER_NS;
+    if (!js_recorder_is_show_due(master->config.recorder, master->now_ns))
+        return;
+    const struct js_progress progress = {
+        .running = js_scheduler_running(master->scheduler),
+        .slots = js_scheduler_slots(master->scheduler),
+        .busy_slots = js_allocator_busy_slots(master->allocator),
+        .is_stopping = js_scheduler_is_stopped(master->scheduler),
+        .elapsed_ns =
+            has_begun ? master->now_ns - master->first_assignment_ns : -1,
+    };
+    bool is_known;
+    uint64_t total = js_source_total(master->config.source, &is_known);
+    js_recorder_show(master->config.recorder, master->now_ns, progress,
+                     is_known ? total : UINT64_MAX);
 }
 
 int js_master_turn(struct js_master *master, struct js_err *err)
 {
-    const struct js_master_hooks *hooks = &master->config.hooks;
+    const struct js_master_config *config = &master->config;
+    struct js_recorder *recorder = config->recorder;
     master->now_ns = js_link_now_ns(master->link);
     js_scheduler_set_now(master->scheduler, master->now_ns);
     listen(master);
-    if (master_take_messages(master, err) < 0)
+
+    /* What slaves say; and those that say nothing. */
+    if (master_take_messages(master, err) < 0 || master_watch(master, err) < 0)
         return -1;
-    if (master_watch(master, err) < 0 || get_going(master, err) < 0)
+    /* Before the first job: who is there, and what earlier runs have left. */
+    if (get_going(master, err) < 0)
         return -1;
-    if (master->config.is_rehearsal && master->phase == PHASE_WORKING)
+    if (config->is_rehearsal && master->phase == PHASE_WORKING)
         return 1;
     if (master_take_jobs(master, err) < 0)
         return -1;
-    js_delivery_step(master->config.delivery);
-    if (hooks->begun)
+
+    /* What has ended is written, recorded and reported, in this order. */
+    js_delivery_step(master->delivery);
+    if (js_recorder_notes_begun(recorder))
         js_scheduler_tell_begun(master->scheduler, master_tell_begun, master);
-    /* What has finished is on record before anything new is sent out. */
-    bool is_on_record = hooks->commit(hooks->arg, master->now_ns);
-    if (master->config.stop_ns != JS_NEVER_NS)
+    enum js_stop_request asked =
+        config->stop_request(config->request_arg, master->now_ns);
+    bool is_on_record = js_recorder_commit(recorder, master->now_ns);
+
+    /* Only then is anything new sent out. */
+    if (config->stop_ns != JS_NEVER_NS)
         js_scheduler_set_time_left(master->scheduler,
-                                   master->config.stop_ns - master->now_ns);
-    if (follow_request(master, err) < 0 ||
-        (is_on_record &&
-         (answer_runners(master, err) < 0 || assign_jobs(master, err) < 0)) ||
-        follow_median(master, err) < 0 || fetch_output(master, err) < 0 ||
+                                   config->stop_ns - master->now_ns);
+    if (follow_request(master, asked, err) < 0)
+        return -1;
+    if (is_on_record &&
+        (answer_runners(master, err) < 0 || assign_jobs(master, err) < 0))
+        return -1;
+    if (follow_median(master, err) < 0 || fetch_output(master, err) < 0 ||
         pump_all(master, err) < 0)
         return -1;
-    if (hooks->turned)
-        hooks->turned(hooks->arg, master->now_ns);
+    show_progress(master);
     return master_is_over(master) ? 1 : check_progress(master, err);
 }
 
@@ -1261,7 +1285,7 @@ static int64_t master_patience_ns(const struct js_master *master)
 {
     int64_t patience = js_scheduler_lead_ns(master->scheduler) / LOOKS;
     int64_t long_ns = master->now_ns - master->event_ns;
-    if (js_delivery_is_fetching(master->config.delivery))
+    if (js_delivery_is_fetching(master->delivery))
         return 0;
     if (js_scheduler_short_ns(master->scheduler) > long_ns)
         long_ns = js_scheduler_short_ns(master->scheduler);
@@ -1280,36 +1304,48 @@ static bool has_more_to_read(const struct js_master *master)
            js_scheduler_wants_jobs(master->scheduler);
 }
 
+static int64_t earlier_ns(int64_t one_ns, int64_t other_ns)
+{
+    return one_ns < other_ns ? one_ns : other_ns;
+}
+
+/* When the next turn is due though nothing happens. */
+static int64_t master_deadline_ns(const struct js_master *master)
+{
+    const struct js_master_config *config = &master->config;
+    int64_t until_ns =
+        earlier_ns(master->leave_ns, js_recorder_deadline_ns(config->recorder));
+    if (has_more_to_read(master))
+        return master->now_ns;
+    if (master->is_source_later && js_source_fd(config->source) < 0)
+        until_ns = earlier_ns(until_ns, master->now_ns + source_look_ns);
+    if (js_recorder_notes_begun(config->recorder))
+        until_ns =
+            earlier_ns(until_ns, js_scheduler_begun_due_ns(master->scheduler));
+    if (master->phase != PHASE_WORKING)
+        until_ns = earlier_ns(until_ns, master->phase_end_ns);
+    if (master->phase == PHASE_QUIET)
+        until_ns = earlier_ns(until_ns, master->quiet_look_ns);
+    /* A longer wait would not count as listening. */
+    if (config->setup.lease_ns > 0)
+        until_ns = earlier_ns(until_ns, master->now_ns + listening_most_ns);
+    if (master->stop_request < JS_STOP_REQUEST_END)
+        until_ns = earlier_ns(until_ns, config->stop_ns);
+    return until_ns;
+}
+
 static int master_wait_for_news(struct js_master *master, struct js_err *err)
 {
     struct pollfd fds[4];
-    const struct js_master_hooks *hooks = &master->config.hooks;
-    nfds_t count = hooks->wait_for(hooks->arg, fds);
-    int64_t until_ns = hooks->deadline_ns(hooks->arg);
-    int source = js_source_fd(master->config.source);
+    const struct js_master_config *config = &master->config;
+    nfds_t count = js_recorder_wait_for(config->recorder, fds);
+    int source = js_source_fd(config->source);
+    if (config->lifeline)
+        fds[count++] = (struct pollfd){.fd = js_lifeline_fd(config->lifeline),
+                                       .events = POLLIN};
     if (master->is_source_later && source >= 0)
         fds[count++] = (struct pollfd){.fd = source, .events = POLLIN};
-    else if (master->is_source_later &&
-             master->now_ns + source_look_ns < until_ns)
-        until_ns = master->now_ns + source_look_ns;
-    if (hooks->begun && js_scheduler_begun_due_ns(master->scheduler) < until_ns)
-        until_ns = js_scheduler_begun_due_ns(master->scheduler);
-    if (master->phase != PHASE_WORKING && master->phase_end_ns < until_ns)
-        until_ns = master->phase_end_ns;
-    if (master->phase == PHASE_QUIET && master->quiet_look_ns < until_ns)
-        until_ns = master->quiet_look_ns;
-    if (master->leave_ns < until_ns)
-        until_ns = master->leave_ns;
-    /* A longer wait would not count as listening. */
-    if (master->config.setup.lease_ns > 0 &&
-        master->now_ns + listening_most_ns < until_ns)
-        until_ns = master->now_ns + listening_most_ns;
-    if (master->config.stop_ns < until_ns &&
-        master->stop_request < JS_STOP_REQUEST_END)
-        until_ns = master->config.stop_ns;
-    if (has_more_to_read(master))
-        until_ns = master->now_ns;
-    return js_link_wait(master->link, fds, count, until_ns,
+    return js_link_wait(master->link, fds, count, master_deadline_ns(master),
                         master_patience_ns(master), err);
 }
 
@@ -1321,7 +1357,7 @@ void js_master_dismiss(struct js_master *master, enum js_leaving leaving)
 
 static uint64_t jobs_left(const struct js_master *master, bool *ret_known)
 {
-    const struct js_delivery *delivery = master->config.delivery;
+    const struct js_delivery *delivery = master->delivery;
     uint64_t on_record = master->ended - js_delivery_waiting(delivery) -
                          js_delivery_withheld(delivery);
     uint64_t total = js_source_total(master->config.source, ret_known);
@@ -1375,20 +1411,6 @@ void js_master_run(struct js_master *master, struct js_master_result *ret,
     ret->end = rc < 0 ? JS_MASTER_BROKEN : master_end_of(master);
     if (ret->end == JS_MASTER_BAD_INPUT)
         js_err_set(err, "%s", master->input_error.text);
-}
-
-void js_master_standing(const struct js_master *master,
-                        struct js_master_standing *ret)
-{
-    bool has_begun = master->first_assignment_ns != JS_NEVER_NS;
-    *ret = (struct js_master_standing){
-        .running = js_scheduler_running(master->scheduler),
-        .slots = js_scheduler_slots(master->scheduler),
-        .busy_slots = js_allocator_busy_slots(master->allocator),
-        .is_stopping = js_scheduler_is_stopped(master->scheduler),
-        .wall_ns =
-            has_begun ? master->now_ns - master->first_assignment_ns : -1,
-    };
 }
 
 struct js_scheduler *js_master_plan(struct js_master *master)

@@ -2,61 +2,21 @@
  * master - rank 0: gives out the jobs and collects what became of them.
  *
  * A loop over four things that do not know each other: the source (where jobs
- * come from), the scheduler (which job where), the delivery (their output) and
- * the link (the slaves). It holds no lock, forks nothing, prints nothing, and
- * never waits for a slave or a reader.
+ * come from), the scheduler (which job where), the recorder (what becomes of
+ * them and of their output) and the link (the slaves). It holds no lock, forks
+ * nothing, prints nothing, and never waits for a slave or a reader.
  */
 #ifndef JS_MPI_MASTER_H
 #define JS_MPI_MASTER_H
 
+#include "base/lifeline.h"
 #include "base/log.h"
 #include "list/source.h"
 #include "mpi/link.h"
 #include "node/stop_request.h"
-#include "record/delivery.h"
+#include "record/joblog_reader.h"
+#include "record/recorder.h"
 #include "sched/scheduler.h"
-
-struct js_master_hooks {
-    /* The job was read; its expected_ns may be set. May be NULL. */
-    void (*accepted)(void *arg, struct js_job *job);
-    /* A round opens; told job by job. */
-    void (*dispatched)(void *arg, const struct js_job *job);
-    /* The slave takes part. May be NULL. */
-    void (*enlisted)(void *arg, unsigned slave, uint32_t slots,
-                     const char *host, const struct js_process_pair *processes);
-    /* Another process starts its jobs. May be NULL. */
-    void (*restarted)(void *arg, unsigned slave,
-                      const struct js_process_pair *processes);
-    /* ... and takes no more part: what it had is given to others. May be NULL.
-     */
-    void (*parted)(void *arg, unsigned slave);
-    /* The job was running when its slave, or the process that starts jobs
-     * there, was lost; job->losses says how often by now. It runs again, or is
-     * told as one that has failed. May be NULL. */
-    void (*lost)(void *arg, const struct js_job *job, unsigned slave);
-    /* The job has been running for that long, a second or more; told once.
-     * May be NULL. */
-    void (*begun)(void *arg, const struct js_job *job, unsigned slave,
-                  int64_t age_ns);
-    /* Whether the jobs of earlier runs are known to have ended, before quiet_ns
-     * is over. May be NULL: nobody knows. */
-    bool (*is_quiet)(void *arg);
-    /* Once a turn, before new jobs are sent: what was told is to be on
-     * record. False: it is not there yet, and no new job may be sent. */
-    bool (*commit)(void *arg, int64_t now_ns);
-    /* What is wanted of the run; asked after each commit. */
-    enum js_stop_request (*stop_request)(void *arg);
-    /* When commit or turned want to be called though nothing happens. */
-    int64_t (*deadline_ns)(void *arg);
-    /* At the end of each turn, when new jobs have been sent: a time to look at
-     * js_master_standing(). May be NULL. */
-    void (*turned)(void *arg, int64_t now_ns);
-    /* Bytes of stdout and stderr that still wait for their readers. */
-    size_t (*unwritten)(void *arg);
-    /* Fills in descriptors to wait for (at most three); returns how many. */
-    nfds_t (*wait_for)(void *arg, struct pollfd *fds);
-    void *arg;
-};
 
 /* All borrowed while the master exists. */
 struct js_master_config {
@@ -82,9 +42,15 @@ struct js_master_config {
     int *claim;          /* a descriptor, closed when what slaves are bound to
                             can be seen; NULL: none */
     struct js_source *source;
-    struct js_delivery *delivery;
+    const struct js_joblog_reader *runtimes; /* for the expected run times of
+                                                jobs; NULL: none are known */
+    struct js_recorder *recorder;
     struct js_log log;
-    struct js_master_hooks hooks;
+    struct js_lifeline *lifeline; /* news on it wake the master; NULL: none */
+    /* What is asked of the run from outside. Called once a turn, before what
+     * has ended is recorded. */
+    enum js_stop_request (*stop_request)(void *arg, int64_t now_ns);
+    void *request_arg;
 };
 
 enum js_master_end {
@@ -109,15 +75,6 @@ struct js_master_result {
     int64_t wall_ns; /* from the first assignment on */
 };
 
-/* How a run stands that goes on. */
-struct js_master_standing {
-    uint64_t running; /* jobs that have a slot */
-    uint64_t slots;   /* of the slaves that are there */
-    uint64_t busy_slots;
-    bool is_stopping; /* no more jobs are started */
-    int64_t wall_ns;  /* from the first assignment on; -1: there was none yet */
-};
-
 struct js_master;
 
 /* NULL with errno ENOMEM. */
@@ -133,16 +90,8 @@ int js_master_turn(struct js_master *master, struct js_err *err);
 void js_master_run(struct js_master *master, struct js_master_result *ret,
                    struct js_err *err);
 
-/* To be told by the delivery of every job that is finished, before its record
- * is made (which is brought to disk before anything new is sent). */
-void js_master_finished(struct js_master *master,
-                        const struct js_completion *completion);
-
 /* Tells the slaves that it is over, and how to leave. */
 void js_master_dismiss(struct js_master *master, enum js_leaving leaving);
-
-void js_master_standing(const struct js_master *master,
-                        struct js_master_standing *ret);
 
 /* For a rehearsal; the master's. */
 struct js_scheduler *js_master_plan(struct js_master *master);

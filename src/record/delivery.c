@@ -357,8 +357,7 @@ static void delivery_settle(struct js_delivery *delivery)
 /* ------------------------------------------------------------ the interface */
 
 struct js_delivery *js_delivery_new(struct js_outq *out, struct js_outq *err,
-                                    const struct js_log *log,
-                                    js_finished_fn finished, void *arg)
+                                    const struct js_log *log)
 {
     struct js_delivery *delivery = calloc(1, sizeof(*delivery));
     if (!delivery)
@@ -366,9 +365,14 @@ struct js_delivery *js_delivery_new(struct js_outq *out, struct js_outq *err,
     delivery->lane[0] = (struct lane){.outq = out, .name = "standard output"};
     delivery->lane[1] = (struct lane){.outq = err, .name = "standard error"};
     delivery->log = log;
+    return delivery;
+}
+
+void js_delivery_report_to(struct js_delivery *delivery,
+                           js_finished_fn finished, void *arg)
+{
     delivery->finished = finished;
     delivery->arg = arg;
-    return delivery;
 }
 
 static void free_list(struct entry_list *list)

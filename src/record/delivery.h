@@ -40,15 +40,19 @@ enum {
 
 struct js_delivery;
 
-/* Told once for every job, when it is finished. The job is the hook's to
- * free; finish itself is borrowed. */
+/* Called once for every job, when it is finished. The job is the hook's to
+ * free; the completion itself is borrowed. */
 typedef void (*js_finished_fn)(void *arg,
                                const struct js_completion *completion);
 
 /* The output queues and the log are borrowed. NULL with errno ENOMEM. */
 struct js_delivery *js_delivery_new(struct js_outq *out, struct js_outq *err,
-                                    const struct js_log *log,
-                                    js_finished_fn finished, void *arg);
+                                    const struct js_log *log);
+
+/* Who is called of each job that is finished; must be set before the first job
+ * is added. */
+void js_delivery_report_to(struct js_delivery *delivery,
+                           js_finished_fn finished, void *arg);
 
 /* Frees it and the jobs that are still waiting. NULL is allowed. */
 void js_delivery_free(struct js_delivery *delivery);

@@ -202,7 +202,7 @@ struct js_joblog_reader *js_joblog_reader_load(const char *path,
 int64_t js_joblog_reader_find(const struct js_joblog_reader *runtimes,
                               const char *command, size_t len)
 {
-    if (strlen(command) != len)
+    if (!runtimes || strlen(command) != len)
         return -1;
     const struct entry *entry = js_strmap_get(&runtimes->map, command);
     return entry ? entry->run_ns : -1;

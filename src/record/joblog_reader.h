@@ -22,7 +22,7 @@ struct js_joblog_reader *js_joblog_reader_load(const char *path,
 void js_joblog_reader_free(
     struct js_joblog_reader *runtimes); /* NULL allowed */
 
-/* -1: not known. */
+/* -1: not known; of NULL nothing is. */
 int64_t js_joblog_reader_find(const struct js_joblog_reader *runtimes,
                               const char *command, size_t len);
 

@@ -1,5 +1,7 @@
 #include "record/recorder.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -37,6 +39,25 @@ static struct js_unreported *take_unreported(struct js_recorder *recorder)
     return first;
 }
 
+int js_recorder_open(struct js_recorder *ret,
+                     const struct js_recorder_config *config)
+{
+    struct js_display_config display = config->display;
+    *ret = (struct js_recorder){
+        .joblog = config->joblog,
+        .graph = config->graph,
+        .registry = config->registry,
+        .output_dir = config->output_dir,
+        .is_traced = config->is_traced,
+    };
+    js_console_init(&ret->console, config->out, config->err);
+    display.console = &ret->console;
+    js_display_init(&ret->display, &display);
+    ret->delivery =
+        js_delivery_new(config->out, config->err, &ret->console.log);
+    return ret->delivery ? 0 : -1;
+}
+
 void js_recorder_release(struct js_recorder *recorder)
 {
     size_t position = 0;
@@ -50,6 +71,73 @@ void js_recorder_release(struct js_recorder *recorder)
         free(js_strmap_get(&recorder->mishaps, name));
     js_strmap_release(&recorder->mishaps);
     js_buf_release(&recorder->failed_names);
+    js_delivery_free(recorder->delivery);
+    js_console_release(&recorder->console);
+}
+
+/* ---------------------------------------------------------------- the run */
+
+static void note_journal(struct js_recorder *recorder, int rc)
+{
+    if (rc < 0)
+        js_err_errno(&recorder->journal_error, "the journal");
+}
+
+void js_recorder_enlisted(struct js_recorder *recorder, unsigned slave,
+                          uint32_t slots, const char *host,
+                          const struct js_process_pair *processes)
+{
+    if (recorder->journal)
+        note_journal(recorder, js_journal_add_slave(recorder->journal, slave,
+                                                    slots, host, processes));
+}
+
+void js_recorder_restarted(struct js_recorder *recorder, unsigned slave,
+                           const struct js_process_pair *processes)
+{
+    if (recorder->journal)
+        note_journal(recorder, js_journal_add_processes(recorder->journal,
+                                                        slave, processes));
+}
+
+void js_recorder_parted(struct js_recorder *recorder, unsigned slave)
+{
+    if (recorder->journal)
+        note_journal(recorder, js_journal_add_left(recorder->journal, slave));
+}
+
+void js_recorder_dispatched(struct js_recorder *recorder,
+                            const struct js_job *job)
+{
+    if (!recorder->is_traced)
+        return;
+    js_console_trace(&recorder->console, "Dispatch job: %" PRIu64 "\n",
+                     job->id);
+    /* Now, or a slave might say that it runs the job before this is seen. */
+    if (!js_delivery_is_within_job(recorder->delivery))
+        js_console_flush(&recorder->console);
+}
+
+bool js_recorder_notes_begun(const struct js_recorder *recorder)
+{
+    return recorder->journal;
+}
+
+void js_recorder_begun(struct js_recorder *recorder, const struct js_job *job,
+                       unsigned slave, int64_t age_ns)
+{
+    if (recorder->journal)
+        note_journal(recorder,
+                     js_journal_add_begun(recorder->journal, job, slave,
+                                          js_clock_unix_ns() - age_ns));
+}
+
+void js_recorder_lost(struct js_recorder *recorder, const struct js_job *job,
+                      unsigned slave)
+{
+    if (recorder->journal)
+        note_journal(recorder,
+                     js_journal_add_lost(recorder->journal, job, slave));
 }
 
 /* ---------------------------------------------------------------- mishaps */
@@ -146,7 +234,7 @@ static void show_failure(struct js_recorder *recorder,
                          const struct js_completion *completion)
 {
     struct js_buf text = JS_BUF_INIT;
-    const struct js_log *log = &recorder->console->log;
+    const struct js_log *log = &recorder->console.log;
     bool is_retried = completion->fate == JS_ATTEMPT_RESULT_RETRIED;
     unsigned *shown =
         is_retried ? &recorder->retries_shown : &recorder->failures_shown;
@@ -206,7 +294,7 @@ static void add_to_joblog(struct js_recorder *recorder,
         recorder->is_joblog_lacking)
         return;
     recorder->is_joblog_lacking = true;
-    js_log(&recorder->console->log,
+    js_log(&recorder->console.log,
            "joblog: job %" PRIu64 " is not in it, nor are some that follow: %s",
            completion->job->id, js_errno_text(errno));
 }
@@ -218,7 +306,7 @@ static void recorder_report(struct js_recorder *recorder,
     if (recorder->joblog && is_run)
         add_to_joblog(recorder, completion);
     if (recorder->is_traced && is_run)
-        js_console_trace(recorder->console, "Finished job: %" PRIu64 "\n",
+        js_console_trace(&recorder->console, "Finished job: %" PRIu64 "\n",
                          completion->job->id);
     if (!is_run || !js_outcome_succeeded(&completion->outcome))
         show_failure(recorder, completion);
@@ -244,9 +332,29 @@ static int add_to_journal(struct js_recorder *recorder,
     return 0;
 }
 
-void js_recorder_finished(void *arg, const struct js_completion *completion)
+/* From the file that the job has written into. */
+static bool read_tail(const struct js_recorder *recorder,
+                      const struct js_completion *completion,
+                      struct js_output_tail *ret)
 {
-    struct js_recorder *recorder = arg;
+    const struct js_outcome *outcome = &completion->outcome;
+    struct js_buf path = JS_BUF_INIT;
+    if (!recorder->output_dir || !recorder->journal ||
+        !js_output_tail_begin(ret, outcome))
+        return false;
+    bool is_error = ret->stream == 2;
+    bool is_read =
+        js_buf_printf(&path, "%s/%" PRIu64 ".%s", recorder->output_dir,
+                      completion->job->id, is_error ? "err" : "out") == 0 &&
+        js_output_tail_read(ret, js_buf_string(&path),
+                            is_error ? outcome->err_bytes : outcome->out_bytes);
+    js_buf_release(&path);
+    return is_read;
+}
+
+static void take_finished(struct js_recorder *recorder,
+                          const struct js_completion *completion)
+{
     bool is_success = completion->fate != JS_ATTEMPT_RESULT_SKIPPED &&
                       js_outcome_succeeded(&completion->outcome);
     js_summary_add(&recorder->summary, completion);
@@ -267,6 +375,16 @@ void js_recorder_finished(void *arg, const struct js_completion *completion)
     js_job_free(completion->job);
 }
 
+void js_recorder_finished(struct js_recorder *recorder,
+                          const struct js_completion *completion)
+{
+    struct js_completion told = *completion;
+    struct js_output_tail tail;
+    if (read_tail(recorder, completion, &tail))
+        told.tail = &tail;
+    take_finished(recorder, &told);
+}
+
 void js_recorder_report(struct js_recorder *recorder)
 {
     uint64_t recorded =
@@ -285,18 +403,10 @@ uint64_t js_recorder_unreported(const struct js_recorder *recorder)
     return recorder->recorded - recorder->reported;
 }
 
-uint64_t js_recorder_lost(const struct js_recorder *recorder)
+uint64_t js_recorder_lacking(const struct js_recorder *recorder)
 {
     return recorder->lacking +
            (recorder->journal ? js_journal_unwritten(recorder->journal) : 0);
-}
-
-void js_recorder_dispatched(struct js_recorder *recorder,
-                            const struct js_job *job)
-{
-    if (!recorder->is_traced)
-        return;
-    js_console_trace(recorder->console, "Dispatch job: %" PRIu64 "\n", job->id);
 }
 
 /* ---------------------------------------------------------------- a turn */
@@ -309,7 +419,7 @@ static void commit_journal(struct js_recorder *recorder, int64_t now_ns)
     if (recorder->is_journal_told)
         return;
     recorder->is_journal_told = true;
-    js_log(&recorder->console->log,
+    js_log(&recorder->console.log,
            "%s: no more jobs are started, and those that run go on to their "
            "end%s",
            recorder->journal_error.text,
@@ -325,19 +435,135 @@ static void flush_joblog(struct js_recorder *recorder)
         return;
     int rc = js_joblog_flush(recorder->joblog, &err);
     if (rc < 0 && !recorder->is_joblog_behind)
-        js_log(&recorder->console->log,
+        js_log(&recorder->console.log,
                "%s: the jobs go on, and the lines are kept and tried again",
                err.text);
     recorder->is_joblog_behind = rc < 0;
 }
 
-bool js_recorder_commit(struct js_recorder *recorder, int64_t now_ns,
-                        bool is_within_job)
+bool js_recorder_commit(struct js_recorder *recorder, int64_t now_ns)
 {
     commit_journal(recorder, now_ns);
     js_recorder_report(recorder);
     flush_joblog(recorder);
-    if (!is_within_job)
-        js_console_flush(recorder->console);
-    return !recorder->journal || js_journal_is_settled(recorder->journal);
+    if (!js_delivery_is_within_job(recorder->delivery))
+        js_console_flush(&recorder->console);
+    return !recorder->is_paused &&
+           (!recorder->journal || js_journal_is_settled(recorder->journal));
+}
+
+void js_recorder_hurry(struct js_recorder *recorder)
+{
+    if (recorder->journal)
+        js_journal_sync_soon(recorder->journal);
+}
+
+void js_recorder_pause(struct js_recorder *recorder, bool is_paused)
+{
+    struct js_console *console = &recorder->console;
+    recorder->is_paused = is_paused;
+    js_outq_hold(console->err, is_paused);
+    if (console->out != console->err)
+        js_outq_hold(console->out, is_paused);
+}
+
+bool js_recorder_is_quiet(const struct js_recorder *recorder)
+{
+    return !recorder->journal || js_journal_is_quiet(recorder->journal);
+}
+
+bool js_recorder_is_show_due(struct js_recorder *recorder, int64_t now_ns)
+{
+    return js_display_is_due(&recorder->display, now_ns);
+}
+
+void js_recorder_show(struct js_recorder *recorder, int64_t now_ns,
+                      struct js_progress progress, uint64_t total)
+{
+    const struct js_summary *summary = &recorder->summary;
+    uint64_t ended = summary->done + summary->failed + summary->skipped;
+    if (progress.elapsed_ns < 0)
+        return;
+    progress.done = summary->done;
+    progress.failed = summary->failed;
+    progress.skipped = summary->skipped;
+    progress.left = total == UINT64_MAX ? UINT64_MAX : total - ended;
+    js_display_show(&recorder->display, now_ns, progress, summary->busy_ns,
+                    js_delivery_is_within_job(recorder->delivery));
+}
+
+void js_recorder_end_show(struct js_recorder *recorder)
+{
+    js_display_end(&recorder->display);
+}
+
+int64_t js_recorder_deadline_ns(const struct js_recorder *recorder)
+{
+    int64_t display_ns = js_display_deadline_ns(&recorder->display);
+    int64_t journal_ns = recorder->journal
+                             ? js_journal_deadline_ns(recorder->journal)
+                             : JS_NEVER_NS;
+    return display_ns < journal_ns ? display_ns : journal_ns;
+}
+
+nfds_t js_recorder_wait_for(const struct js_recorder *recorder,
+                            struct pollfd *fds)
+{
+    struct js_outq *outqs[] = {recorder->console.out, recorder->console.err};
+    nfds_t count = 0;
+    if (recorder->is_paused)
+        return 0;
+    for (int i = 0; i < (outqs[0] == outqs[1] ? 1 : 2); i++) {
+        if (js_outq_pending(outqs[i]) > 0)
+            fds[count++] =
+                (struct pollfd){.fd = js_outq_fd(outqs[i]), .events = POLLOUT};
+    }
+    return count;
+}
+
+size_t js_recorder_unwritten(const struct js_recorder *recorder)
+{
+    size_t to_come =
+        recorder->journal_error.text[0] ? 0 : js_recorder_unreported(recorder);
+    return js_console_unwritten(&recorder->console) + to_come;
+}
+
+/* ---------------------------------------------------------------- outages */
+
+/* Whoever closes standard error wants none of our messages; but what a job
+ * writes there must go somewhere. */
+bool js_recorder_find_outage(const struct js_recorder *recorder,
+                             struct js_recorder_outage *ret)
+{
+    const struct js_console *console = &recorder->console;
+    int out = js_outq_error(console->out), err = js_outq_error(console->err);
+    if (err == EBADF && js_delivery_withheld(recorder->delivery) == 0)
+        err = 0;
+    if (!out && !err)
+        return false;
+    *ret = (struct js_recorder_outage){
+        .name = out ? "standard output" : "standard error",
+        .error = out ? out : err,
+        .is_reader_gone =
+            js_outq_is_reader_gone(out ? console->out : console->err)};
+    return true;
+}
+
+bool js_recorder_is_cut(struct js_recorder *recorder)
+{
+    struct js_recorder_outage outage;
+    if (!js_recorder_find_outage(recorder, &outage))
+        return false;
+    if (recorder->is_outage_told)
+        return true;
+    recorder->is_outage_told = true;
+    js_log(&recorder->console.log,
+           "%s: %s: no more jobs are started, and those that run are ended%s",
+           outage.name,
+           outage.is_reader_gone ? "its reader has gone"
+                                 : js_errno_text(outage.error),
+           outage.is_reader_gone
+               ? "; what could not be written is not on record"
+               : "");
+    return true;
 }

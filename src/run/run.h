@@ -28,9 +28,6 @@
 #include "mpi/slave.h"
 #include "node/signals.h"
 #include "node/topo.h"
-#include "record/console.h"
-#include "record/delivery.h"
-#include "record/display.h"
 #include "record/joblog.h"
 #include "record/joblog_reader.h"
 #include "record/journal.h"
@@ -53,13 +50,6 @@ struct js_run_rank {
     int64_t begun_ns;
 };
 
-/* Standard output or error takes nothing more. */
-struct js_run_outage {
-    const char *name;
-    int error;
-    bool is_reader_gone; /* who has had enough; a disk that is full has not */
-};
-
 /* What is heard from whoever has started the run, and what was said to it. */
 struct js_run_launcher {
     struct js_lifeline *lifeline; /* the rank's; NULL: there is none */
@@ -69,7 +59,7 @@ struct js_run_launcher {
     bool is_paused;  /* as `passed` says; seen */
     bool is_hurried; /* it was seen that the run must end */
     bool is_drain_told;
-    struct js_run_outage outage; /* that the launcher has told of */
+    struct js_recorder_outage outage; /* that the launcher has told of */
 };
 
 struct js_run {
@@ -87,14 +77,10 @@ struct js_run {
     /* What is written. */
     struct js_outq *out, *err; /* one and the same on a terminal with a bar */
     struct js_terminal *terminal; /* NULL: none, or of no interest */
-    struct js_console console;
-    struct js_display display;
-    struct js_delivery *delivery;
     struct js_joblog *joblog;
     struct js_outdir *outdir;   /* NULL: there is none */
     struct js_journal *journal; /* NULL: there is none */
     struct js_recorder recorder;
-    bool is_outage_told;
 
     /* What the master and its slaves get. */
     struct js_master *master;
@@ -126,15 +112,17 @@ int64_t js_run_config_stop_ns(const struct js_run *run);
 int64_t js_run_config_meeting_ns(const struct jobsched_config *config);
 
 /* run_launcher.c */
-void js_run_launcher_tell_presence(struct js_run *run, int64_t now_ns);
+/* The stop_request of the master's configuration; arg is the run. */
+enum js_stop_request js_run_launcher_stop_request(void *arg, int64_t now_ns);
+/* True if standard output or error takes nothing more. */
+bool js_run_launcher_find_outage(const struct js_run *run,
+                                 struct js_recorder_outage *ret);
 void js_run_launcher_tell_begun(struct js_run *run);
 void js_run_launcher_tell_ended(const struct js_run *run,
                                 enum jobsched_status status);
 enum js_stop_request js_run_launcher_request(const struct js_run *run);
-void js_run_launcher_listen(struct js_run *run);
 void js_run_launcher_ask_for_reason(struct js_run *run);
 const char *js_run_launcher_reason(const struct js_run *run);
-void js_run_launcher_tell_drain(struct js_run *run);
 bool js_run_launcher_is_handed(const struct js_run *run, int number);
 bool js_run_launcher_is_mpirun_gone(const struct js_run *run);
 void js_run_launcher_ask_for_outage(struct js_run *run);
@@ -155,11 +143,7 @@ enum jobsched_status js_run_resume_end(struct js_run *run,
                                        struct js_err *err);
 
 /* run_master.c */
-void js_run_master_accepted(void *arg, struct js_job *job);
-bool js_run_master_is_reader_gone(const struct js_outq *outq);
-bool js_run_master_find_outage(const struct js_run *run,
-                               struct js_run_outage *ret);
-int js_run_master_open_outqs(struct js_run *run, struct js_err *err);
+int js_run_master_open_recorder(struct js_run *run, struct js_err *err);
 void js_run_master_release(struct js_run *run);
 enum jobsched_status js_run_master_work(const struct js_run_rank *rank,
                                         struct js_link *link,

@@ -15,7 +15,7 @@ static void show_shape(struct js_run *run)
     js_source_survey(run->source, &survey);
     const struct js_graph_shape *shape = &survey.shape;
     js_console_trace(
-        &run->console,
+        &run->recorder.console,
         "%s: %llu job%s; longest chain %llu, widest level %llu\n",
         js_source_name(run->source), (unsigned long long)shape->jobs,
         shape->jobs == 1 ? "" : "s", (unsigned long long)shape->longest_chain,
@@ -86,7 +86,8 @@ static int append_plainly(struct js_buf *buf, const struct js_job *job)
 static void accept_simulated(void *arg, struct js_job *job)
 {
     const struct showing *showing = arg;
-    js_run_master_accepted(showing->run, job);
+    job->expected_ns = js_joblog_reader_find(showing->run->runtimes,
+                                             job->command, job->command_len);
     job->duration_ns = 2 * JS_SCHEDULER_AHEAD_NS;
 }
 
@@ -98,11 +99,11 @@ static void show_start(void *arg, const struct js_scheduler_decision *assigned)
             0 &&
         js_buf_puts(&text, ": ") == 0 &&
         append_plainly(&text, assigned->job) == 0)
-        js_console_trace(&showing->run->console, "job %llu: %s\n",
+        js_console_trace(&showing->run->recorder.console, "job %llu: %s\n",
                          (unsigned long long)assigned->job->id,
                          js_buf_string(&text));
     js_buf_release(&text);
-    js_console_flush(&showing->run->console);
+    js_console_flush(&showing->run->recorder.console);
     outq_drain(showing->run->out);
 }
 
@@ -124,11 +125,11 @@ enum jobsched_status js_run_check_show(struct js_run *run,
         show_shape(run);
     else
         rc = js_simulate(scheduler, run->source, &config, &ran, &err);
-    js_console_flush(&run->console);
+    js_console_flush(&run->recorder.console);
     outq_drain(run->out);
     if (rc < 0)
         return js_run_result_fail(result, JOBSCHED_BAD_INPUT, &err);
-    if (!js_outq_error(run->out) || js_run_master_is_reader_gone(run->out))
+    if (!js_outq_error(run->out) || js_outq_is_reader_gone(run->out))
         return JOBSCHED_SUCCEEDED;
     js_err_set(&err, "standard output: %s",
                js_errno_text(js_outq_error(run->out)));
@@ -171,7 +172,8 @@ static enum jobsched_status rehearse_on(struct js_run *run,
     struct js_err err;
     if (equip_here(run, allocator, scheduler, &err) < 0)
         return js_run_result_fail(result, JOBSCHED_BROKEN, &err);
-    if (js_capacity_check(allocator, run->source, &run->console.log) > 0) {
+    if (js_capacity_check(allocator, run->source, &run->recorder.console.log) >
+        0) {
         js_err_set(&err, "jobs need more than this machine has");
         return js_run_result_fail(result, JOBSCHED_BAD_INPUT, &err);
     }
@@ -191,7 +193,7 @@ enum jobsched_status js_run_check_here(const struct jobsched_config *config,
         js_run_result_fail(result, status, &err);
     } else if (js_run_inputs_open(&run, &err) < 0) {
         status = js_run_result_fail(result, JOBSCHED_BAD_INPUT, &err);
-    } else if (js_run_master_open_outqs(&run, &err) < 0) {
+    } else if (js_run_master_open_recorder(&run, &err) < 0) {
         status = js_run_result_fail(result, JOBSCHED_BROKEN, &err);
     } else {
         struct js_scheduler_config scheduler_config =
@@ -208,7 +210,7 @@ enum jobsched_status js_run_check_here(const struct jobsched_config *config,
         js_err_errno(&err, "the rehearsal cannot be set up");
         status = scheduler ? rehearse_on(&run, allocator, scheduler, result)
                            : js_run_result_fail(result, JOBSCHED_BROKEN, &err);
-        js_console_flush(&run.console);
+        js_console_flush(&run.recorder.console);
         outq_drain(run.err);
         js_scheduler_free(scheduler);
         js_allocator_free(allocator);

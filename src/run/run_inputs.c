@@ -31,8 +31,8 @@ static void tell_on_stderr(void *arg, const char *text)
 void js_run_inputs_tell_line(void *arg, const char *text)
 {
     const struct js_run *run = arg;
-    if (run->console.log.line)
-        js_log(&run->console.log, "%s", text);
+    if (run->recorder.console.log.line)
+        js_log(&run->recorder.console.log, "%s", text);
     else
         tell_on_stderr(NULL, text);
 }

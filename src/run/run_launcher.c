@@ -42,7 +42,7 @@ static void tell_status(const struct js_run *run,
 }
 
 /* Once a turn of the master. */
-void js_run_launcher_tell_presence(struct js_run *run, int64_t now_ns)
+static void tell_presence(struct js_run *run, int64_t now_ns)
 {
     struct js_run_status said = {
         .phase = JS_RUN_BEGUN, .lease_ns = js_run_config_lease_ns(run->config)};
@@ -85,16 +85,14 @@ enum js_stop_request js_run_launcher_request(const struct js_run *run)
 
 static void pause_output(struct js_run *run)
 {
-    run->launcher.is_paused = run->launcher.passed.is_paused;
-    js_outq_hold(run->err, run->launcher.is_paused);
-    if (run->out != run->err)
-        js_outq_hold(run->out, run->launcher.is_paused);
     struct js_run_status said = {
         .phase = JS_RUN_BEGUN, .lease_ns = js_run_config_lease_ns(run->config)};
+    run->launcher.is_paused = run->launcher.passed.is_paused;
+    js_recorder_pause(&run->recorder, run->launcher.is_paused);
     tell_status(run, &said);
 }
 
-void js_run_launcher_listen(struct js_run *run)
+static void listen_to_launcher(struct js_run *run)
 {
     int signal;
     while (run->launcher.lifeline &&
@@ -126,18 +124,45 @@ const char *js_run_launcher_reason(const struct js_run *run)
                                                 : &run->launcher.passed);
 }
 
-void js_run_launcher_tell_drain(struct js_run *run)
+static void tell_drain(struct js_run *run)
 {
     bool is_interrupt = run->launcher.passed.interrupts > 0;
     run->launcher.is_drain_told = true;
     js_run_launcher_ask_for_reason(run);
     if (run->launcher.told)
         return;
-    js_log(&run->console.log,
+    js_log(&run->recorder.console.log,
            "%s: no more jobs are started, and those that run go on to their "
            "end%s",
            js_signals_reason(&run->launcher.passed),
            is_interrupt ? ", or until a second ^C" : "");
+}
+
+/* Once a turn of the master, before what has ended is recorded. Who is warned,
+ * or told to end, has little time. */
+enum js_stop_request js_run_launcher_stop_request(void *arg, int64_t now_ns)
+{
+    struct js_run *run = arg;
+    listen_to_launcher(run);
+    enum js_stop_request request = js_run_launcher_request(run);
+    bool is_hurried = request >= JS_STOP_REQUEST_END;
+    bool is_warned =
+        js_signals_take_warning() || (is_hurried && !run->launcher.is_hurried);
+    run->launcher.is_hurried = is_hurried;
+    if (is_warned)
+        js_recorder_hurry(&run->recorder);
+    tell_presence(run, now_ns);
+    if (request == JS_STOP_REQUEST_DRAIN && !run->launcher.is_drain_told)
+        tell_drain(run);
+    return request;
+}
+
+/* What the launcher has found comes first. */
+bool js_run_launcher_find_outage(const struct js_run *run,
+                                 struct js_recorder_outage *ret)
+{
+    *ret = run->launcher.outage;
+    return ret->error != 0 || js_recorder_find_outage(&run->recorder, ret);
 }
 
 /* The launcher has handed its own over, and nobody stands between. */
@@ -166,7 +191,7 @@ void js_run_launcher_ask_for_outage(struct js_run *run)
                     : 0;
     if (error == 0)
         return;
-    run->launcher.outage = (struct js_run_outage){
+    run->launcher.outage = (struct js_recorder_outage){
         .name = "standard output",
         .error = error,
         .is_reader_gone =

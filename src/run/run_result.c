@@ -90,14 +90,14 @@ static void tell_interrupted(struct js_run *run,
                              const struct js_master_result *ran,
                              struct js_err *err)
 {
-    struct js_run_outage outage;
+    struct js_recorder_outage outage;
     char why[128];
     js_run_launcher_ask_for_reason(run);
     const char *reason = js_run_launcher_request(run) == JS_STOP_REQUEST_NONE
                              ? ""
                              : js_run_launcher_reason(run);
     const char *next = js_run_result_next_step(run);
-    bool is_outage = js_run_master_find_outage(run, &outage);
+    bool is_outage = js_run_launcher_find_outage(run, &outage);
     if (is_outage && (run->launcher.outage.error || !reason[0]))
         snprintf(why, sizeof(why), "because the reader of %s has gone",
                  outage.name);
@@ -174,9 +174,9 @@ static enum jobsched_status judge_outage(const struct js_run *run,
                                          enum jobsched_status status,
                                          struct js_err *err)
 {
-    struct js_run_outage outage;
+    struct js_recorder_outage outage;
     if (status == JOBSCHED_BROKEN || status == JOBSCHED_BAD_INPUT ||
-        !js_run_master_find_outage(run, &outage))
+        !js_run_launcher_find_outage(run, &outage))
         return status;
     if (js_run_launcher_is_mpirun_gone(run))
         js_err_set(err,
@@ -220,7 +220,7 @@ enum jobsched_status js_run_result_settle(struct js_run *run,
     if (run->recorder.journal && js_recorder_unreported(&run->recorder) > 0)
         js_journal_settle(run->recorder.journal, &joblog_err);
     js_recorder_report(&run->recorder);
-    js_console_flush(&run->console);
+    js_console_flush(&run->recorder.console);
     status = judge_late_outage(run, status, err);
     status = judge_outage(run, status, err);
     int rc = js_joblog_close(run->joblog, &joblog_err);

@@ -114,7 +114,7 @@ void js_run_resume_tell_standing(struct js_run *run)
     struct js_source_survey survey;
     js_source_survey(run->source, &survey);
     const struct js_resume_counts *counts = &survey.resume;
-    const struct js_log *log = &run->console.log;
+    const struct js_log *log = &run->recorder.console.log;
     if (!run->journal || !js_journal_has_jobs(run->journal))
         return;
     if (!survey.is_known)
@@ -159,7 +159,7 @@ void js_run_resume_marks(struct js_run *run, struct js_master_config *config)
 static void tell_journal(const struct js_run *run, const char *why,
                          bool is_well, struct js_err *err)
 {
-    uint64_t lost = js_recorder_lost(&run->recorder);
+    uint64_t lost = js_recorder_lacking(&run->recorder);
     if (js_journal_is_gone(run->journal))
         js_err_set(err,
                    "%s; all that has finished was in it: if it was moved, move "

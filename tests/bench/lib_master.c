@@ -9,7 +9,7 @@
 #include "base/units.h"
 #include "list/source.h"
 #include "mpi/master.h"
-#include "record/delivery.h"
+#include "record/recorder.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,10 +28,6 @@ struct loopback {
     struct answer *taken;
     uint64_t *jobs; /* taken in, by connection */
     int64_t now_ns;
-};
-
-struct run {
-    struct js_master *master;
 };
 
 static void *not_null(void *memory)
@@ -151,50 +147,134 @@ static int64_t now_ns(void *self)
 static const struct js_link_ops ops = {send_job, post, receive, wait_link,
                                        now_ns};
 
-static void job_finished(void *arg, const struct js_completion *completion)
+static enum js_stop_request nothing_requested(void *arg, int64_t at_ns)
 {
-    struct run *run = arg;
-    js_master_finished(run->master, completion);
+    (void)arg;
+    (void)at_ns;
+    return JS_STOP_REQUEST_NONE;
+}
+
+/* ---------------------------------------------------------------- a recorder
+ * In the place of the library's, one that costs nothing. */
+
+void js_recorder_finished(struct js_recorder *recorder,
+                          const struct js_completion *completion)
+{
+    (void)recorder;
     js_job_free(completion->job);
 }
 
-static void nothing_dispatched(void *arg, const struct js_job *job)
+void js_recorder_dispatched(struct js_recorder *recorder,
+                            const struct js_job *job)
 {
-    (void)arg;
+    (void)recorder;
     (void)job;
 }
 
-static bool all_committed(void *arg, int64_t at_ns)
+void js_recorder_enlisted(struct js_recorder *recorder, unsigned slave,
+                          uint32_t slots, const char *host,
+                          const struct js_process_pair *processes)
 {
-    (void)arg;
+    (void)recorder;
+    (void)slave;
+    (void)slots;
+    (void)host;
+    (void)processes;
+}
+
+void js_recorder_restarted(struct js_recorder *recorder, unsigned slave,
+                           const struct js_process_pair *processes)
+{
+    (void)recorder;
+    (void)slave;
+    (void)processes;
+}
+
+void js_recorder_parted(struct js_recorder *recorder, unsigned slave)
+{
+    (void)recorder;
+    (void)slave;
+}
+
+bool js_recorder_notes_begun(const struct js_recorder *recorder)
+{
+    (void)recorder;
+    return false;
+}
+
+void js_recorder_begun(struct js_recorder *recorder, const struct js_job *job,
+                       unsigned slave, int64_t age_ns)
+{
+    (void)recorder;
+    (void)job;
+    (void)slave;
+    (void)age_ns;
+}
+
+void js_recorder_lost(struct js_recorder *recorder, const struct js_job *job,
+                      unsigned slave)
+{
+    (void)recorder;
+    (void)job;
+    (void)slave;
+}
+
+bool js_recorder_commit(struct js_recorder *recorder, int64_t at_ns)
+{
+    (void)recorder;
     (void)at_ns;
     return true;
 }
 
-static enum js_stop_request nothing_requested(void *arg)
+bool js_recorder_is_quiet(const struct js_recorder *recorder)
 {
-    (void)arg;
-    return JS_STOP_REQUEST_NONE;
+    (void)recorder;
+    return true;
 }
 
-static int64_t never(void *arg)
+bool js_recorder_is_cut(struct js_recorder *recorder)
 {
-    (void)arg;
+    (void)recorder;
+    return false;
+}
+
+bool js_recorder_is_show_due(struct js_recorder *recorder, int64_t at_ns)
+{
+    (void)recorder;
+    (void)at_ns;
+    return false;
+}
+
+void js_recorder_show(struct js_recorder *recorder, int64_t at_ns,
+                      struct js_progress progress, uint64_t total)
+{
+    (void)recorder;
+    (void)at_ns;
+    (void)progress;
+    (void)total;
+}
+
+int64_t js_recorder_deadline_ns(const struct js_recorder *recorder)
+{
+    (void)recorder;
     return JS_NEVER_NS;
 }
 
-static size_t nothing_unwritten(void *arg)
+nfds_t js_recorder_wait_for(const struct js_recorder *recorder,
+                            struct pollfd *fds)
 {
-    (void)arg;
-    return 0;
-}
-
-static nfds_t nothing_awaited(void *arg, struct pollfd *fds)
-{
-    (void)arg;
+    (void)recorder;
     (void)fds;
     return 0;
 }
+
+size_t js_recorder_unwritten(const struct js_recorder *recorder)
+{
+    (void)recorder;
+    return 0;
+}
+
+/* ---------------------------------------------------------------- the run */
 
 static void say_hello(struct loopback *link, int conn)
 {
@@ -227,7 +307,6 @@ static struct js_source *open_source(const char *jobs)
 
 static int run_jobs(const char *jobs, int slaves)
 {
-    struct run run = {0};
     struct js_err err = {""};
     struct js_master_result result;
     struct loopback loopback = {.last = &loopback.first, .now_ns = JS_NS_PER_S};
@@ -235,31 +314,27 @@ static int run_jobs(const char *jobs, int slaves)
     struct js_link link = {&ops, &loopback, 0, slaves + 1};
     struct js_outq *out = not_null(js_outq_new(STDOUT_FILENO));
     struct js_outq *err_out = not_null(js_outq_new(STDERR_FILENO));
+    struct js_recorder recorder = {
+        .delivery = not_null(js_delivery_new(out, err_out, &log))};
     struct js_master_config config = {
         .scheduler = {.round_size = 10},
         .setup = {.slots = 1, .cwd = "/", .output_dir = "", .tmpdir = ""},
         .meeting_ns = JS_NS_PER_S,
         .stop_ns = JS_NEVER_NS,
         .source = open_source(jobs),
-        .delivery =
-            not_null(js_delivery_new(out, err_out, &log, job_finished, &run)),
+        .recorder = &recorder,
         .log = log,
-        .hooks = {.dispatched = nothing_dispatched,
-                  .commit = all_committed,
-                  .stop_request = nothing_requested,
-                  .deadline_ns = never,
-                  .unwritten = nothing_unwritten,
-                  .wait_for = nothing_awaited},
+        .stop_request = nothing_requested,
     };
     loopback.jobs = not_null(calloc((size_t)slaves + 1, sizeof(uint64_t)));
     for (int i = 1; i <= slaves; i++)
         say_hello(&loopback, i);
-    run.master = not_null(js_master_new(&config, &link));
-    js_master_run(run.master, &result, &err);
+    struct js_master *master = not_null(js_master_new(&config, &link));
+    js_master_run(master, &result, &err);
     if (err.text[0])
         fprintf(stderr, "%s\n", err.text);
-    js_master_free(run.master);
-    js_delivery_free(config.delivery);
+    js_master_free(master);
+    js_delivery_free(recorder.delivery);
     js_source_free(config.source);
     js_outq_free(err_out);
     js_outq_free(out);

@@ -176,9 +176,9 @@ static struct scene *scene_new(bool shared, struct js_log *log)
         CU_ASSERT_PTR_NOT_NULL_FATAL(scene->outq[i]);
     }
     scene->delivery =
-        js_delivery_new(scene->outq[0], scene->outq[1], scene_log(scene, log),
-                        on_finished, scene);
+        js_delivery_new(scene->outq[0], scene->outq[1], scene_log(scene, log));
     CU_ASSERT_PTR_NOT_NULL_FATAL(scene->delivery);
+    js_delivery_report_to(scene->delivery, on_finished, scene);
     return scene;
 }
 
@@ -627,8 +627,8 @@ static void test_full_disk_withholds(void)
     struct js_outq *outq = js_outq_new(full);
     CU_ASSERT_PTR_NOT_NULL_FATAL(outq);
     js_delivery_free(scene->delivery);
-    scene->delivery =
-        js_delivery_new(outq, scene->outq[1], &log, on_finished, scene);
+    scene->delivery = js_delivery_new(outq, scene->outq[1], &log);
+    js_delivery_report_to(scene->delivery, on_finished, scene);
     scene->checks_end = false;
     add_job(scene, 1, false, 100, 10);
     add_job(scene, 1, true, 100, 10);

@@ -1,11 +1,11 @@
 /* master and slave: whole runs over a link in memory, on a simulated clock. */
+#include "loop_master.h"
 #include "unit.h"
 
 #include "base/clock.h"
 #include "fake_link.h"
 #include "fake_runner.h"
 #include "list/source.h"
-#include "mpi/master.h"
 #include "mpi/slave.h"
 #include "record/delivery.h"
 #include "rng.h"
@@ -82,7 +82,7 @@ struct run {
     int fds[2];    /* of the output queues */
     int trace_fd;  /* "Dispatch", "Run" and "Finished" lines of all */
     int source_fd; /* the job list; -1: none */
-    struct js_delivery *delivery;
+    struct js_recorder recorder; /* no more of it than its delivery */
     struct js_source *source;
     struct js_master *master;
     struct js_buf log_text;
@@ -146,22 +146,28 @@ static void put_trace(struct run *run, char what, uint64_t id)
         fake_net_complain(run->net, "the trace cannot be written");
 }
 
-/* ---------------------------------------------------------------- hooks */
+/* ------------------------------------------------------------ the recorder */
 
-static void job_dispatched(void *arg, const struct js_job *job)
+static struct run *run_of(const struct js_recorder *recorder)
 {
-    put_trace(arg, 'D', job->id);
+    return (struct run *)((uintptr_t)recorder - offsetof(struct run, recorder));
 }
 
-static void job_finished(void *arg, const struct js_completion *completion)
+void fake_recorder_dispatched(struct js_recorder *recorder,
+                              const struct js_job *job)
 {
-    struct run *run = arg;
+    put_trace(run_of(recorder), 'D', job->id);
+}
+
+void fake_recorder_finished(struct js_recorder *recorder,
+                            const struct js_completion *completion)
+{
+    struct run *run = run_of(recorder);
     struct fate *fate = fate_of(run, completion->job->id);
     if (completion->fate == JS_ATTEMPT_RESULT_RETRIED) {
         js_job_free(completion->job);
         return;
     }
-    js_master_finished(run->master, completion);
     fate->finished++;
     run->succeeded += js_outcome_succeeded(&completion->outcome);
     fate->finish_ns = since_start_ns(run);
@@ -176,19 +182,19 @@ static void job_finished(void *arg, const struct js_completion *completion)
     js_job_free(completion->job);
 }
 
-static void slave_parted(void *arg, unsigned slave)
+void fake_recorder_parted(struct js_recorder *recorder, unsigned slave)
 {
-    struct run *run = arg;
+    struct run *run = run_of(recorder);
     if (slave == 0 || slave > (unsigned)run->config.slaves)
         fake_net_complain(run->net, "nobody has parted");
     run->parted++;
 }
 
-static void slave_enlisted(void *arg, unsigned slave, uint32_t slots,
-                           const char *host,
-                           const struct js_process_pair *processes)
+void fake_recorder_enlisted(struct js_recorder *recorder, unsigned slave,
+                            uint32_t slots, const char *host,
+                            const struct js_process_pair *processes)
 {
-    struct run *run = arg;
+    struct run *run = run_of(recorder);
     (void)slots;
     (void)host;
     (void)processes;
@@ -198,26 +204,33 @@ static void slave_enlisted(void *arg, unsigned slave, uint32_t slots,
 }
 
 /* It is on record with the next commit. */
-static void runner_restarted(void *arg, unsigned slave,
+void fake_recorder_restarted(struct js_recorder *recorder, unsigned slave,
                              const struct js_process_pair *processes)
 {
-    struct run *run = arg;
+    struct run *run = run_of(recorder);
     (void)processes;
     run->seats[slave].is_told = true;
 }
 
-static void job_lost(void *arg, const struct js_job *job, unsigned slave)
+void fake_recorder_lost(struct js_recorder *recorder, const struct js_job *job,
+                        unsigned slave)
 {
-    struct run *run = arg;
+    struct run *run = run_of(recorder);
     if (slave == 0 || job->losses == 0)
         fake_net_complain(run->net, "a loss that is none");
     fate_of(run, job->id)->losses = job->losses;
 }
 
-static void job_begun(void *arg, const struct js_job *job, unsigned slave,
-                      int64_t age_ns)
+bool fake_recorder_notes_begun(const struct js_recorder *recorder)
 {
-    struct run *run = arg;
+    (void)recorder;
+    return true;
+}
+
+void fake_recorder_begun(struct js_recorder *recorder, const struct js_job *job,
+                         unsigned slave, int64_t age_ns)
+{
+    struct run *run = run_of(recorder);
     struct fate *fate = fate_of(run, job->id);
     if (age_ns < JS_SCHEDULER_BEGUN_NS || fate->finished || slave == 0)
         fake_net_complain(run->net, "a job that does not run has begun");
@@ -225,9 +238,9 @@ static void job_begun(void *arg, const struct js_job *job, unsigned slave,
 }
 
 /* A slow journal is done with a commit only so long after something new. */
-static bool commit(void *arg, int64_t now_ns)
+bool fake_recorder_commit(struct js_recorder *recorder, int64_t now_ns)
 {
-    struct run *run = arg;
+    struct run *run = run_of(recorder);
     uint64_t sent = fake_net_sent(run->net, JS_TAG_JOB);
     if (run->is_behind && sent > run->sent)
         fake_net_complain(run->net, "a job was sent before all is on record");
@@ -245,16 +258,35 @@ static bool commit(void *arg, int64_t now_ns)
     return !run->is_behind;
 }
 
-/* What is told of the run fits together, at the end of every turn. */
-static void turned(void *arg, int64_t now_ns)
+bool fake_recorder_is_quiet(const struct js_recorder *recorder)
 {
-    struct run *run = arg;
-    struct js_master_standing standing;
-    js_master_standing(run->master, &standing);
+    (void)recorder;
+    return false;
+}
+
+bool fake_recorder_is_cut(struct js_recorder *recorder)
+{
+    (void)recorder;
+    return false;
+}
+
+bool fake_recorder_is_show_due(struct js_recorder *recorder, int64_t now_ns)
+{
+    (void)recorder;
+    (void)now_ns;
+    return true;
+}
+
+/* What is shown of the run fits together, at the end of every turn. */
+void fake_recorder_show(struct js_recorder *recorder, int64_t now_ns,
+                        struct js_progress standing, uint64_t total)
+{
+    struct run *run = run_of(recorder);
+    (void)total;
     if (standing.running > standing.busy_slots ||
         standing.busy_slots > standing.slots)
         fake_net_complain(run->net, "more jobs run than there are slots");
-    if (standing.wall_ns < 0 && standing.running > 0)
+    if (standing.elapsed_ns < 0 && standing.running > 0)
         fake_net_complain(run->net, "jobs run before the run has begun");
     if (now_ns < FAKE_START_NS)
         fake_net_complain(run->net, "a turn at no time");
@@ -262,31 +294,33 @@ static void turned(void *arg, int64_t now_ns)
         run->most_busy = standing.busy_slots;
 }
 
-static enum js_stop_request stop_request(void *arg)
+static enum js_stop_request stop_request(void *arg, int64_t now_ns)
 {
     const struct run *run = arg;
+    (void)now_ns;
     bool is_due = run->config.request_ns > 0 &&
                   since_start_ns(run) >= run->config.request_ns;
     return is_due ? run->config.stop_request : JS_STOP_REQUEST_NONE;
 }
 
 /* So that the master looks when the request comes. */
-static int64_t deadline_ns(void *arg)
+int64_t fake_recorder_deadline_ns(const struct js_recorder *recorder)
 {
-    const struct run *run = arg;
+    const struct run *run = run_of(recorder);
     int64_t at_ns = run->config.request_ns;
     return at_ns > since_start_ns(run) ? FAKE_START_NS + at_ns : JS_NEVER_NS;
 }
 
-static size_t unwritten(void *arg)
+size_t fake_recorder_unwritten(const struct js_recorder *recorder)
 {
-    struct run *run = arg;
+    const struct run *run = run_of(recorder);
     return js_outq_pending(run->outqs[0]) + js_outq_pending(run->outqs[1]);
 }
 
-static nfds_t wait_for(void *arg, struct pollfd *fds)
+nfds_t fake_recorder_wait_for(const struct js_recorder *recorder,
+                              struct pollfd *fds)
 {
-    struct run *run = arg;
+    const struct run *run = run_of(recorder);
     nfds_t count = 0;
     for (int i = 0; i < 2; i++) {
         if (js_outq_pending(run->outqs[i]) > 0)
@@ -453,8 +487,8 @@ static void open_records(struct run *run)
     for (int i = 0; i < 2; i++)
         run->outqs[i] = not_null(js_outq_new(run->fds[i]));
     run->log = (struct js_log){keep_line, run};
-    run->delivery = not_null(js_delivery_new(run->outqs[0], run->outqs[1],
-                                             &run->log, job_finished, run));
+    run->recorder.delivery =
+        not_null(js_delivery_new(run->outqs[0], run->outqs[1], &run->log));
 }
 
 static void open_master(struct run *run)
@@ -484,21 +518,10 @@ static void open_master(struct run *run)
         .meeting_ns = 60 * JS_NS_PER_S,
         .node = node_of(0),
         .source = run->source,
-        .delivery = run->delivery,
+        .recorder = &run->recorder,
         .log = run->log,
-        .hooks = {.dispatched = job_dispatched,
-                  .enlisted = slave_enlisted,
-                  .parted = slave_parted,
-                  .restarted = runner_restarted,
-                  .lost = job_lost,
-                  .begun = job_begun,
-                  .commit = commit,
-                  .stop_request = stop_request,
-                  .turned = turned,
-                  .deadline_ns = deadline_ns,
-                  .unwritten = unwritten,
-                  .wait_for = wait_for,
-                  .arg = run},
+        .stop_request = stop_request,
+        .request_arg = run,
     };
     run->link = fake_net_link(run->net, 0);
     run->master = not_null(js_master_new(&config, &run->link));
@@ -538,7 +561,7 @@ static void run_free(struct run *run)
         js_outq_free(run->seats[i].trace);
     }
     js_master_free(run->master);
-    js_delivery_free(run->delivery);
+    js_delivery_free(run->recorder.delivery);
     js_source_free(run->source);
     for (int i = 0; i < 2; i++) {
         js_outq_free(run->outqs[i]);
@@ -1418,7 +1441,8 @@ static void test_releases_go_out_one_by_one(void)
     run_go(run);
     CU_ASSERT_TRUE(expect_no_complaint(run));
     CU_ASSERT_EQUAL(run->started, 200);
-    CU_ASSERT_EQUAL(run->finished + js_delivery_withheld(run->delivery), 200);
+    CU_ASSERT_EQUAL(
+        run->finished + js_delivery_withheld(run->recorder.delivery), 200);
     /* One beside it asks for output. */
     CU_ASSERT(fake_net_sent(run->net, JS_TAG_FETCH) >= 100);
     CU_ASSERT(fake_net_most_unread(run->net, JS_TAG_FETCH) <= 2);

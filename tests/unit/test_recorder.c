@@ -20,7 +20,6 @@ struct scene {
     char joblog[PLACE_PATH];
     int fds[2];
     struct js_outq *outqs[2];
-    struct js_console console;
     struct js_registry *registry;
     struct js_recorder recorder;
     char text[4096]; /* what was read last */
@@ -61,11 +60,12 @@ static struct scene *scene_new(int64_t sync_ns)
         scene->fds[i] = open_file();
         scene->outqs[i] = not_null(js_outq_new(scene->fds[i]));
     }
-    js_console_init(&scene->console, scene->outqs[0], scene->outqs[1]);
-    scene->recorder =
-        (struct js_recorder){.console = &scene->console, .is_traced = true};
-    scene->recorder.joblog =
-        not_null(js_joblog_open(scene->joblog, false, &err));
+    struct js_recorder_config config = {
+        .out = scene->outqs[0],
+        .err = scene->outqs[1],
+        .joblog = not_null(js_joblog_open(scene->joblog, false, &err)),
+        .is_traced = true};
+    CU_ASSERT_EQUAL_FATAL(js_recorder_open(&scene->recorder, &config), 0);
     open_journal(scene, sync_ns);
     return scene;
 }
@@ -76,7 +76,6 @@ static void scene_free(struct scene *scene)
     js_journal_close(scene->recorder.journal);
     js_joblog_close(scene->recorder.joblog, NULL);
     js_registry_free(scene->registry);
-    js_console_release(&scene->console);
     for (int i = 0; i < 2; i++) {
         js_outq_free(scene->outqs[i]);
         close(scene->fds[i]);
@@ -97,7 +96,7 @@ static void completion(struct scene *scene, uint64_t id, uint32_t exit_code)
 
 static void commit(struct scene *scene)
 {
-    js_recorder_commit(&scene->recorder, js_clock_ns(), false);
+    js_recorder_commit(&scene->recorder, js_clock_ns());
 }
 
 static const char *read_file(struct scene *scene, int fd)
@@ -154,7 +153,7 @@ static void test_reported_when_on_record(void)
     CU_ASSERT_STRING_EQUAL(trace(scene), "Finished job: 1\nFinished job: 2\n");
     CU_ASSERT_PTR_NOT_NULL(strstr(messages(scene), "job 2 failed"));
     CU_ASSERT_EQUAL(joblog_lines(scene), 2);
-    CU_ASSERT_EQUAL(js_recorder_lost(&scene->recorder), 0);
+    CU_ASSERT_EQUAL(js_recorder_lacking(&scene->recorder), 0);
     scene_free(scene);
 }
 
@@ -181,10 +180,10 @@ static void test_not_reported_when_not_on_record(void)
     commit(scene);
     CU_ASSERT_EQUAL(js_journal_end(scene->recorder.journal, 4, &err), -1);
     js_recorder_report(&scene->recorder);
-    js_console_flush(&scene->console);
+    js_console_flush(&scene->recorder.console);
     CU_ASSERT_STRING_EQUAL(trace(scene), "Finished job: 1\n");
     CU_ASSERT_EQUAL(joblog_lines(scene), 1);
-    CU_ASSERT_EQUAL(js_recorder_lost(&scene->recorder), 5);
+    CU_ASSERT_EQUAL(js_recorder_lacking(&scene->recorder), 5);
     CU_ASSERT_EQUAL(setrlimit(RLIMIT_FSIZE, &old), 0);
     scene_free(scene);
     signal(SIGXFSZ, handler);
@@ -205,7 +204,7 @@ static void test_reported_when_there_is_room_again(void)
     CU_ASSERT_STRING_EQUAL(
         trace(scene), "Finished job: 1\nFinished job: 2\nFinished job: 3\n");
     CU_ASSERT_EQUAL(joblog_lines(scene), 3);
-    CU_ASSERT_EQUAL(js_recorder_lost(&scene->recorder), 0);
+    CU_ASSERT_EQUAL(js_recorder_lacking(&scene->recorder), 0);
     scene_free(scene);
     signal(SIGXFSZ, handler);
 }
@@ -215,10 +214,10 @@ static void test_reported_when_on_disk(void)
 {
     struct scene *scene = scene_new(0);
     completion(scene, 1, 0);
-    CU_ASSERT_FALSE(js_recorder_commit(&scene->recorder, js_clock_ns(), false));
+    CU_ASSERT_FALSE(js_recorder_commit(&scene->recorder, js_clock_ns()));
     CU_ASSERT_STRING_EQUAL(trace(scene), "");
     struct unit_wait wait = {0};
-    while (!js_recorder_commit(&scene->recorder, js_clock_ns(), false) &&
+    while (!js_recorder_commit(&scene->recorder, js_clock_ns()) &&
            unit_list_state(&wait))
         ;
     CU_ASSERT_STRING_EQUAL(trace(scene), "Finished job: 1\n");
@@ -235,7 +234,7 @@ static void test_without_a_journal(void)
     commit(scene);
     CU_ASSERT_STRING_EQUAL(trace(scene), "Finished job: 1\n");
     CU_ASSERT_EQUAL(joblog_lines(scene), 1);
-    CU_ASSERT_EQUAL(js_recorder_lost(&scene->recorder), 0);
+    CU_ASSERT_EQUAL(js_recorder_lacking(&scene->recorder), 0);
     scene_free(scene);
 }
 

@@ -1,0 +1,4 @@
+/* The master as it is, on the recorder of the tests. */
+#include "loop_master.h"
+
+#include "mpi/master.c" /* NOLINT(bugprone-suspicious-include) */

@@ -1,0 +1,42 @@
+/*
+ * loop_master - the master as it is, on a recorder of the tests.
+ *
+ * loop_master.c is src/mpi/master.c, compiled once more under other names: it
+ * calls fake_recorder_finished() where the program calls
+ * js_recorder_finished(). Whoever includes this before all else sees both
+ * headers under these names, and defines the functions of the recorder that the
+ * master calls.
+ */
+#ifndef JS_TESTS_LOOP_MASTER_H
+#define JS_TESTS_LOOP_MASTER_H
+
+#define js_master_new loop_master_new
+#define js_master_free loop_master_free
+#define js_master_turn loop_master_turn
+#define js_master_run loop_master_run
+#define js_master_dismiss loop_master_dismiss
+#define js_master_plan loop_master_plan
+#define js_master_pool loop_master_pool
+#define js_master_host loop_master_host
+
+#define js_recorder_enlisted fake_recorder_enlisted
+#define js_recorder_restarted fake_recorder_restarted
+#define js_recorder_parted fake_recorder_parted
+#define js_recorder_dispatched fake_recorder_dispatched
+#define js_recorder_begun fake_recorder_begun
+#define js_recorder_notes_begun fake_recorder_notes_begun
+#define js_recorder_lost fake_recorder_lost
+#define js_recorder_finished fake_recorder_finished
+#define js_recorder_commit fake_recorder_commit
+#define js_recorder_is_quiet fake_recorder_is_quiet
+#define js_recorder_is_show_due fake_recorder_is_show_due
+#define js_recorder_show fake_recorder_show
+#define js_recorder_deadline_ns fake_recorder_deadline_ns
+#define js_recorder_wait_for fake_recorder_wait_for
+#define js_recorder_unwritten fake_recorder_unwritten
+#define js_recorder_is_cut fake_recorder_is_cut
+
+#include "mpi/master.h"
+#include "record/recorder.h"
+
+#endif
