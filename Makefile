@@ -4,6 +4,7 @@
 ## V=1                     show the commands, and what tests print
 ## DEVELOPER=1             warnings are errors
 ## SAN=address,undefined   a build of its own with sanitizers
+## DEBUG=1                 a build of its own that checks invariants as it runs
 ## MPICC=... CC=...        another MPI, another compiler
 ## ONLY=TAG                of the system tests only those that carry the tag
 ## CHECK_JOBS=1            how many files of tests run side by side
@@ -24,7 +25,8 @@ VERSION := 0.1.0
 # ---------------------------------------------------------------- variants
 # Objects of different flags live in different folders, never in the tree.
 
-VARIANT := $(if $(SAN),san,$(if $(COVERAGE),coverage,release))
+VARIANT := $(if $(SAN),san,$(if $(COVERAGE),coverage,$(if \
+	$(filter-out 0,$(DEBUG)),debug,release)))
 BUILD := build/$(VARIANT)
 # The plain build leaves its program where the README says it is.
 JOBSCHED := $(if $(filter release,$(VARIANT)),jobsched,$(BUILD)/jobsched)
@@ -32,7 +34,8 @@ JOBSCHED := $(if $(filter release,$(VARIANT)),jobsched,$(BUILD)/jobsched)
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wmissing-prototypes \
 	-Wstrict-prototypes -Wvla -Wwrite-strings -Wformat=2 -Wconversion \
 	-Wno-sign-conversion -Wundef -Werror=deprecated-declarations
-OPTIMIZE := $(if $(SAN)$(COVERAGE),-O1 -g -fno-omit-frame-pointer,-O2 -g)
+OPTIMIZE := $(if $(SAN)$(COVERAGE),-O1 -g -fno-omit-frame-pointer,$(if \
+	$(filter debug,$(VARIANT)),-O0 -g -DJS_DEBUG,-O2 -g))
 INSTRUMENT := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all) \
 	$(if $(COVERAGE),--coverage)
 

@@ -1,5 +1,6 @@
 #include "list/job.h"
 
+#include "base/invariant.h"
 #include "list/job_spec.h"
 
 #include <errno.h>
@@ -149,4 +150,17 @@ void js_job_queue_release(struct js_job_queue *queue)
     struct js_job *job;
     while ((job = js_job_queue_pop(queue)))
         js_job_free(job);
+}
+
+void js_job_queue_assert_invariants(const struct js_job_queue *queue)
+{
+    uint64_t count = 0;
+    const struct js_job *last = NULL;
+    for (const struct js_job *job = queue->head; job; job = job->next) {
+        last = job;
+        count++;
+    }
+    JS_INVARIANT(queue->count == count);
+    JS_INVARIANT(queue->tail == (last ? &last->next : NULL) ||
+                 (!last && queue->tail == &queue->head));
 }

@@ -98,4 +98,7 @@ void js_job_queue_push(struct js_job_queue *queue, struct js_job *job);
 struct js_job *js_job_queue_pop(struct js_job_queue *queue); /* or NULL */
 void js_job_queue_release(struct js_job_queue *queue);       /* frees all */
 
+/* Recounts the jobs, and aborts if the count or the tail is wrong. */
+void js_job_queue_assert_invariants(const struct js_job_queue *queue);
+
 #endif

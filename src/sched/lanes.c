@@ -1,5 +1,7 @@
 #include "sched/lanes.h"
 
+#include "base/invariant.h"
+
 #include <string.h>
 
 bool js_job_is_alike(const struct js_job *a, const struct js_job *b)
@@ -78,9 +80,51 @@ struct js_job *js_lanes_take(struct js_lanes *lanes, struct js_job **link)
     return job;
 }
 
+bool js_lanes_was_refused(const struct js_lanes_look *look,
+                          const struct js_job *job)
+{
+    for (unsigned i = 0; i < look->count; i++) {
+        const struct js_request *request = &look->refused[i];
+        if (look->avoid[i] == job->avoid &&
+            js_request_nodes(&job->request) >= js_request_nodes(request) &&
+            job->request.cores >= request->cores &&
+            job->request.gpus >= request->gpus &&
+            job->request.mem_bytes >= request->mem_bytes)
+            return true;
+    }
+    return false;
+}
+
+void js_lanes_refuse(struct js_lanes_look *look, const struct js_job *job)
+{
+    if (look->count == JS_LANES_REFUSED_MAX)
+        return;
+    look->avoid[look->count] = job->avoid;
+    look->refused[look->count++] = job->request;
+}
+
 void js_lanes_release(struct js_lanes *lanes)
 {
     while (lanes->first)
         js_job_free(js_lanes_take(lanes, &lanes->first));
     memset(lanes, 0, sizeof(*lanes));
+}
+
+void js_lanes_assert_invariants(const struct js_lanes *lanes)
+{
+    uint64_t jobs = 0;
+    size_t count = 0;
+    for (const struct js_job *lane = lanes->first; lane; lane = lane->lane) {
+        JS_INVARIANT(!lane->lane || lane->lane_place < lane->lane->lane_place);
+        const struct js_job *last = lane;
+        for (const struct js_job *job = lane; job; job = job->next) {
+            JS_INVARIANT(js_job_is_alike(lane, job));
+            JS_INVARIANT(job == lane || last->lane_place < job->lane_place);
+            last = job;
+            jobs++;
+        }
+        JS_INVARIANT(lane->lane_last == last);
+        count++;
+    }
+    JS_INVARIANT(lanes->count == jobs && lanes->lane_count == count);
 }

@@ -40,6 +40,27 @@ void js_lanes_push_front(struct js_lanes *lanes, struct js_job *job);
  * the lane before. *link is then the lane that is next in order. */
 struct js_job *js_lanes_take(struct js_lanes *lanes, struct js_job **link);
 
+/*
+ * One look at the first jobs of the lanes, for one that has room: the requests
+ * for which there was none. All zero when it begins. So a job that asks for as
+ * much as one before it, or for more, costs no search.
+ */
+enum { JS_LANES_REFUSED_MAX = 8 }; /* those after them are not remembered */
+struct js_lanes_look {
+    struct js_request refused[JS_LANES_REFUSED_MAX];
+    unsigned avoid[JS_LANES_REFUSED_MAX];
+    unsigned count;
+    bool is_plain; /* no slave has room for any plain job */
+    bool is_any;   /* a job in front waits for more than an empty slave */
+};
+
+bool js_lanes_was_refused(const struct js_lanes_look *look,
+                          const struct js_job *job);
+void js_lanes_refuse(struct js_lanes_look *look, const struct js_job *job);
+
 void js_lanes_release(struct js_lanes *lanes); /* frees all */
+
+/* Recounts the jobs and lanes, and aborts if a count or the order is wrong. */
+void js_lanes_assert_invariants(const struct js_lanes *lanes);
 
 #endif

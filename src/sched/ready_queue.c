@@ -1,5 +1,7 @@
 #include "sched/ready_queue.h"
 
+#include "base/invariant.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -111,6 +113,22 @@ void js_ready_queue_release(struct js_ready_queue *ready)
     *ready = (struct js_ready_queue){.longest_first = ready->longest_first};
 }
 
+void js_ready_queue_assert_invariants(const struct js_ready_queue *ready)
+{
+    const struct js_job *last = NULL;
+    for (const struct js_job *job = ready->in_order.head; job;
+         job = job->next) {
+        JS_INVARIANT(!last || !goes_before(ready, job, last));
+        last = job;
+    }
+    JS_INVARIANT(!last || ready->last == last);
+    js_job_queue_assert_invariants(&ready->in_order);
+    for (size_t i = 1; i < ready->heap_count; i++)
+        JS_INVARIANT(
+            !goes_before(ready, ready->heap[i], ready->heap[(i - 1) / 2]));
+    JS_INVARIANT(ready->count == ready->in_order.count + ready->heap_count);
+}
+
 /* ------------------------------------------------- held */
 
 static struct js_job **ready_queue_bucket_of(const struct js_held *held,
@@ -184,4 +202,14 @@ void js_held_release(struct js_held *held)
     }
     free(held->buckets);
     memset(held, 0, sizeof(*held));
+}
+
+void js_held_assert_invariants(const struct js_held *held)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < held->bucket_count; i++) {
+        for (const struct js_job *job = held->buckets[i]; job; job = job->next)
+            count += (job->seq & (held->bucket_count - 1)) == i;
+    }
+    JS_INVARIANT(held->count == count);
 }

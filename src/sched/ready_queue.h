@@ -1,6 +1,6 @@
 /*
- * ready - jobs that wait: those that may run, by their order, and those that
- * are held until others have ended, by their place in the input.
+ * ready_queue - jobs that wait: those that may run, by their order, and those
+ * that are held until others have ended, by their place in the input.
  *
  * Both own the jobs in them and start as all zero.
  */
@@ -30,6 +30,9 @@ int js_ready_queue_push(struct js_ready_queue *ready, struct js_job *job);
 struct js_job *js_ready_queue_pop(struct js_ready_queue *ready); /* or NULL */
 void js_ready_queue_release(struct js_ready_queue *ready);
 
+/* Recounts the jobs, and aborts if the count or an order is wrong. */
+void js_ready_queue_assert_invariants(const struct js_ready_queue *ready);
+
 /* A table by seq. */
 struct js_held {
     size_t count;
@@ -41,5 +44,6 @@ int js_held_put(struct js_held *held,
                 struct js_job *job); /* as js_ready_queue_push */
 struct js_job *js_held_take(struct js_held *held, uint64_t seq); /* or NULL */
 void js_held_release(struct js_held *held);
+void js_held_assert_invariants(const struct js_held *held);
 
 #endif

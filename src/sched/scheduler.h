@@ -293,6 +293,12 @@ int64_t js_scheduler_short_ns(const struct js_scheduler *scheduler);
  * which there is room. For tests. */
 uint64_t js_scheduler_steps(const struct js_scheduler *scheduler);
 
+/* Recounts all that is counted as jobs and slaves come and go, and aborts if a
+ * count or a list is wrong. For tests; in a debug build (make DEBUG=1)
+ * js_scheduler_next() does it as well, as often as it costs little beside the
+ * rest. */
+void js_scheduler_assert_invariants(const struct js_scheduler *scheduler);
+
 /* Slaves added and not lost; and the slots of these together. */
 unsigned js_scheduler_slaves(const struct js_scheduler *scheduler);
 uint64_t js_scheduler_slots(const struct js_scheduler *scheduler);

@@ -903,6 +903,7 @@ static void see_counts(struct model *model)
 static void see_decisions(struct model *model)
 {
     for (int i = 0; i < 3 * JOBS_MAX && !model->complaint; i++) {
+        js_scheduler_assert_invariants(model->scheduler);
         struct js_scheduler_decision next = js_scheduler_next(model->scheduler);
         if (next.step == JS_SCHEDULER_NOTHING) {
             see_nothing(model);
@@ -1305,6 +1306,7 @@ static bool may_run(const struct few *few, uint64_t id)
 static void follow_few(struct few *few)
 {
     for (;;) {
+        js_scheduler_assert_invariants(few->scheduler);
         struct js_scheduler_decision next = js_scheduler_next(few->scheduler);
         if (next.step == JS_SCHEDULER_NOTHING)
             return;
@@ -1557,6 +1559,7 @@ static void scarce_follow(struct scarce *scarce)
     struct js_scheduler_decision next;
     while ((next = js_scheduler_next(scarce->scheduler)).step !=
            JS_SCHEDULER_NOTHING) {
+        js_scheduler_assert_invariants(scarce->scheduler);
         if (next.step != JS_SCHEDULER_ASSIGN)
             continue;
         scarce->plain_left -= js_job_is_plain(next.job);
@@ -2179,6 +2182,7 @@ static void mix_follow(struct mix *mix)
     struct js_scheduler_decision next;
     while ((next = js_scheduler_next(mix->scheduler)).step !=
            JS_SCHEDULER_NOTHING) {
+        js_scheduler_assert_invariants(mix->scheduler);
         if (next.step == JS_SCHEDULER_ASSIGN)
             mix_begin(mix, &next);
         else if (next.step == JS_SCHEDULER_END)

@@ -1,0 +1,598 @@
+#include "sched/backlog.h"
+
+#include "base/invariant.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    RUN_TIME_WEIGHT = 8, /* the average follows the last eight or so */
+    SHORT_WEIGHT = 32,   /* ... the shortest is forgotten more slowly */
+    MEDIAN_LEAST = 3,    /* run times before there is a median */
+};
+_Static_assert(JS_BACKLOG_LEVELS <= 64, "`filled` has a bit for each");
+
+void js_backlog_init(struct js_backlog *backlog, struct js_allocator *allocator,
+                     bool is_ahead_allowed)
+{
+    memset(backlog, 0, sizeof(*backlog));
+    backlog->allocator = allocator;
+    backlog->is_ahead_allowed = is_ahead_allowed;
+    backlog->next_ticket = 1;
+    backlog->run_ns = -1;
+}
+
+static void backlog_free_slave(struct js_backlog_slave *slave)
+{
+    if (!slave)
+        return;
+    for (uint32_t i = 0; i < slave->count; i++) {
+        js_job_free(slave->assignments[i].job);
+        js_allocation_free(&slave->assignments[i].allocation);
+    }
+    free(slave->assignments);
+    free(slave);
+}
+
+void js_backlog_release(struct js_backlog *backlog)
+{
+    for (unsigned i = 0; i < backlog->slave_end; i++)
+        backlog_free_slave(backlog->slaves[i]);
+    free(backlog->slaves);
+}
+
+struct js_backlog_slave *js_backlog_find(const struct js_backlog *backlog,
+                                         unsigned number)
+{
+    return number < backlog->slave_end ? backlog->slaves[number] : NULL;
+}
+
+static int backlog_make_room_for(struct js_backlog *backlog, unsigned number)
+{
+    if (number < backlog->slave_end)
+        return 0;
+    struct js_backlog_slave **slaves =
+        realloc(backlog->slaves, (number + 1) * sizeof(*slaves));
+    if (!slaves)
+        return -1;
+    for (unsigned i = backlog->slave_end; i <= number; i++)
+        slaves[i] = NULL;
+    backlog->slaves = slaves;
+    backlog->slave_end = number + 1;
+    return 0;
+}
+
+int js_backlog_add(struct js_backlog *backlog, unsigned number, uint32_t slots)
+{
+    if (js_backlog_find(backlog, number)) {
+        errno = EEXIST;
+        return -1;
+    }
+    if (backlog_make_room_for(backlog, number) < 0)
+        return -1;
+    struct js_backlog_slave *slave = calloc(1, sizeof(*slave));
+    if (!slave)
+        return -1;
+    slave->assignments = calloc((size_t)slots + JS_SCHEDULER_AHEAD_MAX,
+                                sizeof(*slave->assignments));
+    if (!slave->assignments) {
+        backlog_free_slave(slave);
+        return -1;
+    }
+    slave->number = number;
+    slave->slots = slots;
+    slave->credit = JS_SCHEDULER_CREDIT_FIRST;
+    slave->level = -1;
+    backlog->slaves[number] = slave;
+    backlog->live_slaves++;
+    backlog->live_slots += slots;
+    js_backlog_place(backlog, slave);
+    return 0;
+}
+
+/* ------------------------------------------------- slaves with room */
+
+static void backlog_leave_level(struct js_backlog *backlog,
+                                struct js_backlog_slave *slave)
+{
+    int level = slave->level;
+    if (level < 0)
+        return;
+    *(slave->prev ? &slave->prev->next : &backlog->levels[level].first) =
+        slave->next;
+    *(slave->next ? &slave->next->prev : &backlog->levels[level].last) =
+        slave->prev;
+    if (!backlog->levels[level].first)
+        backlog->filled &= ~(UINT64_C(1) << level);
+    backlog->idle -= level == 0;
+    slave->next = slave->prev = NULL;
+    slave->level = -1;
+}
+
+uint32_t js_backlog_ahead(const struct js_backlog_slave *slave)
+{
+    return slave->count - slave->slotted;
+}
+
+/* A slave gets jobs ahead of time only where every slot runs a plain job: so it
+ * is known which slot a job given ahead takes over. */
+static int backlog_level_of(const struct js_backlog *backlog,
+                            const struct js_backlog_slave *slave)
+{
+    if (slave->is_lost || slave->is_alone || slave->is_cleared ||
+        slave->unacknowledged >= slave->credit)
+        return -1;
+    if (slave->slotted < slave->slots)
+        return js_allocator_free_slots(backlog->allocator, slave->number) > 0
+                   ? 0
+                   : -1;
+    uint32_t ahead = js_backlog_ahead(slave);
+    if (ahead >= JS_SCHEDULER_AHEAD_MAX || slave->is_stuck ||
+        slave->is_recalled || slave->constrained > 0 ||
+        js_allocator_is_reserved(backlog->allocator, slave->number))
+        return -1;
+    return (int)ahead + 1;
+}
+
+/* Behind its equals, so that all of a level take turns. */
+void js_backlog_place(struct js_backlog *backlog,
+                      struct js_backlog_slave *slave)
+{
+    backlog_leave_level(backlog, slave);
+    int level = backlog_level_of(backlog, slave);
+    backlog->has_changed = true;
+    if (level < 0)
+        return;
+    slave->level = level;
+    slave->prev = backlog->levels[level].last;
+    *(slave->prev ? &slave->prev->next : &backlog->levels[level].first) = slave;
+    backlog->levels[level].last = slave;
+    backlog->filled |= UINT64_C(1) << level;
+    backlog->idle += level == 0;
+}
+
+void js_backlog_place_all(struct js_backlog *backlog)
+{
+    for (unsigned i = 0; i < backlog->slave_end; i++) {
+        if (backlog->slaves[i])
+            js_backlog_place(backlog, backlog->slaves[i]);
+    }
+}
+
+/* Something has changed for all slaves of this one's node. */
+static void backlog_place_neighbours(struct js_backlog *backlog,
+                                     unsigned number)
+{
+    const unsigned *ranks;
+    size_t count = js_allocator_neighbours(backlog->allocator, number, &ranks);
+    for (size_t i = 0; i < count; i++) {
+        struct js_backlog_slave *slave = js_backlog_find(backlog, ranks[i]);
+        if (slave)
+            js_backlog_place(backlog, slave);
+    }
+}
+
+/* The same on all nodes of an allocation. */
+static void backlog_place_holders(struct js_backlog *backlog,
+                                  const struct js_allocation *allocation)
+{
+    backlog_place_neighbours(backlog, allocation->rank);
+    for (uint32_t i = 0; i < allocation->other_count; i++)
+        backlog_place_neighbours(backlog, allocation->others[i].rank);
+}
+
+/* How many jobs a slave may have ahead of time. */
+static int backlog_ahead_limit(const struct js_backlog *backlog)
+{
+    if (backlog->run_ns < 0 || !backlog->is_ahead_allowed)
+        return 0;
+    if (backlog->run_ns <= JS_SCHEDULER_AHEAD_NS / JS_SCHEDULER_AHEAD_MAX)
+        return JS_SCHEDULER_AHEAD_MAX;
+    return (int)(JS_SCHEDULER_AHEAD_NS / backlog->run_ns);
+}
+
+struct js_backlog_slave *js_backlog_find_room(const struct js_backlog *backlog,
+                                              unsigned avoid)
+{
+    int highest = backlog_ahead_limit(backlog);
+    for (uint64_t left = backlog->filled; left; left &= left - 1) {
+        int level = __builtin_ctzll(left);
+        if (level > highest)
+            break;
+        struct js_backlog_slave *slave = backlog->levels[level].first;
+        if (slave->number == avoid)
+            slave = slave->next;
+        if (slave)
+            return slave;
+    }
+    return NULL;
+}
+
+bool js_backlog_is_usable(void *arg, unsigned rank)
+{
+    const struct js_backlog_slave *slave = js_backlog_find(arg, rank);
+    return slave && !slave->is_lost && !slave->is_alone && !slave->is_cleared &&
+           slave->unacknowledged < slave->credit &&
+           slave->slotted < slave->slots;
+}
+
+bool js_backlog_is_empty(void *arg, unsigned rank)
+{
+    const struct js_backlog_slave *slave = js_backlog_find(arg, rank);
+    return slave && !slave->is_lost && slave->count == 0 &&
+           slave->unacknowledged < slave->credit;
+}
+
+void js_backlog_clear_one(struct js_backlog *backlog)
+{
+    struct js_backlog_slave *least = NULL;
+    for (unsigned i = 0; !backlog->cleared && i < backlog->slave_end; i++) {
+        struct js_backlog_slave *slave = backlog->slaves[i];
+        if (slave && !slave->is_lost && (!least || slave->count < least->count))
+            least = slave;
+    }
+    if (!least)
+        return;
+    backlog->cleared = least;
+    least->is_cleared = true;
+    js_backlog_place(backlog, least);
+}
+
+void js_backlog_end_clearing(struct js_backlog *backlog)
+{
+    struct js_backlog_slave *slave = backlog->cleared;
+    if (!slave)
+        return;
+    backlog->cleared = NULL;
+    slave->is_cleared = false;
+    js_backlog_place(backlog, slave);
+}
+
+/* ------------------------------------------------- what the slaves have */
+
+/* The assignment has its allocation now. */
+static void backlog_begin(struct js_backlog *backlog, struct js_assignment *own)
+{
+    own->begun_ns = backlog->now_ns;
+    if (backlog->unreported++ == 0)
+        backlog->look_ns = backlog->now_ns + JS_SCHEDULER_BEGUN_NS;
+}
+
+const struct js_assignment *
+js_backlog_give(struct js_backlog *backlog, struct js_backlog_slave *slave,
+                struct js_job *job, const struct js_allocation *allocation)
+{
+    struct js_assignment *own = &slave->assignments[slave->count++];
+    *own = (struct js_assignment){.ticket = backlog->next_ticket++,
+                                  .job = job,
+                                  .allocation = *allocation};
+    own->is_alone = js_job_is_suspect(job) && slave->count == 1;
+    slave->is_alone = own->is_alone;
+    if (own->is_alone)
+        js_backlog_end_clearing(backlog);
+    slave->unacknowledged++;
+    slave->constrained += js_job_is_constrained(job);
+    slave->slotted += allocation->rank > 0;
+    backlog->assigned++;
+    backlog->ahead += allocation->rank == 0;
+    if (allocation->rank > 0)
+        backlog_begin(backlog, own);
+    js_backlog_place(backlog, slave);
+    if (!js_job_is_plain(job) ||
+        js_allocator_is_shared(backlog->allocator, slave->number))
+        backlog_place_holders(backlog, allocation);
+    return own;
+}
+
+bool js_backlog_take(struct js_backlog *backlog, struct js_backlog_slave *slave,
+                     uint64_t ticket, struct js_assignment *ret)
+{
+    for (uint32_t i = 0; i < slave->count; i++) {
+        if (slave->assignments[i].ticket != ticket)
+            continue;
+        *ret = slave->assignments[i];
+        slave->count--;
+        memmove(&slave->assignments[i], &slave->assignments[i + 1],
+                (slave->count - i) * sizeof(*ret));
+        slave->slotted -= ret->allocation.rank > 0;
+        slave->constrained -= js_job_is_constrained(ret->job);
+        slave->is_alone = false;
+        backlog->assigned--;
+        backlog->ahead -= ret->allocation.rank == 0;
+        backlog->node_lost -= ret->node_loss == JS_NODE_LOSS_NEW;
+        backlog->unreported -= ret->allocation.rank > 0 && !ret->is_reported;
+        return true;
+    }
+    return false;
+}
+
+void js_backlog_let_go(struct js_backlog *backlog,
+                       const struct js_backlog_slave *slave,
+                       struct js_assignment *assignment)
+{
+    bool is_wide = !js_job_is_plain(assignment->job);
+    bool is_on_others = assignment->allocation.other_count > 0;
+    if (assignment->allocation.rank > 0)
+        js_allocator_release(backlog->allocator, &assignment->allocation);
+    if (is_on_others)
+        js_backlog_place_all(backlog);
+    else if (is_wide || js_allocator_has_reservation(backlog->allocator) ||
+             js_allocator_is_shared(backlog->allocator, slave->number))
+        backlog_place_neighbours(backlog, slave->number);
+}
+
+void js_backlog_hand_on(struct js_backlog *backlog,
+                        struct js_backlog_slave *slave,
+                        struct js_assignment *ended)
+{
+    bool is_plain = js_job_is_plain(ended->job) && ended->allocation.rank > 0;
+    for (uint32_t i = 0; i < slave->count && is_plain; i++) {
+        struct js_assignment *next = &slave->assignments[i];
+        if (next->allocation.rank > 0)
+            continue;
+        next->allocation = ended->allocation;
+        slave->slotted++;
+        backlog->ahead--;
+        backlog_begin(backlog, next);
+        return;
+    }
+    js_backlog_let_go(backlog, slave, ended);
+}
+
+void js_backlog_acknowledged(struct js_backlog *backlog, unsigned number,
+                             uint32_t count)
+{
+    struct js_backlog_slave *slave = js_backlog_find(backlog, number);
+    if (!slave)
+        return;
+    if (count > slave->unacknowledged)
+        count = slave->unacknowledged;
+    slave->unacknowledged -= count;
+    slave->acknowledged += count;
+    if (slave->acknowledged >= slave->credit) {
+        slave->acknowledged = 0;
+        slave->credit = slave->credit < JS_SCHEDULER_CREDIT / 2
+                            ? 2 * slave->credit
+                            : JS_SCHEDULER_CREDIT;
+    }
+    js_backlog_place(backlog, slave);
+}
+
+struct js_backlog_slave *js_backlog_recall(struct js_backlog *backlog,
+                                           uint32_t *ret_count)
+{
+    struct js_backlog_slave *most = NULL;
+    for (unsigned i = 0; backlog->ahead > 0 && i < backlog->slave_end; i++) {
+        struct js_backlog_slave *slave = backlog->slaves[i];
+        if (slave && !slave->is_lost && !slave->is_recalled &&
+            js_backlog_ahead(slave) > (most ? js_backlog_ahead(most) : 0))
+            most = slave;
+    }
+    if (!most)
+        return NULL;
+    *ret_count = (js_backlog_ahead(most) + 1) / 2;
+    most->is_recalled = true;
+    backlog->recalls++;
+    js_backlog_place(backlog, most);
+    return most;
+}
+
+void js_backlog_recalled(struct js_backlog *backlog,
+                         struct js_backlog_slave *slave)
+{
+    if (!slave->is_recalled)
+        return;
+    slave->is_recalled = false;
+    backlog->recalls--;
+    js_backlog_place(backlog, slave);
+}
+
+/* Jobs of other slaves that hold something of this one's node cannot go on. */
+static void backlog_mark_node_lost(struct js_backlog *backlog, unsigned number)
+{
+    for (unsigned i = 0; i < backlog->slave_end; i++) {
+        struct js_backlog_slave *slave = backlog->slaves[i];
+        for (uint32_t k = 0; slave && k < slave->count; k++) {
+            struct js_assignment *own = &slave->assignments[k];
+            if (own->node_loss != JS_NODE_LOSS_NONE ||
+                own->allocation.other_count == 0 ||
+                !js_allocation_is_on(&own->allocation, number))
+                continue;
+            own->node_loss = JS_NODE_LOSS_NEW;
+            backlog->node_lost++;
+        }
+    }
+}
+
+void js_backlog_drop(struct js_backlog *backlog, struct js_backlog_slave *slave)
+{
+    if (slave->is_cleared)
+        js_backlog_end_clearing(backlog);
+    backlog_mark_node_lost(backlog, slave->number);
+    js_backlog_recalled(backlog, slave);
+    backlog->live_slaves--;
+    backlog->live_slots -= slave->slots;
+    js_allocator_drop(backlog->allocator, slave->number);
+    js_backlog_place_all(backlog);
+}
+
+const struct js_assignment *
+js_backlog_next_node_lost(struct js_backlog *backlog,
+                          const struct js_backlog_slave **ret_slave)
+{
+    for (unsigned i = 0; backlog->node_lost > 0 && i < backlog->slave_end;
+         i++) {
+        struct js_backlog_slave *slave = backlog->slaves[i];
+        for (uint32_t k = 0; slave && k < slave->count; k++) {
+            struct js_assignment *own = &slave->assignments[k];
+            if (own->node_loss != JS_NODE_LOSS_NEW)
+                continue;
+            own->node_loss = JS_NODE_LOSS_ENDING;
+            backlog->node_lost--;
+            *ret_slave = slave;
+            return own;
+        }
+    }
+    return NULL;
+}
+
+/* ------------------------------------------------- run times */
+
+void js_backlog_learn(struct js_backlog *backlog,
+                      const struct js_outcome *outcome)
+{
+    if (backlog->run_ns < 0)
+        backlog->run_ns = backlog->short_ns = outcome->run_ns;
+    else
+        backlog->run_ns +=
+            (outcome->run_ns - backlog->run_ns) / RUN_TIME_WEIGHT;
+    backlog->short_ns += (outcome->run_ns - backlog->short_ns) / SHORT_WEIGHT;
+    if (backlog->short_ns > outcome->run_ns)
+        backlog->short_ns = outcome->run_ns;
+    if (js_outcome_succeeded(outcome))
+        js_log_histogram_add(&backlog->run_times, outcome->run_ns);
+}
+
+int64_t js_backlog_lead_ns(const struct js_backlog *backlog)
+{
+    int64_t least_ns = INT64_MAX;
+    for (unsigned i = 0; i < backlog->slave_end; i++) {
+        const struct js_backlog_slave *slave = backlog->slaves[i];
+        if (!slave || slave->is_lost)
+            continue;
+        if (js_backlog_ahead(slave) == 0)
+            return 0;
+        int64_t lead_ns =
+            js_backlog_ahead(slave) * backlog->short_ns / slave->slots;
+        if (lead_ns < least_ns)
+            least_ns = lead_ns;
+    }
+    return least_ns == INT64_MAX ? 0 : least_ns;
+}
+
+int64_t js_backlog_median_ns(const struct js_backlog *backlog)
+{
+    return backlog->run_times.count < MEDIAN_LEAST
+               ? -1
+               : js_log_histogram_ns(&backlog->run_times);
+}
+
+static void backlog_report_slave(struct js_backlog *backlog,
+                                 struct js_backlog_slave *slave,
+                                 js_scheduler_begun_fn report, void *arg)
+{
+    uint32_t left = slave->slotted;
+    for (uint32_t i = 0; i < slave->count && left > 0; i++) {
+        struct js_assignment *own = &slave->assignments[i];
+        if (own->allocation.rank == 0)
+            continue;
+        left--;
+        if (own->is_reported ||
+            backlog->now_ns - own->begun_ns < JS_SCHEDULER_BEGUN_NS)
+            continue;
+        own->is_reported = true;
+        backlog->unreported--;
+        report(arg, own->job, slave->number, own->begun_ns);
+    }
+}
+
+void js_backlog_report_begun(struct js_backlog *backlog,
+                             js_scheduler_begun_fn report, void *arg)
+{
+    if (backlog->now_ns < js_backlog_begun_due_ns(backlog))
+        return;
+    backlog->look_ns = backlog->now_ns + JS_SCHEDULER_BEGUN_NS;
+    for (unsigned i = 0; i < backlog->slave_end; i++) {
+        if (backlog->slaves[i])
+            backlog_report_slave(backlog, backlog->slaves[i], report, arg);
+    }
+}
+
+int64_t js_backlog_begun_due_ns(const struct js_backlog *backlog)
+{
+    return backlog->unreported > 0 ? backlog->look_ns : INT64_MAX;
+}
+
+/* ------------------------------------------------- invariants */
+
+/* What is recounted over all slaves. */
+struct backlog_sums {
+    uint64_t assigned, ahead, node_lost, unreported, slots;
+    unsigned live, recalls, cleared, placed;
+};
+
+static void slave_assert_invariants(const struct js_backlog *backlog,
+                                    const struct js_backlog_slave *slave,
+                                    struct backlog_sums *sums)
+{
+    uint32_t slotted = 0, constrained = 0, alone = 0;
+    for (uint32_t i = 0; i < slave->count; i++) {
+        const struct js_assignment *own = &slave->assignments[i];
+        JS_INVARIANT(own->ticket < backlog->next_ticket);
+        JS_INVARIANT(i == 0 || slave->assignments[i - 1].ticket < own->ticket);
+        bool has_slot = own->allocation.rank > 0;
+        JS_INVARIANT(!has_slot || own->allocation.rank == slave->number);
+        slotted += has_slot;
+        constrained += js_job_is_constrained(own->job);
+        alone += own->is_alone;
+        sums->node_lost += own->node_loss == JS_NODE_LOSS_NEW;
+        sums->unreported += has_slot && !own->is_reported;
+    }
+    JS_INVARIANT(slave->slotted == slotted && slotted <= slave->slots);
+    JS_INVARIANT(slave->constrained == constrained);
+    JS_INVARIANT(slave->count <= slave->slots + JS_SCHEDULER_AHEAD_MAX);
+    JS_INVARIANT(alone == slave->is_alone);
+    JS_INVARIANT(alone == 0 || slave->count == 1);
+    JS_INVARIANT(slave->unacknowledged <= slave->credit);
+    JS_INVARIANT(slave->acknowledged < slave->credit);
+    JS_INVARIANT(slave->level == backlog_level_of(backlog, slave));
+    JS_INVARIANT(!slave->is_lost || (slave->count == 0 && !slave->is_recalled));
+    JS_INVARIANT(slave->is_cleared == (backlog->cleared == slave));
+    sums->assigned += slave->count;
+    sums->ahead += slave->count - slotted;
+    sums->live += !slave->is_lost;
+    sums->slots += slave->is_lost ? 0 : slave->slots;
+    sums->recalls += slave->is_recalled;
+    sums->cleared += slave->is_cleared;
+    sums->placed += slave->level >= 0;
+}
+
+/* How many slaves are in the list of this level. */
+static unsigned level_assert_invariants(const struct js_backlog *backlog,
+                                        int level)
+{
+    unsigned count = 0;
+    const struct js_backlog_slave *prev = NULL;
+    for (const struct js_backlog_slave *slave = backlog->levels[level].first;
+         slave; slave = slave->next) {
+        JS_INVARIANT(slave->level == level && slave->prev == prev);
+        prev = slave;
+        count++;
+    }
+    JS_INVARIANT(backlog->levels[level].last == prev);
+    JS_INVARIANT((backlog->filled >> level & 1) == (count > 0));
+    JS_INVARIANT(level > 0 || backlog->idle == count);
+    return count;
+}
+
+void js_backlog_assert_invariants(const struct js_backlog *backlog)
+{
+    struct backlog_sums sums = {0};
+    for (unsigned i = 0; i < backlog->slave_end; i++) {
+        if (backlog->slaves[i])
+            slave_assert_invariants(backlog, backlog->slaves[i], &sums);
+    }
+    unsigned placed = 0;
+    for (int level = 0; level < JS_BACKLOG_LEVELS; level++)
+        placed += level_assert_invariants(backlog, level);
+    JS_INVARIANT(placed == sums.placed);
+    JS_INVARIANT(backlog->assigned == sums.assigned);
+    JS_INVARIANT(backlog->ahead == sums.ahead);
+    JS_INVARIANT(backlog->node_lost == sums.node_lost);
+    JS_INVARIANT(backlog->unreported == sums.unreported);
+    JS_INVARIANT(backlog->live_slaves == sums.live);
+    JS_INVARIANT(backlog->live_slots == sums.slots);
+    JS_INVARIANT(backlog->recalls == sums.recalls);
+    JS_INVARIANT(sums.cleared == (backlog->cleared != NULL));
+}

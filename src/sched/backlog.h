@@ -1,0 +1,228 @@
+/*
+ * backlog - the slaves of a run, and the jobs that each of them has been given.
+ *
+ * Owns every job from js_backlog_give() until js_backlog_take() hands it back.
+ * Borrows the allocator. Knows which slaves have room, how many jobs each may
+ * have ahead of time and unacknowledged, whose jobs are recalled, and how long
+ * jobs have run so far. Does not know which job is next: that is the
+ * scheduler's business (sched/scheduler.h, which also explains the words).
+ *
+ * The scheduler reads the fields of these structs; only this module writes
+ * them, but for those that say otherwise.
+ */
+#ifndef JS_SCHED_BACKLOG_H
+#define JS_SCHED_BACKLOG_H
+
+#include "list/job.h"
+#include "list/outcome.h"
+#include "sched/allocator.h"
+#include "sched/log_histogram.h"
+#include "sched/scheduler.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum js_node_loss {
+    JS_NODE_LOSS_NONE = 0,
+    JS_NODE_LOSS_NEW,   /* a slave on another of the job's nodes is lost */
+    JS_NODE_LOSS_ENDING /* ... and the job's own slave is asked to end it */
+};
+
+struct js_assignment {
+    uint64_t ticket;
+    struct js_job *job;              /* owned */
+    struct js_allocation allocation; /* rank 0: none yet, the job was given
+                                        ahead of time */
+    enum js_node_loss node_loss;
+    bool is_reported; /* it is reported that the job has begun */
+    bool is_alone;    /* its slave was empty, and gets nothing else */
+    int64_t begun_ns; /* when it got its allocation */
+};
+
+/*
+ * One slave. Invariants:
+ * - assignments is sorted by ticket; the first count are in use.
+ * - slotted of them have an allocation, constrained of them are of jobs that
+ *   js_job_is_constrained(); count is at most slots + JS_SCHEDULER_AHEAD_MAX.
+ * - unacknowledged <= credit, and acknowledged < credit.
+ * - is_alone: there is one assignment, and it is_alone.
+ * - A slave that is lost has no assignments, and is neither recalled nor
+ *   cleared.
+ * - It is in the list of its level, or in none if that is -1.
+ */
+struct js_backlog_slave {
+    unsigned number;
+    uint32_t slots;
+    uint32_t unacknowledged; /* of the jobs sent to it */
+    uint32_t credit;         /* for these */
+    uint32_t acknowledged;   /* since credit was changed */
+    bool is_lost;
+    bool is_stuck;    /* it gave jobs back: nothing ahead before its next end */
+    bool is_recalled; /* it is to return jobs, and has not yet answered */
+    bool is_alone;    /* its one job must run alone */
+    bool is_cleared;  /* it gets no more until it is empty, for a job that must
+                         run alone */
+    uint32_t constrained;
+    uint32_t count;
+    uint32_t slotted;
+    struct js_assignment *assignments;
+    int level; /* 0: has a free slot; n: has n - 1 jobs ahead; -1: has no room
+                  or no credit */
+    struct js_backlog_slave *next, *prev;
+};
+
+enum { JS_BACKLOG_LEVELS = JS_SCHEDULER_AHEAD_MAX + 1 };
+
+/*
+ * All slaves. Invariants:
+ * - assigned, ahead, node_lost and unreported count the assignments of all
+ *   slaves: all of them, those without an allocation, those whose node_loss is
+ *   JS_NODE_LOSS_NEW, and those with an allocation that are not is_reported.
+ * - live_slaves and live_slots count the slaves that are not lost.
+ * - recalls counts the slaves that are recalled; cleared is the one that
+ *   is_cleared.
+ * - The list of a level holds exactly the slaves of that level; `filled` has
+ *   the bit of each level that has one, and idle counts those of level 0.
+ * - Tickets are below next_ticket.
+ */
+struct js_backlog {
+    struct js_allocator *allocator;
+    struct js_backlog_slave **slaves; /* by number; NULL where there is none */
+    unsigned slave_end;               /* one more than the highest number */
+    unsigned live_slaves;
+    uint64_t live_slots;
+    uint64_t assigned;
+    uint64_t ahead;
+    uint64_t node_lost;
+    uint64_t unreported;
+    uint64_t next_ticket;
+    struct {
+        struct js_backlog_slave *first, *last;
+    } levels[JS_BACKLOG_LEVELS];
+    uint64_t filled;
+    unsigned idle;
+    unsigned recalls;
+    struct js_backlog_slave *cleared; /* NULL: none */
+    bool has_changed; /* a slave's level may have changed; the scheduler clears
+                         this */
+    bool is_ahead_allowed; /* jobs may be given ahead of time at all */
+    int64_t now_ns;        /* the scheduler writes it */
+    int64_t look_ns;       /* when to look for jobs to report again */
+    int64_t run_ns;        /* a moving average; -1: none has ended yet */
+    int64_t short_ns;      /* the same of the shortest; 0: none has ended yet */
+    struct js_log_histogram run_times; /* of the jobs that succeeded */
+};
+
+/* The job has been lost with a slave, and must run alone. */
+static inline bool js_job_is_suspect(const struct js_job *job)
+{
+    return job->losses > 0;
+}
+
+/* Not every free slot will do for the job. */
+static inline bool js_job_is_constrained(const struct js_job *job)
+{
+    return !js_job_is_plain(job) || js_job_is_suspect(job);
+}
+
+void js_backlog_init(struct js_backlog *backlog, struct js_allocator *allocator,
+                     bool is_ahead_allowed);
+
+/* Frees all slaves and the jobs that they have. */
+void js_backlog_release(struct js_backlog *backlog);
+
+/* As js_scheduler_add_slave(). */
+int js_backlog_add(struct js_backlog *backlog, unsigned number, uint32_t slots);
+
+/* The slave with this number, or NULL. */
+struct js_backlog_slave *js_backlog_find(const struct js_backlog *backlog,
+                                         unsigned number);
+
+/* ------------------------------------------------- slaves with room */
+
+/* Something has changed for this slave, or for all of them: their levels
+ * follow. */
+void js_backlog_place(struct js_backlog *backlog,
+                      struct js_backlog_slave *slave);
+void js_backlog_place_all(struct js_backlog *backlog);
+
+/* The slave to give the next plain job to, but not slave `avoid` (0: any): one
+ * with a free slot, else the one with the fewest jobs ahead, else NULL. */
+struct js_backlog_slave *js_backlog_find_room(const struct js_backlog *backlog,
+                                              unsigned avoid);
+
+/* For the allocator (js_allocator_usable_fn); `arg` is the backlog. True for a
+ * slave that can be sent a job; and for one on which a job would be alone. */
+bool js_backlog_is_usable(void *arg, unsigned rank);
+bool js_backlog_is_empty(void *arg, unsigned rank);
+
+/* Gives the slave with the fewest jobs no more, until it is empty and gets a
+ * job that must run alone; there is one such slave at a time. And ends that. */
+void js_backlog_clear_one(struct js_backlog *backlog);
+void js_backlog_end_clearing(struct js_backlog *backlog);
+
+/* ------------------------------------------------- what the slaves have */
+
+/* Assigns the job, which is owned from now on, as is the allocation (rank 0:
+ * given ahead of time). The result is valid until the slave's next call. */
+const struct js_assignment *
+js_backlog_give(struct js_backlog *backlog, struct js_backlog_slave *slave,
+                struct js_job *job, const struct js_allocation *allocation);
+
+/* Takes the assignment with that ticket out of the slave's hands: false if it
+ * is not there. *ret still holds its allocation: js_backlog_hand_on() or
+ * js_backlog_let_go() must follow. */
+bool js_backlog_take(struct js_backlog *backlog, struct js_backlog_slave *slave,
+                     uint64_t ticket, struct js_assignment *ret);
+
+/* The slot of the assignment goes to the first job that the slave was given
+ * ahead, as the slave does it; or all it holds goes back to the allocator. */
+void js_backlog_hand_on(struct js_backlog *backlog,
+                        struct js_backlog_slave *slave,
+                        struct js_assignment *ended);
+void js_backlog_let_go(struct js_backlog *backlog,
+                       const struct js_backlog_slave *slave,
+                       struct js_assignment *assignment);
+
+uint32_t js_backlog_ahead(const struct js_backlog_slave *slave);
+
+/* As js_scheduler_acknowledged(). */
+void js_backlog_acknowledged(struct js_backlog *backlog, unsigned number,
+                             uint32_t count);
+
+/* Recalls half of what the slave with the most jobs ahead has ahead. Returns
+ * that slave and how many jobs, or NULL if nobody has any. */
+struct js_backlog_slave *js_backlog_recall(struct js_backlog *backlog,
+                                           uint32_t *ret_count);
+
+/* The slave has answered. */
+void js_backlog_recalled(struct js_backlog *backlog,
+                         struct js_backlog_slave *slave);
+
+/* The slave is gone and has no assignments left. */
+void js_backlog_drop(struct js_backlog *backlog,
+                     struct js_backlog_slave *slave);
+
+/* The next assignment that lost one of its other nodes, and its slave; from now
+ * on it is ENDING. NULL if there is none. */
+const struct js_assignment *
+js_backlog_next_node_lost(struct js_backlog *backlog,
+                          const struct js_backlog_slave **ret_slave);
+
+/* ------------------------------------------------- run times */
+
+/* A job has ended so. */
+void js_backlog_learn(struct js_backlog *backlog,
+                      const struct js_outcome *outcome);
+
+/* As the functions of the scheduler. */
+int64_t js_backlog_lead_ns(const struct js_backlog *backlog);
+int64_t js_backlog_median_ns(const struct js_backlog *backlog);
+void js_backlog_report_begun(struct js_backlog *backlog,
+                             js_scheduler_begun_fn report, void *arg);
+int64_t js_backlog_begun_due_ns(const struct js_backlog *backlog);
+
+/* Recounts the invariants above, and aborts if one does not hold. */
+void js_backlog_assert_invariants(const struct js_backlog *backlog);
+
+#endif
