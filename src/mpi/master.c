@@ -804,7 +804,8 @@ static void listen(struct js_master *master)
 static int master_watch(struct js_master *master, struct js_err *err)
 {
     const struct js_wire_setup *setup = &master->config.setup;
-    int64_t most_ns = setup->lease_ns + setup->grace_ns + silence_margin_ns;
+    int64_t most_ns =
+        setup->lease_ns + setup->settings.grace_ns + silence_margin_ns;
     if (master->listened_ns < master->watch_ns)
         return 0;
     master->watch_ns = master->listened_ns + watch_every_ns;
@@ -1036,7 +1037,7 @@ static enum js_stop_request stop_request_of(const struct js_master *master,
 static int64_t grace_of(const struct js_master *master,
                         enum js_stop_request stop_request)
 {
-    int64_t grace_ns = master->config.setup.grace_ns;
+    int64_t grace_ns = master->config.setup.settings.grace_ns;
     switch (stop_request) {
     case JS_STOP_REQUEST_END:
         return grace_ns;

@@ -300,10 +300,14 @@ static int make_slots(struct js_slave *slave, struct js_err *err)
     return 0;
 }
 
-static const char *tmpdir_of(const struct js_slave *slave,
-                             const struct js_wire_setup *setup)
+/* The settings, with this host's own folder where the master names none. */
+static struct js_settings settings_of(const struct js_slave *slave,
+                                      const struct js_wire_setup *setup)
 {
-    return setup->tmpdir[0] ? setup->tmpdir : slave->config.tmpdir;
+    struct js_settings settings = setup->settings;
+    if (!settings.tmpdir[0])
+        settings.tmpdir = slave->config.tmpdir;
+    return settings;
 }
 
 static int configure_runner(struct js_slave *slave,
@@ -314,20 +318,13 @@ static int configure_runner(struct js_slave *slave,
     if (!env)
         return slave_no_memory(err);
     struct js_runner_config config = {
-        .cwd = setup->cwd,
-        .umask = (mode_t)setup->umask,
+        .settings = settings_of(slave, setup),
         .env = env,
-        .capture = (enum js_capture)setup->capture,
-        .output_dir = setup->output_dir,
-        .tmpdir = tmpdir_of(slave, setup),
         .host = slave->config.node.host,
-        .slave = (unsigned)slave->link->rank,
+        .slave = (uint32_t)slave->link->rank,
         .slots = slave->slot_count,
         .slot_cpus = slave->share.slot_cpus,
-        .grace_ns = setup->grace_ns,
         .retry_ns = retry_ns,
-        .allow_leftovers = setup->allow_leftovers,
-        .run_id = setup->run_id,
     };
     int rc = slave->config.runner_ops->configure(slave->config.runner, &config);
     if (rc == 0 && slave->limit_ns > 0)
@@ -355,16 +352,16 @@ static int send_ready(struct js_slave *slave, const char *problem,
 static int slave_set_up(struct js_slave *slave,
                         const struct js_wire_setup *setup, struct js_err *err)
 {
-    slave->is_traced = setup->trace;
-    slave->limit_ns = setup->timeout_ns;
-    slave->grace_ns = setup->grace_ns;
+    struct js_settings settings = settings_of(slave, setup);
+    slave->is_traced = settings.trace;
+    slave->limit_ns = settings.timeout_ns;
+    slave->grace_ns = settings.grace_ns;
     slave->lease_ns = setup->lease_ns;
-    slave->is_captured = setup->capture == JS_CAPTURE_SPOOL;
-    slave->spool =
-        js_spool_new(tmpdir_of(slave, setup), setup->spool_limit_bytes);
+    slave->is_captured = settings.capture == JS_CAPTURE_SPOOL;
+    slave->spool = js_spool_new(settings.tmpdir, settings.spool_limit_bytes);
     if (!slave->spool)
         return slave_no_memory(err);
-    slave->is_bound = setup->bind;
+    slave->is_bound = settings.bind;
     if (js_slave_setup_share_init(&slave->share, slave->config.topo, setup,
                                   slave->config.environ, err) < 0 ||
         make_slots(slave, err) < 0)

@@ -104,7 +104,7 @@ static int share_slot(struct js_slave_setup_share *share, uint32_t slot,
         js_topo_first_core(topo, &run, &core, err) < 0)
         return -1;
     share->homes[slot] = js_resources_find(&share->resources, &core);
-    share->slot_cpus[slot] = setup->bind ? core : setup->allocator;
+    share->slot_cpus[slot] = setup->settings.bind ? core : setup->allocator;
     js_cpuset_unite(&share->home, &share->slot_cpus[slot]);
     return 0;
 }
@@ -145,7 +145,7 @@ static void find_home_cores(const struct js_topo *topo,
     struct js_cpuset held = *allocator, unheld;
     js_cpuset_intersect(&held, &setup->held);
     if (slots == 0 || slots >= all || js_cpuset_count(&held) == 0 ||
-        !setup->bind) {
+        !setup->settings.bind) {
         *ret = *allocator;
         return;
     }
@@ -168,7 +168,7 @@ static void lend_cores(struct js_resources *resources,
         if (js_cpuset_has(&setup->held, cpu) && !js_cpuset_has(home_cores, cpu))
             js_cpuset_add(&others, cpu);
     }
-    if (setup->bind)
+    if (setup->settings.bind)
         js_resources_lend(resources, &others);
 }
 

@@ -1,5 +1,6 @@
 #include "mpi/wire.h"
 
+#include "base/fields.h"
 #include "base/pack.h"
 #include "sched/scheduler.h"
 
@@ -156,32 +157,19 @@ int js_wire_unpack_job(struct js_cursor *cursor, struct js_wire_job *ret,
     return cursor->bad ? bad_message() : js_wire_job_check(ret);
 }
 
-/* ---------------------------------------------------------------- CPU sets */
-
 /* Of a list of pack calls joined by ||, each 0 or -1, done in that order. */
 static int all_packed(bool failed)
 {
     return failed ? -1 : 0;
 }
 
-static int pack_cpus(struct js_buf *buf, const struct js_cpuset *cpus)
+/* A message that is these fields and nothing else. */
+static int unpack_all(const void *bytes, size_t len,
+                      const struct js_field *fields, size_t count, void *ret)
 {
-    struct js_buf list = JS_BUF_INIT;
-    int rc = js_cpuset_format(cpus, &list);
-    if (rc == 0)
-        rc = js_pack_bytes(buf, list.data, list.len);
-    js_buf_release(&list);
-    return rc;
-}
-
-static void unpack_cpus(struct js_cursor *cursor, struct js_cpuset *ret)
-{
-    /* The longest list is that of pairs with gaps: "1000-1001,1003-1004,". */
-    char list[JS_CPUS_MAX / 3 * 10 + 32];
-    js_cpuset_clear(ret);
-    js_unpack_string(cursor, list, sizeof(list));
-    if (js_cpuset_parse(list, ret) < 0)
-        cursor->bad = true;
+    struct js_cursor cursor = js_cursor_of(bytes, len);
+    js_fields_unpack(&cursor, fields, count, ret);
+    return js_cursor_end(&cursor);
 }
 
 /* ---------------------------------------------------------------- HELLO */
@@ -189,37 +177,27 @@ static void unpack_cpus(struct js_cursor *cursor, struct js_cpuset *ret)
 /* So that a stray message of another program is told from an old version. */
 enum { HELLO_MAGIC = 0x4a534844 };
 
-static int pack_processes(struct js_buf *buf,
-                          const struct js_process_pair *processes)
-{
-    return js_pack_u64(buf, processes->boot) ||
-           js_pack_u64(buf, processes->space) ||
-           js_pack_u64(buf, processes->pid) ||
-           js_pack_u64(buf, processes->started) ||
-           js_pack_u64(buf, processes->runner) ||
-           js_pack_u64(buf, processes->runner_started);
-}
+static const struct js_field processes_fields[] = {
+    JS_FIELD(struct js_process_pair, boot),
+    JS_FIELD(struct js_process_pair, space),
+    JS_FIELD(struct js_process_pair, pid),
+    JS_FIELD(struct js_process_pair, started),
+    JS_FIELD(struct js_process_pair, runner),
+    JS_FIELD(struct js_process_pair, runner_started),
+};
 
-static void unpack_processes(struct js_cursor *cursor,
-                             struct js_process_pair *ret)
-{
-    ret->boot = js_unpack_u64(cursor);
-    ret->space = js_unpack_u64(cursor);
-    ret->pid = js_unpack_u64(cursor);
-    ret->started = js_unpack_u64(cursor);
-    ret->runner = js_unpack_u64(cursor);
-    ret->runner_started = js_unpack_u64(cursor);
-}
+static const struct js_field node_fields[] = {
+    JS_FIELD(struct js_node, host),        JS_FIELD(struct js_node, boot_id),
+    JS_FIELD(struct js_node, cpus),        JS_FIELD(struct js_node, held),
+    JS_FIELD(struct js_node, quota_cores),
+};
 
 int js_wire_pack_hello(struct js_buf *buf, const struct js_wire_hello *hello)
 {
-    const struct js_node *node = &hello->node;
     return all_packed(
         js_pack_u32(buf, HELLO_MAGIC) || js_pack_u32(buf, hello->version) ||
-        js_pack_bytes(buf, node->host, strlen(node->host)) ||
-        js_pack_u64(buf, node->boot_id) || pack_cpus(buf, &node->cpus) ||
-        pack_cpus(buf, &node->held) || js_pack_u32(buf, node->quota_cores) ||
-        pack_processes(buf, &hello->processes));
+        js_fields_pack(buf, JS_FIELDS(node_fields), &hello->node) ||
+        js_fields_pack(buf, JS_FIELDS(processes_fields), &hello->processes));
 }
 
 int js_wire_unpack_hello(const void *bytes, size_t len,
@@ -233,88 +211,46 @@ int js_wire_unpack_hello(const void *bytes, size_t len,
     /* What another version says behind this is not known. */
     if (!cursor.bad && ret->version != JS_WIRE_VERSION)
         return 0;
-    js_unpack_string(&cursor, ret->node.host, sizeof(ret->node.host));
-    ret->node.boot_id = js_unpack_u64(&cursor);
-    unpack_cpus(&cursor, &ret->node.cpus);
-    unpack_cpus(&cursor, &ret->node.held);
-    ret->node.quota_cores = js_unpack_u32(&cursor);
-    unpack_processes(&cursor, &ret->processes);
+    js_fields_unpack(&cursor, JS_FIELDS(node_fields), &ret->node);
+    js_fields_unpack(&cursor, JS_FIELDS(processes_fields), &ret->processes);
     return js_cursor_end(&cursor);
 }
 
 /* ---------------------------------------------------------------- SETUP */
 
-static int pack_text(struct js_buf *buf, const char *text)
-{
-    return js_pack_bytes(buf, text, strlen(text) + 1);
-}
-
-/* A string with its NUL, left where it is. */
-static const char *unpack_text(struct js_cursor *cursor)
-{
-    size_t len;
-    const char *text = js_unpack_bytes(cursor, &len);
-    if (len == 0 || memchr(text, '\0', len) != text + len - 1) {
-        cursor->bad = true;
-        return "";
-    }
-    return text;
-}
+static const struct js_field setup_fields[] = {
+    JS_FIELD(struct js_wire_setup, slots),
+    JS_FIELD(struct js_wire_setup, index),
+    JS_FIELD(struct js_wire_setup, slaves),
+    JS_FIELD(struct js_wire_setup, gpus),
+    JS_FIELD(struct js_wire_setup, lease_ns),
+    JS_FIELD(struct js_wire_setup, allocator),
+    JS_FIELD(struct js_wire_setup, held),
+    JS_FIELD(struct js_wire_setup, quota_cores),
+};
 
 int js_wire_pack_setup(struct js_buf *buf, const struct js_wire_setup *setup)
 {
-    return all_packed(
-        js_pack_u32(buf, setup->slots) || js_pack_u32(buf, setup->index) ||
-        js_pack_u32(buf, setup->slaves) || js_pack_u8(buf, setup->bind) ||
-        js_pack_u8(buf, setup->trace) ||
-        js_pack_u8(buf, setup->allow_leftovers) ||
-        js_pack_u32(buf, setup->gpus) || js_pack_u32(buf, setup->capture) ||
-        js_pack_u32(buf, setup->umask) ||
-        js_pack_u64(buf, setup->spool_limit_bytes) ||
-        js_pack_i64(buf, setup->grace_ns) ||
-        js_pack_i64(buf, setup->timeout_ns) ||
-        js_pack_i64(buf, setup->lease_ns) || js_pack_u64(buf, setup->run_id) ||
-        pack_cpus(buf, &setup->allocator) || pack_cpus(buf, &setup->held) ||
-        js_pack_u32(buf, setup->quota_cores) || pack_text(buf, setup->cwd) ||
-        pack_text(buf, setup->output_dir) || pack_text(buf, setup->tmpdir) ||
-        js_pack_bytes(buf, setup->environ, setup->environ_len));
+    return all_packed(js_fields_pack(buf, JS_FIELDS(setup_fields), setup) ||
+                      js_settings_pack(buf, &setup->settings) ||
+                      js_pack_bytes(buf, setup->environ, setup->environ_len));
 }
 
 int js_wire_unpack_setup(const void *bytes, size_t len,
                          struct js_wire_setup *ret)
 {
     struct js_cursor cursor = js_cursor_of(bytes, len);
-    ret->slots = js_unpack_u32(&cursor);
-    ret->index = js_unpack_u32(&cursor);
-    ret->slaves = js_unpack_u32(&cursor);
-    ret->bind = js_unpack_u8(&cursor);
-    ret->trace = js_unpack_u8(&cursor);
-    ret->allow_leftovers = js_unpack_u8(&cursor);
-    ret->gpus = js_unpack_u32(&cursor);
-    ret->capture = js_unpack_u32(&cursor);
-    ret->umask = js_unpack_u32(&cursor);
-    ret->spool_limit_bytes = js_unpack_u64(&cursor);
-    ret->grace_ns = js_unpack_i64(&cursor);
-    ret->timeout_ns = js_unpack_i64(&cursor);
-    ret->lease_ns = js_unpack_i64(&cursor);
-    ret->run_id = js_unpack_u64(&cursor);
-    unpack_cpus(&cursor, &ret->allocator);
-    unpack_cpus(&cursor, &ret->held);
-    ret->quota_cores = js_unpack_u32(&cursor);
-    ret->cwd = unpack_text(&cursor);
-    ret->output_dir = unpack_text(&cursor);
-    ret->tmpdir = unpack_text(&cursor);
+    js_fields_unpack(&cursor, JS_FIELDS(setup_fields), ret);
+    js_settings_unpack(&cursor, &ret->settings);
     ret->environ = js_unpack_bytes(&cursor, &ret->environ_len);
     if (js_cursor_end(&cursor) < 0)
         return -1;
-    if (ret->capture >= JS_CAPTURE_COUNT || ret->slots > JS_CPUS_MAX)
-        return bad_message();
     bool is_terminated =
         ret->environ_len == 0 || ret->environ[ret->environ_len - 1] == '\0';
     bool is_counted =
         ret->gpus <= JS_GPUS_MAX || ret->gpus == JS_WIRE_GPUS_FOUND;
-    if (ret->index >= ret->slaves || !is_terminated || !is_counted ||
-        ret->grace_ns < 0 || ret->timeout_ns < 0 || ret->lease_ns < 0)
+    if (ret->slots > JS_CPUS_MAX || ret->index >= ret->slaves ||
+        !is_terminated || !is_counted)
         return bad_message();
     return 0;
 }
@@ -343,11 +279,16 @@ static void unpack_homes(struct js_cursor *cursor, struct js_wire_ready *ret)
         ret->homes[i] = js_unpack_u32(cursor);
 }
 
+static const struct js_field ready_fields[] = {
+    JS_FIELD(struct js_wire_ready, home),
+    JS_FIELD(struct js_wire_ready, error),
+};
+
 int js_wire_pack_ready(struct js_buf *buf, const struct js_wire_ready *ready)
 {
-    return all_packed(pack_homes(buf, ready) || pack_cpus(buf, &ready->home) ||
-                      js_resources_pack(buf, &ready->resources) ||
-                      js_pack_bytes(buf, ready->error, strlen(ready->error)));
+    return all_packed(pack_homes(buf, ready) ||
+                      js_fields_pack(buf, JS_FIELDS(ready_fields), ready) ||
+                      js_resources_pack(buf, &ready->resources));
 }
 
 int js_wire_unpack_ready(const void *bytes, size_t len,
@@ -356,9 +297,8 @@ int js_wire_unpack_ready(const void *bytes, size_t len,
     struct js_cursor cursor = js_cursor_of(bytes, len);
     memset(ret, 0, sizeof(*ret));
     unpack_homes(&cursor, ret);
-    unpack_cpus(&cursor, &ret->home);
+    js_fields_unpack(&cursor, JS_FIELDS(ready_fields), ret);
     js_resources_unpack(&cursor, &ret->resources);
-    js_unpack_string(&cursor, ret->error, sizeof(ret->error));
     bool is_useless = ret->slots == 0 && !ret->error[0];
     if (js_cursor_end(&cursor) == 0 && !is_useless)
         return 0;
@@ -375,20 +315,20 @@ void js_wire_release_ready(struct js_wire_ready *ready)
 
 /* ---------------------------------------------------------------- ACK */
 
+static const struct js_field ack_fields[] = {
+    JS_FIELD(struct js_wire_ack, jobs),
+    JS_FIELD(struct js_wire_ack, text_bytes),
+    JS_FIELD(struct js_wire_ack, releases),
+};
+
 int js_wire_pack_ack(struct js_buf *buf, const struct js_wire_ack *ack)
 {
-    return all_packed(js_pack_u64(buf, ack->jobs) ||
-                      js_pack_u64(buf, ack->text_bytes) ||
-                      js_pack_u64(buf, ack->releases));
+    return js_fields_pack(buf, JS_FIELDS(ack_fields), ack);
 }
 
 int js_wire_unpack_ack(const void *bytes, size_t len, struct js_wire_ack *ret)
 {
-    struct js_cursor cursor = js_cursor_of(bytes, len);
-    ret->jobs = js_unpack_u64(&cursor);
-    ret->text_bytes = js_unpack_u64(&cursor);
-    ret->releases = js_unpack_u64(&cursor);
-    return js_cursor_end(&cursor);
+    return unpack_all(bytes, len, JS_FIELDS(ack_fields), ret);
 }
 
 /* ---------------------------------------------------------------- DONE */
@@ -453,34 +393,36 @@ uint64_t js_wire_back_ticket(const struct js_wire_back *back, size_t i)
 
 /* ---------------------------------------------------------------- output */
 
+static const struct js_field fetch_fields[] = {
+    JS_FIELD(struct js_wire_fetch, ticket),
+    JS_FIELD(struct js_wire_fetch, offset),
+    JS_FIELD(struct js_wire_fetch, stream),
+    JS_FIELD(struct js_wire_fetch, length),
+};
+
 int js_wire_pack_fetch(struct js_buf *buf, const struct js_wire_fetch *fetch)
 {
-    return all_packed(
-        js_pack_u64(buf, fetch->ticket) || js_pack_u64(buf, fetch->offset) ||
-        js_pack_u32(buf, fetch->stream) || js_pack_u32(buf, fetch->length));
+    return js_fields_pack(buf, JS_FIELDS(fetch_fields), fetch);
 }
 
 int js_wire_unpack_fetch(const void *bytes, size_t len,
                          struct js_wire_fetch *ret)
 {
-    struct js_cursor cursor = js_cursor_of(bytes, len);
-    ret->ticket = js_unpack_u64(&cursor);
-    ret->offset = js_unpack_u64(&cursor);
-    ret->stream = js_unpack_u32(&cursor);
-    ret->length = js_unpack_u32(&cursor);
-    if (js_cursor_end(&cursor) < 0)
+    if (unpack_all(bytes, len, JS_FIELDS(fetch_fields), ret) < 0)
         return -1;
-    if (ret->stream > 1 || ret->length > JS_WIRE_CHUNK)
-        return bad_message();
-    return 0;
+    return ret->stream > 1 || ret->length > JS_WIRE_CHUNK ? bad_message() : 0;
 }
+
+static const struct js_field output_fields[] = {
+    JS_FIELD(struct js_wire_output, ticket),
+    JS_FIELD(struct js_wire_output, offset),
+    JS_FIELD(struct js_wire_output, stream),
+    JS_FIELD(struct js_wire_output, error),
+};
 
 int js_wire_pack_output(struct js_buf *buf, const struct js_wire_output *output)
 {
-    return all_packed(js_pack_u64(buf, output->ticket) ||
-                      js_pack_u64(buf, output->offset) ||
-                      js_pack_u32(buf, output->stream) ||
-                      js_pack_u32(buf, (uint32_t)output->error) ||
+    return all_packed(js_fields_pack(buf, JS_FIELDS(output_fields), output) ||
                       js_pack_bytes(buf, output->bytes, output->len));
 }
 
@@ -488,39 +430,45 @@ int js_wire_unpack_output(const void *bytes, size_t len,
                           struct js_wire_output *ret)
 {
     struct js_cursor cursor = js_cursor_of(bytes, len);
-    ret->ticket = js_unpack_u64(&cursor);
-    ret->offset = js_unpack_u64(&cursor);
-    ret->stream = js_unpack_u32(&cursor);
-    ret->error = (int32_t)js_unpack_u32(&cursor);
+    js_fields_unpack(&cursor, JS_FIELDS(output_fields), ret);
     ret->bytes = js_unpack_bytes(&cursor, &ret->len);
     if (js_cursor_end(&cursor) < 0)
         return -1;
     return ret->stream > 1 ? bad_message() : 0;
 }
 
+/* ------------------------------------------------------- killed runs */
+
 int js_wire_pack_processes(struct js_buf *buf,
                            const struct js_process_pair *processes)
 {
-    return all_packed(pack_processes(buf, processes));
+    return js_fields_pack(buf, JS_FIELDS(processes_fields), processes);
 }
 
 int js_wire_unpack_processes(const void *bytes, size_t len,
                              struct js_process_pair *ret)
 {
-    struct js_cursor cursor = js_cursor_of(bytes, len);
-    unpack_processes(&cursor, ret);
-    return js_cursor_end(&cursor);
+    return unpack_all(bytes, len, JS_FIELDS(processes_fields), ret);
 }
+
+static const struct js_field dead_run_fields[] = {
+    JS_FIELD(struct js_dead_run, id),
+    JS_FIELD(struct js_dead_run, begin_unix_ns),
+    JS_FIELD(struct js_dead_run, until_unix_ns),
+};
+
+static const struct js_field cleared_fields[] = {
+    JS_FIELD(struct js_wire_cleared, ended),
+    JS_FIELD(struct js_wire_cleared, left),
+};
 
 int js_wire_pack_clear(struct js_buf *buf, const struct js_dead_run *runs,
                        size_t count)
 {
     int rc = js_pack_u32(buf, (uint32_t)count);
     for (size_t i = 0; rc == 0 && i < count; i++)
-        rc = js_pack_u64(buf, runs[i].id) ||
-             js_pack_i64(buf, runs[i].begin_unix_ns) ||
-             js_pack_i64(buf, runs[i].until_unix_ns);
-    return all_packed(rc);
+        rc = js_fields_pack(buf, JS_FIELDS(dead_run_fields), &runs[i]);
+    return rc;
 }
 
 int js_wire_unpack_clear(const void *bytes, size_t len,
@@ -536,11 +484,8 @@ int js_wire_unpack_clear(const void *bytes, size_t len,
     ret->runs = calloc(ret->count + 1, sizeof(*ret->runs));
     if (!ret->runs)
         return -1;
-    for (size_t i = 0; i < ret->count; i++) {
-        ret->runs[i].id = js_unpack_u64(&cursor);
-        ret->runs[i].begin_unix_ns = js_unpack_i64(&cursor);
-        ret->runs[i].until_unix_ns = js_unpack_i64(&cursor);
-    }
+    for (size_t i = 0; i < ret->count; i++)
+        js_fields_unpack(&cursor, JS_FIELDS(dead_run_fields), &ret->runs[i]);
     if (js_cursor_end(&cursor) == 0)
         return 0;
     free(ret->runs);
@@ -551,17 +496,13 @@ int js_wire_unpack_clear(const void *bytes, size_t len,
 int js_wire_pack_cleared(struct js_buf *buf,
                          const struct js_wire_cleared *cleared)
 {
-    return all_packed(js_pack_u32(buf, cleared->ended) ||
-                      js_pack_u32(buf, cleared->left));
+    return js_fields_pack(buf, JS_FIELDS(cleared_fields), cleared);
 }
 
 int js_wire_unpack_cleared(const void *bytes, size_t len,
                            struct js_wire_cleared *ret)
 {
-    struct js_cursor cursor = js_cursor_of(bytes, len);
-    ret->ended = js_unpack_u32(&cursor);
-    ret->left = js_unpack_u32(&cursor);
-    return js_cursor_end(&cursor);
+    return unpack_all(bytes, len, JS_FIELDS(cleared_fields), ret);
 }
 
 int js_wire_pack_number(struct js_buf *buf, uint64_t number)

@@ -50,6 +50,7 @@
 #include "list/job.h"
 #include "list/outcome.h"
 #include "list/resources.h"
+#include "list/settings.h"
 #include "sched/allocator.h"
 
 #include <stdbool.h>
@@ -57,7 +58,7 @@
 #include <stdint.h>
 
 /* Changed with any layout below; a slave of another version is refused. */
-enum { JS_WIRE_VERSION = 11 };
+enum { JS_WIRE_VERSION = 12 };
 
 enum js_tag {
     JS_TAG_HELLO = 1,
@@ -169,30 +170,19 @@ struct js_wire_hello {
 
 #define JS_WIRE_GPUS_FOUND UINT32_MAX
 
-/* How a slave is to work. Strings of a decoded one point into the message. */
+/* How a slave must work. Strings of a decoded one point into the message. */
 struct js_wire_setup {
     uint32_t slots; /* 0: one for each core of its part */
     uint32_t index; /* among `slaves` slaves of its node */
     uint32_t slaves;
-    bool bind;
-    bool trace;
-    bool allow_leftovers;
-    uint32_t gpus; /* of its node; JS_WIRE_GPUS_FOUND: those that are found */
-    uint32_t capture; /* enum js_capture */
-    uint32_t umask;
-    uint64_t spool_limit_bytes;
-    int64_t grace_ns;
-    int64_t timeout_ns; /* of jobs without one of their own; 0: none */
-    int64_t lease_ns;   /* 0: none */
-    uint64_t run_id;    /* that its jobs carry (base/mark.h); 0: none */
+    uint32_t gpus;    /* of its node; JS_WIRE_GPUS_FOUND: those that it finds */
+    int64_t lease_ns; /* 0: none */
     struct js_cpuset allocator;
     struct js_cpuset held; /* of it, by slaves of other runs */
     uint32_t quota_cores;  /* CPU time of the node, for all its slaves; 0: no
                               limit */
-    const char *cwd;
-    const char *output_dir;
-    const char *tmpdir;  /* "": the slave's own choice */
-    const char *environ; /* "NAME=value", a NUL behind each */
+    struct js_settings settings; /* of its jobs; for the runner as well */
+    const char *environ;         /* "NAME=value", a NUL behind each */
     size_t environ_len;
 };
 

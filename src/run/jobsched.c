@@ -51,13 +51,11 @@ const char *jobsched_hwloc(void)
 void jobsched_config_init(struct jobsched_config *config)
 {
     *config = (struct jobsched_config){
-        .demo_jobs = 30,
+        JS_SETTINGS_DEFAULTS /* of what slaves read as well */
+            .demo_jobs = 30,
         .demo_duration_ns = JS_NS_PER_S,
         .round_size = 10,
         .slots = 1,
-        .bind = true,
-        .spool_limit_bytes = UINT64_C(1) << 30,
-        .grace_ns = 5 * JS_NS_PER_S,
         .gpus = JOBSCHED_GPUS_FOUND,
         .sync_ns = JS_NS_PER_S,
         .slave_timeout_ns = 30 * JS_NS_PER_S,

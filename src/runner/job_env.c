@@ -80,8 +80,8 @@ static void set_mark(struct js_job_env *env,
                      const struct js_runner_config *config)
 {
     struct js_mark mark = {
-        .run = config->run_id,
-        .session = config->allow_leftovers ? (uint64_t)getsid(0) : 0};
+        .run = config->settings.run_id,
+        .session = config->settings.allow_leftovers ? (uint64_t)getsid(0) : 0};
     if (mark.run)
         js_mark_format(&mark, env->mark);
 }
@@ -97,14 +97,14 @@ int js_job_env_init(struct js_job_env *env,
     env->list = calloc(OWN_MAX + count + 1, sizeof(*env->list));
     env->functions = calloc(count + 1, sizeof(*env->functions));
     env->cpus = calloc(config->slots, sizeof(*env->cpus));
-    size_t pwd_size = strlen("PWD=") + strlen(config->cwd) + 1;
+    size_t pwd_size = strlen("PWD=") + strlen(config->settings.cwd) + 1;
     env->pwd = malloc(pwd_size);
     if (!env->list || !env->functions || !env->cpus || !env->pwd ||
         format_cpus(env, config) < 0 || find_outer(env, config->env) < 0) {
         js_job_env_release(env);
         return -1;
     }
-    snprintf(env->pwd, pwd_size, "PWD=%s", config->cwd);
+    snprintf(env->pwd, pwd_size, "PWD=%s", config->settings.cwd);
     set_mark(env, config);
     for (size_t i = 0; i < count; i++)
         job_env_take(env, config->env[i], &at);
@@ -234,7 +234,8 @@ static int format_pwd(struct js_buf *to, const struct js_runner_config *config,
     if (!dir)
         return 0;
     bool is_absolute = dir[0] == '/';
-    return js_buf_printf(to, "PWD=%s%s%s%c", is_absolute ? "" : config->cwd,
+    return js_buf_printf(to, "PWD=%s%s%s%c",
+                         is_absolute ? "" : config->settings.cwd,
                          is_absolute ? "" : "/", dir, 0);
 }
 

@@ -111,17 +111,18 @@ static int open_in_folder(struct js_job_output *output, const char *dir,
 int js_job_output_open(struct js_job_output *output,
                        const struct js_runner_config *config, uint64_t id)
 {
-    if (config->capture == JS_CAPTURE_NONE)
+    if (config->settings.capture == JS_CAPTURE_NONE)
         return 0;
-    if (config->capture == JS_CAPTURE_DIR)
-        hold_folder(output, config->output_dir);
+    if (config->settings.capture == JS_CAPTURE_DIR)
+        hold_folder(output, config->settings.output_dir);
     for (int i = 0; i < JS_STREAM_COUNT; i++) {
         struct js_job_output_file *file = &output->file[i];
         if (file->fd >= 0)
             continue;
-        int rc = config->capture == JS_CAPTURE_DIR
-                     ? open_in_folder(output, config->output_dir, id, i)
-                     : open_spooled(file, config->tmpdir);
+        int rc =
+            config->settings.capture == JS_CAPTURE_DIR
+                ? open_in_folder(output, config->settings.output_dir, id, i)
+                : open_spooled(file, config->settings.tmpdir);
         if (rc < 0)
             return -1;
         file->flags = fcntl(file->fd, F_GETFL);
@@ -187,14 +188,15 @@ int js_job_output_rescue(struct js_job_output *output,
 {
     int rc = 0;
     /* A job may remove its own files; but then the folder is still there. */
-    if (config->capture != JS_CAPTURE_DIR || !is_removed(output->folder))
+    if (config->settings.capture != JS_CAPTURE_DIR ||
+        !is_removed(output->folder))
         return 0;
     for (int i = 0; rc >= 0 && i < JS_STREAM_COUNT; i++) {
         struct js_job_output_file *file = &output->file[i];
         if (!is_removed(file->fd))
             continue;
         js_job_folder_restore(folder); /* in vain: the next says why */
-        rc = job_output_write_anew(file, config->output_dir, id, i);
+        rc = job_output_write_anew(file, config->settings.output_dir, id, i);
     }
     return rc;
 }
@@ -213,7 +215,7 @@ void js_job_output_finish(struct js_job_output *output,
                           const struct js_runner_config *config, bool reuse,
                           struct js_job_output_end *ret)
 {
-    bool spooled = config->capture == JS_CAPTURE_SPOOL;
+    bool spooled = config->settings.capture == JS_CAPTURE_SPOOL;
     bool is_known = false;
     for (int i = 0; i < JS_STREAM_COUNT; i++) {
         struct js_job_output_file *file = &output->file[i];
@@ -240,31 +242,32 @@ void js_job_output_finish(struct js_job_output *output,
 static int try_dir(const struct js_runner_config *config, struct js_err *err)
 {
     struct stat st;
-    int rc = stat(config->output_dir, &st);
+    int rc = stat(config->settings.output_dir, &st);
     if (rc == 0 && !S_ISDIR(st.st_mode)) {
         errno = ENOTDIR;
         rc = -1;
     }
-    if (rc < 0 || access(config->output_dir, W_OK | X_OK) < 0)
+    if (rc < 0 || access(config->settings.output_dir, W_OK | X_OK) < 0)
         return js_err_errno(err,
                             "cannot write to the output folder %s on "
                             "node %s",
-                            config->output_dir, config->host);
+                            config->settings.output_dir, config->host);
     return 0;
 }
 
 int js_job_output_try(const struct js_runner_config *config, struct js_err *err)
 {
-    if (config->capture == JS_CAPTURE_DIR)
+    if (config->settings.capture == JS_CAPTURE_DIR)
         return try_dir(config, err);
-    if (config->capture == JS_CAPTURE_NONE)
+    if (config->settings.capture == JS_CAPTURE_NONE)
         return 0;
-    int fd = js_open_unlinked(config->tmpdir);
+    int fd = js_open_unlinked(config->settings.tmpdir);
     if (fd < 0)
         return js_err_set(err,
                           "cannot keep output in %s on node %s: %s; --tmpdir "
                           "names another folder",
-                          config->tmpdir, config->host, js_errno_text(errno));
+                          config->settings.tmpdir, config->host,
+                          js_errno_text(errno));
     js_fd_close(&fd);
     return 0;
 }

@@ -169,10 +169,10 @@ static void bind_once(const struct js_runner_config *config)
 static int runner_main_apply(struct runner *runner, struct js_err *err)
 {
     const struct js_runner_config *config = &runner->config;
-    if (chdir(config->cwd) < 0)
-        return js_err_errno(err, "cannot enter %s on node %s", config->cwd,
-                            config->host);
-    umask(config->umask);
+    if (chdir(config->settings.cwd) < 0)
+        return js_err_errno(err, "cannot enter %s on node %s",
+                            config->settings.cwd, config->host);
+    umask(config->settings.umask);
     bind_once(config);
     if (js_job_output_try(config, err) < 0)
         return -1;
@@ -187,7 +187,7 @@ static int runner_main_apply(struct runner *runner, struct js_err *err)
 static int configure(struct runner *runner, const struct js_packet *message)
 {
     struct js_err err = {""};
-    if (runner->config.cwd) {
+    if (runner->config.settings.cwd) {
         errno = EBADMSG;
         return -1;
     }
@@ -312,7 +312,7 @@ static int check_lease(struct runner *runner)
     runner->lease_ns = JS_NEVER_NS;
     runner->has_expired = true;
     for (uint32_t i = 0; runner->jobs && i < runner->config.slots; i++) {
-        if (js_slots_end(runner->jobs, i, runner->config.grace_ns) < 0)
+        if (js_slots_end(runner->jobs, i, runner->config.settings.grace_ns) < 0)
             return -1;
     }
     return 0;

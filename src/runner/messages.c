@@ -1,5 +1,6 @@
 #include "runner/messages.h"
 
+#include "base/fields.h"
 #include "base/pack.h"
 
 #include <errno.h>
@@ -29,142 +30,14 @@ static const char *get_string_or_null(struct js_cursor *cursor)
     return text[0] ? text : NULL;
 }
 
-static char *messages_copy_string(struct js_cursor *cursor)
+/* The runner's own copy of a configuration: the environment, and behind its
+ * NULL the bytes of the message, which the strings are in. */
+static const char **copy_message(const void *body, size_t len, size_t env_count)
 {
-    return strdup(get_string(cursor));
-}
-
-static size_t count_strings(const char *const *strings)
-{
-    size_t count = 0;
-    while (strings && strings[count])
-        count++;
-    return count;
-}
-
-static int put_env(struct js_buf *buf, const char *const *env)
-{
-    size_t count = count_strings(env);
-    int rc = js_pack_u64(buf, count);
-    for (size_t i = 0; rc == 0 && i < count; i++)
-        rc = put_string(buf, env[i]);
-    return rc;
-}
-
-static void free_env(char **env)
-{
-    for (size_t i = 0; env && env[i]; i++)
-        free(env[i]);
-    free(env);
-}
-
-static const char *const *get_env(struct js_cursor *cursor)
-{
-    uint64_t count = js_unpack_u64(cursor);
-    if (count > cursor->left) /* each takes more than a byte */
-        cursor->bad = true;
-    char **env = calloc(cursor->bad ? 1 : (size_t)count + 1, sizeof(*env));
-    for (size_t i = 0; env && !cursor->bad && i < count; i++) {
-        env[i] = messages_copy_string(cursor);
-        if (!env[i]) {
-            free_env(env);
-            return NULL;
-        }
-    }
-    return (const char *const *)env;
-}
-
-static int put_cpus(struct js_buf *buf, const struct js_runner_config *config)
-{
-    int rc = js_pack_u32(buf, config->slots);
-    for (uint32_t i = 0; rc == 0 && i < config->slots; i++)
-        rc = js_pack_bytes(buf, config->slot_cpus[i].word,
-                           sizeof(config->slot_cpus[i].word));
-    return rc;
-}
-
-static const struct js_cpuset *get_cpus(struct js_cursor *cursor,
-                                        uint32_t slots)
-{
-    if (slots < 1 || slots > cursor->left / sizeof(struct js_cpuset))
-        cursor->bad = true;
-    struct js_cpuset *cpus =
-        calloc(cursor->bad ? 1 : (size_t)slots, sizeof(*cpus));
-    for (uint32_t i = 0; cpus && !cursor->bad && i < slots; i++) {
-        size_t len;
-        const char *words = js_unpack_bytes(cursor, &len);
-        if (len == sizeof(cpus[i].word))
-            memcpy(cpus[i].word, words, len);
-        else
-            cursor->bad = true;
-    }
-    return cpus;
-}
-
-int js_messages_put_config(struct js_buf *buf,
-                           const struct js_runner_config *config)
-{
-    if (put_string(buf, config->cwd) < 0 ||
-        js_pack_u32(buf, (uint32_t)config->umask) < 0 ||
-        put_env(buf, config->env) < 0 ||
-        js_pack_u32(buf, (uint32_t)config->capture) < 0 ||
-        put_string(buf, config->output_dir) < 0 ||
-        put_string(buf, config->tmpdir) < 0 ||
-        put_string(buf, config->host) < 0 ||
-        js_pack_u32(buf, (uint32_t)config->slave) < 0 ||
-        put_cpus(buf, config) < 0 || js_pack_i64(buf, config->grace_ns) < 0 ||
-        js_pack_i64(buf, config->retry_ns) < 0 ||
-        js_pack_u8(buf, config->allow_leftovers) < 0 ||
-        js_pack_u64(buf, config->run_id) < 0)
-        return -1;
-    return 0;
-}
-
-static bool config_is_whole(const struct js_runner_config *config)
-{
-    return config->cwd && config->env && config->output_dir && config->tmpdir &&
-           config->host && config->slot_cpus;
-}
-
-int js_messages_get_config(const void *body, size_t len,
-                           struct js_runner_config *ret)
-{
-    struct js_cursor cursor = js_cursor_of(body, len);
-    struct js_runner_config config = {0};
-
-    config.cwd = messages_copy_string(&cursor);
-    config.umask = js_unpack_u32(&cursor);
-    config.env = get_env(&cursor);
-    config.capture = js_unpack_u32(&cursor);
-    config.output_dir = messages_copy_string(&cursor);
-    config.tmpdir = messages_copy_string(&cursor);
-    config.host = messages_copy_string(&cursor);
-    config.slave = js_unpack_u32(&cursor);
-    config.slots = js_unpack_u32(&cursor);
-    config.slot_cpus = get_cpus(&cursor, config.slots);
-    config.grace_ns = js_unpack_i64(&cursor);
-    config.retry_ns = js_unpack_i64(&cursor);
-    config.allow_leftovers = js_unpack_u8(&cursor);
-    config.run_id = js_unpack_u64(&cursor);
-    if (js_cursor_end(&cursor) == 0 && config_is_whole(&config)) {
-        *ret = config;
-        return 0;
-    }
-    int error = js_cursor_end(&cursor) < 0 ? EBADMSG : ENOMEM;
-    js_messages_release_config(&config);
-    errno = error;
-    return -1;
-}
-
-void js_messages_release_config(struct js_runner_config *config)
-{
-    free_env((char **)config->env);
-    free((void *)config->cwd);
-    free((void *)config->output_dir);
-    free((void *)config->tmpdir);
-    free((void *)config->host);
-    free((void *)config->slot_cpus);
-    *config = (struct js_runner_config){0};
+    const char **env = calloc(1, (env_count + 1) * sizeof(*env) + len);
+    if (env)
+        memcpy(env + env_count + 1, body, len);
+    return env;
 }
 
 /* Nothing for a set that is not there. */
@@ -187,6 +60,89 @@ static const struct js_cpuset *get_set(struct js_cursor *cursor,
     }
     memcpy(to->word, words, len);
     return to;
+}
+
+static const struct js_field config_fields[] = {
+    JS_FIELD(struct js_runner_config, host),
+    JS_FIELD(struct js_runner_config, slave),
+    JS_FIELD(struct js_runner_config, slots),
+    JS_FIELD(struct js_runner_config, retry_ns),
+};
+
+int js_messages_put_config(struct js_buf *buf,
+                           const struct js_runner_config *config)
+{
+    size_t count = 0;
+    while (config->env[count])
+        count++;
+    if (js_pack_u64(buf, count) < 0 ||
+        js_settings_pack(buf, &config->settings) < 0 ||
+        js_fields_pack(buf, JS_FIELDS(config_fields), config) < 0)
+        return -1;
+    for (size_t i = 0; i < count; i++) {
+        if (put_string(buf, config->env[i]) < 0)
+            return -1;
+    }
+    for (uint32_t i = 0; i < config->slots; i++) {
+        if (put_set(buf, &config->slot_cpus[i]) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* What is in a message that begins with the number of variables. */
+static int read_config(struct js_cursor *cursor, const char **env, size_t count,
+                       struct js_runner_config *ret)
+{
+    js_unpack_u64(cursor);
+    js_settings_unpack(cursor, &ret->settings);
+    js_fields_unpack(cursor, JS_FIELDS(config_fields), ret);
+    for (size_t i = 0; i < count; i++)
+        env[i] = get_string(cursor);
+    if (ret->slots < 1 || ret->slots > cursor->left / sizeof(struct js_cpuset))
+        cursor->bad = true;
+    struct js_cpuset *cpus =
+        calloc(cursor->bad ? 1 : ret->slots, sizeof(*cpus));
+    if (!cpus)
+        return -1;
+    for (uint32_t i = 0; !cursor->bad && i < ret->slots; i++) {
+        if (!get_set(cursor, &cpus[i]))
+            cursor->bad = true;
+    }
+    ret->slot_cpus = cpus;
+    return js_cursor_end(cursor);
+}
+
+int js_messages_get_config(const void *body, size_t len,
+                           struct js_runner_config *ret)
+{
+    struct js_cursor cursor = js_cursor_of(body, len);
+    struct js_runner_config config = {0};
+    uint64_t count = js_unpack_u64(&cursor);
+    if (count > cursor.left) { /* each takes more than a byte */
+        errno = EBADMSG;
+        return -1;
+    }
+    const char **env = copy_message(body, len, count);
+    if (!env)
+        return -1;
+    config.env = env;
+    cursor = js_cursor_of(env + count + 1, len);
+    if (read_config(&cursor, env, count, &config) < 0) {
+        int error = errno;
+        js_messages_release_config(&config);
+        errno = error;
+        return -1;
+    }
+    *ret = config;
+    return 0;
+}
+
+void js_messages_release_config(struct js_runner_config *config)
+{
+    free((void *)config->env);
+    free((void *)config->slot_cpus);
+    *config = (struct js_runner_config){0};
 }
 
 int js_messages_put_job(struct js_buf *buf, const struct js_runner_job *job)

@@ -62,6 +62,7 @@
 #include "base/err.h"
 #include "list/job_spec.h"
 #include "list/outcome.h"
+#include "list/settings.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -72,23 +73,14 @@
 struct js_runner;
 
 struct js_runner_config {
-    const char *cwd;         /* absolute */
-    mode_t umask;            /* of the jobs */
-    const char *const *env;  /* of the jobs, "NAME=value", NULL-terminated */
-    enum js_capture capture; /* SPOOL: unlinked files in tmpdir, handed to the
-                                rank; DIR: output_dir/ID.out and ID.err */
-    const char *output_dir;  /* for CAPTURE_DIR; may be relative to cwd */
-    const char *tmpdir;      /* for CAPTURE_SPOOL */
+    struct js_settings settings; /* tmpdir is not "" */
+    const char *const *env; /* of the jobs, "NAME=value", NULL-terminated */
     const char *host;
-    unsigned slave;
+    uint32_t slave;
     uint32_t slots;                    /* at least 1 */
     const struct js_cpuset *slot_cpus; /* one a slot: what its job is bound
                                           to; empty: not bound */
-    int64_t grace_ns; /* between SIGTERM and SIGKILL; of what a job left behind
-                         500 ms at most */
-    int64_t retry_ns;
-    bool allow_leftovers; /* what jobs leave behind goes on until the end */
-    uint64_t run_id;      /* that jobs carry (base/mark.h); 0: none */
+    int64_t retry_ns;                  /* how long a passing lack may last */
 };
 
 /* The slot that becomes free next. */

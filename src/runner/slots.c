@@ -93,8 +93,9 @@ struct js_slots {
 
 static const char *output_folder(const struct js_runner_config *config)
 {
-    return config->capture == JS_CAPTURE_DIR ? config->output_dir
-                                             : config->tmpdir;
+    return config->settings.capture == JS_CAPTURE_DIR
+               ? config->settings.output_dir
+               : config->settings.tmpdir;
 }
 
 static void init_slot(struct slot *slot)
@@ -133,7 +134,7 @@ struct js_slots *js_slots_new(const struct js_slots_means *means)
     init_slot(&jobs->strays);
     jobs->ignored = js_spawn_ignored();
     js_job_folder_note(&jobs->output_folder, output_folder(means->config));
-    js_job_folder_note(&jobs->tmpdir, means->config->tmpdir);
+    js_job_folder_note(&jobs->tmpdir, means->config->settings.tmpdir);
     return jobs;
 }
 
@@ -223,7 +224,7 @@ static int look_for_room(struct js_slots *jobs, struct slot *slot,
         "written there may be cut; make room, or name another folder "
         "with %s",
         config->host, output_folder(config), (unsigned long long)slot->job.id,
-        config->capture == JS_CAPTURE_DIR ? "--output" : "--tmpdir");
+        config->settings.capture == JS_CAPTURE_DIR ? "--output" : "--tmpdir");
 }
 
 /* Said once until there is room again. */
@@ -238,7 +239,7 @@ static int say_in_memory(struct js_slots *jobs, const struct slot *slot)
         jobs,
         "node %s: there is no room left in %s: what jobs write is kept "
         "in memory; make room, or name another folder with --tmpdir",
-        config->host, config->tmpdir);
+        config->host, config->settings.tmpdir);
 }
 
 static int rescue_output(struct js_slots *jobs, struct slot *slot)
@@ -250,7 +251,8 @@ static int rescue_output(struct js_slots *jobs, struct slot *slot)
         return 0;
     return slots_note(
         jobs, "node %s: the folder %s was removed while job %llu ran: %s%s",
-        config->host, config->output_dir, (unsigned long long)slot->job.id,
+        config->host, config->settings.output_dir,
+        (unsigned long long)slot->job.id,
         rc > 0 ? "what it has written stands in a new one"
                : "what it has written is lost: ",
         rc > 0 ? "" : js_errno_text(errno));
@@ -390,7 +392,7 @@ static void slots_set_stdio(const struct js_slots *jobs,
                             struct js_spawn_spec *spec)
 {
     const struct js_job_output_file *file = slot->output.file;
-    bool is_dropped = jobs->means.config->capture == JS_CAPTURE_NONE;
+    bool is_dropped = jobs->means.config->settings.capture == JS_CAPTURE_NONE;
     int out = is_dropped ? jobs->means.null_out : file[JS_STREAM_OUT].fd;
     int err = is_dropped ? jobs->means.null_out : file[JS_STREAM_ERR].fd;
     spec->stdin_fd = fd_or(files->fd[0], jobs->means.null_in);
@@ -426,8 +428,9 @@ static int spawn(struct js_slots *jobs, struct slot *slot,
 static int write_hostfile(const struct js_slots *jobs, struct slot *slot)
 {
     if (slot->job.hosts && !slot->hostfile)
-        slot->hostfile = js_job_hostfile_write(
-            jobs->means.config->tmpdir, slot->job.hosts, slot->job.cores);
+        slot->hostfile =
+            js_job_hostfile_write(jobs->means.config->settings.tmpdir,
+                                  slot->job.hosts, slot->job.cores);
     return slot->job.hosts && !slot->hostfile ? -1 : 0;
 }
 
@@ -722,7 +725,7 @@ static bool sweep(struct js_slots *jobs, struct slot *slot,
     struct js_leftovers run = {
         .all = jobs->count == 1,
         .group = slot->pid,
-        .run = jobs->means.config->run_id,
+        .run = jobs->means.config->settings.run_id,
         .id = slot->job.id,
         .attempt = slot->job.attempt,
         .spared = is_spared,
@@ -740,7 +743,7 @@ static bool sweep(struct js_slots *jobs, struct slot *slot,
 /* Shorter than that of a job that is to end in good order: its slot waits. */
 static int64_t leftover_grace_ns(const struct js_slots *jobs)
 {
-    int64_t grace_ns = jobs->means.config->grace_ns;
+    int64_t grace_ns = jobs->means.config->settings.grace_ns;
     return grace_ns < leftover_grace_most_ns ? grace_ns
                                              : leftover_grace_most_ns;
 }
@@ -790,7 +793,7 @@ static int slots_settle(struct js_slots *jobs, struct slot *slot)
     bool clean = false;
     if (!jobs->has_children)
         return finish_ending(jobs, slot, true);
-    if (jobs->means.config->allow_leftovers)
+    if (jobs->means.config->settings.allow_leftovers)
         return finish_ending(jobs, slot, false);
     bool is_first = slot->fresh;
     if (is_first)
@@ -838,7 +841,7 @@ static int wake_ending(struct js_slots *jobs, struct slot *slot, int64_t now_ns)
 /* With no job there is nobody whose they might be. */
 static int look_for_strangers(struct js_slots *jobs)
 {
-    struct js_leftovers run = {.run = jobs->means.config->run_id,
+    struct js_leftovers run = {.run = jobs->means.config->settings.run_id,
                                .group = -1,
                                .spared = is_spared,
                                .strange = note_stranger,
@@ -853,7 +856,7 @@ static int look_for_strangers(struct js_slots *jobs)
 static int start_strays(struct js_slots *jobs)
 {
     struct slot *strays = &jobs->strays;
-    if (jobs->count == 1 || jobs->means.config->allow_leftovers ||
+    if (jobs->count == 1 || jobs->means.config->settings.allow_leftovers ||
         strays->state != SLOT_FREE || !jobs->has_children)
         return 0;
     if (is_idle(jobs))
@@ -909,8 +912,8 @@ int js_slots_reap(struct js_slots *jobs)
 static void tell_to_end(struct js_slots *jobs, struct slot *slot,
                         enum js_stop_reason cause, int64_t grace_ns)
 {
-    if (grace_ns > jobs->means.config->grace_ns)
-        grace_ns = jobs->means.config->grace_ns;
+    if (grace_ns > jobs->means.config->settings.grace_ns)
+        grace_ns = jobs->means.config->settings.grace_ns;
     int64_t kill_ns = js_clock_ns() + grace_ns;
     if (slot->cause != JS_STOP_REASON_NONE) {
         if (kill_ns < slot->wake_ns && slot->wake_ns != JS_NEVER_NS)
@@ -978,7 +981,7 @@ static void wake_running(struct js_slots *jobs, struct slot *slot)
 {
     if (slot->cause == JS_STOP_REASON_NONE) {
         tell_to_end(jobs, slot, JS_STOP_REASON_TIMEOUT,
-                    jobs->means.config->grace_ns);
+                    jobs->means.config->settings.grace_ns);
         return;
     }
     slot->wake_ns = JS_NEVER_NS;

@@ -318,7 +318,7 @@ static int run_jobs(const char *jobs, int slaves)
         .delivery = not_null(js_delivery_new(out, err_out, &log))};
     struct js_master_config config = {
         .scheduler = {.round_size = 10},
-        .setup = {.slots = 1, .cwd = "/", .output_dir = "", .tmpdir = ""},
+        .setup = {.slots = 1, .settings = {.cwd = "/"}},
         .meeting_ns = JS_NS_PER_S,
         .stop_ns = JS_NEVER_NS,
         .source = open_source(jobs),

@@ -22,9 +22,9 @@ static void take_setup(const char *bytes, size_t len)
     struct js_wire_setup setup;
     if (js_wire_unpack_setup(bytes, len, &setup) < 0)
         return;
-    look(setup.cwd, strlen(setup.cwd));
-    look(setup.output_dir, strlen(setup.output_dir));
-    look(setup.tmpdir, strlen(setup.tmpdir));
+    look(setup.settings.cwd, strlen(setup.settings.cwd));
+    look(setup.settings.output_dir, strlen(setup.settings.output_dir));
+    look(setup.settings.tmpdir, strlen(setup.settings.tmpdir));
     look(setup.environ, setup.environ_len);
 }
 

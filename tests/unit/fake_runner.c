@@ -92,7 +92,7 @@ static int fake_configure(struct js_runner *runner,
     if (!runner->jobs)
         return -1;
     runner->slots = config->slots;
-    runner->capture = config->capture;
+    runner->capture = config->settings.capture;
     if (runner->configured)
         runner->configured(runner->arg, runner, config);
     runner->ready_ns = fake_net_now_ns(runner->net) + JS_NS_PER_MS;

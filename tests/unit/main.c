@@ -21,6 +21,7 @@
     _(job)                                                                     \
     _(log_histogram)                                                           \
     _(resources)                                                               \
+    _(settings)                                                                \
     _(memory)                                                                  \
     _(joblog_reader)                                                           \
     _(graph)                                                                   \

@@ -500,16 +500,15 @@ static void open_master(struct run *run)
         .scheduler = {.round_size = run->config.round_size,
                       .barrier = run->config.barrier},
         .setup = {.slots = run->config.slots,
-                  .bind = true,
-                  .trace = true,
-                  .capture = JS_CAPTURE_SPOOL,
-                  .umask = 022,
-                  .spool_limit_bytes = run->config.spool_limit_bytes,
-                  .grace_ns = JS_NS_PER_S,
                   .lease_ns = run->config.lease_ns,
-                  .cwd = "/",
-                  .output_dir = "",
-                  .tmpdir = "",
+                  .settings = {.bind = true,
+                               .trace = true,
+                               .capture = JS_CAPTURE_SPOOL,
+                               .umask = 022,
+                               .spool_limit_bytes =
+                                   run->config.spool_limit_bytes,
+                               .grace_ns = JS_NS_PER_S,
+                               .cwd = "/"},
                   .environ = "A=1\0B=2",
                   .environ_len = sizeof("A=1\0B=2")},
         .stop_ns = run->config.stop_ns > 0 ? FAKE_START_NS + run->config.stop_ns
@@ -1488,12 +1487,12 @@ static void note_environ(void *arg, const struct js_runner *runner,
     for (int i = 0; i < 3; i++)
         CU_ASSERT_STRING_EQUAL(not_null((void *)config->env[i]), expected[i]);
     CU_ASSERT_PTR_NULL(config->env[3]);
-    CU_ASSERT_STRING_EQUAL(config->cwd, "/");
-    CU_ASSERT_STRING_EQUAL(config->tmpdir, "/tmp");
-    CU_ASSERT_EQUAL(config->umask, 022);
+    CU_ASSERT_STRING_EQUAL(config->settings.cwd, "/");
+    CU_ASSERT_STRING_EQUAL(config->settings.tmpdir, "/tmp");
+    CU_ASSERT_EQUAL(config->settings.umask, 022);
     CU_ASSERT_EQUAL(config->slave, (unsigned)seat->rank);
     CU_ASSERT_EQUAL(config->slots, 2);
-    CU_ASSERT_EQUAL(config->grace_ns, JS_NS_PER_S);
+    CU_ASSERT_EQUAL(config->settings.grace_ns, JS_NS_PER_S);
     for (uint32_t i = 0; i < config->slots; i++)
         CU_ASSERT_EQUAL(js_cpuset_count(&config->slot_cpus[i]), 1);
     seat->most_running = 0;

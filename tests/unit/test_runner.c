@@ -76,15 +76,16 @@ static void prepare(struct fixture *fx)
     for (int i = 0; i < SLOTS_MAX; i++)
         js_cpuset_of_process(0, &fx->cpus[i]);
     fx->config = (struct js_runner_config){
-        .cwd = fx->dir,
-        .umask = 022,
+        .settings = {.cwd = fx->dir,
+                     .umask = 022,
+                     .output_dir = "",
+                     .tmpdir = "/tmp",
+                     .grace_ns = 300 * JS_NS_PER_MS},
         .env = fx->env,
-        .tmpdir = "/tmp",
         .host = "testnode",
         .slave = 4,
         .slots = 1,
         .slot_cpus = fx->cpus,
-        .grace_ns = 300 * JS_NS_PER_MS,
         .retry_ns = 20 * JS_NS_PER_S,
     };
 }
@@ -379,7 +380,7 @@ static void test_surroundings(void)
     char expected[1024];
     struct js_buf cpus = JS_BUF_INIT;
     prepare(&fx);
-    fx.config.umask = 027;
+    fx.config.settings.umask = 027;
     CU_ASSERT_EQUAL(js_cpuset_format(&fx.cpus[0], &cpus), 0);
     start_well(&fx);
     snprintf(expected, sizeof(expected),
@@ -513,9 +514,9 @@ static void test_output_to_a_folder(void)
 {
     struct fixture fx;
     prepare(&fx);
-    fx.config.capture = JS_CAPTURE_DIR;
-    fx.config.output_dir = "."; /* of the jobs' folder */
-    fx.config.umask = 026;
+    fx.config.settings.capture = JS_CAPTURE_DIR;
+    fx.config.settings.output_dir = "."; /* of the jobs' folder */
+    fx.config.settings.umask = 026;
     start_well(&fx);
     run(&fx, "echo out; echo error >&2");
     CU_ASSERT_EQUAL(fx.event.outcome.out_bytes, 4);
@@ -535,8 +536,8 @@ static void test_output_file_refused(void)
     struct fixture fx;
     char path[128];
     prepare(&fx);
-    fx.config.capture = JS_CAPTURE_DIR;
-    fx.config.output_dir = fx.dir;
+    fx.config.settings.capture = JS_CAPTURE_DIR;
+    fx.config.settings.output_dir = fx.dir;
     start_well(&fx);
     snprintf(path, sizeof(path), "%s/7.err", fx.dir);
     CU_ASSERT_EQUAL(symlink("/dev/null", path), 0);
@@ -591,8 +592,8 @@ static void use_own_folder(struct fixture *fx, char *path, size_t size,
 {
     snprintf(path, size, "%s/own", fx->dir);
     CU_ASSERT_EQUAL(mkdir(path, 0750), 0);
-    fx->config.capture = capture;
-    fx->config.output_dir = fx->config.tmpdir = path;
+    fx->config.settings.capture = capture;
+    fx->config.settings.output_dir = fx->config.settings.tmpdir = path;
 }
 
 static mode_t mode_of(const char *path)
@@ -719,7 +720,7 @@ static void test_output_to_nowhere(void)
 {
     struct fixture fx;
     prepare(&fx);
-    fx.config.capture = JS_CAPTURE_NONE;
+    fx.config.settings.capture = JS_CAPTURE_NONE;
     start_well(&fx);
     run(&fx, "echo out; echo error >&2");
     CU_ASSERT_EQUAL(fx.event.outcome.exit_code, 0);
@@ -740,17 +741,17 @@ static void test_bad_configurations(void)
 {
     struct fixture fx;
     prepare(&fx);
-    fx.config.cwd = "/nowhere";
+    fx.config.settings.cwd = "/nowhere";
     expect_not_ready(&fx, "cannot enter /nowhere on node testnode: "
                           "No such file or directory");
     prepare(&fx);
-    fx.config.tmpdir = "/nowhere";
+    fx.config.settings.tmpdir = "/nowhere";
     expect_not_ready(&fx, "cannot keep output in /nowhere on node testnode: No "
                           "such file or directory; --tmpdir names another "
                           "folder");
     prepare(&fx);
-    fx.config.capture = JS_CAPTURE_DIR;
-    fx.config.output_dir = "/etc/passwd";
+    fx.config.settings.capture = JS_CAPTURE_DIR;
+    fx.config.settings.output_dir = "/etc/passwd";
     expect_not_ready(&fx, "cannot write to the output folder /etc/passwd on "
                           "node testnode: Not a directory");
 }
@@ -848,7 +849,7 @@ static void test_what_is_left_behind_may_tidy_up(void)
 {
     struct fixture fx;
     prepare(&fx);
-    fx.config.grace_ns = unit_patience_ns();
+    fx.config.settings.grace_ns = unit_patience_ns();
     start_well(&fx);
     run(&fx, "(trap 'echo tidy; sleep 0.2; echo done; exit' TERM; echo set; "
              "touch set; while :; do sleep 0.02; done) & "
@@ -984,7 +985,7 @@ static void test_orphans_of_a_run_within_a_job(void)
     struct fixture fx;
     prepare(&fx);
     fx.config.slots = 2;
-    fx.config.run_id = UINT64_C(0xabcdef);
+    fx.config.settings.run_id = UINT64_C(0xabcdef);
     start_well(&fx);
     submit(&fx, 1, 11, "while ! test -e go; do sleep 0.02; done");
     char command[320];
@@ -1007,14 +1008,14 @@ static void test_marks(void)
 {
     struct fixture fx;
     prepare(&fx);
-    fx.config.run_id = UINT64_C(0xabcdef);
+    fx.config.settings.run_id = UINT64_C(0xabcdef);
     start_well(&fx);
     expect_output(&fx, "echo $JOBSCHED_RUN:$JOBSCHED_WITHIN",
                   "0000000000abcdef:\n", "");
     completion(&fx);
     prepare(&fx);
-    fx.config.run_id = UINT64_C(0xabcdef);
-    fx.config.allow_leftovers = true;
+    fx.config.settings.run_id = UINT64_C(0xabcdef);
+    fx.config.settings.allow_leftovers = true;
     fx.env[4] = "JOBSCHED_RUN=0123456789abcdef+7";
     fx.env[5] = "JOBSCHED_ATTEMPT=3";
     fx.env[6] = "JOBSCHED_WITHIN=1111111111111111/4/1";
@@ -1334,7 +1335,7 @@ static void test_waiting_costs_nothing(void)
 {
     struct fixture fx;
     prepare(&fx);
-    fx.config.grace_ns = JS_NS_PER_S;
+    fx.config.settings.grace_ns = JS_NS_PER_S;
     start_well(&fx);
     run(&fx, "(trap '' TERM; touch deaf; while :; do sleep 10; done) & "
              "while ! test -e deaf; do sleep 0.02; done; sleep 0.5");
@@ -1510,8 +1511,8 @@ static void test_hosts_without_a_folder(void)
     struct fixture fx;
     struct js_runner_job job = {.hosts = "n1,n2"};
     prepare(&fx);
-    fx.config.tmpdir = "/nowhere";
-    fx.config.capture = JS_CAPTURE_NONE;
+    fx.config.settings.tmpdir = "/nowhere";
+    fx.config.settings.capture = JS_CAPTURE_NONE;
     start_well(&fx);
     expect_step(&fx, &job, JS_STEP_HOSTFILE, ENOENT);
     completion(&fx);
@@ -1619,7 +1620,7 @@ static void test_less_grace_than_before(void)
 {
     struct fixture fx;
     prepare(&fx);
-    fx.config.grace_ns = 50 * JS_NS_PER_S;
+    fx.config.settings.grace_ns = 50 * JS_NS_PER_S;
     start_well(&fx);
     submit(&fx, 0, 7, "trap '' TERM; touch go; while :; do sleep 1; done");
     wait_for_file(&fx, "go");
@@ -1709,7 +1710,7 @@ static void test_leftovers_may_be_allowed(void)
 {
     struct fixture fx;
     prepare(&fx);
-    fx.config.allow_leftovers = true;
+    fx.config.settings.allow_leftovers = true;
     start_well(&fx);
     run(&fx, "(setsid sh -c 'sleep 0.3; touch late; sleep 1000' &)");
     drop_output(&fx);

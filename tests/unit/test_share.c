@@ -31,7 +31,7 @@ static void begin(struct trial *trial, unsigned slaves, unsigned slots,
     CU_ASSERT_PTR_NOT_NULL_FATAL(trial->topo);
     trial->setup = (struct js_wire_setup){.slots = slots,
                                           .slaves = slaves,
-                                          .bind = true,
+                                          .settings = {.bind = true},
                                           .gpus = 0,
                                           .allocator = set_of("0-15"),
                                           .held = set_of(held),
@@ -110,7 +110,7 @@ static void test_beside_another_run(void)
     expect_home(&trial, 0, "4-5,8-9,12-13", 8, 2);
     end(&trial);
     begin(&trial, 1, 1, "0-3", 0);
-    trial.setup.bind = false;
+    trial.setup.settings.bind = false;
     expect_home(&trial, 0, "0-15", 8, 0);
     end(&trial);
 }

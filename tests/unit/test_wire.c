@@ -38,19 +38,17 @@ static struct js_wire_setup sample_setup(void)
         .slots = 4,
         .index = 2,
         .slaves = 3,
-        .bind = true,
-        .trace = false,
-        .capture = JS_CAPTURE_DIR,
-        .umask = 027,
-        .spool_limit_bytes = UINT64_C(1) << 40,
-        .grace_ns = 500000000,
+        .settings = {.bind = true,
+                     .capture = JS_CAPTURE_DIR,
+                     .umask = 027,
+                     .spool_limit_bytes = UINT64_C(1) << 40,
+                     .grace_ns = 500000000,
+                     .cwd = "/home/u",
+                     .output_dir = "out"},
         .lease_ns = 30000000000,
         .allocator = cpus_of("1,3,5"),
         .held = cpus_of("3"),
         .quota_cores = 2,
-        .cwd = "/home/u",
-        .output_dir = "out",
-        .tmpdir = "",
         .environ = sample_environ,
         .environ_len = sizeof(sample_environ),
     };
@@ -193,14 +191,14 @@ static int read_setup(const void *bytes, size_t len)
     struct js_wire_setup setup;
     if (js_wire_unpack_setup(bytes, len, &setup) < 0)
         return -1;
-    expect_text_within(setup.cwd, bytes, len);
-    expect_text_within(setup.output_dir, bytes, len);
-    expect_text_within(setup.tmpdir, bytes, len);
+    expect_text_within(setup.settings.cwd, bytes, len);
+    expect_text_within(setup.settings.output_dir, bytes, len);
+    expect_text_within(setup.settings.tmpdir, bytes, len);
     expect_within(setup.environ, setup.environ_len, bytes, len);
     CU_ASSERT(setup.environ_len == 0 ||
               setup.environ[setup.environ_len - 1] == '\0');
     CU_ASSERT(setup.index < setup.slaves);
-    CU_ASSERT(setup.capture <= JS_CAPTURE_NONE);
+    CU_ASSERT(setup.settings.capture <= JS_CAPTURE_NONE);
     return 0;
 }
 
@@ -365,17 +363,17 @@ static void test_setup(void)
     CU_ASSERT_EQUAL(out.slots, 4);
     CU_ASSERT_EQUAL(out.index, 2);
     CU_ASSERT_EQUAL(out.slaves, 3);
-    CU_ASSERT_TRUE(out.bind);
-    CU_ASSERT_FALSE(out.trace);
-    CU_ASSERT_EQUAL(out.capture, JS_CAPTURE_DIR);
-    CU_ASSERT_EQUAL(out.umask, 027);
-    CU_ASSERT_EQUAL(out.spool_limit_bytes, UINT64_C(1) << 40);
-    CU_ASSERT_EQUAL(out.grace_ns, 500000000);
+    CU_ASSERT_TRUE(out.settings.bind);
+    CU_ASSERT_FALSE(out.settings.trace);
+    CU_ASSERT_EQUAL(out.settings.capture, JS_CAPTURE_DIR);
+    CU_ASSERT_EQUAL(out.settings.umask, 027);
+    CU_ASSERT_EQUAL(out.settings.spool_limit_bytes, UINT64_C(1) << 40);
+    CU_ASSERT_EQUAL(out.settings.grace_ns, 500000000);
     CU_ASSERT_EQUAL(out.lease_ns, 30000000000);
     CU_ASSERT_TRUE(js_cpuset_equal(&out.allocator, &in.allocator));
-    CU_ASSERT_STRING_EQUAL(out.cwd, "/home/u");
-    CU_ASSERT_STRING_EQUAL(out.output_dir, "out");
-    CU_ASSERT_STRING_EQUAL(out.tmpdir, "");
+    CU_ASSERT_STRING_EQUAL(out.settings.cwd, "/home/u");
+    CU_ASSERT_STRING_EQUAL(out.settings.output_dir, "out");
+    CU_ASSERT_STRING_EQUAL(out.settings.tmpdir, "");
     CU_ASSERT_EQUAL_FATAL(out.environ_len, sizeof(sample_environ));
     CU_ASSERT_EQUAL(memcmp(out.environ, sample_environ, sizeof(sample_environ)),
                     0);
@@ -432,15 +430,15 @@ static void test_setup_values(void)
     setup.environ_len = 0;
     setup.slots = 0; /* one for each core */
     expect_setup(&setup, 0);
-    setup.capture = JS_CAPTURE_NONE;
+    setup.settings.capture = JS_CAPTURE_NONE;
     expect_setup(&setup, 0);
-    setup.capture = JS_CAPTURE_NONE + 1;
+    setup.settings.capture = JS_CAPTURE_NONE + 1;
     expect_setup(&setup, -1);
     setup = sample_setup();
     setup.index = setup.slaves;
     expect_setup(&setup, -1);
     setup = sample_setup();
-    setup.grace_ns = -1;
+    setup.settings.grace_ns = -1;
     expect_setup(&setup, -1);
     setup = sample_setup();
     setup.slots = JS_CPUS_MAX;
