@@ -16,9 +16,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+
+/* How often to look whether mpirun has read the last words. */
+enum { HEARING_LOOKS = 100 };
 
 /*
  * Every process of an MPI program reads the same command line: the one of rank
@@ -72,13 +76,32 @@ static void main_tell_error(const struct jobsched_result *result)
             result->error);
 }
 
-/* Some mpiruns read no more once a rank has left with a status of its own. */
+/* Whether somebody has still to read what was written there. */
+static bool is_unread(int fd)
+{
+    int bytes = 0;
+    unsigned long request = isatty(fd) ? TIOCOUTQ : FIONREAD;
+    struct stat st;
+    if (fstat(fd, &st) < 0 || !(S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode)))
+        return false;
+    return ioctl(fd, request, &bytes) == 0 && bytes > 0;
+}
+
+/* Some mpiruns read no more once a rank has left with a status of its own. What
+ * they have read takes a moment to pass through them. */
 static void be_heard(void)
 {
     int64_t pause_ns = js_mpirun_hearing_ns(js_mpi_of(jobsched_mpi()));
     struct timespec pause = {.tv_nsec = pause_ns};
-    if (js_launchenv_rank() == 0)
+    if (pause_ns == 0 || js_launchenv_rank() != 0)
+        return;
+    for (int i = 0; i < HEARING_LOOKS; i++) {
+        bool is_all_read =
+            !is_unread(STDOUT_FILENO) && !is_unread(STDERR_FILENO);
         nanosleep(&pause, NULL);
+        if (is_all_read)
+            return;
+    }
 }
 
 /* ---------------------------------------------------------------- the list */
