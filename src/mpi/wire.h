@@ -20,16 +20,16 @@
  *     ACK                    -->                 jobs, text ... taken in
  *     DONE (outcome, output) -->                 of one job or several
  *                            <-- RECALL          give back what is not begun
- *     BACK                   -->                 jobs given back unstarted
+ *     RETURNED               -->                 jobs given back unstarted
  *                            <-- FETCH           output that did not fit
  *     OUTPUT                 -->
- *                            <-- LIMIT           how long jobs may run
- *                            <-- END_JOB         end this one
- *                            <-- END             start no more; end what runs
+ *                            <-- TIME_LIMIT      how long jobs may run
+ *                            <-- KILL_JOB        end this one
+ *                            <-- DRAIN           start no more; end what runs
  *     BEAT                   --> BEAT            the same number back
- *                            <-- STOP
- *     BYE                    -->
- *     LAST                   -->                 nothing follows (link.h)
+ *                            <-- SHUTDOWN        leave
+ *     GOODBYE                -->                 it leaves
+ *     FIN                    -->                 nothing follows (link.h)
  *     NOTE                   -->                 for a person, any time
  *
  * A lease. From READY on the slave sends a BEAT, and the next when it has been
@@ -113,10 +113,10 @@ enum {
  * One job, as MPI sends it (js_link builds its datatype from this layout: four
  * groups of fields). Largest fields first, no padding.
  *
- * The text is the grant (grant_len bytes: the list of CPUs, that of GPUs, and
- * that of its hosts if they are several, with a NUL behind each; nothing where
- * the slot's own CPUs are meant and no GPU), the details (list/job_spec.h), and
- * the command.
+ * The text is the allocation (allocation_len bytes: the list of CPUs, that of
+ * GPUs, and that of its hosts if they are several, with a NUL behind each;
+ * nothing where the slot's own CPUs are meant and no GPU), the details
+ * (list/job_spec.h), and the command.
  */
 struct js_wire_job {
     uint64_t id;

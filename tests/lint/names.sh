@@ -41,8 +41,8 @@ done
 [ "$looked" -ge 40 ] || complain "only $looked paths were found to look at"
 
 # The suites that .ci/run runs under valgrind, and those that are special there.
-suites=$(sed -n '/VALGRIND_SUITES="/,/"$/p' .ci/run | tr '"\\' '\n\n' |
-    sed '/VALGRIND_SUITES=/d')
+suites=$(sed -n '/VALGRIND_SUITES="/,/"$/p' .ci/run |
+    sed 's/.*VALGRIND_SUITES=//' | tr -cs '[:lower:]_' ' ')
 [ "$(echo "$suites" | wc -w)" -ge 10 ] ||
     complain ".ci/run names no suites for valgrind"
 for suite in $suites $(sed -n 's/^LENIENT="\(.*\)"$/\1/p' tests/unit/valgrind); do
