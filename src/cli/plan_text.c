@@ -16,6 +16,12 @@ enum {
 /* Another order is worth a word if it takes no more than this part. */
 static const double worth_a_word = 0.99;
 
+static double work_hours_of(const struct js_whatif *forecast)
+{
+    static const double ns_per_hour = 3600e9;
+    return forecast->work_ns / ns_per_hour;
+}
+
 struct page {
     const struct js_whatif *forecast;
     struct js_textbuf textbuf;
@@ -42,12 +48,12 @@ static void plan_text_put_title(struct page *page,
                                 const struct js_plan_text_config *shown)
 {
     const struct js_whatif *forecast = page->forecast;
-    bool is_large = forecast->work_hours >= 1000;
+    bool is_large = work_hours_of(forecast) >= 1000;
     js_textbuf_put_text(&page->textbuf, shown->job_file);
     js_textbuf_put(&page->textbuf, ": %" PRIu64 " job%s, ", forecast->jobs,
                    js_plural(forecast->jobs));
     js_textbuf_put(&page->textbuf, is_large ? "%.0f" : "%.3g",
-                   forecast->work_hours);
+                   work_hours_of(forecast));
     js_textbuf_put(&page->textbuf, " core-hours of work by ");
     js_textbuf_put_text(&page->textbuf, shown->origin);
     js_textbuf_put(&page->textbuf, "\n");
@@ -245,7 +251,7 @@ int js_plan_text_json(const struct js_plan_text_config *shown,
     js_json_count(&json, "jobs", forecast->jobs);
     js_json_count(&json, "unknown", forecast->unknown);
     js_json_seconds(&json, "mean", forecast->mean_ns);
-    js_json_real(&json, "work_core_hours", forecast->work_hours);
+    js_json_real(&json, "work_core_hours", work_hours_of(forecast));
     json_rows(&json, forecast);
     js_json_count(&json, "sensible", forecast->rows[forecast->choice].slots);
     js_json_seconds(&json, "longest_first", forecast->longest_first_ns);

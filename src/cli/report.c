@@ -203,8 +203,10 @@ int js_report(const struct js_options *options)
     char *journal = js_input_paths_journal(&options->config, "", &err);
     if (!journal)
         return report_fail(JOBSCHED_BAD_INPUT, err.text);
-    struct js_report_config config = {
-        .list = js_input_paths_list(&options->config), .journal = journal};
+    struct js_report_config config = {.list =
+                                          js_input_paths_list(&options->config),
+                                      .journal = journal,
+                                      .options = &options->config};
     int status = JOBSCHED_BROKEN;
     if (js_buf_printf(&path_new, "%s.new", options->report) < 0 ||
         !js_buf_string(&path_new))

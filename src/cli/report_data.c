@@ -3,15 +3,14 @@
 #include "base/clock.h"
 #include "base/fdio.h"
 #include "base/json.h"
-#include "jobsched.h"
+#include "cli/plan_model.h"
+#include "list/list.h"
 #include "list/list_state.h"
-#include "list/source.h"
 #include "record/journal_model.h"
 #include "record/timeline.h"
-#include "sched/critical_path.h"
-#include "sched/replay.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,7 +18,6 @@ enum {
     COMMAND_MAX = 1000,    /* bytes of a command that are shown */
     TAILS_MAX = 10000,     /* of the latest that failed */
     PIECE_BYTES = 1 << 20, /* of the document in memory */
-    SLOTS_MAX = 24,        /* numbers of slots that are tried */
 };
 
 /* What the list says of a job that is on record. */
@@ -32,28 +30,17 @@ struct listed {
     bool is_there;
 };
 
-struct trial {
-    uint64_t slots;
-    int64_t span_ns;
-};
-
 struct js_report_data {
     struct js_report_config config;
     struct js_journal_model *model;
     struct js_timeline *timeline;
     int64_t now_unix_ns;
     uint64_t jobs, added;
-    bool has_list;
-    struct js_err list_error; /* if it has none, and was asked for */
+    struct js_list *list;     /* NULL: there is none */
+    struct js_err list_error; /* if there is none, and it was asked for */
     struct listed *listed;    /* by id - 1 */
     struct js_buf texts;
-    struct js_buf ids;      /* uint64_t, by seq - 1 */
-    struct js_buf replayed; /* struct js_replay_job, by seq - 1 */
-    struct js_buf chain;    /* uint64_t, ids */
-    int64_t chain_ns, work_ns;
-    uint32_t widest; /* cores of a job that ran */
-    struct trial trials[SLOTS_MAX];
-    size_t trial_count;
+    struct js_plan_model plan; /* all zero: nothing is known */
 };
 
 /* ---------------------------------------------------------------- the list */
@@ -76,22 +63,9 @@ static int keep_listed(struct js_report_data *data, const struct js_job *job,
 static int take_listed(void *arg, const struct js_job *job, enum js_wait wait)
 {
     struct js_report_data *data = arg;
-    if (js_buf_append(&data->ids, &job->id, sizeof(job->id)) < 0)
-        return -1;
     if (job->id > 0)
         return keep_listed(data, job, wait);
     data->added++;
-    return 0;
-}
-
-/* Without a list the jobs are taken in the order of their ids. */
-static int report_data_take_ids(struct js_report_data *data)
-{
-    data->ids.len = 0;
-    for (uint64_t id = 1; id <= data->jobs; id++) {
-        if (js_buf_append(&data->ids, &id, sizeof(id)) < 0)
-            return -1;
-    }
     return 0;
 }
 
@@ -100,60 +74,33 @@ static int report_data_read_list(struct js_report_data *data)
     data->listed = calloc(data->jobs + 1, sizeof(*data->listed));
     if (!data->listed)
         return -1;
-    if (data->config.list) {
-        struct js_list_state *list_state = js_list_state_new(
-            data->config.list, js_journal_model_ledger(data->model),
-            take_listed, data, &data->list_error);
-        data->has_list = list_state != NULL;
-        js_list_state_free(list_state);
-    }
-    return data->has_list ? 0 : report_data_take_ids(data);
+    if (data->config.list)
+        data->list = js_list_read(data->config.list, &data->list_error);
+    if (!data->list)
+        return 0;
+    struct js_list_state *list_state = js_list_state_new(
+        data->list, js_journal_model_ledger(data->model), take_listed, data);
+    js_list_state_free(list_state);
+    return list_state ? 0 : -1;
 }
 
-/* ---------------------------------------------------------------- replaying */
+/* ---------------------------------------------------------------- the plan */
 
-static struct js_replay_job as_it_ran(const struct js_report_data *data,
-                                      uint64_t id)
+/* Without a list: as many jobs as are on record, none of which waits. */
+static struct js_list *list_of_record(const struct js_report_data *data,
+                                      const struct js_past_runs *past_runs)
 {
-    struct js_replay_job ran = {.run_ns = -1};
-    struct js_journal_model_job job;
-    struct js_journal_model_attempt attempt;
-    if (id == 0)
-        return ran;
-    js_journal_model_job(data->model, id, &job);
-    if (job.latest == JS_JOURNAL_MODEL_NONE)
-        return ran;
-    js_journal_model_attempt(data->model, job.latest, &attempt);
-    if (attempt.kind != JS_JOURNAL_MODEL_OK &&
-        attempt.kind != JS_JOURNAL_MODEL_FAILED)
-        return ran;
-    ran.run_ns = attempt.outcome.run_ns;
-    ran.cores = attempt.cores > 0 ? attempt.cores : 1;
-    return ran;
-}
-
-static void add_work(struct js_report_data *data,
-                     const struct js_replay_job *ran)
-{
-    int64_t work_ns;
-    if (__builtin_mul_overflow(ran->run_ns, ran->cores, &work_ns) ||
-        __builtin_add_overflow(data->work_ns, work_ns, &data->work_ns))
-        data->work_ns = INT64_MAX;
-    if (ran->cores > data->widest)
-        data->widest = ran->cores;
-}
-
-static int take_run_times(struct js_report_data *data)
-{
-    const uint64_t *ids = (const uint64_t *)data->ids.data;
-    for (size_t i = 0; i < data->ids.len / sizeof(*ids); i++) {
-        struct js_replay_job ran = as_it_ran(data, ids[i]);
-        if (js_buf_append(&data->replayed, &ran, sizeof(ran)) < 0)
-            return -1;
-        if (ran.run_ns >= 0)
-            add_work(data, &ran);
-    }
-    return 0;
+    struct js_buf text = JS_BUF_INIT;
+    struct js_list *list = NULL;
+    int rc = 0;
+    for (uint64_t id = 1; rc == 0 && id <= data->jobs; id++)
+        rc = js_buf_printf(&text, "[cores=%" PRIu32 "] :\n",
+                           js_past_runs_cores(past_runs, id));
+    if (rc == 0)
+        list =
+            js_list_new_text(data->config.journal, text.data, text.len, NULL);
+    js_buf_release(&text);
+    return list;
 }
 
 static uint64_t last_slots(const struct js_report_data *data)
@@ -166,121 +113,23 @@ static uint64_t last_slots(const struct js_report_data *data)
     return run.slots;
 }
 
-static int report_data_try_slots(struct js_report_data *data,
-                                 const struct js_replay *replay, uint64_t slots,
-                                 struct js_err *err)
+/* What cannot be known, because no job has ended, is left out. */
+static int report_data_plan(struct js_report_data *data)
 {
-    struct trial trial = {.slots = slots};
-    if (data->trial_count == SLOTS_MAX)
-        return 0;
-    if (js_replay_span(replay, slots, &trial.span_ns, err) < 0)
-        return -1;
-    data->trials[data->trial_count++] = trial;
-    return 0;
-}
-
-/* Powers of two from the widest job on, and the number that there was, as long
- * as more is faster by a hundredth. */
-static int report_data_try_all(struct js_report_data *data,
-                               const struct js_replay *replay,
-                               struct js_err *err)
-{
-    uint64_t had = last_slots(data);
-    int64_t least_ns = data->chain_ns + data->chain_ns / 100;
-    int64_t best_ns = INT64_MAX;
-    for (uint64_t slots = 1;
-         slots <= 1 << 20 && (best_ns > least_ns || slots / 2 < had);
-         slots *= 2) {
-        if (slots < data->widest)
-            continue;
-        if (had > slots / 2 && had < slots && had >= data->widest &&
-            report_data_try_slots(data, replay, had, err) < 0)
-            return -1;
-        if (report_data_try_slots(data, replay, slots, err) < 0)
-            return -1;
-        best_ns = data->trials[data->trial_count - 1].span_ns;
-    }
-    return 0;
-}
-
-/* ---------------------------------------------------------------- the chain */
-
-static const struct js_replay_job *
-replayed_of(const struct js_report_data *data, size_t *ret_count)
-{
-    *ret_count = data->replayed.len / sizeof(struct js_replay_job);
-    return (const struct js_replay_job *)data->replayed.data;
-}
-
-/* What has not run is no part of it. */
-static int keep_chain(struct js_report_data *data,
-                      const struct js_critical_path *chain)
-{
-    const uint64_t *ids = (const uint64_t *)data->ids.data;
-    size_t count;
-    const struct js_replay_job *jobs = replayed_of(data, &count);
-    data->chain_ns = chain->length_ns;
-    for (size_t i = 0; i < chain->count; i++) {
-        uint64_t seq = chain->seqs[i];
-        if (seq <= count && jobs[seq - 1].run_ns >= 0 &&
-            js_buf_append(&data->chain, &ids[seq - 1], sizeof(*ids)) < 0)
-            return -1;
-    }
-    return 0;
-}
-
-/* By the list; what has not run takes no time. */
-static int report_data_find_chain(struct js_report_data *data,
-                                  struct js_err *err)
-{
-    size_t count;
-    const struct js_replay_job *jobs = replayed_of(data, &count);
-    struct js_critical_path chain = {0};
-    int64_t *run_ns = calloc(count + 1, sizeof(*run_ns));
-    struct js_source *source =
-        run_ns ? js_source_new_regular(data->config.list, NULL, err) : NULL;
-    struct js_critical_path_config config = {.run_ns = run_ns, .count = count};
-    for (size_t i = 0; run_ns && i < count; i++)
-        run_ns[i] = jobs[i].run_ns > 0 ? jobs[i].run_ns : 0;
-    int rc = source ? js_critical_path_find(source, &config, &chain, err) : -1;
-    if (rc == 0)
-        rc = keep_chain(data, &chain);
-    js_critical_path_release(&chain);
-    js_source_free(source);
-    free(run_ns);
-    return rc;
-}
-
-/* Without a list no job waits: it is the longest one. */
-static int find_longest(struct js_report_data *data)
-{
-    size_t count;
-    const struct js_replay_job *jobs = replayed_of(data, &count);
-    uint64_t longest = 0;
-    for (uint64_t seq = 1; seq <= count; seq++) {
-        if (jobs[seq - 1].run_ns >= 0 &&
-            (longest == 0 || jobs[seq - 1].run_ns > jobs[longest - 1].run_ns))
-            longest = seq;
-    }
-    if (longest == 0)
-        return 0;
-    struct js_critical_path chain = {
-        .length_ns = jobs[longest - 1].run_ns, .seqs = &longest, .count = 1};
-    return keep_chain(data, &chain);
-}
-
-/* What cannot be reckoned is left out: the list has changed since it was
- * read. */
-static void replay_all(struct js_report_data *data)
-{
-    struct js_err err;
-    struct js_replay replay = {.list =
-                                   data->has_list ? data->config.list : NULL};
-    replay.jobs = replayed_of(data, &replay.count);
-    int rc =
-        replay.list ? report_data_find_chain(data, &err) : find_longest(data);
-    if (rc < 0 || report_data_try_all(data, &replay, &err) < 0)
-        data->trial_count = data->chain.len = 0;
+    struct js_past_runs *past_runs = js_past_runs_from_model(data->model, NULL);
+    struct js_list *stand_in =
+        past_runs && !data->list ? list_of_record(data, past_runs) : NULL;
+    struct js_plan_model_config config = {
+        .options = data->config.options,
+        .list = data->list ? data->list : stand_in,
+        .registry = data->list ? js_past_runs_registry(past_runs) : NULL,
+        .past_runs = past_runs,
+        .slots = last_slots(data)};
+    if (config.list && js_plan_model_make(&config, &data->plan, NULL) < 0)
+        data->plan = (struct js_plan_model){0};
+    js_list_free(stand_in);
+    js_past_runs_free(past_runs);
+    return past_runs ? 0 : -1;
 }
 
 /* ---------------------------------------------------------------- loading */
@@ -289,11 +138,9 @@ static int report_data_gather(struct js_report_data *data)
 {
     data->jobs = js_journal_model_jobs(data->model);
     data->timeline = js_timeline_new(data->model, data->now_unix_ns);
-    if (!data->timeline || report_data_read_list(data) < 0 ||
-        take_run_times(data) < 0)
+    if (!data->timeline || report_data_read_list(data) < 0)
         return -1;
-    replay_all(data);
-    return 0;
+    return report_data_plan(data);
 }
 
 struct js_report_data *js_report_data_new(const struct js_report_config *config,
@@ -323,9 +170,8 @@ void js_report_data_free(struct js_report_data *data)
     js_timeline_free(data->timeline);
     js_journal_model_free(data->model);
     js_buf_release(&data->texts);
-    js_buf_release(&data->ids);
-    js_buf_release(&data->replayed);
-    js_buf_release(&data->chain);
+    js_list_free(data->list);
+    js_plan_model_release(&data->plan);
     free(data->listed);
     free(data);
     errno = saved;
@@ -367,7 +213,7 @@ static void report_data_put_head(struct document *document)
     js_json_seconds(json, "now", data->now_unix_ns);
     js_json_string(json, "state", lives[js_journal_model_life(data->model)]);
     js_json_count(json, "added", data->added);
-    if (data->config.list && !data->has_list)
+    if (data->config.list && !data->list)
         js_json_string(json, "list_error", data->list_error.text);
     else
         js_json_null(json, "list_error");
@@ -667,31 +513,42 @@ static void report_data_put_attempts(struct document *document)
     js_json_close_object(&document->json);
 }
 
-/* ---------------------------------------------------------------- replays */
+/* ---------------------------------------------------------------- the plan */
 
+/* Of the chain those that have run, which have a bar. */
 static void report_data_put_chain(struct document *document)
 {
-    const struct js_report_data *data = document->data;
-    const uint64_t *ids = (const uint64_t *)data->chain.data;
-    put_us(&document->json, "chain_time", data->chain_ns);
+    const struct js_whatif *plan = &document->data->plan.whatif;
+    put_us(&document->json, "chain_time", plan->chain_ns);
     js_json_open_array(&document->json, "chain");
-    for (size_t i = 0; i < data->chain.len / sizeof(*ids); i++) {
-        js_json_count(&document->json, NULL, ids[i]);
+    for (size_t i = 0; i < plan->chain_count; i++) {
+        struct js_journal_model_job job = {.latest = JS_JOURNAL_MODEL_NONE};
+        uint64_t id = plan->chain[i]->id;
+        if (id > 0)
+            js_journal_model_job(document->data->model, id, &job);
+        if (job.latest != JS_JOURNAL_MODEL_NONE)
+            js_json_count(&document->json, NULL, id);
         flush(document, PIECE_BYTES);
     }
     js_json_close_array(&document->json);
 }
 
-static void put_trials(struct document *document)
+static void put_plan(struct document *document)
 {
-    const struct js_report_data *data = document->data;
+    /* Of absurd run times what the type holds. */
+    static const double most_ns = 9e18;
+    const struct js_whatif *plan = &document->data->plan.whatif;
     struct js_json *json = &document->json;
-    put_us(json, "work", data->work_ns);
+    report_data_put_chain(document);
+    put_us(json, "work",
+           (int64_t)(plan->work_ns < most_ns ? plan->work_ns : most_ns));
+    js_json_count(json, "unknown", plan->unknown);
+    put_us(json, "mean", plan->mean_ns);
     js_json_open_array(json, "slots");
-    for (size_t i = 0; i < data->trial_count; i++) {
+    for (size_t i = 0; i < plan->row_count; i++) {
         js_json_open_array(json, NULL);
-        js_json_count(json, NULL, data->trials[i].slots);
-        put_us(json, NULL, data->trials[i].span_ns);
+        js_json_count(json, NULL, plan->rows[i].slots);
+        put_us(json, NULL, plan->rows[i].makespan_ns);
         js_json_close_array(json);
     }
     js_json_close_array(json);
@@ -706,8 +563,7 @@ int js_report_data_write(const struct js_report_data *data, int fd)
     put_rows(&document);
     report_data_put_jobs(&document);
     report_data_put_attempts(&document);
-    report_data_put_chain(&document);
-    put_trials(&document);
+    put_plan(&document);
     js_json_close_object(&document.json);
     flush(&document, 0);
     int rc = js_json_check(&document.json);

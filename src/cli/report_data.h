@@ -10,10 +10,13 @@
 #define JS_CLI_REPORT_DATA_H
 
 #include "base/err.h"
+#include "jobsched.h"
 
-struct js_report_config { /* strings borrowed */
+struct js_report_config { /* all borrowed */
     const char *list;     /* NULL: there is none to be read */
     const char *journal;
+    const struct jobsched_config *options; /* for the table of slots, as for
+                                              --plan */
 };
 
 struct js_report_data;

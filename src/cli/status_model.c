@@ -280,9 +280,15 @@ static void status_model_read_list(struct gathering *gathering)
     struct js_status_model *overview = gathering->overview;
     if (!overview->config.job_file)
         return;
+    overview->list =
+        js_list_read(overview->config.job_file, &overview->list_error);
+    if (!overview->list)
+        return;
     overview->list_state = js_list_state_new(
-        overview->config.job_file, js_journal_model_ledger(overview->model),
-        status_model_take_job, gathering, &overview->list_error);
+        overview->list, js_journal_model_ledger(overview->model),
+        status_model_take_job, gathering);
+    if (!overview->list_state)
+        js_err_errno(&overview->list_error, "%s", overview->config.job_file);
     size_t count = overview->kept.len / sizeof(struct js_job *);
     if (count > 0)
         qsort(overview->kept.data, count, sizeof(struct js_job *), compare_ids);
@@ -370,6 +376,7 @@ void js_status_model_release(struct js_status_model *overview)
         js_job_free(((struct js_job **)overview->kept.data)[i]);
     js_buf_release(&overview->kept);
     js_list_state_free(overview->list_state);
+    js_list_free(overview->list);
     js_journal_model_free(overview->model);
     errno = saved;
 }

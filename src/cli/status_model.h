@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "jobsched.h"
+#include "list/list.h"
 #include "list/list_state.h"
 #include "record/journal_model.h"
 
@@ -49,7 +50,8 @@ struct js_status_model_job {
 
 struct js_status_model {
     struct js_status_model_config config;
-    struct js_journal_model *model;   /* owned, as the next */
+    struct js_journal_model *model; /* owned, as the next two */
+    struct js_list *list;
     struct js_list_state *list_state; /* NULL: the list is not known, */
     struct js_err list_error; /* because of this; "" if nobody asked for it */
     int64_t now_unix_ns;

@@ -53,54 +53,41 @@ static enum js_wait wait_of(const struct js_graph *graph,
     return JS_WAIT_TO_SKIP;
 }
 
-static int list_state_read_list(struct js_list_state *list_state,
-                                struct js_err *err)
+/* A list that was checked has no errors: what fails is memory. */
+static int list_state_visit_all(struct js_list_state *list_state)
 {
     struct js_graph *graph = js_source_graph(list_state->source);
     struct js_job *job;
-    enum js_source_state state;
+    enum js_source_state state = JS_SOURCE_JOB;
     while (list_state->error == 0 &&
-           (state = js_source_next(list_state->source, &job, err)) !=
-               JS_SOURCE_END) {
+           (state = js_source_next(list_state->source, &job, NULL)) ==
+               JS_SOURCE_JOB) {
         uint64_t parent;
-        if (state != JS_SOURCE_JOB)
-            return -1;
         list_state_visit(list_state, job, wait_of(graph, job));
         while (js_graph_next_skipped(graph, &parent))
             continue;
         js_job_free(job);
     }
+    if (list_state->error == 0 && state != JS_SOURCE_END)
+        list_state->error = ENOMEM;
     errno = list_state->error;
     return errno ? -1 : 0;
 }
 
-static int list_state_open_list(struct js_list_state *list_state,
-                                const char *path, struct js_err *err)
-{
-    list_state->source = js_source_new_regular(path, &list_state->resume, err);
-    if (!list_state->source)
-        return -1;
-    list_state->resume.judged = note_judged;
-    if (list_state_read_list(list_state, err) == 0)
-        return 0;
-    return list_state->error ? js_err_errno(err, "%s", path) : -1;
-}
-
-struct js_list_state *js_list_state_new(const char *path,
+struct js_list_state *js_list_state_new(const struct js_list *list,
                                         struct js_registry *registry,
-                                        js_list_state_fn visit_job, void *arg,
-                                        struct js_err *err)
+                                        js_list_state_fn visit_job, void *arg)
 {
     struct js_list_state *list_state = calloc(1, sizeof(*list_state));
-    if (!list_state) {
-        js_err_errno(err, "%s", path);
+    if (!list_state)
         return NULL;
-    }
     list_state->visit = visit_job;
     list_state->arg = arg;
     js_resume_init(&list_state->resume, registry, JS_RESUME_LOOK, NULL,
                    list_state);
-    if (list_state_open_list(list_state, path, err) == 0)
+    list_state->resume.judged = note_judged;
+    list_state->source = js_source_new_list(list, &list_state->resume);
+    if (list_state->source && list_state_visit_all(list_state) == 0)
         return list_state;
     js_list_state_free(list_state);
     return NULL;
@@ -108,11 +95,13 @@ struct js_list_state *js_list_state_new(const char *path,
 
 void js_list_state_free(struct js_list_state *list_state)
 {
+    int saved = errno;
     if (!list_state)
         return;
     js_source_free(list_state->source);
     js_buf_release(&list_state->ids);
     free(list_state);
+    errno = saved;
 }
 
 struct asked {

@@ -1,16 +1,17 @@
 /*
- * waits - how the jobs of a list stand, and what those that are left wait for.
+ * list_state - how the jobs of a list stand, and what those that are left wait
+ * for.
  *
- * Reads the list as a run would, with what is on record of its jobs (a
- * registry, which is borrowed, and only looked at), and decides nothing: who
- * waits is the graph's word, as in a run. Owns the text and the graph. Jobs are
- * known by their ids; 0 is one that was never accepted.
+ * Goes through the list as a run would, with what is on record of its jobs (a
+ * registry, which is only looked at), and decides nothing: who waits is the
+ * graph's word, as in a run. Owns the graph; borrows the list and the registry.
+ * Jobs are known by their ids; 0 is one that was never accepted.
  */
 #ifndef JS_LIST_LIST_STATE_H
 #define JS_LIST_LIST_STATE_H
 
-#include "base/err.h"
 #include "list/job.h"
+#include "list/list.h"
 #include "list/registry.h"
 
 #include <stdbool.h>
@@ -32,12 +33,10 @@ typedef int (*js_list_state_fn)(void *arg, const struct js_job *job,
 
 struct js_list_state;
 
-/* NULL with *err: the list cannot be read, is no regular file, has an error,
- * or visit has failed. */
-struct js_list_state *js_list_state_new(const char *path,
+/* NULL with errno: no memory, or visit has failed. */
+struct js_list_state *js_list_state_new(const struct js_list *list,
                                         struct js_registry *registry,
-                                        js_list_state_fn visit, void *arg,
-                                        struct js_err *err);
+                                        js_list_state_fn visit, void *arg);
 void js_list_state_free(struct js_list_state *list_state); /* NULL is allowed */
 
 /* One of the jobs that another waits for. */

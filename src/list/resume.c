@@ -176,6 +176,11 @@ static enum js_resume_decision verdict_of_standing(enum js_job_state standing)
     return JS_RESUME_DECISION_RUN;
 }
 
+static bool resume_only_looks(const struct js_resume *resume)
+{
+    return resume->what == JS_RESUME_LOOK || resume->what == JS_RESUME_MATCH;
+}
+
 static enum js_resume_decision resume_look(struct js_resume *resume,
                                            struct js_job *job)
 {
@@ -183,7 +188,9 @@ static enum js_resume_decision resume_look(struct js_resume *resume,
     job->id = js_registry_match(resume->registry, &identity);
     struct stand stand = stand_of(resume, job->id);
     resume->counts.added += job->id == 0;
-    enum js_resume_decision verdict = verdict_of_standing(stand.standing);
+    enum js_resume_decision verdict = resume->what == JS_RESUME_MATCH
+                                          ? JS_RESUME_DECISION_RUN
+                                          : verdict_of_standing(stand.standing);
     count(resume, &stand, job->id == 0, verdict);
     return verdict;
 }
@@ -212,7 +219,7 @@ int js_resume_judge(struct js_resume *resume, struct js_job *job,
     if (!resume->registry) {
         resume->counts.added++;
         resume->counts.runs++;
-    } else if (resume->what == JS_RESUME_LOOK) {
+    } else if (resume_only_looks(resume)) {
         *ret = resume_look(resume, job);
     } else if (resume_judge(resume, job, after, ret) < 0) {
         return -1;
@@ -232,7 +239,7 @@ int js_resume_end(struct js_resume *resume)
             js_registry_is_gone(registry, id))
             continue;
         resume->counts.gone++;
-        if (resume->what == JS_RESUME_LOOK)
+        if (resume_only_looks(resume))
             continue;
         js_registry_set_gone(registry, id, true);
         if (resume_tell(resume, JS_RESUME_GONE, id) < 0)

@@ -29,6 +29,7 @@ enum js_resume_what {
     JS_RESUME_LOOK,        /* it is only looked how the jobs stand: nothing
                               changes, and nothing follows for what comes after
                               them; the id of one that is not known is 0 */
+    JS_RESUME_MATCH,       /* the same, but all run, however they stand */
 };
 
 /* Where a job stands when its list is read; the order is that of strength, for
@@ -83,7 +84,7 @@ struct js_resume {
     struct js_registry *registry; /* borrowed; NULL: there is none */
     enum js_resume_what what;
     bool is_stream; /* the list is read once, and new jobs are not remembered */
-    js_resume_fn tell;          /* NULL for JS_RESUME_LOOK */
+    js_resume_fn tell;          /* NULL for JS_RESUME_LOOK and MATCH */
     js_resume_judged_fn judged; /* NULL: nobody wants to know */
     void *arg;
     struct js_resume_counts counts;

@@ -1,10 +1,10 @@
 /*
  * source - where the jobs of a run come from, one at a time.
  *
- * Three kinds: the demonstration; a regular file, read and checked as a whole
- * before its first job is given out; and a stream ("-", a FIFO, a pipe, a
- * device), read as jobs are asked for, so that its memory does not grow. Owns
- * the descriptor and the text. Never waits: the caller polls
+ * Three kinds: the demonstration; a regular file (list/list.h), read and
+ * checked as a whole before its first job is given out; and a stream ("-", a
+ * FIFO, a pipe, a device), read as jobs are asked for, so that its memory does
+ * not grow. Owns the descriptor of a stream. Never waits: the caller polls
  * js_source_fd() for POLLIN when told JS_SOURCE_LATER.
  */
 #ifndef JS_LIST_SOURCE_H
@@ -14,7 +14,9 @@
 #include "base/input.h"
 #include "list/graph.h"
 #include "list/job.h"
+#include "list/list.h"
 #include "list/resume.h"
+#include "list/warnings.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -38,21 +40,6 @@ struct js_source;
 struct js_source *js_source_new_demo(uint64_t count, int64_t duration_ns,
                                      struct js_resume *resume);
 
-/* One of several errors, or a warning. */
-typedef void (*js_source_tell_fn)(void *arg, const char *text);
-
-/* Who is told, and of what besides the list itself. */
-struct js_source_ear {
-    js_source_tell_fn tell;
-    void *arg;
-    /* The run's files, which no job may write to: list/jobfile.h. NULL: none.
-     * Borrowed until the source is made. */
-    const struct js_target_own *own;
-};
-
-/* So many errors of a file are told; more are not looked for. */
-enum { JS_SOURCE_ERRORS = 20 };
-
 /*
  * The job list at `path`; "-" is standard input. A regular file is read and
  * checked here, and resume knows what it counts. NULL with *err set: it cannot
@@ -65,7 +52,7 @@ enum { JS_SOURCE_ERRORS = 20 };
  * not closed by js_source_free().
  */
 struct js_source *js_source_new_file(const char *path, struct js_resume *resume,
-                                     const struct js_source_ear *ear,
+                                     const struct js_warnings_ear *ear,
                                      struct js_err *err);
 
 /* The same of a stream that comes so; `path` is what the user calls it. A last
@@ -73,14 +60,14 @@ struct js_source *js_source_new_file(const char *path, struct js_resume *resume,
 struct js_source *js_source_new_stream(const char *path,
                                        const struct js_input_config *inlet,
                                        struct js_resume *resume,
-                                       const struct js_source_ear *ear,
+                                       const struct js_warnings_ear *ear,
                                        struct js_err *err);
 
-/* The same of a list that can be read again: a regular file. Anything else is
- * refused before a byte of it is read. */
-struct js_source *js_source_new_regular(const char *path,
-                                        struct js_resume *resume,
-                                        struct js_err *err);
+/* The jobs of a list that was read before, which is borrowed: a cursor, of
+ * which there may be several. resume may be NULL, and need not be the one with
+ * which the list was checked. NULL with errno ENOMEM. */
+struct js_source *js_source_new_list(const struct js_list *list,
+                                     struct js_resume *resume);
 
 /*
  * Whoever writes into the pipe that is a stream damages what it has to wait
@@ -101,7 +88,7 @@ enum js_source_state js_source_next(struct js_source *source,
                                     struct js_job **ret, struct js_err *err);
 
 /* How many jobs there are in all that have not ended in an earlier run, if that
- * is known (*ret_known). */
+ * is known (*ret_known); of a list, as its check found. */
 uint64_t js_source_total(const struct js_source *source, bool *ret_known);
 
 /* The graph of the jobs given out so far; the source's own. Never NULL (of the

@@ -3,7 +3,6 @@
 #include "base/buf.h"
 #include "base/strmap.h"
 #include "record/joblog_reader.h"
-#include "record/journal_model.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -12,7 +11,8 @@
 enum { WAIT_QUARTILES = 4 }; /* gaps longer than so many are no gaps */
 
 struct js_past_runs {
-    struct js_journal_model *model; /* one of the two */
+    struct js_journal_model *model;     /* NULL: of a joblog */
+    struct js_journal_model *own_model; /* the same, if it is ours to free */
     struct js_joblog_reader *runtimes;
     int64_t gap_ns;
     uint64_t host_slots;
@@ -191,32 +191,31 @@ static int measure_hosts(struct js_past_runs *past_runs)
 
 /* ---------------------------------------------------------------- loading */
 
-static void forget_ends(struct js_registry *registry)
+struct js_past_runs *js_past_runs_from_model(struct js_journal_model *model,
+                                             struct js_err *err)
 {
-    for (uint64_t id = 1; id <= js_registry_count(registry); id++)
-        js_registry_set(registry, id, JS_JOB_STATE_LEFT);
+    struct js_past_runs *past_runs = calloc(1, sizeof(*past_runs));
+    if (past_runs) {
+        past_runs->model = model;
+        if (measure_gap(past_runs) == 0 && measure_hosts(past_runs) == 0)
+            return past_runs;
+    }
+    js_err_errno(err, "the run times");
+    js_past_runs_free(past_runs);
+    return NULL;
 }
 
 struct js_past_runs *js_past_runs_from_journal(const char *path,
                                                struct js_err *err)
 {
-    struct js_past_runs *past_runs = calloc(1, sizeof(*past_runs));
-    if (!past_runs) {
-        js_err_errno(err, "cannot read %s", path);
-        return NULL;
-    }
-    past_runs->model = js_journal_model_load(path, err);
-    if (!past_runs->model)
-        goto fail;
-    if (measure_gap(past_runs) < 0 || measure_hosts(past_runs) < 0) {
-        js_err_errno(err, "cannot read %s", path);
-        goto fail;
-    }
-    forget_ends(js_journal_model_ledger(past_runs->model));
+    struct js_journal_model *model = js_journal_model_load(path, err);
+    struct js_past_runs *past_runs =
+        model ? js_past_runs_from_model(model, err) : NULL;
+    if (past_runs)
+        past_runs->own_model = model;
+    else
+        js_journal_model_free(model);
     return past_runs;
-fail:
-    js_past_runs_free(past_runs);
-    return NULL;
 }
 
 struct js_past_runs *js_past_runs_from_joblog(const char *path,
@@ -239,7 +238,7 @@ void js_past_runs_free(struct js_past_runs *past_runs)
     if (!past_runs)
         return;
     int saved = errno;
-    js_journal_model_free(past_runs->model);
+    js_journal_model_free(past_runs->own_model);
     js_joblog_reader_free(past_runs->runtimes);
     free(past_runs);
     errno = saved;
@@ -247,7 +246,7 @@ void js_past_runs_free(struct js_past_runs *past_runs)
 
 /* ---------------------------------------------------------------- telling */
 
-struct js_registry *js_past_runs_ledger(struct js_past_runs *past_runs)
+struct js_registry *js_past_runs_registry(struct js_past_runs *past_runs)
 {
     return past_runs->model ? js_journal_model_ledger(past_runs->model) : NULL;
 }
@@ -296,6 +295,16 @@ int64_t js_past_runs_run_ns(const struct js_past_runs *past_runs,
         return -1;
     js_journal_model_job(past_runs->model, job->id, &known);
     return sum_attempts(past_runs->model, known.latest);
+}
+
+uint32_t js_past_runs_cores(const struct js_past_runs *past_runs, uint64_t id)
+{
+    struct js_journal_model_job known;
+    struct js_journal_model_attempt attempt = {.cores = 1};
+    js_journal_model_job(past_runs->model, id, &known);
+    if (known.latest != JS_JOURNAL_MODEL_NONE)
+        js_journal_model_attempt(past_runs->model, known.latest, &attempt);
+    return attempt.cores > 0 ? attempt.cores : 1;
 }
 
 int64_t js_past_runs_gap_ns(const struct js_past_runs *past_runs)

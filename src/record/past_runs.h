@@ -1,5 +1,5 @@
 /*
- * earlier - what an earlier run tells about one to come: how long each job
+ * past_runs - what an earlier run tells about one to come: how long each job
  * runs, what lies between two jobs of a slot, and what its hosts were.
  *
  * From the journal, which knows jobs by their identity; or from a joblog, ours
@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "list/job.h"
 #include "list/registry.h"
+#include "record/journal_model.h"
 
 #include <stdint.h>
 
@@ -20,13 +21,16 @@ struct js_past_runs;
 /* NULL with *err as js_journal_model_load(), or as js_joblog_reader_load(). */
 struct js_past_runs *js_past_runs_from_journal(const char *path,
                                                struct js_err *err);
+/* Of a journal that was read already, which is borrowed. */
+struct js_past_runs *js_past_runs_from_model(struct js_journal_model *model,
+                                             struct js_err *err);
 struct js_past_runs *js_past_runs_from_joblog(const char *path,
                                               struct js_err *err);
 void js_past_runs_free(struct js_past_runs *past_runs); /* NULL is allowed */
 
-/* Gives the jobs of a list the ids under which they are known; all are LEFT in
- * it, as if none had run. NULL of a joblog. */
-struct js_registry *js_past_runs_ledger(struct js_past_runs *past_runs);
+/* Gives the jobs of a list the ids under which they are known. NULL of a
+ * joblog. */
+struct js_registry *js_past_runs_registry(struct js_past_runs *past_runs);
 
 /*
  * How long the job ran, from the first attempt's start to the last one's end
@@ -35,6 +39,9 @@ struct js_registry *js_past_runs_ledger(struct js_past_runs *past_runs);
  */
 int64_t js_past_runs_run_ns(const struct js_past_runs *past_runs,
                             const struct js_job *job);
+
+/* The cores that the job had when it ran last; 1: nobody knows. */
+uint32_t js_past_runs_cores(const struct js_past_runs *past_runs, uint64_t id);
 
 /*
  * From the end of a job to the start of the next in its slot, in the mean of

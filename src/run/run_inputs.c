@@ -84,7 +84,7 @@ static struct js_source *open_list(struct js_run *run, struct js_err *err)
          "the journal"},
         {config->joblog, "the joblog"},
         {NULL, NULL}};
-    const struct js_source_ear ear = {
+    const struct js_warnings_ear ear = {
         .tell = js_run_inputs_tell_line, .arg = run, .own = own};
     if (run->rank && reads_stdin(config)) {
         struct js_input_config inlet = inlet_of(run);

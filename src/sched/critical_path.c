@@ -1,6 +1,7 @@
 #include "sched/critical_path.h"
 
 #include "base/buf.h"
+#include "list/source.h"
 #include "sched/event_queue.h"
 
 #include <errno.h>
@@ -26,9 +27,8 @@ static int critical_path_begin(struct search *search, uint64_t seq,
                                int64_t at_ns)
 {
     const struct js_critical_path_config *config = search->config;
-    int64_t run_ns = seq <= config->count ? config->run_ns[seq - 1] : 0;
     struct js_event end = {.number = seq};
-    if (__builtin_add_overflow(at_ns, run_ns, &end.at_ns)) {
+    if (__builtin_add_overflow(at_ns, config->run_ns[seq - 1], &end.at_ns)) {
         errno = EOVERFLOW;
         return -1;
     }
@@ -97,14 +97,17 @@ static int collect(const struct search *search, struct js_critical_path *ret)
     return 0;
 }
 
-int js_critical_path_find(struct js_source *source,
+int js_critical_path_find(const struct js_list *list,
                           const struct js_critical_path_config *config,
                           struct js_critical_path *ret, struct js_err *err)
 {
-    struct search search = {.source = source, .config = config};
-    int rc = begin_first(&search, err);
+    struct search search = {.source = js_source_new_list(list, NULL),
+                            .config = config};
+    int rc = search.source ? begin_first(&search, err)
+                           : js_err_errno(err, "the longest chain");
     if (rc == 0 && (begin_others(&search) < 0 || collect(&search, ret) < 0))
         rc = js_err_errno(err, "the longest chain");
+    js_source_free(search.source);
     js_event_queue_release(&search.ends);
     js_buf_release(&search.causes);
     return rc;

@@ -25,9 +25,7 @@ struct study {
     struct js_buf links; /* struct js_job *, the chain's */
     struct js_critical_path chain;
     double known_ns, unknown_cores; /* for the mean and the work */
-    double work_ns;
     struct js_request most; /* of each count the largest that a job needs */
-    bool is_ordered;
     struct js_err *err;
 };
 
@@ -42,8 +40,12 @@ static int whatif_no_memory(const struct study *study)
 static struct js_source *whatif_open_list(struct study *study,
                                           struct js_resume *resume)
 {
-    js_resume_init(resume, study->config->registry, JS_RESUME_LOOK, NULL, NULL);
-    return js_source_new_regular(study->config->job_file, resume, study->err);
+    js_resume_init(resume, study->config->registry, JS_RESUME_MATCH, NULL,
+                   NULL);
+    struct js_source *source = js_source_new_list(study->config->list, resume);
+    if (!source)
+        whatif_no_memory(study);
+    return source;
 }
 
 /* 0, or -1 with errno. */
@@ -53,21 +55,15 @@ static int each_job(struct study *study, visit_fn visit)
 {
     struct js_resume resume;
     struct js_source *source = whatif_open_list(study, &resume);
-    struct js_source_survey survey;
     struct js_job *job;
     enum js_source_state state = JS_SOURCE_ERROR;
     int rc = source ? 0 : -1;
-    if (source)
-        js_source_survey(source, &survey);
     while (rc == 0 && (state = js_source_next(source, &job, study->err)) ==
                           JS_SOURCE_JOB) {
         if (visit(study, job) < 0)
             rc = whatif_no_memory(study);
         js_job_free(job);
     }
-    if (rc == 0)
-        study->is_ordered =
-            survey.is_ordered || study->config->plan.longest_first;
     js_source_free(source);
     return rc == 0 && state == JS_SOURCE_END ? 0 : -1;
 }
@@ -93,7 +89,7 @@ static int whatif_survey_job(struct study *study, const struct js_job *job)
         study->unknown_cores += cores;
     } else {
         study->known_ns += (double)run_ns;
-        study->work_ns += (double)run_ns * cores;
+        study->seen->work_ns += (double)run_ns * cores;
     }
     return js_buf_append(&study->run_ns, &run_ns, sizeof(run_ns));
 }
@@ -111,19 +107,18 @@ static int survey(struct study *study)
         return -1;
     if (seen->jobs == 0)
         return js_err_set(study->err, "%s has no jobs",
-                          study->config->job_file);
+                          js_list_name(study->config->list));
     if (seen->jobs == seen->unknown)
         return js_err_set(study->err,
                           "of no job in %s it is known how long it ran",
-                          study->config->job_file);
+                          js_list_name(study->config->list));
     double mean_ns = study->known_ns / (double)(seen->jobs - seen->unknown);
     seen->mean_ns = (int64_t)mean_ns;
     for (uint64_t i = 0; i < seen->jobs; i++) {
         if (run_ns_of(study)[i] < 0)
             run_ns_of(study)[i] = seen->mean_ns;
     }
-    study->work_ns += study->unknown_cores * mean_ns;
-    seen->work_hours = study->work_ns / ns_per_hour;
+    seen->work_ns += study->unknown_cores * mean_ns;
     return 0;
 }
 
@@ -144,15 +139,10 @@ static int keep_link(struct study *study, const struct js_job *job)
 
 static int whatif_find_chain(struct study *study)
 {
-    struct js_resume resume;
-    struct js_source *source = whatif_open_list(study, &resume);
     struct js_critical_path_config config = {.run_ns = run_ns_of(study),
-                                             .count = study->seen->jobs,
                                              .gap_ns = study->config->gap_ns};
-    int rc = source ? js_critical_path_find(source, &config, &study->chain,
-                                            study->err)
-                    : -1;
-    js_source_free(source);
+    int rc = js_critical_path_find(study->config->list, &config, &study->chain,
+                                   study->err);
     study->seen->chain_ns = study->chain.length_ns;
     return rc == 0 ? each_job(study, keep_link) : -1;
 }
@@ -167,7 +157,7 @@ struct trial {
     struct js_resume resume;
     struct js_source *source;
     struct js_allocator *allocator;
-    struct js_scheduler *plan;
+    struct js_scheduler *scheduler;
     bool is_refused;
     struct js_simulation ran; /* unless it is */
 };
@@ -206,7 +196,7 @@ static int add_host(struct trial *trial, unsigned first_rank, uint32_t slots)
         unsigned rank = first_rank + i;
         if (js_allocator_add(trial->allocator, rank, &node, true) < 0 ||
             js_allocator_equip(trial->allocator, rank, &resources, &i, 1) < 0 ||
-            js_scheduler_add_slave(trial->plan, rank, 1) < 0)
+            js_scheduler_add_slave(trial->scheduler, rank, 1) < 0)
             rc = -1;
     }
     js_resources_release(&resources);
@@ -257,16 +247,11 @@ static void whatif_refuse(void *arg, uint64_t id, uint64_t line,
 
 /* ---------------------------------------------------------------- a trial */
 
-/* The list is read anew each time, and may have grown: what is new in it is not
- * known. */
 static void accept(void *arg, struct js_job *job)
 {
     const struct trial *trial = arg;
     const struct js_whatif_config *config = trial->study->config;
-    const struct js_whatif *seen = trial->study->seen;
-    job->duration_ns = job->seq <= seen->jobs
-                           ? run_ns_of(trial->study)[job->seq - 1]
-                           : seen->mean_ns;
+    job->duration_ns = run_ns_of(trial->study)[job->seq - 1];
     if (trial->is_longest_first)
         job->expected_ns = job->duration_ns;
     else if (config->expected_ns)
@@ -276,17 +261,18 @@ static void accept(void *arg, struct js_job *job)
 static int open_trial(struct trial *trial)
 {
     struct study *study = trial->study;
-    struct js_scheduler_config plan = study->config->plan;
-    plan.longest_first |= trial->is_longest_first;
-    plan.is_ordered = study->is_ordered || trial->is_longest_first;
+    struct js_scheduler_config scheduler = study->config->scheduler;
+    scheduler.longest_first |= trial->is_longest_first;
+    scheduler.is_ordered = js_list_survey(study->config->list)->is_ordered ||
+                           scheduler.longest_first;
     trial->source = whatif_open_list(study, &trial->resume);
     if (!trial->source)
         return -1;
     trial->allocator = js_allocator_new();
     if (trial->allocator)
-        trial->plan = js_scheduler_new(&plan, js_source_graph(trial->source),
-                                       trial->allocator);
-    return trial->plan ? add_hosts(trial) : whatif_no_memory(study);
+        trial->scheduler = js_scheduler_new(
+            &scheduler, js_source_graph(trial->source), trial->allocator);
+    return trial->scheduler ? add_hosts(trial) : whatif_no_memory(study);
 }
 
 static int keep_row(const struct trial *trial)
@@ -297,7 +283,7 @@ static int keep_row(const struct trial *trial)
     struct js_whatif_row row = {
         .slots = trial->slots,
         .makespan_ns = ran->makespan_ns,
-        .efficiency = slots_ns > 0 ? study->work_ns / slots_ns : 1,
+        .efficiency = slots_ns > 0 ? study->seen->work_ns / slots_ns : 1,
         .core_hours = slots_ns / ns_per_hour,
         .peak_cores = ran->peak_cores};
     const struct js_whatif_row *before =
@@ -332,11 +318,12 @@ static int whatif_play(struct trial *trial)
     struct js_err err;
     if (open_trial(trial) < 0)
         return -1;
-    js_source_each_need(trial->source, whatif_refuse, trial);
+    js_list_each_need(study->config->list, whatif_refuse, trial);
     if (trial->is_refused)
         return 0;
     errno = 0;
-    if (js_simulate(trial->plan, trial->source, &config, &trial->ran, &err) < 0)
+    if (js_simulate(trial->scheduler, trial->source, &config, &trial->ran,
+                    &err) < 0)
         return refuse_for_length(trial, &err);
     return 0;
 }
@@ -344,7 +331,7 @@ static int whatif_play(struct trial *trial)
 static int play_to_end(struct trial *trial)
 {
     int rc = whatif_play(trial);
-    js_scheduler_free(trial->plan);
+    js_scheduler_free(trial->scheduler);
     js_allocator_free(trial->allocator);
     js_source_free(trial->source);
     return rc;
@@ -423,7 +410,7 @@ static int try_longest_first(struct study *study)
     struct trial trial = {
         .study = study, .slots = choice->slots, .is_longest_first = true};
     forecast->longest_first_ns = choice->makespan_ns;
-    if (study->config->plan.longest_first)
+    if (study->config->scheduler.longest_first)
         return 0;
     int rc = play_to_end(&trial);
     if (rc == 0 && !trial.is_refused)

@@ -1,5 +1,5 @@
 /*
- * forecast - how long a list would take on 1, 2, 4 ... slots.
+ * whatif - how long a list would take on 1, 2, 4 ... slots.
  *
  * A simulation (sched/simulate.h) for each number of slots, with the run times
  * that the caller knows. Owns what comes out; knows nothing of where the run
@@ -13,6 +13,7 @@
 
 #include "base/err.h"
 #include "list/job.h"
+#include "list/list.h"
 #include "list/registry.h"
 #include "sched/scheduler.h"
 
@@ -31,11 +32,12 @@ enum { JS_WHATIF_PERCENT = 80 };
 typedef int64_t (*js_whatif_fn)(void *arg, const struct js_job *job);
 
 struct js_whatif_config {
-    const char *job_file;         /* a regular file */
-    struct js_registry *registry; /* gives the jobs their ids; only looked at,
-                                 and all of its jobs are LEFT; NULL: an id is
-                                 the place in the list */
-    struct js_scheduler_config plan; /* is_ordered and is_stream: by the list */
+    const struct js_list *list;   /* borrowed */
+    struct js_registry *registry; /* gives the jobs their ids, and is only
+                                     looked at; NULL: an id is the place in the
+                                     list */
+    struct js_scheduler_config scheduler; /* is_ordered, is_stream: by the
+                                             list */
     js_whatif_fn run_ns;
     js_whatif_fn expected_ns; /* what longest_first goes by; NULL: nothing */
     void *arg;
@@ -59,7 +61,7 @@ struct js_whatif_row {
 struct js_whatif {
     uint64_t jobs, unknown; /* of which nobody knows how long they ran */
     int64_t mean_ns;        /* which is what these are taken to run */
-    double work_hours;      /* of cores */
+    double work_ns;         /* of cores */
     bool is_mem_needed;
     struct js_whatif_row *rows; /* owned, as the next two; at least one */
     size_t row_count;
@@ -74,9 +76,8 @@ struct js_whatif {
 };
 
 /*
- * Returns 0; or -1 with *err: the list cannot be read, is empty or no regular
- * file, of no job it is known how long it ran, no number of slots can do it, or
- * no memory.
+ * Returns 0; or -1 with *err: the list is empty, of no job it is known how long
+ * it ran, no number of slots can do it, or no memory.
  */
 int js_whatif_make(const struct js_whatif_config *config, struct js_whatif *ret,
                    struct js_err *err);

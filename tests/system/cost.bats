@@ -101,3 +101,18 @@ sleeps_of() { # PID: how often it has gone to sleep
     farm_end
     status_is 0
 }
+
+# ---------------------------------------------------------------- memory
+
+@test "cost: a list of a million lines is read in 99 MiB" {
+    seq 1000000 |
+        sed 's|.*|./run.sh --input data_&.txt --output res_&.txt|' >million
+    # A joblog says how much memory a job took.
+    printf '%s --check %s/million\n' "$JOBSCHED" "$PWD" >jobs.txt
+    farm 1 jobs.txt --joblog log
+    status_is 0
+    contains out ': 1000000 jobs;'
+    local column
+    column=$(head -n 1 log | tr '\t' '\n' | grep -inE 'rss' | cut -d : -f 1)
+    between "$(tail -n 1 log | cut -f "$column")" 1000 $((99 * 1024 + 1024))
+}

@@ -70,6 +70,54 @@ make_sleeps() {
     near "$(planned 2 makespan)" "$(makespan two)"
 }
 
+# ---------------------------------------------------------------- the report
+
+# The rows of --plan, and of the table in a report, in microseconds.
+rows_planned() { jq -c '[.rows[] | [.slots, (.makespan * 1000000 | round)]]' told; }
+reported() { sed -n '/id="data">/{n;p}' run.html; }
+rows_reported() { reported | jq -c .slots; }
+
+@test "plan: the table of a report says the same" {
+    cat >jobs.txt <<'JOBS'
+[name=a] sleep 0.1
+[name=b after=a] sleep 0.2
+[cores=2] sleep 0.1
+[priority=3] sleep 0.05
+sleep 0.15
+test -e go
+wait
+[after=b] sleep 0.1
+JOBS
+    farm 2 jobs.txt
+    status_is 1
+    # A job is new, one has gone, one failed and some have not run.
+    sed -i -e 's/^sleep 0.15/sleep 0.151/' jobs.txt
+    local option
+    for option in "" --barrier "--round 1"; do
+        # shellcheck disable=SC2086
+        plan jobs.txt -n 2 --json $option
+        status_is 0
+        claim test "$(jq .unknown told)" -gt 0
+        # shellcheck disable=SC2086
+        "$JOBSCHED" --report run.html jobs.txt $option
+        claim test "$(rows_planned | jq length)" -ge 1
+        equal "$(rows_reported)" "$(rows_planned)"
+        equal "$(reported | jq .chain_time)" \
+            "$(jq '.longest_chain.seconds * 1000000 | round' told)"
+    done
+}
+
+@test "plan: the list is read once, by --report and --status too" {
+    seq 200 | sed 's/.*/true &/' >jobs.txt
+    farm 2 jobs.txt
+    local ask
+    for ask in --plan "--report run.html" --status --check --dry-run; do
+        # shellcheck disable=SC2086
+        strace -f -e trace=open,openat -o calls "$JOBSCHED" $ask jobs.txt >told
+        equal "$ask $(grep -c '"jobs.txt"' calls)" "$ask 1"
+    done
+}
+
 # ---------------------------------------------------------------- the table
 
 # A joblog as GNU parallel writes it: "SECONDS COMMAND" a line.

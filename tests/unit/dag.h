@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/fdio.h"
+#include "list/list.h"
 #include "list/source.h"
 #include "unit.h"
 
@@ -40,6 +41,15 @@ static inline void dag_write(char path[64], const char *text)
     CU_ASSERT_FATAL(fd >= 0);
     CU_ASSERT_EQUAL(js_write_full(fd, text, strlen(text)), 0);
     close(fd);
+}
+
+/* The list of such a text, which has no errors. */
+static inline struct js_list *dag_list(const char *text)
+{
+    struct js_err err = {""};
+    struct js_list *list = js_list_new_text("list", text, strlen(text), &err);
+    CU_ASSERT_STRING_EQUAL(err.text, "");
+    return not_null(list);
 }
 
 static inline void dag_describe(struct dag *dag, size_t index,

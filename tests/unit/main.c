@@ -27,7 +27,6 @@
     _(graph)                                                                   \
     _(resume)                                                                  \
     _(list_state)                                                              \
-    _(replay)                                                                  \
     _(output_tail)                                                             \
     _(journal_format)                                                          \
     _(journal)                                                                 \
@@ -36,6 +35,7 @@
     _(journal_model)                                                           \
     _(timeline)                                                                \
     _(past_runs)                                                               \
+    _(list)                                                                    \
     _(source)                                                                  \
     _(outcome)                                                                 \
     _(topo)                                                                    \

@@ -197,15 +197,40 @@ static void test_registry(void)
     ran(&scene, 1, 1, 1, 10, 2, 0, false);
     ran(&scene, 2, 1, 1, 13, 3, 1, false);
     end(&scene);
-    struct js_registry *registry = js_past_runs_ledger(load(&scene));
+    struct js_registry *registry = js_past_runs_registry(load(&scene));
     js_registry_rewind(registry);
     for (uint64_t id = 1; id <= 3; id++) {
         struct js_job *job = job_of(id, 1);
         struct js_identity identity = js_identity_of(job);
         CU_ASSERT_EQUAL(js_registry_match(registry, &identity), id);
-        CU_ASSERT_EQUAL(js_registry_standing(registry, id), JS_JOB_STATE_LEFT);
         js_job_free(job);
     }
+    scene_release(&scene);
+}
+
+/* Of a journal that was read already: it stays as it is. */
+static void test_from_model(void)
+{
+    struct scene scene;
+    struct js_err err = {""};
+    scene_init(&scene);
+    begin(&scene, 2);
+    add_slave(&scene, 1, 1, "n1");
+    ran(&scene, 1, 1, 1, 10, 2, 0, false);
+    end(&scene);
+    struct js_journal_model *model =
+        not_null(js_journal_model_load(scene.place.path, &err));
+    struct js_past_runs *past_runs =
+        not_null(js_past_runs_from_model(model, &err));
+    struct js_job *job = job_of(1, 1);
+    CU_ASSERT_EQUAL(js_past_runs_run_ns(past_runs, job), 2 * JS_NS_PER_S);
+    CU_ASSERT_EQUAL(js_past_runs_cores(past_runs, 1), 1);
+    CU_ASSERT_EQUAL(js_past_runs_cores(past_runs, 2), 1);
+    js_job_free(job);
+    js_past_runs_free(past_runs);
+    CU_ASSERT_EQUAL(js_registry_standing(js_journal_model_ledger(model), 1),
+                    JS_JOB_STATE_SUCCEEDED);
+    js_journal_model_free(model);
     scene_release(&scene);
 }
 
@@ -303,7 +328,7 @@ static void test_joblog(void)
     expect_near(run_s(&scene, 2), -1);
     CU_ASSERT_EQUAL(js_past_runs_gap_ns(scene.past_runs), 0);
     CU_ASSERT_EQUAL(js_past_runs_host_slots(scene.past_runs), 0);
-    CU_ASSERT_PTR_NULL(js_past_runs_ledger(scene.past_runs));
+    CU_ASSERT_PTR_NULL(js_past_runs_registry(scene.past_runs));
     CU_ASSERT_PTR_NULL(js_past_runs_only_host(scene.past_runs));
     /* Each is told apart from the other. */
     CU_ASSERT_PTR_NULL(js_past_runs_from_journal(scene.place.path, &err));
@@ -324,7 +349,8 @@ static void test_nothing_there(void)
 static const struct unit_test tests[] = {
     {"run times", test_run_times},
     {"stopped attempts", test_stopped_attempts},
-    {"ledger", test_registry},
+    {"registry", test_registry},
+    {"from model", test_from_model},
     {"gaps", test_gaps},
     {"gaps of several slots", test_gaps_of_several_slots},
     {"hosts", test_hosts},

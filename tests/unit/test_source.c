@@ -574,8 +574,8 @@ static void check_errors(const struct place *place, unsigned count,
     js_buf_puts(&text, "true\n");
     spit(place->path, text.data, text.len);
     CU_ASSERT_PTR_NULL(js_source_new_file(
-        place->path, NULL, &(struct js_source_ear){.tell = tell, .arg = &told},
-        &err));
+        place->path, NULL,
+        &(struct js_warnings_ear){.tell = tell, .arg = &told}, &err));
     CU_ASSERT_EQUAL(told.count, told_count);
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, expected));
     js_buf_release(&text);
@@ -614,7 +614,7 @@ static unsigned read_list(const char *path, const char *text, struct said *said)
     *said = (struct said){.text = JS_BUF_INIT};
     js_buf_puts(&said->text, "");
     struct js_source *source = js_source_new_file(
-        path, NULL, &(struct js_source_ear){.tell = say, .arg = said},
+        path, NULL, &(struct js_warnings_ear){.tell = say, .arg = said},
         &said->err);
     struct js_job *job;
     while (source &&
@@ -741,7 +741,7 @@ static void test_one_file_in_a_stream(void)
     int fd = open(place.path, O_RDWR | O_CLOEXEC);
     CU_ASSERT_FATAL(fd >= 0);
     struct js_source *source = js_source_new_file(
-        place.path, NULL, &(struct js_source_ear){.tell = say, .arg = &said},
+        place.path, NULL, &(struct js_warnings_ear){.tell = say, .arg = &said},
         &said.err);
     CU_ASSERT_PTR_NOT_NULL_FATAL(source);
     dprintf(fd, "#!/bin/sh\n[stdout=/nowhere/o] a\ndone\nb &\n"
@@ -877,23 +877,7 @@ static void test_survey(void)
     place_release(&place);
 }
 
-static void test_what_cannot_be_read_again(void)
-{
-    struct place place;
-    struct js_err err = {""};
-    place_init(&place, "jobs.txt");
-    spit(place.path, "a\n", 2);
-    struct js_source *source = js_source_new_regular(place.path, NULL, &err);
-    CU_ASSERT_TRUE(gives(source, 1, "a"));
-    js_source_free(source);
-    CU_ASSERT_PTR_NULL(js_source_new_regular("/dev/null", NULL, &err));
-    CU_ASSERT_STRING_EQUAL(
-        err.text, "/dev/null is no regular file: it is not read again");
-    place_release(&place);
-}
-
 static const struct unit_test tests[] = {
-    {"what cannot be read again", test_what_cannot_be_read_again},
     {"demo counts and ends", test_demo_counts_and_ends},
     {"demo without end", test_demo_without_end},
     {"file is counted, then given out", test_file_is_counted_then_given_out},

@@ -1492,14 +1492,21 @@ function fillSlots() {
     { title: 'Would take', number: true, of: ([, span]) => duration(span) },
     { title: 'Speed-up', number: true, of: ([, span]) => (data.work / span).toFixed(1) },
     { title: 'Efficiency', number: true, of: ([slots, span]) => percent(data.work / (slots * span)) },
-  ], data.slots, 'From the run times of the last attempts: whenever a slot is free, the first job that may run starts.');
+  ], data.slots, 'A simulated run of the whole list, by the run times in the journal, as --plan shows it.');
   data.slots.forEach(([slots], i) => {
     if (slots === last.slots) {
       made.querySelectorAll('tbody tr')[i].classList.add('mark');
     }
   });
   fill($('slots'), made, element('p', { class: 'note' },
-    `The last run had ${plural(last.slots, 'slot')}. Less than ${duration(data.chain_time)} it can never take: that is the longest chain.`));
+    `The last run had ${plural(last.slots, 'slot')}. Less than ${duration(data.chain_time)} it can never take: that is the longest chain.${unknownNote()}`));
+}
+
+function unknownNote() {
+  if (data.unknown === 0) {
+    return '';
+  }
+  return ` ${plural(data.unknown, 'job')} whose run time is not known: each counts as the mean of the others, ${duration(data.mean)}.`;
 }
 
 const CHAIN_MAX = 40;

@@ -1,0 +1,344 @@
+#include "list/list.h"
+
+#include "base/buf.h"
+#include "base/fdio.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The text goes to a parser in pieces of this size, so that the parser never
+ * holds a second copy of a large file. */
+enum { PIECE_BYTES = 64 * 1024 };
+
+/* A job that needs more than a core, and not what the one before it needs. */
+struct special {
+    uint64_t id, line;
+    struct js_request request;
+};
+
+struct js_list {
+    char *name;
+    struct js_buf text;
+    struct js_buf needs; /* struct special */
+    struct js_list_survey survey;
+};
+
+void js_list_free(struct js_list *list)
+{
+    if (!list)
+        return;
+    int saved = errno;
+    js_buf_release(&list->text);
+    js_buf_release(&list->needs);
+    free(list->name);
+    free(list);
+    errno = saved;
+}
+
+static int list_fail_errno(const struct js_list *list, struct js_err *err)
+{
+    return js_err_errno(err, "cannot read the job list %s", list->name);
+}
+
+/* ---------------------------------------------------------------- reading */
+
+char *js_list_show_path(const char *path)
+{
+    struct js_buf name = JS_BUF_INIT;
+    char *copy = NULL;
+    if (strcmp(path, "-") == 0)
+        return strdup("standard input");
+    if (js_buf_escape(&name, path, strlen(path)) == 0 && js_buf_string(&name))
+        copy = strdup(name.data);
+    js_buf_release(&name);
+    return copy;
+}
+
+int js_list_check_kind(const char *path, int fd, struct stat *ret,
+                       struct js_err *err)
+{
+    char *name = js_list_show_path(path);
+    const char *shown = name ? name : "";
+    int rc = fstat(fd, ret);
+    if (rc < 0)
+        js_err_errno(err, "cannot read %s", shown);
+    else if (S_ISDIR(ret->st_mode))
+        rc = js_err_set(
+            err, "%s: is a directory: give a file with one command a line",
+            shown);
+    free(name);
+    return rc;
+}
+
+int js_list_open(const char *path, struct stat *ret, struct js_err *err)
+{
+    /* A regular file takes no notice of O_NONBLOCK. */
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0) {
+        char *name = js_list_show_path(path);
+        js_err_errno(err, "cannot read the job list %s", name ? name : "");
+        free(name);
+        return -1;
+    }
+    if (js_list_check_kind(path, fd, ret, err) < 0)
+        js_fd_close(&fd);
+    return fd;
+}
+
+/* To the end, whatever fstat(2) said its size is: it may be growing, or be a
+ * file of /proc, which has none. */
+static int list_read_text(struct js_list *list, int fd, off_t size_bytes)
+{
+    struct js_buf *text = &list->text;
+    /* One byte more, so that the end is seen without growing. */
+    if (js_buf_reserve(text, (size_t)size_bytes + 1) < 0)
+        return -1;
+    for (;;) {
+        if (text->len == text->capacity && js_buf_reserve(text, PIECE_BYTES))
+            return -1;
+        ssize_t n =
+            read(fd, text->data + text->len, text->capacity - text->len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return (int)n;
+        text->len += (size_t)n;
+    }
+}
+
+size_t js_list_piece(const struct js_list *list, size_t at, const char **ret)
+{
+    size_t left = list->text.len - at;
+    *ret = list->text.data + at;
+    return left < PIECE_BYTES ? left : PIECE_BYTES;
+}
+
+/* ---------------------------------------------------------------- checking */
+
+/* One pass over all of the text, whose jobs are forgotten. */
+struct check {
+    struct js_list *list;
+    struct js_resume *resume; /* NULL: all run */
+    struct js_warnings warnings;
+    struct js_graph *graph;
+    struct js_jobfile *jobs;
+    size_t at; /* from here on the parser has not seen the text */
+    bool has_ended;
+    unsigned errors;
+    struct js_err first_error;
+};
+
+/* 1 and the next job that runs, 0 at the end, or -1 as js_jobfile_next(). */
+static int check_next(struct check *check, struct js_job **ret,
+                      struct js_err *err)
+{
+    for (;;) {
+        const char *bytes;
+        int rc = js_jobfile_next(check->jobs, ret, err);
+        if (rc != 0 || check->has_ended)
+            return rc;
+        size_t len = js_list_piece(check->list, check->at, &bytes);
+        check->at += len;
+        if (len == 0) {
+            js_jobfile_end(check->jobs);
+            check->has_ended = true;
+            continue;
+        }
+        js_warnings_look(&check->warnings, bytes, len);
+        if (js_jobfile_feed(check->jobs, bytes, len) < 0)
+            return list_fail_errno(check->list, err);
+    }
+}
+
+static bool is_same_need(const struct js_request *a, const struct js_request *b)
+{
+    return js_request_nodes(a) == js_request_nodes(b) && a->cores == b->cores &&
+           a->gpus == b->gpus && a->mem_bytes == b->mem_bytes;
+}
+
+static int keep_need(struct js_list *list, const struct js_job *job)
+{
+    struct special special = {job->id, job->line, job->request};
+    struct js_buf *needs = &list->needs;
+    const struct special *last =
+        needs->len > 0 ? (const struct special *)(needs->data + needs->len) - 1
+                       : NULL;
+    if (js_job_is_plain(job) ||
+        (last && is_same_need(&last->request, &job->request)))
+        return 0;
+    return js_buf_append(needs, &special, sizeof(special));
+}
+
+/* The first is told when there is a second: one alone is the error itself. */
+static void check_add_error(struct check *check, const struct js_err *err)
+{
+    const struct js_warnings_ear *ear = &check->warnings.ear;
+    if (check->errors++ == 0) {
+        check->first_error = *err;
+        return;
+    }
+    if (!ear->tell)
+        return;
+    if (check->errors == 2)
+        ear->tell(ear->arg, check->first_error.text);
+    ear->tell(ear->arg, err->text);
+}
+
+static int check_sum_up(const struct check *check, struct js_err *err)
+{
+    if (check->errors == 1)
+        return js_err_set(err, "%s", check->first_error.text);
+    return js_err_set(err, "%s: %u errors%s", check->list->name, check->errors,
+                      check->errors == JS_LIST_ERRORS ? " or more" : "");
+}
+
+/* What an earlier run has done, and what this one puts aside. */
+static int check_count_rest(const struct check *check)
+{
+    struct js_list_survey *survey = &check->list->survey;
+    if (js_resume_end(check->resume) < 0)
+        return -1;
+    survey->resume = check->resume->counts;
+    survey->left += survey->resume.aside;
+    return 0;
+}
+
+/* To the end of the text. Goes on after errors in attributes, to find more of
+ * them. */
+static int check_text(struct check *check, struct js_err *err)
+{
+    struct js_list *list = check->list;
+    while (check->errors < JS_LIST_ERRORS) {
+        struct js_job *job;
+        struct js_err why;
+        int rc = check_next(check, &job, &why);
+        if (rc == 0)
+            break;
+        if (rc < 0) {
+            bool is_final = errno != EINVAL;
+            check_add_error(check, &why);
+            if (is_final)
+                break;
+            continue;
+        }
+        rc = keep_need(list, job);
+        list->survey.is_ordered |= job->priority != 0;
+        list->survey.left++;
+        js_job_free(job);
+        if (rc < 0)
+            return list_fail_errno(list, err);
+    }
+    js_warnings_end(&check->warnings);
+    if (check->errors > 0)
+        return check_sum_up(check, err);
+    if (check->resume && check_count_rest(check) < 0)
+        return list_fail_errno(list, err);
+    js_graph_shape(check->graph, &list->survey.shape);
+    return 0;
+}
+
+static int list_check(struct js_list *list, const struct js_list_config *config,
+                      struct js_err *err)
+{
+    struct check check = {.list = list, .resume = config->resume};
+    int rc = -1;
+    js_warnings_init(&check.warnings, list->name, config->ear);
+    check.graph = js_graph_new();
+    check.jobs = check.graph ? js_jobfile_new(list->name, check.graph) : NULL;
+    if (!check.jobs || js_warnings_follow(&check.warnings, check.jobs, false)) {
+        list_fail_errno(list, err);
+    } else {
+        js_jobfile_set_resume(check.jobs, config->resume);
+        rc = check_text(&check, err);
+    }
+    js_jobfile_free(check.jobs);
+    js_graph_free(check.graph);
+    return rc;
+}
+
+/* ---------------------------------------------------------------- all of it */
+
+/* Without its text. */
+static struct js_list *list_new(const char *path, struct js_err *err)
+{
+    struct js_list *list = calloc(1, sizeof(*list));
+    if (list)
+        list->name = js_list_show_path(path);
+    if (list && list->name)
+        return list;
+    js_err_errno(err, "%s", path);
+    js_list_free(list);
+    return NULL;
+}
+
+struct js_list *js_list_read_fd(int fd, off_t size_bytes,
+                                const struct js_list_config *config,
+                                struct js_err *err)
+{
+    struct js_list *list = list_new(config->path, err);
+    int rc = -1;
+    if (list && list_read_text(list, fd, size_bytes) < 0)
+        list_fail_errno(list, err);
+    else if (list)
+        rc = list_check(list, config, err);
+    js_fd_close(&fd);
+    if (rc == 0)
+        return list;
+    js_list_free(list);
+    return NULL;
+}
+
+struct js_list *js_list_read(const char *path, struct js_err *err)
+{
+    struct stat info;
+    int fd = js_list_open(path, &info, err);
+    if (fd < 0)
+        return NULL;
+    if (S_ISREG(info.st_mode))
+        return js_list_read_fd(fd, info.st_size,
+                               &(struct js_list_config){.path = path}, err);
+    js_fd_close(&fd);
+    js_err_set(err, "%s is no regular file: it is not read again", path);
+    return NULL;
+}
+
+struct js_list *js_list_new_text(const char *name, const char *text, size_t len,
+                                 struct js_err *err)
+{
+    const struct js_list_config config = {.path = name};
+    struct js_list *list = list_new(name, err);
+    int rc = -1;
+    if (list && js_buf_append(&list->text, text, len) < 0)
+        list_fail_errno(list, err);
+    else if (list)
+        rc = list_check(list, &config, err);
+    if (rc == 0)
+        return list;
+    js_list_free(list);
+    return NULL;
+}
+
+const char *js_list_name(const struct js_list *list)
+{
+    return list->name;
+}
+
+const struct js_list_survey *js_list_survey(const struct js_list *list)
+{
+    return &list->survey;
+}
+
+void js_list_each_need(const struct js_list *list,
+                       void (*visit)(void *arg, uint64_t id, uint64_t line,
+                                     const struct js_request *request),
+                       void *arg)
+{
+    const struct special *specials =
+        (const struct special *)(const void *)list->needs.data;
+    size_t count = list->needs.len / sizeof(*specials);
+    for (size_t i = 0; i < count; i++)
+        visit(arg, specials[i].id, specials[i].line, &specials[i].request);
+}
