@@ -13,7 +13,7 @@
 #include "base/log.h"
 #include "list/source.h"
 #include "mpi/link.h"
-#include "node/stop_request.h"
+#include "node/signals.h"
 #include "record/joblog_reader.h"
 #include "record/recorder.h"
 #include "sched/scheduler.h"

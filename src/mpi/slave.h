@@ -26,7 +26,7 @@
 #include "base/log.h"
 #include "base/outq.h"
 #include "mpi/link.h"
-#include "node/stop_request.h"
+#include "node/signals.h"
 #include "node/topo.h"
 #include "runner/runner.h"
 #include "sched/allocator.h"

@@ -1,34 +1,52 @@
 /*
- * sig - the signals that ask a run to stop.
+ * signals - what somebody outside asks of the run by a signal: that it stops.
  *
  *     SIGUSR1, SIGUSR2          JS_STOP_REQUEST_DRAIN
- *     SIGTERM, SIGINT, SIGHUP   JS_STOP_REQUEST_HURRY, the second one
+ *     SIGTERM, SIGINT, SIGHUP   JS_STOP_REQUEST_HURRY; the second one
  *                               JS_STOP_REQUEST_NOW
- *     SIGALRM                   the same, for a launcher that hands it on, but
+ *     SIGALRM                   the same, for a launcher that passes it on, but
  *                               kills a quarter of a second after SIGTERM
  *     SIGCONT                   no more than a warning: Open MPI sends one
  *                               about a second before SIGTERM
  *
- * Handlers set flags; who waits is woken by the interruption, or looks every
- * few milliseconds. A signal that was ignored stays ignored (nohup).
+ * Handlers set flags; whoever waits is woken by the interruption, or looks
+ * every few milliseconds. A signal that was ignored stays ignored (nohup).
  *
  * A launcher of our own takes the signals in place of its ranks, and passes
  * their numbers on (base/lifeline.h). It kills nobody before the run has ended
- * in its own time, so that a number asks for less than the signal does:
+ * in its own time, so a number asks for less than the signal does:
  *
  *     SIGUSR1, SIGUSR2          JS_STOP_REQUEST_DRAIN
- *     SIGINT                    the same, the second JS_STOP_REQUEST_END, the
- * third JS_STOP_REQUEST_NOW SIGTERM, SIGHUP, SIGPIPE  JS_STOP_REQUEST_END,
- * however many come SIGALRM                   JS_STOP_REQUEST_HURRY: a batch
- * system waits no longer SIGKILL                   the same: the launcher has
- * gone SIGTSTP, SIGCONT          the run is to pause, and to go on
+ *     SIGINT                    the same; the second one JS_STOP_REQUEST_END,
+ *                               the third one JS_STOP_REQUEST_NOW
+ *     SIGTERM, SIGHUP, SIGPIPE  JS_STOP_REQUEST_END, however many come
+ *     SIGALRM                   JS_STOP_REQUEST_HURRY: a batch system waits no
+ *                               longer
+ *     SIGKILL                   the same: the launcher has gone
+ *     SIGTSTP, SIGCONT          the run must pause, and go on
  */
 #ifndef JS_NODE_SIGNALS_H
 #define JS_NODE_SIGNALS_H
 
-#include "node/stop_request.h"
-
 #include <stdbool.h>
+#include <stdint.h>
+
+/* Each asks for more than the one before. */
+enum js_stop_request {
+    JS_STOP_REQUEST_NONE = 0,
+    JS_STOP_REQUEST_DRAIN, /* start no more, let end what runs */
+    JS_STOP_REQUEST_END,   /* end what runs, with the full grace period */
+    JS_STOP_REQUEST_HURRY, /* the same within JS_STOP_HURRY_NS: then we may be
+                              killed */
+    JS_STOP_REQUEST_NOW,   /* without any grace */
+};
+
+/* From the first word that a run must stop to the end of its last record. Open
+ * MPI kills its ranks a second after a SIGTERM. */
+#define JS_STOP_HURRY_NS INT64_C(900000000)
+
+/* Of it, what a job has between SIGTERM and SIGKILL, at most. */
+#define JS_STOP_HURRY_GRACE_NS INT64_C(500000000)
 
 /* Catches them from now on; forgets what came before. */
 void js_signals_catch(void);
