@@ -162,6 +162,22 @@ static int take_piped_list(struct js_options *options, int argc, char **words,
     return 0;
 }
 
+static void main_report(const struct js_options *options,
+                        const struct jobsched_result *result)
+{
+    bool is_told = !options->is_quiet || result->status != JOBSCHED_SUCCEEDED;
+    if (result->is_abrupt && !can_write())
+        return;
+    if (result->summary[0] && is_told)
+        fprintf(stderr, "jobsched: %s\n", result->summary);
+    if (result->failures[0])
+        fprintf(stderr, "jobsched: %s\n", result->failures);
+    if (result->error[0])
+        main_tell_error(result);
+    if (result->is_master && !options->config.status_file)
+        tell_way_on(options, result->status);
+}
+
 static int main_run(const struct js_options *options)
 {
     struct jobsched_result result;
@@ -171,25 +187,42 @@ static int main_run(const struct js_options *options)
     jobsched_run(&options->config, &result);
     if (result.status == JOBSCHED_BAD_INPUT && !result.is_master)
         return speak_for_all(result.status);
-    bool is_heard = !result.is_abrupt || can_write();
-    bool is_told = !options->is_quiet || result.status != JOBSCHED_SUCCEEDED;
-    if (result.summary[0] && is_heard && is_told)
-        fprintf(stderr, "jobsched: %s\n", result.summary);
-    if (result.failures[0] && is_heard)
-        fprintf(stderr, "jobsched: %s\n", result.failures);
-    if (result.error[0] && is_heard)
-        main_tell_error(&result);
-    if (result.is_master && is_heard && !is_launched)
-        tell_way_on(options, result.status);
+    main_report(options, &result);
     if (result.is_abrupt)
         jobsched_leave(&result);
     /* The status is where the launcher looks for it; and an mpirun that sees
      * another than 0 ends the others and complains. */
-    if (options->config.status_file)
+    if (is_launched)
         return JOBSCHED_SUCCEEDED;
     if (result.status != JOBSCHED_SUCCEEDED)
         be_heard();
     return result.status;
+}
+
+static int launch_words(const struct js_options *options, int argc, char **argv)
+{
+    struct js_argv words = JS_ARGV_INIT, words_going_on = JS_ARGV_INIT;
+    const struct js_launch_config config = {
+        .run = &options->config,
+        .words = &words,
+        .words_going_on = &words_going_on,
+        .slaves = options->slaves,
+        .hostfile = options->hostfile,
+        .restarts = options->restarts,
+        .is_mpirun_shown = options->is_mpirun_shown,
+        .is_requeued = options->is_requeued,
+    };
+    int status = JOBSCHED_BROKEN;
+    js_options_command(argc, argv, false, &words);
+    js_options_command(argc, argv, true, &words_going_on);
+    if (js_argv_check(&words) < 0 || js_argv_check(&words_going_on) < 0)
+        fprintf(stderr, "jobsched: the command line: %s\n",
+                js_errno_text(errno));
+    else
+        status = js_launch(&config);
+    js_argv_release(&words);
+    js_argv_release(&words_going_on);
+    return status;
 }
 
 /* What every rank would refuse is refused before there is one. */
@@ -198,7 +231,7 @@ static int launch_checked(const struct js_options *options, int argc,
 {
     struct jobsched_result result;
     if (jobsched_check(&options->config, &result) == JOBSCHED_SUCCEEDED)
-        return js_launch(options, argc, argv);
+        return launch_words(options, argc, argv);
     main_tell_error(&result);
     return (int)result.status;
 }

@@ -229,7 +229,7 @@ static int set_sync(const struct option_row *row, struct js_options *options,
     return 0;
 }
 
-/* "ID:N", as js_options_part() writes it. */
+/* "ID:N", as launch/rank_command.c writes it. */
 static int set_part_of(const struct option_row *row, struct js_options *options,
                        const char *value, struct js_err *err)
 {
@@ -708,11 +708,6 @@ int js_options_parse(int argc, char **argv, struct js_options *ret,
     if (take_words(argv + optind, ret, err) < 0)
         return -1;
     return check_options(ret, err);
-}
-
-void js_options_part(uint64_t command, uint32_t restarts, struct js_argv *ret)
-{
-    js_argv_addf(ret, "--part-of=%" PRIu64 ":%" PRIu32, command, restarts);
 }
 
 void js_options_command(int argc, char **argv, bool is_going_on,

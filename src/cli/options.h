@@ -55,10 +55,6 @@ int js_options_parse(int argc, char **argv, struct js_options *ret,
 void js_options_command(int argc, char **argv, bool is_going_on,
                         struct js_argv *ret);
 
-/* Appends that the run is part of this command (not 0), which has started it so
- * often before. */
-void js_options_part(uint64_t command, uint32_t restarts, struct js_argv *ret);
-
 /* Writes the help, made from the same table. Returns 0, or -1 with errno. */
 int js_options_help(FILE *to);
 

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char blanks[] = " \t\r\n";
 
@@ -63,6 +64,14 @@ void js_hosts_drop(struct js_hosts *hosts, size_t i)
     hosts->count--;
     memmove(&hosts->items[i], &hosts->items[i + 1],
             (hosts->count - i) * sizeof(hosts->items[0]));
+}
+
+bool js_hosts_is_here(const struct js_hosts *hosts, size_t i)
+{
+    const char *name = hosts->items[i].name;
+    char own[256] = "";
+    gethostname(own, sizeof(own) - 1);
+    return js_host_is_same(name, own) || strcmp(name, "localhost") == 0;
 }
 
 uint64_t js_hosts_slots(const struct js_hosts *hosts)

@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -36,6 +37,9 @@ void js_hosts_drop(struct js_hosts *hosts, size_t i);
 
 /* The sum of all slots; 0 if a host does not say how many it has. */
 uint64_t js_hosts_slots(const struct js_hosts *hosts);
+
+/* True if number `i` is this host. */
+bool js_hosts_is_here(const struct js_hosts *hosts, size_t i);
 
 /* Appends the hosts of the file at `path`. Returns 0, or -1 with *err, which
  * says where in the file something is wrong. */

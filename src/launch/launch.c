@@ -4,12 +4,10 @@
 #include "base/clock.h"
 #include "base/cpuset.h"
 #include "base/fdio.h"
-#include "base/host.h"
 #include "base/launchenv.h"
 #include "base/lifeline.h"
 #include "base/mca.h"
 #include "base/paths.h"
-#include "base/process.h"
 #include "base/userenv.h"
 #include "launch/folder.h"
 #include "launch/host_probe.h"
@@ -18,6 +16,7 @@
 #include "launch/limits.h"
 #include "launch/list_stream.h"
 #include "launch/mpirun.h"
+#include "launch/rank_command.h"
 #include "launch/relay.h"
 #include "launch/requeue.h"
 #include "launch/slurm.h"
@@ -38,9 +37,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Of a time limit, for what comes behind the run. */
-static const int64_t spare_most_ns = 30 * JS_NS_PER_S;
-
 /* What Open MPI and PMIx write there for some hundred ranks. */
 static const uint64_t room_bytes = UINT64_C(8) << 20;
 
@@ -48,12 +44,10 @@ static const uint64_t room_bytes = UINT64_C(8) << 20;
 static const uint64_t rank_room_bytes = (UINT64_C(4) << 20) + 65536;
 
 struct launch {
-    const struct js_options *options;
-    int argc;
-    char **argv;
+    const struct js_launch_config *config;
+    struct js_rank_command command;
     struct js_mpirun mpirun;
-    struct js_hosts hosts;  /* none: this machine, or all of Slurm's */
-    char program[PATH_MAX]; /* this one, as every host finds it */
+    struct js_hosts hosts; /* none: this machine, or all of Slurm's */
     struct js_folder folder;
     char status_path[PATH_MAX];   /* in it */
     char hostfile_path[PATH_MAX]; /* in it: the hosts that are left */
@@ -63,10 +57,6 @@ struct launch {
     bool is_relayed;        /* rank 0 cannot be handed our own files */
     struct js_relay *relay; /* ... but these pass between */
     const char *names[3];   /* of variables for rank 0 */
-    struct js_argv command;
-    uint64_t command_id; /* the same for all starts */
-    uint32_t restarts;   /* so far */
-    int64_t begun_ns;    /* the first of these */
     bool is_out_of_time;
     struct js_requeue requeue;
 
@@ -97,10 +87,10 @@ static bool launch_is_stream(const struct launch *launch)
 static int count_slaves(struct launch *launch, uint64_t *ret,
                         struct js_err *err)
 {
-    const struct js_options *options = launch->options;
-    *ret = options->slaves;
-    if (options->hostfile) {
-        if (js_hostfile_read(options->hostfile, &launch->hosts, err) < 0)
+    const struct js_launch_config *config = launch->config;
+    *ret = config->slaves;
+    if (config->hostfile) {
+        if (js_hostfile_read(config->hostfile, &launch->hosts, err) < 0)
             return -1;
         if (*ret == 0)
             *ret = js_hosts_slots(&launch->hosts);
@@ -109,7 +99,7 @@ static int count_slaves(struct launch *launch, uint64_t *ret,
                               "%s does not say of every host how many slots "
                               "it has: write \"%s slots=4\" there, or say "
                               "with -n how many slaves to start",
-                              options->hostfile, launch->hosts.items[0].name);
+                              config->hostfile, launch->hosts.items[0].name);
         return 0;
     }
     if (*ret == 0 && js_slurm_is_here())
@@ -119,86 +109,11 @@ static int count_slaves(struct launch *launch, uint64_t *ret,
     return 0;
 }
 
-static int find_program(struct launch *launch, struct js_err *err)
-{
-    ssize_t len = readlink("/proc/self/exe", launch->program,
-                           sizeof(launch->program) - 1);
-    if (len < 0)
-        return js_err_errno(err, "the path of this program (/proc/self/exe)");
-    launch->program[len] = '\0';
-    return 0;
-}
-
-/* Slurm ends the job at its time limit, of which the last part is kept for the
- * end: what comes before is the run's. 0: there is none. */
-static int64_t slurm_limit_ns(void)
-{
-    int64_t left_ns = js_slurm_is_here() ? js_slurm_time_left_ns() : 0;
-    if (left_ns == JS_NEVER_NS || left_ns <= 0)
-        return 0;
-    left_ns -= left_ns / 10 < spare_most_ns ? left_ns / 10 : spare_most_ns;
-    return left_ns < JS_NS_PER_S ? JS_NS_PER_S
-                                 : left_ns - left_ns % JS_NS_PER_S;
-}
-
-/* A limit that the user gave comes behind it, and wins. */
-static void add_time_limit(struct js_argv *words)
-{
-    int64_t limit_ns = slurm_limit_ns();
-    if (limit_ns > 0)
-        js_argv_addf(words, "--time-limit=%" PRId64 "s",
-                     limit_ns / JS_NS_PER_S);
-}
-
-/* What the ranks would refuse, each by itself. */
-static int check_slurm_limit(const struct launch *launch, struct js_err *err)
-{
-    struct jobsched_config config = launch->options->config;
-    struct jobsched_result result;
-    int64_t limit_ns = config.time_limit_ns == 0 ? slurm_limit_ns() : 0;
-    config.time_limit_ns = limit_ns;
-    if (limit_ns == 0 || jobsched_check(&config, &result) == JOBSCHED_SUCCEEDED)
-        return 0;
-    return js_err_set(err, "Slurm's time limit for this job is too near: %s",
-                      result.error);
-}
-
-/* What is left of the time limit that the user has given, which counts from the
- * first start on. */
-static int64_t time_left_ns(const struct launch *launch)
-{
-    return launch->options->config.time_limit_ns -
-           (js_clock_ns() - launch->begun_ns);
-}
-
-static void add_time_left(const struct launch *launch, struct js_argv *words)
-{
-    int64_t left_ms = time_left_ns(launch) / JS_NS_PER_MS;
-    if (launch->restarts > 0 && launch->options->config.time_limit_ns > 0)
-        js_argv_addf(words, "--time-limit=%" PRId64 ".%03ds", left_ms / 1000,
-                     (int)(left_ms % 1000));
-}
-
-/* What each rank is to run. It knows itself whether it goes on. */
-static int make_command(struct launch *launch)
-{
-    struct js_argv *words = &launch->command;
-    js_argv_release(words);
-    js_argv_add(words, launch->program);
-    add_time_limit(words);
-    add_time_left(launch, words);
-    if (!launch->options->is_mpirun_shown)
-        js_options_part(launch->command_id, launch->restarts, words);
-    js_options_command(launch->argc, launch->argv, launch->restarts > 0, words);
-    launch->mpirun.command = words->items;
-    return js_argv_check(words);
-}
-
 /* An mpirun starts its ranks in one of them only. */
 static void tell_of_components(const struct launch *launch)
 {
     uint64_t unused = js_slurm_unused_components();
-    if (unused > 0 && !launch->options->hostfile)
+    if (unused > 0 && !launch->config->hostfile)
         fprintf(stderr,
                 "jobsched: this Slurm job has %" PRIu64
                 " components, of which one is used and %" PRIu64
@@ -218,58 +133,48 @@ static int check_folder(struct js_err *err)
                         pwd ? " " : "", pwd ? pwd : "");
 }
 
+static int make_command(struct launch *launch, struct js_err *err)
+{
+    int rc = js_rank_command_make(&launch->command);
+    launch->mpirun.command = launch->command.words.items;
+    return rc < 0 ? js_err_errno(err, "the command line") : 0;
+}
+
 static int launch_prepare(struct launch *launch, struct js_err *err)
 {
     uint64_t slaves = 0;
     if (check_folder(err) < 0)
         return -1;
     const char *program = getenv("JOBSCHED_MPIRUN");
-    if (count_slaves(launch, &slaves, err) < 0 || find_program(launch, err) < 0)
+    if (count_slaves(launch, &slaves, err) < 0)
         return -1;
     tell_of_components(launch);
     launch->mpirun.mpi = js_mpi_of(jobsched_mpi());
     launch->mpirun.program = program && program[0] ? program : JS_MPIRUN;
     launch->mpirun.ranks = slaves + 1;
-    launch->mpirun.hostfile = launch->options->hostfile;
+    launch->mpirun.hostfile = launch->config->hostfile;
     launch->mpirun.hosts = &launch->hosts;
-    if (make_command(launch) < 0)
-        return js_err_errno(err, "the command line");
-    return 0;
+    return make_command(launch, err);
 }
 
 /* ---------------------------------------------------------------- folder */
 
-static bool is_this_host(const char *name)
-{
-    char own[256] = "";
-    gethostname(own, sizeof(own) - 1);
-    return js_host_is_same(name, own) || strcmp(name, "localhost") == 0;
-}
-
-/*
- * Rank 0 may be on another host, where only the folder of the jobs is the same
- * as here: if the first host of a list is not this one, or the first node of
- * the allocation.
- */
+/* Where rank 0 is elsewhere only the folder of the jobs is the same as here. */
 static bool is_rank_0_elsewhere(const struct launch *launch)
 {
-    const char *node = getenv("SLURM_NODEID");
-    if (launch->hosts.count > 0)
-        return !is_this_host(launch->hosts.items[0].name);
-    return js_slurm_is_here() && (!node || strcmp(node, "0") != 0);
+    return launch->hosts.count > 0 ? !js_hosts_is_here(&launch->hosts, 0)
+                                   : js_slurm_is_first_node_elsewhere();
 }
 
 /* No rank is on another host. */
 static bool is_all_here(const struct launch *launch)
 {
-    const char *nodes = getenv("SLURM_JOB_NUM_NODES");
     for (size_t i = 0; i < launch->hosts.count; i++) {
-        if (!is_this_host(launch->hosts.items[i].name))
+        if (!js_hosts_is_here(&launch->hosts, i))
             return false;
     }
-    if (launch->hosts.count > 0 || !js_slurm_is_here())
-        return true;
-    return nodes && strcmp(nodes, "1") == 0 && !is_rank_0_elsewhere(launch);
+    return launch->hosts.count > 0 || !js_slurm_is_here() ||
+           js_slurm_is_all_here();
 }
 
 static uint64_t room_of(const struct launch *launch)
@@ -441,7 +346,7 @@ static int drop_silent_hosts(struct launch *launch, struct js_err *err)
 
 static bool has_journal(const struct launch *launch)
 {
-    const struct jobsched_config *config = &launch->options->config;
+    const struct jobsched_config *config = launch->config->run;
     return !config->no_journal &&
            (config->journal || (config->job_file && !launch_is_stream(launch)));
 }
@@ -459,9 +364,9 @@ static bool was_killed(int wait_status)
 static bool is_worth_another_try(const struct launch *launch)
 {
     const struct js_watch *watch = &launch->watch;
-    return watch->run.phase == JS_RUN_UNKNOWN && launch->restarts == 0 &&
-           launch->options->restarts > 0 && !watch->is_stopped &&
-           !watch->is_start_late &&
+    return watch->run.phase == JS_RUN_UNKNOWN &&
+           launch->command.restarts == 0 && launch->config->restarts > 0 &&
+           !watch->is_stopped && !watch->is_start_late &&
            (js_lifeline_is_cut(launch->lifeline) ||
             watch->termed_ns != JS_NEVER_NS || was_killed(watch->wait_status));
 }
@@ -471,53 +376,49 @@ static bool is_worth_another_try(const struct launch *launch)
  * may run. */
 static bool is_worth_restart(const struct launch *launch)
 {
-    const struct jobsched_config *config = &launch->options->config;
+    const struct jobsched_config *config = launch->config->run;
     const struct js_run_status *run = &launch->watch.run;
     bool is_broken = run->phase == JS_RUN_BEGUN ||
                      (run->phase == JS_RUN_ENDED &&
                       run->status == JOBSCHED_BROKEN && run->lost > 0);
     return is_broken && has_journal(launch) && !launch_is_stream(launch) &&
            !launch->watch.is_stopped && config->slave_timeout_ns > 0 &&
-           launch->restarts < launch->options->restarts;
-}
-
-/* True if no job could be started in what is left of the time limit. */
-static bool is_out_of_time(const struct launch *launch)
-{
-    struct jobsched_config config = launch->options->config;
-    struct jobsched_result result;
-    bool is_limited = config.time_limit_ns > 0;
-    config.time_limit_ns = is_limited ? time_left_ns(launch) : slurm_limit_ns();
-    return (is_limited && config.time_limit_ns <= 0) ||
-           jobsched_check(&config, &result) != JOBSCHED_SUCCEEDED;
+           launch->command.restarts < launch->config->restarts;
 }
 
 /* The hosts that are left, and as many slaves as they are good for. */
+static int take_hosts_left(struct launch *launch, struct js_err *err)
+{
+    if (launch->hosts.count == 0 && js_slurm_is_here() &&
+        js_slurm_hosts(&launch->hosts, err) < 0)
+        return -1;
+    if (launch->hosts.count == 0)
+        return 0;
+    if (drop_silent_hosts(launch, err) < 0)
+        return -1;
+    if (launch->watch.is_stopped)
+        return js_err_set(err, "stopped before a restart");
+    if (launch->hosts.count == 0)
+        return js_err_set(err, "no host is left to go on with; the same "
+                               "command goes on when there are some");
+    if (js_hostfile_write(launch->hostfile_path, &launch->hosts) < 0)
+        return js_err_errno(err, "%s", launch->hostfile_path);
+    uint64_t slots = js_hosts_slots(&launch->hosts);
+    if (slots > 0 && slots + 1 < launch->mpirun.ranks)
+        launch->mpirun.ranks = slots + 1;
+    launch->mpirun.hostfile = launch->hostfile_path;
+    return 0;
+}
+
 static int prepare_restart(struct launch *launch, struct js_err *err)
 {
-    launch->is_out_of_time = is_out_of_time(launch);
+    launch->is_out_of_time = js_rank_command_is_out_of_time(&launch->command);
     if (launch->is_out_of_time)
         return js_err_set(err, "the run broke off, and its time limit leaves "
                                "no time for a restart: the same command goes "
                                "on");
-    if (launch->hosts.count == 0 && js_slurm_is_here() &&
-        js_slurm_hosts(&launch->hosts, err) < 0)
+    if (take_hosts_left(launch, err) < 0)
         return -1;
-    if (launch->hosts.count > 0) {
-        if (drop_silent_hosts(launch, err) < 0)
-            return -1;
-        if (launch->watch.is_stopped)
-            return js_err_set(err, "stopped before a restart");
-        if (launch->hosts.count == 0)
-            return js_err_set(err, "no host is left to go on with; the same "
-                                   "command goes on when there are some");
-        if (js_hostfile_write(launch->hostfile_path, &launch->hosts) < 0)
-            return js_err_errno(err, "%s", launch->hostfile_path);
-        uint64_t slots = js_hosts_slots(&launch->hosts);
-        if (slots > 0 && slots + 1 < launch->mpirun.ranks)
-            launch->mpirun.ranks = slots + 1;
-        launch->mpirun.hostfile = launch->hostfile_path;
-    }
     if (launch->watch.run.phase == JS_RUN_UNKNOWN)
         fputs("jobsched: the run broke off before the master was ready, so "
               "nothing has run: one more try\n",
@@ -526,11 +427,11 @@ static int prepare_restart(struct launch *launch, struct js_err *err)
         fprintf(stderr,
                 "jobsched: the run broke off; it goes on from its journal with "
                 "%" PRIu64 " slaves (restart %u of %u)\n",
-                launch->mpirun.ranks - 1, launch->restarts + 1,
-                launch->options->restarts);
-    launch->restarts++;
+                launch->mpirun.ranks - 1, launch->command.restarts + 1,
+                launch->config->restarts);
+    launch->command.restarts++;
     unlink(launch->status_path);
-    return make_command(launch) < 0 ? js_err_errno(err, "the command line") : 0;
+    return make_command(launch, err);
 }
 
 /* ---------------------------------------------------------------- the end */
@@ -582,7 +483,7 @@ static int judge_no_start(struct launch *launch)
 
 static void tell_broken_off(const struct launch *launch)
 {
-    const struct jobsched_config *config = &launch->options->config;
+    const struct jobsched_config *config = launch->config->run;
     const char *next = "the same command goes on";
     if (!has_journal(launch))
         next = "nothing is on record: it would start over";
@@ -666,9 +567,9 @@ static pid_t start_mpirun(struct launch *launch, const struct js_argv *words,
  * is there may be wrong: a master that loses its mpirun sees its output end. */
 static void ask_journal(struct launch *launch)
 {
-    const struct jobsched_config *config = &launch->options->config;
-    const struct js_journal_part part = {.command = launch->command_id,
-                                         .restarts = launch->restarts};
+    const struct jobsched_config *config = launch->config->run;
+    const struct js_journal_part part = {.command = launch->command.id,
+                                         .restarts = launch->command.restarts};
     char *beside = NULL;
     if (launch->watch.run.phase == JS_RUN_ENDED || !has_journal(launch) ||
         is_passing_broken(launch) ||
@@ -758,7 +659,7 @@ static int check_limits(const struct launch *launch, struct js_err *err)
 
 static int open_watch(struct launch *launch, struct js_err *err)
 {
-    launch->watch.config = &launch->options->config;
+    launch->watch.config = launch->config->run;
     launch->watch.mpirun = &launch->mpirun;
     launch->watch.lifeline = launch->lifeline;
     launch->watch.folder = launch->folder.path;
@@ -769,9 +670,9 @@ static int open_watch(struct launch *launch, struct js_err *err)
 
 static int launch_open_list(struct launch *launch, struct js_err *err)
 {
-    return launch->options->is_mpirun_shown
+    return launch->config->is_mpirun_shown
                ? 0
-               : js_list_stream_open(launch->options->config.job_file,
+               : js_list_stream_open(launch->config->run->job_file,
                                      &launch->list, err);
 }
 
@@ -779,9 +680,9 @@ static int launch_open_list(struct launch *launch, struct js_err *err)
  * none on. What is standard output or error here is so in rank 0 as well. */
 static int launch_open_joblog(struct launch *launch, struct js_err *err)
 {
-    const char *path = launch->options->config.joblog;
+    const char *path = launch->config->run->joblog;
     int number = path ? js_path_fd(path) : -1;
-    if (number <= STDERR_FILENO || launch->options->is_mpirun_shown)
+    if (number <= STDERR_FILENO || launch->config->is_mpirun_shown)
         return 0;
     int flags = fcntl(number, F_GETFL);
     if (flags >= 0 && (flags & O_ACCMODE) == O_RDONLY) {
@@ -802,17 +703,13 @@ static int check_joblog(const struct launch *launch, struct js_err *err)
     return js_err_set(err,
                       "the joblog %s is an open file here, and the master is "
                       "on another host: name a file",
-                      launch->options->config.joblog);
+                      launch->config->run->joblog);
 }
 
-int js_launch(const struct js_options *options, int argc, char **argv)
+int js_launch(const struct js_launch_config *config)
 {
     struct js_err err;
-    struct launch launch = {.options = options,
-                            .argc = argc,
-                            .argv = argv,
-                            .command_id = js_process_new_id(),
-                            .begun_ns = js_clock_ns(),
+    struct launch launch = {.config = config,
                             .list = -1,
                             .joblog = -1,
                             .folder = JS_FOLDER_INIT,
@@ -823,13 +720,13 @@ int js_launch(const struct js_options *options, int argc, char **argv)
         js_err_errno(&err, "/dev/null");
         return complain(&err, JOBSCHED_BROKEN);
     }
-    if (js_requeue_init(&launch.requeue, options->is_requeued, &err) < 0 ||
+    if (js_requeue_init(&launch.requeue, config->is_requeued, &err) < 0 ||
         launch_open_joblog(&launch, &err) < 0 ||
         launch_open_list(&launch, &err) < 0 ||
-        check_slurm_limit(&launch, &err) < 0 ||
+        js_rank_command_init(&launch.command, config, &err) < 0 ||
         launch_prepare(&launch, &err) < 0 || check_joblog(&launch, &err) < 0) {
         status = complain(&err, JOBSCHED_BAD_INPUT);
-    } else if (options->is_mpirun_shown) {
+    } else if (config->is_mpirun_shown) {
         status = show_command(&launch);
     } else if (make_folder(&launch, &err) < 0 ||
                open_lifeline(&launch, &err) < 0 ||
@@ -850,7 +747,7 @@ int js_launch(const struct js_options *options, int argc, char **argv)
     js_fd_close(&launch.list);
     js_fd_close(&launch.joblog);
     js_watch_close(&launch.watch);
-    js_argv_release(&launch.command);
+    js_rank_command_release(&launch.command);
     js_hosts_release(&launch.hosts);
     return status;
 }

@@ -24,6 +24,19 @@ bool js_slurm_is_in_step(void)
     return js_slurm_is_here() && getenv("SLURM_STEP_ID") != NULL;
 }
 
+bool js_slurm_is_first_node_elsewhere(void)
+{
+    const char *node = getenv("SLURM_NODEID");
+    return js_slurm_is_here() && (!node || strcmp(node, "0") != 0);
+}
+
+bool js_slurm_is_all_here(void)
+{
+    const char *nodes = getenv("SLURM_JOB_NUM_NODES");
+    return js_slurm_is_here() && nodes && strcmp(nodes, "1") == 0 &&
+           !js_slurm_is_first_node_elsewhere();
+}
+
 /* ---------------------------------------------------------------- counts */
 
 /* A number and what follows it. */

@@ -20,6 +20,12 @@ bool js_slurm_is_here(void);
  * its own. */
 bool js_slurm_is_in_step(void);
 
+/* True if the first node of the job, where rank 0 will be, is another one. */
+bool js_slurm_is_first_node_elsewhere(void);
+
+/* True if the job has no node but this one. */
+bool js_slurm_is_all_here(void);
+
 /*
  * The tasks on each node of the job, as in "4(x2),1": four, four and one. Calls
  * `each` for every node in turn. Returns 0, or -1 if it is not of that form.

@@ -19,8 +19,6 @@ BEGIN {
     sees["run"] = " base list sched node record runner mpi jobsched.h "
     sees["launch"] = " base node record jobsched.h "
     sees["cli"] = " base list sched record launch jobsched.h "
-    # What waits for settings of its own.
-    more["src/launch/launch.h"] = " cli "
     # The two ends of a run see more than their folder does; what they show of
     # that goes no further than to the place that wires all together.
     more["src/mpi/slave.c"] = more["src/mpi/slave.h"] = " runner "

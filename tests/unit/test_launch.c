@@ -8,6 +8,7 @@
 #include "launch/hostfile.h"
 #include "launch/limits.h"
 #include "launch/mpirun.h"
+#include "launch/rank_command.h"
 #include "launch/slurm.h"
 #include "record/run_status.h"
 
@@ -491,25 +492,55 @@ static void test_what_the_ranks_are_given(void)
     expect_command("--jobs 3", false, "--jobs=3");
 }
 
-/* What the ranks are told of their start they understand; a person is not. */
+/* What the ranks are given of their start they understand; a person does not
+ * type it. */
 static void test_the_command_that_a_run_is_part_of(void)
 {
-    struct js_argv words = JS_ARGV_INIT;
+    struct jobsched_config run;
     struct js_options options;
+    struct js_argv first = JS_ARGV_INIT, further = JS_ARGV_INIT;
+    struct js_launch_config config = {
+        .run = &run, .words = &first, .words_going_on = &further};
+    struct js_rank_command command;
     struct js_err err;
     char name[] = "jobsched", bad[] = "--part-of=7", half[] = "--part=7:1";
     char *lines[][3] = {{name, bad, NULL}, {name, half, NULL}};
-    js_argv_add(&words, "jobsched");
-    js_options_part(UINT64_MAX, 3, &words);
-    CU_ASSERT_EQUAL_FATAL(js_argv_check(&words), 0);
-    CU_ASSERT_EQUAL(
-        js_options_parse((int)words.count, words.items, &options, &err), 0);
+    jobsched_config_init(&run);
+    run.time_limit_ns = 300 * JS_NS_PER_S;
+    js_argv_add(&first, "--time-limit=5m");
+    js_argv_add(&first, "list");
+    js_argv_add(&further, "list");
+    CU_ASSERT_EQUAL_FATAL(js_rank_command_init(&command, &config, &err), 0);
+    command.id = UINT64_MAX;
+
+    /* The first start has all of the time limit, a further one what is left. */
+    CU_ASSERT_EQUAL_FATAL(js_rank_command_make(&command), 0);
+    CU_ASSERT_EQUAL(js_options_parse((int)command.words.count,
+                                     command.words.items, &options, &err),
+                    0);
     CU_ASSERT_EQUAL(options.config.command, UINT64_MAX);
+    CU_ASSERT_EQUAL(options.config.command_restarts, 0);
+    CU_ASSERT_EQUAL(options.config.time_limit_ns, run.time_limit_ns);
+    command.restarts = 3;
+    command.begun_ns -= 100 * JS_NS_PER_S;
+    CU_ASSERT_EQUAL_FATAL(js_rank_command_make(&command), 0);
+    CU_ASSERT_EQUAL(js_options_parse((int)command.words.count,
+                                     command.words.items, &options, &err),
+                    0);
     CU_ASSERT_EQUAL(options.config.command_restarts, 3);
+    CU_ASSERT(options.config.time_limit_ns > 0);
+    CU_ASSERT(options.config.time_limit_ns <= 200 * JS_NS_PER_S);
+    CU_ASSERT_STRING_EQUAL(options.config.job_file, "list");
+    CU_ASSERT_FALSE(js_rank_command_is_out_of_time(&command));
+    command.begun_ns -= 200 * JS_NS_PER_S;
+    CU_ASSERT_TRUE(js_rank_command_is_out_of_time(&command));
+
     CU_ASSERT_EQUAL(js_options_parse(2, lines[0], &options, &err), -1);
     CU_ASSERT_EQUAL(js_options_parse(2, lines[1], &options, &err), -1);
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "unknown option"));
-    js_argv_release(&words);
+    js_rank_command_release(&command);
+    js_argv_release(&first);
+    js_argv_release(&further);
 }
 
 /* ---------------------------------------------------------------- status */
