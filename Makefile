@@ -96,7 +96,7 @@ LINTS := lint-format lint-includes lint-headers lint-symbols lint-statics \
 .DELETE_ON_ERROR:
 .PHONY: all deps deps-check deps-check-all deps-lint deps-coverage \
 	deps-valgrind deps-fuzz deps-bench deps-mpis \
-	help run check check-unit check-suites check-system check-files \
+	help run check check-unit check-suites check-system check-first check-files \
 	check-alone check-long check-long-files check-loaded \
 	check-mpis chaos valgrind \
 	fuzz helpers bench lint $(LINTS) \
@@ -308,7 +308,7 @@ CHECKED := $(BUILD)/check
 # the tag, each with so much time.
 RUN_SYSTEM = folder=$(CHECKED)/$(1); rm -rf "$$folder"; mkdir -p "$$folder"; \
 	$(call SYSTEM_ENV,$$(($(2) * $(JS_PATIENCE)))) $(BATS) \
-	$(if $(filter-out 0,$(V)),--verbose-run) \
+	$(if $(filter-out 0,$(V)),--show-output-of-passing-tests) \
 	--report-formatter tap --output "$$folder" \
 	--filter-tags '$(if $(ONLY),$(ONLY)$(,))$(3)' $(4) </dev/null || \
 	{ status=$$?; echo "exit status $$status" >"$$folder/status"; exit 1; }
@@ -320,11 +320,9 @@ UNIT_SUITES := $(patsubst tests/unit/test_%.c,%,$(call found,tests/unit/test_*.c
 # $(call known,WHAT,NAMES,ALL): NAMES, all of which must be among ALL.
 known = $(if $(filter-out $(3),$(2)),$(error $(1): there is no \
 	$(filter-out $(3),$(2))))$(2)
-# What takes longest begins first.
-LONGEST := hosts ending slurm chaos cost losing journal launch stopping report \
-	resources stream slurm_crash progress status
+# What takes longest begins first: while it waits the unit tests are built.
+LONGEST := journal launch hosts ending slurm
 FIRST_FILES := $(call known,LONGEST,$(LONGEST),$(SYSTEM_FILES))
-SORTED_FILES = $(FIRST_FILES) $(filter-out $(FIRST_FILES),$(SYSTEM_FILES))
 
 # Most tests wait for something most of the time.
 CHECK_JOBS ?= $(shell expr $$(nproc) \* $(if $(SAN),1,3))
@@ -344,7 +342,7 @@ $(call missing,$(NEED_CHECK) $(NEED_CHECK_ALL)) echo "$$*" >$(CHECKED)/missing; 
 targets='$(1)' alone='$(2)'; \
 if ! command -v '$(BATS)' >/dev/null; then \
 	echo 'there is no $(BATS)' >$(CHECKED)/system.status; \
-	targets='$(filter-out check-files,$(1))' alone= failed=1; \
+	targets='$(filter check-suites,$(1))' alone= failed=1; \
 fi; \
 $(if $(filter check-suites,$(1)),mkdir $(CHECKED)/unit; \
 	echo 'they could not be built' >$(CHECKED)/unit/status;) \
@@ -357,11 +355,12 @@ endef
 
 ## check: unit tests, and end-to-end tests under mpirun; a few minutes
 check:
-	+$(call CHECK,check-files check-suites,$(ALONE))
+	+$(call CHECK,check-first check-suites check-files,$(ALONE))
 ## check-system: of these the latter; check-system-FILE: those of one file
 check-system:
-	+$(call CHECK,check-files,$(ALONE))
-check-files: $(SORTED_FILES:%=check-system-%)
+	+$(call CHECK,check-first check-files,$(ALONE))
+check-first: $(FIRST_FILES:%=check-system-%)
+check-files: $(SYSTEM_FILES:%=check-system-%)
 $(SYSTEM_FILES:%=check-system-%): check-system-%: $(JOBSCHED) $(HELPERS) $(COST)
 	$(Q)$(call RUN_SYSTEM,$*,180,!alone,tests/system/$*.bats)
 check-alone: $(JOBSCHED) $(HELPERS) $(COST)
