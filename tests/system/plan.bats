@@ -32,7 +32,7 @@ near() {
     between "$1" "$(jq -n "$2 * 0.97")" "$(jq -n "$2 * 1.03")"
 }
 
-# Lognormal run times, 12 s in all and none longer than 1.3 s, the same each
+# Lognormal run times, 16 s in all and none longer than 1.8 s, the same each
 # time; a few come after others.
 make_sleeps() {
     awk 'BEGIN {
@@ -45,7 +45,7 @@ make_sleeps() {
         }
         for (i = 1; i <= 48; i++) {
             after = i % 8 == 0 ? " after=j" i - 5 : ""
-            printf "[name=j%d%s] sleep %.3f\n", i, after, 12 * t[i] / sum
+            printf "[name=j%d%s] sleep %.3f\n", i, after, 16 * t[i] / sum
         }
     }' >jobs.txt
 }
