@@ -619,11 +619,9 @@ void js_attributes_release(struct js_attributes *attributes)
     if (!attributes)
         return;
     int saved = errno;
-    free(attributes->name);
-    free(attributes->dir);
-    free(attributes->stdin_path);
-    free(attributes->stdout_path);
-    free(attributes->stderr_path);
+#define ATTRIBUTES_FREE(letter, field) free(attributes->field);
+    JS_ATTRIBUTES_OF_PROCESS(ATTRIBUTES_FREE)
+#undef ATTRIBUTES_FREE
     strings_release(&attributes->env);
     strings_release(&attributes->after);
     strings_release(&attributes->after_any);
@@ -650,12 +648,12 @@ int js_attributes_copy(struct js_attributes *to,
         .mem_bytes = from->mem_bytes,
         .timeout_ns = from->timeout_ns,
     };
-    if (attributes_copy_string(&to->name, from->name) < 0 ||
-        attributes_copy_string(&to->dir, from->dir) < 0 ||
-        attributes_copy_string(&to->stdin_path, from->stdin_path) < 0 ||
-        attributes_copy_string(&to->stdout_path, from->stdout_path) < 0 ||
-        attributes_copy_string(&to->stderr_path, from->stderr_path) < 0 ||
-        strings_copy(&to->env, &from->env) < 0 ||
+    bool is_copied = true;
+#define ATTRIBUTES_COPY(letter, field)                                         \
+    is_copied &= attributes_copy_string(&to->field, from->field) == 0;
+    JS_ATTRIBUTES_OF_PROCESS(ATTRIBUTES_COPY)
+#undef ATTRIBUTES_COPY
+    if (!is_copied || strings_copy(&to->env, &from->env) < 0 ||
         strings_copy(&to->after, &from->after) < 0 ||
         strings_copy(&to->after_any, &from->after_any) < 0)
         goto fail;

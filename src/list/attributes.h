@@ -48,6 +48,16 @@ struct js_strings {
     size_t count;
 };
 
+/* What the process of a job gets, each a text: the letter with which it travels
+ * (list/job_spec.h), and its field. The name is the first; a new one goes to
+ * the end, as the order counts for what a job is (list/identity.h). */
+#define JS_ATTRIBUTES_OF_PROCESS(X)                                            \
+    X('n', name)                                                               \
+    X('d', dir)                                                                \
+    X('i', stdin_path)                                                         \
+    X('o', stdout_path)                                                        \
+    X('r', stderr_path)
+
 struct js_attributes {
     uint32_t nodes;
     uint32_t cores; /* of each node, as the next and mem_bytes */
@@ -57,12 +67,11 @@ struct js_attributes {
     int32_t priority;
     uint64_t mem_bytes; /* 0: not asked for */
     int64_t timeout_ns; /* 0: none */
-    char *name;         /* NULL: none; these are owned */
-    char *dir;
-    char *stdin_path;
-    char *stdout_path;
-    char *stderr_path;
-    struct js_strings env; /* "NAME=VALUE" */
+    /* Owned; NULL: not given. */
+#define JS_ATTRIBUTES_MEMBER(letter, field) char *field;
+    JS_ATTRIBUTES_OF_PROCESS(JS_ATTRIBUTES_MEMBER)
+#undef JS_ATTRIBUTES_MEMBER
+    struct js_strings env; /* "NAME=VALUE"; the process gets them as well */
     struct js_strings after;
     struct js_strings after_any;
 };

@@ -3,36 +3,27 @@
 #include <errno.h>
 #include <string.h>
 
-enum kind {
-    KIND_NAME = 'n',
-    KIND_DIR = 'd',
-    KIND_ENV = 'e',
-    KIND_STDIN = 'i',
-    KIND_STDOUT = 'o',
-    KIND_STDERR = 'r',
-};
+enum { ENV_LETTER = 'e' };
 
-static int job_spec_put(struct js_buf *buf, enum kind kind, const char *value)
+static int job_spec_put(struct js_buf *buf, char letter, const char *value)
 {
-    char byte = (char)kind;
-    if (!value)
+    if (!value || !value[0])
         return 0;
-    if (js_buf_append(buf, &byte, 1) < 0)
+    if (js_buf_append(buf, &letter, 1) < 0)
         return -1;
     return js_buf_append(buf, value, strlen(value) + 1);
 }
 
 int js_job_spec_pack(struct js_buf *buf, const struct js_attributes *attributes)
 {
-    if (job_spec_put(buf, KIND_NAME, attributes->name) < 0 ||
-        job_spec_put(buf, KIND_DIR, attributes->dir) < 0 ||
-        job_spec_put(buf, KIND_STDIN, attributes->stdin_path) < 0 ||
-        job_spec_put(buf, KIND_STDOUT, attributes->stdout_path) < 0 ||
-        job_spec_put(buf, KIND_STDERR, attributes->stderr_path) < 0)
+#define JOB_SPEC_PUT(letter, field)                                            \
+    if (job_spec_put(buf, letter, attributes->field) < 0)                      \
         return -1;
+    JS_ATTRIBUTES_OF_PROCESS(JOB_SPEC_PUT)
+#undef JOB_SPEC_PUT
     const char *env = NULL;
     while ((env = js_strings_next(&attributes->env, env))) {
-        if (job_spec_put(buf, KIND_ENV, env) < 0)
+        if (job_spec_put(buf, ENV_LETTER, env) < 0)
             return -1;
     }
     return 0;
@@ -44,20 +35,15 @@ static int bad(void)
     return -1;
 }
 
-static const char **job_spec_field_of(struct js_job_spec *details, char kind)
+static const char **job_spec_field_of(struct js_job_spec *details, char letter)
 {
-    switch ((enum kind)kind) {
-    case KIND_NAME:
-        return &details->name;
-    case KIND_DIR:
-        return &details->dir;
-    case KIND_STDIN:
-        return &details->stdin_path;
-    case KIND_STDOUT:
-        return &details->stdout_path;
-    case KIND_STDERR:
-        return &details->stderr_path;
-    case KIND_ENV:
+    switch (letter) {
+#define JOB_SPEC_CASE(letter, field)                                           \
+    case letter:                                                               \
+        return &details->field;
+        JS_ATTRIBUTES_OF_PROCESS(JOB_SPEC_CASE)
+#undef JOB_SPEC_CASE
+    case ENV_LETTER: /* no other may have it */
         break;
     }
     return NULL;
@@ -65,7 +51,7 @@ static const char **job_spec_field_of(struct js_job_spec *details, char kind)
 
 static int job_spec_take(struct js_job_spec *details, const char *entry)
 {
-    if (entry[0] == KIND_ENV) {
+    if (entry[0] == ENV_LETTER) {
         details->env_count++;
         return strchr(entry + 1, '=') ? 0 : bad();
     }
@@ -94,7 +80,7 @@ const char *js_job_spec_env(const struct js_job_spec *details,
     const char *end = details->bytes + details->len;
     const char *at =
         previous ? previous + strlen(previous) + 1 : details->bytes;
-    while (at < end && *at != KIND_ENV)
+    while (at < end && *at != ENV_LETTER)
         at += strlen(at) + 1;
     return at && at < end ? at + 1 : NULL;
 }

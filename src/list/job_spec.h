@@ -1,11 +1,11 @@
 /*
  * details - what the process of a job gets besides its command, as bytes.
  *
- * The attributes name, dir, env, stdin, stdout and stderr in one string, which
- * travels with the command from the job file to the process that runs it. A
- * job with none of them has none of it (length 0). Each is one byte that says
- * which ('n', 'd', 'e', 'i', 'o', 'r'), the value and a NUL; name first, each
- * once but env, which keeps its order.
+ * The attributes of JS_ATTRIBUTES_OF_PROCESS (list/attributes.h) and env in one
+ * string, which travels with the command from the job file to the process that
+ * runs it. A job with none of them has none of it (length 0). Each is one byte
+ * that says which, the value and a NUL; in the order of that list, each once;
+ * then those of env ('e'), which keep their order.
  */
 #ifndef JS_LIST_JOB_SPEC_H
 #define JS_LIST_JOB_SPEC_H
@@ -16,11 +16,9 @@
 #include <stddef.h>
 
 struct js_job_spec { /* strings are NULL where there is none */
-    const char *name;
-    const char *dir;
-    const char *stdin_path;
-    const char *stdout_path;
-    const char *stderr_path;
+#define JS_JOB_SPEC_MEMBER(letter, field) const char *field;
+    JS_ATTRIBUTES_OF_PROCESS(JS_JOB_SPEC_MEMBER)
+#undef JS_JOB_SPEC_MEMBER
     size_t env_count;
     const char *bytes; /* as given; for js_job_spec_env() */
     size_t len;

@@ -10,7 +10,7 @@ ROOT=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd)
 : "${JS_HELPERS:=$ROOT/build/release/helpers}"
 : "${JS_BENCH:=$ROOT/build/release/bench}"
 export JOBSCHED JS_HELPERS JS_BENCH
-load launcher
+load "$ROOT/tests/system/launcher"
 
 # Whatever the caller may be part of is not the farm's business.
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
