@@ -2,18 +2,18 @@
 
 #include "base/clock.h"
 #include "base/units.h"
+#include "record/eta.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* What has ended within so much time is "of late". */
-static const int64_t late_ns = 60 * JS_NS_PER_S;
-
 /* Over which the number of jobs that run for less than a second is taken. */
 static const int64_t brief_ns = 5 * JS_NS_PER_S;
 
-enum { LATE_LEAST = 10 }; /* jobs; with fewer the whole run counts */
+/* So many attempts for each slot are enough for the time left: what came before
+ * counts for nothing there (record/eta.c). */
+enum { FOLLOWED_PER_SLOT = 2000 };
 
 struct gathering {
     struct js_status_model *overview;
@@ -61,12 +61,20 @@ static void count_jobs(struct js_status_model *overview)
 
 /* ---------------------------------------------------------------- the rate */
 
-/* What has ended in this run. */
-struct eta {
-    uint64_t ended, late;
-    int64_t run_ns;   /* of these together */
-    int64_t brief_ns; /* what short ones ran within the last seconds */
+/* Something began, or ended, in this run. */
+struct moment {
+    int64_t at_unix_ns;
+    int64_t run_ns;  /* of an attempt that ended then; -1: one began */
+    bool is_counted; /* its job has ended with it */
 };
+
+static int compare_moments(const void *a, const void *b)
+{
+    const struct moment *one = a, *other = b;
+    if (one->at_unix_ns != other->at_unix_ns)
+        return one->at_unix_ns < other->at_unix_ns ? -1 : 1;
+    return (one->run_ns < other->run_ns) - (one->run_ns > other->run_ns);
+}
 
 /* What of an attempt lies within the last brief_ns, if it was a short one. */
 static int64_t brief_part(const struct js_outcome *outcome, int64_t now_ns)
@@ -80,38 +88,101 @@ static int64_t brief_part(const struct js_outcome *outcome, int64_t now_ns)
     return end_ns > begin_ns ? end_ns - begin_ns : 0;
 }
 
-static void status_model_measure(const struct js_status_model *overview,
-                                 struct eta *ret)
+/* So many attempts of the last run, the last in the journal, begin here. */
+static size_t first_followed(const struct js_status_model *overview)
+{
+    size_t count = js_journal_model_attempts(overview->model);
+    uint64_t slots = overview->run.slots > 0 ? overview->run.slots : 1;
+    return count / FOLLOWED_PER_SLOT < slots
+               ? 0
+               : count - FOLLOWED_PER_SLOT * (size_t)slots;
+}
+
+static int collect_moments(const struct js_status_model *overview,
+                           struct js_buf *ret)
 {
     const struct js_journal_model *model = overview->model;
-    *ret = (struct eta){0};
+    size_t first = first_followed(overview);
+    for (size_t i = js_journal_model_attempts(model); i-- > first;) {
+        struct js_journal_model_attempt attempt;
+        js_journal_model_attempt(model, i, &attempt);
+        if (attempt.slave < overview->run.first_slave)
+            break;
+        int64_t start_ns = attempt.outcome.start_unix_ns;
+        int64_t run_ns =
+            attempt.outcome.run_ns > 0 ? attempt.outcome.run_ns : 0;
+        struct moment both[] = {
+            {.at_unix_ns = start_ns, .run_ns = -1},
+            {.at_unix_ns = start_ns + run_ns,
+             .run_ns = run_ns,
+             .is_counted = attempt.kind == JS_JOURNAL_MODEL_OK ||
+                           attempt.kind == JS_JOURNAL_MODEL_FAILED}};
+        if (js_buf_append(ret, both, sizeof(both)) < 0)
+            return -1;
+    }
+    for (size_t i = 0; i < js_journal_model_begun_count(model); i++) {
+        struct js_journal_model_begun begun;
+        js_journal_model_begun(model, i, &begun);
+        struct moment began = {.at_unix_ns = begun.start_unix_ns, .run_ns = -1};
+        if (js_buf_append(ret, &began, sizeof(began)) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* What the master of the run has told its bar (record/display.c). */
+static int follow_run(const struct js_status_model *overview,
+                      struct js_eta *eta)
+{
+    const struct js_status_model_counts *counts = &overview->counts;
+    struct js_buf moments = JS_BUF_INIT;
+    uint64_t ended = 0, running = 0;
+    int64_t run_ns = 0;
+    int rc = collect_moments(overview, &moments);
+    struct moment *all = (struct moment *)(void *)moments.data;
+    size_t count = rc == 0 ? moments.len / sizeof(*all) : 0;
+    if (count > 0)
+        qsort(all, count, sizeof(*all), compare_moments);
+    for (size_t i = 0; i < count; i++) {
+        const struct moment *moment = &all[i];
+        bool is_end = moment->run_ns >= 0;
+        running += is_end ? -1 : 1;
+        run_ns += is_end ? moment->run_ns : 0;
+        ended += moment->is_counted;
+        /* Other hosts may have other clocks. */
+        int64_t at_ns = moment->at_unix_ns < overview->now_unix_ns
+                            ? moment->at_unix_ns
+                            : overview->now_unix_ns;
+        js_eta_note(eta, at_ns, ended, run_ns, running);
+    }
+    js_eta_note(eta, overview->now_unix_ns, ended, run_ns,
+                counts->running + counts->brief);
+    js_buf_release(&moments);
+    return rc;
+}
+
+/* The journal knows a job that runs only after a second; of shorter ones it has
+ * those that have ended. */
+static void count_brief(struct js_status_model *overview)
+{
+    const struct js_journal_model *model = overview->model;
+    struct js_status_model_counts *counts = &overview->counts;
+    int64_t now_ns = overview->now_unix_ns, parts_ns = 0;
+    int64_t elapsed_ns = now_ns - overview->run.begin_unix_ns;
+    if (elapsed_ns <= 0)
+        return;
     for (size_t i = js_journal_model_attempts(model); i-- > 0;) {
         struct js_journal_model_attempt attempt;
         js_journal_model_attempt(model, i, &attempt);
         if (attempt.slave < overview->run.first_slave)
             break;
-        ret->brief_ns += brief_part(&attempt.outcome, overview->now_unix_ns);
-        if (attempt.kind != JS_JOURNAL_MODEL_OK &&
-            attempt.kind != JS_JOURNAL_MODEL_FAILED)
-            continue;
-        int64_t end_ns = attempt.outcome.start_unix_ns + attempt.outcome.run_ns;
-        ret->ended++;
-        ret->late += end_ns >= overview->now_unix_ns - late_ns;
-        ret->run_ns += attempt.outcome.run_ns / JS_NS_PER_US;
+        parts_ns += brief_part(&attempt.outcome, now_ns);
     }
-}
-
-/* The journal knows a job that runs only after a second; of shorter ones it has
- * those that have ended. */
-static void count_brief(struct js_status_model *overview, const struct eta *eta,
-                        int64_t elapsed_ns)
-{
-    struct js_status_model_counts *counts = &overview->counts;
-    int64_t time_ns = elapsed_ns < brief_ns ? elapsed_ns : brief_ns;
-    uint64_t most = overview->run.slots, waiting = counts->left;
-    double mean = (double)eta->brief_ns / (double)time_ns;
+    double mean = (double)parts_ns /
+                  (double)(elapsed_ns < brief_ns ? elapsed_ns : brief_ns);
+    uint64_t most = overview->run.slots;
+    uint64_t waiting = counts->left - counts->running;
     most -= counts->running < most ? counts->running : most;
-    waiting -= counts->running;
     if (waiting < most)
         most = waiting;
     counts->brief = (uint64_t)(mean + 0.5);
@@ -119,31 +190,19 @@ static void count_brief(struct js_status_model *overview, const struct eta *eta,
         counts->brief = most;
 }
 
-/* Of short jobs the rate tells how long the rest takes, as it has all that is
- * between them; of long ones, of which few have ended, the run times do. */
+/* As the bar of the run has it. */
 static void reckon(struct js_status_model *overview)
 {
-    struct eta eta;
-    uint64_t left = overview->counts.left, slots = overview->run.slots;
+    struct js_eta eta = {0};
     overview->to_come_ns = -1;
     if (overview->life != JS_JOURNAL_MODEL_ON)
         return;
-    int64_t elapsed_ns = overview->now_unix_ns - overview->run.begin_unix_ns;
-    status_model_measure(overview, &eta);
-    if (elapsed_ns > 0)
-        count_brief(overview, &eta, elapsed_ns);
-    if (eta.ended == 0 || elapsed_ns <= 0 || slots == 0)
+    count_brief(overview);
+    if (follow_run(overview, &eta) < 0 ||
+        !js_eta_is_known(&eta, overview->run.slots))
         return;
-    bool is_late = eta.late >= LATE_LEAST && elapsed_ns > late_ns;
-    double count = (double)(is_late ? eta.late : eta.ended);
-    double time_ns = (double)(is_late ? late_ns : elapsed_ns);
-    overview->rate_per_s = count / (time_ns / (double)JS_NS_PER_S);
-    if (eta.ended >= 2 * slots)
-        overview->to_come_ns = (int64_t)((double)left * time_ns / count);
-    else
-        overview->to_come_ns =
-            (int64_t)((double)left * (double)eta.run_ns * (double)JS_NS_PER_US /
-                      ((double)eta.ended * (double)slots));
+    overview->rate_per_s = js_eta_rate(&eta);
+    overview->to_come_ns = js_eta_left_ns(&eta, overview->counts.left);
 }
 
 /* A run that found nothing to do says less than the one before. */

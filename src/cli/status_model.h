@@ -1,6 +1,6 @@
 /*
- * overview - how the jobs of a list stand: what its journal and the list itself
- * tell, gathered and counted for whoever shows it.
+ * status_model - how the jobs of a list stand: what its journal and the list
+ * itself tell, gathered and counted for whoever shows it.
  *
  * Knows nothing of how it is shown. The list is only asked for commands and for
  * what waits for what; without it there is less to tell.
@@ -61,8 +61,9 @@ struct js_status_model {
     bool is_idle; /* it found nothing to do; before that was: */
     struct js_journal_model_run worked;
     struct js_status_model_counts counts;
-    double rate_per_s;  /* of jobs that end, of late; 0: none has */
-    int64_t to_come_ns; /* until all have ended; -1: nobody can tell */
+    double rate_per_s;  /* both as the bar of the run has them (record/eta.h);
+                           0: unknown */
+    int64_t to_come_ns; /* until all have ended; -1: unknown */
     bool is_explained;  /* that job was found: */
     struct js_status_model_job explained;
     struct js_buf kept; /* struct js_job *, by id; private */

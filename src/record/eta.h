@@ -1,5 +1,6 @@
 /*
- * pace - how fast a run gets on, and how long it will still take.
+ * eta - how fast a run gets on, and how long it will still take: for the bar,
+ * and for --status, which follows the run in its journal.
  *
  * Owns averages over the jobs that ended lately; those before count less and
  * less. Times are parameters.

@@ -1,4 +1,4 @@
-/* pace: how long a run will still take, against how long it then took. */
+/* eta: how long a run will still take, against how long it then took. */
 #include "unit.h"
 
 #include "base/clock.h"

@@ -1,4 +1,4 @@
-/* overview: what is counted and reckoned from a journal and its list. */
+/* status_model: what is counted and reckoned from a journal and its list. */
 #include "unit.h"
 
 #include "base/clock.h"
@@ -8,6 +8,7 @@
 #include "cli/status_model.h"
 #include "cli/status_text.h"
 #include "place.h"
+#include "record/eta.h"
 #include "record/journal_format.h"
 
 #include <errno.h>
@@ -18,6 +19,8 @@
 #include <unistd.h>
 
 /* A journal that is written record by record, and a list beside it. */
+enum { JOBS_MAX = 1000 };
+
 struct scene {
     struct place place; /* of the journal */
     char list[PLACE_PATH];
@@ -61,12 +64,16 @@ static void put_jobs(struct scene *scene, uint64_t count,
     FILE *list = fopen(scene->list, "we");
     CU_ASSERT_PTR_NOT_NULL_FATAL(list);
     line = (struct js_journal_line){.kind = JS_JOURNAL_LINE_JOBS, .id = 1};
-    CU_ASSERT_FATAL(count <= JS_JOURNAL_LINE_LIST);
     for (uint64_t id = 1; id <= count; id++) {
         char command[32];
         int len = snprintf(command, sizeof(command), "job %u", (unsigned)id);
         struct js_job *job = js_job_new(id, command, (size_t)len);
         CU_ASSERT_PTR_NOT_NULL_FATAL(job);
+        if (line.count == JS_JOURNAL_LINE_LIST) {
+            put_line(scene, &line);
+            line.count = 0;
+            line.id = id;
+        }
         line.identities[line.count++] = js_identity_of(job);
         js_job_free(job);
         fprintf(list, "%s%s\n", attributes && *attributes ? *attributes : "",
@@ -138,7 +145,10 @@ static int load(struct scene *scene, const char *explained, size_t failed_shown)
 
 static bool is_about(double got, double want)
 {
-    return got > want * 0.95 && got < want * 1.05;
+    bool is_near = got > want * 0.95 && got < want * 1.05;
+    if (!is_near)
+        fprintf(stderr, "\n%g is not about %g\n", got, want);
+    return is_near;
 }
 
 /* ---------------------------------------------------------------- counts */
@@ -236,35 +246,151 @@ static void test_a_run_with_nothing_to_do_hides_no_other(void)
 
 /* ---------------------------------------------------------------- the rate */
 
-/* Many have ended: what has ended of late counts. */
-static void test_the_rate_of_short_jobs(void)
+/* A run of jobs, each in the slot that is free first, until so many have
+ * ended. */
+struct played {
+    unsigned slots;
+    uint64_t jobs, ended;
+    int64_t (*length_ms)(uint64_t job);
+    int64_t start_ms[JOBS_MAX], end_ms[JOBS_MAX]; /* of the job */
+    int64_t now_ms;
+};
+
+static int64_t fifth_of_a_second(uint64_t job)
+{
+    return 180 + (int64_t)(job * 7919 % 40);
+}
+
+static int64_t seconds(uint64_t job)
+{
+    return (1 + (int64_t)(job * job * 7919 % 50)) * 100;
+}
+
+static int64_t hour(uint64_t job)
+{
+    return (3000 + (int64_t)(job * 7919 % 1200)) * 1000;
+}
+
+static void play(struct played *played)
+{
+    int64_t free_ms[16] = {0};
+    CU_ASSERT_FATAL(played->jobs <= JOBS_MAX && played->slots <= 16);
+    for (uint64_t job = 0; job < played->jobs; job++) {
+        unsigned first = 0;
+        for (unsigned i = 1; i < played->slots; i++)
+            first = free_ms[i] < free_ms[first] ? i : first;
+        played->start_ms[job] = free_ms[first];
+        free_ms[first] += played->length_ms(job);
+        played->end_ms[job] = free_ms[first];
+    }
+    /* The jobs end in about this order; of several at once all count. */
+    for (uint64_t job = 0; job < played->ended; job++) {
+        if (played->end_ms[job] > played->now_ms)
+            played->now_ms = played->end_ms[job];
+    }
+    played->ended = 0;
+    for (uint64_t job = 0; job < played->jobs; job++)
+        played->ended += played->end_ms[job] <= played->now_ms;
+}
+
+/* What its bar has seen, a few times in each job. */
+static void watch_bar(const struct played *played, struct js_eta *eta)
+{
+    int64_t step_ms = played->length_ms(0) / 5;
+    for (int64_t at_ms = 0;; at_ms += step_ms) {
+        uint64_t ended = 0, running = 0;
+        int64_t run_ns = 0;
+        if (at_ms > played->now_ms)
+            at_ms = played->now_ms;
+        for (uint64_t job = 0; job < played->jobs; job++) {
+            bool has_ended = played->end_ms[job] <= at_ms;
+            ended += has_ended;
+            running += !has_ended && played->start_ms[job] <= at_ms;
+            if (has_ended)
+                run_ns += (played->end_ms[job] - played->start_ms[job]) *
+                          JS_NS_PER_MS;
+        }
+        js_eta_note(eta, JS_NS_PER_S + at_ms * JS_NS_PER_MS, ended, run_ns,
+                    running);
+        if (at_ms == played->now_ms)
+            return;
+    }
+}
+
+/* And what its journal tells: of a job that runs only after a second. */
+static void record_played(struct scene *scene, const struct played *played)
+{
+    static struct js_journal_line line;
+    int64_t begin_ms = (int64_t)scene->now_us / 1000 - played->now_ms;
+    put_run(scene, (uint64_t)played->now_ms / 1000 + 1, played->slots);
+    put_jobs(scene, played->jobs, NULL);
+    for (uint64_t job = 0; job < played->jobs; job++) {
+        int64_t start_ms = played->start_ms[job], end_ms = played->end_ms[job];
+        line =
+            (struct js_journal_line){.id = job + 1, .attempt = 1, .slave = 1};
+        if (end_ms <= played->now_ms) {
+            line.kind = JS_JOURNAL_LINE_OK;
+            line.outcome.run_ns = (end_ms - start_ms) * JS_NS_PER_MS;
+            line.outcome.start_unix_ns = (begin_ms + start_ms) * JS_NS_PER_MS;
+        } else if (start_ms + 1000 <= played->now_ms) {
+            line.kind = JS_JOURNAL_LINE_BEGAN;
+            line.unix_us = (uint64_t)(begin_ms + start_ms) * 1000;
+        } else {
+            continue;
+        }
+        put_line(scene, &line);
+    }
+}
+
+static void expect_same(struct played *played)
 {
     struct scene scene;
+    struct js_eta eta = {0};
     scene_init(&scene);
-    put_run(&scene, 1000, 1);
-    put_jobs(&scene, 200, NULL);
-    for (uint64_t id = 1; id <= 40; id++)
-        put_end(&scene, JS_JOURNAL_LINE_OK, id, 500, 1);
-    for (uint64_t id = 41; id <= 100; id++)
-        put_end(&scene, JS_JOURNAL_LINE_OK, id, 30, 1);
-    CU_ASSERT_EQUAL(load(&scene, NULL, 10), 0);
-    CU_ASSERT_TRUE(is_about(scene.overview.rate_per_s, 1));
-    CU_ASSERT_TRUE(is_about((double)scene.overview.to_come_ns / 1e9, 100));
+    play(played);
+    watch_bar(played, &eta);
+    record_played(&scene, played);
+    CU_ASSERT_EQUAL_FATAL(load(&scene, NULL, 10), 0);
+    const struct js_status_model *overview = &scene.overview;
+    CU_ASSERT_EQUAL(overview->counts.left, played->jobs - played->ended);
+    CU_ASSERT_FATAL(js_eta_is_known(&eta, played->slots));
+    double bar_ns = (double)js_eta_left_ns(&eta, overview->counts.left);
+    CU_ASSERT(bar_ns > 0);
+    CU_ASSERT(is_about((double)overview->to_come_ns, bar_ns));
+    CU_ASSERT(is_about(overview->rate_per_s, js_eta_rate(&eta)));
     scene_release(&scene);
 }
 
-/* Few have ended: how long they ran counts. */
-static void test_the_rate_of_long_jobs(void)
+static void test_the_same_as_the_bar(void)
 {
-    struct scene scene;
-    scene_init(&scene);
-    put_run(&scene, 1000, 10);
-    put_jobs(&scene, 101, NULL);
-    put_end(&scene, JS_JOURNAL_LINE_OK, 1, 10, 800);
-    CU_ASSERT_EQUAL(load(&scene, NULL, 10), 0);
-    CU_ASSERT_TRUE(is_about(scene.overview.rate_per_s, 0.001));
-    CU_ASSERT_TRUE(is_about((double)scene.overview.to_come_ns / 1e9, 8000));
-    scene_release(&scene);
+    static struct played played;
+    played = (struct played){
+        .slots = 4, .jobs = 200, .ended = 120, .length_ms = fifth_of_a_second};
+    expect_same(&played);
+    played = (struct played){
+        .slots = 8, .jobs = 250, .ended = 100, .length_ms = seconds};
+    expect_same(&played);
+    /* Few have ended: the rate of those says nothing yet. */
+    played = (struct played){
+        .slots = 10, .jobs = 100, .ended = 12, .length_ms = hour};
+    expect_same(&played);
+    played = (struct played){
+        .slots = 10, .jobs = 100, .ended = 3, .length_ms = hour};
+    expect_same(&played);
+}
+
+/* What was long ago no longer counts, for either. */
+static int64_t first_slow(uint64_t job)
+{
+    return job < 100 ? 20000 : 500;
+}
+
+static void test_the_same_of_a_long_run(void)
+{
+    static struct played played;
+    played = (struct played){
+        .slots = 1, .jobs = JOBS_MAX, .ended = 900, .length_ms = first_slow};
+    expect_same(&played);
 }
 
 static void test_no_rate(void)
@@ -397,8 +523,8 @@ static const struct unit_test tests[] = {
     {"short jobs run as well", test_short_jobs_run_as_well},
     {"a run with nothing to do hides no other",
      test_a_run_with_nothing_to_do_hides_no_other},
-    {"the rate of short jobs", test_the_rate_of_short_jobs},
-    {"the rate of long jobs", test_the_rate_of_long_jobs},
+    {"the same as the bar", test_the_same_as_the_bar},
+    {"the same of a long run", test_the_same_of_a_long_run},
     {"no rate", test_no_rate},
     {"failed jobs, the latest first", test_failed_jobs_the_latest_first},
     {"a name goes before a number", test_a_name_goes_before_a_number},
