@@ -139,18 +139,18 @@ static int wait_link(void *self, struct pollfd *fds, nfds_t count,
     return 0;
 }
 
-static int64_t now_ns(void *self)
+static int64_t loopback_now_ns(void *self)
 {
     return ((struct loopback *)self)->now_ns;
 }
 
 static const struct js_link_ops ops = {send_job, post, receive, wait_link,
-                                       now_ns};
+                                       loopback_now_ns};
 
-static enum js_stop_request nothing_requested(void *arg, int64_t at_ns)
+static enum js_stop_request nothing_requested(void *arg, int64_t now_ns)
 {
     (void)arg;
-    (void)at_ns;
+    (void)now_ns;
     return JS_STOP_REQUEST_NONE;
 }
 
@@ -219,10 +219,10 @@ void js_recorder_lost(struct js_recorder *recorder, const struct js_job *job,
     (void)slave;
 }
 
-bool js_recorder_commit(struct js_recorder *recorder, int64_t at_ns)
+bool js_recorder_commit(struct js_recorder *recorder, int64_t now_ns)
 {
     (void)recorder;
-    (void)at_ns;
+    (void)now_ns;
     return true;
 }
 
@@ -238,18 +238,18 @@ bool js_recorder_is_cut(struct js_recorder *recorder)
     return false;
 }
 
-bool js_recorder_is_show_due(struct js_recorder *recorder, int64_t at_ns)
+bool js_recorder_is_show_due(struct js_recorder *recorder, int64_t now_ns)
 {
     (void)recorder;
-    (void)at_ns;
+    (void)now_ns;
     return false;
 }
 
-void js_recorder_show(struct js_recorder *recorder, int64_t at_ns,
+void js_recorder_show(struct js_recorder *recorder, int64_t now_ns,
                       struct js_progress progress, uint64_t total)
 {
     (void)recorder;
-    (void)at_ns;
+    (void)now_ns;
     (void)progress;
     (void)total;
 }
