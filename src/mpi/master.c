@@ -1350,10 +1350,13 @@ static int master_wait_for_news(struct js_master *master, struct js_err *err)
                         master_patience_ns(master), err);
 }
 
-void js_master_dismiss(struct js_master *master, enum js_leaving leaving)
+void js_master_dismiss(struct js_link *link, enum js_leaving leaving)
 {
-    for (int i = 1; i < master->link->size; i++)
-        js_slave_conn_stop(&master->conns[i], leaving, NULL);
+    struct js_buf message = JS_BUF_INIT;
+    js_wire_pack_number(&message, (uint64_t)leaving);
+    for (int i = 1; i < link->size; i++)
+        js_link_post(link, i, JS_TAG_SHUTDOWN, &message, NULL);
+    js_buf_release(&message);
 }
 
 static uint64_t jobs_left(const struct js_master *master, bool *ret_known)

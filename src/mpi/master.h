@@ -90,8 +90,9 @@ int js_master_turn(struct js_master *master, struct js_err *err);
 void js_master_run(struct js_master *master, struct js_master_result *ret,
                    struct js_err *err);
 
-/* Tells the slaves that it is over, and how to leave. */
-void js_master_dismiss(struct js_master *master, enum js_leaving leaving);
+/* Says to all slaves that the run is over, and how to leave. Needs no master:
+ * some runs end before there is one. */
+void js_master_dismiss(struct js_link *link, enum js_leaving leaving);
 
 /* For a rehearsal; the master's. */
 struct js_scheduler *js_master_plan(struct js_master *master);

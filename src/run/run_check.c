@@ -215,6 +215,6 @@ enum jobsched_status js_run_check_here(const struct jobsched_config *config,
         js_scheduler_free(scheduler);
         js_allocator_free(allocator);
     }
-    js_run_master_release(&run);
+    js_run_master_close(&run);
     return status;
 }

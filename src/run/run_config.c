@@ -3,11 +3,11 @@
 
 #include "base/clock.h"
 #include "base/launchenv.h"
+#include "base/process.h"
 #include "base/userenv.h"
 #include "node/cgroup.h"
 #include "node/others.h"
 
-#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -20,28 +20,13 @@ static const int64_t limit_margin_ns = 2 * JS_NS_PER_S;
 
 enum { LIMIT_MARGIN_PART = 10 };
 
-/* The machine since its last boot; 0 where the system does not tell. */
-static uint64_t read_boot_id(void)
-{
-    char text[64] = "";
-    uint64_t id = 0;
-    int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return 0;
-    ssize_t len = read(fd, text, sizeof(text) - 1);
-    close(fd);
-    for (ssize_t i = 0; i < len; i++)
-        id = (id ^ (unsigned char)text[i]) * UINT64_C(1099511628211);
-    return id;
-}
-
 int js_run_config_node(const struct js_topo *topo, struct js_node *ret,
                        struct js_err *err)
 {
     memset(ret, 0, sizeof(*ret));
     if (gethostname(ret->host, sizeof(ret->host) - 1) < 0)
         return js_err_errno(err, "this host has no name");
-    ret->boot_id = read_boot_id();
+    ret->boot_id = js_process_boot();
     ret->quota_cores = js_cgroup_cores("");
     return js_topo_inherited(topo, &ret->cpus, err);
 }

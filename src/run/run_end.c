@@ -25,16 +25,6 @@ static const int64_t slave_end_ns = 600 * JS_NS_PER_S;
 /* ... and what comes before it: messages that are still on their way. */
 static const int64_t drain_most_ns = 2 * JS_NS_PER_S;
 
-/* The slaves have nothing more to do. */
-void js_run_end_send_home(struct js_link *link, enum js_leaving leaving)
-{
-    struct js_buf message = JS_BUF_INIT;
-    js_wire_pack_number(&message, (uint64_t)leaving);
-    for (int i = 1; i < link->size; i++)
-        js_link_post(link, i, JS_TAG_SHUTDOWN, &message, NULL);
-    js_buf_release(&message);
-}
-
 static void sleep_ns(int64_t ns)
 {
     struct timespec pause = {.tv_sec = ns / JS_NS_PER_S,

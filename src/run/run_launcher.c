@@ -25,6 +25,7 @@ enum { RELAY_LOOK_MS = 20 };
 static void tell_status(const struct js_run *run,
                         const struct js_run_status *said)
 {
+    const struct js_run_launcher *launcher = &run->launcher;
     const struct js_lifeline_news news = {
         .stage = said->phase == JS_RUN_ENDED ? JS_STAGE_ENDED : JS_STAGE_BEGUN,
         .status = said->status,
@@ -33,10 +34,10 @@ static void tell_status(const struct js_run *run,
         .has_run = said->has_run,
         .out_bytes = said->out_bytes,
         .lease_ns = said->lease_ns,
-        .is_paused = run->launcher.is_paused,
+        .is_paused = launcher->is_paused,
     };
-    if (run->launcher.lifeline)
-        js_lifeline_report(run->launcher.lifeline, &news);
+    if (launcher->lifeline)
+        js_lifeline_report(launcher->lifeline, &news);
     else if (run->config->status_file)
         js_run_status_write(run->config->status_file, said);
 }
@@ -44,18 +45,17 @@ static void tell_status(const struct js_run *run,
 /* Once a turn of the master. */
 static void tell_presence(struct js_run *run, int64_t now_ns)
 {
+    struct js_run_launcher *launcher = &run->launcher;
     struct js_run_status said = {
         .phase = JS_RUN_BEGUN, .lease_ns = js_run_config_lease_ns(run->config)};
     if (said.lease_ns == 0 ||
-        now_ns - run->launcher.present_ns < said.lease_ns / PRESENT_PART)
+        now_ns - launcher->present_ns < said.lease_ns / PRESENT_PART)
         return;
     /* Its launcher sees the socket: that need not be said again and again. */
-    run->launcher.present_ns = run->launcher.lifeline ? INT64_MAX : now_ns;
+    launcher->present_ns = launcher->lifeline ? INT64_MAX : now_ns;
     tell_status(run, &said);
 }
 
-/* Without a lease: before its first turn and after its last the master may be
- * silent for longer. */
 void js_run_launcher_tell_begun(struct js_run *run)
 {
     struct js_run_status said = {.phase = JS_RUN_BEGUN};
@@ -68,13 +68,12 @@ void js_run_launcher_tell_ended(const struct js_run *run,
 {
     struct js_run_status said = {.phase = JS_RUN_ENDED,
                                  .status = (int)status,
-                                 .lost = run->lost,
-                                 .is_out_of_time = run->is_out_of_time,
-                                 .has_run = run->has_run};
+                                 .lost = run->ending.lost,
+                                 .is_out_of_time = run->ending.is_out_of_time,
+                                 .has_run = run->ending.has_run};
     tell_status(run, &said);
 }
 
-/* The stronger of what signals and the launcher ask for. */
 enum js_stop_request js_run_launcher_request(const struct js_run *run)
 {
     enum js_stop_request stop_request = js_signals_request();
@@ -83,26 +82,23 @@ enum js_stop_request js_run_launcher_request(const struct js_run *run)
                : run->launcher.passed.stop_request;
 }
 
-static void pause_output(struct js_run *run)
-{
-    struct js_run_status said = {
-        .phase = JS_RUN_BEGUN, .lease_ns = js_run_config_lease_ns(run->config)};
-    run->launcher.is_paused = run->launcher.passed.is_paused;
-    js_recorder_pause(&run->recorder, run->launcher.is_paused);
-    tell_status(run, &said);
-}
-
 static void listen_to_launcher(struct js_run *run)
 {
+    struct js_run_launcher *launcher = &run->launcher;
     int signal;
-    while (run->launcher.lifeline &&
-           (signal = js_lifeline_take(run->launcher.lifeline)) != 0) {
-        js_signals_pass(&run->launcher.passed, signal);
+    while (launcher->lifeline &&
+           (signal = js_lifeline_take(launcher->lifeline)) != 0) {
+        js_signals_pass(&launcher->passed, signal);
         if (signal == SIGKILL)
             break;
     }
-    if (run->launcher.is_paused != run->launcher.passed.is_paused)
-        pause_output(run);
+    if (launcher->is_paused == launcher->passed.is_paused)
+        return;
+    const struct js_run_status said = {
+        .phase = JS_RUN_BEGUN, .lease_ns = js_run_config_lease_ns(run->config)};
+    launcher->is_paused = launcher->passed.is_paused;
+    js_recorder_pause(&run->recorder, launcher->is_paused);
+    tell_status(run, &said);
 }
 
 /* Where the launcher is on another host its signal comes by way of mpirun as
@@ -118,23 +114,24 @@ void js_run_launcher_ask_for_reason(struct js_run *run)
 
 const char *js_run_launcher_reason(const struct js_run *run)
 {
+    const struct js_run_launcher *launcher = &run->launcher;
     struct js_signals_passed told = {.stop_request = JS_STOP_REQUEST_NOW,
-                                     .signal = run->launcher.told};
-    return js_signals_reason(run->launcher.told ? &told
-                                                : &run->launcher.passed);
+                                     .signal = launcher->told};
+    return js_signals_reason(launcher->told ? &told : &launcher->passed);
 }
 
 static void tell_drain(struct js_run *run)
 {
-    bool is_interrupt = run->launcher.passed.interrupts > 0;
-    run->launcher.is_drain_told = true;
+    struct js_run_launcher *launcher = &run->launcher;
+    bool is_interrupt = launcher->passed.interrupts > 0;
+    launcher->is_drain_told = true;
     js_run_launcher_ask_for_reason(run);
-    if (run->launcher.told)
+    if (launcher->told)
         return;
     js_log(&run->recorder.console.log,
            "%s: no more jobs are started, and those that run go on to their "
            "end%s",
-           js_signals_reason(&run->launcher.passed),
+           js_signals_reason(&launcher->passed),
            is_interrupt ? ", or until a second ^C" : "");
 }
 
@@ -143,16 +140,17 @@ static void tell_drain(struct js_run *run)
 enum js_stop_request js_run_launcher_stop_request(void *arg, int64_t now_ns)
 {
     struct js_run *run = arg;
+    struct js_run_launcher *launcher = &run->launcher;
     listen_to_launcher(run);
     enum js_stop_request request = js_run_launcher_request(run);
     bool is_hurried = request >= JS_STOP_REQUEST_END;
     bool is_warned =
-        js_signals_take_warning() || (is_hurried && !run->launcher.is_hurried);
-    run->launcher.is_hurried = is_hurried;
+        js_signals_take_warning() || (is_hurried && !launcher->is_hurried);
+    launcher->is_hurried = is_hurried;
     if (is_warned)
         js_recorder_hurry(&run->recorder);
     tell_presence(run, now_ns);
-    if (request == JS_STOP_REQUEST_DRAIN && !run->launcher.is_drain_told)
+    if (request == JS_STOP_REQUEST_DRAIN && !launcher->is_drain_told)
         tell_drain(run);
     return request;
 }
@@ -165,14 +163,12 @@ bool js_run_launcher_find_outage(const struct js_run *run,
     return ret->error != 0 || js_recorder_find_outage(&run->recorder, ret);
 }
 
-/* The launcher has handed its own over, and nobody stands between. */
 bool js_run_launcher_is_handed(const struct js_run *run, int number)
 {
     return run->launcher.lifeline &&
            js_lifeline_stdio(run->launcher.lifeline, number) >= 0;
 }
 
-/* ... and with it, what it had taken of our output and not passed on. */
 bool js_run_launcher_is_mpirun_gone(const struct js_run *run)
 {
     const struct js_run_rank *rank = run->rank;

@@ -105,7 +105,7 @@ static int open_master(struct js_run *run, struct js_link *link,
     return run->master ? 0 : js_err_errno(err, "the master cannot be set up");
 }
 
-void js_run_master_release(struct js_run *run)
+void js_run_master_close(struct js_run *run)
 {
     js_fd_close(&run->claim);
     js_master_free(run->master);
@@ -140,13 +140,14 @@ static enum jobsched_status work_as_master(struct js_run *run,
                                  (unsigned)link->size, result);
     bool is_hurried = js_signals_request() >= JS_STOP_REQUEST_HURRY ||
                       run->launcher.passed.is_hurried;
-    run->is_abrupt = (is_hurried && !js_launchenv_is_patient()) || ran.lost > 0;
-    run->lost = ran.lost;
-    run->has_run = ran.wall_ns > 0;
+    run->ending.is_abrupt =
+        (is_hurried && !js_launchenv_is_patient()) || ran.lost > 0;
+    run->ending.lost = ran.lost;
+    run->ending.has_run = ran.wall_ns > 0;
     /* What is slow from here on is none of their business; but a launcher that
      * sees one of them leave at once would not wait for us. */
-    if (!run->is_abrupt)
-        js_run_end_send_home(link, JS_LEAVE_TOGETHER);
+    if (!run->ending.is_abrupt)
+        js_master_dismiss(link, JS_LEAVE_TOGETHER);
     js_run_result_count(run, &ran, result);
     js_run_launcher_ask_for_outage(run);
     enum jobsched_status status = js_run_result_judge(run, &ran, result, &err);
@@ -198,14 +199,14 @@ enum jobsched_status js_run_master_work(const struct js_run_rank *rank,
         status = work_as_master(&run, link, result);
     else
         js_run_result_fail(result, status, &err);
-    result->is_abrupt = run.is_abrupt;
-    result->lost = run.lost;
-    if (run.is_abrupt)
-        js_run_end_send_home(link, JS_LEAVE_AT_ONCE);
+    result->is_abrupt = run.ending.is_abrupt;
+    result->lost = run.ending.lost;
+    if (run.ending.is_abrupt)
+        js_master_dismiss(link, JS_LEAVE_AT_ONCE);
     else if (!is_prepared || config->action != JOBSCHED_RUN)
-        js_run_end_send_home(link, JS_LEAVE_TOGETHER);
+        js_master_dismiss(link, JS_LEAVE_TOGETHER);
     js_joblog_close(run.joblog, NULL);
     js_run_launcher_tell_ended(&run, status);
-    js_run_master_release(&run);
+    js_run_master_close(&run);
     return status;
 }

@@ -104,7 +104,7 @@ static void tell_interrupted(struct js_run *run,
     else
         snprintf(why, sizeof(why), "by %s",
                  reason[0] ? reason : "the time limit");
-    run->is_out_of_time = !reason[0] && !is_outage;
+    run->ending.is_out_of_time = !reason[0] && !is_outage;
     if (ran->is_left_known)
         js_err_set(err, "stopped %s, %llu job%s left: %s", why,
                    (unsigned long long)ran->left, ran->left == 1 ? "" : "s",

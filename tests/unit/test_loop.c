@@ -578,7 +578,7 @@ static void run_free(struct run *run)
 static void run_go(struct run *run)
 {
     js_master_run(run->master, &run->result, &run->err);
-    js_master_dismiss(run->master, JS_LEAVE_TOGETHER);
+    js_master_dismiss(&run->link, JS_LEAVE_TOGETHER);
     fake_net_finish(run->net);
 }
 
@@ -2204,7 +2204,7 @@ static void test_a_slave_that_comes_back_late(void)
                           (int64_t)seed * 17 * JS_NS_PER_MS,
                       FAKE_START_NS + (5 + (int64_t)seed / 4) * JS_NS_PER_S);
         js_master_run(run->master, &run->result, &run->err);
-        js_master_dismiss(run->master, JS_LEAVE_AT_ONCE);
+        js_master_dismiss(&run->link, JS_LEAVE_AT_ONCE);
         fake_net_finish(run->net);
         expect_all_done(run, 80);
         run_free(run);
@@ -2244,7 +2244,7 @@ static void test_a_slave_that_is_cut_off(void)
     struct run *run = leased_run(3, 60, 1);
     fake_net_cut(run->net, 2, FAKE_START_NS + 1300 * JS_NS_PER_MS);
     js_master_run(run->master, &run->result, &run->err);
-    js_master_dismiss(run->master, JS_LEAVE_AT_ONCE);
+    js_master_dismiss(&run->link, JS_LEAVE_AT_ONCE);
     fake_net_finish(run->net);
     expect_no_complaint(run);
     CU_ASSERT_EQUAL(run->result.end, JS_MASTER_DONE);
@@ -2273,7 +2273,7 @@ static void test_all_slaves_cut_off(void)
 static void expect_each_finishes(struct run *run, uint64_t jobs)
 {
     js_master_run(run->master, &run->result, &run->err);
-    js_master_dismiss(run->master, JS_LEAVE_AT_ONCE);
+    js_master_dismiss(&run->link, JS_LEAVE_AT_ONCE);
     fake_net_finish(run->net);
     expect_no_complaint(run);
     CU_ASSERT_EQUAL(run->result.end, JS_MASTER_DONE);
@@ -2329,7 +2329,7 @@ static void test_a_host_of_a_job_is_lost(void)
     struct run *run = run_new(&config);
     fake_net_cut(run->net, 2, FAKE_START_NS + JS_NS_PER_S);
     js_master_run(run->master, &run->result, &run->err);
-    js_master_dismiss(run->master, JS_LEAVE_AT_ONCE);
+    js_master_dismiss(&run->link, JS_LEAVE_AT_ONCE);
     fake_net_finish(run->net);
     expect_no_complaint(run);
     CU_ASSERT_EQUAL(run->result.end, JS_MASTER_DONE);
