@@ -4,7 +4,7 @@
 #include "base/launchenv.h"
 #include "base/lifeline.h"
 #include "base/process.h"
-#include "node/reap.h"
+#include "node/procs.h"
 
 #include <ctype.h>
 #include <dirent.h>

@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "base/fdio.h"
 #include "base/process.h"
-#include "node/reap.h"
+#include "node/procs.h"
 
 #include <ctype.h>
 #include <dirent.h>

@@ -3,11 +3,10 @@
 #include "base/clock.h"
 #include "base/fdio.h"
 #include "base/process.h"
-#include "node/reap.h"
+#include "node/procs.h"
 #include "runner/channel.h"
-#include "runner/job_output.h"
+#include "runner/job_io.h"
 #include "runner/messages.h"
-#include "runner/queue.h"
 #include "runner/slots.h"
 
 #include <ctype.h>
@@ -39,20 +38,92 @@ enum { REPORTS = 4 };
 
 enum { FIRST_FD = STDERR_FILENO + 1 };
 
+/* Jobs that came ahead of time, as messages; first in, first out. */
+struct runner_queue {
+    struct js_buf *items; /* a ring; owned, and kept for what comes next */
+    size_t capacity, head, count;
+};
+
+enum { QUEUE_CAPACITY_MIN = 16 };
+
 struct runner {
     struct js_channel channel;
     int signal_fd;
     int null_in;
     int null_out;
     struct js_runner_config config;
-    struct js_slots *jobs;        /* NULL: not configured, or in vain */
-    struct js_runner_queue queue; /* jobs for the next free slot */
+    struct js_slots *jobs;     /* NULL: not configured, or in vain */
+    struct runner_queue queue; /* jobs for the next free slot */
     int64_t report_ns; /* when what waits to be sent is; JS_NEVER_NS: nothing
                           waits, or it is on its way */
     int64_t lease_ns;  /* jobs may run until then */
     bool has_extra;    /* ... and a little more, if we were stopped */
     bool has_expired;  /* that has come, and nothing has been heard since */
 };
+
+/* ---------------------------------------------------------------- the queue */
+
+static void runner_queue_release(struct runner_queue *queue)
+{
+    for (size_t i = 0; i < queue->capacity; i++)
+        js_buf_release(&queue->items[i]);
+    free(queue->items);
+    *queue = (struct runner_queue){0};
+}
+
+/* Moves the ring to one of twice the size, its head to the front. */
+static int runner_queue_grow(struct runner_queue *queue)
+{
+    size_t capacity =
+        queue->capacity ? 2 * queue->capacity : QUEUE_CAPACITY_MIN;
+    struct js_buf *items = calloc(capacity, sizeof(*items));
+    if (!items)
+        return -1;
+    for (size_t i = 0; i < queue->capacity; i++)
+        items[i] = queue->items[(queue->head + i) % queue->capacity];
+    free(queue->items);
+    queue->items = items;
+    queue->capacity = capacity;
+    queue->head = 0;
+    return 0;
+}
+
+/* Copies the message. 0, or -1 with errno ENOMEM. */
+static int runner_queue_push(struct runner_queue *queue, const void *bytes,
+                             size_t len)
+{
+    if (queue->count == queue->capacity && runner_queue_grow(queue) < 0)
+        return -1;
+    struct js_buf *item =
+        &queue->items[(queue->head + queue->count) % queue->capacity];
+    item->len = 0;
+    if (js_buf_append(item, bytes, len) < 0)
+        return -1;
+    queue->count++;
+    return 0;
+}
+
+/* The first message, which stays the queue's until the next push; or NULL. */
+static const struct js_buf *runner_queue_pop(struct runner_queue *queue)
+{
+    if (queue->count == 0)
+        return NULL;
+    const struct js_buf *item = &queue->items[queue->head];
+    queue->head = (queue->head + 1) % queue->capacity;
+    queue->count--;
+    return item;
+}
+
+/* Forgets all of them; returns how many there were. */
+static size_t runner_queue_clear(struct runner_queue *queue)
+{
+    size_t count = queue->count;
+    queue->count = 0;
+    return count;
+}
+
+/* ---------------------------------------------------------------- starting up
+ */
 
 /* Every signal is blocked for good: those sent to a whole job step are for the
  * rank to act on. */
@@ -238,8 +309,7 @@ static int runner_main_run(struct runner *runner,
     if (js_messages_get_job(message->body, message->len, &sets, &job) < 0)
         return -1;
     return runner->jobs && job.slot == JS_RUNNER_SLOT_NEXT
-               ? js_runner_queue_push(&runner->queue, message->body,
-                                      message->len)
+               ? runner_queue_push(&runner->queue, message->body, message->len)
                : runner_main_start(runner, &job);
 }
 
@@ -251,7 +321,7 @@ static int start_queued(struct runner *runner)
     while (runner->queue.count > 0 && js_slots_free_slot(runner->jobs, &slot)) {
         struct js_runner_job job;
         struct js_messages_sets sets;
-        const struct js_buf *message = js_runner_queue_pop(&runner->queue);
+        const struct js_buf *message = runner_queue_pop(&runner->queue);
         if (js_messages_get_job(message->data, message->len, &sets, &job) < 0)
             return -1;
         job.slot = slot;
@@ -266,7 +336,7 @@ static int runner_main_recall(struct runner *runner)
     struct js_buf body = JS_BUF_INIT;
     if (runner->jobs && start_queued(runner) < 0)
         return -1;
-    size_t count = js_runner_queue_clear(&runner->queue);
+    size_t count = runner_queue_clear(&runner->queue);
     int rc = js_messages_put_number(&body, (int64_t)count);
     if (rc == 0)
         rc = js_channel_send(&runner->channel, JS_MESSAGE_RECALLED, body.data,
@@ -449,7 +519,7 @@ static int turn(struct runner *runner)
 noreturn static void end(struct runner *runner, int status)
 {
     js_channel_release(&runner->channel);
-    js_runner_queue_release(&runner->queue);
+    runner_queue_release(&runner->queue);
     js_slots_free(runner->jobs);
     js_reap_all(last_kill_ns);
     _exit(status);

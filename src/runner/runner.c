@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 #include "base/fdio.h"
-#include "node/reap.h"
+#include "node/procs.h"
 #include "runner/channel.h"
 #include "runner/main.h"
 #include "runner/messages.h"

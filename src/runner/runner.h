@@ -36,7 +36,7 @@
  *    the last of a name wins, over all else but the JOBSCHED_ variables. What
  *    of it cannot be had is the job's failure (JS_STEP_CHDIR, _STDIN, _OUTPUT);
  *  - with several hosts, JOBSCHED_NODELIST is set, and JOBSCHED_HOSTFILE: a
- *    file in tmpdir (runner/job_hostfile.h) with `cores` slots for each, which
+ *    file in tmpdir (runner/job_io.h) with `cores` slots for each, which
  *    is there until the job has ended;
  *  - with GPUs, CUDA_VISIBLE_DEVICES and ROCR_VISIBLE_DEVICES are set, and
  *    CUDA_DEVICE_ORDER=PCI_BUS_ID unless the environment has it;

@@ -4,17 +4,15 @@
 #include "node/direct_exec.h"
 #include "node/memory.h"
 #include "node/spawn.h"
+#include "runner/ending.h"
 #include "runner/job_env.h"
-#include "runner/job_files.h"
-#include "runner/job_folder.h"
-#include "runner/job_hostfile.h"
-#include "runner/job_output.h"
-#include "runner/leftovers.h"
+#include "runner/job_io.h"
 #include "runner/messages.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -22,22 +20,24 @@
 
 static const int64_t retry_first_ns = 10 * JS_NS_PER_MS;
 static const int64_t retry_longest_ns = JS_NS_PER_S;
-/* Between two SIGKILLs, and until one that has no effect is given up. */
-static const int64_t kill_again_ns = 50 * JS_NS_PER_MS;
-static const int64_t leftover_grace_most_ns = 500 * JS_NS_PER_MS;
-static const int64_t unkillable_ns = 10 * JS_NS_PER_S;
-/* Until those that could not be told are looked at again. */
-static const int64_t look_again_ns = 20 * JS_NS_PER_MS;
 
 enum slot_state { SLOT_FREE = 0, SLOT_WAITING, SLOT_RUNNING, SLOT_ENDING };
 
 enum { RUN_TIME_WEIGHT = 8 }; /* the average follows the last eight or so */
 
+/*
+ * A slot and its job. Its buffers stay allocated from job to job.
+ *
+ * `job` points into the five fields below it. `pid` and `started_ns` are set
+ * from RUNNING on. `ending` is empty until the job is told to end, or its
+ * process has ended. The last fields are of WAITING alone; only is_homeless is
+ * false in every other state.
+ */
 struct slot {
     enum slot_state state;
     uint64_t number; /* of its job, as they were started */
     uint64_t freed;  /* FREE: how many slots had been freed before it */
-    struct js_runner_job job; /* its strings and sets are in the next five */
+    struct js_runner_job job;
     struct js_buf text;
     struct js_buf details_bytes;
     struct js_buf gpus, hosts;
@@ -49,39 +49,26 @@ struct slot {
     struct js_outcome outcome;
     pid_t pid; /* its process, and its group */
     int64_t started_ns;
-    enum js_stop_reason cause; /* RUNNING: why it was told to end, if it was */
-    int64_t wake_ns;  /* WAITING, ENDING: when to do something; RUNNING and told
-                         to end: when to kill it, JS_NEVER_NS: that is done */
-    int64_t limit_ns; /* WAITING: of trying; ENDING: of killing. 0: not set */
-    int64_t delay_ns; /* WAITING */
-    bool is_homeless; /* WAITING: for a folder that is gone */
+    struct js_ending ending;
+    /* WAITING: */
+    int64_t wake_ns;                     /* when to try again */
+    int64_t limit_ns;                    /* when to stop trying */
+    int64_t delay_ns;                    /* until the try after the next */
+    bool is_homeless;                    /* for a folder that is gone */
     const struct js_job_folder *opening; /* own: in which it is to get a file */
-    bool fresh;                          /* ENDING: nobody was told yet */
-    bool killing;                        /* ENDING: the grace period is over */
-    bool looked; /* ENDING: strangers were seen once before */
-    struct js_pids found;
 };
 
-/* A child that some other job has left than the one whose end was the occasion
- * to look: one of those that ran when it was first seen, or that had ended. */
-struct stranger {
-    pid_t pid;
-    uint64_t seen; /* the last job that had been started by then */
-};
-
+/* A job that ends is one of `slots`; children that nobody is known to have left
+ * are the concern of `endings`. */
 struct js_slots {
     struct js_slots_means means;
     struct js_job_env env;
     struct slot *slots;
     uint32_t count;
     struct js_job_folder output_folder, tmpdir;
-    struct slot strays; /* ENDING while children of unknown jobs are ended */
-    struct js_buf strangers;  /* struct stranger, several slots only */
-    uint64_t started;         /* jobs, so far */
-    struct js_pids abandoned; /* children that SIGKILL did not end */
-    bool has_children;        /* when they were reaped last */
-    bool is_draining;         /* nobody waits to be started any more */
-    bool is_disk_full;        /* there was no room for output, last */
+    struct js_endings *endings;
+    bool is_draining;  /* nobody waits to be started any more */
+    bool is_disk_full; /* there was no room for output, last */
     uint64_t ignored;
     int64_t limit_ns; /* of jobs without a timeout of their own; 0: none */
     int64_t run_ns;   /* a moving average */
@@ -98,11 +85,6 @@ static const char *output_folder(const struct js_runner_config *config)
                : config->settings.tmpdir;
 }
 
-static void init_slot(struct slot *slot)
-{
-    js_job_output_init(&slot->output);
-}
-
 static void release_slot(struct slot *slot)
 {
     js_job_output_release(&slot->output);
@@ -112,7 +94,33 @@ static void release_slot(struct slot *slot)
     js_buf_release(&slot->details_bytes);
     js_buf_release(&slot->gpus);
     js_buf_release(&slot->hosts);
-    js_buf_release(&slot->found.list);
+    js_ending_release(&slot->ending);
+}
+
+static struct slot *slots_slot_of(struct js_slots *jobs, pid_t pid)
+{
+    for (uint32_t i = 0; i < jobs->count; i++) {
+        if (jobs->slots[i].state == SLOT_RUNNING && jobs->slots[i].pid == pid)
+            return &jobs->slots[i];
+    }
+    return NULL;
+}
+
+static bool slots_is_job(pid_t pid, void *arg)
+{
+    return slots_slot_of(arg, pid) != NULL;
+}
+
+static bool slots_is_any_on(uint64_t number, void *arg)
+{
+    const struct js_slots *jobs = arg;
+    for (uint32_t i = 0; i < jobs->count; i++) {
+        const struct slot *slot = &jobs->slots[i];
+        bool is_on = slot->state == SLOT_RUNNING || slot->state == SLOT_WAITING;
+        if (is_on && slot->number <= number)
+            return true;
+    }
+    return false;
 }
 
 struct js_slots *js_slots_new(const struct js_slots_means *means)
@@ -124,14 +132,19 @@ struct js_slots *js_slots_new(const struct js_slots_means *means)
     js_oom_counter_open(&jobs->oom, "");
     jobs->ooms = js_oom_counter_read(&jobs->oom);
     jobs->slots = calloc(means->config->slots, sizeof(*jobs->slots));
-    if (!jobs->slots || js_job_env_init(&jobs->env, means->config) < 0) {
+    jobs->endings =
+        js_endings_new(&(struct js_endings_means){.config = means->config,
+                                                  .is_job = slots_is_job,
+                                                  .is_any_on = slots_is_any_on,
+                                                  .arg = jobs});
+    if (!jobs->slots || !jobs->endings ||
+        js_job_env_init(&jobs->env, means->config) < 0) {
         js_slots_free(jobs);
         return NULL;
     }
     jobs->count = means->config->slots;
     for (uint32_t i = 0; i < jobs->count; i++)
-        init_slot(&jobs->slots[i]);
-    init_slot(&jobs->strays);
+        js_job_output_init(&jobs->slots[i].output);
     jobs->ignored = js_spawn_ignored();
     js_job_folder_note(&jobs->output_folder, output_folder(means->config));
     js_job_folder_note(&jobs->tmpdir, means->config->settings.tmpdir);
@@ -145,9 +158,7 @@ void js_slots_free(struct js_slots *jobs)
     int saved = errno;
     for (uint32_t i = 0; i < jobs->count; i++)
         release_slot(&jobs->slots[i]);
-    release_slot(&jobs->strays);
-    js_buf_release(&jobs->abandoned.list);
-    js_buf_release(&jobs->strangers);
+    js_endings_free(jobs->endings);
     js_buf_release(&jobs->scratch);
     js_job_env_release(&jobs->env);
     js_oom_counter_close(&jobs->oom);
@@ -169,15 +180,6 @@ slots_note(struct js_slots *jobs, const char *format, ...)
                                    strlen(text), NULL);
 }
 
-static struct slot *slots_slot_of(struct js_slots *jobs, pid_t pid)
-{
-    for (uint32_t i = 0; i < jobs->count; i++) {
-        if (jobs->slots[i].state == SLOT_RUNNING && jobs->slots[i].pid == pid)
-            return &jobs->slots[i];
-    }
-    return NULL;
-}
-
 static bool is_idle(const struct js_slots *jobs)
 {
     for (uint32_t i = 0; i < jobs->count; i++) {
@@ -190,28 +192,20 @@ static bool is_idle(const struct js_slots *jobs)
 static void slots_free_slot(struct slot *slot)
 {
     slot->state = SLOT_FREE;
-    slot->fresh = false;
-    slot->limit_ns = 0;
     slot->is_homeless = false;
-    slot->cause = JS_STOP_REASON_NONE;
-    slot->found.list.len = 0;
-}
-
-/* A stream with a file of its own is the job's concern. */
-static bool may_be_cut(const struct slot *slot,
-                       const struct js_job_output_end *end)
-{
-    return (end->may_be_cut[JS_STREAM_OUT] && !slot->details.stdout_path) ||
-           (end->may_be_cut[JS_STREAM_ERR] && !slot->details.stderr_path);
+    js_ending_reset(&slot->ending);
 }
 
 /* The job could not say so itself: its stderr is on the same disk. Nor is a
- * success one of all that it wrote (`echo x; true`). */
+ * success one of all that it wrote (`echo x; true`). A stream with a file of
+ * its own is the job's concern. */
 static int look_for_room(struct js_slots *jobs, struct slot *slot,
                          const struct js_job_output_end *end)
 {
     const struct js_runner_config *config = jobs->means.config;
-    if (!may_be_cut(slot, end))
+    const struct js_job_spec *details = &slot->details;
+    if ((!end->may_be_cut[JS_STREAM_OUT] || details->stdout_path) &&
+        (!end->may_be_cut[JS_STREAM_ERR] || details->stderr_path))
         return 0;
     if (js_outcome_succeeded(&slot->outcome)) {
         slot->outcome.step = JS_STEP_COLLECT;
@@ -295,13 +289,6 @@ static bool is_passing(const struct slot *slot,
            error == ENFILE || error == ENOSPC;
 }
 
-/* Only a failing exec says ENOENT of the command; a folder is another case. */
-static uint32_t exit_code_of(const struct js_spawn_failure *failure)
-{
-    bool missing = failure->step == JS_STEP_EXEC && failure->error == ENOENT;
-    return missing ? 127 : 126;
-}
-
 static int tell_refusal(struct js_slots *jobs, const struct slot *slot,
                         const struct js_spawn_failure *failure)
 {
@@ -318,21 +305,14 @@ static int tell_refusal(struct js_slots *jobs, const struct slot *slot,
         (long long)(config->retry_ns / JS_NS_PER_S));
 }
 
-static bool is_any_homeless(const struct js_slots *jobs)
-{
-    for (uint32_t i = 0; i < jobs->count; i++) {
-        if (jobs->slots[i].is_homeless)
-            return true;
-    }
-    return false;
-}
-
 /* Once for all jobs that wait for it here. */
 static int tell_homeless(struct js_slots *jobs, const struct slot *slot,
                          const struct js_spawn_failure *failure)
 {
-    if (is_any_homeless(jobs))
-        return 0;
+    for (uint32_t i = 0; i < jobs->count; i++) {
+        if (jobs->slots[i].is_homeless)
+            return 0;
+    }
     return slots_note(
         jobs,
         "node %s: the folder %s is gone, and cannot be made anew: %s; "
@@ -341,27 +321,20 @@ static int tell_homeless(struct js_slots *jobs, const struct slot *slot,
         js_errno_text(failure->error), (unsigned long long)slot->job.id);
 }
 
-static int begin_wait(struct js_slots *jobs, struct slot *slot,
-                      const struct js_spawn_failure *failure, bool is_homeless,
-                      int64_t now_ns)
-{
-    int rc = is_homeless ? tell_homeless(jobs, slot, failure)
-                         : tell_refusal(jobs, slot, failure);
-    slot->state = SLOT_WAITING;
-    slot->is_homeless = is_homeless;
-    slot->delay_ns = retry_first_ns;
-    slot->limit_ns =
-        is_homeless ? JS_NEVER_NS : now_ns + jobs->means.config->retry_ns;
-    return rc;
-}
-
 static int wait_and_retry(struct js_slots *jobs, struct slot *slot,
                           const struct js_spawn_failure *failure,
                           bool is_homeless, int64_t now_ns)
 {
     int rc = 0;
-    if (slot->state != SLOT_WAITING || slot->is_homeless != is_homeless)
-        rc = begin_wait(jobs, slot, failure, is_homeless, now_ns);
+    if (slot->state != SLOT_WAITING || slot->is_homeless != is_homeless) {
+        rc = is_homeless ? tell_homeless(jobs, slot, failure)
+                         : tell_refusal(jobs, slot, failure);
+        slot->state = SLOT_WAITING;
+        slot->is_homeless = is_homeless;
+        slot->delay_ns = retry_first_ns;
+        slot->limit_ns =
+            is_homeless ? JS_NEVER_NS : now_ns + jobs->means.config->retry_ns;
+    }
     slot->wake_ns = now_ns + slot->delay_ns;
     if (slot->wake_ns > slot->limit_ns)
         slot->wake_ns = slot->limit_ns;
@@ -381,11 +354,6 @@ static const struct js_cpuset *cpus_of(const struct js_slots *jobs,
     return js_cpuset_count(cpus) > 0 ? cpus : NULL;
 }
 
-static int fd_or(int fd, int other)
-{
-    return fd >= 0 ? fd : other;
-}
-
 static void slots_set_stdio(const struct js_slots *jobs,
                             const struct slot *slot,
                             const struct js_job_files *files,
@@ -395,9 +363,9 @@ static void slots_set_stdio(const struct js_slots *jobs,
     bool is_dropped = jobs->means.config->settings.capture == JS_CAPTURE_NONE;
     int out = is_dropped ? jobs->means.null_out : file[JS_STREAM_OUT].fd;
     int err = is_dropped ? jobs->means.null_out : file[JS_STREAM_ERR].fd;
-    spec->stdin_fd = fd_or(files->fd[0], jobs->means.null_in);
-    spec->stdout_fd = fd_or(files->fd[1], out);
-    spec->stderr_fd = fd_or(files->fd[2], err);
+    spec->stdin_fd = files->fd[0] >= 0 ? files->fd[0] : jobs->means.null_in;
+    spec->stdout_fd = files->fd[1] >= 0 ? files->fd[1] : out;
+    spec->stderr_fd = files->fd[2] >= 0 ? files->fd[2] : err;
 }
 
 static int spawn(struct js_slots *jobs, struct slot *slot,
@@ -424,16 +392,6 @@ static int spawn(struct js_slots *jobs, struct slot *slot,
     return js_spawn(&spec, &slot->pid, failure);
 }
 
-/* A job that is tried again may have it from the time before. */
-static int write_hostfile(const struct js_slots *jobs, struct slot *slot)
-{
-    if (slot->job.hosts && !slot->hostfile)
-        slot->hostfile =
-            js_job_hostfile_write(jobs->means.config->settings.tmpdir,
-                                  slot->job.hosts, slot->job.cores);
-    return slot->job.hosts && !slot->hostfile ? -1 : 0;
-}
-
 /* Opens, prepares and spawns. Returns 0, or -1 with *failure. */
 static int slots_launch(struct js_slots *jobs, struct slot *slot,
                         struct js_spawn_failure *failure)
@@ -447,7 +405,11 @@ static int slots_launch(struct js_slots *jobs, struct slot *slot,
         goto fail;
     failure->step = JS_STEP_HOSTFILE;
     slot->opening = &jobs->tmpdir;
-    if (write_hostfile(jobs, slot) < 0)
+    /* A job that is tried again may have it from the time before. */
+    if (slot->job.hosts && !slot->hostfile)
+        slot->hostfile = js_job_hostfile_write(
+            config->settings.tmpdir, slot->job.hosts, slot->job.cores);
+    if (slot->job.hosts && !slot->hostfile)
         goto fail;
     failure->step = JS_STEP_FORK;
     slot->opening = NULL;
@@ -517,10 +479,8 @@ static int try_to_start(struct js_slots *jobs, struct slot *slot)
     bool is_homeless = false;
     if (launch_somewhere(jobs, slot, &failure, &is_homeless) == 0) {
         slot->state = SLOT_RUNNING;
-        slot->limit_ns = 0;
         slot->is_homeless = false;
-        slot->wake_ns = JS_NEVER_NS;
-        jobs->has_children = true;
+        js_endings_set_children(jobs->endings, true);
         return say_in_memory(jobs, slot);
     }
     int64_t now_ns = js_clock_ns();
@@ -531,9 +491,12 @@ static int try_to_start(struct js_slots *jobs, struct slot *slot)
         return slots_give_up_start(jobs, slot);
     if (is_retried)
         return wait_and_retry(jobs, slot, &failure, is_homeless, now_ns);
+    /* Only a failing exec says ENOENT of the command; of a folder is another
+     * case. */
+    bool is_missing = failure.step == JS_STEP_EXEC && failure.error == ENOENT;
     slot->outcome = (struct js_outcome){
         .start_unix_ns = js_clock_unix_ns(),
-        .exit_code = exit_code_of(&failure),
+        .exit_code = is_missing ? 127 : 126,
         .step = failure.step,
         .step_errno = failure.error,
     };
@@ -581,7 +544,7 @@ int js_slots_start(struct js_slots *jobs, const struct js_runner_job *job)
         errno = EBADMSG;
         return -1;
     }
-    jobs->slots[job->slot].number = ++jobs->started;
+    jobs->slots[job->slot].number = js_endings_number(jobs->endings);
     if (copy_job(&jobs->slots[job->slot], job) < 0)
         return -1;
     return try_to_start(jobs, &jobs->slots[job->slot]);
@@ -619,7 +582,7 @@ static void set_outcome(struct slot *slot, int status,
     outcome->user_cpu_ns = ns_of(&usage->ru_utime);
     outcome->system_cpu_ns = ns_of(&usage->ru_stime);
     outcome->max_rss_bytes = (uint64_t)usage->ru_maxrss * 1024;
-    outcome->cause = slot->cause;
+    outcome->cause = slot->ending.cause;
     if (WIFSIGNALED(status))
         outcome->signal = (uint32_t)WTERMSIG(status);
     else
@@ -640,236 +603,55 @@ static void look_for_oom(struct js_slots *jobs, struct js_outcome *outcome)
     jobs->ooms = ooms;
 }
 
-static bool is_spared(pid_t pid, void *arg)
+/* ---------------------------------------------------------------- ending */
+
+static struct js_ending_job ending_job_of(const struct slot *slot)
 {
-    struct js_slots *jobs = arg;
-    return slots_slot_of(jobs, pid) || js_pids_has(&jobs->abandoned, pid);
+    return (struct js_ending_job){
+        .pid = slot->pid, .id = slot->job.id, .attempt = slot->job.attempt};
 }
 
-/* ------------------------------------------------ strangers */
-
-static struct stranger *stranger_at(const struct js_slots *jobs, size_t i)
+/* slot: NULL for children that no job is known to have left. */
+static int note_unkillable(struct js_slots *jobs, const struct slot *slot)
 {
-    return (struct stranger *)(void *)jobs->strangers.data + i;
+    char who[32] = "jobs";
+    if (slot)
+        snprintf(who, sizeof(who), "job %llu",
+                 (unsigned long long)slot->job.id);
+    return slots_note(jobs,
+                      "node %s: processes that %s left behind do not end, not "
+                      "even by SIGKILL; no longer waiting for them",
+                      jobs->means.config->host, who);
 }
 
-static size_t stranger_count(const struct js_slots *jobs)
+/* What a look at an ENDING slot has shown. */
+static int slots_settle(struct js_slots *jobs, struct slot *slot,
+                        enum js_ending_state state)
 {
-    return jobs->strangers.len / sizeof(struct stranger);
-}
-
-/* The one of that pid, or NULL. */
-static struct stranger *find_stranger(const struct js_slots *jobs, pid_t pid)
-{
-    for (size_t i = 0; i < stranger_count(jobs); i++) {
-        if (stranger_at(jobs, i)->pid == pid)
-            return stranger_at(jobs, i);
-    }
-    return NULL;
-}
-
-static void forget_stranger(struct js_slots *jobs, pid_t pid)
-{
-    struct stranger *stranger = find_stranger(jobs, pid);
-    if (!stranger)
-        return;
-    *stranger = *stranger_at(jobs, stranger_count(jobs) - 1);
-    jobs->strangers.len -= sizeof(*stranger);
-}
-
-/* Whether all jobs have ended whose it may be. */
-static bool is_stranger_due(const struct js_slots *jobs,
-                            const struct stranger *stranger)
-{
-    for (uint32_t i = 0; i < jobs->count; i++) {
-        const struct slot *slot = &jobs->slots[i];
-        bool is_on = slot->state == SLOT_RUNNING || slot->state == SLOT_WAITING;
-        if (is_on && slot->number <= stranger->seen)
-            return false;
-    }
-    return true;
-}
-
-/* Without memory for it, it is seen for the first time once more. */
-static bool note_stranger(pid_t pid, void *arg)
-{
-    struct js_slots *jobs = arg;
-    if (!find_stranger(jobs, pid))
-        js_buf_append(&jobs->strangers, &(struct stranger){pid, jobs->started},
-                      sizeof(struct stranger));
-    return false;
-}
-
-/* Of those that are known. */
-static bool is_due(pid_t pid, void *arg)
-{
-    struct js_slots *jobs = arg;
-    const struct stranger *stranger = find_stranger(jobs, pid);
-    return stranger && is_stranger_due(jobs, stranger);
-}
-
-static bool is_any_due(const struct js_slots *jobs)
-{
-    for (size_t i = 0; i < stranger_count(jobs); i++) {
-        if (is_stranger_due(jobs, stranger_at(jobs, i)))
-            return true;
-    }
-    return false;
-}
-
-/* Signals what the slot's job has left. Returns true if there is something;
- * *ret_clean: and nothing that cannot be told. */
-static bool sweep(struct js_slots *jobs, struct slot *slot,
-                  struct js_pids *found, bool *ret_clean)
-{
-    struct js_leftovers run = {
-        .all = jobs->count == 1,
-        .group = slot->pid,
-        .run = jobs->means.config->settings.run_id,
-        .id = slot->job.id,
-        .attempt = slot->job.attempt,
-        .spared = is_spared,
-        .strange = slot == &jobs->strays ? is_due : note_stranger,
-        .arg = jobs,
-        .signal = slot->killing ? SIGKILL : SIGTERM,
-        .found = found,
-    };
-    if (js_leftovers_run(&run) < 0)
-        return true; /* no descriptor for /proc: looked at again in a while */
-    *ret_clean = run.strangers == 0;
-    return run.left > 0;
-}
-
-/* Shorter than that of a job that is to end in good order: its slot waits. */
-static int64_t leftover_grace_ns(const struct js_slots *jobs)
-{
-    int64_t grace_ns = jobs->means.config->settings.grace_ns;
-    return grace_ns < leftover_grace_most_ns ? grace_ns
-                                             : leftover_grace_most_ns;
-}
-
-static void start_ending(struct js_slots *jobs, struct slot *slot)
-{
-    int64_t now_ns = js_clock_ns();
-    slot->state = SLOT_ENDING;
-    slot->fresh = false;
-    slot->killing = false;
-    slot->looked = false;
-    slot->wake_ns = now_ns + leftover_grace_ns(jobs);
-    slot->limit_ns = slot->wake_ns + unkillable_ns;
-}
-
-/* Once those of it that are our children are counted. Its leader was reaped
- * only now, so the number is not used again. */
-static void tell_group(const struct slot *slot)
-{
-    if (slot->pid <= 0)
-        return;
-    kill(-slot->pid, SIGTERM);
-    kill(-slot->pid, SIGCONT);
-}
-
-/* What was seen of it after its own end. One that was ended itself had no time
- * to wait for the others. */
-static void count_leftovers(struct slot *slot)
-{
-    if (slot->cause == JS_STOP_REASON_NONE)
-        slot->outcome.leftovers =
-            (uint32_t)(slot->found.list.len / sizeof(pid_t));
-}
-
-static int finish_ending(struct js_slots *jobs, struct slot *slot, bool clean)
-{
-    count_leftovers(slot);
-    if (slot != &jobs->strays)
-        return slots_report(jobs, slot, clean && jobs->abandoned.list.len == 0);
-    slots_free_slot(slot);
-    return 0;
-}
-
-/* Looks whether an ENDING slot is done. */
-static int slots_settle(struct js_slots *jobs, struct slot *slot)
-{
-    bool clean = false;
-    if (!jobs->has_children)
-        return finish_ending(jobs, slot, true);
-    if (jobs->means.config->settings.allow_leftovers)
-        return finish_ending(jobs, slot, false);
-    bool is_first = slot->fresh;
-    if (is_first)
-        start_ending(jobs, slot);
-    bool is_left = sweep(jobs, slot, &slot->found, &clean);
-    if (is_first)
-        tell_group(slot);
-    if (is_left)
+    if (state == JS_ENDING_GOES_ON)
         return 0;
-    if (clean || slot->looked)
-        return finish_ending(jobs, slot, clean);
-    slot->looked = true;
-    slot->wake_ns = js_clock_ns() + look_again_ns;
-    return 0;
-}
-
-static int give_up(struct js_slots *jobs, struct slot *slot)
-{
-    bool clean;
-    if (!sweep(jobs, slot, &jobs->abandoned, &clean))
-        return finish_ending(jobs, slot, false);
-    if (slots_note(
-            jobs,
-            "node %s: processes that job %llu left behind do not end, not "
-            "even by SIGKILL; no longer waiting for them",
-            jobs->means.config->host, (unsigned long long)slot->job.id) < 0)
+    if (state == JS_ENDING_GIVEN_UP && note_unkillable(jobs, slot) < 0)
         return -1;
-    return finish_ending(jobs, slot, false);
+    /* What was seen of it after its own end. A job that was ended itself had no
+     * time to wait for the others. */
+    if (slot->ending.cause == JS_STOP_REASON_NONE)
+        slot->outcome.leftovers =
+            (uint32_t)(slot->ending.found.list.len / sizeof(pid_t));
+    return slots_report(jobs, slot,
+                        state == JS_ENDING_CLEAN &&
+                            !js_endings_has_abandoned(jobs->endings));
 }
 
-static int wake_ending(struct js_slots *jobs, struct slot *slot, int64_t now_ns)
+static int look_at_strangers(struct js_slots *jobs, bool has_news)
 {
-    int64_t grace_end_ns = slot->limit_ns - unkillable_ns;
-    if (now_ns < grace_end_ns) {
-        slot->wake_ns = grace_end_ns;
-        return slots_settle(jobs, slot);
-    }
-    slot->killing = true;
-    slot->wake_ns = now_ns + kill_again_ns;
-    if (now_ns >= slot->limit_ns)
-        return give_up(jobs, slot);
-    return slots_settle(jobs, slot);
-}
-
-/* With no job there is nobody whose they might be. */
-static int look_for_strangers(struct js_slots *jobs)
-{
-    struct js_leftovers run = {.run = jobs->means.config->settings.run_id,
-                               .group = -1,
-                               .spared = is_spared,
-                               .strange = note_stranger,
-                               .arg = jobs,
-                               .signal = 0,
-                               .found = &jobs->strays.found};
-    return js_leftovers_run(&run);
-}
-
-/* Ends the children that no job is known to have left, when all jobs have ended
- * whose they may be. */
-static int start_strays(struct js_slots *jobs)
-{
-    struct slot *strays = &jobs->strays;
-    if (jobs->count == 1 || jobs->means.config->settings.allow_leftovers ||
-        strays->state != SLOT_FREE || !jobs->has_children)
-        return 0;
-    if (is_idle(jobs))
-        look_for_strangers(jobs); /* no descriptor: the next time */
-    if (!is_any_due(jobs))
-        return 0;
-    strays->state = SLOT_ENDING;
-    strays->fresh = true;
-    return slots_settle(jobs, strays);
+    return js_endings_look_at_strangers(jobs->endings, has_news,
+                                        is_idle(jobs)) == JS_ENDING_GIVEN_UP
+               ? note_unkillable(jobs, NULL)
+               : 0;
 }
 
 /* Reaps what has ended. Returns true if any of it was no job's own process. */
-static bool reap_children(struct js_slots *jobs)
+static bool reap_children(struct js_slots *jobs, bool *ret_has_children)
 {
     bool others = false;
     struct rusage usage;
@@ -883,73 +665,60 @@ static bool reap_children(struct js_slots *jobs)
                 (slot->outcome.run_ns - jobs->run_ns) / RUN_TIME_WEIGHT;
             look_for_oom(jobs, &slot->outcome);
             slot->state = SLOT_ENDING;
-            slot->fresh = true;
-            slot->wake_ns = JS_NEVER_NS;
+            js_ending_begin(&slot->ending);
         } else {
             others = true;
-            js_pids_remove(&jobs->abandoned, pid);
-            forget_stranger(jobs, pid);
+            js_endings_reaped(jobs->endings, pid);
         }
     }
-    jobs->has_children = pid == 0;
+    *ret_has_children = pid == 0;
     return others;
 }
 
 int js_slots_reap(struct js_slots *jobs)
 {
-    bool others = reap_children(jobs);
-    for (uint32_t i = 0; i <= jobs->count; i++) {
-        struct slot *slot = i < jobs->count ? &jobs->slots[i] : &jobs->strays;
-        bool look = slot->fresh || others || !jobs->has_children;
-        if (slot->state == SLOT_ENDING && look && slots_settle(jobs, slot) < 0)
+    bool has_children;
+    bool others = reap_children(jobs, &has_children);
+    js_endings_set_children(jobs->endings, has_children);
+    for (uint32_t i = 0; i < jobs->count; i++) {
+        struct slot *slot = &jobs->slots[i];
+        struct js_ending_job job = ending_job_of(slot);
+        bool look = slot->ending.is_new || others || !has_children;
+        if (slot->state == SLOT_ENDING && look &&
+            slots_settle(jobs, slot,
+                         js_endings_look(jobs->endings, &slot->ending, &job)) <
+                0)
             return -1;
     }
-    return start_strays(jobs);
+    return look_at_strangers(jobs, others);
 }
-
-/* ---------------------------------------------------------------- ending */
 
 static void tell_to_end(struct js_slots *jobs, struct slot *slot,
                         enum js_stop_reason cause, int64_t grace_ns)
 {
     if (grace_ns > jobs->means.config->settings.grace_ns)
         grace_ns = jobs->means.config->settings.grace_ns;
-    int64_t kill_ns = js_clock_ns() + grace_ns;
-    if (slot->cause != JS_STOP_REASON_NONE) {
-        if (kill_ns < slot->wake_ns && slot->wake_ns != JS_NEVER_NS)
-            slot->wake_ns = kill_ns;
-        return;
-    }
-    slot->cause = cause;
-    slot->wake_ns = kill_ns;
-    kill(-slot->pid, SIGTERM);
-    kill(-slot->pid, SIGCONT); /* a stopped one hears nothing else */
-}
-
-static int end_slot(struct js_slots *jobs, struct slot *slot, int64_t grace_ns)
-{
-    if (slot->state == SLOT_RUNNING)
-        tell_to_end(jobs, slot, JS_STOP_REASON_STOPPED, grace_ns);
-    return slot->state == SLOT_WAITING ? slots_give_up_start(jobs, slot) : 0;
-}
-
-static int slots_drain(struct js_slots *jobs)
-{
-    jobs->is_draining = true;
-    for (uint32_t i = 0; i < jobs->count; i++) {
-        if (jobs->slots[i].state == SLOT_WAITING &&
-            slots_give_up_start(jobs, &jobs->slots[i]) < 0)
-            return -1;
-    }
-    return 0;
+    js_ending_ask(&slot->ending, slot->pid, cause, grace_ns);
 }
 
 int js_slots_end(struct js_slots *jobs, uint32_t slot, int64_t grace_ns)
 {
-    if (grace_ns == JS_RUNNER_LET_RUN)
-        return slots_drain(jobs);
-    return slot < jobs->count ? end_slot(jobs, &jobs->slots[slot], grace_ns)
-                              : 0;
+    if (grace_ns == JS_RUNNER_LET_RUN) {
+        jobs->is_draining = true;
+        for (uint32_t i = 0; i < jobs->count; i++) {
+            if (jobs->slots[i].state == SLOT_WAITING &&
+                slots_give_up_start(jobs, &jobs->slots[i]) < 0)
+                return -1;
+        }
+        return 0;
+    }
+    if (slot >= jobs->count)
+        return 0;
+    if (jobs->slots[slot].state == SLOT_RUNNING)
+        tell_to_end(jobs, &jobs->slots[slot], JS_STOP_REASON_STOPPED, grace_ns);
+    if (jobs->slots[slot].state == SLOT_WAITING)
+        return slots_give_up_start(jobs, &jobs->slots[slot]);
+    return 0;
 }
 
 void js_slots_limit(struct js_slots *jobs, int64_t timeout_ns)
@@ -957,45 +726,38 @@ void js_slots_limit(struct js_slots *jobs, int64_t timeout_ns)
     jobs->limit_ns = timeout_ns;
 }
 
-/* When the job has run for as long as it may. */
-static int64_t slots_deadline_ns(const struct js_slots *jobs,
-                                 const struct slot *slot)
+/* When the job has run for as long as it may; or, if it was told to end, when
+ * to kill it. */
+static int64_t running_wake_ns(const struct js_slots *jobs,
+                               const struct slot *slot)
 {
     int64_t timeout_ns =
         slot->job.timeout_ns > 0 ? slot->job.timeout_ns : jobs->limit_ns;
     int64_t at_ns;
+    if (slot->ending.cause != JS_STOP_REASON_NONE)
+        return slot->ending.wake_ns;
     if (timeout_ns <= 0 ||
         __builtin_add_overflow(slot->started_ns, timeout_ns, &at_ns))
         return JS_NEVER_NS;
     return at_ns;
 }
 
-static int64_t running_wake_ns(const struct js_slots *jobs,
-                               const struct slot *slot)
+static int slots_wake(struct js_slots *jobs, struct slot *slot, int64_t now_ns)
 {
-    return slot->cause == JS_STOP_REASON_NONE ? slots_deadline_ns(jobs, slot)
-                                              : slot->wake_ns;
-}
-
-static void wake_running(struct js_slots *jobs, struct slot *slot)
-{
-    if (slot->cause == JS_STOP_REASON_NONE) {
-        tell_to_end(jobs, slot, JS_STOP_REASON_TIMEOUT,
-                    jobs->means.config->settings.grace_ns);
-        return;
-    }
-    slot->wake_ns = JS_NEVER_NS;
-    kill(-slot->pid, SIGKILL);
-}
-
-static int wake(struct js_slots *jobs, struct slot *slot, int64_t now_ns)
-{
+    struct js_ending_job job = ending_job_of(slot);
     if (slot->state == SLOT_WAITING && now_ns >= slot->wake_ns)
         return try_to_start(jobs, slot);
-    if (slot->state == SLOT_ENDING && now_ns >= slot->wake_ns)
-        return wake_ending(jobs, slot, now_ns);
-    if (slot->state == SLOT_RUNNING && now_ns >= running_wake_ns(jobs, slot))
-        wake_running(jobs, slot);
+    if (slot->state == SLOT_ENDING && now_ns >= slot->ending.wake_ns)
+        return slots_settle(
+            jobs, slot,
+            js_endings_wake(jobs->endings, &slot->ending, &job, now_ns));
+    if (slot->state != SLOT_RUNNING || now_ns < running_wake_ns(jobs, slot))
+        return 0;
+    if (slot->ending.cause == JS_STOP_REASON_NONE)
+        tell_to_end(jobs, slot, JS_STOP_REASON_TIMEOUT,
+                    jobs->means.config->settings.grace_ns);
+    else
+        js_ending_kill(&slot->ending, slot->pid);
     return 0;
 }
 
@@ -1003,12 +765,10 @@ int js_slots_tick(struct js_slots *jobs)
 {
     int64_t now_ns = js_clock_ns();
     for (uint32_t i = 0; i < jobs->count; i++) {
-        if (wake(jobs, &jobs->slots[i], now_ns) < 0)
+        if (slots_wake(jobs, &jobs->slots[i], now_ns) < 0)
             return -1;
     }
-    if (wake(jobs, &jobs->strays, now_ns) < 0)
-        return -1;
-    return start_strays(jobs);
+    return look_at_strangers(jobs, false);
 }
 
 static int64_t slot_wake_ns(const struct js_slots *jobs,
@@ -1016,8 +776,9 @@ static int64_t slot_wake_ns(const struct js_slots *jobs,
 {
     switch (slot->state) {
     case SLOT_WAITING:
-    case SLOT_ENDING:
         return slot->wake_ns;
+    case SLOT_ENDING:
+        return slot->ending.wake_ns;
     case SLOT_RUNNING:
         return running_wake_ns(jobs, slot);
     case SLOT_FREE:
@@ -1028,7 +789,7 @@ static int64_t slot_wake_ns(const struct js_slots *jobs,
 
 int64_t js_slots_wake_ns(const struct js_slots *jobs)
 {
-    int64_t first_ns = slot_wake_ns(jobs, &jobs->strays);
+    int64_t first_ns = js_endings_wake_ns(jobs->endings);
     for (uint32_t i = 0; i < jobs->count; i++) {
         int64_t wake_ns = slot_wake_ns(jobs, &jobs->slots[i]);
         if (wake_ns < first_ns)

@@ -1,13 +1,14 @@
 /*
- * runner_jobs - the slots of a runner and the jobs in them.
+ * slots - the slots of a runner, and the life of the job in each.
  *
  *     FREE --start--> RUNNING --its process has ended--> ENDING
  *     ENDING --nothing of it is left--> FREE, reported
  *     FREE --start, refused for a passing reason--> WAITING --tried again-->
  *         RUNNING, or FREE and reported
  *
- * With nothing left behind ENDING lasts no time. Calls that can fail return
- * -1 with errno when the runner cannot go on.
+ * A job that leaves nothing behind passes through ENDING at once; what ENDING
+ * does is in runner/ending.h. A call that can fail returns -1 with errno if the
+ * runner cannot go on.
  */
 #ifndef JS_RUNNER_SLOTS_H
 #define JS_RUNNER_SLOTS_H
@@ -20,7 +21,7 @@
 
 struct js_slots;
 
-/* What stays the caller's and must outlive it. */
+/* These belong to the caller and must outlive it. */
 struct js_slots_means {
     const struct js_runner_config *config;
     struct js_channel *channel; /* gets the events */
@@ -31,30 +32,30 @@ struct js_slots_means {
 struct js_slots *js_slots_new(const struct js_slots_means *means);
 void js_slots_free(struct js_slots *jobs); /* leaves processes alone */
 
-/* errno EBADMSG: there is no such free slot. */
+/* Starts the job in its slot. errno EBADMSG: there is no such free slot. */
 int js_slots_start(struct js_slots *jobs, const struct js_runner_job *job);
 
-/* A free slot, of several the one that was freed first; false: there is none.
- */
+/* The free slot that has been free for longest; false: there is none. */
 bool js_slots_free_slot(const struct js_slots *jobs, uint32_t *ret);
 
-/* How long jobs ran lately, on average; 0 before the first has ended. */
+/* The average run time of the last jobs; 0 before the first has ended. */
 int64_t js_slots_run_ns(const struct js_slots *jobs);
 
-/* Ends the job of the slot, if there is one: with JS_STOP_REASON_STOPPED; or,
- * with JS_RUNNER_LET_RUN, whatever waits to be started, from then on. */
+/* Ends the job of the slot, if there is one, with JS_STOP_REASON_STOPPED. With
+ * JS_RUNNER_LET_RUN as the grace period, it ends only jobs that wait to be
+ * started, in all slots and from then on. */
 int js_slots_end(struct js_slots *jobs, uint32_t slot, int64_t grace_ns);
 
-/* How long a job without a timeout of its own may run; 0: without end. */
+/* Sets how long a job without a timeout of its own may run; 0: for ever. */
 void js_slots_limit(struct js_slots *jobs, int64_t timeout_ns);
 
-/* Children have ended (SIGCHLD). */
+/* Call it when children have ended (SIGCHLD). */
 int js_slots_reap(struct js_slots *jobs);
 
 /* Does what is due. */
 int js_slots_tick(struct js_slots *jobs);
 
-/* When js_slots_tick() has something to do; JS_NEVER_NS: not by itself. */
+/* When js_slots_tick() has something to do; JS_NEVER_NS: never. */
 int64_t js_slots_wake_ns(const struct js_slots *jobs);
 
 #endif

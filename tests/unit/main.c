@@ -44,7 +44,7 @@
     _(direct_exec)                                                             \
     _(spawn)                                                                   \
     _(orphans)                                                                 \
-    _(reap)                                                                    \
+    _(procs)                                                                   \
     _(runner)                                                                  \
     _(scheduler)                                                               \
     _(event_queue)                                                             \

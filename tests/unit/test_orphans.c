@@ -3,7 +3,7 @@
 #include "unit.h"
 
 #include "base/clock.h"
-#include "node/reap.h"
+#include "node/procs.h"
 
 #include <errno.h>
 #include <fcntl.h>

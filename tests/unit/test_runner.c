@@ -3,7 +3,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/fdio.h"
-#include "node/reap.h"
+#include "node/procs.h"
 #include "unit.h"
 
 #include <ctype.h>

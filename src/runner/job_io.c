@@ -1,18 +1,77 @@
-#include "runner/job_output.h"
+#include "runner/job_io.h"
 
+#include "base/buf.h"
 #include "base/fdio.h"
 #include "base/trust.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 enum { COPY_BYTES = 64 * 1024 };
+
+/* ---------------------------------------------------------------- folders */
+
+static const mode_t permissions = 0777;
+
+void js_job_folder_note(struct js_job_folder *folder, const char *path)
+{
+    struct stat st;
+    *folder = (struct js_job_folder){.path = path};
+    if (!path || stat(path, &st) < 0 || !S_ISDIR(st.st_mode))
+        return;
+    folder->is_known = true;
+    folder->mode = st.st_mode & permissions;
+    folder->device = st.st_dev;
+}
+
+/* 0, or -1 with errno. */
+static int folder_look(const struct js_job_folder *folder)
+{
+    struct stat st;
+    if (stat(folder->path, &st) < 0)
+        return -1;
+    if (!S_ISDIR(st.st_mode)) {
+        errno = ENOTDIR;
+        return -1;
+    }
+    return access(folder->path, W_OK | X_OK);
+}
+
+/* On another file system it is not what it was: the one it was on is not
+ * mounted at the moment, and nobody would find what is written there. */
+static bool folder_is_elsewhere(const struct js_job_folder *folder)
+{
+    struct stat st;
+    return stat(folder->path, &st) == 0 && st.st_dev != folder->device;
+}
+
+enum js_job_folder_state
+js_job_folder_restore(const struct js_job_folder *folder)
+{
+    if (!folder->is_known || folder_look(folder) == 0)
+        return JS_JOB_FOLDER_FINE;
+    if (errno != ENOENT)
+        return JS_JOB_FOLDER_GONE;
+    if (mkdir(folder->path, folder->mode) < 0)
+        return errno == EEXIST && folder_look(folder) == 0 ? JS_JOB_FOLDER_FINE
+                                                           : JS_JOB_FOLDER_GONE;
+    if (folder_is_elsewhere(folder) && rmdir(folder->path) == 0) {
+        errno = ENODEV;
+        return JS_JOB_FOLDER_GONE;
+    }
+    return JS_JOB_FOLDER_THERE;
+}
+
+/* ---------------------------------------------------------------- output */
 
 void js_job_output_init(struct js_job_output *output)
 {
@@ -270,4 +329,145 @@ int js_job_output_try(const struct js_runner_config *config, struct js_err *err)
                           js_errno_text(errno));
     js_fd_close(&fd);
     return 0;
+}
+
+/* ---------------------------------------------------------------- named files
+ */
+
+/* O_NONBLOCK is for the opening alone. */
+static int job_files_open_file(int dir, const char *path, int flags)
+{
+    int fd = openat(dir, path, flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0666);
+    if (fd >= 0 && fcntl(fd, F_SETFL, flags & O_APPEND) < 0)
+        js_fd_close(&fd);
+    return fd;
+}
+
+static int job_files_open_output(int dir, const char *path)
+{
+    return job_files_open_file(dir, path,
+                               O_WRONLY | O_CREAT | O_TRUNC | O_APPEND);
+}
+
+static int job_files_fail(struct js_job_files *files, enum js_step step,
+                          struct js_spawn_failure *failure)
+{
+    *failure = (struct js_spawn_failure){step, errno};
+    js_job_files_close(files);
+    return -1;
+}
+
+/* Sets *step to the one that fails. */
+static int open_outputs(struct js_job_files *files, int dir,
+                        const struct js_job_spec *details, enum js_step *step)
+{
+    const char *out = details->stdout_path, *err = details->stderr_path;
+    *step = JS_STEP_OUTPUT;
+    if (out && (files->fd[1] = job_files_open_output(dir, out)) < 0)
+        return -1;
+    *step = JS_STEP_STDERR;
+    files->is_shared = out && err && strcmp(out, err) == 0;
+    if (files->is_shared)
+        files->fd[2] = files->fd[1];
+    else if (err && (files->fd[2] = job_files_open_output(dir, err)) < 0)
+        return -1;
+    return 0;
+}
+
+static int open_all(struct js_job_files *files, int dir,
+                    const struct js_job_spec *details,
+                    struct js_spawn_failure *failure)
+{
+    const char *in = details->stdin_path;
+    if (in && (files->fd[0] = job_files_open_file(dir, in, O_RDONLY)) < 0)
+        return job_files_fail(files, JS_STEP_STDIN, failure);
+    enum js_step step;
+    if (open_outputs(files, dir, details, &step) < 0)
+        return job_files_fail(files, step, failure);
+    return 0;
+}
+
+int js_job_files_open(struct js_job_files *files,
+                      const struct js_job_spec *details,
+                      struct js_spawn_failure *failure)
+{
+    int dir = AT_FDCWD;
+    *files = (struct js_job_files){.fd = {-1, -1, -1}};
+    if (!details->stdin_path && !details->stdout_path && !details->stderr_path)
+        return 0;
+    if (details->dir) {
+        dir = open(details->dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (dir < 0)
+            return job_files_fail(files, JS_STEP_CHDIR, failure);
+    }
+    int rc = open_all(files, dir, details, failure);
+    if (dir != AT_FDCWD)
+        js_fd_close(&dir);
+    return rc;
+}
+
+void js_job_files_close(struct js_job_files *files)
+{
+    if (files->is_shared)
+        files->fd[2] = -1;
+    for (int i = 0; i < 3; i++)
+        js_fd_close(&files->fd[i]);
+}
+
+/* ---------------------------------------------------------------- hostfile */
+
+static int format_lines(struct js_buf *to, const char *hosts, uint32_t slots)
+{
+    while (*hosts) {
+        size_t len = strcspn(hosts, ",");
+        if (js_buf_printf(to, "%.*s slots=%" PRIu32 "\n", (int)len, hosts,
+                          slots) < 0)
+            return -1;
+        hosts += len + (hosts[len] == ',');
+    }
+    return 0;
+}
+
+/* What of the file there is is gone if that fails. */
+static char *job_hostfile_fill(int fd, const char *path, const char *hosts,
+                               uint32_t slots)
+{
+    struct js_buf lines = JS_BUF_INIT;
+    char *absolute = NULL;
+    if (format_lines(&lines, hosts, slots) == 0 &&
+        js_write_full(fd, lines.data, lines.len) == 0)
+        absolute = realpath(path, NULL);
+    int saved = errno;
+    js_buf_release(&lines);
+    if (!absolute)
+        unlink(path);
+    errno = saved;
+    return absolute;
+}
+
+char *js_job_hostfile_write(const char *dir, const char *hosts, uint32_t slots)
+{
+    struct js_buf path = JS_BUF_INIT;
+    char *absolute = NULL;
+    int fd = -1;
+    if (js_buf_printf(&path, "%s/jobsched-hosts-XXXXXX", dir) == 0 &&
+        js_buf_string(&path))
+        fd = mkostemp(path.data, O_CLOEXEC);
+    if (fd >= 0)
+        absolute = job_hostfile_fill(fd, path.data, hosts, slots);
+    js_fd_close(&fd);
+    int saved = errno;
+    js_buf_release(&path);
+    errno = saved;
+    return absolute;
+}
+
+void js_job_hostfile_remove(char **path)
+{
+    int saved = errno;
+    if (*path)
+        unlink(*path);
+    free(*path);
+    *path = NULL;
+    errno = saved;
 }

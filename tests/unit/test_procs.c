@@ -1,4 +1,4 @@
-#include "node/reap.h"
+#include "node/procs.h"
 
 #include "base/clock.h"
 #include "unit.h"
@@ -130,4 +130,4 @@ static const struct unit_test tests[] = {
     {NULL, NULL},
 };
 
-const struct unit_suite suite_reap = {"reap", tests};
+const struct unit_suite suite_procs = {"procs", tests};

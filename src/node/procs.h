@@ -1,0 +1,82 @@
+/*
+ * procs - the processes below this one: visits them, and ends them.
+ *
+ * The caller is a child subreaper (PR_SET_CHILD_SUBREAPER): a process that
+ * loses its parent anywhere below becomes the caller's own child, daemonised or
+ * not. So to end everything, it is enough to end the children until there are
+ * none.
+ */
+#ifndef JS_NODE_PROCS_H
+#define JS_NODE_PROCS_H
+
+#include "base/buf.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Makes the process a child subreaper. Returns 0, or -1 with errno. */
+int js_reap_adopt(void);
+
+/*
+ * Calls `visit` with the pid of each child of this process that /proc shows,
+ * zombies too. Returns how many, or -1 with errno.
+ */
+int js_reap_each_child(void (*visit)(pid_t pid, void *arg), void *arg);
+
+/*
+ * Kills (SIGKILL) and reaps every child, and those that become children by
+ * that, until none is left or `limit_ns` have passed. Returns 0 when none is
+ * left, or -1 with errno ETIMEDOUT: the kernel does not let a process go, for
+ * instance one that waits for a dead file server.
+ */
+int js_reap_all(int64_t limit_ns);
+
+/* Copies the value of variable `name` in the initial environment of process
+ * `pid`. Returns false if it is not there, cannot be read, or is too long;
+ * *ret_unknown (NULL is allowed) is true in the last two cases. */
+bool js_process_variable(pid_t pid, const char *name, char *to, size_t size,
+                         bool *ret_unknown);
+
+/* ---------------------------------------------------------------- leftovers */
+
+/* A small set of pids; all zero is empty. */
+struct js_pids {
+    struct js_buf list;
+};
+
+bool js_pids_has(const struct js_pids *pids, pid_t pid);
+int js_pids_add(struct js_pids *pids, pid_t pid); /* -1 with errno ENOMEM */
+void js_pids_remove(struct js_pids *pids, pid_t pid);
+
+/*
+ * What a job has left among the children: those in its process group, those
+ * that carry this run, job and attempt in their environment (base/mark.h), and
+ * those of a run within that job. `strange` decides about all others.
+ */
+struct js_leftovers {
+    bool all; /* every child is the job's, unless it is spared */
+    pid_t group;
+    uint64_t run, id;
+    uint32_t attempt;
+    bool (*spared)(pid_t pid, void *arg);
+    bool (*strange)(pid_t pid, void *arg); /* true: this one too; or NULL */
+    void *arg;
+    int signal; /* SIGKILL; or SIGTERM, which each process gets once, but none
+                   in the group: the caller signals the group as a whole */
+    struct js_pids *found; /* gets the pids of what was left */
+    unsigned left;         /* out: how many there are now */
+    unsigned strangers;    /* out: children whose job is unknown. (The
+                              environment is empty during an exec.) */
+};
+
+/*
+ * Signals what the job has left. Sees only the children that this process has
+ * at the moment; what is below them comes up when they have ended, so call it
+ * again after each end of a child until nothing is left. Returns 0, or -1 with
+ * errno when the children could not be listed.
+ */
+int js_leftovers_run(struct js_leftovers *sweep);
+
+#endif
