@@ -90,7 +90,7 @@ DOCS := $(patsubst src/cli/doc/%.in,$(DOC)/%,$(call found,src/cli/doc/*.in))
 all: $(JOBSCHED) $(LIBRARY) docs
 
 LINTS := lint-format lint-includes lint-headers lint-symbols lint-statics \
-	lint-tidy lint-shell lint-names
+	lint-tidy lint-shell lint-names lint-page
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -116,10 +116,11 @@ NEED_CHECK = libcunit1-dev:CUnit/CUnit.h bats:bats procps:pgrep \
 # What is large, or brings services, for the tests of little else.
 NEED_CHECK_ALL = valgrind:$(VALGRIND) slurmctld:/usr/sbin/slurmctld \
 	slurmd:/usr/sbin/slurmd slurm-client:sbatch munge:/usr/sbin/munged \
-	curl:curl chromium:chromium chromium-driver:chromedriver $(NEED_MPIS)
+	curl:curl chromium:chromium chromium-driver:chromedriver nodejs:node \
+	$(NEED_MPIS)
 NEED_LINT = clang-format:$(CLANG_FORMAT) clang-tidy:clang-tidy \
 	shellcheck:shellcheck binutils:nm \
-	universal-ctags:ctags
+	universal-ctags:ctags nodejs:node
 NEED_COVERAGE = gcovr:gcovr
 NEED_VALGRIND = valgrind:$(VALGRIND)
 # A name without a blank, be the library there or not.
@@ -236,7 +237,7 @@ $(BUILD)/tests/unit/%.o: tests/unit/%.c $(BUILD)/flags
 	$(call say,MPICC,$<)
 	$(call COMPILE,$(MPICC))
 # The compiler does not tell what its assembler has read.
-$(BUILD)/src/cli/report_page.o: $(call found,src/cli/page/*)
+$(BUILD)/src/cli/report.o: $(call found,src/cli/page/*)
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	$(call say,CC,$<)
 	$(call COMPILE,$(CC))
@@ -368,13 +369,23 @@ check-alone: $(JOBSCHED) $(HELPERS) $(COST)
 ## check-unit: the unit tests; check-unit-SUITE: one suite of them
 check-unit:
 	+$(call CHECK,check-suites)
-check-suites: $(UNIT_SUITES:%=check-unit-%)
+check-suites: $(UNIT_SUITES:%=check-unit-%) check-unit-page
 # A suite that was asked for shows all that it says.
 $(UNIT_SUITES:%=check-unit-%): check-unit-%: $(UNIT)
 	$(call say,UNIT,$*)
 	$(Q)mkdir -p $(CHECKED)/unit; log=$(CHECKED)/unit/$*.log; \
 	$(TEST_ENV) $(UNIT) $* </dev/null >$$log 2>&1 || { \
 		echo "suite $*: exit status $$?" >$(CHECKED)/unit/$*.status; \
+		cat $$log; exit 1; }; \
+	$(if $(filter-out 0,$(V))$(filter $@,$(MAKECMDGOALS)),cat $$log,:)
+# The scripts of the report's page; where there is no node, it is among what is
+# missing.
+check-unit-page:
+	$(call say,UNIT,page)
+	$(Q)mkdir -p $(CHECKED)/unit; log=$(CHECKED)/unit/page.log; \
+	command -v node >/dev/null || exit 0; \
+	$(TEST_ENV) node tests/unit/page.js </dev/null >$$log 2>&1 || { \
+		echo "suite page: exit status $$?" >$(CHECKED)/unit/page.status; \
 		cat $$log; exit 1; }; \
 	$(if $(filter-out 0,$(V))$(filter $@,$(MAKECMDGOALS)),cat $$log,:)
 ## check-long: what repeats tests of check at greater size: gigabytes of output, ...
@@ -486,6 +497,11 @@ lint-tidy:
 lint-shell:
 	$(call say,LINT,shell)
 	$(Q)tests/lint/shell.sh
+lint-page:
+	$(call say,LINT,page)
+	$(Q)for file in $(call found,src/cli/page/*.js tests/unit/*.js); do \
+		node --check "$$file" || exit 1; \
+	done
 lint-names:
 	$(call say,LINT,names)
 	$(Q)tests/lint/names.sh

@@ -5,7 +5,6 @@
 #include "base/paths.h"
 #include "cli/input_paths.h"
 #include "cli/report_data.h"
-#include "cli/report_page.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +13,34 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* ---------------------------------------------------------------- its files */
+
+/* The assembler puts the files in: no tool is needed that a compiler does not
+ * bring. Paths begin at the top of the tree, where make runs. */
+#define EMBED(name, parts)                                                     \
+    __asm__(".pushsection .rodata\n"                                           \
+            ".global " #name "\n"                                              \
+            ".type " #name ", %object\n" #name ":\n" parts ".byte 0\n"         \
+            ".size " #name ", . - " #name "\n"                                 \
+            ".popsection\n")
+#define TEXT(text) ".ascii \"" text "\"\n"
+#define PAGE(file) ".incbin \"src/cli/page/" file "\"\n"
+
+EMBED(js_report_style, PAGE("report.css"));
+EMBED(js_report_body, PAGE("report.html"));
+/* One function, so that the page has no globals. Each file may use constants of
+ * those before it, and functions of all. */
+EMBED(js_report_script,
+      TEXT("(function () {\\n'use strict';\\n\\n") PAGE("data.js")
+          PAGE("scales.js") PAGE("filter.js") PAGE("timeline.js")
+              PAGE("pointer.js") PAGE("tables.js") PAGE("main.js")
+                  TEXT("}());\\n"));
+
+/* Strings: what is the same in every report. */
+extern const char js_report_style[];  /* CSS */
+extern const char js_report_body[];   /* HTML */
+extern const char js_report_script[]; /* JavaScript */
 
 enum { NONCE_BYTES = 16 };
 
