@@ -6,7 +6,9 @@
 #include "place.h"
 #include "record/recorder.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,16 +52,17 @@ static void open_journal(struct scene *scene, int64_t sync_ns)
     CU_ASSERT_EQUAL(js_journal_begin(scene->recorder.journal, &err), 0);
 }
 
-static struct scene *scene_new(int64_t sync_ns)
+/* The two descriptors are the scene's from then on. */
+static struct scene *scene_new_on(int64_t sync_ns, int out, int err_fd)
 {
     struct scene *scene = not_null(calloc(1, sizeof(*scene)));
     struct js_err err = {""};
     place_init(&scene->place, "j");
     place_name(&scene->place, "log", scene->joblog);
-    for (int i = 0; i < 2; i++) {
-        scene->fds[i] = open_file();
+    scene->fds[0] = out;
+    scene->fds[1] = err_fd;
+    for (int i = 0; i < 2; i++)
         scene->outqs[i] = not_null(js_outq_new(scene->fds[i]));
-    }
     struct js_recorder_config config = {
         .out = scene->outqs[0],
         .err = scene->outqs[1],
@@ -68,6 +71,11 @@ static struct scene *scene_new(int64_t sync_ns)
     CU_ASSERT_EQUAL_FATAL(js_recorder_open(&scene->recorder, &config), 0);
     open_journal(scene, sync_ns);
     return scene;
+}
+
+static struct scene *scene_new(int64_t sync_ns)
+{
+    return scene_new_on(sync_ns, open_file(), open_file());
 }
 
 static void scene_free(struct scene *scene)
@@ -281,6 +289,106 @@ static void test_retries_leave_room_for_failures(void)
     scene_free(scene);
 }
 
+/* Nothing reaches a reader, and nothing new may be started. */
+static void test_paused(void)
+{
+    struct scene *scene = scene_new(JS_JOURNAL_NO_SYNC);
+    struct js_recorder *recorder = &scene->recorder;
+    struct pollfd fds[2];
+    js_recorder_pause(recorder, true);
+    completion(scene, 1, 0);
+    CU_ASSERT_FALSE(js_recorder_commit(recorder, js_clock_ns()));
+    CU_ASSERT_STRING_EQUAL(trace(scene), "");
+    CU_ASSERT(js_recorder_unwritten(recorder) > 0);
+    CU_ASSERT_EQUAL(js_recorder_wait_for(recorder, fds), 0);
+    js_recorder_pause(recorder, false);
+    CU_ASSERT_TRUE(js_recorder_commit(recorder, js_clock_ns()));
+    CU_ASSERT_STRING_EQUAL(trace(scene), "Finished job: 1\n");
+    CU_ASSERT_EQUAL(js_recorder_unwritten(recorder), 0);
+    scene_free(scene);
+}
+
+/* A pipe whose reader has gone. */
+static int open_broken_pipe(void)
+{
+    int ends[2];
+    CU_ASSERT_EQUAL_FATAL(pipe(ends), 0);
+    close(ends[0]);
+    return ends[1];
+}
+
+static void test_a_reader_that_has_gone(void)
+{
+    struct scene *scene =
+        scene_new_on(JS_JOURNAL_NO_SYNC, open_broken_pipe(), open_file());
+    struct js_recorder_outage outage;
+    CU_ASSERT_FALSE(js_recorder_is_cut(&scene->recorder));
+    js_outq_write(scene->outqs[0], "x", 1);
+    CU_ASSERT_TRUE(js_recorder_find_outage(&scene->recorder, &outage));
+    CU_ASSERT_STRING_EQUAL(outage.name, "standard output");
+    CU_ASSERT_EQUAL(outage.error, EPIPE);
+    CU_ASSERT_TRUE(outage.is_reader_gone);
+    CU_ASSERT_STRING_EQUAL(messages(scene), "");
+    CU_ASSERT_TRUE(js_recorder_is_cut(&scene->recorder));
+    CU_ASSERT_TRUE(js_recorder_is_cut(&scene->recorder));
+    commit(scene);
+    const char *text = messages(scene), *said = "its reader has gone";
+    const char *first = strstr(text, said);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(first);
+    CU_ASSERT_PTR_NULL(strstr(first + 1, said));
+    scene_free(scene);
+}
+
+/* A full disk is another matter; and nobody misses messages on a standard error
+ * that was closed. */
+static void test_output_that_nobody_takes(void)
+{
+    int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+    int closed = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    CU_ASSERT_FATAL(full >= 0 && closed >= 0);
+    struct scene *scene = scene_new_on(JS_JOURNAL_NO_SYNC, full, closed);
+    struct js_recorder_outage outage;
+    js_outq_write(scene->outqs[1], "x", 1);
+    CU_ASSERT_EQUAL(js_outq_error(scene->outqs[1]), EBADF);
+    CU_ASSERT_FALSE(js_recorder_find_outage(&scene->recorder, &outage));
+    js_outq_write(scene->outqs[0], "x", 1);
+    CU_ASSERT_TRUE(js_recorder_find_outage(&scene->recorder, &outage));
+    CU_ASSERT_EQUAL(outage.error, ENOSPC);
+    CU_ASSERT_FALSE(outage.is_reader_gone);
+    scene_free(scene);
+}
+
+/* The master fills in what it knows, the recorder what has ended. */
+static void test_how_far_it_is(void)
+{
+    struct scene *scene = scene_new(JS_JOURNAL_NO_SYNC);
+    struct js_recorder *recorder = &scene->recorder;
+    struct js_display_config display = {.kind = JS_DISPLAY_LINES,
+                                        .console = &recorder->console,
+                                        .line_first_ns = 1,
+                                        .line_most_ns = JS_NS_PER_S};
+    int64_t now_ns = js_clock_ns();
+    js_display_init(&recorder->display, &display);
+    completion(scene, 1, 0);
+    fail(scene, 2, JS_ATTEMPT_RESULT_ENDED);
+    struct js_progress progress = {.running = 1, .slots = 2, .elapsed_ns = -1};
+    CU_ASSERT_TRUE(js_recorder_is_show_due(recorder, now_ns));
+    js_recorder_show(recorder, now_ns, progress, 10);
+    commit(scene);
+    CU_ASSERT_PTR_NULL(strstr(messages(scene), "1 of 10 jobs done"));
+    for (int i = 0; i < 3; i++) {
+        now_ns += JS_NS_PER_S;
+        progress.elapsed_ns = now_ns;
+        if (js_recorder_is_show_due(recorder, now_ns))
+            js_recorder_show(recorder, now_ns, progress, 10);
+    }
+    commit(scene);
+    CU_ASSERT_PTR_NOT_NULL(
+        strstr(messages(scene), "1 of 10 jobs done, 1 failed, 1 running"));
+    js_recorder_end_show(recorder);
+    scene_free(scene);
+}
+
 static const struct unit_test tests[] = {
     {"reported when on record", test_reported_when_on_record},
     {"not reported when not on record", test_not_reported_when_not_on_record},
@@ -289,6 +397,10 @@ static const struct unit_test tests[] = {
     {"reported when on disk", test_reported_when_on_disk},
     {"without a journal", test_without_a_journal},
     {"retries leave room for failures", test_retries_leave_room_for_failures},
+    {"paused", test_paused},
+    {"a reader that has gone", test_a_reader_that_has_gone},
+    {"output that nobody takes", test_output_that_nobody_takes},
+    {"how far it is", test_how_far_it_is},
     {NULL, NULL},
 };
 
