@@ -280,12 +280,12 @@ static int begin_setup(struct js_master *master, int slave, struct js_err *err)
 {
     struct js_slave_conn *conn = &master->conns[slave];
     struct js_wire_setup setup = master->config.setup;
-    struct js_placement place;
-    if (js_allocator_place(master->allocator, (unsigned)slave, &place) < 0)
+    struct js_location place;
+    if (js_allocator_locate(master->allocator, (unsigned)slave, &place) < 0)
         return js_err_set(err, "slave %d has no place", slave);
     setup.index = place.index;
     setup.slaves = place.slaves;
-    setup.allocator = place.node->cpus;
+    setup.node_cpus = place.node->cpus;
     setup.held = place.node->held;
     setup.quota_cores = place.node->quota_cores;
     return js_slave_conn_set_up(conn, &setup, err);
@@ -482,9 +482,9 @@ static int get_going(struct js_master *master, struct js_err *err)
 static void warn_of_sharing(struct js_master *master, int slave,
                             const struct js_wire_ready *ready)
 {
-    struct js_placement place;
+    struct js_location place;
     unsigned cores = ready->resources.core_count;
-    if (js_allocator_place(master->allocator, (unsigned)slave, &place) < 0 ||
+    if (js_allocator_locate(master->allocator, (unsigned)slave, &place) < 0 ||
         place.index > 0)
         return;
     uint64_t slots = (uint64_t)place.slaves * ready->slots;
@@ -901,7 +901,7 @@ static bool is_choked(const struct js_master *master)
            js_recorder_unwritten(master->config.recorder) > UNWRITTEN_MAX;
 }
 
-/* The grant as it stands in front of a job's text. */
+/* The allocation as it stands in front of a job's text. */
 static int pack_allocation(const struct js_master *master,
                            const struct js_allocation *allocation,
                            struct js_buf *buf)

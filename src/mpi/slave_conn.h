@@ -1,6 +1,6 @@
 /*
- * connection - what the master knows of one slave, and what is on its way to
- * it.
+ * slave_conn - the master's side of the connection to one slave: what it knows
+ * of the slave, and what is on its way to it.
  *
  * Owns: the order of what is sent, so that nothing waits for a slave that does
  * not read. A job alone is sent as a JOB as long as no more than
@@ -31,16 +31,16 @@ enum js_slave_conn_state {
 
 enum { JS_SLAVE_CONN_BATCHES = 2 };
 
-/* A job on its way; the job is the scheduler's. */
+/* A job on its way to the slave; the scheduler owns the job. */
 struct js_outgoing_job {
     const struct js_job *job;
     uint64_t ticket;
     uint32_t slot;
     uint64_t data_limit_bytes;
     struct js_buf allocation; /* as in the text of a struct js_wire_job */
-    uint32_t
-        allocation_len; /* of these; behind it js_slave_conn_give() puts the
-                      job's own text, so that all of it is in one piece */
+    uint32_t allocation_len;  /* bytes of the allocation alone: behind it
+                                 js_slave_conn_give() puts the job's own text, so
+                                 that all of it is in one piece */
 };
 
 /* What killed runs have left on its host: */
@@ -58,7 +58,7 @@ struct js_slave_conn {
     bool is_near;                     /* on the master's host */
     struct js_process_pair processes; /* likewise */
     uint32_t slots;                   /* from WORKING on, as the next */
-    struct js_cpuset home;            /* what its jobs are bound to */
+    struct js_cpuset home;            /* the CPUs that its jobs are bound to */
     bool is_watched;     /* it beats, and is lost when it ceases to; */
     int64_t answered_ns; /* answered last, by the master's time of listening */
     bool is_lost;        /* whatever it still says is too late */
@@ -94,10 +94,9 @@ void js_slave_conn_release(struct js_slave_conn *conn);
 int js_slave_conn_set_up(struct js_slave_conn *conn,
                          const struct js_wire_setup *setup, struct js_err *err);
 
-/* A job for it; sent by js_slave_conn_pump(). Of the outgoing job the grant is
- * taken over (in a struct js_wire_job's form); also on failure: 0, or -1 and
- * errno ENOMEM.
- */
+/* Gives the slave a job; js_slave_conn_pump() sends it. outgoing->allocation,
+ * in the form of a struct js_wire_job, is owned by the connection from now on,
+ * also on failure. 0, or -1 with errno ENOMEM. */
 int js_slave_conn_give(struct js_slave_conn *conn,
                        const struct js_outgoing_job *outgoing);
 
@@ -106,10 +105,11 @@ int js_slave_conn_give(struct js_slave_conn *conn,
 int js_slave_conn_end_job(struct js_slave_conn *conn, uint64_t ticket,
                           struct js_err *err);
 
-/* Its jobs are no longer its own: what was not sent is forgotten. */
+/* The slave has no jobs any more: those that were not sent are forgotten. */
 void js_slave_conn_take_away(struct js_slave_conn *conn);
 
-/* It may forget the output under this ticket; sent by js_slave_conn_pump(). */
+/* The slave may forget the output under this ticket; js_slave_conn_pump() sends
+ * that. */
 int js_slave_conn_release_output(struct js_slave_conn *conn, uint64_t ticket,
                                  struct js_err *err);
 
@@ -133,16 +133,16 @@ int js_slave_conn_limit(struct js_slave_conn *conn, int64_t timeout_ns,
 int js_slave_conn_end_jobs(struct js_slave_conn *conn, int64_t grace_ns,
                            struct js_err *err);
 
-/* Up to so many jobs that it has not begun are to come back. */
+/* Asks the slave to return up to so many jobs that it has not begun. */
 int js_slave_conn_recall(struct js_slave_conn *conn, uint32_t count,
                          struct js_err *err);
 
-/* What these runs have left on its host is to be ended. */
+/* Asks the slave to end what these runs have left on its host. */
 int js_slave_conn_clear(struct js_slave_conn *conn,
                         const struct js_dead_run *runs, size_t count,
                         struct js_err *err);
 
-/* The runner that it has told of is on record. */
+/* The runner that the slave has reported is on record. */
 int js_slave_conn_answer_runner(struct js_slave_conn *conn, struct js_err *err);
 
 int js_slave_conn_answer_beat(struct js_slave_conn *conn, uint64_t number,

@@ -104,7 +104,7 @@ static int share_slot(struct js_slave_setup_share *share, uint32_t slot,
         js_topo_first_core(topo, &run, &core, err) < 0)
         return -1;
     share->homes[slot] = js_resources_find(&share->resources, &core);
-    share->slot_cpus[slot] = setup->settings.bind ? core : setup->allocator;
+    share->slot_cpus[slot] = setup->settings.bind ? core : setup->node_cpus;
     js_cpuset_unite(&share->home, &share->slot_cpus[slot]);
     return 0;
 }
@@ -128,9 +128,9 @@ static void find_allocator(const struct js_topo *topo,
     if (most < slave_setup_count_slots(setup))
         most = slave_setup_count_slots(setup);
     if (setup->quota_cores == 0)
-        *ret = setup->allocator;
+        *ret = setup->node_cpus;
     else
-        js_topo_prefer(topo, &setup->allocator, &setup->held, most, ret);
+        js_topo_prefer(topo, &setup->node_cpus, &setup->held, most, ret);
 }
 
 /* The cores of it among which slots are spread: those that no other run holds,

@@ -224,7 +224,7 @@ static const struct js_field setup_fields[] = {
     JS_FIELD(struct js_wire_setup, slaves),
     JS_FIELD(struct js_wire_setup, gpus),
     JS_FIELD(struct js_wire_setup, lease_ns),
-    JS_FIELD(struct js_wire_setup, allocator),
+    JS_FIELD(struct js_wire_setup, node_cpus),
     JS_FIELD(struct js_wire_setup, held),
     JS_FIELD(struct js_wire_setup, quota_cores),
 };

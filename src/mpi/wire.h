@@ -114,8 +114,8 @@ enum {
  * groups of fields). Largest fields first, no padding.
  *
  * The text is the allocation (allocation_len bytes: the list of CPUs, that of
- * GPUs, and that of its hosts if they are several, with a NUL behind each;
- * nothing where the slot's own CPUs are meant and no GPU), the details
+ * GPUs, and that of the hosts if there are several, with a NUL behind each;
+ * nothing if the job gets the slot's own CPUs and no GPU), the details
  * (list/job_spec.h), and the command.
  */
 struct js_wire_job {
@@ -138,8 +138,8 @@ struct js_wire_job {
 _Static_assert(sizeof(struct js_wire_job) == JS_WIRE_JOB_SIZE,
                "a job must fit what MPI sends without waiting");
 
-/* Fills in all but grant_len, the text (text_len is that of the job's own) and
- * what is the sender's to decide (data_limit_bytes, inline_max). */
+/* Fills in all but allocation_len, the text (text_len is that of the job's own)
+ * and what is the sender's to decide (data_limit_bytes, inline_max). */
 void js_wire_job_of(struct js_wire_job *wire, const struct js_job *job,
                     uint64_t ticket, uint32_t slot);
 
@@ -177,10 +177,10 @@ struct js_wire_setup {
     uint32_t slaves;
     uint32_t gpus;    /* of its node; JS_WIRE_GPUS_FOUND: those that it finds */
     int64_t lease_ns; /* 0: none */
-    struct js_cpuset allocator;
-    struct js_cpuset held; /* of it, by slaves of other runs */
-    uint32_t quota_cores;  /* CPU time of the node, for all its slaves; 0: no
-                              limit */
+    struct js_cpuset node_cpus; /* of all processes of the run on its node */
+    struct js_cpuset held;      /* of these, by slaves of other runs */
+    uint32_t quota_cores; /* CPU time of the node, for all its slaves; 0: no
+                             limit */
     struct js_settings settings; /* of its jobs; for the runner as well */
     const char *environ;         /* "NAME=value", a NUL behind each */
     size_t environ_len;
@@ -298,7 +298,7 @@ int js_wire_pack_clear(struct js_buf *buf, const struct js_dead_run *runs,
 int js_wire_unpack_clear(const void *bytes, size_t len,
                          struct js_wire_clear *ret);
 
-/* A CLEARED: how many processes were told to end, and how many did not. */
+/* A CLEARED: how many processes were asked to end, and how many did not. */
 struct js_wire_cleared {
     uint32_t ended, left;
 };
@@ -320,7 +320,7 @@ enum js_leaving {
 /* In a BYE: why. */
 enum js_parting {
     JS_PARTING_BROKEN = 0, /* it cannot start jobs any more */
-    JS_PARTING_ASKED,      /* a signal has told it to end */
+    JS_PARTING_ASKED,      /* a signal has asked it to end */
     JS_PARTING_COUNT
 };
 

@@ -42,9 +42,9 @@ static int describe_part(const struct js_allocator *allocator,
                          const struct js_allocation *allocation,
                          struct js_buf *buf)
 {
-    struct js_placement place;
+    struct js_location place;
     struct js_cpuset cpus;
-    if (js_allocator_place(allocator, allocation->rank, &place) < 0)
+    if (js_allocator_locate(allocator, allocation->rank, &place) < 0)
         return -1;
     js_allocation_cpus(allocator, allocation, &cpus);
     if (js_buf_printf(buf, "slave %u on %s, CPUs ", allocation->rank,

@@ -519,8 +519,20 @@ int64_t js_backlog_begun_due_ns(const struct js_backlog *backlog)
 /* What is recounted over all slaves. */
 struct backlog_sums {
     uint64_t assigned, ahead, node_lost, unreported, slots;
+    struct js_request held;
     unsigned live, recalls, cleared, placed;
 };
+
+static void backlog_add_held(const struct js_allocation *allocation,
+                             struct js_request *sum)
+{
+    sum->cores += allocation->core_count;
+    sum->gpus += allocation->gpu_count;
+    for (uint32_t i = 0; i < allocation->other_count; i++) {
+        sum->cores += allocation->others[i].core_count;
+        sum->gpus += allocation->others[i].gpu_count;
+    }
+}
 
 static void slave_assert_invariants(const struct js_backlog *backlog,
                                     const struct js_backlog_slave *slave,
@@ -534,6 +546,7 @@ static void slave_assert_invariants(const struct js_backlog *backlog,
         bool has_slot = own->allocation.rank > 0;
         JS_INVARIANT(!has_slot || own->allocation.rank == slave->number);
         slotted += has_slot;
+        backlog_add_held(&own->allocation, &sums->held);
         constrained += js_job_is_constrained(own->job);
         alone += own->is_alone;
         sums->node_lost += own->node_loss == JS_NODE_LOSS_NEW;
@@ -595,4 +608,7 @@ void js_backlog_assert_invariants(const struct js_backlog *backlog)
     JS_INVARIANT(backlog->live_slots == sums.slots);
     JS_INVARIANT(backlog->recalls == sums.recalls);
     JS_INVARIANT(sums.cleared == (backlog->cleared != NULL));
+    struct js_request held = js_allocator_assert_invariants(backlog->allocator);
+    JS_INVARIANT(held.cores == sums.held.cores);
+    JS_INVARIANT(held.gpus == sums.held.gpus);
 }

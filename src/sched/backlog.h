@@ -84,6 +84,7 @@ enum { JS_BACKLOG_LEVELS = JS_SCHEDULER_AHEAD_MAX + 1 };
  * - The list of a level holds exactly the slaves of that level; `filled` has
  *   the bit of each level that has one, and idle counts those of level 0.
  * - Tickets are below next_ticket.
+ * - The allocator has given away what the assignments hold, and no more.
  */
 struct js_backlog {
     struct js_allocator *allocator;

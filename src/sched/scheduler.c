@@ -20,7 +20,6 @@ enum { RECOUNT_EACH = 10 }; /* jobs recounted a decision, in a debug build */
  * - left_ns never grows.
  * - While is_settled, and the backlog has not changed, js_scheduler_next() has
  *   nothing to decide: whatever could give it something clears one of them.
- * - What the allocator has given away is what the assignments hold.
  */
 struct js_scheduler {
     struct js_scheduler_config config;

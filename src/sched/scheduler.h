@@ -32,7 +32,7 @@
  * first given, first served: master and slave conclude the same from the order
  * of messages. When a slot is free and there is nothing else for it, jobs that
  * another slave has ahead are recalled for it: so no core waits at the end.
- * Any other job is given a grant by the allocator, never ahead of time.
+ * Any other job gets its allocation at once, never ahead of time.
  * The first dispatched job that does not fit gets the allocator's reservation
  * until it runs, so that it is not starved; those behind it fill in where they
  * need nothing of what is set aside for it (cores are only once it lacks

@@ -8,7 +8,7 @@ nm=$(nm -A -g --defined-only "$1")
 printf '%s\n' "$nm" | awk '
     # Nouns beside the name of the file.
     BEGIN {
-        also["allocator"] = "allocation node"
+        also["allocator"] = "allocation"
         also["attributes"] = "defaults strings"
         also["fdio"] = "fd open pread reserve write"
         also["job"] = "request"
@@ -20,6 +20,7 @@ printf '%s\n' "$nm" | awk '
         also["mca"] = "mpi"
         also["memory"] = "oom"
         also["pack"] = "cursor unpack"
+        also["nodes"] = "allocation node"
         also["paths"] = "is_output path same_file"
         also["printable"] = "make_printable"
         also["procs"] = "leftovers pids process reap"

@@ -30,9 +30,9 @@ static void expect_place(const struct js_allocator *allocator, unsigned rank,
                          const char *host, unsigned index, unsigned slaves,
                          const char *cpus)
 {
-    struct js_placement place;
+    struct js_location place;
     struct js_buf list = JS_BUF_INIT;
-    CU_ASSERT_EQUAL_FATAL(js_allocator_place(allocator, rank, &place), 0);
+    CU_ASSERT_EQUAL_FATAL(js_allocator_locate(allocator, rank, &place), 0);
     CU_ASSERT_STRING_EQUAL(place.node->host, host);
     CU_ASSERT_EQUAL(place.index, index);
     CU_ASSERT_EQUAL(place.slaves, slaves);
@@ -97,8 +97,8 @@ static void test_what_is_added_is_copied(void)
     memset(&node, 0xff, sizeof(node));
     expect_place(allocator, 1, "n1", 0, 1, "0");
     /* A place stays valid when others come. */
-    struct js_placement place;
-    CU_ASSERT_EQUAL(js_allocator_place(allocator, 1, &place), 0);
+    struct js_location place;
+    CU_ASSERT_EQUAL(js_allocator_locate(allocator, 1, &place), 0);
     for (unsigned rank = 2; rank < 200; rank++)
         add(allocator, rank, rank % 2 ? "n1" : "n2", rank % 7, "1");
     CU_ASSERT_STRING_EQUAL(place.node->host, "n1");
@@ -108,16 +108,16 @@ static void test_what_is_added_is_copied(void)
 static void test_who_is_no_slave_has_no_place(void)
 {
     struct js_allocator *allocator = js_allocator_new();
-    struct js_placement place = {.index = 99};
+    struct js_location place = {.index = 99};
     CU_ASSERT_PTR_NOT_NULL_FATAL(allocator);
     errno = 0;
-    CU_ASSERT_EQUAL(js_allocator_place(allocator, 1, &place), -1);
+    CU_ASSERT_EQUAL(js_allocator_locate(allocator, 1, &place), -1);
     CU_ASSERT_EQUAL(errno, ENOENT);
     add(allocator, 0, "n1", 1, "0");
     add(allocator, 2, "n1", 1, "1");
     for (unsigned rank = 0; rank < 5; rank++) {
         errno = 0;
-        int rc = js_allocator_place(allocator, rank, &place);
+        int rc = js_allocator_locate(allocator, rank, &place);
         CU_ASSERT_EQUAL(rc, rank == 2 ? 0 : -1);
         CU_ASSERT_EQUAL(errno, rank == 2 ? 0 : ENOENT);
     }
@@ -164,9 +164,9 @@ static void test_the_order_of_arrival_does_not_matter(void)
         shuffle(order, &rng);
         fill(allocator, order);
         for (unsigned rank = 1; rank < RANKS; rank++) {
-            struct js_placement place;
+            struct js_location place;
             bool with_master = rank % NODES == 0;
-            CU_ASSERT_EQUAL_FATAL(js_allocator_place(allocator, rank, &place),
+            CU_ASSERT_EQUAL_FATAL(js_allocator_locate(allocator, rank, &place),
                                   0);
             CU_ASSERT_EQUAL(place.index, rank / NODES - with_master);
             CU_ASSERT_EQUAL(place.slaves, RANKS / NODES - with_master);
@@ -177,7 +177,8 @@ static void test_the_order_of_arrival_does_not_matter(void)
     }
 }
 
-/* ---------------------------------------------------------------- grants */
+/* ---------------------------------------------------------------- allocations
+ */
 
 enum { NODES_MAX = 4, CORES_MAX = 16, GRANTS_MAX = 256 };
 
@@ -273,7 +274,7 @@ static bool account_part(struct world *world,
     return is_right && world->mem_used[node] <= 1000;
 }
 
-/* The same for a grant, each part of which is on another node. */
+/* The same for an allocation, each part of which is on another node. */
 static bool account(struct world *world, const struct js_allocation *allocation,
                     int sign)
 {
@@ -373,6 +374,7 @@ static void test_nothing_is_held_twice(void)
                 take_any(&world);
             else
                 release_any(&world);
+            js_allocator_assert_invariants(world.allocator);
         }
         world_release(&world);
     }

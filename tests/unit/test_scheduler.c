@@ -91,9 +91,9 @@ static int add_slave_on(struct js_scheduler *scheduler, unsigned number,
 static int add_slave(struct js_scheduler *scheduler, unsigned number,
                      uint32_t slots)
 {
-    struct js_placement place;
+    struct js_location place;
     struct js_allocator *allocator = allocators[index_of(scheduler)].allocator;
-    if (js_allocator_place(allocator, number, &place) == 0)
+    if (js_allocator_locate(allocator, number, &place) == 0)
         return js_scheduler_add_slave(scheduler, number, slots);
     return add_slave_on(scheduler, number, slots, number, slots, 0);
 }

@@ -33,7 +33,7 @@ static void begin(struct trial *trial, unsigned slaves, unsigned slots,
                                           .slaves = slaves,
                                           .settings = {.bind = true},
                                           .gpus = 0,
-                                          .allocator = set_of("0-15"),
+                                          .node_cpus = set_of("0-15"),
                                           .held = set_of(held),
                                           .quota_cores = quota};
 }

@@ -46,7 +46,7 @@ static struct js_wire_setup sample_setup(void)
                      .cwd = "/home/u",
                      .output_dir = "out"},
         .lease_ns = 30000000000,
-        .allocator = cpus_of("1,3,5"),
+        .node_cpus = cpus_of("1,3,5"),
         .held = cpus_of("3"),
         .quota_cores = 2,
         .environ = sample_environ,
@@ -370,7 +370,7 @@ static void test_setup(void)
     CU_ASSERT_EQUAL(out.settings.spool_limit_bytes, UINT64_C(1) << 40);
     CU_ASSERT_EQUAL(out.settings.grace_ns, 500000000);
     CU_ASSERT_EQUAL(out.lease_ns, 30000000000);
-    CU_ASSERT_TRUE(js_cpuset_equal(&out.allocator, &in.allocator));
+    CU_ASSERT_TRUE(js_cpuset_equal(&out.node_cpus, &in.node_cpus));
     CU_ASSERT_STRING_EQUAL(out.settings.cwd, "/home/u");
     CU_ASSERT_STRING_EQUAL(out.settings.output_dir, "out");
     CU_ASSERT_STRING_EQUAL(out.settings.tmpdir, "");

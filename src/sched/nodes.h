@@ -1,0 +1,188 @@
+/*
+ * nodes - what the nodes of a run have, and what of it is held.
+ *
+ * Pure bookkeeping of what the processes report about the machine they are on.
+ * Does not choose: sched/placement.h finds cores for a job, and
+ * sched/allocator.h, which explains how cores are counted, decides.
+ *
+ * The allocator and the placement read these structs; only this module writes
+ * them, but for what is set aside, which the allocator writes.
+ */
+#ifndef JS_SCHED_NODES_H
+#define JS_SCHED_NODES_H
+
+#include "base/cpuset.h"
+#include "list/job.h"
+#include "list/resources.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Host names longer than this are cut; RFC 1123 allows 255 bytes. */
+enum { JS_HOST_SIZE = 256 };
+
+/* What one process reports of its node. Two are on the same node if their
+ * boot_id is equal and their host names are the same one (base/host.h). */
+struct js_node {
+    char host[JS_HOST_SIZE];
+    uint64_t boot_id; /* differs between two hosts that share a name */
+    struct js_cpuset cpus;
+    struct js_cpuset held; /* of these, by slaves of other runs */
+    uint32_t quota_cores;  /* there is CPU time for so many; 0: for all */
+};
+
+bool js_node_is_same(const struct js_node *a, const struct js_node *b);
+
+/* What a job holds: of one node, and as much of each of the others. */
+struct js_allocation {
+    unsigned rank; /* 0: none */
+    uint32_t slot;
+    uint32_t core_count;
+    uint32_t gpu_count;
+    uint32_t core;   /* of one core: which */
+    uint32_t *cores; /* owned: of more, in ascending order, then the GPUs; NULL
+                        for one core without GPUs */
+    uint64_t mem_bytes;
+    uint32_t other_count;
+    struct js_allocation *others; /* owned; they have no others themselves */
+};
+
+/* Frees what it owns and gives nothing back; it is all zero then. */
+void js_allocation_free(struct js_allocation *allocation);
+
+/* True if it holds a slot of this slave. */
+bool js_allocation_is_on(const struct js_allocation *allocation, unsigned rank);
+
+static inline const uint32_t *
+js_allocation_cores(const struct js_allocation *allocation)
+{
+    return allocation->cores ? allocation->cores : &allocation->core;
+}
+
+static inline const uint32_t *
+js_allocation_gpus_of(const struct js_allocation *allocation)
+{
+    return allocation->cores + allocation->core_count;
+}
+
+/* ------------------------------------------------- what there is */
+
+struct js_node_slot {
+    uint32_t home; /* core */
+    bool is_taken;
+};
+
+/* A process. */
+struct js_node_member {
+    unsigned rank; /* 0: the master */
+    size_t node;
+    bool is_slave;
+    uint32_t slot_count; /* 0: not equipped, or dropped */
+    struct js_node_slot *slots;
+};
+
+struct js_node_core {
+    uint32_t used; /* allocations that hold it */
+    uint32_t room; /* how many may */
+    bool is_set_aside;
+    bool is_others; /* of another run, and no slot's home */
+};
+
+/*
+ * One node. Invariants:
+ * - free_cores counts the cores with room; free_gpus the GPUs that nobody
+ *   holds; free_mem_bytes is at most what the node has.
+ * - A core's room is the number of slots that have their home there, and 1 at
+ *   least; is_shared if it is more anywhere, now or earlier.
+ * - ranks ascends; `equipped` of these slaves have slots.
+ * - GPUs and memory are kept only while is_set_aside.
+ */
+struct js_node_state {
+    struct js_node about;
+    struct js_resources resources;
+    struct js_node_core *cores;
+    bool *gpu_held;
+    uint32_t free_cores;
+    uint32_t free_gpus;
+    uint64_t free_mem_bytes;
+    unsigned *ranks; /* of its slaves */
+    size_t rank_count;
+    size_t equipped;
+    bool has_others;    /* it has, or had, cores that other runs hold */
+    bool is_shared;     /* a core has room for several jobs at once */
+    bool is_set_aside;  /* the reservation is on it; and keeps of it: */
+    uint32_t kept_gpus; /* 0: none */
+    uint64_t kept_mem_bytes;
+};
+
+/* All zero is none. */
+struct js_nodes {
+    struct js_node_state **list; /* each owned, so that it stays where it is */
+    size_t count;
+    struct js_node_member **members; /* by rank, NULL where there is none */
+    size_t member_end;
+};
+
+void js_nodes_release(struct js_nodes *nodes);
+
+/* As the functions of the allocator. The node of a slave that is dropped is
+ * returned, or NULL if it is no slave or was dropped before. */
+int js_nodes_add(struct js_nodes *nodes, unsigned rank,
+                 const struct js_node *node, bool is_slave);
+int js_nodes_equip(struct js_nodes *nodes, unsigned rank,
+                   const struct js_resources *resources, const uint32_t *homes,
+                   uint32_t slots);
+const struct js_node_state *js_nodes_drop(struct js_nodes *nodes,
+                                          unsigned rank);
+uint64_t js_nodes_busy_slots(const struct js_nodes *nodes);
+uint32_t js_nodes_count_able(const struct js_nodes *nodes,
+                             const struct js_request *request, unsigned avoid);
+struct js_request js_nodes_largest(const struct js_nodes *nodes);
+
+/* The slave of this rank, or NULL. */
+struct js_node_member *js_nodes_find_slave(const struct js_nodes *nodes,
+                                           unsigned rank);
+
+/* The most cores that a node has; at least 1. */
+size_t js_nodes_most_cores(const struct js_nodes *nodes);
+
+/* Takes what the allocation says, or gives it back: of its first node only. */
+void js_nodes_hold(struct js_nodes *nodes,
+                   const struct js_allocation *allocation);
+void js_nodes_let_go(struct js_nodes *nodes,
+                     const struct js_allocation *allocation);
+
+static inline bool js_node_core_has_room(const struct js_node_core *core)
+{
+    return core->used < core->room;
+}
+
+static inline bool js_node_slot_is_free(const struct js_node_state *node,
+                                        const struct js_node_slot *slot)
+{
+    const struct js_node_core *core = &node->cores[slot->home];
+    return !slot->is_taken && !core->is_set_aside &&
+           js_node_core_has_room(core);
+}
+
+/* True if the node could meet the request with nothing else on it. */
+bool js_node_could(const struct js_node_state *node,
+                   const struct js_request *request);
+
+/* True if fewer GPUs, or less memory, is free than the request needs. */
+bool js_node_lacks_gpus(const struct js_node_state *node,
+                        const struct js_request *request);
+bool js_node_lacks_mem(const struct js_node_state *node,
+                       const struct js_request *request);
+
+/* True if what the reservation leaves to others of GPUs and memory will do; a
+ * job that needs none of what is kept goes on. */
+bool js_node_has_unkept(const struct js_node_state *node,
+                        const struct js_request *request);
+
+/* Recounts the invariants, and aborts if one does not hold. Returns the cores
+ * and GPUs that are held. */
+struct js_request js_nodes_assert_invariants(const struct js_nodes *nodes);
+
+#endif
