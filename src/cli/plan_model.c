@@ -1,6 +1,6 @@
 #include "cli/plan_model.h"
 
-#include "record/joblog_reader.h"
+#include "record/joblog.h"
 
 #include <string.h>
 #include <unistd.h>

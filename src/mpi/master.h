@@ -14,7 +14,7 @@
 #include "list/source.h"
 #include "mpi/link.h"
 #include "node/signals.h"
-#include "record/joblog_reader.h"
+#include "record/joblog.h"
 #include "record/recorder.h"
 #include "sched/scheduler.h"
 

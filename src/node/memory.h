@@ -1,28 +1,50 @@
 /*
- * memory - how much of this node's memory was granted to us.
+ * memory - how much of this node's memory, and of its CPU time, is ours.
  *
- * Reads /proc, what node/cgroup.h says, and the environment. `root` is put
- * before every path ("" for the real ones), for tests.
+ * Reads /proc, the cgroup file systems (version 1 and 2) and the environment.
+ * `root` is put before every path ("" for the real ones), for tests.
  */
 #ifndef JS_NODE_MEMORY_H
 #define JS_NODE_MEMORY_H
 
+#include <stddef.h>
 #include <stdint.h>
 
+/* ---------------------------------------------------------------- cgroups */
+
+/* The limit of memory in bytes. A limit of a group holds for all groups below
+ * it, so the least counts. 0: no limit, or it is unknown. */
+uint64_t js_cgroup_mem_bytes(const char *root);
+
+/* How many whole cores the granted CPU time can keep busy, at least one; 0: no
+ * limit, or it is unknown. */
+uint32_t js_cgroup_cores(const char *root);
+
+/* Opens the file that counts out-of-memory kills in our own group. Returns a
+ * descriptor, or -1. */
+int js_cgroup_open_events(const char *root);
+
+/* Reads a small file, as far as there is room, as a string. 0, or -1 if it
+ * cannot be read. */
+int js_cgroup_read_small(const char *root, const char *path, char *to,
+                         size_t size);
+
+/* ---------------------------------------------------------------- memory */
+
 /* The bytes that jobs here may use in all: the least of what the machine has,
- * our cgroup and those above it allow, and the batch system has granted. 0 if
- * nobody tells. */
+ * our cgroup and those above it allow, and the batch system has granted. 0:
+ * unknown. */
 uint64_t js_memory_limit_bytes(const char *root);
 
 /* Where the out-of-memory kills of our cgroup are counted. */
 struct js_oom_counter {
-    int fd; /* -1: the system does not tell */
+    int fd; /* -1: the system has no such counter */
 };
 
 void js_oom_counter_open(struct js_oom_counter *counter, const char *root);
 void js_oom_counter_close(struct js_oom_counter *counter);
 
-/* How many there have been; 0 if the system does not tell. */
+/* How many there have been; 0: none, or unknown. */
 uint64_t js_oom_counter_read(const struct js_oom_counter *counter);
 
 #endif

@@ -1,26 +1,31 @@
 /*
- * delivery - brings each job's output to stdout and stderr, whole.
+ * delivery - brings the output of each job to stdout and stderr, whole.
  *
- * Owns: ended jobs whose output has not been written, in the order in which
- * they ended. Knows nothing of messages: it says which piece of output it
- * wants next, and somebody brings it.
+ * Owns the ended jobs whose output has not been written, in the order in which
+ * they ended; and the console, which holds lines for a person until they can
+ * stand between the output of two jobs. Knows nothing of messages: it says
+ * which piece of output it needs next, and the caller brings it.
  *
- * One job after the other: its stdout, then its stderr, each to the last byte,
- * are handed to the two output queues; when these have written them the job
- * counts as finished, and the hook is told. A job that wrote nothing does not
- * wait for those that did. The two output queues may lead to one file: no byte
- * goes to the one while bytes of jobs wait in the other. Others may write to
- * them as well; what they write between two pieces of a fetched output splits
- * it. A job whose output an output queue did not take, and never will (its
- * reader has gone, the disk is full), is withheld: it is dropped, and the hook
- * is not told, as if it had not run. A job that succeeded and whose output
- * cannot be had is told as one that failed (JS_STEP_COLLECT). One that failed
- * is told with the tail of what it has written, of its stderr if there is any,
- * as far as that was brought here.
+ * It delivers one job after the other. Its stdout and then its stderr, each to
+ * the last byte, are handed to the two output queues. When these have written
+ * them the job counts as finished, and the hook is called. A job that wrote
+ * nothing does not wait for those that did.
+ *
+ * The two output queues may lead to one file: no byte goes to the one while
+ * bytes of jobs wait in the other. Others may write to the queues as well; what
+ * they write between two pieces of a fetched output splits it.
+ *
+ * If an output queue can no longer take the output of a job (its reader has
+ * gone, the disk is full), the job is withheld: it is dropped and the hook is
+ * not called, as if it had not run. If a job succeeded but its output cannot be
+ * had, the hook sees a job that failed (JS_STEP_COLLECT). With a failed job
+ * comes the tail of what it has written, of its stderr if there is any, as far
+ * as that was brought here.
  */
 #ifndef JS_RECORD_DELIVERY_H
 #define JS_RECORD_DELIVERY_H
 
+#include "base/buf.h"
 #include "base/log.h"
 #include "base/outq.h"
 #include "record/completion.h"
@@ -28,6 +33,35 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/* ---------------------------------------------------------------- the lines */
+
+struct js_console {
+    struct js_outq *out, *err; /* borrowed */
+    struct js_buf out_held, err_held;
+    struct js_log log; /* lines to err, with "jobsched: " */
+};
+
+/* The console must not move while its log is in use. */
+void js_console_init(struct js_console *console, struct js_outq *out,
+                     struct js_outq *err);
+void js_console_release(struct js_console *console); /* drops what is held */
+
+/* Adds a line to stdout, as it is; without memory it is dropped. */
+void js_console_trace(struct js_console *console, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Writes the held lines. Call it when no job's output is half written. */
+void js_console_flush(struct js_console *console);
+
+/* Ends a line that a job has left open on stderr, for others to write there. */
+void js_console_end_line(struct js_console *console);
+
+/* Bytes held, and bytes in both output queues that their readers have not
+ * taken. */
+size_t js_console_unwritten(const struct js_console *console);
+
+/* ---------------------------------------------------------------- output */
 
 enum {
     /* No more is fetched while this much waits for the reader. */
@@ -49,8 +83,7 @@ typedef void (*js_finished_fn)(void *arg,
 struct js_delivery *js_delivery_new(struct js_outq *out, struct js_outq *err,
                                     const struct js_log *log);
 
-/* Who is called of each job that is finished; must be set before the first job
- * is added. */
+/* Sets the hook; must be called before the first job is added. */
 void js_delivery_report_to(struct js_delivery *delivery,
                            js_finished_fn finished, void *arg);
 
@@ -59,9 +92,9 @@ void js_delivery_free(struct js_delivery *delivery);
 
 /*
  * The job has ended; its job is owned by the delivery from here on, also on
- * failure. `inlined` points to outcome.out_bytes + outcome.err_bytes bytes
- * that came with its completion, or is NULL: then they are to be fetched from
- * finish->slave under `ticket`. `captured` is false if the output went
+ * failure. `inlined` points to the outcome.out_bytes + outcome.err_bytes bytes
+ * that came with its completion. If it is NULL, they must be fetched from
+ * completion->slave under `ticket`. `captured` is false if the output went
  * elsewhere (a folder, nowhere): then there is nothing to write. The hook may
  * be called before this returns. Returns 0, or -1 with errno ENOMEM: then the
  * job is gone and the hook is never told.
@@ -93,11 +126,11 @@ int js_delivery_fetched(struct js_delivery *delivery, unsigned slave,
                         uint64_t ticket, uint32_t stream, uint64_t offset,
                         const void *bytes, size_t len, int error);
 
-/* What this slave holds can no longer be fetched: said in the log, and the
- * jobs finish without it. */
+/* What this slave holds can no longer be fetched: the log says so, and the jobs
+ * finish without it. */
 void js_delivery_lost(struct js_delivery *delivery, unsigned slave);
 
-/* Writes what the readers take now, and finishes jobs. */
+/* Writes what the readers accept now, and finishes jobs. */
 void js_delivery_step(struct js_delivery *delivery);
 
 /* True if an answer to js_delivery_next_fetch() is awaited. */

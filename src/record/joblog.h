@@ -28,6 +28,8 @@
 #include "record/completion.h"
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 enum { JS_JOBLOG_MAX_WAITING = 64 * 1024 * 1024 };
 
@@ -40,9 +42,9 @@ struct js_joblog;
 struct js_joblog *js_joblog_open(const char *path, bool goes_on,
                                  struct js_err *err);
 
-/* The same of a file that is open: `fd`, which is borrowed, and which others
- * may share. `path` is what it is called. Of a regular file nothing is removed;
- * if the run goes on there is no second header. */
+/* The same for an open file: `fd` is borrowed, and others may share it. `path`
+ * is its name in messages. A regular file keeps what is in it; if the run goes
+ * on, no second header is written. */
 struct js_joblog *js_joblog_open_fd(const char *path, int fd, bool goes_on,
                                     struct js_err *err);
 
@@ -60,5 +62,23 @@ int js_joblog_flush(struct js_joblog *joblog, struct js_err *err);
  * (freed all the same). A FIFO whose reader takes nothing for 5 s is given up.
  * NULL is allowed. */
 int js_joblog_close(struct js_joblog *joblog, struct js_err *err);
+
+/* ---------------------------------------------------------------- reading */
+
+struct js_joblog_reader;
+
+/* How long each command ran in an earlier run, for --longest-first. Reads this
+ * format and GNU parallel's. If a command has several lines, the last
+ * successful one counts (a failed one only if there is no other). Skips lines
+ * that are cut or damaged. NULL with *err: the file cannot be read, or has no
+ * such header. */
+struct js_joblog_reader *js_joblog_reader_load(const char *path,
+                                               struct js_err *err);
+void js_joblog_reader_free(
+    struct js_joblog_reader *runtimes); /* NULL allowed */
+
+/* -1: unknown. NULL is allowed, and knows nothing. */
+int64_t js_joblog_reader_find(const struct js_joblog_reader *runtimes,
+                              const char *command, size_t len);
 
 #endif

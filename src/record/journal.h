@@ -63,7 +63,7 @@
  * ended runs again. began id attempt slave start_us The job had been running
  * for a second or so when this was written. start_us is since 1970, by the
  * master's clock. said id attempt stream TEXT The last lines
- * (record/output_tail.h) that the attempt has written, whose failed or retried
+ * (record/completion.h) that the attempt has written, whose failed or retried
  * follows: of its stderr (2) or, if that was empty, of its stdout (1).
  *     leftovers id attempt count
  *                       So many processes that the attempt left behind were

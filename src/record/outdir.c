@@ -197,7 +197,7 @@ static int open_marker(const char *dir, bool *ret_own)
     return fd;
 }
 
-/* ---------------------------------------------------------------- the folder
+/* ---------------------------------------------------------------- its folder
  */
 
 static bool has_output(const char *dir)

@@ -2,7 +2,7 @@
 
 #include "base/buf.h"
 #include "base/strmap.h"
-#include "record/joblog_reader.h"
+#include "record/joblog.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,15 +1,27 @@
 /*
- * progress - how far a run has come, as text.
+ * progress - how far a run has come, while it is on.
  *
- * Counts and times in, one line out; no terminal, no clock.
+ * A line or a sentence made of counts and times; and when and where it appears:
+ * as a bar at the bottom of a terminal, drawn anew at most ten times a second
+ * and at least once a second, or as a line of the log every so often. A bar
+ * appears only between the outputs of jobs, and only while nothing waits for
+ * the reader: what is written next removes it, and it comes back below
+ * (base/outq.h). If somebody else writes to the terminal, such as mpirun or a
+ * slave, that text starts at the beginning of the bar's line, where the cursor
+ * is.
  */
 #ifndef JS_RECORD_PROGRESS_H
 #define JS_RECORD_PROGRESS_H
 
 #include "base/buf.h"
+#include "base/terminal.h"
+#include "record/delivery.h"
+#include "record/eta.h"
 
 #include <stdbool.h>
 #include <stdint.h>
+
+/* ---------------------------------------------------------------- the text */
 
 struct js_progress {
     uint64_t done;    /* succeeded */
@@ -31,10 +43,10 @@ struct js_progress {
  *     13.1 jobs/s, 588 left, 409 done, 2 of 2 slots busy, 1 skipped, 1:23
  *
  * (here broken in two). 412 jobs have ended, one way or another. What does not
- * fit falls away from the end, the bar before what is right of the time to go.
- * In 20 columns there is "41% 412/1000" at least, if the numbers have seven
- * digits; in less there may be "41%", or nothing. What is unknown or nought is
- * left out. Colours take no columns. 0, or -1 with errno ENOMEM.
+ * fit is left out from the end; the bar goes before what is right of the time
+ * to go. 20 columns show at least "41% 412/1000", if the numbers have seven
+ * digits; fewer may show "41%", or nothing. What is unknown or zero is left
+ * out. Colours take no columns. 0, or -1 with errno ENOMEM.
  */
 int js_progress_bar(const struct js_progress *progress, unsigned width,
                     bool has_colour, struct js_buf *buf);
@@ -48,5 +60,53 @@ int js_progress_bar(const struct js_progress *progress, unsigned width,
  */
 int js_progress_sentence(const struct js_progress *progress,
                          struct js_buf *buf);
+
+/* ---------------------------------------------------------------- when */
+
+enum js_display_kind {
+    JS_DISPLAY_OFF = 0,
+    JS_DISPLAY_LINES, /* the first after line_first_ns; each pause is as long
+                         as the time so far, but line_most_ns at most */
+    JS_DISPLAY_BAR,
+};
+
+struct js_display_config {
+    enum js_display_kind kind;
+    const struct js_terminal *terminal; /* of a bar; borrowed */
+    struct js_console *console;         /* borrowed */
+    int64_t line_first_ns, line_most_ns;
+};
+
+struct js_display {
+    struct js_display_config config;
+    struct js_eta eta;
+    struct js_progress shown; /* last */
+    int64_t look_ns; /* not before; 0: the run has not begun, as far as known */
+    int64_t tick_ns; /* then, whether anything has changed or not */
+    bool is_missed;  /* what may have changed is to be looked at at look_ns */
+};
+
+/* A display that is all zero is off. */
+void js_display_init(struct js_display *display,
+                     const struct js_display_config *config);
+
+/* Ask it whenever something may have changed. True: it needs to know how the
+ * run stands now. */
+bool js_display_is_due(struct js_display *display, int64_t now_ns);
+
+/*
+ * Says how the run stands; its rate and the time left are filled in here.
+ * `run_ns` is the sum of the run times of all attempts that have ended. While
+ * output of a job is under way (`is_within_job`) nothing appears.
+ */
+void js_display_show(struct js_display *display, int64_t now_ns,
+                     struct js_progress progress, int64_t run_ns,
+                     bool is_within_job);
+
+/* When to ask even if nothing happens; or JS_NEVER_NS. */
+int64_t js_display_deadline_ns(const struct js_display *display);
+
+/* Removes the bar; the display is off from here on. */
+void js_display_end(struct js_display *display);
 
 #endif

@@ -23,12 +23,10 @@
 #include "base/strmap.h"
 #include "list/graph.h"
 #include "record/completion.h"
-#include "record/console.h"
 #include "record/delivery.h"
-#include "record/display.h"
 #include "record/joblog.h"
 #include "record/journal.h"
-#include "record/summary.h"
+#include "record/progress.h"
 
 #include <poll.h>
 #include <stdbool.h>

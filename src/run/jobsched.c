@@ -5,7 +5,6 @@
 #include "base/fdio.h"
 #include "base/launchenv.h"
 #include "base/lifeline.h"
-#include "node/cgroup.h"
 #include "node/memory.h"
 #include "node/topo.h"
 #include "run/run.h"

@@ -29,7 +29,6 @@
 #include "node/signals.h"
 #include "node/topo.h"
 #include "record/joblog.h"
-#include "record/joblog_reader.h"
 #include "record/journal.h"
 #include "record/outdir.h"
 #include "record/recorder.h"

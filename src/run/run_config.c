@@ -5,7 +5,7 @@
 #include "base/launchenv.h"
 #include "base/process.h"
 #include "base/userenv.h"
-#include "node/cgroup.h"
+#include "node/memory.h"
 #include "node/others.h"
 
 #include <string.h>

@@ -82,8 +82,7 @@ void js_ending_begin(struct js_ending *ending)
     ending->wake_ns = JS_NEVER_NS;
 }
 
-/* ---------------------------------------------------------------- all of them
- */
+/* ---------------------------------------------------------------- all */
 
 struct js_endings *js_endings_new(const struct js_endings_means *means)
 {

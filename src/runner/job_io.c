@@ -331,8 +331,7 @@ int js_job_output_try(const struct js_runner_config *config, struct js_err *err)
     return 0;
 }
 
-/* ---------------------------------------------------------------- named files
- */
+/* ---------------------------------------------------------------- its files */
 
 /* O_NONBLOCK is for the opening alone. */
 static int job_files_open_file(int dir, const char *path, int flags)

@@ -113,8 +113,7 @@ int js_job_output_rescue(struct js_job_output *output,
 int js_job_output_try(const struct js_runner_config *config,
                       struct js_err *err);
 
-/* ---------------------------------------------------------------- named files
- */
+/* ---------------------------------------------------------------- its files */
 
 struct js_job_files {
     int fd[3];      /* by descriptor of the job; -1: not named */

@@ -122,8 +122,7 @@ static size_t runner_queue_clear(struct runner_queue *queue)
     return count;
 }
 
-/* ---------------------------------------------------------------- starting up
- */
+/* ---------------------------------------------------------------- startup */
 
 /* Every signal is blocked for good: those sent to a whole job step are for the
  * rank to act on. */

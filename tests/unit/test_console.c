@@ -1,7 +1,7 @@
 /* console: lines that wait until no job's output is half written. */
 #include "unit.h"
 
-#include "record/console.h"
+#include "record/delivery.h"
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
 #include "unit.h"
 
 #include "base/clock.h"
-#include "record/display.h"
+#include "record/progress.h"
 #include "rng.h"
 
 #include <fcntl.h>

@@ -2,7 +2,7 @@
 #include "unit.h"
 
 #include "base/fdio.h"
-#include "record/joblog_reader.h"
+#include "record/joblog.h"
 #include "rng.h"
 
 #include <stdio.h>

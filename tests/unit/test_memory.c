@@ -2,7 +2,6 @@
  */
 #include "unit.h"
 
-#include "node/cgroup.h"
 #include "node/memory.h"
 
 #include <ftw.h>

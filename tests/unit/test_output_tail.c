@@ -3,7 +3,7 @@
 
 #include "base/buf.h"
 #include "base/fdio.h"
-#include "record/output_tail.h"
+#include "record/completion.h"
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
 #include "unit.h"
 
 #include "base/clock.h"
-#include "record/summary.h"
+#include "record/completion.h"
 
 #include <stdlib.h>
 #include <string.h>
