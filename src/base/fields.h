@@ -8,6 +8,11 @@
  *
  * The type of a member says how it travels (base/pack.h), in the order of the
  * table. A member of another type does not compile.
+ *
+ * A look at a table for each field takes longer than a line of code for each: a
+ * job, its end and its outcome by tables cost the master 35 % more instructions
+ * a job, for 27 lines less. So those are written out (mpi/wire.c,
+ * list/outcome.c, runner/messages.c).
  */
 #ifndef JS_BASE_FIELDS_H
 #define JS_BASE_FIELDS_H
