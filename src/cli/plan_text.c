@@ -29,6 +29,13 @@ struct page {
 
 /* ---------------------------------------------------------------- pieces */
 
+#define SAY(page, ...) JS_TEXTBUF_SAY(&(page)->textbuf, __VA_ARGS__)
+
+static void plan_text_put(struct page *page, const char *words)
+{
+    js_textbuf_put(&page->textbuf, "%s", words);
+}
+
 /* To the right of a column. */
 static void put_cell(struct page *page, int width, int64_t ns)
 {
@@ -49,28 +56,21 @@ static void plan_text_put_title(struct page *page,
 {
     const struct js_whatif *forecast = page->forecast;
     bool is_large = work_hours_of(forecast) >= 1000;
-    js_textbuf_put_text(&page->textbuf, shown->job_file);
-    js_textbuf_put(&page->textbuf, ": %" PRIu64 " job%s, ", forecast->jobs,
-                   js_plural(forecast->jobs));
-    js_textbuf_put(&page->textbuf, is_large ? "%.0f" : "%.3g",
-                   work_hours_of(forecast));
-    js_textbuf_put(&page->textbuf, " core-hours of work by ");
-    js_textbuf_put_text(&page->textbuf, shown->origin);
-    js_textbuf_put(&page->textbuf, "\n");
-    if (forecast->unknown > 0) {
-        js_textbuf_put(
-            &page->textbuf,
-            "%" PRIu64 " of them %s not known: taken as the mean of the "
-            "others, ",
-            forecast->unknown, forecast->unknown == 1 ? "is" : "are");
-        js_textbuf_put_duration(&page->textbuf, forecast->mean_ns);
-        js_textbuf_put(&page->textbuf, "\n");
-    }
+    char hours[32];
+    snprintf(hours, sizeof(hours), is_large ? "%.0f" : "%.3g",
+             work_hours_of(forecast));
+    SAY(page, "%: %, % core-hours of work by %\n", JS_TEXT(shown->job_file),
+        JS_COUNTED(forecast->jobs, "job"), JS_TEXT(hours),
+        JS_TEXT(shown->origin));
+    if (forecast->unknown > 0)
+        SAY(page, "% of them % not known: taken as the mean of the others, %\n",
+            JS_COUNT(forecast->unknown),
+            JS_TEXT(forecast->unknown == 1 ? "is" : "are"),
+            JS_DURATION(forecast->mean_ns));
     if (forecast->is_mem_needed && !shown->is_mem_counted)
-        js_textbuf_put(
-            &page->textbuf,
-            "mem= is not counted: how much memory the hosts have is not "
-            "on record\n");
+        plan_text_put(page,
+                      "mem= is not counted: how much memory the hosts have is "
+                      "not on record\n");
 }
 
 static void put_row(struct page *page, const struct js_whatif_row *row)
@@ -103,17 +103,9 @@ static void put_job(struct page *page, const struct js_job *job)
 {
     const char *name = js_job_name(job);
     if (name[0])
-        js_textbuf_put_text(&page->textbuf, name);
+        SAY(page, "%", JS_TEXT(name));
     else
-        js_textbuf_put(&page->textbuf, "line %" PRIu64, job->line);
-}
-
-static void plan_text_put_command(struct page *page, const struct js_job *job)
-{
-    bool is_long = job->command_len > COMMAND_SHOWN;
-    js_textbuf_put_bytes(&page->textbuf, job->command,
-                         is_long ? COMMAND_SHOWN : job->command_len);
-    js_textbuf_put(&page->textbuf, "%s", is_long ? "..." : "");
+        SAY(page, "line %", JS_COUNT(job->line));
 }
 
 static void put_links(struct page *page)
@@ -123,10 +115,10 @@ static void put_links(struct page *page)
     size_t cut = CHAIN_SHOWN - CHAIN_SHOWN_END;
     for (size_t i = 0; i < count; i++) {
         if (count > CHAIN_SHOWN && i == cut) {
-            js_textbuf_put(&page->textbuf, ", ...");
+            plan_text_put(page, ", ...");
             i = count - CHAIN_SHOWN_END;
         }
-        js_textbuf_put(&page->textbuf, "%s", i > 0 ? ", " : "");
+        plan_text_put(page, i > 0 ? ", " : "");
         put_job(page, forecast->chain[i]);
     }
 }
@@ -134,20 +126,23 @@ static void put_links(struct page *page)
 static void plan_text_put_chain(struct page *page)
 {
     const struct js_whatif *forecast = page->forecast;
-    js_textbuf_put(&page->textbuf, "no number of slots takes less than ");
-    js_textbuf_put_duration(&page->textbuf, forecast->chain_ns);
+    const struct js_job *first = forecast->chain[0];
+    bool is_long = first->command_len > COMMAND_SHOWN;
+    SAY(page, "no number of slots takes less than %: so long ",
+        JS_DURATION(forecast->chain_ns));
     if (forecast->chain_count > 1) {
-        js_textbuf_put(&page->textbuf,
-                       ": so long take %zu jobs, each after the one before: ",
-                       forecast->chain_count);
+        SAY(page, "take % jobs, each after the one before: ",
+            JS_COUNT(forecast->chain_count));
         put_links(page);
     } else {
-        js_textbuf_put(&page->textbuf, ": so long takes ");
-        put_job(page, forecast->chain[0]);
-        js_textbuf_put(&page->textbuf, " alone: ");
-        plan_text_put_command(page, forecast->chain[0]);
+        plan_text_put(page, "takes ");
+        put_job(page, first);
+        SAY(page, " alone: %%",
+            JS_BYTES(first->command,
+                     is_long ? COMMAND_SHOWN : first->command_len),
+            JS_TEXT(is_long ? "..." : ""));
     }
-    js_textbuf_put(&page->textbuf, "\n");
+    plan_text_put(page, "\n");
 }
 
 /* Why there are no more rows. */
@@ -159,34 +154,28 @@ static void plan_text_put_end(struct page *page)
     if (forecast->is_chain_reached)
         return;
     if (last->slots < JS_WHATIF_SLOTS_MAX)
-        js_textbuf_put(
-            &page->textbuf,
-            "more slots give nothing: jobs never hold more than %" PRIu64
-            " core%s at once\n",
-            last->peak_cores, js_plural(last->peak_cores));
+        SAY(page,
+            "more slots give nothing: jobs never hold more than % at once\n",
+            JS_COUNTED(last->peak_cores, "core"));
     else
-        js_textbuf_put(&page->textbuf,
-                       "more than %" PRIu64 " slots are not looked at\n",
-                       last->slots);
+        SAY(page, "more than % slots are not looked at\n",
+            JS_COUNT(last->slots));
 }
 
 static void put_choice(struct page *page)
 {
     const struct js_whatif *forecast = page->forecast;
     const struct js_whatif_row *choice = &forecast->rows[forecast->choice];
-    js_textbuf_put(&page->textbuf, "sensible: %" PRIu64 " slot%s, ",
-                   choice->slots, js_plural(choice->slots));
-    js_textbuf_put_duration(&page->textbuf, choice->makespan_ns);
-    js_textbuf_put(
-        &page->textbuf,
-        ": the most that keep %d %% of the efficiency of the fewest\n",
-        JS_WHATIF_PERCENT);
+    SAY(page,
+        "sensible: %, %: the most that keep % % of the efficiency of the "
+        "fewest\n",
+        JS_COUNTED(choice->slots, "slot"), JS_DURATION(choice->makespan_ns),
+        JS_COUNT(JS_WHATIF_PERCENT), JS_TEXT("%"));
     if ((double)forecast->longest_first_ns >
         worth_a_word * (double)choice->makespan_ns)
         return;
-    js_textbuf_put(&page->textbuf, "with --longest-first it is ");
-    js_textbuf_put_duration(&page->textbuf, forecast->longest_first_ns);
-    js_textbuf_put(&page->textbuf, "\n");
+    SAY(page, "with --longest-first it is %\n",
+        JS_DURATION(forecast->longest_first_ns));
 }
 
 int js_plan_text(const struct js_plan_text_config *shown, struct js_buf *buf)

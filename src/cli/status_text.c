@@ -1,15 +1,11 @@
 #include "cli/status_text.h"
 
-#include "base/clock.h"
-#include "base/units.h"
 #include "cli/textbuf.h"
 #include "sched/capacity.h"
 #include "sched/scheduler.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum {
     RUNNING_SHOWN = 20,
@@ -23,22 +19,14 @@ struct page {
 
 /* ---------------------------------------------------------------- pieces */
 
-/* In the time of whoever reads it. */
-static void put_time(struct page *page, int64_t unix_ns)
-{
-    char text[32];
-    struct tm fields;
-    time_t seconds = (time_t)(unix_ns / JS_NS_PER_S);
-    if (localtime_r(&seconds, &fields) &&
-        strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &fields) > 0)
-        js_textbuf_put(&page->textbuf, "%s", text);
-    else
-        js_textbuf_put(&page->textbuf, "%" PRId64, unix_ns / JS_NS_PER_S);
-}
+#define SAY(page, ...) JS_TEXTBUF_SAY(&(page)->textbuf, __VA_ARGS__)
+#define AGE(page, since_unix_ns)                                               \
+    JS_DURATION((page)->overview->now_unix_ns - (since_unix_ns))
+#define COMMAND(job) JS_BYTES((job)->command, (job)->command_len)
 
-static void status_text_put_command(struct page *page, const struct js_job *job)
+static void status_text_put(struct page *page, const char *words)
 {
-    js_textbuf_put_bytes(&page->textbuf, job->command, job->command_len);
+    js_textbuf_put(&page->textbuf, "%s", words);
 }
 
 /* What there is of its name and command. */
@@ -47,38 +35,20 @@ static void put_what(struct page *page, uint64_t id)
     struct js_journal_model_job job;
     const struct js_job *listed = js_status_model_find(page->overview, id);
     js_journal_model_job(page->overview->model, id, &job);
-    if (job.name[0]) {
-        js_textbuf_put(&page->textbuf, "  [");
-        js_textbuf_put_text(&page->textbuf, job.name);
-        js_textbuf_put(&page->textbuf, "]");
-    }
-    if (listed) {
-        js_textbuf_put(&page->textbuf, "  ");
-        status_text_put_command(page, listed);
-    }
+    if (job.name[0])
+        SAY(page, "  [%]", JS_TEXT(job.name));
+    if (listed)
+        SAY(page, "  %", COMMAND(listed));
 }
 
-static void status_text_put_place(struct page *page, size_t number)
+static struct js_journal_model_slave slave_of(const struct page *page,
+                                              size_t number)
 {
     struct js_journal_model_slave slave;
     js_journal_model_slave(page->overview->model, number, &slave);
-    js_textbuf_put_text(&page->textbuf, slave.host[0] ? slave.host : "?");
-    js_textbuf_put(&page->textbuf, "  slave %" PRIu64, slave.rank);
-}
-
-/* The same in a sentence. */
-static void put_place_of(struct page *page, size_t number)
-{
-    struct js_journal_model_slave slave;
-    js_journal_model_slave(page->overview->model, number, &slave);
-    js_textbuf_put_text(&page->textbuf, slave.host[0] ? slave.host : "?");
-    js_textbuf_put(&page->textbuf, " (slave %" PRIu64 ")", slave.rank);
-}
-
-static void put_age(struct page *page, int64_t since_unix_ns)
-{
-    js_textbuf_put_duration(&page->textbuf,
-                            page->overview->now_unix_ns - since_unix_ns);
+    if (!slave.host[0])
+        slave.host = "?";
+    return slave;
 }
 
 /* The last `most` lines. */
@@ -100,9 +70,7 @@ static void status_text_put_tail(struct page *page, size_t attempt,
         size_t len = strcspn(tail.text + start, "\n");
         if (start + len > end)
             len = end - start;
-        js_textbuf_put(&page->textbuf, "       | ");
-        js_textbuf_put_bytes(&page->textbuf, tail.text + start, len);
-        js_textbuf_put(&page->textbuf, "\n");
+        SAY(page, "       | %\n", JS_BYTES(tail.text + start, len));
         start += len + 1;
     }
 }
@@ -118,13 +86,9 @@ static const char *status_text_name_of(const struct js_status_model *overview)
 static void put_on(struct page *page)
 {
     const struct js_journal_model_run *run = &page->overview->run;
-    js_textbuf_put(&page->textbuf, "running on ");
-    js_textbuf_put_text(&page->textbuf, run->host);
-    js_textbuf_put(&page->textbuf, " for ");
-    put_age(page, run->begin_unix_ns);
-    js_textbuf_put(&page->textbuf, " (%zu slave%s, %" PRIu64 " slot%s)",
-                   run->slaves, js_plural(run->slaves), run->slots,
-                   js_plural(run->slots));
+    SAY(page, "running on % for % (%, %)", JS_TEXT(run->host),
+        AGE(page, run->begin_unix_ns), JS_COUNTED(run->slaves, "slave"),
+        JS_COUNTED(run->slots, "slot"));
 }
 
 static void put_ended(struct page *page)
@@ -132,42 +96,28 @@ static void put_ended(struct page *page)
     const struct js_status_model *overview = page->overview;
     const struct js_journal_model_run *run =
         overview->is_idle ? &overview->worked : &overview->run;
-    js_textbuf_put(&page->textbuf, "ended ");
-    put_age(page, run->end_unix_ns);
-    js_textbuf_put(&page->textbuf, " ago with exit status %d, on ",
-                   run->status);
-    js_textbuf_put_text(&page->textbuf, run->host);
-    js_textbuf_put(&page->textbuf, " after ");
-    js_textbuf_put_duration(&page->textbuf,
-                            run->end_unix_ns - run->begin_unix_ns);
-    if (!overview->is_idle)
-        return;
-    js_textbuf_put(&page->textbuf, "; started again ");
-    put_age(page, overview->run.begin_unix_ns);
-    js_textbuf_put(&page->textbuf, " ago, with nothing to run");
+    SAY(page, "ended % ago with exit status %, on % after %",
+        AGE(page, run->end_unix_ns), JS_COUNT((unsigned)run->status),
+        JS_TEXT(run->host), JS_DURATION(run->end_unix_ns - run->begin_unix_ns));
+    if (overview->is_idle)
+        SAY(page, "; started again % ago, with nothing to run",
+            AGE(page, overview->run.begin_unix_ns));
 }
 
-/* "broke off", or whatever the word is. */
-static void put_silent(struct page *page, const char *word)
+static void put_silent(struct page *page)
 {
     const struct js_journal_model_run *run = &page->overview->run;
-    js_textbuf_put(&page->textbuf, "%s on ", word);
-    js_textbuf_put_text(&page->textbuf, run->host);
-    js_textbuf_put(&page->textbuf, " (process %" PRIu64 "), last heard of ",
-                   run->pid);
-    put_age(page, run->seen_unix_ns);
-    js_textbuf_put(&page->textbuf, " ago, after ");
-    js_textbuf_put_duration(&page->textbuf,
-                            run->seen_unix_ns - run->begin_unix_ns);
+    SAY(page, " on % (process %), last heard of % ago, after %",
+        JS_TEXT(run->host), JS_COUNT(run->pid), AGE(page, run->seen_unix_ns),
+        JS_DURATION(run->seen_unix_ns - run->begin_unix_ns));
 }
 
 static void put_life(struct page *page)
 {
-    js_textbuf_put_text(&page->textbuf, status_text_name_of(page->overview));
-    js_textbuf_put(&page->textbuf, ": ");
+    SAY(page, "%: ", JS_TEXT(status_text_name_of(page->overview)));
     switch (page->overview->life) {
     case JS_JOURNAL_MODEL_NO_RUN:
-        js_textbuf_put(&page->textbuf, "no run has begun");
+        status_text_put(page, "no run has begun");
         break;
     case JS_JOURNAL_MODEL_ENDED:
         put_ended(page);
@@ -176,14 +126,16 @@ static void put_life(struct page *page)
         put_on(page);
         break;
     case JS_JOURNAL_MODEL_BROKEN:
-        put_silent(page, "broke off");
-        js_textbuf_put(&page->textbuf, "; the same command goes on");
+        status_text_put(page, "broke off");
+        put_silent(page);
+        status_text_put(page, "; the same command goes on");
         break;
     case JS_JOURNAL_MODEL_UNKNOWN:
-        put_silent(page, "may be running");
+        status_text_put(page, "may be running");
+        put_silent(page);
         break;
     }
-    js_textbuf_put(&page->textbuf, "\n");
+    status_text_put(page, "\n");
 }
 
 static bool is_on(const struct js_status_model *overview)
@@ -196,28 +148,21 @@ static void status_text_put_counts(struct page *page)
 {
     const struct js_status_model *overview = page->overview;
     const struct js_status_model_counts *counts = &overview->counts;
-    js_textbuf_put(&page->textbuf,
-                   "%" PRIu64 " job%s: %" PRIu64 " done, %" PRIu64 " failed",
-                   counts->jobs, js_plural(counts->jobs), counts->done,
-                   counts->failed);
+    SAY(page, "%: % done, % failed", JS_COUNTED(counts->jobs, "job"),
+        JS_COUNT(counts->done), JS_COUNT(counts->failed));
     if (counts->skipped > 0)
-        js_textbuf_put(&page->textbuf, ", %" PRIu64 " skipped",
-                       counts->skipped);
+        SAY(page, ", % skipped", JS_COUNT(counts->skipped));
+    uint64_t running = counts->running + counts->brief;
     if (is_on(overview))
-        js_textbuf_put(&page->textbuf,
-                       ", %" PRIu64 " running, %" PRIu64 " waiting",
-                       counts->running + counts->brief,
-                       counts->left - counts->running - counts->brief);
+        SAY(page, ", % running, % waiting", JS_COUNT(running),
+            JS_COUNT(counts->left - running));
     else
-        js_textbuf_put(&page->textbuf, ", %" PRIu64 " left", counts->left);
+        SAY(page, ", % left", JS_COUNT(counts->left));
     if (overview->rate_per_s > 0)
         js_textbuf_put(&page->textbuf, "; %.3g jobs/s", overview->rate_per_s);
-    if (overview->to_come_ns >= 0 && counts->left > 0) {
-        js_textbuf_put(&page->textbuf, ", ");
-        js_textbuf_put_duration(&page->textbuf, overview->to_come_ns);
-        js_textbuf_put(&page->textbuf, " left");
-    }
-    js_textbuf_put(&page->textbuf, "\n");
+    if (overview->to_come_ns >= 0 && counts->left > 0)
+        SAY(page, ", % left", JS_DURATION(overview->to_come_ns));
+    status_text_put(page, "\n");
 }
 
 /* ---------------------------------------------------------------- jobs */
@@ -244,7 +189,7 @@ sort_begun(const struct js_status_model *overview, size_t count)
 static void put_more(struct page *page, uint64_t all, uint64_t shown)
 {
     if (all > shown)
-        js_textbuf_put(&page->textbuf, "  and %" PRIu64 " more\n", all - shown);
+        SAY(page, "  and % more\n", JS_COUNT(all - shown));
 }
 
 static void status_text_put_running(struct page *page)
@@ -256,18 +201,18 @@ static void status_text_put_running(struct page *page)
     page->textbuf.has_failed |= count > 0 && !begun;
     if (!begun)
         return;
-    js_textbuf_put(&page->textbuf,
-                   is_on(overview) ? "running\n" : "ran when it broke off\n");
+    status_text_put(page,
+                    is_on(overview) ? "running\n" : "ran when it broke off\n");
     for (size_t i = 0; i < count && i < RUNNING_SHOWN; i++) {
-        js_textbuf_put(&page->textbuf, "  %" PRIu64 "  ", begun[i].id);
-        status_text_put_place(page, begun[i].slave);
-        js_textbuf_put(&page->textbuf, is_on(overview) ? "  for " : "  since ");
+        struct js_journal_model_slave slave = slave_of(page, begun[i].slave);
+        SAY(page, "  %  %  slave %", JS_COUNT(begun[i].id), JS_TEXT(slave.host),
+            JS_COUNT(slave.rank));
         if (is_on(overview))
-            put_age(page, begun[i].start_unix_ns);
+            SAY(page, "  for %", AGE(page, begun[i].start_unix_ns));
         else
-            put_time(page, begun[i].start_unix_ns);
+            SAY(page, "  since %", JS_TIME(begun[i].start_unix_ns));
         put_what(page, begun[i].id);
-        js_textbuf_put(&page->textbuf, "\n");
+        status_text_put(page, "\n");
     }
     put_more(page, count, RUNNING_SHOWN);
     free(begun);
@@ -292,17 +237,16 @@ static void status_text_put_failed(struct page *page)
     size_t at = JS_JOURNAL_MODEL_NONE;
     uint64_t shown = 0;
     if (overview->counts.failed > 0)
-        js_textbuf_put(&page->textbuf, "failed (latest first)\n");
+        status_text_put(page, "failed (latest first)\n");
     while (shown < JS_STATUS_FAILED_SHOWN &&
            js_status_model_next_failed(overview, &at, &attempt)) {
-        js_textbuf_put(&page->textbuf, "  %" PRIu64 "  ", attempt.id);
+        struct js_journal_model_slave slave = slave_of(page, attempt.slave);
+        SAY(page, "  %  ", JS_COUNT(attempt.id));
         put_outcome(page, &attempt);
-        js_textbuf_put(&page->textbuf, "  ");
-        status_text_put_place(page, attempt.slave);
-        js_textbuf_put(&page->textbuf, "  after ");
-        js_textbuf_put_duration(&page->textbuf, attempt.outcome.run_ns);
+        SAY(page, "  %  slave %  after %", JS_TEXT(slave.host),
+            JS_COUNT(slave.rank), JS_DURATION(attempt.outcome.run_ns));
         put_what(page, attempt.id);
-        js_textbuf_put(&page->textbuf, "\n");
+        status_text_put(page, "\n");
         status_text_put_tail(page, at, TAIL_SHOWN);
         shown++;
     }
@@ -323,34 +267,28 @@ static void status_text_put_waiting(struct page *page)
     const char *between = "  ";
     if (!overview->list_state || counts->left <= counts->running)
         return;
-    js_textbuf_put(&page->textbuf, is_on(overview) ? "waiting\n" : "left\n");
+    status_text_put(page, is_on(overview) ? "waiting\n" : "left\n");
     for (int i = JS_WAIT_FOR_ROOM; i < JS_WAIT_COUNT; i++) {
         bool is_idle = i == JS_WAIT_FOR_ROOM && !is_on(overview);
         if (counts->waiting[i] == 0)
             continue;
-        js_textbuf_put(&page->textbuf, "%s%" PRIu64 " %s", between,
-                       counts->waiting[i],
-                       is_idle ? "to be run" : list_state[i]);
+        SAY(page, "%% %", JS_TEXT(between), JS_COUNT(counts->waiting[i]),
+            JS_TEXT(is_idle ? "to be run" : list_state[i]));
         between = "; ";
     }
-    js_textbuf_put(&page->textbuf, "\n");
+    status_text_put(page, "\n");
 }
 
 static void put_list(struct page *page)
 {
     const struct js_status_model *overview = page->overview;
-    if (overview->list_error.text[0]) {
-        js_textbuf_put(&page->textbuf,
-                       "the list cannot be read, so there are no commands: ");
-        js_textbuf_put_text(&page->textbuf, overview->list_error.text);
-        js_textbuf_put(&page->textbuf, "\n");
-    }
-    if (overview->counts.added > 0)
-        js_textbuf_put(
-            &page->textbuf,
-            "%" PRIu64 " job%s of the list %s new, for the next run\n",
-            overview->counts.added, js_plural(overview->counts.added),
-            overview->counts.added == 1 ? "is" : "are");
+    if (overview->list_error.text[0])
+        SAY(page, "the list cannot be read, so there are no commands: %\n",
+            JS_TEXT(overview->list_error.text));
+    uint64_t added = overview->counts.added;
+    if (added > 0)
+        SAY(page, "% of the list % new, for the next run\n",
+            JS_COUNTED(added, "job"), JS_TEXT(added == 1 ? "is" : "are"));
 }
 
 int js_status_text(const struct js_status_model *overview, struct js_buf *buf)
@@ -374,7 +312,7 @@ static void status_text_put_standing(struct page *page, uint64_t id)
     struct js_journal_model_job job;
     struct js_journal_model_begun begun;
     if (id == 0) {
-        js_textbuf_put(&page->textbuf, "new, and accepted by the next run");
+        status_text_put(page, "new, and accepted by the next run");
         return;
     }
     js_journal_model_job(overview->model, id, &job);
@@ -386,19 +324,18 @@ static void status_text_put_standing(struct page *page, uint64_t id)
             [JS_JOB_STATE_SKIPPED] = "skipped",
         };
         bool is_left = job.standing == JS_JOB_STATE_LEFT && !is_on(overview);
-        js_textbuf_put(&page->textbuf, "%s",
-                       is_left ? "left" : words[job.standing]);
+        status_text_put(page, is_left ? "left" : words[job.standing]);
         return;
     }
     js_journal_model_begun(overview->model, job.begun, &begun);
-    js_textbuf_put(&page->textbuf,
-                   is_on(overview) ? "running on " : "not ended: it ran on ");
-    put_place_of(page, begun.slave);
-    js_textbuf_put(&page->textbuf, is_on(overview) ? " for " : " since ");
+    struct js_journal_model_slave slave = slave_of(page, begun.slave);
     if (is_on(overview))
-        put_age(page, begun.start_unix_ns);
+        SAY(page, "running on % (slave %) for %", JS_TEXT(slave.host),
+            JS_COUNT(slave.rank), AGE(page, begun.start_unix_ns));
     else
-        put_time(page, begun.start_unix_ns);
+        SAY(page, "not ended: it ran on % (slave %) since %",
+            JS_TEXT(slave.host), JS_COUNT(slave.rank),
+            JS_TIME(begun.start_unix_ns));
 }
 
 static void status_text_put_title(struct page *page)
@@ -410,68 +347,56 @@ static void status_text_put_title(struct page *page)
         js_journal_model_job(overview->model, it->id, &job);
     const char *name = it->job ? js_job_name(it->job) : job.name;
     if (it->id > 0)
-        js_textbuf_put(&page->textbuf, "job %" PRIu64, it->id);
+        SAY(page, "job %", JS_COUNT(it->id));
     else
-        js_textbuf_put(&page->textbuf, "a job");
-    if (name[0]) {
-        js_textbuf_put(&page->textbuf, " \"");
-        js_textbuf_put_text(&page->textbuf, name);
-        js_textbuf_put(&page->textbuf, "\"");
-    }
-    if (it->job) {
-        js_textbuf_put(&page->textbuf, " (");
-        js_textbuf_put_text(&page->textbuf, overview->config.job_file);
-        js_textbuf_put(&page->textbuf, ":%" PRIu64 ")", it->job->line);
-    }
-    js_textbuf_put(&page->textbuf, ": ");
+        status_text_put(page, "a job");
+    if (name[0])
+        SAY(page, " \"%\"", JS_TEXT(name));
+    if (it->job)
+        SAY(page, " (%:%)", JS_TEXT(overview->config.job_file),
+            JS_COUNT(it->job->line));
+    status_text_put(page, ": ");
     status_text_put_standing(page, it->id);
-    if (job.is_gone)
-        js_textbuf_put(&page->textbuf, "; it is no longer in the list");
-    js_textbuf_put(&page->textbuf, "\n");
+    status_text_put(page,
+                    job.is_gone ? "; it is no longer in the list\n" : "\n");
 }
 
 static void status_text_put_need(struct page *page,
                                  const struct js_request *request)
 {
-    js_textbuf_put(&page->textbuf, "  needs ");
+    status_text_put(page, "  needs ");
     page->textbuf.has_failed |=
         js_capacity_need(request, page->textbuf.buf) < 0;
     if (js_request_nodes(request) > 1)
-        js_textbuf_put(&page->textbuf, " on each of %" PRIu32 " hosts",
-                       js_request_nodes(request));
-    js_textbuf_put(&page->textbuf, "\n");
+        SAY(page, " on each of % hosts", JS_COUNT(js_request_nodes(request)));
+    status_text_put(page, "\n");
 }
 
 static void status_text_put_awaited(void *arg, const struct js_awaited *awaited)
 {
     struct page *page = arg;
-    js_textbuf_put(&page->textbuf, "  comes after%s ",
-                   awaited->any ? " the end of" : "");
-    js_textbuf_put_text(&page->textbuf, awaited->name);
+    SAY(page, "  comes after% %", JS_TEXT(awaited->any ? " the end of" : ""),
+        JS_TEXT(awaited->name));
     if (awaited->id > 0)
-        js_textbuf_put(&page->textbuf, " (job %" PRIu64 ")", awaited->id);
-    js_textbuf_put(&page->textbuf, ", which is ");
+        SAY(page, " (job %)", JS_COUNT(awaited->id));
+    status_text_put(page, ", which is ");
     status_text_put_standing(page, awaited->id);
-    js_textbuf_put(&page->textbuf, "\n");
+    status_text_put(page, "\n");
 }
 
 static void put_room(struct page *page)
 {
     const struct js_status_model *overview = page->overview;
     const struct js_status_model_counts *counts = &overview->counts;
-    uint64_t slots = overview->run.slots;
-    if (!is_on(overview)) {
-        js_textbuf_put(&page->textbuf, "  the next start of the run runs it\n");
-        return;
-    }
-    js_textbuf_put(
-        &page->textbuf,
-        "  waits for room: %" PRIu64 " slot%s, %" PRIu64 " of them busy with "
-        "jobs of a second or more; %" PRIu64 " job%s above it wait%s for room "
-        "as well\n",
-        slots, js_plural(slots), counts->running, overview->explained.ahead,
-        js_plural(overview->explained.ahead),
-        overview->explained.ahead == 1 ? "s" : "");
+    uint64_t ahead = overview->explained.ahead;
+    if (!is_on(overview))
+        status_text_put(page, "  the next start of the run runs it\n");
+    else
+        SAY(page,
+            "  waits for room: %, % of them busy with jobs of a second or "
+            "more; % above it wait% for room as well\n",
+            JS_COUNTED(overview->run.slots, "slot"), JS_COUNT(counts->running),
+            JS_COUNTED(ahead, "job"), JS_TEXT(ahead == 1 ? "s" : ""));
 }
 
 static void status_text_put_reason(struct page *page)
@@ -482,18 +407,14 @@ static void status_text_put_reason(struct page *page)
     js_list_state_each(overview->list_state, it->job->seq,
                        status_text_put_awaited, page);
     if (above > 0)
-        js_textbuf_put(&page->textbuf,
-                       "  is behind a wait line: %" PRIu64
-                       " job%s above it %s not "
-                       "ended\n",
-                       above, js_plural(above), above == 1 ? "has" : "have");
+        SAY(page, "  is behind a wait line: % above it % not ended\n",
+            JS_COUNTED(above, "job"), JS_TEXT(above == 1 ? "has" : "have"));
     if (it->wait == JS_WAIT_FOR_ROOM)
         put_room(page);
     if (it->wait == JS_WAIT_TO_SKIP)
-        js_textbuf_put(&page->textbuf,
-                       "  a job that it comes after has failed%s\n",
-                       is_on(overview) ? ": it is not run"
-                                       : ": both run with the next start");
+        SAY(page, "  a job that it comes after has failed%\n",
+            JS_TEXT(is_on(overview) ? ": it is not run"
+                                    : ": both run with the next start"));
 }
 
 /* Of a skipped job. */
@@ -503,16 +424,13 @@ static void status_text_put_parent(struct page *page, uint64_t id)
     if (id == 0)
         return;
     js_journal_model_job(page->overview->model, id, &parent);
-    js_textbuf_put(&page->textbuf, "  comes after ");
-    if (parent.name[0]) {
-        js_textbuf_put_text(&page->textbuf, parent.name);
-        js_textbuf_put(&page->textbuf, " (job %" PRIu64 ")", id);
-    } else {
-        js_textbuf_put(&page->textbuf, "job %" PRIu64, id);
-    }
-    js_textbuf_put(&page->textbuf, ", which %s\n",
-                   parent.standing == JS_JOB_STATE_SKIPPED ? "was skipped"
-                                                           : "failed");
+    const char *end =
+        parent.standing == JS_JOB_STATE_SKIPPED ? "was skipped" : "failed";
+    if (parent.name[0])
+        SAY(page, "  comes after % (job %), which %\n", JS_TEXT(parent.name),
+            JS_COUNT(id), JS_TEXT(end));
+    else
+        SAY(page, "  comes after job %, which %\n", JS_COUNT(id), JS_TEXT(end));
 }
 
 static void status_text_put_attempt(struct page *page, size_t number)
@@ -525,55 +443,45 @@ static void status_text_put_attempt(struct page *page, size_t number)
     };
     struct js_journal_model_attempt attempt;
     js_journal_model_attempt(page->overview->model, number, &attempt);
-    js_textbuf_put(&page->textbuf, "  %" PRIu32 "  %s: ", attempt.attempt,
-                   words[attempt.kind]);
+    const struct js_outcome *outcome = &attempt.outcome;
+    struct js_journal_model_slave slave = slave_of(page, attempt.slave);
+    SAY(page, "  %  %: ", JS_COUNT(attempt.attempt),
+        JS_TEXT(words[attempt.kind]));
     put_outcome(page, &attempt);
-    js_textbuf_put(&page->textbuf, "  ");
-    status_text_put_place(page, attempt.slave);
-    js_textbuf_put(&page->textbuf, "  ");
-    put_time(page, attempt.outcome.start_unix_ns);
-    js_textbuf_put(&page->textbuf, "  for ");
-    js_textbuf_put_duration(&page->textbuf, attempt.outcome.run_ns);
-    js_textbuf_put(&page->textbuf, ", CPU ");
-    js_textbuf_put_duration(&page->textbuf, attempt.outcome.user_cpu_ns +
-                                                attempt.outcome.system_cpu_ns);
-    js_textbuf_put(&page->textbuf, ", %" PRIu64 " MiB",
-                   attempt.outcome.max_rss_bytes / (1024 * 1024));
-    if (attempt.outcome.leftovers > 0)
-        js_textbuf_put(&page->textbuf,
-                       "; %" PRIu32 " process%s that it left behind %s ended",
-                       attempt.outcome.leftovers,
-                       attempt.outcome.leftovers == 1 ? "" : "es",
-                       attempt.outcome.leftovers == 1 ? "was" : "were");
-    js_textbuf_put(&page->textbuf, "\n");
+    SAY(page, "  %  slave %  %  for %, CPU %, % MiB", JS_TEXT(slave.host),
+        JS_COUNT(slave.rank), JS_TIME(outcome->start_unix_ns),
+        JS_DURATION(outcome->run_ns),
+        JS_DURATION(outcome->user_cpu_ns + outcome->system_cpu_ns),
+        JS_COUNT(outcome->max_rss_bytes / (1024 * 1024)));
+    if (outcome->leftovers > 0)
+        SAY(page, "; % % that it left behind % ended",
+            JS_COUNT(outcome->leftovers),
+            JS_TEXT(outcome->leftovers == 1 ? "process" : "processes"),
+            JS_TEXT(outcome->leftovers == 1 ? "was" : "were"));
+    status_text_put(page, "\n");
     status_text_put_tail(page, number, UINT32_MAX);
 }
 
 /* What it may have done to where it ran. */
 static void status_text_put_losses(struct page *page, uint32_t losses)
 {
-    if (losses == 0)
-        return;
-    js_textbuf_put(
-        &page->textbuf,
-        "  %" PRIu32 " time%s its slave, or the process that starts "
-        "jobs there, was lost while it ran (%d count as its failure): "
-        "it runs again, alone on a slave\n",
-        losses, js_plural(losses), JS_SCHEDULER_LOSSES);
+    if (losses > 0)
+        SAY(page,
+            "  % its slave, or the process that starts jobs there, was lost "
+            "while it ran (% count as its failure): it runs again, alone on a "
+            "slave\n",
+            JS_COUNTED(losses, "time"), JS_COUNT(JS_SCHEDULER_LOSSES));
 }
 
 static void put_loss(struct page *page,
                      const struct js_journal_model_loss *loss)
 {
-    js_textbuf_put(
-        &page->textbuf,
-        "  -  lost: its slave, or the process that starts jobs there, "
-        "was lost while it ran (loss %" PRIu32 ")  ",
-        loss->count);
-    status_text_put_place(page, loss->slave);
-    js_textbuf_put(&page->textbuf, "  ");
-    put_time(page, loss->unix_ns);
-    js_textbuf_put(&page->textbuf, "\n");
+    struct js_journal_model_slave slave = slave_of(page, loss->slave);
+    SAY(page,
+        "  -  lost: its slave, or the process that starts jobs there, was "
+        "lost while it ran (loss %)  %  slave %  %\n",
+        JS_COUNT(loss->count), JS_TEXT(slave.host), JS_COUNT(slave.rank),
+        JS_TIME(loss->unix_ns));
 }
 
 /* The latest first, of all runs. */
@@ -586,7 +494,7 @@ static void status_text_put_attempts(struct page *page, uint64_t id,
     size_t at = JS_JOURNAL_MODEL_NONE;
     bool has_loss = js_journal_model_next_loss(model, id, &at, &loss);
     if (has_loss || number != JS_JOURNAL_MODEL_NONE)
-        js_textbuf_put(&page->textbuf, "attempts (latest first)\n");
+        status_text_put(page, "attempts (latest first)\n");
     while (has_loss || number != JS_JOURNAL_MODEL_NONE) {
         if (has_loss &&
             (number == JS_JOURNAL_MODEL_NONE || loss.attempts > number)) {
@@ -612,9 +520,7 @@ int js_status_explain(const struct js_status_model *overview,
     put_life(&page);
     status_text_put_title(&page);
     if (it->job) {
-        js_textbuf_put(&page.textbuf, "  ");
-        status_text_put_command(&page, it->job);
-        js_textbuf_put(&page.textbuf, "\n");
+        SAY(&page, "  %\n", COMMAND(it->job));
         status_text_put_need(&page, &it->job->request);
     }
     bool is_left =

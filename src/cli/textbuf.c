@@ -5,8 +5,10 @@
 #include "base/units.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <string.h>
+#include <time.h>
 
 void js_textbuf_put(struct js_textbuf *textbuf, const char *format, ...)
 {
@@ -50,6 +52,54 @@ void js_textbuf_put_duration(struct js_textbuf *textbuf, int64_t ns)
         js_textbuf_put(textbuf, "%d ms", (int)(ns / JS_NS_PER_MS));
     else
         textbuf->has_failed |= js_show_duration(textbuf->buf, ns) < 0;
+}
+
+static void put_time(struct js_textbuf *textbuf, int64_t unix_ns)
+{
+    char text[32];
+    struct tm fields;
+    time_t seconds = (time_t)(unix_ns / JS_NS_PER_S);
+    if (localtime_r(&seconds, &fields) &&
+        strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &fields) > 0)
+        js_textbuf_put(textbuf, "%s", text);
+    else
+        js_textbuf_put(textbuf, "%" PRId64, unix_ns / JS_NS_PER_S);
+}
+
+static void put_value(struct js_textbuf *textbuf,
+                      const struct js_textbuf_value *value)
+{
+    switch (value->kind) {
+    case JS_TEXTBUF_COUNT:
+        js_textbuf_put(textbuf, "%" PRIu64, value->count);
+        break;
+    case JS_TEXTBUF_COUNTED:
+        js_textbuf_put(textbuf, "%" PRIu64 " %s%s", value->count, value->text,
+                       js_plural(value->count));
+        break;
+    case JS_TEXTBUF_BYTES:
+        js_textbuf_put_bytes(textbuf, value->text, value->count);
+        break;
+    case JS_TEXTBUF_DURATION:
+        js_textbuf_put_duration(textbuf, value->ns);
+        break;
+    case JS_TEXTBUF_TIME:
+        put_time(textbuf, value->ns);
+        break;
+    }
+}
+
+void js_textbuf_say(struct js_textbuf *textbuf, const char *sentence,
+                    const struct js_textbuf_value *values)
+{
+    for (;;) {
+        size_t len = strcspn(sentence, "%");
+        textbuf->has_failed |= js_buf_append(textbuf->buf, sentence, len) < 0;
+        if (!sentence[len])
+            return;
+        put_value(textbuf, values++);
+        sentence += len + 1;
+    }
 }
 
 int js_textbuf_check(const struct js_textbuf *textbuf)

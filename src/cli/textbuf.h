@@ -23,6 +23,43 @@ struct js_textbuf {
 __attribute__((format(printf, 2, 3))) void
 js_textbuf_put(struct js_textbuf *textbuf, const char *format, ...);
 
+/*
+ * Appends a sentence with a value for each '%', of which none is for printf():
+ *
+ *     JS_TEXTBUF_SAY(textbuf, "% on % for %", JS_COUNTED(count, "job"),
+ *                    JS_TEXT(host), JS_DURATION(ns));
+ */
+#define JS_TEXTBUF_SAY(textbuf, sentence, ...)                                 \
+    js_textbuf_say(textbuf, sentence,                                          \
+                   (const struct js_textbuf_value[]){__VA_ARGS__})
+
+enum js_textbuf_kind {
+    JS_TEXTBUF_COUNT,
+    JS_TEXTBUF_COUNTED,  /* "1 job", "2 jobs" */
+    JS_TEXTBUF_BYTES,    /* as js_textbuf_put_bytes() */
+    JS_TEXTBUF_DURATION, /* as js_textbuf_put_duration() */
+    JS_TEXTBUF_TIME,     /* of day, in the time of whoever reads it */
+};
+
+struct js_textbuf_value {
+    enum js_textbuf_kind kind;
+    uint64_t count; /* or the number of bytes */
+    int64_t ns;
+    const char *text;
+};
+
+#define JS_VALUE(kind, count, ns, text)                                        \
+    ((struct js_textbuf_value){kind, count, ns, text})
+#define JS_COUNT(number) JS_VALUE(JS_TEXTBUF_COUNT, number, 0, NULL)
+#define JS_COUNTED(number, word) JS_VALUE(JS_TEXTBUF_COUNTED, number, 0, word)
+#define JS_BYTES(bytes, len) JS_VALUE(JS_TEXTBUF_BYTES, len, 0, bytes)
+#define JS_TEXT(string) JS_BYTES(string, strlen(string))
+#define JS_DURATION(time_ns) JS_VALUE(JS_TEXTBUF_DURATION, 0, time_ns, NULL)
+#define JS_TIME(unix_ns) JS_VALUE(JS_TEXTBUF_TIME, 0, unix_ns, NULL)
+
+void js_textbuf_say(struct js_textbuf *textbuf, const char *sentence,
+                    const struct js_textbuf_value *values);
+
 /* What is not ours: as js_buf_escape(), and then as js_make_printable(). */
 void js_textbuf_put_bytes(struct js_textbuf *textbuf, const char *bytes,
                           size_t len);

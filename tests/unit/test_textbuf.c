@@ -4,6 +4,8 @@
 #include "cli/textbuf.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
 static void expect(struct js_textbuf *textbuf, const char *want)
 {
@@ -29,6 +31,28 @@ static void test_pieces(void)
     js_textbuf_put(&textbuf, ", ");
     js_textbuf_put_duration(&textbuf, 0);
     expect(&textbuf, "34 ms, 0.1 s, 0.0 s");
+}
+
+static void test_sentences(void)
+{
+    struct js_buf buf = JS_BUF_INIT;
+    struct js_textbuf textbuf = {.buf = &buf};
+    JS_TEXTBUF_SAY(&textbuf, "% and % on % for %%", JS_COUNTED(1, "job"),
+                   JS_COUNTED(UINT64_MAX, "job"), JS_TEXT("a\tb%d"),
+                   JS_DURATION(INT64_C(2100000000)), JS_BYTES("!?", 1));
+    expect(&textbuf,
+           "1 job and 18446744073709551615 jobs on a\\tb%d for 2.1 s!");
+    JS_TEXTBUF_SAY(&textbuf, "%: %", JS_COUNT(0), JS_TEXT(""));
+    expect(&textbuf, "0: ");
+    char *zone = getenv("TZ") ? strdup(getenv("TZ")) : NULL;
+    setenv("TZ", "UTC-1", 1);
+    JS_TEXTBUF_SAY(&textbuf, "at %.", JS_TIME(INT64_C(86399) * 1000000000));
+    expect(&textbuf, "at 1970-01-02 00:59:59.");
+    if (zone)
+        setenv("TZ", zone, 1);
+    else
+        unsetenv("TZ");
+    free(zone);
 }
 
 static void test_what_steers_a_terminal(void)
@@ -57,6 +81,7 @@ static void test_a_failure_is_remembered(void)
 
 static const struct unit_test tests[] = {
     {"pieces", test_pieces},
+    {"sentences with values", test_sentences},
     {"what steers a terminal", test_what_steers_a_terminal},
     {"a failure is remembered", test_a_failure_is_remembered},
     {NULL, NULL},
