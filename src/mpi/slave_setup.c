@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int slave_setup_no_memory(struct js_err *err)
+int js_slave_setup_no_memory(struct js_err *err)
 {
     return js_err_set(err, "the slave has no memory left");
 }
@@ -186,7 +186,7 @@ static int share_cores(struct js_slave_setup_share *share,
     share->slot_cpus = calloc(share->slots, sizeof(*share->slot_cpus));
     share->homes = calloc(share->slots, sizeof(*share->homes));
     if (!share->slot_cpus || !share->homes)
-        return slave_setup_no_memory(err);
+        return js_slave_setup_no_memory(err);
     for (uint32_t i = 0; i < share->slots; i++) {
         if (share_slot(share, i, topo, &part, setup, err) < 0)
             return -1;
@@ -202,7 +202,8 @@ int js_slave_setup_resources(const struct js_topo *topo,
     if (js_topo_equipment(topo, allocator, ret, err) < 0)
         return -1;
     ret->mem_bytes = js_memory_limit_bytes("");
-    return find_gpus(ret, gpus, environ) < 0 ? slave_setup_no_memory(err) : 0;
+    return find_gpus(ret, gpus, environ) < 0 ? js_slave_setup_no_memory(err)
+                                             : 0;
 }
 
 int js_slave_setup_share_init(struct js_slave_setup_share *ret,
@@ -249,4 +250,13 @@ const char **js_slave_setup_environ(const struct js_wire_setup *setup,
             env[n++] = *p;
     }
     return env;
+}
+
+struct js_settings js_slave_setup_settings(const struct js_wire_setup *setup,
+                                           const char *own_tmpdir)
+{
+    struct js_settings settings = setup->settings;
+    if (!settings.tmpdir[0])
+        settings.tmpdir = own_tmpdir;
+    return settings;
 }

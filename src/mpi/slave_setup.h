@@ -1,6 +1,6 @@
 /*
  * slave_setup - what a slave makes of its SETUP: its slots, what they are
- * bound to, what its node has for jobs, and the jobs' environment.
+ * bound to, what its node has for jobs, and the jobs' environment and settings.
  *
  * Owns what it has made. Sends nothing.
  */
@@ -43,5 +43,12 @@ void js_slave_setup_share_release(
  * list is to be freed, its strings are borrowed. NULL with errno ENOMEM. */
 const char **js_slave_setup_environ(const struct js_wire_setup *setup,
                                     const char *const *environ);
+
+/* The settings, with this host's own folder where the master names none. */
+struct js_settings js_slave_setup_settings(const struct js_wire_setup *setup,
+                                           const char *own_tmpdir);
+
+/* Sets *err to say so; returns -1. */
+int js_slave_setup_no_memory(struct js_err *err);
 
 #endif

@@ -22,9 +22,16 @@ BEGIN {
     # The two ends of a run see more than their folder does; what they show of
     # that goes no further than to the place that wires all together.
     more["src/mpi/slave.c"] = more["src/mpi/slave.h"] = " runner "
+    more["src/mpi/slave_jobs.c"] = more["src/mpi/slave_private.h"] = " runner "
+    more["src/mpi/slave_output.c"] = more["src/mpi/slave_output.h"] = " runner "
+    more["src/mpi/slave_runner.c"] = more["src/mpi/slave_runner.h"] = " runner "
     more["src/mpi/slave_setup.c"] = more["src/mpi/slave_setup.h"] = " runner "
     more["src/mpi/master.c"] = more["src/mpi/master.h"] = " record "
-    inner["mpi/slave.h"] = "^src/mpi/slave[.]c$|^src/run/"
+    inner["mpi/slave.h"] = "^src/mpi/slave_private[.]h$|^src/run/"
+    inner["mpi/slave_private.h"] = "^src/mpi/slave(_jobs)?[.]c$"
+    inner["mpi/slave_output.h"] = "^src/mpi/slave_"
+    inner["mpi/slave_runner.h"] = "^src/mpi/slave_"
+    inner["mpi/slave_setup.h"] = "^src/mpi/slave_|^src/run/"
     inner["mpi/master.h"] = "^src/mpi/master[.]c$|^src/run/"
     # System headers that have a place of their own.
     place["mpi.h"] = "^src/mpi/|^src/run/|^tests/"

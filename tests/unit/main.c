@@ -55,6 +55,7 @@
     _(allocator)                                                               \
     _(wire)                                                                    \
     _(share)                                                                   \
+    _(slave_queue)                                                             \
     _(console)                                                                 \
     _(options)                                                                 \
     _(status_model)                                                            \

@@ -1,0 +1,396 @@
+#include "mpi/slave_queue.h"
+
+#include "base/clock.h"
+#include "sched/scheduler.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Orders beyond the slots: more than a master ever sends. */
+enum { AHEAD_MAX = 2 * JS_SCHEDULER_CREDIT };
+
+int js_slave_queue_init(struct js_slave_queue *queue, uint32_t slots)
+{
+    *queue = (struct js_slave_queue){.slot_count = slots,
+                                     .ring_size = slots + AHEAD_MAX};
+    queue->slots = calloc(slots, sizeof(*queue->slots));
+    queue->freed = calloc(slots, sizeof(*queue->freed));
+    queue->ring = calloc(queue->ring_size, sizeof(*queue->ring));
+    if (queue->slots && queue->freed && queue->ring)
+        return 0;
+    js_slave_queue_release(queue);
+    errno = ENOMEM;
+    return -1;
+}
+
+void js_slave_queue_release(struct js_slave_queue *queue)
+{
+    for (unsigned i = 0; i < queue->order_count; i++)
+        free(js_slave_queue_order(queue, i)->text);
+    free(queue->slots);
+    free(queue->freed);
+    free(queue->ring);
+    memset(queue, 0, sizeof(*queue));
+}
+
+/* ---------------------------------------------------------------- slots */
+
+static void queue_take_slot(struct js_slave_queue *queue, uint32_t index)
+{
+    uint32_t at = 0;
+    queue->slots[index].is_taken = true;
+    while (at < queue->freed_count && queue->freed[at] != index)
+        at++;
+    if (at == queue->freed_count)
+        return;
+    queue->freed_count--;
+    memmove(&queue->freed[at], &queue->freed[at + 1],
+            (queue->freed_count - at) * sizeof(*queue->freed));
+}
+
+/* First come, first served: the master concludes the same from the order of
+ * what it has sent and what it has heard. */
+static void queue_hand_on_slots(struct js_slave_queue *queue)
+{
+    for (unsigned i = 0; i < queue->order_count && queue->freed_count > 0;
+         i++) {
+        struct js_wire_job *wire = &js_slave_queue_order(queue, i)->wire;
+        if (wire->slot != JS_SCHEDULER_SLOT_NEXT)
+            continue;
+        wire->slot = queue->freed[0];
+        queue_take_slot(queue, wire->slot);
+    }
+}
+
+struct js_slave_slot *js_slave_queue_running(const struct js_slave_queue *queue,
+                                             uint32_t index)
+{
+    return index < queue->slot_count && queue->slots[index].is_busy
+               ? &queue->slots[index]
+               : NULL;
+}
+
+void js_slave_queue_free_slot(struct js_slave_queue *queue,
+                              struct js_slave_slot *slot, int64_t now_ns)
+{
+    queue->simulated_count -= slot->is_simulated;
+    slot->is_busy = slot->is_taken = slot->is_simulated = false;
+    queue->busy_count--;
+    queue->moved_ns = now_ns;
+    queue->freed[queue->freed_count++] = (uint32_t)(slot - queue->slots);
+    queue_hand_on_slots(queue);
+}
+
+struct js_slave_slot *
+js_slave_queue_simulated(const struct js_slave_queue *queue, uint32_t *at,
+                         int64_t now_ns)
+{
+    while (queue->simulated_count > 0 && *at < queue->slot_count) {
+        struct js_slave_slot *slot = &queue->slots[(*at)++];
+        if (slot->is_simulated && slot->end_ns <= now_ns)
+            return slot;
+    }
+    return NULL;
+}
+
+void js_slave_queue_stop_simulated(struct js_slave_slot *slot, int64_t now_ns)
+{
+    slot->outcome.run_ns -= slot->end_ns - now_ns;
+    slot->outcome.cause = JS_STOP_REASON_STOPPED;
+    slot->end_ns = now_ns;
+}
+
+int64_t js_slave_queue_simulated_end_ns(const struct js_slave_queue *queue)
+{
+    int64_t end_ns = JS_NEVER_NS;
+    for (uint32_t i = 0; queue->simulated_count > 0 && i < queue->slot_count;
+         i++) {
+        const struct js_slave_slot *slot = &queue->slots[i];
+        if (slot->is_simulated && slot->end_ns < end_ns)
+            end_ns = slot->end_ns;
+    }
+    return end_ns;
+}
+
+/* ---------------------------------------------------------------- orders */
+
+struct js_slave_order *js_slave_queue_next(struct js_slave_queue *queue)
+{
+    if (queue->order_count == queue->ring_size)
+        return NULL;
+    struct js_slave_order *order =
+        js_slave_queue_order(queue, queue->order_count);
+    order->is_handed = order->is_ended = false;
+    order->text = NULL;
+    return order;
+}
+
+/* Short ones lie in the order itself. */
+int js_slave_queue_set_text(struct js_slave_order *order, const char *text)
+{
+    size_t len = order->wire.text_len;
+    if (len <= JS_WIRE_JOB_TEXT) {
+        memcpy(order->wire.text, text, len);
+        return 0;
+    }
+    order->text = malloc(len + 1);
+    if (!order->text)
+        return -1;
+    memcpy(order->text, text, len);
+    order->text[len] = '\0';
+    return 0;
+}
+
+int js_slave_queue_add(struct js_slave_queue *queue, int64_t now_ns)
+{
+    if (queue->order_count++ == 0)
+        queue->moved_ns = now_ns;
+    struct js_wire_job *wire =
+        &js_slave_queue_order(queue, queue->order_count - 1)->wire;
+    if (queue->slot_count == 0)
+        wire->slot = JS_SCHEDULER_SLOT_NEXT;
+    if (wire->slot == JS_SCHEDULER_SLOT_NEXT) {
+        queue_hand_on_slots(queue);
+        return 0;
+    }
+    if (wire->slot >= queue->slot_count || queue->slots[wire->slot].is_taken) {
+        errno = EBUSY;
+        return -1;
+    }
+    queue_take_slot(queue, wire->slot);
+    return 0;
+}
+
+static void queue_drop_first(struct js_slave_queue *queue)
+{
+    struct js_slave_order *order = js_slave_queue_order(queue, 0);
+    queue->handed_count -= order->is_handed;
+    free(order->text);
+    if (++queue->ring_head == queue->ring_size)
+        queue->ring_head = 0;
+    queue->order_count--;
+}
+
+struct js_slave_order *
+js_slave_queue_startable(const struct js_slave_queue *queue)
+{
+    if (queue->order_count == 0)
+        return NULL;
+    struct js_slave_order *first = js_slave_queue_order(queue, 0);
+    return first->wire.slot == JS_SCHEDULER_SLOT_NEXT ? NULL : first;
+}
+
+static void queue_simulate(struct js_slave_queue *queue,
+                           struct js_slave_slot *slot, int64_t duration_ns,
+                           enum js_stop_reason cause)
+{
+    slot->is_simulated = true;
+    if (__builtin_add_overflow(slot->begun_ns, duration_ns, &slot->end_ns))
+        slot->end_ns = JS_NEVER_NS;
+    slot->outcome = (struct js_outcome){.start_unix_ns = js_clock_unix_ns(),
+                                        .run_ns = duration_ns,
+                                        .cause = cause};
+    queue->simulated_count++;
+}
+
+void js_slave_queue_start(struct js_slave_queue *queue, int64_t now_ns)
+{
+    const struct js_slave_order *order = js_slave_queue_order(queue, 0);
+    struct js_slave_slot *slot = &queue->slots[order->wire.slot];
+    *slot = (struct js_slave_slot){.is_taken = true,
+                                   .is_busy = true,
+                                   .id = order->wire.id,
+                                   .ticket = order->wire.ticket,
+                                   .inline_max = order->wire.inline_max,
+                                   .begun_ns = now_ns};
+    queue->busy_count++;
+    /* One to be ended takes no time, and has been stopped. */
+    if (order->is_ended)
+        queue_simulate(queue, slot, 0, JS_STOP_REASON_STOPPED);
+    else if (order->wire.kind == JS_JOB_SIMULATED)
+        queue_simulate(queue, slot, order->wire.duration_ns,
+                       JS_STOP_REASON_NONE);
+    queue_drop_first(queue);
+    queue->moved_ns = now_ns;
+}
+
+struct js_slave_order *
+js_slave_queue_handable(const struct js_slave_queue *queue)
+{
+    unsigned most = queue->slot_count > JS_SCHEDULER_HANDED_MAX
+                        ? queue->slot_count
+                        : JS_SCHEDULER_HANDED_MAX;
+    if (queue->is_recalling || queue->has_recall ||
+        queue->handed_count == queue->order_count ||
+        queue->handed_count >= most)
+        return NULL;
+    struct js_slave_order *order =
+        js_slave_queue_order(queue, queue->handed_count);
+    return order->wire.kind == JS_JOB_COMMAND &&
+                   order->wire.slot == JS_SCHEDULER_SLOT_NEXT
+               ? order
+               : NULL;
+}
+
+void js_slave_queue_handed(struct js_slave_queue *queue)
+{
+    js_slave_queue_order(queue, queue->handed_count++)->is_handed = true;
+}
+
+void js_slave_queue_end_order(struct js_slave_queue *queue, uint64_t ticket)
+{
+    for (unsigned i = 0; i < queue->order_count; i++) {
+        struct js_slave_order *order = js_slave_queue_order(queue, i);
+        order->is_ended |= order->wire.ticket == ticket;
+    }
+}
+
+/* ---------------------------------------------------------------- giving back
+ */
+
+bool js_slave_queue_is_queued_up(const struct js_slave_queue *queue)
+{
+    return queue->order_count > 0 && queue->busy_count == queue->slot_count;
+}
+
+void js_slave_queue_ask_back(struct js_slave_queue *queue, uint64_t count)
+{
+    queue->recall_count = count;
+    queue->has_recall = true;
+}
+
+/* Orders at the end that the runner does not have and that have no slot: what
+ * has one is as good as begun, and the master counts on that. */
+static unsigned queue_count_returnable(const struct js_slave_queue *queue)
+{
+    unsigned count = 0;
+    unsigned most = queue->order_count - queue->handed_count;
+    while (count < most &&
+           js_slave_queue_order(queue, queue->order_count - count - 1)
+                   ->wire.slot == JS_SCHEDULER_SLOT_NEXT)
+        count++;
+    return count;
+}
+
+enum js_slave_recall js_slave_queue_answer(struct js_slave_queue *queue,
+                                           unsigned *ret_count)
+{
+    if (!queue->has_recall)
+        return JS_SLAVE_RECALL_NONE;
+    unsigned count = queue_count_returnable(queue);
+    if (count == 0 && queue->handed_count > 0)
+        return queue->is_recalling ? JS_SLAVE_RECALL_NONE
+                                   : JS_SLAVE_RECALL_RUNNER;
+    queue->has_recall = false;
+    *ret_count =
+        count < queue->recall_count ? count : (unsigned)queue->recall_count;
+    return JS_SLAVE_RECALL_ANSWER;
+}
+
+bool js_slave_queue_begin_recall(struct js_slave_queue *queue)
+{
+    if (queue->handed_count == 0 || queue->is_recalling)
+        return false;
+    queue->is_recalling = true;
+    return true;
+}
+
+int js_slave_queue_recalled(struct js_slave_queue *queue, uint32_t count)
+{
+    if (count != queue->handed_count) {
+        errno = EBADMSG;
+        return -1;
+    }
+    js_slave_queue_forget_runner(queue);
+    return 0;
+}
+
+uint64_t js_slave_queue_give_back(struct js_slave_queue *queue)
+{
+    struct js_slave_order *order =
+        js_slave_queue_order(queue, --queue->order_count);
+    /* The master does not hand it on, so it is not in `freed` either. */
+    if (order->wire.slot != JS_SCHEDULER_SLOT_NEXT)
+        queue->slots[order->wire.slot].is_taken = false;
+    free(order->text);
+    return order->wire.ticket;
+}
+
+/* ------------------------------------------------------- losing the runner */
+
+void js_slave_queue_forget_runner(struct js_slave_queue *queue)
+{
+    for (unsigned i = 0; i < queue->handed_count; i++)
+        js_slave_queue_order(queue, i)->is_handed = false;
+    queue->handed_count = 0;
+    queue->is_recalling = false;
+}
+
+void js_slave_queue_retire(struct js_slave_queue *queue)
+{
+    /* What the runner was handed it may have begun: that is not given back. */
+    while (queue->handed_count > 0)
+        queue_drop_first(queue);
+    for (unsigned i = 0; i < queue->order_count; i++)
+        js_slave_queue_order(queue, i)->wire.slot = JS_SCHEDULER_SLOT_NEXT;
+    queue->slot_count = queue->busy_count = queue->simulated_count = 0;
+    queue->freed_count = 0;
+    queue->is_recalling = false;
+}
+
+/* ---------------------------------------------------------------- invariants
+ */
+
+/* Orders that have this slot; ~0: none. */
+static unsigned queue_count_orders_of(const struct js_slave_queue *queue,
+                                      uint32_t slot)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < queue->order_count; i++)
+        count += js_slave_queue_order(queue, i)->wire.slot == slot;
+    return count;
+}
+
+static unsigned queue_count_freed(const struct js_slave_queue *queue,
+                                  uint32_t slot)
+{
+    unsigned count = 0;
+    for (uint32_t i = 0; i < queue->freed_count; i++)
+        count += queue->freed[i] == slot;
+    return count;
+}
+
+void js_slave_queue_assert_invariants(const struct js_slave_queue *queue)
+{
+    uint32_t busy = 0, simulated = 0;
+    unsigned with_slot = 0, freed = 0;
+    for (uint32_t i = 0; i < queue->slot_count; i++) {
+        const struct js_slave_slot *slot = &queue->slots[i];
+        unsigned orders = queue_count_orders_of(queue, i);
+        unsigned times_freed = queue_count_freed(queue, i);
+        busy += slot->is_busy;
+        simulated += slot->is_simulated;
+        with_slot += orders;
+        freed += times_freed;
+        assert(!slot->is_busy || slot->is_taken);
+        assert(!slot->is_simulated || slot->is_busy);
+        assert(orders == (slot->is_taken && !slot->is_busy));
+        assert(times_freed == 0 || (times_freed == 1 && !slot->is_taken));
+    }
+    assert(busy == queue->busy_count);
+    assert(simulated == queue->simulated_count);
+    assert(freed == queue->freed_count);
+    assert(queue->order_count <= queue->ring_size);
+    assert(queue->handed_count <= queue->order_count);
+    unsigned waiting = queue_count_orders_of(queue, JS_SCHEDULER_SLOT_NEXT);
+    assert(with_slot + waiting == queue->order_count);
+    assert(waiting == 0 || queue->freed_count == 0);
+    for (unsigned i = 0; i < queue->order_count; i++) {
+        const struct js_slave_order *order = js_slave_queue_order(queue, i);
+        assert(order->is_handed == (i < queue->handed_count));
+        assert(!order->is_handed || order->wire.kind == JS_JOB_COMMAND);
+    }
+    assert(queue->slot_count > 0 || queue->handed_count == 0);
+}
