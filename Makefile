@@ -25,8 +25,10 @@ VERSION := 0.1.0
 # ---------------------------------------------------------------- variants
 # Objects of different flags live in different folders, never in the tree.
 
+# Only where it is said to make: many have a DEBUG in their environment.
+CHECKING := $(if $(findstring command,$(origin DEBUG)),$(filter-out 0,$(DEBUG)))
 VARIANT := $(if $(SAN),san,$(if $(COVERAGE),coverage,$(if \
-	$(filter-out 0,$(DEBUG)),debug,release)))
+	$(CHECKING),debug,release)))
 BUILD := build/$(VARIANT)
 # The plain build leaves its program where the README says it is.
 JOBSCHED := $(if $(filter release,$(VARIANT)),jobsched,$(BUILD)/jobsched)

@@ -56,6 +56,7 @@
     _(wire)                                                                    \
     _(share)                                                                   \
     _(slave_queue)                                                             \
+    _(model)                                                                   \
     _(console)                                                                 \
     _(options)                                                                 \
     _(status_model)                                                            \
