@@ -582,9 +582,8 @@ static int master_take_end(struct js_master *master, unsigned slave,
     }
     bool is_retried = verdict == JS_SCHEDULER_RETRIED;
     /* One that was stopped is left, as it was before. */
-    bool master_is_over =
-        !is_retried && done->outcome.cause != JS_STOP_REASON_STOPPED;
-    master->ended += master_is_over;
+    bool is_over = !is_retried && done->outcome.cause != JS_STOP_REASON_STOPPED;
+    master->ended += is_over;
     struct js_completion completion = {
         .job = job,
         .outcome = done->outcome,
@@ -1417,12 +1416,12 @@ void js_master_run(struct js_master *master, struct js_master_result *ret,
         js_err_set(err, "%s", master->input_error.text);
 }
 
-struct js_scheduler *js_master_plan(struct js_master *master)
+struct js_scheduler *js_master_scheduler(struct js_master *master)
 {
     return master->scheduler;
 }
 
-struct js_allocator *js_master_pool(struct js_master *master)
+struct js_allocator *js_master_allocator(struct js_master *master)
 {
     return master->allocator;
 }

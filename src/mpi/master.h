@@ -18,7 +18,7 @@
 #include "record/recorder.h"
 #include "sched/scheduler.h"
 
-/* All borrowed while the master exists. */
+/* Pointers are borrowed while the master exists. */
 struct js_master_config {
     struct js_scheduler_config
         scheduler;            /* is_ordered, is_stream: by the source */
@@ -34,7 +34,8 @@ struct js_master_config {
     int64_t meeting_ns; /* how long to wait for slaves to show up, and then for
                            them to get ready */
     int64_t quiet_ns;   /* jobs of an earlier run may still go on for so long:
-                           none is started before, unless is_quiet says so */
+                           none is started before, unless the recorder
+ knows that they have ended */
     const struct js_dead_run *dead; /* runs that are over by then: what their
                                        jobs have left is ended first */
     size_t dead_count;
@@ -94,9 +95,9 @@ void js_master_run(struct js_master *master, struct js_master_result *ret,
  * some runs end before there is one. */
 void js_master_dismiss(struct js_link *link, enum js_leaving leaving);
 
-/* For a rehearsal; the master's. */
-struct js_scheduler *js_master_plan(struct js_master *master);
-struct js_allocator *js_master_pool(struct js_master *master);
+/* For --dry-run; they stay the master's. */
+struct js_scheduler *js_master_scheduler(struct js_master *master);
+struct js_allocator *js_master_allocator(struct js_master *master);
 
 /* The host of a slave, "" if it has not said; lives as long as the master. */
 const char *js_master_host(const struct js_master *master, unsigned slave);

@@ -135,8 +135,8 @@ static enum jobsched_status work_as_master(struct js_run *run,
     js_recorder_end_show(&run->recorder);
     js_run_launcher_tell_begun(run);
     if (ran.end == JS_MASTER_REHEARSED)
-        return js_run_check_show(run, js_master_plan(run->master),
-                                 js_master_pool(run->master),
+        return js_run_check_show(run, js_master_scheduler(run->master),
+                                 js_master_allocator(run->master),
                                  (unsigned)link->size, result);
     bool is_hurried = js_signals_request() >= JS_STOP_REQUEST_HURRY ||
                       run->launcher.passed.is_hurried;

@@ -15,8 +15,8 @@
 #define js_master_turn loop_master_turn
 #define js_master_run loop_master_run
 #define js_master_dismiss loop_master_dismiss
-#define js_master_plan loop_master_plan
-#define js_master_pool loop_master_pool
+#define js_master_scheduler loop_master_plan
+#define js_master_allocator loop_master_pool
 #define js_master_host loop_master_host
 
 #define js_recorder_enlisted fake_recorder_enlisted
