@@ -99,7 +99,7 @@ LINTS := lint-format lint-includes lint-headers lint-symbols lint-statics \
 .PHONY: all deps deps-check deps-check-all deps-lint deps-coverage \
 	deps-valgrind deps-fuzz deps-bench deps-mpis \
 	help run check check-unit check-suites check-system check-first check-files \
-	check-alone check-long check-long-files check-loaded \
+	check-alone check-long check-long-files check-long-alone check-loaded \
 	check-mpis chaos valgrind \
 	fuzz helpers bench lint $(LINTS) \
 	coverage docs install uninstall clean FORCE
@@ -392,10 +392,12 @@ check-unit-page:
 	$(if $(filter-out 0,$(V))$(filter $@,$(MAKECMDGOALS)),cat $$log,:)
 ## check-long: what repeats tests of check at greater size: gigabytes of output, ...
 check-long:
-	+$(call CHECK,check-long-files)
+	+$(call CHECK,check-long-files,check-long-alone)
 check-long-files: $(LONG_FILES:%=check-long-%)
 $(LONG_FILES:%=check-long-%): check-long-%: $(JOBSCHED) $(HELPERS) $(COST)
 	$(Q)$(call RUN_SYSTEM,long-$*,1200,!alone,tests/system/long/$*.bats)
+check-long-alone: $(JOBSCHED) $(HELPERS) $(COST)
+	$(Q)$(call RUN_SYSTEM,long-alone,1200,alone,tests/system/long/*.bats)
 ## check-loaded: check beside twenty processes that spin; half an hour and more
 check-loaded:
 	+$(Q)tests/loaded $(MAKE) --no-print-directory ALONE= check

@@ -22,7 +22,7 @@ unset OMP_NUM_THREADS TMPDIR
 # leases and limits that must not be over before what a test waits for.
 : "${JS_PATIENCE:=1}"
 export JS_PATIENCE
-PATIENCE=$((60 * JS_PATIENCE))
+PATIENCE=$((90 * JS_PATIENCE))
 
 # A job's way to wait until the test says `touch go`.
 export HOLD='until test -e go; do sleep 0.05; done'

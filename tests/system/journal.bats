@@ -409,7 +409,7 @@ farm_in_slurm() { # RESTARTS ARGUMENT...
     farm_start 2 jobs.txt --journal disk/jobs.txt.journal
     wait_until "$PATIENCE" exists ran
     cat /dev/zero >disk/fill 2>/dev/null || true
-    farm_end
+    farm_end "$((2 * PATIENCE))"
     status_is 4
     contains err 'cannot write to the journal .*: No space left on device: no more jobs are started'
     contains err 'all that has finished is in it'

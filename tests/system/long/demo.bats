@@ -3,6 +3,7 @@
 
 load ../common
 
+# bats test_tags=alone
 @test "long demo: thirty jobs of a second takes 15 s" {
     LIMIT=120 farm 2 --joblog log
     status_is 0

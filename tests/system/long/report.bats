@@ -19,6 +19,7 @@ drawn_ms() { # STATEMENTS
         }());")}' | browser_ask POST execute/async
 }
 
+# bats test_tags=alone
 @test "long report: 50,000 jobs are read, zoomed and searched at once" {
     seq 50000 | sed 's/.*/: & of a sweep, and some more words/' >jobs.txt
     LIMIT=600 farm 2 jobs.txt

@@ -15,7 +15,7 @@ setup_file() {
         echo "echo $i >>started; sleep 1; echo $i >>ended"
     done >jobs.txt
     submit --time=1 -n1 slurm/jobsched.sbatch jobs.txt
-    job_end 600
+    job_end "$((600 * JS_PATIENCE))"
     ended_with COMPLETED 0:0
     claim test "$(job_field Restarts)" -ge 1
     contains batch 'requeued to go on \(1 of'
@@ -28,7 +28,7 @@ setup_file() {
 @test "long slurm: a time limit without a warning" {
     yes 'sleep 1; echo x >>ended' | head -n 70 >jobs.txt
     submit --time=1 --signal=B:CONT@1 -n1 slurm/jobsched.sbatch jobs.txt
-    job_end 600
+    job_end "$((600 * JS_PATIENCE))"
     ended_with COMPLETED 0:0
     claim test "$(job_field Restarts)" -ge 1
     equal "$(grep -c '' ended)" 70

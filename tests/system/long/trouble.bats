@@ -13,7 +13,7 @@ load ../common
     prlimit --pid "$runner" --nofile=3:
     touch go
     # Half a minute is what it waits for.
-    wait_until 90 has_lines err 1 'job 2 .*could not be started'
+    wait_until "$PATIENCE" has_lines err 1 'job 2 .*could not be started'
     prlimit --pid "$runner" --nofile="$limit:"
     farm_end
     status_is 1
