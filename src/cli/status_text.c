@@ -253,7 +253,7 @@ static void status_text_put_failed(struct page *page)
     put_more(page, overview->counts.failed, shown);
 }
 
-static const char *const list_state[JS_WAIT_COUNT] = {
+static const char *const waits[JS_WAIT_COUNT] = {
     [JS_WAIT_FOR_ROOM] = "for room",
     [JS_WAIT_FOR_JOBS] = "after jobs that have not ended",
     [JS_WAIT_BEHIND_WAIT] = "behind a wait line",
@@ -273,7 +273,7 @@ static void status_text_put_waiting(struct page *page)
         if (counts->waiting[i] == 0)
             continue;
         SAY(page, "%% %", JS_TEXT(between), JS_COUNT(counts->waiting[i]),
-            JS_TEXT(is_idle ? "to be run" : list_state[i]));
+            JS_TEXT(is_idle ? "to be run" : waits[i]));
         between = "; ";
     }
     status_text_put(page, "\n");

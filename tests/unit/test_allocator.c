@@ -467,7 +467,7 @@ static uint32_t all_free_slots(const struct world *world)
  * jobs that need neither. When it lacks only cores, these are set aside. */
 static void test_cores_are_set_aside_last(void)
 {
-    unsigned list_state[2] = {0, 0};
+    unsigned waits[2] = {0, 0};
     for (uint64_t seed = 1; seed <= unit_rounds(1000); seed++) {
         struct world world;
         struct js_allocation big;
@@ -486,7 +486,7 @@ static void test_cores_are_set_aside_last(void)
                 gpus += !world.gpu_used[0][i];
             bool is_lacking = request.gpus > gpus ||
                               request.mem_bytes > 1000 - world.mem_used[0];
-            list_state[is_lacking]++;
+            waits[is_lacking]++;
             if (is_lacking)
                 CU_ASSERT_EQUAL(all_free_slots(&world), before);
             CU_ASSERT_EQUAL(js_allocator_reserve_more(world.allocator), false);
@@ -497,7 +497,7 @@ static void test_cores_are_set_aside_last(void)
         }
         world_release(&world);
     }
-    CU_ASSERT(list_state[0] > 0 && list_state[1] > unit_rounds(1000) / 100);
+    CU_ASSERT(waits[0] > 0 && waits[1] > unit_rounds(1000) / 100);
 }
 
 /* One node of `cores` cores, two to a cache, four to a NUMA node, a slave with

@@ -255,7 +255,7 @@ static void test_outq_holds_what_it_takes(void)
     close(ends[1]);
 }
 
-static void test_outq_never_list_state_for_its_reader(void)
+static void test_outq_never_waits_for_its_reader(void)
 {
     enum { SIZE = 300000 };
     static char bytes[SIZE];
@@ -754,7 +754,7 @@ static const struct unit_test tests[] = {
     {"cpuset lists", test_cpuset_lists},
     {"cpuset algebra", test_cpuset_algebra},
     {"outlet: it holds what it takes", test_outq_holds_what_it_takes},
-    {"outlet never waits", test_outq_never_list_state_for_its_reader},
+    {"outlet never waits", test_outq_never_waits_for_its_reader},
     {"outlet whose reader is gone", test_outq_tells_that_its_reader_is_gone},
     {"outlet to a socket", test_outq_to_a_socket},
     {"outlet not opened anew", test_outq_that_cannot_be_opened_anew},

@@ -320,7 +320,7 @@ static void test_an_open_line(void)
 }
 
 /* Bars do not pile up in front of a reader that takes nothing. */
-static void test_a_reader_that_list_state(void)
+static void test_a_reader_that_waits(void)
 {
     struct scene *scene = new_scene(JS_DISPLAY_BAR);
     static const char line[] = "0123456789\n";
@@ -481,7 +481,7 @@ static const struct unit_test tests[] = {
     {"a change is shown later", test_a_change_is_shown_later},
     {"not within a job", test_not_within_a_job},
     {"an open line", test_an_open_line},
-    {"a reader that waits", test_a_reader_that_list_state},
+    {"a reader that waits", test_a_reader_that_waits},
     {"a terminal that is stopped", test_a_terminal_that_is_stopped},
     {"another width", test_another_width},
     {"nothing is ever mixed", test_nothing_is_ever_mixed},

@@ -103,7 +103,7 @@ static void test_nothing_to_wait_for(void)
     js_graph_free(graph);
 }
 
-static void test_after_list_state_for_success_of_all(void)
+static void test_after_waits_for_success_of_all(void)
 {
     struct js_graph *graph = graph_new();
     add(graph, 1, "a", "", 1);
@@ -119,7 +119,7 @@ static void test_after_list_state_for_success_of_all(void)
     js_graph_free(graph);
 }
 
-static void test_after_any_list_state_for_the_end(void)
+static void test_after_any_waits_for_the_end(void)
 {
     struct js_graph *graph = graph_new();
     add(graph, 1, "a", "", 1);
@@ -302,7 +302,7 @@ static void test_names_and_ids(void)
 
 /* ------------------------------------------------------------- barriers */
 
-static void test_a_barrier_list_state_for_all_before(void)
+static void test_a_barrier_waits_for_all_before(void)
 {
     struct js_graph *graph = graph_new();
     add(graph, 1, NULL, "", 1);
@@ -1014,9 +1014,8 @@ static void test_marks(void)
 static const struct unit_test tests[] = {
     {"marks", test_marks},
     {"nothing to wait for", test_nothing_to_wait_for},
-    {"after waits for success of all",
-     test_after_list_state_for_success_of_all},
-    {"after-any waits for the end", test_after_any_list_state_for_the_end},
+    {"after waits for success of all", test_after_waits_for_success_of_all},
+    {"after-any waits for the end", test_after_any_waits_for_the_end},
     {"a failure skips the descendants", test_a_failure_skips_the_descendants},
     {"two failed parents skip once", test_two_failed_parents_skip_once},
     {"a skipped job counts as ended", test_a_skipped_job_counts_as_ended},
@@ -1025,8 +1024,7 @@ static const struct unit_test tests[] = {
     {"names that are refused", test_names_that_are_refused},
     {"no suggestion among too many", test_no_suggestion_among_too_many},
     {"names and ids", test_names_and_ids},
-    {"a barrier waits for all before",
-     test_a_barrier_list_state_for_all_before},
+    {"a barrier waits for all before", test_a_barrier_waits_for_all_before},
     {"several barriers", test_several_barriers},
     {"skips across barriers", test_skips_across_barriers},
     {"a barrier behind skipped jobs only",

@@ -546,7 +546,7 @@ static void test_jobs_taken_more_slowly_than_fed(void)
  * Nothing is looked at or moved more often than a few times. Were it not so,
  * each of these would take many minutes: the limit ends them.
  */
-static void test_time_does_not_grow_with_what_list_state(void)
+static void test_time_does_not_grow_with_what_waits(void)
 {
     if (unit_is_traced())
         return;
@@ -595,7 +595,7 @@ static void test_time_does_not_grow_with_the_line(void)
 }
 
 /* What was taken is let go of although the input is never all taken. */
-static void test_memory_does_not_grow_behind_what_list_state(void)
+static void test_memory_does_not_grow_behind_what_waits(void)
 {
     if (unit_is_traced())
         return;
@@ -764,10 +764,10 @@ static const struct unit_test tests[] = {
      test_lines_without_end_do_not_fill_the_memory},
     {"jobs taken more slowly than fed", test_jobs_taken_more_slowly_than_fed},
     {"time does not grow with what waits",
-     test_time_does_not_grow_with_what_list_state},
+     test_time_does_not_grow_with_what_waits},
     {"time does not grow with the line", test_time_does_not_grow_with_the_line},
     {"memory does not grow behind what waits",
-     test_memory_does_not_grow_behind_what_list_state},
+     test_memory_does_not_grow_behind_what_waits},
     {"attribute lists", test_lists},
     {"mistakes and their places", test_mistakes_and_their_places},
     {"lines of defaults", test_defaults},

@@ -257,7 +257,7 @@ static void test_no_room_at_the_end_is_told(void)
                                      "space left on device");
 }
 
-static void test_what_list_state_is_bounded(void)
+static void test_what_waits_is_bounded(void)
 {
     enum { BIG = 1000 * 1000 };
     struct js_err err = {""};
@@ -387,7 +387,7 @@ static const struct unit_test tests[] = {
     {"refused without permission", test_refused_without_permission},
     {"no room for a while", test_no_room_for_a_while_loses_nothing},
     {"no room at the end", test_no_room_at_the_end_is_told},
-    {"what waits is bounded", test_what_list_state_is_bounded},
+    {"what waits is bounded", test_what_waits_is_bounded},
     {"refused lines are told", test_refused_lines_are_told},
     {"FIFO with a slow reader", test_fifo_with_a_slow_reader},
     {"FIFO whose reader is gone", test_fifo_whose_reader_is_gone},

@@ -51,8 +51,7 @@ static void await_sync(struct js_journal *journal)
 {
     struct js_err err = {""};
     struct unit_wait wait = {0};
-    while (js_journal_deadline_ns(journal) != JS_NEVER_NS &&
-           unit_list_state(&wait))
+    while (js_journal_deadline_ns(journal) != JS_NEVER_NS && unit_waits(&wait))
         CU_ASSERT_EQUAL(js_journal_commit(journal, js_clock_ns(), &err), 0);
     CU_ASSERT_EQUAL(js_journal_deadline_ns(journal), JS_NEVER_NS);
 }
@@ -95,7 +94,7 @@ static void take_away_and_go_on(int64_t sync_ns)
         completion(journal, 2, 0);
         js_journal_sync_soon(journal);
         struct unit_wait wait = {0};
-        while (access(scene.place.path, F_OK) < 0 && unit_list_state(&wait))
+        while (access(scene.place.path, F_OK) < 0 && unit_waits(&wait))
             commit(journal);
     }
     CU_ASSERT_EQUAL(stat(scene.place.path, &st), 0);
@@ -215,8 +214,7 @@ static void test_syncs_come_when_they_are_due(void)
     /* One has begun: it is looked for soon. */
     CU_ASSERT(js_journal_deadline_ns(journal) < now_ns + second);
     struct unit_wait wait = {0};
-    while (js_journal_deadline_ns(journal) != JS_NEVER_NS &&
-           unit_list_state(&wait))
+    while (js_journal_deadline_ns(journal) != JS_NEVER_NS && unit_waits(&wait))
         CU_ASSERT_EQUAL(js_journal_commit(journal, now_ns, &err), 0);
     CU_ASSERT_EQUAL(js_journal_deadline_ns(journal), JS_NEVER_NS);
     completion(journal, 1, 0);
@@ -320,7 +318,7 @@ static void test_a_sync_that_is_wanted_soon(void)
     commit(journal);
     struct unit_wait wait = {0};
     while (js_journal_deadline_ns(journal) < js_clock_ns() + JS_NS_PER_S &&
-           unit_list_state(&wait))
+           unit_waits(&wait))
         commit(journal);
     CU_ASSERT(js_journal_deadline_ns(journal) >
               js_clock_ns() + 900 * JS_NS_PER_S);

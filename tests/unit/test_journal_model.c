@@ -402,7 +402,7 @@ static void test_a_look_is_no_holder(void)
     scene_init(&scene);
     write_run(&scene, scene.host, 1, 0, 0);
     int rc = open_beside_a_look(&scene, &err);
-    while (rc != 0 && unit_list_state(&wait))
+    while (rc != 0 && unit_waits(&wait))
         rc = open_beside_a_look(&scene, &err);
     CU_ASSERT_EQUAL(rc, 0);
     CU_ASSERT_EQUAL(life(&scene), JS_JOURNAL_MODEL_ON);

@@ -790,7 +790,7 @@ static void test_barrier(void)
     free(fast);
 }
 
-static void test_without_barrier_nobody_list_state(void)
+static void test_without_barrier_nobody_waits(void)
 {
     char *fast = lines_of("0.1", 40);
     struct js_buf jobs = JS_BUF_INIT;
@@ -1586,7 +1586,7 @@ static void test_messages_for_short_jobs_are_few(void)
 
 /* A slave that has nothing more to do is given what the other has ahead: short
  * and long jobs alternate, and nobody sits on the rest. */
-static void test_no_core_list_state_at_the_end(void)
+static void test_no_core_waits_at_the_end(void)
 {
     struct js_buf jobs = JS_BUF_INIT;
     int64_t sum_ns = 0;
@@ -2407,7 +2407,7 @@ static const struct unit_test tests[] = {
     {"the demonstration", test_the_demonstration},
     {"no jobs at all", test_no_jobs_at_all},
     {"barrier", test_barrier},
-    {"without barrier nobody waits", test_without_barrier_nobody_list_state},
+    {"without barrier nobody waits", test_without_barrier_nobody_waits},
     {"every slot is used", test_every_slot_is_used},
     {"the longest duration", test_the_longest_duration},
     {"a slow stream", test_a_slow_stream},
@@ -2445,7 +2445,7 @@ static const struct unit_test tests[] = {
     {"what runs long is told", test_what_runs_long_is_told},
     {"turns for a job are few", test_turns_for_a_job_are_few},
     {"messages for short jobs are few", test_messages_for_short_jobs_are_few},
-    {"no core waits at the end", test_no_core_list_state_at_the_end},
+    {"no core waits at the end", test_no_core_waits_at_the_end},
     {"recalled from a stopped slave", test_recalled_from_a_stopped_slave},
     {"back-off", test_backoff},
     {"random runs", test_random_runs},

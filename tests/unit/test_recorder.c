@@ -226,7 +226,7 @@ static void test_reported_when_on_disk(void)
     CU_ASSERT_STRING_EQUAL(trace(scene), "");
     struct unit_wait wait = {0};
     while (!js_recorder_commit(&scene->recorder, js_clock_ns()) &&
-           unit_list_state(&wait))
+           unit_waits(&wait))
         ;
     CU_ASSERT_STRING_EQUAL(trace(scene), "Finished job: 1\n");
     CU_ASSERT_EQUAL(joblog_lines(scene), 1);

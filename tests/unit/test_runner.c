@@ -952,7 +952,7 @@ static void test_a_stray_is_ended_when_idle(void)
 
 /* ... or as soon as all have ended that ran when it was seen, whatever has
  * begun since. */
-static void test_a_stray_list_state_for_no_later_job(void)
+static void test_a_stray_waits_for_no_later_job(void)
 {
     struct fixture fx;
     char command[256];
@@ -1748,8 +1748,7 @@ static const struct unit_test tests[] = {
     {"what is left behind may tidy up", test_what_is_left_behind_may_tidy_up},
     {"several slots", test_several_slots},
     {"a stray is ended when idle", test_a_stray_is_ended_when_idle},
-    {"a stray waits for no later job",
-     test_a_stray_list_state_for_no_later_job},
+    {"a stray waits for no later job", test_a_stray_waits_for_no_later_job},
     {"orphans of a run within a job", test_orphans_of_a_run_within_a_job},
     {"marks", test_marks},
     {"a killed runner leaves nothing", test_a_killed_runner_leaves_nothing},

@@ -338,7 +338,7 @@ static void test_barrier(void)
 }
 
 /* What goes back or is lost has not ended. */
-static void test_barrier_list_state_for_what_came_back(void)
+static void test_barrier_waits_for_what_came_back(void)
 {
     struct js_scheduler *scheduler = scheduler_of(2, true);
     add_slaves(scheduler, 2, 1);
@@ -1499,7 +1499,7 @@ static struct js_scheduler *scheduler_of_nodes(unsigned nodes, uint32_t cores)
 }
 
 /* No core is kept for a big one while others wait in front of it. */
-static void test_a_big_one_list_state_its_turn(void)
+static void test_a_big_one_waits_its_turn(void)
 {
     struct js_scheduler *scheduler = scheduler_of_nodes(1, 2);
     add_job(scheduler, 1, 1, 0);
@@ -1627,7 +1627,7 @@ static unsigned follow(struct js_scheduler *scheduler,
 
 /* However many wait for the one GPU: the jobs behind them get the other core,
  * and to find them costs no look at each that waits. */
-static void test_a_crowd_that_list_state_for_a_gpu(void)
+static void test_a_crowd_that_waits_for_a_gpu(void)
 {
     enum { WAITING = 20000, PLAIN = 100 };
     struct js_scheduler *scheduler = scheduler_of(10, false);
@@ -2614,8 +2614,7 @@ static const struct unit_test tests[] = {
     {"round is closed when it opens", test_round_is_closed_when_it_opens},
     {"uneven run times", test_uneven_run_times},
     {"barrier", test_barrier},
-    {"barrier waits for what came back",
-     test_barrier_list_state_for_what_came_back},
+    {"barrier waits for what came back", test_barrier_waits_for_what_came_back},
     {"nothing ahead before a run time is known",
      test_nothing_ahead_before_a_run_time_is_known},
     {"the lead of uneven jobs", test_lead_of_uneven_jobs},
@@ -2654,10 +2653,10 @@ static const struct unit_test tests[] = {
     {"nothing runs again once it is stopped",
      test_nothing_runs_again_once_it_is_stopped},
     {"what does not fit is not started", test_what_does_not_fit_is_not_started},
-    {"a big one waits its turn", test_a_big_one_list_state_its_turn},
+    {"a big one waits its turn", test_a_big_one_waits_its_turn},
     {"no core is idle for what is scarce",
      test_no_core_is_idle_for_what_is_scarce},
-    {"a crowd that waits for a GPU", test_a_crowd_that_list_state_for_a_gpu},
+    {"a crowd that waits for a GPU", test_a_crowd_that_waits_for_a_gpu},
     {"a crowd of kinds", test_a_crowd_of_kinds},
     {"a favoured one is overtaken", test_a_favoured_one_is_overtaken},
     {"a reservation ends with the time", test_a_reservation_ends_with_the_time},

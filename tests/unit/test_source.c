@@ -243,7 +243,7 @@ static bool can_be_read(const struct js_source *source)
 }
 
 /* From here on a call that waits would wait for ever: the alarm ends it. */
-static void test_fifo_list_state_for_its_writer(void)
+static void test_fifo_waits_for_its_writer(void)
 {
     struct place place;
     place_init(&place, "jobs.txt");
@@ -887,7 +887,7 @@ static const struct unit_test tests[] = {
     {"errors are found before the first job",
      test_errors_are_found_before_the_first_job},
     {"what is no file is refused", test_what_is_no_file_is_refused},
-    {"FIFO waits for its writer", test_fifo_list_state_for_its_writer},
+    {"FIFO waits for its writer", test_fifo_waits_for_its_writer},
     {"FIFO closed without a word", test_fifo_closed_without_a_word},
     {"devices are streams", test_devices_are_streams},
     {"stdin pipe is left as it was", test_stdin_pipe_is_left_as_it_was},

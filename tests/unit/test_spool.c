@@ -335,7 +335,7 @@ enum { TICKETS = 48, STEPS = 1200 };
 struct model {
     uint64_t random;
     struct {
-        int list_state;
+        int waits;
         size_t bytes[JS_STREAM_COUNT];
     } job[TICKETS];
 };
@@ -365,7 +365,7 @@ static void check_model(const struct model *model, const struct js_spool *spool)
 {
     uint64_t jobs = 0, bytes = 0;
     for (uint64_t i = 0; i < TICKETS; i++) {
-        if (!model->job[i].list_state)
+        if (!model->job[i].waits)
             continue;
         jobs++;
         bytes += model->job[i].bytes[OUT] + model->job[i].bytes[ERR];
@@ -378,16 +378,16 @@ static void model_step(struct model *model, struct js_spool *spool)
 {
     size_t ticket = random_below(model, TICKETS);
     size_t *bytes = model->job[ticket].bytes;
-    if (!model->job[ticket].list_state) {
+    if (!model->job[ticket].waits) {
         check_gone(spool, ticket);
         bytes[OUT] = random_size(model);
         bytes[ERR] = random_size(model);
         put(spool, ticket, bytes[OUT], bytes[ERR]);
-        model->job[ticket].list_state = 1;
+        model->job[ticket].waits = 1;
     } else if (random_below(model, 3) == 0) {
         check_whole(spool, ticket, bytes[OUT], bytes[ERR]);
         js_spool_drop(spool, ticket);
-        model->job[ticket].list_state = 0;
+        model->job[ticket].waits = 0;
     } else {
         int stream = (int)random_below(model, JS_STREAM_COUNT);
         size_t offset = random_below(model, bytes[stream] + 2);
@@ -406,7 +406,7 @@ static void test_any_order_gives_back_what_was_put(void)
         for (int i = 0; i < STEPS; i++)
             model_step(&model, spool);
         for (uint64_t i = 0; i < TICKETS; i++) {
-            if (model.job[i].list_state)
+            if (model.job[i].waits)
                 check_whole(spool, i, model.job[i].bytes[OUT],
                             model.job[i].bytes[ERR]);
         }

@@ -79,7 +79,7 @@ static void test_width(void)
 }
 
 /* ^S and ^Q. */
-static bool list_state_while_stopped(const struct scene *scene)
+static bool waits_while_stopped(const struct scene *scene)
 {
     struct js_terminal *terminal = js_terminal_new(0);
     bool is_well = terminal && tcflow(scene->slave, TCOOFF) == 0 &&
@@ -92,11 +92,11 @@ static bool list_state_while_stopped(const struct scene *scene)
 
 static void test_stopped(void)
 {
-    assert_holds(list_state_while_stopped);
+    assert_holds(waits_while_stopped);
 }
 
 /* Another group of the session, such as a shell's, in the foreground. */
-static bool list_state_in_background(const struct scene *scene)
+static bool waits_in_background(const struct scene *scene)
 {
     struct js_terminal *terminal = js_terminal_new(0);
     pid_t other = fork();
@@ -120,7 +120,7 @@ static bool list_state_in_background(const struct scene *scene)
 
 static void test_background(void)
 {
-    assert_holds(list_state_in_background);
+    assert_holds(waits_in_background);
 }
 
 /* A rank has a group of its own below jobsched, which has the foreground. */

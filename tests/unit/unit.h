@@ -76,7 +76,7 @@ struct unit_wait {
     unsigned looks;
 };
 
-static inline bool unit_list_state(struct unit_wait *wait)
+static inline bool unit_waits(struct unit_wait *wait)
 {
     struct timespec moment = {.tv_nsec = 1000000};
     nanosleep(&moment, NULL);
