@@ -159,6 +159,8 @@ JOBS
     equal "$(found '.state, (.runs | length), (.jobs.standing | tostring)' | xargs)" \
         'ended 1 [1,2,3,1,1]'
     equal "$(found '.jobs.parent[2]')" 2
+    # What has not run counts as the mean of the others.
+    equal "$(found '.unknown, (.mean > 0)' | xargs)" '1 true'
     touch go
     farm 2 jobs.txt
     status_is 0
@@ -198,6 +200,8 @@ JOBS
     report --journal j
     status_is 0
     equal "$(found '.list, .list_error, .jobs.command[1], .jobs.name[2]' | xargs)" 'null null null x'
+    # Nobody knows what waits for what, but how long jobs ran.
+    equal "$(found '(.chain | length), (.slots | length > 0)' | xargs)" '1 true'
     echo '[core=1] x' >jobs.txt
     report --journal j jobs.txt
     status_is 0
