@@ -1,9 +1,9 @@
 /*
- * command - which commands need no shell, and how they are then executed.
+ * direct_exec - which commands need no shell, and how they are then executed.
  *
- * A command is run without the shell only where that cannot be told apart:
- * nothing but plain characters, and a first word that is no builtin, keyword
- * or assignment of any common /bin/sh. Everything else goes to the shell.
+ * A command runs without the shell only if nobody can see a difference: it has
+ * only plain characters, and its first word is no builtin, keyword or
+ * assignment of any common /bin/sh. Everything else goes to the shell.
  */
 #ifndef JS_NODE_DIRECT_EXEC_H
 #define JS_NODE_DIRECT_EXEC_H
@@ -11,8 +11,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* A command ready for js_spawn(): reused from job to job to save allocating.
- * All zero is a valid, empty one. */
+/* A command ready for js_spawn(). It can be reused from job to job, which saves
+ * allocations. All zero is a valid, empty one. */
 struct js_direct_exec {
     const char **programs; /* candidates for exec; empty: only the shell */
     const char **argv;     /* the words, NULL-terminated */

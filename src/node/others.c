@@ -106,27 +106,26 @@ static void count_all(struct holders *holders)
 }
 
 static void find_most_held(const struct holders *holders,
-                           const struct js_cpuset *allocator,
-                           struct js_cpuset *ret)
+                           const struct js_cpuset *pool, struct js_cpuset *ret)
 {
     unsigned least = UINT_MAX;
     for (unsigned cpu = 0; cpu < JS_CPUS_MAX; cpu++) {
-        if (js_cpuset_has(allocator, cpu) && holders->counts[cpu] < least)
+        if (js_cpuset_has(pool, cpu) && holders->counts[cpu] < least)
             least = holders->counts[cpu];
     }
     for (unsigned cpu = 0; cpu < JS_CPUS_MAX; cpu++) {
-        if (js_cpuset_has(allocator, cpu) && holders->counts[cpu] > least)
+        if (js_cpuset_has(pool, cpu) && holders->counts[cpu] > least)
             js_cpuset_add(ret, cpu);
     }
 }
 
-void js_others_held(const struct js_cpuset *allocator, struct js_cpuset *ret)
+void js_others_held(const struct js_cpuset *pool, struct js_cpuset *ret)
 {
     struct holders *holders = calloc(1, sizeof(*holders));
     js_cpuset_clear(ret);
     if (!holders)
         return; /* then cores are shared */
     count_all(holders);
-    find_most_held(holders, allocator, ret);
+    find_most_held(holders, pool, ret);
     free(holders);
 }

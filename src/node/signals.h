@@ -48,10 +48,10 @@ enum js_stop_request {
 /* Of it, what a job has between SIGTERM and SIGKILL, at most. */
 #define JS_STOP_HURRY_GRACE_NS INT64_C(500000000)
 
-/* Catches them from now on; forgets what came before. */
+/* Catches these signals from now on, and forgets what came before. */
 void js_signals_catch(void);
 
-/* As it was before js_signals_catch(). */
+/* Restores what was before js_signals_catch(). */
 void js_signals_restore(void);
 
 /* The strongest request so far. */
@@ -63,7 +63,7 @@ const char *js_signals_name(void);
 /* True once after each SIGCONT. */
 bool js_signals_take_warning(void);
 
-/* What a launcher has passed on so far. As of now {0}: nothing. */
+/* What a launcher has passed on so far; all zero: nothing. */
 struct js_signals_passed {
     enum js_stop_request stop_request; /* the strongest */
     int signal;                        /* that made it, the first of them */
@@ -74,8 +74,8 @@ struct js_signals_passed {
 
 void js_signals_pass(struct js_signals_passed *passed, int signal);
 
-/* What stops a run, in words: "SIGTERM", "^C"; "" if nothing does. Of signals
- * and of what was passed on the stronger. */
+/* What stops the run, in words: "SIGTERM", "^C"; "" if nothing does. It is the
+ * stronger of the signals and what was passed on. */
 const char *js_signals_reason(const struct js_signals_passed *passed);
 
 #endif

@@ -30,11 +30,11 @@ struct js_spawn_spec {
     int stdout_fd;
     int stderr_fd;
     const struct js_cpuset *cpus; /* NULL: as inherited */
-    const struct js_cpuset *numa; /* NUMA nodes to take memory from where it
-                                     can be had; NULL: as inherited */
+    const struct js_cpuset *numa; /* preferred NUMA nodes of its memory; NULL:
+                                     as inherited */
     uint64_t data_limit_bytes;    /* RLIMIT_DATA; 0: as inherited */
-    const uint64_t *ignored;      /* what js_spawn_ignored() said; NULL: it is
-                                     asked, at the cost of a call a signal */
+    const uint64_t *ignored;      /* from js_spawn_ignored(); NULL: js_spawn()
+                                     asks, at the cost of a call a signal */
 };
 
 /* The step at which it failed (JS_STEP_NONE: it did not) and why. */

@@ -312,12 +312,12 @@ static uint64_t part_start(unsigned cores, unsigned count, unsigned index)
  * rounding the starts up moves them into the next package where it is close.
  *
  * Not hwloc_distrib(), though it serves the same end: it weighs by hardware
- * threads, so that where cores have unequal numbers of them in the allocator
+ * threads, so that where cores have unequal numbers of them in the pool
  * (half of a core excluded, hybrid processors) two parts get the same core
  * while another has two; and as it rounds level by level, three parts of two
  * packages of 64 cores are of 32, 32 and 64.
  */
-int js_topo_part(const struct js_topo *topo, const struct js_cpuset *allocator,
+int js_topo_part(const struct js_topo *topo, const struct js_cpuset *pool,
                  unsigned count, unsigned index, struct js_cpuset *ret,
                  struct js_err *err)
 {
@@ -326,7 +326,7 @@ int js_topo_part(const struct js_topo *topo, const struct js_cpuset *allocator,
         errno = EINVAL;
         return js_err_set(err, "there is no part %u of %u", index, count);
     }
-    if (find_usable(topo, allocator, &usable, err) < 0)
+    if (find_usable(topo, pool, &usable, err) < 0)
         return -1;
     unsigned cores = js_topo_cores(topo, &usable);
     uint64_t first = part_start(cores, count, index);
@@ -366,18 +366,17 @@ static uint16_t cache_of(const struct js_topo *topo, hwloc_obj_t core)
     return 0;
 }
 
-static int add_cores(const struct js_topo *topo,
-                     const struct js_cpuset *allocator,
+static int add_cores(const struct js_topo *topo, const struct js_cpuset *pool,
                      struct js_resources *ret)
 {
     struct js_cpuset cpus;
-    hwloc_obj_t thread = next_thread(topo, allocator, NULL);
+    hwloc_obj_t thread = next_thread(topo, pool, NULL);
     while (thread) {
         hwloc_obj_t core = core_of(topo, thread);
         js_cpuset_clear(&cpus);
         while (thread && core_of(topo, thread) == core) {
             js_cpuset_add(&cpus, thread->os_index);
-            thread = next_thread(topo, allocator, thread);
+            thread = next_thread(topo, pool, thread);
         }
         if (js_resources_add_core(ret, &cpus, cache_of(topo, core),
                                   topo_numa_of(topo, core)) < 0)
@@ -415,12 +414,11 @@ static int add_gpus(const struct js_topo *topo, unsigned vendor,
     return count;
 }
 
-int js_topo_equipment(const struct js_topo *topo,
-                      const struct js_cpuset *allocator,
+int js_topo_equipment(const struct js_topo *topo, const struct js_cpuset *pool,
                       struct js_resources *ret, struct js_err *err)
 {
     struct js_cpuset usable;
-    if (find_usable(topo, allocator, &usable, err) < 0)
+    if (find_usable(topo, pool, &usable, err) < 0)
         return -1;
     int gpus = add_cores(topo, &usable, ret);
     if (gpus == 0)

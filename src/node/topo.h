@@ -38,21 +38,21 @@ void js_topo_all(const struct js_topo *topo, struct js_cpuset *ret);
 unsigned js_topo_cores(const struct js_topo *topo, const struct js_cpuset *set);
 
 /*
- * Part `index` (from 0) of `allocator` divided among `count`: runs of
- * neighbouring cores, whose numbers of cores differ by one at most, and which
- * every package, NUMA node and cache has its share of. Together they cover what
- * the machine has of the allocator, and share nothing. Where count exceeds the
- * cores, each is one core, and several get the same. A part has all hardware
- * threads of its cores that are in the allocator, and is never empty. Returns
- * 0, or -1 with *err (a allocator without CPUs of this machine).
+ * Part `index` (from 0) of `pool` divided among `count`. The parts are runs of
+ * neighbouring cores; their numbers of cores differ by one at most, and every
+ * package, NUMA node and cache has its share of them. Together they cover all
+ * CPUs of the pool that the machine has, and no two overlap. If count exceeds
+ * the number of cores, each part is one core, and several parts are the same. A
+ * part has all hardware threads of its cores that are in the pool, and is never
+ * empty. Returns 0, or -1 with *err (the pool has no CPU of this machine).
  */
-int js_topo_part(const struct js_topo *topo, const struct js_cpuset *allocator,
+int js_topo_part(const struct js_topo *topo, const struct js_cpuset *pool,
                  unsigned count, unsigned index, struct js_cpuset *ret,
                  struct js_err *err);
 
 /*
- * So many cores of the set, or all if it has fewer: first those without a CPU
- * of `avoided`, then others, each in hwloc's order.
+ * Chooses `count` cores of the set, or all if it has fewer: first those without
+ * a CPU of `avoided`, then others, each in hwloc's order.
  */
 void js_topo_prefer(const struct js_topo *topo, const struct js_cpuset *set,
                     const struct js_cpuset *avoided, unsigned count,
@@ -64,14 +64,13 @@ int js_topo_first_core(const struct js_topo *topo, const struct js_cpuset *set,
                        struct js_cpuset *ret, struct js_err *err);
 
 /*
- * The cores of `allocator` in their order, each with its threads that are in
- * the allocator, and the GPUs of the machine (not their memory): PCI display
- * and 3D controllers of NVIDIA and AMD, in the order of their PCI addresses,
- * named "0", "1" ... in that order (a vendor's counts from 0; where both are
- * there NVIDIA's are taken). Empty *ret; 0, or -1 with *err.
+ * The cores of `pool` in their order, each with its threads that are in the
+ * pool; and the GPUs of the machine, without their memory: PCI display and 3D
+ * controllers of NVIDIA and AMD, in the order of their PCI addresses, and named
+ * "0", "1" ... in that order. (A vendor's count begins at 0; if there are both,
+ * NVIDIA's are taken.) *ret must be empty. 0, or -1 with *err.
  */
-int js_topo_equipment(const struct js_topo *topo,
-                      const struct js_cpuset *allocator,
+int js_topo_equipment(const struct js_topo *topo, const struct js_cpuset *pool,
                       struct js_resources *ret, struct js_err *err);
 
 /* The NUMA nodes (by the kernel's numbers) nearest to the CPUs, as a set. */

@@ -1,7 +1,7 @@
 /*
- * journal_line - one record of the journal: to and from a line of text.
+ * journal_format - one record of the journal: to and from a line of text.
  *
- * Pure. The format is that of record/journal.h.
+ * No state, no file. The format is that of record/journal.h.
  */
 #ifndef JS_RECORD_JOURNAL_FORMAT_H
 #define JS_RECORD_JOURNAL_FORMAT_H
@@ -88,8 +88,8 @@ struct js_journal_line {
 int js_journal_format_write(struct js_buf *buf,
                             const struct js_journal_line *line);
 
-/* `len` bytes without the newline. 0, or -1 with errno EBADMSG: no valid record
- * (then *ret is not defined). */
+/* Parses `len` bytes, without the newline. 0, or -1 with errno EBADMSG: they
+ * are no valid record, and *ret is undefined. */
 int js_journal_format_parse(const char *bytes, size_t len,
                             struct js_journal_line *ret);
 

@@ -1,7 +1,7 @@
 /*
- * journal_load - what a journal says, as a registry.
+ * journal_load - what a journal says, as a registry; and who holds it.
  *
- * Only reads; the file may be written to meanwhile. The format is that of
+ * It only reads; others may write to the file meanwhile. The format is that of
  * record/journal.h.
  */
 #ifndef JS_RECORD_JOURNAL_LOAD_H
@@ -15,9 +15,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* A run may be part of something that is started again when it has broken off,
- * or was stopped: of a job of a batch system, and of a command that restarts
- * it. */
+/* Something that starts a run again after it has broken off or was stopped: a
+ * job of a batch system, and a command. A run can be part of both. */
 struct js_journal_part {
     char batch[JS_JOURNAL_LINE_TEXT]; /* "": none */
     uint64_t batch_restarts;          /* of that job, so far */
@@ -46,7 +45,7 @@ struct js_journal_holder {
     char host[JS_JOURNAL_LINE_TEXT];
 };
 
-/* A run that has not said that it ended. */
+/* A run that has not recorded its end. */
 struct js_journal_dead {
     uint64_t id;           /* as in the record of its mark; 0: it has none */
     int64_t begin_unix_ns; /* by its master's clock */
@@ -54,12 +53,12 @@ struct js_journal_dead {
                               the last run 0 */
     int64_t lease_ns;      /* as of a holder, and so the next */
     bool outlives;
-    bool is_here; /* all of its ranks and runners are on record and were in this
-                     boot and pid namespace of this host: */
-    size_t first, count; /* among all that are kept; else count is 0 */
+    bool is_here; /* all of its ranks and runners are on record, and were in
+                     this boot and pid namespace of this host */
+    size_t first, count; /* these, among all that are kept; else count is 0 */
 };
 
-enum { JS_JOURNAL_DEAD = 64 }; /* of these the last so many are kept */
+enum { JS_JOURNAL_DEAD = 64 }; /* the last so many are kept */
 
 struct js_journal_contents {
     uint64_t valid; /* bytes up to the end of the last valid record */
@@ -70,13 +69,13 @@ struct js_journal_contents {
     struct js_buf processes; /* struct js_journal_process; owned */
 };
 
-/* A rank, or what starts the jobs of one. */
+/* A rank, or a runner. */
 struct js_journal_process {
     uint64_t pid, started;
 };
 
-/* The process that has begun a run that has not ended, as far as it can be seen
- * from this host. */
+/* What can be seen from this host of the process that has begun a run without
+ * an end. */
 enum js_journal_master {
     JS_JOURNAL_MASTER_GONE,
     JS_JOURNAL_MASTER_LIVES,    /* or may */
@@ -88,38 +87,38 @@ js_journal_master_of(const struct js_journal_holder *holder, const char *host);
 
 void js_journal_contents_release(struct js_journal_contents *contents);
 
-/* Whether the part of an earlier run is an earlier start of the other one. */
+/* True if the run that was `past_runs` is an earlier start of `part`. */
 bool js_journal_is_earlier(const struct js_journal_part *past_runs,
                            const struct js_journal_part *part);
 
-/* True if it is known that no rank and no runner of that run lives any more;
+/* True if all ranks and runners of that run are known, and none lives any more;
  * `processes` are those of its contents. */
 bool js_journal_is_known_gone(const struct js_journal_dead *dead,
                               const struct js_buf *processes);
 
-/* The exit status with which the last run of the journal at `path` has ended,
- * if it was that very start of that command; else, and where it cannot be read,
- * -1. */
+/* The exit status of the last run of the journal at `path`, if it has ended and
+ * was that very start of that command; else -1, and also if the journal cannot
+ * be read. */
 int js_journal_end_of(const char *path, const struct js_journal_part *part);
 
 /*
- * Reads the file from its beginning into the registry, which is empty; what
- * failed in an earlier start of what the reader is part of is settled there.
- * `name` is what errors call it. *ret is to be released, also on failure.
- * Returns 0, or -1 with *err and errno: EBADMSG when it is no journal, damaged,
- * of a later version, or makes no sense; else what the system or memory
- * refused.
+ * Reads the file from its beginning into the registry, which must be empty.
+ * What failed in an earlier start of what the reader is part of is settled
+ * there. Errors call the file `name`. The caller releases *ret, also on
+ * failure. Returns 0, or -1 with *err and errno: EBADMSG when it is no journal,
+ * damaged, of a later version, or makes no sense; else what the system or
+ * memory refused.
  */
 int js_journal_load(int fd, const char *name,
                     const struct js_journal_reader *reader,
                     struct js_registry *registry,
                     struct js_journal_contents *ret, struct js_err *err);
 
-/* Told of each record, once it is in the registry. 0, or -1 with errno. */
+/* Called for each record, once it is in the registry. 0, or -1 with errno. */
 typedef int (*js_journal_line_fn)(void *arg,
                                   const struct js_journal_line *line);
 
-/* The same, for who wants to know more than the registry does. */
+/* The same, for a caller who needs more than the registry. */
 int js_journal_read(int fd, const char *name,
                     const struct js_journal_reader *reader,
                     struct js_registry *registry, js_journal_line_fn tell,

@@ -1,15 +1,15 @@
 /*
- * history - everything that a journal tells, for whoever only reads it.
+ * journal_model - everything that a journal says, for those who only read it.
  *
- * Owns: what is on record of every job, every attempt and every run, and a
- * registry of the jobs as a next run would find it. Takes no lock and writes
- * nothing, so it works beside a running master, after its end and after it was
- * killed; a torn end of the file is left alone. Knows nothing of the job list:
- * a journal has no commands.
+ * Owns what is on record of every job, attempt and run, and a registry of the
+ * jobs as the next run would find it. It takes no lock and writes nothing, so
+ * it works beside a running master, after its end, and after it was killed; it
+ * leaves a torn end of the file alone. It does not know the job list: a journal
+ * has no commands.
  *
- * Jobs are known by their ids: 1, 2, 3 ... Runs, slaves and attempts are
- * numbered from 0 on in the order in which they were recorded. Strings belong
- * to the history. A job with one attempt takes some 150 bytes.
+ * Jobs have their ids: 1, 2, 3 ... Runs, slaves and attempts have numbers from
+ * 0 on, in the order in which they were recorded. Strings belong to the model.
+ * A job with one attempt takes about 150 bytes.
  */
 #ifndef JS_RECORD_JOURNAL_MODEL_H
 #define JS_RECORD_JOURNAL_MODEL_H
@@ -37,26 +37,26 @@ struct js_journal_model *js_journal_model_load(const char *path,
 void js_journal_model_free(
     struct js_journal_model *model); /* NULL is allowed */
 
-/* The same of an open file, which stays the caller's; `name` is what errors
- * call it. */
+/* The same for an open file, which stays the caller's; errors call it `name`.
+ */
 struct js_journal_model *js_journal_model_read(int fd, const char *name,
                                                struct js_err *err);
 
 /* ---------------------------------------------------------------- runs */
 
-/* How the last run stands, when the journal was read. */
+/* How the last run stood when the journal was read. */
 enum js_journal_model_life {
     JS_JOURNAL_MODEL_NO_RUN, /* none has begun */
-    JS_JOURNAL_MODEL_ENDED,  /* it has said so */
+    JS_JOURNAL_MODEL_ENDED,  /* it has recorded its end */
     JS_JOURNAL_MODEL_ON,
-    JS_JOURNAL_MODEL_BROKEN,  /* it is gone, and has not said how it ended */
-    JS_JOURNAL_MODEL_UNKNOWN, /* it is on another host, and nobody can tell */
+    JS_JOURNAL_MODEL_BROKEN,  /* it is gone, and has not recorded its end */
+    JS_JOURNAL_MODEL_UNKNOWN, /* it is on another host, without a sign */
 };
 
 /*
- * On this host the run is on if its process is alive. Elsewhere it is on while
- * the file is locked, or was touched within the lease; where it has no lease
- * and the lock does not show, nobody can tell.
+ * On this host the run is on if its process is alive. On another host it is on
+ * while the file is locked, or was touched within the lease. If it has no
+ * lease, and no lock can be seen, its life is UNKNOWN.
  */
 enum js_journal_model_life
 js_journal_model_life(const struct js_journal_model *model);
@@ -64,12 +64,12 @@ js_journal_model_life(const struct js_journal_model *model);
 struct js_journal_model_run {
     const char *host; /* of its master */
     uint64_t pid;
-    int64_t begin_unix_ns; /* by the master's clock, as the next */
+    int64_t begin_unix_ns; /* by the master's clock, and so is the next */
     int64_t end_unix_ns;   /* if it has ended */
     int64_t seen_unix_ns;  /* of the last run: when the file was last touched;
                               of one before: when the next began */
-    bool has_ended;        /* it has said so; */
-    int status;            /* then: enum jobsched_status; else -1 */
+    bool has_ended;        /* it has recorded its end */
+    int status;            /* if so: enum jobsched_status; else -1 */
     size_t first_slave;    /* its slaves are numbered from here on */
     size_t slaves;
     uint64_t slots; /* of these together */
@@ -128,17 +128,17 @@ struct js_journal_model_tail {
 bool js_journal_model_tail(const struct js_journal_model *model, size_t attempt,
                            struct js_journal_model_tail *ret);
 
-/* An attempt that never ended: its slave, or what starts the jobs there, was
- * lost while it ran. */
+/* An attempt that never ended: its slave, or the runner there, was lost while
+ * it ran. */
 struct js_journal_model_loss {
-    uint32_t count;  /* so many by then, since the job last ended */
+    uint32_t count;  /* this and those before it, since the job last ended */
     size_t slave;    /* its number, not its rank */
-    size_t attempts; /* so many, of all jobs, were on record before it */
+    size_t attempts; /* how many, of all jobs, were on record before it */
     int64_t unix_ns; /* when that was found, by the master's clock */
 };
 
-/* Those of a job, the latest first: start with *at JS_JOURNAL_MODEL_NONE. False
- * when there are no more. */
+/* The losses of a job, the latest first: start with *at JS_JOURNAL_MODEL_NONE.
+ * False if there are no more. */
 bool js_journal_model_next_loss(const struct js_journal_model *model,
                                 uint64_t id, size_t *at,
                                 struct js_journal_model_loss *ret);
@@ -153,19 +153,19 @@ struct js_journal_model_job {
     enum js_job_state standing;
     bool is_gone;    /* no longer in the list */
     size_t latest;   /* its last attempt that has ended, or NONE */
-    uint64_t parent; /* of a skipped one: because of this job; 0: unknown */
+    uint64_t parent; /* of a skipped job: the reason for it; 0: unknown */
     size_t begun;    /* where it is among those that have begun, or NONE */
     uint32_t losses; /* as in list/registry.h */
 };
 
-/* Of a job that is there. */
+/* The job must exist. */
 void js_journal_model_job(const struct js_journal_model *model, uint64_t id,
                           struct js_journal_model_job *ret);
 
 /*
- * What was begun in the last run and has not ended; in no order. Only jobs that
- * have run for a second or so are on record. If the run is on they run now; if
- * it broke off they ran then; once it has ended there are none.
+ * What the last run has begun and not ended, in no order. Only jobs that have
+ * run for a second or so are on record. If the run is on, they run now; if it
+ * broke off, they ran then; if it has ended, there are none.
  */
 struct js_journal_model_begun {
     uint64_t id;
@@ -178,8 +178,8 @@ size_t js_journal_model_begun_count(const struct js_journal_model *model);
 void js_journal_model_begun(const struct js_journal_model *model, size_t index,
                             struct js_journal_model_begun *ret);
 
-/* The jobs by identity and by name, as a next run would find them; the
- * history's, to be matched against a list. */
+/* The jobs by identity and by name, as the next run would find them, to be
+ * matched against a list. The model owns it. */
 struct js_registry *js_journal_model_ledger(struct js_journal_model *model);
 
 #endif

@@ -1,17 +1,17 @@
 /*
  * outdir - whose output a folder holds.
  *
- * The files of a list's jobs are called by their numbers (1.out, 2.err), so
- * those of another list would replace them without a word. In the folder stands
- * a file, .jobsched, that names the list and the journal of the last run there;
- * while that is on it holds a lock on it.
+ * The output files of a list's jobs are named by their numbers (1.out, 2.err),
+ * so another list would replace them silently. A file in the folder, .jobsched,
+ * names the list and the journal of the last run there. A run holds a lock on
+ * the file as long as it is on.
  *
  *     list PATH        from the root; "standard input"
  *     from PATH        the same, seen from the folder: both may be moved
  *     journal PATH     from the root; missing where there is none
  *
- * Each path is escaped as js_buf_escape() does. What cannot be read, or is not
- * so, counts as none.
+ * Each path is escaped as js_buf_escape() does. A file that cannot be read, or
+ * says something else, counts as none.
  */
 #ifndef JS_RECORD_OUTDIR_H
 #define JS_RECORD_OUTDIR_H
@@ -29,11 +29,10 @@ struct js_outdir_config {
 };
 
 /*
- * From now on the folder, which is there, is this run's. 0 and *ret, which may
- * be NULL where nothing can be written. -1 with *err if it holds output of
- * another list: a list is the same one if it or its journal is. Without a
- * journal of its own the run is not refused, but warned: who records nothing
- * cannot go on either.
+ * Makes the folder, which must exist, this run's. Returns 0 and *ret, which may
+ * be NULL if nothing can be written there. Returns -1 with *err if the folder
+ * holds output of another list; a list is the same if its path or its journal
+ * is. A run without a journal is warned instead, as it cannot go on anyway.
  */
 int js_outdir_take(const struct js_outdir_config *config,
                    struct js_outdir **ret, struct js_err *err);

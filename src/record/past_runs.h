@@ -1,10 +1,10 @@
 /*
- * past_runs - what an earlier run tells about one to come: how long each job
- * runs, what lies between two jobs of a slot, and what its hosts were.
+ * past_runs - what earlier runs say about the next one: how long each job runs,
+ * how much time passes between two jobs of a slot, and what the hosts were.
  *
- * From the journal, which knows jobs by their identity; or from a joblog, ours
- * or GNU parallel's, which knows them by their command and no more than their
- * run times.
+ * It comes from the journal, which knows jobs by their identity; or from a
+ * joblog, ours or GNU parallel's, which knows them by their command, and only
+ * their run times.
  */
 #ifndef JS_RECORD_PAST_RUNS_H
 #define JS_RECORD_PAST_RUNS_H
@@ -21,15 +21,15 @@ struct js_past_runs;
 /* NULL with *err as js_journal_model_load(), or as js_joblog_reader_load(). */
 struct js_past_runs *js_past_runs_from_journal(const char *path,
                                                struct js_err *err);
-/* Of a journal that was read already, which is borrowed. */
+/* From a journal that was read already, which is borrowed. */
 struct js_past_runs *js_past_runs_from_model(struct js_journal_model *model,
                                              struct js_err *err);
 struct js_past_runs *js_past_runs_from_joblog(const char *path,
                                               struct js_err *err);
 void js_past_runs_free(struct js_past_runs *past_runs); /* NULL is allowed */
 
-/* Gives the jobs of a list the ids under which they are known. NULL of a
- * joblog. */
+/* The registry that gives the jobs of a list their known ids. NULL if they came
+ * from a joblog. */
 struct js_registry *js_past_runs_registry(struct js_past_runs *past_runs);
 
 /*

@@ -1,9 +1,10 @@
 /*
  * run_status - how a run stands, in a file for whoever has started it.
  *
- * A launcher has its own mind on exit statuses; so the master says in a file
- * that the run has begun, again and again that it is still there, and how it
- * has ended. Replaced as a whole, so that a reader sees the one or the other.
+ * mpirun does not always pass the exit status on. So the master writes to a
+ * file that the run has begun, every now and then that it is still there, and
+ * how it has ended. Each write replaces the whole file, so a reader never sees
+ * half.
  */
 #ifndef JS_RECORD_RUN_STATUS_H
 #define JS_RECORD_RUN_STATUS_H
@@ -13,7 +14,7 @@
 #include <stdint.h>
 
 enum js_run_phase {
-    JS_RUN_UNKNOWN, /* nothing was said: no master has come so far */
+    JS_RUN_UNKNOWN, /* nothing was written: no master has come so far */
     JS_RUN_BEGUN,
     JS_RUN_ENDED,
 };
@@ -24,30 +25,30 @@ struct js_run_status {
     unsigned lost;       /* ... slaves that had ceased to answer */
     bool is_out_of_time; /* ... and was stopped by the time limit */
     bool has_run;        /* ... after some job was begun */
-    uint64_t out_bytes;  /* before that, at its end: so many were written to
-                            standard output, and are to be taken before the end
-                            is recorded; 0: none are waited for */
-    int64_t lease_ns; /* before that: when nothing new was said for so long, the
-                         master is lost, and all jobs have ended; 0: it may have
-                         to be silent for longer */
-    int64_t said_ns;  /* of what was read: when, since 1970 by the clock of the
-                         file system */
+    uint64_t out_bytes;  /* just before the end: how many bytes were written to
+                            standard output, which must be taken before the end
+                            is recorded; 0: the run does not wait for that */
+    int64_t lease_ns; /* before the end: if nothing new was written for so long,
+                         the master is lost and all jobs have ended; 0: it may
+                         be silent for longer */
+    int64_t said_ns;  /* when the status was written, since 1970 by the clock of
+                         the file system; only read */
 };
 
-/* The other way, in a file beside it: standard output takes nothing more, for
- * this reason (an errno). That is found when the run ends; 0: nothing was said.
- */
+/* The other way, in a file beside it: the launcher reports that standard output
+ * takes nothing more, and why (an errno). The run looks when it ends. 0:
+ * nothing was reported. */
 int js_run_status_write_outage(const char *path, int error);
 int js_run_status_read_outage(const char *path);
 
-/* So many bytes of the run's standard output have been taken. The word about
- * them, which is of one start of the run, is forgotten at the next. */
+/* How many bytes of the run's standard output have been taken. The count is of
+ * one start of the run; the next start forgets it. */
 int js_run_status_write_taken(const char *path, uint64_t bytes);
 uint64_t js_run_status_read_taken(const char *path);
 void js_run_status_forget_taken(const char *path);
 
-/* Nor does a signal come by its name there: this one is why the run was asked
- * to stop. 0: nothing was said. */
+/* The signal that was the reason to ask the run to stop: mpirun passes on
+ * another one. 0: none was reported. */
 int js_run_status_write_signal(const char *path, int number);
 int js_run_status_read_signal(const char *path);
 

@@ -1,14 +1,15 @@
 /*
- * timeline - where on a drawing of all runs each attempt stands: which row, and
- * from when to when.
+ * timeline - the place of each attempt in a drawing of all runs: its row, and
+ * from when to when it ran.
  *
- * A row is a slot of a slave. The journal tells the slave but not the slot, so
+ * A row is a slot of a slave. The journal has the slave but not the slot, so
  * within a slave an attempt goes to the first slot that is free at its start.
  * A slave of the same rank on the same host has the same rows in every run.
  * Along the axis runs follow each other without the pauses between them.
  *
- * Slaves have clocks of their own: one whose attempts lie outside their run is
- * set right by as much as that takes, and what is still outside is cut off.
+ * Slaves have clocks of their own. If attempts of a slave lie outside their
+ * run, its clock is corrected by as much as that takes; what is still outside
+ * is cut off.
  */
 #ifndef JS_RECORD_TIMELINE_H
 #define JS_RECORD_TIMELINE_H
@@ -20,8 +21,8 @@
 
 struct js_timeline;
 
-/* The history is borrowed. A run that is on goes on to now_unix_ns. NULL with
- * errno ENOMEM. */
+/* Borrows the model. A run that is on lasts until now_unix_ns. NULL with errno
+ * ENOMEM. */
 struct js_timeline *js_timeline_new(const struct js_journal_model *model,
                                     int64_t now_unix_ns);
 void js_timeline_free(struct js_timeline *timeline); /* NULL is allowed */
@@ -31,7 +32,7 @@ struct js_timeline_run {
     int64_t length_ns;
 };
 
-/* Runs are numbered as in the history. */
+/* Runs have the numbers of the model. */
 void js_timeline_run(const struct js_timeline *timeline, size_t number,
                      struct js_timeline_run *ret);
 
@@ -47,15 +48,15 @@ void js_timeline_row(const struct js_timeline *timeline, size_t number,
                      struct js_timeline_row *ret);
 
 struct js_timeline_bar {
-    size_t attempt; /* its number, or JS_JOURNAL_MODEL_NONE, */
-    size_t begun;   /* then where it is among those that have begun */
+    size_t attempt; /* its number; JS_JOURNAL_MODEL_NONE: it has not ended, */
+    size_t begun;   /* and this is its index among those that have begun */
     size_t run;
     size_t row;
     int64_t start_ns; /* on the axis */
     int64_t run_ns;   /* as far as it lies within its run */
 };
 
-/* Those of a row in the order in which they started. */
+/* The bars of a row stand in the order in which they started. */
 size_t js_timeline_bars(const struct js_timeline *timeline);
 void js_timeline_bar(const struct js_timeline *timeline, size_t index,
                      struct js_timeline_bar *ret);

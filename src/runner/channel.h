@@ -1,8 +1,8 @@
 /*
- * runner_channel - whole messages, with open files in them, over a socket.
+ * channel - whole messages, with open files in them, over a socket.
  *
- * Owns: the socket, what is not yet sent or not yet taken, and the descriptors
- * in it. Knows nothing of what the messages say. No call waits.
+ * Owns the socket, what is not yet sent or not yet taken, and the descriptors
+ * in it. Does not know what the messages say. No call waits.
  *
  * On the wire a message is the length of its body (u32), its type (u8), a bit
  * for each descriptor that comes with it (u8), then the body. Descriptors go
@@ -26,7 +26,7 @@ enum { JS_CHANNEL_FDS = 2 };
 struct js_channel_queue {
     struct js_buf bytes;
     uint64_t position;   /* of bytes.data[0] in the whole stream */
-    struct js_buf files; /* of struct outgoing job, in order */
+    struct js_buf files; /* the descriptors and their places, in order */
 };
 
 struct js_channel {
@@ -45,26 +45,26 @@ struct js_packet {
     bool fds_lost;           /* there was no room for some of them */
 };
 
-/* The socket is the channel's from here on. */
+/* The channel takes the socket over. */
 void js_channel_init(struct js_channel *channel, int fd);
 void js_channel_release(struct js_channel *channel); /* keeps errno */
 
 /*
- * Queues a message. `fds` is NULL or JS_CHANNEL_FDS descriptors (-1: none),
- * which are the channel's from here on, also on failure. Returns 0, or -1 with
+ * Queues a message. `fds` is NULL or JS_CHANNEL_FDS descriptors (-1: none); the
+ * channel takes them over, also on failure. Returns 0, or -1 with
  * errno ENOMEM or EMSGSIZE.
  */
 int js_channel_send(struct js_channel *channel, uint8_t type, const void *body,
                     size_t len, const int *fds);
 
-/* Sends what goes at once. Returns 0, or -1 with errno EPIPE. */
+/* Sends what the socket accepts now. Returns 0, or -1 with errno EPIPE. */
 int js_channel_flush(struct js_channel *channel);
 
-/* True while POLLOUT is to be waited for. */
+/* True while the caller should poll for POLLOUT. */
 bool js_channel_wants_write(const struct js_channel *channel);
 
-/* True when the kernel had no memory, or too many descriptors under way: there
- * is nothing to wait for, js_channel_flush() must be tried again later. */
+/* True if the kernel had no memory, or too many descriptors were under way:
+ * there is nothing to wait for; call js_channel_flush() again later. */
 bool js_channel_stalled(const struct js_channel *channel);
 
 /* Reads once. Returns 1 if something came, 0 if there is nothing now, -1 with

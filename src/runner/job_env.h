@@ -1,7 +1,7 @@
 /*
- * runner_env - the environment of the jobs of one runner.
+ * job_env - the environment of the jobs of one runner.
  *
- * Owns: the JOBSCHED_ variables and the list that points at them and at those
+ * Owns the JOBSCHED_ variables, and the list that points to them and to those
  * of the configuration, which must outlive it.
  */
 #ifndef JS_RUNNER_JOB_ENV_H
@@ -36,9 +36,9 @@ int js_job_env_init(struct js_job_env *env,
                     const struct js_runner_config *config);
 void js_job_env_release(struct js_job_env *env); /* all zero is allowed */
 
-/* The job's environment, NULL-terminated, valid until the next call; or NULL
- * with errno ENOMEM. The details' strings are borrowed; the hostfile's path is
- * that of a job of several hosts. */
+/* The job's environment, NULL-terminated and valid until the next call; or NULL
+ * with errno ENOMEM. It borrows the strings of the details. `hostfile` is the
+ * path of the hostfile, if the job has several hosts. */
 const char *const *js_job_env_of(struct js_job_env *env,
                                  const struct js_runner_config *config,
                                  const struct js_runner_job *job,

@@ -1,9 +1,9 @@
 /*
- * runner_wire - what the messages between a rank and its runner say.
+ * messages - what the messages between a rank and its runner say.
  *
- * A pair of calls for each layout: one appends it to a buffer (0, or -1 with
- * errno ENOMEM), one reads it back, checked (0, or -1 with errno EBADMSG). Both
- * ends are the same program, so there is no version.
+ * Each layout has a pair of calls: one appends it to a buffer (0, or -1 with
+ * errno ENOMEM), the other reads and checks it (0, or -1 with errno EBADMSG).
+ * Both ends are the same program, so there is no version.
  */
 #ifndef JS_RUNNER_MESSAGES_H
 #define JS_RUNNER_MESSAGES_H

@@ -1,17 +1,17 @@
 /*
  * runner - the small process beside a slave that starts and watches its jobs.
  *
- * The rank forks it before MPI_Init (and another in its place when it is lost);
- * it has its own session, no MPI, none of the rank's descriptors but its end of
- * a socket, and is a child subreaper. Two processes instead of one, because
- * then
- *  - a hung exec, a fork from a big process or a stopped rank is nobody's
- *    trouble;
- *  - when either of them dies, the other ends every job and every descendant
- *    of a job: the runner when its socket closes, the rank in
- *    js_runner_next(). So the rank must have no other children.
+ * The rank forks it before MPI_Init, and forks another if it is lost. The
+ * runner has its own session and no MPI; of the rank's descriptors it has only
+ * its end of a socket. It is a child subreaper. There are two processes instead
+ * of one because
+ *  - a hung exec, a fork from a big process or a stopped rank then holds up
+ *    nobody;
+ *  - if either of them dies, the other ends every job and every descendant of a
+ *    job: the runner when its socket closes, the rank in js_runner_next(). So
+ *    the rank must have no other children.
  *
- * This header is the rank's end. No call waits, except where it says so.
+ * This header is the rank's end. No call waits, unless it says so.
  *
  *     STARTED --configure--> CONFIGURED --run/ended ...--> STOPPED
  *     any --the runner dies--> LOST --restart--> STARTED
@@ -22,37 +22,38 @@
  *    JOBSCHED_JOB_ID, _JOB_NAME, _ATTEMPT, _SLAVE, _SLOT, _NODE, _CORES, _CPUS,
  *    _RUN and, within a job of another run, _WITHIN are set; and, unless the
  *    environment has it, OMP_NUM_THREADS;
- *  - a spawn refused for a passing reason (EAGAIN, ENOMEM, EMFILE, ENFILE) or
- *    an output file refused for one (also ENOSPC) is tried again, from 10 ms
- *    up to 1 s apart, for at most retry_ns, with one note about it; only then
- *    is it the job's failure;
- *  - output_dir or tmpdir that was there when it was configured, and is gone,
- *    is made anew, with a note; where that cannot be the job waits until it is
- *    there, with one note for all, or until it is ended. Named output that was
- *    removed with its folder while a job ran is written anew at its end;
- *  - its details count: `dir` (relative to cwd) is where it runs; stdin,
- *    stdout and stderr are files, relative to that folder, the latter two
- *    created or emptied (the same path for both is opened once); env is set,
- *    the last of a name wins, over all else but the JOBSCHED_ variables. What
- *    of it cannot be had is the job's failure (JS_STEP_CHDIR, _STDIN, _OUTPUT);
+ *  - if a spawn is refused for a passing reason (EAGAIN, ENOMEM, EMFILE,
+ *    ENFILE), or an output file is (also ENOSPC), the runner tries again, from
+ *    10 ms up to 1 s apart, for at most retry_ns, and sends one note about it;
+ *    only then has the job failed;
+ *  - if output_dir or tmpdir was there at the configuration and is gone, it is
+ *    made anew, with a note. If it cannot be made, the job waits until it is
+ *    there, with one note for all jobs, or until the job is ended. Named output
+ *    that was removed with its folder while a job ran is written anew at its
+ *    end;
+ *  - its details apply: it runs in `dir` (relative to cwd). stdin, stdout and
+ *    stderr are files, relative to that folder; the latter two are created or
+ *    emptied (the same path for both is opened once). env is set; the last of a
+ *    name wins, over all else but the JOBSCHED_ variables. If one of these
+ *    cannot be had the job has failed (JS_STEP_CHDIR, _STDIN, _OUTPUT);
  *  - with several hosts, JOBSCHED_NODELIST is set, and JOBSCHED_HOSTFILE: a
  *    file in tmpdir (runner/job_io.h) with `cores` slots for each, which
  *    is there until the job has ended;
  *  - with GPUs, CUDA_VISIBLE_DEVICES and ROCR_VISIBLE_DEVICES are set, and
  *    CUDA_DEVICE_ORDER=PCI_BUS_ID unless the environment has it;
- *  - one that runs longer than it may gets SIGTERM (its whole group), grace_ns
- *    later SIGKILL, and is reported with JS_STOP_REASON_TIMEOUT however it
- * ended;
- *  - one killed by SIGKILL that was not ours (also exit 137), while the count
- * of out-of-memory kills of its cgroup grew, is reported with
- * JS_STOP_REASON_MEMORY;
+ *  - a job that exceeds its timeout gets SIGTERM (its whole group), grace_ns
+ *    later SIGKILL, and is reported with JS_STOP_REASON_TIMEOUT, however it
+ *    ended;
+ *  - a job that was killed by a SIGKILL that is not ours (also exit 137), while
+ *    the count of out-of-memory kills of its cgroup grew, is reported with
+ *    JS_STOP_REASON_MEMORY;
  *  - when its process has ended, whatever it left behind (in its group or
- *    daemonised under it) gets SIGTERM and, grace_ns later, SIGKILL, and only
- *    when nothing is left is the job reported as ended. With one slot every
- *    adopted child is that job's; with several, JOBSCHED_RUN, _JOB_ID and
- *    _ATTEMPT in its environment tell, or JOBSCHED_WITHIN where a job has run a
- *    jobsched; one that cannot be told is ended when all jobs have ended that
- *    ran when it was first seen;
+ *    daemonised under it) gets SIGTERM and, grace_ns later, SIGKILL. The job is
+ *    reported as ended only when nothing is left. With one slot, every adopted
+ *    child is that job's. With several, JOBSCHED_RUN, _JOB_ID and _ATTEMPT in
+ *    its environment decide, or JOBSCHED_WITHIN if a job has run a jobsched. A
+ *    child whose job is unknown is ended when all jobs have ended that ran when
+ *    it was first seen;
  *  - its usage is that of wait4(2): it and all that it waited for.
  */
 #ifndef JS_RUNNER_RUNNER_H
@@ -104,10 +105,10 @@ struct js_runner_job {
 };
 
 enum js_runner_event_kind {
-    JS_RUNNER_READY,    /* configured; text is "", or why that failed: then no
-                           job can be run */
+    JS_RUNNER_READY,    /* configured; text is "", or says why that failed:
+                           then no job can run */
     JS_RUNNER_ENDED,    /* slot is free, outcome says how the job ended */
-    JS_RUNNER_NOTE,     /* text is something a person should know */
+    JS_RUNNER_NOTE,     /* text is for a person */
     JS_RUNNER_RECALLED, /* `count` jobs for SLOT_NEXT will not be started */
 };
 
@@ -126,19 +127,18 @@ struct js_runner_event {
 struct js_runner *js_runner_start(struct js_err *err);
 
 /*
- * Another process in the place of one that is LOST, to be configured anew. It
- * is forked from what the rank is by then: that takes longer, and it starts
- * from the rank's CPUs and limits, but for the number of open files. 0, or -1
- * with *err, and it is LOST as before.
+ * Starts another process in place of one that is LOST; configure it anew. It is
+ * forked from what the rank is by now: that takes longer, and it inherits the
+ * rank's CPUs and limits, except the limit of open files. 0, or -1 with *err,
+ * and it is LOST as before.
  */
 int js_runner_restart(struct js_runner *runner, struct js_err *err);
 
 /*
- * Continues the runner if it has been stopped (SIGSTOP), which it cannot have
- * been told to be by us. To be called now and then, a few times a second: it is
- * continued when a call finds it stopped that comes at least
- * JS_RUNNER_STOPPED_NS after one that did; so one that is stopped and continued
- * together with the rank is left alone. True if it was.
+ * Continues the runner if somebody else has stopped it (SIGSTOP). Call it a few
+ * times a second: it continues a runner that two calls at least
+ * JS_RUNNER_STOPPED_NS apart find stopped. So a runner that is stopped and
+ * continued together with the rank is left alone. True if it was continued.
  */
 #define JS_RUNNER_STOPPED_NS (200 * INT64_C(1000000))
 bool js_runner_wake(struct js_runner *runner, int64_t now_ns);
@@ -153,58 +153,57 @@ bool js_runner_wants_write(const struct js_runner *runner);
 
 pid_t js_runner_pid(const struct js_runner *runner);
 
-/* Once, before the first job. Answered by an event READY. Returns 0, or -1
+/* Call it once, before the first job. The event READY answers. Returns 0, or -1
  * with errno (ENOMEM; EPIPE when the runner is lost). */
 int js_runner_configure(struct js_runner *runner,
                         const struct js_runner_config *config);
 
 /*
- * Starts a job in a slot that is free; or, given for SLOT_NEXT while no slot
- * is known to be free, ahead of time: first given, first served as events ENDED
- * tell of slots that are free. So its job begins before that is told. While
- * there are such jobs, events ENDED may be told later, and several at once. The
- * command is copied. Same failures. Answered by an event ENDED, also when it
- * cannot be started. Goes out with js_runner_flush(), or the next event.
+ * Starts a job in a free slot. With SLOT_NEXT, while no slot is known to be
+ * free, it queues the job. Queued jobs take freed slots in the order in which
+ * they came, before the ENDED event that reports the free slot has been read.
+ * While there are queued jobs, ENDED events may come later, and several at
+ * once. The command is copied. Same failures. The event ENDED answers, also if
+ * the job cannot be started. The message leaves with js_runner_flush(), or with
+ * the next event.
  */
 int js_runner_run(struct js_runner *runner, const struct js_runner_job *job);
 void js_runner_flush(struct js_runner *runner);
 
-/* The jobs given for SLOT_NEXT that have not begun are not to be started.
- * Answered by an event RECALLED; until it comes none may be given. Same
- * failures. */
+/* Takes back the queued jobs that have not begun. The event RECALLED answers;
+ * until it comes, queue none. Same failures. */
 int js_runner_recall(struct js_runner *runner);
 
-/* As a grace: what runs goes on. */
+/* As a grace period: what runs goes on. */
 #define JS_RUNNER_LET_RUN INT64_MAX
 
-/* Ends the job in this slot, if there is one: SIGTERM to its group, grace_ns
- * later (that of the configuration at most) SIGKILL; reported with
- * JS_STOP_REASON_STOPPED (one that waits to be tried again at once). May be
- * called again, for less grace. With JS_RUNNER_LET_RUN, whatever the slot, no
- * job waits to be tried again from then on, and what runs goes on. Same
- * failures.
- */
+/* Ends the job in this slot, if there is one: its group gets SIGTERM, grace_ns
+ * later (but no later than the configuration says) SIGKILL. The job is reported
+ * with JS_STOP_REASON_STOPPED; a job that waits to be tried again ends at once.
+ * May be called again with a shorter grace period. With JS_RUNNER_LET_RUN,
+ * whatever the slot, what runs goes on, but from then on no job waits to be
+ * tried again. Same failures. */
 int js_runner_end(struct js_runner *runner, uint32_t slot, int64_t grace_ns);
 
 /*
- * Jobs may run until this time of js_clock_ns(), and are ended then as by
- * js_runner_end(): whoever gave them to us may take us for dead. To be called
- * again in time; before the first call there is no such end. A runner that was
- * itself stopped over that time waits JS_LEASE_EXTRA_NS more. A job given after
- * that end, and before it is moved, is not started: JS_STOP_REASON_STOPPED; nor
- * is one whose turn comes then. Same failures.
+ * Sets the time of js_clock_ns() at which the runner ends all jobs, as
+ * js_runner_end() does, because whoever gave them to us may take us for dead by
+ * then. Call it again in time; before the first call there is no such end. If
+ * the runner itself was stopped at that time, it waits JS_LEASE_EXTRA_NS more.
+ * After the end, until it is moved, no job starts: new and queued ones are
+ * reported with JS_STOP_REASON_STOPPED. Same failures.
  */
 int js_runner_lease(struct js_runner *runner, int64_t until_ns);
 
-/* From now on a job without a timeout of its own may run this long (0: without
- * end), those that run already included. Same failures. */
+/* Sets how long a job without a timeout of its own may run (0: for ever), also
+ * for those that run already. Same failures. */
 int js_runner_limit(struct js_runner *runner, int64_t timeout_ns);
 
 /*
- * Sends what waits, then takes the next event. Returns 1 and an event; 0 when
- * there is none now; -1 with errno EPIPE when the runner is lost: before that
- * is returned for the first time, everything that it had started has been
- * ended (this may wait, 10 s at most).
+ * Sends what waits, then takes the next event. Returns 1 and an event; 0 if
+ * there is none now; or -1 with errno EPIPE if the runner is lost. Before it
+ * returns that for the first time it ends everything that the runner has
+ * started, and waits for that, 10 s at most.
  */
 int js_runner_next(struct js_runner *runner, struct js_runner_event *ret);
 
