@@ -1,6 +1,6 @@
 #include "base/err.h"
 
-#include "base/printable.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -17,7 +17,7 @@ static size_t write_sentence(struct js_err *err, const char *format,
 {
     int n = vsnprintf(err->text, sizeof(err->text), format, args);
     if (n >= 0)
-        js_make_printable(err->text);
+        js_text_make_printable(err->text);
     size_t len = n < 0 ? 0 : (size_t)n;
     return len < sizeof(err->text) ? len : sizeof(err->text) - 1;
 }

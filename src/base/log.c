@@ -1,6 +1,6 @@
 #include "base/log.h"
 
-#include "base/printable.h"
+#include "base/text.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -16,6 +16,6 @@ void js_log(const struct js_log *log, const char *format, ...)
     va_end(args);
     if (n < 0)
         return;
-    js_make_printable(text);
+    js_text_make_printable(text);
     log->line(log->arg, text);
 }

@@ -1,7 +1,7 @@
 #include "cli/textbuf.h"
 
 #include "base/clock.h"
-#include "base/printable.h"
+#include "base/text.h"
 #include "base/units.h"
 
 #include <errno.h>
@@ -37,7 +37,7 @@ void js_textbuf_put_bytes(struct js_textbuf *textbuf, const char *bytes,
     if (escape(textbuf, bytes, len) < 0 || !js_buf_string(textbuf->buf))
         textbuf->has_failed = true;
     else
-        js_make_printable(textbuf->buf->data + before);
+        js_text_make_printable(textbuf->buf->data + before);
 }
 
 void js_textbuf_put_text(struct js_textbuf *textbuf, const char *text)

@@ -60,7 +60,8 @@ struct js_textbuf_value {
 void js_textbuf_say(struct js_textbuf *textbuf, const char *sentence,
                     const struct js_textbuf_value *values);
 
-/* What is not ours: as js_buf_escape(), and then as js_make_printable(). */
+/* What is not ours: as js_buf_escape(), and then as
+ * js_text_make_printable(). */
 void js_textbuf_put_bytes(struct js_textbuf *textbuf, const char *bytes,
                           size_t len);
 void js_textbuf_put_text(struct js_textbuf *textbuf, const char *text);

@@ -1,7 +1,7 @@
 /* --check and --dry-run: what a run would do, without running it. */
 #include "run/run.h"
 
-#include "base/printable.h"
+#include "base/text.h"
 #include "mpi/slave_setup.h"
 #include "sched/capacity.h"
 #include "sched/simulate.h"
@@ -78,7 +78,7 @@ static int append_plainly(struct js_buf *buf, const struct js_job *job)
     if (js_buf_append(buf, job->command, job->command_len) < 0 ||
         !js_buf_string(buf))
         return -1;
-    js_make_printable(buf->data + before);
+    js_text_make_printable(buf->data + before);
     return 0;
 }
 

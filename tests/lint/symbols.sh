@@ -24,7 +24,6 @@ printf '%s\n' "$nm" | awk '
         also["pack"] = "cursor unpack"
         also["nodes"] = "allocation node"
         also["paths"] = "is_output path same_file"
-        also["printable"] = "make_printable"
         also["progress"] = "display"
         also["procs"] = "leftovers pids process reap"
         also["ready_queue"] = "held"

@@ -12,7 +12,7 @@
 #include "base/outq.h"
 #include "base/pack.h"
 #include "base/paths.h"
-#include "base/printable.h"
+#include "base/text.h"
 #include "base/units.h"
 #include "base/watchdog.h"
 
@@ -601,7 +601,7 @@ static void expect_shown(const char *text, const char *expected)
 {
     char shown[64];
     snprintf(shown, sizeof(shown), "%s", text);
-    js_make_printable(shown);
+    js_text_make_printable(shown);
     CU_ASSERT_STRING_EQUAL(shown, expected);
 }
 

@@ -1,4 +1,4 @@
-#include "base/printable.h"
+#include "base/text.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,7 +22,7 @@ static size_t printable_length_of_character(const unsigned char *at)
     return len;
 }
 
-void js_make_printable(char *text)
+void js_text_make_printable(char *text)
 {
     unsigned char *at = (unsigned char *)text;
     while (*at) {
