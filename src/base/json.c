@@ -1,6 +1,7 @@
 #include "base/json.h"
 
 #include "base/clock.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -15,37 +16,6 @@ static void json_note(struct js_json *json, int rc)
 static void json_put(struct js_json *json, const char *text)
 {
     json_note(json, js_buf_puts(&json->buf, text));
-}
-
-static bool json_is_continuation(unsigned char byte)
-{
-    return (byte & 0xc0) == 0x80;
-}
-
-/* What may follow a byte that begins a character of several: else it would be a
- * longer form of a shorter one, half of a pair, or beyond U+10FFFF. */
-static bool is_second(unsigned char first, unsigned char second)
-{
-    unsigned char least = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
-    unsigned char most = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
-    return second >= least && second <= most;
-}
-
-/* Of the UTF-8 character at the front; 0 if there is none. */
-static size_t json_length_of_character(const unsigned char *at, size_t left)
-{
-    size_t len = at[0] < 0x80                     ? 1
-                 : at[0] >= 0xc2 && at[0] <= 0xdf ? 2
-                 : at[0] >= 0xe0 && at[0] <= 0xef ? 3
-                 : at[0] >= 0xf0 && at[0] <= 0xf4 ? 4
-                                                  : 0;
-    if (len > left || (len > 1 && !is_second(at[0], at[1])))
-        return 0;
-    for (size_t i = 2; i < len; i++) {
-        if (!json_is_continuation(at[i]))
-            return 0;
-    }
-    return len;
 }
 
 static void put_character(struct js_json *json, const unsigned char *at,
@@ -70,7 +40,7 @@ static void put_bytes(struct js_json *json, const char *bytes, size_t len)
     const unsigned char *at = (const unsigned char *)bytes;
     json_put(json, "\"");
     while (len > 0) {
-        size_t n = json_length_of_character(at, len);
+        size_t n = js_text_character((const char *)at, len);
         put_character(json, at, n);
         at += n ? n : 1;
         len -= n ? n : 1;

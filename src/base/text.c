@@ -1,37 +1,53 @@
 #include "base/text.h"
 
-#include <stdbool.h>
-#include <stddef.h>
+#include <string.h>
 
-static bool printable_is_continuation(unsigned char byte)
+/* What may follow a byte that begins a character of several: else it would be a
+ * longer form of a shorter one, half of a pair, or beyond U+10FFFF. */
+static bool text_is_second(unsigned char first, unsigned char second)
 {
-    return (byte & 0xc0) == 0x80;
+    unsigned char least = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
+    unsigned char most = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
+    return second >= least && second <= most;
 }
 
-/* How long the UTF-8 character at `at` is; 1 for what is none. */
-static size_t printable_length_of_character(const unsigned char *at)
+/* The length of a character that begins with this byte; 0: none does. */
+static size_t text_length_by_first(unsigned char first)
 {
-    size_t len = at[0] >= 0xf0 && at[0] < 0xf8   ? 4
-                 : at[0] >= 0xe0 && at[0] < 0xf0 ? 3
-                 : at[0] >= 0xc2 && at[0] < 0xe0 ? 2
-                                                 : 1;
-    for (size_t i = 1; i < len; i++) {
-        if (!printable_is_continuation(at[i]))
-            return 1;
+    if (first < 0x80)
+        return 1;
+    if (first < 0xc2 || first > 0xf4)
+        return 0;
+    return first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+}
+
+size_t js_text_character(const char *bytes, size_t len)
+{
+    const unsigned char *at = (const unsigned char *)bytes;
+    size_t length = len > 0 ? text_length_by_first(at[0]) : 0;
+    if (length > len || (length > 1 && !text_is_second(at[0], at[1])))
+        return 0;
+    for (size_t i = 2; i < length; i++) {
+        if (!js_text_is_continuation(bytes[i]))
+            return 0;
     }
-    return len;
+    return length;
 }
 
 void js_text_make_printable(char *text)
 {
-    unsigned char *at = (unsigned char *)text;
-    while (*at) {
-        size_t len = printable_length_of_character(at);
+    size_t left = strlen(text);
+    while (left > 0) {
+        unsigned char *at = (unsigned char *)text;
+        size_t len = js_text_character(text, left);
         bool is_control = *at < 0x20 || *at == 0x7f ||
-                          (len == 1 && *at >= 0x80 && *at < 0xa0) ||
+                          (len == 0 && *at >= 0x80 && *at < 0xa0) ||
                           (len == 2 && at[0] == 0xc2 && at[1] < 0xa0);
-        for (size_t i = 0; is_control && i < len; i++)
-            at[i] = '?';
-        at += len;
+        if (len == 0)
+            len = 1;
+        if (is_control)
+            memset(text, '?', len);
+        text += len;
+        left -= len;
     }
 }

@@ -82,10 +82,29 @@ static int check_names(int fd, enum others others)
     return -1;
 }
 
+/* One step towards what `at` names: the file itself is opened, in *ret_fd; or a
+ * link is followed, and `at` is what it names. False: it is not to be. */
+static bool trust_step(char at[PATH_MAX], const char *folder, int flags,
+                       mode_t mode, int *ret_fd)
+{
+    struct stat st;
+    enum others others = others_in(folder);
+    if (lstat(at, &st) < 0 || !S_ISLNK(st.st_mode)) {
+        int fd = open(at, flags | O_NOFOLLOW, mode);
+        *ret_fd = fd < 0 ? -1 : check_names(fd, others);
+        return *ret_fd >= 0;
+    }
+    if (others == ANYBODY || (others == A_GROUP && st.st_uid != geteuid())) {
+        errno = ELOOP;
+        return false;
+    }
+    return trust_follow(folder, at) == 0;
+}
+
 int js_open_trusted(const char *path, int flags, mode_t mode)
 {
     char at[PATH_MAX], folder[PATH_MAX];
-    struct stat st;
+    int fd = -1;
     if (snprintf(at, sizeof(at), "%s", path) >= (int)sizeof(at)) {
         errno = ENAMETOOLONG;
         return -1;
@@ -93,15 +112,8 @@ int js_open_trusted(const char *path, int flags, mode_t mode)
     for (int hops = 0; hops < HOPS_MAX && folder_of(at, folder); hops++) {
         if (is_of_proc(folder))
             return open(at, flags, mode);
-        enum others others = others_in(folder);
-        if (lstat(at, &st) < 0 || !S_ISLNK(st.st_mode)) {
-            int fd = open(at, flags | O_NOFOLLOW, mode);
-            return fd < 0 ? -1 : check_names(fd, others);
-        }
-        if (others == ANYBODY || (others == A_GROUP && st.st_uid != geteuid()))
-            break;
-        if (trust_follow(folder, at) < 0)
-            return -1;
+        if (!trust_step(at, folder, flags, mode, &fd) || fd >= 0)
+            return fd;
     }
     errno = ELOOP;
     return -1;

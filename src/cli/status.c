@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/fdio.h"
+#include "base/text.h"
 #include "cli/input_paths.h"
 #include "cli/status_json.h"
 #include "cli/status_model.h"
@@ -50,7 +51,7 @@ static size_t cut_line(const char *line, size_t len, unsigned columns)
 {
     unsigned column = 0;
     for (size_t i = 0; columns > 0 && i < len; i++) {
-        bool begins = ((unsigned char)line[i] & 0xc0) != 0x80;
+        bool begins = !js_text_is_continuation(line[i]);
         if (begins && column++ == columns)
             return i;
     }

@@ -1,5 +1,6 @@
 #include "list/attributes.h"
 
+#include "base/text.h"
 #include "base/units.h"
 
 #include <errno.h>
@@ -73,7 +74,7 @@ static int shown_len(const char *bytes, size_t len)
     if (len <= SHOWN_MAX)
         return (int)len;
     size_t shown = SHOWN_MAX;
-    while (shown > 0 && ((unsigned char)bytes[shown] & 0xc0) == 0x80)
+    while (shown > 0 && js_text_is_continuation(bytes[shown]))
         shown--;
     return (int)shown;
 }

@@ -1,6 +1,7 @@
 #include "record/completion.h"
 
 #include "base/fdio.h"
+#include "base/text.h"
 #include "base/units.h"
 
 #include <fcntl.h>
@@ -10,9 +11,6 @@
 #include <sys/stat.h>
 
 /* ---------------------------------------------------------------- the tail */
-
-/* Bytes of a UTF-8 character behind its first, at most. */
-enum { CHARACTER_REST = 3 };
 
 bool js_output_tail_begin(struct js_output_tail *tail,
                           const struct js_outcome *outcome)
@@ -46,11 +44,6 @@ void js_output_tail_add(struct js_output_tail *tail, const char *bytes,
     tail->len += len;
 }
 
-static bool output_tail_is_continuation(char byte)
-{
-    return ((unsigned char)byte & 0xc0) == 0x80;
-}
-
 void js_output_tail_trim(struct js_output_tail *tail)
 {
     size_t count = 0;
@@ -61,8 +54,8 @@ void js_output_tail_trim(struct js_output_tail *tail)
     if (newline && newline + 1 < tail->bytes + tail->len)
         count = (size_t)(newline + 1 - tail->bytes);
     else
-        while (count < CHARACTER_REST &&
-               output_tail_is_continuation(tail->bytes[count]))
+        while (count < JS_TEXT_CONTINUATIONS_MAX &&
+               js_text_is_continuation(tail->bytes[count]))
             count++;
     drop_front(tail, count);
 }
@@ -122,17 +115,13 @@ void js_summary_add(struct js_summary *summary,
         summary->busy_ns += completion->outcome.run_ns;
 }
 
-static bool summary_is_continuation(char byte)
-{
-    return ((unsigned char)byte & 0xc0) == 0x80;
-}
-
 /* The text was cut before text[end]: takes back what there is of a UTF-8
  * character that goes on there. */
 static void drop_partial_character(struct js_buf *buf, const char *text,
                                    size_t end)
 {
-    for (int i = 0; i < 3 && end > 0 && summary_is_continuation(text[end]);
+    for (int i = 0; i < JS_TEXT_CONTINUATIONS_MAX && end > 0 &&
+                    js_text_is_continuation(text[end]);
          i++) {
         end--;
         if ((unsigned char)text[end] < 0x80)

@@ -620,6 +620,37 @@ static void test_shown_plainly(void)
                  "\xc3\x80 \xe2\x82\xac \xf0\x9f\x98\x80");
     expect_shown("\xe4\xf6 \xc3", "\xe4\xf6 \xc3");
     expect_shown("\xe2\x82\x9b \xe2\x9b", "\xe2\x82\x9b \xe2?");
+    /* A longer form of a control character is no UTF-8. */
+    expect_shown("\xe0\x82\x9b", "\xe0??");
+}
+
+static void test_characters_of_utf8(void)
+{
+    const struct {
+        const char *bytes;
+        size_t length;
+    } rows[] = {{"", 0},
+                {"a", 1},
+                {"\x7f", 1},
+                {"\x80", 0},
+                {"\xc1\xbf", 0},
+                {"\xc2\x80", 2},
+                {"\xc3", 0},
+                {"\xdf\x7f", 0},
+                {"\xe0\x9f\xbf", 0},
+                {"\xe0\xa0\x80", 3},
+                {"\xed\x9f\xbf", 3},
+                {"\xed\xa0\x80", 0},
+                {"\xef\xbf\xbf", 3},
+                {"\xf0\x8f\xbf\xbf", 0},
+                {"\xf0\x90\x80\x80", 4},
+                {"\xf4\x8f\xbf\xbf", 4},
+                {"\xf4\x90\x80\x80", 0},
+                {"\xf5\x80\x80\x80", 0},
+                {"\xf0\x90\x80", 0}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        CU_ASSERT_EQUAL(js_text_character(rows[i].bytes, strlen(rows[i].bytes)),
+                        rows[i].length);
 }
 
 /* What is closed cannot be opened by accident, nor read or written. */
@@ -770,6 +801,7 @@ static const struct unit_test tests[] = {
     {"the batch job", test_launchenv_batch},
     {"log hides control bytes", test_log_hides_control_bytes},
     {"shown plainly", test_shown_plainly},
+    {"characters of UTF-8", test_characters_of_utf8},
     {"closed stdio is reserved", test_stdio_is_reserved},
     {"names of descriptors", test_names_of_descriptors},
     {"paths", test_paths},
