@@ -22,7 +22,8 @@ static int64_t slurm_limit_ns(void)
                                  : left_ns - left_ns % JS_NS_PER_S;
 }
 
-/* What the ranks would refuse, each by itself. */
+/* What the ranks would refuse, each by itself, and in words that do not say
+ * whose limit it is. */
 static int check_slurm_limit(const struct js_launch_config *own,
                              struct js_err *err)
 {
@@ -85,6 +86,7 @@ int js_rank_command_make(struct js_rank_command *command)
     js_argv_release(words);
     js_argv_add(words, command->program);
     add_time_limit(command, words);
+    /* Whoever copies the line that is shown starts a command of its own. */
     if (!config->is_mpirun_shown)
         js_argv_addf(words, "--part-of=%" PRIu64 ":%" PRIu32, command->id,
                      command->restarts);

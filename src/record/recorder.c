@@ -77,6 +77,7 @@ void js_recorder_release(struct js_recorder *recorder)
 
 /* ---------------------------------------------------------------- the run */
 
+/* journal_error stops the run: who reports an event could not help it. */
 static void note_journal(struct js_recorder *recorder, int rc)
 {
     if (rc < 0)
@@ -118,6 +119,8 @@ void js_recorder_dispatched(struct js_recorder *recorder,
         js_console_flush(&recorder->console);
 }
 
+/* Asked before every turn's search for such jobs, so that it costs nothing
+ * where there is no journal. */
 bool js_recorder_notes_begun(const struct js_recorder *recorder)
 {
     return recorder->journal;
@@ -312,6 +315,8 @@ static void recorder_report(struct js_recorder *recorder,
         show_failure(recorder, completion);
 }
 
+/* The job stays here until its record is on disk. The tail of its output is in
+ * the record, and gone when the delivery's call returns. */
 static int add_to_journal(struct js_recorder *recorder,
                           const struct js_completion *completion)
 {
@@ -332,7 +337,8 @@ static int add_to_journal(struct js_recorder *recorder,
     return 0;
 }
 
-/* From the file that the job has written into. */
+/* From the file that the job has written into: where output goes to a folder,
+ * nothing of it came here by way of the delivery. */
 static bool read_tail(const struct js_recorder *recorder,
                       const struct js_completion *completion,
                       struct js_output_tail *ret)
@@ -352,6 +358,8 @@ static bool read_tail(const struct js_recorder *recorder,
     return is_read;
 }
 
+/* Without memory for the record the job is dropped, unreported: it is not on
+ * record, and so it runs again. */
 static void take_finished(struct js_recorder *recorder,
                           const struct js_completion *completion)
 {
@@ -428,6 +436,8 @@ static void commit_journal(struct js_recorder *recorder, int64_t now_ns)
                : "");
 }
 
+/* A full disk must not stop the jobs, which have their journal: the lines wait
+ * until there is room, and the end of the run says what is still lacking. */
 static void flush_joblog(struct js_recorder *recorder)
 {
     struct js_err err;
@@ -443,6 +453,7 @@ static void flush_joblog(struct js_recorder *recorder)
 
 bool js_recorder_commit(struct js_recorder *recorder, int64_t now_ns)
 {
+    /* The order is the promise: recorded, then reported. */
     commit_journal(recorder, now_ns);
     js_recorder_report(recorder);
     flush_joblog(recorder);
@@ -458,6 +469,8 @@ void js_recorder_hurry(struct js_recorder *recorder)
         js_journal_sync_soon(recorder->journal);
 }
 
+/* A launcher that is stopped (^Z) stops the run as well: nothing may be written
+ * to a terminal that belongs to somebody else now. */
 void js_recorder_pause(struct js_recorder *recorder, bool is_paused)
 {
     struct js_console *console = &recorder->console;
@@ -549,6 +562,8 @@ bool js_recorder_find_outage(const struct js_recorder *recorder,
     return true;
 }
 
+/* Says so only while jobs may still start: an outage that comes to light behind
+ * the last job is judged at the end. */
 bool js_recorder_is_cut(struct js_recorder *recorder)
 {
     struct js_recorder_outage outage;

@@ -125,6 +125,8 @@ enum jobsched_status jobsched_run(const struct jobsched_config *config,
     struct js_err err = {""};
     struct js_run_rank rank = {.config = config, .begun_ns = js_clock_ns()};
     memset(result, 0, sizeof(*result));
+    /* Before anything is opened: where a standard descriptor was closed, a file
+     * of ours would take its number, and messages would go into it. */
     if (js_reserve_stdio() < 0) {
         js_err_errno(&err, "/dev/null");
         return js_run_result_fail(result, JOBSCHED_BROKEN, &err);
@@ -132,6 +134,7 @@ enum jobsched_status jobsched_run(const struct jobsched_config *config,
     result->is_master = js_launchenv_rank() <= 0;
     if (check_config(config, &err) < 0)
         return js_run_result_fail(result, JOBSCHED_BAD_INPUT, &err);
+    /* --check and --dry-run need no other process, and run without MPI then. */
     bool is_alone = js_launchenv_rank() < 0 || js_launchenv_size() == 1;
     if (config->action != JOBSCHED_RUN && is_alone)
         return js_run_check_here(config, result);

@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+/* Beside the errors: does "after" mean what was meant? */
 static void show_shape(struct js_run *run)
 {
     struct js_source_survey survey;
@@ -58,6 +59,7 @@ static int describe_part(const struct js_allocator *allocator,
                : js_allocation_gpus(allocator, allocation, buf);
 }
 
+/* A job of several nodes holds a part of each. */
 static int describe_allocation(const struct js_allocator *allocator,
                                const struct js_allocation *allocation,
                                struct js_buf *buf)
@@ -103,6 +105,7 @@ static void show_start(void *arg, const struct js_scheduler_decision *assigned)
                          (unsigned long long)assigned->job->id,
                          js_buf_string(&text));
     js_buf_release(&text);
+    /* A list of a million lines must not pile up here for a slow reader. */
     js_console_flush(&showing->run->recorder.console);
     outq_drain(showing->run->out);
 }
@@ -129,6 +132,7 @@ enum jobsched_status js_run_check_show(struct js_run *run,
     outq_drain(run->out);
     if (rc < 0)
         return js_run_result_fail(result, JOBSCHED_BAD_INPUT, &err);
+    /* `--dry-run | head` is no error. */
     if (!js_outq_error(run->out) || js_outq_is_reader_gone(run->out))
         return JOBSCHED_SUCCEEDED;
     js_err_set(&err, "standard output: %s",
@@ -145,6 +149,7 @@ static int equip_here(struct js_run *run, struct js_allocator *allocator,
     run->topo = js_topo_new(err);
     if (!run->topo || js_run_config_node(run->topo, &node, err) < 0)
         return -1;
+    /* As a slave would choose, where a container has less than the machine. */
     if (node.quota_cores > 0)
         js_topo_prefer(run->topo, &node.cpus, &node.held, node.quota_cores,
                        &node.cpus);
@@ -180,7 +185,7 @@ static enum jobsched_status rehearse_on(struct js_run *run,
     return js_run_check_show(run, scheduler, allocator, 0, result);
 }
 
-/* Without MPI: started alone. */
+/* Without MPI: --check must work on a login node, and at once. */
 enum jobsched_status js_run_check_here(const struct jobsched_config *config,
                                        struct jobsched_result *result)
 {

@@ -221,7 +221,8 @@ static int open_joblog(struct js_run *run, struct js_err *err)
     return run->joblog ? 0 : -1;
 }
 
-/* What may fail because of what the user gave. */
+/* What may fail because of what the user gave. The joblog comes last:
+ * opening it may empty it, so nothing else may be wrong by then. */
 int js_run_inputs_open(struct js_run *run, struct js_err *err)
 {
     const char *past_runs = run->config->longest_first;

@@ -66,6 +66,8 @@ int js_run_master_open_recorder(struct js_run *run, struct js_err *err)
     return 0;
 }
 
+/* Only a run that starts jobs needs marks for them; and its environment and
+ * folder are the user's, as rank 0 found them, for the slaves on every host. */
 static int open_master(struct js_run *run, struct js_link *link,
                        struct js_err *err)
 {
@@ -132,12 +134,16 @@ static enum jobsched_status work_as_master(struct js_run *run,
     struct js_err err = {""};
     struct js_master_result ran;
     js_master_run(run->master, &ran, &err);
+    /* Lines follow, so no bar may stand below them; and bringing records to
+     * disk may take longer than any lease. */
     js_recorder_end_show(&run->recorder);
     js_run_launcher_tell_begun(run);
     if (ran.end == JS_MASTER_REHEARSED)
         return js_run_check_show(run, js_master_scheduler(run->master),
                                  js_master_allocator(run->master),
                                  (unsigned)link->size, result);
+    /* Whoever kills us soon does not wait for MPI_Finalize, and a slave that is
+     * lost does not come to it: then this process leaves without. */
     bool is_hurried = js_signals_request() >= JS_STOP_REQUEST_HURRY ||
                       run->launcher.passed.is_hurried;
     run->ending.is_abrupt =
@@ -154,6 +160,7 @@ static enum jobsched_status work_as_master(struct js_run *run,
     if (status == JOBSCHED_SUCCEEDED && js_run_result_has_no_jobs(run, result))
         js_log(&run->recorder.console.log, "no jobs in %s",
                js_source_name(run->source));
+    /* In this order: the last record says how all of it ended. */
     status = js_run_result_settle(run, status, &err);
     status = js_run_resume_end(run, status, &err);
     js_console_flush(&run->recorder.console);
@@ -161,7 +168,9 @@ static enum jobsched_status work_as_master(struct js_run *run,
     return js_run_result_fail(result, status, &err);
 }
 
-/* Opens all that is needed, and says to whom it may concern what is wrong. */
+/* The journal is first, because the list is read with what it knows; it is
+ * begun last, when nothing that the user gave can be wrong any more: a run that
+ * was refused leaves no trace in it. */
 static enum jobsched_status
 prepare_master(struct js_run *run, struct js_link *link, struct js_err *err)
 {
@@ -172,6 +181,8 @@ prepare_master(struct js_run *run, struct js_link *link, struct js_err *err)
         return JOBSCHED_BAD_INPUT;
     if (js_run_master_open_recorder(run, err) < 0)
         return JOBSCHED_BROKEN;
+    /* Now that there is a console, and before this run changes what the journal
+     * says. */
     js_run_resume_tell_standing(run);
     if (run->config->action == JOBSCHED_RUN && run->journal)
         status = js_run_resume_begin(run, err);
@@ -201,6 +212,7 @@ enum jobsched_status js_run_master_work(const struct js_run_rank *rank,
         js_run_result_fail(result, status, &err);
     result->is_abrupt = run.ending.is_abrupt;
     result->lost = run.ending.lost;
+    /* Slaves wait for a word in any case, whatever has gone wrong here. */
     if (run.ending.is_abrupt)
         js_master_dismiss(link, JS_LEAVE_AT_ONCE);
     else if (!is_prepared || config->action != JOBSCHED_RUN)

@@ -112,6 +112,7 @@ static enum jobsched_status rank_under_mpi(struct js_run_rank *rank,
         status = js_run_master_work(rank, &link, result);
     else
         status = js_run_slave_work(rank, &link, result);
+    /* Before MPI_Finalize, which may take long: no job outlives the work. */
     js_runner_free(rank->runner);
     rank->runner = NULL;
     if (result->is_abrupt)

@@ -15,7 +15,9 @@ enum jobsched_status js_run_result_fail(struct jobsched_result *result,
     return status;
 }
 
-/* A command, or the joblog. */
+/* A command that can be pasted, or the joblog. It names the list only if
+ * "jobsched --status" can read it again, and the journal only if that is not
+ * beside the list. */
 static int append_where_to_look(const struct js_run *run, struct js_buf *text)
 {
     const struct jobsched_config *config = run->config;
@@ -42,6 +44,8 @@ static int append_where_to_look(const struct js_run *run, struct js_buf *text)
     return rc;
 }
 
+/* Named beside the summary, in a line of its own: a person who reads no more
+ * than the last lines sees which jobs these were. */
 static void describe_failures(const struct js_run *run,
                               struct jobsched_result *result)
 {
@@ -76,7 +80,9 @@ void js_run_result_count(const struct js_run *run,
     js_buf_release(&text);
 }
 
-static const char *js_run_result_next_step(const struct js_run *run)
+/* What the user can do about a run that did not come to its end: this is the
+ * last thing that it says. */
+static const char *next_step(const struct js_run *run)
 {
     if (run->source && js_source_is_stream(run->source))
         return run->journal ? "give the whole stream again: what is done will "
@@ -86,6 +92,9 @@ static const char *js_run_result_next_step(const struct js_run *run)
                         : "without a journal the same command starts over";
 }
 
+/* An outage asks the run to stop by a signal where the launcher is on another
+ * host: so what the launcher says of it is the reason, and not that signal. An
+ * outage of our own is the reason only if nobody has asked for anything. */
 static void tell_interrupted(struct js_run *run,
                              const struct js_master_result *ran,
                              struct js_err *err)
@@ -96,7 +105,7 @@ static void tell_interrupted(struct js_run *run,
     const char *reason = js_run_launcher_request(run) == JS_STOP_REQUEST_NONE
                              ? ""
                              : js_run_launcher_reason(run);
-    const char *next = js_run_result_next_step(run);
+    const char *next = next_step(run);
     bool is_outage = js_run_launcher_find_outage(run, &outage);
     if (is_outage && (run->launcher.outage.error || !reason[0]))
         snprintf(why, sizeof(why), "because the reader of %s has gone",
@@ -118,7 +127,7 @@ static void tell_broken(const struct js_run *run, struct js_err *err)
 {
     struct js_err why = *err;
     if (run->config->action == JOBSCHED_RUN)
-        js_err_set(err, "%s: %s", why.text, js_run_result_next_step(run));
+        js_err_set(err, "%s: %s", why.text, next_step(run));
 }
 
 /* Jobs that failed, and do not run in this run. */
@@ -147,6 +156,8 @@ enum jobsched_status js_run_result_judge(struct js_run *run,
     case JS_MASTER_REHEARSED:
         break;
     }
+    /* What failed in an earlier run and stays so by --no-retry-failed is a
+     * failure of this command, too. Of a stream only resume.counts knows. */
     js_source_survey(run->source, &survey);
     return result->failed + result->skipped > 0 ||
                    has_kept_failures(&survey.resume) ||
@@ -170,6 +181,8 @@ bool js_run_result_has_no_jobs(const struct js_run *run,
                0;
 }
 
+/* A reader that has had enough (head) has stopped the run, and that is all. But
+ * output that nobody has decided to do without makes the run a broken one. */
 static enum jobsched_status judge_outage(const struct js_run *run,
                                          enum jobsched_status status,
                                          struct js_err *err)
@@ -182,19 +195,19 @@ static enum jobsched_status judge_outage(const struct js_run *run,
         js_err_set(err,
                    "mpirun has gone, and what it had not passed on of the "
                    "jobs' output is lost: %s",
-                   js_run_result_next_step(run));
+                   next_step(run));
     else if (!outage.is_reader_gone)
         js_err_set(err,
                    "%s: %s: what could not be written is not on record: %s "
                    "(--output DIR keeps output in files)",
-                   outage.name, js_errno_text(outage.error),
-                   js_run_result_next_step(run));
+                   outage.name, js_errno_text(outage.error), next_step(run));
     else
         return status;
     return JOBSCHED_BROKEN;
 }
 
-/* An outage that came to light when all jobs had ended. */
+/* An outage that came to light when all jobs had ended: the launcher passes
+ * their output on, and learns of its reader only then. */
 static enum jobsched_status judge_late_outage(struct js_run *run,
                                               enum jobsched_status status,
                                               struct js_err *err)
@@ -205,7 +218,7 @@ static enum jobsched_status judge_late_outage(struct js_run *run,
     if (!run->launcher.outage.is_reader_gone || !is_good)
         return status;
     js_err_set(err, "stopped because the reader of %s has gone: %s",
-               run->launcher.outage.name, js_run_result_next_step(run));
+               run->launcher.outage.name, next_step(run));
     return JOBSCHED_STOPPED;
 }
 
@@ -223,6 +236,8 @@ enum jobsched_status js_run_result_settle(struct js_run *run,
     js_console_flush(&run->recorder.console);
     status = judge_late_outage(run, status, err);
     status = judge_outage(run, status, err);
+    /* Last, because all lines are to be in it; and lines that are lacking make
+     * a run that went well a broken one. */
     int rc = js_joblog_close(run->joblog, &joblog_err);
     run->joblog = NULL;
     run->recorder.joblog = NULL;

@@ -10,6 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* What resume finds while the list is read (a job is new, was changed, or is
+ * given another try) goes on record before the job runs: ids must stay the same
+ * in the next run, however this one ends. */
 static int tell_news(void *arg, const struct js_resume_news *news)
 {
     struct js_run *run = arg;
@@ -42,6 +45,8 @@ static enum js_resume_what what_of(const struct jobsched_config *config)
     return JS_RESUME_ALL;
 }
 
+/* The journal asks this while it waits for the lock of another run: a ^C ends
+ * the wait. */
 static bool is_told_to_end(void)
 {
     return js_signals_request() != JS_STOP_REQUEST_NONE;
@@ -75,6 +80,8 @@ open_journal_at(struct js_run *run, const char *path, struct js_err *err)
         .is_read_only = config->action != JOBSCHED_RUN,
         .sync_ns = config->sync_ns,
         .lease_ns = js_run_config_lease_ns(config),
+        /* Under recovery mpirun leaves slaves running when the master has gone:
+         * the next run must then wait for the lease. */
         .outlives = js_launchenv_recovers(),
         .is_cancelled = is_told_to_end,
         .log = {js_run_inputs_tell_line, run},
@@ -139,6 +146,7 @@ enum jobsched_status js_run_resume_begin(struct js_run *run, struct js_err *err)
     int rc = js_journal_begin(run->journal, err);
     if (rc < 0)
         return rc == JS_JOURNAL_REFUSED ? JOBSCHED_BAD_INPUT : JOBSCHED_BROKEN;
+    /* Not before: the recorder writes to any journal that it has. */
     run->recorder.journal = run->journal;
     return JOBSCHED_SUCCEEDED;
 }
@@ -191,6 +199,8 @@ enum jobsched_status js_run_resume_end(struct js_run *run,
     bool is_well = js_journal_end(run->journal, (int)status, &why) == 0;
     if (!is_well)
         status = JOBSCHED_BROKEN;
+    /* Bringing the end to disk may have brought there what could not be written
+     * before: those jobs are on record, so they are reported now. */
     js_recorder_report(&run->recorder);
     if (why.text[0])
         tell_journal(run, why.text, is_well, err);
