@@ -46,6 +46,8 @@
     _(orphans)                                                                 \
     _(procs)                                                                   \
     _(runner)                                                                  \
+    _(job_io)                                                                  \
+    _(ending)                                                                  \
     _(scheduler)                                                               \
     _(event_queue)                                                             \
     _(simulate)                                                                \
