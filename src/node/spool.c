@@ -23,6 +23,11 @@ struct entry {
     struct output output[JS_STREAM_COUNT];
 };
 
+/*
+ * bytes, jobs and own_files are sums over the entries of all chains. Outputs in
+ * the common file do not overlap; common_used counts them, and when it is 0 the
+ * file is emptied and common_end begins at 0 again.
+ */
 struct js_spool {
     char *tmpdir;
     uint64_t limit_bytes;

@@ -105,7 +105,7 @@ struct entry {
     struct release *release;     /* made beforehand, so that it cannot fail */
     struct js_output_tail *tail; /* of a failed job, for its record; or NULL */
     const char *at;              /* inlined: the next byte; held: NULL */
-    bool given_up;               /* its holder is gone */
+    bool is_given_up;            /* its holder is gone */
     char bytes[];                /* room for what was inlined */
 };
 
@@ -114,6 +114,15 @@ struct entry_list {
     struct entry **tail; /* NULL when empty */
 };
 
+/*
+ * A job moves from `queue` to `handed`, and is finished at the head of
+ * `handed`: so jobs finish in the order in which they ended, except those that
+ * wrote nothing. Between any two calls
+ *
+ *     waiting  == entries in queue + entries in handed
+ *     unhanded == sum of left[] of the entries in queue; 0 for those in handed
+ *     is_asked: `asked` is for the head of queue, which then is not removed
+ */
 struct js_delivery {
     struct lane lane[STREAMS];
     const struct js_log *log;
@@ -301,7 +310,7 @@ static bool hand_stream(struct js_delivery *delivery, struct entry *entry,
         return true;
     if (is_held(entry) && delivery->is_asked)
         return false;
-    if (!entry->given_up) {
+    if (!entry->is_given_up) {
         if (is_held(entry) || lane_is_gone(lane) ||
             !may_write(delivery, stream))
             return false;
@@ -591,9 +600,9 @@ static uint64_t give_up_slave(struct js_delivery *delivery, unsigned slave,
 {
     uint64_t count = 0;
     for (struct entry *e = delivery->queue.head; e; e = e->next) {
-        if (!is_held(e) || e->given_up || e->completion.slave != slave)
+        if (!is_held(e) || e->is_given_up || e->completion.slave != slave)
             continue;
-        e->given_up = true;
+        e->is_given_up = true;
         lose_output(e, EHOSTDOWN);
         free(e->release);
         e->release = NULL;

@@ -18,6 +18,12 @@ enum {
     STOPPED = 3, /* an exit status: from here on it was not at its end */
 };
 
+/*
+ * first_process, slaves_here and lacks_processes are of the run that is being
+ * read: its record resets them. Its processes are contents->processes from
+ * first_process on; they stay there only if the run turns out to be without an
+ * end, and all of them to be of this boot and pid namespace.
+ */
 struct loading {
     const char *name;
     struct js_registry *registry;

@@ -77,6 +77,12 @@ struct said {
     bool is_there;
 };
 
+/*
+ * Tables that only grow while the journal is read, and point to each other by
+ * index: a job to its latest attempt, that to the one before and to its slave,
+ * a slave to its run, names and texts by offset. `cache`, `said` and
+ * `leftovers` are of the run and the record that are being read.
+ */
 struct js_journal_model {
     struct js_registry *registry;
     struct js_buf jobs; /* struct job, by id - 1; and so on */

@@ -162,7 +162,7 @@ static ssize_t send_piece(struct js_channel *channel)
 int js_channel_flush(struct js_channel *channel)
 {
     struct js_channel_queue *out = &channel->out;
-    channel->stalled = false;
+    channel->is_stalled = false;
     while (out->bytes.len > 0) {
         ssize_t n = send_piece(channel);
         if (n >= 0) {
@@ -175,7 +175,7 @@ int js_channel_flush(struct js_channel *channel)
         if (errno == EAGAIN)
             return 0;
         if (errno == ETOOMANYREFS || errno == ENOBUFS || errno == ENOMEM) {
-            channel->stalled = true;
+            channel->is_stalled = true;
             return 0;
         }
         errno = EPIPE;
@@ -186,12 +186,12 @@ int js_channel_flush(struct js_channel *channel)
 
 bool js_channel_wants_write(const struct js_channel *channel)
 {
-    return channel->out.bytes.len > 0 && !channel->stalled;
+    return channel->out.bytes.len > 0 && !channel->is_stalled;
 }
 
 bool js_channel_stalled(const struct js_channel *channel)
 {
-    return channel->stalled;
+    return channel->is_stalled;
 }
 
 /* Copies the descriptors that came; returns how many. */
@@ -269,7 +269,7 @@ static void channel_take_fds(struct js_channel_queue *in, uint64_t end,
         channel_drop_outgoing(in);
     for (int i = 0; i < JS_CHANNEL_FDS; i++) {
         ret->fds[i] = mask >> i & 1 ? outgoing.fds[count++] : -1;
-        ret->fds_lost |= mask >> i & 1 && ret->fds[i] < 0;
+        ret->has_lost_fds |= mask >> i & 1 && ret->fds[i] < 0;
     }
 }
 

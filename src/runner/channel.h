@@ -31,7 +31,7 @@ struct js_channel_queue {
 
 struct js_channel {
     int fd; /* non-blocking */
-    bool stalled;
+    bool is_stalled;
     size_t taken; /* bytes of in.bytes that js_channel_next() has returned */
     struct js_channel_queue in;
     struct js_channel_queue out;
@@ -42,7 +42,7 @@ struct js_packet {
     const char *body; /* valid until the next js_channel_receive() */
     size_t len;
     int fds[JS_CHANNEL_FDS]; /* -1, or the caller's to close */
-    bool fds_lost;           /* there was no room for some of them */
+    bool has_lost_fds;       /* there was no room for some of them */
 };
 
 /* The channel takes the socket over. */

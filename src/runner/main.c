@@ -46,6 +46,11 @@ struct runner_queue {
 
 enum { QUEUE_CAPACITY_MIN = 16 };
 
+/*
+ * The whole process. Only the loop at the end of this file waits; everything
+ * else does what it can at once. Jobs wait in `queue` for a free slot of
+ * `jobs`.
+ */
 struct runner {
     struct js_channel channel;
     int signal_fd;

@@ -273,7 +273,7 @@ static int decode(struct js_packet *message, struct js_runner_event *ret)
         if (js_messages_get_ended(message->body, message->len, &ret->slot,
                                   &ret->outcome) < 0)
             return -1;
-        if (message->fds_lost)
+        if (message->has_lost_fds)
             mark_lost_output(ret);
         return 0;
     default:
