@@ -371,7 +371,8 @@ check-alone: $(JOBSCHED) $(HELPERS) $(COST)
 ## check-unit: the unit tests; check-unit-SUITE: one suite of them
 check-unit:
 	+$(call CHECK,check-suites)
-check-suites: $(UNIT_SUITES:%=check-unit-%) check-unit-page
+PAGE_SUITE := check-unit-page
+check-suites: $(UNIT_SUITES:%=check-unit-%) $(PAGE_SUITE)
 # A suite that was asked for shows all that it says.
 $(UNIT_SUITES:%=check-unit-%): check-unit-%: $(UNIT)
 	$(call say,UNIT,$*)

@@ -35,6 +35,8 @@ for file in Makefile .ci/run tests/check-mpis tests/loaded tests/as-usual \
     [ -e "$file" ] || { complain "there is no $file"; continue; }
     for pattern in $(set -f; paths_of "$file"); do
         looked=$((looked + 1))
+        # A regular expression may be the beginning of a name.
+        [ "$file" != tests/lint/includes.sh ] || pattern="$pattern*"
         matches "$pattern" || complain "$file: nothing matches $pattern"
     done
 done

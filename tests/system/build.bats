@@ -152,7 +152,7 @@ make_check() { # ARGUMENT...
     env -i PATH="$PATH" make -C tree --no-print-directory UNIT=./unit \
         JOBSCHED=js LIBRARY=lib LIB_OBJECTS= CLI_OBJECTS= UNIT_OBJECTS= \
         HELPERS= COST= BATS=./bats SYSTEM_FILES='one two three' \
-        LONGEST= UNIT_SUITES='adding summing' \
+        LONGEST= UNIT_SUITES='adding summing' PAGE_SUITE= \
         "$@" >out 2>err 3>&- || status=$?
 }
 

@@ -85,8 +85,8 @@ echo \$JOBSCHED_ATTEMPT" | head -n 2
         yes 'echo job' | head -n 28
     } >jobs.txt
     farm_start 2 jobs.txt --joblog log
-    wait_until "$PATIENCE" exists left.1.1
-    wait_until "$PATIENCE" exists left.2.1
+    wait_until "$PATIENCE" test -s left.1.1
+    wait_until "$PATIENCE" test -s left.2.1
     kill -KILL "$(runner_pid 1)"
     wait_until "$PATIENCE" has_lines err 1 'slave 1 .*killed'
     wait_until "$PATIENCE" is_gone "$(cat left.1.1)"
@@ -162,7 +162,7 @@ sleep 1000 & echo \$! >mine; $HOLD; kill -0 \$(cat mine) && echo alive
 sh -c 'setsid sleep 1000 & echo \$! >left'
 JOBS
     farm_start 1 jobs.txt --slots 2
-    wait_until "$PATIENCE" exists left
+    wait_until "$PATIENCE" test -s left
     wait_until "$PATIENCE" is_gone "$(cat left)"
     touch go
     farm_end
@@ -192,7 +192,7 @@ kill_all_ranks() {
 @test "killed: a slave with its runner; what their jobs left is ended before the next run starts them" {
     write_locked_jobs
     farm_start 1 jobs.txt
-    wait_until "$PATIENCE" exists left
+    wait_until "$PATIENCE" test -s left
     kill_all_ranks
     farm_end
     claim kill -0 "$(head -n 1 left)"
@@ -218,7 +218,7 @@ kill_all_ranks() {
         echo "$HOLD"
     } >jobs.txt
     farm_start 1 jobs.txt --slots 2
-    wait_until "$PATIENCE" exists runner
+    wait_until "$PATIENCE" test -s runner
     kill -KILL "$(cat rank)" "$(cat runner)"
     wait_until "$PATIENCE" is_gone "$(cat orphan)"
     touch go

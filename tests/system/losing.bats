@@ -276,8 +276,8 @@ expect_gone_on() { # [PROCESS THAT IS STOPPED]
         echo "exec 8>lock.$i; flock -n 8 || echo twice >>twice; echo \$\$ >>pids.$i; $HOLD; echo done"
     done >jobs.txt
     farm_start 2 jobs.txt --slave-timeout $((3 * JS_PATIENCE)) --grace 0.3
-    wait_until "$PATIENCE" exists pids.1
-    wait_until "$PATIENCE" exists pids.2
+    wait_until "$PATIENCE" test -s pids.1
+    wait_until "$PATIENCE" test -s pids.2
     kill -KILL "$(rank_pid 0)"
     local first=$FARM
     farm_command 2 jobs.txt --slave-timeout $((3 * JS_PATIENCE)) --grace 0.3
