@@ -74,6 +74,17 @@ struct depths {
     size_t capacity;
 };
 
+/*
+ * Invariants:
+ * - `names` has the jobs with a name; `buckets` has node_count nodes, by id.
+ * - `open` is the first epoch in which a job has not ended, or the last one.
+ *   Jobs of later epochs are WAITING or SKIPPED, and `held` of their epoch.
+ * - unmet counts a job's edges to parents that have neither ended nor, if they
+ *   were skipped, passed that on. A job of the open epoch with none is READY,
+ * or has ended or been skipped.
+ * - A job is in `ready` or in `skipped` at most once, and then is_queued; those
+ *   of `skipped` in front of `unsettled` have passed that on.
+ */
 struct js_graph {
     struct js_strmap names; /* to the node, which owns the name */
     struct node **buckets;

@@ -1,9 +1,8 @@
 #include "list/jobfile.h"
 
 #include "base/buf.h"
-#include "list/lineage.h"
+#include "list/conflicts.h"
 #include "list/shline.h"
-#include "list/targets.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -53,13 +52,10 @@ struct js_jobfile {
     bool has_defaults;
     struct js_buf edges; /* of the job being made: struct js_graph_edge */
 
-    bool is_checked; /* the next five are there */
+    bool is_checked; /* the next three are there */
     struct js_jobfile_checks checks;
-    struct js_lineage *lineage;
-    struct js_targets *targets;
-    struct js_buf parents; /* of the job being made: numbers, uint64_t */
-    unsigned asked;        /* how often a shell was */
-    uint64_t barriers;     /* so far */
+    struct js_conflicts *conflicts;
+    unsigned asked; /* how often a shell was */
 
     uint64_t jobs; /* given out */
     bool failed;
@@ -78,12 +74,11 @@ struct js_jobfile *js_jobfile_new(const char *name, struct js_graph *graph)
     file->graph = graph;
     js_attributes_init(&file->defaults);
     file->name = strdup(name);
-    if (!file->name)
-        goto fail;
+    if (!file->name) {
+        js_jobfile_free(file);
+        return NULL;
+    }
     return file;
-fail:
-    js_jobfile_free(file);
-    return NULL;
 }
 
 void js_jobfile_free(struct js_jobfile *file)
@@ -95,9 +90,7 @@ void js_jobfile_free(struct js_jobfile *file)
     js_buf_release(&file->text);
     js_buf_release(&file->lines);
     js_buf_release(&file->edges);
-    js_buf_release(&file->parents);
-    js_lineage_free(file->lineage);
-    js_targets_free(file->targets);
+    js_conflicts_free(file->conflicts);
     js_attributes_release(&file->defaults);
     free(file->name);
     free(file);
@@ -113,12 +106,8 @@ int js_jobfile_set_checks(struct js_jobfile *file,
                           const struct js_jobfile_checks *checks)
 {
     file->checks = *checks;
-    file->lineage = js_lineage_new();
-    file->targets = js_targets_new(checks->is_stream);
-    file->is_checked = file->lineage && file->targets;
-    const struct js_target_own *own = checks->own;
-    for (; file->is_checked && own && own->what; own++)
-        js_targets_add_own(file->targets, own);
+    file->conflicts = js_conflicts_new(checks->own, checks->is_stream);
+    file->is_checked = file->conflicts != NULL;
     return file->is_checked ? 0 : -1;
 }
 
@@ -323,18 +312,6 @@ static int add_to_graph(struct js_jobfile *file, uint64_t id, const char *name,
         file->edges.len / sizeof(struct js_graph_edge), ret_bad, err);
 }
 
-/* So that nothing else is wrong because of this mistake. */
-static int add_mistaken(struct js_jobfile *file, uint64_t id, const char *name,
-                        size_t bad)
-{
-    struct js_err err;
-    if (bad == SIZE_MAX)
-        name = NULL;
-    else
-        forget_edge(file, bad);
-    return add_to_graph(file, id, name, &bad, &err);
-}
-
 /* Where what the graph refused stands in the line. */
 static size_t place_of_edge(const struct js_jobfile *file,
                             const struct js_attributes *attributes, size_t bad)
@@ -362,7 +339,13 @@ static int join_graph(struct js_jobfile *file, uint64_t seq,
     if (errno == ENOMEM)
         return jobfile_fail_errno(file);
     size_t at = attributes ? place_of_edge(file, attributes, bad) : 0;
-    if (add_mistaken(file, seq, name, bad) < 0 && errno == ENOMEM)
+    /* Without it, so that nothing else is wrong because of this mistake. */
+    struct js_err none;
+    if (bad == SIZE_MAX)
+        name = NULL;
+    else
+        forget_edge(file, bad);
+    if (add_to_graph(file, seq, name, &bad, &none) < 0 && errno == ENOMEM)
         return jobfile_fail_errno(file);
     return refuse_at(file, at, &err);
 }
@@ -407,91 +390,24 @@ static void check_command(struct js_jobfile *file, size_t at)
                 "into a script that a line runs");
 }
 
-/* The numbers of the jobs that the one being made comes after. */
-static int find_parents(struct js_jobfile *file)
-{
-    const struct js_graph_edge *edges =
-        (const struct js_graph_edge *)file->edges.data;
-    size_t count = file->edges.len / sizeof(*edges);
-    file->parents.len = 0;
-    for (size_t i = 0; i < count; i++) {
-        uint64_t seq = js_graph_find(file->graph, edges[i].name);
-        if (seq > 0 && js_buf_append(&file->parents, &seq, sizeof(seq)) < 0)
-            return -1;
-    }
-    return 0;
-}
-
-static size_t parent_count(const struct js_jobfile *file)
-{
-    return file->parents.len / sizeof(uint64_t);
-}
-
-static int keep_lineage(struct js_jobfile *file, uint64_t seq,
-                        const struct js_attributes *attributes)
-{
-    bool writes = attributes->stdout_path || attributes->stderr_path;
-    if (!attributes->name && !writes)
-        return 0;
-    if (find_parents(file) < 0)
-        return -1;
-    return attributes->name
-               ? js_lineage_add(file->lineage, seq,
-                                (const uint64_t *)file->parents.data,
-                                parent_count(file))
-               : 0;
-}
-
-/* Both are in the list, and one file is theirs. -1 with *err if they may run at
- * the same time. */
-static int compare_target(struct js_jobfile *file, const char *attribute,
-                          const char *path, const struct js_target_job *other,
-                          struct js_err *err)
-{
-    struct js_err text;
-    if (other->own)
-        return js_err_set(err, "%s=%.200s: that is %s of this run", attribute,
-                          path, other->own);
-    enum js_lineage_answer answer =
-        other->barriers < file->barriers
-            ? JS_LINEAGE_YES
-            : js_lineage_follows(file->lineage,
-                                 (const uint64_t *)file->parents.data,
-                                 parent_count(file), other->seq);
-    if (answer == JS_LINEAGE_NO)
-        return js_err_set(err,
-                          "%s=%.200s: the job in line %" PRIu64
-                          " writes to the same file, and neither comes after "
-                          "the other",
-                          attribute, path, other->line);
-    const char *what = answer == JS_LINEAGE_YES
-                           ? "this one comes after it and replaces what it "
-                             "wrote"
-                           : "see to it that one of them comes after the other";
-    js_err_set(&text,
-               "%s=%.200s: the job in line %" PRIu64
-               " writes to the same file: %s",
-               attribute, path, other->line, what);
-    warn_at(file,
-            js_attributes_find(file->text.data, file->text.len, attribute, 0),
-            JS_WARNING_FILE, text.text);
-    return 0;
-}
-
+/* One file that the job writes to. */
 static int jobfile_check_target(struct js_jobfile *file, uint64_t seq,
                                 const char *attribute, const char *dir,
                                 const char *path)
 {
-    struct js_target_job other;
-    struct js_err err;
-    const struct js_target_job job = {
-        .seq = seq, .line = file->first_line, .barriers = file->barriers};
-    if (!path || !js_targets_add(file->targets, dir, path, &job, &other) ||
-        compare_target(file, attribute, path, &other, &err) == 0)
+    struct js_err what;
+    enum js_conflict conflict =
+        path ? js_conflicts_add_file(file->conflicts, seq, file->first_line,
+                                     attribute, dir, path, &what)
+             : JS_CONFLICT_NONE;
+    if (conflict == JS_CONFLICT_NONE)
         return 0;
-    return refuse_at(
-        file, js_attributes_find(file->text.data, file->text.len, attribute, 0),
-        &err);
+    size_t at =
+        js_attributes_find(file->text.data, file->text.len, attribute, 0);
+    if (conflict == JS_CONFLICT_ERROR)
+        return refuse_at(file, at, &what);
+    warn_at(file, at, JS_WARNING_FILE, what.text);
+    return 0;
 }
 
 static int check_targets(struct js_jobfile *file, uint64_t seq,
@@ -539,7 +455,10 @@ static int admit(struct js_jobfile *file, struct js_job *job,
     if (find_edges(file, attributes) < 0)
         return -1;
     if (file->is_checked && attributes &&
-        keep_lineage(file, job->seq, attributes) < 0)
+        js_conflicts_add_job(file->conflicts, job->seq, attributes, file->graph,
+                             (const struct js_graph_edge *)file->edges.data,
+                             file->edges.len / sizeof(struct js_graph_edge)) <
+            0)
         return jobfile_fail_errno(file);
     if (jobfile_judge(file, job, &verdict) < 0)
         return -1;
@@ -647,7 +566,8 @@ static int job_of_text(struct js_jobfile *file, struct js_job **ret)
         return fail_too_long(file);
     if (is_wait(&file->text)) {
         js_graph_barrier(file->graph);
-        file->barriers++;
+        if (file->is_checked)
+            js_conflicts_add_barrier(file->conflicts);
         return 0;
     }
     return job_of_line(file, ret);
