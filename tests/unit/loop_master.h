@@ -1,8 +1,8 @@
 /*
  * loop_master - the master as it is, on a recorder of the tests.
  *
- * loop_master.c is src/mpi/master.c, compiled once more under other names: it
- * calls fake_recorder_finished() where the program calls
+ * loop_master.c is src/mpi/master.c and its two neighbours, compiled once more
+ * under other names: they call fake_recorder_finished() where the program calls
  * js_recorder_finished(). Whoever includes this before all else sees both
  * headers under these names, and defines the functions of the recorder that the
  * master calls.
@@ -18,6 +18,14 @@
 #define js_master_scheduler loop_master_plan
 #define js_master_allocator loop_master_pool
 #define js_master_host loop_master_host
+#define js_master_no_memory loop_master_no_memory
+#define js_meeting_step loop_meeting_step
+#define js_meeting_take_hello loop_meeting_take_hello
+#define js_meeting_take_ready loop_meeting_take_ready
+#define js_meeting_take_cleared loop_meeting_take_cleared
+#define js_master_news_listen loop_master_news_listen
+#define js_master_news_take loop_master_news_take
+#define js_master_news_watch loop_master_news_watch
 
 #define js_recorder_enlisted fake_recorder_enlisted
 #define js_recorder_restarted fake_recorder_restarted

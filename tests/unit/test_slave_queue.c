@@ -393,6 +393,19 @@ static void test_recall_of_what_the_runner_has(void)
     js_slave_queue_release(&queue);
 }
 
+/* Whoever asks it: here nobody but the slave, whose spool is full. */
+static void test_nothing_is_handed_to_a_runner_that_is_asked(void)
+{
+    struct js_slave_queue queue = busy_queue(2);
+    js_slave_queue_handed(&queue);
+    CU_ASSERT_PTR_NOT_NULL(js_slave_queue_handable(&queue));
+    CU_ASSERT_TRUE(js_slave_queue_begin_recall(&queue));
+    CU_ASSERT_PTR_NULL(js_slave_queue_handable(&queue));
+    CU_ASSERT_EQUAL(js_slave_queue_recalled(&queue, 1), 0);
+    CU_ASSERT_PTR_NOT_NULL(js_slave_queue_handable(&queue));
+    js_slave_queue_release(&queue);
+}
+
 static void test_runner_that_has_none_is_not_asked(void)
 {
     struct js_slave_queue queue = busy_queue(1);
@@ -555,6 +568,8 @@ static const struct unit_test tests[] = {
     {"recall of what waits", test_recall_of_what_waits},
     {"an order with a slot is no answer", test_order_with_a_slot_is_no_answer},
     {"recall of what the runner has", test_recall_of_what_the_runner_has},
+    {"nothing is handed to a runner that is asked",
+     test_nothing_is_handed_to_a_runner_that_is_asked},
     {"a runner that has none is not asked",
      test_runner_that_has_none_is_not_asked},
     {"a slot given back goes to nobody", test_slot_given_back_goes_to_nobody},

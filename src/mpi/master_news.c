@@ -1,0 +1,348 @@
+#include "mpi/master_private.h"
+
+#include "base/clock.h"
+
+#include <inttypes.h>
+
+enum { NAMED_MAX = 5 }; /* jobs in a message */
+
+/* How often silence is looked for, and how much longer than lease and grace it
+ * may last: the jobs' end takes its time. */
+static const int64_t watch_every_ns = 100 * JS_NS_PER_MS;
+static const int64_t silence_margin_ns = JS_NS_PER_S;
+
+/* ---------------------------------------------------------------- losses */
+
+/* Without memory the message is shorter. */
+static void blame(void *arg, const struct js_job *job, unsigned slave)
+{
+    struct js_master *master = arg;
+    js_recorder_lost(master->config.recorder, job, slave);
+    master->blame.losses = job->losses;
+    if (master->blame.count++ >= NAMED_MAX)
+        return;
+    js_buf_printf(&master->blame.names, "%s %" PRIu64,
+                  master->blame.count > 1 ? "," : "", job->id);
+    if (job->line > 0)
+        js_buf_printf(&master->blame.names, " (line %" PRIu64 ")", job->line);
+}
+
+static void tell_one_blamed(const struct js_master *master, unsigned slave,
+                            const char *names)
+{
+    if (master->blame.losses >= JS_SCHEDULER_LOSSES)
+        js_log(&master->config.log,
+               "slave %u on %s: job%s was running there: %u such losses count "
+               "as its failure",
+               slave, js_master_host(master, slave), names,
+               JS_SCHEDULER_LOSSES);
+    else
+        js_log(&master->config.log,
+               "slave %u on %s: job%s was running there (loss %" PRIu32
+               " of %u that count as its failure): it runs again, alone on a "
+               "slave",
+               slave, js_master_host(master, slave), names,
+               master->blame.losses, JS_SCHEDULER_LOSSES);
+}
+
+/* What was running where something was lost is named. */
+static void tell_blamed(struct js_master *master, unsigned slave)
+{
+    const char *names = js_buf_string(&master->blame.names);
+    unsigned count = master->blame.count;
+    if (count > NAMED_MAX && names)
+        js_buf_printf(&master->blame.names, " and %u more", count - NAMED_MAX);
+    names = js_buf_string(&master->blame.names);
+    if (count == 1 && names)
+        tell_one_blamed(master, slave, names);
+    else if (count > 1 && names)
+        js_log(&master->config.log,
+               "slave %u on %s: jobs%s were running there, and one of them may "
+               "be the cause: each runs again, alone on a slave",
+               slave, js_master_host(master, slave), names);
+    master->blame.names.len = 0;
+    master->blame.count = 0;
+}
+
+static void part_from(struct js_master *master, unsigned slave, bool has_died)
+{
+    struct js_slave_conn *conn = &master->conns[slave];
+    if (conn->state == JS_SLAVE_CONN_WORKING)
+        js_recorder_parted(master->config.recorder, slave);
+    if (has_died)
+        js_scheduler_died(master->scheduler, slave, blame, master);
+    else
+        js_scheduler_lost(master->scheduler, slave);
+    tell_blamed(master, slave);
+    js_slave_conn_take_away(conn);
+    conn->state = JS_SLAVE_CONN_GONE;
+}
+
+/* ---------------------------------------------------------------- news */
+
+static int take_ack(struct js_master *master, const struct js_message *message,
+                    struct js_err *err)
+{
+    struct js_wire_ack ack;
+    struct js_slave_conn *conn = &master->conns[message->conn];
+    if (js_wire_unpack_ack(message->bytes, message->len, &ack) < 0)
+        return js_err_set(err, "slave %d sent a bad ACK", message->conn);
+    js_scheduler_acknowledged(master->scheduler, (unsigned)message->conn,
+                              js_slave_conn_acknowledge(conn, &ack));
+    return 0;
+}
+
+/* An attempt of a job has ended. */
+static int master_take_end(struct js_master *master, unsigned slave,
+                           struct js_wire_done *done, struct js_err *err)
+{
+    struct js_job *job;
+    bool is_loss = js_outcome_is_loss(&done->outcome);
+    /* Whoever wants the run to end may have killed it: that proves nothing. */
+    if (is_loss && js_scheduler_is_stopped(master->scheduler)) {
+        done->outcome.step = JS_STEP_NONE;
+        done->outcome.cause = JS_STOP_REASON_STOPPED;
+        is_loss = false;
+    }
+    enum js_scheduler_verdict verdict = js_scheduler_ended(
+        master->scheduler, slave, done->ticket, &done->outcome, &job);
+    if (verdict == JS_SCHEDULER_STALE)
+        return 0; /* its job was given to another */
+    if (is_loss)
+        blame(master, job, slave);
+    if (verdict == JS_SCHEDULER_LOST) {
+        js_job_free(job);
+        return 0;
+    }
+    bool is_retried = verdict == JS_SCHEDULER_RETRIED;
+    /* One that was stopped is left, as it was before. */
+    bool is_over = !is_retried && done->outcome.cause != JS_STOP_REASON_STOPPED;
+    master->ended += is_over;
+    struct js_completion completion = {
+        .job = job,
+        .outcome = done->outcome,
+        .fate =
+            is_retried ? JS_ATTEMPT_RESULT_RETRIED : JS_ATTEMPT_RESULT_ENDED,
+        .slave = slave,
+        .cores = job->request.cores * js_request_nodes(&job->request),
+        .host = js_master_host(master, slave)};
+    if (js_delivery_add(master->delivery, &completion, done->ticket,
+                        done->captured, done->inlined) < 0)
+        return js_master_no_memory(err);
+    return 0;
+}
+
+static int take_done(struct js_master *master, const struct js_message *message,
+                     struct js_err *err)
+{
+    struct js_slave_conn *conn = &master->conns[message->conn];
+    struct js_cursor cursor = js_cursor_of(message->bytes, message->len);
+    master->event_ns = master->now_ns;
+    while (cursor.left > 0) {
+        struct js_wire_done done;
+        if (js_wire_unpack_done(&cursor, &done) < 0)
+            return js_err_set(err, "slave %d sent a bad DONE", message->conn);
+        js_scheduler_acknowledged(
+            master->scheduler, (unsigned)message->conn,
+            js_slave_conn_acknowledge_jobs(conn, done.jobs));
+        if (master_take_end(master, (unsigned)message->conn, &done, err) < 0)
+            return -1;
+    }
+    tell_blamed(master, (unsigned)message->conn);
+    return 0;
+}
+
+static int master_take_back(struct js_master *master,
+                            const struct js_message *message,
+                            struct js_err *err)
+{
+    unsigned slave = (unsigned)message->conn;
+    struct js_wire_back back;
+    if (js_wire_unpack_back(message->bytes, message->len, &back) < 0)
+        return js_err_set(err, "slave %u sent a bad BACK", slave);
+    for (size_t i = 0; i < back.count; i++)
+        js_scheduler_returned(master->scheduler, slave,
+                              js_wire_back_ticket(&back, i));
+    if (back.is_answer)
+        js_scheduler_recalled(master->scheduler, slave);
+    return 0;
+}
+
+static int master_take_output(struct js_master *master,
+                              const struct js_message *message,
+                              struct js_err *err)
+{
+    struct js_wire_output output;
+    if (js_wire_unpack_output(message->bytes, message->len, &output) < 0)
+        return js_err_set(err, "slave %d sent a bad OUTPUT", message->conn);
+    if (js_delivery_fetched(master->delivery, (unsigned)message->conn,
+                            output.ticket, output.stream, output.offset,
+                            output.bytes, output.len, output.error) < 0)
+        return js_err_errno(err, "output from slave %d", message->conn);
+    return 0;
+}
+
+static int take_note(struct js_master *master, const struct js_message *message,
+                     struct js_err *err)
+{
+    (void)err;
+    js_log(&master->config.log, "slave %d on %s: %.*s", message->conn,
+           js_master_host(master, (unsigned)message->conn), (int)message->len,
+           message->bytes);
+    return 0;
+}
+
+static int take_bye(struct js_master *master, const struct js_message *message,
+                    struct js_err *err)
+{
+    uint64_t why;
+    if (js_wire_unpack_number(message->bytes, message->len, &why) < 0 ||
+        why >= JS_PARTING_COUNT)
+        return js_err_set(err, "slave %d sent a bad BYE", message->conn);
+    master->was_asked |= why == JS_PARTING_ASKED;
+    part_from(master, (unsigned)message->conn,
+              why == JS_PARTING_BROKEN &&
+                  !js_scheduler_is_stopped(master->scheduler));
+    return 0;
+}
+
+/* One that has said BYE is still needed for its output. */
+static int master_take_beat(struct js_master *master,
+                            const struct js_message *message,
+                            struct js_err *err)
+{
+    struct js_slave_conn *conn = &master->conns[message->conn];
+    uint64_t number;
+    if (js_wire_unpack_number(message->bytes, message->len, &number) < 0)
+        return js_err_set(err, "slave %d sent a bad BEAT", message->conn);
+    conn->answered_ns = master->listened_ns;
+    return js_slave_conn_answer_beat(conn, number, err);
+}
+
+static int master_take_runner(struct js_master *master,
+                              const struct js_message *message,
+                              struct js_err *err)
+{
+    struct js_slave_conn *conn = &master->conns[message->conn];
+    if (js_wire_unpack_processes(message->bytes, message->len,
+                                 &conn->processes) < 0)
+        return js_err_set(err, "slave %d sent a bad RUNNER", message->conn);
+    conn->has_new_runner = master->has_new_runners = true;
+    js_recorder_restarted(master->config.recorder, (unsigned)message->conn,
+                          &conn->processes);
+    return 0;
+}
+
+typedef int (*take_fn)(struct js_master *master,
+                       const struct js_message *message, struct js_err *err);
+
+static const take_fn takers[JS_TAG_COUNT] = {
+    [JS_TAG_HELLO] = js_meeting_take_hello,
+    [JS_TAG_READY] = js_meeting_take_ready,
+    [JS_TAG_ACK] = take_ack,
+    [JS_TAG_DONE] = take_done,
+    [JS_TAG_RETURNED] = master_take_back,
+    [JS_TAG_OUTPUT] = master_take_output,
+    [JS_TAG_NOTE] = take_note,
+    [JS_TAG_GOODBYE] = take_bye,
+    [JS_TAG_BEAT] = master_take_beat,
+    [JS_TAG_CLEARED] = js_meeting_take_cleared,
+    [JS_TAG_RUNNER] = master_take_runner,
+};
+
+static int master_take_message(struct js_master *master,
+                               const struct js_message *message,
+                               struct js_err *err)
+{
+    bool is_slave = message->conn > 0 && message->conn < master->link->size;
+    take_fn take = takers[message->tag];
+    if (!is_slave || !take)
+        return js_err_set(err, "rank %d sent a %s message, which no slave does",
+                          message->conn, js_tag_name(message->tag));
+    return master->conns[message->conn].is_lost ? 0
+                                                : take(master, message, err);
+}
+
+/* ---------------------------------------------------------------- silence */
+
+/* Whether the host of a slave that is silent is there: it is ours, or another
+ * slave there has been heard of lately. */
+static bool is_host_there(const struct js_master *master, int slave)
+{
+    const struct js_slave_conn *conn = &master->conns[slave];
+    int64_t lately_ns = master->listened_ns - master->config.setup.lease_ns / 2;
+    if (js_node_is_same(&conn->node, &master->config.node))
+        return true;
+    for (int i = 1; i < master->link->size; i++) {
+        const struct js_slave_conn *other = &master->conns[i];
+        if (i != slave && other->state == JS_SLAVE_CONN_WORKING &&
+            other->answered_ns > lately_ns &&
+            js_node_is_same(&other->node, &conn->node))
+            return true;
+    }
+    return false;
+}
+
+static int lose(struct js_master *master, int slave, struct js_err *err)
+{
+    struct js_slave_conn *conn = &master->conns[slave];
+    bool had_left = conn->state == JS_SLAVE_CONN_GONE;
+    js_log(&master->config.log,
+           "slave %d on %s has not been heard of for %d s and is given up%s",
+           slave, conn->node.host,
+           (int)((master->listened_ns - conn->answered_ns) / JS_NS_PER_S),
+           had_left ? "" : ": its jobs run again elsewhere");
+    conn->is_lost = true;
+    master->lost++;
+    part_from(master, (unsigned)slave,
+              is_host_there(master, slave) &&
+                  !js_scheduler_is_stopped(master->scheduler));
+    js_delivery_lost(master->delivery, (unsigned)slave);
+    /* Should it only have been asleep. */
+    return js_slave_conn_stop(conn, JS_LEAVE_AT_ONCE, err);
+}
+
+/* Of the time since the last turn only so much counts: in a longer one the disk
+ * was slow, or this process was stopped, and what was said lies unread. */
+void js_master_news_listen(struct js_master *master)
+{
+    int64_t turn_ns = master->now_ns - master->turn_ns;
+    master->turn_ns = master->now_ns;
+    master->listened_ns +=
+        turn_ns < JS_MASTER_LISTENING_NS ? turn_ns : JS_MASTER_LISTENING_NS;
+}
+
+int js_master_news_watch(struct js_master *master, struct js_err *err)
+{
+    const struct js_wire_setup *setup = &master->config.setup;
+    int64_t most_ns =
+        setup->lease_ns + setup->settings.grace_ns + silence_margin_ns;
+    if (master->listened_ns < master->watch_ns)
+        return 0;
+    master->watch_ns = master->listened_ns + watch_every_ns;
+    for (int i = 1; i < master->link->size; i++) {
+        struct js_slave_conn *conn = &master->conns[i];
+        if (conn->is_watched && !conn->is_lost &&
+            master->listened_ns - conn->answered_ns > most_ns &&
+            lose(master, i, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Some at a time, so that a flood of them does not keep output waiting. */
+int js_master_news_take(struct js_master *master, struct js_err *err)
+{
+    enum { AT_ONCE = 256 };
+    for (int i = 0; i < AT_ONCE; i++) {
+        struct js_message message;
+        int rc = js_link_receive(master->link, &message, err);
+        if (rc <= 0)
+            return rc;
+        if (master_take_message(master, &message, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Of a stream, whose jobs are not known before. */

@@ -1,0 +1,331 @@
+#include "mpi/master_private.h"
+
+#include "base/clock.h"
+#include "base/fdio.h"
+#include "sched/capacity.h"
+
+#include <inttypes.h>
+
+/* How often it is looked whether an earlier run is known to be gone. */
+static const int64_t look_for_quiet_ns = 50 * JS_NS_PER_MS;
+
+int js_meeting_take_hello(struct js_master *master,
+                          const struct js_message *message, struct js_err *err)
+{
+    struct js_slave_conn *conn = &master->conns[message->conn];
+    struct js_wire_hello hello;
+    if (conn->state != JS_SLAVE_CONN_AWAITED)
+        return js_slave_conn_stop(conn, JS_LEAVE_TOGETHER, err);
+    if (js_wire_unpack_hello(message->bytes, message->len, &hello) < 0)
+        return js_err_set(
+            err,
+            "rank %d does not speak as a slave of jobsched: start "
+            "the same jobsched in every process",
+            message->conn);
+    if (hello.version != JS_WIRE_VERSION) {
+        js_log(&master->config.log,
+               "slave %d is another version of jobsched (messages of version "
+               "%u, here %d) and is left out: install the same one everywhere",
+               message->conn, hello.version, JS_WIRE_VERSION);
+        conn->state = JS_SLAVE_CONN_GONE;
+        return js_slave_conn_stop(conn, JS_LEAVE_TOGETHER, err);
+    }
+    conn->state = JS_SLAVE_CONN_MET;
+    conn->node = hello.node;
+    conn->is_near = js_node_is_same(&hello.node, &master->config.node);
+    conn->processes = hello.processes;
+    if (js_allocator_add(master->allocator, (unsigned)message->conn,
+                         &hello.node, true))
+        return js_master_no_memory(err);
+    return 0;
+}
+
+static int begin_setup(struct js_master *master, int slave, struct js_err *err)
+{
+    struct js_slave_conn *conn = &master->conns[slave];
+    struct js_wire_setup setup = master->config.setup;
+    struct js_location place;
+    if (js_allocator_locate(master->allocator, (unsigned)slave, &place) < 0)
+        return js_err_set(err, "slave %d has no place", slave);
+    setup.index = place.index;
+    setup.slaves = place.slaves;
+    setup.node_cpus = place.node->cpus;
+    setup.held = place.node->held;
+    setup.quota_cores = place.node->quota_cores;
+    return js_slave_conn_set_up(conn, &setup, err);
+}
+
+static void leave_out(struct js_master *master, int slave)
+{
+    struct js_slave_conn *conn = &master->conns[slave];
+    int seconds = (int)(master->config.meeting_ns / JS_NS_PER_S);
+    if (conn->state == JS_SLAVE_CONN_AWAITED)
+        js_log(&master->config.log,
+               "slave %d has not shown up in %d s and is left out", slave,
+               seconds);
+    else
+        js_log(&master->config.log,
+               "slave %d on %s has not got ready in %d s and is left out",
+               slave, conn->node.host, seconds);
+    conn->state = JS_SLAVE_CONN_GONE;
+}
+
+/* True while slaves are in a state before this one, and there is time. */
+static bool is_awaiting(struct js_master *master,
+                        enum js_slave_conn_state state)
+{
+    bool is_late = master->now_ns >= master->meeting.phase_end_ns;
+    for (int i = 1; i < master->link->size; i++) {
+        if (master->conns[i].state < state && !is_late)
+            return true;
+    }
+    return false;
+}
+
+static void leave_out_before(struct js_master *master,
+                             enum js_slave_conn_state state)
+{
+    for (int i = 1; i < master->link->size; i++) {
+        if (master->conns[i].state < state)
+            leave_out(master, i);
+    }
+}
+
+/* Once all have said where they are, each can be told its share. */
+static int end_meeting(struct js_master *master, struct js_err *err)
+{
+    leave_out_before(master, JS_SLAVE_CONN_MET);
+    for (int i = 1; i < master->link->size; i++) {
+        if (master->conns[i].state == JS_SLAVE_CONN_MET &&
+            begin_setup(master, i, err) < 0)
+            return -1;
+    }
+    master->meeting.phase = JS_MEETING_SETTING_UP;
+    master->meeting.phase_end_ns = master->now_ns + master->config.meeting_ns;
+    return 0;
+}
+
+static void show_slave(const struct js_master *master, int slave)
+{
+    const struct js_slave_conn *conn = &master->conns[slave];
+    struct js_buf cpus = JS_BUF_INIT;
+    js_cpuset_format(&conn->home, &cpus);
+    const char *list = js_buf_string(&cpus);
+    js_log(&master->config.log, "slave %d on %s: %u slot%s on CPUs %s", slave,
+           conn->node.host, conn->slots, conn->slots == 1 ? "" : "s",
+           list ? list : "?");
+    js_buf_release(&cpus);
+}
+
+static void show_nodes(const struct js_master *master)
+{
+    const struct js_request nothing = {.nodes = 1};
+    uint32_t count = js_allocator_count_nodes(master->allocator, &nothing, 0);
+    if (count > 1)
+        js_log(&master->config.log,
+               "%" PRIu32 " nodes: nodes=%" PRIu32
+               " is the most that a job can ask for",
+               count, count);
+}
+
+/* What an earlier run has left is known to be gone, or must be by now. */
+static bool master_is_quiet(struct js_master *master)
+{
+    if (master->now_ns >= master->meeting.phase_end_ns)
+        return true;
+    if (master->now_ns < master->meeting.quiet_look_ns)
+        return false;
+    master->meeting.quiet_look_ns = master->now_ns + look_for_quiet_ns;
+    return js_recorder_is_quiet(master->config.recorder);
+}
+
+static void end_setup(struct js_master *master)
+{
+    if (master->config.claim)
+        js_fd_close(master->config.claim);
+    leave_out_before(master, JS_SLAVE_CONN_WORKING);
+    for (int i = 1; master->config.show_map && i < master->link->size; i++) {
+        if (master->conns[i].state == JS_SLAVE_CONN_WORKING)
+            show_slave(master, i);
+    }
+    if (master->config.show_map)
+        show_nodes(master);
+    master->meeting.phase = JS_MEETING_QUIET;
+    master->meeting.phase_end_ns = master->meeting.quiet_end_ns;
+    int64_t left_ns = master->meeting.quiet_end_ns - master->now_ns;
+    if (master_is_quiet(master))
+        master->meeting.phase_end_ns = master->now_ns;
+    else
+        js_log(&master->config.log,
+               "the run before this one was killed, and its slaves may still "
+               "be ending their jobs: starting in %d s at most",
+               (int)(left_ns / JS_NS_PER_S + 1));
+}
+
+static bool is_clearing(const struct js_slave_conn *conn)
+{
+    return conn->state == JS_SLAVE_CONN_WORKING &&
+           conn->clearing == JS_SLAVE_CONN_CLEARING;
+}
+
+static bool is_host_seen_to(const struct js_master *master, int slave)
+{
+    for (int i = 1; i < master->link->size; i++) {
+        const struct js_slave_conn *conn = &master->conns[i];
+        bool sees_to_it =
+            is_clearing(conn) || conn->clearing == JS_SLAVE_CONN_CLEARED;
+        if (sees_to_it &&
+            js_node_is_same(&conn->node, &master->conns[slave].node))
+            return true;
+    }
+    return false;
+}
+
+/* A job that no node could run is an error of the list. */
+static void check_needs(struct js_master *master)
+{
+    if (js_scheduler_slaves(master->scheduler) == 0 ||
+        js_capacity_check(master->allocator, master->config.source,
+                          &master->config.log) == 0)
+        return;
+    js_err_set(&master->input_error,
+               "jobs need more than there is: nothing has run");
+    master->is_input_bad = true;
+    master->has_input = false;
+}
+
+/* One slave of each host sees to it; another if that is lost meanwhile. */
+static int clear_hosts(struct js_master *master, struct js_err *err)
+{
+    for (int i = 1; master->config.dead_count > 0 && i < master->link->size;
+         i++) {
+        struct js_slave_conn *conn = &master->conns[i];
+        if (conn->state != JS_SLAVE_CONN_WORKING || is_host_seen_to(master, i))
+            continue;
+        conn->clearing = JS_SLAVE_CONN_CLEARING;
+        if (js_slave_conn_clear(conn, master->config.dead,
+                                master->config.dead_count, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static bool is_any_clearing(const struct js_master *master)
+{
+    for (int i = 1; i < master->link->size; i++) {
+        if (is_clearing(&master->conns[i]))
+            return true;
+    }
+    return false;
+}
+
+int js_meeting_step(struct js_master *master, struct js_err *err)
+{
+    if (master->meeting.phase == JS_MEETING_MEETING &&
+        !is_awaiting(master, JS_SLAVE_CONN_MET) && end_meeting(master, err) < 0)
+        return -1;
+    if (master->meeting.phase == JS_MEETING_SETTING_UP &&
+        !is_awaiting(master, JS_SLAVE_CONN_WORKING))
+        end_setup(master);
+    if (master->meeting.phase == JS_MEETING_QUIET && master_is_quiet(master)) {
+        master->meeting.phase = JS_MEETING_CLEARING;
+        master->meeting.phase_end_ns = JS_NEVER_NS;
+    }
+    if (master->meeting.phase != JS_MEETING_CLEARING || is_any_clearing(master))
+        return 0;
+    if (clear_hosts(master, err) < 0)
+        return -1;
+    if (!is_any_clearing(master)) {
+        master->meeting.phase = JS_MEETING_WORKING;
+        check_needs(master);
+    }
+    return 0;
+}
+
+/* Said by the first slave of a node, for all on it. */
+static void warn_of_sharing(struct js_master *master, int slave,
+                            const struct js_wire_ready *ready)
+{
+    struct js_location place;
+    unsigned cores = ready->resources.core_count;
+    if (js_allocator_locate(master->allocator, (unsigned)slave, &place) < 0 ||
+        place.index > 0)
+        return;
+    uint64_t slots = (uint64_t)place.slaves * ready->slots;
+    if (slots > cores)
+        js_log(&master->config.log,
+               "%" PRIu64 " slots on %s share %u core%s: jobs will slow each "
+               "other; start no more slaves than cores (and one rank more for "
+               "the master, which needs none)",
+               slots, place.node->host, cores, cores == 1 ? "" : "s");
+}
+
+static int enlist(struct js_master *master, int slave,
+                  const struct js_wire_ready *ready, struct js_err *err)
+{
+    struct js_slave_conn *conn = &master->conns[slave];
+    if (js_allocator_equip(master->allocator, (unsigned)slave,
+                           &ready->resources, ready->homes, ready->slots) < 0)
+        return js_err_errno(err, "slave %d", slave);
+    if (js_scheduler_add_slave(master->scheduler, (unsigned)slave,
+                               ready->slots) < 0)
+        return js_master_no_memory(err);
+    conn->state = JS_SLAVE_CONN_WORKING;
+    conn->slots = ready->slots;
+    conn->home = ready->home;
+    master->meeting.slaves++;
+    master->meeting.slots += ready->slots;
+    conn->is_watched = master->config.setup.lease_ns > 0;
+    conn->answered_ns = master->listened_ns;
+    js_recorder_enlisted(master->config.recorder, (unsigned)slave, ready->slots,
+                         conn->node.host, &conn->processes);
+    warn_of_sharing(master, slave, ready);
+    return 0;
+}
+
+int js_meeting_take_ready(struct js_master *master,
+                          const struct js_message *message, struct js_err *err)
+{
+    int slave = message->conn;
+    struct js_wire_ready ready;
+    int rc = 0;
+    /* It said BYE before it took in its set-up. */
+    if (master->conns[slave].state == JS_SLAVE_CONN_GONE)
+        return 0;
+    if (js_wire_unpack_ready(message->bytes, message->len, &ready) < 0)
+        return js_err_set(err, "slave %d sent a bad READY", slave);
+    if (master->conns[slave].state != JS_SLAVE_CONN_SET_UP) {
+        rc = js_err_set(err, "slave %d sent a READY nobody expects", slave);
+    } else if (ready.error[0]) {
+        js_log(&master->config.log, "slave %d on %s is left out: %s", slave,
+               js_master_host(master, (unsigned)slave), ready.error);
+        master->conns[slave].state = JS_SLAVE_CONN_GONE;
+    } else {
+        rc = enlist(master, slave, &ready, err);
+    }
+    js_wire_release_ready(&ready);
+    return rc;
+}
+
+int js_meeting_take_cleared(struct js_master *master,
+                            const struct js_message *message,
+                            struct js_err *err)
+{
+    struct js_slave_conn *conn = &master->conns[message->conn];
+    struct js_wire_cleared cleared;
+    if (js_wire_unpack_cleared(message->bytes, message->len, &cleared) < 0)
+        return js_err_set(err, "slave %d sent a bad CLEARED", message->conn);
+    conn->clearing = JS_SLAVE_CONN_CLEARED;
+    if (cleared.ended > 0)
+        js_log(&master->config.log,
+               "node %s: %u process%s that jobs of a killed run had left %s "
+               "ended",
+               conn->node.host, cleared.ended, cleared.ended == 1 ? "" : "es",
+               cleared.ended == 1 ? "was" : "were");
+    if (cleared.left > 0)
+        js_log(&master->config.log,
+               "node %s: %u of them %s not end, not even by SIGKILL",
+               conn->node.host, cleared.left,
+               cleared.left == 1 ? "does" : "do");
+    return 0;
+}
