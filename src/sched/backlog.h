@@ -2,13 +2,13 @@
  * backlog - the slaves of a run, and the jobs that each of them has been given.
  *
  * Owns every job from js_backlog_give() until js_backlog_take() hands it back.
- * Borrows the allocator. Knows which slaves have room, how many jobs each may
- * have ahead of time and unacknowledged, whose jobs are recalled, and how long
- * jobs have run so far. Does not know which job is next: that is the
- * scheduler's business (sched/scheduler.h, which also explains the words).
+ * Borrows the allocator. It knows which slaves have room, how many jobs each
+ * may have ahead of time and unacknowledged, whose jobs are recalled, and how
+ * long jobs have run so far. It does not know which job is next: that is the
+ * task of the scheduler (sched/scheduler.h, which also explains the words).
  *
- * The scheduler reads the fields of these structs; only this module writes
- * them, but for those that say otherwise.
+ * The scheduler reads the fields of these structs. Only this module writes
+ * them, except where a comment says otherwise.
  */
 #ifndef JS_SCHED_BACKLOG_H
 #define JS_SCHED_BACKLOG_H
@@ -25,17 +25,17 @@
 enum js_node_loss {
     JS_NODE_LOSS_NONE = 0,
     JS_NODE_LOSS_NEW,   /* a slave on another of the job's nodes is lost */
-    JS_NODE_LOSS_ENDING /* ... and the job's own slave is asked to end it */
+    JS_NODE_LOSS_ENDING /* and the job's own slave has been asked to end it */
 };
 
 struct js_assignment {
     uint64_t ticket;
     struct js_job *job;              /* owned */
-    struct js_allocation allocation; /* rank 0: none yet, the job was given
-                                        ahead of time */
+    struct js_allocation allocation; /* rank 0: none yet, because the job was
+                                        given ahead of time */
     enum js_node_loss node_loss;
-    bool is_reported; /* it is reported that the job has begun */
-    bool is_alone;    /* its slave was empty, and gets nothing else */
+    bool is_reported; /* js_scheduler_tell_begun() has reported the job */
+    bool is_alone;    /* its slave was empty and gets nothing else */
     int64_t begun_ns; /* when it got its allocation */
 };
 
@@ -53,21 +53,22 @@ struct js_assignment {
 struct js_backlog_slave {
     unsigned number;
     uint32_t slots;
-    uint32_t unacknowledged; /* of the jobs sent to it */
-    uint32_t credit;         /* for these */
-    uint32_t acknowledged;   /* since credit was changed */
+    uint32_t unacknowledged; /* how many of the jobs sent to it */
+    uint32_t credit;         /* the limit of these */
+    uint32_t acknowledged;   /* since the credit last changed */
     bool is_lost;
-    bool is_stuck;    /* it gave jobs back: nothing ahead before its next end */
-    bool is_recalled; /* it is to return jobs, and has not yet answered */
+    bool is_stuck;    /* it returned jobs, and gets none ahead until one of its
+                         jobs ends */
+    bool is_recalled; /* it was asked to return jobs and has not answered yet */
     bool is_alone;    /* its one job must run alone */
-    bool is_cleared;  /* it gets no more until it is empty, for a job that must
-                         run alone */
+    bool is_cleared;  /* it gets no more jobs until it is empty, because a job
+                         must run alone there */
     uint32_t constrained;
     uint32_t count;
     uint32_t slotted;
     struct js_assignment *assignments;
-    int level; /* 0: has a free slot; n: has n - 1 jobs ahead; -1: has no room
-                  or no credit */
+    int level; /* 0: it has a free slot; n: it has n - 1 jobs ahead; -1: it has
+                  no room or no credit */
     struct js_backlog_slave *next, *prev;
 };
 
@@ -75,9 +76,11 @@ enum { JS_BACKLOG_LEVELS = JS_SCHEDULER_AHEAD_MAX + 1 };
 
 /*
  * All slaves. Invariants:
- * - assigned, ahead, node_lost and unreported count the assignments of all
- *   slaves: all of them, those without an allocation, those whose node_loss is
- *   JS_NODE_LOSS_NEW, and those with an allocation that are not is_reported.
+ * - Four counts are over the assignments of all slaves: assigned is all of
+ *   them,
+ *   ahead those without an allocation, node_lost those whose node_loss is
+ *   JS_NODE_LOSS_NEW, unreported those with an allocation that are not
+ *   is_reported.
  * - live_slaves and live_slots count the slaves that are not lost.
  * - recalls counts the slaves that are recalled; cleared is the one that
  *   is_cleared.
@@ -88,8 +91,9 @@ enum { JS_BACKLOG_LEVELS = JS_SCHEDULER_AHEAD_MAX + 1 };
  */
 struct js_backlog {
     struct js_allocator *allocator;
-    struct js_backlog_slave **slaves; /* by number; NULL where there is none */
-    unsigned slave_end;               /* one more than the highest number */
+    struct js_backlog_slave *
+        *slaves;        /* indexed by number; NULL where there is none */
+    unsigned slave_end; /* one more than the highest number */
     unsigned live_slaves;
     uint64_t live_slots;
     uint64_t assigned;
@@ -106,21 +110,22 @@ struct js_backlog {
     struct js_backlog_slave *cleared; /* NULL: none */
     bool has_changed; /* a slave's level may have changed; the scheduler clears
                          this */
-    bool is_ahead_allowed; /* jobs may be given ahead of time at all */
-    int64_t now_ns;        /* the scheduler writes it */
-    int64_t look_ns;       /* when to look for jobs to report again */
-    int64_t run_ns;        /* a moving average; -1: none has ended yet */
-    int64_t short_ns;      /* the same of the shortest; 0: none has ended yet */
+    bool is_ahead_allowed; /* whether jobs may be given ahead of time at all */
+    int64_t now_ns;        /* set by the scheduler */
+    int64_t look_ns;       /* when to look again for jobs to report */
+    int64_t run_ns; /* moving average of run times; -1: no job has ended yet */
+    int64_t short_ns; /* moving average of the shortest run times; 0: no job has
+                         ended yet */
     struct js_log_histogram run_times; /* of the jobs that succeeded */
 };
 
-/* The job has been lost with a slave, and must run alone. */
+/* True if the job was lost with a slave and must run alone. */
 static inline bool js_job_is_suspect(const struct js_job *job)
 {
     return job->losses > 0;
 }
 
-/* Not every free slot will do for the job. */
+/* True if the job cannot run in every free slot. */
 static inline bool js_job_is_constrained(const struct js_job *job)
 {
     return !js_job_is_plain(job) || js_job_is_suspect(job);
@@ -141,43 +146,48 @@ struct js_backlog_slave *js_backlog_find(const struct js_backlog *backlog,
 
 /* ------------------------------------------------- slaves with room */
 
-/* Something has changed for this slave, or for all of them: their levels
- * follow. */
+/* Update the level of this slave, or of all slaves, after something has changed
+ * for them. */
 void js_backlog_place(struct js_backlog *backlog,
                       struct js_backlog_slave *slave);
 void js_backlog_place_all(struct js_backlog *backlog);
 
-/* The slave to give the next plain job to, but not slave `avoid` (0: any): one
- * with a free slot, else the one with the fewest jobs ahead, else NULL. */
+/* Returns the slave that should get the next plain job: one with a free slot,
+ * else the one with the fewest jobs ahead, else NULL. It is never slave `avoid`
+ * (0: none). */
 struct js_backlog_slave *js_backlog_find_room(const struct js_backlog *backlog,
                                               unsigned avoid);
 
-/* For the allocator (js_allocator_usable_fn); `arg` is the backlog. True for a
- * slave that can be sent a job; and for one on which a job would be alone. */
+/* Callbacks for the allocator (js_allocator_usable_fn); `arg` is the backlog.
+ * The first is true for a slave that can be sent a job, the second for one on
+ * which a job would be alone. */
 bool js_backlog_is_usable(void *arg, unsigned rank);
 bool js_backlog_is_empty(void *arg, unsigned rank);
 
-/* Gives the slave with the fewest jobs no more, until it is empty and gets a
- * job that must run alone; there is one such slave at a time. And ends that. */
+/* The first function chooses the slave with the fewest jobs. It gets no more
+ * until it is empty; then it gets a job that must run alone. There is at most
+ * one such slave at a time. The second function ends this. */
 void js_backlog_clear_one(struct js_backlog *backlog);
 void js_backlog_end_clearing(struct js_backlog *backlog);
 
 /* ------------------------------------------------- what the slaves have */
 
-/* Assigns the job, which is owned from now on, as is the allocation (rank 0:
- * given ahead of time). The result is valid until the slave's next call. */
+/* Assigns the job and takes over the job and the allocation (rank 0: the job is
+ * given ahead of time). The result is valid until the next call for this slave.
+ */
 const struct js_assignment *
 js_backlog_give(struct js_backlog *backlog, struct js_backlog_slave *slave,
                 struct js_job *job, const struct js_allocation *allocation);
 
-/* Takes the assignment with that ticket out of the slave's hands: false if it
- * is not there. *ret still holds its allocation: js_backlog_hand_on() or
+/* Removes the assignment with that ticket from the slave. Returns false if
+ * there is none. *ret still holds its allocation: js_backlog_hand_on() or
  * js_backlog_let_go() must follow. */
 bool js_backlog_take(struct js_backlog *backlog, struct js_backlog_slave *slave,
                      uint64_t ticket, struct js_assignment *ret);
 
-/* The slot of the assignment goes to the first job that the slave was given
- * ahead, as the slave does it; or all it holds goes back to the allocator. */
+/* js_backlog_hand_on() passes the slot of the ended assignment to the first job
+ * that the slave was given ahead, as the slave itself does. js_backlog_let_go()
+ * returns all that the assignment holds to the allocator. */
 void js_backlog_hand_on(struct js_backlog *backlog,
                         struct js_backlog_slave *slave,
                         struct js_assignment *ended);
@@ -191,32 +201,32 @@ uint32_t js_backlog_ahead(const struct js_backlog_slave *slave);
 void js_backlog_acknowledged(struct js_backlog *backlog, unsigned number,
                              uint32_t count);
 
-/* Recalls half of what the slave with the most jobs ahead has ahead. Returns
- * that slave and how many jobs, or NULL if nobody has any. */
+/* Recalls half of the jobs that the slave with the most jobs ahead has ahead.
+ * Returns that slave and how many jobs, or NULL if no slave has any. */
 struct js_backlog_slave *js_backlog_recall(struct js_backlog *backlog,
                                            uint32_t *ret_count);
 
-/* The slave has answered. */
+/* The slave has answered the recall. */
 void js_backlog_recalled(struct js_backlog *backlog,
                          struct js_backlog_slave *slave);
 
-/* The slave is gone and has no assignments left. */
+/* The slave is lost, and has no assignments left. */
 void js_backlog_drop(struct js_backlog *backlog,
                      struct js_backlog_slave *slave);
 
-/* The next assignment that lost one of its other nodes, and its slave; from now
- * on it is ENDING. NULL if there is none. */
+/* Returns the next assignment that lost one of its other nodes, and its slave,
+ * and marks it as ENDING. NULL if there is none. */
 const struct js_assignment *
 js_backlog_next_node_lost(struct js_backlog *backlog,
                           const struct js_backlog_slave **ret_slave);
 
 /* ------------------------------------------------- run times */
 
-/* A job has ended so. */
+/* Takes the run time of a job that has ended into account. */
 void js_backlog_learn(struct js_backlog *backlog,
                       const struct js_outcome *outcome);
 
-/* As the functions of the scheduler. */
+/* As the functions of the scheduler with these names. */
 int64_t js_backlog_lead_ns(const struct js_backlog *backlog);
 int64_t js_backlog_median_ns(const struct js_backlog *backlog);
 void js_backlog_report_begun(struct js_backlog *backlog,
