@@ -168,6 +168,7 @@ static void queue_drop_first(struct js_slave_queue *queue)
     struct js_slave_order *order = js_slave_queue_order(queue, 0);
     queue->handed_count -= order->is_handed;
     free(order->text);
+    order->text = NULL;
     if (++queue->ring_head == queue->ring_size)
         queue->ring_head = 0;
     queue->order_count--;
@@ -362,35 +363,46 @@ static unsigned queue_count_freed(const struct js_slave_queue *queue,
     return count;
 }
 
-void js_slave_queue_assert_invariants(const struct js_slave_queue *queue)
+/* One slot, `orders` of which are its own, and that is in `freed` so often. */
+static void queue_assert_slot(const struct js_slave_slot *slot, unsigned orders,
+                              unsigned times_freed)
 {
-    uint32_t busy = 0, simulated = 0;
-    unsigned with_slot = 0, freed = 0;
-    for (uint32_t i = 0; i < queue->slot_count; i++) {
-        const struct js_slave_slot *slot = &queue->slots[i];
-        unsigned orders = queue_count_orders_of(queue, i);
-        unsigned times_freed = queue_count_freed(queue, i);
-        busy += slot->is_busy;
-        simulated += slot->is_simulated;
-        with_slot += orders;
-        freed += times_freed;
-        assert(!slot->is_busy || slot->is_taken);
-        assert(!slot->is_simulated || slot->is_busy);
-        assert(orders == (slot->is_taken && !slot->is_busy));
-        assert(times_freed == 0 || (times_freed == 1 && !slot->is_taken));
-    }
-    assert(busy == queue->busy_count);
-    assert(simulated == queue->simulated_count);
-    assert(freed == queue->freed_count);
+    assert(!slot->is_busy || slot->is_taken);
+    assert(!slot->is_simulated || slot->is_busy);
+    assert(orders == (slot->is_taken && !slot->is_busy));
+    assert(times_freed == 0 || (times_freed == 1 && !slot->is_taken));
+}
+
+static void queue_assert_orders(const struct js_slave_queue *queue)
+{
     assert(queue->order_count <= queue->ring_size);
     assert(queue->handed_count <= queue->order_count);
-    unsigned waiting = queue_count_orders_of(queue, JS_SCHEDULER_SLOT_NEXT);
-    assert(with_slot + waiting == queue->order_count);
-    assert(waiting == 0 || queue->freed_count == 0);
+    assert(queue->slot_count > 0 || queue->handed_count == 0);
     for (unsigned i = 0; i < queue->order_count; i++) {
         const struct js_slave_order *order = js_slave_queue_order(queue, i);
         assert(order->is_handed == (i < queue->handed_count));
         assert(!order->is_handed || order->wire.kind == JS_JOB_COMMAND);
     }
-    assert(queue->slot_count > 0 || queue->handed_count == 0);
+}
+
+void js_slave_queue_assert_invariants(const struct js_slave_queue *queue)
+{
+    uint32_t busy = 0, simulated = 0;
+    unsigned with_slot = 0, freed = 0;
+    for (uint32_t i = 0; i < queue->slot_count; i++) {
+        unsigned orders = queue_count_orders_of(queue, i);
+        unsigned times_freed = queue_count_freed(queue, i);
+        queue_assert_slot(&queue->slots[i], orders, times_freed);
+        busy += queue->slots[i].is_busy;
+        simulated += queue->slots[i].is_simulated;
+        with_slot += orders;
+        freed += times_freed;
+    }
+    assert(busy == queue->busy_count);
+    assert(simulated == queue->simulated_count);
+    assert(freed == queue->freed_count);
+    unsigned waiting = queue_count_orders_of(queue, JS_SCHEDULER_SLOT_NEXT);
+    assert(with_slot + waiting == queue->order_count);
+    assert(waiting == 0 || queue->freed_count == 0);
+    queue_assert_orders(queue);
 }

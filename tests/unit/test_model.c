@@ -34,27 +34,25 @@ enum {
     KEPT_MAX = 64,
 };
 
-static uint64_t model_seed; /* for what is printed when an invariant aborts */
+/* What is printed when something fails. */
+static char seed_text[64];
 
 static void print_seed(int signal_number)
 {
-    char text[64];
-    int len = snprintf(text, sizeof(text), "\nmodel: seed %llu fails\n",
-                       (unsigned long long)model_seed);
-    ssize_t written = write(STDERR_FILENO, text, (size_t)len);
+    ssize_t written = write(STDERR_FILENO, seed_text, strlen(seed_text));
     (void)written;
     (void)signal_number;
 }
 
 /* A fatal assertion does not come back to where the seed is known. */
-#define MODEL_MUST(what)                                                       \
-    do {                                                                       \
-        bool holds_ = (what);                                                  \
-        if (!holds_)                                                           \
-            print_seed(0);                                                     \
-        CU_assertImplementation(holds_, __LINE__, #what, __FILE__, "",         \
-                                CU_TRUE);                                      \
-    } while (0)
+static void model_must(bool holds, unsigned line, const char *what)
+{
+    if (!holds)
+        print_seed(0);
+    CU_assertImplementation(holds, line, what, __FILE__, "", CU_TRUE);
+}
+
+#define MODEL_MUST(what) model_must((what), __LINE__, #what)
 
 /* ---------------------------------------------------------------- messages */
 
@@ -326,23 +324,27 @@ static void slave_hand_over(struct model_slave *slave)
     }
 }
 
+static void slave_take_ended(struct model *model, struct model_slave *slave,
+                             const struct mail *mail)
+{
+    struct js_slave_slot *slot =
+        not_null(js_slave_queue_running(&slave->queue, mail->slot));
+    MODEL_MUST(slot->id == mail->id);
+    slave_send_done(slave, slot, &mail->outcome, model->now_ns);
+    slave_enter_started(model, slave);
+    slot = js_slave_queue_running(&slave->queue, mail->slot);
+    MODEL_MUST(mail->next_id == 0 || (slot && slot->id == mail->next_id));
+}
+
 static void slave_take_event(struct model *model, struct model_slave *slave)
 {
     struct mail mail;
     if (!way_take(&slave->runner.from, &mail))
         return;
-    if (mail.kind == MAIL_RECALLED) {
+    if (mail.kind == MAIL_RECALLED)
         MODEL_MUST(js_slave_queue_recalled(&slave->queue, mail.count) == 0);
-        return;
-    }
-    struct js_slave_slot *slot =
-        js_slave_queue_running(&slave->queue, mail.slot);
-    MODEL_MUST(slot != NULL);
-    MODEL_MUST(slot->id == mail.id);
-    slave_send_done(slave, slot, &mail.outcome, model->now_ns);
-    slave_enter_started(model, slave);
-    slot = js_slave_queue_running(&slave->queue, mail.slot);
-    MODEL_MUST(mail.next_id == 0 || (slot && slot->id == mail.next_id));
+    else
+        slave_take_ended(model, slave, &mail);
 }
 
 static void slave_accept(struct model *model, struct model_slave *slave,
@@ -711,7 +713,8 @@ static bool model_is_over(const struct model *model)
 
 static void model_play(uint64_t seed, unsigned losses)
 {
-    model_seed = seed;
+    snprintf(seed_text, sizeof(seed_text), "\nmodel: seed %llu fails\n",
+             (unsigned long long)seed);
     unsigned failed = CU_get_number_of_failures();
     struct model *model = model_new(seed, losses);
     for (unsigned step = 0; step < STEPS; step++) {
