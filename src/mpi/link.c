@@ -36,7 +36,7 @@ static const int64_t silent_ns = 500 * JS_NS_PER_MS;
 /* A message on its way, in or out. */
 struct transfer {
     MPI_Request stop_request;
-    int conn;
+    int peer;
     int tag;
     char *bytes; /* owned */
     int len;
@@ -94,7 +94,7 @@ static int mpi_failed(int code, const char *what, struct js_err *err)
 /* Of an MPI that says when a connection has failed (ULFM), and goes on. Its
  * messages are dropped, and that is all: that it is lost shows by its silence,
  * after which its jobs have ended for certain. */
-static bool is_conn_failure(int code)
+static bool is_peer_failure(int code)
 {
 #ifdef MPI_ERR_PROC_FAILED
     int class = MPI_SUCCESS;
@@ -121,7 +121,7 @@ unsigned js_link_failed_peers(void)
 
 /* ---------------------------------------------------------------- transfers */
 
-static struct transfer *add_transfer(struct transfers *list, int conn, int tag,
+static struct transfer *add_transfer(struct transfers *list, int peer, int tag,
                                      int len)
 {
     if (list->count == list->capacity) {
@@ -137,7 +137,7 @@ static struct transfer *add_transfer(struct transfers *list, int conn, int tag,
     if (!bytes)
         return NULL;
     struct transfer *transfer = &list->items[list->count++];
-    *transfer = (struct transfer){MPI_REQUEST_NULL, conn, tag, bytes, len};
+    *transfer = (struct transfer){MPI_REQUEST_NULL, peer, tag, bytes, len};
     return transfer;
 }
 
@@ -173,26 +173,26 @@ static int test_transfer(struct transfer *transfer, struct js_err *err)
     int rc = MPI_Test(&transfer->stop_request, &done, MPI_STATUS_IGNORE);
     if (rc == MPI_SUCCESS)
         return done ? DONE : UNDER_WAY;
-    return is_conn_failure(rc)
+    return is_peer_failure(rc)
                ? PEER_FAILED
                : mpi_failed(rc, "a message could not be transferred", err);
 }
 
 /* ---------------------------------------------------------------- sending */
 
-static int send_out(struct mpi_link *link, int conn, enum js_tag tag,
+static int send_out(struct mpi_link *link, int peer, enum js_tag tag,
                     const void *bytes, int len, struct js_err *err)
 {
-    struct transfer *transfer = add_transfer(&link->out, conn, tag, len);
+    struct transfer *transfer = add_transfer(&link->out, peer, tag, len);
     if (!transfer)
         return js_err_errno(err, "no memory for a message");
     if (len > 0)
         memcpy(transfer->bytes, bytes, (size_t)len);
     bool is_job = tag == JS_TAG_JOB;
     int rc = MPI_Isend(transfer->bytes, is_job ? 1 : len,
-                       is_job ? link->job_type : MPI_BYTE, conn, tag,
+                       is_job ? link->job_type : MPI_BYTE, peer, tag,
                        link->comm, &transfer->stop_request);
-    if (rc != MPI_SUCCESS && !is_conn_failure(rc))
+    if (rc != MPI_SUCCESS && !is_peer_failure(rc))
         return mpi_failed(rc, "a message could not be sent", err);
     if (rc != MPI_SUCCESS)
         drop_transfer(&link->out, link->out.count - 1);
@@ -205,26 +205,26 @@ static int send_out(struct mpi_link *link, int conn, enum js_tag tag,
  * TCP connection close: a slave that was killed, and is not yet known to be
  * lost, on another host, or on this one where there was no memory to share.
  * What is posted there stays under way, and harms nobody. */
-static int send_job(void *self, int conn, bool is_near,
+static int send_job(void *self, int peer, bool is_near,
                     const struct js_wire_job *job, struct js_err *err)
 {
     struct mpi_link *link = self;
     if (!is_near || !link->has_memory)
-        return send_out(link, conn, JS_TAG_JOB, job, sizeof(*job), err);
-    int rc = MPI_Send(job, 1, link->job_type, conn, JS_TAG_JOB, link->comm);
-    if (rc != MPI_SUCCESS && !is_conn_failure(rc))
+        return send_out(link, peer, JS_TAG_JOB, job, sizeof(*job), err);
+    int rc = MPI_Send(job, 1, link->job_type, peer, JS_TAG_JOB, link->comm);
+    if (rc != MPI_SUCCESS && !is_peer_failure(rc))
         return mpi_failed(rc, "a job could not be sent", err);
     link->active_ns = js_clock_ns();
     return 0;
 }
 
-static int post(void *self, int conn, enum js_tag tag, const void *bytes,
+static int post(void *self, int peer, enum js_tag tag, const void *bytes,
                 size_t len, struct js_err *err)
 {
     if (len > JS_WIRE_MAX)
         return js_err_set(err, "a %s message of %zu bytes is too long",
                           js_tag_name(tag), len);
-    return send_out(self, conn, tag, bytes, (int)len, err);
+    return send_out(self, peer, tag, bytes, (int)len, err);
 }
 
 static int reap_sent(struct mpi_link *link, struct js_err *err)
@@ -263,7 +263,7 @@ static int deliver(struct mpi_link *link, struct transfer transfer,
 {
     free(link->received);
     link->received = transfer.bytes;
-    *ret = (struct js_message){transfer.conn, (enum js_tag)transfer.tag,
+    *ret = (struct js_message){transfer.peer, (enum js_tag)transfer.tag,
                                transfer.bytes, (size_t)transfer.len};
     learn_gap(link);
     return 1;
@@ -294,21 +294,21 @@ static int receive_probed(struct mpi_link *link, const MPI_Status *status,
     int len = 0;
     if (check_probed(status, &len, err) < 0)
         return -1;
-    int conn = status->MPI_SOURCE;
+    int peer = status->MPI_SOURCE;
     int tag = status->MPI_TAG;
-    struct transfer *transfer = add_transfer(&link->in, conn, tag, len);
+    struct transfer *transfer = add_transfer(&link->in, peer, tag, len);
     if (!transfer)
         return js_err_errno(err, "no memory for a message");
     int count = tag == JS_TAG_JOB ? 1 : len;
     MPI_Datatype type = tag == JS_TAG_JOB ? link->job_type : MPI_BYTE;
     int rc;
     if (len > SHORT)
-        rc = MPI_Irecv(transfer->bytes, count, type, conn, tag, link->comm,
+        rc = MPI_Irecv(transfer->bytes, count, type, peer, tag, link->comm,
                        &transfer->stop_request);
     else
-        rc = MPI_Recv(transfer->bytes, count, type, conn, tag, link->comm,
+        rc = MPI_Recv(transfer->bytes, count, type, peer, tag, link->comm,
                       MPI_STATUS_IGNORE);
-    if (rc != MPI_SUCCESS && !is_conn_failure(rc))
+    if (rc != MPI_SUCCESS && !is_peer_failure(rc))
         return mpi_failed(rc, "a message could not be received", err);
     if (rc != MPI_SUCCESS)
         drop_transfer(&link->in, link->in.count - 1);
@@ -316,11 +316,11 @@ static int receive_probed(struct mpi_link *link, const MPI_Status *status,
     return 0;
 }
 
-/* True if an earlier message of the same connection is still on its way. */
+/* True if an earlier message of the same peer is still on its way. */
 static bool must_wait(const struct transfers *in, int i)
 {
     for (int j = 0; j < i; j++) {
-        if (in->items[j].conn == in->items[i].conn)
+        if (in->items[j].peer == in->items[i].peer)
             return true;
     }
     return false;
@@ -359,7 +359,7 @@ static int probe(struct mpi_link *link, int *ret_flag, MPI_Status *ret_status,
     if (rc == MPI_SUCCESS)
         return 0;
     *ret_flag = 0;
-    return is_conn_failure(rc) ? 0 : mpi_failed(rc, "MPI_Iprobe", err);
+    return is_peer_failure(rc) ? 0 : mpi_failed(rc, "MPI_Iprobe", err);
 }
 
 static int receive(void *self, struct js_message *ret, struct js_err *err)

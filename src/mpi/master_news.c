@@ -84,10 +84,10 @@ static int take_ack(struct js_master *master, const struct js_message *message,
                     struct js_err *err)
 {
     struct js_wire_ack ack;
-    struct js_slave_conn *conn = &master->conns[message->conn];
+    struct js_slave_conn *conn = &master->conns[message->peer];
     if (js_wire_unpack_ack(message->bytes, message->len, &ack) < 0)
-        return js_err_set(err, "slave %d sent a bad ACK", message->conn);
-    js_scheduler_acknowledged(master->scheduler, (unsigned)message->conn,
+        return js_err_set(err, "slave %d sent a bad ACK", message->peer);
+    js_scheduler_acknowledged(master->scheduler, (unsigned)message->peer,
                               js_slave_conn_acknowledge(conn, &ack));
     return 0;
 }
@@ -135,20 +135,20 @@ static int master_take_end(struct js_master *master, unsigned slave,
 static int take_done(struct js_master *master, const struct js_message *message,
                      struct js_err *err)
 {
-    struct js_slave_conn *conn = &master->conns[message->conn];
+    struct js_slave_conn *conn = &master->conns[message->peer];
     struct js_cursor cursor = js_cursor_of(message->bytes, message->len);
     master->event_ns = master->now_ns;
     while (cursor.left > 0) {
         struct js_wire_done done;
         if (js_wire_unpack_done(&cursor, &done) < 0)
-            return js_err_set(err, "slave %d sent a bad DONE", message->conn);
+            return js_err_set(err, "slave %d sent a bad DONE", message->peer);
         js_scheduler_acknowledged(
-            master->scheduler, (unsigned)message->conn,
+            master->scheduler, (unsigned)message->peer,
             js_slave_conn_acknowledge_jobs(conn, done.jobs));
-        if (master_take_end(master, (unsigned)message->conn, &done, err) < 0)
+        if (master_take_end(master, (unsigned)message->peer, &done, err) < 0)
             return -1;
     }
-    tell_blamed(master, (unsigned)message->conn);
+    tell_blamed(master, (unsigned)message->peer);
     return 0;
 }
 
@@ -156,7 +156,7 @@ static int master_take_back(struct js_master *master,
                             const struct js_message *message,
                             struct js_err *err)
 {
-    unsigned slave = (unsigned)message->conn;
+    unsigned slave = (unsigned)message->peer;
     struct js_wire_back back;
     if (js_wire_unpack_back(message->bytes, message->len, &back) < 0)
         return js_err_set(err, "slave %u sent a bad BACK", slave);
@@ -174,11 +174,11 @@ static int master_take_output(struct js_master *master,
 {
     struct js_wire_output output;
     if (js_wire_unpack_output(message->bytes, message->len, &output) < 0)
-        return js_err_set(err, "slave %d sent a bad OUTPUT", message->conn);
-    if (js_delivery_fetched(master->delivery, (unsigned)message->conn,
+        return js_err_set(err, "slave %d sent a bad OUTPUT", message->peer);
+    if (js_delivery_fetched(master->delivery, (unsigned)message->peer,
                             output.ticket, output.stream, output.offset,
                             output.bytes, output.len, output.error) < 0)
-        return js_err_errno(err, "output from slave %d", message->conn);
+        return js_err_errno(err, "output from slave %d", message->peer);
     return 0;
 }
 
@@ -186,8 +186,8 @@ static int take_note(struct js_master *master, const struct js_message *message,
                      struct js_err *err)
 {
     (void)err;
-    js_log(&master->config.log, "slave %d on %s: %.*s", message->conn,
-           js_master_host(master, (unsigned)message->conn), (int)message->len,
+    js_log(&master->config.log, "slave %d on %s: %.*s", message->peer,
+           js_master_host(master, (unsigned)message->peer), (int)message->len,
            message->bytes);
     return 0;
 }
@@ -198,9 +198,9 @@ static int take_bye(struct js_master *master, const struct js_message *message,
     uint64_t why;
     if (js_wire_unpack_number(message->bytes, message->len, &why) < 0 ||
         why >= JS_PARTING_COUNT)
-        return js_err_set(err, "slave %d sent a bad BYE", message->conn);
+        return js_err_set(err, "slave %d sent a bad BYE", message->peer);
     master->was_asked |= why == JS_PARTING_ASKED;
-    part_from(master, (unsigned)message->conn,
+    part_from(master, (unsigned)message->peer,
               why == JS_PARTING_BROKEN &&
                   !js_scheduler_is_stopped(master->scheduler));
     return 0;
@@ -211,10 +211,10 @@ static int master_take_beat(struct js_master *master,
                             const struct js_message *message,
                             struct js_err *err)
 {
-    struct js_slave_conn *conn = &master->conns[message->conn];
+    struct js_slave_conn *conn = &master->conns[message->peer];
     uint64_t number;
     if (js_wire_unpack_number(message->bytes, message->len, &number) < 0)
-        return js_err_set(err, "slave %d sent a bad BEAT", message->conn);
+        return js_err_set(err, "slave %d sent a bad BEAT", message->peer);
     conn->answered_ns = master->listened_ns;
     return js_slave_conn_answer_beat(conn, number, err);
 }
@@ -223,12 +223,12 @@ static int master_take_runner(struct js_master *master,
                               const struct js_message *message,
                               struct js_err *err)
 {
-    struct js_slave_conn *conn = &master->conns[message->conn];
+    struct js_slave_conn *conn = &master->conns[message->peer];
     if (js_wire_unpack_processes(message->bytes, message->len,
                                  &conn->processes) < 0)
-        return js_err_set(err, "slave %d sent a bad RUNNER", message->conn);
+        return js_err_set(err, "slave %d sent a bad RUNNER", message->peer);
     conn->has_new_runner = master->has_new_runners = true;
-    js_recorder_restarted(master->config.recorder, (unsigned)message->conn,
+    js_recorder_restarted(master->config.recorder, (unsigned)message->peer,
                           &conn->processes);
     return 0;
 }
@@ -254,12 +254,12 @@ static int master_take_message(struct js_master *master,
                                const struct js_message *message,
                                struct js_err *err)
 {
-    bool is_slave = message->conn > 0 && message->conn < master->link->size;
+    bool is_slave = message->peer > 0 && message->peer < master->link->size;
     take_fn take = takers[message->tag];
     if (!is_slave || !take)
         return js_err_set(err, "rank %d sent a %s message, which no slave does",
-                          message->conn, js_tag_name(message->tag));
-    return master->conns[message->conn].is_lost ? 0
+                          message->peer, js_tag_name(message->tag));
+    return master->conns[message->peer].is_lost ? 0
                                                 : take(master, message, err);
 }
 

@@ -12,7 +12,7 @@ static const int64_t look_for_quiet_ns = 50 * JS_NS_PER_MS;
 int js_meeting_take_hello(struct js_master *master,
                           const struct js_message *message, struct js_err *err)
 {
-    struct js_slave_conn *conn = &master->conns[message->conn];
+    struct js_slave_conn *conn = &master->conns[message->peer];
     struct js_wire_hello hello;
     if (conn->state != JS_SLAVE_CONN_AWAITED)
         return js_slave_conn_stop(conn, JS_LEAVE_TOGETHER, err);
@@ -21,12 +21,12 @@ int js_meeting_take_hello(struct js_master *master,
             err,
             "rank %d does not speak as a slave of jobsched: start "
             "the same jobsched in every process",
-            message->conn);
+            message->peer);
     if (hello.version != JS_WIRE_VERSION) {
         js_log(&master->config.log,
                "slave %d is another version of jobsched (messages of version "
                "%u, here %d) and is left out: install the same one everywhere",
-               message->conn, hello.version, JS_WIRE_VERSION);
+               message->peer, hello.version, JS_WIRE_VERSION);
         conn->state = JS_SLAVE_CONN_GONE;
         return js_slave_conn_stop(conn, JS_LEAVE_TOGETHER, err);
     }
@@ -34,7 +34,7 @@ int js_meeting_take_hello(struct js_master *master,
     conn->node = hello.node;
     conn->is_near = js_node_is_same(&hello.node, &master->config.node);
     conn->processes = hello.processes;
-    if (js_allocator_add(master->allocator, (unsigned)message->conn,
+    if (js_allocator_add(master->allocator, (unsigned)message->peer,
                          &hello.node, true))
         return js_master_no_memory(err);
     return 0;
@@ -286,7 +286,7 @@ static int enlist(struct js_master *master, int slave,
 int js_meeting_take_ready(struct js_master *master,
                           const struct js_message *message, struct js_err *err)
 {
-    int slave = message->conn;
+    int slave = message->peer;
     struct js_wire_ready ready;
     int rc = 0;
     /* It said BYE before it took in its set-up. */
@@ -311,10 +311,10 @@ int js_meeting_take_cleared(struct js_master *master,
                             const struct js_message *message,
                             struct js_err *err)
 {
-    struct js_slave_conn *conn = &master->conns[message->conn];
+    struct js_slave_conn *conn = &master->conns[message->peer];
     struct js_wire_cleared cleared;
     if (js_wire_unpack_cleared(message->bytes, message->len, &cleared) < 0)
-        return js_err_set(err, "slave %d sent a bad CLEARED", message->conn);
+        return js_err_set(err, "slave %d sent a bad CLEARED", message->peer);
     conn->clearing = JS_SLAVE_CONN_CLEARED;
     if (cleared.ended > 0)
         js_log(&master->config.log,

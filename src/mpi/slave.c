@@ -449,8 +449,8 @@ static int slave_take_message(struct js_slave *slave,
                               struct js_err *err)
 {
     slave_take_fn take = slave_takers[message->tag];
-    if (message->conn != 0)
-        return js_err_set(err, "rank %d is not the master", message->conn);
+    if (message->peer != 0)
+        return js_err_set(err, "rank %d is not the master", message->peer);
     if (slave->is_set_up && slave->config.claim)
         js_fd_close(slave->config.claim);
     return take ? take(slave, message, err)

@@ -118,9 +118,9 @@ static unsigned slave_setup_count_slots(const struct js_wire_setup *setup)
 
 /* The cores for jobs: where CPU time is limited not more than it allows, but
  * one for each slot that was asked for, or slave. */
-static void find_allocator(const struct js_topo *topo,
-                           const struct js_wire_setup *setup,
-                           struct js_cpuset *ret)
+static void find_job_cpus(const struct js_topo *topo,
+                          const struct js_wire_setup *setup,
+                          struct js_cpuset *ret)
 {
     unsigned most = setup->quota_cores;
     if (most < setup->slaves)
@@ -137,21 +137,20 @@ static void find_allocator(const struct js_topo *topo,
  * if they are enough; else as many of the others as it takes. */
 static void find_home_cores(const struct js_topo *topo,
                             const struct js_wire_setup *setup,
-                            const struct js_cpuset *allocator,
-                            struct js_cpuset *ret)
+                            const struct js_cpuset *cpus, struct js_cpuset *ret)
 {
     unsigned slots = slave_setup_count_slots(setup);
-    unsigned all = js_topo_cores(topo, allocator);
-    struct js_cpuset held = *allocator, unheld;
+    unsigned all = js_topo_cores(topo, cpus);
+    struct js_cpuset held = *cpus, unheld;
     js_cpuset_intersect(&held, &setup->held);
     if (slots == 0 || slots >= all || js_cpuset_count(&held) == 0 ||
         !setup->settings.bind) {
-        *ret = *allocator;
+        *ret = *cpus;
         return;
     }
-    js_topo_prefer(topo, allocator, &held, slots, ret);
+    js_topo_prefer(topo, cpus, &held, slots, ret);
     unsigned taken = js_topo_cores(topo, &held);
-    js_topo_prefer(topo, allocator, &held, all - taken, &unheld);
+    js_topo_prefer(topo, cpus, &held, all - taken, &unheld);
     if (all - taken > slots)
         *ret = unheld;
 }
@@ -175,10 +174,10 @@ static void lend_cores(struct js_resources *resources,
 static int share_cores(struct js_slave_setup_share *share,
                        const struct js_topo *topo,
                        const struct js_wire_setup *setup,
-                       const struct js_cpuset *allocator, struct js_err *err)
+                       const struct js_cpuset *cpus, struct js_err *err)
 {
     struct js_cpuset cores, part;
-    find_home_cores(topo, setup, allocator, &cores);
+    find_home_cores(topo, setup, cpus, &cores);
     lend_cores(&share->resources, setup, &cores);
     if (js_topo_part(topo, &cores, setup->slaves, setup->index, &part, err) < 0)
         return -1;
@@ -195,11 +194,11 @@ static int share_cores(struct js_slave_setup_share *share,
 }
 
 int js_slave_setup_resources(const struct js_topo *topo,
-                             const struct js_cpuset *allocator, uint32_t gpus,
+                             const struct js_cpuset *cpus, uint32_t gpus,
                              const char *const *environ,
                              struct js_resources *ret, struct js_err *err)
 {
-    if (js_topo_equipment(topo, allocator, ret, err) < 0)
+    if (js_topo_equipment(topo, cpus, ret, err) < 0)
         return -1;
     ret->mem_bytes = js_memory_limit_bytes("");
     return find_gpus(ret, gpus, environ) < 0 ? js_slave_setup_no_memory(err)
@@ -211,13 +210,13 @@ int js_slave_setup_share_init(struct js_slave_setup_share *ret,
                               const struct js_wire_setup *setup,
                               const char *const *environ, struct js_err *err)
 {
-    struct js_cpuset allocator;
+    struct js_cpuset cpus;
     memset(ret, 0, sizeof(*ret));
-    find_allocator(topo, setup, &allocator);
-    if (js_slave_setup_resources(topo, &allocator, setup->gpus, environ,
+    find_job_cpus(topo, setup, &cpus);
+    if (js_slave_setup_resources(topo, &cpus, setup->gpus, environ,
                                  &ret->resources, err) < 0)
         return -1;
-    return share_cores(ret, topo, setup, &allocator, err);
+    return share_cores(ret, topo, setup, &cpus, err);
 }
 
 void js_slave_setup_share_release(struct js_slave_setup_share *share)

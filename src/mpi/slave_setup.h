@@ -21,13 +21,13 @@ struct js_slave_setup_share {
 };
 
 /*
- * What this node has for jobs: the cores of `allocator`, its memory, and GPUs:
+ * What this node has for jobs: the cores of `cpus`, its memory, and GPUs:
  * so many, or JS_WIRE_GPUS_FOUND: those that `environ` (this process's) says we
  * were given, else those that are there. Returns 0, or -1 with *err; *ret is to
  * be released either way.
  */
 int js_slave_setup_resources(const struct js_topo *topo,
-                             const struct js_cpuset *allocator, uint32_t gpus,
+                             const struct js_cpuset *cpus, uint32_t gpus,
                              const char *const *environ,
                              struct js_resources *ret, struct js_err *err);
 

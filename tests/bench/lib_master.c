@@ -18,7 +18,7 @@
 /* What the slaves have said, a queue of whole messages. */
 struct answer {
     struct answer *next;
-    int conn;
+    int peer;
     enum js_tag tag;
     struct js_buf body;
 };
@@ -26,7 +26,7 @@ struct answer {
 struct loopback {
     struct answer *first, **last;
     struct answer *taken;
-    uint64_t *jobs; /* taken in, by connection */
+    uint64_t *jobs; /* taken in, by peer */
     int64_t now_ns;
 };
 
@@ -37,66 +37,66 @@ static void *not_null(void *memory)
     return memory;
 }
 
-static struct js_buf *answer(struct loopback *link, int conn, enum js_tag tag)
+static struct js_buf *answer(struct loopback *link, int peer, enum js_tag tag)
 {
     struct answer *said = not_null(calloc(1, sizeof(*said)));
-    said->conn = conn;
+    said->peer = peer;
     said->tag = tag;
     *link->last = said;
     link->last = &said->next;
     return &said->body;
 }
 
-static void end_job(struct loopback *link, struct js_buf *done, int conn,
+static void end_job(struct loopback *link, struct js_buf *done, int peer,
                     const struct js_wire_job *job)
 {
     struct js_wire_done ended = {.ticket = job->ticket,
-                                 .jobs = ++link->jobs[conn]};
+                                 .jobs = ++link->jobs[peer]};
     js_wire_pack_done(done, &ended);
 }
 
-static int send_job(void *self, int conn, bool is_near,
+static int send_job(void *self, int peer, bool is_near,
                     const struct js_wire_job *job, struct js_err *err)
 {
     (void)is_near;
     (void)err;
-    end_job(self, answer(self, conn, JS_TAG_DONE), conn, job);
+    end_job(self, answer(self, peer, JS_TAG_DONE), peer, job);
     return 0;
 }
 
-static void end_jobs(struct loopback *link, int conn, const void *bytes,
+static void end_jobs(struct loopback *link, int peer, const void *bytes,
                      size_t len)
 {
     struct js_cursor cursor = js_cursor_of(bytes, len);
-    struct js_buf *done = answer(link, conn, JS_TAG_DONE);
+    struct js_buf *done = answer(link, peer, JS_TAG_DONE);
     struct js_wire_job job;
     const char *text;
     while (cursor.left > 0 && js_wire_unpack_job(&cursor, &job, &text) == 0)
-        end_job(link, done, conn, &job);
+        end_job(link, done, peer, &job);
 }
 
-static void get_ready(struct loopback *link, int conn)
+static void get_ready(struct loopback *link, int peer)
 {
     uint32_t home = 0;
     struct js_wire_ready ready = {.slots = 1, .homes = &home};
     js_cpuset_add(&ready.home, 0);
     js_resources_add_core(&ready.resources, &ready.home, 0, 0);
-    js_wire_pack_ready(answer(link, conn, JS_TAG_READY), &ready);
+    js_wire_pack_ready(answer(link, peer, JS_TAG_READY), &ready);
     js_resources_release(&ready.resources);
 }
 
-static int post(void *self, int conn, enum js_tag tag, const void *bytes,
+static int post(void *self, int peer, enum js_tag tag, const void *bytes,
                 size_t len, struct js_err *err)
 {
     struct loopback *link = self;
     (void)err;
     if (tag == JS_TAG_JOBS)
-        end_jobs(link, conn, bytes, len);
+        end_jobs(link, peer, bytes, len);
     if (tag == JS_TAG_SETUP)
-        get_ready(link, conn);
+        get_ready(link, peer);
     if (tag == JS_TAG_TEXT) {
         struct js_wire_ack ack = {.text_bytes = len};
-        js_wire_pack_ack(answer(link, conn, JS_TAG_ACK), &ack);
+        js_wire_pack_ack(answer(link, peer, JS_TAG_ACK), &ack);
     }
     return 0;
 }
@@ -121,7 +121,7 @@ static int receive(void *self, struct js_message *ret, struct js_err *err)
     link->first = said->next;
     if (!link->first)
         link->last = &link->first;
-    *ret = (struct js_message){said->conn, said->tag, said->body.data,
+    *ret = (struct js_message){said->peer, said->tag, said->body.data,
                                said->body.len};
     return 1;
 }
@@ -276,13 +276,13 @@ size_t js_recorder_unwritten(const struct js_recorder *recorder)
 
 /* ---------------------------------------------------------------- the run */
 
-static void say_hello(struct loopback *link, int conn)
+static void say_hello(struct loopback *link, int peer)
 {
     struct js_wire_hello hello = {.version = JS_WIRE_VERSION};
-    snprintf(hello.node.host, sizeof(hello.node.host), "n%d", conn);
-    hello.node.boot_id = (uint64_t)conn;
+    snprintf(hello.node.host, sizeof(hello.node.host), "n%d", peer);
+    hello.node.boot_id = (uint64_t)peer;
     js_cpuset_add(&hello.node.cpus, 0);
-    js_wire_pack_hello(answer(link, conn, JS_TAG_HELLO), &hello);
+    js_wire_pack_hello(answer(link, peer, JS_TAG_HELLO), &hello);
 }
 
 static void print_line(void *arg, const char *line)

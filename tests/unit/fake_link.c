@@ -238,39 +238,39 @@ static void post_envelope(struct process *from, struct process *to,
     put_into_inbox(to, envelope);
 }
 
-static int check_conn(struct process *from, int conn, struct js_err *err)
+static int check_peer(struct process *from, int peer, struct js_err *err)
 {
-    if (conn >= 0 && conn < from->net->config.size && conn != from->number)
+    if (peer >= 0 && peer < from->net->config.size && peer != from->number)
         return 0;
     fake_net_complain(from->net, "a message to nobody");
     return js_err_set(err, "a message to nobody");
 }
 
-static int send_job(void *self, int conn, bool is_near,
+static int send_job(void *self, int peer, bool is_near,
                     const struct js_wire_job *job, struct js_err *err)
 {
     (void)is_near;
     struct process *from = self;
-    if (check_conn(from, conn, err) < 0)
+    if (check_peer(from, peer, err) < 0)
         return -1;
-    struct process *to = &from->net->processes[conn];
+    struct process *to = &from->net->processes[peer];
     if (to->unread[from->number] >= FAKE_UNREAD_MAX)
         fake_net_complain(from->net, "sending a job would wait for the slave");
     post_envelope(from, to, JS_TAG_JOB, job, sizeof(*job));
     return 0;
 }
 
-static int post(void *self, int conn, enum js_tag tag, const void *bytes,
+static int post(void *self, int peer, enum js_tag tag, const void *bytes,
                 size_t len, struct js_err *err)
 {
     struct process *from = self;
-    if (check_conn(from, conn, err) < 0)
+    if (check_peer(from, peer, err) < 0)
         return -1;
     if (len > JS_WIRE_MAX) {
         fake_net_complain(from->net, "a message is too long");
         return js_err_set(err, "a message is too long");
     }
-    post_envelope(from, &from->net->processes[conn], tag, bytes, len);
+    post_envelope(from, &from->net->processes[peer], tag, bytes, len);
     return 0;
 }
 
