@@ -1,10 +1,11 @@
 /*
- * master - rank 0: gives out the jobs and collects what became of them.
+ * master - rank 0: hands out the jobs and collects their results.
  *
- * A loop over four things that do not know each other: the source (where jobs
- * come from), the scheduler (which job where), the recorder (what becomes of
- * them and of their output) and the link (the slaves). It holds no lock, forks
- * nothing, prints nothing, and never waits for a slave or a reader.
+ * A loop over four parts that do not know each other: the source (where jobs
+ * come from), the scheduler (which job runs where), the recorder (which puts
+ * results and output on record) and the link (to the slaves). The master holds
+ * no lock, forks nothing, prints nothing, and never waits for a slave or a
+ * reader.
  */
 #ifndef JS_MPI_MASTER_H
 #define JS_MPI_MASTER_H
@@ -20,49 +21,55 @@
 
 /* Pointers are borrowed while the master exists. */
 struct js_master_config {
-    struct js_scheduler_config
-        scheduler;            /* is_ordered, is_stream: by the source */
-    uint32_t timeout_percent; /* of the median run time; 0: no such limit */
-    bool strict_mem;          /* what a job asks for is also its limit */
-    bool fail_fast;           /* when the run stops, what runs is ended */
-    bool is_rehearsal;        /* end when all is known and nothing has run */
-    int64_t stop_ns;          /* when what still runs is to be ended, by the
-                                 link's clock; JS_NEVER_NS: never */
-    struct js_wire_setup
-        setup; /* for every slave, less its place and allocator */
+    struct js_scheduler_config scheduler; /* the source sets is_ordered and
+                                             is_stream */
+    uint32_t timeout_percent;   /* percentage of the median run time; 0: no
+                                   such limit */
+    bool strict_mem;            /* the memory that a job requests is also its
+                                   limit */
+    bool fail_fast;             /* when the run stops, running jobs are ended */
+    bool is_rehearsal;          /* end when everything is known and before
+                                   anything runs */
+    int64_t stop_ns;            /* when to end the jobs that still run, by
+                                   the link's clock; JS_NEVER_NS: never */
+    struct js_wire_setup setup; /* for every slave, except its place on its
+                                   node and its share of it */
     bool show_map;
-    int64_t meeting_ns; /* how long to wait for slaves to show up, and then for
-                           them to get ready */
-    int64_t quiet_ns;   /* jobs of an earlier run may still go on for so long:
-                           none is started before, unless the recorder
- knows that they have ended */
-    const struct js_dead_run *dead; /* runs that are over by then: what their
-                                       jobs have left is ended first */
+    int64_t meeting_ns; /* how long to wait for slaves to report, and then
+                           for them to get ready */
+    int64_t quiet_ns;   /* jobs of an earlier run may still run for this
+                           long. No job is started before, unless the
+                           recorder knows that they have ended */
+    const struct js_dead_run *dead; /* runs that are over by then; the
+                                       processes that their jobs left behind
+                                       are ended first */
     size_t dead_count;
     struct js_node node; /* the master's own */
-    int *claim;          /* a descriptor, closed when what slaves are bound to
-                            can be seen; NULL: none */
+    int *claim;          /* a descriptor, closed when other runs can see
+                            which CPUs the slaves are bound to; NULL: none */
     struct js_source *source;
-    const struct js_joblog_reader *runtimes; /* for the expected run times of
-                                                jobs; NULL: none are known */
+    const struct js_joblog_reader *runtimes; /* gives the expected run times
+                                                of jobs; NULL: none are known */
     struct js_recorder *recorder;
     struct js_log log;
-    struct js_lifeline *lifeline; /* news on it wake the master; NULL: none */
-    /* What is asked of the run from outside. Called once a turn, before what
-     * has ended is recorded. */
+    struct js_lifeline *lifeline; /* its messages wake the master; NULL: none */
+    /* Returns what the user or the launcher asks of the run. Called once a
+     * turn, before the jobs that have ended are recorded. */
     enum js_stop_request (*stop_request)(void *arg, int64_t now_ns);
     void *request_arg;
 };
 
 enum js_master_end {
     JS_MASTER_DONE,        /* every job has ended */
-    JS_MASTER_BAD_INPUT,   /* the source had an error; all jobs before it ended;
-                              or a job needs more than there is: none ran */
-    JS_MASTER_STOPPED,     /* too many jobs failed: not all were run */
-    JS_MASTER_INTERRUPTED, /* a request, or no time left: not all were run */
-    JS_MASTER_REHEARSED, /* the scheduler and the allocator are those of a real
-                            run */
-    JS_MASTER_BROKEN,    /* the run could not go on */
+    JS_MASTER_BAD_INPUT,   /* the source had an error, and all jobs before it
+                              have ended; or a job requests more than there
+                              is, and none has run */
+    JS_MASTER_STOPPED,     /* too many jobs failed; not all were run */
+    JS_MASTER_INTERRUPTED, /* there was a stop request, or no time was left;
+                              not all were run */
+    JS_MASTER_REHEARSED,   /* nothing has run; scheduler and allocator are in
+                              the state in which a real run would begin */
+    JS_MASTER_BROKEN,      /* the run could not continue */
 };
 
 struct js_master_result {
@@ -70,8 +77,8 @@ struct js_master_result {
     uint64_t left;      /* jobs known and not run */
     bool is_left_known; /* false: a stream was not read to its end */
     bool is_hurried;    /* there was no time to wait for anybody */
-    unsigned lost;      /* slaves that have ceased to answer */
-    unsigned slaves;    /* that took part */
+    unsigned lost;      /* slaves that have stopped answering */
+    unsigned slaves;    /* those that took part */
     uint64_t slots;
     int64_t wall_ns; /* from the first assignment on */
 };
@@ -83,23 +90,26 @@ struct js_master *js_master_new(const struct js_master_config *config,
                                 struct js_link *link);
 void js_master_free(struct js_master *master); /* NULL allowed; keeps errno */
 
-/* One turn without waiting: 1 when the run is over, 0 when not, -1 with *err
- * when it cannot go on. For tests; js_master_run() is a loop around it. */
+/* Makes one turn without waiting. Returns 1 if the run is over, 0 if not, or -1
+ * with *err if it cannot continue. For tests; js_master_run() is a loop around
+ * it. */
 int js_master_turn(struct js_master *master, struct js_err *err);
 
-/* Runs to the end. *err is set if it is JS_MASTER_BAD_INPUT or _BROKEN. */
+/* Runs to the end. Sets *err if the result is JS_MASTER_BAD_INPUT or
+ * JS_MASTER_BROKEN. */
 void js_master_run(struct js_master *master, struct js_master_result *ret,
                    struct js_err *err);
 
-/* Says to all slaves that the run is over, and how to leave. Needs no master:
- * some runs end before there is one. */
+/* Sends all slaves the message that the run is over, and how to leave. Needs no
+ * master, because some runs end before there is one. */
 void js_master_dismiss(struct js_link *link, enum js_leaving leaving);
 
-/* For --dry-run; they stay the master's. */
+/* For --dry-run. Both remain owned by the master. */
 struct js_scheduler *js_master_scheduler(struct js_master *master);
 struct js_allocator *js_master_allocator(struct js_master *master);
 
-/* The host of a slave, "" if it has not said; lives as long as the master. */
+/* The host of a slave, or "" if the slave has not reported it. Valid as long as
+ * the master. */
 const char *js_master_host(const struct js_master *master, unsigned slave);
 
 #endif

@@ -1,24 +1,28 @@
 /*
- * slave - every rank but 0: runs the jobs it is sent, and says how they ended.
+ * slave - every rank but 0: runs the jobs that it is sent, and reports how they
+ * ended.
  *
- * A loop between the link (the master) and the runner (the jobs). It keeps the
- * jobs that were given ahead of time, and gives them back when what it runs
- * turns out to take long; and the output that the master has not fetched.
+ * A loop between the link (to the master) and the runner (which starts the
+ * jobs). The slave holds the jobs that were sent ahead of time, and returns
+ * them if the jobs that it runs turn out to take long. It also holds the output
+ * that the master has not fetched yet.
  *
  *     HELLO sent -> SETUP taken -> runner configured -> READY sent -> working
- *     working --STOP--> stopped: what still runs is ended
- *     working --it is told to hurry by a signal--> ends its jobs, says BYE, and
- *                                     answers for their output until STOP
- *     any --the master is silent for too long--> cannot go on (its runner has
- *                                     ended the jobs when their lease ran out)
- *     working --the runner is lost--> working with another runner, once what
- *                                     it ran is DONE, as lost with it
- *     working --there is no other runner--> BYE sent: runs nothing, still
- *                                     answers for its output, until STOP
+ *     working --SHUTDOWN--> stopped: what still runs is ended
+ *     working --a signal asks it to end--> ends its jobs, sends GOODBYE, and
+ *                                     answers for their output until SHUTDOWN
+ *     any --the master is silent for too long--> cannot continue (its runner
+ *                                     ended the jobs when their lease expired)
+ *     working --the runner is lost--> working with another runner, after a DONE
+ *                                     for each job that was lost with the first
+ *     working --there is no other runner--> GOODBYE sent: runs nothing, still
+ *                                     answers for its output, until SHUTDOWN
  *
- * A CLEAR has what killed runs have left on this host ended (node/orphans.h).
+ * On a CLEAR, the slave ends what killed runs have left on this host
+ * (node/orphans.h).
  *
- * A runner that is stopped is continued, and the jobs that run are named.
+ * A runner that somebody has stopped is continued, and a message names the jobs
+ * that it runs.
  */
 #ifndef JS_MPI_SLAVE_H
 #define JS_MPI_SLAVE_H
@@ -31,22 +35,26 @@
 #include "runner/runner.h"
 #include "sched/allocator.h"
 
-/* All borrowed while the slave exists. */
+/* All pointers are borrowed as long as the slave exists. */
 struct js_slave_config {
     struct js_node node;
-    int *claim;                       /* as of a master */
-    struct js_process_pair processes; /* this one and its runner */
+    int *claim;                       /* as in struct js_master_config */
+    struct js_process_pair processes; /* this process and its runner */
     const struct js_topo *topo;
     const struct js_runner_ops *runner_ops;
     struct js_runner *runner;
-    struct js_outq *trace;      /* "Run job: N" where the master wants it */
-    const char *const *environ; /* of this process: for what is host-bound */
-    const char *tmpdir;         /* this host's, unless the master names one */
+    struct js_outq *trace;      /* takes "Run job: N" if the master wants a
+                                   trace */
+    const char *const *environ; /* this process's, for the variables that
+                                   belong to this host */
+    const char *tmpdir;         /* this host's; used unless the master names
+                                   one */
     enum js_stop_request (*stop_request)(
-        void *arg); /* of this process; NULL: none ever */
+        void *arg); /* what this process was asked to do; NULL: never
+                       anything */
     void *request_arg;
-    int64_t start_ns; /* the master is given up that has not said within it how
-                         to work; 0: never */
+    int64_t start_ns; /* how long to wait for the master's SETUP message
+                         before giving up; 0: for ever */
 };
 
 struct js_slave;
@@ -56,16 +64,17 @@ struct js_slave *js_slave_new(const struct js_slave_config *config,
                               struct js_link *link);
 void js_slave_free(struct js_slave *slave); /* NULL is allowed; keeps errno */
 
-/* What js_slave_run() does, for tests that go on with something else between
- * two steps: it says HELLO, then makes turns until one ends with STOP, and
- * waits for news behind each. A turn does not wait: it returns 1 when the
- * master has said STOP, 0 when not. All return -1 with *err when the slave
- * cannot go on. */
+/* The steps of js_slave_run(), for tests that do something else between two
+ * steps. js_slave_run() sends HELLO, then makes turns until one ends with
+ * SHUTDOWN, and waits for news after each. A turn does not wait. It returns 1
+ * if the master has sent SHUTDOWN, 0 if not. All return -1 with *err if the
+ * slave cannot continue. */
 int js_slave_greet(struct js_slave *slave, struct js_err *err);
 int js_slave_turn(struct js_slave *slave, struct js_err *err);
 int js_slave_wait(struct js_slave *slave, struct js_err *err);
 
-/* Works until the master says STOP, and how to leave. 0, or -1 with *err. */
+/* Works until the master sends SHUTDOWN, which says how to leave. Returns 0, or
+ * -1 with *err. */
 int js_slave_run(struct js_slave *slave, enum js_leaving *ret,
                  struct js_err *err);
 

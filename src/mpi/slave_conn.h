@@ -1,15 +1,16 @@
 /*
  * slave_conn - the master's side of the connection to one slave: what it knows
- * of the slave, and what is on its way to it.
+ * about the slave, and what is on its way to it.
  *
- * Owns: the order of what is sent, so that nothing waits for a slave that does
- * not read. A job alone is sent as a JOB as long as no more than
- * JS_WIRE_JOBS_SENT are unacknowledged; several together, or one of a longer
- * text, as a JOBS, of which two at most are unacknowledged; of a text too long
- * for that, one piece; of releases one.
+ * Decides when each message is sent, so that nothing waits for a slave that
+ * does not read. A single job is sent as a JOB as long as no more than
+ * JS_WIRE_JOBS_SENT are unacknowledged. Several jobs, or one with a longer
+ * text, are sent as a JOBS, of which at most two are unacknowledged. A text
+ * that is too long for a JOBS is sent in pieces, with one unacknowledged at a
+ * time; so are releases.
  *
  *     AWAITED --HELLO--> MET --all met, SETUP sent--> SET_UP --READY--> WORKING
- *     any --BYE, or cannot work--> GONE (it still answers for its output)
+ *     any --GOODBYE, or cannot work--> GONE (it still answers for its output)
  */
 #ifndef JS_MPI_SLAVE_CONN_H
 #define JS_MPI_SLAVE_CONN_H
@@ -37,33 +38,36 @@ struct js_outgoing_job {
     uint64_t ticket;
     uint32_t slot;
     uint64_t data_limit_bytes;
-    struct js_buf allocation; /* as in the text of a struct js_wire_job */
-    uint32_t allocation_len;  /* bytes of the allocation alone: behind it
-                                 js_slave_conn_give() puts the job's own text, so
-                                 that all of it is in one piece */
+    struct js_buf allocation; /* in the form of the text of a struct
+                                 js_wire_job */
+    uint32_t allocation_len;  /* length of the allocation alone:
+                                 js_slave_conn_give() appends the job's own
+                                 text to it, so that both are in one piece */
 };
 
-/* What killed runs have left on its host: */
+/* The state of what killed runs have left on the slave's host. */
 enum js_slave_conn_clearing {
-    JS_SLAVE_CONN_UNASKED = 0, /* another slave sees to it, or nobody yet */
-    JS_SLAVE_CONN_CLEARING,    /* it is ending that */
-    JS_SLAVE_CONN_CLEARED,     /* it has */
+    JS_SLAVE_CONN_UNASKED = 0, /* nobody has been asked yet, or another slave
+                                  was */
+    JS_SLAVE_CONN_CLEARING,    /* this slave is ending it */
+    JS_SLAVE_CONN_CLEARED,     /* this slave has ended it */
 };
 
 struct js_slave_conn {
-    enum js_slave_conn_state state; /* the master's to set, but for SET_UP */
+    enum js_slave_conn_state state; /* set by the master, except SET_UP */
     int rank;
     struct js_link *link;             /* borrowed */
-    struct js_node node;              /* from MET on */
+    struct js_node node;              /* valid from MET on */
     bool is_near;                     /* on the master's host */
-    struct js_process_pair processes; /* likewise */
-    uint32_t slots;                   /* from WORKING on, as the next */
+    struct js_process_pair processes; /* valid from MET on */
+    uint32_t slots;                   /* valid from WORKING on, as is `home` */
     struct js_cpuset home;            /* the CPUs that its jobs are bound to */
-    bool is_watched;     /* it beats, and is lost when it ceases to; */
-    int64_t answered_ns; /* answered last, by the master's time of listening */
-    bool is_lost;        /* whatever it still says is too late */
-    bool has_new_runner; /* in `processes`; it waits to hear that that is on
-                            record */
+    bool is_watched;     /* it sends heartbeats, and is lost when they cease */
+    int64_t answered_ns; /* when it was last answered, in the master's
+                            listening time */
+    bool is_lost;        /* messages that still arrive from it are ignored */
+    bool has_new_runner; /* named in `processes`; the slave waits until it
+                            hears that this runner is on record */
     enum js_slave_conn_clearing clearing;
 
     /* Private from here on. */
@@ -72,68 +76,71 @@ struct js_slave_conn {
     unsigned outgoing_count;
     uint64_t jobs_sent; /* since the start */
     uint64_t batches_sent;
-    uint64_t
-        batch_ends[JS_SLAVE_CONN_BATCHES]; /* jobs_sent behind the last ones */
-    const char *text; /* the setup's or the command's bytes; NULL: none */
+    uint64_t batch_ends[JS_SLAVE_CONN_BATCHES]; /* jobs_sent after each of
+                                                   the last batches */
+    const char *text; /* the bytes of the setup or of a job's text; NULL:
+                         none */
     size_t text_len, text_sent;
-    struct js_buf setup;                 /* packed; until it is sent */
+    struct js_buf setup;                 /* packed, until it is sent */
     struct js_buf releases;              /* tickets, as uint64_t */
-    struct js_buf ends;                  /* the same, of jobs to be ended */
+    struct js_buf ends;                  /* tickets of jobs that must be
+                                            ended, likewise */
     uint64_t text_total, releases_total; /* sent since the start */
-    struct js_wire_ack acknowledged;     /* by it, since the start */
+    struct js_wire_ack acknowledged;     /* by the slave, since the start */
 };
 
 void js_slave_conn_init(struct js_slave_conn *conn, struct js_link *link,
                         int rank);
 void js_slave_conn_release(struct js_slave_conn *conn);
 
-/* Every call below that sends returns 0, or -1 with *err: no memory, or the
+/* Every function below that sends returns 0, or -1 with *err: no memory, or the
  * link has failed. */
 
-/* The slave is to work in this way; sent by js_slave_conn_pump(). */
+/* Sets the slave up to work in this way; js_slave_conn_pump() sends it. */
 int js_slave_conn_set_up(struct js_slave_conn *conn,
                          const struct js_wire_setup *setup, struct js_err *err);
 
-/* Gives the slave a job; js_slave_conn_pump() sends it. outgoing->allocation,
- * in the form of a struct js_wire_job, is owned by the connection from now on,
- * also on failure. 0, or -1 with errno ENOMEM. */
+/* Gives the slave a job; js_slave_conn_pump() sends it. The connection takes
+ * ownership of outgoing->allocation, which has the form that a struct
+ * js_wire_job needs, also on failure. Returns 0, or -1 with errno ENOMEM. */
 int js_slave_conn_give(struct js_slave_conn *conn,
                        const struct js_outgoing_job *outgoing);
 
-/* The job under this ticket is to end, with the grace of the run; sent by
- * js_slave_conn_pump() behind the job itself. */
+/* Asks the slave to end the job with this ticket, with the grace of the run;
+ * js_slave_conn_pump() sends this after the job itself. */
 int js_slave_conn_end_job(struct js_slave_conn *conn, uint64_t ticket,
                           struct js_err *err);
 
-/* The slave has no jobs any more: those that were not sent are forgotten. */
+/* Forgets the jobs that were not sent: the slave has no jobs any more. */
 void js_slave_conn_take_away(struct js_slave_conn *conn);
 
-/* The slave may forget the output under this ticket; js_slave_conn_pump() sends
- * that. */
+/* Allows the slave to forget the output with this ticket; js_slave_conn_pump()
+ * sends this. */
 int js_slave_conn_release_output(struct js_slave_conn *conn, uint64_t ticket,
                                  struct js_err *err);
 
-/* True if js_slave_conn_pump() has something that waits for an acknowledgement.
- */
+/* True if something that js_slave_conn_pump() must send waits for an
+ * acknowledgement. */
 bool js_slave_conn_has_waiting(const struct js_slave_conn *conn);
 
-/* Sends what can be sent now. Jobs may bring up to inline_max bytes of output
- * with their completion. */
+/* Sends what can be sent now. A job may return up to inline_max bytes of output
+ * together with its completion. */
 int js_slave_conn_pump(struct js_slave_conn *conn, uint32_t inline_max,
                        struct js_err *err);
 
 int js_slave_conn_fetch(struct js_slave_conn *conn,
                         const struct js_wire_fetch *fetch, struct js_err *err);
-/* Jobs without a timeout of their own may run this long (0: without end). */
+/* Sets how long jobs without a timeout of their own may run (0: without
+ * limit). */
 int js_slave_conn_limit(struct js_slave_conn *conn, int64_t timeout_ns,
                         struct js_err *err);
 
-/* What it has not started is to come back; what runs is to end, with this grace
- * (JS_WIRE_LET_RUN: of itself). */
+/* Asks the slave to return the jobs that it has not started, and to end those
+ * that run with this grace (JS_WIRE_LET_RUN: they run to their own end). */
 int js_slave_conn_end_jobs(struct js_slave_conn *conn, int64_t grace_ns,
                            struct js_err *err);
 
-/* Asks the slave to return up to so many jobs that it has not begun. */
+/* Asks the slave to return at most this many jobs that it has not begun. */
 int js_slave_conn_recall(struct js_slave_conn *conn, uint32_t count,
                          struct js_err *err);
 
@@ -142,7 +149,7 @@ int js_slave_conn_clear(struct js_slave_conn *conn,
                         const struct js_dead_run *runs, size_t count,
                         struct js_err *err);
 
-/* The runner that the slave has reported is on record. */
+/* Confirms that the runner which the slave has reported is on record. */
 int js_slave_conn_answer_runner(struct js_slave_conn *conn, struct js_err *err);
 
 int js_slave_conn_answer_beat(struct js_slave_conn *conn, uint64_t number,
@@ -150,8 +157,8 @@ int js_slave_conn_answer_beat(struct js_slave_conn *conn, uint64_t number,
 int js_slave_conn_stop(struct js_slave_conn *conn, enum js_leaving leaving,
                        struct js_err *err);
 
-/* It has taken in so many jobs since the start, or so much of everything.
- * Returns how many jobs that is more than was known. */
+/* The slave has taken in this many jobs since the start, or this much of
+ * everything. Returns by how many jobs that exceeds what was known. */
 uint32_t js_slave_conn_acknowledge_jobs(struct js_slave_conn *conn,
                                         uint64_t jobs);
 uint32_t js_slave_conn_acknowledge(struct js_slave_conn *conn,
