@@ -1,27 +1,27 @@
 /*
  * graph - which jobs wait for which, and what follows when one has ended.
  *
- * Owns: a node for each job that has a name or must wait for another, the
- * edges between them, and copies of the names. Knows nothing of commands,
- * slaves or time. Only jobs added before can be named, so there are no cycles.
- * No recursion; all calls together take time in proportion to the jobs and
- * edges added.
+ * Owns a node for each job that has a name or must wait for another, the edges
+ * between them, and copies of the names. It knows nothing of commands, slaves
+ * or time. A job can only name jobs added before it, so there are no cycles.
+ * Nothing is recursive. All calls together take time in proportion to the jobs
+ * and edges added.
  *
- *     WAITING --all it waits for has ended as it must--> READY
+ *     WAITING --all it waits for has ended as required--> READY
  *     WAITING --one of its `after` failed or was skipped--> SKIPPED
  *     READY --js_graph_ended(success)--> SUCCEEDED, (failure)--> FAILED
  *
- * A job has ended when it is SUCCEEDED, FAILED or SKIPPED. It is READY when
+ * A job has ended when it is SUCCEEDED, FAILED or SKIPPED. A job is READY when
  * every job of its `after` is SUCCEEDED, every job of its `after-any` has
- * ended, and so has every job before the last `wait` line above it (a
- * barrier). It is SKIPPED as soon as one of its `after` is FAILED or SKIPPED,
- * whatever else it waits for, a barrier included; its own descendants follow
- * in the same call.
+ * ended, and every job before the last `wait` line above it (a barrier) has
+ * ended. A job is SKIPPED as soon as one of its `after` is FAILED or SKIPPED,
+ * whatever else it waits for, a barrier included. Its own descendants follow in
+ * the same call.
  *
- * Memory. A job without name that waits for no edge has no node: it costs
+ * Memory. A job without a name that waits for no edge has no node. It costs
  * nothing, or, behind a barrier, its part in a run of consecutive ids. A node
- * without name is freed once its job has ended and been told; one with a name
- * lives as long as the graph.
+ * without a name is freed once its job has ended and has been reported. A node
+ * with a name lives as long as the graph.
  */
 #ifndef JS_LIST_GRAPH_H
 #define JS_LIST_GRAPH_H
@@ -34,24 +34,25 @@
 
 struct js_graph;
 
-struct js_graph *js_graph_new(void);        /* NULL with errno ENOMEM */
+struct js_graph *js_graph_new(void);        /* or NULL with errno ENOMEM */
 void js_graph_free(struct js_graph *graph); /* NULL is allowed; keeps errno */
 
-/* What a job waits for. The name is the caller's and not kept. */
+/* A job that another waits for. The caller owns the name; it is not kept. */
 struct js_graph_edge {
     const char *name;
-    bool any; /* after-any: how it ends does not matter */
+    bool any; /* after-any: its result does not matter */
 };
 
 /*
- * Adds the job `id`: any number but 0, no number twice, best in growing order.
- * `name` may be NULL; it is copied. An edge to a job that has ended counts at
- * once. An edge may be there twice.
+ * Adds the job `id`. It may be any number but 0, and no number twice; growing
+ * numbers are best. `name` may be NULL; it is copied. An edge to a job that has
+ * ended counts at once. An edge may be given twice.
  *
- * Returns 1 if the job is READY (js_graph_next_ready() does not tell it again),
- * 0 if it is WAITING, or SKIPPED already (then js_graph_next_skipped() tells
- * it: call it after each 0), or -1 with nothing changed, *err set, *ret_bad the
- * index of the bad edge or SIZE_MAX for anything else, and errno:
+ * Returns 1 if the job is READY (js_graph_next_ready() does not report it
+ * again). Returns 0 if it is WAITING or already SKIPPED; call
+ * js_graph_next_skipped() after each 0, which reports it if it is. Returns -1
+ * with nothing changed, *err set, *ret_bad the index of the bad edge (SIZE_MAX
+ * if no edge is at fault), and errno:
  *
  *     EEXIST  name=mesh: job 3 has that name already
  *     ENOENT  after=mash: no job before this one has that name (did you mean
@@ -59,85 +60,89 @@ struct js_graph_edge {
  *             after=mesh: a job cannot wait for itself
  *     ENOMEM
  *
- * Who wants to list further errors adds the job once more without what was bad.
+ * To go on checking after an error, add the job again without the offending
+ * attribute.
  */
 int js_graph_add(struct js_graph *graph, uint64_t id, const char *name,
                  const struct js_graph_edge *edges, size_t count,
                  size_t *ret_bad, struct js_err *err);
 
-/* A `wait` line: what is added from here on waits for all before. Several in a
- * row are one; one with nothing unfinished before it holds up nobody. */
+/* Adds a `wait` line: jobs added from here on wait for all before it. Several
+ * in a row count as one. If no job before it is unfinished, it delays none. */
 void js_graph_barrier(struct js_graph *graph);
 
 /*
- * Marks, for whoever asks what a job comes after: the job just added carries
- * this number (from 0 on; 0 without being told). js_graph_mark_before() is the
- * highest of all that a job with these edges would come after, those before
- * the last barrier included; -1 with errno ENOENT if one of them is not there.
+ * Let the caller find the highest mark among the jobs that a job comes after.
+ * js_graph_mark() gives the job just added a number, from 0 on (0 if it is not
+ * called). js_graph_mark_before() returns the highest mark of all jobs that a
+ * job with these edges would come after, those before the last barrier
+ * included. It returns -1 with errno ENOENT if one of them does not exist.
  */
 void js_graph_mark(struct js_graph *graph, uint64_t id, int mark);
 int js_graph_mark_before(const struct js_graph *graph,
                          const struct js_graph_edge *edges, size_t count);
 
 /*
- * The job, which js_graph_add() or js_graph_next_ready() has told to be READY,
- * has ended for good (retries included). Cannot fail. Call the next two then,
- * until each says that there is no more.
+ * A job that js_graph_add() or js_graph_next_ready() has reported as READY has
+ * ended for good, retries included. Cannot fail. Call js_graph_next_ready() and
+ * js_graph_next_skipped() then, until each returns 0.
  */
 void js_graph_ended(struct js_graph *graph, uint64_t id, bool success);
 
 /*
- * A job that was WAITING and has become READY since: its id, or 0. Each is told
- * once. They come in the order in which they became READY; those whose last
- * obstacle was the same job, or the same barrier, in the order in which they
- * were added.
+ * Returns the id of a job that was WAITING and has become READY, or 0. Each is
+ * reported once. They come in the order in which they became READY; those
+ * released by the same job, or by the same barrier, come in the order in which
+ * they were added.
  */
 uint64_t js_graph_next_ready(struct js_graph *graph);
 
 /*
- * A job that has become SKIPPED since: its id, or 0; and why: *ret_parent is
- * the first of its `after` known to have failed or been skipped (a direct
- * parent, told before it if it was skipped itself). Each is told once.
+ * Returns the id of a job that has become SKIPPED, or 0. Each is reported once.
+ * *ret_parent is the reason: the first of its `after` known to have failed or
+ * been skipped. It is a direct parent, and was reported before if it was
+ * skipped itself.
  */
 uint64_t js_graph_next_skipped(struct js_graph *graph, uint64_t *ret_parent);
 
-/* Why a job that js_graph_add() has told to wait does so now. */
+/* Why a job that js_graph_add() reported as waiting still waits. */
 enum js_graph_wait {
-    JS_GRAPH_FOR_JOBS,    /* jobs of its after and after-any have not ended */
-    JS_GRAPH_FOR_BARRIER, /* only for those above a `wait` line */
-    JS_GRAPH_SKIPPED,     /* no more: it is SKIPPED; ask before that is told */
+    JS_GRAPH_FOR_JOBS,    /* jobs of its after or after-any have not ended */
+    JS_GRAPH_FOR_BARRIER, /* it waits only for jobs above a `wait` line */
+    JS_GRAPH_SKIPPED, /* it waits no more, it is SKIPPED; valid until that is
+                         reported */
 };
 enum js_graph_wait js_graph_wait(const struct js_graph *graph, uint64_t id);
 
-/* Calls visit for each job of its after (any: after-any) that has not ended.
- * Looks at all edges of the graph: for one question. */
+/* Calls visit for each unfinished job of its after (any: after-any). Examines
+ * all edges of the graph, so it is for single questions only. */
 typedef void (*js_graph_awaited_fn)(void *arg, uint64_t id, bool any);
 void js_graph_each_awaited(const struct js_graph *graph, uint64_t id,
                            js_graph_awaited_fn visit, void *arg);
 
-/* How many jobs above the last `wait` line above the job have not ended; 0: it
- * is behind none that holds it up. Looks at all runs of jobs behind such. */
+/* How many jobs before the last `wait` line above this job have not ended; 0 if
+ * no `wait` line delays it. Examines all runs of jobs behind barriers. */
 uint64_t js_graph_pending_above(const struct js_graph *graph, uint64_t id);
 
-/* The id of the job of that name, or 0. */
+/* The id of the job with that name, or 0. */
 uint64_t js_graph_find(const struct js_graph *graph, const char *name);
 
 /* The name of a job, or NULL. Valid until the graph is freed. */
 const char *js_graph_name(const struct js_graph *graph, uint64_t id);
 
 /*
- * For --check: of all jobs added so far, ended or not. The depth of a job is
- * one more than the greatest of those it waits for, with a barrier all before
- * it; 1 if it waits for none.
+ * For --check: the shape of all jobs added so far, ended or not. The depth of a
+ * job is 1 if it waits for none, else one more than the greatest depth of the
+ * jobs that it waits for. With a barrier, these are all jobs before it.
  */
 struct js_graph_shape {
     uint64_t jobs;
     uint64_t longest_chain; /* the greatest depth */
-    uint64_t width;         /* how many jobs have the same depth, at most */
+    uint64_t width;         /* the largest number of jobs of the same depth */
 };
 void js_graph_shape(const struct js_graph *graph, struct js_graph_shape *ret);
 
-/* How many edges, nodes and runs of ids all calls so far have looked at: what
+/* How many edges, nodes and runs of ids all calls so far have examined. This
  * must grow in proportion to the jobs and edges, and no faster. For tests. */
 uint64_t js_graph_steps(const struct js_graph *graph);
 

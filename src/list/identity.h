@@ -1,10 +1,11 @@
 /*
- * identity - by what a job is known from one run to the next.
+ * identity - by what a job is recognised from one run to the next.
  *
- * What it does: its command, dir, env, stdin, stdout and stderr, defaults
- * included; not its name, its line, its limits or what it comes after. 128 bits
- * of it (XXH3, whose result is fixed since xxhash 0.8.0): among ten million
- * different jobs the chance that two are taken for one is below 10^-24.
+ * A job is identified by what it does: its command, dir, env, stdin, stdout and
+ * stderr, defaults included. Its name, its line, its limits and the jobs it
+ * waits for do not count. The identity is a hash of 128 bits (XXH3, whose
+ * result is fixed since xxhash 0.8.0). Among ten million different jobs the
+ * chance that two have the same one is below 10^-24.
  */
 #ifndef JS_LIST_IDENTITY_H
 #define JS_LIST_IDENTITY_H

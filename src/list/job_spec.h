@@ -1,11 +1,12 @@
 /*
- * details - what the process of a job gets besides its command, as bytes.
+ * job_spec - what the process of a job gets besides its command, as bytes.
  *
- * The attributes of JS_ATTRIBUTES_OF_PROCESS (list/attributes.h) and env in one
- * string, which travels with the command from the job file to the process that
- * runs it. A job with none of them has none of it (length 0). Each is one byte
- * that says which, the value and a NUL; in the order of that list, each once;
- * then those of env ('e'), which keep their order.
+ * The attributes of JS_ATTRIBUTES_OF_PROCESS (list/attributes.h) and env are
+ * packed into one string, which travels with the command from the job file to
+ * the process that runs it. For a job with none of them its length is 0. Each
+ * attribute is one byte that identifies it, the value and a NUL. They are in
+ * the order of that list, each at most once. Those of env ('e') follow and keep
+ * their order.
  */
 #ifndef JS_LIST_JOB_SPEC_H
 #define JS_LIST_JOB_SPEC_H
@@ -15,23 +16,24 @@
 
 #include <stddef.h>
 
-struct js_job_spec { /* strings are NULL where there is none */
+struct js_job_spec { /* a string is NULL if the job does not set it */
 #define JS_JOB_SPEC_MEMBER(letter, field) const char *field;
     JS_ATTRIBUTES_OF_PROCESS(JS_JOB_SPEC_MEMBER)
 #undef JS_JOB_SPEC_MEMBER
     size_t env_count;
-    const char *bytes; /* as given; for js_job_spec_env() */
+    const char *bytes; /* the packed bytes, for js_job_spec_env() */
     size_t len;
 };
 
-/* Appends. 0, or -1 with errno ENOMEM. */
+/* Appends the packed bytes. Returns 0, or -1 with errno ENOMEM. */
 int js_job_spec_pack(struct js_buf *buf,
                      const struct js_attributes *attributes);
 
-/* Points into `bytes`. 0, or -1 with errno EBADMSG. */
+/* The result points into `bytes`. Returns 0, or -1 with errno EBADMSG. */
 int js_job_spec_unpack(const char *bytes, size_t len, struct js_job_spec *ret);
 
-/* The "NAME=VALUE" behind `previous`; the first for NULL; NULL: no more. */
+/* The "NAME=VALUE" after `previous`, or the first if that is NULL. Returns NULL
+ * if there are no more. */
 const char *js_job_spec_env(const struct js_job_spec *details,
                             const char *previous);
 

@@ -1,11 +1,11 @@
 /*
  * list - a job list in a regular file, read once.
  *
- * Owns: the text, the name that messages use, and what a check of the whole
- * text has found. It keeps no jobs, so it takes little more memory than the
- * text. Whoever wants the jobs walks through them with a cursor
- * (js_source_new_list()), as often as needed: nobody opens the file again, so
- * all readers see the same list, whatever happens to the file meanwhile.
+ * Owns the text, the name that messages use, and the results of a check of the
+ * whole text. It keeps no jobs, so it takes little more memory than the text.
+ * To read the jobs, walk through them with a cursor (js_source_new_list()), as
+ * often as needed. The file is not opened again, so all readers see the same
+ * list, whatever happens to the file meanwhile.
  */
 #ifndef JS_LIST_LIST_H
 #define JS_LIST_LIST_H
@@ -23,43 +23,44 @@
 
 struct js_list;
 
-/* A check reports this many errors of a file, and then stops. */
+/* After this many errors in a file the check stops. */
 enum { JS_LIST_ERRORS = 20 };
 
-/* What the check has found. Of the jobs that an earlier run has finished it
- * says only what `shape` and `resume` count. */
+/* The results of the check. Jobs that an earlier run has finished count only in
+ * `shape` and `resume`. */
 struct js_list_survey {
-    uint64_t left;   /* jobs that have not ended in an earlier run */
-    bool is_ordered; /* some job that runs has a priority */
-    struct js_graph_shape shape; /* of all jobs, whether they run or not */
+    uint64_t left;               /* jobs that did not end in an earlier run */
+    bool is_ordered;             /* some job that will run has a priority */
+    struct js_graph_shape shape; /* of all jobs, whether they will run or not */
     struct js_resume_counts resume;
 };
 
 /*
- * Reads the list at `path` and checks all of it; every job counts as one that
- * runs. NULL with *err: it cannot be opened or read, is a directory, is no
- * regular file (of which not a byte is read), or holds errors. Of one error
- * *err is the error itself; of several it is "NAME: 3 errors" (or "NAME: 20
- * errors or more").
+ * Reads the list at `path` and checks all of it. Every job counts as one that
+ * will run. Returns NULL with *err if the file cannot be opened or read, is a
+ * directory, is not a regular file (then no byte of it is read), or contains
+ * errors. If there is one error, *err is that error; if several, it is "NAME: 3
+ * errors" (or "NAME: 20 errors or more").
  */
 struct js_list *js_list_read(const char *path, struct js_err *err);
 
-/* For a run. All borrowed until the list is made. */
+/* How to read a list for a run. Everything is borrowed until the list is made.
+ */
 struct js_list_config {
     const char *path;
-    struct js_resume *resume; /* decides which jobs run, and counts them, as in
-                                 a run; NULL: all run */
-    const struct js_warnings_ear *ear; /* is told each of several errors, and
-                                          warnings; NULL: nobody is */
+    struct js_resume *resume; /* decides which jobs run and counts them, as in a
+                                 run; NULL: all run */
+    const struct js_warnings_ear *ear; /* receives warnings, and the errors if
+                                          there are several; may be NULL */
 };
 
-/* The same of a regular file that is open, of about this size. It takes the
- * descriptor, also on failure. */
+/* As js_list_read(), for a regular file that is open and has about this size.
+ * Takes the descriptor, also on failure. */
 struct js_list *js_list_read_fd(int fd, off_t size_bytes,
                                 const struct js_list_config *config,
                                 struct js_err *err);
 
-/* The same of a text without a file, which is copied. */
+/* As js_list_read_fd(), for a text without a file. The text is copied. */
 struct js_list *js_list_new_text(const char *name, const char *text, size_t len,
                                  struct js_err *err);
 
@@ -69,28 +70,30 @@ void js_list_free(struct js_list *list); /* NULL is allowed; keeps errno */
  * directory is refused. Returns the descriptor, or -1 with *err. */
 int js_list_open(const char *path, struct stat *ret, struct js_err *err);
 
-/* fstat(2), and the same refusal, of a descriptor that is open already. */
+/* Applies fstat(2) to an open descriptor, and refuses what js_list_open()
+ * refuses. */
 int js_list_check_kind(const char *path, int fd, struct stat *ret,
                        struct js_err *err);
 
-/* A path as messages show it, control characters escaped; "-" is "standard
- * input". The caller frees it. NULL with errno ENOMEM. */
+/* Returns a path as messages show it, with control characters escaped; "-" is
+ * "standard input". The caller frees it. NULL with errno ENOMEM on failure. */
 char *js_list_show_path(const char *path);
 
 const char *js_list_name(const struct js_list *list);
 const struct js_list_survey *js_list_survey(const struct js_list *list);
 
 /*
- * Calls `visit` for the jobs that run and need more than one core or anything
- * else; of several in a row with equal needs only for the first.
+ * Calls `visit` for the jobs that will run and need more than one core or
+ * anything else. Of several in a row with equal needs, only the first is
+ * visited.
  */
 void js_list_each_need(const struct js_list *list,
                        void (*visit)(void *arg, uint64_t id, uint64_t line,
                                      const struct js_request *request),
                        void *arg);
 
-/* The text from `at` on, as much of it as a parser takes at a time: how many
- * bytes, 0 at the end. */
+/* Returns the text from `at` on, as much of it as a parser takes at a time, and
+ * its length in bytes; 0 at the end. */
 size_t js_list_piece(const struct js_list *list, size_t at, const char **ret);
 
 #endif

@@ -1,11 +1,11 @@
 /*
- * list_state - how the jobs of a list stand, and what those that are left wait
- * for.
+ * list_state - the state of the jobs of a list, and why unfinished ones wait.
  *
- * Goes through the list as a run would, with what is on record of its jobs (a
- * registry, which is only looked at), and decides nothing: who waits is the
- * graph's word, as in a run. Owns the graph; borrows the list and the registry.
- * Jobs are known by their ids; 0 is one that was never accepted.
+ * Goes through the list as a run would, with what a registry has on record of
+ * its jobs. It changes nothing in the registry and decides nothing: as in a
+ * run, the graph says which jobs wait. Owns the graph; borrows the list and the
+ * registry. Jobs are identified by their ids; 0 is a job that was never
+ * accepted.
  */
 #ifndef JS_LIST_LIST_STATE_H
 #define JS_LIST_LIST_STATE_H
@@ -18,22 +18,23 @@
 #include <stdint.h>
 
 enum js_wait {
-    JS_WAIT_NOT = 0,  /* it has ended */
-    JS_WAIT_FOR_ROOM, /* for nothing else: it may run already */
+    JS_WAIT_NOT = 0,  /* it does not wait: it has ended */
+    JS_WAIT_FOR_ROOM, /* it waits for nothing else and may be running */
     JS_WAIT_FOR_JOBS,
-    JS_WAIT_BEHIND_WAIT, /* a `wait` line */
-    JS_WAIT_TO_SKIP,     /* one of its `after` has failed or was skipped */
+    JS_WAIT_BEHIND_WAIT, /* it waits for jobs above a `wait` line */
+    JS_WAIT_TO_SKIP,     /* it will be skipped: one of its `after` failed or was
+                            skipped */
     JS_WAIT_COUNT
 };
 
-/* Told of each job, in the order of the list; the job is borrowed. 0, or -1
- * with errno, which ends it. */
+/* Called for each job, in the order of the list. The job is borrowed. Returns
+ * 0, or -1 with errno, which ends the walk. */
 typedef int (*js_list_state_fn)(void *arg, const struct js_job *job,
                                 enum js_wait wait);
 
 struct js_list_state;
 
-/* NULL with errno: no memory, or visit has failed. */
+/* Returns NULL with errno if there is no memory or visit has failed. */
 struct js_list_state *js_list_state_new(const struct js_list *list,
                                         struct js_registry *registry,
                                         js_list_state_fn visit, void *arg);
@@ -42,18 +43,18 @@ void js_list_state_free(struct js_list_state *list_state); /* NULL is allowed */
 /* One of the jobs that another waits for. */
 struct js_awaited {
     uint64_t id;
-    const char *name; /* the list's */
+    const char *name; /* owned by the list */
     bool any;         /* after-any */
 };
 
-/* Calls visit for each job that has not ended and that the job of this seq
- * comes after. */
+/* Calls visit for each unfinished job that the job with this seq comes after.
+ */
 typedef void (*js_awaited_fn)(void *arg, const struct js_awaited *awaited);
 void js_list_state_each(const struct js_list_state *list_state, uint64_t seq,
                         js_awaited_fn visit, void *arg);
 
-/* How many jobs above its `wait` line have not ended; 0: it is behind none that
- * holds it up. */
+/* How many jobs above the `wait` line before this job have not ended; 0 if none
+ * delays it. */
 uint64_t js_list_state_above(const struct js_list_state *list_state,
                              uint64_t seq);
 

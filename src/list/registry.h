@@ -1,15 +1,17 @@
 /*
- * registry - what is known of every job that was ever accepted for this list.
+ * registry - what is known about every job that was ever accepted for this
+ * list.
  *
- * Owns: for each job its id (1, 2, 3 ... without gaps), its identity, its name
- * if it has one, and how it stands. Filled from the journal, then matched
- * against the list of this run. Knows nothing of files.
+ * Owns, for each job, its id (1, 2, 3 ... without gaps), its identity, its name
+ * if it has one, and its state. It is filled from the journal and then matched
+ * against the list of this run. It knows nothing of files.
  *
  *     LEFT --it succeeded--> SUCCEEDED --must run again--> LEFT
  *     LEFT --it failed, or was skipped--> FAILED, SKIPPED --> LEFT, SUCCEEDED
  *
- * Of several jobs with the same identity the first of a list is the one with
- * the lowest id, and so on. Every call takes constant time in the mean.
+ * If several jobs have the same identity, the first of a list matches the one
+ * with the lowest id, the second the next, and so on. Every call takes constant
+ * time on average.
  */
 #ifndef JS_LIST_REGISTRY_H
 #define JS_LIST_REGISTRY_H
@@ -20,7 +22,7 @@
 #include <stdint.h>
 
 enum js_job_state {
-    JS_JOB_STATE_LEFT = 0, /* it has not run to its end */
+    JS_JOB_STATE_LEFT = 0, /* it has not ended */
     JS_JOB_STATE_SUCCEEDED,
     JS_JOB_STATE_FAILED,
     JS_JOB_STATE_SKIPPED,
@@ -31,62 +33,66 @@ struct js_registry;
 struct js_registry *js_registry_new(void); /* NULL with errno ENOMEM */
 void js_registry_free(struct js_registry *registry); /* NULL is allowed */
 
-/* How many jobs there are, which is the highest id. */
+/* The number of jobs, which is also the highest id. */
 uint64_t js_registry_count(const struct js_registry *registry);
 
-/* A job more, LEFT, under the next id, which is returned; 0 with errno ENOMEM
- * (also when there are 2^32 - 1 of them). It counts as matched. */
+/* Adds a job that is LEFT, and returns its id, the next number. Returns 0 with
+ * errno ENOMEM on failure, also when there are 2^32 - 1 jobs. The new job
+ * counts as matched. */
 uint64_t js_registry_add(struct js_registry *registry,
                          const struct js_identity *identity);
 
-/* The name is copied; one that another job has had is this one's from now on.
- * 0, or -1 with errno ENOMEM, or ENOENT: there is no such job. */
+/* Names a job. The name is copied. If another job had this name, the name now
+ * belongs to this one. Returns 0, or -1 with errno ENOMEM, or ENOENT if there
+ * is no such job. */
 int js_registry_name(struct js_registry *registry, uint64_t id,
                      const char *name);
 
-/* 0, or -1 with errno ENOENT. */
+/* Sets the state of a job. Returns 0, or -1 with errno ENOENT. */
 int js_registry_set(struct js_registry *registry, uint64_t id,
                     enum js_job_state standing);
 
-/* The job has failed, and that in an earlier start of this very run: it does
- * not run again. Holds until its standing is set again. Same failure. */
+/* The job failed in an earlier start of this same run, so it does not run
+ * again. This holds until its state is set again. Returns 0, or -1 with errno
+ * ENOENT. */
 int js_registry_settle(struct js_registry *registry, uint64_t id);
 
-/* That holds of none any more. */
+/* Revokes js_registry_settle() for all jobs. */
 void js_registry_unsettle(struct js_registry *registry);
 
-/* How often a slave, or the process that starts jobs, was lost while the job
- * ran there, since it last ended (succeeded, failed, or was skipped). Same
- * failure.
- */
+/* Sets how often a slave, or the process that starts jobs, was lost while the
+ * job ran there, counted since the job last ended (succeeded, failed or was
+ * skipped). Returns 0, or -1 with errno ENOENT. */
 int js_registry_set_losses(struct js_registry *registry, uint64_t id,
                            uint32_t losses);
 
-/* Whether the job was in the list of the last run. Same failure. */
+/* Sets whether the job was missing from the list of the last run. Returns 0, or
+ * -1 with errno ENOENT. */
 int js_registry_set_gone(struct js_registry *registry, uint64_t id,
                          bool is_gone);
 
-/* Of a job that is there. */
+/* The state of a job that exists. */
 enum js_job_state js_registry_standing(const struct js_registry *registry,
                                        uint64_t id);
 bool js_registry_is_settled(const struct js_registry *registry, uint64_t id);
-/* It had come to an end, was to run again, and has not come to one since. */
+/* True if the job had ended, had to run again, and has not ended since. */
 bool js_registry_is_owed(const struct js_registry *registry, uint64_t id);
 uint32_t js_registry_losses(const struct js_registry *registry, uint64_t id);
 bool js_registry_is_gone(const struct js_registry *registry, uint64_t id);
 bool js_registry_is_matched(const struct js_registry *registry, uint64_t id);
 
-/* How many are settled. */
+/* The number of jobs that are settled. */
 uint64_t js_registry_settled(const struct js_registry *registry);
 
-/* Whose name this is, or 0. */
+/* The id of the job that has this name, or 0. */
 uint64_t js_registry_find_name(const struct js_registry *registry,
                                const char *name);
 
-/* Nothing is matched: the list is read from its beginning. */
+/* Forgets all matches, because the list is read from its beginning again. */
 void js_registry_rewind(struct js_registry *registry);
 
-/* The first job of that identity that is not matched, which it is now; or 0. */
+/* Finds the first job with that identity that is not yet matched, and marks it
+ * as matched. Returns 0 if there is none. */
 uint64_t js_registry_match(struct js_registry *registry,
                            const struct js_identity *identity);
 

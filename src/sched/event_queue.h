@@ -1,8 +1,8 @@
 /*
- * event queue - what is to happen when, on a clock that is only simulated.
+ * event queue - events of a simulation, ordered by simulated time.
  *
- * A heap of plain values: the earliest first, and of those at the same time the
- * one that was put there first. All zero is empty.
+ * A heap of plain values. The earliest event comes first; among events at the
+ * same time, the one that was put in first. All zero is empty.
  */
 #ifndef JS_SCHED_EVENT_QUEUE_H
 #define JS_SCHED_EVENT_QUEUE_H
@@ -14,7 +14,7 @@
 struct js_event {
     int64_t at_ns;
     uint64_t order; /* set by js_event_queue_put() */
-    /* The caller's. */
+    /* For the caller's use. */
     int64_t since_ns;
     uint64_t number;
     unsigned slave;
@@ -24,14 +24,14 @@ struct js_event {
 struct js_event_queue {
     struct js_event *heap;
     size_t count, size;
-    uint64_t put; /* so far */
+    uint64_t put; /* number of events put in so far */
 };
 
-/* 0, or -1 with errno ENOMEM. */
+/* Returns 0, or -1 with errno ENOMEM. */
 int js_event_queue_put(struct js_event_queue *event_queue,
                        const struct js_event *event);
 
-/* Takes out the next one; false if there is none. */
+/* Takes out the next event. Returns false if there is none. */
 bool js_event_queue_take(struct js_event_queue *event_queue,
                          struct js_event *ret);
 

@@ -1,7 +1,8 @@
 /*
- * median - of run times, within one percent, in constant memory.
+ * log_histogram - the median of run times, within one percent, in constant
+ * memory.
  *
- * A histogram: each power of two is cut into 128 buckets. All zero is empty.
+ * Each power of two is divided into 128 buckets. All zero is empty.
  */
 #ifndef JS_SCHED_LOG_HISTOGRAM_H
 #define JS_SCHED_LOG_HISTOGRAM_H
@@ -19,7 +20,7 @@ struct js_log_histogram {
 };
 
 void js_log_histogram_add(struct js_log_histogram *median, int64_t value_ns);
-int64_t
-js_log_histogram_ns(const struct js_log_histogram *median); /* -1 when empty */
+int64_t js_log_histogram_ns(
+    const struct js_log_histogram *median); /* the median; -1: empty */
 
 #endif

@@ -1,12 +1,12 @@
 /*
  * nodes - what the nodes of a run have, and what of it is held.
  *
- * Pure bookkeeping of what the processes report about the machine they are on.
- * Does not choose: sched/placement.h finds cores for a job, and
- * sched/allocator.h, which explains how cores are counted, decides.
+ * Keeps the books on what the processes report about their machines. Chooses
+ * nothing: sched/placement.h finds cores for a job, and sched/allocator.h,
+ * which explains how cores are counted, decides.
  *
- * The allocator and the placement read these structs; only this module writes
- * them, but for what is set aside, which the allocator writes.
+ * The allocator and the placement read these structs. Only this module writes
+ * them, except the fields on what is set aside, which the allocator writes.
  */
 #ifndef JS_SCHED_NODES_H
 #define JS_SCHED_NODES_H
@@ -22,36 +22,39 @@
 /* Host names longer than this are cut; RFC 1123 allows 255 bytes. */
 enum { JS_HOST_SIZE = 256 };
 
-/* What one process reports of its node. Two are on the same node if their
- * boot_id is equal and their host names are the same one (base/host.h). */
+/* What one process reports about its node. Two processes are on the same node
+ * if their boot_id is equal and their host names name the same host
+ * (base/host.h). */
 struct js_node {
     char host[JS_HOST_SIZE];
     uint64_t boot_id; /* differs between two hosts that share a name */
     struct js_cpuset cpus;
-    struct js_cpuset held; /* of these, by slaves of other runs */
-    uint32_t quota_cores;  /* there is CPU time for so many; 0: for all */
+    struct js_cpuset held; /* those held by slaves of other runs */
+    uint32_t
+        quota_cores; /* how many cores the CPU quota suffices for; 0: for all */
 };
 
 bool js_node_is_same(const struct js_node *a, const struct js_node *b);
 
-/* What a job holds: of one node, and as much of each of the others. */
+/* What a job holds of one node, and the same amount of each of the others. */
 struct js_allocation {
     unsigned rank; /* 0: none */
     uint32_t slot;
     uint32_t core_count;
     uint32_t gpu_count;
-    uint32_t core;   /* of one core: which */
-    uint32_t *cores; /* owned: of more, in ascending order, then the GPUs; NULL
+    uint32_t core;   /* the core, if it is only one */
+    uint32_t *cores; /* owned: the cores in ascending order, then the GPUs; NULL
                         for one core without GPUs */
     uint64_t mem_bytes;
     uint32_t other_count;
-    struct js_allocation *others; /* owned; they have no others themselves */
+    struct js_allocation *others; /* owned; these have no others themselves */
 };
 
-/* Frees what it owns and gives nothing back; it is all zero then. */
+/* Frees what the allocation owns, but gives nothing back. It is all zero then.
+ */
 void js_allocation_free(struct js_allocation *allocation);
 
-/* True if it holds a slot of this slave. */
+/* True if the allocation holds a slot of this slave. */
 bool js_allocation_is_on(const struct js_allocation *allocation, unsigned rank);
 
 static inline const uint32_t *
@@ -69,24 +72,25 @@ js_allocation_gpus_of(const struct js_allocation *allocation)
 /* ------------------------------------------------- what there is */
 
 struct js_node_slot {
-    uint32_t home; /* core */
+    uint32_t home; /* core index */
     bool is_taken;
 };
 
-/* A process. */
+/* One process. */
 struct js_node_member {
     unsigned rank; /* 0: the master */
     size_t node;
     bool is_slave;
-    uint32_t slot_count; /* 0: not equipped, or dropped */
+    uint32_t slot_count; /* 0: the slave has not reported its resources, or is
+                            lost */
     struct js_node_slot *slots;
 };
 
 struct js_node_core {
-    uint32_t used; /* allocations that hold it */
-    uint32_t room; /* how many may */
+    uint32_t used; /* allocations that hold this core */
+    uint32_t room; /* how many allocations may hold it */
     bool is_set_aside;
-    bool is_others; /* of another run, and no slot's home */
+    bool is_others; /* another run holds it, and it is no slot's home */
 };
 
 /*
@@ -109,25 +113,27 @@ struct js_node_state {
     unsigned *ranks; /* of its slaves */
     size_t rank_count;
     size_t equipped;
-    bool has_others;    /* it has, or had, cores that other runs hold */
+    bool has_others;    /* the node has, or had, cores that other runs hold */
     bool is_shared;     /* a core has room for several jobs at once */
-    bool is_set_aside;  /* the reservation is on it; and keeps of it: */
+    bool is_set_aside;  /* the reservation includes this node, and keeps: */
     uint32_t kept_gpus; /* 0: none */
     uint64_t kept_mem_bytes;
 };
 
-/* All zero is none. */
+/* All nodes and processes. All zero: there are none. */
 struct js_nodes {
-    struct js_node_state **list; /* each owned, so that it stays where it is */
+    struct js_node_state **list; /* each is owned and allocated by itself, so
+                                    that its address never changes */
     size_t count;
-    struct js_node_member **members; /* by rank, NULL where there is none */
+    struct js_node_member *
+        *members; /* indexed by rank; NULL where there is none */
     size_t member_end;
 };
 
 void js_nodes_release(struct js_nodes *nodes);
 
-/* As the functions of the allocator. The node of a slave that is dropped is
- * returned, or NULL if it is no slave or was dropped before. */
+/* As the functions of the allocator with these names. js_nodes_drop() returns
+ * the node of the slave, or NULL if it is no slave or was dropped before. */
 int js_nodes_add(struct js_nodes *nodes, unsigned rank,
                  const struct js_node *node, bool is_slave);
 int js_nodes_equip(struct js_nodes *nodes, unsigned rank,
@@ -140,14 +146,14 @@ uint32_t js_nodes_count_able(const struct js_nodes *nodes,
                              const struct js_request *request, unsigned avoid);
 struct js_request js_nodes_largest(const struct js_nodes *nodes);
 
-/* The slave of this rank, or NULL. */
+/* The slave with this rank, or NULL. */
 struct js_node_member *js_nodes_find_slave(const struct js_nodes *nodes,
                                            unsigned rank);
 
-/* The most cores that a node has; at least 1. */
+/* The number of cores of the largest node, or 1 if that is more. */
 size_t js_nodes_most_cores(const struct js_nodes *nodes);
 
-/* Takes what the allocation says, or gives it back: of its first node only. */
+/* Take what the allocation says, or give it back, on its first node only. */
 void js_nodes_hold(struct js_nodes *nodes,
                    const struct js_allocation *allocation);
 void js_nodes_let_go(struct js_nodes *nodes,
@@ -166,7 +172,7 @@ static inline bool js_node_slot_is_free(const struct js_node_state *node,
            js_node_core_has_room(core);
 }
 
-/* True if the node could meet the request with nothing else on it. */
+/* True if the node could meet the request while nothing else is on it. */
 bool js_node_could(const struct js_node_state *node,
                    const struct js_request *request);
 
@@ -176,12 +182,12 @@ bool js_node_lacks_gpus(const struct js_node_state *node,
 bool js_node_lacks_mem(const struct js_node_state *node,
                        const struct js_request *request);
 
-/* True if what the reservation leaves to others of GPUs and memory will do; a
- * job that needs none of what is kept goes on. */
+/* True if the GPUs and the memory that the reservation leaves to others suffice
+ * for the request. A job that needs nothing of what is kept may go on. */
 bool js_node_has_unkept(const struct js_node_state *node,
                         const struct js_request *request);
 
-/* Recounts the invariants, and aborts if one does not hold. Returns the cores
+/* Recounts the invariants and aborts if one does not hold. Returns the cores
  * and GPUs that are held. */
 struct js_request js_nodes_assert_invariants(const struct js_nodes *nodes);
 

@@ -1,11 +1,11 @@
 /*
- * simulation - plays a run through on a simulated clock.
+ * simulate - plays a run through on a simulated clock.
  *
  * The scheduler, the graph, the source and the allocator are those of a real
- * run, and decide as they do there. The slaves are simulated: they begin and
- * end jobs, keep those given ahead of time, and return them when asked or when
- * they have waited for too long. Every job succeeds. Messages take no time;
- * what a real run needs from one job to the next of a slot is one number.
+ * run and decide as they do there. The slaves are simulated: they start and end
+ * jobs, keep those given ahead of time, and return them when asked or when they
+ * have waited too long. Every job succeeds. Messages take no time; one number
+ * stands for the time that a real run needs between two jobs of a slot.
  */
 #ifndef JS_SCHED_SIMULATE_H
 #define JS_SCHED_SIMULATE_H
@@ -14,31 +14,33 @@
 #include "sched/scheduler.h"
 
 struct js_simulate_config {
-    int64_t gap_ns; /* from a slot's being free to the start of its next job */
-    unsigned slave_end; /* beyond the highest number of a slave; 0: they are
-                           numbered from 1 on, without gaps */
-    /* Called for each job before the scheduler has it: sets its duration_ns,
-     * which is how long it runs, and what the scheduler goes by. */
+    int64_t gap_ns;     /* from the time when a slot is free to the start of its
+                           next job */
+    unsigned slave_end; /* one more than the highest number of a slave; 0:
+                           slaves are numbered from 1 on, without gaps */
+    /* Called for each job before the scheduler gets it. Sets duration_ns, which
+     * is how long the job runs, and the fields by which the scheduler orders
+     * jobs. */
     void (*accepted)(void *arg, struct js_job *job);
-    /* Called for each job as the scheduler assigns it. Jobs of at least
+    /* Called for each job when the scheduler assigns it. Jobs of at least
      * JS_SCHEDULER_AHEAD_NS start in this order, and their allocations are
-     * known; shorter ones may be given ahead. NULL: nobody asks. */
+     * known. Shorter jobs may be given ahead of time. May be NULL. */
     void (*assigned)(void *arg, const struct js_scheduler_decision *assigned);
     void *arg;
 };
 
 struct js_simulation {
-    uint64_t jobs;       /* that ran */
-    uint64_t peak_cores; /* the most that jobs held at the same time */
+    uint64_t jobs;       /* how many ran */
+    uint64_t peak_cores; /* the most cores that jobs held at the same time */
     int64_t makespan_ns; /* from the first start to the last end */
 };
 
 /*
- * Gives all jobs of the source to the scheduler, which has had none so far, and
- * plays until nothing is left. Its clock is the simulated one from here on.
- * Returns 0; or -1 with *err: the source had an error, jobs are left that no
- * slave could run, no memory, or it takes longer than 146 years (errno
- * EOVERFLOW).
+ * Gives all jobs of the source to the scheduler, which must have had none so
+ * far, and plays until nothing is left. The scheduler's clock is the simulated
+ * one from here on. Returns 0, or -1 with *err: the source had an error, no
+ * slave could run the jobs that are left, there was no memory, or the run takes
+ * longer than 146 years (errno EOVERFLOW).
  */
 int js_simulate(struct js_scheduler *scheduler, struct js_source *source,
                 const struct js_simulate_config *config,
