@@ -1,24 +1,24 @@
 /*
- * attributes - what may stand in brackets before a command, and its defaults.
+ * attributes - the settings in brackets before a command, and their defaults.
  *
  *     [name=mesh cores=4 mem=2G timeout=1h retries=2] ./mesh.sh
  *     #JOBSCHED timeout=30m
  *
- * Pure: text in, values out. Owns the strings of a struct js_attributes; knows
- * nothing of files, and of other jobs no more than their names.
+ * Text goes in, values come out. Owns the strings of a struct js_attributes. It
+ * knows nothing of files, and nothing of other jobs but their names.
  *
- * A list is a '[' directly followed by lower-case letters or '-' and a '=';
- * anything else ("[ -f x ] && y", "[a-z]*.sh") is a shell command. In it stand
- * NAME=VALUE pairs, separated by blanks or tabs, up to the closing ']'; blanks
- * may stand before it and behind it. A value is a run of characters without
- * blanks, quotes and ']', or it is quoted: "..." (in it \" and \\ stand for "
- * and \) or '...' (taken as it is); parts may follow each other directly
- * (a"b c"d). The name of an attribute is never quoted.
+ * A list is a '[' directly followed by lower-case letters or '-' and a '='.
+ * Anything else ("[ -f x ] && y", "[a-z]*.sh") is a shell command. The list
+ * contains NAME=VALUE pairs, separated by blanks or tabs, up to the closing
+ * ']'. Blanks may precede and follow that bracket. A value is a run of
+ * characters without blanks, quotes and ']', or it is quoted: "..." (where \"
+ * and \\ stand for " and \) or '...' (taken literally). Parts may follow each
+ * other directly (a"b c"d). The name of an attribute is never quoted.
  *
  *     name=WORD          letters, digits and _ - . : / only; for after=
  *     after=A,B          names of earlier jobs, which must succeed
- *     after-any=A,B      ... which must end
- *     nodes=N            1 to 1,000,000; cores, mem and gpus are of each
+ *     after-any=A,B      names of earlier jobs, which must end
+ *     nodes=N            1 to 1,000,000; cores, mem and gpus apply to each
  *     cores=N            1 to 1,000,000
  *     mem=SIZE           "512M"; base/units.h
  *     gpus=N             0 to 1,000
@@ -26,11 +26,11 @@
  *     retries=N          0 to 1,000,000
  *     priority=N         -1,000,000 to 1,000,000; higher goes first
  *     dir=PATH           not empty
- *     env=NAME=VALUE     may be given again; a later one of a name wins: all
+ *     env=NAME=VALUE     may be repeated; the last value of a name wins: all
  *                        are kept, in their order
  *     stdin= stdout= stderr=PATH      not empty
  *
- * All but env, after and after-any may be given once in a list.
+ * All but env, after and after-any may be given only once in a list.
  */
 #ifndef JS_LIST_ATTRIBUTES_H
 #define JS_LIST_ATTRIBUTES_H
@@ -42,15 +42,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Strings one behind the other, each with its NUL. */
+/* Strings one after the other, each with its NUL. */
 struct js_strings {
     struct js_buf bytes;
     size_t count;
 };
 
-/* What the process of a job gets, each a text: the letter with which it travels
- * (list/job_spec.h), and its field. The name is the first; a new one goes to
- * the end, as the order counts for what a job is (list/identity.h). */
+/* The texts that the process of a job gets. Each has the letter with which it
+ * travels (list/job_spec.h), and its field. The name comes first. A new one
+ * must go to the end, because the order is part of a job's identity
+ * (list/identity.h). */
 #define JS_ATTRIBUTES_OF_PROCESS(X)                                            \
     X('n', name)                                                               \
     X('d', dir)                                                                \
@@ -60,39 +61,40 @@ struct js_strings {
 
 struct js_attributes {
     uint32_t nodes;
-    uint32_t cores; /* of each node, as the next and mem_bytes */
+    uint32_t cores; /* on each node, as are gpus and mem_bytes */
     uint32_t gpus;
     uint32_t retries;
     bool is_retries_set; /* retries= was given */
     int32_t priority;
-    uint64_t mem_bytes; /* 0: not asked for */
+    uint64_t mem_bytes; /* 0: no request */
     int64_t timeout_ns; /* 0: none */
-    /* Owned; NULL: not given. */
+    /* Owned; NULL if not given. */
 #define JS_ATTRIBUTES_MEMBER(letter, field) char *field;
     JS_ATTRIBUTES_OF_PROCESS(JS_ATTRIBUTES_MEMBER)
 #undef JS_ATTRIBUTES_MEMBER
-    struct js_strings env; /* "NAME=VALUE"; the process gets them as well */
+    struct js_strings env; /* "NAME=VALUE" each; also passed to the process */
     struct js_strings after;
     struct js_strings after_any;
 };
 
-/* One core of one node, nothing else asked for. Allocates nothing. */
+/* Initialises to one core on one node and nothing else. Allocates nothing. */
 void js_attributes_init(struct js_attributes *attributes);
 
-/* Frees the strings; the struct is as initialised. NULL is allowed. Keeps
+/* Frees the strings and initialises the struct again. NULL is allowed. Keeps
  * errno. */
 void js_attributes_release(struct js_attributes *attributes);
 
-/* *to, which is initialised or released, becomes a copy. 0, or -1 with errno
- * ENOMEM and *to empty. */
+/* Makes *to, which must be initialised or released, a copy. Returns 0, or -1
+ * with errno ENOMEM and *to empty. */
 int js_attributes_copy(struct js_attributes *to,
                        const struct js_attributes *from);
 
-/* The string at `index` (below count). Takes a time of its offset: to see all
- * of them there is js_strings_next(). */
+/* The string at `index` (below count). Takes time in proportion to its offset;
+ * to visit all strings, use js_strings_next(). */
 const char *js_strings_at(const struct js_strings *strings, size_t index);
 
-/* The string behind `previous`, the first one for NULL; NULL: no more. */
+/* The string after `previous`, or the first if that is NULL. Returns NULL if
+ * there are no more. */
 const char *js_strings_next(const struct js_strings *strings,
                             const char *previous);
 
@@ -101,39 +103,43 @@ const char *js_strings_next(const struct js_strings *strings,
 bool js_attributes_present(const char *line, size_t len);
 
 /*
- * Reads the list that `line` begins with into *attributes, which holds the
- * defaults: what the list names is replaced (env is added to; after and
- * after-any too). Returns the offset of the command behind it (blanks skipped,
- * it may be empty: then len); 0 if there is no list. Or -1 with *err saying
- * what is wrong, without a place, and *ret_at the offset it is wrong at: of the
- * name, of the value if that is wrong, of the bracket or quote that is not
- * closed. *attributes then has some of the list, and is good for a release
- * only. Examples of *err:
+ * Reads the list at the beginning of `line` into *attributes, which holds the
+ * defaults. What the list names replaces the defaults, except that env, after
+ * and after-any are added to.
+ *
+ * Returns the offset of the command after the list, with blanks skipped (if the
+ * command is empty, this is len), or 0 if there is no list. Returns -1 with
+ * *err saying what is wrong, without a place, and *ret_at the offset of the
+ * fault: of the name, of the value if that is wrong, or of the bracket or quote
+ * that is not closed. *attributes then holds a part of the list and must only
+ * be released. Examples of *err:
+ *
  *     unknown attribute "core" (did you mean "cores"?)
  *     cores=0: must be a whole number from 1 to 1000000
  *     timeout=1e9x: must be a duration such as 90s, 10m, 2h or 1d
  *     name= is given twice
  *     this list has no closing "]"
- * Out of memory is such an error too (errno ENOMEM; else it is EINVAL).
+ *
+ * If there is no memory, errno is ENOMEM; for all other errors it is EINVAL.
  */
 ptrdiff_t js_attributes_read(const char *line, size_t len,
                              struct js_attributes *attributes, size_t *ret_at,
                              struct js_err *err);
 
 /*
- * The same for what stands behind "#JOBSCHED" in a line of defaults: pairs
- * without brackets, up to the end. Refuses name, after and after-any. Returns
- * 0, or -1 as above.
+ * As js_attributes_read(), for the text after "#JOBSCHED" in a line of
+ * defaults: pairs without brackets, up to the end. Refuses name, after and
+ * after-any. Returns 0, or -1 as js_attributes_read().
  */
 int js_defaults_read(const char *text, size_t len,
                      struct js_attributes *attributes, size_t *ret_at,
                      struct js_err *err);
 
 /*
- * Where in `line` the value number `index` (from 0, over all that are there of
- * this attribute in the list; of "after" each name counts) of the attribute
- * stands: for errors that show only when the jobs are put together. 0 if it is
- * not there (it may come from elsewhere).
+ * Finds an attribute's value in `line`, for errors that show only when the jobs
+ * are put together. `index` counts from 0 over all values of this attribute in
+ * the list; each name of "after" counts. Returns 0 if the value is not there
+ * (it may be a default).
  */
 size_t js_attributes_find(const char *line, size_t len, const char *attribute,
                           size_t index);

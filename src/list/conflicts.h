@@ -2,10 +2,10 @@
  * conflicts - jobs of a list that write to the same file, by stdout= or
  * stderr=.
  *
- * An error if two of them may run at the same time (list/lineage.h), or if the
- * file is one of the run itself; a warning if one replaces what the other
- * wrote, or if nobody can say. Reads what list/targets.h reads. Jobs come in
- * the order of the list.
+ * It is an error if two of them may run at the same time (list/lineage.h), or
+ * if the file belongs to the run itself. It is a warning if one job replaces
+ * what the other wrote, or if the order of the jobs is unknown. Uses
+ * list/targets.h. Jobs must be added in the order of the list.
  */
 #ifndef JS_LIST_CONFLICTS_H
 #define JS_LIST_CONFLICTS_H
@@ -21,17 +21,17 @@
 
 struct js_conflicts;
 
-/* The files of the run, which end with one without a path (NULL: none), are
- * borrowed. NULL with errno ENOMEM. */
+/* `own` lists the files of the run, borrowed, and ends with an entry without a
+ * path. NULL: there are none. Returns NULL with errno ENOMEM on failure. */
 struct js_conflicts *js_conflicts_new(const struct js_target_own *own,
                                       bool is_stream);
 void js_conflicts_free(struct js_conflicts *conflicts); /* NULL is allowed */
 
-/* A line `wait`: later jobs come after all before it. */
+/* Adds a line `wait`: later jobs come after all jobs before it. */
 void js_conflicts_add_barrier(struct js_conflicts *conflicts);
 
-/* A job, before its files: keeps what it comes after, by the graph's names. 0,
- * or -1 with errno ENOMEM. */
+/* Adds a job, before its files, and keeps which jobs it comes after, by the
+ * graph's names. Returns 0, or -1 with errno ENOMEM. */
 int js_conflicts_add_job(struct js_conflicts *conflicts, uint64_t seq,
                          const struct js_attributes *attributes,
                          struct js_graph *graph,
@@ -43,7 +43,7 @@ enum js_conflict {
     JS_CONFLICT_ERROR,
 };
 
-/* That job, in line `line`, writes to `path`, seen from `dir` (NULL: the
+/* That job, in line `line`, writes to `path`, relative to `dir` (NULL: the
  * current folder), as its attribute says. *ret_what describes a conflict. */
 enum js_conflict js_conflicts_add_file(struct js_conflicts *conflicts,
                                        uint64_t seq, uint64_t line,

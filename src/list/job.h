@@ -35,8 +35,8 @@ struct js_job {
                                  first of the next lane */
     struct js_job *lane_last; /* and the last job of its own lane */
     int64_t lane_place;
-    uint64_t
-        id; /* identifies the job to the user; kept when a run is resumed */
+    uint64_t id;         /* identifies the job to the user; kept when a run is
+                            resumed */
     uint64_t seq;        /* 1, 2, 3 ... in the order of the input */
     uint64_t line;       /* where its command begins in the input; 0: nowhere */
     int64_t duration_ns; /* of a simulated job */

@@ -1,30 +1,32 @@
 /*
  * jobfile - turns the bytes of a job file into jobs.
  *
- * Pure: bytes are pushed in as they come, in pieces of any size, and jobs are
- * taken out. Owns the bytes it has not yet turned into jobs; knows nothing of
- * files. The rules for lines:
+ * The caller pushes bytes in as they come, in pieces of any size, and takes
+ * jobs out. Owns the bytes that it has not yet turned into jobs. It knows
+ * nothing of files. The rules for lines:
  *
- *     one job a line; the newline of the last line may be missing;
- *     a byte order mark (UTF-8) in front of the first line is no part of it;
- *     CR LF ends a line as LF does;
- *     blank lines (blanks and tabs) and lines whose first non-blank character
- *     is '#' are no jobs;
- *     a line, not a comment, that ends in an odd number of backslashes goes
- *     on in the next, whatever that begins with: the last backslash and the
- *     line end are dropped (at the end of the input the backslash stays); it
- *     is blank if all of it, joined, is;
- *     a line that begins with an attribute list (list/attributes.h) has its
- *     command behind it; one without a command is an error;
- *     a comment that begins with "#JOBSCHED" and a blank sets defaults for all
- *     jobs below it, what an earlier one set and this does not stays;
- *     the word "wait" alone in a line (blanks around it allowed) is a barrier;
- *     a NUL byte is an error, in a comment too. Any other byte is part of the
- *     command, whether UTF-8 or not, a CR elsewhere than before LF or at the
- *     end of the input included; blanks around a command are kept.
+ * - There is one job on each line. The newline of the last line may be missing.
+ * - A byte order mark (UTF-8) before the first line is ignored.
+ * - CR LF ends a line as LF does.
+ * - Blank lines (blanks and tabs) and lines whose first non-blank character is
+ *   '#' are no jobs.
+ * - A line that is no comment and ends in an odd number of backslashes
+ *   continues in the next line, whatever that begins with. The last backslash
+ *   and the line end are dropped; at the end of the input the backslash stays.
+ *   The joined line is blank if all of it is.
+ * - If a line begins with an attribute list (list/attributes.h), its command
+ *   follows the list. A list without a command is an error.
+ * - A comment that begins with "#JOBSCHED" and a blank sets defaults for the
+ *   jobs below it. Defaults from earlier such lines remain in force unless it
+ *   overrides them.
+ * - The word "wait" alone on a line (blanks around it are allowed) is a
+ *   barrier.
+ * - A NUL byte is an error, in a comment too. Any other byte is part of the
+ *   command, whether it is UTF-8 or not. So is a CR, except before LF or at the
+ *   end of the input. Blanks around a command are kept.
  *
- * Lines count from 1; columns too, in bytes. A job's line is the one where its
- * command begins.
+ * Lines count from 1; so do columns, in bytes. A job's line is the one where
+ * its command begins.
  */
 #ifndef JS_LIST_JOBFILE_H
 #define JS_LIST_JOBFILE_H
@@ -38,48 +40,48 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* A command longer than this many bytes is an error: it keeps a stream that
- * never ends its line from filling the memory. */
+/* A command longer than this many bytes is an error. The limit keeps a stream
+ * that never ends its line from filling the memory. */
 enum { JS_DIRECT_EXEC_MAX = 16 * 1024 * 1024 };
 
 struct js_jobfile;
 
 /* `name` is what errors call the input ("jobs.txt", "standard input"); it is
- * copied. The jobs are added to the graph, which is borrowed, as they are read.
- * NULL with errno ENOMEM. */
+ * copied. Jobs are added to the graph, which is borrowed, as they are read.
+ * Returns NULL with errno ENOMEM on failure. */
 struct js_jobfile *js_jobfile_new(const char *name, struct js_graph *graph);
 
-/* From now on (before the first job) this decides on each job's id, and whether
- * it runs. Borrowed. Without it all run. */
+/* Sets what decides on each job's id and whether it runs. Must be called before
+ * the first job. Borrowed. Without it all jobs run. */
 void js_jobfile_set_resume(struct js_jobfile *file, struct js_resume *resume);
 
-/* What is no mistake, but hardly meant. */
+/* Kinds of input that are valid but probably not intended. */
 enum js_warning {
     JS_WARNING_SCRIPT,     /* the first line names a shell */
-    JS_WARNING_BACKGROUND, /* a command is left in the background */
-    JS_WARNING_BROKEN,     /* the shell refuses the line by itself */
-    JS_WARNING_FILE,       /* writes to the file of a job that it comes after */
+    JS_WARNING_BACKGROUND, /* a command is left running in the background */
+    JS_WARNING_BROKEN,     /* the shell refuses the line on its own */
+    JS_WARNING_FILE, /* a job writes to the file of a job that it comes after */
     JS_WARNING_COUNT,
 };
 
 struct js_jobfile_checks {
-    /* "NAME:LINE:COLUMN: warning: what" */
+    /* Receives "NAME:LINE:COLUMN: warning: what". */
     void (*warn)(void *arg, enum js_warning kind, const char *text);
-    /* Asks a shell about a command: true if it takes it. For a few lines at
-     * most, those that look as if it did not. NULL: none is asked. */
+    /* Asks a shell about a command: true if the shell accepts it. Called only
+     * for a few lines that look as if it did not. NULL: no shell is asked. */
     bool (*takes)(const char *command);
     void *arg;
-    bool is_stream; /* the memory is bounded */
-    /* The run's files; the last has no `what`. NULL: none. */
+    bool is_stream; /* the memory must stay bounded */
+    /* The files of the run; the last entry has no `what`. NULL: none. */
     const struct js_target_own *own;
 };
 
 /*
- * From now on (before the first job) each job is looked at for what a person
- * should know, besides what is wrong in any case; and two jobs that write to
- * one file (list/targets.h), neither of which comes after the other, are an
- * error, as is one that writes to a file of the run. 0, or -1 with errno
- * ENOMEM.
+ * Sets further checks. Must be called before the first job. Each job is checked
+ * for what a person should know besides the errors found in any case. It is an
+ * error if two jobs write to one file (list/targets.h) and neither comes after
+ * the other, or if a job writes to a file of the run. Returns 0, or -1 with
+ * errno ENOMEM.
  */
 int js_jobfile_set_checks(struct js_jobfile *file,
                           const struct js_jobfile_checks *checks);
@@ -91,22 +93,23 @@ void js_jobfile_free(struct js_jobfile *file);
  * errno ENOMEM. */
 int js_jobfile_feed(struct js_jobfile *file, const char *bytes, size_t len);
 
-/* The input has ended: what is left is a line, newline or not. */
+/* The input has ended. What is left is a line, with or without a newline. */
 void js_jobfile_end(struct js_jobfile *file);
 
 /*
- * The next job that runs, seq counting all from 1 on; is_waiting says whether
- * the graph will tell when it is READY. Of those that do not run the graph is
- * told how they ended in an earlier run. Returns 1 and a job that the caller
- * owns; 0 when there is none in the bytes so far (after js_jobfile_end(): none
- * at all); -1 with *err "NAME:LINE:COLUMN: what" for bad input.
+ * Returns the next job that runs. Its seq counts all jobs from 1 on. If it
+ * is_waiting, the graph will report when it is READY. For jobs that do not run,
+ * the graph learns how they ended in an earlier run. Returns 1 and a job that
+ * the caller owns; 0 if there is none in the bytes so far (after
+ * js_jobfile_end(): none at all); -1 with *err "NAME:LINE:COLUMN: what" for bad
+ * input.
  *
- * An error in the attributes of a line (also of one of defaults) has errno
- * EINVAL: to find more of them the caller may go on with the next line; a job
- * whose `after` was bad is in the graph, without that edge, so that nothing
- * follows from it. After any other error (EBADMSG; ENOMEM) every further call
- * fails in the same way. Time linear in the input, however it is cut into
- * pieces.
+ * An error in the attributes of a line (a line of defaults included) has errno
+ * EINVAL. To find more such errors the caller may go on with the next line. A
+ * job with a bad `after` is in the graph without that edge, so that no further
+ * errors follow from it. After any other error (EBADMSG; ENOMEM) every further
+ * call fails in the same way. The time is linear in the input, however it is
+ * cut into pieces.
  */
 int js_jobfile_next(struct js_jobfile *file, struct js_job **ret,
                     struct js_err *err);

@@ -37,11 +37,11 @@ enum js_step {
 
 /* Why a job that was started ended. The numbers travel in messages. */
 enum js_stop_reason {
-    JS_STOP_REASON_NONE =
-        0, /* it ended by itself, or by a signal from elsewhere */
-    JS_STOP_REASON_TIMEOUT, /* it exceeded its timeout */
-    JS_STOP_REASON_STOPPED, /* the run stopped it: it is not finished */
-    JS_STOP_REASON_MEMORY,  /* its node or its cgroup ran out of memory */
+    JS_STOP_REASON_NONE = 0, /* it ended by itself, or by a signal from
+                                elsewhere */
+    JS_STOP_REASON_TIMEOUT,  /* it exceeded its timeout */
+    JS_STOP_REASON_STOPPED,  /* the run stopped it: it is not finished */
+    JS_STOP_REASON_MEMORY,   /* its node or its cgroup ran out of memory */
     JS_STOP_REASON_COUNT
 };
 
@@ -64,10 +64,10 @@ struct js_outcome {
     uint64_t err_bytes;
     uint32_t exit_code; /* 0 to 255; 126 or 127 if it was not started */
     uint32_t signal;    /* the signal that ended it, or 0 */
-    uint32_t
-        leftovers; /* processes that the job left behind, and that were ended */
-    enum js_step
-        step; /* if not NONE, the step that failed: the job was not started */
+    uint32_t leftovers; /* processes that the job left behind, and that were
+                           ended */
+    enum js_step step;  /* if not NONE, the step that failed: the job was not
+                           started */
     int32_t step_errno; /* the errno of that step */
     enum js_stop_reason cause;
 };

@@ -1,8 +1,9 @@
 /*
- * resources - what a node has for jobs: its cores in order, GPUs, memory.
+ * resources - what a node has for jobs: its cores in order, GPUs and memory.
  *
- * A value that is made where the machine is known (node/topo.h), travels to the
- * master and is counted there (sched/allocator.h). Knows nothing of hwloc.
+ * A plain value. It is made where the machine is known (node/topo.h), travels
+ * to the master and is counted there (sched/allocator.h). It knows nothing of
+ * hwloc.
  */
 #ifndef JS_LIST_RESOURCES_H
 #define JS_LIST_RESOURCES_H
@@ -15,22 +16,23 @@
 #include <stdint.h>
 
 enum {
-    JS_GPU_NAME_SIZE = 64, /* "0", or what a driver calls it: "GPU-5a3b..." */
+    JS_GPU_NAME_SIZE = 64, /* "0", or the driver's name: "GPU-5a3b..." */
     JS_GPUS_MAX = 1024,
 };
 
-/* Cores are in the order in which they lie: neighbours share most. */
+/* Cores are in the order of the hardware: neighbours share most. */
 struct js_core {
-    uint32_t first_cpu; /* in `cpus`: its hardware threads */
+    uint32_t first_cpu; /* its hardware threads, as a range of `cpus` */
     uint16_t cpu_count;
     uint16_t cache; /* cores with the same number share their largest cache */
-    uint16_t numa;  /* ... and these their NUMA node */
-    bool is_others; /* another run's slave holds it: to be used last */
+    uint16_t numa;  /* cores with the same number share their NUMA node */
+    bool is_others; /* a slave of another run holds it, so it is to be used last
+                     */
 };
 
 struct js_gpu {
-    char name[JS_GPU_NAME_SIZE]; /* what CUDA_VISIBLE_DEVICES is to say */
-    uint16_t numa;               /* as of cores; UINT16_MAX: not known */
+    char name[JS_GPU_NAME_SIZE]; /* the value for CUDA_VISIBLE_DEVICES */
+    uint16_t numa;               /* as for cores; UINT16_MAX: unknown */
 };
 
 struct js_resources {
@@ -40,20 +42,21 @@ struct js_resources {
     struct js_core *cores; /* owned, as the next two */
     uint16_t *cpus;
     struct js_gpu *gpus;
-    uint64_t mem_bytes; /* 0: not known, then mem= is not counted */
+    uint64_t mem_bytes; /* 0: unknown, and mem= is not counted */
 };
 
-/* All zero is empty; NULL is allowed; keeps errno. */
+/* All zero is empty. NULL is allowed. Keeps errno. */
 void js_resources_release(struct js_resources *resources);
 
-/* Adds a core with these CPUs, or a GPU. 0, or -1 with errno ENOMEM. */
+/* Add a core with these CPUs, or a GPU. Return 0, or -1 with errno ENOMEM. */
 int js_resources_add_core(struct js_resources *resources,
                           const struct js_cpuset *cpus, uint16_t cache,
                           uint16_t numa);
 int js_resources_add_gpu(struct js_resources *resources, const char *name,
                          uint16_t numa);
 
-/* Another run's slaves hold the cores that have a CPU of the set. */
+/* Marks the cores that have a CPU of the set as held by slaves of another run.
+ */
 void js_resources_lend(struct js_resources *resources,
                        const struct js_cpuset *set);
 
@@ -61,12 +64,13 @@ void js_resources_lend(struct js_resources *resources,
 void js_resources_core(const struct js_resources *resources, uint32_t index,
                        struct js_cpuset *set);
 
-/* The first core that has a CPU of the set, or UINT32_MAX. */
+/* The index of the first core that has a CPU of the set, or UINT32_MAX. */
 uint32_t js_resources_find(const struct js_resources *resources,
                            const struct js_cpuset *set);
 
-/* As part of a message: 0 or -1 with ENOMEM; a bad one marks the cursor (then
- * the result is empty). Unpacking allocates; no memory also marks it. */
+/* The resources as part of a message. Packing returns 0, or -1 with errno
+ * ENOMEM. Unpacking allocates. If the message is bad or there is no memory, it
+ * marks the cursor as bad, and the result is empty. */
 int js_resources_pack(struct js_buf *buf, const struct js_resources *resources);
 void js_resources_unpack(struct js_cursor *cursor, struct js_resources *ret);
 

@@ -1,13 +1,13 @@
 /*
  * resume - which jobs of a list run, when an earlier run has done some of it.
  *
- * Goes through the list in its order, job by job, and gives each its id and a
- * verdict. Works as make does: what succeeded is not run again, unless it comes
- * after something that runs. What failed in an earlier start of this very run
- * (js_registry_settle()) is not run again either. Borrows the registry, and
- * keeps it up to date; what changes in it is told, so that it can be put on
- * record. Without a registry every job runs, and its id is its place in the
- * list.
+ * Goes through the list in its order, job by job, and gives each job its id and
+ * a verdict. It works like make: a job that succeeded does not run again,
+ * unless it comes after a job that runs. A job that failed in an earlier start
+ * of this same run (js_registry_settle()) does not run again either. Borrows
+ * the registry and keeps it up to date. Each change is reported, so that it can
+ * be put on record. Without a registry every job runs, and its id is its place
+ * in the list.
  */
 #ifndef JS_LIST_RESUME_H
 #define JS_LIST_RESUME_H
@@ -19,33 +19,34 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Which of the jobs that have not succeeded run. */
+/* Which of the jobs that have not succeeded will run. */
 enum js_resume_what {
     JS_RESUME_ALL = 0,
-    JS_RESUME_ONLY_FAILED, /* those that failed or were skipped, or were to run
-                              again because of such and did not; and what comes
-                              after these, new jobs excepted */
-    JS_RESUME_NOT_FAILED,  /* not those that failed */
-    JS_RESUME_LOOK,        /* it is only looked how the jobs stand: nothing
-                              changes, and nothing follows for what comes after
-                              them; the id of one that is not known is 0 */
-    JS_RESUME_MATCH,       /* the same, but all run, however they stand */
+    JS_RESUME_ONLY_FAILED, /* those that failed or were skipped, those that were
+                              to run again because of such jobs and did not, and
+                              the jobs after all these, except new ones */
+    JS_RESUME_NOT_FAILED,  /* all but those that failed */
+    JS_RESUME_LOOK,  /* read-only: determine each job's state, and change, skip
+                        or release nothing; the id of an unknown job is 0 */
+    JS_RESUME_MATCH, /* as LOOK, but all jobs run, whatever their state */
 };
 
-/* Where a job stands when its list is read; the order is that of strength, for
- * what comes after several. */
+/* The state of a job when its list is read. The order is that of strength: of
+ * the decisions on several jobs that a job comes after, the strongest counts.
+ */
 enum js_resume_decision {
     JS_RESUME_DECISION_DONE = 0, /* it succeeded in an earlier run */
-    JS_RESUME_DECISION_FAILED,   /* ... failed, and is not run again */
+    JS_RESUME_DECISION_FAILED, /* it failed in an earlier run, and does not run
+                                  again */
     JS_RESUME_DECISION_RUN,
-    JS_RESUME_DECISION_ASIDE, /* not in this run */
+    JS_RESUME_DECISION_ASIDE, /* it does not run in this run */
 };
 
-/* What changed in the registry. */
+/* A change in the registry. */
 enum js_resume_change {
-    JS_RESUME_ACCEPTED, /* a job more: identity */
+    JS_RESUME_ACCEPTED, /* a new job, with its identity */
     JS_RESUME_NAMED,
-    JS_RESUME_AGAIN, /* its success no longer counts */
+    JS_RESUME_AGAIN, /* its earlier success no longer counts */
     JS_RESUME_GONE,  /* it is no longer in the list */
     JS_RESUME_BACK,  /* it is in the list again */
 };
@@ -53,39 +54,40 @@ enum js_resume_change {
 struct js_resume_news {
     enum js_resume_change change;
     uint64_t id;
-    const struct js_identity *identity; /* of ACCEPTED, else NULL */
-    const char *name;                   /* of NAMED, else NULL */
+    const struct js_identity *identity; /* of ACCEPTED; otherwise NULL */
+    const char *name;                   /* of NAMED; otherwise NULL */
 };
 
-/* 0, or -1 with errno ENOMEM. */
+/* Reports a change. Returns 0, or -1 with errno ENOMEM. */
 typedef int (*js_resume_fn)(void *arg, const struct js_resume_news *news);
 
-/* Where a job stands, its id and line known. */
+/* Called with the decision on a job whose id and line are set. */
 typedef void (*js_resume_judged_fn)(void *arg, const struct js_job *job,
                                     enum js_resume_decision verdict);
 
-/* Of the jobs so far. */
+/* Counts over the jobs so far. */
 struct js_resume_counts {
-    uint64_t done;    /* not run again */
-    uint64_t failed;  /* in an earlier run, or skipped */
-    uint64_t left;    /* accepted in an earlier run, not finished */
-    uint64_t again;   /* succeeded, but come after something that runs */
-    uint64_t changed; /* the name is known, with another content */
-    uint64_t added;   /* not known */
-    uint64_t gone;    /* known, and no longer in the list */
-    uint64_t runs;    /* of all these: those that run in this run, */
-    uint64_t aside;   /* those that do not, though they have not ended, */
-    uint64_t held;    /* ... of these: failed ones that ONLY_FAILED asks for,
-                         but that come after something which does not run, */
-    uint64_t stand;   /* and those that failed and are not run again */
+    uint64_t done;    /* succeeded, and do not run again */
+    uint64_t failed;  /* failed or skipped in an earlier run */
+    uint64_t left;    /* accepted in an earlier run, but not finished */
+    uint64_t again;   /* succeeded, but come after a job that runs */
+    uint64_t changed; /* have a known name, but another content */
+    uint64_t added;   /* unknown so far */
+    uint64_t gone;    /* known, but no longer in the list */
+    uint64_t runs;    /* of all these, the ones that run in this run */
+    uint64_t aside;   /* the ones that have not ended and do not run */
+    uint64_t held;    /* among these: failed ones that ONLY_FAILED asks for, but
+                         that come after a job that does not run */
+    uint64_t stand;   /* and those that failed and do not run again */
 };
 
 struct js_resume {
-    struct js_registry *registry; /* borrowed; NULL: there is none */
+    struct js_registry *registry; /* borrowed; NULL: none */
     enum js_resume_what what;
-    bool is_stream; /* the list is read once, and new jobs are not remembered */
-    js_resume_fn tell;          /* NULL for JS_RESUME_LOOK and MATCH */
-    js_resume_judged_fn judged; /* NULL: nobody wants to know */
+    bool is_stream;    /* the list is read only once, and new jobs are not
+                          remembered */
+    js_resume_fn tell; /* NULL for JS_RESUME_LOOK and MATCH */
+    js_resume_judged_fn judged; /* may be NULL */
     void *arg;
     struct js_resume_counts counts;
     uint64_t known;    /* jobs that were in the registry before this run */
@@ -95,23 +97,24 @@ struct js_resume {
 void js_resume_init(struct js_resume *resume, struct js_registry *registry,
                     enum js_resume_what what, js_resume_fn tell, void *arg);
 
-/* The list is read from its beginning; counts begin anew. */
+/* Starts again at the beginning of the list. The counts begin anew. */
 void js_resume_rewind(struct js_resume *resume);
 
 /*
- * The next job of the list. `after` is the strongest verdict on those that it
- * comes after (js_graph_mark). Sets its id, and its losses so far. Returns 0,
- * or -1 with errno ENOMEM.
+ * Decides on the next job of the list. `after` is the strongest decision on the
+ * jobs that it comes after (js_graph_mark). Sets the job's id and its losses so
+ * far. Returns 0, or -1 with errno ENOMEM.
  */
 int js_resume_judge(struct js_resume *resume, struct js_job *job,
                     enum js_resume_decision after,
                     enum js_resume_decision *ret);
 
-/* The list has been read to its end: finds what is gone. 0, or -1, ENOMEM. */
+/* The list has been read to its end: finds the jobs that are gone. Returns 0,
+ * or -1 with errno ENOMEM. */
 int js_resume_end(struct js_resume *resume);
 
-/* Appends "812 done, 3 changed, 40 new, 2 gone: 43 to run". 0, or -1, ENOMEM.
- */
+/* Appends "812 done, 3 changed, 40 new, 2 gone: 43 to run". Returns 0, or -1
+ * with errno ENOMEM. */
 int js_resume_describe(const struct js_resume_counts *counts,
                        struct js_buf *buf);
 

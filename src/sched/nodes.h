@@ -30,8 +30,8 @@ struct js_node {
     uint64_t boot_id; /* differs between two hosts that share a name */
     struct js_cpuset cpus;
     struct js_cpuset held; /* those held by slaves of other runs */
-    uint32_t
-        quota_cores; /* how many cores the CPU quota suffices for; 0: for all */
+    uint32_t quota_cores;  /* how many cores the CPU quota suffices for; 0:
+                              for all */
 };
 
 bool js_node_is_same(const struct js_node *a, const struct js_node *b);

@@ -74,8 +74,8 @@
 enum {
     JS_SCHEDULER_CREDIT = 64,
     JS_SCHEDULER_CREDIT_FIRST = 10,
-    JS_SCHEDULER_AHEAD_MAX =
-        63, /* the most jobs that a slave may have ahead of time */
+    JS_SCHEDULER_AHEAD_MAX = 63, /* the most jobs that a slave may have ahead
+                                    of time */
     JS_SCHEDULER_KINDS = 1000,
 };
 
@@ -116,9 +116,9 @@ enum {
     JS_SCHEDULER_LOSSES = 3,
     JS_SCHEDULER_CUTS = 3, /* a job whose output is cut has failed after this
                               many attempts that were not its own fault */
-    JS_SCHEDULER_HANDED_MAX =
-        10, /* the most jobs that a slave's runner may have ahead of time, or
-               the number of slots if that is larger */
+    JS_SCHEDULER_HANDED_MAX = 10, /* the most jobs that a slave's runner may
+                                     have ahead of time, or the number of
+                                     slots if that is larger */
 };
 
 struct js_scheduler;

@@ -33,20 +33,20 @@ enum { JS_WHATIF_PERCENT = 80 };
 typedef int64_t (*js_whatif_fn)(void *arg, const struct js_job *job);
 
 struct js_whatif_config {
-    const struct js_list *list; /* borrowed */
-    struct js_registry
-        *registry; /* gives the jobs their ids and is not changed; NULL: the id
-                      is the place in the list */
-    struct js_scheduler_config
-        scheduler; /* is_ordered and is_stream are taken from the list */
+    const struct js_list *list;           /* borrowed */
+    struct js_registry *registry;         /* gives the jobs their ids and is not
+                                             changed; NULL: the id is the place in
+                                             the list */
+    struct js_scheduler_config scheduler; /* is_ordered and is_stream are
+                                             taken from the list */
     js_whatif_fn run_ns;
     js_whatif_fn expected_ns; /* run times by which longest_first orders jobs;
                                  NULL: none */
     void *arg;
-    int64_t gap_ns; /* time between two jobs of a slot */
-    uint64_t slots; /* one more number to try; 0: none */
-    uint32_t
-        host_slots; /* of one host; raised to the most cores that a job needs */
+    int64_t gap_ns;          /* time between two jobs of a slot */
+    uint64_t slots;          /* one more number to try; 0: none */
+    uint32_t host_slots;     /* of one host; raised to the most cores that a job
+                                needs */
     uint64_t host_mem_bytes; /* 0: unknown, and mem= is not counted */
     uint32_t host_gpus;      /* raised to the most that a job needs */
 };
@@ -54,21 +54,21 @@ struct js_whatif_config {
 struct js_whatif_row {
     uint64_t slots;
     int64_t makespan_ns; /* from the first start to the last end */
-    double
-        efficiency; /* fraction of the slots' time in which jobs run, 0 to 1 */
-    double core_hours; /* of all slots, busy or idle */
+    double efficiency;   /* fraction of the slots' time in which jobs run, 0 to
+                            1 */
+    double core_hours;   /* of all slots, busy or idle */
     double gain; /* how many times faster than the row before; 0 in the first */
     uint64_t peak_cores;
 };
 
 struct js_whatif {
     uint64_t jobs, unknown; /* all jobs, and those whose run time is unknown */
-    int64_t
-        mean_ns; /* mean run time, which the unknown jobs are assumed to take */
-    double work_ns; /* core time of all jobs */
+    int64_t mean_ns; /* mean run time, which the unknown jobs are assumed to
+                        take */
+    double work_ns;  /* core time of all jobs */
     bool is_mem_needed;
-    struct js_whatif_row
-        *rows; /* owned, as are `chain` and its jobs; at least one */
+    struct js_whatif_row *rows; /* owned, as are `chain` and its jobs; at
+                                   least one */
     size_t row_count;
     int64_t chain_ns;         /* length of the critical path */
     struct js_job **chain;    /* its jobs */
