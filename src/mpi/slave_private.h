@@ -1,9 +1,10 @@
 /*
- * slave_private - what slave.c and slave_jobs.c share: nobody else includes it.
+ * slave_private - what slave.c and slave_jobs.c share. No other file includes
+ * it.
  *
- * slave.c: life, messages to the master, lease, set-up, ending, the turn.
- * slave_jobs.c: what becomes of orders, running jobs and a lost runner; it ties
- * the queue, the output and the runner of this slave together.
+ * slave.c: creation, messages to the master, lease, set-up, ending, the turn.
+ * slave_jobs.c: orders, running jobs and a lost runner. It connects the queue,
+ * the output and the runner of this slave.
  */
 #ifndef JS_MPI_SLAVE_PRIVATE_H
 #define JS_MPI_SLAVE_PRIVATE_H
@@ -16,19 +17,22 @@
 #include "node/orphans.h"
 
 /* Jobs may run, and the master counts on this slave, only as long as the two
- * hear of each other (wire.h). */
+ * hear from each other (see wire.h). */
 struct js_slave_lease {
     int64_t length_ns; /* 0: there is none */
     int64_t until_ns;  /* the runner's jobs may run until then */
-    uint64_t beat;     /* the number of the last beat; 0: READY was not sent */
-    int64_t beat_ns;   /* when that was sent (READY is one) */
+    uint64_t beat;     /* the number of the last heartbeat; 0: READY has not
+                          been sent */
+    int64_t beat_ns;   /* when that was sent (READY counts as one) */
     bool is_unanswered;
-    int64_t silence_ns; /* of the master, while this one listened */
+    int64_t silence_ns; /* how long the master has been silent while this
+                           slave listened */
     int64_t turn_ns;    /* when the last turn began */
 };
 
-/* What has been taken in since the start, and what the master must be told of
- * that by the end of this turn: jobs, unless a DONE does so; or all. */
+/* What the slave has taken in since the start, and what of that it must
+ * acknowledge by the end of this turn: the number of jobs, unless a DONE
+ * reports it; or everything. */
 struct js_slave_acks {
     uint64_t jobs, jobs_acknowledged;
     uint64_t text_bytes, releases;
@@ -37,13 +41,16 @@ struct js_slave_acks {
 
 /*
  * Invariants:
- *  - Before is_set_up the queue is empty and has no slots; share, setup and
- *    output are those of the one SETUP from then on.
- *  - is_retired: the runner is not called any more, and the queue has no slots.
- *  - is_ending: nothing is started; what waits and what comes goes back.
- *  - `done` is sent before any other message, so that the master hears of what
- *    happened in the order in which it did.
- *  - `out` and `back` are empty between two messages; `done` between two turns.
+ *  - Before is_set_up the queue is empty and has no slots; from then on share,
+ *    setup and output are those of the one SETUP.
+ *  - is_retired: the runner is not called any more, and the queue has no
+ *    slots.
+ *  - is_ending: nothing is started; jobs that wait or still arrive are
+ *    returned.
+ *  - `done` is sent before any other message, so that the master hears of
+ *    events in the order in which they happened.
+ *  - `out` and `back` are empty between two messages; `done` between two
+ *    turns.
  */
 struct js_slave {
     struct js_slave_config config;
@@ -54,51 +61,51 @@ struct js_slave {
     struct js_slave_runner runner;
     struct js_slave_lease lease;
     struct js_slave_acks acks;
-    struct js_orphans *orphans; /* that are being ended; or NULL */
-    int64_t orphans_ns;         /* when to look at them again */
-    int64_t run_ns;             /* how long jobs ran lately, on average */
+    struct js_orphans *orphans; /* processes that are being ended; or NULL */
+    int64_t orphans_ns;         /* when to check them again */
+    int64_t run_ns;             /* average run time of recent jobs */
     bool is_set_up, is_retired, is_stopped, is_ending, is_traced;
-    enum js_stop_request stop_request; /* that was followed */
-    enum js_leaving leaving;           /* as STOP has said */
-    int64_t grace_ns;                  /* of its jobs */
-    int64_t limit_ns;    /* of jobs without a timeout of their own */
-    struct js_buf text;  /* pieces so far */
-    struct js_buf setup; /* as it came */
+    enum js_stop_request stop_request; /* the last one that was obeyed */
+    enum js_leaving leaving;           /* as the SHUTDOWN says */
+    int64_t grace_ns;                  /* for jobs that are ended */
+    int64_t limit_ns;    /* for jobs without a timeout of their own */
+    struct js_buf text;  /* the pieces that have arrived */
+    struct js_buf setup; /* as it arrived */
     struct js_buf out;   /* a message being packed */
-    struct js_buf done;  /* a DONE that waits for the end of the turn */
-    struct js_buf back;  /* uint64_t tickets of a BACK */
+    struct js_buf done;  /* a DONE that is sent at the end of the turn */
+    struct js_buf back;  /* uint64_t tickets for a RETURNED */
     int64_t now_ns;
 };
 
-/* All below return 0, or -1 with *err: no memory, the link has failed, or the
- * master sent what no master sends. */
+/* All functions below that return int return 0, or -1 with *err: no memory, the
+ * link has failed, or the master sent an invalid message. */
 
 /* ---- slave.c */
 
-/* Recounts in debug builds; to be called after each message and event. */
+/* Recounts in debug builds. Must be called after each message and event. */
 void js_slave_assert_invariants(const struct js_slave *slave);
 
 /* Sends the DONEs of this turn. */
 int js_slave_flush_done(struct js_slave *slave, struct js_err *err);
 
-/* Sends what was packed into slave->out, behind the DONEs of this turn;
- * `packed` is what packing it returned. */
+/* Sends what was packed into slave->out, after the DONEs of this turn. `packed`
+ * is the return value of the packing function. */
 int js_slave_post(struct js_slave *slave, enum js_tag tag, int packed,
                   struct js_err *err);
 int js_slave_note(struct js_slave *slave, const char *text, struct js_err *err);
 int js_slave_bye(struct js_slave *slave, enum js_parting why,
                  struct js_err *err);
 
-/* READY: this slave can work, or has this problem ("": none). */
+/* Sends READY: this slave can work, or has this problem ("": none). */
 int js_slave_ready(struct js_slave *slave, const char *problem,
                    struct js_err *err);
 
-/* Sets up the first runner, or another. */
+/* Configures the first runner, or its successor. */
 int js_slave_configure_runner(struct js_slave *slave,
                               const struct js_wire_setup *setup,
                               struct js_err *err);
 
-/* What this process was asked to do by signals; and whether that is to end. */
+/* What signals have asked of this process; and whether they ask it to end. */
 enum js_stop_request js_slave_request(const struct js_slave *slave);
 bool js_slave_is_asked_to_end(const struct js_slave *slave);
 
@@ -125,16 +132,16 @@ int js_slave_jobs_take_end_job(struct js_slave *slave,
 
 /* ---- slave_jobs.c: the steps of a turn, in this order */
 
-/* Takes what the runner reports, also that it is lost. */
+/* Handles what the runner reports, and the loss of the runner. */
 int js_slave_jobs_take_events(struct js_slave *slave, struct js_err *err);
 
-/* Continues a runner that was stopped, and names the jobs that run. */
+/* Continues a runner that was stopped, and names the jobs that it runs. */
 int js_slave_jobs_wake(struct js_slave *slave, struct js_err *err);
 
-/* Answers a RECALL once the runner has. */
+/* Answers a RECALL after the runner has answered it. */
 int js_slave_jobs_answer_recall(struct js_slave *slave, struct js_err *err);
 
-/* Gives back what has waited for too long. */
+/* Returns jobs that have waited for too long. */
 int js_slave_jobs_give_back(struct js_slave *slave, struct js_err *err);
 
 /* Ends simulated jobs, and starts what can be started. */
@@ -142,12 +149,12 @@ int js_slave_jobs_run(struct js_slave *slave, struct js_err *err);
 
 /* ---- slave_jobs.c: ending */
 
-/* Nothing is started from now on, and what runs ends within this grace
- * (JS_WIRE_LET_RUN: when it likes). */
+/* Starts nothing from now on, and ends the running jobs with this grace
+ * (JS_WIRE_LET_RUN: they run to their own end). */
 int js_slave_jobs_end(struct js_slave *slave, int64_t grace_ns,
                       struct js_err *err);
 
-/* There is no runner, or none may be used: BYE. */
+/* Sends GOODBYE: there is no runner, or none may be used. */
 int js_slave_jobs_retire(struct js_slave *slave, struct js_err *err);
 
 #endif

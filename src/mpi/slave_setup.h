@@ -1,8 +1,8 @@
 /*
- * slave_setup - what a slave makes of its SETUP: its slots, what they are
- * bound to, what its node has for jobs, and the jobs' environment and settings.
+ * slave_setup - what a slave derives from its SETUP: its slots and their CPUs,
+ * what its node has for jobs, and the environment and settings of the jobs.
  *
- * Owns what it has made. Sends nothing.
+ * Owns what it has derived. Sends nothing.
  */
 #ifndef JS_MPI_SLAVE_SETUP_H
 #define JS_MPI_SLAVE_SETUP_H
@@ -14,24 +14,26 @@
 
 struct js_slave_setup_share {
     uint32_t slots;
-    struct js_cpuset *slot_cpus; /* what the job of each is bound to */
-    uint32_t *homes;             /* its core, an index into the resources */
+    struct js_cpuset *slot_cpus; /* the CPUs to which each slot's job is
+                                    bound */
+    uint32_t *homes;             /* the core of each slot, an index into the
+                                    resources */
     struct js_cpuset home;       /* the union of slot_cpus */
     struct js_resources resources;
 };
 
 /*
- * What this node has for jobs: the cores of `cpus`, its memory, and GPUs:
- * so many, or JS_WIRE_GPUS_FOUND: those that `environ` (this process's) says we
- * were given, else those that are there. Returns 0, or -1 with *err; *ret is to
- * be released either way.
+ * What this node has for jobs: the cores of `cpus`, its memory, and its GPUs.
+ * `gpus` is their number; with JS_WIRE_GPUS_FOUND they are those that `environ`
+ * (this process's) grants us, or else those that exist. Returns 0, or -1 with
+ * *err; *ret must be released in either case.
  */
 int js_slave_setup_resources(const struct js_topo *topo,
                              const struct js_cpuset *cpus, uint32_t gpus,
                              const char *const *environ,
                              struct js_resources *ret, struct js_err *err);
 
-/* Same result and failure. */
+/* Returns and fails likewise. */
 int js_slave_setup_share_init(struct js_slave_setup_share *ret,
                               const struct js_topo *topo,
                               const struct js_wire_setup *setup,
@@ -39,16 +41,18 @@ int js_slave_setup_share_init(struct js_slave_setup_share *ret,
 void js_slave_setup_share_release(
     struct js_slave_setup_share *share); /* all zero is ok */
 
-/* The jobs' environment: the master's, and what this host says of itself. The
- * list is to be freed, its strings are borrowed. NULL with errno ENOMEM. */
+/* The jobs' environment: the master's, with the variables that belong to this
+ * host. The list must be freed; its strings are borrowed. NULL with errno
+ * ENOMEM. */
 const char **js_slave_setup_environ(const struct js_wire_setup *setup,
                                     const char *const *environ);
 
-/* The settings, with this host's own folder where the master names none. */
+/* The settings of the jobs, with this host's own folder if the master names
+ * none. */
 struct js_settings js_slave_setup_settings(const struct js_wire_setup *setup,
                                            const char *own_tmpdir);
 
-/* Sets *err to say so; returns -1. */
+/* Sets *err to "no memory"; returns -1. */
 int js_slave_setup_no_memory(struct js_err *err);
 
 #endif

@@ -1,26 +1,26 @@
 /*
  * wire - the messages between master and slaves: tags, layouts, limits.
  *
- * Knows nothing of MPI but the datatype of a job. All other messages are
- * packed bytes (base/pack.h). Whatever arrives is checked for its length and
- * its values before it is believed.
+ * Knows nothing of MPI but the datatype of a job. All other messages are packed
+ * bytes (base/pack.h). The length and the values of whatever arrives are
+ * checked before they are used.
  *
  *     slave                      master
  *     HELLO (version, node)  -->
- *                            <-- TEXT... SETUP   where it stands, environment
+ *                            <-- TEXT... SETUP   its place, the environment
  *     READY (slots, cores, GPUs, memory) -->
- *                            <-- CLEAR           what killed runs have left
- *     CLEARED                -->                 ... here is ended
- *     RUNNER                 -->                 another runner than in HELLO;
- *                            <-- RUNNER          that one is on record, and may
- *                                                be given jobs
+ *                            <-- CLEAR           what killed runs left
+ *     CLEARED                -->                 ... here has been ended
+ *     RUNNER                 -->                 another runner than in HELLO
+ *                            <-- RUNNER          it is on record, and may be
+ *                                                given jobs
  *                            <-- JOB             one, as a struct
- *                            <-- JOBS            several, or of longer text
- *                            <-- TEXT... JOB     a text too long for those
+ *                            <-- JOBS            several, or with a longer text
+ *                            <-- TEXT... JOB     a text too long for these
  *     ACK                    -->                 jobs, text ... taken in
- *     DONE (outcome, output) -->                 of one job or several
- *                            <-- RECALL          give back what is not begun
- *     RETURNED               -->                 jobs given back unstarted
+ *     DONE (outcome, output) -->                 for one job or several
+ *                            <-- RECALL          return jobs that are not begun
+ *     RETURNED               -->                 jobs returned unstarted
  *                            <-- FETCH           output that did not fit
  *     OUTPUT                 -->
  *                            <-- TIME_LIMIT      how long jobs may run
@@ -30,16 +30,17 @@
  *                            <-- SHUTDOWN        leave
  *     GOODBYE                -->                 it leaves
  *     FIN                    -->                 nothing follows (link.h)
- *     NOTE                   -->                 for a person, any time
+ *     NOTE                   -->                 for a person, at any time
  *
- * A lease. From READY on the slave sends a BEAT, and the next when it has been
- * answered. Its jobs may run until lease_ns after it sent the last one that was
- * answered (or READY); the master counts from its own last answer (or the
- * arrival of READY), which is later. So when the master gives the slave up
- * after lease and grace, its jobs have ended, whatever was late or lost.
+ * A lease. After READY the slave sends a BEAT, and the next one when that has
+ * been answered. Its jobs may run until lease_ns after it sent the last BEAT
+ * that was answered (or READY). The master counts from its own last answer (or
+ * the arrival of READY), which is later. So when the master declares the slave
+ * lost after lease and grace, the slave's jobs have ended, whatever messages
+ * were late or lost.
  *
- * TEXT is a byte string in pieces, each sent when the one before has been
- * acknowledged; the SETUP or JOB that follows says how long it is in all.
+ * A TEXT is a byte string in pieces. Each piece is sent when the one before it
+ * has been acknowledged. The SETUP or JOB that follows gives the total length.
  */
 #ifndef JS_MPI_WIRE_H
 #define JS_MPI_WIRE_H
@@ -57,7 +58,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Changed with any layout below; a slave of another version is refused. */
+/* Must be increased with any change of a layout below. A slave with another
+ * version is refused. */
 enum { JS_WIRE_VERSION = 12 };
 
 enum js_tag {
@@ -89,34 +91,36 @@ enum js_tag {
 
 enum {
     /*
-     * Up to this size a message leaves at once even if the receiver is
-     * stopped, as long as no more than about fifteen messages are unread:
-     * measured with Open MPI 4.1.4 over shared memory (a ring of 4 KiB a
-     * pair); from 300 bytes on it waits for the receiver.
+     * A message up to this size is sent at once even if the receiver is
+     * stopped, as long as no more than about fifteen messages are unread.
+     * Measured with Open MPI 4.1.4 over shared memory (a ring of 4 KiB for each
+     * pair); from 300 bytes on, the sender waits for the receiver.
      */
     JS_WIRE_JOB_SIZE = 256,
     JS_WIRE_JOB_TEXT = 184,
-    /* So many of them unread by the receiver are safe. */
+    /* The number of jobs that may safely be unread by the receiver. */
     JS_WIRE_JOBS_SENT = 10,
-    JS_WIRE_CHUNK = 256 * 1024, /* bytes of TEXT or OUTPUT in a message */
-    /* Bytes of a JOBS, unless it is of one job; and of the text of a job that
-     * may travel in one. */
+    JS_WIRE_CHUNK = 256 * 1024, /* bytes of TEXT or OUTPUT in one message */
+    /* Bytes of a JOBS, unless it holds only one job; and of the text of a job
+     * that may be sent in a JOBS. */
     JS_WIRE_BATCH = 16 * 1024,
     JS_WIRE_BATCH_TEXT = 64 * 1024,
-    JS_WIRE_DONE_BATCH = 64 * 1024, /* bytes of a DONE that wait for more */
-    JS_WIRE_INLINE = 16 * 1024,     /* bytes of output that ride with DONE */
+    JS_WIRE_DONE_BATCH = 64 * 1024, /* a DONE of this many bytes waits for no
+                                       more */
+    JS_WIRE_INLINE = 16 * 1024,     /* bytes of output that may be sent in a
+                                       DONE */
     JS_WIRE_MAX = 512 * 1024,       /* no message is longer */
-    JS_WIRE_TEXT_MAX = 64 * 1024 * 1024, /* of a SETUP or a job */
+    JS_WIRE_TEXT_MAX = 64 * 1024 * 1024, /* for a SETUP or a job */
 };
 
 /*
- * One job, as MPI sends it (js_link builds its datatype from this layout: four
- * groups of fields). Largest fields first, no padding.
+ * One job, as MPI sends it. js_link builds its datatype from this layout: four
+ * groups of fields, the largest fields first, without padding.
  *
- * The text is the allocation (allocation_len bytes: the list of CPUs, that of
- * GPUs, and that of the hosts if there are several, with a NUL behind each;
- * nothing if the job gets the slot's own CPUs and no GPU), the details
- * (list/job_spec.h), and the command.
+ * The text consists of the allocation, the details (list/job_spec.h) and the
+ * command. The allocation has allocation_len bytes: the list of CPUs, the list
+ * of GPUs and, if there are several hosts, the list of hosts, each followed by
+ * a NUL. It is empty if the job gets the slot's own CPUs and no GPU.
  */
 struct js_wire_job {
     uint64_t id;
@@ -124,41 +128,44 @@ struct js_wire_job {
     uint64_t data_limit_bytes; /* 0: none */
     int64_t duration_ns;
     int64_t timeout_ns; /* 0: the default */
-    uint32_t text_len;  /* in all; more than JS_WIRE_JOB_TEXT: it is in the TEXT
-                           before it, and `text` is unused */
+    uint32_t text_len;  /* total length. If it is more than JS_WIRE_JOB_TEXT,
+                           the text is in the TEXT before the job, and `text`
+                           is unused */
     uint32_t allocation_len;
     uint32_t details_len;
     uint32_t kind; /* enum js_job_kind */
     uint32_t attempt;
     uint32_t cores;
-    uint32_t inline_max; /* bytes of output that may ride with DONE */
-    uint32_t slot;       /* sched/scheduler.h: JS_SCHEDULER_SLOT_NEXT is one */
+    uint32_t inline_max; /* bytes of output that may be sent in the DONE */
+    uint32_t slot;       /* may be JS_SCHEDULER_SLOT_NEXT (sched/scheduler.h) */
     char text[JS_WIRE_JOB_TEXT];
 };
 _Static_assert(sizeof(struct js_wire_job) == JS_WIRE_JOB_SIZE,
                "a job must fit what MPI sends without waiting");
 
-/* Fills in all but allocation_len, the text (text_len is that of the job's own)
- * and what is the sender's to decide (data_limit_bytes, inline_max). */
+/* Fills in everything except allocation_len, the text (text_len is the length
+ * of the job's own text) and what the sender decides (data_limit_bytes,
+ * inline_max). */
 void js_wire_job_of(struct js_wire_job *wire, const struct js_job *job,
                     uint64_t ticket, uint32_t slot);
 
-/* 0, or -1 with errno EBADMSG for values that no master sends. */
+/* Returns 0, or -1 with errno EBADMSG if a value is one that no master
+ * sends. */
 int js_wire_job_check(const struct js_wire_job *wire);
 
-/* The parts of a job's text; pointers into it, but for the CPUs. */
+/* The parts of a job's text. All but the CPUs are pointers into it. */
 struct js_wire_text {
     bool has_allocation;
     struct js_cpuset cpus;
     const char *gpus;  /* "": none */
-    const char *hosts; /* "n1,n2"; "": this one alone */
+    const char *hosts; /* "n1,n2"; "": only this host */
     const char *details;
     size_t details_len;
     const char *command;
     size_t command_len;
 };
 
-/* Checked. Returns 0, or -1 with errno EBADMSG. */
+/* Splits the text and checks it. Returns 0, or -1 with errno EBADMSG. */
 int js_wire_job_text(const struct js_wire_job *wire, const char *text,
                      struct js_wire_text *ret);
 
@@ -170,44 +177,51 @@ struct js_wire_hello {
 
 #define JS_WIRE_GPUS_FOUND UINT32_MAX
 
-/* How a slave must work. Strings of a decoded one point into the message. */
+/* How a slave must work. After unpacking, strings point into the message. */
 struct js_wire_setup {
-    uint32_t slots; /* 0: one for each core of its part */
-    uint32_t index; /* among `slaves` slaves of its node */
+    uint32_t slots; /* 0: one for each core of the slave's part of the node */
+    uint32_t index; /* which of the `slaves` slaves of its node this is */
     uint32_t slaves;
-    uint32_t gpus;    /* of its node; JS_WIRE_GPUS_FOUND: those that it finds */
+    uint32_t gpus;    /* on its node; JS_WIRE_GPUS_FOUND: those that it finds */
     int64_t lease_ns; /* 0: none */
-    struct js_cpuset node_cpus; /* of all processes of the run on its node */
-    struct js_cpuset held;      /* of these, by slaves of other runs */
-    uint32_t quota_cores; /* CPU time of the node, for all its slaves; 0: no
-                             limit */
-    struct js_settings settings; /* of its jobs; for the runner as well */
-    const char *environ;         /* "NAME=value", a NUL behind each */
+    struct js_cpuset node_cpus; /* CPUs of all processes of the run on its
+                                   node */
+    struct js_cpuset held;      /* those of them that slaves of other runs
+                                   hold */
+    uint32_t quota_cores; /* CPU time that the node allows all its slaves; 0:
+                             no limit */
+    struct js_settings settings; /* for its jobs; the runner gets them as
+                                    well */
+    const char *environ;         /* "NAME=value", each followed by a NUL */
     size_t environ_len;
 };
 
 struct js_wire_ready {
     uint32_t slots;
-    uint32_t *homes;       /* the core of each slot; an unpacked one's are to be
-                              freed by js_wire_release_ready(), as resources */
-    struct js_cpuset home; /* the CPUs its jobs are bound to, all slots */
-    struct js_resources resources; /* of its node, for all slaves on it */
+    uint32_t *homes;       /* the core of each slot. After unpacking,
+                              js_wire_release_ready() must free these and the
+                              resources */
+    struct js_cpuset home; /* the CPUs to which its jobs are bound, for all
+                              slots */
+    struct js_resources resources; /* those of its node, for all slaves on it */
     char error[1024];              /* why it cannot work, or "" */
 };
 
-/* Counts since the start, so that a lost or late one does no harm. */
+/* Counts are totals since the start, so that a lost or late ACK does no
+ * harm. */
 struct js_wire_ack {
     uint64_t jobs;
     uint64_t text_bytes;
-    uint64_t releases; /* FETCHes of length 0 */
+    uint64_t releases; /* FETCHes of length 0 that were handled */
 };
 
 struct js_wire_done {
     uint64_t ticket;
     uint64_t jobs; /* as in an ACK */
     struct js_outcome outcome;
-    bool captured;       /* there is output, counted in the outcome */
-    const char *inlined; /* all of it, stdout first; NULL: to be fetched */
+    bool captured;       /* there is output; the outcome has its size */
+    const char *inlined; /* all of the output, stdout first; NULL: it must be
+                            fetched */
     size_t inlined_len;
 };
 
@@ -215,7 +229,8 @@ struct js_wire_fetch {
     uint64_t ticket;
     uint64_t offset;
     uint32_t stream;
-    uint32_t length; /* 0: no longer needed; not answered */
+    uint32_t length; /* 0: the output is not needed any more; there is no
+                        answer */
 };
 
 struct js_wire_output {
@@ -228,9 +243,10 @@ struct js_wire_output {
 };
 
 /*
- * Packing appends to `buf` and returns 0, or -1 with errno ENOMEM. Unpacking
- * returns 0; or -1 with errno EBADMSG for a message that is cut, too long or
- * holds a value out of range. Pointers in the result point into the message.
+ * The pack functions append to `buf` and return 0, or -1 with errno ENOMEM. The
+ * unpack functions return 0, or -1 with errno EBADMSG if the message is cut
+ * off, too long, or has a value out of range. Pointers in the result point into
+ * the message.
  */
 int js_wire_pack_hello(struct js_buf *buf, const struct js_wire_hello *hello);
 int js_wire_unpack_hello(const void *bytes, size_t len,
@@ -249,20 +265,20 @@ void js_wire_release_ready(struct js_wire_ready *ready);
 int js_wire_pack_ack(struct js_buf *buf, const struct js_wire_ack *ack);
 int js_wire_unpack_ack(const void *bytes, size_t len, struct js_wire_ack *ret);
 
-/* A JOBS is one of these behind the other, the text (text_len bytes) of each
- * behind its fixed part; taken from a cursor until nothing is left of it. What
- * comes out is checked as by js_wire_job_check(); its text is where the cursor
- * was, not in ret->text. */
+/* A JOBS is a sequence of these: for each job its fixed part, then its text
+ * (text_len bytes). Unpacking takes one job from a cursor, until nothing is
+ * left of it. The job is checked as by js_wire_job_check(); its text stays
+ * where the cursor was, and is not in ret->text. */
 int js_wire_pack_job(struct js_buf *buf, const struct js_wire_job *wire,
                      const char *text);
 int js_wire_unpack_job(struct js_cursor *cursor, struct js_wire_job *ret,
                        const char **ret_text);
 
-/* A DONE is one of these behind the other. */
+/* A DONE is a sequence of these. */
 int js_wire_pack_done(struct js_buf *buf, const struct js_wire_done *done);
 int js_wire_unpack_done(struct js_cursor *cursor, struct js_wire_done *ret);
 
-/* A BACK: tickets, and whether it answers a RECALL. */
+/* A RETURNED: tickets, and whether it answers a RECALL. */
 struct js_wire_back {
     bool is_answer;
     const char *tickets; /* for js_wire_back_ticket() */
@@ -288,7 +304,7 @@ int js_wire_pack_processes(struct js_buf *buf,
 int js_wire_unpack_processes(const void *bytes, size_t len,
                              struct js_process_pair *ret);
 
-/* A CLEAR: runs that were killed and are over; ret->runs is to be freed. */
+/* A CLEAR: runs that were killed and are over. ret->runs must be freed. */
 struct js_wire_clear {
     struct js_dead_run *runs;
     size_t count;
@@ -298,7 +314,8 @@ int js_wire_pack_clear(struct js_buf *buf, const struct js_dead_run *runs,
 int js_wire_unpack_clear(const void *bytes, size_t len,
                          struct js_wire_clear *ret);
 
-/* A CLEARED: how many processes were asked to end, and how many did not. */
+/* A CLEARED: how many processes were asked to end, and how many of them have
+ * not. */
 struct js_wire_cleared {
     uint32_t ended, left;
 };
@@ -307,29 +324,31 @@ int js_wire_pack_cleared(struct js_buf *buf,
 int js_wire_unpack_cleared(const void *bytes, size_t len,
                            struct js_wire_cleared *ret);
 
-/* In an END: what runs is not to be ended. */
+/* In a DRAIN, instead of a grace: running jobs are not ended. */
 #define JS_WIRE_LET_RUN INT64_MAX
 
-/* In a STOP: how to leave. */
+/* In a SHUTDOWN: how to leave. */
 enum js_leaving {
-    JS_LEAVE_TOGETHER = 0, /* by MPI_Finalize, as all others */
-    JS_LEAVE_AT_ONCE,      /* by _exit(2): somebody will not come */
+    JS_LEAVE_TOGETHER = 0, /* by MPI_Finalize, as all other ranks */
+    JS_LEAVE_AT_ONCE,      /* by _exit(2): some rank will not call
+                              MPI_Finalize */
     JS_LEAVE_COUNT
 };
 
-/* In a BYE: why. */
+/* In a GOODBYE: the reason. */
 enum js_parting {
     JS_PARTING_BROKEN = 0, /* it cannot start jobs any more */
     JS_PARTING_ASKED,      /* a signal has asked it to end */
     JS_PARTING_COUNT
 };
 
-/* RECALL (jobs, at most), LIMIT, SETUP (the length of a text), BEAT, END_JOB (a
- * ticket), END (the grace of what runs, ns), STOP, BYE: one number. */
+/* These messages hold one number: RECALL (jobs, at most), TIME_LIMIT, SETUP
+ * (the length of a text), BEAT, KILL_JOB (a ticket), DRAIN (the grace for
+ * running jobs, ns), SHUTDOWN, GOODBYE. */
 int js_wire_pack_number(struct js_buf *buf, uint64_t number);
 int js_wire_unpack_number(const void *bytes, size_t len, uint64_t *ret);
 
-/* "HELLO"; "?" for what is no tag. */
+/* The name of a tag, as "HELLO"; "?" for any other number. */
 const char *js_tag_name(int tag);
 
 #endif

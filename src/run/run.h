@@ -1,5 +1,5 @@
 /*
- * run - what the files of src/run share: a process of the run, and the run as
+ * run - what the files of src/run share: one process of the run, and the run as
  * its master sees it.
  *
  *     jobsched.c      the public functions; checks the configuration
@@ -7,12 +7,12 @@
  *     run_master.c    rank 0: puts the parts together, runs, takes them apart
  *     run_slave.c     every other rank
  *     run_config.c    from the configuration to what master and slaves get
- *     run_inputs.c    list, joblog, folder of output
+ *     run_inputs.c    list, joblog, output folder
  *     run_resume.c    the journal
- *     run_launcher.c  signals, and what the launcher says and hears
- *     run_result.c    how it ended, in words
+ *     run_launcher.c  signals, and the exchange with the launcher
+ *     run_result.c    how the run ended, in words
  *     run_check.c     --check and --dry-run
- *     run_end.c       MPI_Finalize, or a way out without it
+ *     run_end.c       MPI_Finalize, or a way to leave without it
  */
 #ifndef JS_RUN_RUN_H
 #define JS_RUN_RUN_H
@@ -34,94 +34,102 @@
 #include "record/recorder.h"
 #include "runner/runner.h"
 
-/* Descriptors that a process may need: output that waits for the master may
- * hold some hundred files. */
+/* Descriptors that a process may need. Output that waits for the master may
+ * occupy a few hundred files. */
 enum { JS_RUN_FILES = 4096 };
 
-/* What a process has before MPI comes up. */
+/* What a process has before MPI is initialised. */
 struct js_run_rank {
     const struct jobsched_config *config;
-    struct js_runner *runner;     /* of a slave; else NULL */
-    struct js_lifeline *lifeline; /* NULL: no launcher of ours on this host */
-    uint64_t parent, parent_started; /* mpirun, or what stands for it here */
-    struct js_buf environ;  /* the user's, as far as it is known here */
-    const char **variables; /* of it, then NULL */
+    struct js_runner *runner;        /* in a slave; else NULL */
+    struct js_lifeline *lifeline;    /* NULL: jobsched's launcher does not run
+                                        on this host */
+    uint64_t parent, parent_started; /* mpirun, or the process that acts for
+                                        it here */
+    struct js_buf environ;  /* the user's, as far as it is known on this host */
+    const char **variables; /* pointers into it, then NULL */
     int64_t begun_ns;
 };
 
-/* What was heard from whoever has started the run, and what was said to it. */
+/* What the launcher has said, and what was reported to it. */
 struct js_run_launcher {
     struct js_lifeline *lifeline; /* the rank's; NULL: there is none */
-    int64_t present_ns; /* when the master last said that it is there */
+    int64_t present_ns; /* when the master last reported that it is alive */
     struct js_signals_passed passed;
-    int told;        /* on another host: the signal that it was sent; 0: none */
-    bool is_paused;  /* as `passed` says; seen */
-    bool is_hurried; /* it was seen that the run must end */
+    int told;        /* from a launcher on another host: the signal that it
+                        received; 0: none */
+    bool is_paused;  /* as `passed` says; it was acted on */
+    bool is_hurried; /* it was noticed that the run must end */
     bool is_drain_told;
-    struct js_recorder_outage outage; /* that it reports; error 0: none */
+    struct js_recorder_outage outage; /* as the launcher reports it; error 0:
+                                         none */
 };
 
-/* How a run has ended, for those who wait for it. */
+/* How a run has ended, for the processes that wait for it. */
 struct js_run_ending {
-    bool is_abrupt;      /* somebody will not come to MPI_Finalize */
-    unsigned lost;       /* slaves */
+    bool is_abrupt;      /* some process will not call MPI_Finalize */
+    unsigned lost;       /* number of lost slaves */
     bool is_out_of_time; /* stopped by the time limit */
     bool has_run;        /* some job was begun */
 };
 
 /*
- * A run, in rank 0, or what --check and --dry-run need of one. It is filled in
- * from top to bottom; what has not been opened is NULL, and
- * js_run_master_close() takes any of these states.
+ * A run, in rank 0, or the parts of it that --check and --dry-run need. It is
+ * filled in from top to bottom. What has not been opened is NULL, and
+ * js_run_master_close() accepts any of these states.
  *
- * recorder.journal is `journal` from the first record of this run to its last,
- * and NULL before and behind: what only looks at a journal never writes to it.
+ * recorder.journal is equal to `journal` from the first record of this run to
+ * its last, and NULL before and after. So a command that only reads a journal
+ * never writes to it.
  */
 struct js_run {
     const struct jobsched_config *config;
     const struct js_run_rank *rank; /* borrowed; NULL: there is no MPI */
     struct js_run_launcher launcher;
 
-    /* What is read. */
+    /* Inputs. */
     struct js_journal *journal;   /* NULL: there is none */
-    struct js_registry *registry; /* what it said; NULL: there is none */
+    struct js_registry *registry; /* what the journal said; NULL: there is
+                                     none */
     struct js_resume resume;      /* valid while there is a registry */
     struct js_source *source;
     struct js_joblog_reader *runtimes; /* NULL: none are known */
 
-    /* What is written. */
+    /* Outputs. */
     struct js_outdir *outdir;     /* NULL: there is none */
     struct js_joblog *joblog;     /* NULL: there is none */
-    struct js_terminal *terminal; /* NULL: none, or of no interest */
-    struct js_outq *out, *err; /* one and the same on a terminal with a bar */
+    struct js_terminal *terminal; /* NULL: there is none, or nothing is shown
+                                     on it */
+    struct js_outq *out, *err;    /* the same one, on a terminal with a bar */
     struct js_recorder recorder;
 
-    /* What the master and its slaves get. */
-    uint64_t run_id; /* that its jobs carry */
+    /* What the master and its slaves are given. */
+    uint64_t run_id; /* its jobs carry this */
     char *cwd;
-    struct js_buf environ; /* for the jobs, a NUL behind each variable */
+    struct js_buf environ; /* for the jobs; a NUL follows each variable */
     struct js_topo *topo;
-    int claim; /* of cores (node/others.h); -1: none, or no longer */
+    int claim; /* on cores (node/others.h); -1: none, or no longer */
     struct js_master *master;
 
     struct js_run_ending ending;
 };
 
-/* Puts status and error into the result; returns the status. */
+/* Stores status and error in the result; returns the status. */
 enum jobsched_status js_run_result_fail(struct jobsched_result *result,
                                         enum jobsched_status status,
                                         const struct js_err *err);
 
 /* ---------------------------------------------------------------- run_rank */
 
-/* One process alone cannot run jobs: says how to start more. */
+/* A single process cannot run jobs: the result's error says how to start
+ * more. */
 enum jobsched_status js_run_rank_refuse_alone(struct jobsched_result *result);
 
-/* Before MPI_Init: starts the runner of a slave, connects to the launcher and
- * finds the environment. Returns 0, or -1 with *err. */
+/* Called before MPI_Init: starts the runner of a slave, connects to the
+ * launcher and determines the environment. Returns 0, or -1 with *err. */
 int js_run_rank_prepare(struct js_run_rank *rank, struct js_err *err);
 
-/* MPI_Init, the work as master or slave, and MPI_Finalize. */
+/* Calls MPI_Init, works as master or slave, and calls MPI_Finalize. */
 enum jobsched_status js_run_rank_work(struct js_run_rank *rank,
                                       struct jobsched_result *result);
 
@@ -131,11 +139,11 @@ enum jobsched_status js_run_master_work(const struct js_run_rank *rank,
                                         struct js_link *link,
                                         struct jobsched_result *result);
 
-/* Opens standard output and error, and the recorder on them. Returns 0, or -1
- * with *err. */
+/* Opens standard output and error, and the recorder that writes to them.
+ * Returns 0, or -1 with *err. */
 int js_run_master_open_recorder(struct js_run *run, struct js_err *err);
 
-/* Closes and frees all that is open of the run. */
+/* Closes and frees all parts of the run that are open. */
 void js_run_master_close(struct js_run *run);
 
 /* --------------------------------------------------------------- run_slave */
@@ -146,68 +154,69 @@ enum jobsched_status js_run_slave_work(const struct js_run_rank *rank,
 
 /* -------------------------------------------------------------- run_config */
 
-/* What this process knows of its node. Returns 0, or -1 with *err. */
+/* Fills in what this process knows of its node. Returns 0, or -1 with *err. */
 int js_run_config_node(const struct js_topo *topo, struct js_node *ret,
                        struct js_err *err);
 
-/* The same with the cores that other runs hold, if this process is the one that
- * looks for all on its host: then *claim is a descriptor, which must stay open
- * until what this run holds can be seen; else it is -1. */
+/* The same, and the cores that other runs hold, if this process is the one that
+ * looks for all ranks on its host. *claim is then a descriptor that must stay
+ * open until other runs can see what this run holds; else it is -1. */
 int js_run_config_look_at_node(const struct js_topo *topo, bool bind,
                                struct js_node *ret, int *claim,
                                struct js_err *err);
 
-/* Appends the user's environment for the jobs, less what is each host's own.
- * Returns 0, or -1 with errno ENOMEM. */
+/* Appends the user's environment for the jobs, without the variables that
+ * belong to a single host. Returns 0, or -1 with errno ENOMEM. */
 int js_run_config_environ(const struct js_run_rank *rank, struct js_buf *buf);
 
 struct js_wire_setup js_run_config_setup(const struct js_run *run);
 struct js_scheduler_config js_run_config_scheduler(const struct js_run *run);
 
-/* When the master has not been heard of for so long, all jobs have ended. 0:
+/* When nothing was heard from the master for this long, all jobs have ended. 0:
  * there is no such limit. */
 int64_t js_run_config_lease_ns(const struct jobsched_config *config);
 
-/* What is kept of the time limit for the end of the run itself. */
+/* The part of the time limit that is reserved for the end of the run itself. */
 int64_t js_run_config_margin_ns(const struct jobsched_config *config);
 
-/* When what runs must be told to end, to be gone at the time limit; or
- * JS_NEVER_NS. */
+/* When running jobs must be told to end so that they are gone at the time
+ * limit; or JS_NEVER_NS. */
 int64_t js_run_config_stop_ns(const struct js_run *run);
 
-/* How long the slaves are awaited. */
+/* How long to wait for the slaves. */
 int64_t js_run_config_meeting_ns(const struct jobsched_config *config);
 
 /* -------------------------------------------------------------- run_inputs */
 
-/* Opens the list, the joblog and what else the user has named, and checks that
- * nothing of it would replace another. Returns 0, or -1 with *err, which is the
- * user's to mend. */
+/* Opens the list, the joblog and the other files that the user has named, and
+ * checks that none of them would replace another. Returns 0, or -1 with *err,
+ * which the user can correct. */
 int js_run_inputs_open(struct js_run *run, struct js_err *err);
 
-/* A line for the user, by way of the console once that is there; arg is the
+/* Prints a line for the user, through the console once that exists. arg is the
  * run. */
 void js_run_inputs_tell_line(void *arg, const char *text);
 
 /* -------------------------------------------------------------- run_resume */
 
-/* Opens the journal, if there is to be one, and reads it. In *err is what is
- * wrong, unless it returns JOBSCHED_SUCCEEDED. */
+/* Opens the journal, if there is to be one, and reads it. Sets *err unless it
+ * returns JOBSCHED_SUCCEEDED. */
 enum jobsched_status js_run_resume_open(struct js_run *run, struct js_err *err);
 
-/* Says what an earlier run has done, and what is left of it. */
+/* Reports what an earlier run has done, and what is left to do. */
 void js_run_resume_tell_standing(struct js_run *run);
 
-/* Its first record: from here on it is the recorder's as well. */
+/* Writes the first record of this run; from then on the recorder has the
+ * journal as well. */
 enum jobsched_status js_run_resume_begin(struct js_run *run,
                                          struct js_err *err);
 
-/* What the jobs of this run carry, and what those of runs that were killed
- * carried. */
+/* Sets the marks that the jobs of this run carry, and those that the jobs of
+ * killed runs carried. */
 void js_run_resume_marks(struct js_run *run, struct js_master_config *config);
 
-/* Its last record, and its end. Returns the status of the run, which a journal
- * that cannot be written makes JOBSCHED_BROKEN, with *err. */
+/* Writes the last record of this run, and ends the journal. Returns the status
+ * of the run: JOBSCHED_BROKEN with *err if the journal cannot be written. */
 enum jobsched_status js_run_resume_end(struct js_run *run,
                                        enum jobsched_status status,
                                        struct js_err *err);
@@ -217,39 +226,40 @@ enum jobsched_status js_run_resume_end(struct js_run *run,
 /* The stop_request of the master's configuration; arg is the run. */
 enum js_stop_request js_run_launcher_stop_request(void *arg, int64_t now_ns);
 
-/* The stronger of what signals and the launcher have asked for so far. */
+/* The stronger of the requests that signals and the launcher have made so
+ * far. */
 enum js_stop_request js_run_launcher_request(const struct js_run *run);
 
 /* Reports that the run has begun, without a lease: before its first turn and
- * behind its last the master may be silent for longer. */
+ * after its last one the master may be silent for longer. */
 void js_run_launcher_tell_begun(struct js_run *run);
 
-/* Reports how it has ended. */
+/* Reports how the run has ended. */
 void js_run_launcher_tell_ended(const struct js_run *run,
                                 enum jobsched_status status);
 
-/* Reads what a launcher on another host has said beside the status file: the
- * signal because of which the run stops, and the outage that it has seen. */
+/* Reads what a launcher on another host has written beside the status file: the
+ * signal that makes the run stop, and the outage that it has noticed. */
 void js_run_launcher_ask_for_reason(struct js_run *run);
 void js_run_launcher_ask_for_outage(struct js_run *run);
 
 /* What stops the run, in words; "" if nothing does. */
 const char *js_run_launcher_reason(const struct js_run *run);
 
-/* True if standard output or error takes nothing more. */
+/* True if standard output or error accepts no more data. */
 bool js_run_launcher_find_outage(const struct js_run *run,
                                  struct js_recorder_outage *ret);
 
-/* True if the launcher has handed over its own descriptor of this number: then
- * nobody stands between. */
+/* True if the launcher has passed on its own descriptor with this number; then
+ * no process stands between this one and the user. */
 bool js_run_launcher_is_handed(const struct js_run *run, int number);
 
-/* True if mpirun has gone, and with it what it had taken of our output and not
- * passed on. */
+/* True if mpirun has ended, and with it the part of our output that it had
+ * taken but not passed on. */
 bool js_run_launcher_is_mpirun_gone(const struct js_run *run);
 
-/* Waits until a launcher that passes the output on has written it: what is on
- * record must have arrived before the end is on record. */
+/* Waits until a launcher that passes the output on has written it: all output
+ * must have arrived before the end is recorded. */
 void js_run_launcher_await_relay(struct js_run *run);
 
 /* -------------------------------------------------------------- run_result */
@@ -259,8 +269,8 @@ void js_run_result_count(const struct js_run *run,
                          const struct js_master_result *ran,
                          struct jobsched_result *result);
 
-/* The status of a run whose master has ended so, and in *err why it did not
- * succeed. */
+/* The status of a run whose master has ended like this. *err says why it did
+ * not succeed. */
 enum jobsched_status js_run_result_judge(struct js_run *run,
                                          const struct js_master_result *ran,
                                          const struct jobsched_result *result,
@@ -270,15 +280,15 @@ enum jobsched_status js_run_result_judge(struct js_run *run,
 bool js_run_result_has_no_jobs(const struct js_run *run,
                                const struct jobsched_result *result);
 
-/* Reports what is left to report, and closes the joblog. Returns the status,
- * with all that may still have gone wrong but the journal's last record. */
+/* Makes the last reports, and closes the joblog. Returns the status, which
+ * covers everything that may still fail except the journal's last record. */
 enum jobsched_status js_run_result_settle(struct js_run *run,
                                           enum jobsched_status status,
                                           struct js_err *err);
 
 /* --------------------------------------------------------------- run_check */
 
-/* Prints what --check or --dry-run asks for. `slave_end`: as in
+/* Prints what --check or --dry-run asks for. For `slave_end` see
  * js_simulate_config. */
 enum jobsched_status js_run_check_show(struct js_run *run,
                                        struct js_scheduler *scheduler,
@@ -286,19 +296,19 @@ enum jobsched_status js_run_check_show(struct js_run *run,
                                        unsigned slave_end,
                                        struct jobsched_result *result);
 
-/* The same without MPI, with the cores of this machine as slaves. */
+/* The same without MPI, with one slave for each core of this machine. */
 enum jobsched_status js_run_check_here(const struct jobsched_config *config,
                                        struct jobsched_result *result);
 
 /* ----------------------------------------------------------------- run_end */
 
-/* Waits for the other ranks for `limit_ns` at most (slaves longer: the master
- * may have records to bring to disk); then this process leaves. */
+/* Waits at most `limit_ns` for the other ranks (slaves wait longer, because the
+ * master may have to write records to disk); then this process leaves. */
 void js_run_end_finalize(struct js_link *link, int64_t limit_ns,
                          struct jobsched_result *result);
 
-/* Where rank 0 has been killed nobody else ends an mpirun that waits for ever:
- * sees to it that this one ends. */
+/* If rank 0 was killed, no other process ends an mpirun that waits for ever.
+ * This function makes sure that mpirun ends. */
 void js_run_end_watch_masterless(void);
 
 #endif
