@@ -1,7 +1,8 @@
 /*
- * planning - how many slots a list is worth: --plan.
+ * plan_cmd - how many slots a list can make use of: --plan.
  *
- * Reads the list and what an earlier run of it has left; no MPI, no lock.
+ * Reads the list, and the journal or joblog of an earlier run. Uses no MPI and
+ * takes no lock.
  */
 #ifndef JS_CLI_PLAN_CMD_H
 #define JS_CLI_PLAN_CMD_H

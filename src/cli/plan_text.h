@@ -1,7 +1,7 @@
 /*
- * forecast_show - a forecast, for a person and for programs.
+ * plan_text - a forecast as text for people and as JSON for programs.
  *
- * What a user has supplied can steer no terminal.
+ * Text that a user has supplied is escaped, so it cannot control a terminal.
  */
 #ifndef JS_CLI_PLAN_TEXT_H
 #define JS_CLI_PLAN_TEXT_H
@@ -18,11 +18,11 @@ struct js_plan_text_config {
     bool is_mem_counted;
 };
 
-/* Appends whole lines. 0, or -1 with errno ENOMEM. */
+/* Appends whole lines. Returns 0, or -1 with errno ENOMEM. */
 int js_plan_text(const struct js_plan_text_config *shown, struct js_buf *buf);
 
-/* Appends one document in one line; jobsched(1) lists its members, and they
- * stay. 0, or -1 with errno ENOMEM. */
+/* Appends one document in one line. jobsched(1) lists its members, which are
+ * stable. Returns 0, or -1 with errno ENOMEM. */
 int js_plan_text_json(const struct js_plan_text_config *shown,
                       struct js_buf *buf);
 

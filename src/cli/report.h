@@ -1,9 +1,9 @@
 /*
- * report - --report: a page of HTML on what became of every job.
+ * report - --report: an HTML page that shows what happened to every job.
  *
- * Reads the journal and the job list, as --status does, and starts neither MPI
- * nor any job. The page is one file that needs no other, and no network: style,
- * program and data are in it.
+ * Reads the journal and the job list, as --status does. Starts neither MPI nor
+ * any job. The page is a single file and needs no other file and no network:
+ * style, program and data are inside.
  */
 #ifndef JS_CLI_REPORT_H
 #define JS_CLI_REPORT_H
@@ -11,9 +11,9 @@
 #include "cli/options.h"
 
 /*
- * Writes options->report, by way of a file beside it whose name ends in ".new".
- * Refuses to replace the job list, the journal, and what is no regular file.
- * Returns the exit status; what is wrong was said on stderr.
+ * Writes options->report, through a file beside it whose name ends with ".new".
+ * Refuses to replace the job list, the journal, or anything but a regular file.
+ * Returns the exit status; errors were printed on stderr.
  */
 int js_report(const struct js_options *options);
 

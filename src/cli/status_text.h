@@ -1,7 +1,8 @@
 /*
- * status_text - an overview, for a person to read.
+ * status_text - the state of a run as text for people.
  *
- * What a user or a job has supplied can steer no terminal.
+ * Text that a user or a job has supplied is escaped, so it cannot control a
+ * terminal.
  */
 #ifndef JS_CLI_STATUS_TEXT_H
 #define JS_CLI_STATUS_TEXT_H
@@ -9,13 +10,13 @@
 #include "base/buf.h"
 #include "cli/status_model.h"
 
-/* So many failed jobs are shown. */
+/* The number of failed jobs that are shown. */
 enum { JS_STATUS_FAILED_SHOWN = 10 };
 
-/* Appends whole lines. 0, or -1 with errno ENOMEM. */
+/* Appends whole lines. Returns 0, or -1 with errno ENOMEM. */
 int js_status_text(const struct js_status_model *overview, struct js_buf *buf);
 
-/* The same of the job that is to be explained. */
+/* Likewise, for the job to be explained. */
 int js_status_explain(const struct js_status_model *overview,
                       struct js_buf *buf);
 

@@ -1,9 +1,9 @@
 /*
- * text - text for a person to read, put together piece by piece.
+ * textbuf - text for people, assembled piece by piece.
  *
- * The text is the caller's buf. A failure is remembered until the end, so that
- * nobody has to look after each piece. What was supplied by a user or a job can
- * steer no terminal.
+ * The text is in the caller's buf. A failure is remembered until the end, so
+ * that callers need not check each piece. Text that a user or a job has
+ * supplied is escaped, so it cannot control a terminal.
  */
 #ifndef JS_CLI_TEXTBUF_H
 #define JS_CLI_TEXTBUF_H
@@ -16,7 +16,7 @@
 
 struct js_textbuf {
     struct js_buf *buf;     /* borrowed */
-    bool keeps_backslashes; /* which are not read back; else they are doubled */
+    bool keeps_backslashes; /* nobody reads them back; else they are doubled */
     bool has_failed;
 };
 
@@ -24,7 +24,8 @@ __attribute__((format(printf, 2, 3))) void
 js_textbuf_put(struct js_textbuf *textbuf, const char *format, ...);
 
 /*
- * Appends a sentence with a value for each '%', of which none is for printf():
+ * Appends a sentence in which each '%' is replaced by a value; it has nothing
+ * to do with printf()'s:
  *
  *     JS_TEXTBUF_SAY(textbuf, "% on % for %", JS_COUNTED(count, "job"),
  *                    JS_TEXT(host), JS_DURATION(ns));
@@ -38,7 +39,7 @@ enum js_textbuf_kind {
     JS_TEXTBUF_COUNTED,  /* "1 job", "2 jobs" */
     JS_TEXTBUF_BYTES,    /* as js_textbuf_put_bytes() */
     JS_TEXTBUF_DURATION, /* as js_textbuf_put_duration() */
-    JS_TEXTBUF_TIME,     /* of day, in the time of whoever reads it */
+    JS_TEXTBUF_TIME,     /* the time of day, in the reader's time zone */
 };
 
 struct js_textbuf_value {
@@ -60,16 +61,17 @@ struct js_textbuf_value {
 void js_textbuf_say(struct js_textbuf *textbuf, const char *sentence,
                     const struct js_textbuf_value *values);
 
-/* What is not ours: as js_buf_escape(), and then as
+/* Appends text that is not ours: escaped by js_buf_escape(), and then by
  * js_text_make_printable(). */
 void js_textbuf_put_bytes(struct js_textbuf *textbuf, const char *bytes,
                           size_t len);
 void js_textbuf_put_text(struct js_textbuf *textbuf, const char *text);
 
-/* "34 ms"; from a tenth of a second on as js_show_duration(). */
+/* Appends a duration: "34 ms"; from a tenth of a second on as
+ * js_show_duration() does. */
 void js_textbuf_put_duration(struct js_textbuf *textbuf, int64_t ns);
 
-/* 0, or -1 with errno ENOMEM if any piece is missing. */
+/* Returns 0, or -1 with errno ENOMEM if any piece is missing. */
 int js_textbuf_check(const struct js_textbuf *textbuf);
 
 #endif

@@ -1,11 +1,11 @@
 /*
- * folder - the launcher's own folder, which nobody else can enter.
+ * folder - the launcher's own folder, which no other user can enter.
  *
- * It is there as long as its lock is held: by the launcher, its mpirun and each
- * rank on this host (a lock of flock() stays until the last of those who have
- * the descriptor has gone). A folder whose lock is free was left behind by a
- * run that was killed, and the next launcher of the same user on the same host
- * removes it.
+ * The folder is in use as long as its lock is held: by the launcher, its mpirun
+ * and each rank on this host (a lock of flock() persists until the last process
+ * that has the descriptor has ended). A folder whose lock is free was left
+ * behind by a run that was killed. The next launcher of the same user on the
+ * same host removes it.
  */
 #ifndef JS_LAUNCH_FOLDER_H
 #define JS_LAUNCH_FOLDER_H
@@ -17,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { JS_FOLDER_NAME = 32 }; /* room for the name of a file in it */
+enum { JS_FOLDER_NAME = 32 }; /* space for the name of a file in the folder */
 
 struct js_folder {
     char path[PATH_MAX - JS_FOLDER_NAME]; /* "": there is none */
@@ -30,20 +30,21 @@ struct js_folder {
     }
 
 /*
- * Makes it in the first of these places (paths; NULL and relative ones do not
- * count) that has so many bytes left, or else in the one that has most. What
- * was left behind in them is removed first. Returns 0, or -1 with *err.
+ * Creates the folder in the first of these places that has this many bytes
+ * left, or else in the place that has most. Places are paths; NULL and relative
+ * paths are ignored. Folders that were left behind in these places are removed
+ * first. Returns 0, or -1 with *err.
  */
 int js_folder_make(struct js_folder *folder, const char *const *places,
                    size_t count, uint64_t room_bytes, struct js_err *err);
 
-/* Bytes that it has room for. */
+/* The number of bytes that can still be written there. */
 uint64_t js_folder_room(const struct js_folder *folder);
 
-/* False if somebody has removed it. */
+/* False if somebody has removed the folder. */
 bool js_folder_is_there(const struct js_folder *folder);
 
-/* Removes it and what stands in it; as new. Keeps errno. */
+/* Removes the folder and its contents; the struct is as new. Keeps errno. */
 void js_folder_remove(struct js_folder *folder);
 
 #endif

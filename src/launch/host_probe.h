@@ -1,6 +1,6 @@
 /*
- * trial - whether hosts can be reached, as mpirun reaches them, and whether it
- * is the mpirun of the right MPI.
+ * host_probe - tests whether mpirun can reach hosts, and whether it belongs to
+ * the right MPI.
  */
 #ifndef JS_LAUNCH_HOST_PROBE_H
 #define JS_LAUNCH_HOST_PROBE_H
@@ -11,10 +11,10 @@
 #include <stdbool.h>
 
 /*
- * Starts a program that does nothing on each host, on all at once, and writes
- * to are_well[0 ... hosts->count - 1] where that came to a good end within
- * twenty seconds. It looks at is_to_stop() between; if that is true all is over
- * soon, and the answer of no use.
+ * Starts a program that does nothing on each host, on all at once. Writes to
+ * are_well[0 ... hosts->count - 1] whether it ended successfully within twenty
+ * seconds. Calls is_to_stop() meanwhile; if that returns true, the function
+ * returns soon and its answer must be ignored.
  */
 void js_host_probe_hosts(const struct js_mpirun *mpirun,
                          const struct js_hosts *hosts,
@@ -22,9 +22,10 @@ void js_host_probe_hosts(const struct js_mpirun *mpirun,
                          bool *are_well);
 
 /*
- * Asks mpirun what it is. True if it is of another MPI than jobsched was built
- * with (`built_with`, as jobsched_mpi() has it): *ret then says which file was
- * started, of which MPI it is, and which it must be.
+ * Asks mpirun for its version. Returns true if it belongs to another MPI than
+ * jobsched was built with (`built_with`, in the form of jobsched_mpi()). *ret
+ * then says which file was started, to which MPI it belongs, and to which it
+ * must belong.
  */
 bool js_host_probe_mpirun(const struct js_mpirun *mpirun,
                           const char *built_with, struct js_buf *ret);

@@ -1,9 +1,9 @@
 /*
- * hostfile - the hosts that a file names for mpirun, and their slots.
+ * hostfile - the hosts and slots that a file names for mpirun.
  *
- * One line a host: its name, and "slots=N" (Open MPI) or "name:N" (MPICH).
- * Blank lines and what follows a '#' do not count. A name that stands there
- * again has one slot more for each line, as the node files of PBS have it.
+ * Each line holds one host: its name and "slots=N" (Open MPI), or "name:N"
+ * (MPICH). Blank lines and text after a '#' are ignored. A name that appears
+ * several times has one slot for each line, as in the node files of PBS.
  */
 #ifndef JS_LAUNCH_HOSTFILE_H
 #define JS_LAUNCH_HOSTFILE_H
@@ -17,7 +17,7 @@
 
 struct js_host {
     char *name;     /* owned */
-    uint32_t slots; /* 0: it is not said */
+    uint32_t slots; /* 0: the file does not say */
 };
 
 struct js_hosts {
@@ -25,14 +25,14 @@ struct js_hosts {
     size_t count, capacity;
 };
 
-/* Frees all of it; as new. */
+/* Frees everything; the struct is as new. */
 void js_hosts_release(struct js_hosts *hosts);
 
-/* Returns 0, or -1 with errno ENOMEM. One more line for a host that is there,
- * be it by its short name or its full one. */
+/* Adds a host. For a host that is already there, by its short name or its full
+ * one, this counts as one more line. Returns 0, or -1 with errno ENOMEM. */
 int js_hosts_add(struct js_hosts *hosts, const char *name, uint32_t slots);
 
-/* Takes out number `i`. */
+/* Removes host number `i`. */
 void js_hosts_drop(struct js_hosts *hosts, size_t i);
 
 /* The sum of all slots; 0 if a host does not say how many it has. */
@@ -41,12 +41,12 @@ uint64_t js_hosts_slots(const struct js_hosts *hosts);
 /* True if number `i` is this host. */
 bool js_hosts_is_here(const struct js_hosts *hosts, size_t i);
 
-/* Appends the hosts of the file at `path`. Returns 0, or -1 with *err, which
- * says where in the file something is wrong. */
+/* Appends the hosts in the file at `path`. Returns 0, or -1 with *err, which
+ * says where in the file the error is. */
 int js_hostfile_read(const char *path, struct js_hosts *ret,
                      struct js_err *err);
 
-/* Writes them as Open MPI reads it. Returns 0, or -1 with errno. */
+/* Writes the hosts in the format of Open MPI. Returns 0, or -1 with errno. */
 int js_hostfile_write(const char *path, const struct js_hosts *hosts);
 
 #endif

@@ -1,9 +1,9 @@
 /*
- * launch - starts mpirun as a child, and stays as its parent.
+ * launch - starts mpirun as a child process, and remains its parent.
  *
- * For the exit status of the run (mpirun has one of its own after signals and
- * under recovery), a ^C that lets jobs end, an end of an mpirun that hangs
- * after a host was lost, and another start without that host.
+ * This gives the run its own exit status (mpirun has another one after signals
+ * and under recovery), lets jobs end after a ^C, ends an mpirun that hangs
+ * after a host was lost, and starts the run again without that host.
  */
 #ifndef JS_LAUNCH_LAUNCH_H
 #define JS_LAUNCH_LAUNCH_H
@@ -13,26 +13,26 @@
 
 #include <stdbool.h>
 
-/* What to start, and where. All is borrowed. */
+/* What to start, and where. Everything is borrowed. */
 struct js_launch_config {
-    /* What the user asks of the run. It reaches the ranks as the words: options
-     * and job list as they were given, less what is said of this start. Those
-     * of a run that goes on lack the time limit as well, of which some has
-     * passed. */
+    /* What the user asks of the run. The ranks get it as `words`: the options
+     * and the job list as they were given, without those about this start. When
+     * a run is continued, they get `words_going_on`, which lack the time limit
+     * as well, because part of it has passed. */
     const struct jobsched_config *run;
     const struct js_argv *words, *words_going_on;
-    uint64_t slaves;      /* 0: one for each core, or slot, or task */
+    uint64_t slaves;      /* 0: one for each core, slot or task */
     const char *hostfile; /* NULL: this machine, or what Slurm has granted */
-    uint32_t restarts;    /* how often to go on after the run broke off */
-    bool is_mpirun_shown; /* instead of being started */
-    bool is_requeued;     /* by the batch script: launch/requeue.h */
+    uint32_t restarts;    /* how often to continue after the run broke off */
+    bool is_mpirun_shown; /* show the command line and do not start it */
+    bool is_requeued;     /* the batch script asks for it: launch/requeue.h */
 };
 
-/* True in a process that is alone: started without a launcher, or in a world of
- * one. */
+/* True if this process is alone: started without a launcher, or in a world of
+ * one process. */
 bool js_launch_is_alone(void);
 
-/* Runs it. Returns the exit status of the run. */
+/* Starts the run and waits for it. Returns the exit status of the run. */
 int js_launch(const struct js_launch_config *config);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * limits - what a shell or an administrator lets processes have (ulimit), and
- * what a run on this host needs of it.
+ * limits - what a shell or an administrator allows processes (ulimit), and how
+ * much of it a run on this host needs.
  */
 #ifndef JS_LAUNCH_LIMITS_H
 #define JS_LAUNCH_LIMITS_H
@@ -11,15 +11,15 @@
 #include <stdint.h>
 
 /*
- * Lets this process and those that it starts have as many open files as so many
- * ranks need; what the user has set for jobs is kept in the environment
- * (base/launchenv.h). -1 with *err, which says how many slaves go, if a limit
- * does not let that many start.
+ * Allows this process, and those that it starts, as many open files as this
+ * number of ranks needs. The limit that the user has set for jobs is kept in
+ * the environment (base/launchenv.h). Returns 0, or -1 with *err if a limit
+ * does not allow that many ranks; *err says how many slaves it allows.
  */
 int js_limits_raise(enum js_mpi mpi, uint64_t ranks, struct js_err *err);
 
-/* How many ranks go with so many open files, or so many processes and threads;
- * at least 0. */
+/* How many ranks can run with this many open files, or with this many processes
+ * and threads; at least 0. */
 uint64_t js_limits_ranks_by_files(uint64_t files);
 uint64_t js_limits_ranks_by_processes(uint64_t processes);
 
