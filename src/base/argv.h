@@ -1,8 +1,8 @@
 /*
- * words - a list of strings that grows, as execvp(3) wants it.
+ * argv - a list of strings that grows, in the form that execvp(3) needs.
  *
- * Owns its strings. What could not be added for want of memory is remembered,
- * so that a list is built line after line and asked once.
+ * Owns its strings. If there was no memory to add a string, the list remembers
+ * it. So a caller can build a list line by line and check only once.
  */
 #ifndef JS_BASE_ARGV_H
 #define JS_BASE_ARGV_H
@@ -13,7 +13,7 @@
 #include <stddef.h>
 
 struct js_argv {
-    char **items; /* items[count] is NULL, once there is one */
+    char **items; /* items[count] is NULL, once anything was added */
     size_t count, capacity;
     bool has_failed;
 };
@@ -23,10 +23,10 @@ struct js_argv {
         NULL, 0, 0, false                                                      \
     }
 
-/* Frees all of it; the list is as new. */
+/* Frees everything. The list is as new. */
 void js_argv_release(struct js_argv *words);
 
-/* Appends a copy. */
+/* Appends a copy of the string. */
 void js_argv_add(struct js_argv *words, const char *word);
 void js_argv_addf(struct js_argv *words, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -34,8 +34,9 @@ void js_argv_addf(struct js_argv *words, const char *format, ...)
 /* Returns 0 if everything was added, else -1 with errno ENOMEM. */
 int js_argv_check(const struct js_argv *words);
 
-/* Appends them with blanks between, quoted where /bin/sh would see more in them
- * than a word. Returns 0, or -1 with errno ENOMEM. */
+/* Appends the strings to `buf` with blanks between them. A string is quoted
+ * where /bin/sh would take it for more than a word. Returns 0, or -1 with errno
+ * ENOMEM. */
 int js_argv_quote(const struct js_argv *words, struct js_buf *buf);
 
 #endif

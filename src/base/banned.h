@@ -1,9 +1,10 @@
 /*
- * banned - libc calls that have cost other people too much.
+ * banned - libc calls that have caused too many errors elsewhere.
  *
- * Force-included into every file of the project (see the Makefile). Each name
- * is declared once more as deprecated, and -Werror=deprecated-declarations
- * makes its use an error; headers that merely declare the name still compile.
+ * The Makefile force-includes this header into every file of the project. It
+ * declares each name once more as deprecated, and
+ * -Werror=deprecated-declarations makes its use an error. Headers that merely
+ * declare the name still compile.
  */
 #ifndef JS_BASE_BANNED_H
 #define JS_BASE_BANNED_H
@@ -13,7 +14,8 @@
 #include <string.h>
 #include <time.h>
 
-/* clang refuses the attribute behind a body, and glibc has some inline. */
+/* clang refuses the attribute on a function that has a body, and glibc has some
+ * inline. */
 #ifdef __clang__
 #define JS_BANNED(why)
 #else

@@ -1,8 +1,9 @@
 /*
- * syncer - fdatasync(2) beside the loop, so that a slow disk holds up nobody.
+ * bgsync - fdatasync(2) in the background, so that a slow disk does not stall
+ * the loop.
  *
- * Owns one thread while a sync is under way, and no more than one. Starts as
- * all zero.
+ * Owns one thread while a sync is under way, and never more than one. All zero
+ * is idle.
  */
 #ifndef JS_BASE_BGSYNC_H
 #define JS_BASE_BGSYNC_H
@@ -16,15 +17,15 @@ struct js_bgsync {
     bool is_running;
     atomic_bool is_done;
     int fd;
-    int error; /* the thread's, until it is done */
+    int error; /* written by the thread, until it is done */
 };
 
-/* Begins a sync, unless one is running. What was written before this call is
- * on disk when it is done. 0, or -1 with errno. */
+/* Begins a sync, unless one is running. When it is done, everything written
+ * before this call is on disk. Returns 0, or -1 with errno. */
 int js_bgsync_start(struct js_bgsync *syncer, int fd);
 
-/* 1 if a sync has come to its end since the last call, 0 if not, or -1 with
- * errno if it has failed. `wait`: until it has. */
+/* Returns 1 if a sync has ended since the last call, 0 if none has, or -1 with
+ * errno if it failed. With `wait`, waits until it has ended. */
 int js_bgsync_end(struct js_bgsync *syncer, bool wait);
 
 #endif

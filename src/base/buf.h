@@ -1,9 +1,9 @@
 /*
- * buf - growable bytes; the only builder of strings in the project.
+ * buf - growable bytes, and the only way to build strings in this project.
  *
  * A js_buf lives on the caller's stack or in its struct and starts as
  * JS_BUF_INIT (all zero). Every call that may grow it returns 0, or -1 with
- * errno ENOMEM and the contents as they were.
+ * errno ENOMEM and the contents unchanged.
  */
 #ifndef JS_BASE_BUF_H
 #define JS_BASE_BUF_H
@@ -22,13 +22,14 @@ struct js_buf {
         NULL, 0, 0                                                             \
     }
 
-/* Frees the bytes; the buf is as new. NULL is allowed. */
+/* Frees the bytes. The buf is as new. NULL is allowed. */
 void js_buf_release(struct js_buf *buf);
 
-/* Makes room for `extra` more bytes behind len. */
+/* Makes room for `extra` more bytes after len. */
 int js_buf_reserve(struct js_buf *buf, size_t extra);
 
-/* Makes them part of it, undefined for now: where they begin, or NULL. */
+/* Adds `extra` bytes to the contents, undefined for now. Returns where they
+ * begin, or NULL. */
 char *js_buf_extend(struct js_buf *buf, size_t extra);
 
 int js_buf_append(struct js_buf *buf, const void *bytes, size_t len);
@@ -40,17 +41,17 @@ int js_buf_vprintf(struct js_buf *buf, const char *format, va_list args)
 
 /*
  * Appends `bytes` so that they fit into one field of a tab-separated line and
- * can be read back: backslash, tab, newline and carriage return become \\ \t
- * \n \r, other control bytes \xHH. Everything else stays as it is, bytes that
- * are no UTF-8 included.
+ * can be read back. Backslash, tab, newline and carriage return become \\ \t \n
+ * \r; other control bytes become \xHH. Everything else stays as it is,
+ * including bytes that are not UTF-8.
  */
 int js_buf_escape(struct js_buf *buf, const char *bytes, size_t len);
 
-/* The contents with a NUL behind them (not counted in len), or NULL with
- * errno ENOMEM. Owned by the buf, valid until it is changed. */
+/* Returns the contents, terminated by a NUL that len does not count, or NULL
+ * with errno ENOMEM. They belong to the buf and are valid until it changes. */
 const char *js_buf_string(struct js_buf *buf);
 
-/* Drops the first `count` bytes (at most len). */
+/* Removes the first `count` bytes (at most len). */
 void js_buf_consume(struct js_buf *buf, size_t count);
 
 #endif

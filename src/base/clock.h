@@ -1,9 +1,9 @@
 /*
- * clock - the only calls that ask what time it is.
+ * clock - the only calls that read the time.
  *
- * Inside the program time is int64_t nanoseconds on the monotonic clock and a
- * name ends in _ns. Wall-clock time is kept for records alone and its names
- * end in _unix_ns.
+ * Inside the program, time is int64_t nanoseconds on the monotonic clock, and
+ * names end in _ns. Wall-clock time is used only for records, and its names end
+ * in _unix_ns.
  */
 #ifndef JS_BASE_CLOCK_H
 #define JS_BASE_CLOCK_H
@@ -20,7 +20,7 @@
 /* Nanoseconds since some moment before this process started. */
 int64_t js_clock_ns(void);
 
-/* Nanoseconds since 1970, as this host's clock has it. */
+/* Nanoseconds since 1970, by this host's clock. */
 int64_t js_clock_unix_ns(void);
 
 #endif

@@ -1,9 +1,9 @@
 /*
- * cpuset - a set of logical CPUs, by the numbers the kernel gives them.
+ * cpuset - a set of logical CPUs, by the kernel's numbers.
  *
  * A plain value of fixed size, in the layout of sched_setaffinity(2): pass
- * `word` and sizeof(word) to that call. Larger machines than JS_CPUS_MAX are
- * refused where a set is read.
+ * `word` and sizeof(word) to that call. A CPU number from JS_CPUS_MAX on is
+ * refused when a set is read.
  */
 #ifndef JS_BASE_CPUSET_H
 #define JS_BASE_CPUSET_H
@@ -20,7 +20,8 @@ struct js_cpuset {
 };
 
 void js_cpuset_clear(struct js_cpuset *set);
-void js_cpuset_add(struct js_cpuset *set, unsigned cpu); /* < JS_CPUS_MAX */
+void js_cpuset_add(struct js_cpuset *set,
+                   unsigned cpu); /* must be < JS_CPUS_MAX */
 bool js_cpuset_has(const struct js_cpuset *set, unsigned cpu);
 unsigned js_cpuset_count(const struct js_cpuset *set);
 bool js_cpuset_equal(const struct js_cpuset *a, const struct js_cpuset *b);
@@ -29,15 +30,15 @@ bool js_cpuset_equal(const struct js_cpuset *a, const struct js_cpuset *b);
 void js_cpuset_unite(struct js_cpuset *set, const struct js_cpuset *other);
 void js_cpuset_intersect(struct js_cpuset *set, const struct js_cpuset *other);
 
-/* What /proc calls a list: "0-3,8". "" is the empty set. Returns 0, or -1
- * with errno EINVAL (not of that form) or ERANGE. */
+/* Parses a list as /proc has it: "0-3,8". "" is the empty set. Returns 0, or -1
+ * with errno EINVAL (no such list) or ERANGE. */
 int js_cpuset_parse(const char *list, struct js_cpuset *ret);
 
 /* Appends the set as such a list. Returns 0, or -1 with errno ENOMEM. */
 int js_cpuset_format(const struct js_cpuset *set, struct js_buf *buf);
 
-/* The CPUs process `pid` may run on (0: this one). Returns 0, or -1 with
- * errno from sched_getaffinity(2). */
+/* Reads the CPUs that process `pid` may run on (0: this process). Returns 0, or
+ * -1 with errno from sched_getaffinity(2). */
 int js_cpuset_of_process(pid_t pid, struct js_cpuset *ret);
 
 #endif

@@ -1,17 +1,17 @@
 /*
- * fields - the layout of a message as a table: which fields of a struct it has.
+ * fields - the layout of a message as a table of a struct's fields.
  *
  *     static const struct js_field fields[] = {
  *         JS_FIELD(struct point, x),
  *         JS_FIELD(struct point, name),
  *     };
  *
- * The type of a member says how it travels (base/pack.h), in the order of the
- * table. A member of another type does not compile.
+ * The fields travel in the order of the table. The type of a member determines
+ * its encoding (base/pack.h). A member of any other type does not compile.
  *
- * A look at a table for each field takes longer than a line of code for each: a
- * job, its end and its outcome by tables cost the master 35 % more instructions
- * a job, for 27 lines less. So those are written out (mpi/wire.c,
+ * A table costs time for each field. With tables for a job, its end and its
+ * outcome, the master needed 35 % more instructions a job, and the code was
+ * only 27 lines shorter. So those three are written out (mpi/wire.c,
  * list/outcome.c, runner/messages.c).
  */
 #ifndef JS_BASE_FIELDS_H
@@ -29,10 +29,10 @@ enum js_field_kind {
     JS_FIELD_32,     /* uint32_t, int32_t, an enum */
     JS_FIELD_64,     /* uint64_t */
     JS_FIELD_TIME,   /* int64_t, never negative */
-    JS_FIELD_TEXT,   /* const char *: it travels with its NUL, and is left in
-                        the message; NULL arrives as "" */
-    JS_FIELD_STRING, /* char[]: without its NUL */
-    JS_FIELD_CPUS,   /* struct js_cpuset: as a list */
+    JS_FIELD_TEXT,   /* const char *: sent with its NUL, and left in the message
+                        when read; NULL arrives as "" */
+    JS_FIELD_STRING, /* char[]: sent without its NUL */
+    JS_FIELD_CPUS,   /* struct js_cpuset: sent as a list */
 };
 
 struct js_field {
@@ -54,16 +54,16 @@ struct js_field {
             offsetof(type, member), sizeof(((type *)NULL)->member) \
     }
 
-/* Appends these fields of *from. 0, or -1 with errno ENOMEM. */
+/* Appends these fields of *from. Returns 0, or -1 with errno ENOMEM. */
 int js_fields_pack(struct js_buf *buf, const struct js_field *fields,
                    size_t count, const void *from);
 
-/* Reads them into *to; other members stay as they are. What is cut or out of
- * range marks the cursor. */
+/* Reads these fields into *to; other members stay as they are. A field that is
+ * cut off or out of range marks the cursor as bad. */
 void js_fields_unpack(struct js_cursor *cursor, const struct js_field *fields,
                       size_t count, void *to);
 
-/* How many rows a table has. */
+/* The table and its number of rows, as two arguments. */
 #define JS_FIELDS(table) (table), sizeof(table) / sizeof((table)[0])
 
 #endif

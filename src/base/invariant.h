@@ -1,10 +1,10 @@
 /*
  * invariant - what must hold of a struct, whatever happens outside.
  *
- * One that does not hold is a bug here, and there is no sensible way to go on:
- * JS_INVARIANT() reports which, and aborts. Unlike assert() it is always
- * compiled in; the functions that recount whole structs are called by tests,
- * and by themselves in debug builds only (make DEBUG=1).
+ * A broken invariant is a bug in jobsched, and there is no sensible way to go
+ * on. JS_INVARIANT() reports which one is broken and aborts. Unlike assert() it
+ * is always compiled in. Functions that recount whole structs are called by
+ * tests; only debug builds (make DEBUG=1) call them on their own.
  */
 #ifndef JS_BASE_INVARIANT_H
 #define JS_BASE_INVARIANT_H

@@ -1,14 +1,14 @@
 /*
  * json - writes JSON, piece by piece.
  *
- * A js_json lives on the caller's stack and starts as all zero; its buf is what
- * was written so far, released with js_buf_release(). It puts the commas. `key`
- * is the member's name, or NULL within an array and for the outermost value.
- * What could not be written for want of memory is remembered, so that a whole
- * document is written and asked once.
+ * A js_json lives on the caller's stack and starts as all zero. Its buf holds
+ * what was written so far; release it with js_buf_release(). Commas are added
+ * automatically. `key` is the member's name, or NULL within an array and for
+ * the outermost value. If memory runs out, the js_json remembers it. So a
+ * caller can write a whole document and check only once.
  *
- * Strings are any bytes: what is no UTF-8 becomes U+FFFD, and '<' is escaped as
- * well, so that a document can stand in a page of HTML.
+ * Strings may contain any bytes. What is not UTF-8 becomes U+FFFD. '<' is
+ * escaped as well, so that a document can stand in an HTML page.
  */
 #ifndef JS_BASE_JSON_H
 #define JS_BASE_JSON_H
@@ -21,7 +21,7 @@
 
 struct js_json {
     struct js_buf buf;
-    bool is_behind; /* a value: the next needs a comma */
+    bool is_behind; /* a value precedes: the next one needs a comma */
     bool has_failed;
 };
 
@@ -38,13 +38,13 @@ void js_json_int(struct js_json *json, const char *key, int64_t number);
 void js_json_bool(struct js_json *json, const char *key, bool is_true);
 void js_json_null(struct js_json *json, const char *key);
 
-/* With three decimals; what is no number is null. */
+/* Writes a number with three decimals, or null if it is not a number. */
 void js_json_real(struct js_json *json, const char *key, double number);
 
-/* Nanoseconds as seconds, to the microsecond. */
+/* Writes nanoseconds as seconds, to the microsecond. */
 void js_json_seconds(struct js_json *json, const char *key, int64_t ns);
 
-/* 0 if all was written, else -1 with errno ENOMEM. */
+/* Returns 0 if everything was written, else -1 with errno ENOMEM. */
 int js_json_check(const struct js_json *json);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * launchenv - what the launcher of an MPI process has put in its environment.
+ * launchenv - what the launcher of an MPI process has put into its environment.
  *
- * Knows the names used by Open MPI (mpirun), PMIx (srun --mpi=pmix) and MPICH.
+ * Knows the names that Open MPI (mpirun), PMIx (srun --mpi=pmix) and MPICH use.
  * Sources: observed with Open MPI 4.1.4 and 5.0.7, MPICH 4.2.1 and Slurm 22.05.
  */
 #ifndef JS_BASE_LAUNCHENV_H
@@ -14,95 +14,96 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* With which jobsched, as a launcher of itself, tells rank 0 where to write how
- * the run stands (record/run_status.h). */
+/* When jobsched launches itself, this variable names the file to which rank 0
+ * writes the state of the run (record/run_status.h). */
 #define JS_LAUNCHENV_STATUS_NAME "JOBSCHED_STATUS_FILE"
 
-/* With which it says that the list comes on standard input, whatever it is
- * called. */
+/* This variable says that the list comes on standard input, whatever its name.
+ */
 #define JS_LAUNCHENV_STREAM_NAME "JOBSCHED_STREAM"
 
-/* ... and how many open files a job may have (the soft limit), where it has let
- * its ranks have more. */
+/* This variable holds the soft limit on a job's open files, if the launcher has
+ * raised the limit for its ranks. */
 #define JS_LAUNCHENV_FILES_NAME "JOBSCHED_FILES"
 
-/* This process's rank as the launcher has it, or -1 when no launcher is seen.
- * Needs no MPI_Init. */
+/* This process's rank as the launcher numbers it, or -1 if there is no
+ * launcher. Does not need MPI_Init. */
 int js_launchenv_rank(void);
 
-/* The variables that may hold it; then NULL. */
+/* The variables that may hold the rank, followed by NULL. */
 extern const char *const js_launchenv_rank_names[];
 
-/* Its number among those on its host, or -1 when the launcher does not say. */
+/* The process's number among those on its host, or -1 if the launcher does not
+ * say. */
 int js_launchenv_local_rank(void);
 
-/* How many processes the launcher has started, or -1 when it does not say. */
+/* How many processes the launcher has started, or -1 if it does not say. */
 int js_launchenv_size(void);
 
-/* For a process that no launcher claims, or whose world is one rank: true if
- * others were started beside it, each of which takes itself for the only one.
- * (srun --mpi=none, or the mpirun of another MPI.) */
+/* True if other processes were started beside this one, and each takes itself
+ * for the only one (srun --mpi=none, or the mpirun of another MPI). For a
+ * process that no launcher claims, or whose world is one rank. */
 bool js_launchenv_is_one_of_many(void);
 
-/* What is wrong then: -1 and *err. `mpi` is the one that this program needs. It
- * is for the first of them to say. */
+/* Describes this error: returns -1 and sets *err. `mpi` is the MPI that this
+ * program needs. Only the first of the processes should report it. */
 int js_launchenv_refuse_many(const char *mpi, struct js_err *err);
 bool js_launchenv_is_first_of_many(void);
 
-/* True if that process is an mpirun, which has started this one. */
+/* True if process `pid` is an mpirun that has started this process. */
 bool js_launchenv_is_launcher(pid_t pid);
 
-/* True if rank 0 was certainly started beside this process, by the same mpirun,
- * and has ended. */
+/* True if the same mpirun certainly started rank 0 beside this process, and
+ * rank 0 has ended. */
 bool js_launchenv_has_lost_first(void);
 
-/* True if a launcher is the parent of this process, so that its standard input
- * is what that passes on, whatever the user gave. A shell in a step of one
- * process passes the launcher's marks on, but not that. */
+/* True if a launcher is the parent of this process. Then its standard input is
+ * what the launcher passes on, whatever the user gave. In a Slurm step of one
+ * process a shell passes the launcher's variables on, but not this parenthood.
+ */
 bool js_launchenv_is_direct(void);
 
-/* True if mpirun itself has, or may have, bound this process to some CPUs, so
- * that its own set says nothing of what it may use: that of its parent, which
- * is of the launcher, does. */
+/* True if mpirun itself has, or may have, bound this process to some CPUs. Then
+ * the CPU set of this process does not say what it may use; that of its parent,
+ * which belongs to the launcher, does. */
 bool js_launchenv_bound(void);
 
-/* True if the launcher lets the other processes go on when one is lost, rank 0
- * included (mpirun --enable-recovery, --with-ft ulfm). */
+/* True if the launcher lets the other processes continue when one is lost, rank
+ * 0 included (mpirun --enable-recovery, --with-ft ulfm). */
 bool js_launchenv_recovers(void);
 
-/* True if that descriptor is a pipe into which the launcher writes, and which
- * it damages when it has to wait: what it could not write at once it writes
- * again, from a wrong place (Open MPI 5.0.7, its PRRTE's stdin_write_handler).
- */
+/* True if the descriptor is a pipe into which the launcher writes, and which it
+ * damages when it has to wait: bytes that it could not write at once it writes
+ * again from a wrong offset (Open MPI 5.0.7, PRRTE's stdin_write_handler). */
 bool js_launchenv_damages(int fd);
 
-/* True if mpirun puts marks into what it passes on of its processes' output, or
- * writes it to files as well (--tag-output, --output-filename). */
+/* True if mpirun adds marks to the output of its processes, or writes it to
+ * files as well (--tag-output, --output-filename). */
 bool js_launchenv_marks_output(void);
-/* True if the launcher, when it is told to end a run, leaves the ranks the time
- * for MPI_Finalize (MPICH). Open MPI's ends the run before. */
+/* True if the launcher, when asked to end a run, leaves the ranks enough time
+ * for MPI_Finalize (MPICH). Open MPI's launcher ends the run before that. */
 bool js_launchenv_is_patient(void);
 
-/* The job of a batch system (Slurm) that this process is part of, as text that
- * names no other one, and how often it was started again before. False: there
- * is none, or its name does not fit. */
+/* Finds the job of a batch system (Slurm) that this process is part of, as a
+ * name that no other job has, and how often it was restarted. Returns false if
+ * there is none or its name does not fit. */
 bool js_launchenv_batch(char *name, size_t size, uint64_t *restarts);
 
-/* So much memory of this node the batch system has granted to the processes
- * here; 0: it does not limit it, or does not say. */
+/* How much memory of this node the batch system has granted to the processes
+ * here; 0 if there is no limit or it does not say. */
 uint64_t js_launchenv_mem_bytes(void);
 
-/* True if the variable ("NAME=value" or "NAME") was set by the launcher for
- * one MPI process. A job must not see it: with it, a job that is an MPI
- * program fails and a nested mpirun exits 1 without a word. */
+/* True if the launcher set this variable ("NAME=value" or "NAME") for one MPI
+ * process. A job must not see it. Otherwise a job that is an MPI program fails,
+ * and a nested mpirun exits with status 1 without a message. */
 bool js_launchenv_owns(const char *variable);
 
-/* True if the variable says something about one host (its name, its temporary
- * folder, its part of an allocation), so that it must not travel to another. */
+/* True if the variable describes one host (its name, its temporary folder, its
+ * part of an allocation). Then it must not travel to another host. */
 bool js_launchenv_host_bound(const char *variable);
 
-/* True if it says something about the step of a Slurm job that carries this
- * process, which is not that of the jobs. */
+/* True if the variable describes the Slurm job step of this process, which is
+ * not the step of the jobs. */
 bool js_launchenv_is_of_step(const char *variable);
 
 #endif

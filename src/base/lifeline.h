@@ -1,22 +1,22 @@
 /*
  * lifeline - the socket between the launcher and the ranks on its host.
  *
- * mpirun keeps errors of its output to itself, loses what it had read when it
- * is killed, and lets a signal end the ranks by force. So what must not be lost
- * goes past it: the ranks connect to a socket in the launcher's own folder, and
- * each end sees at once when the other has died. A rank is welcomed with the
- * lock of that folder, which it holds as long as it lives, and with the
- * environment that the launcher was started with; rank 0 also with the
- * launcher's own standard input, output and error, and with a joblog that is an
- * open file there. Rank 0 reports how the run
- * stands, and the launcher passes requests on to it.
+ * mpirun hides errors of its output, loses what it has read when it is killed,
+ * and lets a signal end the ranks by force. So what must not be lost bypasses
+ * mpirun. The ranks connect to a socket in the launcher's own folder, and each
+ * end sees at once when the other has died. As a welcome each rank gets the
+ * lock of that folder, which it holds as long as it lives, and the environment
+ * in which the launcher was started. Rank 0 also gets the launcher's own
+ * standard input, output and error, and a joblog if that is a file which the
+ * launcher has open. Rank 0 reports the state of the run, and the launcher
+ * passes requests on to it.
  *
- * Ranks on other hosts have no lifeline: there the folder is not found, or the
- * socket, in whose name the host's stands. (record/run_status.h is for a rank 0
- * there.)
+ * Ranks on other hosts have no lifeline. They do not find the folder, or not
+ * the socket, whose name contains the name of its host. (record/run_status.h is
+ * for a rank 0 there.)
  *
- * A SOCK_SEQPACKET socket of AF_UNIX; both ends are the same program on the
- * same host, so a message is a struct as it is in memory.
+ * It is an AF_UNIX socket of type SOCK_SEQPACKET. Both ends are the same
+ * program on the same host, so a message is a struct as it is in memory.
  */
 #ifndef JS_BASE_LIFELINE_H
 #define JS_BASE_LIFELINE_H
@@ -35,24 +35,24 @@
 
 enum js_run_stage {
     JS_STAGE_NONE,     /* rank 0 has not connected */
-    JS_STAGE_STARTING, /* it has; MPI is to come up */
-    JS_STAGE_BEGUN,    /* it is the master of a run */
+    JS_STAGE_STARTING, /* rank 0 has connected; MPI is not up yet */
+    JS_STAGE_BEGUN,    /* rank 0 is the master of a run */
     JS_STAGE_ENDED,    /* the run is over, and on record */
 };
 
-/* How the run stands, as rank 0 has it. */
+/* The state of the run, as rank 0 reports it. */
 struct js_lifeline_news {
     enum js_run_stage stage;
     int status;          /* ENDED: the exit status of the run */
-    uint32_t lost;       /* ENDED: slaves that had ceased to answer */
-    bool is_out_of_time; /* ENDED: stopped by the time limit */
-    bool has_run;        /* ENDED: some job was begun */
-    uint64_t out_bytes;  /* BEGUN: its standard output, which it was not handed,
-                            is to be taken up to here; 0: nothing is waited for
-                          */
-    int64_t lease_ns; /* BEGUN: when the master has been gone for so long, all
-                         jobs of all hosts have ended; 0: they go on */
-    bool is_paused;   /* as it was asked for by SIGTSTP */
+    uint32_t lost;       /* ENDED: slaves that stopped answering */
+    bool is_out_of_time; /* ENDED: the time limit stopped the run */
+    bool has_run;        /* ENDED: some job was started */
+    uint64_t out_bytes;  /* BEGUN: if rank 0 was not given standard output, the
+                            launcher must take it up to this offset; 0: no output
+                            is expected */
+    int64_t lease_ns; /* BEGUN: when the master has been gone for this long, all
+                         jobs on all hosts have ended; 0: they continue */
+    bool is_paused;   /* paused, as requested by SIGTSTP */
 };
 
 /* ---------------------------------------------------------------- a rank */
@@ -60,92 +60,95 @@ struct js_lifeline_news {
 struct js_lifeline;
 
 /*
- * Connects to the launcher whose folder is `folder` and waits for its welcome,
- * `timeout_ns` at most. Returns 0 with *ret; NULL there is no error: there is
- * no launcher on this host. -1 with *err: there is one, and it does not answer.
+ * Connects to the launcher whose folder is `folder`, and waits at most
+ * `timeout_ns` for its welcome. Returns 0 with *ret; NULL is no error and means
+ * that there is no launcher on this host. Returns -1 with *err if there is one
+ * that does not answer.
  */
 int js_lifeline_connect(const char *folder, int rank, int64_t timeout_ns,
                         struct js_lifeline **ret, struct js_err *err);
-void js_lifeline_free(struct js_lifeline *lifeline); /* NULL allowed */
+void js_lifeline_free(struct js_lifeline *lifeline); /* NULL is allowed */
 
-/* What the launcher has handed over as its standard input (0), output (1) or
- * error (2): a descriptor, the lifeline's; -1: this one was not handed over. */
+/* The descriptor that the launcher handed over as its standard input (0),
+ * output (1) or error (2), or -1 if it did not. The lifeline owns it. */
 int js_lifeline_stdio(const struct js_lifeline *lifeline, int number);
 
-/* The joblog, where it is a file that the launcher has open: a descriptor, the
- * lifeline's; -1: none was handed over. */
+/* The descriptor of the joblog, if it is a file that the launcher has open, or
+ * -1. The lifeline owns it. */
 int js_lifeline_joblog(const struct js_lifeline *lifeline);
 
-/* The launcher's process; 0: it is not seen from here. */
+/* The launcher's process, or 0 if it is not visible from here. */
 pid_t js_lifeline_launcher(const struct js_lifeline *lifeline);
 
-/* False once the launcher has gone. Takes no message. */
+/* False once the launcher is gone. Consumes no message. */
 bool js_lifeline_is_up(const struct js_lifeline *lifeline);
 
-/* The environment of the launcher as it was started, "NAME=value" with a NUL
- * behind each; the lifeline's. */
+/* The environment in which the launcher was started, as "NAME=value" strings,
+ * each with a NUL. The lifeline owns it. */
 const struct js_buf *js_lifeline_environ(const struct js_lifeline *lifeline);
 
-/* The launcher has gone, or not. The news are lost if it has: that is seen by
- * js_lifeline_take(). */
+/* Reports the news to the launcher. If the launcher is gone the news are lost;
+ * js_lifeline_take() then says so. */
 void js_lifeline_report(struct js_lifeline *lifeline,
                         const struct js_lifeline_news *news);
 
-/* The number of a signal that the launcher passes on, 0: none has come. Never
- * waits. SIGKILL stands for a launcher that has gone, and stays. */
+/* Returns the number of a signal that the launcher passes on, or 0 if none has
+ * come. Never waits. SIGKILL means that the launcher is gone, and is returned
+ * from then on. */
 int js_lifeline_take(struct js_lifeline *lifeline);
 
-/* To wait for what js_lifeline_take() may find: POLLIN. -1 when it has found
- * that the launcher has gone. */
+/* The descriptor to poll for POLLIN before js_lifeline_take(). -1 once that has
+ * found that the launcher is gone. */
 int js_lifeline_fd(const struct js_lifeline *lifeline);
 
 /* ---------------------------------------------------------------- launcher */
 
 struct js_lifeline_host;
 
-/* What ranks are welcomed with; all borrowed. Each rank gets the first two,
- * rank 0 the others as well. */
+/* What ranks get as a welcome; all borrowed. Each rank gets the first two, rank
+ * 0 also the others. */
 struct js_lifeline_gift {
     int lock;             /* descriptor; -1: none */
-    char *const *environ; /* ends in NULL */
+    char *const *environ; /* terminated by NULL */
     int stdio[3];         /* -1: this one is not handed over */
-    int joblog;           /* the open file that it is; -1: none */
+    int joblog;           /* the descriptor of the joblog; -1: none */
 };
 
-/* Listens in that folder. NULL with errno. */
+/* Listens in that folder. Returns NULL with errno on failure. */
 struct js_lifeline_host *
 js_lifeline_listen(const char *folder, const struct js_lifeline_gift *gift);
-/* The same from now on in another folder with that lock, where the first one is
- * no more. Returns 0, or -1 with errno. */
+/* Listens in another folder with that lock from now on, because the first one
+ * is gone. Returns 0, or -1 with errno. */
 int js_lifeline_move(struct js_lifeline_host *host, const char *folder,
                      int lock);
 
-/* Closes it, and removes the socket. NULL allowed; keeps errno. */
+/* Closes the socket and removes it. NULL is allowed; keeps errno. */
 void js_lifeline_close(struct js_lifeline_host *host);
 
-/* Forgets what it has heard, for another start. */
+/* Forgets all news, for another start. */
 void js_lifeline_reset(struct js_lifeline_host *host);
 
-/* Descriptors to wait for, *count of them: an array of the host's, until the
- * next call. The first `before` are the caller's to fill in. NULL with errno
- * ENOMEM. */
+/* Returns an array of *count descriptors to poll. The host owns it; it is valid
+ * until the next call. The first `before` entries are for the caller to fill
+ * in. Returns NULL with errno ENOMEM on failure. */
 struct pollfd *js_lifeline_fds(struct js_lifeline_host *host, nfds_t before,
                                nfds_t *count);
 
 /* Takes what has come, without waiting. */
 void js_lifeline_serve(struct js_lifeline_host *host);
 
-/* What rank 0 has reported last. */
+/* The last news that rank 0 reported. */
 void js_lifeline_news(const struct js_lifeline_host *host,
                       struct js_lifeline_news *ret);
 
-/* True once rank 0 was connected and its end has closed: it has gone. */
+/* True once rank 0 had connected and its end has closed: rank 0 is gone. */
 bool js_lifeline_is_cut(const struct js_lifeline_host *host);
 
-/* Passes a signal on to rank 0. False: there is none. */
+/* Passes a signal on to rank 0. Returns false if rank 0 is not connected. */
 bool js_lifeline_pass(struct js_lifeline_host *host, int number);
 
-/* The pid of rank `rank` if it is connected, or 0. How many are. */
+/* The pid of rank `rank` if it is connected, else 0; and the number of
+ * connected ranks. */
 pid_t js_lifeline_pid(const struct js_lifeline_host *host, int rank);
 size_t js_lifeline_count(const struct js_lifeline_host *host);
 

@@ -1,12 +1,12 @@
 /*
  * pack - numbers and byte strings to and from a message.
  *
- * Little-endian, fixed width, no padding: the same bytes on every machine.
- * Writing appends to a js_buf and returns 0, or -1 with errno ENOMEM. Reading
- * goes through a cursor that knows how much is left; a read past the end (or
- * of a string longer than what is left) marks the cursor as bad and yields
- * zeros from then on, so that a decoder reads all its fields and asks once,
- * at the end, whether the message was whole.
+ * Little-endian, fixed width, no padding: the bytes are the same on every
+ * machine. Writing appends to a js_buf and returns 0, or -1 with errno ENOMEM.
+ * Reading uses a cursor that knows how much is left. A read past the end (or of
+ * a string longer than what is left) marks the cursor as bad and yields zeros
+ * from then on. So a decoder can read all its fields and check only once, at
+ * the end, that the message was whole.
  */
 #ifndef JS_BASE_PACK_H
 #define JS_BASE_PACK_H
@@ -24,8 +24,8 @@ int js_pack_u32(struct js_buf *buf, uint32_t value);
 int js_pack_u64(struct js_buf *buf, uint64_t value);
 int js_pack_i64(struct js_buf *buf, int64_t value);
 
-/* The same for layouts of which there are many, into room that there is
- * (js_buf_extend()). These return what comes behind. */
+/* For layouts with many numbers: write into room made with js_buf_extend().
+ * Each returns the position after the number. */
 static inline char *js_put_u32(char *at, uint32_t value)
 {
     uint32_t bytes = htole32(value);
@@ -56,7 +56,8 @@ struct js_cursor {
 
 struct js_cursor js_cursor_of(const void *bytes, size_t len);
 
-/* The next `len` bytes, or NULL and a bad cursor. */
+/* Takes the next `len` bytes. On failure returns NULL and marks the cursor as
+ * bad. */
 static inline const char *js_take(struct js_cursor *cursor, size_t len)
 {
     if (cursor->bad || len > cursor->left) {
@@ -98,18 +99,19 @@ static inline int64_t js_unpack_i64(struct js_cursor *cursor)
     return (int64_t)js_unpack_u64(cursor);
 }
 
-/* The next `len` bytes, in the message; "" on failure. */
+/* Returns the next `len` bytes, within the message; "" on failure. */
 const char *js_unpack_raw(struct js_cursor *cursor, size_t len);
 
-/* Points into the message; *ret_len is 0 and the result "" on failure. */
+/* Returns a pointer into the message. On failure *ret_len is 0 and the result
+ * "". */
 const char *js_unpack_bytes(struct js_cursor *cursor, size_t *ret_len);
 
-/* A byte string copied to `to` with a NUL behind it; one of `size` bytes or
+/* Copies a byte string to `to` and adds a NUL. A string of `size` bytes or
  * more, or with a NUL inside, is bad. */
 void js_unpack_string(struct js_cursor *cursor, char *to, size_t size);
 
-/* 0 if every read was whole and nothing is left over, else -1 with errno
- * EBADMSG. */
+/* Returns 0 if every read was whole and nothing is left over, else -1 with
+ * errno EBADMSG. */
 int js_cursor_end(const struct js_cursor *cursor);
 
 #endif

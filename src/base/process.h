@@ -1,5 +1,6 @@
 /*
- * process - which process it was: a number alone is given again to others.
+ * process - identifies processes. A pid alone does not suffice, because the
+ * kernel uses it again.
  */
 #ifndef JS_BASE_PROCESS_H
 #define JS_BASE_PROCESS_H
@@ -7,52 +8,53 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* When the process started, as the kernel counts it (field 22 of
- * /proc/PID/stat); 0: there is none. */
+/* The start time of a process, in the kernel's units (field 22 of
+ * /proc/PID/stat); 0 if there is no such process. */
 uint64_t js_process_start(uint64_t pid);
 
-/* How long ago that was, whatever has happened to the clock of the day; -1:
- * there is none. */
+/* The age of a process, independent of changes to the wall clock; -1 if there
+ * is no such process. */
 int64_t js_process_age_ns(uint64_t pid);
 
-/* 0: there is none, or it cannot be seen from here. */
+/* The pid of the parent; 0 if there is none or it is not visible from here. */
 uint64_t js_process_parent(uint64_t pid);
 
-/* Whether it is this process, or above it. */
+/* True if `pid` is this process or one of its ancestors. */
 bool js_process_is_above(uint64_t pid);
 
-/* What those call themselves that start jobs (runner/runner.h). */
+/* The name of the processes that start jobs (runner/runner.h). */
 #define JS_PROCESS_RUNNER "jobsched-runner"
 
-/* What the kernel calls it: false if there is none. */
+/* Reads the kernel's name of a process. Returns false if there is no such
+ * process. */
 enum { JS_PROCESS_NAME_SIZE = 32 };
 bool js_process_name(uint64_t pid, char to[JS_PROCESS_NAME_SIZE]);
 
-/* False if that process has certainly ended; one that is dead and waits for its
- * parent has. */
+/* False if that process has certainly ended. A zombie has ended. */
 bool js_process_may_live(uint64_t pid, uint64_t started);
 
-/* True if it has ended, or is about to: it has been killed, and may not have
- * closed its files so far. */
+/* True if the process has ended or is about to: it has been killed, but may not
+ * have closed its files yet. */
 bool js_process_is_ending(uint64_t pid, uint64_t started);
 
-/* The machine since its last boot; 0 where the system does not tell. */
+/* Identifies this boot of the machine; 0 if the system does not say. */
 uint64_t js_process_boot(void);
 
-/* Within which process ids like ours mean the same process; 0: not known. */
+/* Identifies the pid namespace of this process; equal pids in it mean the same
+ * process. 0: unknown. */
 uint64_t js_process_space(void);
 
-/* A rank and the process that starts its jobs; all zero: not known. */
+/* A rank and the process that starts its jobs; all zero: unknown. */
 struct js_process_pair {
     uint64_t boot, space;
     uint64_t pid, started;
     uint64_t runner, runner_started;
 };
 
-/* This process, and its runner. */
+/* The pair of this process and its runner. */
 struct js_process_pair js_process_pair_of(uint64_t runner);
 
-/* 64 random bits, not 0. */
+/* Returns 64 random bits, not 0. */
 uint64_t js_process_new_id(void);
 
 #endif

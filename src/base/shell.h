@@ -1,5 +1,5 @@
 /*
- * shell - what /bin/sh makes of a command, without running it.
+ * shell - asks /bin/sh about a command without running it.
  */
 #ifndef JS_BASE_SHELL_H
 #define JS_BASE_SHELL_H
@@ -7,9 +7,10 @@
 #include <stdbool.h>
 
 /*
- * True unless `sh -n` refuses the command: one process, some milliseconds. A
- * shell that cannot be started, or has no answer within two seconds, refuses
- * nothing, and neither does one that is given more than 64 KiB.
+ * False only if `sh -n` refuses the command. This takes one process and some
+ * milliseconds. A shell that cannot be started, or does not answer within two
+ * seconds, counts as accepting the command. So does a command of more than 64
+ * KiB.
  */
 bool js_shell_takes(const char *command);
 

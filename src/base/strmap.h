@@ -1,11 +1,11 @@
 /*
  * strmap - finds a pointer by a string.
  *
- * A hash table. A js_strmap lives on the caller's stack or in its struct and
- * starts as JS_STRMAP_INIT (all zero). It owns neither the keys nor the values:
- * both must stay where they are, and the keys as they are, while they are in
- * it. Nothing is taken out again. A call takes constant time in the mean,
- * besides hashing the key.
+ * This is a hash table. A js_strmap lives on the caller's stack or in its
+ * struct and starts as JS_STRMAP_INIT (all zero). It owns neither the keys nor
+ * the values. Both must stay where they are, and the keys must not change,
+ * while they are in it. Nothing can be removed. A call takes constant time on
+ * average, plus the time to hash the key.
  */
 #ifndef JS_BASE_STRMAP_H
 #define JS_BASE_STRMAP_H
@@ -14,12 +14,12 @@
 #include <stdint.h>
 
 struct js_strmap_slot {
-    const char *key; /* NULL: empty */
+    const char *key; /* NULL: unused */
     void *value;
     uint64_t hash;
 };
 
-/* Only `count` is for the caller to read. */
+/* Callers may read only `count`. */
 struct js_strmap {
     struct js_strmap_slot *slots;
     size_t capacity; /* a power of two, or 0 */
@@ -31,23 +31,23 @@ struct js_strmap {
         NULL, 0, 0                                                             \
     }
 
-/* Forgets all; the map is as new. NULL is allowed. Keeps errno. */
+/* Forgets everything. The map is as new. NULL is allowed. Keeps errno. */
 void js_strmap_release(struct js_strmap *map);
 
-/* Makes room for one more, so that the next js_strmap_put() has all it needs.
- * 0, or -1 with errno ENOMEM and the map as it was. */
+/* Makes room for one more key, so that the next js_strmap_put() cannot run out
+ * of memory. Returns 0, or -1 with errno ENOMEM and the map unchanged. */
 int js_strmap_reserve(struct js_strmap *map);
 
-/* Adds a key. 0, or -1 with errno EEXIST (it is there and keeps its value) or
- * ENOMEM. `value` is not NULL. */
+/* Adds a key. `value` must not be NULL. Returns 0, or -1 with errno ENOMEM, or
+ * EEXIST if the key exists; it keeps its value then. */
 int js_strmap_put(struct js_strmap *map, const char *key, void *value);
 
 /* The value of the key, or NULL. */
 void *js_strmap_get(const struct js_strmap *map, const char *key);
 
 /*
- * One key after the other, each once, in no particular order: start with
- * *position 0; NULL after the last. Not across a js_strmap_put().
+ * Visits the keys, each once, in no particular order. Start with *position 0;
+ * returns NULL after the last. Do not call js_strmap_put() in between.
  */
 const char *js_strmap_next(const struct js_strmap *map, size_t *position);
 

@@ -1,6 +1,5 @@
 /*
- * text - bytes as the characters that a person reads: UTF-8, and what a
- * terminal may be shown.
+ * text - bytes as characters: UTF-8, and what is safe to show on a terminal.
  */
 #ifndef JS_BASE_TEXT_H
 #define JS_BASE_TEXT_H
@@ -8,24 +7,24 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The length in bytes of the UTF-8 character at the front of `len` bytes; 0 if
- * none is there whole (also for a longer form of a shorter character, half of a
- * surrogate pair, or one beyond U+10FFFF). */
+/* The length in bytes of the UTF-8 character at the front of `len` bytes. 0 if
+ * no whole character is there. Overlong forms, halves of surrogate pairs and
+ * characters beyond U+10FFFF do not count. */
 size_t js_text_character(const char *bytes, size_t len);
 
-/* A UTF-8 character has at most so many bytes behind its first. */
+/* A UTF-8 character has at most this many bytes after its first. */
 enum { JS_TEXT_CONTINUATIONS_MAX = 3 };
 
-/* True for these. */
+/* True for the bytes after the first. */
 static inline bool js_text_is_continuation(char byte)
 {
     return ((unsigned char)byte & 0xc0) == 0x80;
 }
 
 /*
- * Puts '?' in the place of every byte that could steer a terminal: control
- * bytes, and those of C1 (0x80 to 0x9f) as they are and as UTF-8 has them. What
- * else is UTF-8 stays, and so do bytes that are none from 0xa0 on.
+ * Replaces every byte that could control a terminal by '?': control bytes, and
+ * C1 controls (0x80 to 0x9f) both as single bytes and in UTF-8. All other UTF-8
+ * stays, and so do bytes from 0xa0 on that are not UTF-8.
  */
 void js_text_make_printable(char *text);
 

@@ -1,9 +1,9 @@
 /*
  * units - numbers, durations and sizes as people write them.
  *
- * Every js_parse call takes a whole NUL-terminated string: blanks, signs and
- * anything behind the number are refused. Returns 0, or -1 with errno EINVAL
- * (not of that form) or ERANGE (too large), leaving *ret alone.
+ * Every js_parse call takes a whole NUL-terminated string. It refuses blanks,
+ * signs and anything after the number. Returns 0, or -1 with errno EINVAL
+ * (wrong form) or ERANGE (too large), and then leaves *ret alone.
  */
 #ifndef JS_BASE_UNITS_H
 #define JS_BASE_UNITS_H
@@ -22,16 +22,16 @@ int js_parse_duration_ns(const char *text, int64_t *ret_ns);
  * allowed. */
 int js_parse_size_bytes(const char *text, uint64_t *ret_bytes);
 
-/* Appends "2.1 s", "3 min 5 s" or "1 h 02 min"; less than nothing is nothing.
- * 0, or -1 with errno ENOMEM. */
+/* Appends "2.1 s", "3 min 5 s" or "1 h 02 min"; a negative duration counts as
+ * 0. Returns 0, or -1 with errno ENOMEM. */
 int js_show_duration(struct js_buf *buf, int64_t ns);
 
-/* What a word ends in that counts so many: "" of one, else "s". */
+/* The plural ending for this count: "" for 1, otherwise "s". */
 const char *js_plural(uint64_t count);
 
 /*
- * The entry of a NULL-terminated list of words that `word` was most likely
- * meant to be (at most two edits away, fewer than its length), or NULL.
+ * The entry of a NULL-terminated list of words that was most likely meant by
+ * `word`, or NULL. It is at most two edits away, and fewer than its length.
  */
 const char *js_closest_word(const char *word, const char *const *words);
 

@@ -28,8 +28,7 @@
     X(bool, trace, false) /* report starts and ends of jobs on stdout */       \
     X(bool, allow_leftovers, false) /* leftovers may run until the run ends */ \
     X(uint64_t, spool_limit_bytes, UINT64_C(1) << 30)                          \
-    X(int64_t, grace_ns,                                                       \
-      5 * JS_NS_PER_S)        /* time between SIGTERM and SIGKILL */           \
+    X(int64_t, grace_ns, 5 * JS_NS_PER_S) /* from SIGTERM to SIGKILL */        \
     X(int64_t, timeout_ns, 0) /* for jobs that set none themselves; 0: none */ \
     X(const char *, output_dir, NULL) /* may be relative to cwd */             \
     X(const char *, tmpdir, NULL)     /* "": each slave chooses one */
