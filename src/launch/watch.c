@@ -465,8 +465,7 @@ static bool is_told_again(void *arg)
     return watch->is_told_again;
 }
 
-/* ---------------------------------------------------------------- what stays
- */
+/* -------------------------------------------------------------- what stays */
 
 static void ignore_process(pid_t pid, void *arg)
 {

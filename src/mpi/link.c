@@ -15,25 +15,26 @@
 #endif
 
 enum {
-    /* A message up to this size has arrived whole when it is probed, with
-     * every transport; a longer one needs its sender's help and is received
-     * in the background. */
+    /* A message up to this size has arrived completely when it is probed, with
+     * every transport. A longer one needs its sender's help and is received in
+     * the background. */
     SHORT = 1024,
-    /* Messages that may be on their way in at once. */
+    /* The number of messages that may be on their way in at once. */
     IN_MAX = 1024,
-    /* Probes before the first sleep, at most: about 40 us. */
+    /* The most probes before the first sleep: about 40 us. */
     PROBES = 256,
 };
 
-/* Messages closer together than this are worth probing for; further apart,
- * probes only take time from the jobs (each gives up the core, and gets it
- * back, once). */
+/* Probing is worthwhile if messages are closer together than this. If they are
+ * further apart, probes only take time from the jobs (each one yields the core
+ * and gets it back). */
 static const int64_t worth_probing_ns = 60 * JS_NS_PER_US;
 
-/* No message for so long: a silence. */
+/* Silence is a time without messages that is longer than this. */
 static const int64_t silent_ns = 500 * JS_NS_PER_MS;
 
-/* A message on its way, in or out. */
+/* A message on its way, in or out. Its bytes stay in place until MPI is done
+ * with them; the struct itself may move. */
 struct transfer {
     MPI_Request stop_request;
     int peer;
@@ -47,16 +48,21 @@ struct transfers {
     int count, capacity;
 };
 
+/* Invariants:
+ *  - The messages of one peer stand in `in` in the order of their arrival.
+ *  - `received` is not in `in`: the bytes belong either to a transfer or to
+ *    the caller's message. */
 struct mpi_link {
     MPI_Comm comm;
     MPI_Datatype job_type;
     struct transfers out;
     struct transfers in;
     char *received;    /* what the last receive returned; owned */
-    int64_t active_ns; /* when a message last came or went */
-    int64_t came_ns;   /* when one last came */
-    int probes;        /* before the next sleep: as the gaps have taught */
-    int parted;        /* peers from which nothing more will come */
+    int64_t active_ns; /* when a message was last sent or received */
+    int64_t came_ns;   /* when one was last received */
+    int probes;        /* how many before the next sleep; adapted to the gaps
+                          between messages */
+    int parted;        /* peers whose FIN has arrived */
     bool is_empty;     /* the last probe found nothing */
     bool has_memory;   /* shared with the peers on this host */
 };
@@ -91,9 +97,10 @@ static int mpi_failed(int code, const char *what, struct js_err *err)
     return js_err_set(err, "%s: %s", what, text);
 }
 
-/* Of an MPI that says when a connection has failed (ULFM), and goes on. Its
- * messages are dropped, and that is all: that it is lost shows by its silence,
- * after which its jobs have ended for certain. */
+/* True if MPI reports that a peer has failed and itself continues (ULFM).
+ * Drop the peer's messages and do nothing else. The slave is declared lost
+ * by its missed heartbeats, because only then is it certain that its jobs
+ * have ended. */
 static bool is_peer_failure(int code)
 {
 #ifdef MPI_ERR_PROC_FAILED
@@ -141,7 +148,7 @@ static struct transfer *add_transfer(struct transfers *list, int peer, int tag,
     return transfer;
 }
 
-/* Forgets item `i`, whose bytes are not freed. */
+/* Removes item `i` without freeing its bytes. */
 static void remove_transfer(struct transfers *list, int i)
 {
     memmove(&list->items[i], &list->items[i + 1],
@@ -166,7 +173,7 @@ static void release_transfers(struct transfers *list)
 
 enum progress { UNDER_WAY = 0, DONE, PEER_FAILED };
 
-/* -1 with *err. */
+/* Returns one of the above, or -1 with *err. */
 static int test_transfer(struct transfer *transfer, struct js_err *err)
 {
     int done = 0;
@@ -200,11 +207,12 @@ static int send_out(struct mpi_link *link, int peer, enum js_tag tag,
     return 0;
 }
 
-/* Through the memory of this host MPI_Send returns at once, whatever has become
- * of the connection. It never returns when Open MPI has seen the connection's
- * TCP connection close: a slave that was killed, and is not yet known to be
- * lost, on another host, or on this one where there was no memory to share.
- * What is posted there stays under way, and harms nobody. */
+/* Through the shared memory of this host MPI_Send returns at once, whatever
+ * has happened to the peer. It never returns once Open MPI has seen a peer's
+ * TCP connection close. This happens with a slave that was killed and is not
+ * yet known to be lost, either on another host or on this one if there was
+ * no memory to share. A message posted there remains under way, and harms
+ * nobody. */
 static int send_job(void *self, int peer, bool is_near,
                     const struct js_wire_job *job, struct js_err *err)
 {
@@ -245,7 +253,8 @@ static int reap_sent(struct mpi_link *link, struct js_err *err)
 
 /* ---------------------------------------------------------------- receiving */
 
-/* A message has come. */
+/* Adapts the number of probes to the gap before the message that has
+ * arrived. */
 static void learn_gap(struct mpi_link *link)
 {
     int64_t now_ns = js_clock_ns();
@@ -257,7 +266,8 @@ static void learn_gap(struct mpi_link *link)
         link->probes /= 2;
 }
 
-/* Hands the bytes to the caller, and to the link what was there before. */
+/* Passes the bytes to the caller; the link takes back those of the last
+ * message. */
 static int deliver(struct mpi_link *link, struct transfer transfer,
                    struct js_message *ret)
 {
@@ -269,6 +279,8 @@ static int deliver(struct mpi_link *link, struct transfer transfer,
     return 1;
 }
 
+/* MPI_COMM_WORLD may contain processes of another program, started by mistake.
+ * So tag and length are checked before memory is allocated for the message. */
 static int check_probed(const MPI_Status *status, int *ret_len,
                         struct js_err *err)
 {
@@ -287,7 +299,7 @@ static int check_probed(const MPI_Status *status, int *ret_len,
     return 0;
 }
 
-/* Receives what was probed, at once if it is short, else in the background. */
+/* Receives a probed message: at once if it is short, else in the background. */
 static int receive_probed(struct mpi_link *link, const MPI_Status *status,
                           struct js_err *err)
 {
@@ -326,8 +338,8 @@ static bool must_wait(const struct transfers *in, int i)
     return false;
 }
 
-/* Delivers the first message that is whole and whose turn it is: 1; 0 if there
- * is none, -1 with *err. A last word is for the link itself. */
+/* Delivers the first message that is complete and whose turn it is. Returns 1,
+ * 0 if there is none, or -1 with *err. The link itself handles a FIN. */
 static int deliver_first(struct mpi_link *link, struct js_message *ret,
                          struct js_err *err)
 {
@@ -394,7 +406,7 @@ int64_t js_backoff_ns(int64_t idle_ns)
     return pause_ns < 20 * JS_NS_PER_US ? 20 * JS_NS_PER_US : pause_ns;
 }
 
-/* 1 if there is something for receive() to do, 0 if not, or -1. */
+/* Returns 1 if receive() has something to do, 0 if not, or -1. */
 static int is_busy(struct mpi_link *link, int probes, struct js_err *err)
 {
     int flag = 0;
@@ -425,6 +437,8 @@ static int64_t pause_ns(const struct mpi_link *link, int64_t until_ns,
     return until_ns - now_ns < pause ? until_ns - now_ns : pause;
 }
 
+/* Probes only if a message is likely, because MPI offers no descriptor to wait
+ * for: shortly after the last message, or once before each sleep. */
 static int wait_link(void *self, struct pollfd *fds, nfds_t count,
                      int64_t until_ns, int64_t patience_ns, struct js_err *err)
 {
@@ -435,9 +449,9 @@ static int wait_link(void *self, struct pollfd *fds, nfds_t count,
     bool is_fresh = silence_ns < worth_probing_ns;
     int probes = is_fresh && patience_ns == 0 ? link->probes : 1;
     int64_t sleep_ns = pause_ns(link, until_ns, patience_ns);
-    /* A probe that finds nothing may have taken in what only the next one sees
-     * (Open MPI). But a look costs, and in a silence that one is soon enough.
-     */
+    /* With Open MPI, a probe that finds nothing may have taken in a message
+     * that only the next probe sees. But a probe costs time, and in a silence
+     * the next one is soon enough. */
     bool is_silent = silence_ns > silent_ns && sleep_ns > JS_NS_PER_MS;
     int busy = is_silent && link->is_empty ? 0 : is_busy(link, probes, err);
     if (busy != 0)
@@ -453,7 +467,7 @@ static int64_t now_ns(void *self)
 
 /* ---------------------------------------------------------------- draining */
 
-/* Takes in all that is there, for nobody. */
+/* Receives and drops all messages that are there. */
 static int discard(struct mpi_link *link, struct js_err *err)
 {
     struct js_message message;
@@ -464,7 +478,8 @@ static int discard(struct mpi_link *link, struct js_err *err)
     return rc;
 }
 
-/* The master's last word to a slave is its STOP. */
+/* Only slaves send a FIN. A slave needs none from the master, whose last
+ * message to it is the SHUTDOWN. */
 int js_link_drain(struct js_link *link, int64_t until_ns, struct js_err *err)
 {
     struct mpi_link *self = link->self;
@@ -528,8 +543,9 @@ static int open_mpi(struct mpi_link *link, struct js_link *ret)
     return rc;
 }
 
-/* Open MPI has mapped it: PATH/vader_segment.HOST.USER.JOB.RANK, or sm_segment.
- * Of another MPI, or without /proc, this is not known, and then false. */
+/* True if Open MPI has mapped its shared memory:
+ * PATH/vader_segment.HOST.USER.JOB.RANK, or sm_segment. False with another MPI
+ * or without /proc, where this is unknown. */
 static bool shares_memory(void)
 {
     char line[PATH_MAX + 128];
@@ -559,7 +575,8 @@ int js_link_open(struct js_link *ret, struct js_err *err)
     link->active_ns = link->came_ns = js_clock_ns();
     link->probes = 1;
     link->has_memory = shares_memory();
-    /* The kernel would make 70 us of a sleep of 20. */
+    /* With the default timer slack the kernel turns a sleep of 20 us into 70
+     * us. */
     prctl(PR_SET_TIMERSLACK, 1000UL);
     return 0;
 }
@@ -572,9 +589,9 @@ void js_link_close(struct js_link *link)
     reap_sent(self, NULL);
     if (self->job_type != MPI_DATATYPE_NULL)
         MPI_Type_free(&self->job_type);
-    /* MPI may still read from, or write to, what is on its way: that is left
-     * to the end of the process. So is the communicator: to free it would take
-     * all of its members, and one of them may be lost. */
+    /* MPI may still read from, or write to, the messages under way, so their
+     * memory is left to the end of the process. So is the communicator: freeing
+     * it needs all of its members, and one of them may be lost. */
     if (self->out.count + self->in.count == 0) {
         release_transfers(&self->out);
         release_transfers(&self->in);

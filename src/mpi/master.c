@@ -9,23 +9,26 @@
 #include <string.h>
 
 enum {
-    UNWRITTEN_MAX = 16 * 1024 * 1024, /* bytes */
-    LOOKS = 4,     /* in the time for which all slaves have work */
-    PAUSES = 2000, /* in the time that jobs take */
+    UNWRITTEN_MAX = 16 * 1024 * 1024, /* bytes of output that readers have
+                                         not taken */
+    LOOKS = 4,     /* at messages, in the time for which all slaves have work */
+    PAUSES = 2000, /* for messages, in the run time of a job */
 };
 
-/* How often to look whether the end of a stream counts. */
+/* How often to check whether a stream has ended. */
 static const int64_t source_look_ns = 20 * JS_NS_PER_MS;
 
-/* Behind the grace period, for what has ended to be written and recorded: after
- * that a reader that has stopped is no more waited for. */
+/* The time after the grace period in which results are written and recorded.
+ * After it, a reader that has stopped is not waited for any more. */
 static const int64_t end_most_ns = 10 * JS_NS_PER_S;
 
-/* When there is no grace left. */
+/* The same if there is no grace period left. */
 static const int64_t now_ns_most = 300 * JS_NS_PER_MS;
 
 /* ---------------------------------------------------------------- life */
 
+/* Priorities and expected run times order the whole list. With these the
+ * scheduler must have all jobs before it starts the first. */
 static struct js_scheduler *new_scheduler(const struct js_master_config *config,
                                           struct js_allocator *allocator)
 {
@@ -38,9 +41,9 @@ static struct js_scheduler *new_scheduler(const struct js_master_config *config,
                             allocator);
 }
 
-/* Of the delivery: the job has ended and its output is written. What comes
- * after it may start, unless it was stopped; and its record is made, which is
- * on disk before anything new is sent. */
+/* The delivery calls this when a job has ended and its output is written.
+ * Unless the job was stopped, the jobs that depend on it may start. Its record
+ * is made here, and is on disk before anything new is sent. */
 static void master_finish_job(void *arg, const struct js_completion *completion)
 {
     struct js_master *master = arg;
@@ -109,7 +112,8 @@ int js_master_no_memory(struct js_err *err)
     return js_err_set(err, "the master has no memory left");
 }
 
-/* Sends the slave what can be sent now. */
+/* Sends the slave what can be sent now. While the delivery is behind, output
+ * remains with the slaves: it would only fill the master's memory. */
 static int pump(struct js_master *master, struct js_slave_conn *conn,
                 struct js_err *err)
 {
@@ -119,6 +123,9 @@ static int pump(struct js_master *master, struct js_slave_conn *conn,
 
 /* ---------------------------------------------------------------- a turn */
 
+/* The jobs of a stream cannot be checked before the run, so each is checked
+ * when it is read. A job that no node can ever run is an error of the list,
+ * like a syntax error. */
 static bool is_too_large(struct js_master *master, const struct js_job *job)
 {
     struct js_buf text = JS_BUF_INIT;
@@ -151,6 +158,8 @@ static int master_take_job(struct js_master *master, struct js_job *job,
                : 0;
 }
 
+/* Reads only as many jobs as the scheduler wants, so memory does not grow with
+ * the length of the list. */
 static int master_take_jobs(struct js_master *master, struct js_err *err)
 {
     master->is_source_later = false;
@@ -176,15 +185,15 @@ static int master_take_jobs(struct js_master *master, struct js_err *err)
     return 0;
 }
 
-/* True when so much waits for the readers of stdout and stderr that more jobs
- * would only add to it. */
+/* True if so much output waits for the readers of stdout and stderr that more
+ * jobs would only add to it. */
 static bool is_choked(const struct js_master *master)
 {
     return js_delivery_waiting(master->delivery) > JS_DELIVERY_MAX_WAITING ||
            js_recorder_unwritten(master->config.recorder) > UNWRITTEN_MAX;
 }
 
-/* The allocation as it stands in front of a job's text. */
+/* Packs the allocation in the form in which it precedes a job's text. */
 static int pack_allocation(const struct js_master *master,
                            const struct js_allocation *allocation,
                            struct js_buf *buf)
@@ -237,7 +246,8 @@ static int skip_job(struct js_master *master,
     return 0;
 }
 
-/* Its last attempt ended without a word: when it began is not known. */
+/* The job's last attempt was lost with its slave or runner, so its start time
+ * is unknown. */
 static int fail_job(struct js_master *master,
                     const struct js_scheduler_decision *next,
                     struct js_err *err)
@@ -301,8 +311,9 @@ static int assign_jobs(struct js_master *master, struct js_err *err)
 
 /* ---------------------------------------------------------------- stopping */
 
-/* What is asked from outside, or follows from how the run stands: one whose
- * output nobody gets, or that cannot be recorded, does not go on either. */
+/* The strongest of what was asked from outside and what follows from the state
+ * of the run: a run also stops if nobody receives its output, or if it cannot
+ * be recorded. */
 static enum js_stop_request stop_request_of(const struct js_master *master,
                                             enum js_stop_request asked)
 {
@@ -336,7 +347,8 @@ static int64_t grace_of(const struct js_master *master,
     return JS_WIRE_LET_RUN;
 }
 
-/* Earlier than was said before, never later. */
+/* Sets the time at which the run is over in any case. A later request may bring
+ * it forward, but never put it off. */
 static void leave_by(struct js_master *master,
                      enum js_stop_request stop_request)
 {
@@ -357,7 +369,7 @@ static int follow_request(struct js_master *master, enum js_stop_request asked,
     enum js_stop_request stop_request = stop_request_of(master, asked);
     if (stop_request <= master->stop_request)
         return 0;
-    /* What stops because of failures is no interruption. */
+    /* A stop because of failed jobs is not an interruption. */
     master->is_interrupted |= !js_scheduler_is_stopped(master->scheduler);
     master->stop_request = stop_request;
     js_scheduler_stop(master->scheduler);
@@ -371,7 +383,9 @@ static int follow_request(struct js_master *master, enum js_stop_request asked,
     return 0;
 }
 
-/* The slaves learn of it when it has changed by a twentieth. */
+/* Sends the slaves a new time limit when it has changed by a twentieth. The
+ * median moves with every job, so sending each change would cost a message for
+ * each job. */
 static int follow_median(struct js_master *master, struct js_err *err)
 {
     enum { TWENTIETH = 20 };
@@ -421,7 +435,7 @@ static int pump_all(struct js_master *master, struct js_err *err)
     return 0;
 }
 
-/* No more jobs will be started. */
+/* True if no more jobs will be started. */
 static bool is_played_out(const struct js_master *master)
 {
     if (js_scheduler_is_stopped(master->scheduler))
@@ -441,8 +455,8 @@ static bool master_is_over(const struct js_master *master)
            js_recorder_unwritten(master->config.recorder) == 0;
 }
 
-/* There are jobs to run and nobody is left to run them, nor will be; and what
- * has ended is on record. */
+/* True if there are jobs to run but no slave to run them, now or later, and all
+ * ended jobs are on record. */
 static bool is_deserted(const struct js_master *master)
 {
     bool has_jobs =
@@ -452,12 +466,13 @@ static bool is_deserted(const struct js_master *master)
            js_delivery_waiting(master->delivery) == 0;
 }
 
-/* 0, 1 if the run is over, or -1. */
+/* Returns 0, 1 if the run is over, or -1. */
 static int check_progress(struct js_master *master, struct js_err *err)
 {
     const struct js_job *job;
     bool is_alone = is_deserted(master);
-    /* Somebody has ended them all: the same word for us is on its way. */
+    /* A signal has ended all slaves; the same signal is on its way to the
+     * master. */
     if (is_alone && master->was_asked) {
         master->is_interrupted = true;
         return 1;
@@ -473,8 +488,9 @@ static int check_progress(struct js_master *master, struct js_err *err)
     return 0;
 }
 
-/* No runner starts a job before it is on record: whoever looks later whether
- * this run is gone must know of it. */
+/* A runner starts no job before it is on record: a later run must be able to
+ * find out whether this one is gone, and needs to know every runner for
+ * that. */
 static int answer_runners(struct js_master *master, struct js_err *err)
 {
     if (!master->has_new_runners)
@@ -524,11 +540,12 @@ int js_master_turn(struct js_master *master, struct js_err *err)
     js_scheduler_set_now(master->scheduler, master->now_ns);
     js_master_news_listen(master);
 
-    /* What slaves say; and those that say nothing. */
+    /* Messages from slaves, and missed heartbeats. */
     if (js_master_news_take(master, err) < 0 ||
         js_master_news_watch(master, err) < 0)
         return -1;
-    /* Before the first job: who is there, and what earlier runs have left. */
+    /* Before the first job: which slaves there are, and what earlier runs
+     * left. */
     if (js_meeting_step(master, err) < 0)
         return -1;
     if (config->is_rehearsal && master->meeting.phase == JS_MEETING_WORKING)
@@ -536,7 +553,7 @@ int js_master_turn(struct js_master *master, struct js_err *err)
     if (master_take_jobs(master, err) < 0)
         return -1;
 
-    /* What has ended is written, recorded and reported, in this order. */
+    /* Ended jobs are written, recorded and reported, in this order. */
     js_delivery_step(master->delivery);
     if (js_recorder_notes_begun(recorder))
         js_scheduler_tell_begun(master->scheduler, master_tell_begun, master);
@@ -544,7 +561,7 @@ int js_master_turn(struct js_master *master, struct js_err *err)
         config->stop_request(config->request_arg, master->now_ns);
     bool is_on_record = js_recorder_commit(recorder, master->now_ns);
 
-    /* Only then is anything new sent out. */
+    /* Only after that is anything new sent. */
     if (config->stop_ns != JS_NEVER_NS)
         js_scheduler_set_time_left(master->scheduler,
                                    config->stop_ns - master->now_ns);
@@ -562,10 +579,11 @@ int js_master_turn(struct js_master *master, struct js_err *err)
 
 /* ---------------------------------------------------------------- the run */
 
-/* While all slaves have work ahead nobody waits for the master; and while jobs
- * are long, not for a two-thousandth of that: what ends next has run for as
- * long as nothing was begun or ended, or was begun before. (Beats do not count,
- * which the link cannot tell from other messages.) */
+/* How long a message may remain unseen. While all slaves have work queued,
+ * nobody waits for the master. If jobs are long, a two-thousandth of their run
+ * time is short enough: the job that ends next has run at least since the last
+ * job began or ended. (The link cannot tell heartbeats from other messages, so
+ * its own estimate does not help here.) */
 static int64_t master_patience_ns(const struct js_master *master)
 {
     int64_t patience = js_scheduler_lead_ns(master->scheduler) / LOOKS;
@@ -575,13 +593,13 @@ static int64_t master_patience_ns(const struct js_master *master)
     if (js_scheduler_short_ns(master->scheduler) > long_ns)
         long_ns = js_scheduler_short_ns(master->scheduler);
     long_ns /= PAUSES;
-    /* Less than that is what the link does by itself. */
+    /* The link itself waits this long anyway. */
     if (long_ns > JS_NS_PER_MS && long_ns > patience)
         patience = long_ns;
     return patience < JS_LINK_PAUSE_NS ? patience : JS_LINK_PAUSE_NS;
 }
 
-/* There are jobs to be read that nobody has to be waited for. */
+/* True if there are jobs to read without waiting for anybody. */
 static bool has_more_to_read(const struct js_master *master)
 {
     return master->meeting.phase == JS_MEETING_WORKING && master->has_input &&
@@ -594,7 +612,7 @@ static int64_t earlier_ns(int64_t one_ns, int64_t other_ns)
     return one_ns < other_ns ? one_ns : other_ns;
 }
 
-/* When the next turn is due though nothing happens. */
+/* When the next turn is due even if nothing happens. */
 static int64_t master_deadline_ns(const struct js_master *master)
 {
     const struct js_master_config *config = &master->config;
@@ -611,7 +629,7 @@ static int64_t master_deadline_ns(const struct js_master *master)
         until_ns = earlier_ns(until_ns, master->meeting.phase_end_ns);
     if (master->meeting.phase == JS_MEETING_QUIET)
         until_ns = earlier_ns(until_ns, master->meeting.quiet_look_ns);
-    /* A longer wait would not count as listening. */
+    /* A longer wait would not count as time spent listening. */
     if (config->setup.lease_ns > 0)
         until_ns =
             earlier_ns(until_ns, master->now_ns + JS_MASTER_LISTENING_NS);
@@ -644,6 +662,8 @@ void js_master_dismiss(struct js_link *link, enum js_leaving leaving)
     js_buf_release(&message);
 }
 
+/* A job counts as left until it is on record: output that was not written by
+ * the end of the run makes its job run again. */
 static uint64_t jobs_left(const struct js_master *master, bool *ret_known)
 {
     const struct js_delivery *delivery = master->delivery;

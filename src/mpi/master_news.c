@@ -4,16 +4,17 @@
 
 #include <inttypes.h>
 
-enum { NAMED_MAX = 5 }; /* jobs in a message */
+enum { NAMED_MAX = 5 }; /* the most jobs named in a message */
 
-/* How often silence is looked for, and how much longer than lease and grace it
- * may last: the jobs' end takes its time. */
+/* How often to check for missed heartbeats, and how much longer than lease and
+ * grace a slave may be silent: ending its jobs takes some time. */
 static const int64_t watch_every_ns = 100 * JS_NS_PER_MS;
 static const int64_t silence_margin_ns = JS_NS_PER_S;
 
 /* ---------------------------------------------------------------- losses */
 
-/* Without memory the message is shorter. */
+/* Notes a job that was lost. If memory runs out, the message is just
+ * shorter. */
 static void blame(void *arg, const struct js_job *job, unsigned slave)
 {
     struct js_master *master = arg;
@@ -45,7 +46,7 @@ static void tell_one_blamed(const struct js_master *master, unsigned slave,
                master->blame.losses, JS_SCHEDULER_LOSSES);
 }
 
-/* What was running where something was lost is named. */
+/* Names the jobs that were running where a slave or runner was lost. */
 static void tell_blamed(struct js_master *master, unsigned slave)
 {
     const char *names = js_buf_string(&master->blame.names);
@@ -64,6 +65,8 @@ static void tell_blamed(struct js_master *master, unsigned slave)
     master->blame.count = 0;
 }
 
+/* A slave that has died counts against the jobs that it ran; one that was
+ * merely lost (with its host or network) does not. */
 static void part_from(struct js_master *master, unsigned slave, bool has_died)
 {
     struct js_slave_conn *conn = &master->conns[slave];
@@ -98,7 +101,8 @@ static int master_take_end(struct js_master *master, unsigned slave,
 {
     struct js_job *job;
     bool is_loss = js_outcome_is_loss(&done->outcome);
-    /* Whoever wants the run to end may have killed it: that proves nothing. */
+    /* Whoever wants the run to end may also have killed the job's runner, so
+     * the loss proves nothing against the job. */
     if (is_loss && js_scheduler_is_stopped(master->scheduler)) {
         done->outcome.step = JS_STEP_NONE;
         done->outcome.cause = JS_STOP_REASON_STOPPED;
@@ -107,7 +111,7 @@ static int master_take_end(struct js_master *master, unsigned slave,
     enum js_scheduler_verdict verdict = js_scheduler_ended(
         master->scheduler, slave, done->ticket, &done->outcome, &job);
     if (verdict == JS_SCHEDULER_STALE)
-        return 0; /* its job was given to another */
+        return 0; /* its job was given to another slave */
     if (is_loss)
         blame(master, job, slave);
     if (verdict == JS_SCHEDULER_LOST) {
@@ -115,7 +119,7 @@ static int master_take_end(struct js_master *master, unsigned slave,
         return 0;
     }
     bool is_retried = verdict == JS_SCHEDULER_RETRIED;
-    /* One that was stopped is left, as it was before. */
+    /* A stopped job is left as it was before. */
     bool is_over = !is_retried && done->outcome.cause != JS_STOP_REASON_STOPPED;
     master->ended += is_over;
     struct js_completion completion = {
@@ -192,6 +196,8 @@ static int take_note(struct js_master *master, const struct js_message *message,
     return 0;
 }
 
+/* A slave that was asked to end is not a loss. One that cannot start jobs any
+ * more is, and its jobs may be the cause. */
 static int take_bye(struct js_master *master, const struct js_message *message,
                     struct js_err *err)
 {
@@ -206,7 +212,8 @@ static int take_bye(struct js_master *master, const struct js_message *message,
     return 0;
 }
 
-/* One that has said BYE is still needed for its output. */
+/* A slave that has sent a GOODBYE still sends heartbeats, because it is still
+ * needed for its output. */
 static int master_take_beat(struct js_master *master,
                             const struct js_message *message,
                             struct js_err *err)
@@ -265,8 +272,9 @@ static int master_take_message(struct js_master *master,
 
 /* ---------------------------------------------------------------- silence */
 
-/* Whether the host of a slave that is silent is there: it is ours, or another
- * slave there has been heard of lately. */
+/* True if the host of a silent slave is known to be alive: it is this host, or
+ * another slave there was heard from recently. Then the slave itself has died,
+ * and a job that it ran may be the cause. */
 static bool is_host_there(const struct js_master *master, int slave)
 {
     const struct js_slave_conn *conn = &master->conns[slave];
@@ -298,12 +306,12 @@ static int lose(struct js_master *master, int slave, struct js_err *err)
               is_host_there(master, slave) &&
                   !js_scheduler_is_stopped(master->scheduler));
     js_delivery_lost(master->delivery, (unsigned)slave);
-    /* Should it only have been asleep. */
+    /* The slave may only have been asleep, so it is told to leave. */
     return js_slave_conn_stop(conn, JS_LEAVE_AT_ONCE, err);
 }
 
-/* Of the time since the last turn only so much counts: in a longer one the disk
- * was slow, or this process was stopped, and what was said lies unread. */
+/* Only part of a long turn counts: if the disk was slow or this process was
+ * stopped, messages from slaves may lie unread. */
 void js_master_news_listen(struct js_master *master)
 {
     int64_t turn_ns = master->now_ns - master->turn_ns;
@@ -330,7 +338,8 @@ int js_master_news_watch(struct js_master *master, struct js_err *err)
     return 0;
 }
 
-/* Some at a time, so that a flood of them does not keep output waiting. */
+/* Takes some messages at a time, so that a flood of them does not delay
+ * output. */
 int js_master_news_take(struct js_master *master, struct js_err *err)
 {
     enum { AT_ONCE = 256 };
@@ -344,5 +353,3 @@ int js_master_news_take(struct js_master *master, struct js_err *err)
     }
     return 0;
 }
-
-/* Of a stream, whose jobs are not known before. */

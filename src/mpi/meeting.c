@@ -6,7 +6,7 @@
 
 #include <inttypes.h>
 
-/* How often it is looked whether an earlier run is known to be gone. */
+/* How often to check whether an earlier run is known to be gone. */
 static const int64_t look_for_quiet_ns = 50 * JS_NS_PER_MS;
 
 int js_meeting_take_hello(struct js_master *master,
@@ -40,6 +40,8 @@ int js_meeting_take_hello(struct js_master *master,
     return 0;
 }
 
+/* The place of a slave on its node decides which of the node's cores it
+ * gets. */
 static int begin_setup(struct js_master *master, int slave, struct js_err *err)
 {
     struct js_slave_conn *conn = &master->conns[slave];
@@ -70,7 +72,8 @@ static void leave_out(struct js_master *master, int slave)
     conn->state = JS_SLAVE_CONN_GONE;
 }
 
-/* True while slaves are in a state before this one, and there is time. */
+/* True while there are slaves in an earlier state than this one, and there is
+ * time left to wait for them. */
 static bool is_awaiting(struct js_master *master,
                         enum js_slave_conn_state state)
 {
@@ -91,7 +94,8 @@ static void leave_out_before(struct js_master *master,
     }
 }
 
-/* Once all have said where they are, each can be told its share. */
+/* Every slave's share depends on which slaves are on its node. So shares are
+ * sent only when all slaves have reported their node. */
 static int end_meeting(struct js_master *master, struct js_err *err)
 {
     leave_out_before(master, JS_SLAVE_CONN_MET);
@@ -128,7 +132,8 @@ static void show_nodes(const struct js_master *master)
                count, count);
 }
 
-/* What an earlier run has left is known to be gone, or must be by now. */
+/* True if the jobs of an earlier run are known to have ended, or must have
+ * ended by now. */
 static bool master_is_quiet(struct js_master *master)
 {
     if (master->now_ns >= master->meeting.phase_end_ns)
@@ -139,6 +144,8 @@ static bool master_is_quiet(struct js_master *master)
     return js_recorder_is_quiet(master->config.recorder);
 }
 
+/* From here on other runs can see which CPUs the slaves have bound, so the
+ * claim that kept them away is not needed any more. */
 static void end_setup(struct js_master *master)
 {
     if (master->config.claim)
@@ -168,6 +175,8 @@ static bool is_clearing(const struct js_slave_conn *conn)
            conn->clearing == JS_SLAVE_CONN_CLEARING;
 }
 
+/* Orphans belong to a host, not to a slave: two slaves that look for the same
+ * ones would both report them. */
 static bool is_host_seen_to(const struct js_master *master, int slave)
 {
     for (int i = 1; i < master->link->size; i++) {
@@ -181,7 +190,8 @@ static bool is_host_seen_to(const struct js_master *master, int slave)
     return false;
 }
 
-/* A job that no node could run is an error of the list. */
+/* A job that no node can run is an error in the list. It is better to refuse
+ * the list now than to fail the job hours later. */
 static void check_needs(struct js_master *master)
 {
     if (js_scheduler_slaves(master->scheduler) == 0 ||
@@ -194,7 +204,8 @@ static void check_needs(struct js_master *master)
     master->has_input = false;
 }
 
-/* One slave of each host sees to it; another if that is lost meanwhile. */
+/* Asks one slave on each host to clear it, or another one there if that slave
+ * is lost in the meantime. */
 static int clear_hosts(struct js_master *master, struct js_err *err)
 {
     for (int i = 1; master->config.dead_count > 0 && i < master->link->size;
@@ -242,7 +253,7 @@ int js_meeting_step(struct js_master *master, struct js_err *err)
     return 0;
 }
 
-/* Said by the first slave of a node, for all on it. */
+/* Only the first slave of a node warns, for all slaves on it. */
 static void warn_of_sharing(struct js_master *master, int slave,
                             const struct js_wire_ready *ready)
 {
@@ -260,6 +271,7 @@ static void warn_of_sharing(struct js_master *master, int slave,
                slots, place.node->host, cores, cores == 1 ? "" : "s");
 }
 
+/* The slave's silence counts from now on: READY is its first heartbeat. */
 static int enlist(struct js_master *master, int slave,
                   const struct js_wire_ready *ready, struct js_err *err)
 {
@@ -289,7 +301,7 @@ int js_meeting_take_ready(struct js_master *master,
     int slave = message->peer;
     struct js_wire_ready ready;
     int rc = 0;
-    /* It said BYE before it took in its set-up. */
+    /* It sent a GOODBYE before it received its set-up. */
     if (master->conns[slave].state == JS_SLAVE_CONN_GONE)
         return 0;
     if (js_wire_unpack_ready(message->bytes, message->len, &ready) < 0)

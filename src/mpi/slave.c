@@ -8,23 +8,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* How long a message may lie unseen while all slots are at work: LOOKS in the
- * time for which there is work ahead, between this and JS_LINK_PAUSE_NS. */
+/* How long a message may remain unseen while all slots are busy. The slave
+ * looks for messages LOOKS times in the time for which it has work queued, at
+ * intervals between this value and JS_LINK_PAUSE_NS. */
 static const int64_t patience_least_ns = JS_NS_PER_MS / 2;
 enum { LOOKS = 4 };
 
-/* The same while there is none ahead: LONG_LOOKS in the time that they have
- * been at work, up to this. */
+/* The same if no work is queued: LONG_LOOKS times in the time that the slots
+ * have been busy, at intervals of at most this value. */
 static const int64_t patience_alone_ns = 100 * JS_NS_PER_MS;
 enum { LONG_LOOKS = 400 };
 
-/* How long a passing lack of processes, descriptors or disk may last. */
+/* How long a temporary lack of processes, descriptors or disk space may
+ * last. */
 static const int64_t retry_ns = 30 * JS_NS_PER_S;
 
-/* Beats in a lease. */
+/* Heartbeats in the time of one lease. So several of them may be late or lost
+ * before the lease expires. */
 enum { BEATS = 6 };
 
-/* A turn that took longer was not spent listening. */
+/* In a turn that took longer than this, the slave was not listening. */
 static const int64_t listening_most_ns = 100 * JS_NS_PER_MS;
 
 /* ---------------------------------------------------------------- life */
@@ -72,7 +75,7 @@ void js_slave_assert_invariants(const struct js_slave *slave)
 #endif
 }
 
-/* What has ended in this turn. */
+/* Sends the DONEs of this turn in one message. */
 int js_slave_flush_done(struct js_slave *slave, struct js_err *err)
 {
     if (slave->done.len == 0)
@@ -82,7 +85,8 @@ int js_slave_flush_done(struct js_slave *slave, struct js_err *err)
     return rc;
 }
 
-/* Sends what was packed into slave->out; `packed` is what packing it said. */
+/* Sends what was packed into slave->out. `packed` is the return value of the
+ * packing function. */
 int js_slave_post(struct js_slave *slave, enum js_tag tag, int packed,
                   struct js_err *err)
 {
@@ -107,6 +111,7 @@ int js_slave_bye(struct js_slave *slave, enum js_parting why,
                          js_wire_pack_number(&slave->out, (uint64_t)why), err);
 }
 
+/* An ACK is sent only if no DONE of this turn has carried the count of jobs. */
 static int acknowledge(struct js_slave *slave, struct js_err *err)
 {
     struct js_slave_acks *acks = &slave->acks;
@@ -123,18 +128,18 @@ static int acknowledge(struct js_slave *slave, struct js_err *err)
 
 /* ---------------------------------------------------------------- the lease */
 
-/* The master knows that this slave was there at `from_ns`. */
+/* The master has confirmed that this slave was alive at `from_ns`. */
 static void renew_lease(struct js_slave *slave, int64_t from_ns)
 {
     slave->lease.silence_ns = 0;
     slave->lease.is_unanswered = false;
-    /* A runner that is gone is found out when it is asked for news. */
+    /* If the runner is gone, that is noticed when it is asked for events. */
     slave->lease.until_ns = from_ns + slave->lease.length_ns;
     if (!slave->is_retired)
         slave->runner.ops->lease(slave->runner.self, slave->lease.until_ns);
 }
 
-/* READY has been sent. */
+/* Must be called when READY is sent: the master counts from its arrival. */
 static void begin_lease(struct js_slave *slave)
 {
     slave->lease.beat = 1;
@@ -143,6 +148,8 @@ static void begin_lease(struct js_slave *slave)
         renew_lease(slave, slave->now_ns);
 }
 
+/* There is never more than one heartbeat under way. So the answer says at which
+ * time the slave was known to be alive: when that heartbeat was sent. */
 static int64_t next_beat_ns(const struct js_slave *slave)
 {
     const struct js_slave_lease *lease = &slave->lease;
@@ -174,8 +181,8 @@ static int slave_take_beat(struct js_slave *slave,
     return 0;
 }
 
-/* Its jobs have been ended by then. The silence counts only as far as this
- * process could have heard anything. */
+/* By the time this fails, the runner has ended the jobs. Only time in which
+ * this process could have received a message counts as silence. */
 static int check_silence(struct js_slave *slave, struct js_err *err)
 {
     struct js_slave_lease *lease = &slave->lease;
@@ -284,7 +291,8 @@ static int take_setup(struct js_slave *slave, const struct js_message *message,
     int rc = slave_set_up(slave, &setup, &problem);
     slave->setup = slave->text;
     slave->text = (struct js_buf)JS_BUF_INIT;
-    /* What this host lacks is for the master to know, not a reason to die. */
+    /* If this host lacks something, the master must know it; this process need
+     * not die for it. */
     return rc < 0 ? js_slave_ready(slave, problem.text, err) : 0;
 }
 
@@ -348,8 +356,9 @@ static int take_stop(struct js_slave *slave, const struct js_message *message,
     return 0;
 }
 
-/* A signal may be for this process alone: then its jobs run again elsewhere;
- * or for all of them, and then there is no time to lose. */
+/* A signal may be for this process alone, and then its jobs run again
+ * elsewhere. Or it is for all processes of the run, and then there is no time
+ * to lose. */
 static int slave_follow_signals(struct js_slave *slave, struct js_err *err)
 {
     enum js_stop_request stop_request = js_slave_request(slave);
@@ -363,7 +372,8 @@ static int slave_follow_signals(struct js_slave *slave, struct js_err *err)
         err);
 }
 
-/* Once the last of them has ended, the master need not count on this slave. */
+/* When the last job has ended, the master need not count on this slave any
+ * more. */
 static int say_bye(struct js_slave *slave, struct js_err *err)
 {
     if (slave->stop_request < JS_STOP_REQUEST_HURRY || slave->is_retired ||
@@ -390,7 +400,8 @@ static int take_clear(struct js_slave *slave, const struct js_message *message,
     return slave->orphans ? 0 : js_slave_setup_no_memory(err);
 }
 
-/* No job is to run beside them: that is another slave's, if it can look. */
+/* No job may run beside processes that jobs of a killed run have left. So this
+ * slave runs none; another slave may be able to look. */
 static int leave_orphans(struct js_slave *slave, struct js_err *err)
 {
     struct js_err why;
@@ -444,6 +455,8 @@ static const slave_take_fn slave_takers[JS_TAG_COUNT] = {
     [JS_TAG_SHUTDOWN] = take_stop,
 };
 
+/* By the first message after the SETUP, other runs can see what this slave's
+ * jobs are bound to; its claim on the cores is not needed any more. */
 static int slave_take_message(struct js_slave *slave,
                               const struct js_message *message,
                               struct js_err *err)
@@ -471,6 +484,9 @@ static int slave_take_messages(struct js_slave *slave, struct js_err *err)
     return 0;
 }
 
+/* The order of the steps matters. Messages are handled first, because they may
+ * stop the slave. Jobs that have ended free their slots before jobs are
+ * started. DONEs are sent before the ACK, which they may replace. */
 int js_slave_turn(struct js_slave *slave, struct js_err *err)
 {
     slave->now_ns = js_link_now_ns(slave->link);
@@ -494,11 +510,11 @@ int js_slave_turn(struct js_slave *slave, struct js_err *err)
     return send_beat(slave, err);
 }
 
-/* When something is to be done though nothing happens. */
+/* When something is due even if nothing happens. */
 static int64_t next_deadline_ns(const struct js_slave *slave)
 {
     int64_t until_ns = next_beat_ns(slave);
-    /* A longer wait would not count as listening. */
+    /* A longer wait would not count as time spent listening. */
     if (slave->lease.is_unanswered || !slave->is_set_up)
         until_ns = slave->now_ns + listening_most_ns;
     if (slave->orphans && slave->orphans_ns < until_ns)
@@ -519,8 +535,8 @@ static int64_t next_deadline_ns(const struct js_slave *slave)
     return until_ns;
 }
 
-/* With no work ahead nothing can come but such work, or the order to end, which
- * is in no such hurry. */
+/* If no work is queued, the only messages that can arrive are more work, or the
+ * order to end, which is not that urgent. */
 static int64_t patience_alone(const struct js_slave *slave)
 {
     int64_t slave_patience_ns =
@@ -531,8 +547,9 @@ static int64_t patience_alone(const struct js_slave *slave)
                                                  : patience_alone_ns;
 }
 
-/* With every slot at work nobody waits for the master's next message, and the
- * end of a job is an event of its own. */
+/* While every slot is busy, nobody waits for the master's next message, and the
+ * end of a job is an event of its own. So the slave may sleep, and leave its
+ * core to the jobs. */
 static int64_t slave_patience_ns(const struct js_slave *slave)
 {
     bool is_busy = slave->queue.busy_count > 0 &&

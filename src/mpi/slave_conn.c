@@ -24,7 +24,8 @@ static int slave_conn_no_memory(struct js_err *err)
     return js_err_set(err, "the master has no memory left");
 }
 
-/* Sends what was packed into peer->out; `packed` is what packing it said. */
+/* Sends what was packed into conn->out. `packed` is the return value of the
+ * packing function. */
 static int slave_conn_send_packed(struct js_slave_conn *conn, enum js_tag tag,
                                   int packed, struct js_err *err)
 {
@@ -104,8 +105,8 @@ static void begin_text(struct js_slave_conn *conn, const char *text, size_t len)
     conn->text_sent = 0;
 }
 
-/* Sends the next piece of the text, if the last one was acknowledged. Returns
- * 1 when all of it has been taken in, 0 when not, -1 with *err. */
+/* Sends the next piece of the text if the last one was acknowledged. Returns 1
+ * when the slave has all of it, 0 if not yet, or -1 with *err. */
 static int send_text(struct js_slave_conn *conn, struct js_err *err)
 {
     if (conn->acknowledged.text_bytes < conn->text_total)
@@ -132,7 +133,7 @@ int js_slave_conn_set_up(struct js_slave_conn *conn,
     return 0;
 }
 
-/* Its text has gone before. */
+/* Sends the SETUP, after its text. */
 static int send_setup(struct js_slave_conn *conn, struct js_err *err)
 {
     int packed = js_wire_pack_number(&conn->out, conn->text_len);
@@ -180,7 +181,7 @@ static const char *text_of(const struct js_outgoing_job *outgoing,
     return outgoing->allocation_len > 0 ? outgoing->allocation.data : job->text;
 }
 
-/* All but its text; which is returned. */
+/* Fills in everything but the text, which is returned. */
 static const char *write_head(const struct js_outgoing_job *outgoing,
                               uint32_t inline_max, struct js_wire_job *ret)
 {
@@ -194,6 +195,8 @@ static const char *write_head(const struct js_outgoing_job *outgoing,
     return text;
 }
 
+/* Jobs leave in the order in which they were given: the slave derives their
+ * slots from it (mpi/slave_queue.h). */
 static void slave_conn_drop_outgoing(struct js_slave_conn *conn, unsigned count)
 {
     for (unsigned i = 0; i < count; i++)
@@ -205,7 +208,8 @@ static void slave_conn_drop_outgoing(struct js_slave_conn *conn, unsigned count)
     conn->text = NULL;
 }
 
-/* Sends the first outgoing job; its text, if that is long, has gone before. */
+/* Sends the first outgoing job. If its text is long, it has been sent
+ * already. */
 static int send_outgoing(struct js_slave_conn *conn, uint32_t inline_max,
                          struct js_err *err)
 {
@@ -224,7 +228,8 @@ static size_t slave_conn_length_of(const struct js_outgoing_job *outgoing)
     return len;
 }
 
-/* As many as are enough for one message, up to one whose text goes alone. */
+/* Sends as many jobs as fit into one message, up to the first one whose text
+ * must be sent separately. */
 static int send_batch(struct js_slave_conn *conn, uint32_t inline_max,
                       struct js_err *err)
 {
@@ -263,7 +268,8 @@ static bool has_outgoing(const struct js_slave_conn *conn, uint64_t ticket)
     return false;
 }
 
-/* Those of jobs that it has been sent. */
+/* Sends only those for jobs that the slave has been sent; the others wait,
+ * because a KILL_JOB must not overtake its job. */
 static int send_ends(struct js_slave_conn *conn, struct js_err *err)
 {
     size_t kept = 0;
@@ -292,6 +298,8 @@ int js_slave_conn_release_output(struct js_slave_conn *conn, uint64_t ticket,
     return 0;
 }
 
+/* One at a time: releases are never urgent, and a slave that does not read must
+ * not make them pile up in MPI. */
 static int send_release(struct js_slave_conn *conn, struct js_err *err)
 {
     struct js_wire_fetch fetch = {0};
@@ -312,7 +320,8 @@ bool js_slave_conn_has_waiting(const struct js_slave_conn *conn)
            conn->ends.len > 0;
 }
 
-/* The text of the next outgoing job, if it is too long for its struct. */
+/* Begins to send the text of the next outgoing job if it is too long for a
+ * JOBS. */
 static void begin_next_text(struct js_slave_conn *conn)
 {
     if (conn->text || conn->outgoing_count == 0)
@@ -330,14 +339,15 @@ static bool may_go_alone(const struct js_slave_conn *conn)
            conn->jobs_sent - conn->acknowledged.jobs < JS_WIRE_JOBS_SENT;
 }
 
-/* The one before the last must have been taken in. */
+/* The second last batch must have been taken in. */
 static bool may_send_batch(const struct js_slave_conn *conn)
 {
     return conn->acknowledged.jobs >=
            conn->batch_ends[conn->batches_sent % JS_SLAVE_CONN_BATCHES];
 }
 
-/* What the slave can be sent now: 1 if there may be more; 0 if not, or -1. */
+/* Sends jobs if the slave can take some. Returns 1 if more can perhaps be sent,
+ * 0 if not, or -1. */
 static int send_jobs(struct js_slave_conn *conn, uint32_t inline_max,
                      struct js_err *err)
 {
@@ -353,6 +363,8 @@ static int send_jobs(struct js_slave_conn *conn, uint32_t inline_max,
     return rc < 0 ? -1 : 1;
 }
 
+/* Short messages go first: they need not wait for a long text. A text must be
+ * complete before the message that refers to it. */
 int js_slave_conn_pump(struct js_slave_conn *conn, uint32_t inline_max,
                        struct js_err *err)
 {

@@ -8,13 +8,15 @@
 
 enum {
     ACK_EVERY = JS_WIRE_JOBS_SENT / 2,
-    TRACE_MAX = 1024 * 1024, /* bytes that wait for a reader; more is dropped */
-    RUN_TIME_WEIGHT = 8,     /* the average follows the last eight or so */
+    TRACE_MAX = 1024 * 1024, /* bytes of trace that wait for a reader; more
+                                is dropped */
+    RUN_TIME_WEIGHT = 8,     /* the average covers about the last eight jobs */
 };
 
 /* ---------------------------------------------------------------- orders */
 
-/* The text of a job too long for any message: it has come before. */
+/* Takes the text of a job that is too long for any message. It arrived before
+ * the job. */
 static int take_long_text(struct js_slave *slave, struct js_slave_order *order,
                           struct js_err *err)
 {
@@ -36,6 +38,8 @@ static struct js_slave_order *next_order(struct js_slave *slave,
     return order;
 }
 
+/* The master may have JS_WIRE_JOBS_SENT unacknowledged jobs. An ACK for every
+ * half of that keeps it from waiting. */
 static int accept_order(struct js_slave *slave, struct js_err *err)
 {
     struct js_slave_acks *acks = &slave->acks;
@@ -85,7 +89,7 @@ int js_slave_jobs_take_jobs(struct js_slave *slave,
     return 0;
 }
 
-/* The last `count` of them, which the runner does not have. */
+/* Returns the last `count` orders, which the runner does not have. */
 static int return_orders(struct js_slave *slave, unsigned count, bool is_answer,
                          struct js_err *err)
 {
@@ -101,7 +105,7 @@ static int return_orders(struct js_slave *slave, unsigned count, bool is_answer,
     return js_slave_post(slave, JS_TAG_RETURNED, packed, err);
 }
 
-/* What the runner has not begun of what it was handed. */
+/* Asks the runner for the handed jobs that it has not begun. */
 static int take_from_runner(struct js_slave *slave, struct js_err *err)
 {
     return js_slave_queue_begin_recall(&slave->queue)
@@ -115,13 +119,14 @@ static int give_back_all(struct js_slave *slave, struct js_err *err)
     slave->acks.must_acknowledge_jobs = true;
     if (count > 0 && return_orders(slave, count, false, err) < 0)
         return -1;
-    /* A runner that is stopped keeps no more than it was handed. */
+    /* If the runner is stopped, the slave keeps only what it has handed
+     * over. */
     return take_from_runner(slave, err);
 }
 
-/* Jobs that wait behind running ones for too long may find room elsewhere.
- * Those that wait for the reader of output would have to do so there as well.
- */
+/* Returns jobs that have waited behind running ones for too long: they may find
+ * room elsewhere. Jobs that wait because output is not read are kept, because
+ * they would have to wait elsewhere as well. */
 int js_slave_jobs_give_back(struct js_slave *slave, struct js_err *err)
 {
     if (!js_slave_queue_is_queued_up(&slave->queue) ||
@@ -142,7 +147,8 @@ int js_slave_jobs_take_recall(struct js_slave *slave,
     return 0;
 }
 
-/* The master has a free slot for jobs that wait here. */
+/* Answers the master, which has a free slot elsewhere for jobs that wait
+ * here. */
 int js_slave_jobs_answer_recall(struct js_slave *slave, struct js_err *err)
 {
     unsigned count;
@@ -180,7 +186,7 @@ static int start_order(struct js_slave *slave, struct js_slave_order *order,
     return rc;
 }
 
-/* The runner has done so when it found a slot free. */
+/* Records jobs that the runner has already started, when a slot became free. */
 static int enter_started(struct js_slave *slave, struct js_err *err)
 {
     struct js_slave_order *order;
@@ -192,8 +198,9 @@ static int enter_started(struct js_slave *slave, struct js_err *err)
     return 0;
 }
 
-/* Jobs for slots that are not free yet, so that the runner need not wait for
- * this process. Traced ones are started when that is said. */
+/* Hands jobs to the runner for slots that are not free yet, so that the runner
+ * need not wait for this process. With a trace this is not done, because each
+ * line must be printed before its job starts. */
 static int slave_hand_over(struct js_slave *slave, struct js_err *err)
 {
     struct js_slave_order *order;
@@ -207,6 +214,9 @@ static int slave_hand_over(struct js_slave *slave, struct js_err *err)
     return 0;
 }
 
+/* The checks stand in the order of their strength: a slave that ends returns
+ * everything. While the runner is new, or the disk is full of output, jobs
+ * wait. */
 static int slave_start_jobs(struct js_slave *slave, struct js_err *err)
 {
     struct js_slave_order *order;
@@ -225,6 +235,8 @@ static int slave_start_jobs(struct js_slave *slave, struct js_err *err)
     return slave_hand_over(slave, err);
 }
 
+/* DONEs are collected until the end of the turn, so that many short jobs share
+ * a message. */
 static int send_done(struct js_slave *slave, struct js_wire_done *done,
                      struct js_err *err)
 {
@@ -254,7 +266,7 @@ static int end_simulated(struct js_slave *slave, struct js_err *err)
     return 0;
 }
 
-/* Those that take no time make room for one another within a turn. */
+/* Simulated jobs without duration make room for each other within a turn. */
 int js_slave_jobs_run(struct js_slave *slave, struct js_err *err)
 {
     unsigned before;
@@ -277,8 +289,9 @@ static int take_ended(struct js_slave *slave, struct js_runner_event *event,
     struct js_wire_done done = {.ticket = slot->ticket,
                                 .outcome = event->outcome};
     const struct js_outcome *outcome = &event->outcome;
-    /* Who asks this process to end may ask its jobs as well, as Slurm does with
-     * all processes of an allocation: one that fails of it was stopped. */
+    /* Whoever asks this process to end may have asked its jobs as well; Slurm
+     * signals all processes of an allocation. A job that fails because of that
+     * was stopped. */
     if (outcome->cause == JS_STOP_REASON_NONE &&
         outcome->step == JS_STEP_NONE && !js_outcome_succeeded(outcome) &&
         js_slave_is_asked_to_end(slave))
@@ -325,7 +338,7 @@ static int slave_end_job(struct js_slave *slave, uint32_t index,
     return 0;
 }
 
-/* One that has ended by now is none of ours. */
+/* If the job has ended by now, there is nothing to do. */
 int js_slave_jobs_take_end_job(struct js_slave *slave,
                                const struct js_message *message,
                                struct js_err *err)
@@ -363,7 +376,8 @@ int js_slave_jobs_end(struct js_slave *slave, int64_t grace_ns,
 
 /* ------------------------------------------------------------ a lost runner */
 
-/* The runner is gone, and there is no other: nothing more is run here. */
+/* Ends the use of a runner that is gone and has no successor: no further job is
+ * run here. */
 int js_slave_jobs_retire(struct js_slave *slave, struct js_err *err)
 {
     slave->is_retired = true;
@@ -377,7 +391,8 @@ int js_slave_jobs_retire(struct js_slave *slave, struct js_err *err)
                         err);
 }
 
-/* It may be to blame, unless whoever killed the runner wants us all to end. */
+/* The job may be the cause of the loss, unless whoever killed the runner wants
+ * all of us to end. */
 static int lose_job(struct js_slave *slave, struct js_slave_slot *slot,
                     struct js_err *err)
 {
@@ -396,8 +411,8 @@ static int lose_job(struct js_slave *slave, struct js_slave_slot *slot,
     return send_done(slave, &done, err);
 }
 
-/* All that run; and what the runner was handed ahead of time, which it may have
- * begun. */
+/* Reports all running jobs as lost, and also those that were handed to the
+ * runner ahead of time, because it may have begun them. */
 static int lose_jobs(struct js_slave *slave, struct js_err *err)
 {
     while (js_slave_runner_is_busy(&slave->queue)) {
@@ -414,7 +429,8 @@ static int lose_jobs(struct js_slave *slave, struct js_err *err)
     return 0;
 }
 
-/* Another runner, told all that the one before was told. */
+/* Starts another runner, and gives it everything that the lost one was
+ * given. */
 static int restart_runner(struct js_slave *slave, struct js_err *err)
 {
     struct js_wire_setup setup;
@@ -429,7 +445,7 @@ static int restart_runner(struct js_slave *slave, struct js_err *err)
     return 0;
 }
 
-/* The runner is gone, and every job with it. */
+/* Handles the loss of the runner, with which all of its jobs have ended. */
 static int lose_runner(struct js_slave *slave, struct js_err *err)
 {
     struct js_slave_runner *runner = &slave->runner;
@@ -514,7 +530,7 @@ int js_slave_jobs_take_events(struct js_slave *slave, struct js_err *err)
     return 0;
 }
 
-/* A runner that was stopped goes on, and the jobs that run are named. */
+/* Continues a runner that was stopped, and names the jobs that it runs. */
 int js_slave_jobs_wake(struct js_slave *slave, struct js_err *err)
 {
     struct js_buf note = JS_BUF_INIT;

@@ -20,7 +20,8 @@ void js_slave_output_release(struct js_slave_output *output)
 }
 
 /* Reads the small output of a job into the chunk. Returns 0, or -1 if it cannot
- * be read: then it is kept, and the error comes when it is fetched. */
+ * be read. The output is then spooled, and the error is reported when it is
+ * fetched. */
 static int output_read_inline(struct js_slave_output *output,
                               const struct js_runner_event *event)
 {

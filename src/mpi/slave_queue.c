@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Orders beyond the slots: more than a master ever sends. */
+/* Space for orders beyond the slots. A master never sends that many. */
 enum { AHEAD_MAX = 2 * JS_SCHEDULER_CREDIT };
 
 int js_slave_queue_init(struct js_slave_queue *queue, uint32_t slots)
@@ -37,6 +37,8 @@ void js_slave_queue_release(struct js_slave_queue *queue)
 
 /* ---------------------------------------------------------------- slots */
 
+/* The master may name a slot that is in `freed`, so the slot is searched for
+ * there. */
 static void queue_take_slot(struct js_slave_queue *queue, uint32_t index)
 {
     uint32_t at = 0;
@@ -50,8 +52,8 @@ static void queue_take_slot(struct js_slave_queue *queue, uint32_t index)
             (queue->freed_count - at) * sizeof(*queue->freed));
 }
 
-/* First come, first served: the master concludes the same from the order of
- * what it has sent and what it has heard. */
+/* Slots are handed on first come, first served. The master draws the same
+ * conclusion from the order of the messages that it sends and receives. */
 static void queue_hand_on_slots(struct js_slave_queue *queue)
 {
     for (unsigned i = 0; i < queue->order_count && queue->freed_count > 0;
@@ -116,6 +118,7 @@ int64_t js_slave_queue_simulated_end_ns(const struct js_slave_queue *queue)
 
 /* ---------------------------------------------------------------- orders */
 
+/* The place is filled in where it lies, so that a job is copied only once. */
 struct js_slave_order *js_slave_queue_next(struct js_slave_queue *queue)
 {
     if (queue->order_count == queue->ring_size)
@@ -127,7 +130,7 @@ struct js_slave_order *js_slave_queue_next(struct js_slave_queue *queue)
     return order;
 }
 
-/* Short ones lie in the order itself. */
+/* A short text is stored in the order itself. */
 int js_slave_queue_set_text(struct js_slave_order *order, const char *text)
 {
     size_t len = order->wire.text_len;
@@ -143,6 +146,7 @@ int js_slave_queue_set_text(struct js_slave_order *order, const char *text)
     return 0;
 }
 
+/* An order for a retired slave can only be given back; so it gets no slot. */
 int js_slave_queue_add(struct js_slave_queue *queue, int64_t now_ns)
 {
     if (queue->order_count++ == 0)
@@ -207,7 +211,7 @@ void js_slave_queue_start(struct js_slave_queue *queue, int64_t now_ns)
                                    .inline_max = order->wire.inline_max,
                                    .begun_ns = now_ns};
     queue->busy_count++;
-    /* One to be ended takes no time, and has been stopped. */
+    /* A job that must be ended takes no time, and counts as stopped. */
     if (order->is_ended)
         queue_simulate(queue, slot, 0, JS_STOP_REASON_STOPPED);
     else if (order->wire.kind == JS_JOB_SIMULATED)
@@ -220,6 +224,8 @@ void js_slave_queue_start(struct js_slave_queue *queue, int64_t now_ns)
 struct js_slave_order *
 js_slave_queue_handable(const struct js_slave_queue *queue)
 {
+    /* The runner is given no more than a few jobs ahead, because each of them
+     * must be asked for again if the master recalls it. */
     unsigned most = queue->slot_count > JS_SCHEDULER_HANDED_MAX
                         ? queue->slot_count
                         : JS_SCHEDULER_HANDED_MAX;
@@ -248,8 +254,7 @@ void js_slave_queue_end_order(struct js_slave_queue *queue, uint64_t ticket)
     }
 }
 
-/* ---------------------------------------------------------------- giving back
- */
+/* ------------------------------------------------------------- giving back */
 
 bool js_slave_queue_is_queued_up(const struct js_slave_queue *queue)
 {
@@ -262,8 +267,8 @@ void js_slave_queue_ask_back(struct js_slave_queue *queue, uint64_t count)
     queue->has_recall = true;
 }
 
-/* Orders at the end that the runner does not have and that have no slot: what
- * has one is as good as begun, and the master counts on that. */
+/* Counts the orders at the end that the runner does not have and that have no
+ * slot. An order with a slot counts as begun, and the master relies on that. */
 static unsigned queue_count_returnable(const struct js_slave_queue *queue)
 {
     unsigned count = 0;
@@ -275,6 +280,8 @@ static unsigned queue_count_returnable(const struct js_slave_queue *queue)
     return count;
 }
 
+/* The runner is asked only if the slave itself has nothing to return: that
+ * costs a round trip, and the runner's jobs are the next to start. */
 enum js_slave_recall js_slave_queue_answer(struct js_slave_queue *queue,
                                            unsigned *ret_count)
 {
@@ -312,7 +319,7 @@ uint64_t js_slave_queue_give_back(struct js_slave_queue *queue)
 {
     struct js_slave_order *order =
         js_slave_queue_order(queue, --queue->order_count);
-    /* The master does not hand it on, so it is not in `freed` either. */
+    /* The master does not hand the slot on, so it is not in `freed` either. */
     if (order->wire.slot != JS_SCHEDULER_SLOT_NEXT)
         queue->slots[order->wire.slot].is_taken = false;
     free(order->text);
@@ -331,7 +338,7 @@ void js_slave_queue_forget_runner(struct js_slave_queue *queue)
 
 void js_slave_queue_retire(struct js_slave_queue *queue)
 {
-    /* What the runner was handed it may have begun: that is not given back. */
+    /* The runner may have begun what it was handed, so that is not returned. */
     while (queue->handed_count > 0)
         queue_drop_first(queue);
     for (unsigned i = 0; i < queue->order_count; i++)
@@ -341,10 +348,9 @@ void js_slave_queue_retire(struct js_slave_queue *queue)
     queue->is_recalling = false;
 }
 
-/* ---------------------------------------------------------------- invariants
- */
+/* -------------------------------------------------------------- invariants */
 
-/* Orders that have this slot; ~0: none. */
+/* Counts the orders that have this slot; SLOT_NEXT: those without one. */
 static unsigned queue_count_orders_of(const struct js_slave_queue *queue,
                                       uint32_t slot)
 {
@@ -363,7 +369,8 @@ static unsigned queue_count_freed(const struct js_slave_queue *queue,
     return count;
 }
 
-/* One slot, `orders` of which are its own, and that is in `freed` so often. */
+/* Checks one slot, which belongs to `orders` orders and is `times_freed` times
+ * in `freed`. */
 static void queue_assert_slot(const struct js_slave_slot *slot, unsigned orders,
                               unsigned times_freed)
 {

@@ -8,11 +8,11 @@
 #include <string.h>
 
 enum {
-    BARREN_MAX = 3, /* runners lost one after the other without a job */
-    NAMED_MAX = 5,  /* jobs in a note */
+    BARREN_MAX = 3, /* runners that may be lost in a row without a job */
+    NAMED_MAX = 5,  /* the most jobs named in a note */
 };
 
-/* How often it is looked whether the runner was stopped. */
+/* How often to check whether the runner was stopped. */
 static const int64_t look_every_ns = JS_NS_PER_S / 2;
 
 int js_slave_runner_configure(struct js_slave_runner *runner,
@@ -27,13 +27,13 @@ int js_slave_runner_configure(struct js_slave_runner *runner,
 
 /* ---------------------------------------------------------------- jobs */
 
-/* One that is lost is noticed where its events are taken. */
+/* The loss of the runner is noticed where its events are taken. */
 static int runner_result(int rc, struct js_err *err)
 {
     return rc == 0 || errno == EPIPE ? 0 : js_slave_setup_no_memory(err);
 }
 
-/* What the job is bound to where that is not its slot's own. */
+/* What a job is bound to, if that is not what its slot is bound to. */
 struct binding {
     struct js_cpuset cpus, numa;
 };
@@ -99,8 +99,7 @@ int js_slave_runner_end(struct js_slave_runner *runner, uint32_t index,
     return runner_result(runner->ops->end(runner->self, index, grace_ns), err);
 }
 
-/* ---------------------------------------------------------------- is it well?
- */
+/* ------------------------------------------------------------- is it well? */
 
 bool js_slave_runner_is_busy(const struct js_slave_queue *queue)
 {
@@ -128,7 +127,8 @@ int64_t js_slave_runner_look_ns(const struct js_slave_runner *runner,
                : JS_NEVER_NS;
 }
 
-/* The jobs that run: "job 7 was running", "jobs 7, 9 and 3 more were ...". */
+/* Names the running jobs: "job 7 was running", "jobs 7, 9 and 3 more were
+ * ...". */
 static void name_jobs(const struct js_slave_queue *queue, struct js_buf *text)
 {
     uint32_t count = queue->busy_count - queue->simulated_count, named = 0;
@@ -144,7 +144,7 @@ static void name_jobs(const struct js_slave_queue *queue, struct js_buf *text)
     js_buf_puts(text, count == 1 ? " was running" : " were running");
 }
 
-/* Of those that run, or 0. */
+/* The ticket of the first running job, or 0. */
 static uint64_t first_ticket(const struct js_slave_queue *queue)
 {
     for (uint32_t i = 0; i < queue->slot_count; i++) {
@@ -163,7 +163,8 @@ void js_slave_runner_wake(struct js_slave_runner *runner,
     runner->looked_ns = now_ns;
     if (!runner->ops->wake(runner->self, now_ns))
         return;
-    /* Once for each job, though it may be stopped again and again. */
+    /* The note is sent once for each job, even if the runner is stopped
+     * repeatedly. */
     uint64_t ticket = first_ticket(queue);
     if (ticket == 0 || ticket == runner->stopped_ticket)
         return;
@@ -173,8 +174,7 @@ void js_slave_runner_wake(struct js_slave_runner *runner,
     name_jobs(queue, note);
 }
 
-/* ---------------------------------------------------------------- another one
- */
+/* ------------------------------------------------------------- another one */
 
 int js_slave_runner_restart(struct js_slave_runner *runner, struct js_err *err)
 {
@@ -182,7 +182,7 @@ int js_slave_runner_restart(struct js_slave_runner *runner, struct js_err *err)
         return js_err_set(err, "no other is started");
     if (runner->ops->restart(runner->self, err) < 0)
         return -1;
-    /* Later runs see by its process whether this one is gone. */
+    /* Later runs check this process to find out whether this run is gone. */
     runner->processes.runner = (uint64_t)runner->ops->pid(runner->self);
     runner->processes.runner_started =
         js_process_start(runner->processes.runner);
@@ -192,7 +192,7 @@ int js_slave_runner_restart(struct js_slave_runner *runner, struct js_err *err)
 
 void js_slave_runner_recorded(struct js_slave_runner *runner, uint64_t pid)
 {
-    /* Of one that was lost meanwhile nobody needs to know. */
+    /* The answer may be about a runner that was lost in the meantime. */
     if (pid == runner->processes.runner)
         runner->is_unrecorded = false;
 }

@@ -30,7 +30,7 @@ static int name_gpu(struct js_buf *name, uint32_t number)
     return js_buf_printf(name, "%u", number);
 }
 
-/* So many, whatever the machine shows; where they are is not known. */
+/* Adds this many GPUs, whatever the machine shows. Their place is unknown. */
 static int pretend_gpus(struct js_resources *resources, uint32_t count)
 {
     struct js_buf name = JS_BUF_INIT;
@@ -45,7 +45,7 @@ static int pretend_gpus(struct js_resources *resources, uint32_t count)
     return rc;
 }
 
-/* NUMA node of the GPU of that name among those found, or UINT16_MAX. */
+/* The NUMA node of the GPU with that name among those found, or UINT16_MAX. */
 static uint16_t slave_setup_numa_of(const struct js_resources *found,
                                     const char *name)
 {
@@ -56,7 +56,8 @@ static uint16_t slave_setup_numa_of(const struct js_resources *found,
     return UINT16_MAX;
 }
 
-/* The batch system has given us these: "0,2", or names of its driver's. */
+/* Adds the GPUs that the batch system has given us: "0,2", or names of the
+ * driver's. */
 static int take_visible(struct js_resources *resources, const char *visible)
 {
     struct js_resources found = *resources;
@@ -68,7 +69,7 @@ static int take_visible(struct js_resources *resources, const char *visible)
         size_t len = strcspn(visible, ",");
         if (len > 0 && len < sizeof(name))
             memcpy(name, visible, len);
-        /* Slurm's word for none. */
+        /* Slurm writes this if there are none. */
         if (name[0] && strcmp(name, "NoDevFiles") != 0) {
             rc = js_resources_add_gpu(resources, name,
                                       slave_setup_numa_of(&found, name));
@@ -109,15 +110,16 @@ static int share_slot(struct js_slave_setup_share *share, uint32_t slot,
     return 0;
 }
 
-/* Slots of all slaves of this node; 0: as many as there are cores. */
+/* The number of slots of all slaves of this node; 0: one for each core. */
 static unsigned slave_setup_count_slots(const struct js_wire_setup *setup)
 {
     uint64_t slots = (uint64_t)setup->slaves * setup->slots;
     return slots < JS_CPUS_MAX ? (unsigned)slots : JS_CPUS_MAX;
 }
 
-/* The cores for jobs: where CPU time is limited not more than it allows, but
- * one for each slot that was asked for, or slave. */
+/* Finds the cores for jobs. If CPU time is limited, there are only as many as
+ * the limit allows, but at least one for each slot that was requested, or for
+ * each slave. */
 static void find_job_cpus(const struct js_topo *topo,
                           const struct js_wire_setup *setup,
                           struct js_cpuset *ret)
@@ -133,8 +135,8 @@ static void find_job_cpus(const struct js_topo *topo,
         js_topo_prefer(topo, &setup->node_cpus, &setup->held, most, ret);
 }
 
-/* The cores of it among which slots are spread: those that no other run holds,
- * if they are enough; else as many of the others as it takes. */
+/* Finds the cores among which slots are spread: those that no other run holds
+ * if they are enough, else also as many of the others as needed. */
 static void find_home_cores(const struct js_topo *topo,
                             const struct js_wire_setup *setup,
                             const struct js_cpuset *cpus, struct js_cpuset *ret)
@@ -155,8 +157,8 @@ static void find_home_cores(const struct js_topo *topo,
         *ret = unheld;
 }
 
-/* Which of the cores are for others: those that are held, unless slots are
- * among them. */
+/* Marks the cores that belong to others: those that other runs hold, unless
+ * slots are on them. */
 static void lend_cores(struct js_resources *resources,
                        const struct js_wire_setup *setup,
                        const struct js_cpuset *home_cores)
@@ -171,6 +173,8 @@ static void lend_cores(struct js_resources *resources,
         js_resources_lend(resources, &others);
 }
 
+/* Every slave computes the shares of all slaves of its node, in the same way,
+ * and takes its own. So they agree without a message. */
 static int share_cores(struct js_slave_setup_share *share,
                        const struct js_topo *topo,
                        const struct js_wire_setup *setup,

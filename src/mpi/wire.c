@@ -68,7 +68,7 @@ int js_wire_job_check(const struct js_wire_job *wire)
     return 0;
 }
 
-/* The next of the strings, which must end before `end`; or NULL. */
+/* Returns the next of the strings, which must end before `end`; or NULL. */
 static const char *next_string(const char **at, const char *end)
 {
     const char *text = *at;
@@ -109,7 +109,7 @@ int js_wire_job_text(const struct js_wire_job *wire, const char *text,
                : 0;
 }
 
-/* What js_wire_pack_job() puts in front of the text. */
+/* The fixed part of a job, which js_wire_pack_job() writes before the text. */
 enum { JOB_HEAD = 5 * sizeof(uint64_t) + 8 * sizeof(uint32_t) };
 _Static_assert(JOB_HEAD == offsetof(struct js_wire_job, text),
                "all fields are packed");
@@ -157,13 +157,14 @@ int js_wire_unpack_job(struct js_cursor *cursor, struct js_wire_job *ret,
     return cursor->bad ? bad_message() : js_wire_job_check(ret);
 }
 
-/* Of a list of pack calls joined by ||, each 0 or -1, done in that order. */
+/* Makes one result of a chain of pack calls joined by ||, each of which returns
+ * 0 or -1. The chain stops at the first failure. */
 static int all_packed(bool failed)
 {
     return failed ? -1 : 0;
 }
 
-/* A message that is these fields and nothing else. */
+/* Unpacks a message that consists of these fields and nothing else. */
 static int unpack_all(const void *bytes, size_t len,
                       const struct js_field *fields, size_t count, void *ret)
 {
@@ -174,7 +175,8 @@ static int unpack_all(const void *bytes, size_t len,
 
 /* ---------------------------------------------------------------- HELLO */
 
-/* So that a stray message of another program is told from an old version. */
+/* A fixed number at the start distinguishes an old version of jobsched from
+ * another program. */
 enum { HELLO_MAGIC = 0x4a534844 };
 
 static const struct js_field processes_fields[] = {
@@ -208,7 +210,7 @@ int js_wire_unpack_hello(const void *bytes, size_t len,
     if (js_unpack_u32(&cursor) != HELLO_MAGIC)
         return bad_message();
     ret->version = js_unpack_u32(&cursor);
-    /* What another version says behind this is not known. */
+    /* What another version sends after this is unknown. */
     if (!cursor.bad && ret->version != JS_WIRE_VERSION)
         return 0;
     js_fields_unpack(&cursor, JS_FIELDS(node_fields), &ret->node);
