@@ -18,8 +18,8 @@
  * writes the state of the run (record/run_status.h). */
 #define JS_LAUNCHENV_STATUS_NAME "JOBSCHED_STATUS_FILE"
 
-/* This variable says that the list comes on standard input, whatever its name.
- */
+/* This variable says that the list comes on standard input, whatever its
+ * name. */
 #define JS_LAUNCHENV_STREAM_NAME "JOBSCHED_STREAM"
 
 /* This variable holds the soft limit on a job's open files, if the launcher has
@@ -57,10 +57,10 @@ bool js_launchenv_is_launcher(pid_t pid);
  * rank 0 has ended. */
 bool js_launchenv_has_lost_first(void);
 
-/* True if a launcher is the parent of this process. Then its standard input is
- * what the launcher passes on, whatever the user gave. In a Slurm step of one
- * process a shell passes the launcher's variables on, but not this parenthood.
- */
+/* True if a launcher is the parent of this process. Then its standard input
+ * is what the launcher passes on, whatever the user gave. In a Slurm step of
+ * one process a shell passes the launcher's variables on, but not this
+ * parenthood. */
 bool js_launchenv_is_direct(void);
 
 /* True if mpirun itself has, or may have, bound this process to some CPUs. Then

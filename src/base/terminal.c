@@ -74,8 +74,8 @@ static pid_t find_owner(int *ret_fd)
     return *ret_fd < 0 ? -1 : pid;
 }
 
-/* mpirun makes it a terminal of its own, unless it was redirected behind that.
- */
+/* mpirun makes it a terminal of its own, unless it was redirected behind
+ * that. */
 static enum js_stdout find_stdout(pid_t owner, int fd)
 {
     char path[64];
@@ -156,10 +156,9 @@ static int read_groups(pid_t pid, struct groups *ret)
     return 0;
 }
 
-/* A shell that waits for a command has its terminal in the foreground, and
- * what is drawn then would be drawn over what is typed. mpirun and the ranks
- * have groups of their own below a jobsched, which is what the shell knows of.
- */
+/* A shell that waits for a command has its terminal in the foreground, and what
+ * is drawn then would be drawn over what is typed. mpirun and the ranks have
+ * groups of their own below a jobsched, which is what the shell knows of. */
 static bool is_in_foreground(const struct js_terminal *terminal)
 {
     struct groups groups;

@@ -9,22 +9,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What an error shows of a name or a value: the reason must fit as well. */
+/* How much of a name or a value an error shows, so that the reason fits as
+ * well. */
 enum { SHOWN_MAX = 60 };
 
 static const char bad_job_name[] =
     "a name has only letters, digits and _ - . : /";
 
-/* One reading: of a list, or of a line of defaults. */
+/* The state of one reading, of a list or of a line of defaults. */
 struct reader {
     const char *text;
     size_t len;
-    size_t at;   /* what is read next */
-    bool braced; /* a list; else a line of defaults */
+    size_t at;   /* the position to read next */
+    bool braced; /* true: a list; false: a line of defaults */
     size_t list_at;
-    uint32_t seen; /* a bit for each row of the table */
+    uint32_t seen; /* one bit for each row of the table */
 
-    size_t value_at; /* of the pair being read, as it is written */
+    size_t value_at; /* position of the value in the pair being read */
     struct js_buf value_buf;
     const char *value; /* without its quotes; a string in value_buf */
 
@@ -32,7 +33,7 @@ struct reader {
     size_t *ret_at;
     struct js_err *err;
 
-    /* Of js_attributes_find(): what is looked for, and where it was. */
+    /* For js_attributes_find(): what to look for, and where it was found. */
     const struct row *wanted;
     size_t wanted_index;
     size_t found_at;
@@ -42,9 +43,9 @@ struct row {
     const char *name;
     int (*take)(struct reader *reader, const struct row *row);
     size_t offset;       /* of the field in struct js_attributes */
-    int32_t least, most; /* of a number */
+    int32_t least, most; /* range of a number */
     bool repeatable;
-    bool job_only; /* makes no sense for all jobs */
+    bool job_only; /* makes no sense as a default for all jobs */
 };
 
 static void *attributes_field_of(const struct reader *reader,
@@ -53,7 +54,7 @@ static void *attributes_field_of(const struct reader *reader,
     return (char *)reader->attributes + row->offset;
 }
 
-/* For a sentence about the byte at `at`. */
+/* Returns the err for a message about the byte at `at`. */
 static struct js_err *error_at(struct reader *reader, size_t at)
 {
     *reader->ret_at = at;
@@ -68,7 +69,7 @@ static int fail_memory(struct reader *reader, size_t at)
     return js_err_errno(err, "cannot read the attributes");
 }
 
-/* How many bytes of these to show; never a part of a UTF-8 character. */
+/* How many of these bytes to show. Never cuts a UTF-8 character. */
 static int shown_len(const char *bytes, size_t len)
 {
     if (len <= SHOWN_MAX)
@@ -155,8 +156,8 @@ static int read_number(const char *text, int32_t least, int32_t most,
 
 static int attributes_take_number(struct reader *reader, const struct row *row)
 {
-    /* Unsigned fields too: C lets their signed type reach them, and none has
-     * room for less than 0 in its row. */
+    /* This is also right for unsigned fields: C allows access through the
+     * signed type, and no row of theirs allows negative values. */
     int32_t *field = attributes_field_of(reader, row);
     char why[80];
     if (read_number(reader->value, row->least, row->most, field) == 0)
@@ -210,7 +211,8 @@ static int take_path(struct reader *reader, const struct row *row)
     return take_string(reader, row);
 }
 
-/* Not by strspn(), which takes longer to begin than all the rest of a line. */
+/* strspn() would be slower: it takes longer to set up than all the rest of a
+ * line. */
 static size_t name_length(const char *text)
 {
     const char *end = text;
@@ -302,7 +304,8 @@ static const struct row *find_row(const char *name, size_t len)
     return NULL;
 }
 
-/* The attribute that may stand here and was most likely meant, or NULL. */
+/* Returns the attribute that is allowed here and was most likely meant, or
+ * NULL. */
 static const char *closest_name(const struct reader *reader, const char *name,
                                 size_t len)
 {
@@ -368,7 +371,8 @@ static int refuse_unclosed(struct reader *reader)
                       "this list has no closing \"]\"");
 }
 
-/* What stands from `at` to before `end` is no name with a '=' behind it. */
+/* Reports that the text from `at` to before `end` is no name followed by
+ * '='. */
 static int refuse_no_pair(struct reader *reader, size_t at, size_t end)
 {
     const char *word = reader->text + at;
@@ -379,7 +383,7 @@ static int refuse_no_pair(struct reader *reader, size_t at, size_t end)
     if (!reader->braced && (len == 0 || *word == '['))
         return js_err_set(error_at(reader, at),
                           "a line of defaults takes no brackets");
-    /* Then this is more likely the command than an attribute. */
+    /* Without a ']' this is more likely the command than an attribute. */
     if (reader->braced && !memchr(word, ']', reader->len - at))
         return refuse_unclosed(reader);
     return js_err_set(error_at(reader, at),
@@ -388,7 +392,7 @@ static int refuse_no_pair(struct reader *reader, size_t at, size_t end)
                       shown_len(word, len), word, dots(len));
 }
 
-/* Where what should be the name that begins here ends. */
+/* The end of what should be the name that begins here. */
 static size_t name_end(const struct reader *reader)
 {
     const char *text = reader->text;
@@ -399,7 +403,7 @@ static size_t name_end(const struct reader *reader)
     return end;
 }
 
-/* Whether this attribute may stand here, with its name at `at`. */
+/* Checks that this attribute, with its name at `at`, is allowed here. */
 static int check_row(struct reader *reader, const struct row *row, size_t at)
 {
     uint32_t bit = UINT32_C(1) << (row - rows);
@@ -430,14 +434,14 @@ static int read_plain(struct reader *reader)
     return add_to_value(reader, at, reader->at - at);
 }
 
-/* How many bytes the backslash at `at` begins that stand for their last. */
+/* The length of the escape sequence at `at`, which stands for its last byte. */
 static size_t escaped_len(const struct reader *reader, size_t at)
 {
     char next = at + 1 < reader->len ? reader->text[at + 1] : '\0';
     return next == '"' || next == '\\' ? 2 : 1;
 }
 
-/* A part in quotes, of either kind. */
+/* Reads a quoted part, of either kind. */
 static int read_quoted(struct reader *reader)
 {
     const char *text = reader->text;
@@ -475,8 +479,8 @@ static int read_value(struct reader *reader)
     return 0;
 }
 
-/* Of several names in a value each counts. Where quotes stand between them the
- * place is that of the value. */
+/* In a value with several names each name counts. If the value has quotes, the
+ * position reported is that of the value. */
 static void look_for_wanted(struct reader *reader, const struct row *row)
 {
     if (row != reader->wanted || reader->found_at > 0)
@@ -517,7 +521,7 @@ static int read_pair(struct reader *reader)
     return row->take(reader, row);
 }
 
-/* Up to the ']' of a list, to the end of a line of defaults. */
+/* Reads up to the ']' of a list, or to the end of a line of defaults. */
 static int read_pairs(struct reader *reader)
 {
     for (;;) {

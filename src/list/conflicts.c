@@ -68,7 +68,7 @@ int js_conflicts_add_job(struct js_conflicts *conflicts, uint64_t seq,
             js_buf_append(&conflicts->parents, &parent, sizeof(parent)) < 0)
             return -1;
     }
-    /* Nobody can come after a job without a name. */
+    /* No job can come after one without a name. */
     return attributes->name
                ? js_lineage_add(conflicts->lineage, seq,
                                 (const uint64_t *)conflicts->parents.data,

@@ -8,14 +8,15 @@
 #include <string.h>
 
 enum {
-    SUGGEST_MAX = 1000, /* names that are searched for what was meant */
+    SUGGEST_MAX = 1000, /* how many names are searched for the one that was
+                           meant */
     BUCKETS_MIN = 16,
 };
 
 enum state { WAITING, READY, SUCCEEDED, FAILED, SKIPPED };
 
-/* An edge to a job that has not ended: in the list of the parent, in memory of
- * the child. */
+/* An edge to a job that has not ended. It is in the list of the parent, in
+ * memory of the child. */
 struct edge {
     struct edge *next;
     struct node *child;
@@ -28,19 +29,19 @@ struct edge_list {
 
 struct node {
     struct node *next;           /* in the queue of ready or skipped jobs */
-    struct node *next_in_bucket; /* in the table of ids */
+    struct node *next_in_bucket; /* in the hash table of ids */
     struct epoch *epoch;         /* valid until the job has ended */
-    struct edge *edges;          /* owned; NULL when none is left unmet */
+    struct edge *edges;          /* owned; NULL when all are met */
     struct edge_list children;
     uint64_t id;
     uint64_t depth;
-    uint64_t parent; /* of a skipped job: why */
+    uint64_t parent; /* for a skipped job: the reason */
     size_t unmet;    /* edges whose parents have not ended */
     enum state state;
     int mark;
     bool is_named;
-    bool is_held;   /* in a run of an epoch, or one that was let go */
-    bool is_queued; /* to be told */
+    bool is_held; /* it is in a run of an epoch, or in one that was released */
+    bool is_queued; /* it is still to be reported */
     char name[];
 };
 
@@ -65,12 +66,12 @@ struct epoch {
     struct run_queue held; /* all jobs of an epoch added before it opened */
 };
 
-/* How many jobs there are of each depth that may still come. */
+/* The numbers of jobs of each depth that may still grow. */
 struct depths {
-    uint64_t floor;   /* no job that comes is of this depth or less */
+    uint64_t floor;   /* no job to come has this depth or a smaller one */
     uint64_t deepest; /* of all jobs so far */
     uint64_t width;
-    uint64_t *counts; /* of depth floor + 1, floor + 2, ... */
+    uint64_t *counts; /* for depths floor + 1, floor + 2, ... */
     size_t capacity;
 };
 
@@ -86,18 +87,18 @@ struct depths {
  *   of `skipped` in front of `unsettled` have passed that on.
  */
 struct js_graph {
-    struct js_strmap names; /* to the node, which owns the name */
+    struct js_strmap names; /* each points to the node, which owns the name */
     struct node **buckets;
     size_t bucket_count; /* a power of two, or 0 */
     size_t node_count;
-    struct epoch *open; /* the first with jobs to end, never NULL */
+    struct epoch *open; /* the first epoch with unfinished jobs; never NULL */
     struct epoch *last;
-    bool at_barrier; /* the next job opens an epoch */
+    bool at_barrier; /* the next job begins an epoch */
     struct run_queue released;
     struct node_queue ready;
     struct node_queue skipped;
-    struct node *unsettled; /* in skipped: the first whose children do not know
-                               it yet */
+    struct node *unsettled; /* in skipped: the first job that has not passed it
+                               on to its children */
     uint64_t jobs;
     struct depths depths;
     int highest_mark;   /* of all jobs so far */
@@ -132,7 +133,7 @@ static void push_edge(struct edge_list *list, struct edge *edge)
     list->last = edge;
 }
 
-/* Moves all runs of `from` behind those of `to`. */
+/* Moves all runs of `from` to the end of `to`. */
 static void append_runs(struct run_queue *to, struct run_queue *from)
 {
     if (!from->first)
@@ -156,12 +157,12 @@ static void free_runs(struct run_queue *queue)
 static struct node **graph_bucket_of(struct node **buckets, size_t count,
                                      uint64_t id)
 {
-    /* Fibonacci hashing: ids in steps of a power of two spread as well. */
+    /* Fibonacci hashing spreads ids in steps of a power of two as well. */
     uint64_t hash = id * UINT64_C(0x9e3779b97f4a7c15);
     return &buckets[(hash >> 32) & (count - 1)];
 }
 
-/* Adds to *steps what it looked at. */
+/* Adds to *steps the number of nodes examined. */
 static struct node *graph_find_node(const struct js_graph *graph, uint64_t id,
                                     uint64_t *steps)
 {
@@ -223,7 +224,7 @@ static void graph_free_node(struct node *node)
     errno = saved;
 }
 
-/* Frees the node if nobody will ask for it any more. */
+/* Frees the node if it is no longer needed. */
 static void drop_if_done(struct js_graph *graph, struct node *node)
 {
     if (node->is_named || node->is_held || node->is_queued || node->unmet ||
@@ -281,7 +282,7 @@ void js_graph_free(struct js_graph *graph)
 
 /* ------------------------------------------------------------- what is bad */
 
-/* The name among those so far that was most likely meant, or NULL. */
+/* Returns the known name that was most likely meant, or NULL. */
 static const char *suggest(const struct js_graph *graph, const char *name)
 {
     const char *words[SUGGEST_MAX + 1];
@@ -325,7 +326,7 @@ static int check_name(const struct js_graph *graph, const char *name,
 
 /* ------------------------------------------------------------- adding a job */
 
-/* A job to be added. */
+/* A job that is being added. */
 struct draft {
     uint64_t id;
     const char *name;
@@ -335,7 +336,7 @@ struct draft {
     uint64_t depth;
     uint64_t failed_parent; /* 0: none */
     struct node *node;      /* NULL: it needs none */
-    struct run *run;        /* a new one, if it needs one */
+    struct run *run;        /* a new run, if the job needs one */
 };
 
 static bool has_ended(const struct node *node)
@@ -354,7 +355,7 @@ static void look_at_parent(struct draft *draft, const struct node *parent,
         draft->failed_parent = parent->id;
 }
 
-/* Looks up all names: fills in what follows from them, or says what is bad. */
+/* Looks up all names. Fills in what follows from them, or reports a bad one. */
 static int check(struct js_graph *graph, struct draft *draft, size_t *ret_bad,
                  struct js_err *err)
 {
@@ -371,7 +372,7 @@ static int check(struct js_graph *graph, struct draft *draft, size_t *ret_bad,
         }
         look_at_parent(draft, parent, edge->any);
     }
-    /* Nothing can change its fate: it need not hear of the others. */
+    /* Its fate is settled, so it need not hear of the others. */
     if (draft->failed_parent)
         draft->unmet = 0;
     return 0;
@@ -411,8 +412,8 @@ static int make_node(struct js_graph *graph, struct draft *draft)
     return 0;
 }
 
-/* The epoch that the next job belongs to becomes the last. Behind jobs that
- * have all ended a barrier changes nothing. */
+/* Makes the epoch of the next job the last one. After jobs that have all ended
+ * a barrier changes nothing. */
 static int reach_epoch(struct js_graph *graph)
 {
     if (graph->at_barrier && graph->last->pending > 0) {
@@ -443,7 +444,7 @@ static int make_run(const struct js_graph *graph, struct draft *draft)
     return 0;
 }
 
-/* All that can fail, with no trace in the graph but room. */
+/* Does all that can fail, and leaves no trace in the graph but room. */
 static int graph_prepare(struct js_graph *graph, struct draft *draft)
 {
     bool needs_node = draft->name || draft->unmet || draft->failed_parent;
@@ -517,7 +518,7 @@ static void skip(struct js_graph *graph, struct node *node, uint64_t parent)
         graph->unsettled = node;
 }
 
-/* Returns what js_graph_add() does. */
+/* Returns as js_graph_add(). */
 static int graph_commit(struct js_graph *graph, const struct draft *draft)
 {
     graph->jobs++;
@@ -614,13 +615,13 @@ static void meet(struct js_graph *graph, const struct node *parent,
     drop_if_done(graph, child);
 }
 
-/* Tells the children of a job that has ended. */
+/* Passes the end of a job on to its children. */
 static void graph_settle(struct js_graph *graph, struct node *parent)
 {
     struct edge *edge = parent->children.first;
     parent->children = (struct edge_list){NULL, NULL};
     while (edge) {
-        /* It may be freed with its child. */
+        /* The edge may be freed with its child. */
         struct edge *next = edge->next;
         meet(graph, parent, edge->child, edge->any);
         edge = next;
@@ -663,7 +664,7 @@ void js_graph_ended(struct js_graph *graph, uint64_t id, bool success)
 
 /* --------------------------------------------------------- what to tell */
 
-/* The next id of the runs that were let go, or 0. */
+/* The next id from the runs that were released, or 0. */
 static uint64_t next_released(struct js_graph *graph)
 {
     struct run *run = graph->released.first;
@@ -678,7 +679,7 @@ static uint64_t next_released(struct js_graph *graph)
     return id;
 }
 
-/* Lets a job of a released run go. True if that makes it READY. */
+/* Releases a job of such a run. True if that makes it READY. */
 static bool graph_let_go(struct js_graph *graph, uint64_t id)
 {
     struct node *node = graph_find_node(graph, id, &graph->steps);

@@ -7,9 +7,9 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-/* The details without the name, which stands at the front of them, and the
- * command. No two jobs have the same bytes here: the command has no NUL in it,
- * and each of the details ends with one. */
+/* The details without the name, which is their first, and the command.
+ * Different jobs have different bytes here: the command contains no NUL, and
+ * each of the details ends with one. */
 static const char *doing_of(const struct js_job *job, size_t *ret_len)
 {
     const char *name = js_job_name(job);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* With room for the details in front of the command. */
+/* Leaves room for the details before the command. */
 static struct js_job *job_new(uint64_t seq, const struct js_buf *details,
                               const char *command, size_t len)
 {

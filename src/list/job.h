@@ -69,8 +69,8 @@ struct js_job {
 struct js_job *js_job_new(uint64_t seq, const char *command, size_t len);
 struct js_job *js_job_new_simulated(uint64_t seq, int64_t duration_ns);
 
-/* As js_job_new(), with all that the attributes say except after and after-any.
- */
+/* As js_job_new(), with all that the attributes say except after and
+ * after-any. */
 struct js_job *js_job_new_with(uint64_t seq,
                                const struct js_attributes *attributes,
                                const char *command, size_t len);

@@ -43,7 +43,7 @@ static const char **job_spec_field_of(struct js_job_spec *details, char letter)
         return &details->field;
         JS_ATTRIBUTES_OF_PROCESS(JOB_SPEC_CASE)
 #undef JOB_SPEC_CASE
-    case ENV_LETTER: /* no other may have it */
+    case ENV_LETTER: /* no attribute may have this letter */
         break;
     }
     return NULL;

@@ -11,14 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The most that is dropped from the end of a line: a backslash and a CR. So a
- * text longer than this is too long whatever comes next. */
+/* The most that is dropped from the end of a line: a backslash and a CR. A text
+ * longer than this is too long whatever comes next. */
 enum { TEXT_MAX = JS_DIRECT_EXEC_MAX + 2 };
 
-/* So many lines a shell is asked about. */
+/* How many lines a shell is asked about. */
 enum { ASKED_MAX = 16 };
 
-/* What the line being read is, as far as its bytes so far tell. */
+/* The kind of the line being read, as far as its bytes so far show. */
 enum line_kind {
     LINE_BLANK, /* nothing, or blanks */
     LINE_COMMENT,
@@ -27,24 +27,24 @@ enum line_kind {
 };
 
 /*
- * Every byte is looked at once: on its way from `input` into `text`, or, in a
- * comment, into nothing. So a comment without end needs no memory.
+ * Each byte is examined once, on its way from `input` into `text`. Bytes of a
+ * comment are dropped, so a comment without end needs no memory.
  */
 struct js_jobfile {
     char *name;
     struct js_buf input;
-    size_t at;  /* where the unread part of the input begins */
-    bool begun; /* there is, or was, no byte order mark at the front */
+    size_t at;  /* start of the unread part of the input */
+    bool begun; /* a byte order mark at the front has been looked for */
     bool ended; /* no more input will come */
 
-    uint64_t line; /* of input.data[at], and its column; from 1 on */
+    uint64_t line; /* position of input.data[at], from 1 on, and its column */
     uint64_t column;
 
     enum line_kind kind;
-    struct js_buf text;  /* of the command so far, its lines joined */
-    size_t text_line_at; /* where the last of these lines begins in it */
-    uint64_t first_line; /* where the first of them is in the input */
-    struct js_buf lines; /* where the others begin in it: a size_t each */
+    struct js_buf text;  /* the command so far, with its lines joined */
+    size_t text_line_at; /* start of the last of these lines in it */
+    uint64_t first_line; /* number of the first of them in the input */
+    struct js_buf lines; /* starts of the others in it: a size_t each */
 
     struct js_graph *graph;
     struct js_resume *resume; /* NULL: all jobs run */
@@ -52,10 +52,10 @@ struct js_jobfile {
     bool has_defaults;
     struct js_buf edges; /* of the job being made: struct js_graph_edge */
 
-    bool is_checked; /* the next three are there */
+    bool is_checked; /* the next three fields are set */
     struct js_jobfile_checks checks;
     struct js_conflicts *conflicts;
-    unsigned asked; /* how often a shell was */
+    unsigned asked; /* how often a shell was asked */
 
     uint64_t jobs; /* given out */
     bool failed;
@@ -119,7 +119,7 @@ static size_t unread(const struct js_jobfile *file)
 int js_jobfile_feed(struct js_jobfile *file, const char *bytes, size_t len)
 {
     /* Moving the rest only when it is no longer than what was read since the
-     * last time keeps the time linear. */
+     * last time keeps the total time linear. */
     if (file->at >= unread(file)) {
         js_buf_consume(&file->input, file->at);
         file->at = 0;
@@ -182,7 +182,7 @@ static void advance_newline(struct js_jobfile *file)
     file->column = 1;
 }
 
-/* Ready for a line that has nothing to do with the one before. */
+/* Prepares for a line that does not continue the one before. */
 static void begin_line(struct js_jobfile *file)
 {
     file->kind = LINE_BLANK;
@@ -213,12 +213,13 @@ static void drop_carriage_return(struct js_jobfile *file)
         text->len--;
 }
 
-/* True if the line goes on in the next; its last backslash is then dropped. */
+/* True if the line continues in the next. Drops its last backslash then. */
 static bool drop_continuation(struct js_jobfile *file)
 {
     struct js_buf *text = &file->text;
     size_t at = text->len;
-    /* No further than this line, or joining many would be quadratic. */
+    /* Does not look beyond this line; otherwise joining many would be
+     * quadratic. */
     while (at > file->text_line_at && text->data[at - 1] == '\\')
         at--;
     if ((text->len - at) % 2 == 0)
@@ -230,7 +231,7 @@ static bool drop_continuation(struct js_jobfile *file)
 
 /* ---------------------------------------------------------------- a job */
 
-/* Where in the input the byte at `at` of the text stands. */
+/* The place in the input of the byte at `at` of the text. */
 static void place_of(const struct js_jobfile *file, size_t at,
                      uint64_t *ret_line, uint64_t *ret_column)
 {
@@ -248,7 +249,7 @@ static void place_of(const struct js_jobfile *file, size_t at,
     *ret_column = at - begin + 1;
 }
 
-/* "NAME:LINE:COLUMN: what"; 0, or -1 with errno ENOMEM. */
+/* Formats "NAME:LINE:COLUMN: what". Returns 0, or -1 with errno ENOMEM. */
 static int describe_at(const struct js_jobfile *file, size_t at,
                        const char *what, struct js_err *ret)
 {
@@ -265,7 +266,7 @@ static int describe_at(const struct js_jobfile *file, size_t at,
     return rc;
 }
 
-/* An error of this line alone: what comes behind it can be read. */
+/* Reports an error of this line only: the lines after it can be read. */
 static int refuse_at(struct js_jobfile *file, size_t at,
                      const struct js_err *why)
 {
@@ -312,7 +313,7 @@ static int add_to_graph(struct js_jobfile *file, uint64_t id, const char *name,
         file->edges.len / sizeof(struct js_graph_edge), ret_bad, err);
 }
 
-/* Where what the graph refused stands in the line. */
+/* The position in the line of what the graph refused. */
 static size_t place_of_edge(const struct js_jobfile *file,
                             const struct js_attributes *attributes, size_t bad)
 {
@@ -326,7 +327,7 @@ static size_t place_of_edge(const struct js_jobfile *file,
                               bad - attributes->after.count);
 }
 
-/* Tells the graph: 1 if the job is READY, 0 if it waits, -1. */
+/* Adds the job to the graph. Returns 1 if it is READY, 0 if it waits, or -1. */
 static int join_graph(struct js_jobfile *file, uint64_t seq,
                       const struct js_attributes *attributes)
 {
@@ -339,7 +340,8 @@ static int join_graph(struct js_jobfile *file, uint64_t seq,
     if (errno == ENOMEM)
         return jobfile_fail_errno(file);
     size_t at = attributes ? place_of_edge(file, attributes, bad) : 0;
-    /* Without it, so that nothing else is wrong because of this mistake. */
+    /* Adds the job without the bad edge, so that no other error follows from
+     * this one. */
     struct js_err none;
     if (bad == SIZE_MAX)
         name = NULL;
@@ -362,7 +364,7 @@ static int find_edges(struct js_jobfile *file,
 
 /* ---------------------------------------------------------------- checks */
 
-/* A few lines at most: of more it is not known. */
+/* Asks a shell about a few lines at most. */
 static bool is_refused(struct js_jobfile *file, size_t at)
 {
     const char *text = js_buf_string(&file->text);
@@ -372,7 +374,7 @@ static bool is_refused(struct js_jobfile *file, size_t at)
     return !file->checks.takes(text + at);
 }
 
-/* What the shell will say of the command at `at`, or what it will do. */
+/* Warns of what the shell would say or do about the command at `at`. */
 static void check_command(struct js_jobfile *file, size_t at)
 {
     enum js_shline look =
@@ -390,7 +392,7 @@ static void check_command(struct js_jobfile *file, size_t at)
                 "into a script that a line runs");
 }
 
-/* One file that the job writes to. */
+/* Checks one file that the job writes to. */
 static int jobfile_check_target(struct js_jobfile *file, uint64_t seq,
                                 const char *attribute, const char *dir,
                                 const char *path)
@@ -424,8 +426,8 @@ static int check_targets(struct js_jobfile *file, uint64_t seq,
 
 /* ---------------------------------------------------------------- jobs */
 
-/* What becomes of it in this run. With a name that is not there it runs: then
- * the graph will say what is wrong. */
+/* Decides whether the job runs. A job that names an unknown job counts as
+ * running: the graph then reports the error. */
 static int jobfile_judge(struct js_jobfile *file, struct js_job *job,
                          enum js_resume_decision *ret)
 {
@@ -440,13 +442,13 @@ static int jobfile_judge(struct js_jobfile *file, struct js_job *job,
     if (js_resume_judge(file->resume, job, (enum js_resume_decision)after,
                         ret) < 0)
         return jobfile_fail_errno(file);
-    /* It has ended, whatever became of those it comes after. */
+    /* It has ended, whatever became of the jobs it comes after. */
     if (*ret == JS_RESUME_DECISION_DONE || *ret == JS_RESUME_DECISION_FAILED)
         file->edges.len = 0;
     return 0;
 }
 
-/* 1 if the job is to be run; 0 if it is not; -1. */
+/* Returns 1 if the job is to be run, 0 if not, or -1. */
 static int admit(struct js_jobfile *file, struct js_job *job,
                  const struct js_attributes *attributes)
 {
@@ -491,7 +493,7 @@ static int finish_job(struct js_jobfile *file, struct js_job *job,
     return rc;
 }
 
-/* It would have been a job: those that follow keep their numbers. */
+/* The line would have been a job, so the jobs after it keep their numbers. */
 static int refuse_job(struct js_jobfile *file, size_t at,
                       const struct js_err *why)
 {
@@ -499,7 +501,7 @@ static int refuse_job(struct js_jobfile *file, size_t at,
     return refuse_at(file, at, why);
 }
 
-/* A line that begins with a list, or one for which there are defaults. */
+/* Makes a job of a line with an attribute list, or with defaults. */
 static int job_with_attributes(struct js_jobfile *file,
                                struct js_attributes *attributes,
                                struct js_job **ret)
@@ -555,8 +557,8 @@ static bool is_wait(const struct js_buf *text)
 }
 
 /*
- * The one place where the text of a whole line, joined and without its line
- * end, becomes a job. Returns as js_jobfile_next() does.
+ * The only place where the text of a whole line, joined and without its line
+ * end, becomes a job. Returns as js_jobfile_next().
  */
 static int job_of_text(struct js_jobfile *file, struct js_job **ret)
 {
@@ -598,7 +600,7 @@ static size_t skip_blank_bytes(const struct js_buf *text)
     return at;
 }
 
-/* Of a comment so far: it may still be one that sets defaults. */
+/* True while the comment may still be one that sets defaults. */
 static bool may_be_defaults(const struct js_buf *text)
 {
     size_t word = strlen(defaults_word);
@@ -645,8 +647,9 @@ static int end_defaults(struct js_jobfile *file)
 
 /* ---------------------------------------------------------------- lines */
 
-/* The next bytes belong to the command; the first `len` unread at most, and no
- * more than make it too long, so that where the input was cut shows nowhere. */
+/* The next bytes belong to the command. Takes at most the first `len` unread
+ * bytes, and not more than make it too long. So the result does not depend on
+ * how the input was cut. */
 static int jobfile_take_text(struct js_jobfile *file, size_t len)
 {
     const char *bytes = file->input.data + file->at;
@@ -658,14 +661,14 @@ static int jobfile_take_text(struct js_jobfile *file, size_t len)
     return file->text.len > TEXT_MAX ? fail_too_long(file) : 0;
 }
 
-/* How much may be looked at in one go. */
+/* How many bytes may be examined at once. */
 static size_t text_window(const struct js_jobfile *file)
 {
     size_t room = TEXT_MAX + 1 - file->text.len;
     return unread(file) < room ? unread(file) : room;
 }
 
-/* The blanks at the front of a line, and what comes after them. */
+/* Reads the blanks at the front of a line, and what follows them. */
 static int read_blank(struct js_jobfile *file)
 {
     const char *bytes = file->input.data + file->at;
@@ -693,7 +696,7 @@ static int read_comment(struct js_jobfile *file)
     return 0;
 }
 
-/* Up to where it shows that the comment is of no concern. */
+/* Reads until it is clear that the comment sets no defaults. */
 static int read_defaults(struct js_jobfile *file)
 {
     const char *bytes = file->input.data + file->at;
@@ -736,7 +739,8 @@ static int read_command(struct js_jobfile *file, struct js_job **ret)
     return end_command(file, ret);
 }
 
-/* One step: to the end of the line, of the input so far, or of its blanks. */
+/* Takes one step: to the end of the line, of the input so far, or of the
+ * blanks. */
 static int read_some(struct js_jobfile *file, struct js_job **ret)
 {
     switch (file->kind) {
@@ -752,7 +756,7 @@ static int read_some(struct js_jobfile *file, struct js_job **ret)
     return read_command(file, ret);
 }
 
-/* The last line, if it had no newline. A backslash at its end stays. */
+/* Takes the last line if it had no newline. A backslash at its end stays. */
 static int jobfile_end_of_input(struct js_jobfile *file, struct js_job **ret)
 {
     if (file->kind == LINE_DEFAULTS)
@@ -761,8 +765,8 @@ static int jobfile_end_of_input(struct js_jobfile *file, struct js_job **ret)
     return end_command(file, ret);
 }
 
-/* What some editors put in front of a text. False until it is known whether it
- * is there. */
+/* Skips the byte order mark that some editors write. False until it is known
+ * whether there is one. */
 static bool skip_mark(struct js_jobfile *file)
 {
     static const char mark[] = "\xef\xbb\xbf";

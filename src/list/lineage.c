@@ -6,21 +6,22 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-/* A question looks at the jobs between the two, at each once. Lists in which
- * many files are each written at both ends would be quadratic. */
+/* A question examines the jobs between the two, each once. A list in which many
+ * files are each written at both ends would take quadratic time, hence this
+ * limit. */
 enum { STEPS_MAX = 20 * 1000 * 1000 };
 
 struct record {
     uint64_t seq;
-    size_t parents_at; /* in parents: indices of records */
+    size_t parents_at; /* in `parents`: indices of records */
     size_t parent_count;
-    uint64_t asked; /* the last question that came by */
+    uint64_t asked; /* the last question that reached it */
 };
 
 struct js_lineage {
     struct js_buf recorder; /* struct record, by growing number */
-    struct js_buf parents;  /* size_t */
-    struct js_buf stack;    /* size_t: records still to be looked at */
+    struct js_buf parents;  /* size_t each */
+    struct js_buf stack;    /* size_t: records still to be examined */
     uint64_t questions;
     uint64_t steps;
 };
@@ -47,7 +48,7 @@ static struct record *records_of(const struct js_lineage *lineage)
     return (struct record *)lineage->recorder.data;
 }
 
-/* The record of the job, or of the first behind it. */
+/* The index of the job's record, or of the first after it. */
 static size_t lineage_find_record(const struct js_lineage *lineage,
                                   uint64_t seq)
 {
@@ -86,8 +87,8 @@ int js_lineage_add(struct js_lineage *lineage, uint64_t seq,
     return js_buf_append(&lineage->recorder, &record, sizeof(record));
 }
 
-/* To be looked at, if no one has in this question. A job can only come after
- * one with a lower number: those below the one asked for lead nowhere. */
+/* Adds a record to the stack, once for each question. A job can only come after
+ * one with a lower number, so records below `least` lead nowhere. */
 static int push_record(struct js_lineage *lineage, size_t index, size_t least)
 {
     struct record *record = &records_of(lineage)[index];

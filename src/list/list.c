@@ -9,11 +9,12 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The text goes to a parser in pieces of this size, so that the parser never
- * holds a second copy of a large file. */
+/* The text goes to a parser in pieces of this size. So the parser never holds a
+ * second copy of a large file. */
 enum { PIECE_BYTES = 64 * 1024 };
 
-/* A job that needs more than a core, and not what the one before it needs. */
+/* A job that needs more than one core, and not the same as the job before
+ * it. */
 struct special {
     uint64_t id, line;
     struct js_request request;
@@ -75,7 +76,7 @@ int js_list_check_kind(const char *path, int fd, struct stat *ret,
 
 int js_list_open(const char *path, struct stat *ret, struct js_err *err)
 {
-    /* A regular file takes no notice of O_NONBLOCK. */
+    /* O_NONBLOCK has no effect on a regular file. */
     int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
     if (fd < 0) {
         char *name = js_list_show_path(path);
@@ -88,12 +89,12 @@ int js_list_open(const char *path, struct stat *ret, struct js_err *err)
     return fd;
 }
 
-/* To the end, whatever fstat(2) said its size is: it may be growing, or be a
- * file of /proc, which has none. */
+/* Reads to the end, whatever size fstat(2) reported: the file may be growing,
+ * or be in /proc and have no size. */
 static int list_read_text(struct js_list *list, int fd, off_t size_bytes)
 {
     struct js_buf *text = &list->text;
-    /* One byte more, so that the end is seen without growing. */
+    /* With one byte more, the end is found without growing the buffer. */
     if (js_buf_reserve(text, (size_t)size_bytes + 1) < 0)
         return -1;
     for (;;) {
@@ -118,20 +119,21 @@ size_t js_list_piece(const struct js_list *list, size_t at, const char **ret)
 
 /* ---------------------------------------------------------------- checking */
 
-/* One pass over all of the text, whose jobs are forgotten. */
+/* One pass over the whole text. Its jobs are not kept. */
 struct check {
     struct js_list *list;
     struct js_resume *resume; /* NULL: all run */
     struct js_warnings warnings;
     struct js_graph *graph;
     struct js_jobfile *jobs;
-    size_t at; /* from here on the parser has not seen the text */
+    size_t at; /* the position up to which the parser has the text */
     bool has_ended;
     unsigned errors;
     struct js_err first_error;
 };
 
-/* 1 and the next job that runs, 0 at the end, or -1 as js_jobfile_next(). */
+/* Returns 1 and the next job that runs, 0 at the end, or -1 as
+ * js_jobfile_next(). */
 static int check_next(struct check *check, struct js_job **ret,
                       struct js_err *err)
 {
@@ -172,7 +174,8 @@ static int keep_need(struct js_list *list, const struct js_job *job)
     return js_buf_append(needs, &special, sizeof(special));
 }
 
-/* The first is told when there is a second: one alone is the error itself. */
+/* The first error is reported only when there is a second. A single error is
+ * returned as such. */
 static void check_add_error(struct check *check, const struct js_err *err)
 {
     const struct js_warnings_ear *ear = &check->warnings.ear;
@@ -195,7 +198,8 @@ static int check_sum_up(const struct check *check, struct js_err *err)
                       check->errors == JS_LIST_ERRORS ? " or more" : "");
 }
 
-/* What an earlier run has done, and what this one puts aside. */
+/* Counts the jobs that an earlier run has done and those that this run leaves
+ * out. */
 static int check_count_rest(const struct check *check)
 {
     struct js_list_survey *survey = &check->list->survey;
@@ -206,8 +210,8 @@ static int check_count_rest(const struct check *check)
     return 0;
 }
 
-/* To the end of the text. Goes on after errors in attributes, to find more of
- * them. */
+/* Checks to the end of the text. Continues after errors in attributes, to find
+ * more of them. */
 static int check_text(struct check *check, struct js_err *err)
 {
     struct js_list *list = check->list;
@@ -261,7 +265,7 @@ static int list_check(struct js_list *list, const struct js_list_config *config,
 
 /* ---------------------------------------------------------------- all of it */
 
-/* Without its text. */
+/* Creates a list without its text. */
 static struct js_list *list_new(const char *path, struct js_err *err)
 {
     struct js_list *list = calloc(1, sizeof(*list));

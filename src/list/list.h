@@ -44,8 +44,8 @@ struct js_list_survey {
  */
 struct js_list *js_list_read(const char *path, struct js_err *err);
 
-/* How to read a list for a run. Everything is borrowed until the list is made.
- */
+/* How to read a list for a run. Everything is borrowed until the list is
+ * made. */
 struct js_list_config {
     const char *path;
     struct js_resume *resume; /* decides which jobs run and counts them, as in a

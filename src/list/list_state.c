@@ -14,7 +14,7 @@ struct js_list_state {
     struct js_buf ids; /* uint64_t, by seq - 1 */
     js_list_state_fn visit;
     void *arg;
-    int error; /* of a visit, or for want of memory; 0: none */
+    int error; /* errno of a failed visit or allocation; 0: none */
 };
 
 static void list_state_visit(struct js_list_state *list_state,
@@ -25,8 +25,8 @@ static void list_state_visit(struct js_list_state *list_state,
         list_state->error = errno;
 }
 
-/* In the order of the list. Those that are left are visited when the graph
- * knows of them. */
+/* Called in the order of the list. Unfinished jobs are visited later, when all
+ * jobs are in the graph. */
 static void note_judged(void *arg, const struct js_job *job,
                         enum js_resume_decision verdict)
 {
@@ -53,7 +53,7 @@ static enum js_wait wait_of(const struct js_graph *graph,
     return JS_WAIT_TO_SKIP;
 }
 
-/* A list that was checked has no errors: what fails is memory. */
+/* A list that was checked has no errors, so only memory can fail. */
 static int list_state_visit_all(struct js_list_state *list_state)
 {
     struct js_graph *graph = js_source_graph(list_state->source);

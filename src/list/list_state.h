@@ -47,8 +47,8 @@ struct js_awaited {
     bool any;         /* after-any */
 };
 
-/* Calls visit for each unfinished job that the job with this seq comes after.
- */
+/* Calls visit for each unfinished job that the job with this seq comes
+ * after. */
 typedef void (*js_awaited_fn)(void *arg, const struct js_awaited *awaited);
 void js_list_state_each(const struct js_list_state *list_state, uint64_t seq,
                         js_awaited_fn visit, void *arg);

@@ -7,8 +7,8 @@
 #include <stddef.h>
 #include <string.h>
 
-/* What a person must know: what failed, and, for want of a rule in hints[],
- * what to do about it. */
+/* For each step what failed and, unless hints[] has a more special rule, what
+ * to do. */
 static const struct {
     const char *what;
     const char *hint; /* or NULL */
@@ -46,9 +46,9 @@ static const struct {
 _Static_assert(sizeof(steps) / sizeof(steps[0]) == JS_STEP_COUNT,
                "a sentence for every step");
 
-/* The first that fits counts. */
+/* The first rule that fits counts. */
 static const struct {
-    enum js_step step; /* JS_STEP_NONE: any */
+    enum js_step step; /* JS_STEP_NONE: any step */
     int error;
     const char *hint;
 } hints[] = {
@@ -95,7 +95,7 @@ static const struct {
      "the host is short of memory: run fewer slots, or ask for more memory"},
 };
 
-/* sigabbrev_np(3) knows them too, but only since glibc 2.32. */
+/* sigabbrev_np(3) knows these too, but only since glibc 2.32. */
 static const char *const signal_names[] = {
     [SIGHUP] = "SIGHUP",       [SIGINT] = "SIGINT",       [SIGQUIT] = "SIGQUIT",
     [SIGILL] = "SIGILL",       [SIGTRAP] = "SIGTRAP",     [SIGABRT] = "SIGABRT",
@@ -197,7 +197,8 @@ static int describe_step(const struct js_outcome *outcome, const char *path,
 {
     enum js_step step = outcome->step;
     int error = outcome->step_errno;
-    /* It comes out of a message: another program's numbers may differ. */
+    /* The number comes from a message, and another program's numbers may
+     * differ. */
     if ((unsigned)step >= JS_STEP_COUNT)
         return js_buf_printf(buf, "could not be started: step %u failed: %s",
                              (unsigned)step, js_errno_text(error));

@@ -13,8 +13,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The step at which the start of a job failed. The numbers travel in messages.
- */
+/* The step at which the start of a job failed. The numbers travel in
+ * messages. */
 enum js_step {
     JS_STEP_NONE = 0, /* no step failed: the job was started */
     JS_STEP_FORK,     /* no process could be created */

@@ -6,19 +6,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* 2^64 divided by the golden ratio: spreads what is alike. */
+/* 2^64 divided by the golden ratio: spreads similar values. */
 #define GOLDEN UINT64_C(0x9e3779b97f4a7c15)
 
 enum { PLACES_MIN = 64, ENTRIES_MIN = 64 };
 
-/* Ids of 32 bits keep a list of millions small. The entries of an identity are
- * a list by id; only the first of them knows the last, and which is the first
- * that is not matched. */
+/* Ids of 32 bits keep a list of millions small. The entries with one identity
+ * form a list by id. Only the first of them knows the last, and the first one
+ * not yet matched. */
 struct entry {
     struct js_identity identity;
     uint32_t next, last, unmatched; /* ids, or 0 */
     uint8_t standing;
-    uint8_t losses; /* 255: or more */
+    uint8_t losses; /* 255 means 255 or more */
     bool is_gone : 1;
     bool is_matched : 1;
     bool is_settled : 1;
@@ -26,13 +26,14 @@ struct entry {
 };
 
 struct js_registry {
-    struct entry *entries; /* by id - 1 */
+    struct entry *entries; /* indexed by id - 1 */
     uint64_t count, capacity;
-    uint64_t settled; /* how many are */
-    uint32_t *places; /* the first id of each identity, or 0; open addressing */
+    uint64_t settled; /* how many jobs are settled */
+    uint32_t *places; /* the first id of each identity, or 0; a table with open
+                         addressing */
     size_t identities;
     size_t place_count;     /* a power of two, or 0 */
-    struct js_strmap names; /* to struct name; owned */
+    struct js_strmap names; /* to struct name, which is owned */
 };
 
 struct name {
@@ -67,7 +68,7 @@ uint64_t js_registry_count(const struct js_registry *registry)
 /* ---------------------------------------------------------------- identities
  */
 
-/* Where it is, or the empty place where it belongs. */
+/* The place of the identity, or the empty place where it belongs. */
 static uint32_t *registry_find_place(const struct js_registry *registry,
                                      uint32_t *places, size_t count,
                                      const struct js_identity *identity)

@@ -55,8 +55,8 @@ int js_resources_add_core(struct js_resources *resources,
 int js_resources_add_gpu(struct js_resources *resources, const char *name,
                          uint16_t numa);
 
-/* Marks the cores that have a CPU of the set as held by slaves of another run.
- */
+/* Marks the cores that have a CPU of the set as held by slaves of another
+ * run. */
 void js_resources_lend(struct js_resources *resources,
                        const struct js_cpuset *set);
 

@@ -35,15 +35,15 @@ static int tell_name(struct js_resume *resume, uint64_t id, const char *name)
     struct js_resume_news news = {JS_RESUME_NAMED, id, NULL, name};
     if (!name[0] || js_registry_find_name(resume->registry, name) == id)
         return 0;
-    /* Of a stream the name is put on record, and need not be known here. */
+    /* For a stream the name is put on record, but is not needed here. */
     if (id <= js_registry_count(resume->registry) &&
         js_registry_name(resume->registry, id, name) < 0)
         return -1;
     return resume->tell(resume->arg, &news);
 }
 
-/* Its name is another's now. (Should it stand elsewhere in the list without
- * that name it comes back.) */
+/* Another job has its name now. (If this one is elsewhere in the list without
+ * that name, it comes back.) */
 static int resume_replace(struct js_resume *resume, uint64_t id)
 {
     if (js_registry_is_matched(resume->registry, id) ||
@@ -53,7 +53,7 @@ static int resume_replace(struct js_resume *resume, uint64_t id)
     return resume_tell(resume, JS_RESUME_GONE, id);
 }
 
-/* It was never heard of. */
+/* The job is new. */
 static int accept_job(struct js_resume *resume, struct js_job *job,
                       const struct js_identity *identity)
 {
@@ -76,7 +76,7 @@ static int accept_job(struct js_resume *resume, struct js_job *job,
     return tell_name(resume, job->id, name);
 }
 
-/* As the registry has it; of a new job all is false. */
+/* What the registry knows about a job. For a new job all is false. */
 struct stand {
     enum js_job_state standing;
     bool is_new, is_settled, is_owed;
@@ -88,7 +88,7 @@ static struct stand stand_of(const struct js_resume *resume, uint64_t id)
         return (struct stand){.is_new = true};
     return (struct stand){
         .standing = js_registry_standing(resume->registry, id),
-        /* A list is read twice: first to look at it. */
+        /* A list is read twice, and the first pass only looks at it. */
         .is_new = id > resume->known,
         .is_settled = js_registry_is_settled(resume->registry, id),
         .is_owed = js_registry_is_owed(resume->registry, id),
@@ -144,7 +144,7 @@ static void count(struct js_resume *resume, const struct stand *stand,
         counts->failed++;
 }
 
-/* It is in the registry. */
+/* The job is in the registry. */
 static int renew(struct js_resume *resume, const struct js_job *job,
                  enum js_job_state standing, enum js_resume_decision verdict)
 {

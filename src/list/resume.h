@@ -31,9 +31,9 @@ enum js_resume_what {
     JS_RESUME_MATCH, /* as LOOK, but all jobs run, whatever their state */
 };
 
-/* The state of a job when its list is read. The order is that of strength: of
- * the decisions on several jobs that a job comes after, the strongest counts.
- */
+/* The state of a job when its list is read. The order is that of strength:
+ * of the decisions on several jobs that a job comes after, the strongest
+ * counts. */
 enum js_resume_decision {
     JS_RESUME_DECISION_DONE = 0, /* it succeeded in an earlier run */
     JS_RESUME_DECISION_FAILED, /* it failed in an earlier run, and does not run

@@ -3,14 +3,14 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* What a word of the grammar opens or closes. */
+/* The constructs that a word of the grammar opens or closes. */
 enum nest { NEST_IF, NEST_LOOP, NEST_DO, NEST_CASE, NEST_BRACE, NEST_COUNT };
 
 struct keyword {
     const char *word;
     enum nest nest;
-    int step;      /* 1: opens, -1: closes, 0: goes on in it */
-    bool is_alone; /* no command follows: names, or an end */
+    int step;      /* 1: opens, -1: closes, 0: continues it */
+    bool is_alone; /* no command follows it, but names or an end */
 };
 
 static const struct keyword keywords[] = {
@@ -29,8 +29,9 @@ struct look {
     int open[NEST_COUNT];
     int brackets;
     bool is_first;      /* nothing was seen yet */
-    bool is_command;    /* the next word is one, or of the grammar */
-    bool is_unfinished; /* behind an operator that something must follow */
+    bool is_command;    /* the next word is a command, or one of the grammar */
+    bool is_unfinished; /* an operator came last, and something must follow
+                           it */
     bool is_background;
     bool is_broken;
     bool is_doubtful;
@@ -49,7 +50,7 @@ static bool is_operator(char c)
 
 /* ---------------------------------------------------------------- words */
 
-/* Behind the quote that closes; at the end if there is none. */
+/* Moves behind the closing quote, or to the end if there is none. */
 static void skip_quoted(struct look *look)
 {
     char quote = *look->at++;
@@ -63,7 +64,7 @@ static void skip_quoted(struct look *look)
     look->at++;
 }
 
-/* Behind "${...}", in which a quote or a '#' is as ever. */
+/* Moves behind "${...}", in which quotes and '#' have their usual meaning. */
 static void skip_expansion(struct look *look)
 {
     look->at += 2;
@@ -125,7 +126,7 @@ static void take_keyword(struct look *look, const struct keyword *keyword)
         look->open[NEST_LOOP]--;
     look->is_command = !keyword->is_alone;
     look->is_unfinished = !keyword->is_alone;
-    /* What is left in the background within, is. */
+    /* A command left in the background inside a construct counts too. */
     look->is_background &= keyword->step < 0;
 }
 
@@ -159,7 +160,7 @@ static void take_bracket(struct look *look, char c)
         look->is_background = false;
     if (look->brackets >= 0)
         return;
-    if (look->open[NEST_CASE] > 0) { /* behind a pattern */
+    if (look->open[NEST_CASE] > 0) { /* after a pattern */
         look->brackets = 0;
         look->is_background = false;
         return;
@@ -168,7 +169,7 @@ static void take_bracket(struct look *look, char c)
     look->is_doubtful = true;
 }
 
-/* "&" but not that of "2>&1", which take_redirection() has. */
+/* Handles "&", but not that of "2>&1", which take_redirection() handles. */
 static void take_separator(struct look *look, char c)
 {
     bool is_double = look->at < look->end && *look->at == c;
@@ -222,7 +223,7 @@ enum js_shline js_shline_look(const char *command, size_t len)
         if (shline_is_blank(*look.at))
             look.at++;
         else if (*look.at == '#')
-            break; /* a comment: within a word it is skipped with that */
+            break; /* a comment; within a word '#' is skipped with the word */
         else if (is_operator(*look.at))
             take_operator(&look);
         else
@@ -248,7 +249,7 @@ static bool is_shell(const char *name, size_t len)
     return false;
 }
 
-/* "#!/usr/bin/env bash" as well as "#!/bin/sh -e". */
+/* Accepts "#!/usr/bin/env bash" as well as "#!/bin/sh -e". */
 size_t js_shline_shebang(const char *text, size_t len)
 {
     enum { SHEBANG_MAX = 256 };

@@ -15,44 +15,45 @@
 /* A stream is read in pieces of this size. */
 enum { PIECE_BYTES = 64 * 1024 };
 
-/* What an ordinary user may ask a pipe to hold. */
+/* The largest size of a pipe that an ordinary user may request. */
 enum { PIPE_BYTES = 1024 * 1024, PAGE_BYTES = 4096 };
 
-/* After this many pieces without a job a call returns, or a stream of nothing
- * but comments would keep the caller from all else. */
+/* After this many pieces without a job the call returns. Otherwise a stream of
+ * nothing but comments would keep the caller from all other work. */
 enum { PIECES_MAX = 16 };
 
 enum source_kind {
     SOURCE_DEMO,
-    SOURCE_LIST, /* a regular file, which was read before */
+    SOURCE_LIST, /* a regular file, which has been read before */
     SOURCE_STREAM,
 };
 
 struct js_source {
     enum source_kind kind;
     enum js_source_state state; /* END and ERROR are final */
-    uint64_t given; /* of the demonstration: whether they ran or not */
+    uint64_t given; /* jobs of the demonstration, whether they ran or not */
     uint64_t total; /* of the demonstration */
 
     struct js_resume *resume; /* NULL: all jobs run */
 
     int64_t duration_ns; /* of the demonstration's jobs */
 
-    struct js_jobfile *jobs; /* NULL: it is the demonstration */
+    struct js_jobfile *jobs; /* NULL: a demonstration */
     struct js_graph *graph;  /* of the jobs given out */
-    bool ended;              /* the parser has all of the input */
+    bool ended;              /* the parser has all input */
 
-    const struct js_list *list; /* NULL: it is no regular file */
-    struct js_list *own_list;   /* the same, if it is the source's */
-    size_t text_at;             /* from here on the parser has not seen it */
+    const struct js_list *list; /* NULL: no regular file */
+    struct js_list *own_list;   /* the same list, if the source owns it */
+    size_t text_at; /* the position up to which the parser has the text */
 
-    /* Of a stream. */
-    char *name; /* what errors call it */
+    /* For a stream only. */
+    char *name; /* its name in errors */
     struct js_warnings warnings;
     int fd;
     bool owns_fd;
-    int pipe_bytes;  /* of a pipe that is distrusted; 0 or less: it is not */
-    bool is_damaged; /* it may have been full */
+    int pipe_bytes;  /* size of a distrusted pipe; 0 or less: the stream is
+                        trusted */
+    bool is_damaged; /* the pipe may have been full */
     struct js_input *inlet;
     struct js_err failure;
 };
@@ -124,8 +125,8 @@ static int source_end_of_input(struct js_source *source)
     return 1;
 }
 
-/* Gives the parser one more piece, or says that there is none: 1 when that is
- * done, -1 with errno. */
+/* Gives the parser one more piece, or reports the end to it. Returns 1, or -1
+ * with errno. */
 static int feed_text(struct js_source *source)
 {
     const char *bytes;
@@ -143,11 +144,11 @@ void js_source_distrust(struct js_source *source)
 }
 
 /*
- * Since the last look there was never more in the pipe than what was read now
- * and what is left. Less than half of its size cannot have filled it: two pages
- * behind each other hold more than one could, or they would be one; only the
- * first may be half read. From the first look on there is more room in it, if
- * that can be had.
+ * Since the last look the pipe never held more than what was read now and what
+ * is left. Less than half of its size cannot have filled it: any two
+ * neighbouring pages hold more than one page could, or they would have been
+ * merged, and only the first may be half read. The first look also enlarges the
+ * pipe, if possible.
  */
 static bool may_be_damaged(struct js_source *source, ssize_t read_bytes)
 {
@@ -159,7 +160,7 @@ static bool may_be_damaged(struct js_source *source, ssize_t read_bytes)
     return ioctl(source->fd, FIONREAD, &left) < 0 || read_bytes + left >= limit;
 }
 
-/* How its feeder has ended cannot be known. */
+/* Nothing can be known about how the feeder has ended. */
 static int end_of_stream(struct js_source *source)
 {
     const struct js_warnings_ear *ear = &source->warnings.ear;
@@ -173,7 +174,7 @@ static int end_of_stream(struct js_source *source)
     return source_end_of_input(source);
 }
 
-/* The same of a stream; 0: there is nothing to read now. */
+/* As feed_text(), for a stream. Returns 0 if there is nothing to read now. */
 static int feed_stream(struct js_source *source)
 {
     char piece[PIECE_BYTES];
@@ -228,7 +229,7 @@ static enum js_source_state next_parsed(struct js_source *source,
     }
 }
 
-/* 1 and the job if it runs, 0 if it does not, -1 with errno. */
+/* Returns 1 and the job if it runs, 0 if it does not, or -1 with errno. */
 static int simulate_next(struct js_source *source, struct js_job **ret)
 {
     enum js_resume_decision verdict = JS_RESUME_DECISION_RUN;
@@ -318,7 +319,8 @@ struct js_source *js_source_new_list(const struct js_list *list,
     return NULL;
 }
 
-/* The check lets resume know what there is; the jobs are given out after it. */
+/* During the check `resume` learns what there is. Only then are jobs given
+ * out. */
 static struct js_source *source_new_read(int fd, off_t size_bytes,
                                          const struct js_list_config *config,
                                          struct js_err *err)
@@ -338,7 +340,7 @@ static struct js_source *source_new_read(int fd, off_t size_bytes,
     return NULL;
 }
 
-/* Owns a descriptor that is not standard input, also on failure. */
+/* Takes a descriptor other than standard input, also on failure. */
 static struct js_source *
 source_new_stream(const char *path, const struct js_input_config *inlet,
                   bool owns_fd, struct js_resume *resume,
@@ -387,7 +389,7 @@ struct js_source *js_source_new_file(const char *path, struct js_resume *resume,
 {
     struct stat info;
     struct js_input_config inlet = {.fd = STDIN_FILENO};
-    /* Standard input is a stream even where it is a file. */
+    /* Standard input is a stream even if it is a file. */
     if (strcmp(path, "-") == 0)
         return js_source_new_stream(path, &inlet, resume, ear, err);
     inlet.fd = js_list_open(path, &info, err);

@@ -14,14 +14,16 @@
 #include <xxhash.h>
 
 enum {
-    LOOKS_MAX = 20000,        /* at files, which may be on a slow server */
-    HOPS_MAX = 8,             /* from a link to what is not there yet */
-    STREAM_CLAIMS = 64 << 10, /* that a stream is sure to remember */
+    LOOKS_MAX = 20000, /* how many files are examined: they may be on a slow
+                          server */
+    HOPS_MAX = 8,      /* how many links are followed to a file that does not
+                          exist yet */
+    STREAM_CLAIMS = 64 << 10, /* how many claims a stream remembers at least */
     SLOTS_MIN = 64,
     KEYS_MAX = 3,
 };
 
-/* A way to know a file, hashed; all zero: none. */
+/* One way to recognise a file, hashed; all zero: none. */
 struct key {
     uint64_t low, high;
 };
@@ -39,13 +41,13 @@ struct claims {
 };
 
 struct js_targets {
-    char *cwd;          /* NULL: not known */
-    struct claims now;  /* of a file all, of a stream the latest */
-    struct claims past; /* of a stream those before them */
-    struct claims own;  /* of the run */
+    char *cwd;          /* NULL: unknown */
+    struct claims now;  /* for a file all claims, for a stream the latest */
+    struct claims past; /* for a stream the claims before those */
+    struct claims own;  /* files of the run */
     bool is_stream;
     unsigned looks;
-    /* The folder that was looked at last. */
+    /* The folder that was examined last. */
     char folder[PATH_MAX];
     bool is_folder_there;
     struct stat folder_stat;
@@ -86,7 +88,7 @@ static bool is_no_key(const struct key *key)
     return key->low == 0 && key->high == 0;
 }
 
-/* Where the key is, or is to be. There is room. */
+/* The slot of the key, or the one where it belongs. There must be room. */
 static struct claim *targets_slot_of(const struct claims *claims,
                                      const struct key *key)
 {
@@ -133,7 +135,7 @@ static void forget_past(struct js_targets *targets)
     targets->now = (struct claims){0};
 }
 
-/* Without memory it is not remembered. */
+/* If there is no memory, the claim is not remembered. */
 static void put_claim(struct claims *claims, const struct key *key,
                       const struct js_target_job *job)
 {
@@ -154,7 +156,7 @@ static void keep_claim(struct js_targets *targets, const struct key *key,
 
 /* ---------------------------------------------------------------- paths */
 
-/* "DIR/PATH", if PATH does not begin at the root. False: it is too long. */
+/* Makes "DIR/PATH" unless PATH is absolute. False: it is too long. */
 static bool join_path(char ret[PATH_MAX], const char *dir, const char *path)
 {
     int len = path[0] == '/' || !dir
@@ -163,8 +165,8 @@ static bool join_path(char ret[PATH_MAX], const char *dir, const char *path)
     return len > 0 && len < PATH_MAX;
 }
 
-/* Without "//", "/./" and, as if no folder were a link, "/../": true if there
- * was none of the last. The path begins at the root. */
+/* Removes "//" and "/./" from an absolute path, and "/../" as if no folder were
+ * a link. True if there was no "/../". */
 static bool fold_path(char *path)
 {
     char *to = path;
@@ -200,7 +202,7 @@ static bool is_of_system(const char *folded)
            (begins_with(folded, "/dev/") && !begins_with(folded, "/dev/shm/"));
 }
 
-/* The folder of a path that begins at the root, with the slash. */
+/* The length of an absolute path's folder, with the slash. */
 static size_t folder_len(const char *path)
 {
     return (size_t)(strrchr(path, '/') + 1 - path);
@@ -216,7 +218,7 @@ static struct key targets_hash_of(const void *bytes, size_t len)
 
 struct identity {
     uint64_t device, inode;
-    char name[NAME_MAX + 1]; /* in that folder; "": itself */
+    char name[NAME_MAX + 1]; /* in that folder; "": the folder itself */
 };
 
 static struct key key_of_inode(const struct stat *st, const char *name)
@@ -251,7 +253,7 @@ static void targets_look_at_folder(struct js_targets *targets, const char *path)
         look_at(targets, targets->folder, &targets->folder_stat);
 }
 
-/* From a link to where it leads, which is not there yet. */
+/* Follows a link to a file that does not exist yet. */
 static bool follow_link(struct js_targets *targets, char path[PATH_MAX])
 {
     char target[PATH_MAX], joined[PATH_MAX];
@@ -269,7 +271,7 @@ static bool follow_link(struct js_targets *targets, char path[PATH_MAX])
     return true;
 }
 
-/* All ways to know the file; how many there are. */
+/* Finds all keys of a file. Returns how many there are. */
 static size_t keys_of(struct js_targets *targets, char path[PATH_MAX],
                       struct key ret[KEYS_MAX])
 {
@@ -304,7 +306,7 @@ static const struct claim *find_any(const struct js_targets *targets,
     return claim ? claim : find_claim(&targets->past, key);
 }
 
-/* All ways to know what stands at `path`, seen from `dir`. */
+/* Finds all keys of the file at `path`, relative to `dir`. */
 static size_t find_keys(struct js_targets *targets, const char *dir,
                         const char *path, struct key ret[KEYS_MAX])
 {

@@ -4,7 +4,7 @@
 #include "base/shell.h"
 #include "list/shline.h"
 
-enum { WARNINGS_MAX = 5 }; /* of a kind that are reported one by one */
+enum { WARNINGS_MAX = 5 }; /* how many of a kind are reported one by one */
 
 static void warned(void *arg, enum js_warning kind, const char *text)
 {
@@ -33,8 +33,8 @@ int js_warnings_follow(struct js_warnings *warnings, struct js_jobfile *jobs,
     return warnings->ear.tell ? js_jobfile_set_checks(jobs, &checks) : 0;
 }
 
-/* A script is no list. Its first line is a comment, of which the parser keeps
- * nothing. */
+/* A script is no job list. Its first line is a comment, of which the parser
+ * keeps nothing. */
 void js_warnings_look(struct js_warnings *warnings, const char *bytes,
                       size_t len)
 {

@@ -10,17 +10,18 @@
 
 struct reservation {
     bool is_made;
-    bool has_cores; /* they are set aside, as the job lacks nothing else */
+    bool has_cores; /* cores are set aside: the job lacks nothing else */
     struct js_request request;
     unsigned avoid;
-    struct js_place *places; /* owned; on each of its nodes the cores that are
-                                set aside, or were to be when it was made */
+    struct js_place *places; /* owned; one for each of its nodes: the cores
+                                set aside, or planned when the reservation
+                                was made */
 };
 
 /*
- * Invariants, beside those of the nodes: on the nodes of the reservation, and
- * only there, is_set_aside is true and something may be kept; cores are set
- * aside if it has_cores, and then exactly those of its places.
+ * Invariants, in addition to those of the nodes: is_set_aside is true exactly
+ * on the nodes of the reservation, and only there something may be kept. Cores
+ * are set aside only if has_cores, and then exactly those of the places.
  */
 struct js_allocator {
     struct js_nodes nodes;
@@ -88,7 +89,8 @@ int js_allocator_equip(struct js_allocator *allocator, unsigned rank,
 void js_allocator_drop(struct js_allocator *allocator, unsigned rank)
 {
     const struct js_node_state *node = js_nodes_drop(&allocator->nodes, rank);
-    /* The cores that are set aside may have no slot left. */
+    /* Perhaps no slot is left on the cores set aside, and the job could never
+     * start there. The scheduler makes a new reservation. */
     if (node && node->is_set_aside)
         js_allocator_unreserve(allocator);
 }
@@ -209,7 +211,8 @@ uint32_t js_allocator_free_slots(const struct js_allocator *allocator,
     return count;
 }
 
-/* Room for what such an allocation owns: 0, or -1 with errno ENOMEM. */
+/* Makes room for what such an allocation owns. Returns 0, or -1 with errno
+ * ENOMEM. */
 static int allocation_make(struct js_allocation *allocation,
                            const struct js_request *request)
 {
@@ -230,13 +233,15 @@ static int allocation_make(struct js_allocation *allocation,
     return -1;
 }
 
-/* What it holds of its node number `i`. */
+/* The part of the allocation on its node number `i`. */
 static struct js_allocation *allocation_part(struct js_allocation *allocation,
                                              uint32_t i)
 {
     return i == 0 ? allocation : &allocation->others[i - 1];
 }
 
+/* If only the slave to avoid could run the job, it runs there again rather than
+ * never. */
 static unsigned allocator_whom_to_avoid(const struct js_allocator *allocator,
                                         const struct js_request *request,
                                         unsigned avoid)
@@ -245,7 +250,7 @@ static unsigned allocator_whom_to_avoid(const struct js_allocator *allocator,
                                                                       : 0;
 }
 
-/* The places that were found: 1, or -1 with errno ENOMEM. */
+/* Takes the places that were found. Returns 1, or -1 with errno ENOMEM. */
 static int allocator_take_places(struct js_allocator *allocator,
                                  struct js_placement *placement,
                                  struct js_allocation *ret)
@@ -260,12 +265,13 @@ static int allocator_take_places(struct js_allocator *allocator,
     return 1;
 }
 
-/* What the placement is for, on the best places: 1, 0 or -1. */
+/* Takes the best places for the placement's request. Returns 1, 0 or -1. */
 static int allocator_take_best(struct js_allocator *allocator,
                                struct js_placement *placement,
                                struct js_allocation *ret)
 {
     memset(ret, 0, sizeof(*ret));
+    /* A placement must not ask for more nodes than there are. */
     if (!js_allocator_could(allocator, placement->request, 0))
         return 0;
     if (js_placement_begin(placement) < 0)
@@ -294,7 +300,7 @@ int js_allocator_take(struct js_allocator *allocator,
 
 /* ---------------------------------------------------------------- reserving */
 
-/* Marks the cores that are reserved, or no longer are. */
+/* Marks the cores of the reservation as set aside, or as available again. */
 static void allocator_set_cores_aside(struct js_allocator *allocator,
                                       bool is_set_aside)
 {
@@ -308,7 +314,7 @@ static void allocator_set_cores_aside(struct js_allocator *allocator,
     }
 }
 
-/* Sets aside what the job lacks beside cores; true if it lacks any of it. */
+/* Sets aside what the job lacks besides cores. True if it lacks any of it. */
 static bool allocator_keep_lacking(struct js_allocator *allocator)
 {
     const struct reservation *reservation = &allocator->reservation;
@@ -329,8 +335,9 @@ static bool allocator_keep_lacking(struct js_allocator *allocator)
     return is_lacking;
 }
 
-/* It lacks nothing but cores: all that it needs is its own from here on. Which
- * cores is best may have changed since the nodes were chosen. */
+/* The job lacks nothing but cores: sets aside everything it needs. The places
+ * are chosen anew, because others may be better now than when the nodes were
+ * chosen. */
 static void allocator_keep_all(struct js_allocator *allocator,
                                struct js_placement *placement)
 {
@@ -377,6 +384,7 @@ bool js_allocator_reserve(struct js_allocator *allocator,
                                  .request = *request,
                                  .avoid = placement.avoid,
                                  .places = placement.places};
+        /* The reservation owns the places now. */
         placement.places = NULL;
         if (!allocator_keep_lacking(allocator))
             allocator_keep_all(allocator, &placement);
@@ -444,6 +452,8 @@ bool js_allocator_is_reserved(const struct js_allocator *allocator,
     return false;
 }
 
+/* The job may run anywhere, not only on the chosen nodes: another place may
+ * become free first. */
 int js_allocator_take_reserved(struct js_allocator *allocator,
                                js_allocator_usable_fn usable, void *arg,
                                struct js_allocation *ret)

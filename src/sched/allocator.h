@@ -98,8 +98,8 @@ int js_allocation_hosts(const struct js_allocator *allocator,
                         struct js_buf *buf);
 
 /* Takes the lowest free slot of this slave for a job that needs one core and
- * nothing else. Returns true and the allocation, or false if no slot is free.
- */
+ * nothing else. Returns true and the allocation, or false if no slot is
+ * free. */
 bool js_allocator_take_slot(struct js_allocator *allocator, unsigned rank,
                             struct js_allocation *ret);
 
@@ -191,8 +191,8 @@ size_t js_allocator_neighbours(const struct js_allocator *allocator,
 struct js_request js_allocator_largest(const struct js_allocator *allocator);
 
 /* Recounts what is free, held and set aside, and aborts if a count is wrong.
- * For tests and debug builds. Returns the cores and GPUs that allocations hold.
- */
+ * For tests and debug builds. Returns the cores and GPUs that allocations
+ * hold. */
 struct js_request
 js_allocator_assert_invariants(const struct js_allocator *allocator);
 

@@ -7,12 +7,13 @@
 #include <string.h>
 
 enum {
-    RUN_TIME_WEIGHT = 8, /* the average follows the last eight or so */
-    SHORT_WEIGHT = 32,   /* ... the shortest is forgotten more slowly */
-    MEDIAN_LEAST = 3,    /* run times before there is a median */
+    RUN_TIME_WEIGHT = 8, /* the average covers about the last eight jobs */
+    SHORT_WEIGHT = 32,   /* the shortest run time is forgotten more slowly */
+    MEDIAN_LEAST = 3,    /* run times needed for a median */
 };
 _Static_assert(JS_BACKLOG_LEVELS <= 64, "`filled` has a bit for each");
 
+/* Tickets start at 1, so that 0 never names an assignment. */
 void js_backlog_init(struct js_backlog *backlog, struct js_allocator *allocator,
                      bool is_ahead_allowed)
 {
@@ -48,6 +49,8 @@ struct js_backlog_slave *js_backlog_find(const struct js_backlog *backlog,
     return number < backlog->slave_end ? backlog->slaves[number] : NULL;
 }
 
+/* Ranks have no gaps to speak of, so slaves are found by index. Slaves are
+ * allocated one by one: the lists of levels point to them. */
 static int backlog_make_room_for(struct js_backlog *backlog, unsigned number)
 {
     if (number < backlog->slave_end)
@@ -74,6 +77,8 @@ int js_backlog_add(struct js_backlog *backlog, unsigned number, uint32_t slots)
     struct js_backlog_slave *slave = calloc(1, sizeof(*slave));
     if (!slave)
         return -1;
+    /* All the room that the slave can ever need, so that giving a job cannot
+     * fail. */
     slave->assignments = calloc((size_t)slots + JS_SCHEDULER_AHEAD_MAX,
                                 sizeof(*slave->assignments));
     if (!slave->assignments) {
@@ -93,6 +98,8 @@ int js_backlog_add(struct js_backlog *backlog, unsigned number, uint32_t slots)
 
 /* ------------------------------------------------- slaves with room */
 
+/* The lists of levels are doubly linked: a slave changes its level with almost
+ * every message. */
 static void backlog_leave_level(struct js_backlog *backlog,
                                 struct js_backlog_slave *slave)
 {
@@ -115,8 +122,8 @@ uint32_t js_backlog_ahead(const struct js_backlog_slave *slave)
     return slave->count - slave->slotted;
 }
 
-/* A slave gets jobs ahead of time only where every slot runs a plain job: so it
- * is known which slot a job given ahead takes over. */
+/* A slave gets jobs ahead of time only if every slot runs a plain job. Only
+ * then is it known which slot a job given ahead will take over. */
 static int backlog_level_of(const struct js_backlog *backlog,
                             const struct js_backlog_slave *slave)
 {
@@ -135,7 +142,7 @@ static int backlog_level_of(const struct js_backlog *backlog,
     return (int)ahead + 1;
 }
 
-/* Behind its equals, so that all of a level take turns. */
+/* Puts the slave behind the others of its level, so that they take turns. */
 void js_backlog_place(struct js_backlog *backlog,
                       struct js_backlog_slave *slave)
 {
@@ -160,7 +167,7 @@ void js_backlog_place_all(struct js_backlog *backlog)
     }
 }
 
-/* Something has changed for all slaves of this one's node. */
+/* Updates all slaves on this one's node, after a change that affects them. */
 static void backlog_place_neighbours(struct js_backlog *backlog,
                                      unsigned number)
 {
@@ -173,7 +180,7 @@ static void backlog_place_neighbours(struct js_backlog *backlog,
     }
 }
 
-/* The same on all nodes of an allocation. */
+/* Does the same on all nodes of an allocation. */
 static void backlog_place_holders(struct js_backlog *backlog,
                                   const struct js_allocation *allocation)
 {
@@ -192,6 +199,9 @@ static int backlog_ahead_limit(const struct js_backlog *backlog)
     return (int)(JS_SCHEDULER_AHEAD_NS / backlog->run_ns);
 }
 
+/* The lowest level wins: a free slot before a place ahead of time, and few jobs
+ * ahead before many. This takes constant time, because the bits of `filled` say
+ * which levels have a slave. */
 struct js_backlog_slave *js_backlog_find_room(const struct js_backlog *backlog,
                                               unsigned avoid)
 {
@@ -224,6 +234,7 @@ bool js_backlog_is_empty(void *arg, unsigned rank)
            slave->unacknowledged < slave->credit;
 }
 
+/* The slave with the fewest jobs is the one that is empty first. */
 void js_backlog_clear_one(struct js_backlog *backlog)
 {
     struct js_backlog_slave *least = NULL;
@@ -251,7 +262,7 @@ void js_backlog_end_clearing(struct js_backlog *backlog)
 
 /* ------------------------------------------------- what the slaves have */
 
-/* The assignment has its allocation now. */
+/* The assignment now has its allocation. */
 static void backlog_begin(struct js_backlog *backlog, struct js_assignment *own)
 {
     own->begun_ns = backlog->now_ns;
@@ -267,6 +278,8 @@ js_backlog_give(struct js_backlog *backlog, struct js_backlog_slave *slave,
     *own = (struct js_assignment){.ticket = backlog->next_ticket++,
                                   .job = job,
                                   .allocation = *allocation};
+    /* A suspect that is not plain may run beside others, if no empty slave has
+     * room for it. */
     own->is_alone = js_job_is_suspect(job) && slave->count == 1;
     slave->is_alone = own->is_alone;
     if (own->is_alone)
@@ -279,6 +292,8 @@ js_backlog_give(struct js_backlog *backlog, struct js_backlog_slave *slave,
     if (allocation->rank > 0)
         backlog_begin(backlog, own);
     js_backlog_place(backlog, slave);
+    /* A plain job takes its own slot, and changes nothing for the neighbours
+     * unless slots share cores. */
     if (!js_job_is_plain(job) ||
         js_allocator_is_shared(backlog->allocator, slave->number))
         backlog_place_holders(backlog, allocation);
@@ -307,6 +322,9 @@ bool js_backlog_take(struct js_backlog *backlog, struct js_backlog_slave *slave,
     return false;
 }
 
+/* Cores, GPUs and memory that become free may give other slaves of the node
+ * room. Their levels follow, but only where that can be the case: for most jobs
+ * nothing changes, and the end of a job must stay cheap. */
 void js_backlog_let_go(struct js_backlog *backlog,
                        const struct js_backlog_slave *slave,
                        struct js_assignment *assignment)
@@ -322,6 +340,8 @@ void js_backlog_let_go(struct js_backlog *backlog,
         backlog_place_neighbours(backlog, slave->number);
 }
 
+/* The slave hands the slot on without asking. So the first job ahead gets it
+ * here, too: both sides know the same order. */
 void js_backlog_hand_on(struct js_backlog *backlog,
                         struct js_backlog_slave *slave,
                         struct js_assignment *ended)
@@ -350,6 +370,8 @@ void js_backlog_acknowledged(struct js_backlog *backlog, unsigned number,
         count = slave->unacknowledged;
     slave->unacknowledged -= count;
     slave->acknowledged += count;
+    /* A slave that has taken a full credit is alive and fast: it may hold
+     * more. */
     if (slave->acknowledged >= slave->credit) {
         slave->acknowledged = 0;
         slave->credit = slave->credit < JS_SCHEDULER_CREDIT / 2
@@ -359,6 +381,8 @@ void js_backlog_acknowledged(struct js_backlog *backlog, unsigned number,
     js_backlog_place(backlog, slave);
 }
 
+/* Half is left to the slave. It will work on while its answer is under way, and
+ * the next recall can take half of the rest. */
 struct js_backlog_slave *js_backlog_recall(struct js_backlog *backlog,
                                            uint32_t *ret_count)
 {
@@ -388,7 +412,8 @@ void js_backlog_recalled(struct js_backlog *backlog,
     js_backlog_place(backlog, slave);
 }
 
-/* Jobs of other slaves that hold something of this one's node cannot go on. */
+/* Marks jobs of other slaves that hold something on this slave's node. They
+ * cannot continue. */
 static void backlog_mark_node_lost(struct js_backlog *backlog, unsigned number)
 {
     for (unsigned i = 0; i < backlog->slave_end; i++) {
@@ -516,7 +541,7 @@ int64_t js_backlog_begun_due_ns(const struct js_backlog *backlog)
 
 /* ------------------------------------------------- invariants */
 
-/* What is recounted over all slaves. */
+/* Sums recounted over all slaves. */
 struct backlog_sums {
     uint64_t assigned, ahead, node_lost, unreported, slots;
     struct js_request held;
@@ -571,7 +596,7 @@ static void slave_assert_invariants(const struct js_backlog *backlog,
     sums->placed += slave->level >= 0;
 }
 
-/* How many slaves are in the list of this level. */
+/* Counts the slaves in the list of this level. */
 static unsigned level_assert_invariants(const struct js_backlog *backlog,
                                         int level)
 {

@@ -172,9 +172,9 @@ void js_backlog_end_clearing(struct js_backlog *backlog);
 
 /* ------------------------------------------------- what the slaves have */
 
-/* Assigns the job and takes over the job and the allocation (rank 0: the job is
- * given ahead of time). The result is valid until the next call for this slave.
- */
+/* Assigns the job and takes over the job and the allocation (rank 0: the job
+ * is given ahead of time). The result is valid until the next call for this
+ * slave. */
 const struct js_assignment *
 js_backlog_give(struct js_backlog *backlog, struct js_backlog_slave *slave,
                 struct js_job *job, const struct js_allocation *allocation);

@@ -9,13 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Plays the list on unlimited slots: a job begins when the last of the jobs it
+ * waits for ends, so the run ends with the critical path. */
 struct search {
     struct js_source *source;
     const struct js_critical_path_config *config;
     struct js_event_queue ends;
-    struct js_buf causes; /* uint64_t by seq - 1: the job that ended when it
-                             began, or 0 */
-    struct js_event last; /* that ended; of several the first */
+    struct js_buf causes; /* uint64_t by seq - 1: the job whose end let this one
+                             begin, or 0 */
+    struct js_event last; /* the job that ended last; the first of several */
 };
 
 static uint64_t *cause_of(const struct search *search, uint64_t seq)
@@ -35,8 +37,8 @@ static int critical_path_begin(struct search *search, uint64_t seq,
     return js_event_queue_put(&search->ends, &end);
 }
 
-/* Only once all are known: else one that waits might come to the graph after
- * the end of what it waits for. */
+/* Begins jobs only once all are in the graph. Otherwise a job that waits could
+ * be added after the job that it waits for has ended. */
 static int begin_first(struct search *search, struct js_err *err)
 {
     struct js_job *job;
@@ -81,7 +83,7 @@ static int begin_others(struct search *search)
     return 0;
 }
 
-/* From the last job back to the first. */
+/* Follows the causes from the last job back to the first. */
 static int collect(const struct search *search, struct js_critical_path *ret)
 {
     size_t count = 0;

@@ -26,8 +26,8 @@ struct js_critical_path_config {
     int64_t gap_ns; /* from the end of a job to the start of the next */
 };
 
-/* Returns 0, or -1 with *err: no memory, or the path takes more than 292 years.
- */
+/* Returns 0, or -1 with *err: no memory, or the path takes more than 292
+ * years. */
 int js_critical_path_find(const struct js_list *list,
                           const struct js_critical_path_config *config,
                           struct js_critical_path *ret, struct js_err *err);

@@ -38,7 +38,7 @@ int js_event_queue_put(struct js_event_queue *event_queue,
     return 0;
 }
 
-/* Puts the last one where the first was. */
+/* Moves the last event to the front and restores the heap. */
 static void sink_last(struct js_event_queue *event_queue)
 {
     struct js_event *heap = event_queue->heap;

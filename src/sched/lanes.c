@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+/* Whatever decides whether a job has room must be compared here. Otherwise a
+ * job would hide behind one that has none. */
 bool js_job_is_alike(const struct js_job *a, const struct js_job *b)
 {
     return a->request.cores == b->request.cores &&
@@ -13,7 +15,7 @@ bool js_job_is_alike(const struct js_job *a, const struct js_job *b)
            a->avoid == b->avoid && (a->losses > 0) == (b->losses > 0);
 }
 
-/* The link to its lane, or to where there are no more. */
+/* Returns the link to the job's lane, or to the end if it has none. */
 static struct js_job **find_lane(struct js_lanes *lanes,
                                  const struct js_job *job)
 {
@@ -39,6 +41,8 @@ void js_lanes_push(struct js_lanes *lanes, struct js_job *job)
     lanes->lane_count++;
 }
 
+/* The job's lane moves to the front together with it, because the order of the
+ * lanes is that of their first jobs. */
 void js_lanes_push_front(struct js_lanes *lanes, struct js_job *job)
 {
     struct js_job **link = find_lane(lanes, job);
@@ -55,7 +59,8 @@ void js_lanes_push_front(struct js_lanes *lanes, struct js_job *job)
     lanes->count++;
 }
 
-/* Its first job is another one: it goes where that one's place is. */
+/* Puts a lane whose first job has changed back into the order, which is that of
+ * the first jobs. */
 static void put_lane(struct js_job **link, struct js_job *first)
 {
     while (*link && (*link)->lane_place < first->lane_place)
@@ -80,6 +85,8 @@ struct js_job *js_lanes_take(struct js_lanes *lanes, struct js_job **link)
     return job;
 }
 
+/* Comparing with a few refused requests is cheaper than a search through all
+ * nodes. */
 bool js_lanes_was_refused(const struct js_lanes_look *look,
                           const struct js_job *job)
 {

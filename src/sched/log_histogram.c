@@ -4,7 +4,8 @@ enum { PART_BITS = 7 };
 _Static_assert(1 << PART_BITS == JS_LOG_HISTOGRAM_PARTS,
                "a part is so many bits");
 
-/* The highest bit of the value, and the seven behind it. */
+/* The highest bit of the value and the seven bits below it select the
+ * bucket. */
 static unsigned log_histogram_bucket_of(int64_t value_ns)
 {
     uint64_t value = value_ns < JS_LOG_HISTOGRAM_PARTS ? JS_LOG_HISTOGRAM_PARTS
@@ -14,7 +15,7 @@ static unsigned log_histogram_bucket_of(int64_t value_ns)
            JS_LOG_HISTOGRAM_PARTS;
 }
 
-/* In the middle of a bucket. */
+/* The middle of a bucket. */
 static int64_t log_histogram_value_of(unsigned bucket)
 {
     unsigned shift = bucket / JS_LOG_HISTOGRAM_PARTS;

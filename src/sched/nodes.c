@@ -37,7 +37,7 @@ bool js_node_is_same(const struct js_node *a, const struct js_node *b)
     return a->boot_id == b->boot_id && js_host_is_same(a->host, b->host);
 }
 
-/* The index of the same node, or how many there are. */
+/* The index of the same node, or the number of nodes if there is none. */
 static size_t nodes_find(const struct js_nodes *nodes,
                          const struct js_node *about)
 {
@@ -47,6 +47,8 @@ static size_t nodes_find(const struct js_nodes *nodes,
     return i;
 }
 
+/* Nodes are allocated one by one, because pointers to them are kept while
+ * others are added. */
 static int nodes_append(struct js_nodes *nodes, const struct js_node *about)
 {
     struct js_node_state **list =
@@ -62,6 +64,7 @@ static int nodes_append(struct js_nodes *nodes, const struct js_node *about)
     return 0;
 }
 
+/* Ranks come in any order, hence the doubling. */
 static int nodes_make_room_for(struct js_nodes *nodes, unsigned rank)
 {
     if (rank < nodes->member_end)
@@ -78,6 +81,8 @@ static int nodes_make_room_for(struct js_nodes *nodes, unsigned rank)
     return 0;
 }
 
+/* The ranks ascend, so that a slave's index on its node does not depend on the
+ * order in which slaves report. */
 static int node_add_rank(struct js_node_state *node, unsigned rank)
 {
     unsigned *ranks =
@@ -92,7 +97,7 @@ static int node_add_rank(struct js_node_state *node, unsigned rank)
     return 0;
 }
 
-/* What another process says of the same node. */
+/* Adds what another process reports about the same node. */
 static void node_unite(struct js_node *to, const struct js_node *from)
 {
     js_cpuset_unite(&to->cpus, &from->cpus);
@@ -153,6 +158,7 @@ static int node_copy_resources(struct js_resources *to,
     return 0;
 }
 
+/* The first slave of a node speaks for all: they see the same machine. */
 static int node_equip(struct js_node_state *node,
                       const struct js_resources *resources)
 {
@@ -194,6 +200,7 @@ static uint32_t nodes_slots_at_home(const struct js_nodes *nodes,
     return count;
 }
 
+/* The core may get room, or lose it: free_cores is corrected for both. */
 static void nodes_set_room(const struct js_nodes *nodes,
                            struct js_node_state *node, uint32_t index)
 {
@@ -230,6 +237,8 @@ int js_nodes_equip(struct js_nodes *nodes, unsigned rank,
     for (uint32_t i = 0; i < slots; i++)
         slave->slots[i].home = homes[i];
     for (uint32_t i = 0; i < slots; i++) {
+        /* A core on which this run has a slot is not left to others, even if
+         * they hold it: there were no free ones. */
         node->cores[homes[i]].is_others = false;
         nodes_set_room(nodes, node, homes[i]);
     }
@@ -237,6 +246,8 @@ int js_nodes_equip(struct js_nodes *nodes, unsigned rank,
     return 0;
 }
 
+/* The slots stay allocated, because allocations still refer to them until they
+ * are released. Only their number says that they are gone. */
 const struct js_node_state *js_nodes_drop(struct js_nodes *nodes, unsigned rank)
 {
     struct js_node_member *slave = js_nodes_find_slave(nodes, rank);
@@ -260,6 +271,8 @@ static void node_hold_core(struct js_node_state *node, uint32_t index)
     node->free_cores -= !js_node_core_has_room(core);
 }
 
+/* A core may be held more often than it has room: the room shrinks when a slave
+ * is lost, while jobs of other slaves still run there. */
 static void node_let_go_core(struct js_node_state *node, uint32_t index)
 {
     struct js_node_core *core = &node->cores[index];
@@ -317,6 +330,8 @@ bool js_allocation_is_on(const struct js_allocation *allocation, unsigned rank)
 
 /* ---------------------------------------------------------------- fitting */
 
+/* A slot whose core is held by a wide job is as busy as one with a job of its
+ * own: nothing else can run there. */
 uint64_t js_nodes_busy_slots(const struct js_nodes *nodes)
 {
     uint64_t count = 0;
@@ -341,7 +356,7 @@ bool js_node_could(const struct js_node_state *node,
            (have->mem_bytes == 0 || request->mem_bytes <= have->mem_bytes);
 }
 
-/* True if a slave other than `avoid` is there. */
+/* True if the node has a slave other than `avoid`. */
 static bool nodes_has_other(const struct js_nodes *nodes,
                             const struct js_node_state *node, unsigned avoid)
 {
@@ -393,8 +408,8 @@ bool js_node_lacks_mem(const struct js_node_state *node,
            request->mem_bytes > node->free_mem_bytes;
 }
 
-/* Of what the reservation leaves to others; a job that needs none of what is
- * kept goes on. */
+/* A job that needs nothing of what is kept is not affected by the
+ * reservation. */
 bool js_node_has_unkept(const struct js_node_state *node,
                         const struct js_request *request)
 {

@@ -50,8 +50,8 @@ struct js_allocation {
     struct js_allocation *others; /* owned; these have no others themselves */
 };
 
-/* Frees what the allocation owns, but gives nothing back. It is all zero then.
- */
+/* Frees what the allocation owns, but gives nothing back. It is all zero
+ * then. */
 void js_allocation_free(struct js_allocation *allocation);
 
 /* True if the allocation holds a slot of this slave. */

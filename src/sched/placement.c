@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Kinds of groups, the tightest first. */
 enum level { LEVEL_CACHE, LEVEL_NUMA, LEVEL_NODE, LEVEL_COUNT };
 
 static uint32_t placement_group(const struct js_node_state *node, uint32_t core,
@@ -24,6 +25,8 @@ static bool placement_is_core_free(const struct js_placement *placement,
             (placement->is_owner || !node->cores[core].is_set_aside));
 }
 
+/* A slave that the caller rules out must not get the job, but its cores may be
+ * used by another slave of the node. */
 static bool placement_is_usable(const struct js_placement *placement,
                                 unsigned rank)
 {
@@ -31,7 +34,8 @@ static bool placement_is_usable(const struct js_placement *placement,
            (!placement->usable || placement->usable(placement->arg, rank));
 }
 
-/* A slot at home on this core that an allocation could have; true and which. */
+/* Finds a slot at home on this core that an allocation could have. True if
+ * there is one. */
 static bool placement_find_slot(const struct js_placement *placement,
                                 const struct js_node_state *node, uint32_t core,
                                 struct js_allocation *ret)
@@ -52,6 +56,8 @@ static bool placement_find_slot(const struct js_placement *placement,
     return false;
 }
 
+/* Marks the cores at which an allocation could have its home. An allocation
+ * needs the slot of a usable slave, and each slot has one home core. */
 static void placement_mark_homes(struct js_placement *placement,
                                  const struct js_node_state *node)
 {
@@ -73,8 +79,9 @@ static void placement_mark_homes(struct js_placement *placement,
     }
 }
 
-/* Of those with a home and enough free cores the one with the fewest, first
- * come. */
+/* Among the groups with a home and enough free cores, finds the one with the
+ * fewest free cores; among equals, the first. A full group leaves the others
+ * whole for jobs that need more. */
 static void placement_look_through(const struct js_placement *placement,
                                    const struct js_node_state *node,
                                    enum level level, struct js_place *best)
@@ -82,7 +89,8 @@ static void placement_look_through(const struct js_placement *placement,
     uint32_t count = node->resources.core_count;
     uint32_t first = 0, i = 0, free_cores = 0;
     bool has_home = false;
-    /* Groups are runs of cores: they are numbered as they lie. */
+    /* Groups are runs of cores, because cores are numbered in hardware
+     * order. */
     while (i < count) {
         free_cores += placement_is_core_free(placement, node, i);
         has_home |= placement->homes[i];
@@ -102,7 +110,8 @@ static void placement_look_through(const struct js_placement *placement,
     }
 }
 
-/* Keeps as many as are needed; of equals, first come. */
+/* Inserts the place if it is among the best; among equals the earlier one
+ * wins. */
 static void placement_keep_best(struct js_placement *placement,
                                 const struct js_place *place)
 {
@@ -116,7 +125,7 @@ static void placement_keep_best(struct js_placement *placement,
         placement->places[at] = *place;
 }
 
-/* Takes `count` free cores from `from` on, until `end`. */
+/* Takes `count` free cores, from `from` to before `end`. */
 static void placement_gather(const struct js_placement *placement,
                              const struct js_node_state *node, uint32_t from,
                              uint32_t end, uint32_t count, uint32_t *to)
@@ -129,7 +138,8 @@ static void placement_gather(const struct js_placement *placement,
     }
 }
 
-/* A run of free cores, neighbours, with a home; or end. */
+/* Finds a run of free neighbouring cores with a home. Returns its start, or
+ * end. */
 static uint32_t placement_find_run(const struct js_placement *placement,
                                    const struct js_node_state *node,
                                    const struct js_place *in)
@@ -147,8 +157,8 @@ static uint32_t placement_find_run(const struct js_placement *placement,
     return in->end;
 }
 
-/* Which cores of the place: neighbours if there are such, else the first, one
- * of them a home. */
+/* Chooses the cores of the place: neighbours if possible, else the first free
+ * ones. One of them must be a home. */
 static void placement_pick_cores(const struct js_placement *placement,
                                  const struct js_node_state *node,
                                  const struct js_place *in, uint32_t *to)
@@ -164,15 +174,15 @@ static void placement_pick_cores(const struct js_placement *placement,
         if (placement->homes[to[i]])
             return;
     }
-    /* All of them lie before the first home. */
+    /* All cores chosen lie before the first home: exchange the last for it. */
     uint32_t home = to[count - 1];
     while (!placement->homes[home])
         home++;
     to[count - 1] = home;
 }
 
-/* The best place of the node, if it has one now without cores of other runs, or
- * with them. */
+/* Finds the best place on the node. Cores of other runs are used only if there
+ * is none without them. */
 static void placement_look_at_node(struct js_placement *placement, size_t index)
 {
     const struct js_node_state *node = placement->nodes->list[index];
@@ -191,6 +201,8 @@ static void placement_look_at_node(struct js_placement *placement, size_t index)
         if (place.cost == UINT64_MAX)
             continue;
         place.takes_others = placement->takes_others;
+        /* A tighter group on any node is better than a fuller one that is less
+         * tight. */
         place.cost |= (uint64_t)level << 32;
         placement_keep_best(placement, &place);
         return;
@@ -203,7 +215,8 @@ void js_placement_end(struct js_placement *placement)
     free(placement->places);
 }
 
-/* 0, or -1 with errno ENOMEM. No more nodes are needed than there are. */
+/* There are never more places than nodes, because a request for more nodes than
+ * exist has been refused before. */
 int js_placement_begin(struct js_placement *placement)
 {
     placement->homes =
@@ -222,7 +235,7 @@ void js_placement_search(struct js_placement *placement)
         placement_look_at_node(placement, i);
 }
 
-/* Those near the cores first. */
+/* GPUs near the cores first: the transfer between them is faster. */
 static void placement_pick_gpus(const struct js_node_state *node, uint32_t core,
                                 uint32_t count, uint32_t *to)
 {
@@ -262,7 +275,7 @@ void js_placement_choose(struct js_placement *placement, uint32_t number,
 /* ---------------------------------------------------------------- to reserve
  */
 
-/* How many of the cores of the place are held, here or by another run. */
+/* How many cores of the place are held, by this run or another. */
 static uint32_t placement_count_held(const struct js_node_state *node,
                                      const struct js_place *place)
 {
@@ -287,9 +300,7 @@ static uint32_t placement_count_borders(const struct js_node_state *node,
     return borders;
 }
 
-/* Neighbouring cores of the node, one of them a home, of which the fewest are
- * held, and then with the fewest borders; its cost is how many are held, or
- * UINT64_MAX if there are no such cores. */
+/* Searches all windows of neighbouring cores; see the header for the order. */
 struct js_place js_placement_quietest(struct js_placement *placement,
                                       size_t index)
 {
@@ -314,8 +325,8 @@ struct js_place js_placement_quietest(struct js_placement *placement,
     return best;
 }
 
-/* A node that lacks only cores comes before others: jobs that hold nothing else
- * are the ones that end soon. */
+/* Ranks a node for the reservation. One that lacks only cores comes before the
+ * others, because jobs that hold nothing else are the ones that end soon. */
 static void placement_consider_node(struct js_placement *placement,
                                     size_t index)
 {
@@ -326,6 +337,8 @@ static void placement_consider_node(struct js_placement *placement,
     struct js_place place = js_placement_quietest(placement, index);
     if (place.cost == UINT64_MAX)
         return;
+    /* The upper half of the cost decides; the lower half, the cores held,
+     * counts among equals. */
     uint64_t lacking =
         js_node_lacks_gpus(node, request) + js_node_lacks_mem(node, request);
     place.cost |= lacking << 32;

@@ -10,7 +10,7 @@ enum { BUCKETS_MIN = 64, HEAP_MIN = 64 };
 
 /* ------------------------------------------------- the order */
 
-/* An unknown run time may be a long one. */
+/* A job with an unknown run time goes first, because it may be a long one. */
 static int64_t ready_queue_length_of(const struct js_job *job)
 {
     return job->expected_ns < 0 ? INT64_MAX : job->expected_ns;
@@ -29,6 +29,8 @@ static bool goes_before(const struct js_ready_queue *ready,
 
 /* ------------------------------------------------- the heap */
 
+/* The heap only holds jobs that came out of order, so it is empty for most
+ * lists. */
 static int grow_heap(struct js_ready_queue *ready)
 {
     if (ready->heap_count < ready->heap_size)
@@ -79,6 +81,8 @@ static struct js_job *pop_heap(struct js_ready_queue *ready)
 
 /* ------------------------------------------------- both */
 
+/* A job that does not belong before the last one is appended in constant time.
+ * Priorities that alternate end up in the heap. */
 int js_ready_queue_push(struct js_ready_queue *ready, struct js_job *job)
 {
     if (ready->in_order.head && goes_before(ready, job, ready->last)) {
@@ -131,6 +135,7 @@ void js_ready_queue_assert_invariants(const struct js_ready_queue *ready)
 
 /* ------------------------------------------------- held */
 
+/* Numbers of jobs are consecutive, so they need no hashing. */
 static struct js_job **ready_queue_bucket_of(const struct js_held *held,
                                              uint64_t seq)
 {

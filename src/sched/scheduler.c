@@ -9,17 +9,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RECOUNT_EACH = 10 }; /* jobs recounted a decision, in a debug build */
+/* Jobs recounted for each decision, in a debug build. */
+enum { RECOUNT_EACH = 10 };
 
 /*
- * Which job goes where. Every job is in exactly one of: held, ready, opened,
- * dispatched, past_deadline, fallen and the backlog. Invariants:
+ * Decides which job goes where. Every job is in exactly one of: held, ready,
+ * opened, dispatched, past_deadline, fallen and the backlog. Invariants:
  * - constrained counts the dispatched jobs that js_job_is_constrained().
  * - If the allocator has a reservation, it is for reserved_for, which is a
  *   dispatched job.
  * - left_ns never grows.
  * - While is_settled, and the backlog has not changed, js_scheduler_next() has
- *   nothing to decide: whatever could give it something clears one of them.
+ *   nothing to decide: every input that could change this clears one of them.
  */
 struct js_scheduler {
     struct js_scheduler_config config;
@@ -28,11 +29,11 @@ struct js_scheduler {
     struct js_backlog backlog;
     struct js_held held;         /* jobs that wait for others */
     struct js_ready_queue ready; /* jobs that wait for a round */
-    struct js_job_queue opened;  /* the round's jobs, not yet dispatched */
+    struct js_job_queue opened;  /* jobs of the round, not yet dispatched */
     struct js_lanes dispatched;  /* jobs that wait for room */
     uint64_t constrained;
-    struct js_job_queue fallen;        /* they have failed: lost too often */
-    struct js_job_queue past_deadline; /* there is no time left for them */
+    struct js_job_queue fallen; /* failed jobs: they were lost too often */
+    struct js_job_queue past_deadline; /* jobs for which no time is left */
     int64_t left_ns;
     const struct js_job *reserved_for;
     bool is_settled;
@@ -41,7 +42,7 @@ struct js_scheduler {
     uint64_t steps;
 #ifdef JS_DEBUG
     uint64_t unchecked;  /* decisions since the last recount */
-    uint64_t check_cost; /* how many jobs and slaves that one looked at */
+    uint64_t check_cost; /* how many jobs and slaves that recount examined */
 #endif
 };
 
@@ -57,7 +58,8 @@ struct js_scheduler *js_scheduler_new(const struct js_scheduler_config *config,
     scheduler->graph = graph;
     scheduler->allocator = allocator;
     scheduler->ready.longest_first = config->longest_first;
-    /* With a limit of failures the end of each job decides about the next. */
+    /* With a limit of failures, the end of each job decides about the next
+     * one. */
     js_backlog_init(&scheduler->backlog, allocator, config->failures == 0);
     scheduler->left_ns = INT64_MAX;
     return scheduler;
@@ -105,7 +107,7 @@ bool js_scheduler_wants_jobs(const struct js_scheduler *scheduler)
         return false;
     if (scheduler->config.is_ordered && !scheduler->config.is_stream)
         return true;
-    /* Enough for every slave to be filled between two turns of the master. */
+    /* This suffices to fill every slave between two turns of the master. */
     return scheduler->ready.count < scheduler->config.round_size +
                                         scheduler->backlog.live_slots +
                                         (uint64_t)JS_SCHEDULER_AHEAD_MAX *
@@ -114,7 +116,7 @@ bool js_scheduler_wants_jobs(const struct js_scheduler *scheduler)
 
 /* ------------------------------------------------- what the graph says */
 
-/* The next job that will never run. */
+/* Finds the next job that will never run. */
 static bool scheduler_next_skipped(struct js_scheduler *scheduler,
                                    struct js_scheduler_decision *ret)
 {
@@ -127,7 +129,7 @@ static bool scheduler_next_skipped(struct js_scheduler *scheduler,
     return ret->skipped != NULL;
 }
 
-/* The next job that has been lost too often. */
+/* Finds the next job that has been lost too often. */
 static bool scheduler_next_fallen(struct js_scheduler *scheduler,
                                   struct js_scheduler_decision *ret)
 {
@@ -156,14 +158,15 @@ static int scheduler_take_ready(struct js_scheduler *scheduler)
 
 /* ------------------------------------------------- rounds */
 
-/* Each kind of need costs a look; of one kind only memory. */
+/* Each kind of job costs a look at every search; more of one kind only
+ * memory. */
 static bool scheduler_is_full(const struct js_scheduler *scheduler)
 {
     return scheduler->dispatched.lane_count >= JS_SCHEDULER_KINDS ||
            scheduler->dispatched.count >= JS_SCHEDULER_HELD_MAX;
 }
 
-/* True if a round may begin, and then the next jobs are opened. */
+/* If a round may begin, opens its jobs. True if it may. */
 static bool scheduler_open_round(struct js_scheduler *scheduler)
 {
     if (scheduler->ready.count == 0 || scheduler_is_full(scheduler) ||
@@ -190,7 +193,7 @@ scheduler_dispatch(struct js_scheduler *scheduler)
                                           .job = job};
 }
 
-/* It goes before all others. */
+/* The job goes before all others: it has waited for its turn already. */
 static void scheduler_dispatch_again(struct js_scheduler *scheduler,
                                      struct js_job *job)
 {
@@ -230,7 +233,7 @@ static unsigned scheduler_whom_to_avoid(const struct js_scheduler *scheduler,
     return scheduler->backlog.live_slaves > 1 ? job->avoid : 0;
 }
 
-/* The reservation is for the first job like this one. */
+/* True if the reservation is for this job, the first of its kind. */
 static bool scheduler_is_reserved_for(const struct js_scheduler *scheduler,
                                       const struct js_job *job)
 {
@@ -244,7 +247,7 @@ static void scheduler_unreserve(struct js_scheduler *scheduler)
     js_backlog_place_all(&scheduler->backlog);
 }
 
-/* The job waits at the head: what runs somewhere is to end for it. */
+/* The job waits at the head: what runs somewhere must end for it. */
 static void scheduler_reserve(struct js_scheduler *scheduler,
                               const struct js_job *job)
 {
@@ -263,7 +266,7 @@ static void scheduler_reserve(struct js_scheduler *scheduler,
     js_backlog_place_all(&scheduler->backlog);
 }
 
-/* An empty slave for a plain job that must run alone: 1, or 0. */
+/* Finds an empty slave for a plain job that must run alone. Returns 1 or 0. */
 static int scheduler_place_alone(struct js_scheduler *scheduler,
                                  struct js_allocation *ret)
 {
@@ -279,7 +282,7 @@ static int scheduler_place_alone(struct js_scheduler *scheduler,
     return 0;
 }
 
-/* Any free slot, or a place ahead of time: 1, or 0. */
+/* Finds any free slot, or a place ahead of time. Returns 1 or 0. */
 static int scheduler_place_plain(struct js_scheduler *scheduler,
                                  const struct js_job *job,
                                  struct js_lanes_look *look,
@@ -296,7 +299,7 @@ static int scheduler_place_plain(struct js_scheduler *scheduler,
     return *ret_slave != NULL;
 }
 
-/* What a job holds that needs more than one core: 1, 0 or -1. */
+/* Finds an allocation for a job that needs more than a slot: 1, 0 or -1. */
 static int scheduler_place_wide(struct js_scheduler *scheduler,
                                 const struct js_job *job,
                                 struct js_lanes_look *look,
@@ -327,8 +330,7 @@ static int scheduler_place_wide(struct js_scheduler *scheduler,
     return rc;
 }
 
-/* The slave and what the job holds there: 1; 0 if the job cannot be assigned
- * now; -1. */
+/* Finds a slave and an allocation. Returns 1, 0 if there is none now, or -1. */
 static int scheduler_find_place(struct js_scheduler *scheduler,
                                 const struct js_job *job,
                                 struct js_lanes_look *look,
@@ -362,7 +364,7 @@ static bool scheduler_is_in_time(const struct js_scheduler *scheduler,
     return is_known || scheduler->backlog.run_ns <= scheduler->left_ns;
 }
 
-/* Of a stream that goes on and on only so many are kept. */
+/* Of an endless stream only a limited number of these is kept. */
 static void scheduler_put_aside(struct js_scheduler *scheduler,
                                 struct js_job *job)
 {
@@ -388,8 +390,8 @@ bool js_scheduler_is_out_of_time(const struct js_scheduler *scheduler)
            !scheduler->fallen.head;
 }
 
-/* The first dispatched job for which there is room: of each kind of need only
- * the first is looked at. */
+/* Assigns the first dispatched job for which there is room. Only the first job
+ * of each kind is examined. */
 static struct js_scheduler_decision
 scheduler_assign_next(struct js_scheduler *scheduler)
 {
@@ -424,13 +426,13 @@ scheduler_assign_next(struct js_scheduler *scheduler)
 
 /* ------------------------------------------------- recalling */
 
-/* Work for a free slot. */
+/* Recalls jobs from another slave for a free slot. */
 static struct js_scheduler_decision
 scheduler_recall(struct js_scheduler *scheduler)
 {
     struct js_backlog *backlog = &scheduler->backlog;
     uint32_t count;
-    /* Jobs that wait for something other than a slot do not fill it. */
+    /* Jobs that wait for something other than a slot cannot fill it. */
     bool is_wanted = backlog->recalls < backlog->idle &&
                      scheduler->dispatched.count == scheduler->constrained;
     const struct js_backlog_slave *slave =
@@ -443,7 +445,7 @@ scheduler_recall(struct js_scheduler *scheduler)
 
 /* ------------------------------------------------- ending */
 
-/* The next job that has lost one of its nodes. */
+/* Finds the next job that has lost one of its nodes. */
 static bool scheduler_next_node_lost(struct js_scheduler *scheduler,
                                      struct js_scheduler_decision *ret)
 {
@@ -496,7 +498,7 @@ void js_scheduler_assert_invariants(const struct js_scheduler *scheduler)
 struct js_scheduler_decision js_scheduler_next(struct js_scheduler *scheduler)
 {
 #ifdef JS_DEBUG
-    /* A recount of a million jobs at each decision would never end. */
+    /* Recounting a million jobs at each decision would take for ever. */
     if (scheduler->unchecked++ * RECOUNT_EACH >= scheduler->check_cost) {
         scheduler->check_cost = scheduler_recount(scheduler);
         scheduler->unchecked = 0;
@@ -535,7 +537,8 @@ void js_scheduler_acknowledged(struct js_scheduler *scheduler, unsigned number,
     js_backlog_acknowledged(&scheduler->backlog, number, count);
 }
 
-/* Puts a copy in front that runs it again: false if that is not to be. */
+/* Puts a copy in front, to run the job again. False if it must not run
+ * again. */
 static bool scheduler_retry(struct js_scheduler *scheduler,
                             const struct js_job *job, unsigned number,
                             bool is_lost)
@@ -555,7 +558,7 @@ static bool scheduler_retry(struct js_scheduler *scheduler,
     return true;
 }
 
-/* Counts it. True if that is one too many. */
+/* Counts a loss. True if this is one too many. */
 static bool job_add_loss(struct js_job *job, bool was_alone)
 {
     bool is_last = was_alone && job->losses + 1 >= JS_SCHEDULER_LOSSES;
@@ -626,7 +629,7 @@ void js_scheduler_returned(struct js_scheduler *scheduler, unsigned number,
         return;
     js_backlog_let_go(backlog, slave, &back);
     scheduler_dispatch_again(scheduler, back.job);
-    /* What it runs takes longer than the others' did. */
+    /* Its jobs take longer than those of the others did. */
     slave->is_stuck = true;
     js_backlog_place(backlog, slave);
 }
@@ -640,12 +643,12 @@ void js_scheduler_recalled(struct js_scheduler *scheduler, unsigned number)
 }
 
 struct blame {
-    js_scheduler_blamed_fn report; /* NULL: nobody is to blame */
+    js_scheduler_blamed_fn report; /* NULL: no job is to blame */
     void *arg;
-    uint32_t ahead; /* so many that were given ahead may have begun */
+    uint32_t ahead; /* how many of the jobs given ahead may have begun */
 };
 
-/* Takes the last assignment of a lost slave back. */
+/* Takes back the last assignment of a lost slave. */
 static void scheduler_lose_last(struct js_scheduler *scheduler,
                                 struct js_backlog_slave *slave,
                                 const struct blame *blame)
@@ -672,7 +675,7 @@ static void scheduler_lose_last(struct js_scheduler *scheduler,
     scheduler_dispatch_again(scheduler, lost.job);
 }
 
-/* From the last on, so that they are dispatched again in their order. */
+/* The last one first, so that the jobs are dispatched again in order. */
 static void scheduler_lose_slave(struct js_scheduler *scheduler,
                                  unsigned number, struct blame *blame)
 {

@@ -6,31 +6,38 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-/* The scheduler adds to the time as well. */
+/* Half of the range, because the scheduler adds to the time as well. */
 static const int64_t end_of_time_ns = INT64_MAX / 2;
 
+/* The only two things that happen by themselves; all else follows from them. */
 enum kind {
     JOB_ENDS,
-    PATIENCE_ENDS, /* of a slave that has jobs ahead */
+    PATIENCE_ENDS, /* a slave with jobs ahead has waited too long */
 };
 
+/* A job as a slave knows it. */
 struct order {
     uint64_t ticket;
     int64_t run_ns;
 };
 
+/* A simulated slave knows only what a real one knows: the jobs that it has
+ * ahead. The scheduler knows the others. */
 struct slave {
-    struct order ahead[JS_SCHEDULER_AHEAD_MAX]; /* a ring, the oldest first */
+    struct order
+        ahead[JS_SCHEDULER_AHEAD_MAX]; /* ring buffer, the oldest first */
     uint32_t first, count;
-    int64_t freed_ns; /* when one of its slots was last free */
+    int64_t freed_ns; /* when one of its slots last became free */
 };
 
+/* One simulation. Invariant: `cores` counts the cores of the jobs that run, and
+ * has_input is true until the source has no more jobs. */
 struct play {
     const struct js_simulate_config *config;
     struct js_scheduler *scheduler;
     struct js_source *source;
     struct js_event_queue event_queue;
-    struct slave *slaves; /* by number */
+    struct slave *slaves; /* indexed by number */
     int64_t now_ns, end_ns;
     uint64_t cores; /* that jobs hold now */
     bool has_input;
@@ -55,7 +62,7 @@ static int simulate_take_jobs(struct play *play)
             if (js_scheduler_add(play->scheduler, job) < 0)
                 return simulate_fail_errno(play);
             break;
-        case JS_SOURCE_LATER: /* a stream: what has come so far */
+        case JS_SOURCE_LATER: /* for a stream: play what has come so far */
         case JS_SOURCE_END:
             play->has_input = false;
             break;
@@ -74,6 +81,8 @@ static uint64_t simulate_cores_of(const struct js_job *job)
 
 /* ---------------------------------------------------------------- a slave */
 
+/* The gap is part of the event, because the slot is busy from now on, while the
+ * job itself runs only after the gap. */
 static int simulate_begin(struct play *play, unsigned number,
                           const struct order *order)
 {
@@ -90,7 +99,8 @@ static int simulate_begin(struct play *play, unsigned number,
     return js_event_queue_put(&play->event_queue, &end);
 }
 
-/* It waits for a slot of this slave, for no longer than there is patience. */
+/* Starts to wait for a slot of this slave. The slave gives its jobs ahead back
+ * when its patience ends. */
 static int await_slot(struct play *play, unsigned number)
 {
     int64_t until_ns =
@@ -112,8 +122,8 @@ static int simulate_keep(struct play *play, unsigned number,
     return slave->count++ == 0 ? await_slot(play, number) : 0;
 }
 
-/* The slot that is free now is that of the first job ahead, as the scheduler
- * has it. */
+/* The slot that is free now belongs to the first job ahead: the scheduler
+ * concludes the same. */
 static int begin_next(struct play *play, unsigned number)
 {
     struct slave *slave = &play->slaves[number];
@@ -124,12 +134,12 @@ static int begin_next(struct play *play, unsigned number)
     slave->count--;
     if (simulate_begin(play, number, order) < 0)
         return -1;
-    /* A shorter job ends before there is no patience left. */
+    /* Only a longer job can outlast the slave's patience. */
     bool is_long = order->run_ns > JS_SCHEDULER_GIVE_BACK_NS;
     return slave->count > 0 && is_long ? await_slot(play, number) : 0;
 }
 
-/* The newest first. */
+/* Returns the newest jobs first. */
 static void simulate_give_back(struct play *play, unsigned number,
                                uint32_t most)
 {
@@ -149,6 +159,7 @@ static int simulate_assign(struct play *play,
                            const struct js_scheduler_decision *next)
 {
     struct order order = {next->ticket, next->job->duration_ns};
+    /* Messages take no time, so each job is acknowledged at once. */
     js_scheduler_acknowledged(play->scheduler, next->slave, 1);
     if (play->config->assigned)
         play->config->assigned(play->config->arg, next);
@@ -170,7 +181,7 @@ static int simulate_follow(struct play *play,
         simulate_give_back(play, next->slave, next->count);
         js_scheduler_recalled(play->scheduler, next->slave);
         return 0;
-    case JS_SCHEDULER_SKIP: /* nothing fails, so nothing is */
+    case JS_SCHEDULER_SKIP: /* nothing fails, so nothing is skipped */
     case JS_SCHEDULER_FAIL:
     case JS_SCHEDULER_END:
     case JS_SCHEDULER_DISPATCH:
@@ -183,6 +194,7 @@ static int simulate_follow(struct play *play,
     return -1;
 }
 
+/* Follows the scheduler until it has nothing more to decide at this time. */
 static int follow_all(struct play *play)
 {
     struct js_scheduler_decision next;
@@ -206,14 +218,17 @@ static int simulate_end_job(struct play *play, const struct js_event *event)
     play->seen.jobs++;
     js_scheduler_ended(play->scheduler, event->slave, event->number, &outcome,
                        &job);
+    /* A simulation keeps no record that could lag behind. */
     js_scheduler_finished(play->scheduler, job, true);
-    /* One that was given ahead has its core from here on. */
+    /* A job given ahead holds its core from here on. */
     play->cores -= slave->count > 0 ? 0 : simulate_cores_of(job);
     js_job_free(job);
     slave->freed_ns = play->now_ns;
     return begin_next(play, event->slave);
 }
 
+/* A slot may have become free since the event was made. Then the jobs ahead
+ * have not waited too long. */
 static void end_patience(struct play *play, unsigned number)
 {
     const struct slave *slave = &play->slaves[number];
@@ -232,6 +247,7 @@ static int happen(struct play *play, const struct js_event *event)
     return 0;
 }
 
+/* No event is left. If the scheduler still has jobs, no slave can run them. */
 static int simulate_stuck(struct play *play)
 {
     const struct js_job *job;
@@ -240,6 +256,8 @@ static int simulate_stuck(struct play *play)
     return js_err_set(play->err, "job %" PRIu64 " fits on no slave", job->id);
 }
 
+/* One turn is that of the master: take jobs, decide, wait for the next
+ * event. */
 static int play_all(struct play *play)
 {
     struct js_event event;

@@ -12,20 +12,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A makespan so near to that of the longest chain is as good. */
+/* A makespan this near to the critical path counts as reaching it. */
 static const double chain_reached = 1.01;
 
 static const double ns_per_hour = 3600e9;
 
+/* What all trials share. The list is read once for its run times; each trial
+ * then walks through it with a cursor of its own. */
 struct study {
     const struct js_whatif_config *config;
     struct js_whatif *seen;
     struct js_buf run_ns; /* int64_t by seq - 1 */
     struct js_buf rows;
-    struct js_buf links; /* struct js_job *, the chain's */
+    struct js_buf links; /* struct js_job *: the jobs on the critical path */
     struct js_critical_path chain;
-    double known_ns, unknown_cores; /* for the mean and the work */
-    struct js_request most; /* of each count the largest that a job needs */
+    double known_ns, unknown_cores; /* sums for the mean and for the work */
+    struct js_request most; /* the most of each resource that any job needs */
     struct js_err *err;
 };
 
@@ -36,7 +38,7 @@ static int whatif_no_memory(const struct study *study)
 
 /* ---------------------------------------------------------------- the list */
 
-/* From its beginning, as if no job had run. */
+/* Opens the list at its beginning, as if no job had run. */
 static struct js_source *whatif_open_list(struct study *study,
                                           struct js_resume *resume)
 {
@@ -48,9 +50,11 @@ static struct js_source *whatif_open_list(struct study *study,
     return source;
 }
 
-/* 0, or -1 with errno. */
+/* Returns 0, or -1 with errno. */
 typedef int (*visit_fn)(struct study *study, const struct js_job *job);
 
+/* Goes through the list once; jobs are not kept, because a list may have
+ * millions. */
 static int each_job(struct study *study, visit_fn visit)
 {
     struct js_resume resume;
@@ -68,6 +72,8 @@ static int each_job(struct study *study, visit_fn visit)
     return rc == 0 && state == JS_SOURCE_END ? 0 : -1;
 }
 
+/* The hosts must have what the largest job needs. Otherwise each trial would be
+ * refused, although real hosts may be larger than the configured ones. */
 static void note_need(struct study *study, const struct js_request *request)
 {
     struct js_request *most = &study->most;
@@ -99,7 +105,7 @@ static int64_t *run_ns_of(const struct study *study)
     return (int64_t *)(void *)study->run_ns.data;
 }
 
-/* Those of which nobody knows are as long as the others in the mean. */
+/* Jobs whose run time is unknown are assumed to take the mean of the others. */
 static int survey(struct study *study)
 {
     struct js_whatif *seen = study->seen;
@@ -124,7 +130,7 @@ static int survey(struct study *study)
 
 /* ---------------------------------------------------------------- the chain */
 
-/* Its jobs come in the order of the list. */
+/* The path ascends, so its jobs come in the order of the list. */
 static int keep_link(struct study *study, const struct js_job *job)
 {
     size_t at = study->links.len / sizeof(struct js_job *);
@@ -149,26 +155,28 @@ static int whatif_find_chain(struct study *study)
 
 /* ---------------------------------------------------------------- hosts */
 
-/* A run on so many slots. */
+/* A run on one number of slots. */
 struct trial {
     struct study *study;
     uint64_t slots;
-    bool is_longest_first; /* whatever the caller's plan says */
+    bool is_longest_first; /* whatever the caller's configuration says */
     struct js_resume resume;
     struct js_source *source;
     struct js_allocator *allocator;
     struct js_scheduler *scheduler;
     bool is_refused;
-    struct js_simulation ran; /* unless it is */
+    struct js_simulation ran; /* set unless the run was refused */
 };
 
-/* At least one, as any job needs a core. */
+/* At least one, because any job needs a core. */
 static uint32_t host_slots_of(const struct study *study)
 {
     uint32_t slots = study->config->host_slots;
     return slots > study->most.cores ? slots : study->most.cores;
 }
 
+/* A simulated host has no CPUs that anybody binds to: its cores need no
+ * numbers. */
 static int equip_host(const struct study *study, uint32_t cores,
                       struct js_resources *ret)
 {
@@ -186,7 +194,7 @@ static int equip_host(const struct study *study, uint32_t cores,
     return 0;
 }
 
-/* A slave for each of its slots, from this rank on. */
+/* Adds a slave for each slot of a host, from this rank on. */
 static int add_host(struct trial *trial, unsigned first_rank, uint32_t slots)
 {
     struct js_node node = {.boot_id = first_rank};
@@ -229,7 +237,7 @@ static int describe_refusal(struct js_buf *text, uint64_t line,
                : js_buf_printf(text, " on each of %" PRIu32 " hosts", nodes);
 }
 
-/* Of the first job that is larger than all there is. */
+/* Describes the first job that is larger than every host. */
 static void whatif_refuse(void *arg, uint64_t id, uint64_t line,
                           const struct js_request *request)
 {
@@ -258,6 +266,8 @@ static void accept(void *arg, struct js_job *job)
         job->expected_ns = config->expected_ns(config->arg, job);
 }
 
+/* Each trial has a source, an allocator and a scheduler of its own: they keep
+ * the state of one run and cannot be reset. */
 static int open_trial(struct trial *trial)
 {
     struct study *study = trial->study;
@@ -299,7 +309,8 @@ static int keep_row(const struct trial *trial)
     return 0;
 }
 
-/* More slots may do it within the years that there are. */
+/* A run too long to be counted in nanoseconds is no failure: more slots may
+ * shorten it. */
 static int refuse_for_length(struct trial *trial, const struct js_err *why)
 {
     struct js_whatif *seen = trial->study->seen;
@@ -328,6 +339,8 @@ static int whatif_play(struct trial *trial)
     return 0;
 }
 
+/* The scheduler borrows from the source's graph and the allocator, so it goes
+ * first. */
 static int play_to_end(struct trial *trial)
 {
     int rc = whatif_play(trial);
@@ -337,7 +350,7 @@ static int play_to_end(struct trial *trial)
     return rc;
 }
 
-/* A row more, unless so many slots cannot do it. */
+/* Adds a row, unless this number of slots cannot run the list. */
 static int whatif_try_slots(struct study *study, uint64_t slots)
 {
     struct trial trial = {.study = study, .slots = slots};
@@ -348,7 +361,7 @@ static int whatif_try_slots(struct study *study, uint64_t slots)
 
 /* ---------------------------------------------------------------- the rows */
 
-/* A power of two, or the number that was asked for. */
+/* The next power of two, or the number that was asked for. */
 static uint64_t next_slots(const struct study *study, uint64_t slots)
 {
     uint64_t asked = study->config->slots, power = 1;
@@ -357,8 +370,8 @@ static uint64_t next_slots(const struct study *study, uint64_t slots)
     return asked > slots && asked < power ? asked : power;
 }
 
-/* More slots would change nothing: nothing is faster than the longest chain, or
- * another host, at the least, let no more jobs than before run at once. */
+/* More slots would change nothing: nothing is faster than the critical path, or
+ * one more host did not let more jobs run at once. */
 static bool is_last(const struct study *study)
 {
     size_t count = study->rows.len / sizeof(struct js_whatif_row);
@@ -389,7 +402,7 @@ static int whatif_try_all(struct study *study)
     return js_err_set(study->err, "%s", study->seen->refusal.text);
 }
 
-/* The rows are the forecast's from here on. */
+/* Hands the rows to the result and chooses one. */
 static void whatif_choose(struct study *study)
 {
     struct js_whatif *forecast = study->seen;
@@ -402,7 +415,7 @@ static void whatif_choose(struct study *study)
     }
 }
 
-/* What an order by the run times would change. */
+/* Finds out what an order by run times would change. */
 static int try_longest_first(struct study *study)
 {
     struct js_whatif *forecast = study->seen;
@@ -420,6 +433,7 @@ static int try_longest_first(struct study *study)
 
 /* ---------------------------------------------------------------- all of it */
 
+/* The critical path comes before the trials, because it says when to stop. */
 static int make(struct study *study)
 {
     if (survey(study) < 0 || whatif_find_chain(study) < 0 ||
