@@ -19,14 +19,14 @@ static const char lock_name[] = "lock";
 enum {
     MARK_SIZE = 512,
     MODES = 07777,
-    DEPTH =
-        16, /* of what is removed; Open MPI's own folders have four levels */
+    DEPTH = 16, /* depth of what is removed; Open MPI's own folders have four
+                   levels */
 };
 
 /* ---------------------------------------------------------------- the mark */
 
-/* What the file of the lock says: whose it is, so that a folder which only has
- * such a name, or was made on another host, is left alone. */
+/* The contents of the lock file say whose folder it is. So a folder that only
+ * has such a name, or was created on another host, is left alone. */
 static void make_mark(char *to, size_t size)
 {
     char host[256] = "", machine[64] = "";
@@ -68,8 +68,8 @@ static void remove_entry(int folder, const char *name, int depth)
     unlinkat(folder, name, AT_REMOVEDIR);
 }
 
-/* By descriptors: no link and no other's renaming leads out of it. Closes
- * `folder`. */
+/* Removes the contents through descriptors, so that neither a link nor a
+ * renaming by somebody else leads outside. Closes `folder`. */
 static void remove_all(int folder, int depth)
 {
     DIR *dir = fdopendir(folder);
@@ -84,7 +84,7 @@ static void remove_all(int folder, int depth)
     closedir(dir);
 }
 
-/* Ours, and nobody else's to enter. */
+/* True if the folder is ours, and only we can enter it. */
 static bool is_private(int fd, mode_t type)
 {
     struct stat st;
@@ -93,8 +93,8 @@ static bool is_private(int fd, mode_t type)
            (st.st_mode & MODES & ~(mode_t)S_IRWXU) == 0;
 }
 
-/* The descriptor of its lock, which is now this process's; -1: it is no folder
- * of a launcher, or somebody has it. */
+/* Returns the descriptor of its lock, which this process now holds; or -1 if it
+ * is not a launcher's folder, or another process holds the lock. */
 static int take_over(int folder)
 {
     int lock =
@@ -146,7 +146,7 @@ static int lock_folder(struct js_folder *folder)
     return js_write_full(folder->lock, mark, strlen(mark));
 }
 
-/* It gets the name by which it is found only when it is locked. */
+/* The folder gets the name by which others find it only when it is locked. */
 static int make_in(struct js_folder *folder, const char *place)
 {
     static const char suffix[] = "XXXXXX";
@@ -182,8 +182,8 @@ uint64_t js_folder_room(const struct js_folder *folder)
     return room_in(folder->path);
 }
 
-/* Of those that are left; NULL: none is. The first is the best that has room.
- */
+/* Returns the best of the remaining places, or NULL if none remains. The first
+ * one with enough room is the best. */
 static const char **folder_choose(const char **places, size_t count,
                                   uint64_t room_bytes)
 {

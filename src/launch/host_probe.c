@@ -13,7 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* In which a host has to answer, and its mpirun to leave when told to. */
+/* The time in which a host must answer, and its mpirun must leave when told
+ * to. */
 static const int64_t answer_ns = 20 * JS_NS_PER_S;
 static const int64_t leave_ns = 5 * JS_NS_PER_S;
 
@@ -30,7 +31,8 @@ static pid_t host_probe_begin(const struct js_mpirun *mpirun, const char *host)
     return pid;
 }
 
-/* Those that have ended have a pid of 0. True while some have not. */
+/* Collects probes that have ended; their pid becomes 0. Returns true while some
+ * have not. */
 static bool host_probe_look(pid_t *pids, size_t count, bool *are_well)
 {
     bool is_any_left = false;
@@ -83,7 +85,7 @@ void js_host_probe_hosts(const struct js_mpirun *mpirun,
     free(pids);
 }
 
-/* The file that execvp(3) takes for that program. */
+/* Finds the file that execvp(3) would start for that program. */
 static void find_file(const char *program, char *ret, size_t size)
 {
     const char *path = getenv("PATH");

@@ -48,7 +48,8 @@ static int hostfile_append(struct js_hosts *hosts, const char *name,
     return 0;
 }
 
-/* A line that says nothing of slots is one, if there is another. */
+/* A line that does not state slots counts as one slot, if the host has another
+ * line. */
 int js_hosts_add(struct js_hosts *hosts, const char *name, uint32_t slots)
 {
     struct js_host *host = hostfile_find(hosts, name);
@@ -96,7 +97,8 @@ static int parse_slots(const char *text, uint32_t *ret)
     return 0;
 }
 
-/* What follows the name; the words that say nothing of slots are mpirun's. */
+/* Parses what follows the name. Words that do not concern slots are meant for
+ * mpirun. */
 static int parse_words(char **rest, uint32_t *ret_slots)
 {
     static const char slots[] = "slots=";

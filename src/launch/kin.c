@@ -34,7 +34,8 @@ int js_descendants_adopt(void)
     return js_reap_adopt();
 }
 
-/* The file, not its name: that may have been replaced. */
+/* Compares the file and not its name, because the name may have been given to
+ * another file. */
 static bool runs_this_program(pid_t pid)
 {
     char path[64];
@@ -48,7 +49,8 @@ static void visit_child(pid_t pid, void *arg)
 {
     struct search *search = arg;
     char folder[PATH_MAX];
-    /* Dead, but not so far that its children have their new parent. */
+    /* A process that is dead, but whose children have not yet got a new
+     * parent. */
     if (js_process_is_ending((uint64_t)pid, js_process_start((uint64_t)pid))) {
         search->count++;
         return;
@@ -84,7 +86,7 @@ static bool is_rank_0(pid_t pid, const char *folder)
     return *name && strcmp(value, "0") == 0;
 }
 
-/* One that is dead and waits for its parent has no environment any more. */
+/* A dead process that waits for its parent has no environment any more. */
 bool js_descendants_has_rank_0(const char *folder)
 {
     const struct dirent *entry;
@@ -105,7 +107,7 @@ static void kill_process(pid_t pid, void *arg)
     kill(pid, SIGKILL);
 }
 
-/* One that is killed may leave others, which are adopted then. */
+/* A process that is killed may leave others, which are then adopted. */
 void js_descendants_kill(const char *folder)
 {
     int64_t until_ns = js_clock_ns() + kill_most_ns;

@@ -37,26 +37,29 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* What Open MPI and PMIx write there for some hundred ranks. */
+/* The space that Open MPI and PMIx need there for a few hundred ranks. */
 static const uint64_t room_bytes = UINT64_C(8) << 20;
 
-/* ... and the memory through which a rank is talked to. */
+/* ... and for the memory through which ranks exchange messages. */
 static const uint64_t rank_room_bytes = (UINT64_C(4) << 20) + 65536;
 
 struct launch {
     const struct js_launch_config *config;
     struct js_rank_command command;
     struct js_mpirun mpirun;
-    struct js_hosts hosts; /* none: this machine, or all of Slurm's */
+    struct js_hosts hosts; /* none: this machine, or everything that Slurm
+                              has granted */
     struct js_folder folder;
-    char status_path[PATH_MAX];   /* in it */
-    char hostfile_path[PATH_MAX]; /* in it: the hosts that are left */
+    char status_path[PATH_MAX];   /* path in the folder */
+    char hostfile_path[PATH_MAX]; /* path in the folder: the remaining hosts */
     struct js_lifeline_host *lifeline;
-    int list;               /* a stream; -1: the list can be read again */
-    int joblog;             /* an open file; -1: it has another name, or none */
-    bool is_relayed;        /* rank 0 cannot be handed our own files */
-    struct js_relay *relay; /* ... but these pass between */
-    const char *names[3];   /* of variables for rank 0 */
+    int list;               /* descriptor of a stream; -1: the list can be
+                               read again */
+    int joblog;             /* descriptor of an open file; -1: the list has
+                               another name, or none */
+    bool is_relayed;        /* rank 0 cannot use our own files */
+    struct js_relay *relay; /* ... but this relay passes their data on */
+    const char *names[3];   /* environment variables for rank 0 */
     bool is_out_of_time;
     struct js_requeue requeue;
 
@@ -75,7 +78,7 @@ static int complain(const struct js_err *err, int status)
     return status;
 }
 
-/* What was read of it is gone. */
+/* What was read from a stream cannot be read again. */
 static bool launch_is_stream(const struct launch *launch)
 {
     return launch->list >= 0;
@@ -83,7 +86,7 @@ static bool launch_is_stream(const struct launch *launch)
 
 /* ---------------------------------------------------------------- where to */
 
-/* The hosts, if they are told, and how many slaves they are good for. */
+/* Determines the hosts, if they are named, and how many slaves they can run. */
 static int count_slaves(struct launch *launch, uint64_t *ret,
                         struct js_err *err)
 {
@@ -109,7 +112,7 @@ static int count_slaves(struct launch *launch, uint64_t *ret,
     return 0;
 }
 
-/* An mpirun starts its ranks in one of them only. */
+/* An mpirun starts its ranks in one component only. */
 static void tell_of_components(const struct launch *launch)
 {
     uint64_t unused = js_slurm_unused_components();
@@ -159,14 +162,14 @@ static int launch_prepare(struct launch *launch, struct js_err *err)
 
 /* ---------------------------------------------------------------- folder */
 
-/* Where rank 0 is elsewhere only the folder of the jobs is the same as here. */
+/* If rank 0 is on another host, only the jobs' folder is the same as here. */
 static bool is_rank_0_elsewhere(const struct launch *launch)
 {
     return launch->hosts.count > 0 ? !js_hosts_is_here(&launch->hosts, 0)
                                    : js_slurm_is_first_node_elsewhere();
 }
 
-/* No rank is on another host. */
+/* True if no rank is on another host. */
 static bool is_all_here(const struct launch *launch)
 {
     for (size_t i = 0; i < launch->hosts.count; i++) {
@@ -198,7 +201,7 @@ static void tell_folder(struct launch *launch)
 static int make_folder(struct launch *launch, struct js_err *err)
 {
     char here[PATH_MAX];
-    /* In memory, where the ranks have theirs as well. */
+    /* In memory, where the ranks store theirs as well. */
     const char *places[] = {"/dev/shm", getenv("TMPDIR"), "/tmp",
                             getenv("XDG_RUNTIME_DIR")};
     size_t count = sizeof(places) / sizeof(places[0]);
@@ -219,8 +222,8 @@ static int make_folder(struct launch *launch, struct js_err *err)
     return 0;
 }
 
-/* In a world of one the launcher of that world has left its marks, and may have
- * bound this process to a core. */
+/* In a world of one process, the launcher of that world has set its variables,
+ * and may have bound this process to a core. */
 static void forget_launcher(void)
 {
     struct js_argv names = JS_ARGV_INIT;
@@ -237,7 +240,7 @@ static void forget_launcher(void)
     js_argv_release(&names);
 }
 
-/* Before anything is added to the environment. */
+/* Must be done before anything is added to the environment. */
 static int open_lifeline(struct launch *launch, struct js_err *err)
 {
     const char *folder = launch->folder.path;
@@ -264,8 +267,8 @@ static int open_lifeline(struct launch *launch, struct js_err *err)
     return launch->lifeline ? 0 : js_err_errno(err, "%s", folder);
 }
 
-/* For another start: somebody may have cleaned up there. What stood in it for a
- * rank 0 on another host cannot be made again. */
+/* Creates the folder again for another start, because somebody may have removed
+ * it. What it held for a rank 0 on another host cannot be recreated. */
 static int keep_folder(struct launch *launch, struct js_err *err)
 {
     if (js_folder_is_there(&launch->folder))
@@ -292,9 +295,9 @@ static void remove_folder(struct launch *launch)
 
 /* ---------------------------------------------------------------- starting */
 
-/* Open MPI refuses root unless told twice; whoever is root here knows it. And
- * within Slurm it starts its daemons by srun, which in a step would wait for
- * that step to end. */
+/* Open MPI refuses to run as root unless it is told twice; a user who is root
+ * here knows about it. Within Slurm it starts its daemons by srun, which in a
+ * step would wait for that step to end. */
 static void tell_launcher(struct launch *launch)
 {
     const char *counts = getenv("SLURM_JOB_CPUS_PER_NODE");
@@ -306,7 +309,7 @@ static void tell_launcher(struct launch *launch)
     if (launch_is_stream(launch))
         setenv(JS_LAUNCHENV_STREAM_NAME, "1", 1);
     tell_folder(launch);
-    setenv("PATH", _PATH_STDPATH, 0); /* mpirun looks for ssh there */
+    setenv("PATH", _PATH_STDPATH, 0); /* mpirun looks for ssh in PATH */
     if (geteuid() == 0) {
         setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 1);
         setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 1);
@@ -320,8 +323,8 @@ static void tell_launcher(struct launch *launch)
 
 /* ---------------------------------------------------------------- hosts */
 
-/* Takes out the hosts that do not answer, by name. Returns 0, or -1 with *err.
- */
+/* Removes the hosts that do not answer, and names them. Returns 0, or -1 with
+ * *err. */
 static int drop_silent_hosts(struct launch *launch, struct js_err *err)
 {
     size_t count = launch->hosts.count;
@@ -330,7 +333,7 @@ static int drop_silent_hosts(struct launch *launch, struct js_err *err)
         return js_err_errno(err, "the hosts");
     js_host_probe_hosts(&launch->mpirun, &launch->hosts, js_watch_is_to_stop,
                         &launch->watch, are_well);
-    js_descendants_kill(launch->folder.path); /* an ssh that hangs */
+    js_descendants_kill(launch->folder.path); /* ends an ssh that hangs */
     for (size_t i = count; i-- > 0 && !launch->watch.is_stopped;) {
         if (are_well[i])
             continue;
@@ -351,7 +354,7 @@ static bool has_journal(const struct launch *launch)
            (config->journal || (config->job_file && !launch_is_stream(launch)));
 }
 
-/* mpirun, or a process that it has started and of which it says so. */
+/* True if mpirun failed, or a process that it started and reported. */
 static bool was_killed(int wait_status)
 {
     return WIFSIGNALED(wait_status) ||
@@ -359,8 +362,9 @@ static bool was_killed(int wait_status)
             WEXITSTATUS(wait_status) <= 128 + SIGRTMAX);
 }
 
-/* Somebody was lost before the master had begun: so nothing has run, nor was
- * any of a stream read. Once: it may be the same the next time. */
+/* A process was lost before the master had begun, so no job has run and nothing
+ * was read of a stream. The run is started again only once, because it may fail
+ * in the same way the next time. */
 static bool is_worth_another_try(const struct launch *launch)
 {
     const struct js_watch *watch = &launch->watch;
@@ -371,9 +375,9 @@ static bool is_worth_another_try(const struct launch *launch)
             watch->termed_ns != JS_NEVER_NS || was_killed(watch->wait_status));
 }
 
-/* A run that broke off in the middle, or with slaves lost, goes on from its
- * journal. Not in the middle of a stream; not one whose jobs nobody ends: they
- * may run. */
+/* A run that broke off in the middle, or with slaves lost, continues from its
+ * journal. It does not continue in the middle of a stream, or if nobody ends
+ * its jobs: they may still run. */
 static bool is_worth_restart(const struct launch *launch)
 {
     const struct jobsched_config *config = launch->config->run;
@@ -386,7 +390,7 @@ static bool is_worth_restart(const struct launch *launch)
            launch->command.restarts < launch->config->restarts;
 }
 
-/* The hosts that are left, and as many slaves as they are good for. */
+/* Uses the remaining hosts, and as many slaves as they can run. */
 static int take_hosts_left(struct launch *launch, struct js_err *err)
 {
     if (launch->hosts.count == 0 && js_slurm_is_here() &&
@@ -457,7 +461,7 @@ static void tell_late_start(const struct launch *launch)
             launch->mpirun.program);
 }
 
-/* mpirun has come to no master: by whose fault? */
+/* mpirun has started no master. Whose fault was it? */
 static int judge_no_start(struct launch *launch)
 {
     struct js_err err;
@@ -497,7 +501,7 @@ static void tell_broken_off(const struct launch *launch)
             next);
 }
 
-/* What rank 0 has written, and said to be on record, did not arrive. */
+/* Output that rank 0 has written, and reported as recorded, did not arrive. */
 static int judge_output(const struct launch *launch, int status)
 {
     int error = launch->relay ? js_relay_error(launch->relay) : 0;
@@ -511,13 +515,13 @@ static int judge_output(const struct launch *launch, int status)
                                                  : JOBSCHED_BROKEN;
 }
 
-/* What comes from a rank 0 on another host comes by way of mpirun. */
+/* Output of a rank 0 on another host comes through mpirun. */
 static bool is_passing_broken(const struct launch *launch)
 {
     return launch->is_relayed && WIFSIGNALED(launch->watch.wait_status);
 }
 
-/* What rank 0 has said of its end came by an mpirun that was killed. */
+/* What rank 0 reported about its end came through an mpirun that was killed. */
 static bool is_last_word_lost(const struct launch *launch)
 {
     return is_passing_broken(launch) &&
@@ -541,7 +545,7 @@ static int launch_judge(struct launch *launch)
     return judge_no_start(launch);
 }
 
-/* Rank 0 on this host has our own files; mpirun then has nothing to pass on to
+/* A rank 0 on this host has our own files, so mpirun has nothing to pass on to
  * it. */
 static pid_t start_mpirun(struct launch *launch, const struct js_argv *words,
                           struct js_err *err)
@@ -562,9 +566,10 @@ static pid_t start_mpirun(struct launch *launch, const struct js_argv *words,
     return child;
 }
 
-/* A run that has come to the end of its list, and whose word of it was lost on
- * its way (a full disk, a folder that was removed), has it on record. What else
- * is there may be wrong: a master that loses its mpirun sees its output end. */
+/* If a run has come to the end of its list, but its report was lost on the way
+ * (a full disk, a folder that was removed), the journal has the end on record.
+ * Other information in the journal may be wrong: a master that loses its mpirun
+ * sees its output end. */
 static void ask_journal(struct launch *launch)
 {
     const struct jobsched_config *config = launch->config->run;
@@ -622,7 +627,8 @@ static int run_to_the_end(struct launch *launch)
 static void judge_stop(struct launch *launch, struct js_stop *ret)
 {
     const struct js_watch *watch = &launch->watch;
-    js_watch_is_to_stop(&launch->watch); /* what has come meanwhile */
+    js_watch_is_to_stop(&launch->watch); /* a signal that has arrived
+                                            meanwhile */
     *ret = (struct js_stop){
         .is_warned = watch->is_warned,
         .is_ended = watch->is_ended,
@@ -647,8 +653,8 @@ static int show_command(const struct launch *launch)
     return rc == 0 ? JOBSCHED_SUCCEEDED : JOBSCHED_BROKEN;
 }
 
-/* Of several hosts only this one's limits are known, and not which ranks it
- * will have. */
+/* With several hosts only the limits of this one are known, and not how many
+ * ranks it will have. */
 static int check_limits(const struct launch *launch, struct js_err *err)
 {
     return js_limits_raise(launch->mpirun.mpi, launch->mpirun.ranks, err) < 0 &&
@@ -676,8 +682,8 @@ static int launch_open_list(struct launch *launch, struct js_err *err)
                                      &launch->list, err);
 }
 
-/* An open file by the name of its descriptor, as >(COMMAND) is: mpirun passes
- * none on. What is standard output or error here is so in rank 0 as well. */
+/* Passes on an open file that is named by its descriptor, as >(COMMAND) is;
+ * mpirun passes none on. Our standard output and error are rank 0's as well. */
 static int launch_open_joblog(struct launch *launch, struct js_err *err)
 {
     const char *path = launch->config->run->joblog;

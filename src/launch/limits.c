@@ -11,9 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Measured with Open MPI 4.1.4: mpirun has 28 open files and 3 for each rank; a
- * rank and mpirun are four threads each, and beside a slave are the process
- * that starts its jobs, and a job. */
+/* Measured with Open MPI 4.1.4: mpirun has 28 open files, and 3 more for each
+ * rank. A rank and mpirun have four threads each. Each slave is accompanied by
+ * the process that starts its jobs, and by a job. */
 enum {
     FILES = 64,
     FILES_OF_RANK = 4,
@@ -21,9 +21,9 @@ enum {
     PROCESSES_OF_RANK = 6,
 };
 
-/* The memory that ranks share is in files of 4 MiB each, with Open MPI 5 of
- * 16 MiB. With less than that mpirun and they wait for each other without end,
- * or do not come up. */
+/* The memory that ranks share is in files of 4 MiB each, with Open MPI 5 of 16
+ * MiB. If the file size limit is lower, mpirun and the ranks wait for each
+ * other for ever, or do not start. */
 static const uint64_t file_bytes = UINT64_C(5) << 20;
 static const uint64_t file_bytes_5 = UINT64_C(17) << 20;
 
@@ -105,7 +105,8 @@ static uint64_t count_own(void)
     return count;
 }
 
-/* All of the user's on this host count, and root's not at all. */
+/* The limit counts all processes of the user on this host; root's are not
+ * limited. */
 static int check_processes(uint64_t ranks, struct js_err *err)
 {
     struct rlimit limit;
@@ -136,7 +137,7 @@ static int check_file_size(enum js_mpi mpi, struct js_err *err)
 
 int js_limits_raise(enum js_mpi mpi, uint64_t ranks, struct js_err *err)
 {
-    /* First: that is needed for ranks on other hosts as well. */
+    /* This comes first, because ranks on other hosts need it as well. */
     if (raise_files(ranks, err) < 0 || check_processes(ranks, err) < 0)
         return -1;
     return check_file_size(mpi, err);

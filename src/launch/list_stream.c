@@ -20,7 +20,7 @@ static int list_stream_open_list(const char *path)
         errno = 0;
         return -1;
     }
-    /* A FIFO would wait for its writer. */
+    /* Opening a FIFO must not wait for its writer. */
     return open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 }
 

@@ -13,10 +13,11 @@ static void add_all(struct js_argv *words, const char *const *options)
 }
 
 /*
- * There is a rank more than cores, the master; jobsched binds what it runs
- * itself; and the loss of a slave is to cost only what that slave ran. MPICH
- * has no such wish: where its mpirun lets a run go on (-disable-auto-cleanup),
- * it tells the ranks of a loss by SIGUSR1, which is the word to drain.
+ * There is one rank more than cores, the master; jobsched itself binds what it
+ * runs; and the loss of a slave must cost only what that slave ran. MPICH has
+ * no equivalent of the last: if its mpirun lets a run continue
+ * (-disable-auto-cleanup), it reports a loss to the ranks by SIGUSR1, which
+ * here means to drain.
  */
 static void add_wishes(enum js_mpi mpi, struct js_argv *words)
 {
@@ -36,7 +37,8 @@ static uint64_t slots_of(const struct js_host *host)
     return host->slots > 0 ? host->slots : 1;
 }
 
-/* Appends "n1:5,n2:4". What is more than the slots goes to the first hosts. */
+/* Appends "n1:5,n2:4". The ranks that exceed the slots go to the first
+ * hosts. */
 static int list_hosts(const struct js_mpirun *mpirun, struct js_buf *list)
 {
     const struct js_hosts *hosts = mpirun->hosts;
@@ -67,8 +69,8 @@ static int add_host_list(const struct js_mpirun *mpirun, struct js_argv *words)
     return text ? 0 : -1;
 }
 
-/* Only Open MPI 4 adds ranks to full hosts one by one; the others are told how
- * many ranks each is to have. */
+/* Only Open MPI 4 adds ranks to full hosts one by one. The other MPIs must be
+ * told how many ranks each host gets. */
 static int add_places(const struct js_mpirun *mpirun, struct js_argv *words)
 {
     bool has_hosts = mpirun->hosts && mpirun->hosts->count > 0;
@@ -114,8 +116,8 @@ int js_mpirun_trial(const struct js_mpirun *mpirun, const char *host,
     return js_argv_check(ret);
 }
 
-/* "mpirun (Open MPI) 4.1.4"; the mpirun of MPICH, Intel MPI and MVAPICH is
- * called Hydra, and says its version in a line of its own. */
+/* Open MPI says "mpirun (Open MPI) 4.1.4". The mpirun of MPICH, Intel MPI and
+ * MVAPICH is called Hydra, and prints its version in a line of its own. */
 bool js_mpirun_name(const char *said, char *ret, size_t size)
 {
     static const struct {
@@ -138,15 +140,15 @@ bool js_mpirun_name(const char *said, char *ret, size_t size)
     return false;
 }
 
-/* After SIGTERM Open MPI 4 leaves the ranks two seconds, Open MPI 5 half of one
- * (measured with 5.0.7), and MPICH all that they take. */
+/* After a SIGTERM Open MPI 4 gives the ranks two seconds, Open MPI 5 half a
+ * second (measured with 5.0.7), and MPICH as long as they take. */
 int js_mpirun_end_signal(enum js_mpi mpi)
 {
     return mpi == JS_OPEN_MPI_5 ? SIGALRM : SIGTERM;
 }
 
-/* Open MPI 5 ends all at such a status, and what it has not read then is lost
- * (measured with 5.0.7: in one run of sixty). */
+/* Open MPI 5 ends everything at such a status, and loses what it has not read
+ * then (measured with 5.0.7: in one run of sixty). */
 int64_t js_mpirun_hearing_ns(enum js_mpi mpi)
 {
     return mpi == JS_OPEN_MPI_5 ? 100 * JS_NS_PER_MS : 0;

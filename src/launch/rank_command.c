@@ -8,10 +8,10 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Of Slurm's time limit, for what comes behind the run. */
+/* The part of Slurm's time limit that is kept for what follows the run. */
 static const int64_t spare_most_ns = 30 * JS_NS_PER_S;
 
-/* 0: there is none. */
+/* Returns 0 if there is none. */
 static int64_t slurm_limit_ns(void)
 {
     int64_t left_ns = js_slurm_is_here() ? js_slurm_time_left_ns() : 0;
@@ -22,8 +22,8 @@ static int64_t slurm_limit_ns(void)
                                  : left_ns - left_ns % JS_NS_PER_S;
 }
 
-/* What the ranks would refuse, each by itself, and in words that do not say
- * whose limit it is. */
+/* Every rank would refuse this by itself, in words that do not say whose limit
+ * it is. */
 static int check_slurm_limit(const struct js_launch_config *own,
                              struct js_err *err)
 {
@@ -55,14 +55,15 @@ void js_rank_command_release(struct js_rank_command *command)
     js_argv_release(&command->words);
 }
 
-/* ... which the user has given. */
+/* ... given by the user. */
 static int64_t time_left_ns(const struct js_rank_command *command)
 {
     return command->config->run->time_limit_ns -
            (js_clock_ns() - command->begun_ns);
 }
 
-/* A limit that the user gave comes behind Slurm's, and wins. */
+/* The user's limit comes after Slurm's in the command line, and so takes
+ * precedence. */
 static void add_time_limit(const struct js_rank_command *command,
                            struct js_argv *words)
 {
@@ -76,7 +77,7 @@ static void add_time_limit(const struct js_rank_command *command,
                      (int)(left_ms % 1000));
 }
 
-/* A rank knows itself whether the run goes on. */
+/* Each rank knows by itself whether the run is continued. */
 int js_rank_command_make(struct js_rank_command *command)
 {
     const struct js_launch_config *config = command->config;
@@ -86,7 +87,8 @@ int js_rank_command_make(struct js_rank_command *command)
     js_argv_release(words);
     js_argv_add(words, command->program);
     add_time_limit(command, words);
-    /* Whoever copies the line that is shown starts a command of its own. */
+    /* A user who copies the command line that is shown starts a command of its
+     * own. */
     if (!config->is_mpirun_shown)
         js_argv_addf(words, "--part-of=%" PRIu64 ":%" PRIu32, command->id,
                      command->restarts);

@@ -13,16 +13,16 @@
 
 enum {
     PIECE_BYTES = 64 * 1024,
-    WAITING_MOST = 1024 * 1024, /* for the reader of standard output */
+    WAITING_MOST = 1024 * 1024, /* bytes for the reader of standard output */
     LOOK_MS = 200,
 };
 
 struct js_relay {
-    int list;    /* borrowed; -1: there is none, or all of it was read */
+    int list;    /* borrowed; -1: there is none, or it was read completely */
     int to[2];   /* mpirun's standard input */
     int from[2]; /* its standard output */
     struct js_input *inlet;
-    struct js_buf sending; /* for mpirun */
+    struct js_buf sending; /* bytes for mpirun */
     struct js_outq *out;
     int error;
 };
@@ -49,7 +49,7 @@ struct js_relay *js_relay_new(int list, struct js_err *err)
         js_relay_free(relay);
         return NULL;
     }
-    /* Of ours: each end has a description of its own. */
+    /* Our ends only: each end of a pipe has its own open file description. */
     set_nonblocking(relay->to[1]);
     set_nonblocking(relay->from[0]);
     return relay;
@@ -91,7 +91,7 @@ void js_relay_begin(struct js_relay *relay)
 
 /* ---------------------------------------------------------------- the list */
 
-/* Without the mark of its end rank 0 does not take it for whole. */
+/* Without the end mark rank 0 does not consider the list complete. */
 static void give_up_list(struct js_relay *relay)
 {
     relay->list = -1;
@@ -125,7 +125,7 @@ static void send_list(struct js_relay *relay)
             write(relay->to[1], relay->sending.data, relay->sending.len);
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
             return;
-        if (n < 0) { /* mpirun has gone: its end is seen elsewhere */
+        if (n < 0) { /* mpirun has ended; another place handles that */
             relay->sending.len = 0;
             give_up_list(relay);
             return;
@@ -136,8 +136,9 @@ static void send_list(struct js_relay *relay)
 
 /* ---------------------------------------------------------------- output */
 
-/* What comes when standard output takes nothing more is dropped: mpirun must
- * not wait for it. False: there is nothing now, or never. */
+/* Data that arrives when standard output accepts no more is dropped, because
+ * mpirun must not wait for it. Returns false if there is nothing now, or never
+ * will be. */
 static bool relay_take_output(struct js_relay *relay)
 {
     char piece[PIECE_BYTES];
@@ -182,7 +183,7 @@ void js_relay_end(struct js_relay *relay, bool (*is_to_stop)(void *arg),
                   void *arg)
 {
     js_fd_close(&relay->to[1]);
-    /* A process that mpirun left behind may hold the other end open. */
+    /* A process that mpirun left behind may keep the other end open. */
     do {
         js_relay_serve(relay);
         if (js_outq_pending(relay->out) == 0 || is_to_stop(arg))

@@ -12,8 +12,9 @@
 
 enum { REQUEUES = 100 };
 
-/* Slurm names the process of the batch script. What the script or a job of it
- * has started inherits the name, and is another process. */
+/* Slurm names the process of the batch script in a variable. Everything that
+ * the script or its jobs have started inherits the variable, but is another
+ * process. */
 static bool is_batch_script(void)
 {
     const char *pid = getenv("SLURM_TASK_PID");
@@ -22,7 +23,8 @@ static bool is_batch_script(void)
            number == (uint64_t)getpid();
 }
 
-/* Until somebody reads it: before that it would end this process. */
+/* Blocks the signal until somebody reads it; before that it would end this
+ * process. */
 static void hold_warning(void)
 {
     sigset_t set;
@@ -52,7 +54,8 @@ int js_requeue_init(struct js_requeue *requeue, bool is_wanted,
     return 0;
 }
 
-/* Of an array one task: its number alone may be that of the whole array. */
+/* For a task of an array the array's own number is not enough, because it may
+ * mean the whole array. */
 static int requeue_job(void)
 {
     struct js_argv words = JS_ARGV_INIT;
@@ -87,7 +90,8 @@ void js_requeue(const struct js_requeue *requeue, const struct js_stop *stop)
                 requeue->most);
         return;
     }
-    /* Said before: newer versions of Slurm end us before they answer. */
+    /* Printed before the call: newer versions of Slurm end us before they
+     * answer. */
     fprintf(stderr,
             "jobsched: the Slurm job is requeued to go on (%" PRIu64
             " of at most %" PRIu64 " times)\n",

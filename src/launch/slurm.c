@@ -39,7 +39,7 @@ bool js_slurm_is_all_here(void)
 
 /* ---------------------------------------------------------------- counts */
 
-/* A number and what follows it. */
+/* Parses a number, and what follows it. */
 static int slurm_take_number(const char **text, uint32_t *ret)
 {
     char *end;
@@ -53,7 +53,7 @@ static int slurm_take_number(const char **text, uint32_t *ret)
     return 0;
 }
 
-/* "(x3)": so many nodes; without it one. */
+/* "(x3)" means three nodes; without it there is one. */
 static int take_times(const char **text, uint32_t *ret)
 {
     *ret = 1;
@@ -83,7 +83,7 @@ int js_slurm_each_count(const char *text, void (*each)(void *arg, uint32_t n),
     }
 }
 
-/* In a step the counts are those of the step, and the job's CPUs say more. */
+/* In a step the counts are the step's, and the job's CPUs are more. */
 static const char *counts_name(void)
 {
     return js_slurm_is_in_step() ? "SLURM_JOB_CPUS_PER_NODE"
@@ -114,8 +114,8 @@ static void slurm_sum_up(void *arg, uint32_t n)
     *sum += n;
 }
 
-/* Where Slurm grants whole cores of several threads, the counts of the nodes
- * may be higher than what was asked for. */
+/* If Slurm grants whole cores with several threads, the counts of the nodes may
+ * be higher than what was requested. */
 int js_slurm_tasks(uint64_t *ret, struct js_err *err)
 {
     const char *asked = js_slurm_is_in_step() ? NULL : getenv("SLURM_NTASKS");
@@ -143,8 +143,8 @@ uint64_t js_slurm_unused_components(void)
 
 /* ---------------------------------------------------------------- scontrol */
 
-/* What `scontrol OPTION show WHAT NAME` says, the name being that of a variable
- * of this job: a string in *ret, or NULL. */
+/* Returns in *ret the output of `scontrol OPTION show WHAT NAME`, as a string
+ * or NULL. NAME is the value of an environment variable of this job. */
 static char *slurm_ask(const char *option, const char *what,
                        const char *variable, struct js_buf *ret)
 {
@@ -162,7 +162,7 @@ static char *slurm_ask(const char *option, const char *what,
     return rc == 0 && js_buf_string(ret) ? ret->data : NULL;
 }
 
-/* The next host without slots takes the count. */
+/* Gives the count to the next host that has no slots yet. */
 struct filling {
     struct js_hosts *hosts;
     size_t next;
@@ -200,8 +200,8 @@ int js_slurm_hosts(struct js_hosts *ret, struct js_err *err)
 
 /* ---------------------------------------------------------------- time */
 
-/* "2-03:04:05" or "03:04:05", and what follows. False: it is not of that form
- * ("UNLIMITED"). */
+/* Parses "2-03:04:05" or "03:04:05", and what follows. Returns false for
+ * another form ("UNLIMITED"). */
 static bool parse_span(const char *text, int64_t *ret_ns)
 {
     static const int64_t most_s = INT64_C(100) * 365 * 24 * 3600;
@@ -223,15 +223,15 @@ static bool parse_span(const char *text, int64_t *ret_ns)
     return colons == 2;
 }
 
-/* The value behind " NAME=" in a line, or NULL. */
+/* The value after " NAME=" in a line, or NULL. */
 static const char *slurm_find_value(const char *line, const char *name)
 {
     const char *at = strstr(line, name);
     return at ? at + strlen(name) : NULL;
 }
 
-/* The record of this job: of an array, or of a heterogeneous job, there may be
- * several, a line each. */
+/* Finds the record of this job. An array or a heterogeneous job may have
+ * several records, one in each line. */
 static char *slurm_find_record(char *text)
 {
     static const char name[] = "JobId=";
@@ -248,8 +248,8 @@ static char *slurm_find_record(char *text)
     return NULL;
 }
 
-/* How old the daemon is that Slurm started for this job on this node; -1: we
- * are not below one. */
+/* The age of the daemon that Slurm started for this job on this node; -1: no
+ * such daemon is above us. */
 static int64_t age_here_ns(void)
 {
     char name[JS_PROCESS_NAME_SIZE];
@@ -262,9 +262,9 @@ static int64_t age_here_ns(void)
 }
 
 /*
- * By spans of time, which no change to or from summer time concerns as it does
- * EndTime. RunTime follows the clock of the day; if that was set back, the job
- * has run for as long as its daemon here at the least. (While a job is
+ * Computed from durations, which a change to or from summer time does not
+ * affect as it does EndTime. RunTime follows the wall clock; if that was set
+ * back, the job has run at least as long as its daemon here. (While a job is
  * suspended its time stands still.)
  */
 static int64_t left_by_record_ns(const char *line, int64_t age_ns)

@@ -15,14 +15,14 @@
 #include <unistd.h>
 
 enum {
-    NOT_STARTED = 127, /* as a shell has it */
+    NOT_STARTED = 127, /* the same number as a shell uses */
     READ_BYTES = 4096,
 };
 
-/* In which a program that is only asked has to answer. */
+/* The time in which a program must answer that is only asked for something. */
 static const int64_t answer_ns = 30 * JS_NS_PER_S;
 
-/* `in` and `out` are its standard input and output, unless they are -1. */
+/* `in` and `out` become its standard input and output, unless they are -1. */
 static void redirect(int flags, int in, int out)
 {
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -44,7 +44,7 @@ static void reset_signals(void)
 {
     sigset_t none;
     sigemptyset(&none);
-    /* In the background it could not read from a terminal, but write. */
+    /* In the background it could write to a terminal, but not read from it. */
     signal(SIGTTOU, SIG_IGN);
     signal(SIGPIPE, SIG_DFL);
     sigprocmask(SIG_SETMASK, &none, NULL);
@@ -58,7 +58,7 @@ __attribute__((noreturn)) static void become(const struct js_argv *words,
     if (kept >= 0)
         fcntl(kept, F_SETFD, 0);
     prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (getppid() != parent) /* it has gone before that */
+    if (getppid() != parent) /* our parent ended before that */
         _exit(NOT_STARTED);
     redirect(flags, in, out);
     reset_signals();
@@ -91,7 +91,7 @@ pid_t js_subprocess_start_between(const struct js_argv *words, int in, int out,
     return subprocess_start(words, 0, in, out, kept);
 }
 
-/* Up to its end, or to that time: 0, or -1. */
+/* Reads until the end, or until that time. Returns 0, or -1. */
 static int subprocess_read_all(int fd, int64_t until_ns, struct js_buf *ret)
 {
     for (;;) {

@@ -15,42 +15,43 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* How long mpirun may stay when the run is over: MPI_Finalize has an end of its
- * own; but none after a slave was lost on another host. */
+/* How long mpirun may remain when the run is over. MPI_Finalize has a time
+ * limit of its own, but not after a slave on another host was lost. */
 static const int64_t end_most_ns = 45 * JS_NS_PER_S;
 static const int64_t end_lost_ns = 5 * JS_NS_PER_S;
 
-/* How long the master may take to end the run, behind the grace period, when it
- * was told to: it gives up a slow reader or disk before. */
+/* How long the master may take, after the grace period, to end the run when it
+ * was told to. It stops waiting for a slow reader or disk before that. */
 static const int64_t answer_most_ns = 20 * JS_NS_PER_S;
 
-/* How long its last words may take on their way. */
+/* How long its last messages may be under way. */
 static const int64_t words_most_ns = JS_NS_PER_S;
 
-/* ... and mpirun after a SIGTERM (Open MPI 4.1.4 takes up to four seconds), or
- * whoever it leaves behind. */
+/* ... and how long mpirun may take to end after a SIGTERM (Open MPI 4.1.4 takes
+ * up to four seconds), or the processes that it leaves behind. */
 static const int64_t kill_after_ns = 15 * JS_NS_PER_S;
 static const int64_t stay_most_ns = 5 * JS_NS_PER_S;
 
-/* How long rank 0 may come after another rank of its host before it is looked
+/* How long after another rank of its host rank 0 may come, before it is looked
  * for. */
 static const int64_t late_most_ns = 5 * JS_NS_PER_S;
 
-/* Behind the time for a start, in which ranks give up by themselves. */
+/* Added to the time for a start, in which ranks give up by themselves. */
 static const int64_t start_spare_ns = 5 * JS_NS_PER_S;
 
 /* How long ^Z waits for the master. */
 static const int64_t pause_most_ns = JS_NS_PER_S;
 enum { PAUSE_LOOK_MS = 50 };
 
-/* How often to look at what the run has said. */
+/* How often to check what the run has reported. */
 enum { LOOK_MS = 500 };
 
-/* Behind the master's lease: until what it said is seen here. Whoever has not
- * looked for so long knows nothing of a silence. */
+/* Slack on top of the master's lease: the delay until its status file is
+ * visible here. If we ourselves were stopped for longer than this, the file's
+ * age proves nothing. */
 static const int64_t hearsay_ns = 3 * JS_NS_PER_S;
 
-/* Past the file by the lifeline, where rank 0 is on this host. */
+/* If rank 0 is on this host, the lifeline is faster than the file. */
 static void read_status(struct js_watch *watch)
 {
     struct js_lifeline_news news;
@@ -90,7 +91,8 @@ static void signal_child(const struct js_watch *watch, int number)
         kill(watch->child, number);
 }
 
-/* Once: a second one makes Open MPI end its ranks by force. */
+/* The signal is sent only once: a second one makes Open MPI end its ranks by
+ * force. */
 static void end_child(struct js_watch *watch, int number)
 {
     if (watch->termed_ns != JS_NEVER_NS)
@@ -99,7 +101,7 @@ static void end_child(struct js_watch *watch, int number)
     watch->termed_ns = js_clock_ns();
 }
 
-/* Jobs may still be in the middle of something: asks them to be ended. */
+/* Jobs may still be running, so this asks the run to end them. */
 static void watch_end_run(struct js_watch *watch)
 {
     bool has_begun = watch->run.phase != JS_RUN_UNKNOWN;
@@ -107,7 +109,7 @@ static void watch_end_run(struct js_watch *watch)
               has_begun ? js_mpirun_end_signal(watch->mpirun->mpi) : SIGTERM);
 }
 
-/* The master is to have ended by then, or mpirun is told to. */
+/* The master must have ended by then; otherwise mpirun is told to end. */
 static void expect_end(struct js_watch *watch, int64_t most_ns)
 {
     int64_t until_ns;
@@ -116,8 +118,9 @@ static void expect_end(struct js_watch *watch, int64_t most_ns)
         watch->answer_ns = until_ns;
 }
 
-/* To the master, if it is on this host and has begun. Before that the end is
- * that of mpirun; and the ranks might not be prepared for anything else. */
+/* Sends the request to the master, if it is on this host and has begun. Before
+ * that, ending is mpirun's task, because the ranks may not be prepared for a
+ * signal. */
 static bool watch_pass(const struct js_watch *watch, int number)
 {
     return js_lifeline_pass(watch->lifeline, number) &&
@@ -126,7 +129,7 @@ static bool watch_pass(const struct js_watch *watch, int number)
 
 /* ---------------------------------------------------------------- signals */
 
-/* The master may have drawn a bar where something else is to stand now. */
+/* The master may have drawn a bar where other text will appear now. */
 static void erase_bar(const struct js_watch *watch)
 {
     const struct jobsched_config *config = watch->config;
@@ -150,12 +153,12 @@ static const char *signal_name(int number)
         return "SIGUSR1";
     case SIGUSR2:
         return "SIGUSR2";
-    default: /* as SIGALRM in a batch job */
+    default: /* sent like SIGALRM in a batch job */
         return "SIGTERM";
     }
 }
 
-/* What a master that comes up meanwhile says of it may not arrive. */
+/* A report that a master makes while it starts may not arrive. */
 static void end_start(struct js_watch *watch, int number)
 {
     if (watch->termed_ns == JS_NEVER_NS)
@@ -164,15 +167,15 @@ static void end_start(struct js_watch *watch, int number)
     watch_end_run(watch);
 }
 
-/* A master on another host sees no more than what mpirun passes on. */
+/* A master on another host sees only what mpirun passes on. */
 static void tell_reason(const struct js_watch *watch, int number)
 {
     if (watch->relay)
         js_run_status_write_signal(watch->status_path, number);
 }
 
-/* No more jobs are to be started: on another host by way of mpirun, and then
- * the word about it is ours. */
+/* No more jobs are started. If the master is on another host, the request goes
+ * through mpirun, and this process prints the message. */
 static void drain_run(struct js_watch *watch, int number)
 {
     if (watch_pass(watch, number))
@@ -191,7 +194,7 @@ static void drain_run(struct js_watch *watch, int number)
             number == SIGINT ? ", or until a second ^C" : "");
 }
 
-/* What runs is to be ended, with its grace period. */
+/* Running jobs are ended, with their grace period. */
 static void stop_run(struct js_watch *watch, int number)
 {
     if (watch_pass(watch, number))
@@ -214,13 +217,13 @@ static void interrupt(struct js_watch *watch)
         stop_run(watch, SIGINT);
         break;
     default:
-        /* Without the grace period, and no more than that. */
+        /* Ends jobs without the grace period, and does nothing else. */
         if (watch_pass(watch, SIGINT))
             expect_end(watch, answer_most_ns);
     }
 }
 
-/* So that what the shell writes then is not written over. */
+/* So that the shell's next output does not overwrite it. */
 static void await_pause(struct js_watch *watch)
 {
     int64_t until_ns = js_clock_ns() + pause_most_ns;
@@ -236,7 +239,8 @@ static void await_pause(struct js_watch *watch)
     }
 }
 
-/* ^Z stops this process alone, as the others are in groups of their own. */
+/* ^Z stops this process only, because the others are in process groups of their
+ * own. */
 static void suspend(struct js_watch *watch)
 {
     sigset_t set;
@@ -245,7 +249,7 @@ static void suspend(struct js_watch *watch)
     if (is_here)
         await_pause(watch);
     else if (has_begun)
-        signal_child(watch, SIGSTOP); /* what is said comes through it */
+        signal_child(watch, SIGSTOP); /* its reports come through it */
     sigemptyset(&set);
     sigaddset(&set, SIGTSTP);
     sigprocmask(SIG_UNBLOCK, &set, NULL);
@@ -299,7 +303,7 @@ static void watch_follow_signals(struct js_watch *watch)
 
 /* ---------------------------------------------------------------- judging */
 
-/* mpirun, and what was adopted. */
+/* mpirun, and the processes that were adopted. */
 static void reap(struct js_watch *watch)
 {
     pid_t pid;
@@ -311,15 +315,15 @@ static void reap(struct js_watch *watch)
         watch->wait_status = status;
         watch->gone_ns = js_clock_ns();
     }
-    /* Somebody else has reaped it, or it never was. */
+    /* Another process has reaped it, or it never existed. */
     if (pid < 0 && errno == ECHILD && watch->child > 0) {
         watch->child = 0;
         watch->gone_ns = js_clock_ns();
     }
 }
 
-/* Where the master's host is lost, mpirun may wait for it for ever. Ranks of
- * this host that are still there have heard of it. */
+/* If the master's host is lost, mpirun may wait for it for ever. The ranks of
+ * this host that still run have been informed. */
 static void look_at_silence(struct js_watch *watch)
 {
     int64_t silence_ns = watch->looked_ns - watch->heard_ns;
@@ -337,15 +341,15 @@ static void look_at_silence(struct js_watch *watch)
     end_child(watch, SIGTERM);
 }
 
-/* A master on this host that has gone before the end of the run: the others
- * wait in vain, and mpirun may not even notice. */
+/* The master on this host has ended before the end of the run. The others wait
+ * in vain, and mpirun may not even notice. */
 static void look_at_master(struct js_watch *watch)
 {
     bool has_begun = watch->run.phase == JS_RUN_BEGUN;
     if (!js_lifeline_is_cut(watch->lifeline) ||
         watch->run.phase == JS_RUN_ENDED || watch->termed_ns != JS_NEVER_NS)
         return;
-    /* What it has said last may still be on its way through mpirun. */
+    /* Its last report may still be on its way through mpirun. */
     if (!has_begun) {
         expect_end(watch, words_most_ns);
         return;
@@ -359,9 +363,9 @@ static void look_at_master(struct js_watch *watch)
     end_child(watch, SIGTERM);
 }
 
-/* It may have died before it could connect: then MPI_Init of the others waits
- * for it for ever, and an mpirun that is to go on without a lost rank lets them
- * (Open MPI 5). */
+/* Rank 0 may have died before it could connect. Then MPI_Init of the other
+ * ranks waits for it for ever, and an mpirun that must continue without a lost
+ * rank lets them (Open MPI 5). */
 static void look_for_master(struct js_watch *watch)
 {
     bool is_awaited = watch->run.phase == JS_RUN_UNKNOWN && !watch->relay &&
@@ -399,7 +403,8 @@ static void look_at_start(struct js_watch *watch)
     end_child(watch, SIGTERM);
 }
 
-/* An mpirun that stays when all is over, or in spite of a SIGTERM, hangs. */
+/* An mpirun that remains when everything is over, or in spite of a SIGTERM,
+ * hangs. */
 static void look_at_end(struct js_watch *watch)
 {
     int64_t now_ns = watch->looked_ns;
@@ -429,7 +434,7 @@ static void wait_for_event(const struct js_watch *watch)
     poll(fds ? fds : &alone, fds ? count : 1, LOOK_MS);
 }
 
-/* The master learns of it by its end, and then asks why. */
+/* The master notices it when it writes, and then asks for the reason. */
 static void pass_on(struct js_watch *watch)
 {
     int error;
@@ -445,8 +450,9 @@ static void pass_on(struct js_watch *watch)
     watch_end_run(watch);
 }
 
-/* Before its end is on record it asks whether all that it wrote has arrived.
- * (Slaves may have written as well, with -v: then it may be told too early.) */
+/* Before the end is on record, the master asks whether everything that it wrote
+ * has arrived. (With -v slaves may have written as well; then the answer may be
+ * too early.) */
 static void answer_master(struct js_watch *watch)
 {
     uint64_t bytes = watch->run.out_bytes;
@@ -457,7 +463,7 @@ static void answer_master(struct js_watch *watch)
     js_run_status_write_taken(watch->status_path, bytes);
 }
 
-/* While what is written waits for its reader. */
+/* While data that was written waits for its reader. */
 static bool is_told_again(void *arg)
 {
     struct js_watch *watch = arg;
@@ -488,7 +494,7 @@ static void watch_end_process(pid_t pid, void *arg)
     kill(pid, SIGCONT);
 }
 
-/* Ranks that have another parent are known by their connection. */
+/* Ranks that have another parent are found by their connection. */
 static size_t each_left(const struct js_watch *watch,
                         void (*visit)(pid_t pid, void *arg), void *arg)
 {
@@ -504,8 +510,9 @@ static size_t each_left(const struct js_watch *watch,
     return count;
 }
 
-/* By itself it ends with mpirun, and at the latest when the master has not been
- * heard of for its lease, which nobody need wait for who was told to end. */
+/* Such processes end by themselves with mpirun, or at the latest when the
+ * master was not heard from for the time of its lease. A user who asked for the
+ * end need not wait that long. */
 static int64_t stay_of(const struct js_watch *watch)
 {
     bool is_told = watch->termed_ns != JS_NEVER_NS || watch->is_stopped ||
@@ -514,8 +521,8 @@ static int64_t stay_of(const struct js_watch *watch)
     return is_told || lease_ns < stay_most_ns ? stay_most_ns : lease_ns;
 }
 
-/* Who does not end is told to, then killed, and then left. False: nobody is
- * there any more, or nothing more can be done. */
+/* Processes that do not end are told to, then killed, and then abandoned.
+ * Returns false when none is left, or nothing more can be done. */
 static bool look_at_the_rest(struct js_watch *watch)
 {
     int number = SIGTERM;
@@ -597,13 +604,13 @@ int js_watch_open(struct js_watch *watch, struct js_err *err)
     sigset_t set;
     sigemptyset(&set);
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
-        /* The kernel keeps a blocked signal though it is ignored (nohup). */
+        /* The kernel keeps a blocked signal even if it is ignored (nohup). */
         struct sigaction old;
         if (numbers[i] == SIGCHLD || sigaction(numbers[i], NULL, &old) < 0 ||
             old.sa_handler != SIG_IGN)
             sigaddset(&set, numbers[i]);
     }
-    /* Else ended children would leave nothing to be seen. */
+    /* Otherwise children that have ended would leave no trace. */
     signal(SIGCHLD, SIG_DFL);
     sigprocmask(SIG_BLOCK, &set, NULL);
     watch->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);

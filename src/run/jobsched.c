@@ -1,4 +1,5 @@
-/* Implements include/jobsched.h: what programs and the command line call. */
+/* Implements include/jobsched.h: the functions that programs and the command
+ * line call. */
 #include "jobsched.h"
 
 #include "base/clock.h"
@@ -50,7 +51,7 @@ const char *jobsched_hwloc(void)
 void jobsched_config_init(struct jobsched_config *config)
 {
     *config = (struct jobsched_config){
-        JS_SETTINGS_DEFAULTS /* of what slaves read as well */
+        JS_SETTINGS_DEFAULTS /* also of the settings that slaves read */
             .demo_jobs = 30,
         .demo_duration_ns = JS_NS_PER_S,
         .round_size = 10,
@@ -62,8 +63,8 @@ void jobsched_config_init(struct jobsched_config *config)
     };
 }
 
-/* One that is used up by what comes off it would start nothing, however often
- * the same command is given. */
+/* A time limit that is no longer than the part reserved for the end would start
+ * no job, however often the same command is given. */
 static int check_time_limit(const struct jobsched_config *config,
                             struct js_err *err)
 {
@@ -82,7 +83,7 @@ static int check_time_limit(const struct jobsched_config *config,
                       (double)margin_ns / second);
 }
 
-/* Most of it the command line cannot give, but a program can. */
+/* The command line cannot produce most of these errors, but a program can. */
 static int check_config(const struct jobsched_config *config,
                         struct js_err *err)
 {
@@ -125,8 +126,9 @@ enum jobsched_status jobsched_run(const struct jobsched_config *config,
     struct js_err err = {""};
     struct js_run_rank rank = {.config = config, .begun_ns = js_clock_ns()};
     memset(result, 0, sizeof(*result));
-    /* Before anything is opened: where a standard descriptor was closed, a file
-     * of ours would take its number, and messages would go into it. */
+    /* This happens before anything is opened. If a standard descriptor was
+     * closed, one of our files would get its number, and messages would be
+     * written to that file. */
     if (js_reserve_stdio() < 0) {
         js_err_errno(&err, "/dev/null");
         return js_run_result_fail(result, JOBSCHED_BROKEN, &err);
@@ -134,7 +136,8 @@ enum jobsched_status jobsched_run(const struct jobsched_config *config,
     result->is_master = js_launchenv_rank() <= 0;
     if (check_config(config, &err) < 0)
         return js_run_result_fail(result, JOBSCHED_BAD_INPUT, &err);
-    /* --check and --dry-run need no other process, and run without MPI then. */
+    /* --check and --dry-run need no other process, so they run without MPI
+     * then. */
     bool is_alone = js_launchenv_rank() < 0 || js_launchenv_size() == 1;
     if (config->action != JOBSCHED_RUN && is_alone)
         return js_run_check_here(config, result);

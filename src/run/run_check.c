@@ -1,4 +1,4 @@
-/* --check and --dry-run: what a run would do, without running it. */
+/* --check and --dry-run report what a run would do, without running it. */
 #include "run/run.h"
 
 #include "base/text.h"
@@ -9,7 +9,8 @@
 #include <poll.h>
 #include <unistd.h>
 
-/* Beside the errors: does "after" mean what was meant? */
+/* Reported besides the errors, so that the user sees whether "after" means what
+ * was intended. */
 static void show_shape(struct js_run *run)
 {
     struct js_source_survey survey;
@@ -23,7 +24,7 @@ static void show_shape(struct js_run *run)
         (unsigned long long)shape->width);
 }
 
-/* Waits for the reader. */
+/* Waits for the reader of the output. */
 static void outq_drain(struct js_outq *outq)
 {
     while (js_outq_pending(outq) > 0) {
@@ -38,7 +39,7 @@ struct showing {
     const struct js_allocator *allocator;
 };
 
-/* What is held of one node. */
+/* Prints what a job holds of one node. */
 static int describe_part(const struct js_allocator *allocator,
                          const struct js_allocation *allocation,
                          struct js_buf *buf)
@@ -59,7 +60,7 @@ static int describe_part(const struct js_allocator *allocator,
                : js_allocation_gpus(allocator, allocation, buf);
 }
 
-/* A job of several nodes holds a part of each. */
+/* A job on several nodes holds a part of each. */
 static int describe_allocation(const struct js_allocator *allocator,
                                const struct js_allocation *allocation,
                                struct js_buf *buf)
@@ -73,7 +74,8 @@ static int describe_allocation(const struct js_allocator *allocator,
     return rc;
 }
 
-/* The command as it is: but it can steer no terminal. */
+/* The command as it is, with control characters escaped so that it cannot
+ * control a terminal. */
 static int append_plainly(struct js_buf *buf, const struct js_job *job)
 {
     size_t before = buf->len;
@@ -84,7 +86,8 @@ static int append_plainly(struct js_buf *buf, const struct js_job *job)
     return 0;
 }
 
-/* All take as long, and longer than what is given out ahead of time. */
+/* All jobs take equally long, and longer than the jobs that are sent ahead of
+ * time. */
 static void accept_simulated(void *arg, struct js_job *job)
 {
     const struct showing *showing = arg;
@@ -105,7 +108,8 @@ static void show_start(void *arg, const struct js_scheduler_decision *assigned)
                          (unsigned long long)assigned->job->id,
                          js_buf_string(&text));
     js_buf_release(&text);
-    /* A list of a million lines must not pile up here for a slow reader. */
+    /* With a list of a million lines, output must not accumulate here for a
+     * slow reader. */
     js_console_flush(&showing->run->recorder.console);
     outq_drain(showing->run->out);
 }
@@ -132,7 +136,7 @@ enum jobsched_status js_run_check_show(struct js_run *run,
     outq_drain(run->out);
     if (rc < 0)
         return js_run_result_fail(result, JOBSCHED_BAD_INPUT, &err);
-    /* `--dry-run | head` is no error. */
+    /* `--dry-run | head` is not an error. */
     if (!js_outq_error(run->out) || js_outq_is_reader_gone(run->out))
         return JOBSCHED_SUCCEEDED;
     js_err_set(&err, "standard output: %s",
@@ -140,7 +144,7 @@ enum jobsched_status js_run_check_show(struct js_run *run,
     return js_run_result_fail(result, JOBSCHED_BROKEN, &err);
 }
 
-/* As many slaves as this machine has cores. */
+/* There are as many slaves as this machine has cores. */
 static int equip_here(struct js_run *run, struct js_allocator *allocator,
                       struct js_scheduler *scheduler, struct js_err *err)
 {
@@ -149,7 +153,8 @@ static int equip_here(struct js_run *run, struct js_allocator *allocator,
     run->topo = js_topo_new(err);
     if (!run->topo || js_run_config_node(run->topo, &node, err) < 0)
         return -1;
-    /* As a slave would choose, where a container has less than the machine. */
+    /* As a slave would decide if a container has fewer cores than the
+     * machine. */
     if (node.quota_cores > 0)
         js_topo_prefer(run->topo, &node.cpus, &node.held, node.quota_cores,
                        &node.cpus);
@@ -185,7 +190,7 @@ static enum jobsched_status rehearse_on(struct js_run *run,
     return js_run_check_show(run, scheduler, allocator, 0, result);
 }
 
-/* Without MPI: --check must work on a login node, and at once. */
+/* Runs without MPI: --check must work on a login node, and at once. */
 enum jobsched_status js_run_check_here(const struct jobsched_config *config,
                                        struct jobsched_result *result)
 {

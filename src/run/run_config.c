@@ -1,4 +1,5 @@
-/* From the configuration, and from this node, to what master and slaves get. */
+/* Derives, from the configuration and from this node, what master and slaves
+ * get. */
 #include "run/run.h"
 
 #include "base/clock.h"
@@ -12,10 +13,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* How long the slaves are awaited, at most. */
+/* The longest time to wait for the slaves. */
 static const int64_t meeting_most_ns = 60 * JS_NS_PER_S;
 
-/* Before a time limit: what is kept for the end of the run itself, at most. */
+/* The longest time before a time limit that is reserved for the end of the
+ * run. */
 static const int64_t limit_margin_ns = 2 * JS_NS_PER_S;
 
 enum { LIMIT_MARGIN_PART = 10 };
@@ -32,9 +34,10 @@ int js_run_config_node(const struct js_topo *topo, struct js_node *ret,
 }
 
 /*
- * Which cores of it other runs hold: one process looks for all of its host, and
- * *claim is to be kept until what its own run holds can be seen. Where nobody
- * says which is the first, each looks.
+ * Determines which cores of the node other runs hold. One process looks for all
+ * ranks on its host, and *claim must be kept until other runs can see what this
+ * run holds. If no variable says which process is the first on its host, each
+ * one looks.
  */
 int js_run_config_look_at_node(const struct js_topo *topo, bool bind,
                                struct js_node *ret, int *claim,
@@ -52,7 +55,7 @@ int js_run_config_look_at_node(const struct js_topo *topo, bool bind,
     return 0;
 }
 
-/* When the master has not been heard of for so long, all jobs have ended. */
+/* When nothing was heard from the master for this long, all jobs have ended. */
 int64_t js_run_config_lease_ns(const struct jobsched_config *config)
 {
     int64_t lease_ns;
@@ -63,16 +66,17 @@ int64_t js_run_config_lease_ns(const struct jobsched_config *config)
     return lease_ns;
 }
 
-/* A job that is an mpirun would bind its ranks to the node's first cores,
- * whatever cores the job has; told so, they stay on those of the job. Of Open
- * MPI 4 and 5; MPICH does not bind. */
+/* A job that is itself an mpirun would bind its ranks to the node's first
+ * cores, whatever cores the job has. With these variables the ranks stay on the
+ * cores of the job. They are for Open MPI 4 and 5; MPICH does not bind. */
 static const char *const nested_binding[] = {
     "OMPI_MCA_hwloc_base_binding_policy",
     "PRTE_MCA_hwloc_default_binding_policy",
     NULL,
 };
 
-/* The user's environment, less what is each host's own. */
+/* The user's environment, without the variables that belong to a single
+ * host. */
 int js_run_config_environ(const struct js_run_rank *rank, struct js_buf *buf)
 {
     for (const char **p = rank->variables; *p; p++) {
@@ -140,7 +144,8 @@ int64_t js_run_config_margin_ns(const struct jobsched_config *config)
     return margin_ns < limit_margin_ns ? margin_ns : limit_margin_ns;
 }
 
-/* When what runs must be told to end, to be gone at the limit. */
+/* When running jobs must be told to end so that they are gone at the time
+ * limit. */
 int64_t js_run_config_stop_ns(const struct js_run *run)
 {
     int64_t limit_ns = run->config->time_limit_ns;

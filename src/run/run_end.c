@@ -1,4 +1,5 @@
-/* The way out: MPI_Finalize, or without it where somebody will not come. */
+/* How a process leaves: through MPI_Finalize, or without it if some process
+ * will not call it. */
 #include "run/run.h"
 
 #include "base/clock.h"
@@ -12,17 +13,18 @@
 #include <time.h>
 #include <unistd.h>
 
-/* What the launcher is given to end by itself; and what the other processes are
- * given to leave. */
+/* How long the launcher may take to end by itself, and how long the other
+ * processes may take to leave. */
 static const int64_t abort_most_ns = 5 * JS_NS_PER_S;
 static const int64_t farewell_ns = 200 * JS_NS_PER_MS;
 
-/* What MPI_Finalize is given: slaves wait in it for a master that has to bring
- * its records to disk. */
+/* How long MPI_Finalize may take. Slaves wait in it for a master that may have
+ * to write its records to disk. */
 static const int64_t master_end_ns = 30 * JS_NS_PER_S;
 static const int64_t slave_end_ns = 600 * JS_NS_PER_S;
 
-/* ... and what comes before it: messages that are still on their way. */
+/* ... and the same for the step before it, in which messages under way are
+ * received. */
 static const int64_t drain_most_ns = 2 * JS_NS_PER_S;
 
 static void sleep_ns(int64_t ns)
@@ -33,7 +35,7 @@ static void sleep_ns(int64_t ns)
         continue;
 }
 
-/* Until the launcher has gone, or for that long. */
+/* Waits until the launcher has ended, or for at most that long. */
 static bool is_gone_within(pid_t launcher, int64_t ns)
 {
     static const int64_t look_ns = 50 * JS_NS_PER_MS;
@@ -43,11 +45,11 @@ static bool is_gone_within(pid_t launcher, int64_t ns)
 }
 
 /*
- * MPI_Abort takes this process with it, and then the launcher may wait for ever
- * for a host that is lost; it ends on a SIGTERM. (Measured with Open MPI 4.1.4:
- * an abort takes 1 to 4 s, and so does the end after a SIGTERM.) So a process
- * of its own sees to that, without the descriptors that would hold it up as
- * well.
+ * MPI_Abort ends this process too, and the launcher may then wait for ever for
+ * a host that is lost; it ends on a SIGTERM. (Measured with Open MPI 4.1.4: an
+ * abort takes 1 to 4 s, and so does ending after a SIGTERM.) So a separate
+ * process sends that signal. It has none of our descriptors, which would keep
+ * others waiting as well.
  */
 static void watch_launcher(pid_t launcher)
 {
@@ -63,7 +65,7 @@ static void watch_launcher(pid_t launcher)
     _exit(EXIT_SUCCESS);
 }
 
-/* Where rank 0 has been killed nobody else ends an mpirun that waits for ever
+/* If rank 0 was killed, no other process ends an mpirun that waits for ever
  * (Open MPI 4.1.4 under recovery, when all ranks on two hosts have left). */
 void js_run_end_watch_masterless(void)
 {
@@ -71,7 +73,8 @@ void js_run_end_watch_masterless(void)
         watch_launcher(getppid());
 }
 
-/* All is done and on record; somebody will not come. */
+/* Everything is done and on record, but some process will not call
+ * MPI_Finalize. */
 static void give_up_end(void *arg)
 {
     struct jobsched_result *result = arg;
@@ -79,7 +82,8 @@ static void give_up_end(void *arg)
     jobsched_leave(result);
 }
 
-/* All messages must be read first: MPICH complains of each that is not. */
+/* All messages must be read first: MPICH complains about each one that is
+ * not. */
 void js_run_end_finalize(struct js_link *link, int64_t limit_ns,
                          struct jobsched_result *result)
 {
@@ -96,9 +100,9 @@ void js_run_end_finalize(struct js_link *link, int64_t limit_ns,
     js_watchdog_stop(&dog);
 }
 
-/* Our last words to the slaves are on their way; and the launcher takes the
- * status of the first that leaves for that of all, which is to be the
- * master's. */
+/* Waits a moment, so that our last messages reach the slaves. Besides, the
+ * launcher takes the status of the first process that leaves for that of all,
+ * and this should be the master's. */
 void jobsched_leave(const struct jobsched_result *result)
 {
     bool is_last = !result->is_master && result->status == JOBSCHED_SUCCEEDED;

@@ -1,4 +1,4 @@
-/* What the user gave: the list, the folder of output, the joblog, earlier run
+/* The user's inputs: the list, the output folder, the joblog and earlier run
  * times. Each is checked before anything runs. */
 #include "run/run.h"
 
@@ -13,21 +13,21 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Until the end of a stream counts: where its feeder may have been killed
- * within a line, and with it the run; where mpirun may have been, or a daemon
- * of it. */
+/* The end of a stream counts only after this time. Its feeder may have been
+ * killed within a line, and the run with it; or the mpirun or a daemon of it
+ * that passes the stream on may have been. */
 static const int64_t settle_feeder_ns = 200 * JS_NS_PER_MS;
 static const int64_t settle_mpirun_ns = 500 * JS_NS_PER_MS;
 static const int64_t settle_daemon_ns = 3 * JS_NS_PER_S;
 
-/* The console is not open yet: nothing else is written now. */
+/* The console is not open yet; nothing else is printed at this time. */
 static void tell_on_stderr(void *arg, const char *text)
 {
     (void)arg;
     dprintf(STDERR_FILENO, "jobsched: %s\n", text);
 }
 
-/* The journal's and the list's. */
+/* The journal's warnings and the list's. */
 void js_run_inputs_tell_line(void *arg, const char *text)
 {
     const struct js_run *run = arg;
@@ -37,7 +37,7 @@ void js_run_inputs_tell_line(void *arg, const char *text)
         tell_on_stderr(NULL, text);
 }
 
-/* False once one of those has gone that stand between us and the feeder. */
+/* False when a process between us and the feeder has ended. */
 static bool is_way_intact(void *arg)
 {
     const struct js_run *run = arg;
@@ -46,9 +46,9 @@ static bool is_way_intact(void *arg)
                : !js_run_launcher_is_mpirun_gone(run);
 }
 
-/* An mpirun closes what it passes on when it dies, and a daemon of it on this
- * host when it has seen that; an mpirun that was told to end closes it first. A
- * feeder may be killed together with the run, which is then told at once. */
+/* An mpirun closes the stream when it dies, and so does a daemon on this host
+ * when it has noticed that; an mpirun that was told to end closes it first. A
+ * feeder may be killed together with the run, which is then signalled soon. */
 static struct js_input_config inlet_of(struct js_run *run)
 {
     const struct js_run_rank *rank = run->rank;
@@ -65,7 +65,7 @@ static struct js_input_config inlet_of(struct js_run *run)
     return inlet;
 }
 
-/* From standard input, by whatever name. */
+/* True if the list comes from standard input, whatever its name. */
 static bool reads_stdin(const struct jobsched_config *config)
 {
     const char *path = config->job_file;
@@ -137,7 +137,7 @@ static int open_output(const struct jobsched_config *config, struct js_err *err)
     return 0;
 }
 
-/* No job's output may take the place of something else. */
+/* No job's output may replace another file of the run. */
 static int check_output_names(const struct js_run *run, struct js_err *err)
 {
     const struct jobsched_config *config = run->config;
@@ -156,7 +156,7 @@ static int check_output_names(const struct js_run *run, struct js_err *err)
     return 0;
 }
 
-/* ... nor of that of another list's jobs. */
+/* ... nor the output of another list's jobs. */
 static int take_output_folder(struct js_run *run, struct js_err *err)
 {
     const struct js_outdir_config config = {
@@ -196,7 +196,8 @@ static int check_rehearsal(const struct js_run *run, struct js_err *err)
                            "read as its jobs are run");
 }
 
-/* Of an open file only the launcher can pass on which one is meant. */
+/* Only the launcher can pass on an open file that is named by its
+ * descriptor. */
 static int open_joblog(struct js_run *run, struct js_err *err)
 {
     const char *path = run->config->joblog;
@@ -221,8 +222,8 @@ static int open_joblog(struct js_run *run, struct js_err *err)
     return run->joblog ? 0 : -1;
 }
 
-/* What may fail because of what the user gave. The joblog comes last:
- * opening it may empty it, so nothing else may be wrong by then. */
+/* Opens everything that may fail because of the user's input. The joblog comes
+ * last: opening it may empty it, so everything else must be correct by then. */
 int js_run_inputs_open(struct js_run *run, struct js_err *err)
 {
     const char *past_runs = run->config->longest_first;

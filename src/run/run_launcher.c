@@ -1,5 +1,5 @@
-/* What the master and whoever has started it say to each other: signals and how
- * the run stands, through the lifeline or the status file. */
+/* The exchange between the master and whoever started it: signals, and the
+ * state of the run, through the lifeline or the status file. */
 #include "run/run.h"
 
 #include "base/clock.h"
@@ -12,16 +12,17 @@
 #include <signal.h>
 #include <unistd.h>
 
-/* Of the lease: so often the master says that it is there. */
+/* The master reports that it is alive this many times in a lease. */
 enum { PRESENT_PART = 4 };
 
-/* How long the end of a run waits until a launcher that passes its output on
- * has written it: a reader that is slower is not waited for. */
+/* How long the end of a run waits for a launcher that passes its output on to
+ * write it. A slower reader is not waited for. */
 static const int64_t relay_most_ns = 20 * JS_NS_PER_S;
 
 enum { RELAY_LOOK_MS = 20 };
 
-/* A launcher that is not told can only guess, and that is all. */
+/* Errors are ignored here: a launcher that gets no report can only guess, which
+ * does no harm. */
 static void tell_status(const struct js_run *run,
                         const struct js_run_status *said)
 {
@@ -42,7 +43,7 @@ static void tell_status(const struct js_run *run,
         js_run_status_write(run->config->status_file, said);
 }
 
-/* Once a turn of the master. */
+/* Called once in each turn of the master. */
 static void tell_presence(struct js_run *run, int64_t now_ns)
 {
     struct js_run_launcher *launcher = &run->launcher;
@@ -51,7 +52,8 @@ static void tell_presence(struct js_run *run, int64_t now_ns)
     if (said.lease_ns == 0 ||
         now_ns - launcher->present_ns < said.lease_ns / PRESENT_PART)
         return;
-    /* Its launcher sees the socket: that need not be said again and again. */
+    /* A launcher on this host sees the socket, so the report need not be
+     * repeated. */
     launcher->present_ns = launcher->lifeline ? INT64_MAX : now_ns;
     tell_status(run, &said);
 }
@@ -59,7 +61,7 @@ static void tell_presence(struct js_run *run, int64_t now_ns)
 void js_run_launcher_tell_begun(struct js_run *run)
 {
     struct js_run_status said = {.phase = JS_RUN_BEGUN};
-    run->launcher.present_ns = INT64_MIN / 2; /* not so far */
+    run->launcher.present_ns = INT64_MIN / 2; /* not beyond this host */
     tell_status(run, &said);
 }
 
@@ -101,8 +103,9 @@ static void listen_to_launcher(struct js_run *run)
     tell_status(run, &said);
 }
 
-/* Where the launcher is on another host its signal comes by way of mpirun as
- * another one: which it was it has said first, to the user as well. */
+/* If the launcher is on another host, its signal arrives through mpirun, as a
+ * different signal. The launcher has written which one it was, for the user's
+ * sake as well. */
 void js_run_launcher_ask_for_reason(struct js_run *run)
 {
     const char *path = run->config->status_file;
@@ -135,8 +138,8 @@ static void tell_drain(struct js_run *run)
            is_interrupt ? ", or until a second ^C" : "");
 }
 
-/* Once a turn of the master, before what has ended is recorded. Who is warned,
- * or told to end, has little time. */
+/* Called once in each turn of the master, before ended jobs are recorded,
+ * because a run that was warned or told to end has little time. */
 enum js_stop_request js_run_launcher_stop_request(void *arg, int64_t now_ns)
 {
     struct js_run *run = arg;
@@ -155,7 +158,7 @@ enum js_stop_request js_run_launcher_stop_request(void *arg, int64_t now_ns)
     return request;
 }
 
-/* What the launcher has found comes first. */
+/* What the launcher has found takes precedence. */
 bool js_run_launcher_find_outage(const struct js_run *run,
                                  struct js_recorder_outage *ret)
 {
@@ -177,8 +180,8 @@ bool js_run_launcher_is_mpirun_gone(const struct js_run *run)
             js_process_is_ending(rank->parent, rank->parent_started));
 }
 
-/* Where the output of this run goes through a launcher on another host: it
- * stops the run with a signal, and says here why. */
+/* For a run whose output passes through a launcher on another host: the
+ * launcher stops the run with a signal, and reports the reason here. */
 void js_run_launcher_ask_for_outage(struct js_run *run)
 {
     const char *path = run->config->status_file;
@@ -194,12 +197,12 @@ void js_run_launcher_ask_for_outage(struct js_run *run)
             error == EPIPE || error == ECONNRESET || error == EIO};
 }
 
-/* What it asks a launcher that passes its output on may be in vain: then the
- * end is recorded without an answer. */
+/* A request to a launcher that passes the output on may have no effect; then
+ * the end is recorded without an answer. */
 static bool is_relay_awaited(struct js_run *run, uint64_t bytes)
 {
     const char *path = run->config->status_file;
-    /* An outage is told before the signal that it is the reason for. */
+    /* An outage is written before the signal that it causes. */
     bool is_to_end = js_signals_request() >= JS_STOP_REQUEST_END ||
                      js_run_launcher_is_mpirun_gone(run);
     js_run_launcher_ask_for_outage(run);
@@ -207,8 +210,8 @@ static bool is_relay_awaited(struct js_run *run, uint64_t bytes)
            js_run_status_read_taken(path) != bytes;
 }
 
-/* The output of jobs on record is to have arrived before the end is on record:
- * else the launcher would have another status to tell. */
+/* The output of jobs on record must have arrived before the end is on record;
+ * otherwise the launcher would report another status. */
 void js_run_launcher_await_relay(struct js_run *run)
 {
     uint64_t bytes = js_outq_written(run->out);

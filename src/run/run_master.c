@@ -1,4 +1,4 @@
-/* Rank 0: puts the parts of a run together, and takes them apart. */
+/* Rank 0 puts the parts of a run together, and takes them apart. */
 #include "run/run.h"
 
 #include "base/clock.h"
@@ -12,14 +12,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Lines of progress where nobody may be looking; and where they are wanted. */
+/* The intervals of progress lines: if nobody may be looking, and if the user
+ * asked for them. */
 static const int64_t line_first_ns = 30 * JS_NS_PER_S;
 static const int64_t line_most_ns = 600 * JS_NS_PER_S;
 static const int64_t line_wanted_ns = 10 * JS_NS_PER_S;
 
-/* Not into a trace, unless it is asked for, and then no bar: slaves write lines
- * of it that it would not give way to. Nor would it to what a reader of stdout
- * writes to the same terminal. */
+/* Nothing is shown in a trace unless the user asks for it, and even then no
+ * bar: slaves write trace lines past it. A bar would also collide with what a
+ * reader of stdout writes to the same terminal. */
 static enum js_display_kind display_kind(const struct js_run *run)
 {
     const struct jobsched_config *config = run->config;
@@ -34,7 +35,7 @@ static enum js_display_kind display_kind(const struct js_run *run)
                : JS_DISPLAY_LINES;
 }
 
-/* What is drawn on stderr can give way only to what comes the same way. */
+/* Text on stderr can only make room for output that takes the same way. */
 int js_run_master_open_recorder(struct js_run *run, struct js_err *err)
 {
     const struct jobsched_config *config = run->config;
@@ -66,7 +67,7 @@ int js_run_master_open_recorder(struct js_run *run, struct js_err *err)
     return 0;
 }
 
-/* Only a run that starts jobs needs marks for them; and its environment and
+/* Only a run that starts jobs needs marks for them. The jobs' environment and
  * folder are the user's, as rank 0 found them, for the slaves on every host. */
 static int open_master(struct js_run *run, struct js_link *link,
                        struct js_err *err)
@@ -112,7 +113,8 @@ void js_run_master_close(struct js_run *run)
     js_fd_close(&run->claim);
     js_master_free(run->master);
     js_recorder_release(&run->recorder);
-    /* In reverse: the flags of what they share are put back as they were. */
+    /* In reverse order, because the flags of a shared descriptor are restored
+     * to what they were. */
     if (run->err != run->out)
         js_outq_free(run->err);
     js_outq_free(run->out);
@@ -134,24 +136,24 @@ static enum jobsched_status work_as_master(struct js_run *run,
     struct js_err err = {""};
     struct js_master_result ran;
     js_master_run(run->master, &ran, &err);
-    /* Lines follow, so no bar may stand below them; and bringing records to
-     * disk may take longer than any lease. */
+    /* Lines follow, so no bar may remain below them. Writing records to disk
+     * may take longer than any lease, hence the report. */
     js_recorder_end_show(&run->recorder);
     js_run_launcher_tell_begun(run);
     if (ran.end == JS_MASTER_REHEARSED)
         return js_run_check_show(run, js_master_scheduler(run->master),
                                  js_master_allocator(run->master),
                                  (unsigned)link->size, result);
-    /* Whoever kills us soon does not wait for MPI_Finalize, and a slave that is
-     * lost does not come to it: then this process leaves without. */
+    /* Whoever is about to kill us does not wait for MPI_Finalize, and a lost
+     * slave does not call it. Then this process leaves without it. */
     bool is_hurried = js_signals_request() >= JS_STOP_REQUEST_HURRY ||
                       run->launcher.passed.is_hurried;
     run->ending.is_abrupt =
         (is_hurried && !js_launchenv_is_patient()) || ran.lost > 0;
     run->ending.lost = ran.lost;
     run->ending.has_run = ran.wall_ns > 0;
-    /* What is slow from here on is none of their business; but a launcher that
-     * sees one of them leave at once would not wait for us. */
+    /* The slaves need not wait for what is slow from here on. But a launcher
+     * that sees one of them leave at once would not wait for us. */
     if (!run->ending.is_abrupt)
         js_master_dismiss(link, JS_LEAVE_TOGETHER);
     js_run_result_count(run, &ran, result);
@@ -160,7 +162,8 @@ static enum jobsched_status work_as_master(struct js_run *run,
     if (status == JOBSCHED_SUCCEEDED && js_run_result_has_no_jobs(run, result))
         js_log(&run->recorder.console.log, "no jobs in %s",
                js_source_name(run->source));
-    /* In this order: the last record says how all of it ended. */
+    /* The order matters: the last record says how everything before it
+     * ended. */
     status = js_run_result_settle(run, status, &err);
     status = js_run_resume_end(run, status, &err);
     js_console_flush(&run->recorder.console);
@@ -168,9 +171,9 @@ static enum jobsched_status work_as_master(struct js_run *run,
     return js_run_result_fail(result, status, &err);
 }
 
-/* The journal is first, because the list is read with what it knows; it is
- * begun last, when nothing that the user gave can be wrong any more: a run that
- * was refused leaves no trace in it. */
+/* The journal is opened first, because reading the list needs its contents. It
+ * is begun last, when nothing in the user's input can be wrong any more, so
+ * that a run that was refused leaves no trace in it. */
 static enum jobsched_status
 prepare_master(struct js_run *run, struct js_link *link, struct js_err *err)
 {
@@ -181,7 +184,7 @@ prepare_master(struct js_run *run, struct js_link *link, struct js_err *err)
         return JOBSCHED_BAD_INPUT;
     if (js_run_master_open_recorder(run, err) < 0)
         return JOBSCHED_BROKEN;
-    /* Now that there is a console, and before this run changes what the journal
+    /* After the console exists, and before this run changes what the journal
      * says. */
     js_run_resume_tell_standing(run);
     if (run->config->action == JOBSCHED_RUN && run->journal)
@@ -212,7 +215,7 @@ enum jobsched_status js_run_master_work(const struct js_run_rank *rank,
         js_run_result_fail(result, status, &err);
     result->is_abrupt = run.ending.is_abrupt;
     result->lost = run.ending.lost;
-    /* Slaves wait for a word in any case, whatever has gone wrong here. */
+    /* Slaves wait for a message in any case, whatever has gone wrong here. */
     if (run.ending.is_abrupt)
         js_master_dismiss(link, JS_LEAVE_AT_ONCE);
     else if (!is_prepared || config->action != JOBSCHED_RUN)

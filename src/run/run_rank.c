@@ -1,4 +1,5 @@
-/* A process of the run, master or slave: what comes before MPI, and MPI. */
+/* A process of the run, master or slave: what happens before MPI, and MPI
+ * itself. */
 #include "run/run.h"
 
 #include "base/bridges.h"
@@ -31,14 +32,14 @@ enum jobsched_status js_run_rank_refuse_alone(struct jobsched_result *result)
     return js_run_result_fail(result, JOBSCHED_BAD_INPUT, &err);
 }
 
-/* MPI_Init, while it is waited for. */
+/* MPI_Init, observed by a watchdog. */
 struct awaited {
     int64_t limit_ns;
-    char hint[1024]; /* why MPI may not come up */
+    char hint[1024]; /* why MPI may fail to start */
 };
 
-/* Open MPI uses every address that another host says it has. Whoever has chosen
- * which knows of that. */
+/* Open MPI uses every address that another host claims to have. A user who has
+ * chosen the interfaces knows about that. */
 static void hint_at_bridges(struct awaited *awaited)
 {
     char names[256];
@@ -54,7 +55,7 @@ static void hint_at_bridges(struct awaited *awaited)
                  names, names);
 }
 
-/* There is no other way out of MPI_Init. */
+/* MPI_Init cannot be left in any other way. */
 static void give_up_start(void *arg)
 {
     const struct awaited *awaited = arg;
@@ -66,7 +67,7 @@ static void give_up_start(void *arg)
     _exit(JOBSCHED_BROKEN);
 }
 
-/* Without a launcher MPI_Init would start a daemon of its own. */
+/* Without a launcher MPI_Init would start its own daemon. */
 static int set_mpi(struct js_mca *mca)
 {
     if (js_launchenv_rank() < 0 &&
@@ -112,7 +113,8 @@ static enum jobsched_status rank_under_mpi(struct js_run_rank *rank,
         status = js_run_master_work(rank, &link, result);
     else
         status = js_run_slave_work(rank, &link, result);
-    /* Before MPI_Finalize, which may take long: no job outlives the work. */
+    /* Called before MPI_Finalize, which may take long: no job may outlive the
+     * work. */
     js_runner_free(rank->runner);
     rank->runner = NULL;
     if (result->is_abrupt)
@@ -125,8 +127,8 @@ static enum jobsched_status rank_under_mpi(struct js_run_rank *rank,
 enum jobsched_status js_run_rank_work(struct js_run_rank *rank,
                                       struct jobsched_result *result)
 {
-    /* A reader that has gone, or a file at its limit, is an error of the write
-     * that meets it. */
+    /* A reader that has ended, or a file at its size limit, becomes an error of
+     * the write concerned. */
     void (*old_pipe)(int) = signal(SIGPIPE, SIG_IGN);
     void (*old_size)(int) = signal(SIGXFSZ, SIG_IGN);
     js_signals_catch();
@@ -139,9 +141,10 @@ enum jobsched_status js_run_rank_work(struct js_run_rank *rank,
 
 /*
  * The launcher's own standard files become this process's, so that no mpirun
- * loses what goes there, or keeps an error of it to itself. What it had before
- * stays open: else mpirun would take it for done. From another process group a
- * terminal may be written to only by who ignores SIGTTOU, to the last word.
+ * can lose data or hide a write error. The files that this process had before
+ * stay open, because otherwise mpirun would consider it finished. A process in
+ * another process group may write to a terminal only if it ignores SIGTTOU,
+ * until its last message.
  */
 static int take_stdio(const struct js_lifeline *lifeline, struct js_err *err)
 {
@@ -157,8 +160,8 @@ static int take_stdio(const struct js_lifeline *lifeline, struct js_err *err)
     return 0;
 }
 
-/* The launcher's own, as it was when that was started; where rank 0 is on
- * another host, it finds that beside the status file. */
+/* The launcher's own environment, from the time when it was started. If rank 0
+ * is on another host, it finds that beside the status file. */
 static int find_environ(struct js_run_rank *rank, struct js_buf *ret)
 {
     char path[PATH_MAX];
@@ -183,7 +186,8 @@ static int take_environ(struct js_run_rank *rank, struct js_err *err)
     return rank->variables ? 0 : js_err_errno(err, "the environment");
 }
 
-/* What it may have is what jobs may have; the launcher has let us have more. */
+/* This process has the limits that jobs may have; the launcher has raised
+ * ours. */
 static struct js_runner *start_runner(struct js_err *err)
 {
     const char *files = getenv(JS_LAUNCHENV_FILES_NAME);
@@ -199,7 +203,7 @@ static struct js_runner *start_runner(struct js_err *err)
     return runner;
 }
 
-/* Before MPI_Init: the process is small and has no threads yet, and its
+/* Done before MPI_Init, while the process is small and has no threads, and its
  * environment is as it was given. */
 int js_run_rank_prepare(struct js_run_rank *rank, struct js_err *err)
 {

@@ -1,4 +1,4 @@
-/* How a run has ended, for the exit status and in words. */
+/* How a run has ended, as an exit status and in words. */
 #include "run/run.h"
 
 #include "base/argv.h"
@@ -44,8 +44,8 @@ static int append_where_to_look(const struct js_run *run, struct js_buf *text)
     return rc;
 }
 
-/* Named beside the summary, in a line of its own: a person who reads no more
- * than the last lines sees which jobs these were. */
+/* These jobs are named beside the summary, in a line of their own, so that a
+ * user who reads only the last lines sees them. */
 static void describe_failures(const struct js_run *run,
                               struct jobsched_result *result)
 {
@@ -80,8 +80,8 @@ void js_run_result_count(const struct js_run *run,
     js_buf_release(&text);
 }
 
-/* What the user can do about a run that did not come to its end: this is the
- * last thing that it says. */
+/* What the user can do about a run that did not complete. This is the last
+ * message. */
 static const char *next_step(const struct js_run *run)
 {
     if (run->source && js_source_is_stream(run->source))
@@ -92,9 +92,10 @@ static const char *next_step(const struct js_run *run)
                         : "without a journal the same command starts over";
 }
 
-/* An outage asks the run to stop by a signal where the launcher is on another
- * host: so what the launcher says of it is the reason, and not that signal. An
- * outage of our own is the reason only if nobody has asked for anything. */
+/* If the launcher is on another host, an outage asks the run to stop by a
+ * signal; so the reason is what the launcher says about the outage, and not
+ * that signal. An outage of our own is the reason only if nobody has asked for
+ * anything. */
 static void tell_interrupted(struct js_run *run,
                              const struct js_master_result *ran,
                              struct js_err *err)
@@ -122,7 +123,7 @@ static void tell_interrupted(struct js_run *run,
         js_err_set(err, "stopped %s: %s", why, next);
 }
 
-/* In *err is what broke the run. */
+/* *err says what broke the run. */
 static void tell_broken(const struct js_run *run, struct js_err *err)
 {
     struct js_err why = *err;
@@ -130,7 +131,7 @@ static void tell_broken(const struct js_run *run, struct js_err *err)
         js_err_set(err, "%s: %s", why.text, next_step(run));
 }
 
-/* Jobs that failed, and do not run in this run. */
+/* Counts jobs that failed, and do not run in this run. */
 static bool has_kept_failures(const struct js_resume_counts *counts)
 {
     return counts->stand + counts->held > 0;
@@ -156,8 +157,9 @@ enum jobsched_status js_run_result_judge(struct js_run *run,
     case JS_MASTER_REHEARSED:
         break;
     }
-    /* What failed in an earlier run and stays so by --no-retry-failed is a
-     * failure of this command, too. Of a stream only resume.counts knows. */
+    /* A job that failed in an earlier run, and stays failed because of
+     * --no-retry-failed, is a failure of this command, too. For a stream only
+     * resume.counts has the number. */
     js_source_survey(run->source, &survey);
     return result->failed + result->skipped > 0 ||
                    has_kept_failures(&survey.resume) ||
@@ -166,7 +168,7 @@ enum jobsched_status js_run_result_judge(struct js_run *run,
                : JOBSCHED_SUCCEEDED;
 }
 
-/* Nor were there any in an earlier run. */
+/* There were none in an earlier run either. */
 bool js_run_result_has_no_jobs(const struct js_run *run,
                                const struct jobsched_result *result)
 {
@@ -181,8 +183,8 @@ bool js_run_result_has_no_jobs(const struct js_run *run,
                0;
 }
 
-/* A reader that has had enough (head) has stopped the run, and that is all. But
- * output that nobody has decided to do without makes the run a broken one. */
+/* A reader that has read enough (head) has merely stopped the run. But output
+ * that was lost without anybody's decision makes it a broken run. */
 static enum jobsched_status judge_outage(const struct js_run *run,
                                          enum jobsched_status status,
                                          struct js_err *err)
@@ -206,8 +208,8 @@ static enum jobsched_status judge_outage(const struct js_run *run,
     return JOBSCHED_BROKEN;
 }
 
-/* An outage that came to light when all jobs had ended: the launcher passes
- * their output on, and learns of its reader only then. */
+/* An outage that was noticed when all jobs had ended: the launcher passes their
+ * output on, and only then learned about its reader. */
 static enum jobsched_status judge_late_outage(struct js_run *run,
                                               enum jobsched_status status,
                                               struct js_err *err)
@@ -222,22 +224,22 @@ static enum jobsched_status judge_late_outage(struct js_run *run,
     return JOBSCHED_STOPPED;
 }
 
-/* Whatever may still go wrong, but for the journal's last record, which has to
- * tell of it. */
+/* Covers everything that may still go wrong, except the journal's last record,
+ * which must report it. */
 enum jobsched_status js_run_result_settle(struct js_run *run,
                                           enum jobsched_status status,
                                           struct js_err *err)
 {
     struct js_err joblog_err;
-    /* If it cannot be: its end cannot be written either. */
+    /* If this cannot be written, the end cannot be written either. */
     if (run->recorder.journal && js_recorder_unreported(&run->recorder) > 0)
         js_journal_settle(run->recorder.journal, &joblog_err);
     js_recorder_report(&run->recorder);
     js_console_flush(&run->recorder.console);
     status = judge_late_outage(run, status, err);
     status = judge_outage(run, status, err);
-    /* Last, because all lines are to be in it; and lines that are lacking make
-     * a run that went well a broken one. */
+    /* The joblog is closed last, because all lines must be in it. If lines are
+     * missing, a successful run becomes a broken one. */
     int rc = js_joblog_close(run->joblog, &joblog_err);
     run->joblog = NULL;
     run->recorder.joblog = NULL;

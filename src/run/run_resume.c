@@ -1,5 +1,5 @@
-/* The journal of a run: opened, begun, and ended; what an earlier run has
- * left. */
+/* The journal of a run: how it is opened, begun and ended, and what an earlier
+ * run has left. */
 #include "run/run.h"
 
 #include "base/launchenv.h"
@@ -10,16 +10,16 @@
 #include <string.h>
 #include <unistd.h>
 
-/* What resume finds while the list is read (a job is new, was changed, or is
- * given another try) goes on record before the job runs: ids must stay the same
- * in the next run, however this one ends. */
+/* What resume finds while the list is read (a job is new, has changed, or gets
+ * another try) is recorded before the job runs: ids must stay the same in the
+ * next run, however this one ends. */
 static int tell_news(void *arg, const struct js_resume_news *news)
 {
     struct js_run *run = arg;
     return js_journal_add_news(run->journal, news);
 }
 
-/* Where the journal is, owned by *ret; NULL: there is to be none. */
+/* The path of the journal, owned by *ret; NULL: the run has none. */
 static int journal_path(const struct jobsched_config *config, char **ret)
 {
     *ret = NULL;
@@ -45,8 +45,8 @@ static enum js_resume_what what_of(const struct jobsched_config *config)
     return JS_RESUME_ALL;
 }
 
-/* The journal asks this while it waits for the lock of another run: a ^C ends
- * the wait. */
+/* The journal calls this while it waits for the lock of another run, so that a
+ * ^C ends the wait. */
 static bool is_told_to_end(void)
 {
     return js_signals_request() != JS_STOP_REQUEST_NONE;
@@ -80,8 +80,8 @@ open_journal_at(struct js_run *run, const char *path, struct js_err *err)
         .is_read_only = config->action != JOBSCHED_RUN,
         .sync_ns = config->sync_ns,
         .lease_ns = js_run_config_lease_ns(config),
-        /* Under recovery mpirun leaves slaves running when the master has gone:
-         * the next run must then wait for the lease. */
+        /* Under recovery, mpirun leaves slaves running when the master has
+         * ended; the next run must then wait for the lease. */
         .outlives = js_launchenv_recovers(),
         .is_cancelled = is_told_to_end,
         .log = {js_run_inputs_tell_line, run},
@@ -114,7 +114,7 @@ enum jobsched_status js_run_resume_open(struct js_run *run, struct js_err *err)
     return status;
 }
 
-/* What an earlier run has done, and what is left of it. */
+/* Reports what an earlier run has done, and what is left to do. */
 void js_run_resume_tell_standing(struct js_run *run)
 {
     struct js_buf text = JS_BUF_INIT;
@@ -146,13 +146,13 @@ enum jobsched_status js_run_resume_begin(struct js_run *run, struct js_err *err)
     int rc = js_journal_begin(run->journal, err);
     if (rc < 0)
         return rc == JS_JOURNAL_REFUSED ? JOBSCHED_BAD_INPUT : JOBSCHED_BROKEN;
-    /* Not before: the recorder writes to any journal that it has. */
+    /* Not earlier: the recorder writes to any journal that it has. */
     run->recorder.journal = run->journal;
     return JOBSCHED_SUCCEEDED;
 }
 
-/* What the jobs of this run carry, and what those of runs that were killed
- * carried. */
+/* The marks that the jobs of this run carry, and those that the jobs of killed
+ * runs carried. */
 void js_run_resume_marks(struct js_run *run, struct js_master_config *config)
 {
     if (run->journal) {
@@ -163,7 +163,7 @@ void js_run_resume_marks(struct js_run *run, struct js_master_config *config)
     }
 }
 
-/* What the next run will know, now that the journal has its end or not. */
+/* What the next run will know, depending on whether the journal has its end. */
 static void tell_journal(const struct js_run *run, const char *why,
                          bool is_well, struct js_err *err)
 {
@@ -186,7 +186,8 @@ static void tell_journal(const struct js_run *run, const char *why,
                    is_well ? "" : " when it can be written again");
 }
 
-/* The journal's last record. What could not be put into it is run again. */
+/* Writes the journal's last record. Jobs that could not be recorded will run
+ * again. */
 enum jobsched_status js_run_resume_end(struct js_run *run,
                                        enum jobsched_status status,
                                        struct js_err *err)
@@ -199,8 +200,8 @@ enum jobsched_status js_run_resume_end(struct js_run *run,
     bool is_well = js_journal_end(run->journal, (int)status, &why) == 0;
     if (!is_well)
         status = JOBSCHED_BROKEN;
-    /* Bringing the end to disk may have brought there what could not be written
-     * before: those jobs are on record, so they are reported now. */
+    /* Writing the end to disk may also have written what could not be written
+     * before. Those jobs are on record, so they are reported now. */
     js_recorder_report(&run->recorder);
     if (why.text[0])
         tell_journal(run, why.text, is_well, err);

@@ -1,4 +1,4 @@
-/* Every rank but the first: runs jobs. */
+/* Every rank but the first runs jobs. */
 #include "run/run.h"
 
 #include "base/fdio.h"
@@ -8,7 +8,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* Output that waits for the master may hold some hundred files. */
+/* Output that waits for the master may occupy a few hundred files. */
 static void raise_file_limit(void)
 {
     struct rlimit limit;
@@ -16,10 +16,10 @@ static void raise_file_limit(void)
         return;
     limit.rlim_cur =
         limit.rlim_max < JS_RUN_FILES ? limit.rlim_max : JS_RUN_FILES;
-    setrlimit(RLIMIT_NOFILE, &limit); /* if not: fewer will do */
+    setrlimit(RLIMIT_NOFILE, &limit); /* if this fails, fewer will do */
 }
 
-/* Whose launcher has gone will not be ended by it. */
+/* If its launcher has ended, the launcher will not end this process. */
 static enum js_stop_request slave_request(void *arg)
 {
     struct js_lifeline *lifeline = arg;
@@ -66,8 +66,8 @@ static int slave_serve(const struct js_run_rank *rank, struct js_link *link,
     return rc;
 }
 
-/* A slave that cannot go on leaves without MPI_Finalize, which would wait for
- * the others: so its launcher learns of it. */
+/* A slave that cannot continue leaves without MPI_Finalize, which would wait
+ * for the others. So its launcher notices it. */
 enum jobsched_status js_run_slave_work(const struct js_run_rank *rank,
                                        struct js_link *link,
                                        struct jobsched_result *result)
