@@ -13,7 +13,7 @@ void js_argv_release(struct js_argv *words)
     *words = (struct js_argv)JS_ARGV_INIT;
 }
 
-/* For one more, and the NULL behind it. */
+/* Makes room for one more string and the NULL after it. */
 static int argv_make_room(struct js_argv *words)
 {
     if (words->count + 2 <= words->capacity)
@@ -27,7 +27,7 @@ static int argv_make_room(struct js_argv *words)
     return 0;
 }
 
-/* Takes the word over. */
+/* Takes ownership of the word. */
 static void argv_take(struct js_argv *words, char *word)
 {
     if (!word || argv_make_room(words) < 0) {

@@ -4,6 +4,8 @@
 #include <signal.h>
 #include <unistd.h>
 
+/* fdatasync() is the only call that takes long. The thread touches nothing else
+ * that the loop uses; `is_done` hands `error` over. */
 static void *sync_file(void *arg)
 {
     struct js_bgsync *syncer = arg;
@@ -19,7 +21,7 @@ int js_bgsync_start(struct js_bgsync *syncer, int fd)
         return 0;
     syncer->fd = fd;
     atomic_store(&syncer->is_done, false);
-    /* Signals are for the loop. */
+    /* The thread blocks all signals: they are for the loop. */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
     int error = pthread_create(&syncer->thread, NULL, sync_file, syncer);

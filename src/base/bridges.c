@@ -13,7 +13,8 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-/* /sys may show the interfaces of another namespace. */
+/* Asks the kernel, because /sys may show the interfaces of another
+ * namespace. */
 static bool is_bridge(int fd, const char *name)
 {
     struct ethtool_drvinfo driver = {.cmd = ETHTOOL_GDRVINFO};

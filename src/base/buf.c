@@ -83,7 +83,8 @@ int js_buf_printf(struct js_buf *buf, const char *format, ...)
     return rc;
 }
 
-/* Writes what stands for one byte to `to` (room for 4); returns its length. */
+/* Writes the escape sequence of one byte to `to` (room for 4) and returns its
+ * length. */
 static size_t escape_byte(unsigned char byte, char *to)
 {
     static const char hex[] = "0123456789abcdef";

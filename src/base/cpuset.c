@@ -67,7 +67,7 @@ static int read_cpu(const char **text, unsigned *ret)
     return 0;
 }
 
-/* Reads "N" or "N-M" and the comma behind it. */
+/* Reads "N" or "N-M" and the comma after it. */
 static int read_range(const char **text, struct js_cpuset *set)
 {
     unsigned first, last;

@@ -38,7 +38,8 @@ ssize_t js_pread_full(int fd, void *bytes, size_t len, off_t offset)
     return (ssize_t)got;
 }
 
-/* Where the file system does not know O_TMPFILE (NFS): named, then unlinked. */
+/* Some file systems do not support O_TMPFILE (NFS): creates a named file and
+ * unlinks it. */
 static int open_and_unlink(const char *dir)
 {
     char name[PATH_MAX];
@@ -67,7 +68,7 @@ int js_reserve_stdio(void)
         int mode = fd == STDIN_FILENO ? O_WRONLY : O_RDONLY;
         if (fcntl(fd, F_GETFD) >= 0)
             continue;
-        /* The lowest that is free: this one. */
+        /* open() returns the lowest free number, which is this one. */
         if (open("/dev/null", mode) < 0)
             return -1;
     }

@@ -14,7 +14,7 @@ static int pack_cpus(struct js_buf *buf, const struct js_cpuset *cpus)
 
 static void unpack_cpus(struct js_cursor *cursor, struct js_cpuset *ret)
 {
-    /* The longest list is that of pairs with gaps: "1000-1001,1003-1004,". */
+    /* Pairs with gaps make the longest list: "1000-1001,1003-1004,". */
     char list[JS_CPUS_MAX / 3 * 10 + 32];
     js_cpuset_clear(ret);
     js_unpack_string(cursor, list, sizeof(list));
@@ -22,7 +22,7 @@ static void unpack_cpus(struct js_cursor *cursor, struct js_cpuset *ret)
         cursor->bad = true;
 }
 
-/* A string with its NUL, left where it is. */
+/* Returns a string with its NUL, left where it is. */
 static const char *unpack_text(struct js_cursor *cursor)
 {
     size_t len;

@@ -16,7 +16,8 @@ bool js_host_is_same(const char *a, const char *b)
 
 bool js_host_is_name(const char *name)
 {
-    /* Addresses have ':', '[' and '%'; Open MPI has '+' and '^' of its own. */
+    /* Addresses may contain ':', '[' and '%'; Open MPI uses '+' and '^' for its
+     * own purposes. */
     static const char allowed[] = "abcdefghijklmnopqrstuvwxyz"
                                   "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                   "0123456789._-@:[]%+^";

@@ -8,21 +8,21 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A job list has no NUL bytes, or it is refused: so one stands for what is said
- * of the stream, and the next byte says what. */
+/* A job list must not contain NUL bytes. So NUL can begin a mark about the
+ * stream, and the next byte says which. */
 enum {
     MARK = '\0',
-    MARK_NUL = '0', /* one that was in the stream */
+    MARK_NUL = '0', /* a NUL that was in the stream */
     MARK_END = 'e',
 };
 
 struct js_input {
     struct js_input_config config;
-    bool is_within_mark; /* a part of one has come */
-    bool has_end;        /* marked */
+    bool is_within_mark; /* the first byte of a mark has come */
+    bool has_end;        /* the mark of the end has come */
     bool is_broken;
     bool is_within_line;
-    int64_t ending_ns; /* when nothing more came; JS_NEVER_NS */
+    int64_t ending_ns; /* when nothing more came; JS_NEVER_NS: not yet */
 };
 
 struct js_input *js_input_new(const struct js_input_config *config)
@@ -42,7 +42,7 @@ void js_input_free(struct js_input *inlet)
     errno = saved;
 }
 
-/* Takes the marks out. Returns how many bytes are left. */
+/* Removes the marks. Returns how many bytes are left. */
 static size_t take_marks(struct js_input *inlet, char *bytes, size_t len)
 {
     size_t kept = 0;
@@ -62,9 +62,9 @@ static size_t take_marks(struct js_input *inlet, char *bytes, size_t len)
     return kept;
 }
 
-/* The description may be blocking, hence the poll. It also tells a FIFO that no
- * writer has opened yet (nothing) from one that its writers have closed
- * (POLLHUP): read(2) returns 0 for both. */
+/* The file description may be blocking, hence the poll. The poll also
+ * distinguishes a FIFO that no writer has opened yet (no event) from one that
+ * its writers have closed (POLLHUP); read(2) returns 0 for both. */
 static ssize_t read_now(const struct js_input *inlet, void *bytes, size_t len)
 {
     struct pollfd event = {.fd = inlet->config.fd, .events = POLLIN};
@@ -85,7 +85,9 @@ static ssize_t read_now(const struct js_input *inlet, void *bytes, size_t len)
     return got;
 }
 
-/* Nothing more comes. */
+/* Nothing more comes: decides whether that is the end. A dying process in
+ * between closes its pipe before it is gone, so it is asked for a while whether
+ * it is still there. */
 static int judge_end(struct js_input *inlet)
 {
     const struct js_input_config *config = &inlet->config;
@@ -101,6 +103,7 @@ static int judge_end(struct js_input *inlet)
 
 ssize_t js_input_read(struct js_input *inlet, void *bytes, size_t len)
 {
+    /* A read that brings nothing but marks is followed by another. */
     while (inlet->ending_ns == JS_NEVER_NS) {
         ssize_t n = read_now(inlet, bytes, len);
         if (n < 0)
@@ -128,6 +131,7 @@ bool js_input_is_within_line(const struct js_input *inlet)
     return inlet->is_within_line;
 }
 
+/* Escapes the NULs of the stream, so that none can be taken for a mark. */
 int js_input_pass(struct js_buf *to, const void *bytes, size_t len)
 {
     static const char nul[] = {MARK, MARK_NUL};

@@ -48,7 +48,7 @@ static void put_bytes(struct js_json *json, const char *bytes, size_t len)
     json_put(json, "\"");
 }
 
-/* What stands before a value. */
+/* Writes what precedes a value: the comma and the key. */
 static void json_begin(struct js_json *json, const char *key)
 {
     if (json->is_behind)

@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A name that ends in '*' stands for all that begin so. */
+/* A name that ends in '*' stands for all names with this beginning. */
 static const char *const launcher_names[] = {
     "OMPI_UNIVERSE_SIZE",
     "OMPI_MCA_ess*",
@@ -51,8 +51,8 @@ static const char *const launcher_names[] = {
     NULL,
 };
 
-/* Names that a user may have set as well, but not where these launchers, each
- * known by its mark, have put their own values there. */
+/* Names that a user may have set as well. They count only if the launcher that
+ * sets them is at work; the mark is a variable that shows this. */
 static const char prrte_mark[] = "PRTE_LAUNCHED";
 static const char *const prrte_names[] = {
     "OMPI_MCA_cpu_type",      "OMPI_MCA_mca_base_component_path",
@@ -66,6 +66,7 @@ static const char *const hydra_names[] = {
     NULL,
 };
 
+/* Names of variables that make sense only on the host where they were set. */
 static const char *const host_names[] = {
     "HOSTNAME",
     "HOST",
@@ -81,7 +82,7 @@ static const char *const host_names[] = {
     NULL,
 };
 
-/* What srun adds for a task. */
+/* Names that srun adds for a task. */
 static const char *const step_names[] = {
     "SLURM_STEP_*",
     "SLURM_STEPID",
@@ -130,7 +131,7 @@ bool js_launchenv_host_bound(const char *variable)
     return is_listed(host_names, variable);
 }
 
-/* -1: there is no such variable, or it holds no number. */
+/* -1: there is no such variable, or it is no number. */
 static int launchenv_number_of(const char *name)
 {
     const char *text = getenv(name);
@@ -145,7 +146,7 @@ bool js_launchenv_is_of_step(const char *variable)
     return is_listed(step_names, variable);
 }
 
-/* The first of these variables that holds a number, or -1. */
+/* The value of the first of these variables that is a number, or -1. */
 static int first_number(const char *const *names)
 {
     int number = -1;
@@ -164,7 +165,8 @@ int js_launchenv_rank(void)
 
 int js_launchenv_local_rank(void)
 {
-    /* The last is of srun, and else of mpirun's daemon. */
+    /* SLURM_LOCALID comes last: below mpirun it is the number of mpirun's
+     * daemon. */
     static const char *const names[] = {
         "OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID", "SLURM_LOCALID", NULL};
     return first_number(names);
@@ -172,7 +174,7 @@ int js_launchenv_local_rank(void)
 
 int js_launchenv_size(void)
 {
-    /* The last is of srun, where PMIx has none. */
+    /* srun's variable comes last, because PMIx has none. */
     static const char *const names[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE",
                                         "SLURM_STEP_NUM_TASKS", NULL};
     return first_number(names);
@@ -185,7 +187,8 @@ static bool is_switched_on(const char *name)
            strcmp(value, "false") != 0;
 }
 
-/* Open MPI 4, Open MPI 5 (which does not say whether it has), MPICH. */
+/* For Open MPI 4, Open MPI 5 (which does not say whether it has bound) and
+ * MPICH. */
 bool js_launchenv_bound(void)
 {
     return is_switched_on("OMPI_MCA_orte_bound_at_launch") ||
@@ -199,7 +202,8 @@ bool js_launchenv_recovers(void)
            is_switched_on("OMPI_MCA_mpi_ft_enable");
 }
 
-/* Of `process`, as "pipe:[123]": one of its descriptors can write to that. */
+/* True if a descriptor of `process` can write to this pipe, given as
+ * "pipe:[123]". */
 static bool can_write_to(pid_t process, const char *pipe)
 {
     char path[64], target[64];
@@ -222,6 +226,8 @@ static bool can_write_to(pid_t process, const char *pipe)
     return is_found;
 }
 
+/* PRRTE is the only launcher known to do this. A pipe that the launcher cannot
+ * write to comes from elsewhere, and is safe. */
 bool js_launchenv_damages(int fd)
 {
     char path[64], pipe[64];
@@ -251,7 +257,8 @@ bool js_launchenv_batch(char *name, size_t size, uint64_t *restarts)
 {
     const char *cluster = getenv("SLURM_CLUSTER_NAME");
     const char *id = getenv("SLURM_JOB_ID");
-    const char *count = getenv("SLURM_RESTART_COUNT"); /* not at first */
+    const char *count =
+        getenv("SLURM_RESTART_COUNT"); /* not set at the first start */
     if (!id || !id[0])
         return false;
     int len = snprintf(name, size, "slurm %s %s", cluster ? cluster : "", id);
@@ -260,8 +267,7 @@ bool js_launchenv_batch(char *name, size_t size, uint64_t *restarts)
     return len > 0 && (size_t)len < size;
 }
 
-/* A number of megabytes, as Slurm puts it; with a unit, as a user may. 0: there
- * is none. */
+/* Slurm gives a number of megabytes; a user may give a unit. 0: not set. */
 static uint64_t launchenv_mem_of(const char *name)
 {
     const char *text = getenv(name);
@@ -291,6 +297,7 @@ uint64_t js_launchenv_mem_bytes(void)
     uint64_t least = 0;
     if (!getenv("SLURM_JOB_ID"))
         return 0;
+    /* If several limits are set, the smallest one holds. */
     for (size_t i = 0; i < sizeof(granted) / sizeof(granted[0]); i++) {
         if (granted[i] > 0 && (least == 0 || granted[i] < least))
             least = granted[i];
@@ -298,7 +305,7 @@ uint64_t js_launchenv_mem_bytes(void)
     return least;
 }
 
-/* True if the kernel calls the process by one of these names. */
+/* True if the kernel's name of the process is one of these. */
 static bool is_called(pid_t pid, const char *const *names)
 {
     char path[64], name[32];
@@ -308,7 +315,7 @@ static bool is_called(pid_t pid, const char *const *names)
         return false;
     ssize_t len = read(fd, name, sizeof(name) - 1);
     close(fd);
-    name[len > 0 ? len - 1 : 0] = '\0'; /* less its newline */
+    name[len > 0 ? len - 1 : 0] = '\0'; /* without the newline */
     return is_listed(names, name);
 }
 
@@ -319,7 +326,8 @@ bool js_launchenv_is_launcher(pid_t pid)
     return is_called(pid, names);
 }
 
-/* Which Open MPI and MPICH give each rank; PMIX_RANK alone is of srun. */
+/* Open MPI and MPICH set these for each rank. PMIX_RANK is not used, because
+ * srun sets it as well. */
 static bool is_first_rank(uint64_t pid)
 {
     char path[64];
@@ -336,7 +344,8 @@ static bool is_first_rank(uint64_t pid)
     return is_first;
 }
 
-/* Who has as many ranks before it on this host as in all has rank 0 there. */
+/* If a process has as many ranks before it on its host as in the whole run,
+ * rank 0 is on this host. */
 bool js_launchenv_has_lost_first(void)
 {
     pid_t parent = getppid();
@@ -361,9 +370,10 @@ bool js_launchenv_has_lost_first(void)
 }
 
 /*
- * The counts of a Slurm step are of its tasks. This process is one of them, or
- * below one, unless that task is a daemon of an mpirun, which starts ranks of
- * its own, or there is a slave in between, whose job this is.
+ * The counts of a Slurm step are those of its tasks. They apply to this process
+ * if it is a task or descends from one. There are two exceptions: the task is a
+ * daemon of an mpirun, which starts ranks of its own; or a slave is in between,
+ * whose job this is.
  */
 static bool is_in_task(void)
 {

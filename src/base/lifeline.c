@@ -16,11 +16,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-static const char socket_name[] = "line-"; /* and the host's */
+static const char socket_name[] = "line-"; /* followed by the host's name */
 
 enum {
     NAME_SIZE = 72,
-    BACKLOG = 4096, /* ranks of one host that start together */
+    BACKLOG = 4096, /* ranks of one host may all connect at the same time */
     FDS_MOST = 6,   /* lock, environment, 0 to 2, joblog */
     LOCK = 0,
     ENVIRON = 1,
@@ -30,18 +30,20 @@ enum {
 
 enum message_kind {
     HELLO,   /* rank to launcher: number is its rank */
-    WELCOME, /* back: number has a bit for each descriptor that comes along */
+    WELCOME, /* the answer: number has a bit for each descriptor that comes with
+                it */
     NEWS,    /* rank 0 to launcher */
-    SIGNAL,  /* launcher to rank 0: number is the signal's */
+    SIGNAL,  /* launcher to rank 0: number is the signal */
 };
 
-/* As it is in memory: both ends are one program. */
+/* Sent as it is in memory, because both ends are the same program. */
 struct message {
     enum message_kind kind;
     int number;
     struct js_lifeline_news news;
 };
 
+/* A union, because the bytes must be aligned as the header is. */
 union control {
     struct cmsghdr align;
     char bytes[CMSG_SPACE(FDS_MOST * sizeof(int))];
@@ -49,7 +51,8 @@ union control {
 
 /* ---------------------------------------------------------------- messages */
 
-/* Those of `fds` that are not -1 go along. Returns 0, or -1 with errno. */
+/* Sends a message and those of `fds` that are not -1. Returns 0, or -1 with
+ * errno. */
 static int message_send(int fd, const struct message *message, const int *fds,
                         int count)
 {
@@ -87,8 +90,8 @@ static int lifeline_take_fds(struct msghdr *head, int *fds)
     return count;
 }
 
-/* 1 with a message and *count descriptors, 0: the other end has gone, -1 with
- * errno: EAGAIN if there is nothing now. */
+/* Returns 1 with a message and *count descriptors; 0 if the other end is gone;
+ * or -1 with errno, EAGAIN if there is nothing now. */
 static int message_take(int fd, struct message *ret, int *fds, int *count)
 {
     union control control;
@@ -106,6 +109,7 @@ static int message_take(int fd, struct message *ret, int *fds, int *count)
         return errno == ECONNRESET ? 0 : -1;
     if (n == (ssize_t)sizeof(*ret))
         return 1;
+    /* No one else would close descriptors that came with a broken message. */
     for (int i = 0; i < *count; i++)
         js_fd_close(&fds[i]);
     *count = 0;
@@ -113,7 +117,8 @@ static int message_take(int fd, struct message *ret, int *fds, int *count)
     return n == 0 ? 0 : -1;
 }
 
-/* So that a rank on another host that sees the same folder does not find it. */
+/* The name contains the host's. So a rank on another host that sees the same
+ * folder does not find the socket. */
 static void make_name(char *to, size_t size)
 {
     char host[HOST_NAME_MAX + 1] = "";
@@ -121,8 +126,8 @@ static void make_name(char *to, size_t size)
     snprintf(to, size, "%s%s", socket_name, host);
 }
 
-/* The folder's path may be longer than a socket's address has room for: so it
- * is opened, and named by its descriptor. */
+/* The folder's path may be too long for a socket's address. So the folder is
+ * opened, and named by its descriptor. */
 static void make_address(int folder, struct sockaddr_un *ret)
 {
     char name[NAME_SIZE];
@@ -134,6 +139,7 @@ static void make_address(int folder, struct sockaddr_un *ret)
 
 /* ---------------------------------------------------------------- a rank */
 
+/* The end of a rank. Invariant: is_cut never becomes false again. */
 struct js_lifeline {
     int fd;
     int fds[FDS_MOST]; /* -1: not handed over */
@@ -141,6 +147,8 @@ struct js_lifeline {
     bool is_cut;
 };
 
+/* The environment comes as a file in memory, because it may be larger than a
+ * message can be. */
 static int read_environ(struct js_lifeline *lifeline)
 {
     int fd = lifeline->fds[ENVIRON];
@@ -159,6 +167,8 @@ static int read_environ(struct js_lifeline *lifeline)
     return 0;
 }
 
+/* Polls with a deadline, because the launcher may have been stopped (SIGSTOP)
+ * and never answer. */
 static int await_welcome(struct js_lifeline *lifeline, int64_t until_ns)
 {
     struct message message;
@@ -216,7 +226,8 @@ int js_lifeline_connect(const char *folder, int rank, int64_t timeout_ns,
         return -1;
     }
     if (connect_to(folder, lifeline->fd) < 0) {
-        js_lifeline_free(lifeline); /* it is on another host, or has gone */
+        js_lifeline_free(
+            lifeline); /* the launcher is on another host, or gone */
         return 0;
     }
     if (message_send(lifeline->fd, &hello, NULL, 0) < 0 ||
@@ -250,6 +261,7 @@ int js_lifeline_joblog(const struct js_lifeline *lifeline)
     return lifeline->fds[JOBLOG];
 }
 
+/* The kernel knows this, so it takes no message. */
 pid_t js_lifeline_launcher(const struct js_lifeline *lifeline)
 {
     struct ucred conn = {.pid = 0};
@@ -303,10 +315,13 @@ int js_lifeline_fd(const struct js_lifeline *lifeline)
 
 struct rank_end {
     int fd;
-    int rank; /* -1: it has not said hello */
+    int rank; /* -1: it has not said HELLO yet */
     pid_t pid;
 };
 
+/* The end of the launcher. Invariants: the first `count` of `ends` are
+ * connected; is_cut is set once the end of rank 0 has closed; news are the last
+ * that rank 0 reported. */
 struct js_lifeline_host {
     int folder;
     int listener;
@@ -314,7 +329,7 @@ struct js_lifeline_host {
     struct js_lifeline_gift gift;
     struct rank_end *ends; /* of ranks that are connected */
     size_t count, capacity;
-    struct pollfd *fds; /* one for each, behind the listener's */
+    struct pollfd *fds; /* one for each rank, after the listener's */
     size_t fds_capacity;
     struct js_lifeline_news news;
     bool is_cut;
@@ -422,7 +437,8 @@ struct pollfd *js_lifeline_fds(struct js_lifeline_host *host, nfds_t before,
     return host->fds;
 }
 
-/* Only this user can reach the socket; root can as well. */
+/* Only this user and root can reach the socket. A connection that is not this
+ * user's is refused. */
 static void lifeline_add_end(struct js_lifeline_host *host, int fd)
 {
     struct ucred conn = {.pid = 0};
@@ -469,7 +485,7 @@ static int welcome(const struct js_lifeline_host *host, struct rank_end *end,
     return message_send(end->fd, &message, fds, count);
 }
 
-/* False: it has gone. */
+/* Returns false if the rank is gone. */
 static bool serve_end(struct js_lifeline_host *host, struct rank_end *end)
 {
     struct message message;
@@ -478,6 +494,8 @@ static bool serve_end(struct js_lifeline_host *host, struct rank_end *end)
         if (message.kind == HELLO) {
             if (welcome(host, end, message.number) < 0)
                 return false;
+            /* The welcome comes first: rank 0 counts as starting only once it
+             * has all it needs. */
             if (message.number == 0)
                 host->news.stage = JS_STAGE_STARTING;
         } else if (message.kind == NEWS && end->rank == 0) {

@@ -15,7 +15,8 @@ void js_mark_format(const struct js_mark *mark, char text[JS_MARK_SIZE])
         snprintf(text, JS_MARK_SIZE, "%016" PRIx64, mark->run);
 }
 
-/* Of that many digits, or as many as there are (0); NULL if there are none. */
+/* Reads a number of that many digits, or of any number of digits (0). Returns
+ * NULL if there is none. */
 static const char *mark_number(const char *text, unsigned base, size_t digits,
                                uint64_t *ret)
 {
@@ -33,7 +34,7 @@ static const char *mark_number(const char *text, unsigned base, size_t digits,
     return len == 0 || (digits > 0 && len < digits) ? NULL : text + len;
 }
 
-/* Behind it; NULL for what is no mark. */
+/* Returns the position after the mark, or NULL if there is none. */
 static const char *mark_take(const char *text, struct js_mark *ret)
 {
     *ret = (struct js_mark){0};

@@ -20,19 +20,19 @@ enum js_mpi js_mpi_of(const char *name)
 /* ---------------------------------------------------------------- the user's
  */
 
-/* Open MPI 5 is made of three projects; its mpirun takes the first prefix for
- * what is meant for the others as well. */
+/* Open MPI 5 consists of three projects. Its mpirun takes the first prefix for
+ * parameters of the others as well. */
 static const char *const prefixes[] = {"OMPI_MCA_", "PRTE_MCA_", "PMIX_MCA_",
                                        NULL};
 
-/* Below the user's home, and below what Open MPI was installed in. */
+/* Below the user's home, and below the folder where Open MPI was installed. */
 static const char *const files_of_user[] = {".openmpi/mca-params.conf",
                                             ".prte/mca-params.conf",
                                             ".pmix/mca-params.conf", NULL};
 static const char *const files_of_machine[] = {
     "etc/openmpi-mca-params.conf", "etc/openmpi/openmpi-mca-params.conf", NULL};
 
-/* Of a line "name = value" the value; NULL: it is of another name. */
+/* The value in a line "name = value", or NULL if the name is another. */
 static const char *line_value(const char *line, const char *name)
 {
     size_t len = strlen(name);
@@ -44,8 +44,8 @@ static const char *line_value(const char *line, const char *name)
     return *line == '=' ? line + 1 + strspn(line + 1, " \t") : NULL;
 }
 
-/* Of a list "^a,b", which chooses none, those that it shuts out do not count,
- * unless `ours` is among them. */
+/* A list "^a,b" chooses nothing but excludes some. It counts only if it
+ * excludes `ours`. */
 static bool value_counts(const char *value, const char *ours)
 {
     return value && (!ours || *value != '^' || strstr(value, ours));
@@ -81,7 +81,7 @@ static bool any_file_names(const char *folder, const char *const *files,
     return false;
 }
 
-/* `ours`: what we would choose of a list; NULL: any value counts. */
+/* `ours` is what we would choose from a list; NULL: any value counts. */
 static bool mca_is_set(const char *name, const char *ours)
 {
     char variable[256];
@@ -122,9 +122,10 @@ int js_mca_set(struct js_mca *mca, const char *variable, const char *value)
                                               : mca_put(mca, variable, value);
 }
 
-/* What finds out which networks reach each other asks the kernel for the way to
- * each connection, finds none from a host's IPv6 address to itself, and
- * complains of that at each start (5.0.7). The other one compares addresses. */
+/* Open MPI has a component that finds out which networks reach each other. By
+ * default it asks the kernel for a route for each connection. It finds none
+ * from a host's IPv6 address to itself, and complains at each start (5.0.7).
+ * The other component compares addresses. */
 int js_mca_set_for_rank(struct js_mca *mca, enum js_mpi mpi)
 {
     if (mpi != JS_OPEN_MPI_5)
@@ -132,7 +133,7 @@ int js_mca_set_for_rank(struct js_mca *mca, enum js_mpi mpi)
     return js_mca_set(mca, "OMPI_MCA_reachable", "weighted");
 }
 
-/* It asks for the home of user -1 where the environment has none (5.0.7). */
+/* Without HOME it asks for the home of user -1 (5.0.7). */
 int js_mca_set_home(struct js_mca *mca, enum js_mpi mpi)
 {
     if (mpi != JS_OPEN_MPI_5 || getenv("HOME"))
@@ -141,12 +142,13 @@ int js_mca_set_home(struct js_mca *mca, enum js_mpi mpi)
     return mca_put(mca, "HOME", user && user->pw_dir ? user->pw_dir : "/");
 }
 
-/* What each calls its part that talks through memory. */
+/* The names of the component that communicates through memory, in both
+ * versions. */
 static const char *const memory_names[] = {
     [JS_OPEN_MPI_4] = "vader", [JS_OPEN_MPI_5] = "sm"};
 
-/* Whoever has chosen what ranks talk through has chosen where, too. Debian's
- * own file only shuts some out. */
+/* A user who has chosen how ranks communicate has also chosen where. Debian's
+ * own file only excludes some components. */
 static int set_btl(struct js_mca *mca, enum js_mpi mpi, bool has_room)
 {
     static const char *const with_memory[] = {

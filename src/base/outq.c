@@ -15,34 +15,41 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* How to write without waiting, and without O_NONBLOCK on a description that
- * others share. */
+/* Ways to write without waiting, and without O_NONBLOCK on a file description
+ * that others share. */
 enum outq_way {
-    WAY_PLAIN, /* a file, which never makes its writer wait; or opened anew */
+    WAY_PLAIN, /* a file, which never makes its writer wait; or a descriptor
+                  opened anew */
     WAY_SEND,  /* a socket */
-    WAY_SMALL, /* a pipe or terminal that cannot be opened anew: only when there
-                  is room, and no more than there surely is */
+    WAY_SMALL, /* a pipe or terminal that cannot be opened anew: written to only
+                  when there is room, and then only as much as surely fits */
 };
 
-/* Of a terminal: below that many bytes of backlog it says that it has room. */
+/* A terminal reports room while its backlog is smaller than this many bytes. */
 enum { TERMINAL_ROOM = 256 };
 
+/* Invariants: start <= waiting.len; once `error` is set nothing waits and it
+ * never changes; while `undo` is set nothing waits but what is shown; reopened
+ * is -1 or equal to fd. */
 struct js_outq {
-    int fd;       /* what is written to */
-    int reopened; /* the same when it is ours to close, else -1 */
+    int fd;       /* the descriptor written to */
+    int reopened; /* the same if the queue owns it, else -1 */
     enum outq_way way;
-    size_t at_once; /* bytes of one write, at most */
-    bool is_closed; /* it never was open for writing */
+    size_t at_once; /* the most bytes of one write */
+    bool is_closed; /* the descriptor was never open for writing */
     int error;
     bool is_within_line;
     bool is_held;
-    const char *undo; /* of what is shown; NULL: nothing is */
-    size_t start;     /* bytes of `waiting` already written */
+    const char *undo; /* removes what is shown; NULL: nothing is shown */
+    size_t start;     /* how many bytes of `waiting` are written */
     struct js_buf waiting;
-    size_t lost; /* taken, and not written when it was gone */
+    size_t lost; /* taken, but not written when the queue failed */
     uint64_t written;
 };
 
+/* Opening the file anew gives a description of our own, whose O_NONBLOCK nobody
+ * else sees. A regular file must not be opened anew: the offset is shared with
+ * others. */
 static void find_way(struct js_outq *outq)
 {
     char path[64];
@@ -71,7 +78,8 @@ struct js_outq *js_outq_new(int fd)
         return NULL;
     outq->reopened = -1;
     outq->fd = fd;
-    /* Opened anew, what may only be read could be written. */
+    /* Checked first, because a descriptor opened anew could be written to
+     * although this one can only be read. */
     int flags = fcntl(fd, F_GETFL);
     outq->is_closed = flags < 0 || (flags & O_ACCMODE) == O_RDONLY;
     if (!outq->is_closed)
@@ -108,8 +116,8 @@ static ssize_t write_once(const struct js_outq *outq, const char *bytes,
                : write(outq->fd, bytes, part);
 }
 
-/* One write(2). Returns the bytes it took, 0 when there is no room now or the
- * output queue has just gone. */
+/* Writes once. Returns how many bytes were taken; 0 if there is no room now or
+ * the queue has just failed. */
 static size_t write_some(struct js_outq *outq, const char *bytes, size_t len)
 {
     ssize_t n;
@@ -157,21 +165,23 @@ void js_outq_fail(struct js_outq *outq, int error)
     js_outq_flush(outq);
 }
 
-/* All of it is taken, or, without memory, nothing. */
+/* Takes all bytes, or none if there is no memory. */
 static int outq_put(struct js_outq *outq, const void *bytes, size_t len)
 {
     js_outq_flush(outq);
     if (outq->error || len == 0)
         return 0;
+    /* Moves the bytes only when half of them are written, so that each is moved
+     * once on average. */
     if (outq->start > outq->waiting.len / 2) {
         js_buf_consume(&outq->waiting, outq->start);
         outq->start = 0;
     }
-    /* Before anything is written. */
+    /* Must come before anything is written: after it, nothing can fail. */
     if (js_buf_reserve(&outq->waiting, len) < 0)
         return -1;
     size_t direct = 0;
-    /* What fits now need not be copied. */
+    /* Bytes that fit now need not be copied. */
     if (outq->waiting.len == 0)
         direct = write_some(outq, bytes, len);
     if (outq->error) {
@@ -260,7 +270,8 @@ bool js_outq_is_reader_gone(const struct js_outq *outq)
     struct stat st;
     if (outq->error == EPIPE || outq->error == ECONNRESET)
         return true;
-    /* Of a terminal EIO says that it was closed; of a file, that it is lost. */
+    /* EIO from a terminal means that it was closed; from a file, that it is
+     * lost. */
     return outq->error == EIO && fstat(outq->fd, &st) == 0 &&
            S_ISCHR(st.st_mode);
 }

@@ -21,7 +21,7 @@ bool js_same_file(const char *a, const char *b)
            S_ISREG(st_a.st_mode) && is_same(&st_a, &st_b);
 }
 
-/* Puts the folder of `path` into `folder`. Returns the name in it, or NULL. */
+/* Stores the folder of `path` in `folder`. Returns the name in it, or NULL. */
 static const char *split_path(const char *path, char *folder, size_t size)
 {
     const char *slash = strrchr(path, '/');
@@ -79,7 +79,7 @@ bool js_is_output_of(const char *dir, const char *path)
     struct stat st_dir, st_folder;
     const char *slash = strrchr(path, '/');
     const char *name = slash ? slash + 1 : path;
-    if (slash) /* "/" itself is kept where that is the folder */
+    if (slash) /* for "/x" the folder is "/" itself */
         snprintf(folder, sizeof(folder), "%.*s",
                  (int)(slash == path ? 1 : slash - path), path);
     return js_is_output_name(name) && stat(dir, &st_dir) == 0 &&

@@ -25,11 +25,12 @@ enum {
     FIELD_STARTED = 22
 };
 
-/* The kernel's PF_EXITING, in the flags: set before it closes the files of a
- * process that dies, and long before its children get another parent. */
+/* PF_EXITING of the kernel, in the flags. It is set before the kernel closes
+ * the files of a dying process, and long before its children get another
+ * parent. */
 enum { FLAG_EXITING = 4 };
 
-/* False if it cannot be read. */
+/* Returns false if the file cannot be read. */
 static bool read_of(uint64_t pid, const char *what, char *text, size_t size)
 {
     char path[64];
@@ -43,8 +44,8 @@ static bool read_of(uint64_t pid, const char *what, char *text, size_t size)
     return len > 0;
 }
 
-/* Where the field begins, from the third on, or NULL; the second may hold
- * blanks, and ends with the last ')'. */
+/* Returns the start of a field, from the third on, or NULL. The second field
+ * may contain blanks, and ends with the last ')'. */
 static const char *find_field(const char *text, int number)
 {
     const char *at = strrchr(text, ')');
@@ -67,6 +68,8 @@ uint64_t js_process_start(uint64_t pid)
                : 0;
 }
 
+/* The start is counted from boot, suspended time included; hence
+ * CLOCK_BOOTTIME. */
 int64_t js_process_age_ns(uint64_t pid)
 {
     struct timespec now;
@@ -89,7 +92,9 @@ uint64_t js_process_parent(uint64_t pid)
 
 bool js_process_is_above(uint64_t pid)
 {
-    enum { DEPTH_MAX = 1000 }; /* processes end while we look */
+    enum {
+        DEPTH_MAX = 1000
+    }; /* a limit, because processes may end and be replaced meanwhile */
     uint64_t below = (uint64_t)getpid();
     for (int i = 0; i < DEPTH_MAX && below > 0; i++) {
         if (below == pid)
@@ -110,14 +115,14 @@ bool js_process_name(uint64_t pid, char to[JS_PROCESS_NAME_SIZE])
 bool js_process_may_live(uint64_t pid, uint64_t started)
 {
     char text[1024];
-    /* /proc may hide what is another user's. */
+    /* /proc may hide processes of other users; kill() still knows them. */
     if (!read_of(pid, "stat", text, sizeof(text)))
         return pid > INT32_MAX || kill((pid_t)pid, 0) == 0 || errno != ESRCH;
     if (number_of_field(text, FIELD_STARTED) != started)
         return false;
     const char *state = find_field(text, FIELD_STATE);
     bool is_dead = state && (*state == 'Z' || *state == 'X');
-    /* Threads of it may still be held up in the kernel. */
+    /* Other threads of it may still be stuck in the kernel. */
     return !is_dead || number_of_field(text, FIELD_THREADS) > 1;
 }
 
@@ -157,6 +162,8 @@ struct js_process_pair js_process_pair_of(uint64_t runner)
                                     .runner_started = js_process_start(runner)};
 }
 
+/* getrandom() may have nothing just after boot. The clock and the pid are then
+ * unlikely enough to repeat. */
 uint64_t js_process_new_id(void)
 {
     uint64_t id = 0;

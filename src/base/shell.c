@@ -14,7 +14,8 @@ enum { COMMAND_MAX = 64 * 1024, LOOKS_MAX = 2000 };
 
 static const struct timespec pause_between = {.tv_nsec = 1000000};
 
-/* Its messages would be about a file called "sh". */
+/* The shell's messages would be about a file called "sh", so they are
+ * dropped. */
 static int begin_shell(const char *command, pid_t *ret)
 {
     static char shell[] = "sh", check[] = "-n", from_here[] = "-c";

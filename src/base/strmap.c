@@ -16,8 +16,8 @@ void js_strmap_release(struct js_strmap *map)
     errno = saved;
 }
 
-/* FNV-1a; its low bits are poor for keys that differ at the end only, so the
- * finish of MurmurHash3 is put behind it. */
+/* FNV-1a. Its low bits are poor for keys that differ only at the end, so the
+ * final steps of MurmurHash3 follow. */
 static uint64_t strmap_hash_of(const char *key)
 {
     uint64_t hash = UINT64_C(0xcbf29ce484222325);
@@ -61,7 +61,7 @@ static int strmap_grow(struct js_strmap *map)
 
 int js_strmap_reserve(struct js_strmap *map)
 {
-    /* At most three quarters full: beyond, searches become long. */
+    /* At most three quarters are used; beyond that, searches become long. */
     if (map->count < map->capacity / 4 * 3)
         return 0;
     return strmap_grow(map);

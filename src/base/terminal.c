@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Of one that does not say. */
+/* The width of a terminal that does not report one. */
 enum { COLUMNS = 80 };
 
 static void name_fd(char *path, size_t size, pid_t pid, int fd)
@@ -21,7 +21,8 @@ static void name_fd(char *path, size_t size, pid_t pid, int fd)
     snprintf(path, size, "/proc/%d/fd/%d", (int)pid, fd);
 }
 
-/* A terminal at this descriptor of the process, or -1. */
+/* Opens the terminal at this descriptor of the process. Returns -1 if there is
+ * none. */
 static int open_terminal(pid_t pid, int number)
 {
     char path[64];
@@ -53,7 +54,8 @@ static bool shares_pipe(pid_t pid, const struct stat *ours)
     return is_there;
 }
 
-/* Our stderr is what mpirun has made it, and passed on as it is. */
+/* True if our stderr is the pipe that mpirun has made, and mpirun passes it on
+ * unchanged. */
 static bool is_passed_on(pid_t launcher)
 {
     struct stat st;
@@ -62,7 +64,7 @@ static bool is_passed_on(pid_t launcher)
            shares_pipe(launcher, &st);
 }
 
-/* Whose stderr it is, or -1. */
+/* Returns the process whose stderr is the terminal, or -1. */
 static pid_t find_owner(int *ret_fd)
 {
     pid_t pid = getpid();
@@ -74,8 +76,8 @@ static pid_t find_owner(int *ret_fd)
     return *ret_fd < 0 ? -1 : pid;
 }
 
-/* mpirun makes it a terminal of its own, unless it was redirected behind
- * that. */
+/* mpirun makes stdout a terminal of its own, unless the rank's was
+ * redirected. */
 static enum js_stdout find_stdout(pid_t owner, int fd)
 {
     char path[64];
@@ -126,10 +128,10 @@ bool js_terminal_takes_bar(const struct js_terminal *terminal, bool is_wanted)
 
 struct groups {
     pid_t own;
-    pid_t foreground; /* of its terminal; not above 0: it has none */
+    pid_t foreground; /* of its terminal; 0 or less: it has none */
 };
 
-/* 0, or -1. */
+/* Returns 0, or -1. */
 static int read_groups(pid_t pid, struct groups *ret)
 {
     enum { PARENT, OWN, SESSION, TERMINAL, FOREGROUND, NUMBERS };
@@ -142,7 +144,7 @@ static int read_groups(pid_t pid, struct groups *ret)
     ssize_t len = read(fd, text, sizeof(text) - 1);
     close(fd);
     text[len > 0 ? len : 0] = '\0';
-    char *rest = strrchr(text, ')'); /* behind the name; a letter follows */
+    char *rest = strrchr(text, ')'); /* after the name; a letter follows */
     if (!rest)
         return -1;
     rest += strcspn(rest, "-0123456789");
@@ -156,9 +158,10 @@ static int read_groups(pid_t pid, struct groups *ret)
     return 0;
 }
 
-/* A shell that waits for a command has its terminal in the foreground, and what
- * is drawn then would be drawn over what is typed. mpirun and the ranks have
- * groups of their own below a jobsched, which is what the shell knows of. */
+/* A shell that waits for a command has its terminal in the foreground. Anything
+ * drawn then would be drawn over what the user types. mpirun and the ranks have
+ * process groups of their own below a jobsched; the shell knows only
+ * jobsched's. */
 static bool is_in_foreground(const struct js_terminal *terminal)
 {
     struct groups groups;

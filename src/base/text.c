@@ -2,8 +2,9 @@
 
 #include <string.h>
 
-/* What may follow a byte that begins a character of several: else it would be a
- * longer form of a shorter one, half of a pair, or beyond U+10FFFF. */
+/* The bytes that may follow the first byte of a longer character. Any other
+ * would make an overlong form, half of a surrogate pair, or a character beyond
+ * U+10FFFF. */
 static bool text_is_second(unsigned char first, unsigned char second)
 {
     unsigned char least = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
@@ -11,7 +12,7 @@ static bool text_is_second(unsigned char first, unsigned char second)
     return second >= least && second <= most;
 }
 
-/* The length of a character that begins with this byte; 0: none does. */
+/* The length of a character that begins with this byte, or 0. */
 static size_t text_length_by_first(unsigned char first)
 {
     if (first < 0x80)

@@ -15,12 +15,12 @@
 
 #define PROC_MAGIC 0x9fa0
 
-enum { HOPS_MAX = 40 }; /* as the kernel has it */
+enum { HOPS_MAX = 40 }; /* the kernel's own limit */
 
-/* Who besides this user and root can put something into a folder. */
+/* Who, besides this user and root, can create names in a folder. */
 enum others { NOBODY, A_GROUP, ANYBODY };
 
-/* "." for a name alone. False: it is too long. */
+/* Returns "." for a name without a folder. False: it is too long. */
 static bool folder_of(const char *path, char ret[PATH_MAX])
 {
     const char *slash = strrchr(path, '/');
@@ -30,6 +30,8 @@ static bool folder_of(const char *path, char ret[PATH_MAX])
     return n >= 0 && n < PATH_MAX;
 }
 
+/* The owner of a folder can replace any name in it, whatever the permissions
+ * say. */
 static enum others others_in(const char *folder)
 {
     struct stat st;
@@ -40,14 +42,14 @@ static enum others others_in(const char *folder)
     return st.st_mode & S_IWGRP ? A_GROUP : NOBODY;
 }
 
-/* Its links lead to what a process has open, and their text need not. */
+/* Links of /proc lead to what a process has open, whatever their text says. */
 static bool is_of_proc(const char *folder)
 {
     struct statfs fs;
     return statfs(folder, &fs) == 0 && fs.f_type == PROC_MAGIC;
 }
 
-/* From the link to what it names. */
+/* Replaces the link's path by that of its target. */
 static int trust_follow(const char *folder, char path[PATH_MAX])
 {
     char target[PATH_MAX], joined[PATH_MAX];
@@ -66,7 +68,7 @@ static int trust_follow(const char *folder, char path[PATH_MAX])
     return 0;
 }
 
-/* Others may have made it a second name of a file of this user's. */
+/* Others may have made it a second name of one of this user's files. */
 static bool may_be_linked(const struct stat *st, enum others others)
 {
     return others != NOBODY && S_ISREG(st->st_mode) && st->st_nlink > 1;
@@ -82,13 +84,16 @@ static int check_names(int fd, enum others others)
     return -1;
 }
 
-/* One step towards what `at` names: the file itself is opened, in *ret_fd; or a
- * link is followed, and `at` is what it names. False: it is not to be. */
+/* Takes one step towards the file that `at` names. Either the file itself is
+ * opened, in *ret_fd, or a link is followed, and `at` is its target. False: it
+ * is refused. */
 static bool trust_step(char at[PATH_MAX], const char *folder, int flags,
                        mode_t mode, int *ret_fd)
 {
     struct stat st;
     enum others others = others_in(folder);
+    /* If the name becomes a link after lstat(), O_NOFOLLOW makes the open
+     * fail. */
     if (lstat(at, &st) < 0 || !S_ISLNK(st.st_mode)) {
         int fd = open(at, flags | O_NOFOLLOW, mode);
         *ret_fd = fd < 0 ? -1 : check_names(fd, others);
@@ -121,7 +126,7 @@ int js_open_trusted(const char *path, int flags, mode_t mode)
 
 /* ---------------------------------------------------------------- own files */
 
-/* Who owns what this process creates beside that file. */
+/* True if `owner` is who owns the files that this process creates there. */
 static bool trust_is_own(const char *folder, uid_t owner)
 {
     struct stat st = {0};
@@ -133,7 +138,7 @@ static bool trust_is_own(const char *folder, uid_t owner)
     return is_known && st.st_uid == owner;
 }
 
-/* An errno, or 0. */
+/* Returns an errno, or 0. */
 static int refusal(const char *path, const struct stat *st)
 {
     char folder[PATH_MAX];
@@ -149,7 +154,8 @@ static int refusal(const char *path, const struct stat *st)
 int js_open_emptied(const char *path)
 {
     struct stat st;
-    /* O_NONBLOCK only for the open: a FIFO of that name must not hang it. */
+    /* O_NONBLOCK is only for the open: a FIFO of that name must not make it
+     * hang. */
     int fd = open(path,
                   O_CREAT | O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK |
                       O_NOCTTY | O_CLOEXEC,

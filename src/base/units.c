@@ -52,7 +52,7 @@ static int units_fail(int error)
     return -1;
 }
 
-/* Reads digits from *text on; moves it behind them. */
+/* Reads digits at *text and moves it behind them. */
 static int read_digits(const char **text, uint64_t *ret)
 {
     uint64_t value = 0;
@@ -92,7 +92,8 @@ static int find_unit(const struct unit *units, const char *name,
     return units_fail(EINVAL);
 }
 
-/* What the digits behind the point are worth; more than nine are dropped. */
+/* The value of the digits after the point; digits beyond the ninth are
+ * dropped. */
 static uint64_t fraction_of(const char *digits, const char *end,
                             uint64_t factor)
 {
@@ -114,7 +115,8 @@ static int parse_scaled(const char *text, const struct unit *units,
         return -1;
     if (*text == '.') {
         point = ++text;
-        /* Too many digits are no error: they only say it more exactly. */
+        /* Too many digits are no error: they only are more exact than
+         * needed. */
         if (read_digits(&text, &ignored) < 0 && errno == EINVAL)
             return -1;
         while (is_digit(*text))
@@ -169,7 +171,7 @@ int js_show_duration(struct js_buf *buf, int64_t ns)
                          (int)(minutes % 60));
 }
 
-enum { WORD_MAX = 32 }; /* longer words are no near miss of anything */
+enum { WORD_MAX = 32 }; /* longer words are not considered */
 
 static size_t units_least(size_t a, size_t b)
 {

@@ -11,8 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* What mpirun sets for its ranks and a user may set as well (observed with Open
- * MPI 4.1.4): options of its command line, and where it was started. */
+/* Variables that mpirun sets for its ranks, but a user may set as well
+ * (observed with Open MPI 4.1.4): options of its command line, and the folder
+ * where it was started. */
 static const char *const mpirun_names[] = {
     "HFI_NO_BACKTRACE",
     "IPATH_NO_BACKTRACE",
@@ -53,7 +54,7 @@ static int userenv_read_all(int fd, struct js_buf *ret)
             break;
         ret->len += n > 0 ? (size_t)n : 0;
     }
-    /* A text without an end would be read beyond it. */
+    /* A reader would run past a last string without a NUL. */
     return ret->len == 0 || ret->data[ret->len - 1] == '\0'
                ? 0
                : js_buf_append(ret, "", 1);
@@ -103,7 +104,7 @@ static bool is_of_mpirun(const char *variable)
     return false;
 }
 
-/* What mpirun had of these is the user's. */
+/* The values that mpirun itself had are the user's. */
 static int add_from_mpirun(struct js_buf *ret, const struct js_buf *of_mpirun)
 {
     for (const char *const *name = mpirun_names; *name; name++) {

@@ -24,6 +24,8 @@ static void *watchdog_watch(void *arg)
     return NULL;
 }
 
+/* The monotonic clock: a change of the wall clock must not make the watchdog
+ * bark. */
 static void init_condition(pthread_cond_t *condition)
 {
     pthread_condattr_t attributes;
@@ -44,7 +46,7 @@ int js_watchdog_start(struct js_watchdog *dog, int64_t ns,
         dog->deadline_ns = JS_NEVER_NS;
     pthread_mutex_init(&dog->mutex, NULL);
     init_condition(&dog->stopped);
-    /* Signals are for the others. */
+    /* The thread blocks all signals: they are for the others. */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
     errno = pthread_create(&dog->thread, NULL, watchdog_watch, dog);

@@ -39,6 +39,8 @@ struct reader {
     size_t found_at;
 };
 
+/* One attribute. Each row says everything about it but its help text, so that a
+ * new attribute is a new row. */
 struct row {
     const char *name;
     int (*take)(struct reader *reader, const struct row *row);
@@ -48,6 +50,8 @@ struct row {
     bool job_only; /* makes no sense as a default for all jobs */
 };
 
+/* A row's `take` knows the type of its field; the table knows only the
+ * offset. */
 static void *attributes_field_of(const struct reader *reader,
                                  const struct row *row)
 {
@@ -62,6 +66,8 @@ static struct js_err *error_at(struct reader *reader, size_t at)
     return reader->err;
 }
 
+/* error_at() sets EINVAL, and the caller must see ENOMEM instead: it is no
+ * error in the list. */
 static int fail_memory(struct reader *reader, size_t at)
 {
     struct js_err *err = error_at(reader, at);
@@ -140,6 +146,8 @@ const char *js_strings_at(const struct js_strings *strings, size_t index)
 
 /* ------------------------------------------------- kinds of values */
 
+/* A minus sign is accepted only where a negative number can be right. Elsewhere
+ * the message about the range is the better one. */
 static int read_number(const char *text, int32_t least, int32_t most,
                        int32_t *ret)
 {
@@ -196,6 +204,7 @@ static int take_duration(struct reader *reader, const struct row *row)
 static int take_string(struct reader *reader, const struct row *row)
 {
     char **field = attributes_field_of(reader, row);
+    /* The copy comes first: without memory the default remains. */
     char *copy = strdup(reader->value);
     if (!copy)
         return fail_memory(reader, reader->value_at);
@@ -237,6 +246,8 @@ static int take_retries(struct reader *reader, const struct row *row)
     return attributes_take_number(reader, row);
 }
 
+/* The names are stored one by one, so that an unknown one can be found again in
+ * the line (js_attributes_find()). */
 static int take_job_names(struct reader *reader, const struct row *row)
 {
     const char *name = reader->value;

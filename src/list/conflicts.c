@@ -58,6 +58,7 @@ int js_conflicts_add_job(struct js_conflicts *conflicts, uint64_t seq,
                          struct js_graph *graph,
                          const struct js_graph_edge *edges, size_t count)
 {
+    /* Most jobs have no name and write no file; they must cost nothing. */
     bool writes = attributes->stdout_path || attributes->stderr_path;
     if (!attributes->name && !writes)
         return 0;
@@ -93,6 +94,7 @@ enum js_conflict js_conflicts_add_file(struct js_conflicts *conflicts,
         return JS_CONFLICT_ERROR;
     }
     enum js_lineage_answer answer =
+        /* A `wait` line between the two orders them, whatever their names. */
         other.barriers < conflicts->barriers
             ? JS_LINEAGE_YES
             : js_lineage_follows(conflicts->lineage,

@@ -68,6 +68,8 @@ struct js_job *js_job_new_with(uint64_t seq,
     return job;
 }
 
+/* One allocation holds the job and its text, so only the pointer into the text
+ * must be set. */
 struct js_job *js_job_copy(const struct js_job *job)
 {
     size_t size = sizeof(*job) + job->details_len + job->command_len + 1;

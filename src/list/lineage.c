@@ -11,6 +11,8 @@
  * limit. */
 enum { STEPS_MAX = 20 * 1000 * 1000 };
 
+/* A job with a name. Records are sorted by seq, because jobs come in the order
+ * of the list; so they are found by bisection. */
 struct record {
     uint64_t seq;
     size_t parents_at; /* in `parents`: indices of records */

@@ -20,6 +20,8 @@ struct special {
     struct js_request request;
 };
 
+/* Invariant: nothing changes once the list has been checked, so any number of
+ * readers may share it. */
 struct js_list {
     char *name;
     struct js_buf text;
@@ -161,6 +163,8 @@ static bool is_same_need(const struct js_request *a, const struct js_request *b)
            a->gpus == b->gpus && a->mem_bytes == b->mem_bytes;
 }
 
+/* A large list often has many jobs in a row with the same needs, so only the
+ * first is kept: the table stays small. */
 static int keep_need(struct js_list *list, const struct js_job *job)
 {
     struct special special = {job->id, job->line, job->request};
@@ -206,6 +210,7 @@ static int check_count_rest(const struct check *check)
     if (js_resume_end(check->resume) < 0)
         return -1;
     survey->resume = check->resume->counts;
+    /* Jobs that do not run now have not ended either. */
     survey->left += survey->resume.aside;
     return 0;
 }
@@ -222,6 +227,7 @@ static int check_text(struct check *check, struct js_err *err)
         if (rc == 0)
             break;
         if (rc < 0) {
+            /* After any other error the parser cannot go on. */
             bool is_final = errno != EINVAL;
             check_add_error(check, &why);
             if (is_final)

@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+/* The walk needs the ids of all jobs, because the graph knows them only by
+ * their place in the list. */
 struct js_list_state {
     struct js_resume resume;
     struct js_source *source;

@@ -25,6 +25,9 @@ struct entry {
     bool is_owed : 1;
 };
 
+/* Invariants: each id is in the list of exactly one identity, and `places` has
+ * the first of each; settled counts the entries that is_settled, all of which
+ * are FAILED. */
 struct js_registry {
     struct entry *entries; /* indexed by id - 1 */
     uint64_t count, capacity;
@@ -36,6 +39,7 @@ struct js_registry {
     struct js_strmap names; /* to struct name, which is owned */
 };
 
+/* A name and the job that has it now. The map points into `text`. */
 struct name {
     uint64_t id;
     char text[];
@@ -82,6 +86,8 @@ static uint32_t *registry_find_place(const struct js_registry *registry,
     return &places[at];
 }
 
+/* Grows while a quarter of the places is still empty, so that searches stay
+ * short. */
 static int grow_places(struct js_registry *registry)
 {
     if (4 * (registry->identities + 1) <= 3 * registry->place_count)
@@ -125,6 +131,7 @@ uint64_t js_registry_add(struct js_registry *registry,
         errno = ENOMEM;
         return 0;
     }
+    /* Both come first, so that a failure leaves the registry unchanged. */
     if (grow_places(registry) < 0 || grow_entries(registry) < 0)
         return 0;
     uint32_t *first = registry_find_place(registry, registry->places,
@@ -216,6 +223,8 @@ int js_registry_set(struct js_registry *registry, uint64_t id,
     struct entry *entry = entry_of(registry, id);
     if (!entry)
         return -1;
+    /* A job that had ended and is LEFT again must run again; it stays owed
+     * until it ends. */
     entry->is_owed = standing == JS_JOB_STATE_LEFT &&
                      (entry->is_owed || entry->standing != JS_JOB_STATE_LEFT);
     entry->standing = (uint8_t)standing;

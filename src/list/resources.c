@@ -16,6 +16,7 @@ void js_resources_release(struct js_resources *resources)
     errno = saved;
 }
 
+/* The arrays grow by one: they are made once, and are short. */
 static int resources_grow(void **array, size_t count, size_t size)
 {
     void *grown = realloc(*array, count * size);
@@ -145,6 +146,7 @@ static void unpack_core(struct js_cursor *cursor, struct js_resources *ret)
         else
             js_cpuset_add(&cpus, cpu);
     }
+    /* A core without CPUs could not be bound to. */
     if (js_cpuset_count(&cpus) == 0 ||
         js_resources_add_core(ret, &cpus, (uint16_t)(where >> 16),
                               (uint16_t)where) < 0) {
@@ -174,6 +176,7 @@ void js_resources_unpack(struct js_cursor *cursor, struct js_resources *ret)
     for (uint32_t i = 0; i < cores && !cursor->bad; i++)
         unpack_core(cursor, ret);
     uint32_t gpus = js_unpack_u32(cursor);
+    /* The limit keeps a damaged message from allocating without end. */
     if (gpus > JS_GPUS_MAX)
         cursor->bad = true;
     for (uint32_t i = 0; i < gpus && !cursor->bad; i++)

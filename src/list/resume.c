@@ -66,6 +66,8 @@ static int accept_job(struct js_resume *resume, struct js_job *job,
     resume->counts.added += !is_changed;
     if (is_changed && resume_replace(resume, namesake) < 0)
         return -1;
+    /* A stream may be endless, so its jobs are not remembered here. The journal
+     * has them. */
     if (resume->is_stream)
         job->id = resume->known + ++resume->streamed;
     else
@@ -95,12 +97,16 @@ static struct stand stand_of(const struct js_resume *resume, uint64_t id)
     };
 }
 
+/* A job that must run again because of a failure belongs to that failure, so
+ * JS_RESUME_ONLY_FAILED includes it. */
 static bool has_gone_wrong(const struct stand *stand)
 {
     return stand->standing == JS_JOB_STATE_FAILED ||
            stand->standing == JS_JOB_STATE_SKIPPED || stand->is_owed;
 }
 
+/* The order of these questions is the rule: what a job comes after decides
+ * first, then what is known about the job itself. */
 static enum js_resume_decision verdict_of(const struct js_resume *resume,
                                           const struct stand *stand,
                                           enum js_resume_decision after)
@@ -181,6 +187,8 @@ static bool resume_only_looks(const struct js_resume *resume)
     return resume->what == JS_RESUME_LOOK || resume->what == JS_RESUME_MATCH;
 }
 
+/* Only counts. The registry's matches change, but not what it knows about the
+ * jobs. */
 static enum js_resume_decision resume_look(struct js_resume *resume,
                                            struct js_job *job)
 {

@@ -28,6 +28,9 @@ enum source_kind {
     SOURCE_STREAM,
 };
 
+/* Invariants: a demonstration has no `jobs`, no `list` and no descriptor; a
+ * list has `jobs` and `list`; a stream has `jobs`, `inlet` and its own name. A
+ * final state never changes, and `failure` says why it is not END. */
 struct js_source {
     enum source_kind kind;
     enum js_source_state state; /* END and ERROR are final */
@@ -181,6 +184,7 @@ static int feed_stream(struct js_source *source)
     ssize_t n = js_input_read(source->inlet, piece, sizeof(piece));
     if (n < 0)
         return errno == EAGAIN ? 0 : -1;
+    /* Checked before any byte of this read is used. */
     source->is_damaged = may_be_damaged(source, n);
     if (source->is_damaged)
         return -1;
@@ -196,6 +200,7 @@ static int feed(struct js_source *source)
                                        : feed_stream(source);
 }
 
+/* A broken stream is no error in the list, hence a state of its own. */
 static enum js_source_state end_badly(const struct js_source *source,
                                       struct js_err *err)
 {

@@ -40,6 +40,8 @@ struct claims {
     size_t count;
 };
 
+/* What was written so far. Each file has up to KEYS_MAX keys, and all of them
+ * are claimed, because the next job may name it in another way. */
 struct js_targets {
     char *cwd;          /* NULL: unknown */
     struct claims now;  /* for a file all claims, for a stream the latest */
@@ -128,6 +130,8 @@ static int reserve_claims(struct claims *claims)
     return 0;
 }
 
+/* Two generations: when the newer one is full, the older one is dropped as a
+ * whole. A list of claims by age would take more memory for each. */
 static void forget_past(struct js_targets *targets)
 {
     free(targets->past.slots);
@@ -196,6 +200,7 @@ static bool begins_with(const char *path, const char *start)
     return strncmp(path, start, strlen(start)) == 0;
 }
 
+/* /dev/shm holds ordinary files. */
 static bool is_of_system(const char *folded)
 {
     return begins_with(folded, "/proc/") ||
@@ -210,12 +215,16 @@ static size_t folder_len(const char *path)
 
 /* ---------------------------------------------------------------- keys */
 
+/* The lowest bit is set, so that no hash is all zero, which means an empty
+ * slot. */
 static struct key targets_hash_of(const void *bytes, size_t len)
 {
     XXH128_hash_t hash = XXH3_128bits(bytes, len);
     return (struct key){hash.low64 | 1, hash.high64};
 }
 
+/* A file that exists is known by its inode, one that does not by its folder's
+ * inode and its name. */
 struct identity {
     uint64_t device, inode;
     char name[NAME_MAX + 1]; /* in that folder; "": the folder itself */
@@ -242,6 +251,7 @@ static bool look_at(struct js_targets *targets, const char *path,
     return stat(path, ret) == 0;
 }
 
+/* Jobs in a row mostly write to the same folder, so the last answer is kept. */
 static void targets_look_at_folder(struct js_targets *targets, const char *path)
 {
     size_t len = folder_len(path);
@@ -289,6 +299,8 @@ static size_t keys_of(struct js_targets *targets, char path[PATH_MAX],
     if ((is_there && !S_ISREG(st.st_mode)) || is_of_system(folded))
         return 0;
     targets_look_at_folder(targets, path);
+    /* A path with ".." may lead elsewhere if a folder is a link; the inodes
+     * then decide. */
     if (is_plain || !targets->is_folder_there)
         ret[count++] = targets_hash_of(folded, strlen(folded));
     if (targets->is_folder_there)
