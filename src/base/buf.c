@@ -25,6 +25,7 @@ int js_buf_reserve(struct js_buf *buf, size_t extra)
         errno = ENOMEM;
         return -1;
     }
+    /* Doubling keeps the time of many small appends linear. */
     size_t capacity = buf->capacity ? buf->capacity : 64;
     while (capacity - buf->len < extra)
         capacity *= 2;
@@ -64,6 +65,7 @@ int js_buf_vprintf(struct js_buf *buf, const char *format, va_list args)
 {
     va_list again;
     va_copy(again, args);
+    /* Formats twice: the first time only to learn the length. */
     int n = vsnprintf(NULL, 0, format, args);
     int rc = n < 0 ? -1 : js_buf_reserve(buf, (size_t)n + 1);
     if (rc == 0) {
@@ -109,6 +111,7 @@ static size_t escape_byte(unsigned char byte, char *to)
 
 int js_buf_escape(struct js_buf *buf, const char *bytes, size_t len)
 {
+    /* The longest escape sequence has four bytes. */
     if (len > SIZE_MAX / 8 || js_buf_reserve(buf, 4 * len) < 0)
         return -1;
     for (size_t i = 0; i < len; i++)

@@ -79,6 +79,7 @@ static int read_range(const char **text, struct js_cpuset *set)
         if (read_cpu(text, &last) < 0)
             return -1;
     }
+    /* A comma at the end is an error. */
     bool more = **text == ',' && (*text)[1] != '\0';
     if (last < first || (**text != '\0' && !more)) {
         errno = EINVAL;

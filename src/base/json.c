@@ -8,6 +8,8 @@
 #include <math.h>
 #include <string.h>
 
+/* The first failure is remembered and later writes are harmless, so callers
+ * need not check each of them. */
 static void json_note(struct js_json *json, int rc)
 {
     json->has_failed |= rc < 0;
@@ -132,6 +134,7 @@ void js_json_null(struct js_json *json, const char *key)
 
 void js_json_real(struct js_json *json, const char *key, double number)
 {
+    /* JSON has no infinity and no NaN. */
     if (!isfinite(number)) {
         js_json_null(json, key);
         return;
@@ -143,6 +146,8 @@ void js_json_real(struct js_json *json, const char *key, double number)
 void js_json_seconds(struct js_json *json, const char *key, int64_t ns)
 {
     const char *sign = ns < 0 ? "-" : "";
+    /* Unsigned, because -INT64_MIN does not exist. A double would lose the
+     * microseconds of the wall clock. */
     uint64_t us = (ns < 0 ? -(uint64_t)ns : (uint64_t)ns) / JS_NS_PER_US;
     json_begin(json, key);
     json_note(json, js_buf_printf(&json->buf, "%s%" PRIu64 ".%06" PRIu64, sign,

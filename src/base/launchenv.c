@@ -119,6 +119,8 @@ static bool is_listed(const char *const *patterns, const char *variable)
     return false;
 }
 
+/* Lists of names, rather than a rule such as "OMPI_*": users set MCA parameters
+ * of their own, and jobs must see those. */
 bool js_launchenv_owns(const char *variable)
 {
     return is_listed(launcher_names, variable) ||
@@ -180,6 +182,7 @@ int js_launchenv_size(void)
     return first_number(names);
 }
 
+/* Launchers write 1 or true, 0 or false. */
 static bool is_switched_on(const char *name)
 {
     const char *value = getenv(name);

@@ -28,6 +28,7 @@ enum {
     JOBLOG = 5,
 };
 
+/* A rank speaks first, and only rank 0 has more to say than its rank. */
 enum message_kind {
     HELLO,   /* rank to launcher: number is its rank */
     WELCOME, /* the answer: number has a bit for each descriptor that comes with
@@ -271,6 +272,7 @@ pid_t js_lifeline_launcher(const struct js_lifeline *lifeline)
     return conn.pid;
 }
 
+/* POLLHUP comes without being asked for, and without a byte being read. */
 bool js_lifeline_is_up(const struct js_lifeline *lifeline)
 {
     struct pollfd event = {.fd = lifeline->fd};
@@ -376,6 +378,8 @@ struct js_lifeline_host *js_lifeline_listen(const char *folder,
     return host;
 }
 
+/* The socket's name is removed before its descriptor is closed, so that no rank
+ * finds a dead socket. */
 static void stop_listening(struct js_lifeline_host *host)
 {
     char name[NAME_SIZE];
@@ -421,6 +425,8 @@ void js_lifeline_reset(struct js_lifeline_host *host)
 struct pollfd *js_lifeline_fds(struct js_lifeline_host *host, nfds_t before,
                                nfds_t *count)
 {
+    /* One array for poll(2): the caller's descriptors, the listener, the
+     * ranks. */
     size_t needed = before + 1 + host->count;
     if (needed > host->fds_capacity) {
         struct pollfd *fds = realloc(host->fds, 2 * needed * sizeof(*fds));

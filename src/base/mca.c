@@ -91,6 +91,8 @@ static bool mca_is_set(const char *name, const char *ours)
         if (getenv(variable))
             return true;
     }
+    /* Any value in the user's file counts. The machine's file may be the
+     * distribution's own, so not every value in it is a choice. */
     return any_file_names(getenv("HOME"), files_of_user, name, NULL) ||
            any_file_names(prefix ? prefix : "", files_of_machine, name, ours);
 }

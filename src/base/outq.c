@@ -67,6 +67,8 @@ static void find_way(struct js_outq *outq)
         outq->fd = outq->reopened;
         return;
     }
+    /* A descriptor that cannot be opened anew, for instance a pty of another
+     * user. */
     outq->way = WAY_SMALL;
     outq->at_once = S_ISFIFO(st.st_mode) ? PIPE_BUF : TERMINAL_ROOM;
 }
@@ -205,6 +207,8 @@ int js_outq_write(struct js_outq *outq, const void *bytes, size_t len)
 {
     if (len == 0)
         return 0;
+    /* What is shown goes first, or the bytes would follow it on the same
+     * line. */
     if (take_away(outq) < 0 || outq_put(outq, bytes, len) < 0)
         return -1;
     outq->is_within_line = ((const char *)bytes)[len - 1] != '\n';

@@ -12,6 +12,8 @@ static bool is_same(const struct stat *a, const struct stat *b)
     return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
+/* Equal names count even if there is no file yet: one of the two may create
+ * it. */
 bool js_same_file(const char *a, const char *b)
 {
     struct stat st_a, st_b;
@@ -53,6 +55,8 @@ int js_path_fd(const char *path)
         const char *name = split_path(at, folder, sizeof(folder));
         if (!name || !realpath(folder, real))
             return -1;
+        /* The link itself is not followed: it leads to the file, but the number
+         * is wanted, whether it is open or not. */
         if (strcmp(real, fds) == 0)
             return number_of_name(name);
         ssize_t len = readlink(at, to, sizeof(to) - 1);
@@ -82,6 +86,8 @@ bool js_is_output_of(const char *dir, const char *path)
     if (slash) /* for "/x" the folder is "/" itself */
         snprintf(folder, sizeof(folder), "%.*s",
                  (int)(slash == path ? 1 : slash - path), path);
+    /* The folders are compared by inode, because they may be named in two
+     * ways. */
     return js_is_output_name(name) && stat(dir, &st_dir) == 0 &&
            stat(folder, &st_folder) == 0 && is_same(&st_dir, &st_folder);
 }

@@ -118,6 +118,7 @@ bool js_process_may_live(uint64_t pid, uint64_t started)
     /* /proc may hide processes of other users; kill() still knows them. */
     if (!read_of(pid, "stat", text, sizeof(text)))
         return pid > INT32_MAX || kill((pid_t)pid, 0) == 0 || errno != ESRCH;
+    /* The pid now belongs to another process. */
     if (number_of_field(text, FIELD_STARTED) != started)
         return false;
     const char *state = find_field(text, FIELD_STATE);
@@ -135,6 +136,7 @@ bool js_process_is_ending(uint64_t pid, uint64_t started)
            (number_of_field(text, FIELD_FLAGS) & FLAG_EXITING);
 }
 
+/* The first 32 bits of the boot id suffice: they are random. */
 uint64_t js_process_boot(void)
 {
     char text[40] = "";

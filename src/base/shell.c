@@ -23,6 +23,8 @@ static int begin_shell(const char *command, pid_t *ret)
     char *copy = strdup(command);
     if (!copy)
         return -1;
+    /* The environment is empty, so that nothing in it can influence the
+     * shell. */
     char *words[] = {shell, check, from_here, copy, NULL};
     char *environment[] = {NULL};
     posix_spawn_file_actions_init(&actions);
@@ -40,6 +42,7 @@ bool js_shell_takes(const char *command)
     int status = 0;
     if (strlen(command) > COMMAND_MAX || begin_shell(command, &pid) < 0)
         return true;
+    /* Polls, because waitpid(2) has no deadline. */
     for (int looks = 0; looks < LOOKS_MAX; looks++) {
         ended = waitpid(pid, &status, WNOHANG);
         if (ended != 0)

@@ -126,6 +126,7 @@ bool js_terminal_takes_bar(const struct js_terminal *terminal, bool is_wanted)
     return terminal->can_draw && (terminal->out != JS_STDOUT_PIPE || is_wanted);
 }
 
+/* The process groups that decide who may use the terminal. */
 struct groups {
     pid_t own;
     pid_t foreground; /* of its terminal; 0 or less: it has none */
@@ -147,6 +148,7 @@ static int read_groups(pid_t pid, struct groups *ret)
     char *rest = strrchr(text, ')'); /* after the name; a letter follows */
     if (!rest)
         return -1;
+    /* Skips the state, a letter. */
     rest += strcspn(rest, "-0123456789");
     for (int i = 0; i < NUMBERS; i++) {
         char *begin = rest;

@@ -41,6 +41,8 @@ void js_text_make_printable(char *text)
     while (left > 0) {
         unsigned char *at = (unsigned char *)text;
         size_t len = js_text_character(text, left);
+        /* C1 controls are one byte in Latin-1 and two in UTF-8; terminals obey
+         * both. */
         bool is_control = *at < 0x20 || *at == 0x7f ||
                           (len == 0 && *at >= 0x80 && *at < 0xa0) ||
                           (len == 2 && at[0] == 0xc2 && at[1] < 0xa0);

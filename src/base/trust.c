@@ -74,6 +74,7 @@ static bool may_be_linked(const struct stat *st, enum others others)
     return others != NOBODY && S_ISREG(st->st_mode) && st->st_nlink > 1;
 }
 
+/* Checks the open file, not the name, which could change in between. */
 static int check_names(int fd, enum others others)
 {
     struct stat st;
@@ -114,6 +115,8 @@ int js_open_trusted(const char *path, int flags, mode_t mode)
         errno = ENAMETOOLONG;
         return -1;
     }
+    /* Follows the links one by one, because the kernel would follow all of them
+     * or none. */
     for (int hops = 0; hops < HOPS_MAX && folder_of(at, folder); hops++) {
         if (is_of_proc(folder))
             return open(at, flags, mode);

@@ -23,6 +23,7 @@ static const struct unit duration_units[] = {
     {NULL, 0},
 };
 
+/* Both spellings mean powers of 1024: Slurm and the kernel count memory so. */
 static const struct unit size_units[] = {
     {"", 1},
     {"B", 1},
@@ -138,6 +139,8 @@ int js_parse_duration_ns(const char *text, int64_t *ret_ns)
     uint64_t ns;
     if (parse_scaled(text, duration_units, &ns) < 0)
         return -1;
+    /* JS_NEVER_NS stands for no deadline, so it must not be a duration that can
+     * be given. */
     if (ns >= (uint64_t)JS_NEVER_NS)
         return units_fail(ERANGE);
     *ret_ns = (int64_t)ns;
@@ -200,6 +203,8 @@ static size_t edit_distance(const char *a, const char *b)
 const char *js_closest_word(const char *word, const char *const *words)
 {
     const char *best = NULL;
+    /* A word that differs in all letters is not similar, however short it
+     * is. */
     size_t best_distance = units_least(3, strlen(word));
     if (strlen(word) > WORD_MAX)
         return NULL;

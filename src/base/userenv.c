@@ -129,6 +129,8 @@ int js_userenv_of_rank(struct js_buf *ret)
     bool is_known = read_of_mpirun(&of_mpirun);
     int rc = is_known ? add_from_mpirun(ret, &of_mpirun) : 0;
     for (char **p = environ; rc == 0 && *p; p++) {
+        /* Without mpirun's own environment, a rank cannot know which of these
+         * are the user's. Then they stay. */
         if (js_launchenv_owns(*p) || (is_known && is_of_mpirun(*p)) ||
             (!is_known && js_launchenv_is_of_step(*p)))
             continue;

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <time.h>
 
+/* The lock is released before bark(), which may end the process or take
+ * long. */
 static void *watchdog_watch(void *arg)
 {
     struct js_watchdog *dog = arg;

@@ -24,6 +24,8 @@ static const struct keyword keywords[] = {
     {"}", NEST_BRACE, -1, true},
 };
 
+/* One pass over a line. Counts what is open instead of keeping a stack: a wrong
+ * order is rare, and left to `sh -n`. */
 struct look {
     const char *at, *end;
     int open[NEST_COUNT];
@@ -111,6 +113,8 @@ static const struct keyword *find_keyword(const char *word, size_t len)
 static void take_keyword(struct look *look, const struct keyword *keyword)
 {
     int *open = &look->open[keyword->nest];
+    /* If such a word is the first of the line, the line surely is a part of a
+     * script. Later it may be an argument. */
     if (keyword->step <= 0 && *open == 0) {
         look->is_broken |= look->is_first;
         look->is_doubtful = true;
@@ -141,6 +145,7 @@ static void take_word(struct look *look)
     if (keyword) {
         take_keyword(look, keyword);
     } else {
+        /* "!" is followed by a command. */
         bool is_again = look->is_command && len == 1 && *word == '!';
         look->is_command = is_again;
         look->is_unfinished = is_again;
@@ -181,6 +186,8 @@ static void take_separator(struct look *look, char c)
     look->is_doubtful |= look->is_first;
 }
 
+/* A redirection says nothing about the command. Only the operator is skipped;
+ * the file name is a word like any other. */
 static void take_redirection(struct look *look, char c)
 {
     while (look->at < look->end &&

@@ -31,6 +31,8 @@ int js_capacity_need(const struct js_request *request, struct js_buf *buf)
     return rc;
 }
 
+/* A request for several nodes may fail although each node is large enough, so
+ * the message counts the nodes that are. */
 static int capacity_put_need(struct js_buf *buf,
                              const struct js_allocator *allocator,
                              const struct js_request *request)

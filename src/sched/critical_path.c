@@ -30,6 +30,7 @@ static int critical_path_begin(struct search *search, uint64_t seq,
 {
     const struct js_critical_path_config *config = search->config;
     struct js_event end = {.number = seq};
+    /* The times come from a file, so they may add up to anything. */
     if (__builtin_add_overflow(at_ns, config->run_ns[seq - 1], &end.at_ns)) {
         errno = EOVERFLOW;
         return -1;

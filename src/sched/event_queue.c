@@ -23,6 +23,8 @@ static int event_queue_grow(struct js_event_queue *event_queue)
     return 0;
 }
 
+/* The order makes events at the same time leave in the order in which they
+ * came, which a heap alone does not. */
 int js_event_queue_put(struct js_event_queue *event_queue,
                        const struct js_event *event)
 {
