@@ -48,7 +48,8 @@ static const struct foreign_word foreign_words[] = {
      false},
 };
 
-/* The word of another tool that this one is, less its value; or NULL. */
+/* Finds the word of another tool that this is, apart from its value; or
+ * NULL. */
 static const struct foreign_word *foreign_of(const char *word)
 {
     size_t len = strcspn(word, "=");
@@ -73,7 +74,8 @@ static bool foreign_is_number(const char *text)
     return text && text[0] && text[strspn(text, "0123456789")] == '\0';
 }
 
-/* What was given with the word: behind it, or as the next one. */
+/* Returns the number given with the word: attached to it, or as the next
+ * word. */
 static const char *foreign_number_of(const char *word, const char *next)
 {
     const char *digits = word + strcspn(word, "0123456789");

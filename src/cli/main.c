@@ -1,4 +1,4 @@
-/* The command: reads the options, runs, says how it ended. */
+/* The command: reads the options, runs, and reports how the run ended. */
 #include "base/launchenv.h"
 #include "base/lifeline.h"
 #include "cli/options.h"
@@ -21,13 +21,14 @@
 #include <time.h>
 #include <unistd.h>
 
-/* How often to look whether mpirun has read the last words. */
+/* How often to check whether mpirun has read the last messages. */
 enum { HEARING_LOOKS = 100 };
 
 /*
- * Every process of an MPI program reads the same command line: the one of rank
- * 0 speaks for all. The others leave without an error, because the first
- * process to fail would make the launcher end rank 0 before it has spoken.
+ * Every process of an MPI program reads the same command line, and the one of
+ * rank 0 speaks for all. The others leave without an error, because the first
+ * process to fail would make the launcher end rank 0 before it has printed its
+ * message.
  */
 static int speak_for_all(int status)
 {
@@ -76,7 +77,7 @@ static void main_tell_error(const struct jobsched_result *result)
             result->error);
 }
 
-/* Whether somebody has still to read what was written there. */
+/* True if somebody has yet to read what was written there. */
 static bool is_unread(int fd)
 {
     int bytes = 0;
@@ -87,8 +88,8 @@ static bool is_unread(int fd)
     return ioctl(fd, request, &bytes) == 0 && bytes > 0;
 }
 
-/* Some mpiruns read no more once a rank has left with a status of its own. What
- * they have read takes a moment to pass through them. */
+/* Some mpiruns stop reading when a rank has left with an exit status of its
+ * own. What they have read takes a moment to pass through them. */
 static void be_heard(void)
 {
     int64_t pause_ns = js_mpirun_hearing_ns(js_mpi_of(jobsched_mpi()));
@@ -111,7 +112,7 @@ static bool is_demonstration(const struct js_options *options)
     return !options->config.job_file && options->config.action == JOBSCHED_RUN;
 }
 
-/* Whoever has asked for it, and for silence, knows. */
+/* A user who has asked for this, and for silence, knows it. */
 static bool is_demonstration_told(const struct js_options *options)
 {
     return is_demonstration(options) && js_launchenv_rank() <= 0 &&
@@ -139,7 +140,8 @@ static void tell_way_on(const struct js_options *options, int status)
               stderr);
 }
 
-/* What a shell, xargs or parallel would read; not a terminal or /dev/null. */
+/* True for what a shell, xargs or parallel would read; not for a terminal or
+ * /dev/null. */
 static bool is_list_piped_in(const struct js_options *options)
 {
     struct stat st;
@@ -149,7 +151,7 @@ static bool is_list_piped_in(const struct js_options *options)
             S_ISSOCK(st.st_mode));
 }
 
-/* As if "-" had been typed as well. */
+/* As if the user had typed "-" as well. */
 static int take_piped_list(struct js_options *options, int argc, char **words,
                            struct js_err *err)
 {
@@ -190,8 +192,8 @@ static int main_run(const struct js_options *options)
     main_report(options, &result);
     if (result.is_abrupt)
         jobsched_leave(&result);
-    /* The status is where the launcher looks for it; and an mpirun that sees
-     * another than 0 ends the others and complains. */
+    /* The launcher finds the status of the run elsewhere. An mpirun that sees
+     * an exit status other than 0 ends the other ranks and complains. */
     if (is_launched)
         return JOBSCHED_SUCCEEDED;
     if (result.status != JOBSCHED_SUCCEEDED)
@@ -225,7 +227,7 @@ static int launch_words(const struct js_options *options, int argc, char **argv)
     return status;
 }
 
-/* What every rank would refuse is refused before there is one. */
+/* What every rank would refuse is refused before any rank is started. */
 static int launch_checked(const struct js_options *options, int argc,
                           char **argv)
 {
@@ -262,7 +264,8 @@ static int launch_piped_list(struct js_options *options, int argc, char **argv)
     return status;
 }
 
-/* Nor does any of them leave with an error before that one has spoken. */
+/* No other process leaves with an error before rank 0 has printed the
+ * message. */
 static int refuse_many(void)
 {
     struct js_err err;
@@ -301,9 +304,9 @@ static int main_start(struct js_options *options, int argc, char **argv)
 /* ---------------------------------------------------------------- signals */
 
 /*
- * A library may take a signal before main() begins, and with it what nohup had
- * turned off: so does UCX, which Open MPI 5 of Debian 13 is linked with, with
- * SIGHUP. What was given is kept before any of them begins.
+ * A library may change the action of a signal before main() begins, and undo
+ * what nohup has set. UCX does so with SIGHUP; Open MPI 5 of Debian 13 is
+ * linked with it. So the actions are saved before any library runs.
  */
 static const int given_numbers[] = {SIGHUP,  SIGINT,  SIGQUIT,
                                     SIGTERM, SIGUSR1, SIGUSR2};
@@ -334,11 +337,11 @@ int main(int argc, char **argv)
     struct js_options options;
     struct js_err err;
     take_given_signals();
-    /* A reader that has gone must not change what the exit status says. */
+    /* A reader that has ended must not change the exit status. */
     signal(SIGPIPE, SIG_IGN);
     if (js_options_parse(argc, argv, &options, &err) < 0)
         return usage_error(&err);
-    /* What takes no run is told by one rank for all. */
+    /* For an action that is not a run, one rank speaks for all. */
     if (options.action != JS_ACTION_RUN && js_launchenv_rank() > 0)
         return JOBSCHED_SUCCEEDED;
     switch (options.action) {

@@ -10,28 +10,29 @@
 #include <limits.h>
 #include <string.h>
 
-/* Whose an option is. */
+/* What an option belongs to. */
 enum option_owner {
     OF_RUN = 0, /* every rank gets it */
-    OF_START,   /* the same, but not when the run goes on */
-    OF_LAUNCH,  /* of a start without mpirun */
-    OF_DEMO,    /* of the demonstration alone */
+    OF_START,   /* the same, but not when the run is continued */
+    OF_LAUNCH,  /* a start without mpirun */
+    OF_DEMO,    /* only the demonstration */
 };
 
 struct option_row {
-    const char *name;     /* of the long option; NULL: a heading */
-    const char *argument; /* what the help calls its value; NULL: none */
-    int letter;           /* of the short option, or 0 */
+    const char *name;     /* the long option; NULL: a heading */
+    const char *argument; /* the name of its value in the help; NULL: there
+                             is none */
+    int letter;           /* the short option, or 0 */
     enum option_owner owner;
-    const char *help; /* lines after the first are indented by js_options_help;
-                         NULL: of no concern to a person */
-    /* Takes the value (NULL if there is none). 0, or -1 with *err saying what
-     * is wrong with it: "is no number". */
+    const char *help; /* js_options_help() indents all lines after the first;
+                         NULL: the option is not for users */
+    /* Handles the value (NULL if there is none). Returns 0, or -1 with *err,
+     * which says what is wrong with the value: "is no number". */
     int (*set)(const struct option_row *row, struct js_options *options,
                const char *value, struct js_err *err);
-    size_t offset;        /* of the field that it sets */
-    uint64_t least, most; /* of a number */
-    const char *problem;  /* what to say about a wrong value */
+    size_t offset;        /* offset of the field that it sets */
+    uint64_t least, most; /* bounds of a number */
+    const char *problem;  /* the message about a wrong value */
 };
 
 /* ---------------------------------------------------------------- values */
@@ -51,7 +52,7 @@ static int set_flag(const struct option_row *row, struct js_options *options,
     return 0;
 }
 
-/* An enum becomes the value `least`. */
+/* Sets an enum to the value `least`. */
 static int set_choice(const struct option_row *row, struct js_options *options,
                       const char *value, struct js_err *err)
 {
@@ -99,7 +100,7 @@ static int set_count32(const struct option_row *row, struct js_options *options,
     return 0;
 }
 
-/* A duration; 0 is wrong where the row says why. */
+/* A duration. 0 is an error if the row has a message for it. */
 static int set_time(const struct option_row *row, struct js_options *options,
                     const char *value, struct js_err *err)
 {
@@ -119,8 +120,8 @@ static int set_size(const struct option_row *row, struct js_options *options,
     return js_err_set(err, "must be a size such as 512M or 2G");
 }
 
-/* The fields of a row that sets `member`, which must be of that type (an enum
- * counts as unsigned): else it does not compile. */
+/* The fields of a row that sets `member`, which must have that type (an enum
+ * counts as unsigned); otherwise this does not compile. */
 #define FIELD(setter, member, ...)                                             \
     .set = (setter),                                                           \
     .offset = _Generic(((struct js_options *)NULL)->member, __VA_ARGS__        \
@@ -189,7 +190,7 @@ static int set_tmpdir(const struct option_row *row, struct js_options *options,
     return 0;
 }
 
-/* "300%": of the median. */
+/* "300%": a percentage of the median. */
 static int read_percent(const char *value, uint32_t *ret)
 {
     char digits[16];
@@ -229,7 +230,7 @@ static int set_sync(const struct option_row *row, struct js_options *options,
     return 0;
 }
 
-/* "ID:N", as launch/rank_command.c writes it. */
+/* "ID:N", in the form in which launch/rank_command.c writes it. */
 static int set_part_of(const struct option_row *row, struct js_options *options,
                        const char *value, struct js_err *err)
 {
@@ -264,7 +265,7 @@ static int set_progress(const struct option_row *row,
     return js_err_set(err, "%s", row->problem);
 }
 
-/* What only reports on runs. */
+/* Actions that only report on runs. */
 static int set_inspection(const struct option_row *row,
                           struct js_options *options, const char *value,
                           struct js_err *err)
@@ -473,7 +474,7 @@ enum { ROWS = sizeof(rows) / sizeof(rows[0]), FIRST_VALUE = 1000 };
 
 /* ---------------------------------------------------------------- parsing */
 
-/* getopt's two views of the table. */
+/* The table in the two forms that getopt needs. */
 struct getopt_view {
     struct option longs[ROWS + 1];
     char shorts[2 * ROWS + 2];
@@ -484,7 +485,8 @@ static void make_view(struct getopt_view *view)
 {
     size_t n = 0, s = 0, names = 0;
     memset(view, 0, sizeof(*view));
-    view->shorts[s++] = ':'; /* a missing argument is told apart */
+    view->shorts[s++] = ':'; /* makes getopt report a missing argument as
+                                such */
     for (int i = 0; i < ROWS; i++) {
         const struct option_row *row = &rows[i];
         if (!row->name)
@@ -561,14 +563,14 @@ static int options_refuse(const struct getopt_view *view, int code, char **argv,
     return js_err_set(err, "unknown option %s; --help lists all", letter);
 }
 
-/* The word in which getopt has found the option. */
+/* Returns the word in which getopt has found the option. */
 static const char *typed_word(char **argv)
 {
     bool is_apart = optarg && optarg == argv[optind - 1];
     return argv[optind - (is_apart ? 2 : 1)];
 }
 
-/* Whatever is asked for: a word that nobody means. */
+/* Whatever was asked for, this word is a mistake. */
 static int check_words(char **words, struct js_err *err)
 {
     for (; *words; words++) {
@@ -581,7 +583,7 @@ static int check_words(char **words, struct js_err *err)
     return 0;
 }
 
-/* The words that are no options: at most one, the job file. */
+/* Handles the words that are not options: at most one, the job file. */
 static int take_words(char **words, struct js_options *options,
                       struct js_err *err)
 {
@@ -589,7 +591,7 @@ static int take_words(char **words, struct js_options *options,
         return -1;
     options->config.job_file = words[0];
     if (!words[0]) {
-        /* The demonstration is its trace. */
+        /* The demonstration consists of its trace. */
         options->config.trace |= !options->is_quiet;
         return 0;
     }
@@ -604,7 +606,7 @@ static int take_words(char **words, struct js_options *options,
     return 0;
 }
 
-/* What does not go together. */
+/* Refuses options that contradict each other. */
 static int check_options(const struct js_options *options, struct js_err *err)
 {
     const struct jobsched_config *config = &options->config;
@@ -657,7 +659,7 @@ static int check_options(const struct js_options *options, struct js_err *err)
     return 0;
 }
 
-/* The option that getopt has found. */
+/* Handles the option that getopt has found. */
 static int take_option(const struct getopt_view *view, int code, char **argv,
                        struct js_options *options, struct js_err *err)
 {
@@ -665,9 +667,9 @@ static int take_option(const struct getopt_view *view, int code, char **argv,
     if (!row)
         return options_refuse(view, code, argv, err);
     const char *word = typed_word(argv);
-    /* getopt takes "--retry" for the one option that begins so, and "-np" for
-     * -n with a value; within a word of several letters it has not come to its
-     * end. */
+    /* getopt accepts "--retry" as the only option that begins like this, and
+     * "-np" as -n with a value. Within a word of several letters it has not
+     * reached the end. */
     bool is_whole = code >= FIRST_VALUE || (row->argument && optarg);
     if (is_whole && js_foreign_is(word))
         return js_foreign_refuse(word, argv[optind], err);
@@ -691,7 +693,7 @@ int js_options_parse(int argc, char **argv, struct js_options *ret,
     jobsched_config_init(&ret->config);
     ret->restarts = 3;
     opterr = 0;
-    optind = 0; /* glibc: forget what an earlier call has left */
+    optind = 0; /* glibc: forget the state of an earlier call */
     while ((code = getopt_long(argc, argv, view.shorts, view.longs, NULL)) !=
            -1) {
         if (take_option(&view, code, argv, ret, err) < 0)
@@ -699,7 +701,7 @@ int js_options_parse(int argc, char **argv, struct js_options *ret,
         if (ret->action == JS_ACTION_HELP || ret->action == JS_ACTION_VERSION)
             return 0;
     }
-    /* Who asks for more of it asks for it. */
+    /* An option that only --status has implies --status. */
     if (ret->action == JS_ACTION_RUN &&
         (ret->is_watched || ret->is_json || ret->explained))
         ret->action = JS_ACTION_STATUS;

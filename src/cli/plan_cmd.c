@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* What the plan is made of. */
+/* The inputs of the plan. */
 struct inputs {
     char *journal; /* NULL: there is a joblog instead */
     struct js_past_runs *past_runs;

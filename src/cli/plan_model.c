@@ -5,10 +5,10 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Whom the simulation asks. */
+/* What the simulation asks for run times and order. */
 struct past {
     const struct js_past_runs *runs;
-    struct js_joblog_reader *order; /* of --longest-first; NULL: none */
+    struct js_joblog_reader *order; /* for --longest-first; NULL: none */
 };
 
 static int64_t plan_model_run_ns(void *arg, const struct js_job *job)
@@ -23,8 +23,8 @@ static int64_t plan_model_expected_ns(void *arg, const struct js_job *job)
     return js_joblog_reader_find(past->order, job->command, job->command_len);
 }
 
-/* A journal says how many slots a host had, and nothing of its memory: that is
- * known of this one only. */
+/* A journal says how many slots a host had, but nothing of its memory, which is
+ * known for this host only. */
 static void describe_hosts(const struct js_plan_model_config *config,
                            struct js_whatif_config *ret)
 {

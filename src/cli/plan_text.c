@@ -8,12 +8,13 @@
 #include <string.h>
 
 enum {
-    CHAIN_SHOWN = 6,     /* jobs of it, */
-    CHAIN_SHOWN_END = 2, /* of these from its end */
+    CHAIN_SHOWN = 6,     /* the most jobs of it that are shown, */
+    CHAIN_SHOWN_END = 2, /* ... and how many of these from its end */
     COMMAND_SHOWN = 60,  /* bytes */
 };
 
-/* Another order is worth a word if it takes no more than this part. */
+/* Another order of jobs is mentioned if it takes no more than this fraction of
+ * the time. */
 static const double worth_a_word = 0.99;
 
 static double work_hours_of(const struct js_whatif *forecast)
@@ -36,7 +37,7 @@ static void plan_text_put(struct page *page, const char *words)
     js_textbuf_put(&page->textbuf, "%s", words);
 }
 
-/* To the right of a column. */
+/* Appends a duration, aligned to the right of a column. */
 static void put_cell(struct page *page, int width, int64_t ns)
 {
     struct js_buf cell = JS_BUF_INIT;
@@ -145,7 +146,7 @@ static void plan_text_put_chain(struct page *page)
     plan_text_put(page, "\n");
 }
 
-/* Why there are no more rows. */
+/* Says why the table has no more rows. */
 static void plan_text_put_end(struct page *page)
 {
     const struct js_whatif *forecast = page->forecast;

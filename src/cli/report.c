@@ -16,8 +16,8 @@
 
 /* ---------------------------------------------------------------- its files */
 
-/* The assembler puts the files in: no tool is needed that a compiler does not
- * bring. Paths begin at the top of the tree, where make runs. */
+/* The assembler includes the files, so no tool is needed besides a compiler.
+ * Paths start at the top of the source tree, where make runs. */
 #define EMBED(name, parts)                                                     \
     __asm__(".pushsection .rodata\n"                                           \
             ".global " #name "\n"                                              \
@@ -29,15 +29,15 @@
 
 EMBED(js_report_style, PAGE("report.css"));
 EMBED(js_report_body, PAGE("report.html"));
-/* One function, so that the page has no globals. Each file may use constants of
- * those before it, and functions of all. */
+/* One function encloses everything, so the page has no global variables. Each
+ * file may use constants of the files before it, and functions of all. */
 EMBED(js_report_script,
       TEXT("(function () {\\n'use strict';\\n\\n") PAGE("data.js")
           PAGE("scales.js") PAGE("filter.js") PAGE("timeline.js")
               PAGE("pointer.js") PAGE("tables.js") PAGE("main.js")
                   TEXT("}());\\n"));
 
-/* Strings: what is the same in every report. */
+/* Strings that are the same in every report. */
 extern const char js_report_style[];  /* CSS */
 extern const char js_report_body[];   /* HTML */
 extern const char js_report_script[]; /* JavaScript */
@@ -52,8 +52,8 @@ static int report_fail(enum jobsched_status status, const char *what)
 
 /* ---------------------------------------------------------------- the page */
 
-/* Style and script carry a number that nobody could know when the jobs were
- * written: what may have come in with them does not run. */
+/* Style and script carry a random number, which nobody could know when the jobs
+ * were written. So a script that came in with a job's text does not run. */
 static int make_nonce(struct js_buf *ret)
 {
     unsigned char bytes[NONCE_BYTES];
@@ -111,7 +111,7 @@ static int write_page(int fd, const struct js_report_data *data)
 
 /* ---------------------------------------------------------------- the file */
 
-/* 0 if the file may be replaced. */
+/* Returns 0 if the file may be replaced. */
 static int report_check_target(const char *path,
                                const struct js_report_config *config,
                                struct js_err *err)
@@ -126,8 +126,8 @@ static int report_check_target(const char *path,
     return 0;
 }
 
-/* Never one that somebody else has put there. What an earlier report has left
- * makes way; what is another user's does not. */
+/* Never follows or writes a file that somebody else has put there. A leftover
+ * of our own earlier report is replaced; another user's file is not. */
 static int open_new(const char *path)
 {
     struct stat st;
@@ -142,14 +142,14 @@ static int open_new(const char *path)
                 0600);
 }
 
-/* Whoever may not read the journal is not to read what is made of it. */
+/* Users who may not read the journal must not read the report either. */
 static int take_mode(int fd, const char *journal)
 {
     struct stat st;
     return stat(journal, &st) < 0 ? -1 : fchmod(fd, st.st_mode & 0666);
 }
 
-/* On disk before it takes the place of an older one. */
+/* The new report is on disk before it replaces the old one. */
 static int write_new(const char *path, const char *journal,
                      const struct js_report_data *data)
 {
@@ -166,8 +166,8 @@ static int write_new(const char *path, const char *journal,
     return rc;
 }
 
-/* A folder that others can write to lets one replace their files. Who owns what
- * this process makes there is seen by the new one: on some file systems it is
+/* In a folder that others can write to, they can replace our files. The new
+ * file shows which owner our files get there: on some file systems that is
  * nobody. */
 static bool is_anothers(const char *path, const char *path_new)
 {
@@ -206,7 +206,7 @@ static int report_replace(const char *path, const char *path_new,
     return status;
 }
 
-/* An exit status, with *err unless it is 0. */
+/* Returns an exit status, with *err unless it is 0. */
 static int write_report(const struct js_options *options,
                         const struct js_report_config *config,
                         const char *path_new, struct js_err *err)

@@ -16,16 +16,17 @@
 
 enum {
     COMMAND_MAX = 1000,    /* bytes of a command that are shown */
-    TAILS_MAX = 10000,     /* of the latest that failed */
-    PIECE_BYTES = 1 << 20, /* of the document in memory */
+    TAILS_MAX = 10000,     /* output tails shown, of the latest failed jobs */
+    PIECE_BYTES = 1 << 20, /* bytes of the document that are held in memory */
 };
 
-/* What the list says of a job that is on record. */
+/* What the list says about a job that is on record. There may be millions, so
+ * texts are in one buffer. */
 struct listed {
-    size_t command; /* where it begins in the texts */
+    size_t command; /* offset in the texts */
     uint64_t line;
-    uint32_t command_len; /* as far as it is shown */
-    uint32_t cores;       /* of all its nodes together */
+    uint32_t command_len; /* of the part that is shown */
+    uint32_t cores;       /* on all its nodes together */
     uint8_t wait;
     bool is_there;
 };
@@ -37,7 +38,8 @@ struct js_report_data {
     int64_t now_unix_ns;
     uint64_t jobs, added;
     struct js_list *list;     /* NULL: there is none */
-    struct js_err list_error; /* if there is none, and it was asked for */
+    struct js_err list_error; /* the reason, if there is none but one was
+                                 asked for */
     struct listed *listed;    /* by id - 1 */
     struct js_buf texts;
     struct js_plan_model plan; /* all zero: nothing is known */
@@ -86,7 +88,8 @@ static int report_data_read_list(struct js_report_data *data)
 
 /* ---------------------------------------------------------------- the plan */
 
-/* Without a list: as many jobs as are on record, none of which waits. */
+/* Without a list, the plan has as many jobs as are on record, and none of them
+ * waits. */
 static struct js_list *list_of_record(const struct js_report_data *data,
                                       const struct js_past_runs *past_runs)
 {
@@ -113,7 +116,7 @@ static uint64_t last_slots(const struct js_report_data *data)
     return run.slots;
 }
 
-/* What cannot be known, because no job has ended, is left out. */
+/* What is unknown because no job has ended is left out. */
 static int report_data_plan(struct js_report_data *data)
 {
     struct js_past_runs *past_runs = js_past_runs_from_model(data->model, NULL);
@@ -179,12 +182,12 @@ void js_report_data_free(struct js_report_data *data)
 
 /* ---------------------------------------------------------------- writing */
 
-/* A document that is longer than what of it is in memory. */
+/* Writes the document in parts, because it may be larger than memory. */
 struct document {
     const struct js_report_data *data;
     struct js_json json;
     int fd;
-    int error; /* of a write; 0: none */
+    int error; /* error of a write; 0: none */
 };
 
 static void flush(struct document *document, size_t least)
@@ -272,7 +275,7 @@ static void put_rows(struct document *document)
 
 /* ---------------------------------------------------------------- jobs */
 
-/* One job's entry in a column. */
+/* Writes the entry of one job in a column. */
 typedef void (*job_fn)(struct document *document, uint64_t id);
 
 static void put_name(struct document *document, uint64_t id)
@@ -325,7 +328,8 @@ static void put_wait(struct document *document, uint64_t id)
     js_json_count(&document->json, NULL, document->data->listed[id - 1].wait);
 }
 
-/* A column is an array of all jobs: half the size of an object a job. */
+/* A column is an array over all jobs, which takes half the space of one object
+ * for each job. */
 static void put_job_column(struct document *document, const char *key,
                            job_fn put)
 {
@@ -352,10 +356,11 @@ static void report_data_put_jobs(struct document *document)
 
 /* ---------------------------------------------------------------- attempts */
 
-/* A bar, and its attempt or what has begun. */
+/* A bar, and the attempt that it shows; or what has begun. */
 struct drawn {
     struct js_timeline_bar bar;
-    struct js_journal_model_attempt attempt; /* of what has begun: in part */
+    struct js_journal_model_attempt attempt; /* for jobs that have begun:
+                                                only some fields */
 };
 
 static void get_drawn(const struct js_report_data *data, size_t index,
@@ -449,7 +454,7 @@ static void put_column(struct document *document, enum column column)
     js_json_close_array(&document->json);
 }
 
-/* From this attempt on there are no more tails than wanted. */
+/* Finds the attempt after which there are no more tails than needed. */
 static size_t first_tail(const struct js_report_data *data)
 {
     struct js_journal_model_tail tail;
@@ -469,7 +474,7 @@ static void report_data_put_tail(struct document *document, size_t attempt)
     js_json_string(json, "tail", tail.text);
 }
 
-/* How it ended, in words. */
+/* Writes how the attempt ended, in words. */
 static void report_data_put_end(struct document *document,
                                 const struct drawn *drawn)
 {
@@ -480,7 +485,8 @@ static void report_data_put_end(struct document *document,
     js_buf_release(&words);
 }
 
-/* Of attempts that did not succeed, each with its place in the columns. */
+/* Writes the attempts that did not succeed, each with its place in the
+ * columns. */
 static void put_ends(struct document *document)
 {
     const struct js_report_data *data = document->data;
@@ -515,7 +521,8 @@ static void report_data_put_attempts(struct document *document)
 
 /* ---------------------------------------------------------------- the plan */
 
-/* Of the chain those that have run, which have a bar. */
+/* Writes the jobs of the critical path that have run, because these have a
+ * bar. */
 static void report_data_put_chain(struct document *document)
 {
     const struct js_whatif *plan = &document->data->plan.whatif;
@@ -535,7 +542,7 @@ static void report_data_put_chain(struct document *document)
 
 static void put_plan(struct document *document)
 {
-    /* Of absurd run times what the type holds. */
+    /* Limits absurd run times to what the type can hold. */
     static const double most_ns = 9e18;
     const struct js_whatif *plan = &document->data->plan.whatif;
     struct js_json *json = &document->json;

@@ -17,14 +17,15 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Between two looks; and a look takes no more than a tenth of the time. */
+/* The time between two readings, which themselves take at most a tenth of the
+ * time. */
 static const int64_t look_every_ns = 2 * JS_NS_PER_S;
 enum { LOOKS_PART = 10 };
 
 struct screen {
     bool is_terminal;
     unsigned columns, rows;
-    unsigned lines; /* drawn last */
+    unsigned lines; /* lines that were drawn last */
 };
 
 static int status_fail(const char *what, enum jobsched_status status)
@@ -46,7 +47,8 @@ static void status_measure(struct screen *screen)
     screen->rows = size.ws_row;
 }
 
-/* How many bytes of the line fit: a character is as wide as another. */
+/* Returns how many bytes of the line fit. Every character is assumed to have
+ * the same width. */
 static size_t cut_line(const char *line, size_t len, unsigned columns)
 {
     unsigned column = 0;
@@ -58,7 +60,7 @@ static size_t cut_line(const char *line, size_t len, unsigned columns)
     return len;
 }
 
-/* No more lines than there are rows, none longer than a row. */
+/* Limits the text to the rows of the terminal, and each line to its width. */
 static int fit(struct screen *screen, const struct js_buf *text,
                struct js_buf *ret)
 {
@@ -77,7 +79,7 @@ static int fit(struct screen *screen, const struct js_buf *text,
     return 0;
 }
 
-/* In the place of what was drawn before. */
+/* Draws the text in place of the previous one. */
 static int redraw(struct screen *screen, const struct js_buf *text)
 {
     struct js_buf out = JS_BUF_INIT;
@@ -104,7 +106,7 @@ static int describe(const struct js_options *options,
                               : js_status_text(overview, text);
 }
 
-/* 0 and what to show, or an exit status that was explained. */
+/* Returns 0 and the text to show, or an exit status after a message. */
 static int status_look(const struct js_options *options, const char *journal,
                        struct js_buf *text, bool *ret_on)
 {

@@ -95,7 +95,7 @@ static void status_json_put_waiting(struct js_json *json,
 
 /* ---------------------------------------------------------------- jobs */
 
-/* Who it is. */
+/* Writes what identifies the job. */
 static void status_json_put_identity(struct js_json *json,
                                      const struct js_status_model *overview,
                                      uint64_t id, const struct js_job *listed)
@@ -292,7 +292,7 @@ static void status_json_put_need(struct js_json *json, const struct js_job *job)
     js_json_close_object(json);
 }
 
-/* The latest first. */
+/* The latest attempt comes first. */
 static void status_json_put_attempts(struct js_json *json,
                                      const struct js_status_model *overview,
                                      size_t number)

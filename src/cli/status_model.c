@@ -8,18 +8,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Over which the number of jobs that run for less than a second is taken. */
+/* The time over which the number of jobs shorter than a second is averaged. */
 static const int64_t brief_ns = 5 * JS_NS_PER_S;
 
-/* So many attempts for each slot are enough for the time left: what came before
- * counts for nothing there (record/eta.c). */
+/* This many attempts for each slot are enough to estimate the time left;
+ * earlier ones have no weight in it (record/eta.c). */
 enum { FOLLOWED_PER_SLOT = 2000 };
 
 struct gathering {
     struct js_status_model *overview;
-    uint64_t explained_id; /* by the journal; 0: it knows no such job */
-    bool is_named;         /* a job of that name was found */
-    size_t first_failed;   /* attempts before are not shown */
+    uint64_t explained_id; /* according to the journal; 0: it has no such job */
+    bool is_named;         /* a job with that name was found */
+    size_t first_failed;   /* earlier attempts are not shown */
 };
 
 /* ---------------------------------------------------------------- counts */
@@ -61,11 +61,11 @@ static void count_jobs(struct js_status_model *overview)
 
 /* ---------------------------------------------------------------- the rate */
 
-/* Something began, or ended, in this run. */
+/* Something began or ended in this run. */
 struct moment {
     int64_t at_unix_ns;
-    int64_t run_ns;  /* of an attempt that ended then; -1: one began */
-    bool is_counted; /* its job has ended with it */
+    int64_t run_ns;  /* run time of an attempt that ended then; -1: one began */
+    bool is_counted; /* its job ended with it */
 };
 
 static int compare_moments(const void *a, const void *b)
@@ -76,7 +76,7 @@ static int compare_moments(const void *a, const void *b)
     return (one->run_ns < other->run_ns) - (one->run_ns > other->run_ns);
 }
 
-/* What of an attempt lies within the last brief_ns, if it was a short one. */
+/* Returns the part of a short attempt that lies within the last brief_ns. */
 static int64_t brief_part(const struct js_outcome *outcome, int64_t now_ns)
 {
     int64_t begin_ns = outcome->start_unix_ns;
@@ -88,7 +88,8 @@ static int64_t brief_part(const struct js_outcome *outcome, int64_t now_ns)
     return end_ns > begin_ns ? end_ns - begin_ns : 0;
 }
 
-/* So many attempts of the last run, the last in the journal, begin here. */
+/* Returns the first of the attempts of the last run in the journal that are
+ * used for the estimate. */
 static size_t first_followed(const struct js_status_model *overview)
 {
     size_t count = js_journal_model_attempts(overview->model);
@@ -130,7 +131,8 @@ static int collect_moments(const struct js_status_model *overview,
     return 0;
 }
 
-/* What the master of the run has told its bar (record/display.c). */
+/* Repeats what the master of the run has reported to its progress bar
+ * (record/display.c), so both show the same. */
 static int follow_run(const struct js_status_model *overview,
                       struct js_eta *eta)
 {
@@ -161,8 +163,8 @@ static int follow_run(const struct js_status_model *overview,
     return rc;
 }
 
-/* The journal knows a job that runs only after a second; of shorter ones it has
- * those that have ended. */
+/* The journal records the start of a job only after a second. Of shorter jobs
+ * it has those that have ended. */
 static void count_brief(struct js_status_model *overview)
 {
     const struct js_journal_model *model = overview->model;
@@ -190,7 +192,7 @@ static void count_brief(struct js_status_model *overview)
         counts->brief = most;
 }
 
-/* As the bar of the run has it. */
+/* As the progress bar of the run has it. */
 static void reckon(struct js_status_model *overview)
 {
     struct js_eta eta = {0};
@@ -205,7 +207,7 @@ static void reckon(struct js_status_model *overview)
     overview->to_come_ns = js_eta_left_ns(&eta, overview->counts.left);
 }
 
-/* A run that found nothing to do says less than the one before. */
+/* A run that found nothing to do says less than the one before it. */
 static void find_worked(struct js_status_model *overview)
 {
     const struct js_journal_model *model = overview->model;
@@ -257,7 +259,7 @@ bool js_status_model_next_failed(const struct js_status_model *overview,
     return false;
 }
 
-/* The earliest attempt of the failed jobs that are shown. */
+/* Finds the earliest attempt of the failed jobs that are shown. */
 static size_t find_first_failed(const struct js_status_model *overview)
 {
     struct js_journal_model_attempt attempt;
@@ -333,7 +335,7 @@ static int compare_ids(const void *a, const void *b)
     return ((*one)->id > (*other)->id) - ((*one)->id < (*other)->id);
 }
 
-/* A list that cannot be read keeps nobody from being told the rest. */
+/* If the list cannot be read, the rest is still reported. */
 static void status_model_read_list(struct gathering *gathering)
 {
     struct js_status_model *overview = gathering->overview;
@@ -368,7 +370,8 @@ js_status_model_find(const struct js_status_model *overview, uint64_t id)
 
 /* ---------------------------------------------------------------- loading */
 
-/* What the journal calls it: a name goes before a number. */
+/* Finds the job by what the journal calls it. A name takes precedence over a
+ * number. */
 static uint64_t find_explained(struct js_status_model *overview)
 {
     const char *wanted = overview->config.explained;

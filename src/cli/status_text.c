@@ -29,7 +29,7 @@ static void status_text_put(struct page *page, const char *words)
     js_textbuf_put(&page->textbuf, "%s", words);
 }
 
-/* What there is of its name and command. */
+/* Appends the job's name and command, if there are any. */
 static void put_what(struct page *page, uint64_t id)
 {
     struct js_journal_model_job job;
@@ -51,7 +51,7 @@ static struct js_journal_model_slave slave_of(const struct page *page,
     return slave;
 }
 
-/* The last `most` lines. */
+/* Returns the last `most` lines. */
 static void status_text_put_tail(struct page *page, size_t attempt,
                                  unsigned most)
 {
@@ -174,7 +174,7 @@ static int compare_starts(const void *a, const void *b)
            (one->start_unix_ns < other->start_unix_ns);
 }
 
-/* All of them, the longest first; NULL without memory. */
+/* Returns all running jobs, the longest first; NULL without memory. */
 static struct js_journal_model_begun *
 sort_begun(const struct js_status_model *overview, size_t count)
 {
@@ -305,7 +305,7 @@ int js_status_text(const struct js_status_model *overview, struct js_buf *buf)
 
 /* ---------------------------------------------------------------- one job */
 
-/* How a job stands, in some words: of one that another comes after. */
+/* Describes in a few words the state of a job that another one depends on. */
 static void status_text_put_standing(struct page *page, uint64_t id)
 {
     const struct js_status_model *overview = page->overview;
@@ -417,7 +417,7 @@ static void status_text_put_reason(struct page *page)
                                     : ": both run with the next start"));
 }
 
-/* Of a skipped job. */
+/* Names the job because of which this one was skipped. */
 static void status_text_put_parent(struct page *page, uint64_t id)
 {
     struct js_journal_model_job parent;
@@ -462,7 +462,7 @@ static void status_text_put_attempt(struct page *page, size_t number)
     status_text_put_tail(page, number, UINT32_MAX);
 }
 
-/* What it may have done to where it ran. */
+/* Reports that the job may be what brought down its slaves. */
 static void status_text_put_losses(struct page *page, uint32_t losses)
 {
     if (losses > 0)
@@ -484,7 +484,7 @@ static void put_loss(struct page *page,
         JS_TIME(loss->unix_ns));
 }
 
-/* The latest first, of all runs. */
+/* The latest attempt comes first, of all runs. */
 static void status_text_put_attempts(struct page *page, uint64_t id,
                                      size_t number)
 {

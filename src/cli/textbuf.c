@@ -45,7 +45,8 @@ void js_textbuf_put_text(struct js_textbuf *textbuf, const char *text)
     js_textbuf_put_bytes(textbuf, text, strlen(text));
 }
 
-/* Of what is shorter than a tenth of a second the tenths say nothing. */
+/* Durations below a tenth of a second are shown in milliseconds, because tenths
+ * of a second would say nothing. */
 void js_textbuf_put_duration(struct js_textbuf *textbuf, int64_t ns)
 {
     if (ns >= JS_NS_PER_MS && ns < 100 * JS_NS_PER_MS)

@@ -51,7 +51,8 @@ enum { LOOK_MS = 500 };
  * age proves nothing. */
 static const int64_t hearsay_ns = 3 * JS_NS_PER_S;
 
-/* If rank 0 is on this host, the lifeline is faster than the file. */
+/* If rank 0 is on this host, its state comes through the lifeline, and the file
+ * is not read. */
 static void read_status(struct js_watch *watch)
 {
     struct js_lifeline_news news;
@@ -153,7 +154,7 @@ static const char *signal_name(int number)
         return "SIGUSR1";
     case SIGUSR2:
         return "SIGUSR2";
-    default: /* sent like SIGALRM in a batch job */
+    default: /* other signals, as SIGALRM in a batch job, act like a SIGTERM */
         return "SIGTERM";
     }
 }

@@ -61,7 +61,9 @@ static void tell_presence(struct js_run *run, int64_t now_ns)
 void js_run_launcher_tell_begun(struct js_run *run)
 {
     struct js_run_status said = {.phase = JS_RUN_BEGUN};
-    run->launcher.present_ns = INT64_MIN / 2; /* not beyond this host */
+    run->launcher.present_ns = INT64_MIN / 2; /* long ago, so that the lease
+                                                 is reported in the first
+                                                 turn */
     tell_status(run, &said);
 }
 
