@@ -63,6 +63,8 @@ int js_argv_check(const struct js_argv *words)
     return -1;
 }
 
+/* Lists the characters that are safe rather than those that are not: the
+ * shell's special characters are easily forgotten. */
 static bool is_plain(const char *word)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
@@ -73,6 +75,8 @@ static bool is_plain(const char *word)
 
 static int quote(const char *word, struct js_buf *buf)
 {
+    /* Words that need no quotes get none: the command line is shown to
+     * people. */
     if (is_plain(word))
         return js_buf_puts(buf, word);
     if (js_buf_puts(buf, "'") < 0)

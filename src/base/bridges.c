@@ -36,6 +36,7 @@ void js_bridges(char *to, size_t size)
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     to[0] = '\0';
     if (fd >= 0 && getifaddrs(&all) == 0) {
+        /* Open MPI uses an interface only if it has an address. */
         for (struct ifaddrs *one = all; one; one = one->ifa_next) {
             if (one->ifa_addr && one->ifa_addr->sa_family == AF_INET &&
                 is_bridge(fd, one->ifa_name))

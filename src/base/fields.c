@@ -4,6 +4,7 @@
 
 static int pack_cpus(struct js_buf *buf, const struct js_cpuset *cpus)
 {
+    /* A list is short even for large machines, where the set itself is not. */
     struct js_buf list = JS_BUF_INIT;
     int rc = js_cpuset_format(cpus, &list);
     if (rc == 0)

@@ -33,6 +33,7 @@ int js_pack_i64(struct js_buf *buf, int64_t value)
 
 int js_pack_bytes(struct js_buf *buf, const void *bytes, size_t len)
 {
+    /* Reserves first, so that a failure leaves nothing half written. */
     if (js_buf_reserve(buf, len + 8) < 0)
         return -1;
     js_pack_u64(buf, len);

@@ -43,6 +43,8 @@ static struct js_strmap_slot *slot_for(const struct js_strmap *map,
 
 static int strmap_grow(struct js_strmap *map)
 {
+    /* The old table stays in use until the new one is complete, so that a
+     * failure changes nothing. */
     struct js_strmap larger = {.count = map->count, .capacity = CAPACITY_MIN};
     if (map->capacity)
         larger.capacity = map->capacity * 2;

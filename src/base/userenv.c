@@ -160,6 +160,8 @@ char *js_userenv_cwd(const struct js_buf *userenv)
 {
     const char *pwd = js_userenv_value(userenv, "PWD");
     struct stat there, here;
+    /* PWD is what the user typed, links included. Jobs should see the same
+     * name. */
     if (pwd && pwd[0] == '/' && stat(pwd, &there) == 0 &&
         stat(".", &here) == 0 && there.st_dev == here.st_dev &&
         there.st_ino == here.st_ino)

@@ -376,6 +376,7 @@ static size_t skip_blanks(const char *text, size_t len, size_t at)
     return at;
 }
 
+/* The place is that of the "[", because the end of the line says nothing. */
 static int refuse_unclosed(struct reader *reader)
 {
     return js_err_set(error_at(reader, reader->list_at),
@@ -476,6 +477,7 @@ static int read_value(struct reader *reader)
 {
     reader->value_buf.len = 0;
     reader->value_at = reader->at;
+    /* Parts follow each other without a blank, as in a shell: a"b c"d. */
     while (reader->at < reader->len && !ends_value(reader->text[reader->at])) {
         bool quoted = is_quote(reader->text[reader->at]);
         if ((quoted ? read_quoted(reader) : read_plain(reader)) < 0)
@@ -484,6 +486,7 @@ static int read_value(struct reader *reader)
     reader->value = js_buf_string(&reader->value_buf);
     if (!reader->value)
         return fail_memory(reader, reader->value_at);
+    /* A value is passed on as a string, so a NUL would cut it silently. */
     if (strlen(reader->value) < reader->value_buf.len)
         return js_err_set(error_at(reader, reader->value_at),
                           "NUL byte in a value");
@@ -546,6 +549,8 @@ static int read_pairs(struct reader *reader)
     }
 }
 
+/* Only lower-case letters and "=" after "[" make a list, so that tests and
+ * patterns of the shell remain commands. */
 bool js_attributes_present(const char *line, size_t len)
 {
     size_t at = skip_blanks(line, len, 0);
@@ -601,6 +606,8 @@ int js_defaults_read(const char *text, size_t len,
 size_t js_attributes_find(const char *line, size_t len, const char *attribute,
                           size_t index)
 {
+    /* Reads the list once more, into attributes that are thrown away. Errors of
+     * this kind are rare, so positions need not be kept for all jobs. */
     struct js_attributes scratch;
     struct js_err err;
     size_t at;
@@ -664,6 +671,8 @@ int js_attributes_copy(struct js_attributes *to,
         .mem_bytes = from->mem_bytes,
         .timeout_ns = from->timeout_ns,
     };
+    /* All fields are set even after a failure, so that js_attributes_release()
+     * finds no wild pointer. */
     bool is_copied = true;
 #define ATTRIBUTES_COPY(letter, field)                                         \
     is_copied &= attributes_copy_string(&to->field, from->field) == 0;

@@ -23,6 +23,7 @@ static XXH128_hash_t identity_hash_of(const struct js_job *job)
     size_t len;
     char duration[sizeof(uint64_t)];
     const char *doing = doing_of(job, &len);
+    /* The kind is the seed, so that no command is taken for a simulated job. */
     if (job->kind == JS_JOB_COMMAND)
         return XXH3_128bits_withSeed(doing, len, (XXH64_hash_t)job->kind);
     js_put_i64(duration, job->duration_ns);

@@ -7,6 +7,7 @@ enum { ENV_LETTER = 'e' };
 
 static int job_spec_put(struct js_buf *buf, char letter, const char *value)
 {
+    /* An empty value is the same as none, and has no entry. */
     if (!value || !value[0])
         return 0;
     if (js_buf_append(buf, &letter, 1) < 0)
@@ -49,6 +50,8 @@ static const char **job_spec_field_of(struct js_job_spec *details, char letter)
     return NULL;
 }
 
+/* Each attribute at most once and not empty: anything else was not packed
+ * here. */
 static int job_spec_take(struct js_job_spec *details, const char *entry)
 {
     if (entry[0] == ENV_LETTER) {

@@ -66,6 +66,8 @@ static int list_state_visit_all(struct js_list_state *list_state)
                JS_SOURCE_JOB) {
         uint64_t parent;
         list_state_visit(list_state, job, wait_of(graph, job));
+        /* The graph must be asked after each job that waits; the answer is part
+         * of wait_of() already. */
         while (js_graph_next_skipped(graph, &parent))
             continue;
         js_job_free(job);

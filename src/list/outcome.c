@@ -150,6 +150,7 @@ void js_outcome_unpack(struct js_cursor *cursor, struct js_outcome *ret)
     uint32_t cause = js_unpack_u32(cursor);
     ret->step = (enum js_step)step;
     ret->cause = (enum js_stop_reason)cause;
+    /* A message may come from another build of the program. */
     if (step >= JS_STEP_COUNT || cause >= JS_STOP_REASON_COUNT ||
         ret->run_ns < 0 || ret->exit_code > 255)
         cursor->bad = true;
@@ -172,6 +173,7 @@ bool js_outcome_is_cut(const struct js_outcome *outcome)
     return outcome->step == JS_STEP_COLLECT && outcome->step_errno == ENOSPC;
 }
 
+/* The number is printed as well, because other programs show only that. */
 static int describe_signal(uint32_t number, struct js_buf *buf)
 {
     const size_t known = sizeof(signal_names) / sizeof(signal_names[0]);
@@ -211,6 +213,7 @@ static int describe_step(const struct js_outcome *outcome, const char *path,
                           : "could not be started: ";
     if (js_buf_printf(buf, "%s%s", how, steps[step].what) < 0)
         return -1;
+    /* The path is the user's, so it is escaped. */
     if (path && (js_buf_puts(buf, ": ") < 0 ||
                  js_buf_escape(buf, path, strlen(path)) < 0))
         return -1;

@@ -241,6 +241,7 @@ int js_registry_set_losses(struct js_registry *registry, uint64_t id,
     struct entry *entry = entry_of(registry, id);
     if (!entry)
         return -1;
+    /* The scheduler stops counting at a far smaller number. */
     entry->losses = (uint8_t)(losses < UINT8_MAX ? losses : UINT8_MAX);
     return 0;
 }

@@ -33,6 +33,7 @@ static int resume_tell(const struct js_resume *resume,
 static int tell_name(struct js_resume *resume, uint64_t id, const char *name)
 {
     struct js_resume_news news = {JS_RESUME_NAMED, id, NULL, name};
+    /* A name is reported only when it is new or has moved to another job. */
     if (!name[0] || js_registry_find_name(resume->registry, name) == id)
         return 0;
     /* For a stream the name is put on record, but is not needed here. */
@@ -242,6 +243,7 @@ int js_resume_judge(struct js_resume *resume, struct js_job *job,
 int js_resume_end(struct js_resume *resume)
 {
     struct js_registry *registry = resume->registry;
+    /* Jobs beyond `known` were added by this list. */
     for (uint64_t id = 1; registry && id <= resume->known; id++) {
         if (js_registry_is_matched(registry, id) ||
             js_registry_is_gone(registry, id))

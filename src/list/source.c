@@ -61,6 +61,7 @@ struct js_source {
     struct js_err failure;
 };
 
+/* Each kind has a graph, so that callers need not ask which kind it is. */
 static struct js_source *source_new(enum source_kind kind)
 {
     struct js_source *source = calloc(1, sizeof(*source));
@@ -280,6 +281,8 @@ static void source_advance(struct js_source *source, struct js_job **ret)
     source->state = source->kind == SOURCE_DEMO
                         ? next_simulated(source, ret, &source->failure)
                         : next_parsed(source, ret, &source->failure);
+    /* A demonstration counts its jobs itself, because some of them may not
+     * run. */
     if (source->state == JS_SOURCE_JOB && source->kind != SOURCE_DEMO)
         source->given++;
     if (source->state == JS_SOURCE_END && source->kind == SOURCE_STREAM)

@@ -44,6 +44,7 @@ void js_warnings_look(struct js_warnings *warnings, const char *bytes,
     warnings->is_begun = true;
     size_t shebang =
         is_first && warnings->ear.tell ? js_shline_shebang(bytes, len) : 0;
+    /* A list can begin so as well, hence a warning and no error. */
     if (shebang > 0 && js_buf_escape(&line, bytes, shebang) == 0 &&
         js_buf_string(&line)) {
         js_err_set(&text,

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What is set aside for one job. While it has no cores, only GPUs and memory
+ * are kept, on the nodes of the places. */
 struct reservation {
     bool is_made;
     bool has_cores; /* cores are set aside: the job lacks nothing else */

@@ -266,6 +266,8 @@ void js_backlog_end_clearing(struct js_backlog *backlog)
 static void backlog_begin(struct js_backlog *backlog, struct js_assignment *own)
 {
     own->begun_ns = backlog->now_ns;
+    /* The first job to report sets the time of the next look. Later ones wait
+     * for it, so that looking costs little. */
     if (backlog->unreported++ == 0)
         backlog->look_ns = backlog->now_ns + JS_SCHEDULER_BEGUN_NS;
 }
@@ -430,6 +432,8 @@ static void backlog_mark_node_lost(struct js_backlog *backlog, unsigned number)
     }
 }
 
+/* The order matters: the allocator may end a reservation, and only then are the
+ * levels right. */
 void js_backlog_drop(struct js_backlog *backlog, struct js_backlog_slave *slave)
 {
     if (slave->is_cleared)
@@ -472,9 +476,12 @@ void js_backlog_learn(struct js_backlog *backlog,
     else
         backlog->run_ns +=
             (outcome->run_ns - backlog->run_ns) / RUN_TIME_WEIGHT;
+    /* Falls to a shorter run time at once, and rises slowly: too small a value
+     * only costs messages, too large a one leaves cores idle. */
     backlog->short_ns += (outcome->run_ns - backlog->short_ns) / SHORT_WEIGHT;
     if (backlog->short_ns > outcome->run_ns)
         backlog->short_ns = outcome->run_ns;
+    /* A job that failed often ends early, which would distort the median. */
     if (js_outcome_succeeded(outcome))
         js_log_histogram_add(&backlog->run_times, outcome->run_ns);
 }
@@ -488,6 +495,7 @@ int64_t js_backlog_lead_ns(const struct js_backlog *backlog)
             continue;
         if (js_backlog_ahead(slave) == 0)
             return 0;
+        /* A slave works on its jobs ahead in all slots at once. */
         int64_t lead_ns =
             js_backlog_ahead(slave) * backlog->short_ns / slave->slots;
         if (lead_ns < least_ns)
@@ -507,6 +515,8 @@ static void backlog_report_slave(struct js_backlog *backlog,
                                  struct js_backlog_slave *slave,
                                  js_scheduler_begun_fn report, void *arg)
 {
+    /* Jobs ahead have no slot, and there may be many of them: stops at the last
+     * that has one. */
     uint32_t left = slave->slotted;
     for (uint32_t i = 0; i < slave->count && left > 0; i++) {
         struct js_assignment *own = &slave->assignments[i];

@@ -67,10 +67,13 @@ static int begin_others(struct search *search)
     while (js_event_queue_take(&search->ends, &end)) {
         uint64_t seq;
         int64_t next_ns;
+        /* Jobs that take no time must count, too. */
         if (end.at_ns > search->last.at_ns || search->last.number == 0)
             search->last = end;
         js_graph_ended(graph, end.number, true);
         while ((seq = js_graph_next_ready(graph))) {
+            /* A job becomes ready with the end of the last job it waits for, so
+             * this is its predecessor on the path. */
             *cause_of(search, seq) = end.number;
             if (__builtin_add_overflow(end.at_ns, search->config->gap_ns,
                                        &next_ns)) {

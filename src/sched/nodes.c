@@ -347,6 +347,7 @@ uint64_t js_nodes_busy_slots(const struct js_nodes *nodes)
     return count;
 }
 
+/* A node whose memory is unknown refuses no request for memory. */
 bool js_node_could(const struct js_node_state *node,
                    const struct js_request *request)
 {

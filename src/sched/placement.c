@@ -15,6 +15,8 @@ static uint32_t placement_group(const struct js_node_state *node, uint32_t core,
     return level == LEVEL_NUMA ? about->numa : 0;
 }
 
+/* For a reservation all cores count as free, because it waits for those that
+ * are held. */
 static bool placement_is_core_free(const struct js_placement *placement,
                                    const struct js_node_state *node,
                                    uint32_t core)

@@ -119,6 +119,7 @@ static int simulate_keep(struct play *play, unsigned number,
     struct slave *slave = &play->slaves[number];
     slave->ahead[(slave->first + slave->count) % JS_SCHEDULER_AHEAD_MAX] =
         *order;
+    /* One event is enough for all jobs ahead: they wait for the same slots. */
     return slave->count++ == 0 ? await_slot(play, number) : 0;
 }
 
@@ -264,6 +265,7 @@ static int play_all(struct play *play)
     for (;;) {
         if (simulate_take_jobs(play) < 0 || follow_all(play) < 0)
             return -1;
+        /* Decisions may have made room for more jobs of the list. */
         if (play->has_input && js_scheduler_wants_jobs(play->scheduler))
             continue;
         if (!js_event_queue_take(&play->event_queue, &event))
@@ -290,6 +292,7 @@ int js_simulate(struct js_scheduler *scheduler, struct js_source *source,
     free(play.slaves);
     if (rc < 0)
         return -1;
+    /* The gap before the first job is not part of the run. */
     if (play.seen.jobs > 0)
         play.seen.makespan_ns = play.end_ns - config->gap_ns;
     *ret = play.seen;

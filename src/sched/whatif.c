@@ -273,6 +273,7 @@ static int open_trial(struct trial *trial)
     struct study *study = trial->study;
     struct js_scheduler_config scheduler = study->config->scheduler;
     scheduler.longest_first |= trial->is_longest_first;
+    /* As in a run: priorities and run times need the whole list. */
     scheduler.is_ordered = js_list_survey(study->config->list)->is_ordered ||
                            scheduler.longest_first;
     trial->source = whatif_open_list(study, &trial->resume);
@@ -422,6 +423,7 @@ static int try_longest_first(struct study *study)
     const struct js_whatif_row *choice = &forecast->rows[forecast->choice];
     struct trial trial = {
         .study = study, .slots = choice->slots, .is_longest_first = true};
+    /* The value if nothing would change, or the trial is refused. */
     forecast->longest_first_ns = choice->makespan_ns;
     if (study->config->scheduler.longest_first)
         return 0;
