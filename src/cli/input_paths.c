@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A list from standard input cannot be read a second time. */
 const char *js_input_paths_list(const struct jobsched_config *config)
 {
     const char *list = config->job_file;

@@ -24,6 +24,8 @@ static void release_inputs(struct inputs *inputs)
     free(inputs->journal);
 }
 
+/* The list is read last: without past runs there is nothing to plan with, and a
+ * list may be long. */
 static int read_inputs(const struct jobsched_config *config,
                        struct inputs *inputs, struct js_err *err)
 {

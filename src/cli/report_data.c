@@ -31,6 +31,12 @@ struct listed {
     bool is_there;
 };
 
+/* Invariants:
+ *  - listed has an entry for each of the `jobs` jobs on record; it is all zero
+ *    for a job that the list does not have.
+ *  - list is NULL if none was asked for, or if list_error says why it could
+ *    not be read. The document is then written without what only a list has.
+ *  - timeline, texts and plan are made from `model`, which does not change. */
 struct js_report_data {
     struct js_report_config config;
     struct js_journal_model *model;

@@ -48,6 +48,12 @@ struct js_status_model_job {
     uint64_t ahead; /* jobs above it that also wait for room */
 };
 
+/* Invariants:
+ *  - list_state is NULL if list is; if a list was asked for, list_error then
+ *    says why.
+ *  - has_run is false only if the journal has no run; `run` is then all zero.
+ *  - `worked` is valid if is_idle, `explained` if is_explained.
+ *  - kept holds jobs by increasing id. */
 struct js_status_model {
     struct js_status_model_config config;
     struct js_journal_model *model; /* owned, as are the next two */

@@ -12,6 +12,8 @@ enum {
     TAIL_SHOWN = 5, /* lines, in the overview */
 };
 
+/* The text is collected in memory and written at once, so that a reader never
+ * sees half a page. */
 struct page {
     const struct js_status_model *overview;
     struct js_textbuf textbuf;
@@ -186,6 +188,8 @@ sort_begun(const struct js_status_model *overview, size_t count)
     return begun;
 }
 
+/* A list of a million jobs must not fill the screen: every section shows the
+ * first few and a count of the rest. */
 static void put_more(struct page *page, uint64_t all, uint64_t shown)
 {
     if (all > shown)

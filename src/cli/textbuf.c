@@ -18,6 +18,8 @@ void js_textbuf_put(struct js_textbuf *textbuf, const char *format, ...)
     va_end(args);
 }
 
+/* Backslashes are doubled only for readers that turn the text back into
+ * bytes. */
 static int escape(const struct js_textbuf *textbuf, const char *bytes,
                   size_t len)
 {
@@ -90,6 +92,8 @@ static void put_value(struct js_textbuf *textbuf,
     }
 }
 
+/* A format of our own instead of printf()'s: every value is escaped by its
+ * kind, so no caller can forget to. */
 void js_textbuf_say(struct js_textbuf *textbuf, const char *sentence,
                     const struct js_textbuf_value *values)
 {

@@ -105,6 +105,8 @@ static int take_over(int folder)
     return lock;
 }
 
+/* Anybody may create a folder with such a name in /tmp. So it is removed only
+ * if its owner, its mode, its lock and its mark are all as they must be. */
 static void clean_entry(int place, const char *name)
 {
     int folder =
@@ -134,6 +136,8 @@ static void clean_place(const char *path)
 
 /* ---------------------------------------------------------------- making */
 
+/* The lock comes first and the mark second: a folder without a mark is left
+ * alone, so nobody removes a folder that is still being made. */
 static int lock_folder(struct js_folder *folder)
 {
     char path[PATH_MAX], mark[MARK_SIZE];
@@ -227,6 +231,8 @@ int js_folder_make(struct js_folder *folder, const char *const *places,
                         first ? first : "/tmp");
 }
 
+/* Compares the lock file, because somebody may have removed the folder and
+ * created another one with the same name. */
 bool js_folder_is_there(const struct js_folder *folder)
 {
     char path[PATH_MAX];

@@ -73,6 +73,8 @@ void js_host_probe_hosts(const struct js_mpirun *mpirun,
         are_well[i] = false;
         pids[i] = host_probe_begin(mpirun, hosts->items[i].name);
     }
+    /* The probes of all hosts run at once, so one that hangs costs no more than
+     * the time limit, however many hosts there are. */
     while (host_probe_look(pids, count, are_well)) {
         nanosleep(&pause_between, NULL);
         int64_t now_ns = js_clock_ns();

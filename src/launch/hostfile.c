@@ -19,6 +19,8 @@ void js_hosts_release(struct js_hosts *hosts)
     *hosts = (struct js_hosts){NULL, 0, 0};
 }
 
+/* A host may stand there by its short name and by its full one. To count it
+ * twice would give it too many ranks. */
 static struct js_host *hostfile_find(const struct js_hosts *hosts,
                                      const char *name)
 {
@@ -123,6 +125,8 @@ static int parse_line(char *line, struct js_hosts *hosts, const char *place,
     char *colon = strchr(name, ':');
     if (colon)
         *colon++ = '\0';
+    /* The name becomes an argument of ssh, for which a leading '-' is an
+     * option. */
     if (!js_host_is_name(name))
         return js_err_set(err,
                           "%s: \"%s\" is no name of a host: it would be passed "

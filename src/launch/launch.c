@@ -55,8 +55,8 @@ struct launch {
     struct js_lifeline_host *lifeline;
     int list;               /* descriptor of a stream; -1: the list can be
                                read again */
-    int joblog;             /* descriptor of an open file; -1: the list has
-                               another name, or none */
+    int joblog;             /* descriptor of the joblog, if its name is that
+                               of an open file; else -1 */
     bool is_relayed;        /* rank 0 cannot use our own files */
     struct js_relay *relay; /* ... but this relay passes their data on */
     const char *names[3];   /* environment variables for rank 0 */

@@ -81,6 +81,8 @@ int js_relay_output(const struct js_relay *relay)
     return relay->from[1];
 }
 
+/* mpirun has these ends as well. Ours would keep the pipes open when it has
+ * ended. */
 void js_relay_begin(struct js_relay *relay)
 {
     js_fd_close(&relay->to[0]);
@@ -98,6 +100,8 @@ static void give_up_list(struct js_relay *relay)
     js_fd_close(&relay->to[1]);
 }
 
+/* The next piece is read only when the last one was sent, so that memory does
+ * not grow with the list. */
 static void relay_read_list(struct js_relay *relay)
 {
     char piece[PIECE_BYTES];
@@ -165,6 +169,8 @@ void js_relay_serve(struct js_relay *relay)
         relay->error = js_outq_error(relay->out);
 }
 
+/* Waits only for what can make progress: with other descriptors poll() would
+ * return at once, again and again. */
 void js_relay_fds(const struct js_relay *relay, struct pollfd *fds)
 {
     bool is_sending = relay->sending.len > 0;

@@ -44,7 +44,8 @@ static void reset_signals(void)
 {
     sigset_t none;
     sigemptyset(&none);
-    /* In the background it could write to a terminal, but not read from it. */
+    /* From a background process group the program may then write to a terminal,
+     * although it cannot read from one. */
     signal(SIGTTOU, SIG_IGN);
     signal(SIGPIPE, SIG_DFL);
     sigprocmask(SIG_SETMASK, &none, NULL);
@@ -57,6 +58,8 @@ __attribute__((noreturn)) static void become(const struct js_argv *words,
     setpgid(0, 0);
     if (kept >= 0)
         fcntl(kept, F_SETFD, 0);
+    /* The kernel sends this when the parent dies, even by SIGKILL; but not if
+     * it died before this call. */
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != parent) /* our parent ended before that */
         _exit(NOT_STARTED);

@@ -14,6 +14,8 @@ int js_meeting_take_hello(struct js_master *master,
 {
     struct js_slave_conn *conn = &master->conns[message->peer];
     struct js_wire_hello hello;
+    /* This slave came too late and was left out. It must still hear that it may
+     * leave. */
     if (conn->state != JS_SLAVE_CONN_AWAITED)
         return js_slave_conn_stop(conn, JS_LEAVE_TOGETHER, err);
     if (js_wire_unpack_hello(message->bytes, message->len, &hello) < 0)
@@ -57,6 +59,8 @@ static int begin_setup(struct js_master *master, int slave, struct js_err *err)
     return js_slave_conn_set_up(conn, &setup, err);
 }
 
+/* The run goes on without a slave that does not answer: one bad node must not
+ * keep all others from working. */
 static void leave_out(struct js_master *master, int slave)
 {
     struct js_slave_conn *conn = &master->conns[slave];
@@ -221,6 +225,8 @@ static int clear_hosts(struct js_master *master, struct js_err *err)
     return 0;
 }
 
+/* No job starts on any node before all are cleared, because a job may use
+ * several nodes, or files that an orphan still writes. */
 static bool is_any_clearing(const struct js_master *master)
 {
     for (int i = 1; i < master->link->size; i++) {

@@ -53,6 +53,13 @@ enum js_slave_conn_clearing {
     JS_SLAVE_CONN_CLEARED,     /* this slave has ended it */
 };
 
+/* Invariants:
+ *  - jobs_sent - acknowledged.jobs jobs are under way; outgoing[] holds those
+ *    that were given but not sent, in the order of their slots.
+ *  - `text` points into `setup` while state is MET, later to the text of
+ *    outgoing[0]; while it is set, no other job is sent.
+ *  - The fields of `acknowledged` never decrease.
+ *  - is_lost: nothing that arrives is handled; GONE: the slave has no jobs. */
 struct js_slave_conn {
     enum js_slave_conn_state state; /* set by the master, except SET_UP */
     int rank;

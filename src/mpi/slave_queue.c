@@ -187,6 +187,8 @@ js_slave_queue_startable(const struct js_slave_queue *queue)
     return first->wire.slot == JS_SCHEDULER_SLOT_NEXT ? NULL : first;
 }
 
+/* A simulated job ends at a time that is computed here, so it needs no process
+ * and no timer of its own. */
 static void queue_simulate(struct js_slave_queue *queue,
                            struct js_slave_slot *slot, int64_t duration_ns,
                            enum js_stop_reason cause)
@@ -297,6 +299,8 @@ enum js_slave_recall js_slave_queue_answer(struct js_slave_queue *queue,
     return JS_SLAVE_RECALL_ANSWER;
 }
 
+/* Only one recall is under way at a time; its answer covers everything that the
+ * runner had. */
 bool js_slave_queue_begin_recall(struct js_slave_queue *queue)
 {
     if (queue->handed_count == 0 || queue->is_recalling)
@@ -328,6 +332,8 @@ uint64_t js_slave_queue_give_back(struct js_slave_queue *queue)
 
 /* ------------------------------------------------------- losing the runner */
 
+/* The orders remain where they are: only the mark that the runner has them
+ * goes. */
 void js_slave_queue_forget_runner(struct js_slave_queue *queue)
 {
     for (unsigned i = 0; i < queue->handed_count; i++)

@@ -54,6 +54,8 @@ void js_wire_job_of(struct js_wire_job *wire, const struct js_job *job,
     wire->slot = slot;
 }
 
+/* What passes this check can be used without further ones: the slave indexes
+ * its slots, and allocates memory, by these numbers. */
 int js_wire_job_check(const struct js_wire_job *wire)
 {
     bool is_known =
@@ -102,6 +104,7 @@ int js_wire_job_text(const struct js_wire_job *wire, const char *text,
     ret->command = ret->details + wire->details_len;
     ret->command_len =
         wire->text_len - wire->allocation_len - wire->details_len;
+    /* The command becomes a C string, which a NUL would cut off. */
     if (memchr(ret->command, '\0', ret->command_len))
         return bad_message();
     return ret->has_allocation
@@ -114,6 +117,8 @@ enum { JOB_HEAD = 5 * sizeof(uint64_t) + 8 * sizeof(uint32_t) };
 _Static_assert(JOB_HEAD == offsetof(struct js_wire_job, text),
                "all fields are packed");
 
+/* This is written by hand and not by a table of fields, because it runs for
+ * every job and its cost shows in the rate. */
 int js_wire_pack_job(struct js_buf *buf, const struct js_wire_job *wire,
                      const char *text)
 {
@@ -179,6 +184,8 @@ static int unpack_all(const void *bytes, size_t len,
  * another program. */
 enum { HELLO_MAGIC = 0x4a534844 };
 
+/* A table of fields serves packing and unpacking, so that the two cannot
+ * differ. */
 static const struct js_field processes_fields[] = {
     JS_FIELD(struct js_process_pair, boot),
     JS_FIELD(struct js_process_pair, space),
