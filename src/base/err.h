@@ -19,7 +19,8 @@ struct js_err {
 int js_err_set(struct js_err *err, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* As js_err_set(), and appends ": " and the text of the current errno. */
+/* Does the same as js_err_set(), and appends ": " and the text of the current
+ * errno. */
 int js_err_errno(struct js_err *err, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -45,9 +45,9 @@ struct js_input;
 struct js_input *js_input_new(const struct js_input_config *config);
 void js_input_free(struct js_input *inlet); /* NULL is allowed; keeps errno */
 
-/* As read(2). Returns how many bytes came, 0 when the stream has ENDED, or
- * -1 with errno: EAGAIN if there is nothing now, ECONNABORTED once it is
- * BROKEN. */
+/* Reads as read(2) does. Returns how many bytes came, 0 when the stream has
+ * ENDED, or -1 with errno: EAGAIN if there is nothing now, ECONNABORTED once it
+ * is BROKEN. */
 ssize_t js_input_read(struct js_input *inlet, void *bytes, size_t len);
 
 /* The descriptor to poll for POLLIN after EAGAIN. -1: try again after a

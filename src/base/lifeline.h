@@ -47,9 +47,9 @@ struct js_lifeline_news {
     uint32_t lost;       /* ENDED: slaves that stopped answering */
     bool is_out_of_time; /* ENDED: the time limit stopped the run */
     bool has_run;        /* ENDED: some job was started */
-    uint64_t out_bytes;  /* BEGUN: if rank 0 was not given standard output, the
-                            launcher must take it up to this offset; 0: no output
-                            is expected */
+    uint64_t out_bytes;  /* BEGUN: rank 0 does not write to the launcher's own
+                            standard output, and asks for an answer once this
+                            many bytes have arrived there; 0: it does not ask */
     int64_t lease_ns; /* BEGUN: when the master has been gone for this long, all
                          jobs on all hosts have ended; 0: they continue */
     bool is_paused;   /* paused, as requested by SIGTSTP */
@@ -105,8 +105,8 @@ int js_lifeline_fd(const struct js_lifeline *lifeline);
 
 struct js_lifeline_host;
 
-/* What ranks get as a welcome; all borrowed. Each rank gets the first two, rank
- * 0 also the others. */
+/* The gifts of the welcome; all borrowed. Each rank gets the first two, rank 0
+ * also the others. */
 struct js_lifeline_gift {
     int lock;             /* descriptor; -1: none */
     char *const *environ; /* terminated by NULL */

@@ -31,6 +31,7 @@ static int open_terminal(pid_t pid, int number)
     if (stat(path, &st) < 0 || !S_ISCHR(st.st_mode))
         return -1;
     int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    /* /dev/null is a character device, too. */
     if (fd >= 0 && !isatty(fd))
         js_fd_close(&fd);
     return fd;

@@ -23,7 +23,7 @@
  * new screen, and keep the old one in its history. */
 #define JS_TERMINAL_ERASE "\r \033[J\r"
 
-/* Where stdout goes, compared with that terminal. */
+/* The target of stdout, compared with that terminal. */
 enum js_stdout {
     JS_STDOUT_SAME,  /* to the same terminal; mpirun does not keep the order
                         between the stdout and the stderr that it passes on */

@@ -46,6 +46,7 @@ void js_text_make_printable(char *text)
         bool is_control = *at < 0x20 || *at == 0x7f ||
                           (len == 0 && *at >= 0x80 && *at < 0xa0) ||
                           (len == 2 && at[0] == 0xc2 && at[1] < 0xa0);
+        /* A byte that is no UTF-8 stands for itself. */
         if (len == 0)
             len = 1;
         if (is_control)

@@ -118,6 +118,8 @@ int js_open_trusted(const char *path, int flags, mode_t mode)
     /* Follows the links one by one, because the kernel would follow all of them
      * or none. */
     for (int hops = 0; hops < HOPS_MAX && folder_of(at, folder); hops++) {
+        /* The link must be followed by the kernel, which knows where it
+         * leads. */
         if (is_of_proc(folder))
             return open(at, flags, mode);
         if (!trust_step(at, folder, flags, mode, &fd) || fd >= 0)

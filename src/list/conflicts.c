@@ -7,6 +7,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+/* Only the parents of the last job are kept, because its files follow before
+ * the next job. */
 struct js_conflicts {
     struct js_lineage *lineage;
     struct js_targets *targets;

@@ -43,8 +43,9 @@ enum js_conflict {
     JS_CONFLICT_ERROR,
 };
 
-/* That job, in line `line`, writes to `path`, relative to `dir` (NULL: the
- * current folder), as its attribute says. *ret_what describes a conflict. */
+/* Adds a file of that job, which is in line `line`. The job writes to `path`,
+ * relative to `dir` (NULL: the current folder), as `attribute` says. *ret_what
+ * describes a conflict. */
 enum js_conflict js_conflicts_add_file(struct js_conflicts *conflicts,
                                        uint64_t seq, uint64_t line,
                                        const char *attribute, const char *dir,

@@ -82,7 +82,7 @@ struct depths {
  *   Jobs of later epochs are WAITING or SKIPPED, and `held` of their epoch.
  * - unmet counts a job's edges to parents that have neither ended nor, if they
  *   were skipped, passed that on. A job of the open epoch with none is READY,
- * or has ended or been skipped.
+ *   or has ended or been skipped.
  * - A job is in `ready` or in `skipped` at most once, and then is_queued; those
  *   of `skipped` in front of `unsettled` have passed that on.
  */

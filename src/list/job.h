@@ -20,8 +20,8 @@ enum js_job_kind {
     JS_JOB_SIMULATED = 2, /* takes duration_ns and does nothing */
 };
 
-/* What a job must have while it runs. All fields after `nodes` apply to each of
- * that many different nodes. */
+/* The resources that a job must have while it runs. All fields after `nodes`
+ * apply to each of that many different nodes. */
 struct js_request {
     uint32_t nodes; /* 0 means 1 */
     uint32_t cores; /* at least 1 */
@@ -69,7 +69,7 @@ struct js_job {
 struct js_job *js_job_new(uint64_t seq, const char *command, size_t len);
 struct js_job *js_job_new_simulated(uint64_t seq, int64_t duration_ns);
 
-/* As js_job_new(), with all that the attributes say except after and
+/* Works as js_job_new(), and applies all attributes except after and
  * after-any. */
 struct js_job *js_job_new_with(uint64_t seq,
                                const struct js_attributes *attributes,

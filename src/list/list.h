@@ -54,13 +54,13 @@ struct js_list_config {
                                           there are several; may be NULL */
 };
 
-/* As js_list_read(), for a regular file that is open and has about this size.
- * Takes the descriptor, also on failure. */
+/* Works as js_list_read(), for a regular file that is open and has about this
+ * size. Takes the descriptor, also on failure. */
 struct js_list *js_list_read_fd(int fd, off_t size_bytes,
                                 const struct js_list_config *config,
                                 struct js_err *err);
 
-/* As js_list_read_fd(), for a text without a file. The text is copied. */
+/* Works as js_list_read_fd(), for a text without a file. The text is copied. */
 struct js_list *js_list_new_text(const char *name, const char *text, size_t len,
                                  struct js_err *err);
 

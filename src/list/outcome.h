@@ -45,7 +45,7 @@ enum js_stop_reason {
     JS_STOP_REASON_COUNT
 };
 
-/* Where a job's output goes. The numbers travel in messages. */
+/* The destination of a job's output. The numbers travel in messages. */
 enum js_capture {
     JS_CAPTURE_SPOOL = 0, /* kept on its node until the master fetches it */
     JS_CAPTURE_DIR,       /* it goes to files in a folder */
@@ -91,7 +91,8 @@ bool js_outcome_is_loss(const struct js_outcome *outcome);
  * output. That is not its own fault. */
 bool js_outcome_is_cut(const struct js_outcome *outcome);
 
-/* What the user can do when a known step failed with this errno, or NULL. */
+/* Returns advice for the user if a known step failed with this errno, or
+ * NULL. */
 const char *js_outcome_hint(enum js_step step, int error);
 
 /*

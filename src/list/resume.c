@@ -79,7 +79,7 @@ static int accept_job(struct js_resume *resume, struct js_job *job,
     return tell_name(resume, job->id, name);
 }
 
-/* What the registry knows about a job. For a new job all is false. */
+/* The registry's knowledge of a job. For a new job all is false. */
 struct stand {
     enum js_job_state standing;
     bool is_new, is_settled, is_owed;

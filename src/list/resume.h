@@ -2,7 +2,7 @@
  * resume - which jobs of a list run, when an earlier run has done some of it.
  *
  * Goes through the list in its order, job by job, and gives each job its id and
- * a verdict. It works like make: a job that succeeded does not run again,
+ * a decision. It works like make: a job that succeeded does not run again,
  * unless it comes after a job that runs. A job that failed in an earlier start
  * of this same run (js_registry_settle()) does not run again either. Borrows
  * the registry and keeps it up to date. Each change is reported, so that it can

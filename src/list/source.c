@@ -178,7 +178,8 @@ static int end_of_stream(struct js_source *source)
     return source_end_of_input(source);
 }
 
-/* As feed_text(), for a stream. Returns 0 if there is nothing to read now. */
+/* Works as feed_text(), for a stream. Returns 0 if there is nothing to read
+ * now. */
 static int feed_stream(struct js_source *source)
 {
     char piece[PIECE_BYTES];

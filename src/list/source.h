@@ -58,8 +58,9 @@ struct js_source *js_source_new_file(const char *path, struct js_resume *resume,
                                      const struct js_warnings_ear *ear,
                                      struct js_err *err);
 
-/* As js_source_new_file(), for a stream that has been set up like this. `path`
- * is what the user calls it. A last line without a newline is reported. */
+/* Works as js_source_new_file(), for a stream that has been set up like
+ * this. `path` is what the user calls it. A last line without a newline is
+ * reported. */
 struct js_source *js_source_new_stream(const char *path,
                                        const struct js_input_config *inlet,
                                        struct js_resume *resume,

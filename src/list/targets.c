@@ -60,6 +60,8 @@ struct js_targets *js_targets_new(bool is_stream)
     struct js_targets *targets = calloc(1, sizeof(*targets));
     if (!targets)
         return NULL;
+    /* Taken once, because asking for it again would cost a system call for each
+     * job. */
     targets->cwd = getcwd(NULL, 0);
     targets->is_stream = is_stream;
     return targets;

@@ -137,7 +137,7 @@ void js_backlog_init(struct js_backlog *backlog, struct js_allocator *allocator,
 /* Frees all slaves and the jobs that they have. */
 void js_backlog_release(struct js_backlog *backlog);
 
-/* As js_scheduler_add_slave(). */
+/* Works as js_scheduler_add_slave(). */
 int js_backlog_add(struct js_backlog *backlog, unsigned number, uint32_t slots);
 
 /* The slave with this number, or NULL. */
@@ -197,7 +197,7 @@ void js_backlog_let_go(struct js_backlog *backlog,
 
 uint32_t js_backlog_ahead(const struct js_backlog_slave *slave);
 
-/* As js_scheduler_acknowledged(). */
+/* Works as js_scheduler_acknowledged(). */
 void js_backlog_acknowledged(struct js_backlog *backlog, unsigned number,
                              uint32_t count);
 
@@ -226,7 +226,7 @@ js_backlog_next_node_lost(struct js_backlog *backlog,
 void js_backlog_learn(struct js_backlog *backlog,
                       const struct js_outcome *outcome);
 
-/* As the functions of the scheduler with these names. */
+/* These work as the functions of the scheduler with these names. */
 int64_t js_backlog_lead_ns(const struct js_backlog *backlog);
 int64_t js_backlog_median_ns(const struct js_backlog *backlog);
 void js_backlog_report_begun(struct js_backlog *backlog,

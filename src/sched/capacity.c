@@ -2,6 +2,8 @@
 
 #include <inttypes.h>
 
+/* A list may have a million such jobs; a person needs a few of them to see the
+ * mistake. */
 enum { SHOWN_MAX = 20 };
 
 struct search {

@@ -21,9 +21,8 @@ struct js_critical_path {
 };
 
 struct js_critical_path_config {
-    const int64_t
-        *run_ns;    /* borrowed: how long each job runs, indexed by seq - 1 */
-    int64_t gap_ns; /* from the end of a job to the start of the next */
+    const int64_t *run_ns; /* borrowed; run times, indexed by seq - 1 */
+    int64_t gap_ns;        /* from the end of a job to the start of the next */
 };
 
 /* Returns 0, or -1 with *err: no memory, or the path takes more than 292

@@ -22,7 +22,7 @@
 /* Host names longer than this are cut; RFC 1123 allows 255 bytes. */
 enum { JS_HOST_SIZE = 256 };
 
-/* What one process reports about its node. Two processes are on the same node
+/* The report of one process about its node. Two processes are on the same node
  * if their boot_id is equal and their host names name the same host
  * (base/host.h). */
 struct js_node {
@@ -36,7 +36,8 @@ struct js_node {
 
 bool js_node_is_same(const struct js_node *a, const struct js_node *b);
 
-/* What a job holds of one node, and the same amount of each of the others. */
+/* An allocation: a job's share of one node, and an equal share of each of the
+ * others. */
 struct js_allocation {
     unsigned rank; /* 0: none */
     uint32_t slot;
@@ -132,8 +133,9 @@ struct js_nodes {
 
 void js_nodes_release(struct js_nodes *nodes);
 
-/* As the functions of the allocator with these names. js_nodes_drop() returns
- * the node of the slave, or NULL if it is no slave or was dropped before. */
+/* These work as the functions of the allocator with these names.
+ * js_nodes_drop() returns the node of the slave, or NULL if it is no slave or
+ * was dropped before. */
 int js_nodes_add(struct js_nodes *nodes, unsigned rank,
                  const struct js_node *node, bool is_slave);
 int js_nodes_equip(struct js_nodes *nodes, unsigned rank,

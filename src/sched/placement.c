@@ -6,6 +6,7 @@
 /* Kinds of groups, the tightest first. */
 enum level { LEVEL_CACHE, LEVEL_NUMA, LEVEL_NODE, LEVEL_COUNT };
 
+/* Cores that share a cache across two NUMA nodes form two groups. */
 static uint32_t placement_group(const struct js_node_state *node, uint32_t core,
                                 enum level level)
 {

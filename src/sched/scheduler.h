@@ -231,9 +231,9 @@ void js_scheduler_stop(struct js_scheduler *scheduler);
 bool js_scheduler_is_stopped(const struct js_scheduler *scheduler);
 
 /*
- * Sets the time that is left for jobs. It may only shrink. A job that would
- * take longer is no longer started. The estimate is its timeout, else its known
- * run time, else the average run time so far.
+ * Sets the time that is left for jobs. It may only shrink. A job is no longer
+ * started if its timeout or its known run time is longer than that. If neither
+ * is known, the average run time so far counts.
  */
 void js_scheduler_set_time_left(struct js_scheduler *scheduler,
                                 int64_t left_ns);
@@ -265,9 +265,9 @@ void js_scheduler_recalled(struct js_scheduler *scheduler, unsigned number);
  * unknown slave is ignored. */
 void js_scheduler_lost(struct js_scheduler *scheduler, unsigned number);
 
-/* As js_scheduler_lost(), for a slave that was lost although its host is up and
- * nobody asked it to leave. Calls `blamed` for each job that may have been
- * running there; its losses include this one. */
+/* Works as js_scheduler_lost(), for a slave that was lost although its host is
+ * up and nobody asked it to leave. Calls `blamed` for each job that may have
+ * been running there; its losses include this one. */
 typedef void (*js_scheduler_blamed_fn)(void *arg, const struct js_job *job,
                                        unsigned slave);
 void js_scheduler_died(struct js_scheduler *scheduler, unsigned number,
