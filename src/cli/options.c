@@ -712,6 +712,8 @@ int js_options_parse(int argc, char **argv, struct js_options *ret,
     return check_options(ret, err);
 }
 
+/* Every option is passed on in its long form with its value attached, so the
+ * words do not depend on how the user wrote them. */
 void js_options_command(int argc, char **argv, bool is_going_on,
                         struct js_argv *ret)
 {

@@ -22,7 +22,7 @@
 static const int64_t kill_most_ns = 5 * JS_NS_PER_S;
 static const struct timespec look_pause = {.tv_nsec = 10 * JS_NS_PER_MS};
 
-/* What js_descendants_each() passes through a callback of node/procs. */
+/* js_descendants_each() passes this through a callback of node/procs. */
 struct search {
     const char *folder;
     void (*visit)(pid_t pid, void *arg);

@@ -43,6 +43,10 @@ static const uint64_t room_bytes = UINT64_C(8) << 20;
 /* ... and for the memory through which ranks exchange messages. */
 static const uint64_t rank_room_bytes = (UINT64_C(4) << 20) + 65536;
 
+/* Invariants:
+ *  - relay is NULL unless is_relayed, and belongs to the last mpirun started.
+ *  - `list` and `joblog` stay open over all starts.
+ *  - command.restarts counts the starts after the first one. */
 struct launch {
     const struct js_launch_config *config;
     struct js_rank_command command;
@@ -354,7 +358,7 @@ static bool has_journal(const struct launch *launch)
            (config->journal || (config->job_file && !launch_is_stream(launch)));
 }
 
-/* True if mpirun failed, or a process that it started and reported. */
+/* True if a signal ended mpirun, or a process that it started and reported. */
 static bool was_killed(int wait_status)
 {
     return WIFSIGNALED(wait_status) ||
@@ -606,6 +610,8 @@ static int run_once(struct launch *launch, struct js_err *err)
     return 0;
 }
 
+/* The journal is asked before a restart: a run whose end is on record must not
+ * be started again. */
 static int run_to_the_end(struct launch *launch)
 {
     struct js_err err;
@@ -749,6 +755,8 @@ int js_launch(const struct js_launch_config *config)
     js_relay_free(launch.relay);
     remove_folder(&launch);
     if (status == JOBSCHED_STOPPED)
+        /* This comes last, because Slurm may end this process during the
+         * call. */
         js_requeue(&launch.requeue, &stop);
     js_fd_close(&launch.list);
     js_fd_close(&launch.joblog);

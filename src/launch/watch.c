@@ -154,7 +154,7 @@ static const char *signal_name(int number)
         return "SIGUSR1";
     case SIGUSR2:
         return "SIGUSR2";
-    default: /* other signals, as SIGALRM in a batch job, act like a SIGTERM */
+    default: /* or SIGALRM, which stands for it in a batch job */
         return "SIGTERM";
     }
 }
@@ -262,6 +262,8 @@ static void suspend(struct js_watch *watch)
         signal_child(watch, SIGCONT);
 }
 
+/* The master's reports are read first, because the meaning of a signal depends
+ * on whether the run has begun. */
 static void follow_signal(struct js_watch *watch, uint32_t number)
 {
     listen_to_master(watch);
@@ -464,7 +466,8 @@ static void answer_master(struct js_watch *watch)
     js_run_status_write_taken(watch->status_path, bytes);
 }
 
-/* While data that was written waits for its reader. */
+/* Called while written data waits for its reader: another signal ends the
+ * wait. */
 static bool is_told_again(void *arg)
 {
     struct js_watch *watch = arg;

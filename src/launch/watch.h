@@ -24,6 +24,12 @@
 #include <sys/types.h>
 
 /* The caller fills in the first part; all of it is borrowed. */
+/* Invariants, from js_watch_run() on:
+ *  - child is 0 from the time when mpirun was reaped; gone_ns is valid then.
+ *  - termed_ns is set once, when mpirun is first told to end; a SIGKILL may
+ *    follow.
+ *  - answer_ns only becomes earlier, until the run reports its end.
+ *  - is_stopped, is_warned and is_ended stay set over restarts. */
 struct js_watch {
     const struct jobsched_config *config;
     const struct js_mpirun *mpirun;

@@ -236,6 +236,8 @@ static bool is_any_clearing(const struct js_master *master)
     return false;
 }
 
+/* Several phases may pass in one turn: without a killed run before this one,
+ * nothing needs to be waited for between READY and the first job. */
 int js_meeting_step(struct js_master *master, struct js_err *err)
 {
     if (master->meeting.phase == JS_MEETING_MEETING &&

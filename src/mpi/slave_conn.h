@@ -55,7 +55,7 @@ enum js_slave_conn_clearing {
 
 /* Invariants:
  *  - jobs_sent - acknowledged.jobs jobs are under way; outgoing[] holds those
- *    that were given but not sent, in the order of their slots.
+ *    that were given but not sent, in the order of the calls.
  *  - `text` points into `setup` while state is MET, later to the text of
  *    outgoing[0]; while it is set, no other job is sent.
  *  - The fields of `acknowledged` never decrease.

@@ -415,6 +415,8 @@ static int lose_job(struct js_slave *slave, struct js_slave_slot *slot,
  * runner ahead of time, because it may have begun them. */
 static int lose_jobs(struct js_slave *slave, struct js_err *err)
 {
+    /* Handed jobs get the slots of the jobs that are lost, and are then lost in
+     * turn. */
     while (js_slave_runner_is_busy(&slave->queue)) {
         for (uint32_t i = 0; i < slave->queue.slot_count; i++) {
             struct js_slave_slot *slot =

@@ -61,7 +61,7 @@
 /* A job that waits to be started. */
 struct js_slave_order {
     bool is_handed; /* the runner has it, and starts it when a slot is free */
-    bool is_ended;  /* the master wants it to end: it is not started */
+    bool is_ended;  /* the master has asked to end it: it is not started */
     struct js_wire_job wire; /* its slot is JS_SCHEDULER_SLOT_NEXT until one
                                 is free */
     char *text; /* owned; its text, with a NUL, if it does not fit into

@@ -372,7 +372,7 @@ int js_wire_unpack_done(struct js_cursor *cursor, struct js_wire_done *ret)
     return 0;
 }
 
-/* ---------------------------------------------------------------- BACK */
+/* ---------------------------------------------------------------- RETURNED */
 
 int js_wire_pack_back(struct js_buf *buf, bool is_answer,
                       const uint64_t *tickets, size_t count)
