@@ -210,6 +210,7 @@ static int pack_allocation(const struct js_master *master,
     return 0;
 }
 
+/* A plain job gets its slot's own CPUs, so its message needs no allocation. */
 static int assign_job(struct js_master *master,
                       const struct js_scheduler_decision *next,
                       struct js_err *err)
@@ -505,6 +506,8 @@ static int answer_runners(struct js_master *master, struct js_err *err)
     return 0;
 }
 
+/* The scheduler reports a job only when it has run for a while: a record for
+ * each short job would make the journal much longer. */
 static void master_tell_begun(void *arg, const struct js_job *job,
                               unsigned slave, int64_t begun_ns)
 {
@@ -513,6 +516,8 @@ static void master_tell_begun(void *arg, const struct js_job *job,
                       master->now_ns - begun_ns);
 }
 
+/* Counts only when a drawing is due, because there may be many turns between
+ * two drawings. */
 static void show_progress(struct js_master *master)
 {
     bool has_begun = master->first_assignment_ns != JS_NEVER_NS;
@@ -690,6 +695,8 @@ static void master_report(const struct js_master *master,
             : js_link_now_ns(master->link) - master->first_assignment_ns;
 }
 
+/* The order matters: a run whose jobs have all ended is done, even if it was
+ * asked to stop on the way. */
 static enum js_master_end master_end_of(const struct js_master *master)
 {
     if (master->is_input_bad)

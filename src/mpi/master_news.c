@@ -136,6 +136,8 @@ static int master_take_end(struct js_master *master, unsigned slave,
     return 0;
 }
 
+/* One DONE may carry the ends of many jobs, with one message about all that
+ * were lost. */
 static int take_done(struct js_master *master, const struct js_message *message,
                      struct js_err *err)
 {
@@ -243,6 +245,8 @@ static int master_take_runner(struct js_master *master,
 typedef int (*take_fn)(struct js_master *master,
                        const struct js_message *message, struct js_err *err);
 
+/* A tag without an entry here is one that only the master sends, or that the
+ * link handles (FIN). */
 static const take_fn takers[JS_TAG_COUNT] = {
     [JS_TAG_HELLO] = js_meeting_take_hello,
     [JS_TAG_READY] = js_meeting_take_ready,
@@ -291,6 +295,8 @@ static bool is_host_there(const struct js_master *master, int slave)
     return false;
 }
 
+/* The slave's silence has lasted longer than lease and grace, so its jobs have
+ * ended and may run elsewhere. */
 static int lose(struct js_master *master, int slave, struct js_err *err)
 {
     struct js_slave_conn *conn = &master->conns[slave];

@@ -271,6 +271,8 @@ static int slave_set_up(struct js_slave *slave,
     return js_slave_configure_runner(slave, setup, err);
 }
 
+/* The SETUP is kept, because a later runner must be configured in the same
+ * way. */
 static int take_setup(struct js_slave *slave, const struct js_message *message,
                       struct js_err *err)
 {
@@ -308,6 +310,7 @@ bool js_slave_is_asked_to_end(const struct js_slave *slave)
     return js_slave_request(slave) >= JS_STOP_REQUEST_HURRY;
 }
 
+/* The limit keeps a faulty sender from filling the memory. */
 static int slave_take_text(struct js_slave *slave,
                            const struct js_message *message, struct js_err *err)
 {
@@ -439,6 +442,7 @@ typedef int (*slave_take_fn)(struct js_slave *slave,
                              const struct js_message *message,
                              struct js_err *err);
 
+/* A tag without an entry here is one that only slaves send. */
 static const slave_take_fn slave_takers[JS_TAG_COUNT] = {
     [JS_TAG_SETUP] = take_setup,
     [JS_TAG_TEXT] = slave_take_text,

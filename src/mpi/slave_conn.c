@@ -145,6 +145,8 @@ static int send_setup(struct js_slave_conn *conn, struct js_err *err)
 
 /* ---------------------------------------------------------------- jobs */
 
+/* The text is appended to the allocation only if there is one. Otherwise it is
+ * sent from the job itself, without a copy. */
 int js_slave_conn_give(struct js_slave_conn *conn,
                        const struct js_outgoing_job *outgoing)
 {
@@ -332,6 +334,8 @@ static void begin_next_text(struct js_slave_conn *conn)
         begin_text(conn, text, len);
 }
 
+/* A JOB costs the least, as long as MPI can take it without waiting for the
+ * slave; the limit guarantees that. */
 static bool may_go_alone(const struct js_slave_conn *conn)
 {
     return conn->outgoing_count == 1 &&
@@ -387,6 +391,8 @@ int js_slave_conn_pump(struct js_slave_conn *conn, uint32_t inline_max,
     return rc;
 }
 
+/* Counts are totals: an acknowledgement that is older than the last one changes
+ * nothing. */
 uint32_t js_slave_conn_acknowledge_jobs(struct js_slave_conn *conn,
                                         uint64_t jobs)
 {

@@ -41,6 +41,8 @@ static int output_read_inline(struct js_slave_output *output,
     return 0;
 }
 
+/* Small output travels with the DONE: this saves a round trip for each of many
+ * short jobs. */
 int js_slave_output_keep(struct js_slave_output *output, uint32_t inline_max,
                          struct js_runner_event *event,
                          struct js_wire_done *done)
