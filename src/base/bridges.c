@@ -18,9 +18,9 @@
 static bool is_bridge(int fd, const char *name)
 {
     struct ethtool_drvinfo driver = {.cmd = ETHTOOL_GDRVINFO};
-    struct ifreq stop_request = {.ifr_data = (char *)&driver};
-    snprintf(stop_request.ifr_name, sizeof(stop_request.ifr_name), "%s", name);
-    return ioctl(fd, SIOCETHTOOL, &stop_request) == 0 &&
+    struct ifreq request = {.ifr_data = (char *)&driver};
+    snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
+    return ioctl(fd, SIOCETHTOOL, &request) == 0 &&
            strcmp(driver.driver, "bridge") == 0;
 }
 

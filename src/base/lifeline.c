@@ -265,11 +265,11 @@ int js_lifeline_joblog(const struct js_lifeline *lifeline)
 /* The kernel knows this, so it takes no message. */
 pid_t js_lifeline_launcher(const struct js_lifeline *lifeline)
 {
-    struct ucred conn = {.pid = 0};
-    socklen_t len = sizeof(conn);
-    if (getsockopt(lifeline->fd, SOL_SOCKET, SO_PEERCRED, &conn, &len) < 0)
+    struct ucred peer = {.pid = 0};
+    socklen_t len = sizeof(peer);
+    if (getsockopt(lifeline->fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
         return 0;
-    return conn.pid;
+    return peer.pid;
 }
 
 /* POLLHUP comes without being asked for, and without a byte being read. */
@@ -447,10 +447,10 @@ struct pollfd *js_lifeline_fds(struct js_lifeline_host *host, nfds_t before,
  * user's is refused. */
 static void lifeline_add_end(struct js_lifeline_host *host, int fd)
 {
-    struct ucred conn = {.pid = 0};
-    socklen_t len = sizeof(conn);
-    bool is_ours = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &conn, &len) == 0 &&
-                   conn.uid == geteuid();
+    struct ucred peer = {.pid = 0};
+    socklen_t len = sizeof(peer);
+    bool is_ours = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
+                   peer.uid == geteuid();
     if (is_ours && host->count == host->capacity) {
         size_t capacity = 2 * host->capacity + 8;
         struct rank_end *ends = realloc(host->ends, capacity * sizeof(*ends));
@@ -462,7 +462,7 @@ static void lifeline_add_end(struct js_lifeline_host *host, int fd)
         js_fd_close(&fd);
         return;
     }
-    host->ends[host->count++] = (struct rank_end){fd, -1, conn.pid};
+    host->ends[host->count++] = (struct rank_end){fd, -1, peer.pid};
 }
 
 static void accept_ranks(struct js_lifeline_host *host)

@@ -13,7 +13,7 @@
 
 /* The most that is dropped from the end of a line: a backslash and a CR. A text
  * longer than this is too long whatever comes next. */
-enum { TEXT_MAX = JS_DIRECT_EXEC_MAX + 2 };
+enum { TEXT_MAX = JS_JOBFILE_COMMAND_MAX + 2 };
 
 /* How many lines a shell is asked about. */
 enum { ASKED_MAX = 16 };
@@ -143,7 +143,7 @@ static int fail_at(struct js_jobfile *file, uint64_t line, uint64_t column,
 
 static int fail_too_long(struct js_jobfile *file)
 {
-    _Static_assert(JS_DIRECT_EXEC_MAX == 16 << 20, "the sentence says so");
+    _Static_assert(JS_JOBFILE_COMMAND_MAX == 16 << 20, "the sentence says so");
     return fail_at(file, file->first_line, 1,
                    "command longer than 16 MiB (16777216 bytes): put it in a "
                    "script");
@@ -564,7 +564,7 @@ static int job_of_text(struct js_jobfile *file, struct js_job **ret)
 {
     if (is_all_blank(&file->text))
         return 0;
-    if (file->text.len > JS_DIRECT_EXEC_MAX)
+    if (file->text.len > JS_JOBFILE_COMMAND_MAX)
         return fail_too_long(file);
     if (is_wait(&file->text)) {
         js_graph_barrier(file->graph);
@@ -637,7 +637,7 @@ static int set_defaults(struct js_jobfile *file)
 static int end_defaults(struct js_jobfile *file)
 {
     drop_carriage_return(file);
-    if (file->text.len > JS_DIRECT_EXEC_MAX)
+    if (file->text.len > JS_JOBFILE_COMMAND_MAX)
         return fail_too_long(file);
     int rc = may_be_defaults(&file->text) ? set_defaults(file) : 0;
     if (jobfile_is_over(file, rc))

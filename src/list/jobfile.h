@@ -42,7 +42,7 @@
 
 /* A command longer than this many bytes is an error. The limit keeps a stream
  * that never ends its line from filling the memory. */
-enum { JS_DIRECT_EXEC_MAX = 16 * 1024 * 1024 };
+enum { JS_JOBFILE_COMMAND_MAX = 16 * 1024 * 1024 };
 
 struct js_jobfile;
 

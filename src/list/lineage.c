@@ -21,9 +21,9 @@ struct record {
 };
 
 struct js_lineage {
-    struct js_buf recorder; /* struct record, by growing number */
-    struct js_buf parents;  /* size_t each */
-    struct js_buf stack;    /* size_t: records still to be examined */
+    struct js_buf records; /* struct record, by growing number */
+    struct js_buf parents; /* size_t each */
+    struct js_buf stack;   /* size_t: records still to be examined */
     uint64_t questions;
     uint64_t steps;
 };
@@ -38,7 +38,7 @@ void js_lineage_free(struct js_lineage *lineage)
     if (!lineage)
         return;
     int saved = errno;
-    js_buf_release(&lineage->recorder);
+    js_buf_release(&lineage->records);
     js_buf_release(&lineage->parents);
     js_buf_release(&lineage->stack);
     free(lineage);
@@ -47,18 +47,18 @@ void js_lineage_free(struct js_lineage *lineage)
 
 static struct record *records_of(const struct js_lineage *lineage)
 {
-    return (struct record *)lineage->recorder.data;
+    return (struct record *)lineage->records.data;
 }
 
 /* The index of the job's record, or of the first after it. */
 static size_t lineage_find_record(const struct js_lineage *lineage,
                                   uint64_t seq)
 {
-    const struct record *recorder = records_of(lineage);
-    size_t from = 0, to = lineage->recorder.len / sizeof(*recorder);
+    const struct record *records = records_of(lineage);
+    size_t from = 0, to = lineage->records.len / sizeof(*records);
     while (from < to) {
         size_t middle = from + (to - from) / 2;
-        if (recorder[middle].seq < seq)
+        if (records[middle].seq < seq)
             from = middle + 1;
         else
             to = middle;
@@ -69,7 +69,7 @@ static size_t lineage_find_record(const struct js_lineage *lineage,
 static bool is_there(const struct js_lineage *lineage, size_t index,
                      uint64_t seq)
 {
-    return index < lineage->recorder.len / sizeof(struct record) &&
+    return index < lineage->records.len / sizeof(struct record) &&
            records_of(lineage)[index].seq == seq;
 }
 
@@ -86,7 +86,7 @@ int js_lineage_add(struct js_lineage *lineage, uint64_t seq,
             return -1;
         record.parent_count++;
     }
-    return js_buf_append(&lineage->recorder, &record, sizeof(record));
+    return js_buf_append(&lineage->records, &record, sizeof(record));
 }
 
 /* Adds a record to the stack, once for each question. A job can only come after

@@ -461,21 +461,22 @@ static void check_long(size_t len, const char *tail, size_t expected_len)
 static void test_long_lines_up_to_the_limit(void)
 {
     check_long(100000, "\n", 100000);
-    check_long(JS_DIRECT_EXEC_MAX, "", JS_DIRECT_EXEC_MAX);
-    check_long(JS_DIRECT_EXEC_MAX, "\r\n", JS_DIRECT_EXEC_MAX);
-    check_long(JS_DIRECT_EXEC_MAX, "\\\r\n\r\n", JS_DIRECT_EXEC_MAX);
-    check_long(JS_DIRECT_EXEC_MAX - 1, "\\\nx\n", JS_DIRECT_EXEC_MAX);
+    check_long(JS_JOBFILE_COMMAND_MAX, "", JS_JOBFILE_COMMAND_MAX);
+    check_long(JS_JOBFILE_COMMAND_MAX, "\r\n", JS_JOBFILE_COMMAND_MAX);
+    check_long(JS_JOBFILE_COMMAND_MAX, "\\\r\n\r\n", JS_JOBFILE_COMMAND_MAX);
+    check_long(JS_JOBFILE_COMMAND_MAX - 1, "\\\nx\n", JS_JOBFILE_COMMAND_MAX);
 }
 
 static void test_too_long_lines_are_refused(void)
 {
-    check_long(JS_DIRECT_EXEC_MAX + 1, "", 0);
-    check_long(JS_DIRECT_EXEC_MAX + 1, "\r\n", 0);
-    check_long(JS_DIRECT_EXEC_MAX, "\\\nx\n", 0);
-    check_long(JS_DIRECT_EXEC_MAX, "\\", 0);
-    check_long(JS_DIRECT_EXEC_MAX + 2, "\\\n", 0);
-    check_long(JS_DIRECT_EXEC_MAX * 2, "\n", 0);
-    check_long(JS_DIRECT_EXEC_MAX + 3, "@", 0); /* what comes first counts */
+    check_long(JS_JOBFILE_COMMAND_MAX + 1, "", 0);
+    check_long(JS_JOBFILE_COMMAND_MAX + 1, "\r\n", 0);
+    check_long(JS_JOBFILE_COMMAND_MAX, "\\\nx\n", 0);
+    check_long(JS_JOBFILE_COMMAND_MAX, "\\", 0);
+    check_long(JS_JOBFILE_COMMAND_MAX + 2, "\\\n", 0);
+    check_long(JS_JOBFILE_COMMAND_MAX * 2, "\n", 0);
+    check_long(JS_JOBFILE_COMMAND_MAX + 3, "@",
+               0); /* what comes first counts */
 }
 
 /* 64 MiB of a line that has no end and the little that came before it. */
