@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "base/fdio.h"
 #include "base/terminal.h"
-#include "launch/kin.h"
+#include "launch/descendants.h"
 
 #include <errno.h>
 #include <inttypes.h>

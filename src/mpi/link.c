@@ -36,7 +36,7 @@ static const int64_t silent_ns = 500 * JS_NS_PER_MS;
 /* A message on its way, in or out. Its bytes stay in place until MPI is done
  * with them; the struct itself may move. */
 struct transfer {
-    MPI_Request stop_request;
+    MPI_Request request;
     int peer;
     int tag;
     char *bytes; /* owned */
@@ -177,7 +177,7 @@ enum progress { UNDER_WAY = 0, DONE, PEER_FAILED };
 static int test_transfer(struct transfer *transfer, struct js_err *err)
 {
     int done = 0;
-    int rc = MPI_Test(&transfer->stop_request, &done, MPI_STATUS_IGNORE);
+    int rc = MPI_Test(&transfer->request, &done, MPI_STATUS_IGNORE);
     if (rc == MPI_SUCCESS)
         return done ? DONE : UNDER_WAY;
     return is_peer_failure(rc)
@@ -198,7 +198,7 @@ static int send_out(struct mpi_link *link, int peer, enum js_tag tag,
     bool is_job = tag == JS_TAG_JOB;
     int rc = MPI_Isend(transfer->bytes, is_job ? 1 : len,
                        is_job ? link->job_type : MPI_BYTE, peer, tag,
-                       link->comm, &transfer->stop_request);
+                       link->comm, &transfer->request);
     if (rc != MPI_SUCCESS && !is_peer_failure(rc))
         return mpi_failed(rc, "a message could not be sent", err);
     if (rc != MPI_SUCCESS)
@@ -316,7 +316,7 @@ static int receive_probed(struct mpi_link *link, const MPI_Status *status,
     int rc;
     if (len > SHORT)
         rc = MPI_Irecv(transfer->bytes, count, type, peer, tag, link->comm,
-                       &transfer->stop_request);
+                       &transfer->request);
     else
         rc = MPI_Recv(transfer->bytes, count, type, peer, tag, link->comm,
                       MPI_STATUS_IGNORE);

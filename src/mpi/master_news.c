@@ -165,7 +165,7 @@ static int master_take_back(struct js_master *master,
     unsigned slave = (unsigned)message->peer;
     struct js_wire_back back;
     if (js_wire_unpack_back(message->bytes, message->len, &back) < 0)
-        return js_err_set(err, "slave %u sent a bad BACK", slave);
+        return js_err_set(err, "slave %u sent a bad RETURNED", slave);
     for (size_t i = 0; i < back.count; i++)
         js_scheduler_returned(master->scheduler, slave,
                               js_wire_back_ticket(&back, i));
@@ -206,7 +206,7 @@ static int take_bye(struct js_master *master, const struct js_message *message,
     uint64_t why;
     if (js_wire_unpack_number(message->bytes, message->len, &why) < 0 ||
         why >= JS_PARTING_COUNT)
-        return js_err_set(err, "slave %d sent a bad BYE", message->peer);
+        return js_err_set(err, "slave %d sent a bad GOODBYE", message->peer);
     master->was_asked |= why == JS_PARTING_ASKED;
     part_from(master, (unsigned)message->peer,
               why == JS_PARTING_BROKEN &&

@@ -332,7 +332,7 @@ static int take_limit(struct js_slave *slave, const struct js_message *message,
     if (!slave->is_set_up ||
         js_wire_unpack_number(message->bytes, message->len, &timeout_ns) < 0 ||
         timeout_ns > INT64_MAX)
-        return js_err_set(err, "the master sent a bad LIMIT");
+        return js_err_set(err, "the master sent a bad TIME_LIMIT");
     slave->limit_ns = (int64_t)timeout_ns;
     return js_slave_runner_limit(&slave->runner, slave->limit_ns, err);
 }
@@ -343,7 +343,7 @@ static int slave_take_end(struct js_slave *slave,
     uint64_t grace_ns;
     if (js_wire_unpack_number(message->bytes, message->len, &grace_ns) < 0 ||
         grace_ns > JS_WIRE_LET_RUN)
-        return js_err_set(err, "the master sent a bad END");
+        return js_err_set(err, "the master sent a bad DRAIN");
     return js_slave_jobs_end(slave, (int64_t)grace_ns, err);
 }
 
@@ -353,7 +353,7 @@ static int take_stop(struct js_slave *slave, const struct js_message *message,
     uint64_t leaving;
     if (js_wire_unpack_number(message->bytes, message->len, &leaving) < 0 ||
         leaving >= JS_LEAVE_COUNT)
-        return js_err_set(err, "the master sent a bad STOP");
+        return js_err_set(err, "the master sent a bad SHUTDOWN");
     slave->leaving = (enum js_leaving)leaving;
     slave->is_stopped = true;
     return 0;

@@ -345,7 +345,7 @@ int js_slave_jobs_take_end_job(struct js_slave *slave,
 {
     uint64_t ticket;
     if (js_wire_unpack_number(message->bytes, message->len, &ticket) < 0)
-        return js_err_set(err, "the master sent a bad END_JOB");
+        return js_err_set(err, "the master sent a bad KILL_JOB");
     js_slave_queue_end_order(&slave->queue, ticket);
     for (uint32_t i = 0; i < slave->queue.slot_count; i++) {
         const struct js_slave_slot *slot =

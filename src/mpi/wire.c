@@ -9,18 +9,18 @@
 #include <string.h>
 
 static const char *const tag_names[] = {
-    [JS_TAG_HELLO] = "HELLO",      [JS_TAG_SETUP] = "SETUP",
-    [JS_TAG_READY] = "READY",      [JS_TAG_TEXT] = "TEXT",
-    [JS_TAG_ACK] = "ACK",          [JS_TAG_JOB] = "JOB",
-    [JS_TAG_JOBS] = "JOBS",        [JS_TAG_DONE] = "DONE",
-    [JS_TAG_RETURNED] = "BACK",    [JS_TAG_RECALL] = "RECALL",
-    [JS_TAG_FETCH] = "FETCH",      [JS_TAG_OUTPUT] = "OUTPUT",
-    [JS_TAG_NOTE] = "NOTE",        [JS_TAG_TIME_LIMIT] = "LIMIT",
-    [JS_TAG_DRAIN] = "END",        [JS_TAG_BEAT] = "BEAT",
-    [JS_TAG_SHUTDOWN] = "STOP",    [JS_TAG_GOODBYE] = "BYE",
-    [JS_TAG_KILL_JOB] = "END_JOB", [JS_TAG_CLEAR] = "CLEAR",
-    [JS_TAG_CLEARED] = "CLEARED",  [JS_TAG_RUNNER] = "RUNNER",
-    [JS_TAG_FIN] = "LAST",
+    [JS_TAG_HELLO] = "HELLO",       [JS_TAG_SETUP] = "SETUP",
+    [JS_TAG_READY] = "READY",       [JS_TAG_TEXT] = "TEXT",
+    [JS_TAG_ACK] = "ACK",           [JS_TAG_JOB] = "JOB",
+    [JS_TAG_JOBS] = "JOBS",         [JS_TAG_DONE] = "DONE",
+    [JS_TAG_RETURNED] = "RETURNED", [JS_TAG_RECALL] = "RECALL",
+    [JS_TAG_FETCH] = "FETCH",       [JS_TAG_OUTPUT] = "OUTPUT",
+    [JS_TAG_NOTE] = "NOTE",         [JS_TAG_TIME_LIMIT] = "TIME_LIMIT",
+    [JS_TAG_DRAIN] = "DRAIN",       [JS_TAG_BEAT] = "BEAT",
+    [JS_TAG_SHUTDOWN] = "SHUTDOWN", [JS_TAG_GOODBYE] = "GOODBYE",
+    [JS_TAG_KILL_JOB] = "KILL_JOB", [JS_TAG_CLEAR] = "CLEAR",
+    [JS_TAG_CLEARED] = "CLEARED",   [JS_TAG_RUNNER] = "RUNNER",
+    [JS_TAG_FIN] = "FIN",
 };
 _Static_assert(sizeof(tag_names) / sizeof(tag_names[0]) == JS_TAG_COUNT,
                "every tag has a name");

@@ -1,4 +1,4 @@
-#include "launch/kin.h"
+#include "launch/descendants.h"
 
 #include "base/clock.h"
 #include "base/launchenv.h"

@@ -8,8 +8,8 @@
  * (ssh leaves one for further connections), unless it runs this program. The
  * descendants of ranks are the ranks' own responsibility.
  */
-#ifndef JS_LAUNCH_KIN_H
-#define JS_LAUNCH_KIN_H
+#ifndef JS_LAUNCH_DESCENDANTS_H
+#define JS_LAUNCH_DESCENDANTS_H
 
 #include <stdbool.h>
 #include <stddef.h>
