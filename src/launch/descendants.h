@@ -1,5 +1,6 @@
 /*
- * kin - the processes that a run leaves on this host when its mpirun has ended.
+ * descendants - the processes that a run leaves on this host when its mpirun
+ * has ended.
  *
  * The launcher adopts what an mpirun leaves behind (PR_SET_CHILD_SUBREAPER):
  * ranks, the processes that start their jobs, an ssh that hangs. These

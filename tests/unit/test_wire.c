@@ -653,7 +653,7 @@ static void test_number(void)
 static void test_tag_names(void)
 {
     CU_ASSERT_STRING_EQUAL(js_tag_name(JS_TAG_HELLO), "HELLO");
-    CU_ASSERT_STRING_EQUAL(js_tag_name(JS_TAG_GOODBYE), "BYE");
+    CU_ASSERT_STRING_EQUAL(js_tag_name(JS_TAG_GOODBYE), "GOODBYE");
     CU_ASSERT_STRING_EQUAL(js_tag_name(0), "?");
     CU_ASSERT_STRING_EQUAL(js_tag_name(-1), "?");
     CU_ASSERT_STRING_EQUAL(js_tag_name(JS_TAG_COUNT), "?");
