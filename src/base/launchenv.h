@@ -72,9 +72,9 @@ bool js_launchenv_bound(void);
  * 0 included (mpirun --enable-recovery, --with-ft ulfm). */
 bool js_launchenv_recovers(void);
 
-/* True if the descriptor is a pipe into which the launcher writes, and which it
- * damages when it has to wait: bytes that it could not write at once it writes
- * again from a wrong offset (Open MPI 5.0.7, PRRTE's stdin_write_handler). */
+/* True if the descriptor is a pipe that the launcher damages when its write has
+ * to wait: it repeats the bytes that are left from a wrong offset (Open MPI
+ * 5.0.7, PRRTE's stdin_write_handler). */
 bool js_launchenv_damages(int fd);
 
 /* True if mpirun adds marks to the output of its processes, or writes it to

@@ -123,7 +123,7 @@ bool js_process_may_live(uint64_t pid, uint64_t started)
         return false;
     const char *state = find_field(text, FIELD_STATE);
     bool is_dead = state && (*state == 'Z' || *state == 'X');
-    /* Other threads of it may still be stuck in the kernel. */
+    /* Its other threads may still be stuck in the kernel. */
     return !is_dead || number_of_field(text, FIELD_THREADS) > 1;
 }
 

@@ -62,8 +62,9 @@ static int set_choice(const struct option_row *row, struct js_options *options,
     return 0;
 }
 
-static int set_text(const struct option_row *row, struct js_options *options,
-                    const char *value, struct js_err *err)
+static int set_option_text(const struct option_row *row,
+                           struct js_options *options, const char *value,
+                           struct js_err *err)
 {
     if (!value[0])
         return js_err_set(err, "%s", row->problem);
@@ -130,7 +131,7 @@ static int set_size(const struct option_row *row, struct js_options *options,
 #define CHOICE(member, value)                                                  \
     FIELD(set_choice, member, unsigned), .least = (value)
 #define TEXT(member, what)                                                     \
-    FIELD(set_text, member, const char *), .problem = (what)
+    FIELD(set_option_text, member, const char *), .problem = (what)
 #define COUNT(member, from, to)                                                \
     FIELD(set_count, member, uint64_t), .least = (from), .most = (to)
 #define COUNT32(member, from, to)                                              \

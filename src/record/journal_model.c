@@ -117,7 +117,7 @@ LIST(struct run, run, runs)
 LIST(struct tail, tail, tails)
 
 /* Numbers of 32 bits keep a list of millions small. */
-static int add(struct js_buf *list, const void *item, size_t size)
+static int append_item(struct js_buf *list, const void *item, size_t size)
 {
     if (list->len / size < UINT32_MAX - 1)
         return js_buf_append(list, item, size);
@@ -175,7 +175,7 @@ static int add_run(struct js_journal_model *model, const char *host,
     memset(model->cache, 0, sizeof(model->cache));
     if (add_text(&model->texts, host, &run.host) < 0)
         return -1;
-    return add(&model->runs, &run, sizeof(run));
+    return append_item(&model->runs, &run, sizeof(run));
 }
 
 static int journal_model_end_run(struct js_journal_model *model,
@@ -201,7 +201,7 @@ static int add_slave(struct js_journal_model *model, uint64_t rank,
         return -1;
     slave.run = (uint32_t)run_count(model) - 1;
     if (add_text(&model->texts, host, &slave.host) < 0 ||
-        add(&model->slaves, &slave, sizeof(slave)) < 0)
+        append_item(&model->slaves, &slave, sizeof(slave)) < 0)
         return -1;
     last_run(model)->slots += slots;
     model->cache[rank % CACHED_SLAVES] = (uint32_t)slave_count(model);
@@ -265,7 +265,7 @@ static int take_began(struct js_journal_model *model,
         return 0;
     drop_begun(model, job);
     if (get_slave(model, line->slave, &begun.slave) < 0 ||
-        add(&model->begun, &begun, sizeof(begun)) < 0)
+        append_item(&model->begun, &begun, sizeof(begun)) < 0)
         return -1;
     job->begun = (uint32_t)begun_count(model);
     return 0;
@@ -285,7 +285,7 @@ static int journal_model_take_lost(struct js_journal_model *model,
     drop_begun(model, job);
     if (get_slave(model, line->slave, &loss.slave) < 0)
         return -1;
-    return add(&model->losses, &loss, sizeof(loss));
+    return append_item(&model->losses, &loss, sizeof(loss));
 }
 
 static int take_left(struct js_journal_model *model, uint64_t rank)
@@ -352,7 +352,7 @@ static int keep_tail(struct js_journal_model *model,
     if (!is_its)
         return 0;
     said->tail.attempt = (uint32_t)attempt_count(model);
-    return add(&model->tails, &said->tail, sizeof(said->tail));
+    return append_item(&model->tails, &said->tail, sizeof(said->tail));
 }
 
 static int take_attempt(struct js_journal_model *model,
@@ -370,7 +370,7 @@ static int take_attempt(struct js_journal_model *model,
     model->leftovers.id = 0;
     if (get_slave(model, line->slave, &attempt.slave) < 0 ||
         keep_tail(model, &attempt) < 0 ||
-        add(&model->attempts, &attempt, sizeof(attempt)) < 0)
+        append_item(&model->attempts, &attempt, sizeof(attempt)) < 0)
         return -1;
     job->latest = (uint32_t)attempt_count(model);
     return 0;
@@ -393,7 +393,7 @@ static int journal_model_take_jobs(struct js_journal_model *model,
 {
     static const struct job none;
     for (size_t i = 0; i < line->count; i++) {
-        if (add(&model->jobs, &none, sizeof(none)) < 0)
+        if (append_item(&model->jobs, &none, sizeof(none)) < 0)
             return -1;
     }
     return 0;

@@ -16,9 +16,6 @@
 #define SIGNAL ".signal"
 #define TAKEN ".taken"
 static const char begun[] = "begun lease_us %" PRId64 " out %" PRIu64 "\n";
-static const char outage[] = "output errno %d\n";
-static const char taken[] = "taken %" PRIu64 "\n";
-static const char stopped[] = "signal %d\n";
 static const char ended[] = "ended %d lost %u late %d ran %d\n";
 
 static int write_file(const char *path, const char *text)
@@ -86,73 +83,57 @@ static int run_status_read_file(const char *path, char *text, size_t size,
     return 0;
 }
 
-/* In a file of its own. */
-static int write_beside(const char *path, const char *suffix, const char *text)
+/* A number in a file of its own. */
+static int write_beside(const char *path, const char *suffix, uint64_t number)
 {
-    char name[PATH_MAX];
+    char name[PATH_MAX], text[64];
+    snprintf(text, sizeof(text), "%" PRIu64 "\n", number);
     return js_run_status_beside(path, suffix, name, sizeof(name)) < 0
                ? -1
                : replace_file(name, text);
 }
 
-static bool read_beside(const char *path, const char *suffix, char *text,
-                        size_t size)
+/* 0: there is none. */
+static uint64_t read_beside(const char *path, const char *suffix)
 {
-    char name[PATH_MAX];
+    char name[PATH_MAX], text[64];
     int64_t time_ns;
-    return js_run_status_beside(path, suffix, name, sizeof(name)) == 0 &&
-           run_status_read_file(name, text, size, &time_ns) == 0;
+    uint64_t number;
+    bool is_there =
+        js_run_status_beside(path, suffix, name, sizeof(name)) == 0 &&
+        run_status_read_file(name, text, sizeof(text), &time_ns) == 0 &&
+        sscanf(text, "%" SCNu64, &number) == 1;
+    return is_there ? number : 0;
 }
 
 int js_run_status_write_outage(const char *path, int error)
 {
-    char text[64];
-    snprintf(text, sizeof(text), outage, error);
-    return write_beside(path, OUTPUT, text);
+    return write_beside(path, OUTPUT, (uint64_t)error);
 }
 
 int js_run_status_read_outage(const char *path)
 {
-    char text[64];
-    int error = 0;
-    return read_beside(path, OUTPUT, text, sizeof(text)) &&
-                   sscanf(text, outage, &error) == 1
-               ? error
-               : 0;
+    return (int)read_beside(path, OUTPUT);
 }
 
 int js_run_status_write_signal(const char *path, int number)
 {
-    char text[64];
-    snprintf(text, sizeof(text), stopped, number);
-    return write_beside(path, SIGNAL, text);
+    return write_beside(path, SIGNAL, (uint64_t)number);
 }
 
 int js_run_status_read_signal(const char *path)
 {
-    char text[64];
-    int number = 0;
-    return read_beside(path, SIGNAL, text, sizeof(text)) &&
-                   sscanf(text, stopped, &number) == 1
-               ? number
-               : 0;
+    return (int)read_beside(path, SIGNAL);
 }
 
 int js_run_status_write_taken(const char *path, uint64_t bytes)
 {
-    char text[64];
-    snprintf(text, sizeof(text), taken, bytes);
-    return write_beside(path, TAKEN, text);
+    return write_beside(path, TAKEN, bytes);
 }
 
 uint64_t js_run_status_read_taken(const char *path)
 {
-    char text[64];
-    uint64_t bytes = 0;
-    return read_beside(path, TAKEN, text, sizeof(text)) &&
-                   sscanf(text, taken, &bytes) == 1
-               ? bytes
-               : 0;
+    return read_beside(path, TAKEN);
 }
 
 void js_run_status_forget_taken(const char *path)

@@ -52,7 +52,7 @@ static struct place *places_of(const struct js_timeline *timeline)
 }
 
 /* A journal may say what no clock says. */
-static int64_t add(int64_t a, int64_t b)
+static int64_t add_ns(int64_t a, int64_t b)
 {
     int64_t sum;
     if (!__builtin_add_overflow(a, b, &sum))
@@ -178,7 +178,7 @@ static void collect_attempts(struct js_timeline *timeline)
             (struct bar){.attempt = (uint32_t)i,
                          .slave = (uint32_t)attempt.slave,
                          .start_ns = start_ns,
-                         .end_ns = add(start_ns, attempt.outcome.run_ns)};
+                         .end_ns = add_ns(start_ns, attempt.outcome.run_ns)};
         note_span(timeline, &timeline->bars[i]);
     }
 }
@@ -238,7 +238,7 @@ static void lay_axis(struct js_timeline *timeline, int64_t now_unix_ns)
         timeline->runs[i] = (struct js_timeline_run){
             .begin_ns = begin_ns,
             .length_ns = timeline_length_of(timeline, i, now_unix_ns)};
-        begin_ns = add(begin_ns, timeline->runs[i].length_ns);
+        begin_ns = add_ns(begin_ns, timeline->runs[i].length_ns);
     }
 }
 
@@ -273,9 +273,9 @@ static void fit_bars(struct js_timeline *timeline)
             has_ended ? timeline->slaves[bar->slave].shift_ns : 0;
         int64_t most_ns =
             timeline->runs[timeline_run_of(timeline, bar->slave)].length_ns;
-        bar->start_ns = clip(add(bar->start_ns, shift_ns), most_ns);
+        bar->start_ns = clip(add_ns(bar->start_ns, shift_ns), most_ns);
         bar->end_ns =
-            has_ended ? clip(add(bar->end_ns, shift_ns), most_ns) : most_ns;
+            has_ended ? clip(add_ns(bar->end_ns, shift_ns), most_ns) : most_ns;
     }
 }
 
@@ -481,6 +481,6 @@ void js_timeline_bar(const struct js_timeline *timeline, size_t index,
         .run = run,
         .row = places_of(timeline)[timeline->rank_of_place[place]].first_row +
                bar->lane,
-        .start_ns = add(timeline->runs[run].begin_ns, bar->start_ns),
+        .start_ns = add_ns(timeline->runs[run].begin_ns, bar->start_ns),
         .run_ns = bar->end_ns - bar->start_ns};
 }

@@ -225,8 +225,8 @@ int js_runner_limit(struct js_runner *runner, int64_t timeout_ns)
     return runner_send_number(runner, JS_MESSAGE_LIMIT, timeout_ns);
 }
 
-static void set_text(struct js_runner_event *event,
-                     const struct js_packet *message)
+static void set_event_text(struct js_runner_event *event,
+                           const struct js_packet *message)
 {
     size_t len = message->len;
     if (len >= sizeof(event->text))
@@ -258,7 +258,7 @@ static int decode(struct js_packet *message, struct js_runner_event *ret)
     case JS_MESSAGE_NOTE:
         ret->kind = message->type == JS_MESSAGE_READY ? JS_RUNNER_READY
                                                       : JS_RUNNER_NOTE;
-        set_text(ret, message);
+        set_event_text(ret, message);
         return 0;
     case JS_MESSAGE_RECALLED:
         ret->kind = JS_RUNNER_RECALLED;

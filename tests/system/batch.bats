@@ -44,7 +44,8 @@ script() { # STATUS ARGUMENT...
     status_is 3
     contains out ' ran --requeue --fresh x=1\.txt -v$'
     JOBSCHED=$PWD/bin/jobsched bash -c 'echo $$; exec "$0" "$@"' \
-        "$ROOT/slurm/jobsched.sbatch" jobs.txt >out || true
+        "$ROOT/slurm/jobsched.sbatch" jobs.txt >out || status=$?
+    status_is 3
     equal "$(sed -n '2s/ .*//p' out)" "$(head -n 1 out)"
     claim test "$(wc -l <"$ROOT/slurm/jobsched.sbatch")" -lt 90
     lacks "$ROOT/slurm/jobsched.sbatch" '^trap |awk'

@@ -343,9 +343,15 @@ is_in_state() { # PID STATE
     equal "$(ls -A tmp)" ''
 }
 
+# Until nothing more goes into that small file system.
+fill_up() { # FOLDER
+    if head -c 100000 /dev/zero >"$1/fill" 2>/dev/null; then return 1; fi
+    equal "$(df --output=avail "$1" | tail -n 1 | xargs)" 0
+}
+
 @test "ending: a full TMPDIR is no dead master" {
     mount_tmpfs tmp size=64k
-    head -c 100000 /dev/zero >tmp/fill 2>/dev/null || true
+    fill_up tmp
     printf 'echo %d >>ran\n' 1 2 3 >jobs.txt
     launch -n 2 --output none jobs.txt
     farm_end
@@ -355,7 +361,7 @@ is_in_state() { # PID STATE
 
 @test "ending: output that has no room in TMPDIR is kept in memory" {
     mount_tmpfs tmp size=64k
-    head -c 100000 /dev/zero >tmp/fill 2>/dev/null || true
+    fill_up tmp
     printf 'echo %d; true\n' 1 2 3 >jobs.txt
     launch -n 1 jobs.txt
     farm_end
