@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -98,12 +99,10 @@ static uint64_t read_beside(const char *path, const char *suffix)
 {
     char name[PATH_MAX], text[64];
     int64_t time_ns;
-    uint64_t number;
     bool is_there =
         js_run_status_beside(path, suffix, name, sizeof(name)) == 0 &&
-        run_status_read_file(name, text, sizeof(text), &time_ns) == 0 &&
-        sscanf(text, "%" SCNu64, &number) == 1;
-    return is_there ? number : 0;
+        run_status_read_file(name, text, sizeof(text), &time_ns) == 0;
+    return is_there ? strtoull(text, NULL, 10) : 0;
 }
 
 int js_run_status_write_outage(const char *path, int error)
