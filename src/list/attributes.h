@@ -49,9 +49,9 @@ struct js_strings {
 };
 
 /* The texts that the process of a job gets. Each has the letter with which it
- * travels (list/job_spec.h), and its field. The name comes first. A new one
+ * travels (list/job.h), and its field. The name comes first. A new one
  * must go to the end, because the order is part of a job's identity
- * (list/identity.h). */
+ * (list/job.h). */
 #define JS_ATTRIBUTES_OF_PROCESS(X)                                            \
     X('n', name)                                                               \
     X('d', dir)                                                                \

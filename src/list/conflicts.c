@@ -1,17 +1,540 @@
 #include "list/conflicts.h"
 
 #include "base/buf.h"
-#include "list/lineage.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+/* ---------------------------------------------------------------- lineage */
+
+/* A question examines the jobs between the two, each once. A list in which many
+ * files are each written at both ends would take quadratic time, hence this
+ * limit. */
+enum { STEPS_MAX = 20 * 1000 * 1000 };
+
+/* A job with a name. Records are sorted by seq, because jobs come in the order
+ * of the list; so they are found by bisection. */
+struct record {
+    uint64_t seq;
+    size_t parents_at; /* in `parents`: indices of records */
+    size_t parent_count;
+    uint64_t asked; /* the last question that reached it */
+};
+
+struct js_lineage {
+    struct js_buf records; /* struct record, by growing number */
+    struct js_buf parents; /* size_t each */
+    struct js_buf stack;   /* size_t: records still to be examined */
+    uint64_t questions;
+    uint64_t steps;
+};
+
+struct js_lineage *js_lineage_new(void)
+{
+    return calloc(1, sizeof(struct js_lineage));
+}
+
+void js_lineage_free(struct js_lineage *lineage)
+{
+    if (!lineage)
+        return;
+    int saved = errno;
+    js_buf_release(&lineage->records);
+    js_buf_release(&lineage->parents);
+    js_buf_release(&lineage->stack);
+    free(lineage);
+    errno = saved;
+}
+
+static struct record *records_of(const struct js_lineage *lineage)
+{
+    return (struct record *)lineage->records.data;
+}
+
+/* The index of the job's record, or of the first after it. */
+static size_t lineage_find_record(const struct js_lineage *lineage,
+                                  uint64_t seq)
+{
+    const struct record *records = records_of(lineage);
+    size_t from = 0, to = lineage->records.len / sizeof(*records);
+    while (from < to) {
+        size_t middle = from + (to - from) / 2;
+        if (records[middle].seq < seq)
+            from = middle + 1;
+        else
+            to = middle;
+    }
+    return from;
+}
+
+static bool is_there(const struct js_lineage *lineage, size_t index,
+                     uint64_t seq)
+{
+    return index < lineage->records.len / sizeof(struct record) &&
+           records_of(lineage)[index].seq == seq;
+}
+
+int js_lineage_add(struct js_lineage *lineage, uint64_t seq,
+                   const uint64_t *parents, size_t count)
+{
+    struct record record = {
+        .seq = seq, .parents_at = lineage->parents.len / sizeof(size_t)};
+    for (size_t i = 0; i < count; i++) {
+        size_t parent = lineage_find_record(lineage, parents[i]);
+        if (!is_there(lineage, parent, parents[i]))
+            continue;
+        if (js_buf_append(&lineage->parents, &parent, sizeof(parent)) < 0)
+            return -1;
+        record.parent_count++;
+    }
+    return js_buf_append(&lineage->records, &record, sizeof(record));
+}
+
+/* Adds a record to the stack, once for each question. A job can only come after
+ * one with a lower number, so records below `least` lead nowhere. */
+static int push_record(struct js_lineage *lineage, size_t index, size_t least)
+{
+    struct record *record = &records_of(lineage)[index];
+    lineage->steps++;
+    if (index < least || record->asked == lineage->questions)
+        return 0;
+    record->asked = lineage->questions;
+    return js_buf_append(&lineage->stack, &index, sizeof(index));
+}
+
+static size_t pop_record(struct js_lineage *lineage)
+{
+    struct js_buf *stack = &lineage->stack;
+    const size_t *indices = (const size_t *)stack->data;
+    size_t index = indices[stack->len / sizeof(index) - 1];
+    stack->len -= sizeof(index);
+    return index;
+}
+
+static int push_parents(struct js_lineage *lineage, size_t index, size_t least)
+{
+    const struct record *record = &records_of(lineage)[index];
+    const size_t *parents = (const size_t *)lineage->parents.data;
+    for (size_t i = 0; i < record->parent_count; i++) {
+        if (push_record(lineage, parents[record->parents_at + i], least) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int push_first(struct js_lineage *lineage, const uint64_t *parents,
+                      size_t count, size_t least)
+{
+    lineage->questions++;
+    lineage->stack.len = 0;
+    for (size_t i = 0; i < count; i++) {
+        size_t index = lineage_find_record(lineage, parents[i]);
+        if (is_there(lineage, index, parents[i]) &&
+            push_record(lineage, index, least) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+enum js_lineage_answer js_lineage_follows(struct js_lineage *lineage,
+                                          const uint64_t *parents, size_t count,
+                                          uint64_t ancestor)
+{
+    size_t wanted = lineage_find_record(lineage, ancestor);
+    if (!is_there(lineage, wanted, ancestor))
+        return JS_LINEAGE_NO;
+    if (push_first(lineage, parents, count, wanted) < 0)
+        return JS_LINEAGE_UNKNOWN;
+    while (lineage->stack.len > 0) {
+        size_t index = pop_record(lineage);
+        if (index == wanted)
+            return JS_LINEAGE_YES;
+        if (lineage->steps > STEPS_MAX ||
+            push_parents(lineage, index, wanted) < 0)
+            return JS_LINEAGE_UNKNOWN;
+    }
+    return JS_LINEAGE_NO;
+}
+
+/* ---------------------------------------------------------------- files */
+
+enum {
+    LOOKS_MAX = 20000, /* how many files are examined: they may be on a slow
+                          server */
+    HOPS_MAX = 8,      /* how many links are followed to a file that does not
+                          exist yet */
+    STREAM_CLAIMS = 64 << 10, /* how many claims a stream remembers at least */
+    SLOTS_MIN = 64,
+    KEYS_MAX = 3,
+};
+
+/* One way to recognise a file, hashed; all zero: none. */
+struct key {
+    uint64_t low, high;
+};
+
+/* The writer of a file. */
+struct writer {
+    uint64_t seq;
+    uint64_t line;
+    uint64_t barriers; /* `wait` lines above it */
+    const char *own;   /* not a job but the run itself: what its file is called;
+                          NULL for a job */
+};
+
+struct claim {
+    struct key key;
+    struct writer job;
+};
+
+/* A hash table with open addressing. */
+struct claims {
+    struct claim *slots;
+    size_t capacity; /* a power of two, or 0 */
+    size_t count;
+};
+
+/* What was written so far. Each file has up to KEYS_MAX keys, and all of them
+ * are claimed, because the next job may name it in another way. */
+struct targets {
+    char *cwd;          /* NULL: unknown */
+    struct claims now;  /* for a file all claims, for a stream the latest */
+    struct claims past; /* for a stream the claims before those */
+    struct claims own;  /* files of the run */
+    bool is_stream;
+    unsigned looks;
+    /* The folder that was examined last. */
+    char folder[PATH_MAX];
+    bool is_folder_there;
+    struct stat folder_stat;
+};
+
+static struct targets *targets_new(bool is_stream)
+{
+    struct targets *targets = calloc(1, sizeof(*targets));
+    if (!targets)
+        return NULL;
+    /* Taken once, because asking for it again would cost a system call for each
+     * job. */
+    targets->cwd = getcwd(NULL, 0);
+    targets->is_stream = is_stream;
+    return targets;
+}
+
+static void targets_free(struct targets *targets)
+{
+    if (!targets)
+        return;
+    int saved = errno;
+    free(targets->now.slots);
+    free(targets->past.slots);
+    free(targets->own.slots);
+    free(targets->cwd);
+    free(targets);
+    errno = saved;
+}
+
+/* ---------------------------------------------------------------- claims */
+
+static bool is_same_key(const struct key *a, const struct key *b)
+{
+    return a->low == b->low && a->high == b->high;
+}
+
+static bool is_no_key(const struct key *key)
+{
+    return key->low == 0 && key->high == 0;
+}
+
+/* The slot of the key, or the one where it belongs. There must be room. */
+static struct claim *targets_slot_of(const struct claims *claims,
+                                     const struct key *key)
+{
+    size_t at = key->low & (claims->capacity - 1);
+    while (!is_no_key(&claims->slots[at].key) &&
+           !is_same_key(&claims->slots[at].key, key))
+        at = (at + 1) & (claims->capacity - 1);
+    return &claims->slots[at];
+}
+
+static const struct claim *find_claim(const struct claims *claims,
+                                      const struct key *key)
+{
+    if (claims->capacity == 0)
+        return NULL;
+    const struct claim *claim = targets_slot_of(claims, key);
+    return is_no_key(&claim->key) ? NULL : claim;
+}
+
+static int reserve_claims(struct claims *claims)
+{
+    if (claims->count < claims->capacity / 2)
+        return 0;
+    struct claims larger = {.capacity = claims->capacity ? 2 * claims->capacity
+                                                         : SLOTS_MIN,
+                            .count = claims->count};
+    larger.slots = calloc(larger.capacity, sizeof(*larger.slots));
+    if (!larger.slots)
+        return -1;
+    for (size_t i = 0; i < claims->capacity; i++) {
+        const struct claim *claim = &claims->slots[i];
+        if (!is_no_key(&claim->key))
+            *targets_slot_of(&larger, &claim->key) = *claim;
+    }
+    free(claims->slots);
+    *claims = larger;
+    return 0;
+}
+
+/* Two generations: when the newer one is full, the older one is dropped as a
+ * whole. A list of claims by age would take more memory for each. */
+static void forget_past(struct targets *targets)
+{
+    free(targets->past.slots);
+    targets->past = targets->now;
+    targets->now = (struct claims){0};
+}
+
+/* If there is no memory, the claim is not remembered. */
+static void put_claim(struct claims *claims, const struct key *key,
+                      const struct writer *job)
+{
+    if (reserve_claims(claims) < 0)
+        return;
+    struct claim *claim = targets_slot_of(claims, key);
+    claims->count += is_no_key(&claim->key);
+    *claim = (struct claim){*key, *job};
+}
+
+static void keep_claim(struct targets *targets, const struct key *key,
+                       const struct writer *job)
+{
+    if (targets->is_stream && targets->now.count >= STREAM_CLAIMS)
+        forget_past(targets);
+    put_claim(&targets->now, key, job);
+}
+
+/* ---------------------------------------------------------------- paths */
+
+/* Makes "DIR/PATH" unless PATH is absolute. False: it is too long. */
+static bool join_path(char ret[PATH_MAX], const char *dir, const char *path)
+{
+    int len = path[0] == '/' || !dir
+                  ? snprintf(ret, PATH_MAX, "%s", path)
+                  : snprintf(ret, PATH_MAX, "%s/%s", dir, path);
+    return len > 0 && len < PATH_MAX;
+}
+
+/* Removes "//" and "/./" from an absolute path, and "/../" as if no folder were
+ * a link. True if there was no "/../". */
+static bool fold_path(char *path)
+{
+    char *to = path;
+    bool is_plain = true;
+    for (const char *at = path; *at;) {
+        at += strspn(at, "/");
+        size_t len = strcspn(at, "/");
+        if (len == 2 && memcmp(at, "..", 2) == 0) {
+            is_plain = false;
+            while (to > path && *--to != '/')
+                continue;
+        } else if (len > 0 && !(len == 1 && at[0] == '.')) {
+            *to++ = '/';
+            memmove(to, at, len);
+            to += len;
+        }
+        at += len;
+    }
+    if (to == path)
+        *to++ = '/';
+    *to = '\0';
+    return is_plain;
+}
+
+static bool begins_with(const char *path, const char *start)
+{
+    return strncmp(path, start, strlen(start)) == 0;
+}
+
+/* /dev/shm holds ordinary files. */
+static bool is_of_system(const char *folded)
+{
+    return begins_with(folded, "/proc/") ||
+           (begins_with(folded, "/dev/") && !begins_with(folded, "/dev/shm/"));
+}
+
+/* The length of an absolute path's folder, with the slash. */
+static size_t folder_len(const char *path)
+{
+    return (size_t)(strrchr(path, '/') + 1 - path);
+}
+
+/* ---------------------------------------------------------------- keys */
+
+/* The lowest bit is set, so that no hash is all zero, which means an empty
+ * slot. */
+static struct key targets_hash_of(const void *bytes, size_t len)
+{
+    XXH128_hash_t hash = XXH3_128bits(bytes, len);
+    return (struct key){hash.low64 | 1, hash.high64};
+}
+
+/* A file that exists is known by its inode, one that does not by its folder's
+ * inode and its name. */
+struct identity {
+    uint64_t device, inode;
+    char name[NAME_MAX + 1]; /* in that folder; "": the folder itself */
+};
+
+static struct key key_of_inode(const struct stat *st, const char *name)
+{
+    struct identity identity;
+    memset(&identity, 0, sizeof(identity));
+    identity.device = st->st_dev;
+    identity.inode = st->st_ino;
+    size_t len = strnlen(name, NAME_MAX);
+    memcpy(identity.name, name, len);
+    return targets_hash_of(&identity,
+                           offsetof(struct identity, name) + len + 1);
+}
+
+static bool look_at(struct targets *targets, const char *path, struct stat *ret)
+{
+    if (targets->looks >= LOOKS_MAX)
+        return false;
+    targets->looks++;
+    return stat(path, ret) == 0;
+}
+
+/* Jobs in a row mostly write to the same folder, so the last answer is kept. */
+static void targets_look_at_folder(struct targets *targets, const char *path)
+{
+    size_t len = folder_len(path);
+    if (strncmp(targets->folder, path, len) == 0 && !targets->folder[len])
+        return;
+    memcpy(targets->folder, path, len);
+    targets->folder[len] = '\0';
+    targets->is_folder_there =
+        look_at(targets, targets->folder, &targets->folder_stat);
+}
+
+/* Follows a link to a file that does not exist yet. */
+static bool follow_link(struct targets *targets, char path[PATH_MAX])
+{
+    char target[PATH_MAX], joined[PATH_MAX];
+    if (targets->looks >= LOOKS_MAX)
+        return false;
+    targets->looks++;
+    ssize_t len = readlink(path, target, sizeof(target) - 1);
+    if (len <= 0)
+        return false;
+    target[len] = '\0';
+    path[folder_len(path)] = '\0';
+    if (!join_path(joined, path, target))
+        return false;
+    snprintf(path, PATH_MAX, "%s", joined);
+    return true;
+}
+
+/* Finds all keys of a file. Returns how many there are. */
+static size_t keys_of(struct targets *targets, char path[PATH_MAX],
+                      struct key ret[KEYS_MAX])
+{
+    char folded[PATH_MAX];
+    struct stat st;
+    size_t count = 0;
+    bool is_there = look_at(targets, path, &st);
+    for (int i = 0; i < HOPS_MAX && !is_there; i++) {
+        if (!follow_link(targets, path))
+            break;
+        is_there = look_at(targets, path, &st);
+    }
+    snprintf(folded, sizeof(folded), "%s", path);
+    bool is_plain = fold_path(folded);
+    if ((is_there && !S_ISREG(st.st_mode)) || is_of_system(folded))
+        return 0;
+    targets_look_at_folder(targets, path);
+    /* A path with ".." may lead elsewhere if a folder is a link; the inodes
+     * then decide. */
+    if (is_plain || !targets->is_folder_there)
+        ret[count++] = targets_hash_of(folded, strlen(folded));
+    if (targets->is_folder_there)
+        ret[count++] =
+            key_of_inode(&targets->folder_stat, path + folder_len(path));
+    if (is_there)
+        ret[count++] = key_of_inode(&st, "");
+    return count;
+}
+
+static const struct claim *find_any(const struct targets *targets,
+                                    const struct key *key)
+{
+    const struct claim *claim = find_claim(&targets->now, key);
+    return claim ? claim : find_claim(&targets->past, key);
+}
+
+/* Finds all keys of the file at `path`, relative to `dir`. */
+static size_t find_keys(struct targets *targets, const char *dir,
+                        const char *path, struct key ret[KEYS_MAX])
+{
+    char folder[PATH_MAX], whole[PATH_MAX];
+    if (!targets->cwd || !join_path(folder, targets->cwd, dir ? dir : ".") ||
+        !join_path(whole, folder, path))
+        return 0;
+    return keys_of(targets, whole, ret);
+}
+
+static void targets_add_own(struct targets *targets,
+                            const struct js_target_own *own)
+{
+    struct key keys[KEYS_MAX];
+    const struct writer job = {.own = own->what};
+    size_t count = own->path ? find_keys(targets, NULL, own->path, keys) : 0;
+    for (size_t i = 0; i < count; i++)
+        put_claim(&targets->own, &keys[i], &job);
+}
+
+/* Adds a file that `job` will write to, relative to `dir` (NULL: the current
+ * folder). Returns true if a job added before writes to it too, and then the
+ * last such job in *ret; or if it is a file of the run. */
+static bool targets_add(struct targets *targets, const char *dir,
+                        const char *path, const struct writer *job,
+                        struct writer *ret)
+{
+    struct key keys[KEYS_MAX];
+    size_t count = find_keys(targets, dir, path, keys);
+    *ret = (struct writer){0};
+    for (size_t i = 0; i < count; i++) {
+        const struct claim *own = find_claim(&targets->own, &keys[i]);
+        if (own) {
+            *ret = own->job;
+            return true;
+        }
+        const struct claim *claim = find_any(targets, &keys[i]);
+        if (claim && claim->job.seq > ret->seq && claim->job.seq != job->seq)
+            *ret = claim->job;
+    }
+    for (size_t i = 0; i < count; i++)
+        keep_claim(targets, &keys[i], job);
+    return ret->seq != 0;
+}
+
+/* ---------------------------------------------------------------- conflicts */
 
 /* Only the parents of the last job are kept, because its files follow before
  * the next job. */
 struct js_conflicts {
     struct js_lineage *lineage;
-    struct js_targets *targets;
+    struct targets *targets;
     struct js_buf parents; /* of the job added last: numbers, uint64_t */
     uint64_t barriers;     /* so far */
 };
@@ -23,13 +546,13 @@ struct js_conflicts *js_conflicts_new(const struct js_target_own *own,
     if (!conflicts)
         return NULL;
     conflicts->lineage = js_lineage_new();
-    conflicts->targets = js_targets_new(is_stream);
+    conflicts->targets = targets_new(is_stream);
     if (!conflicts->lineage || !conflicts->targets) {
         js_conflicts_free(conflicts);
         return NULL;
     }
     for (; own && own->what; own++)
-        js_targets_add_own(conflicts->targets, own);
+        targets_add_own(conflicts->targets, own);
     return conflicts;
 }
 
@@ -40,7 +563,7 @@ void js_conflicts_free(struct js_conflicts *conflicts)
     int saved = errno;
     js_buf_release(&conflicts->parents);
     js_lineage_free(conflicts->lineage);
-    js_targets_free(conflicts->targets);
+    targets_free(conflicts->targets);
     free(conflicts);
     errno = saved;
 }
@@ -85,10 +608,10 @@ enum js_conflict js_conflicts_add_file(struct js_conflicts *conflicts,
                                        const char *path,
                                        struct js_err *ret_what)
 {
-    struct js_target_job other;
-    const struct js_target_job job = {
+    struct writer other;
+    const struct writer job = {
         .seq = seq, .line = line, .barriers = conflicts->barriers};
-    if (!js_targets_add(conflicts->targets, dir, path, &job, &other))
+    if (!targets_add(conflicts->targets, dir, path, &job, &other))
         return JS_CONFLICT_NONE;
     if (other.own) {
         js_err_set(ret_what, "%s=%.200s: that is %s of this run", attribute,

@@ -4,10 +4,15 @@
  * The reader of the job list makes a job. It belongs to the scheduler while it
  * waits or runs, and to the recorder from its completion on. Exactly one of
  * them owns it at any time, and frees it with js_job_free() or hands it on.
+ *
+ * What the job's process gets besides the command travels as bytes, its
+ * details. What the job does makes its identity, which is the same in every
+ * run.
  */
 #ifndef JS_LIST_JOB_H
 #define JS_LIST_JOB_H
 
+#include "base/buf.h"
 #include "list/attributes.h"
 #include "list/outcome.h"
 
@@ -58,9 +63,9 @@ struct js_job {
     const char *command; /* in `text`, behind the details; any bytes but NUL,
                             terminated by NUL */
     size_t command_len;  /* bytes */
-    size_t details_len; /* size of the details (list/job_spec.h) at the front of
-                           `text` */
-    char text[];        /* what is sent to the slave */
+    size_t details_len;  /* size of the details at the front of
+                            `text` */
+    char text[];         /* what is sent to the slave */
 };
 
 /* Creates a job of attempt 1 that needs one core. Its id is its place in the
@@ -108,5 +113,58 @@ void js_job_queue_release(struct js_job_queue *queue); /* frees all jobs */
 
 /* Recounts the jobs, and aborts if the count or the tail is wrong. */
 void js_job_queue_assert_invariants(const struct js_job_queue *queue);
+
+/* ---------------------------------------------------------------- details */
+
+/*
+ * What the process of a job gets besides its command.
+ *
+ * The attributes of JS_ATTRIBUTES_OF_PROCESS (list/attributes.h) and env are
+ * packed into one string, which travels with the command from the job file to
+ * the process that runs it. For a job with none of them its length is 0. Each
+ * attribute is one byte that identifies it, the value and a NUL. They are in
+ * the order of that list, each at most once. Those of env ('e') follow and keep
+ * their order.
+ */
+struct js_job_spec { /* a string is NULL if the job does not set it */
+#define JS_JOB_SPEC_MEMBER(letter, field) const char *field;
+    JS_ATTRIBUTES_OF_PROCESS(JS_JOB_SPEC_MEMBER)
+#undef JS_JOB_SPEC_MEMBER
+    size_t env_count;
+    const char *bytes; /* the packed bytes, for js_job_spec_env() */
+    size_t len;
+};
+
+/* Appends the packed bytes. Returns 0, or -1 with errno ENOMEM. */
+int js_job_spec_pack(struct js_buf *buf,
+                     const struct js_attributes *attributes);
+
+/* The result points into `bytes`. Returns 0, or -1 with errno EBADMSG. */
+int js_job_spec_unpack(const char *bytes, size_t len, struct js_job_spec *ret);
+
+/* The "NAME=VALUE" after `previous`, or the first if that is NULL. Returns NULL
+ * if there are no more. */
+const char *js_job_spec_env(const struct js_job_spec *details,
+                            const char *previous);
+
+/* ---------------------------------------------------------------- identity */
+
+/*
+ * By what a job is recognised from one run to the next.
+ *
+ * A job is identified by what it does: its command, dir, env, stdin, stdout and
+ * stderr, defaults included. Its name, its line, its limits and the jobs it
+ * waits for do not count. The identity is a hash of 128 bits (XXH3, whose
+ * result is fixed since xxhash 0.8.0). Among ten million different jobs the
+ * chance that two have the same one is below 10^-24.
+ */
+struct js_identity {
+    uint64_t high, low;
+};
+
+struct js_identity js_identity_of(const struct js_job *job);
+
+bool js_identity_equal(const struct js_identity *a,
+                       const struct js_identity *b);
 
 #endif

@@ -1,8 +1,7 @@
 #include "list/jobfile.h"
 
 #include "base/buf.h"
-#include "list/conflicts.h"
-#include "list/shline.h"
+#include "list/warnings.h"
 
 #include <errno.h>
 #include <inttypes.h>

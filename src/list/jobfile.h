@@ -32,10 +32,10 @@
 #define JS_LIST_JOBFILE_H
 
 #include "base/err.h"
+#include "list/conflicts.h"
 #include "list/graph.h"
 #include "list/job.h"
 #include "list/resume.h"
-#include "list/targets.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -79,9 +79,9 @@ struct js_jobfile_checks {
 /*
  * Sets further checks. Must be called before the first job. Each job is checked
  * for what a person should know besides the errors found in any case. It is an
- * error if two jobs write to one file (list/targets.h) and neither comes after
- * the other, or if a job writes to a file of the run. Returns 0, or -1 with
- * errno ENOMEM.
+ * error if two jobs write to one file (list/conflicts.h) and neither comes
+ * after the other, or if a job writes to a file of the run. Returns 0, or -1
+ * with errno ENOMEM.
  */
 int js_jobfile_set_checks(struct js_jobfile *file,
                           const struct js_jobfile_checks *checks);

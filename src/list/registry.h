@@ -16,7 +16,7 @@
 #ifndef JS_LIST_REGISTRY_H
 #define JS_LIST_REGISTRY_H
 
-#include "list/identity.h"
+#include "list/job.h"
 
 #include <stdbool.h>
 #include <stdint.h>

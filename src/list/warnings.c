@@ -2,7 +2,9 @@
 
 #include "base/buf.h"
 #include "base/shell.h"
-#include "list/shline.h"
+
+#include <stdbool.h>
+#include <string.h>
 
 enum { WARNINGS_MAX = 5 }; /* how many of a kind are reported one by one */
 
@@ -73,4 +75,280 @@ void js_warnings_end(struct js_warnings *warnings)
                    (uintmax_t)warnings->counts[kind] - WARNINGS_MAX);
         warnings->ear.tell(warnings->ear.arg, text.text);
     }
+}
+
+/* The constructs that a word of the grammar opens or closes. */
+enum nest { NEST_IF, NEST_LOOP, NEST_DO, NEST_CASE, NEST_BRACE, NEST_COUNT };
+
+struct keyword {
+    const char *word;
+    enum nest nest;
+    int step;      /* 1: opens, -1: closes, 0: continues it */
+    bool is_alone; /* no command follows it, but names or an end */
+};
+
+static const struct keyword keywords[] = {
+    {"if", NEST_IF, 1, false},      {"then", NEST_IF, 0, false},
+    {"elif", NEST_IF, 0, false},    {"else", NEST_IF, 0, false},
+    {"fi", NEST_IF, -1, true},      {"for", NEST_LOOP, 1, true},
+    {"select", NEST_LOOP, 1, true}, {"while", NEST_LOOP, 1, false},
+    {"until", NEST_LOOP, 1, false}, {"do", NEST_DO, 1, false},
+    {"done", NEST_DO, -1, true},    {"case", NEST_CASE, 1, true},
+    {"esac", NEST_CASE, -1, true},  {"{", NEST_BRACE, 1, false},
+    {"}", NEST_BRACE, -1, true},
+};
+
+/* One pass over a line. Counts what is open instead of keeping a stack: a wrong
+ * order is rare, and left to `sh -n`. */
+struct look {
+    const char *at, *end;
+    int open[NEST_COUNT];
+    int brackets;
+    bool is_first;      /* nothing was seen yet */
+    bool is_command;    /* the next word is a command, or one of the grammar */
+    bool is_unfinished; /* an operator came last, and something must follow
+                           it */
+    bool is_background;
+    bool is_broken;
+    bool is_doubtful;
+};
+
+static bool shline_is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+static bool is_operator(char c)
+{
+    return c == ';' || c == '&' || c == '|' || c == '(' || c == ')' ||
+           c == '<' || c == '>';
+}
+
+/* ---------------------------------------------------------------- words */
+
+/* Moves behind the closing quote, or to the end if there is none. */
+static void skip_quoted(struct look *look)
+{
+    char quote = *look->at++;
+    while (look->at < look->end && *look->at != quote)
+        look->at += *look->at == '\\' && quote != '\'' ? 2 : 1;
+    if (look->at >= look->end) {
+        look->is_doubtful = true;
+        look->at = look->end;
+        return;
+    }
+    look->at++;
+}
+
+/* Moves behind "${...}", in which quotes and '#' have their usual meaning. */
+static void skip_expansion(struct look *look)
+{
+    look->at += 2;
+    while (look->at < look->end && *look->at != '}') {
+        if (*look->at == '\'' || *look->at == '"' || *look->at == '`')
+            skip_quoted(look);
+        else
+            look->at += *look->at == '\\' ? 2 : 1;
+    }
+    if (look->at >= look->end) {
+        look->is_doubtful = true;
+        look->at = look->end;
+        return;
+    }
+    look->at++;
+}
+
+static void skip_word(struct look *look)
+{
+    while (look->at < look->end && !shline_is_blank(*look->at) &&
+           !is_operator(*look->at)) {
+        char c = *look->at;
+        bool is_dollar = c == '$' && look->at + 1 < look->end;
+        if (c == '\'' || c == '"' || c == '`')
+            skip_quoted(look);
+        else if (is_dollar && look->at[1] == '{')
+            skip_expansion(look);
+        else
+            look->at += c == '\\' ? 2 : 1;
+    }
+    if (look->at > look->end)
+        look->at = look->end;
+}
+
+static const struct keyword *find_keyword(const char *word, size_t len)
+{
+    for (size_t i = 0; i < sizeof(keywords) / sizeof(keywords[0]); i++) {
+        if (strncmp(keywords[i].word, word, len) == 0 && !keywords[i].word[len])
+            return &keywords[i];
+    }
+    return NULL;
+}
+
+static void take_keyword(struct look *look, const struct keyword *keyword)
+{
+    int *open = &look->open[keyword->nest];
+    /* If such a word is the first of the line, the line surely is a part of a
+     * script. Later it may be an argument. */
+    if (keyword->step <= 0 && *open == 0) {
+        look->is_broken |= look->is_first;
+        look->is_doubtful = true;
+    }
+    if (keyword->nest == NEST_DO && keyword->step > 0 &&
+        look->open[NEST_LOOP] <= *open) {
+        look->is_broken |= look->is_first;
+        look->is_doubtful = true;
+    }
+    *open += keyword->step;
+    /* "done" ends the loop as well. */
+    if (keyword->nest == NEST_DO && keyword->step < 0)
+        look->open[NEST_LOOP]--;
+    look->is_command = !keyword->is_alone;
+    look->is_unfinished = !keyword->is_alone;
+    /* A command left in the background inside a construct counts too. */
+    look->is_background &= keyword->step < 0;
+}
+
+static void take_word(struct look *look)
+{
+    enum { KEYWORD_MAX = 6 };
+    const char *word = look->at;
+    skip_word(look);
+    size_t len = (size_t)(look->at - word);
+    const struct keyword *keyword =
+        look->is_command && len <= KEYWORD_MAX ? find_keyword(word, len) : NULL;
+    if (keyword) {
+        take_keyword(look, keyword);
+    } else {
+        /* "!" is followed by a command. */
+        bool is_again = look->is_command && len == 1 && *word == '!';
+        look->is_command = is_again;
+        look->is_unfinished = is_again;
+        look->is_background = false;
+    }
+    look->is_first = false;
+}
+
+/* ---------------------------------------------------------------- operators */
+
+static void take_bracket(struct look *look, char c)
+{
+    look->brackets += c == '(' ? 1 : -1;
+    look->is_command = true;
+    look->is_unfinished = c == '(';
+    if (c == '(')
+        look->is_background = false;
+    if (look->brackets >= 0)
+        return;
+    if (look->open[NEST_CASE] > 0) { /* after a pattern */
+        look->brackets = 0;
+        look->is_background = false;
+        return;
+    }
+    look->is_broken |= look->is_first;
+    look->is_doubtful = true;
+}
+
+/* Handles "&", but not that of "2>&1", which take_redirection() handles. */
+static void take_separator(struct look *look, char c)
+{
+    bool is_double = look->at < look->end && *look->at == c;
+    look->at += is_double;
+    look->is_background = c == '&' && !is_double;
+    look->is_unfinished = c == '|' || (c == '&' && is_double);
+    look->is_command = true;
+    look->is_broken |= look->is_first;
+    look->is_doubtful |= look->is_first;
+}
+
+/* A redirection says nothing about the command. Only the operator is skipped;
+ * the file name is a word like any other. */
+static void take_redirection(struct look *look, char c)
+{
+    while (look->at < look->end &&
+           (*look->at == c || *look->at == '&' || *look->at == '>' ||
+            *look->at == '|' || *look->at == '-'))
+        look->at++;
+    look->is_background = false;
+}
+
+static void take_operator(struct look *look)
+{
+    char c = *look->at++;
+    if (c == '(' || c == ')')
+        take_bracket(look, c);
+    else if (c == '<' || c == '>')
+        take_redirection(look, c);
+    else
+        take_separator(look, c);
+    look->is_first = false;
+}
+
+/* ---------------------------------------------------------------- the line */
+
+static bool is_open(const struct look *look)
+{
+    for (int i = 0; i < NEST_COUNT; i++) {
+        if (look->open[i] != 0)
+            return true;
+    }
+    return look->brackets != 0 || look->is_unfinished;
+}
+
+enum js_shline js_shline_look(const char *command, size_t len)
+{
+    struct look look = {.at = command,
+                        .end = command + len,
+                        .is_first = true,
+                        .is_command = true};
+    while (look.at < look.end) {
+        if (shline_is_blank(*look.at))
+            look.at++;
+        else if (*look.at == '#')
+            break; /* a comment; within a word '#' is skipped with the word */
+        else if (is_operator(*look.at))
+            take_operator(&look);
+        else
+            take_word(&look);
+    }
+    if (look.is_broken)
+        return JS_SHLINE_BROKEN;
+    if (look.is_doubtful || is_open(&look))
+        return JS_SHLINE_DOUBTFUL;
+    return look.is_background ? JS_SHLINE_BACKGROUND : JS_SHLINE_WHOLE;
+}
+
+/* ---------------------------------------------------------------- "#!" */
+
+static bool is_shell(const char *name, size_t len)
+{
+    static const char *const shells[] = {"sh",  "bash", "dash", "ash",  "ksh",
+                                         "zsh", "csh",  "tcsh", "fish", "mksh"};
+    for (size_t i = 0; i < sizeof(shells) / sizeof(shells[0]); i++) {
+        if (strlen(shells[i]) == len && memcmp(shells[i], name, len) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Accepts "#!/usr/bin/env bash" as well as "#!/bin/sh -e". */
+size_t js_shline_shebang(const char *text, size_t len)
+{
+    enum { SHEBANG_MAX = 256 };
+    const char *newline = memchr(text, '\n', len);
+    size_t line = newline ? (size_t)(newline - text) : len;
+    if (line > 0 && text[line - 1] == '\r')
+        line--;
+    if (line < 2 || line > SHEBANG_MAX || memcmp(text, "#!", 2) != 0)
+        return 0;
+    for (size_t at = 2; at < line;) {
+        size_t word = 0, name = at;
+        for (; at + word < line && !shline_is_blank(text[at + word]); word++) {
+            if (text[at + word] == '/')
+                name = at + word + 1;
+        }
+        if (is_shell(text + name, at + word - name))
+            return line;
+        at += word + 1;
+    }
+    return 0;
 }

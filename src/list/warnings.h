@@ -50,4 +50,31 @@ void js_warnings_look(struct js_warnings *warnings, const char *bytes,
 /* The input has ended. */
 void js_warnings_end(struct js_warnings *warnings);
 
+/* ---------------------------------------------------------------- shell lines
+ */
+
+/*
+ * Whether a line looks like a piece of a shell script.
+ *
+ * Each line of a list is a command of its own. A script's construct of several
+ * lines (a loop, a function) makes no sense here, and a command left in the
+ * background is not waited for. This is a quick check in one pass, without a
+ * shell: it looks at quotes, brackets and the words of the grammar. Doubtful
+ * lines are left to `sh -n`.
+ */
+enum js_shline {
+    JS_SHLINE_WHOLE,      /* the line is complete */
+    JS_SHLINE_BACKGROUND, /* the line is complete, and leaves its last command
+                             in the background */
+    JS_SHLINE_BROKEN,   /* it begins with a word that can only end or continue a
+                           construct: "done" */
+    JS_SHLINE_DOUBTFUL, /* something seems to be unclosed at its end */
+};
+
+enum js_shline js_shline_look(const char *command, size_t len);
+
+/* The length of the interpreter line "#!/bin/sh ..." at the beginning of a
+ * text, if it names a shell; 0 if there is none. */
+size_t js_shline_shebang(const char *text, size_t len);
+
 #endif

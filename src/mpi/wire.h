@@ -117,7 +117,7 @@ enum {
  * One job, as MPI sends it. js_link builds its datatype from this layout: four
  * groups of fields, the largest fields first, without padding.
  *
- * The text consists of the allocation, the details (list/job_spec.h) and the
+ * The text consists of the allocation, the details (list/job.h) and the
  * command. The allocation has allocation_len bytes: the list of CPUs, the list
  * of GPUs and, if there are several hosts, the list of hosts, each followed by
  * a NUL. It is empty if the job gets the slot's own CPUs and no GPU.

@@ -48,7 +48,7 @@
  *     jobs first identity ...
  *                       These jobs are accepted under the ids first, first + 1
  *                       and so on, which follow the highest so far. An identity
- *                       (list/identity.h) is 32 hexadecimal digits.
+ *                       (list/job.h) is 32 hexadecimal digits.
  *     name id NAME      The name of a job. The last job that got a name has it.
  *     again id ...      The success of these jobs no longer counts: what they
  *                       come after runs again.

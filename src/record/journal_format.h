@@ -8,7 +8,7 @@
 
 #include "base/buf.h"
 #include "base/process.h"
-#include "list/identity.h"
+#include "list/job.h"
 #include "list/outcome.h"
 #include "record/completion.h"
 

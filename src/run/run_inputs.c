@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "base/launchenv.h"
 #include "base/paths.h"
-#include "list/targets.h"
+#include "list/conflicts.h"
 
 #include <errno.h>
 #include <stdio.h>

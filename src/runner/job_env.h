@@ -9,7 +9,7 @@
 
 #include "base/buf.h"
 #include "base/mark.h"
-#include "list/job_spec.h"
+#include "list/job.h"
 #include "runner/runner.h"
 
 #include <stdbool.h>

@@ -8,7 +8,7 @@
 #ifndef JS_RUNNER_JOB_IO_H
 #define JS_RUNNER_JOB_IO_H
 
-#include "list/job_spec.h"
+#include "list/job.h"
 #include "node/spawn.h"
 #include "node/spool.h"
 #include "runner/runner.h"

@@ -61,7 +61,7 @@
 
 #include "base/cpuset.h"
 #include "base/err.h"
-#include "list/job_spec.h"
+#include "list/job.h"
 #include "list/outcome.h"
 #include "list/settings.h"
 
@@ -98,7 +98,7 @@ struct js_runner_job {
     const struct js_cpuset *numa; /* NUMA nodes of its memory; NULL: any */
     const char *gpus;             /* "0,1"; NULL: it asked for none */
     const char *hosts;   /* "n1,n2": of several nodes, this one's first; NULL */
-    const char *details; /* list/job_spec.h, details_len bytes */
+    const char *details; /* list/job.h, details_len bytes */
     size_t details_len;
     const char *command; /* len bytes and a NUL */
     size_t len;

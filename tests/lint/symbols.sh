@@ -11,9 +11,10 @@ printf '%s\n' "$nm" | awk '
         also["allocator"] = "allocation"
         also["attributes"] = "defaults strings"
         also["completion"] = "output_tail summary"
+        also["conflicts"] = "lineage"
         also["delivery"] = "console"
         also["fdio"] = "fd open pread reserve write"
-        also["job"] = "request"
+        also["job"] = "identity request"
         also["job_io"] = "job_files job_folder job_hostfile job_output"
         also["journal_load"] = "journal"
         also["lanes"] = "job"
@@ -29,6 +30,7 @@ printf '%s\n' "$nm" | awk '
         also["ready_queue"] = "held"
         also["trust"] = "open"
         also["units"] = "closest_word parse plural show"
+        also["warnings"] = "shline"
         also["wire"] = "tag"
     }
     NF == 3 {

@@ -13,11 +13,10 @@
     _(trust)                                                                   \
     _(json)                                                                    \
     _(strmap)                                                                  \
-    _(shline)                                                                  \
-    _(lineage)                                                                 \
+    _(warnings)                                                                \
+    _(conflicts)                                                               \
     _(jobfile)                                                                 \
     _(attributes)                                                              \
-    _(job_spec)                                                                \
     _(job)                                                                     \
     _(log_histogram)                                                           \
     _(resources)                                                               \

@@ -2,7 +2,7 @@
 #include "unit.h"
 
 #include "dag.h"
-#include "list/identity.h"
+#include "list/job.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "dag.h"
-#include "list/identity.h"
+#include "list/job.h"
 #include "sched/whatif.h"
 
 #include <errno.h>

@@ -1,8 +1,8 @@
-/* shline: which lines are pieces of a script, and which only look like it. */
+/* warnings: which lines are pieces of a script, and which only look like it. */
 #include "unit.h"
 
 #include "base/shell.h"
-#include "list/shline.h"
+#include "list/warnings.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -143,4 +143,4 @@ static const struct unit_test tests[] = {
     {NULL, NULL},
 };
 
-const struct unit_suite suite_shline = {"shline", tests};
+const struct unit_suite suite_warnings = {"warnings", tests};

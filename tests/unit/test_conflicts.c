@@ -1,7 +1,7 @@
-/* lineage: which job comes after which. */
+/* conflicts: which job comes after which. */
 #include "unit.h"
 
-#include "list/lineage.h"
+#include "list/conflicts.h"
 
 static enum js_lineage_answer follows(struct js_lineage *lineage,
                                       uint64_t parent, uint64_t ancestor)
@@ -84,4 +84,4 @@ static const struct unit_test tests[] = {
     {NULL, NULL},
 };
 
-const struct unit_suite suite_lineage = {"lineage", tests};
+const struct unit_suite suite_conflicts = {"conflicts", tests};
