@@ -87,7 +87,7 @@ static int report_data_read_list(struct js_report_data *data)
     if (!data->list)
         return 0;
     struct js_list_state *list_state = js_list_state_new(
-        data->list, js_journal_model_ledger(data->model), take_listed, data);
+        data->list, js_journal_model_registry(data->model), take_listed, data);
     js_list_state_free(list_state);
     return list_state ? 0 : -1;
 }
@@ -306,7 +306,7 @@ static void report_data_put_standing(struct document *document, uint64_t id)
 {
     struct js_journal_model_job job;
     js_journal_model_job(document->data->model, id, &job);
-    js_json_count(&document->json, NULL, job.standing);
+    js_json_count(&document->json, NULL, job.state);
 }
 
 static void put_gone(struct document *document, uint64_t id)
@@ -326,7 +326,7 @@ static void report_data_put_parent(struct document *document, uint64_t id)
     struct js_journal_model_job job;
     js_journal_model_job(document->data->model, id, &job);
     js_json_count(&document->json, NULL,
-                  job.standing == JS_JOB_STATE_SKIPPED ? job.parent : 0);
+                  job.state == JS_JOB_STATE_SKIPPED ? job.parent : 0);
 }
 
 static void put_wait(struct document *document, uint64_t id)

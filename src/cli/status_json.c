@@ -237,8 +237,7 @@ static const char *state_of(const struct js_journal_model_job *job)
         [JS_JOB_STATE_FAILED] = "failed",
         [JS_JOB_STATE_SKIPPED] = "skipped",
     };
-    return job->begun != JS_JOURNAL_MODEL_NONE ? "running"
-                                               : words[job->standing];
+    return job->begun != JS_JOURNAL_MODEL_NONE ? "running" : words[job->state];
 }
 
 struct listing {
@@ -304,7 +303,7 @@ static void status_json_put_attempts(struct js_json *json,
         status_json_put_attempt(json, overview, number);
         js_json_close_object(json);
         js_journal_model_attempt(overview->model, number, &attempt);
-        number = attempt.past_runs;
+        number = attempt.previous;
     }
     js_json_close_array(json);
 }
@@ -342,7 +341,7 @@ static void put_explained(struct js_json *json,
     if (it->job && it->wait != JS_WAIT_NOT &&
         job.begun == JS_JOURNAL_MODEL_NONE)
         put_list_state(json, overview);
-    if (job.standing == JS_JOB_STATE_SKIPPED)
+    if (job.state == JS_JOB_STATE_SKIPPED)
         js_json_count(json, "skipped_because_of", job.parent);
     if (job.begun != JS_JOURNAL_MODEL_NONE) {
         js_json_open_object(json, "running");

@@ -32,7 +32,7 @@ static void count_job(struct js_status_model_counts *counts,
         return;
     }
     counts->jobs++;
-    switch (job->standing) {
+    switch (job->state) {
     case JS_JOB_STATE_SUCCEEDED:
         counts->done++;
         break;
@@ -250,7 +250,7 @@ bool js_status_model_next_failed(const struct js_status_model *overview,
         if (ret->kind != JS_JOURNAL_MODEL_FAILED)
             continue;
         js_journal_model_job(model, ret->id, &job);
-        if (job.standing == JS_JOB_STATE_FAILED && job.latest == i &&
+        if (job.state == JS_JOB_STATE_FAILED && job.latest == i &&
             !job.is_gone) {
             *at = i;
             return true;
@@ -274,7 +274,7 @@ static size_t find_first_failed(const struct js_status_model *overview)
 static bool is_shown(const struct gathering *gathering,
                      const struct js_journal_model_job *job)
 {
-    bool has_failed = job->standing == JS_JOB_STATE_FAILED &&
+    bool has_failed = job->state == JS_JOB_STATE_FAILED &&
                       job->latest != JS_JOURNAL_MODEL_NONE;
     return job->begun != JS_JOURNAL_MODEL_NONE ||
            (has_failed && job->latest >= gathering->first_failed);
@@ -346,7 +346,7 @@ static void status_model_read_list(struct gathering *gathering)
     if (!overview->list)
         return;
     overview->list_state = js_list_state_new(
-        overview->list, js_journal_model_ledger(overview->model),
+        overview->list, js_journal_model_registry(overview->model),
         status_model_take_job, gathering);
     if (!overview->list_state)
         js_err_errno(&overview->list_error, "%s", overview->config.job_file);
@@ -375,9 +375,10 @@ js_status_model_find(const struct js_status_model *overview, uint64_t id)
 static uint64_t find_explained(struct js_status_model *overview)
 {
     const char *wanted = overview->config.explained;
-    uint64_t id = wanted ? js_registry_find_name(
-                               js_journal_model_ledger(overview->model), wanted)
-                         : 0;
+    uint64_t id = wanted
+                      ? js_registry_find_name(
+                            js_journal_model_registry(overview->model), wanted)
+                      : 0;
     if (!wanted || id > 0)
         return id;
     if (js_parse_count(wanted, &id) < 0 ||

@@ -327,8 +327,8 @@ static void status_text_put_standing(struct page *page, uint64_t id)
             [JS_JOB_STATE_FAILED] = "failed",
             [JS_JOB_STATE_SKIPPED] = "skipped",
         };
-        bool is_left = job.standing == JS_JOB_STATE_LEFT && !is_on(overview);
-        status_text_put(page, is_left ? "left" : words[job.standing]);
+        bool is_left = job.state == JS_JOB_STATE_LEFT && !is_on(overview);
+        status_text_put(page, is_left ? "left" : words[job.state]);
         return;
     }
     js_journal_model_begun(overview->model, job.begun, &begun);
@@ -429,7 +429,7 @@ static void status_text_put_parent(struct page *page, uint64_t id)
         return;
     js_journal_model_job(page->overview->model, id, &parent);
     const char *end =
-        parent.standing == JS_JOB_STATE_SKIPPED ? "was skipped" : "failed";
+        parent.state == JS_JOB_STATE_SKIPPED ? "was skipped" : "failed";
     if (parent.name[0])
         SAY(page, "  comes after % (job %), which %\n", JS_TEXT(parent.name),
             JS_COUNT(id), JS_TEXT(end));
@@ -508,7 +508,7 @@ static void status_text_put_attempts(struct page *page, uint64_t id,
         }
         status_text_put_attempt(page, number);
         js_journal_model_attempt(model, number, &attempt);
-        number = attempt.past_runs;
+        number = attempt.previous;
     }
 }
 
@@ -528,10 +528,10 @@ int js_status_explain(const struct js_status_model *overview,
         status_text_put_need(&page, &it->job->request);
     }
     bool is_left =
-        job.standing == JS_JOB_STATE_LEFT && job.begun == JS_JOURNAL_MODEL_NONE;
+        job.state == JS_JOB_STATE_LEFT && job.begun == JS_JOURNAL_MODEL_NONE;
     if (it->job && it->id > 0 && is_left)
         status_text_put_reason(&page);
-    if (job.standing == JS_JOB_STATE_SKIPPED)
+    if (job.state == JS_JOB_STATE_SKIPPED)
         status_text_put_parent(&page, job.parent);
     status_text_put_losses(&page, job.losses);
     status_text_put_attempts(&page, it->id, job.latest);

@@ -48,7 +48,7 @@ static void master_finish_job(void *arg, const struct js_completion *completion)
 {
     struct js_master *master = arg;
     const struct js_outcome *outcome = &completion->outcome;
-    if (completion->fate == JS_ATTEMPT_RESULT_ENDED &&
+    if (completion->result == JS_ATTEMPT_RESULT_ENDED &&
         outcome->cause != JS_STOP_REASON_STOPPED)
         js_scheduler_finished(master->scheduler, completion->job,
                               js_outcome_succeeded(outcome));
@@ -238,7 +238,7 @@ static int skip_job(struct js_master *master,
                     struct js_err *err)
 {
     struct js_completion completion = {.job = next->skipped,
-                                       .fate = JS_ATTEMPT_RESULT_SKIPPED,
+                                       .result = JS_ATTEMPT_RESULT_SKIPPED,
                                        .parent = next->parent,
                                        .host = ""};
     master->ended++;
@@ -259,7 +259,7 @@ static int fail_job(struct js_master *master,
         .outcome = {.start_unix_ns = js_clock_unix_ns(),
                     .exit_code = 126,
                     .step = JS_STEP_RUNNER},
-        .fate = JS_ATTEMPT_RESULT_ENDED,
+        .result = JS_ATTEMPT_RESULT_ENDED,
         .slave = next->slave,
         .cores = job->request.cores * js_request_nodes(&job->request),
         .host = js_master_host(master, next->slave)};

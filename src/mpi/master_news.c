@@ -125,7 +125,7 @@ static int master_take_end(struct js_master *master, unsigned slave,
     struct js_completion completion = {
         .job = job,
         .outcome = done->outcome,
-        .fate =
+        .result =
             is_retried ? JS_ATTEMPT_RESULT_RETRIED : JS_ATTEMPT_RESULT_ENDED,
         .slave = slave,
         .cores = job->request.cores * js_request_nodes(&job->request),

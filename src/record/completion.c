@@ -104,11 +104,11 @@ static void count_end(struct js_summary *summary,
 void js_summary_add(struct js_summary *summary,
                     const struct js_completion *completion)
 {
-    if (completion->fate == JS_ATTEMPT_RESULT_SKIPPED) {
+    if (completion->result == JS_ATTEMPT_RESULT_SKIPPED) {
         summary->skipped++;
         return;
     }
-    if (completion->fate == JS_ATTEMPT_RESULT_ENDED)
+    if (completion->result == JS_ATTEMPT_RESULT_ENDED)
         count_end(summary, completion);
     summary->leftovers += completion->outcome.leftovers;
     if (completion->outcome.run_ns > 0)
@@ -178,7 +178,7 @@ static int append_where(struct js_buf *buf,
     if (js_buf_puts(buf, is_stopped ? " ended on " : " failed on ") < 0 ||
         js_buf_escape(buf, completion->host, strlen(completion->host)) < 0)
         return -1;
-    if (completion->fate != JS_ATTEMPT_RESULT_RETRIED)
+    if (completion->result != JS_ATTEMPT_RESULT_RETRIED)
         return 0;
     return js_buf_printf(buf, ", attempt %" PRIu32, completion->job->attempt);
 }
@@ -194,10 +194,10 @@ static int describe_outcome(const struct js_completion *completion,
 int js_summary_describe(const struct js_completion *completion,
                         const char *reason, struct js_buf *buf)
 {
-    bool is_retried = completion->fate == JS_ATTEMPT_RESULT_RETRIED;
+    bool is_retried = completion->result == JS_ATTEMPT_RESULT_RETRIED;
     if (js_summary_who(completion->job, buf) < 0)
         return -1;
-    if (completion->fate == JS_ATTEMPT_RESULT_SKIPPED)
+    if (completion->result == JS_ATTEMPT_RESULT_SKIPPED)
         return append_skipped(buf, reason);
     if (append_where(buf, completion) < 0 || js_buf_puts(buf, ": ") < 0 ||
         describe_outcome(completion, buf) < 0 ||

@@ -60,7 +60,7 @@ enum js_attempt_result {
 struct js_completion {
     struct js_job *job;
     struct js_outcome outcome;
-    enum js_attempt_result fate;
+    enum js_attempt_result result;
     uint64_t parent; /* of a skipped job: the job that failed or was skipped, as
                         the graph calls it */
     unsigned slave;  /* 0 of a skipped job, whose host is "" */

@@ -337,7 +337,7 @@ static void withhold(struct js_delivery *delivery, struct entry *entry)
 {
     const struct js_completion *completion = &entry->completion;
     delivery->waiting--;
-    delivery->withheld += completion->fate == JS_ATTEMPT_RESULT_ENDED &&
+    delivery->withheld += completion->result == JS_ATTEMPT_RESULT_ENDED &&
                           completion->outcome.cause != JS_STOP_REASON_STOPPED;
     delivery->unhanded -= entry->left[0] + entry->left[1];
     release_output(delivery, entry);

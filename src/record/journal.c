@@ -451,11 +451,11 @@ int js_journal_add_lost(struct js_journal *journal, const struct js_job *job,
 static enum js_journal_line_kind
 journal_kind_of(const struct js_completion *completion)
 {
-    if (completion->fate == JS_ATTEMPT_RESULT_SKIPPED)
+    if (completion->result == JS_ATTEMPT_RESULT_SKIPPED)
         return JS_JOURNAL_LINE_SKIPPED;
     if (completion->outcome.cause == JS_STOP_REASON_STOPPED)
         return JS_JOURNAL_LINE_STOPPED;
-    if (completion->fate == JS_ATTEMPT_RESULT_RETRIED)
+    if (completion->result == JS_ATTEMPT_RESULT_RETRIED)
         return JS_JOURNAL_LINE_RETRIED;
     return js_outcome_succeeded(&completion->outcome) ? JS_JOURNAL_LINE_OK
                                                       : JS_JOURNAL_LINE_FAILED;

@@ -122,18 +122,18 @@ static bool is_run_here(const struct loading *loading)
            is_in_this_space(loading, holder->boot, holder->space);
 }
 
-static bool is_earlier_of_command(const struct js_journal_part *past_runs,
+static bool is_earlier_of_command(const struct js_journal_part *earlier,
                                   const struct js_journal_part *part)
 {
-    return part->command != 0 && past_runs->command == part->command &&
-           past_runs->restarts < part->restarts;
+    return part->command != 0 && earlier->command == part->command &&
+           earlier->restarts < part->restarts;
 }
 
-static bool is_earlier_of_batch(const struct js_journal_part *past_runs,
+static bool is_earlier_of_batch(const struct js_journal_part *earlier,
                                 const struct js_journal_part *part)
 {
-    return part->batch[0] && strcmp(past_runs->batch, part->batch) == 0 &&
-           past_runs->batch_restarts < part->batch_restarts;
+    return part->batch[0] && strcmp(earlier->batch, part->batch) == 0 &&
+           earlier->batch_restarts < part->batch_restarts;
 }
 
 /* A batch job is started again when a node was lost as well, and then what
@@ -636,11 +636,11 @@ void js_journal_contents_release(struct js_journal_contents *contents)
     js_buf_release(&contents->processes);
 }
 
-bool js_journal_is_earlier(const struct js_journal_part *past_runs,
+bool js_journal_is_earlier(const struct js_journal_part *earlier,
                            const struct js_journal_part *part)
 {
-    return is_earlier_of_command(past_runs, part) ||
-           is_earlier_of_batch(past_runs, part);
+    return is_earlier_of_command(earlier, part) ||
+           is_earlier_of_batch(earlier, part);
 }
 
 enum js_journal_master

@@ -87,8 +87,8 @@ js_journal_master_of(const struct js_journal_holder *holder, const char *host);
 
 void js_journal_contents_release(struct js_journal_contents *contents);
 
-/* True if the run that was `past_runs` is an earlier start of `part`. */
-bool js_journal_is_earlier(const struct js_journal_part *past_runs,
+/* True if the run that was `earlier` is an earlier start of `part`. */
+bool js_journal_is_earlier(const struct js_journal_part *earlier,
                            const struct js_journal_part *part);
 
 /* True if all ranks and runners of that run are known, and none lives any more;

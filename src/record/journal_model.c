@@ -28,7 +28,7 @@ struct job {
 struct attempt {
     uint32_t id, attempt, cores;
     uint32_t slave; /* its number */
-    uint32_t past_runs;
+    uint32_t previous;
     uint32_t leftovers;
     int32_t step_errno;
     int64_t start_unix_ns, run_ns, user_cpu_ns, system_cpu_ns;
@@ -363,7 +363,7 @@ static int take_attempt(struct js_journal_model *model,
     if (!job)
         return 0;
     drop_begun(model, job);
-    attempt.past_runs = job->latest;
+    attempt.previous = job->latest;
     if (model->leftovers.id == attempt.id &&
         model->leftovers.attempt == attempt.attempt)
         attempt.leftovers = model->leftovers.leftovers;
@@ -692,7 +692,7 @@ void js_journal_model_attempt(const struct js_journal_model *model,
         .attempt = attempt->attempt,
         .cores = attempt->cores,
         .slave = attempt->slave,
-        .past_runs = journal_model_number_of(attempt->past_runs),
+        .previous = journal_model_number_of(attempt->previous),
         .outcome = {.start_unix_ns = attempt->start_unix_ns,
                     .run_ns = attempt->run_ns,
                     .user_cpu_ns = attempt->user_cpu_ns,
@@ -759,7 +759,7 @@ void js_journal_model_job(const struct js_journal_model *model, uint64_t id,
     const struct job *job = find_job(model, id);
     *ret = (struct js_journal_model_job){
         .name = job->name ? text_at(&model->names, job->name - 1) : "",
-        .standing = js_registry_standing(model->registry, id),
+        .state = js_registry_standing(model->registry, id),
         .is_gone = js_registry_is_gone(model->registry, id),
         .latest = journal_model_number_of(job->latest),
         .parent = job->parent,
@@ -784,7 +784,7 @@ void js_journal_model_begun(const struct js_journal_model *model, size_t index,
                                         .start_unix_ns = begun->start_unix_ns};
 }
 
-struct js_registry *js_journal_model_ledger(struct js_journal_model *model)
+struct js_registry *js_journal_model_registry(struct js_journal_model *model)
 {
     return model->registry;
 }

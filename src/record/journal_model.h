@@ -108,7 +108,7 @@ struct js_journal_model_attempt {
     uint32_t attempt; /* as the run counted them: 1, 2 ... */
     uint32_t cores;   /* of all its nodes together */
     size_t slave;     /* its number, not its rank */
-    size_t past_runs; /* the attempt of this job before, or NONE */
+    size_t previous;  /* the attempt of this job before, or NONE */
     struct js_outcome outcome;
 };
 
@@ -150,7 +150,7 @@ uint64_t js_journal_model_jobs(const struct js_journal_model *model);
 
 struct js_journal_model_job {
     const char *name; /* "": none */
-    enum js_job_state standing;
+    enum js_job_state state;
     bool is_gone;    /* no longer in the list */
     size_t latest;   /* its last attempt that has ended, or NONE */
     uint64_t parent; /* of a skipped job: the reason for it; 0: unknown */
@@ -180,6 +180,6 @@ void js_journal_model_begun(const struct js_journal_model *model, size_t index,
 
 /* The jobs by identity and by name, as the next run would find them, to be
  * matched against a list. The model owns it. */
-struct js_registry *js_journal_model_ledger(struct js_journal_model *model);
+struct js_registry *js_journal_model_registry(struct js_journal_model *model);
 
 #endif

@@ -248,7 +248,8 @@ void js_past_runs_free(struct js_past_runs *past_runs)
 
 struct js_registry *js_past_runs_registry(struct js_past_runs *past_runs)
 {
-    return past_runs->model ? js_journal_model_ledger(past_runs->model) : NULL;
+    return past_runs->model ? js_journal_model_registry(past_runs->model)
+                            : NULL;
 }
 
 static size_t past_runs_run_of(const struct js_journal_model *model,
@@ -266,7 +267,7 @@ static int64_t sum_attempts(const struct js_journal_model *model, size_t number)
     struct js_journal_model_attempt attempt;
     int64_t sum_ns = -1;
     size_t run = 0;
-    for (; number != JS_JOURNAL_MODEL_NONE; number = attempt.past_runs) {
+    for (; number != JS_JOURNAL_MODEL_NONE; number = attempt.previous) {
         js_journal_model_attempt(model, number, &attempt);
         if (attempt.kind == JS_JOURNAL_MODEL_STOPPED)
             continue;

@@ -151,7 +151,7 @@ static int describe_mishap(const struct js_completion *completion,
     if (js_buf_printf(text, "after %s, which ", js_job_name(completion->job)) <
         0)
         return -1;
-    return completion->fate == JS_ATTEMPT_RESULT_SKIPPED
+    return completion->result == JS_ATTEMPT_RESULT_SKIPPED
                ? js_buf_puts(text, "was skipped")
                : js_summary_mishap(completion, text);
 }
@@ -196,7 +196,7 @@ static const struct mishap *mishap_of(const struct js_recorder *recorder,
 static const char *parent_of(const struct js_recorder *recorder,
                              const struct js_completion *completion)
 {
-    return completion->fate == JS_ATTEMPT_RESULT_SKIPPED
+    return completion->result == JS_ATTEMPT_RESULT_SKIPPED
                ? js_graph_name(recorder->graph, completion->parent)
                : NULL;
 }
@@ -218,16 +218,16 @@ static int describe_failure(const struct js_recorder *recorder,
                             const struct js_completion *completion,
                             struct js_buf *text)
 {
-    struct js_buf past_runs = JS_BUF_INIT;
+    struct js_buf earlier = JS_BUF_INIT;
     const char *parent = parent_of(recorder, completion);
     const struct mishap *mishap = mishap_of(recorder, parent);
     const char *reason = mishap ? mishap->reason : NULL;
     if (!reason && parent &&
-        js_buf_printf(&past_runs, "after %s, which failed in an earlier run",
+        js_buf_printf(&earlier, "after %s, which failed in an earlier run",
                       parent) == 0)
-        reason = js_buf_string(&past_runs);
+        reason = js_buf_string(&earlier);
     int rc = js_summary_describe(completion, reason, text);
-    js_buf_release(&past_runs);
+    js_buf_release(&earlier);
     return rc;
 }
 
@@ -238,7 +238,7 @@ static void show_failure(struct js_recorder *recorder,
 {
     struct js_buf text = JS_BUF_INIT;
     const struct js_log *log = &recorder->console.log;
-    bool is_retried = completion->fate == JS_ATTEMPT_RESULT_RETRIED;
+    bool is_retried = completion->result == JS_ATTEMPT_RESULT_RETRIED;
     unsigned *shown =
         is_retried ? &recorder->retries_shown : &recorder->failures_shown;
     unsigned most = is_retried ? RETRIES_SHOWN : FAILURES_SHOWN;
@@ -305,7 +305,7 @@ static void add_to_joblog(struct js_recorder *recorder,
 static void recorder_report(struct js_recorder *recorder,
                             const struct js_completion *completion)
 {
-    bool is_run = completion->fate != JS_ATTEMPT_RESULT_SKIPPED;
+    bool is_run = completion->result != JS_ATTEMPT_RESULT_SKIPPED;
     if (recorder->joblog && is_run)
         add_to_joblog(recorder, completion);
     if (recorder->is_traced && is_run)
@@ -363,12 +363,12 @@ static bool read_tail(const struct js_recorder *recorder,
 static void take_finished(struct js_recorder *recorder,
                           const struct js_completion *completion)
 {
-    bool is_success = completion->fate != JS_ATTEMPT_RESULT_SKIPPED &&
+    bool is_success = completion->result != JS_ATTEMPT_RESULT_SKIPPED &&
                       js_outcome_succeeded(&completion->outcome);
     js_summary_add(&recorder->summary, completion);
-    if (!is_success && completion->fate != JS_ATTEMPT_RESULT_RETRIED)
+    if (!is_success && completion->result != JS_ATTEMPT_RESULT_RETRIED)
         keep_mishap(recorder, completion);
-    if (!is_success && completion->fate == JS_ATTEMPT_RESULT_ENDED &&
+    if (!is_success && completion->result == JS_ATTEMPT_RESULT_ENDED &&
         completion->outcome.cause != JS_STOP_REASON_STOPPED)
         recorder_keep_name(recorder, completion->job);
     if (recorder->journal && add_to_journal(recorder, completion) == 0)

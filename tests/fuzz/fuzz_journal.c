@@ -87,8 +87,8 @@ static void walk_attempts(const struct js_journal_model *model)
         bool has_tail = js_journal_model_tail(model, i, &tail);
         if (slave.run >= js_journal_model_runs(model) || attempt.id == 0 ||
             attempt.id > js_journal_model_jobs(model) ||
-            (attempt.past_runs != JS_JOURNAL_MODEL_NONE &&
-             attempt.past_runs >= i) ||
+            (attempt.previous != JS_JOURNAL_MODEL_NONE &&
+             attempt.previous >= i) ||
             (has_tail && strlen(tail.text) > size_max))
             abort();
     }

@@ -607,7 +607,7 @@ static void test_both_readers_gone(void)
     }
     /* An attempt that is followed by another is not among the jobs. */
     struct js_completion retried = {.job = not_null(js_job_new(99, "true", 4)),
-                                    .fate = JS_ATTEMPT_RESULT_RETRIED,
+                                    .result = JS_ATTEMPT_RESULT_RETRIED,
                                     .slave = 1,
                                     .host = "n1"};
     retried.outcome.out_bytes = 1;

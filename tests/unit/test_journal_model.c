@@ -172,14 +172,15 @@ static void test_every_attempt(void)
                                       .cores = 4,
                                       .outcome = outcome,
                                       .tail = &said,
-                                      .fate = JS_ATTEMPT_RESULT_RETRIED},
+                                      .result = JS_ATTEMPT_RESULT_RETRIED},
                1, 1);
     completion(
         &scene,
         (struct js_completion){.slave = 2, .cores = 1, .outcome = outcome}, 1,
         2);
     completion(&scene,
-               (struct js_completion){.fate = JS_ATTEMPT_RESULT_SKIPPED}, 3, 1);
+               (struct js_completion){.result = JS_ATTEMPT_RESULT_SKIPPED}, 3,
+               1);
     end(&scene, 1);
     const struct js_journal_model *model = load(&scene);
     CU_ASSERT_EQUAL(js_journal_model_jobs(model), 3);
@@ -188,7 +189,7 @@ static void test_every_attempt(void)
     CU_ASSERT_EQUAL(attempt.id, 1);
     CU_ASSERT_EQUAL(attempt.kind, JS_JOURNAL_MODEL_RETRIED);
     CU_ASSERT_EQUAL(attempt.cores, 4);
-    CU_ASSERT_EQUAL(attempt.past_runs, JS_JOURNAL_MODEL_NONE);
+    CU_ASSERT_EQUAL(attempt.previous, JS_JOURNAL_MODEL_NONE);
     expect_same(&attempt.outcome, &outcome);
     js_journal_model_slave(model, attempt.slave, &slave);
     CU_ASSERT_EQUAL(slave.rank, 1);
@@ -199,13 +200,13 @@ static void test_every_attempt(void)
     CU_ASSERT_FALSE(js_journal_model_tail(model, 0, &tail));
     CU_ASSERT_FALSE(js_journal_model_tail(model, 2, &tail));
     js_journal_model_job(model, 1, &job);
-    CU_ASSERT_EQUAL(job.standing, JS_JOB_STATE_FAILED);
+    CU_ASSERT_EQUAL(job.state, JS_JOB_STATE_FAILED);
     CU_ASSERT_EQUAL(job.latest, 2);
     js_journal_model_attempt(model, job.latest, &attempt);
     CU_ASSERT_EQUAL(attempt.attempt, 2);
-    CU_ASSERT_EQUAL(attempt.past_runs, 1);
+    CU_ASSERT_EQUAL(attempt.previous, 1);
     js_journal_model_job(model, 3, &job);
-    CU_ASSERT_EQUAL(job.standing, JS_JOB_STATE_SKIPPED);
+    CU_ASSERT_EQUAL(job.state, JS_JOB_STATE_SKIPPED);
     CU_ASSERT_EQUAL(job.parent, 1);
     CU_ASSERT_EQUAL(job.latest, JS_JOURNAL_MODEL_NONE);
     scene_release(&scene);
@@ -280,7 +281,7 @@ static void test_what_runs(void)
     completion(&scene, (struct js_completion){.slave = 1}, 1, 1);
     completion(&scene,
                (struct js_completion){.slave = 1,
-                                      .fate = JS_ATTEMPT_RESULT_RETRIED,
+                                      .result = JS_ATTEMPT_RESULT_RETRIED,
                                       .outcome = {.exit_code = 1}},
                5, 1);
     commit(&scene);
@@ -549,7 +550,7 @@ static void test_losses(void)
     CU_ASSERT_EQUAL(js_journal_model_begun_count(model), 0);
     js_journal_model_job(model, 1, &job);
     CU_ASSERT_EQUAL(job.losses, 2);
-    CU_ASSERT_EQUAL(job.standing, JS_JOB_STATE_LEFT);
+    CU_ASSERT_EQUAL(job.state, JS_JOB_STATE_LEFT);
     js_journal_model_job(model, 2, &job);
     CU_ASSERT_EQUAL(job.losses, 0);
     struct js_journal_model_loss loss;

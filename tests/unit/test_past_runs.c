@@ -84,7 +84,7 @@ static void ran(struct scene *scene, uint64_t id, uint32_t attempt,
         .job = job_of(id, attempt),
         .slave = slave,
         .cores = 1,
-        .fate =
+        .result =
             is_retried ? JS_ATTEMPT_RESULT_RETRIED : JS_ATTEMPT_RESULT_ENDED,
         .outcome = {.start_unix_ns = (int64_t)(start_s * 1e9),
                     .run_ns = (int64_t)(run_s * 1e9),
@@ -228,7 +228,7 @@ static void test_from_model(void)
     CU_ASSERT_EQUAL(js_past_runs_cores(past_runs, 2), 1);
     js_job_free(job);
     js_past_runs_free(past_runs);
-    CU_ASSERT_EQUAL(js_registry_standing(js_journal_model_ledger(model), 1),
+    CU_ASSERT_EQUAL(js_registry_standing(js_journal_model_registry(model), 1),
                     JS_JOB_STATE_SUCCEEDED);
     js_journal_model_free(model);
     scene_release(&scene);

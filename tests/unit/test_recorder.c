@@ -246,11 +246,12 @@ static void test_without_a_journal(void)
     scene_free(scene);
 }
 
-static void fail(struct scene *scene, uint64_t id, enum js_attempt_result fate)
+static void fail(struct scene *scene, uint64_t id,
+                 enum js_attempt_result result)
 {
     struct js_completion completion = {.job = not_null(js_job_new(id, "x", 1)),
                                        .outcome = {.exit_code = 1},
-                                       .fate = fate,
+                                       .result = result,
                                        .slave = 1,
                                        .cores = 1,
                                        .host = "n1"};
