@@ -53,20 +53,13 @@ int js_plan_model_make(const struct js_plan_model_config *config,
     struct js_whatif_config whatif = {
         .list = config->list,
         .registry = config->registry,
-        .scheduler = {.round_size = options->round_size,
-                      .barrier = options->barrier,
-                      .longest_first = options->longest_first,
-                      .retries = options->retries,
-                      .failures = options->max_failures,
-                      .timeout_ns = options->timeout_ns},
+        .scheduler = js_scheduler_config_of(options),
         .run_ns = plan_model_run_ns,
         .expected_ns = past.order ? plan_model_expected_ns : NULL,
         .arg = &past,
         .gap_ns = js_past_runs_gap_ns(config->past_runs),
         .slots = config->slots,
     };
-    if (options->fail_fast && whatif.scheduler.failures == 0)
-        whatif.scheduler.failures = 1;
     describe_hosts(config, &whatif);
     ret->is_mem_counted = whatif.host_mem_bytes > 0;
     int rc = js_whatif_make(&whatif, &ret->whatif, err);

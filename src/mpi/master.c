@@ -35,7 +35,7 @@ static struct js_scheduler *new_scheduler(const struct js_master_config *config,
     struct js_scheduler_config scheduler = config->scheduler;
     struct js_source_survey survey;
     js_source_survey(config->source, &survey);
-    scheduler.is_ordered = survey.is_ordered || scheduler.longest_first;
+    scheduler.is_ordered = survey.is_ordered;
     scheduler.is_stream = js_source_is_stream(config->source);
     return js_scheduler_new(&scheduler, js_source_graph(config->source),
                             allocator);

@@ -162,14 +162,9 @@ static int equip_here(struct js_run *run, struct js_allocator *allocator,
                                  (const char *const *)environ, &resources,
                                  err) < 0)
         return -1;
-    int rc = 0;
-    for (uint32_t i = 0; rc == 0 && i < resources.core_count; i++) {
-        unsigned rank = i + 1;
-        if (js_allocator_add(allocator, rank, &node, true) < 0 ||
-            js_allocator_equip(allocator, rank, &resources, &i, 1) < 0 ||
-            js_scheduler_add_slave(scheduler, rank, 1) < 0)
-            rc = js_err_errno(err, "this machine");
-    }
+    int rc = js_simulate_add_host(scheduler, allocator, 1, &node, &resources);
+    if (rc < 0)
+        js_err_errno(err, "this machine");
     js_resources_release(&resources);
     return rc;
 }
@@ -210,8 +205,7 @@ enum jobsched_status js_run_check_here(const struct jobsched_config *config,
             js_run_config_scheduler(&run);
         struct js_source_survey survey;
         js_source_survey(run.source, &survey);
-        scheduler_config.is_ordered =
-            survey.is_ordered || scheduler_config.longest_first;
+        scheduler_config.is_ordered = survey.is_ordered;
         struct js_allocator *allocator = js_allocator_new();
         struct js_scheduler *scheduler =
             allocator ? js_scheduler_new(&scheduler_config,

@@ -123,19 +123,10 @@ struct js_wire_setup js_run_config_setup(const struct js_run *run)
 
 struct js_scheduler_config js_run_config_scheduler(const struct js_run *run)
 {
-    const struct jobsched_config *config = run->config;
-    uint64_t failed_before =
-        run->registry ? js_registry_settled(run->registry) : 0;
-    uint64_t failures = config->max_failures;
-    if (config->fail_fast && failures == 0)
-        failures = 1;
-    return (struct js_scheduler_config){.round_size = config->round_size,
-                                        .barrier = config->barrier,
-                                        .longest_first = config->longest_first,
-                                        .retries = config->retries,
-                                        .failures = failures,
-                                        .failed_before = failed_before,
-                                        .timeout_ns = config->timeout_ns};
+    struct js_scheduler_config scheduler = js_scheduler_config_of(run->config);
+    if (run->registry)
+        scheduler.failed_before = js_registry_settled(run->registry);
+    return scheduler;
 }
 
 int64_t js_run_config_margin_ns(const struct jobsched_config *config)

@@ -1,6 +1,7 @@
 #include "sched/scheduler.h"
 
 #include "base/invariant.h"
+#include "jobsched.h"
 #include "sched/backlog.h"
 #include "sched/lanes.h"
 #include "sched/ready_queue.h"
@@ -46,6 +47,19 @@ struct js_scheduler {
 #endif
 };
 
+struct js_scheduler_config
+js_scheduler_config_of(const struct jobsched_config *config)
+{
+    bool is_first_last = config->fail_fast && config->max_failures == 0;
+    return (struct js_scheduler_config){
+        .round_size = config->round_size,
+        .barrier = config->barrier,
+        .longest_first = config->longest_first != NULL,
+        .retries = config->retries,
+        .failures = is_first_last ? 1 : config->max_failures,
+        .timeout_ns = config->timeout_ns};
+}
+
 struct js_scheduler *js_scheduler_new(const struct js_scheduler_config *config,
                                       struct js_graph *graph,
                                       struct js_allocator *allocator)
@@ -54,6 +68,7 @@ struct js_scheduler *js_scheduler_new(const struct js_scheduler_config *config,
     if (!scheduler)
         return NULL;
     scheduler->config = *config;
+    scheduler->config.is_ordered |= config->longest_first;
     scheduler->failures = config->failed_before;
     scheduler->graph = graph;
     scheduler->allocator = allocator;

@@ -95,12 +95,14 @@ enum {
 /* js_scheduler_tell_begun() reports a job once it has run this long. */
 #define JS_SCHEDULER_BEGUN_NS (1000 * INT64_C(1000000))
 
+struct jobsched_config;
+
 struct js_scheduler_config {
     uint32_t round_size; /* jobs, at least 1 */
     bool barrier;
     bool longest_first;
-    bool is_ordered;   /* priorities or run times apply to the whole input: the
-                          scheduler must have all jobs at once */
+    bool is_ordered;   /* priorities apply to the whole input: the scheduler
+                          must have all jobs at once (as with longest_first) */
     bool is_stream;    /* the input may have no end: the scheduler takes at most
                           JS_SCHEDULER_HELD_MAX jobs besides READY ones */
     uint32_t retries;  /* for jobs that set none themselves */
@@ -110,6 +112,12 @@ struct js_scheduler_config {
                                existed */
     int64_t timeout_ns;     /* for jobs that set none themselves; 0: none */
 };
+
+/* What the configuration of a run says about the order of jobs and about
+ * failures. is_ordered, is_stream and failed_before depend on the list and on
+ * earlier runs: the caller sets them. */
+struct js_scheduler_config
+js_scheduler_config_of(const struct jobsched_config *config);
 
 enum {
     JS_SCHEDULER_HELD_MAX = 100000,

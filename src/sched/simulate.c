@@ -275,6 +275,21 @@ static int play_all(struct play *play)
     }
 }
 
+int js_simulate_add_host(struct js_scheduler *scheduler,
+                         struct js_allocator *allocator, unsigned first_rank,
+                         const struct js_node *node,
+                         const struct js_resources *resources)
+{
+    for (uint32_t i = 0; i < resources->core_count; i++) {
+        unsigned rank = first_rank + i;
+        if (js_allocator_add(allocator, rank, node, true) < 0 ||
+            js_allocator_equip(allocator, rank, resources, &i, 1) < 0 ||
+            js_scheduler_add_slave(scheduler, rank, 1) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 int js_simulate(struct js_scheduler *scheduler, struct js_source *source,
                 const struct js_simulate_config *config,
                 struct js_simulation *ret, struct js_err *err)

@@ -13,6 +13,16 @@
 #include "list/source.h"
 #include "sched/scheduler.h"
 
+/*
+ * Gives the scheduler and its allocator a host, on which each core is a slave
+ * with one slot. The slaves are numbered from `first_rank` on. Returns 0, or -1
+ * with errno, as js_allocator_equip() and js_scheduler_add_slave() do.
+ */
+int js_simulate_add_host(struct js_scheduler *scheduler,
+                         struct js_allocator *allocator, unsigned first_rank,
+                         const struct js_node *node,
+                         const struct js_resources *resources);
+
 struct js_simulate_config {
     int64_t gap_ns;     /* from the time when a slot is free to the start of its
                            next job */

@@ -200,13 +200,9 @@ static int add_host(struct trial *trial, unsigned first_rank, uint32_t slots)
     struct js_node node = {.boot_id = first_rank};
     struct js_resources resources = {0};
     int rc = equip_host(trial->study, slots, &resources);
-    for (uint32_t i = 0; rc == 0 && i < slots; i++) {
-        unsigned rank = first_rank + i;
-        if (js_allocator_add(trial->allocator, rank, &node, true) < 0 ||
-            js_allocator_equip(trial->allocator, rank, &resources, &i, 1) < 0 ||
-            js_scheduler_add_slave(trial->scheduler, rank, 1) < 0)
-            rc = -1;
-    }
+    if (rc == 0)
+        rc = js_simulate_add_host(trial->scheduler, trial->allocator,
+                                  first_rank, &node, &resources);
     js_resources_release(&resources);
     return rc;
 }
@@ -273,9 +269,7 @@ static int open_trial(struct trial *trial)
     struct study *study = trial->study;
     struct js_scheduler_config scheduler = study->config->scheduler;
     scheduler.longest_first |= trial->is_longest_first;
-    /* As in a run: priorities and run times need the whole list. */
-    scheduler.is_ordered = js_list_survey(study->config->list)->is_ordered ||
-                           scheduler.longest_first;
+    scheduler.is_ordered = js_list_survey(study->config->list)->is_ordered;
     trial->source = whatif_open_list(study, &trial->resume);
     if (!trial->source)
         return -1;

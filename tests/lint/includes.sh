@@ -13,7 +13,8 @@ BEGIN {
     # Folder under src: which others it sees besides itself.
     sees["base"] = " "
     sees["list"] = " base "
-    sees["sched"] = sees["node"] = sees["record"] = " base list "
+    sees["node"] = sees["record"] = " base list "
+    sees["sched"] = " base list jobsched.h "
     sees["runner"] = " base list node "
     sees["mpi"] = " base list sched node jobsched.h "
     sees["run"] = " base list sched node record runner mpi jobsched.h "

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "dag.h"
+#include "jobsched.h"
 #include "sched/simulate.h"
 
 #include <errno.h>
@@ -82,8 +83,7 @@ static int simulate(struct scene *scene, const char *path,
     struct js_scheduler_config scheduler_config = scene->config;
     struct js_source_survey survey;
     js_source_survey(source, &survey);
-    scheduler_config.is_ordered =
-        survey.is_ordered || scheduler_config.longest_first;
+    scheduler_config.is_ordered = survey.is_ordered;
     struct js_scheduler *scheduler =
         js_scheduler_new(&scheduler_config, js_source_graph(source), allocator);
     CU_ASSERT_PTR_NOT_NULL_FATAL(scheduler);
@@ -383,7 +383,64 @@ static void test_short_jobs_ahead(void)
     }
 }
 
+/* A run and a plan are made of the same configuration. */
+static void test_config(void)
+{
+    struct jobsched_config config = {.round_size = 7,
+                                     .barrier = true,
+                                     .longest_first = "joblog",
+                                     .retries = 2,
+                                     .timeout_ns = 3,
+                                     .max_failures = 4};
+    struct js_scheduler_config made = js_scheduler_config_of(&config);
+    CU_ASSERT_EQUAL(made.round_size, 7);
+    CU_ASSERT_TRUE(made.barrier && made.longest_first);
+    CU_ASSERT_FALSE(made.is_ordered || made.is_stream);
+    CU_ASSERT_EQUAL(made.retries, 2);
+    CU_ASSERT_EQUAL(made.timeout_ns, 3);
+    CU_ASSERT_EQUAL(made.failures, 4);
+    config.fail_fast = true;
+    CU_ASSERT_EQUAL(js_scheduler_config_of(&config).failures, 4);
+    config.max_failures = 0;
+    CU_ASSERT_EQUAL(js_scheduler_config_of(&config).failures, 1);
+    config.fail_fast = false;
+    config.longest_first = NULL;
+    made = js_scheduler_config_of(&config);
+    CU_ASSERT_EQUAL(made.failures, 0);
+    CU_ASSERT_FALSE(made.longest_first);
+}
+
+static void test_host(void)
+{
+    static const struct js_cpuset no_cpus;
+    static const struct js_scheduler_config config = {.round_size = 1};
+    struct js_node node = {.host = "n1", .boot_id = 1};
+    struct js_resources resources = {0};
+    struct js_allocator *allocator = js_allocator_new();
+    struct js_scheduler *scheduler = js_scheduler_new(&config, NULL, allocator);
+    CU_ASSERT_FATAL(allocator && scheduler);
+    for (int i = 0; i < 3; i++)
+        CU_ASSERT_EQUAL(js_resources_add_core(&resources, &no_cpus, 0, 0), 0);
+    CU_ASSERT_EQUAL(
+        js_simulate_add_host(scheduler, allocator, 5, &node, &resources), 0);
+    CU_ASSERT_EQUAL(js_scheduler_slaves(scheduler), 3);
+    CU_ASSERT_EQUAL(js_scheduler_slots(scheduler), 3);
+    for (unsigned rank = 4; rank <= 8; rank++) {
+        struct js_location place;
+        CU_ASSERT_EQUAL(js_allocator_locate(allocator, rank, &place) == 0,
+                        rank >= 5 && rank <= 7);
+    }
+    /* Each has a core of its own. */
+    CU_ASSERT_FALSE(js_allocator_is_shared(allocator, 5));
+    js_scheduler_assert_invariants(scheduler);
+    js_scheduler_free(scheduler);
+    js_allocator_free(allocator);
+    js_resources_release(&resources);
+}
+
 static const struct unit_test tests[] = {
+    {"configuration", test_config},
+    {"host", test_host},
     {"one slot after the other", test_one_slot_after_the_other},
     {"gap", test_gap},
     {"longest first", test_longest_first},
