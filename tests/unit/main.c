@@ -17,6 +17,7 @@
     _(conflicts)                                                               \
     _(jobfile)                                                                 \
     _(attributes)                                                              \
+    _(attributes_random)                                                       \
     _(job)                                                                     \
     _(log_histogram)                                                           \
     _(resources)                                                               \
@@ -24,6 +25,7 @@
     _(memory)                                                                  \
     _(joblog_reader)                                                           \
     _(graph)                                                                   \
+    _(graph_random)                                                            \
     _(resume)                                                                  \
     _(list_state)                                                              \
     _(output_tail)                                                             \
@@ -48,6 +50,9 @@
     _(job_io)                                                                  \
     _(ending)                                                                  \
     _(scheduler)                                                               \
+    _(scheduler_requests)                                                      \
+    _(scheduler_failures)                                                      \
+    _(scheduler_random)                                                        \
     _(event_queue)                                                             \
     _(simulate)                                                                \
     _(critical_path)                                                           \
@@ -68,6 +73,8 @@
     _(lifeline)                                                                \
     _(jobsched)                                                                \
     _(loop)                                                                    \
+    _(loop_losses)                                                             \
+    _(loop_messages)                                                           \
     _(delivery)                                                                \
     _(joblog)                                                                  \
     _(outdir)                                                                  \

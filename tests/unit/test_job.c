@@ -25,6 +25,52 @@ static struct js_job *job_of(const char *list)
     return job;
 }
 
+static void test_job_holds_its_command(void)
+{
+    struct js_job *job = not_null(js_job_new(7, "echo \xff x", 8));
+    CU_ASSERT_EQUAL(job->id, 7);
+    CU_ASSERT_EQUAL(job->kind, JS_JOB_COMMAND);
+    CU_ASSERT_EQUAL(job->attempt, 1);
+    CU_ASSERT_EQUAL(job->command_len, 8);
+    CU_ASSERT_STRING_EQUAL(job->command, "echo \xff x");
+    js_job_free(job);
+    job = not_null(js_job_new_simulated(8, 42));
+    CU_ASSERT_EQUAL(job->kind, JS_JOB_SIMULATED);
+    CU_ASSERT_EQUAL(job->duration_ns, 42);
+    CU_ASSERT_EQUAL(job->attempt, 1);
+    CU_ASSERT_EQUAL(job->command_len, 0);
+    errno = EDOM;
+    js_job_free(job);
+    js_job_free(NULL);
+    CU_ASSERT_EQUAL(errno, EDOM);
+}
+
+static void pop_expecting(struct js_job_queue *queue, uint64_t id)
+{
+    struct js_job *job = not_null(js_job_queue_pop(queue));
+    CU_ASSERT_EQUAL(job->id, id);
+    js_job_free(job);
+}
+
+static void test_queue_is_first_in_first_out(void)
+{
+    struct js_job_queue queue = {0};
+    CU_ASSERT_PTR_NULL(js_job_queue_pop(&queue));
+    for (uint64_t id = 1; id <= 3; id++)
+        js_job_queue_push(&queue, js_job_new_simulated(id, 0));
+    CU_ASSERT_EQUAL(queue.count, 3);
+    pop_expecting(&queue, 1);
+    pop_expecting(&queue, 2);
+    pop_expecting(&queue, 3);
+    CU_ASSERT_PTR_NULL(js_job_queue_pop(&queue));
+    CU_ASSERT_EQUAL(queue.count, 0);
+    js_job_queue_push(&queue, js_job_new_simulated(4, 0));
+    js_job_queue_push(&queue, js_job_new_simulated(5, 0));
+    pop_expecting(&queue, 4);
+    js_job_queue_release(&queue);
+    CU_ASSERT_EQUAL(queue.count, 0);
+}
+
 static void test_plain(void)
 {
     struct js_job *job = js_job_new(3, "true", 4);
@@ -248,6 +294,8 @@ static void test_damaged_details(void)
 }
 
 static const struct unit_test tests[] = {
+    {"holds its command", test_job_holds_its_command},
+    {"queue is first in, first out", test_queue_is_first_in_first_out},
     {"a plain one", test_plain},
     {"with attributes", test_with_attributes},
     {"nodes", test_nodes},
