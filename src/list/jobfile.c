@@ -427,8 +427,8 @@ static int check_targets(struct js_jobfile *file, uint64_t seq,
 
 /* Decides whether the job runs. A job that names an unknown job counts as
  * running: the graph then reports the error. */
-static int jobfile_judge(struct js_jobfile *file, struct js_job *job,
-                         enum js_resume_decision *ret)
+static int jobfile_decide(struct js_jobfile *file, struct js_job *job,
+                          enum js_resume_decision *ret)
 {
     *ret = JS_RESUME_DECISION_RUN;
     if (!file->resume)
@@ -438,8 +438,8 @@ static int jobfile_judge(struct js_jobfile *file, struct js_job *job,
         file->edges.len / sizeof(struct js_graph_edge));
     if (after < 0)
         return 0;
-    if (js_resume_judge(file->resume, job, (enum js_resume_decision)after,
-                        ret) < 0)
+    if (js_resume_decide(file->resume, job, (enum js_resume_decision)after,
+                         ret) < 0)
         return jobfile_fail_errno(file);
     /* It has ended, whatever became of the jobs it comes after. */
     if (*ret == JS_RESUME_DECISION_DONE || *ret == JS_RESUME_DECISION_FAILED)
@@ -451,7 +451,7 @@ static int jobfile_judge(struct js_jobfile *file, struct js_job *job,
 static int admit(struct js_jobfile *file, struct js_job *job,
                  const struct js_attributes *attributes)
 {
-    enum js_resume_decision verdict;
+    enum js_resume_decision decision;
     job->line = file->first_line;
     if (find_edges(file, attributes) < 0)
         return -1;
@@ -461,20 +461,20 @@ static int admit(struct js_jobfile *file, struct js_job *job,
                              file->edges.len / sizeof(struct js_graph_edge)) <
             0)
         return jobfile_fail_errno(file);
-    if (jobfile_judge(file, job, &verdict) < 0)
+    if (jobfile_decide(file, job, &decision) < 0)
         return -1;
     int rc = join_graph(file, job->seq, attributes);
     if (rc < 0)
         return -1;
-    js_graph_mark(file->graph, job->seq, (int)verdict);
-    if (verdict == JS_RESUME_DECISION_DONE ||
-        verdict == JS_RESUME_DECISION_FAILED)
+    js_graph_mark(file->graph, job->seq, (int)decision);
+    if (decision == JS_RESUME_DECISION_DONE ||
+        decision == JS_RESUME_DECISION_FAILED)
         js_graph_ended(file->graph, job->seq,
-                       verdict == JS_RESUME_DECISION_DONE);
+                       decision == JS_RESUME_DECISION_DONE);
     job->is_waiting = rc == 0;
     if (check_targets(file, job->seq, attributes) < 0)
         return -1;
-    return verdict == JS_RESUME_DECISION_RUN;
+    return decision == JS_RESUME_DECISION_RUN;
 }
 
 static int finish_job(struct js_jobfile *file, struct js_job *job,

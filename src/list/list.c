@@ -182,16 +182,16 @@ static int keep_need(struct js_list *list, const struct js_job *job)
  * returned as such. */
 static void check_add_error(struct check *check, const struct js_err *err)
 {
-    const struct js_warnings_ear *ear = &check->warnings.ear;
+    const struct js_warnings_sink *sink = &check->warnings.sink;
     if (check->errors++ == 0) {
         check->first_error = *err;
         return;
     }
-    if (!ear->tell)
+    if (!sink->report)
         return;
     if (check->errors == 2)
-        ear->tell(ear->arg, check->first_error.text);
-    ear->tell(ear->arg, err->text);
+        sink->report(sink->arg, check->first_error.text);
+    sink->report(sink->arg, err->text);
 }
 
 static int check_sum_up(const struct check *check, struct js_err *err)
@@ -255,7 +255,7 @@ static int list_check(struct js_list *list, const struct js_list_config *config,
 {
     struct check check = {.list = list, .resume = config->resume};
     int rc = -1;
-    js_warnings_init(&check.warnings, list->name, config->ear);
+    js_warnings_init(&check.warnings, list->name, config->sink);
     check.graph = js_graph_new();
     check.jobs = check.graph ? js_jobfile_new(list->name, check.graph) : NULL;
     if (!check.jobs || js_warnings_follow(&check.warnings, check.jobs, false)) {

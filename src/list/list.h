@@ -50,7 +50,7 @@ struct js_list_config {
     const char *path;
     struct js_resume *resume; /* decides which jobs run and counts them, as in a
                                  run; NULL: all run */
-    const struct js_warnings_ear *ear; /* receives warnings, and the errors if
+    const struct js_warnings_sink *sink; /* receives warnings, and the errors if
                                           there are several; may be NULL */
 };
 

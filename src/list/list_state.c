@@ -29,13 +29,13 @@ static void list_state_visit(struct js_list_state *list_state,
 
 /* Called in the order of the list. Unfinished jobs are visited later, when all
  * jobs are in the graph. */
-static void note_judged(void *arg, const struct js_job *job,
-                        enum js_resume_decision verdict)
+static void note_decided(void *arg, const struct js_job *job,
+                         enum js_resume_decision decision)
 {
     struct js_list_state *list_state = arg;
     if (js_buf_append(&list_state->ids, &job->id, sizeof(job->id)) < 0)
         list_state->error = errno;
-    if (verdict != JS_RESUME_DECISION_RUN)
+    if (decision != JS_RESUME_DECISION_RUN)
         list_state_visit(list_state, job, JS_WAIT_NOT);
 }
 
@@ -89,7 +89,7 @@ struct js_list_state *js_list_state_new(const struct js_list *list,
     list_state->arg = arg;
     js_resume_init(&list_state->resume, registry, JS_RESUME_LOOK, NULL,
                    list_state);
-    list_state->resume.judged = note_judged;
+    list_state->resume.decided = note_decided;
     list_state->source = js_source_new_list(list, &list_state->resume);
     if (list_state->source && list_state_visit_all(list_state) == 0)
         return list_state;
@@ -114,7 +114,7 @@ struct asked {
     void *arg;
 };
 
-static void tell_awaited(void *arg, uint64_t seq, bool any)
+static void report_awaited(void *arg, uint64_t seq, bool any)
 {
     const struct asked *asked = arg;
     const struct js_graph *graph = js_source_graph(asked->list_state->source);
@@ -130,7 +130,7 @@ void js_list_state_each(const struct js_list_state *list_state, uint64_t seq,
 {
     struct asked asked = {list_state, visit_awaited, arg};
     js_graph_each_awaited(js_source_graph(list_state->source), seq,
-                          tell_awaited, &asked);
+                          report_awaited, &asked);
 }
 
 uint64_t js_list_state_above(const struct js_list_state *list_state,

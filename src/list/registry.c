@@ -17,7 +17,7 @@ enum { PLACES_MIN = 64, ENTRIES_MIN = 64 };
 struct entry {
     struct js_identity identity;
     uint32_t next, last, unmatched; /* ids, or 0 */
-    uint8_t standing;
+    uint8_t state;
     uint8_t losses; /* 255 means 255 or more */
     bool is_gone : 1;
     bool is_matched : 1;
@@ -218,17 +218,17 @@ static struct entry *entry_of(const struct js_registry *registry, uint64_t id)
 }
 
 int js_registry_set(struct js_registry *registry, uint64_t id,
-                    enum js_job_state standing)
+                    enum js_job_state state)
 {
     struct entry *entry = entry_of(registry, id);
     if (!entry)
         return -1;
     /* A job that had ended and is LEFT again must run again; it stays owed
      * until it ends. */
-    entry->is_owed = standing == JS_JOB_STATE_LEFT &&
-                     (entry->is_owed || entry->standing != JS_JOB_STATE_LEFT);
-    entry->standing = (uint8_t)standing;
-    if (standing != JS_JOB_STATE_LEFT)
+    entry->is_owed = state == JS_JOB_STATE_LEFT &&
+                     (entry->is_owed || entry->state != JS_JOB_STATE_LEFT);
+    entry->state = (uint8_t)state;
+    if (state != JS_JOB_STATE_LEFT)
         entry->losses = 0;
     registry->settled -= entry->is_settled;
     entry->is_settled = false;
@@ -278,10 +278,10 @@ int js_registry_set_gone(struct js_registry *registry, uint64_t id,
     return 0;
 }
 
-enum js_job_state js_registry_standing(const struct js_registry *registry,
-                                       uint64_t id)
+enum js_job_state js_registry_state(const struct js_registry *registry,
+                                    uint64_t id)
 {
-    return (enum js_job_state)registry->entries[id - 1].standing;
+    return (enum js_job_state)registry->entries[id - 1].state;
 }
 
 bool js_registry_is_settled(const struct js_registry *registry, uint64_t id)

@@ -50,7 +50,7 @@ int js_registry_name(struct js_registry *registry, uint64_t id,
 
 /* Sets the state of a job. Returns 0, or -1 with errno ENOENT. */
 int js_registry_set(struct js_registry *registry, uint64_t id,
-                    enum js_job_state standing);
+                    enum js_job_state state);
 
 /* The job failed in an earlier start of this same run, so it does not run
  * again. This holds until its state is set again. Returns 0, or -1 with errno
@@ -72,8 +72,8 @@ int js_registry_set_gone(struct js_registry *registry, uint64_t id,
                          bool is_gone);
 
 /* The state of a job that exists. */
-enum js_job_state js_registry_standing(const struct js_registry *registry,
-                                       uint64_t id);
+enum js_job_state js_registry_state(const struct js_registry *registry,
+                                    uint64_t id);
 bool js_registry_is_settled(const struct js_registry *registry, uint64_t id);
 /* True if the job had ended, had to run again, and has not ended since. */
 bool js_registry_is_owed(const struct js_registry *registry, uint64_t id);

@@ -3,11 +3,13 @@
 #include <inttypes.h>
 
 void js_resume_init(struct js_resume *resume, struct js_registry *registry,
-                    enum js_resume_what what, js_resume_fn resume_tell,
+                    enum js_resume_what what, js_resume_fn resume_report,
                     void *arg)
 {
-    *resume = (struct js_resume){
-        .registry = registry, .what = what, .tell = resume_tell, .arg = arg};
+    *resume = (struct js_resume){.registry = registry,
+                                 .what = what,
+                                 .report = resume_report,
+                                 .arg = arg};
     if (!registry)
         return;
     resume->known = js_registry_count(registry);
@@ -23,14 +25,15 @@ void js_resume_rewind(struct js_resume *resume)
 
 /* ---------------------------------------------------------------- one job */
 
-static int resume_tell(const struct js_resume *resume,
-                       enum js_resume_change change, uint64_t id)
+static int resume_report(const struct js_resume *resume,
+                         enum js_resume_change change, uint64_t id)
 {
     struct js_resume_news news = {.change = change, .id = id};
-    return resume->tell(resume->arg, &news);
+    return resume->report(resume->arg, &news);
 }
 
-static int tell_name(struct js_resume *resume, uint64_t id, const char *name)
+static int resume_report_name(struct js_resume *resume, uint64_t id,
+                              const char *name)
 {
     struct js_resume_news news = {JS_RESUME_NAMED, id, NULL, name};
     /* A name is reported only when it is new or has moved to another job. */
@@ -40,7 +43,7 @@ static int tell_name(struct js_resume *resume, uint64_t id, const char *name)
     if (id <= js_registry_count(resume->registry) &&
         js_registry_name(resume->registry, id, name) < 0)
         return -1;
-    return resume->tell(resume->arg, &news);
+    return resume->report(resume->arg, &news);
 }
 
 /* Another job has its name now. (If this one is elsewhere in the list without
@@ -51,7 +54,7 @@ static int resume_replace(struct js_resume *resume, uint64_t id)
         js_registry_is_gone(resume->registry, id))
         return 0;
     js_registry_set_gone(resume->registry, id, true);
-    return resume_tell(resume, JS_RESUME_GONE, id);
+    return resume_report(resume, JS_RESUME_GONE, id);
 }
 
 /* The job is new. */
@@ -74,23 +77,23 @@ static int accept_job(struct js_resume *resume, struct js_job *job,
     else
         job->id = js_registry_add(resume->registry, identity);
     news.id = job->id;
-    if (job->id == 0 || resume->tell(resume->arg, &news) < 0)
+    if (job->id == 0 || resume->report(resume->arg, &news) < 0)
         return -1;
-    return tell_name(resume, job->id, name);
+    return resume_report_name(resume, job->id, name);
 }
 
 /* The registry's knowledge of a job. For a new job all is false. */
-struct stand {
-    enum js_job_state standing;
+struct known {
+    enum js_job_state state;
     bool is_new, is_settled, is_owed;
 };
 
-static struct stand stand_of(const struct js_resume *resume, uint64_t id)
+static struct known known_of(const struct js_resume *resume, uint64_t id)
 {
     if (id == 0)
-        return (struct stand){.is_new = true};
-    return (struct stand){
-        .standing = js_registry_standing(resume->registry, id),
+        return (struct known){.is_new = true};
+    return (struct known){
+        .state = js_registry_state(resume->registry, id),
         /* A list is read twice, and the first pass only looks at it. */
         .is_new = id > resume->known,
         .is_settled = js_registry_is_settled(resume->registry, id),
@@ -100,52 +103,52 @@ static struct stand stand_of(const struct js_resume *resume, uint64_t id)
 
 /* A job that must run again because of a failure belongs to that failure, so
  * JS_RESUME_ONLY_FAILED includes it. */
-static bool has_gone_wrong(const struct stand *stand)
+static bool has_gone_wrong(const struct known *known)
 {
-    return stand->standing == JS_JOB_STATE_FAILED ||
-           stand->standing == JS_JOB_STATE_SKIPPED || stand->is_owed;
+    return known->state == JS_JOB_STATE_FAILED ||
+           known->state == JS_JOB_STATE_SKIPPED || known->is_owed;
 }
 
 /* The order of these questions is the rule: what a job comes after decides
  * first, then what is known about the job itself. */
-static enum js_resume_decision verdict_of(const struct js_resume *resume,
-                                          const struct stand *stand,
-                                          enum js_resume_decision after)
+static enum js_resume_decision decision_of(const struct js_resume *resume,
+                                           const struct known *known,
+                                           enum js_resume_decision after)
 {
     bool is_only_failed = resume->what == JS_RESUME_ONLY_FAILED;
     bool is_failure_kept =
-        stand->is_settled || resume->what == JS_RESUME_NOT_FAILED;
+        known->is_settled || resume->what == JS_RESUME_NOT_FAILED;
     if (after == JS_RESUME_DECISION_ASIDE)
         return JS_RESUME_DECISION_ASIDE;
-    if (is_only_failed && stand->is_new)
+    if (is_only_failed && known->is_new)
         return JS_RESUME_DECISION_ASIDE;
     if (after == JS_RESUME_DECISION_RUN)
         return JS_RESUME_DECISION_RUN;
-    if (stand->standing == JS_JOB_STATE_SUCCEEDED)
+    if (known->state == JS_JOB_STATE_SUCCEEDED)
         return JS_RESUME_DECISION_DONE;
-    if (is_failure_kept && stand->standing == JS_JOB_STATE_FAILED)
+    if (is_failure_kept && known->state == JS_JOB_STATE_FAILED)
         return JS_RESUME_DECISION_FAILED;
-    if (is_only_failed && !has_gone_wrong(stand))
+    if (is_only_failed && !has_gone_wrong(known))
         return JS_RESUME_DECISION_ASIDE;
     return JS_RESUME_DECISION_RUN;
 }
 
-static void count(struct js_resume *resume, const struct stand *stand,
-                  bool is_new, enum js_resume_decision verdict)
+static void count(struct js_resume *resume, const struct known *known,
+                  bool is_new, enum js_resume_decision decision)
 {
     struct js_resume_counts *counts = &resume->counts;
-    enum js_job_state standing = stand->standing;
-    counts->runs += verdict == JS_RESUME_DECISION_RUN;
-    counts->aside += verdict == JS_RESUME_DECISION_ASIDE;
+    enum js_job_state state = known->state;
+    counts->runs += decision == JS_RESUME_DECISION_RUN;
+    counts->aside += decision == JS_RESUME_DECISION_ASIDE;
     counts->held +=
-        verdict == JS_RESUME_DECISION_ASIDE && has_gone_wrong(stand);
-    counts->stand += verdict == JS_RESUME_DECISION_FAILED;
+        decision == JS_RESUME_DECISION_ASIDE && has_gone_wrong(known);
+    counts->kept += decision == JS_RESUME_DECISION_FAILED;
     if (is_new)
         return;
-    if (standing == JS_JOB_STATE_SUCCEEDED)
-        *(verdict == JS_RESUME_DECISION_RUN ? &counts->again : &counts->done) +=
-            1;
-    else if (standing == JS_JOB_STATE_LEFT)
+    if (state == JS_JOB_STATE_SUCCEEDED)
+        *(decision == JS_RESUME_DECISION_RUN ? &counts->again
+                                             : &counts->done) += 1;
+    else if (state == JS_JOB_STATE_LEFT)
         counts->left++;
     else
         counts->failed++;
@@ -153,25 +156,24 @@ static void count(struct js_resume *resume, const struct stand *stand,
 
 /* The job is in the registry. */
 static int renew(struct js_resume *resume, const struct js_job *job,
-                 enum js_job_state standing, enum js_resume_decision verdict)
+                 enum js_job_state state, enum js_resume_decision decision)
 {
     if (js_registry_is_gone(resume->registry, job->id)) {
         js_registry_set_gone(resume->registry, job->id, false);
-        if (resume_tell(resume, JS_RESUME_BACK, job->id) < 0)
+        if (resume_report(resume, JS_RESUME_BACK, job->id) < 0)
             return -1;
     }
-    if (standing == JS_JOB_STATE_SUCCEEDED &&
-        verdict == JS_RESUME_DECISION_RUN) {
+    if (state == JS_JOB_STATE_SUCCEEDED && decision == JS_RESUME_DECISION_RUN) {
         js_registry_set(resume->registry, job->id, JS_JOB_STATE_LEFT);
-        if (resume_tell(resume, JS_RESUME_AGAIN, job->id) < 0)
+        if (resume_report(resume, JS_RESUME_AGAIN, job->id) < 0)
             return -1;
     }
-    return tell_name(resume, job->id, js_job_name(job));
+    return resume_report_name(resume, job->id, js_job_name(job));
 }
 
-static enum js_resume_decision verdict_of_standing(enum js_job_state standing)
+static enum js_resume_decision decision_of_state(enum js_job_state state)
 {
-    switch (standing) {
+    switch (state) {
     case JS_JOB_STATE_SUCCEEDED:
         return JS_RESUME_DECISION_DONE;
     case JS_JOB_STATE_FAILED:
@@ -195,34 +197,35 @@ static enum js_resume_decision resume_look(struct js_resume *resume,
 {
     struct js_identity identity = js_identity_of(job);
     job->id = js_registry_match(resume->registry, &identity);
-    struct stand stand = stand_of(resume, job->id);
+    struct known known = known_of(resume, job->id);
     resume->counts.added += job->id == 0;
-    enum js_resume_decision verdict = resume->what == JS_RESUME_MATCH
-                                          ? JS_RESUME_DECISION_RUN
-                                          : verdict_of_standing(stand.standing);
-    count(resume, &stand, job->id == 0, verdict);
-    return verdict;
+    enum js_resume_decision decision = resume->what == JS_RESUME_MATCH
+                                           ? JS_RESUME_DECISION_RUN
+                                           : decision_of_state(known.state);
+    count(resume, &known, job->id == 0, decision);
+    return decision;
 }
 
-static int resume_judge(struct js_resume *resume, struct js_job *job,
-                        enum js_resume_decision after,
-                        enum js_resume_decision *ret)
+static int resume_decide(struct js_resume *resume, struct js_job *job,
+                         enum js_resume_decision after,
+                         enum js_resume_decision *ret)
 {
     struct js_identity identity = js_identity_of(job);
     uint64_t id = js_registry_match(resume->registry, &identity);
-    struct stand stand = stand_of(resume, id);
+    struct known known = known_of(resume, id);
     if (id > 0) {
         job->id = id;
         job->losses = js_registry_losses(resume->registry, id);
     }
-    *ret = verdict_of(resume, &stand, after);
-    count(resume, &stand, id == 0, *ret);
+    *ret = decision_of(resume, &known, after);
+    count(resume, &known, id == 0, *ret);
     return id == 0 ? accept_job(resume, job, &identity)
-                   : renew(resume, job, stand.standing, *ret);
+                   : renew(resume, job, known.state, *ret);
 }
 
-int js_resume_judge(struct js_resume *resume, struct js_job *job,
-                    enum js_resume_decision after, enum js_resume_decision *ret)
+int js_resume_decide(struct js_resume *resume, struct js_job *job,
+                     enum js_resume_decision after,
+                     enum js_resume_decision *ret)
 {
     *ret = JS_RESUME_DECISION_RUN;
     if (!resume->registry) {
@@ -230,11 +233,11 @@ int js_resume_judge(struct js_resume *resume, struct js_job *job,
         resume->counts.runs++;
     } else if (resume_only_looks(resume)) {
         *ret = resume_look(resume, job);
-    } else if (resume_judge(resume, job, after, ret) < 0) {
+    } else if (resume_decide(resume, job, after, ret) < 0) {
         return -1;
     }
-    if (resume->judged)
-        resume->judged(resume->arg, job, *ret);
+    if (resume->decided)
+        resume->decided(resume->arg, job, *ret);
     return 0;
 }
 
@@ -252,7 +255,7 @@ int js_resume_end(struct js_resume *resume)
         if (resume_only_looks(resume))
             continue;
         js_registry_set_gone(registry, id, true);
-        if (resume_tell(resume, JS_RESUME_GONE, id) < 0)
+        if (resume_report(resume, JS_RESUME_GONE, id) < 0)
             return -1;
     }
     return 0;

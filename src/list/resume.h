@@ -62,8 +62,8 @@ struct js_resume_news {
 typedef int (*js_resume_fn)(void *arg, const struct js_resume_news *news);
 
 /* Called with the decision on a job whose id and line are set. */
-typedef void (*js_resume_judged_fn)(void *arg, const struct js_job *job,
-                                    enum js_resume_decision verdict);
+typedef void (*js_resume_decided_fn)(void *arg, const struct js_job *job,
+                                     enum js_resume_decision decision);
 
 /* Counts over the jobs so far. */
 struct js_resume_counts {
@@ -78,16 +78,16 @@ struct js_resume_counts {
     uint64_t aside;   /* the ones that have not ended and do not run */
     uint64_t held;    /* among these: failed ones that ONLY_FAILED asks for, but
                          that come after a job that does not run */
-    uint64_t stand;   /* and those that failed and do not run again */
+    uint64_t kept;    /* and those that failed and do not run again */
 };
 
 struct js_resume {
     struct js_registry *registry; /* borrowed; NULL: none */
     enum js_resume_what what;
-    bool is_stream;    /* the list is read only once, and new jobs are not
-                          remembered */
-    js_resume_fn tell; /* NULL for JS_RESUME_LOOK and MATCH */
-    js_resume_judged_fn judged; /* may be NULL */
+    bool is_stream;      /* the list is read only once, and new jobs are not
+                            remembered */
+    js_resume_fn report; /* NULL for JS_RESUME_LOOK and MATCH */
+    js_resume_decided_fn decided; /* may be NULL */
     void *arg;
     struct js_resume_counts counts;
     uint64_t known;    /* jobs that were in the registry before this run */
@@ -95,7 +95,7 @@ struct js_resume {
 };
 
 void js_resume_init(struct js_resume *resume, struct js_registry *registry,
-                    enum js_resume_what what, js_resume_fn tell, void *arg);
+                    enum js_resume_what what, js_resume_fn report, void *arg);
 
 /* Starts again at the beginning of the list. The counts begin anew. */
 void js_resume_rewind(struct js_resume *resume);
@@ -105,9 +105,9 @@ void js_resume_rewind(struct js_resume *resume);
  * jobs that it comes after (js_graph_mark). Sets the job's id and its losses so
  * far. Returns 0, or -1 with errno ENOMEM.
  */
-int js_resume_judge(struct js_resume *resume, struct js_job *job,
-                    enum js_resume_decision after,
-                    enum js_resume_decision *ret);
+int js_resume_decide(struct js_resume *resume, struct js_job *job,
+                     enum js_resume_decision after,
+                     enum js_resume_decision *ret);
 
 /* The list has been read to its end: finds the jobs that are gone. Returns 0,
  * or -1 with errno ENOMEM. */

@@ -29,7 +29,7 @@ enum source_kind {
 };
 
 /* Invariants: a demonstration has no `jobs`, no `list` and no descriptor; a
- * list has `jobs` and `list`; a stream has `jobs`, `inlet` and its own name. A
+ * list has `jobs` and `list`; a stream has `jobs`, `input` and its own name. A
  * final state never changes, and `failure` says why it is not END. */
 struct js_source {
     enum source_kind kind;
@@ -57,7 +57,7 @@ struct js_source {
     int pipe_bytes;  /* size of a distrusted pipe; 0 or less: the stream is
                         trusted */
     bool is_damaged; /* the pipe may have been full */
-    struct js_input *inlet;
+    struct js_input *input;
     struct js_err failure;
 };
 
@@ -99,7 +99,7 @@ void js_source_free(struct js_source *source)
     int saved = errno;
     if (source->owns_fd)
         js_fd_close(&source->fd);
-    js_input_free(source->inlet);
+    js_input_free(source->input);
     js_jobfile_free(source->jobs);
     js_graph_free(source->graph);
     js_list_free(source->own_list);
@@ -167,13 +167,13 @@ static bool may_be_damaged(struct js_source *source, ssize_t read_bytes)
 /* Nothing can be known about how the feeder has ended. */
 static int end_of_stream(struct js_source *source)
 {
-    const struct js_warnings_ear *ear = &source->warnings.ear;
+    const struct js_warnings_sink *sink = &source->warnings.sink;
     struct js_err text;
-    if (ear->tell && js_input_is_within_line(source->inlet)) {
+    if (sink->report && js_input_is_within_line(source->input)) {
         js_err_set(&text,
                    "%s: its last line has no newline, and is taken as it is",
                    source->name);
-        ear->tell(ear->arg, text.text);
+        sink->report(sink->arg, text.text);
     }
     return source_end_of_input(source);
 }
@@ -183,7 +183,7 @@ static int end_of_stream(struct js_source *source)
 static int feed_stream(struct js_source *source)
 {
     char piece[PIECE_BYTES];
-    ssize_t n = js_input_read(source->inlet, piece, sizeof(piece));
+    ssize_t n = js_input_read(source->input, piece, sizeof(piece));
     if (n < 0)
         return errno == EAGAIN ? 0 : -1;
     /* Checked before any byte of this read is used. */
@@ -239,15 +239,16 @@ static enum js_source_state next_parsed(struct js_source *source,
 /* Returns 1 and the job if it runs, 0 if it does not, or -1 with errno. */
 static int simulate_next(struct js_source *source, struct js_job **ret)
 {
-    enum js_resume_decision verdict = JS_RESUME_DECISION_RUN;
+    enum js_resume_decision decision = JS_RESUME_DECISION_RUN;
     struct js_job *job =
         js_job_new_simulated(++source->given, source->duration_ns);
     if (!job)
         return -1;
-    int rc = source->resume ? js_resume_judge(source->resume, job,
-                                              JS_RESUME_DECISION_DONE, &verdict)
-                            : 0;
-    if (rc == 0 && verdict == JS_RESUME_DECISION_RUN) {
+    int rc = source->resume
+                 ? js_resume_decide(source->resume, job,
+                                    JS_RESUME_DECISION_DONE, &decision)
+                 : 0;
+    if (rc == 0 && decision == JS_RESUME_DECISION_RUN) {
         *ret = job;
         return 1;
     }
@@ -351,12 +352,12 @@ static struct js_source *source_new_read(int fd, off_t size_bytes,
 
 /* Takes a descriptor other than standard input, also on failure. */
 static struct js_source *
-source_new_stream(const char *path, const struct js_input_config *inlet,
+source_new_stream(const char *path, const struct js_input_config *input,
                   bool owns_fd, struct js_resume *resume,
-                  const struct js_warnings_ear *ear, struct js_err *err)
+                  const struct js_warnings_sink *sink, struct js_err *err)
 {
     struct js_source *source = source_new(SOURCE_STREAM);
-    int fd = inlet->fd;
+    int fd = input->fd;
     if (!source) {
         js_err_errno(err, "%s", path);
         if (owns_fd)
@@ -369,10 +370,10 @@ source_new_stream(const char *path, const struct js_input_config *inlet,
     if (resume)
         resume->is_stream = true;
     source->name = js_list_show_path(path);
-    js_warnings_init(&source->warnings, source->name, ear);
+    js_warnings_init(&source->warnings, source->name, sink);
     if (!source->name || source_open_jobs(source, source->name) < 0 ||
         js_warnings_follow(&source->warnings, source->jobs, true) < 0 ||
-        !(source->inlet = js_input_new(inlet))) {
+        !(source->input = js_input_new(input))) {
         js_err_errno(err, "%s", path);
         js_source_free(source);
         return NULL;
@@ -381,34 +382,34 @@ source_new_stream(const char *path, const struct js_input_config *inlet,
 }
 
 struct js_source *js_source_new_stream(const char *path,
-                                       const struct js_input_config *inlet,
+                                       const struct js_input_config *input,
                                        struct js_resume *resume,
-                                       const struct js_warnings_ear *ear,
+                                       const struct js_warnings_sink *sink,
                                        struct js_err *err)
 {
     struct stat info;
-    if (js_list_check_kind(path, inlet->fd, &info, err) < 0)
+    if (js_list_check_kind(path, input->fd, &info, err) < 0)
         return NULL;
-    return source_new_stream(path, inlet, false, resume, ear, err);
+    return source_new_stream(path, input, false, resume, sink, err);
 }
 
 struct js_source *js_source_new_file(const char *path, struct js_resume *resume,
-                                     const struct js_warnings_ear *ear,
+                                     const struct js_warnings_sink *sink,
                                      struct js_err *err)
 {
     struct stat info;
-    struct js_input_config inlet = {.fd = STDIN_FILENO};
+    struct js_input_config input = {.fd = STDIN_FILENO};
     /* Standard input is a stream even if it is a file. */
     if (strcmp(path, "-") == 0)
-        return js_source_new_stream(path, &inlet, resume, ear, err);
-    inlet.fd = js_list_open(path, &info, err);
-    if (inlet.fd < 0)
+        return js_source_new_stream(path, &input, resume, sink, err);
+    input.fd = js_list_open(path, &info, err);
+    if (input.fd < 0)
         return NULL;
     if (!S_ISREG(info.st_mode))
-        return source_new_stream(path, &inlet, true, resume, ear, err);
+        return source_new_stream(path, &input, true, resume, sink, err);
     const struct js_list_config config = {
-        .path = path, .resume = resume, .ear = ear};
-    return source_new_read(inlet.fd, info.st_size, &config, err);
+        .path = path, .resume = resume, .sink = sink};
+    return source_new_read(input.fd, info.st_size, &config, err);
 }
 
 const char *js_source_name(const struct js_source *source)
@@ -462,5 +463,5 @@ bool js_source_is_stream(const struct js_source *source)
 
 int js_source_fd(const struct js_source *source)
 {
-    return js_source_is_stream(source) ? js_input_fd(source->inlet) : -1;
+    return js_source_is_stream(source) ? js_input_fd(source->input) : -1;
 }

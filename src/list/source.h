@@ -46,25 +46,25 @@ struct js_source *js_source_new_demo(uint64_t count, int64_t duration_ns,
  * not close. A regular file is read and checked here, and `resume` then has its
  * counts. Returns NULL with *err set if the file cannot be opened or read, is a
  * directory, or contains errors. If there is one error, *err is that error. If
- * there are several, each is reported to `ear`, and *err is "NAME: 3 errors"
+ * there are several, each is reported to `sink`, and *err is "NAME: 3 errors"
  * (or "NAME: 20 errors or more").
  *
- * Input that is probably not intended (list/jobfile.h) is reported to `ear` as
+ * Input that is probably not intended (list/jobfile.h) is reported to `sink` as
  * a warning, for a stream as it is read: five of each kind, then how many more.
- * With `ear` NULL, neither warnings nor files to which two jobs write at once
- * are looked for. `ear` must remain valid as long as the source.
+ * With `sink` NULL, neither warnings nor files to which two jobs write at once
+ * are looked for. `sink` must remain valid as long as the source.
  */
 struct js_source *js_source_new_file(const char *path, struct js_resume *resume,
-                                     const struct js_warnings_ear *ear,
+                                     const struct js_warnings_sink *sink,
                                      struct js_err *err);
 
 /* Works as js_source_new_file(), for a stream that has been set up like
  * this. `path` is what the user calls it. A last line without a newline is
  * reported. */
 struct js_source *js_source_new_stream(const char *path,
-                                       const struct js_input_config *inlet,
+                                       const struct js_input_config *input,
                                        struct js_resume *resume,
-                                       const struct js_warnings_ear *ear,
+                                       const struct js_warnings_sink *sink,
                                        struct js_err *err);
 
 /* The jobs of a list that was read before, which is borrowed. This is a cursor;

@@ -12,15 +12,15 @@ static void warned(void *arg, enum js_warning kind, const char *text)
 {
     struct js_warnings *warnings = arg;
     if (warnings->counts[kind]++ < WARNINGS_MAX)
-        warnings->ear.tell(warnings->ear.arg, text);
+        warnings->sink.report(warnings->sink.arg, text);
 }
 
 void js_warnings_init(struct js_warnings *warnings, const char *name,
-                      const struct js_warnings_ear *ear)
+                      const struct js_warnings_sink *sink)
 {
     *warnings = (struct js_warnings){.name = name};
-    if (ear)
-        warnings->ear = *ear;
+    if (sink)
+        warnings->sink = *sink;
 }
 
 int js_warnings_follow(struct js_warnings *warnings, struct js_jobfile *jobs,
@@ -31,8 +31,8 @@ int js_warnings_follow(struct js_warnings *warnings, struct js_jobfile *jobs,
         .takes = is_stream ? NULL : js_shell_takes,
         .arg = warnings,
         .is_stream = is_stream,
-        .own = warnings->ear.own};
-    return warnings->ear.tell ? js_jobfile_set_checks(jobs, &checks) : 0;
+        .own = warnings->sink.own};
+    return warnings->sink.report ? js_jobfile_set_checks(jobs, &checks) : 0;
 }
 
 /* A script is no job list. Its first line is a comment, of which the parser
@@ -45,7 +45,7 @@ void js_warnings_look(struct js_warnings *warnings, const char *bytes,
     bool is_first = !warnings->is_begun;
     warnings->is_begun = true;
     size_t shebang =
-        is_first && warnings->ear.tell ? js_shline_shebang(bytes, len) : 0;
+        is_first && warnings->sink.report ? js_shline_shebang(bytes, len) : 0;
     /* A list can begin so as well, hence a warning and no error. */
     if (shebang > 0 && js_buf_escape(&line, bytes, shebang) == 0 &&
         js_buf_string(&line)) {
@@ -66,14 +66,15 @@ void js_warnings_end(struct js_warnings *warnings)
         [JS_WARNING_BROKEN] = "are refused by the shell",
         [JS_WARNING_FILE] = "write to the file of an earlier job",
     };
-    for (int kind = 0; warnings->ear.tell && kind < JS_WARNING_COUNT; kind++) {
+    for (int kind = 0; warnings->sink.report && kind < JS_WARNING_COUNT;
+         kind++) {
         struct js_err text;
         if (warnings->counts[kind] <= WARNINGS_MAX)
             continue;
         js_err_set(&text, "%s: warning: lines that %s as well: %ju",
                    warnings->name, what[kind],
                    (uintmax_t)warnings->counts[kind] - WARNINGS_MAX);
-        warnings->ear.tell(warnings->ear.arg, text.text);
+        warnings->sink.report(warnings->sink.arg, text.text);
     }
 }
 

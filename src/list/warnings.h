@@ -17,8 +17,8 @@
 typedef void (*js_warnings_fn)(void *arg, const char *text);
 
 /* The receiver of reports, and what the checks need. */
-struct js_warnings_ear {
-    js_warnings_fn tell; /* NULL: nothing is reported, and nothing is looked
+struct js_warnings_sink {
+    js_warnings_fn report; /* NULL: nothing is reported, and nothing is looked
                             for */
     void *arg;
     /* The run's files, which no job may write to (list/jobfile.h). NULL: none.
@@ -28,14 +28,14 @@ struct js_warnings_ear {
 
 struct js_warnings {
     const char *name; /* of the input; borrowed */
-    struct js_warnings_ear ear;
+    struct js_warnings_sink sink;
     uint64_t counts[JS_WARNING_COUNT];
     bool is_begun; /* the first bytes have been examined */
 };
 
-/* `ear` may be NULL. */
+/* `sink` may be NULL. */
 void js_warnings_init(struct js_warnings *warnings, const char *name,
-                      const struct js_warnings_ear *ear);
+                      const struct js_warnings_sink *sink);
 
 /* Makes the parser report here; must be called before its first job. A shell is
  * asked about commands only if the input is no stream, because nothing may

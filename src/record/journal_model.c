@@ -759,7 +759,7 @@ void js_journal_model_job(const struct js_journal_model *model, uint64_t id,
     const struct job *job = find_job(model, id);
     *ret = (struct js_journal_model_job){
         .name = job->name ? text_at(&model->names, job->name - 1) : "",
-        .state = js_registry_standing(model->registry, id),
+        .state = js_registry_state(model->registry, id),
         .is_gone = js_registry_is_gone(model->registry, id),
         .latest = journal_model_number_of(job->latest),
         .parent = job->parent,

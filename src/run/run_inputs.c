@@ -84,11 +84,11 @@ static struct js_source *open_list(struct js_run *run, struct js_err *err)
          "the journal"},
         {config->joblog, "the joblog"},
         {NULL, NULL}};
-    const struct js_warnings_ear ear = {
-        .tell = js_run_inputs_tell_line, .arg = run, .own = own};
+    const struct js_warnings_sink sink = {
+        .report = js_run_inputs_tell_line, .arg = run, .own = own};
     if (run->rank && reads_stdin(config)) {
         struct js_input_config inlet = inlet_of(run);
-        return js_source_new_stream(path, &inlet, resume, &ear, err);
+        return js_source_new_stream(path, &inlet, resume, &sink, err);
     }
     if (run->rank && js_path_fd(path) >= 0) {
         js_err_set(err,
@@ -97,7 +97,7 @@ static struct js_source *open_list(struct js_run *run, struct js_err *err)
                    path);
         return NULL;
     }
-    return js_source_new_file(path, resume, &ear, err);
+    return js_source_new_file(path, resume, &sink, err);
 }
 
 static int open_source(struct js_run *run, struct js_err *err)

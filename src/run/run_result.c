@@ -134,7 +134,7 @@ static void tell_broken(const struct js_run *run, struct js_err *err)
 /* Counts jobs that failed, and do not run in this run. */
 static bool has_kept_failures(const struct js_resume_counts *counts)
 {
-    return counts->stand + counts->held > 0;
+    return counts->kept + counts->held > 0;
 }
 
 enum jobsched_status js_run_result_judge(struct js_run *run,

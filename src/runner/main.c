@@ -49,7 +49,7 @@ enum { QUEUE_CAPACITY_MIN = 16 };
 /*
  * The whole process. Only the loop at the end of this file waits; everything
  * else does what it can at once. Jobs wait in `queue` for a free slot of
- * `jobs`.
+ * `slots`.
  */
 struct runner {
     struct js_channel channel;
@@ -57,7 +57,7 @@ struct runner {
     int null_in;
     int null_out;
     struct js_runner_config config;
-    struct js_slots *jobs;     /* NULL: not configured, or in vain */
+    struct js_slots *slots;    /* NULL: not configured, or in vain */
     struct runner_queue queue; /* jobs for the next free slot */
     int64_t report_ns; /* when what waits to be sent is; JS_NEVER_NS: nothing
                           waits, or it is on its way */
@@ -251,9 +251,9 @@ static int runner_main_apply(struct runner *runner, struct js_err *err)
     bind_once(config);
     if (js_job_output_try(config, err) < 0)
         return -1;
-    runner->jobs = js_slots_new(&(struct js_slots_means){
+    runner->slots = js_slots_new(&(struct js_slots_means){
         config, &runner->channel, runner->null_in, runner->null_out});
-    if (!runner->jobs)
+    if (!runner->slots)
         return js_err_errno(err, "cannot prepare for jobs on node %s",
                             config->host);
     return 0;
@@ -296,8 +296,8 @@ static int runner_main_start(struct runner *runner,
         outcome.cause = JS_STOP_REASON_STOPPED;
         return runner_main_refuse(runner, job, &outcome);
     }
-    if (runner->jobs)
-        return js_slots_start(runner->jobs, job);
+    if (runner->slots)
+        return js_slots_start(runner->slots, job);
     /* Without a working configuration every job fails. */
     outcome.exit_code = 126;
     outcome.step = JS_STEP_RUNNER;
@@ -312,7 +312,7 @@ static int runner_main_run(struct runner *runner,
     struct js_messages_sets sets;
     if (js_messages_get_job(message->body, message->len, &sets, &job) < 0)
         return -1;
-    return runner->jobs && job.slot == JS_RUNNER_SLOT_NEXT
+    return runner->slots && job.slot == JS_RUNNER_SLOT_NEXT
                ? runner_queue_push(&runner->queue, message->body, message->len)
                : runner_main_start(runner, &job);
 }
@@ -322,7 +322,8 @@ static int runner_main_run(struct runner *runner,
 static int start_queued(struct runner *runner)
 {
     uint32_t slot;
-    while (runner->queue.count > 0 && js_slots_free_slot(runner->jobs, &slot)) {
+    while (runner->queue.count > 0 &&
+           js_slots_free_slot(runner->slots, &slot)) {
         struct js_runner_job job;
         struct js_messages_sets sets;
         const struct js_buf *message = runner_queue_pop(&runner->queue);
@@ -338,7 +339,7 @@ static int start_queued(struct runner *runner)
 static int runner_main_recall(struct runner *runner)
 {
     struct js_buf body = JS_BUF_INIT;
-    if (runner->jobs && start_queued(runner) < 0)
+    if (runner->slots && start_queued(runner) < 0)
         return -1;
     size_t count = runner_queue_clear(&runner->queue);
     int rc = js_messages_put_number(&body, (int64_t)count);
@@ -356,7 +357,7 @@ static int runner_main_end_job(struct runner *runner,
     int64_t grace_ns;
     if (js_messages_get_end(message->body, message->len, &slot, &grace_ns) < 0)
         return -1;
-    return runner->jobs ? js_slots_end(runner->jobs, slot, grace_ns) : 0;
+    return runner->slots ? js_slots_end(runner->slots, slot, grace_ns) : 0;
 }
 
 static int set_lease(struct runner *runner, const struct js_packet *message)
@@ -385,8 +386,9 @@ static int check_lease(struct runner *runner)
     }
     runner->lease_ns = JS_NEVER_NS;
     runner->has_expired = true;
-    for (uint32_t i = 0; runner->jobs && i < runner->config.slots; i++) {
-        if (js_slots_end(runner->jobs, i, runner->config.settings.grace_ns) < 0)
+    for (uint32_t i = 0; runner->slots && i < runner->config.slots; i++) {
+        if (js_slots_end(runner->slots, i, runner->config.settings.grace_ns) <
+            0)
             return -1;
     }
     return 0;
@@ -397,8 +399,8 @@ static int set_limit(struct runner *runner, const struct js_packet *message)
     int64_t timeout_ns;
     if (js_messages_get_number(message->body, message->len, &timeout_ns) < 0)
         return -1;
-    if (runner->jobs)
-        js_slots_limit(runner->jobs, timeout_ns);
+    if (runner->slots)
+        js_slots_limit(runner->slots, timeout_ns);
     return 0;
 }
 
@@ -439,13 +441,13 @@ static int take_signals(struct runner *runner)
     struct signalfd_siginfo info;
     if (read(runner->signal_fd, &info, sizeof(info)) < 0 && errno != EAGAIN)
         return -1;
-    return runner->jobs ? js_slots_reap(runner->jobs) : 0;
+    return runner->slots ? js_slots_reap(runner->slots) : 0;
 }
 
 static int64_t next_wake_ns(const struct runner *runner)
 {
     int64_t wake_ns =
-        runner->jobs ? js_slots_wake_ns(runner->jobs) : JS_NEVER_NS;
+        runner->slots ? js_slots_wake_ns(runner->slots) : JS_NEVER_NS;
     if (js_channel_stalled(&runner->channel)) {
         int64_t again_ns = js_clock_ns() + stall_ns;
         wake_ns = again_ns < wake_ns ? again_ns : wake_ns;
@@ -462,7 +464,7 @@ static int64_t report_delay_ns(const struct runner *runner)
     if (runner->queue.count == 0)
         return 0;
     int64_t lead_ns = (int64_t)runner->queue.count *
-                      js_slots_run_ns(runner->jobs) / runner->config.slots;
+                      js_slots_run_ns(runner->slots) / runner->config.slots;
     return lead_ns / REPORTS < report_most_ns ? lead_ns / REPORTS
                                               : report_most_ns;
 }
@@ -513,8 +515,8 @@ static int turn(struct runner *runner)
         return -1;
     if (check_lease(runner) < 0)
         return -1;
-    if (runner->jobs &&
-        (js_slots_tick(runner->jobs) < 0 || start_queued(runner) < 0))
+    if (runner->slots &&
+        (js_slots_tick(runner->slots) < 0 || start_queued(runner) < 0))
         return -1;
     return runner_main_report(runner);
 }
@@ -524,7 +526,7 @@ noreturn static void end(struct runner *runner, int status)
 {
     js_channel_release(&runner->channel);
     runner_queue_release(&runner->queue);
-    js_slots_free(runner->jobs);
+    js_slots_free(runner->slots);
     js_reap_all(last_kill_ns);
     _exit(status);
 }

@@ -63,7 +63,7 @@ struct slot {
 struct js_slots {
     struct js_slots_means means;
     struct js_job_env env;
-    struct slot *slots;
+    struct slot *slot; /* `count` of them */
     uint32_t count;
     struct js_job_folder output_folder, tmpdir;
     struct js_endings *endings;
@@ -97,11 +97,11 @@ static void release_slot(struct slot *slot)
     js_ending_release(&slot->ending);
 }
 
-static struct slot *slots_slot_of(struct js_slots *jobs, pid_t pid)
+static struct slot *slots_slot_of(struct js_slots *slots, pid_t pid)
 {
-    for (uint32_t i = 0; i < jobs->count; i++) {
-        if (jobs->slots[i].state == SLOT_RUNNING && jobs->slots[i].pid == pid)
-            return &jobs->slots[i];
+    for (uint32_t i = 0; i < slots->count; i++) {
+        if (slots->slot[i].state == SLOT_RUNNING && slots->slot[i].pid == pid)
+            return &slots->slot[i];
     }
     return NULL;
 }
@@ -113,9 +113,9 @@ static bool slots_is_job(pid_t pid, void *arg)
 
 static bool slots_is_any_on(uint64_t number, void *arg)
 {
-    const struct js_slots *jobs = arg;
-    for (uint32_t i = 0; i < jobs->count; i++) {
-        const struct slot *slot = &jobs->slots[i];
+    const struct js_slots *slots = arg;
+    for (uint32_t i = 0; i < slots->count; i++) {
+        const struct slot *slot = &slots->slot[i];
         bool is_on = slot->state == SLOT_RUNNING || slot->state == SLOT_WAITING;
         if (is_on && slot->number <= number)
             return true;
@@ -125,50 +125,50 @@ static bool slots_is_any_on(uint64_t number, void *arg)
 
 struct js_slots *js_slots_new(const struct js_slots_means *means)
 {
-    struct js_slots *jobs = calloc(1, sizeof(*jobs));
-    if (!jobs)
+    struct js_slots *slots = calloc(1, sizeof(*slots));
+    if (!slots)
         return NULL;
-    jobs->means = *means;
-    js_oom_counter_open(&jobs->oom, "");
-    jobs->ooms = js_oom_counter_read(&jobs->oom);
-    jobs->slots = calloc(means->config->slots, sizeof(*jobs->slots));
-    jobs->endings =
+    slots->means = *means;
+    js_oom_counter_open(&slots->oom, "");
+    slots->ooms = js_oom_counter_read(&slots->oom);
+    slots->slot = calloc(means->config->slots, sizeof(*slots->slot));
+    slots->endings =
         js_endings_new(&(struct js_endings_means){.config = means->config,
                                                   .is_job = slots_is_job,
                                                   .is_any_on = slots_is_any_on,
-                                                  .arg = jobs});
-    if (!jobs->slots || !jobs->endings ||
-        js_job_env_init(&jobs->env, means->config) < 0) {
-        js_slots_free(jobs);
+                                                  .arg = slots});
+    if (!slots->slot || !slots->endings ||
+        js_job_env_init(&slots->env, means->config) < 0) {
+        js_slots_free(slots);
         return NULL;
     }
-    jobs->count = means->config->slots;
-    for (uint32_t i = 0; i < jobs->count; i++)
-        js_job_output_init(&jobs->slots[i].output);
-    jobs->ignored = js_spawn_ignored();
-    js_job_folder_note(&jobs->output_folder, output_folder(means->config));
-    js_job_folder_note(&jobs->tmpdir, means->config->settings.tmpdir);
-    return jobs;
+    slots->count = means->config->slots;
+    for (uint32_t i = 0; i < slots->count; i++)
+        js_job_output_init(&slots->slot[i].output);
+    slots->ignored = js_spawn_ignored();
+    js_job_folder_note(&slots->output_folder, output_folder(means->config));
+    js_job_folder_note(&slots->tmpdir, means->config->settings.tmpdir);
+    return slots;
 }
 
-void js_slots_free(struct js_slots *jobs)
+void js_slots_free(struct js_slots *slots)
 {
-    if (!jobs)
+    if (!slots)
         return;
     int saved = errno;
-    for (uint32_t i = 0; i < jobs->count; i++)
-        release_slot(&jobs->slots[i]);
-    js_endings_free(jobs->endings);
-    js_buf_release(&jobs->scratch);
-    js_job_env_release(&jobs->env);
-    js_oom_counter_close(&jobs->oom);
-    free(jobs->slots);
-    free(jobs);
+    for (uint32_t i = 0; i < slots->count; i++)
+        release_slot(&slots->slot[i]);
+    js_endings_free(slots->endings);
+    js_buf_release(&slots->scratch);
+    js_job_env_release(&slots->env);
+    js_oom_counter_close(&slots->oom);
+    free(slots->slot);
+    free(slots);
     errno = saved;
 }
 
 __attribute__((format(printf, 2, 3))) static int
-slots_note(struct js_slots *jobs, const char *format, ...)
+slots_note(struct js_slots *slots, const char *format, ...)
 {
     char text[sizeof((struct js_runner_event){0}.text)];
     va_list args;
@@ -176,14 +176,14 @@ slots_note(struct js_slots *jobs, const char *format, ...)
     int n = vsnprintf(text, sizeof(text), format, args);
     va_end(args);
     return n < 0 ? 0
-                 : js_channel_send(jobs->means.channel, JS_MESSAGE_NOTE, text,
+                 : js_channel_send(slots->means.channel, JS_MESSAGE_NOTE, text,
                                    strlen(text), NULL);
 }
 
-static bool is_idle(const struct js_slots *jobs)
+static bool is_idle(const struct js_slots *slots)
 {
-    for (uint32_t i = 0; i < jobs->count; i++) {
-        if (jobs->slots[i].state != SLOT_FREE)
+    for (uint32_t i = 0; i < slots->count; i++) {
+        if (slots->slot[i].state != SLOT_FREE)
             return false;
     }
     return true;
@@ -199,10 +199,10 @@ static void slots_free_slot(struct slot *slot)
 /* The job could not say so itself: its stderr is on the same disk. Nor is a
  * success one of all that it wrote (`echo x; true`). A stream with a file of
  * its own is the job's concern. */
-static int look_for_room(struct js_slots *jobs, struct slot *slot,
+static int look_for_room(struct js_slots *slots, struct slot *slot,
                          const struct js_job_output_end *end)
 {
-    const struct js_runner_config *config = jobs->means.config;
+    const struct js_runner_config *config = slots->means.config;
     const struct js_job_spec *details = &slot->details;
     if ((!end->may_be_cut[JS_STREAM_OUT] || details->stdout_path) &&
         (!end->may_be_cut[JS_STREAM_ERR] || details->stderr_path))
@@ -213,7 +213,7 @@ static int look_for_room(struct js_slots *jobs, struct slot *slot,
         slot->outcome.exit_code = 126;
     }
     return slots_note(
-        jobs,
+        slots,
         "node %s: there is no room left in %s, and what job %llu has "
         "written there may be cut; make room, or name another folder "
         "with %s",
@@ -222,29 +222,29 @@ static int look_for_room(struct js_slots *jobs, struct slot *slot,
 }
 
 /* Said once until there is room again. */
-static int say_in_memory(struct js_slots *jobs, const struct slot *slot)
+static int say_in_memory(struct js_slots *slots, const struct slot *slot)
 {
-    const struct js_runner_config *config = jobs->means.config;
-    bool was_full = jobs->is_disk_full;
-    jobs->is_disk_full = js_job_output_is_in_memory(&slot->output);
-    if (!jobs->is_disk_full || was_full)
+    const struct js_runner_config *config = slots->means.config;
+    bool was_full = slots->is_disk_full;
+    slots->is_disk_full = js_job_output_is_in_memory(&slot->output);
+    if (!slots->is_disk_full || was_full)
         return 0;
     return slots_note(
-        jobs,
+        slots,
         "node %s: there is no room left in %s: what jobs write is kept "
         "in memory; make room, or name another folder with --tmpdir",
         config->host, config->settings.tmpdir);
 }
 
-static int rescue_output(struct js_slots *jobs, struct slot *slot)
+static int rescue_output(struct js_slots *slots, struct slot *slot)
 {
-    const struct js_runner_config *config = jobs->means.config;
-    int rc = js_job_output_rescue(&slot->output, config, &jobs->output_folder,
+    const struct js_runner_config *config = slots->means.config;
+    int rc = js_job_output_rescue(&slot->output, config, &slots->output_folder,
                                   slot->job.id);
     if (rc == 0)
         return 0;
     return slots_note(
-        jobs, "node %s: the folder %s was removed while job %llu ran: %s%s",
+        slots, "node %s: the folder %s was removed while job %llu ran: %s%s",
         config->host, config->settings.output_dir,
         (unsigned long long)slot->job.id,
         rc > 0 ? "what it has written stands in a new one"
@@ -253,25 +253,25 @@ static int rescue_output(struct js_slots *jobs, struct slot *slot)
 }
 
 /* The slot's job is over. `reuse`: nobody can still hold its files. */
-static int slots_report(struct js_slots *jobs, struct slot *slot, bool reuse)
+static int slots_report(struct js_slots *slots, struct slot *slot, bool reuse)
 {
     struct js_job_output_end end;
-    int rc = rescue_output(jobs, slot);
-    js_job_output_finish(&slot->output, jobs->means.config, reuse, &end);
+    int rc = rescue_output(slots, slot);
+    js_job_output_finish(&slot->output, slots->means.config, reuse, &end);
     slot->outcome.out_bytes = end.bytes[JS_STREAM_OUT];
     slot->outcome.err_bytes = end.bytes[JS_STREAM_ERR];
-    if (look_for_room(jobs, slot, &end) < 0)
+    if (look_for_room(slots, slot, &end) < 0)
         rc = -1;
     js_job_hostfile_remove(&slot->hostfile);
     slots_free_slot(slot);
-    slot->freed = jobs->freed++;
-    jobs->scratch.len = 0;
-    if (js_messages_put_ended(&jobs->scratch, slot->job.slot, &slot->outcome) <
+    slot->freed = slots->freed++;
+    slots->scratch.len = 0;
+    if (js_messages_put_ended(&slots->scratch, slot->job.slot, &slot->outcome) <
         0)
         rc = -1;
     /* The descriptors are the channel's even when there is no text. */
-    if (js_channel_send(jobs->means.channel, JS_MESSAGE_ENDED,
-                        jobs->scratch.data, jobs->scratch.len, end.fds) < 0)
+    if (js_channel_send(slots->means.channel, JS_MESSAGE_ENDED,
+                        slots->scratch.data, slots->scratch.len, end.fds) < 0)
         rc = -1;
     return rc;
 }
@@ -289,13 +289,13 @@ static bool is_passing(const struct slot *slot,
            error == ENFILE || error == ENOSPC;
 }
 
-static int tell_refusal(struct js_slots *jobs, const struct slot *slot,
+static int tell_refusal(struct js_slots *slots, const struct slot *slot,
                         const struct js_spawn_failure *failure)
 {
-    const struct js_runner_config *config = jobs->means.config;
+    const struct js_runner_config *config = slots->means.config;
     const char *hint = js_outcome_hint(failure->step, failure->error);
     return slots_note(
-        jobs,
+        slots,
         "node %s: job %llu cannot be started yet: %s: %s%s%s; trying "
         "again for up to %lld s",
         config->host, (unsigned long long)slot->job.id,
@@ -306,34 +306,34 @@ static int tell_refusal(struct js_slots *jobs, const struct slot *slot,
 }
 
 /* Once for all jobs that wait for it here. */
-static int tell_homeless(struct js_slots *jobs, const struct slot *slot,
+static int tell_homeless(struct js_slots *slots, const struct slot *slot,
                          const struct js_spawn_failure *failure)
 {
-    for (uint32_t i = 0; i < jobs->count; i++) {
-        if (jobs->slots[i].is_homeless)
+    for (uint32_t i = 0; i < slots->count; i++) {
+        if (slots->slot[i].is_homeless)
             return 0;
     }
     return slots_note(
-        jobs,
+        slots,
         "node %s: the folder %s is gone, and cannot be made anew: %s; "
         "job %llu, and whatever needs it, waits until it is there",
-        jobs->means.config->host, slot->opening->path,
+        slots->means.config->host, slot->opening->path,
         js_errno_text(failure->error), (unsigned long long)slot->job.id);
 }
 
-static int wait_and_retry(struct js_slots *jobs, struct slot *slot,
+static int wait_and_retry(struct js_slots *slots, struct slot *slot,
                           const struct js_spawn_failure *failure,
                           bool is_homeless, int64_t now_ns)
 {
     int rc = 0;
     if (slot->state != SLOT_WAITING || slot->is_homeless != is_homeless) {
-        rc = is_homeless ? tell_homeless(jobs, slot, failure)
-                         : tell_refusal(jobs, slot, failure);
+        rc = is_homeless ? tell_homeless(slots, slot, failure)
+                         : tell_refusal(slots, slot, failure);
         slot->state = SLOT_WAITING;
         slot->is_homeless = is_homeless;
         slot->delay_ns = retry_first_ns;
         slot->limit_ns =
-            is_homeless ? JS_NEVER_NS : now_ns + jobs->means.config->retry_ns;
+            is_homeless ? JS_NEVER_NS : now_ns + slots->means.config->retry_ns;
     }
     slot->wake_ns = now_ns + slot->delay_ns;
     if (slot->wake_ns > slot->limit_ns)
@@ -345,66 +345,66 @@ static int wait_and_retry(struct js_slots *jobs, struct slot *slot,
 }
 
 /* What the job is bound to, or NULL. */
-static const struct js_cpuset *cpus_of(const struct js_slots *jobs,
+static const struct js_cpuset *cpus_of(const struct js_slots *slots,
                                        const struct slot *slot)
 {
     const struct js_cpuset *cpus =
         slot->job.cpus ? slot->job.cpus
-                       : &jobs->means.config->slot_cpus[slot->job.slot];
+                       : &slots->means.config->slot_cpus[slot->job.slot];
     return js_cpuset_count(cpus) > 0 ? cpus : NULL;
 }
 
-static void slots_set_stdio(const struct js_slots *jobs,
+static void slots_set_stdio(const struct js_slots *slots,
                             const struct slot *slot,
                             const struct js_job_files *files,
                             struct js_spawn_spec *spec)
 {
     const struct js_job_output_file *file = slot->output.file;
-    bool is_dropped = jobs->means.config->settings.capture == JS_CAPTURE_NONE;
-    int out = is_dropped ? jobs->means.null_out : file[JS_STREAM_OUT].fd;
-    int err = is_dropped ? jobs->means.null_out : file[JS_STREAM_ERR].fd;
-    spec->stdin_fd = files->fd[0] >= 0 ? files->fd[0] : jobs->means.null_in;
+    bool is_dropped = slots->means.config->settings.capture == JS_CAPTURE_NONE;
+    int out = is_dropped ? slots->means.null_out : file[JS_STREAM_OUT].fd;
+    int err = is_dropped ? slots->means.null_out : file[JS_STREAM_ERR].fd;
+    spec->stdin_fd = files->fd[0] >= 0 ? files->fd[0] : slots->means.null_in;
     spec->stdout_fd = files->fd[1] >= 0 ? files->fd[1] : out;
     spec->stderr_fd = files->fd[2] >= 0 ? files->fd[2] : err;
 }
 
-static int spawn(struct js_slots *jobs, struct slot *slot,
+static int spawn(struct js_slots *slots, struct slot *slot,
                  const struct js_job_files *files, const char *const *envp,
                  struct js_spawn_failure *failure)
 {
     struct js_direct_exec *command = &slot->command;
     bool shell = command->argv[0] &&
-                 js_job_env_has_function(&jobs->env, command->argv[0]);
+                 js_job_env_has_function(&slots->env, command->argv[0]);
     struct js_spawn_spec spec = {
         .programs = shell ? NULL : command->programs,
         .argv = command->argv,
         .shell_argv = command->shell,
         .envp = envp,
         .dir = slot->details.dir,
-        .cpus = cpus_of(jobs, slot),
+        .cpus = cpus_of(slots, slot),
         .numa = slot->job.numa,
         .data_limit_bytes = slot->job.data_limit_bytes,
-        .ignored = &jobs->ignored,
+        .ignored = &slots->ignored,
     };
-    slots_set_stdio(jobs, slot, files, &spec);
+    slots_set_stdio(slots, slot, files, &spec);
     slot->outcome = (struct js_outcome){.start_unix_ns = js_clock_unix_ns()};
     slot->started_ns = js_clock_ns();
     return js_spawn(&spec, &slot->pid, failure);
 }
 
 /* Opens, prepares and spawns. Returns 0, or -1 with *failure. */
-static int slots_launch(struct js_slots *jobs, struct slot *slot,
+static int slots_launch(struct js_slots *slots, struct slot *slot,
                         struct js_spawn_failure *failure)
 {
-    const struct js_runner_config *config = jobs->means.config;
+    const struct js_runner_config *config = slots->means.config;
     struct js_job_files files;
 
     *failure = (struct js_spawn_failure){JS_STEP_OUTPUT, 0};
-    slot->opening = &jobs->output_folder;
+    slot->opening = &slots->output_folder;
     if (js_job_output_open(&slot->output, config, slot->job.id) < 0)
         goto fail;
     failure->step = JS_STEP_HOSTFILE;
-    slot->opening = &jobs->tmpdir;
+    slot->opening = &slots->tmpdir;
     /* A job that is tried again may have it from the time before. */
     if (slot->job.hosts && !slot->hostfile)
         slot->hostfile = js_job_hostfile_write(
@@ -413,15 +413,15 @@ static int slots_launch(struct js_slots *jobs, struct slot *slot,
         goto fail;
     failure->step = JS_STEP_FORK;
     slot->opening = NULL;
-    const char *const *envp = js_job_env_of(&jobs->env, config, &slot->job,
+    const char *const *envp = js_job_env_of(&slots->env, config, &slot->job,
                                             &slot->details, slot->hostfile);
-    if (!envp ||
-        js_direct_exec_prepare(&slot->command, slot->job.command,
-                               js_job_env_path(&jobs->env, &slot->details)) < 0)
+    if (!envp || js_direct_exec_prepare(
+                     &slot->command, slot->job.command,
+                     js_job_env_path(&slots->env, &slot->details)) < 0)
         goto fail;
     if (js_job_files_open(&files, &slot->details, failure) < 0)
         return -1;
-    int rc = spawn(jobs, slot, &files, envp, failure);
+    int rc = spawn(slots, slot, &files, envp, failure);
     js_job_files_close(&files);
     return rc;
 fail:
@@ -430,11 +430,11 @@ fail:
 }
 
 /* It has not been started, and will not be. */
-static int slots_give_up_start(struct js_slots *jobs, struct slot *slot)
+static int slots_give_up_start(struct js_slots *slots, struct slot *slot)
 {
     slot->outcome = (struct js_outcome){.start_unix_ns = js_clock_unix_ns(),
                                         .cause = JS_STOP_REASON_STOPPED};
-    return slots_report(jobs, slot, true);
+    return slots_report(slots, slot, true);
 }
 
 /* Where a file of ours could not be made: makes its folder anew if that is
@@ -452,45 +452,45 @@ slots_look_at_folder(const struct slot *slot, struct js_spawn_failure *failure)
 
 /* The same, and once more if there is a new folder. A folder of ours that went
  * is no fault of the job's. 0, or -1 with *failure. */
-static int launch_somewhere(struct js_slots *jobs, struct slot *slot,
+static int launch_somewhere(struct js_slots *slots, struct slot *slot,
                             struct js_spawn_failure *failure,
                             bool *ret_is_homeless)
 {
     enum js_job_folder_state state = JS_JOB_FOLDER_FINE;
-    int rc = slots_launch(jobs, slot, failure);
+    int rc = slots_launch(slots, slot, failure);
     if (rc < 0)
         state = slots_look_at_folder(slot, failure);
     if (state == JS_JOB_FOLDER_THERE &&
-        slots_note(jobs,
+        slots_note(slots,
                    "node %s: the folder %s was gone, and has been made anew",
-                   jobs->means.config->host, slot->opening->path) < 0)
+                   slots->means.config->host, slot->opening->path) < 0)
         return -1;
     /* Another slave, or slot, may have made it in between. */
     if (rc < 0 && slot->opening && state != JS_JOB_FOLDER_GONE &&
         failure->error == ENOENT)
-        rc = slots_launch(jobs, slot, failure);
+        rc = slots_launch(slots, slot, failure);
     *ret_is_homeless = state == JS_JOB_FOLDER_GONE;
     return rc;
 }
 
-static int try_to_start(struct js_slots *jobs, struct slot *slot)
+static int try_to_start(struct js_slots *slots, struct slot *slot)
 {
     struct js_spawn_failure failure;
     bool is_homeless = false;
-    if (launch_somewhere(jobs, slot, &failure, &is_homeless) == 0) {
+    if (launch_somewhere(slots, slot, &failure, &is_homeless) == 0) {
         slot->state = SLOT_RUNNING;
         slot->is_homeless = false;
-        js_endings_set_children(jobs->endings, true);
-        return say_in_memory(jobs, slot);
+        js_endings_set_children(slots->endings, true);
+        return say_in_memory(slots, slot);
     }
     int64_t now_ns = js_clock_ns();
     bool late = slot->state == SLOT_WAITING && now_ns >= slot->limit_ns;
     bool is_retried = is_homeless || (is_passing(slot, &failure) && !late &&
-                                      jobs->means.config->retry_ns > 0);
-    if (is_retried && jobs->is_draining)
-        return slots_give_up_start(jobs, slot);
+                                      slots->means.config->retry_ns > 0);
+    if (is_retried && slots->is_draining)
+        return slots_give_up_start(slots, slot);
     if (is_retried)
-        return wait_and_retry(jobs, slot, &failure, is_homeless, now_ns);
+        return wait_and_retry(slots, slot, &failure, is_homeless, now_ns);
     /* Only a failing exec says ENOENT of the command; of a folder is another
      * case. */
     bool is_missing = failure.step == JS_STEP_EXEC && failure.error == ENOENT;
@@ -500,7 +500,7 @@ static int try_to_start(struct js_slots *jobs, struct slot *slot)
         .step = failure.step,
         .step_errno = failure.error,
     };
-    return slots_report(jobs, slot, true);
+    return slots_report(slots, slot, true);
 }
 
 static const struct js_cpuset *copy_set(struct js_cpuset *to,
@@ -538,34 +538,35 @@ static int copy_job(struct slot *slot, const struct js_runner_job *job)
                               &slot->details);
 }
 
-int js_slots_start(struct js_slots *jobs, const struct js_runner_job *job)
+int js_slots_start(struct js_slots *slots, const struct js_runner_job *job)
 {
-    if (job->slot >= jobs->count || jobs->slots[job->slot].state != SLOT_FREE) {
+    if (job->slot >= slots->count ||
+        slots->slot[job->slot].state != SLOT_FREE) {
         errno = EBADMSG;
         return -1;
     }
-    jobs->slots[job->slot].number = js_endings_number(jobs->endings);
-    if (copy_job(&jobs->slots[job->slot], job) < 0)
+    slots->slot[job->slot].number = js_endings_number(slots->endings);
+    if (copy_job(&slots->slot[job->slot], job) < 0)
         return -1;
-    return try_to_start(jobs, &jobs->slots[job->slot]);
+    return try_to_start(slots, &slots->slot[job->slot]);
 }
 
-bool js_slots_free_slot(const struct js_slots *jobs, uint32_t *ret)
+bool js_slots_free_slot(const struct js_slots *slots, uint32_t *ret)
 {
     const struct slot *first = NULL;
-    for (uint32_t i = 0; i < jobs->count; i++) {
-        const struct slot *slot = &jobs->slots[i];
+    for (uint32_t i = 0; i < slots->count; i++) {
+        const struct slot *slot = &slots->slot[i];
         if (slot->state == SLOT_FREE && (!first || slot->freed < first->freed))
             first = slot;
     }
     if (first)
-        *ret = (uint32_t)(first - jobs->slots);
+        *ret = (uint32_t)(first - slots->slot);
     return first != NULL;
 }
 
-int64_t js_slots_run_ns(const struct js_slots *jobs)
+int64_t js_slots_run_ns(const struct js_slots *slots)
 {
-    return jobs->run_ns;
+    return slots->run_ns;
 }
 
 static int64_t ns_of(const struct timeval *time)
@@ -591,16 +592,16 @@ static void set_outcome(struct slot *slot, int status,
 
 /* The count is of all in our cgroup, so the first job that was killed since it
  * grew is taken for the one that was meant. Read only after such an end. */
-static void look_for_oom(struct js_slots *jobs, struct js_outcome *outcome)
+static void look_for_oom(struct js_slots *slots, struct js_outcome *outcome)
 {
     enum { SHELL_SAYS_KILLED = 128 + SIGKILL };
     if (outcome->cause != JS_STOP_REASON_NONE ||
         (outcome->signal != SIGKILL && outcome->exit_code != SHELL_SAYS_KILLED))
         return;
-    uint64_t ooms = js_oom_counter_read(&jobs->oom);
-    if (ooms > jobs->ooms)
+    uint64_t ooms = js_oom_counter_read(&slots->oom);
+    if (ooms > slots->ooms)
         outcome->cause = JS_STOP_REASON_MEMORY;
-    jobs->ooms = ooms;
+    slots->ooms = ooms;
 }
 
 /* ---------------------------------------------------------------- ending */
@@ -612,127 +613,128 @@ static struct js_ending_job ending_job_of(const struct slot *slot)
 }
 
 /* slot: NULL for children that no job is known to have left. */
-static int note_unkillable(struct js_slots *jobs, const struct slot *slot)
+static int note_unkillable(struct js_slots *slots, const struct slot *slot)
 {
     char who[32] = "jobs";
     if (slot)
         snprintf(who, sizeof(who), "job %llu",
                  (unsigned long long)slot->job.id);
-    return slots_note(jobs,
+    return slots_note(slots,
                       "node %s: processes that %s left behind do not end, not "
                       "even by SIGKILL; no longer waiting for them",
-                      jobs->means.config->host, who);
+                      slots->means.config->host, who);
 }
 
 /* What a look at an ENDING slot has shown. */
-static int slots_settle(struct js_slots *jobs, struct slot *slot,
+static int slots_settle(struct js_slots *slots, struct slot *slot,
                         enum js_ending_state state)
 {
     if (state == JS_ENDING_GOES_ON)
         return 0;
-    if (state == JS_ENDING_GIVEN_UP && note_unkillable(jobs, slot) < 0)
+    if (state == JS_ENDING_GIVEN_UP && note_unkillable(slots, slot) < 0)
         return -1;
     /* What was seen of it after its own end. A job that was ended itself had no
      * time to wait for the others. */
     if (slot->ending.cause == JS_STOP_REASON_NONE)
         slot->outcome.leftovers =
             (uint32_t)(slot->ending.found.list.len / sizeof(pid_t));
-    return slots_report(jobs, slot,
+    return slots_report(slots, slot,
                         state == JS_ENDING_CLEAN &&
-                            !js_endings_has_abandoned(jobs->endings));
+                            !js_endings_has_abandoned(slots->endings));
 }
 
-static int look_at_strangers(struct js_slots *jobs, bool has_news)
+static int look_at_strangers(struct js_slots *slots, bool has_news)
 {
-    return js_endings_look_at_strangers(jobs->endings, has_news,
-                                        is_idle(jobs)) == JS_ENDING_GIVEN_UP
-               ? note_unkillable(jobs, NULL)
+    return js_endings_look_at_strangers(slots->endings, has_news,
+                                        is_idle(slots)) == JS_ENDING_GIVEN_UP
+               ? note_unkillable(slots, NULL)
                : 0;
 }
 
 /* Reaps what has ended. Returns true if any of it was no job's own process. */
-static bool reap_children(struct js_slots *jobs, bool *ret_has_children)
+static bool reap_children(struct js_slots *slots, bool *ret_has_children)
 {
     bool others = false;
     struct rusage usage;
     int status;
     pid_t pid;
     while ((pid = wait4(-1, &status, WNOHANG, &usage)) > 0) {
-        struct slot *slot = slots_slot_of(jobs, pid);
+        struct slot *slot = slots_slot_of(slots, pid);
         if (slot) {
             set_outcome(slot, status, &usage);
-            jobs->run_ns +=
-                (slot->outcome.run_ns - jobs->run_ns) / RUN_TIME_WEIGHT;
-            look_for_oom(jobs, &slot->outcome);
+            slots->run_ns +=
+                (slot->outcome.run_ns - slots->run_ns) / RUN_TIME_WEIGHT;
+            look_for_oom(slots, &slot->outcome);
             slot->state = SLOT_ENDING;
             js_ending_begin(&slot->ending);
         } else {
             others = true;
-            js_endings_reaped(jobs->endings, pid);
+            js_endings_reaped(slots->endings, pid);
         }
     }
     *ret_has_children = pid == 0;
     return others;
 }
 
-int js_slots_reap(struct js_slots *jobs)
+int js_slots_reap(struct js_slots *slots)
 {
     bool has_children;
-    bool others = reap_children(jobs, &has_children);
-    js_endings_set_children(jobs->endings, has_children);
-    for (uint32_t i = 0; i < jobs->count; i++) {
-        struct slot *slot = &jobs->slots[i];
+    bool others = reap_children(slots, &has_children);
+    js_endings_set_children(slots->endings, has_children);
+    for (uint32_t i = 0; i < slots->count; i++) {
+        struct slot *slot = &slots->slot[i];
         struct js_ending_job job = ending_job_of(slot);
         bool look = slot->ending.is_new || others || !has_children;
         if (slot->state == SLOT_ENDING && look &&
-            slots_settle(jobs, slot,
-                         js_endings_look(jobs->endings, &slot->ending, &job)) <
+            slots_settle(slots, slot,
+                         js_endings_look(slots->endings, &slot->ending, &job)) <
                 0)
             return -1;
     }
-    return look_at_strangers(jobs, others);
+    return look_at_strangers(slots, others);
 }
 
-static void tell_to_end(struct js_slots *jobs, struct slot *slot,
+static void tell_to_end(struct js_slots *slots, struct slot *slot,
                         enum js_stop_reason cause, int64_t grace_ns)
 {
-    if (grace_ns > jobs->means.config->settings.grace_ns)
-        grace_ns = jobs->means.config->settings.grace_ns;
+    if (grace_ns > slots->means.config->settings.grace_ns)
+        grace_ns = slots->means.config->settings.grace_ns;
     js_ending_ask(&slot->ending, slot->pid, cause, grace_ns);
 }
 
-int js_slots_end(struct js_slots *jobs, uint32_t slot, int64_t grace_ns)
+int js_slots_end(struct js_slots *slots, uint32_t slot, int64_t grace_ns)
 {
     if (grace_ns == JS_RUNNER_LET_RUN) {
-        jobs->is_draining = true;
-        for (uint32_t i = 0; i < jobs->count; i++) {
-            if (jobs->slots[i].state == SLOT_WAITING &&
-                slots_give_up_start(jobs, &jobs->slots[i]) < 0)
+        slots->is_draining = true;
+        for (uint32_t i = 0; i < slots->count; i++) {
+            if (slots->slot[i].state == SLOT_WAITING &&
+                slots_give_up_start(slots, &slots->slot[i]) < 0)
                 return -1;
         }
         return 0;
     }
-    if (slot >= jobs->count)
+    if (slot >= slots->count)
         return 0;
-    if (jobs->slots[slot].state == SLOT_RUNNING)
-        tell_to_end(jobs, &jobs->slots[slot], JS_STOP_REASON_STOPPED, grace_ns);
-    if (jobs->slots[slot].state == SLOT_WAITING)
-        return slots_give_up_start(jobs, &jobs->slots[slot]);
+    if (slots->slot[slot].state == SLOT_RUNNING)
+        tell_to_end(slots, &slots->slot[slot], JS_STOP_REASON_STOPPED,
+                    grace_ns);
+    if (slots->slot[slot].state == SLOT_WAITING)
+        return slots_give_up_start(slots, &slots->slot[slot]);
     return 0;
 }
 
-void js_slots_limit(struct js_slots *jobs, int64_t timeout_ns)
+void js_slots_limit(struct js_slots *slots, int64_t timeout_ns)
 {
-    jobs->limit_ns = timeout_ns;
+    slots->limit_ns = timeout_ns;
 }
 
 /* When the job has run for as long as it may; or, if it was told to end, when
  * to kill it. */
-static int64_t running_wake_ns(const struct js_slots *jobs,
+static int64_t running_wake_ns(const struct js_slots *slots,
                                const struct slot *slot)
 {
     int64_t timeout_ns =
-        slot->job.timeout_ns > 0 ? slot->job.timeout_ns : jobs->limit_ns;
+        slot->job.timeout_ns > 0 ? slot->job.timeout_ns : slots->limit_ns;
     int64_t at_ns;
     if (slot->ending.cause != JS_STOP_REASON_NONE)
         return slot->ending.wake_ns;
@@ -742,36 +744,36 @@ static int64_t running_wake_ns(const struct js_slots *jobs,
     return at_ns;
 }
 
-static int slots_wake(struct js_slots *jobs, struct slot *slot, int64_t now_ns)
+static int slots_wake(struct js_slots *slots, struct slot *slot, int64_t now_ns)
 {
     struct js_ending_job job = ending_job_of(slot);
     if (slot->state == SLOT_WAITING && now_ns >= slot->wake_ns)
-        return try_to_start(jobs, slot);
+        return try_to_start(slots, slot);
     if (slot->state == SLOT_ENDING && now_ns >= slot->ending.wake_ns)
         return slots_settle(
-            jobs, slot,
-            js_endings_wake(jobs->endings, &slot->ending, &job, now_ns));
-    if (slot->state != SLOT_RUNNING || now_ns < running_wake_ns(jobs, slot))
+            slots, slot,
+            js_endings_wake(slots->endings, &slot->ending, &job, now_ns));
+    if (slot->state != SLOT_RUNNING || now_ns < running_wake_ns(slots, slot))
         return 0;
     if (slot->ending.cause == JS_STOP_REASON_NONE)
-        tell_to_end(jobs, slot, JS_STOP_REASON_TIMEOUT,
-                    jobs->means.config->settings.grace_ns);
+        tell_to_end(slots, slot, JS_STOP_REASON_TIMEOUT,
+                    slots->means.config->settings.grace_ns);
     else
         js_ending_kill(&slot->ending, slot->pid);
     return 0;
 }
 
-int js_slots_tick(struct js_slots *jobs)
+int js_slots_tick(struct js_slots *slots)
 {
     int64_t now_ns = js_clock_ns();
-    for (uint32_t i = 0; i < jobs->count; i++) {
-        if (slots_wake(jobs, &jobs->slots[i], now_ns) < 0)
+    for (uint32_t i = 0; i < slots->count; i++) {
+        if (slots_wake(slots, &slots->slot[i], now_ns) < 0)
             return -1;
     }
-    return look_at_strangers(jobs, false);
+    return look_at_strangers(slots, false);
 }
 
-static int64_t slot_wake_ns(const struct js_slots *jobs,
+static int64_t slot_wake_ns(const struct js_slots *slots,
                             const struct slot *slot)
 {
     switch (slot->state) {
@@ -780,18 +782,18 @@ static int64_t slot_wake_ns(const struct js_slots *jobs,
     case SLOT_ENDING:
         return slot->ending.wake_ns;
     case SLOT_RUNNING:
-        return running_wake_ns(jobs, slot);
+        return running_wake_ns(slots, slot);
     case SLOT_FREE:
         break;
     }
     return JS_NEVER_NS;
 }
 
-int64_t js_slots_wake_ns(const struct js_slots *jobs)
+int64_t js_slots_wake_ns(const struct js_slots *slots)
 {
-    int64_t first_ns = js_endings_wake_ns(jobs->endings);
-    for (uint32_t i = 0; i < jobs->count; i++) {
-        int64_t wake_ns = slot_wake_ns(jobs, &jobs->slots[i]);
+    int64_t first_ns = js_endings_wake_ns(slots->endings);
+    for (uint32_t i = 0; i < slots->count; i++) {
+        int64_t wake_ns = slot_wake_ns(slots, &slots->slot[i]);
         if (wake_ns < first_ns)
             first_ns = wake_ns;
     }

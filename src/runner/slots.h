@@ -30,32 +30,32 @@ struct js_slots_means {
 };
 
 struct js_slots *js_slots_new(const struct js_slots_means *means);
-void js_slots_free(struct js_slots *jobs); /* leaves processes alone */
+void js_slots_free(struct js_slots *slots); /* leaves processes alone */
 
 /* Starts the job in its slot. errno EBADMSG: there is no such free slot. */
-int js_slots_start(struct js_slots *jobs, const struct js_runner_job *job);
+int js_slots_start(struct js_slots *slots, const struct js_runner_job *job);
 
 /* The free slot that has been free for longest; false: there is none. */
-bool js_slots_free_slot(const struct js_slots *jobs, uint32_t *ret);
+bool js_slots_free_slot(const struct js_slots *slots, uint32_t *ret);
 
 /* The average run time of the last jobs; 0 before the first has ended. */
-int64_t js_slots_run_ns(const struct js_slots *jobs);
+int64_t js_slots_run_ns(const struct js_slots *slots);
 
 /* Ends the job of the slot, if there is one, with JS_STOP_REASON_STOPPED. With
  * JS_RUNNER_LET_RUN as the grace period, it ends only jobs that wait to be
  * started, in all slots and from then on. */
-int js_slots_end(struct js_slots *jobs, uint32_t slot, int64_t grace_ns);
+int js_slots_end(struct js_slots *slots, uint32_t slot, int64_t grace_ns);
 
 /* Sets how long a job without a timeout of its own may run; 0: for ever. */
-void js_slots_limit(struct js_slots *jobs, int64_t timeout_ns);
+void js_slots_limit(struct js_slots *slots, int64_t timeout_ns);
 
 /* Call it when children have ended (SIGCHLD). */
-int js_slots_reap(struct js_slots *jobs);
+int js_slots_reap(struct js_slots *slots);
 
 /* Does what is due. */
-int js_slots_tick(struct js_slots *jobs);
+int js_slots_tick(struct js_slots *slots);
 
 /* When js_slots_tick() has something to do; JS_NEVER_NS: never. */
-int64_t js_slots_wake_ns(const struct js_slots *jobs);
+int64_t js_slots_wake_ns(const struct js_slots *slots);
 
 #endif

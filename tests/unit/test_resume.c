@@ -335,7 +335,7 @@ static void test_only_failed_and_new_lines(void)
     expect_buf(&walk.told, "1 done, 1 failed, 1 new: 1 to run", __LINE__);
     CU_ASSERT_EQUAL(walk.counts.held, 0);
     walk_release(&walk);
-    CU_ASSERT_EQUAL(js_registry_standing(registry, 2), JS_JOB_STATE_SUCCEEDED);
+    CU_ASSERT_EQUAL(js_registry_state(registry, 2), JS_JOB_STATE_SUCCEEDED);
     js_registry_set(registry, 2, JS_JOB_STATE_FAILED);
     walk_list(&walk, "[name=a] a\nm\nwait\nb\n", registry,
               JS_RESUME_ONLY_FAILED);
@@ -366,7 +366,7 @@ static void test_failed_in_this_run(void)
         CU_ASSERT_EQUAL(js_registry_settled(registry), 1);
         walk_list(&walk, list, registry, whats[i]);
         expect_buf(&walk.ran, " 2 3 5", __LINE__);
-        CU_ASSERT_EQUAL(walk.counts.stand, 1);
+        CU_ASSERT_EQUAL(walk.counts.kept, 1);
         walk_release(&walk);
         js_registry_unsettle(registry);
         CU_ASSERT_EQUAL(js_registry_settled(registry), 0);
@@ -388,7 +388,7 @@ static void test_not_failed(void)
     walk_list(&walk, list, registry, JS_RESUME_NOT_FAILED);
     /* It is given out, for the graph to skip it. */
     expect_buf(&walk.ran, " 3", __LINE__);
-    CU_ASSERT_EQUAL(walk.counts.stand, 1);
+    CU_ASSERT_EQUAL(walk.counts.kept, 1);
     walk_release(&walk);
     js_registry_free(registry);
 }
@@ -511,7 +511,7 @@ static void test_random_edits(void)
                 snprintf(content, sizeof(content), "c%u", jobs[i].content);
                 struct js_identity identity = identity_of(content);
                 uint64_t id = js_registry_match(registry, &identity);
-                succeeded[i] = id > 0 && js_registry_standing(registry, id) ==
+                succeeded[i] = id > 0 && js_registry_state(registry, id) ==
                                              JS_JOB_STATE_SUCCEEDED;
             }
             struct walk walk;

@@ -575,7 +575,7 @@ static void check_errors(const struct place *place, unsigned count,
     spit(place->path, text.data, text.len);
     CU_ASSERT_PTR_NULL(js_source_new_file(
         place->path, NULL,
-        &(struct js_warnings_ear){.tell = tell, .arg = &told}, &err));
+        &(struct js_warnings_sink){.report = tell, .arg = &told}, &err));
     CU_ASSERT_EQUAL(told.count, told_count);
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, expected));
     js_buf_release(&text);
@@ -614,7 +614,7 @@ static unsigned read_list(const char *path, const char *text, struct said *said)
     *said = (struct said){.text = JS_BUF_INIT};
     js_buf_puts(&said->text, "");
     struct js_source *source = js_source_new_file(
-        path, NULL, &(struct js_warnings_ear){.tell = say, .arg = said},
+        path, NULL, &(struct js_warnings_sink){.report = say, .arg = said},
         &said->err);
     struct js_job *job;
     while (source &&
@@ -741,8 +741,8 @@ static void test_one_file_in_a_stream(void)
     int fd = open(place.path, O_RDWR | O_CLOEXEC);
     CU_ASSERT_FATAL(fd >= 0);
     struct js_source *source = js_source_new_file(
-        place.path, NULL, &(struct js_warnings_ear){.tell = say, .arg = &said},
-        &said.err);
+        place.path, NULL,
+        &(struct js_warnings_sink){.report = say, .arg = &said}, &said.err);
     CU_ASSERT_PTR_NOT_NULL_FATAL(source);
     dprintf(fd, "#!/bin/sh\n[stdout=/nowhere/o] a\ndone\nb &\n"
                 "[stderr=/nowhere/o] c\n");
