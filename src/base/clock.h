@@ -9,6 +9,7 @@
 #define JS_BASE_CLOCK_H
 
 #include <stdint.h>
+#include <time.h>
 
 #define JS_NS_PER_US INT64_C(1000)
 #define JS_NS_PER_MS INT64_C(1000000)
@@ -17,10 +18,23 @@
 /* A deadline that never comes. */
 #define JS_NEVER_NS INT64_MAX
 
+static inline int64_t js_clock_read_ns(clockid_t id)
+{
+    struct timespec now;
+    clock_gettime(id, &now); /* cannot fail for these two clocks */
+    return (int64_t)now.tv_sec * JS_NS_PER_S + now.tv_nsec;
+}
+
 /* Nanoseconds since some moment before this process started. */
-int64_t js_clock_ns(void);
+static inline int64_t js_clock_ns(void)
+{
+    return js_clock_read_ns(CLOCK_MONOTONIC);
+}
 
 /* Nanoseconds since 1970, by this host's clock. */
-int64_t js_clock_unix_ns(void);
+static inline int64_t js_clock_unix_ns(void)
+{
+    return js_clock_read_ns(CLOCK_REALTIME);
+}
 
 #endif

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 const char *js_errno_text(int error)
@@ -48,4 +49,29 @@ int js_err_errno(struct js_err *err, const char *format, ...)
     }
     errno = saved;
     return -1;
+}
+
+void js_log(const struct js_log *log, const char *format, ...)
+{
+    char text[2001];
+    va_list args;
+    if (!log || !log->line)
+        return;
+    va_start(args, format);
+    int n = vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    if (n < 0)
+        return;
+    js_text_make_printable(text);
+    log->line(log->arg, text);
+}
+
+void js_invariant_check(bool holds, const char *condition, const char *file,
+                        int line)
+{
+    if (holds)
+        return;
+    (void)fprintf(stderr, "jobsched: %s:%d: this must hold, and does not: %s\n",
+                  file, line, condition);
+    abort();
 }

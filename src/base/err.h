@@ -1,5 +1,6 @@
 /*
- * err - one sentence for the user about what went wrong.
+ * err - one sentence for the user about what went wrong; lines for the user;
+ * and invariants.
  *
  * A function that can fail for reasons that errno does not express takes a
  * `struct js_err *err` as its last parameter. On failure it fills in the
@@ -9,6 +10,8 @@
  */
 #ifndef JS_BASE_ERR_H
 #define JS_BASE_ERR_H
+
+#include <stdbool.h>
 
 struct js_err {
     char text[1024];
@@ -27,5 +30,34 @@ int js_err_errno(struct js_err *err, const char *format, ...)
 /* The text of an errno value: "No such file or directory". Never NULL; valid
  * until the next call. */
 const char *js_errno_text(int error);
+
+/*
+ * A log is where the parts of a run send messages for the user. A sink takes
+ * whole lines, without newline and prefix. The program decides where they go.
+ * Only the command line writes to a terminal by itself.
+ */
+
+struct js_log {
+    void (*line)(void *arg, const char *text); /* NULL: drop all lines */
+    void *arg;
+};
+
+/* Logs one line, cut at 2,000 bytes. Control bytes in it are shown as '?'. */
+void js_log(const struct js_log *log, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/*
+ * An invariant is what must hold of a struct, whatever happens outside. A
+ * broken one is a bug in jobsched, and there is no sensible way to go on.
+ * JS_INVARIANT() reports which one is broken and aborts. Unlike assert() it is
+ * always compiled in. Functions that recount whole structs are called by tests;
+ * only debug builds (make DEBUG=1) call them on their own.
+ */
+
+#define JS_INVARIANT(condition)                                                \
+    js_invariant_check((condition), #condition, __FILE__, __LINE__)
+
+void js_invariant_check(bool holds, const char *condition, const char *file,
+                        int line);
 
 #endif

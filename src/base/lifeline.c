@@ -1,7 +1,7 @@
 #include "base/lifeline.h"
 
 #include "base/clock.h"
-#include "base/fdio.h"
+#include "base/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -160,7 +160,7 @@ static int read_environ(struct js_lifeline *lifeline)
         js_buf_reserve(&lifeline->environ, (size_t)st.st_size + 1) < 0)
         return -1;
     ssize_t len =
-        js_pread_full(fd, lifeline->environ.data, (size_t)st.st_size, 0);
+        js_file_pread(fd, lifeline->environ.data, (size_t)st.st_size, 0);
     if (len != st.st_size)
         return -1;
     lifeline->environ.len = (size_t)len;
@@ -341,7 +341,7 @@ static int write_environ(char *const *environ)
 {
     int fd = memfd_create("environ", MFD_CLOEXEC);
     for (; fd >= 0 && *environ; environ++) {
-        if (js_write_full(fd, *environ, strlen(*environ) + 1) < 0)
+        if (js_file_write(fd, *environ, strlen(*environ) + 1) < 0)
             js_fd_close(&fd);
     }
     return fd;

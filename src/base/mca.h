@@ -57,4 +57,13 @@ int js_mca_set_home(struct js_mca *mca, enum js_mpi mpi);
 /* Restores the environment. */
 void js_mca_take_back(struct js_mca *mca);
 
+/*
+ * Writes the names of this host's network bridges to `to`: "docker0,virbr0".
+ * Writes "" if none has an IPv4 address, or if that cannot be determined. A
+ * container service makes bridges, usually with the same address on every host.
+ * A process that tries to reach another host at such an address reaches itself,
+ * so Open MPI must not use them.
+ */
+void js_mca_bridges(char *to, size_t size);
+
 #endif

@@ -1,7 +1,7 @@
 #include "base/outq.h"
 
 #include "base/buf.h"
-#include "base/fdio.h"
+#include "base/file.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 #include "base/terminal.h"
 
-#include "base/fdio.h"
+#include "base/file.h"
 #include "base/launchenv.h"
 
 #include <dirent.h>

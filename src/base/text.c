@@ -1,6 +1,8 @@
 #include "base/text.h"
 
+#include <stddef.h>
 #include <string.h>
+#include <strings.h>
 
 /* The bytes that may follow the first byte of a longer character. Any other
  * would make an overlong form, half of a surrogate pair, or a character beyond
@@ -54,4 +56,81 @@ void js_text_make_printable(char *text)
         text += len;
         left -= len;
     }
+}
+
+/* ---------------------------------------------------------------- words */
+
+enum { WORD_MAX = 32 }; /* longer words are not considered */
+
+static size_t text_least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Levenshtein distance of two words of at most WORD_MAX bytes. */
+static size_t edit_distance(const char *a, const char *b)
+{
+    size_t row[WORD_MAX + 1];
+    size_t len_b = strlen(b);
+    for (size_t j = 0; j <= len_b; j++)
+        row[j] = j;
+    for (size_t i = 1; a[i - 1]; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= len_b; j++) {
+            size_t replace = diagonal + (a[i - 1] != b[j - 1]);
+            diagonal = row[j];
+            row[j] = text_least(replace, text_least(row[j], row[j - 1]) + 1);
+        }
+    }
+    return row[len_b];
+}
+
+const char *js_text_closest(const char *word, const char *const *words)
+{
+    const char *best = NULL;
+    /* A word that differs in all letters is not similar, however short it
+     * is. */
+    size_t best_distance = text_least(3, strlen(word));
+    if (strlen(word) > WORD_MAX)
+        return NULL;
+    for (; *words; words++) {
+        if (strlen(*words) > WORD_MAX)
+            continue;
+        size_t distance = edit_distance(word, *words);
+        if (distance < best_distance) {
+            best_distance = distance;
+            best = *words;
+        }
+    }
+    return best;
+}
+
+const char *js_text_plural(uint64_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
+/* ---------------------------------------------------------------- hosts */
+
+bool js_host_is_same(const char *a, const char *b)
+{
+    size_t a_short = strcspn(a, "."), b_short = strcspn(b, ".");
+    if (strcasecmp(a, b) == 0)
+        return true;
+    bool has_short = a[a_short] == '\0' || b[b_short] == '\0';
+    return has_short && a_short == b_short && a_short > 0 &&
+           strncasecmp(a, b, a_short) == 0;
+}
+
+bool js_host_is_name(const char *name)
+{
+    /* Addresses may contain ':', '[' and '%'; Open MPI uses '+' and '^' for its
+     * own purposes. */
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyz"
+                                  "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                  "0123456789._-@:[]%+^";
+    const char *at = strrchr(name, '@');
+    return name[0] != '\0' && name[0] != '-' && (!at || at[1] != '-') &&
+           name[strspn(name, allowed)] == '\0';
 }

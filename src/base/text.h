@@ -1,11 +1,13 @@
 /*
  * text - bytes as characters: UTF-8, and what is safe to show on a terminal.
+ * Also words that resemble each other, and the names of hosts.
  */
 #ifndef JS_BASE_TEXT_H
 #define JS_BASE_TEXT_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* The length in bytes of the UTF-8 character at the front of `len` bytes. 0 if
  * no whole character is there. Overlong forms, halves of surrogate pairs and
@@ -27,5 +29,26 @@ static inline bool js_text_is_continuation(char byte)
  * stays, and so do bytes from 0xa0 on that are not UTF-8.
  */
 void js_text_make_printable(char *text);
+
+/* The plural ending for this count: "" for 1, otherwise "s". */
+const char *js_text_plural(uint64_t count);
+
+/*
+ * The entry of a NULL-terminated list of words that was most likely meant by
+ * `word`, or NULL. It is at most two edits away, and fewer than its length.
+ */
+const char *js_text_closest(const char *word, const char *const *words);
+
+/* True if both names may be those of one host: they are equal, or one is the
+ * short form of the other ("n1", "n1.cluster.example.org"). Case does not
+ * matter. */
+bool js_host_is_same(const char *a, const char *b);
+
+/*
+ * False if a program that gets the name, such as ssh or a remote shell, would
+ * take it for something else: it begins with a dash, also after "user@", or
+ * contains a character that no host name and no address has.
+ */
+bool js_host_is_name(const char *name);
 
 #endif

@@ -157,7 +157,7 @@ static int64_t units_divide_rounded(int64_t ns, int64_t unit_ns)
     return ns / unit_ns + (ns % unit_ns >= unit_ns / 2);
 }
 
-int js_show_duration(struct js_buf *buf, int64_t ns)
+int js_format_duration(struct js_buf *buf, int64_t ns)
 {
     if (ns < 0)
         ns = 0;
@@ -172,55 +172,4 @@ int js_show_duration(struct js_buf *buf, int64_t ns)
     int64_t minutes = units_divide_rounded(ns, 60 * JS_NS_PER_S);
     return js_buf_printf(buf, "%" PRId64 " h %02d min", minutes / 60,
                          (int)(minutes % 60));
-}
-
-enum { WORD_MAX = 32 }; /* longer words are not considered */
-
-static size_t units_least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-/* Levenshtein distance of two words of at most WORD_MAX bytes. */
-static size_t edit_distance(const char *a, const char *b)
-{
-    size_t row[WORD_MAX + 1];
-    size_t len_b = strlen(b);
-    for (size_t j = 0; j <= len_b; j++)
-        row[j] = j;
-    for (size_t i = 1; a[i - 1]; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= len_b; j++) {
-            size_t replace = diagonal + (a[i - 1] != b[j - 1]);
-            diagonal = row[j];
-            row[j] = units_least(replace, units_least(row[j], row[j - 1]) + 1);
-        }
-    }
-    return row[len_b];
-}
-
-const char *js_closest_word(const char *word, const char *const *words)
-{
-    const char *best = NULL;
-    /* A word that differs in all letters is not similar, however short it
-     * is. */
-    size_t best_distance = units_least(3, strlen(word));
-    if (strlen(word) > WORD_MAX)
-        return NULL;
-    for (; *words; words++) {
-        if (strlen(*words) > WORD_MAX)
-            continue;
-        size_t distance = edit_distance(word, *words);
-        if (distance < best_distance) {
-            best_distance = distance;
-            best = *words;
-        }
-    }
-    return best;
-}
-
-const char *js_plural(uint64_t count)
-{
-    return count == 1 ? "" : "s";
 }

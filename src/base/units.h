@@ -24,15 +24,6 @@ int js_parse_size_bytes(const char *text, uint64_t *ret_bytes);
 
 /* Appends "2.1 s", "3 min 5 s" or "1 h 02 min"; a negative duration counts as
  * 0. Returns 0, or -1 with errno ENOMEM. */
-int js_show_duration(struct js_buf *buf, int64_t ns);
-
-/* The plural ending for this count: "" for 1, otherwise "s". */
-const char *js_plural(uint64_t count);
-
-/*
- * The entry of a NULL-terminated list of words that was most likely meant by
- * `word`, or NULL. It is at most two edits away, and fewer than its length.
- */
-const char *js_closest_word(const char *word, const char *const *words);
+int js_format_duration(struct js_buf *buf, int64_t ns);
 
 #endif

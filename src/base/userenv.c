@@ -1,6 +1,6 @@
 #include "base/userenv.h"
 
-#include "base/fdio.h"
+#include "base/file.h"
 #include "base/launchenv.h"
 
 #include <errno.h>
@@ -77,7 +77,7 @@ int js_userenv_write(const char *path, char *const *environ)
         open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     int rc = fd < 0 ? -1 : js_userenv_copy(environ, &text);
     if (rc == 0)
-        rc = js_write_full(fd, text.data, text.len);
+        rc = js_file_write(fd, text.data, text.len);
     js_fd_close(&fd);
     js_buf_release(&text);
     return rc;

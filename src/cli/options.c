@@ -1,6 +1,7 @@
 #include "cli/options.h"
 
 #include "base/buf.h"
+#include "base/text.h"
 #include "base/units.h"
 #include "cli/foreign.h"
 
@@ -526,7 +527,7 @@ static int options_refuse_unknown(const struct getopt_view *view,
     struct js_buf matches = JS_BUF_INIT;
     const char *start = word + strspn(word, "-");
     snprintf(name, sizeof(name), "%.*s", (int)strcspn(start, "="), start);
-    const char *closest = js_closest_word(name, view->names);
+    const char *closest = js_text_closest(name, view->names);
     for (size_t i = 0; view->names[i]; i++) {
         if (strncmp(view->names[i], name, strlen(name)) == 0)
             js_buf_printf(&matches, "%s--%s", count++ ? ", " : "",

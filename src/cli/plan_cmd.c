@@ -1,6 +1,6 @@
 #include "cli/plan_cmd.h"
 
-#include "base/fdio.h"
+#include "base/file.h"
 #include "cli/input_paths.h"
 #include "cli/plan_model.h"
 #include "cli/plan_text.h"
@@ -54,7 +54,7 @@ static int plan_cmd_show(const struct js_plan_text_config *shown, bool is_json)
     int rc =
         is_json ? js_plan_text_json(shown, &text) : js_plan_text(shown, &text);
     if (rc == 0)
-        rc = js_write_full(STDOUT_FILENO, text.data, text.len);
+        rc = js_file_write(STDOUT_FILENO, text.data, text.len);
     if (rc < 0) {
         fprintf(stderr, "jobsched: standard output: %s\n",
                 js_errno_text(errno));

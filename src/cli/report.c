@@ -1,8 +1,7 @@
 #include "cli/report.h"
 
 #include "base/buf.h"
-#include "base/fdio.h"
-#include "base/paths.h"
+#include "base/file.h"
 #include "cli/input_paths.h"
 #include "cli/report_data.h"
 
@@ -99,9 +98,9 @@ static int write_page(int fd, const struct js_report_data *data)
     int rc = make_nonce(&nonce);
     if (rc == 0 &&
         (put_top(&top, nonce.data) < 0 || put_bottom(&bottom, nonce.data) < 0 ||
-         js_write_full(fd, top.data, top.len) < 0 ||
+         js_file_write(fd, top.data, top.len) < 0 ||
          js_report_data_write(data, fd) < 0 ||
-         js_write_full(fd, bottom.data, bottom.len) < 0))
+         js_file_write(fd, bottom.data, bottom.len) < 0))
         rc = -1;
     js_buf_release(&nonce);
     js_buf_release(&top);
@@ -117,9 +116,9 @@ static int report_check_target(const char *path,
                                struct js_err *err)
 {
     struct stat st;
-    if (config->list && js_same_file(path, config->list))
+    if (config->list && js_file_is_same(path, config->list))
         return js_err_set(err, "--report would replace the job list %s", path);
-    if (js_same_file(path, config->journal))
+    if (js_file_is_same(path, config->journal))
         return js_err_set(err, "--report would replace the journal %s", path);
     if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
         return js_err_set(err, "--report %s: is not a regular file", path);

@@ -1,7 +1,7 @@
 #include "cli/report_data.h"
 
 #include "base/clock.h"
-#include "base/fdio.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "cli/plan_model.h"
 #include "list/list.h"
@@ -202,7 +202,7 @@ static void flush(struct document *document, size_t least)
     if (buf->len < least)
         return;
     if (document->error == 0 &&
-        js_write_full(document->fd, buf->data, buf->len) < 0)
+        js_file_write(document->fd, buf->data, buf->len) < 0)
         document->error = errno;
     buf->len = 0;
 }

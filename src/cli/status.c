@@ -1,7 +1,7 @@
 #include "cli/status.h"
 
 #include "base/clock.h"
-#include "base/fdio.h"
+#include "base/file.h"
 #include "base/text.h"
 #include "cli/input_paths.h"
 #include "cli/status_json.h"
@@ -90,7 +90,7 @@ static int redraw(struct screen *screen, const struct js_buf *text)
     if (rc == 0)
         rc = fit(screen, text, &out);
     if (rc == 0)
-        rc = js_write_full(STDOUT_FILENO, out.data, out.len);
+        rc = js_file_write(STDOUT_FILENO, out.data, out.len);
     js_buf_release(&out);
     return rc;
 }
@@ -138,7 +138,7 @@ static int status_show(struct screen *screen, const struct js_buf *text)
 {
     int rc = screen->is_terminal
                  ? redraw(screen, text)
-                 : js_write_full(STDOUT_FILENO, text->data, text->len);
+                 : js_file_write(STDOUT_FILENO, text->data, text->len);
     if (rc == 0)
         return 0;
     fprintf(stderr, "jobsched: standard output: %s\n", js_errno_text(errno));

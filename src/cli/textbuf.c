@@ -54,7 +54,7 @@ void js_textbuf_put_duration(struct js_textbuf *textbuf, int64_t ns)
     if (ns >= JS_NS_PER_MS && ns < 100 * JS_NS_PER_MS)
         js_textbuf_put(textbuf, "%d ms", (int)(ns / JS_NS_PER_MS));
     else
-        textbuf->has_failed |= js_show_duration(textbuf->buf, ns) < 0;
+        textbuf->has_failed |= js_format_duration(textbuf->buf, ns) < 0;
 }
 
 static void put_time(struct js_textbuf *textbuf, int64_t unix_ns)
@@ -78,7 +78,7 @@ static void put_value(struct js_textbuf *textbuf,
         break;
     case JS_TEXTBUF_COUNTED:
         js_textbuf_put(textbuf, "%" PRIu64 " %s%s", value->count, value->text,
-                       js_plural(value->count));
+                       js_text_plural(value->count));
         break;
     case JS_TEXTBUF_BYTES:
         js_textbuf_put_bytes(textbuf, value->text, value->count);

@@ -68,7 +68,7 @@ void js_textbuf_put_bytes(struct js_textbuf *textbuf, const char *bytes,
 void js_textbuf_put_text(struct js_textbuf *textbuf, const char *text);
 
 /* Appends a duration: "34 ms"; from a tenth of a second on as
- * js_show_duration() does. */
+ * js_format_duration() does. */
 void js_textbuf_put_duration(struct js_textbuf *textbuf, int64_t ns);
 
 /* Returns 0, or -1 with errno ENOMEM if any piece is missing. */

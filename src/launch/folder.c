@@ -1,6 +1,6 @@
 #include "launch/folder.h"
 
-#include "base/fdio.h"
+#include "base/file.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -33,7 +33,7 @@ static void make_mark(char *to, size_t size)
     gethostname(host, sizeof(host) - 1);
     int fd = open("/etc/machine-id", O_RDONLY | O_CLOEXEC);
     if (fd >= 0) {
-        js_pread_full(fd, machine, sizeof(machine) - 1, 0);
+        js_file_pread(fd, machine, sizeof(machine) - 1, 0);
         js_fd_close(&fd);
     }
     machine[strcspn(machine, "\n")] = '\0';
@@ -45,7 +45,7 @@ static bool has_mark(int fd)
 {
     char own[MARK_SIZE], found[MARK_SIZE];
     make_mark(own, sizeof(own));
-    ssize_t len = js_pread_full(fd, found, sizeof(found) - 1, 0);
+    ssize_t len = js_file_pread(fd, found, sizeof(found) - 1, 0);
     if (len < 0)
         return false;
     found[len] = '\0';
@@ -147,7 +147,7 @@ static int lock_folder(struct js_folder *folder)
     if (folder->lock < 0 || flock(folder->lock, LOCK_EX | LOCK_NB) < 0)
         return -1;
     make_mark(mark, sizeof(mark));
-    return js_write_full(folder->lock, mark, strlen(mark));
+    return js_file_write(folder->lock, mark, strlen(mark));
 }
 
 /* The folder gets the name by which others find it only when it is locked. */

@@ -1,6 +1,6 @@
 #include "launch/hostfile.h"
 
-#include "base/host.h"
+#include "base/text.h"
 #include "base/units.h"
 
 #include <errno.h>

@@ -3,11 +3,10 @@
 #include "base/argv.h"
 #include "base/clock.h"
 #include "base/cpuset.h"
-#include "base/fdio.h"
+#include "base/file.h"
 #include "base/launchenv.h"
 #include "base/lifeline.h"
 #include "base/mca.h"
-#include "base/paths.h"
 #include "base/userenv.h"
 #include "launch/descendants.h"
 #include "launch/folder.h"
@@ -693,7 +692,7 @@ static int launch_open_list(struct launch *launch, struct js_err *err)
 static int launch_open_joblog(struct launch *launch, struct js_err *err)
 {
     const char *path = launch->config->run->joblog;
-    int number = path ? js_path_fd(path) : -1;
+    int number = path ? js_file_fd_of(path) : -1;
     if (number <= STDERR_FILENO || launch->config->is_mpirun_shown)
         return 0;
     int flags = fcntl(number, F_GETFL);
@@ -728,7 +727,7 @@ int js_launch(const struct js_launch_config *config)
                             .watch = {.signals = -1}};
     struct js_stop stop;
     int status;
-    if (js_reserve_stdio() < 0) {
+    if (js_file_reserve_stdio() < 0) {
         js_err_errno(&err, "/dev/null");
         return complain(&err, JOBSCHED_BROKEN);
     }

@@ -1,7 +1,6 @@
 #include "launch/list_stream.h"
 
-#include "base/fdio.h"
-#include "base/paths.h"
+#include "base/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +11,7 @@
 static int list_stream_open_list(const char *path)
 {
     struct stat st;
-    int number = strcmp(path, "-") == 0 ? STDIN_FILENO : js_path_fd(path);
+    int number = strcmp(path, "-") == 0 ? STDIN_FILENO : js_file_fd_of(path);
     if (number >= 0)
         return fcntl(number, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
     errno = 0;

@@ -1,7 +1,7 @@
 #include "launch/relay.h"
 
 #include "base/buf.h"
-#include "base/fdio.h"
+#include "base/file.h"
 #include "base/input.h"
 #include "base/outq.h"
 

@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
-#include "base/fdio.h"
+#include "base/file.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 #include "launch/watch.h"
 
 #include "base/clock.h"
-#include "base/fdio.h"
+#include "base/file.h"
 #include "base/terminal.h"
 #include "launch/descendants.h"
 

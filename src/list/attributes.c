@@ -332,7 +332,7 @@ static const char *closest_name(const struct reader *reader, const char *name,
             words[count++] = rows[i].name;
     }
     words[count] = NULL;
-    return js_closest_word(word, words);
+    return js_text_closest(word, words);
 }
 
 static int attributes_refuse_unknown(struct reader *reader, size_t at,

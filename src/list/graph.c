@@ -1,7 +1,7 @@
 #include "list/graph.h"
 
-#include "base/strmap.h"
-#include "base/units.h"
+#include "base/table.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -292,7 +292,7 @@ static const char *suggest(const struct js_graph *graph, const char *name)
     size_t count = 0;
     while ((words[count] = js_strmap_next(&graph->names, &position)))
         count++;
-    return js_closest_word(name, words);
+    return js_text_closest(name, words);
 }
 
 static int refuse_edge(const struct js_graph *graph, const char *name,

@@ -1,6 +1,6 @@
 #include "list/job.h"
 
-#include "base/invariant.h"
+#include "base/err.h"
 #include "base/pack.h"
 
 #include <errno.h>

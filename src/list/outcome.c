@@ -113,7 +113,7 @@ static const char *const signal_names[] = {
 int js_outcome_pack(struct js_buf *buf, const struct js_outcome *outcome)
 {
     /* Written out rather than by a table, because each job sends one
-     * (base/fields.h). */
+     * (base/pack.h). */
     char *at = js_buf_extend(buf, 7 * sizeof(uint64_t) + 6 * sizeof(uint32_t));
     if (!at)
         return -1;

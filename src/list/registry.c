@@ -1,6 +1,6 @@
 #include "list/registry.h"
 
-#include "base/strmap.h"
+#include "base/table.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 #include "list/settings.h"
 
-#include "base/fields.h"
+#include "base/pack.h"
 
 static const struct js_field settings_fields[] = {
 #define SETTINGS_FIELD(type, name, preset) JS_FIELD(struct js_settings, name),

@@ -41,7 +41,7 @@ struct js_settings {
     uint32_t umask;          /* of the jobs */
     enum js_capture capture; /* SPOOL: unlinked files in tmpdir, handed to the
                                 slave; DIR: output_dir/ID.out and ID.err */
-    uint64_t run_id; /* marks the processes of jobs (base/mark.h); 0: none */
+    uint64_t run_id; /* marks the processes of jobs (base/process.h); 0: none */
 };
 
 /* Initialisers, each followed by a comma: of a struct jobsched_config with the

@@ -1,6 +1,6 @@
 #include "list/source.h"
 
-#include "base/fdio.h"
+#include "base/file.h"
 #include "base/input.h"
 #include "list/jobfile.h"
 

@@ -1,10 +1,17 @@
 #include "list/warnings.h"
 
 #include "base/buf.h"
-#include "base/shell.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
 
 enum { WARNINGS_MAX = 5 }; /* how many of a kind are reported one by one */
 
@@ -28,7 +35,7 @@ int js_warnings_follow(struct js_warnings *warnings, struct js_jobfile *jobs,
 {
     const struct js_jobfile_checks checks = {
         .warn = warned,
-        .takes = is_stream ? NULL : js_shell_takes,
+        .takes = is_stream ? NULL : js_shline_sh_accepts,
         .arg = warnings,
         .is_stream = is_stream,
         .own = warnings->sink.own};
@@ -352,4 +359,54 @@ size_t js_shline_shebang(const char *text, size_t len)
         at += word + 1;
     }
     return 0;
+}
+
+/* ---------------------------------------------------------------- sh -n */
+
+enum { SH_COMMAND_MAX = 64 * 1024, SH_LOOKS_MAX = 2000 };
+
+static const struct timespec sh_pause = {.tv_nsec = 1000000};
+
+/* The shell's messages would be about a file called "sh", so they are
+ * dropped. */
+static int shline_begin_sh(const char *command, pid_t *ret)
+{
+    static char shell[] = "sh", check[] = "-n", from_here[] = "-c";
+    posix_spawn_file_actions_t actions;
+    char *copy = strdup(command);
+    if (!copy)
+        return -1;
+    /* The environment is empty, so that nothing in it can influence the
+     * shell. */
+    char *words[] = {shell, check, from_here, copy, NULL};
+    char *environment[] = {NULL};
+    posix_spawn_file_actions_init(&actions);
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        posix_spawn_file_actions_addopen(&actions, fd, "/dev/null", O_RDWR, 0);
+    int rc = posix_spawn(ret, "/bin/sh", &actions, NULL, words, environment);
+    posix_spawn_file_actions_destroy(&actions);
+    free(copy);
+    return rc == 0 ? 0 : -1;
+}
+
+bool js_shline_sh_accepts(const char *command)
+{
+    pid_t pid, ended = 0;
+    int status = 0;
+    if (strlen(command) > SH_COMMAND_MAX || shline_begin_sh(command, &pid) < 0)
+        return true;
+    /* Polls, because waitpid(2) has no deadline. */
+    for (int looks = 0; looks < SH_LOOKS_MAX; looks++) {
+        ended = waitpid(pid, &status, WNOHANG);
+        if (ended != 0)
+            break;
+        nanosleep(&sh_pause, NULL);
+    }
+    if (ended == 0) {
+        kill(pid, SIGKILL);
+        while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+            continue;
+        return true;
+    }
+    return ended < 0 || !WIFEXITED(status) || WEXITSTATUS(status) == 0;
 }

@@ -60,7 +60,7 @@ void js_warnings_end(struct js_warnings *warnings);
  * lines (a loop, a function) makes no sense here, and a command left in the
  * background is not waited for. This is a quick check in one pass, without a
  * shell: it looks at quotes, brackets and the words of the grammar. Doubtful
- * lines are left to `sh -n`.
+ * lines are left to `sh -n`, which js_shline_sh_accepts() asks.
  */
 enum js_shline {
     JS_SHLINE_WHOLE,      /* the line is complete */
@@ -76,5 +76,13 @@ enum js_shline js_shline_look(const char *command, size_t len);
 /* The length of the interpreter line "#!/bin/sh ..." at the beginning of a
  * text, if it names a shell; 0 if there is none. */
 size_t js_shline_shebang(const char *text, size_t len);
+
+/*
+ * False only if `sh -n` refuses the command. This takes one process and some
+ * milliseconds. A shell that cannot be started, or does not answer within two
+ * seconds, counts as accepting the command. So does a command of more than 64
+ * KiB.
+ */
+bool js_shline_sh_accepts(const char *command);
 
 #endif

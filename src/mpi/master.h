@@ -10,8 +10,8 @@
 #ifndef JS_MPI_MASTER_H
 #define JS_MPI_MASTER_H
 
+#include "base/err.h"
 #include "base/lifeline.h"
-#include "base/log.h"
 #include "list/source.h"
 #include "mpi/link.h"
 #include "node/signals.h"

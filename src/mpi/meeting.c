@@ -1,7 +1,7 @@
 #include "mpi/master_private.h"
 
 #include "base/clock.h"
-#include "base/fdio.h"
+#include "base/file.h"
 #include "sched/capacity.h"
 
 #include <inttypes.h>

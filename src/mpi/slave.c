@@ -1,7 +1,7 @@
 #include "mpi/slave_private.h"
 
 #include "base/clock.h"
-#include "base/fdio.h"
+#include "base/file.h"
 #include "sched/scheduler.h"
 
 #include <errno.h>

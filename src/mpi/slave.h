@@ -27,7 +27,7 @@
 #ifndef JS_MPI_SLAVE_H
 #define JS_MPI_SLAVE_H
 
-#include "base/log.h"
+#include "base/err.h"
 #include "base/outq.h"
 #include "mpi/link.h"
 #include "node/signals.h"

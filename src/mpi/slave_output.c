@@ -1,6 +1,6 @@
 #include "mpi/slave_output.h"
 
-#include "base/fdio.h"
+#include "base/file.h"
 
 #include <errno.h>
 
@@ -34,7 +34,7 @@ static int output_read_inline(struct js_slave_output *output,
         if (js_buf_reserve(&output->chunk, size + 1) < 0)
             return -1;
         char *to = output->chunk.data + output->chunk.len;
-        if (size > 0 && js_pread_full(fds[i], to, size, 0) != (ssize_t)size)
+        if (size > 0 && js_file_pread(fds[i], to, size, 0) != (ssize_t)size)
             return -1;
         output->chunk.len += size;
     }

@@ -1,6 +1,5 @@
 #include "mpi/wire.h"
 
-#include "base/fields.h"
 #include "base/pack.h"
 #include "sched/scheduler.h"
 

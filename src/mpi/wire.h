@@ -46,7 +46,6 @@
 #define JS_MPI_WIRE_H
 
 #include "base/buf.h"
-#include "base/mark.h"
 #include "base/process.h"
 #include "list/job.h"
 #include "list/outcome.h"

@@ -1,6 +1,6 @@
 #include "node/memory.h"
 
-#include "base/fdio.h"
+#include "base/file.h"
 #include "base/launchenv.h"
 
 #include <fcntl.h>
@@ -39,7 +39,7 @@ int js_cgroup_read_small(const char *root, const char *path, char *to,
     int fd = open(name, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return -1;
-    ssize_t len = js_pread_full(fd, to, size - 1, 0);
+    ssize_t len = js_file_pread(fd, to, size - 1, 0);
     js_fd_close(&fd);
     if (len < 0)
         return -1;
@@ -260,7 +260,7 @@ uint64_t js_oom_counter_read(const struct js_oom_counter *counter)
     char text[1024];
     if (counter->fd < 0)
         return 0;
-    ssize_t len = js_pread_full(counter->fd, text, sizeof(text) - 1, 0);
+    ssize_t len = js_file_pread(counter->fd, text, sizeof(text) - 1, 0);
     if (len < 0)
         return 0;
     text[len] = '\0';

@@ -2,7 +2,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
-#include "base/fdio.h"
+#include "base/file.h"
 #include "base/process.h"
 #include "node/procs.h"
 

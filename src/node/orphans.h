@@ -1,10 +1,10 @@
 /*
  * orphans - ends what the jobs of killed runs have left on this host.
  *
- * The environment of a job says which run it is part of (base/mark.h). If slave
- * and runner were killed together, nobody has ended the job's processes. This
- * module finds them by that mark, and those of a run within the job by the mark
- * of the outer run. The runs must be over. It ends only processes
+ * The environment of a job says which run it is part of (base/process.h). If
+ * slave and runner were killed together, nobody has ended the job's processes.
+ * This module finds them by that mark, and those of a run within the job by the
+ * mark of the outer run. The runs must be over. It ends only processes
  *  - that began within their run,
  *  - of this pid namespace, and of the Slurm job that this process is part of
  *    (or of none, if this one is),
@@ -23,7 +23,7 @@
 #ifndef JS_NODE_ORPHANS_H
 #define JS_NODE_ORPHANS_H
 
-#include "base/mark.h"
+#include "base/process.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -2,8 +2,8 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
-#include "base/fdio.h"
-#include "base/mark.h"
+#include "base/file.h"
+#include "base/process.h"
 #include "base/units.h"
 
 #include <ctype.h>

@@ -52,8 +52,8 @@ void js_pids_remove(struct js_pids *pids, pid_t pid);
 
 /*
  * What a job has left among the children: those in its process group, those
- * that carry this run, job and attempt in their environment (base/mark.h), and
- * those of a run within that job. `strange` decides about all others.
+ * that carry this run, job and attempt in their environment (base/process.h),
+ * and those of a run within that job. `strange` decides about all others.
  */
 struct js_leftovers {
     bool all; /* every child is the job's, unless it is spared */

@@ -1,6 +1,6 @@
 #include "node/spool.h"
 
-#include "base/fdio.h"
+#include "base/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -74,7 +74,7 @@ static int open_common(struct js_spool *spool)
 {
     if (spool->common >= 0)
         return 0;
-    int fd = js_open_unlinked(spool->tmpdir);
+    int fd = js_file_open_unlinked(spool->tmpdir);
     if (fd < 0)
         return -1;
     int flags = fcntl(fd, F_GETFL);
@@ -108,7 +108,7 @@ static int spool_copy_file(int from, uint64_t bytes, int to, uint64_t offset)
     for (uint64_t done = 0; done < bytes;) {
         uint64_t left = bytes - done;
         size_t len = left < sizeof(buffer) ? (size_t)left : sizeof(buffer);
-        ssize_t n = js_pread_full(from, buffer, len, (off_t)done);
+        ssize_t n = js_file_pread(from, buffer, len, (off_t)done);
         if (n < 0)
             return -1;
         if ((size_t)n < len) {
@@ -274,7 +274,7 @@ ssize_t js_spool_read(const struct js_spool *spool, uint64_t ticket,
     if (len > output->bytes - offset)
         len = (size_t)(output->bytes - offset);
     int fd = output->fd < 0 ? spool->common : output->fd;
-    ssize_t n = js_pread_full(fd, to, len, (off_t)(output->offset + offset));
+    ssize_t n = js_file_pread(fd, to, len, (off_t)(output->offset + offset));
     if (n >= 0 && (size_t)n < len) {
         errno = EIO;
         return -1;

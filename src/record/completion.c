@@ -1,6 +1,6 @@
 #include "record/completion.h"
 
-#include "base/fdio.h"
+#include "base/file.h"
 #include "base/text.h"
 #include "base/units.h"
 
@@ -72,7 +72,7 @@ bool js_output_tail_read(struct js_output_tail *tail, const char *path,
         (uint64_t)st.st_size == size) {
         off_t at =
             size > JS_OUTPUT_TAIL_MAX ? (off_t)(size - JS_OUTPUT_TAIL_MAX) : 0;
-        ssize_t n = js_pread_full(fd, bytes, sizeof(bytes), at);
+        ssize_t n = js_file_pread(fd, bytes, sizeof(bytes), at);
         tail->is_cut = at > 0;
         is_read = n > 0;
         if (is_read)
@@ -231,7 +231,7 @@ static int append_counts(struct js_buf *buf, const struct js_summary *summary,
     if (js_buf_printf(buf,
                       "%" PRIu64 " job%s%s: %" PRIu64 " done, %" PRIu64
                       " failed, %" PRIu64 " skipped, ",
-                      jobs, js_plural(jobs), known ? "" : " ended",
+                      jobs, js_text_plural(jobs), known ? "" : " ended",
                       summary->done, summary->failed, summary->skipped) < 0)
         return -1;
     if (known)
@@ -256,14 +256,14 @@ int js_summary_text(const struct js_summary *summary, uint64_t left,
         return -1;
     if (retried > 0 &&
         js_buf_printf(buf, " (%" PRIu64 " attempt%s failed and %s run again)",
-                      retried, js_plural(retried),
+                      retried, js_text_plural(retried),
                       retried == 1 ? "was" : "were") < 0)
         return -1;
-    if (js_buf_puts(buf, "; ") < 0 || js_show_duration(buf, wall_ns) < 0)
+    if (js_buf_puts(buf, "; ") < 0 || js_format_duration(buf, wall_ns) < 0)
         return -1;
     if (slots > 0 &&
         js_buf_printf(buf, ", %" PRIu64 " slot%s %.0f %% busy", slots,
-                      js_plural(slots),
+                      js_text_plural(slots),
                       100 * js_summary_busy(summary, wall_ns, slots)) < 0)
         return -1;
     return append_leftovers(buf, summary->leftovers);

@@ -26,7 +26,7 @@
 #define JS_RECORD_DELIVERY_H
 
 #include "base/buf.h"
-#include "base/log.h"
+#include "base/err.h"
 #include "base/outq.h"
 #include "record/completion.h"
 

@@ -2,9 +2,8 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
-#include "base/fdio.h"
-#include "base/strmap.h"
-#include "base/trust.h"
+#include "base/file.h"
+#include "base/table.h"
 #include "base/units.h"
 
 #include <errno.h>
@@ -79,9 +78,9 @@ static int go_on(struct js_joblog *joblog, off_t size)
     if (size == 0)
         return 0;
     joblog->lines.len = 0;
-    int fd = js_open_trusted(joblog->path,
-                             O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0);
-    ssize_t n = fd < 0 ? -1 : js_pread_full(fd, &last, 1, size - 1);
+    int fd = js_file_open_trusted(
+        joblog->path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0);
+    ssize_t n = fd < 0 ? -1 : js_file_pread(fd, &last, 1, size - 1);
     js_fd_close(&fd);
     if (n == 1 && last == '\n')
         return 0;
@@ -92,10 +91,10 @@ static int go_on(struct js_joblog *joblog, off_t size)
 static int joblog_open_file(struct js_joblog *joblog, bool goes_on)
 {
     struct stat st;
-    joblog->fd = js_open_trusted(joblog->path,
-                                 O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK |
-                                     O_NOCTTY | O_CLOEXEC,
-                                 0666);
+    joblog->fd = js_file_open_trusted(joblog->path,
+                                      O_WRONLY | O_CREAT | O_APPEND |
+                                          O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
+                                      0666);
     if (joblog->fd < 0 || fstat(joblog->fd, &st) < 0)
         return -1;
     joblog->must_empty = S_ISREG(st.st_mode) && !goes_on;

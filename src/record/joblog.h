@@ -38,7 +38,7 @@ struct js_joblog;
 /* Opens or creates the file, which is left as it is until the first flush;
  * then it is emptied, if it is a regular file and the run does not go on with
  * an earlier one. A symbolic link is not followed where others can write
- * (base/trust.h). NULL with *err set. */
+ * (base/file.h). NULL with *err set. */
 struct js_joblog *js_joblog_open(const char *path, bool goes_on,
                                  struct js_err *err);
 

@@ -1,7 +1,7 @@
 #include "record/journal.h"
 
 #include "base/clock.h"
-#include "base/paths.h"
+#include "base/file.h"
 #include "base/process.h"
 #include "record/journal_file.h"
 #include "record/journal_takeover.h"
@@ -114,8 +114,9 @@ int js_journal_name(const char *job_file, char **ret)
     struct stat st;
     struct js_buf path = JS_BUF_INIT;
     *ret = NULL;
-    if (!job_file || strcmp(job_file, "-") == 0 || js_path_fd(job_file) >= 0 ||
-        stat(job_file, &st) < 0 || !S_ISREG(st.st_mode))
+    if (!job_file || strcmp(job_file, "-") == 0 ||
+        js_file_fd_of(job_file) >= 0 || stat(job_file, &st) < 0 ||
+        !S_ISREG(st.st_mode))
         return 0;
     if (js_buf_printf(&path, "%s.journal", job_file) < 0 ||
         !js_buf_string(&path)) {

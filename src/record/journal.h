@@ -142,8 +142,7 @@
 #define JS_RECORD_JOURNAL_H
 
 #include "base/err.h"
-#include "base/log.h"
-#include "base/mark.h"
+#include "base/process.h"
 #include "list/registry.h"
 #include "list/resume.h"
 #include "record/completion.h"

@@ -1,8 +1,8 @@
 #include "record/journal_file.h"
 
-#include "base/bgsync.h"
+#include "base/background.h"
 #include "base/clock.h"
-#include "base/fdio.h"
+#include "base/file.h"
 #include "record/journal.h"
 
 #include <assert.h>
@@ -313,9 +313,9 @@ static int save_tail(const struct js_journal_file *file, const char *path,
     int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC,
                   0600);
     if (fd >= 0 && js_buf_reserve(&tail, size) == 0 &&
-        js_pread_full(file->fd, tail.data, size, (off_t)contents->valid) ==
+        js_file_pread(file->fd, tail.data, size, (off_t)contents->valid) ==
             (ssize_t)size &&
-        js_write_full(fd, tail.data, size) == 0)
+        js_file_write(fd, tail.data, size) == 0)
         rc = fsync(fd);
     js_fd_close(&fd);
     js_buf_release(&tail);
@@ -460,10 +460,10 @@ static int journal_copy_file(int from, int to, off_t size)
     for (off_t at = 0; at < size;) {
         off_t left = size - at;
         size_t len = left < (off_t)sizeof(bytes) ? (size_t)left : sizeof(bytes);
-        ssize_t n = js_pread_full(from, bytes, len, at);
+        ssize_t n = js_file_pread(from, bytes, len, at);
         if (n == 0)
             errno = EIO;
-        if (n <= 0 || js_write_full(to, bytes, (size_t)n) < 0)
+        if (n <= 0 || js_file_write(to, bytes, (size_t)n) < 0)
             return -1;
         at += n;
     }

@@ -1,7 +1,7 @@
 #include "record/journal_load.h"
 
 #include "base/clock.h"
-#include "base/fdio.h"
+#include "base/file.h"
 #include "base/process.h"
 
 #include <ctype.h>
@@ -498,7 +498,7 @@ static int journal_load_read_tail(struct loading *loading, int fd)
     size_t size = (size_t)(loading->contents->size - at);
     int rc = -1;
     if (js_buf_reserve(&tail, size + 1) == 0) {
-        ssize_t n = js_pread_full(fd, tail.data, size, (off_t)at);
+        ssize_t n = js_file_pread(fd, tail.data, size, (off_t)at);
         tail.len = n < 0 ? 0 : (size_t)n;
         rc = n < 0 ? -1 : 0;
     }
@@ -538,7 +538,7 @@ static int journal_load_load(struct loading *loading, int fd, char *piece)
 {
     struct js_journal_contents *contents = loading->contents;
     for (;;) {
-        ssize_t n = js_pread_full(fd, piece, PIECE, (off_t)contents->valid);
+        ssize_t n = js_file_pread(fd, piece, PIECE, (off_t)contents->valid);
         if (n < 0)
             return js_err_errno(loading->err, "cannot read %s", loading->name);
         contents->size = contents->valid + (uint64_t)n;

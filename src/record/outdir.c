@@ -1,8 +1,7 @@
 #include "record/outdir.h"
 
 #include "base/buf.h"
-#include "base/fdio.h"
-#include "base/paths.h"
+#include "base/file.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -142,7 +141,7 @@ static void outdir_take_line(const char *line, size_t len, const char *word,
 static void read_owner(int fd, struct owner *ret)
 {
     char text[MARKER_MAX];
-    ssize_t len = js_pread_full(fd, text, sizeof(text), 0);
+    ssize_t len = js_file_pread(fd, text, sizeof(text), 0);
     for (ssize_t at = 0; at < len;) {
         const char *line = text + at;
         const char *newline = memchr(line, '\n', (size_t)(len - at));
@@ -172,7 +171,7 @@ static void write_owner(int fd, const struct owner *owner)
         outdir_put_line(&text, "from", &owner->from) == 0 &&
         outdir_put_line(&text, "journal", &owner->journal) == 0 &&
         ftruncate(fd, 0) == 0 && lseek(fd, 0, SEEK_SET) == 0)
-        js_write_full(fd, text.data, text.len);
+        js_file_write(fd, text.data, text.len);
     js_buf_release(&text);
 }
 
@@ -207,7 +206,7 @@ static bool has_output(const char *dir)
     if (!folder)
         return false;
     for (struct dirent *entry; !is_there && (entry = readdir(folder));)
-        is_there = js_is_output_name(entry->d_name);
+        is_there = js_file_is_output_name(entry->d_name);
     closedir(folder);
     return is_there;
 }

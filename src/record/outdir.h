@@ -17,7 +17,6 @@
 #define JS_RECORD_OUTDIR_H
 
 #include "base/err.h"
-#include "base/log.h"
 
 struct js_outdir;
 

@@ -1,7 +1,7 @@
 #include "record/past_runs.h"
 
 #include "base/buf.h"
-#include "base/strmap.h"
+#include "base/table.h"
 #include "record/joblog.h"
 
 #include <errno.h>

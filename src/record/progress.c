@@ -1,7 +1,7 @@
 #include "record/progress.h"
 
 #include "base/clock.h"
-#include "base/units.h"
+#include "base/text.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -148,7 +148,7 @@ static int print_slots(const struct js_progress *progress, char *text)
         return 0;
     return snprintf(
         text, FIELD_SIZE, ", %" PRIu64 " of %" PRIu64 " slot%s busy",
-        progress->busy_slots, progress->slots, js_plural(progress->slots));
+        progress->busy_slots, progress->slots, js_text_plural(progress->slots));
 }
 
 static int print_skipped(const struct js_progress *progress, char *text)
@@ -276,9 +276,9 @@ static int append_done(const struct js_progress *progress, struct js_buf *buf)
     uint64_t total = ended(progress) + progress->left;
     if (!is_total_known(progress))
         return js_buf_printf(buf, "%" PRIu64 " job%s done", progress->done,
-                             js_plural(progress->done));
+                             js_text_plural(progress->done));
     return js_buf_printf(buf, "%" PRIu64 " of %" PRIu64 " job%s done",
-                         progress->done, total, js_plural(total));
+                         progress->done, total, js_text_plural(total));
 }
 
 int js_progress_sentence(const struct js_progress *progress, struct js_buf *buf)

@@ -20,7 +20,7 @@
 #define JS_RECORD_RECORDER_H
 
 #include "base/process.h"
-#include "base/strmap.h"
+#include "base/table.h"
 #include "list/graph.h"
 #include "record/completion.h"
 #include "record/delivery.h"

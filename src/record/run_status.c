@@ -1,7 +1,7 @@
 #include "record/run_status.h"
 
 #include "base/clock.h"
-#include "base/fdio.h"
+#include "base/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -25,7 +25,7 @@ static int write_file(const char *path, const char *text)
         open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return -1;
-    int rc = js_write_full(fd, text, strlen(text));
+    int rc = js_file_write(fd, text, strlen(text));
     js_fd_close(&fd);
     return rc;
 }
@@ -77,7 +77,7 @@ static int run_status_read_file(const char *path, char *text, size_t size,
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
         return -1;
-    ssize_t len = js_pread_full(fd, text, size - 1, 0);
+    ssize_t len = js_file_pread(fd, text, size - 1, 0);
     *ret_time_ns = time_of(fd);
     js_fd_close(&fd);
     text[len > 0 ? len : 0] = '\0';

@@ -1,7 +1,7 @@
 #include "record/timeline.h"
 
 #include "base/buf.h"
-#include "base/strmap.h"
+#include "base/table.h"
 
 #include <errno.h>
 #include <stdlib.h>

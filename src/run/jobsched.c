@@ -3,7 +3,7 @@
 #include "jobsched.h"
 
 #include "base/clock.h"
-#include "base/fdio.h"
+#include "base/file.h"
 #include "base/launchenv.h"
 #include "base/lifeline.h"
 #include "node/memory.h"
@@ -129,7 +129,7 @@ enum jobsched_status jobsched_run(const struct jobsched_config *config,
     /* This happens before anything is opened. If a standard descriptor was
      * closed, one of our files would get its number, and messages would be
      * written to that file. */
-    if (js_reserve_stdio() < 0) {
+    if (js_file_reserve_stdio() < 0) {
         js_err_errno(&err, "/dev/null");
         return js_run_result_fail(result, JOBSCHED_BROKEN, &err);
     }

@@ -2,9 +2,9 @@
  * will not call it. */
 #include "run/run.h"
 
+#include "base/background.h"
 #include "base/clock.h"
 #include "base/launchenv.h"
-#include "base/watchdog.h"
 
 #include <errno.h>
 #include <mpi.h>

@@ -3,8 +3,8 @@
 #include "run/run.h"
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/launchenv.h"
-#include "base/paths.h"
 #include "list/conflicts.h"
 
 #include <errno.h>
@@ -70,7 +70,7 @@ static bool reads_stdin(const struct jobsched_config *config)
 {
     const char *path = config->job_file;
     return config->is_job_stream || strcmp(path, "-") == 0 ||
-           js_path_fd(path) == STDIN_FILENO;
+           js_file_fd_of(path) == STDIN_FILENO;
 }
 
 static struct js_source *open_list(struct js_run *run, struct js_err *err)
@@ -90,7 +90,7 @@ static struct js_source *open_list(struct js_run *run, struct js_err *err)
         struct js_input_config inlet = inlet_of(run);
         return js_source_new_stream(path, &inlet, resume, &sink, err);
     }
-    if (run->rank && js_path_fd(path) >= 0) {
+    if (run->rank && js_file_fd_of(path) >= 0) {
         js_err_set(err,
                    "%s: mpirun passes no open file on but its standard input: "
                    "feed the list to that, and write \"-\" for it",
@@ -147,7 +147,7 @@ static int check_output_names(const struct js_run *run, struct js_err *err)
     if (config->output != JOBSCHED_OUTPUT_DIR)
         return 0;
     for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
-        if (paths[i] && js_is_output_of(config->output_dir, paths[i]))
+        if (paths[i] && js_file_is_output_of(config->output_dir, paths[i]))
             return js_err_set(err,
                               "name another folder with --output: a job's "
                               "output in %s could replace %s",
@@ -174,13 +174,13 @@ static int check_joblog_name(const struct js_run *run, struct js_err *err)
 {
     const char *joblog = run->config->joblog;
     const char *list = run->config->job_file;
-    if (joblog && list && js_same_file(joblog, list))
+    if (joblog && list && js_file_is_same(joblog, list))
         return js_err_set(err,
                           "%s is the job list: the joblog would replace "
                           "it; give another file",
                           joblog);
     if (joblog && run->journal &&
-        js_same_file(joblog, js_journal_path(run->journal)))
+        js_file_is_same(joblog, js_journal_path(run->journal)))
         return js_err_set(err,
                           "%s is the journal: the joblog would damage it; give "
                           "another file",
@@ -204,7 +204,7 @@ static int open_joblog(struct js_run *run, struct js_err *err)
     bool goes_on = run->journal && js_journal_has_jobs(run->journal);
     if (!path)
         return 0;
-    int number = js_path_fd(path), given = -1;
+    int number = js_file_fd_of(path), given = -1;
     if (number <= STDERR_FILENO)
         given = number;
     else if (run->launcher.lifeline)
@@ -229,7 +229,7 @@ int js_run_inputs_open(struct js_run *run, struct js_err *err)
     const char *past_runs = run->config->longest_first;
     if (open_source(run, err) < 0)
         return -1;
-    if (past_runs && run->rank && js_path_fd(past_runs) > STDERR_FILENO)
+    if (past_runs && run->rank && js_file_fd_of(past_runs) > STDERR_FILENO)
         return js_err_set(err,
                           "--longest-first %s: mpirun passes no open file on: "
                           "name a file",

@@ -2,7 +2,7 @@
 #include "run/run.h"
 
 #include "base/clock.h"
-#include "base/fdio.h"
+#include "base/file.h"
 #include "base/launchenv.h"
 #include "base/userenv.h"
 

@@ -2,13 +2,12 @@
  * itself. */
 #include "run/run.h"
 
-#include "base/bridges.h"
+#include "base/background.h"
 #include "base/clock.h"
 #include "base/launchenv.h"
 #include "base/mca.h"
 #include "base/process.h"
 #include "base/userenv.h"
-#include "base/watchdog.h"
 #include "record/run_status.h"
 
 #include <fcntl.h>
@@ -46,7 +45,7 @@ static void hint_at_bridges(struct awaited *awaited)
     if (js_launchenv_rank() != 0 || js_mca_is_set("btl_tcp_if_include") ||
         js_mca_is_set("btl_tcp_if_exclude"))
         return;
-    js_bridges(names, sizeof(names));
+    js_mca_bridges(names, sizeof(names));
     if (names[0])
         snprintf(awaited->hint, sizeof(awaited->hint),
                  "jobsched: this host has the network bridge %s: if another "

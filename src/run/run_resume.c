@@ -2,8 +2,8 @@
  * run has left. */
 #include "run/run.h"
 
+#include "base/file.h"
 #include "base/launchenv.h"
-#include "base/paths.h"
 #include "base/process.h"
 
 #include <stdlib.h>
@@ -59,7 +59,7 @@ open_journal_at(struct js_run *run, const char *path, struct js_err *err)
     char host[JS_HOST_SIZE] = "";
     struct js_journal_part part = {.command = config->command,
                                    .restarts = config->command_restarts};
-    if (config->job_file && js_same_file(path, config->job_file)) {
+    if (config->job_file && js_file_is_same(path, config->job_file)) {
         js_err_set(err, "%s is the job list: name another journal", path);
         return JOBSCHED_BAD_INPUT;
     }

@@ -1,7 +1,7 @@
 /* Every rank but the first runs jobs. */
 #include "run/run.h"
 
-#include "base/fdio.h"
+#include "base/file.h"
 
 #include <signal.h>
 #include <stdlib.h>

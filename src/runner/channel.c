@@ -1,6 +1,6 @@
 #include "runner/channel.h"
 
-#include "base/fdio.h"
+#include "base/file.h"
 #include "base/pack.h"
 
 #include <errno.h>

@@ -8,7 +8,7 @@
 #define JS_RUNNER_JOB_ENV_H
 
 #include "base/buf.h"
-#include "base/mark.h"
+#include "base/process.h"
 #include "list/job.h"
 #include "runner/runner.h"
 

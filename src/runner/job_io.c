@@ -1,8 +1,7 @@
 #include "runner/job_io.h"
 
 #include "base/buf.h"
-#include "base/fdio.h"
-#include "base/trust.h"
+#include "base/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -100,7 +99,7 @@ static int open_named(const char *dir, uint64_t id, enum js_stream stream)
         errno = ENAMETOOLONG;
         return -1;
     }
-    return js_open_emptied(path);
+    return js_file_open_emptied(path);
 }
 
 /* Held, so that it can be told whether it has been removed. */
@@ -137,7 +136,7 @@ static int open_in_memory(struct js_job_output_file *file)
 /* Where a file system cannot set bytes aside nothing is sure. */
 static int open_spooled(struct js_job_output_file *file, const char *tmpdir)
 {
-    *file = (struct js_job_output_file){.fd = js_open_unlinked(tmpdir)};
+    *file = (struct js_job_output_file){.fd = js_file_open_unlinked(tmpdir)};
     if (file->fd < 0)
         return -1;
     if (fallocate(file->fd, FALLOC_FL_KEEP_SIZE, 0, JS_JOB_OUTPUT_RESERVED) ==
@@ -212,7 +211,7 @@ static int copy_all(int from, int to)
     while ((n = read(from, bytes, sizeof(bytes))) != 0) {
         if (n < 0 && errno == EINTR)
             continue;
-        if (n < 0 || js_write_full(to, bytes, (size_t)n) < 0)
+        if (n < 0 || js_file_write(to, bytes, (size_t)n) < 0)
             return -1;
     }
     return 0;
@@ -320,7 +319,7 @@ int js_job_output_try(const struct js_runner_config *config, struct js_err *err)
         return try_dir(config, err);
     if (config->settings.capture == JS_CAPTURE_NONE)
         return 0;
-    int fd = js_open_unlinked(config->settings.tmpdir);
+    int fd = js_file_open_unlinked(config->settings.tmpdir);
     if (fd < 0)
         return js_err_set(err,
                           "cannot keep output in %s on node %s: %s; --tmpdir "
@@ -434,7 +433,7 @@ static char *job_hostfile_fill(int fd, const char *path, const char *hosts,
     struct js_buf lines = JS_BUF_INIT;
     char *absolute = NULL;
     if (format_lines(&lines, hosts, slots) == 0 &&
-        js_write_full(fd, lines.data, lines.len) == 0)
+        js_file_write(fd, lines.data, lines.len) == 0)
         absolute = realpath(path, NULL);
     int saved = errno;
     js_buf_release(&lines);

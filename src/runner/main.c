@@ -1,7 +1,7 @@
 #include "runner/main.h"
 
 #include "base/clock.h"
-#include "base/fdio.h"
+#include "base/file.h"
 #include "base/process.h"
 #include "node/procs.h"
 #include "runner/channel.h"

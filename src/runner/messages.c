@@ -1,6 +1,5 @@
 #include "runner/messages.h"
 
-#include "base/fields.h"
 #include "base/pack.h"
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 #include "runner/runner.h"
 
 #include "base/clock.h"
-#include "base/fdio.h"
+#include "base/file.h"
 #include "node/procs.h"
 #include "runner/channel.h"
 #include "runner/main.h"

@@ -1,6 +1,6 @@
 #include "sched/allocator.h"
 
-#include "base/invariant.h"
+#include "base/err.h"
 #include "sched/nodes.h"
 #include "sched/placement.h"
 

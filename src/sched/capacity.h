@@ -6,7 +6,7 @@
 #define JS_SCHED_CAPACITY_H
 
 #include "base/buf.h"
-#include "base/log.h"
+#include "base/err.h"
 #include "list/source.h"
 #include "sched/allocator.h"
 

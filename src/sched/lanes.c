@@ -1,6 +1,6 @@
 #include "sched/lanes.h"
 
-#include "base/invariant.h"
+#include "base/err.h"
 
 #include <string.h>
 

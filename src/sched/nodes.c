@@ -1,7 +1,7 @@
 #include "sched/nodes.h"
 
-#include "base/host.h"
-#include "base/invariant.h"
+#include "base/err.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -24,7 +24,7 @@ enum { JS_HOST_SIZE = 256 };
 
 /* The report of one process about its node. Two processes are on the same node
  * if their boot_id is equal and their host names name the same host
- * (base/host.h). */
+ * (base/text.h). */
 struct js_node {
     char host[JS_HOST_SIZE];
     uint64_t boot_id; /* differs between two hosts that share a name */

@@ -1,6 +1,6 @@
 #include "sched/ready_queue.h"
 
-#include "base/invariant.h"
+#include "base/err.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 #include "sched/scheduler.h"
 
-#include "base/invariant.h"
+#include "base/err.h"
 #include "jobsched.h"
 #include "sched/backlog.h"
 #include "sched/lanes.h"

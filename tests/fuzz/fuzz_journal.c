@@ -2,7 +2,7 @@
  * Any bytes as a journal: refused, mended or read. What is read can be read
  * again, and says the same; a reader finds its way through all of it.
  */
-#include "base/fdio.h"
+#include "base/file.h"
 #include "record/journal_load.h"
 #include "record/journal_model.h"
 #include "record/timeline.h"
@@ -147,7 +147,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     memcpy(copy, data, size);
     mend(copy, size);
-    if (js_write_full(fd, copy, size) < 0)
+    if (js_file_write(fd, copy, size) < 0)
         abort();
     if (load(fd, &contents, &first) == 0) {
         /* Without its torn end it says the same. */

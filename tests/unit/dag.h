@@ -8,7 +8,7 @@
 #include "rng.h"
 
 #include "base/buf.h"
-#include "base/fdio.h"
+#include "base/file.h"
 #include "list/list.h"
 #include "list/source.h"
 #include "unit.h"
@@ -39,7 +39,7 @@ static inline void dag_write(char path[64], const char *text)
     snprintf(path, 64, "/tmp/jobsched-list-XXXXXX");
     int fd = mkstemp(path);
     CU_ASSERT_FATAL(fd >= 0);
-    CU_ASSERT_EQUAL(js_write_full(fd, text, strlen(text)), 0);
+    CU_ASSERT_EQUAL(js_file_write(fd, text, strlen(text)), 0);
     close(fd);
 }
 

@@ -1,7 +1,7 @@
 #include "fake_runner.h"
 
 #include "base/clock.h"
-#include "base/fdio.h"
+#include "base/file.h"
 #include "base/units.h"
 
 #include <errno.h>
@@ -312,10 +312,10 @@ static int output_of(const struct js_runner *runner, const struct fake_job *job,
     char *bytes = malloc(len + 1);
     int fd = -1;
     if (bytes && len > 0)
-        fd = js_open_unlinked("/tmp");
+        fd = js_file_open_unlinked("/tmp");
     for (uint64_t i = 0; fd >= 0 && i < len; i++)
         bytes[i] = fake_runner_byte(job->id, stream, i);
-    if (len > 0 && (fd < 0 || js_write_full(fd, bytes, len) < 0))
+    if (len > 0 && (fd < 0 || js_file_write(fd, bytes, len) < 0))
         fake_net_complain(runner->net, "/tmp cannot be written");
     free(bytes);
     return fd;

@@ -10,9 +10,9 @@
 #define SUITES(_)                                                              \
     _(base)                                                                    \
     _(mca)                                                                     \
-    _(trust)                                                                   \
+    _(file)                                                                    \
     _(json)                                                                    \
-    _(strmap)                                                                  \
+    _(table)                                                                   \
     _(warnings)                                                                \
     _(conflicts)                                                               \
     _(jobfile)                                                                 \

@@ -5,7 +5,7 @@
 #define JS_TESTS_PLACE_H
 
 #include "base/buf.h"
-#include "base/fdio.h"
+#include "base/file.h"
 #include "unit.h"
 
 #include <dirent.h>
@@ -77,7 +77,7 @@ static inline void spit(const char *path, const void *bytes, size_t len)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     CU_ASSERT_FATAL(fd >= 0);
-    CU_ASSERT_EQUAL(js_write_full(fd, bytes, len), 0);
+    CU_ASSERT_EQUAL(js_file_write(fd, bytes, len), 0);
     close(fd);
 }
 

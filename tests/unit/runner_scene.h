@@ -9,7 +9,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
-#include "base/fdio.h"
+#include "base/file.h"
 #include "node/procs.h"
 #include "runner/runner.h"
 #include "unit.h"
@@ -169,7 +169,7 @@ static inline const char *text_of(int *fd, uint64_t bytes, struct js_buf *buf)
     buf->len = 0;
     CU_ASSERT_EQUAL(*fd >= 0, bytes > 0);
     if (*fd >= 0 && js_buf_reserve(buf, bytes + 1) == 0) {
-        ssize_t n = js_pread_full(*fd, buf->data, bytes + 1, 0);
+        ssize_t n = js_file_pread(*fd, buf->data, bytes + 1, 0);
         CU_ASSERT_EQUAL(n, (ssize_t)bytes);
         buf->len = n > 0 ? (size_t)n : 0;
     }
@@ -206,7 +206,7 @@ static inline void make_script(const struct fixture *fx, const char *name,
     snprintf(path, sizeof(path), "%s/%s", fx->dir, name);
     int fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0755);
     CU_ASSERT_TRUE_FATAL(fd >= 0);
-    CU_ASSERT_EQUAL(js_write_full(fd, text, strlen(text)), 0);
+    CU_ASSERT_EQUAL(js_file_write(fd, text, strlen(text)), 0);
     close(fd);
 }
 

@@ -1,20 +1,17 @@
 /* buf, pack, units, cpuset, output queue, launchenv: the lowest layer. */
 #include "unit.h"
 
-#include "base/bgsync.h"
+#include "base/background.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/cpuset.h"
 #include "base/err.h"
-#include "base/fdio.h"
+#include "base/file.h"
 #include "base/launchenv.h"
-#include "base/log.h"
 #include "base/outq.h"
 #include "base/pack.h"
-#include "base/paths.h"
 #include "base/text.h"
 #include "base/units.h"
-#include "base/watchdog.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -173,12 +170,12 @@ static void test_units_sizes_and_counts(void)
 static void test_units_closest_word(void)
 {
     static const char *const words[] = {"cores", "slots", "round", NULL};
-    CU_ASSERT_STRING_EQUAL(js_closest_word("core", words), "cores");
-    CU_ASSERT_STRING_EQUAL(js_closest_word("slosts", words), "slots");
-    CU_ASSERT_PTR_NULL(js_closest_word("banana", words));
-    CU_ASSERT_PTR_NULL(js_closest_word("", words));
+    CU_ASSERT_STRING_EQUAL(js_text_closest("core", words), "cores");
+    CU_ASSERT_STRING_EQUAL(js_text_closest("slosts", words), "slots");
+    CU_ASSERT_PTR_NULL(js_text_closest("banana", words));
+    CU_ASSERT_PTR_NULL(js_text_closest("", words));
     CU_ASSERT_PTR_NULL(
-        js_closest_word("a-word-of-more-than-thirty-two-characters", words));
+        js_text_closest("a-word-of-more-than-thirty-two-characters", words));
 }
 
 static void test_cpuset_lists(void)
@@ -457,16 +454,16 @@ static void test_outq_shows_for_the_moment(void)
 static void test_fdio_unlinked(void)
 {
     char bytes[8] = {0};
-    int fd = js_open_unlinked("/tmp");
+    int fd = js_file_open_unlinked("/tmp");
     CU_ASSERT_FATAL(fd >= 0);
-    CU_ASSERT_EQUAL(js_write_full(fd, "abcdef", 6), 0);
-    CU_ASSERT_EQUAL(js_pread_full(fd, bytes, 8, 2), 4);
+    CU_ASSERT_EQUAL(js_file_write(fd, "abcdef", 6), 0);
+    CU_ASSERT_EQUAL(js_file_pread(fd, bytes, 8, 2), 4);
     CU_ASSERT_STRING_EQUAL(bytes, "cdef");
     CU_ASSERT_TRUE(fcntl(fd, F_GETFD) & FD_CLOEXEC);
     js_fd_close(&fd);
     CU_ASSERT_EQUAL(fd, -1);
     js_fd_close(&fd);
-    CU_ASSERT_EQUAL(js_open_unlinked("/no/such/folder"), -1);
+    CU_ASSERT_EQUAL(js_file_open_unlinked("/no/such/folder"), -1);
     CU_ASSERT_EQUAL(errno, ENOENT);
 }
 
@@ -662,7 +659,7 @@ static void test_stdio_is_reserved(void)
         saved[fd] = fcntl(fd, F_DUPFD_CLOEXEC, 10);
     for (int fd = 0; fd < 3; fd++)
         close(fd);
-    int rc = js_reserve_stdio();
+    int rc = js_file_reserve_stdio();
     bool is_taken = fcntl(0, F_GETFD) >= 0 && fcntl(1, F_GETFD) >= 0 &&
                     fcntl(2, F_GETFD) >= 0;
     int read_error = read(0, &byte, 1) < 0 ? errno : 0;
@@ -684,27 +681,27 @@ static void test_stdio_is_reserved(void)
 static void test_names_of_descriptors(void)
 {
     char dir[] = "/tmp/js-paths-XXXXXX", link[64], other[64];
-    CU_ASSERT_EQUAL(js_path_fd("/dev/stdin"), 0);
-    CU_ASSERT_EQUAL(js_path_fd("/dev/fd/63"), 63);
-    CU_ASSERT_EQUAL(js_path_fd("/proc/self/fd/3"), 3);
-    CU_ASSERT_EQUAL(js_path_fd("/dev/../dev/fd/3"), 3);
-    CU_ASSERT_EQUAL(js_path_fd("/dev/fd/"), -1);
-    CU_ASSERT_EQUAL(js_path_fd("/dev/fd"), -1);
-    CU_ASSERT_EQUAL(js_path_fd("/dev/fd/3x"), -1);
-    CU_ASSERT_EQUAL(js_path_fd("/dev/null"), -1);
-    CU_ASSERT_EQUAL(js_path_fd("3"), -1);
-    CU_ASSERT_EQUAL(js_path_fd(""), -1);
-    CU_ASSERT_EQUAL(js_path_fd("-"), -1);
+    CU_ASSERT_EQUAL(js_file_fd_of("/dev/stdin"), 0);
+    CU_ASSERT_EQUAL(js_file_fd_of("/dev/fd/63"), 63);
+    CU_ASSERT_EQUAL(js_file_fd_of("/proc/self/fd/3"), 3);
+    CU_ASSERT_EQUAL(js_file_fd_of("/dev/../dev/fd/3"), 3);
+    CU_ASSERT_EQUAL(js_file_fd_of("/dev/fd/"), -1);
+    CU_ASSERT_EQUAL(js_file_fd_of("/dev/fd"), -1);
+    CU_ASSERT_EQUAL(js_file_fd_of("/dev/fd/3x"), -1);
+    CU_ASSERT_EQUAL(js_file_fd_of("/dev/null"), -1);
+    CU_ASSERT_EQUAL(js_file_fd_of("3"), -1);
+    CU_ASSERT_EQUAL(js_file_fd_of(""), -1);
+    CU_ASSERT_EQUAL(js_file_fd_of("-"), -1);
     CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(dir));
     snprintf(link, sizeof(link), "%s/link", dir);
     snprintf(other, sizeof(other), "%s/other", dir);
     CU_ASSERT_EQUAL(symlink("/dev/fd/7", link), 0);
     CU_ASSERT_EQUAL(symlink("link", other), 0);
-    CU_ASSERT_EQUAL(js_path_fd(other), 7);
+    CU_ASSERT_EQUAL(js_file_fd_of(other), 7);
     unlink(link);
-    CU_ASSERT_EQUAL(js_path_fd(other), -1);
+    CU_ASSERT_EQUAL(js_file_fd_of(other), -1);
     CU_ASSERT_EQUAL(symlink("other", link), 0); /* for ever */
-    CU_ASSERT_EQUAL(js_path_fd(other), -1);
+    CU_ASSERT_EQUAL(js_file_fd_of(other), -1);
     unlink(link);
     unlink(other);
     rmdir(dir);
@@ -717,21 +714,21 @@ static void test_paths(void)
     CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(dir));
     snprintf(path, sizeof(path), "%s/12.out", dir);
     snprintf(other, sizeof(other), "%s/./12.out", dir);
-    CU_ASSERT_TRUE(js_same_file("not there", "not there"));
-    CU_ASSERT_FALSE(js_same_file(path, other));
-    CU_ASSERT_TRUE(js_is_output_of(dir, path)); /* it need not be there */
-    CU_ASSERT_FALSE(js_is_output_of("/tmp", path));
-    CU_ASSERT_FALSE(js_is_output_of("no such folder", "12.out"));
+    CU_ASSERT_TRUE(js_file_is_same("not there", "not there"));
+    CU_ASSERT_FALSE(js_file_is_same(path, other));
+    CU_ASSERT_TRUE(js_file_is_output_of(dir, path)); /* it need not be there */
+    CU_ASSERT_FALSE(js_file_is_output_of("/tmp", path));
+    CU_ASSERT_FALSE(js_file_is_output_of("no such folder", "12.out"));
     close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
-    CU_ASSERT_TRUE(js_same_file(path, other));
-    CU_ASSERT_FALSE(js_same_file(dir, path));
+    CU_ASSERT_TRUE(js_file_is_same(path, other));
+    CU_ASSERT_FALSE(js_file_is_same(dir, path));
     unlink(path);
     rmdir(dir);
-    CU_ASSERT_TRUE(js_is_output_of(".", "1.err"));
-    CU_ASSERT_TRUE(js_is_output_of("/", "/1.err"));
-    CU_ASSERT_FALSE(js_is_output_of(".", ".err"));
-    CU_ASSERT_FALSE(js_is_output_of(".", "1.errs"));
-    CU_ASSERT_FALSE(js_is_output_of(".", "a1.out"));
+    CU_ASSERT_TRUE(js_file_is_output_of(".", "1.err"));
+    CU_ASSERT_TRUE(js_file_is_output_of("/", "/1.err"));
+    CU_ASSERT_FALSE(js_file_is_output_of(".", ".err"));
+    CU_ASSERT_FALSE(js_file_is_output_of(".", "1.errs"));
+    CU_ASSERT_FALSE(js_file_is_output_of(".", "a1.out"));
 }
 
 static void bark(void *arg)
@@ -759,7 +756,7 @@ static void test_watchdog(void)
 static void test_syncer(void)
 {
     struct js_bgsync syncer = {0};
-    int fd = js_open_unlinked("/tmp");
+    int fd = js_file_open_unlinked("/tmp");
     CU_ASSERT_FATAL(fd >= 0);
     CU_ASSERT_EQUAL(js_bgsync_end(&syncer, true), 0);
     CU_ASSERT_EQUAL(js_bgsync_start(&syncer, fd), 0);

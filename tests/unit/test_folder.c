@@ -1,7 +1,7 @@
 /* folder: the launcher's own, and what is left of those of others. */
 #include "unit.h"
 
-#include "base/fdio.h"
+#include "base/file.h"
 #include "launch/folder.h"
 
 #include <fcntl.h>
@@ -43,7 +43,7 @@ static void write_file(const char *folder, const char *name, const char *text)
     snprintf(path, sizeof(path), "%s/%s", folder, name);
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     CU_ASSERT_FATAL(fd >= 0);
-    CU_ASSERT_EQUAL(js_write_full(fd, text, strlen(text)), 0);
+    CU_ASSERT_EQUAL(js_file_write(fd, text, strlen(text)), 0);
     js_fd_close(&fd);
 }
 

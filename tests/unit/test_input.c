@@ -1,7 +1,7 @@
 /* inlet: the end of a stream told from a break. */
 #include "unit.h"
 
-#include "base/fdio.h"
+#include "base/file.h"
 #include "base/input.h"
 
 #include <errno.h>

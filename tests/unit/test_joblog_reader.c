@@ -1,7 +1,7 @@
 /* runtimes: from joblogs, ours and GNU parallel's, whole and damaged. */
 #include "unit.h"
 
-#include "base/fdio.h"
+#include "base/file.h"
 #include "record/joblog.h"
 #include "rng.h"
 
@@ -21,7 +21,7 @@ static struct js_joblog_reader *load(const char *text, size_t len,
     char path[] = "/tmp/jobsched-runtimes.XXXXXX";
     int fd = mkstemp(path);
     CU_ASSERT_FATAL(fd >= 0);
-    CU_ASSERT_EQUAL(js_write_full(fd, text, len), 0);
+    CU_ASSERT_EQUAL(js_file_write(fd, text, len), 0);
     close(fd);
     struct js_joblog_reader *runtimes = js_joblog_reader_load(path, err);
     unlink(path);

@@ -2,7 +2,7 @@
 #include "unit.h"
 
 #include "base/clock.h"
-#include "base/fdio.h"
+#include "base/file.h"
 #include "base/process.h"
 #include "place.h"
 #include "record/journal.h"
@@ -318,7 +318,7 @@ static void put_line(int fd, const struct js_journal_line *line)
 {
     struct js_buf buf = JS_BUF_INIT;
     CU_ASSERT_EQUAL(js_journal_format_write(&buf, line), 0);
-    CU_ASSERT_EQUAL(js_write_full(fd, buf.data, buf.len), 0);
+    CU_ASSERT_EQUAL(js_file_write(fd, buf.data, buf.len), 0);
     js_buf_release(&buf);
 }
 
@@ -429,7 +429,7 @@ static void test_files_that_are_none(void)
     refuse(scene.place.dir, EBADMSG, "not a regular file");
     int fd = open(scene.place.path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     refuse(scene.place.path, ENOENT, "no run has begun");
-    CU_ASSERT_EQUAL(js_write_full(fd, "echo 1\n", 7), 0);
+    CU_ASSERT_EQUAL(js_file_write(fd, "echo 1\n", 7), 0);
     close(fd);
     refuse(scene.place.path, EBADMSG, "not a journal");
     scene_release(&scene);
@@ -450,7 +450,7 @@ static void test_cut_at_every_byte(void)
                1, 1);
     end(&scene, 1);
     int fd = open(scene.place.path, O_RDWR | O_CLOEXEC);
-    ssize_t len = js_pread_full(fd, bytes, sizeof(bytes), 0);
+    ssize_t len = js_file_pread(fd, bytes, sizeof(bytes), 0);
     CU_ASSERT_FATAL(len > 200 && len < (ssize_t)sizeof(bytes));
     for (ssize_t at = len - 1; at > 0; at--) {
         struct stat st;

@@ -2,7 +2,7 @@
 #include "unit.h"
 
 #include "base/buf.h"
-#include "base/fdio.h"
+#include "base/file.h"
 #include "record/completion.h"
 
 #include <fcntl.h>
@@ -73,7 +73,7 @@ static void test_the_tail_of_a_file(void)
     CU_ASSERT_FATAL(fd >= 0);
     CU_ASSERT_FALSE(js_output_tail_read(&tail, path, 0));
     for (int i = 0; i < 100; i++)
-        CU_ASSERT_EQUAL(js_write_full(fd, "123456789\n", 10), 0);
+        CU_ASSERT_EQUAL(js_file_write(fd, "123456789\n", 10), 0);
     /* Of another size it is another's. */
     CU_ASSERT_FALSE(js_output_tail_read(&tail, path, 999));
     CU_ASSERT_TRUE(js_output_tail_read(&tail, path, 1000));

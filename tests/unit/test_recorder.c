@@ -2,7 +2,7 @@
 #include "unit.h"
 
 #include "base/clock.h"
-#include "base/fdio.h"
+#include "base/file.h"
 #include "place.h"
 #include "record/recorder.h"
 
@@ -29,7 +29,7 @@ struct scene {
 
 static int open_file(void)
 {
-    int fd = js_open_unlinked("/tmp");
+    int fd = js_file_open_unlinked("/tmp");
     CU_ASSERT_FATAL(fd >= 0);
     return fd;
 }
@@ -109,7 +109,7 @@ static void commit(struct scene *scene)
 
 static const char *read_file(struct scene *scene, int fd)
 {
-    ssize_t n = js_pread_full(fd, scene->text, sizeof(scene->text) - 1, 0);
+    ssize_t n = js_file_pread(fd, scene->text, sizeof(scene->text) - 1, 0);
     scene->text[n > 0 ? n : 0] = '\0';
     return scene->text;
 }

@@ -360,7 +360,7 @@ static void test_an_odd_rank(void)
         if (next_event(&fx) != 1)
             _exit(2);
         char text[64] = "";
-        js_pread_full(fx.event.out_fd, text, sizeof(text) - 1, 0);
+        js_file_pread(fx.event.out_fd, text, sizeof(text) - 1, 0);
         _exit(strcmp(text, "0\n1\n2\nSigIgn:\t0000000000000000\n") ? 3 : 22);
     }
     CU_ASSERT_EQUAL(waitpid(rank, &status, 0), rank);

@@ -2,7 +2,7 @@
 #include "unit.h"
 
 #include "base/buf.h"
-#include "base/fdio.h"
+#include "base/file.h"
 #include "list/source.h"
 #include "place.h"
 
@@ -233,7 +233,7 @@ static void test_what_is_no_file_is_refused(void)
 
 static void write_to(int fd, const char *text)
 {
-    CU_ASSERT_EQUAL(js_write_full(fd, text, strlen(text)), 0);
+    CU_ASSERT_EQUAL(js_file_write(fd, text, strlen(text)), 0);
 }
 
 static bool can_be_read(const struct js_source *source)

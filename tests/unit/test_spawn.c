@@ -1,6 +1,6 @@
 #include "node/spawn.h"
 
-#include "base/fdio.h"
+#include "base/file.h"
 #include "unit.h"
 
 #include <errno.h>
@@ -30,7 +30,7 @@ static void prepare(struct run *run, const char *const *shell)
         .shell_argv = shell,
         .envp = env,
         .stdin_fd = open("/dev/null", O_RDONLY | O_CLOEXEC),
-        .stdout_fd = js_open_unlinked("/tmp"),
+        .stdout_fd = js_file_open_unlinked("/tmp"),
     };
     run->spec.stderr_fd = run->spec.stdout_fd;
 }
@@ -43,7 +43,7 @@ static int spawn(struct run *run)
     if (rc == 0)
         CU_ASSERT_EQUAL(waitpid(pid, &run->status, 0), pid);
     ssize_t n =
-        js_pread_full(run->spec.stdout_fd, run->out, sizeof(run->out) - 1, 0);
+        js_file_pread(run->spec.stdout_fd, run->out, sizeof(run->out) - 1, 0);
     run->out[n > 0 ? n : 0] = '\0';
     close(run->spec.stdin_fd);
     close(run->spec.stdout_fd);

@@ -1,7 +1,7 @@
 /* spool: what waits can be read, and costs neither descriptors nor disk. */
 #include "unit.h"
 
-#include "base/fdio.h"
+#include "base/file.h"
 #include "node/spool.h"
 
 #include <dirent.h>
@@ -53,12 +53,12 @@ static char byte_of(uint64_t ticket, int stream, uint64_t at)
 static int output_of(uint64_t ticket, int stream, size_t bytes)
 {
     char *text = malloc(bytes + 1);
-    int fd = js_open_unlinked(dir);
+    int fd = js_file_open_unlinked(dir);
     CU_ASSERT_PTR_NOT_NULL_FATAL(text);
     CU_ASSERT_FATAL(fd >= 0);
     for (size_t i = 0; i < bytes; i++)
         text[i] = byte_of(ticket, stream, i);
-    CU_ASSERT_EQUAL_FATAL(js_write_full(fd, text, bytes), 0);
+    CU_ASSERT_EQUAL_FATAL(js_file_write(fd, text, bytes), 0);
     free(text);
     return fd;
 }
@@ -292,7 +292,7 @@ static void test_it_is_full_before_descriptors_run_out(void)
     struct js_spool *spool = js_spool_new(dir, NO_LIMIT);
     for (uint64_t i = 0; i < JS_SPOOL_FILES_MAX; i++) {
         CU_ASSERT_FALSE(js_spool_full(spool));
-        int fds[JS_STREAM_COUNT] = {js_open_unlinked(dir), -1};
+        int fds[JS_STREAM_COUNT] = {js_file_open_unlinked(dir), -1};
         const uint64_t bytes[JS_STREAM_COUNT] = {JS_SPOOL_SMALL + 1, 0};
         CU_ASSERT_EQUAL(js_spool_put(spool, i, fds, bytes), 0);
     }

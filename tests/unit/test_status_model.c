@@ -2,7 +2,7 @@
 #include "unit.h"
 
 #include "base/clock.h"
-#include "base/fdio.h"
+#include "base/file.h"
 #include "base/process.h"
 #include "cli/status_json.h"
 #include "cli/status_model.h"
@@ -34,7 +34,7 @@ static void put_line(struct scene *scene, const struct js_journal_line *line)
 {
     struct js_buf buf = JS_BUF_INIT;
     CU_ASSERT_EQUAL(js_journal_format_write(&buf, line), 0);
-    CU_ASSERT_EQUAL(js_write_full(scene->fd, buf.data, buf.len), 0);
+    CU_ASSERT_EQUAL(js_file_write(scene->fd, buf.data, buf.len), 0);
     js_buf_release(&buf);
 }
 

@@ -2,7 +2,7 @@
 #include "unit.h"
 
 #include "base/clock.h"
-#include "base/fdio.h"
+#include "base/file.h"
 #include "record/timeline.h"
 
 #include <inttypes.h>
@@ -67,7 +67,7 @@ static void lay_out(struct scene *scene)
     int fd = mkstemp(path);
     CU_ASSERT_FATAL(fd >= 0);
     unlink(path);
-    CU_ASSERT_EQUAL(js_write_full(fd, scene->text.data, scene->text.len), 0);
+    CU_ASSERT_EQUAL(js_file_write(fd, scene->text.data, scene->text.len), 0);
     scene->model = js_journal_model_read(fd, "j", &err);
     CU_ASSERT_STRING_EQUAL(err.text, "");
     close(fd);

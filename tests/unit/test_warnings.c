@@ -1,7 +1,6 @@
 /* warnings: which lines are pieces of a script, and which only look like it. */
 #include "unit.h"
 
-#include "base/shell.h"
 #include "list/warnings.h"
 
 #include <stdlib.h>
@@ -94,7 +93,7 @@ static void test_a_shell_agrees(void)
     for (size_t i = 0; i < sizeof(samples) / sizeof(samples[0]); i++) {
         bool is_whole = samples[i].look == JS_SHLINE_WHOLE ||
                         samples[i].look == JS_SHLINE_BACKGROUND;
-        bool takes = js_shell_takes(samples[i].command);
+        bool takes = js_shline_sh_accepts(samples[i].command);
         CU_ASSERT_EQUAL(takes, is_whole);
         if (takes != is_whole)
             fprintf(stderr, "\nshline: sh on: %s\n", samples[i].command);

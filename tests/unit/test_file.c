@@ -1,7 +1,7 @@
 /* trust: what somebody else has put in a folder is not taken for one's own. */
 #include "unit.h"
 
-#include "base/trust.h"
+#include "base/file.h"
 #include "place.h"
 
 #include <errno.h>
@@ -36,8 +36,8 @@ static void scene_release(struct scene *scene)
 /* An errno, or 0. */
 static int try_trusted(const char *path)
 {
-    int fd =
-        js_open_trusted(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+    int fd = js_file_open_trusted(
+        path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)
         return errno;
     close(fd);
@@ -46,7 +46,7 @@ static int try_trusted(const char *path)
 
 static int try_emptied(const char *path)
 {
-    int fd = js_open_emptied(path);
+    int fd = js_file_open_emptied(path);
     if (fd < 0)
         return errno;
     close(fd);
@@ -165,4 +165,4 @@ static const struct unit_test tests[] = {
     {NULL, NULL},
 };
 
-const struct unit_suite suite_trust = {"trust", tests};
+const struct unit_suite suite_file = {"file", tests};

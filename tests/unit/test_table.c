@@ -1,7 +1,7 @@
 /* strmap: a pointer by a string. */
 #include "unit.h"
 
-#include "base/strmap.h"
+#include "base/table.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -214,4 +214,4 @@ static const struct unit_test tests[] = {
     {NULL, NULL},
 };
 
-const struct unit_suite suite_strmap = {"strmap", tests};
+const struct unit_suite suite_table = {"table", tests};

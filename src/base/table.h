@@ -1,14 +1,14 @@
 /*
- * strmap - finds a pointer by a string.
+ * table - hash tables.
  *
- * This is a hash table. A js_strmap lives on the caller's stack or in its
- * struct and starts as JS_STRMAP_INIT (all zero). It owns neither the keys nor
- * the values. Both must stay where they are, and the keys must not change,
+ * A js_strmap finds a pointer by a string. It lives on the caller's stack or in
+ * its struct and starts as JS_STRMAP_INIT (all zero). It owns neither the keys
+ * nor the values. Both must stay where they are, and the keys must not change,
  * while they are in it. Nothing can be removed. A call takes constant time on
  * average, plus the time to hash the key.
  */
-#ifndef JS_BASE_STRMAP_H
-#define JS_BASE_STRMAP_H
+#ifndef JS_BASE_TABLE_H
+#define JS_BASE_TABLE_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,0 +1,339 @@
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+static bool is_same(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+/* Equal names count even if there is no file yet: one of the two may create
+ * it. */
+bool js_file_is_same(const char *a, const char *b)
+{
+    struct stat st_a, st_b;
+    if (strcmp(a, b) == 0)
+        return true;
+    return stat(a, &st_a) == 0 && stat(b, &st_b) == 0 &&
+           S_ISREG(st_a.st_mode) && is_same(&st_a, &st_b);
+}
+
+/* Stores the folder of `path` in `folder`. Returns the name in it, or NULL. */
+static const char *split_path(const char *path, char *folder, size_t size)
+{
+    const char *slash = strrchr(path, '/');
+    int len = slash ? snprintf(folder, size, "%.*s/", (int)(slash - path), path)
+                    : snprintf(folder, size, "./");
+    if (len < 0 || (size_t)len >= size)
+        return NULL;
+    return slash ? slash + 1 : path;
+}
+
+static int number_of_name(const char *name)
+{
+    enum { DECIMAL = 10 };
+    size_t digits = strspn(name, "0123456789");
+    long number = strtol(name, NULL, DECIMAL);
+    return digits > 0 && !name[digits] && number <= INT_MAX ? (int)number : -1;
+}
+
+int js_file_fd_of(const char *path)
+{
+    enum { LINKS_MOST = 8 };
+    char fds[PATH_MAX], at[PATH_MAX], folder[PATH_MAX], real[PATH_MAX];
+    int size = snprintf(at, sizeof(at), "%s", path);
+    if (!realpath("/proc/self/fd", fds) || size < 0 ||
+        (size_t)size >= sizeof(at))
+        return -1;
+    for (int i = 0; i < LINKS_MOST; i++) {
+        char to[PATH_MAX];
+        const char *name = split_path(at, folder, sizeof(folder));
+        if (!name || !realpath(folder, real))
+            return -1;
+        /* The link itself is not followed: it leads to the file, but the number
+         * is wanted, whether it is open or not. */
+        if (strcmp(real, fds) == 0)
+            return number_of_name(name);
+        ssize_t len = readlink(at, to, sizeof(to) - 1);
+        if (len < 0)
+            return -1;
+        to[len] = '\0';
+        size = snprintf(at, sizeof(at), "%s%s", to[0] == '/' ? "" : folder, to);
+        if (size < 0 || (size_t)size >= sizeof(at))
+            return -1;
+    }
+    return -1;
+}
+
+bool js_file_is_output_name(const char *name)
+{
+    size_t digits = strspn(name, "0123456789");
+    return digits > 0 && (strcmp(name + digits, ".out") == 0 ||
+                          strcmp(name + digits, ".err") == 0);
+}
+
+bool js_file_is_output_of(const char *dir, const char *path)
+{
+    char folder[PATH_MAX] = ".";
+    struct stat st_dir, st_folder;
+    const char *slash = strrchr(path, '/');
+    const char *name = slash ? slash + 1 : path;
+    if (slash) /* for "/x" the folder is "/" itself */
+        snprintf(folder, sizeof(folder), "%.*s",
+                 (int)(slash == path ? 1 : slash - path), path);
+    /* The folders are compared by inode, because they may be named in two
+     * ways. */
+    return js_file_is_output_name(name) && stat(dir, &st_dir) == 0 &&
+           stat(folder, &st_folder) == 0 && is_same(&st_dir, &st_folder);
+}
+
+int js_file_write(int fd, const void *bytes, size_t len)
+{
+    const char *at = bytes;
+    while (len > 0) {
+        ssize_t n = write(fd, at, len);
+        if (n < 0 && errno != EINTR)
+            return -1;
+        if (n > 0) {
+            at += n;
+            len -= (size_t)n;
+        }
+    }
+    return 0;
+}
+
+ssize_t js_file_pread(int fd, void *bytes, size_t len, off_t offset)
+{
+    size_t got = 0;
+    while (got < len) {
+        ssize_t n =
+            pread(fd, (char *)bytes + got, len - got, offset + (off_t)got);
+        if (n == 0)
+            break;
+        if (n < 0 && errno != EINTR)
+            return -1;
+        if (n > 0)
+            got += (size_t)n;
+    }
+    return (ssize_t)got;
+}
+
+/* Some file systems do not support O_TMPFILE (NFS): creates a named file and
+ * unlinks it. */
+static int open_and_unlink(const char *dir)
+{
+    char name[PATH_MAX];
+    int n = snprintf(name, sizeof(name), "%s/jobsched-XXXXXX", dir);
+    if (n < 0 || (size_t)n >= sizeof(name)) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    int fd = mkostemp(name, O_APPEND | O_CLOEXEC);
+    if (fd >= 0)
+        unlink(name);
+    return fd;
+}
+
+int js_file_open_unlinked(const char *dir)
+{
+    int fd = open(dir, O_TMPFILE | O_RDWR | O_APPEND | O_CLOEXEC, 0600);
+    if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL))
+        fd = open_and_unlink(dir);
+    return fd;
+}
+
+int js_file_reserve_stdio(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        int mode = fd == STDIN_FILENO ? O_WRONLY : O_RDONLY;
+        if (fcntl(fd, F_GETFD) >= 0)
+            continue;
+        /* open() returns the lowest free number, which is this one. */
+        if (open("/dev/null", mode) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+void js_fd_close(int *fd)
+{
+    if (*fd < 0)
+        return;
+    int saved = errno;
+    close(*fd);
+    *fd = -1;
+    errno = saved;
+}
+
+#define PROC_MAGIC 0x9fa0
+
+enum { HOPS_MAX = 40 }; /* the kernel's own limit */
+
+/* Who, besides this user and root, can create names in a folder. */
+enum others { NOBODY, A_GROUP, ANYBODY };
+
+/* Returns "." for a name without a folder. False: it is too long. */
+static bool folder_of(const char *path, char ret[PATH_MAX])
+{
+    const char *slash = strrchr(path, '/');
+    size_t len = slash ? (size_t)(slash + 1 - path) : 0;
+    int n = snprintf(ret, PATH_MAX, "%.*s", slash ? (int)len : 1,
+                     slash ? path : ".");
+    return n >= 0 && n < PATH_MAX;
+}
+
+/* The owner of a folder can replace any name in it, whatever the permissions
+ * say. */
+static enum others others_in(const char *folder)
+{
+    struct stat st;
+    if (stat(folder, &st) < 0)
+        return ANYBODY;
+    if ((st.st_mode & S_IWOTH) || (st.st_uid != geteuid() && st.st_uid != 0))
+        return ANYBODY;
+    return st.st_mode & S_IWGRP ? A_GROUP : NOBODY;
+}
+
+/* Links of /proc lead to what a process has open, whatever their text says. */
+static bool is_of_proc(const char *folder)
+{
+    struct statfs fs;
+    return statfs(folder, &fs) == 0 && fs.f_type == PROC_MAGIC;
+}
+
+/* Replaces the link's path by that of its target. */
+static int file_follow(const char *folder, char path[PATH_MAX])
+{
+    char target[PATH_MAX], joined[PATH_MAX];
+    ssize_t len = readlink(path, target, sizeof(target) - 1);
+    if (len < 0)
+        return -1;
+    target[len] = '\0';
+    int n = target[0] == '/'
+                ? snprintf(joined, sizeof(joined), "%s", target)
+                : snprintf(joined, sizeof(joined), "%s/%s", folder, target);
+    if (n < 0 || (size_t)n >= sizeof(joined)) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    memcpy(path, joined, (size_t)n + 1);
+    return 0;
+}
+
+/* Others may have made it a second name of one of this user's files. */
+static bool may_be_linked(const struct stat *st, enum others others)
+{
+    return others != NOBODY && S_ISREG(st->st_mode) && st->st_nlink > 1;
+}
+
+/* Checks the open file, not the name, which could change in between. */
+static int check_names(int fd, enum others others)
+{
+    struct stat st;
+    if (fstat(fd, &st) == 0 && !may_be_linked(&st, others))
+        return fd;
+    js_fd_close(&fd);
+    errno = EMLINK;
+    return -1;
+}
+
+/* Takes one step towards the file that `at` names. Either the file itself is
+ * opened, in *ret_fd, or a link is followed, and `at` is its target. False: it
+ * is refused. */
+static bool file_step(char at[PATH_MAX], const char *folder, int flags,
+                      mode_t mode, int *ret_fd)
+{
+    struct stat st;
+    enum others others = others_in(folder);
+    /* If the name becomes a link after lstat(), O_NOFOLLOW makes the open
+     * fail. */
+    if (lstat(at, &st) < 0 || !S_ISLNK(st.st_mode)) {
+        int fd = open(at, flags | O_NOFOLLOW, mode);
+        *ret_fd = fd < 0 ? -1 : check_names(fd, others);
+        return *ret_fd >= 0;
+    }
+    if (others == ANYBODY || (others == A_GROUP && st.st_uid != geteuid())) {
+        errno = ELOOP;
+        return false;
+    }
+    return file_follow(folder, at) == 0;
+}
+
+int js_file_open_trusted(const char *path, int flags, mode_t mode)
+{
+    char at[PATH_MAX], folder[PATH_MAX];
+    int fd = -1;
+    if (snprintf(at, sizeof(at), "%s", path) >= (int)sizeof(at)) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    /* Follows the links one by one, because the kernel would follow all of them
+     * or none. */
+    for (int hops = 0; hops < HOPS_MAX && folder_of(at, folder); hops++) {
+        /* The link must be followed by the kernel, which knows where it
+         * leads. */
+        if (is_of_proc(folder))
+            return open(at, flags, mode);
+        if (!file_step(at, folder, flags, mode, &fd) || fd >= 0)
+            return fd;
+    }
+    errno = ELOOP;
+    return -1;
+}
+
+/* ---------------------------------------------------------------- own files */
+
+/* True if `owner` is who owns the files that this process creates there. */
+static bool file_is_own(const char *folder, uid_t owner)
+{
+    struct stat st = {0};
+    if (owner == geteuid())
+        return true;
+    int fd = js_file_open_unlinked(folder);
+    bool is_known = fd >= 0 && fstat(fd, &st) == 0;
+    js_fd_close(&fd);
+    return is_known && st.st_uid == owner;
+}
+
+/* Returns an errno, or 0. */
+static int refusal(const char *path, const struct stat *st)
+{
+    char folder[PATH_MAX];
+    if (!S_ISREG(st->st_mode))
+        return EEXIST;
+    if (!folder_of(path, folder))
+        return ENAMETOOLONG;
+    if (st->st_nlink > 1 && may_be_linked(st, others_in(folder)))
+        return EMLINK;
+    return file_is_own(folder, st->st_uid) ? 0 : EPERM;
+}
+
+int js_file_open_emptied(const char *path)
+{
+    struct stat st;
+    /* O_NONBLOCK is only for the open: a FIFO of that name must not make it
+     * hang. */
+    int fd = open(path,
+                  O_CREAT | O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK |
+                      O_NOCTTY | O_CLOEXEC,
+                  0666);
+    if (fd < 0)
+        return -1;
+    int error = fstat(fd, &st) < 0 ? errno : refusal(path, &st);
+    if (error == 0 &&
+        (ftruncate(fd, 0) < 0 || fcntl(fd, F_SETFL, O_APPEND) < 0))
+        error = errno;
+    if (error != 0)
+        js_fd_close(&fd);
+    errno = error;
+    return fd;
+}

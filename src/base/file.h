@@ -1,0 +1,74 @@
+/*
+ * file - whole reads and writes, what some paths stand for, temporary files,
+ * and files in folders where other users can write too.
+ *
+ * Every descriptor made here is close-on-exec. Calls return -1 with the errno
+ * of the system call that failed. EINTR is never reported.
+ */
+#ifndef JS_BASE_FILE_H
+#define JS_BASE_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+/* True if both paths are one existing regular file, or are equal. */
+bool js_file_is_same(const char *a, const char *b);
+
+/* The descriptor of this process that `path` names, open or not (/dev/fd/3,
+ * /dev/stdin, /proc/self/fd/3); -1 for any other name. */
+int js_file_fd_of(const char *path);
+
+/* True for the name of a job's output file: NUMBER.out or NUMBER.err. */
+bool js_file_is_output_name(const char *name);
+
+/* True if `path`, existing or not, names a job's output file in the folder
+ * `dir`: NUMBER.out or NUMBER.err. */
+bool js_file_is_output_of(const char *dir, const char *path);
+
+/* Writes all bytes. Returns 0. */
+int js_file_write(int fd, const void *bytes, size_t len);
+
+/* Reads `len` bytes at `offset`, fewer only at the end of the file. Returns how
+ * many were read. */
+ssize_t js_file_pread(int fd, void *bytes, size_t len, off_t offset);
+
+/* Opens a new file without a name in the folder `dir`, for reading and
+ * appending. */
+int js_file_open_unlinked(const char *dir);
+
+/* If standard input, output or error is closed, fills its number with a
+ * descriptor that can be neither read nor written (EBADF). Otherwise the next
+ * file to be opened would get that number. Returns 0. */
+int js_file_reserve_stdio(void);
+
+/* Closes *fd unless it is -1, and sets it to -1. Keeps errno. */
+void js_fd_close(int *fd);
+
+/*
+ * Where other users can write too, a name may be a link that another user has
+ * made in order to destroy one of this user's files, or it may be another
+ * user's file. These two open files for writing there.
+ */
+
+/*
+ * As open(2), but does not follow a symbolic link (ELOOP) where others can
+ * write. If everyone can write to the folder, or another user owns it (root is
+ * trusted), no link is followed. If a group can write to it, this user's own
+ * links are followed. Links on the way to the folder are followed, and so are
+ * those of /proc (/dev/stderr, /dev/fd/N). A regular file in such a folder that
+ * has other names (hard links) is refused too (EMLINK).
+ */
+int js_file_open_trusted(const char *path, int flags, mode_t mode);
+
+/*
+ * Opens or creates a regular file for appending, and empties it. The following
+ * are refused and not changed: a symbolic link (ELOOP), another user's file
+ * (EPERM), anything but a regular file (EEXIST) and, where others can write, a
+ * file with other names (EMLINK). "This user" is the owner of a file that this
+ * process creates in that folder: on some file systems that is nobody, or one
+ * user for all.
+ */
+int js_file_open_emptied(const char *path);
+
+#endif
