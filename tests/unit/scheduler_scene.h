@@ -15,32 +15,16 @@
 static const int64_t short_ns = JS_NS_PER_MS;
 static const int64_t long_ns = 10 * JS_NS_PER_S;
 
-/* The allocator of each scheduler that there is. */
-static struct {
-    struct js_scheduler *scheduler;
-    struct js_allocator *allocator;
-} allocators[4];
-
-enum { POOLS = sizeof(allocators) / sizeof(allocators[0]) };
-
-static inline int index_of(const struct js_scheduler *scheduler)
-{
-    for (int i = 0; i < POOLS; i++) {
-        if (allocators[i].scheduler == scheduler)
-            return i;
-    }
-    abort();
-}
+/* That of the scheduler: there is one of them at a time. */
+static struct js_allocator *allocator;
 
 static inline struct js_scheduler *
 new_scheduler_of(const struct js_scheduler_config *config,
                  struct js_graph *graph)
 {
-    int i = index_of(NULL);
-    allocators[i].allocator = not_null(js_allocator_new());
-    allocators[i].scheduler =
-        not_null(js_scheduler_new(config, graph, allocators[i].allocator));
-    return allocators[i].scheduler;
+    CU_ASSERT_PTR_NULL_FATAL(allocator);
+    allocator = not_null(js_allocator_new());
+    return not_null(js_scheduler_new(config, graph, allocator));
 }
 
 static inline struct js_scheduler *
@@ -51,21 +35,17 @@ new_scheduler(const struct js_scheduler_config *config)
 
 static inline void free_scheduler(struct js_scheduler *scheduler)
 {
-    if (!scheduler)
-        return;
-    int i = index_of(scheduler);
     js_scheduler_free(scheduler);
-    js_allocator_free(allocators[i].allocator);
-    allocators[i].scheduler = NULL;
+    js_allocator_free(allocator);
+    allocator = NULL;
 }
 
 /* On the node of that number, with `cores` cores, the slots at home on those
  * from `first` on. */
-static inline int add_slave_on(struct js_scheduler *scheduler, unsigned number,
-                               uint32_t slots, unsigned node, uint32_t cores,
-                               uint32_t first)
+static inline void add_slave_on(struct js_scheduler *scheduler, unsigned number,
+                                uint32_t slots, unsigned node, uint32_t cores,
+                                uint32_t first)
 {
-    struct js_allocator *allocator = allocators[index_of(scheduler)].allocator;
     struct js_node about = {.boot_id = node + 1};
     struct js_resources resources = {.mem_bytes = 1000};
     CU_ASSERT_EQUAL(js_resources_add_gpu(&resources, "0", 0), 0);
@@ -78,30 +58,25 @@ static inline int add_slave_on(struct js_scheduler *scheduler, unsigned number,
     for (uint32_t i = 0; i < slots; i++)
         homes[i] = (first + i) % cores;
     js_allocator_add(allocator, number, &about, true);
-    int rc = js_allocator_equip(allocator, number, &resources, homes, slots);
-    if (rc == 0)
-        rc = js_scheduler_add_slave(scheduler, number, slots);
+    CU_ASSERT_EQUAL(
+        js_allocator_equip(allocator, number, &resources, homes, slots), 0);
+    CU_ASSERT_EQUAL(js_scheduler_add_slave(scheduler, number, slots), 0);
     js_resources_release(&resources);
     free(homes);
-    return rc;
 }
 
 /* On a node of its own, a core for each slot. */
-static inline int add_slave(struct js_scheduler *scheduler, unsigned number,
-                            uint32_t slots)
+static inline void add_slave(struct js_scheduler *scheduler, unsigned number,
+                             uint32_t slots)
 {
-    struct js_location place;
-    struct js_allocator *allocator = allocators[index_of(scheduler)].allocator;
-    if (js_allocator_locate(allocator, number, &place) == 0)
-        return js_scheduler_add_slave(scheduler, number, slots);
-    return add_slave_on(scheduler, number, slots, number, slots, 0);
+    add_slave_on(scheduler, number, slots, number, slots, 0);
 }
 
 static inline void add_slaves(struct js_scheduler *scheduler, unsigned count,
                               uint32_t slots)
 {
     for (unsigned i = 1; i <= count; i++)
-        CU_ASSERT_EQUAL(add_slave(scheduler, i, slots), 0);
+        add_slave(scheduler, i, slots);
 }
 
 static inline struct js_scheduler *scheduler_of(uint32_t round_size,
@@ -109,37 +84,35 @@ static inline struct js_scheduler *scheduler_of(uint32_t round_size,
 {
     struct js_scheduler_config config = {.round_size = round_size,
                                          .barrier = barrier};
-    struct js_scheduler *scheduler = new_scheduler(&config);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(scheduler);
-    return scheduler;
+    return new_scheduler(&config);
 }
 
-/* Slaves 1, 2 ... in the order of nodes 0, 1 ..., one for each core. */
+/* On each node, from 0 on, a slave for each core: 1, 2 ... */
+static inline void add_nodes(struct js_scheduler *scheduler, unsigned nodes,
+                             uint32_t cores)
+{
+    for (unsigned i = 0; i < nodes * cores; i++)
+        add_slave_on(scheduler, i + 1, 1, i / cores, cores, i % cores);
+}
+
 static inline struct js_scheduler *scheduler_of_nodes(unsigned nodes,
                                                       uint32_t cores)
 {
     struct js_scheduler *scheduler = scheduler_of(10, false);
-    for (unsigned i = 0; i < nodes * cores; i++)
-        CU_ASSERT_EQUAL(
-            add_slave_on(scheduler, i + 1, 1, i / cores, cores, i % cores), 0);
+    add_nodes(scheduler, nodes, cores);
     return scheduler;
+}
+
+static inline void add_new(struct js_scheduler *scheduler, struct js_job *job)
+{
+    CU_ASSERT_EQUAL(js_scheduler_add(scheduler, not_null(job)), 0);
 }
 
 static inline void add_jobs(struct js_scheduler *scheduler, uint64_t first,
                             uint64_t last)
 {
-    for (uint64_t id = first; id <= last; id++) {
-        js_scheduler_add(scheduler, not_null(js_job_new_simulated(id, 1)));
-    }
-}
-
-static inline void add_job(struct js_scheduler *scheduler, uint64_t id,
-                           uint32_t cores, int32_t priority)
-{
-    struct js_job *job = not_null(js_job_new(id, "x", 1));
-    job->request.cores = cores;
-    job->priority = priority;
-    CU_ASSERT_EQUAL(js_scheduler_add(scheduler, job), 0);
+    for (uint64_t id = first; id <= last; id++)
+        add_new(scheduler, js_job_new_simulated(id, 1));
 }
 
 static inline void add_wide_job(struct js_scheduler *scheduler, uint64_t id,
@@ -148,34 +121,64 @@ static inline void add_wide_job(struct js_scheduler *scheduler, uint64_t id,
     struct js_job *job = not_null(js_job_new(id, "x", 1));
     job->request.nodes = nodes;
     job->request.cores = cores;
-    CU_ASSERT_EQUAL(js_scheduler_add(scheduler, job), 0);
+    add_new(scheduler, job);
+}
+
+static inline void add_job(struct js_scheduler *scheduler, uint64_t id,
+                           uint32_t cores)
+{
+    add_wide_job(scheduler, id, 1, cores);
+}
+
+static inline struct js_scheduler_decision
+expect_step(struct js_scheduler *scheduler, enum js_scheduler_step step)
+{
+    struct js_scheduler_decision next = js_scheduler_next(scheduler);
+    CU_ASSERT_EQUAL_FATAL(next.step, step);
+    return next;
 }
 
 static inline void expect_nothing(struct js_scheduler *scheduler)
 {
-    CU_ASSERT_EQUAL(js_scheduler_next(scheduler).step, JS_SCHEDULER_NOTHING);
+    expect_step(scheduler, JS_SCHEDULER_NOTHING);
 }
 
 /* The next decisions announce these jobs. */
 static inline void expect_round(struct js_scheduler *scheduler, uint64_t first,
                                 uint64_t last)
 {
-    for (uint64_t id = first; id <= last; id++) {
-        struct js_scheduler_decision next = js_scheduler_next(scheduler);
-        CU_ASSERT_EQUAL_FATAL(next.step, JS_SCHEDULER_DISPATCH);
-        CU_ASSERT_EQUAL(next.job->id, id);
-    }
+    for (uint64_t id = first; id <= last; id++)
+        CU_ASSERT_EQUAL(expect_step(scheduler, JS_SCHEDULER_DISPATCH).job->id,
+                        id);
 }
 
 /* The next decision gives this job to that slave. Returns the ticket. */
 static inline uint64_t expect_assigned(struct js_scheduler *scheduler,
                                        uint64_t id, unsigned slave)
 {
-    struct js_scheduler_decision next = js_scheduler_next(scheduler);
-    CU_ASSERT_EQUAL_FATAL(next.step, JS_SCHEDULER_ASSIGN);
+    struct js_scheduler_decision next =
+        expect_step(scheduler, JS_SCHEDULER_ASSIGN);
     CU_ASSERT_EQUAL(next.job->id, id);
     CU_ASSERT_EQUAL(next.slave, slave);
     return next.ticket;
+}
+
+/* Slaves 1, 2 ..., and jobs 1, 2 ... that are announced. */
+static inline void begin_round(struct js_scheduler *scheduler, unsigned slaves,
+                               uint32_t slots, uint64_t jobs)
+{
+    add_slaves(scheduler, slaves, slots);
+    add_jobs(scheduler, 1, jobs);
+    expect_round(scheduler, 1, jobs);
+}
+
+/* The same for a scheduler of rounds of ten. */
+static inline struct js_scheduler *
+scheduler_in_round(unsigned slaves, uint32_t slots, uint64_t jobs)
+{
+    struct js_scheduler *scheduler = scheduler_of(10, false);
+    begin_round(scheduler, slaves, slots, jobs);
+    return scheduler;
 }
 
 /* Takes all assignments there are now; returns how many. */
@@ -234,14 +237,25 @@ static inline void end_job(struct js_scheduler *scheduler, unsigned slave,
     js_job_free(job);
 }
 
+/* The job has been taken in and has ended so, which is decided to be `wanted`.
+ * Returns it, to be freed, if there is one. */
+static inline struct js_job *end_as(struct js_scheduler *scheduler,
+                                    unsigned slave, uint64_t ticket,
+                                    const struct js_outcome *outcome,
+                                    enum js_scheduler_verdict wanted)
+{
+    struct js_job *job = NULL;
+    js_scheduler_acknowledged(scheduler, slave, 1);
+    CU_ASSERT_EQUAL(js_scheduler_ended(scheduler, slave, ticket, outcome, &job),
+                    wanted);
+    return job;
+}
+
 static inline void fail_job(struct js_scheduler *scheduler, unsigned slave,
                             uint64_t ticket, enum js_scheduler_verdict wanted)
 {
     struct js_outcome outcome = {.run_ns = long_ns, .exit_code = 1};
-    struct js_job *job = NULL;
-    js_scheduler_acknowledged(scheduler, slave, 1);
-    CU_ASSERT_EQUAL(
-        js_scheduler_ended(scheduler, slave, ticket, &outcome, &job), wanted);
+    struct js_job *job = end_as(scheduler, slave, ticket, &outcome, wanted);
     if (wanted == JS_SCHEDULER_ENDED)
         js_scheduler_finished(scheduler, job, false);
     js_job_free(job);
@@ -252,11 +266,7 @@ static inline void stop_job(struct js_scheduler *scheduler, unsigned slave,
 {
     struct js_outcome outcome = {
         .run_ns = long_ns, .signal = 15, .cause = JS_STOP_REASON_STOPPED};
-    struct js_job *job = NULL;
-    js_scheduler_acknowledged(scheduler, slave, 1);
-    CU_ASSERT_EQUAL(
-        js_scheduler_ended(scheduler, slave, ticket, &outcome, &job), wanted);
-    js_job_free(job);
+    js_job_free(end_as(scheduler, slave, ticket, &outcome, wanted));
 }
 
 /* Lets the scheduler see one job of `run_ns`, which has the id `id`. */
@@ -268,14 +278,31 @@ static inline void teach(struct js_scheduler *scheduler, uint64_t id,
     end_job(scheduler, 1, expect_assigned(scheduler, id, 1), id, run_ns);
 }
 
+/* With so many slaves of one slot, and a job 1 that ran for that long. */
+static inline struct js_scheduler *taught_scheduler(unsigned slaves,
+                                                    int64_t run_ns)
+{
+    struct js_scheduler *scheduler = scheduler_of(10, false);
+    add_slaves(scheduler, slaves, 1);
+    teach(scheduler, 1, run_ns);
+    return scheduler;
+}
+
 enum { RING = 2 * JS_SCHEDULER_AHEAD_MAX };
 
-/* The oldest assignment of each slave ends, round after round. */
+/* What a slave has, the oldest first. */
 struct ring {
     uint64_t tickets[RING];
     unsigned first, count;
 };
 
+static inline void ring_put(struct ring *ring, uint64_t ticket)
+{
+    CU_ASSERT_FATAL(ring->count < RING);
+    ring->tickets[(ring->first + ring->count++) % RING] = ticket;
+}
+
+/* Returns how many jobs have ended: one, or none if it has none. */
 static inline uint64_t end_oldest(struct js_scheduler *scheduler,
                                   unsigned slave, struct ring *ring)
 {

@@ -96,7 +96,7 @@ static void test_barrier(void)
     expect_nothing(scheduler);
     end_job(scheduler, 1, slow, 1, long_ns);
     expect_round(scheduler, 4, 6);
-    CU_ASSERT_EQUAL(js_scheduler_next(scheduler).step, JS_SCHEDULER_ASSIGN);
+    expect_step(scheduler, JS_SCHEDULER_ASSIGN);
     free_scheduler(scheduler);
 }
 
@@ -127,12 +127,15 @@ static void test_priority_before_order(void)
     struct js_scheduler *scheduler = scheduler_of(10, false);
     static const int32_t priorities[] = {0, 5, -1, 5, 0};
     static const uint64_t order[] = {2, 4, 1, 5, 3};
-    for (uint64_t id = 1; id <= 5; id++)
-        add_job(scheduler, id, 1, priorities[id - 1]);
+    for (uint64_t id = 1; id <= 5; id++) {
+        struct js_job *job = not_null(js_job_new(id, "x", 1));
+        job->priority = priorities[id - 1];
+        add_new(scheduler, job);
+    }
     add_slaves(scheduler, 5, 1);
     for (int i = 0; i < 5; i++) {
-        struct js_scheduler_decision next = js_scheduler_next(scheduler);
-        CU_ASSERT_EQUAL(next.step, JS_SCHEDULER_DISPATCH);
+        struct js_scheduler_decision next =
+            expect_step(scheduler, JS_SCHEDULER_DISPATCH);
         CU_ASSERT_EQUAL(next.job->id, order[i]);
     }
     free_scheduler(scheduler);
@@ -148,7 +151,7 @@ static void test_longest_first(void)
     for (uint64_t id = 1; id <= 4; id++) {
         struct js_job *job = not_null(js_job_new(id, "x", 1));
         job->expected_ns = expected[id - 1];
-        CU_ASSERT_EQUAL(js_scheduler_add(scheduler, job), 0);
+        add_new(scheduler, job);
     }
     add_slaves(scheduler, 4, 1);
     for (int i = 0; i < 4; i++)
@@ -174,9 +177,7 @@ static void test_nothing_ahead_before_a_run_time_is_known(void)
 static void test_lead_of_uneven_jobs(void)
 {
     uint64_t tickets[128];
-    struct js_scheduler *scheduler = scheduler_of(10, false);
-    add_slaves(scheduler, 1, 1);
-    teach(scheduler, 1, short_ns);
+    struct js_scheduler *scheduler = taught_scheduler(1, short_ns);
     teach(scheduler, 2, 20 * short_ns);
     add_jobs(scheduler, 3, 100);
     unsigned count = assign_all(scheduler, tickets, 128);
@@ -188,25 +189,19 @@ static void test_lead_of_uneven_jobs(void)
 static void test_ahead_for_short_jobs_only(void)
 {
     uint64_t tickets[128];
-    struct js_scheduler *scheduler = scheduler_of(10, false);
-    add_slaves(scheduler, 1, 1);
-    teach(scheduler, 1, short_ns);
+    struct js_scheduler *scheduler = taught_scheduler(1, short_ns);
     add_jobs(scheduler, 2, 100);
     unsigned count = assign_all(scheduler, tickets, 128);
     CU_ASSERT_EQUAL(count, JS_SCHEDULER_CREDIT_FIRST);
     CU_ASSERT_EQUAL(js_scheduler_lead_ns(scheduler), (count - 1) * short_ns);
     free_scheduler(scheduler);
 
-    scheduler = scheduler_of(10, false);
-    add_slaves(scheduler, 1, 1);
-    teach(scheduler, 1, JS_SCHEDULER_AHEAD_NS / 3);
+    scheduler = taught_scheduler(1, JS_SCHEDULER_AHEAD_NS / 3);
     add_jobs(scheduler, 2, 40);
     CU_ASSERT_EQUAL(assign_all(scheduler, tickets, 128), 4);
     free_scheduler(scheduler);
 
-    scheduler = scheduler_of(10, false);
-    add_slaves(scheduler, 1, 1);
-    teach(scheduler, 1, JS_SCHEDULER_AHEAD_NS + 1);
+    scheduler = taught_scheduler(1, JS_SCHEDULER_AHEAD_NS + 1);
     add_jobs(scheduler, 2, 40);
     CU_ASSERT_EQUAL(assign_all(scheduler, tickets, 128), 1);
     CU_ASSERT_EQUAL(js_scheduler_lead_ns(scheduler), 0);
@@ -217,9 +212,7 @@ static void test_ahead_for_short_jobs_only(void)
 static void test_ahead_ends_when_jobs_become_long(void)
 {
     uint64_t tickets[32];
-    struct js_scheduler *scheduler = scheduler_of(10, false);
-    add_slaves(scheduler, 1, 1);
-    teach(scheduler, 1, short_ns);
+    struct js_scheduler *scheduler = taught_scheduler(1, short_ns);
     teach(scheduler, 2, long_ns);
     add_jobs(scheduler, 3, 40);
     CU_ASSERT_EQUAL(assign_all(scheduler, tickets, 32), 1);
@@ -228,15 +221,13 @@ static void test_ahead_ends_when_jobs_become_long(void)
 
 static void test_free_slots_come_before_jobs_ahead(void)
 {
-    struct js_scheduler *scheduler = scheduler_of(10, false);
-    add_slaves(scheduler, 3, 1);
-    teach(scheduler, 1, short_ns);
+    struct js_scheduler *scheduler = taught_scheduler(3, short_ns);
     add_jobs(scheduler, 2, 10);
     expect_round(scheduler, 2, 10);
     unsigned given[4] = {0};
     for (int i = 0; i < 9; i++) {
-        struct js_scheduler_decision next = js_scheduler_next(scheduler);
-        CU_ASSERT_EQUAL_FATAL(next.step, JS_SCHEDULER_ASSIGN);
+        struct js_scheduler_decision next =
+            expect_step(scheduler, JS_SCHEDULER_ASSIGN);
         given[next.slave]++;
         /* Nobody has two more than another. */
         for (int a = 1; a <= 3; a++) {
@@ -317,8 +308,8 @@ static void test_wants_jobs_is_bounded(void)
 static struct js_scheduler_decision
 expect_recall(struct js_scheduler *scheduler, unsigned slave, uint32_t count)
 {
-    struct js_scheduler_decision next = js_scheduler_next(scheduler);
-    CU_ASSERT_EQUAL(next.step, JS_SCHEDULER_RECALL);
+    struct js_scheduler_decision next =
+        expect_step(scheduler, JS_SCHEDULER_RECALL);
     CU_ASSERT_EQUAL(next.slave, slave);
     CU_ASSERT_EQUAL(next.count, count);
     return next;
@@ -328,12 +319,10 @@ expect_recall(struct js_scheduler *scheduler, unsigned slave, uint32_t count)
 static void test_a_free_slot_gets_what_another_has_ahead(void)
 {
     uint64_t tickets[32];
-    struct js_scheduler *scheduler = scheduler_of(10, false);
-    add_slaves(scheduler, 1, 1);
-    teach(scheduler, 1, short_ns);
+    struct js_scheduler *scheduler = taught_scheduler(1, short_ns);
     add_jobs(scheduler, 2, 9);
     CU_ASSERT_EQUAL(assign_all(scheduler, tickets, 32), 8);
-    CU_ASSERT_EQUAL(add_slave(scheduler, 2, 1), 0);
+    add_slave(scheduler, 2, 1);
     expect_recall(scheduler, 1, 4);
     expect_nothing(scheduler); /* asked for once */
     js_scheduler_returned(scheduler, 1, tickets[7]);
@@ -351,19 +340,19 @@ static void test_a_recall_while_others_wait_for_a_gpu(void)
 {
     uint64_t tickets[32];
     struct js_scheduler *scheduler = scheduler_of(10, false);
-    CU_ASSERT_EQUAL(add_slave_on(scheduler, 1, 1, 0, 3, 0), 0);
+    add_slave_on(scheduler, 1, 1, 0, 3, 0);
     teach(scheduler, 1, short_ns);
     struct js_job *job;
     for (uint64_t id = 2; id <= 3; id++) {
         job = not_null(js_job_new(id, "x", 1));
         job->request.gpus = 1;
-        CU_ASSERT_EQUAL(js_scheduler_add(scheduler, job), 0);
+        add_new(scheduler, job);
     }
     add_jobs(scheduler, 4, 11);
-    CU_ASSERT_EQUAL(add_slave_on(scheduler, 2, 1, 0, 3, 1), 0);
+    add_slave_on(scheduler, 2, 1, 0, 3, 1);
     /* One slave has a GPU job, the other a plain one and those ahead. */
     CU_ASSERT_EQUAL(assign_all(scheduler, tickets, 32), 9);
-    CU_ASSERT_EQUAL(add_slave_on(scheduler, 3, 1, 0, 3, 2), 0);
+    add_slave_on(scheduler, 3, 1, 0, 3, 2);
     struct js_scheduler_decision next = js_scheduler_next(scheduler);
     while (next.step == JS_SCHEDULER_ASSIGN ||
            next.step == JS_SCHEDULER_DISPATCH)
@@ -376,12 +365,10 @@ static void test_a_recall_while_others_wait_for_a_gpu(void)
 static void test_a_recall_in_vain(void)
 {
     uint64_t tickets[32];
-    struct js_scheduler *scheduler = scheduler_of(10, false);
-    add_slaves(scheduler, 1, 1);
-    teach(scheduler, 1, short_ns);
+    struct js_scheduler *scheduler = taught_scheduler(1, short_ns);
     add_jobs(scheduler, 2, 5);
     CU_ASSERT_EQUAL(assign_all(scheduler, tickets, 32), 4);
-    CU_ASSERT_EQUAL(add_slave(scheduler, 2, 1), 0);
+    add_slave(scheduler, 2, 1);
     expect_recall(scheduler, 1, 2);
     end_job(scheduler, 1, tickets[0], 2, short_ns);
     end_job(scheduler, 1, tickets[1], 3, short_ns);
@@ -397,16 +384,14 @@ static void test_a_recall_in_vain(void)
 
 static void test_returned_goes_to_the_next_with_room(void)
 {
-    struct js_scheduler *scheduler = scheduler_of(10, false);
-    add_slaves(scheduler, 2, 1);
-    teach(scheduler, 1, short_ns);
+    struct js_scheduler *scheduler = taught_scheduler(2, short_ns);
     add_jobs(scheduler, 2, 5);
     expect_round(scheduler, 2, 5);
     uint64_t tickets[4];
     unsigned slaves[4];
     for (int i = 0; i < 4; i++) {
-        struct js_scheduler_decision next = js_scheduler_next(scheduler);
-        CU_ASSERT_EQUAL_FATAL(next.step, JS_SCHEDULER_ASSIGN);
+        struct js_scheduler_decision next =
+            expect_step(scheduler, JS_SCHEDULER_ASSIGN);
         tickets[i] = next.ticket;
         slaves[i] = next.slave;
     }
@@ -433,9 +418,7 @@ static void test_returned_goes_to_the_next_with_room(void)
 /* Whoever gave jobs back gets none ahead until one of its own has ended. */
 static void test_returned_stops_giving_ahead(void)
 {
-    struct js_scheduler *scheduler = scheduler_of(10, false);
-    add_slaves(scheduler, 1, 1);
-    teach(scheduler, 1, short_ns);
+    struct js_scheduler *scheduler = taught_scheduler(1, short_ns);
     add_jobs(scheduler, 2, 3);
     expect_round(scheduler, 2, 3);
     uint64_t runs = expect_assigned(scheduler, 2, 1);
@@ -451,9 +434,7 @@ static void test_returned_stops_giving_ahead(void)
 /* Returned last job first, as a slave does: they keep their order. */
 static void test_returned_jobs_keep_their_order(void)
 {
-    struct js_scheduler *scheduler = scheduler_of(10, false);
-    add_slaves(scheduler, 1, 1);
-    teach(scheduler, 1, short_ns);
+    struct js_scheduler *scheduler = taught_scheduler(1, short_ns);
     add_jobs(scheduler, 2, 6);
     expect_round(scheduler, 2, 6);
     uint64_t tickets[5];
@@ -470,15 +451,12 @@ static void test_returned_jobs_keep_their_order(void)
 
 static void test_lost_jobs_run_again(void)
 {
-    struct js_scheduler *scheduler = scheduler_of(10, false);
-    add_slaves(scheduler, 2, 2);
-    add_jobs(scheduler, 1, 10);
-    expect_round(scheduler, 1, 10);
+    struct js_scheduler *scheduler = scheduler_in_round(2, 2, 10);
     uint64_t tickets[4];
     unsigned slaves[4];
     for (int i = 0; i < 4; i++) {
-        struct js_scheduler_decision next = js_scheduler_next(scheduler);
-        CU_ASSERT_EQUAL_FATAL(next.step, JS_SCHEDULER_ASSIGN);
+        struct js_scheduler_decision next =
+            expect_step(scheduler, JS_SCHEDULER_ASSIGN);
         tickets[i] = next.ticket;
         slaves[i] = next.slave;
     }
@@ -504,8 +482,8 @@ static void test_lost_jobs_run_again(void)
     }
     /* In order, before any other, as their second attempt. */
     for (int n = 0; n < 2; n++) {
-        struct js_scheduler_decision next = js_scheduler_next(scheduler);
-        CU_ASSERT_EQUAL_FATAL(next.step, JS_SCHEDULER_ASSIGN);
+        struct js_scheduler_decision next =
+            expect_step(scheduler, JS_SCHEDULER_ASSIGN);
         CU_ASSERT(next.job->id <= 4 && slaves[next.job->id - 1] == 1);
         CU_ASSERT_EQUAL(next.job->attempt, 2);
         CU_ASSERT(n == 1 || next.job->id == expected);
@@ -516,16 +494,13 @@ static void test_lost_jobs_run_again(void)
 
 static void test_all_lost_keeps_the_jobs(void)
 {
-    struct js_scheduler *scheduler = scheduler_of(10, false);
-    add_slaves(scheduler, 1, 1);
-    add_jobs(scheduler, 1, 5);
-    expect_round(scheduler, 1, 5);
+    struct js_scheduler *scheduler = scheduler_in_round(1, 1, 5);
     expect_assigned(scheduler, 1, 1);
     js_scheduler_lost(scheduler, 1);
     expect_nothing(scheduler);
     CU_ASSERT_EQUAL(js_scheduler_held(scheduler), 5);
     CU_ASSERT_EQUAL(js_scheduler_slaves(scheduler), 0);
-    CU_ASSERT_EQUAL(add_slave(scheduler, 2, 1), 0);
+    add_slave(scheduler, 2, 1);
     expect_assigned(scheduler, 1, 2);
     free_scheduler(scheduler);
 }
@@ -533,15 +508,15 @@ static void test_all_lost_keeps_the_jobs(void)
 static void test_slaves_have_any_number_once(void)
 {
     struct js_scheduler *scheduler = scheduler_of(10, false);
-    CU_ASSERT_EQUAL(add_slave(scheduler, 40000, 2), 0);
-    CU_ASSERT_EQUAL(add_slave(scheduler, 3, 1), 0);
+    add_slave(scheduler, 40000, 2);
+    add_slave(scheduler, 3, 1);
     errno = 0;
-    CU_ASSERT_EQUAL(add_slave(scheduler, 3, 1), -1);
+    CU_ASSERT_EQUAL(js_scheduler_add_slave(scheduler, 3, 1), -1);
     CU_ASSERT_EQUAL(errno, EEXIST);
     CU_ASSERT_EQUAL(js_scheduler_slaves(scheduler), 2);
     CU_ASSERT_EQUAL(js_scheduler_slots(scheduler), 3);
     js_scheduler_lost(scheduler, 3);
-    CU_ASSERT_EQUAL(add_slave(scheduler, 3, 1), -1);
+    CU_ASSERT_EQUAL(js_scheduler_add_slave(scheduler, 3, 1), -1);
     errno = EDOM;
     free_scheduler(scheduler);
     free_scheduler(NULL);
@@ -628,10 +603,8 @@ static void test_what_is_short_is_not_told(void)
 static void test_what_was_given_ahead_begins_later(void)
 {
     const int64_t second = JS_SCHEDULER_BEGUN_NS;
-    struct js_scheduler *scheduler = scheduler_of(10, false);
+    struct js_scheduler *scheduler = taught_scheduler(1, short_ns);
     struct heard heard;
-    add_slaves(scheduler, 1, 1);
-    teach(scheduler, 1, short_ns);
     js_scheduler_set_now(scheduler, second);
     add_jobs(scheduler, 2, 3);
     expect_round(scheduler, 2, 3);
@@ -653,11 +626,8 @@ static void test_what_was_given_ahead_begins_later(void)
 static void test_what_is_lost_begins_again(void)
 {
     const int64_t second = JS_SCHEDULER_BEGUN_NS;
-    struct js_scheduler *scheduler = scheduler_of(10, false);
+    struct js_scheduler *scheduler = scheduler_in_round(2, 1, 2);
     struct heard heard;
-    add_slaves(scheduler, 2, 1);
-    add_jobs(scheduler, 1, 2);
-    expect_round(scheduler, 1, 2);
     expect_assigned(scheduler, 1, 1);
     uint64_t other = expect_assigned(scheduler, 2, 2);
     CU_ASSERT_EQUAL(hear_at(scheduler, second, &heard), 2);
@@ -688,7 +658,7 @@ static uint64_t take_decisions(struct js_scheduler *scheduler,
             continue;
         struct ring *ring = &rings[next.slave];
         CU_ASSERT_FATAL(ring->count < RING);
-        ring->tickets[(ring->first + ring->count++) % RING] = next.ticket;
+        ring_put(ring, next.ticket);
     }
     return calls;
 }
@@ -707,7 +677,7 @@ static void test_a_million_jobs(void)
         uint64_t before = ended;
         for (unsigned i = 1; i <= CROWD; i++) {
             for (; added < MANY && js_scheduler_wants_jobs(scheduler); added++)
-                js_scheduler_add(scheduler, js_job_new_simulated(added + 1, 1));
+                add_jobs(scheduler, added + 1, added + 1);
             if (js_scheduler_held(scheduler) > most_held)
                 most_held = js_scheduler_held(scheduler);
             calls += take_decisions(scheduler, rings);

@@ -1,4 +1,4 @@
-/* scheduler: jobs that fail, are stopped, do not fit into the time or are lost.
+/* scheduler: jobs that fail, are stopped or lost, or do not fit the time left.
  */
 #include "scheduler_scene.h"
 #include "unit.h"
@@ -11,9 +11,7 @@ static void test_a_retry_goes_elsewhere(void)
 {
     struct js_scheduler_config config = {.round_size = 10, .retries = 2};
     struct js_scheduler *scheduler = new_scheduler(&config);
-    add_slaves(scheduler, 2, 1);
-    add_jobs(scheduler, 1, 2);
-    expect_round(scheduler, 1, 2);
+    begin_round(scheduler, 2, 1, 2);
     uint64_t one = expect_assigned(scheduler, 1, 1);
     uint64_t two = expect_assigned(scheduler, 2, 2);
     fail_job(scheduler, 1, one, JS_SCHEDULER_RETRIED);
@@ -33,9 +31,7 @@ static void test_too_many_failures(void)
 {
     struct js_scheduler_config config = {.round_size = 10, .failures = 2};
     struct js_scheduler *scheduler = new_scheduler(&config);
-    add_slaves(scheduler, 1, 1);
-    add_jobs(scheduler, 1, 5);
-    expect_round(scheduler, 1, 5);
+    begin_round(scheduler, 1, 1, 5);
     fail_job(scheduler, 1, expect_assigned(scheduler, 1, 1),
              JS_SCHEDULER_ENDED);
     CU_ASSERT_FALSE(js_scheduler_is_stopped(scheduler));
@@ -54,9 +50,7 @@ static void test_a_stopped_job_runs_again(void)
     struct js_scheduler_config config = {
         .round_size = 10, .retries = 1, .failures = 1};
     struct js_scheduler *scheduler = new_scheduler(&config);
-    add_slaves(scheduler, 2, 1);
-    add_jobs(scheduler, 1, 1);
-    expect_round(scheduler, 1, 1);
+    begin_round(scheduler, 2, 1, 1);
     stop_job(scheduler, 1, expect_assigned(scheduler, 1, 1),
              JS_SCHEDULER_RETRIED);
     stop_job(scheduler, 2, expect_assigned(scheduler, 1, 2),
@@ -74,10 +68,7 @@ static void test_a_stopped_job_runs_again(void)
 
 static void test_nothing_runs_again_once_it_is_stopped(void)
 {
-    struct js_scheduler *scheduler = scheduler_of(10, false);
-    add_slaves(scheduler, 2, 1);
-    add_jobs(scheduler, 1, 2);
-    expect_round(scheduler, 1, 2);
+    struct js_scheduler *scheduler = scheduler_in_round(2, 1, 2);
     uint64_t one = expect_assigned(scheduler, 1, 1);
     uint64_t two = expect_assigned(scheduler, 2, 2);
     js_scheduler_stop(scheduler);
@@ -95,7 +86,7 @@ static void add_timed(struct js_scheduler *scheduler, uint64_t id,
     struct js_job *job = not_null(js_job_new(id, "x", 1));
     job->timeout_ns = timeout_ns;
     job->expected_ns = expected_ns;
-    CU_ASSERT_EQUAL(js_scheduler_add(scheduler, job), 0);
+    add_new(scheduler, job);
 }
 
 static void test_what_does_not_fit_is_not_started(void)
@@ -165,11 +156,8 @@ static void lose(struct js_scheduler *scheduler, unsigned slave,
                  enum js_scheduler_verdict wanted)
 {
     struct js_outcome outcome = {.step = JS_STEP_RUNNER};
-    struct js_job *job = NULL;
-    js_scheduler_acknowledged(scheduler, slave, 1);
-    CU_ASSERT_EQUAL(
-        js_scheduler_ended(scheduler, slave, ticket, &outcome, &job), wanted);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(job);
+    struct js_job *job =
+        not_null(end_as(scheduler, slave, ticket, &outcome, wanted));
     CU_ASSERT_EQUAL(job->losses, losses);
     js_job_free(job);
 }
@@ -177,10 +165,7 @@ static void lose(struct js_scheduler *scheduler, unsigned slave,
 /* Retries do not count, and there are none; nor is there another slave. */
 static void test_the_third_loss_is_a_failure(void)
 {
-    struct js_scheduler *scheduler = scheduler_of(10, false);
-    add_slaves(scheduler, 1, 2);
-    add_jobs(scheduler, 1, 3);
-    expect_round(scheduler, 1, 3);
+    struct js_scheduler *scheduler = scheduler_in_round(1, 2, 3);
     uint64_t culprit = expect_assigned(scheduler, 1, 1);
     uint64_t other = expect_assigned(scheduler, 2, 1);
     lose(scheduler, 1, culprit, 1, JS_SCHEDULER_LOST);
@@ -209,19 +194,15 @@ static void test_what_is_cut_runs_again(void)
                              .step = JS_STEP_COLLECT,
                              .step_errno = ENOSPC,
                              .run_ns = long_ns};
-    struct js_job *job;
     add_slaves(scheduler, 1, 1);
     add_jobs(scheduler, 1, 1);
     for (uint32_t times = 0; times <= JS_SCHEDULER_CUTS; times++) {
         struct js_scheduler_decision last;
         CU_ASSERT_EQUAL_FATAL(follow(scheduler, &last), 1);
         CU_ASSERT_EQUAL(last.job->attempt, times + 1);
-        js_scheduler_acknowledged(scheduler, 1, 1);
-        CU_ASSERT_EQUAL(
-            js_scheduler_ended(scheduler, 1, last.ticket, &cut, &job),
-            times < JS_SCHEDULER_CUTS ? JS_SCHEDULER_RETRIED
-                                      : JS_SCHEDULER_ENDED);
-        js_job_free(job);
+        js_job_free(end_as(scheduler, 1, last.ticket, &cut,
+                           times < JS_SCHEDULER_CUTS ? JS_SCHEDULER_RETRIED
+                                                     : JS_SCHEDULER_ENDED));
     }
     CU_ASSERT_EQUAL(js_scheduler_held(scheduler), 0);
     free_scheduler(scheduler);
@@ -231,18 +212,15 @@ static void test_what_is_cut_runs_again(void)
  * before fails. */
 static void test_a_slave_that_dies(void)
 {
-    struct js_scheduler *scheduler = scheduler_of(10, false);
+    struct js_scheduler *scheduler = scheduler_in_round(4, 1, 1);
     uint32_t losses[4] = {0};
-    add_slaves(scheduler, 4, 1);
-    add_jobs(scheduler, 1, 1);
-    expect_round(scheduler, 1, 1);
     for (unsigned slave = 1; slave <= 3; slave++) {
         expect_assigned(scheduler, 1, slave);
         js_scheduler_died(scheduler, slave, note_losses, losses);
         CU_ASSERT_EQUAL(losses[1], slave);
     }
-    struct js_scheduler_decision next = js_scheduler_next(scheduler);
-    CU_ASSERT_EQUAL_FATAL(next.step, JS_SCHEDULER_FAIL);
+    struct js_scheduler_decision next =
+        expect_step(scheduler, JS_SCHEDULER_FAIL);
     CU_ASSERT_EQUAL(next.skipped->id, 1);
     CU_ASSERT_EQUAL(next.slave, 3);
     js_job_free(next.skipped);
@@ -254,16 +232,13 @@ static void test_a_slave_that_dies(void)
 /* One that merely goes blames nobody. */
 static void test_a_slave_that_goes_blames_nobody(void)
 {
-    struct js_scheduler *scheduler = scheduler_of(10, false);
-    add_slaves(scheduler, 8, 1);
-    add_jobs(scheduler, 1, 1);
-    expect_round(scheduler, 1, 1);
+    struct js_scheduler *scheduler = scheduler_in_round(8, 1, 1);
     for (unsigned slave = 1; slave <= 7; slave++) {
         expect_assigned(scheduler, 1, slave);
         js_scheduler_lost(scheduler, slave);
     }
-    struct js_scheduler_decision next = js_scheduler_next(scheduler);
-    CU_ASSERT_EQUAL_FATAL(next.step, JS_SCHEDULER_ASSIGN);
+    struct js_scheduler_decision next =
+        expect_step(scheduler, JS_SCHEDULER_ASSIGN);
     CU_ASSERT_EQUAL(next.job->losses, 0);
     free_scheduler(scheduler);
 }
@@ -271,11 +246,9 @@ static void test_a_slave_that_goes_blames_nobody(void)
 /* Of what was given ahead only the first few may have begun. */
 static void test_what_was_far_ahead_is_not_blamed(void)
 {
-    struct js_scheduler *scheduler = scheduler_of(10, false);
+    struct js_scheduler *scheduler = taught_scheduler(1, short_ns);
     uint32_t losses[64] = {0};
     struct js_scheduler_decision next;
-    add_slaves(scheduler, 1, 1);
-    teach(scheduler, 1, short_ns);
     add_jobs(scheduler, 2, 60);
     while ((next = js_scheduler_next(scheduler)).step != JS_SCHEDULER_NOTHING) {
         if (next.step == JS_SCHEDULER_ASSIGN)
@@ -295,11 +268,8 @@ static void test_what_was_far_ahead_is_not_blamed(void)
  * alone; and it is used again when that has ended. */
 static void test_a_slave_is_cleared(void)
 {
-    struct js_scheduler *scheduler = scheduler_of(10, false);
+    struct js_scheduler *scheduler = scheduler_in_round(3, 1, 9);
     uint64_t held[3];
-    add_slaves(scheduler, 3, 1);
-    add_jobs(scheduler, 1, 9);
-    expect_round(scheduler, 1, 9);
     for (unsigned slave = 1; slave <= 3; slave++)
         held[slave - 1] = expect_assigned(scheduler, slave, slave);
     uint32_t losses[10] = {0};
@@ -328,12 +298,11 @@ static void test_a_wide_loss_in_company_proves_nothing(void)
     wide->losses = 2; /* in an earlier run */
     struct js_job *plain = not_null(js_job_new_simulated(2, 1));
     plain->priority = 1;
-    js_scheduler_add(scheduler, plain);
-    struct js_scheduler_decision next = js_scheduler_next(scheduler);
-    CU_ASSERT_EQUAL(next.step, JS_SCHEDULER_DISPATCH);
+    add_new(scheduler, plain);
+    expect_step(scheduler, JS_SCHEDULER_DISPATCH);
     uint64_t other = expect_assigned(scheduler, 2, 1);
-    js_scheduler_add(scheduler, wide);
-    CU_ASSERT_EQUAL(js_scheduler_next(scheduler).step, JS_SCHEDULER_DISPATCH);
+    add_new(scheduler, wide);
+    expect_step(scheduler, JS_SCHEDULER_DISPATCH);
     uint64_t ticket = expect_assigned(scheduler, 1, 1);
     lose(scheduler, 1, ticket, 2, JS_SCHEDULER_LOST);
     lose(scheduler, 1, other, 1, JS_SCHEDULER_LOST);

@@ -147,11 +147,10 @@ static void see_counts(struct model *model)
            "wrong count of jobs held");
     demand(model, js_scheduler_assigned(scheduler) == model->assigned,
            "wrong count of jobs assigned");
-    demand(
-        model,
-        js_scheduler_running(scheduler) ==
-            js_allocator_busy_slots(allocators[index_of(scheduler)].allocator),
-        "wrong count of jobs running");
+    demand(model,
+           js_scheduler_running(scheduler) ==
+               js_allocator_busy_slots(allocator),
+           "wrong count of jobs running");
     demand(model, js_scheduler_slaves(scheduler) == model->live,
            "wrong slaves");
     demand(model, js_scheduler_slots(scheduler) == model->slots, "wrong slots");
@@ -182,10 +181,8 @@ static void see_decisions(struct model *model)
 
 static void model_add_job(struct model *model)
 {
-    struct js_job *job = js_job_new_simulated(++model->added, 1);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(job);
-    model->jobs[model->added].attempt = 1;
-    js_scheduler_add(model->scheduler, job);
+    model->jobs[++model->added].attempt = 1;
+    add_jobs(model->scheduler, model->added, model->added);
 }
 
 static void model_add_slave(struct model *model)
@@ -195,9 +192,7 @@ static void model_add_slave(struct model *model)
     slave->is_live = true;
     model->live++;
     model->slots += slave->slots;
-    demand(model,
-           add_slave(model->scheduler, model->slave_count, slave->slots) == 0,
-           "a slave is refused");
+    add_slave(model->scheduler, model->slave_count, slave->slots);
 }
 
 /* A job that somebody has, or NULL; its id in *ret_id. */
@@ -400,9 +395,40 @@ static void test_random_runs(void)
     free(model);
 }
 
+/* ---------------------------------------------------------------- running */
+
+struct held {
+    unsigned slave;
+    uint64_t ticket, id;
+};
+
+/* What runs, in any order. */
+struct running {
+    unsigned count;
+    struct held jobs[64];
+};
+
+static void running_put(struct running *running,
+                        const struct js_scheduler_decision *next)
+{
+    CU_ASSERT_FATAL(running->count < 64);
+    running->jobs[running->count++] = (struct held){
+        .slave = next->slave, .ticket = next->ticket, .id = next->job->id};
+}
+
+/* Any of them; the last takes its place. */
+static struct held running_take(struct running *running, struct rng *rng)
+{
+    CU_ASSERT_FATAL(running->count > 0);
+    size_t at = rng_below(rng, running->count);
+    struct held held = running->jobs[at];
+    running->jobs[at] = running->jobs[--running->count];
+    return held;
+}
+
 /* ---------------------------------------------------------------- graphs */
 
-enum { FEW_MAX = 12, HOLDING_MAX = 64 };
+enum { FEW_MAX = 12 };
 
 enum fate { FATE_NONE, FATE_DONE, FATE_FAILED, FATE_SKIPPED };
 
@@ -419,11 +445,7 @@ struct few {
     unsigned epoch[FEW_MAX + 1]; /* `wait` lines above it */
     enum fate fate[FEW_MAX + 1];
     unsigned runs[FEW_MAX + 1];
-    /* What runs. */
-    unsigned slaves[HOLDING_MAX];
-    uint64_t tickets[HOLDING_MAX];
-    uint64_t ids[HOLDING_MAX];
-    unsigned running;
+    struct running running;
 };
 
 static void add_few(struct few *few, uint64_t id)
@@ -457,7 +479,7 @@ static void add_few(struct few *few, uint64_t id)
     job->retries = few->retries[id];
     job->request.cores = 1 + (uint32_t)rng_below(&few->rng, 3);
     job->priority = (int32_t)rng_below(&few->rng, 3);
-    CU_ASSERT_EQUAL(js_scheduler_add(few->scheduler, job), 0);
+    add_new(few->scheduler, job);
 }
 
 /* The rules once more: true if all it waits for has ended as it must. */
@@ -494,27 +516,20 @@ static void follow_few(struct few *few)
         CU_ASSERT_TRUE(may_run(few, next.job->id));
         CU_ASSERT_EQUAL(next.job->attempt, few->runs[next.job->id] + 1);
         few->runs[next.job->id]++;
-        few->slaves[few->running] = next.slave;
-        few->ids[few->running] = next.job->id;
-        few->tickets[few->running++] = next.ticket;
+        running_put(&few->running, &next);
         js_scheduler_acknowledged(few->scheduler, next.slave, 1);
     }
 }
 
 static void end_any(struct few *few)
 {
-    size_t at = rng_below(&few->rng, few->running);
+    struct held held = running_take(&few->running, &few->rng);
     struct js_job *job = NULL;
-    struct js_outcome outcome = {.run_ns = long_ns};
-    unsigned slave = few->slaves[at];
-    uint64_t ticket = few->tickets[at], id = few->ids[at];
-    few->running--;
-    few->ids[at] = few->ids[few->running];
-    few->slaves[at] = few->slaves[few->running];
-    few->tickets[at] = few->tickets[few->running];
-    outcome.exit_code = few->fails[id];
-    enum js_scheduler_verdict verdict =
-        js_scheduler_ended(few->scheduler, slave, ticket, &outcome, &job);
+    uint64_t id = held.id;
+    struct js_outcome outcome = {.run_ns = long_ns,
+                                 .exit_code = few->fails[id]};
+    enum js_scheduler_verdict verdict = js_scheduler_ended(
+        few->scheduler, held.slave, held.ticket, &outcome, &job);
     CU_ASSERT_EQUAL(job->id, id);
     bool is_last = few->runs[id] > few->retries[id];
     CU_ASSERT_EQUAL(verdict, few->fails[id] && !is_last ? JS_SCHEDULER_RETRIED
@@ -561,13 +576,12 @@ static void test_random_graphs(void)
             .round_size = 1 + (uint32_t)rng_below(&few.rng, 4),
             .barrier = rng_chance(&few.rng, 20)};
         few.scheduler = new_scheduler_of(&config, few.graph);
-        for (unsigned i = 0; i < 3; i++)
-            add_slave_on(few.scheduler, i + 1, 1, 0, 3, i);
+        add_nodes(few.scheduler, 1, 3);
         few.count = 1 + (unsigned)rng_below(&few.rng, FEW_MAX);
         for (uint64_t id = 1; id <= few.count; id++)
             add_few(&few, id);
         follow_few(&few);
-        while (few.running > 0) {
+        while (few.running.count > 0) {
             end_any(&few);
             follow_few(&few);
         }
@@ -584,16 +598,13 @@ static void test_random_graphs(void)
  * half of its memory, in any order: no slot is idle while a plain job waits,
  * and all end.
  */
-enum { SCARCE_JOBS = 60, SCARCE_SLOTS = 16 };
+enum { SCARCE_JOBS = 60 };
 
 struct scarce {
     struct rng rng;
     struct js_scheduler *scheduler;
-    unsigned slots, running, plain_left;
-    struct {
-        uint64_t ticket, id;
-        unsigned slave;
-    } run[SCARCE_SLOTS];
+    unsigned slots, plain_left;
+    struct running running;
 };
 
 static void scarce_add_jobs(struct scarce *scarce)
@@ -604,7 +615,7 @@ static void scarce_add_jobs(struct scarce *scarce)
         if (rng_chance(&scarce->rng, 40))
             job->request.mem_bytes = 300 + rng_below(&scarce->rng, 701);
         scarce->plain_left += js_job_is_plain(job);
-        CU_ASSERT_EQUAL(js_scheduler_add(scarce->scheduler, job), 0);
+        add_new(scarce->scheduler, job);
     }
 }
 
@@ -617,10 +628,8 @@ static void scarce_follow(struct scarce *scarce)
         if (next.step != JS_SCHEDULER_ASSIGN)
             continue;
         scarce->plain_left -= js_job_is_plain(next.job);
-        CU_ASSERT_FATAL(scarce->running < scarce->slots);
-        scarce->run[scarce->running].ticket = next.ticket;
-        scarce->run[scarce->running].id = next.job->id;
-        scarce->run[scarce->running++].slave = next.slave;
+        CU_ASSERT_FATAL(scarce->running.count < scarce->slots);
+        running_put(&scarce->running, &next);
         js_scheduler_acknowledged(scarce->scheduler, next.slave, 1);
     }
 }
@@ -635,19 +644,15 @@ static void test_no_core_is_idle_for_what_is_scarce(void)
         scarce.scheduler =
             scheduler_of(1 + (uint32_t)rng_below(&scarce.rng, 12), false);
         scarce.slots = nodes * cores;
-        for (unsigned i = 0; i < scarce.slots; i++)
-            CU_ASSERT_EQUAL(add_slave_on(scarce.scheduler, i + 1, 1, i / cores,
-                                         cores, i % cores),
-                            0);
+        add_nodes(scarce.scheduler, nodes, cores);
         scarce_add_jobs(&scarce);
         scarce_follow(&scarce);
         for (uint64_t done = 0; done < SCARCE_JOBS; done++) {
-            idle += scarce.running < scarce.slots && scarce.plain_left > 0;
-            CU_ASSERT_FATAL(scarce.running > 0);
-            size_t at = rng_below(&scarce.rng, scarce.running);
-            end_job(scarce.scheduler, scarce.run[at].slave,
-                    scarce.run[at].ticket, scarce.run[at].id, long_ns);
-            scarce.run[at] = scarce.run[--scarce.running];
+            idle +=
+                scarce.running.count < scarce.slots && scarce.plain_left > 0;
+            struct held held = running_take(&scarce.running, &scarce.rng);
+            end_job(scarce.scheduler, held.slave, held.ticket, held.id,
+                    long_ns);
             scarce_follow(&scarce);
         }
         CU_ASSERT_EQUAL(js_scheduler_held(scarce.scheduler), 0);
@@ -821,9 +826,8 @@ static void mix_init(struct mix *mix, uint64_t seed)
         for (uint32_t i = 0; i < mix->cores[node]; i++) {
             mix->node_of[++mix->slaves] = node;
             mix->live[node]++;
-            CU_ASSERT_EQUAL(add_slave_on(mix->scheduler, mix->slaves, 1, node,
-                                         mix->cores[node], i),
-                            0);
+            add_slave_on(mix->scheduler, mix->slaves, 1, node, mix->cores[node],
+                         i);
         }
     }
     for (uint64_t id = 1; id <= MIX_JOBS; id++) {

@@ -6,49 +6,45 @@
 
 /* ---------------------------------------------------------------- big jobs */
 
-static struct js_scheduler *scheduler_of_node(uint32_t cores)
+/* Slaves work off short jobs without end, also ahead of time; the job 50, which
+ * needs so many cores of so many nodes, comes in between. Returns how many jobs
+ * from behind it have begun when its turn comes. */
+static uint64_t begun_before_a_large_one(struct js_scheduler *scheduler,
+                                         unsigned slaves, uint32_t nodes,
+                                         uint32_t cores)
 {
-    struct js_scheduler *scheduler = scheduler_of(10, false);
-    for (uint32_t i = 0; i < cores; i++)
-        CU_ASSERT_EQUAL(add_slave_on(scheduler, i + 1, 1, 0, cores, i), 0);
-    return scheduler;
-}
-
-/* Two slaves work off short jobs without end; one for both their cores comes in
- * between and has its turn when what ran has ended. */
-static void test_a_big_job_is_not_starved(void)
-{
-    struct js_scheduler *scheduler = scheduler_of_node(2);
-    uint64_t tickets[64];
-    unsigned slaves[64];
-    unsigned running = 0, begun = 0;
-    uint64_t next_id = 1;
-    bool has_run = false;
-    for (int step = 0; step < 400 && !has_run; step++) {
-        while (js_scheduler_wants_jobs(scheduler)) {
-            add_job(scheduler, next_id, next_id == 50 ? 2 : 1, 0);
-            next_id++;
-        }
+    enum { SLAVES_MAX = 4, STEPS_MAX = 2000, LARGE = 50 };
+    struct ring rings[SLAVES_MAX + 1];
+    uint64_t next_id = 1, running = 0, begun = 0;
+    memset(rings, 0, sizeof(rings));
+    for (unsigned step = 0; step < STEPS_MAX; step++) {
         struct js_scheduler_decision next;
+        for (; js_scheduler_wants_jobs(scheduler); next_id++)
+            add_wide_job(scheduler, next_id, next_id == LARGE ? nodes : 1,
+                         next_id == LARGE ? cores : 1);
         while ((next = js_scheduler_next(scheduler)).step !=
                JS_SCHEDULER_NOTHING) {
             if (next.step != JS_SCHEDULER_ASSIGN)
                 continue;
-            has_run |= next.job->id == 50;
-            begun += next.job->id > 50;
-            slaves[running] = next.slave;
-            tickets[running++] = next.ticket;
-            js_scheduler_acknowledged(scheduler, next.slave, 1);
+            if (next.job->id == LARGE)
+                return begun;
+            begun += next.job->id > LARGE;
+            ring_put(&rings[next.slave], next.ticket);
+            running++;
         }
         CU_ASSERT_FATAL(running > 0);
-        js_job_free(ended(scheduler, slaves[0], tickets[0], short_ns));
-        running--;
-        memmove(slaves, slaves + 1, running * sizeof(*slaves));
-        memmove(tickets, tickets + 1, running * sizeof(*tickets));
+        unsigned slave = 1 + step % slaves;
+        running -= end_oldest(scheduler, slave, &rings[slave]);
     }
-    CU_ASSERT_TRUE(has_run);
-    /* No more were let past it than had been given out when it came. */
-    CU_ASSERT(begun <= 20);
+    CU_FAIL("it never has its turn");
+    return begun;
+}
+
+/* No more are let past it than had been given out when it came. */
+static void test_a_big_job_is_not_starved(void)
+{
+    struct js_scheduler *scheduler = scheduler_of_nodes(1, 2);
+    CU_ASSERT(begun_before_a_large_one(scheduler, 2, 1, 2) <= 20);
     free_scheduler(scheduler);
 }
 
@@ -57,16 +53,16 @@ static void test_a_big_job_is_not_starved(void)
  * beside, and the next one waits. */
 static void test_small_jobs_fill_in(void)
 {
-    struct js_scheduler *scheduler = scheduler_of_node(3);
-    CU_ASSERT_EQUAL(add_slave_on(scheduler, 4, 1, 1, 1, 0), 0);
-    for (uint64_t id = 1; id <= 2; id++)
-        add_job(scheduler, id, 1, 0);
+    struct js_scheduler *scheduler = scheduler_of_nodes(1, 3);
+    add_slave_on(scheduler, 4, 1, 1, 1, 0);
+    add_job(scheduler, 1, 1);
+    add_job(scheduler, 2, 1);
     expect_round(scheduler, 1, 2);
     uint64_t first = expect_assigned(scheduler, 1, 1);
     expect_assigned(scheduler, 2, 2);
-    add_job(scheduler, 3, 3, 0);
-    add_job(scheduler, 4, 1, 0);
-    add_job(scheduler, 5, 1, 0);
+    add_job(scheduler, 3, 3);
+    add_job(scheduler, 4, 1);
+    add_job(scheduler, 5, 1);
     expect_round(scheduler, 3, 5);
     /* Core 3 is kept for the big one; the other node is not. */
     expect_assigned(scheduler, 4, 4);
@@ -80,11 +76,11 @@ static void test_small_jobs_fill_in(void)
 static void test_a_big_one_waits_its_turn(void)
 {
     struct js_scheduler *scheduler = scheduler_of_nodes(1, 2);
-    add_job(scheduler, 1, 1, 0);
-    add_job(scheduler, 2, 1, 0);
-    add_job(scheduler, 3, 1, 0);
-    add_job(scheduler, 4, 2, 0);
-    add_job(scheduler, 5, 1, 0);
+    add_job(scheduler, 1, 1);
+    add_job(scheduler, 2, 1);
+    add_job(scheduler, 3, 1);
+    add_job(scheduler, 4, 2);
+    add_job(scheduler, 5, 1);
     expect_round(scheduler, 1, 5);
     uint64_t first = expect_assigned(scheduler, 1, 1);
     uint64_t second = expect_assigned(scheduler, 2, 2);
@@ -94,12 +90,12 @@ static void test_a_big_one_waits_its_turn(void)
     end_job(scheduler, 2, second, 2, long_ns);
     expect_nothing(scheduler); /* kept for the fourth, whose turn it is */
     end_job(scheduler, 1, third, 3, long_ns);
-    struct js_scheduler_decision wide = js_scheduler_next(scheduler);
-    CU_ASSERT_EQUAL_FATAL(wide.step, JS_SCHEDULER_ASSIGN);
+    struct js_scheduler_decision wide =
+        expect_step(scheduler, JS_SCHEDULER_ASSIGN);
     CU_ASSERT_EQUAL(wide.job->id, 4);
     expect_nothing(scheduler);
     end_job(scheduler, wide.slave, wide.ticket, 4, long_ns);
-    CU_ASSERT_EQUAL(js_scheduler_next(scheduler).step, JS_SCHEDULER_ASSIGN);
+    expect_step(scheduler, JS_SCHEDULER_ASSIGN);
     free_scheduler(scheduler);
 }
 
@@ -109,20 +105,20 @@ static void test_slots_that_share_a_core(void)
 {
     struct js_scheduler *scheduler = scheduler_of(10, false);
     for (unsigned i = 0; i < 4; i++)
-        CU_ASSERT_EQUAL(add_slave_on(scheduler, i + 1, 1, 0, 2, i % 2), 0);
-    add_job(scheduler, 1, 2, 0);
+        add_slave_on(scheduler, i + 1, 1, 0, 2, i % 2);
+    add_job(scheduler, 1, 2);
     for (uint64_t id = 2; id <= 5; id++)
-        add_job(scheduler, id, 1, 0);
+        add_job(scheduler, id, 1);
     expect_round(scheduler, 1, 5);
     uint64_t wide = expect_assigned(scheduler, 1, 1);
     expect_assigned(scheduler, 2, 2);
     expect_assigned(scheduler, 3, 3);
     expect_nothing(scheduler);
     end_job(scheduler, 1, wide, 1, long_ns);
-    struct js_scheduler_decision next = js_scheduler_next(scheduler);
-    CU_ASSERT_EQUAL_FATAL(next.step, JS_SCHEDULER_ASSIGN);
+    struct js_scheduler_decision next =
+        expect_step(scheduler, JS_SCHEDULER_ASSIGN);
     CU_ASSERT_NOT_EQUAL(next.slot, JS_SCHEDULER_SLOT_NEXT);
-    CU_ASSERT_EQUAL(js_scheduler_next(scheduler).step, JS_SCHEDULER_ASSIGN);
+    expect_step(scheduler, JS_SCHEDULER_ASSIGN);
     expect_nothing(scheduler);
     free_scheduler(scheduler);
 }
@@ -130,9 +126,9 @@ static void test_slots_that_share_a_core(void)
 /* A big job that waits for room gives up what was set aside for it. */
 static void test_a_reservation_ends_with_the_time(void)
 {
-    struct js_scheduler *scheduler = scheduler_of_node(2);
-    add_job(scheduler, 1, 1, 0);
-    add_job(scheduler, 2, 2, 0);
+    struct js_scheduler *scheduler = scheduler_of_nodes(1, 2);
+    add_job(scheduler, 1, 1);
+    add_job(scheduler, 2, 2);
     expect_round(scheduler, 1, 2);
     uint64_t one = expect_assigned(scheduler, 1, 1);
     expect_nothing(scheduler);
@@ -147,9 +143,9 @@ static void test_stuck(void)
 {
     struct js_scheduler *scheduler = scheduler_of(10, false);
     const struct js_job *job;
-    CU_ASSERT_EQUAL(add_slave_on(scheduler, 1, 1, 0, 4, 0), 0);
-    CU_ASSERT_EQUAL(add_slave_on(scheduler, 2, 1, 1, 1, 0), 0);
-    add_job(scheduler, 7, 4, 0);
+    add_slave_on(scheduler, 1, 1, 0, 4, 0);
+    add_slave_on(scheduler, 2, 1, 1, 1, 0);
+    add_job(scheduler, 7, 4);
     js_scheduler_lost(scheduler, 1);
     expect_round(scheduler, 7, 7);
     expect_nothing(scheduler);
@@ -164,7 +160,7 @@ static void add_gpu_job(struct js_scheduler *scheduler, uint64_t id)
 {
     struct js_job *job = not_null(js_job_new(id, "x", 1));
     job->request.gpus = 1;
-    CU_ASSERT_EQUAL(js_scheduler_add(scheduler, job), 0);
+    add_new(scheduler, job);
 }
 
 /* However many wait for the one GPU: the jobs behind them get the other core,
@@ -172,16 +168,13 @@ static void add_gpu_job(struct js_scheduler *scheduler, uint64_t id)
 static void test_a_crowd_that_waits_for_a_gpu(void)
 {
     enum { WAITING = 20000, PLAIN = 100 };
-    struct js_scheduler *scheduler = scheduler_of(10, false);
+    struct js_scheduler *scheduler = scheduler_of_nodes(1, 2);
     struct js_scheduler_decision last, gpu;
-    for (unsigned i = 0; i < 2; i++)
-        CU_ASSERT_EQUAL(add_slave_on(scheduler, i + 1, 1, 0, 2, i), 0);
     for (uint64_t id = 1; id <= WAITING; id++)
         add_gpu_job(scheduler, id);
     CU_ASSERT_EQUAL(follow(scheduler, &gpu), 1);
     for (uint64_t id = WAITING + 1; id <= WAITING + PLAIN; id++)
-        CU_ASSERT_EQUAL(
-            js_scheduler_add(scheduler, not_null(js_job_new(id, "x", 1))), 0);
+        add_new(scheduler, js_job_new(id, "x", 1));
     uint64_t before = js_scheduler_steps(scheduler);
     for (uint64_t id = WAITING + 1; id <= WAITING + PLAIN; id++) {
         CU_ASSERT_EQUAL_FATAL(follow(scheduler, &last), 1);
@@ -201,17 +194,15 @@ static void test_a_crowd_that_waits_for_a_gpu(void)
 /* What differs in its need costs a look each: of such there is a limit. */
 static void test_a_crowd_of_kinds(void)
 {
-    struct js_scheduler *scheduler = scheduler_of(10, false);
+    struct js_scheduler *scheduler = scheduler_of_nodes(1, 2);
     struct js_scheduler_decision last = {.step = JS_SCHEDULER_NOTHING};
     uint64_t jobs = 3 * JS_SCHEDULER_KINDS;
-    CU_ASSERT_EQUAL(add_slave_on(scheduler, 1, 1, 0, 2, 0), 0);
-    CU_ASSERT_EQUAL(add_slave_on(scheduler, 2, 1, 0, 2, 1), 0);
     for (uint64_t id = 1; id <= jobs; id++) {
         struct js_job *job = not_null(js_job_new(id, "x", 1));
         job->request.gpus = 1;
         job->request.mem_bytes = 1 + id % 1000;
         job->request.cores = 1 + (uint32_t)(id / 1000 % 2);
-        CU_ASSERT_EQUAL(js_scheduler_add(scheduler, job), 0);
+        add_new(scheduler, job);
     }
     unsigned dispatched = 0;
     struct js_scheduler_decision next;
@@ -238,19 +229,13 @@ static void test_a_favoured_one_is_overtaken(void)
 {
     struct js_scheduler_config config = {.round_size = 10, .retries = 1};
     struct js_scheduler *scheduler = new_scheduler(&config);
-    struct js_outcome failed = {.exit_code = 1, .run_ns = long_ns};
     struct js_scheduler_decision first, last;
-    struct js_job *job;
-    CU_ASSERT_EQUAL(add_slave_on(scheduler, 1, 2, 0, 2, 0), 0);
+    add_slave_on(scheduler, 1, 2, 0, 2, 0);
     add_gpu_job(scheduler, 1);
     add_gpu_job(scheduler, 2);
-    CU_ASSERT_EQUAL(follow(scheduler, &first),
-                    1); /* the other has a reservation */
-    js_scheduler_acknowledged(scheduler, 1, 1);
-    CU_ASSERT_EQUAL(
-        js_scheduler_ended(scheduler, 1, first.ticket, &failed, &job),
-        JS_SCHEDULER_RETRIED);
-    js_job_free(job);
+    /* The other has a reservation. */
+    CU_ASSERT_EQUAL(follow(scheduler, &first), 1);
+    fail_job(scheduler, 1, first.ticket, JS_SCHEDULER_RETRIED);
     for (unsigned left = 2; left > 0; left--) {
         CU_ASSERT_EQUAL_FATAL(follow(scheduler, &last), 1);
         end_job(scheduler, 1, last.ticket, last.job->id, long_ns);
@@ -269,8 +254,8 @@ static void test_a_job_of_two_nodes(void)
     add_wide_job(scheduler, 2, 2, 2);
     add_wide_job(scheduler, 3, 1, 1);
     expect_round(scheduler, 1, 3);
-    struct js_scheduler_decision next = js_scheduler_next(scheduler);
-    CU_ASSERT_EQUAL_FATAL(next.step, JS_SCHEDULER_ASSIGN);
+    struct js_scheduler_decision next =
+        expect_step(scheduler, JS_SCHEDULER_ASSIGN);
     CU_ASSERT_EQUAL(next.job->id, 1);
     CU_ASSERT_EQUAL(next.slave, 1);
     CU_ASSERT_EQUAL_FATAL(next.allocation->other_count, 1);
@@ -281,42 +266,16 @@ static void test_a_job_of_two_nodes(void)
     uint64_t ticket = expect_assigned(scheduler, 2, 1);
     expect_nothing(scheduler);
     end_job(scheduler, 1, ticket, 2, long_ns);
-    CU_ASSERT_EQUAL(js_scheduler_next(scheduler).step, JS_SCHEDULER_ASSIGN);
+    expect_step(scheduler, JS_SCHEDULER_ASSIGN);
     free_scheduler(scheduler);
 }
 
-/* Four slaves work off short jobs without end, also ahead of time; one that
- * needs all cores of both nodes comes in between and has its turn. */
+/* No more go past it than could be given ahead before it came. */
 static void test_a_job_of_two_nodes_is_not_starved(void)
 {
     struct js_scheduler *scheduler = scheduler_of_nodes(2, 2);
-    struct ring rings[5];
-    unsigned running = 0;
-    uint64_t next_id = 1, begun = 0;
-    bool has_run = false;
-    memset(rings, 0, sizeof(rings));
-    for (unsigned step = 0; step < 2000 && !has_run; step++) {
-        for (; js_scheduler_wants_jobs(scheduler); next_id++)
-            add_wide_job(scheduler, next_id, next_id == 50 ? 2 : 1,
-                         next_id == 50 ? 2 : 1);
-        struct js_scheduler_decision next;
-        while ((next = js_scheduler_next(scheduler)).step !=
-               JS_SCHEDULER_NOTHING) {
-            if (next.step != JS_SCHEDULER_ASSIGN)
-                continue;
-            has_run |= next.job->id == 50;
-            begun += next.job->id > 50;
-            struct ring *ring = &rings[next.slave];
-            ring->tickets[(ring->first + ring->count++) % RING] = next.ticket;
-            running++;
-        }
-        CU_ASSERT_FATAL(running > 0);
-        running -=
-            (unsigned)end_oldest(scheduler, 1 + step % 4, &rings[1 + step % 4]);
-    }
-    CU_ASSERT_TRUE(has_run);
-    /* No more went past it than could be given ahead before it came. */
-    CU_ASSERT(begun <= 4 * (JS_SCHEDULER_AHEAD_MAX + 1));
+    CU_ASSERT(begun_before_a_large_one(scheduler, 4, 2, 2) <=
+              4 * (JS_SCHEDULER_AHEAD_MAX + 1));
     free_scheduler(scheduler);
 }
 
@@ -332,17 +291,16 @@ static void test_a_lost_node_breaks_the_job(void)
     uint64_t wide = expect_assigned(scheduler, 1, 1);
     uint64_t plain = expect_assigned(scheduler, 2, 3);
     js_scheduler_lost(scheduler, 2);
-    struct js_scheduler_decision next = js_scheduler_next(scheduler);
-    CU_ASSERT_EQUAL_FATAL(next.step, JS_SCHEDULER_END);
+    struct js_scheduler_decision next =
+        expect_step(scheduler, JS_SCHEDULER_END);
     CU_ASSERT_EQUAL(next.slave, 1);
     CU_ASSERT_EQUAL(next.ticket, wide);
     expect_nothing(scheduler);
     end_job(scheduler, 3, plain, 2, long_ns);
-    expect_nothing(
-        scheduler); /* it is not elsewhere before it has ended here */
+    /* It is not elsewhere before it has ended here. */
+    expect_nothing(scheduler);
     fail_job(scheduler, 1, wide, JS_SCHEDULER_RETRIED);
-    next = js_scheduler_next(scheduler);
-    CU_ASSERT_EQUAL_FATAL(next.step, JS_SCHEDULER_ASSIGN);
+    next = expect_step(scheduler, JS_SCHEDULER_ASSIGN);
     CU_ASSERT_EQUAL(next.job->attempt, 2);
     CU_ASSERT_EQUAL(next.job->lost, 1);
     /* Its own slave: all of it is free at once; and now one node is left. */
