@@ -479,11 +479,28 @@ void run_free(struct run *run)
     free(run);
 }
 
-void run_go(struct run *run)
+static void run_go_and_leave(struct run *run, enum js_leaving how)
 {
     js_master_run(run->master, &run->result, &run->err);
-    js_master_dismiss(&run->link, JS_LEAVE_TOGETHER);
+    js_master_dismiss(&run->link, how);
     fake_net_finish(run->net);
+}
+
+void run_go(struct run *run)
+{
+    run_go_and_leave(run, JS_LEAVE_TOGETHER);
+}
+
+void run_go_without_lost(struct run *run)
+{
+    run_go_and_leave(run, JS_LEAVE_AT_ONCE);
+}
+
+struct run *run_through(const struct run_config *config)
+{
+    struct run *run = run_new(config);
+    run_go(run);
+    return run;
 }
 
 /* ---------------------------------------------------------------- checks */

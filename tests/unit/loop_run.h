@@ -111,8 +111,12 @@ struct run {
 struct run *run_new(const struct run_config *config);
 void run_free(struct run *run);
 
-/* Runs to the end. Afterwards every slave that lives has left. */
+/* Runs to the end. Afterwards every slave that lives has left ... */
 void run_go(struct run *run);
+/* ... and here those too that were given up. */
+void run_go_without_lost(struct run *run);
+/* run_new() and run_go() */
+struct run *run_through(const struct run_config *config);
 
 /* Writes to stderr which run this is, and `what`. */
 void run_show(const struct run *run, const char *what);

@@ -17,8 +17,7 @@ static void test_the_demonstration(void)
 {
     struct run_config config = {
         .slaves = 2, .demo_jobs = 30, .demo_duration_ns = JS_NS_PER_S};
-    struct run *run = run_new(&config);
-    run_go(run);
+    struct run *run = run_through(&config);
     expect_all_done(run, 30);
     expect_trace(run, 30);
     CU_ASSERT(run->result.wall_ns >= 15 * JS_NS_PER_S);
@@ -39,8 +38,7 @@ static void test_the_demonstration(void)
 static void test_no_jobs_at_all(void)
 {
     struct run_config config = {.slaves = 2, .demo_jobs = 0};
-    struct run *run = run_new(&config);
-    run_go(run);
+    struct run *run = run_through(&config);
     expect_all_done(run, 0);
     CU_ASSERT_EQUAL(run->result.wall_ns, 0);
     run_free(run);
@@ -56,8 +54,7 @@ static void test_barrier(void)
                                 .jobs = js_buf_string(&jobs),
                                 .round_size = 4,
                                 .barrier = true};
-    struct run *run = run_new(&config);
-    run_go(run);
+    struct run *run = run_through(&config);
     expect_all_done(run, 20);
     expect_trace(run, 20);
     struct trace *trace = trace_of(run);
@@ -79,8 +76,7 @@ static void test_without_barrier_nobody_waits(void)
     struct js_buf jobs = JS_BUF_INIT;
     js_buf_printf(&jobs, "3\n%s", fast);
     struct run_config config = {.slaves = 2, .jobs = js_buf_string(&jobs)};
-    struct run *run = run_new(&config);
-    run_go(run);
+    struct run *run = run_through(&config);
     expect_all_done(run, 41);
     /* 40 x 0.1 s on the one, while the other runs for 3 s, and shares. */
     CU_ASSERT(run->result.wall_ns < 4 * JS_NS_PER_S);
@@ -97,8 +93,7 @@ static void run_on_slots(int slaves, uint32_t slots)
                                 .slots = slots,
                                 .demo_jobs = jobs,
                                 .demo_duration_ns = JS_NS_PER_S};
-    struct run *run = run_new(&config);
-    run_go(run);
+    struct run *run = run_through(&config);
     expect_all_done(run, jobs);
     CU_ASSERT_EQUAL(run->result.slots, (uint64_t)slaves * slots);
     CU_ASSERT(run->result.wall_ns >= 5 * JS_NS_PER_S);
@@ -119,8 +114,8 @@ static void test_the_longest_duration(void)
 {
     struct run_config config = {
         .slaves = 1, .demo_jobs = 1, .demo_duration_ns = JS_NEVER_NS - 1};
-    struct run *run = run_new(&config);
-    run_go(run); /* until it is noticed that nothing happens any more */
+    struct run *run = run_through(
+        &config); /* until it is noticed that nothing happens any more */
     CU_ASSERT_EQUAL(run->finished, 0);
     CU_ASSERT_EQUAL(run->result.end, JS_MASTER_BROKEN);
     CU_ASSERT_EQUAL(run->result.left, 1);
@@ -183,8 +178,7 @@ static void test_short_jobs_are_given_ahead(void)
     char *jobs = lines_of("0.001", 1000);
     struct run_config config = {
         .slaves = 1, .jobs = jobs, .delay_max_ns = JS_NS_PER_MS};
-    struct run *run = run_new(&config);
-    run_go(run);
+    struct run *run = run_through(&config);
     expect_all_done(run, 1000);
     CU_ASSERT(run->result.wall_ns < JS_NS_PER_S + JS_NS_PER_S / 10);
     run_free(run);
@@ -198,8 +192,7 @@ static void test_long_jobs_hold_up_nobody(void)
     char *more = lines_of("0.001", 300);
     js_buf_printf(&jobs, "%s3600\n%s", some, more);
     struct run_config config = {.slaves = 2, .jobs = js_buf_string(&jobs)};
-    struct run *run = run_new(&config);
-    run_go(run);
+    struct run *run = run_through(&config);
     expect_all_done(run, 401);
     for (uint64_t id = 1; id <= 401; id++) {
         if (id != 101)
@@ -225,8 +218,7 @@ static void test_even_jobs_are_not_sent_to_and_fro(void)
     for (size_t i = 0; i < sizeof(durations) / sizeof(durations[0]); i++) {
         char *jobs = lines_of(durations[i], 200);
         struct run_config config = {.slaves = 2, .jobs = jobs};
-        struct run *run = run_new(&config);
-        run_go(run);
+        struct run *run = run_through(&config);
         expect_all_done(run, 200);
         uint64_t back = fake_net_sent(run->net, JS_TAG_RETURNED);
         CU_ASSERT(back <= JS_SCHEDULER_CREDIT);
@@ -256,8 +248,7 @@ static void test_long_commands(void)
         js_buf_append(&jobs, "\n", 1);
     }
     struct run_config config = {.slaves = 2, .jobs = js_buf_string(&jobs)};
-    struct run *run = run_new(&config);
-    run_go(run);
+    struct run *run = run_through(&config);
     expect_all_done(run, 11);
     CU_ASSERT_EQUAL(run->longest_command, 1048576);
     CU_ASSERT_EQUAL(run->command_sum, sum);
@@ -301,8 +292,7 @@ static void test_failed_jobs(void)
 {
     struct run_config config = {.slaves = 2,
                                 .jobs = "0.1 exit=3\n0.1\n0.1 exit=255\n"};
-    struct run *run = run_new(&config);
-    run_go(run);
+    struct run *run = run_through(&config);
     expect_all_done(run, 3); /* failing is a way to end */
     CU_ASSERT_EQUAL(run->fates[1].exit_code, 3);
     CU_ASSERT_EQUAL(run->fates[2].exit_code, 0);
@@ -317,8 +307,7 @@ static void test_nobody_is_awake_for_nothing(void)
 {
     struct run_config config = {
         .slaves = 2, .demo_jobs = 2, .demo_duration_ns = 60 * JS_NS_PER_S};
-    struct run *run = run_new(&config);
-    run_go(run);
+    struct run *run = run_through(&config);
     expect_all_done(run, 2);
     for (int i = 0; i <= 2; i++)
         CU_ASSERT(fake_net_turns(run->net, i) < 30);
@@ -328,8 +317,7 @@ static void test_nobody_is_awake_for_nothing(void)
 static void test_what_runs_long_is_told(void)
 {
     struct run_config config = {.slaves = 2, .jobs = "0.5\n3\n3\n0.5\n3\n"};
-    struct run *run = run_new(&config);
-    run_go(run);
+    struct run *run = run_through(&config);
     expect_all_done(run, 5);
     for (uint64_t id = 1; id <= 5; id++)
         CU_ASSERT_EQUAL(run->fates[id].begun, id != 1 && id != 4);
@@ -341,8 +329,7 @@ static void test_turns_for_a_job_are_few(void)
 {
     char *jobs = lines_of("0.1 out=50", 500);
     struct run_config config = {.slaves = 2, .jobs = jobs};
-    struct run *run = run_new(&config);
-    run_go(run);
+    struct run *run = run_through(&config);
     expect_all_done(run, 500);
     for (int i = 0; i <= 2; i++)
         CU_ASSERT(fake_net_turns(run->net, i) < 500 * 5);
@@ -360,8 +347,7 @@ static void test_messages_for_short_jobs_are_few(void)
     enum { JOBS = 1000 };
     char *jobs = lines_of("0.0005", JOBS);
     struct run_config config = {.slaves = 2, .jobs = jobs};
-    struct run *run = run_new(&config);
-    run_go(run);
+    struct run *run = run_through(&config);
     expect_all_done(run, JOBS);
     uint64_t given = fake_net_sent(run->net, JS_TAG_JOB) +
                      fake_net_sent(run->net, JS_TAG_JOBS);
@@ -387,8 +373,7 @@ static void test_no_core_waits_at_the_end(void)
     for (uint64_t seed = 1; seed <= unit_rounds(20); seed++) {
         struct run_config config = {
             .slaves = 2, .jobs = js_buf_string(&jobs), .seed = seed};
-        struct run *run = run_new(&config);
-        run_go(run);
+        struct run *run = run_through(&config);
         expect_all_done(run, 120);
         /* At the most one long job is all that is left for one of them. */
         CU_ASSERT(since_start_ns(run) <
@@ -452,8 +437,7 @@ static struct run *run_list(const char *jobs, int slaves, uint64_t seed)
 {
     struct run_config config = {
         .slaves = slaves, .jobs = jobs, .slots = 1, .seed = seed};
-    struct run *run = run_new(&config);
-    run_go(run);
+    struct run *run = run_through(&config);
     expect_no_complaint(run);
     return run;
 }
@@ -658,8 +642,7 @@ static void test_jobs_that_do_not_fit_before_a_limit(void)
                                         "[timeout=5s name=a] 1\n"
                                         "[after=a timeout=60s] 1\n1\n1\n",
                                 .stop_ns = 20 * JS_NS_PER_S};
-    struct run *run = run_new(&config);
-    run_go(run);
+    struct run *run = run_through(&config);
     expect_no_complaint(run);
     CU_ASSERT_EQUAL(run->result.end, JS_MASTER_INTERRUPTED);
     CU_ASSERT_EQUAL(run->result.left, 2);

@@ -377,8 +377,7 @@ static void test_a_slow_journal_keeps_slaves(void)
                                 .jobs = "0.4\n0.4\n0.4\n0.4\n0.4\n0.4\n0.4\n",
                                 .lease_ns = lease_ns,
                                 .commit_ns = 5 * lease_ns};
-    struct run *run = run_new(&config);
-    run_go(run);
+    struct run *run = run_through(&config);
     expect_all_done(run, 7);
     CU_ASSERT_EQUAL(run->result.lost, 0);
     CU_ASSERT_EQUAL(attempts_lost(run), 0);
@@ -411,9 +410,7 @@ static void test_a_slave_that_comes_back_late(void)
                       FAKE_START_NS + 700 * JS_NS_PER_MS +
                           (int64_t)seed * 17 * JS_NS_PER_MS,
                       FAKE_START_NS + (5 + (int64_t)seed / 4) * JS_NS_PER_S);
-        js_master_run(run->master, &run->result, &run->err);
-        js_master_dismiss(&run->link, JS_LEAVE_AT_ONCE);
-        fake_net_finish(run->net);
+        run_go_without_lost(run);
         expect_all_done(run, 80);
         run_free(run);
     }
@@ -451,9 +448,7 @@ static void test_a_slave_that_is_cut_off(void)
 {
     struct run *run = leased_run(3, 60, 1);
     fake_net_cut(run->net, 2, FAKE_START_NS + 1300 * JS_NS_PER_MS);
-    js_master_run(run->master, &run->result, &run->err);
-    js_master_dismiss(&run->link, JS_LEAVE_AT_ONCE);
-    fake_net_finish(run->net);
+    run_go_without_lost(run);
     expect_no_complaint(run);
     CU_ASSERT_EQUAL(run->result.end, JS_MASTER_DONE);
     CU_ASSERT_EQUAL(run->result.lost, 1);
@@ -480,9 +475,7 @@ static void test_all_slaves_cut_off(void)
 /* Runs to the end, and each of so many jobs finishes once. */
 static void expect_each_finishes(struct run *run, uint64_t jobs)
 {
-    js_master_run(run->master, &run->result, &run->err);
-    js_master_dismiss(&run->link, JS_LEAVE_AT_ONCE);
-    fake_net_finish(run->net);
+    run_go_without_lost(run);
     expect_no_complaint(run);
     CU_ASSERT_EQUAL(run->result.end, JS_MASTER_DONE);
     CU_ASSERT_EQUAL(run->finished, jobs);
@@ -497,8 +490,7 @@ static void test_what_a_killed_run_has_left(void)
                                 .jobs = "0.4\n0.4\n0.4\n",
                                 .lease_ns = lease_ns,
                                 .has_dead = true};
-    struct run *run = run_new(&config);
-    run_go(run);
+    struct run *run = run_through(&config);
     expect_all_done(run, 3);
     CU_ASSERT_EQUAL(fake_net_sent(run->net, JS_TAG_CLEAR), 2);
     CU_ASSERT_EQUAL(fake_net_sent(run->net, JS_TAG_CLEARED), 2);
@@ -536,9 +528,7 @@ static void test_a_host_of_a_job_is_lost(void)
         .slaves = 4, .jobs = "[nodes=3 cores=4] 60\n", .lease_ns = lease_ns};
     struct run *run = run_new(&config);
     fake_net_cut(run->net, 2, FAKE_START_NS + JS_NS_PER_S);
-    js_master_run(run->master, &run->result, &run->err);
-    js_master_dismiss(&run->link, JS_LEAVE_AT_ONCE);
-    fake_net_finish(run->net);
+    run_go_without_lost(run);
     expect_no_complaint(run);
     CU_ASSERT_EQUAL(run->result.end, JS_MASTER_DONE);
     CU_ASSERT_EQUAL(run->finished, 1);

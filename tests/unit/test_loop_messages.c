@@ -21,8 +21,7 @@ static void test_output_of_every_size(void)
         js_buf_printf(&jobs, "0.01 out=%d err=%d\n", sizes[i],
                       sizes[(i * 7) % 15]);
     struct run_config config = {.slaves = 2, .jobs = js_buf_string(&jobs)};
-    struct run *run = run_new(&config);
-    run_go(run);
+    struct run *run = run_through(&config);
     expect_all_done(run, 15);
     expect_output(run);
     /* No more than that rides with a DONE, beside what else it says. */
