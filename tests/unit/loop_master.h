@@ -15,8 +15,8 @@
 #define js_master_turn loop_master_turn
 #define js_master_run loop_master_run
 #define js_master_dismiss loop_master_dismiss
-#define js_master_scheduler loop_master_plan
-#define js_master_allocator loop_master_pool
+#define js_master_scheduler loop_master_scheduler
+#define js_master_allocator loop_master_allocator
 #define js_master_host loop_master_host
 #define js_master_no_memory loop_master_no_memory
 #define js_meeting_step loop_meeting_step

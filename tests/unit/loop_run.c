@@ -1,5 +1,7 @@
 #include "loop_run.h"
 
+#include "mpi/slave_private.h"
+
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -180,7 +182,8 @@ bool fake_recorder_is_show_due(struct js_recorder *recorder, int64_t now_ns)
     return true;
 }
 
-/* What is shown of the run fits together, at the end of every turn. */
+/* What is shown of the run fits together, at the end of every turn; and so does
+ * the scheduler, in a plain build too. */
 void fake_recorder_show(struct js_recorder *recorder, int64_t now_ns,
                         struct js_progress standing, uint64_t total)
 {
@@ -193,6 +196,7 @@ void fake_recorder_show(struct js_recorder *recorder, int64_t now_ns,
         fake_net_complain(run->net, "jobs run before the run has begun");
     if (now_ns < FAKE_START_NS)
         fake_net_complain(run->net, "a turn at no time");
+    js_scheduler_assert_invariants(js_master_scheduler(run->master));
     if (standing.busy_slots > run->most_busy)
         run->most_busy = standing.busy_slots;
 }
@@ -311,6 +315,7 @@ static int slave_turn(void *arg)
     }
     if (rc == 0)
         rc = js_slave_turn(seat->slave, &seat->err);
+    js_slave_queue_assert_invariants(&seat->slave->queue);
     if (rc == 0)
         rc = js_slave_wait(seat->slave, &seat->err);
     return rc;

@@ -130,10 +130,20 @@ static inline void add_job(struct js_scheduler *scheduler, uint64_t id,
     add_wide_job(scheduler, id, 1, cores);
 }
 
+/* The next decision, before which all is as it must be. (To look at thousands
+ * of jobs at every step takes too long.) */
+static inline struct js_scheduler_decision
+next_step(struct js_scheduler *scheduler)
+{
+    if (js_scheduler_held(scheduler) < 200)
+        js_scheduler_assert_invariants(scheduler);
+    return js_scheduler_next(scheduler);
+}
+
 static inline struct js_scheduler_decision
 expect_step(struct js_scheduler *scheduler, enum js_scheduler_step step)
 {
-    struct js_scheduler_decision next = js_scheduler_next(scheduler);
+    struct js_scheduler_decision next = next_step(scheduler);
     CU_ASSERT_EQUAL_FATAL(next.step, step);
     return next;
 }
@@ -187,7 +197,7 @@ static inline unsigned assign_all(struct js_scheduler *scheduler,
 {
     unsigned count = 0;
     for (;;) {
-        struct js_scheduler_decision next = js_scheduler_next(scheduler);
+        struct js_scheduler_decision next = next_step(scheduler);
         if (next.step == JS_SCHEDULER_NOTHING)
             return count;
         if (next.step == JS_SCHEDULER_DISPATCH)
@@ -205,7 +215,7 @@ static inline unsigned follow(struct js_scheduler *scheduler,
     unsigned count = 0;
     struct js_scheduler_decision next;
     *last = (struct js_scheduler_decision){.step = JS_SCHEDULER_NOTHING};
-    while ((next = js_scheduler_next(scheduler)).step != JS_SCHEDULER_NOTHING) {
+    while ((next = next_step(scheduler)).step != JS_SCHEDULER_NOTHING) {
         if (next.step != JS_SCHEDULER_ASSIGN)
             continue;
         *last = next;

@@ -155,7 +155,7 @@ static void test_longest_first(void)
     }
     add_slaves(scheduler, 4, 1);
     for (int i = 0; i < 4; i++)
-        CU_ASSERT_EQUAL(js_scheduler_next(scheduler).job->id, order[i]);
+        CU_ASSERT_EQUAL(next_step(scheduler).job->id, order[i]);
     free_scheduler(scheduler);
 }
 
@@ -353,10 +353,10 @@ static void test_a_recall_while_others_wait_for_a_gpu(void)
     /* One slave has a GPU job, the other a plain one and those ahead. */
     CU_ASSERT_EQUAL(assign_all(scheduler, tickets, 32), 9);
     add_slave_on(scheduler, 3, 1, 0, 3, 2);
-    struct js_scheduler_decision next = js_scheduler_next(scheduler);
+    struct js_scheduler_decision next = next_step(scheduler);
     while (next.step == JS_SCHEDULER_ASSIGN ||
            next.step == JS_SCHEDULER_DISPATCH)
-        next = js_scheduler_next(scheduler);
+        next = next_step(scheduler);
     CU_ASSERT_EQUAL(next.step, JS_SCHEDULER_RECALL);
     free_scheduler(scheduler);
 }
@@ -652,7 +652,7 @@ static uint64_t take_decisions(struct js_scheduler *scheduler,
 {
     uint64_t calls = 1;
     struct js_scheduler_decision next;
-    while ((next = js_scheduler_next(scheduler)).step != JS_SCHEDULER_NOTHING) {
+    while ((next = next_step(scheduler)).step != JS_SCHEDULER_NOTHING) {
         calls++;
         if (next.step != JS_SCHEDULER_ASSIGN)
             continue;

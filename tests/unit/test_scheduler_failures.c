@@ -132,7 +132,7 @@ static void test_a_stream_out_of_time_is_not_read_for_ever(void)
            id < 2 * JS_SCHEDULER_HELD_MAX) {
         id++;
         add_jobs(scheduler, id, id);
-        while (js_scheduler_next(scheduler).step == JS_SCHEDULER_DISPATCH)
+        while (next_step(scheduler).step == JS_SCHEDULER_DISPATCH)
             continue;
     }
     CU_ASSERT_TRUE(js_scheduler_is_stopped(scheduler));
@@ -250,7 +250,7 @@ static void test_what_was_far_ahead_is_not_blamed(void)
     uint32_t losses[64] = {0};
     struct js_scheduler_decision next;
     add_jobs(scheduler, 2, 60);
-    while ((next = js_scheduler_next(scheduler)).step != JS_SCHEDULER_NOTHING) {
+    while ((next = next_step(scheduler)).step != JS_SCHEDULER_NOTHING) {
         if (next.step == JS_SCHEDULER_ASSIGN)
             js_scheduler_acknowledged(scheduler, 1, 1);
     }

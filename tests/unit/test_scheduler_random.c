@@ -159,8 +159,7 @@ static void see_counts(struct model *model)
 static void see_decisions(struct model *model)
 {
     for (int i = 0; i < 3 * JOBS_MAX && !model->complaint; i++) {
-        js_scheduler_assert_invariants(model->scheduler);
-        struct js_scheduler_decision next = js_scheduler_next(model->scheduler);
+        struct js_scheduler_decision next = next_step(model->scheduler);
         if (next.step == JS_SCHEDULER_NOTHING) {
             see_nothing(model);
             see_counts(model);
@@ -498,8 +497,7 @@ static bool may_run(const struct few *few, uint64_t id)
 static void follow_few(struct few *few)
 {
     for (;;) {
-        js_scheduler_assert_invariants(few->scheduler);
-        struct js_scheduler_decision next = js_scheduler_next(few->scheduler);
+        struct js_scheduler_decision next = next_step(few->scheduler);
         if (next.step == JS_SCHEDULER_NOTHING)
             return;
         if (next.step == JS_SCHEDULER_SKIP) {
@@ -622,9 +620,7 @@ static void scarce_add_jobs(struct scarce *scarce)
 static void scarce_follow(struct scarce *scarce)
 {
     struct js_scheduler_decision next;
-    while ((next = js_scheduler_next(scarce->scheduler)).step !=
-           JS_SCHEDULER_NOTHING) {
-        js_scheduler_assert_invariants(scarce->scheduler);
+    while ((next = next_step(scarce->scheduler)).step != JS_SCHEDULER_NOTHING) {
         if (next.step != JS_SCHEDULER_ASSIGN)
             continue;
         scarce->plain_left -= js_job_is_plain(next.job);
@@ -754,9 +750,7 @@ static void mix_tell(struct mix *mix, const struct js_scheduler_decision *next)
 static void mix_follow(struct mix *mix)
 {
     struct js_scheduler_decision next;
-    while ((next = js_scheduler_next(mix->scheduler)).step !=
-           JS_SCHEDULER_NOTHING) {
-        js_scheduler_assert_invariants(mix->scheduler);
+    while ((next = next_step(mix->scheduler)).step != JS_SCHEDULER_NOTHING) {
         if (next.step == JS_SCHEDULER_ASSIGN)
             mix_begin(mix, &next);
         else if (next.step == JS_SCHEDULER_END)

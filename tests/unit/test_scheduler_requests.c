@@ -22,8 +22,7 @@ static uint64_t begun_before_a_large_one(struct js_scheduler *scheduler,
         for (; js_scheduler_wants_jobs(scheduler); next_id++)
             add_wide_job(scheduler, next_id, next_id == LARGE ? nodes : 1,
                          next_id == LARGE ? cores : 1);
-        while ((next = js_scheduler_next(scheduler)).step !=
-               JS_SCHEDULER_NOTHING) {
+        while ((next = next_step(scheduler)).step != JS_SCHEDULER_NOTHING) {
             if (next.step != JS_SCHEDULER_ASSIGN)
                 continue;
             if (next.job->id == LARGE)
@@ -206,7 +205,7 @@ static void test_a_crowd_of_kinds(void)
     }
     unsigned dispatched = 0;
     struct js_scheduler_decision next;
-    while ((next = js_scheduler_next(scheduler)).step != JS_SCHEDULER_NOTHING) {
+    while ((next = next_step(scheduler)).step != JS_SCHEDULER_NOTHING) {
         dispatched += next.step == JS_SCHEDULER_DISPATCH;
         if (next.step == JS_SCHEDULER_ASSIGN)
             last = next;
