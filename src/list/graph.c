@@ -104,6 +104,10 @@ struct js_graph {
     int highest_mark;   /* of all jobs so far */
     int mark_of_before; /* of those before the last barrier */
     uint64_t steps;
+#ifdef JS_DEBUG
+    uint64_t checked_steps; /* what `steps` was at the last recount */
+    uint64_t check_cost;    /* how many nodes and edges that examined */
+#endif
 };
 
 /* ---------------------------------------------------------------- lists */
@@ -124,13 +128,6 @@ static struct node *pop_node(struct node_queue *queue)
     queue->first = node->next;
     node->is_queued = false;
     return node;
-}
-
-static void push_edge(struct edge_list *list, struct edge *edge)
-{
-    edge->next = NULL;
-    *(list->first ? &list->last->next : &list->first) = edge;
-    list->last = edge;
 }
 
 /* Moves all runs of `from` to the end of `to`. */
@@ -204,16 +201,6 @@ static int reserve_bucket(struct js_graph *graph)
     return 0;
 }
 
-static void remove_node(struct js_graph *graph, struct node *node)
-{
-    struct node **at =
-        graph_bucket_of(graph->buckets, graph->bucket_count, node->id);
-    for (; *at != node; at = &(*at)->next_in_bucket)
-        graph->steps++;
-    *at = node->next_in_bucket;
-    graph->node_count--;
-}
-
 static void graph_free_node(struct node *node)
 {
     if (!node)
@@ -230,7 +217,12 @@ static void drop_if_done(struct js_graph *graph, struct node *node)
     if (node->is_named || node->is_held || node->is_queued || node->unmet ||
         node->state == WAITING || node->state == READY)
         return;
-    remove_node(graph, node);
+    struct node **at =
+        graph_bucket_of(graph->buckets, graph->bucket_count, node->id);
+    for (; *at != node; at = &(*at)->next_in_bucket)
+        graph->steps++;
+    *at = node->next_in_bucket;
+    graph->node_count--;
     graph_free_node(node);
 }
 
@@ -249,8 +241,12 @@ struct js_graph *js_graph_new(void)
     return graph;
 }
 
-static void free_nodes(struct js_graph *graph)
+void js_graph_free(struct js_graph *graph)
 {
+    if (!graph)
+        return;
+    int saved = errno;
+    js_strmap_release(&graph->names);
     for (size_t i = 0; i < graph->bucket_count; i++) {
         while (graph->buckets[i]) {
             struct node *node = graph->buckets[i];
@@ -259,15 +255,6 @@ static void free_nodes(struct js_graph *graph)
         }
     }
     free(graph->buckets);
-}
-
-void js_graph_free(struct js_graph *graph)
-{
-    if (!graph)
-        return;
-    int saved = errno;
-    js_strmap_release(&graph->names);
-    free_nodes(graph);
     while (graph->open) {
         struct epoch *epoch = graph->open;
         graph->open = epoch->next;
@@ -280,30 +267,114 @@ void js_graph_free(struct js_graph *graph)
     errno = saved;
 }
 
-/* ------------------------------------------------------------- what is bad */
+/* -------------------------------------------------------------- invariants */
 
-/* Returns the known name that was most likely meant, or NULL. */
-static const char *suggest(const struct js_graph *graph, const char *name)
+/* Adds up the edges of nodes, from both of their ends. */
+struct recount {
+    size_t nodes, named, queued, live, unmet, edges;
+};
+
+static void node_assert_invariants(const struct js_graph *graph,
+                                   const struct node *node,
+                                   struct recount *sums)
 {
-    const char *words[SUGGEST_MAX + 1];
-    if (graph->names.count > SUGGEST_MAX)
-        return NULL;
-    size_t position = 0;
-    size_t count = 0;
-    while ((words[count] = js_strmap_next(&graph->names, &position)))
-        count++;
-    return js_text_closest(name, words);
+    bool is_done = node->state > READY;
+    JS_INVARIANT(node->depth > 0 && node->depth <= graph->depths.deepest);
+    JS_INVARIANT((node->unmet > 0) == (node->edges != NULL));
+    JS_INVARIANT(node->state != READY || (!node->unmet && !node->is_held));
+    JS_INVARIANT(node->state != WAITING || node->unmet || node->is_held);
+    JS_INVARIANT(!is_done || !node->children.first);
+    JS_INVARIANT(!is_done || node->is_named || node->is_held ||
+                 node->is_queued || node->unmet);
+    JS_INVARIANT(!node->is_named ||
+                 js_strmap_get(&graph->names, node->name) == node);
+    for (const struct edge *e = node->children.first; e; e = e->next) {
+        JS_INVARIANT(e->child->unmet > 0);
+        JS_INVARIANT(e->next || node->children.last == e);
+        sums->edges++;
+    }
+    sums->nodes++;
+    sums->named += node->is_named;
+    sums->queued += node->is_queued;
+    sums->live += !is_done;
+    sums->unmet += node->unmet;
 }
 
+/* Returns how many nodes and edges were examined. */
+static uint64_t graph_recount(const struct js_graph *graph)
+{
+    struct recount sums = {0};
+    for (size_t i = 0; i < graph->bucket_count; i++) {
+        for (const struct node *node = graph->buckets[i]; node;
+             node = node->next_in_bucket)
+            node_assert_invariants(graph, node, &sums);
+    }
+    size_t queued = 0;
+    for (const struct node *node = graph->ready.first; node; node = node->next)
+        queued += node->is_queued && node->state == READY;
+    for (const struct node *node = graph->skipped.first; node;
+         node = node->next)
+        queued += node->is_queued && node->state == SKIPPED;
+    JS_INVARIANT(sums.nodes == graph->node_count);
+    JS_INVARIANT(sums.named == graph->names.count);
+    JS_INVARIANT(sums.unmet == sums.edges);
+    JS_INVARIANT(sums.queued == queued);
+    JS_INVARIANT(!graph->unsettled);
+    JS_INVARIANT(!graph->open->held.first);
+    JS_INVARIANT(graph->open->pending > 0 || !graph->open->next);
+    uint64_t pending = 0;
+    for (const struct epoch *epoch = graph->open; epoch; epoch = epoch->next) {
+        uint64_t held = 0;
+        for (const struct run *run = epoch->held.first; run; run = run->next)
+            held += run->last - run->first + 1;
+        /* Jobs behind a barrier can be skipped, but not end otherwise. */
+        JS_INVARIANT(epoch == graph->open || epoch->pending <= held);
+        JS_INVARIANT(epoch->next || epoch == graph->last);
+        pending += epoch->pending;
+    }
+    JS_INVARIANT(sums.live <= pending && pending <= graph->jobs);
+    return sums.nodes + sums.edges + graph->bucket_count;
+}
+
+void js_graph_assert_invariants(const struct js_graph *graph)
+{
+    (void)graph_recount(graph);
+}
+
+/* In a debug build: recounts now and then, so that all recounts together take
+ * no longer than what the graph has done. */
+static void graph_check(struct js_graph *graph)
+{
+#ifdef JS_DEBUG
+    if (graph->steps - graph->checked_steps < graph->check_cost)
+        return;
+    graph->check_cost = graph_recount(graph);
+    graph->checked_steps = graph->steps;
+#else
+    (void)graph;
+#endif
+}
+
+/* ------------------------------------------------------------- what is bad */
+
+/* There is no job of that name before this one. */
 static int refuse_edge(const struct js_graph *graph, const char *name,
                        const struct js_graph_edge *edge, struct js_err *err)
 {
     const char *attribute = edge->any ? "after-any" : "after";
+    const char *known[SUGGEST_MAX + 1], *meant = NULL;
     errno = ENOENT;
     if (name && strcmp(name, edge->name) == 0)
         return js_err_set(err, "%s=%.100s: a job cannot wait for itself",
                           attribute, edge->name);
-    const char *meant = suggest(graph, edge->name);
+    /* The search compares all names, and a list may have an error on every
+     * line. */
+    if (graph->names.count <= SUGGEST_MAX) {
+        size_t position = 0, count = 0;
+        while ((known[count] = js_strmap_next(&graph->names, &position)))
+            count++;
+        meant = js_text_closest(edge->name, known);
+    }
     if (meant)
         return js_err_set(err,
                           "%s=%.100s: no job before this one has that name "
@@ -311,17 +382,6 @@ static int refuse_edge(const struct js_graph *graph, const char *name,
                           attribute, edge->name, meant);
     return js_err_set(err, "%s=%.100s: no job before this one has that name",
                       attribute, edge->name);
-}
-
-static int check_name(const struct js_graph *graph, const char *name,
-                      struct js_err *err)
-{
-    uint64_t taken = name ? js_graph_find(graph, name) : 0;
-    if (!taken)
-        return 0;
-    errno = EEXIST;
-    return js_err_set(err, "name=%.100s: job %ju has that name already", name,
-                      (uintmax_t)taken);
 }
 
 /* ------------------------------------------------------------- adding a job */
@@ -344,23 +404,16 @@ static bool has_ended(const struct node *node)
     return node->state > READY;
 }
 
-static void look_at_parent(struct draft *draft, const struct node *parent,
-                           bool any)
-{
-    if (draft->depth <= parent->depth)
-        draft->depth = parent->depth + 1;
-    if (!has_ended(parent))
-        draft->unmet++;
-    else if (!any && parent->state != SUCCEEDED && !draft->failed_parent)
-        draft->failed_parent = parent->id;
-}
-
 /* Looks up all names. Fills in what follows from them, or reports a bad one. */
 static int check(struct js_graph *graph, struct draft *draft, size_t *ret_bad,
                  struct js_err *err)
 {
-    if (check_name(graph, draft->name, err) < 0)
-        return -1;
+    uint64_t taken = draft->name ? js_graph_find(graph, draft->name) : 0;
+    if (taken) {
+        errno = EEXIST;
+        return js_err_set(err, "name=%.100s: job %ju has that name already",
+                          draft->name, (uintmax_t)taken);
+    }
     draft->depth = graph->depths.floor + 1;
     for (size_t i = 0; i < draft->count; i++) {
         const struct js_graph_edge *edge = &draft->edges[i];
@@ -370,9 +423,15 @@ static int check(struct js_graph *graph, struct draft *draft, size_t *ret_bad,
             *ret_bad = i;
             return refuse_edge(graph, draft->name, edge, err);
         }
-        look_at_parent(draft, parent, edge->any);
+        if (draft->depth <= parent->depth)
+            draft->depth = parent->depth + 1;
+        if (!has_ended(parent))
+            draft->unmet++;
+        else if (!edge->any && parent->state != SUCCEEDED &&
+                 !draft->failed_parent)
+            draft->failed_parent = parent->id;
     }
-    /* Its fate is settled, so it need not hear of the others. */
+    /* The job will be skipped at once, so it need not wait for the others. */
     if (draft->failed_parent)
         draft->unmet = 0;
     return 0;
@@ -412,10 +471,20 @@ static int make_node(struct js_graph *graph, struct draft *draft)
     return 0;
 }
 
-/* Makes the epoch of the next job the last one. After jobs that have all ended
- * a barrier changes nothing. */
-static int reach_epoch(struct js_graph *graph)
+static bool is_behind_barrier(const struct js_graph *graph)
 {
+    return graph->last != graph->open;
+}
+
+/* Does all that can fail, and leaves no trace in the graph but room. */
+static int graph_prepare(struct js_graph *graph, struct draft *draft)
+{
+    bool needs_node = draft->name || draft->unmet || draft->failed_parent;
+    if (reserve_depth(&graph->depths, draft->depth) < 0 ||
+        (needs_node && make_node(graph, draft) < 0))
+        return -1;
+    /* The first job behind a barrier begins an epoch, unless all jobs before it
+     * have ended: then the barrier changes nothing. */
     if (graph->at_barrier && graph->last->pending > 0) {
         struct epoch *epoch = calloc(1, sizeof(*epoch));
         if (!epoch)
@@ -423,16 +492,6 @@ static int reach_epoch(struct js_graph *graph)
         graph->last = graph->last->next = epoch;
     }
     graph->at_barrier = false;
-    return 0;
-}
-
-static bool is_behind_barrier(const struct js_graph *graph)
-{
-    return graph->last != graph->open;
-}
-
-static int make_run(const struct js_graph *graph, struct draft *draft)
-{
     const struct run_queue *held = &graph->last->held;
     if (!is_behind_barrier(graph) ||
         (held->first && held->last->last + 1 == draft->id))
@@ -444,53 +503,6 @@ static int make_run(const struct js_graph *graph, struct draft *draft)
     return 0;
 }
 
-/* Does all that can fail, and leaves no trace in the graph but room. */
-static int graph_prepare(struct js_graph *graph, struct draft *draft)
-{
-    bool needs_node = draft->name || draft->unmet || draft->failed_parent;
-    if (reserve_depth(&graph->depths, draft->depth) < 0 ||
-        (needs_node && make_node(graph, draft) < 0) || reach_epoch(graph) < 0)
-        return -1;
-    return make_run(graph, draft);
-}
-
-static void count_depth(struct depths *depths, uint64_t depth)
-{
-    uint64_t count = ++depths->counts[depth - depths->floor - 1];
-    if (count > depths->width)
-        depths->width = count;
-    if (depth > depths->deepest)
-        depths->deepest = depth;
-}
-
-static void graph_hold(struct js_graph *graph, const struct draft *draft)
-{
-    struct run_queue *held = &graph->last->held;
-    if (!is_behind_barrier(graph))
-        return;
-    struct run_queue one = {draft->run, draft->run};
-    if (draft->run)
-        append_runs(held, &one);
-    else
-        held->last->last = draft->id;
-}
-
-static void link_edges(struct js_graph *graph, const struct draft *draft)
-{
-    struct node *node = draft->node;
-    for (size_t i = 0; i < draft->count && node->unmet < draft->unmet; i++) {
-        struct node *parent =
-            js_strmap_get(&graph->names, draft->edges[i].name);
-        graph->steps++;
-        if (has_ended(parent))
-            continue;
-        struct edge *edge = &node->edges[node->unmet++];
-        edge->child = node;
-        edge->any = draft->edges[i].any;
-        push_edge(&parent->children, edge);
-    }
-}
-
 static void link_node(struct js_graph *graph, const struct draft *draft)
 {
     struct node *node = draft->node;
@@ -498,7 +510,19 @@ static void link_node(struct js_graph *graph, const struct draft *draft)
     node->depth = draft->depth;
     node->epoch = graph->last;
     node->is_held = is_behind_barrier(graph);
-    link_edges(graph, draft);
+    /* Only jobs that have not ended get an edge, as check() has counted. */
+    for (size_t i = 0; i < draft->count && node->unmet < draft->unmet; i++) {
+        struct node *parent =
+            js_strmap_get(&graph->names, draft->edges[i].name);
+        struct edge_list *children = &parent->children;
+        graph->steps++;
+        if (has_ended(parent))
+            continue;
+        struct edge *edge = &node->edges[node->unmet++];
+        *edge = (struct edge){.child = node, .any = draft->edges[i].any};
+        *(children->first ? &children->last->next : &children->first) = edge;
+        children->last = edge;
+    }
     insert_into(graph->buckets, graph->bucket_count, node);
     graph->node_count++;
     if (!draft->name)
@@ -521,11 +545,20 @@ static void skip(struct js_graph *graph, struct node *node, uint64_t parent)
 /* Returns as js_graph_add(). */
 static int graph_commit(struct js_graph *graph, const struct draft *draft)
 {
+    struct depths *depths = &graph->depths;
+    uint64_t alike = ++depths->counts[draft->depth - depths->floor - 1];
+    if (alike > depths->width)
+        depths->width = alike;
+    if (draft->depth > depths->deepest)
+        depths->deepest = draft->depth;
     graph->jobs++;
     graph->steps++;
     graph->last->pending++;
-    count_depth(&graph->depths, draft->depth);
-    graph_hold(graph, draft);
+    if (draft->run)
+        append_runs(&graph->last->held,
+                    &(struct run_queue){draft->run, draft->run});
+    else if (is_behind_barrier(graph))
+        graph->last->held.last->last = draft->id;
     if (draft->node)
         link_node(graph, draft);
     if (draft->failed_parent) {
@@ -628,25 +661,6 @@ static void graph_settle(struct js_graph *graph, struct node *parent)
     }
 }
 
-static void settle_skipped(struct js_graph *graph)
-{
-    while (graph->unsettled) {
-        graph_settle(graph, graph->unsettled);
-        graph->unsettled = graph->unsettled->next;
-    }
-}
-
-static void open_epochs(struct js_graph *graph)
-{
-    while (graph->open->pending == 0 && graph->open->next) {
-        struct epoch *epoch = graph->open;
-        graph->open = epoch->next;
-        append_runs(&graph->released, &graph->open->held);
-        free(epoch);
-        graph->steps++;
-    }
-}
-
 void js_graph_ended(struct js_graph *graph, uint64_t id, bool success)
 {
     struct node *node = graph_find_node(graph, id, &graph->steps);
@@ -656,50 +670,45 @@ void js_graph_ended(struct js_graph *graph, uint64_t id, bool success)
     if (node) {
         node->state = success ? SUCCEEDED : FAILED;
         graph_settle(graph, node);
-        settle_skipped(graph);
+        /* Skipped jobs may skip others. The list of those still to be settled
+         * takes the place of a recursion. */
+        for (; graph->unsettled; graph->unsettled = graph->unsettled->next)
+            graph_settle(graph, graph->unsettled);
         drop_if_done(graph, node);
     }
-    open_epochs(graph);
-}
-
-/* --------------------------------------------------------- what to tell */
-
-/* The next id from the runs that were released, or 0. */
-static uint64_t next_released(struct js_graph *graph)
-{
-    struct run *run = graph->released.first;
-    if (!run)
-        return 0;
-    uint64_t id = run->first;
-    if (run->first++ == run->last) {
-        graph->released.first = run->next;
-        free(run);
+    while (graph->open->pending == 0 && graph->open->next) {
+        struct epoch *epoch = graph->open;
+        graph->open = epoch->next;
+        append_runs(&graph->released, &graph->open->held);
+        free(epoch);
+        graph->steps++;
     }
-    graph->steps++;
-    return id;
+    graph_check(graph);
 }
 
-/* Releases a job of such a run. True if that makes it READY. */
-static bool graph_let_go(struct js_graph *graph, uint64_t id)
-{
-    struct node *node = graph_find_node(graph, id, &graph->steps);
-    if (!node)
-        return true;
-    node->is_held = false;
-    if (node->state == WAITING && node->unmet == 0) {
-        node->state = READY;
-        return true;
-    }
-    drop_if_done(graph, node);
-    return false;
-}
+/* --------------------------------------------------------- what to report */
 
 uint64_t js_graph_next_ready(struct js_graph *graph)
 {
-    uint64_t id;
-    while ((id = next_released(graph))) {
-        if (graph_let_go(graph, id))
+    struct run *run;
+    /* A run that a barrier has released may have a million jobs, so they are
+     * released one at a time, as they are asked for. */
+    while ((run = graph->released.first)) {
+        uint64_t id = run->first;
+        graph->steps++;
+        if (run->first++ == run->last) {
+            graph->released.first = run->next;
+            free(run);
+        }
+        struct node *node = graph_find_node(graph, id, &graph->steps);
+        if (!node)
+            return id; /* nothing but the barrier held it up */
+        node->is_held = false;
+        if (node->state == WAITING && node->unmet == 0) {
+            node->state = READY;
             return id;
+        }
+        drop_if_done(graph, node);
     }
     struct node *node = pop_node(&graph->ready);
     return node ? node->id : 0;
@@ -726,40 +735,29 @@ enum js_graph_wait js_graph_wait(const struct js_graph *graph, uint64_t id)
     return node && node->unmet ? JS_GRAPH_FOR_JOBS : JS_GRAPH_FOR_BARRIER;
 }
 
-static void visit_awaited(const struct node *parent, uint64_t id,
-                          js_graph_awaited_fn visit, void *arg)
-{
-    for (const struct edge *e = parent->children.first; e; e = e->next) {
-        if (e->child->id == id)
-            visit(arg, parent->id, e->any);
-    }
-}
-
 void js_graph_each_awaited(const struct js_graph *graph, uint64_t id,
                            js_graph_awaited_fn visit, void *arg)
 {
     for (size_t i = 0; i < graph->bucket_count; i++) {
-        for (const struct node *node = graph->buckets[i]; node;
-             node = node->next_in_bucket)
-            visit_awaited(node, id, visit, arg);
+        for (const struct node *parent = graph->buckets[i]; parent;
+             parent = parent->next_in_bucket) {
+            for (const struct edge *e = parent->children.first; e;
+                 e = e->next) {
+                if (e->child->id == id)
+                    visit(arg, parent->id, e->any);
+            }
+        }
     }
-}
-
-static bool is_held_in(const struct epoch *epoch, uint64_t id)
-{
-    for (const struct run *run = epoch->held.first; run; run = run->next) {
-        if (id >= run->first && id <= run->last)
-            return true;
-    }
-    return false;
 }
 
 uint64_t js_graph_pending_above(const struct js_graph *graph, uint64_t id)
 {
     uint64_t pending = 0;
     for (const struct epoch *epoch = graph->open; epoch; epoch = epoch->next) {
-        if (is_held_in(epoch, id))
-            return pending;
+        for (const struct run *run = epoch->held.first; run; run = run->next) {
+            if (id >= run->first && id <= run->last)
+                return pending;
+        }
         pending += epoch->pending;
     }
     return 0;

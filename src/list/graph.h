@@ -146,4 +146,8 @@ void js_graph_shape(const struct js_graph *graph, struct js_graph_shape *ret);
  * must grow in proportion to the jobs and edges, and no faster. For tests. */
 uint64_t js_graph_steps(const struct js_graph *graph);
 
+/* Recounts everything that the graph counts as it goes, and aborts if any of it
+ * is wrong. The queues of what is to be reported may be in any state. */
+void js_graph_assert_invariants(const struct js_graph *graph);
+
 #endif

@@ -142,10 +142,10 @@ static int fail_at(struct js_jobfile *file, uint64_t line, uint64_t column,
 
 static int fail_too_long(struct js_jobfile *file)
 {
-    _Static_assert(JS_JOBFILE_COMMAND_MAX == 16 << 20, "the sentence says so");
+    _Static_assert(JS_JOBFILE_COMMAND_MAX == 16 << 20, "as in the message");
     return fail_at(file, file->first_line, 1,
-                   "command longer than 16 MiB (16777216 bytes): put it in a "
-                   "script");
+                   "the command is longer than 16 MiB (16777216 bytes): put it "
+                   "in a script");
 }
 
 static int jobfile_fail_errno(struct js_jobfile *file)
@@ -162,16 +162,10 @@ static int refuse_nul(struct js_jobfile *file, const char *bytes, size_t len)
         return 0;
     return fail_at(file, file->line, file->column + (uint64_t)(nul - bytes),
                    file->kind != LINE_COMMAND
-                       ? "NUL byte in a comment: a job file is text, one "
-                         "command a line"
-                       : "NUL byte in a command: a job file is text, one "
-                         "command a line");
-}
-
-static void jobfile_advance(struct js_jobfile *file, size_t len)
-{
-    file->at += len;
-    file->column += len;
+                       ? "NUL byte in a comment: a job file must be text, with "
+                         "one command on each line"
+                       : "NUL byte in a command: a job file must be text, with "
+                         "one command on each line");
 }
 
 static void advance_newline(struct js_jobfile *file)
@@ -196,12 +190,12 @@ static bool jobfile_is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
-static bool is_all_blank(const struct js_buf *text)
+static size_t skip_blank_bytes(const struct js_buf *text)
 {
-    size_t i = 0;
-    while (i < text->len && jobfile_is_blank(text->data[i]))
-        i++;
-    return i == text->len;
+    size_t at = 0;
+    while (at < text->len && jobfile_is_blank(text->data[at]))
+        at++;
+    return at;
 }
 
 /* CR LF ends a line as LF does; any other CR belongs to the command. */
@@ -212,53 +206,27 @@ static void drop_carriage_return(struct js_jobfile *file)
         text->len--;
 }
 
-/* True if the line continues in the next. Drops its last backslash then. */
-static bool drop_continuation(struct js_jobfile *file)
-{
-    struct js_buf *text = &file->text;
-    size_t at = text->len;
-    /* Does not look beyond this line; otherwise joining many would be
-     * quadratic. */
-    while (at > file->text_line_at && text->data[at - 1] == '\\')
-        at--;
-    if ((text->len - at) % 2 == 0)
-        return false;
-    text->len--;
-    file->text_line_at = text->len;
-    return true;
-}
-
-/* ---------------------------------------------------------------- a job */
-
-/* The place in the input of the byte at `at` of the text. */
-static void place_of(const struct js_jobfile *file, size_t at,
-                     uint64_t *ret_line, uint64_t *ret_column)
-{
-    const char *starts = file->lines.data;
-    size_t begin = 0;
-    *ret_line = file->first_line;
-    for (size_t i = 0; i < file->lines.len; i += sizeof(begin)) {
-        size_t next;
-        memcpy(&next, starts + i, sizeof(next));
-        if (next > at)
-            break;
-        begin = next;
-        (*ret_line)++;
-    }
-    *ret_column = at - begin + 1;
-}
-
-/* Formats "NAME:LINE:COLUMN: what". Returns 0, or -1 with errno ENOMEM. */
+/* Formats "NAME:LINE:COLUMN: what" about the byte at `at` of the text. Returns
+ * 0, or -1 with errno ENOMEM. */
 static int describe_at(const struct js_jobfile *file, size_t at,
                        const char *what, struct js_err *ret)
 {
-    uint64_t line, column;
+    uint64_t line = file->first_line;
+    size_t begin = 0;
+    /* The text may be several lines of the input, joined. */
+    for (size_t i = 0; i < file->lines.len; i += sizeof(begin)) {
+        size_t next;
+        memcpy(&next, file->lines.data + i, sizeof(next));
+        if (next > at)
+            break;
+        begin = next;
+        line++;
+    }
     struct js_buf text = JS_BUF_INIT;
-    place_of(file, at, &line, &column);
     int rc = js_buf_escape(&text, what, strlen(what));
     if (rc == 0 && js_buf_string(&text))
-        js_err_set(ret, "%s:%" PRIu64 ":%" PRIu64 ": %s", file->name, line,
-                   column, js_buf_string(&text));
+        js_err_set(ret, "%s:%" PRIu64 ":%zu: %s", file->name, line,
+                   at - begin + 1, js_buf_string(&text));
     else
         rc = -1;
     js_buf_release(&text);
@@ -295,15 +263,6 @@ static int gather_edges(struct js_jobfile *file, const struct js_strings *names,
     return 0;
 }
 
-static void forget_edge(struct js_jobfile *file, size_t index)
-{
-    size_t at = index * sizeof(struct js_graph_edge);
-    size_t rest = file->edges.len - at - sizeof(struct js_graph_edge);
-    char *hole = file->edges.data + at;
-    memmove(hole, hole + sizeof(struct js_graph_edge), rest);
-    file->edges.len -= sizeof(struct js_graph_edge);
-}
-
 static int add_to_graph(struct js_jobfile *file, uint64_t id, const char *name,
                         size_t *ret_bad, struct js_err *err)
 {
@@ -312,115 +271,94 @@ static int add_to_graph(struct js_jobfile *file, uint64_t id, const char *name,
         file->edges.len / sizeof(struct js_graph_edge), ret_bad, err);
 }
 
-/* The position in the line of what the graph refused. */
-static size_t place_of_edge(const struct js_jobfile *file,
-                            const struct js_attributes *attributes, size_t bad)
-{
-    const char *line = file->text.data;
-    size_t len = file->text.len;
-    if (bad == SIZE_MAX)
-        return js_attributes_find(line, len, "name", 0);
-    if (bad < attributes->after.count)
-        return js_attributes_find(line, len, "after", bad);
-    return js_attributes_find(line, len, "after-any",
-                              bad - attributes->after.count);
-}
-
 /* Adds the job to the graph. Returns 1 if it is READY, 0 if it waits, or -1. */
 static int join_graph(struct js_jobfile *file, uint64_t seq,
                       const struct js_attributes *attributes)
 {
-    struct js_err err;
-    size_t bad = SIZE_MAX;
+    struct js_err err, none;
+    size_t bad = SIZE_MAX, at = 0;
+    const char *line = file->text.data;
+    size_t len = file->text.len;
     const char *name = attributes ? attributes->name : NULL;
     int rc = add_to_graph(file, seq, name, &bad, &err);
     if (rc >= 0)
         return rc;
     if (errno == ENOMEM)
         return jobfile_fail_errno(file);
-    size_t at = attributes ? place_of_edge(file, attributes, bad) : 0;
-    /* Adds the job without the bad edge, so that no other error follows from
-     * this one. */
-    struct js_err none;
-    if (bad == SIZE_MAX)
+    /* The graph knows which name it refused, and the line is read once more for
+     * its place. The job is then added without it, so that no other error
+     * follows from this one. */
+    if (!attributes || bad == SIZE_MAX) {
+        at = js_attributes_find(line, len, "name", 0);
         name = NULL;
-    else
-        forget_edge(file, bad);
+    } else {
+        size_t after = attributes->after.count;
+        at = bad < after
+                 ? js_attributes_find(line, len, "after", bad)
+                 : js_attributes_find(line, len, "after-any", bad - after);
+        struct js_graph_edge *edges = (struct js_graph_edge *)file->edges.data;
+        size_t count = file->edges.len / sizeof(*edges);
+        memmove(edges + bad, edges + bad + 1,
+                (count - bad - 1) * sizeof(*edges));
+        file->edges.len -= sizeof(*edges);
+    }
     if (add_to_graph(file, seq, name, &bad, &none) < 0 && errno == ENOMEM)
         return jobfile_fail_errno(file);
     return refuse_at(file, at, &err);
 }
 
-static int find_edges(struct js_jobfile *file,
-                      const struct js_attributes *attributes)
-{
-    file->edges.len = 0;
-    if (attributes && (gather_edges(file, &attributes->after, false) < 0 ||
-                       gather_edges(file, &attributes->after_any, true) < 0))
-        return jobfile_fail_errno(file);
-    return 0;
-}
-
-/* ---------------------------------------------------------------- checks */
-
-/* Asks a shell about a few lines at most. */
-static bool is_refused(struct js_jobfile *file, size_t at)
-{
-    const char *text = js_buf_string(&file->text);
-    if (!text || !file->checks.takes || file->asked == ASKED_MAX)
-        return false;
-    file->asked++;
-    return !file->checks.takes(text + at);
-}
-
-/* Warns of what the shell would say or do about the command at `at`. */
+/* Warns of what the shell would report or do about the command at `at`. */
 static void check_command(struct js_jobfile *file, size_t at)
 {
     enum js_shline look =
         js_shline_look(file->text.data + at, file->text.len - at);
+    bool is_refused = look == JS_SHLINE_BROKEN;
     if (look == JS_SHLINE_BACKGROUND)
         warn_at(file, at, JS_WARNING_BACKGROUND,
-                "leaves a command in the background (&): the job is done "
-                "without it, and what of it still runs then is ended; without "
-                "the & it is waited for, and jobs run side by side anyway");
-    if (look == JS_SHLINE_BROKEN ||
-        (look == JS_SHLINE_DOUBTFUL && is_refused(file, at)))
+                "this command leaves a process in the background (&). The job "
+                "ends without waiting for it, and jobsched then ends that "
+                "process. Without the & the job waits for it; jobs run side by "
+                "side anyway");
+    /* Only a shell can decide about the rest. Each question costs a process, so
+     * a list of nothing but such lines must not ask for every line. */
+    if (look == JS_SHLINE_DOUBTFUL && file->checks.takes &&
+        file->asked < ASKED_MAX) {
+        const char *text = js_buf_string(&file->text);
+        file->asked += text != NULL;
+        is_refused = text && !file->checks.takes(text + at);
+    }
+    if (is_refused)
         warn_at(file, at, JS_WARNING_BROKEN,
-                "the shell refuses this line by itself, and each line is a "
-                "job of its own: write a loop or an \"if\" in one line, or "
-                "into a script that a line runs");
+                "the shell rejects this line on its own. Each line is a job: "
+                "write a loop or an \"if\" on one line, or put it in a script "
+                "and run the script from a line");
 }
 
-/* Checks one file that the job writes to. */
-static int jobfile_check_target(struct js_jobfile *file, uint64_t seq,
-                                const char *attribute, const char *dir,
-                                const char *path)
-{
-    struct js_err what;
-    enum js_conflict conflict =
-        path ? js_conflicts_add_file(file->conflicts, seq, file->first_line,
-                                     attribute, dir, path, &what)
-             : JS_CONFLICT_NONE;
-    if (conflict == JS_CONFLICT_NONE)
-        return 0;
-    size_t at =
-        js_attributes_find(file->text.data, file->text.len, attribute, 0);
-    if (conflict == JS_CONFLICT_ERROR)
-        return refuse_at(file, at, &what);
-    warn_at(file, at, JS_WARNING_FILE, what.text);
-    return 0;
-}
-
+/* Checks the files that the job writes to, its stdout before its stderr. */
 static int check_targets(struct js_jobfile *file, uint64_t seq,
                          const struct js_attributes *attributes)
 {
-    if (!file->is_checked || !attributes)
-        return 0;
-    if (jobfile_check_target(file, seq, "stdout", attributes->dir,
-                             attributes->stdout_path) < 0)
-        return -1;
-    return jobfile_check_target(file, seq, "stderr", attributes->dir,
-                                attributes->stderr_path);
+    const struct {
+        const char *attribute, *path;
+    } targets[] = {{"stdout", attributes->stdout_path},
+                   {"stderr", attributes->stderr_path}};
+    for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++) {
+        const char *attribute = targets[i].attribute;
+        struct js_err what;
+        enum js_conflict conflict = JS_CONFLICT_NONE;
+        if (targets[i].path)
+            conflict = js_conflicts_add_file(
+                file->conflicts, seq, file->first_line, attribute,
+                attributes->dir, targets[i].path, &what);
+        if (conflict == JS_CONFLICT_NONE)
+            continue;
+        size_t at =
+            js_attributes_find(file->text.data, file->text.len, attribute, 0);
+        if (conflict == JS_CONFLICT_ERROR)
+            return refuse_at(file, at, &what);
+        warn_at(file, at, JS_WARNING_FILE, what.text);
+    }
+    return 0;
 }
 
 /* ---------------------------------------------------------------- jobs */
@@ -452,14 +390,18 @@ static int admit(struct js_jobfile *file, struct js_job *job,
                  const struct js_attributes *attributes)
 {
     enum js_resume_decision decision;
+    bool is_checked = file->is_checked && attributes;
     job->line = file->first_line;
-    if (find_edges(file, attributes) < 0)
-        return -1;
-    if (file->is_checked && attributes &&
-        js_conflicts_add_job(file->conflicts, job->seq, attributes, file->graph,
-                             (const struct js_graph_edge *)file->edges.data,
-                             file->edges.len / sizeof(struct js_graph_edge)) <
-            0)
+    file->edges.len = 0;
+    if (attributes && (gather_edges(file, &attributes->after, false) < 0 ||
+                       gather_edges(file, &attributes->after_any, true) < 0))
+        return jobfile_fail_errno(file);
+    /* Before the decision, which drops the edges of a job that has ended: two
+     * jobs of one file must be in order in every run, not only in this one. */
+    if (is_checked && js_conflicts_add_job(
+                          file->conflicts, job->seq, attributes, file->graph,
+                          (const struct js_graph_edge *)file->edges.data,
+                          file->edges.len / sizeof(struct js_graph_edge)) < 0)
         return jobfile_fail_errno(file);
     if (jobfile_decide(file, job, &decision) < 0)
         return -1;
@@ -472,7 +414,7 @@ static int admit(struct js_jobfile *file, struct js_job *job,
         js_graph_ended(file->graph, job->seq,
                        decision == JS_RESUME_DECISION_DONE);
     job->is_waiting = rc == 0;
-    if (check_targets(file, job->seq, attributes) < 0)
+    if (is_checked && check_targets(file, job->seq, attributes) < 0)
         return -1;
     return decision == JS_RESUME_DECISION_RUN;
 }
@@ -515,7 +457,7 @@ static int job_with_attributes(struct js_jobfile *file,
                                : refuse_job(file, at, &err);
     size_t begin = (size_t)start;
     if (begin == text->len) {
-        js_err_set(&err, "attributes without a command");
+        js_err_set(&err, "this line has attributes but no command");
         return refuse_job(file, begin - 1, &err);
     }
     if (file->is_checked)
@@ -543,35 +485,29 @@ static int job_of_line(struct js_jobfile *file, struct js_job **ret)
     return rc;
 }
 
-static bool is_wait(const struct js_buf *text)
-{
-    static const char word[] = "wait";
-    size_t from = 0, to = text->len;
-    while (from < to && jobfile_is_blank(text->data[from]))
-        from++;
-    while (to > from && jobfile_is_blank(text->data[to - 1]))
-        to--;
-    return to - from == strlen(word) &&
-           memcmp(text->data + from, word, strlen(word)) == 0;
-}
-
 /*
  * The only place where the text of a whole line, joined and without its line
  * end, becomes a job. Returns as js_jobfile_next().
  */
 static int job_of_text(struct js_jobfile *file, struct js_job **ret)
 {
-    if (is_all_blank(&file->text))
+    static const char wait[] = "wait";
+    const char *text = file->text.data;
+    size_t len = file->text.len;
+    size_t from = skip_blank_bytes(&file->text);
+    if (from == len)
         return 0;
-    if (file->text.len > JS_JOBFILE_COMMAND_MAX)
+    if (len > JS_JOBFILE_COMMAND_MAX)
         return fail_too_long(file);
-    if (is_wait(&file->text)) {
-        js_graph_barrier(file->graph);
-        if (file->is_checked)
-            js_conflicts_add_barrier(file->conflicts);
-        return 0;
-    }
-    return job_of_line(file, ret);
+    while (jobfile_is_blank(text[len - 1]))
+        len--;
+    if (len - from != strlen(wait) ||
+        memcmp(text + from, wait, len - from) != 0)
+        return job_of_line(file, ret);
+    js_graph_barrier(file->graph);
+    if (file->is_checked)
+        js_conflicts_add_barrier(file->conflicts);
+    return 0;
 }
 
 static bool jobfile_is_over(const struct js_jobfile *file, int rc)
@@ -590,15 +526,6 @@ static int end_command(struct js_jobfile *file, struct js_job **ret)
 /* ---------------------------------------------------------------- defaults */
 
 static const char defaults_word[] = "#JOBSCHED";
-
-static size_t skip_blank_bytes(const struct js_buf *text)
-{
-    size_t at = 0;
-    while (at < text->len && jobfile_is_blank(text->data[at]))
-        at++;
-    return at;
-}
-
 /* True while the comment may still be one that sets defaults. */
 static bool may_be_defaults(const struct js_buf *text)
 {
@@ -610,35 +537,34 @@ static bool may_be_defaults(const struct js_buf *text)
     return text->len - at <= word || jobfile_is_blank(text->data[at + word]);
 }
 
-static int set_defaults(struct js_jobfile *file)
+/* The line is a comment that may set defaults, and is complete. */
+static int end_defaults(struct js_jobfile *file)
 {
     struct js_attributes defaults;
     struct js_err err;
     const struct js_buf *text = &file->text;
-    size_t from = skip_blank_bytes(text) + strlen(defaults_word);
     size_t at = 0;
-    if (from > text->len) /* the input ended in the word */
-        return 0;
-    if (js_attributes_copy(&defaults, &file->defaults) < 0)
-        return jobfile_fail_errno(file);
-    if (js_defaults_read(text->data + from, text->len - from, &defaults, &at,
-                         &err) < 0) {
-        js_attributes_release(&defaults);
-        return errno == ENOMEM ? jobfile_fail_errno(file)
-                               : refuse_at(file, from + at, &err);
-    }
-    js_attributes_release(&file->defaults);
-    file->defaults = defaults;
-    file->has_defaults = true;
-    return 0;
-}
-
-static int end_defaults(struct js_jobfile *file)
-{
+    int rc = 0;
     drop_carriage_return(file);
-    if (file->text.len > JS_JOBFILE_COMMAND_MAX)
+    if (text->len > JS_JOBFILE_COMMAND_MAX)
         return fail_too_long(file);
-    int rc = may_be_defaults(&file->text) ? set_defaults(file) : 0;
+    size_t from = skip_blank_bytes(text) + strlen(defaults_word);
+    /* The input may have ended within the word. */
+    if (from <= text->len && may_be_defaults(text)) {
+        /* A bad line must leave the defaults before it as they are. */
+        if (js_attributes_copy(&defaults, &file->defaults) < 0)
+            return jobfile_fail_errno(file);
+        if (js_defaults_read(text->data + from, text->len - from, &defaults,
+                             &at, &err) == 0) {
+            js_attributes_release(&file->defaults);
+            file->defaults = defaults;
+            file->has_defaults = true;
+        } else {
+            js_attributes_release(&defaults);
+            rc = errno == ENOMEM ? jobfile_fail_errno(file)
+                                 : refuse_at(file, from + at, &err);
+        }
+    }
     if (jobfile_is_over(file, rc))
         begin_line(file);
     return rc;
@@ -656,7 +582,8 @@ static int jobfile_take_text(struct js_jobfile *file, size_t len)
         return -1;
     if (js_buf_append(&file->text, bytes, len) < 0)
         return jobfile_fail_errno(file);
-    jobfile_advance(file, len);
+    file->at += len;
+    file->column += len;
     return file->text.len > TEXT_MAX ? fail_too_long(file) : 0;
 }
 
@@ -687,7 +614,8 @@ static int read_comment(struct js_jobfile *file)
     size_t len = newline ? (size_t)(newline - bytes) : unread(file);
     if (refuse_nul(file, bytes, len) < 0)
         return -1;
-    jobfile_advance(file, len);
+    file->at += len;
+    file->column += len;
     if (newline) {
         advance_newline(file);
         begin_line(file);
@@ -720,6 +648,7 @@ static int read_defaults(struct js_jobfile *file)
 
 static int read_command(struct js_jobfile *file, struct js_job **ret)
 {
+    struct js_buf *text = &file->text;
     const char *bytes = file->input.data + file->at;
     size_t window = text_window(file);
     const char *newline = memchr(bytes, '\n', window);
@@ -730,12 +659,18 @@ static int read_command(struct js_jobfile *file, struct js_job **ret)
         return 0;
     advance_newline(file);
     drop_carriage_return(file);
-    if (drop_continuation(file))
-        return js_buf_append(&file->lines, &file->text_line_at,
-                             sizeof(file->text_line_at)) < 0
-                   ? jobfile_fail_errno(file)
-                   : 0;
-    return end_command(file, ret);
+    /* Does not look beyond this line for backslashes; otherwise joining many
+     * lines would be quadratic. */
+    size_t at = text->len;
+    while (at > file->text_line_at && text->data[at - 1] == '\\')
+        at--;
+    if ((text->len - at) % 2 == 0)
+        return end_command(file, ret);
+    file->text_line_at = --text->len;
+    return js_buf_append(&file->lines, &file->text_line_at,
+                         sizeof(file->text_line_at)) < 0
+               ? jobfile_fail_errno(file)
+               : 0;
 }
 
 /* Takes one step: to the end of the line, of the input so far, or of the
@@ -753,15 +688,6 @@ static int read_some(struct js_jobfile *file, struct js_job **ret)
         break;
     }
     return read_command(file, ret);
-}
-
-/* Takes the last line if it had no newline. A backslash at its end stays. */
-static int jobfile_end_of_input(struct js_jobfile *file, struct js_job **ret)
-{
-    if (file->kind == LINE_DEFAULTS)
-        return end_defaults(file);
-    drop_carriage_return(file);
-    return end_command(file, ret);
 }
 
 /* Skips the byte order mark that some editors write. False until it is known
@@ -788,8 +714,13 @@ int js_jobfile_next(struct js_jobfile *file, struct js_job **ret,
         return 0;
     while (rc == 0 && unread(file) > 0)
         rc = read_some(file, ret);
-    if (rc == 0 && file->ended)
-        rc = jobfile_end_of_input(file, ret);
+    /* The last line may have no newline. A backslash at its end stays. */
+    if (rc == 0 && file->ended && file->kind == LINE_DEFAULTS) {
+        rc = end_defaults(file);
+    } else if (rc == 0 && file->ended) {
+        drop_carriage_return(file);
+        rc = end_command(file, ret);
+    }
     if (rc < 0 && err)
         *err = file->failure;
     if (rc < 0)

@@ -73,8 +73,10 @@ static void expect_skipped(struct js_graph *graph, const char *expected)
 static void expect(struct js_graph *graph, const char *ready,
                    const char *skipped)
 {
+    js_graph_assert_invariants(graph);
     expect_skipped(graph, skipped);
     expect_ready(graph, ready);
+    js_graph_assert_invariants(graph);
 }
 
 static void expect_shape(const struct js_graph *graph, uint64_t jobs,

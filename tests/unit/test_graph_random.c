@@ -219,7 +219,9 @@ static unsigned m_run(uint64_t seed)
             m_add(&model);
         else
             more = m_end(&model) || model.count < jobs;
+        js_graph_assert_invariants(model.graph);
         m_compare(&model);
+        js_graph_assert_invariants(model.graph);
     }
     for (unsigned i = 0; i < model.count; i++)
         model.wrong += !m_ended(&model.jobs[i]);

@@ -278,7 +278,8 @@ static void test_backslash_at_the_end_of_the_input(void)
 }
 
 #define NUL_IN(what)                                                           \
-    "NUL byte in a " what ": a job file is text, one command a line"
+    "NUL byte in a " what                                                      \
+    ": a job file must be text, with one command on each line"
 
 static void test_nul_bytes_are_refused_with_their_place(void)
 {
@@ -311,9 +312,7 @@ static void test_errors_carry_the_name(void)
         js_jobfile_feed(file, "# a\n", 4);
     js_jobfile_feed(file, "12345678\0", 9);
     CU_ASSERT_EQUAL(js_jobfile_next(file, &job, &err), -1);
-    CU_ASSERT_STRING_EQUAL(err.text,
-                           "jobs.txt:57:9: NUL byte in a command: a job "
-                           "file is text, one command a line");
+    CU_ASSERT_STRING_EQUAL(err.text, "jobs.txt:57:9: " NUL_IN("command"));
     CU_ASSERT_PTR_NULL(job);
     free_file(file);
     js_jobfile_free(NULL);
@@ -450,10 +449,8 @@ static void check_long(size_t len, const char *tail, size_t expected_len)
         CU_ASSERT_EQUAL(job ? job->command_len : 0, expected_len);
         if (job)
             CU_ASSERT_EQUAL(strspn(job->command, "x\\"), expected_len);
-        CU_ASSERT_STRING_EQUAL(
-            err.text, job ? ""
-                          : "f:1:1: command longer than 16 MiB (16777216 "
-                            "bytes): put it in a script");
+        CU_ASSERT_EQUAL(strncmp(err.text, "f:1:1: ", 7) == 0, !job);
+        CU_ASSERT_EQUAL(strstr(err.text, " 16 MiB ") != NULL, !job);
         js_job_free(job);
     }
 }
@@ -507,7 +504,7 @@ static void test_lines_without_end_do_not_fill_the_memory(void)
     CU_ASSERT_TRUE(feed_without_end("\n #", 'c', &err));
     CU_ASSERT_TRUE(feed_without_end("", '\n', &err));
     CU_ASSERT_FALSE(feed_without_end("\n\nb\\\nc", 'b', &err));
-    CU_ASSERT_EQUAL(strncmp(err.text, "f:3:1: command longer", 21), 0);
+    CU_ASSERT_EQUAL(strncmp(err.text, "f:3:1: the command is longer", 28), 0);
     CU_ASSERT_FALSE(feed_without_end("", ' ', &err));
 }
 
@@ -702,7 +699,7 @@ static void test_mistakes_and_their_places(void)
         {"[env=X] x", "!f:1:6: env=X: must be NAME=VALUE;"},
         {"[cores=1 x", "!f:1:1: this list has no closing \"]\";"},
         {"[cores=1", "!f:1:1: this list has no closing \"]\";"},
-        {"[cores=1]  ", "!f:1:11: attributes without a command;"},
+        {"[cores=1]  ", "!f:1:11: this line has attributes but no command;"},
         {"[cores=1 \\\n   core=2] x",
          "!f:2:4: unknown attribute \"core\" (did you mean \"cores\"?);"},
         {NULL, NULL},
