@@ -232,7 +232,7 @@ static int set_sync(const struct option_row *row, struct js_options *options,
     return 0;
 }
 
-/* "ID:N", in the form in which launch/rank_command.c writes it. */
+/* "ID:N", in the form in which launch/mpirun.c writes it. */
 static int set_part_of(const struct option_row *row, struct js_options *options,
                        const char *value, struct js_err *err)
 {

@@ -8,16 +8,11 @@
 #include "base/lifeline.h"
 #include "base/mca.h"
 #include "base/userenv.h"
-#include "launch/descendants.h"
 #include "launch/folder.h"
-#include "launch/host_probe.h"
-#include "launch/hostfile.h"
-#include "launch/limits.h"
+#include "launch/hosts.h"
 #include "launch/list_stream.h"
 #include "launch/mpirun.h"
-#include "launch/rank_command.h"
 #include "launch/relay.h"
-#include "launch/requeue.h"
 #include "launch/slurm.h"
 #include "launch/subprocess.h"
 #include "launch/watch.h"
@@ -96,7 +91,7 @@ static int count_slaves(struct launch *launch, uint64_t *ret,
     const struct js_launch_config *config = launch->config;
     *ret = config->slaves;
     if (config->hostfile) {
-        if (js_hostfile_read(config->hostfile, &launch->hosts, err) < 0)
+        if (js_hosts_read(config->hostfile, &launch->hosts, err) < 0)
             return -1;
         if (*ret == 0)
             *ret = js_hosts_slots(&launch->hosts);
@@ -142,7 +137,7 @@ static int check_folder(struct js_err *err)
 static int make_command(struct launch *launch, struct js_err *err)
 {
     int rc = js_rank_command_make(&launch->command);
-    launch->mpirun.command = launch->command.words.items;
+    launch->mpirun.command = launch->command.argv.items;
     return rc < 0 ? js_err_errno(err, "the command line") : 0;
 }
 
@@ -334,8 +329,8 @@ static int drop_silent_hosts(struct launch *launch, struct js_err *err)
     bool *are_well = calloc(count + 1, sizeof(*are_well));
     if (!are_well)
         return js_err_errno(err, "the hosts");
-    js_host_probe_hosts(&launch->mpirun, &launch->hosts, js_watch_is_to_stop,
-                        &launch->watch, are_well);
+    js_hosts_probe(&launch->hosts, &launch->mpirun, js_watch_is_to_stop,
+                   &launch->watch, are_well);
     js_descendants_kill(launch->folder.path); /* ends an ssh that hangs */
     for (size_t i = count; i-- > 0 && !launch->watch.is_stopped;) {
         if (are_well[i])
@@ -408,7 +403,7 @@ static int take_hosts_left(struct launch *launch, struct js_err *err)
     if (launch->hosts.count == 0)
         return js_err_set(err, "no host is left to go on with; the same "
                                "command goes on when there are some");
-    if (js_hostfile_write(launch->hostfile_path, &launch->hosts) < 0)
+    if (js_hosts_write(launch->hostfile_path, &launch->hosts) < 0)
         return js_err_errno(err, "%s", launch->hostfile_path);
     uint64_t slots = js_hosts_slots(&launch->hosts);
     if (slots > 0 && slots + 1 < launch->mpirun.ranks)
@@ -446,7 +441,7 @@ static int prepare_restart(struct launch *launch, struct js_err *err)
 static void name_other_mpi(const struct launch *launch)
 {
     struct js_buf why = JS_BUF_INIT;
-    if (js_host_probe_mpirun(&launch->mpirun, jobsched_mpi(), &why))
+    if (js_mpirun_is_other(&launch->mpirun, jobsched_mpi(), &why))
         fprintf(stderr, "jobsched: %s\n", js_buf_string(&why));
     js_buf_release(&why);
 }
@@ -598,7 +593,7 @@ static int run_once(struct launch *launch, struct js_err *err)
     struct js_argv words = JS_ARGV_INIT;
     if (keep_folder(launch, err) < 0)
         return -1;
-    pid_t child = js_mpirun_words(&launch->mpirun, &words);
+    pid_t child = js_mpirun_make(&launch->mpirun, &words);
     if (child == 0)
         child = start_mpirun(launch, &words, err);
     js_argv_release(&words);
@@ -648,7 +643,7 @@ static int show_command(const struct launch *launch)
 {
     struct js_argv words = JS_ARGV_INIT;
     struct js_buf line = JS_BUF_INIT;
-    int rc = js_mpirun_words(&launch->mpirun, &words);
+    int rc = js_mpirun_make(&launch->mpirun, &words);
     if (rc == 0)
         rc = js_argv_quote(&words, &line);
     if (rc == 0)

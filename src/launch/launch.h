@@ -25,7 +25,7 @@ struct js_launch_config {
     const char *hostfile; /* NULL: this machine, or what Slurm has granted */
     uint32_t restarts;    /* how often to continue after the run broke off */
     bool is_mpirun_shown; /* show the command line and do not start it */
-    bool is_requeued;     /* the batch script asks for it: launch/requeue.h */
+    bool is_requeued;     /* the batch script asks for it: launch/slurm.h */
 };
 
 /* True if this process is alone: started without a launcher, or in a world of

@@ -1,10 +1,21 @@
 #include "launch/mpirun.h"
 
 #include "base/clock.h"
+#include "base/process.h"
+#include "launch/hosts.h"
+#include "launch/slurm.h"
+#include "launch/subprocess.h"
 
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
 
 static void add_all(struct js_argv *words, const char *const *options)
 {
@@ -87,7 +98,7 @@ static int add_places(const struct js_mpirun *mpirun, struct js_argv *words)
     return add_host_list(mpirun, words);
 }
 
-int js_mpirun_words(const struct js_mpirun *mpirun, struct js_argv *ret)
+int js_mpirun_make(const struct js_mpirun *mpirun, struct js_argv *ret)
 {
     js_argv_add(ret, mpirun->program);
     add_wishes(mpirun->mpi, ret);
@@ -104,8 +115,8 @@ int js_mpirun_words(const struct js_mpirun *mpirun, struct js_argv *ret)
     return js_argv_check(ret);
 }
 
-int js_mpirun_trial(const struct js_mpirun *mpirun, const char *host,
-                    struct js_argv *ret)
+int js_mpirun_make_probe(const struct js_mpirun *mpirun, const char *host,
+                         struct js_argv *ret)
 {
     js_argv_add(ret, mpirun->program);
     js_argv_add(ret, mpirun->mpi == JS_MPICH ? "-hosts" : "--host");
@@ -118,7 +129,7 @@ int js_mpirun_trial(const struct js_mpirun *mpirun, const char *host,
 
 /* Open MPI says "mpirun (Open MPI) 4.1.4". The mpirun of MPICH, Intel MPI and
  * MVAPICH is called Hydra, and prints its version in a line of its own. */
-bool js_mpirun_name(const char *said, char *ret, size_t size)
+bool js_mpirun_name(const char *version_text, char *ret, size_t size)
 {
     static const struct {
         const char *mark, *name, *version;
@@ -127,9 +138,10 @@ bool js_mpirun_name(const char *said, char *ret, size_t size)
         {"Intel(R) MPI", "Intel MPI", "Version "},
         {"HYDRA", "MPICH", "Version: "},
     };
-    for (size_t i = 0; said && i < sizeof(known) / sizeof(known[0]); i++) {
-        const char *version = strstr(said, known[i].version);
-        if (!strstr(said, known[i].mark) || !version)
+    for (size_t i = 0; version_text && i < sizeof(known) / sizeof(known[0]);
+         i++) {
+        const char *version = strstr(version_text, known[i].version);
+        if (!strstr(version_text, known[i].mark) || !version)
             continue;
         version += strlen(known[i].version);
         version += strspn(version, " ");
@@ -152,4 +164,148 @@ int js_mpirun_end_signal(enum js_mpi mpi)
 int64_t js_mpirun_hearing_ns(enum js_mpi mpi)
 {
     return mpi == JS_OPEN_MPI_5 ? 100 * JS_NS_PER_MS : 0;
+}
+
+/* ---------------------------------------------------------------- the right
+ * MPI */
+
+/* Finds the file that execvp(3) would start for that program. */
+static void find_file(const char *program, char *ret, size_t size)
+{
+    const char *path = getenv("PATH");
+    snprintf(ret, size, "%s", program);
+    while (path && *path && !strchr(program, '/')) {
+        size_t len = strcspn(path, ":");
+        int n = snprintf(ret, size, "%.*s%s%s", (int)len, path,
+                         len > 0 ? "/" : "./", program);
+        if (n > 0 && (size_t)n < size && access(ret, X_OK) == 0)
+            return;
+        path += len + (path[len] == ':');
+    }
+}
+
+bool js_mpirun_is_other(const struct js_mpirun *mpirun, const char *built_with,
+                        struct js_buf *ret)
+{
+    struct js_argv words = JS_ARGV_INIT;
+    struct js_buf said = JS_BUF_INIT;
+    char name[128], file[PATH_MAX];
+    js_argv_add(&words, mpirun->program);
+    js_argv_add(&words, "--version");
+    bool is_known = js_argv_check(&words) == 0 &&
+                    js_subprocess_output(&words, &said) == 0 &&
+                    js_mpirun_name(js_buf_string(&said), name, sizeof(name));
+    bool is_other = is_known && js_mpi_of(name) != mpirun->mpi;
+    js_argv_release(&words);
+    js_buf_release(&said);
+    if (!is_other)
+        return false;
+    find_file(mpirun->program, file, sizeof(file));
+    return js_buf_printf(ret,
+                         "%s is of %s, but jobsched was built with %s: put the "
+                         "mpirun of that first in PATH, or name it in "
+                         "JOBSCHED_MPIRUN",
+                         file, name, built_with) == 0;
+}
+
+/* ---------------------------------------------------------------- the ranks */
+
+/* The part of Slurm's time limit that is kept for what follows the run. */
+static const int64_t spare_most_ns = 30 * JS_NS_PER_S;
+
+/* Returns 0 if there is none. */
+static int64_t slurm_limit_ns(void)
+{
+    int64_t left_ns = js_slurm_is_here() ? js_slurm_time_left_ns() : 0;
+    if (left_ns == JS_NEVER_NS || left_ns <= 0)
+        return 0;
+    left_ns -= left_ns / 10 < spare_most_ns ? left_ns / 10 : spare_most_ns;
+    return left_ns < JS_NS_PER_S ? JS_NS_PER_S
+                                 : left_ns - left_ns % JS_NS_PER_S;
+}
+
+/* Every rank would refuse this by itself, in words that do not say whose limit
+ * it is. */
+static int check_slurm_limit(const struct js_launch_config *own,
+                             struct js_err *err)
+{
+    struct jobsched_config config = *own->run;
+    struct jobsched_result result;
+    int64_t limit_ns = config.time_limit_ns == 0 ? slurm_limit_ns() : 0;
+    config.time_limit_ns = limit_ns;
+    if (limit_ns == 0 || jobsched_check(&config, &result) == JOBSCHED_SUCCEEDED)
+        return 0;
+    return js_err_set(err, "Slurm's time limit for this job is too near: %s",
+                      result.error);
+}
+
+int js_rank_command_init(struct js_rank_command *command,
+                         const struct js_launch_config *config,
+                         struct js_err *err)
+{
+    *command = (struct js_rank_command){
+        .config = config, .id = js_process_new_id(), .begun_ns = js_clock_ns()};
+    ssize_t len = readlink("/proc/self/exe", command->program,
+                           sizeof(command->program) - 1);
+    if (len < 0)
+        return js_err_errno(err, "the path of this program (/proc/self/exe)");
+    return check_slurm_limit(config, err);
+}
+
+void js_rank_command_release(struct js_rank_command *command)
+{
+    js_argv_release(&command->argv);
+}
+
+/* ... given by the user. */
+static int64_t time_left_ns(const struct js_rank_command *command)
+{
+    return command->config->run->time_limit_ns -
+           (js_clock_ns() - command->begun_ns);
+}
+
+/* The user's limit comes after Slurm's in the command line, and so takes
+ * precedence. */
+static void add_time_limit(const struct js_rank_command *command,
+                           struct js_argv *words)
+{
+    int64_t limit_ns = slurm_limit_ns();
+    int64_t left_ms = time_left_ns(command) / JS_NS_PER_MS;
+    if (limit_ns > 0)
+        js_argv_addf(words, "--time-limit=%" PRId64 "s",
+                     limit_ns / JS_NS_PER_S);
+    if (command->restarts > 0 && command->config->run->time_limit_ns > 0)
+        js_argv_addf(words, "--time-limit=%" PRId64 ".%03ds", left_ms / 1000,
+                     (int)(left_ms % 1000));
+}
+
+/* Each rank knows by itself whether the run is continued. */
+int js_rank_command_make(struct js_rank_command *command)
+{
+    const struct js_launch_config *config = command->config;
+    const struct js_argv *given =
+        command->restarts > 0 ? config->words_going_on : config->words;
+    struct js_argv *words = &command->argv;
+    js_argv_release(words);
+    js_argv_add(words, command->program);
+    add_time_limit(command, words);
+    /* A user who copies the command line that is shown starts a command of its
+     * own. */
+    if (!config->is_mpirun_shown)
+        js_argv_addf(words, "--part-of=%" PRIu64 ":%" PRIu32, command->id,
+                     command->restarts);
+    for (size_t i = 0; i < given->count; i++)
+        js_argv_add(words, given->items[i]);
+    return js_argv_check(words);
+}
+
+bool js_rank_command_is_out_of_time(const struct js_rank_command *command)
+{
+    struct jobsched_config config = *command->config->run;
+    struct jobsched_result result;
+    bool is_limited = config.time_limit_ns > 0;
+    config.time_limit_ns =
+        is_limited ? time_left_ns(command) : slurm_limit_ns();
+    return (is_limited && config.time_limit_ns <= 0) ||
+           jobsched_check(&config, &result) != JOBSCHED_SUCCEEDED;
 }

@@ -1,5 +1,6 @@
 /*
- * mpirun - the command line that starts a run.
+ * mpirun - the command lines of a start: mpirun's own, and the one that each
+ * rank runs.
  *
  * Each MPI has its own options for the same purposes. They are all in this
  * file. The options of Open MPI 4.1 are tested in all runs, those of Open MPI
@@ -9,11 +10,16 @@
 #define JS_LAUNCH_MPIRUN_H
 
 #include "base/argv.h"
+#include "base/err.h"
 #include "base/mca.h"
-#include "launch/hostfile.h"
+#include "launch/hosts.h"
+#include "launch/launch.h"
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+/* ------------------------------------------------------------ mpirun itself */
 
 struct js_mpirun {
     enum js_mpi mpi;
@@ -33,11 +39,25 @@ struct js_mpirun {
  * its slots. If there are more ranks than that, each host gets its share of
  * them. Returns 0, or -1 with errno ENOMEM.
  */
-int js_mpirun_words(const struct js_mpirun *mpirun, struct js_argv *ret);
+int js_mpirun_make(const struct js_mpirun *mpirun, struct js_argv *ret);
+
+/* Makes the command line that tests whether a host can be reached. Returns
+ * likewise. */
+int js_mpirun_make_probe(const struct js_mpirun *mpirun, const char *host,
+                         struct js_argv *ret);
 
 /* Finds out, from its answer to --version, to which MPI an mpirun belongs, as
  * "MPICH 4.2.1". Returns false if the answer is not recognised. */
-bool js_mpirun_name(const char *said, char *ret, size_t size);
+bool js_mpirun_name(const char *version_text, char *ret, size_t size);
+
+/*
+ * Asks mpirun for its version. Returns true if it belongs to another MPI than
+ * jobsched was built with (`built_with`, in the form of jobsched_mpi()). *ret
+ * then says which file was started, to which MPI it belongs, and to which it
+ * must belong.
+ */
+bool js_mpirun_is_other(const struct js_mpirun *mpirun, const char *built_with,
+                        struct js_buf *ret);
 
 /* The signal that makes mpirun end a run, and leaves time to record the jobs
  * that were ended. */
@@ -47,9 +67,41 @@ int js_mpirun_end_signal(enum js_mpi mpi);
  * it ends, so that mpirun has read its last messages. */
 int64_t js_mpirun_hearing_ns(enum js_mpi mpi);
 
-/* Makes the command line that tests whether a host can be reached. Returns
- * likewise. */
-int js_mpirun_trial(const struct js_mpirun *mpirun, const char *host,
-                    struct js_argv *ret);
+/* ------------------------------------------------------------ what ranks run
+ */
+
+/*
+ * This program with the user's arguments, and with what the launcher knows of
+ * the start.
+ *
+ * A time limit of the user counts from the first start; each further start gets
+ * what is left of it. Slurm ends its job at a time limit of its own. The run
+ * gets all of that time except the last part, which is reserved for its end.
+ */
+struct js_rank_command {
+    const struct js_launch_config *config; /* borrowed */
+    char program[PATH_MAX];                /* a path that is valid on every
+                                              host */
+    uint64_t id;                           /* the same for all starts */
+    uint32_t restarts;                     /* so far */
+    int64_t begun_ns;                      /* time of the first start */
+    struct js_argv argv;                   /* program and arguments, from
+                                              js_rank_command_make() */
+};
+
+/* Prepares the command; the first start is now. Returns 0, or -1 with *err:
+ * the program was not found, or Slurm's time limit is too close for any job
+ * to run. */
+int js_rank_command_init(struct js_rank_command *command,
+                         const struct js_launch_config *config,
+                         struct js_err *err);
+void js_rank_command_release(struct js_rank_command *command);
+
+/* Makes the arguments for the next start. Returns 0, or -1 with errno
+ * ENOMEM. */
+int js_rank_command_make(struct js_rank_command *command);
+
+/* True if the rest of the time limit is too short to start any job. */
+bool js_rank_command_is_out_of_time(const struct js_rank_command *command);
 
 #endif

@@ -1,13 +1,37 @@
 /*
- * subprocess - starts a program that must not outlive this one.
+ * subprocess - the processes of the launcher on this host: how many the limits
+ * allow, how one is started that must not outlive this one, and how those are
+ * ended that an mpirun has left.
  */
 #ifndef JS_LAUNCH_SUBPROCESS_H
 #define JS_LAUNCH_SUBPROCESS_H
 
 #include "base/argv.h"
 #include "base/buf.h"
+#include "base/err.h"
+#include "base/mca.h"
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
+
+/* ------------------------------------------------------------ limits */
+
+/*
+ * Allows this process, and those that it starts, as many open files as this
+ * number of ranks needs. The limit that the user has set for jobs is kept in
+ * the environment (base/launchenv.h). Returns 0, or -1 with *err if a limit
+ * (ulimit) does not allow that many ranks; *err says how many slaves it allows.
+ */
+int js_limits_raise(enum js_mpi mpi, uint64_t ranks, struct js_err *err);
+
+/* How many ranks can run with this many open files, or with this many processes
+ * and threads; at least 0. */
+uint64_t js_limits_ranks_by_files(uint64_t files);
+uint64_t js_limits_ranks_by_processes(uint64_t processes);
+
+/* ------------------------------------------------------------ starting */
 
 enum {
     JS_SUBPROCESS_DEAF = 1, /* its standard input is empty */
@@ -15,17 +39,17 @@ enum {
 };
 
 /*
- * Starts words->items[0], which is looked up in PATH, in its own process group,
+ * Starts argv->items[0], which is looked up in PATH, in its own process group,
  * so that a terminal's ^C reaches only this process. All signals have their
  * default actions. The child gets a SIGTERM when this process dies. The
  * descriptor `kept` stays open in it (-1: none). Returns the child's pid, or -1
  * with errno. If the program cannot be started, the child says so and exits
  * with 127.
  */
-pid_t js_subprocess_start(const struct js_argv *words, int flags, int kept);
+pid_t js_subprocess_start(const struct js_argv *argv, int flags, int kept);
 
 /* The same, with these descriptors as the child's standard input and output. */
-pid_t js_subprocess_start_between(const struct js_argv *words, int in, int out,
+pid_t js_subprocess_start_between(const struct js_argv *argv, int in, int out,
                                   int kept);
 
 /*
@@ -33,9 +57,36 @@ pid_t js_subprocess_start_between(const struct js_argv *words, int in, int out,
  * standard error is discarded. Returns 0 if it ended with status 0 within half
  * a minute (it is then killed), else -1.
  */
-int js_subprocess_output(const struct js_argv *words, struct js_buf *ret);
+int js_subprocess_output(const struct js_argv *argv, struct js_buf *ret);
 
 /* The same, but standard error is ours, and standard output is discarded. */
-int js_subprocess_run(const struct js_argv *words);
+int js_subprocess_run(const struct js_argv *argv);
+
+/* ------------------------------------------------------------ what is left */
+
+/*
+ * The launcher adopts what an mpirun leaves behind (PR_SET_CHILD_SUBREAPER):
+ * ranks, the processes that start their jobs, an ssh that hangs. These
+ * processes are recognised by the variable that names the launcher's folder,
+ * which no job has. A process that leads a session of its own does not count
+ * (ssh leaves one for further connections), unless it runs this program. The
+ * descendants of ranks are the ranks' own responsibility.
+ */
+
+/* From now on this process adopts them. Returns 0, or -1 with errno. */
+int js_descendants_adopt(void);
+
+/* Calls `visit` for each of them that exists now; `folder` is the launcher's.
+ * Returns their number, including children that are about to end and may leave
+ * others. */
+size_t js_descendants_each(const char *folder,
+                           void (*visit)(pid_t pid, void *arg), void *arg);
+
+/* True if rank 0 is among the processes of this host, whatever its parent. */
+bool js_descendants_has_rank_0(const char *folder);
+
+/* Kills all of them until none is left, for a few seconds at most. Must be
+ * called only while no other child is waited for. */
+void js_descendants_kill(const char *folder);
 
 #endif

@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/terminal.h"
-#include "launch/descendants.h"
+#include "launch/subprocess.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -5,11 +5,10 @@
 #include "base/argv.h"
 #include "base/clock.h"
 #include "cli/options.h"
-#include "launch/hostfile.h"
-#include "launch/limits.h"
+#include "launch/hosts.h"
 #include "launch/mpirun.h"
-#include "launch/rank_command.h"
 #include "launch/slurm.h"
+#include "launch/subprocess.h"
 #include "record/run_status.h"
 
 #include <signal.h>
@@ -80,7 +79,7 @@ static void read_text(struct file *file, const char *text)
     CU_ASSERT_FATAL(fd >= 0);
     CU_ASSERT_EQUAL(write(fd, text, strlen(text)), (ssize_t)strlen(text));
     close(fd);
-    file->rc = js_hostfile_read(file->path, &file->hosts, &file->err);
+    file->rc = js_hosts_read(file->path, &file->hosts, &file->err);
 }
 
 static void forget(struct file *file)
@@ -189,8 +188,8 @@ static void test_hostfile_is_written(void)
     struct file file, copy;
     read_text(&file, "n1 slots=4\nn2\n");
     memset(&copy, 0, sizeof(copy));
-    CU_ASSERT_EQUAL(js_hostfile_write(file.path, &file.hosts), 0);
-    CU_ASSERT_EQUAL(js_hostfile_read(file.path, &copy.hosts, &copy.err), 0);
+    CU_ASSERT_EQUAL(js_hosts_write(file.path, &file.hosts), 0);
+    CU_ASSERT_EQUAL(js_hosts_read(file.path, &copy.hosts, &copy.err), 0);
     expect_host(&copy, 0, "n1", 4);
     expect_host(&copy, 1, "n2", 0);
     js_hosts_release(&copy.hosts);
@@ -331,7 +330,7 @@ static void expect_line(const struct js_mpirun *mpirun, const char *line)
 {
     struct js_argv words = JS_ARGV_INIT;
     struct js_buf buf = JS_BUF_INIT;
-    CU_ASSERT_EQUAL(js_mpirun_words(mpirun, &words), 0);
+    CU_ASSERT_EQUAL(js_mpirun_make(mpirun, &words), 0);
     CU_ASSERT_EQUAL(js_argv_quote(&words, &buf), 0);
     CU_ASSERT_STRING_EQUAL(js_buf_string(&buf), line);
     if (strcmp(js_buf_string(&buf), line) != 0)
@@ -515,8 +514,8 @@ static void test_the_command_that_a_run_is_part_of(void)
 
     /* The first start has all of the time limit, a further one what is left. */
     CU_ASSERT_EQUAL_FATAL(js_rank_command_make(&command), 0);
-    CU_ASSERT_EQUAL(js_options_parse((int)command.words.count,
-                                     command.words.items, &options, &err),
+    CU_ASSERT_EQUAL(js_options_parse((int)command.argv.count,
+                                     command.argv.items, &options, &err),
                     0);
     CU_ASSERT_EQUAL(options.config.command, UINT64_MAX);
     CU_ASSERT_EQUAL(options.config.command_restarts, 0);
@@ -524,8 +523,8 @@ static void test_the_command_that_a_run_is_part_of(void)
     command.restarts = 3;
     command.begun_ns -= 100 * JS_NS_PER_S;
     CU_ASSERT_EQUAL_FATAL(js_rank_command_make(&command), 0);
-    CU_ASSERT_EQUAL(js_options_parse((int)command.words.count,
-                                     command.words.items, &options, &err),
+    CU_ASSERT_EQUAL(js_options_parse((int)command.argv.count,
+                                     command.argv.items, &options, &err),
                     0);
     CU_ASSERT_EQUAL(options.config.command_restarts, 3);
     CU_ASSERT(options.config.time_limit_ns > 0);

@@ -1,12 +1,21 @@
-#include "launch/hostfile.h"
+#include "launch/hosts.h"
 
-#include "base/text.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/host.h"
 #include "base/units.h"
+#include "launch/mpirun.h"
+#include "launch/subprocess.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static const char blanks[] = " \t\r\n";
@@ -21,8 +30,8 @@ void js_hosts_release(struct js_hosts *hosts)
 
 /* A host may stand there by its short name and by its full one. To count it
  * twice would give it too many ranks. */
-static struct js_host *hostfile_find(const struct js_hosts *hosts,
-                                     const char *name)
+static struct js_host *hosts_find(const struct js_hosts *hosts,
+                                  const char *name)
 {
     for (size_t i = 0; i < hosts->count; i++) {
         if (js_host_is_same(hosts->items[i].name, name))
@@ -31,8 +40,8 @@ static struct js_host *hostfile_find(const struct js_hosts *hosts,
     return NULL;
 }
 
-static int hostfile_append(struct js_hosts *hosts, const char *name,
-                           uint32_t slots)
+static int hosts_append(struct js_hosts *hosts, const char *name,
+                        uint32_t slots)
 {
     if (hosts->count == hosts->capacity) {
         size_t capacity = hosts->capacity ? 2 * hosts->capacity : 16;
@@ -54,9 +63,9 @@ static int hostfile_append(struct js_hosts *hosts, const char *name,
  * line. */
 int js_hosts_add(struct js_hosts *hosts, const char *name, uint32_t slots)
 {
-    struct js_host *host = hostfile_find(hosts, name);
+    struct js_host *host = hosts_find(hosts, name);
     if (!host)
-        return hostfile_append(hosts, name, slots);
+        return hosts_append(hosts, name, slots);
     host->slots += (host->slots == 0) + (slots == 0 ? 1 : slots);
     return 0;
 }
@@ -161,7 +170,7 @@ static int read_lines(FILE *file, const char *path, struct js_hosts *ret,
     return rc;
 }
 
-int js_hostfile_read(const char *path, struct js_hosts *ret, struct js_err *err)
+int js_hosts_read(const char *path, struct js_hosts *ret, struct js_err *err)
 {
     FILE *file = fopen(path, "re");
     if (!file)
@@ -176,7 +185,7 @@ int js_hostfile_read(const char *path, struct js_hosts *ret, struct js_err *err)
     return rc;
 }
 
-int js_hostfile_write(const char *path, const struct js_hosts *hosts)
+int js_hosts_write(const char *path, const struct js_hosts *hosts)
 {
     FILE *file = fopen(path, "we");
     if (!file)
@@ -190,4 +199,79 @@ int js_hostfile_write(const char *path, const struct js_hosts *hosts)
     }
     bool has_failed = ferror(file) != 0;
     return fclose(file) != 0 || has_failed ? -1 : 0;
+}
+
+/* ---------------------------------------------------------------- probing */
+
+/* The time in which a host must answer, and its mpirun must leave when told
+ * to. */
+static const int64_t answer_ns = 20 * JS_NS_PER_S;
+static const int64_t leave_ns = 5 * JS_NS_PER_S;
+
+static const struct timespec pause_between = {.tv_nsec = 50 * JS_NS_PER_MS};
+
+static pid_t hosts_probe_begin(const struct js_mpirun *mpirun, const char *host)
+{
+    struct js_argv words = JS_ARGV_INIT;
+    pid_t pid = js_mpirun_make_probe(mpirun, host, &words);
+    if (pid == 0)
+        pid = js_subprocess_start(&words,
+                                  JS_SUBPROCESS_DEAF | JS_SUBPROCESS_MUTE, -1);
+    js_argv_release(&words);
+    return pid;
+}
+
+/* Collects probes that have ended; their pid becomes 0. Returns true while some
+ * have not. */
+static bool hosts_probe_look(pid_t *pids, size_t count, bool *are_well)
+{
+    bool is_any_left = false;
+    for (size_t i = 0; i < count; i++) {
+        int status = 0;
+        if (pids[i] <= 0)
+            continue;
+        pid_t pid = waitpid(pids[i], &status, WNOHANG);
+        if (pid == 0) {
+            is_any_left = true;
+            continue;
+        }
+        are_well[i] = pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+        pids[i] = 0;
+    }
+    return is_any_left;
+}
+
+static void hosts_probe_tell(const pid_t *pids, size_t count, int number)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (pids[i] > 0)
+            kill(pids[i], number);
+    }
+}
+
+void js_hosts_probe(const struct js_hosts *hosts,
+                    const struct js_mpirun *mpirun,
+                    bool (*is_to_stop)(void *arg), void *arg, bool *are_well)
+{
+    size_t count = hosts->count;
+    pid_t *pids = calloc(count + 1, sizeof(*pids));
+    int64_t until_ns = js_clock_ns() + answer_ns;
+    if (!pids)
+        return;
+    for (size_t i = 0; i < count; i++) {
+        are_well[i] = false;
+        pids[i] = hosts_probe_begin(mpirun, hosts->items[i].name);
+    }
+    /* The probes of all hosts run at once, so one that hangs costs no more than
+     * the time limit, however many hosts there are. */
+    while (hosts_probe_look(pids, count, are_well)) {
+        nanosleep(&pause_between, NULL);
+        int64_t now_ns = js_clock_ns();
+        if (is_to_stop(arg) && until_ns > now_ns)
+            until_ns = now_ns;
+        if (now_ns > until_ns)
+            hosts_probe_tell(pids, count,
+                             now_ns > until_ns + leave_ns ? SIGKILL : SIGTERM);
+    }
+    free(pids);
 }
