@@ -1,8 +1,9 @@
 /* The command: reads the options, runs, and reports how the run ended. */
 #include "base/launchenv.h"
 #include "base/lifeline.h"
+#include "cli/command_line.h"
 #include "cli/options.h"
-#include "cli/plan_cmd.h"
+#include "cli/plan.h"
 #include "cli/report.h"
 #include "cli/status.h"
 #include "jobsched.h"
@@ -10,6 +11,7 @@
 #include "launch/mpirun.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -42,7 +44,8 @@ static int usage_error(const struct js_err *err)
     return speak_for_all(JOBSCHED_BAD_INPUT);
 }
 
-static int main_show(int rc)
+/* `rc`: what the function returned that wrote to stdout. */
+static int main_finish_stdout(int rc)
 {
     if (rc < 0 || fflush(stdout) != 0) {
         fprintf(stderr, "jobsched: standard output: %s\n",
@@ -52,20 +55,7 @@ static int main_show(int rc)
     return JOBSCHED_SUCCEEDED;
 }
 
-static int show_version(void)
-{
-    return main_show(printf("jobsched %s\n%s\n%s\n", jobsched_version(),
-                            jobsched_mpi(), jobsched_hwloc()));
-}
-
-/* A launcher that is about to kill us reads nothing more. */
-static bool can_write(void)
-{
-    struct pollfd fd = {.fd = STDERR_FILENO, .events = POLLOUT};
-    return poll(&fd, 1, 0) == 1 && (fd.revents & POLLOUT);
-}
-
-static void main_tell_error(const struct jobsched_result *result)
+static void main_report_error(const struct jobsched_result *result)
 {
     char host[256] = "";
     if (result->is_master) {
@@ -105,7 +95,7 @@ static void be_heard(void)
     }
 }
 
-/* ---------------------------------------------------------------- the list */
+/* ---------------------------------------------------------------- the demo */
 
 static bool is_demonstration(const struct js_options *options)
 {
@@ -113,30 +103,32 @@ static bool is_demonstration(const struct js_options *options)
 }
 
 /* A user who has asked for this, and for silence, knows it. */
-static bool is_demonstration_told(const struct js_options *options)
+static bool is_demonstration_announced(const struct js_options *options)
 {
     return is_demonstration(options) && js_launchenv_rank() <= 0 &&
            !(options->is_quiet && options->is_demo);
 }
 
-static void tell_demonstration(const struct js_options *options)
+static void announce_demonstration(const struct js_options *options)
 {
-    unsigned long long jobs = options->config.demo_jobs;
-    const char *why = options->is_demo ? "" : "no job file: ";
-    if (!is_demonstration_told(options))
+    uint64_t jobs = options->config.demo_jobs;
+    const char *why = options->is_demo ? "running" : "no job file: running";
+    if (!is_demonstration_announced(options))
         return;
-    if (options->config.demo_jobs == UINT64_MAX)
-        fprintf(stderr, "jobsched: %sa demonstration of simulated jobs\n", why);
+    if (jobs == UINT64_MAX)
+        fprintf(stderr, "jobsched: %s a demonstration of simulated jobs\n",
+                why);
     else
-        fprintf(stderr, "jobsched: %sa demonstration of %llu simulated job%s\n",
+        fprintf(stderr,
+                "jobsched: %s a demonstration of %" PRIu64 " simulated job%s\n",
                 why, jobs, jobs == 1 ? "" : "s");
 }
 
-static void tell_way_on(const struct js_options *options, int status)
+static void explain_demonstration(const struct js_options *options, int status)
 {
-    if (is_demonstration_told(options) && status != JOBSCHED_BAD_INPUT)
-        fputs("jobsched: this was a demonstration; to run commands of your "
-              "own, write one a line into a file: jobsched FILE\n",
+    if (is_demonstration_announced(options) && status != JOBSCHED_BAD_INPUT)
+        fputs("jobsched: this was a demonstration; to run your own commands, "
+              "write them into a file, one per line, and run jobsched FILE\n",
               stderr);
 }
 
@@ -151,33 +143,24 @@ static bool is_list_piped_in(const struct js_options *options)
             S_ISSOCK(st.st_mode));
 }
 
-/* As if the user had typed "-" as well. */
-static int take_piped_list(struct js_options *options, int argc, char **words,
-                           struct js_err *err)
-{
-    static char dash[] = "-";
-    words[argc] = dash;
-    if (js_options_parse(argc + 1, words, options, err) < 0)
-        return -1;
-    fputs("jobsched: no job file: the list is read from standard input\n",
-          stderr);
-    return 0;
-}
+/* ---------------------------------------------------------------- a run */
 
 static void main_report(const struct js_options *options,
                         const struct jobsched_result *result)
 {
-    bool is_told = !options->is_quiet || result->status != JOBSCHED_SUCCEEDED;
-    if (result->is_abrupt && !can_write())
+    bool is_shown = !options->is_quiet || result->status != JOBSCHED_SUCCEEDED;
+    struct pollfd fd = {.fd = STDERR_FILENO, .events = POLLOUT};
+    /* A launcher that is about to kill us reads nothing more. */
+    if (result->is_abrupt && (poll(&fd, 1, 0) != 1 || !(fd.revents & POLLOUT)))
         return;
-    if (result->summary[0] && is_told)
+    if (result->summary[0] && is_shown)
         fprintf(stderr, "jobsched: %s\n", result->summary);
     if (result->failures[0])
         fprintf(stderr, "jobsched: %s\n", result->failures);
     if (result->error[0])
-        main_tell_error(result);
+        main_report_error(result);
     if (result->is_master && !options->config.status_file)
-        tell_way_on(options, result->status);
+        explain_demonstration(options, result->status);
 }
 
 static int main_run(const struct js_options *options)
@@ -185,7 +168,7 @@ static int main_run(const struct js_options *options)
     struct jobsched_result result;
     bool is_launched = options->config.status_file != NULL;
     if (!is_launched)
-        tell_demonstration(options);
+        announce_demonstration(options);
     jobsched_run(&options->config, &result);
     if (result.status == JOBSCHED_BAD_INPUT && !result.is_master)
         return speak_for_all(result.status);
@@ -201,13 +184,16 @@ static int main_run(const struct js_options *options)
     return result.status;
 }
 
-static int launch_words(const struct js_options *options, int argc, char **argv)
+/* ---------------------------------------------------------------- a start */
+
+static int launch_with(const struct js_options *options, int argc, char **argv)
 {
-    struct js_argv words = JS_ARGV_INIT, words_going_on = JS_ARGV_INIT;
+    struct jobsched_result result;
+    struct js_argv ranks = JS_ARGV_INIT, ranks_resumed = JS_ARGV_INIT;
     const struct js_launch_config config = {
         .run = &options->config,
-        .words = &words,
-        .words_going_on = &words_going_on,
+        .argv = &ranks,
+        .argv_resumed = &ranks_resumed,
         .slaves = options->slaves,
         .hostfile = options->hostfile,
         .restarts = options->restarts,
@@ -215,39 +201,27 @@ static int launch_words(const struct js_options *options, int argc, char **argv)
         .is_requeued = options->is_requeued,
     };
     int status = JOBSCHED_BROKEN;
-    js_options_command(argc, argv, false, &words);
-    js_options_command(argc, argv, true, &words_going_on);
-    if (js_argv_check(&words) < 0 || js_argv_check(&words_going_on) < 0)
+    /* What every rank would refuse is refused before any rank is started. */
+    if (jobsched_check(&options->config, &result) != JOBSCHED_SUCCEEDED) {
+        main_report_error(&result);
+        return (int)result.status;
+    }
+    js_command_line_for_ranks(argc, argv, false, &ranks);
+    js_command_line_for_ranks(argc, argv, true, &ranks_resumed);
+    if (js_argv_check(&ranks) < 0 || js_argv_check(&ranks_resumed) < 0)
         fprintf(stderr, "jobsched: the command line: %s\n",
                 js_errno_text(errno));
     else
         status = js_launch(&config);
-    js_argv_release(&words);
-    js_argv_release(&words_going_on);
+    js_argv_release(&ranks);
+    js_argv_release(&ranks_resumed);
     return status;
 }
 
-/* What every rank would refuse is refused before any rank is started. */
-static int launch_checked(const struct js_options *options, int argc,
-                          char **argv)
-{
-    struct jobsched_result result;
-    if (jobsched_check(&options->config, &result) == JOBSCHED_SUCCEEDED)
-        return launch_words(options, argc, argv);
-    main_tell_error(&result);
-    return (int)result.status;
-}
-
-static int main_launch(const struct js_options *options, int argc, char **argv)
-{
-    tell_demonstration(options);
-    int status = launch_checked(options, argc, argv);
-    tell_way_on(options, status);
-    return status;
-}
-
+/* As if the user had typed "-" as well. */
 static int launch_piped_list(struct js_options *options, int argc, char **argv)
 {
+    static char dash[] = "-";
     struct js_err err;
     char **words = calloc((size_t)argc + 2, sizeof(*words));
     int status = JOBSCHED_BROKEN;
@@ -256,46 +230,49 @@ static int launch_piped_list(struct js_options *options, int argc, char **argv)
         return usage_error(&err);
     }
     memcpy(words, argv, (size_t)argc * sizeof(*words));
-    if (take_piped_list(options, argc, words, &err) < 0)
+    words[argc] = dash;
+    if (js_command_line_read(argc + 1, words, options, &err) < 0) {
         status = usage_error(&err);
-    else
-        status = launch_checked(options, argc + 1, words);
+    } else {
+        fputs("jobsched: no job file: reading the list from standard input\n",
+              stderr);
+        status = launch_with(options, argc + 1, words);
+    }
     free(words);
     return status;
-}
-
-/* No other process leaves with an error before rank 0 has printed the
- * message. */
-static int refuse_many(void)
-{
-    struct js_err err;
-    if (!js_launchenv_is_first_of_many())
-        return JOBSCHED_SUCCEEDED;
-    js_launchenv_refuse_many(jobsched_mpi(), &err);
-    fprintf(stderr, "jobsched: %s\n", err.text);
-    return JOBSCHED_BAD_INPUT;
 }
 
 static int main_start(struct js_options *options, int argc, char **argv)
 {
     struct js_err err;
     bool is_alone = js_launch_is_alone();
-    if (is_alone && options->config.action == JOBSCHED_RUN &&
-        js_launchenv_is_one_of_many())
-        return refuse_many();
+    bool is_run = options->config.action == JOBSCHED_RUN;
+    if (is_alone && is_run && js_launchenv_is_one_of_many()) {
+        /* Only the first one reports it, and fails: an error of another could
+         * make the launcher end the first before it has printed the message. */
+        if (!js_launchenv_is_first_of_many())
+            return JOBSCHED_SUCCEEDED;
+        js_launchenv_refuse_many(jobsched_mpi(), &err);
+        fprintf(stderr, "jobsched: %s\n", err.text);
+        return JOBSCHED_BAD_INPUT;
+    }
     if (is_alone && is_list_piped_in(options))
         return launch_piped_list(options, argc, argv);
-    if (is_alone && options->config.action == JOBSCHED_RUN)
-        return main_launch(options, argc, argv);
+    if (is_alone && is_run) {
+        announce_demonstration(options);
+        int status = launch_with(options, argc, argv);
+        explain_demonstration(options, status);
+        return status;
+    }
     options->config.status_file =
         is_alone ? NULL : getenv(JS_LAUNCHENV_STATUS_NAME);
     options->config.launcher = is_alone ? NULL : getenv(JS_LIFELINE_NAME);
     options->config.is_job_stream =
         !is_alone && getenv(JS_LAUNCHENV_STREAM_NAME);
-    if (options->is_launch_told && !is_alone && !options->config.status_file) {
-        js_err_set(&err, "-n, --hostfile, --restarts and --show-mpirun are for "
-                         "a start without mpirun: give them to mpirun in its "
-                         "own way");
+    if (options->is_start_given && !is_alone && !options->config.status_file) {
+        js_err_set(&err, "-n, --hostfile, --restarts and --show-mpirun apply "
+                         "only to a start without mpirun: use the options of "
+                         "mpirun instead");
         return usage_error(&err);
     }
     return main_run(options);
@@ -324,37 +301,34 @@ __attribute__((section(".preinit_array"),
                used)) static void (*const keep_first)(void) =
     keep_given_signals;
 
-static void take_given_signals(void)
-{
-    for (size_t i = 0; i < GIVEN; i++) {
-        if (is_given[i])
-            sigaction(given_numbers[i], &given[i], NULL);
-    }
-}
-
 int main(int argc, char **argv)
 {
     struct js_options options;
     struct js_err err;
-    take_given_signals();
+    for (size_t i = 0; i < GIVEN; i++) {
+        if (is_given[i])
+            sigaction(given_numbers[i], &given[i], NULL);
+    }
     /* A reader that has ended must not change the exit status. */
     signal(SIGPIPE, SIG_IGN);
-    if (js_options_parse(argc, argv, &options, &err) < 0)
+    if (js_command_line_read(argc, argv, &options, &err) < 0)
         return usage_error(&err);
     /* For an action that is not a run, one rank speaks for all. */
     if (options.action != JS_ACTION_RUN && js_launchenv_rank() > 0)
         return JOBSCHED_SUCCEEDED;
     switch (options.action) {
     case JS_ACTION_HELP:
-        return main_show(js_options_help(stdout));
+        return main_finish_stdout(js_options_help(stdout));
     case JS_ACTION_VERSION:
-        return show_version();
+        return main_finish_stdout(printf("jobsched %s\n%s\n%s\n",
+                                         jobsched_version(), jobsched_mpi(),
+                                         jobsched_hwloc()));
     case JS_ACTION_STATUS:
         return js_status(&options);
     case JS_ACTION_REPORT:
         return js_report(&options);
     case JS_ACTION_PLAN:
-        return js_plan_cmd(&options);
+        return js_plan(&options);
     case JS_ACTION_RUN:
         break;
     }

@@ -1,14 +1,14 @@
 /*
- * options - reads the command line. One table defines the options and makes the
- * help.
+ * options - what a command line can say. One table defines the options, and
+ * makes the help; cli/command_line.h reads a command line by it.
  */
 #ifndef JS_CLI_OPTIONS_H
 #define JS_CLI_OPTIONS_H
 
-#include "base/argv.h"
 #include "base/err.h"
 #include "jobsched.h"
 
+#include <stddef.h>
 #include <stdio.h>
 
 enum js_action {
@@ -20,6 +20,11 @@ enum js_action {
     JS_ACTION_PLAN,    /* --plan */
 };
 
+/* Invariants, after js_command_line_read():
+ *  - strings are NULL or not empty.
+ *  - config.job_file is NULL exactly for the demonstration, and for actions
+ *    that name a journal instead.
+ *  - is_watched, is_json and explained imply an action that uses them. */
 struct js_options {
     enum js_action action;
     struct jobsched_config config; /* strings borrowed from argv */
@@ -29,7 +34,7 @@ struct js_options {
                                       demonstration was given */
     bool is_quiet;                 /* print no summary of a run that
                                       succeeded */
-    bool is_progress_told;         /* --progress was given, so that is_quiet
+    bool is_progress_given;        /* --progress was given, so that is_quiet
                                       does not change it */
     bool is_json;                  /* for --status and --plan */
     /* For --status. */
@@ -42,27 +47,52 @@ struct js_options {
     uint32_t restarts;    /* how often to continue after the run broke off */
     bool is_mpirun_shown; /* show the command line and do not start it */
     bool is_requeued;     /* the batch script asks for it: launch/slurm.h */
-    bool is_launch_told;  /* one of these options was given */
+    bool is_start_given;  /* one of these options was given */
 };
 
-/*
- * Reads the command line. Returns 0, or -1 with *err, which says what is wrong
- * with which option, and what to write instead.
- */
-int js_options_parse(int argc, char **argv, struct js_options *ret,
-                     struct js_err *err);
+/* What an option is for. */
+enum js_options_owner {
+    JS_OF_RUN = 0, /* the run: every rank gets it */
+    JS_OF_START,   /* the same, but not when the run is continued */
+    JS_OF_LAUNCH,  /* a start without mpirun */
+    JS_OF_DEMO,    /* only the demonstration */
+};
 
-/*
- * Appends the words that each rank must get: those of a command line that was
- * read without an error, except the options about a start without mpirun. If
- * the run is continued, --time-limit is left out as well, because part of that
- * time has passed.
- */
-void js_options_command(int argc, char **argv, bool is_going_on,
-                        struct js_argv *ret);
+/* A row of the table. */
+struct js_options_row {
+    const char *name;     /* the long option; NULL: a heading */
+    const char *argument; /* the name of its value in the help; NULL: there
+                             is none */
+    int letter;           /* the short option, or 0 */
+    enum js_options_owner owner;
+    const char *help; /* js_options_help() indents all lines after the first;
+                         NULL: the option is not for users */
+    /* Handles the value (NULL if there is none). Returns 0, or -1 with *err,
+     * which says what is wrong with the value: "must be a whole number". */
+    int (*set)(const struct js_options_row *row, struct js_options *options,
+               const char *value, struct js_err *err);
+    size_t offset;        /* offset of the field that it sets */
+    uint64_t least, most; /* bounds of a number */
+    const char *problem;  /* the message about a wrong value */
+};
 
-/* Writes the help, which is made from the same table. Returns 0, or -1 with
+enum { JS_OPTIONS_MOST = 100 }; /* the most rows that the table may have */
+
+/* Row number `i`; NULL: there are no more. */
+const struct js_options_row *js_options_row(size_t i);
+
+/* Writes the help, which is made from the table. Returns 0, or -1 with
  * errno. */
 int js_options_help(FILE *to);
+
+/* The path of the list; NULL if the options name none that can be read
+ * again. */
+const char *js_options_list(const struct jobsched_config *config);
+
+/* The path of the journal, which must be freed; NULL with *err. For a list
+ * without a journal, *err says what to do, and that the user can also do
+ * `otherwise` ("": nothing else). */
+char *js_options_journal(const struct jobsched_config *config,
+                         const char *otherwise, struct js_err *err);
 
 #endif

@@ -2,8 +2,8 @@
 
 #include "base/buf.h"
 #include "base/file.h"
-#include "cli/input_paths.h"
 #include "cli/report_data.h"
+#include "cli/textbuf.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -43,17 +43,11 @@ extern const char js_report_script[]; /* JavaScript */
 
 enum { NONCE_BYTES = 16 };
 
-static int report_fail(enum jobsched_status status, const char *what)
-{
-    fprintf(stderr, "jobsched: %s\n", what);
-    return (int)status;
-}
-
 /* ---------------------------------------------------------------- the page */
 
 /* Style and script carry a random number, which nobody could know when the jobs
  * were written. So a script that came in with a job's text does not run. */
-static int make_nonce(struct js_buf *ret)
+static int report_make_nonce(struct js_buf *ret)
 {
     unsigned char bytes[NONCE_BYTES];
     if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
@@ -65,42 +59,38 @@ static int make_nonce(struct js_buf *ret)
     return js_buf_string(ret) ? 0 : -1;
 }
 
-static int put_top(struct js_buf *page, const char *nonce)
-{
-    return js_buf_printf(
-        page,
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta "
-        "charset=\"utf-8\">\n"
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src "
-        "'none'; style-src 'nonce-%s'; script-src 'nonce-%s'; img-src data:; "
-        "base-uri 'none'; form-action 'none'\">\n"
-        "<meta name=\"viewport\" content=\"width=device-width, "
-        "initial-scale=1\">\n"
-        "<meta name=\"color-scheme\" content=\"light dark\">\n"
-        "<meta name=\"referrer\" content=\"no-referrer\">\n"
-        "<link rel=\"icon\" href=\"data:,\">\n"
-        "<title>jobsched report</title>\n<style nonce=\"%s\">\n%s</style>\n"
-        "</head>\n<body>\n%s<script type=\"application/json\" id=\"data\">\n",
-        nonce, nonce, nonce, js_report_style, js_report_body);
-}
-
-static int put_bottom(struct js_buf *page, const char *nonce)
-{
-    return js_buf_printf(page,
-                         "\n</script>\n<script nonce=\"%s\">\n%s</script>\n"
-                         "</body>\n</html>\n",
-                         nonce, js_report_script);
-}
-
-static int write_page(int fd, const struct js_report_data *data)
+/* The data, which may be larger than memory, goes directly to the file. */
+static int report_write_page(int fd, const struct js_report_data *data)
 {
     struct js_buf nonce = JS_BUF_INIT, top = JS_BUF_INIT, bottom = JS_BUF_INIT;
-    int rc = make_nonce(&nonce);
-    if (rc == 0 &&
-        (put_top(&top, nonce.data) < 0 || put_bottom(&bottom, nonce.data) < 0 ||
-         js_file_write(fd, top.data, top.len) < 0 ||
-         js_report_data_write(data, fd) < 0 ||
-         js_file_write(fd, bottom.data, bottom.len) < 0))
+    int rc = report_make_nonce(&nonce);
+    if (rc == 0)
+        rc = js_buf_printf(
+            &top,
+            "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta "
+            "charset=\"utf-8\">\n"
+            "<meta http-equiv=\"Content-Security-Policy\" "
+            "content=\"default-src 'none'; style-src 'nonce-%s'; script-src "
+            "'nonce-%s'; img-src data:; base-uri 'none'; form-action "
+            "'none'\">\n"
+            "<meta name=\"viewport\" content=\"width=device-width, "
+            "initial-scale=1\">\n"
+            "<meta name=\"color-scheme\" content=\"light dark\">\n"
+            "<meta name=\"referrer\" content=\"no-referrer\">\n"
+            "<link rel=\"icon\" href=\"data:,\">\n"
+            "<title>jobsched report</title>\n<style nonce=\"%s\">\n%s"
+            "</style>\n</head>\n<body>\n%s"
+            "<script type=\"application/json\" id=\"data\">\n",
+            nonce.data, nonce.data, nonce.data, js_report_style,
+            js_report_body);
+    if (rc == 0)
+        rc = js_buf_printf(&bottom,
+                           "\n</script>\n<script nonce=\"%s\">\n%s</script>\n"
+                           "</body>\n</html>\n",
+                           nonce.data, js_report_script);
+    if (rc == 0 && (js_file_write(fd, top.data, top.len) < 0 ||
+                    js_report_data_write(data, fd) < 0 ||
+                    js_file_write(fd, bottom.data, bottom.len) < 0))
         rc = -1;
     js_buf_release(&nonce);
     js_buf_release(&top);
@@ -121,13 +111,15 @@ static int report_check_target(const char *path,
     if (js_file_is_same(path, config->journal))
         return js_err_set(err, "--report would replace the journal %s", path);
     if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
-        return js_err_set(err, "--report %s: is not a regular file", path);
+        return js_err_set(
+            err, "--report cannot replace %s, which is not a regular file",
+            path);
     return 0;
 }
 
 /* Never follows or writes a file that somebody else has put there. A leftover
  * of our own earlier report is replaced; another user's file is not. */
-static int open_new(const char *path)
+static int report_open_new(const char *path)
 {
     struct stat st;
     if (lstat(path, &st) == 0 && st.st_uid != geteuid()) {
@@ -141,23 +133,18 @@ static int open_new(const char *path)
                 0600);
 }
 
-/* Users who may not read the journal must not read the report either. */
-static int take_mode(int fd, const char *journal)
+/* The new report is on disk before it replaces the old one. */
+static int report_write_new(const char *path, const char *journal,
+                            const struct js_report_data *data)
 {
     struct stat st;
-    return stat(journal, &st) < 0 ? -1 : fchmod(fd, st.st_mode & 0666);
-}
-
-/* The new report is on disk before it replaces the old one. */
-static int write_new(const char *path, const char *journal,
-                     const struct js_report_data *data)
-{
-    int fd = open_new(path);
+    int fd = report_open_new(path);
     if (fd < 0)
         return -1;
-    int rc = write_page(fd, data);
+    int rc = report_write_page(fd, data);
+    /* Users who may not read the journal must not read the report either. */
     if (rc == 0)
-        rc = take_mode(fd, journal);
+        rc = stat(journal, &st) < 0 ? -1 : fchmod(fd, st.st_mode & 0666);
     if (rc == 0)
         rc = fsync(fd);
     if (close(fd) < 0)
@@ -165,21 +152,11 @@ static int write_new(const char *path, const char *journal,
     return rc;
 }
 
-/* In a folder that others can write to, they can replace our files. The new
- * file shows which owner our files get there: on some file systems that is
- * nobody. */
-static bool is_anothers(const char *path, const char *path_new)
-{
-    struct stat old, new;
-    return lstat(path, &old) == 0 && lstat(path_new, &new) == 0 &&
-           old.st_uid != new.st_uid;
-}
-
 static int report_refuse(const char *path, struct js_err *err)
 {
     js_err_set(err,
-               "--report would replace %s, which belongs to another user: name "
-               "another file",
+               "--report would replace %s, which belongs to another user: "
+               "choose another file",
                path);
     return JOBSCHED_BAD_INPUT;
 }
@@ -189,12 +166,17 @@ static int report_replace(const char *path, const char *path_new,
                           const char *journal,
                           const struct js_report_data *data, struct js_err *err)
 {
+    struct stat old, new;
     int status = JOBSCHED_BROKEN;
-    if (write_new(path_new, journal, data) < 0) {
+    if (report_write_new(path_new, journal, data) < 0) {
         if (errno == EEXIST)
             return report_refuse(path_new, err);
         js_err_errno(err, "cannot write %s", path);
-    } else if (is_anothers(path, path_new)) {
+    } else if (lstat(path, &old) == 0 && lstat(path_new, &new) == 0 &&
+               old.st_uid != new.st_uid) {
+        /* In a folder that others can write to, they can replace our files.
+         * The new file shows which owner our files get there: on some file
+         * systems that is nobody. */
         status = report_refuse(path, err);
     } else if (rename(path_new, path) < 0) {
         js_err_errno(err, "cannot write %s", path);
@@ -206,41 +188,39 @@ static int report_replace(const char *path, const char *path_new,
 }
 
 /* Returns an exit status, with *err unless it is 0. */
-static int write_report(const struct js_options *options,
-                        const struct js_report_config *config,
-                        const char *path_new, struct js_err *err)
+static int report_write(const char *path, const struct js_report_config *config,
+                        struct js_err *err)
 {
-    if (report_check_target(options->report, config, err) < 0 ||
-        report_check_target(path_new, config, err) < 0)
-        return JOBSCHED_BAD_INPUT;
-    struct js_report_data *data = js_report_data_new(config, err);
-    if (!data)
-        return JOBSCHED_BAD_INPUT;
-    int status =
-        report_replace(options->report, path_new, config->journal, data, err);
+    struct js_buf buf = JS_BUF_INIT;
+    struct js_report_data *data = NULL;
+    int status = JOBSCHED_BAD_INPUT;
+    if (js_buf_printf(&buf, "%s.new", path) < 0 || !js_buf_string(&buf)) {
+        js_err_errno(err, "%s", path);
+        status = JOBSCHED_BROKEN;
+    } else if (report_check_target(path, config, err) == 0 &&
+               report_check_target(buf.data, config, err) == 0) {
+        data = js_report_data_new(config, err);
+    }
+    if (data)
+        status = report_replace(path, buf.data, config->journal, data, err);
     js_report_data_free(data);
+    js_buf_release(&buf);
     return status;
 }
 
 int js_report(const struct js_options *options)
 {
     struct js_err err;
-    struct js_buf path_new = JS_BUF_INIT;
-    char *journal = js_input_paths_journal(&options->config, "", &err);
+    char *journal = js_options_journal(&options->config, "", &err);
     if (!journal)
-        return report_fail(JOBSCHED_BAD_INPUT, err.text);
-    struct js_report_config config = {.list =
-                                          js_input_paths_list(&options->config),
-                                      .journal = journal,
-                                      .options = &options->config};
-    int status = JOBSCHED_BROKEN;
-    if (js_buf_printf(&path_new, "%s.new", options->report) < 0 ||
-        !js_buf_string(&path_new))
-        js_err_errno(&err, "%s", options->report);
-    else
-        status = write_report(options, &config, path_new.data, &err);
-    js_buf_release(&path_new);
+        return js_textbuf_fail(err.text, JOBSCHED_BAD_INPUT);
+    const struct js_report_config config = {
+        .list = js_options_list(&options->config),
+        .journal = journal,
+        .options = &options->config};
+    int status = report_write(options->report, &config, &err);
     free(journal);
-    return status == 0 ? 0
-                       : report_fail((enum jobsched_status)status, err.text);
+    return status == 0
+               ? 0
+               : js_textbuf_fail(err.text, (enum jobsched_status)status);
 }

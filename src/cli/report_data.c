@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"
-#include "cli/plan_model.h"
+#include "cli/plan.h"
 #include "list/list.h"
 #include "list/list_state.h"
 #include "record/journal_model.h"
@@ -48,14 +48,20 @@ struct js_report_data {
                                  asked for */
     struct listed *listed;    /* by id - 1 */
     struct js_buf texts;
-    struct js_plan_model plan; /* all zero: nothing is known */
+    struct js_plan plan; /* all zero: nothing is known */
 };
 
 /* ---------------------------------------------------------------- the list */
 
-static int keep_listed(struct js_report_data *data, const struct js_job *job,
-                       enum js_wait wait)
+static int report_data_take_job(void *arg, const struct js_job *job,
+                                enum js_wait wait)
 {
+    struct js_report_data *data = arg;
+    if (job->id ==
+        0) { /* no run has accepted it, so there is nothing to show */
+        data->added++;
+        return 0;
+    }
     size_t len =
         job->command_len < COMMAND_MAX ? job->command_len : COMMAND_MAX;
     data->listed[job->id - 1] = (struct listed){
@@ -68,15 +74,7 @@ static int keep_listed(struct js_report_data *data, const struct js_job *job,
     return js_buf_append(&data->texts, job->command, len);
 }
 
-static int take_listed(void *arg, const struct js_job *job, enum js_wait wait)
-{
-    struct js_report_data *data = arg;
-    if (job->id > 0)
-        return keep_listed(data, job, wait);
-    data->added++;
-    return 0;
-}
-
+/* A list that cannot be read is not a failure; the document says why. */
 static int report_data_read_list(struct js_report_data *data)
 {
     data->listed = calloc(data->jobs + 1, sizeof(*data->listed));
@@ -86,8 +84,9 @@ static int report_data_read_list(struct js_report_data *data)
         data->list = js_list_read(data->config.list, &data->list_error);
     if (!data->list)
         return 0;
-    struct js_list_state *list_state = js_list_state_new(
-        data->list, js_journal_model_registry(data->model), take_listed, data);
+    struct js_list_state *list_state =
+        js_list_state_new(data->list, js_journal_model_registry(data->model),
+                          report_data_take_job, data);
     js_list_state_free(list_state);
     return list_state ? 0 : -1;
 }
@@ -96,8 +95,9 @@ static int report_data_read_list(struct js_report_data *data)
 
 /* Without a list, the plan has as many jobs as are on record, and none of them
  * waits. */
-static struct js_list *list_of_record(const struct js_report_data *data,
-                                      const struct js_past_runs *past_runs)
+static struct js_list *
+report_data_list_of_record(const struct js_report_data *data,
+                           const struct js_past_runs *past_runs)
 {
     struct js_buf text = JS_BUF_INIT;
     struct js_list *list = NULL;
@@ -112,45 +112,32 @@ static struct js_list *list_of_record(const struct js_report_data *data,
     return list;
 }
 
-static uint64_t last_slots(const struct js_report_data *data)
-{
-    struct js_journal_model_run run;
-    size_t count = js_journal_model_runs(data->model);
-    if (count == 0)
-        return 0;
-    js_journal_model_run(data->model, count - 1, &run);
-    return run.slots;
-}
-
-/* What is unknown because no job has ended is left out. */
+/* If no job has ended there is nothing to plan with, and the plan stays empty.
+ */
 static int report_data_plan(struct js_report_data *data)
 {
     struct js_past_runs *past_runs = js_past_runs_from_model(data->model, NULL);
-    struct js_list *stand_in =
-        past_runs && !data->list ? list_of_record(data, past_runs) : NULL;
-    struct js_plan_model_config config = {
+    struct js_list *stand_in = past_runs && !data->list
+                                   ? report_data_list_of_record(data, past_runs)
+                                   : NULL;
+    struct js_journal_model_run last = {.slots = 0};
+    size_t runs = js_journal_model_runs(data->model);
+    if (runs > 0)
+        js_journal_model_run(data->model, runs - 1, &last);
+    struct js_plan_config config = {
         .options = data->config.options,
         .list = data->list ? data->list : stand_in,
         .registry = data->list ? js_past_runs_registry(past_runs) : NULL,
         .past_runs = past_runs,
-        .slots = last_slots(data)};
-    if (config.list && js_plan_model_make(&config, &data->plan, NULL) < 0)
-        data->plan = (struct js_plan_model){0};
+        .slots = last.slots};
+    if (config.list && js_plan_make(&config, &data->plan, NULL) < 0)
+        data->plan = (struct js_plan){0};
     js_list_free(stand_in);
     js_past_runs_free(past_runs);
     return past_runs ? 0 : -1;
 }
 
 /* ---------------------------------------------------------------- loading */
-
-static int report_data_gather(struct js_report_data *data)
-{
-    data->jobs = js_journal_model_jobs(data->model);
-    data->timeline = js_timeline_new(data->model, data->now_unix_ns);
-    if (!data->timeline || report_data_read_list(data) < 0)
-        return -1;
-    return report_data_plan(data);
-}
 
 struct js_report_data *js_report_data_new(const struct js_report_config *config,
                                           struct js_err *err)
@@ -163,10 +150,14 @@ struct js_report_data *js_report_data_new(const struct js_report_config *config,
     data->config = *config;
     data->model = js_journal_model_load(config->journal, err);
     data->now_unix_ns = js_clock_unix_ns();
-    if (data->model && report_data_gather(data) == 0)
-        return data;
-    if (data->model)
+    if (data->model) {
+        data->jobs = js_journal_model_jobs(data->model);
+        data->timeline = js_timeline_new(data->model, data->now_unix_ns);
+        if (data->timeline && report_data_read_list(data) == 0 &&
+            report_data_plan(data) == 0)
+            return data;
         js_err_errno(err, "%s", config->journal);
+    }
     js_report_data_free(data);
     return NULL;
 }
@@ -180,7 +171,7 @@ void js_report_data_free(struct js_report_data *data)
     js_journal_model_free(data->model);
     js_buf_release(&data->texts);
     js_list_free(data->list);
-    js_plan_model_release(&data->plan);
+    js_plan_release(&data->plan);
     free(data->listed);
     free(data);
     errno = saved;
@@ -196,7 +187,7 @@ struct document {
     int error; /* error of a write; 0: none */
 };
 
-static void flush(struct document *document, size_t least)
+static void document_flush(struct document *document, size_t least)
 {
     struct js_buf *buf = &document->json.buf;
     if (buf->len < least)
@@ -207,6 +198,8 @@ static void flush(struct document *document, size_t least)
     buf->len = 0;
 }
 
+/* The head is written at once; everything whose size grows with the list is
+ * flushed piece by piece. */
 static void report_data_put_head(struct document *document)
 {
     static const char *const lives[] = {"none", "ended", "running", "broken",
@@ -228,41 +221,37 @@ static void report_data_put_head(struct document *document)
         js_json_null(json, "list_error");
 }
 
-static void put_us(struct js_json *json, const char *key, int64_t ns)
+static void json_us(struct js_json *json, const char *key, int64_t ns)
 {
     js_json_int(json, key, ns / JS_NS_PER_US);
 }
 
-static void report_data_put_run(struct document *document, size_t number)
+static void report_data_put_runs(struct document *document)
 {
+    const struct js_report_data *data = document->data;
     struct js_json *json = &document->json;
-    struct js_journal_model_run run;
-    struct js_timeline_run drawn;
-    js_journal_model_run(document->data->model, number, &run);
-    js_timeline_run(document->data->timeline, number, &drawn);
-    js_json_open_object(json, NULL);
-    js_json_string(json, "host", run.host);
-    js_json_seconds(json, "begin", run.begin_unix_ns);
-    js_json_bool(json, "ended", run.has_ended);
-    js_json_int(json, "status", run.status);
-    js_json_count(json, "slaves", run.slaves);
-    js_json_count(json, "slots", run.slots);
-    put_us(json, "from", drawn.begin_ns);
-    put_us(json, "length", drawn.length_ns);
-    js_json_close_object(json);
-}
-
-static void put_runs(struct document *document)
-{
-    js_json_open_array(&document->json, "runs");
-    for (size_t i = 0; i < js_journal_model_runs(document->data->model); i++) {
-        report_data_put_run(document, i);
-        flush(document, PIECE_BYTES);
+    js_json_open_array(json, "runs");
+    for (size_t i = 0; i < js_journal_model_runs(data->model); i++) {
+        struct js_journal_model_run run;
+        struct js_timeline_run drawn;
+        js_journal_model_run(data->model, i, &run);
+        js_timeline_run(data->timeline, i, &drawn);
+        js_json_open_object(json, NULL);
+        js_json_string(json, "host", run.host);
+        js_json_seconds(json, "begin", run.begin_unix_ns);
+        js_json_bool(json, "ended", run.has_ended);
+        js_json_int(json, "status", run.status);
+        js_json_count(json, "slaves", run.slaves);
+        js_json_count(json, "slots", run.slots);
+        json_us(json, "from", drawn.begin_ns);
+        json_us(json, "length", drawn.length_ns);
+        js_json_close_object(json);
+        document_flush(document, PIECE_BYTES);
     }
-    js_json_close_array(&document->json);
+    js_json_close_array(json);
 }
 
-static void put_rows(struct document *document)
+static void report_data_put_rows(struct document *document)
 {
     struct js_json *json = &document->json;
     js_json_open_array(json, "rows");
@@ -274,90 +263,85 @@ static void put_rows(struct document *document)
         js_json_count(json, NULL, row.rank);
         js_json_count(json, NULL, row.slot);
         js_json_close_array(json);
-        flush(document, PIECE_BYTES);
+        document_flush(document, PIECE_BYTES);
     }
     js_json_close_array(json);
 }
 
 /* ---------------------------------------------------------------- jobs */
 
-/* Writes the entry of one job in a column. */
-typedef void (*job_fn)(struct document *document, uint64_t id);
+enum job_column {
+    JOB_NAME,
+    JOB_COMMAND,
+    JOB_STATE,
+    JOB_GONE,
+    JOB_LINE,
+    JOB_PARENT,
+    JOB_WAIT,
+    JOB_COLUMNS
+};
 
-static void put_name(struct document *document, uint64_t id)
+static const char *const job_columns[JOB_COLUMNS] = {
+    [JOB_NAME] = "name", [JOB_COMMAND] = "command", [JOB_STATE] = "standing",
+    [JOB_GONE] = "gone", [JOB_LINE] = "line",       [JOB_PARENT] = "parent",
+    [JOB_WAIT] = "wait",
+};
+
+static void report_data_put_job(struct document *document,
+                                enum job_column column, uint64_t id)
 {
+    const struct js_report_data *data = document->data;
+    const struct listed *listed = &data->listed[id - 1];
+    struct js_json *json = &document->json;
     struct js_journal_model_job job;
-    js_journal_model_job(document->data->model, id, &job);
-    js_json_string(&document->json, NULL, job.name);
-}
-
-static void report_data_put_command(struct document *document, uint64_t id)
-{
-    const struct listed *listed = &document->data->listed[id - 1];
-    if (listed->is_there)
-        js_json_bytes(&document->json, NULL,
-                      document->data->texts.data + listed->command,
-                      listed->command_len);
-    else
-        js_json_null(&document->json, NULL);
-}
-
-static void report_data_put_standing(struct document *document, uint64_t id)
-{
-    struct js_journal_model_job job;
-    js_journal_model_job(document->data->model, id, &job);
-    js_json_count(&document->json, NULL, job.state);
-}
-
-static void put_gone(struct document *document, uint64_t id)
-{
-    struct js_journal_model_job job;
-    js_journal_model_job(document->data->model, id, &job);
-    js_json_count(&document->json, NULL, job.is_gone);
-}
-
-static void report_data_put_line(struct document *document, uint64_t id)
-{
-    js_json_count(&document->json, NULL, document->data->listed[id - 1].line);
-}
-
-static void report_data_put_parent(struct document *document, uint64_t id)
-{
-    struct js_journal_model_job job;
-    js_journal_model_job(document->data->model, id, &job);
-    js_json_count(&document->json, NULL,
-                  job.state == JS_JOB_STATE_SKIPPED ? job.parent : 0);
-}
-
-static void put_wait(struct document *document, uint64_t id)
-{
-    js_json_count(&document->json, NULL, document->data->listed[id - 1].wait);
+    js_journal_model_job(data->model, id, &job);
+    switch (column) {
+    case JOB_NAME:
+        js_json_string(json, NULL, job.name);
+        break;
+    case JOB_COMMAND:
+        if (listed->is_there)
+            js_json_bytes(json, NULL, data->texts.data + listed->command,
+                          listed->command_len);
+        else
+            js_json_null(json, NULL);
+        break;
+    case JOB_STATE:
+        js_json_count(json, NULL, job.state);
+        break;
+    case JOB_GONE:
+        js_json_count(json, NULL, job.is_gone);
+        break;
+    case JOB_LINE:
+        js_json_count(json, NULL, listed->line);
+        break;
+    case JOB_PARENT:
+        js_json_count(json, NULL,
+                      job.state == JS_JOB_STATE_SKIPPED ? job.parent : 0);
+        break;
+    case JOB_WAIT:
+        js_json_count(json, NULL, listed->wait);
+        break;
+    case JOB_COLUMNS:
+        break;
+    }
 }
 
 /* A column is an array over all jobs, which takes half the space of one object
  * for each job. */
-static void put_job_column(struct document *document, const char *key,
-                           job_fn put)
-{
-    js_json_open_array(&document->json, key);
-    for (uint64_t id = 1; id <= document->data->jobs; id++) {
-        put(document, id);
-        flush(document, PIECE_BYTES);
-    }
-    js_json_close_array(&document->json);
-}
-
 static void report_data_put_jobs(struct document *document)
 {
-    js_json_open_object(&document->json, "jobs");
-    put_job_column(document, "name", put_name);
-    put_job_column(document, "command", report_data_put_command);
-    put_job_column(document, "standing", report_data_put_standing);
-    put_job_column(document, "gone", put_gone);
-    put_job_column(document, "line", report_data_put_line);
-    put_job_column(document, "parent", report_data_put_parent);
-    put_job_column(document, "wait", put_wait);
-    js_json_close_object(&document->json);
+    struct js_json *json = &document->json;
+    js_json_open_object(json, "jobs");
+    for (int column = 0; column < JOB_COLUMNS; column++) {
+        js_json_open_array(json, job_columns[column]);
+        for (uint64_t id = 1; id <= document->data->jobs; id++) {
+            report_data_put_job(document, (enum job_column)column, id);
+            document_flush(document, PIECE_BYTES);
+        }
+        js_json_close_array(json);
+    }
+    js_json_close_object(json);
 }
 
 /* ---------------------------------------------------------------- attempts */
@@ -369,7 +353,7 @@ struct drawn {
                                                 only some fields */
 };
 
-static void get_drawn(const struct js_report_data *data, size_t index,
+static void drawn_get(const struct js_report_data *data, size_t index,
                       struct drawn *ret)
 {
     struct js_journal_model_begun begun;
@@ -389,7 +373,7 @@ static void get_drawn(const struct js_report_data *data, size_t index,
         .outcome = {.run_ns = ret->bar.run_ns}};
 }
 
-enum column {
+enum attempt_column {
     COLUMN_JOB,
     COLUMN_KIND,
     COLUMN_ATTEMPT,
@@ -405,15 +389,17 @@ enum column {
     COLUMNS
 };
 
-static const char *const column_names[COLUMNS] = {
+static const char *const attempt_columns[COLUMNS] = {
     [COLUMN_JOB] = "job",   [COLUMN_KIND] = "kind",   [COLUMN_ATTEMPT] = "n",
     [COLUMN_RUN] = "run",   [COLUMN_ROW] = "row",     [COLUMN_START] = "start",
     [COLUMN_TIME] = "time", [COLUMN_DRAWN] = "drawn", [COLUMN_CORES] = "cores",
     [COLUMN_USER] = "user", [COLUMN_SYSTEM] = "sys",  [COLUMN_RSS] = "rss",
 };
 
-static int64_t report_data_value_of(const struct drawn *drawn,
-                                    enum column column)
+/* Times are microseconds and memory is KiB: numbers that JavaScript can hold
+ * exactly, in few digits. */
+static int64_t drawn_value(const struct drawn *drawn,
+                           enum attempt_column column)
 {
     const struct js_journal_model_attempt *attempt = &drawn->attempt;
     switch (column) {
@@ -447,121 +433,91 @@ static int64_t report_data_value_of(const struct drawn *drawn,
     return 0;
 }
 
-static void put_column(struct document *document, enum column column)
-{
-    js_json_open_array(&document->json, column_names[column]);
-    for (size_t i = 0; i < js_timeline_bars(document->data->timeline); i++) {
-        struct drawn drawn;
-        get_drawn(document->data, i, &drawn);
-        js_json_int(&document->json, NULL,
-                    report_data_value_of(&drawn, column));
-        flush(document, PIECE_BYTES);
-    }
-    js_json_close_array(&document->json);
-}
-
-/* Finds the attempt after which there are no more tails than needed. */
-static size_t first_tail(const struct js_report_data *data)
-{
-    struct js_journal_model_tail tail;
-    size_t count = 0, at = js_journal_model_attempts(data->model);
-    while (at > 0 && count < TAILS_MAX)
-        count += js_journal_model_tail(data->model, --at, &tail);
-    return at;
-}
-
-static void report_data_put_tail(struct document *document, size_t attempt)
-{
-    struct js_json *json = &document->json;
-    struct js_journal_model_tail tail;
-    if (!js_journal_model_tail(document->data->model, attempt, &tail))
-        return;
-    js_json_count(json, "stream", tail.stream);
-    js_json_string(json, "tail", tail.text);
-}
-
-/* Writes how the attempt ended, in words. */
-static void report_data_put_end(struct document *document,
-                                const struct drawn *drawn)
-{
-    struct js_buf words = JS_BUF_INIT;
-    if (js_outcome_describe(&drawn->attempt.outcome, NULL, &words) < 0)
-        document->json.has_failed = true;
-    js_json_bytes(&document->json, "end", words.data, words.len);
-    js_buf_release(&words);
-}
-
 /* Writes the attempts that did not succeed, each with its place in the
- * columns. */
-static void put_ends(struct document *document)
+ * columns. Tails are large, so only the latest failures have one. */
+static void report_data_put_ends(struct document *document)
 {
     const struct js_report_data *data = document->data;
     struct js_json *json = &document->json;
-    size_t first = first_tail(data);
+    struct js_journal_model_tail tail;
+    size_t tails = 0, first = js_journal_model_attempts(data->model);
+    while (first > 0 && tails < TAILS_MAX)
+        tails += js_journal_model_tail(data->model, --first, &tail);
     js_json_open_array(json, "ends");
     for (size_t i = 0; i < js_timeline_bars(data->timeline); i++) {
+        struct js_buf words = JS_BUF_INIT;
         struct drawn drawn;
-        get_drawn(data, i, &drawn);
+        drawn_get(data, i, &drawn);
         if (drawn.bar.attempt == JS_JOURNAL_MODEL_NONE ||
             drawn.attempt.kind == JS_JOURNAL_MODEL_OK)
             continue;
         js_json_open_object(json, NULL);
         js_json_count(json, "at", i);
-        report_data_put_end(document, &drawn);
-        if (drawn.bar.attempt >= first)
-            report_data_put_tail(document, drawn.bar.attempt);
+        if (js_outcome_describe(&drawn.attempt.outcome, NULL, &words) < 0)
+            json->has_failed = true;
+        js_json_bytes(json, "end", words.data, words.len);
+        js_buf_release(&words);
+        if (drawn.bar.attempt >= first &&
+            js_journal_model_tail(data->model, drawn.bar.attempt, &tail)) {
+            js_json_count(json, "stream", tail.stream);
+            js_json_string(json, "tail", tail.text);
+        }
         js_json_close_object(json);
-        flush(document, PIECE_BYTES);
+        document_flush(document, PIECE_BYTES);
     }
     js_json_close_array(json);
 }
 
 static void report_data_put_attempts(struct document *document)
 {
-    js_json_open_object(&document->json, "attempts");
-    for (int column = 0; column < COLUMNS; column++)
-        put_column(document, (enum column)column);
-    put_ends(document);
-    js_json_close_object(&document->json);
+    struct js_json *json = &document->json;
+    js_json_open_object(json, "attempts");
+    for (int column = 0; column < COLUMNS; column++) {
+        js_json_open_array(json, attempt_columns[column]);
+        for (size_t i = 0; i < js_timeline_bars(document->data->timeline);
+             i++) {
+            struct drawn drawn;
+            drawn_get(document->data, i, &drawn);
+            js_json_int(json, NULL,
+                        drawn_value(&drawn, (enum attempt_column)column));
+            document_flush(document, PIECE_BYTES);
+        }
+        js_json_close_array(json);
+    }
+    report_data_put_ends(document);
+    js_json_close_object(json);
 }
 
 /* ---------------------------------------------------------------- the plan */
 
-/* Writes the jobs of the critical path that have run, because these have a
- * bar. */
-static void report_data_put_chain(struct document *document)
-{
-    const struct js_whatif *plan = &document->data->plan.whatif;
-    put_us(&document->json, "chain_time", plan->chain_ns);
-    js_json_open_array(&document->json, "chain");
-    for (size_t i = 0; i < plan->chain_count; i++) {
-        struct js_journal_model_job job = {.latest = JS_JOURNAL_MODEL_NONE};
-        uint64_t id = plan->chain[i]->id;
-        if (id > 0)
-            js_journal_model_job(document->data->model, id, &job);
-        if (job.latest != JS_JOURNAL_MODEL_NONE)
-            js_json_count(&document->json, NULL, id);
-        flush(document, PIECE_BYTES);
-    }
-    js_json_close_array(&document->json);
-}
-
-static void put_plan(struct document *document)
+static void report_data_put_plan(struct document *document)
 {
     /* Limits absurd run times to what the type can hold. */
     static const double most_ns = 9e18;
     const struct js_whatif *plan = &document->data->plan.whatif;
     struct js_json *json = &document->json;
-    report_data_put_chain(document);
-    put_us(json, "work",
-           (int64_t)(plan->work_ns < most_ns ? plan->work_ns : most_ns));
+    json_us(json, "chain_time", plan->chain_ns);
+    js_json_open_array(json, "chain");
+    for (size_t i = 0; i < plan->chain_count; i++) {
+        struct js_journal_model_job job = {.latest = JS_JOURNAL_MODEL_NONE};
+        uint64_t id = plan->chain[i]->id;
+        if (id > 0)
+            js_journal_model_job(document->data->model, id, &job);
+        /* Only a job that has run has a bar to point at. */
+        if (job.latest != JS_JOURNAL_MODEL_NONE)
+            js_json_count(json, NULL, id);
+        document_flush(document, PIECE_BYTES);
+    }
+    js_json_close_array(json);
+    json_us(json, "work",
+            (int64_t)(plan->work_ns < most_ns ? plan->work_ns : most_ns));
     js_json_count(json, "unknown", plan->unknown);
-    put_us(json, "mean", plan->mean_ns);
+    json_us(json, "mean", plan->mean_ns);
     js_json_open_array(json, "slots");
     for (size_t i = 0; i < plan->row_count; i++) {
         js_json_open_array(json, NULL);
         js_json_count(json, NULL, plan->rows[i].slots);
-        put_us(json, NULL, plan->rows[i].makespan_ns);
+        json_us(json, NULL, plan->rows[i].makespan_ns);
         js_json_close_array(json);
     }
     js_json_close_array(json);
@@ -572,13 +528,13 @@ int js_report_data_write(const struct js_report_data *data, int fd)
     struct document document = {.data = data, .fd = fd};
     js_json_open_object(&document.json, NULL);
     report_data_put_head(&document);
-    put_runs(&document);
-    put_rows(&document);
+    report_data_put_runs(&document);
+    report_data_put_rows(&document);
     report_data_put_jobs(&document);
     report_data_put_attempts(&document);
-    put_plan(&document);
+    report_data_put_plan(&document);
     js_json_close_object(&document.json);
-    flush(&document, 0);
+    document_flush(&document, 0);
     int rc = js_json_check(&document.json);
     js_buf_release(&document.json.buf);
     if (document.error == 0)

@@ -11,6 +11,6 @@
 
 /* Appends one document in one line. It includes the job to be explained, if
  * there is one. Returns 0, or -1 with errno ENOMEM. */
-int js_status_json(const struct js_status_model *overview, struct js_buf *buf);
+int js_status_json(const struct js_status_model *status, struct js_buf *buf);
 
 #endif

@@ -16,7 +16,7 @@ static const int64_t brief_ns = 5 * JS_NS_PER_S;
 enum { FOLLOWED_PER_SLOT = 2000 };
 
 struct gathering {
-    struct js_status_model *overview;
+    struct js_status_model *status;
     uint64_t explained_id; /* according to the journal; 0: it has no such job */
     bool is_named;         /* a job with that name was found */
     size_t first_failed;   /* earlier attempts are not shown */
@@ -49,13 +49,13 @@ static void count_job(struct js_status_model_counts *counts,
     }
 }
 
-static void count_jobs(struct js_status_model *overview)
+static void count_jobs(struct js_status_model *status)
 {
-    uint64_t jobs = js_journal_model_jobs(overview->model);
+    uint64_t jobs = js_journal_model_jobs(status->model);
     for (uint64_t id = 1; id <= jobs; id++) {
         struct js_journal_model_job job;
-        js_journal_model_job(overview->model, id, &job);
-        count_job(&overview->counts, &job);
+        js_journal_model_job(status->model, id, &job);
+        count_job(&status->counts, &job);
     }
 }
 
@@ -90,24 +90,24 @@ static int64_t brief_part(const struct js_outcome *outcome, int64_t now_ns)
 
 /* Returns the first of the attempts of the last run in the journal that are
  * used for the estimate. */
-static size_t first_followed(const struct js_status_model *overview)
+static size_t first_followed(const struct js_status_model *status)
 {
-    size_t count = js_journal_model_attempts(overview->model);
-    uint64_t slots = overview->run.slots > 0 ? overview->run.slots : 1;
+    size_t count = js_journal_model_attempts(status->model);
+    uint64_t slots = status->run.slots > 0 ? status->run.slots : 1;
     return count / FOLLOWED_PER_SLOT < slots
                ? 0
                : count - FOLLOWED_PER_SLOT * (size_t)slots;
 }
 
-static int collect_moments(const struct js_status_model *overview,
+static int collect_moments(const struct js_status_model *status,
                            struct js_buf *ret)
 {
-    const struct js_journal_model *model = overview->model;
-    size_t first = first_followed(overview);
+    const struct js_journal_model *model = status->model;
+    size_t first = first_followed(status);
     for (size_t i = js_journal_model_attempts(model); i-- > first;) {
         struct js_journal_model_attempt attempt;
         js_journal_model_attempt(model, i, &attempt);
-        if (attempt.slave < overview->run.first_slave)
+        if (attempt.slave < status->run.first_slave)
             break;
         int64_t start_ns = attempt.outcome.start_unix_ns;
         int64_t run_ns =
@@ -133,14 +133,13 @@ static int collect_moments(const struct js_status_model *overview,
 
 /* Repeats what the master of the run has reported to its progress bar
  * (record/display.c), so both show the same. */
-static int follow_run(const struct js_status_model *overview,
-                      struct js_eta *eta)
+static int follow_run(const struct js_status_model *status, struct js_eta *eta)
 {
-    const struct js_status_model_counts *counts = &overview->counts;
+    const struct js_status_model_counts *counts = &status->counts;
     struct js_buf moments = JS_BUF_INIT;
     uint64_t ended = 0, running = 0;
     int64_t run_ns = 0;
-    int rc = collect_moments(overview, &moments);
+    int rc = collect_moments(status, &moments);
     struct moment *all = (struct moment *)(void *)moments.data;
     size_t count = rc == 0 ? moments.len / sizeof(*all) : 0;
     if (count > 0)
@@ -152,12 +151,12 @@ static int follow_run(const struct js_status_model *overview,
         run_ns += is_end ? moment->run_ns : 0;
         ended += moment->is_counted;
         /* Other hosts may have other clocks. */
-        int64_t at_ns = moment->at_unix_ns < overview->now_unix_ns
+        int64_t at_ns = moment->at_unix_ns < status->now_unix_ns
                             ? moment->at_unix_ns
-                            : overview->now_unix_ns;
+                            : status->now_unix_ns;
         js_eta_note(eta, at_ns, ended, run_ns, running);
     }
-    js_eta_note(eta, overview->now_unix_ns, ended, run_ns,
+    js_eta_note(eta, status->now_unix_ns, ended, run_ns,
                 counts->running + counts->brief);
     js_buf_release(&moments);
     return rc;
@@ -165,24 +164,24 @@ static int follow_run(const struct js_status_model *overview,
 
 /* The journal records the start of a job only after a second. Of shorter jobs
  * it has those that have ended. */
-static void count_brief(struct js_status_model *overview)
+static void count_brief(struct js_status_model *status)
 {
-    const struct js_journal_model *model = overview->model;
-    struct js_status_model_counts *counts = &overview->counts;
-    int64_t now_ns = overview->now_unix_ns, parts_ns = 0;
-    int64_t elapsed_ns = now_ns - overview->run.begin_unix_ns;
+    const struct js_journal_model *model = status->model;
+    struct js_status_model_counts *counts = &status->counts;
+    int64_t now_ns = status->now_unix_ns, parts_ns = 0;
+    int64_t elapsed_ns = now_ns - status->run.begin_unix_ns;
     if (elapsed_ns <= 0)
         return;
     for (size_t i = js_journal_model_attempts(model); i-- > 0;) {
         struct js_journal_model_attempt attempt;
         js_journal_model_attempt(model, i, &attempt);
-        if (attempt.slave < overview->run.first_slave)
+        if (attempt.slave < status->run.first_slave)
             break;
         parts_ns += brief_part(&attempt.outcome, now_ns);
     }
     double mean = (double)parts_ns /
                   (double)(elapsed_ns < brief_ns ? elapsed_ns : brief_ns);
-    uint64_t most = overview->run.slots;
+    uint64_t most = status->run.slots;
     uint64_t waiting = counts->left - counts->running;
     most -= counts->running < most ? counts->running : most;
     if (waiting < most)
@@ -193,43 +192,43 @@ static void count_brief(struct js_status_model *overview)
 }
 
 /* As the progress bar of the run has it. */
-static void reckon(struct js_status_model *overview)
+static void reckon(struct js_status_model *status)
 {
     struct js_eta eta = {0};
-    overview->to_come_ns = -1;
-    if (overview->life != JS_JOURNAL_MODEL_ON)
+    status->to_come_ns = -1;
+    if (status->life != JS_JOURNAL_MODEL_ON)
         return;
-    count_brief(overview);
-    if (follow_run(overview, &eta) < 0 ||
-        !js_eta_is_known(&eta, overview->run.slots))
+    count_brief(status);
+    if (follow_run(status, &eta) < 0 ||
+        !js_eta_is_known(&eta, status->run.slots))
         return;
-    overview->rate_per_s = js_eta_rate(&eta);
-    overview->to_come_ns = js_eta_left_ns(&eta, overview->counts.left);
+    status->rate_per_s = js_eta_rate(&eta);
+    status->to_come_ns = js_eta_left_ns(&eta, status->counts.left);
 }
 
 /* A run that found nothing to do says less than the one before it. */
-static void find_worked(struct js_status_model *overview)
+static void find_worked(struct js_status_model *status)
 {
-    const struct js_journal_model *model = overview->model;
+    const struct js_journal_model *model = status->model;
     size_t attempts = js_journal_model_attempts(model);
     struct js_journal_model_attempt attempt;
     struct js_journal_model_slave slave;
-    if (overview->life != JS_JOURNAL_MODEL_ENDED || attempts == 0 ||
-        overview->run.status == JOBSCHED_STOPPED ||
-        overview->run.status == JOBSCHED_BROKEN)
+    if (status->life != JS_JOURNAL_MODEL_ENDED || attempts == 0 ||
+        status->run.status == JOBSCHED_STOPPED ||
+        status->run.status == JOBSCHED_BROKEN)
         return;
     js_journal_model_attempt(model, attempts - 1, &attempt);
     js_journal_model_slave(model, attempt.slave, &slave);
-    overview->is_idle = slave.run + 1 < js_journal_model_runs(model);
-    if (overview->is_idle)
-        js_journal_model_run(model, slave.run, &overview->worked);
+    status->is_idle = slave.run + 1 < js_journal_model_runs(model);
+    if (status->is_idle)
+        js_journal_model_run(model, slave.run, &status->worked);
 }
 
-int js_status_model_describe(const struct js_status_model *overview,
+int js_status_model_describe(const struct js_status_model *status,
                              const struct js_journal_model_attempt *attempt,
                              struct js_buf *buf)
 {
-    const struct js_job *job = js_status_model_find(overview, attempt->id);
+    const struct js_job *job = js_status_model_find(status, attempt->id);
     const struct js_outcome *outcome = &attempt->outcome;
     return js_outcome_describe(
         outcome, job ? js_job_path(job, outcome->step) : NULL, buf);
@@ -237,11 +236,11 @@ int js_status_model_describe(const struct js_status_model *overview,
 
 /* ---------------------------------------------------------------- the list */
 
-bool js_status_model_next_failed(const struct js_status_model *overview,
+bool js_status_model_next_failed(const struct js_status_model *status,
                                  size_t *at,
                                  struct js_journal_model_attempt *ret)
 {
-    const struct js_journal_model *model = overview->model;
+    const struct js_journal_model *model = status->model;
     size_t i =
         *at == JS_JOURNAL_MODEL_NONE ? js_journal_model_attempts(model) : *at;
     while (i-- > 0) {
@@ -260,12 +259,12 @@ bool js_status_model_next_failed(const struct js_status_model *overview,
 }
 
 /* Finds the earliest attempt of the failed jobs that are shown. */
-static size_t find_first_failed(const struct js_status_model *overview)
+static size_t find_first_failed(const struct js_status_model *status)
 {
     struct js_journal_model_attempt attempt;
     size_t at = JS_JOURNAL_MODEL_NONE;
-    for (size_t n = 0; n < overview->config.failed_shown; n++) {
-        if (!js_status_model_next_failed(overview, &at, &attempt))
+    for (size_t n = 0; n < status->config.failed_shown; n++) {
+        if (!js_status_model_next_failed(status, &at, &attempt))
             break;
     }
     return at;
@@ -280,11 +279,11 @@ static bool is_shown(const struct gathering *gathering,
            (has_failed && job->latest >= gathering->first_failed);
 }
 
-static struct js_job *status_model_keep(struct js_status_model *overview,
+static struct js_job *status_model_keep(struct js_status_model *status,
                                         const struct js_job *job)
 {
     struct js_job *copy = js_job_copy(job);
-    if (copy && js_buf_append(&overview->kept, &copy, sizeof(copy)) < 0) {
+    if (copy && js_buf_append(&status->kept, &copy, sizeof(copy)) < 0) {
         js_job_free(copy);
         copy = NULL;
     }
@@ -294,38 +293,38 @@ static struct js_job *status_model_keep(struct js_status_model *overview,
 static int keep_explained(struct gathering *gathering, const struct js_job *job,
                           enum js_wait wait)
 {
-    struct js_status_model *overview = gathering->overview;
-    const char *wanted = overview->config.explained;
+    struct js_status_model *status = gathering->status;
+    const char *wanted = status->config.explained;
     bool is_named = wanted && strcmp(js_job_name(job), wanted) == 0;
     bool is_numbered = job->id > 0 && job->id == gathering->explained_id;
     if (!is_named && (!is_numbered || gathering->is_named))
         return 0;
     gathering->is_named |= is_named;
-    overview->is_explained = true;
-    overview->explained = (struct js_status_model_job){
+    status->is_explained = true;
+    status->explained = (struct js_status_model_job){
         .id = job->id,
-        .job = status_model_keep(overview, job),
+        .job = status_model_keep(status, job),
         .wait = wait,
-        .ahead = overview->counts.waiting[JS_WAIT_FOR_ROOM]};
-    return overview->explained.job ? 0 : -1;
+        .ahead = status->counts.waiting[JS_WAIT_FOR_ROOM]};
+    return status->explained.job ? 0 : -1;
 }
 
 static int status_model_take_job(void *arg, const struct js_job *job,
                                  enum js_wait wait)
 {
     struct gathering *gathering = arg;
-    struct js_status_model *overview = gathering->overview;
+    struct js_status_model *status = gathering->status;
     struct js_journal_model_job known = {.begun = JS_JOURNAL_MODEL_NONE,
                                          .latest = JS_JOURNAL_MODEL_NONE};
     if (job->id > 0)
-        js_journal_model_job(overview->model, job->id, &known);
+        js_journal_model_job(status->model, job->id, &known);
     else
-        overview->counts.added++;
+        status->counts.added++;
     if (keep_explained(gathering, job, wait) < 0 ||
-        (is_shown(gathering, &known) && !status_model_keep(overview, job)))
+        (is_shown(gathering, &known) && !status_model_keep(status, job)))
         return -1;
     if (job->id > 0 && known.begun == JS_JOURNAL_MODEL_NONE)
-        overview->counts.waiting[wait]++;
+        status->counts.waiting[wait]++;
     return 0;
 }
 
@@ -338,32 +337,31 @@ static int compare_ids(const void *a, const void *b)
 /* If the list cannot be read, the rest is still reported. */
 static void status_model_read_list(struct gathering *gathering)
 {
-    struct js_status_model *overview = gathering->overview;
-    if (!overview->config.job_file)
+    struct js_status_model *status = gathering->status;
+    if (!status->config.job_file)
         return;
-    overview->list =
-        js_list_read(overview->config.job_file, &overview->list_error);
-    if (!overview->list)
+    status->list = js_list_read(status->config.job_file, &status->list_error);
+    if (!status->list)
         return;
-    overview->list_state = js_list_state_new(
-        overview->list, js_journal_model_registry(overview->model),
+    status->list_state = js_list_state_new(
+        status->list, js_journal_model_registry(status->model),
         status_model_take_job, gathering);
-    if (!overview->list_state)
-        js_err_errno(&overview->list_error, "%s", overview->config.job_file);
-    size_t count = overview->kept.len / sizeof(struct js_job *);
+    if (!status->list_state)
+        js_err_errno(&status->list_error, "%s", status->config.job_file);
+    size_t count = status->kept.len / sizeof(struct js_job *);
     if (count > 0)
-        qsort(overview->kept.data, count, sizeof(struct js_job *), compare_ids);
+        qsort(status->kept.data, count, sizeof(struct js_job *), compare_ids);
 }
 
-const struct js_job *
-js_status_model_find(const struct js_status_model *overview, uint64_t id)
+const struct js_job *js_status_model_find(const struct js_status_model *status,
+                                          uint64_t id)
 {
     struct js_job wanted = {.id = id};
     const struct js_job *key = &wanted;
-    size_t count = overview->kept.len / sizeof(struct js_job *);
+    size_t count = status->kept.len / sizeof(struct js_job *);
     if (count == 0)
         return NULL;
-    struct js_job *const *found = bsearch(&key, overview->kept.data, count,
+    struct js_job *const *found = bsearch(&key, status->kept.data, count,
                                           sizeof(struct js_job *), compare_ids);
     return found ? *found : NULL;
 }
@@ -372,43 +370,42 @@ js_status_model_find(const struct js_status_model *overview, uint64_t id)
 
 /* Finds the job by what the journal calls it. A name takes precedence over a
  * number. */
-static uint64_t find_explained(struct js_status_model *overview)
+static uint64_t find_explained(struct js_status_model *status)
 {
-    const char *wanted = overview->config.explained;
-    uint64_t id = wanted
-                      ? js_registry_find_name(
-                            js_journal_model_registry(overview->model), wanted)
-                      : 0;
+    const char *wanted = status->config.explained;
+    uint64_t id = wanted ? js_registry_find_name(
+                               js_journal_model_registry(status->model), wanted)
+                         : 0;
     if (!wanted || id > 0)
         return id;
     if (js_parse_count(wanted, &id) < 0 ||
-        id > js_journal_model_jobs(overview->model))
+        id > js_journal_model_jobs(status->model))
         return 0;
     return id;
 }
 
 static int explain(struct gathering *gathering, struct js_err *err)
 {
-    struct js_status_model *overview = gathering->overview;
-    const char *wanted = overview->config.explained;
-    if (!wanted || overview->is_explained)
+    struct js_status_model *status = gathering->status;
+    const char *wanted = status->config.explained;
+    if (!wanted || status->is_explained)
         return 0;
-    overview->is_explained = gathering->explained_id > 0;
-    overview->explained =
+    status->is_explained = gathering->explained_id > 0;
+    status->explained =
         (struct js_status_model_job){.id = gathering->explained_id};
-    if (overview->is_explained)
+    if (status->is_explained)
         return 0;
     errno = ENOENT;
     return js_err_set(err, "no job in %s%s has the name or id \"%s\"",
-                      overview->config.journal,
-                      overview->list_state ? " or in its list" : "", wanted);
+                      status->config.journal,
+                      status->list_state ? " or in its list" : "", wanted);
 }
 
 int js_status_model_load(struct js_status_model *ret,
                          const struct js_status_model_config *config,
                          struct js_err *err)
 {
-    struct gathering gathering = {.overview = ret};
+    struct gathering gathering = {.status = ret};
     *ret = (struct js_status_model){.config = *config};
     ret->model = js_journal_model_load(config->journal, err);
     if (!ret->model)
@@ -431,15 +428,15 @@ int js_status_model_load(struct js_status_model *ret,
     return -1;
 }
 
-void js_status_model_release(struct js_status_model *overview)
+void js_status_model_release(struct js_status_model *status)
 {
-    size_t count = overview->kept.len / sizeof(struct js_job *);
+    size_t count = status->kept.len / sizeof(struct js_job *);
     int saved = errno;
     for (size_t i = 0; i < count; i++)
-        js_job_free(((struct js_job **)overview->kept.data)[i]);
-    js_buf_release(&overview->kept);
-    js_list_state_free(overview->list_state);
-    js_list_free(overview->list);
-    js_journal_model_free(overview->model);
+        js_job_free(((struct js_job **)status->kept.data)[i]);
+    js_buf_release(&status->kept);
+    js_list_state_free(status->list_state);
+    js_list_free(status->list);
+    js_journal_model_free(status->model);
     errno = saved;
 }

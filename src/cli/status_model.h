@@ -80,22 +80,22 @@ struct js_status_model {
 int js_status_model_load(struct js_status_model *ret,
                          const struct js_status_model_config *config,
                          struct js_err *err);
-void js_status_model_release(struct js_status_model *overview);
+void js_status_model_release(struct js_status_model *status);
 
 /* The job with that id, if it is one of those that need a command and the list
  * is known; else NULL. */
-const struct js_job *
-js_status_model_find(const struct js_status_model *overview, uint64_t id);
+const struct js_job *js_status_model_find(const struct js_status_model *status,
+                                          uint64_t id);
 
 /* Appends how the attempt ended, as js_outcome_describe() does, with the file
  * or folder if the list names it. Returns 0, or -1 with errno ENOMEM. */
-int js_status_model_describe(const struct js_status_model *overview,
+int js_status_model_describe(const struct js_status_model *status,
                              const struct js_journal_model_attempt *attempt,
                              struct js_buf *buf);
 
 /* Iterates over failed jobs, the latest first: start with *at
  * JS_JOURNAL_MODEL_NONE. Returns false if there are no more. */
-bool js_status_model_next_failed(const struct js_status_model *overview,
+bool js_status_model_next_failed(const struct js_status_model *status,
                                  size_t *at,
                                  struct js_journal_model_attempt *ret);
 

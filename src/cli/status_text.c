@@ -9,13 +9,13 @@
 
 enum {
     RUNNING_SHOWN = 20,
-    TAIL_SHOWN = 5, /* lines, in the overview */
+    TAIL_SHOWN = 5, /* lines, in the status */
 };
 
 /* The text is collected in memory and written at once, so that a reader never
  * sees half a page. */
 struct page {
-    const struct js_status_model *overview;
+    const struct js_status_model *status;
     struct js_textbuf textbuf;
 };
 
@@ -23,7 +23,7 @@ struct page {
 
 #define SAY(page, ...) JS_TEXTBUF_SAY(&(page)->textbuf, __VA_ARGS__)
 #define AGE(page, since_unix_ns)                                               \
-    JS_DURATION((page)->overview->now_unix_ns - (since_unix_ns))
+    JS_DURATION((page)->status->now_unix_ns - (since_unix_ns))
 #define COMMAND(job) JS_BYTES((job)->command, (job)->command_len)
 
 static void status_text_put(struct page *page, const char *words)
@@ -35,8 +35,8 @@ static void status_text_put(struct page *page, const char *words)
 static void put_what(struct page *page, uint64_t id)
 {
     struct js_journal_model_job job;
-    const struct js_job *listed = js_status_model_find(page->overview, id);
-    js_journal_model_job(page->overview->model, id, &job);
+    const struct js_job *listed = js_status_model_find(page->status, id);
+    js_journal_model_job(page->status->model, id, &job);
     if (job.name[0])
         SAY(page, "  [%]", JS_TEXT(job.name));
     if (listed)
@@ -47,7 +47,7 @@ static struct js_journal_model_slave slave_of(const struct page *page,
                                               size_t number)
 {
     struct js_journal_model_slave slave;
-    js_journal_model_slave(page->overview->model, number, &slave);
+    js_journal_model_slave(page->status->model, number, &slave);
     if (!slave.host[0])
         slave.host = "?";
     return slave;
@@ -58,7 +58,7 @@ static void status_text_put_tail(struct page *page, size_t attempt,
                                  unsigned most)
 {
     struct js_journal_model_tail tail;
-    if (!js_journal_model_tail(page->overview->model, attempt, &tail))
+    if (!js_journal_model_tail(page->status->model, attempt, &tail))
         return;
     size_t end = strlen(tail.text);
     while (end > 0 && tail.text[end - 1] == '\n')
@@ -79,15 +79,15 @@ static void status_text_put_tail(struct page *page, size_t attempt,
 
 /* ---------------------------------------------------------------- the run */
 
-static const char *status_text_name_of(const struct js_status_model *overview)
+static const char *status_text_name_of(const struct js_status_model *status)
 {
-    return overview->config.job_file ? overview->config.job_file
-                                     : overview->config.journal;
+    return status->config.job_file ? status->config.job_file
+                                   : status->config.journal;
 }
 
 static void put_on(struct page *page)
 {
-    const struct js_journal_model_run *run = &page->overview->run;
+    const struct js_journal_model_run *run = &page->status->run;
     SAY(page, "running on % for % (%, %)", JS_TEXT(run->host),
         AGE(page, run->begin_unix_ns), JS_COUNTED(run->slaves, "slave"),
         JS_COUNTED(run->slots, "slot"));
@@ -95,20 +95,20 @@ static void put_on(struct page *page)
 
 static void put_ended(struct page *page)
 {
-    const struct js_status_model *overview = page->overview;
+    const struct js_status_model *status = page->status;
     const struct js_journal_model_run *run =
-        overview->is_idle ? &overview->worked : &overview->run;
+        status->is_idle ? &status->worked : &status->run;
     SAY(page, "ended % ago with exit status %, on % after %",
         AGE(page, run->end_unix_ns), JS_COUNT((unsigned)run->status),
         JS_TEXT(run->host), JS_DURATION(run->end_unix_ns - run->begin_unix_ns));
-    if (overview->is_idle)
+    if (status->is_idle)
         SAY(page, "; started again % ago, with nothing to run",
-            AGE(page, overview->run.begin_unix_ns));
+            AGE(page, status->run.begin_unix_ns));
 }
 
 static void put_silent(struct page *page)
 {
-    const struct js_journal_model_run *run = &page->overview->run;
+    const struct js_journal_model_run *run = &page->status->run;
     SAY(page, " on % (process %), last heard of % ago, after %",
         JS_TEXT(run->host), JS_COUNT(run->pid), AGE(page, run->seen_unix_ns),
         JS_DURATION(run->seen_unix_ns - run->begin_unix_ns));
@@ -116,8 +116,8 @@ static void put_silent(struct page *page)
 
 static void put_life(struct page *page)
 {
-    SAY(page, "%: ", JS_TEXT(status_text_name_of(page->overview)));
-    switch (page->overview->life) {
+    SAY(page, "%: ", JS_TEXT(status_text_name_of(page->status)));
+    switch (page->status->life) {
     case JS_JOURNAL_MODEL_NO_RUN:
         status_text_put(page, "no run has begun");
         break;
@@ -140,30 +140,30 @@ static void put_life(struct page *page)
     status_text_put(page, "\n");
 }
 
-static bool is_on(const struct js_status_model *overview)
+static bool is_on(const struct js_status_model *status)
 {
-    return overview->life == JS_JOURNAL_MODEL_ON ||
-           overview->life == JS_JOURNAL_MODEL_UNKNOWN;
+    return status->life == JS_JOURNAL_MODEL_ON ||
+           status->life == JS_JOURNAL_MODEL_UNKNOWN;
 }
 
 static void status_text_put_counts(struct page *page)
 {
-    const struct js_status_model *overview = page->overview;
-    const struct js_status_model_counts *counts = &overview->counts;
+    const struct js_status_model *status = page->status;
+    const struct js_status_model_counts *counts = &status->counts;
     SAY(page, "%: % done, % failed", JS_COUNTED(counts->jobs, "job"),
         JS_COUNT(counts->done), JS_COUNT(counts->failed));
     if (counts->skipped > 0)
         SAY(page, ", % skipped", JS_COUNT(counts->skipped));
     uint64_t running = counts->running + counts->brief;
-    if (is_on(overview))
+    if (is_on(status))
         SAY(page, ", % running, % waiting", JS_COUNT(running),
             JS_COUNT(counts->left - running));
     else
         SAY(page, ", % left", JS_COUNT(counts->left));
-    if (overview->rate_per_s > 0)
-        js_textbuf_put(&page->textbuf, "; %.3g jobs/s", overview->rate_per_s);
-    if (overview->to_come_ns >= 0 && counts->left > 0)
-        SAY(page, ", % left", JS_DURATION(overview->to_come_ns));
+    if (status->rate_per_s > 0)
+        js_textbuf_put(&page->textbuf, "; %.3g jobs/s", status->rate_per_s);
+    if (status->to_come_ns >= 0 && counts->left > 0)
+        SAY(page, ", % left", JS_DURATION(status->to_come_ns));
     status_text_put(page, "\n");
 }
 
@@ -178,11 +178,11 @@ static int compare_starts(const void *a, const void *b)
 
 /* Returns all running jobs, the longest first; NULL without memory. */
 static struct js_journal_model_begun *
-sort_begun(const struct js_status_model *overview, size_t count)
+sort_begun(const struct js_status_model *status, size_t count)
 {
     struct js_journal_model_begun *begun = calloc(count, sizeof(*begun));
     for (size_t i = 0; begun && i < count; i++)
-        js_journal_model_begun(overview->model, i, &begun[i]);
+        js_journal_model_begun(status->model, i, &begun[i]);
     if (begun)
         qsort(begun, count, sizeof(*begun), compare_starts);
     return begun;
@@ -198,20 +198,20 @@ static void put_more(struct page *page, uint64_t all, uint64_t shown)
 
 static void status_text_put_running(struct page *page)
 {
-    const struct js_status_model *overview = page->overview;
-    size_t count = js_journal_model_begun_count(overview->model);
+    const struct js_status_model *status = page->status;
+    size_t count = js_journal_model_begun_count(status->model);
     struct js_journal_model_begun *begun =
-        count > 0 ? sort_begun(overview, count) : NULL;
+        count > 0 ? sort_begun(status, count) : NULL;
     page->textbuf.has_failed |= count > 0 && !begun;
     if (!begun)
         return;
     status_text_put(page,
-                    is_on(overview) ? "running\n" : "ran when it broke off\n");
+                    is_on(status) ? "running\n" : "ran when it broke off\n");
     for (size_t i = 0; i < count && i < RUNNING_SHOWN; i++) {
         struct js_journal_model_slave slave = slave_of(page, begun[i].slave);
         SAY(page, "  %  %  slave %", JS_COUNT(begun[i].id), JS_TEXT(slave.host),
             JS_COUNT(slave.rank));
-        if (is_on(overview))
+        if (is_on(status))
             SAY(page, "  for %", AGE(page, begun[i].start_unix_ns));
         else
             SAY(page, "  since %", JS_TIME(begun[i].start_unix_ns));
@@ -226,7 +226,7 @@ static void put_outcome(struct page *page,
                         const struct js_journal_model_attempt *attempt)
 {
     struct js_buf text = JS_BUF_INIT;
-    if (js_status_model_describe(page->overview, attempt, &text) < 0 ||
+    if (js_status_model_describe(page->status, attempt, &text) < 0 ||
         !js_buf_string(&text))
         page->textbuf.has_failed = true;
     else
@@ -236,14 +236,14 @@ static void put_outcome(struct page *page,
 
 static void status_text_put_failed(struct page *page)
 {
-    const struct js_status_model *overview = page->overview;
+    const struct js_status_model *status = page->status;
     struct js_journal_model_attempt attempt;
     size_t at = JS_JOURNAL_MODEL_NONE;
     uint64_t shown = 0;
-    if (overview->counts.failed > 0)
+    if (status->counts.failed > 0)
         status_text_put(page, "failed (latest first)\n");
     while (shown < JS_STATUS_FAILED_SHOWN &&
-           js_status_model_next_failed(overview, &at, &attempt)) {
+           js_status_model_next_failed(status, &at, &attempt)) {
         struct js_journal_model_slave slave = slave_of(page, attempt.slave);
         SAY(page, "  %  ", JS_COUNT(attempt.id));
         put_outcome(page, &attempt);
@@ -254,7 +254,7 @@ static void status_text_put_failed(struct page *page)
         status_text_put_tail(page, at, TAIL_SHOWN);
         shown++;
     }
-    put_more(page, overview->counts.failed, shown);
+    put_more(page, status->counts.failed, shown);
 }
 
 static const char *const waits[JS_WAIT_COUNT] = {
@@ -266,14 +266,14 @@ static const char *const waits[JS_WAIT_COUNT] = {
 
 static void status_text_put_waiting(struct page *page)
 {
-    const struct js_status_model *overview = page->overview;
-    const struct js_status_model_counts *counts = &overview->counts;
+    const struct js_status_model *status = page->status;
+    const struct js_status_model_counts *counts = &status->counts;
     const char *between = "  ";
-    if (!overview->list_state || counts->left <= counts->running)
+    if (!status->list_state || counts->left <= counts->running)
         return;
-    status_text_put(page, is_on(overview) ? "waiting\n" : "left\n");
+    status_text_put(page, is_on(status) ? "waiting\n" : "left\n");
     for (int i = JS_WAIT_FOR_ROOM; i < JS_WAIT_COUNT; i++) {
-        bool is_idle = i == JS_WAIT_FOR_ROOM && !is_on(overview);
+        bool is_idle = i == JS_WAIT_FOR_ROOM && !is_on(status);
         if (counts->waiting[i] == 0)
             continue;
         SAY(page, "%% %", JS_TEXT(between), JS_COUNT(counts->waiting[i]),
@@ -285,19 +285,19 @@ static void status_text_put_waiting(struct page *page)
 
 static void put_list(struct page *page)
 {
-    const struct js_status_model *overview = page->overview;
-    if (overview->list_error.text[0])
+    const struct js_status_model *status = page->status;
+    if (status->list_error.text[0])
         SAY(page, "the list cannot be read, so there are no commands: %\n",
-            JS_TEXT(overview->list_error.text));
-    uint64_t added = overview->counts.added;
+            JS_TEXT(status->list_error.text));
+    uint64_t added = status->counts.added;
     if (added > 0)
         SAY(page, "% of the list % new, for the next run\n",
             JS_COUNTED(added, "job"), JS_TEXT(added == 1 ? "is" : "are"));
 }
 
-int js_status_text(const struct js_status_model *overview, struct js_buf *buf)
+int js_status_text(const struct js_status_model *status, struct js_buf *buf)
 {
-    struct page page = {overview, {.buf = buf, .keeps_backslashes = true}};
+    struct page page = {status, {.buf = buf, .keeps_backslashes = true}};
     put_life(&page);
     status_text_put_counts(&page);
     status_text_put_running(&page);
@@ -312,14 +312,14 @@ int js_status_text(const struct js_status_model *overview, struct js_buf *buf)
 /* Describes in a few words the state of a job that another one depends on. */
 static void status_text_put_standing(struct page *page, uint64_t id)
 {
-    const struct js_status_model *overview = page->overview;
+    const struct js_status_model *status = page->status;
     struct js_journal_model_job job;
     struct js_journal_model_begun begun;
     if (id == 0) {
         status_text_put(page, "new, and accepted by the next run");
         return;
     }
-    js_journal_model_job(overview->model, id, &job);
+    js_journal_model_job(status->model, id, &job);
     if (job.begun == JS_JOURNAL_MODEL_NONE) {
         static const char *const words[] = {
             [JS_JOB_STATE_LEFT] = "waiting",
@@ -327,13 +327,13 @@ static void status_text_put_standing(struct page *page, uint64_t id)
             [JS_JOB_STATE_FAILED] = "failed",
             [JS_JOB_STATE_SKIPPED] = "skipped",
         };
-        bool is_left = job.state == JS_JOB_STATE_LEFT && !is_on(overview);
+        bool is_left = job.state == JS_JOB_STATE_LEFT && !is_on(status);
         status_text_put(page, is_left ? "left" : words[job.state]);
         return;
     }
-    js_journal_model_begun(overview->model, job.begun, &begun);
+    js_journal_model_begun(status->model, job.begun, &begun);
     struct js_journal_model_slave slave = slave_of(page, begun.slave);
-    if (is_on(overview))
+    if (is_on(status))
         SAY(page, "running on % (slave %) for %", JS_TEXT(slave.host),
             JS_COUNT(slave.rank), AGE(page, begun.start_unix_ns));
     else
@@ -344,11 +344,11 @@ static void status_text_put_standing(struct page *page, uint64_t id)
 
 static void status_text_put_title(struct page *page)
 {
-    const struct js_status_model *overview = page->overview;
-    const struct js_status_model_job *it = &overview->explained;
+    const struct js_status_model *status = page->status;
+    const struct js_status_model_job *it = &status->explained;
     struct js_journal_model_job job = {.name = ""};
     if (it->id > 0)
-        js_journal_model_job(overview->model, it->id, &job);
+        js_journal_model_job(status->model, it->id, &job);
     const char *name = it->job ? js_job_name(it->job) : job.name;
     if (it->id > 0)
         SAY(page, "job %", JS_COUNT(it->id));
@@ -357,7 +357,7 @@ static void status_text_put_title(struct page *page)
     if (name[0])
         SAY(page, " \"%\"", JS_TEXT(name));
     if (it->job)
-        SAY(page, " (%:%)", JS_TEXT(overview->config.job_file),
+        SAY(page, " (%:%)", JS_TEXT(status->config.job_file),
             JS_COUNT(it->job->line));
     status_text_put(page, ": ");
     status_text_put_standing(page, it->id);
@@ -390,25 +390,25 @@ static void status_text_put_awaited(void *arg, const struct js_awaited *awaited)
 
 static void put_room(struct page *page)
 {
-    const struct js_status_model *overview = page->overview;
-    const struct js_status_model_counts *counts = &overview->counts;
-    uint64_t ahead = overview->explained.ahead;
-    if (!is_on(overview))
+    const struct js_status_model *status = page->status;
+    const struct js_status_model_counts *counts = &status->counts;
+    uint64_t ahead = status->explained.ahead;
+    if (!is_on(status))
         status_text_put(page, "  the next start of the run runs it\n");
     else
         SAY(page,
             "  waits for room: %, % of them busy with jobs of a second or "
             "more; % above it wait% for room as well\n",
-            JS_COUNTED(overview->run.slots, "slot"), JS_COUNT(counts->running),
+            JS_COUNTED(status->run.slots, "slot"), JS_COUNT(counts->running),
             JS_COUNTED(ahead, "job"), JS_TEXT(ahead == 1 ? "s" : ""));
 }
 
 static void status_text_put_reason(struct page *page)
 {
-    const struct js_status_model *overview = page->overview;
-    const struct js_status_model_job *it = &overview->explained;
-    uint64_t above = js_list_state_above(overview->list_state, it->job->seq);
-    js_list_state_each(overview->list_state, it->job->seq,
+    const struct js_status_model *status = page->status;
+    const struct js_status_model_job *it = &status->explained;
+    uint64_t above = js_list_state_above(status->list_state, it->job->seq);
+    js_list_state_each(status->list_state, it->job->seq,
                        status_text_put_awaited, page);
     if (above > 0)
         SAY(page, "  is behind a wait line: % above it % not ended\n",
@@ -417,8 +417,8 @@ static void status_text_put_reason(struct page *page)
         put_room(page);
     if (it->wait == JS_WAIT_TO_SKIP)
         SAY(page, "  a job that it comes after has failed%\n",
-            JS_TEXT(is_on(overview) ? ": it is not run"
-                                    : ": both run with the next start"));
+            JS_TEXT(is_on(status) ? ": it is not run"
+                                  : ": both run with the next start"));
 }
 
 /* Names the job because of which this one was skipped. */
@@ -427,7 +427,7 @@ static void status_text_put_parent(struct page *page, uint64_t id)
     struct js_journal_model_job parent;
     if (id == 0)
         return;
-    js_journal_model_job(page->overview->model, id, &parent);
+    js_journal_model_job(page->status->model, id, &parent);
     const char *end =
         parent.state == JS_JOB_STATE_SKIPPED ? "was skipped" : "failed";
     if (parent.name[0])
@@ -446,7 +446,7 @@ static void status_text_put_attempt(struct page *page, size_t number)
         [JS_JOURNAL_MODEL_STOPPED] = "stopped",
     };
     struct js_journal_model_attempt attempt;
-    js_journal_model_attempt(page->overview->model, number, &attempt);
+    js_journal_model_attempt(page->status->model, number, &attempt);
     const struct js_outcome *outcome = &attempt.outcome;
     struct js_journal_model_slave slave = slave_of(page, attempt.slave);
     SAY(page, "  %  %: ", JS_COUNT(attempt.attempt),
@@ -492,7 +492,7 @@ static void put_loss(struct page *page,
 static void status_text_put_attempts(struct page *page, uint64_t id,
                                      size_t number)
 {
-    const struct js_journal_model *model = page->overview->model;
+    const struct js_journal_model *model = page->status->model;
     struct js_journal_model_attempt attempt;
     struct js_journal_model_loss loss;
     size_t at = JS_JOURNAL_MODEL_NONE;
@@ -512,15 +512,14 @@ static void status_text_put_attempts(struct page *page, uint64_t id,
     }
 }
 
-int js_status_explain(const struct js_status_model *overview,
-                      struct js_buf *buf)
+int js_status_explain(const struct js_status_model *status, struct js_buf *buf)
 {
-    struct page page = {overview, {.buf = buf, .keeps_backslashes = true}};
-    const struct js_status_model_job *it = &overview->explained;
+    struct page page = {status, {.buf = buf, .keeps_backslashes = true}};
+    const struct js_status_model_job *it = &status->explained;
     struct js_journal_model_job job = {.latest = JS_JOURNAL_MODEL_NONE,
                                        .begun = JS_JOURNAL_MODEL_NONE};
     if (it->id > 0)
-        js_journal_model_job(overview->model, it->id, &job);
+        js_journal_model_job(status->model, it->id, &job);
     put_life(&page);
     status_text_put_title(&page);
     if (it->job) {

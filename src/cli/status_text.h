@@ -14,10 +14,9 @@
 enum { JS_STATUS_FAILED_SHOWN = 10 };
 
 /* Appends whole lines. Returns 0, or -1 with errno ENOMEM. */
-int js_status_text(const struct js_status_model *overview, struct js_buf *buf);
+int js_status_text(const struct js_status_model *status, struct js_buf *buf);
 
 /* Likewise, for the job to be explained. */
-int js_status_explain(const struct js_status_model *overview,
-                      struct js_buf *buf);
+int js_status_explain(const struct js_status_model *status, struct js_buf *buf);
 
 #endif

@@ -1,14 +1,18 @@
 #include "cli/textbuf.h"
 
 #include "base/clock.h"
+#include "base/err.h"
+#include "base/file.h"
 #include "base/text.h"
 #include "base/units.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 void js_textbuf_put(struct js_textbuf *textbuf, const char *format, ...)
 {
@@ -18,25 +22,19 @@ void js_textbuf_put(struct js_textbuf *textbuf, const char *format, ...)
     va_end(args);
 }
 
-/* Backslashes are doubled only for readers that turn the text back into
- * bytes. */
-static int escape(const struct js_textbuf *textbuf, const char *bytes,
-                  size_t len)
-{
-    int rc = 0;
-    if (!textbuf->keeps_backslashes)
-        return js_buf_escape(textbuf->buf, bytes, len);
-    for (size_t i = 0; i < len && rc == 0; i++)
-        rc = bytes[i] == '\\' ? js_buf_append(textbuf->buf, "\\", 1)
-                              : js_buf_escape(textbuf->buf, bytes + i, 1);
-    return rc;
-}
-
 void js_textbuf_put_bytes(struct js_textbuf *textbuf, const char *bytes,
                           size_t len)
 {
     size_t before = textbuf->buf->len;
-    if (escape(textbuf, bytes, len) < 0 || !js_buf_string(textbuf->buf))
+    int rc = 0;
+    if (!textbuf->keeps_backslashes) {
+        rc = js_buf_escape(textbuf->buf, bytes, len);
+    } else {
+        for (size_t i = 0; i < len && rc == 0; i++)
+            rc = bytes[i] == '\\' ? js_buf_append(textbuf->buf, "\\", 1)
+                                  : js_buf_escape(textbuf->buf, bytes + i, 1);
+    }
+    if (rc < 0 || !js_buf_string(textbuf->buf))
         textbuf->has_failed = true;
     else
         js_text_make_printable(textbuf->buf->data + before);
@@ -57,7 +55,9 @@ void js_textbuf_put_duration(struct js_textbuf *textbuf, int64_t ns)
         textbuf->has_failed |= js_format_duration(textbuf->buf, ns) < 0;
 }
 
-static void put_time(struct js_textbuf *textbuf, int64_t unix_ns)
+/* The zone is the reader's. A time that has no date there is shown in
+ * seconds. */
+static void textbuf_put_time(struct js_textbuf *textbuf, int64_t unix_ns)
 {
     char text[32];
     struct tm fields;
@@ -69,8 +69,8 @@ static void put_time(struct js_textbuf *textbuf, int64_t unix_ns)
         js_textbuf_put(textbuf, "%" PRId64, unix_ns / JS_NS_PER_S);
 }
 
-static void put_value(struct js_textbuf *textbuf,
-                      const struct js_textbuf_value *value)
+static void textbuf_put_value(struct js_textbuf *textbuf,
+                              const struct js_textbuf_value *value)
 {
     switch (value->kind) {
     case JS_TEXTBUF_COUNT:
@@ -87,7 +87,7 @@ static void put_value(struct js_textbuf *textbuf,
         js_textbuf_put_duration(textbuf, value->ns);
         break;
     case JS_TEXTBUF_TIME:
-        put_time(textbuf, value->ns);
+        textbuf_put_time(textbuf, value->ns);
         break;
     }
 }
@@ -102,7 +102,7 @@ void js_textbuf_say(struct js_textbuf *textbuf, const char *sentence,
         textbuf->has_failed |= js_buf_append(textbuf->buf, sentence, len) < 0;
         if (!sentence[len])
             return;
-        put_value(textbuf, values++);
+        textbuf_put_value(textbuf, values++);
         sentence += len + 1;
     }
 }
@@ -113,4 +113,19 @@ int js_textbuf_check(const struct js_textbuf *textbuf)
         return 0;
     errno = ENOMEM;
     return -1;
+}
+
+int js_textbuf_print(const struct js_buf *text)
+{
+    struct js_err err;
+    if (js_file_write(STDOUT_FILENO, text->data, text->len) == 0)
+        return JOBSCHED_SUCCEEDED;
+    js_err_errno(&err, "standard output");
+    return js_textbuf_fail(err.text, JOBSCHED_BROKEN);
+}
+
+int js_textbuf_fail(const char *what, enum jobsched_status status)
+{
+    fprintf(stderr, "jobsched: %s\n", what);
+    return (int)status;
 }

@@ -1,5 +1,5 @@
 /*
- * textbuf - text for people, assembled piece by piece.
+ * textbuf - text for people, assembled piece by piece, and printed.
  *
  * The text is in the caller's buf. A failure is remembered until the end, so
  * that callers need not check each piece. Text that a user or a job has
@@ -9,6 +9,7 @@
 #define JS_CLI_TEXTBUF_H
 
 #include "base/buf.h"
+#include "jobsched.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -73,5 +74,11 @@ void js_textbuf_put_duration(struct js_textbuf *textbuf, int64_t ns);
 
 /* Returns 0, or -1 with errno ENOMEM if any piece is missing. */
 int js_textbuf_check(const struct js_textbuf *textbuf);
+
+/* Writes all of it to stdout. Returns an exit status; an error was reported. */
+int js_textbuf_print(const struct js_buf *text);
+
+/* Reports an error on stderr. Returns `status`, the exit status. */
+int js_textbuf_fail(const char *what, enum jobsched_status status);
 
 #endif

@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
-#include "base/host.h"
+#include "base/text.h"
 #include "base/units.h"
 #include "launch/mpirun.h"
 #include "launch/subprocess.h"
@@ -212,12 +212,12 @@ static const struct timespec pause_between = {.tv_nsec = 50 * JS_NS_PER_MS};
 
 static pid_t hosts_probe_begin(const struct js_mpirun *mpirun, const char *host)
 {
-    struct js_argv words = JS_ARGV_INIT;
-    pid_t pid = js_mpirun_make_probe(mpirun, host, &words);
+    struct js_argv argv = JS_ARGV_INIT;
+    pid_t pid = js_mpirun_make_probe(mpirun, host, &argv);
     if (pid == 0)
-        pid = js_subprocess_start(&words,
+        pid = js_subprocess_start(&argv,
                                   JS_SUBPROCESS_DEAF | JS_SUBPROCESS_MUTE, -1);
-    js_argv_release(&words);
+    js_argv_release(&argv);
     return pid;
 }
 

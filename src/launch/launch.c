@@ -545,20 +545,20 @@ static int launch_judge(struct launch *launch)
 
 /* A rank 0 on this host has our own files, so mpirun has nothing to pass on to
  * it. */
-static pid_t start_mpirun(struct launch *launch, const struct js_argv *words,
+static pid_t start_mpirun(struct launch *launch, const struct js_argv *argv,
                           struct js_err *err)
 {
     js_relay_free(launch->relay);
     launch->relay = NULL;
     if (!launch->is_relayed)
-        return js_subprocess_start(words, JS_SUBPROCESS_DEAF,
+        return js_subprocess_start(argv, JS_SUBPROCESS_DEAF,
                                    launch->folder.lock);
     launch->relay = js_relay_new(launch->list, err);
     if (!launch->relay)
         return -1;
     js_run_status_forget_taken(launch->status_path);
     pid_t child = js_subprocess_start_between(
-        words, js_relay_input(launch->relay), js_relay_output(launch->relay),
+        argv, js_relay_input(launch->relay), js_relay_output(launch->relay),
         launch->folder.lock);
     js_relay_begin(launch->relay);
     return child;
@@ -590,13 +590,13 @@ static void ask_journal(struct launch *launch)
 
 static int run_once(struct launch *launch, struct js_err *err)
 {
-    struct js_argv words = JS_ARGV_INIT;
+    struct js_argv argv = JS_ARGV_INIT;
     if (keep_folder(launch, err) < 0)
         return -1;
-    pid_t child = js_mpirun_make(&launch->mpirun, &words);
+    pid_t child = js_mpirun_make(&launch->mpirun, &argv);
     if (child == 0)
-        child = start_mpirun(launch, &words, err);
-    js_argv_release(&words);
+        child = start_mpirun(launch, &argv, err);
+    js_argv_release(&argv);
     if (child < 0)
         return js_err_errno(err, "%s", launch->mpirun.program);
     launch->watch.relay = launch->relay;
@@ -641,15 +641,15 @@ static void judge_stop(struct launch *launch, struct js_stop *ret)
 
 static int show_command(const struct launch *launch)
 {
-    struct js_argv words = JS_ARGV_INIT;
+    struct js_argv argv = JS_ARGV_INIT;
     struct js_buf line = JS_BUF_INIT;
-    int rc = js_mpirun_make(&launch->mpirun, &words);
+    int rc = js_mpirun_make(&launch->mpirun, &argv);
     if (rc == 0)
-        rc = js_argv_quote(&words, &line);
+        rc = js_argv_quote(&argv, &line);
     if (rc == 0)
         rc = printf("%.*s\n", (int)line.len, line.data) < 0 || fflush(stdout);
     js_buf_release(&line);
-    js_argv_release(&words);
+    js_argv_release(&argv);
     return rc == 0 ? JOBSCHED_SUCCEEDED : JOBSCHED_BROKEN;
 }
 

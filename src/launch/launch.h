@@ -15,12 +15,12 @@
 
 /* What to start, and where. Everything is borrowed. */
 struct js_launch_config {
-    /* What the user asks of the run. The ranks get it as `words`: the options
+    /* What the user asks of the run. The ranks get it as `argv`: the options
      * and the job list as they were given, without those about this start. When
-     * a run is continued, they get `words_going_on`, which lack the time limit
+     * a run is continued, they get `argv_resumed`, which lacks the time limit
      * as well, because part of it has passed. */
     const struct jobsched_config *run;
-    const struct js_argv *words, *words_going_on;
+    const struct js_argv *argv, *argv_resumed;
     uint64_t slaves;      /* 0: one for each core, slot or task */
     const char *hostfile; /* NULL: this machine, or what Slurm has granted */
     uint32_t restarts;    /* how often to continue after the run broke off */

@@ -17,10 +17,10 @@
 #include <time.h>
 #include <unistd.h>
 
-static void add_all(struct js_argv *words, const char *const *options)
+static void add_all(struct js_argv *argv, const char *const *options)
 {
     for (; *options; options++)
-        js_argv_add(words, *options);
+        js_argv_add(argv, *options);
 }
 
 /*
@@ -30,7 +30,7 @@ static void add_all(struct js_argv *words, const char *const *options)
  * (-disable-auto-cleanup), it reports a loss to the ranks by SIGUSR1, which
  * here means to drain.
  */
-static void add_wishes(enum js_mpi mpi, struct js_argv *words)
+static void add_wishes(enum js_mpi mpi, struct js_argv *argv)
 {
     static const char *const open_mpi_4[] = {"--oversubscribe", "--bind-to",
                                              "none", "--enable-recovery", NULL};
@@ -40,7 +40,7 @@ static void add_wishes(enum js_mpi mpi, struct js_argv *words)
     static const char *const *const all[] = {[JS_OPEN_MPI_4] = open_mpi_4,
                                              [JS_OPEN_MPI_5] = open_mpi_5,
                                              [JS_MPICH] = mpich};
-    add_all(words, all[mpi]);
+    add_all(argv, all[mpi]);
 }
 
 static uint64_t slots_of(const struct js_host *host)
@@ -67,14 +67,14 @@ static int list_hosts(const struct js_mpirun *mpirun, struct js_buf *list)
     return 0;
 }
 
-static int add_host_list(const struct js_mpirun *mpirun, struct js_argv *words)
+static int add_host_list(const struct js_mpirun *mpirun, struct js_argv *argv)
 {
     struct js_buf list = JS_BUF_INIT;
     const char *text =
         list_hosts(mpirun, &list) == 0 ? js_buf_string(&list) : NULL;
     if (text) {
-        js_argv_add(words, mpirun->mpi == JS_MPICH ? "-hosts" : "--host");
-        js_argv_add(words, text);
+        js_argv_add(argv, mpirun->mpi == JS_MPICH ? "-hosts" : "--host");
+        js_argv_add(argv, text);
     }
     js_buf_release(&list);
     return text ? 0 : -1;
@@ -82,20 +82,20 @@ static int add_host_list(const struct js_mpirun *mpirun, struct js_argv *words)
 
 /* Only Open MPI 4 adds ranks to full hosts one by one. The other MPIs must be
  * told how many ranks each host gets. */
-static int add_places(const struct js_mpirun *mpirun, struct js_argv *words)
+static int add_places(const struct js_mpirun *mpirun, struct js_argv *argv)
 {
     bool has_hosts = mpirun->hosts && mpirun->hosts->count > 0;
     if (mpirun->mpi == JS_OPEN_MPI_4 && mpirun->hostfile) {
-        js_argv_add(words, "--hostfile");
-        js_argv_add(words, mpirun->hostfile);
+        js_argv_add(argv, "--hostfile");
+        js_argv_add(argv, mpirun->hostfile);
     }
     if (mpirun->mpi == JS_OPEN_MPI_5) {
-        js_argv_add(words, "--map-by");
-        js_argv_add(words, has_hosts ? "slot" : ":OVERSUBSCRIBE");
+        js_argv_add(argv, "--map-by");
+        js_argv_add(argv, has_hosts ? "slot" : ":OVERSUBSCRIBE");
     }
     if (mpirun->mpi == JS_OPEN_MPI_4 || !has_hosts)
         return 0;
-    return add_host_list(mpirun, words);
+    return add_host_list(mpirun, argv);
 }
 
 int js_mpirun_make(const struct js_mpirun *mpirun, struct js_argv *ret)
@@ -187,16 +187,16 @@ static void find_file(const char *program, char *ret, size_t size)
 bool js_mpirun_is_other(const struct js_mpirun *mpirun, const char *built_with,
                         struct js_buf *ret)
 {
-    struct js_argv words = JS_ARGV_INIT;
+    struct js_argv argv = JS_ARGV_INIT;
     struct js_buf said = JS_BUF_INIT;
     char name[128], file[PATH_MAX];
-    js_argv_add(&words, mpirun->program);
-    js_argv_add(&words, "--version");
-    bool is_known = js_argv_check(&words) == 0 &&
-                    js_subprocess_output(&words, &said) == 0 &&
+    js_argv_add(&argv, mpirun->program);
+    js_argv_add(&argv, "--version");
+    bool is_known = js_argv_check(&argv) == 0 &&
+                    js_subprocess_output(&argv, &said) == 0 &&
                     js_mpirun_name(js_buf_string(&said), name, sizeof(name));
     bool is_other = is_known && js_mpi_of(name) != mpirun->mpi;
-    js_argv_release(&words);
+    js_argv_release(&argv);
     js_buf_release(&said);
     if (!is_other)
         return false;
@@ -267,15 +267,14 @@ static int64_t time_left_ns(const struct js_rank_command *command)
 /* The user's limit comes after Slurm's in the command line, and so takes
  * precedence. */
 static void add_time_limit(const struct js_rank_command *command,
-                           struct js_argv *words)
+                           struct js_argv *argv)
 {
     int64_t limit_ns = slurm_limit_ns();
     int64_t left_ms = time_left_ns(command) / JS_NS_PER_MS;
     if (limit_ns > 0)
-        js_argv_addf(words, "--time-limit=%" PRId64 "s",
-                     limit_ns / JS_NS_PER_S);
+        js_argv_addf(argv, "--time-limit=%" PRId64 "s", limit_ns / JS_NS_PER_S);
     if (command->restarts > 0 && command->config->run->time_limit_ns > 0)
-        js_argv_addf(words, "--time-limit=%" PRId64 ".%03ds", left_ms / 1000,
+        js_argv_addf(argv, "--time-limit=%" PRId64 ".%03ds", left_ms / 1000,
                      (int)(left_ms % 1000));
 }
 
@@ -284,19 +283,19 @@ int js_rank_command_make(struct js_rank_command *command)
 {
     const struct js_launch_config *config = command->config;
     const struct js_argv *given =
-        command->restarts > 0 ? config->words_going_on : config->words;
-    struct js_argv *words = &command->argv;
-    js_argv_release(words);
-    js_argv_add(words, command->program);
-    add_time_limit(command, words);
+        command->restarts > 0 ? config->argv_resumed : config->argv;
+    struct js_argv *argv = &command->argv;
+    js_argv_release(argv);
+    js_argv_add(argv, command->program);
+    add_time_limit(command, argv);
     /* A user who copies the command line that is shown starts a command of its
      * own. */
     if (!config->is_mpirun_shown)
-        js_argv_addf(words, "--part-of=%" PRIu64 ":%" PRIu32, command->id,
+        js_argv_addf(argv, "--part-of=%" PRIu64 ":%" PRIu32, command->id,
                      command->restarts);
     for (size_t i = 0; i < given->count; i++)
-        js_argv_add(words, given->items[i]);
-    return js_argv_check(words);
+        js_argv_add(argv, given->items[i]);
+    return js_argv_check(argv);
 }
 
 bool js_rank_command_is_out_of_time(const struct js_rank_command *command)

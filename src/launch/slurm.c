@@ -150,17 +150,17 @@ uint64_t js_slurm_unused_components(void)
 static char *slurm_ask(const char *option, const char *what,
                        const char *variable, struct js_buf *ret)
 {
-    struct js_argv words = JS_ARGV_INIT;
+    struct js_argv argv = JS_ARGV_INIT;
     const char *name = getenv(variable);
-    js_argv_add(&words, "scontrol");
-    js_argv_add(&words, option);
-    js_argv_add(&words, "show");
-    js_argv_add(&words, what);
-    js_argv_add(&words, name ? name : "");
-    int rc = js_argv_check(&words);
+    js_argv_add(&argv, "scontrol");
+    js_argv_add(&argv, option);
+    js_argv_add(&argv, "show");
+    js_argv_add(&argv, what);
+    js_argv_add(&argv, name ? name : "");
+    int rc = js_argv_check(&argv);
     if (rc == 0)
-        rc = js_subprocess_output(&words, ret);
-    js_argv_release(&words);
+        rc = js_subprocess_output(&argv, ret);
+    js_argv_release(&argv);
     return rc == 0 && js_buf_string(ret) ? ret->data : NULL;
 }
 
@@ -352,17 +352,17 @@ int js_requeue_init(struct js_requeue *requeue, bool is_wanted,
  * mean the whole array. */
 static int requeue_job(void)
 {
-    struct js_argv words = JS_ARGV_INIT;
+    struct js_argv argv = JS_ARGV_INIT;
     const char *array = getenv("SLURM_ARRAY_JOB_ID");
     const char *task = getenv("SLURM_ARRAY_TASK_ID");
-    js_argv_add(&words, "scontrol");
-    js_argv_add(&words, "requeue");
+    js_argv_add(&argv, "scontrol");
+    js_argv_add(&argv, "requeue");
     if (array && task)
-        js_argv_addf(&words, "%s_%s", array, task);
+        js_argv_addf(&argv, "%s_%s", array, task);
     else
-        js_argv_add(&words, getenv("SLURM_JOB_ID"));
-    int rc = js_argv_check(&words) < 0 ? -1 : js_subprocess_run(&words);
-    js_argv_release(&words);
+        js_argv_add(&argv, getenv("SLURM_JOB_ID"));
+    int rc = js_argv_check(&argv) < 0 ? -1 : js_subprocess_run(&argv);
+    js_argv_release(&argv);
     return rc;
 }
 

@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
-#include "base/fdio.h"
+#include "base/file.h"
 #include "base/launchenv.h"
 #include "base/lifeline.h"
 #include "base/process.h"
@@ -200,7 +200,7 @@ static void reset_signals(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-__attribute__((noreturn)) static void become(const struct js_argv *words,
+__attribute__((noreturn)) static void become(const struct js_argv *argv,
                                              int flags, int in, int out,
                                              int kept, pid_t parent)
 {
@@ -214,33 +214,33 @@ __attribute__((noreturn)) static void become(const struct js_argv *words,
         _exit(NOT_STARTED);
     redirect(flags, in, out);
     reset_signals();
-    execvp(words->items[0], words->items);
+    execvp(argv->items[0], argv->items);
     dprintf(STDERR_FILENO,
             "jobsched: cannot start %s: %s: load the MPI that jobsched was "
             "built with, or name its mpirun in JOBSCHED_MPIRUN\n",
-            words->items[0], js_errno_text(errno));
+            argv->items[0], js_errno_text(errno));
     _exit(NOT_STARTED);
 }
 
-static pid_t subprocess_start(const struct js_argv *words, int flags, int in,
+static pid_t subprocess_start(const struct js_argv *argv, int flags, int in,
                               int out, int kept)
 {
     pid_t parent = getpid();
     pid_t pid = fork();
     if (pid == 0)
-        become(words, flags, in, out, kept, parent);
+        become(argv, flags, in, out, kept, parent);
     return pid;
 }
 
-pid_t js_subprocess_start(const struct js_argv *words, int flags, int kept)
+pid_t js_subprocess_start(const struct js_argv *argv, int flags, int kept)
 {
-    return subprocess_start(words, flags, -1, -1, kept);
+    return subprocess_start(argv, flags, -1, -1, kept);
 }
 
-pid_t js_subprocess_start_between(const struct js_argv *words, int in, int out,
+pid_t js_subprocess_start_between(const struct js_argv *argv, int in, int out,
                                   int kept)
 {
-    return subprocess_start(words, 0, in, out, kept);
+    return subprocess_start(argv, 0, in, out, kept);
 }
 
 /* Reads until the end, or until that time. Returns 0, or -1. */
@@ -262,13 +262,12 @@ static int subprocess_read_all(int fd, int64_t until_ns, struct js_buf *ret)
     }
 }
 
-static int run_to_end(const struct js_argv *words, int flags,
-                      struct js_buf *ret)
+static int run_to_end(const struct js_argv *argv, int flags, struct js_buf *ret)
 {
     int ends[2], status = 0;
     if (pipe2(ends, O_CLOEXEC) < 0)
         return -1;
-    pid_t pid = subprocess_start(words, flags, -1, ends[1], -1);
+    pid_t pid = subprocess_start(argv, flags, -1, ends[1], -1);
     js_fd_close(&ends[1]);
     int rc = pid < 0
                  ? -1
@@ -283,15 +282,15 @@ static int run_to_end(const struct js_argv *words, int flags,
     return rc == 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -1;
 }
 
-int js_subprocess_output(const struct js_argv *words, struct js_buf *ret)
+int js_subprocess_output(const struct js_argv *argv, struct js_buf *ret)
 {
-    return run_to_end(words, JS_SUBPROCESS_DEAF | JS_SUBPROCESS_MUTE, ret);
+    return run_to_end(argv, JS_SUBPROCESS_DEAF | JS_SUBPROCESS_MUTE, ret);
 }
 
-int js_subprocess_run(const struct js_argv *words)
+int js_subprocess_run(const struct js_argv *argv)
 {
     struct js_buf unread = JS_BUF_INIT;
-    int rc = run_to_end(words, JS_SUBPROCESS_DEAF, &unread);
+    int rc = run_to_end(argv, JS_SUBPROCESS_DEAF, &unread);
     js_buf_release(&unread);
     return rc;
 }

@@ -32,6 +32,35 @@ near() {
     between "$1" "$(jq -n "$2 * 0.97")" "$(jq -n "$2 * 1.03")"
 }
 
+# What a run of `sleep`s says: the time of all jobs, that of the longest, the
+# time of all slaves from their first start to their last end, and the part of
+# it in which no `sleep` should have run.
+facts() { # JOBLOG
+    awk -F '\t' 'NR > 1 {
+            split($9, word, " ")
+            sleeps += word[2]
+            work += $4
+            if ($4 > longest) longest = $4
+            slave = $12
+            if (!(slave in first) || $3 < first[slave]) first[slave] = $3
+            if ($3 + $4 > last[slave]) last[slave] = $3 + $4
+        }
+        END {
+            for (slave in first) spans += last[slave] - first[slave]
+            print work, longest, spans, 1 - sleeps / spans
+        }' "$1"
+}
+
+# At least its part of the work, and at most that of all the time there was (the
+# pauses twice, as the plan has the same for all jobs) and then two jobs of
+# which one comes after the other.
+is_a_schedule() { # SECONDS SLOTS JOBLOG
+    local work longest spans
+    read -r work longest spans _ < <(facts "$3")
+    between "$1" "$(jq -n "$work / $2 * 0.97")" \
+        "$(jq -n "(2 * $spans - $work) / $2 + 2 * $longest")"
+}
+
 # Lognormal run times, 16 s in all and none longer than 1.8 s, the same each
 # time; a few come after others.
 make_sleeps() {
@@ -50,24 +79,44 @@ make_sleeps() {
     }' >jobs.txt
 }
 
-# What runs takes no core, so that there may be more slots than those.
-# bats test_tags=alone
-@test "plan: within 3 % of real runs" {
-    make_sleeps
-    farm 2 jobs.txt --joblog two
+# The runs of 2 and of 4 slots, and what is planned by each for both.
+run_and_plan() {
+    rm -f two four
+    farm 2 jobs.txt --fresh --joblog two
     status_is 0
     plan jobs.txt --json
     status_is 0
     equal "$(jq .jobs,.unknown told | xargs)" '48 0'
-    near "$(planned 2 makespan)" "$(makespan two)"
-    local four
-    four=$(planned 4 makespan)
+    by_two=$(planned 2 makespan)" "$(planned 4 makespan)
     farm 4 jobs.txt --fresh --joblog four
     status_is 0
-    near "$four" "$(makespan four)"
     plan jobs.txt --json
-    near "$(planned 4 makespan)" "$(makespan four)"
-    near "$(planned 2 makespan)" "$(makespan two)"
+    by_four=$(planned 2 makespan)" "$(planned 4 makespan)
+}
+
+# A plan knows how long jobs took, but not what else the machine did meanwhile.
+# So it is compared with runs that lost next to nothing, and where three pairs of
+# runs were disturbed, only with what holds for every schedule. What runs takes
+# no core, so that there may be more slots than those.
+# bats test_tags=alone
+@test "plan: within 3 % of real runs" {
+    make_sleeps
+    local by_two by_four made pair lost_two lost_four
+    for pair in first second third; do
+        run_and_plan
+        read -r _ _ _ lost_two < <(facts two)
+        read -r _ _ _ lost_four < <(facts four)
+        echo "the $pair pair of runs lost $lost_two and $lost_four"
+        if between "$lost_two" 0 0.025 && between "$lost_four" 0 0.025; then
+            for made in "$by_two" "$by_four"; do
+                near "${made% *}" "$(makespan two)"
+                near "${made#* }" "$(makespan four)"
+            done
+            return
+        fi
+    done
+    is_a_schedule "${by_two% *}" 2 two
+    is_a_schedule "${by_four#* }" 4 four
 }
 
 # ---------------------------------------------------------------- the report
@@ -128,20 +177,20 @@ make_joblog() {
 }
 
 # bats test_tags=sanitize
-@test "plan: a table, the longest job and the sensible choice" {
+@test "plan: a table, the longest job and the recommended choice" {
     seq 1 20 | sed 's/.*/10 work &/' | make_joblog >log
     { seq 1 20 | sed 's/.*/work &/'; echo new; } >jobs.txt
     plan jobs.txt --joblog log
     status_is 0
-    contains told '^jobs.txt: 21 jobs, 0.0583 core-hours of work by log$'
-    contains told '^1 of them is not known: taken as the mean of the others, 10.0 s$'
+    contains told '^jobs.txt: 21 jobs, 0.0583 core-hours of work according to log$'
+    contains told '^1 job has no recorded run time: .*10.0 s'
     contains told '^  slots      makespan  efficiency  core-hours    gain$'
     contains told '^ +1 +3 min 30 s +100 % +0.058$'
     contains told '^ +2 +1 min 50 s +95 % +0.061 +1.91$'
     contains told '^ +32 +10.0 s +66 % +0.089 +2.00$'
     equal "$(grep -cE '^ +[0-9]+ ' told)" 6
-    contains told '^no number of slots takes less than 10.0 s: so long takes line 1 alone: work 1$'
-    contains told '^sensible: 8 slots, 30.0 s: the most that keep 80 % of the efficiency of the fewest$'
+    contains told '^the list needs at least 10.0 s .*line 1 .*: work 1$'
+    contains told '^recommended: 8 slots, 30.0 s .*80 % .*1 slot'
     plan jobs.txt --joblog log -n 3
     contains told '^ +3 +1 min 10 s +100 % '
     claim test ! -e jobs.txt.journal
@@ -149,7 +198,7 @@ make_joblog() {
     printf 'e\033[31mvil\n' >jobs.txt
     sed 's/^/5 /' jobs.txt | make_joblog >log
     plan jobs.txt --joblog log
-    contains told 'line 1 alone: e\\x1b\[31mvil$'
+    contains told 'line 1 .*: e\\x1b\[31mvil$'
 }
 
 @test "plan: the longest chain" {
@@ -160,7 +209,7 @@ make_joblog() {
 [after=b] work 3
 JOBS
     plan jobs.txt --joblog log
-    contains told '^no number of slots takes less than 30.0 s: so long take 3 jobs, each after the one before: a, b, line 3$'
+    contains told '^the list needs at least 30.0 s .* 3 jobs .*: a, b, line 3$'
     plan jobs.txt --joblog log --json
     equal "$(jq -c '.longest_chain | [.seconds + 0, .jobs[].name]' told)" '[30,"a","b",null]'
 }
@@ -169,8 +218,8 @@ JOBS
     { seq 12 | sed 's/^/1 /'; echo 2 long; } | make_joblog >log
     { seq 12; echo long; } >jobs.txt
     plan jobs.txt --joblog log
-    contains told '^sensible: 2 slots, 8.0 s: '
-    contains told '^with --longest-first it is 7.0 s$'
+    contains told '^recommended: 2 slots, 8.0 s '
+    contains told '^with --longest-first .* 7.0 s$'
     plan jobs.txt --joblog log --longest-first log
     contains told '^ +2 +7.0 s '
     lacks told '^with --longest-first'
@@ -183,7 +232,7 @@ JOBS
     plan jobs.txt --joblog log --json --barrier --round 1
     equal "$(planned 2 makespan)" 6
     plan jobs.txt --joblog log --barrier --round 1
-    contains told '^more slots give nothing: jobs never hold more than 1 core at once$'
+    contains told '^more slots do not help: .* 1 core at once$'
 }
 
 @test "plan: jobs wider than a slot need more of them" {
@@ -191,7 +240,7 @@ JOBS
     printf '[cores=3] a\n[cores=3] a\n' >jobs.txt
     plan jobs.txt --joblog log
     status_is 0
-    contains told '^fewer cannot run all of it: the job in line 1 needs 3 cores$'
+    contains told '^fewer slots cannot run .*: the job in line 1 needs 3 cores$'
     lacks told '^ +2 '
     contains told '^ +4 +2.0 s '
     # More than this machine has, which a joblog's hosts are taken to be like.
@@ -215,7 +264,7 @@ JOBS
     # 0.4 and twice 0.2, and their mean.
     between "$(planned 1 makespan)" 1.2 "$((3 * JS_PATIENCE))"
     plan jobs.txt
-    contains told '^jobs.txt: 3 jobs, [0-9.e-]+ core-hours of work by jobs.txt.journal$'
+    contains told '^jobs.txt: 3 jobs, [0-9.e-]+ core-hours of work according to jobs.txt.journal$'
 }
 
 @test "plan: there has to be something to go by" {

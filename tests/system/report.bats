@@ -26,11 +26,17 @@ figure() { # WORD
     browser_text "[data-figure=\"$1\"] dd" | tr -cd '0-9a-z.\n'
 }
 
-# Where the middle of the chart's only row is, right of the labels.
-middle_of_chart() {
+# Where the middle of the chart's only row is, right of the labels; with a job,
+# the middle of the bar of its last attempt, wherever that is on the axis.
+middle_of_chart() { # [JOB]
     browser_eval "(() => {
+        const data = JSON.parse(document.getElementById('data').textContent);
         const box = document.getElementById('chart').getBoundingClientRect();
-        return Math.round(box.left + 112 + (box.width - 112) / 2) + ' ' +
+        const bar = data.attempts.job.lastIndexOf(${1:--1});
+        const end = Math.max(...data.runs.map((run) => run.from + run.length));
+        const share = bar < 0 ? 0.5
+            : (data.attempts.start[bar] + data.attempts.drawn[bar] / 2) / end;
+        return Math.round(box.left + 112 + (box.width - 112) * share) + ' ' +
             Math.round(box.top + 22 + 12);
     })()"
 }
@@ -53,7 +59,7 @@ is_whole() {
 @test "report: a browser shows it, and a click opens a job" {
     cat >jobs.txt <<'JOBS'
 [name=first] true
-[name=long retries=1] sleep 1; printf 'one\n<b>two</b> \033[31m\n' >&2; exit 3
+[name=long retries=1] sleep 0.3; printf 'one\n<b>two</b> \033[31m\n' >&2; exit 3
 [after=long] echo skipped
 : "</script><script>document.title = 'owned'</script><!--"; echo '<img src=x onerror=alert(1)>'
 JOBS
@@ -73,9 +79,9 @@ JOBS
     equal "$(browser_eval "document.querySelectorAll('main img, main b:not(figcaption b), main script').length")" 0
     equal "$(browser_eval "[...document.querySelectorAll('#jobs td.command')].map((cell) => cell.textContent)[3]")" \
         "$(sed -n 4p jobs.txt)"
-    read -r x y < <(middle_of_chart)
+    read -r x y < <(middle_of_chart 2)
     browser_point "$x" "$y"
-    contains <(browser_text '#tip') '^Job 2 long .*sleep 1; printf'
+    contains <(browser_text '#tip') '^Job 2 long .*sleep 0.3; printf'
     browser_point "$x" "$y" click
     equal "$(browser_text '#detail-title')" 'Job 2 long'
     contains <(browser_text '#detail-body') 'exit 3'

@@ -374,7 +374,7 @@ begun_elsewhere() {
     job_end
     ended_with COMPLETED 0:0
     equal "$(head -n 1 batch)" \
-        'jobsched: no job file: a demonstration of 30 simulated jobs'
+        'jobsched: no job file: running a demonstration of 30 simulated jobs'
     contains <(tail -n 1 batch) '^jobsched: this was a demonstration; '
     # A variable that is not set is no demonstration.
     submit -n1 slurm/jobsched.sbatch ''

@@ -4,6 +4,7 @@
 
 #include "base/argv.h"
 #include "base/clock.h"
+#include "cli/command_line.h"
 #include "cli/options.h"
 #include "launch/hosts.h"
 #include "launch/mpirun.h"
@@ -17,36 +18,36 @@
 #include <string.h>
 #include <unistd.h>
 
-/* ---------------------------------------------------------------- words */
+/* ---------------------------------------------------------------- argv */
 
-static void test_words_are_quoted_for_a_shell(void)
+static void test_arguments_are_quoted_for_a_shell(void)
 {
-    struct js_argv words = JS_ARGV_INIT;
+    struct js_argv argv = JS_ARGV_INIT;
     struct js_buf buf = JS_BUF_INIT;
-    js_argv_add(&words, "/bin/x");
-    js_argv_add(&words, "");
-    js_argv_add(&words, "it's");
-    js_argv_addf(&words, "%d $HOME", 7);
-    js_argv_add(&words, "--a=b,c:d+e@f%g_h");
-    CU_ASSERT_EQUAL(js_argv_check(&words), 0);
-    CU_ASSERT_EQUAL(words.count, 5);
-    CU_ASSERT_PTR_NULL(words.items[5]);
-    CU_ASSERT_EQUAL(js_argv_quote(&words, &buf), 0);
+    js_argv_add(&argv, "/bin/x");
+    js_argv_add(&argv, "");
+    js_argv_add(&argv, "it's");
+    js_argv_addf(&argv, "%d $HOME", 7);
+    js_argv_add(&argv, "--a=b,c:d+e@f%g_h");
+    CU_ASSERT_EQUAL(js_argv_check(&argv), 0);
+    CU_ASSERT_EQUAL(argv.count, 5);
+    CU_ASSERT_PTR_NULL(argv.items[5]);
+    CU_ASSERT_EQUAL(js_argv_quote(&argv, &buf), 0);
     CU_ASSERT_STRING_EQUAL(js_buf_string(&buf),
                            "/bin/x '' 'it'\\''s' '7 $HOME' --a=b,c:d+e@f%g_h");
     js_buf_release(&buf);
-    js_argv_release(&words);
+    js_argv_release(&argv);
 }
 
-static void test_words_grow(void)
+static void test_arguments_grow(void)
 {
-    struct js_argv words = JS_ARGV_INIT;
+    struct js_argv argv = JS_ARGV_INIT;
     for (int i = 0; i < 1000; i++)
-        js_argv_addf(&words, "%d", i);
-    CU_ASSERT_EQUAL(words.count, 1000);
-    CU_ASSERT_STRING_EQUAL(words.items[999], "999");
-    CU_ASSERT_PTR_NULL(words.items[1000]);
-    js_argv_release(&words);
+        js_argv_addf(&argv, "%d", i);
+    CU_ASSERT_EQUAL(argv.count, 1000);
+    CU_ASSERT_STRING_EQUAL(argv.items[999], "999");
+    CU_ASSERT_PTR_NULL(argv.items[1000]);
+    js_argv_release(&argv);
 }
 
 /* ---------------------------------------------------------------- limits */
@@ -328,15 +329,15 @@ static void test_slurm_components(void)
 
 static void expect_line(const struct js_mpirun *mpirun, const char *line)
 {
-    struct js_argv words = JS_ARGV_INIT;
+    struct js_argv argv = JS_ARGV_INIT;
     struct js_buf buf = JS_BUF_INIT;
-    CU_ASSERT_EQUAL(js_mpirun_make(mpirun, &words), 0);
-    CU_ASSERT_EQUAL(js_argv_quote(&words, &buf), 0);
+    CU_ASSERT_EQUAL(js_mpirun_make(mpirun, &argv), 0);
+    CU_ASSERT_EQUAL(js_argv_quote(&argv, &buf), 0);
     CU_ASSERT_STRING_EQUAL(js_buf_string(&buf), line);
     if (strcmp(js_buf_string(&buf), line) != 0)
         fprintf(stderr, "\nlaunch: %s\n", js_buf_string(&buf));
     js_buf_release(&buf);
-    js_argv_release(&words);
+    js_argv_release(&argv);
 }
 
 /* A run of three ranks, here or on hosts. */
@@ -456,9 +457,9 @@ static void test_ranks_are_spread(void)
 
 /* ---------------------------------------------------------------- options */
 
-static void expect_command(const char *line, bool is_going_on, const char *want)
+static void expect_command(const char *line, bool is_resumed, const char *want)
 {
-    char text[256], *words[16] = {NULL}, *rest = NULL;
+    char text[256], *argv[16] = {NULL}, *rest = NULL;
     int count = 0;
     struct js_options options;
     struct js_err err;
@@ -467,9 +468,9 @@ static void expect_command(const char *line, bool is_going_on, const char *want)
     snprintf(text, sizeof(text), "jobsched %s", line);
     for (char *word = strtok_r(text, " ", &rest); word && count < 15;
          word = strtok_r(NULL, " ", &rest))
-        words[count++] = word;
-    CU_ASSERT_EQUAL(js_options_parse(count, words, &options, &err), 0);
-    js_options_command(count, words, is_going_on, &command);
+        argv[count++] = word;
+    CU_ASSERT_EQUAL(js_command_line_read(count, argv, &options, &err), 0);
+    js_command_line_for_ranks(count, argv, is_resumed, &command);
     CU_ASSERT_EQUAL(js_argv_quote(&command, &buf), 0);
     CU_ASSERT_STRING_EQUAL(js_buf_string(&buf), want);
     js_buf_release(&buf);
@@ -499,7 +500,7 @@ static void test_the_command_that_a_run_is_part_of(void)
     struct js_options options;
     struct js_argv first = JS_ARGV_INIT, further = JS_ARGV_INIT;
     struct js_launch_config config = {
-        .run = &run, .words = &first, .words_going_on = &further};
+        .run = &run, .argv = &first, .argv_resumed = &further};
     struct js_rank_command command;
     struct js_err err;
     char name[] = "jobsched", bad[] = "--part-of=7", half[] = "--part=7:1";
@@ -514,8 +515,8 @@ static void test_the_command_that_a_run_is_part_of(void)
 
     /* The first start has all of the time limit, a further one what is left. */
     CU_ASSERT_EQUAL_FATAL(js_rank_command_make(&command), 0);
-    CU_ASSERT_EQUAL(js_options_parse((int)command.argv.count,
-                                     command.argv.items, &options, &err),
+    CU_ASSERT_EQUAL(js_command_line_read((int)command.argv.count,
+                                         command.argv.items, &options, &err),
                     0);
     CU_ASSERT_EQUAL(options.config.command, UINT64_MAX);
     CU_ASSERT_EQUAL(options.config.command_restarts, 0);
@@ -523,8 +524,8 @@ static void test_the_command_that_a_run_is_part_of(void)
     command.restarts = 3;
     command.begun_ns -= 100 * JS_NS_PER_S;
     CU_ASSERT_EQUAL_FATAL(js_rank_command_make(&command), 0);
-    CU_ASSERT_EQUAL(js_options_parse((int)command.argv.count,
-                                     command.argv.items, &options, &err),
+    CU_ASSERT_EQUAL(js_command_line_read((int)command.argv.count,
+                                         command.argv.items, &options, &err),
                     0);
     CU_ASSERT_EQUAL(options.config.command_restarts, 3);
     CU_ASSERT(options.config.time_limit_ns > 0);
@@ -534,8 +535,8 @@ static void test_the_command_that_a_run_is_part_of(void)
     command.begun_ns -= 200 * JS_NS_PER_S;
     CU_ASSERT_TRUE(js_rank_command_is_out_of_time(&command));
 
-    CU_ASSERT_EQUAL(js_options_parse(2, lines[0], &options, &err), -1);
-    CU_ASSERT_EQUAL(js_options_parse(2, lines[1], &options, &err), -1);
+    CU_ASSERT_EQUAL(js_command_line_read(2, lines[0], &options, &err), -1);
+    CU_ASSERT_EQUAL(js_command_line_read(2, lines[1], &options, &err), -1);
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "unknown option"));
     js_rank_command_release(&command);
     js_argv_release(&first);
@@ -602,8 +603,8 @@ static void test_run_status(void)
 }
 
 static const struct unit_test tests[] = {
-    {"words are quoted for a shell", test_words_are_quoted_for_a_shell},
-    {"words grow", test_words_grow},
+    {"arguments are quoted for a shell", test_arguments_are_quoted_for_a_shell},
+    {"arguments grow", test_arguments_grow},
     {"how many ranks a limit lets start",
      test_how_many_ranks_a_limit_lets_start},
     {"a hostfile is read", test_hostfile_is_read},

@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include "base/clock.h"
+#include "cli/command_line.h"
 #include "cli/options.h"
 
 #include <stdlib.h>
@@ -40,8 +41,8 @@ static void parse(struct line *line, const char *text)
 {
     split(line, text);
     line->err.text[0] = '\0';
-    line->rc =
-        js_options_parse(line->count, line->words, &line->options, &line->err);
+    line->rc = js_command_line_read(line->count, line->words, &line->options,
+                                    &line->err);
 }
 
 /* The configuration that a good line gives; borrowed from `line`. */
@@ -210,7 +211,7 @@ static void test_the_demonstration(void)
     CU_ASSERT_TRUE(line.options.is_demo);
     CU_ASSERT_TRUE(line.options.config.trace);
     CU_ASSERT_PTR_NULL(line.options.config.job_file);
-    bad("--demo f", "--demo", "what is \"f\"?");
+    bad("--demo f", "--demo", "\"f\"");
     bad("f --demo --jobs 3", "--demo", "no job file");
     bad("''", "empty", "job file");
     bad("f ''", "empty", NULL);
@@ -264,38 +265,38 @@ static void test_abbreviations(void)
     CU_ASSERT_EQUAL(good(&line, "--retry-f f")->retry,
                     JOBSCHED_RETRY_ONLY_FAILED);
     CU_ASSERT_STRING_EQUAL(good(&line, "--lo x f")->longest_first, "x");
-    bad("--s 3 f", "--s may be one of", "--slots");
-    bad("--job 3", "--job may be one of", "--joblog, --jobs");
-    bad("--ret f", "--ret may be one of", "--retry-failed, --retries");
+    bad("--s 3 f", "--s is ambiguous", "--slots");
+    bad("--job 3", "--job is ambiguous", "--joblog, --jobs");
+    bad("--ret f", "--ret is ambiguous", "--retry-failed, --retries");
     bad("--verbose-x f", "unknown option --verbose-x", NULL);
 }
 
 /* Also where getopt would take them for something of our own. */
 static void test_words_of_other_tools(void)
 {
-    bad("-j 4 f", "-j is not there", "write -n 4");
-    bad("-j4 f", "-j is not there", "write -n 4");
-    bad("-vj 4 f", "-j is not there", "write -n 4");
-    bad("f -j", "-j is not there", "write -n N");
-    bad("-P8 f", "-P is not there", "write -n 8");
-    bad("-np 4 f", "-np is not there", "write -n 4");
-    bad("-np4 f", "-np is not there", "write -n 4");
-    bad("--np=4 f", "--np is not there", "write -n 4");
-    bad("--workers 4 f", "--workers is not there", "write -n 4");
-    bad("--workers all f", "--workers is not there", "write -n N");
-    bad("--halt now,fail=1 f", "--halt is not there", "--fail-fast");
+    bad("-j 4 f", "-j is not supported", "use -n 4");
+    bad("-j4 f", "-j is not supported", "use -n 4");
+    bad("-vj 4 f", "-j is not supported", "use -n 4");
+    bad("f -j", "-j is not supported", "use -n N");
+    bad("-P8 f", "-P is not supported", "use -n 8");
+    bad("-np 4 f", "-np is not supported", "use -n 4");
+    bad("-np4 f", "-np is not supported", "use -n 4");
+    bad("--np=4 f", "--np is not supported", "use -n 4");
+    bad("--workers 4 f", "--workers is not supported", "use -n 4");
+    bad("--workers all f", "--workers is not supported", "use -n N");
+    bad("--halt now,fail=1 f", "--halt is not supported", "--fail-fast");
     bad("--halt now,fail=1 f", "--max-failures", NULL);
-    bad("--retry 3 f", "--retry is not there", "--retries");
-    bad("--retry=3 f", "--retry is not there", "--retries");
-    bad("--retry f", "--retry is not there", "--retries");
-    bad("--resume f", "the same command goes on by itself", NULL);
-    bad("--log x f", "--log is not there", "--joblog");
-    bad("--log=x f", "--log is not there", "--joblog");
-    bad("--tag f", "--tag is not there", NULL);
-    bad("-k f", "-k is not there", NULL);
-    bad("-vk f", "-k is not there", NULL);
-    bad("echo ::: a b", "::: is not there", "one command a line");
-    bad(":::", "::: is not there", NULL);
+    bad("--retry 3 f", "--retry is not supported", "--retries");
+    bad("--retry=3 f", "--retry is not supported", "--retries");
+    bad("--retry f", "--retry is not supported", "--retries");
+    bad("--resume f", "same command again", NULL);
+    bad("--log x f", "--log is not supported", "--joblog");
+    bad("--log=x f", "--log is not supported", "--joblog");
+    bad("--tag f", "--tag is not supported", NULL);
+    bad("-k f", "-k is not supported", NULL);
+    bad("-vk f", "-k is not supported", NULL);
+    bad("echo ::: a b", "::: is not supported", "one per line");
+    bad(":::", "::: is not supported", NULL);
     bad("--jobs 4 f", "-n N", "--demo");
     /* As values they are nobody's words. */
     struct line line;
@@ -462,8 +463,8 @@ static void test_plan(void)
     bad("--plan j.txt --no-journal", "--joblog", NULL);
     bad("--plan j.txt --watch", "--status", NULL);
     bad("--plan j.txt --explain 3", "--status", NULL);
-    bad("--plan j.txt --report r.html", "one at a time", NULL);
-    bad("--report r.html --plan j.txt", "one at a time", NULL);
+    bad("--plan j.txt --report r.html", "--report r.html: ", "another of");
+    bad("--report r.html --plan j.txt", "--plan: ", "another of");
 }
 
 static const struct unit_test tests[] = {

@@ -5,7 +5,7 @@
 /* ------------------------------------------------------------ the top */
 
 const STATUS_WORDS = ['every job succeeded', 'some job failed or was skipped',
-  'bad input', 'stopped before the end', 'the run itself broke'];
+  'bad input', 'stopped before the end', 'the run itself failed'];
 
 function describeState() {
   const last = data.runs[data.runs.length - 1];
@@ -19,7 +19,7 @@ function describeState() {
   if (data.state === 'running') {
     return 'still running';
   }
-  return data.state === 'broken' ? 'broke off' : 'on another host, state unknown';
+  return data.state === 'broken' ? 'broke off' : 'state unknown (the run was on another host)';
 }
 
 function fillHead() {
@@ -30,12 +30,12 @@ function fillHead() {
   const parts = [describeState()];
   if (data.runs.length > 0) {
     const first = data.runs[0];
-    parts.push(`begun ${clock(first.begin, true)} on ${first.host}`);
+    parts.push(`started ${clock(first.begin, true)} on ${first.host}`);
   }
   if (data.runs.length > 1) {
     parts.push(plural(data.runs.length, 'run'));
   }
-  parts.push(`report of ${clock(data.now, true)}`, `jobsched ${data.version}`);
+  parts.push(`report made ${clock(data.now, true)}`, `jobsched ${data.version}`);
   $('about').textContent = parts.join(' \u00b7 ');
   if (data.list_error) {
     $('warning').hidden = false;
@@ -77,7 +77,7 @@ function fillFigures() {
     ['CPU time', duration(cpu)],
   ];
   if (states[RUNNING] > 0) {
-    const word = data.state === 'running' ? 'of these running' : 'of these cut off';
+    const word = data.state === 'running' ? 'of these running' : 'of these interrupted';
     figures.splice(5, 0, [word, count(states[RUNNING])]);
   }
   if (data.added > 0) {

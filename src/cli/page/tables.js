@@ -83,8 +83,8 @@ function pairs(items) {
   return list;
 }
 
-const WAITS = ['', 'waits for room', 'waits for jobs that it comes after',
-  'is behind a wait line', 'will be skipped: a job that it comes after failed'];
+const WAITS = ['', 'waits for free resources', 'waits for jobs that it depends on',
+  'is below a wait line', 'will be skipped, because a job that it depends on failed'];
 
 function describeJob(id) {
   const items = [['state', stateMark(STATES[stateOf(id)])]];
@@ -136,7 +136,7 @@ function fillJob(id) {
   }
   if (latest[id] >= 0) {
     parts.push(element('p', {}), element('button', { type: 'button',
-      onclick: () => revealBar(latest[id]) }, 'Show on the timeline'));
+      onclick: () => revealBar(latest[id]) }, 'Show in the timeline'));
   }
   for (let at = latest[id]; at >= 0; at = earlier[at]) {
     const run = data.runs.length > 1 ? `, run ${attempts.run[at] + 1}` : '';
@@ -147,8 +147,8 @@ function fillJob(id) {
   fill($('detail-body'), ...parts);
 }
 
-/* What the reader looks at stays where it is when the page gets narrower; one
- * that is only being loaded has none. */
+/* Opening the detail makes the page narrower, which would move the plot under
+ * the reader's eyes. Not while the page loads: nobody has scrolled it yet. */
 function showDetail(isShown) {
   const isRead = document.readyState !== 'loading';
   const top = $('plot').getBoundingClientRect().top;
@@ -207,7 +207,7 @@ function shape(tag, attributes, text) {
   return made;
 }
 
-/* The last attempts that ended of themselves. */
+/* The latest attempt of each job, if it ended by itself. */
 const measured = [];
 for (const id of ids) {
   const at = latest[id];
@@ -242,7 +242,7 @@ function histogram(values, isBad, show, fixed) {
   }
   made.append(shape('line', { class: 'axis', x1: left, x2: width - 6, y1: bottom, y2: bottom }));
   drawScale(made, bins, show, { left, step, bottom });
-  made.append(shape('text', { x: left, y: 11 }, `highest: ${plural(most, 'job')}`));
+  made.append(shape('text', { x: left, y: 11 }, `tallest bar: ${plural(most, 'job')}`));
   return made;
 }
 
@@ -260,7 +260,7 @@ function drawScale(made, bins, show, { left, step, bottom }) {
 function figure(title, values, isBad, show, fixed) {
   const sorted = Float64Array.from(values).sort();
   const line = element('figcaption', {}, element('b', {}, title),
-    ` \u00b7 median ${show(quantile(sorted, 0.5))}, 90\u202f% below ${show(quantile(sorted, 0.9))}, most ${show(sorted[sorted.length - 1])}`);
+    ` \u00b7 median ${show(quantile(sorted, 0.5))}, 90\u202f% below ${show(quantile(sorted, 0.9))}, maximum ${show(sorted[sorted.length - 1])}`);
   const drawing = histogram(values, isBad, show, fixed);
   drawing.setAttribute('aria-label', line.textContent);
   return element('figure', {}, line, drawing);
@@ -354,7 +354,7 @@ function endTime(id) {
 
 function fillSlots() {
   if (data.slots.length === 0 || !(data.work > 0)) {
-    fill($('slots'), element('p', { class: 'note' }, 'Not known: no job has ended, or the list cannot be read.'));
+    fill($('slots'), element('p', { class: 'note' }, 'Unknown: no job has ended, or the list cannot be read.'));
     return;
   }
   const last = data.runs[data.runs.length - 1];
@@ -363,28 +363,28 @@ function fillSlots() {
     { title: 'Would take', number: true, of: ([, span]) => duration(span) },
     { title: 'Speed-up', number: true, of: ([, span]) => (data.work / span).toFixed(1) },
     { title: 'Efficiency', number: true, of: ([slots, span]) => percent(data.work / (slots * span)) },
-  ], data.slots, 'A simulated run of the whole list, by the run times in the journal, as --plan shows it.');
+  ], data.slots, 'Simulated runs of the whole list with the run times in the journal, as --plan shows them.');
   data.slots.forEach(([slots], i) => {
     if (slots === last.slots) {
       made.querySelectorAll('tbody tr')[i].classList.add('mark');
     }
   });
   fill($('slots'), made, element('p', { class: 'note' },
-    `The last run had ${plural(last.slots, 'slot')}. Less than ${duration(data.chain_time)} it can never take: that is the longest chain.${unknownNote()}`));
+    `The last run had ${plural(last.slots, 'slot')}. No number of slots can take less than ${duration(data.chain_time)}, the length of the longest chain.${unknownNote()}`));
 }
 
 function unknownNote() {
   if (data.unknown === 0) {
     return '';
   }
-  return ` ${plural(data.unknown, 'job')} whose run time is not known: each counts as the mean of the others, ${duration(data.mean)}.`;
+  return ` ${plural(data.unknown, 'job')} ${data.unknown === 1 ? 'has' : 'have'} no recorded run time: the mean of the others, ${duration(data.mean)}, is assumed.`;
 }
 
 const CHAIN_MAX = 40;
 
 function fillChain() {
   if (data.chain.length === 0) {
-    fill($('chain'), element('p', { class: 'note' }, 'Not known: no job has ended, or the list cannot be read.'));
+    fill($('chain'), element('p', { class: 'note' }, 'Unknown: no job has ended, or the list cannot be read.'));
     return;
   }
   const longest = data.chain.reduce((most, id) => Math.max(most, attempts.time[latest[id]]), 1);
@@ -394,10 +394,10 @@ function fillChain() {
     return bar;
   };
   const caption = data.chain.length > 1
-    ? `${plural(data.chain.length, 'job')}, each of which had to wait for the one before: ${duration(data.chain_time)} in all`
+    ? `${plural(data.chain.length, 'job')}, each of which depended on the one before: ${duration(data.chain_time)} in total`
     : data.list && !data.list_error
-      ? `No chain takes longer than this one job: ${duration(data.chain_time)}`
-      : `The longest job: ${duration(data.chain_time)} (without the list nobody knows what waited for what)`;
+      ? `No chain takes longer than this single job: ${duration(data.chain_time)}`
+      : `The longest job: ${duration(data.chain_time)} (dependencies are unknown without the list)`;
   fill($('chain'), table([columns.job, columns.time, { title: '', of: share },
     columns.command], data.chain.slice(0, CHAIN_MAX), caption));
   if (data.chain.length > CHAIN_MAX) {

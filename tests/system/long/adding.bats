@@ -77,7 +77,7 @@ add_option() {
     uint32_t nice;
 CODE
     behind_line src/cli/options.c '{.help = "Jobs that fail or hang:"}' <<'CODE'
-    {"nice", "N", 0, OF_RUN, "how nice jobs are", COUNT32(config.nice, 0, 19)},
+    {"nice", "N", 0, JS_OF_RUN, "how nice jobs are", COUNT32(config.nice, 0, 19)},
 CODE
     sed -i 's/^    X(bool, bind, true) /    X(uint32_t, nice, 0) X(bool, bind, true) /' src/list/settings.h
     sed -i 's/^    if (rc == 0 && nice)$/    if (rc == 0 \&\& !nice)\
