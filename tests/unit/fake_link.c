@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum {
     LONG = 1024,             /* bytes; such a message takes longer */
@@ -13,14 +14,33 @@ enum {
 };
 
 struct envelope {
-    struct envelope *next;
-    int64_t arrival_ns;
     int from;
     enum js_tag tag;
     size_t len;
     char bytes[];
 };
 
+/* The first of all entries is in front: the earliest, and of those the one with
+ * the lowest `order`. */
+struct entry {
+    int64_t at_ns;
+    uint64_t order;
+    void *what;
+};
+
+struct queue {
+    struct entry *entries;
+    size_t count, room;
+};
+
+/*
+ * Invariants:
+ *  - An entry of the agenda names the process at due_ns, or earlier; there is
+ *    none if due_ns is JS_NEVER_NS.
+ *  - Messages go between the master and another process only. The two last
+ *    arrivals and `unread` of that other one are therefore all there is to
+ *    know of their order.
+ */
 struct process {
     struct fake_net *net;
     int number;
@@ -29,19 +49,41 @@ struct process {
     int64_t start_ns;
     int64_t until_ns; /* when its wait ends */
     int64_t deaf_ns;  /* until then a message does not wake it */
+    int64_t busy_ns;  /* until then its last turn takes */
     int64_t stop_ns, cont_ns;
     int64_t cut_ns;
-    struct envelope *inbox;   /* in the order of arrival */
-    struct envelope *taken;   /* what receive() returned last */
-    int64_t *last_arrival_ns; /* at this one, by sender */
-    int *unread;              /* sent to this one, by sender */
+    int64_t due_ns;
+    struct queue inbox;
+    struct queue timers;
+    struct envelope *taken; /* what receive() returned last */
+    int64_t arrived_ns;     /* its last message from the master */
+    int64_t reached_ns;     /* its last message to the master */
+    int unread;
     int unread_of[JS_TAG_COUNT];
-    int64_t *timers;
-    size_t timer_count, timer_room;
     bool has_left;
     int64_t left_ns;
     uint64_t turns;
 };
+
+/* A message of the master's turn that is going on. */
+struct parcel {
+    struct process *to;
+    struct envelope *envelope;
+    int64_t age_ns; /* of the turn, when it was sent */
+};
+
+/*
+ * The master's turn that is going on. Its CPU time is asked for at its ends
+ * only, since asking takes as long as handling a message; what the link has
+ * taken of it is measured by a clock that costs little.
+ */
+struct meter {
+    int64_t began_cpu_ns, began_ns;
+    int64_t link_ns;
+    uint64_t messages;
+};
+
+enum { LINK_CALL_NS = 10000 }; /* what takes longer was not running */
 
 struct fake_net {
     struct fake_net_config config;
@@ -49,10 +91,17 @@ struct fake_net {
     int64_t now_ns;
     struct process *processes;
     int count;
+    struct queue agenda;
+    uint64_t messages; /* so far, for their order */
     uint64_t sent[JS_TAG_COUNT];
+    int64_t last_ns[JS_TAG_COUNT];
     size_t longest[JS_TAG_COUNT];
     int most_unread[JS_TAG_COUNT];
     uint64_t turns, turns_at_once;
+    struct parcel *parcels;
+    size_t parcel_count, parcel_room;
+    struct meter meter;
+    struct fake_load load;
     const char *complaint;
 };
 
@@ -74,7 +123,120 @@ const char *fake_net_complaint(const struct fake_net *net)
     return net->complaint;
 }
 
+static int64_t clock_ns(clockid_t clock)
+{
+    struct timespec now;
+    clock_gettime(clock, &now);
+    return (int64_t)now.tv_sec * JS_NS_PER_S + now.tv_nsec;
+}
+
+/* A call of the link begins. */
+static int64_t enter_link(const struct process *process)
+{
+    const struct fake_net *net = process->net;
+    if (net->config.entered)
+        net->config.entered(net->config.arg, FAKE_LINK);
+    bool is_metered = process->number == 0 && net->config.is_metered;
+    return is_metered ? clock_ns(CLOCK_MONOTONIC) : 0;
+}
+
+/* It returns to the process. */
+static void leave_link(const struct process *process, int64_t entered_ns)
+{
+    struct fake_net *net = process->net;
+    if (entered_ns != 0) {
+        int64_t taken_ns = clock_ns(CLOCK_MONOTONIC) - entered_ns;
+        net->meter.link_ns += taken_ns < LINK_CALL_NS ? taken_ns : LINK_CALL_NS;
+    }
+    if (net->config.entered)
+        net->config.entered(net->config.arg, process->number);
+}
+
+/* ---------------------------------------------------------------- queues */
+
+static bool is_before(const struct entry *a, const struct entry *b)
+{
+    return a->at_ns != b->at_ns ? a->at_ns < b->at_ns : a->order < b->order;
+}
+
+static void enqueue(struct queue *queue, struct entry entry)
+{
+    if (queue->count == queue->room) {
+        queue->room = 2 * queue->room + 4;
+        queue->entries = not_null(
+            realloc(queue->entries, queue->room * sizeof(*queue->entries)));
+    }
+    size_t at = queue->count++;
+    for (; at > 0 && is_before(&entry, &queue->entries[(at - 1) / 2]);
+         at = (at - 1) / 2)
+        queue->entries[at] = queue->entries[(at - 1) / 2];
+    queue->entries[at] = entry;
+}
+
+static struct entry dequeue(struct queue *queue)
+{
+    struct entry first = queue->entries[0];
+    struct entry last = queue->entries[--queue->count];
+    size_t at = 0;
+    for (size_t child = 1; child < queue->count; child = 2 * at + 1) {
+        if (child + 1 < queue->count &&
+            is_before(&queue->entries[child + 1], &queue->entries[child]))
+            child++;
+        if (!is_before(&queue->entries[child], &last))
+            break;
+        queue->entries[at] = queue->entries[child];
+        at = child;
+    }
+    if (queue->count > 0)
+        queue->entries[at] = last;
+    return first;
+}
+
+static int64_t front_ns(const struct queue *queue)
+{
+    return queue->count > 0 ? queue->entries[0].at_ns : JS_NEVER_NS;
+}
+
 /* ---------------------------------------------------------------- life */
+
+/* When the process makes its next turn, JS_NEVER_NS if it does not. */
+static int64_t next_turn_ns(const struct process *process)
+{
+    int64_t next_ns = process->until_ns;
+    if (process->has_left)
+        return JS_NEVER_NS;
+    if (process->inbox.count > 0) {
+        int64_t heard_ns = front_ns(&process->inbox);
+        if (heard_ns < process->deaf_ns)
+            heard_ns = process->deaf_ns;
+        if (heard_ns < next_ns)
+            next_ns = heard_ns;
+    }
+    if (front_ns(&process->timers) < next_ns)
+        next_ns = front_ns(&process->timers);
+    if (next_ns < process->start_ns)
+        next_ns = process->start_ns;
+    if (next_ns < process->busy_ns)
+        next_ns = process->busy_ns;
+    if (next_ns < process->net->now_ns)
+        next_ns = process->net->now_ns;
+    if (next_ns >= process->stop_ns && next_ns < process->cont_ns)
+        next_ns = process->cont_ns;
+    return next_ns;
+}
+
+/* Something has changed that may bring its next turn forward. Of those who are
+ * due at the same time, anybody may be the first. */
+static void plan_turn(struct process *process)
+{
+    struct fake_net *net = process->net;
+    int64_t next_ns = next_turn_ns(process);
+    if (next_ns >= process->due_ns)
+        return;
+    process->due_ns = next_ns;
+    enqueue(&net->agenda,
+            (struct entry){next_ns, rng_next(&net->rng), process});
+}
 
 struct fake_net *fake_net_new(const struct fake_net_config *config)
 {
@@ -83,28 +245,22 @@ struct fake_net *fake_net_new(const struct fake_net_config *config)
     net->rng.state = config->seed;
     net->now_ns = FAKE_START_NS;
     net->count = config->size + config->extras;
-    size_t count = (size_t)net->count;
-    net->processes = not_null(calloc(count, sizeof(*net->processes)));
+    net->processes =
+        not_null(calloc((size_t)net->count, sizeof(*net->processes)));
     for (int i = 0; i < net->count; i++) {
         struct process *process = &net->processes[i];
         process->net = net;
         process->number = i;
-        process->until_ns = JS_NEVER_NS;
+        process->until_ns = process->due_ns = JS_NEVER_NS;
         process->stop_ns = process->cont_ns = process->cut_ns = JS_NEVER_NS;
-        process->last_arrival_ns =
-            not_null(calloc(count, sizeof(*process->last_arrival_ns)));
-        process->unread = not_null(calloc(count, sizeof(*process->unread)));
     }
     return net;
 }
 
 static void empty_inbox(struct process *process)
 {
-    struct envelope *envelope;
-    while ((envelope = process->inbox)) {
-        process->inbox = envelope->next;
-        free(envelope);
-    }
+    while (process->inbox.count > 0)
+        free(dequeue(&process->inbox).what);
 }
 
 void fake_net_free(struct fake_net *net)
@@ -114,11 +270,14 @@ void fake_net_free(struct fake_net *net)
     for (int i = 0; i < net->count; i++) {
         struct process *process = &net->processes[i];
         empty_inbox(process);
+        free(process->inbox.entries);
+        free(process->timers.entries);
         free(process->taken);
-        free(process->last_arrival_ns);
-        free(process->unread);
-        free(process->timers);
     }
+    for (size_t i = 0; i < net->parcel_count; i++)
+        free(net->parcels[i].envelope);
+    free(net->parcels);
+    free(net->agenda.entries);
     free(net->processes);
     free(net);
 }
@@ -131,6 +290,7 @@ void fake_net_add(struct fake_net *net, int number, int64_t start_ns,
     process->arg = arg;
     process->start_ns = start_ns;
     process->until_ns = start_ns;
+    plan_turn(process);
 }
 
 void fake_net_stop(struct fake_net *net, int number, int64_t from_ns,
@@ -148,12 +308,8 @@ void fake_net_cut(struct fake_net *net, int number, int64_t from_ns)
 void fake_net_wake(struct fake_net *net, int number, int64_t at_ns)
 {
     struct process *process = &net->processes[number];
-    if (process->timer_count == process->timer_room) {
-        process->timer_room = 2 * process->timer_room + 8;
-        process->timers = not_null(realloc(
-            process->timers, process->timer_room * sizeof(*process->timers)));
-    }
-    process->timers[process->timer_count++] = at_ns;
+    enqueue(&process->timers, (struct entry){.at_ns = at_ns});
+    plan_turn(process);
 }
 
 int64_t fake_net_now_ns(const struct fake_net *net)
@@ -192,10 +348,22 @@ bool fake_net_has_left(const struct fake_net *net, int number)
     return net->processes[number].has_left;
 }
 
+void fake_net_load(const struct fake_net *net, struct fake_load *ret)
+{
+    *ret = net->load;
+}
+
+int64_t fake_net_last_ns(const struct fake_net *net, enum js_tag tag)
+{
+    return net->last_ns[tag];
+}
+
 /* ---------------------------------------------------------------- messages */
 
-static int64_t random_delay_ns(struct fake_net *net, size_t len)
+static int64_t delay_of_ns(struct fake_net *net, size_t len)
 {
+    if (net->config.is_metered)
+        return FAKE_MESSAGE_NS + FAKE_KIB_NS * (int64_t)len / 1024;
     uint64_t most = (uint64_t)net->config.delay_max_ns;
     int64_t delay_ns = JS_NS_PER_US + (int64_t)rng_below(&net->rng, most);
     if (len > LONG)
@@ -203,14 +371,30 @@ static int64_t random_delay_ns(struct fake_net *net, size_t len)
     return delay_ns;
 }
 
-/* Behind all that arrive no later. */
-static void put_into_inbox(struct process *to, struct envelope *envelope)
+/* It leaves at `sent_ns`, and arrives behind those sent before it. */
+static void deliver(struct process *to, struct envelope *envelope,
+                    int64_t sent_ns)
 {
-    struct envelope **at = &to->inbox;
-    while (*at && (*at)->arrival_ns <= envelope->arrival_ns)
-        at = &(*at)->next;
-    envelope->next = *at;
-    *at = envelope;
+    struct fake_net *net = to->net;
+    int64_t *last_ns = envelope->from == 0
+                           ? &to->arrived_ns
+                           : &net->processes[envelope->from].reached_ns;
+    int64_t arrival_ns = sent_ns + delay_of_ns(net, envelope->len);
+    if (arrival_ns < *last_ns)
+        arrival_ns = *last_ns;
+    *last_ns = arrival_ns;
+    enqueue(&to->inbox, (struct entry){arrival_ns, net->messages++, envelope});
+    plan_turn(to);
+}
+
+static void keep_parcel(struct fake_net *net, struct parcel parcel)
+{
+    if (net->parcel_count == net->parcel_room) {
+        net->parcel_room = 2 * net->parcel_room + 64;
+        net->parcels = not_null(
+            realloc(net->parcels, net->parcel_room * sizeof(*net->parcels)));
+    }
+    net->parcels[net->parcel_count++] = parcel;
 }
 
 static void post_envelope(struct process *from, struct process *to,
@@ -218,29 +402,32 @@ static void post_envelope(struct process *from, struct process *to,
 {
     struct fake_net *net = from->net;
     net->sent[tag]++;
+    net->last_ns[tag] = net->now_ns;
+    net->load.bytes += len;
     if (len > net->longest[tag])
         net->longest[tag] = len;
     if (to->has_left || net->now_ns >= from->cut_ns ||
         net->now_ns >= to->cut_ns)
         return;
     struct envelope *envelope = not_null(malloc(sizeof(*envelope) + len));
-    int64_t arrival_ns = net->now_ns + random_delay_ns(net, len);
-    if (arrival_ns < to->last_arrival_ns[from->number])
-        arrival_ns = to->last_arrival_ns[from->number];
-    to->last_arrival_ns[from->number] = arrival_ns;
-    to->unread[from->number]++;
+    to->unread++;
     if (++to->unread_of[tag] > net->most_unread[tag])
         net->most_unread[tag] = to->unread_of[tag];
-    *envelope = (struct envelope){
-        .arrival_ns = arrival_ns, .from = from->number, .tag = tag, .len = len};
+    *envelope = (struct envelope){from->number, tag, len};
     if (len > 0)
         memcpy(envelope->bytes, bytes, len);
-    put_into_inbox(to, envelope);
+    if (from->number == 0 && net->config.is_metered)
+        keep_parcel(net, (struct parcel){to, envelope,
+                                         clock_ns(CLOCK_MONOTONIC) -
+                                             net->meter.began_ns});
+    else
+        deliver(to, envelope, net->now_ns);
 }
 
 static int check_peer(struct process *from, int peer, struct js_err *err)
 {
-    if (peer >= 0 && peer < from->net->config.size && peer != from->number)
+    if (peer >= 0 && peer < from->net->config.size &&
+        (peer == 0) != (from->number == 0))
         return 0;
     fake_net_complain(from->net, "a message to nobody");
     return js_err_set(err, "a message to nobody");
@@ -251,12 +438,14 @@ static int send_job(void *self, int peer, bool is_near,
 {
     (void)is_near;
     struct process *from = self;
+    int64_t entered_ns = enter_link(from);
     if (check_peer(from, peer, err) < 0)
         return -1;
     struct process *to = &from->net->processes[peer];
-    if (to->unread[from->number] >= FAKE_UNREAD_MAX)
+    if (to->unread >= FAKE_UNREAD_MAX)
         fake_net_complain(from->net, "sending a job would wait for the slave");
     post_envelope(from, to, JS_TAG_JOB, job, sizeof(*job));
+    leave_link(from, entered_ns);
     return 0;
 }
 
@@ -264,6 +453,7 @@ static int post(void *self, int peer, enum js_tag tag, const void *bytes,
                 size_t len, struct js_err *err)
 {
     struct process *from = self;
+    int64_t entered_ns = enter_link(from);
     if (check_peer(from, peer, err) < 0)
         return -1;
     if (len > JS_WIRE_MAX) {
@@ -271,118 +461,111 @@ static int post(void *self, int peer, enum js_tag tag, const void *bytes,
         return js_err_set(err, "a message is too long");
     }
     post_envelope(from, &from->net->processes[peer], tag, bytes, len);
+    leave_link(from, entered_ns);
     return 0;
+}
+
+/* False: nothing has arrived by now. */
+static bool take_message(struct process *to, struct js_message *ret)
+{
+    /* What was returned before is gone: a sanitizer sees who still reads it. */
+    free(to->taken);
+    to->taken = NULL;
+    if (front_ns(&to->inbox) > to->net->now_ns)
+        return false;
+    struct envelope *envelope = dequeue(&to->inbox).what;
+    to->unread--;
+    to->unread_of[envelope->tag]--;
+    to->taken = envelope;
+    if (to->number == 0)
+        to->net->meter.messages++;
+    *ret = (struct js_message){envelope->from, envelope->tag, envelope->bytes,
+                               envelope->len};
+    return true;
 }
 
 static int receive(void *self, struct js_message *ret, struct js_err *err)
 {
     struct process *to = self;
-    struct envelope *envelope = to->inbox;
     (void)err;
-    /* What was returned before is gone: a sanitizer sees who still reads it. */
-    free(to->taken);
-    to->taken = NULL;
-    if (!envelope || envelope->arrival_ns > to->net->now_ns)
-        return 0;
-    to->inbox = envelope->next;
-    to->unread[envelope->from]--;
-    to->unread_of[envelope->tag]--;
-    to->taken = envelope;
-    *ret = (struct js_message){envelope->from, envelope->tag, envelope->bytes,
-                               envelope->len};
-    return 1;
+    int64_t entered_ns = enter_link(to);
+    bool is_there = take_message(to, ret);
+    leave_link(to, entered_ns);
+    return is_there;
 }
 
 static int64_t now_ns(void *self)
 {
-    struct process *process = self;
-    return process->net->now_ns;
+    const struct process *process = self;
+    const struct fake_net *net = process->net;
+    if (process->number != 0 || !net->config.is_metered)
+        return net->now_ns;
+    int64_t age_ns = clock_ns(CLOCK_MONOTONIC) - net->meter.began_ns;
+    return net->now_ns + (int64_t)((double)age_ns * net->config.cpu_scale);
 }
 
 /* ---------------------------------------------------------------- time */
 
-/* When the process makes its next turn, JS_NEVER_NS if it does not. */
-static int64_t next_turn_ns(const struct process *process)
+/* Who is next, NULL if nobody ever. */
+static struct process *next_process(struct fake_net *net)
 {
-    int64_t next_ns = process->until_ns;
-    if (process->has_left)
-        return JS_NEVER_NS;
-    if (process->inbox) {
-        int64_t heard_ns = process->inbox->arrival_ns;
-        if (heard_ns < process->deaf_ns)
-            heard_ns = process->deaf_ns;
-        if (heard_ns < next_ns)
-            next_ns = heard_ns;
-    }
-    for (size_t i = 0; i < process->timer_count; i++) {
-        if (process->timers[i] < next_ns)
-            next_ns = process->timers[i];
-    }
-    if (next_ns < process->start_ns)
-        next_ns = process->start_ns;
-    if (next_ns < process->net->now_ns)
-        next_ns = process->net->now_ns;
-    if (next_ns >= process->stop_ns && next_ns < process->cont_ns)
-        next_ns = process->cont_ns;
-    return next_ns;
-}
-
-/* Who is next, NULL if nobody ever; among equals, anybody. */
-static struct process *next_process(struct fake_net *net, bool with_master)
-{
-    struct process *next = NULL;
-    int64_t next_ns = JS_NEVER_NS;
-    int first = (int)rng_below(&net->rng, (uint64_t)net->count);
-    for (int i = 0; i < net->count; i++) {
-        struct process *process = &net->processes[(first + i) % net->count];
-        if (process->number == 0 ? !with_master : !process->turn)
+    while (net->agenda.count > 0) {
+        struct entry entry = dequeue(&net->agenda);
+        struct process *process = entry.what;
+        if (entry.at_ns != process->due_ns)
+            continue; /* it has been due earlier */
+        process->due_ns = JS_NEVER_NS;
+        int64_t next_ns = next_turn_ns(process);
+        if (next_ns > entry.at_ns && next_ns > net->now_ns) {
+            plan_turn(process);
             continue;
-        int64_t at_ns = next_turn_ns(process);
-        if (at_ns < next_ns) {
-            next = process;
-            next_ns = at_ns;
         }
+        if (next_ns > net->now_ns) {
+            net->now_ns = next_ns;
+            net->turns_at_once = 0;
+        }
+        return process;
     }
-    if (next && next_ns > net->now_ns) {
-        net->now_ns = next_ns;
-        net->turns_at_once = 0;
-    }
-    return next;
+    return NULL;
 }
 
 static void drop_timers(struct process *process)
 {
-    size_t kept = 0;
-    for (size_t i = 0; i < process->timer_count; i++) {
-        if (process->timers[i] > process->net->now_ns)
-            process->timers[kept++] = process->timers[i];
-    }
-    process->timer_count = kept;
+    while (front_ns(&process->timers) <= process->net->now_ns)
+        dequeue(&process->timers);
 }
 
-static bool is_endless(struct fake_net *net)
+static bool has_gone_wrong(struct fake_net *net)
 {
-    if (++net->turns_at_once > TURNS_AT_ONCE)
+    uint64_t size = (uint64_t)net->count;
+    bool is_stuck = ++net->turns_at_once > TURNS_AT_ONCE + 100 * size;
+    bool is_endless = ++net->turns > TURNS_MAX && !net->config.is_metered;
+    if (is_stuck)
         fake_net_complain(net, "somebody does not wait");
-    if (++net->turns > TURNS_MAX)
+    if (is_endless)
         fake_net_complain(net, "the run does not end");
-    return net->turns_at_once > TURNS_AT_ONCE || net->turns > TURNS_MAX;
+    return is_stuck || is_endless;
 }
 
 static void take_turn(struct process *process)
 {
+    const struct fake_net *net = process->net;
     process->turns++;
     process->until_ns = JS_NEVER_NS;
     process->deaf_ns = 0;
     drop_timers(process);
+    if (net->config.entered)
+        net->config.entered(net->config.arg, process->number);
     int rc = process->turn(process->arg);
+    if (net->config.entered)
+        net->config.entered(net->config.arg, FAKE_LINK);
     if (rc == 0)
         return;
     /* One that is cut off may well. */
-    if (rc < 0 && process->net->now_ns < process->cut_ns)
+    if (rc < 0 && net->now_ns < process->cut_ns)
         fake_net_complain(process->net, "a process broke");
     process->has_left = true;
-    process->left_ns = process->net->now_ns;
+    process->left_ns = net->now_ns;
     empty_inbox(process);
 }
 
@@ -397,6 +580,40 @@ static void note_wait(struct process *process, int64_t until_ns,
     }
     process->until_ns = until_ns;
     process->deaf_ns = net->now_ns + patience_ns;
+    plan_turn(process);
+}
+
+/* The master's turn has taken its time, and what it sent leaves within it. */
+static void end_metered_turn(struct fake_net *net)
+{
+    struct fake_load *load = &net->load;
+    const struct meter *meter = &net->meter;
+    int64_t cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) - meter->began_cpu_ns;
+    int64_t elapsed_ns = clock_ns(CLOCK_MONOTONIC) - meter->began_ns;
+    int64_t own_ns = cpu_ns > meter->link_ns ? cpu_ns - meter->link_ns : 0;
+    uint64_t messages = meter->messages + net->parcel_count;
+    int64_t turn_ns = (int64_t)((double)own_ns * net->config.cpu_scale) +
+                      FAKE_CALL_NS * (int64_t)messages;
+    load->messages += messages;
+    load->turns++;
+    load->busy_ns += turn_ns;
+    if (turn_ns > load->longest_ns)
+        load->longest_ns = turn_ns;
+    net->processes[0].busy_ns = net->now_ns + turn_ns;
+    for (size_t i = 0; i < net->parcel_count; i++) {
+        const struct parcel *parcel = &net->parcels[i];
+        double share = (double)parcel->age_ns / (double)(elapsed_ns + 1);
+        deliver(parcel->to, parcel->envelope,
+                net->now_ns + (int64_t)(share * (double)turn_ns));
+    }
+    net->parcel_count = 0;
+}
+
+void fake_net_begin_turn(struct fake_net *net)
+{
+    net->meter =
+        (struct meter){.began_cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID),
+                       .began_ns = clock_ns(CLOCK_MONOTONIC)};
 }
 
 /* True if one of the descriptors has an event. */
@@ -414,15 +631,16 @@ static int wait_as_master(struct process *master, struct pollfd *fds,
     for (;;) {
         if (has_event(fds, count)) /* seen soon, but not in no time */
             fake_net_wake(net, 0, net->now_ns + 20 * JS_NS_PER_US);
-        struct process *next = next_process(net, true);
+        struct process *next = next_process(net);
         if (!next)
             fake_net_complain(net, "everybody waits for ever");
-        if (!next || is_endless(net))
+        if (!next || has_gone_wrong(net))
             return js_err_set(err, "%s", net->complaint);
         if (next == master)
             break;
         take_turn(next);
     }
+    master->until_ns = JS_NEVER_NS;
     drop_timers(master);
     return 0;
 }
@@ -431,15 +649,25 @@ static int wait_link(void *self, struct pollfd *fds, nfds_t count,
                      int64_t until_ns, int64_t patience_ns, struct js_err *err)
 {
     struct process *process = self;
+    struct fake_net *net = process->net;
+    int rc = 0;
+    enter_link(process);
+    if (process->number == 0 && net->config.is_metered)
+        end_metered_turn(net);
     note_wait(process, until_ns, patience_ns);
-    return process->number == 0 ? wait_as_master(process, fds, count, err) : 0;
+    if (process->number == 0) {
+        rc = wait_as_master(process, fds, count, err);
+        fake_net_begin_turn(net);
+    }
+    leave_link(process, 0);
+    return rc;
 }
 
 void fake_net_finish(struct fake_net *net)
 {
     struct process *next;
     net->processes[0].has_left = true;
-    while ((next = next_process(net, false)) && !is_endless(net))
+    while ((next = next_process(net)) && !has_gone_wrong(net))
         take_turn(next);
 }
 

@@ -2,9 +2,10 @@
  * fake_link - the messages of a whole run in memory, on a simulated clock.
  *
  * Links as in mpi/link.h for a master and its slaves in one process and one
- * thread. The master runs as it is, with js_master_run(): its wait() lets the
- * simulation go on until there is something for it. Every other process is a
- * function that makes one turn; its own wait() only notes until when.
+ * thread; slaves have no links between them. The master runs as it is, with
+ * js_master_run(): its wait() lets the simulation go on until there is
+ * something for it. Every other process is a function that makes one turn; its
+ * own wait() only notes until when.
  *
  * Time stands still within a turn. A message takes a random time, a long one
  * more of it; those from one process to another keep their order, as link.h
@@ -35,6 +36,34 @@ struct fake_net_config {
     uint64_t seed;        /* of all that is random */
     int64_t delay_max_ns; /* of a short message */
     bool is_restless;     /* waits end early now and then, as link.h allows */
+
+    /* A model of the costs instead of random delays (tests/scale): a message
+     * takes FAKE_MESSAGE_NS and FAKE_KIB_NS for each KiB; a turn of the master
+     * takes its CPU time, without the link's own, times cpu_scale, and
+     * FAKE_CALL_NS for each message. */
+    bool is_metered;
+    double cpu_scale;
+
+    /* Called whenever the code of another process, or of the link (FAKE_LINK),
+     * runs from then on; NULL: it is not. */
+    void (*entered)(void *arg, int number);
+    void *arg;
+};
+
+enum {
+    FAKE_LINK = -1,
+    FAKE_MESSAGE_NS = 2000,
+    FAKE_KIB_NS = 82,
+    FAKE_CALL_NS = 700,
+};
+
+/* What the master had to do, if the net is metered. */
+struct fake_load {
+    uint64_t messages; /* sent and received */
+    uint64_t bytes;    /* sent by anyone */
+    uint64_t turns;
+    int64_t busy_ns;    /* in turns */
+    int64_t longest_ns; /* turn */
 };
 
 struct fake_net;
@@ -66,9 +95,15 @@ void fake_net_finish(struct fake_net *net);
 
 int64_t fake_net_now_ns(const struct fake_net *net);
 
+/* The master's first turn begins now; else it began with the net. */
+void fake_net_begin_turn(struct fake_net *net);
+void fake_net_load(const struct fake_net *net, struct fake_load *ret);
+
 /* Waits of the master, turns of another; messages of a tag sent by anyone. */
 uint64_t fake_net_turns(const struct fake_net *net, int number);
 uint64_t fake_net_sent(const struct fake_net *net, enum js_tag tag);
+/* When the last of a tag was sent; 0: none was. */
+int64_t fake_net_last_ns(const struct fake_net *net, enum js_tag tag);
 /* How many of a tag one process had not received at the same time, at most. */
 int fake_net_most_unread(const struct fake_net *net, enum js_tag tag);
 size_t fake_net_longest(const struct fake_net *net,

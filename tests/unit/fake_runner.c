@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/units.h"
+#include "rng.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -204,6 +205,20 @@ bool fake_runner_is_running(const struct js_runner *runner, uint64_t id)
     return false;
 }
 
+/* When a start that begins then is over. */
+static int64_t spawn_ns(const struct js_runner *runner, uint64_t id,
+                        int64_t from_ns)
+{
+    struct rng rng = {.state = id};
+    if (!runner->spawned_ns)
+        return from_ns;
+    if (*runner->spawned_ns > from_ns)
+        from_ns = *runner->spawned_ns;
+    *runner->spawned_ns = from_ns + 300 * JS_NS_PER_US +
+                          (int64_t)rng_below(&rng, 200 * JS_NS_PER_US);
+    return *runner->spawned_ns;
+}
+
 static void start_at(struct js_runner *runner, const struct js_runner_job *job,
                      int64_t start_ns)
 {
@@ -211,7 +226,7 @@ static void start_at(struct js_runner *runner, const struct js_runner_job *job,
     bool is_captured = runner->capture == JS_CAPTURE_SPOOL;
     *fake = (struct fake_job){.is_busy = true, .id = job->id};
     fake->timeout_ns = job->timeout_ns;
-    fake->start_ns = start_ns;
+    fake->start_ns = spawn_ns(runner, job->id, start_ns);
     fake->run_ns = duration_of(runner, job->command);
     fake->end_ns = fake->start_ns + fake->run_ns;
     fake->exit_code = (uint32_t)number_of(job->command, "exit=");
