@@ -81,6 +81,7 @@ HELPERS := $(patsubst tests/system/helpers/%.c,$(BUILD)/helpers/%,\
 BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(BENCH_SOURCES))
 # What tests count the instructions of.
 COST := $(BUILD)/bench/lib_master
+SCALE := $(BUILD)/bench/lib_scale
 LIBRARY := $(BUILD)/libjobsched.a
 # With sanitizers, plugins of Open MPI and hwloc stay loaded.
 KEPT := $(if $(SAN),$(BUILD)/tests/sanitize/dlclose.o)
@@ -101,7 +102,7 @@ LINTS := lint-format lint-includes lint-headers lint-symbols lint-statics \
 	help run check check-unit check-suites check-system check-first check-files \
 	check-alone check-long check-long-files check-long-alone check-loaded \
 	check-mpis chaos valgrind \
-	fuzz helpers bench lint $(LINTS) \
+	fuzz helpers bench scale scale-full lint $(LINTS) \
 	coverage docs install uninstall clean FORCE
 
 # ---------------------------------------------------------------- packages
@@ -238,6 +239,9 @@ $(BUILD)/src/run/%.o: src/run/%.c $(BUILD)/flags
 $(BUILD)/tests/unit/%.o: tests/unit/%.c $(BUILD)/flags
 	$(call say,MPICC,$<)
 	$(call COMPILE,$(MPICC))
+$(BUILD)/tests/bench/lib_scale.o: tests/bench/lib_scale.c $(BUILD)/flags
+	$(call say,CC,$<)
+	$(call COMPILE,$(CC),-Itests)
 # The compiler does not tell what its assembler has read.
 $(BUILD)/src/cli/report.o: $(call found,src/cli/page/*)
 $(BUILD)/%.o: %.c $(BUILD)/flags
@@ -271,6 +275,12 @@ $(COST): $(BUILD)/bench/%: \
 	$(call say,LINK,$@)
 	$(Q)mkdir -p $(@D)
 	$(call LINK)
+# It counts what the master allocates.
+$(SCALE): $(call object,tests/bench/lib_scale.c tests/unit/fake_link.c \
+		tests/unit/fake_runner.c) $(LIBRARY)
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D)
+	$(call LINK,-lm $(patsubst %,-Wl$(,)--wrap=%,malloc calloc realloc free))
 $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/flags
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D) && $(if $(filter mpi_%,$*),$(MPICC),$(CC)) \
@@ -463,6 +473,14 @@ fuzz: $(FUZZERS:%=fuzz-%)
 bench: $(JOBSCHED) $(BENCHES)
 	$(Q)$(TEST_ENV) JOBSCHED='$(abspath $(JOBSCHED))' \
 		JS_BENCH='$(abspath $(BUILD)/bench)' tests/bench/run
+
+## scale: how far one master goes, on a simulated network; some minutes
+scale: $(SCALE)
+	$(Q)$(SCALE)
+
+## scale-full: the same with up to 65,536 slaves and 1,203,200 slots
+scale-full: $(SCALE)
+	$(Q)$(SCALE) --full
 
 ## coverage: which lines the tests reach
 coverage:

@@ -33,8 +33,8 @@ struct js_runner {
     struct fake_job *jobs; /* by slot; owned */
     struct fake_job *ahead; /* for the next free slot, in order; owned */
     uint32_t ahead_count, ahead_room;
-    bool has_expired;  /* the lease has, and was not renewed */
-    int64_t recall_ns; /* when a recall is answered; JS_NEVER_NS: none is */
+    bool has_expired;    /* the lease has, and was not renewed */
+    int64_t recall_ns;   /* when a recall is answered; JS_NEVER_NS: none is */
     int64_t *spawned_ns; /* a node starts its jobs one after another, and each
                             takes 0.3 to 0.5 ms: when the last of them was
                             started; NULL: starts take no time */

@@ -289,7 +289,7 @@ static void test_a_slave_hears_nonsense(void)
 /* The slave breaks, and says this. */
 static void expect_broken_slave(struct run *run, const char *text)
 {
-    pass_time(run, 10 * JS_NS_PER_MS);
+    pass_time(run, 3 * JS_LINK_PAUSE_NS); /* it may look as rarely */
     CU_ASSERT_TRUE(fake_net_has_left(run->net, 1));
     CU_ASSERT_PTR_NOT_NULL(strstr(run->seats[1].err.text, text));
     run_free(run);

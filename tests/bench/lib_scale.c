@@ -1,5 +1,5 @@
 /*
- * scale [--full | SHAPE...] - how far one master goes.
+ * lib_scale [--full | SHAPE...] - how far one master goes.
  *
  * The real master, its real recorder and the real code of the slaves, on a
  * simulated link and clock (tests/unit/fake_link.h); the jobs and their starts
@@ -11,13 +11,13 @@
  * measured.
  */
 #include "base/clock.h"
-#include "base/fdio.h"
-#include "fake_link.h"
-#include "fake_runner.h"
 #include "list/source.h"
 #include "mpi/master.h"
 #include "mpi/slave.h"
-#include "rng.h"
+
+#include "unit/fake_link.h"
+#include "unit/fake_runner.h"
+#include "unit/rng.h"
 
 #include <errno.h>
 #include <fcntl.h>
