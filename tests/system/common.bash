@@ -262,6 +262,29 @@ exists() {
     test -e "$1"
 }
 
+# How often the process has gone to sleep.
+sleeps_of() { # PID
+    proc_status "$1" voluntary_ctxt_switches
+}
+
+has_slept() { # PID TIMES
+    (($(sleeps_of "$1") >= $2))
+}
+
+# turns COUNT PID...: until each of these ranks has gone to sleep so often again:
+# a turn of its loop each, some two hundred a second where it has nothing to do.
+# What it would do about something of its own accord it has done by then, however
+# busy the machine is.
+turns() {
+    local count=$1 pid
+    local -A wanted
+    shift
+    for pid; do wanted[$pid]=$(($(sleeps_of "$pid") + count)); done
+    for pid; do
+        wait_until "$PATIENCE" has_slept "$pid" "${wanted[$pid]}" || return
+    done
+}
+
 # A zombie is gone: its parent has not looked yet.
 is_gone() {
     local stat

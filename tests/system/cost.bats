@@ -77,10 +77,6 @@ instructions() { # N SLAVES
     check_dependencies 10000
 }
 
-sleeps_of() { # PID: how often it has gone to sleep
-    proc_status "$1" voluntary_ctxt_switches
-}
-
 # Beats go to and fro all the time, and must not keep anybody awake: after ten
 # seconds a look every five milliseconds is enough.
 @test "cost: nobody looks often for the end of a job that runs long" {

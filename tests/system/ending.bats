@@ -48,6 +48,11 @@ is_in_state() { # PID STATE
     [[ $(sed -n 's/^State:[[:space:]]*\(.\).*/\1/p' "/proc/$1/status") == "$2" ]]
 }
 
+# None is pending: it has been in a handler for each.
+has_taken_signals() { # PID
+    ! grep -qE '^(SigPnd|ShdPnd):.*[1-9a-f]' "/proc/$1/status"
+}
+
 # ---------------------------------------------------------------- signals
 
 # Open MPI ends its ranks by force at the second one, and then the journal has
@@ -63,9 +68,10 @@ is_in_state() { # PID STATE
         kill "-$signal" "$FARM"
         wait_until "$PATIENCE" exists told
         kill "-$signal" "$FARM"
-        sleep 0.3
+        wait_until "$PATIENCE" has_taken_signals "$FARM"
         kill "-$signal" "$FARM"
-        sleep 0.3
+        wait_until "$PATIENCE" has_taken_signals "$FARM"
+        turns 20 "$(launched 0)"
         claim kill -0 "$FARM"
         touch go
         farm_end

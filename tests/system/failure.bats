@@ -82,7 +82,7 @@ JOBS
         printf 'sleep 0.1\n%.0s' 1 2 3 4 5 6
         echo 'sleep 100'
     } >jobs.txt
-    farm 2 jobs.txt --timeout 2000%
+    farm 2 jobs.txt --timeout "$((2000 * JS_PATIENCE))%"
     status_is 1
     contains err 'job 7 .*timed out'
     contains err '7 jobs: 6 done, 1 failed'
@@ -124,7 +124,7 @@ JOBS
 }
 
 @test "failure: what was left running and ended is counted, and shown" {
-    printf '%s\n' 'sleep 1000 & setsid sleep 1000 & sleep 0.1' true 'nohup sleep 1000 & true' >jobs.txt
+    printf '%s\n' "sleep 1000 & setsid sh -c 'touch new; exec sleep 1000' & until test -e new; do sleep 0.02; done" true 'nohup sleep 1000 & true' >jobs.txt
     farm 1 jobs.txt --joblog log
     status_is 0
     contains err '3 jobs: 3 done.* busy; 3 processes that jobs left behind were ended$'

@@ -598,7 +598,8 @@ in_joblog() {
     touch go
     wait_until "$PATIENCE" exists ran.1
     wait_until "$PATIENCE" exists ran.2
-    sleep 2
+    turns 100 "$(rank_pid 1)" "$(rank_pid 2)"
+    lacks trace 'fdatasync.*= 0' # or what follows is nothing to go by
     claim test ! -e ran.3
     lacks out Finished
     farm_end

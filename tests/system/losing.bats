@@ -142,7 +142,7 @@ expect_gone_on() { # [PROCESS THAT IS STOPPED]
     kill -STOP "${all[@]}"
     sleep "$((4 * JS_PATIENCE))"
     kill -CONT "${all[@]}"
-    sleep 1
+    turns 100 "$(rank_pid 0)" "$(rank_pid 1)" "$(rank_pid 2)"
     touch go
     farm_end
     status_is 0

@@ -178,8 +178,20 @@ $JS_HELPERS/print_lines out& 30|" >jobs.txt
     whole out 5000 40
 }
 
+jobs_that_ran() {
+    find . -maxdepth 1 -name 'ran.*' | wc -l
+}
+
 all_have_run() { # COUNT
-    (($(find . -maxdepth 1 -name 'ran.*' | wc -l) >= $1))
+    (($(jobs_that_ran) >= $1))
+}
+
+# In a time in which slaves that may would have run some.
+no_more_run() {
+    local before
+    before=$(jobs_that_ran)
+    turns 100 "$(rank_pid 1)" "$(rank_pid 2)"
+    [[ $(jobs_that_ran) -eq $before ]]
 }
 
 write_loud_jobs() { # COUNT
@@ -241,8 +253,8 @@ read_on() {
     # A limit of two jobs a slave, two that ran into it, and what is on its
     # way to the reader; 60 would be no limit.
     wait_until "$PATIENCE" all_have_run 4
-    sleep 1 # in which slaves without a limit would have run them all
-    claim test "$(find . -maxdepth 1 -name 'ran.*' | wc -l)" -lt 40
+    wait_until "$PATIENCE" no_more_run
+    claim test "$(jobs_that_ran)" -lt 40
     read_on >got
     farm_end
     status_is 0

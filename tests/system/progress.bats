@@ -71,6 +71,14 @@ was_not_drawn() {
     equal "$(bars)" 0
 }
 
+# For longer than there is between two of them.
+no_bar_comes() {
+    local before
+    before=$(bars)
+    sleep 1.5
+    [[ $(bars) == "$before" ]]
+}
+
 # How a person would start N slaves.
 with_mpirun() { # N
     echo "mpirun ${LAUNCH[*]} -np $(($1 + 1)) '$JOBSCHED'"
@@ -203,12 +211,7 @@ no_line_is_mixed() { # FILE COUNT
     sees '% [0-9]+/102'
     terminal send-keys C-s
     wait_until "$PATIENCE" exists stop
-    # Longer than there is between two of them.
-    sleep 1.5
-    local before
-    before=$(bars)
-    sleep 1.5
-    equal "$(bars)" "$before"
+    wait_until "$PATIENCE" no_bar_comes
     terminal send-keys C-q
     sees '99% 101/102'
     touch go
@@ -293,7 +296,9 @@ no_line_is_mixed() { # FILE COUNT
         'touch begun; until test -e front; do sleep 0.02; done' fg
     wait_until "$PATIENCE" exists begun
     wait_until "$PATIENCE" exists jobs.txt.journal
-    sleep 2
+    # Where it may be drawn it is within a second.
+    wait_until "$PATIENCE" eval 'master >pid'
+    turns 400 "$(cat pid)"
     was_not_drawn
     touch front
     sees '0% 0/1'

@@ -45,8 +45,7 @@ goes_on_well() { # DONE LEFT
 @test "stopping: what was given ahead of time is not started either" {
     yes 'echo x >>ran; sleep 0.001' | head -n 100000 >jobs.txt
     farm_start 2 jobs.txt
-    wait_until "$PATIENCE" exists ran
-    sleep 1
+    wait_until "$PATIENCE" has_lines ran 300 x
     kill -USR1 "$(mpirun_pid)"
     farm_end
     status_is 3

@@ -89,7 +89,8 @@ load common
     local writer=$!
     wait_until "$PATIENCE" exists one
     wait_until "$PATIENCE" exists two
-    sleep 0.3 # time in which a reader without bounds would read on
+    # In which a reader without bounds would read on.
+    turns 100 "$(rank_pid 0)"
     claim kill -0 "$writer"
     between "$(proc_status "$(rank_pid 0)" VmRSS)" 1 100000
     kill "$FARM" "$writer"
