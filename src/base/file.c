@@ -127,6 +127,72 @@ ssize_t js_file_pread(int fd, void *bytes, size_t len, off_t offset)
     return (ssize_t)got;
 }
 
+int js_file_read(int fd, struct js_buf *ret)
+{
+    enum { PIECE_BYTES = 4096 };
+    for (;;) {
+        if (ret->len == ret->capacity && js_buf_reserve(ret, PIECE_BYTES) < 0)
+            return -1;
+        ssize_t n = read(fd, ret->data + ret->len, ret->capacity - ret->len);
+        if (n == 0)
+            return 0;
+        if (n < 0 && errno != EINTR)
+            return -1;
+        if (n > 0)
+            ret->len += (size_t)n;
+    }
+}
+
+int js_file_read_path(const char *path, struct js_buf *ret)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    int rc = fd < 0 ? -1 : js_file_read(fd, ret);
+    js_fd_close(&fd);
+    return rc;
+}
+
+ssize_t js_file_read_text(const char *path, char *to, size_t size)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    ssize_t len = fd < 0 ? -1 : js_file_pread(fd, to, size - 1, 0);
+    js_fd_close(&fd);
+    to[len > 0 ? len : 0] = '\0';
+    return len;
+}
+
+static int file_pwrite(int fd, const char *bytes, size_t len, int64_t offset)
+{
+    while (len > 0) {
+        ssize_t n = pwrite(fd, bytes, len, (off_t)offset);
+        if (n < 0 && errno != EINTR)
+            return -1;
+        if (n > 0) {
+            bytes += n;
+            len -= (size_t)n;
+            offset += n;
+        }
+    }
+    return 0;
+}
+
+int64_t js_file_copy(int from, int64_t bytes, int to, int64_t offset)
+{
+    char piece[64 * 1024];
+    int64_t done = 0;
+    while (done < bytes) {
+        int64_t left = bytes - done;
+        size_t len =
+            left < (int64_t)sizeof(piece) ? (size_t)left : sizeof(piece);
+        ssize_t n = js_file_pread(from, piece, len, (off_t)done);
+        if (n < 0 || file_pwrite(to, piece, (size_t)n, offset + done) < 0)
+            return -1;
+        done += n;
+        if ((size_t)n < len)
+            break;
+    }
+    return done;
+}
+
 /* Some file systems do not support O_TMPFILE (NFS): creates a named file and
  * unlinks it. */
 static int open_and_unlink(const char *dir)

@@ -8,8 +8,11 @@
 #ifndef JS_BASE_FILE_H
 #define JS_BASE_FILE_H
 
+#include "base/buf.h"
+
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 /* True if both paths are one existing regular file, or are equal. */
@@ -32,6 +35,24 @@ int js_file_write(int fd, const void *bytes, size_t len);
 /* Reads `len` bytes at `offset`, fewer only at the end of the file. Returns how
  * many were read. */
 ssize_t js_file_pread(int fd, void *bytes, size_t len, off_t offset);
+
+/* Appends the file from its current position to its end, whatever size the
+ * system says it has: it may be growing, or be in /proc and have none. Makes no
+ * more room than `ret` has, unless that is full. Returns 0. */
+int js_file_read(int fd, struct js_buf *ret);
+
+/* Appends a whole file. Does not follow a link of that name. Returns 0. */
+int js_file_read_path(const char *path, struct js_buf *ret);
+
+/* Reads the first size - 1 bytes of a file, and adds a NUL. Does not follow a
+ * link of that name. Returns how many bytes were read. On failure `to` is
+ * "". */
+ssize_t js_file_read_text(const char *path, char *to, size_t size);
+
+/* Copies the first `bytes` bytes of a file, fewer only if it has fewer, to
+ * `offset` in another, or to its end if that was opened with O_APPEND. Returns
+ * how many. */
+int64_t js_file_copy(int from, int64_t bytes, int to, int64_t offset);
 
 /* Opens a new file without a name in the folder `dir`, for reading and
  * appending. */

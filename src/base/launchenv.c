@@ -3,11 +3,9 @@
 #include "base/lifeline.h"
 #include "base/process.h"
 #include "base/units.h"
-#include "base/userenv.h"
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -311,15 +309,8 @@ uint64_t js_launchenv_mem_bytes(void)
 /* True if the kernel's name of the process is one of these. */
 static bool is_called(pid_t pid, const char *const *names)
 {
-    char path[64], name[32];
-    snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return false;
-    ssize_t len = read(fd, name, sizeof(name) - 1);
-    close(fd);
-    name[len > 0 ? len - 1 : 0] = '\0'; /* without the newline */
-    return is_listed(names, name);
+    char name[JS_PROCESS_NAME_SIZE];
+    return js_process_name((uint64_t)pid, name) && is_listed(names, name);
 }
 
 bool js_launchenv_is_launcher(pid_t pid)
@@ -333,18 +324,12 @@ bool js_launchenv_is_launcher(pid_t pid)
  * srun sets it as well. */
 static bool is_first_rank(uint64_t pid)
 {
-    char path[64];
-    struct js_buf environ_of = JS_BUF_INIT;
-    snprintf(path, sizeof(path), "/proc/%" PRIu64 "/environ", pid);
-    const char *rank = NULL;
-    if (js_userenv_read(path, &environ_of) == 0) {
-        rank = js_userenv_value(&environ_of, "OMPI_COMM_WORLD_RANK");
-        if (!rank)
-            rank = js_userenv_value(&environ_of, "PMI_RANK");
-    }
-    bool is_first = rank && strcmp(rank, "0") == 0;
-    js_buf_release(&environ_of);
-    return is_first;
+    char rank[16];
+    return (js_process_variable((pid_t)pid, "OMPI_COMM_WORLD_RANK", rank,
+                                sizeof(rank), NULL) ||
+            js_process_variable((pid_t)pid, "PMI_RANK", rank, sizeof(rank),
+                                NULL)) &&
+           strcmp(rank, "0") == 0;
 }
 
 /* If a process has as many ranks before it on its host as in the whole run,
@@ -356,14 +341,11 @@ bool js_launchenv_has_lost_first(void)
         js_launchenv_rank() != js_launchenv_local_rank() ||
         !js_launchenv_is_launcher(parent))
         return false;
-    const struct dirent *entry;
     bool is_here = false;
     DIR *proc = opendir("/proc");
     bool is_known = proc != NULL;
-    while (proc && !is_here && (entry = readdir(proc))) {
-        uint64_t pid;
-        if (js_parse_count(entry->d_name, &pid) == 0 &&
-            js_process_parent(pid) == (uint64_t)parent)
+    for (uint64_t pid; proc && !is_here && (pid = js_process_next(proc));) {
+        if (js_process_parent(pid) == (uint64_t)parent)
             is_here = js_process_may_live(pid, js_process_start(pid)) &&
                       is_first_rank(pid);
     }

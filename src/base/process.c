@@ -2,9 +2,10 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/userenv.h"
 
+#include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,56 +17,53 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Fields of /proc/PID/stat. */
-enum {
-    FIELD_STATE = 3,
-    FIELD_PARENT = 4,
-    FIELD_FLAGS = 9,
-    FIELD_THREADS = 20,
-    FIELD_STARTED = 22
-};
-
 /* PF_EXITING of the kernel, in the flags. It is set before the kernel closes
  * the files of a dying process, and long before its children get another
  * parent. */
 enum { FLAG_EXITING = 4 };
 
-/* Returns false if the file cannot be read. */
-static bool read_of(uint64_t pid, const char *what, char *text, size_t size)
+bool js_process_stat(uint64_t pid, struct js_process_stat *ret)
 {
-    char path[64];
-    snprintf(path, sizeof(path), "/proc/%" PRIu64 "/%s", pid, what);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
+    enum {
+        PARENT = 4,
+        GROUP = 5,
+        FOREGROUND = 8,
+        FLAGS = 9,
+        THREADS = 20,
+        STARTED = 22,
+        FIELDS
+    };
+    char path[64], text[1024];
+    int64_t fields[FIELDS] = {0};
+    snprintf(path, sizeof(path), "/proc/%" PRIu64 "/stat", pid);
+    ssize_t len = js_file_read_text(path, text, sizeof(text));
+    /* The second field is the name, which may contain blanks and parentheses;
+     * the third is a letter. */
+    char *at = len > 0 ? strrchr(text, ')') : NULL;
+    if (!at || at[1] != ' ' || at[2] == '\0')
         return false;
-    ssize_t len = js_file_pread(fd, text, size - 1, 0);
-    js_fd_close(&fd);
-    text[len > 0 ? len : 0] = '\0';
-    return len > 0;
-}
-
-/* Returns the start of a field, from the third on, or NULL. The second field
- * may contain blanks, and ends with the last ')'. */
-static const char *find_field(const char *text, int number)
-{
-    const char *at = strrchr(text, ')');
-    for (int field = 2; at && field < number; field++)
-        at = strchr(at + 1, ' ');
-    return at ? at + 1 : NULL;
-}
-
-static uint64_t number_of_field(const char *text, int number)
-{
-    const char *at = find_field(text, number);
-    return at ? strtoull(at, NULL, 10) : 0;
+    char state = at[2];
+    at += 3;
+    for (int i = PARENT; i < FIELDS; i++) {
+        const char *begin = at;
+        fields[i] = strtoll(begin, &at, 10);
+        if (at == begin)
+            return false;
+    }
+    *ret = (struct js_process_stat){.state = state,
+                                    .parent = (pid_t)fields[PARENT],
+                                    .group = (pid_t)fields[GROUP],
+                                    .foreground = (pid_t)fields[FOREGROUND],
+                                    .flags = (uint64_t)fields[FLAGS],
+                                    .threads = (uint64_t)fields[THREADS],
+                                    .started = (uint64_t)fields[STARTED]};
+    return true;
 }
 
 uint64_t js_process_start(uint64_t pid)
 {
-    char text[1024];
-    return read_of(pid, "stat", text, sizeof(text))
-               ? number_of_field(text, FIELD_STARTED)
-               : 0;
+    struct js_process_stat stat;
+    return js_process_stat(pid, &stat) ? stat.started : 0;
 }
 
 /* The start is counted from boot, suspended time included; hence
@@ -84,10 +82,17 @@ int64_t js_process_age_ns(uint64_t pid)
 
 uint64_t js_process_parent(uint64_t pid)
 {
-    char text[1024];
-    return read_of(pid, "stat", text, sizeof(text))
-               ? number_of_field(text, FIELD_PARENT)
-               : 0;
+    struct js_process_stat stat;
+    return js_process_stat(pid, &stat) ? (uint64_t)stat.parent : 0;
+}
+
+uint64_t js_process_next(DIR *proc)
+{
+    for (const struct dirent *entry; (entry = readdir(proc));) {
+        if (isdigit((unsigned char)entry->d_name[0]))
+            return strtoull(entry->d_name, NULL, 10);
+    }
+    return 0;
 }
 
 bool js_process_is_above(uint64_t pid)
@@ -106,44 +111,56 @@ bool js_process_is_above(uint64_t pid)
 
 bool js_process_name(uint64_t pid, char to[JS_PROCESS_NAME_SIZE])
 {
-    if (!read_of(pid, "comm", to, JS_PROCESS_NAME_SIZE))
-        return false;
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/%" PRIu64 "/comm", pid);
+    bool is_there = js_file_read_text(path, to, JS_PROCESS_NAME_SIZE) > 0;
     to[strcspn(to, "\n")] = '\0';
-    return true;
+    return is_there;
+}
+
+bool js_process_variable(pid_t pid, const char *name, char *to, size_t size,
+                         bool *ret_unknown)
+{
+    char path[64];
+    struct js_buf environ_of = JS_BUF_INIT;
+    snprintf(path, sizeof(path), "/proc/%d/environ", (int)pid);
+    bool is_read = js_userenv_read(path, &environ_of) == 0;
+    const char *value = is_read ? js_userenv_value(&environ_of, name) : NULL;
+    bool is_found = value && strlen(value) < size;
+    if (is_found)
+        memcpy(to, value, strlen(value) + 1);
+    if (ret_unknown)
+        *ret_unknown = !is_read || (value && !is_found);
+    js_buf_release(&environ_of);
+    return is_found;
 }
 
 bool js_process_may_live(uint64_t pid, uint64_t started)
 {
-    char text[1024];
+    struct js_process_stat stat;
     /* /proc may hide processes of other users; kill() still knows them. */
-    if (!read_of(pid, "stat", text, sizeof(text)))
+    if (!js_process_stat(pid, &stat))
         return pid > INT32_MAX || kill((pid_t)pid, 0) == 0 || errno != ESRCH;
     /* The pid now belongs to another process. */
-    if (number_of_field(text, FIELD_STARTED) != started)
+    if (stat.started != started)
         return false;
-    const char *state = find_field(text, FIELD_STATE);
-    bool is_dead = state && (*state == 'Z' || *state == 'X');
     /* Its other threads may still be stuck in the kernel. */
-    return !is_dead || number_of_field(text, FIELD_THREADS) > 1;
+    return (stat.state != 'Z' && stat.state != 'X') || stat.threads > 1;
 }
 
 bool js_process_is_ending(uint64_t pid, uint64_t started)
 {
-    char text[1024];
+    struct js_process_stat stat;
     if (!js_process_may_live(pid, started))
         return true;
-    return read_of(pid, "stat", text, sizeof(text)) &&
-           (number_of_field(text, FIELD_FLAGS) & FLAG_EXITING);
+    return js_process_stat(pid, &stat) && (stat.flags & FLAG_EXITING);
 }
 
 /* The first 32 bits of the boot id suffice: they are random. */
 uint64_t js_process_boot(void)
 {
-    char text[40] = "";
-    int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-    if (fd >= 0 && js_file_pread(fd, text, 8, 0) < 0)
-        text[0] = '\0';
-    js_fd_close(&fd);
+    char text[9];
+    js_file_read_text("/proc/sys/kernel/random/boot_id", text, sizeof(text));
     return strtoull(text, NULL, 16);
 }
 

@@ -6,12 +6,28 @@
 #ifndef JS_BASE_PROCESS_H
 #define JS_BASE_PROCESS_H
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
-/* The start time of a process, in the kernel's units (field 22 of
- * /proc/PID/stat); 0 if there is no such process. */
+/* What /proc/PID/stat says of a process. */
+struct js_process_stat {
+    char state; /* 'Z': a zombie */
+    pid_t parent, group;
+    pid_t foreground; /* the process group that has its terminal; 0 or less:
+                         it has none */
+    uint64_t flags;   /* PF_ of the kernel */
+    uint64_t threads;
+    uint64_t started; /* after boot, in the kernel's units */
+};
+
+/* Returns false if there is no such process, or it cannot be seen. */
+bool js_process_stat(uint64_t pid, struct js_process_stat *ret);
+
+/* The start time of a process, in the kernel's units; 0 if there is no such
+ * process. */
 uint64_t js_process_start(uint64_t pid);
 
 /* The age of a process, independent of changes to the wall clock; -1 if there
@@ -20,6 +36,10 @@ int64_t js_process_age_ns(uint64_t pid);
 
 /* The pid of the parent; 0 if there is none or it is not visible from here. */
 uint64_t js_process_parent(uint64_t pid);
+
+/* The next process in /proc, or the next thread in /proc/PID/task; 0 after the
+ * last. */
+uint64_t js_process_next(DIR *proc);
 
 /* True if `pid` is this process or one of its ancestors. */
 bool js_process_is_above(uint64_t pid);
@@ -31,6 +51,12 @@ bool js_process_is_above(uint64_t pid);
  * process. */
 enum { JS_PROCESS_NAME_SIZE = 32 };
 bool js_process_name(uint64_t pid, char to[JS_PROCESS_NAME_SIZE]);
+
+/* Copies the value of variable `name` in the initial environment of process
+ * `pid`. Returns false if it is not there, cannot be read, or is too long;
+ * *ret_unknown (NULL is allowed) is true in the last two cases. */
+bool js_process_variable(pid_t pid, const char *name, char *to, size_t size,
+                         bool *ret_unknown);
 
 /* False if that process has certainly ended. A zombie has ended. */
 bool js_process_may_live(uint64_t pid, uint64_t started);

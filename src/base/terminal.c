@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/launchenv.h"
+#include "base/process.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -127,52 +128,18 @@ bool js_terminal_takes_bar(const struct js_terminal *terminal, bool is_wanted)
     return terminal->can_draw && (terminal->out != JS_STDOUT_PIPE || is_wanted);
 }
 
-/* The process groups that decide who may use the terminal. */
-struct groups {
-    pid_t own;
-    pid_t foreground; /* of its terminal; 0 or less: it has none */
-};
-
-/* Returns 0, or -1. */
-static int read_groups(pid_t pid, struct groups *ret)
-{
-    enum { PARENT, OWN, SESSION, TERMINAL, FOREGROUND, NUMBERS };
-    char path[64], text[512];
-    long numbers[NUMBERS];
-    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return -1;
-    ssize_t len = read(fd, text, sizeof(text) - 1);
-    close(fd);
-    text[len > 0 ? len : 0] = '\0';
-    char *rest = strrchr(text, ')'); /* after the name; a letter follows */
-    if (!rest)
-        return -1;
-    /* Skips the state, a letter. */
-    rest += strcspn(rest, "-0123456789");
-    for (int i = 0; i < NUMBERS; i++) {
-        char *begin = rest;
-        numbers[i] = strtol(begin, &rest, 10);
-        if (rest == begin)
-            return -1;
-    }
-    *ret = (struct groups){(pid_t)numbers[OWN], (pid_t)numbers[FOREGROUND]};
-    return 0;
-}
-
 /* A shell that waits for a command has its terminal in the foreground. Anything
  * drawn then would be drawn over what the user types. mpirun and the ranks have
  * process groups of their own below a jobsched; the shell knows only
  * jobsched's. */
 static bool is_in_foreground(const struct js_terminal *terminal)
 {
-    struct groups groups;
-    if (read_groups(terminal->owner, &groups) < 0)
+    struct js_process_stat owner;
+    if (!js_process_stat((uint64_t)terminal->owner, &owner))
         return false;
-    return groups.foreground <= 0 || groups.foreground == groups.own ||
+    return owner.foreground <= 0 || owner.foreground == owner.group ||
            (terminal->launcher > 0 &&
-            groups.foreground == getpgid(terminal->launcher));
+            owner.foreground == getpgid(terminal->launcher));
 }
 
 unsigned js_terminal_columns(const struct js_terminal *terminal)

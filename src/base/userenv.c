@@ -3,7 +3,6 @@
 #include "base/file.h"
 #include "base/launchenv.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,8 +23,6 @@ static const char *const mpirun_names[] = {
     NULL,
 };
 
-enum { READ_BYTES = 64 * 1024 };
-
 static int userenv_append(struct js_buf *to, const char *variable)
 {
     return js_buf_append(to, variable, strlen(variable) + 1);
@@ -42,32 +39,14 @@ const char *js_userenv_value(const struct js_buf *userenv, const char *name)
     return NULL;
 }
 
-static int userenv_read_all(int fd, struct js_buf *ret)
+int js_userenv_read(const char *path, struct js_buf *ret)
 {
-    for (;;) {
-        if (js_buf_reserve(ret, READ_BYTES) < 0)
-            return -1;
-        ssize_t n = read(fd, ret->data + ret->len, READ_BYTES);
-        if (n < 0 && errno != EINTR)
-            return -1;
-        if (n == 0)
-            break;
-        ret->len += n > 0 ? (size_t)n : 0;
-    }
+    if (js_file_read_path(path, ret) < 0)
+        return -1;
     /* A reader would run past a last string without a NUL. */
     return ret->len == 0 || ret->data[ret->len - 1] == '\0'
                ? 0
                : js_buf_append(ret, "", 1);
-}
-
-int js_userenv_read(const char *path, struct js_buf *ret)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0)
-        return -1;
-    int rc = userenv_read_all(fd, ret);
-    js_fd_close(&fd);
-    return rc;
 }
 
 int js_userenv_write(const char *path, char *const *environ)

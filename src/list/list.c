@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* The text goes to a parser in pieces of this size. So the parser never holds a
  * second copy of a large file. */
@@ -91,25 +90,12 @@ int js_list_open(const char *path, struct stat *ret, struct js_err *err)
     return fd;
 }
 
-/* Reads to the end, whatever size fstat(2) reported: the file may be growing,
- * or be in /proc and have no size. */
+/* With one byte more, the end is found without growing the buffer. */
 static int list_read_text(struct js_list *list, int fd, off_t size_bytes)
 {
-    struct js_buf *text = &list->text;
-    /* With one byte more, the end is found without growing the buffer. */
-    if (js_buf_reserve(text, (size_t)size_bytes + 1) < 0)
-        return -1;
-    for (;;) {
-        if (text->len == text->capacity && js_buf_reserve(text, PIECE_BYTES))
-            return -1;
-        ssize_t n =
-            read(fd, text->data + text->len, text->capacity - text->len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return (int)n;
-        text->len += (size_t)n;
-    }
+    return js_buf_reserve(&list->text, (size_t)size_bytes + 1) < 0
+               ? -1
+               : js_file_read(fd, &list->text);
 }
 
 size_t js_list_piece(const struct js_list *list, size_t at, const char **ret)

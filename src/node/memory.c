@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* ---------------------------------------------------------------- cgroups */
 
@@ -36,15 +35,7 @@ int js_cgroup_read_small(const char *root, const char *path, char *to,
     int n = snprintf(name, sizeof(name), "%s%s", root, path);
     if (n < 0 || (size_t)n >= sizeof(name))
         return -1;
-    int fd = open(name, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return -1;
-    ssize_t len = js_file_pread(fd, to, size - 1, 0);
-    js_fd_close(&fd);
-    if (len < 0)
-        return -1;
-    to[len] = '\0';
-    return 0;
+    return js_file_read_text(name, to, size) < 0 ? -1 : 0;
 }
 
 /* True if `name` is in the list "cpu,cpuacct"; "" only in an empty one. */

@@ -4,9 +4,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/process.h"
-#include "node/procs.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -238,14 +236,12 @@ static bool has_descriptors(void)
 
 static void look_at_all(struct js_orphans *orphans)
 {
-    struct dirent *entry;
     DIR *proc = has_descriptors() ? opendir("/proc") : NULL;
     orphans->error = proc ? 0 : errno;
     orphans->left = 0;
-    while (proc && (entry = readdir(proc))) {
-        pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
-        if (isdigit((unsigned char)entry->d_name[0]) && is_meant(orphans, pid))
-            orphans_end_process(orphans, pid);
+    for (uint64_t pid; proc && (pid = js_process_next(proc));) {
+        if (is_meant(orphans, (pid_t)pid))
+            orphans_end_process(orphans, (pid_t)pid);
     }
     if (proc)
         closedir(proc);

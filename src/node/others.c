@@ -3,7 +3,6 @@
 #include "base/clock.h"
 #include "base/process.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -89,14 +88,10 @@ static void others_count_held(struct holders *holders, uint64_t runner)
 
 static void count_all(struct holders *holders)
 {
-    const struct dirent *entry;
     char name[JS_PROCESS_NAME_SIZE];
     DIR *proc = opendir("/proc");
-    while (proc && (entry = readdir(proc))) {
-        uint64_t pid = isdigit((unsigned char)entry->d_name[0])
-                           ? strtoull(entry->d_name, NULL, 10)
-                           : 0;
-        if (pid > 0 && js_process_name(pid, name) &&
+    for (uint64_t pid; proc && (pid = js_process_next(proc));) {
+        if (js_process_name(pid, name) &&
             strcmp(name, JS_PROCESS_RUNNER) == 0 && !is_of_our_run(pid) &&
             !js_process_is_above(pid))
             others_count_held(holders, pid);

@@ -6,10 +6,9 @@
 #include "base/process.h"
 #include "base/units.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,81 +23,37 @@ int js_reap_adopt(void)
     return prctl(PR_SET_CHILD_SUBREAPER, 1);
 }
 
-/* Appends what can be read from the file. */
-static int reap_read_file(const char *path, struct js_buf *buf)
-{
-    ssize_t n = -1;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return -1;
-    do {
-        if (js_buf_reserve(buf, 4096) < 0) {
-            n = -1;
-            break;
-        }
-        n = read(fd, buf->data + buf->len, buf->capacity - buf->len);
-        if (n > 0)
-            buf->len += (size_t)n;
-    } while (n > 0 || (n < 0 && errno == EINTR));
-    js_fd_close(&fd);
-    return n < 0 ? -1 : 0;
-}
-
-/* Calls `add` for each entry of `dir` that is a number, until one fails. */
-static int each_number(const char *dir,
-                       int (*add)(const char *name, struct js_buf *list),
-                       struct js_buf *list)
-{
-    int rc = 0;
-    DIR *stream = opendir(dir);
-    if (!stream)
-        return -1;
-    for (struct dirent *entry; rc == 0 && (entry = readdir(stream));) {
-        if (isdigit((unsigned char)entry->d_name[0]))
-            rc = add(entry->d_name, list);
-    }
-    int saved = errno;
-    closedir(stream);
-    errno = saved;
-    return rc;
-}
-
-static int add_thread(const char *tid, struct js_buf *list)
-{
-    char path[64];
-    snprintf(path, sizeof(path), "/proc/self/task/%.16s/children", tid);
-    return reap_read_file(path, list);
-}
-
-/* Adds the process if it is a child of this one. */
-static int reap_add_process(const char *pid, struct js_buf *list)
-{
-    char path[64];
-    struct js_buf stat = JS_BUF_INIT;
-    int rc = 0;
-    snprintf(path, sizeof(path), "/proc/%.16s/stat", pid);
-    /* It may be gone by now. */
-    const char *text =
-        reap_read_file(path, &stat) == 0 ? js_buf_string(&stat) : NULL;
-    /* PID (NAME) STATE PPID, where NAME may hold anything. */
-    const char *state = text ? strrchr(text, ')') : NULL;
-    if (state && strlen(state) > 4 &&
-        strtol(state + 4, NULL, 10) == (long)getpid())
-        rc = js_buf_printf(list, "%s ", pid);
-    js_buf_release(&stat);
-    return rc;
-}
-
 /* The pids, each followed by a blank. */
-static int list_children(struct js_buf *list)
+static int reap_list_children(struct js_buf *list)
 {
-    if (each_number("/proc/self/task", add_thread, list) == 0)
+    int rc = 0;
+    DIR *tasks = opendir("/proc/self/task");
+    for (uint64_t tid; tasks && rc == 0 && (tid = js_process_next(tasks));) {
+        char path[80];
+        snprintf(path, sizeof(path), "/proc/self/task/%" PRIu64 "/children",
+                 tid);
+        rc = js_file_read_path(path, list);
+    }
+    int error = errno;
+    if (tasks)
+        closedir(tasks);
+    errno = error;
+    if (tasks && rc == 0)
         return 0;
     if (errno != ENOENT)
         return -1;
     /* A kernel without CONFIG_PROC_CHILDREN, or a thread that has ended. */
+    DIR *proc = opendir("/proc");
+    if (!proc)
+        return -1;
     list->len = 0;
-    return each_number("/proc", reap_add_process, list);
+    rc = 0;
+    for (uint64_t pid; rc == 0 && (pid = js_process_next(proc));) {
+        if (js_process_parent(pid) == (uint64_t)getpid())
+            rc = js_buf_printf(list, "%" PRIu64 " ", pid);
+    }
+    closedir(proc);
+    return rc;
 }
 
 int js_reap_each_child(void (*visit)(pid_t pid, void *arg), void *arg)
@@ -106,7 +61,7 @@ int js_reap_each_child(void (*visit)(pid_t pid, void *arg), void *arg)
     struct js_buf list = JS_BUF_INIT;
     int count = -1;
     /* First the whole list: a child that ends shifts the file's offsets. */
-    if (list_children(&list) < 0 || !js_buf_string(&list))
+    if (reap_list_children(&list) < 0 || !js_buf_string(&list))
         goto done;
     count = 0;
     for (char *at = list.data, *end; (at += strspn(at, " "), *at); at = end) {
@@ -152,39 +107,6 @@ int js_reap_all(int64_t limit_ns)
             pause_ns *= 2;
     }
     return 0;
-}
-
-/* The value behind "NAME=" among the strings in `buf`, or NULL. */
-static const char *reap_find_value(const struct js_buf *buf, const char *name)
-{
-    size_t len = strlen(name);
-    const char *end = buf->data + buf->len;
-    for (const char *at = buf->data; at < end; at += strlen(at) + 1) {
-        if (strncmp(at, name, len) == 0 && at[len] == '=')
-            return at + len + 1;
-    }
-    return NULL;
-}
-
-bool js_process_variable(pid_t pid, const char *name, char *to, size_t size,
-                         bool *ret_unknown)
-{
-    char path[64];
-    struct js_buf environ = JS_BUF_INIT;
-    const char *value = NULL;
-
-    snprintf(path, sizeof(path), "/proc/%d/environ", (int)pid);
-    bool is_read =
-        reap_read_file(path, &environ) == 0 && js_buf_string(&environ);
-    if (is_read)
-        value = reap_find_value(&environ, name);
-    bool is_found = value && strlen(value) < size;
-    if (is_found)
-        memcpy(to, value, strlen(value) + 1);
-    if (ret_unknown)
-        *ret_unknown = !is_read || (value && !is_found);
-    js_buf_release(&environ);
-    return is_found;
 }
 
 /* ---------------------------------------------------------------- leftovers */

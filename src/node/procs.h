@@ -12,7 +12,6 @@
 #include "base/buf.h"
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -32,12 +31,6 @@ int js_reap_each_child(void (*visit)(pid_t pid, void *arg), void *arg);
  * instance one that waits for a dead file server.
  */
 int js_reap_all(int64_t limit_ns);
-
-/* Copies the value of variable `name` in the initial environment of process
- * `pid`. Returns false if it is not there, cannot be read, or is too long;
- * *ret_unknown (NULL is allowed) is true in the last two cases. */
-bool js_process_variable(pid_t pid, const char *name, char *to, size_t size,
-                         bool *ret_unknown);
 
 /* ---------------------------------------------------------------- leftovers */
 

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { FIRST_CHAINS = 64, COPY_BYTES = 64 * 1024 };
+enum { FIRST_CHAINS = 64 };
 
 /* One stream of a job. */
 struct output {
@@ -86,42 +86,6 @@ static int open_common(struct js_spool *spool)
     return 0;
 }
 
-static int pwrite_full(int fd, const char *bytes, size_t len, uint64_t offset)
-{
-    while (len > 0) {
-        ssize_t n = pwrite(fd, bytes, len, (off_t)offset);
-        if (n < 0 && errno != EINTR)
-            return -1;
-        if (n > 0) {
-            bytes += n;
-            len -= (size_t)n;
-            offset += (uint64_t)n;
-        }
-    }
-    return 0;
-}
-
-/* Copies `bytes` bytes from the start of a file to `offset` in another. */
-static int spool_copy_file(int from, uint64_t bytes, int to, uint64_t offset)
-{
-    char buffer[COPY_BYTES];
-    for (uint64_t done = 0; done < bytes;) {
-        uint64_t left = bytes - done;
-        size_t len = left < sizeof(buffer) ? (size_t)left : sizeof(buffer);
-        ssize_t n = js_file_pread(from, buffer, len, (off_t)done);
-        if (n < 0)
-            return -1;
-        if ((size_t)n < len) {
-            errno = EIO;
-            return -1;
-        }
-        if (pwrite_full(to, buffer, len, offset + done) < 0)
-            return -1;
-        done += len;
-    }
-    return 0;
-}
-
 /*
  * Gives back a part of the common file. File systems give back whole blocks
  * only, so outputs share none (which costs no more than the files they came
@@ -143,7 +107,11 @@ static int move_to_common(struct js_spool *spool, struct output *output)
     uint64_t offset = spool->common_end;
     if (open_common(spool) < 0)
         return -1;
-    if (spool_copy_file(output->fd, output->bytes, spool->common, offset) < 0) {
+    int64_t copied = js_file_copy(output->fd, (int64_t)output->bytes,
+                                  spool->common, (int64_t)offset);
+    if (copied != (int64_t)output->bytes) {
+        if (copied >= 0)
+            errno = EIO;
         free_common(spool, offset, output->bytes);
         return -1;
     }

@@ -353,21 +353,6 @@ void js_joblog_reader_free(struct js_joblog_reader *runtimes)
     free(runtimes);
 }
 
-static int joblog_reader_read_file(struct js_buf *text, int fd)
-{
-    enum { PIECE = 64 * 1024 };
-    for (;;) {
-        if (js_buf_reserve(text, PIECE) < 0)
-            return -1;
-        ssize_t n = read(fd, text->data + text->len, PIECE);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return (int)n;
-        text->len += (size_t)n;
-    }
-}
-
 static int joblog_reader_hex_digit(char c)
 {
     if (c >= '0' && c <= '9')
@@ -479,7 +464,7 @@ static int joblog_reader_load(struct js_joblog_reader *runtimes,
                               const char *path, struct js_err *err)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    int rc = fd < 0 ? -1 : joblog_reader_read_file(&runtimes->text, fd);
+    int rc = fd < 0 ? -1 : js_file_read(fd, &runtimes->text);
     js_fd_close(&fd);
     if (rc < 0 || !js_buf_string(&runtimes->text))
         return js_err_errno(err, "cannot read the joblog %s", path);

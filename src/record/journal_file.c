@@ -454,22 +454,6 @@ static int sync_folder(const char *path)
     return rc;
 }
 
-static int journal_copy_file(int from, int to, off_t size)
-{
-    char bytes[64 * 1024];
-    for (off_t at = 0; at < size;) {
-        off_t left = size - at;
-        size_t len = left < (off_t)sizeof(bytes) ? (size_t)left : sizeof(bytes);
-        ssize_t n = js_file_pread(from, bytes, len, at);
-        if (n == 0)
-            errno = EIO;
-        if (n <= 0 || js_file_write(to, bytes, (size_t)n) < 0)
-            return -1;
-        at += n;
-    }
-    return 0;
-}
-
 /* Locks the new file, and fills it from the old one. What is only half there
  * goes again; what somebody else has locked is theirs. */
 static int fill_anew(struct js_journal_file *file, int old)
@@ -479,10 +463,10 @@ static int fill_anew(struct js_journal_file *file, int old)
         errno = EEXIST;
         return -1;
     }
-    if (rc == 0 && journal_copy_file(old, file->fd, file->size) == 0 &&
-        sync_folder(file->path) == 0)
+    int64_t copied = rc < 0 ? -1 : js_file_copy(old, file->size, file->fd, 0);
+    if (copied == file->size && sync_folder(file->path) == 0)
         return 0;
-    int error = errno;
+    int error = copied >= 0 && copied < file->size ? EIO : errno;
     unlink(file->path);
     errno = error;
     return -1;

@@ -15,8 +15,6 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-enum { COPY_BYTES = 64 * 1024 };
-
 /* ---------------------------------------------------------------- folders */
 
 static const mode_t permissions = 0777;
@@ -204,26 +202,13 @@ static int open_again(int fd)
     return open(path, O_RDONLY | O_CLOEXEC);
 }
 
-static int copy_all(int from, int to)
-{
-    char bytes[COPY_BYTES];
-    ssize_t n;
-    while ((n = read(from, bytes, sizeof(bytes))) != 0) {
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0 || js_file_write(to, bytes, (size_t)n) < 0)
-            return -1;
-    }
-    return 0;
-}
-
 static int job_output_write_anew(struct js_job_output_file *file,
                                  const char *dir, uint64_t id,
                                  enum js_stream stream)
 {
     int from = open_again(file->fd);
     int to = from < 0 ? -1 : open_named(dir, id, stream);
-    int rc = to < 0 ? -1 : copy_all(from, to);
+    int rc = to < 0 || js_file_copy(from, INT64_MAX, to, 0) < 0 ? -1 : 0;
     js_fd_close(&from);
     if (rc < 0) {
         js_fd_close(&to);

@@ -1,6 +1,8 @@
 /* ending: what a job that ends, or must end, leaves: nothing. */
 #include "runner_scene.h"
 
+#include "base/process.h"
+
 static bool is_zombie(const char *pid)
 {
     char path[64], text[512];

@@ -1,4 +1,5 @@
-/* trust: what somebody else has put in a folder is not taken for one's own. */
+/* file: whole reads and copies; and what somebody else has put in a folder is
+ * not taken for one's own. */
 #include "unit.h"
 
 #include "base/file.h"
@@ -6,6 +7,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -153,7 +156,65 @@ static void test_a_file_of_somebody_else_stays(void)
     scene_release(&scene);
 }
 
+/* ---------------------------------------------------------------- contents */
+
+static void test_a_file_is_read_to_its_end(void)
+{
+    struct place place;
+    struct js_buf all = JS_BUF_INIT;
+    char text[8], link[PLACE_PATH];
+    char *large = calloc(1, 100000);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(large);
+    place_init(&place, "file");
+    place_name(&place, "link", link);
+    memset(large, 'x', 99999);
+    spit(place.path, large, 99999);
+    CU_ASSERT_EQUAL(js_buf_puts(&all, "behind this: "), 0);
+    CU_ASSERT_EQUAL(js_file_read_path(place.path, &all), 0);
+    CU_ASSERT_EQUAL(all.len, 99999 + strlen("behind this: "));
+    CU_ASSERT_EQUAL(memcmp(all.data, "behind this: xx", 15), 0);
+    CU_ASSERT_EQUAL(js_file_read_text(place.path, text, sizeof(text)), 7);
+    CU_ASSERT_STRING_EQUAL(text, "xxxxxxx");
+    /* A file that has no size. */
+    all.len = 0;
+    CU_ASSERT_EQUAL(js_file_read_path("/proc/self/stat", &all), 0);
+    CU_ASSERT_TRUE(all.len > 20);
+    CU_ASSERT_EQUAL(symlink("file", link), 0);
+    CU_ASSERT_EQUAL(js_file_read_path(link, &all), -1);
+    CU_ASSERT_EQUAL(errno, ELOOP);
+    CU_ASSERT_EQUAL(js_file_read_text(link, text, sizeof(text)), -1);
+    CU_ASSERT_STRING_EQUAL(text, "");
+    unlink(link);
+    js_buf_release(&all);
+    free(large);
+    place_release(&place);
+}
+
+static void test_a_file_is_copied_from_its_start(void)
+{
+    char text[16] = {0};
+    int from = js_file_open_unlinked("/tmp");
+    int to = js_file_open_unlinked("/tmp");
+    CU_ASSERT_FATAL(from >= 0 && to >= 0);
+    CU_ASSERT_EQUAL(js_file_write(from, "abcdef", 6), 0);
+    CU_ASSERT_EQUAL(js_file_copy(from, 4, to, 0), 4);
+    /* It appends, because the file was opened so. */
+    CU_ASSERT_EQUAL(js_file_copy(from, 2, to, 1), 2);
+    CU_ASSERT_EQUAL(js_file_pread(to, text, sizeof(text), 0), 6);
+    CU_ASSERT_STRING_EQUAL(text, "abcdab");
+    CU_ASSERT_EQUAL(fcntl(to, F_SETFL, 0), 0);
+    CU_ASSERT_EQUAL(js_file_copy(from, INT64_MAX, to, 3), 6);
+    CU_ASSERT_EQUAL(js_file_pread(to, text, sizeof(text), 0), 9);
+    CU_ASSERT_STRING_EQUAL(text, "abcabcdef");
+    CU_ASSERT_EQUAL(js_file_copy(-1, 1, to, 0), -1);
+    CU_ASSERT_EQUAL(errno, EBADF);
+    js_fd_close(&from);
+    js_fd_close(&to);
+}
+
 static const struct unit_test tests[] = {
+    {"a file is read to its end", test_a_file_is_read_to_its_end},
+    {"a file is copied from its start", test_a_file_is_copied_from_its_start},
     {"links are followed where nobody else writes",
      test_links_are_followed_where_nobody_else_writes},
     {"links are not followed where others write",

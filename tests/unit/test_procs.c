@@ -1,16 +1,15 @@
 #include "node/procs.h"
 
-#include "base/clock.h"
+#include "base/process.h"
 #include "unit.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 /* Starts `sh -c SCRIPT` whose last word is a byte to descriptor 9, and waits
@@ -122,7 +121,45 @@ static void test_a_whole_tree(void)
     close(ends[0]);
 }
 
+/* The name of a process may look like the fields behind it. */
+static void test_what_the_kernel_says_of_a_process(void)
+{
+    struct js_process_stat stat;
+    char name[JS_PROCESS_NAME_SIZE];
+    char byte = 0;
+    int ends[2];
+    CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        close(ends[0]);
+        prctl(PR_SET_NAME, "a) Z 1 2 (b");
+        _exit(write(ends[1], "n", 1) < 0 || read(ends[1], &byte, 1) < 0);
+    }
+    CU_ASSERT_EQUAL(read(ends[0], &byte, 1), 1);
+    CU_ASSERT_TRUE(js_process_name((uint64_t)pid, name));
+    CU_ASSERT_STRING_EQUAL(name, "a) Z 1 2 (b");
+    CU_ASSERT_TRUE_FATAL(js_process_stat((uint64_t)pid, &stat));
+    CU_ASSERT_TRUE(stat.state == 'S' || stat.state == 'R');
+    CU_ASSERT_EQUAL(stat.parent, getpid());
+    CU_ASSERT_EQUAL(stat.group, getpgrp());
+    CU_ASSERT_EQUAL(stat.threads, 1);
+    CU_ASSERT_EQUAL(stat.started, js_process_start((uint64_t)pid));
+    CU_ASSERT_TRUE(js_process_may_live((uint64_t)pid, stat.started));
+    CU_ASSERT_FALSE(js_process_may_live((uint64_t)pid, stat.started + 1));
+    close(ends[0]);
+    close(ends[1]);
+    siginfo_t info;
+    CU_ASSERT_EQUAL(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+    CU_ASSERT_TRUE(js_process_stat((uint64_t)pid, &stat));
+    CU_ASSERT_EQUAL(stat.state, 'Z');
+    CU_ASSERT_FALSE(js_process_may_live((uint64_t)pid, stat.started));
+    CU_ASSERT_EQUAL(waitpid(pid, NULL, 0), pid);
+    CU_ASSERT_FALSE(js_process_stat((uint64_t)pid, &stat));
+}
+
 static const struct unit_test tests[] = {
+    {"what the kernel says of a process",
+     test_what_the_kernel_says_of_a_process},
     {"children are seen", test_children_are_seen},
     {"variables of another process", test_variables_of_another_process},
     {"nothing to reap", test_nothing_to_reap},
