@@ -8,7 +8,6 @@
 #include "base/process.h"
 #include "node/procs.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -94,17 +93,17 @@ static int raise_files(uint64_t ranks, struct js_err *err)
     return 0;
 }
 
-static uint64_t threads_of(const char *pid)
+static uint64_t threads_of(uint64_t pid)
 {
     char path[64];
     struct stat st;
     uint64_t count = 0;
-    snprintf(path, sizeof(path), "/proc/%.16s/task", pid);
+    snprintf(path, sizeof(path), "/proc/%" PRIu64 "/task", pid);
     if (stat(path, &st) < 0 || st.st_uid != geteuid())
         return 0;
     DIR *dir = opendir(path);
-    for (struct dirent *entry; dir && (entry = readdir(dir));)
-        count += isdigit((unsigned char)entry->d_name[0]) != 0;
+    while (dir && js_process_next(dir))
+        count++;
     if (dir)
         closedir(dir);
     return count;
@@ -114,10 +113,8 @@ static uint64_t count_own(void)
 {
     uint64_t count = 0;
     DIR *dir = opendir("/proc");
-    for (struct dirent *entry; dir && (entry = readdir(dir));) {
-        if (isdigit((unsigned char)entry->d_name[0]))
-            count += threads_of(entry->d_name);
-    }
+    for (uint64_t pid; dir && (pid = js_process_next(dir));)
+        count += threads_of(pid);
     if (dir)
         closedir(dir);
     return count;
@@ -369,14 +366,12 @@ static bool is_rank_0(pid_t pid, const char *folder)
 /* A dead process that waits for its parent has no environment any more. */
 bool js_descendants_has_rank_0(const char *folder)
 {
-    const struct dirent *entry;
     bool is_found = false;
     DIR *proc = opendir("/proc");
     if (!proc)
         return true;
-    while (!is_found && (entry = readdir(proc)))
-        is_found = isdigit((unsigned char)entry->d_name[0]) &&
-                   is_rank_0((pid_t)strtol(entry->d_name, NULL, 10), folder);
+    for (uint64_t pid; !is_found && (pid = js_process_next(proc));)
+        is_found = is_rank_0((pid_t)pid, folder);
     closedir(proc);
     return is_found;
 }
