@@ -188,10 +188,10 @@ static void plan_put_job(struct plan_page *page, const struct js_job *job)
 static void plan_put_critical_path(struct plan_page *page)
 {
     const struct js_whatif *whatif = page->whatif;
-    const struct js_job *first = whatif->chain[0];
-    size_t count = whatif->chain_count;
+    const struct js_job *first = whatif->path[0];
+    size_t count = whatif->path_count;
     SAY(page, "the list needs at least % on any number of slots, because ",
-        JS_DURATION(whatif->chain_ns));
+        JS_DURATION(whatif->path_ns));
     if (count == 1) {
         bool is_long = first->command_len > COMMAND_SHOWN;
         plan_put_job(page, first);
@@ -208,7 +208,7 @@ static void plan_put_critical_path(struct plan_page *page)
             i = count - PATH_SHOWN_END;
         }
         js_textbuf_put(&page->textbuf, i > 0 ? ", " : "");
-        plan_put_job(page, whatif->chain[i]);
+        plan_put_job(page, whatif->path[i]);
     }
     js_textbuf_put(&page->textbuf, "\n");
 }
@@ -220,11 +220,11 @@ static void plan_put_end(struct plan_page *page)
     const struct js_whatif_row *last = &whatif->rows[whatif->row_count - 1];
     const struct js_whatif_row *choice = &whatif->rows[whatif->choice];
     plan_put_critical_path(page);
-    if (!whatif->is_chain_reached && last->slots < JS_WHATIF_SLOTS_MAX)
+    if (!whatif->is_path_reached && last->slots < JS_WHATIF_SLOTS_MAX)
         SAY(page,
             "more slots do not help: the jobs never use more than % at once\n",
             JS_COUNTED(last->peak_cores, "core"));
-    else if (!whatif->is_chain_reached)
+    else if (!whatif->is_path_reached)
         SAY(page, "more than % slots were not tried\n", JS_COUNT(last->slots));
     SAY(page,
         "recommended: %, % (the largest number that keeps at least % % of the "
@@ -274,10 +274,10 @@ static void plan_json_critical_path(struct js_json *json,
                                     const struct js_whatif *whatif)
 {
     js_json_open_object(json, "longest_chain");
-    js_json_seconds(json, "seconds", whatif->chain_ns);
+    js_json_seconds(json, "seconds", whatif->path_ns);
     js_json_open_array(json, "jobs");
-    for (size_t i = 0; i < whatif->chain_count; i++) {
-        const struct js_job *job = whatif->chain[i];
+    for (size_t i = 0; i < whatif->path_count; i++) {
+        const struct js_job *job = whatif->path[i];
         js_json_open_object(json, NULL);
         js_json_count(json, "line", job->line);
         if (js_job_name(job)[0])

@@ -496,11 +496,11 @@ static void report_data_put_plan(struct document *document)
     static const double most_ns = 9e18;
     const struct js_whatif *plan = &document->data->plan.whatif;
     struct js_json *json = &document->json;
-    json_us(json, "chain_time", plan->chain_ns);
+    json_us(json, "chain_time", plan->path_ns);
     js_json_open_array(json, "chain");
-    for (size_t i = 0; i < plan->chain_count; i++) {
+    for (size_t i = 0; i < plan->path_count; i++) {
         struct js_journal_model_job job = {.latest = JS_JOURNAL_MODEL_NONE};
-        uint64_t id = plan->chain[i]->id;
+        uint64_t id = plan->path[i]->id;
         if (id > 0)
             js_journal_model_job(document->data->model, id, &job);
         /* Only a job that has run has a bar to point at. */

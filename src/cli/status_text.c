@@ -1,7 +1,7 @@
 #include "cli/status_text.h"
 
 #include "cli/textbuf.h"
-#include "sched/capacity.h"
+#include "sched/allocator.h"
 #include "sched/scheduler.h"
 
 #include <stdlib.h>
@@ -370,7 +370,7 @@ static void status_text_put_need(struct page *page,
 {
     status_text_put(page, "  needs ");
     page->textbuf.has_failed |=
-        js_capacity_need(request, page->textbuf.buf) < 0;
+        js_request_describe(request, page->textbuf.buf) < 0;
     if (js_request_nodes(request) > 1)
         SAY(page, " on each of % hosts", JS_COUNT(js_request_nodes(request)));
     status_text_put(page, "\n");

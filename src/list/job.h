@@ -35,9 +35,9 @@ struct js_request {
 };
 
 struct js_job {
-    struct js_job *next;      /* link of the queue that holds it */
-    struct js_job *lane;      /* sched/lanes.h: for the first job of a lane, the
-                                 first of the next lane */
+    struct js_job *next; /* link of the queue that holds it */
+    struct js_job *lane; /* sched/ready_queue.h: for the first job of a lane,
+                            the first of the next lane */
     struct js_job *lane_last; /* and the last job of its own lane */
     int64_t lane_place;
     uint64_t id;         /* identifies the job to the user; kept when a run is

@@ -1,7 +1,6 @@
 #include "mpi/master_private.h"
 
 #include "base/clock.h"
-#include "sched/capacity.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -131,7 +130,7 @@ static bool is_too_large(struct js_master *master, const struct js_job *job)
     struct js_buf text = JS_BUF_INIT;
     if (js_allocator_could(master->allocator, &job->request, 0))
         return false;
-    if (js_capacity_describe(master->allocator, job->id, job->line,
+    if (js_allocator_refusal(master->allocator, job->id, job->line,
                              &job->request, &text))
         js_err_errno(&master->input_error, "job %" PRIu64, job->id);
     else

@@ -2,7 +2,6 @@
 
 #include "base/clock.h"
 #include "base/file.h"
-#include "sched/capacity.h"
 
 #include <inttypes.h>
 
@@ -199,8 +198,8 @@ static bool is_host_seen_to(const struct js_master *master, int slave)
 static void check_needs(struct js_master *master)
 {
     if (js_scheduler_slaves(master->scheduler) == 0 ||
-        js_capacity_check(master->allocator, master->config.source,
-                          &master->config.log) == 0)
+        js_allocator_check(master->allocator, master->config.source,
+                           &master->config.log) == 0)
         return;
     js_err_set(&master->input_error,
                "jobs need more than there is: nothing has run");

@@ -3,7 +3,7 @@
 
 #include "base/text.h"
 #include "mpi/slave_setup.h"
-#include "sched/capacity.h"
+#include "sched/allocator.h"
 #include "sched/simulate.h"
 
 #include <poll.h>
@@ -177,7 +177,7 @@ static enum jobsched_status rehearse_on(struct js_run *run,
     struct js_err err;
     if (equip_here(run, allocator, scheduler, &err) < 0)
         return js_run_result_fail(result, JOBSCHED_BROKEN, &err);
-    if (js_capacity_check(allocator, run->source, &run->recorder.console.log) >
+    if (js_allocator_check(allocator, run->source, &run->recorder.console.log) >
         0) {
         js_err_set(&err, "jobs need more than this machine has");
         return js_run_result_fail(result, JOBSCHED_BAD_INPUT, &err);

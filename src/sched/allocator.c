@@ -5,8 +5,13 @@
 #include "sched/placement.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* A list may have a million jobs that can never run; a person needs a few of
+ * them to see the mistake. */
+enum { SHOWN_MAX = 20 };
 
 /* What is set aside for one job. While it has no cores, only GPUs and memory
  * are kept, on the nodes of the places. */
@@ -114,11 +119,6 @@ bool js_allocator_could(const struct js_allocator *allocator,
 {
     return js_allocator_count_nodes(allocator, request, avoid) >=
            js_request_nodes(request);
-}
-
-struct js_request js_allocator_largest(const struct js_allocator *allocator)
-{
-    return js_nodes_largest(&allocator->nodes);
 }
 
 /* ---------------------------------------------------------------- allocations
@@ -235,13 +235,6 @@ static int allocation_make(struct js_allocation *allocation,
     return -1;
 }
 
-/* The part of the allocation on its node number `i`. */
-static struct js_allocation *allocation_part(struct js_allocation *allocation,
-                                             uint32_t i)
-{
-    return i == 0 ? allocation : &allocation->others[i - 1];
-}
-
 /* If only the slave to avoid could run the job, it runs there again rather than
  * never. */
 static unsigned allocator_whom_to_avoid(const struct js_allocator *allocator,
@@ -252,36 +245,27 @@ static unsigned allocator_whom_to_avoid(const struct js_allocator *allocator,
                                                                       : 0;
 }
 
-/* Takes the places that were found. Returns 1, or -1 with errno ENOMEM. */
-static int allocator_take_places(struct js_allocator *allocator,
-                                 struct js_placement *placement,
-                                 struct js_allocation *ret)
-{
-    if (allocation_make(ret, placement->request) < 0)
-        return -1;
-    for (uint32_t i = 0; i < placement->count; i++) {
-        struct js_allocation *part = allocation_part(ret, i);
-        js_placement_choose(placement, i, part);
-        js_nodes_hold(&allocator->nodes, part);
-    }
-    return 1;
-}
-
 /* Takes the best places for the placement's request. Returns 1, 0 or -1. */
 static int allocator_take_best(struct js_allocator *allocator,
                                struct js_placement *placement,
                                struct js_allocation *ret)
 {
+    const struct js_request *request = placement->request;
     memset(ret, 0, sizeof(*ret));
     /* A placement must not ask for more nodes than there are. */
-    if (!js_allocator_could(allocator, placement->request, 0))
+    if (!js_allocator_could(allocator, request, 0))
         return 0;
     if (js_placement_begin(placement) < 0)
         return -1;
     js_placement_search(placement);
     int rc = 0;
-    if (placement->count == js_request_nodes(placement->request))
-        rc = allocator_take_places(allocator, placement, ret);
+    if (placement->count == js_request_nodes(request))
+        rc = allocation_make(ret, request) < 0 ? -1 : 1;
+    for (uint32_t i = 0; rc > 0 && i < placement->count; i++) {
+        struct js_allocation *part = i == 0 ? ret : &ret->others[i - 1];
+        js_placement_choose(placement, i, part);
+        js_nodes_hold(&allocator->nodes, part);
+    }
     js_placement_end(placement);
     return rc;
 }
@@ -495,4 +479,74 @@ js_allocator_assert_invariants(const struct js_allocator *allocator)
         set_aside += allocator->nodes.list[i]->is_set_aside;
     JS_INVARIANT(set_aside == count);
     return js_nodes_assert_invariants(&allocator->nodes);
+}
+
+/* ---------------------------------------------------------------- never */
+
+int js_request_describe(const struct js_request *request, struct js_buf *buf)
+{
+    const double mib = 1024 * 1024;
+    int rc = js_buf_printf(buf, "%" PRIu32 " core%s", request->cores,
+                           request->cores == 1 ? "" : "s");
+    if (rc == 0 && request->gpus > 0)
+        rc = js_buf_printf(buf, ", %" PRIu32 " GPU%s", request->gpus,
+                           request->gpus == 1 ? "" : "s");
+    if (rc == 0 && request->mem_bytes > 0)
+        rc = js_buf_printf(buf, ", %.1f MiB of memory",
+                           (double)request->mem_bytes / mib);
+    return rc;
+}
+
+int js_allocator_refusal(const struct js_allocator *allocator, uint64_t id,
+                         uint64_t line, const struct js_request *request,
+                         struct js_buf *buf)
+{
+    static const struct js_request anything;
+    uint32_t nodes = js_request_nodes(request);
+    struct js_request most = js_nodes_largest(&allocator->nodes);
+    int rc = js_buf_printf(
+        buf, "job %" PRIu64 " (line %" PRIu64 ") can never run here: it needs ",
+        id, line);
+    if (rc == 0)
+        rc = js_request_describe(request, buf);
+    /* A request for several nodes may fail although each node is large enough,
+     * so the message counts the nodes that are. */
+    if (rc == 0 && nodes > 1)
+        rc = js_buf_printf(buf,
+                           " on each of %" PRIu32 " nodes, but only %" PRIu32
+                           " of %" PRIu32 " nodes could provide that",
+                           nodes,
+                           js_allocator_count_nodes(allocator, request, 0),
+                           js_allocator_count_nodes(allocator, &anything, 0));
+    if (rc == 0)
+        rc = js_buf_puts(buf, "; no node has more than ");
+    return rc == 0 ? js_request_describe(&most, buf) : rc;
+}
+
+struct check {
+    const struct js_allocator *allocator;
+    const struct js_log *log;
+    uint64_t count;
+};
+
+static void check_need(void *arg, uint64_t id, uint64_t line,
+                       const struct js_request *request)
+{
+    struct check *check = arg;
+    struct js_buf text = JS_BUF_INIT;
+    if (js_allocator_could(check->allocator, request, 0) ||
+        ++check->count > SHOWN_MAX)
+        return;
+    if (js_allocator_refusal(check->allocator, id, line, request, &text) == 0)
+        js_log(check->log, "%s", js_buf_string(&text));
+    js_buf_release(&text);
+}
+
+uint64_t js_allocator_check(const struct js_allocator *allocator,
+                            const struct js_source *source,
+                            const struct js_log *log)
+{
+    struct check check = {.allocator = allocator, .log = log};
+    js_source_each_need(source, check_need, &check);
+    return check.count;
 }

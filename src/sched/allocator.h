@@ -34,8 +34,10 @@
 #define JS_SCHED_ALLOCATOR_H
 
 #include "base/buf.h"
+#include "base/err.h"
 #include "list/job.h"
 #include "list/resources.h"
+#include "list/source.h"
 #include "sched/nodes.h"
 
 #include <stdbool.h>
@@ -187,8 +189,28 @@ int js_allocator_take_reserved(struct js_allocator *allocator,
 size_t js_allocator_neighbours(const struct js_allocator *allocator,
                                unsigned rank, const unsigned **ret);
 
-/* The largest count of each resource that any node has. For messages. */
-struct js_request js_allocator_largest(const struct js_allocator *allocator);
+/* ------------------------------------------------- jobs that never run */
+
+/* Appends what is needed on each node: "4 cores, 1 GPU, 2048.0 MiB of memory".
+ * Returns 0, or -1 with errno ENOMEM. */
+int js_request_describe(const struct js_request *request, struct js_buf *buf);
+
+/* Appends why js_allocator_could() refuses the job: "job 12 (line 14) can never
+ * run here: it needs 99 cores; no node has more than 8 cores, 64180.0 MiB of
+ * memory". For a job of several nodes it is "... it needs 4 cores on each of 3
+ * nodes, but only 1 of 2 nodes could provide that; no node ...". Returns 0, or
+ * -1 with errno ENOMEM. */
+int js_allocator_refusal(const struct js_allocator *allocator, uint64_t id,
+                         uint64_t line, const struct js_request *request,
+                         struct js_buf *buf);
+
+/* Examines all jobs of a regular file and reports the first twenty that can
+ * never run, because they are larger than every node or need more nodes than
+ * there are. Returns how many there are. Jobs in a row with equal needs count
+ * as one. */
+uint64_t js_allocator_check(const struct js_allocator *allocator,
+                            const struct js_source *source,
+                            const struct js_log *log);
 
 /* Recounts what is free, held and set aside, and aborts if a count is wrong.
  * For tests and debug builds. Returns the cores and GPUs that allocations

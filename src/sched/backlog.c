@@ -10,7 +10,10 @@ enum {
     RUN_TIME_WEIGHT = 8, /* the average covers about the last eight jobs */
     SHORT_WEIGHT = 32,   /* the shortest run time is forgotten more slowly */
     MEDIAN_LEAST = 3,    /* run times needed for a median */
+    PART_BITS = 7,
 };
+_Static_assert(1 << PART_BITS == JS_LOG_HISTOGRAM_PARTS,
+               "as many bits number a part");
 _Static_assert(JS_BACKLOG_LEVELS <= 64, "`filled` has a bit for each");
 
 /* Tickets start at 1, so that 0 never names an assignment. */
@@ -468,6 +471,33 @@ js_backlog_next_node_lost(struct js_backlog *backlog,
 
 /* ------------------------------------------------- run times */
 
+void js_log_histogram_add(struct js_log_histogram *histogram, int64_t value_ns)
+{
+    uint64_t value = value_ns < JS_LOG_HISTOGRAM_PARTS ? JS_LOG_HISTOGRAM_PARTS
+                                                       : (uint64_t)value_ns;
+    /* The highest bit of the value and the seven bits below it select the
+     * bucket. */
+    unsigned shift = 63 - (unsigned)__builtin_clzll(value) - PART_BITS;
+    histogram->buckets[shift * JS_LOG_HISTOGRAM_PARTS +
+                       (unsigned)(value >> shift) - JS_LOG_HISTOGRAM_PARTS]++;
+    histogram->count++;
+}
+
+int64_t js_log_histogram_median_ns(const struct js_log_histogram *histogram)
+{
+    uint64_t seen = 0;
+    if (histogram->count == 0)
+        return -1;
+    unsigned i = 0;
+    while (i < JS_LOG_HISTOGRAM_BUCKETS - 1 &&
+           2 * (seen + histogram->buckets[i]) < histogram->count)
+        seen += histogram->buckets[i++];
+    /* The middle of the bucket. */
+    unsigned shift = i / JS_LOG_HISTOGRAM_PARTS;
+    uint64_t value = JS_LOG_HISTOGRAM_PARTS + i % JS_LOG_HISTOGRAM_PARTS;
+    return (int64_t)((value << shift) + (UINT64_C(1) << shift) / 2);
+}
+
 void js_backlog_learn(struct js_backlog *backlog,
                       const struct js_outcome *outcome)
 {
@@ -508,7 +538,7 @@ int64_t js_backlog_median_ns(const struct js_backlog *backlog)
 {
     return backlog->run_times.count < MEDIAN_LEAST
                ? -1
-               : js_log_histogram_ns(&backlog->run_times);
+               : js_log_histogram_median_ns(&backlog->run_times);
 }
 
 static void backlog_report_slave(struct js_backlog *backlog,

@@ -16,11 +16,30 @@
 #include "list/job.h"
 #include "list/outcome.h"
 #include "sched/allocator.h"
-#include "sched/log_histogram.h"
 #include "sched/scheduler.h"
 
 #include <stdbool.h>
 #include <stdint.h>
+
+/* ------------------------------------------------- the median of run times */
+
+/* Counts values by size, within one percent and in constant memory. Each power
+ * of two is divided into JS_LOG_HISTOGRAM_PARTS buckets. All zero is empty. */
+enum {
+    JS_LOG_HISTOGRAM_PARTS = 128,
+    JS_LOG_HISTOGRAM_BUCKETS = 64 * JS_LOG_HISTOGRAM_PARTS
+};
+
+struct js_log_histogram {
+    uint64_t count;
+    uint64_t buckets[JS_LOG_HISTOGRAM_BUCKETS];
+};
+
+void js_log_histogram_add(struct js_log_histogram *histogram, int64_t value_ns);
+int64_t js_log_histogram_median_ns(
+    const struct js_log_histogram *histogram); /* -1: empty */
+
+/* ------------------------------------------------- jobs and slaves */
 
 enum js_node_loss {
     JS_NODE_LOSS_NONE = 0,

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BUCKETS_MIN = 64, HEAP_MIN = 64 };
+enum { BUCKETS_MIN = 64 };
 
-/* ------------------------------------------------- the order */
+/* ------------------------------------------------- for a round */
 
 /* A job with an unknown run time goes first, because it may be a long one. */
 static int64_t ready_queue_length_of(const struct js_job *job)
@@ -16,8 +16,10 @@ static int64_t ready_queue_length_of(const struct js_job *job)
     return job->expected_ns < 0 ? INT64_MAX : job->expected_ns;
 }
 
-static bool goes_before(const struct js_ready_queue *ready,
-                        const struct js_job *a, const struct js_job *b)
+/* The place in the input decides at last, so no two jobs are equal. */
+static bool ready_queue_is_before(const struct js_ready_queue *ready,
+                                  const struct js_job *a,
+                                  const struct js_job *b)
 {
     if (a->priority != b->priority)
         return a->priority > b->priority;
@@ -27,66 +29,22 @@ static bool goes_before(const struct js_ready_queue *ready,
     return a->seq < b->seq;
 }
 
-/* ------------------------------------------------- the heap */
-
-/* The heap only holds jobs that came out of order, so it is empty for most
- * lists. */
-static int grow_heap(struct js_ready_queue *ready)
+static bool ready_queue_is_pointer_before(const void *a, const void *b,
+                                          const void *ready)
 {
-    if (ready->heap_count < ready->heap_size)
-        return 0;
-    size_t size = ready->heap_size ? 2 * ready->heap_size : HEAP_MIN;
-    struct js_job **heap = realloc(ready->heap, size * sizeof(struct js_job *));
-    if (!heap)
-        return -1;
-    ready->heap = heap;
-    ready->heap_size = size;
-    return 0;
+    return ready_queue_is_before(ready, *(struct js_job *const *)a,
+                                 *(struct js_job *const *)b);
 }
 
-static int push_heap(struct js_ready_queue *ready, struct js_job *job)
-{
-    if (grow_heap(ready) < 0)
-        return -1;
-    struct js_job **heap = ready->heap;
-    size_t at = ready->heap_count++;
-    while (at > 0 && goes_before(ready, job, heap[(at - 1) / 2])) {
-        heap[at] = heap[(at - 1) / 2];
-        at = (at - 1) / 2;
-    }
-    heap[at] = job;
-    return 0;
-}
-
-static struct js_job *pop_heap(struct js_ready_queue *ready)
-{
-    struct js_job **heap = ready->heap;
-    struct js_job *first = heap[0];
-    size_t count = --ready->heap_count;
-    struct js_job *job = heap[count];
-    size_t at = 0;
-    for (;;) {
-        size_t child = 2 * at + 1;
-        if (child + 1 < count &&
-            goes_before(ready, heap[child + 1], heap[child]))
-            child++;
-        if (child >= count || !goes_before(ready, heap[child], job))
-            break;
-        heap[at] = heap[child];
-        at = child;
-    }
-    heap[at] = job;
-    return first;
-}
-
-/* ------------------------------------------------- both */
-
-/* A job that does not belong before the last one is appended in constant time.
- * Priorities that alternate end up in the heap. */
+/* A job that does not belong before the last one is appended in constant time,
+ * so the heap is empty for most lists. Priorities that alternate end up in
+ * it. */
 int js_ready_queue_push(struct js_ready_queue *ready, struct js_job *job)
 {
-    if (ready->in_order.head && goes_before(ready, job, ready->last)) {
-        if (push_heap(ready, job) < 0)
+    if (ready->in_order.head &&
+        ready_queue_is_before(ready, job, ready->last)) {
+        if (js_heap_put(&ready->others, sizeof(struct js_job *), &job,
+                        ready_queue_is_pointer_before, ready) < 0)
             return -1;
     } else {
         js_job_queue_push(&ready->in_order, job);
@@ -98,84 +56,85 @@ int js_ready_queue_push(struct js_ready_queue *ready, struct js_job *job)
 
 struct js_job *js_ready_queue_pop(struct js_ready_queue *ready)
 {
+    struct js_job *const *other =
+        ready->others.count > 0 ? (void *)ready->others.elements : NULL;
     const struct js_job *first = ready->in_order.head;
+    struct js_job *job = NULL;
     if (ready->count == 0)
         return NULL;
     ready->count--;
-    if (!first ||
-        (ready->heap_count > 0 && goes_before(ready, ready->heap[0], first)))
-        return pop_heap(ready);
-    return js_job_queue_pop(&ready->in_order);
+    if (first && !(other && ready_queue_is_before(ready, *other, first)))
+        return js_job_queue_pop(&ready->in_order);
+    js_heap_take(&ready->others, sizeof(struct js_job *), &job,
+                 ready_queue_is_pointer_before, ready);
+    return job;
 }
 
 void js_ready_queue_release(struct js_ready_queue *ready)
 {
+    struct js_job **others = (void *)ready->others.elements;
     js_job_queue_release(&ready->in_order);
-    for (size_t i = 0; i < ready->heap_count; i++)
-        js_job_free(ready->heap[i]);
-    free(ready->heap);
+    for (size_t i = 0; i < ready->others.count; i++)
+        js_job_free(others[i]);
+    js_heap_release(&ready->others);
     *ready = (struct js_ready_queue){.longest_first = ready->longest_first};
 }
 
 void js_ready_queue_assert_invariants(const struct js_ready_queue *ready)
 {
+    struct js_job *const *others = (void *)ready->others.elements;
     const struct js_job *last = NULL;
     for (const struct js_job *job = ready->in_order.head; job;
          job = job->next) {
-        JS_INVARIANT(!last || !goes_before(ready, job, last));
+        JS_INVARIANT(!last || !ready_queue_is_before(ready, job, last));
         last = job;
     }
     JS_INVARIANT(!last || ready->last == last);
     js_job_queue_assert_invariants(&ready->in_order);
-    for (size_t i = 1; i < ready->heap_count; i++)
+    for (size_t i = 1; i < ready->others.count; i++)
         JS_INVARIANT(
-            !goes_before(ready, ready->heap[i], ready->heap[(i - 1) / 2]));
-    JS_INVARIANT(ready->count == ready->in_order.count + ready->heap_count);
+            !ready_queue_is_before(ready, others[i], others[(i - 1) / 2]));
+    JS_INVARIANT(ready->count == ready->in_order.count + ready->others.count);
 }
 
-/* ------------------------------------------------- held */
+/* ------------------------------------------------- until others have ended */
 
 /* Numbers of jobs are consecutive, so they need no hashing. */
-static struct js_job **ready_queue_bucket_of(const struct js_held *held,
-                                             uint64_t seq)
+static struct js_job **held_bucket_of(const struct js_held *held, uint64_t seq)
 {
     return &held->buckets[seq & (held->bucket_count - 1)];
 }
 
-static void put_in_bucket(struct js_held *held, struct js_job *job)
+static void held_put_in_bucket(struct js_held *held, struct js_job *job)
 {
-    struct js_job **bucket = ready_queue_bucket_of(held, job->seq);
+    struct js_job **bucket = held_bucket_of(held, job->seq);
     job->next = *bucket;
     *bucket = job;
 }
 
-static int grow_table(struct js_held *held)
-{
-    if (held->count < held->bucket_count)
-        return 0;
-    size_t old_count = held->bucket_count;
-    struct js_job **old = held->buckets;
-    size_t count = old_count ? 2 * old_count : BUCKETS_MIN;
-    struct js_job **buckets = calloc(count, sizeof(struct js_job *));
-    if (!buckets)
-        return -1;
-    held->buckets = buckets;
-    held->bucket_count = count;
-    for (size_t i = 0; i < old_count; i++) {
-        for (struct js_job *job = old[i], *next; job; job = next) {
-            next = job->next;
-            put_in_bucket(held, job);
-        }
-    }
-    free(old);
-    return 0;
-}
-
+/* The table grows before it holds more jobs than it has buckets, so that a
+ * bucket has one job on average. */
 int js_held_put(struct js_held *held, struct js_job *job)
 {
-    if (grow_table(held) < 0)
-        return -1;
-    put_in_bucket(held, job);
+    if (held->count >= held->bucket_count) {
+        struct js_held grown = {.bucket_count = held->bucket_count
+                                                    ? 2 * held->bucket_count
+                                                    : BUCKETS_MIN};
+        grown.buckets = calloc(grown.bucket_count, sizeof(struct js_job *));
+        if (!grown.buckets)
+            return -1;
+        for (size_t i = 0; i < held->bucket_count; i++) {
+            for (struct js_job *old = held->buckets[i], *next; old;
+                 old = next) {
+                next = old->next;
+                held_put_in_bucket(&grown, old);
+            }
+        }
+        free(held->buckets);
+        held->buckets = grown.buckets;
+        held->bucket_count = grown.bucket_count;
+    }
+    held_put_in_bucket(held, job);
     held->count++;
     return 0;
 }
@@ -184,7 +143,7 @@ struct js_job *js_held_take(struct js_held *held, uint64_t seq)
 {
     if (held->bucket_count == 0)
         return NULL;
-    struct js_job **link = ready_queue_bucket_of(held, seq);
+    struct js_job **link = held_bucket_of(held, seq);
     while (*link && (*link)->seq != seq)
         link = &(*link)->next;
     struct js_job *job = *link;
@@ -217,4 +176,133 @@ void js_held_assert_invariants(const struct js_held *held)
             count += (job->seq & (held->bucket_count - 1)) == i;
     }
     JS_INVARIANT(held->count == count);
+}
+
+/* ------------------------------------------------- for room */
+
+/* Whatever decides whether a job has room must be compared here. Otherwise a
+ * job would hide behind one that has none. */
+bool js_job_is_alike(const struct js_job *a, const struct js_job *b)
+{
+    return a->request.cores == b->request.cores &&
+           a->request.gpus == b->request.gpus &&
+           a->request.mem_bytes == b->request.mem_bytes &&
+           js_request_nodes(&a->request) == js_request_nodes(&b->request) &&
+           a->avoid == b->avoid && (a->losses > 0) == (b->losses > 0);
+}
+
+/* Returns the link to the job's lane, or to the end if it has none. */
+static struct js_job **lanes_find(struct js_lanes *lanes,
+                                  const struct js_job *job)
+{
+    struct js_job **link = &lanes->first;
+    while (*link && !js_job_is_alike(*link, job))
+        link = &(*link)->lane;
+    return link;
+}
+
+void js_lanes_push(struct js_lanes *lanes, struct js_job *job)
+{
+    struct js_job **link = lanes_find(lanes, job);
+    job->next = job->lane = NULL;
+    job->lane_place = ++lanes->back;
+    lanes->count++;
+    if (*link) {
+        (*link)->lane_last->next = job;
+        (*link)->lane_last = job;
+        return;
+    }
+    job->lane_last = job;
+    *link = job;
+    lanes->lane_count++;
+}
+
+/* The job's lane moves to the front together with it, because the order of the
+ * lanes is that of their first jobs. */
+void js_lanes_push_front(struct js_lanes *lanes, struct js_job *job)
+{
+    struct js_job **link = lanes_find(lanes, job);
+    struct js_job *alike = *link;
+    if (alike)
+        *link = alike->lane;
+    else
+        lanes->lane_count++;
+    job->next = alike;
+    job->lane_last = alike ? alike->lane_last : job;
+    job->lane_place = --lanes->front;
+    job->lane = lanes->first;
+    lanes->first = job;
+    lanes->count++;
+}
+
+struct js_job *js_lanes_take(struct js_lanes *lanes, struct js_job **link)
+{
+    struct js_job *job = *link;
+    struct js_job *next = job->next;
+    *link = job->lane;
+    lanes->count--;
+    if (next) {
+        /* The next job has waited less, so the lane may have to move back: the
+         * order of the lanes is that of their first jobs. */
+        next->lane_last = job->lane_last;
+        while (*link && (*link)->lane_place < next->lane_place)
+            link = &(*link)->lane;
+        next->lane = *link;
+        *link = next;
+    } else {
+        lanes->lane_count--;
+    }
+    job->next = job->lane = job->lane_last = NULL;
+    return job;
+}
+
+/* Comparing with a few refused requests is cheaper than a search through all
+ * nodes. */
+bool js_lanes_was_refused(const struct js_lanes_look *look,
+                          const struct js_job *job)
+{
+    for (unsigned i = 0; i < look->count; i++) {
+        const struct js_request *request = &look->refused[i];
+        if (look->avoid[i] == job->avoid &&
+            js_request_nodes(&job->request) >= js_request_nodes(request) &&
+            job->request.cores >= request->cores &&
+            job->request.gpus >= request->gpus &&
+            job->request.mem_bytes >= request->mem_bytes)
+            return true;
+    }
+    return false;
+}
+
+void js_lanes_refuse(struct js_lanes_look *look, const struct js_job *job)
+{
+    if (look->count == JS_LANES_REFUSED_MAX)
+        return;
+    look->avoid[look->count] = job->avoid;
+    look->refused[look->count++] = job->request;
+}
+
+void js_lanes_release(struct js_lanes *lanes)
+{
+    while (lanes->first)
+        js_job_free(js_lanes_take(lanes, &lanes->first));
+    memset(lanes, 0, sizeof(*lanes));
+}
+
+void js_lanes_assert_invariants(const struct js_lanes *lanes)
+{
+    uint64_t jobs = 0;
+    size_t count = 0;
+    for (const struct js_job *lane = lanes->first; lane; lane = lane->lane) {
+        JS_INVARIANT(!lane->lane || lane->lane_place < lane->lane->lane_place);
+        const struct js_job *last = lane;
+        for (const struct js_job *job = lane; job; job = job->next) {
+            JS_INVARIANT(js_job_is_alike(lane, job));
+            JS_INVARIANT(job == lane || last->lane_place < job->lane_place);
+            last = job;
+            jobs++;
+        }
+        JS_INVARIANT(lane->lane_last == last);
+        count++;
+    }
+    JS_INVARIANT(lanes->count == jobs && lanes->lane_count == count);
 }

@@ -3,7 +3,6 @@
 #include "base/err.h"
 #include "jobsched.h"
 #include "sched/backlog.h"
-#include "sched/lanes.h"
 #include "sched/ready_queue.h"
 
 #include <errno.h>

@@ -41,9 +41,9 @@
  * until it runs, so that it is not starved. Jobs behind it may start if they
  * need nothing that is set aside for it. (Cores are set aside only once the job
  * lacks nothing else.) Dispatched jobs with the same needs wait in one lane
- * (sched/lanes.h), and only the first job of each lane is considered. At most
- * JS_SCHEDULER_KINDS kinds of jobs, and JS_SCHEDULER_HELD_MAX jobs, wait for
- * room.
+ * (sched/ready_queue.h), and only the first job of each lane is considered. At
+ * most JS_SCHEDULER_KINDS kinds of jobs, and JS_SCHEDULER_HELD_MAX jobs, wait
+ * for room.
  *
  * Credit. A slave holds at most its credit of jobs that it has not
  * acknowledged. The credit starts at JS_SCHEDULER_CREDIT_FIRST and doubles each

@@ -1,6 +1,6 @@
 #include "sched/simulate.h"
 
-#include "sched/event_queue.h"
+#include "base/heap.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -13,6 +13,16 @@ static const int64_t end_of_time_ns = INT64_MAX / 2;
 enum kind {
     JOB_ENDS,
     PATIENCE_ENDS, /* a slave with jobs ahead has waited too long */
+};
+
+struct event {
+    int64_t at_ns;
+    uint64_t order; /* set by simulate_put() */
+    enum kind kind;
+    unsigned slave;
+    /* If a job ends. */
+    uint64_t ticket;
+    int64_t since_ns; /* when it began */
 };
 
 /* A job as a slave knows it. */
@@ -30,14 +40,16 @@ struct slave {
     int64_t freed_ns; /* when one of its slots last became free */
 };
 
-/* One simulation. Invariant: `cores` counts the cores of the jobs that run, and
- * has_input is true until the source has no more jobs. */
+/* One simulation. Invariants: `cores` counts the cores of the jobs that run,
+ * and has_input is true until the source has no more jobs. Each slave with jobs
+ * ahead has an event in the queue that makes it start one, or give all back. */
 struct play {
     const struct js_simulate_config *config;
     struct js_scheduler *scheduler;
     struct js_source *source;
-    struct js_event_queue event_queue;
-    struct slave *slaves; /* indexed by number */
+    struct js_heap event_queue; /* struct event */
+    uint64_t put;               /* the number of events put in so far */
+    struct slave *slaves;       /* indexed by number */
     int64_t now_ns, end_ns;
     uint64_t cores; /* that jobs hold now */
     bool has_input;
@@ -47,7 +59,7 @@ struct play {
 
 static int simulate_fail_errno(const struct play *play)
 {
-    return js_err_errno(play->err, "the simulation");
+    return js_err_errno(play->err, "cannot simulate the run");
 }
 
 /* ---------------------------------------------------------------- jobs */
@@ -81,13 +93,30 @@ static uint64_t simulate_cores_of(const struct js_job *job)
 
 /* ---------------------------------------------------------------- a slave */
 
+/* Events at the same time happen in the order in which they were put in, which
+ * a heap alone does not keep. */
+static bool simulate_is_before(const void *a, const void *b, const void *arg)
+{
+    const struct event *one = a, *other = b;
+    (void)arg;
+    return one->at_ns != other->at_ns ? one->at_ns < other->at_ns
+                                      : one->order < other->order;
+}
+
+static int simulate_put(struct play *play, struct event event)
+{
+    event.order = play->put++;
+    return js_heap_put(&play->event_queue, sizeof(event), &event,
+                       simulate_is_before, NULL);
+}
+
 /* The gap is part of the event, because the slot is busy from now on, while the
  * job itself runs only after the gap. */
 static int simulate_begin(struct play *play, unsigned number,
                           const struct order *order)
 {
-    struct js_event end = {
-        .kind = JOB_ENDS, .slave = number, .number = order->ticket};
+    struct event end = {
+        .kind = JOB_ENDS, .slave = number, .ticket = order->ticket};
     if (__builtin_add_overflow(play->now_ns, play->config->gap_ns,
                                &end.since_ns) ||
         __builtin_add_overflow(end.since_ns, order->run_ns, &end.at_ns) ||
@@ -96,48 +125,20 @@ static int simulate_begin(struct play *play, unsigned number,
         return -1;
     }
     play->slaves[number].freed_ns = play->now_ns;
-    return js_event_queue_put(&play->event_queue, &end);
+    return simulate_put(play, end);
 }
 
 /* Starts to wait for a slot of this slave. The slave gives its jobs ahead back
  * when its patience ends. */
-static int await_slot(struct play *play, unsigned number)
+static int simulate_await_slot(struct play *play, unsigned number)
 {
     int64_t until_ns =
         play->slaves[number].freed_ns + JS_SCHEDULER_GIVE_BACK_NS;
-    return js_event_queue_put(
-        &play->event_queue,
-        &(struct js_event){.at_ns = until_ns < play->now_ns ? play->now_ns
-                                                            : until_ns,
-                           .slave = number,
-                           .kind = PATIENCE_ENDS});
-}
-
-static int simulate_keep(struct play *play, unsigned number,
-                         const struct order *order)
-{
-    struct slave *slave = &play->slaves[number];
-    slave->ahead[(slave->first + slave->count) % JS_SCHEDULER_AHEAD_MAX] =
-        *order;
-    /* One event is enough for all jobs ahead: they wait for the same slots. */
-    return slave->count++ == 0 ? await_slot(play, number) : 0;
-}
-
-/* The slot that is free now belongs to the first job ahead: the scheduler
- * concludes the same. */
-static int begin_next(struct play *play, unsigned number)
-{
-    struct slave *slave = &play->slaves[number];
-    if (slave->count == 0)
-        return 0;
-    const struct order *order = &slave->ahead[slave->first];
-    slave->first = (slave->first + 1) % JS_SCHEDULER_AHEAD_MAX;
-    slave->count--;
-    if (simulate_begin(play, number, order) < 0)
-        return -1;
-    /* Only a longer job can outlast the slave's patience. */
-    bool is_long = order->run_ns > JS_SCHEDULER_GIVE_BACK_NS;
-    return slave->count > 0 && is_long ? await_slot(play, number) : 0;
+    if (until_ns < play->now_ns)
+        until_ns = play->now_ns;
+    return simulate_put(play, (struct event){.at_ns = until_ns,
+                                             .slave = number,
+                                             .kind = PATIENCE_ENDS});
 }
 
 /* Returns the newest jobs first. */
@@ -153,71 +154,69 @@ static void simulate_give_back(struct play *play, unsigned number,
     }
 }
 
-/* ---------------------------------------------------------------- the
- * scheduler */
+/* ---------------------------------------------------------------- decisions */
 
 static int simulate_assign(struct play *play,
                            const struct js_scheduler_decision *next)
 {
     struct order order = {next->ticket, next->job->duration_ns};
+    struct slave *slave = &play->slaves[next->slave];
     /* Messages take no time, so each job is acknowledged at once. */
     js_scheduler_acknowledged(play->scheduler, next->slave, 1);
     if (play->config->assigned)
         play->config->assigned(play->config->arg, next);
-    if (next->slot == JS_SCHEDULER_SLOT_NEXT)
-        return simulate_keep(play, next->slave, &order);
-    play->cores += simulate_cores_of(next->job);
-    if (play->cores > play->seen.peak_cores)
-        play->seen.peak_cores = play->cores;
-    return simulate_begin(play, next->slave, &order);
-}
-
-static int simulate_follow(struct play *play,
-                           const struct js_scheduler_decision *next)
-{
-    switch (next->step) {
-    case JS_SCHEDULER_ASSIGN:
-        return simulate_assign(play, next);
-    case JS_SCHEDULER_RECALL:
-        simulate_give_back(play, next->slave, next->count);
-        js_scheduler_recalled(play->scheduler, next->slave);
-        return 0;
-    case JS_SCHEDULER_SKIP: /* nothing fails, so nothing is skipped */
-    case JS_SCHEDULER_FAIL:
-    case JS_SCHEDULER_END:
-    case JS_SCHEDULER_DISPATCH:
-    case JS_SCHEDULER_NOTHING:
-        return 0;
-    case JS_SCHEDULER_NO_MEMORY:
-        break;
+    if (next->slot != JS_SCHEDULER_SLOT_NEXT) {
+        play->cores += simulate_cores_of(next->job);
+        if (play->cores > play->seen.peak_cores)
+            play->seen.peak_cores = play->cores;
+        return simulate_begin(play, next->slave, &order);
     }
-    errno = ENOMEM;
-    return -1;
+    slave->ahead[(slave->first + slave->count) % JS_SCHEDULER_AHEAD_MAX] =
+        order;
+    /* One event is enough for all jobs ahead: they wait for the same slots. */
+    return slave->count++ == 0 ? simulate_await_slot(play, next->slave) : 0;
 }
 
 /* Follows the scheduler until it has nothing more to decide at this time. */
-static int follow_all(struct play *play)
+static int simulate_follow(struct play *play)
 {
     struct js_scheduler_decision next;
     js_scheduler_set_now(play->scheduler, play->now_ns);
     do {
         next = js_scheduler_next(play->scheduler);
-        if (simulate_follow(play, &next) < 0)
+        switch (next.step) {
+        case JS_SCHEDULER_ASSIGN:
+            if (simulate_assign(play, &next) < 0)
+                return simulate_fail_errno(play);
+            break;
+        case JS_SCHEDULER_RECALL:
+            simulate_give_back(play, next.slave, next.count);
+            js_scheduler_recalled(play->scheduler, next.slave);
+            break;
+        case JS_SCHEDULER_SKIP: /* nothing fails, so nothing is skipped */
+        case JS_SCHEDULER_FAIL:
+        case JS_SCHEDULER_END:
+        case JS_SCHEDULER_DISPATCH:
+        case JS_SCHEDULER_NOTHING:
+            break;
+        case JS_SCHEDULER_NO_MEMORY:
+            errno = ENOMEM;
             return simulate_fail_errno(play);
+        }
     } while (next.step != JS_SCHEDULER_NOTHING);
     return 0;
 }
 
 /* ---------------------------------------------------------------- events */
 
-static int simulate_end_job(struct play *play, const struct js_event *event)
+static int simulate_end_job(struct play *play, const struct event *event)
 {
     struct js_outcome outcome = {.run_ns = event->at_ns - event->since_ns};
     struct slave *slave = &play->slaves[event->slave];
     struct js_job *job = NULL;
     play->end_ns = event->at_ns;
     play->seen.jobs++;
-    js_scheduler_ended(play->scheduler, event->slave, event->number, &outcome,
+    js_scheduler_ended(play->scheduler, event->slave, event->ticket, &outcome,
                        &job);
     /* A simulation keeps no record that could lag behind. */
     js_scheduler_finished(play->scheduler, job, true);
@@ -225,52 +224,56 @@ static int simulate_end_job(struct play *play, const struct js_event *event)
     play->cores -= slave->count > 0 ? 0 : simulate_cores_of(job);
     js_job_free(job);
     slave->freed_ns = play->now_ns;
-    return begin_next(play, event->slave);
+    if (slave->count == 0)
+        return 0;
+    /* The slot that is free now belongs to the first job ahead: the scheduler
+     * concludes the same. */
+    const struct order *next = &slave->ahead[slave->first];
+    slave->first = (slave->first + 1) % JS_SCHEDULER_AHEAD_MAX;
+    slave->count--;
+    if (simulate_begin(play, event->slave, next) < 0)
+        return -1;
+    /* Only a longer job can outlast the slave's patience. */
+    bool is_long = next->run_ns > JS_SCHEDULER_GIVE_BACK_NS;
+    return slave->count > 0 && is_long ? simulate_await_slot(play, event->slave)
+                                       : 0;
 }
 
-/* A slot may have become free since the event was made. Then the jobs ahead
- * have not waited too long. */
-static void end_patience(struct play *play, unsigned number)
+static int simulate_happen(struct play *play, const struct event *event)
 {
-    const struct slave *slave = &play->slaves[number];
-    if (play->now_ns - slave->freed_ns >= JS_SCHEDULER_GIVE_BACK_NS)
-        simulate_give_back(play, number, slave->count);
-}
-
-static int happen(struct play *play, const struct js_event *event)
-{
+    const struct slave *slave = &play->slaves[event->slave];
     play->now_ns = event->at_ns;
     js_scheduler_set_now(play->scheduler, play->now_ns);
     if (event->kind == JOB_ENDS)
         return simulate_end_job(play, event) < 0 ? simulate_fail_errno(play)
                                                  : 0;
-    end_patience(play, event->slave);
+    /* If a slot has become free since the event was put in, the jobs ahead have
+     * not waited too long. */
+    if (play->now_ns - slave->freed_ns >= JS_SCHEDULER_GIVE_BACK_NS)
+        simulate_give_back(play, event->slave, slave->count);
     return 0;
-}
-
-/* No event is left. If the scheduler still has jobs, no slave can run them. */
-static int simulate_stuck(struct play *play)
-{
-    const struct js_job *job;
-    if (!js_scheduler_is_stuck(play->scheduler, &job))
-        return 0;
-    return js_err_set(play->err, "job %" PRIu64 " fits on no slave", job->id);
 }
 
 /* One turn is that of the master: take jobs, decide, wait for the next
  * event. */
-static int play_all(struct play *play)
+static int simulate_play(struct play *play)
 {
-    struct js_event event;
+    struct event event;
     for (;;) {
-        if (simulate_take_jobs(play) < 0 || follow_all(play) < 0)
+        const struct js_job *job;
+        if (simulate_take_jobs(play) < 0 || simulate_follow(play) < 0)
             return -1;
         /* Decisions may have made room for more jobs of the list. */
         if (play->has_input && js_scheduler_wants_jobs(play->scheduler))
             continue;
-        if (!js_event_queue_take(&play->event_queue, &event))
-            return simulate_stuck(play);
-        if (happen(play, &event) < 0)
+        if (!js_heap_take(&play->event_queue, sizeof(event), &event,
+                          simulate_is_before, NULL))
+            return js_scheduler_is_stuck(play->scheduler, &job)
+                       ? js_err_set(play->err,
+                                    "job %" PRIu64 " does not fit on any slave",
+                                    job->id)
+                       : 0;
+        if (simulate_happen(play, &event) < 0)
             return -1;
     }
 }
@@ -302,8 +305,8 @@ int js_simulate(struct js_scheduler *scheduler, struct js_source *source,
     unsigned slave_end = config->slave_end ? config->slave_end
                                            : js_scheduler_slaves(scheduler) + 1;
     play.slaves = calloc(slave_end, sizeof(*play.slaves));
-    int rc = play.slaves ? play_all(&play) : simulate_fail_errno(&play);
-    js_event_queue_release(&play.event_queue);
+    int rc = play.slaves ? simulate_play(&play) : simulate_fail_errno(&play);
+    js_heap_release(&play.event_queue);
     free(play.slaves);
     if (rc < 0)
         return -1;

@@ -1,10 +1,10 @@
 #include "sched/whatif.h"
 
 #include "base/buf.h"
+#include "base/heap.h"
 #include "list/resume.h"
 #include "list/source.h"
-#include "sched/capacity.h"
-#include "sched/critical_path.h"
+#include "sched/allocator.h"
 #include "sched/simulate.h"
 
 #include <errno.h>
@@ -13,19 +13,163 @@
 #include <string.h>
 
 /* A makespan this near to the critical path counts as reaching it. */
-static const double chain_reached = 1.01;
+static const double path_reached = 1.01;
 
 static const double ns_per_hour = 3600e9;
+
+static const char path_failed[] = "cannot compute the longest chain";
+
+/* ---------------------------------------------------------------- path */
+
+/* A job that ends in the search for the critical path. */
+struct path_end {
+    int64_t at_ns;
+    uint64_t order; /* the ends at one time in the order of their starts */
+    uint64_t seq;
+};
+
+/* Plays the list on unlimited slots: a job begins when the last of the jobs it
+ * waits for ends, so the run ends with the critical path. */
+struct path_search {
+    struct js_source *source;
+    const struct js_critical_path_config *config;
+    struct js_heap ends; /* struct path_end */
+    uint64_t begun;
+    struct js_buf causes; /* uint64_t by seq - 1: the job whose end let this one
+                             begin, or 0 */
+    struct path_end last; /* the job that ended last; the first of several */
+};
+
+static uint64_t *path_cause_of(const struct path_search *search, uint64_t seq)
+{
+    return (uint64_t *)(void *)search->causes.data + seq - 1;
+}
+
+static bool path_is_before(const void *a, const void *b, const void *arg)
+{
+    const struct path_end *one = a, *other = b;
+    (void)arg;
+    return one->at_ns != other->at_ns ? one->at_ns < other->at_ns
+                                      : one->order < other->order;
+}
+
+static int path_begin(struct path_search *search, uint64_t seq, int64_t at_ns)
+{
+    struct path_end end = {.order = search->begun++, .seq = seq};
+    /* The times come from a file, so they may add up to anything. */
+    if (__builtin_add_overflow(at_ns, search->config->run_ns[seq - 1],
+                               &end.at_ns)) {
+        errno = EOVERFLOW;
+        return -1;
+    }
+    return js_heap_put(&search->ends, sizeof(end), &end, path_is_before, NULL);
+}
+
+/* Begins jobs only once all are in the graph. Otherwise a job that waits could
+ * be added after the job that it waits for has ended. */
+static int path_begin_first(struct path_search *search, struct js_err *err)
+{
+    struct js_job *job;
+    enum js_source_state state;
+    while ((state = js_source_next(search->source, &job, err)) ==
+           JS_SOURCE_JOB) {
+        uint64_t seq = job->seq;
+        bool is_waiting = job->is_waiting;
+        size_t known = search->causes.len / sizeof(uint64_t);
+        js_job_free(job);
+        if (!js_buf_extend(&search->causes, (seq - known) * sizeof(uint64_t)))
+            return js_err_errno(err, "%s", path_failed);
+        memset(path_cause_of(search, known + 1), 0,
+               (seq - known) * sizeof(uint64_t));
+        if (!is_waiting && path_begin(search, seq, 0) < 0)
+            return js_err_errno(err, "%s", path_failed);
+    }
+    return state == JS_SOURCE_END ? 0 : -1;
+}
+
+static int path_begin_others(struct path_search *search)
+{
+    struct js_graph *graph = js_source_graph(search->source);
+    struct path_end end;
+    while (
+        js_heap_take(&search->ends, sizeof(end), &end, path_is_before, NULL)) {
+        uint64_t seq;
+        int64_t next_ns;
+        /* Jobs that take no time must count, too. */
+        if (end.at_ns > search->last.at_ns || search->last.seq == 0)
+            search->last = end;
+        js_graph_ended(graph, end.seq, true);
+        while ((seq = js_graph_next_ready(graph))) {
+            /* A job becomes ready with the end of the last job it waits for, so
+             * this is its predecessor on the path. */
+            *path_cause_of(search, seq) = end.seq;
+            if (__builtin_add_overflow(end.at_ns, search->config->gap_ns,
+                                       &next_ns)) {
+                errno = EOVERFLOW;
+                return -1;
+            }
+            if (path_begin(search, seq, next_ns) < 0)
+                return -1;
+        }
+    }
+    return 0;
+}
+
+/* Follows the causes from the last job back to the first. */
+static int path_collect(const struct path_search *search,
+                        struct js_critical_path *ret)
+{
+    size_t count = 0;
+    for (uint64_t seq = search->last.seq; seq;
+         seq = *path_cause_of(search, seq))
+        count++;
+    ret->length_ns = search->last.at_ns;
+    ret->seqs = calloc(count + 1, sizeof(*ret->seqs));
+    ret->count = count;
+    if (!ret->seqs)
+        return -1;
+    for (uint64_t seq = search->last.seq; seq;
+         seq = *path_cause_of(search, seq))
+        ret->seqs[--count] = seq;
+    return 0;
+}
+
+int js_critical_path_find(const struct js_list *list,
+                          const struct js_critical_path_config *config,
+                          struct js_critical_path *ret, struct js_err *err)
+{
+    struct path_search search = {.source = js_source_new_list(list, NULL),
+                                 .config = config};
+    int rc = search.source ? path_begin_first(&search, err)
+                           : js_err_errno(err, "%s", path_failed);
+    if (rc == 0 &&
+        (path_begin_others(&search) < 0 || path_collect(&search, ret) < 0))
+        rc = js_err_errno(err, "%s", path_failed);
+    js_source_free(search.source);
+    js_heap_release(&search.ends);
+    js_buf_release(&search.causes);
+    return rc;
+}
+
+void js_critical_path_release(struct js_critical_path *path)
+{
+    int saved = errno;
+    free(path->seqs);
+    memset(path, 0, sizeof(*path));
+    errno = saved;
+}
+
+/* ---------------------------------------------------------------- the list */
 
 /* What all trials share. The list is read once for its run times; each trial
  * then walks through it with a cursor of its own. */
 struct study {
     const struct js_whatif_config *config;
-    struct js_whatif *seen;
+    struct js_whatif *result;
     struct js_buf run_ns; /* int64_t by seq - 1 */
-    struct js_buf rows;
-    struct js_buf links; /* struct js_job *: the jobs on the critical path */
-    struct js_critical_path chain;
+    struct js_buf rows;   /* struct js_whatif_row */
+    struct js_critical_path path;
+    struct js_buf path_jobs; /* struct js_job *: the jobs on the path so far */
     double known_ns, unknown_cores; /* sums for the mean and for the work */
     struct js_request most; /* the most of each resource that any job needs */
     struct js_err *err;
@@ -33,10 +177,8 @@ struct study {
 
 static int whatif_no_memory(const struct study *study)
 {
-    return js_err_errno(study->err, "the forecast");
+    return js_err_errno(study->err, "cannot compute the forecast");
 }
-
-/* ---------------------------------------------------------------- the list */
 
 /* Opens the list at its beginning, as if no job had run. */
 static struct js_source *whatif_open_list(struct study *study,
@@ -50,12 +192,11 @@ static struct js_source *whatif_open_list(struct study *study,
     return source;
 }
 
-/* Returns 0, or -1 with errno. */
-typedef int (*visit_fn)(struct study *study, const struct js_job *job);
-
 /* Goes through the list once; jobs are not kept, because a list may have
- * millions. */
-static int each_job(struct study *study, visit_fn visit)
+ * millions. `visit` returns 0, or -1 with errno. */
+static int whatif_each_job(struct study *study,
+                           int (*visit)(struct study *study,
+                                        const struct js_job *job))
 {
     struct js_resume resume;
     struct js_source *source = whatif_open_list(study, &resume);
@@ -72,88 +213,72 @@ static int each_job(struct study *study, visit_fn visit)
     return rc == 0 && state == JS_SOURCE_END ? 0 : -1;
 }
 
-/* The hosts must have what the largest job needs. Otherwise each trial would be
- * refused, although real hosts may be larger than the configured ones. */
-static void note_need(struct study *study, const struct js_request *request)
-{
-    struct js_request *most = &study->most;
-    if (request->cores > most->cores)
-        most->cores = request->cores;
-    if (request->gpus > most->gpus)
-        most->gpus = request->gpus;
-    study->seen->is_mem_needed |= request->mem_bytes > 0;
-}
-
 static int whatif_survey_job(struct study *study, const struct js_job *job)
 {
+    const struct js_request *request = &job->request;
+    struct js_whatif *result = study->result;
     int64_t run_ns = study->config->run_ns(study->config->arg, job);
-    double cores = (double)job->request.cores * js_request_nodes(&job->request);
-    note_need(study, &job->request);
-    study->seen->jobs++;
+    double cores = (double)request->cores * js_request_nodes(request);
+    /* The hosts must have what the largest job needs. Otherwise each trial
+     * would be refused, although real hosts may be larger than the configured
+     * ones. */
+    if (request->cores > study->most.cores)
+        study->most.cores = request->cores;
+    if (request->gpus > study->most.gpus)
+        study->most.gpus = request->gpus;
+    result->is_mem_needed |= request->mem_bytes > 0;
+    result->jobs++;
     if (run_ns < 0) {
-        study->seen->unknown++;
+        result->unknown++;
         study->unknown_cores += cores;
     } else {
         study->known_ns += (double)run_ns;
-        study->seen->work_ns += (double)run_ns * cores;
+        result->work_ns += (double)run_ns * cores;
     }
     return js_buf_append(&study->run_ns, &run_ns, sizeof(run_ns));
 }
 
-static int64_t *run_ns_of(const struct study *study)
+static int64_t *whatif_run_ns_of(const struct study *study)
 {
     return (int64_t *)(void *)study->run_ns.data;
 }
 
 /* Jobs whose run time is unknown are assumed to take the mean of the others. */
-static int survey(struct study *study)
+static int whatif_survey(struct study *study)
 {
-    struct js_whatif *seen = study->seen;
-    if (each_job(study, whatif_survey_job) < 0)
+    struct js_whatif *result = study->result;
+    const char *name = js_list_name(study->config->list);
+    if (whatif_each_job(study, whatif_survey_job) < 0)
         return -1;
-    if (seen->jobs == 0)
-        return js_err_set(study->err, "%s has no jobs",
-                          js_list_name(study->config->list));
-    if (seen->jobs == seen->unknown)
-        return js_err_set(study->err,
-                          "of no job in %s it is known how long it ran",
-                          js_list_name(study->config->list));
-    double mean_ns = study->known_ns / (double)(seen->jobs - seen->unknown);
-    seen->mean_ns = (int64_t)mean_ns;
-    for (uint64_t i = 0; i < seen->jobs; i++) {
-        if (run_ns_of(study)[i] < 0)
-            run_ns_of(study)[i] = seen->mean_ns;
+    if (result->jobs == 0)
+        return js_err_set(study->err, "%s has no jobs", name);
+    if (result->jobs == result->unknown)
+        return js_err_set(study->err, "no job in %s has a known run time",
+                          name);
+    double mean_ns = study->known_ns / (double)(result->jobs - result->unknown);
+    result->mean_ns = (int64_t)mean_ns;
+    for (uint64_t i = 0; i < result->jobs; i++) {
+        if (whatif_run_ns_of(study)[i] < 0)
+            whatif_run_ns_of(study)[i] = result->mean_ns;
     }
-    seen->work_ns += study->unknown_cores * mean_ns;
+    result->work_ns += study->unknown_cores * mean_ns;
     return 0;
 }
 
-/* ---------------------------------------------------------------- the chain */
-
 /* The path ascends, so its jobs come in the order of the list. */
-static int keep_link(struct study *study, const struct js_job *job)
+static int whatif_keep_path_job(struct study *study, const struct js_job *job)
 {
-    size_t at = study->links.len / sizeof(struct js_job *);
-    if (at == study->chain.count || study->chain.seqs[at] != job->seq)
+    size_t at = study->path_jobs.len / sizeof(struct js_job *);
+    if (at == study->path.count || study->path.seqs[at] != job->seq)
         return 0;
     struct js_job *copy = js_job_copy(job);
-    if (copy && js_buf_append(&study->links, &copy, sizeof(copy)) == 0)
+    if (copy && js_buf_append(&study->path_jobs, &copy, sizeof(copy)) == 0)
         return 0;
     js_job_free(copy);
     return -1;
 }
 
-static int whatif_find_chain(struct study *study)
-{
-    struct js_critical_path_config config = {.run_ns = run_ns_of(study),
-                                             .gap_ns = study->config->gap_ns};
-    int rc = js_critical_path_find(study->config->list, &config, &study->chain,
-                                   study->err);
-    study->seen->chain_ns = study->chain.length_ns;
-    return rc == 0 ? each_job(study, keep_link) : -1;
-}
-
-/* ---------------------------------------------------------------- hosts */
+/* ---------------------------------------------------------------- a trial */
 
 /* A run on one number of slots. */
 struct trial {
@@ -169,7 +294,7 @@ struct trial {
 };
 
 /* At least one, because any job needs a core. */
-static uint32_t host_slots_of(const struct study *study)
+static uint32_t whatif_host_slots(const struct study *study)
 {
     uint32_t slots = study->config->host_slots;
     return slots > study->most.cores ? slots : study->most.cores;
@@ -177,60 +302,31 @@ static uint32_t host_slots_of(const struct study *study)
 
 /* A simulated host has no CPUs that anybody binds to: its cores need no
  * numbers. */
-static int equip_host(const struct study *study, uint32_t cores,
-                      struct js_resources *ret)
+static int whatif_add_hosts(struct trial *trial)
 {
     static const struct js_cpuset no_cpus;
-    uint32_t gpus = study->config->host_gpus;
-    ret->mem_bytes = study->config->host_mem_bytes;
-    for (uint32_t i = 0; i < cores; i++) {
-        if (js_resources_add_core(ret, &no_cpus, 0, 0) < 0)
-            return -1;
-    }
-    for (uint32_t i = 0; i < gpus || i < study->most.gpus; i++) {
-        if (js_resources_add_gpu(ret, "", UINT16_MAX) < 0)
-            return -1;
-    }
-    return 0;
-}
-
-/* Adds a slave for each slot of a host, from this rank on. */
-static int add_host(struct trial *trial, unsigned first_rank, uint32_t slots)
-{
-    struct js_node node = {.boot_id = first_rank};
-    struct js_resources resources = {0};
-    int rc = equip_host(trial->study, slots, &resources);
-    if (rc == 0)
-        rc = js_simulate_add_host(trial->scheduler, trial->allocator,
-                                  first_rank, &node, &resources);
-    js_resources_release(&resources);
-    return rc;
-}
-
-static int add_hosts(struct trial *trial)
-{
-    uint32_t most = host_slots_of(trial->study);
+    const struct study *study = trial->study;
+    const struct js_whatif_config *config = study->config;
+    uint32_t most = whatif_host_slots(study);
     unsigned rank = 1;
-    for (uint64_t left = trial->slots; left > 0;) {
+    int rc = 0;
+    for (uint64_t left = trial->slots; rc == 0 && left > 0;) {
         uint32_t slots = left < most ? (uint32_t)left : most;
-        if (add_host(trial, rank, slots) < 0)
-            return whatif_no_memory(trial->study);
+        struct js_node node = {.boot_id = rank};
+        struct js_resources resources = {.mem_bytes = config->host_mem_bytes};
+        for (uint32_t i = 0; rc == 0 && i < slots; i++)
+            rc = js_resources_add_core(&resources, &no_cpus, 0, 0);
+        for (uint32_t i = 0;
+             rc == 0 && (i < config->host_gpus || i < study->most.gpus); i++)
+            rc = js_resources_add_gpu(&resources, "", UINT16_MAX);
+        if (rc == 0)
+            rc = js_simulate_add_host(trial->scheduler, trial->allocator, rank,
+                                      &node, &resources);
+        js_resources_release(&resources);
         rank += slots;
         left -= slots;
     }
-    return 0;
-}
-
-static int describe_refusal(struct js_buf *text, uint64_t line,
-                            const struct js_request *request)
-{
-    uint32_t nodes = js_request_nodes(request);
-    if (js_buf_printf(text, "the job in line %" PRIu64 " needs ", line) < 0 ||
-        js_capacity_need(request, text) < 0)
-        return -1;
-    return nodes == 1
-               ? 0
-               : js_buf_printf(text, " on each of %" PRIu32 " hosts", nodes);
+    return rc == 0 ? 0 : whatif_no_memory(study);
 }
 
 /* Describes the first job that is larger than every host. */
@@ -238,24 +334,27 @@ static void whatif_refuse(void *arg, uint64_t id, uint64_t line,
                           const struct js_request *request)
 {
     struct trial *trial = arg;
-    struct js_whatif *seen = trial->study->seen;
+    uint32_t nodes = js_request_nodes(request);
     struct js_buf text = JS_BUF_INIT;
     (void)id;
     if (trial->is_refused || js_allocator_could(trial->allocator, request, 0))
         return;
     trial->is_refused = true;
-    if (describe_refusal(&text, line, request) == 0)
-        js_err_set(&seen->refusal, "%s", js_buf_string(&text));
+    int rc = js_buf_printf(&text, "the job in line %" PRIu64 " needs ", line);
+    if (rc == 0)
+        rc = js_request_describe(request, &text);
+    if (rc == 0 && nodes > 1)
+        rc = js_buf_printf(&text, " on each of %" PRIu32 " hosts", nodes);
+    if (rc == 0)
+        js_err_set(&trial->study->result->refusal, "%s", js_buf_string(&text));
     js_buf_release(&text);
 }
 
-/* ---------------------------------------------------------------- a trial */
-
-static void accept(void *arg, struct js_job *job)
+static void whatif_accept(void *arg, struct js_job *job)
 {
     const struct trial *trial = arg;
     const struct js_whatif_config *config = trial->study->config;
-    job->duration_ns = run_ns_of(trial->study)[job->seq - 1];
+    job->duration_ns = whatif_run_ns_of(trial->study)[job->seq - 1];
     if (trial->is_longest_first)
         job->expected_ns = job->duration_ns;
     else if (config->expected_ns)
@@ -264,7 +363,7 @@ static void accept(void *arg, struct js_job *job)
 
 /* Each trial has a source, an allocator and a scheduler of its own: they keep
  * the state of one run and cannot be reset. */
-static int open_trial(struct trial *trial)
+static int whatif_open_trial(struct trial *trial)
 {
     struct study *study = trial->study;
     struct js_scheduler_config scheduler = study->config->scheduler;
@@ -277,191 +376,166 @@ static int open_trial(struct trial *trial)
     if (trial->allocator)
         trial->scheduler = js_scheduler_new(
             &scheduler, js_source_graph(trial->source), trial->allocator);
-    return trial->scheduler ? add_hosts(trial) : whatif_no_memory(study);
-}
-
-static int keep_row(const struct trial *trial)
-{
-    struct study *study = trial->study;
-    const struct js_simulation *ran = &trial->ran;
-    double slots_ns = (double)ran->makespan_ns * (double)trial->slots;
-    struct js_whatif_row row = {
-        .slots = trial->slots,
-        .makespan_ns = ran->makespan_ns,
-        .efficiency = slots_ns > 0 ? study->seen->work_ns / slots_ns : 1,
-        .core_hours = slots_ns / ns_per_hour,
-        .peak_cores = ran->peak_cores};
-    const struct js_whatif_row *before =
-        study->rows.len > 0
-            ? (const struct js_whatif_row *)(void *)(study->rows.data +
-                                                     study->rows.len) -
-                  1
-            : NULL;
-    if (before && row.makespan_ns > 0)
-        row.gain = (double)before->makespan_ns / (double)row.makespan_ns;
-    if (js_buf_append(&study->rows, &row, sizeof(row)) < 0)
-        return whatif_no_memory(study);
-    return 0;
-}
-
-/* A run too long to be counted in nanoseconds is no failure: more slots may
- * shorten it. */
-static int refuse_for_length(struct trial *trial, const struct js_err *why)
-{
-    struct js_whatif *seen = trial->study->seen;
-    if (errno != EOVERFLOW)
-        return js_err_set(trial->study->err, "%s", why->text);
-    trial->is_refused = true;
-    js_err_set(&seen->refusal, "it takes longer than 146 years");
-    return 0;
+    return trial->scheduler ? whatif_add_hosts(trial) : whatif_no_memory(study);
 }
 
 static int whatif_play(struct trial *trial)
 {
     struct study *study = trial->study;
-    struct js_simulate_config config = {
-        .gap_ns = study->config->gap_ns, .accepted = accept, .arg = trial};
+    struct js_simulate_config config = {.gap_ns = study->config->gap_ns,
+                                        .accepted = whatif_accept,
+                                        .arg = trial};
     struct js_err err;
-    if (open_trial(trial) < 0)
-        return -1;
-    js_list_each_need(study->config->list, whatif_refuse, trial);
-    if (trial->is_refused)
-        return 0;
-    errno = 0;
-    if (js_simulate(trial->scheduler, trial->source, &config, &trial->ran,
-                    &err) < 0)
-        return refuse_for_length(trial, &err);
-    return 0;
-}
-
-/* The scheduler borrows from the source's graph and the allocator, so it goes
- * first. */
-static int play_to_end(struct trial *trial)
-{
-    int rc = whatif_play(trial);
+    int rc = whatif_open_trial(trial);
+    if (rc == 0)
+        js_list_each_need(study->config->list, whatif_refuse, trial);
+    if (rc == 0 && !trial->is_refused) {
+        errno = 0;
+        rc = js_simulate(trial->scheduler, trial->source, &config, &trial->ran,
+                         &err);
+        /* A run too long to be counted in nanoseconds is no failure: more slots
+         * may shorten it. */
+        trial->is_refused = rc < 0 && errno == EOVERFLOW;
+        if (trial->is_refused) {
+            js_err_set(&study->result->refusal,
+                       "the run would take longer than 146 years");
+            rc = 0;
+        } else if (rc < 0) {
+            js_err_set(study->err, "%s", err.text);
+        }
+    }
+    /* The scheduler borrows from the source's graph and the allocator, so it
+     * goes first. */
     js_scheduler_free(trial->scheduler);
     js_allocator_free(trial->allocator);
     js_source_free(trial->source);
     return rc;
 }
 
+/* ---------------------------------------------------------------- the rows */
+
 /* Adds a row, unless this number of slots cannot run the list. */
 static int whatif_try_slots(struct study *study, uint64_t slots)
 {
     struct trial trial = {.study = study, .slots = slots};
-    if (play_to_end(&trial) < 0)
+    if (whatif_play(&trial) < 0)
         return -1;
-    return trial.is_refused ? 0 : keep_row(&trial);
-}
-
-/* ---------------------------------------------------------------- the rows */
-
-/* The next power of two, or the number that was asked for. */
-static uint64_t next_slots(const struct study *study, uint64_t slots)
-{
-    uint64_t asked = study->config->slots, power = 1;
-    while (power <= slots)
-        power *= 2;
-    return asked > slots && asked < power ? asked : power;
+    if (trial.is_refused)
+        return 0;
+    int64_t makespan_ns = trial.ran.makespan_ns;
+    double slots_ns = (double)makespan_ns * (double)slots;
+    struct js_whatif_row row = {
+        .slots = slots,
+        .makespan_ns = makespan_ns,
+        .efficiency = slots_ns > 0 ? study->result->work_ns / slots_ns : 1,
+        .core_hours = slots_ns / ns_per_hour,
+        .peak_cores = trial.ran.peak_cores};
+    size_t count = study->rows.len / sizeof(row);
+    const struct js_whatif_row *rows = (const void *)study->rows.data;
+    if (count > 0 && makespan_ns > 0)
+        row.gain = (double)rows[count - 1].makespan_ns / (double)makespan_ns;
+    if (js_buf_append(&study->rows, &row, sizeof(row)) < 0)
+        return whatif_no_memory(study);
+    return 0;
 }
 
 /* More slots would change nothing: nothing is faster than the critical path, or
  * one more host did not let more jobs run at once. */
-static bool is_last(const struct study *study)
+static bool whatif_is_last(const struct study *study)
 {
+    struct js_whatif *result = study->result;
     size_t count = study->rows.len / sizeof(struct js_whatif_row);
-    const struct js_whatif_row *rows =
-        (const struct js_whatif_row *)(void *)study->rows.data;
+    const struct js_whatif_row *rows = (const void *)study->rows.data;
     if (count == 0 || rows[count - 1].slots < study->config->slots)
         return false;
     const struct js_whatif_row *last = &rows[count - 1];
-    study->seen->is_chain_reached =
-        (double)last->makespan_ns <=
-        chain_reached * (double)study->seen->chain_ns;
-    return study->seen->is_chain_reached ||
-           (count > 1 && last[-1].slots >= host_slots_of(study) &&
+    result->is_path_reached =
+        (double)last->makespan_ns <= path_reached * (double)result->path_ns;
+    return result->is_path_reached ||
+           (count > 1 && last[-1].slots >= whatif_host_slots(study) &&
             last->peak_cores <= last[-1].peak_cores);
 }
 
+/* Tries the powers of two, and between them the number that was asked for. */
 static int whatif_try_all(struct study *study)
 {
-    uint64_t slots = 1;
-    for (; slots <= JS_WHATIF_SLOTS_MAX; slots = next_slots(study, slots)) {
+    uint64_t asked = study->config->slots, slots = 1, power = 1;
+    while (slots <= JS_WHATIF_SLOTS_MAX) {
         if (whatif_try_slots(study, slots) < 0)
             return -1;
-        if (is_last(study))
+        if (whatif_is_last(study))
             break;
+        while (power <= slots)
+            power *= 2;
+        slots = asked > slots && asked < power ? asked : power;
     }
     if (study->rows.len > 0)
         return 0;
-    return js_err_set(study->err, "%s", study->seen->refusal.text);
+    return js_err_set(study->err, "%s", study->result->refusal.text);
 }
 
-/* Hands the rows to the result and chooses one. */
-static void whatif_choose(struct study *study)
+/* Chooses a row, and finds out what an order by run times would change
+ * there. */
+static int whatif_choose(struct study *study)
 {
-    struct js_whatif *forecast = study->seen;
-    forecast->rows = (struct js_whatif_row *)(void *)study->rows.data;
-    forecast->row_count = study->rows.len / sizeof(*forecast->rows);
-    double least = forecast->rows[0].efficiency * JS_WHATIF_PERCENT / 100.0;
-    for (size_t i = 0; i < forecast->row_count; i++) {
-        if (forecast->rows[i].efficiency >= least)
-            forecast->choice = i;
+    struct js_whatif *result = study->result;
+    size_t count = study->rows.len / sizeof(struct js_whatif_row);
+    const struct js_whatif_row *rows = (const void *)study->rows.data;
+    double least = rows[0].efficiency * JS_WHATIF_PERCENT / 100.0;
+    for (size_t i = 0; i < count; i++) {
+        if (rows[i].efficiency >= least)
+            result->choice = i;
     }
-}
-
-/* Finds out what an order by run times would change. */
-static int try_longest_first(struct study *study)
-{
-    struct js_whatif *forecast = study->seen;
-    const struct js_whatif_row *choice = &forecast->rows[forecast->choice];
-    struct trial trial = {
-        .study = study, .slots = choice->slots, .is_longest_first = true};
+    struct trial trial = {.study = study,
+                          .slots = rows[result->choice].slots,
+                          .is_longest_first = true};
     /* The value if nothing would change, or the trial is refused. */
-    forecast->longest_first_ns = choice->makespan_ns;
+    result->longest_first_ns = rows[result->choice].makespan_ns;
     if (study->config->scheduler.longest_first)
         return 0;
-    int rc = play_to_end(&trial);
+    int rc = whatif_play(&trial);
     if (rc == 0 && !trial.is_refused)
-        forecast->longest_first_ns = trial.ran.makespan_ns;
+        result->longest_first_ns = trial.ran.makespan_ns;
     return rc;
-}
-
-/* ---------------------------------------------------------------- all of it */
-
-/* The critical path comes before the trials, because it says when to stop. */
-static int make(struct study *study)
-{
-    if (survey(study) < 0 || whatif_find_chain(study) < 0 ||
-        whatif_try_all(study) < 0)
-        return -1;
-    whatif_choose(study);
-    return try_longest_first(study);
 }
 
 int js_whatif_make(const struct js_whatif_config *config, struct js_whatif *ret,
                    struct js_err *err)
 {
     *ret = (struct js_whatif){0};
-    struct study study = {.config = config, .seen = ret, .err = err};
-    int rc = make(&study);
+    struct study study = {.config = config, .result = ret, .err = err};
+    int rc = whatif_survey(&study);
+    /* The path comes before the trials, because it says when to stop. */
+    if (rc == 0) {
+        struct js_critical_path_config path = {
+            .run_ns = whatif_run_ns_of(&study), .gap_ns = config->gap_ns};
+        rc = js_critical_path_find(config->list, &path, &study.path, err);
+        ret->path_ns = study.path.length_ns;
+    }
+    if (rc == 0)
+        rc = whatif_each_job(&study, whatif_keep_path_job);
+    if (rc == 0)
+        rc = whatif_try_all(&study);
+    if (rc == 0)
+        rc = whatif_choose(&study);
     ret->rows = (struct js_whatif_row *)(void *)study.rows.data;
-    ret->chain = (struct js_job **)(void *)study.links.data;
-    ret->chain_count = study.links.len / sizeof(struct js_job *);
-    js_critical_path_release(&study.chain);
+    ret->row_count = study.rows.len / sizeof(*ret->rows);
+    ret->path = (struct js_job **)(void *)study.path_jobs.data;
+    ret->path_count = study.path_jobs.len / sizeof(*ret->path);
+    js_critical_path_release(&study.path);
     js_buf_release(&study.run_ns);
     if (rc < 0)
         js_whatif_release(ret);
     return rc;
 }
 
-void js_whatif_release(struct js_whatif *forecast)
+void js_whatif_release(struct js_whatif *whatif)
 {
     int saved = errno;
-    for (size_t i = 0; i < forecast->chain_count; i++)
-        js_job_free(forecast->chain[i]);
-    free(forecast->chain);
-    free(forecast->rows);
-    *forecast = (struct js_whatif){0};
+    for (size_t i = 0; i < whatif->path_count; i++)
+        js_job_free(whatif->path[i]);
+    free(whatif->path);
+    free(whatif->rows);
+    *whatif = (struct js_whatif){0};
     errno = saved;
 }

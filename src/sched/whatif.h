@@ -67,13 +67,13 @@ struct js_whatif {
                         take */
     double work_ns;  /* core time of all jobs */
     bool is_mem_needed;
-    struct js_whatif_row *rows; /* owned, as are `chain` and its jobs; at
+    struct js_whatif_row *rows; /* owned, as are `path` and its jobs; at
                                    least one */
     size_t row_count;
-    int64_t chain_ns;         /* length of the critical path */
-    struct js_job **chain;    /* its jobs */
-    size_t chain_count;       /* 0: the list is empty */
-    bool is_chain_reached;    /* the last row takes no longer than the critical
+    int64_t path_ns;          /* length of the critical path */
+    struct js_job **path;     /* its jobs */
+    size_t path_count;        /* 0: the list is empty */
+    bool is_path_reached;     /* the last row takes no longer than the critical
                                  path */
     size_t choice;            /* index of the recommended row */
     int64_t longest_first_ns; /* makespan of that row with longest_first, by the
@@ -88,6 +88,31 @@ struct js_whatif {
  */
 int js_whatif_make(const struct js_whatif_config *config, struct js_whatif *ret,
                    struct js_err *err);
-void js_whatif_release(struct js_whatif *forecast);
+void js_whatif_release(struct js_whatif *whatif);
+
+/* ------------------------------------------------- the critical path */
+
+/*
+ * The longest chain of jobs of a list in which each has to wait for the one
+ * before. No number of slots makes the list faster than this. The graph decides
+ * which job comes after which, `wait` lines included; room is not considered.
+ */
+struct js_critical_path {
+    int64_t length_ns; /* from the first start to the last end */
+    uint64_t *seqs;    /* owned: the jobs on the path, ascending */
+    size_t count;
+};
+
+struct js_critical_path_config {
+    const int64_t *run_ns; /* borrowed; run times, indexed by seq - 1 */
+    int64_t gap_ns;        /* from the end of a job to the start of the next */
+};
+
+/* Returns 0, or -1 with *err: no memory, or the path takes more than 292
+ * years. */
+int js_critical_path_find(const struct js_list *list,
+                          const struct js_critical_path_config *config,
+                          struct js_critical_path *ret, struct js_err *err);
+void js_critical_path_release(struct js_critical_path *path);
 
 #endif

@@ -8,9 +8,10 @@ nm=$(nm -A -g --defined-only "$1")
 printf '%s\n' "$nm" | awk '
     # Nouns beside the name of the file.
     BEGIN {
-        also["allocator"] = "allocation"
+        also["allocator"] = "allocation request"
         also["attributes"] = "defaults strings"
         also["background"] = "bgsync watchdog"
+        also["backlog"] = "log_histogram"
         also["completion"] = "output_tail summary"
         also["conflicts"] = "lineage"
         also["delivery"] = "console"
@@ -19,7 +20,6 @@ printf '%s\n' "$nm" | awk '
         also["job"] = "identity request"
         also["job_io"] = "job_files job_folder job_hostfile job_output"
         also["journal_load"] = "journal"
-        also["lanes"] = "job"
         also["link"] = "backoff"
         also["main"] = "runner"
         also["mca"] = "mpi"
@@ -30,13 +30,14 @@ printf '%s\n' "$nm" | awk '
         also["process"] = "mark"
         also["progress"] = "display"
         also["procs"] = "leftovers pids process reap"
-        also["ready_queue"] = "held"
+        also["ready_queue"] = "held job lanes"
         also["slurm"] = "requeue"
         also["subprocess"] = "descendants limits"
         also["table"] = "strmap"
         also["text"] = "host"
         also["units"] = "format parse"
         also["warnings"] = "shline"
+        also["whatif"] = "critical_path"
         also["wire"] = "tag"
     }
     NF == 3 {

@@ -278,7 +278,7 @@ JOBS
     printf '1 false\n' | make_joblog >log
     plan jobs.txt --joblog log
     status_is 2
-    contains told.err '^jobsched: of no job in jobs.txt it is known how long it ran$'
+    contains told.err '^jobsched: no job in jobs.txt .* run time$'
     plan nothing.txt --joblog log
     status_is 2
     plan

@@ -13,6 +13,7 @@
     _(file)                                                                    \
     _(json)                                                                    \
     _(table)                                                                   \
+    _(heap)                                                                    \
     _(warnings)                                                                \
     _(conflicts)                                                               \
     _(jobfile)                                                                 \
@@ -53,7 +54,6 @@
     _(scheduler_requests)                                                      \
     _(scheduler_failures)                                                      \
     _(scheduler_random)                                                        \
-    _(event_queue)                                                             \
     _(simulate)                                                                \
     _(critical_path)                                                           \
     _(folder)                                                                  \

@@ -2,7 +2,7 @@
 #include "unit.h"
 
 #include "dag.h"
-#include "sched/critical_path.h"
+#include "sched/whatif.h"
 
 #include <stdlib.h>
 

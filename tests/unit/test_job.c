@@ -3,7 +3,7 @@
 
 #include "list/job.h"
 #include "rng.h"
-#include "sched/lanes.h"
+#include "sched/ready_queue.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -481,9 +481,9 @@ static void test_too_many_nodes(void)
     CU_ASSERT_EQUAL(run->result.end, JS_MASTER_BAD_INPUT);
     CU_ASSERT_EQUAL(run->started, 0);
     CU_ASSERT_TRUE(was_said(run, "job 2 (line 2) can never run here: it needs "
-                                 "2 cores on each of 3 nodes, and 2 of 2 "
-                                 "could give that; the most that a node has: "
-                                 "4 cores"));
+                                 "2 cores on each of 3 nodes, but only 2 of 2 "
+                                 "nodes"));
+    CU_ASSERT_TRUE(was_said(run, "; no node has more than 4 cores"));
     run_free(run);
 }
 

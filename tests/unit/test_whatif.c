@@ -85,10 +85,10 @@ static void test_rows(void)
     CU_ASSERT_DOUBLE_EQUAL(forecast.work_ns, 6e9, 1);
     CU_ASSERT_EQUAL(forecast.choice, 1);
     /* Four slots are as fast as the longest job. */
-    CU_ASSERT_TRUE(forecast.is_chain_reached);
-    CU_ASSERT_EQUAL(forecast.chain_ns, 2 * JS_NS_PER_S);
-    CU_ASSERT_EQUAL_FATAL(forecast.chain_count, 1);
-    CU_ASSERT_EQUAL(forecast.chain[0]->line, 1);
+    CU_ASSERT_TRUE(forecast.is_path_reached);
+    CU_ASSERT_EQUAL(forecast.path_ns, 2 * JS_NS_PER_S);
+    CU_ASSERT_EQUAL_FATAL(forecast.path_count, 1);
+    CU_ASSERT_EQUAL(forecast.path[0]->line, 1);
     js_whatif_release(&forecast);
 }
 
@@ -98,12 +98,12 @@ static void test_longest_chain(void)
     made(config_of(),
          "[name=a] run 1\n[name=b after=a] run 2\nrun 3\n[after=b] run 1\n",
          &forecast);
-    CU_ASSERT_TRUE(forecast.is_chain_reached);
-    CU_ASSERT_EQUAL(forecast.chain_ns, 4 * JS_NS_PER_S);
-    CU_ASSERT_EQUAL_FATAL(forecast.chain_count, 3);
-    CU_ASSERT_STRING_EQUAL(js_job_name(forecast.chain[0]), "a");
-    CU_ASSERT_STRING_EQUAL(js_job_name(forecast.chain[1]), "b");
-    CU_ASSERT_EQUAL(forecast.chain[2]->line, 4);
+    CU_ASSERT_TRUE(forecast.is_path_reached);
+    CU_ASSERT_EQUAL(forecast.path_ns, 4 * JS_NS_PER_S);
+    CU_ASSERT_EQUAL_FATAL(forecast.path_count, 3);
+    CU_ASSERT_STRING_EQUAL(js_job_name(forecast.path[0]), "a");
+    CU_ASSERT_STRING_EQUAL(js_job_name(forecast.path[1]), "b");
+    CU_ASSERT_EQUAL(forecast.path[2]->line, 4);
     CU_ASSERT_EQUAL(forecast.row_count, 2);
     js_whatif_release(&forecast);
 }
@@ -176,7 +176,7 @@ static void test_barrier(void)
     config.scheduler.barrier = true;
     config.scheduler.round_size = 2;
     made(config, "run 1\nrun 1\nrun 1\nrun 1\n", &forecast);
-    CU_ASSERT_FALSE(forecast.is_chain_reached);
+    CU_ASSERT_FALSE(forecast.is_path_reached);
     CU_ASSERT_EQUAL(forecast.row_count, 4);
     expect_row(&forecast, 1, 2, 2);
     expect_row(&forecast, 3, 8, 2);
