@@ -4,28 +4,36 @@
 #include "base/file.h"
 #include "base/process.h"
 #include "record/journal_file.h"
-#include "record/journal_takeover.h"
 
-#include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { VERSION = 2 };
+enum {
+    VERSION = 2,
+    RETRIES = 10, /* of opening a file that is being replaced */
+};
 
 enum phase { OPENED = 0, BEGUN, FINISHED };
 
+/*
+ * What was found (`old`) is kept as long as the journal is open: whether the
+ * jobs of earlier runs have ended is asked again and again. The runs in `dead`
+ * are those of old.dead that are over once it is quiet.
+ */
 struct js_journal {
     const struct js_journal_config *config; /* the file's copy */
     struct js_journal_file *file;
-    struct js_journal_found found;
+    struct js_journal_contents old;
+    bool is_fresh; /* the file is to be set aside; unlike the config says, not
+                      if the last run was an earlier start of this one */
     enum phase phase;
     bool has_jobs; /* on record, when it was opened */
     uint64_t run_id;
-    /* The runs among the found ones that are over once it is quiet. */
     size_t dead_count;
     struct js_dead_run dead[JS_JOURNAL_DEAD];
     int64_t quiet_ns; /* from BEGUN on */
@@ -35,78 +43,281 @@ struct js_journal {
     struct js_journal_line *line;
 };
 
+/* ---------------------------------------------------------------- taking over
+ */
+
+/* Says that another run has the file: the holder, if it is known. */
+static int journal_refuse_in_use(const char *path,
+                                 const struct js_journal_holder *holder,
+                                 struct js_err *err)
+{
+    if (!holder->is_known)
+        js_err_set(err,
+                   "%s is in use by another run: wait until that run has ended",
+                   path);
+    else
+        js_err_set(err,
+                   "%s is in use by a run on %s, process %" PRIu64
+                   ": wait until that run has ended, or end it",
+                   path, holder->host, holder->pid);
+    return JS_JOURNAL_REFUSED;
+}
+
+static bool is_earlier_start(const struct js_journal_config *config,
+                             const struct js_journal_holder *holder)
+{
+    return holder->is_known &&
+           js_journal_is_earlier(&holder->part, config->part);
+}
+
+/* The last run may not have ended. is_whole: the file could be read to its end,
+ * so that no lease and no end was missed. */
+static int journal_check_holder(const struct js_journal *journal, bool is_whole,
+                                struct js_err *err)
+{
+    const struct js_journal_config *config = journal->config;
+    const struct js_journal_contents *old = &journal->old;
+    const struct js_journal_holder *holder = &old->holder;
+    if (!holder->is_known || holder->has_ended || config->is_forced)
+        return 0;
+    if (old->dead_count > 0 &&
+        js_journal_is_known_gone(&old->dead[old->dead_count - 1],
+                                 &old->processes))
+        return 0;
+    /* A batch system has ended the start before. The same command has seen that
+     * start break off, but the jobs of it may go on within its lease. */
+    struct js_journal_part batch = *config->part;
+    batch.command = 0;
+    if (js_journal_is_earlier(&holder->part, &batch) ||
+        (holder->lease_ns > 0 && is_earlier_start(config, holder)))
+        return 0;
+    enum js_journal_master master = js_journal_master_of(holder, config->host);
+    /* Within one kernel, holding the lock proves that the master is gone. */
+    bool is_locked = js_journal_file_look(journal->file).is_locked;
+    bool is_unseen = master == JS_JOURNAL_MASTER_ELSEWHERE ||
+                     (master == JS_JOURNAL_MASTER_HIDDEN && !is_locked);
+    if (master == JS_JOURNAL_MASTER_LIVES && !is_locked)
+        return journal_refuse_in_use(config->path, holder, err);
+    if (!is_unseen && (holder->lease_ns > 0 || !is_whole))
+        return 0;
+    js_err_set(err,
+               "the last run in %s (on %s, process %" PRIu64
+               ") did not record its end%s, add --force-lock",
+               config->path, holder->host, holder->pid,
+               is_unseen ? ": if that run is gone"
+                         : ", and its jobs may still be running "
+                           "(--slave-timeout 0): if none is");
+    return JS_JOURNAL_REFUSED;
+}
+
+/* As far as the file can be read. */
+static void journal_read_holder(struct js_journal_file *file,
+                                struct js_journal_holder *ret)
+{
+    struct js_journal_contents contents = {0};
+    struct js_registry *registry = js_registry_new();
+    struct js_err ignored;
+    if (registry)
+        js_journal_file_read(file, registry, &contents, &ignored);
+    *ret = contents.holder;
+    js_journal_contents_release(&contents);
+    js_registry_free(registry);
+}
+
+/* What is left of an earlier start of this run is about to end, and its lease
+ * includes the grace period of its jobs. 0; 1 if another run has the lock, and
+ * *ret says which; or -1 with errno. */
+static int journal_wait_for_lock(struct js_journal_file *file,
+                                 struct js_journal_holder *ret)
+{
+    const struct js_journal_config *config = js_journal_file_config(file);
+    int rc = js_journal_file_lock(file);
+    if (rc <= 0)
+        return rc;
+    journal_read_holder(file, ret);
+    if (!is_earlier_start(config, ret))
+        return rc;
+    int64_t end_ns = js_clock_ns() + ret->lease_ns;
+    while (rc > 0 && js_clock_ns() < end_ns &&
+           !(config->is_cancelled && config->is_cancelled()))
+        rc = js_journal_file_lock(file);
+    return rc;
+}
+
+/* Until the file that is locked is the one of that name. */
+static int journal_open_locked(struct js_journal_file *file, struct js_err *err)
+{
+    const struct js_journal_config *config = js_journal_file_config(file);
+    for (int i = 0; i < RETRIES; i++) {
+        int rc = js_journal_file_open(file, err);
+        if (rc < 0 || !js_journal_file_look(file).is_open ||
+            config->is_read_only)
+            return rc;
+        struct js_journal_holder holder = {0};
+        rc = journal_wait_for_lock(file, &holder);
+        if (rc > 0)
+            return journal_refuse_in_use(config->path, &holder, err);
+        if (rc == 0 && js_journal_file_is_named(file) > 0)
+            return 0;
+        js_journal_file_shut(file);
+    }
+    return js_journal_file_cannot(file, "lock", err);
+}
+
+/* Opens the file, if there is one, and reads it into the registry, unless it is
+ * to be set aside. Cuts off a torn tail. */
+static int journal_take_over(struct js_journal *journal,
+                             struct js_registry *registry, struct js_err *err)
+{
+    struct js_journal_file *file = journal->file;
+    struct js_journal_holder holder;
+    bool is_read_only = journal->config->is_read_only;
+    int rc = journal_open_locked(file, err);
+    if (rc < 0 || !js_journal_file_look(file).is_open)
+        return rc;
+    if (journal->is_fresh) {
+        /* A run that starts over, and is started again, goes on with what it
+         * has begun itself. */
+        journal_read_holder(file, &holder);
+        journal->is_fresh = !is_earlier_start(journal->config, &holder);
+    }
+    if (journal->is_fresh && is_read_only)
+        return 0;
+    /* What is set aside does not matter, be it damaged; but who holds it
+     * does. */
+    struct js_registry *into = journal->is_fresh ? js_registry_new() : registry;
+    if (!into)
+        return js_journal_file_cannot(file, "read", err);
+    rc = js_journal_file_read(file, into, &journal->old, err);
+    if (journal->is_fresh)
+        js_registry_free(into);
+    if (rc < 0 && !journal->is_fresh)
+        return rc;
+    if (is_read_only)
+        return 0;
+    rc = journal_check_holder(journal, rc == 0, err);
+    return rc < 0 || journal->is_fresh
+               ? rc
+               : js_journal_file_cut(file, &journal->old, err);
+}
+
+/* ---------------------------------------------------------------- earlier runs
+ */
+
+/* True if jobs of that run may still go on within its lease. */
+static bool dead_run_may_go_on(const struct js_journal_dead *dead,
+                               const struct js_buf *processes)
+{
+    return dead->lease_ns > 0 && (dead->outlives || dead->is_here) &&
+           !js_journal_is_known_gone(dead, processes);
+}
+
+static void journal_note_dead_runs(struct js_journal *journal)
+{
+    const struct js_journal_contents *old = &journal->old;
+    for (size_t i = 0; i < old->dead_count; i++) {
+        const struct js_journal_dead *dead = &old->dead[i];
+        if (dead->id == 0 || (dead->lease_ns == 0 &&
+                              !js_journal_is_known_gone(dead, &old->processes)))
+            continue;
+        /* Its slaves may start what they have until their lease is over,
+         * although the next run has begun by then. */
+        bool is_until_known = dead->until_unix_ns > 0 &&
+                              dead->until_unix_ns < INT64_MAX - dead->lease_ns;
+        journal->dead[journal->dead_count++] = (struct js_dead_run){
+            .id = dead->id,
+            .begin_unix_ns = dead->begin_unix_ns,
+            .until_unix_ns =
+                is_until_known ? dead->until_unix_ns + dead->lease_ns : 0};
+    }
+}
+
+static void journal_find_quiet(struct js_journal *journal)
+{
+    const struct js_journal_contents *old = &journal->old;
+    int64_t idle_ns = js_journal_file_look(journal->file).idle_ns;
+    for (size_t i = 0; i < old->dead_count; i++) {
+        const struct js_journal_dead *dead = &old->dead[i];
+        if (!dead_run_may_go_on(dead, &old->processes))
+            continue;
+        /* When the last run ended is known by the clock of the file system,
+         * wherever that is; each of the others ended before its successor
+         * began, by the clock of that one. */
+        int64_t ago_ns = dead->until_unix_ns > 0
+                             ? js_clock_unix_ns() - dead->until_unix_ns
+                             : idle_ns;
+        if (ago_ns < 0) /* the clock was put back */
+            ago_ns = 0;
+        if (ago_ns < dead->lease_ns &&
+            dead->lease_ns - ago_ns > journal->quiet_ns)
+            journal->quiet_ns = dead->lease_ns - ago_ns;
+    }
+}
+
+bool js_journal_is_quiet(const struct js_journal *journal)
+{
+    const struct js_journal_contents *old = &journal->old;
+    for (size_t i = 0; i < old->dead_count; i++) {
+        if (dead_run_may_go_on(&old->dead[i], &old->processes))
+            return false;
+    }
+    return true;
+}
+
+int64_t js_journal_quiet_ns(const struct js_journal *journal)
+{
+    return journal->quiet_ns;
+}
+
+const struct js_dead_run *js_journal_dead_runs(const struct js_journal *journal,
+                                               size_t *count)
+{
+    *count = journal->dead_count;
+    return journal->dead;
+}
+
+/* ---------------------------------------------------------------- opening */
+
 void js_journal_close(struct js_journal *journal)
 {
     if (!journal)
         return;
     int saved = errno;
     js_journal_file_close(journal->file);
-    js_journal_contents_release(&journal->found.contents);
+    js_journal_contents_release(&journal->old);
     free(journal->line);
     free(journal);
     errno = saved;
-}
-
-static struct js_journal *journal_new(const struct js_journal_config *config)
-{
-    struct js_journal *journal = calloc(1, sizeof(*journal));
-    if (!journal)
-        return NULL;
-    journal->run_id = js_process_new_id();
-    journal->file = js_journal_file_new(config);
-    journal->line = calloc(1, sizeof(*journal->line));
-    if (journal->file && journal->line) {
-        journal->config = js_journal_file_config(journal->file);
-        return journal;
-    }
-    js_journal_close(journal);
-    return NULL;
-}
-
-/* Its slaves may start what they have until their lease is over, although the
- * next run has begun by then. */
-static int64_t end_of_dead(const struct js_journal_dead *dead)
-{
-    bool is_known = dead->until_unix_ns > 0 &&
-                    dead->until_unix_ns < INT64_MAX - dead->lease_ns;
-    return is_known ? dead->until_unix_ns + dead->lease_ns : 0;
-}
-
-/* What was found is kept: js_journal_is_quiet() looks at it again. */
-static void note_dead_runs(struct js_journal *journal)
-{
-    const struct js_journal_contents *old = &journal->found.contents;
-    for (size_t i = 0; i < old->dead_count; i++) {
-        const struct js_journal_dead *dead = &old->dead[i];
-        if (dead->id == 0 || (dead->lease_ns == 0 &&
-                              !js_journal_is_known_gone(dead, &old->processes)))
-            continue;
-        journal->dead[journal->dead_count++] =
-            (struct js_dead_run){.id = dead->id,
-                                 .begin_unix_ns = dead->begin_unix_ns,
-                                 .until_unix_ns = end_of_dead(dead)};
-    }
 }
 
 int js_journal_open(const struct js_journal_config *config,
                     struct js_registry *registry, struct js_journal **ret,
                     struct js_err *err)
 {
-    struct js_journal *journal = journal_new(config);
-    if (!journal) {
-        js_err_errno(err, "the journal %s", config->path);
-        return JS_JOURNAL_CANNOT;
-    }
-    int rc = js_journal_takeover(journal->file, registry, &journal->found, err);
-    if (rc < 0) {
-        js_journal_close(journal);
-        return rc;
-    }
+    int rc = JS_JOURNAL_CANNOT;
+    struct js_journal *journal = calloc(1, sizeof(*journal));
+    if (!journal)
+        goto no_memory;
+    journal->run_id = js_process_new_id();
+    journal->file = js_journal_file_new(config);
+    journal->line = calloc(1, sizeof(*journal->line));
+    if (!journal->file || !journal->line)
+        goto no_memory;
+    journal->config = js_journal_file_config(journal->file);
+    journal->is_fresh = config->is_fresh;
+    rc = journal_take_over(journal, registry, err);
+    if (rc < 0)
+        goto fail;
     journal->has_jobs = js_registry_count(registry) > 0;
     if (!config->is_read_only)
-        note_dead_runs(journal);
+        journal_note_dead_runs(journal);
     *ret = journal;
     return 0;
+no_memory:
+    js_err_errno(err, "cannot open the journal %s", config->path);
+fail:
+    js_journal_close(journal);
+    return rc;
 }
 
 int js_journal_name(const char *job_file, char **ret)
@@ -142,40 +353,6 @@ uint64_t js_journal_run_id(const struct js_journal *journal)
     return journal->run_id;
 }
 
-bool js_journal_is_quiet(const struct js_journal *journal)
-{
-    const struct js_journal_contents *old = &journal->found.contents;
-    for (size_t i = 0; i < old->dead_count; i++) {
-        if (js_journal_takeover_may_run(&old->dead[i], &old->processes))
-            return false;
-    }
-    return true;
-}
-
-static void find_quiet(struct js_journal *journal)
-{
-    const struct js_journal_contents *old = &journal->found.contents;
-    int64_t idle_ns = js_journal_file_idle_ns(journal->file);
-    for (size_t i = 0; i < old->dead_count; i++) {
-        int64_t left_ns = js_journal_takeover_left_ns(&old->dead[i],
-                                                      &old->processes, idle_ns);
-        if (left_ns > journal->quiet_ns)
-            journal->quiet_ns = left_ns;
-    }
-}
-
-int64_t js_journal_quiet_ns(const struct js_journal *journal)
-{
-    return journal->quiet_ns;
-}
-
-const struct js_dead_run *js_journal_dead_runs(const struct js_journal *journal,
-                                               size_t *count)
-{
-    *count = journal->dead_count;
-    return journal->dead;
-}
-
 /* ---------------------------------------------------------------- beginning */
 
 static int add_line(struct js_journal *journal,
@@ -196,23 +373,12 @@ static int end_gathering(struct js_journal *journal)
     return 0;
 }
 
-/* What this run is part of. */
-static int put_part(struct js_journal *journal, struct js_buf *buf)
+/* Returns JS_JOURNAL_CANNOT. */
+static int journal_no_memory(const struct js_journal *journal,
+                             struct js_err *err)
 {
-    const struct js_journal_part *part = journal->config->part;
-    struct js_journal_line *line = journal->line;
-    int rc = 0;
-    *line = (struct js_journal_line){.kind = JS_JOURNAL_LINE_BATCH,
-                                     .restarts = part->batch_restarts};
-    snprintf(line->text, sizeof(line->text), "%s", part->batch);
-    if (part->batch[0])
-        rc = js_journal_format_write(buf, line);
-    *line = (struct js_journal_line){.kind = JS_JOURNAL_LINE_PART,
-                                     .mark = part->command,
-                                     .restarts = part->restarts};
-    if (rc == 0 && part->command != 0)
-        rc = js_journal_format_write(buf, line);
-    return rc;
+    js_err_errno(err, "cannot write to the journal %s", journal->config->path);
+    return JS_JOURNAL_CANNOT;
 }
 
 /* Processes first, as in js_journal_add_slave(). */
@@ -220,8 +386,7 @@ static int put_dead_run(struct js_journal *journal, struct js_buf *buf,
                         const struct js_journal_dead *dead)
 {
     const struct js_journal_process *all =
-        (const struct js_journal_process *)
-            journal->found.contents.processes.data;
+        (const struct js_journal_process *)journal->old.processes.data;
     struct js_journal_line *line = journal->line;
     for (size_t i = 0; i < dead->count; i++) {
         const struct js_journal_process *process = &all[dead->first + i];
@@ -249,41 +414,47 @@ static int put_dead_run(struct js_journal *journal, struct js_buf *buf,
     return js_journal_format_write(buf, line);
 }
 
-/* A new file begins with what is still to be known of the one before. */
-static int journal_put_head(struct js_journal *journal, struct js_buf *buf)
-{
-    *journal->line =
-        (struct js_journal_line){.kind = JS_JOURNAL_LINE_HEAD, .id = VERSION};
-    int rc = js_journal_format_write(buf, journal->line);
-    for (size_t i = 0; rc == 0 && i < journal->found.contents.dead_count; i++)
-        rc = put_dead_run(journal, buf, &journal->found.contents.dead[i]);
-    return rc;
-}
-
 /* The records that stand in front of what was gathered. */
 static int put_beginning(struct js_journal *journal, struct js_buf *buf)
 {
+    const struct js_journal_config *config = journal->config;
+    const struct js_journal_part *part = config->part;
     uint64_t pid = (uint64_t)getpid();
     struct js_journal_line *line = journal->line;
-    if (js_journal_file_is_empty(journal->file) &&
-        journal_put_head(journal, buf) < 0)
-        return -1;
+    int rc = 0;
+    if (js_journal_file_look(journal->file).is_empty) {
+        *line = (struct js_journal_line){.kind = JS_JOURNAL_LINE_HEAD,
+                                         .id = VERSION};
+        rc = js_journal_format_write(buf, line);
+        /* What is still to be known of the file that was set aside. */
+        for (size_t i = 0; rc == 0 && i < journal->old.dead_count; i++)
+            rc = put_dead_run(journal, buf, &journal->old.dead[i]);
+    }
     *line = (struct js_journal_line){
         .kind = JS_JOURNAL_LINE_RUN,
         .pid = pid,
         .started = js_process_start(pid),
         .boot = js_process_boot(),
         .unix_us = (uint64_t)(js_clock_unix_ns() / JS_NS_PER_US)};
-    snprintf(line->text, sizeof(line->text), "%s", journal->config->host);
-    int rc = js_journal_format_write(buf, line);
+    snprintf(line->text, sizeof(line->text), "%s", config->host);
+    if (rc == 0)
+        rc = js_journal_format_write(buf, line);
     *line = (struct js_journal_line){
         .kind = JS_JOURNAL_LINE_LEASE,
-        .lease_us = (uint64_t)(journal->config->lease_ns / JS_NS_PER_US),
-        .outlives = journal->config->outlives};
-    if (rc == 0 && journal->config->lease_ns > 0)
+        .lease_us = (uint64_t)(config->lease_ns / JS_NS_PER_US),
+        .outlives = config->outlives};
+    if (rc == 0 && config->lease_ns > 0)
         rc = js_journal_format_write(buf, line);
-    if (rc == 0)
-        rc = put_part(journal, buf);
+    *line = (struct js_journal_line){.kind = JS_JOURNAL_LINE_BATCH,
+                                     .restarts = part->batch_restarts};
+    snprintf(line->text, sizeof(line->text), "%s", part->batch);
+    if (rc == 0 && part->batch[0])
+        rc = js_journal_format_write(buf, line);
+    *line = (struct js_journal_line){.kind = JS_JOURNAL_LINE_PART,
+                                     .mark = part->command,
+                                     .restarts = part->restarts};
+    if (rc == 0 && part->command != 0)
+        rc = js_journal_format_write(buf, line);
     *line = (struct js_journal_line){.kind = JS_JOURNAL_LINE_MARK,
                                      .mark = journal->run_id,
                                      .space = js_process_space()};
@@ -297,117 +468,82 @@ int js_journal_begin(struct js_journal *journal, struct js_err *err)
 {
     struct js_buf *waiting = js_journal_file_waiting(journal->file);
     struct js_buf first = JS_BUF_INIT;
-    int rc = js_journal_file_make(journal->file, journal->found.is_fresh, err);
+    int rc = js_journal_file_make(journal->file, journal->is_fresh, err);
     if (rc < 0)
         return rc;
     if (end_gathering(journal) < 0 || put_beginning(journal, &first) < 0 ||
         js_buf_append(&first, waiting->data, waiting->len) < 0) {
         js_buf_release(&first);
-        js_err_errno(err, "the journal %s", journal->config->path);
-        return JS_JOURNAL_CANNOT;
+        return journal_no_memory(journal, err);
     }
     js_buf_release(waiting);
     *waiting = first;
     journal->phase = BEGUN;
     rc = js_journal_file_begin(journal->file, err);
     if (rc == 0)
-        find_quiet(journal);
+        journal_find_quiet(journal);
     return rc;
 }
 
 /* ---------------------------------------------------------------- records */
 
-/* Room for one more of this kind in the record being gathered. */
-static struct js_journal_line *journal_gather(struct js_journal *journal,
-                                              enum js_journal_line_kind kind,
-                                              uint64_t id)
-{
-    struct js_journal_line *line = journal->line;
-    bool follows = kind != JS_JOURNAL_LINE_JOBS || id == line->id + line->count;
-    if (line->count > 0 &&
-        (line->kind != kind || line->count == JS_JOURNAL_LINE_LIST ||
-         !follows) &&
-        end_gathering(journal) < 0)
-        return NULL;
-    if (line->count == 0) {
-        line->kind = kind;
-        line->id = id;
-    }
-    return line;
-}
-
-static int gather_id(struct js_journal *journal, enum js_journal_line_kind kind,
-                     uint64_t id)
-{
-    struct js_journal_line *line = journal_gather(journal, kind, 0);
-    if (!line)
-        return -1;
-    line->ids[line->count++] = id;
-    return 0;
-}
-
-static int gather_job(struct js_journal *journal,
-                      const struct js_resume_news *news)
-{
-    struct js_journal_line *line =
-        journal_gather(journal, JS_JOURNAL_LINE_JOBS, news->id);
-    if (!line)
-        return -1;
-    line->identities[line->count++] = *news->identity;
-    return 0;
-}
-
-/* One that would not fit is left out: nothing but "changed" depends on it. */
-static int journal_add_name(struct js_journal *journal, uint64_t id,
-                            const char *name)
-{
-    struct js_journal_line *line = journal->line;
-    if (strlen(name) >= sizeof(line->text))
-        return 0;
-    if (end_gathering(journal) < 0)
-        return -1;
-    line->kind = JS_JOURNAL_LINE_NAME;
-    line->id = id;
-    snprintf(line->text, sizeof(line->text), "%s", name);
-    return add_line(journal, line);
-}
-
 int js_journal_add_news(struct js_journal *journal,
                         const struct js_resume_news *news)
 {
+    static const enum js_journal_line_kind kinds[] = {
+        [JS_RESUME_ACCEPTED] = JS_JOURNAL_LINE_JOBS,
+        [JS_RESUME_NAMED] = JS_JOURNAL_LINE_NAME,
+        [JS_RESUME_AGAIN] = JS_JOURNAL_LINE_AGAIN,
+        [JS_RESUME_GONE] = JS_JOURNAL_LINE_GONE,
+        [JS_RESUME_BACK] = JS_JOURNAL_LINE_BACK,
+    };
+    enum js_journal_line_kind kind = kinds[news->change];
+    struct js_journal_line *line = journal->line;
     if (journal->config->is_read_only)
         return 0;
-    switch (news->change) {
-    case JS_RESUME_ACCEPTED:
-        return gather_job(journal, news);
-    case JS_RESUME_NAMED:
-        return journal_add_name(journal, news->id, news->name);
-    case JS_RESUME_AGAIN:
-        return gather_id(journal, JS_JOURNAL_LINE_AGAIN, news->id);
-    case JS_RESUME_GONE:
-        return gather_id(journal, JS_JOURNAL_LINE_GONE, news->id);
-    case JS_RESUME_BACK:
-        return gather_id(journal, JS_JOURNAL_LINE_BACK, news->id);
+    if (kind == JS_JOURNAL_LINE_NAME) {
+        /* One that would not fit is left out: nothing but "changed" depends on
+         * it. */
+        if (strlen(news->name) >= sizeof(line->text))
+            return 0;
+        if (end_gathering(journal) < 0)
+            return -1;
+        line->kind = kind;
+        line->id = news->id;
+        snprintf(line->text, sizeof(line->text), "%s", news->name);
+        return add_line(journal, line);
     }
+    /* The record being gathered takes one more of its kind; of jobs, whose
+     * record has only the first id, only the next one. */
+    bool is_job = kind == JS_JOURNAL_LINE_JOBS;
+    bool is_fit = line->kind == kind && line->count < JS_JOURNAL_LINE_LIST &&
+                  (!is_job || news->id == line->id + line->count);
+    if (line->count > 0 && !is_fit && end_gathering(journal) < 0)
+        return -1;
+    if (line->count == 0) {
+        line->kind = kind;
+        line->id = is_job ? news->id : 0;
+    }
+    if (is_job)
+        line->identities[line->count++] = *news->identity;
+    else
+        line->ids[line->count++] = news->id;
     return 0;
 }
 
-/* Processes first: where the end is torn off none is thought to be complete. */
 int js_journal_add_slave(struct js_journal *journal, unsigned slave,
                          uint32_t slots, const char *host,
                          const struct js_process_pair *processes)
 {
     struct js_journal_line *line = journal->line;
+    /* Processes first: where the end is torn off, a slave without its processes
+     * must not be thought to be complete. */
+    if (processes && js_journal_add_processes(journal, slave, processes) < 0)
+        return -1;
     if (end_gathering(journal) < 0)
         return -1;
-    line->id = slave;
-    if (processes) {
-        line->kind = JS_JOURNAL_LINE_PROCESS;
-        line->processes = *processes;
-        if (add_line(journal, line) < 0)
-            return -1;
-    }
     line->kind = JS_JOURNAL_LINE_SLAVE;
+    line->id = slave;
     line->slots = slots;
     snprintf(line->text, sizeof(line->text), "%s", host);
     return add_line(journal, line);
@@ -480,50 +616,35 @@ static int add_said(struct js_journal *journal,
     return add_line(journal, line);
 }
 
-static int add_leftovers(struct js_journal *journal,
-                         const struct js_completion *completion)
-{
-    struct js_journal_line *line = journal->line;
-    if (completion->outcome.leftovers == 0)
-        return 0;
-    line->kind = JS_JOURNAL_LINE_LEFTOVERS;
-    line->id = completion->job->id;
-    line->attempt = completion->job->attempt;
-    line->outcome.leftovers = completion->outcome.leftovers;
-    return add_line(journal, line);
-}
-
-static int journal_add_end(struct js_journal *journal,
-                           const struct js_completion *completion,
-                           uint64_t parent_id)
-{
-    struct js_journal_line *line = journal->line;
-    line->kind = journal_kind_of(completion);
-    line->id = completion->job->id;
-    line->parent = parent_id;
-    line->attempt = completion->job->attempt;
-    line->slave = completion->slave;
-    line->cores = completion->cores;
-    line->outcome = completion->outcome;
-    return add_line(journal, line);
-}
-
 int js_journal_add_finish(struct js_journal *journal,
                           const struct js_completion *completion,
                           uint64_t parent_id)
 {
+    struct js_buf *waiting = js_journal_file_waiting(journal->file);
+    struct js_journal_line *line = journal->line;
     if (end_gathering(journal) < 0)
         return -1;
-    struct js_buf *waiting = js_journal_file_waiting(journal->file);
+    /* All of them, or none: the one that finishes the job comes last, so a
+     * reader that misses it knows nothing of the attempt. */
     size_t before = waiting->len;
-    if (add_said(journal, completion) < 0 ||
-        add_leftovers(journal, completion) < 0 ||
-        journal_add_end(journal, completion, parent_id) < 0) {
+    int rc = add_said(journal, completion);
+    line->id = completion->job->id;
+    line->attempt = completion->job->attempt;
+    line->outcome = completion->outcome;
+    line->kind = JS_JOURNAL_LINE_LEFTOVERS;
+    if (rc == 0 && completion->outcome.leftovers > 0)
+        rc = add_line(journal, line);
+    line->kind = journal_kind_of(completion);
+    line->parent = parent_id;
+    line->slave = completion->slave;
+    line->cores = completion->cores;
+    if (rc == 0)
+        rc = add_line(journal, line);
+    if (rc == 0)
+        js_journal_file_add_finish(journal->file);
+    else
         waiting->len = before;
-        return -1;
-    }
-    js_journal_file_add_finish(journal->file);
-    return 0;
+    return rc;
 }
 
 int js_journal_add_begun(struct js_journal *journal, const struct js_job *job,
@@ -544,27 +665,27 @@ int js_journal_add_begun(struct js_journal *journal, const struct js_job *job,
 
 uint64_t js_journal_recorded(const struct js_journal *journal)
 {
-    return js_journal_file_recorded(journal->file);
+    return js_journal_file_look(journal->file).recorded;
 }
 
 uint64_t js_journal_unwritten(const struct js_journal *journal)
 {
-    return js_journal_file_unwritten(journal->file);
+    return js_journal_file_look(journal->file).unwritten;
 }
 
 bool js_journal_is_gone(const struct js_journal *journal)
 {
-    return js_journal_file_is_gone(journal->file);
+    return js_journal_file_look(journal->file).is_gone;
 }
 
 bool js_journal_is_settled(const struct js_journal *journal)
 {
-    return js_journal_file_is_settled(journal->file);
+    return js_journal_file_look(journal->file).is_settled;
 }
 
 int64_t js_journal_deadline_ns(const struct js_journal *journal)
 {
-    return js_journal_file_deadline_ns(journal->file);
+    return js_journal_file_look(journal->file).deadline_ns;
 }
 
 void js_journal_sync_soon(struct js_journal *journal)
@@ -575,20 +696,20 @@ void js_journal_sync_soon(struct js_journal *journal)
 int js_journal_commit(struct js_journal *journal, int64_t now_ns,
                       struct js_err *err)
 {
-    if (end_gathering(journal) < 0)
-        return js_err_errno(err, "the journal %s", journal->config->path);
-    int rc = js_journal_file_commit(journal->file, now_ns, err);
+    int rc = end_gathering(journal) < 0
+                 ? journal_no_memory(journal, err)
+                 : js_journal_file_commit(journal->file, now_ns, err);
+#ifdef JS_DEBUG
     js_journal_assert_invariants(journal);
+#endif
     return rc;
 }
 
 int js_journal_settle(struct js_journal *journal, struct js_err *err)
 {
-    if (end_gathering(journal) < 0)
-        return js_err_errno(err, "the journal %s", journal->config->path);
-    int rc = js_journal_file_settle(journal->file, err);
-    js_journal_assert_invariants(journal);
-    return rc;
+    return end_gathering(journal) < 0
+               ? journal_no_memory(journal, err)
+               : js_journal_file_settle(journal->file, err);
 }
 
 int js_journal_end(struct js_journal *journal, int status, struct js_err *err)
@@ -599,33 +720,33 @@ int js_journal_end(struct js_journal *journal, int status, struct js_err *err)
     if (!has_begun)
         return 0;
     if (end_gathering(journal) < 0)
-        return js_err_errno(err, "the journal %s", journal->config->path);
+        return journal_no_memory(journal, err);
     line->kind = JS_JOURNAL_LINE_END;
     line->status = (uint64_t)status;
     line->unix_us = (uint64_t)(js_clock_unix_ns() / JS_NS_PER_US);
     if (add_line(journal, line) < 0)
-        return js_err_errno(err, "the journal %s", journal->config->path);
+        return journal_no_memory(journal, err);
     int rc = js_journal_file_end(journal->file, err);
+#ifdef JS_DEBUG
     js_journal_assert_invariants(journal);
+#endif
     return rc;
 }
 
-#ifdef JS_DEBUG
 void js_journal_assert_invariants(const struct js_journal *journal)
 {
     const struct js_journal_line *line = journal->line;
-    const struct js_journal_contents *old = &journal->found.contents;
+    const struct js_journal_contents *old = &journal->old;
     bool is_list = line->kind == JS_JOURNAL_LINE_JOBS ||
                    line->kind == JS_JOURNAL_LINE_AGAIN ||
                    line->kind == JS_JOURNAL_LINE_GONE ||
                    line->kind == JS_JOURNAL_LINE_BACK;
-    assert(line->count == 0 || is_list);
-    assert(line->count <= JS_JOURNAL_LINE_LIST);
-    assert(journal->dead_count <= old->dead_count);
-    assert(old->dead_count <= JS_JOURNAL_DEAD);
-    assert(journal->phase != OPENED || journal->quiet_ns == 0);
-    assert(journal->phase == OPENED || !journal->config->is_read_only);
-    assert(journal->run_id != 0);
+    JS_INVARIANT(line->count == 0 || is_list);
+    JS_INVARIANT(line->count <= JS_JOURNAL_LINE_LIST);
+    JS_INVARIANT(journal->dead_count <= old->dead_count);
+    JS_INVARIANT(old->dead_count <= JS_JOURNAL_DEAD);
+    JS_INVARIANT(journal->phase != OPENED || journal->quiet_ns == 0);
+    JS_INVARIANT(journal->phase == OPENED || !journal->config->is_read_only);
+    JS_INVARIANT(journal->run_id != 0);
     js_journal_file_assert_invariants(journal->file);
 }
-#endif

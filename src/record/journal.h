@@ -3,9 +3,9 @@
  *
  * It is all that a later run needs to go on. js_journal_open() reads it into a
  * registry (list/registry.h); whatever happens from then on is appended.
- * Nothing is ever overwritten. This module knows what is recorded and when;
- * record/journal_takeover.h decides whether the run may go on from the file,
- * and record/journal_file.h brings the records to disk.
+ * Nothing is ever overwritten. This module knows what is recorded and when, and
+ * whether the run may go on from the file that it finds; record/journal_file.h
+ * brings the records to disk.
  *
  * THE FORMAT, version 2
  *
@@ -59,12 +59,16 @@
  *                       next.
  *     slave slave slots HOST
  *                       It takes part in this run.
- *     left slave        It no longer takes part. What it has begun and not
- * ended runs again. began id attempt slave start_us The job had been running
- * for a second or so when this was written. start_us is since 1970, by the
- * master's clock. said id attempt stream TEXT The last lines
- * (record/completion.h) that the attempt has written, whose failed or retried
- * follows: of its stderr (2) or, if that was empty, of its stdout (1).
+ *     left slave        It no longer takes part. What it has begun and
+ *                       not ended runs again.
+ *     began id attempt slave start_us
+ *                       The job had been running for a second or so when this
+ *                       was written. start_us is since 1970, by the master's
+ *                       clock.
+ *     said id attempt stream TEXT
+ *                       The last lines (record/completion.h) that the attempt
+ *                       has written, whose failed or retried follows: of its
+ *                       stderr (2) or, if that was empty, of its stdout (1).
  *     leftovers id attempt count
  *                       So many processes that the attempt left behind were
  *                       ended. The attempt's own record follows.
@@ -280,16 +284,7 @@ int js_journal_end(struct js_journal *journal, int status, struct js_err *err);
 /* Unlocks and frees; what was not written is dropped. NULL is allowed. */
 void js_journal_close(struct js_journal *journal);
 
-/* In a debug build (-DJS_DEBUG): counts again what is counted step by step, and
- * aborts if it differs. Each commit does so. */
-#ifdef JS_DEBUG
+/* Counts again what is counted step by step (base/invariant.h). */
 void js_journal_assert_invariants(const struct js_journal *journal);
-#else
-static inline void
-js_journal_assert_invariants(const struct js_journal *journal)
-{
-    (void)journal;
-}
-#endif
 
 #endif

@@ -5,7 +5,6 @@
 #include "base/file.h"
 #include "record/journal.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -76,7 +75,7 @@ struct js_journal_file {
     int64_t touched_ns; /* when the last heartbeat was */
 
     struct timespec old_time; /* when what was found was last written to */
-    int64_t idle_ns;          /* see js_journal_file_idle_ns() */
+    int64_t idle_ns;          /* see js_journal_file_look() */
 
     struct js_buf buf;
     size_t written; /* bytes of buf */
@@ -86,7 +85,7 @@ struct js_journal_file {
     uint64_t on_disk;  /* ... that a sync has brought there */
     uint64_t recorded; /* see js_journal_recorded() */
 
-    struct js_bgsync syncer;
+    struct js_bgsync bgsync;
     enum sync_state sync;
     bool is_sync_wanted; /* soon, of what is written by the next commit */
     bool has_ended;      /* nobody waits for a sync any more */
@@ -105,7 +104,7 @@ void js_journal_file_close(struct js_journal_file *file)
     if (!file)
         return;
     int saved = errno;
-    js_bgsync_end(&file->syncer, true);
+    js_bgsync_end(&file->bgsync, true);
     js_fd_close(&file->fd);
     js_buf_release(&file->buf);
     free(file->path);
@@ -142,26 +141,6 @@ const struct js_journal_config *
 js_journal_file_config(const struct js_journal_file *file)
 {
     return &file->config;
-}
-
-bool js_journal_file_is_open(const struct js_journal_file *file)
-{
-    return file->fd >= 0;
-}
-
-bool js_journal_file_is_locked(const struct js_journal_file *file)
-{
-    return file->is_locked;
-}
-
-bool js_journal_file_is_empty(const struct js_journal_file *file)
-{
-    return file->size == 0;
-}
-
-int64_t js_journal_file_idle_ns(const struct js_journal_file *file)
-{
-    return file->idle_ns;
 }
 
 struct js_buf *js_journal_file_waiting(struct js_journal_file *file)
@@ -224,44 +203,24 @@ static int check_ours(struct js_journal_file *file)
     return file->holding == TAKEN ? -1 : 0;
 }
 
-/* The heartbeat: a run that finds the file learns how long ago we were there.
- * Returns 0, or -1 with errno. */
-static int beat(struct js_journal_file *file, int64_t now_ns)
-{
-    if (file->config.lease_ns == 0 ||
-        now_ns - file->touched_ns < file->config.lease_ns / HEARTBEATS)
-        return 0;
-    if (check_ours(file) < 0)
-        return -1;
-    file->touched_ns = now_ns;
-    futimens(file->fd, NULL); /* if it cannot: they wait longer */
-    return 0;
-}
-
-static bool is_bad_name(int error)
-{
-    static const int errors[] = {EACCES,  EPERM,  EROFS,       ENOENT,
-                                 ENOTDIR, EISDIR, ENAMETOOLONG};
-    for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
-        if (error == errors[i])
-            return true;
-    }
-    return error == ELOOP;
-}
-
 int js_journal_file_cannot(const struct js_journal_file *file, const char *what,
                            struct js_err *err)
 {
+    static const int bad_names[] = {EACCES, EPERM,  EROFS,        ENOENT,
+                                    ELOOP,  EISDIR, ENAMETOOLONG, ENOTDIR};
     int error = errno;
+    bool is_bad_name = false;
+    for (size_t i = 0; i < sizeof(bad_names) / sizeof(bad_names[0]); i++)
+        is_bad_name |= error == bad_names[i];
     const char *hint = "";
     if (error == ELOOP)
         hint = "; it is a symbolic link: name its target with --journal";
-    else if (is_bad_name(error))
+    else if (is_bad_name)
         hint = "; name another file with --journal, or use --no-journal";
     js_err_set(err, "cannot %s the journal %s: %s%s", what, file->path,
                js_errno_text(error), hint);
-    /* Where the run goes on it could be opened before. */
-    bool is_refused = is_bad_name(error) && file->part.restarts == 0;
+    /* The start before this one could open it, so the name is not to blame. */
+    bool is_refused = is_bad_name && file->part.restarts == 0;
     return is_refused ? JS_JOURNAL_REFUSED : JS_JOURNAL_CANNOT;
 }
 
@@ -278,7 +237,7 @@ int js_journal_file_open(struct js_journal_file *file, struct js_err *err)
     if (S_ISREG(st.st_mode))
         return 0;
     js_err_set(err,
-               "the journal %s is not a regular file: name another with "
+               "the journal %s is not a regular file: name another file with "
                "--journal",
                file->path);
     return JS_JOURNAL_REFUSED;
@@ -295,70 +254,48 @@ int js_journal_file_read(struct js_journal_file *file,
 {
     struct js_journal_reader reader = {.host = file->host, .part = &file->part};
     struct stat st;
-    int rc = js_journal_load(file->fd, file->path, &reader, registry, ret, err);
-    int error = errno;
+    int rc = js_journal_load(file->fd, file->path, &reader, registry, NULL,
+                             NULL, ret, err);
+    int refusal = errno == EBADMSG ? JS_JOURNAL_REFUSED : JS_JOURNAL_CANNOT;
     if (fstat(file->fd, &st) == 0)
         file->old_time = st.st_mtim;
-    errno = error;
-    return rc;
-}
-
-/* Appends the torn tail to FILE.torn. */
-static int save_tail(const struct js_journal_file *file, const char *path,
-                     const struct js_journal_contents *contents)
-{
-    struct js_buf tail = JS_BUF_INIT;
-    size_t size = (size_t)(contents->size - contents->valid);
-    int rc = -1;
-    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC,
-                  0600);
-    if (fd >= 0 && js_buf_reserve(&tail, size) == 0 &&
-        js_file_pread(file->fd, tail.data, size, (off_t)contents->valid) ==
-            (ssize_t)size &&
-        js_file_write(fd, tail.data, size) == 0)
-        rc = fsync(fd);
-    js_fd_close(&fd);
-    js_buf_release(&tail);
-    return rc;
+    return rc < 0 ? refusal : 0;
 }
 
 int js_journal_file_cut(struct js_journal_file *file,
                         const struct js_journal_contents *contents,
                         struct js_err *err)
 {
-    struct js_buf path = JS_BUF_INIT;
-    int rc = -1;
-    file->size = (off_t)contents->valid;
-    if (contents->size == contents->valid)
+    struct js_buf path = JS_BUF_INIT, tail = JS_BUF_INIT;
+    off_t end = (off_t)contents->valid;
+    size_t size = (size_t)(contents->size - contents->valid);
+    int fd = -1;
+    file->size = end;
+    if (size == 0)
         return 0;
     if (js_buf_printf(&path, "%s.torn", file->path) == 0 &&
-        js_buf_string(&path))
-        rc = save_tail(file, path.data, contents);
-    if (rc == 0)
-        rc = ftruncate(file->fd, (off_t)contents->valid);
-    if (rc == 0)
+        js_buf_string(&path) && js_buf_reserve(&tail, size) == 0)
+        fd = open(path.data,
+                  O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
+    /* The copy is on disk before the original is cut off. */
+    bool is_cut =
+        fd >= 0 &&
+        js_file_pread(file->fd, tail.data, size, end) == (ssize_t)size &&
+        js_file_write(fd, tail.data, size) == 0 && fsync(fd) == 0 &&
+        ftruncate(file->fd, end) == 0;
+    int rc = is_cut
+                 ? 0
+                 : js_journal_file_cannot(file, "cut off the torn end of", err);
+    if (is_cut)
         js_log(&file->config.log,
-               "%s: the last %" PRIu64 " bytes, from offset %" PRIu64
-               ", are no whole record: they are kept in %s and cut off; what "
-               "they may have said is run again",
-               file->path, contents->size - contents->valid, contents->valid,
-               path.data);
-    else
-        rc = js_journal_file_cannot(file, "cut the torn end of", err);
+               "%s: the last %zu bytes, from offset %" PRIu64
+               ", are not a complete record and were moved to %s; if they "
+               "recorded a job, it runs again",
+               file->path, size, contents->valid, path.data);
+    js_fd_close(&fd);
+    js_buf_release(&tail);
     js_buf_release(&path);
     return rc;
-}
-
-/* What is there is no longer of this name; it is closed when that is done. */
-static int set_aside(struct js_journal_file *file, struct js_err *err)
-{
-    struct js_buf path = JS_BUF_INIT;
-    int rc = -1;
-    if (js_buf_printf(&path, "%s.old", file->path) == 0 && js_buf_string(&path))
-        rc = rename(file->path, path.data);
-    js_buf_release(&path);
-    js_fd_close(&file->fd);
-    return rc < 0 ? js_journal_file_cannot(file, "set aside", err) : 0;
 }
 
 /* ---------------------------------------------------------------- writing */
@@ -368,44 +305,45 @@ static size_t journal_waiting_bytes(const struct js_journal_file *file)
     return file->buf.len - file->written;
 }
 
-static bool is_finish(const struct js_journal_line *line)
-{
-    return line->kind == JS_JOURNAL_LINE_OK ||
-           line->kind == JS_JOURNAL_LINE_FAILED ||
-           line->kind == JS_JOURNAL_LINE_RETRIED ||
-           line->kind == JS_JOURNAL_LINE_STOPPED ||
-           line->kind == JS_JOURNAL_LINE_SKIPPED;
-}
-
-/* A write has failed on the way: the records that are whole in the file wait no
- * more. */
-static void drop_written(struct js_journal_file *file)
+/* How many of the records finish a job, and where the last whole one ends. */
+static uint64_t journal_count_finishes(const char *bytes, size_t len,
+                                       size_t *ret_end)
 {
     struct js_journal_line line; /* large, but this is rare */
-    size_t start = 0;
+    uint64_t count = 0;
     const char *newline;
-    while ((newline =
-                memchr(file->buf.data + start, '\n', file->written - start))) {
-        size_t end = (size_t)(newline - file->buf.data);
-        if (js_journal_format_parse(file->buf.data + start, end - start,
-                                    &line) == 0 &&
-            is_finish(&line))
-            file->in_file++;
-        start = end + 1;
+    *ret_end = 0;
+    while (len > *ret_end &&
+           (newline = memchr(bytes + *ret_end, '\n', len - *ret_end))) {
+        const char *record = bytes + *ret_end;
+        *ret_end = (size_t)(newline + 1 - bytes);
+        if (js_journal_format_parse(record, (size_t)(newline - record), &line) <
+            0)
+            continue;
+        count += line.kind == JS_JOURNAL_LINE_OK ||
+                 line.kind == JS_JOURNAL_LINE_FAILED ||
+                 line.kind == JS_JOURNAL_LINE_RETRIED ||
+                 line.kind == JS_JOURNAL_LINE_STOPPED ||
+                 line.kind == JS_JOURNAL_LINE_SKIPPED;
     }
-    js_buf_consume(&file->buf, start);
-    file->written -= start;
+    return count;
 }
 
 /* All of it, or -1 with errno. */
-static int write_waiting(struct js_journal_file *file)
+static int journal_write_waiting(struct js_journal_file *file)
 {
     while (journal_waiting_bytes(file) > 0) {
         ssize_t n = write(file->fd, file->buf.data + file->written,
                           journal_waiting_bytes(file));
         if (n < 0 && errno != EINTR) {
+            /* What is in the file as whole records counts, and waits no more:
+             * the next attempt goes on behind it. */
             int error = errno;
-            drop_written(file);
+            size_t end;
+            file->in_file +=
+                journal_count_finishes(file->buf.data, file->written, &end);
+            js_buf_consume(&file->buf, end);
+            file->written -= end;
             errno = error;
             return -1;
         }
@@ -435,7 +373,7 @@ static int reserve_room(struct js_journal_file *file)
     return 0;
 }
 
-static int create(const char *path)
+static int journal_file_create(const char *path)
 {
     return open(path,
                 O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW | O_CLOEXEC,
@@ -454,31 +392,27 @@ static int sync_folder(const char *path)
     return rc;
 }
 
-/* Locks the new file, and fills it from the old one. What is only half there
- * goes again; what somebody else has locked is theirs. */
-static int fill_anew(struct js_journal_file *file, int old)
-{
-    int rc = js_journal_file_lock(file);
-    if (rc > 0) {
-        errno = EEXIST;
-        return -1;
-    }
-    int64_t copied = rc < 0 ? -1 : js_file_copy(old, file->size, file->fd, 0);
-    if (copied == file->size && sync_folder(file->path) == 0)
-        return 0;
-    int error = copied >= 0 && copied < file->size ? EIO : errno;
-    unlink(file->path);
-    errno = error;
-    return -1;
-}
-
 /* What is written stays in the file that we hold, also when it has no name any
  * more: all of it goes to a new one. That is waited for; it is rare. */
 static int journal_write_anew(struct js_journal_file *file)
 {
     int old = file->fd;
-    file->fd = create(file->path);
-    if (file->fd < 0 || fill_anew(file, old) < 0) {
+    int64_t copied = -1;
+    file->fd = journal_file_create(file->path);
+    int rc = file->fd < 0 ? -1 : js_journal_file_lock(file);
+    if (rc > 0) {
+        errno = EEXIST; /* somebody else was faster: the new file is theirs */
+    } else if (file->fd >= 0) {
+        if (rc == 0)
+            copied = js_file_copy(old, file->size, file->fd, 0);
+        rc = copied == file->size && sync_folder(file->path) == 0 ? 0 : -1;
+    }
+    if (rc < 0 && file->fd >= 0) {
+        int error = copied >= 0 && copied < file->size ? EIO : errno;
+        unlink(file->path); /* a later run must not take half for all */
+        errno = error;
+    }
+    if (rc != 0) {
         js_fd_close(&file->fd);
         file->fd = old;
         return -1;
@@ -487,8 +421,8 @@ static int journal_write_anew(struct js_journal_file *file)
     sync_step(file, WRITTEN);
     file->room_end = 0;
     js_log(&file->config.log,
-           "%s was no longer there: it has been written anew, with all that "
-           "was in it",
+           "%s had been removed or renamed: it was written again, with all of "
+           "its records",
            file->path);
     return 0;
 }
@@ -511,24 +445,10 @@ static int keep_name(struct js_journal_file *file)
 
 /* ---------------------------------------------------------------- syncs */
 
-static int start_sync(struct js_journal_file *file, int64_t now_ns)
-{
-    bool is_without = file->config.sync_ns == JS_JOURNAL_NO_SYNC;
-    if (keep_name(file) < 0 ||
-        (!is_without && js_bgsync_start(&file->syncer, file->fd) < 0))
-        return -1;
-    sync_step(file, BEGUN);
-    if (is_without)
-        sync_step(file, ENDED);
-    file->synced_ns = now_ns;
-    file->syncing = file->in_file;
-    return 0;
-}
-
 /* Takes the end of a sync; a failure is one for good. */
 static int end_sync(struct js_journal_file *file, bool wait)
 {
-    int rc = js_bgsync_end(&file->syncer, wait);
+    int rc = js_bgsync_end(&file->bgsync, wait);
     if (rc != 0)
         sync_step(file, ENDED);
     if (rc < 0)
@@ -561,6 +481,7 @@ static int64_t sync_due_ns(const struct js_journal_file *file, int64_t now_ns)
 
 static int sync_if_due(struct js_journal_file *file, int64_t now_ns)
 {
+    bool is_without = file->config.sync_ns == JS_JOURNAL_NO_SYNC;
     if (end_sync(file, false) < 0)
         return -1;
     if (file->is_sync_wanted)
@@ -570,8 +491,15 @@ static int sync_if_due(struct js_journal_file *file, int64_t now_ns)
     if ((file->sync != DIRTY && file->sync != URGENT) ||
         file->sync_due_ns > now_ns)
         return 0;
-    if (start_sync(file, now_ns) < 0)
+    /* A sync of a file without its name would be of no use to anybody. */
+    if (keep_name(file) < 0 ||
+        (!is_without && js_bgsync_start(&file->bgsync, file->fd) < 0))
         return -1;
+    sync_step(file, BEGUN);
+    if (is_without)
+        sync_step(file, ENDED);
+    file->synced_ns = now_ns;
+    file->syncing = file->in_file;
     file->sync_due_ns = sync_due_ns(file, now_ns);
     return 0;
 }
@@ -580,15 +508,17 @@ static int write_error(const struct js_journal_file *file, struct js_err *err)
 {
     if (file->holding == TAKEN)
         return js_err_set(err,
-                          "another run has gone on from the journal %s while "
-                          "this one stood still",
+                          "another run took over the journal %s while this run "
+                          "was suspended",
                           file->path);
     if (file->holding != GONE)
         return js_err_errno(err, "cannot write to the journal %s", file->path);
-    return js_err_set(
-        err, "the journal %s is no longer there, and cannot be made anew: %s",
-        file->path,
-        errno == EEXIST ? "another file has its name" : js_errno_text(errno));
+    return js_err_set(err,
+                      "the journal %s was removed or renamed, and cannot be "
+                      "created again: %s",
+                      file->path,
+                      errno == EEXIST ? "another file has its name"
+                                      : js_errno_text(errno));
 }
 
 /* Where the file is gone nobody can know what has come to be in it since. */
@@ -602,8 +532,19 @@ static void note_recorded(struct js_journal_file *file)
 int js_journal_file_commit(struct js_journal_file *file, int64_t now_ns,
                            struct js_err *err)
 {
-    bool is_well = beat(file, now_ns) == 0 && write_waiting(file) == 0 &&
-                   reserve_room(file) == 0 && sync_if_due(file, now_ns) == 0;
+    int64_t lease_ns = file->config.lease_ns;
+    bool is_well = true;
+    if (lease_ns > 0 && now_ns - file->touched_ns >= lease_ns / HEARTBEATS) {
+        /* The heartbeat: a run that finds the file learns how long ago we were
+         * there. Where it cannot be written, that run waits longer. */
+        is_well = check_ours(file) == 0;
+        if (is_well) {
+            file->touched_ns = now_ns;
+            futimens(file->fd, NULL);
+        }
+    }
+    is_well = is_well && journal_write_waiting(file) == 0 &&
+              reserve_room(file) == 0 && sync_if_due(file, now_ns) == 0;
     note_recorded(file);
     return is_well ? 0 : write_error(file, err);
 }
@@ -613,95 +554,89 @@ void js_journal_file_sync_soon(struct js_journal_file *file)
     file->is_sync_wanted = true;
 }
 
-bool js_journal_file_is_settled(const struct js_journal_file *file)
-{
-    return file->config.sync_ns > 0 ||
-           (journal_waiting_bytes(file) == 0 && file->sync == CLEAN);
-}
-
-int64_t js_journal_file_deadline_ns(const struct js_journal_file *file)
-{
-    int64_t touch_ns = file->touched_ns + file->config.lease_ns / HEARTBEATS;
-    bool is_touched = file->config.lease_ns > 0;
-    return is_touched && touch_ns < file->sync_due_ns ? touch_ns
-                                                      : file->sync_due_ns;
-}
-
 /* ---------------------------------------------------------------- life */
-
-static int make_file(struct js_journal_file *file, struct js_err *err)
-{
-    file->fd = create(file->path);
-    if (file->fd < 0 && errno == EEXIST) {
-        js_err_set(err,
-                   "%s is in use by another run, which has just begun: wait "
-                   "until it has ended",
-                   file->path);
-        return JS_JOURNAL_REFUSED;
-    }
-    if (file->fd < 0)
-        return js_journal_file_cannot(file, "make", err);
-    if (js_journal_file_lock(file) > 0) {
-        js_err_set(err, "%s is in use by another run: wait until it has ended",
-                   file->path);
-        return JS_JOURNAL_REFUSED;
-    }
-    return sync_folder(file->path) < 0
-               ? js_journal_file_cannot(file, "make", err)
-               : 0;
-}
 
 int js_journal_file_make(struct js_journal_file *file, bool is_fresh,
                          struct js_err *err)
 {
-    int rc = 0;
-    if (is_fresh && file->fd >= 0)
-        rc = set_aside(file, err);
-    if (rc == 0 && file->fd < 0)
-        rc = make_file(file, err);
-    return rc;
-}
-
-/* How long the file lay there before we first wrote to it. */
-static void note_idle(struct js_journal_file *file)
-{
-    const struct timespec *old = &file->old_time;
-    struct stat st;
-    if (fstat(file->fd, &st) == 0)
-        file->idle_ns = (st.st_mtim.tv_sec - old->tv_sec) * JS_NS_PER_S +
-                        (st.st_mtim.tv_nsec - old->tv_nsec);
+    if (is_fresh && file->fd >= 0) {
+        /* What is there loses its name first; only then is its lock given up,
+         * so that nobody else goes on from it under that name. */
+        struct js_buf path = JS_BUF_INIT;
+        int rc = -1;
+        if (js_buf_printf(&path, "%s.old", file->path) == 0 &&
+            js_buf_string(&path))
+            rc = rename(file->path, path.data);
+        js_buf_release(&path);
+        js_fd_close(&file->fd);
+        if (rc < 0)
+            return js_journal_file_cannot(file, "set aside", err);
+    }
+    if (file->fd >= 0)
+        return 0;
+    file->fd = journal_file_create(file->path);
+    if (file->fd < 0 && errno == EEXIST) {
+        js_err_set(err,
+                   "%s is in use by another run, which has just started: wait "
+                   "until that run has ended",
+                   file->path);
+        return JS_JOURNAL_REFUSED;
+    }
+    if (file->fd >= 0 && js_journal_file_lock(file) > 0) {
+        js_err_set(err,
+                   "%s is in use by another run: wait until that run has ended",
+                   file->path);
+        return JS_JOURNAL_REFUSED;
+    }
+    return file->fd < 0 || sync_folder(file->path) < 0
+               ? js_journal_file_cannot(file, "create", err)
+               : 0;
 }
 
 int js_journal_file_begin(struct js_journal_file *file, struct js_err *err)
 {
+    const struct timespec *old = &file->old_time;
     bool is_synced = file->config.sync_ns != JS_JOURNAL_NO_SYNC;
-    if (write_waiting(file) < 0 || reserve_room(file) < 0 ||
+    struct stat st;
+    if (journal_write_waiting(file) < 0 || reserve_room(file) < 0 ||
         (is_synced && fdatasync(file->fd) < 0))
         return js_journal_file_cannot(file, "write to", err);
     file->sync = CLEAN;
-    note_idle(file);
+    /* Both times are by the clock of the file system, so that their difference
+     * holds wherever that clock is. */
+    if (fstat(file->fd, &st) == 0)
+        file->idle_ns = (st.st_mtim.tv_sec - old->tv_sec) * JS_NS_PER_S +
+                        (st.st_mtim.tv_nsec - old->tv_nsec);
     return 0;
 }
 
-uint64_t js_journal_file_recorded(const struct js_journal_file *file)
+struct js_journal_file_state
+js_journal_file_look(const struct js_journal_file *file)
 {
-    return file->recorded;
-}
-
-uint64_t js_journal_file_unwritten(const struct js_journal_file *file)
-{
-    return file->added - file->in_file;
-}
-
-bool js_journal_file_is_gone(const struct js_journal_file *file)
-{
-    return file->holding == GONE;
+    int64_t touch_ns =
+        file->config.lease_ns > 0
+            ? file->touched_ns + file->config.lease_ns / HEARTBEATS
+            : JS_NEVER_NS;
+    return (struct js_journal_file_state){
+        .is_open = file->fd >= 0,
+        .is_locked = file->is_locked,
+        .is_empty = file->size == 0,
+        .is_gone = file->holding == GONE,
+        .is_settled = file->config.sync_ns > 0 ||
+                      (journal_waiting_bytes(file) == 0 && file->sync == CLEAN),
+        .idle_ns = file->idle_ns,
+        .deadline_ns =
+            touch_ns < file->sync_due_ns ? touch_ns : file->sync_due_ns,
+        .recorded = file->recorded,
+        .unwritten = file->added - file->in_file,
+    };
 }
 
 /* Writes what is left, and waits until all is on disk, under its name. */
 static int make_safe(struct js_journal_file *file, struct js_err *err)
 {
-    bool is_written = check_ours(file) == 0 && write_waiting(file) == 0 &&
+    bool is_written = check_ours(file) == 0 &&
+                      journal_write_waiting(file) == 0 &&
                       end_sync(file, true) == 0;
     int error = errno;
     if (keep_name(file) < 0)
@@ -734,31 +669,22 @@ int js_journal_file_end(struct js_journal_file *file, struct js_err *err)
     return rc;
 }
 
-#ifdef JS_DEBUG
-static uint64_t count_finishes(const struct js_buf *buf)
-{
-    struct js_journal_line line;
-    uint64_t count = 0;
-    const char *at = buf->data, *newline;
-    for (size_t left = buf->len; left > 0 && (newline = memchr(at, '\n', left));
-         left -= (size_t)(newline + 1 - at), at = newline + 1)
-        count +=
-            js_journal_format_parse(at, (size_t)(newline - at), &line) == 0 &&
-            is_finish(&line);
-    return count;
-}
-
 void js_journal_file_assert_invariants(const struct js_journal_file *file)
 {
     bool is_syncing = file->sync >= SYNCING;
-    assert(is_syncing == file->syncer.is_running);
-    assert(file->written <= file->buf.len);
-    assert(file->added == file->in_file + count_finishes(&file->buf));
-    assert(file->syncing <= file->in_file && file->on_disk <= file->in_file);
-    assert(file->recorded <= file->in_file);
-    assert(file->fd >= 0 || (file->size == 0 && file->holding == HELD));
-    assert(file->size >= 0);
-    assert(file->sync == CLEAN || file->size > 0);
-    assert(!is_syncing || file->config.sync_ns != JS_JOURNAL_NO_SYNC);
+    size_t end;
+    uint64_t waiting =
+        journal_count_finishes(file->buf.data, file->buf.len, &end);
+    JS_INVARIANT(end == file->buf.len);
+    JS_INVARIANT(is_syncing == file->bgsync.is_running);
+    JS_INVARIANT(file->written <= file->buf.len);
+    JS_INVARIANT(file->added == file->in_file + waiting);
+    JS_INVARIANT(file->syncing <= file->in_file);
+    JS_INVARIANT(file->on_disk <= file->in_file);
+    JS_INVARIANT(file->recorded <= file->in_file);
+    JS_INVARIANT(file->fd >= 0 || file->size == 0);
+    JS_INVARIANT(file->fd >= 0 || file->holding == HELD);
+    JS_INVARIANT(file->size >= 0);
+    JS_INVARIANT(file->sync == CLEAN || file->size > 0);
+    JS_INVARIANT(!is_syncing || file->config.sync_ns != JS_JOURNAL_NO_SYNC);
 }
-#endif

@@ -4,8 +4,8 @@
  * Owns the descriptor, the lock, the heartbeat, the records that wait to be
  * written, and the syncs. Does not know what a record says, except which of
  * them finish a job; nor whether this run may go on from what an earlier one
- * has left (record/journal_takeover.h). The rules are those of record/journal.h
- * (LOCK, HEARTBEAT, TAKEN, ROOM, GONE).
+ * has left. The rules are those of record/journal.h (LOCK, HEARTBEAT, TAKEN,
+ * ROOM, GONE).
  *
  * HOLDING. Whose the file is.
  *
@@ -58,19 +58,18 @@ js_journal_file_config(const struct js_journal_file *file);
  * is not open. Those with `err` return 0, or one of enum js_journal_refusal
  * with *err, unless they say otherwise. */
 int js_journal_file_open(struct js_journal_file *file, struct js_err *err);
-bool js_journal_file_is_open(const struct js_journal_file *file);
 void js_journal_file_shut(struct js_journal_file *file);
 
 /* Takes the lock. 0; 1 if another process has it; or -1 with errno. Where the
- * file system has no locks it returns 0, and is_locked is false. */
+ * file system has no locks it returns 0, and the file is not locked. */
 int js_journal_file_lock(struct js_journal_file *file);
-bool js_journal_file_is_locked(const struct js_journal_file *file);
 
 /* 1 if the open file is the one of its name; 0 if it is not; -1 with errno if
  * that cannot be known. */
 int js_journal_file_is_named(const struct js_journal_file *file);
 
-/* js_journal_load() of the file. */
+/* js_journal_load() of the file. A file that it refuses is
+ * JS_JOURNAL_REFUSED. */
 int js_journal_file_read(struct js_journal_file *file,
                          struct js_registry *registry,
                          struct js_journal_contents *ret, struct js_err *err);
@@ -81,9 +80,6 @@ int js_journal_file_cut(struct js_journal_file *file,
                         const struct js_journal_contents *contents,
                         struct js_err *err);
 
-/* True if nothing is in the file, so that it needs a head. */
-bool js_journal_file_is_empty(const struct js_journal_file *file);
-
 /* Makes the file if it is not open. is_fresh: what is open is set aside before,
  * as FILE.old. */
 int js_journal_file_make(struct js_journal_file *file, bool is_fresh,
@@ -92,10 +88,6 @@ int js_journal_file_make(struct js_journal_file *file, bool is_fresh,
 /* Writes what waits, and waits until it is on disk: from now on the file shows
  * that this run has begun. */
 int js_journal_file_begin(struct js_journal_file *file, struct js_err *err);
-
-/* From js_journal_file_begin() on: how long the file had not been written to
- * before, by the clock of its file system. */
-int64_t js_journal_file_idle_ns(const struct js_journal_file *file);
 
 /* Says that errno keeps us from doing `what` to the file, and whether another
  * name would help: one of enum js_journal_refusal. */
@@ -113,20 +105,30 @@ void js_journal_file_add_finish(struct js_journal_file *file);
 int js_journal_file_commit(struct js_journal_file *file, int64_t now_ns,
                            struct js_err *err);
 void js_journal_file_sync_soon(struct js_journal_file *file);
-bool js_journal_file_is_settled(const struct js_journal_file *file);
-int64_t js_journal_file_deadline_ns(const struct js_journal_file *file);
-uint64_t js_journal_file_recorded(const struct js_journal_file *file);
-uint64_t js_journal_file_unwritten(const struct js_journal_file *file);
-bool js_journal_file_is_gone(const struct js_journal_file *file);
 int js_journal_file_settle(struct js_journal_file *file, struct js_err *err);
 
 /* As js_journal_file_settle(), and gives back the room behind the end. Nobody
  * waits for a sync from then on, whether it succeeds or not. */
 int js_journal_file_end(struct js_journal_file *file, struct js_err *err);
 
-#ifdef JS_DEBUG
-/* Counts again what is counted step by step, and aborts if it differs. */
+/* How the file stands. The last five are those of js_journal_is_gone() and its
+ * neighbours. */
+struct js_journal_file_state {
+    bool is_open;
+    bool is_locked;
+    bool is_empty;   /* so that it needs a head */
+    int64_t idle_ns; /* from js_journal_file_begin() on: how long the file had
+                        not been written to before */
+    bool is_gone;
+    bool is_settled;
+    int64_t deadline_ns;
+    uint64_t recorded, unwritten;
+};
+
+struct js_journal_file_state
+js_journal_file_look(const struct js_journal_file *file);
+
+/* Counts again what is counted step by step (base/invariant.h). */
 void js_journal_file_assert_invariants(const struct js_journal_file *file);
-#endif
 
 #endif

@@ -9,7 +9,7 @@
 
 enum { CRC_DIGITS = 8, MARK_DIGITS = 16, IDENTITY_DIGITS = 32, STREAM_MAX = 2 };
 
-static const char *const words[] = {
+static const char *const kind_words[] = {
     [JS_JOURNAL_LINE_HEAD] = "jobsched-journal",
     [JS_JOURNAL_LINE_RUN] = "run",
     [JS_JOURNAL_LINE_JOBS] = "jobs",
@@ -38,7 +38,7 @@ static const char *const words[] = {
     [JS_JOURNAL_LINE_END] = "end",
 };
 
-enum { WORDS = sizeof(words) / sizeof(words[0]) };
+enum { WORDS = sizeof(kind_words) / sizeof(kind_words[0]) };
 
 /* ---------------------------------------------------------------- writing */
 
@@ -49,26 +49,6 @@ static uint32_t checksum(const char *bytes, size_t len)
 
 enum { NUMBER_MAX = 21 }; /* bytes: a blank and the digits */
 
-/* Numbers are most of a journal, and printf is slow at them. Returns what comes
- * behind. */
-static char *write_number(char *to, uint64_t number)
-{
-    static const char pairs[] =
-        "00010203040506070809101112131415161718192021222324"
-        "25262728293031323334353637383940414243444546474849"
-        "50515253545556575859606162636465666768697071727374"
-        "75767778798081828384858687888990919293949596979899";
-    char digits[NUMBER_MAX];
-    size_t at = sizeof(digits);
-    for (; number >= 10; number /= 100)
-        memcpy(&digits[at -= 2], &pairs[number % 100 * 2], 2);
-    if (number > 0 || at == sizeof(digits))
-        digits[--at] = (char)('0' + number);
-    digits[--at] = ' ';
-    memcpy(to, digits + at, sizeof(digits) - at);
-    return to + sizeof(digits) - at;
-}
-
 static void put_hex(char *to, uint64_t number, int digits)
 {
     static const char hex[] = "0123456789abcdef";
@@ -76,128 +56,76 @@ static void put_hex(char *to, uint64_t number, int digits)
         to[i] = hex[number & 0xf];
 }
 
-static int journal_format_put_identity(struct js_buf *buf,
-                                       const struct js_identity *identity)
-{
-    char text[1 + IDENTITY_DIGITS] = {' '};
-    put_hex(text + 1, identity->high, IDENTITY_DIGITS / 2);
-    put_hex(text + 1 + IDENTITY_DIGITS / 2, identity->low, IDENTITY_DIGITS / 2);
-    return js_buf_append(buf, text, sizeof(text));
-}
-
-static int put_text(struct js_buf *buf, const char *text)
-{
-    if (js_buf_append(buf, " ", 1) < 0)
-        return -1;
-    return js_buf_escape(buf, text, strlen(text));
-}
-
 static uint64_t us_of(int64_t ns)
 {
     return ns > 0 ? (uint64_t)(ns / JS_NS_PER_US) : 0;
 }
 
+/* Numbers are most of a journal, and printf is slow at them. */
 static int put_numbers(struct js_buf *buf, const uint64_t *numbers,
                        size_t count)
 {
+    static const char pairs[] =
+        "00010203040506070809101112131415161718192021222324"
+        "25262728293031323334353637383940414243444546474849"
+        "50515253545556575859606162636465666768697071727374"
+        "75767778798081828384858687888990919293949596979899";
     if (js_buf_reserve(buf, count * NUMBER_MAX) < 0)
         return -1;
-    char *end = buf->data + buf->len;
-    for (size_t i = 0; i < count; i++)
-        end = write_number(end, numbers[i]);
-    buf->len = (size_t)(end - buf->data);
+    for (size_t i = 0; i < count; i++) {
+        char digits[NUMBER_MAX];
+        size_t at = sizeof(digits);
+        uint64_t number = numbers[i];
+        for (; number >= 10; number /= 100)
+            memcpy(&digits[at -= 2], &pairs[number % 100 * 2], 2);
+        if (number > 0 || at == sizeof(digits))
+            digits[--at] = (char)('0' + number);
+        digits[--at] = ' ';
+        memcpy(buf->data + buf->len, digits + at, sizeof(digits) - at);
+        buf->len += sizeof(digits) - at;
+    }
     return 0;
 }
 
-static int put_number(struct js_buf *buf, uint64_t number)
-{
-    return put_numbers(buf, &number, 1);
-}
+/* All of them, with a blank in front of each. */
+#define PUT(buf, ...)                                                          \
+    put_numbers((buf), (const uint64_t[]){__VA_ARGS__},                        \
+                sizeof((const uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t))
 
 static int journal_format_put_attempt(struct js_buf *buf,
                                       const struct js_journal_line *line)
 {
     const struct js_outcome *outcome = &line->outcome;
-    const uint64_t numbers[] = {
-        line->id,
-        line->attempt,
-        line->slave,
-        line->cores,
-        outcome->exit_code,
-        outcome->signal,
-        (uint64_t)outcome->cause,
-        (uint64_t)outcome->step,
-        outcome->step_errno > 0 ? (uint64_t)outcome->step_errno : 0,
-        us_of(outcome->start_unix_ns),
-        us_of(outcome->run_ns),
-        us_of(outcome->user_cpu_ns),
-        us_of(outcome->system_cpu_ns),
-        outcome->max_rss_bytes / 1024,
-        outcome->out_bytes,
-        outcome->err_bytes,
-    };
-    return put_numbers(buf, numbers, sizeof(numbers) / sizeof(numbers[0]));
+    return PUT(buf, line->id, line->attempt, line->slave, line->cores,
+               outcome->exit_code, outcome->signal, (uint64_t)outcome->cause,
+               (uint64_t)outcome->step,
+               outcome->step_errno > 0 ? (uint64_t)outcome->step_errno : 0,
+               us_of(outcome->start_unix_ns), us_of(outcome->run_ns),
+               us_of(outcome->user_cpu_ns), us_of(outcome->system_cpu_ns),
+               outcome->max_rss_bytes / 1024, outcome->out_bytes,
+               outcome->err_bytes);
 }
 
-static int journal_format_put_jobs(struct js_buf *buf,
-                                   const struct js_journal_line *line)
+static int put_identities(struct js_buf *buf,
+                          const struct js_journal_line *line)
 {
-    int rc = put_number(buf, line->id);
-    for (size_t i = 0; rc == 0 && i < line->count; i++)
-        rc = journal_format_put_identity(buf, &line->identities[i]);
-    return rc;
+    for (size_t i = 0; i < line->count; i++) {
+        const struct js_identity *identity = &line->identities[i];
+        char text[1 + IDENTITY_DIGITS] = {' '};
+        char *low = text + 1 + IDENTITY_DIGITS / 2;
+        put_hex(text + 1, identity->high, IDENTITY_DIGITS / 2);
+        put_hex(low, identity->low, IDENTITY_DIGITS / 2);
+        if (js_buf_append(buf, text, sizeof(text)) < 0)
+            return -1;
+    }
+    return 0;
 }
 
-static int put_began(struct js_buf *buf, const struct js_journal_line *line)
-{
-    const uint64_t numbers[] = {line->id, line->attempt, line->slave,
-                                line->unix_us};
-    return put_numbers(buf, numbers, sizeof(numbers) / sizeof(numbers[0]));
-}
-
-static int put_said(struct js_buf *buf, const struct js_journal_line *line)
-{
-    const uint64_t numbers[] = {line->id, line->attempt, line->stream};
-    if (put_numbers(buf, numbers, sizeof(numbers) / sizeof(numbers[0])) < 0)
-        return -1;
-    return put_text(buf, line->text);
-}
-
-static int put_process(struct js_buf *buf, const struct js_journal_line *line)
-{
-    const struct js_process_pair *processes = &line->processes;
-    const uint64_t numbers[] = {line->id,
-                                processes->boot,
-                                processes->space,
-                                processes->pid,
-                                processes->started,
-                                processes->runner,
-                                processes->runner_started};
-    return put_numbers(buf, numbers, sizeof(numbers) / sizeof(numbers[0]));
-}
-
-static int put_mark_alone(struct js_buf *buf, uint64_t mark)
+static int put_mark(struct js_buf *buf, uint64_t mark)
 {
     char text[1 + MARK_DIGITS] = {' '};
     put_hex(text + 1, mark, MARK_DIGITS);
     return js_buf_append(buf, text, sizeof(text));
-}
-
-static int put_dead(struct js_buf *buf, const struct js_journal_line *line)
-{
-    const uint64_t numbers[] = {line->unix_us,  line->until_us, line->lease_us,
-                                line->outlives, line->boot,     line->space};
-    if (put_mark_alone(buf, line->mark) < 0)
-        return -1;
-    return put_numbers(buf, numbers, sizeof(numbers) / sizeof(numbers[0]));
-}
-
-static int put_mark(struct js_buf *buf, const struct js_journal_line *line)
-{
-    if (put_mark_alone(buf, line->mark) < 0)
-        return -1;
-    return put_number(buf, line->kind == JS_JOURNAL_LINE_PART ? line->restarts
-                                                              : line->space);
 }
 
 /* Of a record about a job. */
@@ -206,88 +134,94 @@ static int put_job_fields(struct js_buf *buf,
 {
     switch (line->kind) {
     case JS_JOURNAL_LINE_JOBS:
-        return journal_format_put_jobs(buf, line);
+        return PUT(buf, line->id) < 0 ? -1 : put_identities(buf, line);
     case JS_JOURNAL_LINE_NAME:
-        return put_number(buf, line->id) < 0 ? -1 : put_text(buf, line->text);
+        return PUT(buf, line->id);
     case JS_JOURNAL_LINE_AGAIN:
     case JS_JOURNAL_LINE_GONE:
     case JS_JOURNAL_LINE_BACK:
         return put_numbers(buf, line->ids, line->count);
     case JS_JOURNAL_LINE_BEGAN:
-        return put_began(buf, line);
+        return PUT(buf, line->id, line->attempt, line->slave, line->unix_us);
     case JS_JOURNAL_LINE_SAID:
-        return put_said(buf, line);
+        return PUT(buf, line->id, line->attempt, line->stream);
     case JS_JOURNAL_LINE_LEFTOVERS:
-        return put_numbers(buf,
-                           (const uint64_t[]){line->id, line->attempt,
-                                              line->outcome.leftovers},
-                           3);
+        return PUT(buf, line->id, line->attempt, line->outcome.leftovers);
     case JS_JOURNAL_LINE_LOST:
-        return put_numbers(buf,
-                           (const uint64_t[]){line->id, line->slave,
-                                              line->losses, line->unix_us},
-                           4);
+        return PUT(buf, line->id, line->slave, line->losses, line->unix_us);
     case JS_JOURNAL_LINE_OK:
     case JS_JOURNAL_LINE_FAILED:
     case JS_JOURNAL_LINE_RETRIED:
     case JS_JOURNAL_LINE_STOPPED:
         return journal_format_put_attempt(buf, line);
     case JS_JOURNAL_LINE_SKIPPED:
-        return put_numbers(buf, (const uint64_t[]){line->id, line->parent}, 2);
+        return PUT(buf, line->id, line->parent);
     default:
         return 0;
     }
 }
 
+/* All but the final text. */
 static int put_fields(struct js_buf *buf, const struct js_journal_line *line)
 {
+    const struct js_process_pair *processes = &line->processes;
     switch (line->kind) {
     case JS_JOURNAL_LINE_HEAD:
-        return put_number(buf, line->id);
+    case JS_JOURNAL_LINE_LEFT:
+        return PUT(buf, line->id);
     case JS_JOURNAL_LINE_RUN:
-        return put_numbers(buf,
-                           (const uint64_t[]){line->pid, line->started,
-                                              line->boot, line->unix_us},
-                           4) < 0
-                   ? -1
-                   : put_text(buf, line->text);
+        return PUT(buf, line->pid, line->started, line->boot, line->unix_us);
     case JS_JOURNAL_LINE_SLAVE:
-        return put_numbers(buf, (const uint64_t[]){line->id, line->slots}, 2) <
-                       0
-                   ? -1
-                   : put_text(buf, line->text);
+        return PUT(buf, line->id, line->slots);
     case JS_JOURNAL_LINE_LEASE:
-        return put_numbers(
-            buf, (const uint64_t[]){line->lease_us, line->outlives}, 2);
+        return PUT(buf, line->lease_us, line->outlives);
     case JS_JOURNAL_LINE_BATCH:
-        return put_number(buf, line->restarts) < 0 ? -1
-                                                   : put_text(buf, line->text);
+        return PUT(buf, line->restarts);
     case JS_JOURNAL_LINE_MARK:
+        return put_mark(buf, line->mark) < 0 ? -1 : PUT(buf, line->space);
     case JS_JOURNAL_LINE_PART:
-        return put_mark(buf, line);
+        return put_mark(buf, line->mark) < 0 ? -1 : PUT(buf, line->restarts);
     case JS_JOURNAL_LINE_PROCESS:
-        return put_process(buf, line);
+        return PUT(buf, line->id, processes->boot, processes->space,
+                   processes->pid, processes->started, processes->runner,
+                   processes->runner_started);
     case JS_JOURNAL_LINE_DEAD_PROCESS:
         return put_numbers(buf, line->ids, line->count);
     case JS_JOURNAL_LINE_DEAD:
-        return put_dead(buf, line);
-    case JS_JOURNAL_LINE_LEFT:
-        return put_number(buf, line->id);
+        return put_mark(buf, line->mark) < 0
+                   ? -1
+                   : PUT(buf, line->unix_us, line->until_us, line->lease_us,
+                         line->outlives, line->boot, line->space);
     case JS_JOURNAL_LINE_END:
-        return put_numbers(buf, (const uint64_t[]){line->status, line->unix_us},
-                           2);
+        return PUT(buf, line->status, line->unix_us);
     default:
         return put_job_fields(buf, line);
     }
+}
+
+/* Whether the rest of such a line is a text, which may contain blanks. */
+static bool has_text(enum js_journal_line_kind kind)
+{
+    return kind == JS_JOURNAL_LINE_RUN || kind == JS_JOURNAL_LINE_NAME ||
+           kind == JS_JOURNAL_LINE_SLAVE || kind == JS_JOURNAL_LINE_BATCH ||
+           kind == JS_JOURNAL_LINE_SAID;
 }
 
 int js_journal_format_write(struct js_buf *buf,
                             const struct js_journal_line *line)
 {
     size_t start = buf->len;
-    if (js_buf_append(buf, "???????? ", CRC_DIGITS + 1) < 0 ||
-        js_buf_puts(buf, words[line->kind]) < 0 || put_fields(buf, line) < 0 ||
-        js_buf_reserve(buf, 1) < 0) {
+    int rc = js_buf_append(buf, "???????? ", CRC_DIGITS + 1);
+    if (rc == 0)
+        rc = js_buf_puts(buf, kind_words[line->kind]);
+    if (rc == 0)
+        rc = put_fields(buf, line);
+    if (rc == 0 && has_text(line->kind)) {
+        rc = js_buf_append(buf, " ", 1);
+        if (rc == 0)
+            rc = js_buf_escape(buf, line->text, strlen(line->text));
+    }
+    if (rc < 0 || js_buf_reserve(buf, 1) < 0) {
         buf->len = start;
         return -1;
     }
@@ -311,22 +245,16 @@ static bool is_at_end(const struct reader *reader)
     return reader->at == reader->end;
 }
 
-static int journal_format_hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static uint64_t get_hex(struct reader *reader, int digits)
 {
     uint64_t number = 0;
     if (reader->end - reader->at < digits)
         reader->is_bad = true;
     for (int i = 0; i < digits && !reader->is_bad; i++) {
-        int digit = journal_format_hex_digit(*reader->at++);
-        reader->is_bad |= digit < 0;
-        number = number << 4 | (uint64_t)(digit & 0xf);
+        char c = *reader->at++;
+        bool is_digit = c >= '0' && c <= '9';
+        reader->is_bad = !is_digit && (c < 'a' || c > 'f');
+        number = number << 4 | (uint64_t)(is_digit ? c - '0' : c - 'a' + 10);
     }
     return number;
 }
@@ -370,13 +298,6 @@ static int64_t get_us(struct reader *reader)
 {
     return (int64_t)get_limited(reader, INT64_MAX / JS_NS_PER_US) *
            JS_NS_PER_US;
-}
-
-static struct js_identity get_identity(struct reader *reader)
-{
-    get_blank(reader);
-    uint64_t high = get_hex(reader, IDENTITY_DIGITS / 2);
-    return (struct js_identity){high, get_hex(reader, IDENTITY_DIGITS / 2)};
 }
 
 /* The character behind a backslash; of \xHH the digits as well. */
@@ -434,74 +355,20 @@ static void get_attempt(struct reader *reader, struct js_journal_line *ret)
     outcome->err_bytes = get_number(reader);
 }
 
-static void get_jobs(struct reader *reader, struct js_journal_line *ret)
+/* There is room for the next of them, or the line is bad. */
+static bool is_more_of_list(struct reader *reader,
+                            const struct js_journal_line *line)
 {
-    ret->id = get_number(reader);
-    while (!reader->is_bad && !is_at_end(reader)) {
-        if (ret->count == JS_JOURNAL_LINE_LIST)
-            reader->is_bad = true;
-        else
-            ret->identities[ret->count++] = get_identity(reader);
-    }
+    bool is_more = !reader->is_bad && !is_at_end(reader);
+    if (is_more && line->count == JS_JOURNAL_LINE_LIST)
+        reader->is_bad = true;
+    return is_more && !reader->is_bad;
 }
 
 static void get_ids(struct reader *reader, struct js_journal_line *ret)
 {
-    while (!reader->is_bad && !is_at_end(reader)) {
-        if (ret->count == JS_JOURNAL_LINE_LIST)
-            reader->is_bad = true;
-        else
-            ret->ids[ret->count++] = get_number(reader);
-    }
-}
-
-static void get_run(struct reader *reader, struct js_journal_line *ret)
-{
-    ret->pid = get_number(reader);
-    ret->started = get_number(reader);
-    ret->boot = get_number(reader);
-    ret->unix_us = get_number(reader);
-    get_text(reader, ret->text, sizeof(ret->text));
-}
-
-static void get_began(struct reader *reader, struct js_journal_line *ret)
-{
-    ret->id = get_number(reader);
-    ret->attempt = (uint32_t)get_limited(reader, UINT32_MAX);
-    ret->slave = (uint32_t)get_limited(reader, UINT32_MAX);
-    ret->unix_us = get_limited(reader, INT64_MAX / JS_NS_PER_US);
-}
-
-static void get_said(struct reader *reader, struct js_journal_line *ret)
-{
-    ret->id = get_number(reader);
-    ret->attempt = (uint32_t)get_limited(reader, UINT32_MAX);
-    ret->stream = get_limited(reader, STREAM_MAX);
-    get_text(reader, ret->text, sizeof(ret->text));
-}
-
-static void get_process(struct reader *reader, struct js_journal_line *ret)
-{
-    struct js_process_pair *processes = &ret->processes;
-    ret->id = get_number(reader);
-    processes->boot = get_number(reader);
-    processes->space = get_number(reader);
-    processes->pid = get_number(reader);
-    processes->started = get_number(reader);
-    processes->runner = get_number(reader);
-    processes->runner_started = get_number(reader);
-}
-
-static void get_dead(struct reader *reader, struct js_journal_line *ret)
-{
-    get_blank(reader);
-    ret->mark = get_hex(reader, MARK_DIGITS);
-    ret->unix_us = get_number(reader);
-    ret->until_us = get_number(reader);
-    ret->lease_us = get_limited(reader, INT64_MAX / JS_NS_PER_US);
-    ret->outlives = get_limited(reader, 1);
-    ret->boot = get_number(reader);
-    ret->space = get_number(reader);
+    while (is_more_of_list(reader, ret))
+        ret->ids[ret->count++] = get_number(reader);
 }
 
 /* Of a record about a job; all of one whose word is not known. */
@@ -509,11 +376,16 @@ static void get_job_fields(struct reader *reader, struct js_journal_line *ret)
 {
     switch (ret->kind) {
     case JS_JOURNAL_LINE_JOBS:
-        get_jobs(reader, ret);
+        ret->id = get_number(reader);
+        while (is_more_of_list(reader, ret)) {
+            struct js_identity *identity = &ret->identities[ret->count++];
+            get_blank(reader);
+            identity->high = get_hex(reader, IDENTITY_DIGITS / 2);
+            identity->low = get_hex(reader, IDENTITY_DIGITS / 2);
+        }
         break;
     case JS_JOURNAL_LINE_NAME:
         ret->id = get_number(reader);
-        get_text(reader, ret->text, sizeof(ret->text));
         break;
     case JS_JOURNAL_LINE_AGAIN:
     case JS_JOURNAL_LINE_GONE:
@@ -521,10 +393,15 @@ static void get_job_fields(struct reader *reader, struct js_journal_line *ret)
         get_ids(reader, ret);
         break;
     case JS_JOURNAL_LINE_BEGAN:
-        get_began(reader, ret);
+        ret->id = get_number(reader);
+        ret->attempt = (uint32_t)get_limited(reader, UINT32_MAX);
+        ret->slave = (uint32_t)get_limited(reader, UINT32_MAX);
+        ret->unix_us = get_limited(reader, INT64_MAX / JS_NS_PER_US);
         break;
     case JS_JOURNAL_LINE_SAID:
-        get_said(reader, ret);
+        ret->id = get_number(reader);
+        ret->attempt = (uint32_t)get_limited(reader, UINT32_MAX);
+        ret->stream = get_limited(reader, STREAM_MAX);
         break;
     case JS_JOURNAL_LINE_LEFTOVERS:
         ret->id = get_number(reader);
@@ -553,23 +430,33 @@ static void get_job_fields(struct reader *reader, struct js_journal_line *ret)
     }
 }
 
+/* All but the final text. */
 static void get_fields(struct reader *reader, struct js_journal_line *ret)
 {
+    struct js_process_pair *processes = &ret->processes;
     switch (ret->kind) {
     case JS_JOURNAL_LINE_HEAD:
     case JS_JOURNAL_LINE_LEFT:
         ret->id = get_number(reader);
         break;
     case JS_JOURNAL_LINE_RUN:
-        get_run(reader, ret);
+        ret->pid = get_number(reader);
+        ret->started = get_number(reader);
+        ret->boot = get_number(reader);
+        ret->unix_us = get_number(reader);
         break;
     case JS_JOURNAL_LINE_SLAVE:
         ret->id = get_number(reader);
         ret->slots = get_number(reader);
-        get_text(reader, ret->text, sizeof(ret->text));
         break;
     case JS_JOURNAL_LINE_PROCESS:
-        get_process(reader, ret);
+        ret->id = get_number(reader);
+        processes->boot = get_number(reader);
+        processes->space = get_number(reader);
+        processes->pid = get_number(reader);
+        processes->started = get_number(reader);
+        processes->runner = get_number(reader);
+        processes->runner_started = get_number(reader);
         break;
     case JS_JOURNAL_LINE_LEASE:
         ret->lease_us = get_limited(reader, INT64_MAX / JS_NS_PER_US);
@@ -577,7 +464,6 @@ static void get_fields(struct reader *reader, struct js_journal_line *ret)
         break;
     case JS_JOURNAL_LINE_BATCH:
         ret->restarts = get_number(reader);
-        get_text(reader, ret->text, sizeof(ret->text));
         break;
     case JS_JOURNAL_LINE_MARK:
     case JS_JOURNAL_LINE_PART:
@@ -590,7 +476,14 @@ static void get_fields(struct reader *reader, struct js_journal_line *ret)
         get_ids(reader, ret);
         break;
     case JS_JOURNAL_LINE_DEAD:
-        get_dead(reader, ret);
+        get_blank(reader);
+        ret->mark = get_hex(reader, MARK_DIGITS);
+        ret->unix_us = get_number(reader);
+        ret->until_us = get_number(reader);
+        ret->lease_us = get_limited(reader, INT64_MAX / JS_NS_PER_US);
+        ret->outlives = get_limited(reader, 1);
+        ret->boot = get_number(reader);
+        ret->space = get_number(reader);
         break;
     case JS_JOURNAL_LINE_END:
         ret->status = get_number(reader);
@@ -609,7 +502,8 @@ static enum js_journal_line_kind get_word(struct reader *reader)
         reader->at++;
     size_t len = (size_t)(reader->at - first);
     for (int i = 1; i < WORDS; i++) {
-        if (strlen(words[i]) == len && memcmp(words[i], first, len) == 0)
+        if (strlen(kind_words[i]) == len &&
+            memcmp(kind_words[i], first, len) == 0)
             return (enum js_journal_line_kind)i;
     }
     return JS_JOURNAL_LINE_UNKNOWN;
@@ -629,6 +523,8 @@ int js_journal_format_parse(const char *bytes, size_t len,
         ret->text[0] = '\0';
         ret->kind = kind;
         get_fields(&reader, ret);
+        if (has_text(kind))
+            get_text(&reader, ret->text, sizeof(ret->text));
     } else {
         reader.is_bad = true;
     }
@@ -636,4 +532,10 @@ int js_journal_format_parse(const char *bytes, size_t len,
         return 0;
     errno = EBADMSG;
     return -1;
+}
+
+int64_t js_journal_format_ns(uint64_t us)
+{
+    const uint64_t most = INT64_MAX / JS_NS_PER_US;
+    return (int64_t)(us < most ? us : most) * JS_NS_PER_US;
 }

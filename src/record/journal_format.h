@@ -93,4 +93,7 @@ int js_journal_format_write(struct js_buf *buf,
 int js_journal_format_parse(const char *bytes, size_t len,
                             struct js_journal_line *ret);
 
+/* A time of a record, which is in microseconds; as much as an int64_t holds. */
+int64_t js_journal_format_ns(uint64_t us);
+
 #endif

@@ -35,7 +35,7 @@ struct loading {
     uint64_t slaves_here;         /* of it: with processes that would be here */
     bool lacks_processes;         /* of it: there was no memory for them */
     bool has_head;
-    js_journal_line_fn tell; /* NULL: nobody */
+    js_journal_line_fn visit; /* NULL: nobody */
     void *arg;
     struct js_err *err;
 };
@@ -46,54 +46,12 @@ struct loading {
 static int journal_load_refuse(const struct loading *loading, const char *what)
 {
     errno = EBADMSG;
-    return js_err_set(loading->err,
-                      "%s makes no sense at offset %" PRIu64
-                      ": %s; restore it, or start over with --fresh, which "
-                      "keeps it as %s.old",
-                      loading->name, loading->contents->valid, what,
-                      loading->name);
-}
-
-static int unknown_job(const struct loading *loading)
-{
-    if (errno != ENOENT)
-        return js_err_errno(loading->err, "cannot read %s", loading->name);
-    return journal_load_refuse(loading, "it names a job that was not accepted");
-}
-
-static int journal_load_take_jobs(struct loading *loading)
-{
-    const struct js_journal_line *line = loading->line;
-    if (line->id != js_registry_count(loading->registry) + 1)
-        return journal_load_refuse(loading,
-                                   "the number of its jobs does not follow");
-    for (size_t i = 0; i < line->count; i++) {
-        if (js_registry_add(loading->registry, &line->identities[i]) == 0)
-            return js_err_errno(loading->err, "cannot read %s", loading->name);
-    }
-    return 0;
-}
-
-static int journal_load_take_ids(struct loading *loading)
-{
-    const struct js_journal_line *line = loading->line;
-    int rc = 0;
-    for (size_t i = 0; rc == 0 && i < line->count; i++) {
-        if (line->kind == JS_JOURNAL_LINE_AGAIN)
-            rc = js_registry_set(loading->registry, line->ids[i],
-                                 JS_JOB_STATE_LEFT);
-        else
-            rc = js_registry_set_gone(loading->registry, line->ids[i],
-                                      line->kind == JS_JOURNAL_LINE_GONE);
-    }
-    return rc < 0 ? unknown_job(loading) : 0;
-}
-
-static int stand(struct loading *loading, enum js_job_state standing)
-{
-    return js_registry_set(loading->registry, loading->line->id, standing) < 0
-               ? unknown_job(loading)
-               : 0;
+    return js_err_set(
+        loading->err,
+        "%s is inconsistent at offset %" PRIu64
+        ": %s; restore the file, or start over with --fresh, which "
+        "keeps it as %s.old",
+        loading->name, loading->contents->valid, what, loading->name);
 }
 
 static void journal_load_add_process(struct loading *loading, uint64_t pid,
@@ -111,17 +69,6 @@ static bool is_in_this_space(const struct loading *loading, uint64_t boot,
            space == loading->space;
 }
 
-/* Whether all processes of the run that has been read are on record, and would
- * be here. Each slave has two. */
-static bool is_run_here(const struct loading *loading)
-{
-    const struct js_journal_holder *holder = &loading->contents->holder;
-    return !loading->lacks_processes &&
-           loading->slaves_here == holder->slaves &&
-           strcmp(holder->host, loading->reader->host) == 0 &&
-           is_in_this_space(loading, holder->boot, holder->space);
-}
-
 static bool is_earlier_of_command(const struct js_journal_part *earlier,
                                   const struct js_journal_part *part)
 {
@@ -136,18 +83,6 @@ static bool is_earlier_of_batch(const struct js_journal_part *earlier,
            earlier->batch_restarts < part->batch_restarts;
 }
 
-/* A batch job is started again when a node was lost as well, and then what
- * failed may have failed of that. */
-static void judge_failures(const struct loading *loading)
-{
-    const struct js_journal_holder *holder = &loading->contents->holder;
-    const struct js_journal_part *part = loading->reader->part;
-    bool has_stopped = holder->has_ended && holder->status == STOPPED;
-    if (part && !has_stopped && is_earlier_of_batch(&holder->part, part) &&
-        !is_earlier_of_command(&holder->part, part))
-        js_registry_unsettle(loading->registry);
-}
-
 static void add_dead(struct js_journal_contents *contents,
                      const struct js_journal_dead *run)
 {
@@ -157,43 +92,47 @@ static void add_dead(struct js_journal_contents *contents,
     dead[contents->dead_count++] = *run;
 }
 
-/* The run that has been read; if it has not ended it is one of those. */
-static void end_of_run(struct loading *loading, int64_t until_unix_ns)
+/* Of the run that has been read: if it has not ended it is a dead one. */
+static void journal_load_end_run(struct loading *loading, int64_t until_unix_ns)
 {
     struct js_journal_contents *contents = loading->contents;
     const struct js_journal_holder *holder = &contents->holder;
-    bool is_here = is_run_here(loading);
-    judge_failures(loading);
+    const struct js_journal_part *part = loading->reader->part;
+    /* A batch job is started again when a node was lost as well, and then what
+     * failed may have failed of that. */
+    bool has_stopped = holder->has_ended && holder->status == STOPPED;
+    if (part && !has_stopped && is_earlier_of_batch(&holder->part, part) &&
+        !is_earlier_of_command(&holder->part, part))
+        js_registry_unsettle(loading->registry);
+    /* All of its processes are on record, and would be here. */
+    bool is_here = !loading->lacks_processes &&
+                   loading->slaves_here == holder->slaves &&
+                   strcmp(holder->host, loading->reader->host) == 0 &&
+                   is_in_this_space(loading, holder->boot, holder->space);
+    bool is_dead = holder->is_known && !holder->has_ended;
     size_t first = loading->first_process;
     size_t end = contents->processes.len / sizeof(struct js_journal_process);
-    if (!holder->is_known || holder->has_ended || !is_here)
+    if (!is_dead || !is_here)
         contents->processes.len = first * sizeof(struct js_journal_process);
-    if (!holder->is_known || holder->has_ended)
-        return;
-    add_dead(contents, &(struct js_journal_dead){
-                           .id = holder->mark,
-                           .begin_unix_ns = holder->begin_unix_ns,
-                           .until_unix_ns = until_unix_ns,
-                           .lease_ns = holder->lease_ns,
-                           .outlives = holder->outlives,
-                           .is_here = is_here,
-                           .first = first,
-                           .count = is_here ? end - first : 0,
-                       });
+    if (is_dead)
+        add_dead(contents, &(struct js_journal_dead){
+                               .id = holder->mark,
+                               .begin_unix_ns = holder->begin_unix_ns,
+                               .until_unix_ns = until_unix_ns,
+                               .lease_ns = holder->lease_ns,
+                               .outlives = holder->outlives,
+                               .is_here = is_here,
+                               .first = first,
+                               .count = is_here ? end - first : 0,
+                           });
 }
 
-static int64_t journal_load_ns_of_us(uint64_t us)
-{
-    const uint64_t most = INT64_MAX / JS_NS_PER_US;
-    return (int64_t)(us < most ? us : most) * JS_NS_PER_US;
-}
-
-static int take_run(struct loading *loading)
+static void take_run(struct loading *loading)
 {
     const struct js_journal_line *line = loading->line;
     struct js_journal_holder *holder = &loading->contents->holder;
-    int64_t begin_unix_ns = journal_load_ns_of_us(line->unix_us);
-    end_of_run(loading, begin_unix_ns);
+    int64_t begin_unix_ns = js_journal_format_ns(line->unix_us);
+    journal_load_end_run(loading, begin_unix_ns);
     *holder = (struct js_journal_holder){.is_known = true,
                                          .pid = line->pid,
                                          .started = line->started,
@@ -205,27 +144,15 @@ static int take_run(struct loading *loading)
     loading->slaves_here = 0;
     loading->lacks_processes = false;
     journal_load_add_process(loading, line->pid, line->started);
-    return 0;
 }
 
-/* Of a run in the file that was set aside as this one was begun: they stand in
- * front of the first run. */
-static void take_dead_processes(struct loading *loading)
-{
-    const struct js_journal_line *line = loading->line;
-    if (loading->contents->holder.is_known)
-        return;
-    for (size_t i = 0; i + 1 < line->count; i += 2)
-        journal_load_add_process(loading, line->ids[i], line->ids[i + 1]);
-}
-
+/* A run in the file that was set aside as this one was begun. Its processes
+ * came before. */
 static void take_dead(struct loading *loading)
 {
     const struct js_journal_line *line = loading->line;
     struct js_journal_contents *contents = loading->contents;
     size_t first = loading->first_process;
-    if (contents->holder.is_known)
-        return;
     bool is_here = is_in_this_space(loading, line->boot, line->space) &&
                    !loading->lacks_processes;
     if (!is_here)
@@ -235,8 +162,8 @@ static void take_dead(struct loading *loading)
     add_dead(contents,
              &(struct js_journal_dead){
                  .id = line->mark,
-                 .begin_unix_ns = journal_load_ns_of_us(line->unix_us),
-                 .until_unix_ns = journal_load_ns_of_us(line->until_us),
+                 .begin_unix_ns = js_journal_format_ns(line->unix_us),
+                 .until_unix_ns = js_journal_format_ns(line->until_us),
                  .lease_ns = (int64_t)line->lease_us * JS_NS_PER_US,
                  /* Where its processes are not known, its lease counts. */
                  .outlives = line->outlives != 0 || !is_here,
@@ -246,193 +173,169 @@ static void take_dead(struct loading *loading)
              });
 }
 
-static bool is_known_process(const struct loading *loading, uint64_t pid,
-                             uint64_t started)
+static void take_process(struct loading *loading)
 {
+    const struct js_process_pair *pair = &loading->line->processes;
     const struct js_buf *list = &loading->contents->processes;
     const struct js_journal_process *all =
         (const struct js_journal_process *)list->data;
     size_t count = list->len / sizeof(*all);
-    /* The first is the master. */
-    for (size_t i = loading->first_process + 1; i < count; i++) {
-        if (all[i].pid == pid && all[i].started == started)
-            return true;
-    }
-    return false;
-}
-
-static int take_process(struct loading *loading)
-{
-    const struct js_process_pair *pair = &loading->line->processes;
     if (!is_in_this_space(loading, pair->boot, pair->space) || pair->pid == 0 ||
         pair->runner == 0)
-        return 0;
-    /* A slave that is known has another runner. */
-    if (!is_known_process(loading, pair->pid, pair->started)) {
+        return;
+    /* A slave that is known has another runner. The first process is the
+     * master. */
+    bool is_known = false;
+    for (size_t i = loading->first_process + 1; i < count && !is_known; i++)
+        is_known = all[i].pid == pair->pid && all[i].started == pair->started;
+    if (!is_known) {
         loading->slaves_here++;
         journal_load_add_process(loading, pair->pid, pair->started);
     }
     journal_load_add_process(loading, pair->runner, pair->runner_started);
-    return 0;
-}
-
-/* Of an earlier start of what the reader is part of. */
-static bool journal_load_is_own(const struct loading *loading)
-{
-    return loading->reader->part &&
-           js_journal_is_earlier(&loading->contents->holder.part,
-                                 loading->reader->part);
-}
-
-static int take_failed(struct loading *loading)
-{
-    if (!journal_load_is_own(loading))
-        return stand(loading, JS_JOB_STATE_FAILED);
-    return js_registry_settle(loading->registry, loading->line->id) < 0
-               ? unknown_job(loading)
-               : 0;
-}
-
-static int journal_load_take_end(struct loading *loading)
-{
-    loading->contents->holder.has_ended = true;
-    loading->contents->holder.status = loading->line->status;
-    /* It was not broken off: what is started after it is another run. */
-    if (loading->line->status < STOPPED)
-        js_registry_unsettle(loading->registry);
-    return 0;
-}
-
-static int take_lease(struct loading *loading)
-{
-    struct js_journal_holder *holder = &loading->contents->holder;
-    holder->lease_ns = (int64_t)loading->line->lease_us * JS_NS_PER_US;
-    holder->outlives = loading->line->outlives != 0;
-    return 0;
-}
-
-static int take_batch(struct loading *loading)
-{
-    struct js_journal_holder *holder = &loading->contents->holder;
-    holder->part.batch_restarts = loading->line->restarts;
-    memcpy(holder->part.batch, loading->line->text, sizeof(holder->part.batch));
-    return 0;
-}
-
-static int take_part(struct loading *loading)
-{
-    struct js_journal_holder *holder = &loading->contents->holder;
-    holder->part.command = loading->line->mark;
-    holder->part.restarts = loading->line->restarts;
-    return 0;
-}
-
-static int take_slave(struct loading *loading)
-{
-    struct js_journal_holder *holder = &loading->contents->holder;
-    holder->outlives |= strcmp(holder->host, loading->line->text) != 0;
-    holder->slaves++;
-    return 0;
 }
 
 static int take_head(struct loading *loading)
 {
     uint64_t version = loading->line->id;
     if (loading->has_head)
-        return journal_load_refuse(loading, "a journal begins in another");
+        return journal_load_refuse(loading, "it has a second header");
     loading->has_head = true;
     if (version == VERSION)
         return 0;
     errno = EBADMSG;
     return js_err_set(loading->err,
-                      "%s is of version %" PRIu64 ", and this jobsched knows "
-                      "version %d: use the one that wrote it, or --fresh",
+                      "%s has format version %" PRIu64 ", but this jobsched "
+                      "reads version %d: use the jobsched that wrote it, or "
+                      "start over with --fresh",
                       loading->name, version, VERSION);
 }
 
-static int journal_load_take_name(struct loading *loading)
+/* What is recorded of the run itself. */
+static void journal_load_take_run_line(struct loading *loading)
 {
     const struct js_journal_line *line = loading->line;
-    return js_registry_name(loading->registry, line->id, line->text) < 0
-               ? unknown_job(loading)
-               : 0;
+    struct js_journal_holder *holder = &loading->contents->holder;
+    switch (line->kind) {
+    case JS_JOURNAL_LINE_RUN:
+        take_run(loading);
+        break;
+    case JS_JOURNAL_LINE_LEASE:
+        holder->lease_ns = (int64_t)line->lease_us * JS_NS_PER_US;
+        holder->outlives = line->outlives != 0;
+        break;
+    case JS_JOURNAL_LINE_BATCH:
+        holder->part.batch_restarts = line->restarts;
+        memcpy(holder->part.batch, line->text, sizeof(holder->part.batch));
+        break;
+    case JS_JOURNAL_LINE_PART:
+        holder->part.command = line->mark;
+        holder->part.restarts = line->restarts;
+        break;
+    case JS_JOURNAL_LINE_MARK:
+        holder->mark = line->mark;
+        holder->space = line->space;
+        break;
+    case JS_JOURNAL_LINE_PROCESS:
+        take_process(loading);
+        break;
+    case JS_JOURNAL_LINE_SLAVE:
+        holder->outlives |= strcmp(holder->host, line->text) != 0;
+        holder->slaves++;
+        break;
+    case JS_JOURNAL_LINE_DEAD_PROCESS:
+        /* They stand in front of the first run, and so does the next. */
+        for (size_t i = 0; !holder->is_known && i + 1 < line->count; i += 2)
+            journal_load_add_process(loading, line->ids[i], line->ids[i + 1]);
+        break;
+    case JS_JOURNAL_LINE_DEAD:
+        if (!holder->is_known)
+            take_dead(loading);
+        break;
+    case JS_JOURNAL_LINE_END:
+        holder->has_ended = true;
+        holder->status = line->status;
+        /* It was not broken off: what is started after it is another run. */
+        if (line->status < STOPPED)
+            js_registry_unsettle(loading->registry);
+        break;
+    default:
+        break;
+    }
 }
 
-static int journal_load_take_lost(struct loading *loading)
+/* A record about jobs that the registry does not take, for this errno. */
+static int journal_load_refuse_job(const struct loading *loading)
 {
-    const struct js_journal_line *line = loading->line;
-    return js_registry_set_losses(loading->registry, line->id,
-                                  (uint32_t)line->losses) < 0
-               ? unknown_job(loading)
-               : 0;
+    if (errno != ENOENT)
+        return js_err_errno(loading->err, "cannot read %s", loading->name);
+    return journal_load_refuse(loading,
+                               "it refers to a job that it does not contain");
+}
+
+static int journal_load_take_ids(struct js_registry *registry,
+                                 const struct js_journal_line *line)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < line->count; i++)
+        rc = line->kind == JS_JOURNAL_LINE_AGAIN
+                 ? js_registry_set(registry, line->ids[i], JS_JOB_STATE_LEFT)
+                 : js_registry_set_gone(registry, line->ids[i],
+                                        line->kind == JS_JOURNAL_LINE_GONE);
+    return rc;
 }
 
 static int journal_load_take_line(struct loading *loading)
 {
-    enum js_journal_line_kind kind = loading->line->kind;
-    if (!loading->has_head && kind != JS_JOURNAL_LINE_HEAD)
-        return journal_load_refuse(loading, "its first record is missing");
-    switch (kind) {
+    const struct js_journal_line *line = loading->line;
+    struct js_registry *registry = loading->registry;
+    const struct js_journal_part *part = loading->reader->part;
+    int rc = 0;
+    if (!loading->has_head && line->kind != JS_JOURNAL_LINE_HEAD)
+        return journal_load_refuse(loading, "its header is missing");
+    switch (line->kind) {
     case JS_JOURNAL_LINE_HEAD:
         return take_head(loading);
-    case JS_JOURNAL_LINE_RUN:
-        return take_run(loading);
     case JS_JOURNAL_LINE_JOBS:
-        return journal_load_take_jobs(loading);
+        if (line->id != js_registry_count(registry) + 1)
+            return journal_load_refuse(loading,
+                                       "its job numbers are not consecutive");
+        for (size_t i = 0; rc == 0 && i < line->count; i++)
+            rc = js_registry_add(registry, &line->identities[i]) > 0 ? 0 : -1;
+        break;
     case JS_JOURNAL_LINE_NAME:
-        return journal_load_take_name(loading);
-    case JS_JOURNAL_LINE_LOST:
-        return journal_load_take_lost(loading);
+        rc = js_registry_name(registry, line->id, line->text);
+        break;
     case JS_JOURNAL_LINE_AGAIN:
     case JS_JOURNAL_LINE_GONE:
     case JS_JOURNAL_LINE_BACK:
-        return journal_load_take_ids(loading);
+        rc = journal_load_take_ids(registry, line);
+        break;
+    case JS_JOURNAL_LINE_LOST:
+        rc = js_registry_set_losses(registry, line->id, (uint32_t)line->losses);
+        break;
     case JS_JOURNAL_LINE_OK:
-        return stand(loading, JS_JOB_STATE_SUCCEEDED);
+        rc = js_registry_set(registry, line->id, JS_JOB_STATE_SUCCEEDED);
+        break;
     case JS_JOURNAL_LINE_FAILED:
-        return take_failed(loading);
+        /* In an earlier start of what the reader is part of it counts as this
+         * run's own. */
+        rc =
+            part && js_journal_is_earlier(&loading->contents->holder.part, part)
+                ? js_registry_settle(registry, line->id)
+                : js_registry_set(registry, line->id, JS_JOB_STATE_FAILED);
+        break;
     case JS_JOURNAL_LINE_SKIPPED:
-        return stand(loading, JS_JOB_STATE_SKIPPED);
+        rc = js_registry_set(registry, line->id, JS_JOB_STATE_SKIPPED);
+        break;
     case JS_JOURNAL_LINE_RETRIED:
     case JS_JOURNAL_LINE_STOPPED:
-        return stand(loading, JS_JOB_STATE_LEFT);
-    case JS_JOURNAL_LINE_END:
-        return journal_load_take_end(loading);
-    case JS_JOURNAL_LINE_LEASE:
-        return take_lease(loading);
-    case JS_JOURNAL_LINE_BATCH:
-        return take_batch(loading);
-    case JS_JOURNAL_LINE_PART:
-        return take_part(loading);
-    case JS_JOURNAL_LINE_PROCESS:
-        return take_process(loading);
-    case JS_JOURNAL_LINE_MARK:
-        loading->contents->holder.mark = loading->line->mark;
-        loading->contents->holder.space = loading->line->space;
-        return 0;
-    case JS_JOURNAL_LINE_SLAVE:
-        return take_slave(loading);
-    case JS_JOURNAL_LINE_DEAD_PROCESS:
-        take_dead_processes(loading);
-        return 0;
-    case JS_JOURNAL_LINE_DEAD:
-        take_dead(loading);
-        return 0;
-    case JS_JOURNAL_LINE_LEFT:
-    case JS_JOURNAL_LINE_BEGAN:
-    case JS_JOURNAL_LINE_LEFTOVERS:
-    case JS_JOURNAL_LINE_SAID:
-    case JS_JOURNAL_LINE_UNKNOWN:
+        rc = js_registry_set(registry, line->id, JS_JOB_STATE_LEFT);
         break;
+    default:
+        journal_load_take_run_line(loading);
     }
-    return 0;
-}
-
-static int journal_load_tell_line(struct loading *loading)
-{
-    if (!loading->tell || loading->tell(loading->arg, loading->line) == 0)
-        return 0;
-    return js_err_errno(loading->err, "cannot read %s", loading->name);
+    return rc < 0 ? journal_load_refuse_job(loading) : 0;
 }
 
 /* ---------------------------------------------------------------- the tail */
@@ -474,17 +377,18 @@ static int judge_tail(struct loading *loading, const struct js_buf *tail)
         if (!has_record(loading, tail->data + i, tail->len - i))
             continue;
         errno = EBADMSG;
-        return js_err_set(loading->err,
-                          "%s is damaged at offset %" PRIu64 " (%zu bytes; "
-                          "valid records follow): restore it, or start over "
-                          "with --fresh, which keeps it as %s.old",
-                          loading->name, offset, i, loading->name);
+        return js_err_set(
+            loading->err,
+            "%s is damaged at offset %" PRIu64 " (%zu bytes; "
+            "valid records follow): restore the file, or start over "
+            "with --fresh, which keeps it as %s.old",
+            loading->name, offset, i, loading->name);
     }
     if (loading->has_head || may_be_begun(tail))
         return 0;
     errno = EBADMSG;
     return js_err_set(loading->err,
-                      "%s is not a journal of jobsched: name another file with "
+                      "%s is not a jobsched journal: name another file with "
                       "--journal",
                       loading->name);
 }
@@ -525,36 +429,29 @@ static ssize_t take_piece(struct loading *loading, const char *bytes,
         size_t line_len = (size_t)(newline - (bytes + at));
         if (js_journal_format_parse(bytes + at, line_len, loading->line) < 0)
             break;
-        if (journal_load_take_line(loading) < 0 ||
-            journal_load_tell_line(loading) < 0)
+        if (journal_load_take_line(loading) < 0)
             return -1;
+        if (loading->visit && loading->visit(loading->arg, loading->line) < 0)
+            return js_err_errno(loading->err, "cannot read %s", loading->name);
         at += line_len + 1;
         loading->contents->valid += line_len + 1;
     }
     return (ssize_t)at;
 }
 
-static int journal_load_load(struct loading *loading, int fd, char *piece)
+/* The records, and what is behind them; 1 if there are more by now. */
+static int journal_load_all(struct loading *loading, int fd, char *piece)
 {
     struct js_journal_contents *contents = loading->contents;
-    for (;;) {
+    ssize_t taken;
+    do {
         ssize_t n = js_file_pread(fd, piece, PIECE, (off_t)contents->valid);
         if (n < 0)
             return js_err_errno(loading->err, "cannot read %s", loading->name);
         contents->size = contents->valid + (uint64_t)n;
-        ssize_t taken = take_piece(loading, piece, (size_t)n);
-        if (taken < 0)
-            return -1;
-        if (taken == 0)
-            return 0;
-    }
-}
-
-/* The records, and what is behind them; 1 if there are more by now. */
-static int load_all(struct loading *loading, int fd, char *piece)
-{
-    struct js_journal_contents *contents = loading->contents;
-    if (journal_load_load(loading, fd, piece) < 0)
+        taken = take_piece(loading, piece, (size_t)n);
+    } while (taken > 0);
+    if (taken < 0)
         return -1;
     off_t end = lseek(fd, 0, SEEK_END);
     if (end <= 0 || (uint64_t)end <= contents->valid)
@@ -563,9 +460,9 @@ static int load_all(struct loading *loading, int fd, char *piece)
     return journal_load_read_tail(loading, fd);
 }
 
-int js_journal_read(int fd, const char *name,
+int js_journal_load(int fd, const char *name,
                     const struct js_journal_reader *reader,
-                    struct js_registry *registry, js_journal_line_fn tell,
+                    struct js_registry *registry, js_journal_line_fn visit,
                     void *arg, struct js_journal_contents *ret,
                     struct js_err *err)
 {
@@ -575,7 +472,7 @@ int js_journal_read(int fd, const char *name,
                               .boot = js_process_boot(),
                               .space = js_process_space(),
                               .contents = ret,
-                              .tell = tell,
+                              .visit = visit,
                               .arg = arg,
                               .err = err};
     char *piece = malloc(PIECE);
@@ -585,48 +482,32 @@ int js_journal_read(int fd, const char *name,
     if (!piece || !loading.line)
         js_err_errno(err, "cannot read %s", name);
     else
-        while ((rc = load_all(&loading, fd, piece)) > 0)
+        while ((rc = journal_load_all(&loading, fd, piece)) > 0)
             continue;
-    end_of_run(&loading, 0);
+    journal_load_end_run(&loading, 0);
     free(loading.line);
     free(piece);
     return rc;
-}
-
-int js_journal_load(int fd, const char *name,
-                    const struct js_journal_reader *reader,
-                    struct js_registry *registry,
-                    struct js_journal_contents *ret, struct js_err *err)
-{
-    return js_journal_read(fd, name, reader, registry, NULL, NULL, ret, err);
-}
-
-static int journal_load_end_of(const struct js_journal_contents *contents,
-                               const struct js_journal_part *part)
-{
-    const struct js_journal_holder *holder = &contents->holder;
-    bool is_that = holder->part.command == part->command &&
-                   holder->part.restarts == part->restarts;
-    return is_that && holder->has_ended && holder->status <= UINT8_MAX
-               ? (int)holder->status
-               : -1;
 }
 
 int js_journal_end_of(const char *path, const struct js_journal_part *part)
 {
     const struct js_journal_reader reader = {.host = ""};
     struct js_journal_contents contents = {0};
+    const struct js_journal_holder *holder = &contents.holder;
     struct js_err ignored;
     struct js_registry *registry = js_registry_new();
-    int status = -1;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (fd >= 0 && registry &&
-        js_journal_load(fd, path, &reader, registry, &contents, &ignored) == 0)
-        status = journal_load_end_of(&contents, part);
+    bool is_that = fd >= 0 && registry &&
+                   js_journal_load(fd, path, &reader, registry, NULL, NULL,
+                                   &contents, &ignored) == 0 &&
+                   holder->part.command == part->command &&
+                   holder->part.restarts == part->restarts &&
+                   holder->has_ended && holder->status <= UINT8_MAX;
     js_journal_contents_release(&contents);
     js_registry_free(registry);
     js_fd_close(&fd);
-    return status;
+    return is_that ? (int)holder->status : -1;
 }
 
 /* ---------------------------------------------------------------- of runs */

@@ -101,27 +101,21 @@ bool js_journal_is_known_gone(const struct js_journal_dead *dead,
  * be read. */
 int js_journal_end_of(const char *path, const struct js_journal_part *part);
 
-/*
- * Reads the file from its beginning into the registry, which must be empty.
- * What failed in an earlier start of what the reader is part of is settled
- * there. Errors call the file `name`. The caller releases *ret, also on
- * failure. Returns 0, or -1 with *err and errno: EBADMSG when it is no journal,
- * damaged, of a later version, or makes no sense; else what the system or
- * memory refused.
- */
-int js_journal_load(int fd, const char *name,
-                    const struct js_journal_reader *reader,
-                    struct js_registry *registry,
-                    struct js_journal_contents *ret, struct js_err *err);
-
 /* Called for each record, once it is in the registry. 0, or -1 with errno. */
 typedef int (*js_journal_line_fn)(void *arg,
                                   const struct js_journal_line *line);
 
-/* The same, for a caller who needs more than the registry. */
-int js_journal_read(int fd, const char *name,
+/*
+ * Reads the file from its beginning into the registry, which must be empty.
+ * What failed in an earlier start of what the reader is part of is settled
+ * there. `visit` may be NULL. Errors call the file `name`. The caller releases
+ * *ret, also on failure. Returns 0, or -1 with *err and errno: EBADMSG when it
+ * is no journal, damaged, of a later version, or makes no sense; else what the
+ * system or memory refused.
+ */
+int js_journal_load(int fd, const char *name,
                     const struct js_journal_reader *reader,
-                    struct js_registry *registry, js_journal_line_fn tell,
+                    struct js_registry *registry, js_journal_line_fn visit,
                     void *arg, struct js_journal_contents *ret,
                     struct js_err *err);
 

@@ -136,12 +136,6 @@ static const char *text_at(const struct js_buf *texts, size_t offset)
     return texts->data + offset;
 }
 
-static int64_t journal_model_ns_of_us(uint64_t us)
-{
-    uint64_t most = INT64_MAX / JS_NS_PER_US;
-    return (int64_t)(us < most ? us : most) * JS_NS_PER_US;
-}
-
 /* The job of that id; NULL if it was not accepted. */
 static struct job *find_job(const struct js_journal_model *model, uint64_t id)
 {
@@ -176,19 +170,6 @@ static int add_run(struct js_journal_model *model, const char *host,
     if (add_text(&model->texts, host, &run.host) < 0)
         return -1;
     return append_item(&model->runs, &run, sizeof(run));
-}
-
-static int journal_model_end_run(struct js_journal_model *model,
-                                 const struct js_journal_line *line)
-{
-    struct run *run = last_run(model);
-    forget_begun(model);
-    if (!run)
-        return 0;
-    run->has_ended = true;
-    run->status = line->status < INT_MAX ? (int)line->status : INT_MAX;
-    run->end_unix_ns = journal_model_ns_of_us(line->unix_us);
-    return 0;
 }
 
 static int add_slave(struct js_journal_model *model, uint64_t rank,
@@ -253,16 +234,12 @@ static void drop_begun(struct js_journal_model *model, struct job *job)
     job->begun = 0;
 }
 
-static int take_began(struct js_journal_model *model,
+static int take_began(struct js_journal_model *model, struct job *job,
                       const struct js_journal_line *line)
 {
     struct begun begun = {.id = (uint32_t)line->id,
                           .attempt = line->attempt,
-                          .start_unix_ns =
-                              journal_model_ns_of_us(line->unix_us)};
-    struct job *job = find_job(model, line->id);
-    if (!job)
-        return 0;
+                          .start_unix_ns = js_journal_format_ns(line->unix_us)};
     drop_begun(model, job);
     if (get_slave(model, line->slave, &begun.slave) < 0 ||
         append_item(&model->begun, &begun, sizeof(begun)) < 0)
@@ -273,59 +250,50 @@ static int take_began(struct js_journal_model *model,
 
 /* It has ended, though not as an attempt does. */
 static int journal_model_take_lost(struct js_journal_model *model,
+                                   struct job *job,
                                    const struct js_journal_line *line)
 {
     struct loss loss = {.id = (uint32_t)line->id,
                         .losses = (uint32_t)line->losses,
                         .attempts = (uint32_t)attempt_count(model),
-                        .unix_ns = journal_model_ns_of_us(line->unix_us)};
-    struct job *job = find_job(model, line->id);
-    if (!job)
-        return 0;
+                        .unix_ns = js_journal_format_ns(line->unix_us)};
     drop_begun(model, job);
     if (get_slave(model, line->slave, &loss.slave) < 0)
         return -1;
     return append_item(&model->losses, &loss, sizeof(loss));
 }
 
-static int take_left(struct js_journal_model *model, uint64_t rank)
+static void take_left(struct js_journal_model *model, uint64_t rank)
 {
     size_t number = journal_model_find_slave(model, rank);
     if (number == JS_JOURNAL_MODEL_NONE)
-        return 0;
+        return;
     slave_at(model, number)->has_left = true;
     for (size_t i = begun_count(model); i-- > 0;) {
         const struct begun *begun = begun_at(model, i);
         if (begun->slave == number)
             drop_begun(model, find_job(model, begun->id));
     }
-    return 0;
 }
 
 /* ---------------------------------------------------------------- attempts */
 
-static enum js_journal_model_kind
-journal_model_kind_of(enum js_journal_line_kind kind)
+static int take_attempt(struct js_journal_model *model, struct job *job,
+                        const struct js_journal_line *line)
 {
-    switch (kind) {
-    case JS_JOURNAL_LINE_OK:
-        return JS_JOURNAL_MODEL_OK;
-    case JS_JOURNAL_LINE_RETRIED:
-        return JS_JOURNAL_MODEL_RETRIED;
-    case JS_JOURNAL_LINE_STOPPED:
-        return JS_JOURNAL_MODEL_STOPPED;
-    default:
-        return JS_JOURNAL_MODEL_FAILED;
-    }
-}
-
-static struct attempt attempt_of(const struct js_journal_line *line)
-{
+    static const uint8_t kinds[] = {
+        [JS_JOURNAL_LINE_OK] = JS_JOURNAL_MODEL_OK,
+        [JS_JOURNAL_LINE_FAILED] = JS_JOURNAL_MODEL_FAILED,
+        [JS_JOURNAL_LINE_RETRIED] = JS_JOURNAL_MODEL_RETRIED,
+        [JS_JOURNAL_LINE_STOPPED] = JS_JOURNAL_MODEL_STOPPED,
+    };
     const struct js_outcome *outcome = &line->outcome;
-    return (struct attempt){
+    struct said *said = &model->said;
+    struct attempt attempt = {
         .id = (uint32_t)line->id,
         .attempt = line->attempt,
         .cores = line->cores,
+        .previous = job->latest,
         .step_errno = outcome->step_errno,
         .start_unix_ns = outcome->start_unix_ns,
         .run_ns = outcome->run_ns,
@@ -334,144 +302,119 @@ static struct attempt attempt_of(const struct js_journal_line *line)
         .max_rss_bytes = outcome->max_rss_bytes,
         .out_bytes = outcome->out_bytes,
         .err_bytes = outcome->err_bytes,
-        .kind = (uint8_t)journal_model_kind_of(line->kind),
+        .kind = kinds[line->kind],
         .exit_code = (uint8_t)outcome->exit_code,
         .signal = (uint8_t)outcome->signal,
         .cause = (uint8_t)outcome->cause,
         .step = (uint8_t)outcome->step,
     };
-}
-
-static int keep_tail(struct js_journal_model *model,
-                     const struct attempt *attempt)
-{
-    struct said *said = &model->said;
-    bool is_its = said->is_there && said->id == attempt->id &&
-                  said->tail.attempt == attempt->attempt;
-    said->is_there = false;
-    if (!is_its)
-        return 0;
-    said->tail.attempt = (uint32_t)attempt_count(model);
-    return append_item(&model->tails, &said->tail, sizeof(said->tail));
-}
-
-static int take_attempt(struct js_journal_model *model,
-                        const struct js_journal_line *line)
-{
-    struct attempt attempt = attempt_of(line);
-    struct job *job = find_job(model, line->id);
-    if (!job)
-        return 0;
     drop_begun(model, job);
-    attempt.previous = job->latest;
     if (model->leftovers.id == attempt.id &&
         model->leftovers.attempt == attempt.attempt)
         attempt.leftovers = model->leftovers.leftovers;
     model->leftovers.id = 0;
+    /* What the record before says was written by this attempt, or by one whose
+     * end is not on record. */
+    bool has_said = said->is_there && said->id == attempt.id &&
+                    said->tail.attempt == attempt.attempt;
+    said->is_there = false;
+    said->tail.attempt = (uint32_t)attempt_count(model);
     if (get_slave(model, line->slave, &attempt.slave) < 0 ||
-        keep_tail(model, &attempt) < 0 ||
+        (has_said &&
+         append_item(&model->tails, &said->tail, sizeof(said->tail)) < 0) ||
         append_item(&model->attempts, &attempt, sizeof(attempt)) < 0)
         return -1;
     job->latest = (uint32_t)attempt_count(model);
     return 0;
 }
 
-static int take_said(struct js_journal_model *model,
-                     const struct js_journal_line *line)
-{
-    model->said = (struct said){
-        .id = line->id,
-        .tail = {.attempt = line->attempt, .stream = (uint32_t)line->stream},
-        .is_there = true};
-    return add_text(&model->texts, line->text, &model->said.tail.text);
-}
-
 /* ---------------------------------------------------------------- jobs */
 
-static int journal_model_take_jobs(struct js_journal_model *model,
-                                   const struct js_journal_line *line)
-{
-    static const struct job none;
-    for (size_t i = 0; i < line->count; i++) {
-        if (append_item(&model->jobs, &none, sizeof(none)) < 0)
-            return -1;
-    }
-    return 0;
-}
-
-static int journal_model_take_name(struct js_journal_model *model,
-                                   const struct js_journal_line *line)
+/* A record about a job that was accepted. */
+static int journal_model_take_job_line(struct js_journal_model *model,
+                                       struct job *job,
+                                       const struct js_journal_line *line)
 {
     size_t offset;
-    struct job *job = find_job(model, line->id);
-    if (!job)
-        return 0;
-    if (add_text(&model->names, line->text, &offset) < 0)
-        return -1;
-    if (offset >= UINT32_MAX) {
-        errno = ENOMEM;
-        return -1;
-    }
-    job->name = (uint32_t)offset + 1;
-    return 0;
-}
-
-static int take_skipped(struct js_journal_model *model,
-                        const struct js_journal_line *line)
-{
-    struct job *job = find_job(model, line->id);
-    if (job)
-        job->parent =
-            find_job(model, line->parent) ? (uint32_t)line->parent : 0;
-    return 0;
-}
-
-static int journal_model_take_line(void *arg,
-                                   const struct js_journal_line *line)
-{
-    struct js_journal_model *model = arg;
     switch (line->kind) {
-    case JS_JOURNAL_LINE_RUN:
-        return add_run(model, line->text, line->pid,
-                       journal_model_ns_of_us(line->unix_us));
-    case JS_JOURNAL_LINE_END:
-        return journal_model_end_run(model, line);
-    case JS_JOURNAL_LINE_SLAVE:
-        return add_slave(model, line->id, line->slots, line->text);
-    case JS_JOURNAL_LINE_LEFT:
-        return take_left(model, line->id);
-    case JS_JOURNAL_LINE_JOBS:
-        return journal_model_take_jobs(model, line);
     case JS_JOURNAL_LINE_NAME:
-        return journal_model_take_name(model, line);
-    case JS_JOURNAL_LINE_BEGAN:
-        return take_began(model, line);
-    case JS_JOURNAL_LINE_SAID:
-        return take_said(model, line);
-    case JS_JOURNAL_LINE_LOST:
-        return journal_model_take_lost(model, line);
-    case JS_JOURNAL_LINE_LEFTOVERS:
-        model->leftovers =
-            (struct attempt){.id = (uint32_t)line->id,
-                             .attempt = line->attempt,
-                             .leftovers = line->outcome.leftovers};
+        if (add_text(&model->names, line->text, &offset) < 0)
+            return -1;
+        if (offset >= UINT32_MAX) {
+            errno = ENOMEM;
+            return -1;
+        }
+        job->name = (uint32_t)offset + 1;
         return 0;
+    case JS_JOURNAL_LINE_BEGAN:
+        return take_began(model, job, line);
+    case JS_JOURNAL_LINE_LOST:
+        return journal_model_take_lost(model, job, line);
     case JS_JOURNAL_LINE_OK:
     case JS_JOURNAL_LINE_FAILED:
     case JS_JOURNAL_LINE_RETRIED:
     case JS_JOURNAL_LINE_STOPPED:
-        return take_attempt(model, line);
+        return take_attempt(model, job, line);
     case JS_JOURNAL_LINE_SKIPPED:
-        return take_skipped(model, line);
+        job->parent =
+            find_job(model, line->parent) ? (uint32_t)line->parent : 0;
+        return 0;
     default:
         return 0;
     }
 }
 
+static int journal_model_take_line(void *arg,
+                                   const struct js_journal_line *line)
+{
+    static const struct job none;
+    struct js_journal_model *model = arg;
+    struct run *run = last_run(model);
+    struct said *said = &model->said;
+    struct job *job;
+    switch (line->kind) {
+    case JS_JOURNAL_LINE_RUN:
+        return add_run(model, line->text, line->pid,
+                       js_journal_format_ns(line->unix_us));
+    case JS_JOURNAL_LINE_END:
+        forget_begun(model);
+        if (!run)
+            return 0;
+        run->has_ended = true;
+        run->status = line->status < INT_MAX ? (int)line->status : INT_MAX;
+        run->end_unix_ns = js_journal_format_ns(line->unix_us);
+        return 0;
+    case JS_JOURNAL_LINE_SLAVE:
+        return add_slave(model, line->id, line->slots, line->text);
+    case JS_JOURNAL_LINE_LEFT:
+        take_left(model, line->id);
+        return 0;
+    case JS_JOURNAL_LINE_JOBS:
+        for (size_t i = 0; i < line->count; i++) {
+            if (append_item(&model->jobs, &none, sizeof(none)) < 0)
+                return -1;
+        }
+        return 0;
+    case JS_JOURNAL_LINE_SAID:
+        *said = (struct said){.id = line->id, .is_there = true};
+        said->tail.attempt = line->attempt;
+        said->tail.stream = (uint32_t)line->stream;
+        return add_text(&model->texts, line->text, &said->tail.text);
+    case JS_JOURNAL_LINE_LEFTOVERS:
+        model->leftovers.id = (uint32_t)line->id;
+        model->leftovers.attempt = line->attempt;
+        model->leftovers.leftovers = line->outcome.leftovers;
+        return 0;
+    default:
+        job = find_job(model, line->id);
+        return job ? journal_model_take_job_line(model, job, line) : 0;
+    }
+}
+
 /* ---------------------------------------------------------------- life */
 
-/* Whether somebody has the file locked: nobody waits for the moment in which it
- * is ours (try_lock() in journal.c). */
+/* Whether somebody has the file locked. For the moment in which it is ours a
+ * run that wants it waits (journal_file.c). */
 static bool is_locked(int fd)
 {
     if (flock(fd, LOCK_SH | LOCK_NB) == 0) {
@@ -511,18 +454,6 @@ js_journal_model_life(const struct js_journal_model *model)
 
 /* ---------------------------------------------------------------- loading */
 
-static struct js_journal_model *history_new(void)
-{
-    struct js_journal_model *model = calloc(1, sizeof(*model));
-    if (!model)
-        return NULL;
-    model->registry = js_registry_new();
-    if (model->registry)
-        return model;
-    free(model);
-    return NULL;
-}
-
 void js_journal_model_free(struct js_journal_model *model)
 {
     if (!model)
@@ -543,89 +474,72 @@ void js_journal_model_free(struct js_journal_model *model)
     errno = saved;
 }
 
-static int journal_model_load(struct js_journal_model *model, int fd,
-                              const char *name, struct js_err *err)
-{
-    struct stat st;
-    const struct js_journal_reader reader = {.host = ""};
-    if (js_journal_read(fd, name, &reader, model->registry,
-                        journal_model_take_line, model, &model->contents,
-                        err) < 0)
-        return -1;
-    if (fstat(fd, &st) < 0)
-        return js_err_errno(err, "cannot read %s", name);
-    model->seen_unix_ns = st.st_mtim.tv_sec * JS_NS_PER_S + st.st_mtim.tv_nsec;
-    model->life = journal_model_life_of(model, fd);
-    if (model->contents.valid > 0)
-        return 0;
-    errno = ENOENT;
-    return js_err_set(err, "%s is empty: no run has begun", name);
-}
-
 static struct js_journal_model *load_once(int fd, const char *name,
                                           struct js_err *err)
 {
-    struct js_journal_model *model = history_new();
-    if (!model) {
+    const struct js_journal_reader reader = {.host = ""};
+    struct stat st;
+    struct js_journal_model *model = calloc(1, sizeof(*model));
+    if (model)
+        model->registry = js_registry_new();
+    if (!model || !model->registry) {
         js_err_errno(err, "cannot read %s", name);
-        return NULL;
+        goto fail;
     }
-    if (journal_model_load(model, fd, name, err) == 0)
+    if (js_journal_load(fd, name, &reader, model->registry,
+                        journal_model_take_line, model, &model->contents,
+                        err) < 0)
+        goto fail;
+    if (fstat(fd, &st) < 0) {
+        js_err_errno(err, "cannot read %s", name);
+        goto fail;
+    }
+    model->seen_unix_ns = st.st_mtim.tv_sec * JS_NS_PER_S + st.st_mtim.tv_nsec;
+    model->life = journal_model_life_of(model, fd);
+    if (model->contents.valid > 0)
         return model;
+    errno = ENOENT;
+    js_err_set(err, "%s is empty: no run has started", name);
+fail:
     js_journal_model_free(model);
     return NULL;
-}
-
-/* A run that ended while its journal was read has said so by now. */
-static bool is_out_of_date(const struct js_journal_model *model, int fd)
-{
-    struct stat st;
-    return model->life == JS_JOURNAL_MODEL_BROKEN && fstat(fd, &st) == 0 &&
-           (uint64_t)st.st_size > model->contents.size;
 }
 
 struct js_journal_model *js_journal_model_read(int fd, const char *name,
                                                struct js_err *err)
 {
     struct js_journal_model *model = load_once(fd, name, err);
-    if (!model || !is_out_of_date(model, fd))
+    struct stat st;
+    if (!model || model->life != JS_JOURNAL_MODEL_BROKEN ||
+        fstat(fd, &st) < 0 || (uint64_t)st.st_size <= model->contents.size)
         return model;
+    /* A run that ended while its journal was read has recorded that by now. */
     js_journal_model_free(model);
     return load_once(fd, name, err);
-}
-
-static int open_regular(const char *path, struct js_err *err)
-{
-    struct stat st;
-    int fd =
-        open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    if (fd < 0 && errno == ENOENT)
-        return js_err_set(err, "there is no journal %s", path);
-    if (fd < 0 || fstat(fd, &st) < 0) {
-        js_err_errno(err, "cannot read %s", path);
-        js_fd_close(&fd);
-        return -1;
-    }
-    if (S_ISREG(st.st_mode))
-        return fd;
-    js_err_set(err, "the journal %s is not a regular file", path);
-    js_fd_close(&fd);
-    errno = EBADMSG;
-    return -1;
 }
 
 struct js_journal_model *js_journal_model_load(const char *path,
                                                struct js_err *err)
 {
-    int fd = open_regular(path, err);
-    if (fd < 0)
-        return NULL;
-    struct js_journal_model *model = js_journal_model_read(fd, path, err);
+    struct js_journal_model *model = NULL;
+    struct stat st;
+    int fd =
+        open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT) {
+        js_err_set(err, "there is no journal %s", path);
+    } else if (fd < 0 || fstat(fd, &st) < 0) {
+        js_err_errno(err, "cannot read %s", path);
+    } else if (!S_ISREG(st.st_mode)) {
+        js_err_set(err, "the journal %s is not a regular file", path);
+        errno = EBADMSG;
+    } else {
+        model = js_journal_model_read(fd, path, err);
+    }
     js_fd_close(&fd);
     return model;
 }
 
-/* ---------------------------------------------------------------- telling */
+/* ---------------------------------------------------------------- results */
 
 size_t js_journal_model_runs(const struct js_journal_model *model)
 {

@@ -428,11 +428,11 @@ static void commit_journal(struct js_recorder *recorder, int64_t now_ns)
         return;
     recorder->is_journal_told = true;
     js_log(&recorder->console.log,
-           "%s: no more jobs are started, and those that run go on to their "
-           "end%s",
+           "%s: no more jobs are started; those that are running continue to "
+           "their end%s",
            recorder->journal_error.text,
            js_journal_is_gone(recorder->journal)
-               ? "; if it can be made until then, nothing is lost"
+               ? "; if it can be created by then, nothing is lost"
                : "");
 }
 

@@ -53,7 +53,8 @@ static int load(int fd, struct js_journal_contents *contents, uint64_t *ret)
         abort();
     const struct js_journal_part part = {.batch = "b", .batch_restarts = 1};
     const struct js_journal_reader reader = {.host = "here", .part = &part};
-    int rc = js_journal_load(fd, "j", &reader, registry, contents, &err);
+    int rc =
+        js_journal_load(fd, "j", &reader, registry, NULL, NULL, contents, &err);
     js_journal_contents_release(contents);
     *ret = sum_of(registry);
     js_registry_free(registry);

@@ -677,7 +677,7 @@ claim_limit() { # TRY
 
 claim_errors() { # TRY
     ! grep -E 'Sanitizer|runtime error:' "err.$1" || fail "a sanitizer complains"
-    ! grep -E 'damaged|makes no sense|not a journal' "err.$1" ||
+    ! grep -E 'damaged|is inconsistent|not a jobsched journal' "err.$1" ||
         fail "the journal is damaged"
 }
 

@@ -129,7 +129,7 @@ one_run() {
         [[ ! -e twice ]] || fail "jobs ran twice at once: $(xargs <twice)"
         ! grep -E 'Sanitizer|runtime error:' err || fail "a sanitizer complains"
         check_status
-        ! grep -E 'damaged|makes no sense|not a journal' err ||
+        ! grep -E 'damaged|is inconsistent|not a jobsched journal' err ||
             fail "the journal is damaged"
         [[ $(end_status) == 0 ]] && break
     done

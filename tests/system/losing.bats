@@ -349,7 +349,7 @@ start_again() { # ARGUMENT...
     kill -KILL "$(rank_pid 0)"
     start_again
     farm_end
-    contains err2 'its jobs may go on .*--force-lock$'
+    contains err2 'slave-timeout 0.*--force-lock$'
     equal "$(wc -l <began.1)" 1
     # shellcheck disable=SC2086 # one process id a word
     kill -KILL $slaves

@@ -309,7 +309,7 @@ JOBS
     contains told.err 'name the journal with --journal'
     tell --journal jobs.txt
     status_is 2
-    contains told.err 'is not a journal of jobsched'
+    contains told.err 'is not a jobsched journal'
     tell
     status_is 2
     tell jobs.txt --no-journal

@@ -240,12 +240,12 @@ static void test_files_that_are_no_journals(void)
     scene_init(&scene);
     struct js_journal_config config = config_of(&scene);
     spit(scene.place.path, "echo my precious list\n", 22);
-    expect_refused(&config, "is not a journal");
+    expect_refused(&config, "is not a jobsched journal");
     spit(scene.place.path, "x", 1);
-    expect_refused(&config, "is not a journal");
+    expect_refused(&config, "is not a jobsched journal");
     /* Records without the first. */
     spit(scene.place.path, "2a2a40d5 slave 2 1 vm\n", 22);
-    expect_refused(&config, "first record is missing");
+    expect_refused(&config, "header is missing");
     unlink(scene.place.path);
     CU_ASSERT_EQUAL(symlink("/nonexistent", scene.place.path), 0);
     struct js_err err = {""};
@@ -280,17 +280,17 @@ static void test_records_that_make_no_sense(void)
     struct js_buf file = JS_BUF_INIT;
     scene_init(&scene);
     expect_nonsense(&scene, "ok 2 1 1 1 0 0 0 0 0 1 1 1 1 1 1 1",
-                    "was not accepted");
-    expect_nonsense(&scene, "skipped 0 1", "was not accepted");
-    expect_nonsense(&scene, "name 9 x", "was not accepted");
-    expect_nonsense(&scene, "gone 1 2", "was not accepted");
+                    "does not contain");
+    expect_nonsense(&scene, "skipped 0 1", "does not contain");
+    expect_nonsense(&scene, "name 9 x", "does not contain");
+    expect_nonsense(&scene, "gone 1 2", "does not contain");
     expect_nonsense(&scene, "jobs 3 0123456789abcdef0123456789abcdef",
-                    "does not follow");
-    expect_nonsense(&scene, "jobsched-journal 2", "begins in another");
+                    "not consecutive");
+    expect_nonsense(&scene, "jobsched-journal 2", "second header");
     put_line(&file, "jobsched-journal 1");
     spit(scene.place.path, file.data, file.len);
     struct js_journal_config config = config_of(&scene);
-    expect_refused(&config, "of version 1");
+    expect_refused(&config, "version 1");
     js_buf_release(&file);
     scene_release(&scene);
 }

@@ -100,7 +100,7 @@ static void take_away_and_go_on(int64_t sync_ns)
     CU_ASSERT_EQUAL(stat(scene.place.path, &st), 0);
     CU_ASSERT_EQUAL(st.st_mode & 0777, 0600);
     CU_ASSERT_PTR_NOT_NULL(
-        strstr(js_buf_string(&scene.warnings), "has been written anew"));
+        strstr(js_buf_string(&scene.warnings), "written again"));
     struct js_err err = {""};
     struct js_journal *second = NULL;
     struct js_registry *other = not_null(js_registry_new());
@@ -154,7 +154,7 @@ static void test_a_folder_that_is_taken_away(void)
     for (int i = 0; i < 3; i++) {
         CU_ASSERT_EQUAL(js_journal_commit(journal, js_clock_ns(), &err), -1);
         CU_ASSERT_PTR_NOT_NULL(
-            strstr(err.text, "cannot be made anew: No such"));
+            strstr(err.text, "cannot be created again: No such"));
     }
     CU_ASSERT_TRUE(js_journal_is_gone(journal));
     CU_ASSERT_EQUAL(js_journal_recorded(journal), 2);
@@ -272,17 +272,17 @@ static void test_another_run_has_gone_on(void)
     completion(journal, 1, 0);
     int64_t later_ns = js_clock_ns() + JS_NS_PER_S;
     CU_ASSERT_EQUAL(js_journal_commit(journal, later_ns, &err), -1);
-    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "another run has gone on"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "another run took over"));
     CU_ASSERT_EQUAL(js_journal_recorded(journal), 0);
     CU_ASSERT_EQUAL(js_journal_commit(journal, later_ns, &err), -1);
     CU_ASSERT_EQUAL(js_journal_end(journal, 0, &err), -1);
-    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "another run has gone on"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "another run took over"));
     CU_ASSERT_EQUAL(fstat(fd, &after), 0);
     CU_ASSERT_EQUAL(after.st_size, before.st_size);
     /* Nor is it written anew if that run's file is removed. */
     CU_ASSERT_EQUAL(unlink(config.path), 0);
     CU_ASSERT_EQUAL(js_journal_settle(journal, &err), -1);
-    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "another run has gone on"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "another run took over"));
     CU_ASSERT_EQUAL(access(config.path, F_OK), -1);
     close(fd);
     js_journal_close(journal);
@@ -336,7 +336,7 @@ static const struct unit_test tests[] = {
     {"a file with another in its place", test_a_file_with_another_in_its_place},
     {"syncs come when they are due", test_syncs_come_when_they_are_due},
     {"a sync after each commit", test_a_sync_after_each_commit},
-    {"another run has gone on", test_another_run_has_gone_on},
+    {"another run took over", test_another_run_has_gone_on},
     {"a sync that is wanted soon", test_a_sync_that_is_wanted_soon},
     {NULL, NULL},
 };

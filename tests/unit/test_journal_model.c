@@ -428,10 +428,10 @@ static void test_files_that_are_none(void)
     refuse(scene.place.path, ENOENT, "there is no journal");
     refuse(scene.place.dir, EBADMSG, "not a regular file");
     int fd = open(scene.place.path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-    refuse(scene.place.path, ENOENT, "no run has begun");
+    refuse(scene.place.path, ENOENT, "no run has started");
     CU_ASSERT_EQUAL(js_file_write(fd, "echo 1\n", 7), 0);
     close(fd);
-    refuse(scene.place.path, EBADMSG, "not a journal");
+    refuse(scene.place.path, EBADMSG, "not a jobsched journal");
     scene_release(&scene);
 }
 

@@ -1,4 +1,4 @@
-/* journal_takeover: who may go on from a journal, and when its jobs have ended.
+/* journal: who may go on from a journal, and when its jobs have ended.
  */
 #include "journal_scene.h"
 
@@ -284,7 +284,7 @@ static void test_a_holder_elsewhere(void)
     expect_opened(&config);
     leave_killed(&scene, (struct killed){.host = "there"});
     expect_refused(&config, "--force-lock");
-    expect_refused(&config, "a run on there");
+    expect_refused(&config, "on there");
     config.is_fresh = true;
     expect_refused(&config, "--force-lock");
     config.is_forced = true;
@@ -335,7 +335,7 @@ static void test_a_run_without_lease(void)
     struct js_journal_config config = config_of(&scene);
     struct killed killed = {.host = "here", .has_slave = true};
     leave_killed(&scene, killed);
-    expect_refused(&config, "its jobs may go on");
+    expect_refused(&config, "--slave-timeout 0");
     expect_refused(&config, "--force-lock");
     config.is_fresh = true;
     expect_refused(&config, "--force-lock");
