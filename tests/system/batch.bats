@@ -126,14 +126,14 @@ warn() {
 @test "batch: a run that has stopped for its time limit is requeued" {
     play_slurm
     echo "touch began; exec sleep 1000" >jobs.txt
-    start_as_script -n 1 --time-limit 4s --grace 1s jobs.txt
+    start_as_script -n 1 --time-limit "$((4 * JS_PATIENCE))s" --grace 1s jobs.txt
     farm_end
     status_is 3
     contains err 'stopped by the time limit'
     equal "$(cat requeued)" 7
     # No job was begun: it would be so again.
     echo '[timeout=1h] touch began' >long.txt
-    start_as_script -n 1 --time-limit 4s --grace 1s long.txt
+    start_as_script -n 1 --time-limit "$((4 * JS_PATIENCE))s" --grace 1s long.txt
     farm_end
     status_is 3
     claim test ! -e began

@@ -385,7 +385,7 @@ fill_up() { # FOLDER
     echo 'nowhere slots=2' >hosts
     echo 'echo >ran' >jobs.txt
     export OMPI_MCA_plm_rsh_agent=$PWD/agent
-    launch --start-timeout 2s --hostfile hosts jobs.txt
+    launch --start-timeout "$((2 * JS_PATIENCE))s" --hostfile hosts jobs.txt
     farm_end
     status_is 4
     contains err '^jobsched: nothing has come up within'

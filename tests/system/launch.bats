@@ -393,9 +393,9 @@ RUN
     chmod +x slow
     echo 'echo >began; exec sleep 1000' >jobs.txt
     export JOBSCHED_MPIRUN=$PWD/slow
-    launch_start -n 1 --time-limit "$((9 * JS_PATIENCE))s" --slave-timeout $((2 * JS_PATIENCE)) --grace 0.2 jobs.txt
+    launch_start -n 1 --time-limit "$((5 * JS_PATIENCE))s" --slave-timeout $((2 * JS_PATIENCE)) --grace 0.2 jobs.txt
     wait_until "$PATIENCE" exists started
-    sleep "$((9 * JS_PATIENCE))"
+    sleep "$((5 * JS_PATIENCE))" # all of it
     touch go
     wait_until "$PATIENCE" exists began
     kill -KILL "$(launched_rank 0)"

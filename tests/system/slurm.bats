@@ -339,7 +339,7 @@ begun_elsewhere() {
 # In a script of the user's own the end is up to that script.
 @test "slurm: what is not the batch script itself requeues nothing" {
     echo 'touch began; exec sleep 1000' >jobs.txt
-    own_job -n 1 -- "bash $ROOT/slurm/jobsched.sbatch jobs.txt --time-limit 4s --grace 1s"
+    own_job -n 1 -- "bash $ROOT/slurm/jobsched.sbatch jobs.txt --time-limit $((4 * JS_PATIENCE))s --grace 1s"
     ended_with FAILED 3:0
     contains batch 'stopped by the time limit'
     claim test -e began

@@ -225,7 +225,7 @@ end_status() {
 }
 
 @test "trouble: --time-limit ends the wait for a folder" {
-    start_homeless_jobs --time-limit 25 --grace 0.2
+    start_homeless_jobs --time-limit "$((10 * JS_PATIENCE))" --grace 0.2
     farm_end
     equal "$(end_status)" 3
     contains err '3 jobs: 1 done, 0 failed, 0 skipped, 2 left'
