@@ -2,17 +2,15 @@
  * run - what the files of src/run share: one process of the run, and the run as
  * its master sees it.
  *
- *     jobsched.c      the public functions; checks the configuration
- *     run_rank.c      a process: environment, runner, MPI_Init
- *     run_master.c    rank 0: puts the parts together, runs, takes them apart
- *     run_slave.c     every other rank
- *     run_config.c    from the configuration to what master and slaves get
- *     run_inputs.c    list, joblog, output folder
- *     run_resume.c    the journal
+ *     run_rank.c      a process: jobsched_run(), environment, runner, MPI; the
+ *                     work of a slave; how the process leaves
+ *     run_config.c    the rest of include/jobsched.h; from the configuration to
+ *                     what master and slaves get
+ *     run_master.c    rank 0: puts the parts together, runs, takes them apart,
+ *                     and says how the run ended
+ *     run_files.c     list, journal, joblog, output folder
  *     run_launcher.c  signals, and the exchange with the launcher
- *     run_result.c    how the run ended, in words
  *     run_check.c     --check and --dry-run
- *     run_end.c       MPI_Finalize, or a way to leave without it
  */
 #ifndef JS_RUN_RUN_H
 #define JS_RUN_RUN_H
@@ -33,6 +31,8 @@
 #include "record/outdir.h"
 #include "record/recorder.h"
 #include "runner/runner.h"
+
+#include <stdio.h>
 
 /* Descriptors that a process may need. Output that waits for the master may
  * occupy a few hundred files. */
@@ -56,11 +56,11 @@ struct js_run_launcher {
     struct js_lifeline *lifeline; /* the rank's; NULL: there is none */
     int64_t present_ns; /* when the master last reported that it is alive */
     struct js_signals_passed passed;
-    int told;        /* from a launcher on another host: the signal that it
-                        received; 0: none */
-    bool is_paused;  /* as `passed` says; it was acted on */
-    bool is_hurried; /* it was noticed that the run must end */
-    bool is_drain_told;
+    int other_signal; /* from a launcher on another host: the signal that it
+                         received; 0: none */
+    bool is_paused;   /* as `passed` says; it was acted on */
+    bool is_hurried;  /* it was noticed that the run must end */
+    bool is_drain_reported;
     struct js_recorder_outage outage; /* as the launcher reports it; error 0:
                                          none */
 };
@@ -115,23 +115,14 @@ struct js_run {
 };
 
 /* Stores status and error in the result; returns the status. */
-enum jobsched_status js_run_result_fail(struct jobsched_result *result,
-                                        enum jobsched_status status,
-                                        const struct js_err *err);
-
-/* ---------------------------------------------------------------- run_rank */
-
-/* A single process cannot run jobs: the result's error says how to start
- * more. */
-enum jobsched_status js_run_rank_refuse_alone(struct jobsched_result *result);
-
-/* Called before MPI_Init: starts the runner of a slave, connects to the
- * launcher and determines the environment. Returns 0, or -1 with *err. */
-int js_run_rank_prepare(struct js_run_rank *rank, struct js_err *err);
-
-/* Calls MPI_Init, works as master or slave, and calls MPI_Finalize. */
-enum jobsched_status js_run_rank_work(struct js_run_rank *rank,
-                                      struct jobsched_result *result);
+static inline enum jobsched_status js_run_fail(struct jobsched_result *result,
+                                               enum jobsched_status status,
+                                               const struct js_err *err)
+{
+    result->status = status;
+    snprintf(result->error, sizeof(result->error), "%s", err->text);
+    return status;
+}
 
 /* -------------------------------------------------------------- run_master */
 
@@ -146,21 +137,21 @@ int js_run_master_open_recorder(struct js_run *run, struct js_err *err);
 /* Closes and frees all parts of the run that are open. */
 void js_run_master_close(struct js_run *run);
 
-/* --------------------------------------------------------------- run_slave */
-
-enum jobsched_status js_run_slave_work(const struct js_run_rank *rank,
-                                       struct js_link *link,
-                                       struct jobsched_result *result);
-
 /* -------------------------------------------------------------- run_config */
+
+/* Returns 0, or -1 with *err: a value is out of range. */
+int js_run_config_check(const struct jobsched_config *config,
+                        struct js_err *err);
 
 /* Fills in what this process knows of its node. Returns 0, or -1 with *err. */
 int js_run_config_node(const struct js_topo *topo, struct js_node *ret,
                        struct js_err *err);
 
 /* The same, and the cores that other runs hold, if this process is the one that
- * looks for all ranks on its host. *claim is then a descriptor that must stay
- * open until other runs can see what this run holds; else it is -1. */
+ * looks for all ranks on its host (one process is enough, but if no variable
+ * says which is the first there, each one looks). *claim is then a descriptor
+ * that must stay open until other runs can see what this run holds; else it is
+ * -1. */
 int js_run_config_look_at_node(const struct js_topo *topo, bool bind,
                                struct js_node *ret, int *claim,
                                struct js_err *err);
@@ -179,47 +170,43 @@ int64_t js_run_config_lease_ns(const struct jobsched_config *config);
 /* The part of the time limit that is reserved for the end of the run itself. */
 int64_t js_run_config_margin_ns(const struct jobsched_config *config);
 
-/* When running jobs must be told to end so that they are gone at the time
- * limit; or JS_NEVER_NS. */
+/* When the master must begin to end running jobs so that they are gone at the
+ * time limit; or JS_NEVER_NS. */
 int64_t js_run_config_stop_ns(const struct js_run *run);
 
 /* How long to wait for the slaves. */
 int64_t js_run_config_meeting_ns(const struct jobsched_config *config);
 
-/* -------------------------------------------------------------- run_inputs */
+/* --------------------------------------------------------------- run_files */
+
+/* Opens the journal, if there is to be one, and reads it. Sets *err unless it
+ * returns JOBSCHED_SUCCEEDED. */
+enum jobsched_status js_run_files_open_journal(struct js_run *run,
+                                               struct js_err *err);
 
 /* Opens the list, the joblog and the other files that the user has named, and
  * checks that none of them would replace another. Returns 0, or -1 with *err,
  * which the user can correct. */
-int js_run_inputs_open(struct js_run *run, struct js_err *err);
-
-/* Prints a line for the user, through the console once that exists. arg is the
- * run. */
-void js_run_inputs_tell_line(void *arg, const char *text);
-
-/* -------------------------------------------------------------- run_resume */
-
-/* Opens the journal, if there is to be one, and reads it. Sets *err unless it
- * returns JOBSCHED_SUCCEEDED. */
-enum jobsched_status js_run_resume_open(struct js_run *run, struct js_err *err);
+int js_run_files_open(struct js_run *run, struct js_err *err);
 
 /* Reports what an earlier run has done, and what is left to do. */
-void js_run_resume_tell_standing(struct js_run *run);
+void js_run_files_report_resume(struct js_run *run);
 
 /* Writes the first record of this run; from then on the recorder has the
  * journal as well. */
-enum jobsched_status js_run_resume_begin(struct js_run *run,
-                                         struct js_err *err);
+enum jobsched_status js_run_files_begin_journal(struct js_run *run,
+                                                struct js_err *err);
 
 /* Sets the marks that the jobs of this run carry, and those that the jobs of
  * killed runs carried. */
-void js_run_resume_marks(struct js_run *run, struct js_master_config *config);
+void js_run_files_set_marks(struct js_run *run,
+                            struct js_master_config *config);
 
 /* Writes the last record of this run, and ends the journal. Returns the status
  * of the run: JOBSCHED_BROKEN with *err if the journal cannot be written. */
-enum jobsched_status js_run_resume_end(struct js_run *run,
-                                       enum jobsched_status status,
-                                       struct js_err *err);
+enum jobsched_status js_run_files_end_journal(struct js_run *run,
+                                              enum jobsched_status status,
+                                              struct js_err *err);
 
 /* ------------------------------------------------------------ run_launcher */
 
@@ -232,11 +219,11 @@ enum js_stop_request js_run_launcher_request(const struct js_run *run);
 
 /* Reports that the run has begun, without a lease: before its first turn and
  * after its last one the master may be silent for longer. */
-void js_run_launcher_tell_begun(struct js_run *run);
+void js_run_launcher_report_begun(struct js_run *run);
 
 /* Reports how the run has ended. */
-void js_run_launcher_tell_ended(const struct js_run *run,
-                                enum jobsched_status status);
+void js_run_launcher_report_ended(const struct js_run *run,
+                                  enum jobsched_status status);
 
 /* Reads what a launcher on another host has written beside the status file: the
  * signal that makes the run stop, and the outage that it has noticed. */
@@ -262,30 +249,6 @@ bool js_run_launcher_is_mpirun_gone(const struct js_run *run);
  * must have arrived before the end is recorded. */
 void js_run_launcher_await_relay(struct js_run *run);
 
-/* -------------------------------------------------------------- run_result */
-
-/* Fills in the counts and the summary. */
-void js_run_result_count(const struct js_run *run,
-                         const struct js_master_result *ran,
-                         struct jobsched_result *result);
-
-/* The status of a run whose master has ended like this. *err says why it did
- * not succeed. */
-enum jobsched_status js_run_result_judge(struct js_run *run,
-                                         const struct js_master_result *ran,
-                                         const struct jobsched_result *result,
-                                         struct js_err *err);
-
-/* True if neither this run nor an earlier one had any jobs. */
-bool js_run_result_has_no_jobs(const struct js_run *run,
-                               const struct jobsched_result *result);
-
-/* Makes the last reports, and closes the joblog. Returns the status, which
- * covers everything that may still fail except the journal's last record. */
-enum jobsched_status js_run_result_settle(struct js_run *run,
-                                          enum jobsched_status status,
-                                          struct js_err *err);
-
 /* --------------------------------------------------------------- run_check */
 
 /* Prints what --check or --dry-run asks for. For `slave_end` see
@@ -299,16 +262,5 @@ enum jobsched_status js_run_check_show(struct js_run *run,
 /* The same without MPI, with one slave for each core of this machine. */
 enum jobsched_status js_run_check_here(const struct jobsched_config *config,
                                        struct jobsched_result *result);
-
-/* ----------------------------------------------------------------- run_end */
-
-/* Waits at most `limit_ns` for the other ranks (slaves wait longer, because the
- * master may have to write records to disk); then this process leaves. */
-void js_run_end_finalize(struct js_link *link, int64_t limit_ns,
-                         struct jobsched_result *result);
-
-/* If rank 0 was killed, no other process ends an mpirun that waits for ever.
- * This function makes sure that mpirun ends. */
-void js_run_end_watch_masterless(void);
 
 #endif

@@ -9,23 +9,8 @@
 #include <poll.h>
 #include <unistd.h>
 
-/* Reported besides the errors, so that the user sees whether "after" means what
- * was intended. */
-static void show_shape(struct js_run *run)
-{
-    struct js_source_survey survey;
-    js_source_survey(run->source, &survey);
-    const struct js_graph_shape *shape = &survey.shape;
-    js_console_trace(
-        &run->recorder.console,
-        "%s: %llu job%s; longest chain %llu, widest level %llu\n",
-        js_source_name(run->source), (unsigned long long)shape->jobs,
-        shape->jobs == 1 ? "" : "s", (unsigned long long)shape->longest_chain,
-        (unsigned long long)shape->width);
-}
-
 /* Waits for the reader of the output. */
-static void outq_drain(struct js_outq *outq)
+static void check_drain(struct js_outq *outq)
 {
     while (js_outq_pending(outq) > 0) {
         struct pollfd fd = {.fd = js_outq_fd(outq), .events = POLLOUT};
@@ -34,15 +19,15 @@ static void outq_drain(struct js_outq *outq)
     }
 }
 
-struct showing {
+struct dry_run {
     struct js_run *run;
     const struct js_allocator *allocator;
 };
 
 /* Prints what a job holds of one node. */
-static int describe_part(const struct js_allocator *allocator,
-                         const struct js_allocation *allocation,
-                         struct js_buf *buf)
+static int check_describe_part(const struct js_allocator *allocator,
+                               const struct js_allocation *allocation,
+                               struct js_buf *buf)
 {
     struct js_location place;
     struct js_cpuset cpus;
@@ -60,58 +45,46 @@ static int describe_part(const struct js_allocator *allocator,
                : js_allocation_gpus(allocator, allocation, buf);
 }
 
-/* A job on several nodes holds a part of each. */
-static int describe_allocation(const struct js_allocator *allocator,
-                               const struct js_allocation *allocation,
-                               struct js_buf *buf)
-{
-    int rc = describe_part(allocator, allocation, buf);
-    for (uint32_t i = 0; rc == 0 && i < allocation->other_count; i++) {
-        rc = js_buf_puts(buf, " and ");
-        if (rc == 0)
-            rc = describe_part(allocator, &allocation->others[i], buf);
-    }
-    return rc;
-}
-
-/* The command as it is, with control characters escaped so that it cannot
- * control a terminal. */
-static int append_plainly(struct js_buf *buf, const struct js_job *job)
-{
-    size_t before = buf->len;
-    if (js_buf_append(buf, job->command, job->command_len) < 0 ||
-        !js_buf_string(buf))
-        return -1;
-    js_text_make_printable(buf->data + before);
-    return 0;
-}
-
 /* All jobs take equally long, and longer than the jobs that are sent ahead of
  * time. */
-static void accept_simulated(void *arg, struct js_job *job)
+static void check_accept(void *arg, struct js_job *job)
 {
-    const struct showing *showing = arg;
-    job->expected_ns = js_joblog_reader_find(showing->run->runtimes,
+    const struct dry_run *dry_run = arg;
+    job->expected_ns = js_joblog_reader_find(dry_run->run->runtimes,
                                              job->command, job->command_len);
     job->duration_ns = 2 * JS_SCHEDULER_AHEAD_NS;
 }
 
-static void show_start(void *arg, const struct js_scheduler_decision *assigned)
+static void check_show_start(void *arg,
+                             const struct js_scheduler_decision *assigned)
 {
-    struct showing *showing = arg;
+    struct dry_run *dry_run = arg;
+    const struct js_allocation *allocation = assigned->allocation;
+    const struct js_job *job = assigned->job;
     struct js_buf text = JS_BUF_INIT;
-    if (describe_allocation(showing->allocator, assigned->allocation, &text) ==
-            0 &&
-        js_buf_puts(&text, ": ") == 0 &&
-        append_plainly(&text, assigned->job) == 0)
-        js_console_trace(&showing->run->recorder.console, "job %llu: %s\n",
-                         (unsigned long long)assigned->job->id,
-                         js_buf_string(&text));
+    int rc = check_describe_part(dry_run->allocator, allocation, &text);
+    /* A job on several nodes holds a part of each. */
+    for (uint32_t i = 0; rc == 0 && i < allocation->other_count; i++) {
+        rc = js_buf_puts(&text, " and ");
+        if (rc == 0)
+            rc = check_describe_part(dry_run->allocator, &allocation->others[i],
+                                     &text);
+    }
+    if (rc == 0)
+        rc = js_buf_puts(&text, ": ");
+    size_t before = text.len;
+    if (rc == 0 && js_buf_append(&text, job->command, job->command_len) == 0 &&
+        js_buf_string(&text)) {
+        /* The command must not control the terminal. */
+        js_text_make_printable(text.data + before);
+        js_console_trace(&dry_run->run->recorder.console, "job %llu: %s\n",
+                         (unsigned long long)job->id, text.data);
+    }
     js_buf_release(&text);
     /* With a list of a million lines, output must not accumulate here for a
      * slow reader. */
-    js_console_flush(&showing->run->recorder.console);
-    outq_drain(showing->run->out);
+    js_console_flush(&dry_run->run->recorder.console);
+    check_drain(dry_run->run->out);
 }
 
 enum jobsched_status js_run_check_show(struct js_run *run,
@@ -121,32 +94,44 @@ enum jobsched_status js_run_check_show(struct js_run *run,
                                        struct jobsched_result *result)
 {
     struct js_err err;
-    struct showing showing = {run, allocator};
+    struct js_source_survey survey;
+    struct dry_run dry_run = {run, allocator};
     struct js_simulation ran;
     const struct js_simulate_config config = {.slave_end = slave_end,
-                                              .accepted = accept_simulated,
-                                              .assigned = show_start,
-                                              .arg = &showing};
+                                              .accepted = check_accept,
+                                              .assigned = check_show_start,
+                                              .arg = &dry_run};
     int rc = 0;
-    if (run->config->action == JOBSCHED_CHECK)
-        show_shape(run);
-    else
+    if (run->config->action == JOBSCHED_CHECK) {
+        /* Reported besides the errors, so that the user sees whether "after"
+         * means what was intended. */
+        js_source_survey(run->source, &survey);
+        js_console_trace(&run->recorder.console,
+                         "%s: %llu job%s; longest chain %llu, widest level "
+                         "%llu\n",
+                         js_source_name(run->source),
+                         (unsigned long long)survey.shape.jobs,
+                         survey.shape.jobs == 1 ? "" : "s",
+                         (unsigned long long)survey.shape.longest_chain,
+                         (unsigned long long)survey.shape.width);
+    } else {
         rc = js_simulate(scheduler, run->source, &config, &ran, &err);
+    }
     js_console_flush(&run->recorder.console);
-    outq_drain(run->out);
+    check_drain(run->out);
     if (rc < 0)
-        return js_run_result_fail(result, JOBSCHED_BAD_INPUT, &err);
+        return js_run_fail(result, JOBSCHED_BAD_INPUT, &err);
     /* `--dry-run | head` is not an error. */
     if (!js_outq_error(run->out) || js_outq_is_reader_gone(run->out))
         return JOBSCHED_SUCCEEDED;
     js_err_set(&err, "standard output: %s",
                js_errno_text(js_outq_error(run->out)));
-    return js_run_result_fail(result, JOBSCHED_BROKEN, &err);
+    return js_run_fail(result, JOBSCHED_BROKEN, &err);
 }
 
 /* There are as many slaves as this machine has cores. */
-static int equip_here(struct js_run *run, struct js_allocator *allocator,
-                      struct js_scheduler *scheduler, struct js_err *err)
+static int check_equip_here(struct js_run *run, struct js_allocator *allocator,
+                            struct js_scheduler *scheduler, struct js_err *err)
 {
     struct js_node node;
     struct js_resources resources = {0};
@@ -164,25 +149,9 @@ static int equip_here(struct js_run *run, struct js_allocator *allocator,
         return -1;
     int rc = js_simulate_add_host(scheduler, allocator, 1, &node, &resources);
     if (rc < 0)
-        js_err_errno(err, "this machine");
+        js_err_errno(err, "the resources of this machine cannot be recorded");
     js_resources_release(&resources);
     return rc;
-}
-
-static enum jobsched_status rehearse_on(struct js_run *run,
-                                        struct js_allocator *allocator,
-                                        struct js_scheduler *scheduler,
-                                        struct jobsched_result *result)
-{
-    struct js_err err;
-    if (equip_here(run, allocator, scheduler, &err) < 0)
-        return js_run_result_fail(result, JOBSCHED_BROKEN, &err);
-    if (js_allocator_check(allocator, run->source, &run->recorder.console.log) >
-        0) {
-        js_err_set(&err, "jobs need more than this machine has");
-        return js_run_result_fail(result, JOBSCHED_BAD_INPUT, &err);
-    }
-    return js_run_check_show(run, scheduler, allocator, 0, result);
 }
 
 /* Runs without MPI: --check must work on a login node, and at once. */
@@ -193,13 +162,13 @@ enum jobsched_status js_run_check_here(const struct jobsched_config *config,
     struct js_run run = {.config = config, .claim = -1};
     enum jobsched_status status;
     result->is_master = true;
-    status = js_run_resume_open(&run, &err);
+    status = js_run_files_open_journal(&run, &err);
     if (status != JOBSCHED_SUCCEEDED) {
-        js_run_result_fail(result, status, &err);
-    } else if (js_run_inputs_open(&run, &err) < 0) {
-        status = js_run_result_fail(result, JOBSCHED_BAD_INPUT, &err);
+        js_run_fail(result, status, &err);
+    } else if (js_run_files_open(&run, &err) < 0) {
+        status = js_run_fail(result, JOBSCHED_BAD_INPUT, &err);
     } else if (js_run_master_open_recorder(&run, &err) < 0) {
-        status = js_run_result_fail(result, JOBSCHED_BROKEN, &err);
+        status = js_run_fail(result, JOBSCHED_BROKEN, &err);
     } else {
         struct js_scheduler_config scheduler_config =
             js_run_config_scheduler(&run);
@@ -211,11 +180,22 @@ enum jobsched_status js_run_check_here(const struct jobsched_config *config,
             allocator ? js_scheduler_new(&scheduler_config,
                                          js_source_graph(run.source), allocator)
                       : NULL;
-        js_err_errno(&err, "the rehearsal cannot be set up");
-        status = scheduler ? rehearse_on(&run, allocator, scheduler, result)
-                           : js_run_result_fail(result, JOBSCHED_BROKEN, &err);
+        if (!scheduler) {
+            js_err_errno(&err, "the dry run cannot be set up");
+            status = js_run_fail(result, JOBSCHED_BROKEN, &err);
+        } else if (check_equip_here(&run, allocator, scheduler, &err) < 0) {
+            status = js_run_fail(result, JOBSCHED_BROKEN, &err);
+        } else if (js_allocator_check(allocator, run.source,
+                                      &run.recorder.console.log) > 0) {
+            js_err_set(
+                &err,
+                "some jobs need more than this machine has (listed above)");
+            status = js_run_fail(result, JOBSCHED_BAD_INPUT, &err);
+        } else {
+            status = js_run_check_show(&run, scheduler, allocator, 0, result);
+        }
         js_console_flush(&run.recorder.console);
-        outq_drain(run.err);
+        check_drain(run.err);
         js_scheduler_free(scheduler);
         js_allocator_free(allocator);
     }

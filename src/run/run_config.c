@@ -1,14 +1,16 @@
-/* Derives, from the configuration and from this node, what master and slaves
- * get. */
+/* The configuration: defaults, checks, and what master and slaves get from it
+ * and from this node. */
 #include "run/run.h"
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/launchenv.h"
 #include "base/process.h"
 #include "base/userenv.h"
 #include "node/memory.h"
 #include "node/others.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -22,23 +24,19 @@ static const int64_t limit_margin_ns = 2 * JS_NS_PER_S;
 
 enum { LIMIT_MARGIN_PART = 10 };
 
+/* ---------------------------------------------------------------- the node */
+
 int js_run_config_node(const struct js_topo *topo, struct js_node *ret,
                        struct js_err *err)
 {
     memset(ret, 0, sizeof(*ret));
     if (gethostname(ret->host, sizeof(ret->host) - 1) < 0)
-        return js_err_errno(err, "this host has no name");
+        return js_err_errno(err, "the name of this host cannot be found");
     ret->boot_id = js_process_boot();
     ret->quota_cores = js_cgroup_cores("");
     return js_topo_inherited(topo, &ret->cpus, err);
 }
 
-/*
- * Determines which cores of the node other runs hold. One process looks for all
- * ranks on its host, and *claim must be kept until other runs can see what this
- * run holds. If no variable says which process is the first on its host, each
- * one looks.
- */
 int js_run_config_look_at_node(const struct js_topo *topo, bool bind,
                                struct js_node *ret, int *claim,
                                struct js_err *err)
@@ -55,7 +53,6 @@ int js_run_config_look_at_node(const struct js_topo *topo, bool bind,
     return 0;
 }
 
-/* When nothing was heard from the master for this long, all jobs have ended. */
 int64_t js_run_config_lease_ns(const struct jobsched_config *config)
 {
     int64_t lease_ns;
@@ -75,8 +72,6 @@ static const char *const nested_binding[] = {
     NULL,
 };
 
-/* The user's environment, without the variables that belong to a single
- * host. */
 int js_run_config_environ(const struct js_run_rank *rank, struct js_buf *buf)
 {
     for (const char **p = rank->variables; *p; p++) {
@@ -92,13 +87,6 @@ int js_run_config_environ(const struct js_run_rank *rank, struct js_buf *buf)
     return 0;
 }
 
-static mode_t current_umask(void)
-{
-    mode_t mask = umask(0);
-    umask(mask);
-    return mask;
-}
-
 struct js_wire_setup js_run_config_setup(const struct js_run *run)
 {
     static const enum js_capture captures[] = {
@@ -107,12 +95,15 @@ struct js_wire_setup js_run_config_setup(const struct js_run *run)
         [JOBSCHED_OUTPUT_NONE] = JS_CAPTURE_NONE,
     };
     const struct jobsched_config *config = run->config;
+    /* The umask can only be read by setting it. */
+    mode_t mask = umask(0);
+    umask(mask);
     return (struct js_wire_setup){
         .slots = config->slots,
         .gpus = config->gpus,
         .lease_ns = config->slave_timeout_ns,
         .settings = {.cwd = run->cwd,
-                     .umask = current_umask(),
+                     .umask = mask,
                      .capture = captures[config->output],
                      .run_id = run->run_id,
                      JS_SETTINGS_OF_CONFIG},
@@ -135,8 +126,6 @@ int64_t js_run_config_margin_ns(const struct jobsched_config *config)
     return margin_ns < limit_margin_ns ? margin_ns : limit_margin_ns;
 }
 
-/* When running jobs must be told to end so that they are gone at the time
- * limit. */
 int64_t js_run_config_stop_ns(const struct js_run *run)
 {
     int64_t limit_ns = run->config->time_limit_ns;
@@ -152,4 +141,110 @@ int64_t js_run_config_meeting_ns(const struct jobsched_config *config)
 {
     return config->start_timeout_ns < meeting_most_ns ? config->start_timeout_ns
                                                       : meeting_most_ns;
+}
+
+/* ----------------------------------------------------------------
+ * include/jobsched.h */
+
+unsigned jobsched_cores(void)
+{
+    struct js_err err;
+    struct js_cpuset cpus;
+    unsigned cores = 0;
+    struct js_topo *topo = js_topo_new(&err);
+    if (topo && js_topo_inherited(topo, &cpus, &err) == 0)
+        cores = js_topo_cores(topo, &cpus);
+    js_topo_free(topo);
+    unsigned quota = js_cgroup_cores("");
+    if (quota > 0 && quota < cores)
+        cores = quota;
+    return cores > 0 ? cores : 1;
+}
+
+uint64_t jobsched_memory_bytes(void)
+{
+    return js_memory_limit_bytes("");
+}
+
+const char *jobsched_version(void)
+{
+    return JS_VERSION;
+}
+
+const char *jobsched_mpi(void)
+{
+    return js_link_library();
+}
+
+const char *jobsched_hwloc(void)
+{
+    return js_topo_library();
+}
+
+void jobsched_config_init(struct jobsched_config *config)
+{
+    *config = (struct jobsched_config){
+        JS_SETTINGS_DEFAULTS /* also of the settings that slaves read */
+            .demo_jobs = 30,
+        .demo_duration_ns = JS_NS_PER_S,
+        .round_size = 10,
+        .slots = 1,
+        .gpus = JOBSCHED_GPUS_FOUND,
+        .sync_ns = JS_NS_PER_S,
+        .slave_timeout_ns = 30 * JS_NS_PER_S,
+        .start_timeout_ns = 300 * JS_NS_PER_S,
+    };
+}
+
+/* The command line cannot produce most of these errors, but a program can. */
+int js_run_config_check(const struct jobsched_config *config,
+                        struct js_err *err)
+{
+    const double second = JS_NS_PER_S;
+    if (config->job_file && !config->job_file[0])
+        return js_err_set(err, "job_file: the name of the job list is empty");
+    if (config->round_size == 0)
+        return js_err_set(err, "round_size: must be at least 1");
+    if (config->output == JOBSCHED_OUTPUT_DIR &&
+        (!config->output_dir || !config->output_dir[0]))
+        return js_err_set(err, "output_dir: must name a folder");
+    if (config->grace_ns < 0 || config->demo_duration_ns < 0 ||
+        config->timeout_ns < 0)
+        return js_err_set(
+            err,
+            "grace_ns, demo_duration_ns, timeout_ns: must not be negative");
+    if (config->start_timeout_ns <= 0)
+        return js_err_set(err, "start_timeout_ns: must be more than 0");
+    if (config->sync_ns < 0 || config->time_limit_ns < 0 ||
+        config->slave_timeout_ns < 0)
+        return js_err_set(
+            err,
+            "sync_ns, time_limit_ns, slave_timeout_ns: must not be negative");
+    if (config->gpus > JS_GPUS_MAX && config->gpus != JOBSCHED_GPUS_FOUND)
+        return js_err_set(err, "gpus: must be at most %d", JS_GPUS_MAX);
+    /* A time limit that is no longer than the part reserved for the end would
+     * start no job, however often the same command is given. */
+    int64_t margin_ns = js_run_config_margin_ns(config);
+    if (config->time_limit_ns > 0 &&
+        config->time_limit_ns - margin_ns <= config->grace_ns)
+        return js_err_set(err,
+                          "a time limit of %g s leaves no time to run jobs: "
+                          "%g s are reserved for ending them (--grace) and "
+                          "%g s for the end of the run; give a longer "
+                          "--time-limit or a shorter --grace",
+                          (double)config->time_limit_ns / second,
+                          (double)config->grace_ns / second,
+                          (double)margin_ns / second);
+    return 0;
+}
+
+enum jobsched_status jobsched_check(const struct jobsched_config *config,
+                                    struct jobsched_result *result)
+{
+    struct js_err err;
+    memset(result, 0, sizeof(*result));
+    result->is_master = js_launchenv_rank() <= 0;
+    return js_run_config_check(config, &err) < 0
+               ? js_run_fail(result, JOBSCHED_BAD_INPUT, &err)
+               : JOBSCHED_SUCCEEDED;
 }

@@ -23,8 +23,8 @@ enum { RELAY_LOOK_MS = 20 };
 
 /* Errors are ignored here: a launcher that gets no report can only guess, which
  * does no harm. */
-static void tell_status(const struct js_run *run,
-                        const struct js_run_status *said)
+static void launcher_report(const struct js_run *run,
+                            const struct js_run_status *said)
 {
     const struct js_run_launcher *launcher = &run->launcher;
     const struct js_lifeline_news news = {
@@ -43,39 +43,24 @@ static void tell_status(const struct js_run *run,
         js_run_status_write(run->config->status_file, said);
 }
 
-/* Called once in each turn of the master. */
-static void tell_presence(struct js_run *run, int64_t now_ns)
-{
-    struct js_run_launcher *launcher = &run->launcher;
-    struct js_run_status said = {
-        .phase = JS_RUN_BEGUN, .lease_ns = js_run_config_lease_ns(run->config)};
-    if (said.lease_ns == 0 ||
-        now_ns - launcher->present_ns < said.lease_ns / PRESENT_PART)
-        return;
-    /* A launcher on this host sees the socket, so the report need not be
-     * repeated. */
-    launcher->present_ns = launcher->lifeline ? INT64_MAX : now_ns;
-    tell_status(run, &said);
-}
-
-void js_run_launcher_tell_begun(struct js_run *run)
+void js_run_launcher_report_begun(struct js_run *run)
 {
     struct js_run_status said = {.phase = JS_RUN_BEGUN};
     run->launcher.present_ns = INT64_MIN / 2; /* long ago, so that the lease
                                                  is reported in the first
                                                  turn */
-    tell_status(run, &said);
+    launcher_report(run, &said);
 }
 
-void js_run_launcher_tell_ended(const struct js_run *run,
-                                enum jobsched_status status)
+void js_run_launcher_report_ended(const struct js_run *run,
+                                  enum jobsched_status status)
 {
     struct js_run_status said = {.phase = JS_RUN_ENDED,
                                  .status = (int)status,
                                  .lost = run->ending.lost,
                                  .is_out_of_time = run->ending.is_out_of_time,
                                  .has_run = run->ending.has_run};
-    tell_status(run, &said);
+    launcher_report(run, &said);
 }
 
 enum js_stop_request js_run_launcher_request(const struct js_run *run)
@@ -86,7 +71,8 @@ enum js_stop_request js_run_launcher_request(const struct js_run *run)
                : run->launcher.passed.stop_request;
 }
 
-static void listen_to_launcher(struct js_run *run)
+/* Takes the signals that the launcher passes on. A pause is acknowledged. */
+static void launcher_take_signals(struct js_run *run)
 {
     struct js_run_launcher *launcher = &run->launcher;
     int signal;
@@ -102,7 +88,7 @@ static void listen_to_launcher(struct js_run *run)
         .phase = JS_RUN_BEGUN, .lease_ns = js_run_config_lease_ns(run->config)};
     launcher->is_paused = launcher->passed.is_paused;
     js_recorder_pause(&run->recorder, launcher->is_paused);
-    tell_status(run, &said);
+    launcher_report(run, &said);
 }
 
 /* If the launcher is on another host, its signal arrives through mpirun, as a
@@ -114,39 +100,25 @@ void js_run_launcher_ask_for_reason(struct js_run *run)
     int number =
         path && !run->launcher.lifeline ? js_run_status_read_signal(path) : 0;
     if (number != 0)
-        run->launcher.told = number;
+        run->launcher.other_signal = number;
 }
 
 const char *js_run_launcher_reason(const struct js_run *run)
 {
     const struct js_run_launcher *launcher = &run->launcher;
-    struct js_signals_passed told = {.stop_request = JS_STOP_REQUEST_NOW,
-                                     .signal = launcher->told};
-    return js_signals_reason(launcher->told ? &told : &launcher->passed);
-}
-
-static void tell_drain(struct js_run *run)
-{
-    struct js_run_launcher *launcher = &run->launcher;
-    bool is_interrupt = launcher->passed.interrupts > 0;
-    launcher->is_drain_told = true;
-    js_run_launcher_ask_for_reason(run);
-    if (launcher->told)
-        return;
-    js_log(&run->recorder.console.log,
-           "%s: no more jobs are started, and those that run go on to their "
-           "end%s",
-           js_signals_reason(&launcher->passed),
-           is_interrupt ? ", or until a second ^C" : "");
+    struct js_signals_passed other = {.stop_request = JS_STOP_REQUEST_NOW,
+                                      .signal = launcher->other_signal};
+    return js_signals_reason(launcher->other_signal ? &other
+                                                    : &launcher->passed);
 }
 
 /* Called once in each turn of the master, before ended jobs are recorded,
- * because a run that was warned or told to end has little time. */
+ * because a run that must end has little time. */
 enum js_stop_request js_run_launcher_stop_request(void *arg, int64_t now_ns)
 {
     struct js_run *run = arg;
     struct js_run_launcher *launcher = &run->launcher;
-    listen_to_launcher(run);
+    launcher_take_signals(run);
     enum js_stop_request request = js_run_launcher_request(run);
     bool is_hurried = request >= JS_STOP_REQUEST_END;
     bool is_warned =
@@ -154,9 +126,26 @@ enum js_stop_request js_run_launcher_stop_request(void *arg, int64_t now_ns)
     launcher->is_hurried = is_hurried;
     if (is_warned)
         js_recorder_hurry(&run->recorder);
-    tell_presence(run, now_ns);
-    if (request == JS_STOP_REQUEST_DRAIN && !launcher->is_drain_told)
-        tell_drain(run);
+    /* A launcher on this host sees the socket, so the report of being alive
+     * need not be repeated. */
+    struct js_run_status said = {
+        .phase = JS_RUN_BEGUN, .lease_ns = js_run_config_lease_ns(run->config)};
+    if (said.lease_ns > 0 &&
+        now_ns - launcher->present_ns >= said.lease_ns / PRESENT_PART) {
+        launcher->present_ns = launcher->lifeline ? INT64_MAX : now_ns;
+        launcher_report(run, &said);
+    }
+    if (request == JS_STOP_REQUEST_DRAIN && !launcher->is_drain_reported) {
+        launcher->is_drain_reported = true;
+        js_run_launcher_ask_for_reason(run);
+        if (!launcher->other_signal)
+            js_log(&run->recorder.console.log,
+                   "%s: no more jobs are started; those that are running may "
+                   "finish%s",
+                   js_signals_reason(&launcher->passed),
+                   launcher->passed.interrupts > 0 ? ", or press ^C again"
+                                                   : "");
+    }
     return request;
 }
 
@@ -199,19 +188,6 @@ void js_run_launcher_ask_for_outage(struct js_run *run)
             error == EPIPE || error == ECONNRESET || error == EIO};
 }
 
-/* A request to a launcher that passes the output on may have no effect; then
- * the end is recorded without an answer. */
-static bool is_relay_awaited(struct js_run *run, uint64_t bytes)
-{
-    const char *path = run->config->status_file;
-    /* An outage is written before the signal that it causes. */
-    bool is_to_end = js_signals_request() >= JS_STOP_REQUEST_END ||
-                     js_run_launcher_is_mpirun_gone(run);
-    js_run_launcher_ask_for_outage(run);
-    return run->launcher.outage.error == 0 && !is_to_end &&
-           js_run_status_read_taken(path) != bytes;
-}
-
 /* The output of jobs on record must have arrived before the end is on record;
  * otherwise the launcher would report another status. */
 void js_run_launcher_await_relay(struct js_run *run)
@@ -223,7 +199,19 @@ void js_run_launcher_await_relay(struct js_run *run)
     if (!run->config->status_file ||
         js_run_launcher_is_handed(run, STDOUT_FILENO) || bytes == 0)
         return;
-    tell_status(run, &said);
-    while (is_relay_awaited(run, bytes) && js_clock_ns() < until_ns)
+    launcher_report(run, &said);
+    for (;;) {
+        /* The request may have no effect, because the launcher or what lies
+         * between is ending. Then the end is recorded without an answer. An
+         * outage is written before the signal that it causes, so it is read
+         * after that. */
+        bool is_ending = js_signals_request() >= JS_STOP_REQUEST_END ||
+                         js_run_launcher_is_mpirun_gone(run);
+        js_run_launcher_ask_for_outage(run);
+        if (run->launcher.outage.error != 0 || is_ending ||
+            js_run_status_read_taken(run->config->status_file) == bytes ||
+            js_clock_ns() >= until_ns)
+            break;
         poll(NULL, 0, RELAY_LOOK_MS);
+    }
 }

@@ -1,6 +1,8 @@
-/* Rank 0 puts the parts of a run together, and takes them apart. */
+/* Rank 0 puts the parts of a run together, and takes them apart; and how the
+ * run has ended, as an exit status and in words. */
 #include "run/run.h"
 
+#include "base/argv.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/launchenv.h"
@@ -8,6 +10,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -21,7 +24,7 @@ static const int64_t line_wanted_ns = 10 * JS_NS_PER_S;
 /* Nothing is shown in a trace unless the user asks for it, and even then no
  * bar: slaves write trace lines past it. A bar would also collide with what a
  * reader of stdout writes to the same terminal. */
-static enum js_display_kind display_kind(const struct js_run *run)
+static enum js_display_kind run_display_kind(const struct js_run *run)
 {
     const struct jobsched_config *config = run->config;
     bool is_wanted = config->progress == JOBSCHED_PROGRESS_ALWAYS;
@@ -50,7 +53,7 @@ int js_run_master_open_recorder(struct js_run *run, struct js_err *err)
         .output_dir =
             config->output == JOBSCHED_OUTPUT_DIR ? config->output_dir : NULL,
         .is_traced = config->trace,
-        .display = {.kind = display_kind(run),
+        .display = {.kind = run_display_kind(run),
                     .terminal = run->terminal,
                     .line_first_ns = is_wanted ? JS_NS_PER_S : line_first_ns,
                     .line_most_ns = is_wanted ? line_wanted_ns : line_most_ns},
@@ -69,8 +72,8 @@ int js_run_master_open_recorder(struct js_run *run, struct js_err *err)
 
 /* Only a run that starts jobs needs marks for them. The jobs' environment and
  * folder are the user's, as rank 0 found them, for the slaves on every host. */
-static int open_master(struct js_run *run, struct js_link *link,
-                       struct js_err *err)
+static int run_open_master(struct js_run *run, struct js_link *link,
+                           struct js_err *err)
 {
     struct js_master_config config = {
         .scheduler = js_run_config_scheduler(run),
@@ -91,12 +94,13 @@ static int open_master(struct js_run *run, struct js_link *link,
         .request_arg = run,
     };
     if (run->config->action == JOBSCHED_RUN)
-        js_run_resume_marks(run, &config);
+        js_run_files_set_marks(run, &config);
     run->cwd = js_userenv_cwd(&run->rank->environ);
     if (!run->cwd)
         return js_err_errno(err, "the working directory cannot be found");
     if (js_run_config_environ(run->rank, &run->environ) < 0)
-        return js_err_errno(err, "the environment cannot be kept for the jobs");
+        return js_err_errno(err,
+                            "the environment of the jobs cannot be stored");
     config.setup = js_run_config_setup(run);
     run->topo = js_topo_new(err);
     if (!run->topo ||
@@ -129,9 +133,210 @@ void js_run_master_close(struct js_run *run)
     free(run->cwd);
 }
 
-static enum jobsched_status work_as_master(struct js_run *run,
-                                           struct js_link *link,
-                                           struct jobsched_result *result)
+/* ------------------------------------------------------------ how it ended */
+
+/* A command that can be pasted, or the joblog. It names the list only if
+ * "jobsched --status" can read it again, and the journal only if that is not
+ * beside the list. */
+static int run_append_where_to_look(const struct js_run *run,
+                                    struct js_buf *text)
+{
+    const struct jobsched_config *config = run->config;
+    struct js_argv argv = JS_ARGV_INIT;
+    struct stat st;
+    if (!run->journal)
+        return js_buf_printf(text, ": %s",
+                             config->joblog ? "see the joblog"
+                                            : "--joblog FILE writes a line for "
+                                              "each attempt");
+    js_argv_add(&argv, "jobsched");
+    js_argv_add(&argv, "--status");
+    if (config->journal) {
+        js_argv_add(&argv, "--journal");
+        js_argv_add(&argv, config->journal);
+    }
+    if (config->job_file && stat(config->job_file, &st) == 0 &&
+        S_ISREG(st.st_mode))
+        js_argv_add(&argv, config->job_file);
+    int rc = js_buf_puts(text, "; for details: ");
+    if (rc == 0)
+        rc = js_argv_check(&argv) < 0 ? -1 : js_argv_quote(&argv, text);
+    js_argv_release(&argv);
+    return rc;
+}
+
+static void run_count_result(const struct js_run *run,
+                             const struct js_master_result *ran,
+                             struct jobsched_result *result)
+{
+    struct js_buf text = JS_BUF_INIT;
+    result->done = run->recorder.summary.done;
+    result->failed = run->recorder.summary.failed;
+    result->skipped = run->recorder.summary.skipped;
+    result->left = ran->left;
+    result->slaves = ran->slaves;
+    result->slots = ran->slots;
+    result->wall_ns = ran->wall_ns;
+    result->busy =
+        js_summary_busy(&run->recorder.summary, ran->wall_ns, ran->slots);
+    uint64_t left = ran->is_left_known ? ran->left : UINT64_MAX;
+    /* The jobs that failed are named beside the summary, in a line of their
+     * own, so that a user who reads only the last lines sees them. */
+    if (js_recorder_describe_failed(&run->recorder, &text) == 0 &&
+        text.len > 0 && run_append_where_to_look(run, &text) == 0 &&
+        js_buf_string(&text))
+        snprintf(result->failures, sizeof(result->failures), "%s", text.data);
+    text.len = 0;
+    if (js_summary_text(&run->recorder.summary, left, ran->wall_ns, ran->slots,
+                        &text) == 0)
+        snprintf(result->summary, sizeof(result->summary), "%s",
+                 js_buf_string(&text));
+    js_buf_release(&text);
+}
+
+/* What the user can do about a run that did not complete. This is the last
+ * message. */
+static const char *run_next_step(const struct js_run *run)
+{
+    if (run->source && js_source_is_stream(run->source))
+        return run->journal
+                   ? "give the whole stream again; jobs that are done "
+                     "will not run again"
+                   : "nothing is on record: the whole stream would run again";
+    return run->journal ? "run the same command again to continue"
+                        : "without a journal the same command starts over";
+}
+
+/* If the launcher is on another host, an outage asks the run to stop by a
+ * signal; so the reason is what the launcher says about the outage, and not
+ * that signal. An outage of our own is the reason only if nobody has asked for
+ * anything. */
+static void run_describe_interruption(struct js_run *run,
+                                      const struct js_master_result *ran,
+                                      struct js_err *err)
+{
+    struct js_recorder_outage outage;
+    char why[128];
+    js_run_launcher_ask_for_reason(run);
+    const char *reason = js_run_launcher_request(run) == JS_STOP_REQUEST_NONE
+                             ? ""
+                             : js_run_launcher_reason(run);
+    const char *next = run_next_step(run);
+    bool is_outage = js_run_launcher_find_outage(run, &outage);
+    if (is_outage && (run->launcher.outage.error || !reason[0]))
+        snprintf(why, sizeof(why), "because the reader of %s has gone",
+                 outage.name);
+    else
+        snprintf(why, sizeof(why), "by %s",
+                 reason[0] ? reason : "the time limit");
+    run->ending.is_out_of_time = !reason[0] && !is_outage;
+    if (ran->is_left_known)
+        js_err_set(err, "stopped %s, %llu job%s left: %s", why,
+                   (unsigned long long)ran->left, ran->left == 1 ? "" : "s",
+                   next);
+    else
+        js_err_set(err, "stopped %s: %s", why, next);
+}
+
+/* The status of a run whose master has ended like this. *err says why it did
+ * not succeed. */
+static enum jobsched_status run_status_of(struct js_run *run,
+                                          const struct js_master_result *ran,
+                                          const struct jobsched_result *result,
+                                          struct js_err *err)
+{
+    struct js_source_survey survey;
+    struct js_err why = *err;
+    switch (ran->end) {
+    case JS_MASTER_BROKEN:
+        if (run->config->action == JOBSCHED_RUN)
+            js_err_set(err, "%s: %s", why.text, run_next_step(run));
+        return JOBSCHED_BROKEN;
+    case JS_MASTER_BAD_INPUT:
+        return JOBSCHED_BAD_INPUT;
+    case JS_MASTER_INTERRUPTED:
+        run_describe_interruption(run, ran, err);
+        return JOBSCHED_STOPPED;
+    case JS_MASTER_DONE:
+    case JS_MASTER_STOPPED:
+    case JS_MASTER_REHEARSED:
+        break;
+    }
+    /* A job that failed in an earlier run, and stays failed because of
+     * --no-retry-failed, is a failure of this command, too. For a stream only
+     * resume.counts has the number. */
+    js_source_survey(run->source, &survey);
+    const struct js_resume_counts *counts =
+        survey.is_known ? &survey.resume : &run->resume.counts;
+    uint64_t kept = survey.resume.kept + survey.resume.held +
+                    run->resume.counts.kept + run->resume.counts.held;
+    uint64_t ended = result->done + result->failed + result->skipped;
+    /* Nor does the list count as empty if an earlier run had jobs. */
+    if (survey.shape.jobs == 0 && result->left == 0 && ended + kept == 0 &&
+        counts->done + counts->failed + counts->left + counts->again +
+                counts->changed + counts->added ==
+            0)
+        js_log(&run->recorder.console.log, "no jobs in %s",
+               js_source_name(run->source));
+    return result->failed + result->skipped + kept > 0 ? JOBSCHED_JOBS_FAILED
+                                                       : JOBSCHED_SUCCEEDED;
+}
+
+/* Covers everything that may still go wrong, except the journal's last record,
+ * which must report it. */
+static enum jobsched_status run_settle_result(struct js_run *run,
+                                              enum jobsched_status status,
+                                              struct js_err *err)
+{
+    struct js_err joblog_err;
+    struct js_recorder_outage outage;
+    /* If this cannot be written, the end cannot be written either. */
+    if (run->recorder.journal && js_recorder_unreported(&run->recorder) > 0)
+        js_journal_settle(run->recorder.journal, &joblog_err);
+    js_recorder_report(&run->recorder);
+    js_console_flush(&run->recorder.console);
+    /* When all jobs had ended, a launcher that passes their output on may still
+     * learn that its reader has gone. */
+    js_run_launcher_await_relay(run);
+    if (run->launcher.outage.is_reader_gone &&
+        (status == JOBSCHED_SUCCEEDED || status == JOBSCHED_JOBS_FAILED)) {
+        js_err_set(err, "stopped because the reader of %s has gone: %s",
+                   run->launcher.outage.name, run_next_step(run));
+        status = JOBSCHED_STOPPED;
+    }
+    /* A reader that has read enough (head) has merely stopped the run. But
+     * output that was lost without anybody's decision makes it a broken run. */
+    bool is_worse = status != JOBSCHED_BROKEN && status != JOBSCHED_BAD_INPUT &&
+                    js_run_launcher_find_outage(run, &outage);
+    if (is_worse && js_run_launcher_is_mpirun_gone(run)) {
+        js_err_set(err,
+                   "mpirun has gone, and the output of jobs that it had not "
+                   "passed on is lost: %s",
+                   run_next_step(run));
+        status = JOBSCHED_BROKEN;
+    } else if (is_worse && !outage.is_reader_gone) {
+        js_err_set(err,
+                   "%s: %s: jobs whose output could not be written are not on "
+                   "record: %s (--output DIR keeps output in files)",
+                   outage.name, js_errno_text(outage.error),
+                   run_next_step(run));
+        status = JOBSCHED_BROKEN;
+    }
+    /* The joblog is closed last, because all lines must be in it. If lines are
+     * missing, a successful run becomes a broken one. */
+    int rc = js_joblog_close(run->joblog, &joblog_err);
+    run->joblog = NULL;
+    run->recorder.joblog = NULL;
+    if (rc == 0 || status == JOBSCHED_BROKEN || status == JOBSCHED_BAD_INPUT)
+        return status;
+    *err = joblog_err;
+    return JOBSCHED_BROKEN;
+}
+
+/* ---------------------------------------------------------------- the work */
+
+static enum jobsched_status run_master(struct js_run *run, struct js_link *link,
+                                       struct jobsched_result *result)
 {
     struct js_err err = {""};
     struct js_master_result ran;
@@ -139,7 +344,7 @@ static enum jobsched_status work_as_master(struct js_run *run,
     /* Lines follow, so no bar may remain below them. Writing records to disk
      * may take longer than any lease, hence the report. */
     js_recorder_end_show(&run->recorder);
-    js_run_launcher_tell_begun(run);
+    js_run_launcher_report_begun(run);
     if (ran.end == JS_MASTER_REHEARSED)
         return js_run_check_show(run, js_master_scheduler(run->master),
                                  js_master_allocator(run->master),
@@ -156,43 +361,40 @@ static enum jobsched_status work_as_master(struct js_run *run,
      * that sees one of them leave at once would not wait for us. */
     if (!run->ending.is_abrupt)
         js_master_dismiss(link, JS_LEAVE_TOGETHER);
-    js_run_result_count(run, &ran, result);
+    run_count_result(run, &ran, result);
     js_run_launcher_ask_for_outage(run);
-    enum jobsched_status status = js_run_result_judge(run, &ran, result, &err);
-    if (status == JOBSCHED_SUCCEEDED && js_run_result_has_no_jobs(run, result))
-        js_log(&run->recorder.console.log, "no jobs in %s",
-               js_source_name(run->source));
+    enum jobsched_status status = run_status_of(run, &ran, result, &err);
     /* The order matters: the last record says how everything before it
      * ended. */
-    status = js_run_result_settle(run, status, &err);
-    status = js_run_resume_end(run, status, &err);
+    status = run_settle_result(run, status, &err);
+    status = js_run_files_end_journal(run, status, &err);
     js_console_flush(&run->recorder.console);
     js_console_end_line(&run->recorder.console);
-    return js_run_result_fail(result, status, &err);
+    return js_run_fail(result, status, &err);
 }
 
 /* The journal is opened first, because reading the list needs its contents. It
  * is begun last, when nothing in the user's input can be wrong any more, so
  * that a run that was refused leaves no trace in it. */
 static enum jobsched_status
-prepare_master(struct js_run *run, struct js_link *link, struct js_err *err)
+run_prepare(struct js_run *run, struct js_link *link, struct js_err *err)
 {
-    enum jobsched_status status = js_run_resume_open(run, err);
+    enum jobsched_status status = js_run_files_open_journal(run, err);
     if (status != JOBSCHED_SUCCEEDED)
         return status;
-    if (js_run_inputs_open(run, err) < 0)
+    if (js_run_files_open(run, err) < 0)
         return JOBSCHED_BAD_INPUT;
     if (js_run_master_open_recorder(run, err) < 0)
         return JOBSCHED_BROKEN;
     /* After the console exists, and before this run changes what the journal
      * says. */
-    js_run_resume_tell_standing(run);
+    js_run_files_report_resume(run);
     if (run->config->action == JOBSCHED_RUN && run->journal)
-        status = js_run_resume_begin(run, err);
+        status = js_run_files_begin_journal(run, err);
     if (status != JOBSCHED_SUCCEEDED)
         return status;
-    return open_master(run, link, err) < 0 ? JOBSCHED_BROKEN
-                                           : JOBSCHED_SUCCEEDED;
+    return run_open_master(run, link, err) < 0 ? JOBSCHED_BROKEN
+                                               : JOBSCHED_SUCCEEDED;
 }
 
 enum jobsched_status js_run_master_work(const struct js_run_rank *rank,
@@ -206,13 +408,13 @@ enum jobsched_status js_run_master_work(const struct js_run_rank *rank,
                          .rank = rank,
                          .launcher.lifeline = rank->lifeline};
     result->is_master = true;
-    js_run_launcher_tell_begun(&run);
-    enum jobsched_status status = prepare_master(&run, link, &err);
+    js_run_launcher_report_begun(&run);
+    enum jobsched_status status = run_prepare(&run, link, &err);
     bool is_prepared = status == JOBSCHED_SUCCEEDED;
     if (is_prepared)
-        status = work_as_master(&run, link, result);
+        status = run_master(&run, link, result);
     else
-        js_run_result_fail(result, status, &err);
+        js_run_fail(result, status, &err);
     result->is_abrupt = run.ending.is_abrupt;
     result->lost = run.ending.lost;
     /* Slaves wait for a message in any case, whatever has gone wrong here. */
@@ -221,7 +423,7 @@ enum jobsched_status js_run_master_work(const struct js_run_rank *rank,
     else if (!is_prepared || config->action != JOBSCHED_RUN)
         js_master_dismiss(link, JS_LEAVE_TOGETHER);
     js_joblog_close(run.joblog, NULL);
-    js_run_launcher_tell_ended(&run, status);
+    js_run_launcher_report_ended(&run, status);
     js_run_master_close(&run);
     return status;
 }

@@ -1,142 +1,31 @@
-/* A process of the run, master or slave: what happens before MPI, and MPI
- * itself. */
+/* A process of the run: jobsched_run(), MPI, the work of a slave, and how the
+ * process leaves: through MPI_Finalize, or without it if some process will not
+ * call it. */
 #include "run/run.h"
 
 #include "base/background.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/launchenv.h"
+#include "base/lifeline.h"
 #include "base/mca.h"
 #include "base/process.h"
 #include "base/userenv.h"
 #include "record/run_status.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <mpi.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
-enum jobsched_status js_run_rank_refuse_alone(struct jobsched_result *result)
-{
-    struct js_err err;
-    if (js_launchenv_is_one_of_many())
-        js_launchenv_refuse_many(jobsched_mpi(), &err);
-    else
-        js_err_set(&err, "one process alone cannot run jobs: start a master "
-                         "and some slaves with `mpirun -np N jobsched ...`, N "
-                         "being one more than the slaves");
-    return js_run_result_fail(result, JOBSCHED_BAD_INPUT, &err);
-}
-
-/* MPI_Init, observed by a watchdog. */
-struct awaited {
-    int64_t limit_ns;
-    char hint[1024]; /* why MPI may fail to start */
-};
-
-/* Open MPI uses every address that another host claims to have. A user who has
- * chosen the interfaces knows about that. */
-static void hint_at_bridges(struct awaited *awaited)
-{
-    char names[256];
-    if (js_launchenv_rank() != 0 || js_mca_is_set("btl_tcp_if_include") ||
-        js_mca_is_set("btl_tcp_if_exclude"))
-        return;
-    js_mca_bridges(names, sizeof(names));
-    if (names[0])
-        snprintf(awaited->hint, sizeof(awaited->hint),
-                 "jobsched: this host has the network bridge %s: if another "
-                 "one has the same address there, Open MPI takes it for the "
-                 "way; set OMPI_MCA_btl_tcp_if_exclude=127.0.0.1/8,%s\n",
-                 names, names);
-}
-
-/* MPI_Init cannot be left in any other way. */
-static void give_up_start(void *arg)
-{
-    const struct awaited *awaited = arg;
-    dprintf(STDERR_FILENO,
-            "jobsched: MPI has not come up within %d s: is a process or a host "
-            "of the run gone? Nothing has run\n%s",
-            (int)(awaited->limit_ns / JS_NS_PER_S), awaited->hint);
-    js_run_end_watch_masterless();
-    _exit(JOBSCHED_BROKEN);
-}
-
-/* Without a launcher MPI_Init would start its own daemon. */
-static int set_mpi(struct js_mca *mca)
-{
-    if (js_launchenv_rank() < 0 &&
-        js_mca_set(mca, "OMPI_MCA_ess_singleton_isolated", "1") < 0)
-        return -1;
-    return js_mca_set_for_rank(mca, js_mpi_of(js_link_library()));
-}
-
-static int init_mpi(struct js_link *link, struct js_err *err)
-{
-    int is_initialized = 0;
-    struct js_mca mca = {0};
-    MPI_Initialized(&is_initialized);
-    if (is_initialized)
-        return js_err_set(err, "MPI was initialised before jobsched_run()");
-    if (set_mpi(&mca) < 0)
-        return js_err_errno(err, "the settings of MPI");
-    int rc = MPI_Init(NULL, NULL);
-    js_mca_take_back(&mca);
-    if (rc != MPI_SUCCESS)
-        return js_err_set(err, "MPI_Init failed");
-    return js_link_open(link, err);
-}
-
-static enum jobsched_status rank_under_mpi(struct js_run_rank *rank,
-                                           struct jobsched_result *result)
-{
-    const struct jobsched_config *config = rank->config;
-    struct js_err err = {""};
-    struct js_link link = {0};
-    struct js_watchdog dog;
-    struct awaited awaited = {.limit_ns = config->start_timeout_ns};
-    enum jobsched_status status;
-    hint_at_bridges(&awaited);
-    js_watchdog_start(&dog, awaited.limit_ns, give_up_start, &awaited);
-    int rc = init_mpi(&link, &err);
-    js_watchdog_stop(&dog);
-    if (rc < 0)
-        return js_run_result_fail(result, JOBSCHED_BROKEN, &err);
-    if (link.size == 1)
-        status = js_run_rank_refuse_alone(result);
-    else if (link.rank == 0)
-        status = js_run_master_work(rank, &link, result);
-    else
-        status = js_run_slave_work(rank, &link, result);
-    /* Called before MPI_Finalize, which may take long: no job may outlive the
-     * work. */
-    js_runner_free(rank->runner);
-    rank->runner = NULL;
-    if (result->is_abrupt)
-        js_link_close(&link);
-    else
-        js_run_end_finalize(&link, config->start_timeout_ns, result);
-    return status;
-}
-
-enum jobsched_status js_run_rank_work(struct js_run_rank *rank,
-                                      struct jobsched_result *result)
-{
-    /* A reader that has ended, or a file at its size limit, becomes an error of
-     * the write concerned. */
-    void (*old_pipe)(int) = signal(SIGPIPE, SIG_IGN);
-    void (*old_size)(int) = signal(SIGXFSZ, SIG_IGN);
-    js_signals_catch();
-    enum jobsched_status status = rank_under_mpi(rank, result);
-    js_signals_restore();
-    signal(SIGPIPE, old_pipe);
-    signal(SIGXFSZ, old_size);
-    return status;
-}
+/* ------------------------------------------------------------- before MPI */
 
 /*
  * The launcher's own standard files become this process's, so that no mpirun
@@ -145,7 +34,8 @@ enum jobsched_status js_run_rank_work(struct js_run_rank *rank,
  * another process group may write to a terminal only if it ignores SIGTTOU,
  * until its last message.
  */
-static int take_stdio(const struct js_lifeline *lifeline, struct js_err *err)
+static int rank_take_stdio(const struct js_lifeline *lifeline,
+                           struct js_err *err)
 {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
         int given = js_lifeline_stdio(lifeline, fd);
@@ -153,41 +43,42 @@ static int take_stdio(const struct js_lifeline *lifeline, struct js_err *err)
             continue;
         if (fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1) < 0 ||
             dup2(given, fd) < 0)
-            return js_err_errno(err, "the launcher's standard files");
+            return js_err_errno(
+                err, "the launcher's standard files cannot be taken over");
     }
     signal(SIGTTOU, SIG_IGN);
     return 0;
 }
 
-/* The launcher's own environment, from the time when it was started. If rank 0
- * is on another host, it finds that beside the status file. */
-static int find_environ(struct js_run_rank *rank, struct js_buf *ret)
+/* The environment for the jobs is the launcher's own, from the time when that
+ * was started: mpirun changes what its processes get. If rank 0 is on another
+ * host, it finds that beside the status file. */
+static int rank_take_environ(struct js_run_rank *rank, struct js_err *err)
 {
     char path[PATH_MAX];
     const char *status_file = rank->config->status_file;
     const struct js_buf *given =
         rank->lifeline ? js_lifeline_environ(rank->lifeline) : NULL;
-    if (given)
-        return js_buf_append(ret, given->data, given->len);
-    if (status_file && js_launchenv_rank() == 0 &&
-        js_run_status_beside(status_file, JS_RUN_ENVIRON, path, sizeof(path)) ==
-            0 &&
-        js_userenv_read(path, ret) == 0)
-        return 0;
-    ret->len = 0;
-    return js_userenv_of_rank(ret);
-}
-
-static int take_environ(struct js_run_rank *rank, struct js_err *err)
-{
-    if (find_environ(rank, &rank->environ) == 0)
+    int rc = 0;
+    if (given) {
+        rc = js_buf_append(&rank->environ, given->data, given->len);
+    } else if (!status_file || js_launchenv_rank() != 0 ||
+               js_run_status_beside(status_file, JS_RUN_ENVIRON, path,
+                                    sizeof(path)) < 0 ||
+               js_userenv_read(path, &rank->environ) < 0) {
+        rank->environ.len = 0;
+        rc = js_userenv_of_rank(&rank->environ);
+    }
+    if (rc == 0)
         rank->variables = js_userenv_list(&rank->environ);
-    return rank->variables ? 0 : js_err_errno(err, "the environment");
+    return rank->variables
+               ? 0
+               : js_err_errno(err, "the environment cannot be read");
 }
 
 /* This process has the limits that jobs may have; the launcher has raised
  * ours. */
-static struct js_runner *start_runner(struct js_err *err)
+static struct js_runner *rank_start_runner(struct js_err *err)
 {
     const char *files = getenv(JS_LAUNCHENV_FILES_NAME);
     struct rlimit own, limit;
@@ -204,11 +95,11 @@ static struct js_runner *start_runner(struct js_err *err)
 
 /* Done before MPI_Init, while the process is small and has no threads, and its
  * environment is as it was given. */
-int js_run_rank_prepare(struct js_run_rank *rank, struct js_err *err)
+static int rank_prepare(struct js_run_rank *rank, struct js_err *err)
 {
     const struct jobsched_config *config = rank->config;
     int number = js_launchenv_rank();
-    if (number != 0 && !(rank->runner = start_runner(err)))
+    if (number != 0 && !(rank->runner = rank_start_runner(err)))
         return -1;
     rank->parent = (uint64_t)getppid();
     rank->parent_started = js_process_start(rank->parent);
@@ -216,7 +107,343 @@ int js_run_rank_prepare(struct js_run_rank *rank, struct js_err *err)
         js_lifeline_connect(config->launcher, number, config->start_timeout_ns,
                             &rank->lifeline, err) < 0)
         return -1;
-    if (take_environ(rank, err) < 0)
+    if (rank_take_environ(rank, err) < 0)
         return -1;
-    return number == 0 && rank->lifeline ? take_stdio(rank->lifeline, err) : 0;
+    return number == 0 && rank->lifeline ? rank_take_stdio(rank->lifeline, err)
+                                         : 0;
+}
+
+/* ---------------------------------------------------------------- leaving */
+
+/* How long the launcher may take to end by itself, and how long the other
+ * processes may take to leave. */
+static const int64_t abort_most_ns = 5 * JS_NS_PER_S;
+static const int64_t farewell_ns = 200 * JS_NS_PER_MS;
+
+/* How long MPI_Finalize may take. Slaves wait in it for a master that may have
+ * to write its records to disk. */
+static const int64_t master_end_ns = 30 * JS_NS_PER_S;
+static const int64_t slave_end_ns = 600 * JS_NS_PER_S;
+
+/* ... and the same for the step before it, in which messages under way are
+ * received. */
+static const int64_t drain_most_ns = 2 * JS_NS_PER_S;
+
+static void rank_sleep_ns(int64_t ns)
+{
+    struct timespec pause = {.tv_sec = ns / JS_NS_PER_S,
+                             .tv_nsec = ns % JS_NS_PER_S};
+    while (nanosleep(&pause, &pause) < 0 && errno == EINTR)
+        continue;
+}
+
+/* Waits until the launcher has ended, or for at most that long. */
+static bool launcher_is_gone_within(pid_t launcher, int64_t ns)
+{
+    static const int64_t look_ns = 50 * JS_NS_PER_MS;
+    for (; ns > 0 && js_launchenv_is_launcher(launcher); ns -= look_ns)
+        rank_sleep_ns(look_ns);
+    return !js_launchenv_is_launcher(launcher);
+}
+
+/*
+ * MPI_Abort ends this process too, and the launcher may then wait for ever for
+ * a host that is lost; it ends on a SIGTERM. (Measured with Open MPI 4.1.4: an
+ * abort takes 1 to 4 s, and so does ending after a SIGTERM.) So a separate
+ * process sends that signal. It has none of our descriptors, which would keep
+ * others waiting as well.
+ */
+static void rank_watch_launcher(pid_t launcher)
+{
+    if (!js_launchenv_is_launcher(launcher) || fork() != 0)
+        return;
+    setsid();
+    for (int fd = 0; fd < JS_RUN_FILES; fd++)
+        close(fd);
+    if (!launcher_is_gone_within(launcher, abort_most_ns))
+        kill(launcher, SIGTERM);
+    if (!launcher_is_gone_within(launcher, 2 * abort_most_ns))
+        kill(launcher, SIGKILL);
+    _exit(EXIT_SUCCESS);
+}
+
+/* If rank 0 was killed, no other process ends an mpirun that waits for ever
+ * (Open MPI 4.1.4 under recovery, when all ranks on two hosts have left). */
+static void rank_watch_masterless(void)
+{
+    if (js_launchenv_has_lost_first())
+        rank_watch_launcher(getppid());
+}
+
+/* Everything is done and on record, but some process will not call
+ * MPI_Finalize. */
+static void rank_give_up_end(void *arg)
+{
+    struct jobsched_result *result = arg;
+    result->lost += result->is_master;
+    jobsched_leave(result);
+}
+
+/* All messages must be read first: MPICH complains about each one that is
+ * not. */
+static void rank_finalize(struct js_link *link, int64_t limit_ns,
+                          struct jobsched_result *result)
+{
+    struct js_err err;
+    struct js_watchdog dog;
+    if (!result->is_master)
+        limit_ns = slave_end_ns;
+    else if (limit_ns > master_end_ns)
+        limit_ns = master_end_ns;
+    js_watchdog_start(&dog, limit_ns, rank_give_up_end, result);
+    js_link_drain(link, js_clock_ns() + drain_most_ns, &err);
+    js_link_close(link);
+    MPI_Finalize();
+    js_watchdog_stop(&dog);
+}
+
+/* Waits a moment, so that our last messages reach the slaves. Besides, the
+ * launcher takes the status of the first process that leaves for that of all,
+ * and this should be the master's. */
+void jobsched_leave(const struct jobsched_result *result)
+{
+    bool is_last = !result->is_master && result->status == JOBSCHED_SUCCEEDED;
+    if (result->lost > 0 || is_last)
+        rank_sleep_ns(farewell_ns);
+    if (!result->is_master && result->status == JOBSCHED_BROKEN)
+        rank_watch_masterless();
+    if (result->lost > 0) {
+        rank_watch_launcher(getppid());
+        if (js_link_failed_peers() < result->lost)
+            MPI_Abort(MPI_COMM_WORLD, (int)result->status);
+    }
+    _exit((int)result->status);
+}
+
+/* ---------------------------------------------------------------- a slave */
+
+/* A launcher that has ended cannot end this process, so its end counts as a
+ * request. */
+static enum js_stop_request rank_stop_request(void *arg)
+{
+    struct js_lifeline *lifeline = arg;
+    enum js_stop_request stop_request = js_signals_request();
+    if (stop_request == JS_STOP_REQUEST_NONE && lifeline &&
+        js_lifeline_take(lifeline) == SIGKILL)
+        return JS_STOP_REQUEST_HURRY;
+    return stop_request;
+}
+
+static int rank_serve(const struct js_run_rank *rank, struct js_link *link,
+                      enum js_leaving *ret, struct js_err *err)
+{
+    const struct jobsched_config *own = rank->config;
+    const char *tmpdir = getenv("TMPDIR");
+    struct js_slave_config config = {
+        .runner_ops = &js_runner_ops,
+        .runner = rank->runner,
+        .processes = js_process_pair_of((uint64_t)js_runner_pid(rank->runner)),
+        .environ = rank->variables,
+        .tmpdir = tmpdir && tmpdir[0] ? tmpdir : "/tmp",
+        .stop_request = rank_stop_request,
+        .request_arg = rank->lifeline,
+        .start_ns = own->start_timeout_ns + js_run_config_meeting_ns(own),
+    };
+    struct js_topo *topo = js_topo_new(err);
+    struct js_outq *trace = js_outq_new(STDOUT_FILENO);
+    struct js_slave *slave = NULL;
+    int claim = -1, rc = -1;
+    struct rlimit limit;
+    /* Output that waits for the master may occupy a few hundred files. If the
+     * limit cannot be raised, fewer will do. */
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
+        limit.rlim_cur < JS_RUN_FILES) {
+        limit.rlim_cur =
+            limit.rlim_max < JS_RUN_FILES ? limit.rlim_max : JS_RUN_FILES;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+    config.topo = topo;
+    config.trace = trace;
+    config.claim = &claim;
+    if (topo && js_run_config_look_at_node(topo, own->bind, &config.node,
+                                           &claim, err) == 0) {
+        slave = js_slave_new(&config, link);
+        rc = slave ? js_slave_run(slave, ret, err)
+                   : js_err_errno(err, "this slave cannot be set up");
+    }
+    js_slave_free(slave);
+    js_fd_close(&claim);
+    js_outq_free(trace);
+    js_topo_free(topo);
+    return rc;
+}
+
+/* A slave that cannot continue leaves without MPI_Finalize, which would wait
+ * for the others. So its launcher notices it. */
+static enum jobsched_status rank_work_as_slave(const struct js_run_rank *rank,
+                                               struct js_link *link,
+                                               struct jobsched_result *result)
+{
+    struct js_err err = {""};
+    enum js_leaving leaving = JS_LEAVE_TOGETHER;
+    int rc;
+    if (rank->runner)
+        rc = rank_serve(rank, link, &leaving, &err);
+    else
+        rc = js_err_set(&err,
+                        "the environment of rank %d says that it is rank 0 "
+                        "(PMIX_RANK?): start jobsched with mpirun or srun "
+                        "--mpi=pmix",
+                        link->rank);
+    result->is_abrupt = rc < 0 || leaving == JS_LEAVE_AT_ONCE;
+    return rc < 0 ? js_run_fail(result, JOBSCHED_BROKEN, &err)
+                  : JOBSCHED_SUCCEEDED;
+}
+
+/* ---------------------------------------------------------------- MPI */
+
+static enum jobsched_status rank_refuse_alone(struct jobsched_result *result)
+{
+    struct js_err err;
+    if (js_launchenv_is_one_of_many())
+        js_launchenv_refuse_many(jobsched_mpi(), &err);
+    else
+        js_err_set(&err, "one process alone cannot run jobs: start a master "
+                         "and some slaves with `mpirun -np N jobsched ...`, "
+                         "where N is the number of slaves plus one");
+    return js_run_fail(result, JOBSCHED_BAD_INPUT, &err);
+}
+
+/* MPI_Init, observed by a watchdog. */
+struct rank_start {
+    int64_t limit_ns;
+    char hint[1024]; /* why MPI may fail to start */
+};
+
+/* Open MPI uses every address that another host claims to have. A user who has
+ * chosen the interfaces knows about that. */
+static void rank_hint_at_bridges(struct rank_start *start)
+{
+    char names[256];
+    if (js_launchenv_rank() != 0 || js_mca_is_set("btl_tcp_if_include") ||
+        js_mca_is_set("btl_tcp_if_exclude"))
+        return;
+    js_mca_bridges(names, sizeof(names));
+    if (names[0])
+        snprintf(start->hint, sizeof(start->hint),
+                 "jobsched: this host has the network bridge %s. If another "
+                 "host's bridge has the same address, Open MPI may try to "
+                 "connect through it. To prevent this, set "
+                 "OMPI_MCA_btl_tcp_if_exclude=127.0.0.1/8,%s\n",
+                 names, names);
+}
+
+/* MPI_Init cannot be left in any other way. */
+static void rank_give_up_start(void *arg)
+{
+    const struct rank_start *start = arg;
+    dprintf(STDERR_FILENO,
+            "jobsched: MPI has not started within %d s: a process or a host of "
+            "the run may be gone. No job was started\n%s",
+            (int)(start->limit_ns / JS_NS_PER_S), start->hint);
+    rank_watch_masterless();
+    _exit(JOBSCHED_BROKEN);
+}
+
+static int rank_init_mpi(struct js_link *link, struct js_err *err)
+{
+    int is_initialized = 0;
+    struct js_mca mca = {0};
+    MPI_Initialized(&is_initialized);
+    if (is_initialized)
+        return js_err_set(err,
+                          "MPI must not be initialised before jobsched_run()");
+    /* Without a launcher MPI_Init would start its own daemon. */
+    if ((js_launchenv_rank() < 0 &&
+         js_mca_set(&mca, "OMPI_MCA_ess_singleton_isolated", "1") < 0) ||
+        js_mca_set_for_rank(&mca, js_mpi_of(js_link_library())) < 0)
+        return js_err_errno(err, "MPI cannot be configured");
+    int rc = MPI_Init(NULL, NULL);
+    js_mca_take_back(&mca);
+    if (rc != MPI_SUCCESS)
+        return js_err_set(err, "MPI_Init failed");
+    return js_link_open(link, err);
+}
+
+static enum jobsched_status rank_under_mpi(struct js_run_rank *rank,
+                                           struct jobsched_result *result)
+{
+    const struct jobsched_config *config = rank->config;
+    struct js_err err = {""};
+    struct js_link link = {0};
+    struct js_watchdog dog;
+    struct rank_start start = {.limit_ns = config->start_timeout_ns};
+    enum jobsched_status status;
+    rank_hint_at_bridges(&start);
+    js_watchdog_start(&dog, start.limit_ns, rank_give_up_start, &start);
+    int rc = rank_init_mpi(&link, &err);
+    js_watchdog_stop(&dog);
+    if (rc < 0)
+        return js_run_fail(result, JOBSCHED_BROKEN, &err);
+    if (link.size == 1)
+        status = rank_refuse_alone(result);
+    else if (link.rank == 0)
+        status = js_run_master_work(rank, &link, result);
+    else
+        status = rank_work_as_slave(rank, &link, result);
+    /* Called before MPI_Finalize, which may take long: no job may outlive the
+     * work. */
+    js_runner_free(rank->runner);
+    rank->runner = NULL;
+    if (result->is_abrupt)
+        js_link_close(&link);
+    else
+        rank_finalize(&link, config->start_timeout_ns, result);
+    return status;
+}
+
+/* ---------------------------------------------------------------- the run */
+
+enum jobsched_status jobsched_run(const struct jobsched_config *config,
+                                  struct jobsched_result *result)
+{
+    struct js_err err = {""};
+    struct js_run_rank rank = {.config = config, .begun_ns = js_clock_ns()};
+    memset(result, 0, sizeof(*result));
+    /* This happens before anything is opened. If a standard descriptor was
+     * closed, one of our files would get its number, and messages would be
+     * written to that file. */
+    if (js_file_reserve_stdio() < 0) {
+        js_err_errno(&err, "/dev/null");
+        return js_run_fail(result, JOBSCHED_BROKEN, &err);
+    }
+    result->is_master = js_launchenv_rank() <= 0;
+    if (js_run_config_check(config, &err) < 0)
+        return js_run_fail(result, JOBSCHED_BAD_INPUT, &err);
+    /* --check and --dry-run need no other process, so they run without MPI
+     * then. */
+    bool is_alone = js_launchenv_rank() < 0 || js_launchenv_size() == 1;
+    if (config->action != JOBSCHED_RUN && is_alone)
+        return js_run_check_here(config, result);
+    if (js_launchenv_size() == 1)
+        return rank_refuse_alone(result);
+    enum jobsched_status status;
+    if (rank_prepare(&rank, &err) < 0) {
+        status = js_run_fail(result, JOBSCHED_BROKEN, &err);
+    } else {
+        /* A reader that has ended, or a file at its size limit, becomes an
+         * error of the write concerned. */
+        void (*old_pipe)(int) = signal(SIGPIPE, SIG_IGN);
+        void (*old_size)(int) = signal(SIGXFSZ, SIG_IGN);
+        js_signals_catch();
+        status = rank_under_mpi(&rank, result);
+        js_signals_restore();
+        signal(SIGPIPE, old_pipe);
+        signal(SIGXFSZ, old_size);
+    }
+    js_runner_free(rank.runner);
+    js_lifeline_free(rank.lifeline);
+    free(rank.variables);
+    js_buf_release(&rank.environ);
+    return status;
 }

@@ -49,7 +49,7 @@ refuses src/mpi/master.c '#include "runner/runner.h"'
 refuses src/mpi/master.c '#include "cli/options.h"'
 refuses src/cli/a.c '#include "mpi/wire.h"'
 refuses src/cli/a.c '#include "node/topo.h"'
-refuses src/run/jobsched.c '#include "cli/options.h"'
+refuses src/run/run_rank.c '#include "cli/options.h"'
 refuses src/new/a.c '#include "base/err.h"'
 refuses src/cli/a.c '#include <mpi.h>'
 refuses src/list/a.c '#include "mpi.h"'
@@ -67,7 +67,7 @@ allows src/mpi/slave.c '#include "runner/runner.h"' '#include <mpi.h>'
 allows src/mpi/master.c '#include "record/joblog.h"' '#include "sched/scheduler.h"' \
     '#include "mpi/master.h"'
 allows src/mpi/master.h '#include "record/joblog.h"'
-allows src/run/jobsched.c '#include "jobsched.h"' '#include "mpi/wire.h"' \
+allows src/run/run_rank.c '#include "jobsched.h"' '#include "mpi/wire.h"' \
     '#include <mpi.h>' '#include "node/topo.h"'
 allows src/cli/main.c '#include "jobsched.h"' '#include <getopt.h>'
 allows src/node/topo.c '#include <hwloc.h>' '#include <hwloc/glibc-sched.h>'

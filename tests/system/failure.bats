@@ -34,13 +34,13 @@ JOBS
     contains err 'job 33 .*could not be started: .*: nowhere: No such file'
     contains err 'more attempts that failed and were run again are not named here'
     equal "$(grep -c 'it runs again' err)" 10
-    contains err '^jobsched: failed: job [0-9]+ .*, job [0-9]+ .*; to see more: jobsched --status jobs.txt$'
+    contains err '^jobsched: failed: job [0-9]+ .*, job [0-9]+ .*; .*: jobsched --status jobs.txt$'
     contains <(tail -n 1 err) '"odd" \(line 1\)'
     "$JOBSCHED" --status jobs.txt >told
     contains told 'cannot be opened: missing/in: No such file'
     rm jobs.txt.journal
     farm 2 jobs.txt --no-journal
-    contains err '^jobsched: failed: .*: --joblog FILE keeps a line of each attempt$'
+    contains err '^jobsched: failed: .*: --joblog FILE .* each attempt$'
 }
 
 @test "failure: --retries is for all, retries=0 is one that does not want it" {

