@@ -370,12 +370,12 @@ int js_run_files_open(struct js_run *run, struct js_err *err)
 {
     const struct jobsched_config *config = run->config;
     const char *past_runs = config->longest_first;
+    struct js_resume *resume = run->journal ? &run->resume : NULL;
     if (config->job_file) {
         run_open_list(run, err);
     } else {
-        run->source =
-            js_source_new_demo(config->demo_jobs, config->demo_duration_ns,
-                               run->journal ? &run->resume : NULL);
+        run->source = js_source_new_demo(config->demo_jobs,
+                                         config->demo_duration_ns, resume);
         if (!run->source)
             js_err_errno(err, "the demonstration cannot be set up");
     }
