@@ -26,20 +26,6 @@ static const int64_t now_ns_most = 300 * JS_NS_PER_MS;
 
 /* ---------------------------------------------------------------- life */
 
-/* Priorities and expected run times order the whole list. With these the
- * scheduler must have all jobs before it starts the first. */
-static struct js_scheduler *new_scheduler(const struct js_master_config *config,
-                                          struct js_allocator *allocator)
-{
-    struct js_scheduler_config scheduler = config->scheduler;
-    struct js_source_survey survey;
-    js_source_survey(config->source, &survey);
-    scheduler.is_ordered = survey.is_ordered;
-    scheduler.is_stream = js_source_is_stream(config->source);
-    return js_scheduler_new(&scheduler, js_source_graph(config->source),
-                            allocator);
-}
-
 /* The delivery calls this when a job has ended and its output is written.
  * Unless the job was stopped, the jobs that depend on it may start. Its record
  * is made here, and is on disk before anything new is sent. */
@@ -73,8 +59,16 @@ struct js_master *js_master_new(const struct js_master_config *config,
     master->turn_ns = master->now_ns;
     master->leave_ns = JS_NEVER_NS;
     master->allocator = js_allocator_new();
+    /* Priorities and expected run times order the whole list. With these the
+     * scheduler must have all jobs before it starts the first. */
+    struct js_scheduler_config scheduler = config->scheduler;
+    struct js_source_survey survey;
+    js_source_survey(config->source, &survey);
+    scheduler.is_ordered = survey.is_ordered;
+    scheduler.is_stream = js_source_is_stream(config->source);
     if (master->allocator)
-        master->scheduler = new_scheduler(config, master->allocator);
+        master->scheduler = js_scheduler_new(
+            &scheduler, js_source_graph(config->source), master->allocator);
     master->conns = calloc((size_t)link->size, sizeof(*master->conns));
     for (int i = 0; master->conns && i < link->size; i++)
         js_slave_conn_init(&master->conns[i], link, i);
@@ -111,21 +105,13 @@ int js_master_no_memory(struct js_err *err)
     return js_err_set(err, "the master has no memory left");
 }
 
-/* Sends the slave what can be sent now. While the delivery is behind, output
- * remains with the slaves: it would only fill the master's memory. */
-static int pump(struct js_master *master, struct js_slave_conn *conn,
-                struct js_err *err)
-{
-    bool is_behind = js_delivery_is_behind(master->delivery);
-    return js_slave_conn_pump(conn, is_behind ? 0 : JS_WIRE_INLINE, err);
-}
-
 /* ---------------------------------------------------------------- a turn */
 
 /* The jobs of a stream cannot be checked before the run, so each is checked
  * when it is read. A job that no node can ever run is an error of the list,
- * like a syntax error. */
-static bool is_too_large(struct js_master *master, const struct js_job *job)
+ * like a syntax error. True if this is one. */
+static bool master_refuse_large_job(struct js_master *master,
+                                    const struct js_job *job)
 {
     struct js_buf text = JS_BUF_INIT;
     if (js_allocator_could(master->allocator, &job->request, 0))
@@ -137,24 +123,6 @@ static bool is_too_large(struct js_master *master, const struct js_job *job)
         js_err_set(&master->input_error, "%s", js_buf_string(&text));
     js_buf_release(&text);
     return true;
-}
-
-static int master_take_job(struct js_master *master, struct js_job *job,
-                           struct js_err *err)
-{
-    if (!js_job_is_plain(job) && js_scheduler_slaves(master->scheduler) > 0 &&
-        is_too_large(master, job)) {
-        master->has_input = false;
-        master->is_input_bad = true;
-        js_job_free(job);
-        return 0;
-    }
-    job->expected_ns = js_joblog_reader_find(master->config.runtimes,
-                                             job->command, job->command_len);
-    master->accepted++;
-    return js_scheduler_add(master->scheduler, job) < 0
-               ? js_master_no_memory(err)
-               : 0;
 }
 
 /* Reads only as many jobs as the scheduler wants, so memory does not grow with
@@ -178,24 +146,27 @@ static int master_take_jobs(struct js_master *master, struct js_err *err)
             master->is_input_bad = state == JS_SOURCE_ERROR;
             return 0;
         }
-        if (master_take_job(master, job, err) < 0)
-            return -1;
+        if (!js_job_is_plain(job) &&
+            js_scheduler_slaves(master->scheduler) > 0 &&
+            master_refuse_large_job(master, job)) {
+            master->has_input = false;
+            master->is_input_bad = true;
+            js_job_free(job);
+            return 0;
+        }
+        job->expected_ns = js_joblog_reader_find(
+            master->config.runtimes, job->command, job->command_len);
+        master->accepted++;
+        if (js_scheduler_add(master->scheduler, job) < 0)
+            return js_master_no_memory(err);
     }
     return 0;
 }
 
-/* True if so much output waits for the readers of stdout and stderr that more
- * jobs would only add to it. */
-static bool is_choked(const struct js_master *master)
-{
-    return js_delivery_waiting(master->delivery) > JS_DELIVERY_MAX_WAITING ||
-           js_recorder_unwritten(master->config.recorder) > UNWRITTEN_MAX;
-}
-
 /* Packs the allocation in the form in which it precedes a job's text. */
-static int pack_allocation(const struct js_master *master,
-                           const struct js_allocation *allocation,
-                           struct js_buf *buf)
+static int master_pack_allocation(const struct js_master *master,
+                                  const struct js_allocation *allocation,
+                                  struct js_buf *buf)
 {
     struct js_cpuset cpus;
     js_allocation_cpus(master->allocator, allocation, &cpus);
@@ -210,9 +181,9 @@ static int pack_allocation(const struct js_master *master,
 }
 
 /* A plain job gets its slot's own CPUs, so its message needs no allocation. */
-static int assign_job(struct js_master *master,
-                      const struct js_scheduler_decision *next,
-                      struct js_err *err)
+static int master_assign_job(struct js_master *master,
+                             const struct js_scheduler_decision *next,
+                             struct js_err *err)
 {
     struct js_slave_conn *conn = &master->conns[next->slave];
     struct js_outgoing_job outgoing = {
@@ -220,7 +191,8 @@ static int assign_job(struct js_master *master,
     if (master->config.strict_mem)
         outgoing.data_limit_bytes = next->job->request.mem_bytes;
     if (!js_job_is_plain(next->job) &&
-        pack_allocation(master, next->allocation, &outgoing.allocation) < 0) {
+        master_pack_allocation(master, next->allocation, &outgoing.allocation) <
+            0) {
         js_buf_release(&outgoing.allocation);
         return js_master_no_memory(err);
     }
@@ -232,36 +204,28 @@ static int assign_job(struct js_master *master,
     return 0;
 }
 
-static int skip_job(struct js_master *master,
-                    const struct js_scheduler_decision *next,
-                    struct js_err *err)
+/* Ends a job that will not run: it is skipped; or it has failed, because its
+ * last attempt was lost with its slave or runner, so that the start time of
+ * that is unknown. */
+static int master_end_job(struct js_master *master,
+                          const struct js_scheduler_decision *next,
+                          struct js_err *err)
 {
-    struct js_completion completion = {.job = next->skipped,
+    struct js_job *job = next->skipped;
+    struct js_completion completion = {.job = job,
                                        .result = JS_ATTEMPT_RESULT_SKIPPED,
                                        .parent = next->parent,
                                        .host = ""};
-    master->ended++;
-    if (js_delivery_add(master->delivery, &completion, 0, false, NULL) < 0)
-        return js_master_no_memory(err);
-    return 0;
-}
-
-/* The job's last attempt was lost with its slave or runner, so its start time
- * is unknown. */
-static int fail_job(struct js_master *master,
-                    const struct js_scheduler_decision *next,
-                    struct js_err *err)
-{
-    struct js_job *job = next->skipped;
-    struct js_completion completion = {
-        .job = job,
-        .outcome = {.start_unix_ns = js_clock_unix_ns(),
-                    .exit_code = 126,
-                    .step = JS_STEP_RUNNER},
-        .result = JS_ATTEMPT_RESULT_ENDED,
-        .slave = next->slave,
-        .cores = job->request.cores * js_request_nodes(&job->request),
-        .host = js_master_host(master, next->slave)};
+    if (next->step == JS_SCHEDULER_FAIL)
+        completion = (struct js_completion){
+            .job = job,
+            .outcome = {.start_unix_ns = js_clock_unix_ns(),
+                        .exit_code = 126,
+                        .step = JS_STEP_RUNNER},
+            .result = JS_ATTEMPT_RESULT_ENDED,
+            .slave = next->slave,
+            .cores = job->request.cores * js_request_nodes(&job->request),
+            .host = js_master_host(master, next->slave)};
     master->ended++;
     if (js_delivery_add(master->delivery, &completion, 0, false, NULL) < 0)
         return js_master_no_memory(err);
@@ -277,14 +241,13 @@ static int master_follow(struct js_master *master,
         js_recorder_dispatched(master->config.recorder, next->job);
         return 0;
     case JS_SCHEDULER_ASSIGN:
-        return assign_job(master, next, err);
+        return master_assign_job(master, next, err);
     case JS_SCHEDULER_END:
         return js_slave_conn_end_job(&master->conns[next->slave], next->ticket,
                                      err);
     case JS_SCHEDULER_SKIP:
-        return skip_job(master, next, err);
     case JS_SCHEDULER_FAIL:
-        return fail_job(master, next, err);
+        return master_end_job(master, next, err);
     case JS_SCHEDULER_RECALL:
         return js_slave_conn_recall(&master->conns[next->slave], next->count,
                                     err);
@@ -295,9 +258,13 @@ static int master_follow(struct js_master *master,
     return js_master_no_memory(err);
 }
 
-static int assign_jobs(struct js_master *master, struct js_err *err)
+/* No job is started while so much output waits for the readers of stdout and
+ * stderr that more jobs would only add to it. */
+static int master_assign_jobs(struct js_master *master, struct js_err *err)
 {
-    if (master->meeting.phase != JS_MEETING_WORKING || is_choked(master))
+    if (master->meeting.phase != JS_MEETING_WORKING ||
+        js_delivery_waiting(master->delivery) > JS_DELIVERY_MAX_WAITING ||
+        js_recorder_unwritten(master->config.recorder) > UNWRITTEN_MAX)
         return 0;
     for (;;) {
         struct js_scheduler_decision next =
@@ -314,8 +281,8 @@ static int assign_jobs(struct js_master *master, struct js_err *err)
 /* The strongest of what was asked from outside and what follows from the state
  * of the run: a run also stops if nobody receives its output, or if it cannot
  * be recorded. */
-static enum js_stop_request stop_request_of(const struct js_master *master,
-                                            enum js_stop_request asked)
+static enum js_stop_request master_request_of(const struct js_master *master,
+                                              enum js_stop_request asked)
 {
     struct js_recorder *recorder = master->config.recorder;
     bool is_late = master->now_ns >= master->config.stop_ns;
@@ -328,53 +295,42 @@ static enum js_stop_request stop_request_of(const struct js_master *master,
     return recorder->journal_error.text[0] ? JS_STOP_REQUEST_DRAIN : asked;
 }
 
-static int64_t grace_of(const struct js_master *master,
-                        enum js_stop_request stop_request)
+/* Starts no more jobs, and ends those that run as the request demands. */
+static int master_follow_request(struct js_master *master,
+                                 enum js_stop_request asked, struct js_err *err)
 {
+    enum js_stop_request stop_request = master_request_of(master, asked);
     int64_t grace_ns = master->config.setup.settings.grace_ns;
-    switch (stop_request) {
-    case JS_STOP_REQUEST_END:
-        return grace_ns;
-    case JS_STOP_REQUEST_HURRY:
-        return grace_ns < JS_STOP_HURRY_GRACE_NS ? grace_ns
-                                                 : JS_STOP_HURRY_GRACE_NS;
-    case JS_STOP_REQUEST_NOW:
-        return 0;
-    case JS_STOP_REQUEST_NONE:
-    case JS_STOP_REQUEST_DRAIN:
-        break;
-    }
-    return JS_WIRE_LET_RUN;
-}
-
-/* Sets the time at which the run is over in any case. A later request may bring
- * it forward, but never put it off. */
-static void leave_by(struct js_master *master,
-                     enum js_stop_request stop_request)
-{
     int64_t most_ns = JS_NEVER_NS;
-    if (stop_request == JS_STOP_REQUEST_END && master->is_interrupted)
-        most_ns = end_most_ns + grace_of(master, stop_request);
-    else if (stop_request == JS_STOP_REQUEST_HURRY)
-        most_ns = JS_STOP_HURRY_NS;
-    else if (stop_request == JS_STOP_REQUEST_NOW)
-        most_ns = now_ns_most;
-    if (most_ns != JS_NEVER_NS && master->leave_ns > master->now_ns + most_ns)
-        master->leave_ns = master->now_ns + most_ns;
-}
-
-static int follow_request(struct js_master *master, enum js_stop_request asked,
-                          struct js_err *err)
-{
-    enum js_stop_request stop_request = stop_request_of(master, asked);
     if (stop_request <= master->stop_request)
         return 0;
     /* A stop because of failed jobs is not an interruption. */
     master->is_interrupted |= !js_scheduler_is_stopped(master->scheduler);
     master->stop_request = stop_request;
     js_scheduler_stop(master->scheduler);
-    leave_by(master, stop_request);
-    int64_t grace_ns = grace_of(master, stop_request);
+    switch (stop_request) {
+    case JS_STOP_REQUEST_NONE:
+    case JS_STOP_REQUEST_DRAIN:
+        grace_ns = JS_WIRE_LET_RUN;
+        break;
+    case JS_STOP_REQUEST_END:
+        if (master->is_interrupted)
+            most_ns = end_most_ns + grace_ns;
+        break;
+    case JS_STOP_REQUEST_HURRY:
+        if (grace_ns > JS_STOP_HURRY_GRACE_NS)
+            grace_ns = JS_STOP_HURRY_GRACE_NS;
+        most_ns = JS_STOP_HURRY_NS;
+        break;
+    case JS_STOP_REQUEST_NOW:
+        grace_ns = 0;
+        most_ns = now_ns_most;
+        break;
+    }
+    /* The run is then over in any case. A later request may bring this time
+     * forward, but never put it off. */
+    if (most_ns != JS_NEVER_NS && master->leave_ns > master->now_ns + most_ns)
+        master->leave_ns = master->now_ns + most_ns;
     for (int i = 1; i < master->link->size; i++) {
         if (master->conns[i].state == JS_SLAVE_CONN_WORKING &&
             js_slave_conn_end_jobs(&master->conns[i], grace_ns, err) < 0)
@@ -386,7 +342,7 @@ static int follow_request(struct js_master *master, enum js_stop_request asked,
 /* Sends the slaves a new time limit when it has changed by a twentieth. The
  * median moves with every job, so sending each change would cost a message for
  * each job. */
-static int follow_median(struct js_master *master, struct js_err *err)
+static int master_update_limit(struct js_master *master, struct js_err *err)
 {
     enum { TWENTIETH = 20 };
     int64_t median_ns = js_scheduler_median_ns(master->scheduler);
@@ -407,7 +363,7 @@ static int follow_median(struct js_master *master, struct js_err *err)
     return 0;
 }
 
-static int fetch_output(struct js_master *master, struct js_err *err)
+static int master_fetch_output(struct js_master *master, struct js_err *err)
 {
     struct js_fetch fetch;
     while (js_delivery_next_fetch(master->delivery, &fetch)) {
@@ -425,65 +381,60 @@ static int fetch_output(struct js_master *master, struct js_err *err)
     return 0;
 }
 
-static int pump_all(struct js_master *master, struct js_err *err)
+/* Sends the slaves what can be sent now. While the delivery is behind, output
+ * remains with the slaves: it would only fill the master's memory. */
+static int master_pump(struct js_master *master, struct js_err *err)
 {
+    bool is_behind = js_delivery_is_behind(master->delivery);
     for (int i = 1; i < master->link->size; i++) {
         struct js_slave_conn *conn = &master->conns[i];
-        if (js_slave_conn_has_waiting(conn) && pump(master, conn, err) < 0)
+        if (js_slave_conn_has_waiting(conn) &&
+            js_slave_conn_pump(conn, is_behind ? 0 : JS_WIRE_INLINE, err) < 0)
             return -1;
     }
     return 0;
 }
 
-/* True if no more jobs will be started. */
-static bool is_played_out(const struct js_master *master)
-{
-    if (js_scheduler_is_stopped(master->scheduler))
-        return js_scheduler_assigned(master->scheduler) == 0;
-    if (master->meeting.phase != JS_MEETING_WORKING || master->has_input)
-        return false;
-    return js_scheduler_held(master->scheduler) == 0 ||
-           js_scheduler_is_out_of_time(master->scheduler);
-}
-
+/* True if no more jobs will be started, and all that have ended are on record;
+ * or if there is no time to wait for that. */
 static bool master_is_over(const struct js_master *master)
 {
-    if (master->now_ns >= master->leave_ns)
-        return true;
-    return is_played_out(master) &&
-           js_delivery_waiting(master->delivery) == 0 &&
-           js_recorder_unwritten(master->config.recorder) == 0;
+    const struct js_scheduler *scheduler = master->scheduler;
+    bool is_played_out = js_scheduler_is_stopped(scheduler)
+                             ? js_scheduler_assigned(scheduler) == 0
+                             : master->meeting.phase == JS_MEETING_WORKING &&
+                                   !master->has_input &&
+                                   (js_scheduler_held(scheduler) == 0 ||
+                                    js_scheduler_is_out_of_time(scheduler));
+    return master->now_ns >= master->leave_ns ||
+           (is_played_out && js_delivery_waiting(master->delivery) == 0 &&
+            js_recorder_unwritten(master->config.recorder) == 0);
 }
 
-/* True if there are jobs to run but no slave to run them, now or later, and all
- * ended jobs are on record. */
-static bool is_deserted(const struct js_master *master)
-{
-    bool has_jobs =
-        master->has_input || js_scheduler_held(master->scheduler) > 0;
-    return has_jobs && js_scheduler_slaves(master->scheduler) == 0 &&
-           master->meeting.phase == JS_MEETING_WORKING &&
-           js_delivery_waiting(master->delivery) == 0;
-}
-
-/* Returns 0, 1 if the run is over, or -1. */
-static int check_progress(struct js_master *master, struct js_err *err)
+/* Returns 0, 1 if the run is over, or -1 because the jobs that are left cannot
+ * run. That is found out when all ended jobs are on record. */
+static int master_check_progress(struct js_master *master, struct js_err *err)
 {
     const struct js_job *job;
-    bool is_alone = is_deserted(master);
+    if (js_delivery_waiting(master->delivery) > 0)
+        return 0;
+    bool has_jobs =
+        master->has_input || js_scheduler_held(master->scheduler) > 0;
+    bool is_deserted = has_jobs &&
+                       js_scheduler_slaves(master->scheduler) == 0 &&
+                       master->meeting.phase == JS_MEETING_WORKING;
     /* A signal has ended all slaves; the same signal is on its way to the
      * master. */
-    if (is_alone && master->was_asked) {
+    if (is_deserted && master->was_asked) {
         master->is_interrupted = true;
         return 1;
     }
-    if (is_alone)
+    if (is_deserted)
         return js_err_set(err, "no slave is left to run jobs");
-    if (!master->has_input && js_scheduler_is_stuck(master->scheduler, &job) &&
-        js_delivery_waiting(master->delivery) == 0)
+    if (!master->has_input && js_scheduler_is_stuck(master->scheduler, &job))
         return js_err_set(err,
                           "job %" PRIu64 " (line %" PRIu64 ") needs more than "
-                          "any slave that is left has",
+                          "any remaining slave has",
                           job->id, job->line);
     return 0;
 }
@@ -491,7 +442,7 @@ static int check_progress(struct js_master *master, struct js_err *err)
 /* A runner starts no job before it is on record: a later run must be able to
  * find out whether this one is gone, and needs to know every runner for
  * that. */
-static int answer_runners(struct js_master *master, struct js_err *err)
+static int master_answer_runners(struct js_master *master, struct js_err *err)
 {
     if (!master->has_new_runners)
         return 0;
@@ -507,8 +458,8 @@ static int answer_runners(struct js_master *master, struct js_err *err)
 
 /* The scheduler reports a job only when it has run for a while: a record for
  * each short job would make the journal much longer. */
-static void master_tell_begun(void *arg, const struct js_job *job,
-                              unsigned slave, int64_t begun_ns)
+static void master_record_begun(void *arg, const struct js_job *job,
+                                unsigned slave, int64_t begun_ns)
 {
     const struct js_master *master = arg;
     js_recorder_begun(master->config.recorder, job, slave,
@@ -517,7 +468,7 @@ static void master_tell_begun(void *arg, const struct js_job *job,
 
 /* Counts only when a drawing is due, because there may be many turns between
  * two drawings. */
-static void show_progress(struct js_master *master)
+static void master_show_progress(struct js_master *master)
 {
     bool has_begun = master->first_assignment_ns != JS_NEVER_NS;
     if (!js_recorder_is_show_due(master->config.recorder, master->now_ns))
@@ -542,17 +493,16 @@ int js_master_turn(struct js_master *master, struct js_err *err)
     struct js_recorder *recorder = config->recorder;
     master->now_ns = js_link_now_ns(master->link);
     js_scheduler_set_now(master->scheduler, master->now_ns);
-    js_master_news_listen(master);
 
     /* Messages from slaves, and missed heartbeats. */
     if (js_master_news_take(master, err) < 0 ||
-        js_master_news_watch(master, err) < 0)
+        js_master_news_check_heartbeats(master, err) < 0)
         return -1;
     /* Before the first job: which slaves there are, and what earlier runs
      * left. */
     if (js_meeting_step(master, err) < 0)
         return -1;
-    if (config->is_rehearsal && master->meeting.phase == JS_MEETING_WORKING)
+    if (config->is_dry_run && master->meeting.phase == JS_MEETING_WORKING)
         return 1;
     if (master_take_jobs(master, err) < 0)
         return -1;
@@ -560,7 +510,7 @@ int js_master_turn(struct js_master *master, struct js_err *err)
     /* Ended jobs are written, recorded and reported, in this order. */
     js_delivery_step(master->delivery);
     if (js_recorder_notes_begun(recorder))
-        js_scheduler_tell_begun(master->scheduler, master_tell_begun, master);
+        js_scheduler_tell_begun(master->scheduler, master_record_begun, master);
     enum js_stop_request asked =
         config->stop_request(config->request_arg, master->now_ns);
     bool is_on_record = js_recorder_commit(recorder, master->now_ns);
@@ -569,16 +519,16 @@ int js_master_turn(struct js_master *master, struct js_err *err)
     if (config->stop_ns != JS_NEVER_NS)
         js_scheduler_set_time_left(master->scheduler,
                                    config->stop_ns - master->now_ns);
-    if (follow_request(master, asked, err) < 0)
+    if (master_follow_request(master, asked, err) < 0)
         return -1;
-    if (is_on_record &&
-        (answer_runners(master, err) < 0 || assign_jobs(master, err) < 0))
+    if (is_on_record && (master_answer_runners(master, err) < 0 ||
+                         master_assign_jobs(master, err) < 0))
         return -1;
-    if (follow_median(master, err) < 0 || fetch_output(master, err) < 0 ||
-        pump_all(master, err) < 0)
+    if (master_update_limit(master, err) < 0 ||
+        master_fetch_output(master, err) < 0 || master_pump(master, err) < 0)
         return -1;
-    show_progress(master);
-    return master_is_over(master) ? 1 : check_progress(master, err);
+    master_show_progress(master);
+    return master_is_over(master) ? 1 : master_check_progress(master, err);
 }
 
 /* ---------------------------------------------------------------- the run */
@@ -603,14 +553,6 @@ static int64_t master_patience_ns(const struct js_master *master)
     return patience < JS_LINK_PAUSE_NS ? patience : JS_LINK_PAUSE_NS;
 }
 
-/* True if there are jobs to read without waiting for anybody. */
-static bool has_more_to_read(const struct js_master *master)
-{
-    return master->meeting.phase == JS_MEETING_WORKING && master->has_input &&
-           !master->is_source_later &&
-           js_scheduler_wants_jobs(master->scheduler);
-}
-
 static int64_t earlier_ns(int64_t one_ns, int64_t other_ns)
 {
     return one_ns < other_ns ? one_ns : other_ns;
@@ -622,7 +564,9 @@ static int64_t master_deadline_ns(const struct js_master *master)
     const struct js_master_config *config = &master->config;
     int64_t until_ns =
         earlier_ns(master->leave_ns, js_recorder_deadline_ns(config->recorder));
-    if (has_more_to_read(master))
+    /* Jobs can be read at once. */
+    if (master->meeting.phase == JS_MEETING_WORKING && master->has_input &&
+        !master->is_source_later && js_scheduler_wants_jobs(master->scheduler))
         return master->now_ns;
     if (master->is_source_later && js_source_fd(config->source) < 0)
         until_ns = earlier_ns(until_ns, master->now_ns + source_look_ns);
@@ -668,7 +612,8 @@ void js_master_dismiss(struct js_link *link, enum js_leaving leaving)
 
 /* A job counts as left until it is on record: output that was not written by
  * the end of the run makes its job run again. */
-static uint64_t jobs_left(const struct js_master *master, bool *ret_known)
+static uint64_t master_jobs_left(const struct js_master *master,
+                                 bool *ret_known)
 {
     const struct js_delivery *delivery = master->delivery;
     uint64_t on_record = master->ended - js_delivery_waiting(delivery) -
@@ -680,30 +625,16 @@ static uint64_t jobs_left(const struct js_master *master, bool *ret_known)
     return master->accepted - on_record;
 }
 
-static void master_report(const struct js_master *master,
-                          struct js_master_result *ret)
-{
-    ret->left = jobs_left(master, &ret->is_left_known);
-    ret->slaves = master->meeting.slaves;
-    ret->slots = master->meeting.slots;
-    ret->lost = master->lost;
-    ret->is_hurried = master->stop_request >= JS_STOP_REQUEST_HURRY;
-    ret->wall_ns =
-        master->first_assignment_ns == JS_NEVER_NS
-            ? 0
-            : js_link_now_ns(master->link) - master->first_assignment_ns;
-}
-
-/* The order matters: a run whose jobs have all ended is done, even if it was
- * asked to stop on the way. */
+/* The order of the checks matters: a run whose jobs have all ended is done,
+ * even if it was asked to stop on the way. */
 static enum js_master_end master_end_of(const struct js_master *master)
 {
     if (master->is_input_bad)
         return JS_MASTER_BAD_INPUT;
-    if (master->config.is_rehearsal)
-        return JS_MASTER_REHEARSED;
+    if (master->config.is_dry_run)
+        return JS_MASTER_DRY_RUN;
     bool is_left_known;
-    if (jobs_left(master, &is_left_known) == 0 && is_left_known)
+    if (master_jobs_left(master, &is_left_known) == 0 && is_left_known)
         return JS_MASTER_DONE;
     if (master->is_interrupted ||
         js_scheduler_is_out_of_time(master->scheduler))
@@ -722,7 +653,15 @@ void js_master_run(struct js_master *master, struct js_master_result *ret,
             break;
         }
     }
-    master_report(master, ret);
+    ret->left = master_jobs_left(master, &ret->is_left_known);
+    ret->slaves = master->meeting.slaves;
+    ret->slots = master->meeting.slots;
+    ret->lost = master->lost;
+    ret->is_hurried = master->stop_request >= JS_STOP_REQUEST_HURRY;
+    ret->wall_ns =
+        master->first_assignment_ns == JS_NEVER_NS
+            ? 0
+            : js_link_now_ns(master->link) - master->first_assignment_ns;
     ret->end = rc < 0 ? JS_MASTER_BROKEN : master_end_of(master);
     if (ret->end == JS_MASTER_BAD_INPUT)
         js_err_set(err, "%s", master->input_error.text);

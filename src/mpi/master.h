@@ -28,8 +28,8 @@ struct js_master_config {
     bool strict_mem;            /* the memory that a job requests is also its
                                    limit */
     bool fail_fast;             /* when the run stops, running jobs are ended */
-    bool is_rehearsal;          /* end when everything is known and before
-                                   anything runs */
+    bool is_dry_run;            /* end when everything is known and before
+                                     anything runs */
     int64_t stop_ns;            /* when to end the jobs that still run, by
                                    the link's clock; JS_NEVER_NS: never */
     struct js_wire_setup setup; /* for every slave, except its place on its
@@ -67,8 +67,8 @@ enum js_master_end {
     JS_MASTER_STOPPED,     /* too many jobs failed; not all were run */
     JS_MASTER_INTERRUPTED, /* there was a stop request, or no time was left;
                               not all were run */
-    JS_MASTER_REHEARSED,   /* nothing has run; scheduler and allocator are in
-                              the state in which a real run would begin */
+    JS_MASTER_DRY_RUN,     /* nothing has run; scheduler and allocator are in
+                                the state in which a real run would begin */
     JS_MASTER_BROKEN,      /* the run could not continue */
 };
 

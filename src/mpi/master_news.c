@@ -15,7 +15,7 @@ static const int64_t silence_margin_ns = JS_NS_PER_S;
 
 /* Notes a job that was lost. If memory runs out, the message is just
  * shorter. */
-static void blame(void *arg, const struct js_job *job, unsigned slave)
+static void master_blame(void *arg, const struct js_job *job, unsigned slave)
 {
     struct js_master *master = arg;
     js_recorder_lost(master->config.recorder, job, slave);
@@ -28,63 +28,55 @@ static void blame(void *arg, const struct js_job *job, unsigned slave)
         js_buf_printf(&master->blame.names, " (line %" PRIu64 ")", job->line);
 }
 
-static void tell_one_blamed(const struct js_master *master, unsigned slave,
-                            const char *names)
-{
-    if (master->blame.losses >= JS_SCHEDULER_LOSSES)
-        js_log(&master->config.log,
-               "slave %u on %s: job%s was running there: %u such losses count "
-               "as its failure",
-               slave, js_master_host(master, slave), names,
-               JS_SCHEDULER_LOSSES);
-    else
-        js_log(&master->config.log,
-               "slave %u on %s: job%s was running there (loss %" PRIu32
-               " of %u that count as its failure): it runs again, alone on a "
-               "slave",
-               slave, js_master_host(master, slave), names,
-               master->blame.losses, JS_SCHEDULER_LOSSES);
-}
-
 /* Names the jobs that were running where a slave or runner was lost. */
-static void tell_blamed(struct js_master *master, unsigned slave)
+static void master_report_blamed(struct js_master *master, unsigned slave)
 {
-    const char *names = js_buf_string(&master->blame.names);
-    unsigned count = master->blame.count;
-    if (count > NAMED_MAX && names)
-        js_buf_printf(&master->blame.names, " and %u more", count - NAMED_MAX);
-    names = js_buf_string(&master->blame.names);
-    if (count == 1 && names)
-        tell_one_blamed(master, slave, names);
-    else if (count > 1 && names)
+    struct js_master_blame *blame = &master->blame;
+    const char *host = js_master_host(master, slave);
+    if (blame->count > NAMED_MAX)
+        js_buf_printf(&blame->names, " and %u more", blame->count - NAMED_MAX);
+    const char *names = blame->count > 0 ? js_buf_string(&blame->names) : NULL;
+    if (names && blame->count > 1)
         js_log(&master->config.log,
                "slave %u on %s: jobs%s were running there, and one of them may "
-               "be the cause: each runs again, alone on a slave",
-               slave, js_master_host(master, slave), names);
-    master->blame.names.len = 0;
-    master->blame.count = 0;
+               "be the cause; each will run again, alone on a slave",
+               slave, host, names);
+    else if (names && blame->losses < JS_SCHEDULER_LOSSES)
+        js_log(&master->config.log,
+               "slave %u on %s: job%s was running there (loss %" PRIu32
+               " of %u, after which it counts as failed); it will run again, "
+               "alone on a slave",
+               slave, host, names, blame->losses, JS_SCHEDULER_LOSSES);
+    else if (names)
+        js_log(&master->config.log,
+               "slave %u on %s: job%s was running there; it has been lost %u "
+               "times and counts as failed",
+               slave, host, names, JS_SCHEDULER_LOSSES);
+    blame->names.len = 0;
+    blame->count = 0;
 }
 
 /* A slave that has died counts against the jobs that it ran; one that was
  * merely lost (with its host or network) does not. */
-static void part_from(struct js_master *master, unsigned slave, bool has_died)
+static void master_part_from(struct js_master *master, unsigned slave,
+                             bool has_died)
 {
     struct js_slave_conn *conn = &master->conns[slave];
     if (conn->state == JS_SLAVE_CONN_WORKING)
         js_recorder_parted(master->config.recorder, slave);
     if (has_died)
-        js_scheduler_died(master->scheduler, slave, blame, master);
+        js_scheduler_died(master->scheduler, slave, master_blame, master);
     else
         js_scheduler_lost(master->scheduler, slave);
-    tell_blamed(master, slave);
+    master_report_blamed(master, slave);
     js_slave_conn_take_away(conn);
     conn->state = JS_SLAVE_CONN_GONE;
 }
 
 /* ---------------------------------------------------------------- news */
 
-static int take_ack(struct js_master *master, const struct js_message *message,
-                    struct js_err *err)
+static int master_take_ack(struct js_master *master,
+                           const struct js_message *message, struct js_err *err)
 {
     struct js_wire_ack ack;
     struct js_slave_conn *conn = &master->conns[message->peer];
@@ -113,7 +105,7 @@ static int master_take_end(struct js_master *master, unsigned slave,
     if (verdict == JS_SCHEDULER_STALE)
         return 0; /* its job was given to another slave */
     if (is_loss)
-        blame(master, job, slave);
+        master_blame(master, job, slave);
     if (verdict == JS_SCHEDULER_LOST) {
         js_job_free(job);
         return 0;
@@ -138,8 +130,9 @@ static int master_take_end(struct js_master *master, unsigned slave,
 
 /* One DONE may carry the ends of many jobs, with one message about all that
  * were lost. */
-static int take_done(struct js_master *master, const struct js_message *message,
-                     struct js_err *err)
+static int master_take_done(struct js_master *master,
+                            const struct js_message *message,
+                            struct js_err *err)
 {
     struct js_slave_conn *conn = &master->conns[message->peer];
     struct js_cursor cursor = js_cursor_of(message->bytes, message->len);
@@ -154,22 +147,22 @@ static int take_done(struct js_master *master, const struct js_message *message,
         if (master_take_end(master, (unsigned)message->peer, &done, err) < 0)
             return -1;
     }
-    tell_blamed(master, (unsigned)message->peer);
+    master_report_blamed(master, (unsigned)message->peer);
     return 0;
 }
 
-static int master_take_back(struct js_master *master,
-                            const struct js_message *message,
-                            struct js_err *err)
+static int master_take_returned(struct js_master *master,
+                                const struct js_message *message,
+                                struct js_err *err)
 {
     unsigned slave = (unsigned)message->peer;
-    struct js_wire_back back;
-    if (js_wire_unpack_back(message->bytes, message->len, &back) < 0)
+    struct js_wire_returned returned;
+    if (js_wire_unpack_returned(message->bytes, message->len, &returned) < 0)
         return js_err_set(err, "slave %u sent a bad RETURNED", slave);
-    for (size_t i = 0; i < back.count; i++)
+    for (size_t i = 0; i < returned.count; i++)
         js_scheduler_returned(master->scheduler, slave,
-                              js_wire_back_ticket(&back, i));
-    if (back.is_answer)
+                              js_wire_returned_ticket(&returned, i));
+    if (returned.is_answer)
         js_scheduler_recalled(master->scheduler, slave);
     return 0;
 }
@@ -188,8 +181,9 @@ static int master_take_output(struct js_master *master,
     return 0;
 }
 
-static int take_note(struct js_master *master, const struct js_message *message,
-                     struct js_err *err)
+static int master_take_note(struct js_master *master,
+                            const struct js_message *message,
+                            struct js_err *err)
 {
     (void)err;
     js_log(&master->config.log, "slave %d on %s: %.*s", message->peer,
@@ -200,17 +194,18 @@ static int take_note(struct js_master *master, const struct js_message *message,
 
 /* A slave that was asked to end is not a loss. One that cannot start jobs any
  * more is, and its jobs may be the cause. */
-static int take_bye(struct js_master *master, const struct js_message *message,
-                    struct js_err *err)
+static int master_take_goodbye(struct js_master *master,
+                               const struct js_message *message,
+                               struct js_err *err)
 {
     uint64_t why;
     if (js_wire_unpack_number(message->bytes, message->len, &why) < 0 ||
-        why >= JS_PARTING_COUNT)
+        why >= JS_GOODBYE_COUNT)
         return js_err_set(err, "slave %d sent a bad GOODBYE", message->peer);
-    master->was_asked |= why == JS_PARTING_ASKED;
-    part_from(master, (unsigned)message->peer,
-              why == JS_PARTING_BROKEN &&
-                  !js_scheduler_is_stopped(master->scheduler));
+    master->was_asked |= why == JS_GOODBYE_ASKED;
+    master_part_from(master, (unsigned)message->peer,
+                     why == JS_GOODBYE_BROKEN &&
+                         !js_scheduler_is_stopped(master->scheduler));
     return 0;
 }
 
@@ -242,44 +237,32 @@ static int master_take_runner(struct js_master *master,
     return 0;
 }
 
-typedef int (*take_fn)(struct js_master *master,
-                       const struct js_message *message, struct js_err *err);
+typedef int (*master_take_fn)(struct js_master *master,
+                              const struct js_message *message,
+                              struct js_err *err);
 
 /* A tag without an entry here is one that only the master sends, or that the
  * link handles (FIN). */
-static const take_fn takers[JS_TAG_COUNT] = {
+static const master_take_fn master_takers[JS_TAG_COUNT] = {
     [JS_TAG_HELLO] = js_meeting_take_hello,
     [JS_TAG_READY] = js_meeting_take_ready,
-    [JS_TAG_ACK] = take_ack,
-    [JS_TAG_DONE] = take_done,
-    [JS_TAG_RETURNED] = master_take_back,
+    [JS_TAG_ACK] = master_take_ack,
+    [JS_TAG_DONE] = master_take_done,
+    [JS_TAG_RETURNED] = master_take_returned,
     [JS_TAG_OUTPUT] = master_take_output,
-    [JS_TAG_NOTE] = take_note,
-    [JS_TAG_GOODBYE] = take_bye,
+    [JS_TAG_NOTE] = master_take_note,
+    [JS_TAG_GOODBYE] = master_take_goodbye,
     [JS_TAG_BEAT] = master_take_beat,
     [JS_TAG_CLEARED] = js_meeting_take_cleared,
     [JS_TAG_RUNNER] = master_take_runner,
 };
-
-static int master_take_message(struct js_master *master,
-                               const struct js_message *message,
-                               struct js_err *err)
-{
-    bool is_slave = message->peer > 0 && message->peer < master->link->size;
-    take_fn take = takers[message->tag];
-    if (!is_slave || !take)
-        return js_err_set(err, "rank %d sent a %s message, which no slave does",
-                          message->peer, js_tag_name(message->tag));
-    return master->conns[message->peer].is_lost ? 0
-                                                : take(master, message, err);
-}
 
 /* ---------------------------------------------------------------- silence */
 
 /* True if the host of a silent slave is known to be alive: it is this host, or
  * another slave there was heard from recently. Then the slave itself has died,
  * and a job that it ran may be the cause. */
-static bool is_host_there(const struct js_master *master, int slave)
+static bool master_is_host_alive(const struct js_master *master, int slave)
 {
     const struct js_slave_conn *conn = &master->conns[slave];
     int64_t lately_ns = master->listened_ns - master->config.setup.lease_ns / 2;
@@ -297,36 +280,28 @@ static bool is_host_there(const struct js_master *master, int slave)
 
 /* The slave's silence has lasted longer than lease and grace, so its jobs have
  * ended and may run elsewhere. */
-static int lose(struct js_master *master, int slave, struct js_err *err)
+static int master_declare_lost(struct js_master *master, int slave,
+                               struct js_err *err)
 {
     struct js_slave_conn *conn = &master->conns[slave];
     bool had_left = conn->state == JS_SLAVE_CONN_GONE;
     js_log(&master->config.log,
-           "slave %d on %s has not been heard of for %d s and is given up%s",
-           slave, conn->node.host,
+           "slave %d on %s has sent nothing for %d s and is given up%s", slave,
+           conn->node.host,
            (int)((master->listened_ns - conn->answered_ns) / JS_NS_PER_S),
-           had_left ? "" : ": its jobs run again elsewhere");
+           had_left ? "" : "; its jobs will run again elsewhere");
     conn->is_lost = true;
     master->lost++;
-    part_from(master, (unsigned)slave,
-              is_host_there(master, slave) &&
-                  !js_scheduler_is_stopped(master->scheduler));
+    master_part_from(master, (unsigned)slave,
+                     master_is_host_alive(master, slave) &&
+                         !js_scheduler_is_stopped(master->scheduler));
     js_delivery_lost(master->delivery, (unsigned)slave);
-    /* The slave may only have been asleep, so it is told to leave. */
+    /* The slave may only have been asleep, so it is asked to leave. */
     return js_slave_conn_stop(conn, JS_LEAVE_AT_ONCE, err);
 }
 
-/* Only part of a long turn counts: if the disk was slow or this process was
- * stopped, messages from slaves may lie unread. */
-void js_master_news_listen(struct js_master *master)
-{
-    int64_t turn_ns = master->now_ns - master->turn_ns;
-    master->turn_ns = master->now_ns;
-    master->listened_ns +=
-        turn_ns < JS_MASTER_LISTENING_NS ? turn_ns : JS_MASTER_LISTENING_NS;
-}
-
-int js_master_news_watch(struct js_master *master, struct js_err *err)
+int js_master_news_check_heartbeats(struct js_master *master,
+                                    struct js_err *err)
 {
     const struct js_wire_setup *setup = &master->config.setup;
     int64_t most_ns =
@@ -338,7 +313,7 @@ int js_master_news_watch(struct js_master *master, struct js_err *err)
         struct js_slave_conn *conn = &master->conns[i];
         if (conn->is_watched && !conn->is_lost &&
             master->listened_ns - conn->answered_ns > most_ns &&
-            lose(master, i, err) < 0)
+            master_declare_lost(master, i, err) < 0)
             return -1;
     }
     return 0;
@@ -349,12 +324,27 @@ int js_master_news_watch(struct js_master *master, struct js_err *err)
 int js_master_news_take(struct js_master *master, struct js_err *err)
 {
     enum { AT_ONCE = 256 };
+    /* Only part of a long turn counts as listening: if the disk was slow or
+     * this process was stopped, messages may lie unread. */
+    int64_t turn_ns = master->now_ns - master->turn_ns;
+    master->turn_ns = master->now_ns;
+    master->listened_ns +=
+        turn_ns < JS_MASTER_LISTENING_NS ? turn_ns : JS_MASTER_LISTENING_NS;
     for (int i = 0; i < AT_ONCE; i++) {
         struct js_message message;
         int rc = js_link_receive(master->link, &message, err);
         if (rc <= 0)
             return rc;
-        if (master_take_message(master, &message, err) < 0)
+        bool is_slave = message.peer > 0 && message.peer < master->link->size;
+        master_take_fn take = master_takers[message.tag];
+        if (!is_slave || !take)
+            return js_err_set(err,
+                              "rank %d sent a %s message, which a slave never "
+                              "sends",
+                              message.peer, js_tag_name(message.tag));
+        /* The jobs of a slave that was declared lost run elsewhere by now. */
+        if (!master->conns[message.peer].is_lost &&
+            take(master, &message, err) < 0)
             return -1;
     }
     return 0;

@@ -112,13 +112,11 @@ int js_meeting_take_cleared(struct js_master *master,
 
 /* ---- master_news.c */
 
-/* Adds up the time in which slaves could have been heard. */
-void js_master_news_listen(struct js_master *master);
-
 /* Handles some of the messages that have arrived. */
 int js_master_news_take(struct js_master *master, struct js_err *err);
 
 /* Declares slaves lost that have been silent for too long. */
-int js_master_news_watch(struct js_master *master, struct js_err *err);
+int js_master_news_check_heartbeats(struct js_master *master,
+                                    struct js_err *err);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "sched/allocator.h"
 
 #include <inttypes.h>
 
@@ -18,16 +19,18 @@ int js_meeting_take_hello(struct js_master *master,
     if (conn->state != JS_SLAVE_CONN_AWAITED)
         return js_slave_conn_stop(conn, JS_LEAVE_TOGETHER, err);
     if (js_wire_unpack_hello(message->bytes, message->len, &hello) < 0)
-        return js_err_set(
-            err,
-            "rank %d does not speak as a slave of jobsched: start "
-            "the same jobsched in every process",
-            message->peer);
+        return js_err_set(err,
+                          "rank %d is not a slave of this jobsched: start the "
+                          "same program in "
+                          "every process",
+                          message->peer);
     if (hello.version != JS_WIRE_VERSION) {
-        js_log(&master->config.log,
-               "slave %d is another version of jobsched (messages of version "
-               "%u, here %d) and is left out: install the same one everywhere",
-               message->peer, hello.version, JS_WIRE_VERSION);
+        js_log(
+            &master->config.log,
+            "slave %d is left out, because it is another version of jobsched "
+            "(its messages have version %u, here it is %d): install the "
+            "same version on all nodes",
+            message->peer, hello.version, JS_WIRE_VERSION);
         conn->state = JS_SLAVE_CONN_GONE;
         return js_slave_conn_stop(conn, JS_LEAVE_TOGETHER, err);
     }
@@ -41,44 +44,10 @@ int js_meeting_take_hello(struct js_master *master,
     return 0;
 }
 
-/* The place of a slave on its node decides which of the node's cores it
- * gets. */
-static int begin_setup(struct js_master *master, int slave, struct js_err *err)
-{
-    struct js_slave_conn *conn = &master->conns[slave];
-    struct js_wire_setup setup = master->config.setup;
-    struct js_location place;
-    if (js_allocator_locate(master->allocator, (unsigned)slave, &place) < 0)
-        return js_err_set(err, "slave %d has no place", slave);
-    setup.index = place.index;
-    setup.slaves = place.slaves;
-    setup.node_cpus = place.node->cpus;
-    setup.held = place.node->held;
-    setup.quota_cores = place.node->quota_cores;
-    return js_slave_conn_set_up(conn, &setup, err);
-}
-
-/* The run goes on without a slave that does not answer: one bad node must not
- * keep all others from working. */
-static void leave_out(struct js_master *master, int slave)
-{
-    struct js_slave_conn *conn = &master->conns[slave];
-    int seconds = (int)(master->config.meeting_ns / JS_NS_PER_S);
-    if (conn->state == JS_SLAVE_CONN_AWAITED)
-        js_log(&master->config.log,
-               "slave %d has not shown up in %d s and is left out", slave,
-               seconds);
-    else
-        js_log(&master->config.log,
-               "slave %d on %s has not got ready in %d s and is left out",
-               slave, conn->node.host, seconds);
-    conn->state = JS_SLAVE_CONN_GONE;
-}
-
 /* True while there are slaves in an earlier state than this one, and there is
  * time left to wait for them. */
-static bool is_awaiting(struct js_master *master,
-                        enum js_slave_conn_state state)
+static bool meeting_is_awaiting(struct js_master *master,
+                                enum js_slave_conn_state state)
 {
     bool is_late = master->now_ns >= master->meeting.phase_end_ns;
     for (int i = 1; i < master->link->size; i++) {
@@ -88,23 +57,47 @@ static bool is_awaiting(struct js_master *master,
     return false;
 }
 
-static void leave_out_before(struct js_master *master,
-                             enum js_slave_conn_state state)
+/* The run goes on without slaves that do not answer: one bad node must not keep
+ * all others from working. */
+static void meeting_leave_out_before(struct js_master *master,
+                                     enum js_slave_conn_state state)
 {
+    int seconds = (int)(master->config.meeting_ns / JS_NS_PER_S);
     for (int i = 1; i < master->link->size; i++) {
-        if (master->conns[i].state < state)
-            leave_out(master, i);
+        struct js_slave_conn *conn = &master->conns[i];
+        if (conn->state >= state)
+            continue;
+        if (conn->state == JS_SLAVE_CONN_AWAITED)
+            js_log(&master->config.log,
+                   "slave %d has not reported within %d s and is left out", i,
+                   seconds);
+        else
+            js_log(&master->config.log,
+                   "slave %d on %s was not ready within %d s and is left out",
+                   i, conn->node.host, seconds);
+        conn->state = JS_SLAVE_CONN_GONE;
     }
 }
 
-/* Every slave's share depends on which slaves are on its node. So shares are
- * sent only when all slaves have reported their node. */
-static int end_meeting(struct js_master *master, struct js_err *err)
+/* Every slave's share depends on which slaves are on its node, because its
+ * place there decides which of the node's cores it gets. So shares are sent
+ * only when all slaves have reported their node. */
+static int meeting_send_setups(struct js_master *master, struct js_err *err)
 {
-    leave_out_before(master, JS_SLAVE_CONN_MET);
+    meeting_leave_out_before(master, JS_SLAVE_CONN_MET);
     for (int i = 1; i < master->link->size; i++) {
-        if (master->conns[i].state == JS_SLAVE_CONN_MET &&
-            begin_setup(master, i, err) < 0)
+        struct js_wire_setup setup = master->config.setup;
+        struct js_location place;
+        if (master->conns[i].state != JS_SLAVE_CONN_MET)
+            continue;
+        if (js_allocator_locate(master->allocator, (unsigned)i, &place) < 0)
+            return js_err_set(err, "slave %d has no place", i);
+        setup.index = place.index;
+        setup.slaves = place.slaves;
+        setup.node_cpus = place.node->cpus;
+        setup.held = place.node->held;
+        setup.quota_cores = place.node->quota_cores;
+        if (js_slave_conn_set_up(&master->conns[i], &setup, err) < 0)
             return -1;
     }
     master->meeting.phase = JS_MEETING_SETTING_UP;
@@ -112,32 +105,31 @@ static int end_meeting(struct js_master *master, struct js_err *err)
     return 0;
 }
 
-static void show_slave(const struct js_master *master, int slave)
-{
-    const struct js_slave_conn *conn = &master->conns[slave];
-    struct js_buf cpus = JS_BUF_INIT;
-    js_cpuset_format(&conn->home, &cpus);
-    const char *list = js_buf_string(&cpus);
-    js_log(&master->config.log, "slave %d on %s: %u slot%s on CPUs %s", slave,
-           conn->node.host, conn->slots, conn->slots == 1 ? "" : "s",
-           list ? list : "?");
-    js_buf_release(&cpus);
-}
-
-static void show_nodes(const struct js_master *master)
+static void meeting_show_map(const struct js_master *master)
 {
     const struct js_request nothing = {.nodes = 1};
-    uint32_t count = js_allocator_count_nodes(master->allocator, &nothing, 0);
-    if (count > 1)
+    uint32_t nodes = js_allocator_count_nodes(master->allocator, &nothing, 0);
+    for (int i = 1; i < master->link->size; i++) {
+        const struct js_slave_conn *conn = &master->conns[i];
+        struct js_buf cpus = JS_BUF_INIT;
+        if (conn->state != JS_SLAVE_CONN_WORKING)
+            continue;
+        js_cpuset_format(&conn->home, &cpus);
+        const char *list = js_buf_string(&cpus);
+        js_log(&master->config.log, "slave %d on %s: %u slot%s on CPUs %s", i,
+               conn->node.host, conn->slots, conn->slots == 1 ? "" : "s",
+               list ? list : "?");
+        js_buf_release(&cpus);
+    }
+    if (nodes > 1)
         js_log(&master->config.log,
-               "%" PRIu32 " nodes: nodes=%" PRIu32
-               " is the most that a job can ask for",
-               count, count);
+               "%" PRIu32 " nodes: a job can ask for at most nodes=%" PRIu32,
+               nodes, nodes);
 }
 
 /* True if the jobs of an earlier run are known to have ended, or must have
  * ended by now. */
-static bool master_is_quiet(struct js_master *master)
+static bool meeting_is_quiet(struct js_master *master)
 {
     if (master->now_ns >= master->meeting.phase_end_ns)
         return true;
@@ -149,30 +141,27 @@ static bool master_is_quiet(struct js_master *master)
 
 /* From here on other runs can see which CPUs the slaves have bound, so the
  * claim that kept them away is not needed any more. */
-static void end_setup(struct js_master *master)
+static void meeting_end_setup(struct js_master *master)
 {
     if (master->config.claim)
         js_fd_close(master->config.claim);
-    leave_out_before(master, JS_SLAVE_CONN_WORKING);
-    for (int i = 1; master->config.show_map && i < master->link->size; i++) {
-        if (master->conns[i].state == JS_SLAVE_CONN_WORKING)
-            show_slave(master, i);
-    }
+    meeting_leave_out_before(master, JS_SLAVE_CONN_WORKING);
     if (master->config.show_map)
-        show_nodes(master);
+        meeting_show_map(master);
     master->meeting.phase = JS_MEETING_QUIET;
     master->meeting.phase_end_ns = master->meeting.quiet_end_ns;
     int64_t left_ns = master->meeting.quiet_end_ns - master->now_ns;
-    if (master_is_quiet(master))
+    if (meeting_is_quiet(master))
         master->meeting.phase_end_ns = master->now_ns;
     else
-        js_log(&master->config.log,
-               "the run before this one was killed, and its slaves may still "
-               "be ending their jobs: starting in %d s at most",
-               (int)(left_ns / JS_NS_PER_S + 1));
+        js_log(
+            &master->config.log,
+            "the previous run was killed, and its slaves may still be ending "
+            "their jobs: this run starts in at most %d s",
+            (int)(left_ns / JS_NS_PER_S + 1));
 }
 
-static bool is_clearing(const struct js_slave_conn *conn)
+static bool meeting_is_clearing(const struct js_slave_conn *conn)
 {
     return conn->state == JS_SLAVE_CONN_WORKING &&
            conn->clearing == JS_SLAVE_CONN_CLEARING;
@@ -180,41 +169,27 @@ static bool is_clearing(const struct js_slave_conn *conn)
 
 /* Orphans belong to a host, not to a slave: two slaves that look for the same
  * ones would both report them. */
-static bool is_host_seen_to(const struct js_master *master, int slave)
+static bool meeting_is_host_covered(const struct js_master *master, int slave)
 {
     for (int i = 1; i < master->link->size; i++) {
         const struct js_slave_conn *conn = &master->conns[i];
-        bool sees_to_it =
-            is_clearing(conn) || conn->clearing == JS_SLAVE_CONN_CLEARED;
-        if (sees_to_it &&
-            js_node_is_same(&conn->node, &master->conns[slave].node))
+        bool covers = meeting_is_clearing(conn) ||
+                      conn->clearing == JS_SLAVE_CONN_CLEARED;
+        if (covers && js_node_is_same(&conn->node, &master->conns[slave].node))
             return true;
     }
     return false;
 }
 
-/* A job that no node can run is an error in the list. It is better to refuse
- * the list now than to fail the job hours later. */
-static void check_needs(struct js_master *master)
-{
-    if (js_scheduler_slaves(master->scheduler) == 0 ||
-        js_allocator_check(master->allocator, master->config.source,
-                           &master->config.log) == 0)
-        return;
-    js_err_set(&master->input_error,
-               "jobs need more than there is: nothing has run");
-    master->is_input_bad = true;
-    master->has_input = false;
-}
-
 /* Asks one slave on each host to clear it, or another one there if that slave
  * is lost in the meantime. */
-static int clear_hosts(struct js_master *master, struct js_err *err)
+static int meeting_clear_hosts(struct js_master *master, struct js_err *err)
 {
     for (int i = 1; master->config.dead_count > 0 && i < master->link->size;
          i++) {
         struct js_slave_conn *conn = &master->conns[i];
-        if (conn->state != JS_SLAVE_CONN_WORKING || is_host_seen_to(master, i))
+        if (conn->state != JS_SLAVE_CONN_WORKING ||
+            meeting_is_host_covered(master, i))
             continue;
         conn->clearing = JS_SLAVE_CONN_CLEARING;
         if (js_slave_conn_clear(conn, master->config.dead,
@@ -226,10 +201,10 @@ static int clear_hosts(struct js_master *master, struct js_err *err)
 
 /* No job starts on any node before all are cleared, because a job may use
  * several nodes, or files that an orphan still writes. */
-static bool is_any_clearing(const struct js_master *master)
+static bool meeting_is_any_clearing(const struct js_master *master)
 {
     for (int i = 1; i < master->link->size; i++) {
-        if (is_clearing(&master->conns[i]))
+        if (meeting_is_clearing(&master->conns[i]))
             return true;
     }
     return false;
@@ -240,52 +215,48 @@ static bool is_any_clearing(const struct js_master *master)
 int js_meeting_step(struct js_master *master, struct js_err *err)
 {
     if (master->meeting.phase == JS_MEETING_MEETING &&
-        !is_awaiting(master, JS_SLAVE_CONN_MET) && end_meeting(master, err) < 0)
+        !meeting_is_awaiting(master, JS_SLAVE_CONN_MET) &&
+        meeting_send_setups(master, err) < 0)
         return -1;
     if (master->meeting.phase == JS_MEETING_SETTING_UP &&
-        !is_awaiting(master, JS_SLAVE_CONN_WORKING))
-        end_setup(master);
-    if (master->meeting.phase == JS_MEETING_QUIET && master_is_quiet(master)) {
+        !meeting_is_awaiting(master, JS_SLAVE_CONN_WORKING))
+        meeting_end_setup(master);
+    if (master->meeting.phase == JS_MEETING_QUIET && meeting_is_quiet(master)) {
         master->meeting.phase = JS_MEETING_CLEARING;
         master->meeting.phase_end_ns = JS_NEVER_NS;
     }
-    if (master->meeting.phase != JS_MEETING_CLEARING || is_any_clearing(master))
+    if (master->meeting.phase != JS_MEETING_CLEARING ||
+        meeting_is_any_clearing(master))
         return 0;
-    if (clear_hosts(master, err) < 0)
+    if (meeting_clear_hosts(master, err) < 0)
         return -1;
-    if (!is_any_clearing(master)) {
-        master->meeting.phase = JS_MEETING_WORKING;
-        check_needs(master);
+    if (meeting_is_any_clearing(master))
+        return 0;
+    master->meeting.phase = JS_MEETING_WORKING;
+    /* A job that no node can run is an error in the list. It is better to
+     * refuse the list now than to fail the job hours later. */
+    if (js_scheduler_slaves(master->scheduler) > 0 &&
+        js_allocator_check(master->allocator, master->config.source,
+                           &master->config.log) > 0) {
+        js_err_set(&master->input_error,
+                   "some jobs need more than any node has (listed above); no "
+                   "job was started");
+        master->is_input_bad = true;
+        master->has_input = false;
     }
     return 0;
 }
 
-/* Only the first slave of a node warns, for all slaves on it. */
-static void warn_of_sharing(struct js_master *master, int slave,
-                            const struct js_wire_ready *ready)
-{
-    struct js_location place;
-    unsigned cores = ready->resources.core_count;
-    if (js_allocator_locate(master->allocator, (unsigned)slave, &place) < 0 ||
-        place.index > 0)
-        return;
-    uint64_t slots = (uint64_t)place.slaves * ready->slots;
-    if (slots > cores)
-        js_log(&master->config.log,
-               "%" PRIu64 " slots on %s share %u core%s: jobs will slow each "
-               "other; start no more slaves than cores (and one rank more for "
-               "the master, which needs none)",
-               slots, place.node->host, cores, cores == 1 ? "" : "s");
-}
-
 /* The slave's silence counts from now on: READY is its first heartbeat. */
-static int enlist(struct js_master *master, int slave,
-                  const struct js_wire_ready *ready, struct js_err *err)
+static int meeting_enlist(struct js_master *master, int slave,
+                          const struct js_wire_ready *ready, struct js_err *err)
 {
     struct js_slave_conn *conn = &master->conns[slave];
+    struct js_location place;
+    unsigned cores = ready->resources.core_count;
     if (js_allocator_equip(master->allocator, (unsigned)slave,
                            &ready->resources, ready->homes, ready->slots) < 0)
-        return js_err_errno(err, "slave %d", slave);
+        return js_err_errno(err, "slave %d cannot be added", slave);
     if (js_scheduler_add_slave(master->scheduler, (unsigned)slave,
                                ready->slots) < 0)
         return js_master_no_memory(err);
@@ -298,7 +269,15 @@ static int enlist(struct js_master *master, int slave,
     conn->answered_ns = master->listened_ns;
     js_recorder_enlisted(master->config.recorder, (unsigned)slave, ready->slots,
                          conn->node.host, &conn->processes);
-    warn_of_sharing(master, slave, ready);
+    /* Only the first slave of a node warns, for all slaves on it. */
+    if (js_allocator_locate(master->allocator, (unsigned)slave, &place) == 0 &&
+        place.index == 0 && (uint64_t)place.slaves * ready->slots > cores)
+        js_log(&master->config.log,
+               "%" PRIu64 " slots on %s share %u core%s, so jobs will slow "
+               "each other down: start no more slaves than there are cores "
+               "(plus one rank for the master, which needs no core)",
+               (uint64_t)place.slaves * ready->slots, place.node->host, cores,
+               cores == 1 ? "" : "s");
     return 0;
 }
 
@@ -314,13 +293,13 @@ int js_meeting_take_ready(struct js_master *master,
     if (js_wire_unpack_ready(message->bytes, message->len, &ready) < 0)
         return js_err_set(err, "slave %d sent a bad READY", slave);
     if (master->conns[slave].state != JS_SLAVE_CONN_SET_UP) {
-        rc = js_err_set(err, "slave %d sent a READY nobody expects", slave);
+        rc = js_err_set(err, "slave %d sent an unexpected READY", slave);
     } else if (ready.error[0]) {
         js_log(&master->config.log, "slave %d on %s is left out: %s", slave,
                js_master_host(master, (unsigned)slave), ready.error);
         master->conns[slave].state = JS_SLAVE_CONN_GONE;
     } else {
-        rc = enlist(master, slave, &ready, err);
+        rc = meeting_enlist(master, slave, &ready, err);
     }
     js_wire_release_ready(&ready);
     return rc;
@@ -336,15 +315,15 @@ int js_meeting_take_cleared(struct js_master *master,
         return js_err_set(err, "slave %d sent a bad CLEARED", message->peer);
     conn->clearing = JS_SLAVE_CONN_CLEARED;
     if (cleared.ended > 0)
-        js_log(&master->config.log,
-               "node %s: %u process%s that jobs of a killed run had left %s "
-               "ended",
-               conn->node.host, cleared.ended, cleared.ended == 1 ? "" : "es",
-               cleared.ended == 1 ? "was" : "were");
+        js_log(
+            &master->config.log,
+            "node %s: %u process%s that jobs of a killed run had left behind "
+            "%s ended",
+            conn->node.host, cleared.ended, cleared.ended == 1 ? "" : "es",
+            cleared.ended == 1 ? "was" : "were");
     if (cleared.left > 0)
         js_log(&master->config.log,
-               "node %s: %u of them %s not end, not even by SIGKILL",
-               conn->node.host, cleared.left,
-               cleared.left == 1 ? "does" : "do");
+               "node %s: %u of them cannot be ended, not even by SIGKILL",
+               conn->node.host, cleared.left);
     return 0;
 }

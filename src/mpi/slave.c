@@ -19,10 +19,6 @@ enum { LOOKS = 4 };
 static const int64_t patience_alone_ns = 100 * JS_NS_PER_MS;
 enum { LONG_LOOKS = 400 };
 
-/* How long a temporary lack of processes, descriptors or disk space may
- * last. */
-static const int64_t retry_ns = 30 * JS_NS_PER_S;
-
 /* Heartbeats in the time of one lease. So several of them may be late or lost
  * before the lease expires. */
 enum { BEATS = 6 };
@@ -53,7 +49,8 @@ void js_slave_free(struct js_slave *slave)
         return;
     int saved = errno;
     js_slave_queue_release(&slave->queue);
-    js_slave_output_release(&slave->output);
+    js_spool_free(slave->output.spool);
+    js_buf_release(&slave->output.chunk);
     js_orphans_free(slave->orphans);
     js_slave_setup_share_release(&slave->share);
     js_buf_release(&slave->text);
@@ -65,7 +62,6 @@ void js_slave_free(struct js_slave *slave)
     errno = saved;
 }
 
-/* In debug builds, after each message and event. */
 void js_slave_assert_invariants(const struct js_slave *slave)
 {
 #ifdef JS_DEBUG
@@ -75,7 +71,6 @@ void js_slave_assert_invariants(const struct js_slave *slave)
 #endif
 }
 
-/* Sends the DONEs of this turn in one message. */
 int js_slave_flush_done(struct js_slave *slave, struct js_err *err)
 {
     if (slave->done.len == 0)
@@ -85,8 +80,6 @@ int js_slave_flush_done(struct js_slave *slave, struct js_err *err)
     return rc;
 }
 
-/* Sends what was packed into slave->out. `packed` is the return value of the
- * packing function. */
 int js_slave_post(struct js_slave *slave, enum js_tag tag, int packed,
                   struct js_err *err)
 {
@@ -104,15 +97,15 @@ int js_slave_note(struct js_slave *slave, const char *text, struct js_err *err)
                          err);
 }
 
-int js_slave_bye(struct js_slave *slave, enum js_parting why,
-                 struct js_err *err)
+int js_slave_say_goodbye(struct js_slave *slave, enum js_goodbye why,
+                         struct js_err *err)
 {
     return js_slave_post(slave, JS_TAG_GOODBYE,
                          js_wire_pack_number(&slave->out, (uint64_t)why), err);
 }
 
 /* An ACK is sent only if no DONE of this turn has carried the count of jobs. */
-static int acknowledge(struct js_slave *slave, struct js_err *err)
+static int slave_acknowledge(struct js_slave *slave, struct js_err *err)
 {
     struct js_slave_acks *acks = &slave->acks;
     if (!acks->must_acknowledge && !acks->must_acknowledge_jobs)
@@ -129,7 +122,7 @@ static int acknowledge(struct js_slave *slave, struct js_err *err)
 /* ---------------------------------------------------------------- the lease */
 
 /* The master has confirmed that this slave was alive at `from_ns`. */
-static void renew_lease(struct js_slave *slave, int64_t from_ns)
+static void slave_renew_lease(struct js_slave *slave, int64_t from_ns)
 {
     slave->lease.silence_ns = 0;
     slave->lease.is_unanswered = false;
@@ -139,35 +132,14 @@ static void renew_lease(struct js_slave *slave, int64_t from_ns)
         slave->runner.ops->lease(slave->runner.self, slave->lease.until_ns);
 }
 
-/* Must be called when READY is sent: the master counts from its arrival. */
-static void begin_lease(struct js_slave *slave)
-{
-    slave->lease.beat = 1;
-    slave->lease.beat_ns = slave->now_ns;
-    if (slave->lease.length_ns > 0)
-        renew_lease(slave, slave->now_ns);
-}
-
 /* There is never more than one heartbeat under way. So the answer says at which
  * time the slave was known to be alive: when that heartbeat was sent. */
-static int64_t next_beat_ns(const struct js_slave *slave)
+static int64_t slave_next_beat_ns(const struct js_slave *slave)
 {
     const struct js_slave_lease *lease = &slave->lease;
     bool is_due =
         lease->length_ns > 0 && lease->beat > 0 && !lease->is_unanswered;
     return is_due ? lease->beat_ns + lease->length_ns / BEATS : JS_NEVER_NS;
-}
-
-static int send_beat(struct js_slave *slave, struct js_err *err)
-{
-    if (slave->now_ns < next_beat_ns(slave))
-        return 0;
-    slave->lease.beat++;
-    slave->lease.beat_ns = slave->now_ns;
-    slave->lease.is_unanswered = true;
-    return js_slave_post(slave, JS_TAG_BEAT,
-                         js_wire_pack_number(&slave->out, slave->lease.beat),
-                         err);
 }
 
 static int slave_take_beat(struct js_slave *slave,
@@ -177,13 +149,13 @@ static int slave_take_beat(struct js_slave *slave,
     if (js_wire_unpack_number(message->bytes, message->len, &number) < 0)
         return js_err_set(err, "the master sent a bad BEAT");
     if (number == slave->lease.beat && slave->lease.is_unanswered)
-        renew_lease(slave, slave->lease.beat_ns);
+        slave_renew_lease(slave, slave->lease.beat_ns);
     return 0;
 }
 
 /* By the time this fails, the runner has ended the jobs. Only time in which
  * this process could have received a message counts as silence. */
-static int check_silence(struct js_slave *slave, struct js_err *err)
+static int slave_check_silence(struct js_slave *slave, struct js_err *err)
 {
     struct js_slave_lease *lease = &slave->lease;
     int64_t turn_ns = slave->now_ns - lease->turn_ns;
@@ -197,9 +169,9 @@ static int check_silence(struct js_slave *slave, struct js_err *err)
         turn_ns < listening_most_ns ? turn_ns : listening_most_ns;
     if (lease->silence_ns < most_ns)
         return 0;
-    return js_err_set(err, "the master has not been heard of for %d s%s",
+    return js_err_set(err, "the master has sent nothing for %d s%s",
                       (int)(lease->silence_ns / JS_NS_PER_S),
-                      slave->is_set_up ? ": its jobs here were ended" : "");
+                      slave->is_set_up ? "; its jobs here were ended" : "");
 }
 
 /* ---------------------------------------------------------------- set-up */
@@ -214,28 +186,6 @@ int js_slave_greet(struct js_slave *slave, struct js_err *err)
                          js_wire_pack_hello(&slave->out, &hello), err);
 }
 
-int js_slave_configure_runner(struct js_slave *slave,
-                              const struct js_wire_setup *setup,
-                              struct js_err *err)
-{
-    const char **env = js_slave_setup_environ(setup, slave->config.environ);
-    if (!env)
-        return js_slave_setup_no_memory(err);
-    struct js_runner_config config = {
-        .settings = js_slave_setup_settings(setup, slave->config.tmpdir),
-        .env = env,
-        .host = slave->config.node.host,
-        .slave = (uint32_t)slave->link->rank,
-        .slots = slave->share.slots,
-        .slot_cpus = slave->share.slot_cpus,
-        .retry_ns = retry_ns,
-    };
-    int rc = js_slave_runner_configure(&slave->runner, &config, slave->limit_ns,
-                                       err);
-    free(env);
-    return rc;
-}
-
 int js_slave_ready(struct js_slave *slave, const char *problem,
                    struct js_err *err)
 {
@@ -245,8 +195,13 @@ int js_slave_ready(struct js_slave *slave, const char *problem,
                                   .resources = slave->share.resources};
     size_t len = strnlen(problem, sizeof(ready.error) - 1);
     memcpy(ready.error, problem, len);
-    if (len == 0)
-        begin_lease(slave);
+    /* The lease begins with READY: the master counts from its arrival. */
+    if (len == 0) {
+        slave->lease.beat = 1;
+        slave->lease.beat_ns = slave->now_ns;
+    }
+    if (len == 0 && slave->lease.length_ns > 0)
+        slave_renew_lease(slave, slave->now_ns);
     return js_slave_post(slave, JS_TAG_READY,
                          js_wire_pack_ready(&slave->out, &ready), err);
 }
@@ -261,20 +216,24 @@ static int slave_set_up(struct js_slave *slave,
     slave->grace_ns = settings.grace_ns;
     slave->lease.length_ns = setup->lease_ns;
     slave->runner.is_bound = settings.bind;
-    if (js_slave_output_init(&slave->output, &settings) < 0)
+    slave->output.is_captured = settings.capture == JS_CAPTURE_SPOOL;
+    slave->output.spool =
+        js_spool_new(settings.tmpdir, settings.spool_limit_bytes);
+    if (!slave->output.spool)
         return js_slave_setup_no_memory(err);
     if (js_slave_setup_share_init(&slave->share, slave->config.topo, setup,
                                   slave->config.environ, err) < 0)
         return -1;
     if (js_slave_queue_init(&slave->queue, slave->share.slots) < 0)
         return js_slave_setup_no_memory(err);
-    return js_slave_configure_runner(slave, setup, err);
+    return js_slave_jobs_configure_runner(slave, setup, err);
 }
 
 /* The SETUP is kept, because a later runner must be configured in the same
  * way. */
-static int take_setup(struct js_slave *slave, const struct js_message *message,
-                      struct js_err *err)
+static int slave_take_setup(struct js_slave *slave,
+                            const struct js_message *message,
+                            struct js_err *err)
 {
     struct js_wire_setup setup;
     struct js_err problem;
@@ -325,20 +284,9 @@ static int slave_take_text(struct js_slave *slave,
 
 /* ---------------------------------------------------------------- ending */
 
-static int take_limit(struct js_slave *slave, const struct js_message *message,
-                      struct js_err *err)
-{
-    uint64_t timeout_ns;
-    if (!slave->is_set_up ||
-        js_wire_unpack_number(message->bytes, message->len, &timeout_ns) < 0 ||
-        timeout_ns > INT64_MAX)
-        return js_err_set(err, "the master sent a bad TIME_LIMIT");
-    slave->limit_ns = (int64_t)timeout_ns;
-    return js_slave_runner_limit(&slave->runner, slave->limit_ns, err);
-}
-
-static int slave_take_end(struct js_slave *slave,
-                          const struct js_message *message, struct js_err *err)
+static int slave_take_drain(struct js_slave *slave,
+                            const struct js_message *message,
+                            struct js_err *err)
 {
     uint64_t grace_ns;
     if (js_wire_unpack_number(message->bytes, message->len, &grace_ns) < 0 ||
@@ -347,8 +295,9 @@ static int slave_take_end(struct js_slave *slave,
     return js_slave_jobs_end(slave, (int64_t)grace_ns, err);
 }
 
-static int take_stop(struct js_slave *slave, const struct js_message *message,
-                     struct js_err *err)
+static int slave_take_shutdown(struct js_slave *slave,
+                               const struct js_message *message,
+                               struct js_err *err)
 {
     uint64_t leaving;
     if (js_wire_unpack_number(message->bytes, message->len, &leaving) < 0 ||
@@ -375,22 +324,23 @@ static int slave_follow_signals(struct js_slave *slave, struct js_err *err)
         err);
 }
 
-/* When the last job has ended, the master need not count on this slave any
- * more. */
-static int say_bye(struct js_slave *slave, struct js_err *err)
+/* When a slave that was asked to end has no jobs any more, the master need not
+ * count on it. */
+static int slave_leave_if_idle(struct js_slave *slave, struct js_err *err)
 {
     if (slave->stop_request < JS_STOP_REQUEST_HURRY || slave->is_retired ||
         slave->queue.busy_count > 0 || slave->queue.order_count > 0)
         return 0;
     slave->is_retired = true;
     js_slave_queue_retire(&slave->queue);
-    return js_slave_bye(slave, JS_PARTING_ASKED, err);
+    return js_slave_say_goodbye(slave, JS_GOODBYE_ASKED, err);
 }
 
 /* ---------------------------------------------------------------- orphans */
 
-static int take_clear(struct js_slave *slave, const struct js_message *message,
-                      struct js_err *err)
+static int slave_take_clear(struct js_slave *slave,
+                            const struct js_message *message,
+                            struct js_err *err)
 {
     struct js_wire_clear clear;
     if (slave->orphans ||
@@ -403,37 +353,35 @@ static int take_clear(struct js_slave *slave, const struct js_message *message,
     return slave->orphans ? 0 : js_slave_setup_no_memory(err);
 }
 
-/* No job may run beside processes that jobs of a killed run have left. So this
- * slave runs none; another slave may be able to look. */
-static int leave_orphans(struct js_slave *slave, struct js_err *err)
+static int slave_end_orphans(struct js_slave *slave, struct js_err *err)
 {
+    struct js_orphans *orphans = slave->orphans;
     struct js_err why;
-    js_err_set(&why,
-               "whether jobs of a killed run have left processes cannot be "
-               "seen, so none is run here: %s",
-               js_errno_text(js_orphans_error(slave->orphans)));
-    js_orphans_free(slave->orphans);
-    slave->orphans = NULL;
-    return js_slave_note(slave, why.text, err) < 0
-               ? -1
-               : js_slave_jobs_retire(slave, err);
-}
-
-static int end_orphans(struct js_slave *slave, struct js_err *err)
-{
-    if (!slave->orphans || slave->now_ns < slave->orphans_ns)
+    int rc;
+    if (!orphans || slave->now_ns < slave->orphans_ns)
         return 0;
-    slave->orphans_ns = js_orphans_step(slave->orphans, slave->now_ns);
+    slave->orphans_ns = js_orphans_step(orphans, slave->now_ns);
     if (slave->orphans_ns != JS_NEVER_NS)
         return 0;
-    if (js_orphans_error(slave->orphans) != 0)
-        return leave_orphans(slave, err);
-    struct js_wire_cleared cleared = {js_orphans_ended(slave->orphans),
-                                      js_orphans_left(slave->orphans)};
-    js_orphans_free(slave->orphans);
+    if (js_orphans_error(orphans) == 0) {
+        struct js_wire_cleared cleared = {js_orphans_ended(orphans),
+                                          js_orphans_left(orphans)};
+        rc = js_slave_post(slave, JS_TAG_CLEARED,
+                           js_wire_pack_cleared(&slave->out, &cleared), err);
+    } else {
+        /* No job may run beside processes that jobs of a killed run have left.
+         * So this slave runs none; another slave may be able to look. */
+        js_err_set(&why,
+                   "no job is run here, because it cannot be found out whether "
+                   "jobs of a killed run have left processes behind: %s",
+                   js_errno_text(js_orphans_error(orphans)));
+        rc = js_slave_note(slave, why.text, err);
+        if (rc == 0)
+            rc = js_slave_jobs_retire(slave, err);
+    }
+    js_orphans_free(orphans);
     slave->orphans = NULL;
-    return js_slave_post(slave, JS_TAG_CLEARED,
-                         js_wire_pack_cleared(&slave->out, &cleared), err);
+    return rc;
 }
 
 /* ---------------------------------------------------------------- a turn */
@@ -444,36 +392,20 @@ typedef int (*slave_take_fn)(struct js_slave *slave,
 
 /* A tag without an entry here is one that only slaves send. */
 static const slave_take_fn slave_takers[JS_TAG_COUNT] = {
-    [JS_TAG_SETUP] = take_setup,
+    [JS_TAG_SETUP] = slave_take_setup,
     [JS_TAG_TEXT] = slave_take_text,
     [JS_TAG_JOB] = js_slave_jobs_take_job,
     [JS_TAG_JOBS] = js_slave_jobs_take_jobs,
     [JS_TAG_RECALL] = js_slave_jobs_take_recall,
     [JS_TAG_FETCH] = js_slave_jobs_take_fetch,
-    [JS_TAG_TIME_LIMIT] = take_limit,
+    [JS_TAG_TIME_LIMIT] = js_slave_jobs_take_limit,
     [JS_TAG_KILL_JOB] = js_slave_jobs_take_end_job,
-    [JS_TAG_DRAIN] = slave_take_end,
+    [JS_TAG_DRAIN] = slave_take_drain,
     [JS_TAG_BEAT] = slave_take_beat,
-    [JS_TAG_CLEAR] = take_clear,
+    [JS_TAG_CLEAR] = slave_take_clear,
     [JS_TAG_RUNNER] = js_slave_jobs_take_runner,
-    [JS_TAG_SHUTDOWN] = take_stop,
+    [JS_TAG_SHUTDOWN] = slave_take_shutdown,
 };
-
-/* By the first message after the SETUP, other runs can see what this slave's
- * jobs are bound to; its claim on the cores is not needed any more. */
-static int slave_take_message(struct js_slave *slave,
-                              const struct js_message *message,
-                              struct js_err *err)
-{
-    slave_take_fn take = slave_takers[message->tag];
-    if (message->peer != 0)
-        return js_err_set(err, "rank %d is not the master", message->peer);
-    if (slave->is_set_up && slave->config.claim)
-        js_fd_close(slave->config.claim);
-    return take ? take(slave, message, err)
-                : js_err_set(err, "the master sent a %s message",
-                             js_tag_name(message->tag));
-}
 
 static int slave_take_messages(struct js_slave *slave, struct js_err *err)
 {
@@ -481,7 +413,24 @@ static int slave_take_messages(struct js_slave *slave, struct js_err *err)
     struct js_message message;
     while (!slave->is_stopped &&
            (rc = js_link_receive(slave->link, &message, err)) != 0) {
-        if (rc < 0 || slave_take_message(slave, &message, err) < 0)
+        if (rc < 0)
+            return -1;
+        if (message.peer != 0)
+            return js_err_set(err,
+                              "rank %d, which is not the master, sent a %s",
+                              message.peer, js_tag_name(message.tag));
+        slave_take_fn take = slave_takers[message.tag];
+        if (!take)
+            return js_err_set(err,
+                              "the master sent a %s message, which it never "
+                              "sends",
+                              js_tag_name(message.tag));
+        /* By the first message after the SETUP, other runs can see what this
+         * slave's jobs are bound to; its claim on the cores is not needed any
+         * more. */
+        if (slave->is_set_up && slave->config.claim)
+            js_fd_close(slave->config.claim);
+        if (take(slave, &message, err) < 0)
             return -1;
         js_slave_assert_invariants(slave);
     }
@@ -500,32 +449,41 @@ int js_slave_turn(struct js_slave *slave, struct js_err *err)
         return -1;
     if (slave->is_stopped)
         return 1;
-    if (check_silence(slave, err) < 0 || slave_follow_signals(slave, err) < 0 ||
+    if (slave_check_silence(slave, err) < 0 ||
+        slave_follow_signals(slave, err) < 0 ||
         js_slave_jobs_take_events(slave, err) < 0 ||
-        js_slave_jobs_wake(slave, err) < 0 || end_orphans(slave, err) < 0 ||
+        js_slave_jobs_wake(slave, err) < 0 ||
+        slave_end_orphans(slave, err) < 0 ||
         js_slave_jobs_answer_recall(slave, err) < 0 ||
         js_slave_jobs_give_back(slave, err) < 0 ||
         js_slave_jobs_run(slave, err) < 0 ||
-        js_slave_flush_done(slave, err) < 0 || acknowledge(slave, err) < 0 ||
-        say_bye(slave, err) < 0)
+        js_slave_flush_done(slave, err) < 0 ||
+        slave_acknowledge(slave, err) < 0 ||
+        slave_leave_if_idle(slave, err) < 0)
         return -1;
     js_slave_assert_invariants(slave);
     slave->runner.ops->flush(slave->runner.self);
-    return send_beat(slave, err);
+    if (slave->now_ns < slave_next_beat_ns(slave))
+        return 0;
+    slave->lease.beat++;
+    slave->lease.beat_ns = slave->now_ns;
+    slave->lease.is_unanswered = true;
+    return js_slave_post(slave, JS_TAG_BEAT,
+                         js_wire_pack_number(&slave->out, slave->lease.beat),
+                         err);
 }
 
 /* When something is due even if nothing happens. */
-static int64_t next_deadline_ns(const struct js_slave *slave)
+static int64_t slave_deadline_ns(const struct js_slave *slave)
 {
-    int64_t until_ns = next_beat_ns(slave);
+    int64_t until_ns = slave_next_beat_ns(slave);
     /* A longer wait would not count as time spent listening. */
     if (slave->lease.is_unanswered || !slave->is_set_up)
         until_ns = slave->now_ns + listening_most_ns;
     if (slave->orphans && slave->orphans_ns < until_ns)
         until_ns = slave->orphans_ns;
     if (!slave->is_retired) {
-        int64_t look_ns =
-            js_slave_runner_look_ns(&slave->runner, &slave->queue);
+        int64_t look_ns = js_slave_jobs_look_ns(slave);
         if (look_ns < until_ns)
             until_ns = look_ns;
     }
@@ -539,38 +497,33 @@ static int64_t next_deadline_ns(const struct js_slave *slave)
     return until_ns;
 }
 
-/* If no work is queued, the only messages that can arrive are more work, or the
- * order to end, which is not that urgent. */
-static int64_t patience_alone(const struct js_slave *slave)
-{
-    int64_t slave_patience_ns =
-        (slave->now_ns - slave->queue.moved_ns) / LONG_LOOKS;
-    if (slave_patience_ns < JS_LINK_PAUSE_NS)
-        return JS_LINK_PAUSE_NS;
-    return slave_patience_ns < patience_alone_ns ? slave_patience_ns
-                                                 : patience_alone_ns;
-}
-
 /* While every slot is busy, nobody waits for the master's next message, and the
  * end of a job is an event of its own. So the slave may sleep, and leave its
  * core to the jobs. */
 static int64_t slave_patience_ns(const struct js_slave *slave)
 {
-    bool is_busy = slave->queue.busy_count > 0 &&
-                   slave->queue.busy_count == slave->queue.slot_count &&
-                   slave->queue.simulated_count == 0;
+    const struct js_slave_queue *queue = &slave->queue;
+    bool is_busy = queue->busy_count > 0 &&
+                   queue->busy_count == queue->slot_count &&
+                   queue->simulated_count == 0;
+    bool has_output = is_busy && js_spool_jobs(slave->output.spool) > 0;
+    int64_t least_ns = patience_least_ns, most_ns = JS_LINK_PAUSE_NS;
+    int64_t patience_ns = 0;
     if (!is_busy)
         return 0;
-    if (slave->queue.order_count == 0 &&
-        js_spool_jobs(slave->output.spool) == 0)
-        return patience_alone(slave);
-    int64_t slave_patience_ns = slave->queue.order_count * slave->run_ns /
-                                slave->queue.slot_count / LOOKS;
-    if (slave_patience_ns < patience_least_ns ||
-        js_spool_jobs(slave->output.spool) > 0)
-        return patience_least_ns;
-    return slave_patience_ns < JS_LINK_PAUSE_NS ? slave_patience_ns
-                                                : JS_LINK_PAUSE_NS;
+    if (queue->order_count > 0 && !has_output) {
+        patience_ns =
+            queue->order_count * slave->run_ns / queue->slot_count / LOOKS;
+    } else if (!has_output) {
+        /* The only messages that can arrive are more work, or the order to end,
+         * which is not that urgent. */
+        least_ns = JS_LINK_PAUSE_NS;
+        most_ns = patience_alone_ns;
+        patience_ns = (slave->now_ns - queue->moved_ns) / LONG_LOOKS;
+    }
+    if (patience_ns < least_ns)
+        return least_ns;
+    return patience_ns < most_ns ? patience_ns : most_ns;
 }
 
 int js_slave_wait(struct js_slave *slave, struct js_err *err)
@@ -588,7 +541,7 @@ int js_slave_wait(struct js_slave *slave, struct js_err *err)
     if (trace && js_outq_pending(trace) > 0)
         fds[count++] =
             (struct pollfd){.fd = js_outq_fd(trace), .events = POLLOUT};
-    int rc = js_link_wait(slave->link, fds, count, next_deadline_ns(slave),
+    int rc = js_link_wait(slave->link, fds, count, slave_deadline_ns(slave),
                           slave_patience_ns(slave), err);
     slave->runner.has_events = !slave->is_retired && fds[0].revents != 0;
     return rc;

@@ -3,18 +3,17 @@
  * it.
  *
  * slave.c: creation, messages to the master, lease, set-up, ending, the turn.
- * slave_jobs.c: orders, running jobs and a lost runner. It connects the queue,
- * the output and the runner of this slave.
+ * slave_jobs.c: orders, running jobs, their output, and the runner. Both work
+ * on the queue of this slave (mpi/slave_queue.h).
  */
 #ifndef JS_MPI_SLAVE_PRIVATE_H
 #define JS_MPI_SLAVE_PRIVATE_H
 
 #include "mpi/slave.h"
-#include "mpi/slave_output.h"
 #include "mpi/slave_queue.h"
-#include "mpi/slave_runner.h"
 #include "mpi/slave_setup.h"
 #include "node/orphans.h"
+#include "node/spool.h"
 
 /* Jobs may run, and the master counts on this slave, only as long as the two
  * hear from each other (see wire.h). */
@@ -37,6 +36,54 @@ struct js_slave_acks {
     uint64_t jobs, jobs_acknowledged;
     uint64_t text_bytes, releases;
     bool must_acknowledge, must_acknowledge_jobs;
+};
+
+/*
+ * The runner beside this slave: what it was given, whether it is in good
+ * health, and its replacement.
+ *
+ *     CONFIGURED --stopped by somebody while it had jobs--> continued
+ *     CONFIGURED --lost--> RESTARTING (is_restarting, is_unrecorded)
+ *     RESTARTING --it sends READY, and the master has recorded it--> CONFIGURED
+ *     RESTARTING --too many were lost in a row without a job--> the slave
+ *                                                               retires
+ *
+ * Invariants:
+ *  - is_unrecorded is true from a restart until the master has confirmed the
+ *    process that `processes` names; is_restarting until that process sends
+ *    READY.
+ *  - While either is true, nothing is started.
+ *  - looked_ns and asked_ns do not go back.
+ */
+struct js_slave_runner {
+    const struct js_runner_ops *ops;
+    struct js_runner *self;           /* borrowed */
+    const struct js_topo *topo;       /* borrowed */
+    struct js_process_pair processes; /* the slave and the runner */
+    bool is_bound;                    /* jobs are bound to CPUs */
+    bool is_restarting;               /* the runner is new, and not yet READY */
+    bool is_unrecorded;      /* ... or the master has not recorded it yet */
+    bool has_events;         /* its descriptor is readable */
+    unsigned barren;         /* runners lost in a row without a job in them */
+    int64_t asked_ns;        /* when it was last asked for events */
+    int64_t looked_ns;       /* when it was last checked whether it is
+                                stopped */
+    uint64_t stopped_ticket; /* of a job that was named when the runner was
+                                found stopped */
+};
+
+/*
+ * The output of jobs until the master has it.
+ *
+ *     a job ends --no more than the master allows--> its output is in the DONE
+ *     a job ends --more--> spooled under its ticket --FETCH--> read in pieces
+ *     spooled --FETCH of no bytes--> dropped
+ */
+struct js_slave_output {
+    struct js_spool *spool; /* owned; NULL before the SETUP */
+    bool is_captured;       /* the runner passes on what jobs write */
+    struct js_buf chunk;    /* a piece of output that was read: valid until the
+                               next one */
 };
 
 /*
@@ -93,17 +140,12 @@ int js_slave_flush_done(struct js_slave *slave, struct js_err *err);
 int js_slave_post(struct js_slave *slave, enum js_tag tag, int packed,
                   struct js_err *err);
 int js_slave_note(struct js_slave *slave, const char *text, struct js_err *err);
-int js_slave_bye(struct js_slave *slave, enum js_parting why,
-                 struct js_err *err);
+int js_slave_say_goodbye(struct js_slave *slave, enum js_goodbye why,
+                         struct js_err *err);
 
 /* Sends READY: this slave can work, or has this problem ("": none). */
 int js_slave_ready(struct js_slave *slave, const char *problem,
                    struct js_err *err);
-
-/* Configures the first runner, or its successor. */
-int js_slave_configure_runner(struct js_slave *slave,
-                              const struct js_wire_setup *setup,
-                              struct js_err *err);
 
 /* What signals have asked of this process; and whether they ask it to end. */
 enum js_stop_request js_slave_request(const struct js_slave *slave);
@@ -130,13 +172,21 @@ int js_slave_jobs_take_end_job(struct js_slave *slave,
                                const struct js_message *message,
                                struct js_err *err);
 
+int js_slave_jobs_take_limit(struct js_slave *slave,
+                             const struct js_message *message,
+                             struct js_err *err);
+
 /* ---- slave_jobs.c: the steps of a turn, in this order */
 
 /* Handles what the runner reports, and the loss of the runner. */
 int js_slave_jobs_take_events(struct js_slave *slave, struct js_err *err);
 
-/* Continues a runner that was stopped, and names the jobs that it runs. */
+/* Continues the runner if it was stopped. If it was not known to be stopped, a
+ * note says so and names the running jobs. */
 int js_slave_jobs_wake(struct js_slave *slave, struct js_err *err);
+
+/* When js_slave_jobs_wake() must look again; JS_NEVER_NS: no time is set. */
+int64_t js_slave_jobs_look_ns(const struct js_slave *slave);
 
 /* Answers a RECALL after the runner has answered it. */
 int js_slave_jobs_answer_recall(struct js_slave *slave, struct js_err *err);
@@ -147,7 +197,12 @@ int js_slave_jobs_give_back(struct js_slave *slave, struct js_err *err);
 /* Ends simulated jobs, and starts what can be started. */
 int js_slave_jobs_run(struct js_slave *slave, struct js_err *err);
 
-/* ---- slave_jobs.c: ending */
+/* ---- slave_jobs.c: the runner, and ending */
+
+/* Configures the first runner, or its successor. */
+int js_slave_jobs_configure_runner(struct js_slave *slave,
+                                   const struct js_wire_setup *setup,
+                                   struct js_err *err);
 
 /* Starts nothing from now on, and ends the running jobs with this grace
  * (JS_WIRE_LET_RUN: they run to their own end). */

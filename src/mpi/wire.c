@@ -373,8 +373,8 @@ int js_wire_unpack_done(struct js_cursor *cursor, struct js_wire_done *ret)
 
 /* ---------------------------------------------------------------- RETURNED */
 
-int js_wire_pack_back(struct js_buf *buf, bool is_answer,
-                      const uint64_t *tickets, size_t count)
+int js_wire_pack_returned(struct js_buf *buf, bool is_answer,
+                          const uint64_t *tickets, size_t count)
 {
     int rc = js_pack_u8(buf, is_answer);
     for (size_t i = 0; rc == 0 && i < count; i++)
@@ -382,7 +382,8 @@ int js_wire_pack_back(struct js_buf *buf, bool is_answer,
     return rc;
 }
 
-int js_wire_unpack_back(const void *bytes, size_t len, struct js_wire_back *ret)
+int js_wire_unpack_returned(const void *bytes, size_t len,
+                            struct js_wire_returned *ret)
 {
     struct js_cursor cursor = js_cursor_of(bytes, len);
     ret->is_answer = js_unpack_u8(&cursor);
@@ -392,10 +393,11 @@ int js_wire_unpack_back(const void *bytes, size_t len, struct js_wire_back *ret)
                                                              : 0;
 }
 
-uint64_t js_wire_back_ticket(const struct js_wire_back *back, size_t i)
+uint64_t js_wire_returned_ticket(const struct js_wire_returned *returned,
+                                 size_t i)
 {
-    struct js_cursor cursor =
-        js_cursor_of(back->tickets + i * sizeof(uint64_t), sizeof(uint64_t));
+    struct js_cursor cursor = js_cursor_of(
+        returned->tickets + i * sizeof(uint64_t), sizeof(uint64_t));
     return js_unpack_u64(&cursor);
 }
 

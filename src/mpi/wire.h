@@ -278,16 +278,17 @@ int js_wire_pack_done(struct js_buf *buf, const struct js_wire_done *done);
 int js_wire_unpack_done(struct js_cursor *cursor, struct js_wire_done *ret);
 
 /* A RETURNED: tickets, and whether it answers a RECALL. */
-struct js_wire_back {
+struct js_wire_returned {
     bool is_answer;
-    const char *tickets; /* for js_wire_back_ticket() */
+    const char *tickets; /* for js_wire_returned_ticket() */
     size_t count;
 };
-int js_wire_pack_back(struct js_buf *buf, bool is_answer,
-                      const uint64_t *tickets, size_t count);
-int js_wire_unpack_back(const void *bytes, size_t len,
-                        struct js_wire_back *ret);
-uint64_t js_wire_back_ticket(const struct js_wire_back *back, size_t i);
+int js_wire_pack_returned(struct js_buf *buf, bool is_answer,
+                          const uint64_t *tickets, size_t count);
+int js_wire_unpack_returned(const void *bytes, size_t len,
+                            struct js_wire_returned *ret);
+uint64_t js_wire_returned_ticket(const struct js_wire_returned *returned,
+                                 size_t i);
 
 int js_wire_pack_fetch(struct js_buf *buf, const struct js_wire_fetch *fetch);
 int js_wire_unpack_fetch(const void *bytes, size_t len,
@@ -335,10 +336,10 @@ enum js_leaving {
 };
 
 /* In a GOODBYE: the reason. */
-enum js_parting {
-    JS_PARTING_BROKEN = 0, /* it cannot start jobs any more */
-    JS_PARTING_ASKED,      /* a signal has asked it to end */
-    JS_PARTING_COUNT
+enum js_goodbye {
+    JS_GOODBYE_BROKEN = 0, /* it cannot start jobs any more */
+    JS_GOODBYE_ASKED,      /* a signal has asked it to end */
+    JS_GOODBYE_COUNT
 };
 
 /* These messages hold one number: RECALL (jobs, at most), TIME_LIMIT, SETUP

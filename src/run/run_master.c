@@ -80,7 +80,7 @@ static int run_open_master(struct js_run *run, struct js_link *link,
         .timeout_percent = run->config->timeout_percent,
         .strict_mem = run->config->strict_mem,
         .fail_fast = run->config->fail_fast,
-        .is_rehearsal = run->config->action != JOBSCHED_RUN,
+        .is_dry_run = run->config->action != JOBSCHED_RUN,
         .show_map = run->config->show_map,
         .meeting_ns = js_run_config_meeting_ns(run->config),
         .quiet_ns = run->journal ? js_journal_quiet_ns(run->journal) : 0,
@@ -259,7 +259,7 @@ static enum jobsched_status run_status_of(struct js_run *run,
         return JOBSCHED_STOPPED;
     case JS_MASTER_DONE:
     case JS_MASTER_STOPPED:
-    case JS_MASTER_REHEARSED:
+    case JS_MASTER_DRY_RUN:
         break;
     }
     /* A job that failed in an earlier run, and stays failed because of
@@ -345,7 +345,7 @@ static enum jobsched_status run_master(struct js_run *run, struct js_link *link,
      * may take longer than any lease, hence the report. */
     js_recorder_end_show(&run->recorder);
     js_run_launcher_report_begun(run);
-    if (ran.end == JS_MASTER_REHEARSED)
+    if (ran.end == JS_MASTER_DRY_RUN)
         return js_run_check_show(run, js_master_scheduler(run->master),
                                  js_master_allocator(run->master),
                                  (unsigned)link->size, result);

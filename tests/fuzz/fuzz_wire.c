@@ -91,11 +91,11 @@ static void take_done(const char *bytes, size_t len)
 
 static void take_back(const char *bytes, size_t len)
 {
-    struct js_wire_back back;
-    if (js_wire_unpack_back(bytes, len, &back) < 0)
+    struct js_wire_returned back;
+    if (js_wire_unpack_returned(bytes, len, &back) < 0)
         return;
     for (size_t i = 0; i < back.count; i++)
-        seen += js_wire_back_ticket(&back, i);
+        seen += js_wire_returned_ticket(&back, i);
 }
 
 static void take_others(int tag, const char *bytes, size_t len)

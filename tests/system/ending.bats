@@ -189,7 +189,7 @@ has_taken_signals() { # PID
     farm_end
     status_is 0
     equal "$(sort out | xargs)" '1 2 3 4 5 6 7 8'
-    lacks err 'given up|not been heard of|restart'
+    lacks err 'given up|sent nothing for|restart'
 }
 
 # ---------------------------------------------------------------- the master

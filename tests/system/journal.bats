@@ -115,7 +115,7 @@ JOBS
     status_is 2
     farm 1 - --retry-failed
     status_is 2
-    contains err '^jobsched: --retry-failed: without a journal .*--journal$'
+    contains err '^jobsched: --retry-failed needs a journal, .*--journal$'
 }
 
 @test "journal: --retry-failed runs what comes after, and no new line" {
@@ -580,7 +580,7 @@ in_joblog() {
     farm_end
     status_is 0
     contains trace 'fdatasync.*= 0 \(DELAYED\)$'
-    lacks err 'not been heard of'
+    lacks err 'sent nothing for'
     each_ran_once 60
 }
 
@@ -603,7 +603,7 @@ in_joblog() {
     lacks out Finished
     farm_end
     status_is 0
-    lacks err 'not been heard of|no slave is left'
+    lacks err 'sent nothing for|no slave is left'
     each_ran_once 4
     equal "$(grep -c Finished out)" 4
 }
@@ -617,7 +617,7 @@ in_joblog() {
     lacks trace 'fdatasync.*= 0'
     farm_end
     status_is 0
-    lacks err 'not been heard of|no slave is left'
+    lacks err 'sent nothing for|no slave is left'
     each_ran_once 60
 }
 

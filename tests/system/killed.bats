@@ -202,7 +202,7 @@ kill_all_ranks() {
     touch go
     farm_end
     status_is 0
-    contains err '^jobsched: node .*: [0-9]+ process(es)? that jobs of a killed run had left (was|were) ended'
+    contains err '^jobsched: node .*: [0-9]+ process(es)? that jobs of a killed run had left behind (was|were) ended'
     contains err '2 jobs: 2 done'
     claim test ! -e twice
     nothing_left

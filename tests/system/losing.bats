@@ -21,7 +21,7 @@ start_losing_jobs() {
 
 # Slave 1 is lost: its job has run again on slave 2, and no job twice at once.
 expect_gone_on() { # [PROCESS THAT IS STOPPED]
-    wait_until "$PATIENCE" has_lines err 1 'slave 1 .*has not been heard of .*given up'
+    wait_until "$PATIENCE" has_lines err 1 'slave 1 .*has sent nothing for .*given up'
     touch go
     farm_end
     contains err '22 jobs: 22 done, 0 failed, 0 skipped, 0 left'
@@ -146,7 +146,7 @@ expect_gone_on() { # [PROCESS THAT IS STOPPED]
     touch go
     farm_end
     status_is 0
-    lacks err 'given up|not been heard of'
+    lacks err 'given up|sent nothing for'
     equal "$(sort out | uniq -c | xargs)" '22 1'
 }
 
@@ -210,7 +210,7 @@ expect_gone_on() { # [PROCESS THAT IS STOPPED]
     start_losing_jobs
     kill -KILL "$(rank_pid 0)"
     farm_end
-    contains err "^jobsched: slave [12] on $(uname -n): the master has not been heard of"
+    contains err "^jobsched: slave [12] on $(uname -n): the master has sent nothing for"
     nothing_left
     touch go
     # shellcheck disable=SC2034 # of farm
@@ -230,7 +230,7 @@ expect_gone_on() { # [PROCESS THAT IS STOPPED]
     kill -STOP "$master"
     wait_until "$PATIENCE" is_gone "$job"
     claim kill -0 "$slave"
-    lacks err 'has not been heard of'
+    lacks err 'has sent nothing for'
     wait_until "$PATIENCE" is_gone "$slave"
     kill -KILL "$master" || true # some mpiruns have ended it by then
     farm_end
@@ -283,7 +283,7 @@ expect_gone_on() { # [PROCESS THAT IS STOPPED]
     farm_command 2 jobs.txt --slave-timeout $((3 * JS_PATIENCE)) --grace 0.3
     "${COMMAND[@]}" >out2 2>err2 3>&- &
     FARM=$!
-    wait_until "$PATIENCE" has_lines err2 1 'may still be ending their jobs: starting in'
+    wait_until "$PATIENCE" has_lines err2 1 'may still be ending their jobs'
     wait_until "$PATIENCE" has_lines pids.1 2 .
     wait_until "$PATIENCE" has_lines pids.2 2 .
     touch go
@@ -333,7 +333,7 @@ start_again() { # ARGUMENT...
     slaves="$(rank_pid 1) $(rank_pid 2)"
     kill -KILL "$(rank_pid 0)"
     start_again
-    wait_until "$PATIENCE" has_lines err2 1 'may still be ending their jobs: starting in'
+    wait_until "$PATIENCE" has_lines err2 1 'may still be ending their jobs'
     # shellcheck disable=SC2086 # one process id a word
     kill -KILL $slaves
     touch go

@@ -23,9 +23,8 @@
 #define js_meeting_take_hello loop_meeting_take_hello
 #define js_meeting_take_ready loop_meeting_take_ready
 #define js_meeting_take_cleared loop_meeting_take_cleared
-#define js_master_news_listen loop_master_news_listen
 #define js_master_news_take loop_master_news_take
-#define js_master_news_watch loop_master_news_watch
+#define js_master_news_check_heartbeats loop_master_news_check_heartbeats
 
 #define js_recorder_enlisted fake_recorder_enlisted
 #define js_recorder_restarted fake_recorder_restarted

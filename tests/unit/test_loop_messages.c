@@ -339,7 +339,7 @@ static void test_a_slave_believes_nothing(void)
         js_link_post(&run->link, 1, JS_TAG_JOB, &buf, NULL);
         js_job_free(job);
     }
-    expect_broken_slave(run, "a job nobody expects");
+    expect_broken_slave(run, "an unexpected job");
     /* A text without end. */
     run = ready_run(4);
     for (int i = 0; i <= JS_WIRE_TEXT_MAX / JS_WIRE_CHUNK; i++) {
