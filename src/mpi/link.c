@@ -89,7 +89,7 @@ const char *js_link_library(void)
 
 /* ---------------------------------------------------------------- errors */
 
-static int mpi_failed(int code, const char *what, struct js_err *err)
+static int link_mpi_failed(int code, const char *what, struct js_err *err)
 {
     char text[MPI_MAX_ERROR_STRING] = "unknown error";
     int len;
@@ -101,7 +101,7 @@ static int mpi_failed(int code, const char *what, struct js_err *err)
  * Drop the peer's messages and do nothing else. The slave is declared lost
  * by its missed heartbeats, because only then is it certain that its jobs
  * have ended. */
-static bool is_peer_failure(int code)
+static bool link_is_peer_failure(int code)
 {
 #ifdef MPI_ERR_PROC_FAILED
     int class = MPI_SUCCESS;
@@ -128,8 +128,8 @@ unsigned js_link_failed_peers(void)
 
 /* ---------------------------------------------------------------- transfers */
 
-static struct transfer *add_transfer(struct transfers *list, int peer, int tag,
-                                     int len)
+static struct transfer *link_add_transfer(struct transfers *list, int peer,
+                                          int tag, int len)
 {
     if (list->count == list->capacity) {
         int capacity = list->capacity ? 2 * list->capacity : 16;
@@ -149,21 +149,21 @@ static struct transfer *add_transfer(struct transfers *list, int peer, int tag,
 }
 
 /* Removes item `i` without freeing its bytes. */
-static void remove_transfer(struct transfers *list, int i)
+static void link_remove_transfer(struct transfers *list, int i)
 {
     memmove(&list->items[i], &list->items[i + 1],
             (size_t)(list->count - i - 1) * sizeof(*list->items));
     list->count--;
 }
 
-static void drop_transfer(struct transfers *list, int i)
+static void link_drop_transfer(struct transfers *list, int i)
 {
     struct transfer dropped = list->items[i];
-    remove_transfer(list, i);
+    link_remove_transfer(list, i);
     free(dropped.bytes);
 }
 
-static void release_transfers(struct transfers *list)
+static void link_release_transfers(struct transfers *list)
 {
     for (int i = 0; i < list->count; i++)
         free(list->items[i].bytes);
@@ -174,35 +174,35 @@ static void release_transfers(struct transfers *list)
 enum progress { UNDER_WAY = 0, DONE, PEER_FAILED };
 
 /* Returns one of the above, or -1 with *err. */
-static int test_transfer(struct transfer *transfer, struct js_err *err)
+static int link_test_transfer(struct transfer *transfer, struct js_err *err)
 {
     int done = 0;
     int rc = MPI_Test(&transfer->request, &done, MPI_STATUS_IGNORE);
     if (rc == MPI_SUCCESS)
         return done ? DONE : UNDER_WAY;
-    return is_peer_failure(rc)
+    return link_is_peer_failure(rc)
                ? PEER_FAILED
-               : mpi_failed(rc, "a message could not be transferred", err);
+               : link_mpi_failed(rc, "a message could not be transferred", err);
 }
 
 /* ---------------------------------------------------------------- sending */
 
-static int send_out(struct mpi_link *link, int peer, enum js_tag tag,
-                    const void *bytes, int len, struct js_err *err)
+static int link_send_out(struct mpi_link *link, int peer, enum js_tag tag,
+                         const void *bytes, int len, struct js_err *err)
 {
-    struct transfer *transfer = add_transfer(&link->out, peer, tag, len);
+    struct transfer *transfer = link_add_transfer(&link->out, peer, tag, len);
     if (!transfer)
-        return js_err_errno(err, "no memory for a message");
+        return js_err_errno(err, "there is no memory for a message");
     if (len > 0)
         memcpy(transfer->bytes, bytes, (size_t)len);
     bool is_job = tag == JS_TAG_JOB;
     int rc = MPI_Isend(transfer->bytes, is_job ? 1 : len,
                        is_job ? link->job_type : MPI_BYTE, peer, tag,
                        link->comm, &transfer->request);
-    if (rc != MPI_SUCCESS && !is_peer_failure(rc))
-        return mpi_failed(rc, "a message could not be sent", err);
+    if (rc != MPI_SUCCESS && !link_is_peer_failure(rc))
+        return link_mpi_failed(rc, "a message could not be sent", err);
     if (rc != MPI_SUCCESS)
-        drop_transfer(&link->out, link->out.count - 1);
+        link_drop_transfer(&link->out, link->out.count - 1);
     link->active_ns = js_clock_ns();
     return 0;
 }
@@ -213,39 +213,39 @@ static int send_out(struct mpi_link *link, int peer, enum js_tag tag,
  * yet known to be lost, either on another host or on this one if there was
  * no memory to share. A message posted there remains under way, and harms
  * nobody. */
-static int send_job(void *self, int peer, bool is_near,
-                    const struct js_wire_job *job, struct js_err *err)
+static int link_send_job(void *self, int peer, bool is_near,
+                         const struct js_wire_job *job, struct js_err *err)
 {
     struct mpi_link *link = self;
     if (!is_near || !link->has_memory)
-        return send_out(link, peer, JS_TAG_JOB, job, sizeof(*job), err);
+        return link_send_out(link, peer, JS_TAG_JOB, job, sizeof(*job), err);
     int rc = MPI_Send(job, 1, link->job_type, peer, JS_TAG_JOB, link->comm);
-    if (rc != MPI_SUCCESS && !is_peer_failure(rc))
-        return mpi_failed(rc, "a job could not be sent", err);
+    if (rc != MPI_SUCCESS && !link_is_peer_failure(rc))
+        return link_mpi_failed(rc, "a job could not be sent", err);
     link->active_ns = js_clock_ns();
     return 0;
 }
 
-static int post(void *self, int peer, enum js_tag tag, const void *bytes,
-                size_t len, struct js_err *err)
+static int link_post(void *self, int peer, enum js_tag tag, const void *bytes,
+                     size_t len, struct js_err *err)
 {
     if (len > JS_WIRE_MAX)
         return js_err_set(err, "a %s message of %zu bytes is too long",
                           js_tag_name(tag), len);
-    return send_out(self, peer, tag, bytes, (int)len, err);
+    return link_send_out(self, peer, tag, bytes, (int)len, err);
 }
 
-static int reap_sent(struct mpi_link *link, struct js_err *err)
+static int link_reap_sent(struct mpi_link *link, struct js_err *err)
 {
     for (int i = 0; i < link->out.count;) {
-        int done = test_transfer(&link->out.items[i], err);
+        int done = link_test_transfer(&link->out.items[i], err);
         if (done < 0)
             return -1;
         if (!done) {
             i++;
             continue;
         }
-        drop_transfer(&link->out, i);
+        link_drop_transfer(&link->out, i);
         link->active_ns = js_clock_ns();
     }
     return 0;
@@ -253,45 +253,41 @@ static int reap_sent(struct mpi_link *link, struct js_err *err)
 
 /* ---------------------------------------------------------------- receiving */
 
-/* Adapts the number of probes to the gap before the message that has
- * arrived. */
-static void learn_gap(struct mpi_link *link)
+/* Passes the bytes to the caller; the link takes back those of the last
+ * message. */
+static int link_deliver(struct mpi_link *link, struct transfer transfer,
+                        struct js_message *ret)
 {
     int64_t now_ns = js_clock_ns();
     bool is_close = now_ns - link->came_ns < worth_probing_ns;
+    free(link->received);
+    link->received = transfer.bytes;
+    *ret = (struct js_message){transfer.peer, (enum js_tag)transfer.tag,
+                               transfer.bytes, (size_t)transfer.len};
+    /* The gap before this message says how many probes are worthwhile before
+     * the next. */
     link->active_ns = link->came_ns = now_ns;
     if (is_close && link->probes < PROBES)
         link->probes *= 2;
     else if (!is_close && link->probes > 1)
         link->probes /= 2;
-}
-
-/* Passes the bytes to the caller; the link takes back those of the last
- * message. */
-static int deliver(struct mpi_link *link, struct transfer transfer,
-                   struct js_message *ret)
-{
-    free(link->received);
-    link->received = transfer.bytes;
-    *ret = (struct js_message){transfer.peer, (enum js_tag)transfer.tag,
-                               transfer.bytes, (size_t)transfer.len};
-    learn_gap(link);
     return 1;
 }
 
 /* MPI_COMM_WORLD may contain processes of another program, started by mistake.
  * So tag and length are checked before memory is allocated for the message. */
-static int check_probed(const MPI_Status *status, int *ret_len,
-                        struct js_err *err)
+static int link_check_probed(const MPI_Status *status, int *ret_len,
+                             struct js_err *err)
 {
     int len;
     int tag = status->MPI_TAG;
     MPI_Get_count(status, MPI_BYTE, &len);
     if (tag <= 0 || tag >= JS_TAG_COUNT || len < 0 || len > JS_WIRE_MAX)
-        return js_err_set(err,
-                          "rank %d sent a message of tag %d, %d bytes: "
-                          "is it another program?",
-                          status->MPI_SOURCE, tag, len);
+        return js_err_set(
+            err,
+            "rank %d sent a message with tag %d and %d bytes: it may be "
+            "another program",
+            status->MPI_SOURCE, tag, len);
     if (tag == JS_TAG_JOB && len != JS_WIRE_JOB_SIZE)
         return js_err_set(err, "rank %d sent a job of %d bytes",
                           status->MPI_SOURCE, len);
@@ -300,17 +296,17 @@ static int check_probed(const MPI_Status *status, int *ret_len,
 }
 
 /* Receives a probed message: at once if it is short, else in the background. */
-static int receive_probed(struct mpi_link *link, const MPI_Status *status,
-                          struct js_err *err)
+static int link_receive_probed(struct mpi_link *link, const MPI_Status *status,
+                               struct js_err *err)
 {
     int len = 0;
-    if (check_probed(status, &len, err) < 0)
+    if (link_check_probed(status, &len, err) < 0)
         return -1;
     int peer = status->MPI_SOURCE;
     int tag = status->MPI_TAG;
-    struct transfer *transfer = add_transfer(&link->in, peer, tag, len);
+    struct transfer *transfer = link_add_transfer(&link->in, peer, tag, len);
     if (!transfer)
-        return js_err_errno(err, "no memory for a message");
+        return js_err_errno(err, "there is no memory for a message");
     int count = tag == JS_TAG_JOB ? 1 : len;
     MPI_Datatype type = tag == JS_TAG_JOB ? link->job_type : MPI_BYTE;
     int rc;
@@ -320,16 +316,16 @@ static int receive_probed(struct mpi_link *link, const MPI_Status *status,
     else
         rc = MPI_Recv(transfer->bytes, count, type, peer, tag, link->comm,
                       MPI_STATUS_IGNORE);
-    if (rc != MPI_SUCCESS && !is_peer_failure(rc))
-        return mpi_failed(rc, "a message could not be received", err);
+    if (rc != MPI_SUCCESS && !link_is_peer_failure(rc))
+        return link_mpi_failed(rc, "a message could not be received", err);
     if (rc != MPI_SUCCESS)
-        drop_transfer(&link->in, link->in.count - 1);
+        link_drop_transfer(&link->in, link->in.count - 1);
     link->active_ns = js_clock_ns();
     return 0;
 }
 
 /* True if an earlier message of the same peer is still on its way. */
-static bool must_wait(const struct transfers *in, int i)
+static bool link_must_wait(const struct transfers *in, int i)
 {
     for (int j = 0; j < i; j++) {
         if (in->items[j].peer == in->items[i].peer)
@@ -340,30 +336,30 @@ static bool must_wait(const struct transfers *in, int i)
 
 /* Delivers the first message that is complete and whose turn it is. Returns 1,
  * 0 if there is none, or -1 with *err. The link itself handles a FIN. */
-static int deliver_first(struct mpi_link *link, struct js_message *ret,
-                         struct js_err *err)
+static int link_deliver_first(struct mpi_link *link, struct js_message *ret,
+                              struct js_err *err)
 {
     for (int i = 0; i < link->in.count; i++) {
         struct transfer transfer = link->in.items[i];
-        if (must_wait(&link->in, i))
+        if (link_must_wait(&link->in, i))
             continue;
-        int done = test_transfer(&link->in.items[i], err);
+        int done = link_test_transfer(&link->in.items[i], err);
         if (done < 0)
             return -1;
         bool is_last = done == DONE && transfer.tag == JS_TAG_FIN;
         if (done == DONE && !is_last) {
-            remove_transfer(&link->in, i);
-            return deliver(link, transfer, ret);
+            link_remove_transfer(&link->in, i);
+            return link_deliver(link, transfer, ret);
         }
         link->parted += is_last;
         if (done != UNDER_WAY)
-            drop_transfer(&link->in, i--);
+            link_drop_transfer(&link->in, i--);
     }
     return 0;
 }
 
-static int probe(struct mpi_link *link, int *ret_flag, MPI_Status *ret_status,
-                 struct js_err *err)
+static int link_probe(struct mpi_link *link, int *ret_flag,
+                      MPI_Status *ret_status, struct js_err *err)
 {
     int rc = MPI_Iprobe(MPI_ANY_SOURCE, MPI_ANY_TAG, link->comm, ret_flag,
                         ret_status);
@@ -371,22 +367,24 @@ static int probe(struct mpi_link *link, int *ret_flag, MPI_Status *ret_status,
     if (rc == MPI_SUCCESS)
         return 0;
     *ret_flag = 0;
-    return is_peer_failure(rc) ? 0 : mpi_failed(rc, "MPI_Iprobe", err);
+    return link_is_peer_failure(rc)
+               ? 0
+               : link_mpi_failed(rc, "MPI_Iprobe failed", err);
 }
 
-static int receive(void *self, struct js_message *ret, struct js_err *err)
+static int link_receive(void *self, struct js_message *ret, struct js_err *err)
 {
     struct mpi_link *link = self;
-    int rc = reap_sent(link, err);
-    while (rc == 0 && (rc = deliver_first(link, ret, err)) == 0) {
+    int rc = link_reap_sent(link, err);
+    while (rc == 0 && (rc = link_deliver_first(link, ret, err)) == 0) {
         int flag;
         MPI_Status status;
         if (link->in.count >= IN_MAX)
             return 0;
-        rc = probe(link, &flag, &status, err);
+        rc = link_probe(link, &flag, &status, err);
         if (rc < 0 || !flag)
             return rc;
-        rc = receive_probed(link, &status, err);
+        rc = link_receive_probed(link, &status, err);
     }
     return rc;
 }
@@ -406,29 +404,8 @@ int64_t js_backoff_ns(int64_t idle_ns)
     return pause_ns < 20 * JS_NS_PER_US ? 20 * JS_NS_PER_US : pause_ns;
 }
 
-/* Returns 1 if receive() has something to do, 0 if not, or -1. */
-static int is_busy(struct mpi_link *link, int probes, struct js_err *err)
-{
-    int flag = 0;
-    for (int i = 0; i < probes && !flag; i++) {
-        if (probe(link, &flag, MPI_STATUS_IGNORE, err) < 0)
-            return -1;
-    }
-    return flag;
-}
-
-static int sleep_on(struct pollfd *fds, nfds_t count, int64_t sleep_ns,
-                    struct js_err *err)
-{
-    struct timespec pause = {.tv_sec = sleep_ns / JS_NS_PER_S,
-                             .tv_nsec = sleep_ns % JS_NS_PER_S};
-    if (ppoll(fds, count, &pause, NULL) < 0 && errno != EINTR)
-        return js_err_errno(err, "cannot wait for events");
-    return 0;
-}
-
-static int64_t pause_ns(const struct mpi_link *link, int64_t until_ns,
-                        int64_t patience_ns)
+static int64_t link_pause_ns(const struct mpi_link *link, int64_t until_ns,
+                             int64_t patience_ns)
 {
     int64_t now_ns = js_clock_ns();
     int64_t pause = js_backoff_ns(now_ns - link->active_ns);
@@ -439,7 +416,7 @@ static int64_t pause_ns(const struct mpi_link *link, int64_t until_ns,
 
 /* Probes only if a message is likely, because MPI offers no descriptor to wait
  * for: shortly after the last message, or once before each sleep. */
-static int wait_link(void *self, struct pollfd *fds, nfds_t count,
+static int link_wait(void *self, struct pollfd *fds, nfds_t count,
                      int64_t until_ns, int64_t patience_ns, struct js_err *err)
 {
     struct mpi_link *link = self;
@@ -448,18 +425,28 @@ static int wait_link(void *self, struct pollfd *fds, nfds_t count,
     int64_t silence_ns = js_clock_ns() - link->active_ns;
     bool is_fresh = silence_ns < worth_probing_ns;
     int probes = is_fresh && patience_ns == 0 ? link->probes : 1;
-    int64_t sleep_ns = pause_ns(link, until_ns, patience_ns);
+    int64_t sleep_ns = link_pause_ns(link, until_ns, patience_ns);
     /* With Open MPI, a probe that finds nothing may have taken in a message
      * that only the next probe sees. But a probe costs time, and in a silence
      * the next one is soon enough. */
     bool is_silent = silence_ns > silent_ns && sleep_ns > JS_NS_PER_MS;
-    int busy = is_silent && link->is_empty ? 0 : is_busy(link, probes, err);
-    if (busy != 0)
-        return busy < 0 ? -1 : 0;
-    return sleep_ns > 0 ? sleep_on(fds, count, sleep_ns, err) : 0;
+    int flag = 0;
+    if (is_silent && link->is_empty)
+        probes = 0;
+    for (int i = 0; i < probes && !flag; i++) {
+        if (link_probe(link, &flag, MPI_STATUS_IGNORE, err) < 0)
+            return -1;
+    }
+    if (flag || sleep_ns <= 0)
+        return 0;
+    struct timespec pause = {.tv_sec = sleep_ns / JS_NS_PER_S,
+                             .tv_nsec = sleep_ns % JS_NS_PER_S};
+    if (ppoll(fds, count, &pause, NULL) < 0 && errno != EINTR)
+        return js_err_errno(err, "waiting for events failed");
+    return 0;
 }
 
-static int64_t now_ns(void *self)
+static int64_t link_now_ns(void *self)
 {
     (void)self;
     return js_clock_ns();
@@ -467,49 +454,42 @@ static int64_t now_ns(void *self)
 
 /* ---------------------------------------------------------------- draining */
 
-/* Receives and drops all messages that are there. */
-static int discard(struct mpi_link *link, struct js_err *err)
-{
-    struct js_message message;
-    int rc;
-    do {
-        rc = receive(link, &message, err);
-    } while (rc == 1);
-    return rc;
-}
-
 /* Only slaves send a FIN. A slave needs none from the master, whose last
  * message to it is the SHUTDOWN. */
 int js_link_drain(struct js_link *link, int64_t until_ns, struct js_err *err)
 {
     struct mpi_link *self = link->self;
     bool is_master = link->rank == 0;
-    if (!is_master && post(self, 0, JS_TAG_FIN, NULL, 0, err) < 0)
+    struct js_message dropped;
+    int rc = 0;
+    if (!is_master && link_post(self, 0, JS_TAG_FIN, NULL, 0, err) < 0)
         return -1;
     while (js_clock_ns() < until_ns) {
-        if (discard(self, err) < 0)
+        while ((rc = link_receive(self, &dropped, err)) == 1)
+            continue;
+        if (rc < 0)
             return -1;
         if (self->out.count == 0 &&
             (!is_master || self->parted == link->size - 1))
             return 0;
-        if (wait_link(self, NULL, 0, until_ns, 0, err) < 0)
+        if (link_wait(self, NULL, 0, until_ns, 0, err) < 0)
             return -1;
     }
-    return js_err_set(err, "not all messages have come");
+    return js_err_set(err, "some messages have not arrived");
 }
 
 /* ---------------------------------------------------------------- opening */
 
 static const struct js_link_ops mpi_ops = {
-    .send_job = send_job,
-    .post = post,
-    .receive = receive,
-    .wait = wait_link,
-    .now_ns = now_ns,
+    .send_job = link_send_job,
+    .post = link_post,
+    .receive = link_receive,
+    .wait = link_wait,
+    .now_ns = link_now_ns,
 };
 
 /* The datatype of struct js_wire_job. */
-static int make_job_type(MPI_Datatype *ret)
+static int link_make_job_type(MPI_Datatype *ret)
 {
     static const int lengths[] = {3, 2, 8, JS_WIRE_JOB_TEXT};
     const MPI_Aint offsets[] = {
@@ -529,7 +509,7 @@ static int make_job_type(MPI_Datatype *ret)
     return rc == MPI_SUCCESS ? MPI_Type_commit(ret) : rc;
 }
 
-static int open_mpi(struct mpi_link *link, struct js_link *ret)
+static int link_open_mpi(struct mpi_link *link, struct js_link *ret)
 {
     int rc = MPI_Comm_dup(MPI_COMM_WORLD, &link->comm);
     if (rc == MPI_SUCCESS)
@@ -539,14 +519,14 @@ static int open_mpi(struct mpi_link *link, struct js_link *ret)
     if (rc == MPI_SUCCESS)
         rc = MPI_Comm_size(link->comm, &ret->size);
     if (rc == MPI_SUCCESS)
-        rc = make_job_type(&link->job_type);
+        rc = link_make_job_type(&link->job_type);
     return rc;
 }
 
 /* True if Open MPI has mapped its shared memory:
  * PATH/vader_segment.HOST.USER.JOB.RANK, or sm_segment. False with another MPI
  * or without /proc, where this is unknown. */
-static bool shares_memory(void)
+static bool link_shares_memory(void)
 {
     char line[PATH_MAX + 128];
     bool is_found = false;
@@ -563,18 +543,18 @@ int js_link_open(struct js_link *ret, struct js_err *err)
 {
     struct mpi_link *link = calloc(1, sizeof(*link));
     if (!link)
-        return js_err_errno(err, "no memory");
+        return js_err_errno(err, "there is no memory for the link");
     link->comm = MPI_COMM_NULL;
     link->job_type = MPI_DATATYPE_NULL;
     *ret = (struct js_link){.ops = &mpi_ops, .self = link};
-    int rc = open_mpi(link, ret);
+    int rc = link_open_mpi(link, ret);
     if (rc != MPI_SUCCESS) {
         js_link_close(ret);
-        return mpi_failed(rc, "MPI cannot be used", err);
+        return link_mpi_failed(rc, "MPI cannot be used", err);
     }
     link->active_ns = link->came_ns = js_clock_ns();
     link->probes = 1;
-    link->has_memory = shares_memory();
+    link->has_memory = link_shares_memory();
     /* With the default timer slack the kernel turns a sleep of 20 us into 70
      * us. */
     prctl(PR_SET_TIMERSLACK, 1000UL);
@@ -586,15 +566,15 @@ void js_link_close(struct js_link *link)
     struct mpi_link *self = link->self;
     if (!self)
         return;
-    reap_sent(self, NULL);
+    link_reap_sent(self, NULL);
     if (self->job_type != MPI_DATATYPE_NULL)
         MPI_Type_free(&self->job_type);
     /* MPI may still read from, or write to, the messages under way, so their
      * memory is left to the end of the process. So is the communicator: freeing
      * it needs all of its members, and one of them may be lost. */
     if (self->out.count + self->in.count == 0) {
-        release_transfers(&self->out);
-        release_transfers(&self->in);
+        link_release_transfers(&self->out);
+        link_release_transfers(&self->in);
     }
     free(self->received);
     free(self);

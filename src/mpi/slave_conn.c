@@ -98,7 +98,8 @@ int js_slave_conn_end_jobs(struct js_slave_conn *conn, int64_t grace_ns,
 
 /* ---------------------------------------------------------------- texts */
 
-static void begin_text(struct js_slave_conn *conn, const char *text, size_t len)
+static void slave_conn_begin_text(struct js_slave_conn *conn, const char *text,
+                                  size_t len)
 {
     conn->text = text;
     conn->text_len = len;
@@ -107,7 +108,7 @@ static void begin_text(struct js_slave_conn *conn, const char *text, size_t len)
 
 /* Sends the next piece of the text if the last one was acknowledged. Returns 1
  * when the slave has all of it, 0 if not yet, or -1 with *err. */
-static int send_text(struct js_slave_conn *conn, struct js_err *err)
+static int slave_conn_send_text(struct js_slave_conn *conn, struct js_err *err)
 {
     if (conn->acknowledged.text_bytes < conn->text_total)
         return 0;
@@ -129,18 +130,8 @@ int js_slave_conn_set_up(struct js_slave_conn *conn,
 {
     if (js_wire_pack_setup(&conn->setup, setup) < 0)
         return slave_conn_no_memory(err);
-    begin_text(conn, conn->setup.data, conn->setup.len);
+    slave_conn_begin_text(conn, conn->setup.data, conn->setup.len);
     return 0;
-}
-
-/* Sends the SETUP, after its text. */
-static int send_setup(struct js_slave_conn *conn, struct js_err *err)
-{
-    int packed = js_wire_pack_number(&conn->out, conn->text_len);
-    js_buf_release(&conn->setup);
-    conn->text = NULL;
-    conn->state = JS_SLAVE_CONN_SET_UP;
-    return slave_conn_send_packed(conn, JS_TAG_SETUP, packed, err);
 }
 
 /* ---------------------------------------------------------------- jobs */
@@ -173,8 +164,8 @@ void js_slave_conn_take_away(struct js_slave_conn *conn)
     conn->text = NULL;
 }
 
-static const char *text_of(const struct js_outgoing_job *outgoing,
-                           size_t *ret_len)
+static const char *slave_conn_text_of(const struct js_outgoing_job *outgoing,
+                                      size_t *ret_len)
 {
     const struct js_job *job = outgoing->job;
     *ret_len = outgoing->allocation_len > 0
@@ -184,11 +175,12 @@ static const char *text_of(const struct js_outgoing_job *outgoing,
 }
 
 /* Fills in everything but the text, which is returned. */
-static const char *write_head(const struct js_outgoing_job *outgoing,
-                              uint32_t inline_max, struct js_wire_job *ret)
+static const char *slave_conn_write_head(const struct js_outgoing_job *outgoing,
+                                         uint32_t inline_max,
+                                         struct js_wire_job *ret)
 {
     size_t len;
-    const char *text = text_of(outgoing, &len);
+    const char *text = slave_conn_text_of(outgoing, &len);
     js_wire_job_of(ret, outgoing->job, outgoing->ticket, outgoing->slot);
     ret->text_len = (uint32_t)len;
     ret->allocation_len = outgoing->allocation_len;
@@ -212,43 +204,16 @@ static void slave_conn_drop_outgoing(struct js_slave_conn *conn, unsigned count)
 
 /* Sends the first outgoing job. If its text is long, it has been sent
  * already. */
-static int send_outgoing(struct js_slave_conn *conn, uint32_t inline_max,
-                         struct js_err *err)
+static int slave_conn_send_first(struct js_slave_conn *conn,
+                                 uint32_t inline_max, struct js_err *err)
 {
     struct js_wire_job wire;
-    const char *text = write_head(&conn->outgoing[0], inline_max, &wire);
+    const char *text =
+        slave_conn_write_head(&conn->outgoing[0], inline_max, &wire);
     if (wire.text_len <= JS_WIRE_JOB_TEXT)
         memcpy(wire.text, text, wire.text_len);
     slave_conn_drop_outgoing(conn, 1);
     return js_link_send_job(conn->link, conn->rank, conn->is_near, &wire, err);
-}
-
-static size_t slave_conn_length_of(const struct js_outgoing_job *outgoing)
-{
-    size_t len;
-    text_of(outgoing, &len);
-    return len;
-}
-
-/* Sends as many jobs as fit into one message, up to the first one whose text
- * must be sent separately. */
-static int send_batch(struct js_slave_conn *conn, uint32_t inline_max,
-                      struct js_err *err)
-{
-    unsigned count = 0;
-    int rc = 0;
-    while (rc == 0 && count < conn->outgoing_count &&
-           conn->out.len < JS_WIRE_BATCH &&
-           slave_conn_length_of(&conn->outgoing[count]) <= JS_WIRE_BATCH_TEXT) {
-        struct js_wire_job wire;
-        const char *text =
-            write_head(&conn->outgoing[count++], inline_max, &wire);
-        rc = js_wire_pack_job(&conn->out, &wire, text);
-    }
-    slave_conn_drop_outgoing(conn, count);
-    conn->batch_ends[conn->batches_sent++ % JS_SLAVE_CONN_BATCHES] =
-        conn->jobs_sent;
-    return slave_conn_send_packed(conn, JS_TAG_JOBS, rc, err);
 }
 
 /* ---------------------------------------------------------------- ends */
@@ -261,7 +226,8 @@ int js_slave_conn_end_job(struct js_slave_conn *conn, uint64_t ticket,
     return 0;
 }
 
-static bool has_outgoing(const struct js_slave_conn *conn, uint64_t ticket)
+static bool slave_conn_has_outgoing(const struct js_slave_conn *conn,
+                                    uint64_t ticket)
 {
     for (unsigned i = 0; i < conn->outgoing_count; i++) {
         if (conn->outgoing[i].ticket == ticket)
@@ -272,13 +238,13 @@ static bool has_outgoing(const struct js_slave_conn *conn, uint64_t ticket)
 
 /* Sends only those for jobs that the slave has been sent; the others wait,
  * because a KILL_JOB must not overtake its job. */
-static int send_ends(struct js_slave_conn *conn, struct js_err *err)
+static int slave_conn_send_ends(struct js_slave_conn *conn, struct js_err *err)
 {
     size_t kept = 0;
     uint64_t ticket;
     for (size_t at = 0; at < conn->ends.len; at += sizeof(ticket)) {
         memcpy(&ticket, conn->ends.data + at, sizeof(ticket));
-        if (has_outgoing(conn, ticket)) {
+        if (slave_conn_has_outgoing(conn, ticket)) {
             memcpy(conn->ends.data + kept, &ticket, sizeof(ticket));
             kept += sizeof(ticket);
         } else if (slave_conn_send_number(conn, JS_TAG_KILL_JOB, ticket, err) <
@@ -300,20 +266,6 @@ int js_slave_conn_release_output(struct js_slave_conn *conn, uint64_t ticket,
     return 0;
 }
 
-/* One at a time: releases are never urgent, and a slave that does not read must
- * not make them pile up in MPI. */
-static int send_release(struct js_slave_conn *conn, struct js_err *err)
-{
-    struct js_wire_fetch fetch = {0};
-    if (conn->releases.len == 0 ||
-        conn->releases_total > conn->acknowledged.releases)
-        return 0;
-    memcpy(&fetch.ticket, conn->releases.data, sizeof(fetch.ticket));
-    js_buf_consume(&conn->releases, sizeof(fetch.ticket));
-    conn->releases_total++;
-    return js_slave_conn_fetch(conn, &fetch, err);
-}
-
 /* ---------------------------------------------------------------- all */
 
 bool js_slave_conn_has_waiting(const struct js_slave_conn *conn)
@@ -324,47 +276,51 @@ bool js_slave_conn_has_waiting(const struct js_slave_conn *conn)
 
 /* Begins to send the text of the next outgoing job if it is too long for a
  * JOBS. */
-static void begin_next_text(struct js_slave_conn *conn)
+static void slave_conn_begin_next_text(struct js_slave_conn *conn)
 {
     if (conn->text || conn->outgoing_count == 0)
         return;
     size_t len;
-    const char *text = text_of(&conn->outgoing[0], &len);
+    const char *text = slave_conn_text_of(&conn->outgoing[0], &len);
     if (len > JS_WIRE_BATCH_TEXT)
-        begin_text(conn, text, len);
-}
-
-/* A JOB costs the least, as long as MPI can take it without waiting for the
- * slave; the limit guarantees that. */
-static bool may_go_alone(const struct js_slave_conn *conn)
-{
-    return conn->outgoing_count == 1 &&
-           slave_conn_length_of(&conn->outgoing[0]) <= JS_WIRE_JOB_TEXT &&
-           conn->jobs_sent - conn->acknowledged.jobs < JS_WIRE_JOBS_SENT;
-}
-
-/* The second last batch must have been taken in. */
-static bool may_send_batch(const struct js_slave_conn *conn)
-{
-    return conn->acknowledged.jobs >=
-           conn->batch_ends[conn->batches_sent % JS_SLAVE_CONN_BATCHES];
+        slave_conn_begin_text(conn, text, len);
 }
 
 /* Sends jobs if the slave can take some. Returns 1 if more can perhaps be sent,
  * 0 if not, or -1. */
-static int send_jobs(struct js_slave_conn *conn, uint32_t inline_max,
-                     struct js_err *err)
+static int slave_conn_send_jobs(struct js_slave_conn *conn, uint32_t inline_max,
+                                struct js_err *err)
 {
-    int rc;
+    unsigned count = 0;
+    size_t len = 0;
+    int rc = 0;
     if (conn->outgoing_count == 0)
         return 0;
-    if (may_go_alone(conn))
-        rc = send_outgoing(conn, inline_max, err);
-    else if (may_send_batch(conn))
-        rc = send_batch(conn, inline_max, err);
-    else
+    /* A JOB costs the least, as long as MPI can take it without waiting for the
+     * slave; the limit guarantees that. */
+    slave_conn_text_of(&conn->outgoing[0], &len);
+    if (conn->outgoing_count == 1 && len <= JS_WIRE_JOB_TEXT &&
+        conn->jobs_sent - conn->acknowledged.jobs < JS_WIRE_JOBS_SENT)
+        return slave_conn_send_first(conn, inline_max, err) < 0 ? -1 : 1;
+    /* The slave must have taken in the second last batch. */
+    if (conn->acknowledged.jobs <
+        conn->batch_ends[conn->batches_sent % JS_SLAVE_CONN_BATCHES])
         return 0;
-    return rc < 0 ? -1 : 1;
+    /* As many jobs as fit into one message, up to the first one whose text must
+     * be sent separately. */
+    while (rc == 0 && count < conn->outgoing_count &&
+           conn->out.len < JS_WIRE_BATCH && len <= JS_WIRE_BATCH_TEXT) {
+        struct js_wire_job wire;
+        const char *text =
+            slave_conn_write_head(&conn->outgoing[count], inline_max, &wire);
+        rc = js_wire_pack_job(&conn->out, &wire, text);
+        if (++count < conn->outgoing_count)
+            slave_conn_text_of(&conn->outgoing[count], &len);
+    }
+    slave_conn_drop_outgoing(conn, count);
+    conn->batch_ends[conn->batches_sent++ % JS_SLAVE_CONN_BATCHES] =
+        conn->jobs_sent;
+    return slave_conn_send_packed(conn, JS_TAG_JOBS, rc, err) < 0 ? -1 : 1;
 }
 
 /* Short messages go first: they need not wait for a long text. A text must be
@@ -372,21 +328,36 @@ static int send_jobs(struct js_slave_conn *conn, uint32_t inline_max,
 int js_slave_conn_pump(struct js_slave_conn *conn, uint32_t inline_max,
                        struct js_err *err)
 {
-    int rc = send_release(conn, err);
+    int rc = 0;
+    /* Releases go one at a time: they are never urgent, and a slave that does
+     * not read must not make them pile up in MPI. */
+    if (conn->releases.len > 0 &&
+        conn->releases_total <= conn->acknowledged.releases) {
+        struct js_wire_fetch fetch = {0};
+        memcpy(&fetch.ticket, conn->releases.data, sizeof(fetch.ticket));
+        js_buf_consume(&conn->releases, sizeof(fetch.ticket));
+        conn->releases_total++;
+        rc = js_slave_conn_fetch(conn, &fetch, err);
+    }
     if (rc == 0)
-        rc = send_ends(conn, err);
+        rc = slave_conn_send_ends(conn, err);
     while (rc == 0) {
-        begin_next_text(conn);
-        int sent = conn->text ? send_text(conn, err)
-                              : send_jobs(conn, inline_max, err);
+        slave_conn_begin_next_text(conn);
+        int sent = conn->text ? slave_conn_send_text(conn, err)
+                              : slave_conn_send_jobs(conn, inline_max, err);
         if (sent <= 0)
             return sent;
-        if (conn->text && conn->state == JS_SLAVE_CONN_MET)
-            rc = send_setup(conn, err);
-        else if (conn->text && conn->outgoing_count > 0)
-            rc = send_outgoing(conn, inline_max, err);
-        else if (conn->text)
+        if (conn->text && conn->state == JS_SLAVE_CONN_MET) {
+            int packed = js_wire_pack_number(&conn->out, conn->text_len);
+            js_buf_release(&conn->setup);
+            conn->text = NULL;
+            conn->state = JS_SLAVE_CONN_SET_UP;
+            rc = slave_conn_send_packed(conn, JS_TAG_SETUP, packed, err);
+        } else if (conn->text && conn->outgoing_count > 0) {
+            rc = slave_conn_send_first(conn, inline_max, err);
+        } else if (conn->text) {
             return 0;
+        }
     }
     return rc;
 }

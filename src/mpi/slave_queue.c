@@ -1,9 +1,9 @@
 #include "mpi/slave_queue.h"
 
 #include "base/clock.h"
+#include "base/err.h"
 #include "sched/scheduler.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -269,19 +269,6 @@ void js_slave_queue_ask_back(struct js_slave_queue *queue, uint64_t count)
     queue->has_recall = true;
 }
 
-/* Counts the orders at the end that the runner does not have and that have no
- * slot. An order with a slot counts as begun, and the master relies on that. */
-static unsigned queue_count_returnable(const struct js_slave_queue *queue)
-{
-    unsigned count = 0;
-    unsigned most = queue->order_count - queue->handed_count;
-    while (count < most &&
-           js_slave_queue_order(queue, queue->order_count - count - 1)
-                   ->wire.slot == JS_SCHEDULER_SLOT_NEXT)
-        count++;
-    return count;
-}
-
 /* The runner is asked only if the slave itself has nothing to return: that
  * costs a round trip, and the runner's jobs are the next to start. */
 enum js_slave_recall js_slave_queue_answer(struct js_slave_queue *queue,
@@ -289,7 +276,14 @@ enum js_slave_recall js_slave_queue_answer(struct js_slave_queue *queue,
 {
     if (!queue->has_recall)
         return JS_SLAVE_RECALL_NONE;
-    unsigned count = queue_count_returnable(queue);
+    /* What can be returned are the orders at the end that the runner does not
+     * have and that have no slot. An order with a slot counts as begun, and the
+     * master relies on that. */
+    unsigned count = 0, most = queue->order_count - queue->handed_count;
+    while (count < most &&
+           js_slave_queue_order(queue, queue->order_count - count - 1)
+                   ->wire.slot == JS_SCHEDULER_SLOT_NEXT)
+        count++;
     if (count == 0 && queue->handed_count > 0)
         return queue->is_recalling ? JS_SLAVE_RECALL_NONE
                                    : JS_SLAVE_RECALL_RUNNER;
@@ -366,56 +360,36 @@ static unsigned queue_count_orders_of(const struct js_slave_queue *queue,
     return count;
 }
 
-static unsigned queue_count_freed(const struct js_slave_queue *queue,
-                                  uint32_t slot)
-{
-    unsigned count = 0;
-    for (uint32_t i = 0; i < queue->freed_count; i++)
-        count += queue->freed[i] == slot;
-    return count;
-}
-
-/* Checks one slot, which belongs to `orders` orders and is `times_freed` times
- * in `freed`. */
-static void queue_assert_slot(const struct js_slave_slot *slot, unsigned orders,
-                              unsigned times_freed)
-{
-    assert(!slot->is_busy || slot->is_taken);
-    assert(!slot->is_simulated || slot->is_busy);
-    assert(orders == (slot->is_taken && !slot->is_busy));
-    assert(times_freed == 0 || (times_freed == 1 && !slot->is_taken));
-}
-
-static void queue_assert_orders(const struct js_slave_queue *queue)
-{
-    assert(queue->order_count <= queue->ring_size);
-    assert(queue->handed_count <= queue->order_count);
-    assert(queue->slot_count > 0 || queue->handed_count == 0);
-    for (unsigned i = 0; i < queue->order_count; i++) {
-        const struct js_slave_order *order = js_slave_queue_order(queue, i);
-        assert(order->is_handed == (i < queue->handed_count));
-        assert(!order->is_handed || order->wire.kind == JS_JOB_COMMAND);
-    }
-}
-
 void js_slave_queue_assert_invariants(const struct js_slave_queue *queue)
 {
     uint32_t busy = 0, simulated = 0;
     unsigned with_slot = 0, freed = 0;
     for (uint32_t i = 0; i < queue->slot_count; i++) {
-        unsigned orders = queue_count_orders_of(queue, i);
-        unsigned times_freed = queue_count_freed(queue, i);
-        queue_assert_slot(&queue->slots[i], orders, times_freed);
-        busy += queue->slots[i].is_busy;
-        simulated += queue->slots[i].is_simulated;
+        const struct js_slave_slot *slot = &queue->slots[i];
+        unsigned orders = queue_count_orders_of(queue, i), times_freed = 0;
+        for (uint32_t k = 0; k < queue->freed_count; k++)
+            times_freed += queue->freed[k] == i;
+        JS_INVARIANT(!slot->is_busy || slot->is_taken);
+        JS_INVARIANT(!slot->is_simulated || slot->is_busy);
+        JS_INVARIANT(orders == (slot->is_taken && !slot->is_busy));
+        JS_INVARIANT(times_freed == 0 || (times_freed == 1 && !slot->is_taken));
+        busy += slot->is_busy;
+        simulated += slot->is_simulated;
         with_slot += orders;
         freed += times_freed;
     }
-    assert(busy == queue->busy_count);
-    assert(simulated == queue->simulated_count);
-    assert(freed == queue->freed_count);
     unsigned waiting = queue_count_orders_of(queue, JS_SCHEDULER_SLOT_NEXT);
-    assert(with_slot + waiting == queue->order_count);
-    assert(waiting == 0 || queue->freed_count == 0);
-    queue_assert_orders(queue);
+    JS_INVARIANT(busy == queue->busy_count);
+    JS_INVARIANT(simulated == queue->simulated_count);
+    JS_INVARIANT(freed == queue->freed_count);
+    JS_INVARIANT(with_slot + waiting == queue->order_count);
+    JS_INVARIANT(waiting == 0 || queue->freed_count == 0);
+    JS_INVARIANT(queue->order_count <= queue->ring_size);
+    JS_INVARIANT(queue->handed_count <= queue->order_count);
+    JS_INVARIANT(queue->slot_count > 0 || queue->handed_count == 0);
+    for (unsigned i = 0; i < queue->order_count; i++) {
+        const struct js_slave_order *order = js_slave_queue_order(queue, i);
+        JS_INVARIANT(order->is_handed == (i < queue->handed_count));
+        JS_INVARIANT(!order->is_handed || order->wire.kind == JS_JOB_COMMAND);
+    }
 }

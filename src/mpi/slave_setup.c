@@ -3,6 +3,8 @@
 #include "base/launchenv.h"
 #include "node/memory.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,41 +26,10 @@ static const char *slave_setup_value_of(const char *const *environ,
     return NULL;
 }
 
-static int name_gpu(struct js_buf *name, uint32_t number)
-{
-    name->len = 0;
-    return js_buf_printf(name, "%u", number);
-}
-
-/* Adds this many GPUs, whatever the machine shows. Their place is unknown. */
-static int pretend_gpus(struct js_resources *resources, uint32_t count)
-{
-    struct js_buf name = JS_BUF_INIT;
-    int rc = 0;
-    for (uint32_t i = 0; rc == 0 && i < count; i++) {
-        rc = name_gpu(&name, i);
-        if (rc == 0)
-            rc = js_resources_add_gpu(resources, js_buf_string(&name),
-                                      UINT16_MAX);
-    }
-    js_buf_release(&name);
-    return rc;
-}
-
-/* The NUMA node of the GPU with that name among those found, or UINT16_MAX. */
-static uint16_t slave_setup_numa_of(const struct js_resources *found,
-                                    const char *name)
-{
-    for (uint32_t i = 0; i < found->gpu_count; i++) {
-        if (strcmp(found->gpus[i].name, name) == 0)
-            return found->gpus[i].numa;
-    }
-    return UINT16_MAX;
-}
-
 /* Adds the GPUs that the batch system has given us: "0,2", or names of the
- * driver's. */
-static int take_visible(struct js_resources *resources, const char *visible)
+ * driver's. Those that are found on this machine have a place. */
+static int slave_setup_take_visible(struct js_resources *resources,
+                                    const char *visible)
 {
     struct js_resources found = *resources;
     int rc = 0;
@@ -66,49 +37,46 @@ static int take_visible(struct js_resources *resources, const char *visible)
     resources->gpu_count = 0;
     while (rc == 0 && *visible) {
         char name[JS_GPU_NAME_SIZE] = "";
+        uint16_t numa = UINT16_MAX;
         size_t len = strcspn(visible, ",");
         if (len > 0 && len < sizeof(name))
             memcpy(name, visible, len);
-        /* Slurm writes this if there are none. */
-        if (name[0] && strcmp(name, "NoDevFiles") != 0) {
-            rc = js_resources_add_gpu(resources, name,
-                                      slave_setup_numa_of(&found, name));
+        for (uint32_t i = 0; i < found.gpu_count; i++) {
+            if (strcmp(found.gpus[i].name, name) == 0)
+                numa = found.gpus[i].numa;
         }
+        /* Slurm writes this if there are none. */
+        if (name[0] && strcmp(name, "NoDevFiles") != 0)
+            rc = js_resources_add_gpu(resources, name, numa);
         visible += len + (visible[len] == ',');
     }
     free(found.gpus);
     return rc;
 }
 
-static int find_gpus(struct js_resources *resources, uint32_t wanted,
-                     const char *const *environ)
+static int slave_setup_find_gpus(struct js_resources *resources,
+                                 uint32_t wanted, const char *const *environ)
 {
     const char *visible = slave_setup_value_of(environ, "CUDA_VISIBLE_DEVICES");
+    int rc = 0;
     if (!visible)
         visible = slave_setup_value_of(environ, "ROCR_VISIBLE_DEVICES");
     if (wanted == JS_WIRE_GPUS_FOUND)
-        return visible ? take_visible(resources, visible) : 0;
+        return visible ? slave_setup_take_visible(resources, visible) : 0;
+    /* The user's number counts, whatever the machine shows. Nothing is known of
+     * the place of these GPUs. */
     free(resources->gpus);
     resources->gpus = NULL;
     resources->gpu_count = 0;
-    return pretend_gpus(resources, wanted);
+    for (uint32_t i = 0; rc == 0 && i < wanted; i++) {
+        char name[JS_GPU_NAME_SIZE];
+        snprintf(name, sizeof(name), "%" PRIu32, i);
+        rc = js_resources_add_gpu(resources, name, UINT16_MAX);
+    }
+    return rc;
 }
 
 /* ---------------------------------------------------------------- cores */
-
-static int share_slot(struct js_slave_setup_share *share, uint32_t slot,
-                      const struct js_topo *topo, const struct js_cpuset *part,
-                      const struct js_wire_setup *setup, struct js_err *err)
-{
-    struct js_cpuset run, core;
-    if (js_topo_part(topo, part, share->slots, slot, &run, err) < 0 ||
-        js_topo_first_core(topo, &run, &core, err) < 0)
-        return -1;
-    share->homes[slot] = js_resources_find(&share->resources, &core);
-    share->slot_cpus[slot] = setup->settings.bind ? core : setup->node_cpus;
-    js_cpuset_unite(&share->home, &share->slot_cpus[slot]);
-    return 0;
-}
 
 /* The number of slots of all slaves of this node; 0: one for each core. */
 static unsigned slave_setup_count_slots(const struct js_wire_setup *setup)
@@ -117,29 +85,12 @@ static unsigned slave_setup_count_slots(const struct js_wire_setup *setup)
     return slots < JS_CPUS_MAX ? (unsigned)slots : JS_CPUS_MAX;
 }
 
-/* Finds the cores for jobs. If CPU time is limited, there are only as many as
- * the limit allows, but at least one for each slot that was requested, or for
- * each slave. */
-static void find_job_cpus(const struct js_topo *topo,
-                          const struct js_wire_setup *setup,
-                          struct js_cpuset *ret)
-{
-    unsigned most = setup->quota_cores;
-    if (most < setup->slaves)
-        most = setup->slaves;
-    if (most < slave_setup_count_slots(setup))
-        most = slave_setup_count_slots(setup);
-    if (setup->quota_cores == 0)
-        *ret = setup->node_cpus;
-    else
-        js_topo_prefer(topo, &setup->node_cpus, &setup->held, most, ret);
-}
-
 /* Finds the cores among which slots are spread: those that no other run holds
  * if they are enough, else also as many of the others as needed. */
-static void find_home_cores(const struct js_topo *topo,
-                            const struct js_wire_setup *setup,
-                            const struct js_cpuset *cpus, struct js_cpuset *ret)
+static void slave_setup_find_homes(const struct js_topo *topo,
+                                   const struct js_wire_setup *setup,
+                                   const struct js_cpuset *cpus,
+                                   struct js_cpuset *ret)
 {
     unsigned slots = slave_setup_count_slots(setup);
     unsigned all = js_topo_cores(topo, cpus);
@@ -159,30 +110,32 @@ static void find_home_cores(const struct js_topo *topo,
 
 /* Marks the cores that belong to others: those that other runs hold, unless
  * slots are on them. */
-static void lend_cores(struct js_resources *resources,
-                       const struct js_wire_setup *setup,
-                       const struct js_cpuset *home_cores)
+static void slave_setup_lend_cores(struct js_resources *resources,
+                                   const struct js_wire_setup *setup,
+                                   const struct js_cpuset *home_cores)
 {
     struct js_cpuset others;
+    if (!setup->settings.bind)
+        return;
     js_cpuset_clear(&others);
     for (unsigned cpu = 0; cpu < JS_CPUS_MAX; cpu++) {
         if (js_cpuset_has(&setup->held, cpu) && !js_cpuset_has(home_cores, cpu))
             js_cpuset_add(&others, cpu);
     }
-    if (setup->settings.bind)
-        js_resources_lend(resources, &others);
+    js_resources_lend(resources, &others);
 }
 
 /* Every slave computes the shares of all slaves of its node, in the same way,
  * and takes its own. So they agree without a message. */
-static int share_cores(struct js_slave_setup_share *share,
-                       const struct js_topo *topo,
-                       const struct js_wire_setup *setup,
-                       const struct js_cpuset *cpus, struct js_err *err)
+static int slave_setup_share_cores(struct js_slave_setup_share *share,
+                                   const struct js_topo *topo,
+                                   const struct js_wire_setup *setup,
+                                   const struct js_cpuset *cpus,
+                                   struct js_err *err)
 {
     struct js_cpuset cores, part;
-    find_home_cores(topo, setup, cpus, &cores);
-    lend_cores(&share->resources, setup, &cores);
+    slave_setup_find_homes(topo, setup, cpus, &cores);
+    slave_setup_lend_cores(&share->resources, setup, &cores);
     if (js_topo_part(topo, &cores, setup->slaves, setup->index, &part, err) < 0)
         return -1;
     share->slots = setup->slots ? setup->slots : js_topo_cores(topo, &part);
@@ -191,8 +144,13 @@ static int share_cores(struct js_slave_setup_share *share,
     if (!share->slot_cpus || !share->homes)
         return js_slave_setup_no_memory(err);
     for (uint32_t i = 0; i < share->slots; i++) {
-        if (share_slot(share, i, topo, &part, setup, err) < 0)
+        struct js_cpuset run, core;
+        if (js_topo_part(topo, &part, share->slots, i, &run, err) < 0 ||
+            js_topo_first_core(topo, &run, &core, err) < 0)
             return -1;
+        share->homes[i] = js_resources_find(&share->resources, &core);
+        share->slot_cpus[i] = setup->settings.bind ? core : setup->node_cpus;
+        js_cpuset_unite(&share->home, &share->slot_cpus[i]);
     }
     return 0;
 }
@@ -205,8 +163,9 @@ int js_slave_setup_resources(const struct js_topo *topo,
     if (js_topo_equipment(topo, cpus, ret, err) < 0)
         return -1;
     ret->mem_bytes = js_memory_limit_bytes("");
-    return find_gpus(ret, gpus, environ) < 0 ? js_slave_setup_no_memory(err)
-                                             : 0;
+    return slave_setup_find_gpus(ret, gpus, environ) < 0
+               ? js_slave_setup_no_memory(err)
+               : 0;
 }
 
 int js_slave_setup_share_init(struct js_slave_setup_share *ret,
@@ -214,13 +173,21 @@ int js_slave_setup_share_init(struct js_slave_setup_share *ret,
                               const struct js_wire_setup *setup,
                               const char *const *environ, struct js_err *err)
 {
-    struct js_cpuset cpus;
+    struct js_cpuset cpus = setup->node_cpus;
+    unsigned most = setup->quota_cores;
     memset(ret, 0, sizeof(*ret));
-    find_job_cpus(topo, setup, &cpus);
+    /* If CPU time is limited, jobs have only as many cores as the limit allows,
+     * but at least one for each slot that was requested, or for each slave. */
+    if (most < setup->slaves)
+        most = setup->slaves;
+    if (most < slave_setup_count_slots(setup))
+        most = slave_setup_count_slots(setup);
+    if (setup->quota_cores > 0)
+        js_topo_prefer(topo, &setup->node_cpus, &setup->held, most, &cpus);
     if (js_slave_setup_resources(topo, &cpus, setup->gpus, environ,
                                  &ret->resources, err) < 0)
         return -1;
-    return share_cores(ret, topo, setup, &cpus, err);
+    return slave_setup_share_cores(ret, topo, setup, &cpus, err);
 }
 
 void js_slave_setup_share_release(struct js_slave_setup_share *share)

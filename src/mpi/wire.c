@@ -29,7 +29,7 @@ const char *js_tag_name(int tag)
     return tag > 0 && tag < JS_TAG_COUNT ? tag_names[tag] : "?";
 }
 
-static int bad_message(void)
+static int wire_bad_message(void)
 {
     errno = EBADMSG;
     return -1;
@@ -65,12 +65,12 @@ int js_wire_job_check(const struct js_wire_job *wire)
     if (!is_known || !is_slot || wire->text_len > JS_WIRE_TEXT_MAX ||
         fronts > wire->text_len || wire->inline_max > JS_WIRE_INLINE ||
         wire->duration_ns < 0 || wire->timeout_ns < 0 || wire->cores == 0)
-        return bad_message();
+        return wire_bad_message();
     return 0;
 }
 
 /* Returns the next of the strings, which must end before `end`; or NULL. */
-static const char *next_string(const char **at, const char *end)
+static const char *wire_next_string(const char **at, const char *end)
 {
     const char *text = *at;
     const char *nul = memchr(text, '\0', (size_t)(end - text));
@@ -78,19 +78,6 @@ static const char *next_string(const char **at, const char *end)
         return NULL;
     *at = nul + 1;
     return text;
-}
-
-/* Three strings: a list of CPUs, one of GPUs and one of hosts. */
-static int read_allocation(const char *bytes, size_t len,
-                           struct js_wire_text *ret)
-{
-    const char *end = bytes + len;
-    const char *cpus = next_string(&bytes, end);
-    ret->gpus = cpus ? next_string(&bytes, end) : NULL;
-    ret->hosts = ret->gpus ? next_string(&bytes, end) : NULL;
-    if (!ret->hosts || bytes != end || js_cpuset_parse(cpus, &ret->cpus) < 0)
-        return bad_message();
-    return 0;
 }
 
 int js_wire_job_text(const struct js_wire_job *wire, const char *text,
@@ -105,10 +92,17 @@ int js_wire_job_text(const struct js_wire_job *wire, const char *text,
         wire->text_len - wire->allocation_len - wire->details_len;
     /* The command becomes a C string, which a NUL would cut off. */
     if (memchr(ret->command, '\0', ret->command_len))
-        return bad_message();
-    return ret->has_allocation
-               ? read_allocation(text, wire->allocation_len, ret)
-               : 0;
+        return wire_bad_message();
+    if (!ret->has_allocation)
+        return 0;
+    /* Three strings: a list of CPUs, one of GPUs and one of hosts. */
+    const char *end = text + wire->allocation_len;
+    const char *cpus = wire_next_string(&text, end);
+    ret->gpus = cpus ? wire_next_string(&text, end) : NULL;
+    ret->hosts = ret->gpus ? wire_next_string(&text, end) : NULL;
+    if (!ret->hosts || text != end || js_cpuset_parse(cpus, &ret->cpus) < 0)
+        return wire_bad_message();
+    return 0;
 }
 
 /* The fixed part of a job, which js_wire_pack_job() writes before the text. */
@@ -158,19 +152,20 @@ int js_wire_unpack_job(struct js_cursor *cursor, struct js_wire_job *ret,
     ret->inline_max = js_unpack_u32(cursor);
     ret->slot = js_unpack_u32(cursor);
     *ret_text = js_unpack_raw(cursor, ret->text_len);
-    return cursor->bad ? bad_message() : js_wire_job_check(ret);
+    return cursor->bad ? wire_bad_message() : js_wire_job_check(ret);
 }
 
 /* Makes one result of a chain of pack calls joined by ||, each of which returns
  * 0 or -1. The chain stops at the first failure. */
-static int all_packed(bool failed)
+static int wire_all_packed(bool failed)
 {
     return failed ? -1 : 0;
 }
 
 /* Unpacks a message that consists of these fields and nothing else. */
-static int unpack_all(const void *bytes, size_t len,
-                      const struct js_field *fields, size_t count, void *ret)
+static int wire_unpack_all(const void *bytes, size_t len,
+                           const struct js_field *fields, size_t count,
+                           void *ret)
 {
     struct js_cursor cursor = js_cursor_of(bytes, len);
     js_fields_unpack(&cursor, fields, count, ret);
@@ -202,7 +197,7 @@ static const struct js_field node_fields[] = {
 
 int js_wire_pack_hello(struct js_buf *buf, const struct js_wire_hello *hello)
 {
-    return all_packed(
+    return wire_all_packed(
         js_pack_u32(buf, HELLO_MAGIC) || js_pack_u32(buf, hello->version) ||
         js_fields_pack(buf, JS_FIELDS(node_fields), &hello->node) ||
         js_fields_pack(buf, JS_FIELDS(processes_fields), &hello->processes));
@@ -214,7 +209,7 @@ int js_wire_unpack_hello(const void *bytes, size_t len,
     struct js_cursor cursor = js_cursor_of(bytes, len);
     memset(ret, 0, sizeof(*ret));
     if (js_unpack_u32(&cursor) != HELLO_MAGIC)
-        return bad_message();
+        return wire_bad_message();
     ret->version = js_unpack_u32(&cursor);
     /* What another version sends after this is unknown. */
     if (!cursor.bad && ret->version != JS_WIRE_VERSION)
@@ -239,9 +234,10 @@ static const struct js_field setup_fields[] = {
 
 int js_wire_pack_setup(struct js_buf *buf, const struct js_wire_setup *setup)
 {
-    return all_packed(js_fields_pack(buf, JS_FIELDS(setup_fields), setup) ||
-                      js_settings_pack(buf, &setup->settings) ||
-                      js_pack_bytes(buf, setup->environ, setup->environ_len));
+    return wire_all_packed(
+        js_fields_pack(buf, JS_FIELDS(setup_fields), setup) ||
+        js_settings_pack(buf, &setup->settings) ||
+        js_pack_bytes(buf, setup->environ, setup->environ_len));
 }
 
 int js_wire_unpack_setup(const void *bytes, size_t len,
@@ -259,21 +255,14 @@ int js_wire_unpack_setup(const void *bytes, size_t len,
         ret->gpus <= JS_GPUS_MAX || ret->gpus == JS_WIRE_GPUS_FOUND;
     if (ret->slots > JS_CPUS_MAX || ret->index >= ret->slaves ||
         !is_terminated || !is_counted)
-        return bad_message();
+        return wire_bad_message();
     return 0;
 }
 
 /* ---------------------------------------------------------------- READY */
 
-static int pack_homes(struct js_buf *buf, const struct js_wire_ready *ready)
-{
-    int rc = js_pack_u32(buf, ready->slots);
-    for (uint32_t i = 0; rc == 0 && i < ready->slots; i++)
-        rc = js_pack_u32(buf, ready->homes[i]);
-    return rc;
-}
-
-static void unpack_homes(struct js_cursor *cursor, struct js_wire_ready *ret)
+static void wire_unpack_homes(struct js_cursor *cursor,
+                              struct js_wire_ready *ret)
 {
     ret->slots = js_unpack_u32(cursor);
     if (ret->slots > JS_CPUS_MAX)
@@ -294,9 +283,12 @@ static const struct js_field ready_fields[] = {
 
 int js_wire_pack_ready(struct js_buf *buf, const struct js_wire_ready *ready)
 {
-    return all_packed(pack_homes(buf, ready) ||
-                      js_fields_pack(buf, JS_FIELDS(ready_fields), ready) ||
-                      js_resources_pack(buf, &ready->resources));
+    int rc = js_pack_u32(buf, ready->slots);
+    for (uint32_t i = 0; rc == 0 && i < ready->slots; i++)
+        rc = js_pack_u32(buf, ready->homes[i]);
+    return wire_all_packed(
+        rc < 0 || js_fields_pack(buf, JS_FIELDS(ready_fields), ready) ||
+        js_resources_pack(buf, &ready->resources));
 }
 
 int js_wire_unpack_ready(const void *bytes, size_t len,
@@ -304,14 +296,14 @@ int js_wire_unpack_ready(const void *bytes, size_t len,
 {
     struct js_cursor cursor = js_cursor_of(bytes, len);
     memset(ret, 0, sizeof(*ret));
-    unpack_homes(&cursor, ret);
+    wire_unpack_homes(&cursor, ret);
     js_fields_unpack(&cursor, JS_FIELDS(ready_fields), ret);
     js_resources_unpack(&cursor, &ret->resources);
     bool is_useless = ret->slots == 0 && !ret->error[0];
     if (js_cursor_end(&cursor) == 0 && !is_useless)
         return 0;
     js_wire_release_ready(ret);
-    return bad_message();
+    return wire_bad_message();
 }
 
 void js_wire_release_ready(struct js_wire_ready *ready)
@@ -336,19 +328,19 @@ int js_wire_pack_ack(struct js_buf *buf, const struct js_wire_ack *ack)
 
 int js_wire_unpack_ack(const void *bytes, size_t len, struct js_wire_ack *ret)
 {
-    return unpack_all(bytes, len, JS_FIELDS(ack_fields), ret);
+    return wire_unpack_all(bytes, len, JS_FIELDS(ack_fields), ret);
 }
 
 /* ---------------------------------------------------------------- DONE */
 
 int js_wire_pack_done(struct js_buf *buf, const struct js_wire_done *done)
 {
-    return all_packed(js_pack_u64(buf, done->ticket) ||
-                      js_pack_u64(buf, done->jobs) ||
-                      js_outcome_pack(buf, &done->outcome) ||
-                      js_pack_u8(buf, done->captured) ||
-                      js_pack_u8(buf, done->inlined != NULL) ||
-                      js_pack_bytes(buf, done->inlined, done->inlined_len));
+    return wire_all_packed(
+        js_pack_u64(buf, done->ticket) || js_pack_u64(buf, done->jobs) ||
+        js_outcome_pack(buf, &done->outcome) ||
+        js_pack_u8(buf, done->captured) ||
+        js_pack_u8(buf, done->inlined != NULL) ||
+        js_pack_bytes(buf, done->inlined, done->inlined_len));
 }
 
 int js_wire_unpack_done(struct js_cursor *cursor, struct js_wire_done *ret)
@@ -360,12 +352,12 @@ int js_wire_unpack_done(struct js_cursor *cursor, struct js_wire_done *ret)
     bool has_inlined = js_unpack_u8(cursor);
     ret->inlined = js_unpack_bytes(cursor, &ret->inlined_len);
     if (cursor->bad)
-        return bad_message();
+        return wire_bad_message();
     const struct js_outcome *outcome = &ret->outcome;
     if (has_inlined &&
         (outcome->out_bytes > ret->inlined_len ||
          outcome->err_bytes != ret->inlined_len - outcome->out_bytes))
-        return bad_message();
+        return wire_bad_message();
     if (!has_inlined)
         ret->inlined = NULL;
     return 0;
@@ -389,8 +381,9 @@ int js_wire_unpack_returned(const void *bytes, size_t len,
     ret->is_answer = js_unpack_u8(&cursor);
     ret->tickets = cursor.at;
     ret->count = cursor.left / sizeof(uint64_t);
-    return cursor.bad || cursor.left % sizeof(uint64_t) != 0 ? bad_message()
-                                                             : 0;
+    return cursor.bad || cursor.left % sizeof(uint64_t) != 0
+               ? wire_bad_message()
+               : 0;
 }
 
 uint64_t js_wire_returned_ticket(const struct js_wire_returned *returned,
@@ -418,9 +411,10 @@ int js_wire_pack_fetch(struct js_buf *buf, const struct js_wire_fetch *fetch)
 int js_wire_unpack_fetch(const void *bytes, size_t len,
                          struct js_wire_fetch *ret)
 {
-    if (unpack_all(bytes, len, JS_FIELDS(fetch_fields), ret) < 0)
+    if (wire_unpack_all(bytes, len, JS_FIELDS(fetch_fields), ret) < 0)
         return -1;
-    return ret->stream > 1 || ret->length > JS_WIRE_CHUNK ? bad_message() : 0;
+    return ret->stream > 1 || ret->length > JS_WIRE_CHUNK ? wire_bad_message()
+                                                          : 0;
 }
 
 static const struct js_field output_fields[] = {
@@ -432,8 +426,9 @@ static const struct js_field output_fields[] = {
 
 int js_wire_pack_output(struct js_buf *buf, const struct js_wire_output *output)
 {
-    return all_packed(js_fields_pack(buf, JS_FIELDS(output_fields), output) ||
-                      js_pack_bytes(buf, output->bytes, output->len));
+    return wire_all_packed(
+        js_fields_pack(buf, JS_FIELDS(output_fields), output) ||
+        js_pack_bytes(buf, output->bytes, output->len));
 }
 
 int js_wire_unpack_output(const void *bytes, size_t len,
@@ -444,7 +439,7 @@ int js_wire_unpack_output(const void *bytes, size_t len,
     ret->bytes = js_unpack_bytes(&cursor, &ret->len);
     if (js_cursor_end(&cursor) < 0)
         return -1;
-    return ret->stream > 1 ? bad_message() : 0;
+    return ret->stream > 1 ? wire_bad_message() : 0;
 }
 
 /* ------------------------------------------------------- killed runs */
@@ -458,7 +453,7 @@ int js_wire_pack_processes(struct js_buf *buf,
 int js_wire_unpack_processes(const void *bytes, size_t len,
                              struct js_process_pair *ret)
 {
-    return unpack_all(bytes, len, JS_FIELDS(processes_fields), ret);
+    return wire_unpack_all(bytes, len, JS_FIELDS(processes_fields), ret);
 }
 
 static const struct js_field dead_run_fields[] = {
@@ -487,10 +482,8 @@ int js_wire_unpack_clear(const void *bytes, size_t len,
     enum { RUN_BYTES = 3 * sizeof(uint64_t) };
     struct js_cursor cursor = js_cursor_of(bytes, len);
     *ret = (struct js_wire_clear){.count = js_unpack_u32(&cursor)};
-    if (cursor.bad || cursor.left / RUN_BYTES < ret->count) {
-        errno = EBADMSG;
-        return -1;
-    }
+    if (cursor.bad || cursor.left / RUN_BYTES < ret->count)
+        return wire_bad_message();
     ret->runs = calloc(ret->count + 1, sizeof(*ret->runs));
     if (!ret->runs)
         return -1;
@@ -512,7 +505,7 @@ int js_wire_pack_cleared(struct js_buf *buf,
 int js_wire_unpack_cleared(const void *bytes, size_t len,
                            struct js_wire_cleared *ret)
 {
-    return unpack_all(bytes, len, JS_FIELDS(cleared_fields), ret);
+    return wire_unpack_all(bytes, len, JS_FIELDS(cleared_fields), ret);
 }
 
 int js_wire_pack_number(struct js_buf *buf, uint64_t number)
