@@ -69,8 +69,8 @@ left_are_gone() {
     for pid in "${pids[@]}"; do
         wait_until "$PATIENCE" is_gone "$pid"
     done
-    wait_until "$PATIENCE" has_lines err 1 'slave 1 .*killed.*there is a new one'
-    wait_until "$PATIENCE" has_lines err 1 'slave 2 .*killed.*there is a new one'
+    wait_until "$PATIENCE" has_lines err 1 'slave 1 .*killed.*another process was started'
+    wait_until "$PATIENCE" has_lines err 1 'slave 2 .*killed.*another process was started'
     kill -TERM "$(mpirun_pid)"
     farm_end
     left_are_gone
