@@ -510,7 +510,8 @@ int js_master_turn(struct js_master *master, struct js_err *err)
     /* Ended jobs are written, recorded and reported, in this order. */
     js_delivery_step(master->delivery);
     if (js_recorder_notes_begun(recorder))
-        js_scheduler_tell_begun(master->scheduler, master_record_begun, master);
+        js_scheduler_report_begun(master->scheduler, master_record_begun,
+                                  master);
     enum js_stop_request asked =
         config->stop_request(config->request_arg, master->now_ns);
     bool is_on_record = js_recorder_commit(recorder, master->now_ns);

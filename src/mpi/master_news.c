@@ -100,7 +100,7 @@ static int master_take_end(struct js_master *master, unsigned slave,
         done->outcome.cause = JS_STOP_REASON_STOPPED;
         is_loss = false;
     }
-    enum js_scheduler_verdict verdict = js_scheduler_ended(
+    enum js_scheduler_follow_up verdict = js_scheduler_ended(
         master->scheduler, slave, done->ticket, &done->outcome, &job);
     if (verdict == JS_SCHEDULER_STALE)
         return 0; /* its job was given to another slave */

@@ -53,7 +53,7 @@ struct js_assignment {
     struct js_allocation allocation; /* rank 0: none yet, because the job was
                                         given ahead of time */
     enum js_node_loss node_loss;
-    bool is_reported; /* js_scheduler_tell_begun() has reported the job */
+    bool is_reported; /* js_scheduler_report_begun() has reported the job */
     bool is_alone;    /* its slave was empty and gets nothing else */
     int64_t begun_ns; /* when it got its allocation */
 };

@@ -130,23 +130,18 @@ bool js_scheduler_wants_jobs(const struct js_scheduler *scheduler)
 
 /* ------------------------------------------------- what the graph says */
 
-/* Finds the next job that will never run. */
-static bool scheduler_next_skipped(struct js_scheduler *scheduler,
+/* Finds the next job that is handed back without a run: the graph skips it, or
+ * it has been lost too often. */
+static bool scheduler_next_not_run(struct js_scheduler *scheduler,
                                    struct js_scheduler_decision *ret)
 {
-    uint64_t id;
-    if (!scheduler->graph ||
-        !(id = js_graph_next_skipped(scheduler->graph, &ret->parent)))
-        return false;
-    ret->skipped = js_held_take(&scheduler->held, id);
-    ret->step = JS_SCHEDULER_SKIP;
-    return ret->skipped != NULL;
-}
-
-/* Finds the next job that has been lost too often. */
-static bool scheduler_next_fallen(struct js_scheduler *scheduler,
-                                  struct js_scheduler_decision *ret)
-{
+    uint64_t seq = scheduler->graph
+                       ? js_graph_next_skipped(scheduler->graph, &ret->parent)
+                       : 0;
+    if (seq > 0 && (ret->skipped = js_held_take(&scheduler->held, seq))) {
+        ret->step = JS_SCHEDULER_SKIP;
+        return true;
+    }
     if (!scheduler->fallen.head)
         return false;
     ret->skipped = js_job_queue_pop(&scheduler->fallen);
@@ -172,18 +167,14 @@ static int scheduler_take_ready(struct js_scheduler *scheduler)
 
 /* ------------------------------------------------- rounds */
 
-/* Each kind of job costs a look at every search; more of one kind only
- * memory. */
-static bool scheduler_is_full(const struct js_scheduler *scheduler)
-{
-    return scheduler->dispatched.lane_count >= JS_SCHEDULER_KINDS ||
-           scheduler->dispatched.count >= JS_SCHEDULER_HELD_MAX;
-}
-
 /* If a round may begin, opens its jobs. True if it may. */
 static bool scheduler_open_round(struct js_scheduler *scheduler)
 {
-    if (scheduler->ready.count == 0 || scheduler_is_full(scheduler) ||
+    /* Each kind of job costs a look at every search; more of one kind only
+     * memory. */
+    if (scheduler->ready.count == 0 ||
+        scheduler->dispatched.lane_count >= JS_SCHEDULER_KINDS ||
+        scheduler->dispatched.count >= JS_SCHEDULER_HELD_MAX ||
         !js_backlog_find_room(&scheduler->backlog, 0))
         return false;
     if (scheduler->config.barrier &&
@@ -196,6 +187,8 @@ static bool scheduler_open_round(struct js_scheduler *scheduler)
     return true;
 }
 
+/* A new kind of job may fit where the others do not, so the scheduler is no
+ * longer settled. */
 static struct js_scheduler_decision
 scheduler_dispatch(struct js_scheduler *scheduler)
 {
@@ -241,6 +234,7 @@ scheduler_assign(struct js_scheduler *scheduler, struct js_backlog_slave *slave,
         .allocation = has_slot ? &own->allocation : NULL};
 }
 
+/* The only slave that is left cannot be avoided. */
 static unsigned scheduler_whom_to_avoid(const struct js_scheduler *scheduler,
                                         const struct js_job *job)
 {
@@ -265,6 +259,8 @@ static void scheduler_unreserve(struct js_scheduler *scheduler)
 static void scheduler_reserve(struct js_scheduler *scheduler,
                               const struct js_job *job)
 {
+    /* A slave is being emptied for a job that must run alone. A reservation
+     * might need what that job is to get, and neither would begin. */
     if (scheduler->backlog.cleared)
         return;
     if (js_allocator_has_reservation(scheduler->allocator)) {
@@ -296,23 +292,6 @@ static int scheduler_place_alone(struct js_scheduler *scheduler,
     return 0;
 }
 
-/* Finds any free slot, or a place ahead of time. Returns 1 or 0. */
-static int scheduler_place_plain(struct js_scheduler *scheduler,
-                                 const struct js_job *job,
-                                 struct js_lanes_look *look,
-                                 struct js_backlog_slave **ret_slave,
-                                 struct js_allocation *ret)
-{
-    if (look->is_plain)
-        return 0;
-    unsigned avoid = scheduler_whom_to_avoid(scheduler, job);
-    *ret_slave = js_backlog_find_room(&scheduler->backlog, avoid);
-    look->is_plain = !*ret_slave && avoid == 0;
-    if (*ret_slave)
-        js_allocator_take_slot(scheduler->allocator, (*ret_slave)->number, ret);
-    return *ret_slave != NULL;
-}
-
 /* Finds an allocation for a job that needs more than a slot: 1, 0 or -1. */
 static int scheduler_place_wide(struct js_scheduler *scheduler,
                                 const struct js_job *job,
@@ -322,6 +301,8 @@ static int scheduler_place_wide(struct js_scheduler *scheduler,
     struct js_backlog *backlog = &scheduler->backlog;
     bool is_reserved_for = scheduler_is_reserved_for(scheduler, job);
     int rc = 0;
+    /* A suspect prefers an empty slave, but does not wait for one: perhaps no
+     * empty slave has room for it. */
     if (js_job_is_suspect(job))
         rc = js_allocator_take(scheduler->allocator, &job->request, 0,
                                js_backlog_is_empty, backlog, ret);
@@ -352,8 +333,19 @@ static int scheduler_find_place(struct js_scheduler *scheduler,
                                 struct js_allocation *ret)
 {
     memset(ret, 0, sizeof(*ret));
-    if (!js_job_is_constrained(job))
-        return scheduler_place_plain(scheduler, job, look, ret_slave, ret);
+    if (!js_job_is_constrained(job)) {
+        if (look->is_plain)
+            return 0;
+        unsigned avoid = scheduler_whom_to_avoid(scheduler, job);
+        *ret_slave = js_backlog_find_room(&scheduler->backlog, avoid);
+        look->is_plain = !*ret_slave && avoid == 0;
+        /* If no slot is free, there is room ahead of time: then the job gets
+         * its allocation when it begins. */
+        if (*ret_slave)
+            js_allocator_take_slot(scheduler->allocator, (*ret_slave)->number,
+                                   ret);
+        return *ret_slave != NULL;
+    }
     int rc = js_job_is_plain(job)
                  ? scheduler_place_alone(scheduler, ret)
                  : scheduler_place_wide(scheduler, job, look, ret);
@@ -374,6 +366,7 @@ static bool scheduler_is_in_time(const struct js_scheduler *scheduler,
     if (scheduler->left_ns <= 0 || timeout_ns > scheduler->left_ns ||
         job->expected_ns > scheduler->left_ns)
         return false;
+    /* Of a job about which nothing is known, the others are the best guess. */
     bool is_known = timeout_ns > 0 || job->expected_ns >= 0;
     return is_known || scheduler->backlog.run_ns <= scheduler->left_ns;
 }
@@ -519,8 +512,9 @@ struct js_scheduler_decision js_scheduler_next(struct js_scheduler *scheduler)
     }
 #endif
     struct js_scheduler_decision next = {.step = JS_SCHEDULER_NOTHING};
-    if (scheduler_next_skipped(scheduler, &next) ||
-        scheduler_next_fallen(scheduler, &next))
+    /* What never runs goes first, and even when the run has been stopped: it
+     * must be on record, and may hold up others. */
+    if (scheduler_next_not_run(scheduler, &next))
         return next;
     if (scheduler_take_ready(scheduler) < 0)
         return (struct js_scheduler_decision){.step = JS_SCHEDULER_NO_MEMORY};
@@ -538,6 +532,8 @@ struct js_scheduler_decision js_scheduler_next(struct js_scheduler *scheduler)
         return next;
     if (scheduler_open_round(scheduler))
         return scheduler_dispatch(scheduler);
+    /* Only an input can change anything now. The recall comes last, because it
+     * changes a slave's level and so unsettles the scheduler again. */
     scheduler->is_settled = true;
     scheduler->backlog.has_changed = false;
     return scheduler_recall(scheduler);
@@ -581,7 +577,10 @@ static bool job_add_loss(struct js_job *job, bool was_alone)
     return is_last;
 }
 
-static enum js_scheduler_verdict
+/* The order of the rules matters: a loss with a slave says nothing about the
+ * job, nor does a stop; then a cut output is forgiven a few times; what is left
+ * is a failure, which counts once the retries are used up. */
+static enum js_scheduler_follow_up
 scheduler_judge(struct js_scheduler *scheduler, struct js_job *job,
                 unsigned number, const struct js_outcome *outcome,
                 const struct js_assignment *ended)
@@ -614,10 +613,10 @@ void js_scheduler_finished(struct js_scheduler *scheduler,
     scheduler->is_settled = false;
 }
 
-enum js_scheduler_verdict js_scheduler_ended(struct js_scheduler *scheduler,
-                                             unsigned number, uint64_t ticket,
-                                             const struct js_outcome *outcome,
-                                             struct js_job **ret_job)
+enum js_scheduler_follow_up js_scheduler_ended(struct js_scheduler *scheduler,
+                                               unsigned number, uint64_t ticket,
+                                               const struct js_outcome *outcome,
+                                               struct js_job **ret_job)
 {
     struct js_backlog *backlog = &scheduler->backlog;
     struct js_backlog_slave *slave = js_backlog_find(backlog, number);
@@ -656,65 +655,48 @@ void js_scheduler_recalled(struct js_scheduler *scheduler, unsigned number)
         js_backlog_recalled(&scheduler->backlog, slave);
 }
 
-struct blame {
-    js_scheduler_blamed_fn report; /* NULL: no job is to blame */
-    void *arg;
-    uint32_t ahead; /* how many of the jobs given ahead may have begun */
-};
-
-/* Takes back the last assignment of a lost slave. */
-static void scheduler_lose_last(struct js_scheduler *scheduler,
-                                struct js_backlog_slave *slave,
-                                const struct blame *blame)
-{
-    struct js_assignment lost;
-    const struct js_assignment *last = &slave->assignments[slave->count - 1];
-    bool was_running =
-        last->allocation.rank > 0 || js_backlog_ahead(slave) <= blame->ahead;
-    if (!js_backlog_take(&scheduler->backlog, slave, last->ticket, &lost))
-        return;
-    js_backlog_let_go(&scheduler->backlog, slave, &lost);
-    bool is_fallen = false;
-    if (blame->report && was_running) {
-        is_fallen = job_add_loss(lost.job, lost.is_alone);
-        blame->report(blame->arg, lost.job, slave->number);
-    }
-    if (is_fallen) {
-        lost.job->avoid = slave->number;
-        js_job_queue_push(&scheduler->fallen, lost.job);
-        return;
-    }
-    lost.job->attempt++;
-    lost.job->lost++;
-    scheduler_dispatch_again(scheduler, lost.job);
-}
-
-/* The last one first, so that the jobs are dispatched again in order. */
-static void scheduler_lose_slave(struct js_scheduler *scheduler,
-                                 unsigned number, struct blame *blame)
-{
-    struct js_backlog_slave *slave =
-        js_backlog_find(&scheduler->backlog, number);
-    if (!slave || slave->is_lost)
-        return;
-    slave->is_lost = true;
-    blame->ahead = slave->slots > JS_SCHEDULER_HANDED_MAX
-                       ? slave->slots
-                       : JS_SCHEDULER_HANDED_MAX;
-    while (slave->count > 0)
-        scheduler_lose_last(scheduler, slave, blame);
-    js_backlog_drop(&scheduler->backlog, slave);
-}
-
-void js_scheduler_lost(struct js_scheduler *scheduler, unsigned number)
-{
-    scheduler_lose_slave(scheduler, number, &(struct blame){NULL, NULL, 0});
-}
-
 void js_scheduler_died(struct js_scheduler *scheduler, unsigned number,
                        js_scheduler_blamed_fn blamed, void *arg)
 {
-    scheduler_lose_slave(scheduler, number, &(struct blame){blamed, arg, 0});
+    struct js_backlog *backlog = &scheduler->backlog;
+    struct js_backlog_slave *slave = js_backlog_find(backlog, number);
+    if (!slave || slave->is_lost)
+        return;
+    slave->is_lost = true;
+    /* The runner may have begun some of the jobs given ahead. */
+    uint32_t handed = slave->slots > JS_SCHEDULER_HANDED_MAX
+                          ? slave->slots
+                          : JS_SCHEDULER_HANDED_MAX;
+    /* The last one first, so that the jobs are dispatched again in order. */
+    while (slave->count > 0) {
+        const struct js_assignment *last =
+            &slave->assignments[slave->count - 1];
+        bool was_running =
+            last->allocation.rank > 0 || js_backlog_ahead(slave) <= handed;
+        bool is_fallen = false;
+        struct js_assignment lost;
+        js_backlog_take(backlog, slave, last->ticket, &lost);
+        js_backlog_let_go(backlog, slave, &lost);
+        if (blamed && was_running) {
+            is_fallen = job_add_loss(lost.job, lost.is_alone);
+            blamed(arg, lost.job, number);
+        }
+        if (is_fallen) {
+            lost.job->avoid = number;
+            js_job_queue_push(&scheduler->fallen, lost.job);
+        } else {
+            lost.job->attempt++;
+            lost.job->lost++;
+            scheduler_dispatch_again(scheduler, lost.job);
+        }
+    }
+    js_backlog_drop(backlog, slave);
+}
+
+/* Nobody is to blame for a host that is down. */
+void js_scheduler_lost(struct js_scheduler *scheduler, unsigned number)
+{
+    js_scheduler_died(scheduler, number, NULL, NULL);
 }
 
 /* ------------------------------------------------- what runs */
@@ -724,10 +706,10 @@ void js_scheduler_set_now(struct js_scheduler *scheduler, int64_t now_ns)
     scheduler->backlog.now_ns = now_ns;
 }
 
-void js_scheduler_tell_begun(struct js_scheduler *scheduler,
-                             js_scheduler_begun_fn tell, void *arg)
+void js_scheduler_report_begun(struct js_scheduler *scheduler,
+                               js_scheduler_begun_fn report, void *arg)
 {
-    js_backlog_report_begun(&scheduler->backlog, tell, arg);
+    js_backlog_report_begun(&scheduler->backlog, report, arg);
 }
 
 int64_t js_scheduler_begun_due_ns(const struct js_scheduler *scheduler)
@@ -753,6 +735,9 @@ bool js_scheduler_is_stuck(const struct js_scheduler *scheduler,
                            const struct js_job **ret_job)
 {
     *ret_job = scheduler->dispatched.first;
+    /* Nothing runs, so a kind that could run would have been assigned when the
+     * scheduler settled. Only a reservation for the first kind can prevent
+     * that, and there is none if that kind can never run. */
     return scheduler_is_settled(scheduler) &&
            scheduler->backlog.assigned == 0 &&
            scheduler->backlog.live_slaves > 0 && scheduler->dispatched.first &&

@@ -92,7 +92,7 @@ enum {
 #define JS_SCHEDULER_GIVE_BACK_NS                                              \
     (JS_SCHEDULER_AHEAD_NS + 10 * INT64_C(1000000))
 
-/* js_scheduler_tell_begun() reports a job once it has run this long. */
+/* js_scheduler_report_begun() reports a job once it has run this long. */
 #define JS_SCHEDULER_BEGUN_NS (1000 * INT64_C(1000000))
 
 struct jobsched_config;
@@ -197,7 +197,7 @@ struct js_scheduler_decision js_scheduler_next(struct js_scheduler *scheduler);
 void js_scheduler_acknowledged(struct js_scheduler *scheduler, unsigned number,
                                uint32_t count);
 
-enum js_scheduler_verdict {
+enum js_scheduler_follow_up {
     JS_SCHEDULER_STALE,   /* the slave does not hold this ticket: the job was
                              given to another slave */
     JS_SCHEDULER_ENDED,   /* the job has ended for good */
@@ -207,7 +207,7 @@ enum js_scheduler_verdict {
 };
 
 /*
- * The job under this ticket has ended. Unless the verdict is STALE, the caller
+ * The job under this ticket has ended. Unless the result is STALE, the caller
  * owns *ret_job from here on. If it is RETRIED or LOST, *ret_job is a copy of
  * the job that will run again; if there is no memory for the copy, the job has
  * ENDED.
@@ -218,10 +218,10 @@ enum js_scheduler_verdict {
  * - A job that failed when a slave on another of its nodes was lost.
  * - A job whose output is cut (list/outcome.h), JS_SCHEDULER_CUTS times.
  */
-enum js_scheduler_verdict js_scheduler_ended(struct js_scheduler *scheduler,
-                                             unsigned number, uint64_t ticket,
-                                             const struct js_outcome *outcome,
-                                             struct js_job **ret_job);
+enum js_scheduler_follow_up js_scheduler_ended(struct js_scheduler *scheduler,
+                                               unsigned number, uint64_t ticket,
+                                               const struct js_outcome *outcome,
+                                               struct js_job **ret_job);
 
 /*
  * A job that has ENDED and was not stopped is on record now, as one that
@@ -286,18 +286,18 @@ void js_scheduler_died(struct js_scheduler *scheduler, unsigned number,
 void js_scheduler_set_now(struct js_scheduler *scheduler, int64_t now_ns);
 
 /*
- * Calls `tell` for each job that has had a slot for JS_SCHEDULER_BEGUN_NS or
+ * Calls `report` for each job that has had a slot for JS_SCHEDULER_BEGUN_NS or
  * more, once for each time it was assigned. Looks for such jobs at most once in
  * that time. begun_ns is when the job got its slot, as far as the scheduler
  * knows.
  */
 typedef void (*js_scheduler_begun_fn)(void *arg, const struct js_job *job,
                                       unsigned slave, int64_t begun_ns);
-void js_scheduler_tell_begun(struct js_scheduler *scheduler,
-                             js_scheduler_begun_fn tell, void *arg);
+void js_scheduler_report_begun(struct js_scheduler *scheduler,
+                               js_scheduler_begun_fn report, void *arg);
 
-/* When js_scheduler_tell_begun() has something to look at next; INT64_MAX: not
- * until the next input. */
+/* When js_scheduler_report_begun() has something to look at next; INT64_MAX:
+ * not until the next input. */
 int64_t js_scheduler_begun_due_ns(const struct js_scheduler *scheduler);
 
 /* Counts of jobs: those in the scheduler (held, ready, dispatched or assigned);

@@ -230,7 +230,7 @@ static inline struct js_job *ended(struct js_scheduler *scheduler,
 {
     struct js_outcome outcome = {.run_ns = run_ns};
     struct js_job *job = NULL;
-    enum js_scheduler_verdict verdict =
+    enum js_scheduler_follow_up verdict =
         js_scheduler_ended(scheduler, number, ticket, &outcome, &job);
     if (verdict == JS_SCHEDULER_ENDED)
         js_scheduler_finished(scheduler, job, true);
@@ -252,7 +252,7 @@ static inline void end_job(struct js_scheduler *scheduler, unsigned slave,
 static inline struct js_job *end_as(struct js_scheduler *scheduler,
                                     unsigned slave, uint64_t ticket,
                                     const struct js_outcome *outcome,
-                                    enum js_scheduler_verdict wanted)
+                                    enum js_scheduler_follow_up wanted)
 {
     struct js_job *job = NULL;
     js_scheduler_acknowledged(scheduler, slave, 1);
@@ -262,7 +262,7 @@ static inline struct js_job *end_as(struct js_scheduler *scheduler,
 }
 
 static inline void fail_job(struct js_scheduler *scheduler, unsigned slave,
-                            uint64_t ticket, enum js_scheduler_verdict wanted)
+                            uint64_t ticket, enum js_scheduler_follow_up wanted)
 {
     struct js_outcome outcome = {.run_ns = long_ns, .exit_code = 1};
     struct js_job *job = end_as(scheduler, slave, ticket, &outcome, wanted);
@@ -272,7 +272,7 @@ static inline void fail_job(struct js_scheduler *scheduler, unsigned slave,
 }
 
 static inline void stop_job(struct js_scheduler *scheduler, unsigned slave,
-                            uint64_t ticket, enum js_scheduler_verdict wanted)
+                            uint64_t ticket, enum js_scheduler_follow_up wanted)
 {
     struct js_outcome outcome = {
         .run_ns = long_ns, .signal = 15, .cause = JS_STOP_REASON_STOPPED};

@@ -455,7 +455,7 @@ static void master_take_done(struct model *model, unsigned number,
                              const struct mail *mail)
 {
     struct js_job *job = NULL;
-    enum js_scheduler_verdict verdict = js_scheduler_ended(
+    enum js_scheduler_follow_up verdict = js_scheduler_ended(
         model->scheduler, number, mail->ticket, &mail->outcome, &job);
     MODEL_MUST(verdict != JS_SCHEDULER_STALE);
     model_job_ended(model, job, verdict == JS_SCHEDULER_ENDED,

@@ -548,7 +548,7 @@ static unsigned hear_at(struct js_scheduler *scheduler, int64_t now_ns,
 {
     *ret = (struct heard){0};
     js_scheduler_set_now(scheduler, now_ns);
-    js_scheduler_tell_begun(scheduler, hear, ret);
+    js_scheduler_report_begun(scheduler, hear, ret);
     return ret->count;
 }
 

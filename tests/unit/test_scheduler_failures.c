@@ -153,7 +153,7 @@ static void note_losses(void *arg, const struct js_job *job, unsigned slave)
 /* Its runner was lost while it ran. */
 static void lose(struct js_scheduler *scheduler, unsigned slave,
                  uint64_t ticket, uint32_t losses,
-                 enum js_scheduler_verdict wanted)
+                 enum js_scheduler_follow_up wanted)
 {
     struct js_outcome outcome = {.step = JS_STEP_RUNNER};
     struct js_job *job =

@@ -526,7 +526,7 @@ static void end_any(struct few *few)
     uint64_t id = held.id;
     struct js_outcome outcome = {.run_ns = long_ns,
                                  .exit_code = few->fails[id]};
-    enum js_scheduler_verdict verdict = js_scheduler_ended(
+    enum js_scheduler_follow_up verdict = js_scheduler_ended(
         few->scheduler, held.slave, held.ticket, &outcome, &job);
     CU_ASSERT_EQUAL(job->id, id);
     bool is_last = few->runs[id] > few->retries[id];
