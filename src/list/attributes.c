@@ -146,30 +146,23 @@ const char *js_strings_at(const struct js_strings *strings, size_t index)
 
 /* ------------------------------------------------- kinds of values */
 
-/* A minus sign is accepted only where a negative number can be right. Elsewhere
- * the message about the range is the better one. */
-static int read_number(const char *text, int32_t least, int32_t most,
-                       int32_t *ret)
-{
-    bool negative = least < 0 && *text == '-';
-    uint64_t count;
-    if (js_parse_count(text + negative, &count) < 0 || count > INT32_MAX)
-        return -1;
-    int32_t number = negative ? -(int32_t)count : (int32_t)count;
-    if (number < least || number > most)
-        return -1;
-    *ret = number;
-    return 0;
-}
-
 static int attributes_take_number(struct reader *reader, const struct row *row)
 {
-    /* This is also right for unsigned fields: C allows access through the
-     * signed type, and no row of theirs allows negative values. */
-    int32_t *field = attributes_field_of(reader, row);
+    /* A minus sign is accepted only where a negative number can be right.
+     * Elsewhere the message about the range is the better one. */
+    bool is_negative = row->least < 0 && *reader->value == '-';
     char why[80];
-    if (read_number(reader->value, row->least, row->most, field) == 0)
-        return 0;
+    uint64_t count;
+    if (js_parse_count(reader->value + is_negative, &count) == 0 &&
+        count <= INT32_MAX) {
+        int32_t number = is_negative ? -(int32_t)count : (int32_t)count;
+        if (number >= row->least && number <= row->most) {
+            /* This is also right for unsigned fields: C allows access through
+             * the signed type, and no row of theirs allows negative values. */
+            *(int32_t *)attributes_field_of(reader, row) = number;
+            return 0;
+        }
+    }
     snprintf(why, sizeof(why),
              "must be a whole number from %" PRId32 " to %" PRId32, row->least,
              row->most);
@@ -315,33 +308,27 @@ static const struct row *find_row(const char *name, size_t len)
     return NULL;
 }
 
-/* Returns the attribute that is allowed here and was most likely meant, or
- * NULL. */
-static const char *closest_name(const struct reader *reader, const char *name,
-                                size_t len)
-{
-    const char *words[ROW_COUNT + 1];
-    char word[SHOWN_MAX + 1];
-    size_t count = 0;
-    if (len >= sizeof(word))
-        return NULL;
-    memcpy(word, name, len);
-    word[len] = '\0';
-    for (size_t i = 0; i < ROW_COUNT; i++) {
-        if (reader->braced || !rows[i].job_only)
-            words[count++] = rows[i].name;
-    }
-    words[count] = NULL;
-    return js_text_closest(word, words);
-}
-
 static int attributes_refuse_unknown(struct reader *reader, size_t at,
                                      size_t len)
 {
-    const char *name = reader->text + at;
-    const char *closest = closest_name(reader, name, len);
-    struct js_err *err = error_at(reader, at);
+    const char *name = reader->text + at, *closest = NULL;
+    const char *known[ROW_COUNT + 1];
+    char word[SHOWN_MAX + 1];
+    size_t count = 0;
     int shown = shown_len(name, len);
+    /* Only what is allowed here is suggested, or the next error would follow
+     * from the advice. */
+    for (size_t i = 0; i < ROW_COUNT; i++) {
+        if (reader->braced || !rows[i].job_only)
+            known[count++] = rows[i].name;
+    }
+    known[count] = NULL;
+    if (len < sizeof(word)) {
+        memcpy(word, name, len);
+        word[len] = '\0';
+        closest = js_text_closest(word, known);
+    }
+    struct js_err *err = error_at(reader, at);
     if (closest)
         return js_err_set(err,
                           "unknown attribute \"%.*s\" (did you mean \"%s\"?)",
@@ -404,17 +391,6 @@ static int refuse_no_pair(struct reader *reader, size_t at, size_t end)
                       shown_len(word, len), word, dots(len));
 }
 
-/* The end of what should be the name that begins here. */
-static size_t name_end(const struct reader *reader)
-{
-    const char *text = reader->text;
-    size_t end = reader->at;
-    while (end < reader->len && text[end] != '=' && !ends_value(text[end]) &&
-           !is_quote(text[end]))
-        end++;
-    return end;
-}
-
 /* Checks that this attribute, with its name at `at`, is allowed here. */
 static int check_row(struct reader *reader, const struct row *row, size_t at)
 {
@@ -437,32 +413,18 @@ static int add_to_value(struct reader *reader, size_t at, size_t len)
     return 0;
 }
 
-static int read_plain(struct reader *reader)
-{
-    size_t at = reader->at;
-    while (reader->at < reader->len && !ends_value(reader->text[reader->at]) &&
-           !is_quote(reader->text[reader->at]))
-        reader->at++;
-    return add_to_value(reader, at, reader->at - at);
-}
-
-/* The length of the escape sequence at `at`, which stands for its last byte. */
-static size_t escaped_len(const struct reader *reader, size_t at)
-{
-    char next = at + 1 < reader->len ? reader->text[at + 1] : '\0';
-    return next == '"' || next == '\\' ? 2 : 1;
-}
-
 /* Reads a quoted part, of either kind. */
 static int read_quoted(struct reader *reader)
 {
     const char *text = reader->text;
     size_t open = reader->at++;
     while (reader->at < reader->len && text[reader->at] != text[open]) {
-        size_t len = 1;
-        if (text[open] == '"' && text[reader->at] == '\\')
-            len = escaped_len(reader, reader->at);
-        reader->at += len;
+        char next = reader->at + 1 < reader->len ? text[reader->at + 1] : '\0';
+        /* Within double quotes, \" and \\ stand for their last byte. Any other
+         * backslash is itself, as in a path of Windows or a pattern. */
+        bool is_escape = text[open] == '"' && text[reader->at] == '\\' &&
+                         (next == '"' || next == '\\');
+        reader->at += is_escape ? 2 : 1;
         if (add_to_value(reader, reader->at - 1, 1) < 0)
             return -1;
     }
@@ -479,8 +441,17 @@ static int read_value(struct reader *reader)
     reader->value_at = reader->at;
     /* Parts follow each other without a blank, as in a shell: a"b c"d. */
     while (reader->at < reader->len && !ends_value(reader->text[reader->at])) {
-        bool quoted = is_quote(reader->text[reader->at]);
-        if ((quoted ? read_quoted(reader) : read_plain(reader)) < 0)
+        if (is_quote(reader->text[reader->at])) {
+            if (read_quoted(reader) < 0)
+                return -1;
+            continue;
+        }
+        size_t at = reader->at;
+        while (reader->at < reader->len &&
+               !ends_value(reader->text[reader->at]) &&
+               !is_quote(reader->text[reader->at]))
+            reader->at++;
+        if (add_to_value(reader, at, reader->at - at) < 0)
             return -1;
     }
     reader->value = js_buf_string(&reader->value_buf);
@@ -517,8 +488,10 @@ static void look_for_wanted(struct reader *reader, const struct row *row)
 static int read_pair(struct reader *reader)
 {
     const char *text = reader->text;
-    size_t at = reader->at;
-    size_t end = name_end(reader);
+    size_t at = reader->at, end = at;
+    while (end < reader->len && text[end] != '=' && !ends_value(text[end]) &&
+           !is_quote(text[end]))
+        end++;
     if (end == reader->len || text[end] != '=' ||
         (!reader->braced && text[at] == '['))
         return refuse_no_pair(reader, at, end);

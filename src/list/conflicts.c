@@ -111,56 +111,37 @@ static int push_record(struct js_lineage *lineage, size_t index, size_t least)
     return js_buf_append(&lineage->stack, &index, sizeof(index));
 }
 
-static size_t pop_record(struct js_lineage *lineage)
-{
-    struct js_buf *stack = &lineage->stack;
-    const size_t *indices = (const size_t *)stack->data;
-    size_t index = indices[stack->len / sizeof(index) - 1];
-    stack->len -= sizeof(index);
-    return index;
-}
-
-static int push_parents(struct js_lineage *lineage, size_t index, size_t least)
-{
-    const struct record *record = &records_of(lineage)[index];
-    const size_t *parents = (const size_t *)lineage->parents.data;
-    for (size_t i = 0; i < record->parent_count; i++) {
-        if (push_record(lineage, parents[record->parents_at + i], least) < 0)
-            return -1;
-    }
-    return 0;
-}
-
-static int push_first(struct js_lineage *lineage, const uint64_t *parents,
-                      size_t count, size_t least)
-{
-    lineage->questions++;
-    lineage->stack.len = 0;
-    for (size_t i = 0; i < count; i++) {
-        size_t index = lineage_find_record(lineage, parents[i]);
-        if (is_there(lineage, index, parents[i]) &&
-            push_record(lineage, index, least) < 0)
-            return -1;
-    }
-    return 0;
-}
-
 enum js_lineage_answer js_lineage_follows(struct js_lineage *lineage,
                                           const uint64_t *parents, size_t count,
                                           uint64_t ancestor)
 {
+    struct js_buf *stack = &lineage->stack;
     size_t wanted = lineage_find_record(lineage, ancestor);
     if (!is_there(lineage, wanted, ancestor))
         return JS_LINEAGE_NO;
-    if (push_first(lineage, parents, count, wanted) < 0)
-        return JS_LINEAGE_UNKNOWN;
-    while (lineage->stack.len > 0) {
-        size_t index = pop_record(lineage);
+    lineage->questions++;
+    stack->len = 0;
+    for (size_t i = 0; i < count; i++) {
+        size_t index = lineage_find_record(lineage, parents[i]);
+        if (is_there(lineage, index, parents[i]) &&
+            push_record(lineage, index, wanted) < 0)
+            return JS_LINEAGE_UNKNOWN;
+    }
+    /* A stack instead of recursion: a chain may be as long as the list. */
+    while (stack->len > 0) {
+        stack->len -= sizeof(size_t);
+        size_t index =
+            ((const size_t *)stack->data)[stack->len / sizeof(size_t)];
+        const struct record *record = &records_of(lineage)[index];
+        const size_t *its = (const size_t *)lineage->parents.data;
         if (index == wanted)
             return JS_LINEAGE_YES;
-        if (lineage->steps > STEPS_MAX ||
-            push_parents(lineage, index, wanted) < 0)
+        if (lineage->steps > STEPS_MAX)
             return JS_LINEAGE_UNKNOWN;
+        for (size_t i = 0; i < record->parent_count; i++) {
+            if (push_record(lineage, its[record->parents_at + i], wanted) < 0)
+                return JS_LINEAGE_UNKNOWN;
+        }
     }
     return JS_LINEAGE_NO;
 }
@@ -218,37 +199,7 @@ struct targets {
     struct stat folder_stat;
 };
 
-static struct targets *targets_new(bool is_stream)
-{
-    struct targets *targets = calloc(1, sizeof(*targets));
-    if (!targets)
-        return NULL;
-    /* Taken once, because asking for it again would cost a system call for each
-     * job. */
-    targets->cwd = getcwd(NULL, 0);
-    targets->is_stream = is_stream;
-    return targets;
-}
-
-static void targets_free(struct targets *targets)
-{
-    if (!targets)
-        return;
-    int saved = errno;
-    free(targets->now.slots);
-    free(targets->past.slots);
-    free(targets->own.slots);
-    free(targets->cwd);
-    free(targets);
-    errno = saved;
-}
-
 /* ---------------------------------------------------------------- claims */
-
-static bool is_same_key(const struct key *a, const struct key *b)
-{
-    return a->low == b->low && a->high == b->high;
-}
 
 static bool is_no_key(const struct key *key)
 {
@@ -260,10 +211,13 @@ static struct claim *targets_slot_of(const struct claims *claims,
                                      const struct key *key)
 {
     size_t at = key->low & (claims->capacity - 1);
-    while (!is_no_key(&claims->slots[at].key) &&
-           !is_same_key(&claims->slots[at].key, key))
+    for (;;) {
+        struct claim *slot = &claims->slots[at];
+        if (is_no_key(&slot->key) ||
+            (slot->key.low == key->low && slot->key.high == key->high))
+            return slot;
         at = (at + 1) & (claims->capacity - 1);
-    return &claims->slots[at];
+    }
 }
 
 static const struct claim *find_claim(const struct claims *claims,
@@ -295,15 +249,6 @@ static int reserve_claims(struct claims *claims)
     return 0;
 }
 
-/* Two generations: when the newer one is full, the older one is dropped as a
- * whole. A list of claims by age would take more memory for each. */
-static void forget_past(struct targets *targets)
-{
-    free(targets->past.slots);
-    targets->past = targets->now;
-    targets->now = (struct claims){0};
-}
-
 /* If there is no memory, the claim is not remembered. */
 static void put_claim(struct claims *claims, const struct key *key,
                       const struct writer *job)
@@ -313,14 +258,6 @@ static void put_claim(struct claims *claims, const struct key *key,
     struct claim *claim = targets_slot_of(claims, key);
     claims->count += is_no_key(&claim->key);
     *claim = (struct claim){*key, *job};
-}
-
-static void keep_claim(struct targets *targets, const struct key *key,
-                       const struct writer *job)
-{
-    if (targets->is_stream && targets->now.count >= STREAM_CLAIMS)
-        forget_past(targets);
-    put_claim(&targets->now, key, job);
 }
 
 /* ---------------------------------------------------------------- paths */
@@ -358,18 +295,6 @@ static bool fold_path(char *path)
         *to++ = '/';
     *to = '\0';
     return is_plain;
-}
-
-static bool begins_with(const char *path, const char *start)
-{
-    return strncmp(path, start, strlen(start)) == 0;
-}
-
-/* /dev/shm holds ordinary files. */
-static bool is_of_system(const char *folded)
-{
-    return begins_with(folded, "/proc/") ||
-           (begins_with(folded, "/dev/") && !begins_with(folded, "/dev/shm/"));
 }
 
 /* The length of an absolute path's folder, with the slash. */
@@ -415,18 +340,6 @@ static bool look_at(struct targets *targets, const char *path, struct stat *ret)
     return stat(path, ret) == 0;
 }
 
-/* Jobs in a row mostly write to the same folder, so the last answer is kept. */
-static void targets_look_at_folder(struct targets *targets, const char *path)
-{
-    size_t len = folder_len(path);
-    if (strncmp(targets->folder, path, len) == 0 && !targets->folder[len])
-        return;
-    memcpy(targets->folder, path, len);
-    targets->folder[len] = '\0';
-    targets->is_folder_there =
-        look_at(targets, targets->folder, &targets->folder_stat);
-}
-
 /* Follows a link to a file that does not exist yet. */
 static bool follow_link(struct targets *targets, char path[PATH_MAX])
 {
@@ -445,62 +358,51 @@ static bool follow_link(struct targets *targets, char path[PATH_MAX])
     return true;
 }
 
-/* Finds all keys of a file. Returns how many there are. */
-static size_t keys_of(struct targets *targets, char path[PATH_MAX],
-                      struct key ret[KEYS_MAX])
+/* /dev/shm holds ordinary files. */
+static bool is_of_system(const char *folded)
 {
-    char folded[PATH_MAX];
+    return strncmp(folded, "/proc/", 6) == 0 ||
+           (strncmp(folded, "/dev/", 5) == 0 &&
+            strncmp(folded, "/dev/shm/", 9) != 0);
+}
+
+/* Finds all keys of the file at `path`, relative to `dir`. Returns how many
+ * there are. */
+static size_t find_keys(struct targets *targets, const char *dir,
+                        const char *path, struct key ret[KEYS_MAX])
+{
+    char folder[PATH_MAX], whole[PATH_MAX], folded[PATH_MAX];
     struct stat st;
     size_t count = 0;
-    bool is_there = look_at(targets, path, &st);
-    for (int i = 0; i < HOPS_MAX && !is_there; i++) {
-        if (!follow_link(targets, path))
-            break;
-        is_there = look_at(targets, path, &st);
-    }
-    snprintf(folded, sizeof(folded), "%s", path);
+    if (!targets->cwd || !join_path(folder, targets->cwd, dir ? dir : ".") ||
+        !join_path(whole, folder, path))
+        return 0;
+    bool is_there = look_at(targets, whole, &st);
+    for (int i = 0; i < HOPS_MAX && !is_there && follow_link(targets, whole);
+         i++)
+        is_there = look_at(targets, whole, &st);
+    snprintf(folded, sizeof(folded), "%s", whole);
     bool is_plain = fold_path(folded);
     if ((is_there && !S_ISREG(st.st_mode)) || is_of_system(folded))
         return 0;
-    targets_look_at_folder(targets, path);
+    /* Jobs in a row mostly write to the same folder, so the last answer is
+     * kept. */
+    size_t len = folder_len(whole);
+    if (strncmp(targets->folder, whole, len) != 0 || targets->folder[len]) {
+        memcpy(targets->folder, whole, len);
+        targets->folder[len] = '\0';
+        targets->is_folder_there =
+            look_at(targets, targets->folder, &targets->folder_stat);
+    }
     /* A path with ".." may lead elsewhere if a folder is a link; the inodes
      * then decide. */
     if (is_plain || !targets->is_folder_there)
         ret[count++] = targets_hash_of(folded, strlen(folded));
     if (targets->is_folder_there)
-        ret[count++] =
-            key_of_inode(&targets->folder_stat, path + folder_len(path));
+        ret[count++] = key_of_inode(&targets->folder_stat, whole + len);
     if (is_there)
         ret[count++] = key_of_inode(&st, "");
     return count;
-}
-
-static const struct claim *find_any(const struct targets *targets,
-                                    const struct key *key)
-{
-    const struct claim *claim = find_claim(&targets->now, key);
-    return claim ? claim : find_claim(&targets->past, key);
-}
-
-/* Finds all keys of the file at `path`, relative to `dir`. */
-static size_t find_keys(struct targets *targets, const char *dir,
-                        const char *path, struct key ret[KEYS_MAX])
-{
-    char folder[PATH_MAX], whole[PATH_MAX];
-    if (!targets->cwd || !join_path(folder, targets->cwd, dir ? dir : ".") ||
-        !join_path(whole, folder, path))
-        return 0;
-    return keys_of(targets, whole, ret);
-}
-
-static void targets_add_own(struct targets *targets,
-                            const struct js_target_own *own)
-{
-    struct key keys[KEYS_MAX];
-    const struct writer job = {.own = own->what};
-    size_t count = own->path ? find_keys(targets, NULL, own->path, keys) : 0;
-    for (size_t i = 0; i < count; i++)
-        put_claim(&targets->own, &keys[i], &job);
 }
 
 /* Adds a file that `job` will write to, relative to `dir` (NULL: the current
@@ -519,12 +421,23 @@ static bool targets_add(struct targets *targets, const char *dir,
             *ret = own->job;
             return true;
         }
-        const struct claim *claim = find_any(targets, &keys[i]);
+        const struct claim *claim = find_claim(&targets->now, &keys[i]);
+        if (!claim)
+            claim = find_claim(&targets->past, &keys[i]);
         if (claim && claim->job.seq > ret->seq && claim->job.seq != job->seq)
             *ret = claim->job;
     }
-    for (size_t i = 0; i < count; i++)
-        keep_claim(targets, &keys[i], job);
+    for (size_t i = 0; i < count; i++) {
+        /* Two generations: when the newer one is full, the older one is dropped
+         * as a whole. A list of claims by age would take more memory for
+         * each. */
+        if (targets->is_stream && targets->now.count >= STREAM_CLAIMS) {
+            free(targets->past.slots);
+            targets->past = targets->now;
+            targets->now = (struct claims){0};
+        }
+        put_claim(&targets->now, &keys[i], job);
+    }
     return ret->seq != 0;
 }
 
@@ -534,7 +447,7 @@ static bool targets_add(struct targets *targets, const char *dir,
  * the next job. */
 struct js_conflicts {
     struct js_lineage *lineage;
-    struct targets *targets;
+    struct targets targets;
     struct js_buf parents; /* of the job added last: numbers, uint64_t */
     uint64_t barriers;     /* so far */
 };
@@ -545,14 +458,24 @@ struct js_conflicts *js_conflicts_new(const struct js_target_own *own,
     struct js_conflicts *conflicts = calloc(1, sizeof(*conflicts));
     if (!conflicts)
         return NULL;
+    struct targets *targets = &conflicts->targets;
+    targets->is_stream = is_stream;
+    /* Taken once, because asking for it again would cost a system call for each
+     * job. */
+    targets->cwd = getcwd(NULL, 0);
     conflicts->lineage = js_lineage_new();
-    conflicts->targets = targets_new(is_stream);
-    if (!conflicts->lineage || !conflicts->targets) {
+    if (!conflicts->lineage) {
         js_conflicts_free(conflicts);
         return NULL;
     }
-    for (; own && own->what; own++)
-        targets_add_own(conflicts->targets, own);
+    for (; own && own->what; own++) {
+        struct key keys[KEYS_MAX];
+        const struct writer run = {.own = own->what};
+        size_t count =
+            own->path ? find_keys(targets, NULL, own->path, keys) : 0;
+        for (size_t i = 0; i < count; i++)
+            put_claim(&targets->own, &keys[i], &run);
+    }
     return conflicts;
 }
 
@@ -563,7 +486,10 @@ void js_conflicts_free(struct js_conflicts *conflicts)
     int saved = errno;
     js_buf_release(&conflicts->parents);
     js_lineage_free(conflicts->lineage);
-    targets_free(conflicts->targets);
+    free(conflicts->targets.now.slots);
+    free(conflicts->targets.past.slots);
+    free(conflicts->targets.own.slots);
+    free(conflicts->targets.cwd);
     free(conflicts);
     errno = saved;
 }
@@ -571,11 +497,6 @@ void js_conflicts_free(struct js_conflicts *conflicts)
 void js_conflicts_add_barrier(struct js_conflicts *conflicts)
 {
     conflicts->barriers++;
-}
-
-static size_t conflicts_parent_count(const struct js_conflicts *conflicts)
-{
-    return conflicts->parents.len / sizeof(uint64_t);
 }
 
 int js_conflicts_add_job(struct js_conflicts *conflicts, uint64_t seq,
@@ -598,7 +519,7 @@ int js_conflicts_add_job(struct js_conflicts *conflicts, uint64_t seq,
     return attributes->name
                ? js_lineage_add(conflicts->lineage, seq,
                                 (const uint64_t *)conflicts->parents.data,
-                                conflicts_parent_count(conflicts))
+                                conflicts->parents.len / sizeof(uint64_t))
                : 0;
 }
 
@@ -611,25 +532,25 @@ enum js_conflict js_conflicts_add_file(struct js_conflicts *conflicts,
     struct writer other;
     const struct writer job = {
         .seq = seq, .line = line, .barriers = conflicts->barriers};
-    if (!targets_add(conflicts->targets, dir, path, &job, &other))
+    if (!targets_add(&conflicts->targets, dir, path, &job, &other))
         return JS_CONFLICT_NONE;
     if (other.own) {
-        js_err_set(ret_what, "%s=%.200s: that is %s of this run", attribute,
-                   path, other.own);
+        js_err_set(ret_what, "%s=%.200s: this file is %s of this run",
+                   attribute, path, other.own);
         return JS_CONFLICT_ERROR;
     }
     enum js_lineage_answer answer =
         /* A `wait` line between the two orders them, whatever their names. */
         other.barriers < conflicts->barriers
             ? JS_LINEAGE_YES
-            : js_lineage_follows(conflicts->lineage,
-                                 (const uint64_t *)conflicts->parents.data,
-                                 conflicts_parent_count(conflicts), other.seq);
+            : js_lineage_follows(
+                  conflicts->lineage, (const uint64_t *)conflicts->parents.data,
+                  conflicts->parents.len / sizeof(uint64_t), other.seq);
     const char *what =
-        answer == JS_LINEAGE_NO ? ", and neither comes after the other"
+        answer == JS_LINEAGE_NO ? ", and neither job comes after the other"
         : answer == JS_LINEAGE_YES
-            ? ": this one comes after it and replaces what it wrote"
-            : ": see to it that one of them comes after the other";
+            ? ". This job comes after it and replaces what it wrote"
+            : ". Make sure that one of the two jobs comes after the other";
     js_err_set(ret_what,
                "%s=%.200s: the job in line %" PRIu64
                " writes to the same file%s",

@@ -219,29 +219,25 @@ static const char **job_spec_field_of(struct js_job_spec *details, char letter)
     return NULL;
 }
 
-/* Each attribute at most once and not empty: anything else was not packed
- * here. */
-static int job_spec_take(struct js_job_spec *details, const char *entry)
-{
-    if (entry[0] == ENV_LETTER) {
-        details->env_count++;
-        return strchr(entry + 1, '=') ? 0 : bad();
-    }
-    const char **field = job_spec_field_of(details, entry[0]);
-    if (!field || *field || !entry[1])
-        return bad();
-    *field = entry + 1;
-    return 0;
-}
-
 int js_job_spec_unpack(const char *bytes, size_t len, struct js_job_spec *ret)
 {
     *ret = (struct js_job_spec){.bytes = bytes, .len = len};
     if (len > 0 && bytes[len - 1] != '\0')
         return bad();
     for (size_t at = 0; at < len; at += strlen(bytes + at) + 1) {
-        if (job_spec_take(ret, bytes + at) < 0)
-            return -1;
+        const char *entry = bytes + at;
+        if (entry[0] == ENV_LETTER) {
+            ret->env_count++;
+            if (!strchr(entry + 1, '='))
+                return bad();
+            continue;
+        }
+        /* Each attribute comes at most once and is not empty: anything else was
+         * not packed here. */
+        const char **field = job_spec_field_of(ret, entry[0]);
+        if (!field || *field || !entry[1])
+            return bad();
+        *field = entry + 1;
     }
     return 0;
 }
@@ -259,33 +255,24 @@ const char *js_job_spec_env(const struct js_job_spec *details,
 
 /* ---------------------------------------------------------------- identity */
 
-/* The details without the name, which is their first, and the command.
- * Different jobs have different bytes here: the command contains no NUL, and
- * each of the details ends with one. */
-static const char *doing_of(const struct js_job *job, size_t *ret_len)
-{
-    const char *name = js_job_name(job);
-    size_t skipped = name[0] ? 1 + strlen(name) + 1 : 0;
-    *ret_len = job->details_len + job->command_len - skipped;
-    return job->text + skipped;
-}
-
-static XXH128_hash_t identity_hash_of(const struct js_job *job)
-{
-    size_t len;
-    char duration[sizeof(uint64_t)];
-    const char *doing = doing_of(job, &len);
-    /* The kind is the seed, so that no command is taken for a simulated job. */
-    if (job->kind == JS_JOB_COMMAND)
-        return XXH3_128bits_withSeed(doing, len, (XXH64_hash_t)job->kind);
-    js_put_i64(duration, job->duration_ns);
-    return XXH3_128bits_withSeed(duration, sizeof(duration),
-                                 (XXH64_hash_t)job->kind);
-}
-
 struct js_identity js_identity_of(const struct js_job *job)
 {
-    XXH128_hash_t hash = identity_hash_of(job);
+    /* The details without the name, which is their first, and the command.
+     * Different jobs have different bytes here: the command contains no NUL,
+     * and each of the details ends with one. */
+    const char *name = js_job_name(job);
+    size_t skipped = name[0] ? 1 + strlen(name) + 1 : 0;
+    const char *doing = job->text + skipped;
+    size_t len = job->details_len + job->command_len - skipped;
+    char duration[sizeof(uint64_t)];
+    if (job->kind != JS_JOB_COMMAND) {
+        js_put_i64(duration, job->duration_ns);
+        doing = duration;
+        len = sizeof(duration);
+    }
+    /* The kind is the seed, so that no command is taken for a simulated job. */
+    XXH128_hash_t hash =
+        XXH3_128bits_withSeed(doing, len, (XXH64_hash_t)job->kind);
     return (struct js_identity){hash.high64, hash.low64};
 }
 

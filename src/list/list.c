@@ -69,7 +69,7 @@ int js_list_check_kind(const char *path, int fd, struct stat *ret,
         js_err_errno(err, "cannot read %s", shown);
     else if (S_ISDIR(ret->st_mode))
         rc = js_err_set(
-            err, "%s: is a directory: give a file with one command a line",
+            err, "%s is a directory: give a file with one command on each line",
             shown);
     free(name);
     return rc;
@@ -88,14 +88,6 @@ int js_list_open(const char *path, struct stat *ret, struct js_err *err)
     if (js_list_check_kind(path, fd, ret, err) < 0)
         js_fd_close(&fd);
     return fd;
-}
-
-/* With one byte more, the end is found without growing the buffer. */
-static int list_read_text(struct js_list *list, int fd, off_t size_bytes)
-{
-    return js_buf_reserve(&list->text, (size_t)size_bytes + 1) < 0
-               ? -1
-               : js_file_read(fd, &list->text);
 }
 
 size_t js_list_piece(const struct js_list *list, size_t at, const char **ret)
@@ -143,24 +135,24 @@ static int check_next(struct check *check, struct js_job **ret,
     }
 }
 
-static bool is_same_need(const struct js_request *a, const struct js_request *b)
-{
-    return js_request_nodes(a) == js_request_nodes(b) && a->cores == b->cores &&
-           a->gpus == b->gpus && a->mem_bytes == b->mem_bytes;
-}
-
-/* A large list often has many jobs in a row with the same needs, so only the
- * first is kept: the table stays small. */
+/* Keeps what the job needs, for js_list_each_need(). A large list often has
+ * many jobs in a row with the same needs, so only the first is kept: the table
+ * stays small. */
 static int keep_need(struct js_list *list, const struct js_job *job)
 {
-    struct special special = {job->id, job->line, job->request};
+    const struct js_request *now = &job->request;
     struct js_buf *needs = &list->needs;
-    const struct special *last =
-        needs->len > 0 ? (const struct special *)(needs->data + needs->len) - 1
-                       : NULL;
-    if (js_job_is_plain(job) ||
-        (last && is_same_need(&last->request, &job->request)))
+    if (js_job_is_plain(job))
         return 0;
+    if (needs->len > 0) {
+        const struct js_request *before =
+            &((const struct special *)(needs->data + needs->len) - 1)->request;
+        if (js_request_nodes(before) == js_request_nodes(now) &&
+            before->cores == now->cores && before->gpus == now->gpus &&
+            before->mem_bytes == now->mem_bytes)
+            return 0;
+    }
+    struct special special = {job->id, job->line, *now};
     return js_buf_append(needs, &special, sizeof(special));
 }
 
@@ -180,24 +172,26 @@ static void check_add_error(struct check *check, const struct js_err *err)
     sink->report(sink->arg, err->text);
 }
 
-static int check_sum_up(const struct check *check, struct js_err *err)
+/* The text has been read, or has too many errors: puts together what was found.
+ */
+static int check_finish(struct check *check, struct js_err *err)
 {
+    struct js_list *list = check->list;
+    struct js_list_survey *survey = &list->survey;
+    js_warnings_end(&check->warnings);
     if (check->errors == 1)
         return js_err_set(err, "%s", check->first_error.text);
-    return js_err_set(err, "%s: %u errors%s", check->list->name, check->errors,
-                      check->errors == JS_LIST_ERRORS ? " or more" : "");
-}
-
-/* Counts the jobs that an earlier run has done and those that this run leaves
- * out. */
-static int check_count_rest(const struct check *check)
-{
-    struct js_list_survey *survey = &check->list->survey;
-    if (js_resume_end(check->resume) < 0)
-        return -1;
-    survey->resume = check->resume->counts;
-    /* Jobs that do not run now have not ended either. */
-    survey->left += survey->resume.aside;
+    if (check->errors > 1)
+        return js_err_set(err, "%s: %u errors%s", list->name, check->errors,
+                          check->errors == JS_LIST_ERRORS ? " or more" : "");
+    if (check->resume) {
+        if (js_resume_end(check->resume) < 0)
+            return list_fail_errno(list, err);
+        survey->resume = check->resume->counts;
+        /* Jobs that are left out of this run have not ended either. */
+        survey->left += survey->resume.aside;
+    }
+    js_graph_shape(check->graph, &survey->shape);
     return 0;
 }
 
@@ -206,6 +200,7 @@ static int check_count_rest(const struct check *check)
 static int check_text(struct check *check, struct js_err *err)
 {
     struct js_list *list = check->list;
+    struct js_list_survey *survey = &list->survey;
     while (check->errors < JS_LIST_ERRORS) {
         struct js_job *job;
         struct js_err why;
@@ -221,19 +216,13 @@ static int check_text(struct check *check, struct js_err *err)
             continue;
         }
         rc = keep_need(list, job);
-        list->survey.is_ordered |= job->priority != 0;
-        list->survey.left++;
+        survey->is_ordered |= job->priority != 0;
+        survey->left++;
         js_job_free(job);
         if (rc < 0)
             return list_fail_errno(list, err);
     }
-    js_warnings_end(&check->warnings);
-    if (check->errors > 0)
-        return check_sum_up(check, err);
-    if (check->resume && check_count_rest(check) < 0)
-        return list_fail_errno(list, err);
-    js_graph_shape(check->graph, &list->survey.shape);
-    return 0;
+    return check_finish(check, err);
 }
 
 static int list_check(struct js_list *list, const struct js_list_config *config,
@@ -276,7 +265,11 @@ struct js_list *js_list_read_fd(int fd, off_t size_bytes,
 {
     struct js_list *list = list_new(config->path, err);
     int rc = -1;
-    if (list && list_read_text(list, fd, size_bytes) < 0)
+    /* Reads to the end, whatever size fstat(2) reported: the file may be
+     * growing, or be in /proc and have no size. With one byte more, the end is
+     * found without growing the buffer. */
+    if (list && (js_buf_reserve(&list->text, (size_t)size_bytes + 1) < 0 ||
+                 js_file_read(fd, &list->text) < 0))
         list_fail_errno(list, err);
     else if (list)
         rc = list_check(list, config, err);
@@ -297,7 +290,8 @@ struct js_list *js_list_read(const char *path, struct js_err *err)
         return js_list_read_fd(fd, info.st_size,
                                &(struct js_list_config){.path = path}, err);
     js_fd_close(&fd);
-    js_err_set(err, "%s is no regular file: it is not read again", path);
+    js_err_set(err, "%s is not a regular file, so it cannot be read again",
+               path);
     return NULL;
 }
 

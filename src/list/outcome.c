@@ -173,19 +173,6 @@ bool js_outcome_is_cut(const struct js_outcome *outcome)
     return outcome->step == JS_STEP_COLLECT && outcome->step_errno == ENOSPC;
 }
 
-/* The number is printed as well, because other programs show only that. */
-static int describe_signal(uint32_t number, struct js_buf *buf)
-{
-    const size_t known = sizeof(signal_names) / sizeof(signal_names[0]);
-    if (number < known && signal_names[number])
-        return js_buf_printf(buf, "killed by %s (signal %u)",
-                             signal_names[number], number);
-    if (number >= (uint32_t)SIGRTMIN && number <= (uint32_t)SIGRTMAX)
-        return js_buf_printf(buf, "killed by SIGRTMIN+%u (signal %u)",
-                             number - (uint32_t)SIGRTMIN, number);
-    return js_buf_printf(buf, "killed by signal %u", number);
-}
-
 const char *js_outcome_hint(enum js_step step, int error)
 {
     for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++) {
@@ -243,11 +230,20 @@ static int describe_cause(const struct js_outcome *outcome, struct js_buf *buf)
 int js_outcome_describe(const struct js_outcome *outcome, const char *path,
                         struct js_buf *buf)
 {
+    const size_t known = sizeof(signal_names) / sizeof(signal_names[0]);
+    uint32_t number = outcome->signal;
     if (outcome->step != JS_STEP_NONE)
         return describe_step(outcome, path, buf);
     if (outcome->cause != JS_STOP_REASON_NONE)
         return describe_cause(outcome, buf);
-    if (outcome->signal)
-        return describe_signal(outcome->signal, buf);
-    return js_buf_printf(buf, "exit %u", outcome->exit_code);
+    if (!number)
+        return js_buf_printf(buf, "exit %u", outcome->exit_code);
+    /* The number is printed as well, because other programs show only that. */
+    if (number < known && signal_names[number])
+        return js_buf_printf(buf, "killed by %s (signal %u)",
+                             signal_names[number], number);
+    if (number >= (uint32_t)SIGRTMIN && number <= (uint32_t)SIGRTMAX)
+        return js_buf_printf(buf, "killed by SIGRTMIN+%u (signal %u)",
+                             number - (uint32_t)SIGRTMIN, number);
+    return js_buf_printf(buf, "killed by signal %u", number);
 }

@@ -109,21 +109,6 @@ static int grow_places(struct js_registry *registry)
     return 0;
 }
 
-static int grow_entries(struct js_registry *registry)
-{
-    if (registry->count < registry->capacity)
-        return 0;
-    uint64_t capacity =
-        registry->capacity ? 2 * registry->capacity : ENTRIES_MIN;
-    struct entry *entries =
-        realloc(registry->entries, (size_t)capacity * sizeof(*entries));
-    if (!entries)
-        return -1;
-    registry->entries = entries;
-    registry->capacity = capacity;
-    return 0;
-}
-
 uint64_t js_registry_add(struct js_registry *registry,
                          const struct js_identity *identity)
 {
@@ -131,9 +116,20 @@ uint64_t js_registry_add(struct js_registry *registry,
         errno = ENOMEM;
         return 0;
     }
-    /* Both come first, so that a failure leaves the registry unchanged. */
-    if (grow_places(registry) < 0 || grow_entries(registry) < 0)
+    /* What can fail comes first, so that a failure leaves the registry
+     * unchanged. */
+    if (grow_places(registry) < 0)
         return 0;
+    if (registry->count == registry->capacity) {
+        uint64_t capacity =
+            registry->capacity ? 2 * registry->capacity : ENTRIES_MIN;
+        struct entry *entries =
+            realloc(registry->entries, (size_t)capacity * sizeof(*entries));
+        if (!entries)
+            return 0;
+        registry->entries = entries;
+        registry->capacity = capacity;
+    }
     uint32_t *first = registry_find_place(registry, registry->places,
                                           registry->place_count, identity);
     uint32_t id = (uint32_t)++registry->count;

@@ -156,31 +156,27 @@ static void unpack_core(struct js_cursor *cursor, struct js_resources *ret)
     ret->cores[ret->core_count - 1].is_others = is_others;
 }
 
-static void unpack_gpu(struct js_cursor *cursor, struct js_resources *ret)
-{
-    char name[JS_GPU_NAME_SIZE];
-    js_unpack_string(cursor, name, sizeof(name));
-    uint32_t numa = js_unpack_u32(cursor);
-    if (numa > UINT16_MAX || cursor->bad || !name[0] ||
-        js_resources_add_gpu(ret, name, (uint16_t)numa) < 0)
-        cursor->bad = true;
-}
-
 void js_resources_unpack(struct js_cursor *cursor, struct js_resources *ret)
 {
     memset(ret, 0, sizeof(*ret));
     ret->mem_bytes = js_unpack_u64(cursor);
     uint32_t cores = js_unpack_u32(cursor);
+    /* The limits keep a damaged message from allocating without end. */
     if (cores > JS_CPUS_MAX)
         cursor->bad = true;
     for (uint32_t i = 0; i < cores && !cursor->bad; i++)
         unpack_core(cursor, ret);
     uint32_t gpus = js_unpack_u32(cursor);
-    /* The limit keeps a damaged message from allocating without end. */
     if (gpus > JS_GPUS_MAX)
         cursor->bad = true;
-    for (uint32_t i = 0; i < gpus && !cursor->bad; i++)
-        unpack_gpu(cursor, ret);
+    for (uint32_t i = 0; i < gpus && !cursor->bad; i++) {
+        char name[JS_GPU_NAME_SIZE];
+        js_unpack_string(cursor, name, sizeof(name));
+        uint32_t numa = js_unpack_u32(cursor);
+        if (numa > UINT16_MAX || cursor->bad || !name[0] ||
+            js_resources_add_gpu(ret, name, (uint16_t)numa) < 0)
+            cursor->bad = true;
+    }
     if (cursor->bad)
         js_resources_release(ret);
 }

@@ -46,36 +46,32 @@ static int resume_report_name(struct js_resume *resume, uint64_t id,
     return resume->report(resume->arg, &news);
 }
 
-/* Another job has its name now. (If this one is elsewhere in the list without
- * that name, it comes back.) */
-static int resume_replace(struct js_resume *resume, uint64_t id)
-{
-    if (js_registry_is_matched(resume->registry, id) ||
-        js_registry_is_gone(resume->registry, id))
-        return 0;
-    js_registry_set_gone(resume->registry, id, true);
-    return resume_report(resume, JS_RESUME_GONE, id);
-}
-
 /* The job is new. */
 static int accept_job(struct js_resume *resume, struct js_job *job,
                       const struct js_identity *identity)
 {
+    struct js_registry *registry = resume->registry;
     struct js_resume_news news = {.change = JS_RESUME_ACCEPTED,
                                   .identity = identity};
     const char *name = js_job_name(job);
-    uint64_t namesake = js_registry_find_name(resume->registry, name);
+    uint64_t namesake = js_registry_find_name(registry, name);
     bool is_changed = namesake > 0 && namesake <= resume->known;
     resume->counts.changed += is_changed;
     resume->counts.added += !is_changed;
-    if (is_changed && resume_replace(resume, namesake) < 0)
-        return -1;
+    /* The job that had the name is gone, unless this list has had it already.
+     * (If it follows without that name, it comes back.) */
+    if (is_changed && !js_registry_is_matched(registry, namesake) &&
+        !js_registry_is_gone(registry, namesake)) {
+        js_registry_set_gone(registry, namesake, true);
+        if (resume_report(resume, JS_RESUME_GONE, namesake) < 0)
+            return -1;
+    }
     /* A stream may be endless, so its jobs are not remembered here. The journal
      * has them. */
     if (resume->is_stream)
         job->id = resume->known + ++resume->streamed;
     else
-        job->id = js_registry_add(resume->registry, identity);
+        job->id = js_registry_add(registry, identity);
     news.id = job->id;
     if (job->id == 0 || resume->report(resume->arg, &news) < 0)
         return -1;
@@ -171,56 +167,44 @@ static int renew(struct js_resume *resume, const struct js_job *job,
     return resume_report_name(resume, job->id, js_job_name(job));
 }
 
-static enum js_resume_decision decision_of_state(enum js_job_state state)
-{
-    switch (state) {
-    case JS_JOB_STATE_SUCCEEDED:
-        return JS_RESUME_DECISION_DONE;
-    case JS_JOB_STATE_FAILED:
-    case JS_JOB_STATE_SKIPPED:
-        return JS_RESUME_DECISION_FAILED;
-    case JS_JOB_STATE_LEFT:
-        break;
-    }
-    return JS_RESUME_DECISION_RUN;
-}
-
 static bool resume_only_looks(const struct js_resume *resume)
 {
     return resume->what == JS_RESUME_LOOK || resume->what == JS_RESUME_MATCH;
-}
-
-/* Only counts. The registry's matches change, but not what it knows about the
- * jobs. */
-static enum js_resume_decision resume_look(struct js_resume *resume,
-                                           struct js_job *job)
-{
-    struct js_identity identity = js_identity_of(job);
-    job->id = js_registry_match(resume->registry, &identity);
-    struct known known = known_of(resume, job->id);
-    resume->counts.added += job->id == 0;
-    enum js_resume_decision decision = resume->what == JS_RESUME_MATCH
-                                           ? JS_RESUME_DECISION_RUN
-                                           : decision_of_state(known.state);
-    count(resume, &known, job->id == 0, decision);
-    return decision;
 }
 
 static int resume_decide(struct js_resume *resume, struct js_job *job,
                          enum js_resume_decision after,
                          enum js_resume_decision *ret)
 {
+    static const enum js_resume_decision by_state[] = {
+        [JS_JOB_STATE_LEFT] = JS_RESUME_DECISION_RUN,
+        [JS_JOB_STATE_SUCCEEDED] = JS_RESUME_DECISION_DONE,
+        [JS_JOB_STATE_FAILED] = JS_RESUME_DECISION_FAILED,
+        [JS_JOB_STATE_SKIPPED] = JS_RESUME_DECISION_FAILED,
+    };
+    bool only_looks = resume_only_looks(resume);
     struct js_identity identity = js_identity_of(job);
     uint64_t id = js_registry_match(resume->registry, &identity);
     struct known known = known_of(resume, id);
-    if (id > 0) {
-        job->id = id;
-        job->losses = js_registry_losses(resume->registry, id);
-    }
-    *ret = decision_of(resume, &known, after);
+    /* Who only looks asks how the jobs ended, and not what the next run would
+     * do with them. */
+    if (!only_looks)
+        *ret = decision_of(resume, &known, after);
+    else if (resume->what == JS_RESUME_LOOK)
+        *ret = by_state[known.state];
     count(resume, &known, id == 0, *ret);
-    return id == 0 ? accept_job(resume, job, &identity)
-                   : renew(resume, job, known.state, *ret);
+    /* The registry's matches change then, but not what it knows of the jobs,
+     * and an unknown job gets no id. */
+    if (only_looks) {
+        resume->counts.added += id == 0;
+        job->id = id;
+        return 0;
+    }
+    if (id == 0)
+        return accept_job(resume, job, &identity);
+    job->id = id;
+    job->losses = js_registry_losses(resume->registry, id);
+    return renew(resume, job, known.state, *ret);
 }
 
 int js_resume_decide(struct js_resume *resume, struct js_job *job,
@@ -231,8 +215,6 @@ int js_resume_decide(struct js_resume *resume, struct js_job *job,
     if (!resume->registry) {
         resume->counts.added++;
         resume->counts.runs++;
-    } else if (resume_only_looks(resume)) {
-        *ret = resume_look(resume, job);
     } else if (resume_decide(resume, job, after, ret) < 0) {
         return -1;
     }

@@ -110,35 +110,11 @@ void js_source_free(struct js_source *source)
 
 /* ---------------------------------------------------------------- reading */
 
-static int source_fail_errno(const struct js_source *source, struct js_err *err)
-{
-    if (source->is_damaged)
-        return js_err_set(err, "standard input: this mpirun damages what has "
-                               "to wait for its reader, as it has here, so "
-                               "nothing more of it is run: start jobsched "
-                               "without mpirun, or give it a file");
-    return js_err_errno(err, "cannot read %s%s",
-                        source->owns_fd ? "the job list " : "",
-                        js_source_name(source));
-}
-
 static int source_end_of_input(struct js_source *source)
 {
     js_jobfile_end(source->jobs);
     source->ended = true;
     return 1;
-}
-
-/* Gives the parser one more piece, or reports the end to it. Returns 1, or -1
- * with errno. */
-static int feed_text(struct js_source *source)
-{
-    const char *bytes;
-    size_t len = js_list_piece(source->list, source->text_at, &bytes);
-    if (len == 0)
-        return source_end_of_input(source);
-    source->text_at += len;
-    return js_jobfile_feed(source->jobs, bytes, len) < 0 ? -1 : 1;
 }
 
 void js_source_distrust(struct js_source *source)
@@ -147,74 +123,84 @@ void js_source_distrust(struct js_source *source)
         source->pipe_bytes = fcntl(source->fd, F_GETPIPE_SZ);
 }
 
-/*
- * Since the last look the pipe never held more than what was read now and what
- * is left. Less than half of its size cannot have filled it: any two
- * neighbouring pages hold more than one page could, or they would have been
- * merged, and only the first may be half read. The first look also enlarges the
- * pipe, if possible.
- */
-static bool may_be_damaged(struct js_source *source, ssize_t read_bytes)
-{
-    int left = 0, limit = source->pipe_bytes / 2 - PAGE_BYTES;
-    if (source->pipe_bytes <= 0)
-        return false;
-    fcntl(source->fd, F_SETPIPE_SZ, PIPE_BYTES);
-    source->pipe_bytes = fcntl(source->fd, F_GETPIPE_SZ);
-    return ioctl(source->fd, FIONREAD, &left) < 0 || read_bytes + left >= limit;
-}
-
-/* Nothing can be known about how the feeder has ended. */
-static int end_of_stream(struct js_source *source)
-{
-    const struct js_warnings_sink *sink = &source->warnings.sink;
-    struct js_err text;
-    if (sink->report && js_input_is_within_line(source->input)) {
-        js_err_set(&text,
-                   "%s: its last line has no newline, and is taken as it is",
-                   source->name);
-        sink->report(sink->arg, text.text);
-    }
-    return source_end_of_input(source);
-}
-
-/* Works as feed_text(), for a stream. Returns 0 if there is nothing to read
- * now. */
+/* Gives the parser the next piece of a stream. Returns 1; 0 if there is nothing
+ * to read now; or -1 with errno. */
 static int feed_stream(struct js_source *source)
 {
+    const struct js_warnings_sink *sink = &source->warnings.sink;
     char piece[PIECE_BYTES];
     ssize_t n = js_input_read(source->input, piece, sizeof(piece));
     if (n < 0)
         return errno == EAGAIN ? 0 : -1;
-    /* Checked before any byte of this read is used. */
-    source->is_damaged = may_be_damaged(source, n);
+    /*
+     * Since the last look a distrusted pipe never held more than what was read
+     * now and what is left. Less than half of its size cannot have filled it:
+     * any two neighbouring pages hold more than one page could, or they would
+     * have been merged, and only the first may be half read. The first look
+     * also enlarges the pipe, if possible. All this comes before any byte of
+     * this read is used.
+     */
+    if (source->pipe_bytes > 0) {
+        int left = 0, limit = source->pipe_bytes / 2 - PAGE_BYTES;
+        fcntl(source->fd, F_SETPIPE_SZ, PIPE_BYTES);
+        source->pipe_bytes = fcntl(source->fd, F_GETPIPE_SZ);
+        source->is_damaged =
+            ioctl(source->fd, FIONREAD, &left) < 0 || n + left >= limit;
+    }
     if (source->is_damaged)
         return -1;
-    if (n == 0)
-        return end_of_stream(source);
+    if (n == 0) {
+        /* Nothing can be known about how the feeder has ended. A line that was
+         * cut off is the only sign that it broke down. */
+        if (sink->report && js_input_is_within_line(source->input)) {
+            struct js_err text;
+            js_err_set(&text,
+                       "%s: the last line does not end in a newline; it is "
+                       "taken as it is",
+                       source->name);
+            sink->report(sink->arg, text.text);
+        }
+        return source_end_of_input(source);
+    }
     js_warnings_look(&source->warnings, piece, (size_t)n);
     return js_jobfile_feed(source->jobs, piece, (size_t)n) < 0 ? -1 : 1;
-}
-
-static int feed(struct js_source *source)
-{
-    return source->kind == SOURCE_LIST ? feed_text(source)
-                                       : feed_stream(source);
 }
 
 /* A broken stream is no error in the list, hence a state of its own. */
 static enum js_source_state end_badly(const struct js_source *source,
                                       struct js_err *err)
 {
-    if (errno != ECONNABORTED) {
-        source_fail_errno(source, err);
-        return JS_SOURCE_ERROR;
+    if (errno == ECONNABORTED) {
+        js_err_set(err,
+                   "%s broke off: the process that passes it on is gone. No "
+                   "more jobs are read from it",
+                   source->name);
+        return JS_SOURCE_BROKEN;
     }
-    js_err_set(err,
-               "%s broke off: what passes it on has gone, and nothing more of "
-               "it is run",
-               source->name);
-    return JS_SOURCE_BROKEN;
+    if (source->is_damaged)
+        js_err_set(err, "standard input: this mpirun damages data that has to "
+                        "wait for its reader, as it has here. No more jobs "
+                        "are read from it: start jobsched without mpirun, or "
+                        "give it a file");
+    else
+        js_err_errno(err, "cannot read %s%s",
+                     source->owns_fd ? "the job list " : "",
+                     js_source_name(source));
+    return JS_SOURCE_ERROR;
+}
+
+/* Gives the parser one more piece, or reports the end to it. Returns as
+ * feed_stream(). */
+static int feed(struct js_source *source)
+{
+    const char *bytes;
+    if (source->kind == SOURCE_STREAM)
+        return feed_stream(source);
+    size_t len = js_list_piece(source->list, source->text_at, &bytes);
+    if (len == 0)
+        return source_end_of_input(source);
+    source->text_at += len;
+    return js_jobfile_feed(source->jobs, bytes, len) < 0 ? -1 : 1;
 }
 
 static enum js_source_state next_parsed(struct js_source *source,
@@ -236,38 +222,27 @@ static enum js_source_state next_parsed(struct js_source *source,
     }
 }
 
-/* Returns 1 and the job if it runs, 0 if it does not, or -1 with errno. */
-static int simulate_next(struct js_source *source, struct js_job **ret)
-{
-    enum js_resume_decision decision = JS_RESUME_DECISION_RUN;
-    struct js_job *job =
-        js_job_new_simulated(++source->given, source->duration_ns);
-    if (!job)
-        return -1;
-    int rc = source->resume
-                 ? js_resume_decide(source->resume, job,
-                                    JS_RESUME_DECISION_DONE, &decision)
-                 : 0;
-    if (rc == 0 && decision == JS_RESUME_DECISION_RUN) {
-        *ret = job;
-        return 1;
-    }
-    js_job_free(job);
-    return rc;
-}
-
 static enum js_source_state next_simulated(struct js_source *source,
                                            struct js_job **ret,
                                            struct js_err *err)
 {
     while (source->given < source->total) {
-        int rc = simulate_next(source, ret);
-        if (rc > 0)
+        enum js_resume_decision decision = JS_RESUME_DECISION_RUN;
+        struct js_job *job =
+            js_job_new_simulated(++source->given, source->duration_ns);
+        /* Jobs of the demonstration come after no other job. */
+        if (!job || (source->resume && js_resume_decide(source->resume, job,
+                                                        JS_RESUME_DECISION_DONE,
+                                                        &decision) < 0)) {
+            js_err_errno(err, "demonstration");
+            js_job_free(job);
+            return JS_SOURCE_ERROR;
+        }
+        if (decision == JS_RESUME_DECISION_RUN) {
+            *ret = job;
             return JS_SOURCE_JOB;
-        if (rc == 0)
-            continue;
-        js_err_errno(err, "demonstration");
-        return JS_SOURCE_ERROR;
+        }
+        js_job_free(job);
     }
     return JS_SOURCE_END;
 }
@@ -278,24 +253,20 @@ static bool is_final(const struct js_source *source)
            source->state == JS_SOURCE_BROKEN;
 }
 
-static void source_advance(struct js_source *source, struct js_job **ret)
-{
-    source->state = source->kind == SOURCE_DEMO
-                        ? next_simulated(source, ret, &source->failure)
-                        : next_parsed(source, ret, &source->failure);
-    /* A demonstration counts its jobs itself, because some of them may not
-     * run. */
-    if (source->state == JS_SOURCE_JOB && source->kind != SOURCE_DEMO)
-        source->given++;
-    if (source->state == JS_SOURCE_END && source->kind == SOURCE_STREAM)
-        js_warnings_end(&source->warnings);
-}
-
 enum js_source_state js_source_next(struct js_source *source,
                                     struct js_job **ret, struct js_err *err)
 {
-    if (!is_final(source))
-        source_advance(source, ret);
+    if (!is_final(source)) {
+        source->state = source->kind == SOURCE_DEMO
+                            ? next_simulated(source, ret, &source->failure)
+                            : next_parsed(source, ret, &source->failure);
+        /* A demonstration counts its jobs itself, because some of them may not
+         * run. */
+        if (source->state == JS_SOURCE_JOB && source->kind != SOURCE_DEMO)
+            source->given++;
+        if (source->state == JS_SOURCE_END && source->kind == SOURCE_STREAM)
+            js_warnings_end(&source->warnings);
+    }
     if (is_final(source) && source->state != JS_SOURCE_END && err)
         *err = source->failure;
     return source->state;

@@ -57,8 +57,8 @@ void js_warnings_look(struct js_warnings *warnings, const char *bytes,
     if (shebang > 0 && js_buf_escape(&line, bytes, shebang) == 0 &&
         js_buf_string(&line)) {
         js_err_set(&text,
-                   "%s:1:1: warning: \"%s\" names a shell, but a script is "
-                   "not a list: each line of it runs as a job of its own",
+                   "%s:1:1: warning: \"%s\" names a shell, but a job list is "
+                   "no script: each line runs as a job of its own",
                    warnings->name, line.data);
         warned(warnings, JS_WARNING_SCRIPT, text.text);
     }
@@ -68,18 +68,18 @@ void js_warnings_look(struct js_warnings *warnings, const char *bytes,
 void js_warnings_end(struct js_warnings *warnings)
 {
     static const char *const what[JS_WARNING_COUNT] = {
-        [JS_WARNING_SCRIPT] = "name a shell",
-        [JS_WARNING_BACKGROUND] = "leave a command in the background",
-        [JS_WARNING_BROKEN] = "are refused by the shell",
-        [JS_WARNING_FILE] = "write to the file of an earlier job",
+        [JS_WARNING_SCRIPT] = "that name a shell",
+        [JS_WARNING_BACKGROUND] = "that leave a process in the background",
+        [JS_WARNING_BROKEN] = "that the shell rejects",
+        [JS_WARNING_FILE] = "that write to the file of an earlier job",
     };
     for (int kind = 0; warnings->sink.report && kind < JS_WARNING_COUNT;
          kind++) {
         struct js_err text;
         if (warnings->counts[kind] <= WARNINGS_MAX)
             continue;
-        js_err_set(&text, "%s: warning: lines that %s as well: %ju",
-                   warnings->name, what[kind],
+        js_err_set(&text, "%s: warning: more lines %s: %ju", warnings->name,
+                   what[kind],
                    (uintmax_t)warnings->counts[kind] - WARNINGS_MAX);
         warnings->sink.report(warnings->sink.arg, text.text);
     }
@@ -183,15 +183,6 @@ static void skip_word(struct look *look)
         look->at = look->end;
 }
 
-static const struct keyword *find_keyword(const char *word, size_t len)
-{
-    for (size_t i = 0; i < sizeof(keywords) / sizeof(keywords[0]); i++) {
-        if (strncmp(keywords[i].word, word, len) == 0 && !keywords[i].word[len])
-            return &keywords[i];
-    }
-    return NULL;
-}
-
 static void take_keyword(struct look *look, const struct keyword *keyword)
 {
     int *open = &look->open[keyword->nest];
@@ -222,8 +213,15 @@ static void take_word(struct look *look)
     const char *word = look->at;
     skip_word(look);
     size_t len = (size_t)(look->at - word);
-    const struct keyword *keyword =
-        look->is_command && len <= KEYWORD_MAX ? find_keyword(word, len) : NULL;
+    const struct keyword *keyword = NULL;
+    /* Anywhere else "done" is a word like any other. */
+    if (look->is_command && len <= KEYWORD_MAX) {
+        for (size_t i = 0; i < sizeof(keywords) / sizeof(keywords[0]); i++) {
+            if (strncmp(keywords[i].word, word, len) == 0 &&
+                !keywords[i].word[len])
+                keyword = &keywords[i];
+        }
+    }
     if (keyword) {
         take_keyword(look, keyword);
     } else {
@@ -256,51 +254,33 @@ static void take_bracket(struct look *look, char c)
     look->is_doubtful = true;
 }
 
-/* Handles "&", but not that of "2>&1", which take_redirection() handles. */
-static void take_separator(struct look *look, char c)
-{
-    bool is_double = look->at < look->end && *look->at == c;
-    look->at += is_double;
-    look->is_background = c == '&' && !is_double;
-    look->is_unfinished = c == '|' || (c == '&' && is_double);
-    look->is_command = true;
-    look->is_broken |= look->is_first;
-    look->is_doubtful |= look->is_first;
-}
-
-/* A redirection says nothing about the command. Only the operator is skipped;
- * the file name is a word like any other. */
-static void take_redirection(struct look *look, char c)
-{
-    while (look->at < look->end &&
-           (*look->at == c || *look->at == '&' || *look->at == '>' ||
-            *look->at == '|' || *look->at == '-'))
-        look->at++;
-    look->is_background = false;
-}
-
 static void take_operator(struct look *look)
 {
     char c = *look->at++;
-    if (c == '(' || c == ')')
+    if (c == '(' || c == ')') {
         take_bracket(look, c);
-    else if (c == '<' || c == '>')
-        take_redirection(look, c);
-    else
-        take_separator(look, c);
+    } else if (c == '<' || c == '>') {
+        /* A redirection says nothing about the command. Only the operator is
+         * skipped, with the "&1" of "2>&1"; the file name is a word like any
+         * other. */
+        while (look->at < look->end &&
+               (*look->at == c || *look->at == '&' || *look->at == '>' ||
+                *look->at == '|' || *look->at == '-'))
+            look->at++;
+        look->is_background = false;
+    } else {
+        bool is_double = look->at < look->end && *look->at == c;
+        look->at += is_double;
+        look->is_background = c == '&' && !is_double;
+        look->is_unfinished = c == '|' || (c == '&' && is_double);
+        look->is_command = true;
+        look->is_broken |= look->is_first;
+        look->is_doubtful |= look->is_first;
+    }
     look->is_first = false;
 }
 
 /* ---------------------------------------------------------------- the line */
-
-static bool is_open(const struct look *look)
-{
-    for (int i = 0; i < NEST_COUNT; i++) {
-        if (look->open[i] != 0)
-            return true;
-    }
-    return look->brackets != 0 || look->is_unfinished;
-}
 
 enum js_shline js_shline_look(const char *command, size_t len)
 {
@@ -318,9 +298,12 @@ enum js_shline js_shline_look(const char *command, size_t len)
         else
             take_word(&look);
     }
+    bool is_open = look.brackets != 0 || look.is_unfinished;
+    for (int i = 0; i < NEST_COUNT; i++)
+        is_open |= look.open[i] != 0;
     if (look.is_broken)
         return JS_SHLINE_BROKEN;
-    if (look.is_doubtful || is_open(&look))
+    if (look.is_doubtful || is_open)
         return JS_SHLINE_DOUBTFUL;
     return look.is_background ? JS_SHLINE_BACKGROUND : JS_SHLINE_WHOLE;
 }
@@ -378,12 +361,12 @@ static int shline_begin_sh(const char *command, pid_t *ret)
         return -1;
     /* The environment is empty, so that nothing in it can influence the
      * shell. */
-    char *words[] = {shell, check, from_here, copy, NULL};
+    char *argv[] = {shell, check, from_here, copy, NULL};
     char *environment[] = {NULL};
     posix_spawn_file_actions_init(&actions);
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
         posix_spawn_file_actions_addopen(&actions, fd, "/dev/null", O_RDWR, 0);
-    int rc = posix_spawn(ret, "/bin/sh", &actions, NULL, words, environment);
+    int rc = posix_spawn(ret, "/bin/sh", &actions, NULL, argv, environment);
     posix_spawn_file_actions_destroy(&actions);
     free(copy);
     return rc == 0 ? 0 : -1;

@@ -235,7 +235,7 @@ touch ran
 JOBS
     farm 1 jobs.txt
     status_is 2
-    contains err '^jobsched: jobs.txt:3:18: stderr=\./res: the job in line 2 writes to the same file, and neither comes after the other$'
+    contains err '^jobsched: jobs.txt:3:18: stderr=\./res: the job in line 2 writes to the same file, and neither job comes after the other$'
     claim test ! -e ran
     claim test ! -e there/res
     run -2 timeout "$PATIENCE" "$JOBSCHED" --check jobs.txt
@@ -249,7 +249,7 @@ JOBS
     farm 2 jobs.txt
     status_is 0
     equal "$(cat there/res)" two
-    contains err '^jobsched: jobs.txt:2:26: warning: stdout=res: the job in line 1 writes to the same file: this one comes after it and replaces what it wrote$'
+    contains err '^jobsched: jobs.txt:2:26: warning: stdout=res: the job in line 1 writes to the same file\. This job comes after it and replaces what it wrote$'
     equal "$(grep -c warning err)" 1
     # Of a stream it is found when it is met.
     farm 1 - <<'JOBS'
@@ -277,7 +277,7 @@ JOBS
         esac
         farm 1 jobs.txt --journal the.journal --joblog the.joblog
         status_is 2
-        contains err "^jobsched: jobs.txt:2:[0-9]+: std(out|err)=.*: that is $what of this run\$"
+        contains err "^jobsched: jobs.txt:2:[0-9]+: std(out|err)=.*: this file is $what of this run\$"
         claim test ! -e ran
         equal "$(wc -l <jobs.txt)" 2
     done

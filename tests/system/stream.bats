@@ -103,7 +103,7 @@ load common
     seq 4000 | sed 's/.*/echo & # some more bytes, so that it fills a pipe/' >list
     farm 2 - --no-journal < <(dd if=list bs=5000 2>dd.err)
     if [[ $MPI == 'Open MPI 5.'* && $status -ne 0 ]]; then
-        contains err 'this mpirun damages what has to wait for its reader.* start jobsched without mpirun, or give it a file$'
+        contains err 'this mpirun damages data that has to wait for its reader.* start jobsched without mpirun, or give it a file$'
         # What ran before that is of the list, each once.
         equal "$(sort out | comm -23 - <(seq 4000 | sort))" ''
     else
@@ -185,10 +185,10 @@ launched() {
     launched 'printf "echo a\necho b" | $JS -n 1 -'
     status_is 0
     equal "$(xargs <out)" 'a b'
-    contains err '^jobsched: standard input: its last line has no newline'
+    contains err '^jobsched: standard input: the last line does not end in a newline'
     printf 'echo a\necho b' | farm 1 -
     equal "$(xargs <out)" 'a b'
-    contains err '^jobsched: standard input: its last line has no newline'
+    contains err '^jobsched: standard input: the last line does not end in a newline'
     launched 'printf "echo a\n" | $JS -n 1 -'
     lacks err newline
 }

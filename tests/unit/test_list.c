@@ -123,7 +123,7 @@ static void test_refusals(void)
     char path[64];
     expect_refusal("/no/such\n", "/no/such\\n: No such file");
     expect_refusal("/tmp", "directory");
-    expect_refusal("/dev/null", "no regular file");
+    expect_refusal("/dev/null", "not a regular file");
     dag_write(path, "[core=1] a\n");
     expect_refusal(path, ":1:2: ");
     unlink(path);
@@ -132,7 +132,7 @@ static void test_refusals(void)
     unlink(path);
     /* Its writer is not waited for. */
     CU_ASSERT_EQUAL(mkfifo(path, 0600), 0);
-    expect_refusal(path, "no regular file");
+    expect_refusal(path, "not a regular file");
     unlink(path);
 }
 
