@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CAPACITY_MIN = 16 };
+enum { CAPACITY_MIN = 16, CHAINS_MIN = 64 };
 
 void js_strmap_release(struct js_strmap *map)
 {
@@ -99,4 +99,124 @@ const char *js_strmap_next(const struct js_strmap *map, size_t *position)
             return slot->key;
     }
     return NULL;
+}
+
+/* ---------------------------------------------------------------- by number */
+
+static uint64_t idmap_id_of(const struct js_idmap *map, const void *item)
+{
+    uint64_t id;
+    memcpy(&id, (const char *)item + map->id_at, sizeof(id));
+    return id;
+}
+
+/* Links are read and written by memcpy(), because their type is the item's. */
+static void *idmap_after(const struct js_idmap *map, const void *item)
+{
+    void *next;
+    memcpy(&next, (const char *)item + map->next_at, sizeof(next));
+    return next;
+}
+
+static void idmap_link(const struct js_idmap *map, void *item, void *next)
+{
+    memcpy((char *)item + map->next_at, &next, sizeof(next));
+}
+
+/* Ids may be numbered in any manner: the factor (Knuth's, 2^64 over the golden
+ * ratio) spreads them all, those in steps of a power of two as well. */
+static void **idmap_chain_of(const struct js_idmap *map, uint64_t id)
+{
+    uint64_t hash = id * UINT64_C(0x9e3779b97f4a7c15);
+    return &map->chains[(size_t)(hash >> 32) & (map->chain_count - 1)];
+}
+
+static void idmap_insert(const struct js_idmap *map, void *item)
+{
+    void **chain = idmap_chain_of(map, idmap_id_of(map, item));
+    idmap_link(map, item, *chain);
+    *chain = item;
+}
+
+void js_idmap_release(struct js_idmap *map)
+{
+    int saved = errno;
+    free(map->chains);
+    map->chains = NULL;
+    map->chain_count = map->count = 0;
+    errno = saved;
+}
+
+int js_idmap_reserve(struct js_idmap *map)
+{
+    if (map->count < map->chain_count)
+        return 0;
+    struct js_idmap larger = *map;
+    larger.chain_count = map->chain_count ? 2 * map->chain_count : CHAINS_MIN;
+    larger.chains = calloc(larger.chain_count, sizeof(*larger.chains));
+    /* Without memory for more chains they become longer. */
+    if (!larger.chains)
+        return map->chains ? 0 : -1;
+    for (size_t i = 0; i < map->chain_count; i++) {
+        for (void *item = map->chains[i], *next; item; item = next) {
+            next = idmap_after(map, item);
+            idmap_insert(&larger, item);
+        }
+    }
+    free(map->chains);
+    *map = larger;
+    return 0;
+}
+
+int js_idmap_put(struct js_idmap *map, void *item)
+{
+    if (js_idmap_reserve(map) < 0)
+        return -1;
+    idmap_insert(map, item);
+    map->count++;
+    return 0;
+}
+
+void *js_idmap_get(const struct js_idmap *map, uint64_t id)
+{
+    if (!map->chains)
+        return NULL;
+    void *item = *idmap_chain_of(map, id);
+    while (item && idmap_id_of(map, item) != id)
+        item = idmap_after(map, item);
+    return item;
+}
+
+void *js_idmap_take(struct js_idmap *map, uint64_t id)
+{
+    if (!map->chains)
+        return NULL;
+    void **chain = idmap_chain_of(map, id), *before = NULL, *item = *chain;
+    while (item && idmap_id_of(map, item) != id) {
+        before = item;
+        item = idmap_after(map, item);
+    }
+    if (!item)
+        return NULL;
+    if (before)
+        idmap_link(map, before, idmap_after(map, item));
+    else
+        *chain = idmap_after(map, item);
+    idmap_link(map, item, NULL);
+    map->count--;
+    return item;
+}
+
+void *js_idmap_next(const struct js_idmap *map, const void *item)
+{
+    void **chain = map->chains, **end = map->chains + map->chain_count;
+    if (item) {
+        void *next = idmap_after(map, item);
+        if (next)
+            return next;
+        chain = idmap_chain_of(map, idmap_id_of(map, item)) + 1;
+    }
+    while (chain < end && !*chain)
+        chain++;
+    return chain < end ? *chain : NULL;
 }

@@ -1,11 +1,9 @@
 /*
- * table - hash tables.
+ * table - hash tables: by a string, and by a number.
  *
- * A js_strmap finds a pointer by a string. It lives on the caller's stack or in
- * its struct and starts as JS_STRMAP_INIT (all zero). It owns neither the keys
- * nor the values. Both must stay where they are, and the keys must not change,
- * while they are in it. Nothing can be removed. A call takes constant time on
- * average, plus the time to hash the key.
+ * A table lives on the caller's stack or in its struct. It owns nothing that is
+ * put into it. A call takes constant time on average, plus the time to hash a
+ * string.
  */
 #ifndef JS_BASE_TABLE_H
 #define JS_BASE_TABLE_H
@@ -13,6 +11,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* ---------------------------------------------------------------- by string */
+
+/*
+ * Finds a pointer by a string. Starts as JS_STRMAP_INIT (all zero). Both key
+ * and value must stay where they are, and the keys must not change, while they
+ * are in it. Nothing can be removed.
+ */
 struct js_strmap_slot {
     const char *key; /* NULL: unused */
     void *value;
@@ -50,5 +55,46 @@ void *js_strmap_get(const struct js_strmap *map, const char *key);
  * returns NULL after the last. Do not call js_strmap_put() in between.
  */
 const char *js_strmap_next(const struct js_strmap *map, size_t *position);
+
+/* ---------------------------------------------------------------- by number */
+
+/*
+ * Finds an item by its id. The items carry the table's links: each has a
+ * uint64_t that is its id, and a pointer to the next item, which is the table's
+ * while the item is in it. A map starts as JS_IDMAP_OF(), which says where they
+ * are in an item. No two items in it may have the same id.
+ */
+struct js_idmap {
+    void **chains;
+    size_t chain_count; /* a power of two, or 0 */
+    size_t count;       /* the only field for callers, which may read it */
+    size_t id_at, next_at;
+};
+
+#define JS_IDMAP_OF(type, id, next)                                            \
+    {                                                                          \
+        NULL, 0, 0, offsetof(type, id), offsetof(type, next)                   \
+    }
+
+/* Forgets everything. The map is as new. Keeps errno. */
+void js_idmap_release(struct js_idmap *map);
+
+/* Makes sure that the next js_idmap_put() cannot fail. Returns 0, or -1 with
+ * errno ENOMEM. */
+int js_idmap_reserve(struct js_idmap *map);
+
+/* Returns 0, or -1 with errno ENOMEM. That happens only to the first item:
+ * later on, a lack of memory makes searches slower. */
+int js_idmap_put(struct js_idmap *map, void *item);
+
+/* The item with this id, or NULL. The second call removes it, and its pointer
+ * to the next item becomes NULL. */
+void *js_idmap_get(const struct js_idmap *map, uint64_t id);
+void *js_idmap_take(struct js_idmap *map, uint64_t id);
+
+/* Visits the items, each once, in no particular order: starts with NULL, and
+ * returns NULL after the last. To free all of them, ask for the next one before
+ * each is freed. Nothing may be put in or taken out in between. */
+void *js_idmap_next(const struct js_idmap *map, const void *item);
 
 #endif

@@ -10,7 +10,6 @@
 enum {
     SUGGEST_MAX = 1000, /* how many names are searched for the one that was
                            meant */
-    BUCKETS_MIN = 16,
 };
 
 enum state { WAITING, READY, SUCCEEDED, FAILED, SKIPPED };
@@ -28,10 +27,10 @@ struct edge_list {
 };
 
 struct node {
-    struct node *next;           /* in the queue of ready or skipped jobs */
-    struct node *next_in_bucket; /* in the hash table of ids */
-    struct epoch *epoch;         /* valid until the job has ended */
-    struct edge *edges;          /* owned; NULL when all are met */
+    struct node *next;       /* in the queue of ready or skipped jobs */
+    struct node *next_by_id; /* in the table of ids */
+    struct epoch *epoch;     /* valid until the job has ended */
+    struct edge *edges;      /* owned; NULL when all are met */
     struct edge_list children;
     uint64_t id;
     uint64_t depth;
@@ -77,7 +76,7 @@ struct depths {
 
 /*
  * Invariants:
- * - `names` has the jobs with a name; `buckets` has node_count nodes, by id.
+ * - `names` has the jobs with a name; `nodes` has all nodes, by id.
  * - `open` is the first epoch in which a job has not ended, or the last one.
  *   Jobs of later epochs are WAITING or SKIPPED, and `held` of their epoch.
  * - unmet counts a job's edges to parents that have neither ended nor, if they
@@ -88,9 +87,7 @@ struct depths {
  */
 struct js_graph {
     struct js_strmap names; /* each points to the node, which owns the name */
-    struct node **buckets;
-    size_t bucket_count; /* a power of two, or 0 */
-    size_t node_count;
+    struct js_idmap nodes;
     struct epoch *open; /* the first epoch with unfinished jobs; never NULL */
     struct epoch *last;
     bool at_barrier; /* the next job begins an epoch */
@@ -151,54 +148,10 @@ static void free_runs(struct run_queue *queue)
 
 /* ------------------------------------------------------ nodes by their id */
 
-static struct node **graph_bucket_of(struct node **buckets, size_t count,
-                                     uint64_t id)
+static struct node *graph_find_node(struct js_graph *graph, uint64_t id)
 {
-    /* Fibonacci hashing spreads ids in steps of a power of two as well. */
-    uint64_t hash = id * UINT64_C(0x9e3779b97f4a7c15);
-    return &buckets[(hash >> 32) & (count - 1)];
-}
-
-/* Adds to *steps the number of nodes examined. */
-static struct node *graph_find_node(const struct js_graph *graph, uint64_t id,
-                                    uint64_t *steps)
-{
-    if (!graph->bucket_count)
-        return NULL;
-    struct node *node =
-        *graph_bucket_of(graph->buckets, graph->bucket_count, id);
-    for (; node && node->id != id; node = node->next_in_bucket)
-        (*steps)++;
-    return node;
-}
-
-static void insert_into(struct node **buckets, size_t count, struct node *node)
-{
-    struct node **bucket = graph_bucket_of(buckets, count, node->id);
-    node->next_in_bucket = *bucket;
-    *bucket = node;
-}
-
-static int reserve_bucket(struct js_graph *graph)
-{
-    if (graph->node_count < graph->bucket_count)
-        return 0;
-    size_t count = graph->bucket_count ? graph->bucket_count * 2 : BUCKETS_MIN;
-    struct node **buckets = calloc(count, sizeof(struct node *));
-    if (!buckets)
-        return -1;
-    for (size_t i = 0; i < graph->bucket_count; i++) {
-        while (graph->buckets[i]) {
-            struct node *node = graph->buckets[i];
-            graph->buckets[i] = node->next_in_bucket;
-            insert_into(buckets, count, node);
-            graph->steps++;
-        }
-    }
-    free(graph->buckets);
-    graph->buckets = buckets;
-    graph->bucket_count = count;
-    return 0;
+    graph->steps++;
+    return js_idmap_get(&graph->nodes, id);
 }
 
 static void graph_free_node(struct node *node)
@@ -217,12 +170,7 @@ static void drop_if_done(struct js_graph *graph, struct node *node)
     if (node->is_named || node->is_held || node->is_queued || node->unmet ||
         node->state == WAITING || node->state == READY)
         return;
-    struct node **at =
-        graph_bucket_of(graph->buckets, graph->bucket_count, node->id);
-    for (; *at != node; at = &(*at)->next_in_bucket)
-        graph->steps++;
-    *at = node->next_in_bucket;
-    graph->node_count--;
+    js_idmap_take(&graph->nodes, node->id);
     graph_free_node(node);
 }
 
@@ -233,6 +181,7 @@ struct js_graph *js_graph_new(void)
     struct js_graph *graph = calloc(1, sizeof(*graph));
     if (!graph)
         return NULL;
+    graph->nodes = (struct js_idmap)JS_IDMAP_OF(struct node, id, next_by_id);
     graph->open = graph->last = calloc(1, sizeof(*graph->open));
     if (!graph->open) {
         js_graph_free(graph);
@@ -247,14 +196,13 @@ void js_graph_free(struct js_graph *graph)
         return;
     int saved = errno;
     js_strmap_release(&graph->names);
-    for (size_t i = 0; i < graph->bucket_count; i++) {
-        while (graph->buckets[i]) {
-            struct node *node = graph->buckets[i];
-            graph->buckets[i] = node->next_in_bucket;
-            graph_free_node(node);
-        }
+    struct node *node = js_idmap_next(&graph->nodes, NULL);
+    while (node) {
+        struct node *next = js_idmap_next(&graph->nodes, node);
+        graph_free_node(node);
+        node = next;
     }
-    free(graph->buckets);
+    js_idmap_release(&graph->nodes);
     while (graph->open) {
         struct epoch *epoch = graph->open;
         graph->open = epoch->next;
@@ -304,18 +252,16 @@ static void node_assert_invariants(const struct js_graph *graph,
 static uint64_t graph_recount(const struct js_graph *graph)
 {
     struct recount sums = {0};
-    for (size_t i = 0; i < graph->bucket_count; i++) {
-        for (const struct node *node = graph->buckets[i]; node;
-             node = node->next_in_bucket)
-            node_assert_invariants(graph, node, &sums);
-    }
+    for (const struct node *node = js_idmap_next(&graph->nodes, NULL); node;
+         node = js_idmap_next(&graph->nodes, node))
+        node_assert_invariants(graph, node, &sums);
     size_t queued = 0;
     for (const struct node *node = graph->ready.first; node; node = node->next)
         queued += node->is_queued && node->state == READY;
     for (const struct node *node = graph->skipped.first; node;
          node = node->next)
         queued += node->is_queued && node->state == SKIPPED;
-    JS_INVARIANT(sums.nodes == graph->node_count);
+    JS_INVARIANT(sums.nodes == graph->nodes.count);
     JS_INVARIANT(sums.named == graph->names.count);
     JS_INVARIANT(sums.unmet == sums.edges);
     JS_INVARIANT(sums.queued == queued);
@@ -333,7 +279,7 @@ static uint64_t graph_recount(const struct js_graph *graph)
         pending += epoch->pending;
     }
     JS_INVARIANT(sums.live <= pending && pending <= graph->jobs);
-    return sums.nodes + sums.edges + graph->bucket_count;
+    return sums.nodes + sums.edges + graph->nodes.chain_count;
 }
 
 void js_graph_assert_invariants(const struct js_graph *graph)
@@ -455,7 +401,7 @@ static int reserve_depth(struct depths *depths, uint64_t depth)
 
 static int make_node(struct js_graph *graph, struct draft *draft)
 {
-    if (reserve_bucket(graph) < 0 ||
+    if (js_idmap_reserve(&graph->nodes) < 0 ||
         (draft->name && js_strmap_reserve(&graph->names) < 0))
         return -1;
     size_t size = draft->name ? strlen(draft->name) + 1 : 0;
@@ -523,8 +469,7 @@ static void link_node(struct js_graph *graph, const struct draft *draft)
         *(children->first ? &children->last->next : &children->first) = edge;
         children->last = edge;
     }
-    insert_into(graph->buckets, graph->bucket_count, node);
-    graph->node_count++;
+    js_idmap_put(&graph->nodes, node); /* there is room */
     if (!draft->name)
         return;
     node->is_named = true;
@@ -604,7 +549,7 @@ void js_graph_barrier(struct js_graph *graph)
 
 void js_graph_mark(struct js_graph *graph, uint64_t id, int mark)
 {
-    struct node *node = graph_find_node(graph, id, &graph->steps);
+    struct node *node = graph_find_node(graph, id);
     if (node)
         node->mark = mark;
     if (mark > graph->highest_mark)
@@ -663,7 +608,7 @@ static void graph_settle(struct js_graph *graph, struct node *parent)
 
 void js_graph_ended(struct js_graph *graph, uint64_t id, bool success)
 {
-    struct node *node = graph_find_node(graph, id, &graph->steps);
+    struct node *node = graph_find_node(graph, id);
     graph->steps++;
     /* Only jobs of the open epoch can have been READY. */
     graph->open->pending--;
@@ -700,7 +645,7 @@ uint64_t js_graph_next_ready(struct js_graph *graph)
             graph->released.first = run->next;
             free(run);
         }
-        struct node *node = graph_find_node(graph, id, &graph->steps);
+        struct node *node = graph_find_node(graph, id);
         if (!node)
             return id; /* nothing but the barrier held it up */
         node->is_held = false;
@@ -729,7 +674,7 @@ uint64_t js_graph_next_skipped(struct js_graph *graph, uint64_t *ret_parent)
 
 enum js_graph_wait js_graph_wait(const struct js_graph *graph, uint64_t id)
 {
-    const struct node *node = graph_find_node(graph, id, &(uint64_t){0});
+    const struct node *node = js_idmap_get(&graph->nodes, id);
     if (node && node->state == SKIPPED)
         return JS_GRAPH_SKIPPED;
     return node && node->unmet ? JS_GRAPH_FOR_JOBS : JS_GRAPH_FOR_BARRIER;
@@ -738,14 +683,11 @@ enum js_graph_wait js_graph_wait(const struct js_graph *graph, uint64_t id)
 void js_graph_each_awaited(const struct js_graph *graph, uint64_t id,
                            js_graph_awaited_fn visit, void *arg)
 {
-    for (size_t i = 0; i < graph->bucket_count; i++) {
-        for (const struct node *parent = graph->buckets[i]; parent;
-             parent = parent->next_in_bucket) {
-            for (const struct edge *e = parent->children.first; e;
-                 e = e->next) {
-                if (e->child->id == id)
-                    visit(arg, parent->id, e->any);
-            }
+    for (const struct node *parent = js_idmap_next(&graph->nodes, NULL); parent;
+         parent = js_idmap_next(&graph->nodes, parent)) {
+        for (const struct edge *e = parent->children.first; e; e = e->next) {
+            if (e->child->id == id)
+                visit(arg, parent->id, e->any);
         }
     }
 }
@@ -771,7 +713,7 @@ uint64_t js_graph_find(const struct js_graph *graph, const char *name)
 
 const char *js_graph_name(const struct js_graph *graph, uint64_t id)
 {
-    const struct node *node = graph_find_node(graph, id, &(uint64_t){0});
+    const struct node *node = js_idmap_get(&graph->nodes, id);
     return node && node->is_named ? node->name : NULL;
 }
 

@@ -1,14 +1,13 @@
 #include "node/spool.h"
 
 #include "base/file.h"
+#include "base/table.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-enum { FIRST_CHAINS = 64 };
 
 /* One stream of a job. */
 struct output {
@@ -19,24 +18,22 @@ struct output {
 
 struct entry {
     uint64_t ticket;
-    struct entry *next; /* in its chain */
+    struct entry *next; /* in the table */
     struct output output[JS_STREAM_COUNT];
 };
 
 /*
- * bytes, jobs and own_files are sums over the entries of all chains. Outputs in
- * the common file do not overlap; common_used counts them, and when it is 0 the
- * file is emptied and common_end begins at 0 again.
+ * bytes and own_files are sums over all entries. Outputs in the common file do
+ * not overlap; common_used counts them, and when it is 0 the file is emptied
+ * and common_end begins at 0 again.
  */
 struct js_spool {
     char *tmpdir;
     uint64_t limit_bytes;
     /* what waits */
     uint64_t bytes;
-    uint64_t jobs;
     uint64_t own_files;
-    struct entry **chains; /* of jobs, by ticket */
-    size_t chain_count;    /* a power of two */
+    struct js_idmap entries; /* by ticket */
     /* the common file */
     int common;           /* -1 until it is needed */
     uint64_t block;       /* every output in it begins at a multiple of this */
@@ -53,10 +50,9 @@ struct js_spool *js_spool_new(const char *tmpdir, uint64_t limit_bytes)
     spool->common = -1;
     spool->limit_bytes = limit_bytes;
     spool->block = page > 0 ? (uint64_t)page : 4096;
-    spool->chain_count = FIRST_CHAINS;
-    spool->chains = calloc(FIRST_CHAINS, sizeof(*spool->chains));
+    spool->entries = (struct js_idmap)JS_IDMAP_OF(struct entry, ticket, next);
     spool->tmpdir = strdup(tmpdir);
-    if (spool->chains && spool->tmpdir)
+    if (spool->tmpdir)
         return spool;
     js_spool_free(spool);
     return NULL;
@@ -149,53 +145,6 @@ static void drop_output(struct js_spool *spool, struct output *output)
     }
 }
 
-/* ----------------------------------------------------------------- table */
-
-/* The head of the ticket's chain. Tickets may be numbered in any manner: the
- * factor (Knuth's, 2^64 over the golden ratio) spreads them all. */
-static struct entry **chain_of(struct entry **chains, size_t chain_count,
-                               uint64_t ticket)
-{
-    uint64_t mixed = ticket * UINT64_C(0x9E3779B97F4A7C15);
-    return &chains[(size_t)(mixed >> 32) & (chain_count - 1)];
-}
-
-/* What points to the ticket's entry, or to the NULL at its chain's end. */
-static struct entry **spool_find(const struct js_spool *spool, uint64_t ticket)
-{
-    struct entry **at = chain_of(spool->chains, spool->chain_count, ticket);
-    while (*at && (*at)->ticket != ticket)
-        at = &(*at)->next;
-    return at;
-}
-
-static void link_entry(struct entry **chains, size_t chain_count,
-                       struct entry *entry)
-{
-    struct entry **head = chain_of(chains, chain_count, entry->ticket);
-    entry->next = *head;
-    *head = entry;
-}
-
-/* Without memory for it the chains just get longer. */
-static void spool_grow(struct js_spool *spool)
-{
-    size_t chain_count = spool->chain_count * 2;
-    struct entry **chains = calloc(chain_count, sizeof(struct entry *));
-    if (!chains)
-        return;
-    for (size_t i = 0; i < spool->chain_count; i++) {
-        while (spool->chains[i]) {
-            struct entry *entry = spool->chains[i];
-            spool->chains[i] = entry->next;
-            link_entry(chains, chain_count, entry);
-        }
-    }
-    free(spool->chains);
-    spool->chains = chains;
-    spool->chain_count = chain_count;
-}
-
 /* ----------------------------------------------------------------- calls */
 
 static void close_all(const int fds[JS_STREAM_COUNT])
@@ -211,7 +160,8 @@ int js_spool_put(struct js_spool *spool, uint64_t ticket,
                  const uint64_t bytes[JS_STREAM_COUNT])
 {
     struct entry *entry = malloc(sizeof(*entry));
-    if (!entry) {
+    if (!entry || js_idmap_reserve(&spool->entries) < 0) {
+        free(entry);
         close_all(fds);
         errno = ENOMEM;
         return -1;
@@ -220,18 +170,14 @@ int js_spool_put(struct js_spool *spool, uint64_t ticket,
     entry->ticket = ticket;
     for (int i = 0; i < JS_STREAM_COUNT; i++)
         spool_keep_output(spool, &entry->output[i], fds[i], bytes[i]);
-    if (spool->jobs >= spool->chain_count)
-        spool_grow(spool);
-    link_entry(spool->chains, spool->chain_count, entry);
-    spool->jobs++;
-    return 0;
+    return js_idmap_put(&spool->entries, entry);
 }
 
 ssize_t js_spool_read(const struct js_spool *spool, uint64_t ticket,
                       enum js_stream stream, uint64_t offset, void *to,
                       size_t len)
 {
-    const struct entry *entry = *spool_find(spool, ticket);
+    const struct entry *entry = js_idmap_get(&spool->entries, ticket);
     if (!entry) {
         errno = ENOENT;
         return -1;
@@ -252,26 +198,12 @@ ssize_t js_spool_read(const struct js_spool *spool, uint64_t ticket,
 
 void js_spool_drop(struct js_spool *spool, uint64_t ticket)
 {
-    struct entry **at = spool_find(spool, ticket);
-    struct entry *entry = *at;
+    struct entry *entry = js_idmap_take(&spool->entries, ticket);
     if (!entry)
         return;
-    *at = entry->next;
     for (int i = 0; i < JS_STREAM_COUNT; i++)
         drop_output(spool, &entry->output[i]);
     free(entry);
-    spool->jobs--;
-}
-
-static void free_chain(struct entry *entry)
-{
-    while (entry) {
-        struct entry *next = entry->next;
-        for (int i = 0; i < JS_STREAM_COUNT; i++)
-            js_fd_close(&entry->output[i].fd);
-        free(entry);
-        entry = next;
-    }
 }
 
 void js_spool_free(struct js_spool *spool)
@@ -279,10 +211,16 @@ void js_spool_free(struct js_spool *spool)
     int saved = errno;
     if (!spool)
         return;
-    for (size_t i = 0; spool->chains && i < spool->chain_count; i++)
-        free_chain(spool->chains[i]);
+    struct entry *entry = js_idmap_next(&spool->entries, NULL);
+    while (entry) {
+        struct entry *next = js_idmap_next(&spool->entries, entry);
+        for (int i = 0; i < JS_STREAM_COUNT; i++)
+            js_fd_close(&entry->output[i].fd);
+        free(entry);
+        entry = next;
+    }
+    js_idmap_release(&spool->entries);
     js_fd_close(&spool->common);
-    free(spool->chains);
     free(spool->tmpdir);
     free(spool);
     errno = saved;
@@ -295,11 +233,11 @@ uint64_t js_spool_bytes(const struct js_spool *spool)
 
 uint64_t js_spool_jobs(const struct js_spool *spool)
 {
-    return spool->jobs;
+    return spool->entries.count;
 }
 
 bool js_spool_full(const struct js_spool *spool)
 {
-    return spool->jobs > 0 && (spool->bytes >= spool->limit_bytes ||
-                               spool->own_files >= JS_SPOOL_FILES_MAX);
+    return spool->entries.count > 0 && (spool->bytes >= spool->limit_bytes ||
+                                        spool->own_files >= JS_SPOOL_FILES_MAX);
 }

@@ -2,11 +2,7 @@
 
 #include "base/err.h"
 
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-
-enum { BUCKETS_MIN = 64 };
 
 /* ------------------------------------------------- for a round */
 
@@ -99,82 +95,23 @@ void js_ready_queue_assert_invariants(const struct js_ready_queue *ready)
 
 /* ------------------------------------------------- until others have ended */
 
-/* Numbers of jobs are consecutive, so they need no hashing. */
-static struct js_job **held_bucket_of(const struct js_held *held, uint64_t seq)
+void js_held_release(struct js_idmap *held)
 {
-    return &held->buckets[seq & (held->bucket_count - 1)];
-}
-
-static void held_put_in_bucket(struct js_held *held, struct js_job *job)
-{
-    struct js_job **bucket = held_bucket_of(held, job->seq);
-    job->next = *bucket;
-    *bucket = job;
-}
-
-/* The table grows before it holds more jobs than it has buckets, so that a
- * bucket has one job on average. */
-int js_held_put(struct js_held *held, struct js_job *job)
-{
-    if (held->count >= held->bucket_count) {
-        struct js_held grown = {.bucket_count = held->bucket_count
-                                                    ? 2 * held->bucket_count
-                                                    : BUCKETS_MIN};
-        grown.buckets = calloc(grown.bucket_count, sizeof(struct js_job *));
-        if (!grown.buckets)
-            return -1;
-        for (size_t i = 0; i < held->bucket_count; i++) {
-            for (struct js_job *old = held->buckets[i], *next; old;
-                 old = next) {
-                next = old->next;
-                held_put_in_bucket(&grown, old);
-            }
-        }
-        free(held->buckets);
-        held->buckets = grown.buckets;
-        held->bucket_count = grown.bucket_count;
+    struct js_job *job = js_idmap_next(held, NULL);
+    while (job) {
+        struct js_job *next = js_idmap_next(held, job);
+        js_job_free(job);
+        job = next;
     }
-    held_put_in_bucket(held, job);
-    held->count++;
-    return 0;
+    js_idmap_release(held);
 }
 
-struct js_job *js_held_take(struct js_held *held, uint64_t seq)
-{
-    if (held->bucket_count == 0)
-        return NULL;
-    struct js_job **link = held_bucket_of(held, seq);
-    while (*link && (*link)->seq != seq)
-        link = &(*link)->next;
-    struct js_job *job = *link;
-    if (!job)
-        return NULL;
-    *link = job->next;
-    job->next = NULL;
-    held->count--;
-    return job;
-}
-
-void js_held_release(struct js_held *held)
-{
-    for (size_t i = 0; i < held->bucket_count; i++) {
-        while (held->buckets[i]) {
-            struct js_job *job = held->buckets[i];
-            held->buckets[i] = job->next;
-            js_job_free(job);
-        }
-    }
-    free(held->buckets);
-    memset(held, 0, sizeof(*held));
-}
-
-void js_held_assert_invariants(const struct js_held *held)
+void js_held_assert_invariants(const struct js_idmap *held)
 {
     size_t count = 0;
-    for (size_t i = 0; i < held->bucket_count; i++) {
-        for (const struct js_job *job = held->buckets[i]; job; job = job->next)
-            count += (job->seq & (held->bucket_count - 1)) == i;
-    }
+    for (const struct js_job *job = js_idmap_next(held, NULL); job;
+         job = js_idmap_next(held, job))
+        count += js_idmap_get(held, job->seq) == job;
     JS_INVARIANT(held->count == count);
 }
 

@@ -2,13 +2,15 @@
  * ready_queue - jobs that wait: until other jobs have ended (held), for a round
  * (the ready queue), and for room (the lanes).
  *
- * All three own the jobs in them, and are empty when all zero. Which job waits
+ * All three own the jobs in them. The ready queue and the lanes are empty when
+ * all zero. Which job waits
  * where, and for how long, is the scheduler's decision (sched/scheduler.h).
  */
 #ifndef JS_SCHED_READY_QUEUE_H
 #define JS_SCHED_READY_QUEUE_H
 
 #include "base/heap.h"
+#include "base/table.h"
 #include "list/job.h"
 
 #include <stdbool.h>
@@ -39,18 +41,11 @@ void js_ready_queue_assert_invariants(const struct js_ready_queue *ready);
 
 /* ------------------------------------------------- until others have ended */
 
-/* The held jobs, in a hash table by seq. */
-struct js_held {
-    size_t count;
-    struct js_job **buckets; /* lists linked by `next` */
-    size_t bucket_count;     /* a power of two, or 0 */
-};
+/* The held jobs, by their seq. */
+#define JS_HELD_INIT JS_IDMAP_OF(struct js_job, seq, next)
 
-int js_held_put(struct js_held *held,
-                struct js_job *job); /* returns as js_ready_queue_push() */
-struct js_job *js_held_take(struct js_held *held, uint64_t seq); /* or NULL */
-void js_held_release(struct js_held *held);
-void js_held_assert_invariants(const struct js_held *held);
+void js_held_release(struct js_idmap *held); /* frees all jobs */
+void js_held_assert_invariants(const struct js_idmap *held);
 
 /* ------------------------------------------------- for room */
 

@@ -27,7 +27,7 @@ struct js_scheduler {
     struct js_graph *graph; /* NULL: no job waits for another */
     struct js_allocator *allocator;
     struct js_backlog backlog;
-    struct js_held held;         /* jobs that wait for others */
+    struct js_idmap held;        /* jobs that wait for others */
     struct js_ready_queue ready; /* jobs that wait for a round */
     struct js_job_queue opened;  /* jobs of the round, not yet dispatched */
     struct js_lanes dispatched;  /* jobs that wait for room */
@@ -66,6 +66,7 @@ struct js_scheduler *js_scheduler_new(const struct js_scheduler_config *config,
     struct js_scheduler *scheduler = calloc(1, sizeof(*scheduler));
     if (!scheduler)
         return NULL;
+    scheduler->held = (struct js_idmap)JS_HELD_INIT;
     scheduler->config = *config;
     scheduler->config.is_ordered |= config->longest_first;
     scheduler->failures = config->failed_before;
@@ -106,7 +107,7 @@ int js_scheduler_add_slave(struct js_scheduler *scheduler, unsigned number,
 int js_scheduler_add(struct js_scheduler *scheduler, struct js_job *job)
 {
     scheduler->is_settled = false;
-    int rc = job->is_waiting ? js_held_put(&scheduler->held, job)
+    int rc = job->is_waiting ? js_idmap_put(&scheduler->held, job)
                              : js_ready_queue_push(&scheduler->ready, job);
     if (rc < 0)
         js_job_free(job);
@@ -138,7 +139,7 @@ static bool scheduler_next_not_run(struct js_scheduler *scheduler,
     uint64_t seq = scheduler->graph
                        ? js_graph_next_skipped(scheduler->graph, &ret->parent)
                        : 0;
-    if (seq > 0 && (ret->skipped = js_held_take(&scheduler->held, seq))) {
+    if (seq > 0 && (ret->skipped = js_idmap_take(&scheduler->held, seq))) {
         ret->step = JS_SCHEDULER_SKIP;
         return true;
     }
@@ -155,7 +156,7 @@ static int scheduler_take_ready(struct js_scheduler *scheduler)
 {
     uint64_t id;
     while (scheduler->graph && (id = js_graph_next_ready(scheduler->graph))) {
-        struct js_job *job = js_held_take(&scheduler->held, id);
+        struct js_job *job = js_idmap_take(&scheduler->held, id);
         if (job && js_ready_queue_push(&scheduler->ready, job) < 0) {
             js_job_free(job);
             return -1;

@@ -33,7 +33,7 @@ printf '%s\n' "$nm" | awk '
         also["ready_queue"] = "held job lanes"
         also["slurm"] = "requeue"
         also["subprocess"] = "descendants limits"
-        also["table"] = "strmap"
+        also["table"] = "idmap strmap"
         also["text"] = "host"
         also["units"] = "format parse"
         also["warnings"] = "shline"

@@ -198,7 +198,57 @@ static void test_without_memory_it_stays_as_it_was(void)
 }
 #endif
 
+/* ---------------------------------------------------------------- by number */
+
+struct item {
+    char before;
+    struct item *next;
+    uint64_t id;
+    bool is_seen;
+};
+
+static void test_items_are_found_by_their_ids(void)
+{
+    enum { COUNT = 5000 };
+    static struct item items[COUNT];
+    struct js_idmap map = JS_IDMAP_OF(struct item, id, next);
+    CU_ASSERT_PTR_NULL(js_idmap_get(&map, 0));
+    CU_ASSERT_PTR_NULL(js_idmap_take(&map, 0));
+    CU_ASSERT_PTR_NULL(js_idmap_next(&map, NULL));
+    for (uint64_t i = 0; i < COUNT; i++) {
+        /* In steps of a power of two, from 0 on, and up to 2^64 - 1. */
+        uint64_t id = i < COUNT - 1 ? i << 20 : UINT64_MAX;
+        items[i] = (struct item){.id = id};
+        CU_ASSERT_EQUAL(js_idmap_put(&map, &items[i]), 0);
+        CU_ASSERT_EQUAL(map.count, i + 1);
+    }
+    for (uint64_t i = 0; i < COUNT; i += 2)
+        CU_ASSERT_PTR_EQUAL(js_idmap_take(&map, items[i].id), &items[i]);
+    CU_ASSERT_EQUAL(map.count, COUNT / 2);
+    size_t seen = 0;
+    for (struct item *item = js_idmap_next(&map, NULL); item;
+         item = js_idmap_next(&map, item)) {
+        CU_ASSERT_FALSE(item->is_seen);
+        item->is_seen = true;
+        seen++;
+    }
+    CU_ASSERT_EQUAL(seen, COUNT / 2);
+    for (uint64_t i = 0; i < COUNT; i++) {
+        CU_ASSERT_EQUAL(items[i].is_seen, i % 2 == 1);
+        CU_ASSERT_PTR_EQUAL(js_idmap_get(&map, items[i].id),
+                            i % 2 == 1 ? &items[i] : NULL);
+    }
+    CU_ASSERT_PTR_NULL(js_idmap_get(&map, 1));
+    js_idmap_release(&map);
+    CU_ASSERT_PTR_NULL(js_idmap_get(&map, items[1].id));
+    CU_ASSERT_EQUAL(map.count, 0);
+    CU_ASSERT_EQUAL(js_idmap_put(&map, &items[0]), 0);
+    CU_ASSERT_PTR_EQUAL(js_idmap_get(&map, 0), &items[0]);
+    js_idmap_release(&map);
+}
+
 static const struct unit_test tests[] = {
+    {"items are found by their ids", test_items_are_found_by_their_ids},
     {"what is put is found", test_what_is_put_is_found},
     {"a key is put once", test_a_key_is_put_once},
     {"release makes it new", test_release_makes_it_new},
