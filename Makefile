@@ -286,7 +286,8 @@ $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/flags
 	$(Q)mkdir -p $(@D) && $(if $(filter mpi_%,$*),$(MPICC),$(CC)) \
 		-std=c11 -D_GNU_SOURCE $(WARNINGS) -O2 $< -o $@
 
--include $(patsubst %.o,%.d,$(LIB_OBJECTS) $(CLI_OBJECTS) $(UNIT_OBJECTS))
+-include $(patsubst %.o,%.d,$(LIB_OBJECTS) $(CLI_OBJECTS) $(UNIT_OBJECTS) \
+	$(call object,tests/bench/lib_master.c tests/bench/lib_scale.c))
 
 # ---------------------------------------------------------------- running
 
@@ -491,7 +492,7 @@ coverage:
 
 # ---------------------------------------------------------------- lint
 
-TIDY_CFLAGS = $(LANGUAGE) -DJS_VERSION="$(VERSION)" -DJS_MPIRUN="$(MPIRUN)" \
+TIDY_CFLAGS = $(LANGUAGE) -Itests -DJS_VERSION="$(VERSION)" -DJS_MPIRUN="$(MPIRUN)" \
 	-include src/base/banned.h $(MPI_CFLAGS) -w
 C_FILES = $(shell find src include tests -name '*.[ch]')
 

@@ -45,21 +45,20 @@ enum spread { EQUAL, LOGNORMAL };
 /* What is asked of a run. A goal of 0 asks nothing. */
 struct shape {
     const char *name;
-    bool is_quick;  /* part of the short run */
-    unsigned seeds; /* runs, of which the worst counts */
     int slaves;     /* a node has as many as make NODE_CORES slots */
     uint32_t slots; /* of each slave */
     int64_t run_ns; /* of a job, in the mean */
-    enum spread spread;
     double waves;   /* jobs a slot, or for all the slots that it takes */
-    unsigned width; /* slots that a job takes; 0: one */
+    enum spread spread;
+    unsigned width;         /* slots that a job takes; 0: one */
     const char *attributes; /* of each job: "[cores=4] "; NULL: none */
-    bool has_chains;
-    bool has_journal, has_joblog;
+    unsigned seeds;         /* runs, of which the worst counts */
+    bool is_quick;          /* part of the short run */
+    bool has_chains, has_journal, has_joblog;
+    bool all_are_lost; /* and nothing else is right */
     int64_t lease_ns;
     int64_t lose_ns;   /* then a tenth of the nodes is lost */
     int64_t silent_ns; /* then all slaves are stopped for 40 s */
-    bool all_are_lost; /* and nothing else is right */
     struct {
         double steady_percent, whole_percent, busy_percent;
         int64_t first_ns, turn_ns;
@@ -69,25 +68,25 @@ struct shape {
 
 /* clang-format off */
 static const struct shape shapes[] = {
-    {"64", true, 3, 64, 1, S, LOGNORMAL, 20, .goal = {99, .first_ns = 3 * S}},
-    {"1024", true, 3, 1024, 1, S, LOGNORMAL, 10, .goal = {99, .first_ns = 3 * S}},
-    {"16384", true, 1, 16384, 1, S, LOGNORMAL, 6, .goal = {99, .first_ns = 3 * S}},
-    {"1000x128", true, 1, 1000, 128, 10 * S, LOGNORMAL, 6, .goal = {99, .first_ns = 3 * S}},
-    {"1024 equal", false, 1, 1024, 1, S, EQUAL, 10, .goal = {99}},
-    {"1024 0.1 s", false, 1, 1024, 1, 100 * MS, LOGNORMAL, 20, .goal = {99}},
-    {"1024 journal", false, 1, 1024, 1, S, LOGNORMAL, 10, .has_journal = true, .goal = {99}},
-    {"1024 joblog", false, 1, 1024, 1, S, LOGNORMAL, 10, .has_joblog = true, .goal = {99}},
-    {"1024 chains", false, 1, 1024, 1, S, EQUAL, 20, .has_chains = true, .goal = {95}},
-    {"65536", false, 1, 65536, 1, S, LOGNORMAL, 6, .goal = {99, .first_ns = 3 * S}},
-    {"9400x128", false, 1, 9400, 128, 10 * S, LOGNORMAL, 4, .goal = {99, .first_ns = 3 * S}},
-    {"one wave", false, 1, 9000, 128, 10 * S, EQUAL, 1, .goal = {.beside_ns = 20 * S}},
-    {"64x128 0.1 s", false, 1, 64, 128, 100 * MS, EQUAL, 10, .goal = {.whole_percent = 95}},
-    {"cores=4", false, 1, 512, 128, S, EQUAL, 6, 4, "[cores=4] ", .goal = {95, .busy_percent = 50}},
-    {"mem=", false, 1, 512, 128, S, EQUAL, 6, 1, "[mem=1G] ", .goal = {95}},
-    {"nodes=2", false, 1, 512, 128, S, EQUAL, 6, 16, "[nodes=2 cores=8] ", .goal = {95}},
-    {"a tenth lost", false, 1, 1000, 128, 10 * S, LOGNORMAL, 6, .lease_ns = 10 * S, .lose_ns = 25 * S, .goal = {85, .turn_ns = 50 * MS}},
-    {"silent, 60 s", false, 1, 1000, 128, 10 * S, LOGNORMAL, 6, .lease_ns = 60 * S, .silent_ns = 25 * S},
-    {"silent, 20 s", false, 1, 1000, 128, 10 * S, LOGNORMAL, 6, .lease_ns = 20 * S, .silent_ns = 25 * S, .all_are_lost = true},
+    {"64", 64, 1, S, 20, LOGNORMAL, .seeds = 3, .is_quick = true, .goal = {99, .first_ns = 3 * S}},
+    {"1024", 1024, 1, S, 10, LOGNORMAL, .seeds = 3, .is_quick = true, .goal = {99, .first_ns = 3 * S}},
+    {"16384", 16384, 1, S, 6, LOGNORMAL, .seeds = 1, .is_quick = true, .goal = {99, .first_ns = 3 * S}},
+    {"1000x128", 1000, 128, 10 * S, 6, LOGNORMAL, .seeds = 1, .is_quick = true, .goal = {99, .first_ns = 3 * S}},
+    {"1024 equal", 1024, 1, S, 10, EQUAL, .seeds = 1, .goal = {99}},
+    {"1024 0.1 s", 1024, 1, 100 * MS, 20, LOGNORMAL, .seeds = 1, .goal = {99}},
+    {"1024 journal", 1024, 1, S, 10, LOGNORMAL, .seeds = 1, .has_journal = true, .goal = {99}},
+    {"1024 joblog", 1024, 1, S, 10, LOGNORMAL, .seeds = 1, .has_joblog = true, .goal = {99}},
+    {"1024 chains", 1024, 1, S, 20, EQUAL, .seeds = 1, .has_chains = true, .goal = {95}},
+    {"65536", 65536, 1, S, 6, LOGNORMAL, .seeds = 1, .goal = {99, .first_ns = 3 * S}},
+    {"9400x128", 9400, 128, 10 * S, 4, LOGNORMAL, .seeds = 1, .goal = {99, .first_ns = 3 * S}},
+    {"one wave", 9000, 128, 10 * S, 1, EQUAL, .seeds = 1, .goal = {.beside_ns = 20 * S}},
+    {"64x128 0.1 s", 64, 128, 100 * MS, 10, EQUAL, .seeds = 1, .goal = {.whole_percent = 95}},
+    {"cores=4", 512, 128, S, 6, EQUAL, 4, "[cores=4] ", .seeds = 1, .goal = {95, .busy_percent = 50}},
+    {"mem=", 512, 128, S, 6, EQUAL, 1, "[mem=1G] ", .seeds = 1, .goal = {95}},
+    {"nodes=2", 512, 128, S, 6, EQUAL, 16, "[nodes=2 cores=8] ", .seeds = 1, .goal = {95}},
+    {"a tenth lost", 1000, 128, 10 * S, 6, LOGNORMAL, .seeds = 1, .lease_ns = 10 * S, .lose_ns = 25 * S, .goal = {85, .turn_ns = 50 * MS}},
+    {"silent, 60 s", 1000, 128, 10 * S, 6, LOGNORMAL, .seeds = 1, .lease_ns = 60 * S, .silent_ns = 25 * S},
+    {"silent, 20 s", 1000, 128, 10 * S, 6, LOGNORMAL, .seeds = 1, .all_are_lost = true, .lease_ns = 20 * S, .silent_ns = 25 * S},
 };
 /* clang-format on */
 
