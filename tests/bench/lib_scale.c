@@ -33,8 +33,9 @@
 
 enum {
     NODE_CORES = 128,
-    TRIES = 3, /* of a run during which this machine changed its speed */
-    CHAIN = 20 /* jobs, each after the one before it */
+    TRIES = 3,     /* of a run during which this machine changed its speed */
+    LINES_MAX = 3, /* of messages, for each run */
+    CHAIN = 20     /* jobs, each after the one before it */
 };
 
 #define S JS_NS_PER_S
@@ -207,6 +208,7 @@ struct run {
     struct js_source *source;
     struct js_master *master;
     struct js_log log;
+    unsigned lines; /* of messages */
     int list_fd;
     struct seat *seats;  /* by rank */
     int64_t *spawned_ns; /* by node */
@@ -229,10 +231,14 @@ struct figures {
     double loop_ms;
 };
 
+/* What is said of one slave may be said of thousands. */
 static void print_line(void *arg, const char *line)
 {
-    const struct run *run = arg;
-    fprintf(stderr, "%s: %s\n", run->shape->name, line);
+    struct run *run = arg;
+    if (run->lines++ < LINES_MAX)
+        fprintf(stderr, "%s, %.3f s: %s\n", run->shape->name,
+                (double)(fake_net_now_ns(run->net) - FAKE_START_NS) / 1e9,
+                line);
 }
 
 static void enter(void *arg, int number)

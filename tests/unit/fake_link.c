@@ -494,14 +494,23 @@ static int receive(void *self, struct js_message *ret, struct js_err *err)
     return is_there;
 }
 
+/* CPU time of the master's turn so far, without the link's. */
+static int64_t used_ns(const struct meter *meter)
+{
+    int64_t cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) - meter->began_cpu_ns;
+    return cpu_ns > meter->link_ns ? cpu_ns - meter->link_ns : 0;
+}
+
 static int64_t now_ns(void *self)
 {
     const struct process *process = self;
     const struct fake_net *net = process->net;
     if (process->number != 0 || !net->config.is_metered)
         return net->now_ns;
-    int64_t age_ns = clock_ns(CLOCK_MONOTONIC) - net->meter.began_ns;
-    return net->now_ns + (int64_t)((double)age_ns * net->config.cpu_scale);
+    int64_t entered_ns = enter_link(process);
+    double age_ns = (double)used_ns(&net->meter) * net->config.cpu_scale;
+    leave_link(process, entered_ns);
+    return net->now_ns + (int64_t)age_ns;
 }
 
 /* ---------------------------------------------------------------- time */
@@ -588,9 +597,8 @@ static void end_metered_turn(struct fake_net *net)
 {
     struct fake_load *load = &net->load;
     const struct meter *meter = &net->meter;
-    int64_t cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) - meter->began_cpu_ns;
+    int64_t own_ns = used_ns(meter);
     int64_t elapsed_ns = clock_ns(CLOCK_MONOTONIC) - meter->began_ns;
-    int64_t own_ns = cpu_ns > meter->link_ns ? cpu_ns - meter->link_ns : 0;
     uint64_t messages = meter->messages + net->parcel_count;
     int64_t turn_ns = (int64_t)((double)own_ns * net->config.cpu_scale) +
                       FAKE_CALL_NS * (int64_t)messages;
