@@ -208,38 +208,14 @@ static void entry_free(struct entry *entry)
     free(entry);
 }
 
-static struct release *release_new(unsigned slave, uint64_t ticket)
-{
-    struct release *release = malloc(sizeof(*release));
-    if (release)
-        *release = (struct release){NULL, slave, ticket};
-    return release;
-}
-
-/* Of a failed attempt; without memory for it the record lacks it. */
-static struct js_output_tail *tail_new(const struct js_outcome *outcome,
-                                       const char *inlined)
-{
-    struct js_output_tail begun;
-    struct js_output_tail *tail =
-        js_output_tail_begin(&begun, outcome) ? malloc(sizeof(*tail)) : NULL;
-    if (!tail)
-        return NULL;
-    *tail = begun;
-    bool is_error = tail->stream == 2;
-    if (inlined)
-        js_output_tail_add(tail,
-                           is_error ? inlined + outcome->out_bytes : inlined,
-                           is_error ? outcome->err_bytes : outcome->out_bytes);
-    return tail;
-}
-
-/* Takes the job, unless it fails. */
+/* Takes the job, unless it fails. Everything that its end needs is allocated
+ * here, so that nothing can fail once output has been written. */
 static struct entry *entry_new(const struct js_completion *completion,
                                uint64_t ticket, const char *inlined)
 {
     const struct js_outcome *outcome = &completion->outcome;
     size_t room = inlined ? outcome->out_bytes + outcome->err_bytes : 0;
+    struct js_output_tail tail;
     struct entry *entry = malloc(sizeof(*entry) + room);
     if (!entry)
         return NULL;
@@ -247,14 +223,24 @@ static struct entry *entry_new(const struct js_completion *completion,
         .completion = *completion, .ticket = ticket, .at = inlined};
     entry->left[0] = outcome->out_bytes;
     entry->left[1] = outcome->err_bytes;
-    entry->tail = tail_new(outcome, inlined);
-    if (inlined)
-        return entry;
-    entry->release = release_new(completion->slave, ticket);
-    if (!entry->release) {
-        free(entry->tail);
-        free(entry);
-        return NULL;
+    if (!inlined) {
+        entry->release = malloc(sizeof(*entry->release));
+        if (!entry->release) {
+            free(entry);
+            return NULL;
+        }
+        *entry->release =
+            (struct release){.slave = completion->slave, .ticket = ticket};
+    }
+    /* Without memory for the tail the record lacks it. */
+    if (js_output_tail_begin(&tail, outcome) &&
+        (entry->tail = malloc(sizeof(*entry->tail)))) {
+        bool is_error = tail.stream == 2;
+        *entry->tail = tail;
+        if (inlined)
+            js_output_tail_add(
+                entry->tail, is_error ? inlined + outcome->out_bytes : inlined,
+                is_error ? outcome->err_bytes : outcome->out_bytes);
     }
     return entry;
 }
@@ -279,13 +265,6 @@ static void lose_output(struct entry *entry, int error)
     outcome->step = JS_STEP_COLLECT;
     outcome->step_errno = error;
     outcome->exit_code = 126;
-}
-
-/* The bytes given to js_delivery_add() are gone when it returns. */
-static void keep_inlined(struct entry *entry)
-{
-    memcpy(entry->bytes, entry->at, entry->left[0] + entry->left[1]);
-    entry->at = entry->bytes;
 }
 
 /* ------------------------------------------------------------- handing over */
@@ -344,18 +323,6 @@ static void withhold(struct js_delivery *delivery, struct entry *entry)
     entry_free(entry);
 }
 
-/* Some of it is still to be handed to an output queue that takes nothing more.
- */
-static bool is_cut_off(const struct js_delivery *delivery,
-                       const struct entry *entry)
-{
-    for (int i = 0; i < STREAMS; i++) {
-        if (entry->left[i] > 0 && lane_is_gone(&delivery->lane[i]))
-            return true;
-    }
-    return false;
-}
-
 static void delivery_hand_over(struct js_delivery *delivery)
 {
     struct entry *head;
@@ -387,15 +354,6 @@ static enum written look_at_written(struct js_delivery *delivery,
     return all;
 }
 
-static void tell_finished(struct js_delivery *delivery, struct entry *entry)
-{
-    if (entry->tail)
-        js_output_tail_trim(entry->tail);
-    entry->completion.tail = entry->tail;
-    delivery->finished(delivery->arg, &entry->completion);
-    entry->completion.job = NULL;
-}
-
 static void finish_written(struct js_delivery *delivery)
 {
     struct entry *head;
@@ -409,7 +367,11 @@ static void finish_written(struct js_delivery *delivery)
             continue;
         }
         delivery->waiting--;
-        tell_finished(delivery, head);
+        if (head->tail)
+            js_output_tail_trim(head->tail);
+        head->completion.tail = head->tail;
+        delivery->finished(delivery->arg, &head->completion);
+        head->completion.job = NULL;
         entry_free(head);
     }
 }
@@ -418,9 +380,13 @@ static void delivery_settle(struct js_delivery *delivery)
 {
     struct entry *head;
     delivery_hand_over(delivery);
-    /* What is being fetched is for the head. */
-    while ((head = delivery->queue.head) && !delivery->is_asked &&
-           is_cut_off(delivery, head)) {
+    /* What is being fetched is for the head, which then stays. */
+    while ((head = delivery->queue.head) && !delivery->is_asked) {
+        bool is_cut_off = false;
+        for (int i = 0; i < STREAMS; i++)
+            is_cut_off |= head->left[i] > 0 && lane_is_gone(&delivery->lane[i]);
+        if (!is_cut_off)
+            break;
         list_pop(&delivery->queue);
         withhold(delivery, head);
         delivery_hand_over(delivery);
@@ -490,28 +456,26 @@ int js_delivery_add(struct js_delivery *delivery,
     delivery->waiting++;
     delivery->unhanded += outcome->out_bytes + outcome->err_bytes;
     delivery_hand_over(delivery);
-    if (!is_held(entry))
-        keep_inlined(entry);
+    if (!is_held(entry)) {
+        /* The caller's bytes are gone when this returns: what the output queues
+         * did not take is kept. */
+        memcpy(entry->bytes, entry->at, entry->left[0] + entry->left[1]);
+        entry->at = entry->bytes;
+    }
     delivery_settle(delivery);
     return 0;
 }
 
-static bool next_release(struct js_delivery *delivery, struct js_fetch *ret)
-{
-    struct release *release = delivery->releases;
-    if (!release)
-        return false;
-    *ret =
-        (struct js_fetch){.slave = release->slave, .ticket = release->ticket};
-    delivery->releases = release->next;
-    free(release);
-    return true;
-}
-
 bool js_delivery_next_fetch(struct js_delivery *delivery, struct js_fetch *ret)
 {
-    if (next_release(delivery, ret))
+    struct release *release = delivery->releases;
+    if (release) {
+        *ret = (struct js_fetch){.slave = release->slave,
+                                 .ticket = release->ticket};
+        delivery->releases = release->next;
+        free(release);
         return true;
+    }
     const struct entry *head = delivery->queue.head;
     if (!head || !is_held(head) || delivery->is_asked)
         return false;
@@ -531,35 +495,14 @@ bool js_delivery_next_fetch(struct js_delivery *delivery, struct js_fetch *ret)
     return true;
 }
 
-static bool was_asked(const struct js_delivery *delivery, unsigned slave,
-                      uint64_t ticket, uint32_t stream, uint64_t offset,
-                      size_t len)
-{
-    const struct js_fetch *asked = &delivery->asked;
-    return delivery->is_asked && asked->slave == slave &&
-           asked->ticket == ticket && asked->stream == stream &&
-           asked->offset == offset && len <= asked->length;
-}
-
-static void give_up_stream(struct js_delivery *delivery, struct entry *entry,
-                           unsigned stream, int error)
-{
-    uint64_t left = entry->left[stream];
-    uint64_t bytes = bytes_of(entry, stream);
-    js_log(delivery->log,
-           "job %" PRIu64 ": its %s ends after %" PRIu64 " of %" PRIu64
-           " bytes: the rest cannot be read on %s: %s",
-           entry->completion.job->id, delivery->lane[stream].name, bytes - left,
-           bytes, entry->completion.host, js_errno_text(error));
-    lose_output(entry, error);
-    delivery_pass(delivery, entry, stream, left);
-}
-
 int js_delivery_fetched(struct js_delivery *delivery, unsigned slave,
                         uint64_t ticket, uint32_t stream, uint64_t offset,
                         const void *bytes, size_t len, int error)
 {
-    if (!was_asked(delivery, slave, ticket, stream, offset, len)) {
+    const struct js_fetch *asked = &delivery->asked;
+    if (!delivery->is_asked || asked->slave != slave ||
+        asked->ticket != ticket || asked->stream != stream ||
+        asked->offset != offset || len > asked->length) {
         errno = EPROTO;
         return -1;
     }
@@ -573,25 +516,22 @@ int js_delivery_fetched(struct js_delivery *delivery, unsigned slave,
         delivery_pass(delivery, head, stream, len);
         if (head->tail && head->tail->stream == stream + 1)
             js_output_tail_add(head->tail, bytes, len);
-        if (len == 0 || error)
-            give_up_stream(delivery, head, stream, error ? error : EIO);
+        if (len == 0 || error) {
+            uint64_t left = head->left[stream];
+            uint64_t all = bytes_of(head, stream);
+            if (!error)
+                error = EIO;
+            js_log(delivery->log,
+                   "job %" PRIu64 ": only %" PRIu64 " of the %" PRIu64
+                   " bytes of its %s could be read on %s: %s",
+                   head->completion.job->id, all - left, all, lane->name,
+                   head->completion.host, js_errno_text(error));
+            lose_output(head, error);
+            delivery_pass(delivery, head, stream, left);
+        }
     }
     delivery_settle(delivery);
     return 0;
-}
-
-static void forget_releases(struct js_delivery *delivery, unsigned slave)
-{
-    struct release **at = &delivery->releases;
-    while (*at) {
-        struct release *release = *at;
-        if (release->slave != slave) {
-            at = &release->next;
-            continue;
-        }
-        *at = release->next;
-        free(release);
-    }
 }
 
 /* Returns how many jobs lose their output; *ret_first is one of them. */
@@ -615,20 +555,29 @@ static uint64_t give_up_slave(struct js_delivery *delivery, unsigned slave,
 void js_delivery_lost(struct js_delivery *delivery, unsigned slave)
 {
     const struct entry *first = NULL;
-    forget_releases(delivery, slave);
+    /* Nobody is left to be told that an output is no longer needed. */
+    for (struct release **at = &delivery->releases; *at;) {
+        struct release *release = *at;
+        if (release->slave != slave) {
+            at = &release->next;
+            continue;
+        }
+        *at = release->next;
+        free(release);
+    }
     if (delivery->is_asked && delivery->asked.slave == slave)
         delivery->is_asked = false;
     uint64_t count = give_up_slave(delivery, slave, &first);
     if (count == 1) {
         js_log(delivery->log,
-               "job %" PRIu64 " has ended, but its output is lost with slave "
+               "job %" PRIu64 " has ended, but its output was lost with slave "
                "%u on %s",
                first->completion.job->id, slave, first->completion.host);
     } else if (count > 1) {
         js_log(delivery->log,
-               "%" PRIu64 " jobs, job %" PRIu64 " the first of them, have "
-               "ended, but their output is lost with slave %u on %s",
-               count, first->completion.job->id, slave, first->completion.host);
+               "%" PRIu64 " jobs have ended, but their output was lost with "
+               "slave %u on %s; the first of them is job %" PRIu64,
+               count, slave, first->completion.host, first->completion.job->id);
     }
     delivery_settle(delivery);
 }

@@ -163,7 +163,7 @@ expect_gone_on() { # [PROCESS THAT IS STOPPED]
     local loser=2
     test -e 1.a || loser=1
     kill -KILL "$(rank_pid "$loser")"
-    wait_until "$PATIENCE" has_lines err 1 'its output is lost with slave'
+    wait_until "$PATIENCE" has_lines err 1 'its output was lost with slave'
     touch go
     cat <&7 >/dev/null &
     farm_end

@@ -641,6 +641,14 @@ static void test_full_disk_withholds(void)
     close(full);
 }
 
+/* One line, with all of these in it. */
+static void expect_log(struct scene *scene, const char *const *facts)
+{
+    CU_ASSERT_EQUAL(scene->log_lines, 1);
+    for (; *facts; facts++)
+        CU_ASSERT_PTR_NOT_NULL(strstr(js_buf_string(&scene->log), *facts));
+}
+
 static void test_unreadable_stream_is_given_up(void)
 {
     struct js_log log;
@@ -655,10 +663,10 @@ static void test_unreadable_stream_is_given_up(void)
     CU_ASSERT_EQUAL(
         js_delivery_fetched(scene->delivery, 1, 1001, 0, 1000, NULL, 0, ENOENT),
         0);
-    CU_ASSERT_STRING_EQUAL(
-        js_buf_string(&scene->log),
-        "job 1: its standard output ends after 1000 of 524288 bytes: the rest "
-        "cannot be read on n1: No such file or directory\n");
+    expect_log(scene,
+               (const char *[]){"job 1: ", "1000 of the 524288 bytes",
+                                "standard output",
+                                "on n1: No such file or directory\n", NULL});
     run_to_end(scene);
     CU_ASSERT_EQUAL(scene->got[0].len, 1000);
     assert_same(&scene->got[1], &scene->wanted[1]);
@@ -696,11 +704,8 @@ static void test_lost_slave_takes_only_its_own(void)
     CU_ASSERT_EQUAL(answer(scene, &fetch, fetch.length), 0);
     CU_ASSERT_TRUE_FATAL(take_fetch(scene, &late));
     js_delivery_lost(scene->delivery, 1);
-    CU_ASSERT_EQUAL(scene->log_lines, 1);
-    CU_ASSERT_STRING_EQUAL(
-        js_buf_string(&scene->log),
-        "2 jobs, job 1 the first of them, have ended, but their output is "
-        "lost with slave 1 on n1\n");
+    expect_log(scene, (const char *[]){"2 jobs have ended", "output was lost",
+                                       "slave 1 on n1", "job 1\n", NULL});
     CU_ASSERT_EQUAL(answer(scene, &late, late.length), -1);
     CU_ASSERT_EQUAL(errno, EPROTO);
     js_delivery_lost(scene->delivery, 1);
