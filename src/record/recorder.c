@@ -81,7 +81,7 @@ void js_recorder_release(struct js_recorder *recorder)
 static void note_journal(struct js_recorder *recorder, int rc)
 {
     if (rc < 0)
-        js_err_errno(&recorder->journal_error, "the journal");
+        js_err_errno(&recorder->journal_error, "cannot write to the journal");
 }
 
 void js_recorder_enlisted(struct js_recorder *recorder, unsigned slave,
@@ -145,32 +145,8 @@ void js_recorder_lost(struct js_recorder *recorder, const struct js_job *job,
 
 /* ---------------------------------------------------------------- mishaps */
 
-static int describe_mishap(const struct js_completion *completion,
-                           struct js_buf *text)
-{
-    if (js_buf_printf(text, "after %s, which ", js_job_name(completion->job)) <
-        0)
-        return -1;
-    return completion->result == JS_ATTEMPT_RESULT_SKIPPED
-               ? js_buf_puts(text, "was skipped")
-               : js_summary_mishap(completion, text);
-}
-
-static struct mishap *mishap_new(uint64_t id, const char *name,
-                                 const char *reason)
-{
-    size_t name_size = strlen(name) + 1, reason_size = strlen(reason) + 1;
-    struct mishap *mishap = malloc(sizeof(*mishap) + name_size + reason_size);
-    if (!mishap)
-        return NULL;
-    memcpy(mishap->name, name, name_size);
-    memcpy(mishap->name + name_size, reason, reason_size);
-    mishap->id = id;
-    mishap->reason = mishap->name + name_size;
-    return mishap;
-}
-
-/* Without memory for it the reason is shorter. */
+/* For the messages about those that come after it; without memory they say
+ * less. */
 static void keep_mishap(struct js_recorder *recorder,
                         const struct js_completion *completion)
 {
@@ -179,10 +155,22 @@ static void keep_mishap(struct js_recorder *recorder,
     struct mishap *mishap = NULL;
     if (!name[0])
         return;
-    if (describe_mishap(completion, &text) == 0 && js_buf_string(&text))
-        mishap = mishap_new(completion->job->id, name, text.data);
-    if (mishap && js_strmap_put(&recorder->mishaps, mishap->name, mishap) < 0)
-        free(mishap);
+    int rc = js_buf_printf(&text, "after %s, which ", name);
+    if (rc == 0)
+        rc = completion->result == JS_ATTEMPT_RESULT_SKIPPED
+                 ? js_buf_puts(&text, "was skipped")
+                 : js_summary_mishap(completion, &text);
+    if (rc == 0 && js_buf_string(&text))
+        mishap = malloc(sizeof(*mishap) + strlen(name) + 1 + text.len + 1);
+    if (mishap) {
+        char *reason = mishap->name + strlen(name) + 1;
+        memcpy(mishap->name, name, strlen(name) + 1);
+        memcpy(reason, text.data, text.len + 1);
+        mishap->id = completion->job->id;
+        mishap->reason = reason;
+        if (js_strmap_put(&recorder->mishaps, mishap->name, mishap) < 0)
+            free(mishap);
+    }
     js_buf_release(&text);
 }
 
@@ -201,42 +189,14 @@ static const char *parent_of(const struct js_recorder *recorder,
                : NULL;
 }
 
-static uint64_t parent_id(const struct js_recorder *recorder,
-                          const char *parent)
-{
-    const struct mishap *mishap = mishap_of(recorder, parent);
-    if (mishap)
-        return mishap->id;
-    return parent && recorder->registry
-               ? js_registry_find_name(recorder->registry, parent)
-               : 0;
-}
-
 /* ---------------------------------------------------------------- a failure */
-
-static int describe_failure(const struct js_recorder *recorder,
-                            const struct js_completion *completion,
-                            struct js_buf *text)
-{
-    struct js_buf earlier = JS_BUF_INIT;
-    const char *parent = parent_of(recorder, completion);
-    const struct mishap *mishap = mishap_of(recorder, parent);
-    const char *reason = mishap ? mishap->reason : NULL;
-    if (!reason && parent &&
-        js_buf_printf(&earlier, "after %s, which failed in an earlier run",
-                      parent) == 0)
-        reason = js_buf_string(&earlier);
-    int rc = js_summary_describe(completion, reason, text);
-    js_buf_release(&earlier);
-    return rc;
-}
 
 /* Attempts that run again must not use up the places of what failed for good.
  */
 static void show_failure(struct js_recorder *recorder,
                          const struct js_completion *completion)
 {
-    struct js_buf text = JS_BUF_INIT;
+    struct js_buf text = JS_BUF_INIT, earlier = JS_BUF_INIT;
     const struct js_log *log = &recorder->console.log;
     bool is_retried = completion->result == JS_ATTEMPT_RESULT_RETRIED;
     unsigned *shown =
@@ -244,14 +204,24 @@ static void show_failure(struct js_recorder *recorder,
     unsigned most = is_retried ? RETRIES_SHOWN : FAILURES_SHOWN;
     if (*shown > most)
         return;
-    if ((*shown)++ == most)
-        js_log(log, "more %s are not named here%s",
-               is_retried ? "attempts that failed and were run again"
-                          : "failed or skipped jobs",
+    if ((*shown)++ == most) {
+        js_log(log, "%s are not listed here%s",
+               is_retried ? "further attempts that failed and were run again"
+                          : "further failed or skipped jobs",
                recorder->joblog ? ": see the joblog"
-                                : ": --joblog names them all");
-    else if (describe_failure(recorder, completion, &text) == 0)
+                                : ": add --joblog to list them all");
+        return;
+    }
+    const char *parent = parent_of(recorder, completion);
+    const struct mishap *mishap = mishap_of(recorder, parent);
+    const char *reason = mishap ? mishap->reason : NULL;
+    if (!reason && parent &&
+        js_buf_printf(&earlier, "after %s, which failed in an earlier run",
+                      parent) == 0)
+        reason = js_buf_string(&earlier);
+    if (js_summary_describe(completion, reason, &text) == 0)
         js_log(log, "%s", js_buf_string(&text));
+    js_buf_release(&earlier);
     js_buf_release(&text);
 }
 
@@ -289,28 +259,24 @@ int js_recorder_describe_failed(const struct js_recorder *recorder,
 
 /* ---------------------------------------------------------------- a job */
 
-static void add_to_joblog(struct js_recorder *recorder,
-                          const struct js_completion *completion)
-{
-    /* How many are missing is said at the end. */
-    if (js_joblog_add(recorder->joblog, completion) == 0 ||
-        recorder->is_joblog_lacking)
-        return;
-    recorder->is_joblog_lacking = true;
-    js_log(&recorder->console.log,
-           "joblog: job %" PRIu64 " is not in it, nor are some that follow: %s",
-           completion->job->id, js_errno_text(errno));
-}
-
+/* Into the joblog, the trace and the messages. */
 static void recorder_report(struct js_recorder *recorder,
                             const struct js_completion *completion)
 {
+    uint64_t id = completion->job->id;
     bool is_run = completion->result != JS_ATTEMPT_RESULT_SKIPPED;
-    if (recorder->joblog && is_run)
-        add_to_joblog(recorder, completion);
+    if (recorder->joblog && is_run &&
+        js_joblog_add(recorder->joblog, completion) < 0 &&
+        !recorder->is_joblog_lacking) {
+        /* How many are missing is said at the end. */
+        recorder->is_joblog_lacking = true;
+        js_log(&recorder->console.log,
+               "the joblog lacks job %" PRIu64
+               " and some of those that follow: %s",
+               id, js_errno_text(errno));
+    }
     if (recorder->is_traced && is_run)
-        js_console_trace(&recorder->console, "Finished job: %" PRIu64 "\n",
-                         completion->job->id);
+        js_console_trace(&recorder->console, "Finished job: %" PRIu64 "\n", id);
     if (!is_run || !js_outcome_succeeded(&completion->outcome))
         show_failure(recorder, completion);
 }
@@ -320,10 +286,16 @@ static void recorder_report(struct js_recorder *recorder,
 static int add_to_journal(struct js_recorder *recorder,
                           const struct js_completion *completion)
 {
-    uint64_t parent = parent_id(recorder, parent_of(recorder, completion));
+    const char *parent = parent_of(recorder, completion);
+    const struct mishap *mishap = mishap_of(recorder, parent);
+    uint64_t parent_id = 0;
+    if (mishap)
+        parent_id = mishap->id;
+    else if (parent && recorder->registry)
+        parent_id = js_registry_find_name(recorder->registry, parent);
     struct js_unreported *unreported = malloc(sizeof(*unreported));
     if (!unreported ||
-        js_journal_add_finish(recorder->journal, completion, parent) < 0) {
+        js_journal_add_finish(recorder->journal, completion, parent_id) < 0) {
         free(unreported);
         return -1;
     }
@@ -358,39 +330,34 @@ static bool read_tail(const struct js_recorder *recorder,
     return is_read;
 }
 
-/* Without memory for the record the job is dropped, unreported: it is not on
- * record, and so it runs again. */
-static void take_finished(struct js_recorder *recorder,
+void js_recorder_finished(struct js_recorder *recorder,
                           const struct js_completion *completion)
 {
+    struct js_completion whole = *completion;
+    struct js_output_tail tail;
     bool is_success = completion->result != JS_ATTEMPT_RESULT_SKIPPED &&
                       js_outcome_succeeded(&completion->outcome);
+    if (read_tail(recorder, completion, &tail))
+        whole.tail = &tail;
     js_summary_add(&recorder->summary, completion);
     if (!is_success && completion->result != JS_ATTEMPT_RESULT_RETRIED)
         keep_mishap(recorder, completion);
     if (!is_success && completion->result == JS_ATTEMPT_RESULT_ENDED &&
         completion->outcome.cause != JS_STOP_REASON_STOPPED)
         recorder_keep_name(recorder, completion->job);
-    if (recorder->journal && add_to_journal(recorder, completion) == 0)
+    if (recorder->journal && add_to_journal(recorder, &whole) == 0)
         return;
     if (recorder->journal) {
-        js_err_errno(&recorder->journal_error, "the journal lacks job %" PRIu64,
+        /* There was no memory for the record: the job is dropped, unreported.
+         * It is not on record, and so it runs again. */
+        js_err_errno(&recorder->journal_error,
+                     "cannot record job %" PRIu64 " in the journal",
                      completion->job->id);
         recorder->lacking++;
     } else {
         recorder_report(recorder, completion);
     }
     js_job_free(completion->job);
-}
-
-void js_recorder_finished(struct js_recorder *recorder,
-                          const struct js_completion *completion)
-{
-    struct js_completion told = *completion;
-    struct js_output_tail tail;
-    if (read_tail(recorder, completion, &tail))
-        told.tail = &tail;
-    take_finished(recorder, &told);
 }
 
 void js_recorder_report(struct js_recorder *recorder)
@@ -419,48 +386,40 @@ uint64_t js_recorder_lacking(const struct js_recorder *recorder)
 
 /* ---------------------------------------------------------------- a turn */
 
-static void commit_journal(struct js_recorder *recorder, int64_t now_ns)
-{
-    if (!recorder->journal || js_journal_commit(recorder->journal, now_ns,
-                                                &recorder->journal_error) == 0)
-        return;
-    if (recorder->is_journal_told)
-        return;
-    recorder->is_journal_told = true;
-    js_log(&recorder->console.log,
-           "%s: no more jobs are started; those that are running continue to "
-           "their end%s",
-           recorder->journal_error.text,
-           js_journal_is_gone(recorder->journal)
-               ? "; if it can be created by then, nothing is lost"
-               : "");
-}
-
-/* A full disk must not stop the jobs, which have their journal: the lines wait
- * until there is room, and the end of the run says what is still lacking. */
-static void flush_joblog(struct js_recorder *recorder)
-{
-    struct js_err err;
-    if (!recorder->joblog)
-        return;
-    int rc = js_joblog_flush(recorder->joblog, &err);
-    if (rc < 0 && !recorder->is_joblog_behind)
-        js_log(&recorder->console.log,
-               "%s: the jobs go on, and the lines are kept and tried again",
-               err.text);
-    recorder->is_joblog_behind = rc < 0;
-}
-
 bool js_recorder_commit(struct js_recorder *recorder, int64_t now_ns)
 {
+    const struct js_log *log = &recorder->console.log;
+    struct js_journal *journal = recorder->journal;
+    struct js_err err;
     /* The order is the promise: recorded, then reported. */
-    commit_journal(recorder, now_ns);
+    if (journal &&
+        js_journal_commit(journal, now_ns, &recorder->journal_error) < 0 &&
+        !recorder->is_journal_reported) {
+        recorder->is_journal_reported = true;
+        js_log(log,
+               "%s: no more jobs are started; those that are running continue "
+               "to their end%s",
+               recorder->journal_error.text,
+               js_journal_is_gone(journal)
+                   ? "; if it can be created by then, nothing is lost"
+                   : "");
+    }
     js_recorder_report(recorder);
-    flush_joblog(recorder);
+    if (recorder->joblog) {
+        /* A full disk must not stop the jobs, which have their journal: the
+         * lines wait until there is room, and the end of the run says what is
+         * still lacking. */
+        bool is_behind = js_joblog_flush(recorder->joblog, &err) < 0;
+        if (is_behind && !recorder->is_joblog_behind)
+            js_log(log,
+                   "%s: the jobs continue, and the lines are kept until they "
+                   "can be written",
+                   err.text);
+        recorder->is_joblog_behind = is_behind;
+    }
     if (!js_delivery_is_within_job(recorder->delivery))
         js_console_flush(&recorder->console);
-    return !recorder->is_paused &&
-           (!recorder->journal || js_journal_is_settled(recorder->journal));
+    return !recorder->is_paused && (!journal || js_journal_is_settled(journal));
 }
 
 void js_recorder_hurry(struct js_recorder *recorder)
@@ -569,16 +528,17 @@ bool js_recorder_is_cut(struct js_recorder *recorder)
     struct js_recorder_outage outage;
     if (!js_recorder_find_outage(recorder, &outage))
         return false;
-    if (recorder->is_outage_told)
+    if (recorder->is_outage_reported)
         return true;
-    recorder->is_outage_told = true;
+    recorder->is_outage_reported = true;
     js_log(&recorder->console.log,
-           "%s: %s: no more jobs are started, and those that run are ended%s",
+           "%s: %s: no more jobs are started, and those that are running are "
+           "ended%s",
            outage.name,
-           outage.is_reader_gone ? "its reader has gone"
+           outage.is_reader_gone ? "closed by its reader"
                                  : js_errno_text(outage.error),
            outage.is_reader_gone
-               ? "; what could not be written is not on record"
+               ? "; jobs whose output could not be written are not recorded"
                : "");
     return true;
 }

@@ -77,8 +77,8 @@ struct js_recorder {
     uint64_t failed_named;      /* how many these are */
     bool is_joblog_lacking;     /* lines were dropped */
     bool is_joblog_behind;      /* a write failed and has not been made good */
-    bool is_journal_told;       /* that it cannot be written */
-    bool is_outage_told;
+    bool is_journal_reported;   /* that it cannot be written */
+    bool is_outage_reported;
 };
 
 /* Returns 0, or -1 with errno ENOMEM; then it must be released as well. */

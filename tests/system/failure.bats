@@ -32,7 +32,7 @@ JOBS
     contains err 'job 1 "odd" \(line 1\) failed on .*: exit 7: exit 7'
     contains err 'job 2 .*could not be started: .*: missing/in: No such file'
     contains err 'job 33 .*could not be started: .*: nowhere: No such file'
-    contains err 'more attempts that failed and were run again are not named here'
+    contains err 'further attempts that failed and were run again are not listed here'
     equal "$(grep -c 'it runs again' err)" 10
     contains err '^jobsched: failed: job [0-9]+ .*, job [0-9]+ .*; .*: jobsched --status jobs.txt$'
     contains <(tail -n 1 err) '"odd" \(line 1\)'
