@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 #include "base/units.h"
-#include "record/eta.h"
+#include "record/progress.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 static const int64_t brief_ns = 5 * JS_NS_PER_S;
 
 /* This many attempts for each slot are enough to estimate the time left;
- * earlier ones have no weight in it (record/eta.c). */
+ * earlier ones have no weight in it (record/progress.h). */
 enum { FOLLOWED_PER_SLOT = 2000 };
 
 struct gathering {

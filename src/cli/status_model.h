@@ -68,7 +68,7 @@ struct js_status_model {
     struct js_journal_model_run worked;
     struct js_status_model_counts counts;
     double rate_per_s;  /* as the progress bar of the run shows them
-                           (record/eta.h), like to_come_ns; 0: unknown */
+                           (record/progress.h), like to_come_ns; 0: unknown */
     int64_t to_come_ns; /* until all jobs have ended; -1: unknown */
     bool is_explained;  /* that job was found: */
     struct js_status_model_job explained;

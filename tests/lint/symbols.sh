@@ -28,7 +28,7 @@ printf '%s\n' "$nm" | awk '
         also["mpirun"] = "rank_command"
         also["nodes"] = "allocation node"
         also["process"] = "mark"
-        also["progress"] = "display"
+        also["progress"] = "display eta"
         also["procs"] = "leftovers pids process reap"
         also["ready_queue"] = "held job lanes"
         also["slurm"] = "requeue"

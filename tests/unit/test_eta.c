@@ -2,7 +2,7 @@
 #include "unit.h"
 
 #include "base/clock.h"
-#include "record/eta.h"
+#include "record/progress.h"
 
 enum { SLOTS_MAX = 100 };
 

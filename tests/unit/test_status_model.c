@@ -8,8 +8,8 @@
 #include "cli/status_model.h"
 #include "cli/status_text.h"
 #include "place.h"
-#include "record/eta.h"
 #include "record/journal_format.h"
+#include "record/progress.h"
 
 #include <errno.h>
 #include <fcntl.h>
