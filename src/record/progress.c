@@ -22,15 +22,15 @@ static bool is_total_known(const struct js_progress *progress)
     return progress->left != UINT64_MAX;
 }
 
-static uint64_t ended(const struct js_progress *progress)
+static uint64_t progress_ended(const struct js_progress *progress)
 {
     return progress->done + progress->failed + progress->skipped;
 }
 
 /* From 0 to 1, and that only at the end. */
-static double part(const struct js_progress *progress)
+static double progress_part(const struct js_progress *progress)
 {
-    double count = (double)ended(progress);
+    double count = (double)progress_ended(progress);
     return progress->left == 0 ? 1 : count / (count + (double)progress->left);
 }
 
@@ -41,23 +41,6 @@ static int64_t progress_divide_rounded(int64_t count, int64_t by)
     return count / by + (count % by >= by / 2 + by % 2);
 }
 
-/* As much of it as one wants to know of a guess. */
-static int print_guess(char *text, int64_t ns)
-{
-    int64_t seconds = progress_divide_rounded(ns, JS_NS_PER_S);
-    int64_t minutes = progress_divide_rounded(seconds, 60);
-    int64_t days = progress_divide_rounded(minutes, 24 * 60);
-    if (seconds < 100)
-        return snprintf(text, FIELD_SIZE, "about %d s to go",
-                        seconds > 0 ? (int)seconds : 1);
-    if (minutes < 100)
-        return snprintf(text, FIELD_SIZE, "about %d min to go", (int)minutes);
-    if (days <= 2)
-        return snprintf(text, FIELD_SIZE, "about %d h %02d min to go",
-                        (int)minutes / 60, (int)minutes % 60);
-    return snprintf(text, FIELD_SIZE, "about %" PRId64 " days to go", days);
-}
-
 static int print_rate(char *text, double a_second)
 {
     static const struct {
@@ -65,95 +48,34 @@ static int print_rate(char *text, double a_second)
         const char *name;
     } units[] = {{1, "s"}, {60, "min"}, {3600, "h"}};
     int i = 0;
+    if (!(a_second > 0))
+        return 0;
     while (i < 2 && a_second * units[i].seconds < 1)
         i++;
     double rate = a_second * units[i].seconds;
-    return snprintf(text, FIELD_SIZE, "%.*f jobs/%s", rate < 100 ? 1 : 0, rate,
-                    units[i].name);
+    return snprintf(text, FIELD_SIZE, ", %.*f jobs/%s", rate < 100 ? 1 : 0,
+                    rate, units[i].name);
 }
 
-/* ---------------------------------------------------------------- fields */
-
-/* Each prints what stands behind the one before, separator included, and
- * returns its length: 0 if there is nothing to say. */
-typedef int (*field_fn)(const struct js_progress *progress, char *text);
-
-static int print_percent(const struct js_progress *progress, char *text)
-{
-    return is_total_known(progress)
-               ? snprintf(text, FIELD_SIZE, "%d%%", (int)(100 * part(progress)))
-               : 0;
-}
-
-static int print_count(const struct js_progress *progress, char *text)
-{
-    uint64_t count = ended(progress);
-    if (!is_total_known(progress))
-        return snprintf(text, FIELD_SIZE, "%" PRIu64 " ended", count);
-    return snprintf(text, FIELD_SIZE, " %" PRIu64 "/%" PRIu64, count,
-                    count + progress->left);
-}
-
-static int print_number(char *text, uint64_t count, const char *what)
-{
-    return count == 0
-               ? 0
-               : snprintf(text, FIELD_SIZE, ", %" PRIu64 " %s", count, what);
-}
-
-static int print_failed(const struct js_progress *progress, char *text)
-{
-    return print_number(text, progress->failed, "failed");
-}
-
+/* A guess, as exactly as one wants to know it. */
 static int print_to_go(const struct js_progress *progress, char *text)
 {
-    char guess[FIELD_SIZE];
+    int64_t seconds = progress_divide_rounded(progress->left_ns, JS_NS_PER_S);
+    int64_t minutes = progress_divide_rounded(seconds, 60);
+    int64_t days = progress_divide_rounded(minutes, 24 * 60);
     if (progress->is_stopping)
         return snprintf(text, FIELD_SIZE, ", stopping");
     if (progress->left_ns < 0)
         return 0;
-    print_guess(guess, progress->left_ns);
-    return snprintf(text, FIELD_SIZE, ", %s", guess);
-}
-
-static int print_running(const struct js_progress *progress, char *text)
-{
-    return print_number(text, progress->running, "running");
-}
-
-static int print_pace(const struct js_progress *progress, char *text)
-{
-    char rate[FIELD_SIZE];
-    if (!(progress->rate > 0))
-        return 0;
-    print_rate(rate, progress->rate);
-    return snprintf(text, FIELD_SIZE, ", %s", rate);
-}
-
-static int print_left(const struct js_progress *progress, char *text)
-{
-    return is_total_known(progress) ? print_number(text, progress->left, "left")
-                                    : 0;
-}
-
-static int print_done(const struct js_progress *progress, char *text)
-{
-    return print_number(text, progress->done, "done");
-}
-
-static int print_slots(const struct js_progress *progress, char *text)
-{
-    if (progress->slots == 0)
-        return 0;
-    return snprintf(
-        text, FIELD_SIZE, ", %" PRIu64 " of %" PRIu64 " slot%s busy",
-        progress->busy_slots, progress->slots, js_text_plural(progress->slots));
-}
-
-static int print_skipped(const struct js_progress *progress, char *text)
-{
-    return print_number(text, progress->skipped, "skipped");
+    if (seconds < 100)
+        return snprintf(text, FIELD_SIZE, ", about %d s to go",
+                        seconds > 0 ? (int)seconds : 1);
+    if (minutes < 100)
+        return snprintf(text, FIELD_SIZE, ", about %d min to go", (int)minutes);
+    if (days <= 2)
+        return snprintf(text, FIELD_SIZE, ", about %d h %02d min to go",
+                        (int)minutes / 60, (int)minutes % 60);
+    return snprintf(text, FIELD_SIZE, ", about %" PRId64 " days to go", days);
 }
 
 static int print_elapsed(const struct js_progress *progress, char *text)
@@ -167,53 +89,96 @@ static int print_elapsed(const struct js_progress *progress, char *text)
                     rest);
 }
 
+static int print_number(char *text, uint64_t count, const char *what)
+{
+    return count == 0
+               ? 0
+               : snprintf(text, FIELD_SIZE, ", %" PRIu64 " %s", count, what);
+}
+
 /* What matters most comes first. */
-static const field_fn fields[] = {
-    print_percent, print_count,   print_failed,  print_to_go,
-    print_running, print_pace,    print_left,    print_done,
-    print_slots,   print_skipped, print_elapsed,
+enum field {
+    PERCENT,
+    COUNT,
+    FAILED,
+    TO_GO,
+    BEFORE_BAR, /* so many fields matter more than the bar */
+    RUNNING = BEFORE_BAR,
+    RATE,
+    LEFT,
+    DONE,
+    BUSY_SLOTS,
+    SKIPPED,
+    ELAPSED,
+    FIELDS,
 };
 
-enum {
-    FIELDS = sizeof(fields) / sizeof(fields[0]),
-    FAILED = 2,
-    BEFORE_BAR = 4, /* so many fields matter more than the bar */
-};
+/* With the separator from the one before. Returns the length: 0 if there is
+ * nothing to say. */
+static int print_field(const struct js_progress *progress, enum field field,
+                       char *text)
+{
+    bool is_known = is_total_known(progress);
+    uint64_t count = progress_ended(progress);
+    switch (field) {
+    case PERCENT:
+        return is_known ? snprintf(text, FIELD_SIZE, "%d%%",
+                                   (int)(100 * progress_part(progress)))
+                        : 0;
+    case COUNT:
+        return is_known
+                   ? snprintf(text, FIELD_SIZE, " %" PRIu64 "/%" PRIu64, count,
+                              count + progress->left)
+                   : snprintf(text, FIELD_SIZE, "%" PRIu64 " ended", count);
+    case FAILED:
+        return print_number(text, progress->failed, "failed");
+    case TO_GO:
+        return print_to_go(progress, text);
+    case RUNNING:
+        return print_number(text, progress->running, "running");
+    case RATE:
+        return print_rate(text, progress->rate);
+    case LEFT:
+        return print_number(text, is_known ? progress->left : 0, "left");
+    case DONE:
+        return print_number(text, progress->done, "done");
+    case BUSY_SLOTS:
+        return progress->slots == 0
+                   ? 0
+                   : snprintf(text, FIELD_SIZE,
+                              ", %" PRIu64 " of %" PRIu64 " slot%s busy",
+                              progress->busy_slots, progress->slots,
+                              js_text_plural(progress->slots));
+    case SKIPPED:
+        return print_number(text, progress->skipped, "skipped");
+    case ELAPSED:
+        return print_elapsed(progress, text);
+    case FIELDS:
+        break;
+    }
+    return 0;
+}
+
+/* ---------------------------------------------------------------- fields */
 
 /* ---------------------------------------------------------------- the line */
 
 struct line {
     char text[FIELDS][FIELD_SIZE];
-    size_t shown; /* fields */
+    enum field shown; /* so many are */
     size_t columns;
-    unsigned cells; /* of the bar; 0: there is none */
 };
 
 /* The first of the rest, before `end`, that fit. */
 static void add_fields(struct line *line, const struct js_progress *progress,
-                       size_t end, unsigned width)
+                       enum field end, unsigned width)
 {
     for (; line->shown < end; line->shown++) {
-        int len = fields[line->shown](progress, line->text[line->shown]);
+        int len = print_field(progress, line->shown, line->text[line->shown]);
         if (line->columns + (size_t)len > width)
             return;
         line->columns += (size_t)len;
     }
-}
-
-/* Where there is no room for it, nor is there for what matters less. */
-static bool add_bar(struct line *line, unsigned width)
-{
-    unsigned cells = width / CELLS_PART;
-    if (cells < CELLS_LEAST)
-        cells = CELLS_LEAST;
-    if (cells > CELLS_MOST)
-        cells = CELLS_MOST;
-    if (line->columns + cells + BAR_EXTRA > width)
-        return false;
-    line->cells = cells;
-    line->columns += cells + BAR_EXTRA;
-    return true;
 }
 
 static int append_cells(struct js_buf *buf, char cell, unsigned count)
@@ -237,72 +202,65 @@ static int append_bar(struct js_buf *buf, unsigned cells, double is_ended,
     return js_buf_puts(buf, "] ");
 }
 
-/* In red, but for its separator. */
-static int append_alarm(struct js_buf *buf, const char *text)
-{
-    return js_buf_printf(buf, ", \033[31m%s\033[m", text + strlen(", "));
-}
-
-static int append_line(struct js_buf *buf, const struct line *line,
-                       double is_ended, bool has_colour)
-{
-    if (line->cells > 0 &&
-        append_bar(buf, line->cells, is_ended, has_colour) < 0)
-        return -1;
-    for (size_t i = 0; i < line->shown; i++) {
-        const char *text = line->text[i];
-        bool is_alarm = has_colour && i == FAILED && text[0];
-        if ((is_alarm ? append_alarm(buf, text) : js_buf_puts(buf, text)) < 0)
-            return -1;
-    }
-    return 0;
-}
-
 int js_progress_bar(const struct js_progress *progress, unsigned width,
                     bool has_colour, struct js_buf *buf)
 {
-    struct line line = {.shown = 0};
+    struct line line = {.columns = 0};
     bool is_known = is_total_known(progress);
+    unsigned cells = width / CELLS_PART;
+    if (cells < CELLS_LEAST)
+        cells = CELLS_LEAST;
+    if (cells > CELLS_MOST)
+        cells = CELLS_MOST;
     add_fields(&line, progress, BEFORE_BAR, width);
-    if (line.shown == BEFORE_BAR && (!is_known || add_bar(&line, width)))
+    bool is_whole = line.shown == BEFORE_BAR;
+    bool has_bar =
+        is_whole && is_known && line.columns + cells + BAR_EXTRA <= width;
+    /* Where there is no room for the bar, nor is there for what matters
+     * less. */
+    if (has_bar)
+        line.columns += cells + BAR_EXTRA;
+    if (is_whole && (has_bar || !is_known))
         add_fields(&line, progress, FIELDS, width);
-    return append_line(buf, &line, is_known ? part(progress) : 0, has_colour);
+    if (has_bar &&
+        append_bar(buf, cells, progress_part(progress), has_colour) < 0)
+        return -1;
+    for (enum field i = 0; i < line.shown; i++) {
+        const char *text = line.text[i];
+        /* In red, but for its separator. */
+        bool is_alarm = has_colour && i == FAILED && text[0];
+        int rc = is_alarm ? js_buf_printf(buf, ", \033[31m%s\033[m",
+                                          text + strlen(", "))
+                          : js_buf_puts(buf, text);
+        if (rc < 0)
+            return -1;
+    }
+    return 0;
 }
 
 /* ---------------------------------------------------------------- sentence */
 
-static int append_done(const struct js_progress *progress, struct js_buf *buf)
-{
-    uint64_t total = ended(progress) + progress->left;
-    if (!is_total_known(progress))
-        return js_buf_printf(buf, "%" PRIu64 " job%s done", progress->done,
-                             js_text_plural(progress->done));
-    return js_buf_printf(buf, "%" PRIu64 " of %" PRIu64 " job%s done",
-                         progress->done, total, js_text_plural(total));
-}
-
 int js_progress_sentence(const struct js_progress *progress, struct js_buf *buf)
 {
-    static const field_fn counts[] = {print_failed, print_skipped,
-                                      print_running};
-    static const field_fn times[] = {print_pace, print_to_go};
-    const char *mark = ";";
-    if (append_done(progress, buf) < 0)
-        return -1;
-    for (int i = 0; i < 3; i++) {
+    static const enum field fields[] = {FAILED, SKIPPED, RUNNING, RATE, TO_GO};
+    bool is_known = is_total_known(progress);
+    uint64_t total = progress_ended(progress) + progress->left;
+    const char *mark = ";"; /* between the counts and the times */
+    int rc = is_known
+                 ? js_buf_printf(buf, "%" PRIu64 " of %" PRIu64 " job%s done",
+                                 progress->done, total, js_text_plural(total))
+                 : js_buf_printf(buf, "%" PRIu64 " job%s done", progress->done,
+                                 js_text_plural(progress->done));
+    for (size_t i = 0; rc == 0 && i < sizeof(fields) / sizeof(fields[0]); i++) {
         char text[FIELD_SIZE] = "";
-        if (counts[i](progress, text) > 0 && js_buf_puts(buf, text) < 0)
-            return -1;
-    }
-    for (int i = 0; i < 2; i++) {
-        char text[FIELD_SIZE] = "";
-        if (times[i](progress, text) == 0)
+        bool is_time = fields[i] == RATE || fields[i] == TO_GO;
+        if (print_field(progress, fields[i], text) == 0)
             continue;
-        if (js_buf_printf(buf, "%s%s", mark, text + 1) < 0)
-            return -1;
-        mark = ",";
+        rc = js_buf_printf(buf, "%s%s", is_time ? mark : ",", text + 1);
+        if (is_time)
+            mark = ",";
     }
-    return 0;
+    return rc;
 }
 
 /* ---------------------------------------------------------------- the ETA */
@@ -333,17 +291,6 @@ static double at_least(double value, double least)
     return value > least ? value : least;
 }
 
-/* Only as others end: while nothing ends, nothing is forgotten. */
-static void fade(struct js_eta *eta, double jobs)
-{
-    double window = at_least(JOBS_LEAST, JOBS_PER_SLOT * (double)eta->running);
-    double rest = window / (window + jobs);
-    eta->jobs *= rest;
-    eta->run_s *= rest;
-    eta->slot_s *= rest;
-    eta->wall_s *= rest;
-}
-
 void js_eta_note(struct js_eta *eta, int64_t now_ns, uint64_t ended,
                  int64_t run_ns, uint64_t running)
 {
@@ -352,12 +299,16 @@ void js_eta_note(struct js_eta *eta, int64_t now_ns, uint64_t ended,
         double run_s = seconds(run_ns - eta->run_ns);
         double wall_s = seconds(now_ns - eta->now_ns);
         double slot_s = wall_s * (double)eta->running;
-        eta->jobs += jobs;
-        eta->run_s += run_s;
-        eta->wall_s += wall_s;
-        eta->slot_s += slot_s;
         eta->unended_s += slot_s - run_s;
-        fade(eta, jobs);
+        /* Sums fade only as others end: while nothing ends, nothing is
+         * forgotten. */
+        double window =
+            at_least(JOBS_LEAST, JOBS_PER_SLOT * (double)eta->running);
+        double rest = window / (window + jobs);
+        eta->jobs = (eta->jobs + jobs) * rest;
+        eta->run_s = (eta->run_s + run_s) * rest;
+        eta->slot_s = (eta->slot_s + slot_s) * rest;
+        eta->wall_s = (eta->wall_s + wall_s) * rest;
     }
     eta->now_ns = now_ns;
     eta->ended = ended;
@@ -376,14 +327,6 @@ double js_eta_rate(const struct js_eta *eta)
     return eta->jobs / eta->wall_s;
 }
 
-/* What a job takes of a slot. */
-static double cost_s(const struct js_eta *eta, double mean_s)
-{
-    double unended_s = at_most(eta->slot_s - eta->run_s,
-                               RUN_TIMES_MOST * (double)eta->running * mean_s);
-    return (eta->slot_s - unended_s) / eta->jobs;
-}
-
 int64_t js_eta_left_ns(const struct js_eta *eta, uint64_t left)
 {
     /* A hundred years, which an int64_t holds. */
@@ -391,8 +334,13 @@ int64_t js_eta_left_ns(const struct js_eta *eta, uint64_t left)
     double mean_s = eta->run_s / eta->jobs;
     double running_s = (double)eta->running * mean_s;
     double to_come = at_least((double)left - (double)eta->running, 0);
-    double work_s = to_come * cost_s(eta, mean_s) + running_s -
-                    at_most(eta->unended_s, running_s);
+    /* What a job takes of a slot: its run time, and what goes by until the
+     * next. */
+    double between_s =
+        at_most(eta->slot_s - eta->run_s, RUN_TIMES_MOST * running_s);
+    double cost_s = (eta->slot_s - between_s) / eta->jobs;
+    double work_s =
+        to_come * cost_s + running_s - at_most(eta->unended_s, running_s);
     double slots = at_most(eta->slot_s / eta->wall_s, (double)left);
     if (work_s <= 0 || slots <= 0)
         return -1;
@@ -449,26 +397,10 @@ static bool has_changed(const struct js_progress *was,
            was->slots != is->slots || was->is_stopping != is->is_stopping;
 }
 
-static void estimate(struct js_display *display, int64_t now_ns,
-                     struct js_progress *progress, int64_t run_ns)
-{
-    struct js_eta *eta = &display->eta;
-    /* To be skipped takes no time. */
-    js_eta_note(eta, now_ns, progress->done + progress->failed, run_ns,
-                progress->running);
-    progress->left_ns = -1;
-    progress->rate = 0;
-    if (!js_eta_is_known(eta, progress->slots))
-        return;
-    progress->rate = js_eta_rate(eta);
-    if (progress->left != UINT64_MAX)
-        progress->left_ns = js_eta_left_ns(eta, progress->left);
-}
-
 /* The cursor goes back to the beginning of the line, and never into the last
  * column: there some terminals begin the next line at once. */
-static bool draw(const struct js_display *display,
-                 const struct js_progress *progress)
+static bool display_draw(const struct js_display *display,
+                         const struct js_progress *progress)
 {
     const struct js_terminal *terminal = display->config.terminal;
     struct js_console *console = display->config.console;
@@ -499,32 +431,29 @@ static void show_bar(struct js_display *display, int64_t now_ns,
     if (is_same)
         return;
     display->tick_ns = now_ns + bar_tick_ns;
-    if (is_within_job || !draw(display, progress))
+    if (is_within_job || !display_draw(display, progress))
         return;
     display->look_ns = now_ns + bar_drawn_ns;
     display->shown = *progress;
 }
 
-static int64_t next_line_ns(const struct js_display *display,
-                            int64_t elapsed_ns)
-{
-    const struct js_display_config *config = &display->config;
-    if (elapsed_ns < config->line_first_ns)
-        return config->line_first_ns;
-    return elapsed_ns < config->line_most_ns ? elapsed_ns
-                                             : config->line_most_ns;
-}
-
 static void show_line(struct js_display *display, int64_t now_ns,
                       const struct js_progress *progress, bool is_within_job)
 {
-    struct js_console *console = display->config.console;
+    const struct js_display_config *config = &display->config;
+    struct js_console *console = config->console;
     struct js_buf text = JS_BUF_INIT;
     bool is_first = display->look_ns == 0;
     display->look_ns = now_ns + line_look_ns;
     if (!is_first && now_ns < display->tick_ns)
         return;
-    display->tick_ns = now_ns + next_line_ns(display, progress->elapsed_ns);
+    /* The longer the run, the longer the pause between two lines. */
+    int64_t pause_ns = progress->elapsed_ns;
+    if (pause_ns >= config->line_most_ns)
+        pause_ns = config->line_most_ns;
+    if (progress->elapsed_ns < config->line_first_ns)
+        pause_ns = config->line_first_ns;
+    display->tick_ns = now_ns + pause_ns;
     if (is_first)
         return;
     if (js_progress_sentence(progress, &text) == 0)
@@ -538,7 +467,15 @@ void js_display_show(struct js_display *display, int64_t now_ns,
                      struct js_progress progress, int64_t run_ns,
                      bool is_within_job)
 {
-    estimate(display, now_ns, &progress, run_ns);
+    struct js_eta *eta = &display->eta;
+    /* To be skipped takes no time. */
+    js_eta_note(eta, now_ns, progress.done + progress.failed, run_ns,
+                progress.running);
+    bool is_known = js_eta_is_known(eta, progress.slots);
+    progress.rate = is_known ? js_eta_rate(eta) : 0;
+    progress.left_ns = is_known && is_total_known(&progress)
+                           ? js_eta_left_ns(eta, progress.left)
+                           : -1;
     if (is_bar(display))
         show_bar(display, now_ns, &progress, is_within_job);
     else
