@@ -31,15 +31,15 @@ static void drop_front(struct js_output_tail *tail, size_t count)
 void js_output_tail_add(struct js_output_tail *tail, const char *bytes,
                         size_t len)
 {
-    if (len > JS_OUTPUT_TAIL_MAX) {
-        bytes += len - JS_OUTPUT_TAIL_MAX;
-        len = JS_OUTPUT_TAIL_MAX;
-        tail->is_cut = true;
+    size_t most = JS_OUTPUT_TAIL_MAX;
+    size_t whole = tail->len + len;
+    if (len > most) {
+        bytes += len - most;
+        len = most;
     }
-    if (tail->len + len > JS_OUTPUT_TAIL_MAX) {
-        drop_front(tail, tail->len + len - JS_OUTPUT_TAIL_MAX);
-        tail->is_cut = true;
-    }
+    if (tail->len + len > most)
+        drop_front(tail, tail->len + len - most);
+    tail->is_cut |= whole > most;
     memcpy(tail->bytes + tail->len, bytes, len);
     tail->len += len;
 }
@@ -88,69 +88,54 @@ bool js_output_tail_read(struct js_output_tail *tail, const char *path,
 /* As much of a command as a person wants to see in a sentence. */
 enum { COMMAND_SHOWN = 100 };
 
-static void count_end(struct js_summary *summary,
-                      const struct js_completion *completion)
-{
-    if (completion->outcome.cause == JS_STOP_REASON_STOPPED)
-        summary->stopped++;
-    else if (js_outcome_succeeded(&completion->outcome))
-        summary->done++;
-    else
-        summary->failed++;
-    if (completion->job->attempt > 1)
-        summary->retried += completion->job->attempt - 1;
-}
-
 void js_summary_add(struct js_summary *summary,
                     const struct js_completion *completion)
 {
+    const struct js_outcome *outcome = &completion->outcome;
+    uint32_t attempt = completion->job->attempt;
     if (completion->result == JS_ATTEMPT_RESULT_SKIPPED) {
         summary->skipped++;
         return;
     }
-    if (completion->result == JS_ATTEMPT_RESULT_ENDED)
-        count_end(summary, completion);
-    summary->leftovers += completion->outcome.leftovers;
-    if (completion->outcome.run_ns > 0)
-        summary->busy_ns += completion->outcome.run_ns;
-}
-
-/* The text was cut before text[end]: takes back what there is of a UTF-8
- * character that goes on there. */
-static void drop_partial_character(struct js_buf *buf, const char *text,
-                                   size_t end)
-{
-    for (int i = 0; i < JS_TEXT_CONTINUATIONS_MAX && end > 0 &&
-                    js_text_is_continuation(text[end]);
-         i++) {
-        end--;
-        if ((unsigned char)text[end] < 0x80)
-            return;
-        buf->len--;
+    if (completion->result == JS_ATTEMPT_RESULT_ENDED) {
+        if (outcome->cause == JS_STOP_REASON_STOPPED)
+            summary->stopped++;
+        else if (js_outcome_succeeded(outcome))
+            summary->done++;
+        else
+            summary->failed++;
+        summary->retried += attempt > 1 ? attempt - 1 : 0;
     }
+    summary->leftovers += outcome->leftovers;
+    if (outcome->run_ns > 0)
+        summary->busy_ns += outcome->run_ns;
 }
 
-static int append_cut(struct js_buf *buf, const char *text, size_t len)
+/* Escaped, and cut to a readable length. */
+static int append_command(struct js_buf *buf, const struct js_job *job)
 {
+    const char *text = job->command;
     size_t begin = buf->len;
-    for (size_t i = 0; i < len; i++) {
+    if (job->kind == JS_JOB_SIMULATED)
+        return js_buf_puts(buf, "(simulated)");
+    for (size_t i = 0; i < job->command_len; i++) {
         size_t before = buf->len;
         if (js_buf_escape(buf, text + i, 1) < 0)
             return -1;
         if (buf->len - begin <= COMMAND_SHOWN)
             continue;
         buf->len = before;
-        drop_partial_character(buf, text, i);
+        /* If a UTF-8 character goes on here, what there is of it is taken
+         * back. */
+        for (size_t end = i, count = 0;
+             count < JS_TEXT_CONTINUATIONS_MAX && end > 0 &&
+             js_text_is_continuation(text[end]) &&
+             (unsigned char)text[--end] >= 0x80;
+             count++)
+            buf->len--;
         return js_buf_puts(buf, "...");
     }
     return 0;
-}
-
-static int append_command(struct js_buf *buf, const struct js_job *job)
-{
-    if (job->kind == JS_JOB_SIMULATED)
-        return js_buf_puts(buf, "(simulated)");
-    return append_cut(buf, job->command, job->command_len);
 }
 
 int js_summary_who(const struct js_job *job, struct js_buf *buf)
@@ -165,24 +150,6 @@ int js_summary_who(const struct js_job *job, struct js_buf *buf)
                : js_buf_printf(buf, " (line %" PRIu64 ")", job->line);
 }
 
-static int append_skipped(struct js_buf *buf, const char *reason)
-{
-    return js_buf_printf(buf, " skipped: %s",
-                         reason ? reason : "what it comes after failed");
-}
-
-static int append_where(struct js_buf *buf,
-                        const struct js_completion *completion)
-{
-    bool is_stopped = completion->outcome.cause == JS_STOP_REASON_STOPPED;
-    if (js_buf_puts(buf, is_stopped ? " ended on " : " failed on ") < 0 ||
-        js_buf_escape(buf, completion->host, strlen(completion->host)) < 0)
-        return -1;
-    if (completion->result != JS_ATTEMPT_RESULT_RETRIED)
-        return 0;
-    return js_buf_printf(buf, ", attempt %" PRIu32, completion->job->attempt);
-}
-
 static int describe_outcome(const struct js_completion *completion,
                             struct js_buf *buf)
 {
@@ -194,16 +161,24 @@ static int describe_outcome(const struct js_completion *completion,
 int js_summary_describe(const struct js_completion *completion,
                         const char *reason, struct js_buf *buf)
 {
+    const struct js_job *job = completion->job;
     bool is_retried = completion->result == JS_ATTEMPT_RESULT_RETRIED;
-    if (js_summary_who(completion->job, buf) < 0)
+    bool is_stopped = completion->outcome.cause == JS_STOP_REASON_STOPPED;
+    if (js_summary_who(job, buf) < 0)
         return -1;
     if (completion->result == JS_ATTEMPT_RESULT_SKIPPED)
-        return append_skipped(buf, reason);
-    if (append_where(buf, completion) < 0 || js_buf_puts(buf, ": ") < 0 ||
-        describe_outcome(completion, buf) < 0 ||
+        return js_buf_printf(buf, " skipped: %s",
+                             reason ? reason : "a job that it needs failed");
+    if (js_buf_puts(buf, is_stopped ? " ended on " : " failed on ") < 0 ||
+        js_buf_escape(buf, completion->host, strlen(completion->host)) < 0)
+        return -1;
+    if (is_retried &&
+        js_buf_printf(buf, ", attempt %" PRIu32, job->attempt) < 0)
+        return -1;
+    if (js_buf_puts(buf, ": ") < 0 || describe_outcome(completion, buf) < 0 ||
         js_buf_puts(buf, is_retried ? "; it runs again: " : ": ") < 0)
         return -1;
-    return append_command(buf, completion->job);
+    return append_command(buf, job);
 }
 
 int js_summary_mishap(const struct js_completion *completion,
@@ -225,48 +200,45 @@ int js_summary_mishap(const struct js_completion *completion,
 static int append_counts(struct js_buf *buf, const struct js_summary *summary,
                          uint64_t left)
 {
-    bool known = left != UINT64_MAX;
-    uint64_t ended = summary->done + summary->failed + summary->skipped;
-    uint64_t jobs = known ? ended + left : ended;
-    if (js_buf_printf(buf,
-                      "%" PRIu64 " job%s%s: %" PRIu64 " done, %" PRIu64
-                      " failed, %" PRIu64 " skipped, ",
-                      jobs, js_text_plural(jobs), known ? "" : " ended",
-                      summary->done, summary->failed, summary->skipped) < 0)
-        return -1;
-    if (known)
-        return js_buf_printf(buf, "%" PRIu64 " left", left);
-    return js_buf_puts(buf, "an unknown number left");
-}
-
-static int append_leftovers(struct js_buf *buf, uint64_t count)
-{
-    if (count == 0)
-        return 0;
-    return js_buf_printf(
-        buf, "; %" PRIu64 " process%s that jobs left behind %s", count,
-        count == 1 ? "" : "es", count == 1 ? "was ended" : "were ended");
+    uint64_t retried = summary->retried;
+    uint64_t jobs = summary->done + summary->failed + summary->skipped;
+    bool is_known = left != UINT64_MAX;
+    if (is_known)
+        jobs += left;
+    int rc = js_buf_printf(buf,
+                           "%" PRIu64 " job%s%s: %" PRIu64 " done, %" PRIu64
+                           " failed, %" PRIu64 " skipped, ",
+                           jobs, js_text_plural(jobs), is_known ? "" : " ended",
+                           summary->done, summary->failed, summary->skipped);
+    if (rc == 0)
+        rc = is_known ? js_buf_printf(buf, "%" PRIu64 " left", left)
+                      : js_buf_puts(buf, "an unknown number left");
+    if (rc == 0 && retried > 0)
+        rc = js_buf_printf(
+            buf, " (%" PRIu64 " attempt%s failed and %s run again)", retried,
+            js_text_plural(retried), retried == 1 ? "was" : "were");
+    return rc;
 }
 
 int js_summary_text(const struct js_summary *summary, uint64_t left,
                     int64_t wall_ns, uint64_t slots, struct js_buf *buf)
 {
-    uint64_t retried = summary->retried;
-    if (append_counts(buf, summary, left) < 0)
+    uint64_t leftovers = summary->leftovers;
+    int rc = 0;
+    if (append_counts(buf, summary, left) < 0 || js_buf_puts(buf, "; ") < 0 ||
+        js_format_duration(buf, wall_ns) < 0)
         return -1;
-    if (retried > 0 &&
-        js_buf_printf(buf, " (%" PRIu64 " attempt%s failed and %s run again)",
-                      retried, js_text_plural(retried),
-                      retried == 1 ? "was" : "were") < 0)
-        return -1;
-    if (js_buf_puts(buf, "; ") < 0 || js_format_duration(buf, wall_ns) < 0)
-        return -1;
-    if (slots > 0 &&
-        js_buf_printf(buf, ", %" PRIu64 " slot%s %.0f %% busy", slots,
-                      js_text_plural(slots),
-                      100 * js_summary_busy(summary, wall_ns, slots)) < 0)
-        return -1;
-    return append_leftovers(buf, summary->leftovers);
+    if (slots > 0)
+        rc = js_buf_printf(buf, ", %" PRIu64 " slot%s %.0f %% busy", slots,
+                           js_text_plural(slots),
+                           100 * js_summary_busy(summary, wall_ns, slots));
+    if (rc == 0 && leftovers > 0)
+        rc = js_buf_printf(buf,
+                           "; %" PRIu64 " process%s that jobs left behind %s "
+                           "ended",
+                           leftovers, leftovers == 1 ? "" : "es",
+                           leftovers == 1 ? "was" : "were");
+    return rc;
 }
 
 double js_summary_busy(const struct js_summary *summary, int64_t wall_ns,
