@@ -239,6 +239,13 @@ static enum js_source_state next_simulated(struct js_source *source,
             return JS_SOURCE_ERROR;
         }
         if (decision == JS_RESUME_DECISION_RUN) {
+            size_t bad;
+            /* The graph hears of its end, as of any job's. */
+            if (js_graph_add(source->graph, job->seq, NULL, NULL, 0, &bad,
+                             err) < 0) {
+                js_job_free(job);
+                return JS_SOURCE_ERROR;
+            }
             *ret = job;
             return JS_SOURCE_JOB;
         }

@@ -84,6 +84,8 @@ static void test_demo_counts_and_ends(void)
         CU_ASSERT_EQUAL(job->kind, JS_JOB_SIMULATED);
         CU_ASSERT_EQUAL(job->duration_ns, 250);
         js_job_free(job);
+        js_graph_ended(js_source_graph(source), id, true);
+        js_graph_assert_invariants(js_source_graph(source));
     }
     CU_ASSERT_TRUE(gives(source, 0, NULL));
     check_total(source, 3);
