@@ -226,8 +226,8 @@ int js_folder_make(struct js_folder *folder, const char *const *places,
     }
     errno = error;
     return js_err_errno(err,
-                        "no folder can be made in %s, which the run needs for "
-                        "itself: set TMPDIR to one where it can",
+                        "cannot make a folder for the run in %s: set TMPDIR to "
+                        "a folder where this is possible",
                         first ? first : "/tmp");
 }
 

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 static const char blanks[] = " \t\r\n";
+enum { SLOTS_MOST = 1000000 };
 
 void js_hosts_release(struct js_hosts *hosts)
 {
@@ -28,21 +29,18 @@ void js_hosts_release(struct js_hosts *hosts)
     *hosts = (struct js_hosts){NULL, 0, 0};
 }
 
-/* A host may stand there by its short name and by its full one. To count it
- * twice would give it too many ranks. */
-static struct js_host *hosts_find(const struct js_hosts *hosts,
-                                  const char *name)
+int js_hosts_add(struct js_hosts *hosts, const char *name, uint32_t slots)
 {
+    /* A host may stand there by its short name and by its full one. To count it
+     * twice would give it too many ranks. */
     for (size_t i = 0; i < hosts->count; i++) {
-        if (js_host_is_same(hosts->items[i].name, name))
-            return &hosts->items[i];
+        struct js_host *host = &hosts->items[i];
+        if (!js_host_is_same(host->name, name))
+            continue;
+        /* Of several lines, one that does not state slots counts as one. */
+        host->slots += (host->slots == 0) + (slots == 0 ? 1 : slots);
+        return 0;
     }
-    return NULL;
-}
-
-static int hosts_append(struct js_hosts *hosts, const char *name,
-                        uint32_t slots)
-{
     if (hosts->count == hosts->capacity) {
         size_t capacity = hosts->capacity ? 2 * hosts->capacity : 16;
         struct js_host *items =
@@ -56,17 +54,6 @@ static int hosts_append(struct js_hosts *hosts, const char *name,
     if (!copy)
         return -1;
     hosts->items[hosts->count++] = (struct js_host){copy, slots};
-    return 0;
-}
-
-/* A line that does not state slots counts as one slot, if the host has another
- * line. */
-int js_hosts_add(struct js_hosts *hosts, const char *name, uint32_t slots)
-{
-    struct js_host *host = hosts_find(hosts, name);
-    if (!host)
-        return hosts_append(hosts, name, slots);
-    host->slots += (host->slots == 0) + (slots == 0 ? 1 : slots);
     return 0;
 }
 
@@ -99,33 +86,20 @@ uint64_t js_hosts_slots(const struct js_hosts *hosts)
 
 /* ---------------------------------------------------------------- reading */
 
-static int parse_slots(const char *text, uint32_t *ret)
+static int hosts_parse_slots(const char *text, uint32_t *ret)
 {
     uint64_t slots;
-    if (js_parse_count(text, &slots) < 0 || slots == 0 || slots > 1000000)
+    if (js_parse_count(text, &slots) < 0 || slots == 0 || slots > SLOTS_MOST)
         return -1;
     *ret = (uint32_t)slots;
     return 0;
 }
 
-/* Parses what follows the name. Words that do not concern slots are meant for
- * mpirun. */
-static int parse_words(char **rest, uint32_t *ret_slots)
+static int hosts_read_line(char *line, struct js_hosts *hosts,
+                           const char *place, struct js_err *err)
 {
-    static const char slots[] = "slots=";
-    char *word;
-    while ((word = strtok_r(NULL, blanks, rest))) {
-        if (strncmp(word, slots, strlen(slots)) == 0 &&
-            parse_slots(word + strlen(slots), ret_slots) < 0)
-            return -1;
-    }
-    return 0;
-}
-
-static int parse_line(char *line, struct js_hosts *hosts, const char *place,
-                      struct js_err *err)
-{
-    char *rest = NULL;
+    static const char slots_name[] = "slots=";
+    char *rest = NULL, *word;
     uint32_t slots = 0;
     line[strcspn(line, "#")] = '\0';
     char *name = strtok_r(line, blanks, &rest);
@@ -138,48 +112,46 @@ static int parse_line(char *line, struct js_hosts *hosts, const char *place,
      * option. */
     if (!js_host_is_name(name))
         return js_err_set(err,
-                          "%s: \"%s\" is no name of a host: it would be passed "
-                          "to ssh, which may take it for something else",
+                          "%s: \"%s\" is not a valid name of a host (ssh could "
+                          "take it for something else)",
                           place, name);
-    if ((colon && parse_slots(colon, &slots) < 0) ||
-        parse_words(&rest, &slots) < 0)
+    int rc = colon ? hosts_parse_slots(colon, &slots) : 0;
+    /* Words that do not concern slots are meant for mpirun. */
+    while (rc == 0 && (word = strtok_r(NULL, blanks, &rest))) {
+        if (strncmp(word, slots_name, strlen(slots_name)) == 0)
+            rc = hosts_parse_slots(word + strlen(slots_name), &slots);
+    }
+    if (rc < 0)
         return js_err_set(err,
-                          "%s: of host \"%s\" the slots are no number from 1 "
-                          "on; write \"%s slots=4\"",
-                          place, name, name);
+                          "%s: the slots of host \"%s\" must be a number from "
+                          "1 to %d, as in \"%s slots=4\"",
+                          place, name, SLOTS_MOST, name);
     if (js_hosts_add(hosts, name, slots) < 0)
         return js_err_errno(err, "%s", place);
     return 0;
 }
 
-static int read_lines(FILE *file, const char *path, struct js_hosts *ret,
-                      struct js_err *err)
+int js_hosts_read(const char *path, struct js_hosts *ret, struct js_err *err)
 {
     char *line = NULL;
     size_t size = 0;
     int rc = 0;
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return js_err_errno(err, "cannot read the hostfile %s", path);
     for (unsigned number = 1; rc == 0 && getline(&line, &size, file) >= 0;
          number++) {
         char place[256];
         snprintf(place, sizeof(place), "%s:%u", path, number);
-        rc = parse_line(line, ret, place, err);
+        rc = hosts_read_line(line, ret, place, err);
     }
     if (rc == 0 && ferror(file))
         rc = js_err_errno(err, "cannot read the hostfile %s", path);
     free(line);
-    return rc;
-}
-
-int js_hosts_read(const char *path, struct js_hosts *ret, struct js_err *err)
-{
-    FILE *file = fopen(path, "re");
-    if (!file)
-        return js_err_errno(err, "cannot read the hostfile %s", path);
-    int rc = read_lines(file, path, ret, err);
     fclose(file);
     if (rc == 0 && ret->count == 0)
         rc = js_err_set(err,
-                        "the hostfile %s names no host: it has one a line, "
+                        "the hostfile %s names no host: write one per line, "
                         "such as \"n1 slots=4\"",
                         path);
     return rc;
@@ -203,8 +175,8 @@ int js_hosts_write(const char *path, const struct js_hosts *hosts)
 
 /* ---------------------------------------------------------------- probing */
 
-/* The time in which a host must answer, and its mpirun must leave when told
- * to. */
+/* The time in which a host must answer, and in which its mpirun must end after
+ * a SIGTERM. */
 static const int64_t answer_ns = 20 * JS_NS_PER_S;
 static const int64_t leave_ns = 5 * JS_NS_PER_S;
 
@@ -223,7 +195,7 @@ static pid_t hosts_probe_begin(const struct js_mpirun *mpirun, const char *host)
 
 /* Collects probes that have ended; their pid becomes 0. Returns true while some
  * have not. */
-static bool hosts_probe_look(pid_t *pids, size_t count, bool *are_well)
+static bool hosts_probe_collect(pid_t *pids, size_t count, bool *are_well)
 {
     bool is_any_left = false;
     for (size_t i = 0; i < count; i++) {
@@ -241,14 +213,6 @@ static bool hosts_probe_look(pid_t *pids, size_t count, bool *are_well)
     return is_any_left;
 }
 
-static void hosts_probe_tell(const pid_t *pids, size_t count, int number)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (pids[i] > 0)
-            kill(pids[i], number);
-    }
-}
-
 void js_hosts_probe(const struct js_hosts *hosts,
                     const struct js_mpirun *mpirun,
                     bool (*is_to_stop)(void *arg), void *arg, bool *are_well)
@@ -264,14 +228,16 @@ void js_hosts_probe(const struct js_hosts *hosts,
     }
     /* The probes of all hosts run at once, so one that hangs costs no more than
      * the time limit, however many hosts there are. */
-    while (hosts_probe_look(pids, count, are_well)) {
+    while (hosts_probe_collect(pids, count, are_well)) {
         nanosleep(&pause_between, NULL);
         int64_t now_ns = js_clock_ns();
         if (is_to_stop(arg) && until_ns > now_ns)
             until_ns = now_ns;
-        if (now_ns > until_ns)
-            hosts_probe_tell(pids, count,
-                             now_ns > until_ns + leave_ns ? SIGKILL : SIGTERM);
+        int number = now_ns > until_ns + leave_ns ? SIGKILL : SIGTERM;
+        for (size_t i = 0; now_ns > until_ns && i < count; i++) {
+            if (pids[i] > 0)
+                kill(pids[i], number);
+        }
     }
     free(pids);
 }

@@ -10,7 +10,6 @@
 #include "base/userenv.h"
 #include "launch/folder.h"
 #include "launch/hosts.h"
-#include "launch/list_stream.h"
 #include "launch/mpirun.h"
 #include "launch/relay.h"
 #include "launch/slurm.h"
@@ -28,13 +27,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* The space that Open MPI and PMIx need there for a few hundred ranks. */
+/* The space that Open MPI and PMIx need in the folder for a few hundred ranks,
+ * and for the memory through which ranks of one host exchange messages. */
 static const uint64_t room_bytes = UINT64_C(8) << 20;
-
-/* ... and for the memory through which ranks exchange messages. */
 static const uint64_t rank_room_bytes = (UINT64_C(4) << 20) + 65536;
 
 /* Invariants:
@@ -51,8 +50,8 @@ struct launch {
     char status_path[PATH_MAX];   /* path in the folder */
     char hostfile_path[PATH_MAX]; /* path in the folder: the remaining hosts */
     struct js_lifeline_host *lifeline;
-    int list;               /* descriptor of a stream; -1: the list can be
-                               read again */
+    int list;               /* descriptor of a stream; -1: rank 0 opens the
+                               list */
     int joblog;             /* descriptor of the joblog, if its name is that
                                of an open file; else -1 */
     bool is_relayed;        /* rank 0 cannot use our own files */
@@ -70,7 +69,7 @@ bool js_launch_is_alone(void)
     return js_launchenv_rank() < 0 || js_launchenv_size() == 1;
 }
 
-static int complain(const struct js_err *err, int status)
+static int launch_fail(const struct js_err *err, int status)
 {
     fprintf(stderr, "jobsched: %s\n", err->text);
     return status;
@@ -85,8 +84,8 @@ static bool launch_is_stream(const struct launch *launch)
 /* ---------------------------------------------------------------- where to */
 
 /* Determines the hosts, if they are named, and how many slaves they can run. */
-static int count_slaves(struct launch *launch, uint64_t *ret,
-                        struct js_err *err)
+static int launch_count_slaves(struct launch *launch, uint64_t *ret,
+                               struct js_err *err)
 {
     const struct js_launch_config *config = launch->config;
     *ret = config->slaves;
@@ -97,9 +96,9 @@ static int count_slaves(struct launch *launch, uint64_t *ret,
             *ret = js_hosts_slots(&launch->hosts);
         if (*ret == 0)
             return js_err_set(err,
-                              "%s does not say of every host how many slots "
-                              "it has: write \"%s slots=4\" there, or say "
-                              "with -n how many slaves to start",
+                              "%s does not give the slots of every host: "
+                              "write lines such as \"%s slots=4\", or give "
+                              "the number of slaves with -n",
                               config->hostfile, launch->hosts.items[0].name);
         return 0;
     }
@@ -110,65 +109,62 @@ static int count_slaves(struct launch *launch, uint64_t *ret,
     return 0;
 }
 
-/* An mpirun starts its ranks in one component only. */
-static void tell_of_components(const struct launch *launch)
-{
-    uint64_t unused = js_slurm_unused_components();
-    if (unused > 0 && !launch->config->hostfile)
-        fprintf(stderr,
-                "jobsched: this Slurm job has %" PRIu64
-                " components, of which one is used and %" PRIu64
-                " %s not: use a job of one component, or one for each list\n",
-                unused + 1, unused, unused == 1 ? "is" : "are");
-}
-
-static int check_folder(struct js_err *err)
-{
-    char path[PATH_MAX];
-    const char *pwd = getenv("PWD");
-    if (getcwd(path, sizeof(path)) || errno == ERANGE)
-        return 0;
-    return js_err_errno(err,
-                        "the current folder%s%s cannot be found (it was "
-                        "removed?): change to one that is there",
-                        pwd ? " " : "", pwd ? pwd : "");
-}
-
-static int make_command(struct launch *launch, struct js_err *err)
+static int launch_make_command(struct launch *launch, struct js_err *err)
 {
     int rc = js_rank_command_make(&launch->command);
     launch->mpirun.command = launch->command.argv.items;
     return rc < 0 ? js_err_errno(err, "the command line") : 0;
 }
 
-static int launch_prepare(struct launch *launch, struct js_err *err)
-{
-    uint64_t slaves = 0;
-    if (check_folder(err) < 0)
-        return -1;
-    const char *program = getenv("JOBSCHED_MPIRUN");
-    if (count_slaves(launch, &slaves, err) < 0)
-        return -1;
-    tell_of_components(launch);
-    launch->mpirun.mpi = js_mpi_of(jobsched_mpi());
-    launch->mpirun.program = program && program[0] ? program : JS_MPIRUN;
-    launch->mpirun.ranks = slaves + 1;
-    launch->mpirun.hostfile = launch->config->hostfile;
-    launch->mpirun.hosts = &launch->hosts;
-    return make_command(launch, err);
-}
-
-/* ---------------------------------------------------------------- folder */
-
 /* If rank 0 is on another host, only the jobs' folder is the same as here. */
-static bool is_rank_0_elsewhere(const struct launch *launch)
+static bool launch_is_rank_0_elsewhere(const struct launch *launch)
 {
     return launch->hosts.count > 0 ? !js_hosts_is_here(&launch->hosts, 0)
                                    : js_slurm_is_first_node_elsewhere();
 }
 
+static int launch_prepare(struct launch *launch, struct js_err *err)
+{
+    const struct js_launch_config *config = launch->config;
+    char path[PATH_MAX];
+    const char *pwd = getenv("PWD");
+    const char *program = getenv("JOBSCHED_MPIRUN");
+    uint64_t slaves = 0;
+    /* mpirun and the ranks would fail there, each in its own way. */
+    if (!getcwd(path, sizeof(path)) && errno != ERANGE)
+        return js_err_errno(err,
+                            "cannot find the current folder%s%s (was it "
+                            "removed?): change to another one",
+                            pwd ? " " : "", pwd ? pwd : "");
+    if (launch_count_slaves(launch, &slaves, err) < 0)
+        return -1;
+    /* An mpirun starts its ranks in one component only. */
+    uint64_t unused = js_slurm_unused_components();
+    if (unused > 0 && !config->hostfile)
+        fprintf(stderr,
+                "jobsched: this Slurm job has %" PRIu64
+                " components, but the run uses only one of them: submit a job "
+                "of one component, or run one list in each\n",
+                unused + 1);
+    launch->mpirun.mpi = js_mpi_of(jobsched_mpi());
+    launch->mpirun.program = program && program[0] ? program : JS_MPIRUN;
+    launch->mpirun.ranks = slaves + 1;
+    launch->mpirun.hostfile = config->hostfile;
+    launch->mpirun.hosts = &launch->hosts;
+    if (launch_make_command(launch, err) < 0)
+        return -1;
+    if (launch->joblog >= 0 && launch_is_rank_0_elsewhere(launch))
+        return js_err_set(err,
+                          "the joblog %s is an open file of this process, but "
+                          "the master is on another host: name a file",
+                          config->run->joblog);
+    return 0;
+}
+
+/* ---------------------------------------------------------------- folder */
+
 /* True if no rank is on another host. */
-static bool is_all_here(const struct launch *launch)
+static bool launch_is_all_here(const struct launch *launch)
 {
     for (size_t i = 0; i < launch->hosts.count; i++) {
         if (!js_hosts_is_here(&launch->hosts, i))
@@ -178,40 +174,43 @@ static bool is_all_here(const struct launch *launch)
            js_slurm_is_all_here();
 }
 
-static uint64_t room_of(const struct launch *launch)
+static uint64_t launch_room_bytes(const struct launch *launch)
 {
-    return room_bytes +
-           (is_all_here(launch) ? launch->mpirun.ranks * rank_room_bytes : 0);
+    return room_bytes + (launch_is_all_here(launch)
+                             ? launch->mpirun.ranks * rank_room_bytes
+                             : 0);
 }
 
-static void tell_folder(struct launch *launch)
+/* Names the folder to mpirun and the ranks, through the environment. */
+static void launch_export_folder(struct launch *launch)
 {
     const struct js_folder *folder = &launch->folder;
     js_mca_take_back(&launch->mca);
     js_mca_set_home(&launch->mca, launch->mpirun.mpi);
-    if (is_all_here(launch))
+    if (launch_is_all_here(launch))
         js_mca_set_for_host(&launch->mca, launch->mpirun.mpi, folder->path,
-                            js_folder_room(folder) >= room_of(launch));
+                            js_folder_room(folder) >=
+                                launch_room_bytes(launch));
     setenv(JS_LAUNCHENV_STATUS_NAME, launch->status_path, 1);
     setenv(JS_LIFELINE_NAME, launch->folder.path, 1);
 }
 
-static int make_folder(struct launch *launch, struct js_err *err)
+static int launch_make_folder(struct launch *launch, struct js_err *err)
 {
     char here[PATH_MAX];
-    /* In memory, where the ranks store theirs as well. */
+    /* The first is in memory, where the ranks have their shared memory. */
     const char *places[] = {"/dev/shm", getenv("TMPDIR"), "/tmp",
                             getenv("XDG_RUNTIME_DIR")};
     size_t count = sizeof(places) / sizeof(places[0]);
-    launch->is_relayed = is_rank_0_elsewhere(launch);
+    launch->is_relayed = launch_is_rank_0_elsewhere(launch);
     if (launch->is_relayed) {
         if (!getcwd(here, sizeof(here)))
             return js_err_errno(err, "the current folder");
         places[0] = here;
         count = 1;
     }
-    if (js_folder_make(&launch->folder, places, count, room_of(launch), err) <
-        0)
+    if (js_folder_make(&launch->folder, places, count,
+                       launch_room_bytes(launch), err) < 0)
         return -1;
     snprintf(launch->status_path, sizeof(launch->status_path), "%s/status",
              launch->folder.path);
@@ -222,7 +221,7 @@ static int make_folder(struct launch *launch, struct js_err *err)
 
 /* In a world of one process, the launcher of that world has set its variables,
  * and may have bound this process to a core. */
-static void forget_launcher(void)
+static void launch_forget_launcher(void)
 {
     struct js_argv names = JS_ARGV_INIT;
     struct js_cpuset cpus;
@@ -239,11 +238,11 @@ static void forget_launcher(void)
 }
 
 /* Must be done before anything is added to the environment. */
-static int open_lifeline(struct launch *launch, struct js_err *err)
+static int launch_open_lifeline(struct launch *launch, struct js_err *err)
 {
     const char *folder = launch->folder.path;
     if (js_launchenv_rank() >= 0)
-        forget_launcher();
+        launch_forget_launcher();
     struct js_lifeline_gift gift = {
         .lock = launch->folder.lock,
         .environ = environ,
@@ -267,36 +266,30 @@ static int open_lifeline(struct launch *launch, struct js_err *err)
 
 /* Creates the folder again for another start, because somebody may have removed
  * it. What it held for a rank 0 on another host cannot be recreated. */
-static int keep_folder(struct launch *launch, struct js_err *err)
+static int launch_keep_folder(struct launch *launch, struct js_err *err)
 {
     if (js_folder_is_there(&launch->folder))
         return 0;
     if (launch->is_relayed)
-        return js_err_set(err, "somebody has removed %s, which the run needs",
+        return js_err_set(err,
+                          "the folder %s, which the run needs, was removed",
                           launch->folder.path);
     js_folder_remove(&launch->folder);
-    if (make_folder(launch, err) < 0)
+    if (launch_make_folder(launch, err) < 0)
         return -1;
     if (js_lifeline_move(launch->lifeline, launch->folder.path,
                          launch->folder.lock) < 0)
         return js_err_errno(err, "%s", launch->folder.path);
-    tell_folder(launch);
+    launch_export_folder(launch);
     return 0;
-}
-
-static void remove_folder(struct launch *launch)
-{
-    js_lifeline_close(launch->lifeline);
-    launch->lifeline = NULL;
-    js_folder_remove(&launch->folder);
 }
 
 /* ---------------------------------------------------------------- starting */
 
-/* Open MPI refuses to run as root unless it is told twice; a user who is root
- * here knows about it. Within Slurm it starts its daemons by srun, which in a
- * step would wait for that step to end. */
-static void tell_launcher(struct launch *launch)
+/* Open MPI refuses to run as root unless two variables allow it; a user who is
+ * root here knows about it. Within Slurm it starts its daemons by srun, which
+ * in a step would wait for that step to end. */
+static void launch_set_environment(struct launch *launch)
 {
     const char *counts = getenv("SLURM_JOB_CPUS_PER_NODE");
     const char *nodes = getenv("SLURM_JOB_NODELIST");
@@ -306,7 +299,7 @@ static void tell_launcher(struct launch *launch)
     launch->mpirun.names = launch->names;
     if (launch_is_stream(launch))
         setenv(JS_LAUNCHENV_STREAM_NAME, "1", 1);
-    tell_folder(launch);
+    launch_export_folder(launch);
     setenv("PATH", _PATH_STDPATH, 0); /* mpirun looks for ssh in PATH */
     if (geteuid() == 0) {
         setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 1);
@@ -323,7 +316,7 @@ static void tell_launcher(struct launch *launch)
 
 /* Removes the hosts that do not answer, and names them. Returns 0, or -1 with
  * *err. */
-static int drop_silent_hosts(struct launch *launch, struct js_err *err)
+static int launch_drop_silent_hosts(struct launch *launch, struct js_err *err)
 {
     size_t count = launch->hosts.count;
     bool *are_well = calloc(count + 1, sizeof(*are_well));
@@ -335,8 +328,8 @@ static int drop_silent_hosts(struct launch *launch, struct js_err *err)
     for (size_t i = count; i-- > 0 && !launch->watch.is_stopped;) {
         if (are_well[i])
             continue;
-        fprintf(stderr, "jobsched: host %s cannot be reached by %s\n",
-                launch->hosts.items[i].name, launch->mpirun.program);
+        fprintf(stderr, "jobsched: %s cannot reach host %s\n",
+                launch->mpirun.program, launch->hosts.items[i].name);
         js_hosts_drop(&launch->hosts, i);
     }
     free(are_well);
@@ -345,64 +338,62 @@ static int drop_silent_hosts(struct launch *launch, struct js_err *err)
 
 /* ---------------------------------------------------------------- restarts */
 
-static bool has_journal(const struct launch *launch)
+static bool launch_has_journal(const struct launch *launch)
 {
     const struct jobsched_config *config = launch->config->run;
     return !config->no_journal &&
            (config->journal || (config->job_file && !launch_is_stream(launch)));
 }
 
-/* True if a signal ended mpirun, or a process that it started and reported. */
-static bool was_killed(int wait_status)
-{
-    return WIFSIGNALED(wait_status) ||
-           (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) > 128 &&
-            WEXITSTATUS(wait_status) <= 128 + SIGRTMAX);
-}
-
 /* A process was lost before the master had begun, so no job has run and nothing
  * was read of a stream. The run is started again only once, because it may fail
  * in the same way the next time. */
-static bool is_worth_another_try(const struct launch *launch)
+static bool launch_is_worth_retry(const struct launch *launch)
 {
     const struct js_watch *watch = &launch->watch;
+    int status = watch->wait_status;
+    /* A signal ended mpirun, or a process that it started and reported. */
+    bool was_killed = WIFSIGNALED(status) ||
+                      (WIFEXITED(status) && WEXITSTATUS(status) > 128 &&
+                       WEXITSTATUS(status) <= 128 + SIGRTMAX);
     return watch->run.phase == JS_RUN_UNKNOWN &&
            launch->command.restarts == 0 && launch->config->restarts > 0 &&
            !watch->is_stopped && !watch->is_start_late &&
            (js_lifeline_is_cut(launch->lifeline) ||
-            watch->termed_ns != JS_NEVER_NS || was_killed(watch->wait_status));
+            watch->termed_ns != JS_NEVER_NS || was_killed);
 }
 
 /* A run that broke off in the middle, or with slaves lost, continues from its
  * journal. It does not continue in the middle of a stream, or if nobody ends
  * its jobs: they may still run. */
-static bool is_worth_restart(const struct launch *launch)
+static bool launch_is_worth_restart(const struct launch *launch)
 {
     const struct jobsched_config *config = launch->config->run;
     const struct js_run_status *run = &launch->watch.run;
     bool is_broken = run->phase == JS_RUN_BEGUN ||
                      (run->phase == JS_RUN_ENDED &&
                       run->status == JOBSCHED_BROKEN && run->lost > 0);
-    return is_broken && has_journal(launch) && !launch_is_stream(launch) &&
-           !launch->watch.is_stopped && config->slave_timeout_ns > 0 &&
+    return is_broken && launch_has_journal(launch) &&
+           !launch_is_stream(launch) && !launch->watch.is_stopped &&
+           config->slave_timeout_ns > 0 &&
            launch->command.restarts < launch->config->restarts;
 }
 
 /* Uses the remaining hosts, and as many slaves as they can run. */
-static int take_hosts_left(struct launch *launch, struct js_err *err)
+static int launch_take_hosts_left(struct launch *launch, struct js_err *err)
 {
     if (launch->hosts.count == 0 && js_slurm_is_here() &&
         js_slurm_hosts(&launch->hosts, err) < 0)
         return -1;
     if (launch->hosts.count == 0)
         return 0;
-    if (drop_silent_hosts(launch, err) < 0)
+    if (launch_drop_silent_hosts(launch, err) < 0)
         return -1;
     if (launch->watch.is_stopped)
         return js_err_set(err, "stopped before a restart");
     if (launch->hosts.count == 0)
-        return js_err_set(err, "no host is left to go on with; the same "
-                               "command goes on when there are some");
+        return js_err_set(err, "no reachable host is left; run the same "
+                               "command again when there are some");
     if (js_hosts_write(launch->hostfile_path, &launch->hosts) < 0)
         return js_err_errno(err, "%s", launch->hostfile_path);
     uint64_t slots = js_hosts_slots(&launch->hosts);
@@ -412,141 +403,133 @@ static int take_hosts_left(struct launch *launch, struct js_err *err)
     return 0;
 }
 
-static int prepare_restart(struct launch *launch, struct js_err *err)
+static int launch_prepare_restart(struct launch *launch, struct js_err *err)
 {
     launch->is_out_of_time = js_rank_command_is_out_of_time(&launch->command);
     if (launch->is_out_of_time)
         return js_err_set(err, "the run broke off, and its time limit leaves "
-                               "no time for a restart: the same command goes "
-                               "on");
-    if (take_hosts_left(launch, err) < 0)
+                               "no time for a restart: run the same command "
+                               "again to continue");
+    if (launch_take_hosts_left(launch, err) < 0)
         return -1;
     if (launch->watch.run.phase == JS_RUN_UNKNOWN)
-        fputs("jobsched: the run broke off before the master was ready, so "
-              "nothing has run: one more try\n",
+        fputs("jobsched: the run broke off before the master was ready, so no "
+              "job was started: trying once more\n",
               stderr);
     else
         fprintf(stderr,
-                "jobsched: the run broke off; it goes on from its journal with "
-                "%" PRIu64 " slaves (restart %u of %u)\n",
+                "jobsched: the run broke off; restarting it from its journal "
+                "with %" PRIu64 " slaves (restart %u of %u)\n",
                 launch->mpirun.ranks - 1, launch->command.restarts + 1,
                 launch->config->restarts);
     launch->command.restarts++;
     unlink(launch->status_path);
-    return make_command(launch, err);
+    return launch_make_command(launch, err);
 }
 
 /* ---------------------------------------------------------------- the end */
 
-static void name_other_mpi(const struct launch *launch)
-{
-    struct js_buf why = JS_BUF_INIT;
-    if (js_mpirun_is_other(&launch->mpirun, jobsched_mpi(), &why))
-        fprintf(stderr, "jobsched: %s\n", js_buf_string(&why));
-    js_buf_release(&why);
-}
-
-static void tell_late_start(const struct launch *launch)
-{
-    int64_t waited_ns = launch->watch.termed_ns - launch->watch.begun_ns;
-    fprintf(stderr,
-            "jobsched: nothing has come up within %" PRId64 " s: of %" PRIu64
-            " processes %zu have begun on this host%s; %s "
-            "was ended, and nothing has run\n",
-            waited_ns / JS_NS_PER_S, launch->mpirun.ranks, launch->watch.came,
-            launch->hosts.count > 0 ? ", and the other hosts are asked now"
-                                    : "",
-            launch->mpirun.program);
-}
-
 /* mpirun has started no master. Whose fault was it? */
-static int judge_no_start(struct launch *launch)
+static int launch_judge_no_start(struct launch *launch)
 {
+    const struct js_watch *watch = &launch->watch;
+    const char *program = launch->mpirun.program;
+    int status = watch->wait_status;
     struct js_err err;
-    int status = launch->watch.wait_status;
-    if (launch->watch.is_stopped)
+    struct js_buf other = JS_BUF_INIT;
+    if (watch->is_stopped)
         return JOBSCHED_STOPPED;
-    if (launch->watch.is_start_late)
-        tell_late_start(launch);
+    if (watch->is_start_late)
+        fprintf(stderr,
+                "jobsched: the run did not start within %" PRId64
+                " s: %zu of %" PRIu64
+                " processes started on this host%s; %s was ended, and no job "
+                "was started\n",
+                (watch->termed_ns - watch->begun_ns) / JS_NS_PER_S,
+                watch->arrived, launch->mpirun.ranks,
+                launch->hosts.count > 0
+                    ? ", and the other hosts are checked now"
+                    : "",
+                program);
     if (launch->hosts.count > 0)
-        drop_silent_hosts(launch, &err);
-    if (launch->watch.is_start_late)
+        launch_drop_silent_hosts(launch, &err);
+    if (watch->is_start_late)
         return JOBSCHED_BROKEN;
+    /* With 127 it could not be started, and the child has said so. */
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 127)
         fprintf(stderr,
-                "jobsched: %s has not come to a start (its %s is %d, and what "
-                "it said is above): nothing has run\n",
-                launch->mpirun.program,
-                WIFEXITED(status) ? "exit status" : "signal",
+                "jobsched: %s failed before jobsched started (%s %d, see its "
+                "messages above): no job was started\n",
+                program, WIFEXITED(status) ? "exit status" : "signal",
                 WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
-    name_other_mpi(launch);
+    if (js_mpirun_is_other(&launch->mpirun, jobsched_mpi(), &other))
+        fprintf(stderr, "jobsched: %s\n", js_buf_string(&other));
+    js_buf_release(&other);
     return JOBSCHED_BROKEN;
 }
 
-static void tell_broken_off(const struct launch *launch)
+static void launch_report_broken_off(const struct launch *launch)
 {
     const struct jobsched_config *config = launch->config->run;
-    const char *next = "the same command goes on";
-    if (!has_journal(launch))
-        next = "nothing is on record: it would start over";
+    const char *next = "run the same command again to continue";
+    if (!launch_has_journal(launch))
+        next = "there is no journal, so the same command would start over";
     else if (launch_is_stream(launch))
-        next = "give the whole stream again: what is done will not run again";
+        next = "give the whole stream again; jobs that are done will not run "
+               "again";
     else if (config->slave_timeout_ns == 0)
-        next = "the same command goes on once no job of it runs any more; if "
-               "it is refused then, add --force-lock";
+        next = "run the same command again when none of its jobs runs any "
+               "more; if that is refused, add --force-lock";
     fprintf(stderr,
-            "jobsched: the run broke off without a word of its end: %s\n",
+            "jobsched: the run broke off without reporting its end: %s\n",
             next);
 }
 
 /* Output that rank 0 has written, and reported as recorded, did not arrive. */
-static int judge_output(const struct launch *launch, int status)
+static int launch_judge_output(const struct launch *launch, int status)
 {
     int error = launch->relay ? js_relay_error(launch->relay) : 0;
     if (error == 0)
         return status;
     fprintf(stderr,
-            "jobsched: standard output: %s: output of jobs that are on record "
-            "may be missing (--output DIR keeps it in files)\n",
+            "jobsched: standard output: %s: the output of jobs that are "
+            "recorded as finished may be missing (use --output DIR to keep it "
+            "in files)\n",
             js_errno_text(error));
     return error == EPIPE || error == ECONNRESET ? JOBSCHED_STOPPED
                                                  : JOBSCHED_BROKEN;
 }
 
-/* Output of a rank 0 on another host comes through mpirun. */
-static bool is_passing_broken(const struct launch *launch)
+/* Output and reports of a rank 0 on another host come through mpirun, which was
+ * killed. */
+static bool launch_is_relay_broken(const struct launch *launch)
 {
     return launch->is_relayed && WIFSIGNALED(launch->watch.wait_status);
-}
-
-/* What rank 0 reported about its end came through an mpirun that was killed. */
-static bool is_last_word_lost(const struct launch *launch)
-{
-    return is_passing_broken(launch) &&
-           launch->watch.run.status == JOBSCHED_BROKEN;
 }
 
 static int launch_judge(struct launch *launch)
 {
     switch (launch->watch.run.phase) {
     case JS_RUN_ENDED:
-        if (is_last_word_lost(launch))
-            tell_broken_off(launch);
-        return judge_output(launch, launch->watch.run.status);
+        /* A report of a broken run may then be about nothing but that. */
+        if (launch_is_relay_broken(launch) &&
+            launch->watch.run.status == JOBSCHED_BROKEN)
+            launch_report_broken_off(launch);
+        return launch_judge_output(launch, launch->watch.run.status);
     case JS_RUN_BEGUN:
-        tell_broken_off(launch);
-        judge_output(launch, JOBSCHED_BROKEN);
+        launch_report_broken_off(launch);
+        launch_judge_output(launch, JOBSCHED_BROKEN);
         return JOBSCHED_BROKEN;
     case JS_RUN_UNKNOWN:
         break;
     }
-    return judge_no_start(launch);
+    return launch_judge_no_start(launch);
 }
 
 /* A rank 0 on this host has our own files, so mpirun has nothing to pass on to
  * it. */
-static pid_t start_mpirun(struct launch *launch, const struct js_argv *argv,
-                          struct js_err *err)
+static pid_t launch_start_mpirun(struct launch *launch,
+                                 const struct js_argv *argv, struct js_err *err)
 {
     js_relay_free(launch->relay);
     launch->relay = NULL;
@@ -568,14 +551,14 @@ static pid_t start_mpirun(struct launch *launch, const struct js_argv *argv,
  * (a full disk, a folder that was removed), the journal has the end on record.
  * Other information in the journal may be wrong: a master that loses its mpirun
  * sees its output end. */
-static void ask_journal(struct launch *launch)
+static void launch_ask_journal(struct launch *launch)
 {
     const struct jobsched_config *config = launch->config->run;
     const struct js_journal_part part = {.command = launch->command.id,
                                          .restarts = launch->command.restarts};
     char *beside = NULL;
-    if (launch->watch.run.phase == JS_RUN_ENDED || !has_journal(launch) ||
-        is_passing_broken(launch) ||
+    if (launch->watch.run.phase == JS_RUN_ENDED ||
+        !launch_has_journal(launch) || launch_is_relay_broken(launch) ||
         (!config->journal && js_journal_name(config->job_file, &beside) < 0))
         return;
     const char *path = config->journal ? config->journal : beside;
@@ -588,14 +571,14 @@ static void ask_journal(struct launch *launch)
     launch->watch.run.has_run = true;
 }
 
-static int run_once(struct launch *launch, struct js_err *err)
+static int launch_run_once(struct launch *launch, struct js_err *err)
 {
     struct js_argv argv = JS_ARGV_INIT;
-    if (keep_folder(launch, err) < 0)
+    if (launch_keep_folder(launch, err) < 0)
         return -1;
     pid_t child = js_mpirun_make(&launch->mpirun, &argv);
     if (child == 0)
-        child = start_mpirun(launch, &argv, err);
+        child = launch_start_mpirun(launch, &argv, err);
     js_argv_release(&argv);
     if (child < 0)
         return js_err_errno(err, "%s", launch->mpirun.program);
@@ -606,40 +589,26 @@ static int run_once(struct launch *launch, struct js_err *err)
 
 /* The journal is asked before a restart: a run whose end is on record must not
  * be started again. */
-static int run_to_the_end(struct launch *launch)
+static int launch_run(struct launch *launch)
 {
     struct js_err err;
     for (;;) {
-        if (run_once(launch, &err) < 0)
-            return complain(&err, JOBSCHED_BROKEN);
-        ask_journal(launch);
-        if (!is_worth_restart(launch) && !is_worth_another_try(launch))
+        if (launch_run_once(launch, &err) < 0)
+            return launch_fail(&err, JOBSCHED_BROKEN);
+        launch_ask_journal(launch);
+        if (!launch_is_worth_restart(launch) && !launch_is_worth_retry(launch))
             return launch_judge(launch);
-        if (prepare_restart(launch, &err) < 0)
-            return complain(&err,
-                            launch->watch.is_stopped || launch->is_out_of_time
-                                ? JOBSCHED_STOPPED
-                                : JOBSCHED_BROKEN);
+        if (launch_prepare_restart(launch, &err) < 0)
+            return launch_fail(&err, launch->watch.is_stopped ||
+                                             launch->is_out_of_time
+                                         ? JOBSCHED_STOPPED
+                                         : JOBSCHED_BROKEN);
     }
-}
-
-/* A run that broke off, and had no time for a restart, had begun. */
-static void judge_stop(struct launch *launch, struct js_stop *ret)
-{
-    const struct js_watch *watch = &launch->watch;
-    js_watch_is_to_stop(&launch->watch); /* a signal that has arrived
-                                            meanwhile */
-    *ret = (struct js_stop){
-        .is_warned = watch->is_warned,
-        .is_ended = watch->is_ended,
-        .is_out_of_time = launch->is_out_of_time || watch->run.is_out_of_time,
-        .has_run = launch->is_out_of_time || watch->run.has_run,
-    };
 }
 
 /* ---------------------------------------------------------------- all of it */
 
-static int show_command(const struct launch *launch)
+static int launch_show_command(const struct launch *launch)
 {
     struct js_argv argv = JS_ARGV_INIT;
     struct js_buf line = JS_BUF_INIT;
@@ -653,17 +622,7 @@ static int show_command(const struct launch *launch)
     return rc == 0 ? JOBSCHED_SUCCEEDED : JOBSCHED_BROKEN;
 }
 
-/* With several hosts only the limits of this one are known, and not how many
- * ranks it will have. */
-static int check_limits(const struct launch *launch, struct js_err *err)
-{
-    return js_limits_raise(launch->mpirun.mpi, launch->mpirun.ranks, err) < 0 &&
-                   is_all_here(launch)
-               ? -1
-               : 0;
-}
-
-static int open_watch(struct launch *launch, struct js_err *err)
+static int launch_open_watch(struct launch *launch, struct js_err *err)
 {
     launch->watch.config = launch->config->run;
     launch->watch.mpirun = &launch->mpirun;
@@ -674,12 +633,35 @@ static int open_watch(struct launch *launch, struct js_err *err)
     return js_watch_open(&launch->watch, err);
 }
 
+/*
+ * A list that can be read only once is opened here, because mpirun passes on no
+ * file but its standard input, and rank 0 may be on another host: standard
+ * input ("-"), an open file named by its descriptor (/dev/fd/3), a FIFO or a
+ * device. All other lists, also those that do not exist, are rank 0's task.
+ * Must be called before other files are opened, which could get that number.
+ */
 static int launch_open_list(struct launch *launch, struct js_err *err)
 {
-    return launch->config->is_mpirun_shown
-               ? 0
-               : js_list_stream_open(launch->config->run->job_file,
-                                     &launch->list, err);
+    const char *path = launch->config->run->job_file;
+    struct stat st;
+    if (!path || launch->config->is_mpirun_shown)
+        return 0;
+    bool is_stdin = strcmp(path, "-") == 0;
+    int number = is_stdin ? STDIN_FILENO : js_file_fd_of(path);
+    if (number >= 0)
+        launch->list = fcntl(number, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    else if (stat(path, &st) < 0 || S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))
+        return 0;
+    else /* Opening a FIFO must not wait for its writer. */
+        launch->list = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    if (launch->list < 0)
+        return js_err_errno(err, "cannot read the job list %s", path);
+    if (!isatty(launch->list))
+        return 0;
+    return js_err_set(err,
+                      "cannot read the job list from %s, which is a terminal: "
+                      "to type a list, use `cat | jobsched -`",
+                      is_stdin ? "standard input" : path);
 }
 
 /* Passes on an open file that is named by its descriptor, as >(COMMAND) is;
@@ -702,16 +684,6 @@ static int launch_open_joblog(struct launch *launch, struct js_err *err)
                : js_err_errno(err, "cannot write the joblog %s", path);
 }
 
-static int check_joblog(const struct launch *launch, struct js_err *err)
-{
-    if (launch->joblog < 0 || !is_rank_0_elsewhere(launch))
-        return 0;
-    return js_err_set(err,
-                      "the joblog %s is an open file here, and the master is "
-                      "on another host: name a file",
-                      launch->config->run->joblog);
-}
-
 int js_launch(const struct js_launch_config *config)
 {
     struct js_err err;
@@ -720,37 +692,49 @@ int js_launch(const struct js_launch_config *config)
                             .joblog = -1,
                             .folder = JS_FOLDER_INIT,
                             .watch = {.signals = -1}};
-    struct js_stop stop;
     int status;
     if (js_file_reserve_stdio() < 0) {
         js_err_errno(&err, "/dev/null");
-        return complain(&err, JOBSCHED_BROKEN);
+        return launch_fail(&err, JOBSCHED_BROKEN);
     }
     if (js_requeue_init(&launch.requeue, config->is_requeued, &err) < 0 ||
         launch_open_joblog(&launch, &err) < 0 ||
         launch_open_list(&launch, &err) < 0 ||
         js_rank_command_init(&launch.command, config, &err) < 0 ||
-        launch_prepare(&launch, &err) < 0 || check_joblog(&launch, &err) < 0) {
-        status = complain(&err, JOBSCHED_BAD_INPUT);
+        launch_prepare(&launch, &err) < 0) {
+        status = launch_fail(&err, JOBSCHED_BAD_INPUT);
     } else if (config->is_mpirun_shown) {
-        status = show_command(&launch);
-    } else if (make_folder(&launch, &err) < 0 ||
-               open_lifeline(&launch, &err) < 0 ||
-               open_watch(&launch, &err) < 0) {
-        status = complain(&err, JOBSCHED_BROKEN);
+        status = launch_show_command(&launch);
+    } else if (launch_make_folder(&launch, &err) < 0 ||
+               launch_open_lifeline(&launch, &err) < 0 ||
+               launch_open_watch(&launch, &err) < 0) {
+        status = launch_fail(&err, JOBSCHED_BROKEN);
     } else {
-        tell_launcher(&launch);
-        status = check_limits(&launch, &err) < 0
-                     ? complain(&err, JOBSCHED_BAD_INPUT)
-                     : run_to_the_end(&launch);
+        launch_set_environment(&launch);
+        /* With several hosts only the limits of this one are known, and not
+         * how many ranks it will have. */
+        status =
+            js_limits_raise(launch.mpirun.mpi, launch.mpirun.ranks, &err) < 0 &&
+                    launch_is_all_here(&launch)
+                ? launch_fail(&err, JOBSCHED_BAD_INPUT)
+                : launch_run(&launch);
     }
     if (status == JOBSCHED_STOPPED)
-        judge_stop(&launch, &stop);
+        js_watch_is_to_stop(&launch.watch); /* a signal that has arrived
+                                               meanwhile */
+    const struct js_stop stop = {
+        .is_warned = launch.watch.is_warned,
+        .is_ended = launch.watch.is_ended,
+        .is_out_of_time =
+            launch.is_out_of_time || launch.watch.run.is_out_of_time,
+        /* A run that broke off, and had no time for a restart, had begun. */
+        .has_run = launch.is_out_of_time || launch.watch.run.has_run,
+    };
     js_relay_free(launch.relay);
-    remove_folder(&launch);
+    js_lifeline_close(launch.lifeline);
+    js_folder_remove(&launch.folder);
+    /* Only now, because Slurm may end this process during the call. */
     if (status == JOBSCHED_STOPPED)
-        /* This comes last, because Slurm may end this process during the
-         * call. */
         js_requeue(&launch.requeue, &stop);
     js_fd_close(&launch.list);
     js_fd_close(&launch.joblog);

@@ -17,92 +17,84 @@
 #include <time.h>
 #include <unistd.h>
 
-static void add_all(struct js_argv *argv, const char *const *options)
+static void mpirun_add_all(struct js_argv *argv, const char *const *options)
 {
     for (; *options; options++)
         js_argv_add(argv, *options);
 }
 
-/*
- * There is one rank more than cores, the master; jobsched itself binds what it
- * runs; and the loss of a slave must cost only what that slave ran. MPICH has
- * no equivalent of the last: if its mpirun lets a run continue
- * (-disable-auto-cleanup), it reports a loss to the ranks by SIGUSR1, which
- * here means to drain.
- */
-static void add_wishes(enum js_mpi mpi, struct js_argv *argv)
-{
-    static const char *const open_mpi_4[] = {"--oversubscribe", "--bind-to",
-                                             "none", "--enable-recovery", NULL};
-    static const char *const open_mpi_5[] = {"--bind-to", "none", "--with-ft",
-                                             "ulfm", NULL};
-    static const char *const mpich[] = {"-bind-to", "none", NULL};
-    static const char *const *const all[] = {[JS_OPEN_MPI_4] = open_mpi_4,
-                                             [JS_OPEN_MPI_5] = open_mpi_5,
-                                             [JS_MPICH] = mpich};
-    add_all(argv, all[mpi]);
-}
-
-static uint64_t slots_of(const struct js_host *host)
-{
-    return host->slots > 0 ? host->slots : 1;
-}
-
 /* Appends "n1:5,n2:4". The ranks that exceed the slots go to the first
  * hosts. */
-static int list_hosts(const struct js_mpirun *mpirun, struct js_buf *list)
+static int mpirun_list_hosts(const struct js_mpirun *mpirun,
+                             struct js_buf *list)
 {
     const struct js_hosts *hosts = mpirun->hosts;
     uint64_t slots = 0;
     for (size_t i = 0; i < hosts->count; i++)
-        slots += slots_of(&hosts->items[i]);
+        slots += hosts->items[i].slots > 0 ? hosts->items[i].slots : 1;
     uint64_t more = mpirun->ranks > slots ? mpirun->ranks - slots : 0;
     for (size_t i = 0; i < hosts->count; i++) {
-        uint64_t ranks = slots_of(&hosts->items[i]) + more / hosts->count +
-                         (i < more % hosts->count);
-        if (js_buf_printf(list, "%s%s:%llu", i > 0 ? "," : "",
-                          hosts->items[i].name, (unsigned long long)ranks) < 0)
+        const struct js_host *host = &hosts->items[i];
+        uint64_t ranks = (host->slots > 0 ? host->slots : 1) +
+                         more / hosts->count + (i < more % hosts->count);
+        if (js_buf_printf(list, "%s%s:%llu", i > 0 ? "," : "", host->name,
+                          (unsigned long long)ranks) < 0)
             return -1;
     }
     return 0;
 }
 
-static int add_host_list(const struct js_mpirun *mpirun, struct js_argv *argv)
-{
-    struct js_buf list = JS_BUF_INIT;
-    const char *text =
-        list_hosts(mpirun, &list) == 0 ? js_buf_string(&list) : NULL;
-    if (text) {
-        js_argv_add(argv, mpirun->mpi == JS_MPICH ? "-hosts" : "--host");
-        js_argv_add(argv, text);
-    }
-    js_buf_release(&list);
-    return text ? 0 : -1;
-}
-
-/* Only Open MPI 4 adds ranks to full hosts one by one. The other MPIs must be
- * told how many ranks each host gets. */
-static int add_places(const struct js_mpirun *mpirun, struct js_argv *argv)
+/* Says where the ranks go. Only Open MPI 4 adds ranks to full hosts one by one;
+ * the other MPIs need to know how many ranks each host gets. */
+static int mpirun_add_places(const struct js_mpirun *mpirun,
+                             struct js_argv *argv)
 {
     bool has_hosts = mpirun->hosts && mpirun->hosts->count > 0;
-    if (mpirun->mpi == JS_OPEN_MPI_4 && mpirun->hostfile) {
-        js_argv_add(argv, "--hostfile");
-        js_argv_add(argv, mpirun->hostfile);
+    struct js_buf list = JS_BUF_INIT;
+    if (mpirun->mpi == JS_OPEN_MPI_4) {
+        if (mpirun->hostfile) {
+            js_argv_add(argv, "--hostfile");
+            js_argv_add(argv, mpirun->hostfile);
+        }
+        return 0;
     }
     if (mpirun->mpi == JS_OPEN_MPI_5) {
         js_argv_add(argv, "--map-by");
         js_argv_add(argv, has_hosts ? "slot" : ":OVERSUBSCRIBE");
     }
-    if (mpirun->mpi == JS_OPEN_MPI_4 || !has_hosts)
+    if (!has_hosts)
         return 0;
-    return add_host_list(mpirun, argv);
+    int rc = mpirun_list_hosts(mpirun, &list);
+    if (rc == 0 && !js_buf_string(&list))
+        rc = -1;
+    if (rc == 0) {
+        js_argv_add(argv, mpirun->mpi == JS_MPICH ? "-hosts" : "--host");
+        js_argv_add(argv, list.data);
+    }
+    js_buf_release(&list);
+    return rc;
 }
+
+/*
+ * The options that hold for all starts. There is one rank more than cores, the
+ * master; jobsched itself binds what it runs; and the loss of a slave must cost
+ * only what that slave ran. MPICH has no equivalent of the last: if its mpirun
+ * lets a run continue (-disable-auto-cleanup), it reports a loss to the ranks
+ * by SIGUSR1, which here means to drain.
+ */
+static const char *const *const fixed_options[] = {
+    [JS_OPEN_MPI_4] = (const char *const[]){"--oversubscribe", "--bind-to",
+                                            "none", "--enable-recovery", NULL},
+    [JS_OPEN_MPI_5] =
+        (const char *const[]){"--bind-to", "none", "--with-ft", "ulfm", NULL},
+    [JS_MPICH] = (const char *const[]){"-bind-to", "none", NULL},
+};
 
 int js_mpirun_make(const struct js_mpirun *mpirun, struct js_argv *ret)
 {
     js_argv_add(ret, mpirun->program);
-    add_wishes(mpirun->mpi, ret);
-    if (add_places(mpirun, ret) < 0)
+    mpirun_add_all(ret, fixed_options[mpirun->mpi]);
+    if (mpirun_add_places(mpirun, ret) < 0)
         return -1;
     const char *const *name = mpirun->mpi == JS_MPICH ? NULL : mpirun->names;
     for (; name && *name; name++) {
@@ -111,7 +103,7 @@ int js_mpirun_make(const struct js_mpirun *mpirun, struct js_argv *ret)
     }
     js_argv_add(ret, "-np");
     js_argv_addf(ret, "%llu", (unsigned long long)mpirun->ranks);
-    add_all(ret, (const char *const *)mpirun->command);
+    mpirun_add_all(ret, (const char *const *)mpirun->command);
     return js_argv_check(ret);
 }
 
@@ -170,7 +162,7 @@ int64_t js_mpirun_hearing_ns(enum js_mpi mpi)
  * MPI */
 
 /* Finds the file that execvp(3) would start for that program. */
-static void find_file(const char *program, char *ret, size_t size)
+static void mpirun_find_file(const char *program, char *ret, size_t size)
 {
     const char *path = getenv("PATH");
     snprintf(ret, size, "%s", program);
@@ -188,23 +180,24 @@ bool js_mpirun_is_other(const struct js_mpirun *mpirun, const char *built_with,
                         struct js_buf *ret)
 {
     struct js_argv argv = JS_ARGV_INIT;
-    struct js_buf said = JS_BUF_INIT;
+    struct js_buf version_text = JS_BUF_INIT;
     char name[128], file[PATH_MAX];
     js_argv_add(&argv, mpirun->program);
     js_argv_add(&argv, "--version");
-    bool is_known = js_argv_check(&argv) == 0 &&
-                    js_subprocess_output(&argv, &said) == 0 &&
-                    js_mpirun_name(js_buf_string(&said), name, sizeof(name));
+    bool is_known =
+        js_argv_check(&argv) == 0 &&
+        js_subprocess_output(&argv, &version_text) == 0 &&
+        js_mpirun_name(js_buf_string(&version_text), name, sizeof(name));
     bool is_other = is_known && js_mpi_of(name) != mpirun->mpi;
     js_argv_release(&argv);
-    js_buf_release(&said);
+    js_buf_release(&version_text);
     if (!is_other)
         return false;
-    find_file(mpirun->program, file, sizeof(file));
+    mpirun_find_file(mpirun->program, file, sizeof(file));
     return js_buf_printf(ret,
-                         "%s is of %s, but jobsched was built with %s: put the "
-                         "mpirun of that first in PATH, or name it in "
-                         "JOBSCHED_MPIRUN",
+                         "%s belongs to %s, but jobsched was built with %s: "
+                         "put the mpirun of that MPI first in PATH, or name it "
+                         "in JOBSCHED_MPIRUN",
                          file, name, built_with) == 0;
 }
 
@@ -214,7 +207,7 @@ bool js_mpirun_is_other(const struct js_mpirun *mpirun, const char *built_with,
 static const int64_t spare_most_ns = 30 * JS_NS_PER_S;
 
 /* Returns 0 if there is none. */
-static int64_t slurm_limit_ns(void)
+static int64_t rank_command_slurm_limit_ns(void)
 {
     int64_t left_ns = js_slurm_is_here() ? js_slurm_time_left_ns() : 0;
     if (left_ns == JS_NEVER_NS || left_ns <= 0)
@@ -224,32 +217,30 @@ static int64_t slurm_limit_ns(void)
                                  : left_ns - left_ns % JS_NS_PER_S;
 }
 
-/* Every rank would refuse this by itself, in words that do not say whose limit
- * it is. */
-static int check_slurm_limit(const struct js_launch_config *own,
-                             struct js_err *err)
-{
-    struct jobsched_config config = *own->run;
-    struct jobsched_result result;
-    int64_t limit_ns = config.time_limit_ns == 0 ? slurm_limit_ns() : 0;
-    config.time_limit_ns = limit_ns;
-    if (limit_ns == 0 || jobsched_check(&config, &result) == JOBSCHED_SUCCEEDED)
-        return 0;
-    return js_err_set(err, "Slurm's time limit for this job is too near: %s",
-                      result.error);
-}
-
 int js_rank_command_init(struct js_rank_command *command,
                          const struct js_launch_config *config,
                          struct js_err *err)
 {
+    struct jobsched_config run = *config->run;
+    struct jobsched_result result;
     *command = (struct js_rank_command){
         .config = config, .id = js_process_new_id(), .begun_ns = js_clock_ns()};
     ssize_t len = readlink("/proc/self/exe", command->program,
                            sizeof(command->program) - 1);
     if (len < 0)
-        return js_err_errno(err, "the path of this program (/proc/self/exe)");
-    return check_slurm_limit(config, err);
+        return js_err_errno(err, "cannot find the path of this program "
+                                 "(/proc/self/exe)");
+    if (run.time_limit_ns > 0)
+        return 0;
+    /* Every rank would refuse this by itself, but could not say whose limit it
+     * is. */
+    run.time_limit_ns = rank_command_slurm_limit_ns();
+    if (run.time_limit_ns > 0 &&
+        jobsched_check(&run, &result) != JOBSCHED_SUCCEEDED)
+        return js_err_set(err,
+                          "the time limit of this Slurm job is too close: %s",
+                          result.error);
+    return 0;
 }
 
 void js_rank_command_release(struct js_rank_command *command)
@@ -257,25 +248,11 @@ void js_rank_command_release(struct js_rank_command *command)
     js_argv_release(&command->argv);
 }
 
-/* ... given by the user. */
-static int64_t time_left_ns(const struct js_rank_command *command)
+/* What is left of the time limit that the user has given. */
+static int64_t rank_command_left_ns(const struct js_rank_command *command)
 {
     return command->config->run->time_limit_ns -
            (js_clock_ns() - command->begun_ns);
-}
-
-/* The user's limit comes after Slurm's in the command line, and so takes
- * precedence. */
-static void add_time_limit(const struct js_rank_command *command,
-                           struct js_argv *argv)
-{
-    int64_t limit_ns = slurm_limit_ns();
-    int64_t left_ms = time_left_ns(command) / JS_NS_PER_MS;
-    if (limit_ns > 0)
-        js_argv_addf(argv, "--time-limit=%" PRId64 "s", limit_ns / JS_NS_PER_S);
-    if (command->restarts > 0 && command->config->run->time_limit_ns > 0)
-        js_argv_addf(argv, "--time-limit=%" PRId64 ".%03ds", left_ms / 1000,
-                     (int)(left_ms % 1000));
 }
 
 /* Each rank knows by itself whether the run is continued. */
@@ -285,9 +262,17 @@ int js_rank_command_make(struct js_rank_command *command)
     const struct js_argv *given =
         command->restarts > 0 ? config->argv_resumed : config->argv;
     struct js_argv *argv = &command->argv;
+    int64_t limit_ns = rank_command_slurm_limit_ns();
+    int64_t left_ms = rank_command_left_ns(command) / JS_NS_PER_MS;
     js_argv_release(argv);
     js_argv_add(argv, command->program);
-    add_time_limit(command, argv);
+    /* The user's limit comes after Slurm's, and so takes precedence. At the
+     * first start it is among the arguments that were given. */
+    if (limit_ns > 0)
+        js_argv_addf(argv, "--time-limit=%" PRId64 "s", limit_ns / JS_NS_PER_S);
+    if (command->restarts > 0 && config->run->time_limit_ns > 0)
+        js_argv_addf(argv, "--time-limit=%" PRId64 ".%03ds", left_ms / 1000,
+                     (int)(left_ms % 1000));
     /* A user who copies the command line that is shown starts a command of its
      * own. */
     if (!config->is_mpirun_shown)
@@ -303,8 +288,8 @@ bool js_rank_command_is_out_of_time(const struct js_rank_command *command)
     struct jobsched_config config = *command->config->run;
     struct jobsched_result result;
     bool is_limited = config.time_limit_ns > 0;
-    config.time_limit_ns =
-        is_limited ? time_left_ns(command) : slurm_limit_ns();
+    config.time_limit_ns = is_limited ? rank_command_left_ns(command)
+                                      : rank_command_slurm_limit_ns();
     return (is_limited && config.time_limit_ns <= 0) ||
            jobsched_check(&config, &result) != JOBSCHED_SUCCEEDED;
 }

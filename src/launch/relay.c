@@ -21,7 +21,7 @@ struct js_relay {
     int list;    /* borrowed; -1: there is none, or it was read completely */
     int to[2];   /* mpirun's standard input */
     int from[2]; /* its standard output */
-    struct js_input *inlet;
+    struct js_input *input;
     struct js_buf sending; /* bytes for mpirun */
     struct js_outq *out;
     int error;
@@ -36,16 +36,16 @@ struct js_relay *js_relay_new(int list, struct js_err *err)
 {
     struct js_relay *relay = calloc(1, sizeof(*relay));
     if (!relay) {
-        js_err_errno(err, "what mpirun reads and writes");
+        js_err_errno(err, "cannot make the pipes to mpirun");
         return NULL;
     }
     relay->list = list;
     relay->to[0] = relay->to[1] = relay->from[0] = relay->from[1] = -1;
-    relay->inlet = js_input_new(&(struct js_input_config){.fd = list});
+    relay->input = js_input_new(&(struct js_input_config){.fd = list});
     relay->out = js_outq_new(STDOUT_FILENO);
-    if (!relay->inlet || !relay->out || pipe2(relay->to, O_CLOEXEC) < 0 ||
+    if (!relay->input || !relay->out || pipe2(relay->to, O_CLOEXEC) < 0 ||
         pipe2(relay->from, O_CLOEXEC) < 0) {
-        js_err_errno(err, "what mpirun reads and writes");
+        js_err_errno(err, "cannot make the pipes to mpirun");
         js_relay_free(relay);
         return NULL;
     }
@@ -64,7 +64,7 @@ void js_relay_free(struct js_relay *relay)
         js_fd_close(&relay->to[i]);
         js_fd_close(&relay->from[i]);
     }
-    js_input_free(relay->inlet);
+    js_input_free(relay->input);
     js_outq_free(relay->out);
     js_buf_release(&relay->sending);
     free(relay);
@@ -107,7 +107,7 @@ static void relay_read_list(struct js_relay *relay)
     char piece[PIECE_BYTES];
     if (relay->list < 0 || relay->sending.len > 0)
         return;
-    ssize_t n = js_input_read(relay->inlet, piece, sizeof(piece));
+    ssize_t n = js_input_read(relay->input, piece, sizeof(piece));
     if (n < 0 && errno == EAGAIN)
         return;
     if (n < 0)

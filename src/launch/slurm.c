@@ -55,28 +55,19 @@ static int slurm_take_number(const char **text, uint32_t *ret)
     return 0;
 }
 
-/* "(x3)" means three nodes; without it there is one. */
-static int take_times(const char **text, uint32_t *ret)
-{
-    *ret = 1;
-    if (strncmp(*text, "(x", 2) != 0)
-        return 0;
-    *text += 2;
-    if (slurm_take_number(text, ret) < 0 || **text != ')')
-        return -1;
-    ++*text;
-    return 0;
-}
-
 int js_slurm_each_count(const char *text, void (*each)(void *arg, uint32_t n),
                         void *arg)
 {
     for (;;) {
-        uint32_t count, times;
-        if (slurm_take_number(&text, &count) < 0 ||
-            take_times(&text, &times) < 0)
+        uint32_t count, nodes = 1;
+        if (slurm_take_number(&text, &count) < 0)
             return -1;
-        while (times-- > 0)
+        if (strncmp(text, "(x", 2) == 0) { /* "4(x3)": three nodes have four */
+            text += 2;
+            if (slurm_take_number(&text, &nodes) < 0 || *text++ != ')')
+                return -1;
+        }
+        while (nodes-- > 0)
             each(arg, count);
         if (*text == '\0')
             return 0;
@@ -85,27 +76,22 @@ int js_slurm_each_count(const char *text, void (*each)(void *arg, uint32_t n),
     }
 }
 
-/* In a step the counts are the step's, and the job's CPUs are more. */
-static const char *counts_name(void)
+static int slurm_each_node(void (*each)(void *arg, uint32_t n), void *arg,
+                           struct js_err *err)
 {
-    return js_slurm_is_in_step() ? "SLURM_JOB_CPUS_PER_NODE"
-                                 : "SLURM_TASKS_PER_NODE";
-}
-
-static int each_count(void (*each)(void *arg, uint32_t n), void *arg,
-                      struct js_err *err)
-{
-    const char *name = counts_name();
+    /* In a step the counts are the step's, and the job's CPUs are more. */
+    const char *name = js_slurm_is_in_step() ? "SLURM_JOB_CPUS_PER_NODE"
+                                             : "SLURM_TASKS_PER_NODE";
     const char *text = getenv(name);
     if (!text)
         return js_err_set(err,
-                          "this is a Slurm job without %s: say with -n "
-                          "how many slaves to start",
+                          "%s is not set in this Slurm job: give the number of "
+                          "slaves with -n",
                           name);
     if (js_slurm_each_count(text, each, arg) < 0)
         return js_err_set(err,
-                          "%s=%s is no list of counts as Slurm makes them: say "
-                          "with -n how many slaves to start",
+                          "%s=%s is not a list of counts as Slurm writes it: "
+                          "give the number of slaves with -n",
                           name, text);
     return 0;
 }
@@ -123,7 +109,7 @@ int js_slurm_tasks(uint64_t *ret, struct js_err *err)
     const char *asked = js_slurm_is_in_step() ? NULL : getenv("SLURM_NTASKS");
     uint64_t tasks;
     *ret = 0;
-    if (each_count(slurm_sum_up, ret, err) < 0)
+    if (slurm_each_node(slurm_sum_up, ret, err) < 0)
         return -1;
     if (asked && js_parse_count(asked, &tasks) == 0 && tasks > 0 &&
         tasks < *ret)
@@ -187,9 +173,10 @@ int js_slurm_hosts(struct js_hosts *ret, struct js_err *err)
     int rc = 0;
     if (!names) {
         js_buf_release(&buf);
-        return js_err_set(err, "scontrol does not say which nodes this Slurm "
-                               "job has, so the run cannot go on without those "
-                               "that are lost: the same command goes on");
+        return js_err_set(err, "scontrol does not list the nodes of this Slurm "
+                               "job, so the run cannot continue without the "
+                               "lost ones: run the same command again to "
+                               "continue");
     }
     for (char *name = strtok_r(names, " \n", &rest); name && rc == 0;
          name = strtok_r(NULL, " \n", &rest))
@@ -197,14 +184,14 @@ int js_slurm_hosts(struct js_hosts *ret, struct js_err *err)
     js_buf_release(&buf);
     if (rc < 0)
         return js_err_errno(err, "the nodes of this Slurm job");
-    return each_count(slurm_fill, &filling, err);
+    return slurm_each_node(slurm_fill, &filling, err);
 }
 
 /* ---------------------------------------------------------------- time */
 
 /* Parses "2-03:04:05" or "03:04:05", and what follows. Returns false for
  * another form ("UNLIMITED"). */
-static bool parse_span(const char *text, int64_t *ret_ns)
+static bool slurm_parse_span(const char *text, int64_t *ret_ns)
 {
     static const int64_t most_s = INT64_C(100) * 365 * 24 * 3600;
     int64_t total = 0;
@@ -250,34 +237,24 @@ static char *slurm_find_record(char *text)
     return NULL;
 }
 
-/* The age of the daemon that Slurm started for this job on this node; -1: no
- * such daemon is above us. */
-static int64_t age_here_ns(void)
-{
-    char name[JS_PROCESS_NAME_SIZE];
-    for (uint64_t pid = (uint64_t)getppid(); pid > 1;
-         pid = js_process_parent(pid)) {
-        if (js_process_name(pid, name) && strcmp(name, "slurmstepd") == 0)
-            return js_process_age_ns(pid);
-    }
-    return -1;
-}
-
 /*
  * Computed from durations, which a change to or from summer time does not
  * affect as it does EndTime. RunTime follows the wall clock; if that was set
  * back, the job has run at least as long as its daemon here. (While a job is
  * suspended its time stands still.)
  */
-static int64_t left_by_record_ns(const char *line, int64_t age_ns)
+int64_t js_slurm_left_by_ns(char *text, int64_t age_ns)
 {
+    const char *line = slurm_find_record(text);
+    if (!line)
+        return JS_NEVER_NS;
     const char *limit = slurm_find_value(line, " TimeLimit=");
     const char *ran = slurm_find_value(line, " RunTime=");
     const char *suspended = slurm_find_value(line, " SecsPreSuspend=");
     int64_t limit_ns, ran_ns;
-    if (!limit || !ran || !parse_span(limit, &limit_ns))
+    if (!limit || !ran || !slurm_parse_span(limit, &limit_ns))
         return JS_NEVER_NS;
-    if (!parse_span(ran, &ran_ns))
+    if (!slurm_parse_span(ran, &ran_ns))
         ran_ns = 0;
     bool was_suspended = suspended && strtoull(suspended, NULL, 10) > 0;
     if (!was_suspended && age_ns > ran_ns)
@@ -285,18 +262,20 @@ static int64_t left_by_record_ns(const char *line, int64_t age_ns)
     return limit_ns - ran_ns;
 }
 
-int64_t js_slurm_left_by_ns(char *text, int64_t age_ns)
-{
-    const char *line = slurm_find_record(text);
-    return line ? left_by_record_ns(line, age_ns) : JS_NEVER_NS;
-}
-
 int64_t js_slurm_time_left_ns(void)
 {
     struct js_buf buf = JS_BUF_INIT;
+    char name[JS_PROCESS_NAME_SIZE];
+    int64_t age_ns = -1;
     char *text = slurm_ask("--oneliner", "job", "SLURM_JOB_ID", &buf);
-    int64_t left_ns =
-        text ? js_slurm_left_by_ns(text, age_here_ns()) : JS_NEVER_NS;
+    /* The daemon that Slurm started for this job on this node is above us, if
+     * this is no shell that somebody has opened there. */
+    for (uint64_t pid = (uint64_t)getppid(); text && age_ns < 0 && pid > 1;
+         pid = js_process_parent(pid)) {
+        if (js_process_name(pid, name) && strcmp(name, "slurmstepd") == 0)
+            age_ns = js_process_age_ns(pid);
+    }
+    int64_t left_ns = text ? js_slurm_left_by_ns(text, age_ns) : JS_NEVER_NS;
     js_buf_release(&buf);
     return left_ns;
 }
@@ -306,45 +285,36 @@ int64_t js_slurm_time_left_ns(void)
 
 enum { REQUEUES = 100 };
 
-/* Slurm names the process of the batch script in a variable. Everything that
- * the script or its jobs have started inherits the variable, but is another
- * process. */
-static bool is_batch_script(void)
-{
-    const char *pid = getenv("SLURM_TASK_PID");
-    uint64_t number;
-    return getenv("SLURM_JOB_ID") && pid && js_parse_count(pid, &number) == 0 &&
-           number == (uint64_t)getpid();
-}
-
-/* Blocks the signal until somebody reads it; before that it would end this
- * process. */
-static void hold_warning(void)
-{
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGUSR1);
-    sigprocmask(SIG_BLOCK, &set, NULL);
-}
-
 int js_requeue_init(struct js_requeue *requeue, bool is_wanted,
                     struct js_err *err)
 {
     const char *most = getenv("JOBSCHED_REQUEUES");
     const char *done = getenv("SLURM_RESTART_COUNT");
+    const char *script = getenv("SLURM_TASK_PID");
+    uint64_t pid;
+    sigset_t set;
     *requeue = (struct js_requeue){.most = REQUEUES};
     if (!is_wanted)
         return 0;
     if (most && most[0] && js_parse_count(most, &requeue->most) < 0)
         return js_err_set(err,
-                          "JOBSCHED_REQUEUES=%s: must be a whole number: how "
-                          "often the Slurm job may be requeued",
+                          "JOBSCHED_REQUEUES=%s: must be a whole number (how "
+                          "often the Slurm job may be requeued)",
                           most);
     if (done && js_parse_count(done, &requeue->done) < 0)
         requeue->done = 0;
-    requeue->is_asked = is_batch_script();
-    if (requeue->is_asked)
-        hold_warning();
+    /* Everything that the batch script or its jobs have started inherits the
+     * variable, but is another process. */
+    requeue->is_asked = getenv("SLURM_JOB_ID") && script &&
+                        js_parse_count(script, &pid) == 0 &&
+                        pid == (uint64_t)getpid();
+    if (!requeue->is_asked)
+        return 0;
+    /* Blocks the warning until somebody reads it; before that it would end this
+     * process. */
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    sigprocmask(SIG_BLOCK, &set, NULL);
     return 0;
 }
 
@@ -372,25 +342,27 @@ void js_requeue(const struct js_requeue *requeue, const struct js_stop *stop)
         !(stop->is_warned || stop->is_out_of_time))
         return;
     if (!stop->has_run && !stop->is_warned) {
-        fputs("jobsched: no job was begun, as none fits into the time limit: "
-              "the Slurm job is not requeued\n",
+        fputs("jobsched: no job was started, because none fits into the time "
+              "limit: the Slurm job is not requeued\n",
               stderr);
         return;
     }
     if (requeue->done >= requeue->most) {
         fprintf(stderr,
-                "jobsched: the Slurm job is not requeued again: "
-                "JOBSCHED_REQUEUES=%" PRIu64 "; the same sbatch goes on\n",
+                "jobsched: the Slurm job is not requeued again "
+                "(JOBSCHED_REQUEUES=%" PRIu64 "): submit it again with sbatch "
+                "to continue\n",
                 requeue->most);
         return;
     }
     /* Printed before the call: newer versions of Slurm end us before they
      * answer. */
     fprintf(stderr,
-            "jobsched: the Slurm job is requeued to go on (%" PRIu64
+            "jobsched: the Slurm job is requeued to continue (%" PRIu64
             " of at most %" PRIu64 " times)\n",
             requeue->done + 1, requeue->most);
     if (requeue_job() < 0)
-        fputs("jobsched: Slurm does not requeue it: the same sbatch goes on\n",
+        fputs("jobsched: Slurm did not requeue the job: submit it again with "
+              "sbatch to continue\n",
               stderr);
 }

@@ -44,19 +44,19 @@ enum {
 static const uint64_t file_bytes = UINT64_C(5) << 20;
 static const uint64_t file_bytes_5 = UINT64_C(17) << 20;
 
-static uint64_t ranks_of(uint64_t granted, uint64_t fixed, uint64_t of_rank)
+static uint64_t limits_ranks(uint64_t granted, uint64_t fixed, uint64_t of_rank)
 {
     return granted <= fixed ? 0 : (granted - fixed) / of_rank;
 }
 
 uint64_t js_limits_ranks_by_files(uint64_t files)
 {
-    return ranks_of(files, FILES, FILES_OF_RANK);
+    return limits_ranks(files, FILES, FILES_OF_RANK);
 }
 
 uint64_t js_limits_ranks_by_processes(uint64_t processes)
 {
-    return ranks_of(processes, PROCESSES, PROCESSES_OF_RANK);
+    return limits_ranks(processes, PROCESSES, PROCESSES_OF_RANK);
 }
 
 static int limits_refuse(const char *what, const char *option, uint64_t limit,
@@ -64,18 +64,18 @@ static int limits_refuse(const char *what, const char *option, uint64_t limit,
 {
     if (possible < 2)
         return js_err_set(err,
-                          "the limit of %s is %" PRIu64 " here (%s), which is "
-                          "too few for any slave: raise it",
+                          "the limit on %s is %" PRIu64 " here (%s), which is "
+                          "too low for any slave: raise it",
                           what, limit, option);
     return js_err_set(err,
-                      "the limit of %s is %" PRIu64 " here (%s), which is too "
-                      "few for %" PRIu64 " slaves: raise it, or start %" PRIu64
-                      " at most (-n %" PRIu64 ")",
+                      "the limit on %s is %" PRIu64 " here (%s), which is too "
+                      "low for %" PRIu64 " slaves: raise it, or start at most "
+                      "%" PRIu64 " (-n %" PRIu64 ")",
                       what, limit, option, ranks - 1, possible - 1,
                       possible - 1);
 }
 
-static int raise_files(uint64_t ranks, struct js_err *err)
+static int limits_raise_files(uint64_t ranks, struct js_err *err)
 {
     char text[32];
     struct rlimit limit;
@@ -89,11 +89,11 @@ static int raise_files(uint64_t ranks, struct js_err *err)
     limit.rlim_cur = needed;
     if (setrlimit(RLIMIT_NOFILE, &limit) < 0 ||
         setenv(JS_LAUNCHENV_FILES_NAME, text, 1) < 0)
-        return js_err_errno(err, "the limit of open files");
+        return js_err_errno(err, "cannot raise the limit on open files");
     return 0;
 }
 
-static uint64_t threads_of(uint64_t pid)
+static uint64_t limits_threads_of(uint64_t pid)
 {
     char path[64];
     struct stat st;
@@ -109,26 +109,20 @@ static uint64_t threads_of(uint64_t pid)
     return count;
 }
 
-static uint64_t count_own(void)
-{
-    uint64_t count = 0;
-    DIR *dir = opendir("/proc");
-    for (uint64_t pid; dir && (pid = js_process_next(dir));)
-        count += threads_of(pid);
-    if (dir)
-        closedir(dir);
-    return count;
-}
-
 /* The limit counts all processes of the user on this host; root's are not
  * limited. */
-static int check_processes(uint64_t ranks, struct js_err *err)
+static int limits_check_processes(uint64_t ranks, struct js_err *err)
 {
     struct rlimit limit;
+    uint64_t own = 0;
     if (geteuid() == 0 || getrlimit(RLIMIT_NPROC, &limit) < 0 ||
         limit.rlim_cur == RLIM_INFINITY)
         return 0;
-    uint64_t own = count_own();
+    DIR *dir = opendir("/proc");
+    for (uint64_t pid; dir && (pid = js_process_next(dir));)
+        own += limits_threads_of(pid);
+    if (dir)
+        closedir(dir);
     uint64_t granted = limit.rlim_cur > own ? limit.rlim_cur - own : 0;
     uint64_t possible = js_limits_ranks_by_processes(granted);
     if (possible >= ranks)
@@ -137,25 +131,21 @@ static int check_processes(uint64_t ranks, struct js_err *err)
                          possible, err);
 }
 
-static int check_file_size(enum js_mpi mpi, struct js_err *err)
+int js_limits_raise(enum js_mpi mpi, uint64_t ranks, struct js_err *err)
 {
     struct rlimit limit;
     uint64_t least = mpi == JS_OPEN_MPI_5 ? file_bytes_5 : file_bytes;
+    /* Files come first, because ranks on other hosts need them as well. */
+    if (limits_raise_files(ranks, err) < 0 ||
+        limits_check_processes(ranks, err) < 0)
+        return -1;
     if (getrlimit(RLIMIT_FSIZE, &limit) < 0 || limit.rlim_cur >= least)
         return 0;
     return js_err_set(err,
-                      "the limit of the size of files is %" PRIu64
-                      " KiB here (ulimit -f), which is too small for MPI: "
-                      "raise it to %" PRIu64 " or more",
+                      "the limit on file sizes is %" PRIu64
+                      " KiB here (ulimit -f), which is too low for MPI: raise "
+                      "it to at least %" PRIu64,
                       (uint64_t)limit.rlim_cur / 1024, least / 1024);
-}
-
-int js_limits_raise(enum js_mpi mpi, uint64_t ranks, struct js_err *err)
-{
-    /* This comes first, because ranks on other hosts need it as well. */
-    if (raise_files(ranks, err) < 0 || check_processes(ranks, err) < 0)
-        return -1;
-    return check_file_size(mpi, err);
 }
 
 /* ---------------------------------------------------------------- starting */
@@ -169,7 +159,7 @@ enum {
 static const int64_t answer_ns = 30 * JS_NS_PER_S;
 
 /* `in` and `out` become its standard input and output, unless they are -1. */
-static void redirect(int flags, int in, int out)
+static void subprocess_redirect(int flags, int in, int out)
 {
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (null < 0)
@@ -186,21 +176,11 @@ static void redirect(int flags, int in, int out)
         dup2(out, STDOUT_FILENO);
 }
 
-static void reset_signals(void)
+__attribute__((noreturn)) static void
+subprocess_become(const struct js_argv *argv, int flags, int in, int out,
+                  int kept, pid_t parent)
 {
     sigset_t none;
-    sigemptyset(&none);
-    /* From a background process group the program may then write to a terminal,
-     * although it cannot read from one. */
-    signal(SIGTTOU, SIG_IGN);
-    signal(SIGPIPE, SIG_DFL);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
-__attribute__((noreturn)) static void become(const struct js_argv *argv,
-                                             int flags, int in, int out,
-                                             int kept, pid_t parent)
-{
     setpgid(0, 0);
     if (kept >= 0)
         fcntl(kept, F_SETFD, 0);
@@ -209,8 +189,13 @@ __attribute__((noreturn)) static void become(const struct js_argv *argv,
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != parent) /* our parent ended before that */
         _exit(NOT_STARTED);
-    redirect(flags, in, out);
-    reset_signals();
+    subprocess_redirect(flags, in, out);
+    /* From a background process group the program may then write to a terminal,
+     * although it cannot read from one. */
+    signal(SIGTTOU, SIG_IGN);
+    signal(SIGPIPE, SIG_DFL);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
     execvp(argv->items[0], argv->items);
     dprintf(STDERR_FILENO,
             "jobsched: cannot start %s: %s: load the MPI that jobsched was "
@@ -225,7 +210,7 @@ static pid_t subprocess_start(const struct js_argv *argv, int flags, int in,
     pid_t parent = getpid();
     pid_t pid = fork();
     if (pid == 0)
-        become(argv, flags, in, out, kept, parent);
+        subprocess_become(argv, flags, in, out, kept, parent);
     return pid;
 }
 
@@ -259,7 +244,8 @@ static int subprocess_read_all(int fd, int64_t until_ns, struct js_buf *ret)
     }
 }
 
-static int run_to_end(const struct js_argv *argv, int flags, struct js_buf *ret)
+static int subprocess_run(const struct js_argv *argv, int flags,
+                          struct js_buf *ret)
 {
     int ends[2], status = 0;
     if (pipe2(ends, O_CLOEXEC) < 0)
@@ -281,13 +267,13 @@ static int run_to_end(const struct js_argv *argv, int flags, struct js_buf *ret)
 
 int js_subprocess_output(const struct js_argv *argv, struct js_buf *ret)
 {
-    return run_to_end(argv, JS_SUBPROCESS_DEAF | JS_SUBPROCESS_MUTE, ret);
+    return subprocess_run(argv, JS_SUBPROCESS_DEAF | JS_SUBPROCESS_MUTE, ret);
 }
 
 int js_subprocess_run(const struct js_argv *argv)
 {
     struct js_buf unread = JS_BUF_INIT;
-    int rc = run_to_end(argv, JS_SUBPROCESS_DEAF, &unread);
+    int rc = subprocess_run(argv, JS_SUBPROCESS_DEAF, &unread);
     js_buf_release(&unread);
     return rc;
 }
@@ -311,21 +297,11 @@ int js_descendants_adopt(void)
     return js_reap_adopt();
 }
 
-/* Compares the file and not its name, because the name may have been given to
- * another file. */
-static bool runs_this_program(pid_t pid)
-{
-    char path[64];
-    struct stat own, other;
-    snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
-    return stat("/proc/self/exe", &own) == 0 && stat(path, &other) == 0 &&
-           own.st_dev == other.st_dev && own.st_ino == other.st_ino;
-}
-
-static void visit_child(pid_t pid, void *arg)
+static void descendants_visit(pid_t pid, void *arg)
 {
     struct search *search = arg;
-    char folder[PATH_MAX];
+    char folder[PATH_MAX], exe[64];
+    struct stat own, other;
     /* A process that is dead, but whose children have not yet got a new
      * parent. */
     if (js_process_is_ending((uint64_t)pid, js_process_start((uint64_t)pid))) {
@@ -334,8 +310,15 @@ static void visit_child(pid_t pid, void *arg)
     }
     if (!js_process_variable(pid, JS_LIFELINE_NAME, folder, sizeof(folder),
                              NULL) ||
-        strcmp(folder, search->folder) != 0 ||
-        (getsid(pid) == pid && !runs_this_program(pid)))
+        strcmp(folder, search->folder) != 0)
+        return;
+    /* One with a session of its own counts if it runs this program. The files
+     * are compared and not their names, because the name may have been given to
+     * another file. */
+    snprintf(exe, sizeof(exe), "/proc/%d/exe", (int)pid);
+    if (getsid(pid) == pid &&
+        (stat("/proc/self/exe", &own) < 0 || stat(exe, &other) < 0 ||
+         own.st_dev != other.st_dev || own.st_ino != other.st_ino))
         return;
     search->count++;
     search->visit(pid, search->arg);
@@ -345,11 +328,11 @@ size_t js_descendants_each(const char *folder,
                            void (*visit)(pid_t pid, void *arg), void *arg)
 {
     struct search search = {folder, visit, arg, 0};
-    js_reap_each_child(visit_child, &search);
+    js_reap_each_child(descendants_visit, &search);
     return search.count;
 }
 
-static bool is_rank_0(pid_t pid, const char *folder)
+static bool descendants_is_rank_0(pid_t pid, const char *folder)
 {
     char value[PATH_MAX];
     const char *const *name = js_launchenv_rank_names;
@@ -371,12 +354,12 @@ bool js_descendants_has_rank_0(const char *folder)
     if (!proc)
         return true;
     for (uint64_t pid; !is_found && (pid = js_process_next(proc));)
-        is_found = is_rank_0((pid_t)pid, folder);
+        is_found = descendants_is_rank_0((pid_t)pid, folder);
     closedir(proc);
     return is_found;
 }
 
-static void kill_process(pid_t pid, void *arg)
+static void descendants_kill_one(pid_t pid, void *arg)
 {
     (void)arg;
     kill(pid, SIGKILL);
@@ -386,7 +369,7 @@ static void kill_process(pid_t pid, void *arg)
 void js_descendants_kill(const char *folder)
 {
     int64_t until_ns = js_clock_ns() + kill_most_ns;
-    while (js_descendants_each(folder, kill_process, NULL) > 0 &&
+    while (js_descendants_each(folder, descendants_kill_one, NULL) > 0 &&
            js_clock_ns() < until_ns) {
         nanosleep(&look_pause, NULL);
         while (waitpid(-1, NULL, WNOHANG) > 0)

@@ -24,11 +24,11 @@ static const int64_t end_lost_ns = 5 * JS_NS_PER_S;
  * was told to. It stops waiting for a slow reader or disk before that. */
 static const int64_t answer_most_ns = 20 * JS_NS_PER_S;
 
-/* How long its last messages may be under way. */
-static const int64_t words_most_ns = JS_NS_PER_S;
+/* How long its last report may be under way. */
+static const int64_t report_most_ns = JS_NS_PER_S;
 
-/* ... and how long mpirun may take to end after a SIGTERM (Open MPI 4.1.4 takes
- * up to four seconds), or the processes that it leaves behind. */
+/* How long mpirun may take to end after a SIGTERM (Open MPI 4.1.4 takes up to
+ * four seconds), and how long the processes that it leaves behind. */
 static const int64_t kill_after_ns = 15 * JS_NS_PER_S;
 static const int64_t stay_most_ns = 5 * JS_NS_PER_S;
 
@@ -49,11 +49,11 @@ enum { LOOK_MS = 500 };
 /* Slack on top of the master's lease: the delay until its status file is
  * visible here. If we ourselves were stopped for longer than this, the file's
  * age proves nothing. */
-static const int64_t hearsay_ns = 3 * JS_NS_PER_S;
+static const int64_t status_delay_ns = 3 * JS_NS_PER_S;
 
 /* If rank 0 is on this host, its state comes through the lifeline, and the file
  * is not read. */
-static void read_status(struct js_watch *watch)
+static void watch_read_status(struct js_watch *watch)
 {
     struct js_lifeline_news news;
     js_lifeline_serve(watch->lifeline);
@@ -74,11 +74,11 @@ static void read_status(struct js_watch *watch)
         watch->run.said_ns = js_clock_ns();
 }
 
-static void listen_to_master(struct js_watch *watch)
+static void watch_listen(struct js_watch *watch)
 {
     int64_t now_ns = js_clock_ns(), before_ns = watch->run.said_ns;
-    bool was_deaf = now_ns - watch->looked_ns > hearsay_ns;
-    read_status(watch);
+    bool was_deaf = now_ns - watch->looked_ns > status_delay_ns;
+    watch_read_status(watch);
     if (watch->run.said_ns != before_ns || was_deaf)
         watch->heard_ns = now_ns;
     watch->looked_ns = now_ns;
@@ -86,7 +86,7 @@ static void listen_to_master(struct js_watch *watch)
 
 /* ---------------------------------------------------------------- ending */
 
-static void signal_child(const struct js_watch *watch, int number)
+static void watch_signal_child(const struct js_watch *watch, int number)
 {
     if (watch->child > 0)
         kill(watch->child, number);
@@ -94,11 +94,11 @@ static void signal_child(const struct js_watch *watch, int number)
 
 /* The signal is sent only once: a second one makes Open MPI end its ranks by
  * force. */
-static void end_child(struct js_watch *watch, int number)
+static void watch_end_child(struct js_watch *watch, int number)
 {
     if (watch->termed_ns != JS_NEVER_NS)
         return;
-    signal_child(watch, number);
+    watch_signal_child(watch, number);
     watch->termed_ns = js_clock_ns();
 }
 
@@ -106,12 +106,12 @@ static void end_child(struct js_watch *watch, int number)
 static void watch_end_run(struct js_watch *watch)
 {
     bool has_begun = watch->run.phase != JS_RUN_UNKNOWN;
-    end_child(watch,
-              has_begun ? js_mpirun_end_signal(watch->mpirun->mpi) : SIGTERM);
+    watch_end_child(watch, has_begun ? js_mpirun_end_signal(watch->mpirun->mpi)
+                                     : SIGTERM);
 }
 
 /* The master must have ended by then; otherwise mpirun is told to end. */
-static void expect_end(struct js_watch *watch, int64_t most_ns)
+static void watch_expect_end(struct js_watch *watch, int64_t most_ns)
 {
     int64_t until_ns;
     if (!__builtin_add_overflow(js_clock_ns(), most_ns, &until_ns) &&
@@ -131,7 +131,7 @@ static bool watch_pass(const struct js_watch *watch, int number)
 /* ---------------------------------------------------------------- signals */
 
 /* The master may have drawn a bar where other text will appear now. */
-static void erase_bar(const struct js_watch *watch)
+static void watch_erase_bar(const struct js_watch *watch)
 {
     const struct jobsched_config *config = watch->config;
     bool is_wanted = config->progress == JOBSCHED_PROGRESS_ALWAYS;
@@ -160,7 +160,7 @@ static const char *signal_name(int number)
 }
 
 /* A report that a master makes while it starts may not arrive. */
-static void end_start(struct js_watch *watch, int number)
+static void watch_end_start(struct js_watch *watch, int number)
 {
     if (watch->termed_ns == JS_NEVER_NS)
         fprintf(stderr, "jobsched: stopped by %s before the master was ready\n",
@@ -169,7 +169,7 @@ static void end_start(struct js_watch *watch, int number)
 }
 
 /* A master on another host sees only what mpirun passes on. */
-static void tell_reason(const struct js_watch *watch, int number)
+static void watch_write_reason(const struct js_watch *watch, int number)
 {
     if (watch->relay)
         js_run_status_write_signal(watch->status_path, number);
@@ -177,55 +177,39 @@ static void tell_reason(const struct js_watch *watch, int number)
 
 /* No more jobs are started. If the master is on another host, the request goes
  * through mpirun, and this process prints the message. */
-static void drain_run(struct js_watch *watch, int number)
+static void watch_drain_run(struct js_watch *watch, int number)
 {
     if (watch_pass(watch, number))
         return;
     if (watch->run.phase == JS_RUN_UNKNOWN) {
-        end_start(watch, number);
+        watch_end_start(watch, number);
         return;
     }
-    tell_reason(watch, number);
-    signal_child(watch, SIGUSR1);
-    erase_bar(watch);
+    watch_write_reason(watch, number);
+    watch_signal_child(watch, SIGUSR1);
+    watch_erase_bar(watch);
     fprintf(stderr,
-            "jobsched: %s: no more jobs are started, and those that run go on "
-            "to their end%s\n",
-            signal_name(number),
-            number == SIGINT ? ", or until a second ^C" : "");
+            "jobsched: %s: no more jobs are started; running jobs continue to "
+            "their end%s\n",
+            signal_name(number), number == SIGINT ? ", or to a second ^C" : "");
 }
 
 /* Running jobs are ended, with their grace period. */
-static void stop_run(struct js_watch *watch, int number)
+static void watch_stop_run(struct js_watch *watch, int number)
 {
     if (watch_pass(watch, number))
-        expect_end(watch, watch->config->grace_ns + answer_most_ns);
+        watch_expect_end(watch, watch->config->grace_ns + answer_most_ns);
     else if (watch->run.phase == JS_RUN_UNKNOWN)
-        end_start(watch, number);
+        watch_end_start(watch, number);
     else {
-        tell_reason(watch, number);
+        watch_write_reason(watch, number);
         watch_end_run(watch);
     }
 }
 
-static void interrupt(struct js_watch *watch)
-{
-    switch (++watch->interrupts) {
-    case 1:
-        drain_run(watch, SIGINT);
-        break;
-    case 2:
-        stop_run(watch, SIGINT);
-        break;
-    default:
-        /* Ends jobs without the grace period, and does nothing else. */
-        if (watch_pass(watch, SIGINT))
-            expect_end(watch, answer_most_ns);
-    }
-}
-
-/* So that the shell's next output does not overwrite it. */
-static void await_pause(struct js_watch *watch)
+/* Waits until the master has paused its bar, so that the bar does not overwrite
+ * what the shell prints next. */
+static void watch_await_pause(struct js_watch *watch)
 {
     int64_t until_ns = js_clock_ns() + pause_most_ns;
     struct js_lifeline_news news = {.is_paused = false};
@@ -242,15 +226,16 @@ static void await_pause(struct js_watch *watch)
 
 /* ^Z stops this process only, because the others are in process groups of their
  * own. */
-static void suspend(struct js_watch *watch)
+static void watch_suspend(struct js_watch *watch)
 {
     sigset_t set;
     bool is_here = watch_pass(watch, SIGTSTP);
     bool has_begun = watch->run.phase == JS_RUN_BEGUN;
     if (is_here)
-        await_pause(watch);
+        watch_await_pause(watch);
     else if (has_begun)
-        signal_child(watch, SIGSTOP); /* its reports come through it */
+        watch_signal_child(watch, SIGSTOP); /* the master's output comes
+                                               through it */
     sigemptyset(&set);
     sigaddset(&set, SIGTSTP);
     sigprocmask(SIG_UNBLOCK, &set, NULL);
@@ -259,38 +244,45 @@ static void suspend(struct js_watch *watch)
     if (is_here)
         watch_pass(watch, SIGCONT);
     else if (has_begun)
-        signal_child(watch, SIGCONT);
+        watch_signal_child(watch, SIGCONT);
 }
 
 /* The master's reports are read first, because the meaning of a signal depends
  * on whether the run has begun. */
-static void follow_signal(struct js_watch *watch, uint32_t number)
+static void watch_follow_signal(struct js_watch *watch, uint32_t number)
 {
-    listen_to_master(watch);
-    watch->is_told_again |= number != SIGCHLD;
+    watch_listen(watch);
+    watch->is_interrupted |= number != SIGCHLD;
     watch->is_warned |= number == SIGUSR1;
     watch->is_ended |=
         number != SIGUSR1 && number != SIGCHLD && number != SIGTSTP;
     switch (number) {
     case SIGINT:
         watch->is_stopped = true;
-        interrupt(watch);
+        if (++watch->interrupts == 1)
+            watch_drain_run(watch, SIGINT);
+        else if (watch->interrupts == 2)
+            watch_stop_run(watch, SIGINT);
+        /* The third one ends jobs without the grace period, and does nothing
+         * else. */
+        else if (watch_pass(watch, SIGINT))
+            watch_expect_end(watch, answer_most_ns);
         break;
     case SIGTERM:
         watch->is_stopped = true;
-        stop_run(watch, watch->is_batch ? SIGALRM : SIGTERM);
+        watch_stop_run(watch, watch->is_batch ? SIGALRM : SIGTERM);
         break;
     case SIGHUP:
         watch->is_stopped = true;
-        stop_run(watch, SIGHUP);
+        watch_stop_run(watch, SIGHUP);
         break;
     case SIGUSR1:
     case SIGUSR2:
         watch->is_stopped = true;
-        drain_run(watch, (int)number);
+        watch_drain_run(watch, (int)number);
         break;
     case SIGTSTP:
-        suspend(watch);
+        watch_suspend(watch);
         break;
     default:
         break;
@@ -301,13 +293,13 @@ static void watch_follow_signals(struct js_watch *watch)
 {
     struct signalfd_siginfo info;
     while (read(watch->signals, &info, sizeof(info)) == sizeof(info))
-        follow_signal(watch, info.ssi_signo);
+        watch_follow_signal(watch, info.ssi_signo);
 }
 
-/* ---------------------------------------------------------------- judging */
+/* ---------------------------------------------------------------- looking */
 
-/* mpirun, and the processes that were adopted. */
-static void reap(struct js_watch *watch)
+/* Collects mpirun, and the processes that were adopted. */
+static void watch_reap(struct js_watch *watch)
 {
     pid_t pid;
     int status;
@@ -327,26 +319,26 @@ static void reap(struct js_watch *watch)
 
 /* If the master's host is lost, mpirun may wait for it for ever. The ranks of
  * this host that still run have been informed. */
-static void look_at_silence(struct js_watch *watch)
+static void watch_look_at_silence(struct js_watch *watch)
 {
     int64_t silence_ns = watch->looked_ns - watch->heard_ns;
     const struct js_run_status *run = &watch->run;
     if (run->phase != JS_RUN_BEGUN || run->lease_ns == 0 ||
         watch->termed_ns != JS_NEVER_NS ||
         js_lifeline_count(watch->lifeline) > 0 ||
-        silence_ns <= run->lease_ns + hearsay_ns)
+        silence_ns <= run->lease_ns + status_delay_ns)
         return;
     fprintf(stderr,
-            "jobsched: nothing was heard of the master for %" PRId64
-            " s: it is given up, and %s is ended\n",
+            "jobsched: the master has been silent for %" PRId64
+            " s: giving up on it, and ending %s\n",
             silence_ns / JS_NS_PER_S, watch->mpirun->program);
     watch->is_master_lost = true;
-    end_child(watch, SIGTERM);
+    watch_end_child(watch, SIGTERM);
 }
 
 /* The master on this host has ended before the end of the run. The others wait
  * in vain, and mpirun may not even notice. */
-static void look_at_master(struct js_watch *watch)
+static void watch_look_at_master(struct js_watch *watch)
 {
     bool has_begun = watch->run.phase == JS_RUN_BEGUN;
     if (!js_lifeline_is_cut(watch->lifeline) ||
@@ -354,22 +346,22 @@ static void look_at_master(struct js_watch *watch)
         return;
     /* Its last report may still be on its way through mpirun. */
     if (!has_begun) {
-        expect_end(watch, words_most_ns);
+        watch_expect_end(watch, report_most_ns);
         return;
     }
-    if (!watch->has_told && watch->child > 0)
+    if (!watch->has_reported && watch->child > 0)
         fprintf(stderr,
-                "jobsched: the master has gone in the middle of the run: %s is "
-                "ended\n",
+                "jobsched: the master ended in the middle of the run: ending "
+                "%s\n",
                 watch->mpirun->program);
-    watch->has_told = true;
-    end_child(watch, SIGTERM);
+    watch->has_reported = true;
+    watch_end_child(watch, SIGTERM);
 }
 
 /* Rank 0 may have died before it could connect. Then MPI_Init of the other
  * ranks waits for it for ever, and an mpirun that must continue without a lost
  * rank lets them (Open MPI 5). */
-static void look_for_master(struct js_watch *watch)
+static void watch_look_for_master(struct js_watch *watch)
 {
     bool is_awaited = watch->run.phase == JS_RUN_UNKNOWN && !watch->relay &&
                       watch->termed_ns == JS_NEVER_NS &&
@@ -388,57 +380,46 @@ static void look_for_master(struct js_watch *watch)
     if (js_descendants_has_rank_0(watch->folder))
         return;
     fprintf(stderr,
-            "jobsched: the master has gone before it could begin: %s is "
-            "ended\n",
+            "jobsched: the master ended before it was ready: ending %s\n",
             watch->mpirun->program);
-    end_child(watch, SIGTERM);
+    watch_end_child(watch, SIGTERM);
 }
 
-static void look_at_start(struct js_watch *watch)
+static void watch_look_at_start(struct js_watch *watch)
 {
-    int64_t most_ns = watch->config->start_timeout_ns;
     size_t count = js_lifeline_count(watch->lifeline);
-    watch->came = count > watch->came ? count : watch->came;
+    if (count > watch->arrived)
+        watch->arrived = count;
     if (watch->run.phase != JS_RUN_UNKNOWN || watch->termed_ns != JS_NEVER_NS ||
-        watch->looked_ns - watch->begun_ns - start_spare_ns < most_ns)
+        watch->looked_ns - watch->begun_ns - start_spare_ns <
+            watch->config->start_timeout_ns)
         return;
     watch->is_start_late = true;
-    end_child(watch, SIGTERM);
+    watch_end_child(watch, SIGTERM);
 }
 
 /* An mpirun that remains when everything is over, or in spite of a SIGTERM,
  * hangs. */
-static void look_at_end(struct js_watch *watch)
+static void watch_look_at_end(struct js_watch *watch)
 {
     int64_t now_ns = watch->looked_ns;
     if (watch->run.phase == JS_RUN_ENDED && watch->over_ns == JS_NEVER_NS) {
         watch->over_ns = now_ns;
         watch->answer_ns = JS_NEVER_NS;
-        expect_end(watch, watch->run.lost > 0 || watch->is_stopped
-                              ? end_lost_ns
-                              : end_most_ns);
+        watch_expect_end(watch, watch->run.lost > 0 || watch->is_stopped
+                                    ? end_lost_ns
+                                    : end_most_ns);
     }
     if (now_ns > watch->answer_ns)
-        end_child(watch, SIGTERM);
+        watch_end_child(watch, SIGTERM);
     if (watch->termed_ns != JS_NEVER_NS &&
         now_ns - watch->termed_ns > kill_after_ns)
-        signal_child(watch, SIGKILL);
+        watch_signal_child(watch, SIGKILL);
 }
 
-static void wait_for_event(const struct js_watch *watch)
-{
-    nfds_t count = 0, before = watch->relay ? 1 + JS_RELAY_FDS : 1;
-    struct pollfd *fds = js_lifeline_fds(watch->lifeline, before, &count);
-    struct pollfd alone = {.fd = watch->signals, .events = POLLIN};
-    if (fds)
-        fds[0] = alone;
-    if (fds && watch->relay)
-        js_relay_fds(watch->relay, fds + 1);
-    poll(fds ? fds : &alone, fds ? count : 1, LOOK_MS);
-}
-
-/* The master notices it when it writes, and then asks for the reason. */
-static void pass_on(struct js_watch *watch)
+/* Passes data on. If standard output accepts no more, the master notices that
+ * when it writes, and then asks for the reason. */
+static void watch_relay(struct js_watch *watch)
 {
     int error;
     if (!watch->relay)
@@ -453,54 +434,41 @@ static void pass_on(struct js_watch *watch)
     watch_end_run(watch);
 }
 
-/* Before the end is on record, the master asks whether everything that it wrote
- * has arrived. (With -v slaves may have written as well; then the answer may be
- * too early.) */
-static void answer_master(struct js_watch *watch)
-{
-    uint64_t bytes = watch->run.out_bytes;
-    if (!watch->relay || bytes == 0 || watch->has_answered ||
-        js_relay_written(watch->relay) < bytes)
-        return;
-    watch->has_answered = true;
-    js_run_status_write_taken(watch->status_path, bytes);
-}
-
 /* Called while written data waits for its reader: another signal ends the
  * wait. */
-static bool is_told_again(void *arg)
+static bool watch_is_interrupted(void *arg)
 {
     struct js_watch *watch = arg;
     watch_follow_signals(watch);
-    return watch->is_told_again;
+    return watch->is_interrupted;
 }
 
-/* -------------------------------------------------------------- what stays */
+/* ------------------------------------------------------------ what is left */
 
-static void ignore_process(pid_t pid, void *arg)
+static void left_ignore(pid_t pid, void *arg)
 {
     (void)pid;
     (void)arg;
 }
 
-static void name_process(pid_t pid, void *arg)
+static void left_name(pid_t pid, void *arg)
 {
     (void)arg;
     fprintf(stderr, " %d", (int)pid);
 }
 
-static void watch_end_process(pid_t pid, void *arg)
+static void left_end(pid_t pid, void *arg)
 {
     const int *number = arg;
     if (*number == SIGKILL)
-        name_process(pid, NULL);
+        left_name(pid, NULL);
     kill(pid, *number);
     kill(pid, SIGCONT);
 }
 
 /* Ranks that have another parent are found by their connection. */
-static size_t each_left(const struct js_watch *watch,
-                        void (*visit)(pid_t pid, void *arg), void *arg)
+static size_t watch_each_left(const struct js_watch *watch,
+                              void (*visit)(pid_t pid, void *arg), void *arg)
 {
     size_t count = js_descendants_each(watch->folder, visit, arg);
     if (count > 0)
@@ -514,46 +482,46 @@ static size_t each_left(const struct js_watch *watch,
     return count;
 }
 
-/* Such processes end by themselves with mpirun, or at the latest when the
- * master was not heard from for the time of its lease. A user who asked for the
- * end need not wait that long. */
-static int64_t stay_of(const struct js_watch *watch)
-{
-    bool is_told = watch->termed_ns != JS_NEVER_NS || watch->is_stopped ||
-                   watch->run.phase != JS_RUN_BEGUN;
-    int64_t lease_ns = watch->run.lease_ns;
-    return is_told || lease_ns < stay_most_ns ? stay_most_ns : lease_ns;
-}
-
-/* Processes that do not end are told to, then killed, and then abandoned.
- * Returns false when none is left, or nothing more can be done. */
-static bool look_at_the_rest(struct js_watch *watch)
+/*
+ * Processes that do not end get a SIGTERM, then a SIGKILL, and are then
+ * abandoned. They should end by themselves with mpirun, or at the latest when
+ * the master was not heard from for the time of its lease; a user who asked for
+ * the end need not wait that long. Returns false when none is left, or nothing
+ * more can be done.
+ */
+static bool watch_end_rest(struct js_watch *watch)
 {
     int number = SIGTERM;
     int64_t now_ns = js_clock_ns();
-    if (each_left(watch, ignore_process, NULL) == 0)
+    if (watch_each_left(watch, left_ignore, NULL) == 0)
         return false;
-    if (watch->rest_ns == JS_NEVER_NS)
-        watch->rest_ns = watch->gone_ns + stay_of(watch);
+    if (watch->rest_ns == JS_NEVER_NS) {
+        bool is_asked = watch->termed_ns != JS_NEVER_NS || watch->is_stopped ||
+                        watch->run.phase != JS_RUN_BEGUN;
+        int64_t lease_ns = watch->run.lease_ns;
+        watch->rest_ns =
+            watch->gone_ns +
+            (is_asked || lease_ns < stay_most_ns ? stay_most_ns : lease_ns);
+    }
     if (now_ns < watch->rest_ns)
         return true;
     watch->rest_ns = now_ns + kill_after_ns;
     switch (watch->rest_steps++) {
     case 0:
-        each_left(watch, watch_end_process, &number);
+        watch_each_left(watch, left_end, &number);
         return true;
     case 1:
         number = SIGKILL;
-        fputs("jobsched: processes of the run that did not end are killed:",
+        fputs("jobsched: killing the processes of the run that did not end:",
               stderr);
-        each_left(watch, watch_end_process, &number);
+        watch_each_left(watch, left_end, &number);
         fputs("\n", stderr);
         return true;
     default:
-        fputs("jobsched: not even SIGKILL ends these processes of the run, "
-              "which may go on:",
+        fputs("jobsched: these processes of the run may go on, because SIGKILL "
+              "did not end them:",
               stderr);
-        each_left(watch, name_process, NULL);
+        watch_each_left(watch, left_name, NULL);
         fputs("\n", stderr);
         return false;
     }
@@ -561,12 +529,27 @@ static bool look_at_the_rest(struct js_watch *watch)
 
 static void watch_follow(struct js_watch *watch)
 {
-    wait_for_event(watch);
-    pass_on(watch);
+    nfds_t count = 0, before = watch->relay ? 1 + JS_RELAY_FDS : 1;
+    struct pollfd *fds = js_lifeline_fds(watch->lifeline, before, &count);
+    struct pollfd alone = {.fd = watch->signals, .events = POLLIN};
+    if (fds)
+        fds[0] = alone;
+    if (fds && watch->relay)
+        js_relay_fds(watch->relay, fds + 1);
+    poll(fds ? fds : &alone, fds ? count : 1, LOOK_MS);
+    watch_relay(watch);
     watch_follow_signals(watch);
-    listen_to_master(watch);
-    answer_master(watch);
-    reap(watch);
+    watch_listen(watch);
+    /* Before the end is on record, the master asks whether everything that it
+     * wrote has arrived. (With -v slaves may have written as well; then the
+     * answer may be too early.) */
+    uint64_t bytes = watch->run.out_bytes;
+    if (watch->relay && bytes > 0 && !watch->has_answered &&
+        js_relay_written(watch->relay) >= bytes) {
+        watch->has_answered = true;
+        js_run_status_write_taken(watch->status_path, bytes);
+    }
+    watch_reap(watch);
 }
 
 void js_watch_run(struct js_watch *watch, pid_t child)
@@ -574,29 +557,29 @@ void js_watch_run(struct js_watch *watch, pid_t child)
     watch->child = child;
     watch->over_ns = watch->termed_ns = JS_NEVER_NS;
     watch->answer_ns = watch->rest_ns = watch->orphaned_ns = JS_NEVER_NS;
-    watch->has_told = watch->is_start_late = watch->has_answered = false;
+    watch->has_reported = watch->is_start_late = watch->has_answered = false;
     watch->rest_steps = 0;
-    watch->came = 0;
+    watch->arrived = 0;
     memset(&watch->run, 0, sizeof(watch->run));
     js_lifeline_reset(watch->lifeline);
     watch->looked_ns = watch->begun_ns = js_clock_ns();
-    reap(watch);
+    watch_reap(watch);
     while (watch->child > 0) {
         watch_follow(watch);
-        look_at_silence(watch);
-        look_at_master(watch);
-        look_for_master(watch);
-        look_at_start(watch);
-        look_at_end(watch);
+        watch_look_at_silence(watch);
+        watch_look_at_master(watch);
+        watch_look_for_master(watch);
+        watch_look_at_start(watch);
+        watch_look_at_end(watch);
     }
-    while (look_at_the_rest(watch))
+    while (watch_end_rest(watch))
         watch_follow(watch);
-    read_status(watch);
-    watch->is_told_again = false;
+    watch_read_status(watch);
+    watch->is_interrupted = false;
     if (watch->relay)
-        js_relay_end(watch->relay, is_told_again, watch);
+        js_relay_end(watch->relay, watch_is_interrupted, watch);
     if (watch->run.phase == JS_RUN_BEGUN)
-        erase_bar(watch);
+        watch_erase_bar(watch);
 }
 
 /* ---------------------------------------------------------------- life */

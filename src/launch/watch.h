@@ -23,8 +23,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* The caller fills in the first part; all of it is borrowed. */
-/* Invariants, from js_watch_run() on:
+/* The caller fills in the first part; all of it is borrowed.
+ *
+ * Invariants, from js_watch_run() on:
  *  - child is 0 from the time when mpirun was reaped; gone_ns is valid then.
  *  - termed_ns is set once, when mpirun is first told to end; a SIGKILL may
  *    follow.
@@ -43,26 +44,26 @@ struct js_watch {
 
     /* What was observed. */
     int wait_status;     /* of the mpirun that has ended */
-    bool is_stopped;     /* something has told it to stop */
+    bool is_stopped;     /* something has asked for the end */
     bool is_warned;      /* ... by SIGUSR1 */
     bool is_ended;       /* ... by another signal */
     bool is_master_lost; /* nothing was heard from the master on its host */
     bool is_start_late;  /* no master had reported within the time for a
                             start */
-    size_t came;         /* ranks of this host that have reported, at most */
+    size_t arrived;      /* ranks of this host that have reported, at most */
     struct js_run_status run;
 
     /* Private. */
     int signals;         /* signalfd; -1: not opened */
     pid_t child;         /* mpirun; 0: it has ended */
     unsigned interrupts; /* ^C so far */
-    bool has_told;       /* has reported that the master has ended */
-    bool has_answered;   /* has confirmed that the run's output was taken */
+    bool has_reported;   /* the user knows that the master has ended */
+    bool has_answered;   /* the master knows that its output was taken */
     int64_t begun_ns;    /* when mpirun was started */
     int64_t orphaned_ns; /* since when ranks have been here without rank 0 */
     int64_t answer_ns;   /* when the run must have ended by itself */
     int64_t gone_ns;     /* when mpirun had ended */
-    bool is_told_again;  /* by a signal */
+    bool is_interrupted; /* a signal came while output waits for its reader */
     bool is_outage_seen; /* standard output accepts no more data */
     int64_t over_ns, termed_ns; /* when each happened; or JS_NEVER_NS */
     int64_t rest_ns;     /* when the next step against remaining processes is
@@ -81,7 +82,7 @@ void js_watch_close(struct js_watch *watch);
 /* Watches until all of it has ended, whatever happens. */
 void js_watch_run(struct js_watch *watch, pid_t child);
 
-/* Checks for signals between two runs. True if the launcher was told to
+/* Checks for signals between two runs. True if the launcher is to
  * stop. */
 bool js_watch_is_to_stop(void *watch);
 

@@ -107,7 +107,7 @@ warn() {
     farm_end
     status_is 3
     equal "$(cat requeued)" 7
-    contains err 'the Slurm job is requeued to go on \(1 of at most 100 times\)'
+    contains err 'the Slurm job is requeued to continue \(1 of at most 100 times\)'
     claim test ! -e second
 }
 
@@ -214,7 +214,7 @@ warn() {
     claim test -e requeued
     stop_again 4
     claim test ! -e requeued
-    contains err 'not requeued again: JOBSCHED_REQUEUES=4'
+    contains err 'not requeued again \(JOBSCHED_REQUEUES=4\)'
     unset SLURM_RESTART_COUNT
     stop_again 0
     claim test ! -e requeued
@@ -234,7 +234,7 @@ warn() {
     farm_end
     status_is 3
     contains err '^denied$'
-    contains err 'Slurm does not requeue it: the same sbatch goes on'
+    contains err 'Slurm did not requeue the job: .*sbatch'
 }
 
 # It may come at any time, and means the same before MPI is up.

@@ -168,7 +168,7 @@ launched_rank() {
     contains out '-np 2 '
     lacks err 'component'
     SLURM_HET_SIZE=3 launch_run --show-mpirun jobs.txt
-    contains err '^jobsched: this Slurm job has 3 components, of which one is used and 2 are not'
+    contains err '^jobsched: this Slurm job has 3 components, but .* only one'
     SLURM_TASKS_PER_NODE=many launch_run --show-mpirun jobs.txt
     status_is 2
     contains err '^jobsched: SLURM_TASKS_PER_NODE=many '
@@ -197,7 +197,7 @@ launched_rank() {
     printf 'localhost slots=1\n-oProxyCommand=x slots=1\n' >hosts
     launch_run --hostfile hosts jobs.txt
     status_is 2
-    contains err '^jobsched: hosts:2: "-oProxyCommand=x" is no name of a host'
+    contains err '^jobsched: hosts:2: "-oProxyCommand=x" is not a valid name of a host'
     echo here >hosts
     launch_run --hostfile hosts jobs.txt
     status_is 2
@@ -309,7 +309,7 @@ launched_rank() {
     wait_until "$PATIENCE" exists began.1
     kill -KILL "$(launched_rank 0)"
     wait_until "$PATIENCE" has_lines began.1 2 ''
-    contains err 'goes on from its journal with 1 slaves? \(restart 1 of 1\)'
+    contains err 'restarting it from its journal with 1 slaves? \(restart 1 of 1\)'
     touch go
     farm_end
     status_is 0
@@ -320,7 +320,7 @@ launched_rank() {
     kill -KILL "$(launched_rank 0)"
     farm_end
     status_is 4
-    contains err '^jobsched: the run broke off.*the same command goes on'
+    contains err '^jobsched: the run broke off.*run the same command again'
 }
 
 # A restart is the same run going on.
@@ -338,7 +338,7 @@ launched_rank() {
     touch go
     farm_end
     status_is 1
-    contains err 'goes on from its journal'
+    contains err 'restarting it from its journal'
     equal "$(xargs <ran)" 'x 1 2 2 x'
 }
 
@@ -368,7 +368,7 @@ RUN
     launch_run -n 1 --fresh --slave-timeout $((2 * JS_PATIENCE)) --grace 0.2 jobs.txt
     status_is 0
     contains strace.out 'KILL'
-    contains err 'goes on from its journal'
+    contains err 'restarting it from its journal'
     equal "$(xargs <ran)" 'a a'
 }
 
@@ -402,7 +402,7 @@ RUN
     farm_end
     status_is 3
     contains err 'its time limit leaves no time for a restart'
-    lacks err 'goes on from its journal'
+    lacks err 'restarting it from its journal'
 }
 
 # scontrol is played.
@@ -431,7 +431,7 @@ RUN
     kill -KILL "$(mpirun_pid)"
     farm_end
     status_is 4
-    lacks err 'goes on from its journal'
+    lacks err 'restarting it from its journal'
     # When its processes are known to be gone the same command goes on.
     wait_until "$PATIENCE" none_marked
     touch go
@@ -513,7 +513,7 @@ launch_with_master_away() { # REDIRECTION ARGUMENT...
 says_throughout() { # STATUS
     status_is "$1"
     contains jobs.txt.journal " end $1 "
-    contains err 'standard output: .*output of jobs that are on record may be missing'
+    contains err 'standard output: .*output of jobs .* may be missing'
     nothing_left
 }
 
@@ -571,9 +571,9 @@ says_throughout() { # STATUS
     launch_on_hosts --hostfile hostlist jobs.txt
     farm_run
     status_is 4
-    contains err 'jobsched: host h2 cannot be reached by '"$MPIRUN\$"
+    contains err "^jobsched: $MPIRUN cannot reach host h2\$"
     lacks err 'host h1'
-    contains err 'nothing has run$'
+    contains err 'no job was started$'
     lacks out ran
 }
 
@@ -678,9 +678,9 @@ lose_master_host() { # SLAVE_TIMEOUT
     status_is 0
     # Open MPI 5 misses its daemon, ends by itself, and leaves its line open.
     [[ $MPI == 'Open MPI 5.'* ]] ||
-        contains err '^jobsched: nothing was heard of the master for [0-9]+ s'
-    contains err 'jobsched: host h2 cannot be reached'
-    contains err 'goes on from its journal with 2 slaves'
+        contains err '^jobsched: the master has been silent for [0-9]+ s'
+    contains err 'cannot reach host h2$'
+    contains err 'restarting it from its journal with 2 slaves'
     equal "$(sort out | xargs)" '1 h3 2 h3 3 h3 4 h3'
 }
 
@@ -692,7 +692,7 @@ lose_master_host() { # SLAVE_TIMEOUT
     kill -INT "$LAUNCHER"
     farm_end
     status_is 4
-    contains err 'jobsched: the run broke off.*the same command goes on'
+    contains err 'jobsched: the run broke off.*run the same command again'
     echo h3 slots=2 >hostlist
     touch go
     launch_on_hosts --hostfile hostlist --force-lock jobs.txt

@@ -169,7 +169,7 @@ map_in() { # FILE
     for i in 1 2 3; do
         contains "batch.$i" "list $i"
     done
-    contains batch.3 'requeued to go on \(1 of'
+    contains batch.3 'requeued to continue \(1 of'
     equal "$(sort started)" $'1\n2\n3'
     equal "$(grep -cE ' ok [123] ' jobs.3.txt.journal)" 3
     equal "$(cat log.[123] | grep -c true)" 1
@@ -282,7 +282,7 @@ own_job() {
     ended_with FAILED 2:0
     contains batch 'job 1 \(line 1\) can never run here.*no node has more than [0-9]+ cores?'
     own_job -n 1 : -n 2 -- './jobsched --fresh jobs.txt'
-    contains batch 'this Slurm job has 2 components, of which one is used and 1 is not'
+    contains batch 'this Slurm job has 2 components, but .* only one'
     contains batch '1 job: 1 done'
 }
 
@@ -301,7 +301,7 @@ own_job() {
     ended_with FAILED 1:0
     equal "$(job_field Restarts)" 1
     equal "$(sort started)" $'1\n2\n3\n4\n5\n6'
-    contains batch 'requeued to go on \(1 of at most 100 times\)'
+    contains batch 'requeued to continue \(1 of at most 100 times\)'
     contains batch '3 done, 1 failed, 0 skipped, 2 left'
     contains batch '3 done, 1 failed, 2 left: 2 to run'
 }
@@ -315,7 +315,7 @@ own_job() {
     touch go
     job_end
     ended_with FAILED 3:0
-    contains batch 'the same sbatch goes on'
+    contains batch 'submit it again with sbatch to continue'
     lacks batch '^third$'
     rm go
     echo "$HOLD" >>jobs.txt
@@ -388,6 +388,6 @@ begun_elsewhere() {
     submit --time=1 -n1 slurm/jobsched.sbatch jobs.txt --grace 5m
     job_end
     ended_with FAILED 2:0
-    contains batch "^jobsched: Slurm's time limit for this job is too near: a time limit of [0-9]+ s leaves no time"
+    contains batch "^jobsched: the time limit of this Slurm job is too close: a time limit of [0-9]+ s leaves no time"
     claim test ! -e ran
 }

@@ -143,7 +143,7 @@ has_environment() { # FILE
     ) 2>err || status=$?
     status_is 2
     equal "$(grep -c '' err)" 1
-    contains err '^jobsched: the current folder /.*/gone cannot be found'
+    contains err '^jobsched: cannot find the current folder /.*/gone '
 }
 
 @test "surroundings: PWD is where the job is" {

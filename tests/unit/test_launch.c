@@ -154,11 +154,11 @@ static void expect_bad(const char *text, const char *part)
 
 static void test_hostfile_mistakes(void)
 {
-    expect_bad("n1 slots=2\nn2 slots=0\n", ":2: of host \"n2\"");
-    expect_bad("n1:\n", ":1: of host \"n1\"");
-    expect_bad("n1 slots=-1\n", "write \"n1 slots=4\"");
+    expect_bad("n1 slots=2\nn2 slots=0\n", ":2: the slots of host \"n2\"");
+    expect_bad("n1:\n", ":1: the slots of host \"n1\"");
+    expect_bad("n1 slots=-1\n", "as in \"n1 slots=4\"");
     expect_bad("n1 slots=99999999999\n", ":1:");
-    expect_bad("# nobody\n\n", "names no host: it has one a line");
+    expect_bad("# nobody\n\n", "names no host: write one per line");
 }
 
 /* mpirun hands names on to ssh, and to a shell on the other side. */
@@ -175,7 +175,7 @@ static void test_hostfile_of_names_that_are_none(void)
         char text[64];
         snprintf(text, sizeof(text), "n1 slots=2\n%s slots=2\n", bad[i]);
         expect_bad(text, ":2: \"");
-        expect_bad(text, "is no name of a host");
+        expect_bad(text, "is not a valid name of a host");
     }
     struct file file;
     read_text(&file, "me@n1 slots=1\nn-1_x.example.org\n10.0.0.1\n");
@@ -259,12 +259,12 @@ static void test_slurm_tasks(void)
     setenv("SLURM_STEP_ID", "0", 1);
     unsetenv("SLURM_JOB_CPUS_PER_NODE");
     CU_ASSERT_EQUAL(js_slurm_tasks(&tasks, &err), -1);
-    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "say with -n"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "with -n"));
     unsetenv("SLURM_STEP_ID");
     setenv("SLURM_TASKS_PER_NODE", "many", 1);
     CU_ASSERT_EQUAL(js_slurm_tasks(&tasks, &err), -1);
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "SLURM_TASKS_PER_NODE=many"));
-    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "say with -n"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "with -n"));
     unsetenv("SLURM_TASKS_PER_NODE");
     unsetenv("SLURM_JOB_ID");
 }

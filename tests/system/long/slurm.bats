@@ -18,7 +18,7 @@ setup_file() {
     job_end "$((600 * JS_PATIENCE))"
     ended_with COMPLETED 0:0
     claim test "$(job_field Restarts)" -ge 1
-    contains batch 'requeued to go on \(1 of'
+    contains batch 'requeued to continue \(1 of'
     equal "$(sort -n ended | uniq | grep -c '')" 70
     equal "$(grep -cE ' ok [0-9]+ ' jobs.txt.journal)" 70
     equal "$(grep -c '' ended)" 70
