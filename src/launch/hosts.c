@@ -182,33 +182,23 @@ static const int64_t leave_ns = 5 * JS_NS_PER_S;
 
 static const struct timespec pause_between = {.tv_nsec = 50 * JS_NS_PER_MS};
 
-static pid_t hosts_probe_begin(const struct js_mpirun *mpirun, const char *host)
-{
-    struct js_argv argv = JS_ARGV_INIT;
-    pid_t pid = js_mpirun_make_probe(mpirun, host, &argv);
-    if (pid == 0)
-        pid = js_subprocess_start(&argv,
-                                  JS_SUBPROCESS_DEAF | JS_SUBPROCESS_MUTE, -1);
-    js_argv_release(&argv);
-    return pid;
-}
-
-/* Collects probes that have ended; their pid becomes 0. Returns true while some
- * have not. */
-static bool hosts_probe_collect(pid_t *pids, size_t count, bool *are_well)
+/* Collects probes that have ended; their pid becomes 0. The others get this
+ * signal (0: none). Returns true while there are others. */
+static bool hosts_collect_probes(pid_t *pids, size_t count, int number,
+                                 bool *are_well)
 {
     bool is_any_left = false;
     for (size_t i = 0; i < count; i++) {
         int status = 0;
-        if (pids[i] <= 0)
-            continue;
-        pid_t pid = waitpid(pids[i], &status, WNOHANG);
-        if (pid == 0) {
-            is_any_left = true;
+        pid_t pid = pids[i] > 0 ? waitpid(pids[i], &status, WNOHANG) : -1;
+        if (pid > 0)
+            are_well[i] = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+        if (pid != 0) {
+            pids[i] = 0;
             continue;
         }
-        are_well[i] = pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
-        pids[i] = 0;
+        kill(pids[i], number);
+        is_any_left = true;
     }
     return is_any_left;
 }
@@ -224,20 +214,22 @@ void js_hosts_probe(const struct js_hosts *hosts,
         return;
     for (size_t i = 0; i < count; i++) {
         are_well[i] = false;
-        pids[i] = hosts_probe_begin(mpirun, hosts->items[i].name);
+        struct js_argv argv = JS_ARGV_INIT;
+        if (js_mpirun_make_probe(mpirun, hosts->items[i].name, &argv) == 0)
+            pids[i] = js_subprocess_start(
+                &argv, JS_SUBPROCESS_DEAF | JS_SUBPROCESS_MUTE, -1, -1, -1);
+        js_argv_release(&argv);
     }
     /* The probes of all hosts run at once, so one that hangs costs no more than
      * the time limit, however many hosts there are. */
-    while (hosts_probe_collect(pids, count, are_well)) {
+    int number = 0;
+    while (hosts_collect_probes(pids, count, number, are_well)) {
         nanosleep(&pause_between, NULL);
         int64_t now_ns = js_clock_ns();
         if (is_to_stop(arg) && until_ns > now_ns)
             until_ns = now_ns;
-        int number = now_ns > until_ns + leave_ns ? SIGKILL : SIGTERM;
-        for (size_t i = 0; now_ns > until_ns && i < count; i++) {
-            if (pids[i] > 0)
-                kill(pids[i], number);
-        }
+        if (now_ns > until_ns)
+            number = now_ns > until_ns + leave_ns ? SIGKILL : SIGTERM;
     }
     free(pids);
 }

@@ -219,15 +219,21 @@ static int launch_make_folder(struct launch *launch, struct js_err *err)
     return 0;
 }
 
-/* In a world of one process, the launcher of that world has set its variables,
- * and may have bound this process to a core. */
-static void launch_forget_launcher(void)
+/* Must be done before anything is added to the environment, which the ranks get
+ * from here. */
+static int launch_open_lifeline(struct launch *launch, struct js_err *err)
 {
+    const char *folder = launch->folder.path;
     struct js_argv names = JS_ARGV_INIT;
     struct js_cpuset cpus;
-    if (js_launchenv_bound() && js_cpuset_of_process(getppid(), &cpus) == 0)
+    char path[PATH_MAX];
+    /* In a world of one process, the launcher of that world has set its
+     * variables, and may have bound this process to a core. */
+    bool is_in_world = js_launchenv_rank() >= 0;
+    if (is_in_world && js_launchenv_bound() &&
+        js_cpuset_of_process(getppid(), &cpus) == 0)
         sched_setaffinity(0, sizeof(cpus.word), (const cpu_set_t *)cpus.word);
-    for (char **variable = environ; *variable; variable++) {
+    for (char **variable = environ; is_in_world && *variable; variable++) {
         if (js_launchenv_owns(*variable))
             js_argv_addf(&names, "%.*s", (int)strcspn(*variable, "="),
                          *variable);
@@ -235,14 +241,6 @@ static void launch_forget_launcher(void)
     for (size_t i = 0; i < names.count; i++)
         unsetenv(names.items[i]);
     js_argv_release(&names);
-}
-
-/* Must be done before anything is added to the environment. */
-static int launch_open_lifeline(struct launch *launch, struct js_err *err)
-{
-    const char *folder = launch->folder.path;
-    if (js_launchenv_rank() >= 0)
-        launch_forget_launcher();
     struct js_lifeline_gift gift = {
         .lock = launch->folder.lock,
         .environ = environ,
@@ -254,13 +252,13 @@ static int launch_open_lifeline(struct launch *launch, struct js_err *err)
         gift.stdio[1] = STDOUT_FILENO;
         gift.stdio[2] = STDERR_FILENO;
     }
-    char path[PATH_MAX];
     if (launch->is_relayed &&
         (js_run_status_beside(launch->status_path, JS_RUN_ENVIRON, path,
                               sizeof(path)) < 0 ||
          js_userenv_write(path, environ) < 0))
         return js_err_errno(err, "%s", folder);
     launch->lifeline = js_lifeline_listen(folder, &gift);
+    launch->watch.lifeline = launch->lifeline;
     return launch->lifeline ? 0 : js_err_errno(err, "%s", folder);
 }
 
@@ -345,58 +343,56 @@ static bool launch_has_journal(const struct launch *launch)
            (config->journal || (config->job_file && !launch_is_stream(launch)));
 }
 
-/* A process was lost before the master had begun, so no job has run and nothing
- * was read of a stream. The run is started again only once, because it may fail
- * in the same way the next time. */
-static bool launch_is_worth_retry(const struct launch *launch)
+/*
+ * Two kinds of runs are started again. One that broke off in the middle, or
+ * with slaves lost, continues from its journal; but not in the middle of a
+ * stream, or if nobody ends its jobs, which may then still run. And if a
+ * process was lost before the master had begun, no job has run and nothing was
+ * read of a stream. That is tried only once more, because it may fail in the
+ * same way.
+ */
+static bool launch_is_worth_restart(const struct launch *launch)
 {
     const struct js_watch *watch = &launch->watch;
+    const struct js_run_status *run = &watch->run;
     int status = watch->wait_status;
     /* A signal ended mpirun, or a process that it started and reported. */
     bool was_killed = WIFSIGNALED(status) ||
                       (WIFEXITED(status) && WEXITSTATUS(status) > 128 &&
                        WEXITSTATUS(status) <= 128 + SIGRTMAX);
-    return watch->run.phase == JS_RUN_UNKNOWN &&
-           launch->command.restarts == 0 && launch->config->restarts > 0 &&
-           !watch->is_stopped && !watch->is_start_late &&
-           (js_lifeline_is_cut(launch->lifeline) ||
-            watch->termed_ns != JS_NEVER_NS || was_killed);
-}
-
-/* A run that broke off in the middle, or with slaves lost, continues from its
- * journal. It does not continue in the middle of a stream, or if nobody ends
- * its jobs: they may still run. */
-static bool launch_is_worth_restart(const struct launch *launch)
-{
-    const struct jobsched_config *config = launch->config->run;
-    const struct js_run_status *run = &launch->watch.run;
+    if (watch->is_stopped ||
+        launch->command.restarts >= launch->config->restarts)
+        return false;
+    if (run->phase == JS_RUN_UNKNOWN)
+        return launch->command.restarts == 0 && !watch->is_start_late &&
+               (js_lifeline_is_cut(launch->lifeline) ||
+                watch->termed_ns != JS_NEVER_NS || was_killed);
     bool is_broken = run->phase == JS_RUN_BEGUN ||
-                     (run->phase == JS_RUN_ENDED &&
-                      run->status == JOBSCHED_BROKEN && run->lost > 0);
+                     (run->status == JOBSCHED_BROKEN && run->lost > 0);
     return is_broken && launch_has_journal(launch) &&
-           !launch_is_stream(launch) && !launch->watch.is_stopped &&
-           config->slave_timeout_ns > 0 &&
-           launch->command.restarts < launch->config->restarts;
+           !launch_is_stream(launch) &&
+           launch->config->run->slave_timeout_ns > 0;
 }
 
 /* Uses the remaining hosts, and as many slaves as they can run. */
 static int launch_take_hosts_left(struct launch *launch, struct js_err *err)
 {
-    if (launch->hosts.count == 0 && js_slurm_is_here() &&
-        js_slurm_hosts(&launch->hosts, err) < 0)
+    struct js_hosts *hosts = &launch->hosts;
+    if (hosts->count == 0 && js_slurm_is_here() &&
+        js_slurm_hosts(hosts, err) < 0)
         return -1;
-    if (launch->hosts.count == 0)
+    if (hosts->count == 0)
         return 0;
     if (launch_drop_silent_hosts(launch, err) < 0)
         return -1;
     if (launch->watch.is_stopped)
         return js_err_set(err, "stopped before a restart");
-    if (launch->hosts.count == 0)
+    if (hosts->count == 0)
         return js_err_set(err, "no reachable host is left; run the same "
                                "command again when there are some");
-    if (js_hosts_write(launch->hostfile_path, &launch->hosts) < 0)
+    if (js_hosts_write(launch->hostfile_path, hosts) < 0)
         return js_err_errno(err, "%s", launch->hostfile_path);
-    uint64_t slots = js_hosts_slots(&launch->hosts);
+    uint64_t slots = js_hosts_slots(hosts);
     if (slots > 0 && slots + 1 < launch->mpirun.ranks)
         launch->mpirun.ranks = slots + 1;
     launch->mpirun.hostfile = launch->hostfile_path;
@@ -526,27 +522,6 @@ static int launch_judge(struct launch *launch)
     return launch_judge_no_start(launch);
 }
 
-/* A rank 0 on this host has our own files, so mpirun has nothing to pass on to
- * it. */
-static pid_t launch_start_mpirun(struct launch *launch,
-                                 const struct js_argv *argv, struct js_err *err)
-{
-    js_relay_free(launch->relay);
-    launch->relay = NULL;
-    if (!launch->is_relayed)
-        return js_subprocess_start(argv, JS_SUBPROCESS_DEAF,
-                                   launch->folder.lock);
-    launch->relay = js_relay_new(launch->list, err);
-    if (!launch->relay)
-        return -1;
-    js_run_status_forget_taken(launch->status_path);
-    pid_t child = js_subprocess_start_between(
-        argv, js_relay_input(launch->relay), js_relay_output(launch->relay),
-        launch->folder.lock);
-    js_relay_begin(launch->relay);
-    return child;
-}
-
 /* If a run has come to the end of its list, but its report was lost on the way
  * (a full disk, a folder that was removed), the journal has the end on record.
  * Other information in the journal may be wrong: a master that loses its mpirun
@@ -574,14 +549,29 @@ static void launch_ask_journal(struct launch *launch)
 static int launch_run_once(struct launch *launch, struct js_err *err)
 {
     struct js_argv argv = JS_ARGV_INIT;
+    int in = -1, out = -1, flags = JS_SUBPROCESS_DEAF;
+    js_relay_free(launch->relay);
+    launch->relay = NULL;
     if (launch_keep_folder(launch, err) < 0)
         return -1;
+    /* A rank 0 on this host has our own files, so mpirun has nothing to pass on
+     * to it. */
+    if (launch->is_relayed) {
+        launch->relay = js_relay_new(launch->list, err);
+        if (!launch->relay)
+            return -1;
+        js_run_status_forget_taken(launch->status_path);
+        flags = 0;
+        js_relay_ends(launch->relay, &in, &out);
+    }
     pid_t child = js_mpirun_make(&launch->mpirun, &argv);
     if (child == 0)
-        child = launch_start_mpirun(launch, &argv, err);
+        child = js_subprocess_start(&argv, flags, in, out, launch->folder.lock);
     js_argv_release(&argv);
     if (child < 0)
         return js_err_errno(err, "%s", launch->mpirun.program);
+    if (launch->relay)
+        js_relay_begin(launch->relay);
     launch->watch.relay = launch->relay;
     js_watch_run(&launch->watch, child);
     return 0;
@@ -596,7 +586,7 @@ static int launch_run(struct launch *launch)
         if (launch_run_once(launch, &err) < 0)
             return launch_fail(&err, JOBSCHED_BROKEN);
         launch_ask_journal(launch);
-        if (!launch_is_worth_restart(launch) && !launch_is_worth_retry(launch))
+        if (!launch_is_worth_restart(launch))
             return launch_judge(launch);
         if (launch_prepare_restart(launch, &err) < 0)
             return launch_fail(&err, launch->watch.is_stopped ||
@@ -620,17 +610,6 @@ static int launch_show_command(const struct launch *launch)
     js_buf_release(&line);
     js_argv_release(&argv);
     return rc == 0 ? JOBSCHED_SUCCEEDED : JOBSCHED_BROKEN;
-}
-
-static int launch_open_watch(struct launch *launch, struct js_err *err)
-{
-    launch->watch.config = launch->config->run;
-    launch->watch.mpirun = &launch->mpirun;
-    launch->watch.lifeline = launch->lifeline;
-    launch->watch.folder = launch->folder.path;
-    launch->watch.status_path = launch->status_path;
-    launch->watch.is_batch = js_slurm_is_here();
-    return js_watch_open(&launch->watch, err);
 }
 
 /*
@@ -691,7 +670,12 @@ int js_launch(const struct js_launch_config *config)
                             .list = -1,
                             .joblog = -1,
                             .folder = JS_FOLDER_INIT,
-                            .watch = {.signals = -1}};
+                            .watch = {.config = config->run,
+                                      .mpirun = &launch.mpirun,
+                                      .folder = launch.folder.path,
+                                      .status_path = launch.status_path,
+                                      .is_batch = js_slurm_is_here(),
+                                      .signals = -1}};
     int status;
     if (js_file_reserve_stdio() < 0) {
         js_err_errno(&err, "/dev/null");
@@ -707,7 +691,7 @@ int js_launch(const struct js_launch_config *config)
         status = launch_show_command(&launch);
     } else if (launch_make_folder(&launch, &err) < 0 ||
                launch_open_lifeline(&launch, &err) < 0 ||
-               launch_open_watch(&launch, &err) < 0) {
+               js_watch_open(&launch.watch, &err) < 0) {
         status = launch_fail(&err, JOBSCHED_BROKEN);
     } else {
         launch_set_environment(&launch);

@@ -186,7 +186,7 @@ bool js_mpirun_is_other(const struct js_mpirun *mpirun, const char *built_with,
     js_argv_add(&argv, "--version");
     bool is_known =
         js_argv_check(&argv) == 0 &&
-        js_subprocess_output(&argv, &version_text) == 0 &&
+        js_subprocess_run(&argv, JS_SUBPROCESS_MUTE, &version_text) == 0 &&
         js_mpirun_name(js_buf_string(&version_text), name, sizeof(name));
     bool is_other = is_known && js_mpi_of(name) != mpirun->mpi;
     js_argv_release(&argv);

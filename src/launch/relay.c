@@ -27,7 +27,7 @@ struct js_relay {
     int error;
 };
 
-static void set_nonblocking(int fd)
+static void relay_set_nonblocking(int fd)
 {
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
 }
@@ -50,8 +50,8 @@ struct js_relay *js_relay_new(int list, struct js_err *err)
         return NULL;
     }
     /* Our ends only: each end of a pipe has its own open file description. */
-    set_nonblocking(relay->to[1]);
-    set_nonblocking(relay->from[0]);
+    relay_set_nonblocking(relay->to[1]);
+    relay_set_nonblocking(relay->from[0]);
     return relay;
 }
 
@@ -71,14 +71,10 @@ void js_relay_free(struct js_relay *relay)
     errno = saved;
 }
 
-int js_relay_input(const struct js_relay *relay)
+void js_relay_ends(const struct js_relay *relay, int *ret_in, int *ret_out)
 {
-    return relay->to[0];
-}
-
-int js_relay_output(const struct js_relay *relay)
-{
-    return relay->from[1];
+    *ret_in = relay->to[0];
+    *ret_out = relay->from[1];
 }
 
 /* mpirun has these ends as well. Ours would keep the pipes open when it has
@@ -94,7 +90,7 @@ void js_relay_begin(struct js_relay *relay)
 /* ---------------------------------------------------------------- the list */
 
 /* Without the end mark rank 0 does not consider the list complete. */
-static void give_up_list(struct js_relay *relay)
+static void relay_give_up_list(struct js_relay *relay)
 {
     relay->list = -1;
     js_fd_close(&relay->to[1]);
@@ -117,12 +113,12 @@ static void relay_read_list(struct js_relay *relay)
              : n > 0 ? js_input_pass(&relay->sending, piece, (size_t)n)
                      : js_input_mark_end(&relay->sending);
     if (rc < 0)
-        give_up_list(relay);
+        relay_give_up_list(relay);
     else if (n == 0)
         relay->list = -1;
 }
 
-static void send_list(struct js_relay *relay)
+static void relay_send_list(struct js_relay *relay)
 {
     while (relay->to[1] >= 0 && relay->sending.len > 0) {
         ssize_t n =
@@ -131,7 +127,7 @@ static void send_list(struct js_relay *relay)
             return;
         if (n < 0) { /* mpirun has ended; another place handles that */
             relay->sending.len = 0;
-            give_up_list(relay);
+            relay_give_up_list(relay);
             return;
         }
         js_buf_consume(&relay->sending, (size_t)n);
@@ -161,7 +157,7 @@ static bool relay_take_output(struct js_relay *relay)
 void js_relay_serve(struct js_relay *relay)
 {
     relay_read_list(relay);
-    send_list(relay);
+    relay_send_list(relay);
     js_outq_flush(relay->out);
     while (relay_take_output(relay))
         continue;

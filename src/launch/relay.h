@@ -28,10 +28,9 @@ struct js_relay;
 struct js_relay *js_relay_new(int list, struct js_err *err);
 void js_relay_free(struct js_relay *relay); /* NULL allowed; keeps errno */
 
-/* Returns the descriptors for mpirun's standard input and output.
- * js_relay_begin() must be called when mpirun has been started with them. */
-int js_relay_input(const struct js_relay *relay);
-int js_relay_output(const struct js_relay *relay);
+/* The descriptors for mpirun's standard input and output. js_relay_begin() must
+ * be called when mpirun has been started with them. */
+void js_relay_ends(const struct js_relay *relay, int *ret_in, int *ret_out);
 void js_relay_begin(struct js_relay *relay);
 
 /* Fills in JS_RELAY_FDS descriptors; some may be -1. */

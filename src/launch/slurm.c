@@ -145,7 +145,7 @@ static char *slurm_ask(const char *option, const char *what,
     js_argv_add(&argv, name ? name : "");
     int rc = js_argv_check(&argv);
     if (rc == 0)
-        rc = js_subprocess_output(&argv, ret);
+        rc = js_subprocess_run(&argv, JS_SUBPROCESS_MUTE, ret);
     js_argv_release(&argv);
     return rc == 0 && js_buf_string(ret) ? ret->data : NULL;
 }
@@ -219,24 +219,6 @@ static const char *slurm_find_value(const char *line, const char *name)
     return at ? at + strlen(name) : NULL;
 }
 
-/* Finds the record of this job. An array or a heterogeneous job may have
- * several records, one in each line. */
-static char *slurm_find_record(char *text)
-{
-    static const char name[] = "JobId=";
-    const char *id = getenv("SLURM_JOB_ID");
-    char *rest = NULL;
-    for (char *line = strtok_r(text, "\n", &rest); line;
-         line = strtok_r(NULL, "\n", &rest)) {
-        size_t len = strcspn(line, " ");
-        if (id && strncmp(line, name, strlen(name)) == 0 &&
-            len == strlen(name) + strlen(id) &&
-            strncmp(line + strlen(name), id, strlen(id)) == 0)
-            return line;
-    }
-    return NULL;
-}
-
 /*
  * Computed from durations, which a change to or from summer time does not
  * affect as it does EndTime. RunTime follows the wall clock; if that was set
@@ -245,7 +227,15 @@ static char *slurm_find_record(char *text)
  */
 int64_t js_slurm_left_by_ns(char *text, int64_t age_ns)
 {
-    const char *line = slurm_find_record(text);
+    static const char name[] = "JobId=";
+    const char *id = getenv("SLURM_JOB_ID");
+    char *rest = NULL, *line = strtok_r(text, "\n", &rest);
+    /* An array or a heterogeneous job may have several records, one in each
+     * line. */
+    while (line && (!id || strncmp(line, name, strlen(name)) != 0 ||
+                    strcspn(line, " ") != strlen(name) + strlen(id) ||
+                    strncmp(line + strlen(name), id, strlen(id)) != 0))
+        line = strtok_r(NULL, "\n", &rest);
     if (!line)
         return JS_NEVER_NS;
     const char *limit = slurm_find_value(line, " TimeLimit=");
@@ -318,26 +308,12 @@ int js_requeue_init(struct js_requeue *requeue, bool is_wanted,
     return 0;
 }
 
-/* For a task of an array the array's own number is not enough, because it may
- * mean the whole array. */
-static int requeue_job(void)
-{
-    struct js_argv argv = JS_ARGV_INIT;
-    const char *array = getenv("SLURM_ARRAY_JOB_ID");
-    const char *task = getenv("SLURM_ARRAY_TASK_ID");
-    js_argv_add(&argv, "scontrol");
-    js_argv_add(&argv, "requeue");
-    if (array && task)
-        js_argv_addf(&argv, "%s_%s", array, task);
-    else
-        js_argv_add(&argv, getenv("SLURM_JOB_ID"));
-    int rc = js_argv_check(&argv) < 0 ? -1 : js_subprocess_run(&argv);
-    js_argv_release(&argv);
-    return rc;
-}
-
 void js_requeue(const struct js_requeue *requeue, const struct js_stop *stop)
 {
+    struct js_argv argv = JS_ARGV_INIT;
+    struct js_buf unread = JS_BUF_INIT;
+    const char *array = getenv("SLURM_ARRAY_JOB_ID");
+    const char *task = getenv("SLURM_ARRAY_TASK_ID");
     if (!requeue->is_asked || stop->is_ended ||
         !(stop->is_warned || stop->is_out_of_time))
         return;
@@ -361,8 +337,18 @@ void js_requeue(const struct js_requeue *requeue, const struct js_stop *stop)
             "jobsched: the Slurm job is requeued to continue (%" PRIu64
             " of at most %" PRIu64 " times)\n",
             requeue->done + 1, requeue->most);
-    if (requeue_job() < 0)
+    js_argv_add(&argv, "scontrol");
+    js_argv_add(&argv, "requeue");
+    /* For a task of an array the array's own number is not enough, because it
+     * may mean the whole array. */
+    if (array && task)
+        js_argv_addf(&argv, "%s_%s", array, task);
+    else
+        js_argv_add(&argv, getenv("SLURM_JOB_ID"));
+    if (js_argv_check(&argv) < 0 || js_subprocess_run(&argv, 0, &unread) < 0)
         fputs("jobsched: Slurm did not requeue the job: submit it again with "
               "sbatch to continue\n",
               stderr);
+    js_argv_release(&argv);
+    js_buf_release(&unread);
 }

@@ -44,19 +44,12 @@ enum {
 static const uint64_t file_bytes = UINT64_C(5) << 20;
 static const uint64_t file_bytes_5 = UINT64_C(17) << 20;
 
-static uint64_t limits_ranks(uint64_t granted, uint64_t fixed, uint64_t of_rank)
+uint64_t js_limits_ranks(enum js_limits_kind kind, uint64_t granted)
 {
+    bool is_files = kind == JS_LIMITS_FILES;
+    uint64_t fixed = is_files ? FILES : PROCESSES;
+    uint64_t of_rank = is_files ? FILES_OF_RANK : PROCESSES_OF_RANK;
     return granted <= fixed ? 0 : (granted - fixed) / of_rank;
-}
-
-uint64_t js_limits_ranks_by_files(uint64_t files)
-{
-    return limits_ranks(files, FILES, FILES_OF_RANK);
-}
-
-uint64_t js_limits_ranks_by_processes(uint64_t processes)
-{
-    return limits_ranks(processes, PROCESSES, PROCESSES_OF_RANK);
 }
 
 static int limits_refuse(const char *what, const char *option, uint64_t limit,
@@ -84,7 +77,8 @@ static int limits_raise_files(uint64_t ranks, struct js_err *err)
         return 0;
     if (limit.rlim_max < needed)
         return limits_refuse("open files", "ulimit -n", limit.rlim_max, ranks,
-                             js_limits_ranks_by_files(limit.rlim_max), err);
+                             js_limits_ranks(JS_LIMITS_FILES, limit.rlim_max),
+                             err);
     snprintf(text, sizeof(text), "%" PRIu64, (uint64_t)limit.rlim_cur);
     limit.rlim_cur = needed;
     if (setrlimit(RLIMIT_NOFILE, &limit) < 0 ||
@@ -124,7 +118,7 @@ static int limits_check_processes(uint64_t ranks, struct js_err *err)
     if (dir)
         closedir(dir);
     uint64_t granted = limit.rlim_cur > own ? limit.rlim_cur - own : 0;
-    uint64_t possible = js_limits_ranks_by_processes(granted);
+    uint64_t possible = js_limits_ranks(JS_LIMITS_PROCESSES, granted);
     if (possible >= ranks)
         return 0;
     return limits_refuse("processes", "ulimit -u", limit.rlim_cur, ranks,
@@ -158,29 +152,12 @@ enum {
 /* The time in which a program must answer that is only asked for something. */
 static const int64_t answer_ns = 30 * JS_NS_PER_S;
 
-/* `in` and `out` become its standard input and output, unless they are -1. */
-static void subprocess_redirect(int flags, int in, int out)
-{
-    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    if (null < 0)
-        _exit(NOT_STARTED);
-    if (flags & JS_SUBPROCESS_DEAF)
-        dup2(null, STDIN_FILENO);
-    if (flags & JS_SUBPROCESS_MUTE) {
-        dup2(null, STDOUT_FILENO);
-        dup2(null, STDERR_FILENO);
-    }
-    if (in >= 0)
-        dup2(in, STDIN_FILENO);
-    if (out >= 0)
-        dup2(out, STDOUT_FILENO);
-}
-
 __attribute__((noreturn)) static void
 subprocess_become(const struct js_argv *argv, int flags, int in, int out,
                   int kept, pid_t parent)
 {
     sigset_t none;
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     setpgid(0, 0);
     if (kept >= 0)
         fcntl(kept, F_SETFD, 0);
@@ -189,7 +166,14 @@ subprocess_become(const struct js_argv *argv, int flags, int in, int out,
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != parent) /* our parent ended before that */
         _exit(NOT_STARTED);
-    subprocess_redirect(flags, in, out);
+    if (null < 0)
+        _exit(NOT_STARTED);
+    if (in >= 0 || (flags & JS_SUBPROCESS_DEAF))
+        dup2(in >= 0 ? in : null, STDIN_FILENO);
+    if (out >= 0 || (flags & JS_SUBPROCESS_MUTE))
+        dup2(out >= 0 ? out : null, STDOUT_FILENO);
+    if (flags & JS_SUBPROCESS_MUTE)
+        dup2(null, STDERR_FILENO);
     /* From a background process group the program may then write to a terminal,
      * although it cannot read from one. */
     signal(SIGTTOU, SIG_IGN);
@@ -204,25 +188,14 @@ subprocess_become(const struct js_argv *argv, int flags, int in, int out,
     _exit(NOT_STARTED);
 }
 
-static pid_t subprocess_start(const struct js_argv *argv, int flags, int in,
-                              int out, int kept)
+pid_t js_subprocess_start(const struct js_argv *argv, int flags, int in,
+                          int out, int kept)
 {
     pid_t parent = getpid();
     pid_t pid = fork();
     if (pid == 0)
         subprocess_become(argv, flags, in, out, kept, parent);
     return pid;
-}
-
-pid_t js_subprocess_start(const struct js_argv *argv, int flags, int kept)
-{
-    return subprocess_start(argv, flags, -1, -1, kept);
-}
-
-pid_t js_subprocess_start_between(const struct js_argv *argv, int in, int out,
-                                  int kept)
-{
-    return subprocess_start(argv, 0, in, out, kept);
 }
 
 /* Reads until the end, or until that time. Returns 0, or -1. */
@@ -244,13 +217,13 @@ static int subprocess_read_all(int fd, int64_t until_ns, struct js_buf *ret)
     }
 }
 
-static int subprocess_run(const struct js_argv *argv, int flags,
-                          struct js_buf *ret)
+int js_subprocess_run(const struct js_argv *argv, int flags, struct js_buf *ret)
 {
     int ends[2], status = 0;
     if (pipe2(ends, O_CLOEXEC) < 0)
         return -1;
-    pid_t pid = subprocess_start(argv, flags, -1, ends[1], -1);
+    pid_t pid =
+        js_subprocess_start(argv, flags | JS_SUBPROCESS_DEAF, -1, ends[1], -1);
     js_fd_close(&ends[1]);
     int rc = pid < 0
                  ? -1
@@ -263,19 +236,6 @@ static int subprocess_run(const struct js_argv *argv, int flags,
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         continue;
     return rc == 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -1;
-}
-
-int js_subprocess_output(const struct js_argv *argv, struct js_buf *ret)
-{
-    return subprocess_run(argv, JS_SUBPROCESS_DEAF | JS_SUBPROCESS_MUTE, ret);
-}
-
-int js_subprocess_run(const struct js_argv *argv)
-{
-    struct js_buf unread = JS_BUF_INIT;
-    int rc = subprocess_run(argv, JS_SUBPROCESS_DEAF, &unread);
-    js_buf_release(&unread);
-    return rc;
 }
 
 /* ---------------------------------------------------------------- what is left
@@ -291,11 +251,6 @@ struct search {
     void *arg;
     size_t count;
 };
-
-int js_descendants_adopt(void)
-{
-    return js_reap_adopt();
-}
 
 static void descendants_visit(pid_t pid, void *arg)
 {
@@ -321,7 +276,8 @@ static void descendants_visit(pid_t pid, void *arg)
          own.st_dev != other.st_dev || own.st_ino != other.st_ino))
         return;
     search->count++;
-    search->visit(pid, search->arg);
+    if (search->visit)
+        search->visit(pid, search->arg);
 }
 
 size_t js_descendants_each(const char *folder,
@@ -332,29 +288,25 @@ size_t js_descendants_each(const char *folder,
     return search.count;
 }
 
-static bool descendants_is_rank_0(pid_t pid, const char *folder)
-{
-    char value[PATH_MAX];
-    const char *const *name = js_launchenv_rank_names;
-    if (!js_process_variable(pid, JS_LIFELINE_NAME, value, sizeof(value),
-                             NULL) ||
-        strcmp(value, folder) != 0)
-        return false;
-    while (*name &&
-           !js_process_variable(pid, *name, value, sizeof(value), NULL))
-        name++;
-    return *name && strcmp(value, "0") == 0;
-}
-
 /* A dead process that waits for its parent has no environment any more. */
 bool js_descendants_has_rank_0(const char *folder)
 {
+    char value[PATH_MAX];
     bool is_found = false;
     DIR *proc = opendir("/proc");
     if (!proc)
         return true;
-    for (uint64_t pid; !is_found && (pid = js_process_next(proc));)
-        is_found = descendants_is_rank_0((pid_t)pid, folder);
+    for (uint64_t pid; !is_found && (pid = js_process_next(proc));) {
+        const char *const *name = js_launchenv_rank_names;
+        if (!js_process_variable((pid_t)pid, JS_LIFELINE_NAME, value,
+                                 sizeof(value), NULL) ||
+            strcmp(value, folder) != 0)
+            continue;
+        while (*name && !js_process_variable((pid_t)pid, *name, value,
+                                             sizeof(value), NULL))
+            name++;
+        is_found = *name && strcmp(value, "0") == 0;
+    }
     closedir(proc);
     return is_found;
 }

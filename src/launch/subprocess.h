@@ -26,57 +26,53 @@
  */
 int js_limits_raise(enum js_mpi mpi, uint64_t ranks, struct js_err *err);
 
+enum js_limits_kind { JS_LIMITS_FILES, JS_LIMITS_PROCESSES };
+
 /* How many ranks can run with this many open files, or with this many processes
  * and threads; at least 0. */
-uint64_t js_limits_ranks_by_files(uint64_t files);
-uint64_t js_limits_ranks_by_processes(uint64_t processes);
+uint64_t js_limits_ranks(enum js_limits_kind kind, uint64_t granted);
 
 /* ------------------------------------------------------------ starting */
 
 enum {
     JS_SUBPROCESS_DEAF = 1, /* its standard input is empty */
-    JS_SUBPROCESS_MUTE = 2, /* its output and its messages are discarded */
+    JS_SUBPROCESS_MUTE = 2, /* its output, unless it is redirected, and its
+                               messages are discarded */
 };
 
 /*
  * Starts argv->items[0], which is looked up in PATH, in its own process group,
  * so that a terminal's ^C reaches only this process. All signals have their
- * default actions. The child gets a SIGTERM when this process dies. The
+ * default actions. The child gets a SIGTERM when this process dies. `in` and
+ * `out` become its standard input and output (-1: as `flags` say). The
  * descriptor `kept` stays open in it (-1: none). Returns the child's pid, or -1
  * with errno. If the program cannot be started, the child says so and exits
  * with 127.
  */
-pid_t js_subprocess_start(const struct js_argv *argv, int flags, int kept);
-
-/* The same, with these descriptors as the child's standard input and output. */
-pid_t js_subprocess_start_between(const struct js_argv *argv, int in, int out,
-                                  int kept);
+pid_t js_subprocess_start(const struct js_argv *argv, int flags, int in,
+                          int out, int kept);
 
 /*
- * Runs the program to its end, and appends its standard output to *ret; its
- * standard error is discarded. Returns 0 if it ended with status 0 within half
- * a minute (it is then killed), else -1.
+ * Runs the program to its end, with an empty standard input, and appends its
+ * standard output to *ret. Returns 0 if it ended with status 0 within half a
+ * minute (it is then killed), else -1.
  */
-int js_subprocess_output(const struct js_argv *argv, struct js_buf *ret);
-
-/* The same, but standard error is ours, and standard output is discarded. */
-int js_subprocess_run(const struct js_argv *argv);
+int js_subprocess_run(const struct js_argv *argv, int flags,
+                      struct js_buf *ret);
 
 /* ------------------------------------------------------------ what is left */
 
 /*
- * The launcher adopts what an mpirun leaves behind (PR_SET_CHILD_SUBREAPER):
- * ranks, the processes that start their jobs, an ssh that hangs. These
- * processes are recognised by the variable that names the launcher's folder,
- * which no job has. A process that leads a session of its own does not count
- * (ssh leaves one for further connections), unless it runs this program. The
- * descendants of ranks are the ranks' own responsibility.
+ * The launcher adopts what an mpirun leaves behind (js_reap_adopt() in
+ * node/procs.h): ranks, the processes that start their jobs, an ssh that hangs.
+ * These processes are recognised by the variable that names the launcher's
+ * folder, which no job has. A process that leads a session of its own does not
+ * count (ssh leaves one for further connections), unless it runs this program.
+ * The descendants of ranks are the ranks' own responsibility.
  */
 
-/* From now on this process adopts them. Returns 0, or -1 with errno. */
-int js_descendants_adopt(void);
-
-/* Calls `visit` for each of them that exists now; `folder` is the launcher's.
+/* Calls `visit` (unless it is NULL) for each of them that exists now; `folder`
+ * is the launcher's.
  * Returns their number, including children that are about to end and may leave
  * others. */
 size_t js_descendants_each(const char *folder,

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/terminal.h"
 #include "launch/subprocess.h"
+#include "node/procs.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -207,13 +208,21 @@ static void watch_stop_run(struct js_watch *watch, int number)
     }
 }
 
-/* Waits until the master has paused its bar, so that the bar does not overwrite
- * what the shell prints next. */
-static void watch_await_pause(struct js_watch *watch)
+/* ^Z stops this process only, because the others are in process groups of their
+ * own. */
+static void watch_suspend(struct js_watch *watch)
 {
-    int64_t until_ns = js_clock_ns() + pause_most_ns;
+    sigset_t set;
     struct js_lifeline_news news = {.is_paused = false};
-    while (!news.is_paused && js_clock_ns() < until_ns &&
+    int64_t until_ns = js_clock_ns() + pause_most_ns;
+    bool is_here = watch_pass(watch, SIGTSTP);
+    bool has_begun = watch->run.phase == JS_RUN_BEGUN;
+    if (!is_here && has_begun)
+        watch_signal_child(watch, SIGSTOP); /* the master's output comes
+                                               through it */
+    /* Waits until the master has paused its bar, so that the bar does not
+     * overwrite what the shell prints next. */
+    while (is_here && !news.is_paused && js_clock_ns() < until_ns &&
            !js_lifeline_is_cut(watch->lifeline)) {
         nfds_t count = 0;
         struct pollfd *fds = js_lifeline_fds(watch->lifeline, 0, &count);
@@ -222,20 +231,6 @@ static void watch_await_pause(struct js_watch *watch)
         js_lifeline_serve(watch->lifeline);
         js_lifeline_news(watch->lifeline, &news);
     }
-}
-
-/* ^Z stops this process only, because the others are in process groups of their
- * own. */
-static void watch_suspend(struct js_watch *watch)
-{
-    sigset_t set;
-    bool is_here = watch_pass(watch, SIGTSTP);
-    bool has_begun = watch->run.phase == JS_RUN_BEGUN;
-    if (is_here)
-        watch_await_pause(watch);
-    else if (has_begun)
-        watch_signal_child(watch, SIGSTOP); /* the master's output comes
-                                               through it */
     sigemptyset(&set);
     sigaddset(&set, SIGTSTP);
     sigprocmask(SIG_UNBLOCK, &set, NULL);
@@ -317,85 +312,82 @@ static void watch_reap(struct js_watch *watch)
     }
 }
 
-/* If the master's host is lost, mpirun may wait for it for ever. The ranks of
- * this host that still run have been informed. */
-static void watch_look_at_silence(struct js_watch *watch)
+/* The master is gone before the end of the run, and mpirun may wait for it for
+ * ever. */
+static void watch_look_at_master(struct js_watch *watch)
 {
     int64_t silence_ns = watch->looked_ns - watch->heard_ns;
     const struct js_run_status *run = &watch->run;
-    if (run->phase != JS_RUN_BEGUN || run->lease_ns == 0 ||
-        watch->termed_ns != JS_NEVER_NS ||
-        js_lifeline_count(watch->lifeline) > 0 ||
-        silence_ns <= run->lease_ns + status_delay_ns)
+    bool has_begun = run->phase == JS_RUN_BEGUN;
+    if (run->phase == JS_RUN_ENDED || watch->termed_ns != JS_NEVER_NS)
         return;
-    fprintf(stderr,
-            "jobsched: the master has been silent for %" PRId64
-            " s: giving up on it, and ending %s\n",
-            silence_ns / JS_NS_PER_S, watch->mpirun->program);
-    watch->is_master_lost = true;
-    watch_end_child(watch, SIGTERM);
-}
-
-/* The master on this host has ended before the end of the run. The others wait
- * in vain, and mpirun may not even notice. */
-static void watch_look_at_master(struct js_watch *watch)
-{
-    bool has_begun = watch->run.phase == JS_RUN_BEGUN;
-    if (!js_lifeline_is_cut(watch->lifeline) ||
-        watch->run.phase == JS_RUN_ENDED || watch->termed_ns != JS_NEVER_NS)
-        return;
-    /* Its last report may still be on its way through mpirun. */
-    if (!has_begun) {
-        watch_expect_end(watch, report_most_ns);
+    /* It was on this host, and has ended. */
+    if (js_lifeline_is_cut(watch->lifeline)) {
+        /* Its last report may still be on its way through mpirun. */
+        if (!has_begun) {
+            watch_expect_end(watch, report_most_ns);
+            return;
+        }
+        if (!watch->has_reported && watch->child > 0)
+            fprintf(stderr,
+                    "jobsched: the master ended in the middle of the run: "
+                    "ending %s\n",
+                    watch->mpirun->program);
+        watch->has_reported = true;
+        watch_end_child(watch, SIGTERM);
         return;
     }
-    if (!watch->has_reported && watch->child > 0)
+    /* Its host may be lost. The ranks of this host that still run notice that
+     * themselves. */
+    if (has_begun && run->lease_ns > 0 &&
+        js_lifeline_count(watch->lifeline) == 0 &&
+        silence_ns > run->lease_ns + status_delay_ns) {
         fprintf(stderr,
-                "jobsched: the master ended in the middle of the run: ending "
-                "%s\n",
-                watch->mpirun->program);
-    watch->has_reported = true;
-    watch_end_child(watch, SIGTERM);
-}
-
-/* Rank 0 may have died before it could connect. Then MPI_Init of the other
- * ranks waits for it for ever, and an mpirun that must continue without a lost
- * rank lets them (Open MPI 5). */
-static void watch_look_for_master(struct js_watch *watch)
-{
-    bool is_awaited = watch->run.phase == JS_RUN_UNKNOWN && !watch->relay &&
-                      watch->termed_ns == JS_NEVER_NS &&
-                      js_lifeline_count(watch->lifeline) > 0 &&
-                      js_lifeline_pid(watch->lifeline, 0) == 0 &&
-                      !js_lifeline_is_cut(watch->lifeline);
-    if (!is_awaited) {
-        watch->orphaned_ns = JS_NEVER_NS;
-        return;
+                "jobsched: the master has been silent for %" PRId64
+                " s: giving up on it, and ending %s\n",
+                silence_ns / JS_NS_PER_S, watch->mpirun->program);
+        watch->is_master_lost = true;
+        watch_end_child(watch, SIGTERM);
     }
-    if (watch->orphaned_ns == JS_NEVER_NS)
-        watch->orphaned_ns = watch->looked_ns;
-    if (watch->looked_ns - watch->orphaned_ns < late_most_ns)
-        return;
-    watch->orphaned_ns = watch->looked_ns;
-    if (js_descendants_has_rank_0(watch->folder))
-        return;
-    fprintf(stderr,
-            "jobsched: the master ended before it was ready: ending %s\n",
-            watch->mpirun->program);
-    watch_end_child(watch, SIGTERM);
 }
 
+/*
+ * Nothing has begun within the time for a start. Or earlier: rank 0 may have
+ * died before it could connect. Then MPI_Init of the other ranks waits for it
+ * for ever, and an mpirun that must continue without a lost rank lets them
+ * (Open MPI 5).
+ */
 static void watch_look_at_start(struct js_watch *watch)
 {
     size_t count = js_lifeline_count(watch->lifeline);
+    bool is_starting =
+        watch->run.phase == JS_RUN_UNKNOWN && watch->termed_ns == JS_NEVER_NS;
+    bool is_rank_0_missing = is_starting && !watch->relay && count > 0 &&
+                             js_lifeline_pid(watch->lifeline, 0) == 0 &&
+                             !js_lifeline_is_cut(watch->lifeline);
     if (count > watch->arrived)
         watch->arrived = count;
-    if (watch->run.phase != JS_RUN_UNKNOWN || watch->termed_ns != JS_NEVER_NS ||
-        watch->looked_ns - watch->begun_ns - start_spare_ns <
-            watch->config->start_timeout_ns)
-        return;
-    watch->is_start_late = true;
-    watch_end_child(watch, SIGTERM);
+    if (!is_rank_0_missing)
+        watch->orphaned_ns = JS_NEVER_NS;
+    else if (watch->orphaned_ns == JS_NEVER_NS)
+        watch->orphaned_ns = watch->looked_ns;
+    if (is_rank_0_missing &&
+        watch->looked_ns - watch->orphaned_ns >= late_most_ns) {
+        watch->orphaned_ns = watch->looked_ns;
+        if (!js_descendants_has_rank_0(watch->folder)) {
+            fprintf(stderr,
+                    "jobsched: the master ended before it was ready: ending "
+                    "%s\n",
+                    watch->mpirun->program);
+            watch_end_child(watch, SIGTERM);
+            return;
+        }
+    }
+    if (is_starting && watch->looked_ns - watch->begun_ns - start_spare_ns >=
+                           watch->config->start_timeout_ns) {
+        watch->is_start_late = true;
+        watch_end_child(watch, SIGTERM);
+    }
 }
 
 /* An mpirun that remains when everything is over, or in spite of a SIGTERM,
@@ -417,23 +409,6 @@ static void watch_look_at_end(struct js_watch *watch)
         watch_signal_child(watch, SIGKILL);
 }
 
-/* Passes data on. If standard output accepts no more, the master notices that
- * when it writes, and then asks for the reason. */
-static void watch_relay(struct js_watch *watch)
-{
-    int error;
-    if (!watch->relay)
-        return;
-    js_relay_serve(watch->relay);
-    error = js_relay_error(watch->relay);
-    if (error == 0 || watch->is_outage_seen)
-        return;
-    watch->is_outage_seen = true;
-    js_run_status_write_outage(watch->status_path, error);
-    watch->is_stopped = true;
-    watch_end_run(watch);
-}
-
 /* Called while written data waits for its reader: another signal ends the
  * wait. */
 static bool watch_is_interrupted(void *arg)
@@ -444,12 +419,6 @@ static bool watch_is_interrupted(void *arg)
 }
 
 /* ------------------------------------------------------------ what is left */
-
-static void left_ignore(pid_t pid, void *arg)
-{
-    (void)pid;
-    (void)arg;
-}
 
 static void left_name(pid_t pid, void *arg)
 {
@@ -475,7 +444,7 @@ static size_t watch_each_left(const struct js_watch *watch,
         return count;
     for (uint64_t rank = 0; rank < watch->mpirun->ranks; rank++) {
         pid_t pid = js_lifeline_pid(watch->lifeline, (int)rank);
-        if (pid > 0)
+        if (pid > 0 && visit)
             visit(pid, arg);
         count += pid > 0;
     }
@@ -493,7 +462,7 @@ static bool watch_end_rest(struct js_watch *watch)
 {
     int number = SIGTERM;
     int64_t now_ns = js_clock_ns();
-    if (watch_each_left(watch, left_ignore, NULL) == 0)
+    if (watch_each_left(watch, NULL, NULL) == 0)
         return false;
     if (watch->rest_ns == JS_NEVER_NS) {
         bool is_asked = watch->termed_ns != JS_NEVER_NS || watch->is_stopped ||
@@ -537,7 +506,17 @@ static void watch_follow(struct js_watch *watch)
     if (fds && watch->relay)
         js_relay_fds(watch->relay, fds + 1);
     poll(fds ? fds : &alone, fds ? count : 1, LOOK_MS);
-    watch_relay(watch);
+    if (watch->relay)
+        js_relay_serve(watch->relay);
+    int error = watch->relay ? js_relay_error(watch->relay) : 0;
+    /* If standard output accepts no more, the master notices that when it
+     * writes, and then asks for the reason. */
+    if (error != 0 && !watch->is_outage_seen) {
+        watch->is_outage_seen = true;
+        js_run_status_write_outage(watch->status_path, error);
+        watch->is_stopped = true;
+        watch_end_run(watch);
+    }
     watch_follow_signals(watch);
     watch_listen(watch);
     /* Before the end is on record, the master asks whether everything that it
@@ -566,9 +545,7 @@ void js_watch_run(struct js_watch *watch, pid_t child)
     watch_reap(watch);
     while (watch->child > 0) {
         watch_follow(watch);
-        watch_look_at_silence(watch);
         watch_look_at_master(watch);
-        watch_look_for_master(watch);
         watch_look_at_start(watch);
         watch_look_at_end(watch);
     }
@@ -601,7 +578,7 @@ int js_watch_open(struct js_watch *watch, struct js_err *err)
     signal(SIGCHLD, SIG_DFL);
     sigprocmask(SIG_BLOCK, &set, NULL);
     watch->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (watch->signals < 0 || js_descendants_adopt() < 0)
+    if (watch->signals < 0 || js_reap_adopt() < 0)
         return js_err_errno(err, "signals");
     return 0;
 }

@@ -54,12 +54,12 @@ static void test_arguments_grow(void)
 
 static void test_how_many_ranks_a_limit_lets_start(void)
 {
-    CU_ASSERT_EQUAL(js_limits_ranks_by_files(0), 0);
-    CU_ASSERT_EQUAL(js_limits_ranks_by_files(64), 0);
-    CU_ASSERT_EQUAL(js_limits_ranks_by_files(80), 4);
-    CU_ASSERT_EQUAL(js_limits_ranks_by_files(1024), 240);
-    CU_ASSERT_EQUAL(js_limits_ranks_by_processes(7), 0);
-    CU_ASSERT_EQUAL(js_limits_ranks_by_processes(20), 2);
+    CU_ASSERT_EQUAL(js_limits_ranks(JS_LIMITS_FILES, 0), 0);
+    CU_ASSERT_EQUAL(js_limits_ranks(JS_LIMITS_FILES, 64), 0);
+    CU_ASSERT_EQUAL(js_limits_ranks(JS_LIMITS_FILES, 80), 4);
+    CU_ASSERT_EQUAL(js_limits_ranks(JS_LIMITS_FILES, 1024), 240);
+    CU_ASSERT_EQUAL(js_limits_ranks(JS_LIMITS_PROCESSES, 7), 0);
+    CU_ASSERT_EQUAL(js_limits_ranks(JS_LIMITS_PROCESSES, 20), 2);
 }
 
 /* ---------------------------------------------------------------- hosts */
