@@ -190,9 +190,9 @@ static void watch_drain_run(struct js_watch *watch, int number)
     watch_signal_child(watch, SIGUSR1);
     watch_erase_bar(watch);
     fprintf(stderr,
-            "jobsched: %s: no more jobs are started; running jobs continue to "
-            "their end%s\n",
-            signal_name(number), number == SIGINT ? ", or to a second ^C" : "");
+            "jobsched: %s: no more jobs are started; those that are running "
+            "may finish%s\n",
+            signal_name(number), number == SIGINT ? ", or press ^C again" : "");
 }
 
 /* Running jobs are ended, with their grace period. */
