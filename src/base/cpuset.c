@@ -30,6 +30,19 @@ unsigned js_cpuset_count(const struct js_cpuset *set)
     return count;
 }
 
+unsigned js_cpuset_next(const struct js_cpuset *set, unsigned cpu)
+{
+    if (cpu >= JS_CPUS_MAX)
+        return JS_CPUS_MAX;
+    unsigned at = cpu / JS_CPUS_PER_WORD;
+    unsigned long word = set->word[at] >> (cpu % JS_CPUS_PER_WORD)
+                                              << (cpu % JS_CPUS_PER_WORD);
+    while (word == 0 && ++at < WORDS)
+        word = set->word[at];
+    return word == 0 ? JS_CPUS_MAX
+                     : at * JS_CPUS_PER_WORD + (unsigned)__builtin_ctzl(word);
+}
+
 bool js_cpuset_equal(const struct js_cpuset *a, const struct js_cpuset *b)
 {
     return memcmp(a->word, b->word, sizeof(a->word)) == 0;
@@ -106,16 +119,16 @@ int js_cpuset_parse(const char *list, struct js_cpuset *ret)
 int js_cpuset_format(const struct js_cpuset *set, struct js_buf *buf)
 {
     const char *comma = "";
-    for (unsigned cpu = 0; cpu < JS_CPUS_MAX; cpu++) {
-        if (!js_cpuset_has(set, cpu))
-            continue;
-        unsigned first = cpu;
-        while (js_cpuset_has(set, cpu + 1))
-            cpu++;
-        if (js_buf_printf(buf, cpu == first ? "%s%u" : "%s%u-%u", comma, first,
-                          cpu) < 0)
+    unsigned first = js_cpuset_next(set, 0);
+    while (first < JS_CPUS_MAX) {
+        unsigned last = first;
+        while (js_cpuset_has(set, last + 1))
+            last++;
+        if (js_buf_printf(buf, first == last ? "%s%u" : "%s%u-%u", comma, first,
+                          last) < 0)
             return -1;
         comma = ",";
+        first = js_cpuset_next(set, last + 1);
     }
     return 0;
 }

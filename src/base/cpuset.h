@@ -24,6 +24,10 @@ void js_cpuset_add(struct js_cpuset *set,
                    unsigned cpu); /* must be < JS_CPUS_MAX */
 bool js_cpuset_has(const struct js_cpuset *set, unsigned cpu);
 unsigned js_cpuset_count(const struct js_cpuset *set);
+
+/* The first CPU of the set from `cpu` on; JS_CPUS_MAX if there is none. Looks
+ * at words, so that a loop over a set costs little although sets are large. */
+unsigned js_cpuset_next(const struct js_cpuset *set, unsigned cpu);
 bool js_cpuset_equal(const struct js_cpuset *a, const struct js_cpuset *b);
 
 /* *set becomes its union, or its intersection, with `other`. */

@@ -37,10 +37,9 @@ int js_resources_add_core(struct js_resources *resources,
         resources_grow((void **)&resources->cpus, at + count + 1,
                        sizeof(*resources->cpus)) < 0)
         return -1;
-    for (unsigned cpu = 0; cpu < JS_CPUS_MAX; cpu++) {
-        if (js_cpuset_has(cpus, cpu))
-            resources->cpus[resources->cpu_count++] = (uint16_t)cpu;
-    }
+    for (unsigned cpu = js_cpuset_next(cpus, 0); cpu < JS_CPUS_MAX;
+         cpu = js_cpuset_next(cpus, cpu + 1))
+        resources->cpus[resources->cpu_count++] = (uint16_t)cpu;
     resources->cores[resources->core_count++] =
         (struct js_core){.first_cpu = at,
                          .cpu_count = (uint16_t)count,

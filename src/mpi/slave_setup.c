@@ -118,8 +118,9 @@ static void slave_setup_lend_cores(struct js_resources *resources,
     if (!setup->settings.bind)
         return;
     js_cpuset_clear(&others);
-    for (unsigned cpu = 0; cpu < JS_CPUS_MAX; cpu++) {
-        if (js_cpuset_has(&setup->held, cpu) && !js_cpuset_has(home_cores, cpu))
+    for (unsigned cpu = js_cpuset_next(&setup->held, 0); cpu < JS_CPUS_MAX;
+         cpu = js_cpuset_next(&setup->held, cpu + 1)) {
+        if (!js_cpuset_has(home_cores, cpu))
             js_cpuset_add(&others, cpu);
     }
     js_resources_lend(resources, &others);

@@ -82,8 +82,9 @@ static void others_count_held(struct holders *holders, uint64_t runner)
 {
     struct js_cpuset held;
     find_held(runner, &held);
-    for (unsigned cpu = 0; cpu < JS_CPUS_MAX; cpu++)
-        holders->counts[cpu] += js_cpuset_has(&held, cpu);
+    for (unsigned cpu = js_cpuset_next(&held, 0); cpu < JS_CPUS_MAX;
+         cpu = js_cpuset_next(&held, cpu + 1))
+        holders->counts[cpu]++;
 }
 
 static void count_all(struct holders *holders)
@@ -104,12 +105,14 @@ static void find_most_held(const struct holders *holders,
                            const struct js_cpuset *pool, struct js_cpuset *ret)
 {
     unsigned least = UINT_MAX;
-    for (unsigned cpu = 0; cpu < JS_CPUS_MAX; cpu++) {
-        if (js_cpuset_has(pool, cpu) && holders->counts[cpu] < least)
+    for (unsigned cpu = js_cpuset_next(pool, 0); cpu < JS_CPUS_MAX;
+         cpu = js_cpuset_next(pool, cpu + 1)) {
+        if (holders->counts[cpu] < least)
             least = holders->counts[cpu];
     }
-    for (unsigned cpu = 0; cpu < JS_CPUS_MAX; cpu++) {
-        if (js_cpuset_has(pool, cpu) && holders->counts[cpu] > least)
+    for (unsigned cpu = js_cpuset_next(pool, 0); cpu < JS_CPUS_MAX;
+         cpu = js_cpuset_next(pool, cpu + 1)) {
+        if (holders->counts[cpu] > least)
             js_cpuset_add(ret, cpu);
     }
 }

@@ -196,6 +196,23 @@ static void test_cpuset_lists(void)
     js_buf_release(&buf);
 }
 
+/* At the ends of words and of the set. */
+static void test_cpuset_next(void)
+{
+    static const unsigned members[] = {0, 1, 63, 64, 127, 4000, 8191};
+    enum { COUNT = sizeof(members) / sizeof(*members) };
+    struct js_cpuset set;
+    js_cpuset_clear(&set);
+    CU_ASSERT_EQUAL(js_cpuset_next(&set, 0), JS_CPUS_MAX);
+    for (int i = 0; i < COUNT; i++)
+        js_cpuset_add(&set, members[i]);
+    for (unsigned cpu = 0, i = 0; cpu < JS_CPUS_MAX; cpu++) {
+        CU_ASSERT_EQUAL(js_cpuset_next(&set, cpu), members[i]);
+        i += cpu == members[i];
+    }
+    CU_ASSERT_EQUAL(js_cpuset_next(&set, JS_CPUS_MAX), JS_CPUS_MAX);
+}
+
 static void test_cpuset_algebra(void)
 {
     struct js_cpuset a, b, c;
@@ -780,6 +797,7 @@ static const struct unit_test tests[] = {
     {"sizes and counts", test_units_sizes_and_counts},
     {"closest word", test_units_closest_word},
     {"cpuset lists", test_cpuset_lists},
+    {"cpuset, one after another", test_cpuset_next},
     {"cpuset algebra", test_cpuset_algebra},
     {"outlet: it holds what it takes", test_outq_holds_what_it_takes},
     {"outlet never waits", test_outq_never_waits_for_its_reader},
