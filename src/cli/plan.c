@@ -46,8 +46,8 @@ static void plan_describe_hosts(const struct js_plan_config *config,
                                 struct js_whatif_config *ret)
 {
     char host[256] = "";
-    uint64_t slots = js_past_runs_host_slots(config->past_runs);
-    const char *only = js_past_runs_only_host(config->past_runs);
+    uint64_t slots = js_past_runs_look(config->past_runs).host_slots;
+    const char *only = js_past_runs_look(config->past_runs).only_host;
     bool is_known = slots > 0 && slots <= UINT32_MAX;
     bool is_here =
         !is_known || (only && gethostname(host, sizeof(host) - 1) == 0 &&
@@ -74,7 +74,7 @@ int js_plan_make(const struct js_plan_config *config, struct js_plan *ret,
         .run_ns = plan_run_ns,
         .expected_ns = past.order ? plan_expected_ns : NULL,
         .arg = &past,
-        .gap_ns = js_past_runs_gap_ns(config->past_runs),
+        .gap_ns = js_past_runs_look(config->past_runs).gap_ns,
         .slots = config->slots,
     };
     plan_describe_hosts(config, &whatif);
@@ -351,7 +351,7 @@ static int plan_print(const struct js_options *options,
     const struct js_plan_config config = {
         .options = &options->config,
         .list = inputs->list,
-        .registry = js_past_runs_registry(inputs->past_runs),
+        .registry = js_past_runs_look(inputs->past_runs).registry,
         .past_runs = inputs->past_runs,
         .slots = options->slaves};
     if (js_plan_make(&config, &plan, &err) < 0)

@@ -121,13 +121,13 @@ static int report_data_plan(struct js_report_data *data)
                                    ? report_data_list_of_record(data, past_runs)
                                    : NULL;
     struct js_journal_model_run last = {.slots = 0};
-    size_t runs = js_journal_model_runs(data->model);
+    size_t runs = js_journal_model_counts(data->model).runs;
     if (runs > 0)
         js_journal_model_run(data->model, runs - 1, &last);
     struct js_plan_config config = {
         .options = data->config.options,
         .list = data->list ? data->list : stand_in,
-        .registry = data->list ? js_past_runs_registry(past_runs) : NULL,
+        .registry = data->list ? js_past_runs_look(past_runs).registry : NULL,
         .past_runs = past_runs,
         .slots = last.slots};
     if (config.list && js_plan_make(&config, &data->plan, NULL) < 0)
@@ -151,7 +151,7 @@ struct js_report_data *js_report_data_new(const struct js_report_config *config,
     data->model = js_journal_model_load(config->journal, err);
     data->now_unix_ns = js_clock_unix_ns();
     if (data->model) {
-        data->jobs = js_journal_model_jobs(data->model);
+        data->jobs = js_journal_model_counts(data->model).jobs;
         data->timeline = js_timeline_new(data->model, data->now_unix_ns);
         if (data->timeline && report_data_read_list(data) == 0 &&
             report_data_plan(data) == 0)
@@ -231,7 +231,7 @@ static void report_data_put_runs(struct document *document)
     const struct js_report_data *data = document->data;
     struct js_json *json = &document->json;
     js_json_open_array(json, "runs");
-    for (size_t i = 0; i < js_journal_model_runs(data->model); i++) {
+    for (size_t i = 0; i < js_journal_model_counts(data->model).runs; i++) {
         struct js_journal_model_run run;
         struct js_timeline_run drawn;
         js_journal_model_run(data->model, i, &run);
@@ -255,7 +255,8 @@ static void report_data_put_rows(struct document *document)
 {
     struct js_json *json = &document->json;
     js_json_open_array(json, "rows");
-    for (size_t i = 0; i < js_timeline_rows(document->data->timeline); i++) {
+    for (size_t i = 0; i < js_timeline_size(document->data->timeline).rows;
+         i++) {
         struct js_timeline_row row;
         js_timeline_row(document->data->timeline, i, &row);
         js_json_open_array(json, NULL);
@@ -440,11 +441,11 @@ static void report_data_put_ends(struct document *document)
     const struct js_report_data *data = document->data;
     struct js_json *json = &document->json;
     struct js_journal_model_tail tail;
-    size_t tails = 0, first = js_journal_model_attempts(data->model);
+    size_t tails = 0, first = js_journal_model_counts(data->model).attempts;
     while (first > 0 && tails < TAILS_MAX)
         tails += js_journal_model_tail(data->model, --first, &tail);
     js_json_open_array(json, "ends");
-    for (size_t i = 0; i < js_timeline_bars(data->timeline); i++) {
+    for (size_t i = 0; i < js_timeline_size(data->timeline).bars; i++) {
         struct js_buf words = JS_BUF_INIT;
         struct drawn drawn;
         drawn_get(data, i, &drawn);
@@ -474,7 +475,7 @@ static void report_data_put_attempts(struct document *document)
     js_json_open_object(json, "attempts");
     for (int column = 0; column < COLUMNS; column++) {
         js_json_open_array(json, attempt_columns[column]);
-        for (size_t i = 0; i < js_timeline_bars(document->data->timeline);
+        for (size_t i = 0; i < js_timeline_size(document->data->timeline).bars;
              i++) {
             struct drawn drawn;
             drawn_get(document->data, i, &drawn);

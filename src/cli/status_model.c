@@ -51,7 +51,7 @@ static void count_job(struct js_status_model_counts *counts,
 
 static void count_jobs(struct js_status_model *status)
 {
-    uint64_t jobs = js_journal_model_jobs(status->model);
+    uint64_t jobs = js_journal_model_counts(status->model).jobs;
     for (uint64_t id = 1; id <= jobs; id++) {
         struct js_journal_model_job job;
         js_journal_model_job(status->model, id, &job);
@@ -92,7 +92,7 @@ static int64_t brief_part(const struct js_outcome *outcome, int64_t now_ns)
  * used for the estimate. */
 static size_t first_followed(const struct js_status_model *status)
 {
-    size_t count = js_journal_model_attempts(status->model);
+    size_t count = js_journal_model_counts(status->model).attempts;
     uint64_t slots = status->run.slots > 0 ? status->run.slots : 1;
     return count / FOLLOWED_PER_SLOT < slots
                ? 0
@@ -104,7 +104,7 @@ static int collect_moments(const struct js_status_model *status,
 {
     const struct js_journal_model *model = status->model;
     size_t first = first_followed(status);
-    for (size_t i = js_journal_model_attempts(model); i-- > first;) {
+    for (size_t i = js_journal_model_counts(model).attempts; i-- > first;) {
         struct js_journal_model_attempt attempt;
         js_journal_model_attempt(model, i, &attempt);
         if (attempt.slave < status->run.first_slave)
@@ -121,7 +121,7 @@ static int collect_moments(const struct js_status_model *status,
         if (js_buf_append(ret, both, sizeof(both)) < 0)
             return -1;
     }
-    for (size_t i = 0; i < js_journal_model_begun_count(model); i++) {
+    for (size_t i = 0; i < js_journal_model_counts(model).begun; i++) {
         struct js_journal_model_begun begun;
         js_journal_model_begun(model, i, &begun);
         struct moment began = {.at_unix_ns = begun.start_unix_ns, .run_ns = -1};
@@ -172,7 +172,7 @@ static void count_brief(struct js_status_model *status)
     int64_t elapsed_ns = now_ns - status->run.begin_unix_ns;
     if (elapsed_ns <= 0)
         return;
-    for (size_t i = js_journal_model_attempts(model); i-- > 0;) {
+    for (size_t i = js_journal_model_counts(model).attempts; i-- > 0;) {
         struct js_journal_model_attempt attempt;
         js_journal_model_attempt(model, i, &attempt);
         if (attempt.slave < status->run.first_slave)
@@ -210,7 +210,7 @@ static void reckon(struct js_status_model *status)
 static void find_worked(struct js_status_model *status)
 {
     const struct js_journal_model *model = status->model;
-    size_t attempts = js_journal_model_attempts(model);
+    size_t attempts = js_journal_model_counts(model).attempts;
     struct js_journal_model_attempt attempt;
     struct js_journal_model_slave slave;
     if (status->life != JS_JOURNAL_MODEL_ENDED || attempts == 0 ||
@@ -219,7 +219,7 @@ static void find_worked(struct js_status_model *status)
         return;
     js_journal_model_attempt(model, attempts - 1, &attempt);
     js_journal_model_slave(model, attempt.slave, &slave);
-    status->is_idle = slave.run + 1 < js_journal_model_runs(model);
+    status->is_idle = slave.run + 1 < js_journal_model_counts(model).runs;
     if (status->is_idle)
         js_journal_model_run(model, slave.run, &status->worked);
 }
@@ -241,8 +241,9 @@ bool js_status_model_next_failed(const struct js_status_model *status,
                                  struct js_journal_model_attempt *ret)
 {
     const struct js_journal_model *model = status->model;
-    size_t i =
-        *at == JS_JOURNAL_MODEL_NONE ? js_journal_model_attempts(model) : *at;
+    size_t i = *at == JS_JOURNAL_MODEL_NONE
+                   ? js_journal_model_counts(model).attempts
+                   : *at;
     while (i-- > 0) {
         struct js_journal_model_job job;
         js_journal_model_attempt(model, i, ret);
@@ -379,7 +380,7 @@ static uint64_t find_explained(struct js_status_model *status)
     if (!wanted || id > 0)
         return id;
     if (js_parse_count(wanted, &id) < 0 ||
-        id > js_journal_model_jobs(status->model))
+        id > js_journal_model_counts(status->model).jobs)
         return 0;
     return id;
 }
@@ -412,9 +413,10 @@ int js_status_model_load(struct js_status_model *ret,
         return -1;
     ret->now_unix_ns = js_clock_unix_ns();
     ret->life = js_journal_model_life(ret->model);
-    ret->has_run = js_journal_model_runs(ret->model) > 0;
+    ret->has_run = js_journal_model_counts(ret->model).runs > 0;
     if (ret->has_run)
-        js_journal_model_run(ret->model, js_journal_model_runs(ret->model) - 1,
+        js_journal_model_run(ret->model,
+                             js_journal_model_counts(ret->model).runs - 1,
                              &ret->run);
     count_jobs(ret);
     reckon(ret);

@@ -199,7 +199,7 @@ static void put_more(struct page *page, uint64_t all, uint64_t shown)
 static void status_text_put_running(struct page *page)
 {
     const struct js_status_model *status = page->status;
-    size_t count = js_journal_model_begun_count(status->model);
+    size_t count = js_journal_model_counts(status->model).begun;
     struct js_journal_model_begun *begun =
         count > 0 ? sort_begun(status, count) : NULL;
     page->textbuf.has_failed |= count > 0 && !begun;

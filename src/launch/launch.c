@@ -560,7 +560,7 @@ static int launch_run_once(struct launch *launch, struct js_err *err)
         launch->relay = js_relay_new(launch->list, err);
         if (!launch->relay)
             return -1;
-        js_run_status_forget_taken(launch->status_path);
+        js_run_status_forget_note(launch->status_path, JS_RUN_TAKEN);
         flags = 0;
         js_relay_ends(launch->relay, &in, &out);
     }

@@ -173,7 +173,7 @@ static void watch_end_start(struct js_watch *watch, int number)
 static void watch_write_reason(const struct js_watch *watch, int number)
 {
     if (watch->relay)
-        js_run_status_write_signal(watch->status_path, number);
+        js_run_status_write_note(watch->status_path, JS_RUN_SIGNAL, number);
 }
 
 /* No more jobs are started. If the master is on another host, the request goes
@@ -513,7 +513,7 @@ static void watch_follow(struct js_watch *watch)
      * writes, and then asks for the reason. */
     if (error != 0 && !watch->is_outage_seen) {
         watch->is_outage_seen = true;
-        js_run_status_write_outage(watch->status_path, error);
+        js_run_status_write_note(watch->status_path, JS_RUN_OUTAGE, error);
         watch->is_stopped = true;
         watch_end_run(watch);
     }
@@ -526,7 +526,7 @@ static void watch_follow(struct js_watch *watch)
     if (watch->relay && bytes > 0 && !watch->has_answered &&
         js_relay_written(watch->relay) >= bytes) {
         watch->has_answered = true;
-        js_run_status_write_taken(watch->status_path, bytes);
+        js_run_status_write_note(watch->status_path, JS_RUN_TAKEN, bytes);
     }
     watch_reap(watch);
 }

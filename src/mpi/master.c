@@ -263,7 +263,7 @@ static int master_follow(struct js_master *master,
 static int master_assign_jobs(struct js_master *master, struct js_err *err)
 {
     if (master->meeting.phase != JS_MEETING_WORKING ||
-        js_delivery_waiting(master->delivery) > JS_DELIVERY_MAX_WAITING ||
+        js_delivery_look(master->delivery).waiting > JS_DELIVERY_MAX_WAITING ||
         js_recorder_unwritten(master->config.recorder) > UNWRITTEN_MAX)
         return 0;
     for (;;) {
@@ -385,7 +385,7 @@ static int master_fetch_output(struct js_master *master, struct js_err *err)
  * remains with the slaves: it would only fill the master's memory. */
 static int master_pump(struct js_master *master, struct js_err *err)
 {
-    bool is_behind = js_delivery_is_behind(master->delivery);
+    bool is_behind = js_delivery_look(master->delivery).is_behind;
     for (int i = 1; i < master->link->size; i++) {
         struct js_slave_conn *conn = &master->conns[i];
         if (js_slave_conn_has_waiting(conn) &&
@@ -407,7 +407,7 @@ static bool master_is_over(const struct js_master *master)
                                    (js_scheduler_held(scheduler) == 0 ||
                                     js_scheduler_is_out_of_time(scheduler));
     return master->now_ns >= master->leave_ns ||
-           (is_played_out && js_delivery_waiting(master->delivery) == 0 &&
+           (is_played_out && js_delivery_look(master->delivery).waiting == 0 &&
             js_recorder_unwritten(master->config.recorder) == 0);
 }
 
@@ -416,7 +416,7 @@ static bool master_is_over(const struct js_master *master)
 static int master_check_progress(struct js_master *master, struct js_err *err)
 {
     const struct js_job *job;
-    if (js_delivery_waiting(master->delivery) > 0)
+    if (js_delivery_look(master->delivery).waiting > 0)
         return 0;
     bool has_jobs =
         master->has_input || js_scheduler_held(master->scheduler) > 0;
@@ -543,7 +543,7 @@ static int64_t master_patience_ns(const struct js_master *master)
 {
     int64_t patience = js_scheduler_lead_ns(master->scheduler) / LOOKS;
     int64_t long_ns = master->now_ns - master->event_ns;
-    if (js_delivery_is_fetching(master->delivery))
+    if (js_delivery_look(master->delivery).is_fetching)
         return 0;
     if (js_scheduler_short_ns(master->scheduler) > long_ns)
         long_ns = js_scheduler_short_ns(master->scheduler);
@@ -617,8 +617,8 @@ static uint64_t master_jobs_left(const struct js_master *master,
                                  bool *ret_known)
 {
     const struct js_delivery *delivery = master->delivery;
-    uint64_t on_record = master->ended - js_delivery_waiting(delivery) -
-                         js_delivery_withheld(delivery);
+    uint64_t on_record = master->ended - js_delivery_look(delivery).waiting -
+                         js_delivery_look(delivery).withheld;
     uint64_t total = js_source_total(master->config.source, ret_known);
     if (*ret_known)
         return total - on_record;

@@ -589,32 +589,21 @@ void js_delivery_step(struct js_delivery *delivery)
     delivery_settle(delivery);
 }
 
-bool js_delivery_is_fetching(const struct js_delivery *delivery)
-{
-    return delivery->is_asked;
-}
-
-uint64_t js_delivery_withheld(const struct js_delivery *delivery)
-{
-    return delivery->withheld;
-}
-
-uint64_t js_delivery_waiting(const struct js_delivery *delivery)
-{
-    return delivery->waiting;
-}
-
-bool js_delivery_is_within_job(const struct js_delivery *delivery)
+struct js_delivery_state js_delivery_look(const struct js_delivery *delivery)
 {
     const struct entry *head = delivery->queue.head;
-    return head && head->left[0] + head->left[1] <
-                       bytes_of(head, 0) + bytes_of(head, 1);
-}
-
-bool js_delivery_is_behind(const struct js_delivery *delivery)
-{
     uint64_t bytes = delivery->unhanded;
     for (int i = 0; i < STREAMS; i++)
         bytes += js_outq_pending(delivery->lane[i].outq);
-    return bytes > JS_DELIVERY_WINDOW || delivery->waiting > MANY_JOBS;
+    return (struct js_delivery_state){
+        .waiting = delivery->waiting,
+        .withheld = delivery->withheld,
+        .is_fetching = delivery->is_asked,
+        .is_within_job =
+            head && head->left[0] +
+                        head->left[1]<bytes_of(head, 0) + bytes_of(head, 1),
+                                      .is_behind = bytes>
+                            JS_DELIVERY_WINDOW ||
+            delivery->waiting > MANY_JOBS,
+    };
 }

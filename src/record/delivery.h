@@ -133,22 +133,20 @@ void js_delivery_lost(struct js_delivery *delivery, unsigned slave);
 /* Writes what the readers accept now, and finishes jobs. */
 void js_delivery_step(struct js_delivery *delivery);
 
-/* True if an answer to js_delivery_next_fetch() is awaited. */
-bool js_delivery_is_fetching(const struct js_delivery *delivery);
+/* How it stands. */
+struct js_delivery_state {
+    uint64_t waiting;   /* jobs that are not finished, and may be */
+    uint64_t withheld;  /* jobs that had ended and were withheld; without
+                           attempts that were to be followed by another, or
+                           were stopped */
+    bool is_fetching;   /* an answer to js_delivery_next_fetch() is awaited */
+    bool is_within_job; /* some of a job's output has been handed to the output
+                           queues and not all of it: nothing else should be
+                           written to them */
+    bool is_behind;     /* so much waits that jobs should not bring output with
+                           their completion */
+};
 
-/* Jobs that are not finished, and may be. */
-uint64_t js_delivery_waiting(const struct js_delivery *delivery);
-
-/* Jobs that had ended and were withheld; without attempts that were to be
- * followed by another, or were stopped. */
-uint64_t js_delivery_withheld(const struct js_delivery *delivery);
-
-/* True while some of a job's output has been handed to the output queues and
- * not all of it: nothing else should be written to them then. */
-bool js_delivery_is_within_job(const struct js_delivery *delivery);
-
-/* True when so much waits that jobs should not bring output with their
- * completion. */
-bool js_delivery_is_behind(const struct js_delivery *delivery);
+struct js_delivery_state js_delivery_look(const struct js_delivery *delivery);
 
 #endif

@@ -118,9 +118,8 @@ static int open_shared(struct js_joblog *joblog, int fd, bool goes_on)
     return joblog->fd < 0 ? -1 : 0;
 }
 
-/* By its name, or as `fd`. */
-static struct js_joblog *joblog_open(const char *path, int fd, bool goes_on,
-                                     struct js_err *err)
+struct js_joblog *js_joblog_open(const char *path, int fd, bool goes_on,
+                                 struct js_err *err)
 {
     struct js_joblog *joblog = calloc(1, sizeof(*joblog));
     if (!joblog)
@@ -137,18 +136,6 @@ fail:
                js_errno_text(errno), open_hint(errno));
     joblog_free(joblog);
     return NULL;
-}
-
-struct js_joblog *js_joblog_open(const char *path, bool goes_on,
-                                 struct js_err *err)
-{
-    return joblog_open(path, -1, goes_on, err);
-}
-
-struct js_joblog *js_joblog_open_fd(const char *path, int fd, bool goes_on,
-                                    struct js_err *err)
-{
-    return joblog_open(path, fd, goes_on, err);
 }
 
 static int add_seconds(struct js_buf *buf, int64_t ns)

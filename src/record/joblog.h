@@ -35,18 +35,20 @@ enum { JS_JOBLOG_MAX_WAITING = 64 * 1024 * 1024 };
 
 struct js_joblog;
 
-/* Opens or creates the file, which is left as it is until the first flush;
- * then it is emptied, if it is a regular file and the run does not go on with
- * an earlier one. A symbolic link is not followed where others can write
- * (base/file.h). NULL with *err set. */
-struct js_joblog *js_joblog_open(const char *path, bool goes_on,
+/*
+ * Opens or creates the file, which is left as it is until the first flush; then
+ * it is emptied, if it is a regular file and the run does not go on with an
+ * earlier one. A symbolic link is not followed where others can write
+ * (base/file.h).
+ *
+ * If `fd` is not -1 it is that file, already open: it is borrowed, and others
+ * may share it. `path` is its name in messages. A regular file then keeps what
+ * is in it; if the run goes on, no second header is written.
+ *
+ * NULL with *err set.
+ */
+struct js_joblog *js_joblog_open(const char *path, int fd, bool goes_on,
                                  struct js_err *err);
-
-/* The same for an open file: `fd` is borrowed, and others may share it. `path`
- * is its name in messages. A regular file keeps what is in it; if the run goes
- * on, no second header is written. */
-struct js_joblog *js_joblog_open_fd(const char *path, int fd, bool goes_on,
-                                    struct js_err *err);
 
 /* Adds a line. Returns 0, or -1 with errno ENOMEM or ENOBUFS. */
 int js_joblog_add(struct js_joblog *joblog,

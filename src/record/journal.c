@@ -264,11 +264,6 @@ bool js_journal_is_quiet(const struct js_journal *journal)
     return true;
 }
 
-int64_t js_journal_quiet_ns(const struct js_journal *journal)
-{
-    return journal->quiet_ns;
-}
-
 const struct js_dead_run *js_journal_dead_runs(const struct js_journal *journal,
                                                size_t *count)
 {
@@ -336,21 +331,6 @@ int js_journal_name(const char *job_file, char **ret)
     }
     *ret = path.data;
     return 0;
-}
-
-const char *js_journal_path(const struct js_journal *journal)
-{
-    return journal->config->path;
-}
-
-bool js_journal_has_jobs(const struct js_journal *journal)
-{
-    return journal->has_jobs;
-}
-
-uint64_t js_journal_run_id(const struct js_journal *journal)
-{
-    return journal->run_id;
 }
 
 /* ---------------------------------------------------------------- beginning */
@@ -663,29 +643,20 @@ int js_journal_add_begun(struct js_journal *journal, const struct js_job *job,
 
 /* ---------------------------------------------------------------- the file */
 
-uint64_t js_journal_recorded(const struct js_journal *journal)
+struct js_journal_state js_journal_look(const struct js_journal *journal)
 {
-    return js_journal_file_look(journal->file).recorded;
-}
-
-uint64_t js_journal_unwritten(const struct js_journal *journal)
-{
-    return js_journal_file_look(journal->file).unwritten;
-}
-
-bool js_journal_is_gone(const struct js_journal *journal)
-{
-    return js_journal_file_look(journal->file).is_gone;
-}
-
-bool js_journal_is_settled(const struct js_journal *journal)
-{
-    return js_journal_file_look(journal->file).is_settled;
-}
-
-int64_t js_journal_deadline_ns(const struct js_journal *journal)
-{
-    return js_journal_file_look(journal->file).deadline_ns;
+    struct js_journal_file_state file = js_journal_file_look(journal->file);
+    return (struct js_journal_state){
+        .path = journal->config->path,
+        .has_jobs = journal->has_jobs,
+        .run_id = journal->run_id,
+        .quiet_ns = journal->quiet_ns,
+        .recorded = file.recorded,
+        .unwritten = file.unwritten,
+        .is_settled = file.is_settled,
+        .is_gone = file.is_gone,
+        .deadline_ns = file.deadline_ns,
+    };
 }
 
 void js_journal_sync_soon(struct js_journal *journal)

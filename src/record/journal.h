@@ -193,25 +193,36 @@ int js_journal_open(const struct js_journal_config *config,
                     struct js_registry *registry, struct js_journal **ret,
                     struct js_err *err);
 
-/* As the config has it. */
-const char *js_journal_path(const struct js_journal *journal);
+/* How the journal stands. */
+struct js_journal_state {
+    const char *path; /* as the config has it */
+    bool has_jobs;    /* jobs were on record when it was opened */
+    uint64_t run_id;  /* of this run; not 0 */
+    int64_t quiet_ns; /* from js_journal_begin() on: how long jobs of earlier
+                         runs may still go on; mostly 0 */
+    /* How many of the added finishes, in their order, are on record: a later
+     * run knows of them, whatever becomes of this process; with sync_ns 0, and
+     * before the end, whatever becomes of this host. Look after each commit,
+     * also after one that failed. */
+    uint64_t recorded;
+    uint64_t unwritten;  /* ... are not in the file */
+    bool is_settled;     /* false while, with sync_ns 0, not all that was
+                            committed is on disk: start nothing new before */
+    bool is_gone;        /* the file has lost its name and there is none in its
+                            place: a later run would find nothing */
+    int64_t deadline_ns; /* when js_journal_commit() has something to do though
+                            nothing was added; JS_NEVER_NS: never */
+};
 
-/* True if jobs were on record when it was opened. */
-bool js_journal_has_jobs(const struct js_journal *journal);
+struct js_journal_state js_journal_look(const struct js_journal *journal);
+
+/* True if the earlier runs whose jobs may still go on are known to be gone by
+ * now. */
+bool js_journal_is_quiet(const struct js_journal *journal);
 
 /* Makes the file if there is none, and writes that a run begins; what was added
  * so far follows. 0, or as js_journal_open(). */
 int js_journal_begin(struct js_journal *journal, struct js_err *err);
-
-/* From js_journal_begin() on: how long jobs of earlier runs may still go on;
- * mostly 0. */
-int64_t js_journal_quiet_ns(const struct js_journal *journal);
-
-/* True if these runs are known to be gone by now. */
-bool js_journal_is_quiet(const struct js_journal *journal);
-
-/* The id of this run, from js_journal_open() on; not 0. */
-uint64_t js_journal_run_id(const struct js_journal *journal);
 
 /* The earlier runs that have not recorded their end, have a mark, and are over
  * once the quiet is; the newest is the last. The journal owns them. */
@@ -251,27 +262,6 @@ int js_journal_commit(struct js_journal *journal, int64_t now_ns,
 /* The next commit starts a sync even if it is not due; while one is running,
  * the first commit after that does. Not with JS_JOURNAL_NO_SYNC. */
 void js_journal_sync_soon(struct js_journal *journal);
-
-/* False while, with sync_ns 0, not all that was committed is on disk: start
- * nothing new before it is. */
-bool js_journal_is_settled(const struct js_journal *journal);
-
-/* When js_journal_commit() has something to do though nothing was added;
- * JS_NEVER_NS: never. */
-int64_t js_journal_deadline_ns(const struct js_journal *journal);
-
-/* How many of the added finishes, in their order, are on record: a later run
- * knows of them, whatever becomes of this process; with sync_ns 0, and before
- * the end, whatever becomes of this host. Look after each commit, also after
- * one that failed. */
-uint64_t js_journal_recorded(const struct js_journal *journal);
-
-/* How many of them are not in the file. */
-uint64_t js_journal_unwritten(const struct js_journal *journal);
-
-/* True while the file has lost its name and there is none in its place: a later
- * run would find nothing. */
-bool js_journal_is_gone(const struct js_journal *journal);
 
 /* Waits until all that was added is on record and on disk, for a caller who
  * must know that before the status. 0, or -1 with *err. */

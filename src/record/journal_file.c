@@ -83,7 +83,7 @@ struct js_journal_file {
     uint64_t in_file;  /* in whole records */
     uint64_t syncing;  /* ... that the sync under way covers */
     uint64_t on_disk;  /* ... that a sync has brought there */
-    uint64_t recorded; /* see js_journal_recorded() */
+    uint64_t recorded; /* see js_journal_look().recorded */
 
     struct js_bgsync bgsync;
     enum sync_state sync;

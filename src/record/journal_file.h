@@ -111,8 +111,7 @@ int js_journal_file_settle(struct js_journal_file *file, struct js_err *err);
  * waits for a sync from then on, whether it succeeds or not. */
 int js_journal_file_end(struct js_journal_file *file, struct js_err *err);
 
-/* How the file stands. The last five are those of js_journal_is_gone() and its
- * neighbours. */
+/* How the file stands. The last five are those of js_journal_look(). */
 struct js_journal_file_state {
     bool is_open;
     bool is_locked;

@@ -541,9 +541,14 @@ struct js_journal_model *js_journal_model_load(const char *path,
 
 /* ---------------------------------------------------------------- results */
 
-size_t js_journal_model_runs(const struct js_journal_model *model)
+struct js_journal_model_counts
+js_journal_model_counts(const struct js_journal_model *model)
 {
-    return run_count(model);
+    return (struct js_journal_model_counts){.runs = run_count(model),
+                                            .slaves = slave_count(model),
+                                            .attempts = attempt_count(model),
+                                            .begun = begun_count(model),
+                                            .jobs = job_count(model)};
 }
 
 void js_journal_model_run(const struct js_journal_model *model, size_t number,
@@ -566,11 +571,6 @@ void js_journal_model_run(const struct js_journal_model *model, size_t number,
     };
 }
 
-size_t js_journal_model_slaves(const struct js_journal_model *model)
-{
-    return slave_count(model);
-}
-
 void js_journal_model_slave(const struct js_journal_model *model, size_t number,
                             struct js_journal_model_slave *ret)
 {
@@ -588,11 +588,6 @@ void js_journal_model_slave(const struct js_journal_model *model, size_t number,
 static size_t journal_model_number_of(uint32_t index)
 {
     return index ? index - 1 : JS_JOURNAL_MODEL_NONE;
-}
-
-size_t js_journal_model_attempts(const struct js_journal_model *model)
-{
-    return attempt_count(model);
 }
 
 void js_journal_model_attempt(const struct js_journal_model *model,
@@ -662,11 +657,6 @@ bool js_journal_model_next_loss(const struct js_journal_model *model,
     return false;
 }
 
-uint64_t js_journal_model_jobs(const struct js_journal_model *model)
-{
-    return job_count(model);
-}
-
 void js_journal_model_job(const struct js_journal_model *model, uint64_t id,
                           struct js_journal_model_job *ret)
 {
@@ -680,11 +670,6 @@ void js_journal_model_job(const struct js_journal_model *model, uint64_t id,
         .begun = journal_model_number_of(job->begun),
         .losses = js_registry_losses(model->registry, id),
     };
-}
-
-size_t js_journal_model_begun_count(const struct js_journal_model *model)
-{
-    return begun_count(model);
 }
 
 void js_journal_model_begun(const struct js_journal_model *model, size_t index,

@@ -42,6 +42,16 @@ void js_journal_model_free(
 struct js_journal_model *js_journal_model_read(int fd, const char *name,
                                                struct js_err *err);
 
+/* How many there are of each; `begun` are jobs that have begun and not ended.
+ */
+struct js_journal_model_counts {
+    size_t runs, slaves, attempts, begun;
+    uint64_t jobs; /* the highest id */
+};
+
+struct js_journal_model_counts
+js_journal_model_counts(const struct js_journal_model *model);
+
 /* ---------------------------------------------------------------- runs */
 
 /* How the last run stood when the journal was read. */
@@ -75,7 +85,6 @@ struct js_journal_model_run {
     uint64_t slots; /* of these together */
 };
 
-size_t js_journal_model_runs(const struct js_journal_model *model);
 void js_journal_model_run(const struct js_journal_model *model, size_t number,
                           struct js_journal_model_run *ret);
 
@@ -87,7 +96,6 @@ struct js_journal_model_slave {
     bool has_left; /* before the end of its run */
 };
 
-size_t js_journal_model_slaves(const struct js_journal_model *model);
 void js_journal_model_slave(const struct js_journal_model *model, size_t number,
                             struct js_journal_model_slave *ret);
 
@@ -112,8 +120,7 @@ struct js_journal_model_attempt {
     struct js_outcome outcome;
 };
 
-/* In the order in which they were recorded. */
-size_t js_journal_model_attempts(const struct js_journal_model *model);
+/* They are in the order in which they were recorded. */
 void js_journal_model_attempt(const struct js_journal_model *model,
                               size_t number,
                               struct js_journal_model_attempt *ret);
@@ -145,9 +152,6 @@ bool js_journal_model_next_loss(const struct js_journal_model *model,
 
 /* ---------------------------------------------------------------- jobs */
 
-/* The highest id. */
-uint64_t js_journal_model_jobs(const struct js_journal_model *model);
-
 struct js_journal_model_job {
     const char *name; /* "": none */
     enum js_job_state state;
@@ -174,7 +178,6 @@ struct js_journal_model_begun {
     int64_t start_unix_ns; /* by the master's clock */
 };
 
-size_t js_journal_model_begun_count(const struct js_journal_model *model);
 void js_journal_model_begun(const struct js_journal_model *model, size_t index,
                             struct js_journal_model_begun *ret);
 

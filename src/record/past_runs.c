@@ -50,7 +50,7 @@ static int compare_times(const void *a, const void *b)
 
 static int collect_spans(struct gaps *gaps)
 {
-    size_t count = js_journal_model_attempts(gaps->model);
+    size_t count = js_journal_model_counts(gaps->model).attempts;
     for (size_t i = 0; i < count; i++) {
         struct js_journal_model_attempt attempt;
         js_journal_model_attempt(gaps->model, i, &attempt);
@@ -133,7 +133,7 @@ static int measure_gap(struct js_past_runs *past_runs)
 static bool past_runs_find_run(const struct js_journal_model *model,
                                struct js_journal_model_run *ret)
 {
-    for (size_t i = js_journal_model_runs(model); i-- > 0;) {
+    for (size_t i = js_journal_model_counts(model).runs; i-- > 0;) {
         js_journal_model_run(model, i, ret);
         if (ret->slaves > 0)
             return true;
@@ -246,12 +246,6 @@ void js_past_runs_free(struct js_past_runs *past_runs)
 
 /* ---------------------------------------------------------------- telling */
 
-struct js_registry *js_past_runs_registry(struct js_past_runs *past_runs)
-{
-    return past_runs->model ? js_journal_model_registry(past_runs->model)
-                            : NULL;
-}
-
 static size_t past_runs_run_of(const struct js_journal_model *model,
                                size_t slave_number)
 {
@@ -292,7 +286,8 @@ int64_t js_past_runs_run_ns(const struct js_past_runs *past_runs,
     if (past_runs->runtimes)
         return js_joblog_reader_find(past_runs->runtimes, job->command,
                                      job->command_len);
-    if (job->id == 0 || job->id > js_journal_model_jobs(past_runs->model))
+    if (job->id == 0 ||
+        job->id > js_journal_model_counts(past_runs->model).jobs)
         return -1;
     js_journal_model_job(past_runs->model, job->id, &known);
     return sum_attempts(past_runs->model, known.latest);
@@ -308,17 +303,14 @@ uint32_t js_past_runs_cores(const struct js_past_runs *past_runs, uint64_t id)
     return attempt.cores > 0 ? attempt.cores : 1;
 }
 
-int64_t js_past_runs_gap_ns(const struct js_past_runs *past_runs)
+struct js_past_runs_state js_past_runs_look(struct js_past_runs *past_runs)
 {
-    return past_runs->gap_ns;
-}
-
-uint64_t js_past_runs_host_slots(const struct js_past_runs *past_runs)
-{
-    return past_runs->host_slots;
-}
-
-const char *js_past_runs_only_host(const struct js_past_runs *past_runs)
-{
-    return past_runs->only_host;
+    return (struct js_past_runs_state){
+        .registry = past_runs->model
+                        ? js_journal_model_registry(past_runs->model)
+                        : NULL,
+        .gap_ns = past_runs->gap_ns,
+        .host_slots = past_runs->host_slots,
+        .only_host = past_runs->only_host,
+    };
 }

@@ -28,10 +28,6 @@ struct js_past_runs *js_past_runs_from_joblog(const char *path,
                                               struct js_err *err);
 void js_past_runs_free(struct js_past_runs *past_runs); /* NULL is allowed */
 
-/* The registry that gives the jobs of a list their known ids. NULL if they came
- * from a joblog. */
-struct js_registry *js_past_runs_registry(struct js_past_runs *past_runs);
-
 /*
  * How long the job ran, from the first attempt's start to the last one's end
  * without what lay between: one that failed and was run again in the same run
@@ -43,16 +39,20 @@ int64_t js_past_runs_run_ns(const struct js_past_runs *past_runs,
 /* The cores that the job had when it ran last; 1: nobody knows. */
 uint32_t js_past_runs_cores(const struct js_past_runs *past_runs, uint64_t id);
 
-/*
- * From the end of a job to the start of the next in its slot, in the mean of
- * all runs. A slot also waits for want of jobs: what is more than four times
- * the lower quartile is that. 0: nobody knows.
- */
-int64_t js_past_runs_gap_ns(const struct js_past_runs *past_runs);
+struct js_past_runs_state {
+    /* It gives the jobs of a list their known ids. NULL if they came from a
+     * joblog. */
+    struct js_registry *registry;
+    /* From the end of a job to the start of the next in its slot, in the mean
+     * of all runs. A slot also waits for want of jobs: what is more than four
+     * times the lower quartile is that. 0: nobody knows. */
+    int64_t gap_ns;
+    /* The slots of the largest host of the last run; 0: nobody knows. And its
+     * name, if it was the only one, or NULL. */
+    uint64_t host_slots;
+    const char *only_host;
+};
 
-/* The slots of the largest host of the last run; 0: nobody knows. And its name,
- * if it was the only one, or NULL. */
-uint64_t js_past_runs_host_slots(const struct js_past_runs *past_runs);
-const char *js_past_runs_only_host(const struct js_past_runs *past_runs);
+struct js_past_runs_state js_past_runs_look(struct js_past_runs *past_runs);
 
 #endif

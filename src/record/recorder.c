@@ -115,7 +115,7 @@ void js_recorder_dispatched(struct js_recorder *recorder,
     js_console_trace(&recorder->console, "Dispatch job: %" PRIu64 "\n",
                      job->id);
     /* Now, or a slave might say that it runs the job before this is seen. */
-    if (!js_delivery_is_within_job(recorder->delivery))
+    if (!js_delivery_look(recorder->delivery).is_within_job)
         js_console_flush(&recorder->console);
 }
 
@@ -363,7 +363,7 @@ void js_recorder_finished(struct js_recorder *recorder,
 void js_recorder_report(struct js_recorder *recorder)
 {
     uint64_t recorded =
-        recorder->journal ? js_journal_recorded(recorder->journal) : 0;
+        recorder->journal ? js_journal_look(recorder->journal).recorded : 0;
     while (recorder->unreported && recorder->unreported->number <= recorded) {
         struct js_unreported *unreported = take_unreported(recorder);
         recorder_report(recorder, &unreported->completion);
@@ -381,7 +381,8 @@ uint64_t js_recorder_unreported(const struct js_recorder *recorder)
 uint64_t js_recorder_lacking(const struct js_recorder *recorder)
 {
     return recorder->lacking +
-           (recorder->journal ? js_journal_unwritten(recorder->journal) : 0);
+           (recorder->journal ? js_journal_look(recorder->journal).unwritten
+                              : 0);
 }
 
 /* ---------------------------------------------------------------- a turn */
@@ -400,7 +401,7 @@ bool js_recorder_commit(struct js_recorder *recorder, int64_t now_ns)
                "%s: no more jobs are started; those that are running continue "
                "to their end%s",
                recorder->journal_error.text,
-               js_journal_is_gone(journal)
+               js_journal_look(journal).is_gone
                    ? "; if it can be created by then, nothing is lost"
                    : "");
     }
@@ -417,9 +418,10 @@ bool js_recorder_commit(struct js_recorder *recorder, int64_t now_ns)
                    err.text);
         recorder->is_joblog_behind = is_behind;
     }
-    if (!js_delivery_is_within_job(recorder->delivery))
+    if (!js_delivery_look(recorder->delivery).is_within_job)
         js_console_flush(&recorder->console);
-    return !recorder->is_paused && (!journal || js_journal_is_settled(journal));
+    return !recorder->is_paused &&
+           (!journal || js_journal_look(journal).is_settled);
 }
 
 void js_recorder_hurry(struct js_recorder *recorder)
@@ -461,7 +463,7 @@ void js_recorder_show(struct js_recorder *recorder, int64_t now_ns,
     progress.skipped = summary->skipped;
     progress.left = total == UINT64_MAX ? UINT64_MAX : total - ended;
     js_display_show(&recorder->display, now_ns, progress, summary->busy_ns,
-                    js_delivery_is_within_job(recorder->delivery));
+                    js_delivery_look(recorder->delivery).is_within_job);
 }
 
 void js_recorder_end_show(struct js_recorder *recorder)
@@ -473,7 +475,7 @@ int64_t js_recorder_deadline_ns(const struct js_recorder *recorder)
 {
     int64_t display_ns = js_display_deadline_ns(&recorder->display);
     int64_t journal_ns = recorder->journal
-                             ? js_journal_deadline_ns(recorder->journal)
+                             ? js_journal_look(recorder->journal).deadline_ns
                              : JS_NEVER_NS;
     return display_ns < journal_ns ? display_ns : journal_ns;
 }
@@ -509,7 +511,7 @@ bool js_recorder_find_outage(const struct js_recorder *recorder,
 {
     const struct js_console *console = &recorder->console;
     int out = js_outq_error(console->out), err = js_outq_error(console->err);
-    if (err == EBADF && js_delivery_withheld(recorder->delivery) == 0)
+    if (err == EBADF && js_delivery_look(recorder->delivery).withheld == 0)
         err = 0;
     if (!out && !err)
         return false;

@@ -125,8 +125,9 @@ void js_recorder_finished(struct js_recorder *recorder,
 /* ---------------------------------------------------------------- a turn */
 
 /* Brings to disk and to the readers what can be. True if all that has finished
- * is on record: nothing new may be started before (js_journal_is_settled()). A
- * journal that cannot be written shows in journal_error. */
+ * is on record: nothing new may be started before
+ * (js_journal_look().is_settled). A journal that cannot be written shows in
+ * journal_error. */
 bool js_recorder_commit(struct js_recorder *recorder, int64_t now_ns);
 
 /* Little time is left: what is not on disk yet is brought there now. */

@@ -35,22 +35,21 @@ struct js_run_status {
                          the file system; only read */
 };
 
-/* The other way, in a file beside it: the launcher reports that standard output
- * takes nothing more, and why (an errno). The run looks when it ends. 0:
- * nothing was reported. */
-int js_run_status_write_outage(const char *path, int error);
-int js_run_status_read_outage(const char *path);
+/* The other way, each a number in a file beside it: what the launcher reports
+ * to the run, which looks when it ends. */
+enum js_run_note {
+    JS_RUN_OUTAGE, /* standard output takes nothing more: why (an errno) */
+    JS_RUN_SIGNAL, /* the signal that was the reason to ask the run to stop:
+                      mpirun passes on another one */
+    JS_RUN_TAKEN,  /* how many bytes of the run's standard output have been
+                      taken, of this start: the next one forgets it */
+};
 
-/* How many bytes of the run's standard output have been taken. The count is of
- * one start of the run; the next start forgets it. */
-int js_run_status_write_taken(const char *path, uint64_t bytes);
-uint64_t js_run_status_read_taken(const char *path);
-void js_run_status_forget_taken(const char *path);
-
-/* The signal that was the reason to ask the run to stop: mpirun passes on
- * another one. 0: none was reported. */
-int js_run_status_write_signal(const char *path, int number);
-int js_run_status_read_signal(const char *path);
+int js_run_status_write_note(const char *path, enum js_run_note note,
+                             uint64_t number);
+/* 0: nothing was reported. */
+uint64_t js_run_status_read_note(const char *path, enum js_run_note note);
+void js_run_status_forget_note(const char *path, enum js_run_note note);
 
 /* Files beside it, of a launcher whose rank 0 is on another host. */
 #define JS_RUN_ENVIRON ".environ" /* base/userenv.h */

@@ -122,7 +122,7 @@ static void forget_known(struct known_places *known)
 
 static int place_slaves(struct js_timeline *timeline)
 {
-    size_t count = js_journal_model_slaves(timeline->model);
+    size_t count = js_journal_model_counts(timeline->model).slaves;
     struct known_places known = {
         .list = calloc(count + 1, sizeof(struct known_place))};
     int rc = known.list ? 0 : -1;
@@ -219,7 +219,7 @@ static int64_t timeline_length_of(const struct js_timeline *timeline,
                                   size_t number, int64_t now_unix_ns)
 {
     struct js_journal_model_run run;
-    bool is_last = number + 1 == js_journal_model_runs(timeline->model);
+    bool is_last = number + 1 == js_journal_model_counts(timeline->model).runs;
     js_journal_model_run(timeline->model, number, &run);
     int64_t length_ns = run.seen_unix_ns - run.begin_unix_ns;
     if (run.has_ended)
@@ -234,7 +234,7 @@ static int64_t timeline_length_of(const struct js_timeline *timeline,
 static void lay_axis(struct js_timeline *timeline, int64_t now_unix_ns)
 {
     int64_t begin_ns = 0;
-    for (size_t i = 0; i < js_journal_model_runs(timeline->model); i++) {
+    for (size_t i = 0; i < js_journal_model_counts(timeline->model).runs; i++) {
         timeline->runs[i] = (struct js_timeline_run){
             .begin_ns = begin_ns,
             .length_ns = timeline_length_of(timeline, i, now_unix_ns)};
@@ -249,7 +249,8 @@ static int64_t clip(int64_t ns, int64_t most_ns)
 
 static void set_clocks_right(struct js_timeline *timeline)
 {
-    for (size_t i = 0; i < js_journal_model_slaves(timeline->model); i++) {
+    for (size_t i = 0; i < js_journal_model_counts(timeline->model).slaves;
+         i++) {
         struct slave *slave = &timeline->slaves[i];
         int64_t length_ns =
             timeline->runs[timeline_run_of(timeline, i)].length_ns;
@@ -342,7 +343,8 @@ static int lay_lanes(struct js_timeline *timeline)
 
 static void widen_places(struct js_timeline *timeline)
 {
-    for (size_t i = 0; i < js_journal_model_slaves(timeline->model); i++) {
+    for (size_t i = 0; i < js_journal_model_counts(timeline->model).slaves;
+         i++) {
         const struct slave *slave = &timeline->slaves[i];
         struct place *place = &places_of(timeline)[slave->place];
         if (slave->slots > place->lanes)
@@ -382,13 +384,13 @@ static int lay_rows(struct js_timeline *timeline)
 static int allocate(struct js_timeline *timeline)
 {
     const struct js_journal_model *model = timeline->model;
-    timeline->attempts = js_journal_model_attempts(model);
+    timeline->attempts = js_journal_model_counts(model).attempts;
     timeline->bar_count =
-        timeline->attempts + js_journal_model_begun_count(model);
-    timeline->runs =
-        calloc(js_journal_model_runs(model) + 1, sizeof(*timeline->runs));
-    timeline->slaves =
-        calloc(js_journal_model_slaves(model) + 1, sizeof(*timeline->slaves));
+        timeline->attempts + js_journal_model_counts(model).begun;
+    timeline->runs = calloc(js_journal_model_counts(model).runs + 1,
+                            sizeof(*timeline->runs));
+    timeline->slaves = calloc(js_journal_model_counts(model).slaves + 1,
+                              sizeof(*timeline->slaves));
     timeline->bars = calloc(timeline->bar_count + 1, sizeof(*timeline->bars));
     return timeline->runs && timeline->slaves && timeline->bars ? 0 : -1;
 }
@@ -436,15 +438,16 @@ void js_timeline_free(struct js_timeline *timeline)
 
 /* ---------------------------------------------------------------- telling */
 
+struct js_timeline_size js_timeline_size(const struct js_timeline *timeline)
+{
+    return (struct js_timeline_size){.rows = timeline->rows,
+                                     .bars = timeline->bar_count};
+}
+
 void js_timeline_run(const struct js_timeline *timeline, size_t number,
                      struct js_timeline_run *ret)
 {
     *ret = timeline->runs[number];
-}
-
-size_t js_timeline_rows(const struct js_timeline *timeline)
-{
-    return timeline->rows;
 }
 
 void js_timeline_row(const struct js_timeline *timeline, size_t number,
@@ -460,11 +463,6 @@ void js_timeline_row(const struct js_timeline *timeline, size_t number,
         .host = places[from].host,
         .rank = places[from].rank,
         .slot = (uint32_t)(number - places[from].first_row) + 1};
-}
-
-size_t js_timeline_bars(const struct js_timeline *timeline)
-{
-    return timeline->bar_count;
 }
 
 void js_timeline_bar(const struct js_timeline *timeline, size_t index,

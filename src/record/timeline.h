@@ -27,6 +27,12 @@ struct js_timeline *js_timeline_new(const struct js_journal_model *model,
                                     int64_t now_unix_ns);
 void js_timeline_free(struct js_timeline *timeline); /* NULL is allowed */
 
+struct js_timeline_size {
+    size_t rows, bars;
+};
+
+struct js_timeline_size js_timeline_size(const struct js_timeline *timeline);
+
 struct js_timeline_run {
     int64_t begin_ns; /* on the axis */
     int64_t length_ns;
@@ -43,7 +49,6 @@ struct js_timeline_row {
 };
 
 /* By rank, then by host as it appeared, then by slot. */
-size_t js_timeline_rows(const struct js_timeline *timeline);
 void js_timeline_row(const struct js_timeline *timeline, size_t number,
                      struct js_timeline_row *ret);
 
@@ -57,7 +62,6 @@ struct js_timeline_bar {
 };
 
 /* The bars of a row stand in the order in which they started. */
-size_t js_timeline_bars(const struct js_timeline *timeline);
 void js_timeline_bar(const struct js_timeline *timeline, size_t index,
                      struct js_timeline_bar *ret);
 

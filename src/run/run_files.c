@@ -127,7 +127,7 @@ void js_run_files_report_resume(struct js_run *run)
     js_source_survey(run->source, &survey);
     const struct js_resume_counts *counts = &survey.resume;
     const struct js_log *log = &run->recorder.console.log;
-    if (!run->journal || !js_journal_has_jobs(run->journal))
+    if (!run->journal || !js_journal_look(run->journal).has_jobs)
         return;
     if (!survey.is_known)
         js_log(
@@ -161,7 +161,7 @@ enum jobsched_status js_run_files_begin_journal(struct js_run *run,
 void js_run_files_set_marks(struct js_run *run, struct js_master_config *config)
 {
     if (run->journal) {
-        run->run_id = js_journal_run_id(run->journal);
+        run->run_id = js_journal_look(run->journal).run_id;
         config->dead = js_journal_dead_runs(run->journal, &config->dead_count);
     } else {
         run->run_id = js_process_new_id();
@@ -187,7 +187,7 @@ enum jobsched_status js_run_files_end_journal(struct js_run *run,
     js_recorder_report(&run->recorder);
     /* What the next run will know depends on what is in the journal now. */
     uint64_t lost = js_recorder_lacking(&run->recorder);
-    if (why.text[0] && js_journal_is_gone(run->journal))
+    if (why.text[0] && js_journal_look(run->journal).is_gone)
         js_err_set(err,
                    "%s; it held all jobs that have finished: if it was moved, "
                    "move it back, or they will all run again",
@@ -258,7 +258,7 @@ static void run_open_list(struct js_run *run, struct js_err *err)
     const char *path = config->job_file;
     const struct js_target_own own[] = {
         {strcmp(path, "-") == 0 ? NULL : path, "the job list"},
-        {run->journal ? js_journal_path(run->journal) : config->journal,
+        {run->journal ? js_journal_look(run->journal).path : config->journal,
          "the journal"},
         {config->joblog, "the joblog"},
         {NULL, NULL}};
@@ -292,7 +292,7 @@ static int run_check_joblog_name(const struct js_run *run, struct js_err *err)
                           "it: name another file",
                           joblog);
     if (joblog && run->journal &&
-        js_file_is_same(joblog, js_journal_path(run->journal)))
+        js_file_is_same(joblog, js_journal_look(run->journal).path))
         return js_err_set(err,
                           "%s is the journal, and the joblog would damage it: "
                           "name another file",
@@ -303,7 +303,8 @@ static int run_check_joblog_name(const struct js_run *run, struct js_err *err)
 static int run_open_output_folder(struct js_run *run, struct js_err *err)
 {
     const struct jobsched_config *config = run->config;
-    const char *journal = run->journal ? js_journal_path(run->journal) : NULL;
+    const char *journal =
+        run->journal ? js_journal_look(run->journal).path : NULL;
     const char *dir = config->output_dir;
     const char *paths[] = {config->job_file, config->joblog, journal,
                            config->longest_first};
@@ -342,7 +343,7 @@ static int run_open_output_folder(struct js_run *run, struct js_err *err)
 static int run_open_joblog(struct js_run *run, struct js_err *err)
 {
     const char *path = run->config->joblog;
-    bool goes_on = run->journal && js_journal_has_jobs(run->journal);
+    bool goes_on = run->journal && js_journal_look(run->journal).has_jobs;
     if (!path)
         return 0;
     int number = js_file_fd_of(path), given = -1;
@@ -351,8 +352,8 @@ static int run_open_joblog(struct js_run *run, struct js_err *err)
     else if (run->launcher.lifeline)
         given = js_lifeline_joblog(run->launcher.lifeline);
     if (given >= 0)
-        run->joblog = js_joblog_open_fd(path, given,
-                                        run->config->command_restarts > 0, err);
+        run->joblog =
+            js_joblog_open(path, given, run->config->command_restarts > 0, err);
     else if (number >= 0)
         return js_err_set(err,
                           "the joblog %s: mpirun does not pass on open files: "
@@ -360,7 +361,7 @@ static int run_open_joblog(struct js_run *run, struct js_err *err)
                           "mpirun",
                           path);
     else
-        run->joblog = js_joblog_open(path, goes_on, err);
+        run->joblog = js_joblog_open(path, -1, goes_on, err);
     return run->joblog ? 0 : -1;
 }
 

@@ -97,8 +97,9 @@ static void launcher_take_signals(struct js_run *run)
 void js_run_launcher_ask_for_reason(struct js_run *run)
 {
     const char *path = run->config->status_file;
-    int number =
-        path && !run->launcher.lifeline ? js_run_status_read_signal(path) : 0;
+    int number = path && !run->launcher.lifeline
+                     ? (int)js_run_status_read_note(path, JS_RUN_SIGNAL)
+                     : 0;
     if (number != 0)
         run->launcher.other_signal = number;
 }
@@ -177,7 +178,7 @@ void js_run_launcher_ask_for_outage(struct js_run *run)
 {
     const char *path = run->config->status_file;
     int error = path && !js_run_launcher_is_handed(run, STDOUT_FILENO)
-                    ? js_run_status_read_outage(path)
+                    ? (int)js_run_status_read_note(path, JS_RUN_OUTAGE)
                     : 0;
     if (error == 0)
         return;
@@ -209,7 +210,8 @@ void js_run_launcher_await_relay(struct js_run *run)
                          js_run_launcher_is_mpirun_gone(run);
         js_run_launcher_ask_for_outage(run);
         if (run->launcher.outage.error != 0 || is_ending ||
-            js_run_status_read_taken(run->config->status_file) == bytes ||
+            js_run_status_read_note(run->config->status_file, JS_RUN_TAKEN) ==
+                bytes ||
             js_clock_ns() >= until_ns)
             break;
         poll(NULL, 0, RELAY_LOOK_MS);

@@ -423,7 +423,7 @@ static void open_master(struct run *run)
                                               js_source_graph(run->source)};
     if (run->shape->has_joblog)
         recorder.joblog = run->joblog =
-            not_null(js_joblog_open("/dev/null", false, &err));
+            not_null(js_joblog_open("/dev/null", -1, false, &err));
     if (js_recorder_open(&run->recorder, &recorder) < 0)
         abort();
     if (run->shape->has_journal)

@@ -64,14 +64,14 @@ static int load(int fd, struct js_journal_contents *contents, uint64_t *ret)
 /* Every number that it tells leads somewhere. */
 static void walk_jobs(const struct js_journal_model *model)
 {
-    for (uint64_t id = 1; id <= js_journal_model_jobs(model); id++) {
+    for (uint64_t id = 1; id <= js_journal_model_counts(model).jobs; id++) {
         struct js_journal_model_job job;
         js_journal_model_job(model, id, &job);
         if ((job.latest != JS_JOURNAL_MODEL_NONE &&
-             job.latest >= js_journal_model_attempts(model)) ||
+             job.latest >= js_journal_model_counts(model).attempts) ||
             (job.begun != JS_JOURNAL_MODEL_NONE &&
-             job.begun >= js_journal_model_begun_count(model)) ||
-            job.parent > js_journal_model_jobs(model) ||
+             job.begun >= js_journal_model_counts(model).begun) ||
+            job.parent > js_journal_model_counts(model).jobs ||
             strlen(job.name) > size_max)
             abort();
     }
@@ -79,15 +79,16 @@ static void walk_jobs(const struct js_journal_model *model)
 
 static void walk_attempts(const struct js_journal_model *model)
 {
-    for (size_t i = 0; i < js_journal_model_attempts(model); i++) {
+    for (size_t i = 0; i < js_journal_model_counts(model).attempts; i++) {
         struct js_journal_model_attempt attempt;
         struct js_journal_model_slave slave;
         struct js_journal_model_tail tail;
         js_journal_model_attempt(model, i, &attempt);
         js_journal_model_slave(model, attempt.slave, &slave);
         bool has_tail = js_journal_model_tail(model, i, &tail);
-        if (slave.run >= js_journal_model_runs(model) || attempt.id == 0 ||
-            attempt.id > js_journal_model_jobs(model) ||
+        if (slave.run >= js_journal_model_counts(model).runs ||
+            attempt.id == 0 ||
+            attempt.id > js_journal_model_counts(model).jobs ||
             (attempt.previous != JS_JOURNAL_MODEL_NONE &&
              attempt.previous >= i) ||
             (has_tail && strlen(tail.text) > size_max))
@@ -101,14 +102,14 @@ static void walk_timeline(const struct js_journal_model *model)
     struct js_timeline *timeline = js_timeline_new(model, 0);
     if (!timeline)
         abort();
-    for (size_t i = 0; i < js_timeline_bars(timeline); i++) {
+    for (size_t i = 0; i < js_timeline_size(timeline).bars; i++) {
         struct js_timeline_bar bar;
         struct js_timeline_run run;
         struct js_timeline_row row;
         js_timeline_bar(timeline, i, &bar);
         js_timeline_run(timeline, bar.run, &run);
         js_timeline_row(timeline, bar.row, &row);
-        if (bar.row >= js_timeline_rows(timeline) || row.slot == 0 ||
+        if (bar.row >= js_timeline_size(timeline).rows || row.slot == 0 ||
             bar.start_ns < run.begin_ns || bar.run_ns < 0 ||
             bar.run_ns > run.length_ns)
             abort();
@@ -124,12 +125,13 @@ static void walk(int fd)
         return;
     walk_jobs(model);
     walk_attempts(model);
-    for (size_t i = 0; i < js_journal_model_begun_count(model); i++) {
+    for (size_t i = 0; i < js_journal_model_counts(model).begun; i++) {
         struct js_journal_model_begun begun;
         struct js_journal_model_job job;
         js_journal_model_begun(model, i, &begun);
         js_journal_model_job(model, begun.id, &job);
-        if (job.begun != i || begun.slave >= js_journal_model_slaves(model))
+        if (job.begun != i ||
+            begun.slave >= js_journal_model_counts(model).slaves)
             abort();
     }
     walk_timeline(model);

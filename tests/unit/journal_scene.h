@@ -130,7 +130,7 @@ static inline void close_ok(struct js_journal *journal, int status)
 {
     struct js_err err = {""};
     CU_ASSERT_EQUAL(js_journal_end(journal, status, &err), 0);
-    CU_ASSERT_EQUAL(js_journal_unwritten(journal), 0);
+    CU_ASSERT_EQUAL(js_journal_look(journal).unwritten, 0);
     CU_ASSERT_STRING_EQUAL(err.text, "");
     js_journal_close(journal);
 }
@@ -141,7 +141,7 @@ static inline void write_journal(struct scene *scene)
     struct js_journal_config config = config_of(scene);
     struct js_registry *registry = not_null(js_registry_new());
     struct js_journal *journal = open_ok(&config, registry);
-    CU_ASSERT_FALSE(js_journal_has_jobs(journal));
+    CU_ASSERT_FALSE(js_journal_look(journal).has_jobs);
     for (uint64_t id = 1; id <= 6; id++)
         accept(journal, id);
     tell(journal, JS_RESUME_NAMED, 3, "three");

@@ -307,10 +307,10 @@ static void run_to_end(struct scene *scene)
                 read_some(scene, r, SIZE_MAX);
         }
         js_delivery_step(scene->delivery);
-        if (js_delivery_waiting(scene->delivery) == 0)
+        if (js_delivery_look(scene->delivery).waiting == 0)
             break;
     }
-    CU_ASSERT_EQUAL(js_delivery_waiting(scene->delivery), 0);
+    CU_ASSERT_EQUAL(js_delivery_look(scene->delivery).waiting, 0);
     CU_ASSERT_FALSE(take_fetch(scene, &fetch));
     for (int r = 0; r < 2; r++) {
         if (scene->ends[r][0] >= 0)
@@ -400,7 +400,7 @@ static void run_at_random(uint64_t seed, bool shared, bool others_write)
         if (scene->added == jobs && scene->finished == jobs)
             break;
     }
-    CU_ASSERT_EQUAL(js_delivery_waiting(scene->delivery), 0);
+    CU_ASSERT_EQUAL(js_delivery_look(scene->delivery).waiting, 0);
     CU_ASSERT_EQUAL(scene->log_lines, 0);
     for (int i = 0; i < (shared ? 1 : 2); i++) {
         read_all(scene, i);
@@ -448,7 +448,7 @@ static void test_nothing_written_finishes_at_once(void)
     CU_ASSERT_EQUAL(
         js_delivery_add(scene->delivery, &completion, 1009, false, NULL), 0);
     CU_ASSERT_EQUAL(scene->fate[9].finished, 1);
-    CU_ASSERT_EQUAL(js_delivery_waiting(scene->delivery), 1);
+    CU_ASSERT_EQUAL(js_delivery_look(scene->delivery).waiting, 1);
     CU_ASSERT_TRUE(take_fetch(scene, &fetch));
     CU_ASSERT_EQUAL(fetch.ticket, slow + 1000);
     scene_free(scene);
@@ -462,7 +462,7 @@ static void test_what_fits_is_written_at_once(void)
     uint64_t second = add_job(scene, 1, false, 50, 10);
     CU_ASSERT_EQUAL(scene->fate[first].finished, 1);
     CU_ASSERT_EQUAL(scene->fate[second].finished, 1);
-    CU_ASSERT_FALSE(js_delivery_is_behind(scene->delivery));
+    CU_ASSERT_FALSE(js_delivery_look(scene->delivery).is_behind);
     for (int i = 0; i < 2; i++) {
         read_all(scene, i);
         assert_same(&scene->got[i], &scene->wanted[i]);
@@ -533,7 +533,7 @@ static void close_reader(struct scene *scene, int reader)
  * bytes of a job that went out before count as written. */
 static void assert_withheld(const struct scene *scene, uint64_t count)
 {
-    CU_ASSERT_EQUAL(js_delivery_withheld(scene->delivery), count);
+    CU_ASSERT_EQUAL(js_delivery_look(scene->delivery).withheld, count);
     CU_ASSERT_EQUAL(scene->finished + count, scene->added);
     for (uint64_t id = 1; id <= scene->added; id++)
         CU_ASSERT_TRUE(scene->fate[id].finished <= 1);
@@ -561,7 +561,7 @@ static void test_reader_gone_withholds_its_output(void)
     CU_ASSERT_EQUAL(scene->fate[1].released, 0);
     CU_ASSERT_EQUAL(answer(scene, &fetch, fetch.length), 0);
     CU_ASSERT_FALSE(take_fetch(scene, &fetch));
-    CU_ASSERT_EQUAL(js_delivery_waiting(scene->delivery), 0);
+    CU_ASSERT_EQUAL(js_delivery_look(scene->delivery).waiting, 0);
     assert_withheld(scene, 61);
     /* Nobody needs to keep it. */
     for (uint64_t id = 1; id <= scene->added; id++)
@@ -758,12 +758,12 @@ static void test_stopped_reader_bounds_what_is_fetched(void)
     CU_ASSERT_TRUE(fetched > JS_DELIVERY_WINDOW);
     CU_ASSERT_TRUE(fetched <=
                    JS_DELIVERY_WINDOW + JS_DELIVERY_CHUNK + PIPE_BYTES);
-    CU_ASSERT_TRUE(js_delivery_is_behind(scene->delivery));
+    CU_ASSERT_TRUE(js_delivery_look(scene->delivery).is_behind);
     CU_ASSERT_EQUAL(scene->finished, 0);
     run_to_end(scene);
     assert_same(&scene->got[0], &scene->wanted[0]);
     assert_each_finished_once(scene);
-    CU_ASSERT_FALSE(js_delivery_is_behind(scene->delivery));
+    CU_ASSERT_FALSE(js_delivery_look(scene->delivery).is_behind);
     scene_free(scene);
 }
 
@@ -774,11 +774,11 @@ static void test_many_small_jobs_are_behind_too(void)
     add_job(scene, 1, true, 10, 0);
     for (int i = 0; i < 10; i++)
         add_job(scene, 1, false, 10, 0);
-    CU_ASSERT_FALSE(js_delivery_is_behind(scene->delivery));
+    CU_ASSERT_FALSE(js_delivery_look(scene->delivery).is_behind);
     for (int i = 0; i < 200; i++)
         add_job(scene, 1, false, 10, 0);
-    CU_ASSERT_TRUE(js_delivery_is_behind(scene->delivery));
-    CU_ASSERT_EQUAL(js_delivery_waiting(scene->delivery), 211);
+    CU_ASSERT_TRUE(js_delivery_look(scene->delivery).is_behind);
+    CU_ASSERT_EQUAL(js_delivery_look(scene->delivery).waiting, 211);
     run_to_end(scene);
     assert_same(&scene->got[0], &scene->wanted[0]);
     assert_each_finished_once(scene);
@@ -790,19 +790,19 @@ static void test_tells_when_a_job_is_half_handed_over(void)
     struct js_log log;
     struct scene *scene = scene_new(false, &log);
     struct js_fetch fetch;
-    CU_ASSERT_FALSE(js_delivery_is_within_job(scene->delivery));
+    CU_ASSERT_FALSE(js_delivery_look(scene->delivery).is_within_job);
     add_job(scene, 1, true, 100, 10);
-    CU_ASSERT_FALSE(js_delivery_is_within_job(scene->delivery));
+    CU_ASSERT_FALSE(js_delivery_look(scene->delivery).is_within_job);
     CU_ASSERT_TRUE_FATAL(take_fetch(scene, &fetch));
-    CU_ASSERT_FALSE(js_delivery_is_within_job(scene->delivery));
+    CU_ASSERT_FALSE(js_delivery_look(scene->delivery).is_within_job);
     CU_ASSERT_EQUAL(answer(scene, &fetch, 60), 0);
-    CU_ASSERT_TRUE(js_delivery_is_within_job(scene->delivery));
+    CU_ASSERT_TRUE(js_delivery_look(scene->delivery).is_within_job);
     CU_ASSERT_TRUE_FATAL(take_fetch(scene, &fetch));
     CU_ASSERT_EQUAL(answer(scene, &fetch, 40), 0);
-    CU_ASSERT_TRUE(js_delivery_is_within_job(scene->delivery));
+    CU_ASSERT_TRUE(js_delivery_look(scene->delivery).is_within_job);
     CU_ASSERT_TRUE_FATAL(take_fetch(scene, &fetch));
     CU_ASSERT_EQUAL(answer(scene, &fetch, 10), 0);
-    CU_ASSERT_FALSE(js_delivery_is_within_job(scene->delivery));
+    CU_ASSERT_FALSE(js_delivery_look(scene->delivery).is_within_job);
     scene_free(scene);
 }
 

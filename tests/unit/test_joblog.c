@@ -24,7 +24,7 @@ static const char header[] =
 static struct js_joblog *open_ok(const char *path)
 {
     struct js_err err = {"?"};
-    struct js_joblog *joblog = js_joblog_open(path, false, &err);
+    struct js_joblog *joblog = js_joblog_open(path, -1, false, &err);
     if (!joblog)
         CU_FAIL(err.text);
     return not_null(joblog);
@@ -153,7 +153,7 @@ static void test_created_as_the_umask_has_it(void)
 static void assert_refused(const char *path, const char *wanted)
 {
     struct js_err err = {""};
-    CU_ASSERT_PTR_NULL(js_joblog_open(path, false, &err));
+    CU_ASSERT_PTR_NULL(js_joblog_open(path, -1, false, &err));
     if (!strstr(err.text, wanted))
         CU_FAIL(err.text);
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, path));
@@ -365,9 +365,9 @@ static void test_links_in_shared_folders(void)
     spit(victim, "precious", 8);
     CU_ASSERT_EQUAL(symlink("victim", place.path), 0);
     CU_ASSERT_EQUAL(chmod(place.dir, 01777), 0);
-    CU_ASSERT_PTR_NULL(js_joblog_open(place.path, false, &err));
+    CU_ASSERT_PTR_NULL(js_joblog_open(place.path, -1, false, &err));
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "name the file itself"));
-    CU_ASSERT_PTR_NULL(js_joblog_open(place.path, true, NULL));
+    CU_ASSERT_PTR_NULL(js_joblog_open(place.path, -1, true, NULL));
     CU_ASSERT_STRING_EQUAL(slurp(victim, &text), "precious");
     CU_ASSERT_EQUAL(chmod(place.dir, 0755), 0);
     struct js_joblog *joblog = open_ok(place.path);

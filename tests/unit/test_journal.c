@@ -18,7 +18,7 @@ static void test_what_is_written_is_read(void)
     struct js_journal_config config = config_of(&scene);
     struct js_registry *registry = not_null(js_registry_new());
     struct js_journal *journal = open_ok(&config, registry);
-    CU_ASSERT_TRUE(js_journal_has_jobs(journal));
+    CU_ASSERT_TRUE(js_journal_look(journal).has_jobs);
     expect_standings(registry, "ssflsl");
     CU_ASSERT_EQUAL(js_registry_find_name(registry, "three"), 3);
     CU_ASSERT_EQUAL(scene.warnings.len, 0);
@@ -308,7 +308,7 @@ static void test_a_fresh_start_keeps_the_old_file(void)
     config.is_fresh = true;
     struct js_registry *registry = not_null(js_registry_new());
     struct js_journal *journal = open_ok(&config, registry);
-    CU_ASSERT_FALSE(js_journal_has_jobs(journal));
+    CU_ASSERT_FALSE(js_journal_look(journal).has_jobs);
     CU_ASSERT_EQUAL(js_registry_count(registry), 0);
     accept(journal, 1);
     begin_ok(journal);

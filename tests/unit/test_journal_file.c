@@ -51,9 +51,10 @@ static void await_sync(struct js_journal *journal)
 {
     struct js_err err = {""};
     struct unit_wait wait = {0};
-    while (js_journal_deadline_ns(journal) != JS_NEVER_NS && unit_waits(&wait))
+    while (js_journal_look(journal).deadline_ns != JS_NEVER_NS &&
+           unit_waits(&wait))
         CU_ASSERT_EQUAL(js_journal_commit(journal, js_clock_ns(), &err), 0);
-    CU_ASSERT_EQUAL(js_journal_deadline_ns(journal), JS_NEVER_NS);
+    CU_ASSERT_EQUAL(js_journal_look(journal).deadline_ns, JS_NEVER_NS);
 }
 
 /* A journal with one job that is done, and one that has not been committed. */
@@ -129,7 +130,7 @@ static void test_a_file_that_is_taken_away_at_the_end(void)
     struct js_journal *journal = begin_two(&config, registry);
     commit(journal);
     CU_ASSERT_EQUAL(unlink(scene.place.path), 0);
-    CU_ASSERT_FALSE(js_journal_is_gone(journal));
+    CU_ASSERT_FALSE(js_journal_look(journal).is_gone);
     close_ok(journal, 0);
     expect_file(&scene, "ss");
     js_registry_free(registry);
@@ -147,7 +148,7 @@ static void test_a_folder_that_is_taken_away(void)
     struct js_registry *registry = not_null(js_registry_new());
     struct js_journal *journal = begin_two(&config, registry);
     await_sync(journal);
-    CU_ASSERT_EQUAL(js_journal_recorded(journal), 2);
+    CU_ASSERT_EQUAL(js_journal_look(journal).recorded, 2);
     completion(journal, 2, 0);
     CU_ASSERT_EQUAL(unlink(scene.place.path), 0);
     CU_ASSERT_EQUAL(rmdir(scene.place.dir), 0);
@@ -156,12 +157,12 @@ static void test_a_folder_that_is_taken_away(void)
         CU_ASSERT_PTR_NOT_NULL(
             strstr(err.text, "cannot be created again: No such"));
     }
-    CU_ASSERT_TRUE(js_journal_is_gone(journal));
-    CU_ASSERT_EQUAL(js_journal_recorded(journal), 2);
+    CU_ASSERT_TRUE(js_journal_look(journal).is_gone);
+    CU_ASSERT_EQUAL(js_journal_look(journal).recorded, 2);
     CU_ASSERT_EQUAL(mkdir(scene.place.dir, 0700), 0);
     commit(journal);
-    CU_ASSERT_FALSE(js_journal_is_gone(journal));
-    CU_ASSERT_EQUAL(js_journal_recorded(journal), 3);
+    CU_ASSERT_FALSE(js_journal_look(journal).is_gone);
+    CU_ASSERT_EQUAL(js_journal_look(journal).recorded, 3);
     close_ok(journal, 0);
     expect_file(&scene, "ss");
     js_registry_free(registry);
@@ -182,8 +183,8 @@ static void test_a_file_with_another_in_its_place(void)
     spit(scene.place.path, "dear diary\n", 11);
     CU_ASSERT_EQUAL(js_journal_end(journal, 4, &err), -1);
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "another file has its name"));
-    CU_ASSERT_TRUE(js_journal_is_gone(journal));
-    CU_ASSERT_EQUAL(js_journal_recorded(journal), 1);
+    CU_ASSERT_TRUE(js_journal_look(journal).is_gone);
+    CU_ASSERT_EQUAL(js_journal_look(journal).recorded, 1);
     slurp(scene.place.path, &text);
     CU_ASSERT_EQUAL(text.len, 11);
     js_journal_close(journal);
@@ -208,18 +209,19 @@ static void test_syncs_come_when_they_are_due(void)
     begin_ok(journal);
     int64_t now_ns = js_clock_ns();
     commit(journal);
-    CU_ASSERT_EQUAL(js_journal_deadline_ns(journal), JS_NEVER_NS);
+    CU_ASSERT_EQUAL(js_journal_look(journal).deadline_ns, JS_NEVER_NS);
     completion(journal, 1, 0);
     CU_ASSERT_EQUAL(js_journal_commit(journal, now_ns, &err), 0);
     /* One has begun: it is looked for soon. */
-    CU_ASSERT(js_journal_deadline_ns(journal) < now_ns + second);
+    CU_ASSERT(js_journal_look(journal).deadline_ns < now_ns + second);
     struct unit_wait wait = {0};
-    while (js_journal_deadline_ns(journal) != JS_NEVER_NS && unit_waits(&wait))
+    while (js_journal_look(journal).deadline_ns != JS_NEVER_NS &&
+           unit_waits(&wait))
         CU_ASSERT_EQUAL(js_journal_commit(journal, now_ns, &err), 0);
-    CU_ASSERT_EQUAL(js_journal_deadline_ns(journal), JS_NEVER_NS);
+    CU_ASSERT_EQUAL(js_journal_look(journal).deadline_ns, JS_NEVER_NS);
     completion(journal, 1, 0);
     CU_ASSERT_EQUAL(js_journal_commit(journal, now_ns + 1, &err), 0);
-    CU_ASSERT_EQUAL(js_journal_deadline_ns(journal), now_ns + second);
+    CU_ASSERT_EQUAL(js_journal_look(journal).deadline_ns, now_ns + second);
     close_ok(journal, 0);
     js_registry_free(registry);
     scene_release(&scene);
@@ -236,16 +238,16 @@ static void test_a_sync_after_each_commit(void)
     struct js_journal *journal = open_ok(&config, registry);
     accept(journal, 1);
     begin_ok(journal);
-    CU_ASSERT_TRUE(js_journal_is_settled(journal));
+    CU_ASSERT_TRUE(js_journal_look(journal).is_settled);
     completion(journal, 1, 0);
-    CU_ASSERT_FALSE(js_journal_is_settled(journal));
+    CU_ASSERT_FALSE(js_journal_look(journal).is_settled);
     commit(journal);
-    CU_ASSERT_EQUAL(js_journal_unwritten(journal), 0);
-    CU_ASSERT_FALSE(js_journal_is_settled(journal));
-    CU_ASSERT_EQUAL(js_journal_recorded(journal), 0);
+    CU_ASSERT_EQUAL(js_journal_look(journal).unwritten, 0);
+    CU_ASSERT_FALSE(js_journal_look(journal).is_settled);
+    CU_ASSERT_EQUAL(js_journal_look(journal).recorded, 0);
     await_sync(journal);
-    CU_ASSERT_TRUE(js_journal_is_settled(journal));
-    CU_ASSERT_EQUAL(js_journal_recorded(journal), 1);
+    CU_ASSERT_TRUE(js_journal_look(journal).is_settled);
+    CU_ASSERT_EQUAL(js_journal_look(journal).recorded, 1);
     close_ok(journal, 0);
     js_registry_free(registry);
     scene_release(&scene);
@@ -273,7 +275,7 @@ static void test_another_run_has_gone_on(void)
     int64_t later_ns = js_clock_ns() + JS_NS_PER_S;
     CU_ASSERT_EQUAL(js_journal_commit(journal, later_ns, &err), -1);
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "another run took over"));
-    CU_ASSERT_EQUAL(js_journal_recorded(journal), 0);
+    CU_ASSERT_EQUAL(js_journal_look(journal).recorded, 0);
     CU_ASSERT_EQUAL(js_journal_commit(journal, later_ns, &err), -1);
     CU_ASSERT_EQUAL(js_journal_end(journal, 0, &err), -1);
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "another run took over"));
@@ -306,21 +308,22 @@ static void test_a_sync_that_is_wanted_soon(void)
     await_sync(journal);
     completion(journal, 1, 0);
     commit(journal);
-    CU_ASSERT(js_journal_deadline_ns(journal) >
+    CU_ASSERT(js_journal_look(journal).deadline_ns >
               js_clock_ns() + 900 * JS_NS_PER_S);
-    CU_ASSERT_TRUE(js_journal_is_settled(journal));
-    CU_ASSERT_EQUAL(js_journal_recorded(journal), 2);
+    CU_ASSERT_TRUE(js_journal_look(journal).is_settled);
+    CU_ASSERT_EQUAL(js_journal_look(journal).recorded, 2);
     js_journal_sync_soon(journal);
     commit(journal);
-    CU_ASSERT(js_journal_deadline_ns(journal) < js_clock_ns() + JS_NS_PER_S);
+    CU_ASSERT(js_journal_look(journal).deadline_ns <
+              js_clock_ns() + JS_NS_PER_S);
     /* What comes while it runs waits for its turn, as ever. */
     completion(journal, 1, 0);
     commit(journal);
     struct unit_wait wait = {0};
-    while (js_journal_deadline_ns(journal) < js_clock_ns() + JS_NS_PER_S &&
+    while (js_journal_look(journal).deadline_ns < js_clock_ns() + JS_NS_PER_S &&
            unit_waits(&wait))
         commit(journal);
-    CU_ASSERT(js_journal_deadline_ns(journal) >
+    CU_ASSERT(js_journal_look(journal).deadline_ns >
               js_clock_ns() + 900 * JS_NS_PER_S);
     close_ok(journal, 0);
     js_registry_free(registry);

@@ -26,7 +26,7 @@ static int64_t quiet_after(bool outlives, const char *host, int status,
     config.outlives = outlives;
     struct js_journal *journal = open_ok(&config, registry);
     begin_ok(journal);
-    CU_ASSERT_EQUAL(js_journal_quiet_ns(journal), 0);
+    CU_ASSERT_EQUAL(js_journal_look(journal).quiet_ns, 0);
     CU_ASSERT_EQUAL(js_journal_add_slave(journal, 1, 1, host, NULL), 0);
     commit(journal);
     if (status >= 0)
@@ -39,7 +39,7 @@ static int64_t quiet_after(bool outlives, const char *host, int status,
     registry = not_null(js_registry_new());
     journal = open_ok(&config, registry);
     begin_ok(journal);
-    int64_t quiet_ns = js_journal_quiet_ns(journal);
+    int64_t quiet_ns = js_journal_look(journal).quiet_ns;
     js_journal_close(journal);
     js_registry_free(registry);
     scene_release(&scene);
@@ -71,7 +71,7 @@ static uint64_t run_once(struct scene *scene, bool is_fresh, int status)
     config.lease_ns = JS_NS_PER_S;
     config.is_fresh = is_fresh;
     struct js_journal *journal = open_ok(&config, registry);
-    uint64_t id = js_journal_run_id(journal);
+    uint64_t id = js_journal_look(journal).run_id;
     begin_ok(journal);
     commit(journal);
     if (status < 0)
@@ -377,7 +377,7 @@ static void test_a_run_that_is_known_to_be_gone(void)
         leave_killed(&scene, killed);
         struct js_journal *journal = open_ok(&config, registry);
         begin_ok(journal);
-        CU_ASSERT_EQUAL(js_journal_quiet_ns(journal) > 0, i != 1);
+        CU_ASSERT_EQUAL(js_journal_look(journal).quiet_ns > 0, i != 1);
         CU_ASSERT_EQUAL(js_journal_is_quiet(journal), i == 1);
         if (idler)
             end_idler(idler);
@@ -412,7 +412,7 @@ static void check_quiet_after_two(struct scene *scene, bool is_fresh)
     js_journal_dead_runs(journal, &count);
     CU_ASSERT_EQUAL(count, 3);
     begin_ok(journal);
-    int64_t quiet_ns = js_journal_quiet_ns(journal);
+    int64_t quiet_ns = js_journal_look(journal).quiet_ns;
     CU_ASSERT(quiet_ns > 0 && quiet_ns <= 1000 * JS_NS_PER_S);
     CU_ASSERT_FALSE(js_journal_is_quiet(journal));
     end_idler(idler);
@@ -504,7 +504,7 @@ static void test_a_large_run_in_a_journal_set_aside(void)
         struct js_registry *registry = not_null(js_registry_new());
         struct js_journal *journal = open_ok(&config, registry);
         begin_ok(journal);
-        CU_ASSERT_EQUAL(js_journal_quiet_ns(journal) > 0, i != 1);
+        CU_ASSERT_EQUAL(js_journal_look(journal).quiet_ns > 0, i != 1);
         if (i != 1)
             end_idler(idler);
         CU_ASSERT_EQUAL(js_journal_is_quiet(journal), is_here);

@@ -577,17 +577,21 @@ static void test_run_status(void)
     CU_ASSERT(read.said_ns > said_ns);
     CU_ASSERT_EQUAL(read.status, 3);
     CU_ASSERT_EQUAL(read.lost, 2);
-    CU_ASSERT_EQUAL(js_run_status_read_signal(file.path), 0);
-    CU_ASSERT_EQUAL(js_run_status_write_signal(file.path, SIGINT), 0);
-    CU_ASSERT_EQUAL(js_run_status_read_signal(file.path), SIGINT);
-    CU_ASSERT_EQUAL(js_run_status_read_taken(file.path), 0);
-    CU_ASSERT_EQUAL(js_run_status_write_taken(file.path, UINT64_MAX), 0);
-    CU_ASSERT_EQUAL(js_run_status_read_taken(file.path), UINT64_MAX);
-    js_run_status_forget_taken(file.path);
-    CU_ASSERT_EQUAL(js_run_status_read_taken(file.path), 0);
-    CU_ASSERT_EQUAL(js_run_status_read_outage(file.path), 0);
-    CU_ASSERT_EQUAL(js_run_status_write_outage(file.path, ENOSPC), 0);
-    CU_ASSERT_EQUAL(js_run_status_read_outage(file.path), ENOSPC);
+    CU_ASSERT_EQUAL(js_run_status_read_note(file.path, JS_RUN_SIGNAL), 0);
+    CU_ASSERT_EQUAL(js_run_status_write_note(file.path, JS_RUN_SIGNAL, SIGINT),
+                    0);
+    CU_ASSERT_EQUAL(js_run_status_read_note(file.path, JS_RUN_SIGNAL), SIGINT);
+    CU_ASSERT_EQUAL(js_run_status_read_note(file.path, JS_RUN_TAKEN), 0);
+    CU_ASSERT_EQUAL(
+        js_run_status_write_note(file.path, JS_RUN_TAKEN, UINT64_MAX), 0);
+    CU_ASSERT_EQUAL(js_run_status_read_note(file.path, JS_RUN_TAKEN),
+                    UINT64_MAX);
+    js_run_status_forget_note(file.path, JS_RUN_TAKEN);
+    CU_ASSERT_EQUAL(js_run_status_read_note(file.path, JS_RUN_TAKEN), 0);
+    CU_ASSERT_EQUAL(js_run_status_read_note(file.path, JS_RUN_OUTAGE), 0);
+    CU_ASSERT_EQUAL(js_run_status_write_note(file.path, JS_RUN_OUTAGE, ENOSPC),
+                    0);
+    CU_ASSERT_EQUAL(js_run_status_read_note(file.path, JS_RUN_OUTAGE), ENOSPC);
     char outage[4096];
     CU_ASSERT_EQUAL(
         js_run_status_beside(file.path, ".output", outage, sizeof(outage)), 0);
@@ -595,7 +599,7 @@ static void test_run_status(void)
     CU_ASSERT_EQUAL(
         js_run_status_beside(file.path, ".signal", outage, sizeof(outage)), 0);
     CU_ASSERT_EQUAL(unlink(outage), 0);
-    CU_ASSERT_EQUAL(js_run_status_read_outage(file.path), 0);
+    CU_ASSERT_EQUAL(js_run_status_read_note(file.path, JS_RUN_OUTAGE), 0);
     forget(&file);
     js_run_status_read(file.path, &read);
     CU_ASSERT_EQUAL(read.phase, JS_RUN_UNKNOWN);

@@ -163,7 +163,7 @@ static void test_releases_go_out_one_by_one(void)
     CU_ASSERT_TRUE(expect_no_complaint(run));
     CU_ASSERT_EQUAL(run->started, 200);
     CU_ASSERT_EQUAL(
-        run->finished + js_delivery_withheld(run->recorder.delivery), 200);
+        run->finished + js_delivery_look(run->recorder.delivery).withheld, 200);
     /* One beside it asks for output. */
     CU_ASSERT(fake_net_sent(run->net, JS_TAG_FETCH) >= 100);
     CU_ASSERT(fake_net_most_unread(run->net, JS_TAG_FETCH) <= 2);

@@ -197,7 +197,7 @@ static void test_registry(void)
     ran(&scene, 1, 1, 1, 10, 2, 0, false);
     ran(&scene, 2, 1, 1, 13, 3, 1, false);
     end(&scene);
-    struct js_registry *registry = js_past_runs_registry(load(&scene));
+    struct js_registry *registry = js_past_runs_look(load(&scene)).registry;
     js_registry_rewind(registry);
     for (uint64_t id = 1; id <= 3; id++) {
         struct js_job *job = job_of(id, 1);
@@ -240,7 +240,7 @@ static double gap_s(struct scene *scene)
 {
     struct js_err err = {""};
     CU_ASSERT_EQUAL(js_journal_commit(scene->journal, js_clock_ns(), &err), 0);
-    return (double)js_past_runs_gap_ns(load(scene)) / 1e9;
+    return (double)js_past_runs_look(load(scene)).gap_ns / 1e9;
 }
 
 static void test_gaps(void)
@@ -250,7 +250,7 @@ static void test_gaps(void)
     begin(&scene, 9);
     add_slave(&scene, 1, 1, "n1");
     add_slave(&scene, 2, 1, "n1");
-    CU_ASSERT_EQUAL(js_past_runs_gap_ns(load(&scene)), 0);
+    CU_ASSERT_EQUAL(js_past_runs_look(load(&scene)).gap_ns, 0);
     ran(&scene, 1, 1, 1, 10, 1, 0, false);
     ran(&scene, 2, 1, 2, 10.1, 1, 0, false);
     expect_near(gap_s(&scene), 0);
@@ -295,8 +295,8 @@ static void test_hosts(void)
     add_slave(&scene, 1, 4, "n1");
     add_slave(&scene, 2, 4, "n1");
     end(&scene);
-    CU_ASSERT_EQUAL(js_past_runs_host_slots(load(&scene)), 8);
-    CU_ASSERT_STRING_EQUAL(js_past_runs_only_host(scene.past_runs), "n1");
+    CU_ASSERT_EQUAL(js_past_runs_look(load(&scene)).host_slots, 8);
+    CU_ASSERT_STRING_EQUAL(js_past_runs_look(scene.past_runs).only_host, "n1");
     begin(&scene, 0);
     add_slave(&scene, 1, 1, "n1");
     add_slave(&scene, 2, 2, "n2");
@@ -304,8 +304,8 @@ static void test_hosts(void)
     end(&scene);
     begin(&scene, 0); /* without slaves it says nothing */
     end(&scene);
-    CU_ASSERT_EQUAL(js_past_runs_host_slots(load(&scene)), 3);
-    CU_ASSERT_PTR_NULL(js_past_runs_only_host(scene.past_runs));
+    CU_ASSERT_EQUAL(js_past_runs_look(load(&scene)).host_slots, 3);
+    CU_ASSERT_PTR_NULL(js_past_runs_look(scene.past_runs).only_host);
     scene_release(&scene);
 }
 
@@ -326,10 +326,10 @@ static void test_joblog(void)
     CU_ASSERT_PTR_NOT_NULL_FATAL(scene.past_runs);
     expect_near(run_s(&scene, 1), 2.5);
     expect_near(run_s(&scene, 2), -1);
-    CU_ASSERT_EQUAL(js_past_runs_gap_ns(scene.past_runs), 0);
-    CU_ASSERT_EQUAL(js_past_runs_host_slots(scene.past_runs), 0);
-    CU_ASSERT_PTR_NULL(js_past_runs_registry(scene.past_runs));
-    CU_ASSERT_PTR_NULL(js_past_runs_only_host(scene.past_runs));
+    CU_ASSERT_EQUAL(js_past_runs_look(scene.past_runs).gap_ns, 0);
+    CU_ASSERT_EQUAL(js_past_runs_look(scene.past_runs).host_slots, 0);
+    CU_ASSERT_PTR_NULL(js_past_runs_look(scene.past_runs).registry);
+    CU_ASSERT_PTR_NULL(js_past_runs_look(scene.past_runs).only_host);
     /* Each is told apart from the other. */
     CU_ASSERT_PTR_NULL(js_past_runs_from_journal(scene.place.path, &err));
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, scene.place.path));

@@ -66,7 +66,7 @@ static struct scene *scene_new_on(int64_t sync_ns, int out, int err_fd)
     struct js_recorder_config config = {
         .out = scene->outqs[0],
         .err = scene->outqs[1],
-        .joblog = not_null(js_joblog_open(scene->joblog, false, &err)),
+        .joblog = not_null(js_joblog_open(scene->joblog, -1, false, &err)),
         .is_traced = true};
     CU_ASSERT_EQUAL_FATAL(js_recorder_open(&scene->recorder, &config), 0);
     open_journal(scene, sync_ns);

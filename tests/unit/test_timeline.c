@@ -86,7 +86,7 @@ static void scene_release(struct scene *scene)
 static void expect_bars(struct scene *scene, const char *want)
 {
     struct js_buf got = JS_BUF_INIT;
-    for (size_t i = 0; i < js_timeline_bars(scene->timeline); i++) {
+    for (size_t i = 0; i < js_timeline_size(scene->timeline).bars; i++) {
         struct js_timeline_bar bar;
         struct js_journal_model_attempt attempt = {.id = 0};
         js_timeline_bar(scene->timeline, i, &bar);
@@ -104,7 +104,7 @@ static void expect_bars(struct scene *scene, const char *want)
 static void expect_rows(struct scene *scene, const char *want)
 {
     struct js_buf got = JS_BUF_INIT;
-    for (size_t i = 0; i < js_timeline_rows(scene->timeline); i++) {
+    for (size_t i = 0; i < js_timeline_size(scene->timeline).rows; i++) {
         struct js_timeline_row row;
         js_timeline_row(scene->timeline, i, &row);
         js_buf_printf(&got, "%s%s %d.%d", i ? ", " : "", row.host,
@@ -242,12 +242,12 @@ static void test_absurd_times(void)
     put_ok(&scene, 2, 1, 0, INT64_MAX / 1000);
     put(&scene, "end 0 %" PRId64, INT64_MAX / 1000);
     lay_out(&scene);
-    for (size_t i = 0; i < js_timeline_bars(scene.timeline); i++) {
+    for (size_t i = 0; i < js_timeline_size(scene.timeline).bars; i++) {
         struct js_timeline_bar bar;
         js_timeline_bar(scene.timeline, i, &bar);
         CU_ASSERT_TRUE(bar.start_ns >= 0 && bar.run_ns >= 0);
     }
-    CU_ASSERT_EQUAL(js_timeline_rows(scene.timeline), 4096);
+    CU_ASSERT_EQUAL(js_timeline_size(scene.timeline).rows, 4096);
     scene_release(&scene);
 }
 
