@@ -15,14 +15,14 @@
 static const int64_t short_ns = JS_NS_PER_MS;
 static const int64_t long_ns = 10 * JS_NS_PER_S;
 
-/* That of the scheduler: there is one of them at a time. */
+/* That of the scheduler: there is one of them at a time. (What a test that fails
+ * leaves behind is forgotten.) */
 static struct js_allocator *allocator;
 
 static inline struct js_scheduler *
 new_scheduler_of(const struct js_scheduler_config *config,
                  struct js_graph *graph)
 {
-    CU_ASSERT_PTR_NULL_FATAL(allocator);
     allocator = not_null(js_allocator_new());
     return not_null(js_scheduler_new(config, graph, allocator));
 }
