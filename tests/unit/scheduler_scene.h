@@ -15,8 +15,8 @@
 static const int64_t short_ns = JS_NS_PER_MS;
 static const int64_t long_ns = 10 * JS_NS_PER_S;
 
-/* That of the scheduler: there is one of them at a time. (What a test that fails
- * leaves behind is forgotten.) */
+/* That of the scheduler: there is one of them at a time. (What a test that
+ * fails leaves behind is forgotten.) */
 static struct js_allocator *allocator;
 
 static inline struct js_scheduler *
