@@ -201,7 +201,7 @@ launched_rank() {
     echo here >hosts
     launch_run --hostfile hosts jobs.txt
     status_is 2
-    contains err '"here slots=4" there, or say with -n'
+    contains err '^jobsched: hosts .*"here slots=4".* -n'
     launch_run --hostfile nowhere jobs.txt
     status_is 2
     contains err '^jobsched: cannot read the hostfile nowhere: No such file'
