@@ -14,8 +14,8 @@
 
 /* A setter handles the value of one option; js_options_row says how. */
 
-static void *options_field_of(const struct js_options_row *row,
-                              struct js_options *options)
+static void *options_field(const struct js_options_row *row,
+                           struct js_options *options)
 {
     return (char *)options + row->offset;
 }
@@ -26,7 +26,7 @@ static int set_flag(const struct js_options_row *row,
 {
     (void)value;
     (void)err;
-    *(bool *)options_field_of(row, options) = true;
+    *(bool *)options_field(row, options) = true;
     return 0;
 }
 
@@ -37,7 +37,7 @@ static int set_choice(const struct js_options_row *row,
 {
     (void)value;
     (void)err;
-    *(unsigned *)options_field_of(row, options) = (unsigned)row->least;
+    *(unsigned *)options_field(row, options) = (unsigned)row->least;
     return 0;
 }
 
@@ -47,7 +47,7 @@ static int set_option_text(const struct js_options_row *row,
 {
     if (!value[0])
         return js_err_set(err, "%s", row->problem);
-    *(const char **)options_field_of(row, options) = value;
+    *(const char **)options_field(row, options) = value;
     return 0;
 }
 
@@ -68,7 +68,7 @@ static int set_count(const struct js_options_row *row,
                      struct js_options *options, const char *value,
                      struct js_err *err)
 {
-    return read_count(row, value, options_field_of(row, options), err);
+    return read_count(row, value, options_field(row, options), err);
 }
 
 static int set_count32(const struct js_options_row *row,
@@ -78,7 +78,7 @@ static int set_count32(const struct js_options_row *row,
     uint64_t count = 0;
     if (read_count(row, value, &count, err) < 0)
         return -1;
-    *(uint32_t *)options_field_of(row, options) = (uint32_t)count;
+    *(uint32_t *)options_field(row, options) = (uint32_t)count;
     return 0;
 }
 
@@ -87,7 +87,7 @@ static int set_time(const struct js_options_row *row,
                     struct js_options *options, const char *value,
                     struct js_err *err)
 {
-    int64_t *ns = options_field_of(row, options);
+    int64_t *ns = options_field(row, options);
     if (js_parse_duration_ns(value, ns) < 0)
         return js_err_set(err,
                           "must be a duration such as 0.5, 90s, 10m or 2h");
@@ -98,7 +98,7 @@ static int set_size(const struct js_options_row *row,
                     struct js_options *options, const char *value,
                     struct js_err *err)
 {
-    uint64_t *bytes = options_field_of(row, options);
+    uint64_t *bytes = options_field(row, options);
     if (js_parse_size_bytes(value, bytes) == 0 && *bytes > 0)
         return 0;
     return js_err_set(err, "must be a size such as 512M or 2G");
@@ -135,6 +135,7 @@ static int set_forever(const struct js_options_row *row,
     return 0;
 }
 
+/* 0 stands for "all" in the configuration, so nobody may type it. */
 static int set_slots(const struct js_options_row *row,
                      struct js_options *options, const char *value,
                      struct js_err *err)
@@ -169,6 +170,7 @@ static int set_output(const struct js_options_row *row,
     return 0;
 }
 
+/* A relative path would mean another folder on other hosts. */
 static int set_tmpdir(const struct js_options_row *row,
                       struct js_options *options, const char *value,
                       struct js_err *err)
@@ -196,6 +198,7 @@ static int read_percent(const char *value, uint32_t *ret)
     return 0;
 }
 
+/* The last one given counts, whichever of its two forms it has. */
 static int set_timeout(const struct js_options_row *row,
                        struct js_options *options, const char *value,
                        struct js_err *err)
@@ -257,7 +260,8 @@ static int set_progress(const struct js_options_row *row,
     return js_err_set(err, "%s", row->problem);
 }
 
-/* Actions that only report on runs. */
+/* Actions that only report on runs. Of several, the last one would win without
+ * a word. */
 static int set_inspection(const struct js_options_row *row,
                           struct js_options *options, const char *value,
                           struct js_err *err)
@@ -269,6 +273,8 @@ static int set_inspection(const struct js_options_row *row,
     return set_choice(row, options, value, err);
 }
 
+/* A report is written beside its file and then takes its place, which standard
+ * output cannot do. */
 static int set_report(const struct js_options_row *row,
                       struct js_options *options, const char *value,
                       struct js_err *err)
@@ -281,6 +287,11 @@ static int set_report(const struct js_options_row *row,
 
 /* ---------------------------------------------------------------- the table */
 
+/*
+ * Defaults are set by jobsched_config_init(), and the texts only name them. The
+ * help shows the rows in this order; the manual and the completion of the shell
+ * are made from the help.
+ */
 static const struct js_options_row rows[] = {
     {.help = "Starting slaves (not under mpirun, whose own options apply):"},
     {"slaves", "N", 'n', JS_OF_LAUNCH,
@@ -480,7 +491,7 @@ const struct js_options_row *js_options_row(size_t i)
 
 enum { HELP_COLUMN = 27 };
 
-static int describe_row(const struct js_options_row *row, struct js_buf *buf)
+static int help_put_row(const struct js_options_row *row, struct js_buf *buf)
 {
     size_t start = buf->len;
     char letter[] = "-x, ";
@@ -489,6 +500,8 @@ static int describe_row(const struct js_options_row *row, struct js_buf *buf)
                       row->name, row->argument ? " " : "",
                       row->argument ? row->argument : "") < 0)
         return -1;
+    /* A long option pushes its text to the right, or the text would begin in a
+     * line of its own. */
     int pad = HELP_COLUMN - (int)(buf->len - start);
     if (js_buf_printf(buf, "%*s", pad > 2 ? pad : 2, "") < 0)
         return -1;
@@ -525,7 +538,7 @@ int js_options_help(FILE *to)
     for (size_t i = 0; i < row_count && rc == 0; i++) {
         if (!rows[i].help)
             continue;
-        rc = rows[i].name ? describe_row(&rows[i], &buf)
+        rc = rows[i].name ? help_put_row(&rows[i], &buf)
                           : js_buf_printf(&buf, "\n%s\n", rows[i].help);
     }
     if (rc == 0)
@@ -538,7 +551,8 @@ int js_options_help(FILE *to)
 
 /* ---------------------------------------------------------------- paths */
 
-/* A list from standard input cannot be read a second time. */
+/* --status and --report read the list for its commands. One from standard input
+ * cannot be read a second time. */
 const char *js_options_list(const struct jobsched_config *config)
 {
     const char *list = config->job_file;

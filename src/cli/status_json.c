@@ -4,7 +4,10 @@
 
 /* ---------------------------------------------------------------- the run */
 
-static void put_or_null(struct js_json *json, const char *key, const char *text)
+/* A member is never left out, so that a reader need not ask whether it is
+ * there. */
+static void json_put_or_null(struct js_json *json, const char *key,
+                             const char *text)
 {
     if (text && text[0])
         js_json_string(json, key, text);
@@ -12,7 +15,7 @@ static void put_or_null(struct js_json *json, const char *key, const char *text)
         js_json_null(json, key);
 }
 
-static const char *status_json_life_of(const struct js_status_model *status)
+static const char *json_life_of(const struct js_status_model *status)
 {
     switch (status->life) {
     case JS_JOURNAL_MODEL_NO_RUN:
@@ -29,12 +32,12 @@ static const char *status_json_life_of(const struct js_status_model *status)
     return "none";
 }
 
-static void status_json_put_run(struct js_json *json,
-                                const struct js_status_model *status)
+static void json_put_run(struct js_json *json,
+                         const struct js_status_model *status)
 {
     const struct js_journal_model_run *run = &status->run;
     js_json_open_object(json, "run");
-    js_json_string(json, "state", status_json_life_of(status));
+    js_json_string(json, "state", json_life_of(status));
     if (run->has_ended)
         js_json_int(json, "status", run->status);
     else
@@ -52,8 +55,8 @@ static void status_json_put_run(struct js_json *json,
     js_json_close_object(json);
 }
 
-static void status_json_put_counts(struct js_json *json,
-                                   const struct js_status_model *status)
+static void json_put_counts(struct js_json *json,
+                            const struct js_status_model *status)
 {
     const struct js_status_model_counts *counts = &status->counts;
     js_json_open_object(json, "jobs");
@@ -77,8 +80,8 @@ static void status_json_put_counts(struct js_json *json,
         js_json_null(json, "seconds_left");
 }
 
-static void status_json_put_waiting(struct js_json *json,
-                                    const struct js_status_model *status)
+static void json_put_waiting(struct js_json *json,
+                             const struct js_status_model *status)
 {
     const uint64_t *waiting = status->counts.waiting;
     if (!status->list_state) {
@@ -96,24 +99,23 @@ static void status_json_put_waiting(struct js_json *json,
 /* ---------------------------------------------------------------- jobs */
 
 /* Writes what identifies the job. */
-static void status_json_put_identity(struct js_json *json,
-                                     const struct js_status_model *status,
-                                     uint64_t id, const struct js_job *listed)
+static void json_put_identity(struct js_json *json,
+                              const struct js_status_model *status, uint64_t id,
+                              const struct js_job *listed)
 {
     struct js_journal_model_job job = {.name = ""};
     if (id > 0)
         js_journal_model_job(status->model, id, &job);
     js_json_count(json, "id", id);
-    put_or_null(json, "name", listed ? js_job_name(listed) : job.name);
+    json_put_or_null(json, "name", listed ? js_job_name(listed) : job.name);
     if (listed)
         js_json_bytes(json, "command", listed->command, listed->command_len);
     else
         js_json_null(json, "command");
 }
 
-static void status_json_put_place(struct js_json *json,
-                                  const struct js_status_model *status,
-                                  size_t number)
+static void json_put_place(struct js_json *json,
+                           const struct js_status_model *status, size_t number)
 {
     struct js_journal_model_slave slave;
     js_journal_model_slave(status->model, number, &slave);
@@ -121,19 +123,19 @@ static void status_json_put_place(struct js_json *json,
     js_json_string(json, "host", slave.host);
 }
 
-static void put_begun(struct js_json *json,
-                      const struct js_status_model *status, size_t index)
+static void json_put_begun(struct js_json *json,
+                           const struct js_status_model *status, size_t index)
 {
     struct js_journal_model_begun begun;
     js_journal_model_begun(status->model, index, &begun);
     js_json_count(json, "attempt", begun.attempt);
-    status_json_put_place(json, status, begun.slave);
+    json_put_place(json, status, begun.slave);
     js_json_seconds(json, "begin", begun.start_unix_ns);
     js_json_seconds(json, "seconds", status->now_unix_ns - begun.start_unix_ns);
 }
 
-static void status_json_put_running(struct js_json *json,
-                                    const struct js_status_model *status)
+static void json_put_running(struct js_json *json,
+                             const struct js_status_model *status)
 {
     size_t count = js_journal_model_counts(status->model).begun;
     js_json_open_array(json, "running");
@@ -141,15 +143,15 @@ static void status_json_put_running(struct js_json *json,
         struct js_journal_model_begun begun;
         js_journal_model_begun(status->model, i, &begun);
         js_json_open_object(json, NULL);
-        status_json_put_identity(json, status, begun.id,
-                                 js_status_model_find(status, begun.id));
-        put_begun(json, status, i);
+        json_put_identity(json, status, begun.id,
+                          js_status_model_find(status, begun.id));
+        json_put_begun(json, status, i);
         js_json_close_object(json);
     }
     js_json_close_array(json);
 }
 
-static const char *status_json_kind_of(enum js_journal_model_kind kind)
+static const char *json_kind_of(enum js_journal_model_kind kind)
 {
     static const char *const words[JS_JOURNAL_MODEL_KINDS] = {
         [JS_JOURNAL_MODEL_OK] = "ok",
@@ -160,9 +162,8 @@ static const char *status_json_kind_of(enum js_journal_model_kind kind)
     return words[kind];
 }
 
-static void status_json_put_tail(struct js_json *json,
-                                 const struct js_status_model *status,
-                                 size_t number)
+static void json_put_tail(struct js_json *json,
+                          const struct js_status_model *status, size_t number)
 {
     struct js_journal_model_tail tail;
     if (!js_journal_model_tail(status->model, number, &tail)) {
@@ -175,10 +176,9 @@ static void status_json_put_tail(struct js_json *json,
     js_json_close_object(json);
 }
 
-static void
-status_json_put_reason(struct js_json *json,
-                       const struct js_status_model *status,
-                       const struct js_journal_model_attempt *attempt)
+static void json_put_reason(struct js_json *json,
+                            const struct js_status_model *status,
+                            const struct js_journal_model_attempt *attempt)
 {
     struct js_buf text = JS_BUF_INIT;
     if (js_status_model_describe(status, attempt, &text) < 0)
@@ -188,16 +188,16 @@ status_json_put_reason(struct js_json *json,
     js_buf_release(&text);
 }
 
-static void status_json_put_attempt(struct js_json *json,
-                                    const struct js_status_model *status,
-                                    size_t number)
+static void json_put_attempt(struct js_json *json,
+                             const struct js_status_model *status,
+                             size_t number)
 {
     struct js_journal_model_attempt attempt;
     js_journal_model_attempt(status->model, number, &attempt);
     const struct js_outcome *outcome = &attempt.outcome;
-    js_json_string(json, "result", status_json_kind_of(attempt.kind));
+    js_json_string(json, "result", json_kind_of(attempt.kind));
     js_json_count(json, "attempt", attempt.attempt);
-    status_json_put_place(json, status, attempt.slave);
+    json_put_place(json, status, attempt.slave);
     js_json_count(json, "cores", attempt.cores);
     js_json_seconds(json, "begin", outcome->start_unix_ns);
     js_json_seconds(json, "seconds", outcome->run_ns);
@@ -206,21 +206,21 @@ static void status_json_put_attempt(struct js_json *json,
     js_json_count(json, "max_rss_bytes", outcome->max_rss_bytes);
     js_json_count(json, "exit", outcome->exit_code);
     js_json_count(json, "signal", outcome->signal);
-    status_json_put_reason(json, status, &attempt);
-    status_json_put_tail(json, status, number);
+    json_put_reason(json, status, &attempt);
+    json_put_tail(json, status, number);
 }
 
-static void status_json_put_failed(struct js_json *json,
-                                   const struct js_status_model *status)
+static void json_put_failed(struct js_json *json,
+                            const struct js_status_model *status)
 {
     struct js_journal_model_attempt attempt;
     size_t at = JS_JOURNAL_MODEL_NONE;
     js_json_open_array(json, "failed");
     while (js_status_model_next_failed(status, &at, &attempt)) {
         js_json_open_object(json, NULL);
-        status_json_put_identity(json, status, attempt.id,
-                                 js_status_model_find(status, attempt.id));
-        status_json_put_attempt(json, status, at);
+        json_put_identity(json, status, attempt.id,
+                          js_status_model_find(status, attempt.id));
+        json_put_attempt(json, status, at);
         js_json_close_object(json);
     }
     js_json_close_array(json);
@@ -228,7 +228,7 @@ static void status_json_put_failed(struct js_json *json,
 
 /* ---------------------------------------------------------------- one job */
 
-static const char *state_of(const struct js_journal_model_job *job)
+static const char *json_state_of(const struct js_journal_model_job *job)
 {
     static const char *const words[] = {
         [JS_JOB_STATE_LEFT] = "left",
@@ -244,7 +244,7 @@ struct listing {
     const struct js_status_model *status;
 };
 
-static void status_json_put_awaited(void *arg, const struct js_awaited *awaited)
+static void json_put_awaited(void *arg, const struct js_awaited *awaited)
 {
     const struct listing *listing = arg;
     struct js_json *json = listing->json;
@@ -253,14 +253,14 @@ static void status_json_put_awaited(void *arg, const struct js_awaited *awaited)
         js_journal_model_job(listing->status->model, awaited->id, &job);
     js_json_open_object(json, NULL);
     js_json_count(json, "id", awaited->id);
-    put_or_null(json, "name", awaited->name);
-    js_json_string(json, "state", state_of(&job));
+    json_put_or_null(json, "name", awaited->name);
+    js_json_string(json, "state", json_state_of(&job));
     js_json_bool(json, "any", awaited->any);
     js_json_close_object(json);
 }
 
-static void put_list_state(struct js_json *json,
-                           const struct js_status_model *status)
+static void json_put_list_state(struct js_json *json,
+                                const struct js_status_model *status)
 {
     static const char *const words[JS_WAIT_COUNT] = {
         [JS_WAIT_FOR_ROOM] = "for_room",
@@ -272,14 +272,14 @@ static void put_list_state(struct js_json *json,
     struct listing listing = {json, status};
     js_json_string(json, "waits", words[it->wait]);
     js_json_open_array(json, "comes_after");
-    js_list_state_each(status->list_state, it->job->seq,
-                       status_json_put_awaited, &listing);
+    js_list_state_each(status->list_state, it->job->seq, json_put_awaited,
+                       &listing);
     js_json_close_array(json);
     js_json_count(json, "above_wait",
                   js_list_state_above(status->list_state, it->job->seq));
 }
 
-static void status_json_put_need(struct js_json *json, const struct js_job *job)
+static void json_put_need(struct js_json *json, const struct js_job *job)
 {
     js_json_count(json, "line", job->line);
     js_json_open_object(json, "needs");
@@ -291,15 +291,15 @@ static void status_json_put_need(struct js_json *json, const struct js_job *job)
 }
 
 /* The latest attempt comes first. */
-static void status_json_put_attempts(struct js_json *json,
-                                     const struct js_status_model *status,
-                                     size_t number)
+static void json_put_attempts(struct js_json *json,
+                              const struct js_status_model *status,
+                              size_t number)
 {
     js_json_open_array(json, "attempts");
     while (number != JS_JOURNAL_MODEL_NONE) {
         struct js_journal_model_attempt attempt;
         js_json_open_object(json, NULL);
-        status_json_put_attempt(json, status, number);
+        json_put_attempt(json, status, number);
         js_json_close_object(json);
         js_journal_model_attempt(status->model, number, &attempt);
         number = attempt.previous;
@@ -307,9 +307,8 @@ static void status_json_put_attempts(struct js_json *json,
     js_json_close_array(json);
 }
 
-static void status_json_put_losses(struct js_json *json,
-                                   const struct js_status_model *status,
-                                   uint64_t id)
+static void json_put_losses(struct js_json *json,
+                            const struct js_status_model *status, uint64_t id)
 {
     struct js_journal_model_loss loss;
     size_t at = JS_JOURNAL_MODEL_NONE;
@@ -317,15 +316,15 @@ static void status_json_put_losses(struct js_json *json,
     while (js_journal_model_next_loss(status->model, id, &at, &loss)) {
         js_json_open_object(json, NULL);
         js_json_count(json, "loss", loss.count);
-        status_json_put_place(json, status, loss.slave);
+        json_put_place(json, status, loss.slave);
         js_json_seconds(json, "seen", loss.unix_ns);
         js_json_close_object(json);
     }
     js_json_close_array(json);
 }
 
-static void put_explained(struct js_json *json,
-                          const struct js_status_model *status)
+static void json_put_explained(struct js_json *json,
+                               const struct js_status_model *status)
 {
     const struct js_status_model_job *it = &status->explained;
     struct js_journal_model_job job = {.latest = JS_JOURNAL_MODEL_NONE,
@@ -333,22 +332,22 @@ static void put_explained(struct js_json *json,
     if (it->id > 0)
         js_journal_model_job(status->model, it->id, &job);
     js_json_open_object(json, "job");
-    status_json_put_identity(json, status, it->id, it->job);
-    js_json_string(json, "state", it->id > 0 ? state_of(&job) : "new");
+    json_put_identity(json, status, it->id, it->job);
+    js_json_string(json, "state", it->id > 0 ? json_state_of(&job) : "new");
     if (it->job)
-        status_json_put_need(json, it->job);
+        json_put_need(json, it->job);
     if (it->job && it->wait != JS_WAIT_NOT &&
         job.begun == JS_JOURNAL_MODEL_NONE)
-        put_list_state(json, status);
+        json_put_list_state(json, status);
     if (job.state == JS_JOB_STATE_SKIPPED)
         js_json_count(json, "skipped_because_of", job.parent);
     if (job.begun != JS_JOURNAL_MODEL_NONE) {
         js_json_open_object(json, "running");
-        put_begun(json, status, job.begun);
+        json_put_begun(json, status, job.begun);
         js_json_close_object(json);
     }
-    status_json_put_attempts(json, status, job.latest);
-    status_json_put_losses(json, status, it->id);
+    json_put_attempts(json, status, job.latest);
+    json_put_losses(json, status, it->id);
     js_json_close_object(json);
 }
 
@@ -356,17 +355,17 @@ int js_status_json(const struct js_status_model *status, struct js_buf *buf)
 {
     struct js_json json = {.buf = *buf};
     js_json_open_object(&json, NULL);
-    put_or_null(&json, "list", status->config.job_file);
+    json_put_or_null(&json, "list", status->config.job_file);
     js_json_string(&json, "journal", status->config.journal);
     js_json_seconds(&json, "now", status->now_unix_ns);
-    status_json_put_run(&json, status);
-    status_json_put_counts(&json, status);
-    status_json_put_waiting(&json, status);
-    put_or_null(&json, "list_error", status->list_error.text);
-    status_json_put_running(&json, status);
-    status_json_put_failed(&json, status);
+    json_put_run(&json, status);
+    json_put_counts(&json, status);
+    json_put_waiting(&json, status);
+    json_put_or_null(&json, "list_error", status->list_error.text);
+    json_put_running(&json, status);
+    json_put_failed(&json, status);
     if (status->is_explained)
-        put_explained(&json, status);
+        json_put_explained(&json, status);
     js_json_close_object(&json);
     *buf = json.buf;
     if (js_json_check(&json) < 0)

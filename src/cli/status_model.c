@@ -15,6 +15,7 @@ static const int64_t brief_ns = 5 * JS_NS_PER_S;
  * earlier ones have no weight in it (record/progress.h). */
 enum { FOLLOWED_PER_SLOT = 2000 };
 
+/* What is needed while the list is read, job by job. */
 struct gathering {
     struct js_status_model *status;
     uint64_t explained_id; /* according to the journal; 0: it has no such job */
@@ -24,8 +25,8 @@ struct gathering {
 
 /* ---------------------------------------------------------------- counts */
 
-static void count_job(struct js_status_model_counts *counts,
-                      const struct js_journal_model_job *job)
+static void counts_add(struct js_status_model_counts *counts,
+                       const struct js_journal_model_job *job)
 {
     if (job->is_gone) {
         counts->gone++;
@@ -49,16 +50,6 @@ static void count_job(struct js_status_model_counts *counts,
     }
 }
 
-static void count_jobs(struct js_status_model *status)
-{
-    uint64_t jobs = js_journal_model_counts(status->model).jobs;
-    for (uint64_t id = 1; id <= jobs; id++) {
-        struct js_journal_model_job job;
-        js_journal_model_job(status->model, id, &job);
-        count_job(&status->counts, &job);
-    }
-}
-
 /* ---------------------------------------------------------------- the rate */
 
 /* Something began or ended in this run. */
@@ -68,6 +59,8 @@ struct moment {
     bool is_counted; /* its job ended with it */
 };
 
+/* Ends come before starts of the same time, so that a slot that was freed and
+ * given away at once does not count twice. */
 static int compare_moments(const void *a, const void *b)
 {
     const struct moment *one = a, *other = b;
@@ -76,37 +69,18 @@ static int compare_moments(const void *a, const void *b)
     return (one->run_ns < other->run_ns) - (one->run_ns > other->run_ns);
 }
 
-/* Returns the part of a short attempt that lies within the last brief_ns. */
-static int64_t brief_part(const struct js_outcome *outcome, int64_t now_ns)
-{
-    int64_t begin_ns = outcome->start_unix_ns;
-    int64_t end_ns = begin_ns + outcome->run_ns;
-    if (outcome->run_ns >= JS_NS_PER_S || end_ns > now_ns)
-        return 0;
-    if (begin_ns < now_ns - brief_ns)
-        begin_ns = now_ns - brief_ns;
-    return end_ns > begin_ns ? end_ns - begin_ns : 0;
-}
-
-/* Returns the first of the attempts of the last run in the journal that are
- * used for the estimate. */
-static size_t first_followed(const struct js_status_model *status)
-{
-    size_t count = js_journal_model_counts(status->model).attempts;
-    uint64_t slots = status->run.slots > 0 ? status->run.slots : 1;
-    return count / FOLLOWED_PER_SLOT < slots
-               ? 0
-               : count - FOLLOWED_PER_SLOT * (size_t)slots;
-}
-
 static int collect_moments(const struct js_status_model *status,
                            struct js_buf *ret)
 {
     const struct js_journal_model *model = status->model;
-    size_t first = first_followed(status);
-    for (size_t i = js_journal_model_counts(model).attempts; i-- > first;) {
+    size_t first = 0, count = js_journal_model_counts(model).attempts;
+    uint64_t slots = status->run.slots > 0 ? status->run.slots : 1;
+    if (count / FOLLOWED_PER_SLOT >= slots)
+        first = count - FOLLOWED_PER_SLOT * (size_t)slots;
+    for (size_t i = count; i-- > first;) {
         struct js_journal_model_attempt attempt;
         js_journal_model_attempt(model, i, &attempt);
+        /* From here on they are of earlier runs. */
         if (attempt.slave < status->run.first_slave)
             break;
         int64_t start_ns = attempt.outcome.start_unix_ns;
@@ -177,7 +151,14 @@ static void count_brief(struct js_status_model *status)
         js_journal_model_attempt(model, i, &attempt);
         if (attempt.slave < status->run.first_slave)
             break;
-        parts_ns += brief_part(&attempt.outcome, now_ns);
+        /* The part of a short attempt that lies within the last brief_ns. */
+        int64_t begin_ns = attempt.outcome.start_unix_ns;
+        int64_t end_ns = begin_ns + attempt.outcome.run_ns;
+        if (attempt.outcome.run_ns >= JS_NS_PER_S || end_ns > now_ns)
+            continue;
+        if (begin_ns < now_ns - brief_ns)
+            begin_ns = now_ns - brief_ns;
+        parts_ns += end_ns > begin_ns ? end_ns - begin_ns : 0;
     }
     double mean = (double)parts_ns /
                   (double)(elapsed_ns < brief_ns ? elapsed_ns : brief_ns);
@@ -186,13 +167,16 @@ static void count_brief(struct js_status_model *status)
     most -= counts->running < most ? counts->running : most;
     if (waiting < most)
         most = waiting;
+    /* There are no more of them than free slots, nor than waiting jobs,
+     * whatever the clocks of other hosts say. */
     counts->brief = (uint64_t)(mean + 0.5);
     if (counts->brief > most)
         counts->brief = most;
 }
 
-/* As the progress bar of the run has it. */
-static void reckon(struct js_status_model *status)
+/* The same numbers as in the progress bar of the run; none for a run that does
+ * not go on. */
+static void status_model_estimate(struct js_status_model *status)
 {
     struct js_eta eta = {0};
     status->to_come_ns = -1;
@@ -207,7 +191,7 @@ static void reckon(struct js_status_model *status)
 }
 
 /* A run that found nothing to do says less than the one before it. */
-static void find_worked(struct js_status_model *status)
+static void status_model_find_worked(struct js_status_model *status)
 {
     const struct js_journal_model *model = status->model;
     size_t attempts = js_journal_model_counts(model).attempts;
@@ -259,27 +243,6 @@ bool js_status_model_next_failed(const struct js_status_model *status,
     return false;
 }
 
-/* Finds the earliest attempt of the failed jobs that are shown. */
-static size_t find_first_failed(const struct js_status_model *status)
-{
-    struct js_journal_model_attempt attempt;
-    size_t at = JS_JOURNAL_MODEL_NONE;
-    for (size_t n = 0; n < status->config.failed_shown; n++) {
-        if (!js_status_model_next_failed(status, &at, &attempt))
-            break;
-    }
-    return at;
-}
-
-static bool is_shown(const struct gathering *gathering,
-                     const struct js_journal_model_job *job)
-{
-    bool has_failed = job->state == JS_JOB_STATE_FAILED &&
-                      job->latest != JS_JOURNAL_MODEL_NONE;
-    return job->begun != JS_JOURNAL_MODEL_NONE ||
-           (has_failed && job->latest >= gathering->first_failed);
-}
-
 static struct js_job *status_model_keep(struct js_status_model *status,
                                         const struct js_job *job)
 {
@@ -296,6 +259,7 @@ static int keep_explained(struct gathering *gathering, const struct js_job *job,
 {
     struct js_status_model *status = gathering->status;
     const char *wanted = status->config.explained;
+    /* A job may have another's id as its name; the name takes precedence. */
     bool is_named = wanted && strcmp(js_job_name(job), wanted) == 0;
     bool is_numbered = job->id > 0 && job->id == gathering->explained_id;
     if (!is_named && (!is_numbered || gathering->is_named))
@@ -321,8 +285,14 @@ static int status_model_take_job(void *arg, const struct js_job *job,
         js_journal_model_job(status->model, job->id, &known);
     else
         status->counts.added++;
+    /* Of the others, only those that are shown need their commands; a list may
+     * have millions. */
+    bool has_failed = known.state == JS_JOB_STATE_FAILED &&
+                      known.latest != JS_JOURNAL_MODEL_NONE;
+    bool is_shown = known.begun != JS_JOURNAL_MODEL_NONE ||
+                    (has_failed && known.latest >= gathering->first_failed);
     if (keep_explained(gathering, job, wait) < 0 ||
-        (is_shown(gathering, &known) && !status_model_keep(status, job)))
+        (is_shown && !status_model_keep(status, job)))
         return -1;
     if (job->id > 0 && known.begun == JS_JOURNAL_MODEL_NONE)
         status->counts.waiting[wait]++;
@@ -418,11 +388,23 @@ int js_status_model_load(struct js_status_model *ret,
         js_journal_model_run(ret->model,
                              js_journal_model_counts(ret->model).runs - 1,
                              &ret->run);
-    count_jobs(ret);
-    reckon(ret);
-    find_worked(ret);
+    uint64_t jobs = js_journal_model_counts(ret->model).jobs;
+    for (uint64_t id = 1; id <= jobs; id++) {
+        struct js_journal_model_job job;
+        js_journal_model_job(ret->model, id, &job);
+        counts_add(&ret->counts, &job);
+    }
+    status_model_estimate(ret);
+    status_model_find_worked(ret);
     gathering.explained_id = find_explained(ret);
-    gathering.first_failed = find_first_failed(ret);
+    /* The earliest attempt of the failed jobs that are shown. */
+    struct js_journal_model_attempt attempt;
+    gathering.first_failed = JS_JOURNAL_MODEL_NONE;
+    for (size_t n = 0; n < config->failed_shown; n++) {
+        if (!js_status_model_next_failed(ret, &gathering.first_failed,
+                                         &attempt))
+            break;
+    }
     status_model_read_list(&gathering);
     if (explain(&gathering, err) == 0)
         return 0;

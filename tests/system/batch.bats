@@ -138,7 +138,7 @@ warn() {
     status_is 3
     claim test ! -e began
     claim test ! -e requeued
-    contains err 'no job was begun'
+    contains err 'no job was started'
 }
 
 @test "batch: a run that has ended, in whatever way, is not requeued" {

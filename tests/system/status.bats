@@ -45,7 +45,7 @@ JOBS
     contains told '^  2  exit 3  [^ ]+  slave 1  after [0-9.]+ m?s  echo begin;'
     equal "$(grep -c '^       | ' told)" 2
     contains told '^       \| two$'
-    contains told '^  1 after jobs that have not ended$'
+    contains told '^  1 for jobs that have not ended$'
     tell_json jobs.txt
     equal "$(asked '.run.state, .run.status, .jobs.done, .jobs.running, .waiting.for_jobs' | xargs)" 'running null 1 1 1'
     equal "$(asked '.running[0] | .id, .name, .slave' | xargs)" '3 mesh 1'
@@ -73,9 +73,9 @@ JOBS
     nothing_left
     tell jobs.txt
     status_is 0
-    contains told '^jobs.txt: broke off on .*, last heard of [0-9.]+ m?s ago, .*; the same command goes on$'
+    contains told '^jobs.txt: broke off on .*, last heard from [0-9.]+ m?s ago, .*; run the same command again to continue$'
     contains told '^3 jobs: 1 done, 0 failed, 2 left$'
-    contains told '^ran when it broke off$'
+    contains told '^running when it broke off$'
     contains told '^  2  [^ ]+  slave 1  since [-0-9]+ [:0-9]+  until'
     contains told '^  1 to be run$'
     tell_json jobs.txt
@@ -182,17 +182,17 @@ JOBS
     contains <(told_state next) '^job 3 "next" \(jobs.txt:3\): waiting$'
     contains told '^  echo next$'
     contains told '^  needs 1 core$'
-    contains told '^  comes after hold \(job 1\), which is running on '
+    contains told '^  runs after hold \(job 1\), which is running on '
     told_state any
-    contains told '^  comes after the end of hold \(job 1\), which is running on '
+    contains told '^  runs after the end of hold \(job 1\), which is running on '
     told_state room
-    contains told '^  waits for room: 1 slot, 1 of them busy'
+    contains told '^  waits for free resources: 1 slot, 1 of them busy'
     told_state last
-    contains told '^  is behind a wait line: [0-9]+ jobs above it have not ended$'
-    lacks told 'comes after'
+    contains told '^  is below a wait line: [0-9]+ jobs above it have not ended$'
+    lacks told 'runs after'
     told_state 8
-    contains told '^  comes after last \(job 7\), which is waiting$'
-    contains told '^  is behind a wait line'
+    contains told '^  runs after last \(job 7\), which is waiting$'
+    contains told '^  is below a wait line'
     tell_json jobs.txt --explain next
     equal "$(asked '.job | .id, .name, .state, .waits, .comes_after[0].name, .comes_after[0].state, .line' | xargs)" \
         '3 next left for_jobs hold running 3'
@@ -200,7 +200,7 @@ JOBS
     farm_end
     status_is 1
     contains <(told_state skipped) '^job 5 "skipped" .*: skipped$'
-    contains told '^  comes after bad \(job 2\), which failed$'
+    contains told '^  was to run after bad \(job 2\), which failed$'
     contains <(told_state 2) '^job 2 "bad" .*: failed$'
     contains told '^  1  failed: exit 7  [^ ]+  slave 1  [-0-9]+ [:0-9]+  for '
     contains <(told_state hold) ': done$'
@@ -288,11 +288,11 @@ JOBS
     tell jobs.txt
     status_is 0
     contains told '^3 jobs: 3 done, 0 failed, 0 left$'
-    contains told '^1 job of the list is new'
+    contains told '^1 job in the list is new'
     echo '[core=1] x' >jobs.txt
     tell jobs.txt
     status_is 0
-    contains told '^the list cannot be read, so there are no commands: .*did you mean'
+    contains told '^the list cannot be read, .*did you mean'
     rm jobs.txt
     tell --journal jobs.txt.journal
     status_is 0

@@ -507,7 +507,7 @@ static void test_many_are_cut_short(void)
     expect_shown(&scene, "100 jobs: 0 done, 25 failed, 50 running, 25 waiting");
     expect_shown(&scene, "  job 50\n  and 30 more\n");
     expect_shown(&scene, "  job 16\n  and 15 more\n");
-    expect_shown(&scene, "waiting\n  25 for room\n");
+    expect_shown(&scene, "waiting\n  25 for free resources\n");
     CU_ASSERT_EQUAL(js_status_json(&scene.overview, &json), 0);
     size_t begun = 0;
     for (const char *at = js_buf_string(&json); (at = strstr(at, "\"id\":"));

@@ -40,7 +40,7 @@ function fillHead() {
   if (data.list_error) {
     $('warning').hidden = false;
     $('warning').textContent =
-      `The list cannot be read, so there are no commands: ${data.list_error}`;
+      `The list cannot be read, so commands are not shown: ${data.list_error}`;
   }
 }
 
