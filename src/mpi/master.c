@@ -147,7 +147,7 @@ static int master_take_jobs(struct js_master *master, struct js_err *err)
             return 0;
         }
         if (!js_job_is_plain(job) &&
-            js_scheduler_slaves(master->scheduler) > 0 &&
+            js_scheduler_counts(master->scheduler).slaves > 0 &&
             master_refuse_large_job(master, job)) {
             master->has_input = false;
             master->is_input_bad = true;
@@ -401,10 +401,10 @@ static bool master_is_over(const struct js_master *master)
 {
     const struct js_scheduler *scheduler = master->scheduler;
     bool is_played_out = js_scheduler_is_stopped(scheduler)
-                             ? js_scheduler_assigned(scheduler) == 0
+                             ? js_scheduler_counts(scheduler).assigned == 0
                              : master->meeting.phase == JS_MEETING_WORKING &&
                                    !master->has_input &&
-                                   (js_scheduler_held(scheduler) == 0 ||
+                                   (js_scheduler_counts(scheduler).held == 0 ||
                                     js_scheduler_is_out_of_time(scheduler));
     return master->now_ns >= master->leave_ns ||
            (is_played_out && js_delivery_look(master->delivery).waiting == 0 &&
@@ -419,9 +419,9 @@ static int master_check_progress(struct js_master *master, struct js_err *err)
     if (js_delivery_look(master->delivery).waiting > 0)
         return 0;
     bool has_jobs =
-        master->has_input || js_scheduler_held(master->scheduler) > 0;
+        master->has_input || js_scheduler_counts(master->scheduler).held > 0;
     bool is_deserted = has_jobs &&
-                       js_scheduler_slaves(master->scheduler) == 0 &&
+                       js_scheduler_counts(master->scheduler).slaves == 0 &&
                        master->meeting.phase == JS_MEETING_WORKING;
     /* A signal has ended all slaves; the same signal is on its way to the
      * master. */
@@ -474,8 +474,8 @@ static void master_show_progress(struct js_master *master)
     if (!js_recorder_is_show_due(master->config.recorder, master->now_ns))
         return;
     const struct js_progress progress = {
-        .running = js_scheduler_running(master->scheduler),
-        .slots = js_scheduler_slots(master->scheduler),
+        .running = js_scheduler_counts(master->scheduler).running,
+        .slots = js_scheduler_counts(master->scheduler).slots,
         .busy_slots = js_allocator_busy_slots(master->allocator),
         .is_stopping = js_scheduler_is_stopped(master->scheduler),
         .elapsed_ns =

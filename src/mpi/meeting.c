@@ -235,7 +235,7 @@ int js_meeting_step(struct js_master *master, struct js_err *err)
     master->meeting.phase = JS_MEETING_WORKING;
     /* A job that no node can run is an error in the list. It is better to
      * refuse the list now than to fail the job hours later. */
-    if (js_scheduler_slaves(master->scheduler) > 0 &&
+    if (js_scheduler_counts(master->scheduler).slaves > 0 &&
         js_allocator_check(master->allocator, master->config.source,
                            &master->config.log) > 0) {
         js_err_set(&master->input_error,

@@ -53,10 +53,85 @@ void js_allocator_free(struct js_allocator *allocator)
     errno = saved;
 }
 
-int js_allocator_add(struct js_allocator *allocator, unsigned rank,
-                     const struct js_node *node, bool is_slave)
+/* Returns the index of the node, which is added if no process was there before;
+ * SIZE_MAX with errno ENOMEM. Nodes are allocated one by one, because pointers
+ * to them are kept while others are added. */
+static size_t allocator_node_of(struct js_nodes *nodes,
+                                const struct js_node *about)
 {
-    return js_nodes_add(&allocator->nodes, rank, node, is_slave);
+    size_t at = 0;
+    while (at < nodes->count &&
+           !js_node_is_same(&nodes->list[at]->about, about))
+        at++;
+    if (at < nodes->count)
+        return at;
+    struct js_node_state **list =
+        realloc(nodes->list, (at + 1) * sizeof(*list));
+    if (!list)
+        return SIZE_MAX;
+    nodes->list = list;
+    list[at] = calloc(1, sizeof(*list[at]));
+    if (!list[at])
+        return SIZE_MAX;
+    list[at]->about = *about;
+    nodes->count++;
+    return at;
+}
+
+/* Ranks come in any order, hence the doubling. Those of a node ascend, so that
+ * a slave's index there does not depend on the order in which slaves report. */
+static int allocator_make_room(struct js_nodes *nodes, unsigned rank,
+                               struct js_node_state *node)
+{
+    size_t end = 2 * (size_t)rank + 1;
+    unsigned *ranks =
+        realloc(node->ranks, (node->rank_count + 1) * sizeof(*ranks));
+    if (!ranks)
+        return -1;
+    node->ranks = ranks;
+    if (rank < nodes->member_end)
+        return 0;
+    struct js_node_member **members =
+        realloc(nodes->members, end * sizeof(struct js_node_member *));
+    if (!members)
+        return -1;
+    for (size_t i = nodes->member_end; i < end; i++)
+        members[i] = NULL;
+    nodes->members = members;
+    nodes->member_end = end;
+    return 0;
+}
+
+int js_allocator_add(struct js_allocator *allocator, unsigned rank,
+                     const struct js_node *about, bool is_slave)
+{
+    struct js_nodes *nodes = &allocator->nodes;
+    size_t index = allocator_node_of(nodes, about);
+    if (index == SIZE_MAX)
+        return -1;
+    struct js_node_state *node = nodes->list[index];
+    struct js_node_member *member = calloc(1, sizeof(*member));
+    if (!member || allocator_make_room(nodes, rank, node) < 0) {
+        free(member);
+        return -1;
+    }
+    if (is_slave) {
+        size_t at = node->rank_count++;
+        for (; at > 0 && node->ranks[at - 1] > rank; at--)
+            node->ranks[at] = node->ranks[at - 1];
+        node->ranks[at] = rank;
+    }
+    /* Each process reports what it knows of the node. */
+    struct js_node *known = &node->about;
+    js_cpuset_unite(&known->cpus, &about->cpus);
+    js_cpuset_unite(&known->held, &about->held);
+    if (known->quota_cores == 0 ||
+        (about->quota_cores > 0 && about->quota_cores < known->quota_cores))
+        known->quota_cores = about->quota_cores;
+    *member = (struct js_node_member){
+        .rank = rank, .node = index, .is_slave = is_slave};
+    nodes->members[rank] = member;
+    return 0;
 }
 
 int js_allocator_locate(const struct js_allocator *allocator, unsigned rank,
@@ -86,32 +161,134 @@ size_t js_allocator_neighbours(const struct js_allocator *allocator,
     return slave ? allocator->nodes.list[slave->node]->rank_count : 0;
 }
 
+/* The first slave of a node speaks for all: they see the same machine. */
+static int node_equip(struct js_node_state *node,
+                      const struct js_resources *from)
+{
+    size_t cores = from->core_count * sizeof(*from->cores);
+    size_t cpus = from->cpu_count * sizeof(*from->cpus);
+    size_t gpus = from->gpu_count * sizeof(*from->gpus);
+    struct js_resources to = *from;
+    if (node->cores)
+        return 0;
+    to.cores = malloc(cores + 1);
+    to.cpus = malloc(cpus + 1);
+    to.gpus = malloc(gpus + 1);
+    node->cores = calloc(from->core_count + 1, sizeof(*node->cores));
+    node->gpu_held = calloc(from->gpu_count + 1, sizeof(*node->gpu_held));
+    if (!to.cores || !to.cpus || !to.gpus || !node->cores || !node->gpu_held) {
+        js_resources_release(&to);
+        free(node->cores);
+        free(node->gpu_held);
+        node->cores = NULL;
+        node->gpu_held = NULL;
+        return -1;
+    }
+    memcpy(to.cores, from->cores, cores);
+    memcpy(to.cpus, from->cpus, cpus);
+    if (gpus > 0)
+        memcpy(to.gpus, from->gpus, gpus);
+    for (uint32_t i = 0; i < to.core_count; i++) {
+        bool is_others = to.cores[i].is_others;
+        node->cores[i] =
+            (struct js_node_core){.room = 1, .is_others = is_others};
+        node->has_others |= is_others;
+    }
+    node->resources = to;
+    node->free_cores = to.core_count;
+    node->free_gpus = to.gpu_count;
+    node->free_mem_bytes = to.mem_bytes;
+    return 0;
+}
+
 int js_allocator_equip(struct js_allocator *allocator, unsigned rank,
                        const struct js_resources *resources,
                        const uint32_t *homes, uint32_t slots)
 {
-    return js_nodes_equip(&allocator->nodes, rank, resources, homes, slots);
+    struct js_nodes *nodes = &allocator->nodes;
+    struct js_node_member *slave = js_nodes_find_slave(nodes, rank);
+    if (!slave || slave->slots) {
+        errno = slave ? EEXIST : ENOENT;
+        return -1;
+    }
+    struct js_node_state *node = nodes->list[slave->node];
+    if (node_equip(node, resources) < 0)
+        return -1;
+    for (uint32_t i = 0; i < slots; i++) {
+        if (homes[i] >= node->resources.core_count) {
+            errno = EINVAL;
+            return -1;
+        }
+    }
+    slave->slots = calloc(slots + 1, sizeof(*slave->slots));
+    if (!slave->slots)
+        return -1;
+    slave->slot_count = slots;
+    for (uint32_t i = 0; i < slots; i++)
+        slave->slots[i].home = homes[i];
+    for (uint32_t i = 0; i < slots; i++) {
+        /* A core on which this run has a slot is not left to others, even if
+         * they hold it: there were no free ones. */
+        node->cores[homes[i]].is_others = false;
+        js_nodes_set_room(nodes, node, homes[i]);
+    }
+    node->equipped++;
+    return 0;
 }
 
+/* The slots stay allocated, because allocations still refer to them until they
+ * are released. Only their number says that they are gone. */
 void js_allocator_drop(struct js_allocator *allocator, unsigned rank)
 {
-    const struct js_node_state *node = js_nodes_drop(&allocator->nodes, rank);
+    struct js_nodes *nodes = &allocator->nodes;
+    struct js_node_member *slave = js_nodes_find_slave(nodes, rank);
+    if (!slave || slave->slot_count == 0)
+        return;
+    struct js_node_state *node = nodes->list[slave->node];
+    uint32_t slots = slave->slot_count;
+    slave->slot_count = 0;
+    for (uint32_t i = 0; i < slots; i++)
+        js_nodes_set_room(nodes, node, slave->slots[i].home);
+    node->equipped--;
     /* Perhaps no slot is left on the cores set aside, and the job could never
      * start there. The scheduler makes a new reservation. */
-    if (node && node->is_set_aside)
+    if (node->is_set_aside)
         js_allocator_unreserve(allocator);
 }
 
+/* A slot whose core is held by a wide job is as busy as one with a job of its
+ * own: nothing else can run there. */
 uint64_t js_allocator_busy_slots(const struct js_allocator *allocator)
 {
-    return js_nodes_busy_slots(&allocator->nodes);
+    const struct js_nodes *nodes = &allocator->nodes;
+    uint64_t count = 0;
+    for (size_t rank = 0; rank < nodes->member_end; rank++) {
+        const struct js_node_member *slave = nodes->members[rank];
+        for (uint32_t i = 0; slave && i < slave->slot_count; i++) {
+            const struct js_node_slot *slot = &slave->slots[i];
+            count += slot->is_taken ||
+                     !js_node_core_has_room(
+                         &nodes->list[slave->node]->cores[slot->home]);
+        }
+    }
+    return count;
 }
 
 uint32_t js_allocator_count_nodes(const struct js_allocator *allocator,
                                   const struct js_request *request,
                                   unsigned avoid)
 {
-    return js_nodes_count_able(&allocator->nodes, request, avoid);
+    const struct js_nodes *nodes = &allocator->nodes;
+    const struct js_node_member *avoided = js_nodes_find_slave(nodes, avoid);
+    uint32_t count = 0;
+    if (avoided && avoided->slot_count == 0)
+        avoided = NULL;
+    for (size_t i = 0; i < nodes->count; i++) {
+        const struct js_node_state *node = nodes->list[i];
+        size_t unwanted = avoided && avoided->node == i ? 1 : 0;
+        count += js_node_could(node, request) && node->equipped > unwanted;
+    }
+    return count;
 }
 
 bool js_allocator_could(const struct js_allocator *allocator,
@@ -160,21 +337,18 @@ int js_allocation_gpus(const struct js_allocator *allocator,
     return 0;
 }
 
-static const char *allocator_host(const struct js_allocator *allocator,
-                                  unsigned rank)
-{
-    return allocator->nodes.list[allocator->nodes.members[rank]->node]
-        ->about.host;
-}
-
 int js_allocation_hosts(const struct js_allocator *allocator,
                         const struct js_allocation *allocation,
                         struct js_buf *buf)
 {
-    int rc = js_buf_puts(buf, allocator_host(allocator, allocation->rank));
-    for (uint32_t i = 0; rc == 0 && i < allocation->other_count; i++)
-        rc = js_buf_printf(
-            buf, ",%s", allocator_host(allocator, allocation->others[i].rank));
+    const struct js_nodes *nodes = &allocator->nodes;
+    int rc = 0;
+    for (uint32_t i = 0; rc == 0 && i <= allocation->other_count; i++) {
+        unsigned rank =
+            i == 0 ? allocation->rank : allocation->others[i - 1].rank;
+        rc = js_buf_printf(buf, "%s%s", i > 0 ? "," : "",
+                           nodes->list[nodes->members[rank]->node]->about.host);
+    }
     return rc;
 }
 
@@ -235,14 +409,17 @@ static int allocation_make(struct js_allocation *allocation,
     return -1;
 }
 
-/* If only the slave to avoid could run the job, it runs there again rather than
- * never. */
-static unsigned allocator_whom_to_avoid(const struct js_allocator *allocator,
-                                        const struct js_request *request,
-                                        unsigned avoid)
+/* A search for places for this request. If only the slave to avoid could run
+ * the job, it runs there again rather than never. */
+static struct js_placement
+allocator_placement_for(const struct js_allocator *allocator,
+                        const struct js_request *request, unsigned avoid)
 {
-    return avoid > 0 && js_allocator_could(allocator, request, avoid) ? avoid
-                                                                      : 0;
+    struct js_placement placement = {.nodes = &allocator->nodes,
+                                     .request = request};
+    if (avoid > 0 && js_allocator_could(allocator, request, avoid))
+        placement.avoid = avoid;
+    return placement;
 }
 
 /* Takes the best places for the placement's request. Returns 1, 0 or -1. */
@@ -275,30 +452,14 @@ int js_allocator_take(struct js_allocator *allocator,
                       js_allocator_usable_fn usable, void *arg,
                       struct js_allocation *ret)
 {
-    struct js_placement placement = {
-        .nodes = &allocator->nodes,
-        .request = request,
-        .avoid = allocator_whom_to_avoid(allocator, request, avoid),
-        .usable = usable,
-        .arg = arg};
+    struct js_placement placement =
+        allocator_placement_for(allocator, request, avoid);
+    placement.usable = usable;
+    placement.arg = arg;
     return allocator_take_best(allocator, &placement, ret);
 }
 
 /* ---------------------------------------------------------------- reserving */
-
-/* Marks the cores of the reservation as set aside, or as available again. */
-static void allocator_set_cores_aside(struct js_allocator *allocator,
-                                      bool is_set_aside)
-{
-    const struct reservation *reservation = &allocator->reservation;
-    uint32_t count = js_request_nodes(&reservation->request);
-    for (uint32_t i = 0; i < count; i++) {
-        const struct js_place *place = &reservation->places[i];
-        for (uint32_t k = place->first; k < place->end; k++)
-            allocator->nodes.list[place->node]->cores[k].is_set_aside =
-                is_set_aside;
-    }
-}
 
 /* Sets aside what the job lacks besides cores. True if it lacks any of it. */
 static bool allocator_keep_lacking(struct js_allocator *allocator)
@@ -334,31 +495,21 @@ static void allocator_keep_all(struct js_allocator *allocator,
         struct js_place quiet = js_placement_quietest(placement, place->node);
         if (quiet.cost != UINT64_MAX)
             *place = quiet;
-        allocator->nodes.list[place->node]->kept_gpus =
-            reservation->request.gpus;
-        allocator->nodes.list[place->node]->kept_mem_bytes =
-            reservation->request.mem_bytes;
+        struct js_node_state *node = allocator->nodes.list[place->node];
+        for (uint32_t k = place->first; k < place->end; k++)
+            node->cores[k].is_set_aside = true;
+        node->kept_gpus = reservation->request.gpus;
+        node->kept_mem_bytes = reservation->request.mem_bytes;
     }
     reservation->has_cores = true;
-    allocator_set_cores_aside(allocator, true);
-}
-
-static struct js_placement
-allocator_placement_to_reserve(const struct js_allocator *allocator,
-                               const struct js_request *request, unsigned avoid)
-{
-    return (struct js_placement){
-        .nodes = &allocator->nodes,
-        .request = request,
-        .avoid = allocator_whom_to_avoid(allocator, request, avoid),
-        .is_for_all = true};
 }
 
 bool js_allocator_reserve(struct js_allocator *allocator,
                           const struct js_request *request, unsigned avoid)
 {
     struct js_placement placement =
-        allocator_placement_to_reserve(allocator, request, avoid);
+        allocator_placement_for(allocator, request, avoid);
+    placement.is_for_all = true;
     if (!js_allocator_could(allocator, request, 0) ||
         js_placement_begin(&placement) < 0)
         return false;
@@ -385,7 +536,8 @@ bool js_allocator_reserve_more(struct js_allocator *allocator)
     if (!made->is_made || made->has_cores || allocator_keep_lacking(allocator))
         return false;
     struct js_placement placement =
-        allocator_placement_to_reserve(allocator, &made->request, made->avoid);
+        allocator_placement_for(allocator, &made->request, made->avoid);
+    placement.is_for_all = true;
     if (js_placement_begin(&placement) < 0)
         return false;
     allocator_keep_all(allocator, &placement);
@@ -398,12 +550,12 @@ void js_allocator_unreserve(struct js_allocator *allocator)
     struct reservation *made = &allocator->reservation;
     if (!made->is_made)
         return;
-    if (made->has_cores)
-        allocator_set_cores_aside(allocator, false);
     uint32_t count = js_request_nodes(&made->request);
     for (uint32_t i = 0; i < count; i++) {
-        struct js_node_state *node =
-            allocator->nodes.list[made->places[i].node];
+        const struct js_place *place = &made->places[i];
+        struct js_node_state *node = allocator->nodes.list[place->node];
+        for (uint32_t k = place->first; made->has_cores && k < place->end; k++)
+            node->cores[k].is_set_aside = false;
         node->is_set_aside = false;
         node->kept_gpus = 0;
         node->kept_mem_bytes = 0;
@@ -427,15 +579,14 @@ bool js_allocator_is_reserved(const struct js_allocator *allocator,
 {
     const struct js_node_member *slave =
         js_nodes_find_slave(&allocator->nodes, rank);
-    if (!slave || !allocator->nodes.list[slave->node]->is_set_aside)
+    const struct js_node_state *node =
+        slave ? allocator->nodes.list[slave->node] : NULL;
+    bool is_reserved = false;
+    if (!node || !node->is_set_aside)
         return false;
-    for (uint32_t i = 0; i < slave->slot_count; i++) {
-        if (allocator->nodes.list[slave->node]
-                ->cores[slave->slots[i].home]
-                .is_set_aside)
-            return true;
-    }
-    return false;
+    for (uint32_t i = 0; i < slave->slot_count && !is_reserved; i++)
+        is_reserved = node->cores[slave->slots[i].home].is_set_aside;
+    return is_reserved;
 }
 
 /* The job may run anywhere, not only on the chosen nodes: another place may
@@ -503,7 +654,18 @@ int js_allocator_refusal(const struct js_allocator *allocator, uint64_t id,
 {
     static const struct js_request anything;
     uint32_t nodes = js_request_nodes(request);
-    struct js_request most = js_nodes_largest(&allocator->nodes);
+    struct js_request most = {0};
+    /* The most of each resource that any node has. */
+    for (size_t i = 0; i < allocator->nodes.count; i++) {
+        const struct js_node_state *node = allocator->nodes.list[i];
+        const struct js_resources *have = &node->resources;
+        if (node->equipped > 0 && have->core_count > most.cores)
+            most.cores = have->core_count;
+        if (node->equipped > 0 && have->gpu_count > most.gpus)
+            most.gpus = have->gpu_count;
+        if (node->equipped > 0 && have->mem_bytes > most.mem_bytes)
+            most.mem_bytes = have->mem_bytes;
+    }
     int rc = js_buf_printf(
         buf, "job %" PRIu64 " (line %" PRIu64 ") can never run here: it needs ",
         id, line);

@@ -51,10 +51,11 @@ struct js_allocator *js_allocator_new(void); /* or NULL with errno ENOMEM */
 /* NULL is allowed. Keeps errno. */
 void js_allocator_free(struct js_allocator *allocator);
 
-/* Process `rank` is on `node`; a slave also gets a share of it. Ranks may come
- * in any order, but each only once. Returns 0, or -1 with errno ENOMEM. */
+/* Process `rank` is on the node `about`; a slave also gets a share of it. Ranks
+ * may come in any order, but each only once. Returns 0, or -1 with errno
+ * ENOMEM. */
 int js_allocator_add(struct js_allocator *allocator, unsigned rank,
-                     const struct js_node *node, bool is_slave);
+                     const struct js_node *about, bool is_slave);
 
 /* The place of a slave. */
 struct js_location {

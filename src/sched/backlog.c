@@ -9,7 +9,6 @@
 enum {
     RUN_TIME_WEIGHT = 8, /* the average covers about the last eight jobs */
     SHORT_WEIGHT = 32,   /* the shortest run time is forgotten more slowly */
-    MEDIAN_LEAST = 3,    /* run times needed for a median */
     PART_BITS = 7,
 };
 _Static_assert(1 << PART_BITS == JS_LOG_HISTOGRAM_PARTS,
@@ -46,37 +45,24 @@ void js_backlog_release(struct js_backlog *backlog)
     free(backlog->slaves);
 }
 
-struct js_backlog_slave *js_backlog_find(const struct js_backlog *backlog,
-                                         unsigned number)
-{
-    return number < backlog->slave_end ? backlog->slaves[number] : NULL;
-}
-
-/* Ranks have no gaps to speak of, so slaves are found by index. Slaves are
- * allocated one by one: the lists of levels point to them. */
-static int backlog_make_room_for(struct js_backlog *backlog, unsigned number)
-{
-    if (number < backlog->slave_end)
-        return 0;
-    struct js_backlog_slave **slaves =
-        realloc(backlog->slaves, (number + 1) * sizeof(*slaves));
-    if (!slaves)
-        return -1;
-    for (unsigned i = backlog->slave_end; i <= number; i++)
-        slaves[i] = NULL;
-    backlog->slaves = slaves;
-    backlog->slave_end = number + 1;
-    return 0;
-}
-
 int js_backlog_add(struct js_backlog *backlog, unsigned number, uint32_t slots)
 {
     if (js_backlog_find(backlog, number)) {
         errno = EEXIST;
         return -1;
     }
-    if (backlog_make_room_for(backlog, number) < 0)
-        return -1;
+    /* Ranks have no gaps to speak of, so slaves are found by index. Slaves are
+     * allocated one by one: the lists of levels point to them. */
+    if (number >= backlog->slave_end) {
+        struct js_backlog_slave **slaves = realloc(
+            backlog->slaves, (number + 1) * sizeof(struct js_backlog_slave *));
+        if (!slaves)
+            return -1;
+        for (unsigned i = backlog->slave_end; i <= number; i++)
+            slaves[i] = NULL;
+        backlog->slaves = slaves;
+        backlog->slave_end = number + 1;
+    }
     struct js_backlog_slave *slave = calloc(1, sizeof(*slave));
     if (!slave)
         return -1;
@@ -101,30 +87,6 @@ int js_backlog_add(struct js_backlog *backlog, unsigned number, uint32_t slots)
 
 /* ------------------------------------------------- slaves with room */
 
-/* The lists of levels are doubly linked: a slave changes its level with almost
- * every message. */
-static void backlog_leave_level(struct js_backlog *backlog,
-                                struct js_backlog_slave *slave)
-{
-    int level = slave->level;
-    if (level < 0)
-        return;
-    *(slave->prev ? &slave->prev->next : &backlog->levels[level].first) =
-        slave->next;
-    *(slave->next ? &slave->next->prev : &backlog->levels[level].last) =
-        slave->prev;
-    if (!backlog->levels[level].first)
-        backlog->filled &= ~(UINT64_C(1) << level);
-    backlog->idle -= level == 0;
-    slave->next = slave->prev = NULL;
-    slave->level = -1;
-}
-
-uint32_t js_backlog_ahead(const struct js_backlog_slave *slave)
-{
-    return slave->count - slave->slotted;
-}
-
 /* A slave gets jobs ahead of time only if every slot runs a plain job. Only
  * then is it known which slot a job given ahead will take over. */
 static int backlog_level_of(const struct js_backlog *backlog,
@@ -145,16 +107,27 @@ static int backlog_level_of(const struct js_backlog *backlog,
     return (int)ahead + 1;
 }
 
-/* Puts the slave behind the others of its level, so that they take turns. */
+/* Takes the slave out of its level, and puts it behind the others of the level
+ * where it belongs now, so that they take turns. The lists are doubly linked,
+ * because a slave changes its level with almost every message. */
 void js_backlog_place(struct js_backlog *backlog,
                       struct js_backlog_slave *slave)
 {
-    backlog_leave_level(backlog, slave);
-    int level = backlog_level_of(backlog, slave);
+    int level = slave->level;
+    if (level >= 0) {
+        *(slave->prev ? &slave->prev->next : &backlog->levels[level].first) =
+            slave->next;
+        *(slave->next ? &slave->next->prev : &backlog->levels[level].last) =
+            slave->prev;
+        if (!backlog->levels[level].first)
+            backlog->filled &= ~(UINT64_C(1) << level);
+        backlog->idle -= level == 0;
+        slave->next = slave->prev = NULL;
+    }
     backlog->has_changed = true;
+    level = slave->level = backlog_level_of(backlog, slave);
     if (level < 0)
         return;
-    slave->level = level;
     slave->prev = backlog->levels[level].last;
     *(slave->prev ? &slave->prev->next : &backlog->levels[level].first) = slave;
     backlog->levels[level].last = slave;
@@ -183,32 +156,20 @@ static void backlog_place_neighbours(struct js_backlog *backlog,
     }
 }
 
-/* Does the same on all nodes of an allocation. */
-static void backlog_place_holders(struct js_backlog *backlog,
-                                  const struct js_allocation *allocation)
-{
-    backlog_place_neighbours(backlog, allocation->rank);
-    for (uint32_t i = 0; i < allocation->other_count; i++)
-        backlog_place_neighbours(backlog, allocation->others[i].rank);
-}
-
-/* How many jobs a slave may have ahead of time. */
-static int backlog_ahead_limit(const struct js_backlog *backlog)
-{
-    if (backlog->run_ns < 0 || !backlog->is_ahead_allowed)
-        return 0;
-    if (backlog->run_ns <= JS_SCHEDULER_AHEAD_NS / JS_SCHEDULER_AHEAD_MAX)
-        return JS_SCHEDULER_AHEAD_MAX;
-    return (int)(JS_SCHEDULER_AHEAD_NS / backlog->run_ns);
-}
-
 /* The lowest level wins: a free slot before a place ahead of time, and few jobs
  * ahead before many. This takes constant time, because the bits of `filled` say
  * which levels have a slave. */
 struct js_backlog_slave *js_backlog_find_room(const struct js_backlog *backlog,
                                               unsigned avoid)
 {
-    int highest = backlog_ahead_limit(backlog);
+    /* How many jobs a slave may have ahead of time. */
+    int highest = 0;
+    if (backlog->run_ns >= 0 && backlog->is_ahead_allowed) {
+        int64_t least_ns = JS_SCHEDULER_AHEAD_NS / JS_SCHEDULER_AHEAD_MAX;
+        highest = backlog->run_ns <= least_ns
+                      ? JS_SCHEDULER_AHEAD_MAX
+                      : (int)(JS_SCHEDULER_AHEAD_NS / backlog->run_ns);
+    }
     for (uint64_t left = backlog->filled; left; left &= left - 1) {
         int level = __builtin_ctzll(left);
         if (level > highest)
@@ -300,8 +261,11 @@ js_backlog_give(struct js_backlog *backlog, struct js_backlog_slave *slave,
     /* A plain job takes its own slot, and changes nothing for the neighbours
      * unless slots share cores. */
     if (!js_job_is_plain(job) ||
-        js_allocator_is_shared(backlog->allocator, slave->number))
-        backlog_place_holders(backlog, allocation);
+        js_allocator_is_shared(backlog->allocator, slave->number)) {
+        backlog_place_neighbours(backlog, allocation->rank);
+        for (uint32_t i = 0; i < allocation->other_count; i++)
+            backlog_place_neighbours(backlog, allocation->others[i].rank);
+    }
     return own;
 }
 
@@ -417,31 +381,26 @@ void js_backlog_recalled(struct js_backlog *backlog,
     js_backlog_place(backlog, slave);
 }
 
-/* Marks jobs of other slaves that hold something on this slave's node. They
- * cannot continue. */
-static void backlog_mark_node_lost(struct js_backlog *backlog, unsigned number)
-{
-    for (unsigned i = 0; i < backlog->slave_end; i++) {
-        struct js_backlog_slave *slave = backlog->slaves[i];
-        for (uint32_t k = 0; slave && k < slave->count; k++) {
-            struct js_assignment *own = &slave->assignments[k];
-            if (own->node_loss != JS_NODE_LOSS_NONE ||
-                own->allocation.other_count == 0 ||
-                !js_allocation_is_on(&own->allocation, number))
-                continue;
-            own->node_loss = JS_NODE_LOSS_NEW;
-            backlog->node_lost++;
-        }
-    }
-}
-
 /* The order matters: the allocator may end a reservation, and only then are the
  * levels right. */
 void js_backlog_drop(struct js_backlog *backlog, struct js_backlog_slave *slave)
 {
     if (slave->is_cleared)
         js_backlog_end_clearing(backlog);
-    backlog_mark_node_lost(backlog, slave->number);
+    /* Jobs of other slaves that hold something on this slave's node must end:
+     * part of them is gone. */
+    for (unsigned i = 0; i < backlog->slave_end; i++) {
+        struct js_backlog_slave *other = backlog->slaves[i];
+        for (uint32_t k = 0; other && k < other->count; k++) {
+            struct js_assignment *own = &other->assignments[k];
+            if (own->node_loss != JS_NODE_LOSS_NONE ||
+                own->allocation.other_count == 0 ||
+                !js_allocation_is_on(&own->allocation, slave->number))
+                continue;
+            own->node_loss = JS_NODE_LOSS_NEW;
+            backlog->node_lost++;
+        }
+    }
     js_backlog_recalled(backlog, slave);
     backlog->live_slaves--;
     backlog->live_slots -= slave->slots;
@@ -534,49 +493,29 @@ int64_t js_backlog_lead_ns(const struct js_backlog *backlog)
     return least_ns == INT64_MAX ? 0 : least_ns;
 }
 
-int64_t js_backlog_median_ns(const struct js_backlog *backlog)
-{
-    return backlog->run_times.count < MEDIAN_LEAST
-               ? -1
-               : js_log_histogram_median_ns(&backlog->run_times);
-}
-
-static void backlog_report_slave(struct js_backlog *backlog,
-                                 struct js_backlog_slave *slave,
-                                 js_scheduler_begun_fn report, void *arg)
-{
-    /* Jobs ahead have no slot, and there may be many of them: stops at the last
-     * that has one. */
-    uint32_t left = slave->slotted;
-    for (uint32_t i = 0; i < slave->count && left > 0; i++) {
-        struct js_assignment *own = &slave->assignments[i];
-        if (own->allocation.rank == 0)
-            continue;
-        left--;
-        if (own->is_reported ||
-            backlog->now_ns - own->begun_ns < JS_SCHEDULER_BEGUN_NS)
-            continue;
-        own->is_reported = true;
-        backlog->unreported--;
-        report(arg, own->job, slave->number, own->begun_ns);
-    }
-}
-
 void js_backlog_report_begun(struct js_backlog *backlog,
                              js_scheduler_begun_fn report, void *arg)
 {
-    if (backlog->now_ns < js_backlog_begun_due_ns(backlog))
+    if (backlog->unreported == 0 || backlog->now_ns < backlog->look_ns)
         return;
     backlog->look_ns = backlog->now_ns + JS_SCHEDULER_BEGUN_NS;
     for (unsigned i = 0; i < backlog->slave_end; i++) {
-        if (backlog->slaves[i])
-            backlog_report_slave(backlog, backlog->slaves[i], report, arg);
+        struct js_backlog_slave *slave = backlog->slaves[i];
+        /* Jobs ahead have no slot, and there may be many of them: stops at the
+         * last that has one. */
+        uint32_t left = slave ? slave->slotted : 0;
+        for (uint32_t k = 0; left > 0 && k < slave->count; k++) {
+            struct js_assignment *own = &slave->assignments[k];
+            bool has_slot = own->allocation.rank > 0;
+            left -= has_slot;
+            if (!has_slot || own->is_reported ||
+                backlog->now_ns - own->begun_ns < JS_SCHEDULER_BEGUN_NS)
+                continue;
+            own->is_reported = true;
+            backlog->unreported--;
+            report(arg, own->job, slave->number, own->begun_ns);
+        }
     }
-}
-
-int64_t js_backlog_begun_due_ns(const struct js_backlog *backlog)
-{
-    return backlog->unreported > 0 ? backlog->look_ns : INT64_MAX;
 }
 
 /* ------------------------------------------------- invariants */
@@ -587,17 +526,6 @@ struct backlog_sums {
     struct js_request held;
     unsigned live, recalls, cleared, placed;
 };
-
-static void backlog_add_held(const struct js_allocation *allocation,
-                             struct js_request *sum)
-{
-    sum->cores += allocation->core_count;
-    sum->gpus += allocation->gpu_count;
-    for (uint32_t i = 0; i < allocation->other_count; i++) {
-        sum->cores += allocation->others[i].core_count;
-        sum->gpus += allocation->others[i].gpu_count;
-    }
-}
 
 static void slave_assert_invariants(const struct js_backlog *backlog,
                                     const struct js_backlog_slave *slave,
@@ -611,7 +539,12 @@ static void slave_assert_invariants(const struct js_backlog *backlog,
         bool has_slot = own->allocation.rank > 0;
         JS_INVARIANT(!has_slot || own->allocation.rank == slave->number);
         slotted += has_slot;
-        backlog_add_held(&own->allocation, &sums->held);
+        sums->held.cores += own->allocation.core_count;
+        sums->held.gpus += own->allocation.gpu_count;
+        for (uint32_t k = 0; k < own->allocation.other_count; k++) {
+            sums->held.cores += own->allocation.others[k].core_count;
+            sums->held.gpus += own->allocation.others[k].gpu_count;
+        }
         constrained += js_job_is_constrained(own->job);
         alone += own->is_alone;
         sums->node_lost += own->node_loss == JS_NODE_LOSS_NEW;
@@ -636,24 +569,6 @@ static void slave_assert_invariants(const struct js_backlog *backlog,
     sums->placed += slave->level >= 0;
 }
 
-/* Counts the slaves in the list of this level. */
-static unsigned level_assert_invariants(const struct js_backlog *backlog,
-                                        int level)
-{
-    unsigned count = 0;
-    const struct js_backlog_slave *prev = NULL;
-    for (const struct js_backlog_slave *slave = backlog->levels[level].first;
-         slave; slave = slave->next) {
-        JS_INVARIANT(slave->level == level && slave->prev == prev);
-        prev = slave;
-        count++;
-    }
-    JS_INVARIANT(backlog->levels[level].last == prev);
-    JS_INVARIANT((backlog->filled >> level & 1) == (count > 0));
-    JS_INVARIANT(level > 0 || backlog->idle == count);
-    return count;
-}
-
 void js_backlog_assert_invariants(const struct js_backlog *backlog)
 {
     struct backlog_sums sums = {0};
@@ -662,8 +577,18 @@ void js_backlog_assert_invariants(const struct js_backlog *backlog)
             slave_assert_invariants(backlog, backlog->slaves[i], &sums);
     }
     unsigned placed = 0;
-    for (int level = 0; level < JS_BACKLOG_LEVELS; level++)
-        placed += level_assert_invariants(backlog, level);
+    for (int level = 0; level < JS_BACKLOG_LEVELS; level++) {
+        const struct js_backlog_slave *slave = backlog->levels[level].first;
+        const struct js_backlog_slave *prev = NULL;
+        unsigned before = placed;
+        for (; slave; prev = slave, slave = slave->next) {
+            JS_INVARIANT(slave->level == level && slave->prev == prev);
+            placed++;
+        }
+        JS_INVARIANT(backlog->levels[level].last == prev);
+        JS_INVARIANT((backlog->filled >> level & 1) == (placed > before));
+        JS_INVARIANT(level > 0 || backlog->idle == placed);
+    }
     JS_INVARIANT(placed == sums.placed);
     JS_INVARIANT(backlog->assigned == sums.assigned);
     JS_INVARIANT(backlog->ahead == sums.ahead);

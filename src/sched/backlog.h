@@ -160,8 +160,17 @@ void js_backlog_release(struct js_backlog *backlog);
 int js_backlog_add(struct js_backlog *backlog, unsigned number, uint32_t slots);
 
 /* The slave with this number, or NULL. */
-struct js_backlog_slave *js_backlog_find(const struct js_backlog *backlog,
-                                         unsigned number);
+static inline struct js_backlog_slave *
+js_backlog_find(const struct js_backlog *backlog, unsigned number)
+{
+    return number < backlog->slave_end ? backlog->slaves[number] : NULL;
+}
+
+/* How many jobs the slave has ahead of time. */
+static inline uint32_t js_backlog_ahead(const struct js_backlog_slave *slave)
+{
+    return slave->count - slave->slotted;
+}
 
 /* ------------------------------------------------- slaves with room */
 
@@ -214,8 +223,6 @@ void js_backlog_let_go(struct js_backlog *backlog,
                        const struct js_backlog_slave *slave,
                        struct js_assignment *assignment);
 
-uint32_t js_backlog_ahead(const struct js_backlog_slave *slave);
-
 /* Works as js_scheduler_acknowledged(). */
 void js_backlog_acknowledged(struct js_backlog *backlog, unsigned number,
                              uint32_t count);
@@ -247,10 +254,8 @@ void js_backlog_learn(struct js_backlog *backlog,
 
 /* These work as the functions of the scheduler with these names. */
 int64_t js_backlog_lead_ns(const struct js_backlog *backlog);
-int64_t js_backlog_median_ns(const struct js_backlog *backlog);
 void js_backlog_report_begun(struct js_backlog *backlog,
                              js_scheduler_begun_fn report, void *arg);
-int64_t js_backlog_begun_due_ns(const struct js_backlog *backlog);
 
 /* Recounts the invariants above, and aborts if one does not hold. */
 void js_backlog_assert_invariants(const struct js_backlog *backlog);

@@ -5,8 +5,9 @@
  * nothing: sched/placement.h finds cores for a job, and sched/allocator.h,
  * which explains how cores are counted, decides.
  *
- * The allocator and the placement read these structs. Only this module writes
- * them, except the fields on what is set aside, which the allocator writes.
+ * The allocator and the placement read these structs. The allocator writes what
+ * the processes report and what is set aside; only this module writes what is
+ * held.
  */
 #ifndef JS_SCHED_NODES_H
 #define JS_SCHED_NODES_H
@@ -133,24 +134,19 @@ struct js_nodes {
 
 void js_nodes_release(struct js_nodes *nodes);
 
-/* These work as the functions of the allocator with these names.
- * js_nodes_drop() returns the node of the slave, or NULL if it is no slave or
- * was dropped before. */
-int js_nodes_add(struct js_nodes *nodes, unsigned rank,
-                 const struct js_node *node, bool is_slave);
-int js_nodes_equip(struct js_nodes *nodes, unsigned rank,
-                   const struct js_resources *resources, const uint32_t *homes,
-                   uint32_t slots);
-const struct js_node_state *js_nodes_drop(struct js_nodes *nodes,
-                                          unsigned rank);
-uint64_t js_nodes_busy_slots(const struct js_nodes *nodes);
-uint32_t js_nodes_count_able(const struct js_nodes *nodes,
-                             const struct js_request *request, unsigned avoid);
-struct js_request js_nodes_largest(const struct js_nodes *nodes);
-
 /* The slave with this rank, or NULL. */
-struct js_node_member *js_nodes_find_slave(const struct js_nodes *nodes,
-                                           unsigned rank);
+static inline struct js_node_member *
+js_nodes_find_slave(const struct js_nodes *nodes, unsigned rank)
+{
+    struct js_node_member *member =
+        rank < nodes->member_end ? nodes->members[rank] : NULL;
+    return member && member->is_slave ? member : NULL;
+}
+
+/* Recounts how many jobs this core has room for, after slots have come or gone
+ * that have their home there. */
+void js_nodes_set_room(const struct js_nodes *nodes, struct js_node_state *node,
+                       uint32_t index);
 
 /* The number of cores of the largest node, or 1 if that is more. */
 size_t js_nodes_most_cores(const struct js_nodes *nodes);
@@ -174,15 +170,30 @@ static inline bool js_node_slot_is_free(const struct js_node_state *node,
            js_node_core_has_room(core);
 }
 
-/* True if the node could meet the request while nothing else is on it. */
-bool js_node_could(const struct js_node_state *node,
-                   const struct js_request *request);
+/* True if the node could meet the request while nothing else is on it. A node
+ * whose memory is unknown refuses no request for memory. */
+static inline bool js_node_could(const struct js_node_state *node,
+                                 const struct js_request *request)
+{
+    const struct js_resources *have = &node->resources;
+    return node->equipped > 0 && request->cores <= have->core_count &&
+           request->gpus <= have->gpu_count &&
+           (have->mem_bytes == 0 || request->mem_bytes <= have->mem_bytes);
+}
 
 /* True if fewer GPUs, or less memory, is free than the request needs. */
-bool js_node_lacks_gpus(const struct js_node_state *node,
-                        const struct js_request *request);
-bool js_node_lacks_mem(const struct js_node_state *node,
-                       const struct js_request *request);
+static inline bool js_node_lacks_gpus(const struct js_node_state *node,
+                                      const struct js_request *request)
+{
+    return request->gpus > node->free_gpus;
+}
+
+static inline bool js_node_lacks_mem(const struct js_node_state *node,
+                                     const struct js_request *request)
+{
+    return node->resources.mem_bytes > 0 &&
+           request->mem_bytes > node->free_mem_bytes;
+}
 
 /* True if the GPUs and the memory that the reservation leaves to others suffice
  * for the request. A job that needs nothing of what is kept may go on. */

@@ -184,34 +184,6 @@ static void placement_pick_cores(const struct js_placement *placement,
     to[count - 1] = home;
 }
 
-/* Finds the best place on the node. Cores of other runs are used only if there
- * is none without them. */
-static void placement_look_at_node(struct js_placement *placement, size_t index)
-{
-    const struct js_node_state *node = placement->nodes->list[index];
-    const struct js_request *request = placement->request;
-    if (!js_node_could(node, request) || node->free_cores < request->cores ||
-        js_node_lacks_gpus(node, request) || js_node_lacks_mem(node, request) ||
-        (!placement->is_owner && !js_node_has_unkept(node, request)))
-        return;
-    placement_mark_homes(placement, node);
-    int level_end = node->has_others ? 2 * LEVEL_COUNT : LEVEL_COUNT;
-    for (int level = 0; level < level_end; level++) {
-        struct js_place place = {.node = index, .cost = UINT64_MAX};
-        placement->takes_others = level >= LEVEL_COUNT;
-        placement_look_through(placement, node,
-                               (enum level)(level % LEVEL_COUNT), &place);
-        if (place.cost == UINT64_MAX)
-            continue;
-        place.takes_others = placement->takes_others;
-        /* A tighter group on any node is better than a fuller one that is less
-         * tight. */
-        place.cost |= (uint64_t)level << 32;
-        placement_keep_best(placement, &place);
-        return;
-    }
-}
-
 void js_placement_end(struct js_placement *placement)
 {
     free(placement->homes);
@@ -232,25 +204,35 @@ int js_placement_begin(struct js_placement *placement)
     return -1;
 }
 
+/* Finds the best place on each node. Cores of other runs are used only if there
+ * is none without them. */
 void js_placement_search(struct js_placement *placement)
 {
-    for (size_t i = 0; i < placement->nodes->count; i++)
-        placement_look_at_node(placement, i);
-}
-
-/* GPUs near the cores first: the transfer between them is faster. */
-static void placement_pick_gpus(const struct js_node_state *node, uint32_t core,
-                                uint32_t count, uint32_t *to)
-{
-    uint16_t numa = node->resources.cores[core].numa;
-    for (int pass = 0; pass < 2; pass++) {
-        for (uint32_t i = 0; i < node->resources.gpu_count && count > 0; i++) {
-            bool is_near = node->resources.gpus[i].numa == numa;
-            if (node->gpu_held[i] || is_near != (pass == 0))
-                continue;
-            *to++ = i;
-            count--;
+    const struct js_request *request = placement->request;
+    for (size_t i = 0; i < placement->nodes->count; i++) {
+        const struct js_node_state *node = placement->nodes->list[i];
+        if (!js_node_could(node, request) ||
+            node->free_cores < request->cores ||
+            js_node_lacks_gpus(node, request) ||
+            js_node_lacks_mem(node, request) ||
+            (!placement->is_owner && !js_node_has_unkept(node, request)))
+            continue;
+        placement_mark_homes(placement, node);
+        int level_end = node->has_others ? 2 * LEVEL_COUNT : LEVEL_COUNT;
+        struct js_place place = {.node = i, .cost = UINT64_MAX};
+        for (int level = 0; level < level_end && place.cost == UINT64_MAX;
+             level++) {
+            placement->takes_others = level >= LEVEL_COUNT;
+            placement_look_through(placement, node,
+                                   (enum level)(level % LEVEL_COUNT), &place);
+            /* A tighter group on any node is better than a fuller one that is
+             * less tight. */
+            if (place.cost != UINT64_MAX)
+                place.cost |= (uint64_t)level << 32;
         }
+        place.takes_others = placement->takes_others;
+        if (place.cost != UINT64_MAX)
+            placement_keep_best(placement, &place);
     }
 }
 
@@ -271,37 +253,21 @@ void js_placement_choose(struct js_placement *placement, uint32_t number,
         if (placement_find_slot(placement, node, ret->cores[i], ret))
             break;
     }
-    placement_pick_gpus(node, ret->core, request->gpus,
-                        ret->cores + request->cores);
+    /* GPUs near the cores first: the transfer between them is faster. */
+    uint16_t numa = node->resources.cores[ret->core].numa;
+    uint32_t picked = 0;
+    for (int pass = 0; pass < 2; pass++) {
+        for (uint32_t i = 0;
+             i < node->resources.gpu_count && picked < request->gpus; i++) {
+            bool is_near = node->resources.gpus[i].numa == numa;
+            if (!node->gpu_held[i] && is_near == (pass == 0))
+                ret->cores[request->cores + picked++] = i;
+        }
+    }
 }
 
 /* ---------------------------------------------------------------- to reserve
  */
-
-/* How many cores of the place are held, by this run or another. */
-static uint32_t placement_count_held(const struct js_node_state *node,
-                                     const struct js_place *place)
-{
-    uint32_t held = 0;
-    for (uint32_t i = place->first; i < place->end; i++)
-        held +=
-            !js_node_core_has_room(&node->cores[i]) || node->cores[i].is_others;
-    return held;
-}
-
-/* How often neighbours among these cores share no cache, or no NUMA node. */
-static uint32_t placement_count_borders(const struct js_node_state *node,
-                                        uint32_t first, uint32_t count)
-{
-    uint32_t borders = 0;
-    for (uint32_t i = first + 1; i < first + count; i++) {
-        borders += placement_group(node, i, LEVEL_CACHE) !=
-                   placement_group(node, i - 1, LEVEL_CACHE);
-        borders += placement_group(node, i, LEVEL_NUMA) !=
-                   placement_group(node, i - 1, LEVEL_NUMA);
-    }
-    return borders;
-}
 
 /* Searches all windows of neighbouring cores; see the header for the order. */
 struct js_place js_placement_quietest(struct js_placement *placement,
@@ -314,11 +280,18 @@ struct js_place js_placement_quietest(struct js_placement *placement,
     placement_mark_homes(placement, node);
     for (uint32_t at = 0; at + count <= node->resources.core_count; at++) {
         struct js_place run = {.node = index, .first = at, .end = at + count};
-        uint32_t homes_in = 0;
-        for (uint32_t i = at; i < run.end; i++)
+        uint32_t homes_in = 0, borders = 0;
+        for (uint32_t i = at; i < run.end; i++) {
             homes_in += placement->homes[i];
-        uint32_t borders = placement_count_borders(node, at, count);
-        run.cost = placement_count_held(node, &run);
+            run.cost += !js_node_core_has_room(&node->cores[i]) ||
+                        node->cores[i].is_others;
+            if (i == at)
+                continue;
+            borders += placement_group(node, i, LEVEL_CACHE) !=
+                       placement_group(node, i - 1, LEVEL_CACHE);
+            borders += placement_group(node, i, LEVEL_NUMA) !=
+                       placement_group(node, i - 1, LEVEL_NUMA);
+        }
         if (homes_in == 0 || run.cost > best.cost ||
             (run.cost == best.cost && borders >= best_borders))
             continue;
@@ -328,28 +301,23 @@ struct js_place js_placement_quietest(struct js_placement *placement,
     return best;
 }
 
-/* Ranks a node for the reservation. One that lacks only cores comes before the
- * others, because jobs that hold nothing else are the ones that end soon. */
-static void placement_consider_node(struct js_placement *placement,
-                                    size_t index)
-{
-    const struct js_node_state *node = placement->nodes->list[index];
-    const struct js_request *request = placement->request;
-    if (!js_node_could(node, request))
-        return;
-    struct js_place place = js_placement_quietest(placement, index);
-    if (place.cost == UINT64_MAX)
-        return;
-    /* The upper half of the cost decides; the lower half, the cores held,
-     * counts among equals. */
-    uint64_t lacking =
-        js_node_lacks_gpus(node, request) + js_node_lacks_mem(node, request);
-    place.cost |= lacking << 32;
-    placement_keep_best(placement, &place);
-}
-
+/* A node that lacks only cores comes before the others, because jobs that hold
+ * nothing else are the ones that end soon. */
 void js_placement_search_quiet(struct js_placement *placement)
 {
-    for (size_t i = 0; i < placement->nodes->count; i++)
-        placement_consider_node(placement, i);
+    const struct js_request *request = placement->request;
+    for (size_t i = 0; i < placement->nodes->count; i++) {
+        const struct js_node_state *node = placement->nodes->list[i];
+        if (!js_node_could(node, request))
+            continue;
+        struct js_place place = js_placement_quietest(placement, i);
+        /* The upper half of the cost decides; the lower half, the cores held,
+         * counts among equals. */
+        uint64_t lacking = js_node_lacks_gpus(node, request) +
+                           js_node_lacks_mem(node, request);
+        if (place.cost == UINT64_MAX)
+            continue;
+        place.cost |= lacking << 32;
+        placement_keep_best(placement, &place);
+    }
 }

@@ -6,12 +6,6 @@
 
 /* ------------------------------------------------- for a round */
 
-/* A job with an unknown run time goes first, because it may be a long one. */
-static int64_t ready_queue_length_of(const struct js_job *job)
-{
-    return job->expected_ns < 0 ? INT64_MAX : job->expected_ns;
-}
-
 /* The place in the input decides at last, so no two jobs are equal. */
 static bool ready_queue_is_before(const struct js_ready_queue *ready,
                                   const struct js_job *a,
@@ -19,9 +13,13 @@ static bool ready_queue_is_before(const struct js_ready_queue *ready,
 {
     if (a->priority != b->priority)
         return a->priority > b->priority;
-    if (ready->longest_first &&
-        ready_queue_length_of(a) != ready_queue_length_of(b))
-        return ready_queue_length_of(a) > ready_queue_length_of(b);
+    if (ready->longest_first) {
+        /* A job with an unknown run time goes first: it may be a long one. */
+        int64_t a_ns = a->expected_ns < 0 ? INT64_MAX : a->expected_ns;
+        int64_t b_ns = b->expected_ns < 0 ? INT64_MAX : b->expected_ns;
+        if (a_ns != b_ns)
+            return a_ns > b_ns;
+    }
     return a->seq < b->seq;
 }
 

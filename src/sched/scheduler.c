@@ -9,8 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Jobs recounted for each decision, in a debug build. */
-enum { RECOUNT_EACH = 10 };
+enum {
+    RECOUNT_EACH = 10, /* jobs recounted for each decision, in a debug build */
+    MEDIAN_LEAST = 3   /* run times needed for a median */
+};
 
 /*
  * Decides which job goes where. Every job is in exactly one of: held, ready,
@@ -219,22 +221,6 @@ static struct js_job *scheduler_take_dispatched(struct js_scheduler *scheduler,
 
 /* ------------------------------------------------- assigning */
 
-static struct js_scheduler_decision
-scheduler_assign(struct js_scheduler *scheduler, struct js_backlog_slave *slave,
-                 struct js_job *job, const struct js_allocation *allocation)
-{
-    const struct js_assignment *own =
-        js_backlog_give(&scheduler->backlog, slave, job, allocation);
-    bool has_slot = own->allocation.rank > 0;
-    return (struct js_scheduler_decision){
-        .step = JS_SCHEDULER_ASSIGN,
-        .job = job,
-        .slave = slave->number,
-        .ticket = own->ticket,
-        .slot = has_slot ? own->allocation.slot : JS_SCHEDULER_SLOT_NEXT,
-        .allocation = has_slot ? &own->allocation : NULL};
-}
-
 /* The only slave that is left cannot be avoided. */
 static unsigned scheduler_whom_to_avoid(const struct js_scheduler *scheduler,
                                         const struct js_job *job)
@@ -357,32 +343,32 @@ static int scheduler_find_place(struct js_scheduler *scheduler,
 
 /* ------------------------------------------------- time */
 
-static bool scheduler_is_in_time(const struct js_scheduler *scheduler,
-                                 const struct js_job *job)
+/* Puts the first job of a lane aside if no time is left for it. True if it
+ * did. */
+static bool scheduler_put_aside(struct js_scheduler *scheduler,
+                                struct js_job **link)
 {
+    struct js_job *job = *link;
+    int64_t left_ns = scheduler->left_ns;
     int64_t timeout_ns =
         job->timeout_ns > 0 ? job->timeout_ns : scheduler->config.timeout_ns;
-    if (scheduler->left_ns == INT64_MAX)
-        return true;
-    if (scheduler->left_ns <= 0 || timeout_ns > scheduler->left_ns ||
-        job->expected_ns > scheduler->left_ns)
-        return false;
     /* Of a job about which nothing is known, the others are the best guess. */
-    bool is_known = timeout_ns > 0 || job->expected_ns >= 0;
-    return is_known || scheduler->backlog.run_ns <= scheduler->left_ns;
-}
-
-/* Of an endless stream only a limited number of these is kept. */
-static void scheduler_put_aside(struct js_scheduler *scheduler,
-                                struct js_job *job)
-{
+    int64_t guess_ns =
+        timeout_ns > 0 || job->expected_ns >= 0 ? 0 : scheduler->backlog.run_ns;
+    if (left_ns == INT64_MAX ||
+        (left_ns > 0 && timeout_ns <= left_ns && job->expected_ns <= left_ns &&
+         guess_ns <= left_ns))
+        return false;
+    job = scheduler_take_dispatched(scheduler, link);
     js_job_queue_push(&scheduler->past_deadline, job);
     js_backlog_end_clearing(&scheduler->backlog);
     if (scheduler_is_reserved_for(scheduler, job))
         scheduler_unreserve(scheduler);
+    /* Of an endless stream only a limited number of these is kept. */
     if (scheduler->config.is_stream &&
         scheduler->past_deadline.count >= JS_SCHEDULER_HELD_MAX)
         scheduler->is_stopped = true;
+    return true;
 }
 
 void js_scheduler_set_time_left(struct js_scheduler *scheduler, int64_t left_ns)
@@ -409,11 +395,8 @@ scheduler_assign_next(struct js_scheduler *scheduler)
         struct js_allocation allocation;
         struct js_backlog_slave *slave;
         scheduler->steps++;
-        if (!scheduler_is_in_time(scheduler, *link)) {
-            scheduler_put_aside(scheduler,
-                                scheduler_take_dispatched(scheduler, link));
+        if (scheduler_put_aside(scheduler, link))
             continue;
-        }
         int rc =
             scheduler_find_place(scheduler, *link, &look, &slave, &allocation);
         if (rc < 0)
@@ -427,7 +410,16 @@ scheduler_assign_next(struct js_scheduler *scheduler)
             continue;
         }
         struct js_job *job = scheduler_take_dispatched(scheduler, link);
-        return scheduler_assign(scheduler, slave, job, &allocation);
+        const struct js_assignment *own =
+            js_backlog_give(&scheduler->backlog, slave, job, &allocation);
+        bool has_slot = own->allocation.rank > 0;
+        return (struct js_scheduler_decision){
+            .step = JS_SCHEDULER_ASSIGN,
+            .job = job,
+            .slave = slave->number,
+            .ticket = own->ticket,
+            .slot = has_slot ? own->allocation.slot : JS_SCHEDULER_SLOT_NEXT,
+            .allocation = has_slot ? &own->allocation : NULL};
     }
     return (struct js_scheduler_decision){.step = JS_SCHEDULER_NOTHING};
 }
@@ -474,7 +466,7 @@ static bool scheduler_is_settled(const struct js_scheduler *scheduler)
     return scheduler->is_settled && !scheduler->backlog.has_changed;
 }
 
-static uint64_t scheduler_recount(const struct js_scheduler *scheduler)
+uint64_t js_scheduler_assert_invariants(const struct js_scheduler *scheduler)
 {
     uint64_t constrained = 0;
     bool is_reserved_for_any = false;
@@ -495,12 +487,7 @@ static uint64_t scheduler_recount(const struct js_scheduler *scheduler)
     js_job_queue_assert_invariants(&scheduler->fallen);
     js_job_queue_assert_invariants(&scheduler->past_deadline);
     js_backlog_assert_invariants(&scheduler->backlog);
-    return js_scheduler_held(scheduler) + scheduler->backlog.slave_end;
-}
-
-void js_scheduler_assert_invariants(const struct js_scheduler *scheduler)
-{
-    (void)scheduler_recount(scheduler);
+    return js_scheduler_counts(scheduler).held + scheduler->backlog.slave_end;
 }
 
 struct js_scheduler_decision js_scheduler_next(struct js_scheduler *scheduler)
@@ -508,7 +495,7 @@ struct js_scheduler_decision js_scheduler_next(struct js_scheduler *scheduler)
 #ifdef JS_DEBUG
     /* Recounting a million jobs at each decision would take for ever. */
     if (scheduler->unchecked++ * RECOUNT_EACH >= scheduler->check_cost) {
-        scheduler->check_cost = scheduler_recount(scheduler);
+        scheduler->check_cost = js_scheduler_assert_invariants(scheduler);
         scheduler->unchecked = 0;
     }
 #endif
@@ -715,7 +702,8 @@ void js_scheduler_report_begun(struct js_scheduler *scheduler,
 
 int64_t js_scheduler_begun_due_ns(const struct js_scheduler *scheduler)
 {
-    return js_backlog_begun_due_ns(&scheduler->backlog);
+    return scheduler->backlog.unreported > 0 ? scheduler->backlog.look_ns
+                                             : INT64_MAX;
 }
 
 /* ------------------------------------------------- the state of things */
@@ -749,25 +737,27 @@ bool js_scheduler_is_stuck(const struct js_scheduler *scheduler,
 
 int64_t js_scheduler_median_ns(const struct js_scheduler *scheduler)
 {
-    return js_backlog_median_ns(&scheduler->backlog);
+    const struct js_log_histogram *run_times = &scheduler->backlog.run_times;
+    return run_times->count < MEDIAN_LEAST
+               ? -1
+               : js_log_histogram_median_ns(run_times);
 }
 
-uint64_t js_scheduler_held(const struct js_scheduler *scheduler)
+struct js_scheduler_counts
+js_scheduler_counts(const struct js_scheduler *scheduler)
 {
-    return scheduler->held.count + scheduler->ready.count +
-           scheduler->opened.count + scheduler->dispatched.count +
-           scheduler->past_deadline.count + scheduler->fallen.count +
-           scheduler->backlog.assigned;
-}
-
-uint64_t js_scheduler_assigned(const struct js_scheduler *scheduler)
-{
-    return scheduler->backlog.assigned;
-}
-
-uint64_t js_scheduler_running(const struct js_scheduler *scheduler)
-{
-    return scheduler->backlog.assigned - scheduler->backlog.ahead;
+    const struct js_backlog *backlog = &scheduler->backlog;
+    struct js_scheduler_counts counts = {.assigned = backlog->assigned,
+                                         .running =
+                                             backlog->assigned - backlog->ahead,
+                                         .slaves = backlog->live_slaves,
+                                         .slots = backlog->live_slots,
+                                         .steps = scheduler->steps};
+    counts.held = scheduler->held.count + scheduler->ready.count +
+                  scheduler->opened.count + scheduler->dispatched.count +
+                  scheduler->past_deadline.count + scheduler->fallen.count +
+                  backlog->assigned;
+    return counts;
 }
 
 int64_t js_scheduler_lead_ns(const struct js_scheduler *scheduler)
@@ -778,19 +768,4 @@ int64_t js_scheduler_lead_ns(const struct js_scheduler *scheduler)
 int64_t js_scheduler_short_ns(const struct js_scheduler *scheduler)
 {
     return scheduler->backlog.short_ns;
-}
-
-uint64_t js_scheduler_steps(const struct js_scheduler *scheduler)
-{
-    return scheduler->steps;
-}
-
-unsigned js_scheduler_slaves(const struct js_scheduler *scheduler)
-{
-    return scheduler->backlog.live_slaves;
-}
-
-uint64_t js_scheduler_slots(const struct js_scheduler *scheduler)
-{
-    return scheduler->backlog.live_slots;
 }

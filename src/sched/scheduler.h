@@ -300,12 +300,19 @@ void js_scheduler_report_begun(struct js_scheduler *scheduler,
  * not until the next input. */
 int64_t js_scheduler_begun_due_ns(const struct js_scheduler *scheduler);
 
-/* Counts of jobs: those in the scheduler (held, ready, dispatched or assigned);
- * those that are assigned; and those assigned that were not given ahead of
- * time. */
-uint64_t js_scheduler_held(const struct js_scheduler *scheduler);
-uint64_t js_scheduler_assigned(const struct js_scheduler *scheduler);
-uint64_t js_scheduler_running(const struct js_scheduler *scheduler);
+struct js_scheduler_counts {
+    uint64_t held;     /* jobs in the scheduler: held, ready, dispatched or
+                          assigned */
+    uint64_t assigned; /* of these, the assigned ones */
+    uint64_t running; /* of those, the ones that were not given ahead of time */
+    unsigned slaves;  /* that were added and not lost */
+    uint64_t slots;   /* of these slaves */
+    uint64_t steps;   /* dispatched jobs that all calls so far have examined to
+                         find one for which there is room; for tests */
+};
+
+struct js_scheduler_counts
+js_scheduler_counts(const struct js_scheduler *scheduler);
 
 /* How long every slave has work without hearing from the master, if all its
  * jobs are as short as js_scheduler_short_ns() says. 0 if one slave has none
@@ -316,18 +323,11 @@ int64_t js_scheduler_lead_ns(const struct js_scheduler *scheduler);
  * and rises slowly. 0 before the first job has ended. */
 int64_t js_scheduler_short_ns(const struct js_scheduler *scheduler);
 
-/* How many dispatched jobs all calls so far have examined to find one for which
- * there is room. For tests. */
-uint64_t js_scheduler_steps(const struct js_scheduler *scheduler);
-
 /* Recounts everything that is counted as jobs and slaves come and go, and
- * aborts if a count or a list is wrong. For tests. In a debug build (make
+ * aborts if a count or a list is wrong. Returns how many jobs and slaves it
+ * examined. For tests. In a debug build (make
  * DEBUG=1) js_scheduler_next() calls it too, as often as it costs little beside
  * the rest. */
-void js_scheduler_assert_invariants(const struct js_scheduler *scheduler);
-
-/* The number of slaves that were added and not lost, and of all their slots. */
-unsigned js_scheduler_slaves(const struct js_scheduler *scheduler);
-uint64_t js_scheduler_slots(const struct js_scheduler *scheduler);
+uint64_t js_scheduler_assert_invariants(const struct js_scheduler *scheduler);
 
 #endif

@@ -302,8 +302,9 @@ int js_simulate(struct js_scheduler *scheduler, struct js_source *source,
                         .source = source,
                         .has_input = true,
                         .err = err};
-    unsigned slave_end = config->slave_end ? config->slave_end
-                                           : js_scheduler_slaves(scheduler) + 1;
+    unsigned slave_end = config->slave_end
+                             ? config->slave_end
+                             : js_scheduler_counts(scheduler).slaves + 1;
     play.slaves = calloc(slave_end, sizeof(*play.slaves));
     int rc = play.slaves ? simulate_play(&play) : simulate_fail_errno(&play);
     js_heap_release(&play.event_queue);

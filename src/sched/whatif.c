@@ -40,11 +40,6 @@ struct path_search {
     struct path_end last; /* the job that ended last; the first of several */
 };
 
-static uint64_t *path_cause_of(const struct path_search *search, uint64_t seq)
-{
-    return (uint64_t *)(void *)search->causes.data + seq - 1;
-}
-
 static bool path_is_before(const void *a, const void *b, const void *arg)
 {
     const struct path_end *one = a, *other = b;
@@ -79,7 +74,7 @@ static int path_begin_first(struct path_search *search, struct js_err *err)
         js_job_free(job);
         if (!js_buf_extend(&search->causes, (seq - known) * sizeof(uint64_t)))
             return js_err_errno(err, "%s", path_failed);
-        memset(path_cause_of(search, known + 1), 0,
+        memset(search->causes.data + known * sizeof(uint64_t), 0,
                (seq - known) * sizeof(uint64_t));
         if (!is_waiting && path_begin(search, seq, 0) < 0)
             return js_err_errno(err, "%s", path_failed);
@@ -90,6 +85,7 @@ static int path_begin_first(struct path_search *search, struct js_err *err)
 static int path_begin_others(struct path_search *search)
 {
     struct js_graph *graph = js_source_graph(search->source);
+    uint64_t *causes = (void *)search->causes.data;
     struct path_end end;
     while (
         js_heap_take(&search->ends, sizeof(end), &end, path_is_before, NULL)) {
@@ -102,7 +98,7 @@ static int path_begin_others(struct path_search *search)
         while ((seq = js_graph_next_ready(graph))) {
             /* A job becomes ready with the end of the last job it waits for, so
              * this is its predecessor on the path. */
-            *path_cause_of(search, seq) = end.seq;
+            causes[seq - 1] = end.seq;
             if (__builtin_add_overflow(end.at_ns, search->config->gap_ns,
                                        &next_ns)) {
                 errno = EOVERFLOW;
@@ -115,25 +111,6 @@ static int path_begin_others(struct path_search *search)
     return 0;
 }
 
-/* Follows the causes from the last job back to the first. */
-static int path_collect(const struct path_search *search,
-                        struct js_critical_path *ret)
-{
-    size_t count = 0;
-    for (uint64_t seq = search->last.seq; seq;
-         seq = *path_cause_of(search, seq))
-        count++;
-    ret->length_ns = search->last.at_ns;
-    ret->seqs = calloc(count + 1, sizeof(*ret->seqs));
-    ret->count = count;
-    if (!ret->seqs)
-        return -1;
-    for (uint64_t seq = search->last.seq; seq;
-         seq = *path_cause_of(search, seq))
-        ret->seqs[--count] = seq;
-    return 0;
-}
-
 int js_critical_path_find(const struct js_list *list,
                           const struct js_critical_path_config *config,
                           struct js_critical_path *ret, struct js_err *err)
@@ -142,9 +119,23 @@ int js_critical_path_find(const struct js_list *list,
                                  .config = config};
     int rc = search.source ? path_begin_first(&search, err)
                            : js_err_errno(err, "%s", path_failed);
-    if (rc == 0 &&
-        (path_begin_others(&search) < 0 || path_collect(&search, ret) < 0))
+    if (rc == 0 && path_begin_others(&search) < 0)
         rc = js_err_errno(err, "%s", path_failed);
+    if (rc == 0) {
+        const uint64_t *causes = (const void *)search.causes.data;
+        size_t count = 0;
+        for (uint64_t seq = search.last.seq; seq; seq = causes[seq - 1])
+            count++;
+        *ret = (struct js_critical_path){.length_ns = search.last.at_ns,
+                                         .count = count};
+        ret->seqs = calloc(count + 1, sizeof(*ret->seqs));
+        if (!ret->seqs)
+            rc = js_err_errno(err, "%s", path_failed);
+        /* The causes lead from the last job back to the first. */
+        for (uint64_t seq = search.last.seq; ret->seqs && seq;
+             seq = causes[seq - 1])
+            ret->seqs[--count] = seq;
+    }
     js_source_free(search.source);
     js_heap_release(&search.ends);
     js_buf_release(&search.causes);
@@ -166,12 +157,14 @@ void js_critical_path_release(struct js_critical_path *path)
 struct study {
     const struct js_whatif_config *config;
     struct js_whatif *result;
-    struct js_buf run_ns; /* int64_t by seq - 1 */
-    struct js_buf rows;   /* struct js_whatif_row */
+    struct js_buf run_times; /* int64_t by seq - 1; also as an array: */
+    int64_t *run_ns;         /* set when the survey is over */
+    struct js_buf rows;      /* struct js_whatif_row */
     struct js_critical_path path;
     struct js_buf path_jobs; /* struct js_job *: the jobs on the path so far */
     double known_ns, unknown_cores; /* sums for the mean and for the work */
     struct js_request most; /* the most of each resource that any job needs */
+    uint32_t host_slots;    /* so many that the largest job fits on a host */
     struct js_err *err;
 };
 
@@ -235,12 +228,7 @@ static int whatif_survey_job(struct study *study, const struct js_job *job)
         study->known_ns += (double)run_ns;
         result->work_ns += (double)run_ns * cores;
     }
-    return js_buf_append(&study->run_ns, &run_ns, sizeof(run_ns));
-}
-
-static int64_t *whatif_run_ns_of(const struct study *study)
-{
-    return (int64_t *)(void *)study->run_ns.data;
+    return js_buf_append(&study->run_times, &run_ns, sizeof(run_ns));
 }
 
 /* Jobs whose run time is unknown are assumed to take the mean of the others. */
@@ -257,10 +245,15 @@ static int whatif_survey(struct study *study)
                           name);
     double mean_ns = study->known_ns / (double)(result->jobs - result->unknown);
     result->mean_ns = (int64_t)mean_ns;
-    for (uint64_t i = 0; i < result->jobs; i++) {
-        if (whatif_run_ns_of(study)[i] < 0)
-            whatif_run_ns_of(study)[i] = result->mean_ns;
+    study->run_ns = (int64_t *)(void *)study->run_times.data;
+    for (uint64_t i = 0; study->run_ns && i < result->jobs; i++) {
+        if (study->run_ns[i] < 0)
+            study->run_ns[i] = result->mean_ns;
     }
+    /* At least one, because any job needs a core. */
+    study->host_slots = study->config->host_slots > study->most.cores
+                            ? study->config->host_slots
+                            : study->most.cores;
     result->work_ns += study->unknown_cores * mean_ns;
     return 0;
 }
@@ -293,13 +286,6 @@ struct trial {
     struct js_simulation ran; /* set unless the run was refused */
 };
 
-/* At least one, because any job needs a core. */
-static uint32_t whatif_host_slots(const struct study *study)
-{
-    uint32_t slots = study->config->host_slots;
-    return slots > study->most.cores ? slots : study->most.cores;
-}
-
 /* A simulated host has no CPUs that anybody binds to: its cores need no
  * numbers. */
 static int whatif_add_hosts(struct trial *trial)
@@ -307,7 +293,7 @@ static int whatif_add_hosts(struct trial *trial)
     static const struct js_cpuset no_cpus;
     const struct study *study = trial->study;
     const struct js_whatif_config *config = study->config;
-    uint32_t most = whatif_host_slots(study);
+    uint32_t most = study->host_slots;
     unsigned rank = 1;
     int rc = 0;
     for (uint64_t left = trial->slots; rc == 0 && left > 0;) {
@@ -354,7 +340,7 @@ static void whatif_accept(void *arg, struct js_job *job)
 {
     const struct trial *trial = arg;
     const struct js_whatif_config *config = trial->study->config;
-    job->duration_ns = whatif_run_ns_of(trial->study)[job->seq - 1];
+    job->duration_ns = trial->study->run_ns[job->seq - 1];
     if (trial->is_longest_first)
         job->expected_ns = job->duration_ns;
     else if (config->expected_ns)
@@ -452,7 +438,7 @@ static bool whatif_is_last(const struct study *study)
     result->is_path_reached =
         (double)last->makespan_ns <= path_reached * (double)result->path_ns;
     return result->is_path_reached ||
-           (count > 1 && last[-1].slots >= whatif_host_slots(study) &&
+           (count > 1 && last[-1].slots >= study->host_slots &&
             last->peak_cores <= last[-1].peak_cores);
 }
 
@@ -507,8 +493,8 @@ int js_whatif_make(const struct js_whatif_config *config, struct js_whatif *ret,
     int rc = whatif_survey(&study);
     /* The path comes before the trials, because it says when to stop. */
     if (rc == 0) {
-        struct js_critical_path_config path = {
-            .run_ns = whatif_run_ns_of(&study), .gap_ns = config->gap_ns};
+        struct js_critical_path_config path = {.run_ns = study.run_ns,
+                                               .gap_ns = config->gap_ns};
         rc = js_critical_path_find(config->list, &path, &study.path, err);
         ret->path_ns = study.path.length_ns;
     }
@@ -523,7 +509,7 @@ int js_whatif_make(const struct js_whatif_config *config, struct js_whatif *ret,
     ret->path = (struct js_job **)(void *)study.path_jobs.data;
     ret->path_count = study.path_jobs.len / sizeof(*ret->path);
     js_critical_path_release(&study.path);
-    js_buf_release(&study.run_ns);
+    js_buf_release(&study.run_times);
     if (rc < 0)
         js_whatif_release(ret);
     return rc;

@@ -135,7 +135,7 @@ static inline void add_job(struct js_scheduler *scheduler, uint64_t id,
 static inline struct js_scheduler_decision
 next_step(struct js_scheduler *scheduler)
 {
-    if (js_scheduler_held(scheduler) < 200)
+    if (js_scheduler_counts(scheduler).held < 200)
         js_scheduler_assert_invariants(scheduler);
     return js_scheduler_next(scheduler);
 }

@@ -566,9 +566,9 @@ static void model_count(const struct model *model)
                 slave->from.mails[(slave->from.first + k) % MAIL_MAX].is_answer;
     }
     if (is_unsure)
-        MODEL_MUST(js_scheduler_assigned(model->scheduler) >= assigned);
+        MODEL_MUST(js_scheduler_counts(model->scheduler).assigned >= assigned);
     else
-        MODEL_MUST(js_scheduler_assigned(model->scheduler) == assigned);
+        MODEL_MUST(js_scheduler_counts(model->scheduler).assigned == assigned);
 }
 
 static void model_check(const struct model *model)
@@ -707,7 +707,7 @@ static void model_free(struct model *model)
 static bool model_is_over(const struct model *model)
 {
     const struct js_job *job;
-    return js_scheduler_held(model->scheduler) == 0 ||
+    return js_scheduler_counts(model->scheduler).held == 0 ||
            js_scheduler_is_stuck(model->scheduler, &job);
 }
 
@@ -728,7 +728,7 @@ static void model_play(uint64_t seed, unsigned losses)
         model_check(model);
     }
     CU_ASSERT(model_is_over(model));
-    CU_ASSERT_EQUAL(model->ended + js_scheduler_held(model->scheduler),
+    CU_ASSERT_EQUAL(model->ended + js_scheduler_counts(model->scheduler).held,
                     model->added);
     if (CU_get_number_of_failures() > failed)
         print_seed(0);

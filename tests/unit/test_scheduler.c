@@ -19,12 +19,12 @@ static void test_rounds_of_ten(void)
             expect_round(scheduler, id, id + 9 < 25 ? id + 9 : 25);
         uint64_t ticket = expect_assigned(scheduler, id, 1);
         expect_nothing(scheduler);
-        CU_ASSERT_EQUAL(js_scheduler_assigned(scheduler), 1);
-        CU_ASSERT_EQUAL(js_scheduler_held(scheduler), 26 - id);
+        CU_ASSERT_EQUAL(js_scheduler_counts(scheduler).assigned, 1);
+        CU_ASSERT_EQUAL(js_scheduler_counts(scheduler).held, 26 - id);
         end_job(scheduler, 1, ticket, id, long_ns);
     }
     expect_nothing(scheduler);
-    CU_ASSERT_EQUAL(js_scheduler_held(scheduler), 0);
+    CU_ASSERT_EQUAL(js_scheduler_counts(scheduler).held, 0);
     free_scheduler(scheduler);
 }
 
@@ -79,7 +79,7 @@ static void test_uneven_run_times(void)
     }
     expect_nothing(scheduler);
     end_job(scheduler, 1, slow, 1, long_ns);
-    CU_ASSERT_EQUAL(js_scheduler_held(scheduler), 0);
+    CU_ASSERT_EQUAL(js_scheduler_counts(scheduler).held, 0);
     free_scheduler(scheduler);
 }
 
@@ -168,8 +168,8 @@ static void test_nothing_ahead_before_a_run_time_is_known(void)
     add_slaves(scheduler, 2, 3);
     add_jobs(scheduler, 1, 30);
     CU_ASSERT_EQUAL(assign_all(scheduler, tickets, 32), 6);
-    CU_ASSERT_EQUAL(js_scheduler_slaves(scheduler), 2);
-    CU_ASSERT_EQUAL(js_scheduler_slots(scheduler), 6);
+    CU_ASSERT_EQUAL(js_scheduler_counts(scheduler).slaves, 2);
+    CU_ASSERT_EQUAL(js_scheduler_counts(scheduler).slots, 6);
     free_scheduler(scheduler);
 }
 
@@ -261,7 +261,7 @@ static void test_never_above_credit(void)
     CU_ASSERT_EQUAL(assign_all(scheduler, tickets, SLOTS), SLOTS - given);
     js_scheduler_acknowledged(scheduler, 2, 1); /* nobody */
     js_scheduler_acknowledged(scheduler, UINT32_MAX, 1);
-    CU_ASSERT_EQUAL(js_scheduler_assigned(scheduler), SLOTS);
+    CU_ASSERT_EQUAL(js_scheduler_counts(scheduler).assigned, SLOTS);
     free_scheduler(scheduler);
 }
 
@@ -400,7 +400,7 @@ static void test_returned_goes_to_the_next_with_room(void)
     CU_ASSERT_EQUAL(slaves[1], slaves[3]);
     js_scheduler_acknowledged(scheduler, slaves[0], 2);
     js_scheduler_returned(scheduler, slaves[0], tickets[2]);
-    CU_ASSERT_EQUAL(js_scheduler_assigned(scheduler), 3);
+    CU_ASSERT_EQUAL(js_scheduler_counts(scheduler).assigned, 3);
     uint64_t again = expect_assigned(scheduler, 4, slaves[1]);
     CU_ASSERT_NOT_EQUAL(again, tickets[2]);
     /* The old ticket means nothing any more. */
@@ -411,7 +411,7 @@ static void test_returned_goes_to_the_next_with_room(void)
     end_job(scheduler, slaves[0], tickets[0], 2, short_ns);
     end_job(scheduler, slaves[1], tickets[1], 3, short_ns);
     end_job(scheduler, slaves[1], tickets[3], 5, short_ns);
-    CU_ASSERT_EQUAL(js_scheduler_held(scheduler), 0);
+    CU_ASSERT_EQUAL(js_scheduler_counts(scheduler).held, 0);
     free_scheduler(scheduler);
 }
 
@@ -461,13 +461,13 @@ static void test_lost_jobs_run_again(void)
         slaves[i] = next.slave;
     }
     js_scheduler_lost(scheduler, 1);
-    CU_ASSERT_EQUAL(js_scheduler_slaves(scheduler), 1);
-    CU_ASSERT_EQUAL(js_scheduler_slots(scheduler), 2);
-    CU_ASSERT_EQUAL(js_scheduler_assigned(scheduler), 2);
-    CU_ASSERT_EQUAL(js_scheduler_held(scheduler), 10);
+    CU_ASSERT_EQUAL(js_scheduler_counts(scheduler).slaves, 1);
+    CU_ASSERT_EQUAL(js_scheduler_counts(scheduler).slots, 2);
+    CU_ASSERT_EQUAL(js_scheduler_counts(scheduler).assigned, 2);
+    CU_ASSERT_EQUAL(js_scheduler_counts(scheduler).held, 10);
     js_scheduler_lost(scheduler, 1); /* once more: nothing */
     js_scheduler_lost(scheduler, 77);
-    CU_ASSERT_EQUAL(js_scheduler_slaves(scheduler), 1);
+    CU_ASSERT_EQUAL(js_scheduler_counts(scheduler).slaves, 1);
     expect_nothing(scheduler);
     uint64_t expected = 0;
     for (int i = 0; i < 4; i++) {
@@ -498,8 +498,8 @@ static void test_all_lost_keeps_the_jobs(void)
     expect_assigned(scheduler, 1, 1);
     js_scheduler_lost(scheduler, 1);
     expect_nothing(scheduler);
-    CU_ASSERT_EQUAL(js_scheduler_held(scheduler), 5);
-    CU_ASSERT_EQUAL(js_scheduler_slaves(scheduler), 0);
+    CU_ASSERT_EQUAL(js_scheduler_counts(scheduler).held, 5);
+    CU_ASSERT_EQUAL(js_scheduler_counts(scheduler).slaves, 0);
     add_slave(scheduler, 2, 1);
     expect_assigned(scheduler, 1, 2);
     free_scheduler(scheduler);
@@ -513,8 +513,8 @@ static void test_slaves_have_any_number_once(void)
     errno = 0;
     CU_ASSERT_EQUAL(js_scheduler_add_slave(scheduler, 3, 1), -1);
     CU_ASSERT_EQUAL(errno, EEXIST);
-    CU_ASSERT_EQUAL(js_scheduler_slaves(scheduler), 2);
-    CU_ASSERT_EQUAL(js_scheduler_slots(scheduler), 3);
+    CU_ASSERT_EQUAL(js_scheduler_counts(scheduler).slaves, 2);
+    CU_ASSERT_EQUAL(js_scheduler_counts(scheduler).slots, 3);
     js_scheduler_lost(scheduler, 3);
     CU_ASSERT_EQUAL(js_scheduler_add_slave(scheduler, 3, 1), -1);
     errno = EDOM;
@@ -678,14 +678,14 @@ static void test_a_million_jobs(void)
         for (unsigned i = 1; i <= CROWD; i++) {
             for (; added < MANY && js_scheduler_wants_jobs(scheduler); added++)
                 add_jobs(scheduler, added + 1, added + 1);
-            if (js_scheduler_held(scheduler) > most_held)
-                most_held = js_scheduler_held(scheduler);
+            if (js_scheduler_counts(scheduler).held > most_held)
+                most_held = js_scheduler_counts(scheduler).held;
             calls += take_decisions(scheduler, rings);
             ended += end_oldest(scheduler, i, &rings[i]);
         }
         CU_ASSERT_FATAL(ended > before);
     }
-    CU_ASSERT_EQUAL(js_scheduler_held(scheduler), 0);
+    CU_ASSERT_EQUAL(js_scheduler_counts(scheduler).held, 0);
     CU_ASSERT(most_held < 3 * CROWD * JS_SCHEDULER_AHEAD_MAX);
     CU_ASSERT(calls < 4 * (uint64_t)MANY);
     free_scheduler(scheduler);
@@ -705,7 +705,7 @@ static void test_a_large_round(void)
         expect_nothing(scheduler);
         end_job(scheduler, 1, ticket, id, long_ns);
     }
-    CU_ASSERT(js_scheduler_steps(scheduler) < 3 * JOBS);
+    CU_ASSERT(js_scheduler_counts(scheduler).steps < 3 * JOBS);
     free_scheduler(scheduler);
 }
 

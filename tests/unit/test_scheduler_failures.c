@@ -23,7 +23,7 @@ static void test_a_retry_goes_elsewhere(void)
     js_scheduler_lost(scheduler, 1);
     one = expect_assigned(scheduler, 1, 2);
     fail_job(scheduler, 2, one, JS_SCHEDULER_ENDED);
-    CU_ASSERT_EQUAL(js_scheduler_held(scheduler), 0);
+    CU_ASSERT_EQUAL(js_scheduler_counts(scheduler).held, 0);
     free_scheduler(scheduler);
 }
 
@@ -40,7 +40,7 @@ static void test_too_many_failures(void)
     CU_ASSERT_TRUE(js_scheduler_is_stopped(scheduler));
     expect_nothing(scheduler);
     CU_ASSERT_FALSE(js_scheduler_wants_jobs(scheduler));
-    CU_ASSERT_EQUAL(js_scheduler_held(scheduler), 3);
+    CU_ASSERT_EQUAL(js_scheduler_counts(scheduler).held, 3);
     free_scheduler(scheduler);
 }
 
@@ -74,7 +74,7 @@ static void test_nothing_runs_again_once_it_is_stopped(void)
     js_scheduler_stop(scheduler);
     stop_job(scheduler, 1, one, JS_SCHEDULER_ENDED);
     stop_job(scheduler, 2, two, JS_SCHEDULER_ENDED);
-    CU_ASSERT_EQUAL(js_scheduler_held(scheduler), 0);
+    CU_ASSERT_EQUAL(js_scheduler_counts(scheduler).held, 0);
     free_scheduler(scheduler);
 }
 
@@ -110,14 +110,14 @@ static void test_what_does_not_fit_is_not_started(void)
     end_job(scheduler, 3, five, 5, 50);
     expect_nothing(scheduler);
     CU_ASSERT_TRUE(js_scheduler_is_out_of_time(scheduler));
-    CU_ASSERT_EQUAL(js_scheduler_held(scheduler), 2);
+    CU_ASSERT_EQUAL(js_scheduler_counts(scheduler).held, 2);
     /* Of the others the average so far is what counts. */
     js_scheduler_set_time_left(scheduler, 49);
     add_jobs(scheduler, 6, 6);
     expect_round(scheduler, 6, 6);
     expect_nothing(scheduler);
     CU_ASSERT_TRUE(js_scheduler_is_out_of_time(scheduler));
-    CU_ASSERT_EQUAL(js_scheduler_held(scheduler), 3);
+    CU_ASSERT_EQUAL(js_scheduler_counts(scheduler).held, 3);
     free_scheduler(scheduler);
 }
 
@@ -182,7 +182,7 @@ static void test_the_third_loss_is_a_failure(void)
     lose(scheduler, 1, culprit, 3, JS_SCHEDULER_ENDED);
     end_job(scheduler, 1, expect_assigned(scheduler, 3, 1), 3, long_ns);
     expect_nothing(scheduler);
-    CU_ASSERT_EQUAL(js_scheduler_held(scheduler), 0);
+    CU_ASSERT_EQUAL(js_scheduler_counts(scheduler).held, 0);
     free_scheduler(scheduler);
 }
 
@@ -204,7 +204,7 @@ static void test_what_is_cut_runs_again(void)
                            times < JS_SCHEDULER_CUTS ? JS_SCHEDULER_RETRIED
                                                      : JS_SCHEDULER_ENDED));
     }
-    CU_ASSERT_EQUAL(js_scheduler_held(scheduler), 0);
+    CU_ASSERT_EQUAL(js_scheduler_counts(scheduler).held, 0);
     free_scheduler(scheduler);
 }
 
@@ -225,7 +225,7 @@ static void test_a_slave_that_dies(void)
     CU_ASSERT_EQUAL(next.slave, 3);
     js_job_free(next.skipped);
     expect_nothing(scheduler);
-    CU_ASSERT_EQUAL(js_scheduler_held(scheduler), 0);
+    CU_ASSERT_EQUAL(js_scheduler_counts(scheduler).held, 0);
     free_scheduler(scheduler);
 }
 
@@ -254,7 +254,7 @@ static void test_what_was_far_ahead_is_not_blamed(void)
         if (next.step == JS_SCHEDULER_ASSIGN)
             js_scheduler_acknowledged(scheduler, 1, 1);
     }
-    CU_ASSERT_TRUE(js_scheduler_assigned(scheduler) >
+    CU_ASSERT_TRUE(js_scheduler_counts(scheduler).assigned >
                    2 * JS_SCHEDULER_HANDED_MAX);
     js_scheduler_died(scheduler, 1, note_losses, losses);
     unsigned blamed = 0;

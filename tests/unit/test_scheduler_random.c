@@ -143,17 +143,19 @@ static void see_recall(struct model *model,
 static void see_counts(struct model *model)
 {
     struct js_scheduler *scheduler = model->scheduler;
-    demand(model, js_scheduler_held(scheduler) == model->added - model->ended,
+    demand(model,
+           js_scheduler_counts(scheduler).held == model->added - model->ended,
            "wrong count of jobs held");
-    demand(model, js_scheduler_assigned(scheduler) == model->assigned,
+    demand(model, js_scheduler_counts(scheduler).assigned == model->assigned,
            "wrong count of jobs assigned");
     demand(model,
-           js_scheduler_running(scheduler) ==
+           js_scheduler_counts(scheduler).running ==
                js_allocator_busy_slots(allocator),
            "wrong count of jobs running");
-    demand(model, js_scheduler_slaves(scheduler) == model->live,
+    demand(model, js_scheduler_counts(scheduler).slaves == model->live,
            "wrong slaves");
-    demand(model, js_scheduler_slots(scheduler) == model->slots, "wrong slots");
+    demand(model, js_scheduler_counts(scheduler).slots == model->slots,
+           "wrong slots");
 }
 
 static void see_decisions(struct model *model)
@@ -562,7 +564,7 @@ static void check_fates(const struct few *few)
                                                 : 1;
         CU_ASSERT_EQUAL(few->runs[id], runs);
     }
-    CU_ASSERT_EQUAL(js_scheduler_held(few->scheduler), 0);
+    CU_ASSERT_EQUAL(js_scheduler_counts(few->scheduler).held, 0);
 }
 
 static void test_random_graphs(void)
@@ -651,7 +653,7 @@ static void test_no_core_is_idle_for_what_is_scarce(void)
                     long_ns);
             scarce_follow(&scarce);
         }
-        CU_ASSERT_EQUAL(js_scheduler_held(scarce.scheduler), 0);
+        CU_ASSERT_EQUAL(js_scheduler_counts(scarce.scheduler).held, 0);
         free_scheduler(scarce.scheduler);
     }
     CU_ASSERT_EQUAL(idle, 0);
@@ -846,7 +848,7 @@ static void test_random_mixes_of_nodes(void)
             mix_follow(&mix);
         }
         /* Nothing runs: then nothing is left. */
-        CU_ASSERT_EQUAL(js_scheduler_held(mix.scheduler), 0);
+        CU_ASSERT_EQUAL(js_scheduler_counts(mix.scheduler).held, 0);
         for (uint64_t id = 1; id <= MIX_JOBS; id++)
             CU_ASSERT_EQUAL(mix.done[id], 1);
         CU_ASSERT_FALSE(mix.is_wrong);

@@ -174,19 +174,19 @@ static void test_a_crowd_that_waits_for_a_gpu(void)
     CU_ASSERT_EQUAL(follow(scheduler, &gpu), 1);
     for (uint64_t id = WAITING + 1; id <= WAITING + PLAIN; id++)
         add_new(scheduler, js_job_new(id, "x", 1));
-    uint64_t before = js_scheduler_steps(scheduler);
+    uint64_t before = js_scheduler_counts(scheduler).steps;
     for (uint64_t id = WAITING + 1; id <= WAITING + PLAIN; id++) {
         CU_ASSERT_EQUAL_FATAL(follow(scheduler, &last), 1);
         CU_ASSERT_EQUAL(last.job->id, id);
         end_job(scheduler, last.slave, last.ticket, id, long_ns);
     }
-    CU_ASSERT_TRUE(js_scheduler_steps(scheduler) - before < 10 * PLAIN);
+    CU_ASSERT_TRUE(js_scheduler_counts(scheduler).steps - before < 10 * PLAIN);
     CU_ASSERT_EQUAL(follow(scheduler, &last), 0);
     for (uint64_t id = 1; id <= WAITING; id++) {
         end_job(scheduler, gpu.slave, gpu.ticket, id, long_ns);
         CU_ASSERT_EQUAL(follow(scheduler, &gpu), id < WAITING);
     }
-    CU_ASSERT_EQUAL(js_scheduler_held(scheduler), 0);
+    CU_ASSERT_EQUAL(js_scheduler_counts(scheduler).held, 0);
     free_scheduler(scheduler);
 }
 
@@ -218,7 +218,7 @@ static void test_a_crowd_of_kinds(void)
             not_null(ended(scheduler, last.slave, last.ticket, long_ns)));
         CU_ASSERT_EQUAL(follow(scheduler, &last), done + 1 < jobs);
     }
-    CU_ASSERT_EQUAL(js_scheduler_held(scheduler), 0);
+    CU_ASSERT_EQUAL(js_scheduler_counts(scheduler).held, 0);
     free_scheduler(scheduler);
 }
 
@@ -239,7 +239,7 @@ static void test_a_favoured_one_is_overtaken(void)
         CU_ASSERT_EQUAL_FATAL(follow(scheduler, &last), 1);
         end_job(scheduler, 1, last.ticket, last.job->id, long_ns);
     }
-    CU_ASSERT_EQUAL(js_scheduler_held(scheduler), 0);
+    CU_ASSERT_EQUAL(js_scheduler_counts(scheduler).held, 0);
     free_scheduler(scheduler);
 }
 
@@ -307,7 +307,7 @@ static void test_a_lost_node_breaks_the_job(void)
     expect_nothing(scheduler);
     CU_ASSERT_TRUE(js_scheduler_is_stuck(scheduler, &job));
     CU_ASSERT_EQUAL(job->id, 1);
-    CU_ASSERT_EQUAL(js_scheduler_held(scheduler), 1);
+    CU_ASSERT_EQUAL(js_scheduler_counts(scheduler).held, 1);
     free_scheduler(scheduler);
 }
 
@@ -321,7 +321,7 @@ static void test_a_broken_job_that_succeeds(void)
     js_scheduler_lost(scheduler, 2);
     end_job(scheduler, 1, ticket, 1, long_ns);
     expect_nothing(scheduler); /* nothing is left to be ended */
-    CU_ASSERT_EQUAL(js_scheduler_held(scheduler), 0);
+    CU_ASSERT_EQUAL(js_scheduler_counts(scheduler).held, 0);
     free_scheduler(scheduler);
 }
 

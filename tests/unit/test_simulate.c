@@ -423,8 +423,8 @@ static void test_host(void)
         CU_ASSERT_EQUAL(js_resources_add_core(&resources, &no_cpus, 0, 0), 0);
     CU_ASSERT_EQUAL(
         js_simulate_add_host(scheduler, allocator, 5, &node, &resources), 0);
-    CU_ASSERT_EQUAL(js_scheduler_slaves(scheduler), 3);
-    CU_ASSERT_EQUAL(js_scheduler_slots(scheduler), 3);
+    CU_ASSERT_EQUAL(js_scheduler_counts(scheduler).slaves, 3);
+    CU_ASSERT_EQUAL(js_scheduler_counts(scheduler).slots, 3);
     for (unsigned rank = 4; rank <= 8; rank++) {
         struct js_location place;
         CU_ASSERT_EQUAL(js_allocator_locate(allocator, rank, &place) == 0,
