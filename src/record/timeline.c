@@ -62,16 +62,6 @@ static int64_t add_ns(int64_t a, int64_t b)
 
 /* ---------------------------------------------------------------- places */
 
-static int add_place(struct js_timeline *timeline,
-                     const struct js_journal_model_slave *slave, uint32_t *ret)
-{
-    struct place place = {.host = slave->host,
-                          .rank = slave->rank,
-                          .number = (uint32_t)place_count(timeline)};
-    *ret = place.number;
-    return js_buf_append(&timeline->places, &place, sizeof(place));
-}
-
 struct known_place {
     struct js_buf key; /* rank and host */
     uint32_t number;
@@ -84,40 +74,34 @@ struct known_places {
     size_t count;
 };
 
-static int add_known(struct js_timeline *timeline, struct known_places *known,
-                     const struct js_journal_model_slave *slave)
-{
-    struct known_place *last = &known->list[known->count];
-    if (add_place(timeline, slave, &last->number) < 0 ||
-        js_strmap_put(&known->map, last->key.data, last) < 0)
-        return -1;
-    known->count++;
-    return 0;
-}
-
+/* In the place that slaves of its rank on its host already have, or a new
+ * one. */
 static int timeline_place_slave(struct js_timeline *timeline,
                                 struct known_places *known,
                                 const struct js_journal_model_slave *slave,
                                 uint32_t *ret)
 {
-    struct js_buf *key = &known->list[known->count].key;
-    key->len = 0;
-    if (js_buf_printf(key, "%ju %s", (uintmax_t)slave->rank, slave->host) < 0 ||
-        !js_buf_string(key))
+    struct known_place *next = &known->list[known->count];
+    next->key.len = 0;
+    if (js_buf_printf(&next->key, "%ju %s", (uintmax_t)slave->rank,
+                      slave->host) < 0 ||
+        !js_buf_string(&next->key))
         return -1;
-    const struct known_place *found = js_strmap_get(&known->map, key->data);
-    if (!found && add_known(timeline, known, slave) < 0)
-        return -1;
-    *ret = found ? found->number : known->list[known->count - 1].number;
+    const struct known_place *found =
+        js_strmap_get(&known->map, next->key.data);
+    if (!found) {
+        struct place place = {.host = slave->host,
+                              .rank = slave->rank,
+                              .number = (uint32_t)place_count(timeline)};
+        next->number = place.number;
+        if (js_buf_append(&timeline->places, &place, sizeof(place)) < 0 ||
+            js_strmap_put(&known->map, next->key.data, next) < 0)
+            return -1;
+        known->count++;
+        found = next;
+    }
+    *ret = found->number;
     return 0;
-}
-
-static void forget_known(struct known_places *known)
-{
-    js_strmap_release(&known->map);
-    for (size_t i = 0; known->list && i <= known->count; i++)
-        js_buf_release(&known->list[i].key);
-    free(known->list);
 }
 
 static int place_slaves(struct js_timeline *timeline)
@@ -137,7 +121,11 @@ static int place_slaves(struct js_timeline *timeline)
         rc = timeline_place_slave(timeline, &known, &slave,
                                   &timeline->slaves[i].place);
     }
-    forget_known(&known);
+    js_strmap_release(&known.map);
+    /* The one behind the last was used to look for those before. */
+    for (size_t i = 0; known.list && i <= known.count; i++)
+        js_buf_release(&known.list[i].key);
+    free(known.list);
     return rc;
 }
 
@@ -158,43 +146,34 @@ static int64_t begin_of(const struct js_timeline *timeline, size_t slave)
     return run.begin_unix_ns;
 }
 
-static void note_span(struct js_timeline *timeline, const struct bar *bar)
-{
-    struct slave *slave = &timeline->slaves[bar->slave];
-    if (bar->start_ns < slave->first_ns)
-        slave->first_ns = bar->start_ns;
-    if (bar->end_ns > slave->last_ns)
-        slave->last_ns = bar->end_ns;
-}
-
-static void collect_attempts(struct js_timeline *timeline)
+static void collect_bars(struct js_timeline *timeline)
 {
     for (size_t i = 0; i < timeline->attempts; i++) {
         struct js_journal_model_attempt attempt;
         js_journal_model_attempt(timeline->model, i, &attempt);
+        struct slave *slave = &timeline->slaves[attempt.slave];
         int64_t start_ns =
             attempt.outcome.start_unix_ns - begin_of(timeline, attempt.slave);
-        timeline->bars[i] =
-            (struct bar){.attempt = (uint32_t)i,
-                         .slave = (uint32_t)attempt.slave,
-                         .start_ns = start_ns,
-                         .end_ns = add_ns(start_ns, attempt.outcome.run_ns)};
-        note_span(timeline, &timeline->bars[i]);
+        int64_t end_ns = add_ns(start_ns, attempt.outcome.run_ns);
+        timeline->bars[i] = (struct bar){.attempt = (uint32_t)i,
+                                         .slave = (uint32_t)attempt.slave,
+                                         .start_ns = start_ns,
+                                         .end_ns = end_ns};
+        if (start_ns < slave->first_ns)
+            slave->first_ns = start_ns;
+        if (end_ns > slave->last_ns)
+            slave->last_ns = end_ns;
     }
-}
-
-/* These started by the master's clock, and go on to the end of the run. */
-static void collect_begun(struct js_timeline *timeline)
-{
+    /* What has begun did so by the master's clock, not by its slave's, and goes
+     * on to the end of the run. */
     for (size_t i = timeline->attempts; i < timeline->bar_count; i++) {
         struct js_journal_model_begun begun;
         js_journal_model_begun(timeline->model, i - timeline->attempts, &begun);
-        int64_t start_ns =
-            begun.start_unix_ns - begin_of(timeline, begun.slave);
-        timeline->bars[i] = (struct bar){.attempt = (uint32_t)i,
-                                         .slave = (uint32_t)begun.slave,
-                                         .start_ns = start_ns,
-                                         .end_ns = INT64_MAX};
+        timeline->bars[i] = (struct bar){
+            .attempt = (uint32_t)i,
+            .slave = (uint32_t)begun.slave,
+            .start_ns = begun.start_unix_ns - begin_of(timeline, begun.slave),
+            .end_ns = INT64_MAX};
     }
 }
 
@@ -215,30 +194,26 @@ static int64_t last_end(const struct js_timeline *timeline,
     return last_ns < most_ns ? last_ns : most_ns;
 }
 
-static int64_t timeline_length_of(const struct js_timeline *timeline,
-                                  size_t number, int64_t now_unix_ns)
-{
-    struct js_journal_model_run run;
-    bool is_last = number + 1 == js_journal_model_counts(timeline->model).runs;
-    js_journal_model_run(timeline->model, number, &run);
-    int64_t length_ns = run.seen_unix_ns - run.begin_unix_ns;
-    if (run.has_ended)
-        length_ns = run.end_unix_ns - run.begin_unix_ns;
-    else if (!is_last)
-        length_ns = last_end(timeline, &run);
-    else if (js_journal_model_life(timeline->model) == JS_JOURNAL_MODEL_ON)
-        length_ns = now_unix_ns - run.begin_unix_ns;
-    return length_ns > 0 ? length_ns : 0;
-}
-
 static void lay_axis(struct js_timeline *timeline, int64_t now_unix_ns)
 {
+    size_t count = js_journal_model_counts(timeline->model).runs;
+    bool is_on = js_journal_model_life(timeline->model) == JS_JOURNAL_MODEL_ON;
     int64_t begin_ns = 0;
-    for (size_t i = 0; i < js_journal_model_counts(timeline->model).runs; i++) {
-        timeline->runs[i] = (struct js_timeline_run){
-            .begin_ns = begin_ns,
-            .length_ns = timeline_length_of(timeline, i, now_unix_ns)};
-        begin_ns = add_ns(begin_ns, timeline->runs[i].length_ns);
+    for (size_t i = 0; i < count; i++) {
+        struct js_journal_model_run run;
+        js_journal_model_run(timeline->model, i, &run);
+        int64_t length_ns = run.seen_unix_ns - run.begin_unix_ns;
+        if (run.has_ended)
+            length_ns = run.end_unix_ns - run.begin_unix_ns;
+        else if (i + 1 < count)
+            length_ns = last_end(timeline, &run);
+        else if (is_on)
+            length_ns = now_unix_ns - run.begin_unix_ns;
+        if (length_ns < 0)
+            length_ns = 0;
+        timeline->runs[i] = (struct js_timeline_run){.begin_ns = begin_ns,
+                                                     .length_ns = length_ns};
+        begin_ns = add_ns(begin_ns, length_ns);
     }
 }
 
@@ -341,17 +316,6 @@ static int lay_lanes(struct js_timeline *timeline)
     return rc;
 }
 
-static void widen_places(struct js_timeline *timeline)
-{
-    for (size_t i = 0; i < js_journal_model_counts(timeline->model).slaves;
-         i++) {
-        const struct slave *slave = &timeline->slaves[i];
-        struct place *place = &places_of(timeline)[slave->place];
-        if (slave->slots > place->lanes)
-            place->lanes = slave->slots;
-    }
-}
-
 static int compare_places(const void *a, const void *b)
 {
     const struct place *one = a, *other = b;
@@ -363,10 +327,17 @@ static int compare_places(const void *a, const void *b)
 static int lay_rows(struct js_timeline *timeline)
 {
     size_t count = place_count(timeline);
+    size_t slaves = js_journal_model_counts(timeline->model).slaves;
     timeline->rank_of_place = calloc(count + 1, sizeof(size_t));
     if (!timeline->rank_of_place)
         return -1;
-    widen_places(timeline);
+    /* A slot that had nothing to run has a row as well. */
+    for (size_t i = 0; i < slaves; i++) {
+        const struct slave *slave = &timeline->slaves[i];
+        struct place *place = &places_of(timeline)[slave->place];
+        if (slave->slots > place->lanes)
+            place->lanes = slave->slots;
+    }
     if (count > 0)
         qsort(timeline->places.data, count, sizeof(struct place),
               compare_places);
@@ -381,43 +352,31 @@ static int lay_rows(struct js_timeline *timeline)
 
 /* ---------------------------------------------------------------- all of it */
 
-static int allocate(struct js_timeline *timeline)
+struct js_timeline *js_timeline_new(const struct js_journal_model *model,
+                                    int64_t now_unix_ns)
 {
-    const struct js_journal_model *model = timeline->model;
-    timeline->attempts = js_journal_model_counts(model).attempts;
-    timeline->bar_count =
-        timeline->attempts + js_journal_model_counts(model).begun;
-    timeline->runs = calloc(js_journal_model_counts(model).runs + 1,
-                            sizeof(*timeline->runs));
-    timeline->slaves = calloc(js_journal_model_counts(model).slaves + 1,
-                              sizeof(*timeline->slaves));
+    struct js_journal_model_counts counts = js_journal_model_counts(model);
+    struct js_timeline *timeline = calloc(1, sizeof(*timeline));
+    if (!timeline)
+        return NULL;
+    timeline->model = model;
+    timeline->attempts = counts.attempts;
+    timeline->bar_count = counts.attempts + counts.begun;
+    timeline->runs = calloc(counts.runs + 1, sizeof(*timeline->runs));
+    timeline->slaves = calloc(counts.slaves + 1, sizeof(*timeline->slaves));
     timeline->bars = calloc(timeline->bar_count + 1, sizeof(*timeline->bars));
-    return timeline->runs && timeline->slaves && timeline->bars ? 0 : -1;
-}
-
-static int lay_out(struct js_timeline *timeline, int64_t now_unix_ns)
-{
-    if (allocate(timeline) < 0 || place_slaves(timeline) < 0)
-        return -1;
-    collect_attempts(timeline);
-    collect_begun(timeline);
+    if (!timeline->runs || !timeline->slaves || !timeline->bars ||
+        place_slaves(timeline) < 0)
+        goto fail;
+    collect_bars(timeline);
     lay_axis(timeline, now_unix_ns);
     set_clocks_right(timeline);
     fit_bars(timeline);
     qsort(timeline->bars, timeline->bar_count, sizeof(struct bar),
           compare_bars);
-    return lay_lanes(timeline) < 0 ? -1 : lay_rows(timeline);
-}
-
-struct js_timeline *js_timeline_new(const struct js_journal_model *model,
-                                    int64_t now_unix_ns)
-{
-    struct js_timeline *timeline = calloc(1, sizeof(*timeline));
-    if (!timeline)
-        return NULL;
-    timeline->model = model;
-    if (lay_out(timeline, now_unix_ns) == 0)
+    if (lay_lanes(timeline) == 0 && lay_rows(timeline) == 0)
         return timeline;
+fail:
     js_timeline_free(timeline);
     return NULL;
 }
@@ -436,7 +395,7 @@ void js_timeline_free(struct js_timeline *timeline)
     errno = saved;
 }
 
-/* ---------------------------------------------------------------- telling */
+/* ---------------------------------------------------------------- results */
 
 struct js_timeline_size js_timeline_size(const struct js_timeline *timeline)
 {
