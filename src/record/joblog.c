@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/table.h"
+#include "base/text.h"
 #include "base/units.h"
 
 #include <errno.h>
@@ -60,10 +61,10 @@ static const char *open_hint(int error)
     case EROFS:
         return "; name a file that you may write to";
     case ELOOP:
-        return "; it is a symbolic link where others can put one: name the "
-               "file itself";
+        return "; it is a symbolic link in a folder that others can write to: "
+               "name the file itself";
     case EMLINK:
-        return "; it has other names as well, where others can give it some";
+        return "; it has other hard links, and others can write to its folder";
     case ENXIO:
         return "; a FIFO needs a reader before the run starts";
     default:
@@ -71,34 +72,30 @@ static const char *open_hint(int error)
     }
 }
 
-/* There are lines already: no header, and the last of them may be cut. */
-static int go_on(struct js_joblog *joblog, off_t size)
-{
-    char last;
-    if (size == 0)
-        return 0;
-    joblog->lines.len = 0;
-    int fd = js_file_open_trusted(
-        joblog->path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0);
-    ssize_t n = fd < 0 ? -1 : js_file_pread(fd, &last, 1, size - 1);
-    js_fd_close(&fd);
-    if (n == 1 && last == '\n')
-        return 0;
-    return n < 0 ? -1 : js_buf_puts(&joblog->lines, "\n");
-}
-
 /* Never waits, not even for the reader of a FIFO. */
 static int joblog_open_file(struct js_joblog *joblog, bool goes_on)
 {
     struct stat st;
+    char last = '\n';
     joblog->fd = js_file_open_trusted(joblog->path,
                                       O_WRONLY | O_CREAT | O_APPEND |
                                           O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
                                       0666);
     if (joblog->fd < 0 || fstat(joblog->fd, &st) < 0)
         return -1;
-    joblog->must_empty = S_ISREG(st.st_mode) && !goes_on;
-    return S_ISREG(st.st_mode) && goes_on ? go_on(joblog, st.st_size) : 0;
+    bool is_file = S_ISREG(st.st_mode);
+    joblog->must_empty = is_file && !goes_on;
+    if (!is_file || !goes_on || st.st_size == 0)
+        return 0;
+    /* There are lines already: no header, and the last of them may be cut. */
+    joblog->lines.len = 0;
+    int fd = js_file_open_trusted(
+        joblog->path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0);
+    ssize_t n = fd < 0 ? -1 : js_file_pread(fd, &last, 1, st.st_size - 1);
+    js_fd_close(&fd);
+    if (n == 1 && last == '\n')
+        return 0;
+    return n < 0 ? -1 : js_buf_puts(&joblog->lines, "\n");
 }
 
 /* Opened once more, since O_NONBLOCK is no concern of those who share it; but a
@@ -145,45 +142,6 @@ static int add_seconds(struct js_buf *buf, int64_t ns)
                          (int)(ms % 1000));
 }
 
-static int add_command(struct js_buf *buf, const struct js_job *job)
-{
-    if (job->kind == JS_JOB_SIMULATED)
-        return js_buf_puts(buf, "(simulated)");
-    return js_buf_escape(buf, job->command, job->command_len);
-}
-
-static int add_parallel_columns(struct js_buf *buf,
-                                const struct js_completion *completion)
-{
-    const struct js_outcome *outcome = &completion->outcome;
-    bool is_timeout = outcome->cause == JS_STOP_REASON_TIMEOUT;
-    if (js_buf_printf(buf, "%" PRIu64 "\t", completion->job->id) < 0 ||
-        js_buf_escape(buf, completion->host, strlen(completion->host)) < 0 ||
-        add_seconds(buf, outcome->start_unix_ns) < 0 ||
-        add_seconds(buf, outcome->run_ns) < 0 ||
-        js_buf_printf(buf, "\t0\t%" PRIu64 "\t%" PRIu32 "\t%" PRIu32 "\t",
-                      outcome->out_bytes,
-                      is_timeout ? TIMEOUT_EXIT : outcome->exit_code,
-                      is_timeout ? 0 : outcome->signal) < 0)
-        return -1;
-    return add_command(buf, completion->job);
-}
-
-static int add_own_columns(struct js_buf *buf,
-                           const struct js_completion *completion)
-{
-    const struct js_outcome *outcome = &completion->outcome;
-    const char *name = js_job_name(completion->job);
-    if (js_buf_printf(buf, "\t%s\t%" PRIu32 "\t%u\t%" PRIu32, name,
-                      completion->job->attempt, completion->slave,
-                      completion->cores) < 0 ||
-        add_seconds(buf, outcome->user_cpu_ns) < 0 ||
-        add_seconds(buf, outcome->system_cpu_ns) < 0)
-        return -1;
-    return js_buf_printf(buf, "\t%" PRIu64 "\t%" PRIu32 "\n",
-                         outcome->max_rss_bytes / 1024, outcome->leftovers);
-}
-
 static size_t joblog_waiting_bytes(const struct js_joblog *joblog)
 {
     return joblog->lines.len - joblog->start;
@@ -192,11 +150,33 @@ static size_t joblog_waiting_bytes(const struct js_joblog *joblog)
 int js_joblog_add(struct js_joblog *joblog,
                   const struct js_completion *completion)
 {
+    const struct js_job *job = completion->job;
+    const struct js_outcome *outcome = &completion->outcome;
+    bool is_timeout = outcome->cause == JS_STOP_REASON_TIMEOUT;
     struct js_buf *lines = &joblog->lines;
     size_t before = lines->len;
+    int rc = -1;
     joblog->has_begun = true;
-    if (add_parallel_columns(lines, completion) == 0 &&
-        add_own_columns(lines, completion) == 0) {
+    if (js_buf_printf(lines, "%" PRIu64 "\t", job->id) == 0 &&
+        js_buf_escape(lines, completion->host, strlen(completion->host)) == 0 &&
+        add_seconds(lines, outcome->start_unix_ns) == 0 &&
+        add_seconds(lines, outcome->run_ns) == 0 &&
+        js_buf_printf(lines, "\t0\t%" PRIu64 "\t%" PRIu32 "\t%" PRIu32 "\t",
+                      outcome->out_bytes,
+                      is_timeout ? TIMEOUT_EXIT : outcome->exit_code,
+                      is_timeout ? 0 : outcome->signal) == 0)
+        rc = job->kind == JS_JOB_SIMULATED
+                 ? js_buf_puts(lines, "(simulated)")
+                 : js_buf_escape(lines, job->command, job->command_len);
+    /* Up to here the columns are GNU parallel's, from here on our own. */
+    if (rc == 0 &&
+        js_buf_printf(lines, "\t%s\t%" PRIu32 "\t%u\t%" PRIu32,
+                      js_job_name(job), job->attempt, completion->slave,
+                      completion->cores) == 0 &&
+        add_seconds(lines, outcome->user_cpu_ns) == 0 &&
+        add_seconds(lines, outcome->system_cpu_ns) == 0 &&
+        js_buf_printf(lines, "\t%" PRIu64 "\t%" PRIu32 "\n",
+                      outcome->max_rss_bytes / 1024, outcome->leftovers) == 0) {
         if (joblog_waiting_bytes(joblog) <= JS_JOBLOG_MAX_WAITING)
             return 0;
         errno = ENOBUFS;
@@ -223,21 +203,16 @@ static int write_lines(struct js_joblog *joblog)
     return 0;
 }
 
-/* Gives back the room of what is written, not at every few bytes. */
-static void tidy(struct js_joblog *joblog)
-{
-    if (joblog->start <= joblog->lines.len / 2)
-        return;
-    js_buf_consume(&joblog->lines, joblog->start);
-    joblog->start = 0;
-}
-
 int js_joblog_flush(struct js_joblog *joblog, struct js_err *err)
 {
     joblog->has_begun = true;
     int written = write_lines(joblog);
     int error = errno;
-    tidy(joblog);
+    /* Gives back the room of what is written, not at every few bytes. */
+    if (joblog->start > joblog->lines.len / 2) {
+        js_buf_consume(&joblog->lines, joblog->start);
+        joblog->start = 0;
+    }
     /* The reader of a FIFO is slow: that is no trouble yet. */
     if (written == 0 || error == EAGAIN)
         return 0;
@@ -261,52 +236,40 @@ static int write_last_lines(struct js_joblog *joblog)
     return 0;
 }
 
-/* A line that was written in part is lost as a line. */
-static uint64_t lost_lines(const struct js_joblog *joblog)
+/* Why lines are missing: the errno of the last write, or 0. Returns -1. */
+static int joblog_report_lost(const struct js_joblog *joblog, int error,
+                              struct js_err *err)
 {
+    const char *why =
+        error ? js_errno_text(error) : "too many lines waited to be written";
+    /* A line that was written in part is lost as a line. */
     uint64_t lost = joblog->refused;
     for (size_t i = joblog->start; i < joblog->lines.len; i++)
         lost += joblog->lines.data[i] == '\n';
-    return lost;
-}
-
-static int joblog_finish_file(struct js_joblog *joblog)
-{
-    int written = write_last_lines(joblog);
-    int error = errno;
-    /* Some file systems tell only now that there is no room. */
-    int closed = close(joblog->fd);
-    joblog->fd = -1;
-    if (written < 0)
-        errno = error;
-    return written < 0 || closed < 0 ? -1 : 0;
-}
-
-/* Why lines are missing: the errno of the last write, or 0. Returns -1. */
-static int tell_lost(const struct js_joblog *joblog, int error,
-                     struct js_err *err)
-{
-    uint64_t lost = lost_lines(joblog);
-    const char *why =
-        error ? js_errno_text(error) : "too much waited to be written";
     if (lost == 0)
         return js_err_set(err, "cannot write to the joblog %s: %s",
                           joblog->path, why);
     return js_err_set(err, "the joblog %s lacks %" PRIu64 " line%s: %s",
-                      joblog->path, lost, lost == 1 ? "" : "s", why);
+                      joblog->path, lost, js_text_plural(lost), why);
 }
 
 int js_joblog_close(struct js_joblog *joblog, struct js_err *err)
 {
-    int result = 0;
+    int rc = 0, error = 0;
     if (!joblog)
         return 0;
-    if (joblog->has_begun && joblog_finish_file(joblog) < 0)
-        result = tell_lost(joblog, errno, err);
-    else if (joblog->refused > 0)
-        result = tell_lost(joblog, 0, err);
+    if (joblog->has_begun) {
+        if (write_last_lines(joblog) < 0)
+            error = errno;
+        /* Some file systems report only now that there is no room. */
+        if (close(joblog->fd) < 0 && !error)
+            error = errno;
+        joblog->fd = -1;
+    }
+    if (error || joblog->refused > 0)
+        rc = joblog_report_lost(joblog, error, err);
     joblog_free(joblog);
-    return result;
+    return rc;
 }
 
 /* ---------------------------------------------------------------- reading */
@@ -327,17 +290,19 @@ struct js_joblog_reader {
     bool is_ours; /* commands are escaped, and columns follow */
 };
 
-void js_joblog_reader_free(struct js_joblog_reader *runtimes)
+void js_joblog_reader_free(struct js_joblog_reader *reader)
 {
-    if (!runtimes)
+    if (!reader)
         return;
+    int saved = errno;
     size_t position = 0;
     const char *key;
-    while ((key = js_strmap_next(&runtimes->map, &position)))
-        free(js_strmap_get(&runtimes->map, key));
-    js_strmap_release(&runtimes->map);
-    js_buf_release(&runtimes->text);
-    free(runtimes);
+    while ((key = js_strmap_next(&reader->map, &position)))
+        free(js_strmap_get(&reader->map, key));
+    js_strmap_release(&reader->map);
+    js_buf_release(&reader->text);
+    free(reader);
+    errno = saved;
 }
 
 static int joblog_reader_hex_digit(char c)
@@ -347,34 +312,27 @@ static int joblog_reader_hex_digit(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* What js_buf_escape() has made of a byte: its length, 0 if it is none. */
-static size_t unescape_byte(const char *from, char *to)
-{
-    static const char letters[] = "\\nrt", bytes[] = "\\\n\r\t";
-    if (from[0] != '\\')
-        return 0;
-    const char *letter = from[1] ? strchr(letters, from[1]) : NULL;
-    if (letter) {
-        *to = bytes[letter - letters];
-        return 2;
-    }
-    if (from[1] != 'x' || joblog_reader_hex_digit(from[2]) < 0 ||
-        joblog_reader_hex_digit(from[3]) < 0)
-        return 0;
-    *to = (char)(joblog_reader_hex_digit(from[2]) * 16 +
-                 joblog_reader_hex_digit(from[3]));
-    return 4;
-}
-
+/* In place: what js_buf_escape() has made of the text. What it cannot have made
+ * stays as it is. */
 static void unescape(char *text)
 {
+    static const char letters[] = "\\nrt", bytes[] = "\\\n\r\t";
     char *to = text;
     while (*text) {
-        size_t len = unescape_byte(text, to);
-        if (len == 0)
-            *to = *text;
-        to++;
-        text += len > 0 ? len : 1;
+        char c = *text++;
+        const char *letter = c == '\\' && *text ? strchr(letters, *text) : NULL;
+        if (letter) {
+            c = bytes[letter - letters];
+            text++;
+        } else if (c == '\\' && *text == 'x') {
+            int high = joblog_reader_hex_digit(text[1]);
+            int low = high < 0 ? -1 : joblog_reader_hex_digit(text[2]);
+            if (low >= 0) {
+                c = (char)(high * 16 + low);
+                text += 3;
+            }
+        }
+        *to++ = c;
     }
     *to = '\0';
 }
@@ -396,10 +354,10 @@ static bool cut_columns(char *line, char *columns[COLUMN_COMMAND + 1],
 }
 
 /* Later lines count more, but a failure less than a success. */
-static int joblog_reader_put(struct js_joblog_reader *runtimes,
+static int joblog_reader_put(struct js_joblog_reader *reader,
                              const char *command, const struct entry *entry)
 {
-    struct entry *known = js_strmap_get(&runtimes->map, command);
+    struct entry *known = js_strmap_get(&reader->map, command);
     if (known) {
         if (entry->is_success || !known->is_success)
             *known = *entry;
@@ -409,18 +367,17 @@ static int joblog_reader_put(struct js_joblog_reader *runtimes,
     if (!known)
         return -1;
     *known = *entry;
-    if (js_strmap_put(&runtimes->map, command, known) == 0)
+    if (js_strmap_put(&reader->map, command, known) == 0)
         return 0;
     free(known);
     return -1;
 }
 
-static int joblog_reader_take_line(struct js_joblog_reader *runtimes,
-                                   char *line)
+static int joblog_reader_take_line(struct js_joblog_reader *reader, char *line)
 {
     char *columns[COLUMN_COMMAND + 1];
     struct entry entry;
-    if (!cut_columns(line, columns, runtimes->is_ours))
+    if (!cut_columns(line, columns, reader->is_ours))
         return 0;
     /* GNU parallel sets its numbers right with blanks. */
     const char *run = columns[COLUMN_RUNTIME];
@@ -429,65 +386,53 @@ static int joblog_reader_take_line(struct js_joblog_reader *runtimes,
         return 0;
     entry.is_success = strcmp(columns[COLUMN_EXIT], "0") == 0 &&
                        strcmp(columns[COLUMN_SIGNAL], "0") == 0;
-    if (runtimes->is_ours)
+    if (reader->is_ours)
         unescape(columns[COLUMN_COMMAND]);
-    return joblog_reader_put(runtimes, columns[COLUMN_COMMAND], &entry);
-}
-
-static int take_lines(struct js_joblog_reader *runtimes, char *line)
-{
-    while (line && *line) {
-        char *end = strchr(line, '\n');
-        if (end)
-            *end = '\0';
-        if (joblog_reader_take_line(runtimes, line) < 0)
-            return -1;
-        line = end ? end + 1 : NULL;
-    }
-    return 0;
-}
-
-static int joblog_reader_load(struct js_joblog_reader *runtimes,
-                              const char *path, struct js_err *err)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    int rc = fd < 0 ? -1 : js_file_read(fd, &runtimes->text);
-    js_fd_close(&fd);
-    if (rc < 0 || !js_buf_string(&runtimes->text))
-        return js_err_errno(err, "cannot read the joblog %s", path);
-    char *text = runtimes->text.data;
-    size_t len = strlen(header_begin);
-    if (strncmp(text, header_begin, len) != 0)
-        return js_err_set(err,
-                          "%s is no joblog: its first line should be \"Seq, "
-                          "Host, Starttime, JobRuntime ...\", with tabs",
-                          path);
-    runtimes->is_ours = text[len] == '\t';
-    char *first = strchr(text, '\n');
-    if (take_lines(runtimes, first ? first + 1 : NULL) < 0)
-        return js_err_errno(err, "cannot read the joblog %s", path);
-    return 0;
+    return joblog_reader_put(reader, columns[COLUMN_COMMAND], &entry);
 }
 
 struct js_joblog_reader *js_joblog_reader_load(const char *path,
                                                struct js_err *err)
 {
-    struct js_joblog_reader *runtimes = calloc(1, sizeof(*runtimes));
-    if (!runtimes) {
-        js_err_errno(err, "cannot read the joblog %s", path);
-        return NULL;
+    struct js_joblog_reader *reader = calloc(1, sizeof(*reader));
+    size_t len = strlen(header_begin);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    int rc = reader && fd >= 0 ? js_file_read(fd, &reader->text) : -1;
+    js_fd_close(&fd);
+    if (rc < 0 || !js_buf_string(&reader->text))
+        goto unreadable;
+    char *text = reader->text.data;
+    if (strncmp(text, header_begin, len) != 0) {
+        js_err_set(err,
+                   "%s is not a joblog: its first line must begin with the "
+                   "column names Seq, Host, Starttime, JobRuntime ..., "
+                   "separated by tabs",
+                   path);
+        goto fail;
     }
-    if (joblog_reader_load(runtimes, path, err) == 0)
-        return runtimes;
-    js_joblog_reader_free(runtimes);
+    reader->is_ours = text[len] == '\t';
+    char *newline = strchr(text, '\n');
+    while (newline && newline[1]) {
+        char *line = newline + 1;
+        newline = strchr(line, '\n');
+        if (newline)
+            *newline = '\0';
+        if (joblog_reader_take_line(reader, line) < 0)
+            goto unreadable;
+    }
+    return reader;
+unreadable:
+    js_err_errno(err, "cannot read the joblog %s", path);
+fail:
+    js_joblog_reader_free(reader);
     return NULL;
 }
 
-int64_t js_joblog_reader_find(const struct js_joblog_reader *runtimes,
+int64_t js_joblog_reader_find(const struct js_joblog_reader *reader,
                               const char *command, size_t len)
 {
-    if (!runtimes || strlen(command) != len)
+    if (!reader || strlen(command) != len)
         return -1;
-    const struct entry *entry = js_strmap_get(&runtimes->map, command);
+    const struct entry *entry = js_strmap_get(&reader->map, command);
     return entry ? entry->run_ns : -1;
 }

@@ -76,11 +76,10 @@ struct js_joblog_reader;
  * such header. */
 struct js_joblog_reader *js_joblog_reader_load(const char *path,
                                                struct js_err *err);
-void js_joblog_reader_free(
-    struct js_joblog_reader *runtimes); /* NULL allowed */
+void js_joblog_reader_free(struct js_joblog_reader *reader); /* NULL allowed */
 
 /* -1: unknown. NULL is allowed, and knows nothing. */
-int64_t js_joblog_reader_find(const struct js_joblog_reader *runtimes,
+int64_t js_joblog_reader_find(const struct js_joblog_reader *reader,
                               const char *command, size_t len);
 
 #endif

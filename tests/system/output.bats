@@ -443,7 +443,7 @@ launched() { # '>FILE ...' ARGUMENT...
     chown -h nobody shared/log
     farm 1 jobs.txt --fresh --joblog shared/log
     status_is 2
-    contains err 'cannot write the joblog shared/log: .*; it is a symbolic link where others can put one'
+    contains err 'cannot write the joblog shared/log: .*; it is a symbolic link in a folder that others can write to'
     equal "$(cat victim)" precious
     # What is open may be named.
     farm 1 jobs.txt --fresh --joblog /dev/stderr

@@ -274,7 +274,7 @@ JOBS
     contains told.err '^jobsched: there is no journal jobs.txt.journal$'
     plan jobs.txt --joblog jobs.txt
     status_is 2
-    contains told.err 'is no joblog'
+    contains told.err 'is not a joblog'
     printf '1 false\n' | make_joblog >log
     plan jobs.txt --joblog log
     status_is 2

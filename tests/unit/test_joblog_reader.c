@@ -83,7 +83,7 @@ static void test_no_joblog(void)
     CU_ASSERT_PTR_NULL(js_joblog_reader_load("/no/such/file", &err));
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "/no/such/file"));
     CU_ASSERT_PTR_NULL(load("true\nfalse\n", 11, &err));
-    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "is no joblog"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "is not a joblog"));
     CU_ASSERT_PTR_NULL(load("", 0, &err));
     js_joblog_reader_free(NULL);
 }
