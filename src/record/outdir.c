@@ -41,20 +41,6 @@ static bool is_same_text(const struct js_buf *a, const struct js_buf *b)
            memcmp(a->data, b->data, a->len) == 0;
 }
 
-/* Two streams are two lists, whatever they are called. */
-static bool outdir_is_stream(const struct owner *owner)
-{
-    return owner->list.len == strlen(stream_name) &&
-           memcmp(owner->list.data, stream_name, owner->list.len) == 0;
-}
-
-static bool is_same_owner(const struct owner *a, const struct owner *b)
-{
-    return is_same_text(&a->journal, &b->journal) ||
-           is_same_text(&a->from, &b->from) ||
-           (is_same_text(&a->list, &b->list) && !outdir_is_stream(a));
-}
-
 /* ---------------------------------------------------------------- this run */
 
 /* From the root; what is not there yet (a journal) by its folder. Owned by the
@@ -98,30 +84,24 @@ static int put_from(const char *folder, const char *to, struct js_buf *ret)
     return js_buf_escape(ret, to + same, strlen(to + same));
 }
 
-static int put_path(const char *path, const char *folder, struct js_buf *ret,
-                    struct js_buf *ret_from)
+static int outdir_describe(const struct js_outdir_config *config,
+                           struct owner *ret)
 {
-    char *whole = find_path(path);
-    if (!whole)
-        return -1;
-    int rc = js_buf_escape(ret, whole, strlen(whole));
-    if (rc == 0 && ret_from)
-        rc = put_from(folder, whole, ret_from);
-    free(whole);
-    return rc;
-}
-
-static int describe_self(const struct js_outdir_config *config,
-                         struct owner *ret)
-{
-    char *folder = realpath(config->dir, NULL);
     bool is_file = strcmp(config->list, "-") != 0;
-    int rc = folder ? 0 : -1;
+    char *folder = realpath(config->dir, NULL);
+    char *list = is_file ? find_path(config->list) : NULL;
+    char *journal = config->journal ? find_path(config->journal) : NULL;
+    int rc =
+        folder && (list || !is_file) && (journal || !config->journal) ? 0 : -1;
     if (rc == 0)
-        rc = is_file ? put_path(config->list, folder, &ret->list, &ret->from)
+        rc = is_file ? js_buf_escape(&ret->list, list, strlen(list))
                      : js_buf_puts(&ret->list, stream_name);
-    if (rc == 0 && config->journal)
-        rc = put_path(config->journal, folder, &ret->journal, NULL);
+    if (rc == 0 && is_file)
+        rc = put_from(folder, list, &ret->from);
+    if (rc == 0 && journal)
+        rc = js_buf_escape(&ret->journal, journal, strlen(journal));
+    free(journal);
+    free(list);
     free(folder);
     return rc;
 }
@@ -161,18 +141,6 @@ static int outdir_put_line(struct js_buf *text, const char *word,
     return value->len == 0 ? 0
                            : js_buf_printf(text, "%s %.*s\n", word,
                                            (int)value->len, value->data);
-}
-
-/* If it cannot be written, nothing else will be there for long either. */
-static void write_owner(int fd, const struct owner *owner)
-{
-    struct js_buf text = JS_BUF_INIT;
-    if (outdir_put_line(&text, "list", &owner->list) == 0 &&
-        outdir_put_line(&text, "from", &owner->from) == 0 &&
-        outdir_put_line(&text, "journal", &owner->journal) == 0 &&
-        ftruncate(fd, 0) == 0 && lseek(fd, 0, SEEK_SET) == 0)
-        js_file_write(fd, text.data, text.len);
-    js_buf_release(&text);
 }
 
 /* For writing if it is this user's own. -1: there is none that could be used.
@@ -216,17 +184,22 @@ static int judge_owner(const struct js_outdir_config *config,
                        const struct owner *self, const struct owner *other,
                        bool is_locked, struct js_err *err)
 {
-    bool is_own = is_same_owner(self, other);
+    /* Two streams are two lists, whatever they are called. */
+    bool is_stream = strcmp(config->list, "-") == 0;
+    bool is_own = is_same_text(&self->journal, &other->journal) ||
+                  is_same_text(&self->from, &other->from) ||
+                  (is_same_text(&self->list, &other->list) && !is_stream);
     if (other->list.len == 0 || (is_own && is_locked) ||
         (is_locked && !has_output(config->dir)))
         return 0;
     if (is_own && config->journal)
-        return 0; /* who has the journal is told elsewhere */
+        return 0; /* the journal is locked as well: its message says more */
     const char *what =
         is_locked ? "holds the output of" : "is in use by a run of";
     if (!config->journal) {
         js_log(&config->log,
-               "warning: %s %s %.*s: files of the same number are replaced",
+               "warning: %s %s %.*s: files with the same numbers will be "
+               "replaced",
                config->dir, what, (int)other->list.len, other->list.data);
         return 0;
     }
@@ -237,38 +210,40 @@ static int judge_owner(const struct js_outdir_config *config,
                       other->list.data);
 }
 
-/* Takes fd, unless it fails. */
-static int take_marker(const struct js_outdir_config *config, int fd,
-                       bool is_own, const struct owner *self,
-                       struct js_outdir **ret, struct js_err *err)
-{
-    struct owner other = {JS_BUF_INIT, JS_BUF_INIT, JS_BUF_INIT};
-    bool is_locked = flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
-    read_owner(fd, &other);
-    int rc = judge_owner(config, self, &other, is_locked, err);
-    owner_release(&other);
-    if (rc < 0)
-        return -1;
-    if (is_own && is_locked)
-        write_owner(fd, self);
-    *ret = malloc(sizeof(**ret));
-    if (*ret)
-        (*ret)->fd = fd;
-    return *ret ? 0 : js_err_errno(err, "%s", config->dir);
-}
-
 int js_outdir_take(const struct js_outdir_config *config,
                    struct js_outdir **ret, struct js_err *err)
 {
     struct owner self = {JS_BUF_INIT, JS_BUF_INIT, JS_BUF_INIT};
+    struct owner other = {JS_BUF_INIT, JS_BUF_INIT, JS_BUF_INIT};
+    struct js_buf text = JS_BUF_INIT;
     bool is_own;
     int rc = 0;
     *ret = NULL;
     int fd = open_marker(config->dir, &is_own);
     if (fd < 0)
         return 0;
-    if (describe_self(config, &self) == 0)
-        rc = take_marker(config, fd, is_own, &self, ret, err);
+    if (outdir_describe(config, &self) < 0)
+        goto end;
+    bool is_locked = flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
+    read_owner(fd, &other);
+    rc = judge_owner(config, &self, &other, is_locked, err);
+    if (rc < 0)
+        goto end;
+    /* If it cannot be written, nothing else will be there for long either. */
+    if (is_own && is_locked &&
+        outdir_put_line(&text, "list", &self.list) == 0 &&
+        outdir_put_line(&text, "from", &self.from) == 0 &&
+        outdir_put_line(&text, "journal", &self.journal) == 0 &&
+        ftruncate(fd, 0) == 0 && lseek(fd, 0, SEEK_SET) == 0)
+        js_file_write(fd, text.data, text.len);
+    *ret = malloc(sizeof(**ret));
+    if (*ret)
+        (*ret)->fd = fd;
+    else
+        rc = js_err_errno(err, "%s", config->dir);
+end:
+    js_buf_release(&text);
+    owner_release(&other);
     owner_release(&self);
     if (!*ret)
         js_fd_close(&fd);

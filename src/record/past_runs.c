@@ -13,10 +13,10 @@ enum { WAIT_QUARTILES = 4 }; /* gaps longer than so many are no gaps */
 struct js_past_runs {
     struct js_journal_model *model;     /* NULL: of a joblog */
     struct js_journal_model *own_model; /* the same, if it is ours to free */
-    struct js_joblog_reader *runtimes;
+    struct js_joblog_reader *joblog;
     int64_t gap_ns;
     uint64_t host_slots;
-    const char *only_host; /* the history's */
+    const char *only_host; /* the model's */
 };
 
 /* ---------------------------------------------------------------- gaps */
@@ -88,39 +88,28 @@ static int place_span(struct gaps *gaps, const struct span *span)
     return js_buf_append(&gaps->gaps, &gap_ns, sizeof(gap_ns));
 }
 
-static int collect_gaps(struct gaps *gaps)
-{
-    const struct span *spans = (const struct span *)(void *)gaps->spans.data;
-    size_t count = gaps->spans.len / sizeof(*spans);
-    for (size_t i = 0; i < count; i++) {
-        if (i > 0 && spans[i].slave != spans[i - 1].slave)
-            gaps->lanes.len = 0;
-        if (place_span(gaps, &spans[i]) < 0)
-            return -1;
-    }
-    return 0;
-}
-
-static int64_t typical_gap_ns(struct gaps *gaps)
-{
-    int64_t *all = (int64_t *)(void *)gaps->gaps.data;
-    size_t count = gaps->gaps.len / sizeof(*all), used = 0;
-    double sum_ns = 0;
-    if (count == 0)
-        return 0;
-    qsort(all, count, sizeof(*all), compare_times);
-    int64_t quartile_ns = all[count / 4];
-    while (used < count && all[used] / WAIT_QUARTILES <= quartile_ns)
-        sum_ns += (double)all[used++];
-    return (int64_t)(sum_ns / (double)used);
-}
-
 static int measure_gap(struct js_past_runs *past_runs)
 {
     struct gaps gaps = {.model = past_runs->model};
-    int rc = collect_spans(&gaps) < 0 || collect_gaps(&gaps) < 0 ? -1 : 0;
-    if (rc == 0)
-        past_runs->gap_ns = typical_gap_ns(&gaps);
+    int rc = collect_spans(&gaps);
+    const struct span *spans = (const struct span *)(void *)gaps.spans.data;
+    size_t span_count = gaps.spans.len / sizeof(*spans);
+    for (size_t i = 0; rc == 0 && i < span_count; i++) {
+        if (i > 0 && spans[i].slave != spans[i - 1].slave)
+            gaps.lanes.len = 0;
+        rc = place_span(&gaps, &spans[i]);
+    }
+    int64_t *all = (int64_t *)(void *)gaps.gaps.data;
+    size_t count = gaps.gaps.len / sizeof(*all), used = 0;
+    if (rc == 0 && count > 0) {
+        double sum_ns = 0;
+        qsort(all, count, sizeof(*all), compare_times);
+        /* Those far above the lower quartile are waits for work. */
+        int64_t quartile_ns = all[count / 4];
+        while (used < count && all[used] / WAIT_QUARTILES <= quartile_ns)
+            sum_ns += (double)all[used++];
+        past_runs->gap_ns = (int64_t)(sum_ns / (double)used);
+    }
     js_buf_release(&gaps.spans);
     js_buf_release(&gaps.lanes);
     js_buf_release(&gaps.gaps);
@@ -128,18 +117,6 @@ static int measure_gap(struct js_past_runs *past_runs)
 }
 
 /* ---------------------------------------------------------------- hosts */
-
-/* The last run that had slaves. */
-static bool past_runs_find_run(const struct js_journal_model *model,
-                               struct js_journal_model_run *ret)
-{
-    for (size_t i = js_journal_model_counts(model).runs; i-- > 0;) {
-        js_journal_model_run(model, i, ret);
-        if (ret->slaves > 0)
-            return true;
-    }
-    return false;
-}
 
 static int past_runs_count_slots(struct js_strmap *hosts, const char *host,
                                  uint64_t slots, uint64_t *ret_most)
@@ -158,31 +135,27 @@ static int past_runs_count_slots(struct js_strmap *hosts, const char *host,
     return 0;
 }
 
-static int count_hosts(struct js_past_runs *past_runs, struct js_strmap *hosts,
-                       const struct js_journal_model_run *run)
-{
-    for (size_t i = 0; i < run->slaves; i++) {
-        struct js_journal_model_slave slave;
-        js_journal_model_slave(past_runs->model, run->first_slave + i, &slave);
-        if (past_runs_count_slots(hosts, slave.host, slave.slots,
-                                  &past_runs->host_slots) < 0)
-            return -1;
-        past_runs->only_host = slave.host;
-    }
-    if (hosts->count > 1)
-        past_runs->only_host = NULL;
-    return 0;
-}
-
 static int measure_hosts(struct js_past_runs *past_runs)
 {
-    struct js_journal_model_run run;
+    const struct js_journal_model *model = past_runs->model;
+    struct js_journal_model_run run = {.slaves = 0};
     struct js_strmap hosts = JS_STRMAP_INIT;
     size_t position = 0;
     const char *host;
     int rc = 0;
-    if (past_runs_find_run(past_runs->model, &run))
-        rc = count_hosts(past_runs, &hosts, &run);
+    /* The last run that had slaves. */
+    for (size_t i = js_journal_model_counts(model).runs;
+         run.slaves == 0 && i-- > 0;)
+        js_journal_model_run(model, i, &run);
+    for (size_t i = 0; rc == 0 && i < run.slaves; i++) {
+        struct js_journal_model_slave slave;
+        js_journal_model_slave(model, run.first_slave + i, &slave);
+        rc = past_runs_count_slots(&hosts, slave.host, slave.slots,
+                                   &past_runs->host_slots);
+        past_runs->only_host = slave.host;
+    }
+    if (hosts.count > 1)
+        past_runs->only_host = NULL;
     while ((host = js_strmap_next(&hosts, &position)))
         free(js_strmap_get(&hosts, host));
     js_strmap_release(&hosts);
@@ -200,7 +173,7 @@ struct js_past_runs *js_past_runs_from_model(struct js_journal_model *model,
         if (measure_gap(past_runs) == 0 && measure_hosts(past_runs) == 0)
             return past_runs;
     }
-    js_err_errno(err, "the run times");
+    js_err_errno(err, "cannot evaluate the run times");
     js_past_runs_free(past_runs);
     return NULL;
 }
@@ -223,11 +196,11 @@ struct js_past_runs *js_past_runs_from_joblog(const char *path,
 {
     struct js_past_runs *past_runs = calloc(1, sizeof(*past_runs));
     if (!past_runs) {
-        js_err_errno(err, "cannot read %s", path);
+        js_err_errno(err, "cannot read the joblog %s", path);
         return NULL;
     }
-    past_runs->runtimes = js_joblog_reader_load(path, err);
-    if (past_runs->runtimes)
+    past_runs->joblog = js_joblog_reader_load(path, err);
+    if (past_runs->joblog)
         return past_runs;
     js_past_runs_free(past_runs);
     return NULL;
@@ -239,40 +212,33 @@ void js_past_runs_free(struct js_past_runs *past_runs)
         return;
     int saved = errno;
     js_journal_model_free(past_runs->own_model);
-    js_joblog_reader_free(past_runs->runtimes);
+    js_joblog_reader_free(past_runs->joblog);
     free(past_runs);
     errno = saved;
 }
 
-/* ---------------------------------------------------------------- telling */
-
-static size_t past_runs_run_of(const struct js_journal_model *model,
-                               size_t slave_number)
-{
-    struct js_journal_model_slave slave;
-    js_journal_model_slave(model, slave_number, &slave);
-    return slave.run;
-}
+/* ---------------------------------------------------------------- results */
 
 /* The last attempt that came to its own end, and those before it in the same
  * run that were failures. */
 static int64_t sum_attempts(const struct js_journal_model *model, size_t number)
 {
     struct js_journal_model_attempt attempt;
+    struct js_journal_model_slave slave;
     int64_t sum_ns = -1;
     size_t run = 0;
     for (; number != JS_JOURNAL_MODEL_NONE; number = attempt.previous) {
         js_journal_model_attempt(model, number, &attempt);
         if (attempt.kind == JS_JOURNAL_MODEL_STOPPED)
             continue;
-        size_t own_run = past_runs_run_of(model, attempt.slave);
+        js_journal_model_slave(model, attempt.slave, &slave);
         bool is_first = sum_ns < 0;
         if (!is_first &&
-            (attempt.kind != JS_JOURNAL_MODEL_RETRIED || own_run != run))
+            (attempt.kind != JS_JOURNAL_MODEL_RETRIED || slave.run != run))
             break;
         if (is_first)
             sum_ns = 0;
-        run = own_run;
+        run = slave.run;
         if (__builtin_add_overflow(sum_ns, attempt.outcome.run_ns, &sum_ns))
             return INT64_MAX;
     }
@@ -283,8 +249,8 @@ int64_t js_past_runs_run_ns(const struct js_past_runs *past_runs,
                             const struct js_job *job)
 {
     struct js_journal_model_job known;
-    if (past_runs->runtimes)
-        return js_joblog_reader_find(past_runs->runtimes, job->command,
+    if (past_runs->joblog)
+        return js_joblog_reader_find(past_runs->joblog, job->command,
                                      job->command_len);
     if (job->id == 0 ||
         job->id > js_journal_model_counts(past_runs->model).jobs)

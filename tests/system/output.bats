@@ -401,7 +401,7 @@ launched() { # '>FILE ...' ARGUMENT...
     status_is 0
     farm 1 b.txt --output results --no-journal
     status_is 0
-    contains err "^jobsched: warning: results holds the output of $PWD/a.txt: files of the same number are replaced$"
+    contains err "^jobsched: warning: results holds the output of $PWD/a.txt: .*will be replaced$"
     equal "$(cat results/1.out)" b
     farm 1 a.txt --output results --fresh
     status_is 2

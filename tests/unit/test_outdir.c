@@ -140,8 +140,7 @@ static void test_without_a_journal_it_is_a_warning(void)
     touch(&project, "out/1.out");
     expect(&project, "-", NULL, true, NULL);
     expect(&project, "-", NULL, true,
-           "holds the output of standard input: files of the same number are "
-           "replaced");
+           "holds the output of standard input: files with the same numbers");
     expect(&project, "a", NULL, true, "warning: ");
     expect(&project, "a", NULL, true, NULL);
     expect(&project, "b", NULL, true, "warning: ");
