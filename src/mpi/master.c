@@ -71,7 +71,7 @@ struct js_master *js_master_new(const struct js_master_config *config,
             &scheduler, js_source_graph(config->source), master->allocator);
     master->conns = calloc((size_t)link->size, sizeof(*master->conns));
     for (int i = 0; master->conns && i < link->size; i++)
-        js_slave_conn_init(&master->conns[i], link, i);
+        js_slave_conn_init(&master->conns[i], link, &master->queue, i);
     if (!master->scheduler || !master->allocator || !master->conns ||
         js_allocator_add(master->allocator, 0, &config->node, false) < 0) {
         js_master_free(master);
@@ -345,8 +345,10 @@ static int master_follow_request(struct js_master *master,
 static int master_update_limit(struct js_master *master, struct js_err *err)
 {
     enum { TWENTIETH = 20 };
+    if (master->config.timeout_percent == 0)
+        return 0;
     int64_t median_ns = js_scheduler_median_ns(master->scheduler);
-    if (master->config.timeout_percent == 0 || median_ns < 0)
+    if (median_ns < 0)
         return 0;
     int64_t limit_ns = median_ns / 100 * master->config.timeout_percent + 1;
     int64_t change_ns = limit_ns - master->limit_ns;
@@ -386,10 +388,9 @@ static int master_fetch_output(struct js_master *master, struct js_err *err)
 static int master_pump(struct js_master *master, struct js_err *err)
 {
     bool is_behind = js_delivery_look(master->delivery).is_behind;
-    for (int i = 1; i < master->link->size; i++) {
-        struct js_slave_conn *conn = &master->conns[i];
-        if (js_slave_conn_has_waiting(conn) &&
-            js_slave_conn_pump(conn, is_behind ? 0 : JS_WIRE_INLINE, err) < 0)
+    struct js_slave_conn *conn;
+    while ((conn = js_slave_conn_next(&master->queue))) {
+        if (js_slave_conn_pump(conn, is_behind ? 0 : JS_WIRE_INLINE, err) < 0)
             return -1;
     }
     return 0;

@@ -63,6 +63,7 @@ struct js_master {
     struct js_scheduler *scheduler;
     struct js_allocator *allocator;
     struct js_slave_conn *conns; /* by rank; 0 is unused */
+    struct js_slave_conn_queue queue;
     struct js_meeting meeting;
     struct js_master_blame blame;
     int64_t now_ns;

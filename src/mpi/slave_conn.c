@@ -3,10 +3,11 @@
 #include <string.h>
 
 void js_slave_conn_init(struct js_slave_conn *conn, struct js_link *link,
-                        int rank)
+                        struct js_slave_conn_queue *queue, int rank)
 {
     memset(conn, 0, sizeof(*conn));
     conn->link = link;
+    conn->queue = queue;
     conn->rank = rank;
 }
 
@@ -17,6 +18,29 @@ void js_slave_conn_release(struct js_slave_conn *conn)
     js_buf_release(&conn->setup);
     js_buf_release(&conn->releases);
     js_buf_release(&conn->ends);
+}
+
+static void slave_conn_enqueue(struct js_slave_conn *conn)
+{
+    if (conn->is_queued)
+        return;
+    conn->is_queued = true;
+    conn->next = NULL;
+    if (conn->queue->first)
+        conn->queue->last->next = conn;
+    else
+        conn->queue->first = conn;
+    conn->queue->last = conn;
+}
+
+struct js_slave_conn *js_slave_conn_next(struct js_slave_conn_queue *queue)
+{
+    struct js_slave_conn *conn = queue->first;
+    if (!conn)
+        return NULL;
+    queue->first = conn->next;
+    conn->is_queued = false;
+    return conn;
 }
 
 static int slave_conn_no_memory(struct js_err *err)
@@ -131,6 +155,7 @@ int js_slave_conn_set_up(struct js_slave_conn *conn,
     if (js_wire_pack_setup(&conn->setup, setup) < 0)
         return slave_conn_no_memory(err);
     slave_conn_begin_text(conn, conn->setup.data, conn->setup.len);
+    slave_conn_enqueue(conn);
     return 0;
 }
 
@@ -152,6 +177,7 @@ int js_slave_conn_give(struct js_slave_conn *conn,
         return -1;
     }
     conn->outgoing_count++;
+    slave_conn_enqueue(conn);
     return 0;
 }
 
@@ -223,6 +249,7 @@ int js_slave_conn_end_job(struct js_slave_conn *conn, uint64_t ticket,
 {
     if (js_buf_append(&conn->ends, &ticket, sizeof(ticket)) < 0)
         return slave_conn_no_memory(err);
+    slave_conn_enqueue(conn);
     return 0;
 }
 
@@ -263,12 +290,13 @@ int js_slave_conn_release_output(struct js_slave_conn *conn, uint64_t ticket,
 {
     if (js_buf_append(&conn->releases, &ticket, sizeof(ticket)) < 0)
         return slave_conn_no_memory(err);
+    slave_conn_enqueue(conn);
     return 0;
 }
 
 /* ---------------------------------------------------------------- all */
 
-bool js_slave_conn_has_waiting(const struct js_slave_conn *conn)
+static bool slave_conn_has_waiting(const struct js_slave_conn *conn)
 {
     return conn->text || conn->outgoing_count > 0 || conn->releases.len > 0 ||
            conn->ends.len > 0;
@@ -323,24 +351,12 @@ static int slave_conn_send_jobs(struct js_slave_conn *conn, uint32_t inline_max,
     return slave_conn_send_packed(conn, JS_TAG_JOBS, rc, err) < 0 ? -1 : 1;
 }
 
-/* Short messages go first: they need not wait for a long text. A text must be
+/* Sends jobs, and the texts that they or the setup need. A text must be
  * complete before the message that refers to it. */
-int js_slave_conn_pump(struct js_slave_conn *conn, uint32_t inline_max,
-                       struct js_err *err)
+static int slave_conn_pump_jobs(struct js_slave_conn *conn, uint32_t inline_max,
+                                struct js_err *err)
 {
     int rc = 0;
-    /* Releases go one at a time: they are never urgent, and a slave that does
-     * not read must not make them pile up in MPI. */
-    if (conn->releases.len > 0 &&
-        conn->releases_total <= conn->acknowledged.releases) {
-        struct js_wire_fetch fetch = {0};
-        memcpy(&fetch.ticket, conn->releases.data, sizeof(fetch.ticket));
-        js_buf_consume(&conn->releases, sizeof(fetch.ticket));
-        conn->releases_total++;
-        rc = js_slave_conn_fetch(conn, &fetch, err);
-    }
-    if (rc == 0)
-        rc = slave_conn_send_ends(conn, err);
     while (rc == 0) {
         slave_conn_begin_next_text(conn);
         int sent = conn->text ? slave_conn_send_text(conn, err)
@@ -362,6 +378,29 @@ int js_slave_conn_pump(struct js_slave_conn *conn, uint32_t inline_max,
     return rc;
 }
 
+/* Short messages go first: they need not wait for a long text. */
+int js_slave_conn_pump(struct js_slave_conn *conn, uint32_t inline_max,
+                       struct js_err *err)
+{
+    int rc = 0;
+    /* Releases go one at a time: they are never urgent, and a slave that does
+     * not read must not make them pile up in MPI. */
+    if (conn->releases.len > 0 &&
+        conn->releases_total <= conn->acknowledged.releases) {
+        struct js_wire_fetch fetch = {0};
+        memcpy(&fetch.ticket, conn->releases.data, sizeof(fetch.ticket));
+        js_buf_consume(&conn->releases, sizeof(fetch.ticket));
+        conn->releases_total++;
+        rc = js_slave_conn_fetch(conn, &fetch, err);
+    }
+    if (rc == 0)
+        rc = slave_conn_send_ends(conn, err);
+    if (rc == 0)
+        rc = slave_conn_pump_jobs(conn, inline_max, err);
+    /* Some of these were for jobs that have only now been sent. */
+    return rc < 0 ? rc : slave_conn_send_ends(conn, err);
+}
+
 /* Counts are totals: an acknowledgement that is older than the last one changes
  * nothing. */
 uint32_t js_slave_conn_acknowledge_jobs(struct js_slave_conn *conn,
@@ -371,6 +410,8 @@ uint32_t js_slave_conn_acknowledge_jobs(struct js_slave_conn *conn,
     if (jobs <= known)
         return 0;
     conn->acknowledged.jobs = jobs;
+    if (slave_conn_has_waiting(conn))
+        slave_conn_enqueue(conn);
     return (uint32_t)(jobs - known);
 }
 
@@ -381,5 +422,7 @@ uint32_t js_slave_conn_acknowledge(struct js_slave_conn *conn,
         conn->acknowledged.text_bytes = ack->text_bytes;
     if (ack->releases > conn->acknowledged.releases)
         conn->acknowledged.releases = ack->releases;
+    if (slave_conn_has_waiting(conn))
+        slave_conn_enqueue(conn);
     return js_slave_conn_acknowledge_jobs(conn, ack->jobs);
 }

@@ -53,13 +53,24 @@ enum js_slave_conn_clearing {
     JS_SLAVE_CONN_CLEARED,     /* this slave has ended it */
 };
 
+struct js_slave_conn;
+
+/* The connections that may have something to send. So a turn of the master
+ * looks at those that have, and not at all slaves. First in, first out; all
+ * zero is empty. */
+struct js_slave_conn_queue {
+    struct js_slave_conn *first, *last;
+};
+
 /* Invariants:
  *  - jobs_sent - acknowledged.jobs jobs are under way; outgoing[] holds those
  *    that were given but not sent, in the order of the calls.
  *  - `text` points into `setup` while state is MET, later to the text of
  *    outgoing[0]; while it is set, no other job is sent.
  *  - The fields of `acknowledged` never decrease.
- *  - is_lost: nothing that arrives is handled; GONE: the slave has no jobs. */
+ *  - is_lost: nothing that arrives is handled; GONE: the slave has no jobs.
+ *  - If js_slave_conn_pump() could send something, the connection is in the
+ *    queue. */
 struct js_slave_conn {
     enum js_slave_conn_state state; /* set by the master, except SET_UP */
     int rank;
@@ -78,6 +89,9 @@ struct js_slave_conn {
     enum js_slave_conn_clearing clearing;
 
     /* Private from here on. */
+    struct js_slave_conn_queue *queue; /* borrowed */
+    struct js_slave_conn *next;        /* in the queue */
+    bool is_queued;
     struct js_buf out; /* a message being packed */
     struct js_outgoing_job outgoing[JS_SCHEDULER_CREDIT];
     unsigned outgoing_count;
@@ -97,7 +111,7 @@ struct js_slave_conn {
 };
 
 void js_slave_conn_init(struct js_slave_conn *conn, struct js_link *link,
-                        int rank);
+                        struct js_slave_conn_queue *queue, int rank);
 void js_slave_conn_release(struct js_slave_conn *conn);
 
 /* Every function below that sends returns 0, or -1 with *err: no memory, or the
@@ -126,12 +140,13 @@ void js_slave_conn_take_away(struct js_slave_conn *conn);
 int js_slave_conn_release_output(struct js_slave_conn *conn, uint64_t ticket,
                                  struct js_err *err);
 
-/* True if something that js_slave_conn_pump() must send waits for an
- * acknowledgement. */
-bool js_slave_conn_has_waiting(const struct js_slave_conn *conn);
+/* Takes the first connection out of the queue, for js_slave_conn_pump(); NULL:
+ * none is left. */
+struct js_slave_conn *js_slave_conn_next(struct js_slave_conn_queue *queue);
 
-/* Sends what can be sent now. A job may return up to inline_max bytes of output
- * together with its completion. */
+/* Sends what can be sent now; the rest when the slave has acknowledged it. A
+ * job may return up to inline_max bytes of output together with its completion.
+ */
 int js_slave_conn_pump(struct js_slave_conn *conn, uint32_t inline_max,
                        struct js_err *err);
 
