@@ -5,95 +5,81 @@
 #include <stdlib.h>
 #include <string.h>
 
-void js_argv_release(struct js_argv *words)
+void js_argv_release(struct js_argv *argv)
 {
-    for (size_t i = 0; i < words->count; i++)
-        free(words->items[i]);
-    free(words->items);
-    *words = (struct js_argv)JS_ARGV_INIT;
+    for (size_t i = 0; i < argv->count; i++)
+        free(argv->items[i]);
+    free(argv->items);
+    *argv = (struct js_argv)JS_ARGV_INIT;
 }
 
-/* Makes room for one more string and the NULL after it. */
-static int argv_make_room(struct js_argv *words)
+/* Takes ownership of the string. NULL: there was no memory for it. */
+static void argv_take(struct js_argv *argv, char *string)
 {
-    if (words->count + 2 <= words->capacity)
-        return 0;
-    size_t capacity = words->capacity ? 2 * words->capacity : 16;
-    char **items = realloc(words->items, capacity * sizeof(*items));
-    if (!items)
-        return -1;
-    words->items = items;
-    words->capacity = capacity;
-    return 0;
-}
-
-/* Takes ownership of the word. */
-static void argv_take(struct js_argv *words, char *word)
-{
-    if (!word || argv_make_room(words) < 0) {
-        words->has_failed = true;
-        free(word);
+    /* The NULL behind the last string needs room as well. */
+    if (string && argv->count + 2 > argv->capacity) {
+        size_t capacity = argv->capacity ? 2 * argv->capacity : 16;
+        char **items = realloc(argv->items, capacity * sizeof(*items));
+        if (items) {
+            argv->items = items;
+            argv->capacity = capacity;
+        }
+    }
+    if (!string || argv->count + 2 > argv->capacity) {
+        argv->has_failed = true;
+        free(string);
         return;
     }
-    words->items[words->count++] = word;
-    words->items[words->count] = NULL;
+    argv->items[argv->count++] = string;
+    argv->items[argv->count] = NULL;
 }
 
-void js_argv_add(struct js_argv *words, const char *word)
+void js_argv_add(struct js_argv *argv, const char *string)
 {
-    argv_take(words, strdup(word));
+    argv_take(argv, strdup(string));
 }
 
-void js_argv_addf(struct js_argv *words, const char *format, ...)
+void js_argv_addf(struct js_argv *argv, const char *format, ...)
 {
-    char *word;
+    char *string;
     va_list args;
     va_start(args, format);
-    if (vasprintf(&word, format, args) < 0)
-        word = NULL;
+    if (vasprintf(&string, format, args) < 0)
+        string = NULL;
     va_end(args);
-    argv_take(words, word);
+    argv_take(argv, string);
 }
 
-int js_argv_check(const struct js_argv *words)
+int js_argv_check(const struct js_argv *argv)
 {
-    if (!words->has_failed)
+    if (!argv->has_failed)
         return 0;
     errno = ENOMEM;
     return -1;
 }
 
-/* Lists the characters that are safe rather than those that are not: the
- * shell's special characters are easily forgotten. */
-static bool is_plain(const char *word)
+static int argv_quote_string(const char *string, struct js_buf *buf)
 {
+    /* Lists the characters that are safe rather than those that are not: the
+     * shell's special characters are easily forgotten. Strings of these get no
+     * quotes, because the command line is shown to people. */
     static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
                                 "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                 "0123456789_@%+=:,./-";
-    return word[0] && word[strspn(word, plain)] == '\0';
+    if (string[0] && string[strspn(string, plain)] == '\0')
+        return js_buf_puts(buf, string);
+    int rc = js_buf_puts(buf, "'");
+    for (; rc == 0 && *string; string++)
+        rc = *string == '\'' ? js_buf_puts(buf, "'\\''")
+                             : js_buf_append(buf, string, 1);
+    return rc == 0 ? js_buf_puts(buf, "'") : -1;
 }
 
-static int quote(const char *word, struct js_buf *buf)
+int js_argv_quote(const struct js_argv *argv, struct js_buf *buf)
 {
-    /* Words that need no quotes get none: the command line is shown to
-     * people. */
-    if (is_plain(word))
-        return js_buf_puts(buf, word);
-    if (js_buf_puts(buf, "'") < 0)
-        return -1;
-    for (; *word; word++) {
-        if (*word == '\'' ? js_buf_puts(buf, "'\\''") < 0
-                          : js_buf_append(buf, word, 1) < 0)
-            return -1;
-    }
-    return js_buf_puts(buf, "'");
-}
-
-int js_argv_quote(const struct js_argv *words, struct js_buf *buf)
-{
-    for (size_t i = 0; i < words->count; i++) {
+    for (size_t i = 0; i < argv->count; i++) {
         if ((i > 0 && js_buf_puts(buf, " ") < 0) ||
-            quote(words->items[i], buf) < 0)
+            argv_quote_string(argv->items[i], buf) < 0)
             return -1;
     }
     return 0;

@@ -24,19 +24,19 @@ struct js_argv {
     }
 
 /* Frees everything. The list is as new. */
-void js_argv_release(struct js_argv *words);
+void js_argv_release(struct js_argv *argv);
 
 /* Appends a copy of the string. */
-void js_argv_add(struct js_argv *words, const char *word);
-void js_argv_addf(struct js_argv *words, const char *format, ...)
+void js_argv_add(struct js_argv *argv, const char *string);
+void js_argv_addf(struct js_argv *argv, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* Returns 0 if everything was added, else -1 with errno ENOMEM. */
-int js_argv_check(const struct js_argv *words);
+int js_argv_check(const struct js_argv *argv);
 
 /* Appends the strings to `buf` with blanks between them. A string is quoted
  * where /bin/sh would take it for more than a word. Returns 0, or -1 with errno
  * ENOMEM. */
-int js_argv_quote(const struct js_argv *words, struct js_buf *buf);
+int js_argv_quote(const struct js_argv *argv, struct js_buf *buf);
 
 #endif

@@ -64,21 +64,11 @@ static void *watchdog_watch(void *arg)
     return NULL;
 }
 
-/* The monotonic clock: a change of the wall clock must not make the watchdog
- * bark. */
-static void init_condition(pthread_cond_t *condition)
-{
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(condition, &attributes);
-    pthread_condattr_destroy(&attributes);
-}
-
 int js_watchdog_start(struct js_watchdog *dog, int64_t ns,
                       void (*bark)(void *arg), void *arg)
 {
     sigset_t all, old;
+    pthread_condattr_t attributes;
     memset(dog, 0, sizeof(*dog));
     dog->bark = bark;
     dog->arg = arg;
@@ -86,7 +76,12 @@ int js_watchdog_start(struct js_watchdog *dog, int64_t ns,
     if (__builtin_add_overflow(js_clock_ns(), ns, &dog->deadline_ns))
         dog->deadline_ns = JS_NEVER_NS;
     pthread_mutex_init(&dog->mutex, NULL);
-    init_condition(&dog->stopped);
+    /* The monotonic clock: a change of the wall clock must not make the
+     * watchdog bark. */
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&dog->stopped, &attributes);
+    pthread_condattr_destroy(&attributes);
     /* The thread blocks all signals: they are for the others. */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);

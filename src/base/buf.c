@@ -56,11 +56,6 @@ int js_buf_append(struct js_buf *buf, const void *bytes, size_t len)
     return 0;
 }
 
-int js_buf_puts(struct js_buf *buf, const char *text)
-{
-    return js_buf_append(buf, text, strlen(text));
-}
-
 int js_buf_vprintf(struct js_buf *buf, const char *format, va_list args)
 {
     va_list again;
@@ -85,37 +80,32 @@ int js_buf_printf(struct js_buf *buf, const char *format, ...)
     return rc;
 }
 
-/* Writes the escape sequence of one byte to `to` (room for 4) and returns its
- * length. */
-static size_t escape_byte(unsigned char byte, char *to)
-{
-    static const char hex[] = "0123456789abcdef";
-    static const char plain[] = "\\\t\n\r";
-    static const char letter[] = "\\tnr";
-    const char *found = byte ? strchr(plain, byte) : NULL;
-
-    to[0] = '\\';
-    if (found) {
-        to[1] = letter[found - plain];
-        return 2;
-    }
-    if (byte < 0x20 || byte == 0x7f) {
-        to[1] = 'x';
-        to[2] = hex[byte >> 4];
-        to[3] = hex[byte & 15];
-        return 4;
-    }
-    to[0] = (char)byte;
-    return 1;
-}
-
 int js_buf_escape(struct js_buf *buf, const char *bytes, size_t len)
 {
+    static const char hex[] = "0123456789abcdef";
+    static const char plain[] = "\\\t\n\r", letters[] = "\\tnr";
+    if (len == 0)
+        return 0;
     /* The longest escape sequence has four bytes. */
     if (len > SIZE_MAX / 8 || js_buf_reserve(buf, 4 * len) < 0)
         return -1;
-    for (size_t i = 0; i < len; i++)
-        buf->len += escape_byte((unsigned char)bytes[i], buf->data + buf->len);
+    char *to = buf->data + buf->len;
+    for (size_t i = 0; i < len; i++) {
+        unsigned char byte = (unsigned char)bytes[i];
+        const char *found = byte ? strchr(plain, byte) : NULL;
+        if (found) {
+            *to++ = '\\';
+            *to++ = letters[found - plain];
+        } else if (byte < 0x20 || byte == 0x7f) {
+            *to++ = '\\';
+            *to++ = 'x';
+            *to++ = hex[byte >> 4];
+            *to++ = hex[byte & 15];
+        } else {
+            *to++ = (char)byte;
+        }
+    }
+    buf->len = (size_t)(to - buf->data);
     return 0;
 }
 

@@ -10,6 +10,7 @@
 
 #include <stdarg.h>
 #include <stddef.h>
+#include <string.h>
 
 struct js_buf {
     char *data; /* owned; NULL while capacity is 0 */
@@ -33,7 +34,10 @@ int js_buf_reserve(struct js_buf *buf, size_t extra);
 char *js_buf_extend(struct js_buf *buf, size_t extra);
 
 int js_buf_append(struct js_buf *buf, const void *bytes, size_t len);
-int js_buf_puts(struct js_buf *buf, const char *text);
+static inline int js_buf_puts(struct js_buf *buf, const char *text)
+{
+    return js_buf_append(buf, text, strlen(text));
+}
 int js_buf_printf(struct js_buf *buf, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 int js_buf_vprintf(struct js_buf *buf, const char *format, va_list args)

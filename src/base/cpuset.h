@@ -11,28 +11,68 @@
 #include "base/buf.h"
 
 #include <stdbool.h>
+#include <string.h>
 #include <sys/types.h>
 
-enum { JS_CPUS_MAX = 8192, JS_CPUS_PER_WORD = 8 * sizeof(unsigned long) };
-
-struct js_cpuset {
-    unsigned long word[JS_CPUS_MAX / JS_CPUS_PER_WORD];
+enum {
+    JS_CPUS_MAX = 8192,
+    JS_CPUS_PER_WORD = 8 * sizeof(unsigned long),
+    JS_CPUS_WORDS = JS_CPUS_MAX / JS_CPUS_PER_WORD
 };
 
-void js_cpuset_clear(struct js_cpuset *set);
-void js_cpuset_add(struct js_cpuset *set,
-                   unsigned cpu); /* must be < JS_CPUS_MAX */
-bool js_cpuset_has(const struct js_cpuset *set, unsigned cpu);
-unsigned js_cpuset_count(const struct js_cpuset *set);
+struct js_cpuset {
+    unsigned long word[JS_CPUS_WORDS];
+};
+
+static inline void js_cpuset_clear(struct js_cpuset *set)
+{
+    memset(set, 0, sizeof(*set));
+}
+
+/* `cpu` must be less than JS_CPUS_MAX. */
+static inline void js_cpuset_add(struct js_cpuset *set, unsigned cpu)
+{
+    set->word[cpu / JS_CPUS_PER_WORD] |= 1UL << (cpu % JS_CPUS_PER_WORD);
+}
+
+static inline bool js_cpuset_has(const struct js_cpuset *set, unsigned cpu)
+{
+    return cpu < JS_CPUS_MAX &&
+           (set->word[cpu / JS_CPUS_PER_WORD] >> (cpu % JS_CPUS_PER_WORD) & 1);
+}
+
+static inline unsigned js_cpuset_count(const struct js_cpuset *set)
+{
+    unsigned count = 0;
+    for (int i = 0; i < JS_CPUS_WORDS; i++)
+        count += (unsigned)__builtin_popcountl(set->word[i]);
+    return count;
+}
 
 /* The first CPU of the set from `cpu` on; JS_CPUS_MAX if there is none. Looks
  * at words, so that a loop over a set costs little although sets are large. */
 unsigned js_cpuset_next(const struct js_cpuset *set, unsigned cpu);
-bool js_cpuset_equal(const struct js_cpuset *a, const struct js_cpuset *b);
+
+static inline bool js_cpuset_equal(const struct js_cpuset *a,
+                                   const struct js_cpuset *b)
+{
+    return memcmp(a->word, b->word, sizeof(a->word)) == 0;
+}
 
 /* *set becomes its union, or its intersection, with `other`. */
-void js_cpuset_unite(struct js_cpuset *set, const struct js_cpuset *other);
-void js_cpuset_intersect(struct js_cpuset *set, const struct js_cpuset *other);
+static inline void js_cpuset_unite(struct js_cpuset *set,
+                                   const struct js_cpuset *other)
+{
+    for (int i = 0; i < JS_CPUS_WORDS; i++)
+        set->word[i] |= other->word[i];
+}
+
+static inline void js_cpuset_intersect(struct js_cpuset *set,
+                                       const struct js_cpuset *other)
+{
+    for (int i = 0; i < JS_CPUS_WORDS; i++)
+        set->word[i] &= other->word[i];
+}
 
 /* Parses a list as /proc has it: "0-3,8". "" is the empty set. Returns 0, or -1
  * with errno EINVAL (no such list) or ERANGE. */

@@ -6,15 +6,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-const char *js_errno_text(int error)
-{
-    return strerror(error);
-}
-
-static size_t write_sentence(struct js_err *err, const char *format,
-                             va_list args)
+static size_t err_write(struct js_err *err, const char *format, va_list args)
 {
     int n = vsnprintf(err->text, sizeof(err->text), format, args);
     if (n >= 0)
@@ -29,7 +22,7 @@ int js_err_set(struct js_err *err, const char *format, ...)
     if (err) {
         va_list args;
         va_start(args, format);
-        write_sentence(err, format, args);
+        err_write(err, format, args);
         va_end(args);
     }
     errno = saved;
@@ -42,7 +35,7 @@ int js_err_errno(struct js_err *err, const char *format, ...)
     if (err) {
         va_list args;
         va_start(args, format);
-        size_t len = write_sentence(err, format, args);
+        size_t len = err_write(err, format, args);
         va_end(args);
         snprintf(err->text + len, sizeof(err->text) - len, ": %s",
                  js_errno_text(saved));

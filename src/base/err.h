@@ -12,6 +12,7 @@
 #define JS_BASE_ERR_H
 
 #include <stdbool.h>
+#include <string.h>
 
 struct js_err {
     char text[1024];
@@ -29,7 +30,10 @@ int js_err_errno(struct js_err *err, const char *format, ...)
 
 /* The text of an errno value: "No such file or directory". Never NULL; valid
  * until the next call. */
-const char *js_errno_text(int error);
+static inline const char *js_errno_text(int error)
+{
+    return strerror(error);
+}
 
 /*
  * A log is where the parts of a run send messages for the user. A sink takes

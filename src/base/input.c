@@ -16,6 +16,8 @@ enum {
     MARK_END = 'e',
 };
 
+/* Invariants: ending_ns is set once, when a read brought the end or its mark;
+ * is_broken never becomes false again. */
 struct js_input {
     struct js_input_config config;
     bool is_within_mark; /* the first byte of a mark has come */
@@ -27,37 +29,37 @@ struct js_input {
 
 struct js_input *js_input_new(const struct js_input_config *config)
 {
-    struct js_input *inlet = calloc(1, sizeof(*inlet));
-    if (!inlet)
+    struct js_input *input = calloc(1, sizeof(*input));
+    if (!input)
         return NULL;
-    inlet->config = *config;
-    inlet->ending_ns = JS_NEVER_NS;
-    return inlet;
+    input->config = *config;
+    input->ending_ns = JS_NEVER_NS;
+    return input;
 }
 
-void js_input_free(struct js_input *inlet)
+void js_input_free(struct js_input *input)
 {
     int saved = errno;
-    free(inlet);
+    free(input);
     errno = saved;
 }
 
 /* Removes the marks. Returns how many bytes are left. */
-static size_t take_marks(struct js_input *inlet, char *bytes, size_t len)
+static size_t input_take_marks(struct js_input *input, char *bytes, size_t len)
 {
     size_t kept = 0;
-    for (size_t i = 0; i < len && !inlet->has_end; i++) {
+    for (size_t i = 0; i < len && !input->has_end; i++) {
         char byte = bytes[i];
-        if (!inlet->is_within_mark && byte == MARK) {
-            inlet->is_within_mark = true;
+        if (!input->is_within_mark && byte == MARK) {
+            input->is_within_mark = true;
             continue;
         }
-        if (!inlet->is_within_mark)
+        if (!input->is_within_mark)
             bytes[kept++] = byte;
         else if (byte == MARK_NUL)
             bytes[kept++] = '\0';
-        inlet->has_end = inlet->is_within_mark && byte == MARK_END;
-        inlet->is_within_mark = false;
+        input->has_end = input->is_within_mark && byte == MARK_END;
+        input->is_within_mark = false;
     }
     return kept;
 }
@@ -65,9 +67,10 @@ static size_t take_marks(struct js_input *inlet, char *bytes, size_t len)
 /* The file description may be blocking, hence the poll. The poll also
  * distinguishes a FIFO that no writer has opened yet (no event) from one that
  * its writers have closed (POLLHUP); read(2) returns 0 for both. */
-static ssize_t read_now(const struct js_input *inlet, void *bytes, size_t len)
+static ssize_t input_read_now(const struct js_input *input, void *bytes,
+                              size_t len)
 {
-    struct pollfd event = {.fd = inlet->config.fd, .events = POLLIN};
+    struct pollfd event = {.fd = input->config.fd, .events = POLLIN};
     int n = poll(&event, 1, 0);
     ssize_t got = 0;
     if (n >= 0 && (event.revents & POLLNVAL)) {
@@ -79,56 +82,51 @@ static ssize_t read_now(const struct js_input *inlet, void *bytes, size_t len)
     if (n <= 0)
         got = -1;
     else if (event.revents & (POLLIN | POLLERR))
-        got = read(inlet->config.fd, bytes, len);
+        got = read(input->config.fd, bytes, len);
     if (got < 0 && errno == EINTR)
         errno = EAGAIN;
     return got;
 }
 
-/* Nothing more comes: decides whether that is the end. A dying process in
- * between closes its pipe before it is gone, so it is asked for a while whether
- * it is still there. */
-static int judge_end(struct js_input *inlet)
+ssize_t js_input_read(struct js_input *input, void *bytes, size_t len)
 {
-    const struct js_input_config *config = &inlet->config;
-    int64_t settle_ns = config->settle_ns;
-    if (inlet->is_within_line && config->settle_cut_ns > settle_ns)
-        settle_ns = config->settle_cut_ns;
-    inlet->is_broken |= (config->is_marked && !inlet->has_end) ||
-                        (config->is_intact && !config->is_intact(config->arg));
-    errno = inlet->is_broken ? ECONNABORTED : EAGAIN;
-    bool is_settled = js_clock_ns() - inlet->ending_ns >= settle_ns;
-    return !inlet->is_broken && is_settled ? 0 : -1;
-}
-
-ssize_t js_input_read(struct js_input *inlet, void *bytes, size_t len)
-{
+    const struct js_input_config *config = &input->config;
     /* A read that brings nothing but marks is followed by another. */
-    while (inlet->ending_ns == JS_NEVER_NS) {
-        ssize_t n = read_now(inlet, bytes, len);
+    while (input->ending_ns == JS_NEVER_NS) {
+        ssize_t n = input_read_now(input, bytes, len);
         if (n < 0)
             return -1;
         size_t kept = (size_t)n;
-        if (inlet->config.is_marked)
-            kept = take_marks(inlet, bytes, (size_t)n);
-        if (n == 0 || inlet->has_end)
-            inlet->ending_ns = js_clock_ns();
+        if (config->is_marked)
+            kept = input_take_marks(input, bytes, (size_t)n);
+        if (n == 0 || input->has_end)
+            input->ending_ns = js_clock_ns();
         if (kept == 0)
             continue;
-        inlet->is_within_line = ((const char *)bytes)[kept - 1] != '\n';
+        input->is_within_line = ((const char *)bytes)[kept - 1] != '\n';
         return (ssize_t)kept;
     }
-    return judge_end(inlet);
+    /* Nothing more comes. A dying process in between closes its pipe before it
+     * is gone, so it is asked for a while whether it is still there, before
+     * that counts as the end. */
+    int64_t settle_ns = config->settle_ns;
+    if (input->is_within_line && config->settle_cut_ns > settle_ns)
+        settle_ns = config->settle_cut_ns;
+    input->is_broken |= (config->is_marked && !input->has_end) ||
+                        (config->is_intact && !config->is_intact(config->arg));
+    errno = input->is_broken ? ECONNABORTED : EAGAIN;
+    bool is_settled = js_clock_ns() - input->ending_ns >= settle_ns;
+    return !input->is_broken && is_settled ? 0 : -1;
 }
 
-int js_input_fd(const struct js_input *inlet)
+int js_input_fd(const struct js_input *input)
 {
-    return inlet->ending_ns == JS_NEVER_NS ? inlet->config.fd : -1;
+    return input->ending_ns == JS_NEVER_NS ? input->config.fd : -1;
 }
 
-bool js_input_is_within_line(const struct js_input *inlet)
+bool js_input_is_within_line(const struct js_input *input)
 {
-    return inlet->is_within_line;
+    return input->is_within_line;
 }
 
 /* Escapes the NULs of the stream, so that none can be taken for a mark. */

@@ -43,19 +43,19 @@ struct js_input;
 
 /* Returns NULL with errno ENOMEM on failure. */
 struct js_input *js_input_new(const struct js_input_config *config);
-void js_input_free(struct js_input *inlet); /* NULL is allowed; keeps errno */
+void js_input_free(struct js_input *input); /* NULL is allowed; keeps errno */
 
 /* Reads as read(2) does. Returns how many bytes came, 0 when the stream has
  * ENDED, or -1 with errno: EAGAIN if there is nothing now, ECONNABORTED once it
  * is BROKEN. */
-ssize_t js_input_read(struct js_input *inlet, void *bytes, size_t len);
+ssize_t js_input_read(struct js_input *input, void *bytes, size_t len);
 
 /* The descriptor to poll for POLLIN after EAGAIN. -1: try again after a
  * while. */
-int js_input_fd(const struct js_input *inlet);
+int js_input_fd(const struct js_input *input);
 
 /* True if the last byte that came was not a newline. */
-bool js_input_is_within_line(const struct js_input *inlet);
+bool js_input_is_within_line(const struct js_input *input);
 
 /* For the process in between that marks the end: append to `to` what it must
  * pass on. Return 0, or -1 with errno ENOMEM. */

@@ -15,9 +15,11 @@
 
 #include "base/buf.h"
 
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct js_json {
     struct js_buf buf;
@@ -25,18 +27,65 @@ struct js_json {
     bool has_failed;
 };
 
-void js_json_open_object(struct js_json *json, const char *key);
-void js_json_close_object(struct js_json *json);
-void js_json_open_array(struct js_json *json, const char *key);
-void js_json_close_array(struct js_json *json);
+/* Writes the key, and what begins an object or array, or ends it. */
+void js_json_open(struct js_json *json, const char *key, const char *bracket);
+void js_json_close(struct js_json *json, const char *bracket);
 
-void js_json_string(struct js_json *json, const char *key, const char *text);
+static inline void js_json_open_object(struct js_json *json, const char *key)
+{
+    js_json_open(json, key, "{");
+}
+
+static inline void js_json_close_object(struct js_json *json)
+{
+    js_json_close(json, "}");
+}
+
+static inline void js_json_open_array(struct js_json *json, const char *key)
+{
+    js_json_open(json, key, "[");
+}
+
+static inline void js_json_close_array(struct js_json *json)
+{
+    js_json_close(json, "]");
+}
+
 void js_json_bytes(struct js_json *json, const char *key, const char *bytes,
                    size_t len);
-void js_json_count(struct js_json *json, const char *key, uint64_t count);
-void js_json_int(struct js_json *json, const char *key, int64_t number);
-void js_json_bool(struct js_json *json, const char *key, bool is_true);
-void js_json_null(struct js_json *json, const char *key);
+
+static inline void js_json_string(struct js_json *json, const char *key,
+                                  const char *text)
+{
+    js_json_bytes(json, key, text, strlen(text));
+}
+
+/* Writes a value that needs no quotes. */
+void js_json_printf(struct js_json *json, const char *key, const char *format,
+                    ...) __attribute__((format(printf, 3, 4)));
+
+static inline void js_json_count(struct js_json *json, const char *key,
+                                 uint64_t count)
+{
+    js_json_printf(json, key, "%" PRIu64, count);
+}
+
+static inline void js_json_int(struct js_json *json, const char *key,
+                               int64_t number)
+{
+    js_json_printf(json, key, "%" PRId64, number);
+}
+
+static inline void js_json_bool(struct js_json *json, const char *key,
+                                bool is_true)
+{
+    js_json_printf(json, key, "%s", is_true ? "true" : "false");
+}
+
+static inline void js_json_null(struct js_json *json, const char *key)
+{
+    js_json_printf(json, key, "null");
+}
 
 /* Writes a number with three decimals, or null if it is not a number. */
 void js_json_real(struct js_json *json, const char *key, double number);

@@ -50,7 +50,7 @@ struct js_outq {
 /* Opening the file anew gives a description of our own, whose O_NONBLOCK nobody
  * else sees. A regular file must not be opened anew: the offset is shared with
  * others. */
-static void find_way(struct js_outq *outq)
+static void outq_find_way(struct js_outq *outq)
 {
     char path[64];
     struct stat st;
@@ -85,7 +85,7 @@ struct js_outq *js_outq_new(int fd)
     int flags = fcntl(fd, F_GETFL);
     outq->is_closed = flags < 0 || (flags & O_ACCMODE) == O_RDONLY;
     if (!outq->is_closed)
-        find_way(outq);
+        outq_find_way(outq);
     return outq;
 }
 
@@ -100,33 +100,26 @@ void js_outq_free(struct js_outq *outq)
     errno = saved;
 }
 
-static bool outq_has_room(int fd)
-{
-    struct pollfd event = {.fd = fd, .events = POLLOUT};
-    return poll(&event, 1, 0) == 1;
-}
-
-static ssize_t write_once(const struct js_outq *outq, const char *bytes,
-                          size_t len)
-{
-    size_t part = len < outq->at_once ? len : outq->at_once;
-    errno = outq->is_closed ? EBADF : EAGAIN;
-    if (outq->is_closed || (outq->way == WAY_SMALL && !outq_has_room(outq->fd)))
-        return -1;
-    return outq->way == WAY_SEND
-               ? send(outq->fd, bytes, part, MSG_DONTWAIT | MSG_NOSIGNAL)
-               : write(outq->fd, bytes, part);
-}
-
 /* Writes once. Returns how many bytes were taken; 0 if there is no room now or
  * the queue has just failed. */
-static size_t write_some(struct js_outq *outq, const char *bytes, size_t len)
+static size_t outq_write_some(struct js_outq *outq, const char *bytes,
+                              size_t len)
 {
+    struct pollfd room = {.fd = outq->fd, .events = POLLOUT};
     ssize_t n;
     if (outq->is_held)
         return 0;
+    if (len > outq->at_once)
+        len = outq->at_once;
     do {
-        n = write_once(outq, bytes, len);
+        n = -1;
+        errno = EAGAIN;
+        if (outq->is_closed)
+            errno = EBADF;
+        else if (outq->way == WAY_SEND)
+            n = send(outq->fd, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+        else if (outq->way == WAY_PLAIN || poll(&room, 1, 0) == 1)
+            n = write(outq->fd, bytes, len);
     } while (n < 0 && errno == EINTR);
     if (n >= 0) {
         outq->written += (uint64_t)n;
@@ -141,8 +134,8 @@ void js_outq_flush(struct js_outq *outq)
 {
     struct js_buf *waiting = &outq->waiting;
     while (!outq->error && outq->start < waiting->len) {
-        size_t n = write_some(outq, waiting->data + outq->start,
-                              waiting->len - outq->start);
+        size_t n = outq_write_some(outq, waiting->data + outq->start,
+                                   waiting->len - outq->start);
         if (n == 0)
             break;
         outq->start += n;
@@ -185,7 +178,7 @@ static int outq_put(struct js_outq *outq, const void *bytes, size_t len)
     size_t direct = 0;
     /* Bytes that fit now need not be copied. */
     if (outq->waiting.len == 0)
-        direct = write_some(outq, bytes, len);
+        direct = outq_write_some(outq, bytes, len);
     if (outq->error) {
         outq->lost += len - direct;
         return 0;
@@ -195,7 +188,7 @@ static int outq_put(struct js_outq *outq, const void *bytes, size_t len)
     return 0;
 }
 
-static int take_away(struct js_outq *outq)
+static int outq_take_away(struct js_outq *outq)
 {
     if (outq->undo && outq_put(outq, outq->undo, strlen(outq->undo)) < 0)
         return -1;
@@ -209,7 +202,7 @@ int js_outq_write(struct js_outq *outq, const void *bytes, size_t len)
         return 0;
     /* What is shown goes first, or the bytes would follow it on the same
      * line. */
-    if (take_away(outq) < 0 || outq_put(outq, bytes, len) < 0)
+    if (outq_take_away(outq) < 0 || outq_put(outq, bytes, len) < 0)
         return -1;
     outq->is_within_line = ((const char *)bytes)[len - 1] != '\n';
     return 0;
@@ -232,7 +225,7 @@ bool js_outq_is_showing(const struct js_outq *outq)
 
 void js_outq_hide(struct js_outq *outq)
 {
-    take_away(outq);
+    outq_take_away(outq);
 }
 
 void js_outq_hold(struct js_outq *outq, bool is_held)

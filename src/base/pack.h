@@ -20,11 +20,6 @@
 #include <stdint.h>
 #include <string.h>
 
-int js_pack_u8(struct js_buf *buf, uint8_t value);
-int js_pack_u32(struct js_buf *buf, uint32_t value);
-int js_pack_u64(struct js_buf *buf, uint64_t value);
-int js_pack_i64(struct js_buf *buf, int64_t value);
-
 /* For layouts with many numbers: write into room made with js_buf_extend().
  * Each returns the position after the number. */
 static inline char *js_put_u32(char *at, uint32_t value)
@@ -46,6 +41,34 @@ static inline char *js_put_i64(char *at, int64_t value)
     return js_put_u64(at, (uint64_t)value);
 }
 
+static inline int js_pack_u8(struct js_buf *buf, uint8_t value)
+{
+    return js_buf_append(buf, &value, sizeof(value));
+}
+
+static inline int js_pack_u32(struct js_buf *buf, uint32_t value)
+{
+    char *at = js_buf_extend(buf, sizeof(value));
+    if (!at)
+        return -1;
+    js_put_u32(at, value);
+    return 0;
+}
+
+static inline int js_pack_u64(struct js_buf *buf, uint64_t value)
+{
+    char *at = js_buf_extend(buf, sizeof(value));
+    if (!at)
+        return -1;
+    js_put_u64(at, value);
+    return 0;
+}
+
+static inline int js_pack_i64(struct js_buf *buf, int64_t value)
+{
+    return js_pack_u64(buf, (uint64_t)value);
+}
+
 /* A byte string: its length as u64, then the bytes. */
 int js_pack_bytes(struct js_buf *buf, const void *bytes, size_t len);
 
@@ -55,7 +78,10 @@ struct js_cursor {
     bool bad;
 };
 
-struct js_cursor js_cursor_of(const void *bytes, size_t len);
+static inline struct js_cursor js_cursor_of(const void *bytes, size_t len)
+{
+    return (struct js_cursor){bytes, len, false};
+}
 
 /* Takes the next `len` bytes. On failure returns NULL and marks the cursor as
  * bad. */
@@ -101,7 +127,11 @@ static inline int64_t js_unpack_i64(struct js_cursor *cursor)
 }
 
 /* Returns the next `len` bytes, within the message; "" on failure. */
-const char *js_unpack_raw(struct js_cursor *cursor, size_t len);
+static inline const char *js_unpack_raw(struct js_cursor *cursor, size_t len)
+{
+    const char *bytes = js_take(cursor, len);
+    return bytes ? bytes : "";
+}
 
 /* Returns a pointer into the message. On failure *ret_len is 0 and the result
  * "". */
@@ -124,7 +154,7 @@ int js_cursor_end(const struct js_cursor *cursor);
  *     };
  *
  * The fields travel in the order of the table. The type of a member determines
- * its encoding (base/pack.h). A member of any other type does not compile.
+ * its encoding. A member of any other type does not compile.
  *
  * A table costs time for each field. With tables for a job, its end and its
  * outcome, the master needed 35 % more instructions a job, and the code was

@@ -30,8 +30,8 @@ static uint64_t strmap_hash_of(const char *key)
 
 /* The slot of the key, or the empty one where it belongs. There is always an
  * empty one. */
-static struct js_strmap_slot *slot_for(const struct js_strmap *map,
-                                       const char *key, uint64_t hash)
+static struct js_strmap_slot *strmap_slot_for(const struct js_strmap *map,
+                                              const char *key, uint64_t hash)
 {
     size_t mask = map->capacity - 1;
     for (size_t i = hash & mask;; i = (i + 1) & mask) {
@@ -41,8 +41,11 @@ static struct js_strmap_slot *slot_for(const struct js_strmap *map,
     }
 }
 
-static int strmap_grow(struct js_strmap *map)
+int js_strmap_reserve(struct js_strmap *map)
 {
+    /* At most three quarters are used; beyond that, searches become long. */
+    if (map->count < map->capacity / 4 * 3)
+        return 0;
     /* The old table stays in use until the new one is complete, so that a
      * failure changes nothing. */
     struct js_strmap larger = {.count = map->count, .capacity = CAPACITY_MIN};
@@ -54,31 +57,24 @@ static int strmap_grow(struct js_strmap *map)
     for (size_t i = 0; i < map->capacity; i++) {
         const struct js_strmap_slot *slot = &map->slots[i];
         if (slot->key)
-            *slot_for(&larger, slot->key, slot->hash) = *slot;
+            *strmap_slot_for(&larger, slot->key, slot->hash) = *slot;
     }
     free(map->slots);
     *map = larger;
     return 0;
 }
 
-int js_strmap_reserve(struct js_strmap *map)
-{
-    /* At most three quarters are used; beyond that, searches become long. */
-    if (map->count < map->capacity / 4 * 3)
-        return 0;
-    return strmap_grow(map);
-}
-
 int js_strmap_put(struct js_strmap *map, const char *key, void *value)
 {
     uint64_t hash = strmap_hash_of(key);
-    if (map->capacity && slot_for(map, key, hash)->key) {
+    if (map->capacity && strmap_slot_for(map, key, hash)->key) {
         errno = EEXIST;
         return -1;
     }
     if (js_strmap_reserve(map) < 0)
         return -1;
-    *slot_for(map, key, hash) = (struct js_strmap_slot){key, value, hash};
+    *strmap_slot_for(map, key, hash) =
+        (struct js_strmap_slot){key, value, hash};
     map->count++;
     return 0;
 }
@@ -87,7 +83,8 @@ void *js_strmap_get(const struct js_strmap *map, const char *key)
 {
     if (!map->capacity)
         return NULL;
-    const struct js_strmap_slot *slot = slot_for(map, key, strmap_hash_of(key));
+    const struct js_strmap_slot *slot =
+        strmap_slot_for(map, key, strmap_hash_of(key));
     return slot->key ? slot->value : NULL;
 }
 

@@ -4,31 +4,24 @@
 #include <string.h>
 #include <strings.h>
 
-/* The bytes that may follow the first byte of a longer character. Any other
- * would make an overlong form, half of a surrogate pair, or a character beyond
- * U+10FFFF. */
-static bool text_is_second(unsigned char first, unsigned char second)
+size_t js_text_character(const char *bytes, size_t len)
 {
-    unsigned char least = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
-    unsigned char most = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
-    return second >= least && second <= most;
-}
-
-/* The length of a character that begins with this byte, or 0. */
-static size_t text_length_by_first(unsigned char first)
-{
+    if (len == 0)
+        return 0;
+    unsigned char first = (unsigned char)bytes[0];
     if (first < 0x80)
         return 1;
     if (first < 0xc2 || first > 0xf4)
         return 0;
-    return first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-}
-
-size_t js_text_character(const char *bytes, size_t len)
-{
-    const unsigned char *at = (const unsigned char *)bytes;
-    size_t length = len > 0 ? text_length_by_first(at[0]) : 0;
-    if (length > len || (length > 1 && !text_is_second(at[0], at[1])))
+    size_t length = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+    if (length > len)
+        return 0;
+    /* Any other second byte would make an overlong form, half of a surrogate
+     * pair, or a character beyond U+10FFFF. */
+    unsigned char second = (unsigned char)bytes[1];
+    unsigned char least = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
+    unsigned char most = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
+    if (second < least || second > most)
         return 0;
     for (size_t i = 2; i < length; i++) {
         if (!js_text_is_continuation(bytes[i]))
@@ -104,11 +97,6 @@ const char *js_text_closest(const char *word, const char *const *words)
         }
     }
     return best;
-}
-
-const char *js_text_plural(uint64_t count)
-{
-    return count == 1 ? "" : "s";
 }
 
 /* ---------------------------------------------------------------- hosts */

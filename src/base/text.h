@@ -31,7 +31,10 @@ static inline bool js_text_is_continuation(char byte)
 void js_text_make_printable(char *text);
 
 /* The plural ending for this count: "" for 1, otherwise "s". */
-const char *js_text_plural(uint64_t count);
+static inline const char *js_text_plural(uint64_t count)
+{
+    return count == 1 ? "" : "s";
+}
 
 /*
  * The entry of a NULL-terminated list of words that was most likely meant by

@@ -2,9 +2,9 @@
 
 #include "base/clock.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -42,11 +42,6 @@ static const struct unit size_units[] = {
     {NULL, 0},
 };
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
 static int units_fail(int error)
 {
     errno = error;
@@ -54,13 +49,13 @@ static int units_fail(int error)
 }
 
 /* Reads digits at *text and moves it behind them. */
-static int read_digits(const char **text, uint64_t *ret)
+static int units_read_digits(const char **text, uint64_t *ret)
 {
     uint64_t value = 0;
     const char *p = *text;
-    if (!is_digit(*p))
+    if (!isdigit((unsigned char)*p))
         return units_fail(EINVAL);
-    for (; is_digit(*p); p++) {
+    for (; isdigit((unsigned char)*p); p++) {
         if (__builtin_mul_overflow(value, 10, &value) ||
             __builtin_add_overflow(value, (uint64_t)(*p - '0'), &value))
             return units_fail(ERANGE);
@@ -73,7 +68,7 @@ static int read_digits(const char **text, uint64_t *ret)
 int js_parse_count(const char *text, uint64_t *ret)
 {
     uint64_t value;
-    if (read_digits(&text, &value) < 0)
+    if (units_read_digits(&text, &value) < 0)
         return -1;
     if (*text)
         return units_fail(EINVAL);
@@ -81,53 +76,29 @@ int js_parse_count(const char *text, uint64_t *ret)
     return 0;
 }
 
-static int find_unit(const struct unit *units, const char *name,
-                     uint64_t *ret_factor)
+static int units_parse_scaled(const char *text, const struct unit *units,
+                              uint64_t *ret)
 {
-    for (; units->name; units++) {
-        if (strcmp(units->name, name) == 0) {
-            *ret_factor = units->factor;
-            return 0;
-        }
-    }
-    return units_fail(EINVAL);
-}
-
-/* The value of the digits after the point; digits beyond the ninth are
- * dropped. */
-static uint64_t fraction_of(const char *digits, const char *end,
-                            uint64_t factor)
-{
-    double value = 0;
-    double weight = 0.1;
-    for (int n = 0; digits < end && n < 9; digits++, n++, weight /= 10)
-        value += (*digits - '0') * weight;
-    return (uint64_t)(value * (double)factor + 0.5);
-}
-
-static int parse_scaled(const char *text, const struct unit *units,
-                        uint64_t *ret)
-{
-    uint64_t whole, ignored, factor;
-    const char *point = NULL;
-    const char *end = NULL;
-
-    if (read_digits(&text, &whole) < 0)
+    uint64_t whole, ignored;
+    double fraction = 0, weight = 0.1;
+    if (units_read_digits(&text, &whole) < 0)
         return -1;
     if (*text == '.') {
-        point = ++text;
+        const char *digits = ++text;
         /* Too many digits are no error: they only are more exact than
          * needed. */
-        if (read_digits(&text, &ignored) < 0 && errno == EINVAL)
+        if (units_read_digits(&text, &ignored) < 0 && errno == EINVAL)
             return -1;
-        while (is_digit(*text))
-            text++;
-        end = text;
+        text = digits + strspn(digits, "0123456789");
+        for (int i = 0; digits + i < text && i < 9; i++, weight /= 10)
+            fraction += (digits[i] - '0') * weight;
     }
-    if (find_unit(units, text, &factor) < 0)
-        return -1;
-    uint64_t rest = point ? fraction_of(point, end, factor) : 0;
-    if (__builtin_mul_overflow(whole, factor, &whole) ||
+    while (units->name && strcmp(units->name, text) != 0)
+        units++;
+    if (!units->name)
+        return units_fail(EINVAL);
+    uint64_t rest = (uint64_t)(fraction * (double)units->factor + 0.5);
+    if (__builtin_mul_overflow(whole, units->factor, &whole) ||
         __builtin_add_overflow(whole, rest, &whole))
         return units_fail(ERANGE);
     *ret = whole;
@@ -137,7 +108,7 @@ static int parse_scaled(const char *text, const struct unit *units,
 int js_parse_duration_ns(const char *text, int64_t *ret_ns)
 {
     uint64_t ns;
-    if (parse_scaled(text, duration_units, &ns) < 0)
+    if (units_parse_scaled(text, duration_units, &ns) < 0)
         return -1;
     /* JS_NEVER_NS stands for no deadline, so it must not be a duration that can
      * be given. */
@@ -149,7 +120,7 @@ int js_parse_duration_ns(const char *text, int64_t *ret_ns)
 
 int js_parse_size_bytes(const char *text, uint64_t *ret_bytes)
 {
-    return parse_scaled(text, size_units, ret_bytes);
+    return units_parse_scaled(text, size_units, ret_bytes);
 }
 
 static int64_t units_divide_rounded(int64_t ns, int64_t unit_ns)
