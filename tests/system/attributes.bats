@@ -285,7 +285,7 @@ JOBS
 [stdout=the.journal] echo one
 JOBS
     status_is 2
-    contains err 'standard input:1:9: stdout=the.journal: that is the journal'
+    contains err 'standard input:1:9: stdout=the.journal: this file is the journal'
     # The name of standard input is no file.
     farm 1 - <<'JOBS'
 [stdout=-] echo one
