@@ -23,7 +23,7 @@ union control {
     char bytes[CMSG_SPACE(JS_CHANNEL_FDS * sizeof(int))];
 };
 
-/* The first outgoing job, by value because a js_buf promises no alignment. */
+/* The first descriptors, by value because a js_buf promises no alignment. */
 static bool first_outgoing(const struct js_channel_queue *queue,
                            struct outgoing *ret)
 {
@@ -31,11 +31,6 @@ static bool first_outgoing(const struct js_channel_queue *queue,
         return false;
     memcpy(ret, queue->files.data, sizeof(*ret));
     return true;
-}
-
-static void channel_drop_outgoing(struct js_channel_queue *queue)
-{
-    js_buf_consume(&queue->files, sizeof(struct outgoing));
 }
 
 static void close_fds(const int *fds)
@@ -49,8 +44,10 @@ static void close_fds(const int *fds)
 static void release_queue(struct js_channel_queue *queue)
 {
     struct outgoing outgoing;
-    for (; first_outgoing(queue, &outgoing); channel_drop_outgoing(queue))
+    while (first_outgoing(queue, &outgoing)) {
         close_fds(outgoing.fds);
+        js_buf_consume(&queue->files, sizeof(outgoing));
+    }
     js_buf_release(&queue->files);
     js_buf_release(&queue->bytes);
 }
@@ -67,75 +64,45 @@ void js_channel_release(struct js_channel *channel)
     release_queue(&channel->out);
 }
 
-/* Fills in the descriptors that there are; returns a bit for each. */
-static uint8_t gather_fds(const int *fds, struct outgoing *outgoing)
-{
-    uint8_t mask = 0;
-    size_t count = 0;
-    for (int i = 0; i < JS_CHANNEL_FDS; i++)
-        outgoing->fds[i] = -1;
-    for (int i = 0; fds && i < JS_CHANNEL_FDS; i++) {
-        if (fds[i] < 0)
-            continue;
-        mask = (uint8_t)(mask | 1 << i);
-        outgoing->fds[count++] = fds[i];
-    }
-    return mask;
-}
-
-static int put_message(struct js_buf *bytes, uint8_t type, uint8_t mask,
-                       const void *body, size_t len)
-{
-    size_t before = bytes->len;
-    if (js_pack_u32(bytes, (uint32_t)len) < 0 || js_pack_u8(bytes, type) < 0 ||
-        js_pack_u8(bytes, mask) < 0 || js_buf_append(bytes, body, len) < 0) {
-        bytes->len = before;
-        return -1;
-    }
-    return 0;
-}
-
 int js_channel_send(struct js_channel *channel, uint8_t type, const void *body,
                     size_t len, const int *fds)
 {
     struct js_channel_queue *out = &channel->out;
-    struct outgoing outgoing = {.begin = out->position + out->bytes.len};
-    uint8_t mask = gather_fds(fds, &outgoing);
-
-    outgoing.end = outgoing.begin + HEAD_BYTES + len;
+    size_t before = out->bytes.len, count = 0;
+    struct outgoing outgoing = {.begin = out->position + before,
+                                .end =
+                                    out->position + before + HEAD_BYTES + len,
+                                .fds = {-1, -1}};
+    uint8_t mask = 0;
+    for (int i = 0; fds && i < JS_CHANNEL_FDS; i++) {
+        if (fds[i] < 0)
+            continue;
+        mask = (uint8_t)(mask | 1 << i);
+        outgoing.fds[count++] = fds[i];
+    }
     if (len > UINT32_MAX) {
         errno = EMSGSIZE;
         goto fail;
     }
+    /* Room for the descriptors comes first: a message that is queued must not
+     * be without them. */
     if (js_buf_reserve(&out->files, sizeof(outgoing)) < 0 ||
-        put_message(&out->bytes, type, mask, body, len) < 0)
+        js_pack_u32(&out->bytes, (uint32_t)len) < 0 ||
+        js_pack_u8(&out->bytes, type) < 0 ||
+        js_pack_u8(&out->bytes, mask) < 0 ||
+        js_buf_append(&out->bytes, body, len) < 0)
         goto fail;
     if (mask)
-        js_buf_append(&out->files, &outgoing, sizeof(outgoing)); /* has room */
+        js_buf_append(&out->files, &outgoing, sizeof(outgoing));
     return 0;
 fail:
+    out->bytes.len = before;
     close_fds(outgoing.fds);
     return -1;
 }
 
-static void attach(struct msghdr *msg, union control *control,
-                   const struct outgoing *outgoing)
-{
-    size_t count = 0;
-    while (count < JS_CHANNEL_FDS && outgoing->fds[count] >= 0)
-        count++;
-    memset(control, 0, sizeof(*control));
-    msg->msg_control = control->bytes;
-    msg->msg_controllen = CMSG_SPACE(count * sizeof(int));
-    struct cmsghdr *head = CMSG_FIRSTHDR(msg);
-    head->cmsg_level = SOL_SOCKET;
-    head->cmsg_type = SCM_RIGHTS;
-    head->cmsg_len = CMSG_LEN(count * sizeof(int));
-    memcpy(CMSG_DATA(head), outgoing->fds, count * sizeof(int));
-}
-
-/* Sends up to the next outgoing job, or its message. Returns like sendmsg(2).
- */
+/* Sends up to the next message with descriptors, or that message. Returns like
+ * sendmsg(2). */
 static ssize_t send_piece(struct js_channel *channel)
 {
     struct js_channel_queue *out = &channel->out;
@@ -143,18 +110,31 @@ static ssize_t send_piece(struct js_channel *channel)
     struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
     union control control;
     struct outgoing outgoing;
-    bool waiting = first_outgoing(out, &outgoing);
-    bool now = waiting && outgoing.begin == out->position;
+    bool is_waiting = first_outgoing(out, &outgoing);
+    bool is_due = is_waiting && outgoing.begin == out->position;
 
-    if (waiting)
+    /* A piece ends where a message with descriptors begins or ends, so that the
+     * receiver knows to which message they belong. */
+    if (is_waiting)
         iov.iov_len =
-            (size_t)((now ? outgoing.end : outgoing.begin) - out->position);
-    if (now)
-        attach(&msg, &control, &outgoing);
+            (size_t)((is_due ? outgoing.end : outgoing.begin) - out->position);
+    if (is_due) {
+        size_t count = 0;
+        while (count < JS_CHANNEL_FDS && outgoing.fds[count] >= 0)
+            count++;
+        memset(&control, 0, sizeof(control));
+        msg.msg_control = control.bytes;
+        msg.msg_controllen = CMSG_SPACE(count * sizeof(int));
+        struct cmsghdr *head = CMSG_FIRSTHDR(&msg);
+        head->cmsg_level = SOL_SOCKET;
+        head->cmsg_type = SCM_RIGHTS;
+        head->cmsg_len = CMSG_LEN(count * sizeof(int));
+        memcpy(CMSG_DATA(head), outgoing.fds, count * sizeof(int));
+    }
     ssize_t n = sendmsg(channel->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (n > 0 && now) {
+    if (n > 0 && is_due) {
         close_fds(outgoing.fds);
-        channel_drop_outgoing(out);
+        js_buf_consume(&out->files, sizeof(outgoing));
     }
     return n;
 }
@@ -194,47 +174,16 @@ bool js_channel_stalled(const struct js_channel *channel)
     return channel->is_stalled;
 }
 
-/* Copies the descriptors that came; returns how many. */
-static size_t detach(struct msghdr *msg, int *fds)
-{
-    size_t count = 0;
-    struct cmsghdr *head = CMSG_FIRSTHDR(msg);
-    for (; head; head = CMSG_NXTHDR(msg, head)) {
-        if (head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS)
-            continue;
-        count = (head->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-        memcpy(fds, CMSG_DATA(head), count * sizeof(int));
-    }
-    return count;
-}
-
-static int keep_fds(struct js_channel_queue *in, struct msghdr *msg)
-{
-    struct outgoing outgoing = {.fds = {-1, -1}};
-    if (detach(msg, outgoing.fds) == 0)
-        return 0;
-    outgoing.end = in->position + in->bytes.len;
-    outgoing.begin = outgoing.end - 1;
-    if (js_buf_append(&in->files, &outgoing, sizeof(outgoing)) == 0)
-        return 0;
-    close_fds(outgoing.fds);
-    return -1;
-}
-
-static void drop_taken(struct js_channel *channel)
-{
-    js_buf_consume(&channel->in.bytes, channel->taken);
-    channel->in.position += channel->taken;
-    channel->taken = 0;
-}
-
 int js_channel_receive(struct js_channel *channel)
 {
     struct js_channel_queue *in = &channel->in;
+    struct outgoing outgoing = {.fds = {-1, -1}};
     union control control;
     ssize_t n;
 
-    drop_taken(channel);
+    js_buf_consume(&in->bytes, channel->taken);
+    in->position += channel->taken;
+    channel->taken = 0;
     if (js_buf_reserve(&in->bytes, READ_BYTES) < 0)
         return -1;
     struct iovec iov = {in->bytes.data + in->bytes.len,
@@ -253,33 +202,32 @@ int js_channel_receive(struct js_channel *channel)
         return -1;
     }
     in->bytes.len += (size_t)n;
-    return keep_fds(in, &msg) < 0 ? -1 : 1;
-}
-
-/* Hands out the descriptors that came with the message up to `end`. */
-static void channel_take_fds(struct js_channel_queue *in, uint64_t end,
-                             uint8_t mask, struct js_packet *ret)
-{
-    struct outgoing outgoing;
     size_t count = 0;
-
-    if (!first_outgoing(in, &outgoing) || outgoing.begin >= end)
-        outgoing = (struct outgoing){.fds = {-1, -1}};
-    else
-        channel_drop_outgoing(in);
-    for (int i = 0; i < JS_CHANNEL_FDS; i++) {
-        ret->fds[i] = mask >> i & 1 ? outgoing.fds[count++] : -1;
-        ret->has_lost_fds |= mask >> i & 1 && ret->fds[i] < 0;
+    for (struct cmsghdr *head = CMSG_FIRSTHDR(&msg); head;
+         head = CMSG_NXTHDR(&msg, head)) {
+        if (head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS)
+            continue;
+        count = (head->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        memcpy(outgoing.fds, CMSG_DATA(head), count * sizeof(int));
     }
+    if (count == 0)
+        return 1;
+    /* They belong to the message of the last byte that came with them. */
+    outgoing.end = in->position + in->bytes.len;
+    outgoing.begin = outgoing.end - 1;
+    if (js_buf_append(&in->files, &outgoing, sizeof(outgoing)) == 0)
+        return 1;
+    close_fds(outgoing.fds);
+    return -1;
 }
 
 int js_channel_next(struct js_channel *channel, struct js_packet *ret)
 {
-    struct js_buf *bytes = &channel->in.bytes;
-    if (bytes->len - channel->taken < HEAD_BYTES)
+    struct js_channel_queue *in = &channel->in;
+    if (in->bytes.len - channel->taken < HEAD_BYTES)
         return 0;
-    struct js_cursor cursor =
-        js_cursor_of(bytes->data + channel->taken, bytes->len - channel->taken);
+    struct js_cursor cursor = js_cursor_of(in->bytes.data + channel->taken,
+                                           in->bytes.len - channel->taken);
     size_t len = js_unpack_u32(&cursor);
     uint8_t type = js_unpack_u8(&cursor);
     uint8_t mask = js_unpack_u8(&cursor);
@@ -287,7 +235,19 @@ int js_channel_next(struct js_channel *channel, struct js_packet *ret)
         return 0;
     *ret = (struct js_packet){.type = type, .body = cursor.at, .len = len};
     channel->taken += HEAD_BYTES + len;
-    channel_take_fds(&channel->in, channel->in.position + channel->taken, mask,
-                     ret);
+    struct outgoing outgoing;
+    if (first_outgoing(in, &outgoing) &&
+        outgoing.begin < in->position + channel->taken)
+        js_buf_consume(&in->files, sizeof(outgoing));
+    else
+        outgoing = (struct outgoing){.fds = {-1, -1}};
+    /* The mask says which descriptors were sent. The kernel drops those for
+     * which this process has no room. */
+    size_t count = 0;
+    for (int i = 0; i < JS_CHANNEL_FDS; i++) {
+        bool was_sent = mask >> i & 1;
+        ret->fds[i] = was_sent ? outgoing.fds[count++] : -1;
+        ret->has_lost_fds |= was_sent && ret->fds[i] < 0;
+    }
     return 1;
 }

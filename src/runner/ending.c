@@ -178,15 +178,6 @@ static bool is_due(pid_t pid, void *arg)
     return stranger && is_stranger_due(endings, stranger);
 }
 
-static bool is_any_due(const struct js_endings *endings)
-{
-    for (size_t i = 0; i < stranger_count(endings); i++) {
-        if (is_stranger_due(endings, stranger_at(endings, i)))
-            return true;
-    }
-    return false;
-}
-
 /* ---------------------------------------------------------------- sweeping */
 
 static bool is_spared(pid_t pid, void *arg)
@@ -221,19 +212,6 @@ static bool sweep(struct js_endings *endings, const struct js_ending *ending,
     return run.left > 0;
 }
 
-static void start_sweeping(const struct js_endings *endings,
-                           struct js_ending *ending)
-{
-    int64_t grace_ns = endings->means.config->settings.grace_ns;
-    if (grace_ns > leftover_grace_most_ns)
-        grace_ns = leftover_grace_most_ns;
-    ending->is_new = false;
-    ending->is_killing = false;
-    ending->has_looked = false;
-    ending->wake_ns = js_clock_ns() + grace_ns;
-    ending->limit_ns = ending->wake_ns + unkillable_ns;
-}
-
 enum js_ending_state js_endings_look(struct js_endings *endings,
                                      struct js_ending *ending,
                                      const struct js_ending_job *job)
@@ -244,8 +222,16 @@ enum js_ending_state js_endings_look(struct js_endings *endings,
     if (endings->means.config->settings.allow_leftovers)
         return JS_ENDING_DONE;
     bool is_first = ending->is_new;
-    if (is_first)
-        start_sweeping(endings, ending);
+    if (is_first) {
+        int64_t grace_ns = endings->means.config->settings.grace_ns;
+        if (grace_ns > leftover_grace_most_ns)
+            grace_ns = leftover_grace_most_ns;
+        ending->is_new = false;
+        ending->is_killing = false;
+        ending->has_looked = false;
+        ending->wake_ns = js_clock_ns() + grace_ns;
+        ending->limit_ns = ending->wake_ns + unkillable_ns;
+    }
     bool is_left = sweep(endings, ending, job, &ending->found, &clean);
     /* Only now, as those of it that are our children are counted. Its leader
      * was reaped a moment ago, so the number is not used again. */
@@ -284,19 +270,6 @@ enum js_ending_state js_endings_wake(struct js_endings *endings,
 
 /* ---------------------------------------------------------------- strays */
 
-/* With no job there is nobody whose they might be. */
-static void find_strangers(struct js_endings *endings)
-{
-    struct js_leftovers run = {.run = endings->means.config->settings.run_id,
-                               .group = -1,
-                               .spared = is_spared,
-                               .strange = note_stranger,
-                               .arg = endings,
-                               .signal = 0,
-                               .found = &endings->strays.found};
-    js_leftovers_run(&run); /* no descriptor: the next time */
-}
-
 static enum js_ending_state end_strays(struct js_endings *endings,
                                        enum js_ending_state state)
 {
@@ -323,9 +296,21 @@ enum js_ending_state js_endings_look_at_strangers(struct js_endings *endings,
     if (endings->is_sweeping || endings->is_single || !endings->has_children ||
         endings->means.config->settings.allow_leftovers)
         return state;
+    /* With no job there is nobody whose the strangers might be, so they are
+     * looked for here. Without a descriptor for /proc: the next time. */
     if (is_idle)
-        find_strangers(endings);
-    if (!is_any_due(endings))
+        js_leftovers_run(&(struct js_leftovers){
+            .run = endings->means.config->settings.run_id,
+            .group = -1,
+            .spared = is_spared,
+            .strange = note_stranger,
+            .arg = endings,
+            .signal = 0,
+            .found = &strays->found});
+    bool is_any_due = false;
+    for (size_t i = 0; i < stranger_count(endings); i++)
+        is_any_due |= is_stranger_due(endings, stranger_at(endings, i));
+    if (!is_any_due)
         return state;
     endings->is_sweeping = true;
     strays->is_new = true;

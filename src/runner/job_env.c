@@ -15,23 +15,6 @@ static bool begins(const char *text, const char *prefix)
     return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-/* Takes over one variable of the configuration. */
-static void job_env_take(struct js_job_env *env, const char *variable,
-                         size_t *at)
-{
-    if (begins(variable, "JOBSCHED_") || begins(variable, "PWD="))
-        return;
-    if (begins(variable, "OMP_NUM_THREADS="))
-        env->sets_omp = false;
-    if (begins(variable, "SLURM_JOB_ID="))
-        env->is_in_slurm = true;
-    if (begins(variable, "PATH=") && !env->path)
-        env->path = variable + strlen("PATH=");
-    if (begins(variable, function_prefix))
-        env->functions[env->function_count++] = variable;
-    env->list[(*at)++] = variable;
-}
-
 static int format_cpus(struct js_job_env *env,
                        const struct js_runner_config *config)
 {
@@ -75,17 +58,6 @@ static int find_outer(struct js_job_env *env, const char *const *outer)
                          within ? within : "", 0);
 }
 
-/* Our session is that of the jobs. */
-static void set_mark(struct js_job_env *env,
-                     const struct js_runner_config *config)
-{
-    struct js_mark mark = {
-        .run = config->settings.run_id,
-        .session = config->settings.allow_leftovers ? (uint64_t)getsid(0) : 0};
-    if (mark.run)
-        js_mark_format(&mark, env->mark);
-}
-
 int js_job_env_init(struct js_job_env *env,
                     const struct js_runner_config *config)
 {
@@ -105,9 +77,24 @@ int js_job_env_init(struct js_job_env *env,
         return -1;
     }
     snprintf(env->pwd, pwd_size, "PWD=%s", config->settings.cwd);
-    set_mark(env, config);
-    for (size_t i = 0; i < count; i++)
-        job_env_take(env, config->env[i], &at);
+    /* The session of this process is that of the jobs. */
+    struct js_mark mark = {
+        .run = config->settings.run_id,
+        .session = config->settings.allow_leftovers ? (uint64_t)getsid(0) : 0};
+    if (mark.run)
+        js_mark_format(&mark, env->mark);
+    for (size_t i = 0; i < count; i++) {
+        const char *variable = config->env[i];
+        if (begins(variable, "JOBSCHED_") || begins(variable, "PWD="))
+            continue;
+        env->sets_omp &= !begins(variable, "OMP_NUM_THREADS=");
+        env->is_in_slurm |= begins(variable, "SLURM_JOB_ID=");
+        if (begins(variable, "PATH=") && !env->path)
+            env->path = variable + strlen("PATH=");
+        if (begins(variable, function_prefix))
+            env->functions[env->function_count++] = variable;
+        env->list[at++] = variable;
+    }
     return 0;
 }
 
@@ -146,16 +133,6 @@ const char *js_job_env_path(const struct js_job_env *env,
     return path ? path : env->path;
 }
 
-static int format_cpu_list(struct js_buf *to, const struct js_job_env *env,
-                           const struct js_runner_job *job)
-{
-    if (js_buf_puts(to, "JOBSCHED_CPUS=") < 0)
-        return -1;
-    int rc = job->cpus ? js_cpuset_format(job->cpus, to)
-                       : js_buf_puts(to, env->cpus[job->slot]);
-    return rc < 0 ? -1 : js_buf_append(to, "", 1);
-}
-
 /* Whether the details or the configuration say something of this variable. */
 static bool job_env_is_set(const struct js_job_env *env,
                            const struct js_job_spec *details, const char *name)
@@ -170,45 +147,36 @@ static bool job_env_is_set(const struct js_job_env *env,
     return false;
 }
 
-static int format_gpus(struct js_buf *to, const struct js_job_env *env,
-                       const struct js_runner_job *job,
-                       const struct js_job_spec *details)
+/* Which resources the job has, each with a NUL behind it. */
+static int format_resources(struct js_buf *to, const struct js_job_env *env,
+                            const struct js_runner_job *job,
+                            const struct js_job_spec *details,
+                            const char *hostfile)
 {
-    if (!job->gpus)
-        return 0;
-    if (js_buf_printf(to, "CUDA_VISIBLE_DEVICES=%s%cROCR_VISIBLE_DEVICES=%s%c",
-                      job->gpus, 0, job->gpus, 0) < 0)
-        return -1;
-    /* The numbers are in this order. */
-    return job_env_is_set(env, details, "CUDA_DEVICE_ORDER")
-               ? 0
-               : js_buf_printf(to, "CUDA_DEVICE_ORDER=PCI_BUS_ID%c", 0);
-}
-
-static int format_hosts(struct js_buf *to, const struct js_runner_job *job,
-                        const char *hostfile)
-{
-    if (!job->hosts)
-        return 0;
-    return js_buf_printf(to, "JOBSCHED_NODELIST=%s%cJOBSCHED_HOSTFILE=%s%c",
-                         job->hosts, 0, hostfile, 0);
-}
-
-/*
- * An mpirun that knows of Slurm takes the whole allocation, whatever the job
- * has of it, and waits for ever for Slurm to start something where the run
- * itself is (measured with Open MPI 4.1.4 and Slurm 22.05). For one host it
- * needs no Slurm; for several it is told which by a hostfile, and Slurm must
- * not mind the run. (Open MPI 4, and 5.)
- */
-static int format_slurm(struct js_buf *to, const struct js_job_env *env,
-                        const struct js_runner_job *job,
-                        const struct js_job_spec *details)
-{
+    /*
+     * An mpirun that knows of Slurm takes the whole allocation, whatever part
+     * of it the job has, and waits for ever for Slurm to start something where
+     * the run itself is (measured with Open MPI 4.1.4 and Slurm 22.05). For one
+     * host it needs no Slurm; for several a hostfile names them, and Slurm must
+     * not mind the run. (Open MPI 4, and 5.)
+     */
     static const char *const of_one_host[] = {"OMPI_MCA_ras", "PRTE_MCA_ras",
                                               NULL};
     static const char *const of_several[] = {"SLURM_OVERLAP", NULL};
     const char *const *name = job->hosts ? of_several : of_one_host;
+    if (job->gpus && js_buf_printf(to,
+                                   "CUDA_VISIBLE_DEVICES=%s%c"
+                                   "ROCR_VISIBLE_DEVICES=%s%c",
+                                   job->gpus, 0, job->gpus, 0) < 0)
+        return -1;
+    /* The numbers are in this order. */
+    if (job->gpus && !job_env_is_set(env, details, "CUDA_DEVICE_ORDER") &&
+        js_buf_printf(to, "CUDA_DEVICE_ORDER=PCI_BUS_ID%c", 0) < 0)
+        return -1;
+    if (job->hosts &&
+        js_buf_printf(to, "JOBSCHED_NODELIST=%s%cJOBSCHED_HOSTFILE=%s%c",
+                      job->hosts, 0, hostfile, 0) < 0)
+        return -1;
     for (; env->is_in_slurm && *name; name++) {
         if (!job_env_is_set(env, details, *name) &&
             js_buf_printf(to, "%s=%s%c", *name, job->hosts ? "1" : "^slurm",
@@ -216,27 +184,6 @@ static int format_slurm(struct js_buf *to, const struct js_job_env *env,
             return -1;
     }
     return 0;
-}
-
-static int format_mark(struct js_buf *to, const struct js_job_env *env)
-{
-    if (env->within.len > 0 &&
-        js_buf_append(to, env->within.data, env->within.len) < 0)
-        return -1;
-    return env->mark[0] == '\0'
-               ? 0
-               : js_buf_printf(to, "%s=%s%c", JS_MARK_VARIABLE, env->mark, 0);
-}
-
-static int format_pwd(struct js_buf *to, const struct js_runner_config *config,
-                      const char *dir)
-{
-    if (!dir)
-        return 0;
-    bool is_absolute = dir[0] == '/';
-    return js_buf_printf(to, "PWD=%s%s%s%c",
-                         is_absolute ? "" : config->settings.cwd,
-                         is_absolute ? "" : "/", dir, 0);
 }
 
 /* The values, each with a NUL behind it. */
@@ -247,23 +194,31 @@ static int format_values(struct js_job_env *env,
                          const char *hostfile)
 {
     struct js_buf *to = &env->values;
+    const char *dir = details->dir;
     to->len = 0;
     if (js_buf_printf(to,
                       "JOBSCHED_JOB_ID=%llu%cJOBSCHED_ATTEMPT=%u%c"
-                      "JOBSCHED_JOB_NAME=%s%cJOBSCHED_SLAVE=%u%c",
-                      (unsigned long long)job->id, 0, job->attempt, 0,
-                      details->name ? details->name : "", 0, config->slave,
-                      0) < 0)
-        return -1;
-    if (js_buf_printf(to,
+                      "JOBSCHED_JOB_NAME=%s%cJOBSCHED_SLAVE=%u%c"
                       "JOBSCHED_SLOT=%u%cJOBSCHED_NODE=%s%c"
-                      "JOBSCHED_CORES=%u%c",
-                      job->slot, 0, config->host, 0, job->cores, 0) < 0 ||
-        format_cpu_list(to, env, job) < 0 || format_mark(to, env) < 0 ||
-        format_gpus(to, env, job, details) < 0 ||
-        format_hosts(to, job, hostfile) < 0 ||
-        format_slurm(to, env, job, details) < 0 ||
-        format_pwd(to, config, details->dir) < 0)
+                      "JOBSCHED_CORES=%u%cJOBSCHED_CPUS=",
+                      (unsigned long long)job->id, 0, job->attempt, 0,
+                      details->name ? details->name : "", 0, config->slave, 0,
+                      job->slot, 0, config->host, 0, job->cores, 0) < 0)
+        return -1;
+    int rc = job->cpus ? js_cpuset_format(job->cpus, to)
+                       : js_buf_puts(to, env->cpus[job->slot]);
+    if (rc < 0 || js_buf_append(to, "", 1) < 0 ||
+        js_buf_append(to, env->within.data, env->within.len) < 0)
+        return -1;
+    if (env->mark[0] &&
+        js_buf_printf(to, "%s=%s%c", JS_MARK_VARIABLE, env->mark, 0) < 0)
+        return -1;
+    if (format_resources(to, env, job, details, hostfile) < 0)
+        return -1;
+    /* A shell keeps a PWD that is right, and so the way that the user took. */
+    if (dir && js_buf_printf(to, "PWD=%s%s%s%c",
+                             dir[0] == '/' ? "" : config->settings.cwd,
+                             dir[0] == '/' ? "" : "/", dir, 0) < 0)
         return -1;
     if (env->sets_omp && !own_value(details, "OMP_NUM_THREADS"))
         return js_buf_printf(to, "OMP_NUM_THREADS=%u%c", job->cores, 0);
@@ -274,15 +229,6 @@ static bool has_same_name(const char *a, const char *b)
 {
     size_t len = strcspn(a, "=");
     return strncmp(a, b, len) == 0 && b[len] == '=';
-}
-
-static bool is_in(const char *const *list, size_t count, const char *entry)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (has_same_name(list[i], entry))
-            return true;
-    }
-    return false;
 }
 
 /* Of the details' variables each name once, with its last value. Returns how
@@ -321,7 +267,10 @@ static const char **merge(struct js_job_env *env, const char *const *first,
     size_t at = take_own(list, count, details);
     size_t own = at;
     for (const char **p = env->list + OWN_MAX; *p; p++) {
-        if (!is_in(list, own, *p))
+        size_t i = 0;
+        while (i < own && !has_same_name(list[i], *p))
+            i++;
+        if (i == own)
             list[at++] = *p;
     }
     list[at] = NULL;

@@ -43,14 +43,6 @@ static int folder_look(const struct js_job_folder *folder)
     return access(folder->path, W_OK | X_OK);
 }
 
-/* On another file system it is not what it was: the one it was on is not
- * mounted at the moment, and nobody would find what is written there. */
-static bool folder_is_elsewhere(const struct js_job_folder *folder)
-{
-    struct stat st;
-    return stat(folder->path, &st) == 0 && st.st_dev != folder->device;
-}
-
 enum js_job_folder_state
 js_job_folder_restore(const struct js_job_folder *folder)
 {
@@ -61,7 +53,11 @@ js_job_folder_restore(const struct js_job_folder *folder)
     if (mkdir(folder->path, folder->mode) < 0)
         return errno == EEXIST && folder_look(folder) == 0 ? JS_JOB_FOLDER_FINE
                                                            : JS_JOB_FOLDER_GONE;
-    if (folder_is_elsewhere(folder) && rmdir(folder->path) == 0) {
+    /* On another file system it is not what it was: the one it was on is not
+     * mounted at the moment, and nobody would find what is written there. */
+    struct stat st;
+    if (stat(folder->path, &st) == 0 && st.st_dev != folder->device &&
+        rmdir(folder->path) == 0) {
         errno = ENODEV;
         return JS_JOB_FOLDER_GONE;
     }
@@ -100,13 +96,6 @@ static int open_named(const char *dir, uint64_t id, enum js_stream stream)
     return js_file_open_emptied(path);
 }
 
-/* Held, so that it can be told whether it has been removed. */
-static void hold_folder(struct js_job_output *output, const char *dir)
-{
-    js_fd_close(&output->folder);
-    output->folder = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-}
-
 /* True if there is no room for more on its file system. */
 static bool has_no_room(int fd)
 {
@@ -116,22 +105,7 @@ static bool has_no_room(int fd)
     return (geteuid() == 0 ? st.f_bfree : st.f_bavail) == 0;
 }
 
-static int open_in_memory(struct js_job_output_file *file)
-{
-    int fd = memfd_create("output", MFD_CLOEXEC);
-    if (fd < 0)
-        return -1;
-    if (fcntl(fd, F_SETFL, O_APPEND) < 0) {
-        js_fd_close(&fd);
-        return -1;
-    }
-    file->fd = fd;
-    file->is_in_memory = true;
-    file->sure_bytes = UINT64_MAX;
-    return 0;
-}
-
-/* Where a file system cannot set bytes aside nothing is sure. */
+/* Where a file system cannot reserve bytes, a write may fail at any time. */
 static int open_spooled(struct js_job_output_file *file, const char *tmpdir)
 {
     *file = (struct js_job_output_file){.fd = js_file_open_unlinked(tmpdir)};
@@ -144,8 +118,16 @@ static int open_spooled(struct js_job_output_file *file, const char *tmpdir)
     }
     if (errno != ENOSPC && errno != EDQUOT && !has_no_room(file->fd))
         return 0;
+    /* The disk is full: memory is better than a job that loses its output. */
     js_fd_close(&file->fd);
-    return open_in_memory(file);
+    int fd = memfd_create("output", MFD_CLOEXEC);
+    if (fd >= 0 && fcntl(fd, F_SETFL, O_APPEND) < 0)
+        js_fd_close(&fd);
+    if (fd < 0)
+        return -1;
+    *file = (struct js_job_output_file){
+        .fd = fd, .is_in_memory = true, .sure_bytes = UINT64_MAX};
+    return 0;
 }
 
 static int open_in_folder(struct js_job_output *output, const char *dir,
@@ -169,8 +151,12 @@ int js_job_output_open(struct js_job_output *output,
 {
     if (config->settings.capture == JS_CAPTURE_NONE)
         return 0;
-    if (config->settings.capture == JS_CAPTURE_DIR)
-        hold_folder(output, config->settings.output_dir);
+    /* The folder is held open, so that its removal can be noticed. */
+    if (config->settings.capture == JS_CAPTURE_DIR) {
+        js_fd_close(&output->folder);
+        output->folder =
+            open(config->settings.output_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    }
     for (int i = 0; i < JS_STREAM_COUNT; i++) {
         struct js_job_output_file *file = &output->file[i];
         if (file->fd >= 0)
@@ -194,19 +180,14 @@ bool js_job_output_is_in_memory(const struct js_job_output *output)
 
 /* ---------------------------------------------------------------- rescue */
 
-/* It is open for writing alone. */
-static int open_again(int fd)
-{
-    char path[64];
-    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-    return open(path, O_RDONLY | O_CLOEXEC);
-}
-
 static int job_output_write_anew(struct js_job_output_file *file,
                                  const char *dir, uint64_t id,
                                  enum js_stream stream)
 {
-    int from = open_again(file->fd);
+    char path[64];
+    /* The file is open for writing only. */
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", file->fd);
+    int from = open(path, O_RDONLY | O_CLOEXEC);
     int to = from < 0 ? -1 : open_named(dir, id, stream);
     int rc = to < 0 || js_file_copy(from, INT64_MAX, to, 0) < 0 ? -1 : 0;
     js_fd_close(&from);
@@ -246,14 +227,6 @@ int js_job_output_rescue(struct js_job_output *output,
 
 /* ---------------------------------------------------------------- the end */
 
-/* True if the next job would find the file as this one did. */
-static bool is_pristine(const struct js_job_output_file *file,
-                        const struct stat *st)
-{
-    return st->st_size == 0 && st->st_nlink == 0 && !file->is_in_memory &&
-           fcntl(file->fd, F_GETFL) == file->flags;
-}
-
 void js_job_output_finish(struct js_job_output *output,
                           const struct js_runner_config *config, bool reuse,
                           struct js_job_output_end *ret)
@@ -273,44 +246,36 @@ void js_job_output_finish(struct js_job_output *output,
             is_known = true;
         }
         ret->may_be_cut[i] = !is_sure && output->was_full;
+        /* The next job must find the file as this one did. */
+        bool is_pristine = spooled && reuse && file->fd >= 0 &&
+                           st.st_size == 0 && st.st_nlink == 0 &&
+                           !file->is_in_memory &&
+                           fcntl(file->fd, F_GETFL) == file->flags;
         if (spooled && st.st_size > 0) {
             ret->fds[i] = file->fd;
             file->fd = -1;
-        } else if (!spooled || !reuse || !is_pristine(file, &st)) {
+        } else if (!is_pristine) {
             js_fd_close(&file->fd);
         }
     }
 }
 
-static int try_dir(const struct js_runner_config *config, struct js_err *err)
-{
-    struct stat st;
-    int rc = stat(config->settings.output_dir, &st);
-    if (rc == 0 && !S_ISDIR(st.st_mode)) {
-        errno = ENOTDIR;
-        rc = -1;
-    }
-    if (rc < 0 || access(config->settings.output_dir, W_OK | X_OK) < 0)
-        return js_err_errno(err,
-                            "cannot write to the output folder %s on "
-                            "node %s",
-                            config->settings.output_dir, config->host);
-    return 0;
-}
-
 int js_job_output_try(const struct js_runner_config *config, struct js_err *err)
 {
-    if (config->settings.capture == JS_CAPTURE_DIR)
-        return try_dir(config, err);
-    if (config->settings.capture == JS_CAPTURE_NONE)
+    const struct js_settings *settings = &config->settings;
+    const struct js_job_folder folder = {.path = settings->output_dir};
+    if (settings->capture == JS_CAPTURE_DIR && folder_look(&folder) < 0)
+        return js_err_errno(err,
+                            "cannot write to the output folder %s on node %s",
+                            settings->output_dir, config->host);
+    if (settings->capture != JS_CAPTURE_SPOOL)
         return 0;
-    int fd = js_file_open_unlinked(config->settings.tmpdir);
+    int fd = js_file_open_unlinked(settings->tmpdir);
     if (fd < 0)
         return js_err_set(err,
-                          "cannot keep output in %s on node %s: %s; --tmpdir "
-                          "names another folder",
-                          config->settings.tmpdir, config->host,
-                          js_errno_text(errno));
+                          "cannot keep output in %s on node %s: %s; name "
+                          "another folder with --tmpdir",
+                          settings->tmpdir, config->host, js_errno_text(errno));
     js_fd_close(&fd);
     return 0;
 }
@@ -332,61 +297,41 @@ static int job_files_open_output(int dir, const char *path)
                                O_WRONLY | O_CREAT | O_TRUNC | O_APPEND);
 }
 
-static int job_files_fail(struct js_job_files *files, enum js_step step,
-                          struct js_spawn_failure *failure)
-{
-    *failure = (struct js_spawn_failure){step, errno};
-    js_job_files_close(files);
-    return -1;
-}
-
-/* Sets *step to the one that fails. */
-static int open_outputs(struct js_job_files *files, int dir,
-                        const struct js_job_spec *details, enum js_step *step)
-{
-    const char *out = details->stdout_path, *err = details->stderr_path;
-    *step = JS_STEP_OUTPUT;
-    if (out && (files->fd[1] = job_files_open_output(dir, out)) < 0)
-        return -1;
-    *step = JS_STEP_STDERR;
-    files->is_shared = out && err && strcmp(out, err) == 0;
-    if (files->is_shared)
-        files->fd[2] = files->fd[1];
-    else if (err && (files->fd[2] = job_files_open_output(dir, err)) < 0)
-        return -1;
-    return 0;
-}
-
-static int open_all(struct js_job_files *files, int dir,
-                    const struct js_job_spec *details,
-                    struct js_spawn_failure *failure)
-{
-    const char *in = details->stdin_path;
-    if (in && (files->fd[0] = job_files_open_file(dir, in, O_RDONLY)) < 0)
-        return job_files_fail(files, JS_STEP_STDIN, failure);
-    enum js_step step;
-    if (open_outputs(files, dir, details, &step) < 0)
-        return job_files_fail(files, step, failure);
-    return 0;
-}
-
 int js_job_files_open(struct js_job_files *files,
                       const struct js_job_spec *details,
                       struct js_spawn_failure *failure)
 {
+    const char *in = details->stdin_path;
+    const char *out = details->stdout_path, *err = details->stderr_path;
     int dir = AT_FDCWD;
     *files = (struct js_job_files){.fd = {-1, -1, -1}};
-    if (!details->stdin_path && !details->stdout_path && !details->stderr_path)
+    if (!in && !out && !err)
         return 0;
-    if (details->dir) {
-        dir = open(details->dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        if (dir < 0)
-            return job_files_fail(files, JS_STEP_CHDIR, failure);
-    }
-    int rc = open_all(files, dir, details, failure);
+    files->is_shared = out && err && strcmp(out, err) == 0;
+    *failure = (struct js_spawn_failure){.step = JS_STEP_CHDIR};
+    if (details->dir &&
+        (dir = open(details->dir, O_PATH | O_DIRECTORY | O_CLOEXEC)) < 0)
+        goto fail;
+    failure->step = JS_STEP_STDIN;
+    if (in && (files->fd[0] = job_files_open_file(dir, in, O_RDONLY)) < 0)
+        goto fail;
+    failure->step = JS_STEP_OUTPUT;
+    if (out && (files->fd[1] = job_files_open_output(dir, out)) < 0)
+        goto fail;
+    failure->step = JS_STEP_STDERR;
+    if (files->is_shared)
+        files->fd[2] = files->fd[1];
+    else if (err && (files->fd[2] = job_files_open_output(dir, err)) < 0)
+        goto fail;
     if (dir != AT_FDCWD)
         js_fd_close(&dir);
-    return rc;
+    return 0;
+fail:
+    failure->error = errno;
+    if (dir != AT_FDCWD)
+        js_fd_close(&dir);
+    js_job_files_close(files);
+    return -1;
 }
 
 void js_job_files_close(struct js_job_files *files)
@@ -399,48 +344,35 @@ void js_job_files_close(struct js_job_files *files)
 
 /* ---------------------------------------------------------------- hostfile */
 
-static int format_lines(struct js_buf *to, const char *hosts, uint32_t slots)
-{
-    while (*hosts) {
-        size_t len = strcspn(hosts, ",");
-        if (js_buf_printf(to, "%.*s slots=%" PRIu32 "\n", (int)len, hosts,
-                          slots) < 0)
-            return -1;
-        hosts += len + (hosts[len] == ',');
-    }
-    return 0;
-}
-
-/* What of the file there is is gone if that fails. */
-static char *job_hostfile_fill(int fd, const char *path, const char *hosts,
-                               uint32_t slots)
-{
-    struct js_buf lines = JS_BUF_INIT;
-    char *absolute = NULL;
-    if (format_lines(&lines, hosts, slots) == 0 &&
-        js_file_write(fd, lines.data, lines.len) == 0)
-        absolute = realpath(path, NULL);
-    int saved = errno;
-    js_buf_release(&lines);
-    if (!absolute)
-        unlink(path);
-    errno = saved;
-    return absolute;
-}
-
 char *js_job_hostfile_write(const char *dir, const char *hosts, uint32_t slots)
 {
-    struct js_buf path = JS_BUF_INIT;
+    struct js_buf path = JS_BUF_INIT, lines = JS_BUF_INIT;
     char *absolute = NULL;
-    int fd = -1;
-    if (js_buf_printf(&path, "%s/jobsched-hosts-XXXXXX", dir) == 0 &&
-        js_buf_string(&path))
-        fd = mkostemp(path.data, O_CLOEXEC);
-    if (fd >= 0)
-        absolute = job_hostfile_fill(fd, path.data, hosts, slots);
+    int fd = -1, saved;
+    while (*hosts) {
+        size_t len = strcspn(hosts, ",");
+        if (js_buf_printf(&lines, "%.*s slots=%" PRIu32 "\n", (int)len, hosts,
+                          slots) < 0)
+            goto out;
+        hosts += len + (hosts[len] == ',');
+    }
+    if (js_buf_printf(&path, "%s/jobsched-hosts-XXXXXX", dir) < 0 ||
+        !js_buf_string(&path))
+        goto out;
+    fd = mkostemp(path.data, O_CLOEXEC);
+    if (fd < 0)
+        goto out;
+    if (js_file_write(fd, lines.data, lines.len) == 0)
+        absolute = realpath(path.data, NULL);
+    saved = errno;
+    if (!absolute)
+        unlink(path.data); /* a part of it may have been written */
+    errno = saved;
+out:
     js_fd_close(&fd);
-    int saved = errno;
+    saved = errno;
     js_buf_release(&path);
+    js_buf_release(&lines);
     errno = saved;
     return absolute;
 }

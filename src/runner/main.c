@@ -68,39 +68,25 @@ struct runner {
 
 /* ---------------------------------------------------------------- the queue */
 
-static void runner_queue_release(struct runner_queue *queue)
-{
-    for (size_t i = 0; i < queue->capacity; i++)
-        js_buf_release(&queue->items[i]);
-    free(queue->items);
-    *queue = (struct runner_queue){0};
-}
-
-/* Moves the ring to one of twice the size, its head to the front. */
-static int runner_queue_grow(struct runner_queue *queue)
-{
-    size_t capacity =
-        queue->capacity ? 2 * queue->capacity : QUEUE_CAPACITY_MIN;
-    struct js_buf *items = calloc(capacity, sizeof(*items));
-    if (!items)
-        return -1;
-    for (size_t i = 0; i < queue->capacity; i++)
-        items[i] = queue->items[(queue->head + i) % queue->capacity];
-    free(queue->items);
-    queue->items = items;
-    queue->capacity = capacity;
-    queue->head = 0;
-    return 0;
-}
-
 /* Copies the message. 0, or -1 with errno ENOMEM. */
 static int runner_queue_push(struct runner_queue *queue, const void *bytes,
                              size_t len)
 {
-    if (queue->count == queue->capacity && runner_queue_grow(queue) < 0)
-        return -1;
+    if (queue->count >= queue->capacity) {
+        size_t capacity =
+            queue->capacity ? 2 * queue->capacity : QUEUE_CAPACITY_MIN;
+        struct js_buf *items = calloc(capacity, sizeof(*items));
+        if (!items)
+            return -1;
+        for (size_t i = 0; i < queue->capacity; i++)
+            items[i] = queue->items[(queue->head + i) % queue->capacity];
+        free(queue->items);
+        *queue = (struct runner_queue){
+            .items = items, .capacity = capacity, .count = queue->count};
+    }
+    size_t end = queue->head + queue->count;
     struct js_buf *item =
-        &queue->items[(queue->head + queue->count) % queue->capacity];
+        &queue->items[end < queue->capacity ? end : end - queue->capacity];
     item->len = 0;
     if (js_buf_append(item, bytes, len) < 0)
         return -1;
@@ -108,51 +94,7 @@ static int runner_queue_push(struct runner_queue *queue, const void *bytes,
     return 0;
 }
 
-/* The first message, which stays the queue's until the next push; or NULL. */
-static const struct js_buf *runner_queue_pop(struct runner_queue *queue)
-{
-    if (queue->count == 0)
-        return NULL;
-    const struct js_buf *item = &queue->items[queue->head];
-    queue->head = (queue->head + 1) % queue->capacity;
-    queue->count--;
-    return item;
-}
-
-/* Forgets all of them; returns how many there were. */
-static size_t runner_queue_clear(struct runner_queue *queue)
-{
-    size_t count = queue->count;
-    queue->count = 0;
-    return count;
-}
-
 /* ---------------------------------------------------------------- startup */
-
-/* Every signal is blocked for good: those sent to a whole job step are for the
- * rank to act on. */
-static void set_signals(void)
-{
-    sigset_t all;
-    sigfillset(&all);
-    sigprocmask(SIG_SETMASK, &all, NULL);
-    for (int signo = 1; signo < NSIG; signo++)
-        signal(signo, SIG_DFL); /* fails for the two that cannot be set */
-}
-
-static void close_listed(int keep)
-{
-    DIR *stream = opendir("/proc/self/fd");
-    if (!stream)
-        return;
-    for (struct dirent *entry; (entry = readdir(stream));) {
-        int fd = (int)strtol(entry->d_name, NULL, 10);
-        if (isdigit((unsigned char)entry->d_name[0]) && fd >= FIRST_FD &&
-            fd != keep && fd != dirfd(stream))
-            close(fd);
-    }
-    closedir(stream);
-}
 
 static int close_range_of(unsigned first, unsigned last)
 {
@@ -166,12 +108,23 @@ static int close_range_of(unsigned first, unsigned last)
 #endif
 }
 
-/* What the rank had open is not for the jobs. */
+/* Closes what the rank had open, because the jobs would inherit it. */
 static void close_others(int keep)
 {
-    if (close_range_of(FIRST_FD, (unsigned)keep - 1) < 0 ||
-        close_range_of((unsigned)keep + 1, ~0U) < 0)
-        close_listed(keep);
+    if (close_range_of(FIRST_FD, (unsigned)keep - 1) == 0 &&
+        close_range_of((unsigned)keep + 1, ~0U) == 0)
+        return;
+    /* A kernel before Linux 5.9 has no close_range(2). */
+    DIR *stream = opendir("/proc/self/fd");
+    if (!stream)
+        return;
+    for (struct dirent *entry; (entry = readdir(stream));) {
+        int fd = (int)strtol(entry->d_name, NULL, 10);
+        if (isdigit((unsigned char)entry->d_name[0]) && fd >= FIRST_FD &&
+            fd != keep && fd != dirfd(stream))
+            close(fd);
+    }
+    closedir(stream);
 }
 
 /* A descriptor above stdio for the same thing. */
@@ -188,29 +141,17 @@ static int open_null(int mode)
     return move_up(open("/dev/null", mode | O_CLOEXEC));
 }
 
-static int runner_main_set_stdio(const struct runner *runner)
-{
-    if (dup2(runner->null_in, STDIN_FILENO) < 0 ||
-        dup2(runner->null_out, STDOUT_FILENO) < 0 ||
-        dup2(runner->null_out, STDERR_FILENO) < 0)
-        return -1;
-    return 0;
-}
-
-static int open_signal_fd(void)
-{
-    sigset_t children;
-    sigemptyset(&children);
-    sigaddset(&children, SIGCHLD);
-    return signalfd(-1, &children, SFD_NONBLOCK | SFD_CLOEXEC);
-}
-
 static int runner_main_set_up(struct runner *runner, int socket)
 {
-    set_signals();
-    setsid(); /* cannot fail: a forked child leads no group */
-    /* Should we be stopped when the rank dies: there is something to be done.
-     */
+    sigset_t all, children;
+    /* Every signal is blocked for good: those sent to a whole job step are for
+     * the rank to act on. */
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, NULL);
+    for (int signo = 1; signo < NSIG; signo++)
+        signal(signo, SIG_DFL); /* fails for the two that cannot be set */
+    setsid();                   /* cannot fail: a forked child leads no group */
+    /* If we are stopped when the rank dies, this lets us end what is left. */
     prctl(PR_SET_PDEATHSIG, SIGCONT);
     prctl(PR_SET_NAME, JS_PROCESS_RUNNER);
     socket = move_up(socket);
@@ -221,40 +162,39 @@ static int runner_main_set_up(struct runner *runner, int socket)
     runner->null_in = open_null(O_RDONLY);
     runner->null_out = open_null(O_WRONLY);
     if (runner->null_in < 0 || runner->null_out < 0 ||
-        runner_main_set_stdio(runner) < 0)
+        dup2(runner->null_in, STDIN_FILENO) < 0 ||
+        dup2(runner->null_out, STDOUT_FILENO) < 0 ||
+        dup2(runner->null_out, STDERR_FILENO) < 0)
         return -1;
-    runner->signal_fd = open_signal_fd();
+    sigemptyset(&children);
+    sigaddset(&children, SIGCHLD);
+    runner->signal_fd = signalfd(-1, &children, SFD_NONBLOCK | SFD_CLOEXEC);
     return runner->signal_fd < 0 ? -1 : js_reap_adopt();
-}
-
-/* The runner stays where its jobs run: so other runs on this machine see which
- * cores are ours (node/others.h); and where all slots have the same, children
- * need not move to another core between clone and exec. */
-static void bind_once(const struct js_runner_config *config)
-{
-    struct js_cpuset cpus;
-    js_cpuset_clear(&cpus);
-    for (uint32_t i = 0; i < config->slots; i++)
-        js_cpuset_unite(&cpus, &config->slot_cpus[i]);
-    if (js_cpuset_count(&cpus) > 0) /* if not: each child says what is wrong */
-        sched_setaffinity(0, sizeof(cpus.word), (const cpu_set_t *)cpus.word);
 }
 
 /* Makes the configuration true. Returns 0, or -1 with *err. */
 static int runner_main_apply(struct runner *runner, struct js_err *err)
 {
     const struct js_runner_config *config = &runner->config;
+    struct js_cpuset cpus;
     if (chdir(config->settings.cwd) < 0)
         return js_err_errno(err, "cannot enter %s on node %s",
                             config->settings.cwd, config->host);
     umask(config->settings.umask);
-    bind_once(config);
+    /* The runner stays where its jobs run: so other runs on this machine see
+     * which cores are ours (node/others.h); and where all slots have the same,
+     * children need not move to another core between clone and exec. */
+    js_cpuset_clear(&cpus);
+    for (uint32_t i = 0; i < config->slots; i++)
+        js_cpuset_unite(&cpus, &config->slot_cpus[i]);
+    if (js_cpuset_count(&cpus) > 0) /* a failure shows in each child */
+        sched_setaffinity(0, sizeof(cpus.word), (const cpu_set_t *)cpus.word);
     if (js_job_output_try(config, err) < 0)
         return -1;
     runner->slots = js_slots_new(&(struct js_slots_means){
         config, &runner->channel, runner->null_in, runner->null_out});
     if (!runner->slots)
-        return js_err_errno(err, "cannot prepare for jobs on node %s",
+        return js_err_errno(err, "cannot prepare node %s for jobs",
                             config->host);
     return 0;
 }
@@ -318,15 +258,18 @@ static int runner_main_run(struct runner *runner,
 }
 
 /* Starts what waits for a slot: whenever one is free, before anything else is
- * done, as the rank takes it for started when it hears of that slot. */
+ * done, because the rank takes it for started when it hears of that slot. */
 static int start_queued(struct runner *runner)
 {
+    struct runner_queue *queue = &runner->queue;
     uint32_t slot;
-    while (runner->queue.count > 0 &&
-           js_slots_free_slot(runner->slots, &slot)) {
+    while (queue->count > 0 && js_slots_free_slot(runner->slots, &slot)) {
         struct js_runner_job job;
         struct js_messages_sets sets;
-        const struct js_buf *message = runner_queue_pop(&runner->queue);
+        /* The bytes stay the queue's until the next push. */
+        const struct js_buf *message = &queue->items[queue->head];
+        queue->head = (queue->head + 1) % queue->capacity;
+        queue->count--;
         if (js_messages_get_job(message->data, message->len, &sets, &job) < 0)
             return -1;
         job.slot = slot;
@@ -341,34 +284,13 @@ static int runner_main_recall(struct runner *runner)
     struct js_buf body = JS_BUF_INIT;
     if (runner->slots && start_queued(runner) < 0)
         return -1;
-    size_t count = runner_queue_clear(&runner->queue);
-    int rc = js_messages_put_number(&body, (int64_t)count);
+    int rc = js_messages_put_number(&body, 0, (int64_t)runner->queue.count);
+    runner->queue.count = 0;
     if (rc == 0)
         rc = js_channel_send(&runner->channel, JS_MESSAGE_RECALLED, body.data,
                              body.len, NULL);
     js_buf_release(&body);
     return rc;
-}
-
-static int runner_main_end_job(struct runner *runner,
-                               const struct js_packet *message)
-{
-    uint32_t slot;
-    int64_t grace_ns;
-    if (js_messages_get_end(message->body, message->len, &slot, &grace_ns) < 0)
-        return -1;
-    return runner->slots ? js_slots_end(runner->slots, slot, grace_ns) : 0;
-}
-
-static int set_lease(struct runner *runner, const struct js_packet *message)
-{
-    int64_t until_ns;
-    if (js_messages_get_number(message->body, message->len, &until_ns) < 0)
-        return -1;
-    runner->lease_ns = until_ns;
-    runner->has_extra = true;
-    runner->has_expired = until_ns <= js_clock_ns();
-    return 0;
 }
 
 /* The loop should have looked at the end of the lease at once: if it did so
@@ -394,19 +316,12 @@ static int check_lease(struct runner *runner)
     return 0;
 }
 
-static int set_limit(struct runner *runner, const struct js_packet *message)
-{
-    int64_t timeout_ns;
-    if (js_messages_get_number(message->body, message->len, &timeout_ns) < 0)
-        return -1;
-    if (runner->slots)
-        js_slots_limit(runner->slots, timeout_ns);
-    return 0;
-}
-
 static int runner_main_take_message(struct runner *runner,
                                     const struct js_packet *message)
 {
+    const char *body = message->body;
+    uint32_t slot;
+    int64_t ns;
     switch (message->type) {
     case JS_MESSAGE_CONFIGURE:
         return configure(runner, message);
@@ -415,15 +330,75 @@ static int runner_main_take_message(struct runner *runner,
     case JS_MESSAGE_RECALL:
         return runner_main_recall(runner);
     case JS_MESSAGE_END:
-        return runner_main_end_job(runner, message);
+        if (js_messages_get_number(body, message->len, &slot, &ns) < 0)
+            return -1;
+        return runner->slots ? js_slots_end(runner->slots, slot, ns) : 0;
     case JS_MESSAGE_LIMIT:
-        return set_limit(runner, message);
+        if (js_messages_get_number(body, message->len, &slot, &ns) < 0)
+            return -1;
+        if (runner->slots)
+            js_slots_limit(runner->slots, ns);
+        return 0;
     case JS_MESSAGE_LEASE:
-        return set_lease(runner, message);
+        if (js_messages_get_number(body, message->len, &slot, &ns) < 0)
+            return -1;
+        runner->lease_ns = ns;
+        runner->has_extra = true;
+        runner->has_expired = ns <= js_clock_ns();
+        return 0;
     default:
         errno = EBADMSG;
         return -1;
     }
+}
+
+static int runner_main_report(struct runner *runner)
+{
+    const struct runner_queue *queue = &runner->queue;
+    int64_t delay_ns = 0;
+    if (runner->channel.out.bytes.len == 0)
+        return 0;
+    /* While there is other work, reports may wait and go together: a turn of
+     * the rank for each would only take time from the jobs. */
+    if (queue->count > 0) {
+        delay_ns = (int64_t)queue->count * js_slots_run_ns(runner->slots) /
+                   runner->config.slots / REPORTS;
+        if (delay_ns > report_most_ns)
+            delay_ns = report_most_ns;
+    }
+    int64_t now_ns = js_clock_ns();
+    if (now_ns + delay_ns < runner->report_ns)
+        runner->report_ns = now_ns + delay_ns;
+    if (now_ns < runner->report_ns)
+        return 0;
+    runner->report_ns = JS_NEVER_NS;
+    return js_channel_flush(&runner->channel);
+}
+
+/* Waits until one of the descriptors is ready, or something is due. */
+static int runner_main_wait(const struct runner *runner, struct pollfd *fds,
+                            nfds_t count)
+{
+    struct timespec pause = {0, 0};
+    int64_t now_ns = js_clock_ns();
+    int64_t wake_ns =
+        runner->slots ? js_slots_wake_ns(runner->slots) : JS_NEVER_NS;
+    /* No event tells that the kernel has memory again. */
+    if (js_channel_stalled(&runner->channel) && now_ns + stall_ns < wake_ns)
+        wake_ns = now_ns + stall_ns;
+    if (runner->report_ns < wake_ns)
+        wake_ns = runner->report_ns;
+    if (runner->lease_ns < wake_ns)
+        wake_ns = runner->lease_ns;
+    if (wake_ns != JS_NEVER_NS && wake_ns > now_ns) {
+        pause.tv_sec = (time_t)((wake_ns - now_ns) / JS_NS_PER_S);
+        pause.tv_nsec = (long)((wake_ns - now_ns) % JS_NS_PER_S);
+    }
+    if (ppoll(fds, count, wake_ns == JS_NEVER_NS ? NULL : &pause, NULL) >= 0)
+        return 0;
+    for (nfds_t i = 0; i < count; i++)
+        fds[i].revents = 0;
+    return errno == EINTR || errno == ENOMEM ? 0 : -1;
 }
 
 static int runner_main_take_messages(struct runner *runner)
@@ -435,81 +410,23 @@ static int runner_main_take_messages(struct runner *runner)
     return rc;
 }
 
-static int take_signals(struct runner *runner)
-{
-    /* SIGCHLD is pending at most once. */
-    struct signalfd_siginfo info;
-    if (read(runner->signal_fd, &info, sizeof(info)) < 0 && errno != EAGAIN)
-        return -1;
-    return runner->slots ? js_slots_reap(runner->slots) : 0;
-}
-
-static int64_t next_wake_ns(const struct runner *runner)
-{
-    int64_t wake_ns =
-        runner->slots ? js_slots_wake_ns(runner->slots) : JS_NEVER_NS;
-    if (js_channel_stalled(&runner->channel)) {
-        int64_t again_ns = js_clock_ns() + stall_ns;
-        wake_ns = again_ns < wake_ns ? again_ns : wake_ns;
-    }
-    if (runner->report_ns < wake_ns)
-        wake_ns = runner->report_ns;
-    return runner->lease_ns < wake_ns ? runner->lease_ns : wake_ns;
-}
-
-/* While there is other work, what is to be told may wait, and be told
- * together: the rank's turn would only take time from the jobs. */
-static int64_t report_delay_ns(const struct runner *runner)
-{
-    if (runner->queue.count == 0)
-        return 0;
-    int64_t lead_ns = (int64_t)runner->queue.count *
-                      js_slots_run_ns(runner->slots) / runner->config.slots;
-    return lead_ns / REPORTS < report_most_ns ? lead_ns / REPORTS
-                                              : report_most_ns;
-}
-
-static int runner_main_report(struct runner *runner)
-{
-    if (runner->channel.out.bytes.len == 0)
-        return 0;
-    int64_t now_ns = js_clock_ns();
-    int64_t due_ns = now_ns + report_delay_ns(runner);
-    if (due_ns < runner->report_ns)
-        runner->report_ns = due_ns;
-    if (now_ns < runner->report_ns)
-        return 0;
-    runner->report_ns = JS_NEVER_NS;
-    return js_channel_flush(&runner->channel);
-}
-
-static int wait_until(struct pollfd *fds, nfds_t count, int64_t wake_ns)
-{
-    struct timespec pause = {0, 0};
-    int64_t ns = wake_ns == JS_NEVER_NS ? 0 : wake_ns - js_clock_ns();
-    if (ns > 0) {
-        pause.tv_sec = (time_t)(ns / JS_NS_PER_S);
-        pause.tv_nsec = (long)(ns % JS_NS_PER_S);
-    }
-    if (ppoll(fds, count, wake_ns == JS_NEVER_NS ? NULL : &pause, NULL) >= 0)
-        return 0;
-    for (nfds_t i = 0; i < count; i++)
-        fds[i].revents = 0;
-    return errno == EINTR || errno == ENOMEM ? 0 : -1;
-}
-
 /* One turn of the loop; -1 when it is over. */
 static int turn(struct runner *runner)
 {
+    struct signalfd_siginfo info;
     bool wants_write = js_channel_wants_write(&runner->channel) &&
                        runner->report_ns == JS_NEVER_NS;
     struct pollfd fds[2] = {
         {runner->channel.fd, (short)(POLLIN | (wants_write ? POLLOUT : 0)), 0},
         {runner->signal_fd, POLLIN, 0},
     };
-    if (wait_until(fds, 2, next_wake_ns(runner)) < 0)
+    if (runner_main_wait(runner, fds, 2) < 0)
         return -1;
-    if (fds[1].revents && take_signals(runner) < 0)
+    /* SIGCHLD is pending at most once. */
+    if (fds[1].revents && read(runner->signal_fd, &info, sizeof(info)) < 0 &&
+        errno != EAGAIN)
+        return -1;
+    if (fds[1].revents && runner->slots && js_slots_reap(runner->slots) < 0)
         return -1;
     if ((fds[0].revents & ~POLLOUT) && runner_main_take_messages(runner) < 0)
         return -1;
@@ -525,7 +442,9 @@ static int turn(struct runner *runner)
 noreturn static void end(struct runner *runner, int status)
 {
     js_channel_release(&runner->channel);
-    runner_queue_release(&runner->queue);
+    for (size_t i = 0; i < runner->queue.capacity; i++)
+        js_buf_release(&runner->queue.items[i]);
+    free(runner->queue.items);
     js_slots_free(runner->slots);
     js_reap_all(last_kill_ns);
     _exit(status);

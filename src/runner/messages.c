@@ -29,16 +29,6 @@ static const char *get_string_or_null(struct js_cursor *cursor)
     return text[0] ? text : NULL;
 }
 
-/* The runner's own copy of a configuration: the environment, and behind its
- * NULL the bytes of the message, which the strings are in. */
-static const char **copy_message(const void *body, size_t len, size_t env_count)
-{
-    const char **env = calloc(1, (env_count + 1) * sizeof(*env) + len);
-    if (env)
-        memcpy(env + env_count + 1, body, len);
-    return env;
-}
-
 /* Nothing for a set that is not there. */
 static int put_set(struct js_buf *buf, const struct js_cpuset *set)
 {
@@ -122,9 +112,12 @@ int js_messages_get_config(const void *body, size_t len,
         errno = EBADMSG;
         return -1;
     }
-    const char **env = copy_message(body, len, count);
+    /* The copy: the environment, and behind its NULL the bytes of the message,
+     * which the strings are in. */
+    const char **env = calloc(1, (count + 1) * sizeof(*env) + len);
     if (!env)
         return -1;
+    memcpy(env + count + 1, body, len);
     config.env = env;
     cursor = js_cursor_of(env + count + 1, len);
     if (read_config(&cursor, env, count, &config) < 0) {
@@ -180,28 +173,16 @@ int js_messages_get_job(const void *body, size_t len,
     return js_cursor_end(&cursor);
 }
 
-int js_messages_put_end(struct js_buf *buf, uint32_t slot, int64_t grace_ns)
+int js_messages_put_number(struct js_buf *buf, uint32_t slot, int64_t number)
 {
-    return js_pack_u32(buf, slot) < 0 ? -1 : js_pack_i64(buf, grace_ns);
+    return js_pack_u32(buf, slot) < 0 ? -1 : js_pack_i64(buf, number);
 }
 
-int js_messages_get_end(const void *body, size_t len, uint32_t *ret_slot,
-                        int64_t *ret_grace_ns)
+int js_messages_get_number(const void *body, size_t len, uint32_t *ret_slot,
+                           int64_t *ret)
 {
     struct js_cursor cursor = js_cursor_of(body, len);
     *ret_slot = js_unpack_u32(&cursor);
-    *ret_grace_ns = js_unpack_i64(&cursor);
-    return js_cursor_end(&cursor);
-}
-
-int js_messages_put_number(struct js_buf *buf, int64_t number)
-{
-    return js_pack_i64(buf, number);
-}
-
-int js_messages_get_number(const void *body, size_t len, int64_t *ret)
-{
-    struct js_cursor cursor = js_cursor_of(body, len);
     *ret = js_unpack_i64(&cursor);
     return js_cursor_end(&cursor);
 }

@@ -46,13 +46,11 @@ int js_messages_get_job(const void *body, size_t len,
                         struct js_messages_sets *sets,
                         struct js_runner_job *ret);
 
-int js_messages_put_end(struct js_buf *buf, uint32_t slot, int64_t grace_ns);
-int js_messages_get_end(const void *body, size_t len, uint32_t *ret_slot,
-                        int64_t *ret_grace_ns);
-
-/* LIMIT, LEASE and RECALLED. */
-int js_messages_put_number(struct js_buf *buf, int64_t number);
-int js_messages_get_number(const void *body, size_t len, int64_t *ret);
+/* END, LIMIT, LEASE and RECALLED. Only END has a slot; it is 0 in the others.
+ */
+int js_messages_put_number(struct js_buf *buf, uint32_t slot, int64_t number);
+int js_messages_get_number(const void *body, size_t len, uint32_t *ret_slot,
+                           int64_t *ret);
 
 int js_messages_put_ended(struct js_buf *buf, uint32_t slot,
                           const struct js_outcome *outcome);

@@ -29,17 +29,6 @@ struct js_runner {
     struct js_buf scratch;
 };
 
-static pid_t fork_runner(const struct js_runner *runner, const int ends[2])
-{
-    pid_t pid = fork();
-    if (pid == 0) {
-        close(ends[0]);
-        setrlimit(RLIMIT_NOFILE, &runner->files);
-        js_runner_main(ends[1]);
-    }
-    return pid;
-}
-
 /* 0, or -1 with errno. */
 static int runner_begin(struct js_runner *runner)
 {
@@ -47,7 +36,12 @@ static int runner_begin(struct js_runner *runner)
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
                    ends) < 0)
         return -1;
-    pid_t pid = fork_runner(runner, ends);
+    pid_t pid = fork();
+    if (pid == 0) {
+        close(ends[0]);
+        setrlimit(RLIMIT_NOFILE, &runner->files);
+        js_runner_main(ends[1]);
+    }
     js_fd_close(&ends[1]);
     if (pid < 0) {
         js_fd_close(&ends[0]);
@@ -84,17 +78,14 @@ int js_runner_restart(struct js_runner *runner, struct js_err *err)
     return runner_begin(runner) < 0 ? js_err_errno(err, "%s", no_runner) : 0;
 }
 
-/* Its state stays for whoever waits for its end. */
-static bool is_stopped(pid_t pid)
-{
-    siginfo_t info = {.si_pid = 0};
-    return waitid(P_PID, (id_t)pid, &info, WSTOPPED | WNOHANG | WNOWAIT) == 0 &&
-           info.si_pid == pid;
-}
-
 bool js_runner_wake(struct js_runner *runner, int64_t now_ns)
 {
-    if (runner->lost || !is_stopped(runner->pid)) {
+    siginfo_t info = {.si_pid = 0};
+    /* WNOWAIT: its state stays for whoever waits for its end. */
+    if (runner->lost ||
+        waitid(P_PID, (id_t)runner->pid, &info, WSTOPPED | WNOHANG | WNOWAIT) <
+            0 ||
+        info.si_pid != runner->pid) {
         runner->stopped_ns = JS_NEVER_NS;
         return false;
     }
@@ -197,60 +188,35 @@ int js_runner_recall(struct js_runner *runner)
 }
 
 static int runner_send_number(struct js_runner *runner,
-                              enum js_runner_message type, int64_t number)
+                              enum js_runner_message type, uint32_t slot,
+                              int64_t number)
 {
     runner->scratch.len = 0;
     if (check_not_lost(runner) < 0 ||
-        js_messages_put_number(&runner->scratch, number) < 0)
+        js_messages_put_number(&runner->scratch, slot, number) < 0)
         return -1;
     return send_scratch(runner, type);
 }
 
 int js_runner_end(struct js_runner *runner, uint32_t slot, int64_t grace_ns)
 {
-    runner->scratch.len = 0;
-    if (check_not_lost(runner) < 0 ||
-        js_messages_put_end(&runner->scratch, slot, grace_ns) < 0)
-        return -1;
-    return send_scratch(runner, JS_MESSAGE_END);
+    return runner_send_number(runner, JS_MESSAGE_END, slot, grace_ns);
 }
 
 int js_runner_lease(struct js_runner *runner, int64_t until_ns)
 {
-    return runner_send_number(runner, JS_MESSAGE_LEASE, until_ns);
+    return runner_send_number(runner, JS_MESSAGE_LEASE, 0, until_ns);
 }
 
 int js_runner_limit(struct js_runner *runner, int64_t timeout_ns)
 {
-    return runner_send_number(runner, JS_MESSAGE_LIMIT, timeout_ns);
-}
-
-static void set_event_text(struct js_runner_event *event,
-                           const struct js_packet *message)
-{
-    size_t len = message->len;
-    if (len >= sizeof(event->text))
-        len = sizeof(event->text) - 1;
-    memcpy(event->text, message->body, len);
-    event->text[len] = '\0';
-}
-
-/* Output that did not arrive must not pass for a job that wrote nothing. */
-static void mark_lost_output(struct js_runner_event *event)
-{
-    struct js_outcome *outcome = &event->outcome;
-    outcome->step = JS_STEP_COLLECT;
-    outcome->step_errno = EMFILE;
-    outcome->exit_code = 126;
-    outcome->signal = 0;
-    if (event->out_fd < 0)
-        outcome->out_bytes = 0;
-    if (event->err_fd < 0)
-        outcome->err_bytes = 0;
+    return runner_send_number(runner, JS_MESSAGE_LIMIT, 0, timeout_ns);
 }
 
 static int decode(struct js_packet *message, struct js_runner_event *ret)
 {
+    struct js_outcome *outcome = &ret->outcome;
+    size_t len = message->len;
     int64_t count;
     *ret = (struct js_runner_event){.out_fd = -1, .err_fd = -1};
     switch (message->type) {
@@ -258,11 +224,14 @@ static int decode(struct js_packet *message, struct js_runner_event *ret)
     case JS_MESSAGE_NOTE:
         ret->kind = message->type == JS_MESSAGE_READY ? JS_RUNNER_READY
                                                       : JS_RUNNER_NOTE;
-        set_event_text(ret, message);
+        if (len >= sizeof(ret->text))
+            len = sizeof(ret->text) - 1;
+        memcpy(ret->text, message->body, len);
+        ret->text[len] = '\0';
         return 0;
     case JS_MESSAGE_RECALLED:
         ret->kind = JS_RUNNER_RECALLED;
-        if (js_messages_get_number(message->body, message->len, &count) < 0)
+        if (js_messages_get_number(message->body, len, &ret->slot, &count) < 0)
             return -1;
         ret->count = (uint32_t)count;
         return 0;
@@ -270,27 +239,24 @@ static int decode(struct js_packet *message, struct js_runner_event *ret)
         ret->kind = JS_RUNNER_ENDED;
         ret->out_fd = message->fds[0];
         ret->err_fd = message->fds[1];
-        if (js_messages_get_ended(message->body, message->len, &ret->slot,
-                                  &ret->outcome) < 0)
+        if (js_messages_get_ended(message->body, len, &ret->slot, outcome) < 0)
             return -1;
-        if (message->has_lost_fds)
-            mark_lost_output(ret);
+        if (!message->has_lost_fds)
+            return 0;
+        /* Output that did not arrive must not pass for that of a job that wrote
+         * nothing. */
+        outcome->step = JS_STEP_COLLECT;
+        outcome->step_errno = EMFILE;
+        outcome->exit_code = 126;
+        outcome->signal = 0;
+        if (ret->out_fd < 0)
+            outcome->out_bytes = 0;
+        if (ret->err_fd < 0)
+            outcome->err_bytes = 0;
         return 0;
     default:
         return -1;
     }
-}
-
-/* Takes the next message. Returns 1, 0 for none now, -1 at the end of all. */
-static int next_message(struct js_runner *runner, struct js_packet *ret)
-{
-    int got = 1;
-    while (js_channel_next(&runner->channel, ret) == 0) {
-        got = js_channel_receive(&runner->channel);
-        if (got <= 0)
-            break;
-    }
-    return got;
 }
 
 int js_runner_next(struct js_runner *runner, struct js_runner_event *ret)
@@ -299,7 +265,10 @@ int js_runner_next(struct js_runner *runner, struct js_runner_event *ret)
     if (check_not_lost(runner) < 0)
         return -1;
     js_runner_flush(runner);
-    int got = next_message(runner, &message);
+    /* Reads only when no whole message is left of what was read before. */
+    int got = 1;
+    while (got > 0 && js_channel_next(&runner->channel, &message) == 0)
+        got = js_channel_receive(&runner->channel);
     if (got > 0 && decode(&message, ret) < 0) {
         js_fd_close(&message.fds[0]);
         js_fd_close(&message.fds[1]);

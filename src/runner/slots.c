@@ -85,18 +85,6 @@ static const char *output_folder(const struct js_runner_config *config)
                : config->settings.tmpdir;
 }
 
-static void release_slot(struct slot *slot)
-{
-    js_job_output_release(&slot->output);
-    js_job_hostfile_remove(&slot->hostfile);
-    js_direct_exec_release(&slot->command);
-    js_buf_release(&slot->text);
-    js_buf_release(&slot->details_bytes);
-    js_buf_release(&slot->gpus);
-    js_buf_release(&slot->hosts);
-    js_ending_release(&slot->ending);
-}
-
 static struct slot *slots_slot_of(struct js_slots *slots, pid_t pid)
 {
     for (uint32_t i = 0; i < slots->count; i++) {
@@ -156,8 +144,17 @@ void js_slots_free(struct js_slots *slots)
     if (!slots)
         return;
     int saved = errno;
-    for (uint32_t i = 0; i < slots->count; i++)
-        release_slot(&slots->slot[i]);
+    for (uint32_t i = 0; i < slots->count; i++) {
+        struct slot *slot = &slots->slot[i];
+        js_job_output_release(&slot->output);
+        js_job_hostfile_remove(&slot->hostfile);
+        js_direct_exec_release(&slot->command);
+        js_buf_release(&slot->text);
+        js_buf_release(&slot->details_bytes);
+        js_buf_release(&slot->gpus);
+        js_buf_release(&slot->hosts);
+        js_ending_release(&slot->ending);
+    }
     js_endings_free(slots->endings);
     js_buf_release(&slots->scratch);
     js_job_env_release(&slots->env);
@@ -180,49 +177,8 @@ slots_note(struct js_slots *slots, const char *format, ...)
                                    strlen(text), NULL);
 }
 
-static bool is_idle(const struct js_slots *slots)
-{
-    for (uint32_t i = 0; i < slots->count; i++) {
-        if (slots->slot[i].state != SLOT_FREE)
-            return false;
-    }
-    return true;
-}
-
-static void slots_free_slot(struct slot *slot)
-{
-    slot->state = SLOT_FREE;
-    slot->is_homeless = false;
-    js_ending_reset(&slot->ending);
-}
-
-/* The job could not say so itself: its stderr is on the same disk. Nor is a
- * success one of all that it wrote (`echo x; true`). A stream with a file of
- * its own is the job's concern. */
-static int look_for_room(struct js_slots *slots, struct slot *slot,
-                         const struct js_job_output_end *end)
-{
-    const struct js_runner_config *config = slots->means.config;
-    const struct js_job_spec *details = &slot->details;
-    if ((!end->may_be_cut[JS_STREAM_OUT] || details->stdout_path) &&
-        (!end->may_be_cut[JS_STREAM_ERR] || details->stderr_path))
-        return 0;
-    if (js_outcome_succeeded(&slot->outcome)) {
-        slot->outcome.step = JS_STEP_COLLECT;
-        slot->outcome.step_errno = ENOSPC;
-        slot->outcome.exit_code = 126;
-    }
-    return slots_note(
-        slots,
-        "node %s: there is no room left in %s, and what job %llu has "
-        "written there may be cut; make room, or name another folder "
-        "with %s",
-        config->host, output_folder(config), (unsigned long long)slot->job.id,
-        config->settings.capture == JS_CAPTURE_DIR ? "--output" : "--tmpdir");
-}
-
-/* Said once until there is room again. */
-static int say_in_memory(struct js_slots *slots, const struct slot *slot)
+/* Reports once, until there is room again, that output is kept in memory. */
+static int note_in_memory(struct js_slots *slots, const struct slot *slot)
 {
     const struct js_runner_config *config = slots->means.config;
     bool was_full = slots->is_disk_full;
@@ -231,45 +187,68 @@ static int say_in_memory(struct js_slots *slots, const struct slot *slot)
         return 0;
     return slots_note(
         slots,
-        "node %s: there is no room left in %s: what jobs write is kept "
-        "in memory; make room, or name another folder with --tmpdir",
+        "node %s: no space is left in %s, so the output of jobs is kept in "
+        "memory; free some space, or name another folder with --tmpdir",
         config->host, config->settings.tmpdir);
 }
 
-static int rescue_output(struct js_slots *slots, struct slot *slot)
+/* Where the job wrote to has no room left, so that a part of its output may be
+ * missing. */
+static int note_no_room(struct js_slots *slots, struct slot *slot)
 {
     const struct js_runner_config *config = slots->means.config;
-    int rc = js_job_output_rescue(&slot->output, config, &slots->output_folder,
-                                  slot->job.id);
-    if (rc == 0)
-        return 0;
+    /* Even a success does not say that all was written (`echo x; true`), and
+     * the job could not report it: its stderr is on the same disk. */
+    if (js_outcome_succeeded(&slot->outcome)) {
+        slot->outcome.step = JS_STEP_COLLECT;
+        slot->outcome.step_errno = ENOSPC;
+        slot->outcome.exit_code = 126;
+    }
     return slots_note(
-        slots, "node %s: the folder %s was removed while job %llu ran: %s%s",
-        config->host, config->settings.output_dir,
-        (unsigned long long)slot->job.id,
-        rc > 0 ? "what it has written stands in a new one"
-               : "what it has written is lost: ",
-        rc > 0 ? "" : js_errno_text(errno));
+        slots,
+        "node %s: no space is left in %s, and the output of job %llu there "
+        "may be incomplete; free some space, or name another folder with %s",
+        config->host, output_folder(config), (unsigned long long)slot->job.id,
+        config->settings.capture == JS_CAPTURE_DIR ? "--output" : "--tmpdir");
 }
 
-/* The slot's job is over. `reuse`: nobody can still hold its files. */
+/* The slot's job is over. `reuse`: no process can still hold its files. */
 static int slots_report(struct js_slots *slots, struct slot *slot, bool reuse)
 {
+    const struct js_runner_config *config = slots->means.config;
+    const struct js_job_spec *details = &slot->details;
     struct js_job_output_end end;
-    int rc = rescue_output(slots, slot);
-    js_job_output_finish(&slot->output, slots->means.config, reuse, &end);
+    int rc = 0;
+    int rescued = js_job_output_rescue(&slot->output, config,
+                                       &slots->output_folder, slot->job.id);
+    if (rescued != 0)
+        rc = slots_note(
+            slots,
+            "node %s: the folder %s was removed while job %llu ran: %s%s",
+            config->host, config->settings.output_dir,
+            (unsigned long long)slot->job.id,
+            rescued > 0 ? "its output has been written to a new folder"
+                        : "its output is lost: ",
+            rescued > 0 ? "" : js_errno_text(errno));
+    js_job_output_finish(&slot->output, config, reuse, &end);
     slot->outcome.out_bytes = end.bytes[JS_STREAM_OUT];
     slot->outcome.err_bytes = end.bytes[JS_STREAM_ERR];
-    if (look_for_room(slots, slot, &end) < 0)
+    /* A stream with a file of its own is the job's concern. */
+    if (((end.may_be_cut[JS_STREAM_OUT] && !details->stdout_path) ||
+         (end.may_be_cut[JS_STREAM_ERR] && !details->stderr_path)) &&
+        note_no_room(slots, slot) < 0)
         rc = -1;
     js_job_hostfile_remove(&slot->hostfile);
-    slots_free_slot(slot);
+    slot->state = SLOT_FREE;
+    slot->is_homeless = false;
+    js_ending_reset(&slot->ending);
     slot->freed = slots->freed++;
     slots->scratch.len = 0;
     if (js_messages_put_ended(&slots->scratch, slot->job.slot, &slot->outcome) <
         0)
         rc = -1;
-    /* The descriptors are the channel's even when there is no text. */
+    /* Sent even if the text is missing: the channel must take over the
+     * descriptors. */
     if (js_channel_send(slots->means.channel, JS_MESSAGE_ENDED,
                         slots->scratch.data, slots->scratch.len, end.fds) < 0)
         rc = -1;
@@ -289,36 +268,36 @@ static bool is_passing(const struct slot *slot,
            error == ENFILE || error == ENOSPC;
 }
 
-static int tell_refusal(struct js_slots *slots, const struct slot *slot,
-                        const struct js_spawn_failure *failure)
+/* The job cannot be started yet. That a folder is gone is reported once for all
+ * jobs that wait for it here. */
+static int note_waiting(struct js_slots *slots, const struct slot *slot,
+                        const struct js_spawn_failure *failure,
+                        bool is_homeless)
 {
     const struct js_runner_config *config = slots->means.config;
+    unsigned long long id = slot->job.id;
+    const char *why = js_errno_text(failure->error);
     const char *hint = js_outcome_hint(failure->step, failure->error);
-    return slots_note(
-        slots,
-        "node %s: job %llu cannot be started yet: %s: %s%s%s; trying "
-        "again for up to %lld s",
-        config->host, (unsigned long long)slot->job.id,
-        failure->step == JS_STEP_OUTPUT ? "no file for its output"
-                                        : "no process for it",
-        js_errno_text(failure->error), hint ? "; " : "", hint ? hint : "",
-        (long long)(config->retry_ns / JS_NS_PER_S));
-}
-
-/* Once for all jobs that wait for it here. */
-static int tell_homeless(struct js_slots *slots, const struct slot *slot,
-                         const struct js_spawn_failure *failure)
-{
-    for (uint32_t i = 0; i < slots->count; i++) {
+    for (uint32_t i = 0; is_homeless && i < slots->count; i++) {
         if (slots->slot[i].is_homeless)
             return 0;
     }
+    if (is_homeless)
+        return slots_note(
+            slots,
+            "node %s: the folder %s is gone and cannot be created again: %s; "
+            "job %llu, and every other job that needs the folder, waits until "
+            "it exists",
+            config->host, slot->opening->path, why, id);
     return slots_note(
         slots,
-        "node %s: the folder %s is gone, and cannot be made anew: %s; "
-        "job %llu, and whatever needs it, waits until it is there",
-        slots->means.config->host, slot->opening->path,
-        js_errno_text(failure->error), (unsigned long long)slot->job.id);
+        "node %s: job %llu cannot be started yet: %s: %s%s%s; trying again for "
+        "up to %lld s",
+        config->host, id,
+        failure->step == JS_STEP_OUTPUT ? "its output file cannot be created"
+                                        : "no process can be created for it",
+        why, hint ? "; " : "", hint ? hint : "",
+        (long long)(config->retry_ns / JS_NS_PER_S));
 }
 
 static int wait_and_retry(struct js_slots *slots, struct slot *slot,
@@ -327,8 +306,7 @@ static int wait_and_retry(struct js_slots *slots, struct slot *slot,
 {
     int rc = 0;
     if (slot->state != SLOT_WAITING || slot->is_homeless != is_homeless) {
-        rc = is_homeless ? tell_homeless(slots, slot, failure)
-                         : tell_refusal(slots, slot, failure);
+        rc = note_waiting(slots, slot, failure, is_homeless);
         slot->state = SLOT_WAITING;
         slot->is_homeless = is_homeless;
         slot->delay_ns = retry_first_ns;
@@ -344,49 +322,36 @@ static int wait_and_retry(struct js_slots *slots, struct slot *slot,
     return rc;
 }
 
-/* What the job is bound to, or NULL. */
-static const struct js_cpuset *cpus_of(const struct js_slots *slots,
-                                       const struct slot *slot)
-{
-    const struct js_cpuset *cpus =
-        slot->job.cpus ? slot->job.cpus
-                       : &slots->means.config->slot_cpus[slot->job.slot];
-    return js_cpuset_count(cpus) > 0 ? cpus : NULL;
-}
-
-static void slots_set_stdio(const struct js_slots *slots,
-                            const struct slot *slot,
-                            const struct js_job_files *files,
-                            struct js_spawn_spec *spec)
-{
-    const struct js_job_output_file *file = slot->output.file;
-    bool is_dropped = slots->means.config->settings.capture == JS_CAPTURE_NONE;
-    int out = is_dropped ? slots->means.null_out : file[JS_STREAM_OUT].fd;
-    int err = is_dropped ? slots->means.null_out : file[JS_STREAM_ERR].fd;
-    spec->stdin_fd = files->fd[0] >= 0 ? files->fd[0] : slots->means.null_in;
-    spec->stdout_fd = files->fd[1] >= 0 ? files->fd[1] : out;
-    spec->stderr_fd = files->fd[2] >= 0 ? files->fd[2] : err;
-}
-
 static int spawn(struct js_slots *slots, struct slot *slot,
                  const struct js_job_files *files, const char *const *envp,
                  struct js_spawn_failure *failure)
 {
+    const struct js_runner_config *config = slots->means.config;
     struct js_direct_exec *command = &slot->command;
-    bool shell = command->argv[0] &&
-                 js_job_env_has_function(&slots->env, command->argv[0]);
+    /* A bash as /bin/sh would run the function instead of the program. */
+    bool needs_shell = command->argv[0] &&
+                       js_job_env_has_function(&slots->env, command->argv[0]);
+    const struct js_cpuset *cpus =
+        slot->job.cpus ? slot->job.cpus : &config->slot_cpus[slot->job.slot];
+    bool is_dropped = config->settings.capture == JS_CAPTURE_NONE;
+    const struct js_job_output_file *file = slot->output.file;
+    int out = is_dropped ? slots->means.null_out : file[JS_STREAM_OUT].fd;
+    int err = is_dropped ? slots->means.null_out : file[JS_STREAM_ERR].fd;
     struct js_spawn_spec spec = {
-        .programs = shell ? NULL : command->programs,
+        .programs = needs_shell ? NULL : command->programs,
         .argv = command->argv,
         .shell_argv = command->shell,
         .envp = envp,
         .dir = slot->details.dir,
-        .cpus = cpus_of(slots, slot),
+        .cpus = js_cpuset_count(cpus) > 0 ? cpus : NULL,
         .numa = slot->job.numa,
         .data_limit_bytes = slot->job.data_limit_bytes,
         .ignored = &slots->ignored,
+        /* A file that the job names itself takes the place of ours. */
+        .stdin_fd = files->fd[0] >= 0 ? files->fd[0] : slots->means.null_in,
+        .stdout_fd = files->fd[1] >= 0 ? files->fd[1] : out,
+        .stderr_fd = files->fd[2] >= 0 ? files->fd[2] : err,
     };
-    slots_set_stdio(slots, slot, files, &spec);
     slot->outcome = (struct js_outcome){.start_unix_ns = js_clock_unix_ns()};
     slot->started_ns = js_clock_ns();
     return js_spawn(&spec, &slot->pid, failure);
@@ -437,32 +402,23 @@ static int slots_give_up_start(struct js_slots *slots, struct slot *slot)
     return slots_report(slots, slot, true);
 }
 
-/* Where a file of ours could not be made: makes its folder anew if that is
- * gone. */
-static enum js_job_folder_state
-slots_look_at_folder(const struct slot *slot, struct js_spawn_failure *failure)
-{
-    if (!slot->opening || is_passing(slot, failure))
-        return JS_JOB_FOLDER_FINE;
-    enum js_job_folder_state state = js_job_folder_restore(slot->opening);
-    if (state == JS_JOB_FOLDER_GONE)
-        failure->error = errno;
-    return state;
-}
-
-/* The same, and once more if there is a new folder. A folder of ours that went
- * is no fault of the job's. 0, or -1 with *failure. */
+/* Launches the job. If a file of ours could not be made because its folder is
+ * gone, makes that anew and launches the job once more: that is no fault of the
+ * job's. Returns 0, or -1 with *failure. */
 static int launch_somewhere(struct js_slots *slots, struct slot *slot,
                             struct js_spawn_failure *failure,
                             bool *ret_is_homeless)
 {
     enum js_job_folder_state state = JS_JOB_FOLDER_FINE;
     int rc = slots_launch(slots, slot, failure);
-    if (rc < 0)
-        state = slots_look_at_folder(slot, failure);
+    if (rc < 0 && slot->opening && !is_passing(slot, failure)) {
+        state = js_job_folder_restore(slot->opening);
+        if (state == JS_JOB_FOLDER_GONE)
+            failure->error = errno;
+    }
     if (state == JS_JOB_FOLDER_THERE &&
         slots_note(slots,
-                   "node %s: the folder %s was gone, and has been made anew",
+                   "node %s: the folder %s was gone and has been created again",
                    slots->means.config->host, slot->opening->path) < 0)
         return -1;
     /* Another slave, or slot, may have made it in between. */
@@ -481,7 +437,7 @@ static int try_to_start(struct js_slots *slots, struct slot *slot)
         slot->state = SLOT_RUNNING;
         slot->is_homeless = false;
         js_endings_set_children(slots->endings, true);
-        return say_in_memory(slots, slot);
+        return note_in_memory(slots, slot);
     }
     int64_t now_ns = js_clock_ns();
     bool late = slot->state == SLOT_WAITING && now_ns >= slot->limit_ns;
@@ -518,9 +474,17 @@ static const char *slots_copy_string(struct js_buf *to, const char *from)
     return from && js_buf_puts(to, from) == 0 ? js_buf_string(to) : NULL;
 }
 
-/* Keeps its own copy of the strings and sets. */
-static int copy_job(struct slot *slot, const struct js_runner_job *job)
+int js_slots_start(struct js_slots *slots, const struct js_runner_job *job)
 {
+    if (job->slot >= slots->count ||
+        slots->slot[job->slot].state != SLOT_FREE) {
+        errno = EBADMSG;
+        return -1;
+    }
+    struct slot *slot = &slots->slot[job->slot];
+    slot->number = js_endings_number(slots->endings);
+    /* The message goes with the next one, so the slot keeps its own copy of the
+     * strings and sets. */
     slot->text.len = slot->details_bytes.len = 0;
     if (js_buf_append(&slot->text, job->command, job->len) < 0 ||
         js_buf_append(&slot->details_bytes, job->details, job->details_len) < 0)
@@ -532,23 +496,11 @@ static int copy_job(struct slot *slot, const struct js_runner_job *job)
     slot->job.cpus = copy_set(&slot->cpus, job->cpus);
     slot->job.numa = copy_set(&slot->numa, job->numa);
     if (!slot->job.command || (job->gpus && !slot->job.gpus) ||
-        (job->hosts && !slot->job.hosts))
+        (job->hosts && !slot->job.hosts) ||
+        js_job_spec_unpack(slot->details_bytes.data, job->details_len,
+                           &slot->details) < 0)
         return -1;
-    return js_job_spec_unpack(slot->details_bytes.data, job->details_len,
-                              &slot->details);
-}
-
-int js_slots_start(struct js_slots *slots, const struct js_runner_job *job)
-{
-    if (job->slot >= slots->count ||
-        slots->slot[job->slot].state != SLOT_FREE) {
-        errno = EBADMSG;
-        return -1;
-    }
-    slots->slot[job->slot].number = js_endings_number(slots->endings);
-    if (copy_job(&slots->slot[job->slot], job) < 0)
-        return -1;
-    return try_to_start(slots, &slots->slot[job->slot]);
+    return try_to_start(slots, slot);
 }
 
 bool js_slots_free_slot(const struct js_slots *slots, uint32_t *ret)
@@ -575,9 +527,10 @@ static int64_t ns_of(const struct timeval *time)
            (int64_t)time->tv_usec * JS_NS_PER_US;
 }
 
-static void set_outcome(struct slot *slot, int status,
+static void set_outcome(struct js_slots *slots, struct slot *slot, int status,
                         const struct rusage *usage)
 {
+    enum { SHELL_SAYS_KILLED = 128 + SIGKILL };
     struct js_outcome *outcome = &slot->outcome;
     outcome->run_ns = js_clock_ns() - slot->started_ns;
     outcome->user_cpu_ns = ns_of(&usage->ru_utime);
@@ -588,20 +541,17 @@ static void set_outcome(struct slot *slot, int status,
         outcome->signal = (uint32_t)WTERMSIG(status);
     else
         outcome->exit_code = (uint32_t)WEXITSTATUS(status);
-}
-
-/* The count is of all in our cgroup, so the first job that was killed since it
- * grew is taken for the one that was meant. Read only after such an end. */
-static void look_for_oom(struct js_slots *slots, struct js_outcome *outcome)
-{
-    enum { SHELL_SAYS_KILLED = 128 + SIGKILL };
-    if (outcome->cause != JS_STOP_REASON_NONE ||
-        (outcome->signal != SIGKILL && outcome->exit_code != SHELL_SAYS_KILLED))
-        return;
-    uint64_t ooms = js_oom_counter_read(&slots->oom);
-    if (ooms > slots->ooms)
-        outcome->cause = JS_STOP_REASON_MEMORY;
-    slots->ooms = ooms;
+    /* The count of out-of-memory kills is of all in our cgroup, so the first
+     * job that was killed since it grew is taken for the one that was meant.
+     * Read only after such an end. */
+    if (outcome->cause == JS_STOP_REASON_NONE &&
+        (outcome->signal == SIGKILL ||
+         outcome->exit_code == SHELL_SAYS_KILLED)) {
+        uint64_t ooms = js_oom_counter_read(&slots->oom);
+        if (ooms > slots->ooms)
+            outcome->cause = JS_STOP_REASON_MEMORY;
+        slots->ooms = ooms;
+    }
 }
 
 /* ---------------------------------------------------------------- ending */
@@ -620,8 +570,8 @@ static int note_unkillable(struct js_slots *slots, const struct slot *slot)
         snprintf(who, sizeof(who), "job %llu",
                  (unsigned long long)slot->job.id);
     return slots_note(slots,
-                      "node %s: processes that %s left behind do not end, not "
-                      "even by SIGKILL; no longer waiting for them",
+                      "node %s: processes that %s left behind do not end even "
+                      "after SIGKILL; jobsched no longer waits for them",
                       slots->means.config->host, who);
 }
 
@@ -645,57 +595,53 @@ static int slots_settle(struct js_slots *slots, struct slot *slot,
 
 static int look_at_strangers(struct js_slots *slots, bool has_news)
 {
-    return js_endings_look_at_strangers(slots->endings, has_news,
-                                        is_idle(slots)) == JS_ENDING_GIVEN_UP
+    bool is_idle = true;
+    for (uint32_t i = 0; i < slots->count; i++)
+        is_idle &= slots->slot[i].state == SLOT_FREE;
+    return js_endings_look_at_strangers(slots->endings, has_news, is_idle) ==
+                   JS_ENDING_GIVEN_UP
                ? note_unkillable(slots, NULL)
                : 0;
 }
 
-/* Reaps what has ended. Returns true if any of it was no job's own process. */
-static bool reap_children(struct js_slots *slots, bool *ret_has_children)
+int js_slots_reap(struct js_slots *slots)
 {
-    bool others = false;
+    bool has_others = false; /* some were no job's own process */
     struct rusage usage;
     int status;
     pid_t pid;
     while ((pid = wait4(-1, &status, WNOHANG, &usage)) > 0) {
         struct slot *slot = slots_slot_of(slots, pid);
         if (slot) {
-            set_outcome(slot, status, &usage);
+            set_outcome(slots, slot, status, &usage);
             slots->run_ns +=
                 (slot->outcome.run_ns - slots->run_ns) / RUN_TIME_WEIGHT;
-            look_for_oom(slots, &slot->outcome);
             slot->state = SLOT_ENDING;
             js_ending_begin(&slot->ending);
         } else {
-            others = true;
+            has_others = true;
             js_endings_reaped(slots->endings, pid);
         }
     }
-    *ret_has_children = pid == 0;
-    return others;
-}
-
-int js_slots_reap(struct js_slots *slots)
-{
-    bool has_children;
-    bool others = reap_children(slots, &has_children);
+    bool has_children = pid == 0;
     js_endings_set_children(slots->endings, has_children);
+    /* Only now, when all that has ended is known: a job is over when nothing of
+     * it is left. */
     for (uint32_t i = 0; i < slots->count; i++) {
         struct slot *slot = &slots->slot[i];
         struct js_ending_job job = ending_job_of(slot);
-        bool look = slot->ending.is_new || others || !has_children;
-        if (slot->state == SLOT_ENDING && look &&
+        bool is_news = slot->ending.is_new || has_others || !has_children;
+        if (slot->state == SLOT_ENDING && is_news &&
             slots_settle(slots, slot,
                          js_endings_look(slots->endings, &slot->ending, &job)) <
                 0)
             return -1;
     }
-    return look_at_strangers(slots, others);
+    return look_at_strangers(slots, has_others);
 }
 
-static void tell_to_end(struct js_slots *slots, struct slot *slot,
-                        enum js_stop_reason cause, int64_t grace_ns)
+static void ask_to_end(struct js_slots *slots, struct slot *slot,
+                       enum js_stop_reason cause, int64_t grace_ns)
 {
     if (grace_ns > slots->means.config->settings.grace_ns)
         grace_ns = slots->means.config->settings.grace_ns;
@@ -716,8 +662,7 @@ int js_slots_end(struct js_slots *slots, uint32_t slot, int64_t grace_ns)
     if (slot >= slots->count)
         return 0;
     if (slots->slot[slot].state == SLOT_RUNNING)
-        tell_to_end(slots, &slots->slot[slot], JS_STOP_REASON_STOPPED,
-                    grace_ns);
+        ask_to_end(slots, &slots->slot[slot], JS_STOP_REASON_STOPPED, grace_ns);
     if (slots->slot[slot].state == SLOT_WAITING)
         return slots_give_up_start(slots, &slots->slot[slot]);
     return 0;
@@ -756,8 +701,8 @@ static int slots_wake(struct js_slots *slots, struct slot *slot, int64_t now_ns)
     if (slot->state != SLOT_RUNNING || now_ns < running_wake_ns(slots, slot))
         return 0;
     if (slot->ending.cause == JS_STOP_REASON_NONE)
-        tell_to_end(slots, slot, JS_STOP_REASON_TIMEOUT,
-                    slots->means.config->settings.grace_ns);
+        ask_to_end(slots, slot, JS_STOP_REASON_TIMEOUT,
+                   slots->means.config->settings.grace_ns);
     else
         js_ending_kill(&slot->ending, slot->pid);
     return 0;
@@ -773,27 +718,18 @@ int js_slots_tick(struct js_slots *slots)
     return look_at_strangers(slots, false);
 }
 
-static int64_t slot_wake_ns(const struct js_slots *slots,
-                            const struct slot *slot)
-{
-    switch (slot->state) {
-    case SLOT_WAITING:
-        return slot->wake_ns;
-    case SLOT_ENDING:
-        return slot->ending.wake_ns;
-    case SLOT_RUNNING:
-        return running_wake_ns(slots, slot);
-    case SLOT_FREE:
-        break;
-    }
-    return JS_NEVER_NS;
-}
-
 int64_t js_slots_wake_ns(const struct js_slots *slots)
 {
     int64_t first_ns = js_endings_wake_ns(slots->endings);
     for (uint32_t i = 0; i < slots->count; i++) {
-        int64_t wake_ns = slot_wake_ns(slots, &slots->slot[i]);
+        const struct slot *slot = &slots->slot[i];
+        int64_t wake_ns = JS_NEVER_NS;
+        if (slot->state == SLOT_WAITING)
+            wake_ns = slot->wake_ns;
+        else if (slot->state == SLOT_ENDING)
+            wake_ns = slot->ending.wake_ns;
+        else if (slot->state == SLOT_RUNNING)
+            wake_ns = running_wake_ns(slots, slot);
         if (wake_ns < first_ns)
             first_ns = wake_ns;
     }

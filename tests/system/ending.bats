@@ -373,7 +373,7 @@ fill_up() { # FOLDER
     farm_end
     status_is 0
     equal "$(xargs <out)" '1 2 3'
-    equal "$(grep -c 'no room left in .*/tmp: what jobs write is kept in memory' err)" 1
+    equal "$(grep -c 'no space is left in .*/tmp, so the output of jobs is kept in memory' err)" 1
 }
 
 # ---------------------------------------------------------------- starts

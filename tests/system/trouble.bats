@@ -118,7 +118,7 @@ start_two_jobs() {
     status_is 0
     equal "$(wc -l <ran)" 2
     tail -c 50000 out | cmp - <("$spew" 50000)
-    contains err 'no room left in .*/small, and what job 1 has written there may be cut'
+    contains err 'no space is left in .*/small, and the output of job 1 there may be incomplete'
     contains err '1 job: 1 done'
 }
 
@@ -169,7 +169,7 @@ JOBS
     farm 1 jobs.txt --output OUT --retries 3 --joblog log
     status_is 0
     contains err '12 jobs: 12 done'
-    contains err 'folder OUT was removed while job 6 ran: what it has written stands in a new one'
+    contains err 'folder OUT was removed while job 6 ran: its output has been written to a new folder'
     equal "$(cat OUT/6.out)" $'before\nafter'
     equal "$(cat OUT/12.out)" 12
     equal "$(wc -l <log)" 13
@@ -181,7 +181,7 @@ JOBS
     farm 1 jobs.txt --tmpdir "$PWD/tmp"
     status_is 0
     contains err '4 jobs: 4 done'
-    contains err "folder $PWD/tmp was gone, and has been made anew"
+    contains err "folder $PWD/tmp was gone and has been created again"
     equal "$(stat -c %a tmp)" 700
     equal "$(wc -c <out)" 1000006
 }
@@ -191,7 +191,7 @@ start_homeless_jobs() { # ARGUMENT...
     mkdir a
     printf '%s\n' 'mv a aside; touch a' 'echo two' 'echo three' >jobs.txt
     farm_start 1 jobs.txt --output a/OUT --retries 2 "$@"
-    wait_until "$PATIENCE" has_lines err 1 'folder a/OUT is gone, and cannot be made anew: Not a directory'
+    wait_until "$PATIENCE" has_lines err 1 'folder a/OUT is gone and cannot be created again: Not a directory'
 }
 
 end_status() {

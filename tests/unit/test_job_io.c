@@ -146,7 +146,7 @@ static void test_own_folder_is_made_anew(void)
         CU_ASSERT_EQUAL(fx.event.outcome.out_bytes, 4);
         CU_ASSERT_EQUAL(mode_of(path), 0750);
         CU_ASSERT_EQUAL(fx.notes, 1);
-        CU_ASSERT_PTR_NOT_NULL(strstr(fx.note, "made anew"));
+        CU_ASSERT_PTR_NOT_NULL(strstr(fx.note, "created again"));
         drop_output(&fx);
         remove_dir(path);
         completion(&fx);

@@ -200,8 +200,8 @@ static void test_bad_configurations(void)
     prepare(&fx);
     fx.config.settings.tmpdir = "/nowhere";
     expect_not_ready(&fx, "cannot keep output in /nowhere on node testnode: No "
-                          "such file or directory; --tmpdir names another "
-                          "folder");
+                          "such file or directory; name another folder with "
+                          "--tmpdir");
     prepare(&fx);
     fx.config.settings.capture = JS_CAPTURE_DIR;
     fx.config.settings.output_dir = "/etc/passwd";
