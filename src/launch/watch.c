@@ -192,7 +192,8 @@ static void watch_drain_run(struct js_watch *watch, int number)
     fprintf(stderr,
             "jobsched: %s: no more jobs are started; those that are running "
             "may finish%s\n",
-            signal_name(number), number == SIGINT ? ", or press ^C again" : "");
+            signal_name(number),
+            number == SIGINT ? " (press ^C again to end them)" : "");
 }
 
 /* Running jobs are ended, with their grace period. */

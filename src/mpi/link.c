@@ -163,14 +163,6 @@ static void link_drop_transfer(struct transfers *list, int i)
     free(dropped.bytes);
 }
 
-static void link_release_transfers(struct transfers *list)
-{
-    for (int i = 0; i < list->count; i++)
-        free(list->items[i].bytes);
-    free(list->items);
-    *list = (struct transfers){0};
-}
-
 enum progress { UNDER_WAY = 0, DONE, PEER_FAILED };
 
 /* Returns one of the above, or -1 with *err. */
@@ -286,11 +278,11 @@ static int link_check_probed(const MPI_Status *status, int *ret_len,
         return js_err_set(
             err,
             "rank %d sent a message with tag %d and %d bytes: it may be "
-            "another program",
+            "running another program",
             status->MPI_SOURCE, tag, len);
     if (tag == JS_TAG_JOB && len != JS_WIRE_JOB_SIZE)
-        return js_err_set(err, "rank %d sent a job of %d bytes",
-                          status->MPI_SOURCE, len);
+        return js_err_set(err, "rank %d sent a job of %d bytes instead of %d",
+                          status->MPI_SOURCE, len, JS_WIRE_JOB_SIZE);
     *ret_len = len;
     return 0;
 }
@@ -509,20 +501,6 @@ static int link_make_job_type(MPI_Datatype *ret)
     return rc == MPI_SUCCESS ? MPI_Type_commit(ret) : rc;
 }
 
-static int link_open_mpi(struct mpi_link *link, struct js_link *ret)
-{
-    int rc = MPI_Comm_dup(MPI_COMM_WORLD, &link->comm);
-    if (rc == MPI_SUCCESS)
-        rc = MPI_Comm_set_errhandler(link->comm, MPI_ERRORS_RETURN);
-    if (rc == MPI_SUCCESS)
-        rc = MPI_Comm_rank(link->comm, &ret->rank);
-    if (rc == MPI_SUCCESS)
-        rc = MPI_Comm_size(link->comm, &ret->size);
-    if (rc == MPI_SUCCESS)
-        rc = link_make_job_type(&link->job_type);
-    return rc;
-}
-
 /* True if Open MPI has mapped its shared memory:
  * PATH/vader_segment.HOST.USER.JOB.RANK, or sm_segment. False with another MPI
  * or without /proc, where this is unknown. */
@@ -547,7 +525,15 @@ int js_link_open(struct js_link *ret, struct js_err *err)
     link->comm = MPI_COMM_NULL;
     link->job_type = MPI_DATATYPE_NULL;
     *ret = (struct js_link){.ops = &mpi_ops, .self = link};
-    int rc = link_open_mpi(link, ret);
+    int rc = MPI_Comm_dup(MPI_COMM_WORLD, &link->comm);
+    if (rc == MPI_SUCCESS)
+        rc = MPI_Comm_set_errhandler(link->comm, MPI_ERRORS_RETURN);
+    if (rc == MPI_SUCCESS)
+        rc = MPI_Comm_rank(link->comm, &ret->rank);
+    if (rc == MPI_SUCCESS)
+        rc = MPI_Comm_size(link->comm, &ret->size);
+    if (rc == MPI_SUCCESS)
+        rc = link_make_job_type(&link->job_type);
     if (rc != MPI_SUCCESS) {
         js_link_close(ret);
         return link_mpi_failed(rc, "MPI cannot be used", err);
@@ -573,8 +559,8 @@ void js_link_close(struct js_link *link)
      * memory is left to the end of the process. So is the communicator: freeing
      * it needs all of its members, and one of them may be lost. */
     if (self->out.count + self->in.count == 0) {
-        link_release_transfers(&self->out);
-        link_release_transfers(&self->in);
+        free(self->out.items);
+        free(self->in.items);
     }
     free(self->received);
     free(self);

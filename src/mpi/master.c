@@ -71,7 +71,8 @@ struct js_master *js_master_new(const struct js_master_config *config,
             &scheduler, js_source_graph(config->source), master->allocator);
     master->conns = calloc((size_t)link->size, sizeof(*master->conns));
     for (int i = 0; master->conns && i < link->size; i++)
-        js_slave_conn_init(&master->conns[i], link, &master->queue, i);
+        master->conns[i] = (struct js_slave_conn){
+            .link = link, .queue = &master->queue, .rank = i};
     if (!master->scheduler || !master->allocator || !master->conns ||
         js_allocator_add(master->allocator, 0, &config->node, false) < 0) {
         js_master_free(master);
@@ -100,11 +101,6 @@ const char *js_master_host(const struct js_master *master, unsigned slave)
     return master->conns[slave].node.host;
 }
 
-int js_master_no_memory(struct js_err *err)
-{
-    return js_err_set(err, "the master has no memory left");
-}
-
 /* ---------------------------------------------------------------- a turn */
 
 /* The jobs of a stream cannot be checked before the run, so each is checked
@@ -118,7 +114,8 @@ static bool master_refuse_large_job(struct js_master *master,
         return false;
     if (js_allocator_refusal(master->allocator, job->id, job->line,
                              &job->request, &text))
-        js_err_errno(&master->input_error, "job %" PRIu64, job->id);
+        js_err_errno(&master->input_error,
+                     "job %" PRIu64 " cannot run on any node", job->id);
     else
         js_err_set(&master->input_error, "%s", js_buf_string(&text));
     js_buf_release(&text);
@@ -163,23 +160,6 @@ static int master_take_jobs(struct js_master *master, struct js_err *err)
     return 0;
 }
 
-/* Packs the allocation in the form in which it precedes a job's text. */
-static int master_pack_allocation(const struct js_master *master,
-                                  const struct js_allocation *allocation,
-                                  struct js_buf *buf)
-{
-    struct js_cpuset cpus;
-    js_allocation_cpus(master->allocator, allocation, &cpus);
-    if (js_cpuset_format(&cpus, buf) < 0 || js_buf_append(buf, "", 1) < 0 ||
-        js_allocation_gpus(master->allocator, allocation, buf) < 0 ||
-        js_buf_append(buf, "", 1) < 0 ||
-        (allocation->other_count > 0 &&
-         js_allocation_hosts(master->allocator, allocation, buf) < 0) ||
-        js_buf_append(buf, "", 1) < 0)
-        return -1;
-    return 0;
-}
-
 /* A plain job gets its slot's own CPUs, so its message needs no allocation. */
 static int master_assign_job(struct js_master *master,
                              const struct js_scheduler_decision *next,
@@ -190,11 +170,22 @@ static int master_assign_job(struct js_master *master,
         .job = next->job, .ticket = next->ticket, .slot = next->slot};
     if (master->config.strict_mem)
         outgoing.data_limit_bytes = next->job->request.mem_bytes;
-    if (!js_job_is_plain(next->job) &&
-        master_pack_allocation(master, next->allocation, &outgoing.allocation) <
-            0) {
-        js_buf_release(&outgoing.allocation);
-        return js_master_no_memory(err);
+    /* The allocation precedes the job's text: CPUs, GPUs and hosts, each
+     * followed by a NUL. */
+    const struct js_allocation *allocation = next->allocation;
+    struct js_buf *buf = &outgoing.allocation;
+    if (!js_job_is_plain(next->job)) {
+        struct js_cpuset cpus;
+        js_allocation_cpus(master->allocator, allocation, &cpus);
+        if (js_cpuset_format(&cpus, buf) < 0 || js_buf_append(buf, "", 1) < 0 ||
+            js_allocation_gpus(master->allocator, allocation, buf) < 0 ||
+            js_buf_append(buf, "", 1) < 0 ||
+            (allocation->other_count > 0 &&
+             js_allocation_hosts(master->allocator, allocation, buf) < 0) ||
+            js_buf_append(buf, "", 1) < 0) {
+            js_buf_release(buf);
+            return js_master_no_memory(err);
+        }
     }
     if (js_slave_conn_give(conn, &outgoing) < 0)
         return js_master_no_memory(err);
@@ -232,32 +223,6 @@ static int master_end_job(struct js_master *master,
     return 0;
 }
 
-static int master_follow(struct js_master *master,
-                         const struct js_scheduler_decision *next,
-                         struct js_err *err)
-{
-    switch (next->step) {
-    case JS_SCHEDULER_DISPATCH:
-        js_recorder_dispatched(master->config.recorder, next->job);
-        return 0;
-    case JS_SCHEDULER_ASSIGN:
-        return master_assign_job(master, next, err);
-    case JS_SCHEDULER_END:
-        return js_slave_conn_end_job(&master->conns[next->slave], next->ticket,
-                                     err);
-    case JS_SCHEDULER_SKIP:
-    case JS_SCHEDULER_FAIL:
-        return master_end_job(master, next, err);
-    case JS_SCHEDULER_RECALL:
-        return js_slave_conn_recall(&master->conns[next->slave], next->count,
-                                    err);
-    case JS_SCHEDULER_NOTHING:
-    case JS_SCHEDULER_NO_MEMORY:
-        break;
-    }
-    return js_master_no_memory(err);
-}
-
 /* No job is started while so much output waits for the readers of stdout and
  * stderr that more jobs would only add to it. */
 static int master_assign_jobs(struct js_master *master, struct js_err *err)
@@ -266,14 +231,36 @@ static int master_assign_jobs(struct js_master *master, struct js_err *err)
         js_delivery_look(master->delivery).waiting > JS_DELIVERY_MAX_WAITING ||
         js_recorder_unwritten(master->config.recorder) > UNWRITTEN_MAX)
         return 0;
-    for (;;) {
+    for (int rc = 0; rc == 0;) {
         struct js_scheduler_decision next =
             js_scheduler_next(master->scheduler);
-        if (next.step == JS_SCHEDULER_NOTHING)
+        struct js_slave_conn *conn = &master->conns[next.slave];
+        switch (next.step) {
+        case JS_SCHEDULER_NOTHING:
             return 0;
-        if (master_follow(master, &next, err) < 0)
-            return -1;
+        case JS_SCHEDULER_DISPATCH:
+            js_recorder_dispatched(master->config.recorder, next.job);
+            break;
+        case JS_SCHEDULER_ASSIGN:
+            rc = master_assign_job(master, &next, err);
+            break;
+        case JS_SCHEDULER_END:
+            rc = js_slave_conn_end_job(conn, next.ticket, err);
+            break;
+        case JS_SCHEDULER_SKIP:
+        case JS_SCHEDULER_FAIL:
+            rc = master_end_job(master, &next, err);
+            break;
+        case JS_SCHEDULER_RECALL:
+            rc =
+                js_slave_conn_post_number(conn, JS_TAG_RECALL, next.count, err);
+            break;
+        case JS_SCHEDULER_NO_MEMORY:
+            rc = js_master_no_memory(err);
+            break;
+        }
     }
+    return -1;
 }
 
 /* ---------------------------------------------------------------- stopping */
@@ -333,7 +320,8 @@ static int master_follow_request(struct js_master *master,
         master->leave_ns = master->now_ns + most_ns;
     for (int i = 1; i < master->link->size; i++) {
         if (master->conns[i].state == JS_SLAVE_CONN_WORKING &&
-            js_slave_conn_end_jobs(&master->conns[i], grace_ns, err) < 0)
+            js_slave_conn_post_number(&master->conns[i], JS_TAG_DRAIN,
+                                      (uint64_t)grace_ns, err) < 0)
             return -1;
     }
     return 0;
@@ -359,13 +347,17 @@ static int master_update_limit(struct js_master *master, struct js_err *err)
     master->limit_ns = limit_ns;
     for (int i = 1; i < master->link->size; i++) {
         if (master->conns[i].state == JS_SLAVE_CONN_WORKING &&
-            js_slave_conn_limit(&master->conns[i], limit_ns, err) < 0)
+            js_slave_conn_post_number(&master->conns[i], JS_TAG_TIME_LIMIT,
+                                      (uint64_t)limit_ns, err) < 0)
             return -1;
     }
     return 0;
 }
 
-static int master_fetch_output(struct js_master *master, struct js_err *err)
+/* Asks for output, and sends the slaves what can be sent now. While the
+ * delivery is behind, output remains with the slaves: it would only fill the
+ * master's memory. */
+static int master_pump(struct js_master *master, struct js_err *err)
 {
     struct js_fetch fetch;
     while (js_delivery_next_fetch(master->delivery, &fetch)) {
@@ -374,56 +366,46 @@ static int master_fetch_output(struct js_master *master, struct js_err *err)
                                      .offset = fetch.offset,
                                      .stream = fetch.stream,
                                      .length = fetch.length};
-        int rc = fetch.length > 0
-                     ? js_slave_conn_fetch(conn, &wire, err)
-                     : js_slave_conn_release_output(conn, fetch.ticket, err);
+        int rc =
+            fetch.length > 0
+                ? js_slave_conn_post(conn, JS_TAG_FETCH,
+                                     js_wire_pack_fetch(&conn->out, &wire), err)
+                : js_slave_conn_release_output(conn, fetch.ticket, err);
         if (rc < 0)
             return -1;
     }
-    return 0;
-}
-
-/* Sends the slaves what can be sent now. While the delivery is behind, output
- * remains with the slaves: it would only fill the master's memory. */
-static int master_pump(struct js_master *master, struct js_err *err)
-{
-    bool is_behind = js_delivery_look(master->delivery).is_behind;
+    uint32_t inline_max =
+        js_delivery_look(master->delivery).is_behind ? 0 : JS_WIRE_INLINE;
     struct js_slave_conn *conn;
     while ((conn = js_slave_conn_next(&master->queue))) {
-        if (js_slave_conn_pump(conn, is_behind ? 0 : JS_WIRE_INLINE, err) < 0)
+        if (js_slave_conn_pump(conn, inline_max, err) < 0)
             return -1;
     }
     return 0;
 }
 
-/* True if no more jobs will be started, and all that have ended are on record;
- * or if there is no time to wait for that. */
-static bool master_is_over(const struct js_master *master)
-{
-    const struct js_scheduler *scheduler = master->scheduler;
-    bool is_played_out = js_scheduler_is_stopped(scheduler)
-                             ? js_scheduler_counts(scheduler).assigned == 0
-                             : master->meeting.phase == JS_MEETING_WORKING &&
-                                   !master->has_input &&
-                                   (js_scheduler_counts(scheduler).held == 0 ||
-                                    js_scheduler_is_out_of_time(scheduler));
-    return master->now_ns >= master->leave_ns ||
-           (is_played_out && js_delivery_look(master->delivery).waiting == 0 &&
-            js_recorder_unwritten(master->config.recorder) == 0);
-}
-
-/* Returns 0, 1 if the run is over, or -1 because the jobs that are left cannot
- * run. That is found out when all ended jobs are on record. */
+/* Returns 0; 1 if the run is over; or -1, because the jobs that are left cannot
+ * run. The last two are found out when all ended jobs are on record, unless
+ * there is no time to wait for that. */
 static int master_check_progress(struct js_master *master, struct js_err *err)
 {
+    const struct js_scheduler *scheduler = master->scheduler;
     const struct js_job *job;
+    const struct js_scheduler_counts counts = js_scheduler_counts(scheduler);
+    bool is_working = master->meeting.phase == JS_MEETING_WORKING;
+    bool has_jobs = master->has_input || counts.held > 0;
+    bool is_played_out =
+        js_scheduler_is_stopped(scheduler)
+            ? counts.assigned == 0
+            : is_working && !master->has_input &&
+                  (!has_jobs || js_scheduler_is_out_of_time(scheduler));
+    if (master->now_ns >= master->leave_ns)
+        return 1;
     if (js_delivery_look(master->delivery).waiting > 0)
         return 0;
-    bool has_jobs =
-        master->has_input || js_scheduler_counts(master->scheduler).held > 0;
-    bool is_deserted = has_jobs &&
-                       js_scheduler_counts(master->scheduler).slaves == 0 &&
-                       master->meeting.phase == JS_MEETING_WORKING;
+    if (is_played_out && js_recorder_unwritten(master->config.recorder) == 0)
+        return 1;
+    bool is_deserted = has_jobs && is_working && counts.slaves == 0;
     /* A signal has ended all slaves; the same signal is on its way to the
      * master. */
     if (is_deserted && master->was_asked) {
@@ -432,7 +414,7 @@ static int master_check_progress(struct js_master *master, struct js_err *err)
     }
     if (is_deserted)
         return js_err_set(err, "no slave is left to run jobs");
-    if (!master->has_input && js_scheduler_is_stuck(master->scheduler, &job))
+    if (!master->has_input && js_scheduler_is_stuck(scheduler, &job))
         return js_err_set(err,
                           "job %" PRIu64 " (line %" PRIu64 ") needs more than "
                           "any remaining slave has",
@@ -450,7 +432,9 @@ static int master_answer_runners(struct js_master *master, struct js_err *err)
     master->has_new_runners = false;
     for (int i = 1; i < master->link->size; i++) {
         struct js_slave_conn *conn = &master->conns[i];
-        if (conn->has_new_runner && js_slave_conn_answer_runner(conn, err) < 0)
+        if (conn->has_new_runner &&
+            js_slave_conn_post_number(conn, JS_TAG_RUNNER,
+                                      conn->processes.runner, err) < 0)
             return -1;
         conn->has_new_runner = false;
     }
@@ -526,11 +510,10 @@ int js_master_turn(struct js_master *master, struct js_err *err)
     if (is_on_record && (master_answer_runners(master, err) < 0 ||
                          master_assign_jobs(master, err) < 0))
         return -1;
-    if (master_update_limit(master, err) < 0 ||
-        master_fetch_output(master, err) < 0 || master_pump(master, err) < 0)
+    if (master_update_limit(master, err) < 0 || master_pump(master, err) < 0)
         return -1;
     master_show_progress(master);
-    return master_is_over(master) ? 1 : master_check_progress(master, err);
+    return master_check_progress(master, err);
 }
 
 /* ---------------------------------------------------------------- the run */

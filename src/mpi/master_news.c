@@ -81,7 +81,8 @@ static int master_take_ack(struct js_master *master,
     struct js_wire_ack ack;
     struct js_slave_conn *conn = &master->conns[message->peer];
     if (js_wire_unpack_ack(message->bytes, message->len, &ack) < 0)
-        return js_err_set(err, "slave %d sent a bad ACK", message->peer);
+        return js_err_set(err, "slave %d sent an invalid ACK message",
+                          message->peer);
     js_scheduler_acknowledged(master->scheduler, (unsigned)message->peer,
                               js_slave_conn_acknowledge(conn, &ack));
     return 0;
@@ -100,17 +101,17 @@ static int master_take_end(struct js_master *master, unsigned slave,
         done->outcome.cause = JS_STOP_REASON_STOPPED;
         is_loss = false;
     }
-    enum js_scheduler_follow_up verdict = js_scheduler_ended(
+    enum js_scheduler_follow_up follow_up = js_scheduler_ended(
         master->scheduler, slave, done->ticket, &done->outcome, &job);
-    if (verdict == JS_SCHEDULER_STALE)
+    if (follow_up == JS_SCHEDULER_STALE)
         return 0; /* its job was given to another slave */
     if (is_loss)
         master_blame(master, job, slave);
-    if (verdict == JS_SCHEDULER_LOST) {
+    if (follow_up == JS_SCHEDULER_LOST) {
         js_job_free(job);
         return 0;
     }
-    bool is_retried = verdict == JS_SCHEDULER_RETRIED;
+    bool is_retried = follow_up == JS_SCHEDULER_RETRIED;
     /* A stopped job is left as it was before. */
     bool is_over = !is_retried && done->outcome.cause != JS_STOP_REASON_STOPPED;
     master->ended += is_over;
@@ -140,10 +141,11 @@ static int master_take_done(struct js_master *master,
     while (cursor.left > 0) {
         struct js_wire_done done;
         if (js_wire_unpack_done(&cursor, &done) < 0)
-            return js_err_set(err, "slave %d sent a bad DONE", message->peer);
-        js_scheduler_acknowledged(
-            master->scheduler, (unsigned)message->peer,
-            js_slave_conn_acknowledge_jobs(conn, done.jobs));
+            return js_err_set(err, "slave %d sent an invalid DONE message",
+                              message->peer);
+        const struct js_wire_ack ack = {.jobs = done.jobs};
+        js_scheduler_acknowledged(master->scheduler, (unsigned)message->peer,
+                                  js_slave_conn_acknowledge(conn, &ack));
         if (master_take_end(master, (unsigned)message->peer, &done, err) < 0)
             return -1;
     }
@@ -158,7 +160,8 @@ static int master_take_returned(struct js_master *master,
     unsigned slave = (unsigned)message->peer;
     struct js_wire_returned returned;
     if (js_wire_unpack_returned(message->bytes, message->len, &returned) < 0)
-        return js_err_set(err, "slave %u sent a bad RETURNED", slave);
+        return js_err_set(err, "slave %u sent an invalid RETURNED message",
+                          slave);
     for (size_t i = 0; i < returned.count; i++)
         js_scheduler_returned(master->scheduler, slave,
                               js_wire_returned_ticket(&returned, i));
@@ -173,11 +176,13 @@ static int master_take_output(struct js_master *master,
 {
     struct js_wire_output output;
     if (js_wire_unpack_output(message->bytes, message->len, &output) < 0)
-        return js_err_set(err, "slave %d sent a bad OUTPUT", message->peer);
+        return js_err_set(err, "slave %d sent an invalid OUTPUT message",
+                          message->peer);
     if (js_delivery_fetched(master->delivery, (unsigned)message->peer,
                             output.ticket, output.stream, output.offset,
                             output.bytes, output.len, output.error) < 0)
-        return js_err_errno(err, "output from slave %d", message->peer);
+        return js_err_errno(err, "output from slave %d cannot be stored",
+                            message->peer);
     return 0;
 }
 
@@ -201,7 +206,8 @@ static int master_take_goodbye(struct js_master *master,
     uint64_t why;
     if (js_wire_unpack_number(message->bytes, message->len, &why) < 0 ||
         why >= JS_GOODBYE_COUNT)
-        return js_err_set(err, "slave %d sent a bad GOODBYE", message->peer);
+        return js_err_set(err, "slave %d sent an invalid GOODBYE message",
+                          message->peer);
     master->was_asked |= why == JS_GOODBYE_ASKED;
     master_part_from(master, (unsigned)message->peer,
                      why == JS_GOODBYE_BROKEN &&
@@ -218,9 +224,10 @@ static int master_take_beat(struct js_master *master,
     struct js_slave_conn *conn = &master->conns[message->peer];
     uint64_t number;
     if (js_wire_unpack_number(message->bytes, message->len, &number) < 0)
-        return js_err_set(err, "slave %d sent a bad BEAT", message->peer);
+        return js_err_set(err, "slave %d sent an invalid BEAT message",
+                          message->peer);
     conn->answered_ns = master->listened_ns;
-    return js_slave_conn_answer_beat(conn, number, err);
+    return js_slave_conn_post_number(conn, JS_TAG_BEAT, number, err);
 }
 
 static int master_take_runner(struct js_master *master,
@@ -230,7 +237,8 @@ static int master_take_runner(struct js_master *master,
     struct js_slave_conn *conn = &master->conns[message->peer];
     if (js_wire_unpack_processes(message->bytes, message->len,
                                  &conn->processes) < 0)
-        return js_err_set(err, "slave %d sent a bad RUNNER", message->peer);
+        return js_err_set(err, "slave %d sent an invalid RUNNER message",
+                          message->peer);
     conn->has_new_runner = master->has_new_runners = true;
     js_recorder_restarted(master->config.recorder, (unsigned)message->peer,
                           &conn->processes);
@@ -297,7 +305,8 @@ static int master_declare_lost(struct js_master *master, int slave,
                          !js_scheduler_is_stopped(master->scheduler));
     js_delivery_lost(master->delivery, (unsigned)slave);
     /* The slave may only have been asleep, so it is asked to leave. */
-    return js_slave_conn_stop(conn, JS_LEAVE_AT_ONCE, err);
+    return js_slave_conn_post_number(conn, JS_TAG_SHUTDOWN, JS_LEAVE_AT_ONCE,
+                                     err);
 }
 
 int js_master_news_check_heartbeats(struct js_master *master,

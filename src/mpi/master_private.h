@@ -94,10 +94,6 @@ struct js_master {
 /* All functions below that return int return 0, or -1 with *err if the run
  * cannot continue. */
 
-/* ---- master.c */
-
-int js_master_no_memory(struct js_err *err);
-
 /* ---- meeting.c */
 
 /* Enters the next phase if it is time to. */

@@ -17,7 +17,8 @@ int js_meeting_take_hello(struct js_master *master,
     /* This slave came too late and was left out. It must still hear that it may
      * leave. */
     if (conn->state != JS_SLAVE_CONN_AWAITED)
-        return js_slave_conn_stop(conn, JS_LEAVE_TOGETHER, err);
+        return js_slave_conn_post_number(conn, JS_TAG_SHUTDOWN,
+                                         JS_LEAVE_TOGETHER, err);
     if (js_wire_unpack_hello(message->bytes, message->len, &hello) < 0)
         return js_err_set(err,
                           "rank %d is not a slave of this jobsched: start the "
@@ -27,12 +28,13 @@ int js_meeting_take_hello(struct js_master *master,
     if (hello.version != JS_WIRE_VERSION) {
         js_log(
             &master->config.log,
-            "slave %d is left out, because it is another version of jobsched "
-            "(its messages have version %u, here it is %d): install the "
-            "same version on all nodes",
+            "slave %d is left out, because it runs another version of jobsched "
+            "(message format %u instead of %d): install the same version on "
+            "all nodes",
             message->peer, hello.version, JS_WIRE_VERSION);
         conn->state = JS_SLAVE_CONN_GONE;
-        return js_slave_conn_stop(conn, JS_LEAVE_TOGETHER, err);
+        return js_slave_conn_post_number(conn, JS_TAG_SHUTDOWN,
+                                         JS_LEAVE_TOGETHER, err);
     }
     conn->state = JS_SLAVE_CONN_MET;
     conn->node = hello.node;
@@ -123,7 +125,8 @@ static void meeting_show_map(const struct js_master *master)
     }
     if (nodes > 1)
         js_log(&master->config.log,
-               "%" PRIu32 " nodes: a job can ask for at most nodes=%" PRIu32,
+               "there are %" PRIu32
+               " nodes, so a job can request at most nodes=%" PRIu32,
                nodes, nodes);
 }
 
@@ -161,20 +164,15 @@ static void meeting_end_setup(struct js_master *master)
             (int)(left_ns / JS_NS_PER_S + 1));
 }
 
-static bool meeting_is_clearing(const struct js_slave_conn *conn)
-{
-    return conn->state == JS_SLAVE_CONN_WORKING &&
-           conn->clearing == JS_SLAVE_CONN_CLEARING;
-}
-
 /* Orphans belong to a host, not to a slave: two slaves that look for the same
  * ones would both report them. */
 static bool meeting_is_host_covered(const struct js_master *master, int slave)
 {
     for (int i = 1; i < master->link->size; i++) {
         const struct js_slave_conn *conn = &master->conns[i];
-        bool covers = meeting_is_clearing(conn) ||
-                      conn->clearing == JS_SLAVE_CONN_CLEARED;
+        bool covers = conn->clearing == JS_SLAVE_CONN_CLEARED ||
+                      (conn->clearing == JS_SLAVE_CONN_CLEARING &&
+                       conn->state == JS_SLAVE_CONN_WORKING);
         if (covers && js_node_is_same(&conn->node, &master->conns[slave].node))
             return true;
     }
@@ -182,32 +180,32 @@ static bool meeting_is_host_covered(const struct js_master *master, int slave)
 }
 
 /* Asks one slave on each host to clear it, or another one there if that slave
- * is lost in the meantime. */
+ * is lost in the meantime. Returns 1 while some host is being cleared, 0 if
+ * none is, or -1. No job starts on any node before all are cleared, because a
+ * job may use several nodes, or files that an orphan still writes. */
 static int meeting_clear_hosts(struct js_master *master, struct js_err *err)
 {
-    for (int i = 1; master->config.dead_count > 0 && i < master->link->size;
-         i++) {
+    bool is_clearing = false, is_asked = false;
+    for (int i = 1; i < master->link->size; i++)
+        is_clearing |= master->conns[i].state == JS_SLAVE_CONN_WORKING &&
+                       master->conns[i].clearing == JS_SLAVE_CONN_CLEARING;
+    if (is_clearing || master->config.dead_count == 0)
+        return is_clearing;
+    for (int i = 1; i < master->link->size; i++) {
         struct js_slave_conn *conn = &master->conns[i];
         if (conn->state != JS_SLAVE_CONN_WORKING ||
             meeting_is_host_covered(master, i))
             continue;
         conn->clearing = JS_SLAVE_CONN_CLEARING;
-        if (js_slave_conn_clear(conn, master->config.dead,
-                                master->config.dead_count, err) < 0)
+        if (js_slave_conn_post(conn, JS_TAG_CLEAR,
+                               js_wire_pack_clear(&conn->out,
+                                                  master->config.dead,
+                                                  master->config.dead_count),
+                               err) < 0)
             return -1;
+        is_asked = true;
     }
-    return 0;
-}
-
-/* No job starts on any node before all are cleared, because a job may use
- * several nodes, or files that an orphan still writes. */
-static bool meeting_is_any_clearing(const struct js_master *master)
-{
-    for (int i = 1; i < master->link->size; i++) {
-        if (meeting_is_clearing(&master->conns[i]))
-            return true;
-    }
-    return false;
+    return is_asked;
 }
 
 /* Several phases may pass in one turn: without a killed run before this one,
@@ -225,13 +223,11 @@ int js_meeting_step(struct js_master *master, struct js_err *err)
         master->meeting.phase = JS_MEETING_CLEARING;
         master->meeting.phase_end_ns = JS_NEVER_NS;
     }
-    if (master->meeting.phase != JS_MEETING_CLEARING ||
-        meeting_is_any_clearing(master))
+    if (master->meeting.phase != JS_MEETING_CLEARING)
         return 0;
-    if (meeting_clear_hosts(master, err) < 0)
-        return -1;
-    if (meeting_is_any_clearing(master))
-        return 0;
+    int rc = meeting_clear_hosts(master, err);
+    if (rc != 0)
+        return rc < 0 ? -1 : 0;
     master->meeting.phase = JS_MEETING_WORKING;
     /* A job that no node can run is an error in the list. It is better to
      * refuse the list now than to fail the job hours later. */
@@ -291,9 +287,10 @@ int js_meeting_take_ready(struct js_master *master,
     if (master->conns[slave].state == JS_SLAVE_CONN_GONE)
         return 0;
     if (js_wire_unpack_ready(message->bytes, message->len, &ready) < 0)
-        return js_err_set(err, "slave %d sent a bad READY", slave);
+        return js_err_set(err, "slave %d sent an invalid READY message", slave);
     if (master->conns[slave].state != JS_SLAVE_CONN_SET_UP) {
-        rc = js_err_set(err, "slave %d sent an unexpected READY", slave);
+        rc =
+            js_err_set(err, "slave %d sent an unexpected READY message", slave);
     } else if (ready.error[0]) {
         js_log(&master->config.log, "slave %d on %s is left out: %s", slave,
                js_master_host(master, (unsigned)slave), ready.error);
@@ -312,7 +309,8 @@ int js_meeting_take_cleared(struct js_master *master,
     struct js_slave_conn *conn = &master->conns[message->peer];
     struct js_wire_cleared cleared;
     if (js_wire_unpack_cleared(message->bytes, message->len, &cleared) < 0)
-        return js_err_set(err, "slave %d sent a bad CLEARED", message->peer);
+        return js_err_set(err, "slave %d sent an invalid CLEARED message",
+                          message->peer);
     conn->clearing = JS_SLAVE_CONN_CLEARED;
     if (cleared.ended > 0)
         js_log(

@@ -62,15 +62,6 @@ void js_slave_free(struct js_slave *slave)
     errno = saved;
 }
 
-void js_slave_assert_invariants(const struct js_slave *slave)
-{
-#ifdef JS_DEBUG
-    js_slave_queue_assert_invariants(&slave->queue);
-#else
-    (void)slave;
-#endif
-}
-
 int js_slave_flush_done(struct js_slave *slave, struct js_err *err)
 {
     if (slave->done.len == 0)
@@ -89,19 +80,6 @@ int js_slave_post(struct js_slave *slave, enum js_tag tag, int packed,
         rc = js_link_post(slave->link, 0, tag, &slave->out, err);
     slave->out.len = 0;
     return rc;
-}
-
-int js_slave_note(struct js_slave *slave, const char *text, struct js_err *err)
-{
-    return js_slave_post(slave, JS_TAG_NOTE, js_buf_puts(&slave->out, text),
-                         err);
-}
-
-int js_slave_say_goodbye(struct js_slave *slave, enum js_goodbye why,
-                         struct js_err *err)
-{
-    return js_slave_post(slave, JS_TAG_GOODBYE,
-                         js_wire_pack_number(&slave->out, (uint64_t)why), err);
 }
 
 /* An ACK is sent only if no DONE of this turn has carried the count of jobs. */
@@ -140,17 +118,6 @@ static int64_t slave_next_beat_ns(const struct js_slave *slave)
     bool is_due =
         lease->length_ns > 0 && lease->beat > 0 && !lease->is_unanswered;
     return is_due ? lease->beat_ns + lease->length_ns / BEATS : JS_NEVER_NS;
-}
-
-static int slave_take_beat(struct js_slave *slave,
-                           const struct js_message *message, struct js_err *err)
-{
-    uint64_t number;
-    if (js_wire_unpack_number(message->bytes, message->len, &number) < 0)
-        return js_err_set(err, "the master sent a bad BEAT");
-    if (number == slave->lease.beat && slave->lease.is_unanswered)
-        slave_renew_lease(slave, slave->lease.beat_ns);
-    return 0;
 }
 
 /* By the time this fails, the runner has ended the jobs. Only time in which
@@ -242,7 +209,7 @@ static int slave_take_setup(struct js_slave *slave,
         js_wire_unpack_number(message->bytes, message->len, &len) < 0 ||
         len != slave->text.len ||
         js_wire_unpack_setup(slave->text.data, slave->text.len, &setup) < 0)
-        return js_err_set(err, "the master sent a bad SETUP");
+        return js_err_set(err, "the master sent an invalid SETUP message");
     slave->is_set_up = true;
     slave->lease.silence_ns = 0;
     if (slave->is_retired) {
@@ -264,17 +231,12 @@ enum js_stop_request js_slave_request(const struct js_slave *slave)
                : JS_STOP_REQUEST_NONE;
 }
 
-bool js_slave_is_asked_to_end(const struct js_slave *slave)
-{
-    return js_slave_request(slave) >= JS_STOP_REQUEST_HURRY;
-}
-
 /* The limit keeps a faulty sender from filling the memory. */
 static int slave_take_text(struct js_slave *slave,
                            const struct js_message *message, struct js_err *err)
 {
     if (slave->text.len + message->len > JS_WIRE_TEXT_MAX)
-        return js_err_set(err, "the master sent a text that does not end");
+        return js_err_set(err, "the master sent a text that is too long");
     if (js_buf_append(&slave->text, message->bytes, message->len) < 0)
         return js_slave_setup_no_memory(err);
     slave->acks.text_bytes += message->len;
@@ -284,28 +246,49 @@ static int slave_take_text(struct js_slave *slave,
 
 /* ---------------------------------------------------------------- ending */
 
-static int slave_take_drain(struct js_slave *slave,
-                            const struct js_message *message,
-                            struct js_err *err)
+/* Takes what the master asks for by a single number. */
+static int slave_take_number(struct js_slave *slave,
+                             const struct js_message *message,
+                             struct js_err *err)
 {
-    uint64_t grace_ns;
-    if (js_wire_unpack_number(message->bytes, message->len, &grace_ns) < 0 ||
-        grace_ns > JS_WIRE_LET_RUN)
-        return js_err_set(err, "the master sent a bad DRAIN");
-    return js_slave_jobs_end(slave, (int64_t)grace_ns, err);
-}
-
-static int slave_take_shutdown(struct js_slave *slave,
-                               const struct js_message *message,
-                               struct js_err *err)
-{
-    uint64_t leaving;
-    if (js_wire_unpack_number(message->bytes, message->len, &leaving) < 0 ||
-        leaving >= JS_LEAVE_COUNT)
-        return js_err_set(err, "the master sent a bad SHUTDOWN");
-    slave->leaving = (enum js_leaving)leaving;
-    slave->is_stopped = true;
-    return 0;
+    /* The largest number that a master sends; else any. */
+    static const uint64_t most[JS_TAG_COUNT] = {
+        [JS_TAG_TIME_LIMIT] = INT64_MAX,
+        [JS_TAG_DRAIN] = JS_WIRE_LET_RUN,
+        [JS_TAG_SHUTDOWN] = JS_LEAVE_COUNT - 1,
+    };
+    uint64_t number;
+    if (js_wire_unpack_number(message->bytes, message->len, &number) < 0 ||
+        (most[message->tag] > 0 && number > most[message->tag]) ||
+        (message->tag == JS_TAG_TIME_LIMIT && !slave->is_set_up))
+        return js_err_set(err, "the master sent an invalid %s message",
+                          js_tag_name(message->tag));
+    switch (message->tag) {
+    case JS_TAG_RECALL:
+        js_slave_queue_ask_back(&slave->queue, number);
+        return 0;
+    case JS_TAG_TIME_LIMIT:
+        return js_slave_jobs_limit(slave, (int64_t)number, err);
+    case JS_TAG_KILL_JOB:
+        return js_slave_jobs_kill(slave, number, err);
+    case JS_TAG_DRAIN:
+        return js_slave_jobs_end(slave, (int64_t)number, err);
+    case JS_TAG_BEAT:
+        if (number == slave->lease.beat && slave->lease.is_unanswered)
+            slave_renew_lease(slave, slave->lease.beat_ns);
+        return 0;
+    case JS_TAG_RUNNER:
+        /* The answer may be about a runner that was lost in the meantime. */
+        if (number == slave->runner.processes.runner)
+            slave->runner.is_unrecorded = false;
+        return 0;
+    case JS_TAG_SHUTDOWN:
+        slave->leaving = (enum js_leaving)number;
+        slave->is_stopped = true;
+        return 0;
+    default:
+        return 0;
+    }
 }
 
 /* A signal may be for this process alone, and then its jobs run again
@@ -324,18 +307,6 @@ static int slave_follow_signals(struct js_slave *slave, struct js_err *err)
         err);
 }
 
-/* When a slave that was asked to end has no jobs any more, the master need not
- * count on it. */
-static int slave_leave_if_idle(struct js_slave *slave, struct js_err *err)
-{
-    if (slave->stop_request < JS_STOP_REQUEST_HURRY || slave->is_retired ||
-        slave->queue.busy_count > 0 || slave->queue.order_count > 0)
-        return 0;
-    slave->is_retired = true;
-    js_slave_queue_retire(&slave->queue);
-    return js_slave_say_goodbye(slave, JS_GOODBYE_ASKED, err);
-}
-
 /* ---------------------------------------------------------------- orphans */
 
 static int slave_take_clear(struct js_slave *slave,
@@ -345,7 +316,7 @@ static int slave_take_clear(struct js_slave *slave,
     struct js_wire_clear clear;
     if (slave->orphans ||
         js_wire_unpack_clear(message->bytes, message->len, &clear) < 0)
-        return js_err_set(err, "the master sent a bad CLEAR");
+        return js_err_set(err, "the master sent an invalid CLEAR message");
     slave->orphans =
         js_orphans_new(clear.runs, clear.count, slave->grace_ns, slave->now_ns);
     slave->orphans_ns = slave->now_ns;
@@ -396,15 +367,15 @@ static const slave_take_fn slave_takers[JS_TAG_COUNT] = {
     [JS_TAG_TEXT] = slave_take_text,
     [JS_TAG_JOB] = js_slave_jobs_take_job,
     [JS_TAG_JOBS] = js_slave_jobs_take_jobs,
-    [JS_TAG_RECALL] = js_slave_jobs_take_recall,
+    [JS_TAG_RECALL] = slave_take_number,
     [JS_TAG_FETCH] = js_slave_jobs_take_fetch,
-    [JS_TAG_TIME_LIMIT] = js_slave_jobs_take_limit,
-    [JS_TAG_KILL_JOB] = js_slave_jobs_take_end_job,
-    [JS_TAG_DRAIN] = slave_take_drain,
-    [JS_TAG_BEAT] = slave_take_beat,
+    [JS_TAG_TIME_LIMIT] = slave_take_number,
+    [JS_TAG_KILL_JOB] = slave_take_number,
+    [JS_TAG_DRAIN] = slave_take_number,
+    [JS_TAG_BEAT] = slave_take_number,
     [JS_TAG_CLEAR] = slave_take_clear,
-    [JS_TAG_RUNNER] = js_slave_jobs_take_runner,
-    [JS_TAG_SHUTDOWN] = slave_take_shutdown,
+    [JS_TAG_RUNNER] = slave_take_number,
+    [JS_TAG_SHUTDOWN] = slave_take_number,
 };
 
 static int slave_take_messages(struct js_slave *slave, struct js_err *err)
@@ -416,9 +387,9 @@ static int slave_take_messages(struct js_slave *slave, struct js_err *err)
         if (rc < 0)
             return -1;
         if (message.peer != 0)
-            return js_err_set(err,
-                              "rank %d, which is not the master, sent a %s",
-                              message.peer, js_tag_name(message.tag));
+            return js_err_set(
+                err, "rank %d, which is not the master, sent a %s message",
+                message.peer, js_tag_name(message.tag));
         slave_take_fn take = slave_takers[message.tag];
         if (!take)
             return js_err_set(err,
@@ -458,9 +429,17 @@ int js_slave_turn(struct js_slave *slave, struct js_err *err)
         js_slave_jobs_give_back(slave, err) < 0 ||
         js_slave_jobs_run(slave, err) < 0 ||
         js_slave_flush_done(slave, err) < 0 ||
-        slave_acknowledge(slave, err) < 0 ||
-        slave_leave_if_idle(slave, err) < 0)
+        slave_acknowledge(slave, err) < 0)
         return -1;
+    /* When a slave that was asked to end has no jobs any more, the master need
+     * not count on it. */
+    if (slave->stop_request >= JS_STOP_REQUEST_HURRY && !slave->is_retired &&
+        slave->queue.busy_count == 0 && slave->queue.order_count == 0) {
+        slave->is_retired = true;
+        js_slave_queue_retire(&slave->queue);
+        if (js_slave_say_goodbye(slave, JS_GOODBYE_ASKED, err) < 0)
+            return -1;
+    }
     js_slave_assert_invariants(slave);
     slave->runner.ops->flush(slave->runner.self);
     if (slave->now_ns < slave_next_beat_ns(slave))

@@ -2,15 +2,6 @@
 
 #include <string.h>
 
-void js_slave_conn_init(struct js_slave_conn *conn, struct js_link *link,
-                        struct js_slave_conn_queue *queue, int rank)
-{
-    memset(conn, 0, sizeof(*conn));
-    conn->link = link;
-    conn->queue = queue;
-    conn->rank = rank;
-}
-
 void js_slave_conn_release(struct js_slave_conn *conn)
 {
     js_slave_conn_take_away(conn);
@@ -43,81 +34,14 @@ struct js_slave_conn *js_slave_conn_next(struct js_slave_conn_queue *queue)
     return conn;
 }
 
-static int slave_conn_no_memory(struct js_err *err)
-{
-    return js_err_set(err, "the master has no memory left");
-}
-
-/* Sends what was packed into conn->out. `packed` is the return value of the
- * packing function. */
-static int slave_conn_send_packed(struct js_slave_conn *conn, enum js_tag tag,
-                                  int packed, struct js_err *err)
+int js_slave_conn_post(struct js_slave_conn *conn, enum js_tag tag, int packed,
+                       struct js_err *err)
 {
     int rc = packed < 0
-                 ? slave_conn_no_memory(err)
+                 ? js_master_no_memory(err)
                  : js_link_post(conn->link, conn->rank, tag, &conn->out, err);
     conn->out.len = 0;
     return rc;
-}
-
-static int slave_conn_send_number(struct js_slave_conn *conn, enum js_tag tag,
-                                  uint64_t number, struct js_err *err)
-{
-    return slave_conn_send_packed(conn, tag,
-                                  js_wire_pack_number(&conn->out, number), err);
-}
-
-int js_slave_conn_stop(struct js_slave_conn *conn, enum js_leaving leaving,
-                       struct js_err *err)
-{
-    return slave_conn_send_number(conn, JS_TAG_SHUTDOWN, (uint64_t)leaving,
-                                  err);
-}
-
-int js_slave_conn_clear(struct js_slave_conn *conn,
-                        const struct js_dead_run *runs, size_t count,
-                        struct js_err *err)
-{
-    return slave_conn_send_packed(
-        conn, JS_TAG_CLEAR, js_wire_pack_clear(&conn->out, runs, count), err);
-}
-
-int js_slave_conn_answer_runner(struct js_slave_conn *conn, struct js_err *err)
-{
-    return slave_conn_send_number(conn, JS_TAG_RUNNER, conn->processes.runner,
-                                  err);
-}
-
-int js_slave_conn_answer_beat(struct js_slave_conn *conn, uint64_t number,
-                              struct js_err *err)
-{
-    return slave_conn_send_number(conn, JS_TAG_BEAT, number, err);
-}
-
-int js_slave_conn_fetch(struct js_slave_conn *conn,
-                        const struct js_wire_fetch *fetch, struct js_err *err)
-{
-    return slave_conn_send_packed(conn, JS_TAG_FETCH,
-                                  js_wire_pack_fetch(&conn->out, fetch), err);
-}
-
-int js_slave_conn_recall(struct js_slave_conn *conn, uint32_t count,
-                         struct js_err *err)
-{
-    return slave_conn_send_number(conn, JS_TAG_RECALL, count, err);
-}
-
-int js_slave_conn_limit(struct js_slave_conn *conn, int64_t timeout_ns,
-                        struct js_err *err)
-{
-    return slave_conn_send_number(conn, JS_TAG_TIME_LIMIT, (uint64_t)timeout_ns,
-                                  err);
-}
-
-int js_slave_conn_end_jobs(struct js_slave_conn *conn, int64_t grace_ns,
-                           struct js_err *err)
-{
-    return slave_conn_send_number(conn, JS_TAG_DRAIN, (uint64_t)grace_ns, err);
 }
 
 /* ---------------------------------------------------------------- texts */
@@ -142,7 +66,7 @@ static int slave_conn_send_text(struct js_slave_conn *conn, struct js_err *err)
     if (len > JS_WIRE_CHUNK)
         len = JS_WIRE_CHUNK;
     int packed = js_buf_append(&conn->out, conn->text + conn->text_sent, len);
-    if (slave_conn_send_packed(conn, JS_TAG_TEXT, packed, err) < 0)
+    if (js_slave_conn_post(conn, JS_TAG_TEXT, packed, err) < 0)
         return -1;
     conn->text_sent += len;
     conn->text_total += len;
@@ -153,7 +77,7 @@ int js_slave_conn_set_up(struct js_slave_conn *conn,
                          const struct js_wire_setup *setup, struct js_err *err)
 {
     if (js_wire_pack_setup(&conn->setup, setup) < 0)
-        return slave_conn_no_memory(err);
+        return js_master_no_memory(err);
     slave_conn_begin_text(conn, conn->setup.data, conn->setup.len);
     slave_conn_enqueue(conn);
     return 0;
@@ -248,19 +172,9 @@ int js_slave_conn_end_job(struct js_slave_conn *conn, uint64_t ticket,
                           struct js_err *err)
 {
     if (js_buf_append(&conn->ends, &ticket, sizeof(ticket)) < 0)
-        return slave_conn_no_memory(err);
+        return js_master_no_memory(err);
     slave_conn_enqueue(conn);
     return 0;
-}
-
-static bool slave_conn_has_outgoing(const struct js_slave_conn *conn,
-                                    uint64_t ticket)
-{
-    for (unsigned i = 0; i < conn->outgoing_count; i++) {
-        if (conn->outgoing[i].ticket == ticket)
-            return true;
-    }
-    return false;
 }
 
 /* Sends only those for jobs that the slave has been sent; the others wait,
@@ -271,11 +185,14 @@ static int slave_conn_send_ends(struct js_slave_conn *conn, struct js_err *err)
     uint64_t ticket;
     for (size_t at = 0; at < conn->ends.len; at += sizeof(ticket)) {
         memcpy(&ticket, conn->ends.data + at, sizeof(ticket));
-        if (slave_conn_has_outgoing(conn, ticket)) {
+        bool is_unsent = false;
+        for (unsigned i = 0; i < conn->outgoing_count; i++)
+            is_unsent |= conn->outgoing[i].ticket == ticket;
+        if (is_unsent) {
             memcpy(conn->ends.data + kept, &ticket, sizeof(ticket));
             kept += sizeof(ticket);
-        } else if (slave_conn_send_number(conn, JS_TAG_KILL_JOB, ticket, err) <
-                   0) {
+        } else if (js_slave_conn_post_number(conn, JS_TAG_KILL_JOB, ticket,
+                                             err) < 0) {
             return -1;
         }
     }
@@ -289,18 +206,12 @@ int js_slave_conn_release_output(struct js_slave_conn *conn, uint64_t ticket,
                                  struct js_err *err)
 {
     if (js_buf_append(&conn->releases, &ticket, sizeof(ticket)) < 0)
-        return slave_conn_no_memory(err);
+        return js_master_no_memory(err);
     slave_conn_enqueue(conn);
     return 0;
 }
 
 /* ---------------------------------------------------------------- all */
-
-static bool slave_conn_has_waiting(const struct js_slave_conn *conn)
-{
-    return conn->text || conn->outgoing_count > 0 || conn->releases.len > 0 ||
-           conn->ends.len > 0;
-}
 
 /* Begins to send the text of the next outgoing job if it is too long for a
  * JOBS. */
@@ -348,7 +259,7 @@ static int slave_conn_send_jobs(struct js_slave_conn *conn, uint32_t inline_max,
     slave_conn_drop_outgoing(conn, count);
     conn->batch_ends[conn->batches_sent++ % JS_SLAVE_CONN_BATCHES] =
         conn->jobs_sent;
-    return slave_conn_send_packed(conn, JS_TAG_JOBS, rc, err) < 0 ? -1 : 1;
+    return js_slave_conn_post(conn, JS_TAG_JOBS, rc, err) < 0 ? -1 : 1;
 }
 
 /* Sends jobs, and the texts that they or the setup need. A text must be
@@ -368,7 +279,7 @@ static int slave_conn_pump_jobs(struct js_slave_conn *conn, uint32_t inline_max,
             js_buf_release(&conn->setup);
             conn->text = NULL;
             conn->state = JS_SLAVE_CONN_SET_UP;
-            rc = slave_conn_send_packed(conn, JS_TAG_SETUP, packed, err);
+            rc = js_slave_conn_post(conn, JS_TAG_SETUP, packed, err);
         } else if (conn->text && conn->outgoing_count > 0) {
             rc = slave_conn_send_first(conn, inline_max, err);
         } else if (conn->text) {
@@ -391,7 +302,8 @@ int js_slave_conn_pump(struct js_slave_conn *conn, uint32_t inline_max,
         memcpy(&fetch.ticket, conn->releases.data, sizeof(fetch.ticket));
         js_buf_consume(&conn->releases, sizeof(fetch.ticket));
         conn->releases_total++;
-        rc = js_slave_conn_fetch(conn, &fetch, err);
+        rc = js_slave_conn_post(conn, JS_TAG_FETCH,
+                                js_wire_pack_fetch(&conn->out, &fetch), err);
     }
     if (rc == 0)
         rc = slave_conn_send_ends(conn, err);
@@ -403,26 +315,23 @@ int js_slave_conn_pump(struct js_slave_conn *conn, uint32_t inline_max,
 
 /* Counts are totals: an acknowledgement that is older than the last one changes
  * nothing. */
-uint32_t js_slave_conn_acknowledge_jobs(struct js_slave_conn *conn,
-                                        uint64_t jobs)
-{
-    uint64_t known = conn->acknowledged.jobs;
-    if (jobs <= known)
-        return 0;
-    conn->acknowledged.jobs = jobs;
-    if (slave_conn_has_waiting(conn))
-        slave_conn_enqueue(conn);
-    return (uint32_t)(jobs - known);
-}
-
 uint32_t js_slave_conn_acknowledge(struct js_slave_conn *conn,
                                    const struct js_wire_ack *ack)
 {
-    if (ack->text_bytes > conn->acknowledged.text_bytes)
-        conn->acknowledged.text_bytes = ack->text_bytes;
-    if (ack->releases > conn->acknowledged.releases)
-        conn->acknowledged.releases = ack->releases;
-    if (slave_conn_has_waiting(conn))
+    struct js_wire_ack *known = &conn->acknowledged;
+    uint64_t jobs = known->jobs;
+    bool is_news = ack->jobs > known->jobs ||
+                   ack->text_bytes > known->text_bytes ||
+                   ack->releases > known->releases;
+    if (ack->jobs > known->jobs)
+        known->jobs = ack->jobs;
+    if (ack->text_bytes > known->text_bytes)
+        known->text_bytes = ack->text_bytes;
+    if (ack->releases > known->releases)
+        known->releases = ack->releases;
+    /* More can perhaps be sent now. */
+    if (is_news && (conn->text || conn->outgoing_count > 0 ||
+                    conn->releases.len > 0 || conn->ends.len > 0))
         slave_conn_enqueue(conn);
-    return js_slave_conn_acknowledge_jobs(conn, ack->jobs);
+    return (uint32_t)(known->jobs - jobs);
 }

@@ -88,11 +88,12 @@ struct js_slave_conn {
                             hears that this runner is on record */
     enum js_slave_conn_clearing clearing;
 
+    struct js_buf out; /* a message being packed: empty between two calls */
+
     /* Private from here on. */
     struct js_slave_conn_queue *queue; /* borrowed */
     struct js_slave_conn *next;        /* in the queue */
     bool is_queued;
-    struct js_buf out; /* a message being packed */
     struct js_outgoing_job outgoing[JS_SCHEDULER_CREDIT];
     unsigned outgoing_count;
     uint64_t jobs_sent; /* since the start */
@@ -110,8 +111,7 @@ struct js_slave_conn {
     struct js_wire_ack acknowledged;     /* by the slave, since the start */
 };
 
-void js_slave_conn_init(struct js_slave_conn *conn, struct js_link *link,
-                        struct js_slave_conn_queue *queue, int rank);
+/* A connection of which all but rank, link and queue is zero is AWAITED. */
 void js_slave_conn_release(struct js_slave_conn *conn);
 
 /* Every function below that sends returns 0, or -1 with *err: no memory, or the
@@ -150,40 +150,29 @@ struct js_slave_conn *js_slave_conn_next(struct js_slave_conn_queue *queue);
 int js_slave_conn_pump(struct js_slave_conn *conn, uint32_t inline_max,
                        struct js_err *err);
 
-int js_slave_conn_fetch(struct js_slave_conn *conn,
-                        const struct js_wire_fetch *fetch, struct js_err *err);
-/* Sets how long jobs without a timeout of their own may run (0: without
- * limit). */
-int js_slave_conn_limit(struct js_slave_conn *conn, int64_t timeout_ns,
-                        struct js_err *err);
-
-/* Asks the slave to return the jobs that it has not started, and to end those
- * that run with this grace (JS_WIRE_LET_RUN: they run to their own end). */
-int js_slave_conn_end_jobs(struct js_slave_conn *conn, int64_t grace_ns,
-                           struct js_err *err);
-
-/* Asks the slave to return at most this many jobs that it has not begun. */
-int js_slave_conn_recall(struct js_slave_conn *conn, uint32_t count,
-                         struct js_err *err);
-
-/* Asks the slave to end what these runs have left on its host. */
-int js_slave_conn_clear(struct js_slave_conn *conn,
-                        const struct js_dead_run *runs, size_t count,
-                        struct js_err *err);
-
-/* Confirms that the runner which the slave has reported is on record. */
-int js_slave_conn_answer_runner(struct js_slave_conn *conn, struct js_err *err);
-
-int js_slave_conn_answer_beat(struct js_slave_conn *conn, uint64_t number,
-                              struct js_err *err);
-int js_slave_conn_stop(struct js_slave_conn *conn, enum js_leaving leaving,
+/* Sends at once what was packed into conn->out. `packed` is the return value of
+ * the packing function. */
+int js_slave_conn_post(struct js_slave_conn *conn, enum js_tag tag, int packed,
                        struct js_err *err);
 
-/* The slave has taken in this many jobs since the start, or this much of
- * everything. Returns by how many jobs that exceeds what was known. */
-uint32_t js_slave_conn_acknowledge_jobs(struct js_slave_conn *conn,
-                                        uint64_t jobs);
+/* The same with a message that holds one number (see js_wire_pack_number()). */
+static inline int js_slave_conn_post_number(struct js_slave_conn *conn,
+                                            enum js_tag tag, uint64_t number,
+                                            struct js_err *err)
+{
+    return js_slave_conn_post(conn, tag,
+                              js_wire_pack_number(&conn->out, number), err);
+}
+
+/* The slave has taken in this much since the start; 0 is as good as unknown.
+ * Returns by how many jobs that exceeds what was known. */
 uint32_t js_slave_conn_acknowledge(struct js_slave_conn *conn,
                                    const struct js_wire_ack *ack);
+
+/* Sets *err; returns -1. */
+static inline int js_master_no_memory(struct js_err *err)
+{
+    return js_err_set(err, "the master has no memory left");
+}
 
 #endif

@@ -57,10 +57,10 @@ int js_slave_jobs_take_job(struct js_slave *slave,
     if (!order)
         return -1;
     if (message->len != sizeof(order->wire))
-        return js_err_set(err, "the master sent a bad job");
+        return js_err_set(err, "the master sent an invalid job");
     memcpy(&order->wire, message->bytes, sizeof(order->wire));
     if (js_wire_job_check(&order->wire) < 0)
-        return js_err_set(err, "the master sent a bad job");
+        return js_err_set(err, "the master sent an invalid job");
     if (order->wire.text_len > JS_WIRE_JOB_TEXT) {
         /* No message could hold this text, so it arrived before the job. */
         if (order->wire.text_len != slave->text.len)
@@ -85,7 +85,7 @@ int js_slave_jobs_take_jobs(struct js_slave *slave,
         if (!order)
             return -1;
         if (js_wire_unpack_job(&cursor, &order->wire, &text) < 0)
-            return js_err_set(err, "the master sent a bad job");
+            return js_err_set(err, "the master sent an invalid job");
         if (js_slave_queue_set_text(order, text) < 0)
             return js_slave_setup_no_memory(err);
         if (slave_accept_order(slave, err) < 0)
@@ -149,17 +149,6 @@ int js_slave_jobs_give_back(struct js_slave *slave, struct js_err *err)
     return slave_give_back_all(slave, err);
 }
 
-int js_slave_jobs_take_recall(struct js_slave *slave,
-                              const struct js_message *message,
-                              struct js_err *err)
-{
-    uint64_t count;
-    if (js_wire_unpack_number(message->bytes, message->len, &count) < 0)
-        return js_err_set(err, "the master sent a bad RECALL");
-    js_slave_queue_ask_back(&slave->queue, count);
-    return 0;
-}
-
 /* Answers the master, which has a free slot elsewhere for jobs that wait
  * here. */
 int js_slave_jobs_answer_recall(struct js_slave *slave, struct js_err *err)
@@ -177,12 +166,6 @@ int js_slave_jobs_answer_recall(struct js_slave *slave, struct js_err *err)
 
 /* ---------------------------------------------------------------- jobs */
 
-/* True if a job runs that is not simulated. */
-static bool slave_runner_is_busy(const struct js_slave *slave)
-{
-    return slave->queue.busy_count > slave->queue.simulated_count;
-}
-
 /* Gives the runner the job of an order, for slot `index` or
  * JS_RUNNER_SLOT_NEXT. */
 static int slave_give_to_runner(struct js_slave *slave, uint32_t index,
@@ -197,7 +180,7 @@ static int slave_give_to_runner(struct js_slave *slave, uint32_t index,
     if (!order->text)
         memcpy(bytes, wire->text, wire->text_len);
     if (js_wire_job_text(wire, order->text ? order->text : bytes, &text) < 0)
-        return js_err_set(err, "the master sent a bad job");
+        return js_err_set(err, "the master sent an invalid job");
     struct js_runner_job job = {.slot = index,
                                 .id = wire->id,
                                 .attempt = wire->attempt,
@@ -298,60 +281,32 @@ static int slave_add_done(struct js_slave *slave, struct js_wire_done *done,
                : 0;
 }
 
-static int slave_end_simulated(struct js_slave *slave, struct js_err *err)
-{
-    uint32_t at = 0;
-    struct js_slave_slot *slot;
-    while (
-        (slot = js_slave_queue_simulated(&slave->queue, &at, slave->now_ns))) {
-        struct js_wire_done done = {.ticket = slot->ticket,
-                                    .outcome = slot->outcome};
-        js_slave_queue_free_slot(&slave->queue, slot, slave->now_ns);
-        if (slave_add_done(slave, &done, err) < 0)
-            return -1;
-    }
-    return 0;
-}
-
 /* Simulated jobs without duration make room for each other within a turn. */
 int js_slave_jobs_run(struct js_slave *slave, struct js_err *err)
 {
+    struct js_slave_queue *queue = &slave->queue;
+    struct js_slave_slot *slot;
     unsigned before;
     do {
-        before = slave->queue.order_count;
-        if (slave_end_simulated(slave, err) < 0 ||
-            slave_start_jobs(slave, err) < 0)
+        uint32_t at = 0;
+        before = queue->order_count;
+        while ((slot = js_slave_queue_simulated(queue, &at, slave->now_ns))) {
+            struct js_wire_done done = {.ticket = slot->ticket,
+                                        .outcome = slot->outcome};
+            js_slave_queue_free_slot(queue, slot, slave->now_ns);
+            if (slave_add_done(slave, &done, err) < 0)
+                return -1;
+        }
+        if (slave_start_jobs(slave, err) < 0)
             return -1;
-    } while (slave->queue.simulated_count > 0 &&
-             slave->queue.order_count < before);
-    return 0;
-}
-
-/* Reads the small output of a job into the chunk. Returns 0, or -1 if it cannot
- * be read. The output is then spooled, and the error is reported when it is
- * fetched. */
-static int slave_read_inline(struct js_slave_output *output,
-                             const struct js_runner_event *event)
-{
-    const int fds[] = {event->out_fd, event->err_fd};
-    const uint64_t sizes[] = {event->outcome.out_bytes,
-                              event->outcome.err_bytes};
-    output->chunk.len = 0;
-    for (int i = 0; i < 2; i++) {
-        size_t size = (size_t)sizes[i];
-        if (js_buf_reserve(&output->chunk, size + 1) < 0)
-            return -1;
-        char *to = output->chunk.data + output->chunk.len;
-        if (size > 0 && js_file_pread(fds[i], to, size, 0) != (ssize_t)size)
-            return -1;
-        output->chunk.len += size;
-    }
+    } while (queue->simulated_count > 0 && queue->order_count < before);
     return 0;
 }
 
 /* Puts the output of an ended job into its DONE if it is no more than
- * `inline_max` bytes: this saves a round trip for each of many short jobs. Else
- * the output goes to the spool, under the ticket of the DONE. Takes ownership
+ * `inline_max` bytes: this saves a round trip for each of many short jobs.
+ * Else, or if it cannot be read, the output goes to the spool, under the ticket
+ * of the DONE; the error is then reported when it is fetched. Takes ownership
  * of the event's descriptors, also on failure. Returns 0, or -1 with errno
  * ENOMEM. */
 static int slave_keep_output(struct js_slave_output *output,
@@ -361,15 +316,25 @@ static int slave_keep_output(struct js_slave_output *output,
     const uint64_t bytes[] = {event->outcome.out_bytes,
                               event->outcome.err_bytes};
     const int fds[] = {event->out_fd, event->err_fd};
+    struct js_buf *chunk = &output->chunk;
     done->captured = output->is_captured && bytes[0] + bytes[1] > 0;
-    if (done->captured && bytes[0] <= inline_max &&
-        bytes[1] <= inline_max - bytes[0] &&
-        slave_read_inline(output, event) == 0) {
-        done->inlined = output->chunk.data;
-        done->inlined_len = output->chunk.len;
+    bool is_inlined = done->captured && bytes[0] <= inline_max &&
+                      bytes[1] <= inline_max - bytes[0];
+    chunk->len = 0;
+    for (int i = 0; i < 2 && is_inlined; i++) {
+        size_t size = (size_t)bytes[i];
+        is_inlined =
+            js_buf_reserve(chunk, size + 1) == 0 &&
+            (size == 0 || js_file_pread(fds[i], chunk->data + chunk->len, size,
+                                        0) == (ssize_t)size);
+        chunk->len += size;
     }
-    if (done->captured && !done->inlined)
+    if (done->captured && !is_inlined)
         return js_spool_put(output->spool, done->ticket, fds, bytes);
+    if (is_inlined) {
+        done->inlined = chunk->data;
+        done->inlined_len = chunk->len;
+    }
     js_fd_close(&event->out_fd);
     js_fd_close(&event->err_fd);
     return 0;
@@ -409,7 +374,7 @@ int js_slave_jobs_take_fetch(struct js_slave *slave,
     struct js_wire_fetch fetch;
     if (!slave->output.spool ||
         js_wire_unpack_fetch(message->bytes, message->len, &fetch) < 0)
-        return js_err_set(err, "the master sent a bad FETCH");
+        return js_err_set(err, "the master sent an invalid FETCH message");
     if (fetch.length == 0) {
         js_spool_drop(slave->output.spool, fetch.ticket);
         slave->acks.releases++;
@@ -446,14 +411,9 @@ static int slave_end_job(struct js_slave *slave, uint32_t index,
     return 0;
 }
 
-/* If the job has ended by now, there is nothing to do. */
-int js_slave_jobs_take_end_job(struct js_slave *slave,
-                               const struct js_message *message,
-                               struct js_err *err)
+int js_slave_jobs_kill(struct js_slave *slave, uint64_t ticket,
+                       struct js_err *err)
 {
-    uint64_t ticket;
-    if (js_wire_unpack_number(message->bytes, message->len, &ticket) < 0)
-        return js_err_set(err, "the master sent a bad KILL_JOB");
     js_slave_queue_end_order(&slave->queue, ticket);
     for (uint32_t i = 0; i < slave->queue.slot_count; i++) {
         const struct js_slave_slot *slot =
@@ -464,19 +424,12 @@ int js_slave_jobs_take_end_job(struct js_slave *slave,
     return 0;
 }
 
-int js_slave_jobs_take_limit(struct js_slave *slave,
-                             const struct js_message *message,
-                             struct js_err *err)
+int js_slave_jobs_limit(struct js_slave *slave, int64_t limit_ns,
+                        struct js_err *err)
 {
-    uint64_t timeout_ns;
-    struct js_slave_runner *runner = &slave->runner;
-    if (!slave->is_set_up ||
-        js_wire_unpack_number(message->bytes, message->len, &timeout_ns) < 0 ||
-        timeout_ns > INT64_MAX)
-        return js_err_set(err, "the master sent a bad TIME_LIMIT");
-    slave->limit_ns = (int64_t)timeout_ns;
+    slave->limit_ns = limit_ns;
     return slave_runner_result(
-        runner->ops->limit(runner->self, slave->limit_ns), err);
+        slave->runner.ops->limit(slave->runner.self, limit_ns), err);
 }
 
 int js_slave_jobs_end(struct js_slave *slave, int64_t grace_ns,
@@ -543,38 +496,30 @@ int js_slave_jobs_retire(struct js_slave *slave, struct js_err *err)
         err);
 }
 
-/* The job may be the cause of the loss, unless whoever killed the runner wants
- * all of us to end. */
-static int slave_lose_job(struct js_slave *slave, struct js_slave_slot *slot,
-                          struct js_err *err)
-{
-    int64_t run_ns = slave->now_ns - slot->begun_ns;
-    struct js_wire_done done = {
-        .ticket = slot->ticket,
-        .outcome = {.start_unix_ns = js_clock_unix_ns() - run_ns,
-                    .run_ns = run_ns}};
-    if (js_slave_is_asked_to_end(slave)) {
-        done.outcome.cause = JS_STOP_REASON_STOPPED;
-    } else {
-        done.outcome.step = JS_STEP_RUNNER;
-        done.outcome.exit_code = 126;
-    }
-    js_slave_queue_free_slot(&slave->queue, slot, slave->now_ns);
-    return slave_add_done(slave, &done, err);
-}
-
 /* Reports all running jobs as lost, and also those that were handed to the
  * runner ahead of time, because it may have begun them. */
 static int slave_lose_jobs(struct js_slave *slave, struct js_err *err)
 {
+    /* A job may be the cause of the loss, unless whoever killed the runner
+     * wants all of us to end. */
+    struct js_outcome outcome = {.step = JS_STEP_RUNNER, .exit_code = 126};
+    if (js_slave_is_asked_to_end(slave))
+        outcome = (struct js_outcome){.cause = JS_STOP_REASON_STOPPED};
     /* Handed jobs get the slots of the jobs that are lost, and are then lost in
      * turn. */
-    while (slave_runner_is_busy(slave)) {
+    while (js_slave_queue_has_runner_jobs(&slave->queue)) {
         for (uint32_t i = 0; i < slave->queue.slot_count; i++) {
             struct js_slave_slot *slot =
                 js_slave_queue_running(&slave->queue, i);
-            if (slot && !slot->is_simulated &&
-                slave_lose_job(slave, slot, err) < 0)
+            if (!slot || slot->is_simulated)
+                continue;
+            struct js_wire_done done = {.ticket = slot->ticket,
+                                        .outcome = outcome};
+            done.outcome.run_ns = slave->now_ns - slot->begun_ns;
+            done.outcome.start_unix_ns =
+                js_clock_unix_ns() - done.outcome.run_ns;
+            js_slave_queue_free_slot(&slave->queue, slot, slave->now_ns);
+            if (slave_add_done(slave, &done, err) < 0)
                 return -1;
         }
         if (slave_enter_started(slave, err) < 0)
@@ -614,7 +559,8 @@ static int slave_lose_runner(struct js_slave *slave, struct js_err *err)
 {
     struct js_slave_runner *runner = &slave->runner;
     struct js_err why = {""};
-    runner->barren = slave_runner_is_busy(slave) ? 0 : runner->barren + 1;
+    runner->barren =
+        js_slave_queue_has_runner_jobs(&slave->queue) ? 0 : runner->barren + 1;
     int rc = slave_restart_runner(slave, &why);
     if (js_slave_note(slave,
                       rc == 0
@@ -631,19 +577,6 @@ static int slave_lose_runner(struct js_slave *slave, struct js_err *err)
                        js_wire_pack_processes(&slave->out, &runner->processes),
                        err);
     return rc < 0 ? -1 : slave_lose_jobs(slave, err);
-}
-
-int js_slave_jobs_take_runner(struct js_slave *slave,
-                              const struct js_message *message,
-                              struct js_err *err)
-{
-    uint64_t pid;
-    if (js_wire_unpack_number(message->bytes, message->len, &pid) < 0)
-        return js_err_set(err, "the master sent a bad RUNNER");
-    /* The answer may be about a runner that was lost in the meantime. */
-    if (pid == slave->runner.processes.runner)
-        slave->runner.is_unrecorded = false;
-    return 0;
 }
 
 static int slave_take_event(struct js_slave *slave,
@@ -677,7 +610,8 @@ int js_slave_jobs_take_events(struct js_slave *slave, struct js_err *err)
     /* Asking costs a system call, and there are many turns when simulated jobs
      * take no time. */
     bool is_working = !slave->queue.ring || slave->queue.handed_count > 0 ||
-                      runner->is_restarting || slave_runner_is_busy(slave);
+                      runner->is_restarting ||
+                      js_slave_queue_has_runner_jobs(&slave->queue);
     if (!is_working && !runner->has_events &&
         slave->now_ns - runner->asked_ns < JS_NS_PER_MS)
         return 0;
@@ -698,7 +632,8 @@ int js_slave_jobs_take_events(struct js_slave *slave, struct js_err *err)
 
 int64_t js_slave_jobs_look_ns(const struct js_slave *slave)
 {
-    return slave_runner_is_busy(slave) || slave->runner.is_restarting
+    return js_slave_queue_has_runner_jobs(&slave->queue) ||
+                   slave->runner.is_restarting
                ? slave->runner.looked_ns + look_every_ns
                : JS_NEVER_NS;
 }

@@ -130,7 +130,14 @@ struct js_slave {
 /* ---- slave.c */
 
 /* Recounts in debug builds. Must be called after each message and event. */
-void js_slave_assert_invariants(const struct js_slave *slave);
+static inline void js_slave_assert_invariants(const struct js_slave *slave)
+{
+#ifdef JS_DEBUG
+    js_slave_queue_assert_invariants(&slave->queue);
+#else
+    (void)slave;
+#endif
+}
 
 /* Sends the DONEs of this turn. */
 int js_slave_flush_done(struct js_slave *slave, struct js_err *err);
@@ -139,9 +146,22 @@ int js_slave_flush_done(struct js_slave *slave, struct js_err *err);
  * is the return value of the packing function. */
 int js_slave_post(struct js_slave *slave, enum js_tag tag, int packed,
                   struct js_err *err);
-int js_slave_note(struct js_slave *slave, const char *text, struct js_err *err);
-int js_slave_say_goodbye(struct js_slave *slave, enum js_goodbye why,
-                         struct js_err *err);
+
+/* Sends a text for a person to read. */
+static inline int js_slave_note(struct js_slave *slave, const char *text,
+                                struct js_err *err)
+{
+    return js_slave_post(slave, JS_TAG_NOTE, js_buf_puts(&slave->out, text),
+                         err);
+}
+
+/* From then on the master gives this slave no jobs. */
+static inline int js_slave_say_goodbye(struct js_slave *slave,
+                                       enum js_goodbye why, struct js_err *err)
+{
+    return js_slave_post(slave, JS_TAG_GOODBYE,
+                         js_wire_pack_number(&slave->out, (uint64_t)why), err);
+}
 
 /* Sends READY: this slave can work, or has this problem ("": none). */
 int js_slave_ready(struct js_slave *slave, const char *problem,
@@ -149,7 +169,11 @@ int js_slave_ready(struct js_slave *slave, const char *problem,
 
 /* What signals have asked of this process; and whether they ask it to end. */
 enum js_stop_request js_slave_request(const struct js_slave *slave);
-bool js_slave_is_asked_to_end(const struct js_slave *slave);
+
+static inline bool js_slave_is_asked_to_end(const struct js_slave *slave)
+{
+    return js_slave_request(slave) >= JS_STOP_REQUEST_HURRY;
+}
 
 /* ---- slave_jobs.c: messages of the master */
 
@@ -159,22 +183,16 @@ int js_slave_jobs_take_job(struct js_slave *slave,
 int js_slave_jobs_take_jobs(struct js_slave *slave,
                             const struct js_message *message,
                             struct js_err *err);
-int js_slave_jobs_take_recall(struct js_slave *slave,
-                              const struct js_message *message,
-                              struct js_err *err);
 int js_slave_jobs_take_fetch(struct js_slave *slave,
                              const struct js_message *message,
                              struct js_err *err);
-int js_slave_jobs_take_runner(struct js_slave *slave,
-                              const struct js_message *message,
-                              struct js_err *err);
-int js_slave_jobs_take_end_job(struct js_slave *slave,
-                               const struct js_message *message,
-                               struct js_err *err);
+/* Limits the run time of jobs without a timeout of their own. */
+int js_slave_jobs_limit(struct js_slave *slave, int64_t limit_ns,
+                        struct js_err *err);
 
-int js_slave_jobs_take_limit(struct js_slave *slave,
-                             const struct js_message *message,
-                             struct js_err *err);
+/* Ends the job with that ticket, unless it has ended by now. */
+int js_slave_jobs_kill(struct js_slave *slave, uint64_t ticket,
+                       struct js_err *err);
 
 /* ---- slave_jobs.c: the steps of a turn, in this order */
 

@@ -66,14 +66,6 @@ static void queue_hand_on_slots(struct js_slave_queue *queue)
     }
 }
 
-struct js_slave_slot *js_slave_queue_running(const struct js_slave_queue *queue,
-                                             uint32_t index)
-{
-    return index < queue->slot_count && queue->slots[index].is_busy
-               ? &queue->slots[index]
-               : NULL;
-}
-
 void js_slave_queue_free_slot(struct js_slave_queue *queue,
                               struct js_slave_slot *slot, int64_t now_ns)
 {
@@ -178,34 +170,16 @@ static void queue_drop_first(struct js_slave_queue *queue)
     queue->order_count--;
 }
 
-struct js_slave_order *
-js_slave_queue_startable(const struct js_slave_queue *queue)
-{
-    if (queue->order_count == 0)
-        return NULL;
-    struct js_slave_order *first = js_slave_queue_order(queue, 0);
-    return first->wire.slot == JS_SCHEDULER_SLOT_NEXT ? NULL : first;
-}
-
 /* A simulated job ends at a time that is computed here, so it needs no process
  * and no timer of its own. */
-static void queue_simulate(struct js_slave_queue *queue,
-                           struct js_slave_slot *slot, int64_t duration_ns,
-                           enum js_stop_reason cause)
-{
-    slot->is_simulated = true;
-    if (__builtin_add_overflow(slot->begun_ns, duration_ns, &slot->end_ns))
-        slot->end_ns = JS_NEVER_NS;
-    slot->outcome = (struct js_outcome){.start_unix_ns = js_clock_unix_ns(),
-                                        .run_ns = duration_ns,
-                                        .cause = cause};
-    queue->simulated_count++;
-}
-
 void js_slave_queue_start(struct js_slave_queue *queue, int64_t now_ns)
 {
     const struct js_slave_order *order = js_slave_queue_order(queue, 0);
     struct js_slave_slot *slot = &queue->slots[order->wire.slot];
+    /* A job that must be ended takes no time, and counts as stopped. */
+    int64_t run_ns = order->is_ended ? 0 : order->wire.duration_ns;
+    enum js_stop_reason cause =
+        order->is_ended ? JS_STOP_REASON_STOPPED : JS_STOP_REASON_NONE;
     *slot = (struct js_slave_slot){.is_taken = true,
                                    .is_busy = true,
                                    .id = order->wire.id,
@@ -213,12 +187,15 @@ void js_slave_queue_start(struct js_slave_queue *queue, int64_t now_ns)
                                    .inline_max = order->wire.inline_max,
                                    .begun_ns = now_ns};
     queue->busy_count++;
-    /* A job that must be ended takes no time, and counts as stopped. */
-    if (order->is_ended)
-        queue_simulate(queue, slot, 0, JS_STOP_REASON_STOPPED);
-    else if (order->wire.kind == JS_JOB_SIMULATED)
-        queue_simulate(queue, slot, order->wire.duration_ns,
-                       JS_STOP_REASON_NONE);
+    if (order->is_ended || order->wire.kind == JS_JOB_SIMULATED) {
+        slot->is_simulated = true;
+        if (__builtin_add_overflow(now_ns, run_ns, &slot->end_ns))
+            slot->end_ns = JS_NEVER_NS;
+        slot->outcome = (struct js_outcome){.start_unix_ns = js_clock_unix_ns(),
+                                            .run_ns = run_ns,
+                                            .cause = cause};
+        queue->simulated_count++;
+    }
     queue_drop_first(queue);
     queue->moved_ns = now_ns;
 }
@@ -243,11 +220,6 @@ js_slave_queue_handable(const struct js_slave_queue *queue)
                : NULL;
 }
 
-void js_slave_queue_handed(struct js_slave_queue *queue)
-{
-    js_slave_queue_order(queue, queue->handed_count++)->is_handed = true;
-}
-
 void js_slave_queue_end_order(struct js_slave_queue *queue, uint64_t ticket)
 {
     for (unsigned i = 0; i < queue->order_count; i++) {
@@ -257,17 +229,6 @@ void js_slave_queue_end_order(struct js_slave_queue *queue, uint64_t ticket)
 }
 
 /* ------------------------------------------------------------- giving back */
-
-bool js_slave_queue_is_queued_up(const struct js_slave_queue *queue)
-{
-    return queue->order_count > 0 && queue->busy_count == queue->slot_count;
-}
-
-void js_slave_queue_ask_back(struct js_slave_queue *queue, uint64_t count)
-{
-    queue->recall_count = count;
-    queue->has_recall = true;
-}
 
 /* The runner is asked only if the slave itself has nothing to return: that
  * costs a round trip, and the runner's jobs are the next to start. */

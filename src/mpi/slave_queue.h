@@ -54,6 +54,7 @@
 
 #include "list/outcome.h"
 #include "mpi/wire.h"
+#include "sched/scheduler.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -139,8 +140,13 @@ int js_slave_queue_set_text(struct js_slave_order *order, const char *text);
 int js_slave_queue_add(struct js_slave_queue *queue, int64_t now_ns);
 
 /* The first order, if it has a slot and can begin; else NULL. */
-struct js_slave_order *
-js_slave_queue_startable(const struct js_slave_queue *queue);
+static inline struct js_slave_order *
+js_slave_queue_startable(const struct js_slave_queue *queue)
+{
+    struct js_slave_order *first =
+        queue->order_count > 0 ? js_slave_queue_order(queue, 0) : NULL;
+    return first && first->wire.slot != JS_SCHEDULER_SLOT_NEXT ? first : NULL;
+}
 
 /* True if the startable order must be given to the runner: it was not handed
  * over, it is not simulated, and it must not be ended. */
@@ -158,8 +164,12 @@ void js_slave_queue_start(struct js_slave_queue *queue, int64_t now_ns);
 /* The next order that the runner may be given ahead of time; or NULL. */
 struct js_slave_order *
 js_slave_queue_handable(const struct js_slave_queue *queue);
-void js_slave_queue_handed(
-    struct js_slave_queue *queue); /* it was given to the runner */
+
+/* The handable order was given to the runner. */
+static inline void js_slave_queue_handed(struct js_slave_queue *queue)
+{
+    js_slave_queue_order(queue, queue->handed_count++)->is_handed = true;
+}
 
 /* Marks the order with that ticket as one that must be ended, if it exists. */
 void js_slave_queue_end_order(struct js_slave_queue *queue, uint64_t ticket);
@@ -167,8 +177,13 @@ void js_slave_queue_end_order(struct js_slave_queue *queue, uint64_t ticket);
 /* ---- slots */
 
 /* The job in slot `index`, or NULL if none runs there. */
-struct js_slave_slot *js_slave_queue_running(const struct js_slave_queue *queue,
-                                             uint32_t index);
+static inline struct js_slave_slot *
+js_slave_queue_running(const struct js_slave_queue *queue, uint32_t index)
+{
+    return index < queue->slot_count && queue->slots[index].is_busy
+               ? &queue->slots[index]
+               : NULL;
+}
 
 /* The job in the slot has ended. The slot goes to the first order without
  * one. */
@@ -186,13 +201,29 @@ int64_t js_slave_queue_simulated_end_ns(const struct js_slave_queue *queue);
 /* Stops the simulated job in the slot: it ends now. */
 void js_slave_queue_stop_simulated(struct js_slave_slot *slot, int64_t now_ns);
 
+/* True if a job runs in the runner: one that is not simulated. */
+static inline bool
+js_slave_queue_has_runner_jobs(const struct js_slave_queue *queue)
+{
+    return queue->busy_count > queue->simulated_count;
+}
+
 /* ---- giving back */
 
 /* True if orders wait while every slot is busy. */
-bool js_slave_queue_is_queued_up(const struct js_slave_queue *queue);
+static inline bool
+js_slave_queue_is_queued_up(const struct js_slave_queue *queue)
+{
+    return queue->order_count > 0 && queue->busy_count == queue->slot_count;
+}
 
 /* The master asks for up to `count` orders that have no slot. */
-void js_slave_queue_ask_back(struct js_slave_queue *queue, uint64_t count);
+static inline void js_slave_queue_ask_back(struct js_slave_queue *queue,
+                                           uint64_t count)
+{
+    queue->recall_count = count;
+    queue->has_recall = true;
+}
 
 enum js_slave_recall {
     JS_SLAVE_RECALL_NONE, /* nobody asks, or the runner has not answered yet */

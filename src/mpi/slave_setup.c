@@ -8,11 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-int js_slave_setup_no_memory(struct js_err *err)
-{
-    return js_err_set(err, "the slave has no memory left");
-}
-
 /* ---------------------------------------------------------------- GPUs */
 
 static const char *slave_setup_value_of(const char *const *environ,

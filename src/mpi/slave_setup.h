@@ -53,6 +53,9 @@ struct js_settings js_slave_setup_settings(const struct js_wire_setup *setup,
                                            const char *own_tmpdir);
 
 /* Sets *err to "no memory"; returns -1. */
-int js_slave_setup_no_memory(struct js_err *err);
+static inline int js_slave_setup_no_memory(struct js_err *err)
+{
+    return js_err_set(err, "the slave has no memory left");
+}
 
 #endif

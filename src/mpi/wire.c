@@ -155,13 +155,6 @@ int js_wire_unpack_job(struct js_cursor *cursor, struct js_wire_job *ret,
     return cursor->bad ? wire_bad_message() : js_wire_job_check(ret);
 }
 
-/* Makes one result of a chain of pack calls joined by ||, each of which returns
- * 0 or -1. The chain stops at the first failure. */
-static int wire_all_packed(bool failed)
-{
-    return failed ? -1 : 0;
-}
-
 /* Unpacks a message that consists of these fields and nothing else. */
 static int wire_unpack_all(const void *bytes, size_t len,
                            const struct js_field *fields, size_t count,
@@ -197,10 +190,12 @@ static const struct js_field node_fields[] = {
 
 int js_wire_pack_hello(struct js_buf *buf, const struct js_wire_hello *hello)
 {
-    return wire_all_packed(
-        js_pack_u32(buf, HELLO_MAGIC) || js_pack_u32(buf, hello->version) ||
-        js_fields_pack(buf, JS_FIELDS(node_fields), &hello->node) ||
-        js_fields_pack(buf, JS_FIELDS(processes_fields), &hello->processes));
+    if (js_pack_u32(buf, HELLO_MAGIC) < 0 ||
+        js_pack_u32(buf, hello->version) < 0 ||
+        js_fields_pack(buf, JS_FIELDS(node_fields), &hello->node) < 0 ||
+        js_fields_pack(buf, JS_FIELDS(processes_fields), &hello->processes) < 0)
+        return -1;
+    return 0;
 }
 
 int js_wire_unpack_hello(const void *bytes, size_t len,
@@ -234,10 +229,11 @@ static const struct js_field setup_fields[] = {
 
 int js_wire_pack_setup(struct js_buf *buf, const struct js_wire_setup *setup)
 {
-    return wire_all_packed(
-        js_fields_pack(buf, JS_FIELDS(setup_fields), setup) ||
-        js_settings_pack(buf, &setup->settings) ||
-        js_pack_bytes(buf, setup->environ, setup->environ_len));
+    if (js_fields_pack(buf, JS_FIELDS(setup_fields), setup) < 0 ||
+        js_settings_pack(buf, &setup->settings) < 0 ||
+        js_pack_bytes(buf, setup->environ, setup->environ_len) < 0)
+        return -1;
+    return 0;
 }
 
 int js_wire_unpack_setup(const void *bytes, size_t len,
@@ -261,21 +257,6 @@ int js_wire_unpack_setup(const void *bytes, size_t len,
 
 /* ---------------------------------------------------------------- READY */
 
-static void wire_unpack_homes(struct js_cursor *cursor,
-                              struct js_wire_ready *ret)
-{
-    ret->slots = js_unpack_u32(cursor);
-    if (ret->slots > JS_CPUS_MAX)
-        cursor->bad = true;
-    ret->homes = cursor->bad ? NULL : calloc(ret->slots + 1, sizeof(uint32_t));
-    if (!ret->homes) {
-        cursor->bad = true;
-        return;
-    }
-    for (uint32_t i = 0; i < ret->slots; i++)
-        ret->homes[i] = js_unpack_u32(cursor);
-}
-
 static const struct js_field ready_fields[] = {
     JS_FIELD(struct js_wire_ready, home),
     JS_FIELD(struct js_wire_ready, error),
@@ -286,9 +267,10 @@ int js_wire_pack_ready(struct js_buf *buf, const struct js_wire_ready *ready)
     int rc = js_pack_u32(buf, ready->slots);
     for (uint32_t i = 0; rc == 0 && i < ready->slots; i++)
         rc = js_pack_u32(buf, ready->homes[i]);
-    return wire_all_packed(
-        rc < 0 || js_fields_pack(buf, JS_FIELDS(ready_fields), ready) ||
-        js_resources_pack(buf, &ready->resources));
+    if (rc < 0 || js_fields_pack(buf, JS_FIELDS(ready_fields), ready) < 0 ||
+        js_resources_pack(buf, &ready->resources) < 0)
+        return -1;
+    return 0;
 }
 
 int js_wire_unpack_ready(const void *bytes, size_t len,
@@ -296,7 +278,12 @@ int js_wire_unpack_ready(const void *bytes, size_t len,
 {
     struct js_cursor cursor = js_cursor_of(bytes, len);
     memset(ret, 0, sizeof(*ret));
-    wire_unpack_homes(&cursor, ret);
+    ret->slots = js_unpack_u32(&cursor);
+    cursor.bad |= ret->slots > JS_CPUS_MAX;
+    ret->homes = cursor.bad ? NULL : calloc(ret->slots + 1, sizeof(uint32_t));
+    cursor.bad |= !ret->homes;
+    for (uint32_t i = 0; !cursor.bad && i < ret->slots; i++)
+        ret->homes[i] = js_unpack_u32(&cursor);
     js_fields_unpack(&cursor, JS_FIELDS(ready_fields), ret);
     js_resources_unpack(&cursor, &ret->resources);
     bool is_useless = ret->slots == 0 && !ret->error[0];
@@ -335,12 +322,14 @@ int js_wire_unpack_ack(const void *bytes, size_t len, struct js_wire_ack *ret)
 
 int js_wire_pack_done(struct js_buf *buf, const struct js_wire_done *done)
 {
-    return wire_all_packed(
-        js_pack_u64(buf, done->ticket) || js_pack_u64(buf, done->jobs) ||
-        js_outcome_pack(buf, &done->outcome) ||
-        js_pack_u8(buf, done->captured) ||
-        js_pack_u8(buf, done->inlined != NULL) ||
-        js_pack_bytes(buf, done->inlined, done->inlined_len));
+    if (js_pack_u64(buf, done->ticket) < 0 ||
+        js_pack_u64(buf, done->jobs) < 0 ||
+        js_outcome_pack(buf, &done->outcome) < 0 ||
+        js_pack_u8(buf, done->captured) < 0 ||
+        js_pack_u8(buf, done->inlined != NULL) < 0 ||
+        js_pack_bytes(buf, done->inlined, done->inlined_len) < 0)
+        return -1;
+    return 0;
 }
 
 int js_wire_unpack_done(struct js_cursor *cursor, struct js_wire_done *ret)
@@ -426,9 +415,10 @@ static const struct js_field output_fields[] = {
 
 int js_wire_pack_output(struct js_buf *buf, const struct js_wire_output *output)
 {
-    return wire_all_packed(
-        js_fields_pack(buf, JS_FIELDS(output_fields), output) ||
-        js_pack_bytes(buf, output->bytes, output->len));
+    if (js_fields_pack(buf, JS_FIELDS(output_fields), output) < 0 ||
+        js_pack_bytes(buf, output->bytes, output->len) < 0)
+        return -1;
+    return 0;
 }
 
 int js_wire_unpack_output(const void *bytes, size_t len,
@@ -506,11 +496,6 @@ int js_wire_unpack_cleared(const void *bytes, size_t len,
                            struct js_wire_cleared *ret)
 {
     return wire_unpack_all(bytes, len, JS_FIELDS(cleared_fields), ret);
-}
-
-int js_wire_pack_number(struct js_buf *buf, uint64_t number)
-{
-    return js_pack_u64(buf, number);
 }
 
 int js_wire_unpack_number(const void *bytes, size_t len, uint64_t *ret)

@@ -46,6 +46,7 @@
 #define JS_MPI_WIRE_H
 
 #include "base/buf.h"
+#include "base/pack.h"
 #include "base/process.h"
 #include "list/job.h"
 #include "list/outcome.h"
@@ -345,7 +346,10 @@ enum js_goodbye {
 /* These messages hold one number: RECALL (jobs, at most), TIME_LIMIT, SETUP
  * (the length of a text), BEAT, KILL_JOB (a ticket), DRAIN (the grace for
  * running jobs, ns), SHUTDOWN, GOODBYE. */
-int js_wire_pack_number(struct js_buf *buf, uint64_t number);
+static inline int js_wire_pack_number(struct js_buf *buf, uint64_t number)
+{
+    return js_pack_u64(buf, number);
+}
 int js_wire_unpack_number(const void *bytes, size_t len, uint64_t *ret);
 
 /* The name of a tag, as "HELLO"; "?" for any other number. */

@@ -197,11 +197,6 @@ void js_run_files_report_resume(struct js_run *run);
 enum jobsched_status js_run_files_begin_journal(struct js_run *run,
                                                 struct js_err *err);
 
-/* Sets the marks that the jobs of this run carry, and those that the jobs of
- * killed runs carried. */
-void js_run_files_set_marks(struct js_run *run,
-                            struct js_master_config *config);
-
 /* Writes the last record of this run, and ends the journal. Returns the status
  * of the run: JOBSCHED_BROKEN with *err if the journal cannot be written. */
 enum jobsched_status js_run_files_end_journal(struct js_run *run,
@@ -230,16 +225,18 @@ void js_run_launcher_report_ended(const struct js_run *run,
 void js_run_launcher_ask_for_reason(struct js_run *run);
 void js_run_launcher_ask_for_outage(struct js_run *run);
 
-/* What stops the run, in words; "" if nothing does. */
-const char *js_run_launcher_reason(const struct js_run *run);
-
 /* True if standard output or error accepts no more data. */
 bool js_run_launcher_find_outage(const struct js_run *run,
                                  struct js_recorder_outage *ret);
 
 /* True if the launcher has passed on its own descriptor with this number; then
  * no process stands between this one and the user. */
-bool js_run_launcher_is_handed(const struct js_run *run, int number);
+static inline bool js_run_launcher_is_handed(const struct js_run *run,
+                                             int number)
+{
+    return run->launcher.lifeline &&
+           js_lifeline_stdio(run->launcher.lifeline, number) >= 0;
+}
 
 /* True if mpirun has ended, and with it the part of our output that it had
  * taken but not passed on. */

@@ -202,7 +202,7 @@ int js_run_config_check(const struct jobsched_config *config,
 {
     const double second = JS_NS_PER_S;
     if (config->job_file && !config->job_file[0])
-        return js_err_set(err, "job_file: the name of the job list is empty");
+        return js_err_set(err, "job_file: must not be empty");
     if (config->round_size == 0)
         return js_err_set(err, "round_size: must be at least 1");
     if (config->output == JOBSCHED_OUTPUT_DIR &&

@@ -130,10 +130,9 @@ void js_run_files_report_resume(struct js_run *run)
     if (!run->journal || !js_journal_look(run->journal).has_jobs)
         return;
     if (!survey.is_known)
-        js_log(
-            log,
-            "continuing: jobs that have succeeded, as the journal says, do not "
-            "run again");
+        js_log(log,
+               "continuing the run in the journal: jobs that succeeded do not "
+               "run again");
     else if (js_resume_describe(counts, &text) == 0)
         js_log(log, "%s%s", js_buf_string(&text),
                counts->runs == 0 && counts->aside == 0
@@ -142,9 +141,12 @@ void js_run_files_report_resume(struct js_run *run)
     js_buf_release(&text);
     if (counts->held > 0)
         js_log(log,
-               "%llu job%s with --retry-failed would run after jobs that it "
-               "does not run; without --retry-failed they all run",
-               (unsigned long long)counts->held, counts->held == 1 ? "" : "s");
+               "%llu failed job%s not retried, because %s after jobs that "
+               "--retry-failed does not run; without --retry-failed they all "
+               "run",
+               (unsigned long long)counts->held,
+               counts->held == 1 ? " is" : "s are",
+               counts->held == 1 ? "it comes" : "they come");
 }
 
 enum jobsched_status js_run_files_begin_journal(struct js_run *run,
@@ -156,16 +158,6 @@ enum jobsched_status js_run_files_begin_journal(struct js_run *run,
     /* Not earlier: the recorder writes to any journal that it has. */
     run->recorder.journal = run->journal;
     return JOBSCHED_SUCCEEDED;
-}
-
-void js_run_files_set_marks(struct js_run *run, struct js_master_config *config)
-{
-    if (run->journal) {
-        run->run_id = js_journal_look(run->journal).run_id;
-        config->dead = js_journal_dead_runs(run->journal, &config->dead_count);
-    } else {
-        run->run_id = js_process_new_id();
-    }
 }
 
 /* Writes the journal's last record. Jobs that could not be recorded will run
@@ -189,25 +181,25 @@ enum jobsched_status js_run_files_end_journal(struct js_run *run,
     uint64_t lost = js_recorder_lacking(&run->recorder);
     if (why.text[0] && js_journal_look(run->journal).is_gone)
         js_err_set(err,
-                   "%s; it held all jobs that have finished: if it was moved, "
-                   "move it back, or they will all run again",
+                   "%s; all finished jobs were in it: if it was moved, move it "
+                   "back, or they will all run again",
                    why.text);
     else if (why.text[0] && lost > 0)
         js_err_set(err,
-                   "%s; finished jobs that are not in it: %llu. They were not "
-                   "reported, and will run again",
+                   "%s; jobs that have finished but are not in it: %llu; they "
+                   "were not reported and will run again",
                    why.text, (unsigned long long)lost);
     else if (why.text[0] && is_well)
         js_err_set(err,
-                   "%s; at the end it could be written again, and it has all "
-                   "jobs that have finished: run the same command again to "
-                   "continue",
+                   "%s; it could be written again at the end, and all finished "
+                   "jobs are in it: run the same command again to continue",
                    why.text);
     else if (why.text[0])
-        js_err_set(err,
-                   "%s; it has all jobs that have finished: run the same "
-                   "command again when it can be written",
-                   why.text);
+        js_err_set(
+            err,
+            "%s; all finished jobs are in it: run the same command again "
+            "when it can be written",
+            why.text);
     js_journal_close(run->journal);
     run->journal = run->recorder.journal = NULL;
     return status;
@@ -272,7 +264,7 @@ static void run_open_list(struct js_run *run, struct js_err *err)
     } else if (run->rank && js_file_fd_of(path) >= 0) {
         js_err_set(err,
                    "%s: mpirun passes on no open file except standard input: "
-                   "redirect the list to that, and give \"-\" as its name",
+                   "redirect the list to standard input and name it \"-\"",
                    path);
     } else {
         run->source = js_source_new_file(path, resume, &sink, err);
@@ -355,11 +347,12 @@ static int run_open_joblog(struct js_run *run, struct js_err *err)
         run->joblog =
             js_joblog_open(path, given, run->config->command_restarts > 0, err);
     else if (number >= 0)
-        return js_err_set(err,
-                          "the joblog %s: mpirun does not pass on open files: "
-                          "name a file or a FIFO, or start jobsched without "
-                          "mpirun",
-                          path);
+        return js_err_set(
+            err,
+            "the joblog %s cannot be used, because mpirun does not pass "
+            "on open files: name a file or a FIFO, or start "
+            "jobsched without mpirun",
+            path);
     else
         run->joblog = js_joblog_open(path, -1, goes_on, err);
     return run->joblog ? 0 : -1;

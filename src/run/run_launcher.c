@@ -104,15 +104,6 @@ void js_run_launcher_ask_for_reason(struct js_run *run)
         run->launcher.other_signal = number;
 }
 
-const char *js_run_launcher_reason(const struct js_run *run)
-{
-    const struct js_run_launcher *launcher = &run->launcher;
-    struct js_signals_passed other = {.stop_request = JS_STOP_REQUEST_NOW,
-                                      .signal = launcher->other_signal};
-    return js_signals_reason(launcher->other_signal ? &other
-                                                    : &launcher->passed);
-}
-
 /* Called once in each turn of the master, before ended jobs are recorded,
  * because a run that must end has little time. */
 enum js_stop_request js_run_launcher_stop_request(void *arg, int64_t now_ns)
@@ -144,8 +135,9 @@ enum js_stop_request js_run_launcher_stop_request(void *arg, int64_t now_ns)
                    "%s: no more jobs are started; those that are running may "
                    "finish%s",
                    js_signals_reason(&launcher->passed),
-                   launcher->passed.interrupts > 0 ? ", or press ^C again"
-                                                   : "");
+                   launcher->passed.interrupts > 0
+                       ? " (press ^C again to end them)"
+                       : "");
     }
     return request;
 }
@@ -156,12 +148,6 @@ bool js_run_launcher_find_outage(const struct js_run *run,
 {
     *ret = run->launcher.outage;
     return ret->error != 0 || js_recorder_find_outage(&run->recorder, ret);
-}
-
-bool js_run_launcher_is_handed(const struct js_run *run, int number)
-{
-    return run->launcher.lifeline &&
-           js_lifeline_stdio(run->launcher.lifeline, number) >= 0;
 }
 
 bool js_run_launcher_is_mpirun_gone(const struct js_run *run)

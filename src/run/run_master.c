@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/launchenv.h"
+#include "base/process.h"
 #include "base/userenv.h"
 
 #include <errno.h>
@@ -93,8 +94,12 @@ static int run_open_master(struct js_run *run, struct js_link *link,
         .stop_request = js_run_launcher_stop_request,
         .request_arg = run,
     };
-    if (run->config->action == JOBSCHED_RUN)
-        js_run_files_set_marks(run, &config);
+    if (run->config->action == JOBSCHED_RUN && run->journal) {
+        run->run_id = js_journal_look(run->journal).run_id;
+        config.dead = js_journal_dead_runs(run->journal, &config.dead_count);
+    } else if (run->config->action == JOBSCHED_RUN) {
+        run->run_id = js_process_new_id();
+    }
     run->cwd = js_userenv_cwd(&run->rank->environ);
     if (!run->cwd)
         return js_err_errno(err, "the working directory cannot be found");
@@ -218,9 +223,13 @@ static void run_describe_interruption(struct js_run *run,
     struct js_recorder_outage outage;
     char why[128];
     js_run_launcher_ask_for_reason(run);
-    const char *reason = js_run_launcher_request(run) == JS_STOP_REQUEST_NONE
-                             ? ""
-                             : js_run_launcher_reason(run);
+    const struct js_run_launcher *launcher = &run->launcher;
+    const struct js_signals_passed other = {.stop_request = JS_STOP_REQUEST_NOW,
+                                            .signal = launcher->other_signal};
+    const char *reason = "";
+    if (js_run_launcher_request(run) != JS_STOP_REQUEST_NONE)
+        reason = js_signals_reason(launcher->other_signal ? &other
+                                                          : &launcher->passed);
     const char *next = run_next_step(run);
     bool is_outage = js_run_launcher_find_outage(run, &outage);
     if (is_outage && (run->launcher.outage.error || !reason[0]))
@@ -309,15 +318,16 @@ static enum jobsched_status run_settle_result(struct js_run *run,
     bool is_worse = status != JOBSCHED_BROKEN && status != JOBSCHED_BAD_INPUT &&
                     js_run_launcher_find_outage(run, &outage);
     if (is_worse && js_run_launcher_is_mpirun_gone(run)) {
-        js_err_set(err,
-                   "mpirun has gone, and the output of jobs that it had not "
-                   "passed on is lost: %s",
-                   run_next_step(run));
+        js_err_set(
+            err,
+            "mpirun has ended, and job output that it had not passed on is "
+            "lost: %s",
+            run_next_step(run));
         status = JOBSCHED_BROKEN;
     } else if (is_worse && !outage.is_reader_gone) {
         js_err_set(err,
-                   "%s: %s: jobs whose output could not be written are not on "
-                   "record: %s (--output DIR keeps output in files)",
+                   "%s: %s: jobs whose output could not be written are not "
+                   "recorded: %s (--output DIR keeps output in files)",
                    outage.name, js_errno_text(outage.error),
                    run_next_step(run));
         status = JOBSCHED_BROKEN;

@@ -167,14 +167,6 @@ static void rank_watch_launcher(pid_t launcher)
     _exit(EXIT_SUCCESS);
 }
 
-/* If rank 0 was killed, no other process ends an mpirun that waits for ever
- * (Open MPI 4.1.4 under recovery, when all ranks on two hosts have left). */
-static void rank_watch_masterless(void)
-{
-    if (js_launchenv_has_lost_first())
-        rank_watch_launcher(getppid());
-}
-
 /* Everything is done and on record, but some process will not call
  * MPI_Finalize. */
 static void rank_give_up_end(void *arg)
@@ -210,8 +202,12 @@ void jobsched_leave(const struct jobsched_result *result)
     bool is_last = !result->is_master && result->status == JOBSCHED_SUCCEEDED;
     if (result->lost > 0 || is_last)
         rank_sleep_ns(farewell_ns);
-    if (!result->is_master && result->status == JOBSCHED_BROKEN)
-        rank_watch_masterless();
+    /* If rank 0 was killed, no other process ends an mpirun that waits for ever
+     * (Open MPI 4.1.4 under recovery, when all ranks on two hosts have left).
+     */
+    if (!result->is_master && result->status == JOBSCHED_BROKEN &&
+        js_launchenv_has_lost_first())
+        rank_watch_launcher(getppid());
     if (result->lost > 0) {
         rank_watch_launcher(getppid());
         if (js_link_failed_peers() < result->lost)
@@ -346,7 +342,10 @@ static void rank_give_up_start(void *arg)
             "jobsched: MPI has not started within %d s: a process or a host of "
             "the run may be gone. No job was started\n%s",
             (int)(start->limit_ns / JS_NS_PER_S), start->hint);
-    rank_watch_masterless();
+    /* If rank 0 was killed, no other process ends an mpirun that waits for
+     * ever. */
+    if (js_launchenv_has_lost_first())
+        rank_watch_launcher(getppid());
     _exit(JOBSCHED_BROKEN);
 }
 

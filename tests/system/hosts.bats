@@ -215,7 +215,7 @@ no_hostfile_left() {
     farm_run
     status_is 0
     contains out '^job 1: slave 1 on h1, CPUs [0-9]+ and slave 2 on h2, CPUs [0-9]+: echo both$'
-    contains err '2 nodes: .*nodes=2'
+    contains err '2 nodes.*nodes=2'
     printf '%s\n' 'touch ran' '[nodes=3 cores=1] true' >jobs.txt
     hosts_command 1 jobs.txt
     farm_run

@@ -169,7 +169,7 @@ JOBS
     farm 1 jobs.txt --retry-failed
     status_is 1
     contains err ': 0 to run'
-    contains err '^jobsched: 1 job with --retry-failed would run after jobs'
+    contains err '^jobsched: 1 failed job is not retried, .* after jobs'
     equal "$(xargs <ran)" 'a'
 }
 
@@ -412,7 +412,7 @@ farm_in_slurm() { # RESTARTS ARGUMENT...
     farm_end "$((2 * PATIENCE))"
     status_is 4
     contains err 'cannot write to the journal .*: No space left on device: no more jobs are started'
-    contains err 'it has all jobs that have finished'
+    contains err 'all finished jobs are in it'
     # What has run is on record: nothing that was finished is lost.
     cp disk/jobs.txt.journal .
     equal "$(recorded ok | tr ' ' '\n')" "$(sort -n ran)"
@@ -489,8 +489,8 @@ start_without_folder() {
     touch go
     farm_end
     status_is 4
-    contains err 'd/j is no longer there, .*; it held all jobs that have finished: .* will all run again$'
-    lacks err 'same command|it has all'
+    contains err 'd/j is no longer there, .*; all finished jobs were in it: .* will all run again$'
+    lacks err 'same command|are in it'
     claim test ! -e ran.60
 }
 
@@ -501,7 +501,7 @@ start_without_folder() {
     farm_end
     status_is 4
     contains err 'd/j was no longer there: it has been written anew'
-    contains err 'it has all jobs that have finished: .*the same command'
+    contains err 'all finished jobs are in it: .*the same command'
     cp d/j jobs.txt.journal
     equal "$(recorded ok)" "$(reported)"
     farm 2 jobs.txt --journal d/j
@@ -541,7 +541,7 @@ in_joblog() {
     farm_end
     status_is 4
     contains err 'cannot write to the journal jobs.txt.journal: Input/output error: no more jobs are started'
-    contains err 'finished jobs that are not in it: [0-9]+. They .* will run again'
+    contains err 'finished but are not in it: [0-9]+; .* will run again'
     claim test ! -e ran.50
     local on_record job
     on_record=$(recorded ok)

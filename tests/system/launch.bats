@@ -101,7 +101,7 @@ launched_rank() {
     farm 1 jobs.txt --joblog /dev/fd/8
     exec 8>&-
     status_is 2
-    contains err '^jobsched: the joblog /dev/fd/8: mpirun .*open files'
+    contains err '^jobsched: the joblog /dev/fd/8 .*mpirun .*open files'
     farm 1 jobs.txt --longest-first /dev/fd/8
     status_is 2
     contains err '^jobsched: --longest-first /dev/fd/8: mpirun .*open files'

@@ -329,7 +329,7 @@ launched() { # '>FILE ...' ARGUMENT...
     seq 30 | sed 's/.*/echo job&; echo err& >\&2/' >jobs.txt
     launched '>/dev/full' -n 2 jobs.txt
     all_say 4
-    contains err '^jobsched: standard output: No space left on device: what could not .*\(--output DIR'
+    contains err '^jobsched: standard output: No space left on device: .*could not be written.*\(--output DIR'
     equal "$(grep -c ' ok ' jobs.txt.journal)" 0
     launched '>out 2>/dev/full' -n 2 jobs.txt
     all_say 4

@@ -18,7 +18,6 @@
 #define js_master_scheduler loop_master_scheduler
 #define js_master_allocator loop_master_allocator
 #define js_master_host loop_master_host
-#define js_master_no_memory loop_master_no_memory
 #define js_meeting_step loop_meeting_step
 #define js_meeting_take_hello loop_meeting_take_hello
 #define js_meeting_take_ready loop_meeting_take_ready

@@ -31,7 +31,7 @@ static void test_configurations_that_cannot_work(void)
     struct jobsched_config config;
     jobsched_config_init(&config);
     config.job_file = "";
-    expect_refused(&config, "the name of the job list is empty");
+    expect_refused(&config, "job_file: must not be empty");
     jobsched_config_init(&config);
     config.round_size = 0;
     expect_unfit(&config, "round_size");
