@@ -284,7 +284,7 @@ size_t js_descendants_each(const char *folder,
                            void (*visit)(pid_t pid, void *arg), void *arg)
 {
     struct search search = {folder, visit, arg, 0};
-    js_reap_each_child(descendants_visit, &search);
+    js_procs_each_child(descendants_visit, &search);
     return search.count;
 }
 

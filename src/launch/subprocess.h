@@ -63,7 +63,7 @@ int js_subprocess_run(const struct js_argv *argv, int flags,
 /* ------------------------------------------------------------ what is left */
 
 /*
- * The launcher adopts what an mpirun leaves behind (js_reap_adopt() in
+ * The launcher adopts what an mpirun leaves behind (js_procs_adopt() in
  * node/procs.h): ranks, the processes that start their jobs, an ssh that hangs.
  * These processes are recognised by the variable that names the launcher's
  * folder, which no job has. A process that leads a session of its own does not

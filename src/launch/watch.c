@@ -579,7 +579,7 @@ int js_watch_open(struct js_watch *watch, struct js_err *err)
     signal(SIGCHLD, SIG_DFL);
     sigprocmask(SIG_BLOCK, &set, NULL);
     watch->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (watch->signals < 0 || js_reap_adopt() < 0)
+    if (watch->signals < 0 || js_procs_adopt() < 0)
         return js_err_errno(err, "signals");
     return 0;
 }

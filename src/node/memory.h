@@ -12,22 +12,9 @@
 
 /* ---------------------------------------------------------------- cgroups */
 
-/* The limit of memory in bytes. A limit of a group holds for all groups below
- * it, so the least counts. 0: no limit, or it is unknown. */
-uint64_t js_cgroup_mem_bytes(const char *root);
-
 /* How many whole cores the granted CPU time can keep busy, at least one; 0: no
  * limit, or it is unknown. */
 uint32_t js_cgroup_cores(const char *root);
-
-/* Opens the file that counts out-of-memory kills in our own group. Returns a
- * descriptor, or -1. */
-int js_cgroup_open_events(const char *root);
-
-/* Reads a small file, as far as there is room, as a string. 0, or -1 if it
- * cannot be read. */
-int js_cgroup_read_small(const char *root, const char *path, char *to,
-                         size_t size);
 
 /* ---------------------------------------------------------------- memory */
 

@@ -8,23 +8,26 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-int js_reap_adopt(void)
+int js_procs_adopt(void)
 {
     return prctl(PR_SET_CHILD_SUBREAPER, 1);
 }
 
 /* The pids, each followed by a blank. */
-static int reap_list_children(struct js_buf *list)
+static int procs_list_children(struct js_buf *list)
 {
     int rc = 0;
     DIR *tasks = opendir("/proc/self/task");
@@ -56,12 +59,12 @@ static int reap_list_children(struct js_buf *list)
     return rc;
 }
 
-int js_reap_each_child(void (*visit)(pid_t pid, void *arg), void *arg)
+int js_procs_each_child(void (*visit)(pid_t pid, void *arg), void *arg)
 {
     struct js_buf list = JS_BUF_INIT;
     int count = -1;
     /* First the whole list: a child that ends shifts the file's offsets. */
-    if (reap_list_children(&list) < 0 || !js_buf_string(&list))
+    if (procs_list_children(&list) < 0 || !js_buf_string(&list))
         goto done;
     count = 0;
     for (char *at = list.data, *end; (at += strspn(at, " "), *at); at = end) {
@@ -76,43 +79,39 @@ done:
     return count;
 }
 
-/* True if a child is left when all that have ended are reaped. */
-static bool reap_ended(void)
-{
-    pid_t pid;
-    do
-        pid = waitpid(-1, NULL, WNOHANG);
-    while (pid > 0 || (pid < 0 && errno == EINTR));
-    return pid == 0;
-}
-
-static void kill_child(pid_t pid, void *arg)
+static void procs_kill_child(pid_t pid, void *arg)
 {
     (void)arg;
     kill(pid, SIGKILL); /* not reaped yet, so the pid is still its own */
 }
 
-int js_reap_all(int64_t limit_ns)
+int js_procs_end_all(int64_t limit_ns)
 {
     int64_t deadline_ns = js_clock_ns() + limit_ns;
     int64_t pause_ns = JS_NS_PER_MS / 10;
-    while (reap_ended()) {
+    for (;;) {
+        pid_t pid;
+        do
+            pid = waitpid(-1, NULL, WNOHANG);
+        while (pid > 0 || (pid < 0 && errno == EINTR));
+        if (pid != 0)
+            return 0;
         if (js_clock_ns() >= deadline_ns) {
             errno = ETIMEDOUT;
             return -1;
         }
-        js_reap_each_child(kill_child, NULL); /* on failure: the next time */
+        /* What cannot be listed now is listed the next time. */
+        js_procs_each_child(procs_kill_child, NULL);
         nanosleep(&(struct timespec){.tv_nsec = (long)pause_ns}, NULL);
         if (pause_ns < 10 * JS_NS_PER_MS)
             pause_ns *= 2;
     }
-    return 0;
 }
 
 /* ---------------------------------------------------------------- leftovers */
 
 /* Where `pid` stands in the list, or its length. */
-static size_t find_pid(const struct js_pids *pids, pid_t pid)
+static size_t pids_find(const struct js_pids *pids, pid_t pid)
 {
     size_t at = 0;
     for (; at < pids->list.len; at += sizeof(pid)) {
@@ -124,7 +123,7 @@ static size_t find_pid(const struct js_pids *pids, pid_t pid)
 
 bool js_pids_has(const struct js_pids *pids, pid_t pid)
 {
-    return find_pid(pids, pid) < pids->list.len;
+    return pids_find(pids, pid) < pids->list.len;
 }
 
 int js_pids_add(struct js_pids *pids, pid_t pid)
@@ -136,7 +135,7 @@ int js_pids_add(struct js_pids *pids, pid_t pid)
 
 void js_pids_remove(struct js_pids *pids, pid_t pid)
 {
-    size_t at = find_pid(pids, pid);
+    size_t at = pids_find(pids, pid);
     if (at == pids->list.len)
         return;
     pids->list.len -= sizeof(pid);
@@ -148,87 +147,170 @@ enum { WITHIN_SIZE = 4096 };
 
 enum owner { OWNER_THIS, OWNER_OTHER, OWNER_UNKNOWN };
 
-static bool leftovers_is_number(const char *text, uint64_t wanted)
-{
-    uint64_t value;
-    return js_parse_count(text, &value) == 0 && value == wanted;
-}
-
-/* Its own variables, where these are of this run. */
-static enum owner owner_by_id(const struct js_leftovers *sweep, pid_t pid)
+/* Reads its own variables, if these are of this run. The environment is empty
+ * during an exec; then the owner is unknown for a moment. */
+static enum owner leftovers_owner_by_id(const struct js_leftovers *leftovers,
+                                        pid_t pid)
 {
     char mark[JS_MARK_SIZE], id[24], attempt[24];
     struct js_mark of;
-    if (sweep->run && (!js_process_variable(pid, JS_MARK_VARIABLE, mark,
-                                            sizeof(mark), NULL) ||
-                       !js_mark_parse(mark, &of) || of.run != sweep->run))
+    uint64_t id_number, attempt_number;
+    if (leftovers->run &&
+        (!js_process_variable(pid, JS_MARK_VARIABLE, mark, sizeof(mark),
+                              NULL) ||
+         !js_mark_parse(mark, &of) || of.run != leftovers->run))
         return OWNER_UNKNOWN;
     if (!js_process_variable(pid, "JOBSCHED_JOB_ID", id, sizeof(id), NULL) ||
         !js_process_variable(pid, "JOBSCHED_ATTEMPT", attempt, sizeof(attempt),
                              NULL))
         return OWNER_UNKNOWN;
-    return leftovers_is_number(id, sweep->id) &&
-                   leftovers_is_number(attempt, sweep->attempt)
-               ? OWNER_THIS
-               : OWNER_OTHER;
+    bool is_this = js_parse_count(id, &id_number) == 0 &&
+                   id_number == leftovers->id &&
+                   js_parse_count(attempt, &attempt_number) == 0 &&
+                   attempt_number == leftovers->attempt;
+    return is_this ? OWNER_THIS : OWNER_OTHER;
 }
 
-/* What a run within a job has left behind is that job's. */
-static enum owner owner_by_outer(const struct js_leftovers *sweep, pid_t pid)
+static enum owner leftovers_owner_of(const struct js_leftovers *leftovers,
+                                     pid_t pid)
 {
     char within[WITHIN_SIZE];
     uint64_t id;
     uint32_t attempt;
-    if (!sweep->run ||
-        !js_process_variable(pid, JS_WITHIN_VARIABLE, within, sizeof(within),
-                             NULL) ||
-        !js_mark_within(within, sweep->run, &id, &attempt))
-        return OWNER_UNKNOWN;
-    return id == sweep->id && attempt == sweep->attempt ? OWNER_THIS
-                                                        : OWNER_OTHER;
-}
-
-static enum owner owner_of(const struct js_leftovers *sweep, pid_t pid)
-{
-    if (sweep->all || getpgid(pid) == sweep->group)
+    if (leftovers->all || getpgid(pid) == leftovers->group)
         return OWNER_THIS;
-    enum owner owner = owner_by_id(sweep, pid);
-    if (owner == OWNER_UNKNOWN)
-        owner = owner_by_outer(sweep, pid);
-    bool is_asked = owner != OWNER_THIS && sweep->strange;
-    return is_asked && sweep->strange(pid, sweep->arg) ? OWNER_THIS : owner;
-}
-
-/* A child that is not reaped yet keeps its pid, and by that its group's. */
-static void send_signal(const struct js_leftovers *sweep, pid_t pid)
-{
-    bool in_group = sweep->group > 0 && getpgid(pid) == sweep->group;
-    if (sweep->signal == SIGKILL) {
-        kill(in_group ? -sweep->group : pid, SIGKILL);
-    } else if (!in_group) {
-        kill(pid, sweep->signal);
-        kill(pid, SIGCONT); /* a stopped one hears nothing else */
-    }
+    enum owner owner = leftovers_owner_by_id(leftovers, pid);
+    /* What a run within a job has left behind is that job's. */
+    if (owner == OWNER_UNKNOWN && leftovers->run &&
+        js_process_variable(pid, JS_WITHIN_VARIABLE, within, sizeof(within),
+                            NULL) &&
+        js_mark_within(within, leftovers->run, &id, &attempt))
+        owner = id == leftovers->id && attempt == leftovers->attempt
+                    ? OWNER_THIS
+                    : OWNER_OTHER;
+    bool is_asked = owner != OWNER_THIS && leftovers->strange;
+    return is_asked && leftovers->strange(pid, leftovers->arg) ? OWNER_THIS
+                                                               : owner;
 }
 
 static void leftovers_visit(pid_t pid, void *arg)
 {
-    struct js_leftovers *sweep = arg;
-    if (sweep->spared(pid, sweep->arg))
+    struct js_leftovers *leftovers = arg;
+    if (leftovers->spared(pid, leftovers->arg))
         return;
-    enum owner owner = owner_of(sweep, pid);
-    sweep->strangers += owner == OWNER_UNKNOWN;
+    enum owner owner = leftovers_owner_of(leftovers, pid);
+    leftovers->strangers += owner == OWNER_UNKNOWN;
     if (owner != OWNER_THIS)
         return;
-    sweep->left++;
-    if (sweep->signal == SIGKILL || !js_pids_has(sweep->found, pid))
-        send_signal(sweep, pid);
-    js_pids_add(sweep->found, pid); /* failing, it is told once more */
+    leftovers->left++;
+    /* A child that is not reaped yet keeps its pid, and by that its group's. */
+    bool is_in_group = leftovers->group > 0 && getpgid(pid) == leftovers->group;
+    bool is_new = !js_pids_has(leftovers->found, pid);
+    if (leftovers->signal == SIGKILL) {
+        kill(is_in_group ? -leftovers->group : pid, SIGKILL);
+    } else if (is_new && !is_in_group) {
+        kill(pid, leftovers->signal);
+        kill(pid, SIGCONT); /* a stopped one hears nothing else */
+    }
+    js_pids_add(leftovers->found, pid); /* if it fails: signalled once more */
 }
 
-int js_leftovers_run(struct js_leftovers *sweep)
+int js_leftovers_run(struct js_leftovers *leftovers)
 {
-    sweep->left = 0;
-    sweep->strangers = 0;
-    return js_reap_each_child(leftovers_visit, sweep) < 0 ? -1 : 0;
+    leftovers->left = 0;
+    leftovers->strangers = 0;
+    return js_procs_each_child(leftovers_visit, leftovers) < 0 ? -1 : 0;
+}
+
+/* ---------------------------------------------------------------- other runs
+ */
+
+static const char lock_path[] = "/sys/devices/system/cpu/online";
+
+/* Longer than it takes slaves that are there to be bound. */
+static const int64_t lock_most_ns = 2 * JS_NS_PER_S;
+static const struct timespec lock_pause = {.tv_nsec = 5 * JS_NS_PER_MS};
+
+int js_others_lock(void)
+{
+    int64_t end_ns = js_clock_ns() + lock_most_ns;
+    int fd = open(lock_path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        if (js_clock_ns() >= end_ns) {
+            close(fd);
+            return -1;
+        }
+        nanosleep(&lock_pause, NULL);
+    }
+    return fd;
+}
+
+/* Counts the CPUs that a runner holds, and those that its jobs hold where the
+ * kernel lists them. */
+static void others_add(unsigned counts[JS_CPUS_MAX], uint64_t runner)
+{
+    char path[80];
+    char *word = NULL;
+    size_t size = 0;
+    struct js_cpuset held, cpus;
+    js_cpuset_clear(&held);
+    if (js_cpuset_of_process((pid_t)runner, &cpus) == 0)
+        js_cpuset_unite(&held, &cpus);
+    snprintf(path, sizeof(path), "/proc/%" PRIu64 "/task/%" PRIu64 "/children",
+             runner, runner);
+    FILE *file = fopen(path, "re");
+    while (file && getdelim(&word, &size, ' ', file) > 0) {
+        uint64_t child = strtoull(word, NULL, 10);
+        if (child > 0 && js_cpuset_of_process((pid_t)child, &cpus) == 0)
+            js_cpuset_unite(&held, &cpus);
+    }
+    free(word);
+    if (file)
+        fclose(file);
+    for (unsigned cpu = js_cpuset_next(&held, 0); cpu < JS_CPUS_MAX;
+         cpu = js_cpuset_next(&held, cpu + 1))
+        counts[cpu]++;
+}
+
+/* Counts how many runners of other runs hold each CPU. */
+static void others_count(unsigned counts[JS_CPUS_MAX])
+{
+    char name[JS_PROCESS_NAME_SIZE];
+    DIR *proc = opendir("/proc");
+    for (uint64_t pid; proc && (pid = js_process_next(proc));) {
+        if (!js_process_name(pid, name) || strcmp(name, JS_PROCESS_RUNNER) != 0)
+            continue;
+        /* A slave of this run has the same parent as this process. */
+        uint64_t slave = js_process_parent(pid);
+        bool is_ours =
+            slave == (uint64_t)getpid() ||
+            (slave > 1 && js_process_parent(slave) == (uint64_t)getppid());
+        if (!is_ours && !js_process_is_above(pid))
+            others_add(counts, pid);
+    }
+    if (proc)
+        closedir(proc);
+}
+
+void js_others_held(const struct js_cpuset *pool, struct js_cpuset *ret)
+{
+    unsigned *counts = calloc(JS_CPUS_MAX, sizeof(*counts));
+    unsigned least = UINT_MAX;
+    js_cpuset_clear(ret);
+    if (!counts)
+        return; /* then cores are shared */
+    others_count(counts);
+    for (unsigned cpu = js_cpuset_next(pool, 0); cpu < JS_CPUS_MAX;
+         cpu = js_cpuset_next(pool, cpu + 1)) {
+        if (counts[cpu] < least)
+            least = counts[cpu];
+    }
+    for (unsigned cpu = js_cpuset_next(pool, 0); cpu < JS_CPUS_MAX;
+         cpu = js_cpuset_next(pool, cpu + 1)) {
+        if (counts[cpu] > least)
+            js_cpuset_add(ret, cpu);
+    }
+    free(counts);
 }

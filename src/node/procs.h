@@ -1,5 +1,6 @@
 /*
- * procs - the processes below this one: visits them, and ends them.
+ * procs - the processes below this one: visits them, and ends them. And the
+ * processes of other runs on this machine: which cores they hold.
  *
  * The caller is a child subreaper (PR_SET_CHILD_SUBREAPER): a process that
  * loses its parent anywhere below becomes the caller's own child, daemonised or
@@ -10,19 +11,20 @@
 #define JS_NODE_PROCS_H
 
 #include "base/buf.h"
+#include "base/cpuset.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 /* Makes the process a child subreaper. Returns 0, or -1 with errno. */
-int js_reap_adopt(void);
+int js_procs_adopt(void);
 
 /*
  * Calls `visit` with the pid of each child of this process that /proc shows,
  * zombies too. Returns how many, or -1 with errno.
  */
-int js_reap_each_child(void (*visit)(pid_t pid, void *arg), void *arg);
+int js_procs_each_child(void (*visit)(pid_t pid, void *arg), void *arg);
 
 /*
  * Kills (SIGKILL) and reaps every child, and those that become children by
@@ -30,7 +32,7 @@ int js_reap_each_child(void (*visit)(pid_t pid, void *arg), void *arg);
  * left, or -1 with errno ETIMEDOUT: the kernel does not let a process go, for
  * instance one that waits for a dead file server.
  */
-int js_reap_all(int64_t limit_ns);
+int js_procs_end_all(int64_t limit_ns);
 
 /* ---------------------------------------------------------------- leftovers */
 
@@ -70,6 +72,33 @@ struct js_leftovers {
  * again after each end of a child until nothing is left. Returns 0, or -1 with
  * errno when the children could not be listed.
  */
-int js_leftovers_run(struct js_leftovers *sweep);
+int js_leftovers_run(struct js_leftovers *leftovers);
+
+/* ---------------------------------------------------------------- other runs
+ */
+
+/*
+ * Which cores the slaves of other runs hold. The CPUs that a runner is bound to
+ * are its slave's; those that its jobs are bound to are lent to them. Any user
+ * can see both. Of two runs that start at the same time, neither may look
+ * before the other can be seen: so a run holds a lock from its look until its
+ * slaves are bound.
+ */
+
+/*
+ * Takes the lock. Waits for others that are looking, but not for long: whoever
+ * holds the lock must keep nobody from starting. It is on a file of the
+ * kernel's, which nobody can make or remove. Returns a descriptor to close, or
+ * -1 without the lock.
+ */
+int js_others_lock(void);
+
+/*
+ * The CPUs of `pool` that more runners hold than hold the least held one; none
+ * if all are held by equally many. Runners of this run (whose slave has the
+ * same parent as this process), and those that this process is below, do not
+ * count.
+ */
+void js_others_held(const struct js_cpuset *pool, struct js_cpuset *ret);
 
 #endif

@@ -7,38 +7,31 @@ static const int caught[] = {SIGUSR1, SIGUSR2, SIGTERM, SIGINT,
                              SIGHUP,  SIGALRM, SIGCONT};
 enum { CAUGHT = sizeof(caught) / sizeof(caught[0]) };
 
-/* Set by the handler. */
+/* Set by the handler. Only flags: the handler may interrupt anything, MPI
+ * included. */
 static volatile sig_atomic_t stop_request, request_signal, warned;
 
 static struct sigaction old[CAUGHT];
 
-static void signals_ask(enum js_stop_request wanted, int signo)
+static void on_signal(int signo)
 {
+    enum js_stop_request wanted = stop_request >= JS_STOP_REQUEST_HURRY
+                                      ? JS_STOP_REQUEST_NOW
+                                      : JS_STOP_REQUEST_HURRY;
+    if (signo == SIGCONT) {
+        warned = 1;
+        return;
+    }
+    if (signo == SIGUSR1 || signo == SIGUSR2)
+        wanted = JS_STOP_REQUEST_DRAIN;
     if (wanted <= (enum js_stop_request)stop_request)
         return;
     stop_request = (sig_atomic_t)wanted;
     request_signal = signo;
 }
 
-static void on_signal(int signo)
-{
-    switch (signo) {
-    case SIGUSR1:
-    case SIGUSR2:
-        signals_ask(JS_STOP_REQUEST_DRAIN, signo);
-        break;
-    case SIGCONT:
-        warned = 1;
-        break;
-    default:
-        signals_ask(stop_request >= JS_STOP_REQUEST_HURRY
-                        ? JS_STOP_REQUEST_NOW
-                        : JS_STOP_REQUEST_HURRY,
-                    signo);
-        break;
-    }
-}
-
+/* With SA_RESTART, system calls of MPI that do not expect EINTR go on; poll(2),
+ * in which we wait, is interrupted all the same. */
 void js_signals_catch(void)
 {
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
@@ -90,38 +83,39 @@ const char *js_signals_name(void)
 
 /* ---------------------------------------------------------------- passed on */
 
-static enum js_stop_request signals_request_of(struct js_signals_passed *passed,
-                                               int signo)
+void js_signals_pass(struct js_signals_passed *passed, int signal)
 {
-    switch (signo) {
+    enum js_stop_request wanted = JS_STOP_REQUEST_NONE;
+    switch (signal) {
     case SIGUSR1:
     case SIGUSR2:
-        return JS_STOP_REQUEST_DRAIN;
+        wanted = JS_STOP_REQUEST_DRAIN;
+        break;
     case SIGINT:
+        /* Each ^C asks for more, so that nobody needs to know another key. */
         passed->interrupts++;
-        if (passed->interrupts == 1)
-            return JS_STOP_REQUEST_DRAIN;
-        return passed->interrupts == 2 ? JS_STOP_REQUEST_END
-                                       : JS_STOP_REQUEST_NOW;
+        wanted = passed->interrupts == 1   ? JS_STOP_REQUEST_DRAIN
+                 : passed->interrupts == 2 ? JS_STOP_REQUEST_END
+                                           : JS_STOP_REQUEST_NOW;
+        break;
     case SIGTERM:
     case SIGHUP:
     case SIGPIPE:
-        return JS_STOP_REQUEST_END;
+        wanted = JS_STOP_REQUEST_END;
+        break;
     case SIGALRM:
     case SIGKILL:
         passed->is_hurried = true;
-        return JS_STOP_REQUEST_HURRY;
-    default:
-        return JS_STOP_REQUEST_NONE;
-    }
-}
-
-void js_signals_pass(struct js_signals_passed *passed, int signal)
-{
-    enum js_stop_request wanted = signals_request_of(passed, signal);
-    if (signal == SIGTSTP || signal == SIGCONT)
+        wanted = JS_STOP_REQUEST_HURRY;
+        break;
+    case SIGTSTP:
+    case SIGCONT:
         passed->is_paused = signal == SIGTSTP;
-    /* Who is told to end what runs does not do so in the dark. */
+        break;
+    default:
+        break;
+    }
+    /* Whoever asks for the end gets to see it: the display goes on. */
     if (wanted >= JS_STOP_REQUEST_END)
         passed->is_paused = false;
     if (wanted <= passed->stop_request)
@@ -139,11 +133,11 @@ const char *js_signals_reason(const struct js_signals_passed *passed)
     case SIGINT:
         return "^C";
     case SIGPIPE:
-        return "a reader of its output that has left";
+        return "the exit of the program that reads its output";
     case SIGALRM:
         return "SIGTERM";
     case SIGKILL:
-        return "the end of its launcher";
+        return "the exit of its launcher";
     default:
         return signals_name_of(passed->signal);
     }

@@ -108,7 +108,7 @@ struct js_run {
     char *cwd;
     struct js_buf environ; /* for the jobs; a NUL follows each variable */
     struct js_topo *topo;
-    int claim; /* on cores (node/others.h); -1: none, or no longer */
+    int claim; /* on cores (node/procs.h); -1: none, or no longer */
     struct js_master *master;
 
     struct js_run_ending ending;

@@ -8,7 +8,7 @@
 #include "base/process.h"
 #include "base/userenv.h"
 #include "node/memory.h"
-#include "node/others.h"
+#include "node/procs.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -169,7 +169,7 @@ static int runner_main_set_up(struct runner *runner, int socket)
     sigemptyset(&children);
     sigaddset(&children, SIGCHLD);
     runner->signal_fd = signalfd(-1, &children, SFD_NONBLOCK | SFD_CLOEXEC);
-    return runner->signal_fd < 0 ? -1 : js_reap_adopt();
+    return runner->signal_fd < 0 ? -1 : js_procs_adopt();
 }
 
 /* Makes the configuration true. Returns 0, or -1 with *err. */
@@ -182,7 +182,7 @@ static int runner_main_apply(struct runner *runner, struct js_err *err)
                             config->settings.cwd, config->host);
     umask(config->settings.umask);
     /* The runner stays where its jobs run: so other runs on this machine see
-     * which cores are ours (node/others.h); and where all slots have the same,
+     * which cores are ours (node/procs.h); and where all slots have the same,
      * children need not move to another core between clone and exec. */
     js_cpuset_clear(&cpus);
     for (uint32_t i = 0; i < config->slots; i++)
@@ -446,7 +446,7 @@ noreturn static void end(struct runner *runner, int status)
         js_buf_release(&runner->queue.items[i]);
     free(runner->queue.items);
     js_slots_free(runner->slots);
-    js_reap_all(last_kill_ns);
+    js_procs_end_all(last_kill_ns);
     _exit(status);
 }
 

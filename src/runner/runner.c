@@ -63,7 +63,7 @@ struct js_runner *js_runner_start(struct js_err *err)
         goto fail;
     js_channel_init(&runner->channel, -1);
     /* First: what a dying runner leaves must find its way here. */
-    if (getrlimit(RLIMIT_NOFILE, &runner->files) < 0 || js_reap_adopt() < 0 ||
+    if (getrlimit(RLIMIT_NOFILE, &runner->files) < 0 || js_procs_adopt() < 0 ||
         runner_begin(runner) < 0)
         goto fail;
     return runner;
@@ -107,7 +107,7 @@ static void end_all(struct js_runner *runner)
     runner->lost = true;
     kill(runner->pid, SIGKILL);
     js_channel_release(&runner->channel); /* /proc may need the descriptor */
-    js_reap_all(last_kill_ns);
+    js_procs_end_all(last_kill_ns);
 }
 
 void js_runner_free(struct js_runner *runner)

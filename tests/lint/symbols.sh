@@ -29,7 +29,7 @@ printf '%s\n' "$nm" | awk '
         also["nodes"] = "allocation node"
         also["process"] = "mark"
         also["progress"] = "display eta"
-        also["procs"] = "leftovers pids process reap"
+        also["procs"] = "leftovers others pids"
         also["ready_queue"] = "held job lanes"
         also["slurm"] = "requeue"
         also["subprocess"] = "descendants limits"

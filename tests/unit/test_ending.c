@@ -361,7 +361,7 @@ static void test_a_killed_rank_leaves_nothing(void)
 {
     struct fixture fx;
     prepare(&fx);
-    CU_ASSERT_EQUAL(js_reap_adopt(), 0);
+    CU_ASSERT_EQUAL(js_procs_adopt(), 0);
     pid_t rank = fork();
     if (rank == 0) {
         start(&fx);
@@ -373,7 +373,7 @@ static void test_a_killed_rank_leaves_nothing(void)
     CU_ASSERT_TRUE_FATAL(rank > 0);
     kill(rank, SIGKILL);
     CU_ASSERT_EQUAL(waitpid(rank, NULL, 0), rank);
-    js_reap_all(unit_patience_ns());
+    js_procs_end_all(unit_patience_ns());
     expect_no_survivor(&fx);
     /* The same with the tree full-grown; the runner alone has to end it. */
     rank = fork();
@@ -390,7 +390,7 @@ static void test_a_killed_rank_leaves_nothing(void)
     CU_ASSERT_EQUAL(waitpid(rank, NULL, 0), rank);
     CU_ASSERT_EQUAL(wait_for_marked(&fx, 0), 0);
     count_marked(&fx, SIGKILL);
-    js_reap_all(unit_patience_ns());
+    js_procs_end_all(unit_patience_ns());
     completion(&fx);
 }
 

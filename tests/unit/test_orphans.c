@@ -147,10 +147,10 @@ static bool is_alive(pid_t pid)
 /* And what it has kept, which the next look is not to find. */
 static void end_sleeper(pid_t pid)
 {
-    CU_ASSERT_EQUAL(js_reap_adopt(), 0);
+    CU_ASSERT_EQUAL(js_procs_adopt(), 0);
     kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);
-    CU_ASSERT_EQUAL(js_reap_all(unit_patience_ns()), 0);
+    CU_ASSERT_EQUAL(js_procs_end_all(unit_patience_ns()), 0);
 }
 
 static struct js_orphans *orphans_of(uint64_t run, int64_t age_ns)

@@ -54,17 +54,17 @@ static void look(pid_t pid, void *arg)
 static void test_children_are_seen(void)
 {
     struct seen seen = {0};
-    CU_ASSERT_EQUAL(js_reap_each_child(look, &seen), 0);
+    CU_ASSERT_EQUAL(js_procs_each_child(look, &seen), 0);
     seen.wanted = start("echo x >&9; exec sleep 50 9>&-");
-    CU_ASSERT_EQUAL(js_reap_each_child(look, &seen), 1);
+    CU_ASSERT_EQUAL(js_procs_each_child(look, &seen), 1);
     CU_ASSERT_EQUAL(seen.hits, 1);
     CU_ASSERT_EQUAL(seen.others, 0);
     kill(seen.wanted, SIGKILL);
     siginfo_t info;
     waitid(P_PID, (id_t)seen.wanted, &info, WEXITED | WNOWAIT);
-    CU_ASSERT_EQUAL(js_reap_each_child(look, &seen), 1); /* a zombie */
+    CU_ASSERT_EQUAL(js_procs_each_child(look, &seen), 1); /* a zombie */
     CU_ASSERT_EQUAL(waitpid(seen.wanted, NULL, 0), seen.wanted);
-    CU_ASSERT_EQUAL(js_reap_each_child(look, &seen), 0);
+    CU_ASSERT_EQUAL(js_procs_each_child(look, &seen), 0);
 }
 
 static void test_variables_of_another_process(void)
@@ -85,8 +85,8 @@ static void test_variables_of_another_process(void)
     CU_ASSERT_FALSE(is_unknown);
     js_process_variable(pid, "JS_TEST_REAP", text, 10, &is_unknown);
     CU_ASSERT_TRUE(is_unknown);
-    CU_ASSERT_EQUAL(js_reap_adopt(), 0);
-    CU_ASSERT_EQUAL(js_reap_all(unit_patience_ns()), 0);
+    CU_ASSERT_EQUAL(js_procs_adopt(), 0);
+    CU_ASSERT_EQUAL(js_procs_end_all(unit_patience_ns()), 0);
     CU_ASSERT_FALSE(
         js_process_variable(pid, "JS_TEST_REAP", text, 32, &is_unknown));
     CU_ASSERT_TRUE(is_unknown);
@@ -94,7 +94,7 @@ static void test_variables_of_another_process(void)
 
 static void test_nothing_to_reap(void)
 {
-    CU_ASSERT_EQUAL(js_reap_all(0), 0);
+    CU_ASSERT_EQUAL(js_procs_end_all(0), 0);
 }
 
 /* Background, own session, daemonised, stopped, deaf to SIGTERM: all go. */
@@ -103,7 +103,7 @@ static void test_a_whole_tree(void)
     int ends[2];
     char byte;
     CU_ASSERT_EQUAL_FATAL(pipe(ends), 0);
-    CU_ASSERT_EQUAL(js_reap_adopt(), 0);
+    CU_ASSERT_EQUAL(js_procs_adopt(), 0);
     CU_ASSERT_TRUE_FATAL(dup2(ends[1], 8) == 8);
     close(ends[1]);
     start("sleep 50 9>&- & setsid sleep 51 9>&- & "
@@ -112,7 +112,7 @@ static void test_a_whole_tree(void)
           "sleep 54 9>&- & kill -STOP $!; "
           "echo x >&9; exit 0");
     close(8);
-    CU_ASSERT_EQUAL(js_reap_all(unit_patience_ns()), 0);
+    CU_ASSERT_EQUAL(js_procs_end_all(unit_patience_ns()), 0);
     CU_ASSERT_EQUAL(waitpid(-1, NULL, WNOHANG), -1);
     CU_ASSERT_EQUAL(errno, ECHILD);
     /* Each of them had descriptor 8: its end says that none is left. */

@@ -367,7 +367,7 @@ static void test_an_odd_rank(void)
     CU_ASSERT_EQUAL(status, 22 << 8);
     if (status != 22 << 8)
         printf(" (status %x)", (unsigned)status);
-    js_reap_all(unit_patience_ns());
+    js_procs_end_all(unit_patience_ns());
     completion(&fx);
 }
 

@@ -71,11 +71,11 @@ static void test_the_stronger_gives_the_reason(void)
     js_signals_pass(&passed, SIGPIPE);
     CU_ASSERT_EQUAL(passed.stop_request, JS_STOP_REQUEST_END);
     CU_ASSERT_STRING_EQUAL(js_signals_reason(&passed),
-                           "a reader of its output that has left");
+                           "the exit of the program that reads its output");
     js_signals_pass(&passed, SIGKILL);
     CU_ASSERT_EQUAL(passed.stop_request, JS_STOP_REQUEST_HURRY);
     CU_ASSERT_STRING_EQUAL(js_signals_reason(&passed),
-                           "the end of its launcher");
+                           "the exit of its launcher");
     js_signals_restore();
 }
 
