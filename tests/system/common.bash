@@ -294,7 +294,9 @@ is_gone() {
 
 # True if there are at least $2 lines in file $1 that match $3.
 has_lines() {
-    (($(grep -cE -- "$3" "$1") >= $2))
+    local count
+    count=$(grep -cE -- "$3" "$1" 2>/dev/null)
+    ((${count:-0} >= $2))
 }
 
 # Processes that carry the mark in their arguments or environment. The search

@@ -472,7 +472,7 @@ shared_by() { # PID
     status_is 2
     contains err '^jobsched: the limit on file sizes is 97 KiB here \(ulimit -f\)'
     # As much as it says is enough.
-    FRONT=(prlimit --fsize="$(($(sed -n 's/.* raise it to \([0-9]*\) or more.*/\1/p' err) * 1024))")
+    FRONT=(prlimit --fsize="$(($(sed -n 's/.* raise it to [a-z ]*\([0-9]*\).*/\1/p' err) * 1024))")
     launch -n 2 --no-journal jobs.txt
     farm_end
     status_is 0

@@ -344,7 +344,7 @@ farm_in_slurm() { # RESTARTS ARGUMENT...
     touch go
     farm 1 jobs.txt
     status_is 2
-    contains err 'on elsewhere, process [0-9]+, .*--force-lock'
+    contains err 'on elsewhere, process [0-9]+.*--force-lock'
     farm 1 jobs.txt --force-lock
     status_is 0
 }
@@ -385,7 +385,7 @@ farm_in_slurm() { # RESTARTS ARGUMENT...
     echo 'dear diary' >diary
     farm 1 jobs.txt --journal diary
     status_is 2
-    contains err 'diary is not a journal'
+    contains err '^jobsched: diary is not a .*journal'
     equal "$(cat diary)" 'dear diary'
     farm 1 jobs.txt --journal jobs.txt
     status_is 2
@@ -430,7 +430,7 @@ farm_in_slurm() { # RESTARTS ARGUMENT...
     mount -o remount,ro disk
     farm 1 disk/jobs.txt
     status_is 2
-    contains err 'cannot make the journal disk/jobs.txt.journal: Read-only'
+    contains err 'journal disk/jobs.txt.journal: Read-only'
     contains err '--no-journal'
     claim test ! -e ran
     farm 1 disk/jobs.txt --no-journal
