@@ -201,10 +201,10 @@ static int command_line_refuse(const struct getopt_view *view, int code,
 
 /* Handles the arguments that are not options: at most one, the job file. What
  * is wrong with any of them is reported first. */
-static int command_line_take_file(char **words, struct js_options *options,
+static int command_line_take_file(char **args, struct js_options *options,
                                   struct js_err *err)
 {
-    for (char **word = words; *word; word++) {
+    for (char **word = args; *word; word++) {
         const struct foreign_option *foreign =
             word[0][0] == ':' ? foreign_find(*word) : NULL;
         if (foreign)
@@ -213,22 +213,22 @@ static int command_line_take_file(char **words, struct js_options *options,
             return js_err_set(err, "an argument is empty (is a variable not "
                                    "set?): name a job file");
     }
-    options->config.job_file = words[0];
-    if (!words[0]) {
+    options->config.job_file = args[0];
+    if (!args[0]) {
         /* The demonstration consists of its trace. */
         options->config.trace |= !options->is_quiet;
         return 0;
     }
-    if (words[1])
+    if (args[1])
         return js_err_set(err,
                           "unexpected argument \"%s\": only one job file is "
                           "allowed",
-                          words[1]);
+                          args[1]);
     if (options->is_demo)
         return js_err_set(err,
                           "unexpected argument \"%s\": --demo runs a "
                           "demonstration, which has no job file",
-                          words[0]);
+                          args[0]);
     return 0;
 }
 

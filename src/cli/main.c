@@ -48,7 +48,7 @@ static int usage_error(const struct js_err *err)
 static int main_finish_stdout(int rc)
 {
     if (rc < 0 || fflush(stdout) != 0) {
-        fprintf(stderr, "jobsched: standard output: %s\n",
+        fprintf(stderr, "jobsched: cannot write to standard output: %s\n",
                 js_errno_text(errno));
         return speak_for_all(JOBSCHED_BROKEN);
     }
@@ -209,7 +209,7 @@ static int launch_with(const struct js_options *options, int argc, char **argv)
     js_command_line_for_ranks(argc, argv, false, &ranks);
     js_command_line_for_ranks(argc, argv, true, &ranks_resumed);
     if (js_argv_check(&ranks) < 0 || js_argv_check(&ranks_resumed) < 0)
-        fprintf(stderr, "jobsched: the command line: %s\n",
+        fprintf(stderr, "jobsched: cannot prepare the command line: %s\n",
                 js_errno_text(errno));
     else
         status = js_launch(&config);
@@ -223,22 +223,22 @@ static int launch_piped_list(struct js_options *options, int argc, char **argv)
 {
     static char dash[] = "-";
     struct js_err err;
-    char **words = calloc((size_t)argc + 2, sizeof(*words));
+    char **args = calloc((size_t)argc + 2, sizeof(*args));
     int status = JOBSCHED_BROKEN;
-    if (!words) {
-        js_err_errno(&err, "the command line");
+    if (!args) {
+        js_err_errno(&err, "cannot prepare the command line");
         return usage_error(&err);
     }
-    memcpy(words, argv, (size_t)argc * sizeof(*words));
-    words[argc] = dash;
-    if (js_command_line_read(argc + 1, words, options, &err) < 0) {
+    memcpy(args, argv, (size_t)argc * sizeof(*args));
+    args[argc] = dash;
+    if (js_command_line_read(argc + 1, args, options, &err) < 0) {
         status = usage_error(&err);
     } else {
         fputs("jobsched: no job file: reading the list from standard input\n",
               stderr);
-        status = launch_with(options, argc + 1, words);
+        status = launch_with(options, argc + 1, args);
     }
-    free(words);
+    free(args);
     return status;
 }
 

@@ -568,7 +568,7 @@ char *js_options_journal(const struct jobsched_config *config,
         path = strdup(config->journal);
     if ((is_named && !path) ||
         (!is_named && js_journal_name(config->job_file, &path) < 0))
-        js_err_errno(err, "the name of the journal");
+        js_err_errno(err, "cannot make the name of the journal");
     else if (!path)
         js_err_set(err,
                    "%s does not exist, or is not a regular file: name the "

@@ -446,7 +446,7 @@ static void report_data_put_ends(struct document *document)
         tails += js_journal_model_tail(data->model, --first, &tail);
     js_json_open_array(json, "ends");
     for (size_t i = 0; i < js_timeline_size(data->timeline).bars; i++) {
-        struct js_buf words = JS_BUF_INIT;
+        struct js_buf text = JS_BUF_INIT;
         struct drawn drawn;
         drawn_get(data, i, &drawn);
         if (drawn.bar.attempt == JS_JOURNAL_MODEL_NONE ||
@@ -454,10 +454,10 @@ static void report_data_put_ends(struct document *document)
             continue;
         js_json_open_object(json, NULL);
         js_json_count(json, "at", i);
-        if (js_outcome_describe(&drawn.attempt.outcome, NULL, &words) < 0)
+        if (js_outcome_describe(&drawn.attempt.outcome, NULL, &text) < 0)
             json->has_failed = true;
-        js_json_bytes(json, "end", words.data, words.len);
-        js_buf_release(&words);
+        js_json_bytes(json, "end", text.data, text.len);
+        js_buf_release(&text);
         if (drawn.bar.attempt >= first &&
             js_journal_model_tail(data->model, drawn.bar.attempt, &tail)) {
             js_json_count(json, "stream", tail.stream);

@@ -38,6 +38,7 @@ static void json_put_run(struct js_json *json,
     const struct js_journal_model_run *run = &status->run;
     js_json_open_object(json, "run");
     js_json_string(json, "state", json_life_of(status));
+    /* Without its own record of the end, nobody knows the status of a run. */
     if (run->has_ended)
         js_json_int(json, "status", run->status);
     else
@@ -88,6 +89,7 @@ static void json_put_waiting(struct js_json *json,
         js_json_null(json, "waiting");
         return;
     }
+    /* All four are there even if they are 0: a program need not know which. */
     js_json_open_object(json, "waiting");
     js_json_count(json, "for_room", waiting[JS_WAIT_FOR_ROOM]);
     js_json_count(json, "for_jobs", waiting[JS_WAIT_FOR_JOBS]);
@@ -98,7 +100,8 @@ static void json_put_waiting(struct js_json *json,
 
 /* ---------------------------------------------------------------- jobs */
 
-/* Writes what identifies the job. */
+/* What identifies the job. The list knows its present name; the journal has the
+ * one that it had when it ran. */
 static void json_put_identity(struct js_json *json,
                               const struct js_status_model *status, uint64_t id,
                               const struct js_job *listed)
@@ -153,13 +156,13 @@ static void json_put_running(struct js_json *json,
 
 static const char *json_kind_of(enum js_journal_model_kind kind)
 {
-    static const char *const words[JS_JOURNAL_MODEL_KINDS] = {
+    static const char *const names[JS_JOURNAL_MODEL_KINDS] = {
         [JS_JOURNAL_MODEL_OK] = "ok",
         [JS_JOURNAL_MODEL_FAILED] = "failed",
         [JS_JOURNAL_MODEL_RETRIED] = "retried",
         [JS_JOURNAL_MODEL_STOPPED] = "stopped",
     };
-    return words[kind];
+    return names[kind];
 }
 
 static void json_put_tail(struct js_json *json,
@@ -230,13 +233,13 @@ static void json_put_failed(struct js_json *json,
 
 static const char *json_state_of(const struct js_journal_model_job *job)
 {
-    static const char *const words[] = {
+    static const char *const names[] = {
         [JS_JOB_STATE_LEFT] = "left",
         [JS_JOB_STATE_SUCCEEDED] = "done",
         [JS_JOB_STATE_FAILED] = "failed",
         [JS_JOB_STATE_SKIPPED] = "skipped",
     };
-    return job->begun != JS_JOURNAL_MODEL_NONE ? "running" : words[job->state];
+    return job->begun != JS_JOURNAL_MODEL_NONE ? "running" : names[job->state];
 }
 
 struct listing {
@@ -262,7 +265,7 @@ static void json_put_awaited(void *arg, const struct js_awaited *awaited)
 static void json_put_list_state(struct js_json *json,
                                 const struct js_status_model *status)
 {
-    static const char *const words[JS_WAIT_COUNT] = {
+    static const char *const names[JS_WAIT_COUNT] = {
         [JS_WAIT_FOR_ROOM] = "for_room",
         [JS_WAIT_FOR_JOBS] = "for_jobs",
         [JS_WAIT_BEHIND_WAIT] = "behind_wait",
@@ -270,7 +273,7 @@ static void json_put_list_state(struct js_json *json,
     };
     const struct js_status_model_job *it = &status->explained;
     struct listing listing = {json, status};
-    js_json_string(json, "waits", words[it->wait]);
+    js_json_string(json, "waits", names[it->wait]);
     js_json_open_array(json, "comes_after");
     js_list_state_each(status->list_state, it->job->seq, json_put_awaited,
                        &listing);
@@ -333,6 +336,7 @@ static void json_put_explained(struct js_json *json,
         js_journal_model_job(status->model, it->id, &job);
     js_json_open_object(json, "job");
     json_put_identity(json, status, it->id, it->job);
+    /* A job that no run has accepted has no id, and nothing in the journal. */
     js_json_string(json, "state", it->id > 0 ? json_state_of(&job) : "new");
     if (it->job)
         json_put_need(json, it->job);

@@ -13,7 +13,8 @@ enum {
 };
 
 /* The text is collected in memory and written at once, so that a reader never
- * sees half a page. */
+ * sees half a page. Whatever a user or a job has supplied goes through SAY(),
+ * which escapes it. */
 struct status_page {
     const struct js_status_model *status;
     struct js_textbuf textbuf;
@@ -26,9 +27,9 @@ struct status_page {
     JS_DURATION((page)->status->now_unix_ns - (since_unix_ns))
 #define COMMAND(job) JS_BYTES((job)->command, (job)->command_len)
 
-static void page_put(struct status_page *page, const char *words)
+static void page_put(struct status_page *page, const char *text)
 {
-    js_textbuf_put(&page->textbuf, "%s", words);
+    js_textbuf_put(&page->textbuf, "%s", text);
 }
 
 /* Appends the job's name and command, if there are any. */
@@ -84,7 +85,7 @@ static void page_put_tail(struct status_page *page, size_t attempt,
 static void page_put_silent(struct status_page *page)
 {
     const struct js_journal_model_run *run = &page->status->run;
-    SAY(page, " on % (process %), last heard from % ago, after %",
+    SAY(page, " on % (process %), last heard from % ago, after running for %",
         JS_TEXT(run->host), JS_COUNT(run->pid), AGE(page, run->seen_unix_ns),
         JS_DURATION(run->seen_unix_ns - run->begin_unix_ns));
 }
@@ -103,7 +104,7 @@ static void page_put_life(struct status_page *page)
     case JS_JOURNAL_MODEL_ENDED:
         if (status->is_idle)
             run = &status->worked;
-        SAY(page, "ended % ago with exit status %, on % after %",
+        SAY(page, "ended % ago with exit status %, on %, after running for %",
             AGE(page, run->end_unix_ns), JS_COUNT((unsigned)run->status),
             JS_TEXT(run->host),
             JS_DURATION(run->end_unix_ns - run->begin_unix_ns));
@@ -141,6 +142,8 @@ static void page_put_counts(struct status_page *page)
 {
     const struct js_status_model *status = page->status;
     const struct js_status_model_counts *counts = &status->counts;
+    /* Jobs of less than a second are not in the journal while they run; their
+     * number is an average. */
     SAY(page, "%: % done, % failed", JS_COUNTED(counts->jobs, "job"),
         JS_COUNT(counts->done), JS_COUNT(counts->failed));
     if (counts->skipped > 0)
@@ -309,14 +312,14 @@ static void page_put_state(struct status_page *page, uint64_t id)
     }
     js_journal_model_job(status->model, id, &job);
     if (job.begun == JS_JOURNAL_MODEL_NONE) {
-        static const char *const words[] = {
+        static const char *const names[] = {
             [JS_JOB_STATE_LEFT] = "waiting",
             [JS_JOB_STATE_SUCCEEDED] = "done",
             [JS_JOB_STATE_FAILED] = "failed",
             [JS_JOB_STATE_SKIPPED] = "skipped",
         };
         bool is_left = job.state == JS_JOB_STATE_LEFT && !status_is_on(status);
-        page_put(page, is_left ? "left" : words[job.state]);
+        page_put(page, is_left ? "left" : names[job.state]);
         return;
     }
     js_journal_model_begun(status->model, job.begun, &begun);
@@ -418,7 +421,7 @@ static void page_put_parent(struct status_page *page, uint64_t id)
 
 static void page_put_attempt(struct status_page *page, size_t number)
 {
-    static const char *const words[JS_JOURNAL_MODEL_KINDS] = {
+    static const char *const names[JS_JOURNAL_MODEL_KINDS] = {
         [JS_JOURNAL_MODEL_OK] = "done",
         [JS_JOURNAL_MODEL_FAILED] = "failed",
         [JS_JOURNAL_MODEL_RETRIED] = "failed and ran again",
@@ -429,7 +432,7 @@ static void page_put_attempt(struct status_page *page, size_t number)
     const struct js_outcome *outcome = &attempt.outcome;
     struct js_journal_model_slave slave = page_slave(page, attempt.slave);
     SAY(page, "  %  %: ", JS_COUNT(attempt.attempt),
-        JS_TEXT(words[attempt.kind]));
+        JS_TEXT(names[attempt.kind]));
     page_put_outcome(page, &attempt);
     SAY(page, "  %  slave %  %  for %, CPU %, % MiB", JS_TEXT(slave.host),
         JS_COUNT(slave.rank), JS_TIME(outcome->start_unix_ns),
@@ -462,8 +465,8 @@ static void page_put_attempts(struct status_page *page, uint64_t id,
             (number == JS_JOURNAL_MODEL_NONE || loss.attempts > number)) {
             struct js_journal_model_slave slave = page_slave(page, loss.slave);
             SAY(page,
-                "  -  lost: its slave, or the process that starts jobs there, "
-                "was lost while it ran (loss %)  %  slave %  %\n",
+                "  -  lost: its slave or runner was lost while it ran (loss %) "
+                " %  slave %  %\n",
                 JS_COUNT(loss.count), JS_TEXT(slave.host), JS_COUNT(slave.rank),
                 JS_TIME(loss.unix_ns));
             has_loss = js_journal_model_next_loss(model, id, &at, &loss);
@@ -503,9 +506,8 @@ int js_status_explain(const struct js_status_model *status, struct js_buf *buf)
         page_put_parent(&page, job.parent);
     if (job.losses > 0) /* the job may be what brought down its slaves */
         SAY(&page,
-            "  % its slave, or the process that starts jobs there, was lost "
-            "while it ran: it runs again, alone on a slave (after % such "
-            "losses it fails)\n",
+            "  its slave or runner was lost % while it ran: it runs again, "
+            "alone on a slave, and fails after % such losses\n",
             JS_COUNTED(job.losses, "time"), JS_COUNT(JS_SCHEDULER_LOSSES));
     page_put_attempts(&page, it->id, job.latest);
     page_put_list(&page);

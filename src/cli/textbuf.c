@@ -120,7 +120,7 @@ int js_textbuf_print(const struct js_buf *text)
     struct js_err err;
     if (js_file_write(STDOUT_FILENO, text->data, text->len) == 0)
         return JOBSCHED_SUCCEEDED;
-    js_err_errno(&err, "standard output");
+    js_err_errno(&err, "cannot write to standard output");
     return js_textbuf_fail(err.text, JOBSCHED_BROKEN);
 }
 

@@ -112,8 +112,8 @@ static int hosts_read_line(char *line, struct js_hosts *hosts,
      * option. */
     if (!js_host_is_name(name))
         return js_err_set(err,
-                          "%s: \"%s\" is not a valid name of a host (ssh could "
-                          "take it for something else)",
+                          "%s: \"%s\" is not a valid host name (ssh could take "
+                          "it for something else)",
                           place, name);
     int rc = colon ? hosts_parse_slots(colon, &slots) : 0;
     /* Words that do not concern slots are meant for mpirun. */

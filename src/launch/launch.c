@@ -113,7 +113,7 @@ static int launch_make_command(struct launch *launch, struct js_err *err)
 {
     int rc = js_rank_command_make(&launch->command);
     launch->mpirun.command = launch->command.argv.items;
-    return rc < 0 ? js_err_errno(err, "the command line") : 0;
+    return rc < 0 ? js_err_errno(err, "cannot prepare the command line") : 0;
 }
 
 /* If rank 0 is on another host, only the jobs' folder is the same as here. */
@@ -134,7 +134,7 @@ static int launch_prepare(struct launch *launch, struct js_err *err)
     if (!getcwd(path, sizeof(path)) && errno != ERANGE)
         return js_err_errno(err,
                             "cannot find the current folder%s%s (was it "
-                            "removed?): change to another one",
+                            "removed?); change to another folder",
                             pwd ? " " : "", pwd ? pwd : "");
     if (launch_count_slaves(launch, &slaves, err) < 0)
         return -1;
@@ -144,7 +144,7 @@ static int launch_prepare(struct launch *launch, struct js_err *err)
         fprintf(stderr,
                 "jobsched: this Slurm job has %" PRIu64
                 " components, but the run uses only one of them: submit a job "
-                "of one component, or run one list in each\n",
+                "with one component, or start one list in each\n",
                 unused + 1);
     launch->mpirun.mpi = js_mpi_of(jobsched_mpi());
     launch->mpirun.program = program && program[0] ? program : JS_MPIRUN;
@@ -205,7 +205,7 @@ static int launch_make_folder(struct launch *launch, struct js_err *err)
     launch->is_relayed = launch_is_rank_0_elsewhere(launch);
     if (launch->is_relayed) {
         if (!getcwd(here, sizeof(here)))
-            return js_err_errno(err, "the current folder");
+            return js_err_errno(err, "cannot find the current folder");
         places[0] = here;
         count = 1;
     }
@@ -256,10 +256,12 @@ static int launch_open_lifeline(struct launch *launch, struct js_err *err)
         (js_run_status_beside(launch->status_path, JS_RUN_ENVIRON, path,
                               sizeof(path)) < 0 ||
          js_userenv_write(path, environ) < 0))
-        return js_err_errno(err, "%s", folder);
+        return js_err_errno(err, "cannot prepare the folder %s", folder);
     launch->lifeline = js_lifeline_listen(folder, &gift);
     launch->watch.lifeline = launch->lifeline;
-    return launch->lifeline ? 0 : js_err_errno(err, "%s", folder);
+    return launch->lifeline
+               ? 0
+               : js_err_errno(err, "cannot prepare the folder %s", folder);
 }
 
 /* Creates the folder again for another start, because somebody may have removed
@@ -277,7 +279,8 @@ static int launch_keep_folder(struct launch *launch, struct js_err *err)
         return -1;
     if (js_lifeline_move(launch->lifeline, launch->folder.path,
                          launch->folder.lock) < 0)
-        return js_err_errno(err, "%s", launch->folder.path);
+        return js_err_errno(err, "cannot prepare the folder %s",
+                            launch->folder.path);
     launch_export_folder(launch);
     return 0;
 }
@@ -319,7 +322,7 @@ static int launch_drop_silent_hosts(struct launch *launch, struct js_err *err)
     size_t count = launch->hosts.count;
     bool *are_well = calloc(count + 1, sizeof(*are_well));
     if (!are_well)
-        return js_err_errno(err, "the hosts");
+        return js_err_errno(err, "cannot check the hosts");
     js_hosts_probe(&launch->hosts, &launch->mpirun, js_watch_is_to_stop,
                    &launch->watch, are_well);
     js_descendants_kill(launch->folder.path); /* ends an ssh that hangs */
@@ -386,12 +389,12 @@ static int launch_take_hosts_left(struct launch *launch, struct js_err *err)
     if (launch_drop_silent_hosts(launch, err) < 0)
         return -1;
     if (launch->watch.is_stopped)
-        return js_err_set(err, "stopped before a restart");
+        return js_err_set(err, "the run was stopped before a restart");
     if (hosts->count == 0)
         return js_err_set(err, "no reachable host is left; run the same "
                                "command again when there are some");
     if (js_hosts_write(launch->hostfile_path, hosts) < 0)
-        return js_err_errno(err, "%s", launch->hostfile_path);
+        return js_err_errno(err, "cannot write %s", launch->hostfile_path);
     uint64_t slots = js_hosts_slots(hosts);
     if (slots > 0 && slots + 1 < launch->mpirun.ranks)
         launch->mpirun.ranks = slots + 1;
@@ -471,7 +474,7 @@ static void launch_report_broken_off(const struct launch *launch)
     if (!launch_has_journal(launch))
         next = "there is no journal, so the same command would start over";
     else if (launch_is_stream(launch))
-        next = "give the whole stream again; jobs that are done will not run "
+        next = "send the whole stream again; jobs that are done will not run "
                "again";
     else if (config->slave_timeout_ns == 0)
         next = "run the same command again when none of its jobs runs any "
@@ -569,7 +572,7 @@ static int launch_run_once(struct launch *launch, struct js_err *err)
         child = js_subprocess_start(&argv, flags, in, out, launch->folder.lock);
     js_argv_release(&argv);
     if (child < 0)
-        return js_err_errno(err, "%s", launch->mpirun.program);
+        return js_err_errno(err, "cannot start %s", launch->mpirun.program);
     if (launch->relay)
         js_relay_begin(launch->relay);
     launch->watch.relay = launch->relay;

@@ -183,7 +183,7 @@ int js_slurm_hosts(struct js_hosts *ret, struct js_err *err)
         rc = js_hosts_add(ret, name, 0);
     js_buf_release(&buf);
     if (rc < 0)
-        return js_err_errno(err, "the nodes of this Slurm job");
+        return js_err_errno(err, "cannot list the nodes of this Slurm job");
     return slurm_each_node(slurm_fill, &filling, err);
 }
 

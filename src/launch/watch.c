@@ -111,7 +111,7 @@ static void watch_end_run(struct js_watch *watch)
                                      : SIGTERM);
 }
 
-/* The master must have ended by then; otherwise mpirun is told to end. */
+/* The master must have ended by then; otherwise mpirun gets a signal. */
 static void watch_expect_end(struct js_watch *watch, int64_t most_ns)
 {
     int64_t until_ns;
@@ -488,8 +488,8 @@ static bool watch_end_rest(struct js_watch *watch)
         fputs("\n", stderr);
         return true;
     default:
-        fputs("jobsched: these processes of the run may go on, because SIGKILL "
-              "did not end them:",
+        fputs("jobsched: SIGKILL did not end these processes of the run, which "
+              "may still be running:",
               stderr);
         watch_each_left(watch, left_name, NULL);
         fputs("\n", stderr);
@@ -580,7 +580,7 @@ int js_watch_open(struct js_watch *watch, struct js_err *err)
     sigprocmask(SIG_BLOCK, &set, NULL);
     watch->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (watch->signals < 0 || js_procs_adopt() < 0)
-        return js_err_errno(err, "signals");
+        return js_err_errno(err, "cannot prepare for signals");
     return 0;
 }
 

@@ -27,8 +27,8 @@
  *
  * Invariants, from js_watch_run() on:
  *  - child is 0 from the time when mpirun was reaped; gone_ns is valid then.
- *  - termed_ns is set once, when mpirun is first told to end; a SIGKILL may
- *    follow.
+ *  - termed_ns is set once, at the first signal that ends mpirun; a SIGKILL
+ *    may follow.
  *  - answer_ns only becomes earlier, until the run reports its end.
  *  - is_stopped, is_warned and is_ended stay set over restarts. */
 struct js_watch {

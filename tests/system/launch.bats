@@ -197,7 +197,7 @@ launched_rank() {
     printf 'localhost slots=1\n-oProxyCommand=x slots=1\n' >hosts
     launch_run --hostfile hosts jobs.txt
     status_is 2
-    contains err '^jobsched: hosts:2: "-oProxyCommand=x" is not a valid name of a host'
+    contains err '^jobsched: hosts:2: "-oProxyCommand=x" is not a valid host name'
     echo here >hosts
     launch_run --hostfile hosts jobs.txt
     status_is 2

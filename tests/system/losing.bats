@@ -412,7 +412,7 @@ start_again() { # ARGUMENT...
         farm_end
         [[ $i -ne 2 ]] || "$JOBSCHED" --status --explain 1 jobs.txt >explained
     done
-    contains explained '^  2 times its slave, or the process that starts jobs there, was lost'
+    contains explained '^  its slave or runner was lost 2 times '
     contains err '1 job: 0 done, 1 failed'
     equal "$(end_status)" 1
     equal "$(awk '$2 == "lost" { print $5 }' jobs.txt.journal | xargs)" '1 2 3'

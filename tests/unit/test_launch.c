@@ -175,7 +175,7 @@ static void test_hostfile_of_names_that_are_none(void)
         char text[64];
         snprintf(text, sizeof(text), "n1 slots=2\n%s slots=2\n", bad[i]);
         expect_bad(text, ":2: \"");
-        expect_bad(text, "is not a valid name of a host");
+        expect_bad(text, "is not a valid host name");
     }
     struct file file;
     read_text(&file, "me@n1 slots=1\nn-1_x.example.org\n10.0.0.1\n");

@@ -29,7 +29,7 @@ if (data.state !== 'running') {
   KINDS[BEGUN].label = 'ran when the run broke off';
 }
 
-/* States of jobs; the first four as their standing is numbered. */
+/* States of jobs; the first four as they are numbered in the data. */
 const STATES = [
   { key: 'left', label: 'not run' },
   { key: 'ok', label: 'succeeded' },
@@ -72,10 +72,10 @@ for (let id = 1; id <= jobCount; id++) {
 }
 
 function stateOf(id) {
-  const standing = jobs.standing[id - 1];
+  const state = jobs.standing[id - 1];
   const at = latest[id];
-  return standing === LEFT && at >= 0 && attempts.kind[at] === BEGUN
-    ? RUNNING : standing;
+  return state === LEFT && at >= 0 && attempts.kind[at] === BEGUN
+    ? RUNNING : state;
 }
 
 function commandOf(id) {
@@ -103,7 +103,7 @@ function endOf(at) {
   return end ? end.end : attempts.kind[at] === OK ? 'exit 0' : '';
 }
 
-/* Whether a time of day alone would not tell when. */
+/* True if a time of day alone is ambiguous. */
 function spansDays() {
   const first = data.runs[0], last = data.runs[data.runs.length - 1];
   const day = (seconds) => clock(seconds, true).slice(0, 10);
