@@ -334,9 +334,9 @@ static int slave_end_orphans(struct js_slave *slave, struct js_err *err)
     slave->orphans_ns = js_orphans_step(orphans, slave->now_ns);
     if (slave->orphans_ns != JS_NEVER_NS)
         return 0;
-    if (js_orphans_error(orphans) == 0) {
-        struct js_wire_cleared cleared = {js_orphans_ended(orphans),
-                                          js_orphans_left(orphans)};
+    if (js_orphans_seen(orphans).error == 0) {
+        struct js_wire_cleared cleared = {js_orphans_seen(orphans).ended,
+                                          js_orphans_seen(orphans).left};
         rc = js_slave_post(slave, JS_TAG_CLEARED,
                            js_wire_pack_cleared(&slave->out, &cleared), err);
     } else {
@@ -345,7 +345,7 @@ static int slave_end_orphans(struct js_slave *slave, struct js_err *err)
         js_err_set(&why,
                    "no job is run here, because it cannot be found out whether "
                    "jobs of a killed run have left processes behind: %s",
-                   js_errno_text(js_orphans_error(orphans)));
+                   js_errno_text(js_orphans_seen(orphans).error));
         rc = js_slave_note(slave, why.text, err);
         if (rc == 0)
             rc = js_slave_jobs_retire(slave, err);

@@ -44,15 +44,6 @@ void js_direct_exec_release(struct js_direct_exec *command)
     *command = (struct js_direct_exec){0};
 }
 
-static bool is_shell_word(const char *word, size_t len)
-{
-    for (const char *const *known = shell_words; *known; known++) {
-        if (strncmp(*known, word, len) == 0 && (*known)[len] == '\0')
-            return true;
-    }
-    return false;
-}
-
 bool js_direct_exec_is_plain(const char *line)
 {
     if (line[strspn(line, plain_bytes)] != '\0')
@@ -61,43 +52,28 @@ bool js_direct_exec_is_plain(const char *line)
     size_t len = strcspn(word, blanks);
     if (len == 0 || memchr(word, '=', len))
         return false;
-    /* bash takes %1 for fg %1. */
-    return word[0] != '%' && !is_shell_word(word, len);
+    for (const char *const *known = shell_words; *known; known++) {
+        if (strncmp(*known, word, len) == 0 && (*known)[len] == '\0')
+            return false;
+    }
+    return word[0] != '%'; /* bash takes %1 for fg %1 */
 }
 
 /* `old` with room for `need` elements, or NULL with errno ENOMEM. */
-static void *grown(void *old, size_t *capacity, size_t request, size_t size)
+static void *direct_exec_grow(void *old, size_t *capacity, size_t need,
+                              size_t size)
 {
-    if (request <= *capacity)
+    if (need <= *capacity)
         return old;
-    void *array = request <= SIZE_MAX / 2 / size
-                      ? realloc(old, request * size * 2)
-                      : NULL;
+    void *array =
+        need <= SIZE_MAX / 2 / size ? realloc(old, need * size * 2) : NULL;
     if (array)
-        *capacity = request * 2;
+        *capacity = need * 2;
     return array;
 }
 
-static size_t count_words(const char *line)
-{
-    size_t count = 0;
-    for (line += strspn(line, blanks); *line; line += strspn(line, blanks)) {
-        line += strcspn(line, blanks);
-        count++;
-    }
-    return count;
-}
-
-static size_t count_entries(const char *path)
-{
-    size_t count = 1;
-    for (; *path; path++)
-        count += *path == ':';
-    return count;
-}
-
 /* Copies the words to `text` and points argv at them. Returns what follows. */
-static char *split_words(struct js_direct_exec *command, const char *line)
+static char *direct_exec_split(struct js_direct_exec *command, const char *line)
 {
     char *to = command->text;
     size_t count = 0;
@@ -115,8 +91,8 @@ static char *split_words(struct js_direct_exec *command, const char *line)
 
 /* Writes ENTRY/WORD for each entry of `path`; an empty one is the folder the
  * job runs in. */
-static void list_programs(struct js_direct_exec *command, char *to,
-                          const char *path)
+static void direct_exec_list_programs(struct js_direct_exec *command, char *to,
+                                      const char *path)
 {
     const char *word = command->argv[0];
     size_t word_size = strlen(word) + 1;
@@ -138,60 +114,60 @@ static void list_programs(struct js_direct_exec *command, char *to,
 static int direct_exec_make_room(struct js_direct_exec *command, size_t words,
                                  size_t candidates, size_t bytes)
 {
-    const char **argv = grown(command->argv, &command->capacity_words,
-                              words + 1, sizeof(*argv));
+    const char **argv = direct_exec_grow(
+        command->argv, &command->capacity_words, words + 1, sizeof(*argv));
     if (!argv)
         return -1;
     command->argv = argv;
     const char **programs =
-        grown(command->programs, &command->capacity_programs, candidates + 1,
-              sizeof(*programs));
+        direct_exec_grow(command->programs, &command->capacity_programs,
+                         candidates + 1, sizeof(*programs));
     if (!programs)
         return -1;
     command->programs = programs;
-    char *text = grown(command->text, &command->capacity_text, bytes, 1);
+    char *text =
+        direct_exec_grow(command->text, &command->capacity_text, bytes, 1);
     if (!text)
         return -1;
     command->text = text;
     return 0;
 }
 
-/* A command that begins like an option needs the "--". */
-static void set_shell(struct js_direct_exec *command, const char *line)
+int js_direct_exec_prepare(struct js_direct_exec *command, const char *line,
+                           const char *path)
 {
-    size_t count = 0;
+    bool is_plain = js_direct_exec_is_plain(line);
+    size_t words = 0, entries = 1, count = 0;
+    size_t len = strlen(line) + 1;
+    if (!path)
+        path = "/bin:/usr/bin"; /* confstr(_CS_PATH), as execvp has it */
+    for (const char *at = line + strspn(line, blanks); is_plain && *at;
+         at += strspn(at, blanks)) {
+        at += strcspn(at, blanks);
+        words++;
+    }
+    for (const char *at = path; *at; at++)
+        entries += *at == ':';
+    size_t bytes = is_plain ? len + strlen(path) + entries * (len + 1) : 1;
+    if (direct_exec_make_room(command, words, entries, bytes) < 0)
+        return -1;
     command->shell[count++] = "sh";
     command->shell[count++] = "-c";
+    /* A command that begins like an option. */
     if (line[0] == '-' || line[0] == '+')
         command->shell[count++] = "--";
     command->shell[count++] = line;
     command->shell[count] = NULL;
-}
-
-int js_direct_exec_prepare(struct js_direct_exec *command, const char *line,
-                           const char *path)
-{
-    bool plain = js_direct_exec_is_plain(line);
-    size_t words = plain ? count_words(line) : 0;
-    if (!path)
-        path = "/bin:/usr/bin"; /* confstr(_CS_PATH), as execvp has it */
-    size_t entries = count_entries(path);
-    size_t len = strlen(line) + 1;
-    size_t bytes = plain ? len + strlen(path) + entries * (len + 1) : 1;
-
-    if (direct_exec_make_room(command, words, entries, bytes) < 0)
-        return -1;
-    set_shell(command, line);
     command->programs[0] = NULL;
     command->argv[0] = NULL;
-    if (!plain)
+    if (!is_plain)
         return 0;
-    char *rest = split_words(command, line);
+    char *rest = direct_exec_split(command, line);
     if (strchr(command->argv[0], '/')) {
         command->programs[0] = command->argv[0];
         command->programs[1] = NULL;
     } else {
-        list_programs(command, rest, path);
+        direct_exec_list_programs(command, rest, path);
     }
     return 0;
 }

@@ -27,8 +27,17 @@ enum {
     FILES = 4 /* that are open at once, at most */
 };
 
-/* One that was told to end. */
-struct told {
+/* Where the headers do not know pidfds, the kernel says ENOSYS. */
+#ifndef SYS_pidfd_open
+enum { SYS_pidfd_open = -1 };
+#endif
+#ifndef SYS_pidfd_send_signal
+enum { SYS_pidfd_send_signal = -1 };
+#endif
+
+/* A process that has got SIGTERM. Its start time tells it from a later one with
+ * this pid. */
+struct signalled {
     pid_t pid;
     uint64_t started;
 };
@@ -39,34 +48,29 @@ struct js_orphans {
     int64_t kill_ns, end_ns;
     char slurm_job[TEXT_SIZE]; /* of this process; "": none */
     char space[TEXT_SIZE];     /* its pid namespace */
-    struct js_buf told;        /* struct told */
+    struct js_buf signalled;   /* struct signalled */
     uint32_t left;
-    int error; /* of the last look */
-    bool is_killing;
+    int error;       /* of the last look */
+    bool is_killing; /* SIGKILL from now on */
 };
 
-/* ---------------------------------------------------------------- processes */
+/* ---------------------------------------------------------------- choosing */
 
-static bool process_is_jobsched(uint64_t pid)
+/* True if a living jobsched is above the process; but not one that is above
+ * this process as well, which has all of us below it. Whatever else is below
+ * the mpirun of this process, or its daemon, is part of this run: if we were
+ * started from what a dead run has left, it carries the mark of that run. */
+static bool orphans_has_keeper(uint64_t pid)
 {
     char name[JS_PROCESS_NAME_SIZE];
-    return js_process_name(pid, name) &&
-           (strcmp(name, "jobsched") == 0 ||
-            strcmp(name, JS_PROCESS_RUNNER) == 0) &&
-           js_process_may_live(pid, js_process_start(pid));
-}
-
-/* Whether a living jobsched is above it; but not one that is above this process
- * as well, which has all of us below it. What else is below the mpirun of this
- * process, or its daemon, is of this run: it carries the mark of a dead one
- * where somebody has started us in what that has left. */
-static bool process_has_keeper(uint64_t pid)
-{
     uint64_t self = (uint64_t)getpid(), parent = (uint64_t)getppid();
     uint64_t above = js_process_parent(pid);
     for (int i = 0; i < DEPTH_MAX && above > 1 && above != self; i++) {
-        if (above == parent ||
-            (process_is_jobsched(above) && !js_process_is_above(above)))
+        bool is_jobsched = js_process_name(above, name) &&
+                           (strcmp(name, "jobsched") == 0 ||
+                            strcmp(name, JS_PROCESS_RUNNER) == 0) &&
+                           js_process_may_live(above, js_process_start(above));
+        if (above == parent || (is_jobsched && !js_process_is_above(above)))
             return true;
         above = js_process_parent(above);
     }
@@ -74,7 +78,7 @@ static bool process_has_keeper(uint64_t pid)
 }
 
 /* "pid:[4026531836]"; "" where that cannot be known. */
-static void process_space(const char *pid, char space[TEXT_SIZE])
+static void orphans_space_of(const char *pid, char space[TEXT_SIZE])
 {
     char path[64];
     snprintf(path, sizeof(path), "/proc/%s/ns/pid", pid);
@@ -82,10 +86,18 @@ static void process_space(const char *pid, char space[TEXT_SIZE])
     space[len > 0 ? len : 0] = '\0';
 }
 
-/* ---------------------------------------------------------------- choosing */
-
-static bool is_of_run(const struct js_dead_run *run, pid_t pid)
+/* True if the mark is of one of the runs, and the process is not one that this
+ * run lets go on. An environment is easily copied, so the mark does not
+ * suffice: the process must have begun within the run. */
+static bool orphans_is_of_any(const struct js_orphans *orphans,
+                              const struct js_mark *mark, pid_t pid)
 {
+    const struct js_dead_run *run = orphans->runs;
+    const struct js_dead_run *end = run + orphans->count;
+    while (run < end && run->id != mark->run)
+        run++;
+    if (run == end || (mark->session && getsid(pid) != (pid_t)mark->session))
+        return false;
     int64_t age_ns = js_process_age_ns((uint64_t)pid);
     int64_t now_unix_ns = js_clock_unix_ns();
     int64_t start_ns = now_unix_ns - age_ns;
@@ -94,132 +106,82 @@ static bool is_of_run(const struct js_dead_run *run, pid_t pid)
            start_ns <= until_ns + clock_slack_ns;
 }
 
-/* Whether the mark is of one of the runs, and the process not one that it lets
- * go on. */
-static bool is_mark_of_any(const struct js_orphans *orphans,
-                           const struct js_mark *mark, pid_t pid)
+static bool orphans_is_marked(const struct js_orphans *orphans, pid_t pid)
 {
-    if (mark->session && getsid(pid) != (pid_t)mark->session)
-        return false;
-    for (size_t i = 0; i < orphans->count; i++) {
-        if (orphans->runs[i].id == mark->run)
-            return is_of_run(&orphans->runs[i], pid);
-    }
-    return false;
-}
-
-/* What a run within a job has left is that job's. */
-static bool is_within_any(const struct js_orphans *orphans, pid_t pid)
-{
-    char text[WITHIN_SIZE];
+    char text[JS_MARK_SIZE], within[WITHIN_SIZE];
+    struct js_mark mark;
     struct js_outer_job outer;
-    const char *at = text;
-    if (!js_process_variable(pid, JS_WITHIN_VARIABLE, text, sizeof(text), NULL))
+    const char *at = within;
+    if (!js_process_variable(pid, JS_MARK_VARIABLE, text, sizeof(text), NULL) ||
+        !js_mark_parse(text, &mark))
+        return false;
+    if (orphans_is_of_any(orphans, &mark, pid))
+        return true;
+    /* What a run within a job has left is that job's. */
+    if (!js_process_variable(pid, JS_WITHIN_VARIABLE, within, sizeof(within),
+                             NULL))
         return false;
     while (js_mark_next_outer(&at, &outer)) {
-        if (is_mark_of_any(orphans, &outer.mark, pid))
+        if (orphans_is_of_any(orphans, &outer.mark, pid))
             return true;
     }
     return false;
 }
 
-static bool is_marked(const struct js_orphans *orphans, pid_t pid)
-{
-    char text[JS_MARK_SIZE];
-    struct js_mark mark;
-    if (!js_process_variable(pid, JS_MARK_VARIABLE, text, sizeof(text), NULL) ||
-        !js_mark_parse(text, &mark))
-        return false;
-    return is_mark_of_any(orphans, &mark, pid) || is_within_any(orphans, pid);
-}
-
-static bool is_of_slurm_job(const struct js_orphans *orphans, pid_t pid)
-{
-    char job[TEXT_SIZE] = "";
-    bool is_unknown;
-    js_process_variable(pid, "SLURM_JOB_ID", job, sizeof(job), &is_unknown);
-    return !is_unknown && strcmp(job, orphans->slurm_job) == 0;
-}
-
-static bool is_in_space(const struct js_orphans *orphans, pid_t pid)
-{
-    char name[16], space[TEXT_SIZE];
-    snprintf(name, sizeof(name), "%d", (int)pid);
-    process_space(name, space);
-    return space[0] && strcmp(space, orphans->space) == 0;
-}
-
-static bool is_meant(const struct js_orphans *orphans, pid_t pid)
+/* The cheapest question that rules out most processes comes first. */
+static bool orphans_is_meant(const struct js_orphans *orphans, pid_t pid)
 {
     uint64_t number = (uint64_t)pid;
-    return is_marked(orphans, pid) &&
-           js_process_may_live(number, js_process_start(number)) &&
-           is_in_space(orphans, pid) && is_of_slurm_job(orphans, pid) &&
-           !js_process_is_above(number) && !process_has_keeper(number);
+    char name[16], space[TEXT_SIZE], job[TEXT_SIZE] = "";
+    bool is_unknown;
+    if (!orphans_is_marked(orphans, pid) ||
+        !js_process_may_live(number, js_process_start(number)))
+        return false;
+    snprintf(name, sizeof(name), "%d", (int)pid);
+    orphans_space_of(name, space);
+    if (!space[0] || strcmp(space, orphans->space) != 0)
+        return false;
+    js_process_variable(pid, "SLURM_JOB_ID", job, sizeof(job), &is_unknown);
+    return !is_unknown && strcmp(job, orphans->slurm_job) == 0 &&
+           !js_process_is_above(number) && !orphans_has_keeper(number);
 }
 
 /* ---------------------------------------------------------------- ending */
 
-static bool was_told(const struct js_orphans *orphans, pid_t pid,
-                     uint64_t started)
-{
-    const struct told *told = (const struct told *)orphans->told.data;
-    for (size_t i = 0; i < orphans->told.len / sizeof(*told); i++) {
-        if (told[i].pid == pid && told[i].started == started)
-            return true;
-    }
-    return false;
-}
-
-static int open_process(pid_t pid)
-{
-#ifdef SYS_pidfd_open
-    return (int)syscall(SYS_pidfd_open, pid, 0);
-#else
-    (void)pid;
-    errno = ENOSYS;
-    return -1;
-#endif
-}
-
-static int signal_process(int fd, int signal)
-{
-#ifdef SYS_pidfd_send_signal
-    return (int)syscall(SYS_pidfd_send_signal, fd, signal, NULL, 0);
-#else
-    (void)fd;
-    (void)signal;
-    errno = ENOSYS;
-    return -1;
-#endif
-}
-
 /* Once with SIGTERM, then with SIGKILL as often as it is seen. */
 static void orphans_end_process(struct js_orphans *orphans, pid_t pid)
 {
-    int fd = open_process(pid);
+    int fd = (int)syscall(SYS_pidfd_open, pid, 0);
     if (fd < 0)
         return;
     /* Only now it is certain that what is behind it is what is meant. */
-    uint64_t started = js_process_start((uint64_t)pid);
-    if (!is_meant(orphans, pid)) {
+    struct signalled own = {pid, js_process_start((uint64_t)pid)};
+    if (!orphans_is_meant(orphans, pid)) {
         js_fd_close(&fd);
         return;
     }
-    bool is_new = !was_told(orphans, pid, started);
+    const struct signalled *list =
+        (const struct signalled *)orphans->signalled.data;
+    bool is_new = true;
+    for (size_t i = 0; i < orphans->signalled.len / sizeof(*list); i++) {
+        if (list[i].pid == pid && list[i].started == own.started)
+            is_new = false;
+    }
     if (orphans->is_killing || is_new) {
-        signal_process(fd, orphans->is_killing ? SIGKILL : SIGTERM);
-        signal_process(fd, SIGCONT); /* a stopped one hears nothing else */
+        int signal = orphans->is_killing ? SIGKILL : SIGTERM;
+        syscall(SYS_pidfd_send_signal, fd, signal, NULL, 0);
+        /* A stopped one hears nothing else. */
+        syscall(SYS_pidfd_send_signal, fd, SIGCONT, NULL, 0);
     }
     if (is_new)
-        js_buf_append(&orphans->told, &(struct told){pid, started},
-                      sizeof(struct told));
+        js_buf_append(&orphans->signalled, &own, sizeof(own));
     orphans->left++;
     js_fd_close(&fd);
 }
 
-/* Else a process would be taken for one that carries no mark. */
-static bool has_descriptors(void)
+/* A process whose files cannot be opened would be taken for one that carries no
+ * mark. So a look needs its descriptors beforehand. */
+static void orphans_look(struct js_orphans *orphans)
 {
     int fds[FILES];
     bool has_all = true;
@@ -227,20 +189,15 @@ static bool has_descriptors(void)
         fds[i] = open("/proc", O_PATH | O_CLOEXEC);
         has_all = has_all && fds[i] >= 0;
     }
-    int error = errno;
+    orphans->error = has_all ? 0 : errno;
     for (int i = 0; i < FILES; i++)
         js_fd_close(&fds[i]);
-    errno = error;
-    return has_all;
-}
-
-static void look_at_all(struct js_orphans *orphans)
-{
-    DIR *proc = has_descriptors() ? opendir("/proc") : NULL;
-    orphans->error = proc ? 0 : errno;
+    DIR *proc = has_all ? opendir("/proc") : NULL;
+    if (has_all && !proc)
+        orphans->error = errno;
     orphans->left = 0;
     for (uint64_t pid; proc && (pid = js_process_next(proc));) {
-        if (is_meant(orphans, (pid_t)pid))
+        if (orphans_is_meant(orphans, (pid_t)pid))
             orphans_end_process(orphans, (pid_t)pid);
     }
     if (proc)
@@ -266,7 +223,7 @@ struct js_orphans *js_orphans_new(const struct js_dead_run *runs, size_t count,
     const char *job = getenv("SLURM_JOB_ID");
     snprintf(orphans->slurm_job, sizeof(orphans->slurm_job), "%s",
              job ? job : "");
-    process_space("self", orphans->space);
+    orphans_space_of("self", orphans->space);
     return orphans;
 }
 
@@ -276,7 +233,7 @@ void js_orphans_free(struct js_orphans *orphans)
         return;
     int saved = errno;
     free(orphans->runs);
-    js_buf_release(&orphans->told);
+    js_buf_release(&orphans->signalled);
     free(orphans);
     errno = saved;
 }
@@ -284,24 +241,17 @@ void js_orphans_free(struct js_orphans *orphans)
 int64_t js_orphans_step(struct js_orphans *orphans, int64_t now_ns)
 {
     orphans->is_killing = now_ns >= orphans->kill_ns;
-    look_at_all(orphans);
+    orphans_look(orphans);
     bool is_clear = orphans->error == 0 && orphans->left == 0;
     if (is_clear || now_ns >= orphans->end_ns)
         return JS_NEVER_NS;
     return now_ns + look_again_ns;
 }
 
-uint32_t js_orphans_ended(const struct js_orphans *orphans)
+struct js_orphans_seen js_orphans_seen(const struct js_orphans *orphans)
 {
-    return (uint32_t)(orphans->told.len / sizeof(struct told));
-}
-
-uint32_t js_orphans_left(const struct js_orphans *orphans)
-{
-    return orphans->left;
-}
-
-int js_orphans_error(const struct js_orphans *orphans)
-{
-    return orphans->error;
+    return (struct js_orphans_seen){
+        .ended = (uint32_t)(orphans->signalled.len / sizeof(struct signalled)),
+        .left = orphans->left,
+        .error = orphans->error};
 }

@@ -42,12 +42,12 @@ void js_orphans_free(struct js_orphans *orphans); /* NULL is allowed */
  * of now_ns; JS_NEVER_NS: it is over. */
 int64_t js_orphans_step(struct js_orphans *orphans, int64_t now_ns);
 
-/* How many processes got a signal; and how many of these were still there at
- * the last step. */
-uint32_t js_orphans_ended(const struct js_orphans *orphans);
-uint32_t js_orphans_left(const struct js_orphans *orphans);
+struct js_orphans_seen {
+    uint32_t ended; /* processes that got a signal so far */
+    uint32_t left;  /* how many of these were still there at the last step */
+    int error;      /* 0, or the errno that kept the last step from looking */
+};
 
-/* 0, or the errno that kept the last step from looking. */
-int js_orphans_error(const struct js_orphans *orphans);
+struct js_orphans_seen js_orphans_seen(const struct js_orphans *orphans);
 
 #endif

@@ -27,7 +27,7 @@ struct child {
     struct js_spawn_failure failure;
 };
 
-BARE static int failed(struct child *child, enum js_step step)
+BARE static int child_fail(struct child *child, enum js_step step)
 {
     child->failure.step = step;
     child->failure.error = errno;
@@ -42,37 +42,17 @@ struct kernel_action {
     unsigned long rest[7];
 };
 
-BARE static int act_on(int signo, const struct kernel_action *action,
-                       struct kernel_action *old)
+BARE static int signal_act(int signo, const struct kernel_action *action,
+                           struct kernel_action *old)
 {
     return (int)syscall(SYS_rt_sigaction, signo, action, old, sizeof(uint64_t));
 }
 
-/* Ignored signals stay ignored over exec; handled ones do not. */
-BARE static void default_signals(const struct child *child)
-{
-    struct kernel_action action = {SIG_DFL, {0}};
-    for (int signo = 1; signo < _NSIG; signo++) {
-        if (child->ignored >> (signo - 1) & 1)
-            act_on(signo, &action, NULL);
-    }
-}
-
-BARE static int spawn_set_stdio(struct child *child)
-{
-    const struct js_spawn_spec *spec = child->spec;
-    if (dup2(spec->stdin_fd, STDIN_FILENO) < 0)
-        return failed(child, JS_STEP_STDIN);
-    if (dup2(spec->stdout_fd, STDOUT_FILENO) < 0 ||
-        dup2(spec->stderr_fd, STDERR_FILENO) < 0)
-        return failed(child, JS_STEP_OUTPUT);
-    return 0;
-}
-
-/* Where the kernel does not know how, memory comes from where the job runs, as
- * by default; so a failure is none of the job's. (MPOL_BIND would kill a job
- * that needs more than these nodes have.) */
-BARE static void prefer_memory(const struct js_cpuset *nodes)
+/* Memory comes from the nodes near the job's cores, as far as they have some.
+ * (MPOL_BIND would kill a job that needs more than these nodes have.) A kernel
+ * that does not know how takes it from where the job runs, so a failure is none
+ * of the job's. */
+BARE static void child_prefer_memory(const struct js_cpuset *nodes)
 {
     enum { PREFERRED = 1, PREFERRED_MANY = 5 };
     if (syscall(SYS_set_mempolicy, PREFERRED_MANY, nodes->word,
@@ -81,77 +61,76 @@ BARE static void prefer_memory(const struct js_cpuset *nodes)
                 (unsigned long)JS_CPUS_MAX / 8);
 }
 
-BARE static int limit_data(struct child *child)
-{
-    uint64_t bytes = child->spec->data_limit_bytes;
-    struct rlimit limit = {bytes, bytes};
-    if (bytes > 0 && setrlimit(RLIMIT_DATA, &limit) < 0)
-        return failed(child, JS_STEP_LIMIT);
-    return 0;
-}
-
-BARE static int set_surroundings(struct child *child)
+BARE static int child_set_up(struct child *child)
 {
     const struct js_spawn_spec *spec = child->spec;
+    struct rlimit limit = {spec->data_limit_bytes, spec->data_limit_bytes};
     if (setpgid(0, 0) < 0)
-        return failed(child, JS_STEP_GROUP);
+        return child_fail(child, JS_STEP_GROUP);
     if (spec->cpus &&
         sched_setaffinity(0, sizeof(spec->cpus->word),
                           (const cpu_set_t *)spec->cpus->word) < 0)
-        return failed(child, JS_STEP_BIND);
+        return child_fail(child, JS_STEP_BIND);
     if (spec->numa)
-        prefer_memory(spec->numa);
+        child_prefer_memory(spec->numa);
     if (spec->dir && chdir(spec->dir) < 0)
-        return failed(child, JS_STEP_CHDIR);
-    if (spawn_set_stdio(child) < 0)
-        return -1;
-    return limit_data(child);
+        return child_fail(child, JS_STEP_CHDIR);
+    if (dup2(spec->stdin_fd, STDIN_FILENO) < 0)
+        return child_fail(child, JS_STEP_STDIN);
+    if (dup2(spec->stdout_fd, STDOUT_FILENO) < 0 ||
+        dup2(spec->stderr_fd, STDERR_FILENO) < 0)
+        return child_fail(child, JS_STEP_OUTPUT);
+    if (limit.rlim_cur > 0 && setrlimit(RLIMIT_DATA, &limit) < 0)
+        return child_fail(child, JS_STEP_LIMIT);
+    return 0;
 }
 
 /* True where execvp would try the next folder of PATH. */
-BARE static bool is_not_there(int error)
+BARE static bool exec_is_to_go_on(int error)
 {
     return error == ENOENT || error == ENOTDIR || error == EACCES ||
            error == ENAMETOOLONG || error == ELOOP || error == ESTALE ||
            error == ENODEV || error == ETIMEDOUT;
 }
 
-BARE static void exec_any(const struct js_spawn_spec *spec)
-{
-    char *const *envp = (char *const *)spec->envp;
-    const char *const *program = spec->programs;
-    for (; program && *program; program++) {
-        execve(*program, (char *const *)spec->argv, envp);
-        if (!is_not_there(errno))
-            break;
-    }
-    execve("/bin/sh", (char *const *)spec->shell_argv, envp);
-}
-
-BARE static int run_child(void *arg)
+BARE static int child_run(void *arg)
 {
     struct child *child = arg;
+    const struct js_spawn_spec *spec = child->spec;
+    char *const *envp = (char *const *)spec->envp;
+    struct kernel_action action = {SIG_DFL, {0}};
     sigset_t none;
 
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != child->parent) /* it died before that was in force */
         _exit(127);
-    default_signals(child);
-    if (set_surroundings(child) < 0)
+    /* Ignored signals stay ignored over exec; handled ones do not. */
+    for (int signo = 1; signo < _NSIG; signo++) {
+        if (child->ignored >> (signo - 1) & 1)
+            signal_act(signo, &action, NULL);
+    }
+    if (child_set_up(child) < 0)
         _exit(127);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    exec_any(child->spec);
-    failed(child, JS_STEP_EXEC);
+    for (const char *const *program = spec->programs; program && *program;
+         program++) {
+        execve(*program, (char *const *)spec->argv, envp);
+        if (!exec_is_to_go_on(errno))
+            break;
+    }
+    /* The shell reports what is wrong with the command, in its own words. */
+    execve("/bin/sh", (char *const *)spec->shell_argv, envp);
+    child_fail(child, JS_STEP_EXEC);
     _exit(127);
 }
 
 /* Returns the pid, or -1 with errno. The child lives on a part of this frame,
  * which stays until it has execed. */
-BARE __attribute__((noinline)) static pid_t clone_child(struct child *child)
+BARE __attribute__((noinline)) static pid_t child_clone(struct child *child)
 {
     _Alignas(16) char stack[STACK_BYTES];
-    return clone(run_child, stack + sizeof(stack),
+    return clone(child_run, stack + sizeof(stack),
                  CLONE_VM | CLONE_VFORK | SIGCHLD, child);
 }
 
@@ -160,16 +139,10 @@ uint64_t js_spawn_ignored(void)
     uint64_t ignored = 0;
     for (int signo = 1; signo < _NSIG; signo++) {
         struct kernel_action action = {SIG_DFL, {0}};
-        if (act_on(signo, NULL, &action) == 0 && action.handler == SIG_IGN)
+        if (signal_act(signo, NULL, &action) == 0 && action.handler == SIG_IGN)
             ignored |= UINT64_C(1) << (signo - 1);
     }
     return ignored;
-}
-
-static void reap_failed(pid_t pid)
-{
-    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-        continue;
 }
 
 int js_spawn(const struct js_spawn_spec *spec, pid_t *ret_pid,
@@ -181,11 +154,12 @@ int js_spawn(const struct js_spawn_spec *spec, pid_t *ret_pid,
     child.ignored = spec->ignored ? *spec->ignored : js_spawn_ignored();
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, &saved);
-    pid_t pid = clone_child(&child);
+    pid_t pid = child_clone(&child);
     if (pid < 0)
-        failed(&child, JS_STEP_FORK);
+        child_fail(&child, JS_STEP_FORK);
     else if (child.failure.step != JS_STEP_NONE)
-        reap_failed(pid);
+        while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+            continue;
     sigprocmask(SIG_SETMASK, &saved, NULL);
     if (child.failure.step != JS_STEP_NONE) {
         *ret_failure = child.failure;

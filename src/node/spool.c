@@ -60,26 +60,9 @@ struct js_spool *js_spool_new(const char *tmpdir, uint64_t limit_bytes)
 
 /* ------------------------------------------------------- the common file */
 
-static uint64_t round_up(uint64_t bytes, uint64_t block)
+static uint64_t spool_round_up(uint64_t bytes, uint64_t block)
 {
     return (bytes + block - 1) / block * block;
-}
-
-/* O_APPEND would make pwrite(2) ignore where it is told to write. */
-static int open_common(struct js_spool *spool)
-{
-    if (spool->common >= 0)
-        return 0;
-    int fd = js_file_open_unlinked(spool->tmpdir);
-    if (fd < 0)
-        return -1;
-    int flags = fcntl(fd, F_GETFL);
-    if (flags < 0 || fcntl(fd, F_SETFL, flags & ~O_APPEND) < 0) {
-        js_fd_close(&fd);
-        return -1;
-    }
-    spool->common = fd;
-    return 0;
 }
 
 /*
@@ -87,74 +70,50 @@ static int open_common(struct js_spool *spool)
  * only, so outputs share none (which costs no more than the files they came
  * in). One that knows no holes keeps its blocks until nothing is left.
  */
-static void free_common(struct js_spool *spool, uint64_t offset, uint64_t bytes)
+static void spool_free_common(struct js_spool *spool, uint64_t offset,
+                              uint64_t bytes)
 {
     if (spool->common_used == 0 && ftruncate(spool->common, 0) == 0) {
         spool->common_end = 0;
         return;
     }
     (void)fallocate(spool->common, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-                    (off_t)offset, (off_t)round_up(bytes, spool->block));
+                    (off_t)offset, (off_t)spool_round_up(bytes, spool->block));
 }
 
 /* Moves an output with its own file into the common one. */
-static int move_to_common(struct js_spool *spool, struct output *output)
+static int spool_move_to_common(struct js_spool *spool, struct output *output)
 {
     uint64_t offset = spool->common_end;
-    if (open_common(spool) < 0)
-        return -1;
+    if (spool->common < 0) {
+        int fd = js_file_open_unlinked(spool->tmpdir);
+        int flags = fd < 0 ? -1 : fcntl(fd, F_GETFL);
+        /* O_APPEND would make pwrite(2) ignore the offset. */
+        if (flags < 0 || fcntl(fd, F_SETFL, flags & ~O_APPEND) < 0) {
+            js_fd_close(&fd);
+            return -1;
+        }
+        spool->common = fd;
+    }
     int64_t copied = js_file_copy(output->fd, (int64_t)output->bytes,
                                   spool->common, (int64_t)offset);
     if (copied != (int64_t)output->bytes) {
         if (copied >= 0)
             errno = EIO;
-        free_common(spool, offset, output->bytes);
+        spool_free_common(spool, offset, output->bytes);
         return -1;
     }
     js_fd_close(&output->fd);
     output->offset = offset;
-    spool->common_end = offset + round_up(output->bytes, spool->block);
+    spool->common_end = offset + spool_round_up(output->bytes, spool->block);
     spool->common_used++;
     return 0;
 }
 
-/* --------------------------------------------------------------- outputs */
-
-/* Takes the descriptor. */
-static void spool_keep_output(struct js_spool *spool, struct output *output,
-                              int fd, uint64_t bytes)
-{
-    *output = (struct output){.fd = fd, .bytes = fd < 0 ? 0 : bytes};
-    spool->bytes += output->bytes;
-    if (output->bytes == 0)
-        js_fd_close(&output->fd);
-    else if (output->bytes > JS_SPOOL_SMALL ||
-             move_to_common(spool, output) < 0)
-        spool->own_files++;
-}
-
-static void drop_output(struct js_spool *spool, struct output *output)
-{
-    spool->bytes -= output->bytes;
-    if (output->fd >= 0) {
-        js_fd_close(&output->fd);
-        spool->own_files--;
-    } else if (output->bytes > 0) {
-        spool->common_used--;
-        free_common(spool, output->offset, output->bytes);
-    }
-}
-
 /* ----------------------------------------------------------------- calls */
 
-static void close_all(const int fds[JS_STREAM_COUNT])
-{
-    for (int i = 0; i < JS_STREAM_COUNT; i++) {
-        int fd = fds[i];
-        js_fd_close(&fd);
-    }
-}
-
+/* An output that is small, but cannot be moved to the common file, keeps its
+ * own: a full file system must not cost the output of a job. */
 int js_spool_put(struct js_spool *spool, uint64_t ticket,
                  const int fds[JS_STREAM_COUNT],
                  const uint64_t bytes[JS_STREAM_COUNT])
@@ -162,14 +121,26 @@ int js_spool_put(struct js_spool *spool, uint64_t ticket,
     struct entry *entry = malloc(sizeof(*entry));
     if (!entry || js_idmap_reserve(&spool->entries) < 0) {
         free(entry);
-        close_all(fds);
+        for (int i = 0; i < JS_STREAM_COUNT; i++) {
+            int fd = fds[i];
+            js_fd_close(&fd);
+        }
         errno = ENOMEM;
         return -1;
     }
     js_spool_drop(spool, ticket);
     entry->ticket = ticket;
-    for (int i = 0; i < JS_STREAM_COUNT; i++)
-        spool_keep_output(spool, &entry->output[i], fds[i], bytes[i]);
+    for (int i = 0; i < JS_STREAM_COUNT; i++) {
+        struct output *output = &entry->output[i];
+        *output =
+            (struct output){.fd = fds[i], .bytes = fds[i] < 0 ? 0 : bytes[i]};
+        spool->bytes += output->bytes;
+        if (output->bytes == 0)
+            js_fd_close(&output->fd);
+        else if (output->bytes > JS_SPOOL_SMALL ||
+                 spool_move_to_common(spool, output) < 0)
+            spool->own_files++;
+    }
     return js_idmap_put(&spool->entries, entry);
 }
 
@@ -201,8 +172,17 @@ void js_spool_drop(struct js_spool *spool, uint64_t ticket)
     struct entry *entry = js_idmap_take(&spool->entries, ticket);
     if (!entry)
         return;
-    for (int i = 0; i < JS_STREAM_COUNT; i++)
-        drop_output(spool, &entry->output[i]);
+    for (int i = 0; i < JS_STREAM_COUNT; i++) {
+        struct output *output = &entry->output[i];
+        spool->bytes -= output->bytes;
+        if (output->fd >= 0) {
+            js_fd_close(&output->fd);
+            spool->own_files--;
+        } else if (output->bytes > 0) {
+            spool->common_used--;
+            spool_free_common(spool, output->offset, output->bytes);
+        }
+    }
     free(entry);
 }
 

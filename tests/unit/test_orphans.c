@@ -169,8 +169,8 @@ static uint32_t sweep(struct js_orphans *orphans)
     while (js_orphans_step(orphans, js_clock_ns()) != JS_NEVER_NS &&
            js_clock_ns() < deadline_ns)
         nanosleep(&(struct timespec){.tv_nsec = JS_NS_PER_MS}, NULL);
-    CU_ASSERT_EQUAL(js_orphans_left(orphans), 0);
-    uint32_t ended = js_orphans_ended(orphans);
+    CU_ASSERT_EQUAL(js_orphans_seen(orphans).left, 0);
+    uint32_t ended = js_orphans_seen(orphans).ended;
     js_orphans_free(orphans);
     return ended;
 }
@@ -317,7 +317,7 @@ static void test_no_descriptors(void)
         int64_t next_ns = js_orphans_step(orphans, now_ns);
         CU_ASSERT_EQUAL(setrlimit(RLIMIT_NOFILE, &old), 0);
         CU_ASSERT(next_ns > now_ns && next_ns != JS_NEVER_NS);
-        CU_ASSERT_EQUAL(js_orphans_error(orphans), EMFILE);
+        CU_ASSERT_EQUAL(js_orphans_seen(orphans).error, EMFILE);
         /* One is too few: a few are open at once. */
         none.rlim_cur = (rlim_t)open("/dev/null", O_RDONLY | O_CLOEXEC) + 1;
         close((int)none.rlim_cur - 1);
@@ -327,7 +327,7 @@ static void test_no_descriptors(void)
     int64_t late_ns = js_clock_ns() + 2 * JS_ORPHANS_MOST_NS;
     CU_ASSERT_EQUAL(js_orphans_step(orphans, late_ns), JS_NEVER_NS);
     CU_ASSERT_EQUAL(setrlimit(RLIMIT_NOFILE, &old), 0);
-    CU_ASSERT_EQUAL(js_orphans_error(orphans), EMFILE);
+    CU_ASSERT_EQUAL(js_orphans_seen(orphans).error, EMFILE);
     CU_ASSERT_EQUAL(sweep(orphans), 1);
     end_sleeper(pid);
 }
