@@ -51,6 +51,7 @@ static int set_option_text(const struct js_options_row *row,
     return 0;
 }
 
+/* js_parse_count() takes digits only: no sign, no blank, no exponent. */
 static int read_count(const struct js_options_row *row, const char *value,
                       uint64_t *ret, struct js_err *err)
 {
@@ -157,6 +158,7 @@ static int set_bind(const struct js_options_row *row,
     return 0;
 }
 
+/* "none" is no folder, but ./none is. */
 static int set_output(const struct js_options_row *row,
                       struct js_options *options, const char *value,
                       struct js_err *err)
@@ -181,7 +183,8 @@ static int set_tmpdir(const struct js_options_row *row,
     return 0;
 }
 
-/* "300%": a percentage of the median. */
+/* "300%": a percentage of the median. Below 100 % at least half of all jobs
+ * would time out, so that is a mistake. */
 static int read_percent(const char *value, uint32_t *ret)
 {
     char digits[16];
@@ -214,6 +217,7 @@ static int set_timeout(const struct js_options_row *row,
     return js_err_set(err, "%s", row->problem);
 }
 
+/* 0 is a bound as well, the strictest, so "off" needs a value of its own. */
 static int set_sync(const struct js_options_row *row,
                     struct js_options *options, const char *value,
                     struct js_err *err)
@@ -241,6 +245,7 @@ static int set_part_of(const struct js_options_row *row,
     return 0;
 }
 
+/* --quiet implies "never", but not against what the user has asked for. */
 static int set_progress(const struct js_options_row *row,
                         struct js_options *options, const char *value,
                         struct js_err *err)

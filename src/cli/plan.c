@@ -17,7 +17,7 @@ enum {
 };
 
 /* --longest-first is mentioned if it takes no more than this fraction of the
- * time: below one per cent the simulation itself is not exact. */
+ * time. Two runs of the same list differ by about as much as it is less. */
 static const double worth_mentioning = 0.99;
 
 /* ---------------------------------------------------------------- the plan */
@@ -220,6 +220,7 @@ static void plan_put_end(struct plan_page *page)
     const struct js_whatif_row *last = &whatif->rows[whatif->row_count - 1];
     const struct js_whatif_row *choice = &whatif->rows[whatif->choice];
     plan_put_critical_path(page);
+    /* If the path itself is reached, it has just been named as the reason. */
     if (!whatif->is_path_reached && last->slots < JS_WHATIF_SLOTS_MAX)
         SAY(page,
             "more slots do not help: the jobs never use more than % at once\n",

@@ -251,6 +251,7 @@ static void report_data_put_runs(struct document *document)
     js_json_close_array(json);
 }
 
+/* A row of the timeline is a slot. The page names it by host, rank and slot. */
 static void report_data_put_rows(struct document *document)
 {
     struct js_json *json = &document->json;

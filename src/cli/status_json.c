@@ -231,6 +231,7 @@ static void json_put_failed(struct js_json *json,
 
 /* ---------------------------------------------------------------- one job */
 
+/* A job that has begun is still LEFT in the journal until it ends. */
 static const char *json_state_of(const struct js_journal_model_job *job)
 {
     static const char *const names[] = {
@@ -293,7 +294,7 @@ static void json_put_need(struct js_json *json, const struct js_job *job)
     js_json_close_object(json);
 }
 
-/* The latest attempt comes first. */
+/* The latest attempt comes first; each links to the one before. */
 static void json_put_attempts(struct js_json *json,
                               const struct js_status_model *status,
                               size_t number)

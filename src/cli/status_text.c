@@ -44,7 +44,7 @@ static void page_put_what(struct status_page *page, uint64_t id)
         SAY(page, "  %", COMMAND(listed));
 }
 
-/* A journal that lost its beginning may not name the host of a slave. */
+/* The journal may not name the host of a slave (record/journal_model.h). */
 static struct js_journal_model_slave page_slave(const struct status_page *page,
                                                 size_t number)
 {
@@ -63,6 +63,7 @@ static void page_put_tail(struct status_page *page, size_t attempt,
     if (!js_journal_model_tail(page->status->model, attempt, &tail))
         return;
     size_t end = strlen(tail.text);
+    /* A newline at the end begins no line; further ones would only be blank. */
     while (end > 0 && tail.text[end - 1] == '\n')
         end--;
     size_t start = end;
@@ -81,7 +82,8 @@ static void page_put_tail(struct status_page *page, size_t attempt,
 
 /* ---------------------------------------------------------------- the run */
 
-/* Who it was, for a run that does not report any more. */
+/* What is known of a run that does not report any more: where to look for it,
+ * and since when it is silent. */
 static void page_put_silent(struct status_page *page)
 {
     const struct js_journal_model_run *run = &page->status->run;
@@ -102,6 +104,7 @@ static void page_put_life(struct status_page *page)
         page_put(page, "no run has started");
         break;
     case JS_JOURNAL_MODEL_ENDED:
+        /* The user asks about the jobs, which the last run did not touch. */
         if (status->is_idle)
             run = &status->worked;
         SAY(page, "ended % ago with exit status %, on %, after running for %",
@@ -200,6 +203,7 @@ static void page_put_running(struct status_page *page)
         struct js_journal_model_slave slave = page_slave(page, begun[i].slave);
         SAY(page, "  %  %  slave %", JS_COUNT(begun[i].id), JS_TEXT(slave.host),
             JS_COUNT(slave.rank));
+        /* How long a job of a broken run went on is unknown. */
         if (status_is_on(status))
             SAY(page, "  for %", AGE(page, begun[i].start_unix_ns));
         else
@@ -257,6 +261,7 @@ static void page_put_waiting(struct status_page *page)
         [JS_WAIT_TO_SKIP] = "for jobs that failed",
     };
     const char *between = "  ";
+    /* Without the list, no dependency is known. */
     if (!status->list_state || counts->left <= counts->running)
         return;
     page_put(page, status_is_on(status) ? "waiting\n" : "left\n");
@@ -340,6 +345,8 @@ static void page_put_title(struct status_page *page)
     struct js_journal_model_job job = {.name = ""};
     if (it->id > 0)
         js_journal_model_job(status->model, it->id, &job);
+    /* The list has the present name; the journal has the one of the last run.
+     */
     const char *name = it->job ? js_job_name(it->job) : job.name;
     if (it->id > 0)
         SAY(page, "job %", JS_COUNT(it->id));
@@ -367,6 +374,8 @@ static void page_put_awaited(void *arg, const struct js_awaited *awaited)
     page_put(page, "\n");
 }
 
+/* Only jobs of a second or more can be counted: the journal does not know the
+ * others. The jobs above it in the list are likely to start earlier. */
 static void page_put_room(struct status_page *page)
 {
     const struct js_status_model *status = page->status;
@@ -382,7 +391,7 @@ static void page_put_room(struct status_page *page)
         page_put(page, "  will run when the run is started again\n");
 }
 
-/* Says what a job waits for; every reason, as it has to wait for all. */
+/* Gives every reason, because the job has to wait for all of them. */
 static void page_put_reasons(struct status_page *page)
 {
     const struct js_status_model *status = page->status;
@@ -402,7 +411,8 @@ static void page_put_reasons(struct status_page *page)
         page_put_room(page);
 }
 
-/* Names the job because of which this one was skipped. */
+/* The job because of which this one was skipped. It may itself have been
+ * skipped: the user then asks for that one, up to the failure. */
 static void page_put_parent(struct status_page *page, uint64_t id)
 {
     struct js_journal_model_job parent;
@@ -498,6 +508,7 @@ int js_status_explain(const struct js_status_model *status, struct js_buf *buf)
             SAY(&page, " on each of % hosts", JS_COUNT(nodes));
         page_put(&page, "\n");
     }
+    /* What has begun or ended waits for nothing; neither does a new job. */
     bool is_left =
         job.state == JS_JOB_STATE_LEFT && job.begun == JS_JOURNAL_MODEL_NONE;
     if (it->job && it->id > 0 && is_left)

@@ -228,7 +228,7 @@ start_without_shell() {
     cut_within_a_line farm_start 1 -
     cut_within_a_line start_without_shell -
     status_is 4
-    contains err 'nothing is on record'
+    contains err 'there is no journal, '
     cut_within_a_line start_without_shell - --journal J --slave-timeout $((3 * JS_PATIENCE)) --grace 1
     status_is 4
     contains err 'give the whole stream again'
