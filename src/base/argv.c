@@ -1,6 +1,5 @@
 #include "base/argv.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,11 +33,6 @@ static void argv_take(struct js_argv *argv, char *string)
     argv->items[argv->count] = NULL;
 }
 
-void js_argv_add(struct js_argv *argv, const char *string)
-{
-    argv_take(argv, strdup(string));
-}
-
 void js_argv_addf(struct js_argv *argv, const char *format, ...)
 {
     char *string;
@@ -48,14 +42,6 @@ void js_argv_addf(struct js_argv *argv, const char *format, ...)
         string = NULL;
     va_end(args);
     argv_take(argv, string);
-}
-
-int js_argv_check(const struct js_argv *argv)
-{
-    if (!argv->has_failed)
-        return 0;
-    errno = ENOMEM;
-    return -1;
 }
 
 static int argv_quote_string(const char *string, struct js_buf *buf)

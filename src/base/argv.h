@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -27,12 +28,22 @@ struct js_argv {
 void js_argv_release(struct js_argv *argv);
 
 /* Appends a copy of the string. */
-void js_argv_add(struct js_argv *argv, const char *string);
 void js_argv_addf(struct js_argv *argv, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+static inline void js_argv_add(struct js_argv *argv, const char *string)
+{
+    js_argv_addf(argv, "%s", string);
+}
+
 /* Returns 0 if everything was added, else -1 with errno ENOMEM. */
-int js_argv_check(const struct js_argv *argv);
+static inline int js_argv_check(const struct js_argv *argv)
+{
+    if (!argv->has_failed)
+        return 0;
+    errno = ENOMEM;
+    return -1;
+}
 
 /* Appends the strings to `buf` with blanks between them. A string is quoted
  * where /bin/sh would take it for more than a word. Returns 0, or -1 with errno

@@ -11,7 +11,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-static bool is_same(const struct stat *a, const struct stat *b)
+static bool file_is_same(const struct stat *a, const struct stat *b)
 {
     return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
@@ -24,21 +24,24 @@ bool js_file_is_same(const char *a, const char *b)
     if (strcmp(a, b) == 0)
         return true;
     return stat(a, &st_a) == 0 && stat(b, &st_b) == 0 &&
-           S_ISREG(st_a.st_mode) && is_same(&st_a, &st_b);
+           S_ISREG(st_a.st_mode) && file_is_same(&st_a, &st_b);
 }
 
-/* Stores the folder of `path` in `folder`. Returns the name in it, or NULL. */
-static const char *split_path(const char *path, char *folder, size_t size)
+/* Stores the folder of `path`, with a slash at its end. Returns the name in it,
+ * or NULL if that is too long. */
+static const char *file_split(const char *path, char folder[PATH_MAX])
 {
     const char *slash = strrchr(path, '/');
-    int len = slash ? snprintf(folder, size, "%.*s/", (int)(slash - path), path)
-                    : snprintf(folder, size, "./");
-    if (len < 0 || (size_t)len >= size)
+    int len =
+        slash ? snprintf(folder, PATH_MAX, "%.*s/", (int)(slash - path), path)
+              : snprintf(folder, PATH_MAX, "./");
+    if (len < 0 || len >= PATH_MAX)
         return NULL;
     return slash ? slash + 1 : path;
 }
 
-static int number_of_name(const char *name)
+/* -1: the name is no number. */
+static int file_number_of(const char *name)
 {
     enum { DECIMAL = 10 };
     size_t digits = strspn(name, "0123456789");
@@ -56,13 +59,13 @@ int js_file_fd_of(const char *path)
         return -1;
     for (int i = 0; i < LINKS_MOST; i++) {
         char to[PATH_MAX];
-        const char *name = split_path(at, folder, sizeof(folder));
+        const char *name = file_split(at, folder);
         if (!name || !realpath(folder, real))
             return -1;
         /* The link itself is not followed: it leads to the file, but the number
          * is wanted, whether it is open or not. */
         if (strcmp(real, fds) == 0)
-            return number_of_name(name);
+            return file_number_of(name);
         ssize_t len = readlink(at, to, sizeof(to) - 1);
         if (len < 0)
             return -1;
@@ -83,17 +86,13 @@ bool js_file_is_output_name(const char *name)
 
 bool js_file_is_output_of(const char *dir, const char *path)
 {
-    char folder[PATH_MAX] = ".";
+    char folder[PATH_MAX];
     struct stat st_dir, st_folder;
-    const char *slash = strrchr(path, '/');
-    const char *name = slash ? slash + 1 : path;
-    if (slash) /* for "/x" the folder is "/" itself */
-        snprintf(folder, sizeof(folder), "%.*s",
-                 (int)(slash == path ? 1 : slash - path), path);
+    const char *name = file_split(path, folder);
     /* The folders are compared by inode, because they may be named in two
      * ways. */
-    return js_file_is_output_name(name) && stat(dir, &st_dir) == 0 &&
-           stat(folder, &st_folder) == 0 && is_same(&st_dir, &st_folder);
+    return name && js_file_is_output_name(name) && stat(dir, &st_dir) == 0 &&
+           stat(folder, &st_folder) == 0 && file_is_same(&st_dir, &st_folder);
 }
 
 int js_file_write(int fd, const void *bytes, size_t len)
@@ -162,15 +161,12 @@ ssize_t js_file_read_text(const char *path, char *to, size_t size)
 
 static int file_pwrite(int fd, const char *bytes, size_t len, int64_t offset)
 {
-    while (len > 0) {
-        ssize_t n = pwrite(fd, bytes, len, (off_t)offset);
+    for (size_t done = 0; done < len;) {
+        ssize_t n =
+            pwrite(fd, bytes + done, len - done, (off_t)(offset + (off_t)done));
         if (n < 0 && errno != EINTR)
             return -1;
-        if (n > 0) {
-            bytes += n;
-            len -= (size_t)n;
-            offset += n;
-        }
+        done += n > 0 ? (size_t)n : 0;
     }
     return 0;
 }
@@ -193,27 +189,22 @@ int64_t js_file_copy(int from, int64_t bytes, int to, int64_t offset)
     return done;
 }
 
-/* Some file systems do not support O_TMPFILE (NFS): creates a named file and
- * unlinks it. */
-static int open_and_unlink(const char *dir)
+int js_file_open_unlinked(const char *dir)
 {
     char name[PATH_MAX];
+    int fd = open(dir, O_TMPFILE | O_RDWR | O_APPEND | O_CLOEXEC, 0600);
+    if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL))
+        return fd;
+    /* Some file systems do not support O_TMPFILE (NFS): a named file is created
+     * and unlinked. */
     int n = snprintf(name, sizeof(name), "%s/jobsched-XXXXXX", dir);
     if (n < 0 || (size_t)n >= sizeof(name)) {
         errno = ENAMETOOLONG;
         return -1;
     }
-    int fd = mkostemp(name, O_APPEND | O_CLOEXEC);
+    fd = mkostemp(name, O_APPEND | O_CLOEXEC);
     if (fd >= 0)
         unlink(name);
-    return fd;
-}
-
-int js_file_open_unlinked(const char *dir)
-{
-    int fd = open(dir, O_TMPFILE | O_RDWR | O_APPEND | O_CLOEXEC, 0600);
-    if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL))
-        fd = open_and_unlink(dir);
     return fd;
 }
 
@@ -247,19 +238,9 @@ enum { HOPS_MAX = 40 }; /* the kernel's own limit */
 /* Who, besides this user and root, can create names in a folder. */
 enum others { NOBODY, A_GROUP, ANYBODY };
 
-/* Returns "." for a name without a folder. False: it is too long. */
-static bool folder_of(const char *path, char ret[PATH_MAX])
-{
-    const char *slash = strrchr(path, '/');
-    size_t len = slash ? (size_t)(slash + 1 - path) : 0;
-    int n = snprintf(ret, PATH_MAX, "%.*s", slash ? (int)len : 1,
-                     slash ? path : ".");
-    return n >= 0 && n < PATH_MAX;
-}
-
 /* The owner of a folder can replace any name in it, whatever the permissions
  * say. */
-static enum others others_in(const char *folder)
+static enum others file_others_in(const char *folder)
 {
     struct stat st;
     if (stat(folder, &st) < 0)
@@ -267,13 +248,6 @@ static enum others others_in(const char *folder)
     if ((st.st_mode & S_IWOTH) || (st.st_uid != geteuid() && st.st_uid != 0))
         return ANYBODY;
     return st.st_mode & S_IWGRP ? A_GROUP : NOBODY;
-}
-
-/* Links of /proc lead to what a process has open, whatever their text says. */
-static bool is_of_proc(const char *folder)
-{
-    struct statfs fs;
-    return statfs(folder, &fs) == 0 && fs.f_type == PROC_MAGIC;
 }
 
 /* Replaces the link's path by that of its target. */
@@ -286,7 +260,7 @@ static int file_follow(const char *folder, char path[PATH_MAX])
     target[len] = '\0';
     int n = target[0] == '/'
                 ? snprintf(joined, sizeof(joined), "%s", target)
-                : snprintf(joined, sizeof(joined), "%s/%s", folder, target);
+                : snprintf(joined, sizeof(joined), "%s%s", folder, target);
     if (n < 0 || (size_t)n >= sizeof(joined)) {
         errno = ENAMETOOLONG;
         return -1;
@@ -296,20 +270,9 @@ static int file_follow(const char *folder, char path[PATH_MAX])
 }
 
 /* Others may have made it a second name of one of this user's files. */
-static bool may_be_linked(const struct stat *st, enum others others)
+static bool file_may_be_linked(const struct stat *st, enum others others)
 {
     return others != NOBODY && S_ISREG(st->st_mode) && st->st_nlink > 1;
-}
-
-/* Checks the open file, not the name, which could change in between. */
-static int check_names(int fd, enum others others)
-{
-    struct stat st;
-    if (fstat(fd, &st) == 0 && !may_be_linked(&st, others))
-        return fd;
-    js_fd_close(&fd);
-    errno = EMLINK;
-    return -1;
 }
 
 /* Takes one step towards the file that `at` names. Either the file itself is
@@ -319,13 +282,19 @@ static bool file_step(char at[PATH_MAX], const char *folder, int flags,
                       mode_t mode, int *ret_fd)
 {
     struct stat st;
-    enum others others = others_in(folder);
+    enum others others = file_others_in(folder);
     /* If the name becomes a link after lstat(), O_NOFOLLOW makes the open
      * fail. */
     if (lstat(at, &st) < 0 || !S_ISLNK(st.st_mode)) {
-        int fd = open(at, flags | O_NOFOLLOW, mode);
-        *ret_fd = fd < 0 ? -1 : check_names(fd, others);
-        return *ret_fd >= 0;
+        *ret_fd = open(at, flags | O_NOFOLLOW, mode);
+        if (*ret_fd < 0)
+            return false;
+        /* Checks the open file, not the name, which could change in between. */
+        if (fstat(*ret_fd, &st) == 0 && !file_may_be_linked(&st, others))
+            return true;
+        js_fd_close(ret_fd);
+        errno = EMLINK;
+        return false;
     }
     if (others == ANYBODY || (others == A_GROUP && st.st_uid != geteuid())) {
         errno = ELOOP;
@@ -344,10 +313,11 @@ int js_file_open_trusted(const char *path, int flags, mode_t mode)
     }
     /* Follows the links one by one, because the kernel would follow all of them
      * or none. */
-    for (int hops = 0; hops < HOPS_MAX && folder_of(at, folder); hops++) {
-        /* The link must be followed by the kernel, which knows where it
-         * leads. */
-        if (is_of_proc(folder))
+    for (int hops = 0; hops < HOPS_MAX && file_split(at, folder); hops++) {
+        struct statfs fs;
+        /* Links of /proc lead to what a process has open, whatever their text
+         * says. Only the kernel can follow them. */
+        if (statfs(folder, &fs) == 0 && fs.f_type == PROC_MAGIC)
             return open(at, flags, mode);
         if (!file_step(at, folder, flags, mode, &fd) || fd >= 0)
             return fd;
@@ -370,21 +340,9 @@ static bool file_is_own(const char *folder, uid_t owner)
     return is_known && st.st_uid == owner;
 }
 
-/* Returns an errno, or 0. */
-static int refusal(const char *path, const struct stat *st)
-{
-    char folder[PATH_MAX];
-    if (!S_ISREG(st->st_mode))
-        return EEXIST;
-    if (!folder_of(path, folder))
-        return ENAMETOOLONG;
-    if (st->st_nlink > 1 && may_be_linked(st, others_in(folder)))
-        return EMLINK;
-    return file_is_own(folder, st->st_uid) ? 0 : EPERM;
-}
-
 int js_file_open_emptied(const char *path)
 {
+    char folder[PATH_MAX];
     struct stat st;
     /* O_NONBLOCK is only for the open: a FIFO of that name must not make it
      * hang. */
@@ -394,7 +352,17 @@ int js_file_open_emptied(const char *path)
                   0666);
     if (fd < 0)
         return -1;
-    int error = fstat(fd, &st) < 0 ? errno : refusal(path, &st);
+    int error = 0;
+    if (fstat(fd, &st) < 0)
+        error = errno;
+    else if (!S_ISREG(st.st_mode))
+        error = EEXIST;
+    else if (!file_split(path, folder))
+        error = ENAMETOOLONG;
+    else if (st.st_nlink > 1 && file_may_be_linked(&st, file_others_in(folder)))
+        error = EMLINK;
+    else if (!file_is_own(folder, st.st_uid))
+        error = EPERM;
     if (error == 0 &&
         (ftruncate(fd, 0) < 0 || fcntl(fd, F_SETFL, O_APPEND) < 0))
         error = errno;

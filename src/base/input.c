@@ -88,27 +88,12 @@ static ssize_t input_read_now(const struct js_input *input, void *bytes,
     return got;
 }
 
-ssize_t js_input_read(struct js_input *input, void *bytes, size_t len)
+/* Nothing more comes: decides whether that is the end. A dying process in
+ * between closes its pipe before it is gone, so it is asked for a while whether
+ * it is still there. */
+static int input_decide_end(struct js_input *input)
 {
     const struct js_input_config *config = &input->config;
-    /* A read that brings nothing but marks is followed by another. */
-    while (input->ending_ns == JS_NEVER_NS) {
-        ssize_t n = input_read_now(input, bytes, len);
-        if (n < 0)
-            return -1;
-        size_t kept = (size_t)n;
-        if (config->is_marked)
-            kept = input_take_marks(input, bytes, (size_t)n);
-        if (n == 0 || input->has_end)
-            input->ending_ns = js_clock_ns();
-        if (kept == 0)
-            continue;
-        input->is_within_line = ((const char *)bytes)[kept - 1] != '\n';
-        return (ssize_t)kept;
-    }
-    /* Nothing more comes. A dying process in between closes its pipe before it
-     * is gone, so it is asked for a while whether it is still there, before
-     * that counts as the end. */
     int64_t settle_ns = config->settle_ns;
     if (input->is_within_line && config->settle_cut_ns > settle_ns)
         settle_ns = config->settle_cut_ns;
@@ -117,6 +102,26 @@ ssize_t js_input_read(struct js_input *input, void *bytes, size_t len)
     errno = input->is_broken ? ECONNABORTED : EAGAIN;
     bool is_settled = js_clock_ns() - input->ending_ns >= settle_ns;
     return !input->is_broken && is_settled ? 0 : -1;
+}
+
+ssize_t js_input_read(struct js_input *input, void *bytes, size_t len)
+{
+    /* A read that brings nothing but marks is followed by another. */
+    while (input->ending_ns == JS_NEVER_NS) {
+        ssize_t n = input_read_now(input, bytes, len);
+        if (n < 0)
+            return -1;
+        size_t kept = (size_t)n;
+        if (input->config.is_marked)
+            kept = input_take_marks(input, bytes, (size_t)n);
+        if (n == 0 || input->has_end)
+            input->ending_ns = js_clock_ns();
+        if (kept == 0)
+            continue;
+        input->is_within_line = ((const char *)bytes)[kept - 1] != '\n';
+        return (ssize_t)kept;
+    }
+    return input_decide_end(input);
 }
 
 int js_input_fd(const struct js_input *input)

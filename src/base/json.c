@@ -18,17 +18,17 @@ static void json_put(struct js_json *json, const char *text)
 
 static void json_put_quoted(struct js_json *json, const char *bytes, size_t len)
 {
+    static const char special[] = "\"\\\n\t", letters[] = "\"\\nt";
     json_put(json, "\"");
     while (len > 0) {
         unsigned char first = (unsigned char)*bytes;
+        const char *found = first ? strchr(special, first) : NULL;
         size_t n = js_text_character(bytes, len);
         int rc;
         if (n == 0)
             rc = js_buf_puts(&json->buf, "\\ufffd");
-        else if (first == '"' || first == '\\')
-            rc = js_buf_printf(&json->buf, "\\%c", first);
-        else if (first == '\n' || first == '\t')
-            rc = js_buf_puts(&json->buf, first == '\n' ? "\\n" : "\\t");
+        else if (found)
+            rc = js_buf_printf(&json->buf, "\\%c", letters[found - special]);
         else if (first < 0x20 || first == 0x7f || first == '<')
             rc = js_buf_printf(&json->buf, "\\u%04x", first);
         else
@@ -40,8 +40,7 @@ static void json_put_quoted(struct js_json *json, const char *bytes, size_t len)
     json_put(json, "\"");
 }
 
-/* Writes what precedes a value: the comma and the key. */
-static void json_begin(struct js_json *json, const char *key)
+void js_json_begin(struct js_json *json, const char *key)
 {
     if (json->is_behind)
         json_put(json, ",");
@@ -52,23 +51,10 @@ static void json_begin(struct js_json *json, const char *key)
     json_put(json, ":");
 }
 
-void js_json_open(struct js_json *json, const char *key, const char *bracket)
-{
-    json_begin(json, key);
-    json_put(json, bracket);
-    json->is_behind = false;
-}
-
-void js_json_close(struct js_json *json, const char *bracket)
-{
-    json_put(json, bracket);
-    json->is_behind = true;
-}
-
 void js_json_bytes(struct js_json *json, const char *key, const char *bytes,
                    size_t len)
 {
-    json_begin(json, key);
+    js_json_begin(json, key);
     json_put_quoted(json, bytes, len);
 }
 
@@ -76,7 +62,7 @@ void js_json_printf(struct js_json *json, const char *key, const char *format,
                     ...)
 {
     va_list args;
-    json_begin(json, key);
+    js_json_begin(json, key);
     va_start(args, format);
     json->has_failed |= js_buf_vprintf(&json->buf, format, args) < 0;
     va_end(args);

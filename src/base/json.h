@@ -27,9 +27,22 @@ struct js_json {
     bool has_failed;
 };
 
-/* Writes the key, and what begins an object or array, or ends it. */
-void js_json_open(struct js_json *json, const char *key, const char *bracket);
-void js_json_close(struct js_json *json, const char *bracket);
+/* Writes what precedes a value: the comma and the key. */
+void js_json_begin(struct js_json *json, const char *key);
+
+static inline void js_json_open(struct js_json *json, const char *key,
+                                const char *bracket)
+{
+    js_json_begin(json, key);
+    json->has_failed |= js_buf_puts(&json->buf, bracket) < 0;
+    json->is_behind = false;
+}
+
+static inline void js_json_close(struct js_json *json, const char *bracket)
+{
+    json->has_failed |= js_buf_puts(&json->buf, bracket) < 0;
+    json->is_behind = true;
+}
 
 static inline void js_json_open_object(struct js_json *json, const char *key)
 {

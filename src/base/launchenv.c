@@ -14,7 +14,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A name that ends in '*' stands for all names with this beginning. */
 static const char *const launcher_names[] = {
     "OMPI_UNIVERSE_SIZE",
     "OMPI_MCA_ess*",
@@ -65,7 +64,7 @@ static const char *const hydra_names[] = {
 };
 
 /* Names of variables that make sense only on the host where they were set. */
-static const char *const host_names[] = {
+const char *const js_launchenv_host_names[] = {
     "HOSTNAME",
     "HOST",
     "TMPDIR",
@@ -81,7 +80,7 @@ static const char *const host_names[] = {
 };
 
 /* Names that srun adds for a task. */
-static const char *const step_names[] = {
+const char *const js_launchenv_step_names[] = {
     "SLURM_STEP_*",
     "SLURM_STEPID",
     "SLURM_SRUN_COMM_*",
@@ -99,19 +98,25 @@ static const char *const step_names[] = {
     NULL,
 };
 
-static bool name_matches(const char *pattern, const char *name, size_t len)
-{
-    size_t fixed = strcspn(pattern, "*");
-    if (pattern[fixed] == '*')
-        return len >= fixed && memcmp(pattern, name, fixed) == 0;
-    return len == fixed && memcmp(pattern, name, fixed) == 0;
-}
+const char *const js_launchenv_rank_names[] = {"OMPI_COMM_WORLD_RANK",
+                                               "PMIX_RANK", "PMI_RANK", NULL};
 
-static bool is_listed(const char *const *patterns, const char *variable)
+/* SLURM_LOCALID comes last: below mpirun it is the number of mpirun's
+ * daemon. */
+const char *const js_launchenv_local_rank_names[] = {
+    "OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID", "SLURM_LOCALID", NULL};
+
+/* srun's variable comes last, because PMIx has none. */
+const char *const js_launchenv_size_names[] = {
+    "OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS", NULL};
+
+bool js_launchenv_is_listed(const char *const *names, const char *variable)
 {
     size_t len = strcspn(variable, "=");
-    for (; *patterns; patterns++) {
-        if (name_matches(*patterns, variable, len))
+    for (; *names; names++) {
+        size_t fixed = strcspn(*names, "*");
+        bool is_as_long = (*names)[fixed] == '*' ? len >= fixed : len == fixed;
+        if (is_as_long && memcmp(*names, variable, fixed) == 0)
             return true;
     }
     return false;
@@ -121,14 +126,11 @@ static bool is_listed(const char *const *patterns, const char *variable)
  * of their own, and jobs must see those. */
 bool js_launchenv_owns(const char *variable)
 {
-    return is_listed(launcher_names, variable) ||
-           (getenv(prrte_mark) && is_listed(prrte_names, variable)) ||
-           (getenv(hydra_mark) && is_listed(hydra_names, variable));
-}
-
-bool js_launchenv_host_bound(const char *variable)
-{
-    return is_listed(host_names, variable);
+    return js_launchenv_is_listed(launcher_names, variable) ||
+           (getenv(prrte_mark) &&
+            js_launchenv_is_listed(prrte_names, variable)) ||
+           (getenv(hydra_mark) &&
+            js_launchenv_is_listed(hydra_names, variable));
 }
 
 /* -1: there is no such variable, or it is no number. */
@@ -141,43 +143,12 @@ static int launchenv_number_of(const char *name)
     return is_number ? (int)value : -1;
 }
 
-bool js_launchenv_is_of_step(const char *variable)
-{
-    return is_listed(step_names, variable);
-}
-
-/* The value of the first of these variables that is a number, or -1. */
-static int first_number(const char *const *names)
+int js_launchenv_first_number(const char *const *names)
 {
     int number = -1;
     for (; number < 0 && *names; names++)
         number = launchenv_number_of(*names);
     return number;
-}
-
-const char *const js_launchenv_rank_names[] = {"OMPI_COMM_WORLD_RANK",
-                                               "PMIX_RANK", "PMI_RANK", NULL};
-
-int js_launchenv_rank(void)
-{
-    return first_number(js_launchenv_rank_names);
-}
-
-int js_launchenv_local_rank(void)
-{
-    /* SLURM_LOCALID comes last: below mpirun it is the number of mpirun's
-     * daemon. */
-    static const char *const names[] = {
-        "OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID", "SLURM_LOCALID", NULL};
-    return first_number(names);
-}
-
-int js_launchenv_size(void)
-{
-    /* srun's variable comes last, because PMIx has none. */
-    static const char *const names[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE",
-                                        "SLURM_STEP_NUM_TASKS", NULL};
-    return first_number(names);
 }
 
 /* Launchers write 1 or true, 0 or false. */
@@ -203,42 +174,34 @@ bool js_launchenv_recovers(void)
            is_switched_on("OMPI_MCA_mpi_ft_enable");
 }
 
-/* True if a descriptor of `process` can write to this pipe, given as
- * "pipe:[123]". */
-static bool can_write_to(pid_t process, const char *pipe)
+/* PRRTE is the only launcher known to do this. A pipe that the launcher cannot
+ * write to comes from elsewhere, and is safe. */
+bool js_launchenv_damages(int fd)
 {
-    char path[64], target[64];
-    struct dirent *entry;
-    bool is_found = false;
-    snprintf(path, sizeof(path), "/proc/%d/fd", (int)process);
+    char path[64], pipe[64], target[64];
+    struct stat st;
+    const struct dirent *entry;
+    bool is_of_launcher = false;
+    if (!getenv(prrte_mark) || fstat(fd, &st) < 0 || !S_ISFIFO(st.st_mode))
+        return false;
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    ssize_t len = readlink(path, pipe, sizeof(pipe) - 1);
+    if (len <= 0)
+        return false;
+    pipe[len] = '\0';
+    snprintf(path, sizeof(path), "/proc/%d/fd", (int)getppid());
     DIR *fds = opendir(path);
-    while (fds && !is_found && (entry = readdir(fds))) {
-        struct stat st;
-        ssize_t len =
-            readlinkat(dirfd(fds), entry->d_name, target, sizeof(target) - 1);
+    while (fds && !is_of_launcher && (entry = readdir(fds))) {
+        len = readlinkat(dirfd(fds), entry->d_name, target, sizeof(target) - 1);
         target[len > 0 ? len : 0] = '\0';
-        is_found =
+        is_of_launcher =
             strcmp(target, pipe) == 0 &&
             fstatat(dirfd(fds), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
             (st.st_mode & S_IWUSR);
     }
     if (fds)
         closedir(fds);
-    return is_found;
-}
-
-/* PRRTE is the only launcher known to do this. A pipe that the launcher cannot
- * write to comes from elsewhere, and is safe. */
-bool js_launchenv_damages(int fd)
-{
-    char path[64], pipe[64];
-    struct stat st;
-    if (!getenv(prrte_mark) || fstat(fd, &st) < 0 || !S_ISFIFO(st.st_mode))
-        return false;
-    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-    ssize_t len = readlink(path, pipe, sizeof(pipe) - 1);
-    pipe[len > 0 ? len : 0] = '\0';
-    return len > 0 && can_write_to(getppid(), pipe);
+    return is_of_launcher;
 }
 
 bool js_launchenv_marks_output(void)
@@ -278,30 +241,27 @@ static uint64_t launchenv_mem_of(const char *name)
     return text && js_parse_size_bytes(text, &value) == 0 ? value : 0;
 }
 
-static uint64_t mem_of_each(const char *name, const char *count_name)
-{
-    const char *text = getenv(count_name);
-    uint64_t count, each = launchenv_mem_of(name);
-    if (!text || js_parse_count(text, &count) < 0 || count == 0 ||
-        each > UINT64_MAX / count)
-        return 0;
-    return each * count;
-}
-
 uint64_t js_launchenv_mem_bytes(void)
 {
-    uint64_t granted[] = {
-        launchenv_mem_of("SLURM_MEM_PER_NODE"),
-        mem_of_each("SLURM_MEM_PER_CPU", "SLURM_CPUS_ON_NODE"),
-        mem_of_each("SLURM_MEM_PER_GPU", "SLURM_GPUS_ON_NODE"),
+    static const struct {
+        const char *name, *count; /* NULL: of the node */
+    } limits[] = {
+        {"SLURM_MEM_PER_NODE", NULL},
+        {"SLURM_MEM_PER_CPU", "SLURM_CPUS_ON_NODE"},
+        {"SLURM_MEM_PER_GPU", "SLURM_GPUS_ON_NODE"},
     };
     uint64_t least = 0;
     if (!getenv("SLURM_JOB_ID"))
         return 0;
     /* If several limits are set, the smallest one holds. */
-    for (size_t i = 0; i < sizeof(granted) / sizeof(granted[0]); i++) {
-        if (granted[i] > 0 && (least == 0 || granted[i] < least))
-            least = granted[i];
+    for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+        uint64_t each = launchenv_mem_of(limits[i].name), count = 1;
+        const char *text = limits[i].count ? getenv(limits[i].count) : "1";
+        if (each == 0 || !text || js_parse_count(text, &count) < 0 ||
+            count == 0 || each > UINT64_MAX / count)
+            continue;
+        if (least == 0 || each * count < least)
+            least = each * count;
     }
     return least;
 }
@@ -310,7 +270,8 @@ uint64_t js_launchenv_mem_bytes(void)
 static bool is_called(pid_t pid, const char *const *names)
 {
     char name[JS_PROCESS_NAME_SIZE];
-    return js_process_name((uint64_t)pid, name) && is_listed(names, name);
+    return js_process_name((uint64_t)pid, name) &&
+           js_launchenv_is_listed(names, name);
 }
 
 bool js_launchenv_is_launcher(pid_t pid)
@@ -318,18 +279,6 @@ bool js_launchenv_is_launcher(pid_t pid)
     static const char *const names[] = {"mpirun*", "mpiexec*",        "orterun",
                                         "prterun", "hydra_pmi_proxy", NULL};
     return is_called(pid, names);
-}
-
-/* Open MPI and MPICH set these for each rank. PMIX_RANK is not used, because
- * srun sets it as well. */
-static bool is_first_rank(uint64_t pid)
-{
-    char rank[16];
-    return (js_process_variable((pid_t)pid, "OMPI_COMM_WORLD_RANK", rank,
-                                sizeof(rank), NULL) ||
-            js_process_variable((pid_t)pid, "PMI_RANK", rank, sizeof(rank),
-                                NULL)) &&
-           strcmp(rank, "0") == 0;
 }
 
 /* If a process has as many ranks before it on its host as in the whole run,
@@ -345,49 +294,47 @@ bool js_launchenv_has_lost_first(void)
     DIR *proc = opendir("/proc");
     bool is_known = proc != NULL;
     for (uint64_t pid; proc && !is_here && (pid = js_process_next(proc));) {
-        if (js_process_parent(pid) == (uint64_t)parent)
-            is_here = js_process_may_live(pid, js_process_start(pid)) &&
-                      is_first_rank(pid);
+        char rank[16] = "";
+        if (js_process_parent(pid) != (uint64_t)parent ||
+            !js_process_may_live(pid, js_process_start(pid)))
+            continue;
+        /* Open MPI and MPICH set these for each rank. PMIX_RANK is not used,
+         * because srun sets it as well. */
+        if (!js_process_variable((pid_t)pid, "OMPI_COMM_WORLD_RANK", rank,
+                                 sizeof(rank), NULL))
+            js_process_variable((pid_t)pid, "PMI_RANK", rank, sizeof(rank),
+                                NULL);
+        is_here = strcmp(rank, "0") == 0;
     }
     if (proc)
         closedir(proc);
     return is_known && !is_here;
 }
 
-/*
- * The counts of a Slurm step are those of its tasks. They apply to this process
- * if it is a task or descends from one. There are two exceptions: the task is a
- * daemon of an mpirun, which starts ranks of its own; or a slave is in between,
- * whose job this is.
- */
-static bool is_in_task(void)
+bool js_launchenv_is_one_of_many(void)
 {
     static const char *const daemons[] = {
         "orted", "prted", "hydra*", "mpirun*", "mpiexec*", "jobsched", NULL};
     static const char *const runners[] = {JS_PROCESS_RUNNER, NULL};
-    const char *text = getenv("SLURM_TASK_PID");
-    uint64_t task;
-    if (!text || js_parse_count(text, &task) < 0)
-        task = 0;
+    if (launchenv_number_of("OMPI_COMM_WORLD_SIZE") > 1 ||
+        launchenv_number_of("PMI_SIZE") > 1 ||
+        launchenv_number_of("PMIX_RANK") > 0)
+        return true;
+    if (launchenv_number_of("SLURM_STEP_NUM_TASKS") <= 1)
+        return false;
+    /* The counts of a Slurm step are those of its tasks. They apply to this
+     * process if it is a task or descends from one. There are two exceptions:
+     * the task is a daemon of an mpirun, which starts ranks of its own; or a
+     * slave is in between, whose job this is. */
+    int task = launchenv_number_of("SLURM_TASK_PID");
     for (pid_t pid = getpid(); pid > 1;
          pid = (pid_t)js_process_parent((uint64_t)pid)) {
-        if ((uint64_t)pid == task)
+        if (pid == task)
             return pid == getpid() || !is_called(pid, daemons);
         if (is_called(pid, runners))
             return false;
     }
     return !getenv("JOBSCHED_JOB_ID");
-}
-
-bool js_launchenv_is_one_of_many(void)
-{
-    static const char *const sizes[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE"};
-    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-        if (launchenv_number_of(sizes[i]) > 1)
-            return true;
-    }
-    return launchenv_number_of("PMIX_RANK") > 0 ||
-           (launchenv_number_of("SLURM_STEP_NUM_TASKS") > 1 && is_in_task());
 }
 
 int js_launchenv_refuse_many(const char *mpi, struct js_err *err)

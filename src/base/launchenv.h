@@ -26,19 +26,41 @@
  * raised the limit for its ranks. */
 #define JS_LAUNCHENV_FILES_NAME "JOBSCHED_FILES"
 
+/* Lists of names of variables, each followed by NULL: those that may hold the
+ * rank, the rank on this host, or the number of ranks; those that make sense
+ * only on the host where they were set; those of a Slurm job step. A name that
+ * ends in '*' stands for all names with this beginning. */
+extern const char *const js_launchenv_rank_names[];
+extern const char *const js_launchenv_local_rank_names[];
+extern const char *const js_launchenv_size_names[];
+extern const char *const js_launchenv_host_names[];
+extern const char *const js_launchenv_step_names[];
+
+/* True if the variable ("NAME=value" or "NAME") is in such a list. */
+bool js_launchenv_is_listed(const char *const *names, const char *variable);
+
+/* The value of the first of these variables that is a number, or -1. */
+int js_launchenv_first_number(const char *const *names);
+
 /* This process's rank as the launcher numbers it, or -1 if there is no
  * launcher. Does not need MPI_Init. */
-int js_launchenv_rank(void);
-
-/* The variables that may hold the rank, followed by NULL. */
-extern const char *const js_launchenv_rank_names[];
+static inline int js_launchenv_rank(void)
+{
+    return js_launchenv_first_number(js_launchenv_rank_names);
+}
 
 /* The process's number among those on its host, or -1 if the launcher does not
  * say. */
-int js_launchenv_local_rank(void);
+static inline int js_launchenv_local_rank(void)
+{
+    return js_launchenv_first_number(js_launchenv_local_rank_names);
+}
 
 /* How many processes the launcher has started, or -1 if it does not say. */
-int js_launchenv_size(void);
+static inline int js_launchenv_size(void)
+{
+    return js_launchenv_first_number(js_launchenv_size_names);
+}
 
 /* True if other processes were started beside this one, and each takes itself
  * for the only one (srun --mpi=none, or the mpirun of another MPI). For a
@@ -80,6 +102,7 @@ bool js_launchenv_damages(int fd);
 /* True if mpirun adds marks to the output of its processes, or writes it to
  * files as well (--tag-output, --output-filename). */
 bool js_launchenv_marks_output(void);
+
 /* True if the launcher, when asked to end a run, leaves the ranks enough time
  * for MPI_Finalize (MPICH). Open MPI's launcher ends the run before that. */
 bool js_launchenv_is_patient(void);
@@ -100,10 +123,16 @@ bool js_launchenv_owns(const char *variable);
 
 /* True if the variable describes one host (its name, its temporary folder, its
  * part of an allocation). Then it must not travel to another host. */
-bool js_launchenv_host_bound(const char *variable);
+static inline bool js_launchenv_host_bound(const char *variable)
+{
+    return js_launchenv_is_listed(js_launchenv_host_names, variable);
+}
 
 /* True if the variable describes the Slurm job step of this process, which is
  * not the step of the jobs. */
-bool js_launchenv_is_of_step(const char *variable);
+static inline bool js_launchenv_is_of_step(const char *variable)
+{
+    return js_launchenv_is_listed(js_launchenv_step_names, variable);
+}
 
 #endif

@@ -78,19 +78,6 @@ static int message_send(int fd, const struct message *message, const int *fds,
     return n < 0 ? -1 : 0;
 }
 
-static int lifeline_take_fds(struct msghdr *head, int *fds)
-{
-    int count = 0;
-    for (struct cmsghdr *cmsg = CMSG_FIRSTHDR(head); cmsg;
-         cmsg = CMSG_NXTHDR(head, cmsg)) {
-        if (cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_RIGHTS)
-            continue;
-        count = (int)((cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-        memcpy(fds, CMSG_DATA(cmsg), (size_t)count * sizeof(int));
-    }
-    return count;
-}
-
 /* Returns 1 with a message and *count descriptors; 0 if the other end is gone;
  * or -1 with errno, EAGAIN if there is nothing now. */
 static int message_take(int fd, struct message *ret, int *fds, int *count)
@@ -105,9 +92,16 @@ static int message_take(int fd, struct message *ret, int *fds, int *count)
     do {
         n = recvmsg(fd, &head, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     } while (n < 0 && errno == EINTR);
-    *count = n >= 0 ? lifeline_take_fds(&head, fds) : 0;
+    *count = 0;
     if (n < 0)
         return errno == ECONNRESET ? 0 : -1;
+    for (struct cmsghdr *cmsg = CMSG_FIRSTHDR(&head); cmsg;
+         cmsg = CMSG_NXTHDR(&head, cmsg)) {
+        if (cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_RIGHTS)
+            continue;
+        *count = (int)((cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+        memcpy(fds, CMSG_DATA(cmsg), (size_t)*count * sizeof(int));
+    }
     if (n == (ssize_t)sizeof(*ret))
         return 1;
     /* No one else would close descriptors that came with a broken message. */
@@ -149,21 +143,19 @@ struct js_lifeline {
 };
 
 /* The environment comes as a file in memory, because it may be larger than a
- * message can be. */
-static int read_environ(struct js_lifeline *lifeline)
+ * message can be. The ranks share its offset, so they do not use that. */
+static int lifeline_read_environ(struct js_lifeline *lifeline)
 {
     int fd = lifeline->fds[ENVIRON];
+    struct js_buf *environ = &lifeline->environ;
     struct stat st;
     if (fd < 0)
         return 0;
     if (fstat(fd, &st) < 0 ||
-        js_buf_reserve(&lifeline->environ, (size_t)st.st_size + 1) < 0)
+        js_buf_reserve(environ, (size_t)st.st_size + 1) < 0 ||
+        js_file_pread(fd, environ->data, (size_t)st.st_size, 0) != st.st_size)
         return -1;
-    ssize_t len =
-        js_file_pread(fd, lifeline->environ.data, (size_t)st.st_size, 0);
-    if (len != st.st_size)
-        return -1;
-    lifeline->environ.len = (size_t)len;
+    environ->len = (size_t)st.st_size;
     js_fd_close(&lifeline->fds[ENVIRON]);
     return 0;
 }
@@ -194,19 +186,7 @@ static int await_welcome(struct js_lifeline *lifeline, int64_t until_ns)
         if ((message.number & 1 << i) && next < count)
             lifeline->fds[i] = fds[next++];
     }
-    return read_environ(lifeline);
-}
-
-static int connect_to(const char *folder, int fd)
-{
-    struct sockaddr_un address;
-    int folder_fd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (folder_fd < 0)
-        return -1;
-    make_address(folder_fd, &address);
-    int rc = connect(fd, (struct sockaddr *)&address, sizeof(address));
-    js_fd_close(&folder_fd);
-    return rc;
+    return lifeline_read_environ(lifeline);
 }
 
 int js_lifeline_connect(const char *folder, int rank, int64_t timeout_ns,
@@ -214,6 +194,7 @@ int js_lifeline_connect(const char *folder, int rank, int64_t timeout_ns,
 {
     const struct message hello = {.kind = HELLO, .number = rank};
     int64_t until_ns = js_clock_ns() + timeout_ns;
+    struct sockaddr_un address;
     struct js_lifeline *lifeline = calloc(1, sizeof(*lifeline));
     *ret = NULL;
     if (!lifeline)
@@ -226,9 +207,16 @@ int js_lifeline_connect(const char *folder, int rank, int64_t timeout_ns,
         js_lifeline_free(lifeline);
         return -1;
     }
-    if (connect_to(folder, lifeline->fd) < 0) {
-        js_lifeline_free(
-            lifeline); /* the launcher is on another host, or gone */
+    int folder_fd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (folder_fd >= 0)
+        make_address(folder_fd, &address);
+    int rc = folder_fd < 0 ? -1
+                           : connect(lifeline->fd, (struct sockaddr *)&address,
+                                     sizeof(address));
+    js_fd_close(&folder_fd);
+    if (rc < 0) {
+        /* The launcher is on another host, or gone. */
+        js_lifeline_free(lifeline);
         return 0;
     }
     if (message_send(lifeline->fd, &hello, NULL, 0) < 0 ||
@@ -337,16 +325,6 @@ struct js_lifeline_host {
     bool is_cut;
 };
 
-static int write_environ(char *const *environ)
-{
-    int fd = memfd_create("environ", MFD_CLOEXEC);
-    for (; fd >= 0 && *environ; environ++) {
-        if (js_file_write(fd, *environ, strlen(*environ) + 1) < 0)
-            js_fd_close(&fd);
-    }
-    return fd;
-}
-
 static int listen_in(struct js_lifeline_host *host, const char *folder)
 {
     struct sockaddr_un address;
@@ -370,7 +348,12 @@ struct js_lifeline_host *js_lifeline_listen(const char *folder,
         return NULL;
     host->folder = host->listener = -1;
     host->gift = *gift;
-    host->environ = write_environ(gift->environ);
+    host->environ = memfd_create("environ", MFD_CLOEXEC);
+    for (char *const *variable = gift->environ; host->environ >= 0 && *variable;
+         variable++) {
+        if (js_file_write(host->environ, *variable, strlen(*variable) + 1) < 0)
+            js_fd_close(&host->environ);
+    }
     if (host->environ < 0 || listen_in(host, folder) < 0) {
         js_lifeline_close(host);
         return NULL;
@@ -443,38 +426,8 @@ struct pollfd *js_lifeline_fds(struct js_lifeline_host *host, nfds_t before,
     return host->fds;
 }
 
-/* Only this user and root can reach the socket. A connection that is not this
- * user's is refused. */
-static void lifeline_add_end(struct js_lifeline_host *host, int fd)
-{
-    struct ucred peer = {.pid = 0};
-    socklen_t len = sizeof(peer);
-    bool is_ours = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
-                   peer.uid == geteuid();
-    if (is_ours && host->count == host->capacity) {
-        size_t capacity = 2 * host->capacity + 8;
-        struct rank_end *ends = realloc(host->ends, capacity * sizeof(*ends));
-        is_ours = ends != NULL;
-        host->ends = ends ? ends : host->ends;
-        host->capacity = ends ? capacity : host->capacity;
-    }
-    if (!is_ours) {
-        js_fd_close(&fd);
-        return;
-    }
-    host->ends[host->count++] = (struct rank_end){fd, -1, peer.pid};
-}
-
-static void accept_ranks(struct js_lifeline_host *host)
-{
-    int fd;
-    while ((fd = accept4(host->listener, NULL, NULL,
-                         SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0)
-        lifeline_add_end(host, fd);
-}
-
-static int welcome(const struct js_lifeline_host *host, struct rank_end *end,
-                   int rank)
+static int lifeline_welcome(const struct js_lifeline_host *host,
+                            struct rank_end *end, int rank)
 {
     const struct js_lifeline_gift *gift = &host->gift;
     const int all[FDS_MOST] = {gift->lock,     host->environ,  gift->stdio[0],
@@ -498,7 +451,7 @@ static bool serve_end(struct js_lifeline_host *host, struct rank_end *end)
     int fds[FDS_MOST], count, rc;
     while ((rc = message_take(end->fd, &message, fds, &count)) > 0) {
         if (message.kind == HELLO) {
-            if (welcome(host, end, message.number) < 0)
+            if (lifeline_welcome(host, end, message.number) < 0)
                 return false;
             /* The welcome comes first: rank 0 counts as starting only once it
              * has all it needs. */
@@ -509,6 +462,31 @@ static bool serve_end(struct js_lifeline_host *host, struct rank_end *end)
         }
     }
     return rc < 0 && errno == EAGAIN;
+}
+
+static void accept_ranks(struct js_lifeline_host *host)
+{
+    int fd;
+    while ((fd = accept4(host->listener, NULL, NULL,
+                         SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
+        struct ucred peer = {.pid = 0};
+        socklen_t len = sizeof(peer);
+        if (host->count == host->capacity) {
+            size_t capacity = 2 * host->capacity + 8;
+            struct rank_end *ends =
+                realloc(host->ends, capacity * sizeof(*ends));
+            host->ends = ends ? ends : host->ends;
+            host->capacity = ends ? capacity : host->capacity;
+        }
+        /* Only this user and root can reach the socket. A connection that is
+         * not this user's is refused. */
+        if (host->count == host->capacity ||
+            getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0 ||
+            peer.uid != geteuid())
+            js_fd_close(&fd);
+        else
+            host->ends[host->count++] = (struct rank_end){fd, -1, peer.pid};
+    }
 }
 
 void js_lifeline_serve(struct js_lifeline_host *host)

@@ -42,42 +42,32 @@ static const char *const files_of_user[] = {".openmpi/mca-params.conf",
 static const char *const files_of_machine[] = {
     "etc/openmpi-mca-params.conf", "etc/openmpi/openmpi-mca-params.conf", NULL};
 
-/* The value in a line "name = value", or NULL if the name is another. */
-static const char *line_value(const char *line, const char *name)
-{
-    size_t len = strlen(name);
-    line += strspn(line, " \t");
-    if (strncmp(line, name, len) != 0)
-        return NULL;
-    line += len;
-    line += strspn(line, " \t");
-    return *line == '=' ? line + 1 + strspn(line + 1, " \t") : NULL;
-}
-
-/* A list "^a,b" chooses nothing but excludes some. It counts only if it
- * excludes `ours`. */
-static bool value_counts(const char *value, const char *ours)
-{
-    return value && (!ours || *value != '^' || strstr(value, ours));
-}
-
+/* True if the file has a line "name = value" whose value counts: a list "^a,b"
+ * chooses nothing but excludes some, so it counts only if it excludes `ours`.
+ */
 static bool file_names(const char *folder, const char *file, const char *name,
                        const char *ours)
 {
     char path[PATH_MAX];
     char *line = NULL;
-    size_t size = 0;
+    size_t size = 0, len = strlen(name);
     bool is_named = false;
-    int len = snprintf(path, sizeof(path), "%s/%s", folder, file);
-    if (len < 0 || (size_t)len >= sizeof(path))
-        return false;
-    FILE *stream = fopen(path, "re");
-    if (!stream)
-        return false;
-    while (!is_named && getline(&line, &size, stream) >= 0)
-        is_named = value_counts(line_value(line, name), ours);
+    int n = snprintf(path, sizeof(path), "%s/%s", folder, file);
+    FILE *stream =
+        n >= 0 && (size_t)n < sizeof(path) ? fopen(path, "re") : NULL;
+    while (stream && !is_named && getline(&line, &size, stream) >= 0) {
+        const char *at = line + strspn(line, " \t");
+        if (strncmp(at, name, len) != 0)
+            continue;
+        at += len + strspn(at + len, " \t");
+        if (*at != '=')
+            continue;
+        at += 1 + strspn(at + 1, " \t");
+        is_named = !ours || *at != '^' || strstr(at, ours);
+    }
     free(line);
-    fclose(stream);
+    if (stream)
+        fclose(stream);
     return is_named;
 }
 
@@ -154,24 +144,6 @@ int js_mca_set_home(struct js_mca *mca, enum js_mpi mpi)
     return mca_put(mca, "HOME", user && user->pw_dir ? user->pw_dir : "/");
 }
 
-/* The names of the component that communicates through memory, in both
- * versions. */
-static const char *const memory_names[] = {
-    [JS_OPEN_MPI_4] = "vader", [JS_OPEN_MPI_5] = "sm"};
-
-/* A user who has chosen how ranks communicate has also chosen where. Debian's
- * own file only excludes some components. */
-static int set_btl(struct js_mca *mca, enum js_mpi mpi, bool has_room)
-{
-    static const char *const with_memory[] = {
-        [JS_OPEN_MPI_4] = "self,vader", [JS_OPEN_MPI_5] = "self,sm"};
-    const char *name = has_room ? memory_names[mpi] : "tcp";
-    if (mca_is_set("btl", name) || mca_is_set("pml", "ob1"))
-        return 0;
-    return mca_put(mca, "OMPI_MCA_btl",
-                   has_room ? with_memory[mpi] : "self,tcp");
-}
-
 int js_mca_set_for_host(struct js_mca *mca, enum js_mpi mpi, const char *folder,
                         bool has_room)
 {
@@ -181,12 +153,20 @@ int js_mca_set_for_host(struct js_mca *mca, enum js_mpi mpi, const char *folder,
     static const char *const memory[] = {
         [JS_OPEN_MPI_4] = "OMPI_MCA_btl_vader_backing_directory",
         [JS_OPEN_MPI_5] = "OMPI_MCA_btl_sm_backing_directory"};
+    static const char *const way[] = {
+        [JS_OPEN_MPI_4] = "self,vader", [JS_OPEN_MPI_5] = "self,sm"};
     if (mpi == JS_MPICH)
         return 0;
     if (js_mca_set(mca, base[mpi], folder) < 0 ||
         (has_room && js_mca_set(mca, memory[mpi], folder) < 0))
         return -1;
-    return set_btl(mca, mpi, has_room);
+    /* A user who has chosen how ranks communicate has also chosen where.
+     * Debian's own file only excludes some components. */
+    const char *btl = has_room ? way[mpi] : "self,tcp";
+    const char *component = strchr(btl, ',') + 1;
+    if (mca_is_set("btl", component) || mca_is_set("pml", "ob1"))
+        return 0;
+    return mca_put(mca, "OMPI_MCA_btl", btl);
 }
 
 void js_mca_take_back(struct js_mca *mca)
@@ -195,36 +175,31 @@ void js_mca_take_back(struct js_mca *mca)
         unsetenv(mca->variables[--mca->count]);
 }
 
-/* Asks the kernel, because /sys may show the interfaces of another
- * namespace. */
-static bool is_bridge(int fd, const char *name)
-{
-    struct ethtool_drvinfo driver = {.cmd = ETHTOOL_GDRVINFO};
-    struct ifreq request = {.ifr_data = (char *)&driver};
-    snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
-    return ioctl(fd, SIOCETHTOOL, &request) == 0 &&
-           strcmp(driver.driver, "bridge") == 0;
-}
-
-static void mca_add_name(char *to, size_t size, const char *name)
-{
-    size_t len = strlen(to);
-    snprintf(to + len, size - len, "%s%s", len > 0 ? "," : "", name);
-}
-
 void js_mca_bridges(char *to, size_t size)
 {
     struct ifaddrs *all = NULL;
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     to[0] = '\0';
-    if (fd >= 0 && getifaddrs(&all) == 0) {
+    if (fd >= 0 && getifaddrs(&all) < 0)
+        all = NULL;
+    for (const struct ifaddrs *one = all; one; one = one->ifa_next) {
+        struct ethtool_drvinfo driver = {.cmd = ETHTOOL_GDRVINFO};
+        struct ifreq request = {.ifr_data = (char *)&driver};
         /* Open MPI uses an interface only if it has an address. */
-        for (struct ifaddrs *one = all; one; one = one->ifa_next) {
-            if (one->ifa_addr && one->ifa_addr->sa_family == AF_INET &&
-                is_bridge(fd, one->ifa_name))
-                mca_add_name(to, size, one->ifa_name);
-        }
-        freeifaddrs(all);
+        if (!one->ifa_addr || one->ifa_addr->sa_family != AF_INET)
+            continue;
+        /* Asks the kernel, because /sys may show the interfaces of another
+         * namespace. */
+        snprintf(request.ifr_name, sizeof(request.ifr_name), "%s",
+                 one->ifa_name);
+        if (ioctl(fd, SIOCETHTOOL, &request) < 0 ||
+            strcmp(driver.driver, "bridge") != 0)
+            continue;
+        size_t len = strlen(to);
+        snprintf(to + len, size - len, "%s%s", len > 0 ? "," : "",
+                 one->ifa_name);
     }
+    if (all)
+        freeifaddrs(all);
     js_fd_close(&fd);
 }

@@ -50,42 +50,36 @@ struct js_outq {
 /* Opening the file anew gives a description of our own, whose O_NONBLOCK nobody
  * else sees. A regular file must not be opened anew: the offset is shared with
  * others. */
-static void outq_find_way(struct js_outq *outq)
+struct js_outq *js_outq_new(int fd)
 {
     char path[64];
     struct stat st;
-    outq->at_once = SIZE_MAX;
-    if (fstat(outq->fd, &st) < 0)
-        return;
-    if (S_ISSOCK(st.st_mode))
-        outq->way = WAY_SEND;
-    if (!S_ISFIFO(st.st_mode) && !S_ISCHR(st.st_mode))
-        return;
-    snprintf(path, sizeof(path), "/proc/self/fd/%d", outq->fd);
-    outq->reopened = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    if (outq->reopened >= 0) {
-        outq->fd = outq->reopened;
-        return;
-    }
-    /* A descriptor that cannot be opened anew, for instance a pty of another
-     * user. */
-    outq->way = WAY_SMALL;
-    outq->at_once = S_ISFIFO(st.st_mode) ? PIPE_BUF : TERMINAL_ROOM;
-}
-
-struct js_outq *js_outq_new(int fd)
-{
     struct js_outq *outq = calloc(1, sizeof(*outq));
     if (!outq)
         return NULL;
     outq->reopened = -1;
     outq->fd = fd;
+    outq->at_once = SIZE_MAX;
     /* Checked first, because a descriptor opened anew could be written to
      * although this one can only be read. */
     int flags = fcntl(fd, F_GETFL);
     outq->is_closed = flags < 0 || (flags & O_ACCMODE) == O_RDONLY;
-    if (!outq->is_closed)
-        outq_find_way(outq);
+    if (outq->is_closed || fstat(fd, &st) < 0)
+        return outq;
+    if (S_ISSOCK(st.st_mode))
+        outq->way = WAY_SEND;
+    if (!S_ISFIFO(st.st_mode) && !S_ISCHR(st.st_mode))
+        return outq;
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    outq->reopened = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (outq->reopened >= 0) {
+        outq->fd = outq->reopened;
+    } else {
+        /* A descriptor that cannot be opened anew, for instance a pty of
+         * another user. */
+        outq->way = WAY_SMALL;
+        outq->at_once = S_ISFIFO(st.st_mode) ? PIPE_BUF : TERMINAL_ROOM;
+    }
     return outq;
 }
 

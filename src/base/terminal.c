@@ -17,18 +17,13 @@
 /* The width of a terminal that does not report one. */
 enum { COLUMNS = 80 };
 
-static void name_fd(char *path, size_t size, pid_t pid, int fd)
-{
-    snprintf(path, size, "/proc/%d/fd/%d", (int)pid, fd);
-}
-
 /* Opens the terminal at this descriptor of the process. Returns -1 if there is
  * none. */
 static int open_terminal(pid_t pid, int number)
 {
     char path[64];
     struct stat st;
-    name_fd(path, sizeof(path), pid, number);
+    snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)pid, number);
     if (stat(path, &st) < 0 || !S_ISCHR(st.st_mode))
         return -1;
     int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
@@ -56,23 +51,18 @@ static bool shares_pipe(pid_t pid, const struct stat *ours)
     return is_there;
 }
 
-/* True if our stderr is the pipe that mpirun has made, and mpirun passes it on
- * unchanged. */
-static bool is_passed_on(pid_t launcher)
+/* Returns the process whose stderr is the terminal, or -1. */
+static pid_t terminal_find_owner(int *ret_fd)
 {
     struct stat st;
-    return js_launchenv_is_launcher(launcher) && !js_launchenv_marks_output() &&
-           fstat(STDERR_FILENO, &st) == 0 && S_ISFIFO(st.st_mode) &&
-           shares_pipe(launcher, &st);
-}
-
-/* Returns the process whose stderr is the terminal, or -1. */
-static pid_t find_owner(int *ret_fd)
-{
-    pid_t pid = getpid();
+    pid_t pid = getpid(), launcher = getppid();
     *ret_fd = open_terminal(pid, STDERR_FILENO);
-    if (*ret_fd < 0 && is_passed_on(getppid())) {
-        pid = getppid();
+    /* Our stderr may be the pipe that mpirun has made, and mpirun may pass it
+     * on unchanged. */
+    if (*ret_fd < 0 && js_launchenv_is_launcher(launcher) &&
+        !js_launchenv_marks_output() && fstat(STDERR_FILENO, &st) == 0 &&
+        S_ISFIFO(st.st_mode) && shares_pipe(launcher, &st)) {
+        pid = launcher;
         *ret_fd = open_terminal(pid, STDERR_FILENO);
     }
     return *ret_fd < 0 ? -1 : pid;
@@ -84,8 +74,8 @@ static enum js_stdout find_stdout(pid_t owner, int fd)
 {
     char path[64];
     struct stat out, terminal;
-    name_fd(path, sizeof(path), isatty(STDOUT_FILENO) ? owner : getpid(),
-            STDOUT_FILENO);
+    snprintf(path, sizeof(path), "/proc/%d/fd/%d",
+             (int)(isatty(STDOUT_FILENO) ? owner : getpid()), STDOUT_FILENO);
     if (stat(path, &out) < 0 || fstat(fd, &terminal) < 0 ||
         S_ISFIFO(out.st_mode) || S_ISSOCK(out.st_mode))
         return JS_STDOUT_PIPE;
@@ -98,7 +88,7 @@ struct js_terminal *js_terminal_new(pid_t launcher)
 {
     const char *term = getenv("TERM"), *no_colour = getenv("NO_COLOR");
     int fd;
-    pid_t owner = find_owner(&fd);
+    pid_t owner = terminal_find_owner(&fd);
     if (owner < 0)
         return NULL;
     struct js_terminal *terminal = calloc(1, sizeof(*terminal));
@@ -128,27 +118,23 @@ bool js_terminal_takes_bar(const struct js_terminal *terminal, bool is_wanted)
     return terminal->can_draw && (terminal->out != JS_STDOUT_PIPE || is_wanted);
 }
 
-/* A shell that waits for a command has its terminal in the foreground. Anything
- * drawn then would be drawn over what the user types. mpirun and the ranks have
- * process groups of their own below a jobsched; the shell knows only
- * jobsched's. */
-static bool is_in_foreground(const struct js_terminal *terminal)
-{
-    struct js_process_stat owner;
-    if (!js_process_stat((uint64_t)terminal->owner, &owner))
-        return false;
-    return owner.foreground <= 0 || owner.foreground == owner.group ||
-           (terminal->launcher > 0 &&
-            owner.foreground == getpgid(terminal->launcher));
-}
-
 unsigned js_terminal_columns(const struct js_terminal *terminal)
 {
     struct winsize size;
+    struct js_process_stat owner;
     struct pollfd fd = {.fd = terminal->fd, .events = POLLOUT};
     if (poll(&fd, 1, 0) != 1 || fd.revents != POLLOUT ||
-        !is_in_foreground(terminal) ||
-        ioctl(terminal->fd, TIOCGWINSZ, &size) < 0)
+        !js_process_stat((uint64_t)terminal->owner, &owner))
+        return 0;
+    /* A shell that waits for a command has its terminal in the foreground.
+     * Anything drawn then would be drawn over what the user types. mpirun and
+     * the ranks have process groups of their own below a jobsched; the shell
+     * knows only jobsched's. */
+    bool is_in_foreground = owner.foreground <= 0 ||
+                            owner.foreground == owner.group ||
+                            (terminal->launcher > 0 &&
+                             owner.foreground == getpgid(terminal->launcher));
+    if (!is_in_foreground || ioctl(terminal->fd, TIOCGWINSZ, &size) < 0)
         return 0;
     return size.ws_col > 0 ? size.ws_col : COLUMNS;
 }

@@ -4,24 +4,25 @@
 #include <string.h>
 #include <strings.h>
 
-size_t js_text_character(const char *bytes, size_t len)
+/* The bytes that may follow the first byte of a longer character. Any other
+ * would make an overlong form, half of a surrogate pair, or a character beyond
+ * U+10FFFF. */
+static bool text_is_second(unsigned char first, unsigned char second)
 {
-    if (len == 0)
-        return 0;
-    unsigned char first = (unsigned char)bytes[0];
-    if (first < 0x80)
-        return 1;
-    if (first < 0xc2 || first > 0xf4)
-        return 0;
-    size_t length = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-    if (length > len)
-        return 0;
-    /* Any other second byte would make an overlong form, half of a surrogate
-     * pair, or a character beyond U+10FFFF. */
-    unsigned char second = (unsigned char)bytes[1];
     unsigned char least = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
     unsigned char most = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
-    if (second < least || second > most)
+    return second >= least && second <= most;
+}
+
+size_t js_text_character(const char *bytes, size_t len)
+{
+    const unsigned char *at = (const unsigned char *)bytes;
+    if (len == 0 || (at[0] >= 0x80 && at[0] < 0xc2) || at[0] > 0xf4)
+        return 0;
+    if (at[0] < 0x80)
+        return 1;
+    size_t length = at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : 4;
+    if (length > len || !text_is_second(at[0], at[1]))
         return 0;
     for (size_t i = 2; i < length; i++) {
         if (!js_text_is_continuation(bytes[i]))

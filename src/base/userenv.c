@@ -23,11 +23,6 @@ static const char *const mpirun_names[] = {
     NULL,
 };
 
-static int userenv_append(struct js_buf *to, const char *variable)
-{
-    return js_buf_append(to, variable, strlen(variable) + 1);
-}
-
 const char *js_userenv_value(const struct js_buf *userenv, const char *name)
 {
     size_t len = strlen(name);
@@ -65,7 +60,7 @@ int js_userenv_write(const char *path, char *const *environ)
 int js_userenv_copy(char *const *environ, struct js_buf *ret)
 {
     for (; *environ; environ++) {
-        if (userenv_append(ret, *environ) < 0)
+        if (js_buf_append(ret, *environ, strlen(*environ) + 1) < 0)
             return -1;
     }
     return 0;
@@ -73,47 +68,29 @@ int js_userenv_copy(char *const *environ, struct js_buf *ret)
 
 /* ---------------------------------------------------------------- a rank */
 
-static bool is_of_mpirun(const char *variable)
-{
-    size_t len = strcspn(variable, "=");
-    for (const char *const *name = mpirun_names; *name; name++) {
-        if (strlen(*name) == len && strncmp(*name, variable, len) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* The values that mpirun itself had are the user's. */
-static int add_from_mpirun(struct js_buf *ret, const struct js_buf *of_mpirun)
-{
-    for (const char *const *name = mpirun_names; *name; name++) {
-        const char *value = js_userenv_value(of_mpirun, *name);
-        if (value && js_buf_printf(ret, "%s=%s%c", *name, value, '\0') < 0)
-            return -1;
-    }
-    return 0;
-}
-
-static bool read_of_mpirun(struct js_buf *ret)
-{
-    char path[64];
-    snprintf(path, sizeof(path), "/proc/%d/environ", (int)getppid());
-    return js_launchenv_is_launcher(getppid()) &&
-           js_userenv_read(path, ret) == 0;
-}
-
 int js_userenv_of_rank(struct js_buf *ret)
 {
+    char path[64];
     struct js_buf of_mpirun = JS_BUF_INIT;
-    bool is_known = read_of_mpirun(&of_mpirun);
-    int rc = is_known ? add_from_mpirun(ret, &of_mpirun) : 0;
+    int rc = 0;
+    snprintf(path, sizeof(path), "/proc/%d/environ", (int)getppid());
+    bool is_known = js_launchenv_is_launcher(getppid()) &&
+                    js_userenv_read(path, &of_mpirun) == 0;
+    /* The values that mpirun itself had are the user's. */
+    const char *const *name = mpirun_names;
+    for (; is_known && rc == 0 && *name; name++) {
+        const char *value = js_userenv_value(&of_mpirun, *name);
+        if (value)
+            rc = js_buf_printf(ret, "%s=%s%c", *name, value, '\0');
+    }
     for (char **p = environ; rc == 0 && *p; p++) {
         /* Without mpirun's own environment, a rank cannot know which of these
          * are the user's. Then they stay. */
-        if (js_launchenv_owns(*p) || (is_known && is_of_mpirun(*p)) ||
-            (!is_known && js_launchenv_is_of_step(*p)))
+        if (js_launchenv_owns(*p) ||
+            (is_known ? js_launchenv_is_listed(mpirun_names, *p)
+                      : js_launchenv_is_of_step(*p)))
             continue;
-        rc = userenv_append(ret, *p);
+        rc = js_buf_append(ret, *p, strlen(*p) + 1);
     }
     js_buf_release(&of_mpirun);
     return rc;
