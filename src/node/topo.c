@@ -27,34 +27,16 @@ const char *js_topo_library(void)
  * the flags below the load takes a third of the time. What adds no level of its
  * own is left out (KEEP_STRUCTURE), but cores stay even where each has a single
  * thread.
+ *
+ * Without DONT_CHANGE_BINDING hwloc moves this process over every CPU in turn
+ * to ask each its identity: on a busy machine that waits for all of them.
  */
-static int filter_types(hwloc_topology_t machine)
+static int topo_set_up(hwloc_topology_t machine)
 {
     static const hwloc_obj_type_t levels[] = {
         HWLOC_OBJ_PACKAGE, HWLOC_OBJ_DIE,     HWLOC_OBJ_GROUP,
         HWLOC_OBJ_L3CACHE, HWLOC_OBJ_L2CACHE,
     };
-    if (hwloc_topology_set_all_types_filter(machine,
-                                            HWLOC_TYPE_FILTER_KEEP_NONE) < 0)
-        return -1;
-    for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++) {
-        if (hwloc_topology_set_type_filter(
-                machine, levels[i], HWLOC_TYPE_FILTER_KEEP_STRUCTURE) < 0)
-            return -1;
-    }
-    if (hwloc_topology_set_type_filter(machine, HWLOC_OBJ_PCI_DEVICE,
-                                       HWLOC_TYPE_FILTER_KEEP_IMPORTANT) < 0)
-        return -1;
-    return hwloc_topology_set_type_filter(machine, HWLOC_OBJ_CORE,
-                                          HWLOC_TYPE_FILTER_KEEP_ALL);
-}
-
-/*
- * Without DONT_CHANGE_BINDING hwloc moves this process over every CPU in turn
- * to ask each its identity: on a busy machine that waits for all of them.
- */
-static int set_flags(hwloc_topology_t machine)
-{
     unsigned long flags = 0;
 #if HWLOC_API_VERSION >= 0x00020500
     flags |= HWLOC_TOPOLOGY_FLAG_DONT_CHANGE_BINDING;
@@ -63,7 +45,18 @@ static int set_flags(hwloc_topology_t machine)
     flags |= HWLOC_TOPOLOGY_FLAG_NO_DISTANCES |
              HWLOC_TOPOLOGY_FLAG_NO_MEMATTRS | HWLOC_TOPOLOGY_FLAG_NO_CPUKINDS;
 #endif
-    return hwloc_topology_set_flags(machine, flags);
+    int rc = hwloc_topology_set_all_types_filter(machine,
+                                                 HWLOC_TYPE_FILTER_KEEP_NONE);
+    for (size_t i = 0; rc == 0 && i < sizeof(levels) / sizeof(levels[0]); i++)
+        rc = hwloc_topology_set_type_filter(machine, levels[i],
+                                            HWLOC_TYPE_FILTER_KEEP_STRUCTURE);
+    if (rc == 0)
+        rc = hwloc_topology_set_type_filter(machine, HWLOC_OBJ_PCI_DEVICE,
+                                            HWLOC_TYPE_FILTER_KEEP_IMPORTANT);
+    if (rc == 0)
+        rc = hwloc_topology_set_type_filter(machine, HWLOC_OBJ_CORE,
+                                            HWLOC_TYPE_FILTER_KEEP_ALL);
+    return rc == 0 ? hwloc_topology_set_flags(machine, flags) : rc;
 }
 
 static struct js_topo *topo_unloaded(void)
@@ -71,40 +64,33 @@ static struct js_topo *topo_unloaded(void)
     struct js_topo *topo = calloc(1, sizeof(*topo));
     if (!topo)
         return NULL;
-    if (hwloc_topology_init(&topo->machine) < 0) {
+    if (hwloc_topology_init(&topo->machine) < 0)
         topo->machine = NULL;
-        goto fail;
-    }
-    if (filter_types(topo->machine) < 0 || set_flags(topo->machine) < 0)
-        goto fail;
-    return topo;
-fail:
+    else if (topo_set_up(topo->machine) == 0)
+        return topo;
     js_topo_free(topo);
     return NULL;
 }
 
-static int topo_load(const struct js_topo *topo, struct js_err *err)
+/* `topo` if it can be loaded, else NULL and it is freed. */
+static struct js_topo *topo_loaded(struct js_topo *topo, struct js_err *err)
 {
     errno = 0;
     if (hwloc_topology_load(topo->machine) < 0) {
         if (errno == 0) /* a description that contradicts itself */
             errno = EINVAL;
-        return js_err_errno(err, "hwloc cannot make out this machine's cores");
+        js_err_errno(err, "hwloc cannot detect the cores of this machine");
+        js_topo_free(topo);
+        return NULL;
     }
-    hwloc_const_bitmap_t cpus =
-        hwloc_topology_get_topology_cpuset(topo->machine);
-    if (hwloc_bitmap_last(cpus) >= JS_CPUS_MAX)
-        return js_err_set(err,
-                          "this machine has a CPU %d; up to %d can be used",
-                          hwloc_bitmap_last(cpus), JS_CPUS_MAX - 1);
-    return 0;
-}
-
-/* `topo` if it can be loaded, else NULL and it is freed. */
-static struct js_topo *loaded(struct js_topo *topo, struct js_err *err)
-{
-    if (topo_load(topo, err) == 0)
+    int last =
+        hwloc_bitmap_last(hwloc_topology_get_topology_cpuset(topo->machine));
+    if (last < JS_CPUS_MAX)
         return topo;
+    js_err_set(err,
+               "this machine has a CPU with the number %d, but jobsched "
+               "supports numbers up to %d only",
+               last, JS_CPUS_MAX - 1);
     js_topo_free(topo);
     return NULL;
 }
@@ -116,7 +102,7 @@ struct js_topo *js_topo_new(struct js_err *err)
         js_err_errno(err, "cannot start hwloc");
         return NULL;
     }
-    return loaded(topo, err);
+    return topo_loaded(topo, err);
 }
 
 struct js_topo *js_topo_new_synthetic(const char *description,
@@ -129,18 +115,21 @@ struct js_topo *js_topo_new_synthetic(const char *description,
         js_topo_free(topo);
         return NULL;
     }
-    return loaded(topo, err);
+    return topo_loaded(topo, err);
 }
 
 struct js_topo *js_topo_new_xml(const char *path, struct js_err *err)
 {
     struct js_topo *topo = topo_unloaded();
     if (!topo || hwloc_topology_set_xml(topo->machine, path) < 0) {
-        js_err_errno(err, "cannot read a machine in hwloc's XML from %s", path);
+        js_err_errno(
+            err,
+            "cannot read the description of a machine from the XML file %s",
+            path);
         js_topo_free(topo);
         return NULL;
     }
-    return loaded(topo, err);
+    return topo_loaded(topo, err);
 }
 
 void js_topo_free(struct js_topo *topo)
@@ -159,38 +148,31 @@ void js_topo_all(const struct js_topo *topo, struct js_cpuset *ret)
                            WORDS, ret->word);
 }
 
-static int no_usable_cpu(const struct js_cpuset *set,
-                         const struct js_cpuset *all, struct js_err *err)
+/* Finds what of the set the machine has and allows. */
+static int topo_find_usable(const struct js_topo *topo,
+                            const struct js_cpuset *set, struct js_cpuset *ret,
+                            struct js_err *err)
 {
+    struct js_cpuset usable, all;
     struct js_buf text = JS_BUF_INIT;
-    const char *sentence = NULL;
-    if (js_buf_puts(&text, "none of the CPUs ") == 0 &&
+    const char *sentence = "jobsched has no CPUs to use";
+    js_topo_all(topo, &all);
+    usable = all;
+    js_cpuset_intersect(&usable, set);
+    if (js_cpuset_count(&usable) > 0) {
+        *ret = usable;
+        return 0;
+    }
+    if (js_cpuset_count(set) > 0 &&
+        js_buf_puts(&text, "none of the CPUs ") == 0 &&
         js_cpuset_format(set, &text) == 0 &&
-        js_buf_puts(&text, " can be used on this machine, which allows ") ==
-            0 &&
-        js_cpuset_format(all, &text) == 0)
+        js_buf_puts(&text, " is available: this machine allows only ") == 0 &&
+        js_cpuset_format(&all, &text) == 0 && js_buf_string(&text))
         sentence = js_buf_string(&text);
-    if (js_cpuset_count(set) == 0)
-        sentence = "the set of CPUs to use is empty";
-    js_err_set(err, "%s", sentence ? sentence : "no CPU can be used");
+    js_err_set(err, "%s", sentence);
     js_buf_release(&text);
     errno = EINVAL;
     return -1;
-}
-
-/* What of the set the machine has and allows. */
-static int find_usable(const struct js_topo *topo, const struct js_cpuset *set,
-                       struct js_cpuset *ret, struct js_err *err)
-{
-    struct js_cpuset usable;
-    js_topo_all(topo, &usable);
-    js_cpuset_intersect(&usable, set);
-    if (js_cpuset_count(&usable) == 0) {
-        js_topo_all(topo, &usable);
-        return no_usable_cpu(set, &usable, err);
-    }
-    *ret = usable;
-    return 0;
 }
 
 int js_topo_inherited(const struct js_topo *topo, struct js_cpuset *ret,
@@ -198,16 +180,17 @@ int js_topo_inherited(const struct js_topo *topo, struct js_cpuset *ret,
 {
     struct js_cpuset cpus;
     if (js_launchenv_bound() && js_cpuset_of_process(getppid(), &cpus) == 0)
-        return find_usable(topo, &cpus, ret, err);
+        return topo_find_usable(topo, &cpus, ret, err);
     if (js_cpuset_of_process(0, &cpus) < 0)
         return js_err_errno(err, "cannot read the CPU set of this process");
-    return find_usable(topo, &cpus, ret, err);
+    return topo_find_usable(topo, &cpus, ret, err);
 }
 
 /* The next hardware thread in the set, in hwloc's order (neighbours follow
  * each other), or NULL. */
-static hwloc_obj_t next_thread(const struct js_topo *topo,
-                               const struct js_cpuset *set, hwloc_obj_t thread)
+static hwloc_obj_t topo_next_thread(const struct js_topo *topo,
+                                    const struct js_cpuset *set,
+                                    hwloc_obj_t thread)
 {
     do {
         thread =
@@ -216,90 +199,90 @@ static hwloc_obj_t next_thread(const struct js_topo *topo,
     return thread;
 }
 
-/* Where the system does not tell cores, each hardware thread counts as one. */
-static hwloc_obj_t core_of(const struct js_topo *topo, hwloc_obj_t thread)
+/* Where the system does not report cores, each hardware thread counts as
+ * one. */
+static hwloc_obj_t topo_core_of(const struct js_topo *topo, hwloc_obj_t thread)
 {
     hwloc_obj_t core =
         hwloc_get_ancestor_obj_by_type(topo->machine, HWLOC_OBJ_CORE, thread);
     return core ? core : thread;
 }
 
+/* Goes on to the next core that has threads in the set. *thread is the first of
+ * these threads, or NULL at the beginning; it becomes the first thread of the
+ * core that follows. Returns the core, and which of its CPUs are in the set; or
+ * NULL after the last one. */
+static hwloc_obj_t topo_next_core(const struct js_topo *topo,
+                                  const struct js_cpuset *set,
+                                  hwloc_obj_t *thread, struct js_cpuset *ret)
+{
+    hwloc_obj_t core = *thread ? topo_core_of(topo, *thread) : NULL;
+    js_cpuset_clear(ret);
+    while (*thread && topo_core_of(topo, *thread) == core) {
+        js_cpuset_add(ret, (*thread)->os_index);
+        *thread = topo_next_thread(topo, set, *thread);
+    }
+    return core;
+}
+
 unsigned js_topo_cores(const struct js_topo *topo, const struct js_cpuset *set)
 {
     unsigned count = 0;
-    hwloc_obj_t thread = NULL, last = NULL;
-    while ((thread = next_thread(topo, set, thread))) {
-        hwloc_obj_t core = core_of(topo, thread);
-        count += core != last;
-        last = core;
-    }
+    struct js_cpuset cpus;
+    hwloc_obj_t thread = topo_next_thread(topo, set, NULL);
+    while (topo_next_core(topo, set, &thread, &cpus))
+        count++;
     return count;
 }
 
 /* The threads in the set of its cores number `first` to `end` - 1. */
-static void take_cores(const struct js_topo *topo, const struct js_cpuset *set,
-                       uint64_t first, uint64_t end, struct js_cpuset *ret)
+static void topo_take_cores(const struct js_topo *topo,
+                            const struct js_cpuset *set, uint64_t first,
+                            uint64_t end, struct js_cpuset *ret)
 {
-    uint64_t seen = 0; /* cores, the current one included */
-    hwloc_obj_t thread = NULL, last = NULL;
+    struct js_cpuset cpus;
+    hwloc_obj_t thread = topo_next_thread(topo, set, NULL);
     js_cpuset_clear(ret);
-    while ((thread = next_thread(topo, set, thread))) {
-        hwloc_obj_t core = core_of(topo, thread);
-        seen += core != last;
-        last = core;
-        if (seen > first && seen <= end)
-            js_cpuset_add(ret, thread->os_index);
+    for (uint64_t i = 0; i < end && topo_next_core(topo, set, &thread, &cpus);
+         i++) {
+        if (i >= first)
+            js_cpuset_unite(ret, &cpus);
     }
 }
 
-/* Adds those cores that have no CPU of `avoided`, or those that have one.
- * Returns how many are still wanted. */
-static unsigned add_preferred(const struct js_topo *topo,
-                              const struct js_cpuset *set,
-                              const struct js_cpuset *avoided, bool is_avoided,
-                              unsigned count, struct js_cpuset *ret)
-{
-    hwloc_obj_t thread = next_thread(topo, set, NULL);
-    while (thread && count > 0) {
-        hwloc_obj_t core = core_of(topo, thread);
-        struct js_cpuset cpus, both;
-        js_cpuset_clear(&cpus);
-        while (thread && core_of(topo, thread) == core) {
-            js_cpuset_add(&cpus, thread->os_index);
-            thread = next_thread(topo, set, thread);
-        }
-        both = cpus;
-        js_cpuset_intersect(&both, avoided);
-        if ((js_cpuset_count(&both) > 0) != is_avoided)
-            continue;
-        js_cpuset_unite(ret, &cpus);
-        count--;
-    }
-    return count;
-}
-
+/* In a first pass the cores that have no CPU of `avoided`, then the others. */
 void js_topo_prefer(const struct js_topo *topo, const struct js_cpuset *set,
                     const struct js_cpuset *avoided, unsigned count,
                     struct js_cpuset *ret)
 {
     const struct js_cpuset from = *set; /* which *ret may be as well */
+    struct js_cpuset cpus, both;
     js_cpuset_clear(ret);
-    count = add_preferred(topo, &from, avoided, false, count, ret);
-    add_preferred(topo, &from, avoided, true, count, ret);
+    for (int pass = 0; pass < 2; pass++) {
+        hwloc_obj_t thread = topo_next_thread(topo, &from, NULL);
+        while (count > 0 && topo_next_core(topo, &from, &thread, &cpus)) {
+            both = cpus;
+            js_cpuset_intersect(&both, avoided);
+            if ((js_cpuset_count(&both) > 0) != (pass == 1))
+                continue;
+            js_cpuset_unite(ret, &cpus);
+            count--;
+        }
+    }
 }
 
 int js_topo_first_core(const struct js_topo *topo, const struct js_cpuset *set,
                        struct js_cpuset *ret, struct js_err *err)
 {
     struct js_cpuset usable;
-    if (find_usable(topo, set, &usable, err) < 0)
+    if (topo_find_usable(topo, set, &usable, err) < 0)
         return -1;
-    take_cores(topo, &usable, 0, 1, ret);
+    topo_take_cores(topo, &usable, 0, 1, ret);
     return 0;
 }
 
 /* The number of the core with which a part begins. */
-static uint64_t part_start(unsigned cores, unsigned count, unsigned index)
+static uint64_t topo_part_start(unsigned cores, unsigned count, unsigned index)
 {
     uint64_t scaled = (uint64_t)index * cores;
     return count > cores ? scaled / count : (scaled + count - 1) / count;
@@ -324,15 +307,16 @@ int js_topo_part(const struct js_topo *topo, const struct js_cpuset *pool,
     struct js_cpuset usable;
     if (index >= count) {
         errno = EINVAL;
-        return js_err_set(err, "there is no part %u of %u", index, count);
+        return js_err_set(err, "part %u does not exist: there are %u parts",
+                          index, count);
     }
-    if (find_usable(topo, pool, &usable, err) < 0)
+    if (topo_find_usable(topo, pool, &usable, err) < 0)
         return -1;
     unsigned cores = js_topo_cores(topo, &usable);
-    uint64_t first = part_start(cores, count, index);
+    uint64_t first = topo_part_start(cores, count, index);
     uint64_t end =
-        count > cores ? first + 1 : part_start(cores, count, index + 1);
-    take_cores(topo, &usable, first, end, ret);
+        count > cores ? first + 1 : topo_part_start(cores, count, index + 1);
+    topo_take_cores(topo, &usable, first, end, ret);
     return 0;
 }
 
@@ -351,35 +335,24 @@ static uint16_t topo_numa_of(const struct js_topo *topo, hwloc_obj_t object)
     return 0;
 }
 
-/* What the core shares with its nearest neighbours: its L3 cache; where the
- * machine has none of its own for some, their L2, or package. */
-static uint16_t cache_of(const struct js_topo *topo, hwloc_obj_t core)
+static int topo_add_cores(const struct js_topo *topo,
+                          const struct js_cpuset *pool,
+                          struct js_resources *ret)
 {
+    /* What the core shares with its nearest neighbours: its L3 cache; where the
+     * machine has none of its own for some, their L2, or package. */
     static const hwloc_obj_type_t types[] = {
         HWLOC_OBJ_L3CACHE, HWLOC_OBJ_L2CACHE, HWLOC_OBJ_PACKAGE};
-    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
-        hwloc_obj_t shared =
-            hwloc_get_ancestor_obj_by_type(topo->machine, types[i], core);
-        if (shared)
-            return (uint16_t)shared->logical_index;
-    }
-    return 0;
-}
-
-static int add_cores(const struct js_topo *topo, const struct js_cpuset *pool,
-                     struct js_resources *ret)
-{
     struct js_cpuset cpus;
-    hwloc_obj_t thread = next_thread(topo, pool, NULL);
-    while (thread) {
-        hwloc_obj_t core = core_of(topo, thread);
-        js_cpuset_clear(&cpus);
-        while (thread && core_of(topo, thread) == core) {
-            js_cpuset_add(&cpus, thread->os_index);
-            thread = next_thread(topo, pool, thread);
-        }
-        if (js_resources_add_core(ret, &cpus, cache_of(topo, core),
-                                  topo_numa_of(topo, core)) < 0)
+    hwloc_obj_t core, thread = topo_next_thread(topo, pool, NULL);
+    while ((core = topo_next_core(topo, pool, &thread, &cpus))) {
+        hwloc_obj_t shared = NULL;
+        for (size_t i = 0; !shared && i < sizeof(types) / sizeof(types[0]); i++)
+            shared =
+                hwloc_get_ancestor_obj_by_type(topo->machine, types[i], core);
+        uint16_t cache = shared ? (uint16_t)shared->logical_index : 0;
+        if (js_resources_add_core(ret, &cpus, cache, topo_numa_of(topo, core)) <
+            0)
             return -1;
     }
     return 0;
@@ -387,23 +360,19 @@ static int add_cores(const struct js_topo *topo, const struct js_cpuset *pool,
 
 enum { VENDOR_NVIDIA = 0x10de, VENDOR_AMD = 0x1002 };
 
-/* A display controller of any kind ("VGA", "3D", other) of that vendor. */
-static bool is_gpu(hwloc_obj_t device, unsigned vendor)
+/* Adds the display controllers of any kind ("VGA", "3D", other) of that vendor.
+ * hwloc has them in the order of their addresses. Returns how many. */
+static int topo_add_gpus(const struct js_topo *topo, unsigned vendor,
+                         struct js_resources *ret)
 {
     enum { DISPLAY_CONTROLLER = 0x03 };
-    const struct hwloc_pcidev_attr_s *pci = &device->attr->pcidev;
-    return pci->class_id >> 8 == DISPLAY_CONTROLLER && pci->vendor_id == vendor;
-}
-
-/* hwloc has them in the order of their addresses. Returns how many. */
-static int add_gpus(const struct js_topo *topo, unsigned vendor,
-                    struct js_resources *ret)
-{
     hwloc_obj_t device = NULL;
     int count = 0;
     while ((device = hwloc_get_next_pcidev(topo->machine, device))) {
+        const struct hwloc_pcidev_attr_s *pci = &device->attr->pcidev;
         char name[JS_GPU_NAME_SIZE];
-        if (!is_gpu(device, vendor) || count == JS_GPUS_MAX)
+        if (pci->class_id >> 8 != DISPLAY_CONTROLLER ||
+            pci->vendor_id != vendor || count == JS_GPUS_MAX)
             continue;
         hwloc_obj_t near = hwloc_get_non_io_ancestor_obj(topo->machine, device);
         snprintf(name, sizeof(name), "%d", count++);
@@ -418,14 +387,15 @@ int js_topo_equipment(const struct js_topo *topo, const struct js_cpuset *pool,
                       struct js_resources *ret, struct js_err *err)
 {
     struct js_cpuset usable;
-    if (find_usable(topo, pool, &usable, err) < 0)
+    if (topo_find_usable(topo, pool, &usable, err) < 0)
         return -1;
-    int gpus = add_cores(topo, &usable, ret);
+    int gpus = topo_add_cores(topo, &usable, ret);
     if (gpus == 0)
-        gpus = add_gpus(topo, VENDOR_NVIDIA, ret);
+        gpus = topo_add_gpus(topo, VENDOR_NVIDIA, ret);
     if (gpus == 0)
-        gpus = add_gpus(topo, VENDOR_AMD, ret);
-    return gpus < 0 ? js_err_errno(err, "cannot list this machine's cores") : 0;
+        gpus = topo_add_gpus(topo, VENDOR_AMD, ret);
+    return gpus < 0 ? js_err_errno(err, "cannot list the cores of this machine")
+                    : 0;
 }
 
 void js_topo_numa(const struct js_topo *topo, const struct js_cpuset *cpus,
@@ -433,7 +403,7 @@ void js_topo_numa(const struct js_topo *topo, const struct js_cpuset *cpus,
 {
     hwloc_obj_t thread = NULL;
     js_cpuset_clear(ret_nodes);
-    while ((thread = next_thread(topo, cpus, thread))) {
+    while ((thread = topo_next_thread(topo, cpus, thread))) {
         hwloc_obj_t node = hwloc_get_obj_by_type(
             topo->machine, HWLOC_OBJ_NUMANODE, topo_numa_of(topo, thread));
         if (node && node->os_index < JS_CPUS_MAX)

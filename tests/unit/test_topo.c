@@ -356,14 +356,13 @@ static void test_allocators_without_a_cpu_are_refused(void)
     js_topo_all(topo, &all);
     assert_set("all", &all, "0-7");
     CU_ASSERT_EQUAL(js_topo_part(topo, &none, 2, 0, &ret, &err), -1);
-    CU_ASSERT_STRING_EQUAL(err.text, "the set of CPUs to use is empty");
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "no CPUs to use"));
     CU_ASSERT_EQUAL(js_topo_first_core(topo, &far, &ret, &err), -1);
-    CU_ASSERT_STRING_EQUAL(err.text,
-                           "none of the CPUs 64-127 can be used on this "
-                           "machine, which allows 0-7");
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "CPUs 64-127 "));
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, " 0-7"));
     CU_ASSERT_EQUAL(js_topo_part(topo, &far, 2, 0, &ret, &err), -1);
     CU_ASSERT_EQUAL(js_topo_part(topo, &all, 2, 2, &ret, &err), -1);
-    CU_ASSERT_STRING_EQUAL(err.text, "there is no part 2 of 2");
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "part 2 "));
     CU_ASSERT_EQUAL(js_topo_part(topo, &all, 0, 0, &ret, &err), -1);
     assert_set("left alone", &ret, "5");
     /* more parts than any CPU, but no overflow */
@@ -479,9 +478,9 @@ static void test_what_cannot_be_loaded_is_refused_quietly(void)
     CU_ASSERT_PTR_NULL(js_topo_new_synthetic("pu:2(indexes=0,9000)", &err));
     off_t printed = restore_stderr(fd, saved);
     CU_ASSERT_EQUAL(printed, 0);
-    CU_ASSERT_STRING_EQUAL(err.text,
-                           "this machine has a CPU 9000; up to 8191 can be "
-                           "used");
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "CPU "));
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, " 9000,"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, " 8191 "));
     struct js_topo *topo = machine_of("pu:2(indexes=0,8191)");
     struct js_cpuset all;
     js_topo_all(topo, &all);
@@ -582,7 +581,7 @@ static void test_inherited_cpus_of_another_machine_are_refused(void)
     struct js_cpuset own;
     struct js_err err = {.text = ""};
     CU_ASSERT_EQUAL(js_topo_inherited(topo, &own, &err), -1);
-    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "which allows 8190-8191"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, " only 8190-8191"));
     js_topo_free(topo);
 }
 
