@@ -593,7 +593,7 @@ add_bridge() { # HOST
     echo 'echo ran' >jobs.txt
     reach_by "$HOSTS_DIR/rsh" 10.77.0.0/24
     on_host h1 env "JS_MARK=$MARK" "${REACH[0]}" "${REACH[1]}" \
-        "$JOBSCHED" --start-timeout 5s --hostfile hostlist jobs.txt
+        "$JOBSCHED" --start-timeout "$((5 * JS_PATIENCE))s" --hostfile hostlist jobs.txt
     farm_run
     status_is 4
     contains err '^jobsched: .*network bridge docker0.*btl_tcp_if_exclude=127.0.0.1/8,docker0$'
