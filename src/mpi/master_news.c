@@ -44,8 +44,8 @@ static void master_report_blamed(struct js_master *master, unsigned slave)
     else if (names && blame->losses < JS_SCHEDULER_LOSSES)
         js_log(&master->config.log,
                "slave %u on %s: job%s was running there (loss %" PRIu32
-               " of %u, after which it counts as failed); it will run again, "
-               "alone on a slave",
+               " of %u; the last one counts as a failure), and it will run "
+               "again, alone on a slave",
                slave, host, names, blame->losses, JS_SCHEDULER_LOSSES);
     else if (names)
         js_log(&master->config.log,

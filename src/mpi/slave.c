@@ -342,10 +342,11 @@ static int slave_end_orphans(struct js_slave *slave, struct js_err *err)
     } else {
         /* No job may run beside processes that jobs of a killed run have left.
          * So this slave runs none; another slave may be able to look. */
-        js_err_set(&why,
-                   "no job is run here, because it cannot be found out whether "
-                   "jobs of a killed run have left processes behind: %s",
-                   js_errno_text(js_orphans_seen(orphans).error));
+        js_err_set(
+            &why,
+            "no jobs will run here, because processes that a killed run has "
+            "left behind cannot be detected: %s",
+            js_errno_text(js_orphans_seen(orphans).error));
         rc = js_slave_note(slave, why.text, err);
         if (rc == 0)
             rc = js_slave_jobs_retire(slave, err);

@@ -263,7 +263,7 @@ static void run_open_list(struct js_run *run, struct js_err *err)
         run->source = js_source_new_stream(path, &input, resume, &sink, err);
     } else if (run->rank && js_file_fd_of(path) >= 0) {
         js_err_set(err,
-                   "%s: mpirun passes on no open file except standard input: "
+                   "%s: mpirun passes on no open files except standard input: "
                    "redirect the list to standard input and name it \"-\"",
                    path);
     } else {

@@ -240,9 +240,9 @@ static void run_describe_interruption(struct js_run *run,
                  reason[0] ? reason : "the time limit");
     run->ending.is_out_of_time = !reason[0] && !is_outage;
     if (ran->is_left_known)
-        js_err_set(err, "stopped %s, %llu job%s left: %s", why,
-                   (unsigned long long)ran->left, ran->left == 1 ? "" : "s",
-                   next);
+        js_err_set(err, "stopped %s; %llu job%s left: %s", why,
+                   (unsigned long long)ran->left,
+                   ran->left == 1 ? " is" : "s are", next);
     else
         js_err_set(err, "stopped %s: %s", why, next);
 }

@@ -77,7 +77,7 @@ has_taken_signals() { # PID
         farm_end
         status_is 3
         equal "$(end_status)" 3
-        contains err "stopped by SIG$signal, 2 jobs left: .*the same command"
+        contains err "stopped by SIG$signal; 2 jobs (is|are) left: .*the same command"
         equal "$(wc -l <told)" 1
         claim none_marked
         equal "$(ls -A tmp)" ''
@@ -98,7 +98,7 @@ has_taken_signals() { # PID
     farm_end
     status_is 3
     equal "$(end_status)" 3
-    contains err 'stopped by \^C, 2 jobs left'
+    contains err 'stopped by \^C; 2 jobs (is|are) left'
     # What the job's own shell says of its sleep; none of mpirun's.
     equal "$(grep -vE '^(jobsched: .*|Terminated)$' err)" ''
     claim none_marked

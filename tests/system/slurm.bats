@@ -147,7 +147,7 @@ map_in() { # FILE
     slurm scancel "$JOB"
     job_end
     equal "$(tail -n 1 jobs.txt.journal | awk '$2 == "end" { print $3 }')" 3
-    contains batch 'stopped by SIGTERM, [12] jobs? left: .*the same command'
+    contains batch 'stopped by SIGTERM; [12] jobs? (is|are) left: .*the same command'
     lacks batch 'broke off'
 }
 

@@ -34,7 +34,7 @@ goes_on_well() { # DONE LEFT
         farm_end
         status_is 3
         contains err '2 done, 0 failed, 0 skipped, 2 left'
-        contains err "stopped by SIG$signal, 2 jobs left: .*the same command"
+        contains err "stopped by SIG$signal; 2 jobs (is|are) left: .*the same command"
         equal "$(end_status)" 3
         nothing_left
         goes_on_well 2 2
@@ -91,7 +91,7 @@ goes_on_well() { # DONE LEFT
         contains jobs.txt.journal ' stopped 1 '
         contains jobs.txt.journal ' stopped 2 '
         equal "$(end_status)" 3
-        contains err 'stopped by SIG[A-Z]+, 4 jobs left: .*the same command'
+        contains err 'stopped by SIG[A-Z]+; 4 jobs (is|are) left: .*the same command'
     done
 }
 
@@ -100,7 +100,7 @@ goes_on_well() { # DONE LEFT
     kill -TERM "$(rank_pid 0)"
     farm_end
     status_is 3
-    contains err 'stopped by SIGTERM, 4 jobs left'
+    contains err 'stopped by SIGTERM; 4 jobs (is|are) left'
     nothing_left
     goes_on_well 0 4
 }
@@ -192,7 +192,7 @@ JOBS
     printf '%s\n' "touch a; $HOLD; echo a" 'echo b' 'echo c' >jobs.txt
     farm 1 jobs.txt --time-limit "$((4 * JS_PATIENCE))s" --grace 1s
     status_is 3
-    contains err 'stopped by the time limit, 3 jobs left: .*the same command'
+    contains err 'stopped by the time limit; 3 jobs (is|are) left: .*the same command'
     contains jobs.txt.journal ' stopped 1 '
     nothing_left
     touch go

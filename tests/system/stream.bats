@@ -174,7 +174,7 @@ launched() {
     status_is 0
     equal "$(xargs <out)" 'a b c'
     farm 1 /dev/fd/3
-    contains err '^jobsched: /dev/fd/3: mpirun passes on no open file'
+    contains err '^jobsched: /dev/fd/3: mpirun passes on no open files'
     [[ $MPI == MPICH* ]] || status_is 2
     equal "$(cat out)" ''
 }
