@@ -136,14 +136,6 @@ const char *js_strings_next(const struct js_strings *strings,
     return next < data + strings->bytes.len ? next : NULL;
 }
 
-const char *js_strings_at(const struct js_strings *strings, size_t index)
-{
-    const char *text = js_strings_next(strings, NULL);
-    while (text && index-- > 0)
-        text = js_strings_next(strings, text);
-    return text;
-}
-
 /* ------------------------------------------------- kinds of values */
 
 static int attributes_take_number(struct reader *reader, const struct row *row)

@@ -89,10 +89,6 @@ void js_attributes_release(struct js_attributes *attributes);
 int js_attributes_copy(struct js_attributes *to,
                        const struct js_attributes *from);
 
-/* The string at `index` (below count). Takes time in proportion to its offset;
- * to visit all strings, use js_strings_next(). */
-const char *js_strings_at(const struct js_strings *strings, size_t index);
-
 /* The string after `previous`, or the first if that is NULL. Returns NULL if
  * there are no more. */
 const char *js_strings_next(const struct js_strings *strings,

@@ -274,33 +274,14 @@ int js_registry_set_gone(struct js_registry *registry, uint64_t id,
     return 0;
 }
 
-enum js_job_state js_registry_state(const struct js_registry *registry,
-                                    uint64_t id)
+struct js_registry_job js_registry_get(const struct js_registry *registry,
+                                       uint64_t id)
 {
-    return (enum js_job_state)registry->entries[id - 1].state;
-}
-
-bool js_registry_is_settled(const struct js_registry *registry, uint64_t id)
-{
-    return registry->entries[id - 1].is_settled;
-}
-
-bool js_registry_is_owed(const struct js_registry *registry, uint64_t id)
-{
-    return registry->entries[id - 1].is_owed;
-}
-
-uint32_t js_registry_losses(const struct js_registry *registry, uint64_t id)
-{
-    return registry->entries[id - 1].losses;
-}
-
-bool js_registry_is_gone(const struct js_registry *registry, uint64_t id)
-{
-    return registry->entries[id - 1].is_gone;
-}
-
-bool js_registry_is_matched(const struct js_registry *registry, uint64_t id)
-{
-    return registry->entries[id - 1].is_matched;
+    const struct entry *entry = &registry->entries[id - 1];
+    return (struct js_registry_job){.state = (enum js_job_state)entry->state,
+                                    .losses = entry->losses,
+                                    .is_settled = entry->is_settled,
+                                    .is_owed = entry->is_owed,
+                                    .is_gone = entry->is_gone,
+                                    .is_matched = entry->is_matched};
 }

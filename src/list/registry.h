@@ -71,15 +71,19 @@ int js_registry_set_losses(struct js_registry *registry, uint64_t id,
 int js_registry_set_gone(struct js_registry *registry, uint64_t id,
                          bool is_gone);
 
-/* The state of a job that exists. */
-enum js_job_state js_registry_state(const struct js_registry *registry,
-                                    uint64_t id);
-bool js_registry_is_settled(const struct js_registry *registry, uint64_t id);
-/* True if the job had ended, had to run again, and has not ended since. */
-bool js_registry_is_owed(const struct js_registry *registry, uint64_t id);
-uint32_t js_registry_losses(const struct js_registry *registry, uint64_t id);
-bool js_registry_is_gone(const struct js_registry *registry, uint64_t id);
-bool js_registry_is_matched(const struct js_registry *registry, uint64_t id);
+/* What is known of one job. */
+struct js_registry_job {
+    enum js_job_state state;
+    uint32_t losses; /* js_registry_set_losses() */
+    bool is_settled; /* js_registry_settle() */
+    bool is_owed; /* it had ended, had to run again, and has not ended since */
+    bool is_gone; /* js_registry_set_gone() */
+    bool is_matched; /* js_registry_match() has found it in this list */
+};
+
+/* Returns what is known of a job that exists. */
+struct js_registry_job js_registry_get(const struct js_registry *registry,
+                                       uint64_t id);
 
 /* The number of jobs that are settled. */
 uint64_t js_registry_settled(const struct js_registry *registry);

@@ -60,8 +60,8 @@ static int accept_job(struct js_resume *resume, struct js_job *job,
     resume->counts.added += !is_changed;
     /* The job that had the name is gone, unless this list has had it already.
      * (If it follows without that name, it comes back.) */
-    if (is_changed && !js_registry_is_matched(registry, namesake) &&
-        !js_registry_is_gone(registry, namesake)) {
+    if (is_changed && !js_registry_get(registry, namesake).is_matched &&
+        !js_registry_get(registry, namesake).is_gone) {
         js_registry_set_gone(registry, namesake, true);
         if (resume_report(resume, JS_RESUME_GONE, namesake) < 0)
             return -1;
@@ -78,28 +78,9 @@ static int accept_job(struct js_resume *resume, struct js_job *job,
     return resume_report_name(resume, job->id, name);
 }
 
-/* The registry's knowledge of a job. For a new job all is false. */
-struct known {
-    enum js_job_state state;
-    bool is_new, is_settled, is_owed;
-};
-
-static struct known known_of(const struct js_resume *resume, uint64_t id)
-{
-    if (id == 0)
-        return (struct known){.is_new = true};
-    return (struct known){
-        .state = js_registry_state(resume->registry, id),
-        /* A list is read twice, and the first pass only looks at it. */
-        .is_new = id > resume->known,
-        .is_settled = js_registry_is_settled(resume->registry, id),
-        .is_owed = js_registry_is_owed(resume->registry, id),
-    };
-}
-
 /* A job that must run again because of a failure belongs to that failure, so
  * JS_RESUME_ONLY_FAILED includes it. */
-static bool has_gone_wrong(const struct known *known)
+static bool has_gone_wrong(const struct js_registry_job *known)
 {
     return known->state == JS_JOB_STATE_FAILED ||
            known->state == JS_JOB_STATE_SKIPPED || known->is_owed;
@@ -108,7 +89,8 @@ static bool has_gone_wrong(const struct known *known)
 /* The order of these questions is the rule: what a job comes after decides
  * first, then what is known about the job itself. */
 static enum js_resume_decision decision_of(const struct js_resume *resume,
-                                           const struct known *known,
+                                           const struct js_registry_job *known,
+                                           bool is_new,
                                            enum js_resume_decision after)
 {
     bool is_only_failed = resume->what == JS_RESUME_ONLY_FAILED;
@@ -116,7 +98,7 @@ static enum js_resume_decision decision_of(const struct js_resume *resume,
         known->is_settled || resume->what == JS_RESUME_NOT_FAILED;
     if (after == JS_RESUME_DECISION_ASIDE)
         return JS_RESUME_DECISION_ASIDE;
-    if (is_only_failed && known->is_new)
+    if (is_only_failed && is_new)
         return JS_RESUME_DECISION_ASIDE;
     if (after == JS_RESUME_DECISION_RUN)
         return JS_RESUME_DECISION_RUN;
@@ -129,7 +111,7 @@ static enum js_resume_decision decision_of(const struct js_resume *resume,
     return JS_RESUME_DECISION_RUN;
 }
 
-static void count(struct js_resume *resume, const struct known *known,
+static void count(struct js_resume *resume, const struct js_registry_job *known,
                   bool is_new, enum js_resume_decision decision)
 {
     struct js_resume_counts *counts = &resume->counts;
@@ -154,7 +136,7 @@ static void count(struct js_resume *resume, const struct known *known,
 static int renew(struct js_resume *resume, const struct js_job *job,
                  enum js_job_state state, enum js_resume_decision decision)
 {
-    if (js_registry_is_gone(resume->registry, job->id)) {
+    if (js_registry_get(resume->registry, job->id).is_gone) {
         js_registry_set_gone(resume->registry, job->id, false);
         if (resume_report(resume, JS_RESUME_BACK, job->id) < 0)
             return -1;
@@ -185,11 +167,15 @@ static int resume_decide(struct js_resume *resume, struct js_job *job,
     bool only_looks = resume_only_looks(resume);
     struct js_identity identity = js_identity_of(job);
     uint64_t id = js_registry_match(resume->registry, &identity);
-    struct known known = known_of(resume, id);
+    struct js_registry_job known = {.state = JS_JOB_STATE_LEFT};
+    if (id > 0)
+        known = js_registry_get(resume->registry, id);
+    /* A list is read twice, and the first pass only looks at it. */
+    bool is_new = id == 0 || id > resume->known;
     /* Who only looks asks how the jobs ended, and not what the next run would
      * do with them. */
     if (!only_looks)
-        *ret = decision_of(resume, &known, after);
+        *ret = decision_of(resume, &known, is_new, after);
     else if (resume->what == JS_RESUME_LOOK)
         *ret = by_state[known.state];
     count(resume, &known, id == 0, *ret);
@@ -203,7 +189,7 @@ static int resume_decide(struct js_resume *resume, struct js_job *job,
     if (id == 0)
         return accept_job(resume, job, &identity);
     job->id = id;
-    job->losses = js_registry_losses(resume->registry, id);
+    job->losses = known.losses;
     return renew(resume, job, known.state, *ret);
 }
 
@@ -230,8 +216,8 @@ int js_resume_end(struct js_resume *resume)
     struct js_registry *registry = resume->registry;
     /* Jobs beyond `known` were added by this list. */
     for (uint64_t id = 1; registry && id <= resume->known; id++) {
-        if (js_registry_is_matched(registry, id) ||
-            js_registry_is_gone(registry, id))
+        if (js_registry_get(registry, id).is_matched ||
+            js_registry_get(registry, id).is_gone)
             continue;
         resume->counts.gone++;
         if (resume_only_looks(resume))
@@ -243,23 +229,24 @@ int js_resume_end(struct js_resume *resume)
     return 0;
 }
 
-static int add_count(struct js_buf *buf, uint64_t count, const char *what)
-{
-    if (count == 0)
-        return 0;
-    return js_buf_printf(buf, ", %" PRIu64 " %s", count, what);
-}
-
 int js_resume_describe(const struct js_resume_counts *counts,
                        struct js_buf *buf)
 {
-    if (js_buf_printf(buf, "%" PRIu64 " done", counts->done) < 0 ||
-        add_count(buf, counts->failed, "failed") < 0 ||
-        add_count(buf, counts->left, "left") < 0 ||
-        add_count(buf, counts->again, "again") < 0 ||
-        add_count(buf, counts->changed, "changed") < 0 ||
-        add_count(buf, counts->added, "new") < 0 ||
-        add_count(buf, counts->gone, "gone") < 0)
+    const struct {
+        uint64_t count;
+        const char *what;
+    } parts[] = {
+        {counts->failed, "failed"}, {counts->left, "left"},
+        {counts->again, "again"},   {counts->changed, "changed"},
+        {counts->added, "new"},     {counts->gone, "gone"},
+    };
+    if (js_buf_printf(buf, "%" PRIu64 " done", counts->done) < 0)
         return -1;
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        if (parts[i].count > 0 &&
+            js_buf_printf(buf, ", %" PRIu64 " %s", parts[i].count,
+                          parts[i].what) < 0)
+            return -1;
+    }
     return js_buf_printf(buf, ": %" PRIu64 " to run", counts->runs);
 }

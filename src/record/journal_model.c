@@ -663,12 +663,12 @@ void js_journal_model_job(const struct js_journal_model *model, uint64_t id,
     const struct job *job = find_job(model, id);
     *ret = (struct js_journal_model_job){
         .name = job->name ? text_at(&model->names, job->name - 1) : "",
-        .state = js_registry_state(model->registry, id),
-        .is_gone = js_registry_is_gone(model->registry, id),
+        .state = js_registry_get(model->registry, id).state,
+        .is_gone = js_registry_get(model->registry, id).is_gone,
         .latest = journal_model_number_of(job->latest),
         .parent = job->parent,
         .begun = journal_model_number_of(job->begun),
-        .losses = js_registry_losses(model->registry, id),
+        .losses = js_registry_get(model->registry, id).losses,
     };
 }
 

@@ -40,8 +40,8 @@ static uint64_t sum_of(const struct js_registry *registry)
 {
     uint64_t sum = js_registry_count(registry);
     for (uint64_t id = 1; id <= js_registry_count(registry); id++)
-        sum = 31 * sum + (uint64_t)js_registry_state(registry, id) +
-              (js_registry_is_gone(registry, id) ? 7U : 0U);
+        sum = 31 * sum + (uint64_t)js_registry_get(registry, id).state +
+              (js_registry_get(registry, id).is_gone ? 7U : 0U);
     return sum;
 }
 

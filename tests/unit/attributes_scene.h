@@ -78,8 +78,6 @@ static inline void say_strings(struct js_buf *log, int name,
     size_t bytes = 0;
     const char *text = NULL;
     while ((text = js_strings_next(strings, text))) {
-        if (count < 50)
-            CU_ASSERT_PTR_EQUAL(js_strings_at(strings, count), text);
         count++;
         bytes += strlen(text) + 1;
         say(log, name, text);

@@ -167,7 +167,7 @@ static inline void expect_standings(const struct js_registry *registry,
     static const char letters[] = "lsfk";
     char got[16] = "";
     for (uint64_t id = 1; id <= js_registry_count(registry) && id < 16; id++)
-        got[id - 1] = letters[js_registry_state(registry, id)];
+        got[id - 1] = letters[js_registry_get(registry, id).state];
     CU_ASSERT_STRING_EQUAL(got, want);
 }
 

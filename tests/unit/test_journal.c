@@ -33,7 +33,7 @@ static void test_what_is_written_is_read(void)
     registry = not_null(js_registry_new());
     journal = open_ok(&config, registry);
     expect_standings(registry, "ssslfll");
-    CU_ASSERT_TRUE(js_registry_is_gone(registry, 6));
+    CU_ASSERT_TRUE(js_registry_get(registry, 6).is_gone);
     js_journal_close(journal);
     js_registry_free(registry);
     scene_release(&scene);

@@ -40,7 +40,8 @@ static void test_a_file_at_its_limit(void)
     js_registry_free(registry);
     registry = not_null(js_registry_new());
     js_journal_close(open_ok(&config, registry));
-    CU_ASSERT_EQUAL(js_registry_state(registry, 50), JS_JOB_STATE_SUCCEEDED);
+    CU_ASSERT_EQUAL(js_registry_get(registry, 50).state,
+                    JS_JOB_STATE_SUCCEEDED);
     signal(SIGXFSZ, handler);
     js_registry_free(registry);
     scene_release(&scene);

@@ -103,7 +103,7 @@ static void test_ids(void)
         CU_ASSERT_EQUAL(job->id, id);
         js_job_free(job);
         js_source_free(source);
-        CU_ASSERT_EQUAL(js_registry_state(registry, id),
+        CU_ASSERT_EQUAL(js_registry_get(registry, id).state,
                         JS_JOB_STATE_SUCCEEDED);
     }
     js_list_free(list);

@@ -127,7 +127,7 @@ static void test_jobs_that_are_new(void)
     CU_ASSERT_EQUAL(scene.ids[3], 0);
     /* It was only looked at. */
     CU_ASSERT_EQUAL(js_registry_count(scene.registry), 2);
-    CU_ASSERT_FALSE(js_registry_is_gone(scene.registry, 2));
+    CU_ASSERT_FALSE(js_registry_get(scene.registry, 2).is_gone);
     scene_release(&scene);
 }
 

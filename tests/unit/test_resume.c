@@ -335,7 +335,7 @@ static void test_only_failed_and_new_lines(void)
     expect_buf(&walk.told, "1 done, 1 failed, 1 new: 1 to run", __LINE__);
     CU_ASSERT_EQUAL(walk.counts.held, 0);
     walk_release(&walk);
-    CU_ASSERT_EQUAL(js_registry_state(registry, 2), JS_JOB_STATE_SUCCEEDED);
+    CU_ASSERT_EQUAL(js_registry_get(registry, 2).state, JS_JOB_STATE_SUCCEEDED);
     js_registry_set(registry, 2, JS_JOB_STATE_FAILED);
     walk_list(&walk, "[name=a] a\nm\nwait\nb\n", registry,
               JS_RESUME_ONLY_FAILED);
@@ -511,7 +511,7 @@ static void test_random_edits(void)
                 snprintf(content, sizeof(content), "c%u", jobs[i].content);
                 struct js_identity identity = identity_of(content);
                 uint64_t id = js_registry_match(registry, &identity);
-                succeeded[i] = id > 0 && js_registry_state(registry, id) ==
+                succeeded[i] = id > 0 && js_registry_get(registry, id).state ==
                                              JS_JOB_STATE_SUCCEEDED;
             }
             struct walk walk;

@@ -239,7 +239,7 @@ static void test_ids(void)
     made(config, "x\nx\ny\nx\n", &forecast);
     CU_ASSERT_EQUAL(forecast.unknown, 1);
     expect_row(&forecast, 0, 1, 1 + 2 + 2 + 3);
-    CU_ASSERT_EQUAL(js_registry_state(registry, 1), JS_JOB_STATE_SUCCEEDED);
+    CU_ASSERT_EQUAL(js_registry_get(registry, 1).state, JS_JOB_STATE_SUCCEEDED);
     js_whatif_release(&forecast);
     js_job_free(job);
     js_registry_free(registry);
