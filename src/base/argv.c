@@ -12,27 +12,6 @@ void js_argv_release(struct js_argv *argv)
     *argv = (struct js_argv)JS_ARGV_INIT;
 }
 
-/* Takes ownership of the string. NULL: there was no memory for it. */
-static void argv_take(struct js_argv *argv, char *string)
-{
-    /* The NULL behind the last string needs room as well. */
-    if (string && argv->count + 2 > argv->capacity) {
-        size_t capacity = argv->capacity ? 2 * argv->capacity : 16;
-        char **items = realloc(argv->items, capacity * sizeof(*items));
-        if (items) {
-            argv->items = items;
-            argv->capacity = capacity;
-        }
-    }
-    if (!string || argv->count + 2 > argv->capacity) {
-        argv->has_failed = true;
-        free(string);
-        return;
-    }
-    argv->items[argv->count++] = string;
-    argv->items[argv->count] = NULL;
-}
-
 void js_argv_addf(struct js_argv *argv, const char *format, ...)
 {
     char *string;
@@ -41,7 +20,21 @@ void js_argv_addf(struct js_argv *argv, const char *format, ...)
     if (vasprintf(&string, format, args) < 0)
         string = NULL;
     va_end(args);
-    argv_take(argv, string);
+    /* The NULL behind the last string needs room as well. */
+    if (string && argv->count + 2 > argv->capacity) {
+        size_t capacity = argv->capacity ? 2 * argv->capacity : 16;
+        char **items = realloc(argv->items, capacity * sizeof(*items));
+        argv->items = items ? items : argv->items;
+        argv->capacity = items ? capacity : argv->capacity;
+    }
+    /* Remembered, so that a caller checks once, when the list is complete. */
+    if (!string || argv->count + 2 > argv->capacity) {
+        argv->has_failed = true;
+        free(string);
+        return;
+    }
+    argv->items[argv->count++] = string;
+    argv->items[argv->count] = NULL;
 }
 
 static int argv_quote_string(const char *string, struct js_buf *buf)

@@ -25,11 +25,11 @@ struct js_bgsync {
 
 /* Begins a sync, unless one is running. When it is done, everything written
  * before this call is on disk. Returns 0, or -1 with errno. */
-int js_bgsync_start(struct js_bgsync *syncer, int fd);
+int js_bgsync_start(struct js_bgsync *sync, int fd);
 
 /* Returns 1 if a sync has ended since the last call, 0 if none has, or -1 with
  * errno if it failed. With `wait`, waits until it has ended. */
-int js_bgsync_end(struct js_bgsync *syncer, bool wait);
+int js_bgsync_end(struct js_bgsync *sync, bool wait);
 
 /*
  * watchdog: ends a call that may block for ever. A thread of its own calls

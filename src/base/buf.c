@@ -21,6 +21,7 @@ int js_buf_reserve(struct js_buf *buf, size_t extra)
 {
     if (extra <= buf->capacity - buf->len)
         return 0;
+    /* Half of the address space, so that doubling cannot overflow. */
     if (extra > SIZE_MAX / 2 - buf->len) {
         errno = ENOMEM;
         return -1;
@@ -111,6 +112,7 @@ int js_buf_escape(struct js_buf *buf, const char *bytes, size_t len)
 
 const char *js_buf_string(struct js_buf *buf)
 {
+    /* The NUL is not counted, so that more can be appended. */
     if (js_buf_reserve(buf, 1) < 0)
         return NULL;
     buf->data[buf->len] = '\0';

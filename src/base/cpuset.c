@@ -16,6 +16,7 @@ unsigned js_cpuset_next(const struct js_cpuset *set, unsigned cpu)
                      : at * JS_CPUS_PER_WORD + (unsigned)__builtin_ctzl(word);
 }
 
+/* Refuses a number while it is read, so that none can overflow. */
 static int cpuset_read_cpu(const char **text, unsigned *ret)
 {
     const char *p = *text;
@@ -65,6 +66,7 @@ int js_cpuset_parse(const char *list, struct js_cpuset *ret)
 
 int js_cpuset_format(const struct js_cpuset *set, struct js_buf *buf)
 {
+    /* Ranges, because a set of a whole node would otherwise fill a line. */
     const char *comma = "";
     unsigned first = js_cpuset_next(set, 0);
     while (first < JS_CPUS_MAX) {
@@ -84,6 +86,8 @@ int js_cpuset_of_process(pid_t pid, struct js_cpuset *ret)
 {
     struct js_cpuset set;
     js_cpuset_clear(&set);
+    /* The kernel refuses (EINVAL) a set that is smaller than its own, hence
+     * the size of js_cpuset. */
     if (sched_getaffinity(pid, sizeof(set.word), (cpu_set_t *)set.word) < 0)
         return -1;
     *ret = set;

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* Returns the length of the sentence. The parts of it that come from users and
+ * jobs must not control a terminal. */
 static size_t err_write(struct js_err *err, const char *format, va_list args)
 {
     int n = vsnprintf(err->text, sizeof(err->text), format, args);
@@ -18,6 +20,7 @@ static size_t err_write(struct js_err *err, const char *format, va_list args)
 
 int js_err_set(struct js_err *err, const char *format, ...)
 {
+    /* Callers still report the errno, or decide by it. */
     int saved = errno;
     if (err) {
         va_list args;
@@ -64,7 +67,10 @@ void js_invariant_check(bool holds, const char *condition, const char *file,
 {
     if (holds)
         return;
-    (void)fprintf(stderr, "jobsched: %s:%d: this must hold, and does not: %s\n",
+    /* abort() leaves a core, which shows the struct. */
+    (void)fprintf(stderr,
+                  "jobsched: internal error at %s:%d: this condition does not "
+                  "hold: %s\n",
                   file, line, condition);
     abort();
 }

@@ -130,6 +130,8 @@ int js_file_read(int fd, struct js_buf *ret)
 {
     enum { PIECE_BYTES = 4096 };
     for (;;) {
+        /* A caller that knows the size has made room, one byte more than that:
+         * then the end is found without growing. */
         if (ret->len == ret->capacity && js_buf_reserve(ret, PIECE_BYTES) < 0)
             return -1;
         ssize_t n = read(fd, ret->data + ret->len, ret->capacity - ret->len);
@@ -211,6 +213,8 @@ int js_file_open_unlinked(const char *dir)
 int js_file_reserve_stdio(void)
 {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        /* The wrong way round, so that reading or writing fails as if it were
+         * closed. */
         int mode = fd == STDIN_FILENO ? O_WRONLY : O_RDONLY;
         if (fcntl(fd, F_GETFD) >= 0)
             continue;

@@ -225,6 +225,7 @@ bool js_launchenv_batch(char *name, size_t size, uint64_t *restarts)
         getenv("SLURM_RESTART_COUNT"); /* not set at the first start */
     if (!id || !id[0])
         return false;
+    /* Job ids are unique only within a cluster. */
     int len = snprintf(name, size, "slurm %s %s", cluster ? cluster : "", id);
     if (!count || js_parse_count(count, restarts) < 0)
         *restarts = 0;
@@ -253,7 +254,8 @@ uint64_t js_launchenv_mem_bytes(void)
     uint64_t least = 0;
     if (!getenv("SLURM_JOB_ID"))
         return 0;
-    /* If several limits are set, the smallest one holds. */
+    /* If several limits are set, the smallest one holds. A limit of each CPU or
+     * GPU says nothing without their number. */
     for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
         uint64_t each = launchenv_mem_of(limits[i].name), count = 1;
         const char *text = limits[i].count ? getenv(limits[i].count) : "1";
@@ -339,21 +341,26 @@ bool js_launchenv_is_one_of_many(void)
 
 int js_launchenv_refuse_many(const char *mpi, struct js_err *err)
 {
-    return js_err_set(err,
-                      "several processes were started, and none of them knows "
-                      "of the others: each would run the whole list. Start "
-                      "them with `srun --mpi=pmix`, or with the mpirun of %s",
-                      mpi);
+    return js_err_set(
+        err,
+        "several processes were started, but they do not know of "
+        "each other, so each of them would run the whole list. "
+        "Start them with `srun --mpi=pmix`, or with the mpirun of "
+        "%s",
+        mpi);
 }
 
 bool js_launchenv_is_first_of_many(void)
 {
+    /* Below srun --mpi=none no launcher gives ranks, but Slurm numbers its
+     * tasks. */
     int rank = js_launchenv_rank();
     return rank < 0 ? launchenv_number_of("SLURM_PROCID") <= 0 : rank == 0;
 }
 
 bool js_launchenv_is_direct(void)
 {
+    /* The daemons that start ranks on other hosts, and srun's. */
     static const char *const names[] = {"orted", "prted", "slurmstepd", NULL};
     pid_t parent = getppid();
     return js_launchenv_rank() >= 0 &&

@@ -71,6 +71,7 @@ static int message_send(int fd, const struct message *message, const int *fds,
         cmsg->cmsg_len = CMSG_LEN((size_t)count * sizeof(int));
         memcpy(CMSG_DATA(cmsg), fds, (size_t)count * sizeof(int));
     }
+    /* MSG_DONTWAIT: neither end may wait for one that has been stopped. */
     ssize_t n;
     do {
         n = sendmsg(fd, &head, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -198,12 +199,12 @@ int js_lifeline_connect(const char *folder, int rank, int64_t timeout_ns,
     struct js_lifeline *lifeline = calloc(1, sizeof(*lifeline));
     *ret = NULL;
     if (!lifeline)
-        return js_err_errno(err, "the socket to the launcher");
+        return js_err_errno(err, "cannot create the socket to the launcher");
     for (int i = 0; i < FDS_MOST; i++)
         lifeline->fds[i] = -1;
     lifeline->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
     if (lifeline->fd < 0) {
-        js_err_errno(err, "the socket to the launcher");
+        js_err_errno(err, "cannot create the socket to the launcher");
         js_lifeline_free(lifeline);
         return -1;
     }
@@ -408,8 +409,9 @@ void js_lifeline_reset(struct js_lifeline_host *host)
 struct pollfd *js_lifeline_fds(struct js_lifeline_host *host, nfds_t before,
                                nfds_t *count)
 {
-    /* One array for poll(2): the caller's descriptors, the listener, the
-     * ranks. */
+    /* One array for poll(2): the caller's descriptors, the listener, the ranks.
+     * Twice as large as needed, so that ranks that come one after another do
+     * not move it each time. */
     size_t needed = before + 1 + host->count;
     if (needed > host->fds_capacity) {
         struct pollfd *fds = realloc(host->fds, 2 * needed * sizeof(*fds));

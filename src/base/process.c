@@ -88,6 +88,7 @@ uint64_t js_process_parent(uint64_t pid)
 
 uint64_t js_process_next(DIR *proc)
 {
+    /* /proc has other entries as well, such as "self". */
     for (const struct dirent *entry; (entry = readdir(proc));) {
         if (isdigit((unsigned char)entry->d_name[0]))
             return strtoull(entry->d_name, NULL, 10);
@@ -126,6 +127,7 @@ bool js_process_variable(pid_t pid, const char *name, char *to, size_t size,
     snprintf(path, sizeof(path), "/proc/%d/environ", (int)pid);
     bool is_read = js_userenv_read(path, &environ_of) == 0;
     const char *value = is_read ? js_userenv_value(&environ_of, name) : NULL;
+    /* A value that is cut would be taken for another one. */
     bool is_found = value && strlen(value) < size;
     if (is_found)
         memcpy(to, value, strlen(value) + 1);
@@ -138,10 +140,11 @@ bool js_process_variable(pid_t pid, const char *name, char *to, size_t size,
 bool js_process_may_live(uint64_t pid, uint64_t started)
 {
     struct js_process_stat stat;
-    /* /proc may hide processes of other users; kill() still knows them. */
+    /* /proc may hide processes of other users (hidepid); kill() still knows
+     * them. */
     if (!js_process_stat(pid, &stat))
         return pid > INT32_MAX || kill((pid_t)pid, 0) == 0 || errno != ESRCH;
-    /* The pid now belongs to another process. */
+    /* Else the pid now belongs to another process. */
     if (stat.started != started)
         return false;
     /* Its other threads may still be stuck in the kernel. */
@@ -156,7 +159,8 @@ bool js_process_is_ending(uint64_t pid, uint64_t started)
     return js_process_stat(pid, &stat) && (stat.flags & FLAG_EXITING);
 }
 
-/* The first 32 bits of the boot id suffice: they are random. */
+/* 0 if it cannot be read. The first 32 bits of the boot id suffice: they are
+ * random. */
 uint64_t js_process_boot(void)
 {
     char text[9];
@@ -172,6 +176,8 @@ uint64_t js_process_space(void)
 
 struct js_process_pair js_process_pair_of(uint64_t runner)
 {
+    /* Boot and namespace belong to it: on another host, or in another
+     * container, the same pids mean other processes. */
     uint64_t pid = (uint64_t)getpid();
     return (struct js_process_pair){.boot = js_process_boot(),
                                     .space = js_process_space(),
@@ -204,7 +210,8 @@ void js_mark_format(const struct js_mark *mark, char text[JS_MARK_SIZE])
 }
 
 /* Reads a number of that many digits, or of any number of digits (0). Returns
- * NULL if there is none. */
+ * NULL if there is none. The environment may come from anybody, so the forms
+ * that strtoull(3) also accepts (blanks, signs, "0x") are refused. */
 static const char *mark_number(const char *text, unsigned base, size_t digits,
                                uint64_t *ret)
 {

@@ -36,6 +36,7 @@ static struct js_strmap_slot *strmap_slot_for(const struct js_strmap *map,
     size_t mask = map->capacity - 1;
     for (size_t i = hash & mask;; i = (i + 1) & mask) {
         struct js_strmap_slot *slot = &map->slots[i];
+        /* The hashes spare almost all comparisons of strings. */
         if (!slot->key || (slot->hash == hash && strcmp(slot->key, key) == 0))
             return slot;
     }
@@ -146,6 +147,7 @@ void js_idmap_release(struct js_idmap *map)
 
 int js_idmap_reserve(struct js_idmap *map)
 {
+    /* At most as many items as chains: a chain has one item on average. */
     if (map->count < map->chain_count)
         return 0;
     struct js_idmap larger = *map;
@@ -207,6 +209,7 @@ void *js_idmap_take(struct js_idmap *map, uint64_t id)
 void *js_idmap_next(const struct js_idmap *map, const void *item)
 {
     void **chain = map->chains, **end = map->chains + map->chain_count;
+    /* The item itself says in which chain it is, so a walk needs no state. */
     if (item) {
         void *next = idmap_after(map, item);
         if (next)

@@ -13,6 +13,8 @@ struct unit {
     uint64_t factor;
 };
 
+/* In nanoseconds. Units are lower case and exact, because "M" may be minutes or
+ * months. */
 static const struct unit duration_units[] = {
     {"", UINT64_C(1000000000)},
     {"ms", UINT64_C(1000000)},
@@ -48,7 +50,8 @@ static int units_fail(int error)
     return -1;
 }
 
-/* Reads digits at *text and moves it behind them. */
+/* Reads digits at *text and moves it behind them. strtoull(3) would accept
+ * blanks and signs, and turn "-1" into a large number. */
 static int units_read_digits(const char **text, uint64_t *ret)
 {
     uint64_t value = 0;
@@ -90,6 +93,7 @@ static int units_parse_scaled(const char *text, const struct unit *units,
         if (units_read_digits(&text, &ignored) < 0 && errno == EINVAL)
             return -1;
         text = digits + strspn(digits, "0123456789");
+        /* Nine digits are exact to the nanosecond, and in a double. */
         for (int i = 0; digits + i < text && i < 9; i++, weight /= 10)
             fraction += (digits[i] - '0') * weight;
     }
@@ -132,6 +136,7 @@ int js_format_duration(struct js_buf *buf, int64_t ns)
 {
     if (ns < 0)
         ns = 0;
+    /* Rounded before the unit is chosen: 59.97 s are a minute, not "60.0 s". */
     int64_t tenths = units_divide_rounded(ns, JS_NS_PER_S / 10);
     if (tenths < 600)
         return js_buf_printf(buf, "%d.%d s", (int)tenths / 10,

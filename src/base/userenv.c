@@ -47,6 +47,7 @@ int js_userenv_read(const char *path, struct js_buf *ret)
 int js_userenv_write(const char *path, char *const *environ)
 {
     struct js_buf text = JS_BUF_INIT;
+    /* An environment may have secrets in it, and the folder may be /tmp. */
     int fd =
         open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     int rc = fd < 0 ? -1 : js_userenv_copy(environ, &text);
