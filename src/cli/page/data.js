@@ -1,13 +1,13 @@
 /*
- * The data of a report, and what follows from it. The data is the JSON in #data
+ * The data of a report, and what is derived from it. The data is the JSON in #data
  * (src/cli/report_data.c writes it): jobs and attempts are columns, arrays of
  * equal length; the job of id N is at N - 1. Times are microseconds; those of
- * the axis count from the begin of the first run, without the pauses between
+ * the axis count from the start of the first run, without the pauses between
  * runs. Whatever a job supplied goes into the page as text, never as markup.
  *
  * The files of this folder become one function (src/cli/report.c), in the
  * order data, scales, filter, timeline, pointer, tables, main. Only main.js does
- * something when it is read.
+ * something when it is loaded.
  */
 
 const data = JSON.parse(document.getElementById('data').textContent);
@@ -42,14 +42,14 @@ const LEFT = 0, DONE = 1, LOST = 2, SKIPPED = 3, RUNNING = 4;
 const length = data.runs.reduce(
   (most, run) => Math.max(most, run.from + run.length), 0) || 1;
 
-/* Attempts by the row that they are drawn in, in the order of their start. */
+/* The attempts of each row of the timeline, in the order of their start. */
 const rowBars = data.rows.map(() => []);
 for (let i = 0; i < barCount; i++) {
   rowBars[attempts.row[i]].push(i);
 }
 
-/* The last attempt of each job by id, or -1; and of each attempt the one
- * before. */
+/* The latest attempt of each job by id (-1: none), and for each attempt the one
+ * before it. */
 const latest = new Int32Array(jobCount + 1).fill(-1);
 const earlier = new Int32Array(barCount).fill(-1);
 const byStart = Uint32Array.from({ length: barCount }, (_, i) => i)
@@ -88,7 +88,7 @@ function titleOf(id) {
   return name ? `${id} ${name}` : String(id);
 }
 
-/* Of the cores that it had. */
+/* The part of its cores that the attempt has used. */
 function cpuShare(at) {
   const had = attempts.time[at] * attempts.cores[at];
   return had > 0 ? (attempts.user[at] + attempts.sys[at]) / had : 0;
@@ -110,7 +110,7 @@ function spansDays() {
   return Boolean(first) && day(first.begin) !== day(last.begin + last.length / 1e6);
 }
 
-/* When it was at that place of the axis. */
+/* The time of day, in seconds, at a place of the axis. */
 function whenAt(run, us) {
   return data.runs[run].begin + (us - data.runs[run].from) / 1e6;
 }

@@ -5,7 +5,7 @@
 
 /* ------------------------------------------------------------ what is wanted */
 
-/* What the search and the boxes leave: by job, and by kind of attempt. */
+/* What the search and the check boxes let through: jobs, and kinds of attempts. */
 const wanted = { text: '', jobs: null, count: 0, kinds: [1, 1, 1, 1, 1] };
 let haystack = null;
 

@@ -90,7 +90,7 @@ function fillFigures() {
 
 /* ------------------------------------------------------------ controls */
 
-/* What each kind looks like, beside its name. */
+/* Shows beside the name of a kind how it is drawn. */
 function drawSwatch(canvas, kind) {
   sizeCanvas(canvas, 18, 12);
   const pen = canvas.getContext('2d');
@@ -105,7 +105,7 @@ function drawSwatch(canvas, kind) {
   pen.fillRect(0, 0, 18, 12);
 }
 
-/* A box for each kind that there is. */
+/* One check box for each kind of attempt that occurs. */
 function fillKinds() {
   KINDS.forEach((kind, number) => {
     if (!rowKinds.some((kinds) => kinds[number])) {

@@ -1,11 +1,11 @@
 /*
- * What the pointer and the keys do to the timeline.
+ * How the timeline follows the pointer and the keys.
  */
 
 /* ------------------------------------------------------------ the pointer */
 
-/* The attempt under the pointer, a few pixels beside it counting as well; -1:
- * none. One that is wanted goes before others. */
+/* The attempt under the pointer, or within a few pixels of it; -1: none. An
+ * attempt that the filters let through is preferred. */
 function barAt(x, y) {
   const row = rowAt(y);
   if (row < 0 || x < layout.gutter) {
@@ -75,7 +75,7 @@ function placeIn(target, event) {
   return [event.clientX - box.left, event.clientY - box.top];
 }
 
-/* A drag zooms, or moves with Shift, or by touch. */
+/* Dragging zooms in; with Shift, or by touch, it moves the view. */
 function followChart() {
   const chart = $('chart');
   let drag = null;
@@ -135,7 +135,8 @@ function followChart() {
   followWheel(chart);
 }
 
-/* Without Ctrl the wheel is the page's, or scrolls the lanes. */
+/* With Ctrl the wheel zooms, with Shift it moves the view. Otherwise it scrolls
+ * the page or the lanes. */
 function followWheel(chart) {
   chart.addEventListener('wheel', (event) => {
     const [x] = placeIn(chart, event);
@@ -150,7 +151,7 @@ function followWheel(chart) {
   }, { passive: false });
 }
 
-/* A drag moves what is shown, or chooses it where all was. */
+/* Dragging moves the view; if everything is in view, it selects a part. */
 function followOverview() {
   const overview = $('overview');
   let begin = null;
@@ -182,7 +183,7 @@ function followOverview() {
 
 /* ------------------------------------------------------------ keys */
 
-/* The failed attempt behind the one shown, or the first. */
+/* Goes to the next failed attempt, or to the first. */
 function nextFailed() {
   const failed = byStart.filter((at) => attempts.kind[at] === FAILED);
   if (failed.length === 0) {
@@ -220,7 +221,7 @@ function followKeys() {
   });
 }
 
-/* Brings a bar into view, with what was around it. */
+/* Brings a bar into view, with its surroundings. */
 function revealBar(at) {
   const middle = attempts.start[at] + attempts.drawn[at] / 2;
   const span = Math.min(view.to - view.from, Math.max(attempts.drawn[at] * 12, length / 500));

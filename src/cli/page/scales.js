@@ -1,9 +1,9 @@
 /*
- * Numbers as words, steps of an axis, bins of a histogram. Nothing here knows
+ * Numbers as text, steps of an axis, bins of a histogram. Nothing here knows
  * the data or the page.
  */
 
-/* In one piece, wherever the line ends. */
+/* With blanks at which no line is broken. */
 function duration(us) {
   return durationWords(us).replace(/ /g, '\u00a0');
 }
@@ -59,7 +59,7 @@ function clock(seconds, withDay) {
     : time;
 }
 
-/* Control characters, which would not show, as pictures of themselves. */
+/* Replaces control characters, which are invisible, by their symbols. */
 function plain(text) {
   return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f]/g, (c) =>
     String.fromCharCode(c === '\u007f' ? 0x2421 : 0x2400 + c.charCodeAt(0)));
@@ -77,7 +77,7 @@ function stepFor(span, width) {
     Math.ceil(least / 86400e6) * 86400e6;
 }
 
-/* length: of the whole axis. */
+/* `length` is that of the whole axis. */
 function tickText(us, step, length) {
   if (us === 0) {
     return '0';
@@ -100,7 +100,7 @@ function tickText(us, step, length) {
   return step < 60e6 ? `${h}:${two(m)}:${two(s % 60)}` : `${h}:${two(m)} h`;
 }
 
-/* Bins of equal width, or of equal ratio where values are far apart. */
+/* Bins of equal width; of equal ratio if the values are far apart. */
 function binsOf(values, fixed) {
   let low = Infinity, high = -Infinity;
   for (const value of values) {

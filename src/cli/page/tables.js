@@ -73,7 +73,7 @@ function table(wishes, items, caption) {
 
 /* ------------------------------------------------------------ one job */
 
-let opener = null; /* has the focus again when the job is closed */
+let opener = null; /* gets the focus back when the job is closed */
 
 function pairs(items) {
   const list = element('dl');

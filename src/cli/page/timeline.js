@@ -15,8 +15,9 @@ function readColours() {
   }
 }
 
-/* Colour is not the only difference: failed is hatched, what ran again is
- * striped upright, what was stopped is striped across, what runs is hollow. */
+/* Colour is not the only difference: failed attempts are hatched, retried ones
+ * have vertical stripes, stopped ones horizontal stripes, and running ones are
+ * hollow. */
 const patterns = {};
 
 function makePattern(context, kind) {
@@ -90,7 +91,7 @@ function rowLabel(row) {
   return `${host} \u00b7 ${rank}${hasSlots ? `.${slot}` : ''}`;
 }
 
-/* Where there is little room, without the host. */
+/* On a narrow screen the host is left out. */
 function gutterLabel(row) {
   const label = rowLabel(row);
   return layout.gutter < 100 ? label.slice(label.lastIndexOf(' ') + 1) : label;
@@ -105,7 +106,7 @@ function measure() {
   layout.visible = Math.min(layout.height, 560) + TOP;
   $('lanes').style.height = `${layout.visible}px`;
   $('spacer').style.height = `${Math.max(0, layout.height + TOP - layout.visible)}px`;
-  layout.width = $('lanes').clientWidth; /* without a bar to scroll with */
+  layout.width = $('lanes').clientWidth; /* without the scroll bar */
   layout.gutter = layout.width < 560 ? 58 : 112;
   sizeCanvas($('chart'), layout.width, layout.visible);
   sizeCanvas($('overview'), layout.width, OVERVIEW_HEIGHT);
@@ -134,7 +135,7 @@ function usOf(x) {
 
 /* ------------------------------------------------------------ drawing bars */
 
-/* The first bar of a row that may end behind that time. */
+/* The first bar of a row that may end after that time. */
 function firstBar(bars, us) {
   let from = 0, to = bars.length;
   while (from < to) {
@@ -148,7 +149,7 @@ function firstBar(bars, us) {
   return from;
 }
 
-/* Bars of a row that are too thin to be told apart become one. */
+/* Bars of a row that are too thin to distinguish become one. */
 function drawThin(pen, row, y, height, isMine) {
   const bars = rowBars[row];
   let begin = -1, end = -1;
@@ -189,8 +190,8 @@ function fillSpan(pen, from, to, y, height) {
   }
 }
 
-/* Failed bars have the whole height of their lane: they are found where they
- * are a pixel wide. */
+/* Failed bars have the whole height of their lane, so that they are visible even
+ * if they are a pixel wide. */
 function drawRow(pen, row, y) {
   const gap = layout.lane >= 8 ? 2 : 1;
   const inner = layout.lane - gap - (layout.lane >= 8 ? 2 : 0);
@@ -216,7 +217,7 @@ function drawRow(pen, row, y) {
   pen.globalAlpha = 1;
 }
 
-/* Which kinds there are in each row. */
+/* The kinds of attempts that occur in each row. */
 const rowKinds = rowBars.map((bars) => {
   const has = [0, 0, 0, 0, 0];
   for (const at of bars) {
@@ -271,7 +272,7 @@ function drawLabel(pen, at, x, right, y) {
     return;
   }
   const kind = attempts.kind[at];
-  if (patterns[kind]) { /* a calm ground to read on */
+  if (patterns[kind]) { /* a plain background for text */
     pen.fillStyle = colours[KINDS[kind].key];
     pen.fillRect(x + 1, y + 3, width + 7, layout.lane - 6);
   }
@@ -281,7 +282,8 @@ function drawLabel(pen, at, x, right, y) {
 
 /* ------------------------------------------------------------ the axis */
 
-/* Where the words on a seam stand, from left to right: no tick is named there. */
+/* The places of the labels between two runs, from left to right: a tick there has
+ * no label. */
 function seamTexts(pen) {
   const texts = [];
   for (let i = 1; i < data.runs.length; i++) {
@@ -330,7 +332,7 @@ function drawAxis(pen) {
   }
 }
 
-/* Where one run has ended and the next began. */
+/* The places at which one run has ended and the next has begun. */
 function drawSeams(pen, height) {
   pen.strokeStyle = colours.text;
   pen.lineWidth = 1;
@@ -434,8 +436,8 @@ function drawChart() {
 
 /* ------------------------------------------------------------ utilisation */
 
-/* How many slots were busy, as a sum over time at each change: what lies
- * between two places of the axis is a difference. */
+/* The number of busy slots, summed over time, at each change: the sum between two
+ * places of the axis is a difference. */
 const busy = (function () {
   const edges = new Float64Array(barCount * 2);
   const order = new Uint32Array(barCount * 2);
@@ -483,7 +485,7 @@ function overviewUs(x) {
   return (x - layout.gutter) / plotWidth() * length;
 }
 
-/* The share of slots that were busy, over all of the time. */
+/* Draws the share of slots that were busy, for the whole axis. */
 function drawOverview() {
   const pen = $('overview').getContext('2d');
   const bottom = OVERVIEW_HEIGHT - 1, height = OVERVIEW_HEIGHT - 12;
@@ -534,7 +536,7 @@ function drawWindow(pen) {
 
 let isRedrawing = false;
 
-/* At most once for each frame of the screen. */
+/* Draws at most once for each frame of the screen. */
 function redraw() {
   if (isRedrawing) {
     return;
