@@ -44,19 +44,17 @@ static void end_line(struct js_outq *outq)
         js_outq_write(outq, "\n", 1);
 }
 
-static void flush_to(struct js_outq *outq, struct js_buf *held)
-{
-    if (held->len == 0)
-        return;
-    end_line(outq);
-    if (js_outq_write(outq, held->data, held->len) == 0)
-        held->len = 0;
-}
-
 void js_console_flush(struct js_console *console)
 {
-    flush_to(console->out, &console->out_held);
-    flush_to(console->err, &console->err_held);
+    struct js_outq *outqs[] = {console->out, console->err};
+    struct js_buf *held[] = {&console->out_held, &console->err_held};
+    for (int i = 0; i < 2; i++) {
+        if (held[i]->len == 0)
+            continue;
+        end_line(outqs[i]);
+        if (js_outq_write(outqs[i], held[i]->data, held[i]->len) == 0)
+            held[i]->len = 0;
+    }
 }
 
 void js_console_end_line(struct js_console *console)
@@ -415,21 +413,17 @@ void js_delivery_report_to(struct js_delivery *delivery,
     delivery->arg = arg;
 }
 
-static void free_list(struct entry_list *list)
-{
-    struct entry *entry;
-    while ((entry = list_pop(list)))
-        entry_free(entry);
-}
-
 void js_delivery_free(struct js_delivery *delivery)
 {
     if (!delivery)
         return;
     int saved = errno;
-    free_list(&delivery->queue);
-    free_list(&delivery->handed);
+    struct entry *entry;
     struct release *release;
+    while ((entry = list_pop(&delivery->queue)))
+        entry_free(entry);
+    while ((entry = list_pop(&delivery->handed)))
+        entry_free(entry);
     while ((release = delivery->releases)) {
         delivery->releases = release->next;
         free(release);

@@ -354,25 +354,6 @@ static bool cut_columns(char *line, char *columns[COLUMN_COMMAND + 1],
 }
 
 /* Later lines count more, but a failure less than a success. */
-static int joblog_reader_put(struct js_joblog_reader *reader,
-                             const char *command, const struct entry *entry)
-{
-    struct entry *known = js_strmap_get(&reader->map, command);
-    if (known) {
-        if (entry->is_success || !known->is_success)
-            *known = *entry;
-        return 0;
-    }
-    known = malloc(sizeof(*known));
-    if (!known)
-        return -1;
-    *known = *entry;
-    if (js_strmap_put(&reader->map, command, known) == 0)
-        return 0;
-    free(known);
-    return -1;
-}
-
 static int joblog_reader_take_line(struct js_joblog_reader *reader, char *line)
 {
     char *columns[COLUMN_COMMAND + 1];
@@ -386,9 +367,22 @@ static int joblog_reader_take_line(struct js_joblog_reader *reader, char *line)
         return 0;
     entry.is_success = strcmp(columns[COLUMN_EXIT], "0") == 0 &&
                        strcmp(columns[COLUMN_SIGNAL], "0") == 0;
+    char *command = columns[COLUMN_COMMAND];
     if (reader->is_ours)
-        unescape(columns[COLUMN_COMMAND]);
-    return joblog_reader_put(reader, columns[COLUMN_COMMAND], &entry);
+        unescape(command);
+    struct entry *known = js_strmap_get(&reader->map, command);
+    if (known) {
+        if (entry.is_success || !known->is_success)
+            *known = entry;
+        return 0;
+    }
+    known = malloc(sizeof(*known));
+    if (!known || js_strmap_put(&reader->map, command, known) < 0) {
+        free(known);
+        return -1;
+    }
+    *known = entry;
+    return 0;
 }
 
 struct js_joblog_reader *js_joblog_reader_load(const char *path,

@@ -127,10 +127,11 @@ static void journal_read_holder(struct js_journal_file *file,
 /* What is left of an earlier start of this run is about to end, and its lease
  * includes the grace period of its jobs. 0; 1 if another run has the lock, and
  * *ret says which; or -1 with errno. */
-static int journal_wait_for_lock(struct js_journal_file *file,
+static int journal_wait_for_lock(const struct js_journal *journal,
                                  struct js_journal_holder *ret)
 {
-    const struct js_journal_config *config = js_journal_file_config(file);
+    const struct js_journal_config *config = journal->config;
+    struct js_journal_file *file = journal->file;
     int rc = js_journal_file_lock(file);
     if (rc <= 0)
         return rc;
@@ -145,21 +146,22 @@ static int journal_wait_for_lock(struct js_journal_file *file,
 }
 
 /* Until the file that is locked is the one of that name. */
-static int journal_open_locked(struct js_journal_file *file, struct js_err *err)
+static int journal_open_locked(const struct js_journal *journal,
+                               struct js_err *err)
 {
-    const struct js_journal_config *config = js_journal_file_config(file);
+    const struct js_journal_config *config = journal->config;
+    struct js_journal_file *file = journal->file;
     for (int i = 0; i < RETRIES; i++) {
         int rc = js_journal_file_open(file, err);
         if (rc < 0 || !js_journal_file_look(file).is_open ||
             config->is_read_only)
             return rc;
         struct js_journal_holder holder = {0};
-        rc = journal_wait_for_lock(file, &holder);
+        rc = journal_wait_for_lock(journal, &holder);
         if (rc > 0)
             return journal_refuse_in_use(config->path, &holder, err);
         if (rc == 0 && js_journal_file_is_named(file) > 0)
             return 0;
-        js_journal_file_shut(file);
     }
     return js_journal_file_cannot(file, "lock", err);
 }
@@ -172,7 +174,7 @@ static int journal_take_over(struct js_journal *journal,
     struct js_journal_file *file = journal->file;
     struct js_journal_holder holder;
     bool is_read_only = journal->config->is_read_only;
-    int rc = journal_open_locked(file, err);
+    int rc = journal_open_locked(journal, err);
     if (rc < 0 || !js_journal_file_look(file).is_open)
         return rc;
     if (journal->is_fresh) {
@@ -264,13 +266,6 @@ bool js_journal_is_quiet(const struct js_journal *journal)
     return true;
 }
 
-const struct js_dead_run *js_journal_dead_runs(const struct js_journal *journal,
-                                               size_t *count)
-{
-    *count = journal->dead_count;
-    return journal->dead;
-}
-
 /* ---------------------------------------------------------------- opening */
 
 void js_journal_close(struct js_journal *journal)
@@ -298,7 +293,7 @@ int js_journal_open(const struct js_journal_config *config,
     journal->line = calloc(1, sizeof(*journal->line));
     if (!journal->file || !journal->line)
         goto no_memory;
-    journal->config = js_journal_file_config(journal->file);
+    journal->config = js_journal_file_look(journal->file).config;
     journal->is_fresh = config->is_fresh;
     rc = journal_take_over(journal, registry, err);
     if (rc < 0)
@@ -565,19 +560,6 @@ int js_journal_add_lost(struct js_journal *journal, const struct js_job *job,
     return add_line(journal, line);
 }
 
-static enum js_journal_line_kind
-journal_kind_of(const struct js_completion *completion)
-{
-    if (completion->result == JS_ATTEMPT_RESULT_SKIPPED)
-        return JS_JOURNAL_LINE_SKIPPED;
-    if (completion->outcome.cause == JS_STOP_REASON_STOPPED)
-        return JS_JOURNAL_LINE_STOPPED;
-    if (completion->result == JS_ATTEMPT_RESULT_RETRIED)
-        return JS_JOURNAL_LINE_RETRIED;
-    return js_outcome_succeeded(&completion->outcome) ? JS_JOURNAL_LINE_OK
-                                                      : JS_JOURNAL_LINE_FAILED;
-}
-
 /* A C string has no NUL within. */
 static int add_said(struct js_journal *journal,
                     const struct js_completion *completion)
@@ -614,7 +596,16 @@ int js_journal_add_finish(struct js_journal *journal,
     line->kind = JS_JOURNAL_LINE_LEFTOVERS;
     if (rc == 0 && completion->outcome.leftovers > 0)
         rc = add_line(journal, line);
-    line->kind = journal_kind_of(completion);
+    if (completion->result == JS_ATTEMPT_RESULT_SKIPPED)
+        line->kind = JS_JOURNAL_LINE_SKIPPED;
+    else if (completion->outcome.cause == JS_STOP_REASON_STOPPED)
+        line->kind = JS_JOURNAL_LINE_STOPPED;
+    else if (completion->result == JS_ATTEMPT_RESULT_RETRIED)
+        line->kind = JS_JOURNAL_LINE_RETRIED;
+    else if (js_outcome_succeeded(&completion->outcome))
+        line->kind = JS_JOURNAL_LINE_OK;
+    else
+        line->kind = JS_JOURNAL_LINE_FAILED;
     line->parent = parent_id;
     line->slave = completion->slave;
     line->cores = completion->cores;
@@ -651,6 +642,8 @@ struct js_journal_state js_journal_look(const struct js_journal *journal)
         .has_jobs = journal->has_jobs,
         .run_id = journal->run_id,
         .quiet_ns = journal->quiet_ns,
+        .dead = journal->dead,
+        .dead_count = journal->dead_count,
         .recorded = file.recorded,
         .unwritten = file.unwritten,
         .is_settled = file.is_settled,

@@ -200,6 +200,10 @@ struct js_journal_state {
     uint64_t run_id;  /* of this run; not 0 */
     int64_t quiet_ns; /* from js_journal_begin() on: how long jobs of earlier
                          runs may still go on; mostly 0 */
+    /* The earlier runs that have not recorded their end, have a mark, and are
+     * over once the quiet is; the newest is the last. The journal owns them. */
+    const struct js_dead_run *dead;
+    size_t dead_count;
     /* How many of the added finishes, in their order, are on record: a later
      * run knows of them, whatever becomes of this process; with sync_ns 0, and
      * before the end, whatever becomes of this host. Look after each commit,
@@ -223,11 +227,6 @@ bool js_journal_is_quiet(const struct js_journal *journal);
 /* Makes the file if there is none, and writes that a run begins; what was added
  * so far follows. 0, or as js_journal_open(). */
 int js_journal_begin(struct js_journal *journal, struct js_err *err);
-
-/* The earlier runs that have not recorded their end, have a mark, and are over
- * once the quiet is; the newest is the last. The journal owns them. */
-const struct js_dead_run *js_journal_dead_runs(const struct js_journal *journal,
-                                               size_t *count);
 
 /* These add records for the next commit. 0, or -1 with errno ENOMEM. */
 int js_journal_add_news(struct js_journal *journal,

@@ -137,12 +137,6 @@ js_journal_file_new(const struct js_journal_config *config)
     return NULL;
 }
 
-const struct js_journal_config *
-js_journal_file_config(const struct js_journal_file *file)
-{
-    return &file->config;
-}
-
 struct js_buf *js_journal_file_waiting(struct js_journal_file *file)
 {
     return &file->buf;
@@ -165,29 +159,21 @@ int js_journal_file_is_named(const struct js_journal_file *file)
     return ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
 }
 
-/* Who looks whether the journal is locked (js_journal_model_load()) has it
- * locked for a moment as well. */
-static bool try_lock(int fd)
+int js_journal_file_lock(struct js_journal_file *file)
 {
     static const struct timespec moment = {.tv_nsec = 5 * JS_NS_PER_MS};
     for (int i = 0; i < RETRIES; i++) {
-        if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-            return true;
+        if (flock(file->fd, LOCK_EX | LOCK_NB) == 0) {
+            file->is_locked = true;
+            return 0;
+        }
         if (errno != EWOULDBLOCK)
-            return false;
+            return errno == EINTR ? -1 : 0;
+        /* Who looks whether the journal is locked (js_journal_model_load())
+         * has it locked for a moment as well. */
         nanosleep(&moment, NULL);
-        errno = EWOULDBLOCK;
     }
-    return false;
-}
-
-int js_journal_file_lock(struct js_journal_file *file)
-{
-    if (try_lock(file->fd)) {
-        file->is_locked = true;
-        return 0;
-    }
-    return errno == EWOULDBLOCK ? 1 : errno == EINTR ? -1 : 0;
+    return 1;
 }
 
 /* If this run stood still or was cut off for so long that another one was told
@@ -228,6 +214,7 @@ int js_journal_file_open(struct js_journal_file *file, struct js_err *err)
 {
     struct stat st;
     int mode = file->config.is_read_only ? O_RDONLY : O_RDWR;
+    js_fd_close(&file->fd);
     file->fd = open(file->path, mode | O_APPEND | O_NOFOLLOW | O_CLOEXEC |
                                     O_NOCTTY | O_NONBLOCK);
     if (file->fd < 0 && errno == ENOENT)
@@ -241,11 +228,6 @@ int js_journal_file_open(struct js_journal_file *file, struct js_err *err)
                "--journal",
                file->path);
     return JS_JOURNAL_REFUSED;
-}
-
-void js_journal_file_shut(struct js_journal_file *file)
-{
-    js_fd_close(&file->fd);
 }
 
 int js_journal_file_read(struct js_journal_file *file,
@@ -618,6 +600,7 @@ js_journal_file_look(const struct js_journal_file *file)
             ? file->touched_ns + file->config.lease_ns / HEARTBEATS
             : JS_NEVER_NS;
     return (struct js_journal_file_state){
+        .config = &file->config,
         .is_open = file->fd >= 0,
         .is_locked = file->is_locked,
         .is_empty = file->size == 0,

@@ -50,15 +50,10 @@ js_journal_file_new(const struct js_journal_config *config);
 /* Unlocks and frees; what was not written is dropped. NULL is allowed. */
 void js_journal_file_close(struct js_journal_file *file);
 
-/* The copy; its part is never NULL. */
-const struct js_journal_config *
-js_journal_file_config(const struct js_journal_file *file);
-
-/* Opens the file of that name. Without one it returns 0 as well, and the file
- * is not open. Those with `err` return 0, or one of enum js_journal_refusal
- * with *err, unless they say otherwise. */
+/* Opens the file of that name, once more if it is open. Without one it returns
+ * 0 as well, and the file is not open. Those with `err` return 0, or one of
+ * enum js_journal_refusal with *err, unless they say otherwise. */
 int js_journal_file_open(struct js_journal_file *file, struct js_err *err);
-void js_journal_file_shut(struct js_journal_file *file);
 
 /* Takes the lock. 0; 1 if another process has it; or -1 with errno. Where the
  * file system has no locks it returns 0, and the file is not locked. */
@@ -113,6 +108,8 @@ int js_journal_file_end(struct js_journal_file *file, struct js_err *err);
 
 /* How the file stands. The last five are those of js_journal_look(). */
 struct js_journal_file_state {
+    const struct js_journal_config *config; /* the copy; its part is never
+                                               NULL */
     bool is_open;
     bool is_locked;
     bool is_empty;   /* so that it needs a head */

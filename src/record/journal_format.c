@@ -42,11 +42,6 @@ enum { WORDS = sizeof(kind_words) / sizeof(kind_words[0]) };
 
 /* ---------------------------------------------------------------- writing */
 
-static uint32_t checksum(const char *bytes, size_t len)
-{
-    return (uint32_t)crc32_z(0, (const unsigned char *)bytes, len);
-}
-
 enum { NUMBER_MAX = 21 }; /* bytes: a blank and the digits */
 
 static void put_hex(char *to, uint64_t number, int digits)
@@ -92,20 +87,6 @@ static int put_numbers(struct js_buf *buf, const uint64_t *numbers,
     put_numbers((buf), (const uint64_t[]){__VA_ARGS__},                        \
                 sizeof((const uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t))
 
-static int journal_format_put_attempt(struct js_buf *buf,
-                                      const struct js_journal_line *line)
-{
-    const struct js_outcome *outcome = &line->outcome;
-    return PUT(buf, line->id, line->attempt, line->slave, line->cores,
-               outcome->exit_code, outcome->signal, (uint64_t)outcome->cause,
-               (uint64_t)outcome->step,
-               outcome->step_errno > 0 ? (uint64_t)outcome->step_errno : 0,
-               us_of(outcome->start_unix_ns), us_of(outcome->run_ns),
-               us_of(outcome->user_cpu_ns), us_of(outcome->system_cpu_ns),
-               outcome->max_rss_bytes / 1024, outcome->out_bytes,
-               outcome->err_bytes);
-}
-
 static int put_identities(struct js_buf *buf,
                           const struct js_journal_line *line)
 {
@@ -132,6 +113,7 @@ static int put_mark(struct js_buf *buf, uint64_t mark)
 static int put_job_fields(struct js_buf *buf,
                           const struct js_journal_line *line)
 {
+    const struct js_outcome *outcome = &line->outcome;
     switch (line->kind) {
     case JS_JOURNAL_LINE_JOBS:
         return PUT(buf, line->id) < 0 ? -1 : put_identities(buf, line);
@@ -153,7 +135,14 @@ static int put_job_fields(struct js_buf *buf,
     case JS_JOURNAL_LINE_FAILED:
     case JS_JOURNAL_LINE_RETRIED:
     case JS_JOURNAL_LINE_STOPPED:
-        return journal_format_put_attempt(buf, line);
+        return PUT(buf, line->id, line->attempt, line->slave, line->cores,
+                   outcome->exit_code, outcome->signal,
+                   (uint64_t)outcome->cause, (uint64_t)outcome->step,
+                   outcome->step_errno > 0 ? (uint64_t)outcome->step_errno : 0,
+                   us_of(outcome->start_unix_ns), us_of(outcome->run_ns),
+                   us_of(outcome->user_cpu_ns), us_of(outcome->system_cpu_ns),
+                   outcome->max_rss_bytes / 1024, outcome->out_bytes,
+                   outcome->err_bytes);
     case JS_JOURNAL_LINE_SKIPPED:
         return PUT(buf, line->id, line->parent);
     default:
@@ -227,7 +216,8 @@ int js_journal_format_write(struct js_buf *buf,
     }
     const char *rest = buf->data + start + CRC_DIGITS + 1;
     size_t len = (size_t)(buf->data + buf->len - rest);
-    put_hex(buf->data + start, checksum(rest, len), CRC_DIGITS);
+    put_hex(buf->data + start, crc32_z(0, (const unsigned char *)rest, len),
+            CRC_DIGITS);
     buf->data[buf->len++] = '\n';
     return 0;
 }
@@ -513,10 +503,10 @@ int js_journal_format_parse(const char *bytes, size_t len,
                             struct js_journal_line *ret)
 {
     struct reader reader = {bytes, bytes + len, len >= JS_JOURNAL_LINE_MAX};
-    uint32_t crc = (uint32_t)get_hex(&reader, CRC_DIGITS);
+    uint64_t crc = get_hex(&reader, CRC_DIGITS);
     get_blank(&reader);
-    if (!reader.is_bad &&
-        checksum(reader.at, (size_t)(reader.end - reader.at)) == crc) {
+    if (!reader.is_bad && crc32_z(0, (const unsigned char *)reader.at,
+                                  (size_t)(reader.end - reader.at)) == crc) {
         enum js_journal_line_kind kind = get_word(&reader);
         /* Not the lists, which are long. */
         memset(ret, 0, offsetof(struct js_journal_line, ids));

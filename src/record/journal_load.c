@@ -127,25 +127,6 @@ static void journal_load_end_run(struct loading *loading, int64_t until_unix_ns)
                            });
 }
 
-static void take_run(struct loading *loading)
-{
-    const struct js_journal_line *line = loading->line;
-    struct js_journal_holder *holder = &loading->contents->holder;
-    int64_t begin_unix_ns = js_journal_format_ns(line->unix_us);
-    journal_load_end_run(loading, begin_unix_ns);
-    *holder = (struct js_journal_holder){.is_known = true,
-                                         .pid = line->pid,
-                                         .started = line->started,
-                                         .boot = line->boot,
-                                         .begin_unix_ns = begin_unix_ns};
-    memcpy(holder->host, line->text, sizeof(holder->host));
-    loading->first_process =
-        loading->contents->processes.len / sizeof(struct js_journal_process);
-    loading->slaves_here = 0;
-    loading->lacks_processes = false;
-    journal_load_add_process(loading, line->pid, line->started);
-}
-
 /* A run in the file that was set aside as this one was begun. Its processes
  * came before. */
 static void take_dead(struct loading *loading)
@@ -216,9 +197,22 @@ static void journal_load_take_run_line(struct loading *loading)
 {
     const struct js_journal_line *line = loading->line;
     struct js_journal_holder *holder = &loading->contents->holder;
+    int64_t begin_unix_ns;
     switch (line->kind) {
     case JS_JOURNAL_LINE_RUN:
-        take_run(loading);
+        begin_unix_ns = js_journal_format_ns(line->unix_us);
+        journal_load_end_run(loading, begin_unix_ns);
+        *holder = (struct js_journal_holder){.is_known = true,
+                                             .pid = line->pid,
+                                             .started = line->started,
+                                             .boot = line->boot,
+                                             .begin_unix_ns = begin_unix_ns};
+        memcpy(holder->host, line->text, sizeof(holder->host));
+        loading->first_process = loading->contents->processes.len /
+                                 sizeof(struct js_journal_process);
+        loading->slaves_here = 0;
+        loading->lacks_processes = false;
+        journal_load_add_process(loading, line->pid, line->started);
         break;
     case JS_JOURNAL_LINE_LEASE:
         holder->lease_ns = (int64_t)line->lease_us * JS_NS_PER_US;
@@ -353,22 +347,6 @@ static bool has_record(struct loading *loading, const char *at, size_t left)
                                               loading->line) == 0;
 }
 
-/* Whether the bytes may be what is left of the first record of a journal; if
- * not they are somebody else's, and not to be cut. */
-static bool may_be_begun(const struct js_buf *tail)
-{
-    struct js_buf head = JS_BUF_INIT;
-    struct js_journal_line line = {.kind = JS_JOURNAL_LINE_HEAD, .id = VERSION};
-    size_t zeros = 0;
-    while (zeros < tail->len && tail->data[zeros] == '\0')
-        zeros++;
-    bool is_begun = js_journal_format_write(&head, &line) == 0 &&
-                    tail->len < head.len &&
-                    memcmp(tail->data, head.data, tail->len) == 0;
-    js_buf_release(&head);
-    return is_begun || zeros == tail->len;
-}
-
 /* Bytes that are no record, up to the end of the file. */
 static int judge_tail(struct loading *loading, const struct js_buf *tail)
 {
@@ -384,7 +362,20 @@ static int judge_tail(struct loading *loading, const struct js_buf *tail)
             "with --fresh, which keeps it as %s.old",
             loading->name, offset, i, loading->name);
     }
-    if (loading->has_head || may_be_begun(tail))
+    if (loading->has_head)
+        return 0;
+    /* Bytes that are not what is left of the first record of a journal are
+     * somebody else's, and not to be cut. */
+    struct js_buf head = JS_BUF_INIT;
+    struct js_journal_line line = {.kind = JS_JOURNAL_LINE_HEAD, .id = VERSION};
+    size_t zeros = 0;
+    while (zeros < tail->len && tail->data[zeros] == '\0')
+        zeros++;
+    bool is_begun = js_journal_format_write(&head, &line) == 0 &&
+                    tail->len < head.len &&
+                    memcmp(tail->data, head.data, tail->len) == 0;
+    js_buf_release(&head);
+    if (is_begun || zeros == tail->len)
         return 0;
     errno = EBADMSG;
     return js_err_set(loading->err,

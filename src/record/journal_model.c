@@ -234,35 +234,6 @@ static void drop_begun(struct js_journal_model *model, struct job *job)
     job->begun = 0;
 }
 
-static int take_began(struct js_journal_model *model, struct job *job,
-                      const struct js_journal_line *line)
-{
-    struct begun begun = {.id = (uint32_t)line->id,
-                          .attempt = line->attempt,
-                          .start_unix_ns = js_journal_format_ns(line->unix_us)};
-    drop_begun(model, job);
-    if (get_slave(model, line->slave, &begun.slave) < 0 ||
-        append_item(&model->begun, &begun, sizeof(begun)) < 0)
-        return -1;
-    job->begun = (uint32_t)begun_count(model);
-    return 0;
-}
-
-/* It has ended, though not as an attempt does. */
-static int journal_model_take_lost(struct js_journal_model *model,
-                                   struct job *job,
-                                   const struct js_journal_line *line)
-{
-    struct loss loss = {.id = (uint32_t)line->id,
-                        .losses = (uint32_t)line->losses,
-                        .attempts = (uint32_t)attempt_count(model),
-                        .unix_ns = js_journal_format_ns(line->unix_us)};
-    drop_begun(model, job);
-    if (get_slave(model, line->slave, &loss.slave) < 0)
-        return -1;
-    return append_item(&model->losses, &loss, sizeof(loss));
-}
-
 static void take_left(struct js_journal_model *model, uint64_t rank)
 {
     size_t number = journal_model_find_slave(model, rank);
@@ -335,6 +306,10 @@ static int journal_model_take_job_line(struct js_journal_model *model,
                                        struct job *job,
                                        const struct js_journal_line *line)
 {
+    struct begun begun = {.id = (uint32_t)line->id, .attempt = line->attempt};
+    struct loss loss = {.id = (uint32_t)line->id,
+                        .losses = (uint32_t)line->losses,
+                        .attempts = (uint32_t)attempt_count(model)};
     size_t offset;
     switch (line->kind) {
     case JS_JOURNAL_LINE_NAME:
@@ -347,9 +322,20 @@ static int journal_model_take_job_line(struct js_journal_model *model,
         job->name = (uint32_t)offset + 1;
         return 0;
     case JS_JOURNAL_LINE_BEGAN:
-        return take_began(model, job, line);
+        drop_begun(model, job);
+        begun.start_unix_ns = js_journal_format_ns(line->unix_us);
+        if (get_slave(model, line->slave, &begun.slave) < 0 ||
+            append_item(&model->begun, &begun, sizeof(begun)) < 0)
+            return -1;
+        job->begun = (uint32_t)begun_count(model);
+        return 0;
     case JS_JOURNAL_LINE_LOST:
-        return journal_model_take_lost(model, job, line);
+        /* It has ended, though not as an attempt does. */
+        drop_begun(model, job);
+        loss.unix_ns = js_journal_format_ns(line->unix_us);
+        if (get_slave(model, line->slave, &loss.slave) < 0)
+            return -1;
+        return append_item(&model->losses, &loss, sizeof(loss));
     case JS_JOURNAL_LINE_OK:
     case JS_JOURNAL_LINE_FAILED:
     case JS_JOURNAL_LINE_RETRIED:
@@ -413,17 +399,6 @@ static int journal_model_take_line(void *arg,
 
 /* ---------------------------------------------------------------- life */
 
-/* Whether somebody has the file locked. For the moment in which it is ours a
- * run that wants it waits (journal_file.c). */
-static bool is_locked(int fd)
-{
-    if (flock(fd, LOCK_SH | LOCK_NB) == 0) {
-        flock(fd, LOCK_UN);
-        return false;
-    }
-    return errno == EWOULDBLOCK;
-}
-
 static enum js_journal_model_life
 journal_model_life_of(const struct js_journal_model *model, int fd)
 {
@@ -435,7 +410,13 @@ journal_model_life_of(const struct js_journal_model *model, int fd)
         return JS_JOURNAL_MODEL_ENDED;
     gethostname(host, sizeof(host) - 1); /* failing: then it is elsewhere */
     enum js_journal_master master = js_journal_master_of(holder, host);
-    if (master == JS_JOURNAL_MASTER_LIVES || is_locked(fd))
+    if (master == JS_JOURNAL_MASTER_LIVES)
+        return JS_JOURNAL_MODEL_ON;
+    /* For the moment in which the lock is ours a run that wants it waits
+     * (js_journal_file_lock()). */
+    if (flock(fd, LOCK_SH | LOCK_NB) == 0)
+        flock(fd, LOCK_UN);
+    else if (errno == EWOULDBLOCK)
         return JS_JOURNAL_MODEL_ON;
     if (master == JS_JOURNAL_MASTER_GONE)
         return JS_JOURNAL_MODEL_BROKEN;

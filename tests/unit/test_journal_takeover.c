@@ -85,7 +85,6 @@ static uint64_t run_once(struct scene *scene, bool is_fresh, int status)
 static void test_runs_that_were_killed(void)
 {
     struct scene scene;
-    size_t count = 0;
     scene_init(&scene);
     const int64_t lease_ns = JS_NS_PER_S;
     struct js_journal_config config = config_of(&scene);
@@ -99,8 +98,9 @@ static void test_runs_that_were_killed(void)
         /* Those of a journal that is set aside as well. */
         config.is_fresh = i == 1;
         struct js_journal *journal = open_ok(&config, registry);
-        const struct js_dead_run *dead = js_journal_dead_runs(journal, &count);
-        CU_ASSERT_EQUAL_FATAL(count, 2);
+        struct js_journal_state state = js_journal_look(journal);
+        const struct js_dead_run *dead = state.dead;
+        CU_ASSERT_EQUAL_FATAL(state.dead_count, 2);
         CU_ASSERT_EQUAL(dead[0].id, first);
         CU_ASSERT_EQUAL(dead[1].id, third);
         CU_ASSERT(dead[0].begin_unix_ns >= before_ns - 1000);
@@ -118,9 +118,10 @@ static void test_runs_that_were_killed(void)
     struct js_registry *registry = not_null(js_registry_new());
     config.is_fresh = false;
     struct js_journal *journal = open_ok(&config, registry);
-    const struct js_dead_run *dead = js_journal_dead_runs(journal, &count);
-    CU_ASSERT_EQUAL(count, JS_JOURNAL_DEAD);
-    CU_ASSERT_EQUAL(dead[count - 1].id, first);
+    struct js_journal_state state = js_journal_look(journal);
+    const struct js_dead_run *dead = state.dead;
+    CU_ASSERT_EQUAL(state.dead_count, JS_JOURNAL_DEAD);
+    CU_ASSERT_EQUAL(dead[JS_JOURNAL_DEAD - 1].id, first);
     js_journal_close(journal);
     js_registry_free(registry);
     scene_release(&scene);
@@ -408,9 +409,7 @@ static void check_quiet_after_two(struct scene *scene, bool is_fresh)
         leave_killed_in(scene, &killed);
     }
     struct js_journal *journal = open_ok(&config, registry);
-    size_t count = 0;
-    js_journal_dead_runs(journal, &count);
-    CU_ASSERT_EQUAL(count, 3);
+    CU_ASSERT_EQUAL(js_journal_look(journal).dead_count, 3);
     begin_ok(journal);
     int64_t quiet_ns = js_journal_look(journal).quiet_ns;
     CU_ASSERT(quiet_ns > 0 && quiet_ns <= 1000 * JS_NS_PER_S);
