@@ -229,7 +229,7 @@ static int master_assign_jobs(struct js_master *master, struct js_err *err)
 {
     if (master->meeting.phase != JS_MEETING_WORKING ||
         js_delivery_look(master->delivery).waiting > JS_DELIVERY_MAX_WAITING ||
-        js_recorder_unwritten(master->config.recorder) > UNWRITTEN_MAX)
+        js_recorder_look(master->config.recorder).unwritten > UNWRITTEN_MAX)
         return 0;
     for (int rc = 0; rc == 0;) {
         struct js_scheduler_decision next =
@@ -403,7 +403,8 @@ static int master_check_progress(struct js_master *master, struct js_err *err)
         return 1;
     if (js_delivery_look(master->delivery).waiting > 0)
         return 0;
-    if (is_played_out && js_recorder_unwritten(master->config.recorder) == 0)
+    if (is_played_out &&
+        js_recorder_look(master->config.recorder).unwritten == 0)
         return 1;
     bool is_deserted = has_jobs && is_working && counts.slaves == 0;
     /* A signal has ended all slaves; the same signal is on its way to the
@@ -494,7 +495,7 @@ int js_master_turn(struct js_master *master, struct js_err *err)
 
     /* Ended jobs are written, recorded and reported, in this order. */
     js_delivery_step(master->delivery);
-    if (js_recorder_notes_begun(recorder))
+    if (js_recorder_look(recorder).has_journal)
         js_scheduler_report_begun(master->scheduler, master_record_begun,
                                   master);
     enum js_stop_request asked =
@@ -547,15 +548,15 @@ static int64_t earlier_ns(int64_t one_ns, int64_t other_ns)
 static int64_t master_deadline_ns(const struct js_master *master)
 {
     const struct js_master_config *config = &master->config;
-    int64_t until_ns =
-        earlier_ns(master->leave_ns, js_recorder_deadline_ns(config->recorder));
+    int64_t until_ns = earlier_ns(
+        master->leave_ns, js_recorder_look(config->recorder).deadline_ns);
     /* Jobs can be read at once. */
     if (master->meeting.phase == JS_MEETING_WORKING && master->has_input &&
         !master->is_source_later && js_scheduler_wants_jobs(master->scheduler))
         return master->now_ns;
     if (master->is_source_later && js_source_fd(config->source) < 0)
         until_ns = earlier_ns(until_ns, master->now_ns + source_look_ns);
-    if (js_recorder_notes_begun(config->recorder))
+    if (js_recorder_look(config->recorder).has_journal)
         until_ns =
             earlier_ns(until_ns, js_scheduler_begun_due_ns(master->scheduler));
     if (master->meeting.phase != JS_MEETING_WORKING)

@@ -119,13 +119,6 @@ void js_recorder_dispatched(struct js_recorder *recorder,
         js_console_flush(&recorder->console);
 }
 
-/* Asked before every turn's search for such jobs, so that it costs nothing
- * where there is no journal. */
-bool js_recorder_notes_begun(const struct js_recorder *recorder)
-{
-    return recorder->journal;
-}
-
 void js_recorder_begun(struct js_recorder *recorder, const struct js_job *job,
                        unsigned slave, int64_t age_ns)
 {
@@ -174,19 +167,16 @@ static void keep_mishap(struct js_recorder *recorder,
     js_buf_release(&text);
 }
 
-/* Of the job because of which this one is skipped; or NULL. */
-static const struct mishap *mishap_of(const struct js_recorder *recorder,
-                                      const char *parent)
+/* What happened to the job because of which this one is skipped; NULL: nothing
+ * in this run, or it is not skipped. *ret_name: its name, or NULL. */
+static const struct mishap *find_parent(const struct js_recorder *recorder,
+                                        const struct js_completion *completion,
+                                        const char **ret_name)
 {
-    return parent ? js_strmap_get(&recorder->mishaps, parent) : NULL;
-}
-
-static const char *parent_of(const struct js_recorder *recorder,
-                             const struct js_completion *completion)
-{
-    return completion->result == JS_ATTEMPT_RESULT_SKIPPED
-               ? js_graph_name(recorder->graph, completion->parent)
-               : NULL;
+    bool is_skipped = completion->result == JS_ATTEMPT_RESULT_SKIPPED;
+    *ret_name =
+        is_skipped ? js_graph_name(recorder->graph, completion->parent) : NULL;
+    return *ret_name ? js_strmap_get(&recorder->mishaps, *ret_name) : NULL;
 }
 
 /* ---------------------------------------------------------------- a failure */
@@ -212,8 +202,8 @@ static void show_failure(struct js_recorder *recorder,
                                 : ": add --joblog to list them all");
         return;
     }
-    const char *parent = parent_of(recorder, completion);
-    const struct mishap *mishap = mishap_of(recorder, parent);
+    const char *parent;
+    const struct mishap *mishap = find_parent(recorder, completion, &parent);
     const char *reason = mishap ? mishap->reason : NULL;
     if (!reason && parent &&
         js_buf_printf(&earlier, "after %s, which failed in an earlier run",
@@ -223,21 +213,6 @@ static void show_failure(struct js_recorder *recorder,
         js_log(log, "%s", js_buf_string(&text));
     js_buf_release(&earlier);
     js_buf_release(&text);
-}
-
-/* For the end; without memory for it fewer are named. */
-static void recorder_keep_name(struct js_recorder *recorder,
-                               const struct js_job *job)
-{
-    struct js_buf *names = &recorder->failed_names;
-    size_t before = names->len;
-    if (recorder->failed_named == FAILED_NAMED)
-        return;
-    if ((before > 0 && js_buf_puts(names, ", ") < 0) ||
-        js_summary_who(job, names) < 0)
-        names->len = before;
-    else
-        recorder->failed_named++;
 }
 
 int js_recorder_describe_failed(const struct js_recorder *recorder,
@@ -286,8 +261,8 @@ static void recorder_report(struct js_recorder *recorder,
 static int add_to_journal(struct js_recorder *recorder,
                           const struct js_completion *completion)
 {
-    const char *parent = parent_of(recorder, completion);
-    const struct mishap *mishap = mishap_of(recorder, parent);
+    const char *parent;
+    const struct mishap *mishap = find_parent(recorder, completion, &parent);
     uint64_t parent_id = 0;
     if (mishap)
         parent_id = mishap->id;
@@ -333,6 +308,7 @@ static bool read_tail(const struct js_recorder *recorder,
 void js_recorder_finished(struct js_recorder *recorder,
                           const struct js_completion *completion)
 {
+    struct js_buf *names = &recorder->failed_names;
     struct js_completion whole = *completion;
     struct js_output_tail tail;
     bool is_success = completion->result != JS_ATTEMPT_RESULT_SKIPPED &&
@@ -343,8 +319,16 @@ void js_recorder_finished(struct js_recorder *recorder,
     if (!is_success && completion->result != JS_ATTEMPT_RESULT_RETRIED)
         keep_mishap(recorder, completion);
     if (!is_success && completion->result == JS_ATTEMPT_RESULT_ENDED &&
-        completion->outcome.cause != JS_STOP_REASON_STOPPED)
-        recorder_keep_name(recorder, completion->job);
+        completion->outcome.cause != JS_STOP_REASON_STOPPED &&
+        recorder->failed_named < FAILED_NAMED) {
+        /* For the end; without memory for it fewer are named. */
+        size_t before = names->len;
+        if ((before > 0 && js_buf_puts(names, ", ") < 0) ||
+            js_summary_who(completion->job, names) < 0)
+            names->len = before;
+        else
+            recorder->failed_named++;
+    }
     if (recorder->journal && add_to_journal(recorder, &whole) == 0)
         return;
     if (recorder->journal) {
@@ -371,18 +355,6 @@ void js_recorder_report(struct js_recorder *recorder)
         free(unreported);
         recorder->reported++;
     }
-}
-
-uint64_t js_recorder_unreported(const struct js_recorder *recorder)
-{
-    return recorder->recorded - recorder->reported;
-}
-
-uint64_t js_recorder_lacking(const struct js_recorder *recorder)
-{
-    return recorder->lacking +
-           (recorder->journal ? js_journal_look(recorder->journal).unwritten
-                              : 0);
 }
 
 /* ---------------------------------------------------------------- a turn */
@@ -471,13 +443,24 @@ void js_recorder_end_show(struct js_recorder *recorder)
     js_display_end(&recorder->display);
 }
 
-int64_t js_recorder_deadline_ns(const struct js_recorder *recorder)
+struct js_recorder_state js_recorder_look(const struct js_recorder *recorder)
 {
+    const struct js_journal *journal = recorder->journal;
+    struct js_journal_state state = {.deadline_ns = JS_NEVER_NS};
     int64_t display_ns = js_display_deadline_ns(&recorder->display);
-    int64_t journal_ns = recorder->journal
-                             ? js_journal_look(recorder->journal).deadline_ns
-                             : JS_NEVER_NS;
-    return display_ns < journal_ns ? display_ns : journal_ns;
+    uint64_t unreported = recorder->recorded - recorder->reported;
+    bool is_to_come = !recorder->journal_error.text[0];
+    if (journal)
+        state = js_journal_look(journal);
+    return (struct js_recorder_state){
+        .has_journal = journal,
+        .unreported = unreported,
+        .lacking = recorder->lacking + state.unwritten,
+        .unwritten = js_console_unwritten(&recorder->console) +
+                     (is_to_come ? unreported : 0),
+        .deadline_ns =
+            display_ns < state.deadline_ns ? display_ns : state.deadline_ns,
+    };
 }
 
 nfds_t js_recorder_wait_for(const struct js_recorder *recorder,
@@ -493,13 +476,6 @@ nfds_t js_recorder_wait_for(const struct js_recorder *recorder,
                 (struct pollfd){.fd = js_outq_fd(outqs[i]), .events = POLLOUT};
     }
     return count;
-}
-
-size_t js_recorder_unwritten(const struct js_recorder *recorder)
-{
-    size_t to_come =
-        recorder->journal_error.text[0] ? 0 : js_recorder_unreported(recorder);
-    return js_console_unwritten(&recorder->console) + to_come;
 }
 
 /* ---------------------------------------------------------------- outages */

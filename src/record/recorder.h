@@ -107,10 +107,9 @@ void js_recorder_dispatched(struct js_recorder *recorder,
                             const struct js_job *job);
 
 /* The job has been running for that long, a second or more. Only the journal
- * needs this: js_recorder_notes_begun(). */
+ * needs this (js_recorder_look()). */
 void js_recorder_begun(struct js_recorder *recorder, const struct js_job *job,
                        unsigned slave, int64_t age_ns);
-bool js_recorder_notes_begun(const struct js_recorder *recorder);
 
 /* The job was running when its slave, or the process that starts jobs there,
  * was lost; job->losses says how often by now. It runs again, or is reported as
@@ -152,17 +151,23 @@ void js_recorder_show(struct js_recorder *recorder, int64_t now_ns,
 /* The run is over: takes away what is shown. */
 void js_recorder_end_show(struct js_recorder *recorder);
 
-/* When js_recorder_commit() or _is_show_due() must be called though nothing
- * happens; or JS_NEVER_NS. */
-int64_t js_recorder_deadline_ns(const struct js_recorder *recorder);
+/* How the recorder stands. */
+struct js_recorder_state {
+    bool has_journal;
+    uint64_t unreported; /* finished jobs that wait to be on record */
+    uint64_t lacking;    /* ... that the journal lacks: they run again */
+    size_t unwritten;    /* bytes of stdout and stderr that still wait for their
+                            readers; lines still to come count as well, unless
+                            nobody knows whether they will */
+    int64_t deadline_ns; /* when js_recorder_commit() or _is_show_due() must be
+                            called though nothing happens; or JS_NEVER_NS */
+};
+
+struct js_recorder_state js_recorder_look(const struct js_recorder *recorder);
 
 /* Fills in descriptors to wait for, at most two; returns how many. */
 nfds_t js_recorder_wait_for(const struct js_recorder *recorder,
                             struct pollfd *fds);
-
-/* Bytes of stdout and stderr that still wait for their readers. Lines still to
- * come count as well, unless nobody knows whether they will. */
-size_t js_recorder_unwritten(const struct js_recorder *recorder);
 
 /* ---------------------------------------------------------------- the end */
 
@@ -188,11 +193,5 @@ void js_recorder_report(struct js_recorder *recorder);
  * for good in this run; nothing if none did. 0, or -1 with errno ENOMEM. */
 int js_recorder_describe_failed(const struct js_recorder *recorder,
                                 struct js_buf *ret);
-
-/* Finished jobs that wait to be on record. */
-uint64_t js_recorder_unreported(const struct js_recorder *recorder);
-
-/* Finished jobs that the journal lacks: they run again. */
-uint64_t js_recorder_lacking(const struct js_recorder *recorder);
 
 #endif

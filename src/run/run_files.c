@@ -178,7 +178,7 @@ enum jobsched_status js_run_files_end_journal(struct js_run *run,
      * before. Those jobs are on record, so they are reported now. */
     js_recorder_report(&run->recorder);
     /* What the next run will know depends on what is in the journal now. */
-    uint64_t lost = js_recorder_lacking(&run->recorder);
+    uint64_t lost = js_recorder_look(&run->recorder).lacking;
     if (why.text[0] && js_journal_look(run->journal).is_gone)
         js_err_set(err,
                    "%s; all finished jobs were in it: if it was moved, move it "

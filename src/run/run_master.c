@@ -96,7 +96,8 @@ static int run_open_master(struct js_run *run, struct js_link *link,
     };
     if (run->config->action == JOBSCHED_RUN && run->journal) {
         run->run_id = js_journal_look(run->journal).run_id;
-        config.dead = js_journal_dead_runs(run->journal, &config.dead_count);
+        config.dead = js_journal_look(run->journal).dead;
+        config.dead_count = js_journal_look(run->journal).dead_count;
     } else if (run->config->action == JOBSCHED_RUN) {
         run->run_id = js_process_new_id();
     }
@@ -300,7 +301,8 @@ static enum jobsched_status run_settle_result(struct js_run *run,
     struct js_err joblog_err;
     struct js_recorder_outage outage;
     /* If this cannot be written, the end cannot be written either. */
-    if (run->recorder.journal && js_recorder_unreported(&run->recorder) > 0)
+    if (run->recorder.journal &&
+        js_recorder_look(&run->recorder).unreported > 0)
         js_journal_settle(run->recorder.journal, &joblog_err);
     js_recorder_report(&run->recorder);
     js_console_flush(&run->recorder.console);

@@ -196,12 +196,6 @@ void js_recorder_parted(struct js_recorder *recorder, unsigned slave)
     (void)slave;
 }
 
-bool js_recorder_notes_begun(const struct js_recorder *recorder)
-{
-    (void)recorder;
-    return false;
-}
-
 void js_recorder_begun(struct js_recorder *recorder, const struct js_job *job,
                        unsigned slave, int64_t age_ns)
 {
@@ -254,10 +248,10 @@ void js_recorder_show(struct js_recorder *recorder, int64_t now_ns,
     (void)total;
 }
 
-int64_t js_recorder_deadline_ns(const struct js_recorder *recorder)
+struct js_recorder_state js_recorder_look(const struct js_recorder *recorder)
 {
     (void)recorder;
-    return JS_NEVER_NS;
+    return (struct js_recorder_state){.deadline_ns = JS_NEVER_NS};
 }
 
 nfds_t js_recorder_wait_for(const struct js_recorder *recorder,
@@ -265,12 +259,6 @@ nfds_t js_recorder_wait_for(const struct js_recorder *recorder,
 {
     (void)recorder;
     (void)fds;
-    return 0;
-}
-
-size_t js_recorder_unwritten(const struct js_recorder *recorder)
-{
-    (void)recorder;
     return 0;
 }
 

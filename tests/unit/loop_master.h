@@ -30,16 +30,14 @@
 #define js_recorder_parted fake_recorder_parted
 #define js_recorder_dispatched fake_recorder_dispatched
 #define js_recorder_begun fake_recorder_begun
-#define js_recorder_notes_begun fake_recorder_notes_begun
 #define js_recorder_lost fake_recorder_lost
 #define js_recorder_finished fake_recorder_finished
 #define js_recorder_commit fake_recorder_commit
 #define js_recorder_is_quiet fake_recorder_is_quiet
 #define js_recorder_is_show_due fake_recorder_is_show_due
 #define js_recorder_show fake_recorder_show
-#define js_recorder_deadline_ns fake_recorder_deadline_ns
+#define js_recorder_look fake_recorder_look
 #define js_recorder_wait_for fake_recorder_wait_for
-#define js_recorder_unwritten fake_recorder_unwritten
 #define js_recorder_is_cut fake_recorder_is_cut
 
 #include "mpi/master.h"

@@ -126,12 +126,6 @@ void fake_recorder_lost(struct js_recorder *recorder, const struct js_job *job,
     fate_of(run, job->id)->losses = job->losses;
 }
 
-bool fake_recorder_notes_begun(const struct js_recorder *recorder)
-{
-    (void)recorder;
-    return true;
-}
-
 void fake_recorder_begun(struct js_recorder *recorder, const struct js_job *job,
                          unsigned slave, int64_t age_ns)
 {
@@ -201,18 +195,16 @@ void fake_recorder_show(struct js_recorder *recorder, int64_t now_ns,
         run->most_busy = standing.busy_slots;
 }
 
-/* So that the master looks when the request comes. */
-int64_t fake_recorder_deadline_ns(const struct js_recorder *recorder)
+struct js_recorder_state fake_recorder_look(const struct js_recorder *recorder)
 {
     const struct run *run = run_of(recorder);
     int64_t at_ns = run->config.request_ns;
-    return at_ns > since_start_ns(run) ? FAKE_START_NS + at_ns : JS_NEVER_NS;
-}
-
-size_t fake_recorder_unwritten(const struct js_recorder *recorder)
-{
-    const struct run *run = run_of(recorder);
-    return js_outq_pending(run->outqs[0]) + js_outq_pending(run->outqs[1]);
+    return (struct js_recorder_state){
+        .has_journal = true,
+        .unwritten =
+            js_outq_pending(run->outqs[0]) + js_outq_pending(run->outqs[1]),
+        .deadline_ns =
+            at_ns > since_start_ns(run) ? FAKE_START_NS + at_ns : JS_NEVER_NS};
 }
 
 nfds_t fake_recorder_wait_for(const struct js_recorder *recorder,

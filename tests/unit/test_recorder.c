@@ -155,13 +155,13 @@ static void test_reported_when_on_record(void)
     completion(scene, 1, 0);
     completion(scene, 2, 3);
     CU_ASSERT_STRING_EQUAL(trace(scene), "");
-    CU_ASSERT_EQUAL(js_recorder_unreported(&scene->recorder), 2);
+    CU_ASSERT_EQUAL(js_recorder_look(&scene->recorder).unreported, 2);
     commit(scene);
-    CU_ASSERT_EQUAL(js_recorder_unreported(&scene->recorder), 0);
+    CU_ASSERT_EQUAL(js_recorder_look(&scene->recorder).unreported, 0);
     CU_ASSERT_STRING_EQUAL(trace(scene), "Finished job: 1\nFinished job: 2\n");
     CU_ASSERT_PTR_NOT_NULL(strstr(messages(scene), "job 2 failed"));
     CU_ASSERT_EQUAL(joblog_lines(scene), 2);
-    CU_ASSERT_EQUAL(js_recorder_lacking(&scene->recorder), 0);
+    CU_ASSERT_EQUAL(js_recorder_look(&scene->recorder).lacking, 0);
     scene_free(scene);
 }
 
@@ -191,7 +191,7 @@ static void test_not_reported_when_not_on_record(void)
     js_console_flush(&scene->recorder.console);
     CU_ASSERT_STRING_EQUAL(trace(scene), "Finished job: 1\n");
     CU_ASSERT_EQUAL(joblog_lines(scene), 1);
-    CU_ASSERT_EQUAL(js_recorder_lacking(&scene->recorder), 5);
+    CU_ASSERT_EQUAL(js_recorder_look(&scene->recorder).lacking, 5);
     CU_ASSERT_EQUAL(setrlimit(RLIMIT_FSIZE, &old), 0);
     scene_free(scene);
     signal(SIGXFSZ, handler);
@@ -212,7 +212,7 @@ static void test_reported_when_there_is_room_again(void)
     CU_ASSERT_STRING_EQUAL(
         trace(scene), "Finished job: 1\nFinished job: 2\nFinished job: 3\n");
     CU_ASSERT_EQUAL(joblog_lines(scene), 3);
-    CU_ASSERT_EQUAL(js_recorder_lacking(&scene->recorder), 0);
+    CU_ASSERT_EQUAL(js_recorder_look(&scene->recorder).lacking, 0);
     scene_free(scene);
     signal(SIGXFSZ, handler);
 }
@@ -242,7 +242,7 @@ static void test_without_a_journal(void)
     commit(scene);
     CU_ASSERT_STRING_EQUAL(trace(scene), "Finished job: 1\n");
     CU_ASSERT_EQUAL(joblog_lines(scene), 1);
-    CU_ASSERT_EQUAL(js_recorder_lacking(&scene->recorder), 0);
+    CU_ASSERT_EQUAL(js_recorder_look(&scene->recorder).lacking, 0);
     scene_free(scene);
 }
 
@@ -298,12 +298,12 @@ static void test_paused(void)
     completion(scene, 1, 0);
     CU_ASSERT_FALSE(js_recorder_commit(recorder, js_clock_ns()));
     CU_ASSERT_STRING_EQUAL(trace(scene), "");
-    CU_ASSERT(js_recorder_unwritten(recorder) > 0);
+    CU_ASSERT(js_recorder_look(recorder).unwritten > 0);
     CU_ASSERT_EQUAL(js_recorder_wait_for(recorder, fds), 0);
     js_recorder_pause(recorder, false);
     CU_ASSERT_TRUE(js_recorder_commit(recorder, js_clock_ns()));
     CU_ASSERT_STRING_EQUAL(trace(scene), "Finished job: 1\n");
-    CU_ASSERT_EQUAL(js_recorder_unwritten(recorder), 0);
+    CU_ASSERT_EQUAL(js_recorder_look(recorder).unwritten, 0);
     scene_free(scene);
 }
 
