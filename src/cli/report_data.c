@@ -84,9 +84,9 @@ static int report_data_read_list(struct js_report_data *data)
         data->list = js_list_read(data->config.list, &data->list_error);
     if (!data->list)
         return 0;
-    struct js_list_state *list_state =
-        js_list_state_new(data->list, js_journal_model_registry(data->model),
-                          report_data_take_job, data);
+    struct js_list_state *list_state = js_list_state_new(
+        data->list, js_journal_model_look(data->model).registry,
+        report_data_take_job, data);
     js_list_state_free(list_state);
     return list_state ? 0 : -1;
 }
@@ -121,7 +121,7 @@ static int report_data_plan(struct js_report_data *data)
                                    ? report_data_list_of_record(data, past_runs)
                                    : NULL;
     struct js_journal_model_run last = {.slots = 0};
-    size_t runs = js_journal_model_counts(data->model).runs;
+    size_t runs = js_journal_model_look(data->model).runs;
     if (runs > 0)
         js_journal_model_run(data->model, runs - 1, &last);
     struct js_plan_config config = {
@@ -151,7 +151,7 @@ struct js_report_data *js_report_data_new(const struct js_report_config *config,
     data->model = js_journal_model_load(config->journal, err);
     data->now_unix_ns = js_clock_unix_ns();
     if (data->model) {
-        data->jobs = js_journal_model_counts(data->model).jobs;
+        data->jobs = js_journal_model_look(data->model).jobs;
         data->timeline = js_timeline_new(data->model, data->now_unix_ns);
         if (data->timeline && report_data_read_list(data) == 0 &&
             report_data_plan(data) == 0)
@@ -213,7 +213,8 @@ static void report_data_put_head(struct document *document)
         js_json_null(json, "list");
     js_json_string(json, "journal", data->config.journal);
     js_json_seconds(json, "now", data->now_unix_ns);
-    js_json_string(json, "state", lives[js_journal_model_life(data->model)]);
+    js_json_string(json, "state",
+                   lives[js_journal_model_look(data->model).life]);
     js_json_count(json, "added", data->added);
     if (data->config.list && !data->list)
         js_json_string(json, "list_error", data->list_error.text);
@@ -231,7 +232,7 @@ static void report_data_put_runs(struct document *document)
     const struct js_report_data *data = document->data;
     struct js_json *json = &document->json;
     js_json_open_array(json, "runs");
-    for (size_t i = 0; i < js_journal_model_counts(data->model).runs; i++) {
+    for (size_t i = 0; i < js_journal_model_look(data->model).runs; i++) {
         struct js_journal_model_run run;
         struct js_timeline_run drawn;
         js_journal_model_run(data->model, i, &run);
@@ -442,7 +443,7 @@ static void report_data_put_ends(struct document *document)
     const struct js_report_data *data = document->data;
     struct js_json *json = &document->json;
     struct js_journal_model_tail tail;
-    size_t tails = 0, first = js_journal_model_counts(data->model).attempts;
+    size_t tails = 0, first = js_journal_model_look(data->model).attempts;
     while (first > 0 && tails < TAILS_MAX)
         tails += js_journal_model_tail(data->model, --first, &tail);
     js_json_open_array(json, "ends");

@@ -140,7 +140,7 @@ static void json_put_begun(struct js_json *json,
 static void json_put_running(struct js_json *json,
                              const struct js_status_model *status)
 {
-    size_t count = js_journal_model_counts(status->model).begun;
+    size_t count = js_journal_model_look(status->model).begun;
     js_json_open_array(json, "running");
     for (size_t i = 0; i < count; i++) {
         struct js_journal_model_begun begun;

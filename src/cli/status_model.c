@@ -73,7 +73,7 @@ static int collect_moments(const struct js_status_model *status,
                            struct js_buf *ret)
 {
     const struct js_journal_model *model = status->model;
-    size_t first = 0, count = js_journal_model_counts(model).attempts;
+    size_t first = 0, count = js_journal_model_look(model).attempts;
     uint64_t slots = status->run.slots > 0 ? status->run.slots : 1;
     if (count / FOLLOWED_PER_SLOT >= slots)
         first = count - FOLLOWED_PER_SLOT * (size_t)slots;
@@ -95,7 +95,7 @@ static int collect_moments(const struct js_status_model *status,
         if (js_buf_append(ret, both, sizeof(both)) < 0)
             return -1;
     }
-    for (size_t i = 0; i < js_journal_model_counts(model).begun; i++) {
+    for (size_t i = 0; i < js_journal_model_look(model).begun; i++) {
         struct js_journal_model_begun begun;
         js_journal_model_begun(model, i, &begun);
         struct moment began = {.at_unix_ns = begun.start_unix_ns, .run_ns = -1};
@@ -146,7 +146,7 @@ static void count_brief(struct js_status_model *status)
     int64_t elapsed_ns = now_ns - status->run.begin_unix_ns;
     if (elapsed_ns <= 0)
         return;
-    for (size_t i = js_journal_model_counts(model).attempts; i-- > 0;) {
+    for (size_t i = js_journal_model_look(model).attempts; i-- > 0;) {
         struct js_journal_model_attempt attempt;
         js_journal_model_attempt(model, i, &attempt);
         if (attempt.slave < status->run.first_slave)
@@ -183,18 +183,21 @@ static void status_model_estimate(struct js_status_model *status)
     if (status->life != JS_JOURNAL_MODEL_ON)
         return;
     count_brief(status);
-    if (follow_run(status, &eta) < 0 ||
-        !js_eta_is_known(&eta, status->run.slots))
+    if (follow_run(status, &eta) < 0)
         return;
-    status->rate_per_s = js_eta_rate(&eta);
-    status->to_come_ns = js_eta_left_ns(&eta, status->counts.left);
+    struct js_eta_estimate estimate =
+        js_eta_estimate(&eta, status->run.slots, status->counts.left);
+    if (!estimate.is_known)
+        return;
+    status->rate_per_s = estimate.rate;
+    status->to_come_ns = estimate.left_ns;
 }
 
 /* A run that found nothing to do says less than the one before it. */
 static void status_model_find_worked(struct js_status_model *status)
 {
     const struct js_journal_model *model = status->model;
-    size_t attempts = js_journal_model_counts(model).attempts;
+    size_t attempts = js_journal_model_look(model).attempts;
     struct js_journal_model_attempt attempt;
     struct js_journal_model_slave slave;
     if (status->life != JS_JOURNAL_MODEL_ENDED || attempts == 0 ||
@@ -203,7 +206,7 @@ static void status_model_find_worked(struct js_status_model *status)
         return;
     js_journal_model_attempt(model, attempts - 1, &attempt);
     js_journal_model_slave(model, attempt.slave, &slave);
-    status->is_idle = slave.run + 1 < js_journal_model_counts(model).runs;
+    status->is_idle = slave.run + 1 < js_journal_model_look(model).runs;
     if (status->is_idle)
         js_journal_model_run(model, slave.run, &status->worked);
 }
@@ -226,7 +229,7 @@ bool js_status_model_next_failed(const struct js_status_model *status,
 {
     const struct js_journal_model *model = status->model;
     size_t i = *at == JS_JOURNAL_MODEL_NONE
-                   ? js_journal_model_counts(model).attempts
+                   ? js_journal_model_look(model).attempts
                    : *at;
     while (i-- > 0) {
         struct js_journal_model_job job;
@@ -315,7 +318,7 @@ static void status_model_read_list(struct gathering *gathering)
     if (!status->list)
         return;
     status->list_state = js_list_state_new(
-        status->list, js_journal_model_registry(status->model),
+        status->list, js_journal_model_look(status->model).registry,
         status_model_take_job, gathering);
     if (!status->list_state)
         js_err_errno(&status->list_error, "%s", status->config.job_file);
@@ -344,13 +347,14 @@ const struct js_job *js_status_model_find(const struct js_status_model *status,
 static uint64_t find_explained(struct js_status_model *status)
 {
     const char *wanted = status->config.explained;
-    uint64_t id = wanted ? js_registry_find_name(
-                               js_journal_model_registry(status->model), wanted)
-                         : 0;
+    uint64_t id =
+        wanted ? js_registry_find_name(
+                     js_journal_model_look(status->model).registry, wanted)
+               : 0;
     if (!wanted || id > 0)
         return id;
     if (js_parse_count(wanted, &id) < 0 ||
-        id > js_journal_model_counts(status->model).jobs)
+        id > js_journal_model_look(status->model).jobs)
         return 0;
     return id;
 }
@@ -382,13 +386,12 @@ int js_status_model_load(struct js_status_model *ret,
     if (!ret->model)
         return -1;
     ret->now_unix_ns = js_clock_unix_ns();
-    ret->life = js_journal_model_life(ret->model);
-    ret->has_run = js_journal_model_counts(ret->model).runs > 0;
+    ret->life = js_journal_model_look(ret->model).life;
+    ret->has_run = js_journal_model_look(ret->model).runs > 0;
     if (ret->has_run)
-        js_journal_model_run(ret->model,
-                             js_journal_model_counts(ret->model).runs - 1,
-                             &ret->run);
-    uint64_t jobs = js_journal_model_counts(ret->model).jobs;
+        js_journal_model_run(
+            ret->model, js_journal_model_look(ret->model).runs - 1, &ret->run);
+    uint64_t jobs = js_journal_model_look(ret->model).jobs;
     for (uint64_t id = 1; id <= jobs; id++) {
         struct js_journal_model_job job;
         js_journal_model_job(ret->model, id, &job);

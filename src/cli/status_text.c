@@ -185,7 +185,7 @@ static void page_put_more(struct status_page *page, uint64_t all,
 static void page_put_running(struct status_page *page)
 {
     const struct js_status_model *status = page->status;
-    size_t count = js_journal_model_counts(status->model).begun;
+    size_t count = js_journal_model_look(status->model).begun;
     if (count == 0)
         return;
     struct js_journal_model_begun *begun = calloc(count, sizeof(*begun));

@@ -22,12 +22,6 @@ bool js_output_tail_begin(struct js_output_tail *tail,
     return true;
 }
 
-static void drop_front(struct js_output_tail *tail, size_t count)
-{
-    tail->len -= count;
-    memmove(tail->bytes, tail->bytes + count, tail->len);
-}
-
 void js_output_tail_add(struct js_output_tail *tail, const char *bytes,
                         size_t len)
 {
@@ -37,8 +31,11 @@ void js_output_tail_add(struct js_output_tail *tail, const char *bytes,
         bytes += len - most;
         len = most;
     }
-    if (tail->len + len > most)
-        drop_front(tail, tail->len + len - most);
+    if (tail->len + len > most) {
+        size_t front = tail->len + len - most;
+        tail->len -= front;
+        memmove(tail->bytes, tail->bytes + front, tail->len);
+    }
     tail->is_cut |= whole > most;
     memcpy(tail->bytes + tail->len, bytes, len);
     tail->len += len;
@@ -57,7 +54,8 @@ void js_output_tail_trim(struct js_output_tail *tail)
         while (count < JS_TEXT_CONTINUATIONS_MAX &&
                js_text_is_continuation(tail->bytes[count]))
             count++;
-    drop_front(tail, count);
+    tail->len -= count;
+    memmove(tail->bytes, tail->bytes + count, tail->len);
 }
 
 bool js_output_tail_read(struct js_output_tail *tail, const char *path,
@@ -150,20 +148,13 @@ int js_summary_who(const struct js_job *job, struct js_buf *buf)
                : js_buf_printf(buf, " (line %" PRIu64 ")", job->line);
 }
 
-static int describe_outcome(const struct js_completion *completion,
-                            struct js_buf *buf)
-{
-    const struct js_outcome *outcome = &completion->outcome;
-    return js_outcome_describe(
-        outcome, js_job_path(completion->job, outcome->step), buf);
-}
-
 int js_summary_describe(const struct js_completion *completion,
                         const char *reason, struct js_buf *buf)
 {
     const struct js_job *job = completion->job;
+    const struct js_outcome *outcome = &completion->outcome;
     bool is_retried = completion->result == JS_ATTEMPT_RESULT_RETRIED;
-    bool is_stopped = completion->outcome.cause == JS_STOP_REASON_STOPPED;
+    bool is_stopped = outcome->cause == JS_STOP_REASON_STOPPED;
     if (js_summary_who(job, buf) < 0)
         return -1;
     if (completion->result == JS_ATTEMPT_RESULT_SKIPPED)
@@ -175,7 +166,9 @@ int js_summary_describe(const struct js_completion *completion,
     if (is_retried &&
         js_buf_printf(buf, ", attempt %" PRIu32, job->attempt) < 0)
         return -1;
-    if (js_buf_puts(buf, ": ") < 0 || describe_outcome(completion, buf) < 0 ||
+    if (js_buf_puts(buf, ": ") < 0 ||
+        js_outcome_describe(outcome, js_job_path(job, outcome->step), buf) <
+            0 ||
         js_buf_puts(buf, is_retried ? "; it runs again: " : ": ") < 0)
         return -1;
     return append_command(buf, job);
@@ -194,7 +187,8 @@ int js_summary_mishap(const struct js_completion *completion,
                          : is_signal ? "was "
                                      : "") < 0)
         return -1;
-    return describe_outcome(completion, buf);
+    return js_outcome_describe(
+        outcome, js_job_path(completion->job, outcome->step), buf);
 }
 
 static int append_counts(struct js_buf *buf, const struct js_summary *summary,

@@ -258,15 +258,6 @@ static void journal_load_take_run_line(struct loading *loading)
     }
 }
 
-/* A record about jobs that the registry does not take, for this errno. */
-static int journal_load_refuse_job(const struct loading *loading)
-{
-    if (errno != ENOENT)
-        return js_err_errno(loading->err, "cannot read %s", loading->name);
-    return journal_load_refuse(loading,
-                               "it refers to a job that it does not contain");
-}
-
 static int journal_load_take_ids(struct js_registry *registry,
                                  const struct js_journal_line *line)
 {
@@ -285,8 +276,6 @@ static int journal_load_take_line(struct loading *loading)
     struct js_registry *registry = loading->registry;
     const struct js_journal_part *part = loading->reader->part;
     int rc = 0;
-    if (!loading->has_head && line->kind != JS_JOURNAL_LINE_HEAD)
-        return journal_load_refuse(loading, "its header is missing");
     switch (line->kind) {
     case JS_JOURNAL_LINE_HEAD:
         return take_head(loading);
@@ -329,7 +318,12 @@ static int journal_load_take_line(struct loading *loading)
     default:
         journal_load_take_run_line(loading);
     }
-    return rc < 0 ? journal_load_refuse_job(loading) : 0;
+    if (rc == 0)
+        return 0;
+    if (errno == ENOENT)
+        return journal_load_refuse(
+            loading, "it refers to a job that it does not contain");
+    return js_err_errno(loading->err, "cannot read %s", loading->name);
 }
 
 /* ---------------------------------------------------------------- the tail */
@@ -420,6 +414,8 @@ static ssize_t take_piece(struct loading *loading, const char *bytes,
         size_t line_len = (size_t)(newline - (bytes + at));
         if (js_journal_format_parse(bytes + at, line_len, loading->line) < 0)
             break;
+        if (!loading->has_head && loading->line->kind != JS_JOURNAL_LINE_HEAD)
+            return journal_load_refuse(loading, "its header is missing");
         if (journal_load_take_line(loading) < 0)
             return -1;
         if (loading->visit && loading->visit(loading->arg, loading->line) < 0)

@@ -427,12 +427,6 @@ journal_model_life_of(const struct js_journal_model *model, int fd)
                                          : JS_JOURNAL_MODEL_BROKEN;
 }
 
-enum js_journal_model_life
-js_journal_model_life(const struct js_journal_model *model)
-{
-    return model->life;
-}
-
 /* ---------------------------------------------------------------- loading */
 
 void js_journal_model_free(struct js_journal_model *model)
@@ -522,14 +516,16 @@ struct js_journal_model *js_journal_model_load(const char *path,
 
 /* ---------------------------------------------------------------- results */
 
-struct js_journal_model_counts
-js_journal_model_counts(const struct js_journal_model *model)
+struct js_journal_model_state
+js_journal_model_look(const struct js_journal_model *model)
 {
-    return (struct js_journal_model_counts){.runs = run_count(model),
-                                            .slaves = slave_count(model),
-                                            .attempts = attempt_count(model),
-                                            .begun = begun_count(model),
-                                            .jobs = job_count(model)};
+    return (struct js_journal_model_state){.life = model->life,
+                                           .runs = run_count(model),
+                                           .slaves = slave_count(model),
+                                           .attempts = attempt_count(model),
+                                           .jobs = job_count(model),
+                                           .begun = begun_count(model),
+                                           .registry = model->registry};
 }
 
 void js_journal_model_run(const struct js_journal_model *model, size_t number,
@@ -662,9 +658,4 @@ void js_journal_model_begun(const struct js_journal_model *model, size_t index,
                                         .attempt = begun->attempt,
                                         .slave = begun->slave,
                                         .start_unix_ns = begun->start_unix_ns};
-}
-
-struct js_registry *js_journal_model_registry(struct js_journal_model *model)
-{
-    return model->registry;
 }

@@ -42,19 +42,12 @@ void js_journal_model_free(
 struct js_journal_model *js_journal_model_read(int fd, const char *name,
                                                struct js_err *err);
 
-/* How many there are of each; `begun` are jobs that have begun and not ended.
+/*
+ * How the last run stood when the journal was read. On this host the run is on
+ * if its process is alive. On another host it is on while the file is locked,
+ * or was touched within the lease. If it has no lease, and no lock can be seen,
+ * its life is UNKNOWN.
  */
-struct js_journal_model_counts {
-    size_t runs, slaves, attempts, begun;
-    uint64_t jobs; /* the highest id */
-};
-
-struct js_journal_model_counts
-js_journal_model_counts(const struct js_journal_model *model);
-
-/* ---------------------------------------------------------------- runs */
-
-/* How the last run stood when the journal was read. */
 enum js_journal_model_life {
     JS_JOURNAL_MODEL_NO_RUN, /* none has begun */
     JS_JOURNAL_MODEL_ENDED,  /* it has recorded its end */
@@ -63,13 +56,20 @@ enum js_journal_model_life {
     JS_JOURNAL_MODEL_UNKNOWN, /* it is on another host, without a sign */
 };
 
-/*
- * On this host the run is on if its process is alive. On another host it is on
- * while the file is locked, or was touched within the lease. If it has no
- * lease, and no lock can be seen, its life is UNKNOWN.
- */
-enum js_journal_model_life
-js_journal_model_life(const struct js_journal_model *model);
+struct js_journal_model_state {
+    enum js_journal_model_life life;
+    size_t runs, slaves, attempts; /* how many there are */
+    uint64_t jobs;                 /* the highest id */
+    size_t begun;                  /* jobs that have begun and not ended */
+    struct js_registry *registry;  /* the jobs by identity and by name, as the
+                                      next run would find them, to be matched
+                                      against a list; the model owns it */
+};
+
+struct js_journal_model_state
+js_journal_model_look(const struct js_journal_model *model);
+
+/* ---------------------------------------------------------------- runs */
 
 struct js_journal_model_run {
     const char *host; /* of its master */
@@ -180,9 +180,5 @@ struct js_journal_model_begun {
 
 void js_journal_model_begun(const struct js_journal_model *model, size_t index,
                             struct js_journal_model_begun *ret);
-
-/* The jobs by identity and by name, as the next run would find them, to be
- * matched against a list. The model owns it. */
-struct js_registry *js_journal_model_registry(struct js_journal_model *model);
 
 #endif

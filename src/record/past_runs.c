@@ -50,7 +50,7 @@ static int compare_times(const void *a, const void *b)
 
 static int collect_spans(struct gaps *gaps)
 {
-    size_t count = js_journal_model_counts(gaps->model).attempts;
+    size_t count = js_journal_model_look(gaps->model).attempts;
     for (size_t i = 0; i < count; i++) {
         struct js_journal_model_attempt attempt;
         js_journal_model_attempt(gaps->model, i, &attempt);
@@ -144,7 +144,7 @@ static int measure_hosts(struct js_past_runs *past_runs)
     const char *host;
     int rc = 0;
     /* The last run that had slaves. */
-    for (size_t i = js_journal_model_counts(model).runs;
+    for (size_t i = js_journal_model_look(model).runs;
          run.slaves == 0 && i-- > 0;)
         js_journal_model_run(model, i, &run);
     for (size_t i = 0; rc == 0 && i < run.slaves; i++) {
@@ -252,8 +252,7 @@ int64_t js_past_runs_run_ns(const struct js_past_runs *past_runs,
     if (past_runs->joblog)
         return js_joblog_reader_find(past_runs->joblog, job->command,
                                      job->command_len);
-    if (job->id == 0 ||
-        job->id > js_journal_model_counts(past_runs->model).jobs)
+    if (job->id == 0 || job->id > js_journal_model_look(past_runs->model).jobs)
         return -1;
     js_journal_model_job(past_runs->model, job->id, &known);
     return sum_attempts(past_runs->model, known.latest);
@@ -273,7 +272,7 @@ struct js_past_runs_state js_past_runs_look(struct js_past_runs *past_runs)
 {
     return (struct js_past_runs_state){
         .registry = past_runs->model
-                        ? js_journal_model_registry(past_runs->model)
+                        ? js_journal_model_look(past_runs->model).registry
                         : NULL,
         .gap_ns = past_runs->gap_ns,
         .host_slots = past_runs->host_slots,

@@ -181,25 +181,27 @@ static void add_fields(struct line *line, const struct js_progress *progress,
     }
 }
 
-static int append_cells(struct js_buf *buf, char cell, unsigned count)
+/* With a bar of so many cells, or without one (0). */
+static int append_line(struct js_buf *buf, const struct line *line, int cells,
+                       double part, bool has_colour)
 {
-    char *bytes = js_buf_extend(buf, count);
-    if (!bytes)
-        return -1;
-    memset(bytes, cell, count);
-    return 0;
-}
-
-static int append_bar(struct js_buf *buf, unsigned cells, double is_ended,
-                      bool has_colour)
-{
-    unsigned full = (unsigned)(is_ended * cells);
-    if (js_buf_puts(buf, has_colour ? "[\033[32m" : "[") < 0 ||
-        append_cells(buf, '#', full) < 0 ||
-        js_buf_puts(buf, has_colour ? "\033[m" : "") < 0 ||
-        append_cells(buf, '.', cells - full) < 0)
-        return -1;
-    return js_buf_puts(buf, "] ");
+    static const char full_cells[] = "##############################";
+    static const char empty_cells[] = "..............................";
+    int full = (int)(part * cells);
+    int rc = 0;
+    if (cells > 0)
+        rc = js_buf_printf(buf, "[%s%.*s%s%.*s] ", has_colour ? "\033[32m" : "",
+                           full, full_cells, has_colour ? "\033[m" : "",
+                           cells - full, empty_cells);
+    for (enum field i = 0; rc == 0 && i < line->shown; i++) {
+        const char *text = line->text[i];
+        /* In red, but for its separator. */
+        bool is_alarm = has_colour && i == FAILED && text[0];
+        rc = is_alarm
+                 ? js_buf_printf(buf, ", \033[31m%s\033[m", text + strlen(", "))
+                 : js_buf_puts(buf, text);
+    }
+    return rc;
 }
 
 int js_progress_bar(const struct js_progress *progress, unsigned width,
@@ -207,35 +209,23 @@ int js_progress_bar(const struct js_progress *progress, unsigned width,
 {
     struct line line = {.columns = 0};
     bool is_known = is_total_known(progress);
-    unsigned cells = width / CELLS_PART;
+    int cells = (int)(width / CELLS_PART);
     if (cells < CELLS_LEAST)
         cells = CELLS_LEAST;
     if (cells > CELLS_MOST)
         cells = CELLS_MOST;
     add_fields(&line, progress, BEFORE_BAR, width);
     bool is_whole = line.shown == BEFORE_BAR;
-    bool has_bar =
-        is_whole && is_known && line.columns + cells + BAR_EXTRA <= width;
+    bool has_bar = is_whole && is_known &&
+                   line.columns + (size_t)cells + BAR_EXTRA <= width;
     /* Where there is no room for the bar, nor is there for what matters
      * less. */
     if (has_bar)
-        line.columns += cells + BAR_EXTRA;
+        line.columns += (size_t)cells + BAR_EXTRA;
     if (is_whole && (has_bar || !is_known))
         add_fields(&line, progress, FIELDS, width);
-    if (has_bar &&
-        append_bar(buf, cells, progress_part(progress), has_colour) < 0)
-        return -1;
-    for (enum field i = 0; i < line.shown; i++) {
-        const char *text = line.text[i];
-        /* In red, but for its separator. */
-        bool is_alarm = has_colour && i == FAILED && text[0];
-        int rc = is_alarm ? js_buf_printf(buf, ", \033[31m%s\033[m",
-                                          text + strlen(", "))
-                          : js_buf_puts(buf, text);
-        if (rc < 0)
-            return -1;
-    }
-    return 0;
+    return append_line(buf, &line, has_bar ? cells : 0,
+                       is_known ? progress_part(progress) : 0, has_colour);
 }
 
 /* ---------------------------------------------------------------- sentence */
@@ -286,11 +276,6 @@ static double at_most(double value, double most)
     return value < most ? value : most;
 }
 
-static double at_least(double value, double least)
-{
-    return value > least ? value : least;
-}
-
 void js_eta_note(struct js_eta *eta, int64_t now_ns, uint64_t ended,
                  int64_t run_ns, uint64_t running)
 {
@@ -302,8 +287,9 @@ void js_eta_note(struct js_eta *eta, int64_t now_ns, uint64_t ended,
         eta->unended_s += slot_s - run_s;
         /* Sums fade only as others end: while nothing ends, nothing is
          * forgotten. */
-        double window =
-            at_least(JOBS_LEAST, JOBS_PER_SLOT * (double)eta->running);
+        double window = JOBS_PER_SLOT * (double)eta->running;
+        if (window < JOBS_LEAST)
+            window = JOBS_LEAST;
         double rest = window / (window + jobs);
         eta->jobs = (eta->jobs + jobs) * rest;
         eta->run_s = (eta->run_s + run_s) * rest;
@@ -316,35 +302,32 @@ void js_eta_note(struct js_eta *eta, int64_t now_ns, uint64_t ended,
     eta->running = running;
 }
 
-bool js_eta_is_known(const struct js_eta *eta, uint64_t slots)
-{
-    uint64_t enough = slots < ENDED_ENOUGH ? slots : ENDED_ENOUGH;
-    return eta->jobs > 0 && eta->wall_s > 0 && eta->ended >= enough;
-}
-
-double js_eta_rate(const struct js_eta *eta)
-{
-    return eta->jobs / eta->wall_s;
-}
-
-int64_t js_eta_left_ns(const struct js_eta *eta, uint64_t left)
+struct js_eta_estimate js_eta_estimate(const struct js_eta *eta, uint64_t slots,
+                                       uint64_t left)
 {
     /* A hundred years, which an int64_t holds. */
     static const double most_s = 3.2e9;
+    struct js_eta_estimate estimate = {.left_ns = -1};
+    if (eta->jobs <= 0 || eta->wall_s <= 0 ||
+        eta->ended < (slots < ENDED_ENOUGH ? slots : ENDED_ENOUGH))
+        return estimate;
+    estimate.is_known = true;
+    estimate.rate = eta->jobs / eta->wall_s;
     double mean_s = eta->run_s / eta->jobs;
     double running_s = (double)eta->running * mean_s;
-    double to_come = at_least((double)left - (double)eta->running, 0);
+    uint64_t to_come = left > eta->running ? left - eta->running : 0;
     /* What a job takes of a slot: its run time, and what goes by until the
      * next. */
     double between_s =
         at_most(eta->slot_s - eta->run_s, RUN_TIMES_MOST * running_s);
     double cost_s = (eta->slot_s - between_s) / eta->jobs;
-    double work_s =
-        to_come * cost_s + running_s - at_most(eta->unended_s, running_s);
-    double slots = at_most(eta->slot_s / eta->wall_s, (double)left);
-    if (work_s <= 0 || slots <= 0)
-        return -1;
-    return (int64_t)(at_most(work_s / slots, most_s) * (double)JS_NS_PER_S);
+    double work_s = (double)to_come * cost_s + running_s -
+                    at_most(eta->unended_s, running_s);
+    double slots_in_use = at_most(eta->slot_s / eta->wall_s, (double)left);
+    if (left != UINT64_MAX && work_s > 0 && slots_in_use > 0)
+        estimate.left_ns = (int64_t)(at_most(work_s / slots_in_use, most_s) *
+                                     (double)JS_NS_PER_S);
+    return estimate;
 }
 
 /* ---------------------------------------------------------------- when */
@@ -360,17 +343,6 @@ static const int64_t bar_tick_ns = JS_NS_PER_S;
 /* For the averages. */
 static const int64_t line_look_ns = JS_NS_PER_S;
 
-static bool is_bar(const struct js_display *display)
-{
-    return display->config.kind == JS_DISPLAY_BAR;
-}
-
-void js_display_init(struct js_display *display,
-                     const struct js_display_config *config)
-{
-    *display = (struct js_display){.config = *config};
-}
-
 bool js_display_is_due(struct js_display *display, int64_t now_ns)
 {
     if (display->config.kind == JS_DISPLAY_OFF)
@@ -383,18 +355,10 @@ int64_t js_display_deadline_ns(const struct js_display *display)
 {
     if (display->config.kind == JS_DISPLAY_OFF || display->look_ns == 0)
         return JS_NEVER_NS;
-    bool is_first = is_bar(display) && display->is_missed;
+    bool is_first =
+        display->config.kind == JS_DISPLAY_BAR && display->is_missed;
     return is_first || display->look_ns > display->tick_ns ? display->look_ns
                                                            : display->tick_ns;
-}
-
-static bool has_changed(const struct js_progress *was,
-                        const struct js_progress *is)
-{
-    return was->done != is->done || was->failed != is->failed ||
-           was->skipped != is->skipped || was->running != is->running ||
-           was->left != is->left || was->busy_slots != is->busy_slots ||
-           was->slots != is->slots || was->is_stopping != is->is_stopping;
 }
 
 /* The cursor goes back to the beginning of the line, and never into the last
@@ -424,11 +388,17 @@ static bool display_draw(const struct js_display *display,
 static void show_bar(struct js_display *display, int64_t now_ns,
                      const struct js_progress *progress, bool is_within_job)
 {
+    const struct js_progress *was = &display->shown;
+    bool has_changed =
+        was->done != progress->done || was->failed != progress->failed ||
+        was->skipped != progress->skipped ||
+        was->running != progress->running || was->left != progress->left ||
+        was->busy_slots != progress->busy_slots ||
+        was->slots != progress->slots ||
+        was->is_stopping != progress->is_stopping;
     bool is_there = js_outq_is_showing(display->config.console->err);
-    bool is_same = is_there && now_ns < display->tick_ns &&
-                   !has_changed(&display->shown, progress);
     display->look_ns = now_ns + bar_look_ns;
-    if (is_same)
+    if (is_there && now_ns < display->tick_ns && !has_changed)
         return;
     display->tick_ns = now_ns + bar_tick_ns;
     if (is_within_job || !display_draw(display, progress))
@@ -467,16 +437,14 @@ void js_display_show(struct js_display *display, int64_t now_ns,
                      struct js_progress progress, int64_t run_ns,
                      bool is_within_job)
 {
-    struct js_eta *eta = &display->eta;
     /* To be skipped takes no time. */
-    js_eta_note(eta, now_ns, progress.done + progress.failed, run_ns,
+    js_eta_note(&display->eta, now_ns, progress.done + progress.failed, run_ns,
                 progress.running);
-    bool is_known = js_eta_is_known(eta, progress.slots);
-    progress.rate = is_known ? js_eta_rate(eta) : 0;
-    progress.left_ns = is_known && is_total_known(&progress)
-                           ? js_eta_left_ns(eta, progress.left)
-                           : -1;
-    if (is_bar(display))
+    struct js_eta_estimate estimate =
+        js_eta_estimate(&display->eta, progress.slots, progress.left);
+    progress.rate = estimate.rate;
+    progress.left_ns = estimate.left_ns;
+    if (display->config.kind == JS_DISPLAY_BAR)
         show_bar(display, now_ns, &progress, is_within_job);
     else
         show_line(display, now_ns, &progress, is_within_job);
@@ -484,7 +452,7 @@ void js_display_show(struct js_display *display, int64_t now_ns,
 
 void js_display_end(struct js_display *display)
 {
-    if (is_bar(display))
+    if (display->config.kind == JS_DISPLAY_BAR)
         js_outq_hide(display->config.console->err);
     display->config.kind = JS_DISPLAY_OFF;
 }

@@ -99,16 +99,17 @@ struct js_eta {
 void js_eta_note(struct js_eta *eta, int64_t now_ns, uint64_t ended,
                  int64_t run_ns, uint64_t running);
 
-/* True when as many jobs have ended as there are slots, or three: before that
- * there is nothing to go by, and the two below are not to be asked. */
-bool js_eta_is_known(const struct js_eta *eta, uint64_t slots);
+struct js_eta_estimate {
+    bool is_known;   /* as many jobs have ended as there are slots, or three:
+                        before that there is nothing to go by */
+    double rate;     /* jobs a second */
+    int64_t left_ns; /* until `left` jobs (those that run included) have ended;
+                        -1: unknown, because all that run have run for longer
+                        than others did, or because `left` is UINT64_MAX */
+};
 
-/* Jobs a second. */
-double js_eta_rate(const struct js_eta *eta);
-
-/* Until `left` jobs (those that run included) have ended; -1: unknown, because
- * all that run have run for longer than others did. */
-int64_t js_eta_left_ns(const struct js_eta *eta, uint64_t left);
+struct js_eta_estimate js_eta_estimate(const struct js_eta *eta, uint64_t slots,
+                                       uint64_t left);
 
 /* ---------------------------------------------------------------- when */
 
@@ -126,6 +127,7 @@ struct js_display_config {
     int64_t line_first_ns, line_most_ns;
 };
 
+/* All zero but for the config at first. */
 struct js_display {
     struct js_display_config config;
     struct js_eta eta;
@@ -134,10 +136,6 @@ struct js_display {
     int64_t tick_ns; /* then, whether anything has changed or not */
     bool is_missed;  /* what may have changed is to be looked at at look_ns */
 };
-
-/* A display that is all zero is off. */
-void js_display_init(struct js_display *display,
-                     const struct js_display_config *config);
 
 /* Ask it whenever something may have changed. True: it needs to know how the
  * run stands now. */

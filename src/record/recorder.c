@@ -42,17 +42,16 @@ static struct js_unreported *take_unreported(struct js_recorder *recorder)
 int js_recorder_open(struct js_recorder *ret,
                      const struct js_recorder_config *config)
 {
-    struct js_display_config display = config->display;
     *ret = (struct js_recorder){
         .joblog = config->joblog,
         .graph = config->graph,
         .registry = config->registry,
         .output_dir = config->output_dir,
         .is_traced = config->is_traced,
+        .display.config = config->display,
     };
     js_console_init(&ret->console, config->out, config->err);
-    display.console = &ret->console;
-    js_display_init(&ret->display, &display);
+    ret->display.config.console = &ret->console;
     ret->delivery =
         js_delivery_new(config->out, config->err, &ret->console.log);
     return ret->delivery ? 0 : -1;

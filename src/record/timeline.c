@@ -106,7 +106,7 @@ static int timeline_place_slave(struct js_timeline *timeline,
 
 static int place_slaves(struct js_timeline *timeline)
 {
-    size_t count = js_journal_model_counts(timeline->model).slaves;
+    size_t count = js_journal_model_look(timeline->model).slaves;
     struct known_places known = {
         .list = calloc(count + 1, sizeof(struct known_place))};
     int rc = known.list ? 0 : -1;
@@ -196,8 +196,9 @@ static int64_t last_end(const struct js_timeline *timeline,
 
 static void lay_axis(struct js_timeline *timeline, int64_t now_unix_ns)
 {
-    size_t count = js_journal_model_counts(timeline->model).runs;
-    bool is_on = js_journal_model_life(timeline->model) == JS_JOURNAL_MODEL_ON;
+    size_t count = js_journal_model_look(timeline->model).runs;
+    bool is_on =
+        js_journal_model_look(timeline->model).life == JS_JOURNAL_MODEL_ON;
     int64_t begin_ns = 0;
     for (size_t i = 0; i < count; i++) {
         struct js_journal_model_run run;
@@ -222,10 +223,12 @@ static int64_t clip(int64_t ns, int64_t most_ns)
     return ns < 0 ? 0 : ns > most_ns ? most_ns : ns;
 }
 
-static void set_clocks_right(struct js_timeline *timeline)
+/* Sets the clocks of slaves right as far as their bars show that they are not,
+ * and cuts off what is still outside of its run. */
+static void fit_bars(struct js_timeline *timeline)
 {
-    for (size_t i = 0; i < js_journal_model_counts(timeline->model).slaves;
-         i++) {
+    size_t slaves = js_journal_model_look(timeline->model).slaves;
+    for (size_t i = 0; i < slaves; i++) {
         struct slave *slave = &timeline->slaves[i];
         int64_t length_ns =
             timeline->runs[timeline_run_of(timeline, i)].length_ns;
@@ -238,10 +241,6 @@ static void set_clocks_right(struct js_timeline *timeline)
                                   ? -slave->first_ns
                                   : length_ns - slave->last_ns;
     }
-}
-
-static void fit_bars(struct js_timeline *timeline)
-{
     for (size_t i = 0; i < timeline->bar_count; i++) {
         struct bar *bar = &timeline->bars[i];
         bool has_ended = i < timeline->attempts;
@@ -327,7 +326,7 @@ static int compare_places(const void *a, const void *b)
 static int lay_rows(struct js_timeline *timeline)
 {
     size_t count = place_count(timeline);
-    size_t slaves = js_journal_model_counts(timeline->model).slaves;
+    size_t slaves = js_journal_model_look(timeline->model).slaves;
     timeline->rank_of_place = calloc(count + 1, sizeof(size_t));
     if (!timeline->rank_of_place)
         return -1;
@@ -355,7 +354,7 @@ static int lay_rows(struct js_timeline *timeline)
 struct js_timeline *js_timeline_new(const struct js_journal_model *model,
                                     int64_t now_unix_ns)
 {
-    struct js_journal_model_counts counts = js_journal_model_counts(model);
+    struct js_journal_model_state counts = js_journal_model_look(model);
     struct js_timeline *timeline = calloc(1, sizeof(*timeline));
     if (!timeline)
         return NULL;
@@ -370,7 +369,6 @@ struct js_timeline *js_timeline_new(const struct js_journal_model *model,
         goto fail;
     collect_bars(timeline);
     lay_axis(timeline, now_unix_ns);
-    set_clocks_right(timeline);
     fit_bars(timeline);
     qsort(timeline->bars, timeline->bar_count, sizeof(struct bar),
           compare_bars);

@@ -64,14 +64,14 @@ static int load(int fd, struct js_journal_contents *contents, uint64_t *ret)
 /* Every number that it tells leads somewhere. */
 static void walk_jobs(const struct js_journal_model *model)
 {
-    for (uint64_t id = 1; id <= js_journal_model_counts(model).jobs; id++) {
+    for (uint64_t id = 1; id <= js_journal_model_look(model).jobs; id++) {
         struct js_journal_model_job job;
         js_journal_model_job(model, id, &job);
         if ((job.latest != JS_JOURNAL_MODEL_NONE &&
-             job.latest >= js_journal_model_counts(model).attempts) ||
+             job.latest >= js_journal_model_look(model).attempts) ||
             (job.begun != JS_JOURNAL_MODEL_NONE &&
-             job.begun >= js_journal_model_counts(model).begun) ||
-            job.parent > js_journal_model_counts(model).jobs ||
+             job.begun >= js_journal_model_look(model).begun) ||
+            job.parent > js_journal_model_look(model).jobs ||
             strlen(job.name) > size_max)
             abort();
     }
@@ -79,16 +79,15 @@ static void walk_jobs(const struct js_journal_model *model)
 
 static void walk_attempts(const struct js_journal_model *model)
 {
-    for (size_t i = 0; i < js_journal_model_counts(model).attempts; i++) {
+    for (size_t i = 0; i < js_journal_model_look(model).attempts; i++) {
         struct js_journal_model_attempt attempt;
         struct js_journal_model_slave slave;
         struct js_journal_model_tail tail;
         js_journal_model_attempt(model, i, &attempt);
         js_journal_model_slave(model, attempt.slave, &slave);
         bool has_tail = js_journal_model_tail(model, i, &tail);
-        if (slave.run >= js_journal_model_counts(model).runs ||
-            attempt.id == 0 ||
-            attempt.id > js_journal_model_counts(model).jobs ||
+        if (slave.run >= js_journal_model_look(model).runs || attempt.id == 0 ||
+            attempt.id > js_journal_model_look(model).jobs ||
             (attempt.previous != JS_JOURNAL_MODEL_NONE &&
              attempt.previous >= i) ||
             (has_tail && strlen(tail.text) > size_max))
@@ -125,13 +124,13 @@ static void walk(int fd)
         return;
     walk_jobs(model);
     walk_attempts(model);
-    for (size_t i = 0; i < js_journal_model_counts(model).begun; i++) {
+    for (size_t i = 0; i < js_journal_model_look(model).begun; i++) {
         struct js_journal_model_begun begun;
         struct js_journal_model_job job;
         js_journal_model_begun(model, i, &begun);
         js_journal_model_job(model, begun.id, &job);
         if (job.begun != i ||
-            begun.slave >= js_journal_model_counts(model).slaves)
+            begun.slave >= js_journal_model_look(model).slaves)
             abort();
     }
     walk_timeline(model);

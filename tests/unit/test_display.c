@@ -124,7 +124,7 @@ static struct scene *new_scene(enum js_display_kind kind)
                                        .console = &scene->console,
                                        .line_first_ns = 30 * JS_NS_PER_S,
                                        .line_most_ns = 600 * JS_NS_PER_S};
-    js_display_init(&scene->display, &config);
+    scene->display = (struct js_display){.config = config};
     memset(scene->screen.line, ' ', sizeof(scene->screen.line));
     scene->now_ns = start_ns;
     scene->progress = (struct js_progress){

@@ -59,12 +59,13 @@ static void step(struct run *run)
 
 static bool is_known(const struct run *run)
 {
-    return js_eta_is_known(&run->eta, run->slots);
+    return js_eta_estimate(&run->eta, run->slots, 1).is_known;
 }
 
 static double left_s(const struct run *run)
 {
-    return (double)js_eta_left_ns(&run->eta, run->jobs - run->ended) /
+    return (double)js_eta_estimate(&run->eta, 1, run->jobs - run->ended)
+               .left_ns /
            (double)JS_NS_PER_S;
 }
 
@@ -223,12 +224,12 @@ static void test_rate(void)
                       .step_ns = 250 * JS_NS_PER_MS};
     while (run.ended < 1000)
         step(&run);
-    CU_ASSERT_DOUBLE_EQUAL(js_eta_rate(&run.eta), 4, 0.1);
+    CU_ASSERT_DOUBLE_EQUAL(js_eta_estimate(&run.eta, 1, 1).rate, 4, 0.1);
     /* It follows when jobs become longer. */
     run.length_ns = mixed;
     while (run.ended < 1800)
         step(&run);
-    double rate = js_eta_rate(&run.eta);
+    double rate = js_eta_estimate(&run.eta, 1, 1).rate;
     CU_ASSERT(rate > 4 / 2.55 - 0.1);
     CU_ASSERT(rate <
               4 / 2.55 + 0.5); /* what was before still counts a little */
@@ -241,16 +242,16 @@ static void test_noughts(void)
     struct js_eta eta = {0};
     js_eta_note(&eta, start_ns, 0, 0, 2);
     js_eta_note(&eta, start_ns, 5, 0, 2);
-    CU_ASSERT_FALSE(js_eta_is_known(&eta, 2));
+    CU_ASSERT_FALSE(js_eta_estimate(&eta, 2, 1).is_known);
     js_eta_note(&eta, start_ns + 1, 5, 0, 0);
-    CU_ASSERT(js_eta_is_known(&eta, 2));
-    CU_ASSERT(js_eta_rate(&eta) > 0);
-    CU_ASSERT_EQUAL(js_eta_left_ns(&eta, 0), -1);
+    CU_ASSERT(js_eta_estimate(&eta, 2, 1).is_known);
+    CU_ASSERT(js_eta_estimate(&eta, 1, 1).rate > 0);
+    CU_ASSERT_EQUAL(js_eta_estimate(&eta, 1, 0).left_ns, -1);
     eta = (struct js_eta){0};
     js_eta_note(&eta, start_ns, 0, 0, 0);
     js_eta_note(&eta, start_ns + JS_NS_PER_S, 3, JS_NS_PER_S, 0);
-    CU_ASSERT(js_eta_is_known(&eta, 2));
-    CU_ASSERT_EQUAL(js_eta_left_ns(&eta, 7), -1);
+    CU_ASSERT(js_eta_estimate(&eta, 2, 1).is_known);
+    CU_ASSERT_EQUAL(js_eta_estimate(&eta, 1, 7).left_ns, -1);
 }
 
 /* Far more than a person waits for still fits into its type. */

@@ -128,7 +128,7 @@ static const struct js_journal_model *load(struct scene *scene)
 
 static enum js_journal_model_life life(struct scene *scene)
 {
-    return js_journal_model_life(load(scene));
+    return js_journal_model_look(load(scene)).life;
 }
 
 /* ---------------------------------------------------------------- attempts */
@@ -183,8 +183,8 @@ static void test_every_attempt(void)
                1);
     end(&scene, 1);
     const struct js_journal_model *model = load(&scene);
-    CU_ASSERT_EQUAL(js_journal_model_counts(model).jobs, 3);
-    CU_ASSERT_EQUAL_FATAL(js_journal_model_counts(model).attempts, 3);
+    CU_ASSERT_EQUAL(js_journal_model_look(model).jobs, 3);
+    CU_ASSERT_EQUAL_FATAL(js_journal_model_look(model).attempts, 3);
     js_journal_model_attempt(model, 1, &attempt);
     CU_ASSERT_EQUAL(attempt.id, 1);
     CU_ASSERT_EQUAL(attempt.kind, JS_JOURNAL_MODEL_RETRIED);
@@ -228,8 +228,8 @@ static void test_every_run(void)
     completion(&scene, (struct js_completion){.slave = 2}, 1, 1);
     commit(&scene);
     const struct js_journal_model *model = load(&scene);
-    CU_ASSERT_EQUAL_FATAL(js_journal_model_counts(model).runs, 2);
-    CU_ASSERT_EQUAL(js_journal_model_counts(model).slaves, 4);
+    CU_ASSERT_EQUAL_FATAL(js_journal_model_look(model).runs, 2);
+    CU_ASSERT_EQUAL(js_journal_model_look(model).slaves, 4);
     js_journal_model_run(model, 0, &run);
     CU_ASSERT_TRUE(run.has_ended);
     CU_ASSERT_EQUAL(run.status, 3);
@@ -259,7 +259,7 @@ static uint64_t begun_bits(struct scene *scene)
 {
     const struct js_journal_model *model = load(scene);
     uint64_t bits = 0;
-    for (size_t i = 0; i < js_journal_model_counts(model).begun; i++) {
+    for (size_t i = 0; i < js_journal_model_look(model).begun; i++) {
         struct js_journal_model_begun begun;
         struct js_journal_model_job job;
         js_journal_model_begun(model, i, &begun);
@@ -495,10 +495,10 @@ static void test_records_in_any_order(void)
     put_line(fd, &line);
     struct js_journal_model *model =
         not_null(js_journal_model_read(fd, "j", &err));
-    CU_ASSERT_EQUAL(js_journal_model_life(model), JS_JOURNAL_MODEL_NO_RUN);
-    CU_ASSERT_EQUAL(js_journal_model_counts(model).runs, 1);
-    CU_ASSERT_EQUAL(js_journal_model_counts(model).slaves, 2);
-    CU_ASSERT_EQUAL(js_journal_model_counts(model).begun, 1);
+    CU_ASSERT_EQUAL(js_journal_model_look(model).life, JS_JOURNAL_MODEL_NO_RUN);
+    CU_ASSERT_EQUAL(js_journal_model_look(model).runs, 1);
+    CU_ASSERT_EQUAL(js_journal_model_look(model).slaves, 2);
+    CU_ASSERT_EQUAL(js_journal_model_look(model).begun, 1);
     CU_ASSERT_FALSE(
         js_journal_model_tail(model, 0, &(struct js_journal_model_tail){0}));
     js_journal_model_free(model);
@@ -547,7 +547,7 @@ static void test_losses(void)
     CU_ASSERT_EQUAL(attempt.outcome.leftovers, 4);
     js_journal_model_attempt(model, 1, &attempt);
     CU_ASSERT_EQUAL(attempt.outcome.leftovers, 0);
-    CU_ASSERT_EQUAL(js_journal_model_counts(model).begun, 0);
+    CU_ASSERT_EQUAL(js_journal_model_look(model).begun, 0);
     js_journal_model_job(model, 1, &job);
     CU_ASSERT_EQUAL(job.losses, 2);
     CU_ASSERT_EQUAL(job.state, JS_JOB_STATE_LEFT);
@@ -595,7 +595,7 @@ static void test_a_million_jobs(void)
     size_t before = mallinfo2().uordblks + mallinfo2().hblkhd;
     const struct js_journal_model *model = load(&scene);
     size_t after = mallinfo2().uordblks + mallinfo2().hblkhd;
-    CU_ASSERT_EQUAL(js_journal_model_counts(model).attempts, jobs);
+    CU_ASSERT_EQUAL(js_journal_model_look(model).attempts, jobs);
     /* Lists grow by doubling: what is not used yet takes no memory. */
     if (!unit_is_traced() && !UNIT_IS_SANITIZED)
         CU_ASSERT((after - before) / jobs < 2 * BYTES_A_JOB);

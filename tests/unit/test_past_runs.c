@@ -228,8 +228,9 @@ static void test_from_model(void)
     CU_ASSERT_EQUAL(js_past_runs_cores(past_runs, 2), 1);
     js_job_free(job);
     js_past_runs_free(past_runs);
-    CU_ASSERT_EQUAL(js_registry_get(js_journal_model_registry(model), 1).state,
-                    JS_JOB_STATE_SUCCEEDED);
+    CU_ASSERT_EQUAL(
+        js_registry_get(js_journal_model_look(model).registry, 1).state,
+        JS_JOB_STATE_SUCCEEDED);
     js_journal_model_free(model);
     scene_release(&scene);
 }

@@ -367,7 +367,7 @@ static void test_how_far_it_is(void)
                                         .line_first_ns = 1,
                                         .line_most_ns = JS_NS_PER_S};
     int64_t now_ns = js_clock_ns();
-    js_display_init(&recorder->display, &display);
+    recorder->display = (struct js_display){.config = display};
     completion(scene, 1, 0);
     fail(scene, 2, JS_ATTEMPT_RESULT_ENDED);
     struct js_progress progress = {.running = 1, .slots = 2, .elapsed_ns = -1};

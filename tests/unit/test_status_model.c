@@ -353,11 +353,13 @@ static void expect_same(struct played *played)
     CU_ASSERT_EQUAL_FATAL(load(&scene, NULL, 10), 0);
     const struct js_status_model *overview = &scene.overview;
     CU_ASSERT_EQUAL(overview->counts.left, played->jobs - played->ended);
-    CU_ASSERT_FATAL(js_eta_is_known(&eta, played->slots));
-    double bar_ns = (double)js_eta_left_ns(&eta, overview->counts.left);
+    struct js_eta_estimate estimate =
+        js_eta_estimate(&eta, played->slots, overview->counts.left);
+    CU_ASSERT_FATAL(estimate.is_known);
+    double bar_ns = (double)estimate.left_ns;
     CU_ASSERT(bar_ns > 0);
     CU_ASSERT(is_about((double)overview->to_come_ns, bar_ns));
-    CU_ASSERT(is_about(overview->rate_per_s, js_eta_rate(&eta)));
+    CU_ASSERT(is_about(overview->rate_per_s, estimate.rate));
     scene_release(&scene);
 }
 
