@@ -300,9 +300,9 @@ static int set_report(const struct js_options_row *row,
 static const struct js_options_row rows[] = {
     {.help = "Starting slaves (not under mpirun, whose own options apply):"},
     {"slaves", "N", 'n', JS_OF_LAUNCH,
-     "start N slaves (default: one for each core of this\n"
-     "machine, slot of the hostfile or task of the Slurm\n"
-     "job)",
+     "start N slaves (default: one per core of this\n"
+     "machine, per slot in the hostfile or per task of the\n"
+     "Slurm job)",
      COUNT32(slaves, 1, 1000000)},
     {"hostfile", "FILE", 0, JS_OF_LAUNCH,
      "start them on the hosts that FILE lists",
@@ -325,7 +325,7 @@ static const struct js_options_row rows[] = {
      FIELD(set_slots, config.slots, uint32_t), .least = 1, .most = 4096,
      .problem = "must be \"all\" or a number from 1 to 4096"},
     {"bind", "core|none", 0, JS_OF_RUN,
-     "bind jobs to cores, or do not (default core)", .set = set_bind,
+     "whether to bind jobs to cores (default core)", .set = set_bind,
      .problem = "must be \"core\" or \"none\""},
     {"show-map", NULL, 0, JS_OF_RUN, "print which slave owns which CPUs",
      FLAG(config.show_map)},
@@ -359,7 +359,7 @@ static const struct js_options_row rows[] = {
      FLAG(config.force_lock)},
     {"sync", "TIME|off", 0, JS_OF_RUN,
      "how much finished work a power failure may lose\n"
-     "(default 1s; 0: none; off: no bound)",
+     "(default 1s; 0: none; off: no limit)",
      FIELD(set_sync, config.sync_ns, int64_t)},
     {"time-limit", "TIME", 0, JS_OF_START,
      "finish within TIME: start no job that would overrun\n"
@@ -402,12 +402,13 @@ static const struct js_options_row rows[] = {
 
     {.help = "Output:"},
     {"output", "DIR|none", 'o', JS_OF_RUN,
-     "write DIR/ID.out and DIR/ID.err instead of passing\n"
-     "each job's output on when it ends; none: discard it",
+     "write each job's output to DIR/ID.out and DIR/ID.err\n"
+     "instead of printing it when the job ends; none:\n"
+     "discard it",
      .set = set_output, .problem = "must be the name of a folder, or \"none\""},
     {"joblog", "FILE", 0, JS_OF_RUN,
-     "write a line for each attempt, in GNU parallel's\n"
-     "columns",
+     "write a line for each attempt to FILE, in the columns\n"
+     "of GNU parallel",
      TEXT(config.joblog, "must be the name of a file")},
     {"progress", "auto|always|never", 0, JS_OF_RUN,
      "show progress on stderr\n"
