@@ -517,11 +517,12 @@ inject() { # FAULT
     wait_until "$PATIENCE" has_lines strace.err 1 attached
 }
 
+# All but the first five wait for `go`.
 start_long_jobs() { # COUNT OPTION...
     need_ptrace
     write_counting_jobs "$1"
     shift
-    sed -i 's/$/; sleep 0.1/' jobs.txt
+    sed -i "s/\$/; sleep 0.1/; 6,\$s/^/$HOLD; /" jobs.txt
     farm_start 2 jobs.txt --sync 0.1s --slave-timeout $((2 * JS_PATIENCE)) --grace 0.1 "$@"
     wait_until "$PATIENCE" exists ran.5
 }
@@ -538,6 +539,7 @@ in_joblog() {
 @test "journal: a failing write stops the run; who is not on record was not reported" {
     start_long_jobs 60 -v --joblog log
     inject write:error=EIO
+    touch go
     farm_end
     status_is 4
     contains err 'cannot write to the journal jobs.txt.journal: Input/output error: no more jobs are started'
@@ -561,6 +563,7 @@ in_joblog() {
 @test "journal: a failing fdatasync stops the run" {
     start_long_jobs 60
     inject fdatasync:error=EIO
+    touch go
     farm_end
     status_is 4
     contains err 'Input/output error: no more jobs are started'
@@ -572,16 +575,17 @@ in_joblog() {
 
 # The thread alone waits, and no slave is thought lost.
 @test "journal: an fdatasync that takes its time holds up nobody" {
-    start_long_jobs 60
+    start_long_jobs 20
     inject "fdatasync:delay_enter=$((8000000 * JS_PATIENCE))"
-    wait_until "$PATIENCE" exists ran.60
+    touch go
+    wait_until "$PATIENCE" exists ran.20
     # That of the journal's first second is still on its way.
     lacks trace 'fdatasync.*= 0'
     farm_end
     status_is 0
     contains trace 'fdatasync.*= 0 \(DELAYED\)$'
     lacks err 'sent nothing for'
-    each_ran_once 60
+    each_ran_once 20
 }
 
 # The same where each commit is brought to disk: only what depends on it waits.
@@ -598,7 +602,8 @@ in_joblog() {
     touch go
     wait_until "$PATIENCE" exists ran.1
     wait_until "$PATIENCE" exists ran.2
-    sleep 2
+    turns 100 "$(rank_pid 1)" "$(rank_pid 2)"
+    lacks trace 'fdatasync.*= 0' # or what follows is nothing to go by
     claim test ! -e ran.3
     lacks out Finished
     farm_end
@@ -609,16 +614,17 @@ in_joblog() {
 }
 
 @test "journal: SIGCONT on a slow disk holds up nobody" {
-    start_long_jobs 60 --sync 1d
+    start_long_jobs 20 --sync 1d
     inject "fdatasync:delay_enter=$((8000000 * JS_PATIENCE))"
     kill -CONT "$(rank_pid 0)"
     wait_until "$PATIENCE" has_lines trace 1 'fdatasync\('
-    wait_until "$PATIENCE" exists ran.60
+    touch go
+    wait_until "$PATIENCE" exists ran.20
     lacks trace 'fdatasync.*= 0'
     farm_end
     status_is 0
     lacks err 'sent nothing for|no slave is left'
-    each_ran_once 60
+    each_ran_once 20
 }
 
 # The first thing that a signal brings about, be there a reader or not; what is
